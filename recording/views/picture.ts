@@ -4,6 +4,7 @@ import type { RequestEntry } from "@dmalab/devices/nvme";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import type { Position } from "../position.ts";
+import { rowsCovering } from "../rows.ts";
 import { type RequestPhase, type RequestView, requestView } from "./request.ts";
 import type { RunIndex } from "./run_index.ts";
 
@@ -102,7 +103,7 @@ const UNMAPS: Readonly<Partial<Record<MachineEvent<"dma.map">["fields"]["api"], 
 
 /** What can be drawn at a moment: requests that have begun, then devices with mappings of none. */
 export function pictureSubjects(
-  { requests, run }: RunIndex,
+  { mappings, requests }: RunIndex,
   { seq }: Position,
 ): readonly PictureSubject[] {
   const begun: PictureSubject[] = [];
@@ -110,13 +111,8 @@ export function pictureSubjects(
     if (first! > seq) break;
     begun.push({ kind: "request", request });
   }
-  const devices = new Set<string>();
-  const table = run.table("mappings");
-  for (let row = 0; row < table.count && table.since(row) <= seq; row++) {
-    const { createdSeq, device } = table.row(row);
-    if (createdSeq > 0 && run.log.requestAt(createdSeq) === null) devices.add(device);
-  }
-  return [...begun, ...[...devices].map((device) => ({ kind: "mappings", device } as const))];
+  const devices = [...mappings].filter(([, [first]]) => first!.createdSeq <= seq);
+  return [...begun, ...devices.map(([device]) => ({ kind: "mappings", device } as const))];
 }
 
 /** What a moment is about: the request of its event, or mappings where that makes one, or the last that began. */
@@ -290,23 +286,19 @@ function routeOf({ run }: RunIndex, events: readonly number[]) {
 }
 
 function mappingsPictureView(
-  { run }: RunIndex,
+  { mappings, run }: RunIndex,
   { seq }: Position,
   device: string,
   leaked: ReadonlySet<number>,
 ): PictureView | null {
-  const table = run.table("mappings");
-  const rows: LabTableRow<"mappings">[] = [];
-  let count = 0;
-  for (let number = table.count - 1; number >= 0; number--) {
-    if (table.since(number) > seq) continue;
-    const row = table.row(number);
-    const isOwn = row.device === device && row.createdSeq > 0 &&
-      run.log.requestAt(row.createdSeq) === null;
-    if (!isOwn) continue;
-    count++;
-    if (rows.length < MAX_MAPPINGS) rows.unshift(row);
+  const made = mappings.get(device) ?? [];
+  let [count, high] = [0, made.length];
+  while (count < high) {
+    const middle = (count + high) >>> 1;
+    if (made[middle]!.createdSeq <= seq) count = middle + 1;
+    else high = middle;
   }
+  const rows = made.slice(Math.max(0, count - MAX_MAPPINGS), count);
   if (rows.length === 0) return null;
   const pages = rows.map((row): PicturePage => {
     const gone = row.endedSeq !== null && row.endedSeq <= seq ? row.endedSeq : null;
@@ -357,39 +349,28 @@ function factsOf(
     seq,
     isWrong,
   });
-  const rowOf = <T extends "iova" | "page_table">(name: T) => {
-    const table = run.table(name);
-    for (let row = 0; row < table.count && table.since(row) <= createdSeq; row++) {
-      const { createdSeq: seq, size_bytes, ...own } = table.row(row) as LabTableRow<"iova">;
-      const start = (own as { start?: number; iova?: number }).start ??
-        (own as { iova?: number }).iova!;
-      const isLive = own.endedSeq === null || own.endedSeq >= createdSeq;
-      if (isLive && dma >= start && dma < start + size_bytes) {
-        const isGone = own.endedSeq !== null && own.endedSeq <= by;
-        return { seq, size: size_bytes, isGone };
-      }
-    }
-    return null;
-  };
-  const range = rowOf("iova");
-  const entry = rowOf("page_table");
+  const at = run.afterEvent(createdSeq);
+  const isGone = (row: { readonly endedSeq: number | null }) =>
+    row.endedSeq !== null && row.endedSeq <= by;
+  const [range] = rowsCovering(run, "iova", dma, at, { device });
+  const [entry] = rowsCovering(run, "page_table", dma, at, { device });
   const gone = endedSeq !== null && endedSeq <= by ? endedSeq : null;
   const undo = UNMAPS[api];
   return [
     fact("mapped by", `${api}(), ${formatSize(size)} of memory ${formatAddress(phys)}`, createdSeq),
     fact("direction", dir, null),
-    ...range === null ? [] : [
+    ...range === undefined ? [] : [
       fact(
         "IOVA range",
-        `${formatSize(range.size)}, ${range.isGone ? "freed" : "not freed"}`,
-        range.seq,
+        `${formatSize(range.size_bytes)}, ${isGone(range) ? "freed" : "not freed"}`,
+        range.createdSeq,
       ),
     ],
-    ...entry === null ? [] : [
+    ...entry === undefined ? [] : [
       fact(
         "page-table entry",
-        `${formatSize(entry.size)}, ${entry.isGone ? "cleared" : "not cleared"}`,
-        entry.seq,
+        `${formatSize(entry.size_bytes)}, ${isGone(entry) ? "cleared" : "not cleared"}`,
+        entry.createdSeq,
       ),
     ],
     ...gone === null ? [] : [fact("unmapped", "", gone)],

@@ -1,4 +1,5 @@
 /** What views ask of a whole run again and again, read once: its requests, its calls, the events of its lines. */
+import type { LabTableRow } from "@dmalab/devices";
 import { spanOfEvent } from "../last_writes.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { lineLocation } from "./position_view.ts";
@@ -12,6 +13,7 @@ export class RunIndex {
   /** By the number of a call or of its return: that of the other one; 0 for none. */
   readonly partners: Int32Array;
   #lines: ReadonlyMap<string, readonly number[]> | null = null;
+  #mappings: ReadonlyMap<string, readonly LabTableRow<"mappings">[]> | null = null;
 
   /** @param run What is read. */
   constructor(readonly run: RecordedRun) {
@@ -61,6 +63,22 @@ export class RunIndex {
       else events.push(seq);
     }
     return this.#lines = lines;
+  }
+
+  /** Mappings that belong to no request, by their devices, in the order in which they were made. */
+  get mappings(): ReadonlyMap<string, readonly LabTableRow<"mappings">[]> {
+    if (this.#mappings !== null) return this.#mappings;
+    const { log } = this.run;
+    const table = this.run.table("mappings");
+    const found = new Map<string, LabTableRow<"mappings">[]>();
+    for (let number = 0; number < table.count; number++) {
+      const row = table.row(number);
+      if (row.createdSeq === 0 || log.requestAt(row.createdSeq) !== null) continue;
+      const own = found.get(row.device);
+      if (own === undefined) found.set(row.device, [row]);
+      else own.push(row);
+    }
+    return this.#mappings = found;
   }
 
   /** The innermost call around an event that has a return; null for none. */

@@ -92,7 +92,7 @@ export class SourceList {
       const place = `${this.#name}:${index + 1}`;
       const events = this.#index?.lines.get(place) ?? [];
       const count = line.firstElementChild as HTMLButtonElement;
-      count.textContent = events.length === 0 ? "" : `${events.length}`;
+      count.textContent = events.length === 0 ? "" : shortCount(events.length);
       count.disabled = events.length === 0;
       const words = `${formatCount(events.length, "event")}: go to the next`;
       count.title = events.length === 0 ? "" : words;
@@ -121,4 +121,9 @@ export class SourceList {
     }
     if (this.#here !== before) this.#here?.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** A number in the room that the margin has. */
+function shortCount(count: number): string {
+  return count < 10_000 ? `${count}` : `${Math.round(count / 1000)}k`;
 }

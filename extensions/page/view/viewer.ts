@@ -523,18 +523,18 @@ export class Viewer {
 
   #draw(): void {
     const run = this.#run!;
-    // Asks where it is scrolled to: before anything else is new, which would be laid out for the answer.
     const model = this.#moment();
     this.#placePanels();
+    this.#drawPane(model);
+    if (this.#wide.matches || this.#tab.id === "addresses") drawAddresses(model, byId("addresses"));
+    this.#timeline.draw(model);
+    // Last: what stands above and below has its height then, and the current event is scrolled to.
     if (this.#wide.matches || this.#tab.id === "events") {
       this.#keepFocus(byId("right"), () => {
         this.#selected.draw(model, byId("selected"));
         this.#events.draw(model, byId("events"));
       });
     }
-    this.#drawPane(model);
-    if (this.#wide.matches || this.#tab.id === "addresses") drawAddresses(model, byId("addresses"));
-    this.#timeline.draw(model);
     const { atNs, edge, events, place, seq } = positionView(run, this.#at);
     byId<HTMLInputElement>("at").value = `${seq}`;
     const line = place === null || edge === "end"
