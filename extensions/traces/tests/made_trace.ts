@@ -350,7 +350,7 @@ export const TOOLS: Readonly<Record<string, MadeTool>> = {
   "trace-cmd": (call) =>
     `${call.task.padStart(16)}-${`${call.pid}`.padEnd(5)} ${cpuOf(call)} ${
       timeOf(call).padStart(12)
-    }: ${`${call.event}:`.padEnd(21)}${rawPayload(call)}`,
+    }: ${`${call.event}:`.padEnd(21)} ${rawPayload(call)}`,
   perf: (call) =>
     `${call.task.padStart(16)} ${`${call.pid}`.padStart(5)} ${cpuOf(call)} ${
       timeOf(call).padStart(12)
