@@ -218,11 +218,12 @@ export function run(trace: MadeTrace, act: (trace: MadeTrace) => void): void {
     trace.unmap(oldest, 1);
     ring.push(trace.map(NIC, "FROM_DEVICE", 2048, 1));
     const dir = trace.below(2) === 0 ? "TO_DEVICE" : "FROM_DEVICE";
-    if (trace.below(3) === 0) {
+    const die = trace.below(9);
+    if (die < 3) {
       const list = trace.list(DISK, dir, 2 + trace.below(6));
       trace.pause(30);
       trace.unmap(list, 0);
-    } else if (trace.mode === "translated" && trace.below(3) === 0) {
+    } else if (die < 5 && trace.mode === "translated") {
       const range = trace.twoStep(2 + trace.below(4));
       trace.pause(30);
       trace.destroy(range);
