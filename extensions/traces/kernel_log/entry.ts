@@ -11,6 +11,14 @@ export type KernelLogKind =
   | "suppressed"
   /** An IOMMU's invalidation did not work. */
   | "invalidation_error"
+  /** An IOMMU reports an error of its own, or has lost records. */
+  | "iommu_error"
+  /** An error of PCI Express, as AER or DPC report it. */
+  | "pcie_error"
+  /** An NVMe controller that does not come up, or is given up. */
+  | "nvme_failed"
+  /** A line about one of these that says something is wrong, and is not decoded. */
+  | "named"
   | "swiotlb_full"
   /** An address out of the device's reach, and no bouncing. */
   | "dma_overflow"

@@ -7,10 +7,14 @@ import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import { faultFacts } from "./fault_facts.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
+import { AREA_WORDS, namedFacts } from "./hardware_lines.ts";
 import { LINE_RULES, type LineRule, XEN } from "./line_rules.ts";
 
 /** No rule can match a line without the words of one. */
-const ANY_WORD = new RegExp([...new Set(LINE_RULES.map(({ words }) => words))].join("|"));
+const ANY_WORD = new RegExp(
+  [...new Set([...LINE_RULES.map(({ words }) => words), ...AREA_WORDS])]
+    .map((words) => words.replace(/[()]/g, "\\$&")).join("|"),
+);
 /** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;
 /** A record of an IOMMU may have more, with what others print between them. */
@@ -51,7 +55,7 @@ export class KernelLogReader {
     if (this.#messages.size > MAX_RECENT) {
       this.#messages.delete(this.#messages.keys().next().value!);
     }
-    if (!shown.includes(XEN)) this.#faults.push(shown, place);
+    const isFaults = !shown.includes(XEN) && this.#faults.push(shown, place);
     const open = this.#open;
     if (open !== null) {
       if (place - open.place > REACH_LINES) this.#close();
@@ -74,6 +78,17 @@ export class KernelLogReader {
       if (rule.more === undefined) this.#sink.entry(entry);
       else this.#open = { entry, rule, place };
       return;
+    }
+    const named = isFaults ? null : namedFacts(shown);
+    if (named !== null) {
+      this.#sink.entry({
+        kind: "named",
+        line,
+        text: shown,
+        ...timed(time),
+        facts: named,
+        fault: null,
+      });
     }
   }
 

@@ -11,7 +11,8 @@ import {
   numberOf,
 } from "@dmalab/runtime/fault_log";
 import { checkerClass } from "../kernel_log/debug_lines.ts";
-import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import type { KernelLogEntry, KernelLogKind } from "../kernel_log/entry.ts";
+import { isUncorrected } from "../kernel_log/entry_story.ts";
 import {
   type ClockDifference,
   type ClockOffset,
@@ -420,6 +421,9 @@ function neverMapped(
   return finding("never_mapped", isExact ? "proved" : "likely");
 }
 
+/** Lines of IOMMUs about themselves. */
+const HARDWARE_KINDS: ReadonlySet<KernelLogKind> = new Set(["invalidation_error", "iommu_error"]);
+
 /** Lines that are findings by themselves. */
 function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFinding[] {
   const { facts, kind, line } = entry;
@@ -441,7 +445,9 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFindi
   });
   if (kind === "swiotlb_full") {
     const cause = String(facts.cause);
-    const text = cause === "over_segment"
+    const text = cause === "no_pool"
+      ? "the kernel has no bounce pool"
+      : cause === "over_segment"
       ? "one mapping is larger than IO_TLB_SEGSIZE slots, the largest bounce buffer"
       : "swiotlb had no free slots for the mapping";
     return [own(kind, { text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
@@ -458,6 +464,12 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFindi
   if (kind === "pte_already_set") {
     const text = "a mapping was written over another that was live in the page table";
     return [own("mapped_over", { rule: "trace.T.53", text })];
+  }
+  if (HARDWARE_KINDS.has(kind) || kind === "pcie_error" && isUncorrected(facts.severity)) {
+    const name = String(facts.error ?? facts.event ?? kind).replaceAll("_", " ");
+    const text = `${name}: hardware, and no mapping of a driver`;
+    const place = device ?? (typeof facts.iommu === "string" ? facts.iommu : null);
+    return [own("hardware_error", { device: place, rule: "trace.T.70", text })];
   }
   if (kind !== "dma_debug") return [];
   const report = own(checkerClass(facts), {

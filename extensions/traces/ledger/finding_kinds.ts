@@ -168,6 +168,11 @@ export const FINDING_KINDS = {
       "a mapping above 256 KiB needs a smaller dma_max_mapping_size(); otherwise enlarge the pool (swiotlb=SLOTS) or widen the DMA mask",
     ],
   },
+  hardware_error: {
+    next: [
+      "look at the device and its link before its driver: an invalidation that times out is a device that does not answer (ATS, a reset, removal); an uncorrected error is a lost transaction",
+    ],
+  },
   access_allowed: {
     fault: "the mapping that was live then allowed the access",
     decides:

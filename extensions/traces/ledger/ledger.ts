@@ -388,8 +388,7 @@ export class MappingTracker {
     const { lostLine } = this.edges;
     const { end, start } = context.expected ?? { start: 0, end: Infinity };
     const onOutcome = (came: boolean) => {
-      const isDirect = modeOf(device) === "direct";
-      const isSure = isDirect || !came && this.#isTranslated(device);
+      const isSure = !came || !this.#isTranslated(device);
       if (unmapped !== null && this.edges.lostLine === lostLine && isSure) {
         const { addr, unmappedAt } = unmapped;
         const certainty = this.#soleUse(unmapped);
