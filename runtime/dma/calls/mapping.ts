@@ -795,7 +795,11 @@ export class DmaMapping implements MappingMethods {
         if (dev.mappings > 0) dev.mappings--;
         if (dev.domain !== null && machine.iommu.liveMappings > 0) machine.iommu.liveMappings--;
         if (this.#events.tick(DMA_UNMAP)) {
-          const path = dev.domain === null ? "direct" : "iommu";
+          const path = machine.swiotlb.contains(phys)
+            ? "swiotlb"
+            : dev.domain === null
+            ? "direct"
+            : "iommu";
           this.#tellUnmapped(call.api, phys as PhysAddr, dma, sizeBytes, dir, path);
         }
       }
@@ -858,7 +862,7 @@ export class DmaMapping implements MappingMethods {
     this.#events.emit(DMA_MAP, { ...mapping, path: branch.path }, why);
   }
 
-  /** @param phys Where the device was led. @param path As far as that does not say it. */
+  /** @param phys Where the device was led. */
   #tellUnmapped(
     api: EventFields<"dma.unmap">["api"],
     phys: PhysAddr,
@@ -867,14 +871,8 @@ export class DmaMapping implements MappingMethods {
     dir: DmaDirection,
     path: MappingPath,
   ): void {
-    this.#events.emit(DMA_UNMAP, {
-      api,
-      phys,
-      dma,
-      size_bytes: sizeBytes,
-      dir: directionWord(dir),
-      path: this.#machine.swiotlb.contains(phys) ? "swiotlb" : path,
-    });
+    const fields = { api, phys, dma, size_bytes: sizeBytes, dir: directionWord(dir), path };
+    this.#events.emit(DMA_UNMAP, fields);
   }
 
   #tellLinked({ dev, dir, dma, sizeBytes }: RangePart, phys: PhysAddr): void {
