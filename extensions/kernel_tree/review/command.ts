@@ -21,7 +21,7 @@ export const REVIEW = command({
     scenario: {
       kind: "texts",
       placeholder: "FILE",
-      doc: "scenario to run instead of those of dmalab; may be given several times",
+      doc: "scenario, or mapping code for random sequences, to run instead of those of dmalab",
     },
     match: MATCH,
     "allow-unreached": { kind: "flag", doc: "exit with 0 where changed lines did not run" },

@@ -1,8 +1,11 @@
 /** What differs between two runs of a scenario, as a reviewer says it. */
 import type { Program, TestOutcome } from "@dmalab/lang/run";
+import { formatCount } from "@dmalab/lang/text";
 import { eventEntry, isCall, type MachineEvent } from "@dmalab/runtime";
 import type { ComparedTestRun, TreeRun } from "../diff_scenario.ts";
 import { firstDifference, shownFolder, type Tree } from "../diff_scenario.ts";
+import { type OperationDifference, STOPPED } from "../oracle/compare.ts";
+import { differingText } from "../run_tree.ts";
 import type { ReviewStep } from "./series.ts";
 
 /** Where one side is when the two part. */
@@ -17,8 +20,11 @@ export interface DifferingSide {
 
 /** The first difference of one test. */
 export interface ReviewDifference {
+  /** The path of a scenario, or of mapping code that a sequence of operations drives. */
   readonly scenario: string;
   readonly test: string;
+  /** Of mapping code: the minimised sequence, whose last one differs; else empty. */
+  readonly operations: readonly string[];
   /** What the checker says of the new tree and not of the old one; null where it says nothing. */
   readonly defect: string | null;
   /** The call in which they part: `dma_unmap_phys(…)`; null outside of one. */
@@ -55,6 +61,24 @@ export function differencesOf(
   return [...found.values()];
 }
 
+/** The same of a sequence of operations on mapping code. */
+export function sequenceDifference(
+  path: string,
+  { one, operations, other }: OperationDifference<unknown>,
+): ReviewDifference {
+  const side = (text: string): DifferingSide => ({ text, place: null, code: null });
+  return {
+    scenario: path,
+    test: formatCount(operations.length, "operation"),
+    operations: operations.map((each) => JSON.stringify(each)),
+    defect: STOPPED in other && !(STOPPED in one) ? String(other[STOPPED]) : null,
+    call: null,
+    sides: [side(differingText(one, other)), side(differingText(other, one))],
+    device: null,
+    others: 0,
+  };
+}
+
 type RunOfTest = readonly [program: Program, test: ComparedTestRun];
 
 function differenceOf(
@@ -69,6 +93,7 @@ function differenceOf(
   return {
     scenario,
     test: name,
+    operations: [],
     defect: defectOf(old.outcome, changed.outcome)?.replaceAll(shownFolder(step.new), "") ?? null,
     call: callAt(old, at) ?? callAt(changed, at),
     sides: [sideAt(oldProgram, step.old, old, at), sideAt(newProgram, step.new, changed, at)],

@@ -37,7 +37,7 @@ export function reviewText(
       ran.length === 0
         ? "no scenario reaches the change"
         : `${ran.map(({ path }) => path).join(", ")} | ${
-          formatCount(compared, "event or line", "events and lines")
+          formatCount(compared, "event, line or operation", "events, lines and operations")
         }`
     }`,
     `  verdict | ${verdictText(reviewed)}`,
@@ -67,20 +67,23 @@ function defectsFirst(one: ReviewDifference, other: ReviewDifference): number {
 }
 
 function differenceLines(
-  { call, defect, device, others, scenario, sides, test }: ReviewDifference,
+  { call, defect, device, operations, others, scenario, sides, test }: ReviewDifference,
   words: readonly string[],
 ): readonly string[] {
   const [old, changed] = sides;
   const [name = ""] = test.split(" [");
-  const again = ["dmalab", "review", ...words, "--scenario", scenario, "--match", name];
+  const isSequence = operations.length > 0;
+  const match = isSequence ? [] : ["--match", name];
+  const again = ["dmalab", "review", ...words, "--scenario", scenario, ...match];
   const also = others === 0 ? "" : ` (and ${formatCount(others, "other test")})`;
   return [
     `  ${defect === null ? "differs" : "defect"} | ${scenario} | ${test}${also}`,
     ...defect === null ? [] : [`    checker ${defect}`],
+    ...operations.map((each) => `    ${each}`),
     ...call === null ? [] : [`    call    ${call}`],
     ...sideLines("OLD", old),
     ...sideLines("NEW", changed),
-    ...device === null ? ["    device  sees no difference"] : [
+    ...isSequence ? [] : device === null ? ["    device  sees no difference"] : [
       `    device  OLD ${device[0] ?? "nothing more"}`,
       `            NEW ${device[1] ?? "nothing more"}`,
     ],

@@ -1,6 +1,7 @@
 /** Reviews a change: runs scenarios that reach it with both trees, and keeps what differs and what did not run. */
 import type { NameMatch, Program } from "@dmalab/lang/run";
 import { C_FILE, type LinesRun } from "@dmalab/lang/values";
+import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { Makefiles, Units } from "@dmalab/c_drivers/tree";
 import { MemoryScreen, readTreeHeaders } from "@dmalab/cli";
 import { TreeError } from "@dmalab/runtime/kernels";
@@ -13,7 +14,8 @@ import {
   type TreeRun,
 } from "../diff_scenario.ts";
 import { type ChangedFile, type UnreachedLine, unreachedLines } from "./changed_lines.ts";
-import { differencesOf, type ReviewDifference } from "./differences.ts";
+import type { CoveredComparison, Oracle } from "../oracles.ts";
+import { differencesOf, type ReviewDifference, sequenceDifference } from "./differences.ts";
 import type { ReviewStep } from "./series.ts";
 
 /** A scenario that ran, and how much of the change it reached. */
@@ -40,16 +42,22 @@ export interface ReviewedStep {
 /** Which scenarios are run, and what is told while they do. */
 export interface ReviewOptions {
   readonly scenarios: readonly string[];
+  /** Mapping code that random sequences of operations drive. */
+  readonly oracles: readonly Oracle[];
   readonly matches: readonly NameMatch[];
   readonly onProgress: (text: string) => void;
 }
 
 type FilesRun = Map<string, LinesRun>;
 
+/** Random sequences on mapping code. */
+const CASES = { count: 60, seed: 1 };
+
 /** Runs of one review: what ran with a tree is not run again for the next patch. */
 export class Review {
   readonly #runs = new Map<Tree, Map<string, TreeRun>>();
   readonly #programs = new Map<Tree, Map<string, Program | string>>();
+  #clang: SessionClang | null = null;
 
   constructor(readonly options: ReviewOptions) {}
 
@@ -72,13 +80,24 @@ export class Review {
         continue;
       }
       const before = this.#run(path, step.old, old);
-      addRun(oldRun, before.program, step.old);
+      addLines(oldRun, linesRun(before.program, step.old));
       if (!mayReach(before.program, step.old, files)) continue;
       const after = this.#run(path, step.new, changed);
-      addRun(newRun, after.program, step.new);
+      addLines(newRun, linesRun(after.program, step.new));
       differences.push(...differencesOf(path, step, before, after));
       const compared = before.tests.reduce((sum, { lines }) => sum + lines.length, 0);
       scenarios.push({ path, compared, problem: null });
+    }
+    for (const oracle of files.length === 0 ? [] : this.options.oracles) {
+      if (!drives(oracle, step, files)) continue;
+      const { compared, lines } = await this.#sequences(oracle, step);
+      addLines(oldRun, lines[0]);
+      addLines(newRun, lines[1]);
+      const path = oracle.paths[0]!;
+      scenarios.push({ path, compared: compared.operations, problem: null });
+      if (compared.difference !== null) {
+        differences.push(sequenceDifference(path, compared.difference));
+      }
     }
     const unreached = files.flatMap(({ path, removed, added }) => [
       ...linesOf("old", step.old, path, removed, oldRun),
@@ -114,6 +133,18 @@ export class Review {
       known.set(path, run);
     }
     return run;
+  }
+
+  async #sequences(oracle: Oracle, { new: changed, old }: ReviewStep): Promise<CoveredComparison> {
+    const path = oracle.paths[0]!;
+    this.options.onProgress(`random sequences on ${path}`);
+    this.#clang ??= new SessionClang();
+    const [one, other] = [old, changed].map(({ files }) => new TreeBuild(files, this.#clang!));
+    return await oracle.compareCovered(one!, other!, CASES);
+  }
+
+  async close(): Promise<void> {
+    await this.#clang?.close();
   }
 
   /** Of the tree before a patch nothing is asked any more. */
@@ -172,9 +203,19 @@ function mayReach(program: Program, tree: Tree, files: readonly ChangedFile[]): 
   );
 }
 
-function addRun(into: FilesRun, program: Program, tree: Tree): void {
-  const ascending = (lines: readonly number[]) => [...new Set(lines)].toSorted((a, b) => a - b);
-  for (const [path, { all, run }] of linesRun(program, tree)) {
+/** Whether sequences drive code of changed files; those of a new or a dropped file do not compare. */
+function drives(
+  { needs }: Oracle,
+  { new: changed, old }: ReviewStep,
+  files: readonly ChangedFile[],
+) {
+  return files.some(({ path }) => needs.includes(path)) &&
+    [old, changed].every((tree) => needs.every((path) => tree.files.text(path) !== null));
+}
+
+function addLines(into: FilesRun, lines: Iterable<readonly [path: string, LinesRun]>): void {
+  const ascending = (numbers: readonly number[]) => [...new Set(numbers)].toSorted((a, b) => a - b);
+  for (const [path, { all, run }] of lines) {
     const known = into.get(path);
     into.set(path, {
       all: ascending([...known?.all ?? [], ...all]),

@@ -5,12 +5,13 @@ import { noDrivers, printAtTerminal } from "@dmalab/c_drivers/compiler";
 import { currentFolder, host, shortPath, TREE_SCENARIOS } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { ORACLES } from "../oracles.ts";
 import { reviewText, verdictOf } from "./print_review.ts";
 import { Review } from "./review.ts";
 import { readSteps } from "./series.ts";
 
 export interface ReviewRequest {
-  /** Instead of dmalab's own; none for these. */
+  /** Paths of scenarios, or of mapping code for random sequences, instead of dmalab's own; empty for these. */
   readonly scenarios: readonly string[];
   readonly matches: readonly NameMatch[];
   readonly allowsUnreached: boolean;
@@ -28,14 +29,18 @@ export async function runReview(
   };
   const problem = noDrivers();
   if (problem !== null) return refuse(problem.problem, problem.hint);
+  const isOracle = (path: string) => ORACLES.some(({ paths }) => paths.includes(path));
+  const review = new Review({
+    scenarios: scenarios.length > 0 ? scenarios.filter((path) => !isOracle(path)) : ownScenarios(),
+    oracles: scenarios.length > 0
+      ? ORACLES.filter(({ paths }) => paths.some((path) => scenarios.includes(path)))
+      : ORACLES,
+    matches,
+    onProgress: printAtTerminal,
+  });
   const work = host.makeTempDirSync({ prefix: "dmalab-review-" });
   try {
     const steps = await readSteps(words, work);
-    const review = new Review({
-      scenarios: scenarios.length > 0 ? scenarios : ownScenarios(),
-      matches,
-      onProgress: printAtTerminal,
-    });
     const verdicts = [];
     for (const [index, step] of steps.entries()) {
       const reviewed = await review.step(step);
@@ -49,6 +54,7 @@ export async function runReview(
     if (!(error instanceof TreeError)) throw error;
     return refuse(error.message, error.hint);
   } finally {
+    await review.close();
     host.removeSync(work, { recursive: true });
   }
 }

@@ -1,6 +1,8 @@
 /** `dmalab review` on a small tree of ours: what differs, what did not run, and what cannot be reviewed. */
 import { assert, assertEquals } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
+import { withMarks } from "@dmalab/c_drivers/tree";
+import { TreeCoverage } from "../tree_coverage.ts";
 import { changedFilesIn, unreachedLines } from "../review/changed_lines.ts";
 import { runReview } from "../review/run_review.ts";
 
@@ -153,6 +155,42 @@ Deno.test("a diff's lines are counted on both sides, whatever they begin with", 
   assertEquals(changedFilesIn(diff, ["/tmp/a", "/tmp/b"]), [
     { path: "x.c", removed: [4, 6], added: [4, 6] },
     { path: "new.c", removed: [], added: [1, 2] },
+  ]);
+});
+
+Deno.test("each block of code with lines has a byte, which counts for the line that an inlined function is called at", () => {
+  const ir = [
+    "define i64 @f(i64 %0) !dbg !3 {",
+    "  br i1 true, label %2, label %4, !dbg !5",
+    "",
+    "2:                                                ; preds = %1",
+    "  %3 = call i64 @g(i64 1), !dbg !6",
+    "  br label %4",
+    "",
+    "4:                                                ; preds = %2, %1",
+    "  %5 = phi i64 [ 0, %1 ], [ %3, %2 ]",
+    "  ret i64 %5, !dbg !7",
+    "}",
+    '!1 = !DIFile(filename: "tree/a.c", directory: "/")',
+    '!2 = !DIFile(filename: "tree/include/a.h", directory: "/")',
+    '!3 = distinct !DISubprogram(name: "f", scope: !1, file: !1, line: 1)',
+    '!4 = distinct !DISubprogram(name: "h", scope: !2, file: !2, line: 7)',
+    "!5 = !DILocation(line: 3, column: 1, scope: !3)",
+    "!6 = !DILocation(line: 8, column: 1, scope: !4, inlinedAt: !9)",
+    "!7 = !DILocation(line: 0, scope: !3)",
+    "!9 = distinct !DILocation(line: 4, column: 1, scope: !3)",
+  ].join("\n");
+  const { ir: marked, marks } = withMarks(ir, "lab_marks0");
+  assertEquals(marks.blocks, [[["tree/include/a.h", 8], ["tree/a.c", 4]], [["tree/a.c", 3]]]);
+  assert(marked.includes("@lab_marks0 = global [2 x i8] zeroinitializer"), marked);
+  const lines = marked.split("\n");
+  assertEquals(lines[1], "  store i8 1, ptr getelementptr (i8, ptr @lab_marks0, i64 1)");
+  const coverage = new TreeCoverage([marks]);
+  // Two instances: what ran in one of them ran.
+  for (const bytes of [[0, 1], [0, 0]]) coverage.follow(() => Uint8Array.from(bytes));
+  assertEquals([...coverage.lines()], [
+    ["include/a.h", { all: [8], run: [] }],
+    ["a.c", { all: [3, 4], run: [3] }],
   ]);
 });
 
