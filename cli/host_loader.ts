@@ -48,13 +48,13 @@ export class HostLoader implements CLoader {
 
   /**
    * @param folder Where paths of text that is no file (lines of the REPL) begin.
-   * @param tree The kernel tree of `--tree`; null without.
+   * @param tree The kernel tree of `--tree`, or one that is open; null without.
    * @param compileMs Processor time for each of its drivers in C; null for the usual one.
    */
   private constructor(
     private readonly folder: string,
     private readonly cwd: string,
-    private readonly tree: string | null = null,
+    private readonly tree: HostTree | string | null = null,
     readonly compileMs: number | null = null,
   ) {
     const { mark, root } = rootOf(folder);
@@ -66,13 +66,14 @@ export class HostLoader implements CLoader {
    * Opens a scenario.
    *
    * @param path As the user wrote it.
-   * @param tree Takes the place of each `tree = …` in the scenario, relative to the current folder.
+   * @param tree Takes the place of each `tree = …` in the scenario: one that is open, or a folder, relative to the
+   *   current one.
    * @param compileMs Processor time for each of its drivers in C, as `--max-time` says.
    * @returns The loader and the scenario, or what is wrong with the path.
    */
   static open(
     path: string,
-    tree: string | null = null,
+    tree: HostTree | string | null = null,
     compileMs: number | null = null,
   ): OpenedFile | string {
     const file = readHostFile(path);
@@ -141,8 +142,8 @@ export class HostLoader implements CLoader {
     const at = this.#treeAt(settings.tree, from);
     if (at === null) return new LoadError("unreadable", "No kernel tree is named", NAME_A_TREE);
     try {
-      const tree = this.#treesAt.get(at) ?? new HostTree(at);
-      this.#treesAt.set(at, tree);
+      const tree = at instanceof HostTree ? at : this.#treesAt.get(at) ?? new HostTree(at);
+      if (typeof at === "string") this.#treesAt.set(at, tree);
       const files: FileOfDriver[] = [];
       for (const each of [path, ...settings.files]) {
         const file = this.#fileWithTree(tree, each, from);
@@ -165,8 +166,9 @@ export class HostLoader implements CLoader {
     }
   }
 
-  /** The folder of a driver's tree; null where none is named. */
-  #treeAt(named: string | null, from: SourceFile): string | null {
+  /** A driver's tree, or its folder; null where none is named. */
+  #treeAt(named: string | null, from: SourceFile): HostTree | string | null {
+    if (this.tree instanceof HostTree) return this.tree;
     const near = this.#realPaths.get(from);
     const beside = near === undefined ? this.folder : dirname(near);
     const [base, path] = this.tree !== null

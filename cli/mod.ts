@@ -44,6 +44,7 @@ export {
   readTreeHeaders,
   REPORT_PAGE,
   SUPPORT,
+  TREE_SCENARIOS,
 } from "./places.ts";
 export { toItsEnd } from "./process_end.ts";
 export { processorMs } from "./processor_time.ts";

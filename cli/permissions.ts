@@ -29,8 +29,10 @@ export interface CommandPermissions {
   readonly readsAll?: true;
   /** Looks for the repository's root above the folder. */
   readonly findsRoot?: true;
-  /** Keeps what it reads from a pipe in the folder of temporary files. */
+  /** Keeps what it reads from a pipe, or makes of what it reads, in the folder of temporary files. */
   readonly spools?: true;
+  /** Programs that it starts. */
+  readonly runs?: readonly string[];
   /** Variables of the environment that it reads besides. */
   readonly variables?: readonly string[];
   /** Listens on a port of this host that the option names. */
@@ -103,6 +105,7 @@ export function permissionsOf(
     if (env.DMALAB_TREE) reads!.push(...withReal(env.DMALAB_TREE));
   }
   variables!.push(...may.variables ?? []);
+  runs!.push(...may.runs ?? []);
   if (may.edits) {
     variables!.push(...EDITOR_VARIABLES);
     const editor = env.VISUAL?.trim() || env.EDITOR?.trim();

@@ -27,6 +27,14 @@ export function readRulePage(name: string): string {
 /** The header folder that drivers in C are compiled with. */
 const HEADERS = new URL("extensions/c_drivers/include/", ROOT);
 
+/** Scenarios that run drivers of a kernel tree, by folders. */
+export const TREE_SCENARIOS: readonly string[] = [
+  "extensions/c_drivers/drivers/nvme/tree",
+  "extensions/kernel_tree/drivers",
+  "extensions/kernel_tree/drivers/nic",
+  "extensions/kernel_tree/drivers/vtd",
+].map((folder) => fileURLToPath(new URL(folder, ROOT)));
+
 /** The program that compiles C. */
 const COMPILER = new URL("extensions/c_drivers/compiler/compiler/compile_main.ts", ROOT);
 

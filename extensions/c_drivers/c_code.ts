@@ -70,8 +70,8 @@ export class CCode {
   linesRun(): ReadonlyMap<string, LinesRun> {
     const lines = new Map<string, LinesRun>();
     for (const [file, run] of this.coverage.lines(this.lines)) {
-      const source = this.source(file);
-      if (source !== undefined) lines.set(source.name, run);
+      const name = this.source(file)?.name ?? this.ofTree?.library.get(file.replace(/^\.\//, ""));
+      if (name !== undefined) lines.set(name, run);
     }
     return lines;
   }

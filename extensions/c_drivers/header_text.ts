@@ -9,7 +9,7 @@ import { C_CALLS, type CCall } from "./calls.ts";
 import { HMM_MAP } from "./calls/hmm.ts";
 import { SG, SG_BYTES } from "./calls/lists.ts";
 import { DMA_ITER } from "./calls/requests.ts";
-import { IOVA_STATE } from "./calls/two_step.ts";
+import { IOVA_STATE } from "./c_iova_state.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { MAP_STATE, mapTypesOf, PROVIDER } from "./c_peers.ts";
 import { BIO_VEC, PDU, REQ_OP, REQUEST, RQF_SPECIAL_PAYLOAD } from "./c_requests.ts";

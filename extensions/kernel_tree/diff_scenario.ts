@@ -2,10 +2,11 @@
 import { kernelOf, KERNELS, TreeError, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { loadProgramOn } from "@dmalab/lang";
 import { formatEventText } from "@dmalab/lang/render";
-import { displayName, type Program } from "@dmalab/lang/run";
+import { displayName, type Program, type RunOptions, type TestOutcome } from "@dmalab/lang/run";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { formatCount } from "@dmalab/lang/text";
 import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@dmalab/cli";
+import type { MachineEvent } from "@dmalab/runtime";
 import type { Screen } from "@dmalab/cli/extend";
 import { codeOfProblems, type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
@@ -18,8 +19,11 @@ const CONTEXT = 3;
 /** What one test did, in order. */
 export interface ComparedTestRun {
   readonly name: string;
+  /** Events, printed lines and the outcome, as they are compared. */
   readonly lines: readonly string[];
-  readonly failure: string | null;
+  /** The event of each line; null for a printed line and for the outcome. */
+  readonly events: readonly (MachineEvent | null)[];
+  readonly outcome: TestOutcome;
 }
 
 /** @returns The code of the first scenario that differs or is wrong. */
@@ -29,10 +33,7 @@ export async function diffScenarios(
   screen: Screen,
 ): Promise<ExitCode> {
   try {
-    const [old, changed] = folders.map((folder) => ({
-      folder,
-      version: versionOf(new HostTree(folder)),
-    })) as [Tree, Tree];
+    const [old, changed] = folders.map((folder) => openTree(new HostTree(folder))) as [Tree, Tree];
     const codes: ExitCode[] = [];
     for (const path of paths) codes.push(await diffScenario(path, [old, changed], screen));
     return codes.find((code) => code !== HELD) ?? HELD;
@@ -44,8 +45,12 @@ export async function diffScenarios(
 }
 
 export interface Tree {
-  readonly folder: string;
+  readonly files: HostTree;
   readonly version: TreeVersion;
+}
+
+export function openTree(files: HostTree): Tree {
+  return { files, version: versionOf(files) };
 }
 
 async function diffScenario(
@@ -80,8 +85,8 @@ async function diffScenario(
     );
     return FAILED;
   }
-  for (const { failure, name } of old) {
-    if (failure !== null) screen.out(`note: ${name} fails with both trees: ${failure}\n`);
+  for (const { name, outcome: { failure } } of old) {
+    if (failure !== null) screen.out(`note: ${name} fails with both trees: ${failure.message}\n`);
   }
   const count = old.reduce((sum, { lines }) => sum + lines.length, 0);
   const what = `${formatCount(old.length, "test")}, ${
@@ -92,7 +97,7 @@ async function diffScenario(
 }
 
 /** A scenario that ran with the drivers of one tree. */
-interface TreeRun {
+export interface TreeRun {
   readonly program: Program;
   readonly tests: readonly ComparedTestRun[];
 }
@@ -100,25 +105,40 @@ interface TreeRun {
 /** @returns The code of what is wrong with a scenario; null for one that has no driver of a tree. */
 export async function runWithTree(
   path: string,
-  { folder, version }: Tree,
+  tree: Tree,
   screen: Screen,
 ): Promise<TreeRun | ExitCode | null> {
-  const opened = HostLoader.open(path, folder);
+  const program = await loadWithTree(path, tree, screen);
+  if (program === null || typeof program === "number") return program;
+  return { program, tests: testRuns(program, tree) };
+}
+
+/** @returns What {@linkcode runWithTree} does, without the run. */
+export async function loadWithTree(
+  path: string,
+  tree: Tree,
+  screen: Screen,
+): Promise<Program | ExitCode | null> {
+  const opened = openWithTree(path, tree);
   if (typeof opened === "string") {
     screen.err(`error: ${opened}\n`);
     return WRONG;
   }
+  const { load, loader } = opened;
+  const { diagnostics, program } = await withCompiled(loader, load);
+  if (program !== null && loader.trees.size === 0) return null;
+  sayDiagnostics(diagnostics, screen);
+  return program ?? codeOfProblems(diagnostics);
+}
+
+/** A scenario on the release of a tree, of which nothing is compiled; or why it cannot be read. */
+export function openWithTree(path: string, { files, version }: Tree) {
+  const opened = HostLoader.open(path, files);
+  if (typeof opened === "string") return opened;
   const { entry, loader } = opened;
   const kernel = kernelOf(version);
   const on = { kernel, as: KERNELS[kernel] };
-  const { diagnostics, program } = await withCompiled(
-    loader,
-    () => loadProgramOn(on, entry, loader),
-  );
-  if (program !== null && loader.trees.size === 0) return null;
-  sayDiagnostics(diagnostics, screen);
-  if (program === null) return codeOfProblems(diagnostics);
-  return { program, tests: testRuns(program, shownFolder(folder)) };
+  return { loader, load: () => loadProgramOn(on, entry, loader) };
 }
 
 /** The first test that differs, from its line `at` on. */
@@ -135,27 +155,36 @@ export function firstDifference(
   return null;
 }
 
-/** A tree's folder as places of its files begin. */
-function shownFolder(folder: string): string {
-  return `${shortPath(new HostTree(folder).root, currentFolder())}/`;
+/** A tree's folder as places of its files begin: two trees have two. */
+export function shownFolder({ files }: Tree): string {
+  return `${shortPath(files.root, currentFolder())}/`;
 }
 
-/** @param folder What places are written without: two trees have two. */
-function testRuns(program: Program, folder: string): readonly ComparedTestRun[] {
+/** Runs a program with the drivers of a tree. @param options Which of its tests. */
+export function testRuns(
+  program: Program,
+  tree: Tree,
+  options: Pick<RunOptions, "match"> = {},
+): readonly ComparedTestRun[] {
+  const folder = shownFolder(tree);
   const runs: ComparedTestRun[] = [];
-  let lines: string[] = [];
-  const add = (line: string) => lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
+  let [lines, events]: [string[], (MachineEvent | null)[]] = [[], []];
+  const add = (line: string, event: MachineEvent | null = null) => {
+    lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
+    events.push(event);
+  };
   runProgram(program, {
+    ...options,
     // Only what happens is compared, not why.
     attributeDefects: false,
-    onEvent: (event) => add(formatEventText(event)),
-    onChildEvent: (event) => add(formatEventText(event)),
-    onLine: add,
+    onEvent: (event) => add(formatEventText(event), event),
+    onChildEvent: (event) => add(formatEventText(event), event),
+    onLine: (line) => add(line),
     onOutcome: (outcome) => {
       const { failure } = outcome;
       add(failure === null ? "holds" : `fails: ${failure.message}`);
-      runs.push({ name: displayName(outcome), lines, failure: failure?.message ?? null });
-      lines = [];
+      runs.push({ name: displayName(outcome), lines, events, outcome });
+      [lines, events] = [[], []];
     },
   });
   return runs;

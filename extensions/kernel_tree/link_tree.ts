@@ -1,17 +1,20 @@
 /** Links files of a tree as a module that runs beside the model. */
 import {
+  type BlockMarks,
   IR,
   layoutError,
   layoutSource,
   type LayoutWanted,
   TREE_ARGUMENTS,
   TreeLayout,
+  withMarks,
   withRounds,
   withStorage,
 } from "@dmalab/c_drivers/tree";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { readTreeHeaders } from "@dmalab/cli";
 import { firstError, moduleFlag, type TreeBuild } from "@dmalab/c_drivers/compiler";
+import { TreeCoverage } from "./tree_coverage.ts";
 import type { LinkedTree } from "./tree_module.ts";
 
 /** What a module is made of. */
@@ -41,20 +44,29 @@ const LINKING: readonly string[] = [
   "-Wl,-z,stack-size=1048576",
 ];
 
-/** @throws {TreeError} */
-export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTree> {
+/** @param isCovered Whether it is kept which lines run. @throws {TreeError} */
+export async function linkTree(
+  build: TreeBuild,
+  parts: Parts,
+  isCovered = false,
+): Promise<LinkedTree> {
   const texts = [readTreeHeaders()["oracle/rounds.c"]!, ...parts.texts()];
   const sources = texts.flatMap((text) => build.units.sourcesIn(text));
   const asked = build.settings([...parts.files, ...sources]);
   const added = (parts.symbols ?? []).map((name) => [name, "1"] as const);
   const settings = { ...asked, values: new Map([...asked.values, ...added]) };
   await build.checkSettings(settings);
-  const args = [...TREE_ARGUMENTS, ...moduleFlag(settings), ...IR];
+  const lines = isCovered ? ["-gline-tables-only"] : [];
+  const args = [...TREE_ARGUMENTS, ...lines, ...moduleFlag(settings), ...IR];
   const objects: Record<string, string> = {};
+  const marks: BlockMarks[] = [];
   const compile = async (path: string, own: Readonly<Record<string, string>> = {}) => {
     const made = await build.compile(await build.unit(path, settings, own), args);
     const ir = made.module === null ? null : new TextDecoder().decode(made.module);
-    if (ir !== null) objects[`${path.replaceAll("/", "-")}.ll`] = withRounds(withStorage(ir));
+    if (ir === null) return { ir, said: made.said };
+    const marked = isCovered ? withMarks(ir, `lab_marks${marks.length}`) : { ir, marks: null };
+    if (marked.marks !== null) marks.push(marked.marks);
+    objects[`${path.replaceAll("/", "-")}.ll`] = withRounds(withStorage(marked.ir));
     return { ir, said: made.said };
   };
   for (const path of parts.files) {
@@ -75,5 +87,9 @@ export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTr
     throw new TreeError(`${parts.subjects[0]} does not link`, firstError(linked.said));
   }
   const module = new WebAssembly.Module(linked.module);
-  return { module, layout: new TreeLayout(parts.layout, table.ir) };
+  return {
+    module,
+    layout: new TreeLayout(parts.layout, table.ir),
+    coverage: new TreeCoverage(marks),
+  };
 }

@@ -4,6 +4,7 @@ import {
   compareSequences,
   type MakeImplementation,
   type Operation,
+  runSequences,
 } from "./oracle/compare.ts";
 import { IovaModel } from "./oracle/iova_operations.ts";
 import { iovaSequence } from "./oracle/iova_sequences.ts";
@@ -15,6 +16,7 @@ import { requestSequence } from "./oracle/request_sequences.ts";
 import { ARM_SHAPES, GENERIC_SHAPES, type TableShape } from "./oracle/table_formats.ts";
 import { TableModel } from "./oracle/table_operations.ts";
 import { tableSequences } from "./oracle/table_sequences.ts";
+import type { LinesRun } from "@dmalab/lang/values";
 import { type KernelName, kernelOf } from "@dmalab/runtime/kernels";
 import type { TreeBuild } from "@dmalab/c_drivers/compiler";
 import { linkTree, type Parts } from "./link_tree.ts";
@@ -38,6 +40,14 @@ export interface Oracle {
   readonly needs: readonly string[];
   /** @param other Null is the model. @throws {TreeError} */
   compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<unknown>>;
+  /** The same of two trees, with the lines that ran. @throws {TreeError} */
+  compareCovered(one: TreeBuild, other: TreeBuild, cases: Cases): Promise<CoveredComparison>;
+}
+
+/** What came of a comparison, and the lines of each side, by paths in its tree. */
+export interface CoveredComparison {
+  readonly compared: Compared<unknown>;
+  readonly lines: readonly [old: ReadonlyMap<string, LinesRun>, new: ReadonlyMap<string, LinesRun>];
 }
 
 class OracleOf<O> implements Oracle {
@@ -73,6 +83,26 @@ class OracleOf<O> implements Oracle {
       other === null ? this.model(one) : await this.build(other),
     ] as const;
     return compareSequences(sides, { ...cases, stepsOf: this.stepsOf });
+  }
+
+  async compareCovered(
+    one: TreeBuild,
+    other: TreeBuild,
+    cases: Cases,
+  ): Promise<CoveredComparison> {
+    const linked = [
+      await linkTree(one, this.parts, true),
+      await linkTree(other, this.parts, true),
+    ] as const;
+    const [old, changed] = linked.map((each) => () => this.makeTree(each));
+    const sequences = { ...cases, stepsOf: this.stepsOf };
+    const compared = compareSequences([old!, changed!], sequences);
+    // What comes after a difference runs all the same.
+    if (compared.difference !== null) {
+      for (const make of [old!, changed!]) runSequences(make, sequences);
+    }
+    const lines = [linked[0].coverage.lines(), linked[1].coverage.lines()] as const;
+    return { compared, lines };
   }
 }
 

@@ -115,8 +115,8 @@ function printCompared(
       `found | ${path} | ${names.join(" and ")} differ`,
       "",
       ...sequence.map((operation) => `  ${JSON.stringify(operation)}`),
-      `    ${names[0].padEnd(width)} ${shown(one, other)}`,
-      `    ${names[1].padEnd(width)} ${shown(other, one)}`,
+      `    ${names[0].padEnd(width)} ${differingText(one, other)}`,
+      `    ${names[1].padEnd(width)} ${differingText(other, one)}`,
       "",
     ].join("\n"),
   );
@@ -124,7 +124,7 @@ function printCompared(
 }
 
 /** What differs; all of a result where the other side stopped. */
-function shown(answer: OperationResult, other: OperationResult): string {
+export function differingText(answer: OperationResult, other: OperationResult): string {
   if (STOPPED in answer) return String(answer[STOPPED]);
   const names = STOPPED in other ? Object.keys(answer) : differingFields(answer, other);
   return JSON.stringify(Object.fromEntries(names.map((name) => [name, answer[name]])));

@@ -1,6 +1,7 @@
 /** Files of a tree that are linked as one module, with what a kernel around them provides. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import type { TreeLayout } from "@dmalab/c_drivers/tree";
+import type { TreeCoverage } from "./tree_coverage.ts";
 import { TreeMemory } from "./tree_memory.ts";
 
 /** CPUs that the configuration has room for, and bytes that each has of its own. */
@@ -32,6 +33,7 @@ interface Delayed {
 export interface LinkedTree {
   readonly module: WebAssembly.Module;
   readonly layout: TreeLayout;
+  readonly coverage: TreeCoverage;
 }
 
 /** Rounds of loops in one call: a hundred times what the longest mapping of the comparisons takes. */
@@ -52,7 +54,7 @@ export class TreeModule {
   cpu = 0;
 
   /** @param imports Beside those that every file may call. */
-  constructor({ layout, module }: LinkedTree, imports: TreeImports = {}) {
+  constructor({ coverage, layout, module }: LinkedTree, imports: TreeImports = {}) {
     this.layout = layout;
     const env: Record<string, WebAssembly.ImportValue> = {};
     const known: TreeImports = { ...this.#allocating(), ...this.#running(), ...imports };
@@ -70,6 +72,9 @@ export class TreeModule {
     this.memory = new TreeMemory(
       this.#exports["memory"] as WebAssembly.Memory,
       this.#cpuAt + CPUS * CPU_BYTES,
+    );
+    coverage.follow((symbol, count) =>
+      new Uint8Array(this.memory.view.buffer, this.symbol(symbol), count)
     );
     // All CPUs' areas are there from the beginning.
     this.memory.take(0);

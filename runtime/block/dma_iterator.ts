@@ -24,6 +24,7 @@ import {
 } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
+import { CallEvents, callOf } from "../dma/calls/call_events.ts";
 import type { Kernel } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
 import type { MappingPath, PeerMapType } from "../vocabulary/shared_words.ts";
@@ -34,21 +35,16 @@ import { SegmentIterator } from "./segment_iterator.ts";
 
 /** The events of the functions for data, and of those for metadata. */
 const DATA = {
-  callStart: eventId("call.blk_rq_dma_map_iter_start"),
-  retStart: eventId("ret.blk_rq_dma_map_iter_start"),
-  callNext: eventId("call.blk_rq_dma_map_iter_next"),
-  retNext: eventId("ret.blk_rq_dma_map_iter_next"),
+  start: callOf("blk_rq_dma_map_iter_start"),
+  next: callOf("blk_rq_dma_map_iter_next"),
 };
 const METADATA = {
-  callStart: eventId("call.blk_rq_integrity_dma_map_iter_start"),
-  retStart: eventId("ret.blk_rq_integrity_dma_map_iter_start"),
-  callNext: eventId("call.blk_rq_integrity_dma_map_iter_next"),
-  retNext: eventId("ret.blk_rq_integrity_dma_map_iter_next"),
+  start: callOf("blk_rq_integrity_dma_map_iter_start"),
+  next: callOf("blk_rq_integrity_dma_map_iter_next"),
 };
 type Calls = typeof DATA | typeof METADATA;
 
-const CALL_UNMAP = eventId("call.blk_rq_dma_unmap");
-const RET_UNMAP = eventId("ret.blk_rq_dma_unmap");
+const UNMAP = callOf("blk_rq_dma_unmap");
 const BLOCK_SEGMENT = eventId("block.segment");
 const BLOCK_STATUS = eventId("block.status");
 
@@ -79,6 +75,7 @@ type Exit =
 
 export class BlkDma {
   readonly #machine: Machine;
+  readonly #calls: CallEvents;
   readonly #kernel: Kernel;
   /** Walks what has ended. */
   readonly #ended = new SegmentIterator();
@@ -87,6 +84,7 @@ export class BlkDma {
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#calls = new CallEvents(machine);
     this.#kernel = machine.kernel;
   }
 
@@ -126,14 +124,12 @@ export class BlkDma {
   ): boolean {
     const metadata = calls === METADATA;
     const events = this.#machine.events;
-    if (events.tick(calls.callStart)) {
-      events.emit(calls.callStart, { req: request.id, dev: dev.name });
-    }
+    if (events.tick(calls.start.call)) this.#calls.tell(calls.start, request, dev);
     const result = this.#start(request, dev, state, iter, metadata);
-    if (events.tick(calls.retStart)) {
+    if (events.tick(calls.start.ret)) {
       const error = errorOf(result, iter);
       events.emit(
-        calls.retStart,
+        calls.start.ret,
         { result, error },
         this.#whyStarted(request, dev, iter, metadata),
       );
@@ -154,12 +150,10 @@ export class BlkDma {
 
   #nextCall(calls: Calls, request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
     const events = this.#machine.events;
-    if (events.tick(calls.callNext)) {
-      events.emit(calls.callNext, { req: request.id, dev: dev.name });
-    }
+    if (events.tick(calls.next.call)) this.#calls.tell(calls.next, request, dev);
     const result = iter.segments.next() && this.#mapSegment(request, dev, iter);
-    if (events.tick(calls.retNext)) {
-      events.emit(calls.retNext, { result, error: errorOf(result, iter) });
+    if (events.tick(calls.next.ret)) {
+      events.emit(calls.next.ret, { result, error: errorOf(result, iter) });
     }
     if (!result) this.#reportStatus(iter.status);
     return result;
@@ -186,14 +180,12 @@ export class BlkDma {
     metadata = false,
   ): boolean {
     const events = this.#machine.events;
-    if (events.tick(CALL_UNMAP)) {
-      events.emit(CALL_UNMAP, { req: request.id, dev: dev.name, mapped: mappedBytes });
-    }
+    if (events.tick(UNMAP.call)) this.#calls.tell(UNMAP, request, dev, mappedBytes);
     const result = this.#unmap(request, dev, state, mappedBytes, kind);
     if (!result) request.mappedSegments = 0;
     if (result && this.#exit !== "block.2.5.2") this.endUncalled(request, dev, kind, metadata);
-    if (events.tick(RET_UNMAP)) {
-      events.emit(RET_UNMAP, { result, error: null }, {
+    if (events.tick(UNMAP.ret)) {
+      events.emit(UNMAP.ret, { result, error: null }, {
         rule: this.#exit,
         inputs: { map_type: kind, one_range: this.#exit === "block.2.5.2", nothing_left: result },
       });

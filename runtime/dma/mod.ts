@@ -22,7 +22,12 @@ export {
 } from "./attributes.ts";
 export { type Call, callOf } from "./calls/call_events.ts";
 export { type CoherentOptions, refusesShared } from "./calls/coherent.ts";
-export { DmaMapping } from "./calls/mapping.ts";
+export {
+  DmaMapping,
+  type MappingArguments,
+  mappingCaller,
+  type MappingFunction,
+} from "./calls/mapping.ts";
 export { mappingSizeInputs, UNLIMITED_BYTES } from "./calls/mapping_queries.ts";
 export {
   allocNoncontiguous,

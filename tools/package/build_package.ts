@@ -35,12 +35,14 @@ const LIBRARY = {
   scenarios: "cli/testing/register_scenarios.ts",
 } as const;
 
-/** Folders that are copied as they are: the manual, and what drivers in C are compiled with. */
+/** Folders that are copied as they are: the manual, what drivers in C are compiled with, and what reviews run. */
 const AS_THEY_ARE = [
   "docs",
   "examples",
   "extensions/c_drivers/include",
   "extensions/c_drivers/compiler/compiler",
+  "extensions/c_drivers/drivers/nvme/tree",
+  "extensions/kernel_tree/drivers",
 ];
 
 /** The folder of the declarations. */

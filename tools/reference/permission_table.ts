@@ -47,6 +47,7 @@ function writesOf(may: CommandPermissions): string[] {
 function othersOf(may: CommandPermissions): string[] {
   return [
     ...may.compiles ? ["runs the compiler of C"] : [],
+    ...may.runs === undefined ? [] : [`runs ${code(may.runs).join(", ")}`],
     ...may.edits ? ["runs `$VISUAL` or `$EDITOR`"] : [],
     ...may.port === undefined ? [] : [`listens on \`${may.port}\` of 127.0.0.1`],
   ];

@@ -8,7 +8,7 @@ import { CPeers, mapTypeOf } from "../c_peers.ts";
 import { CRequests } from "../c_requests.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { entriesOf, LINK_END, SG } from "./lists.ts";
-import { showState, stateAsItIs, stateAt } from "./two_step.ts";
+import { showState, stateAsItIs, stateAt } from "../c_iova_state.ts";
 
 /** Where the members of `struct blk_dma_iter` lie; `extensions/c_drivers/include/linux/blk-mq-dma.h` has the same. */
 export const DMA_ITER = { addr: 0, len: 8, p2pdma: 16, status: 32, dmalab_iter: 40 } as const;

@@ -63,6 +63,13 @@ export async function compileWithTree(
   }
 }
 
+/** What a driver is linked with besides its own files. */
+interface Library {
+  readonly texts: readonly string[];
+  /** Of the tree's, by the names that the compiler knows. */
+  readonly paths: ReadonlyMap<string, string>;
+}
+
 class TreeDriver {
   readonly #decoder = new TextDecoder();
 
@@ -98,7 +105,7 @@ class TreeDriver {
     const support = await this.#support();
     const library = await this.#library([...texts, support], settings);
     const objects = Object.fromEntries(
-      [...texts.map(withStorage), support, ...library.map(asLibrary)]
+      [...texts.map(withStorage), support, ...library.texts.map(asLibrary)]
         .map((text, at) => [`${at}.ll`, text]),
     );
     const [first = "", ...args] = Object.keys(objects);
@@ -116,7 +123,11 @@ class TreeDriver {
     const linked = await build.compile(link, options, "driver.wasm");
     const compilation = { main: source, sources, refused: new Map(), target };
     const said = saidDiagnostics(linked, compilation);
-    return moduleOf(linked, source, sources, said, { device: layout, stubs });
+    return moduleOf(linked, source, sources, said, {
+      device: layout,
+      stubs,
+      library: library.paths,
+    });
   }
 
   /** Compiles a file of the driver. @param sources Gets it, by the name that the compiler knows. */
@@ -160,9 +171,10 @@ class TreeDriver {
   }
 
   /** Files of the lab's and of the tree's library, until nothing is missing that one of them exports. */
-  async #library(texts: readonly string[], settings: Settings): Promise<readonly string[]> {
+  async #library(texts: readonly string[], settings: Settings): Promise<Library> {
     const { build, of: { tree } } = this;
     const library: string[] = [];
+    const paths = new Map<string, string>();
     const ours = new Map(
       Object.entries(readTreeHeaders()).filter(([path]) => OUR_LIBRARY.test(path)),
     );
@@ -191,12 +203,14 @@ class TreeDriver {
         if (made.module === null) continue;
         const text = this.#decoder.decode(made.module);
         // Where both define a name, ours counts: the linker takes the first of two.
-        if (own === undefined) library.push(text);
-        else library.unshift(text);
+        if (own === undefined) {
+          library.push(text);
+          paths.set(unit.source, `${tree.root}/${path}`);
+        } else library.unshift(text);
         added = true;
       }
     }
-    return library;
+    return { texts: library, paths };
   }
 
   /** Only the first two numbers of the release must match. */

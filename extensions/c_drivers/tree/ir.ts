@@ -67,6 +67,62 @@ function countedFunction(text: string): string {
   return lines.join("\n");
 }
 
+/** What blocks of a file's code are lines of: each has a byte that is set when it runs. */
+export interface BlockMarks {
+  /** The bytes, by the name that the module exports. */
+  readonly symbol: string;
+  /** By the number of the byte: lines of files, as the compiler names them. */
+  readonly blocks: readonly (readonly (readonly [file: string, line: number])[])[];
+}
+
+const DEBUG_FILE = /^(!\d+) = !DIFile\(filename: "([^"]*)"/gm;
+const DEBUG_SCOPE =
+  /^(!\d+) = (?:distinct )?!DI(?:Subprogram|LexicalBlock|LexicalBlockFile)\(.*?\bfile: (!\d+)/gm;
+const DEBUG_LINE =
+  /^(!\d+) = (?:distinct )?!DILocation\(line: (\d+),.*?scope: (!\d+)(?:, inlinedAt: (!\d+))?/gm;
+const DEBUG_USE = /, !dbg (!\d+)/;
+
+/** Marks each block of code that has lines. @param symbol A name for the bytes that nothing else has. */
+export function withMarks(
+  ir: string,
+  symbol: string,
+): { readonly ir: string; readonly marks: BlockMarks } {
+  const files = new Map([...ir.matchAll(DEBUG_FILE)].map(([, id, name]) => [id!, name!]));
+  const scopes = new Map([...ir.matchAll(DEBUG_SCOPE)].map(([, id, file]) => [id!, file!]));
+  const known = new Map([...ir.matchAll(DEBUG_LINE)].map((match) => [match[1]!, match]));
+  // Code of a function that is inlined is code of the line that calls it, too.
+  const placesOf = (id: string | undefined): readonly (readonly [string, number])[] => {
+    const found = id === undefined ? undefined : known.get(id);
+    if (found === undefined) return [];
+    const [, , line, scope, caller] = found;
+    const file = files.get(scopes.get(scope!) ?? "");
+    const own = file === undefined || line === "0" ? [] : [[file, Number(line)] as const];
+    return [...own, ...placesOf(caller)];
+  };
+  const blocks: (readonly (readonly [string, number])[])[] = [];
+  const marked = ir.replace(FUNCTION, (text: string) => {
+    const lines = text.split("\n");
+    const starts = lines.flatMap((line, at) => at === 0 || LABEL.test(line) ? [at] : []);
+    // From the last one: what is put in moves what follows.
+    for (let index = starts.length - 1; index >= 0; index--) {
+      const own = lines.slice(starts[index], starts[index + 1])
+        .flatMap((line) => placesOf(DEBUG_USE.exec(line)?.[1]));
+      if (own.length === 0) continue;
+      let at = starts[index]! + 1;
+      while (/^ {2}\S+ = phi /.test(lines[at]!)) at++;
+      lines.splice(
+        at,
+        0,
+        `  store i8 1, ptr getelementptr (i8, ptr @${symbol}, i64 ${blocks.length})`,
+      );
+      blocks.push(own);
+    }
+    return lines.join("\n");
+  });
+  const bytes = `@${symbol} = global [${Math.max(1, blocks.length)} x i8] zeroinitializer\n`;
+  return { ir: `${marked}\n${bytes}`, marks: { symbol, blocks } };
+}
+
 /** Names that text calls or reads and does not define. */
 export function missingIn(irs: readonly string[]): ReadonlySet<string> {
   const named = (pattern: RegExp) =>

@@ -1,6 +1,6 @@
 /** What other members use of `extensions/c_drivers/tree`. */
 export { boundsHeader, generatedHeaders } from "./generated.ts";
-export { IR, withRounds, withStorage } from "./ir.ts";
+export { type BlockMarks, IR, withMarks, withRounds, withStorage } from "./ir.ts";
 export { closureOf, readKconfig } from "./kconfig.ts";
 export { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "./layout.ts";
 export { Makefiles } from "./makefile.ts";

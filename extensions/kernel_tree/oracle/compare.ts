@@ -66,6 +66,15 @@ export function compareSequences<O>(
   return { operations, difference: null };
 }
 
+/** Runs sequences on one side, whatever they return. */
+export function runSequences<O>(
+  make: MakeImplementation<O>,
+  { count, seed, stepsOf }: Sequences<O>,
+): void {
+  const agreeing = (): Implementation<O> => ({ run: () => ({}) });
+  for (let index = 0; index < count; index++) live(stepsOf(seed + index), [make, agreeing]);
+}
+
 /** Runs a sequence on both sides. */
 function live<O>(
   steps: readonly Operation<O>[],

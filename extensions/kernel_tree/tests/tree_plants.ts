@@ -6,6 +6,7 @@
 import { ORACLES } from "../oracles.ts";
 import { readWholeNumber } from "@dmalab/cli";
 import { Random } from "@dmalab/runtime";
+import { functionsIn } from "../review/changed_lines.ts";
 import { MISSED, type PlantBench, ScenarioBench, SequenceBench } from "./tree/plant_bench.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 
@@ -79,7 +80,7 @@ async function plantAll(lines: readonly string[], bench: PlantBench): Promise<vo
     if (outcome === null) continue;
     planted++;
     if (outcome !== MISSED) found++;
-    const name = functionsIn(lines).find(({ begin, end }) => at > begin && at < end)?.name;
+    const name = functionAt(lines, at)?.name;
     const said = outcome === MISSED ? await missedAt(lines, at, change, bench) : outcome;
     console.log(`${path}:${at + 1} | ${name} | ${pattern.source} | ${said.slice(0, 160)}`);
   }
@@ -118,7 +119,7 @@ async function linesRun(
     lines.flatMap((_, at) => isStatement(lines, at) ? [[at, reached.has(at)] as const] : []),
   );
   const idle = functionsIn(lines).filter(({ begin, end }) =>
-    [...run].every(([at, isRun]) => at < begin || at > end || !isRun)
+    [...run].every(([at, isRun]) => at < begin - 1 || at > end - 1 || !isRun)
   );
   const ran = [...run.values()].filter((isRun) => isRun).length;
   console.log(
@@ -138,26 +139,12 @@ function isStatement(lines: readonly string[], at: number): boolean {
   return opened === closed && /^\s+(?!else\b|case\b|default\b)\w/.test(lines[at]!) &&
     !/^\t+\w+:$/.test(lines[at]!) &&
     ENDS.test(lines[before]!) &&
-    functionsIn(lines).some(({ begin, end }) => at > begin && at < end);
+    functionAt(lines, at) !== undefined;
 }
 
-interface Function {
-  readonly name: string;
-  /** The lines of its braces. */
-  readonly begin: number;
-  readonly end: number;
-}
-
-function functionsIn(lines: readonly string[]): readonly Function[] {
-  const functions: Function[] = [];
-  for (const [begin, line] of lines.entries()) {
-    if (line !== "{") continue;
-    let head = begin - 1;
-    while (/^\s/.test(lines[head] ?? "")) head--;
-    const end = lines.indexOf("}", begin);
-    functions.push({ name: /(\w+)\(/.exec(lines[head] ?? "")?.[1] ?? "?", begin, end });
-  }
-  return functions;
+/** @param at Counted from 0. */
+function functionAt(lines: readonly string[], at: number) {
+  return functionsIn(lines).find(({ begin, end }) => at >= begin && at < end - 1);
 }
 
 interface Place {
@@ -170,7 +157,7 @@ function placesIn(lines: readonly string[], run: ReadonlyMap<number, boolean>): 
   const places: Place[] = [];
   for (const { begin, end } of functionsIn(lines)) {
     let isRun = false;
-    for (let at = begin + 1; at < end; at++) {
+    for (let at = begin; at < end - 1; at++) {
       const line = lines[at]!;
       isRun = run.get(at) ?? isRun;
       if (!isRun || !/^\t+\w/.test(line) || REPORTS.test(line)) continue;

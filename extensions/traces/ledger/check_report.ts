@@ -7,6 +7,7 @@ import { limitsSeen } from "./queue_use.ts";
 import { type Device, isSure, type TraceFinding } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
+import { aboutKind } from "./finding_kinds.ts";
 import { nextSteps, storiesOf } from "../usage/next_steps.ts";
 import { clockLines } from "../clocks/trace_clocks.ts";
 import { emulatorJson, refusalLines } from "../clocks/emulator_report.ts";
@@ -154,7 +155,8 @@ export function findingLine(finding: TraceFinding): string {
 }
 
 export function findingJson(finding: TraceFinding) {
-  const { address, certainty, device, kind, line, logLine, more, otherLine, rule, text } = finding;
+  const { address, candidates, certainty, device, kind, line, logLine, more, otherLine } = finding;
+  const { rule, text } = finding;
   return {
     kind,
     line,
@@ -166,6 +168,11 @@ export function findingJson(finding: TraceFinding) {
     rule,
     text,
     ...more,
+    ...candidates === undefined ? {} : {
+      candidates: candidates.map(({ kind, line, otherLine }) => {
+        return { kind, line, other_line: otherLine, decides: aboutKind(kind).decides ?? null };
+      }),
+    },
   };
 }
 
@@ -238,6 +245,7 @@ export function checkLines(
         COLUMNS - 2,
       )
         .map((line) => `  ${line}`),
+      ...candidateLines(finding!, names.trace),
     ]),
     ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap(({ line, message }) => [
       "",
@@ -304,6 +312,16 @@ function findingText(
     ...logLine === null || finding.line === null ? [] : [`kernel log: ${names.log}${logLine}`],
   ];
   return parts.filter((part) => part !== "").join("; ");
+}
+
+/** What a fault can be where several causes fit, and what decides between them. */
+function candidateLines({ candidates = [] }: TraceFinding, trace: string): string[] {
+  return candidates.flatMap(({ kind, line }, index) => {
+    const { decides = "", fault = "" } = aboutKind(kind);
+    const place = line === null ? "" : ` (${trace}:${line})`;
+    const text = `${index + 1}. ${kind}${place}: ${fault}${decides === "" ? "" : `; ${decides}`}`;
+    return wrapText(text, COLUMNS - 7).map((each, at) => `  ${at === 0 ? "" : "   "}${each}`);
+  });
 }
 
 function missingLines(check: TraceCheck, overrun: number): string[] {

@@ -101,6 +101,20 @@ export interface Device {
   /** Direct mappings that were made in a row, and those of them that were unmapped. */
   segments: number;
   unmappedSegments: number;
+  /** Maps that failed; null without any. */
+  failed: FailedMaps | null;
+}
+
+/** Maps of a device that failed. */
+export interface FailedMaps {
+  count: number;
+  readonly firstLine: number;
+  lastLine: number;
+  /** The largest of them; 0 where no line has a size. */
+  mostBytes: number;
+  /** How many in a row, now and at most. */
+  run: number;
+  longestRun: number;
 }
 
 /** How sure a finding is. @see rules/traces.md T.66 */
@@ -125,6 +139,17 @@ export interface TraceFinding {
   readonly text: string;
   /** What differs, by name. */
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
+  /** It is proved only while the trace has every map of this device, whose mappings may share addresses. */
+  readonly sharing?: Pick<Device, "mappedBeforeTrace">;
+  /** Of a fault: all that it can be, the likeliest first, where that is more than one thing. */
+  readonly candidates?: readonly FaultCandidate[];
+}
+
+/** What a fault can be where its time, or what is known of the page, fits several. */
+export interface FaultCandidate {
+  readonly kind: FindingKind;
+  readonly line: number | null;
+  readonly otherLine: number | null;
 }
 
 /** Whether a person may act on it. */
@@ -159,6 +184,7 @@ export function makeDevice(name: string, recorded: Recorded): Device {
     coveredMaps: 0,
     segments: 0,
     unmappedSegments: 0,
+    failed: null,
   };
   return device;
 }

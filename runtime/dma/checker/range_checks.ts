@@ -11,7 +11,7 @@ import { ERRNO } from "../../errno.ts";
 import { directionWord, DMA_ATTR, DMA_BIDIRECTIONAL } from "../attributes.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import type { DmaIovaState } from "../iova_state.ts";
-import type { RangePart } from "../range_part.ts";
+import type { RangePart } from "../iova_state.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes } from "./describe.ts";
 import { agreedAttrs } from "./end_check.ts";

@@ -1,9 +1,14 @@
 /** What planted changes of one file of a kernel tree are looked for with. */
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { TreeBuild } from "@dmalab/c_drivers/compiler";
-import { type ComparedTestRun, firstDifference, runWithTree } from "../../diff_scenario.ts";
+import {
+  type ComparedTestRun,
+  firstDifference,
+  openTree,
+  runWithTree,
+} from "../../diff_scenario.ts";
 import type { Oracle } from "../../oracles.ts";
-import { TreeError, versionOf } from "@dmalab/runtime/kernels";
+import { TreeError } from "@dmalab/runtime/kernels";
 import { STOPPED } from "../../oracle/compare.ts";
 import type { SystemClang } from "./system_clang.ts";
 
@@ -151,8 +156,7 @@ export class ScenarioBench implements PlantBench {
     // Its file is a link to the one of the tree.
     Deno.removeSync(`${this.copy}/${this.path}`);
     Deno.writeTextFileSync(`${this.copy}/${this.path}`, lines.join("\n"));
-    const tree = { folder: this.copy, version: versionOf(new HostTree(this.copy)) };
-    const made = await runWithTree(scenario, tree, new MemoryScreen());
+    const made = await runWithTree(scenario, openTree(new HostTree(this.copy)), new MemoryScreen());
     return typeof made === "number" ? null : made;
   }
 }

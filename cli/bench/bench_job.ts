@@ -1,7 +1,8 @@
-/** Benches of a file: here, or in a worker. */
+/** Cells of a file's benches: here, or in a worker. */
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/render";
 import {
+  type BenchOptions,
   type BenchOutcome,
   isNamed,
   type NameMatch,
@@ -12,13 +13,13 @@ import {
 import type { HostWatch } from "@dmalab/lang/vm";
 import type { Plan } from "../jobs/run_plan.ts";
 import { MemoryScreen } from "../memory_screen.ts";
-import { diagnosticStyle } from "./diagnostic_style.ts";
-import { allLimits, type LimitOptions } from "./limit_options.ts";
-import { loadScenario } from "./load_scenario.ts";
+import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
+import { loadScenario } from "../scenario/load_scenario.ts";
 
 /** How benches run. */
 export interface BenchSettings {
-  /** Only benches whose name matches one of these; all when there is none. */
+  /** Only cells whose name or axes match these; all when there is none. */
   readonly matches: readonly NameMatch[];
   readonly seed: number | null;
   /** A fault or a report that a bench does not expect fails it. */
@@ -35,36 +36,44 @@ export interface BenchJob {
   readonly number: number;
 }
 
-/** What a bench on one machine printed, and its result. */
+/** What a cell printed, and its result. */
 export interface BenchMessage {
   readonly kind: "end";
   readonly text: string;
   readonly outcome: BenchOutcome;
 }
 
-/** The benches of a program that are wanted: one for each machine of their matrix. */
-export function benchesOf({ tests }: Program, { matches }: BenchSettings): readonly TestEntry[] {
+/** The cells of a program that are wanted. */
+export function cellsOf({ tests }: Program, { matches }: BenchSettings): readonly TestEntry[] {
   return tests.filter((each) => each.kind === "bench" && isNamed(each, matches));
 }
 
-export function benchOnce(
-  program: Program,
-  bench: TestEntry,
-  settings: BenchSettings,
+/** What a run of a cell gets; @param onLine Gets the lines that it prints. */
+export function benchOptions(
+  { colour, columns, lenient, limits, seed }: BenchSettings,
   watch: HostWatch,
-): BenchMessage {
-  const { colour, columns, lenient, limits, seed } = settings;
-  let text = "";
-  const outcome = runBench(program, bench, {
-    clock: () => performance.now(),
+  onLine: (line: string) => void = () => {},
+): BenchOptions {
+  return {
     watch,
     limits: allLimits(limits),
     lenient,
     ...seed === null ? {} : { seed },
-    onLine: (line) => void (text += `${printable(line)}\n`),
+    onLine,
     columns: columns ?? undefined,
     style: diagnosticStyle(painter(colour)),
-  });
+  };
+}
+
+export function benchOnce(
+  program: Program,
+  cell: TestEntry,
+  settings: BenchSettings,
+  watch: HostWatch,
+): BenchMessage {
+  let text = "";
+  const onLine = (line: string) => void (text += `${printable(line)}\n`);
+  const outcome = runBench(program, cell, benchOptions(settings, watch, onLine));
   return { kind: "end", text, outcome };
 }
 
@@ -74,12 +83,12 @@ export async function runBenchJob(
   watch: HostWatch,
 ): Promise<void> {
   const { program } = await loadScenario(path, new MemoryScreen(), null, settings.limits.timeMs);
-  send(benchOnce(program!, benchesOf(program!, settings)[number]!, settings, watch));
+  send(benchOnce(program!, cellsOf(program!, settings)[number]!, settings, watch));
 }
 
 type PlannedBench = BenchJob & { readonly kind: "bench" };
 
-/** The benches of one file, in several workers. */
+/** The cells of one file, in several workers. */
 export class BenchPlan implements Plan<PlannedBench, BenchMessage> {
   #next = 0;
   #shown = 0;
@@ -88,7 +97,7 @@ export class BenchPlan implements Plan<PlannedBench, BenchMessage> {
   constructor(
     readonly job: Omit<BenchJob, "number">,
     readonly count: number,
-    readonly onBench: (message: BenchMessage) => void,
+    readonly onCell: (message: BenchMessage) => void,
     readonly mayGoOn: () => boolean,
   ) {}
 
@@ -107,7 +116,7 @@ export class BenchPlan implements Plan<PlannedBench, BenchMessage> {
       const next = this.#waiting.get(this.#shown);
       if (next === undefined) return;
       this.#waiting.delete(this.#shown++);
-      this.onBench(next);
+      this.onCell(next);
     }
   }
 }

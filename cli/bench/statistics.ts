@@ -1,6 +1,59 @@
-/** Compares two sets of measurements, and tells differences from noise. */
+/** Statistics of measurements: what is typical of them, how far they spread, and whether two differ. */
+import { nearestRank } from "@dmalab/lang/bench";
 import { Random } from "@dmalab/runtime";
-import { type BenchResult, median, rounded } from "./benchmark.ts";
+
+/** One measurement: a line of `deno task bench --json`. */
+export interface BenchResult {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** The value divided by that of `to`; null when it is compared with nothing. */
+  readonly ratio: number | null;
+  readonly to: string | null;
+}
+
+/** The middle one of some measurements: a slow neighbour moves it less than a mean. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/**
+ * The median of some measurements.
+ *
+ * @param rounds How many count; `warmUps` come before those, for the compiler and for caches.
+ */
+export function medianOf(rounds: number, warmUps: number, measure: () => number): number {
+  const values: number[] = [];
+  for (let round = -warmUps; round < rounds; round++) {
+    const value = measure();
+    if (round >= 0) values.push(value);
+  }
+  return median(values);
+}
+
+/** Half of what lies between the 10th and the 90th percentile: what a few rounds on a busy host leave of it. */
+export function spreadOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (nearestRank(sorted, 0.9) - nearestRank(sorted, 0.1)) / 2;
+}
+
+/** What was typical of some measurements, and how far they spread. */
+export interface Spread {
+  readonly median: number;
+  readonly spread: number;
+}
+
+/** Whether two measurements differ by no more than they spread. */
+export function isWithinSpread(one: Spread, other: Spread): boolean {
+  return Math.abs(one.median - other.median) <= one.spread + other.spread;
+}
+
+/** Four digits are what a measurement on a busy machine is worth. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}
 
 /** Repeated measurements of one benchmark. */
 export interface Measured {

@@ -1,7 +1,14 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Random } from "@dmalab/runtime";
-import { addRound, compare, comparisonLines, verdict } from "./compare.ts";
-import { CannotMeasure, measureRepeatedly } from "./repeated.ts";
+import {
+  addRound,
+  compare,
+  comparisonLines,
+  isWithinSpread,
+  median,
+  spreadOf,
+  verdict,
+} from "./statistics.ts";
 
 /** Measurements that scatter by some percent around a value. */
 function scattered(value: number, seed: number, count = 9): number[] {
@@ -43,20 +50,13 @@ Deno.test("rounds are collected by name, and only what both have is compared", (
   assertEquals(comparisonLines({ b: { unit: "us", values: [2, 2.01] } }, now, false).length, 1);
 });
 
-Deno.test("--save refuses a file that it did not write, and a folder that is not there, before it measures", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const save = `${folder}/notes.md`;
-    Deno.writeTextFileSync(save, "# Notes");
-    const measure = (save: string) => measureRepeatedly(["iova"], { against: null, save });
-    await assertRejects(() => measure(save), CannotMeasure, "was not written by --save");
-    await assertRejects(
-      () => measure(`${folder}/none/a.json`),
-      CannotMeasure,
-      "there is no folder",
-    );
-    assertEquals(Deno.readTextFileSync(save), "# Notes");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+Deno.test("two measurements are equal within their spread, and a tenth apart they are not", () => {
+  const of = (value: number, seed: number) => {
+    const values = scattered(value, seed, 15);
+    return { median: median(values), spread: spreadOf(values) };
+  };
+  for (let seed = 0; seed < 100; seed++) {
+    assert(isWithinSpread(of(10, seed), of(10, 1000 + seed)), `seed ${seed}`);
+    assert(!isWithinSpread(of(10, seed), of(11, 1000 + seed)), `seed ${seed}`);
   }
 });

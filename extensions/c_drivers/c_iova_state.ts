@@ -1,9 +1,7 @@
-/** Mapping in two steps: reserve addresses once, link pieces. @see rules/c-api.md 4, trap 6 */
+/** `struct dma_iova_state` as C has it. @see rules/c-api.md 4, trap 6 */
 import type { DmaAddr } from "@dmalab/runtime";
 import type { DmaIovaState } from "@dmalab/runtime/dma";
-import type { CCallEntry } from "../call_entry.ts";
-import type { CKernel } from "../c_kernel.ts";
-import { kernelEntry } from "../kernel_entry.ts";
+import type { CKernel } from "./c_kernel.ts";
 
 /** Where the members of `struct dma_iova_state` lie; `extensions/c_drivers/include/linux/dma-mapping.h` has the same. */
 export const IOVA_STATE = { addr: 0, __size: 8 } as const;
@@ -58,47 +56,3 @@ export function stateAt(kernel: CKernel, at: number): DmaIovaState {
   }
   return state;
 }
-
-export const TWO_STEP_CALLS: readonly CCallEntry[] = [
-  kernelEntry("dma_iova_try_alloc", (kernel, [device, at, phys, size]) => {
-    // It is cleared first, whatever was there.
-    if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
-    kernel.usesMask(device);
-    const state = kernel.state(at);
-    kernel.exact(phys + size, "address");
-    const taken = kernel.machine.dma.dmaIovaTryAlloc(device, state, phys, size);
-    showState(kernel, at, state);
-    return Number(taken);
-  }),
-  kernelEntry("dma_iova_link", (kernel, [device, at, phys, offset, size, dir, attrs]) => {
-    const state = stateAt(kernel, at);
-    kernel.exact(phys + offset + size, "address");
-    const { dma } = kernel.machine;
-    const error = dma.dmaIovaLink(device, state, phys, offset, size, dir, attrs);
-    showState(kernel, at, state);
-    if (error === 0) kernel.lent.add(device, state.addr + offset, phys, size, dir);
-    return error;
-  }),
-  kernelEntry(
-    "dma_iova_sync",
-    (kernel, [device, at, offset, size]) =>
-      kernel.machine.dma.dmaIovaSync(device, stateAt(kernel, at), offset, size),
-  ),
-  kernelEntry("dma_iova_unlink", (kernel, [device, at, offset, size, dir, attrs]) => {
-    const state = stateAt(kernel, at);
-    kernel.lent.endWithin(device, state.addr + offset, size);
-    kernel.machine.dma.dmaIovaUnlink(device, state, offset, size, dir, attrs);
-    showState(kernel, at, state);
-  }),
-  kernelEntry("dma_iova_destroy", (kernel, [device, at, mappedBytes, dir, attrs]) => {
-    const state = stateAt(kernel, at);
-    kernel.lent.endWithin(device, state.addr, mappedBytes);
-    kernel.machine.dma.dmaIovaDestroy(device, state, mappedBytes, dir, attrs);
-    showState(kernel, at, state);
-  }),
-  kernelEntry("dma_iova_free", (kernel, [device, at]) => {
-    const state = stateAt(kernel, at);
-    kernel.machine.dma.dmaIovaFree(device, state);
-    showState(kernel, at, state);
-  }),
-];

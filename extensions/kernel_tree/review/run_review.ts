@@ -1,0 +1,67 @@
+/** `dmalab review`: each patch with its verdict. */
+import type { NameMatch } from "@dmalab/lang/run";
+import { TreeError } from "@dmalab/runtime/kernels";
+import { noDrivers, printAtTerminal } from "@dmalab/c_drivers/compiler";
+import { currentFolder, host, shortPath, TREE_SCENARIOS } from "@dmalab/cli";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { ORACLES } from "../oracles.ts";
+import { reviewText, verdictOf } from "./print_review.ts";
+import { Review } from "./review.ts";
+import { readSteps } from "./series.ts";
+
+export interface ReviewRequest {
+  /** Paths of scenarios, or of mapping code for random sequences, instead of dmalab's own; empty for these. */
+  readonly scenarios: readonly string[];
+  readonly matches: readonly NameMatch[];
+  readonly allowsUnreached: boolean;
+}
+
+/** @param words A tree and what changes it. */
+export async function runReview(
+  words: readonly string[],
+  { allowsUnreached, matches, scenarios }: ReviewRequest,
+  screen: Screen,
+): Promise<ExitCode> {
+  const refuse = (message: string, hint: string): ExitCode => {
+    screen.err(`error: ${message}\n  hint: ${hint}\n`);
+    return WRONG;
+  };
+  const problem = noDrivers();
+  if (problem !== null) return refuse(problem.problem, problem.hint);
+  const isOracle = (path: string) => ORACLES.some(({ paths }) => paths.includes(path));
+  const review = new Review({
+    scenarios: scenarios.length > 0 ? scenarios.filter((path) => !isOracle(path)) : ownScenarios(),
+    oracles: scenarios.length > 0
+      ? ORACLES.filter(({ paths }) => paths.some((path) => scenarios.includes(path)))
+      : ORACLES,
+    matches,
+    onProgress: printAtTerminal,
+  });
+  const work = host.makeTempDirSync({ prefix: "dmalab-review-" });
+  try {
+    const steps = await readSteps(words, work);
+    const verdicts = [];
+    for (const [index, step] of steps.entries()) {
+      const reviewed = await review.step(step);
+      review.forget(step.old);
+      verdicts.push(verdictOf(reviewed));
+      screen.out(reviewText(reviewed, `patch ${index + 1} of ${steps.length}`, words));
+    }
+    if (verdicts.includes("defect")) return FAILED;
+    return verdicts.includes("not reached") && !allowsUnreached ? WRONG : HELD;
+  } catch (error) {
+    if (!(error instanceof TreeError)) throw error;
+    return refuse(error.message, error.hint);
+  } finally {
+    await review.close();
+    host.removeSync(work, { recursive: true });
+  }
+}
+
+function ownScenarios(): readonly string[] {
+  return TREE_SCENARIOS.flatMap((folder) =>
+    [...host.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".dma"))
+      .toSorted().map((name) => shortPath(`${folder}/${name}`, currentFolder()))
+  );
+}

@@ -1,0 +1,226 @@
+/** `dmalab review` on a small tree of ours: what differs, what did not run, and what cannot be reviewed. */
+import { assert, assertEquals } from "@std/assert";
+import { MemoryScreen } from "@dmalab/cli";
+import { withMarks } from "@dmalab/c_drivers/tree";
+import { TreeCoverage } from "../tree_coverage.ts";
+import { changedFilesIn, unreachedLines } from "../review/changed_lines.ts";
+import { runReview } from "../review/run_review.ts";
+
+const MINI = "extensions/kernel_tree/tests/tree/mini";
+const TOY = "drivers/toy/toy.c";
+const SCENARIO = 'machine { kernel = "6.12"\n pci { root_port rp0 { endpoint nic { } } } }\n' +
+  `driver toy = c "${TOY}" { tree = "mini" }\n` +
+  'test "it starts and stops" { assert toy.toy_start(nic) == 0\n toy.toy_stop(nic) }\n';
+
+/** Changes of one file, each made from the one before it. */
+const CHANGES: readonly (readonly [subject: string, from: string, to: string])[] = [
+  ["harmless", "if (!buf)", "if (buf == NULL)"],
+  [
+    "wrong length",
+    "dma_unmap_single(dev, dma, TOY_BYTES",
+    "dma_unmap_single(dev, dma, TOY_BYTES / 2",
+  ],
+  ["rare", "to_pci_dev(dev), 1)", "to_pci_dev(dev), 2)"],
+];
+
+async function run(folder: string, program: string, ...args: string[]): Promise<string> {
+  const { code, stderr, stdout } = await new Deno.Command(program, { args, cwd: folder }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+/** A repository with a commit for each change, what is in front of it, and a mailbox of all. */
+async function withSeries(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    await run(".", "cp", "-r", MINI, folder);
+    Deno.writeTextFileSync(`${folder}/toy.dma`, SCENARIO);
+    const tree = `${folder}/mini`;
+    const git = (...args: string[]) =>
+      run(tree, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", ...args);
+    await git("init", "-q");
+    await git("add", "-A");
+    await git("commit", "-qm", "base");
+    for (const [subject, from, to] of CHANGES) {
+      const text = Deno.readTextFileSync(`${tree}/${TOY}`);
+      assert(text.includes(from));
+      Deno.writeTextFileSync(`${tree}/${TOY}`, text.replace(from, to));
+      await git("commit", "-qam", subject);
+    }
+    Deno.writeTextFileSync(
+      `${folder}/series.mbox`,
+      await git("format-patch", "--stdout", "HEAD~3"),
+    );
+    await work(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+async function review(words: readonly string[], scenario: string, allowsUnreached = false) {
+  const screen = new MemoryScreen();
+  const request = { scenarios: [scenario], matches: [], allowsUnreached };
+  const code = await runReview(words, request, screen);
+  return { code, output: screen.output, errors: screen.errors };
+}
+
+Deno.test("each patch has its verdict, from a mailbox, a range and two trees", async () => {
+  await withSeries(async (folder) => {
+    const scenario = `${folder}/toy.dma`;
+    for (
+      const words of [[MINI, `${folder}/series.mbox`], [`${folder}/mini`, "HEAD~3..HEAD"]]
+    ) {
+      const { code, errors, output } = await review(words, scenario);
+      assertEquals([code, errors], [1, ""], output);
+      const parts = output.split(/^patch /m).slice(1);
+      const verdicts = parts.map((part) => /^ {2}verdict \| (.*)$/m.exec(part)?.[1]);
+      assertEquals(verdicts, [
+        "no difference, and every changed line ran",
+        "1 defect",
+        "2 changed lines not known to have run",
+      ]);
+      const wrong = parts[1]!;
+      assert(wrong.includes("checker unmap_size, "), wrong);
+      assert(wrong.includes("call    dma_unmap_page()"), wrong);
+      assert(wrong.includes("NEW     dma_unmap_page(dma 0x4000_0000, 1KiB, to_device)"), wrong);
+      assert(
+        /^ {12}drivers\/toy\/toy\.c:\d+ {2}dma_unmap_single\(dev, dma, TOY_BYTES \/ 2/m.test(wrong),
+        wrong,
+      );
+      assert(wrong.includes("again   dmalab review "), wrong);
+      assert(wrong.includes(`--scenario ${scenario} --match "it starts and stops"`), wrong);
+      const rare = parts[2]!;
+      assert(
+        /new \d+ {2}not executed +return pci_find_capability\(to_pci_dev\(dev\), 2\);/.test(rare),
+        rare,
+      );
+      assert(
+        /old \d+ {2}not executed +return pci_find_capability\(to_pci_dev\(dev\), 1\);/.test(rare),
+        rare,
+      );
+    }
+    const { code, output } = await review([MINI, `${folder}/mini`], scenario);
+    assertEquals(code, 1, output);
+    assert(output.includes("verdict | 1 defect, 2 changed lines not known to have run"), output);
+    const range = [`${folder}/mini`, "HEAD~1..HEAD"];
+    assertEquals((await review(range, scenario)).code, 2);
+    assertEquals((await review(range, scenario, true)).code, 0);
+    assertEquals((await review([`${folder}/mini`, "HEAD~3..HEAD~2"], scenario)).code, 0);
+  });
+});
+
+Deno.test("what cannot be reviewed is an error of one sentence", async () => {
+  await withSeries(async (folder) => {
+    const scenario = `${folder}/toy.dma`;
+    Deno.writeTextFileSync(
+      `${folder}/letter.txt`,
+      "From: a@example.org\nSubject: hello\n\nNo patch.\n",
+    );
+    Deno.writeTextFileSync(
+      `${folder}/out.patch`,
+      "--- a/../secret.c\n+++ b/../secret.c\n@@ -1 +1 @@\n-a\n+b\n",
+    );
+    const cases: readonly (readonly [words: readonly string[], said: string])[] = [
+      [[`${folder}/mini`, `${folder}/series.mbox`], 'Patch 1 of 3 ("harmless") does not apply: '],
+      [[folder, `${folder}/series.mbox`], "The folder is not a kernel tree"],
+      [[`${folder}/mini`, folder], "The folder is not a kernel tree"],
+      [[MINI, `${folder}/letter.txt`], "has no patch"],
+      [[MINI, `${folder}/none.mbox`], "which is no folder and no range"],
+      [[MINI, `${folder}/out.patch`], "which is outside of the tree"],
+      [[`${folder}/mini`, "none..HEAD"], 'Cannot review "none..HEAD": '],
+      [[`${folder}/mini`, "HEAD..HEAD"], "it has no commit"],
+    ];
+    for (const [words, said] of cases) {
+      const { code, errors, output } = await review(words, scenario);
+      assertEquals([code, output], [2, ""], errors);
+      assert(errors.startsWith("error: ") && errors.includes(said), errors);
+      assert(errors.includes("\n  hint: "), errors);
+    }
+    // A file that is no C changes nothing that runs.
+    Deno.writeTextFileSync(
+      `${folder}/words.patch`,
+      "--- /dev/null\n+++ b/words.txt\n@@ -0,0 +1 @@\n+words\n",
+    );
+    const { code, output } = await review([MINI, `${folder}/words.patch`], scenario);
+    assertEquals(code, 0);
+    assert(output.includes("verdict | no line of C changes"), output);
+  });
+});
+
+Deno.test("a diff's lines are counted on both sides, whatever they begin with", () => {
+  const diff =
+    "diff --git tmp/a/x.c tmp/b/x.c\n--- tmp/a/x.c\n+++ tmp/b/x.c\n@@ -3,4 +3,4 @@ int f()\n" +
+    " one\n--- two\n+++ three\n four\n-five\n+six\n\\ No newline at end of file\n" +
+    "diff --git tmp/b/new.c tmp/b/new.c\n--- /dev/null\n+++ tmp/b/new.c\n@@ -0,0 +1,2 @@\n+a\n+b\n";
+  assertEquals(changedFilesIn(diff, ["/tmp/a", "/tmp/b"]), [
+    { path: "x.c", removed: [4, 6], added: [4, 6] },
+    { path: "new.c", removed: [], added: [1, 2] },
+  ]);
+});
+
+Deno.test("each block of code with lines has a byte, which counts for the line that an inlined function is called at", () => {
+  const ir = [
+    "define i64 @f(i64 %0) !dbg !3 {",
+    "  br i1 true, label %2, label %4, !dbg !5",
+    "",
+    "2:                                                ; preds = %1",
+    "  %3 = call i64 @g(i64 1), !dbg !6",
+    "  br label %4",
+    "",
+    "4:                                                ; preds = %2, %1",
+    "  %5 = phi i64 [ 0, %1 ], [ %3, %2 ]",
+    "  ret i64 %5, !dbg !7",
+    "}",
+    '!1 = !DIFile(filename: "tree/a.c", directory: "/")',
+    '!2 = !DIFile(filename: "tree/include/a.h", directory: "/")',
+    '!3 = distinct !DISubprogram(name: "f", scope: !1, file: !1, line: 1)',
+    '!4 = distinct !DISubprogram(name: "h", scope: !2, file: !2, line: 7)',
+    "!5 = !DILocation(line: 3, column: 1, scope: !3)",
+    "!6 = !DILocation(line: 8, column: 1, scope: !4, inlinedAt: !9)",
+    "!7 = !DILocation(line: 0, scope: !3)",
+    "!9 = distinct !DILocation(line: 4, column: 1, scope: !3)",
+  ].join("\n");
+  const { ir: marked, marks } = withMarks(ir, "lab_marks0");
+  assertEquals(marks.blocks, [[["tree/include/a.h", 8], ["tree/a.c", 4]], [["tree/a.c", 3]]]);
+  assert(marked.includes("@lab_marks0 = global [2 x i8] zeroinitializer"), marked);
+  const lines = marked.split("\n");
+  assertEquals(lines[1], "  store i8 1, ptr getelementptr (i8, ptr @lab_marks0, i64 1)");
+  const coverage = new TreeCoverage([marks]);
+  // Two instances: what ran in one of them ran.
+  for (const bytes of [[0, 1], [0, 0]]) coverage.follow(() => Uint8Array.from(bytes));
+  assertEquals([...coverage.lines()], [
+    ["include/a.h", { all: [8], run: [] }],
+    ["a.c", { all: [3, 4], run: [3] }],
+  ]);
+});
+
+Deno.test("a changed line without a proof that it ran is named, and what has no code is not", () => {
+  const text = [
+    "#define LIMIT 3", // 1
+    "static int f(int a)", // 2
+    "{", // 3
+    "\tint b;", // 4
+    "\t/* a comment", // 5
+    "\t   of two lines */", // 6
+    "\tif (a > LIMIT)", // 7
+    "\t\tb = 1;", // 8
+    "\telse", // 9
+    "\t\tgoto out;", // 10
+    "\tg(a,", // 11
+    "\t  1);", // 12
+    "out:", // 13
+    "\treturn b;", // 14
+    "}", // 15
+  ].join("\n");
+  const all = text.split("\n").map((_, index) => index + 1);
+  const said = (run: Parameters<typeof unreachedLines>[2]) =>
+    unreachedLines(text, all, run).map(({ line, reason }) => `${line} ${reason}`);
+  assertEquals(said({ all: [7, 8, 11, 14], run: [7, 11, 14] }), [
+    "1 outside of functions",
+    "2 outside of functions",
+    "8 not executed",
+    "10 no code of its own",
+  ]);
+  assertEquals(said(null).length, 8);
+  assert(said(null).every((each) => each.endsWith("not compiled")), said(null).join("\n"));
+});

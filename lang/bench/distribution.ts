@@ -1,0 +1,63 @@
+/** How times are distributed, in virtual time: every number is one that happened. */
+
+/** The percentiles that are told. */
+const PERCENTILES = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 } as const;
+
+/** Most ranges of a histogram. */
+const MAX_RANGES = 8;
+
+/** How often times from `fromNs` to `toNs`, both included, happened. */
+export interface LatencyRange {
+  readonly fromNs: number;
+  readonly toNs: number;
+  readonly count: number;
+}
+
+/** Times of requests or iterations. */
+export interface LatencySummary {
+  /** What took these times. */
+  readonly of: "request" | "iteration";
+  /** How many there were. */
+  readonly count: number;
+  /** By nearest rank: each is a time that happened; 0 where there are none. */
+  readonly percentilesNs: Readonly<Record<keyof typeof PERCENTILES, number>>;
+  /** Ascending; ranges of one width, or single times where few differ. */
+  readonly ranges: readonly LatencyRange[];
+}
+
+/** The smallest value that `part` of all values do not exceed. @param sorted Ascending, not empty. */
+export function nearestRank(sorted: readonly number[], part: number): number {
+  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)]!;
+}
+
+/** Sums times up. */
+export function summariseLatencies(
+  of: LatencySummary["of"],
+  timesNs: readonly number[],
+): LatencySummary {
+  const sorted = [...timesNs].sort((a, b) => a - b);
+  const percentilesNs = Object.fromEntries(
+    Object.entries(PERCENTILES).map(([name, part]) =>
+      [name, sorted.length === 0 ? 0 : nearestRank(sorted, part)] as const
+    ),
+  ) as LatencySummary["percentilesNs"];
+  return { of, count: sorted.length, percentilesNs, ranges: rangesOf(sorted) };
+}
+
+function rangesOf(sorted: readonly number[]): LatencyRange[] {
+  if (sorted.length === 0) return [];
+  const distinct = new Set(sorted);
+  if (distinct.size <= MAX_RANGES) {
+    const counts = Map.groupBy(sorted, (ns) => ns);
+    return [...counts].map(([ns, { length }]) => ({ fromNs: ns, toNs: ns, count: length }));
+  }
+  const [least, most] = [sorted[0]!, sorted.at(-1)!];
+  const width = Math.ceil((most - least + 1) / MAX_RANGES);
+  const counts = new Array<number>(MAX_RANGES).fill(0);
+  for (const ns of sorted) counts[Math.floor((ns - least) / width)]!++;
+  return counts.map((count, index) => ({
+    fromNs: least + index * width,
+    toNs: Math.min(most, least + (index + 1) * width - 1),
+    count,
+  }));
+}
