@@ -361,6 +361,7 @@ export type {
   CallEnd,
   EventEntry,
   EventTable,
+  FailingCall,
   FaultReasonField,
   Field,
   FieldKind,

@@ -239,7 +239,10 @@ export function callEnd(call: KernelCall): FieldTable {
   return { result, error };
 }
 
-/** Functions that can be made to fail: their names are those of injection points. */
+/**
+ * Functions that can be made to fail: their names are those of injection points.
+ * @internal
+ */
 export type FailingCall = {
   [C in KernelCall]: KernelCalls[C] extends { readonly fails: CallFailure } ? C : never;
 }[KernelCall];

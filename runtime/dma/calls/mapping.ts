@@ -141,9 +141,12 @@ export function mappingCaller<N extends MappingFunction>(
   name: N,
 ): (dma: DmaMapping, args: MappingArguments<N>) => number | boolean | void {
   const method = name.replaceAll(/_(\w)/g, (_, first: string) => first.toUpperCase());
-  // The class has them all, by the row's own types.
   type Method = (...args: readonly unknown[]) => number | boolean | void;
-  return (dma, args) => (dma[method as keyof MappingMethods] as Method)(...args);
+  return (dma, args) => {
+    // Compiles where the class has them all, with the arguments of their rows.
+    const methods: MappingMethods = dma;
+    return (methods[method as keyof MappingMethods] as Method)(...args);
+  };
 }
 
 type MapCall = typeof MAP_PHYS | typeof MAP_PAGE | typeof MAP_SINGLE | typeof MAP_RESOURCE;
@@ -164,7 +167,7 @@ const DMA_UNMAP = eventId("dma.unmap");
  *
  * Results are the kernel's: 0 or a negative errno, `DMA_MAPPING_ERROR`, true or false.
  */
-export class DmaMapping implements MappingMethods {
+export class DmaMapping {
   /**
    * The branch on which the last map failed; null where nothing in it decided that.
    * @internal
