@@ -1,7 +1,12 @@
 /** A bench as the terminal shows it. */
 import { printable } from "@dmalab/lang/diagnostics";
 import { benchTable, type HostTime } from "@dmalab/lang/bench";
-import { type BenchOutcome, type BenchReport, displayName } from "@dmalab/lang/run";
+import {
+  type BenchExpectationOutcome,
+  type BenchOutcome,
+  type BenchReport,
+  displayName,
+} from "@dmalab/lang/run";
 import type { Paint } from "@dmalab/lang/render";
 import { formatTimeRounded, tableLines } from "@dmalab/lang/text";
 import { counted } from "../scenario/report_printer.ts";
@@ -11,6 +16,7 @@ import { equalCells } from "./host_time.ts";
 export function benchLines(
   report: BenchReport,
   hostTimes: readonly (HostTime | null)[] | null,
+  figures: readonly string[],
   paint: Paint,
 ): string[] {
   const { cells, expectations } = report;
@@ -25,22 +31,34 @@ export function benchLines(
   return [
     `${paint("strong", printable(report.name))} ... ${verdict}${size}`,
     ...cells.flatMap((cell) => cellLines(cell, paint)),
-    ...skipped ? [] : ["", ...benchTable(report)],
-    ...expectations.flatMap((each) => {
-      const where = each.where === "" ? "" : ` at ${each.where}`;
-      const said = {
-        passed: paint("good", "ok"),
-        failed: paint("bad", "FAILED"),
-        "not judged": paint("warning", `not judged: ${each.reason}`),
-      }[each.outcome];
-      return [
-        `expect ${printable(each.text)}${printable(where)} ... ${said}`,
-        ...each.failure?.lines ?? [],
-      ];
-    }),
+    ...skipped ? [] : ["", ...benchTable(report, figures)],
+    ...expectationLines(expectations, paint),
     ...expectations.length === 0 ? [] : [""],
     ...hostTimes === null ? [] : hostTable(report, hostTimes),
   ];
+}
+
+/** Each expectation, once where it holds everywhere. */
+function expectationLines(
+  expectations: readonly BenchExpectationOutcome[],
+  paint: Paint,
+): string[] {
+  return [...Map.groupBy(expectations, ({ place }) => place).values()].flatMap((all) => {
+    const text = `expect ${printable(all[0]!.text)}`;
+    if (all.every(({ outcome }) => outcome === "passed")) {
+      const groups = all.length === 1 ? "" : paint("dim", ` (${counted(all.length, "group")})`);
+      return [`${text} ... ${paint("good", "ok")}${groups}`];
+    }
+    return all.flatMap(({ failure, outcome, reason, where }) => {
+      const said = {
+        passed: paint("good", "ok"),
+        failed: paint("bad", "FAILED"),
+        "not judged": paint("warning", `not judged: ${reason}`),
+      }[outcome];
+      const at = where === "" ? "" : ` at ${printable(where)}`;
+      return [`${text}${at} ... ${said}`, ...failure?.lines ?? []];
+    });
+  });
 }
 
 /** What is to be said of one cell beside its figures. */

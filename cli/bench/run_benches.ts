@@ -1,5 +1,5 @@
 /** `dmalab bench`: the benches of scenarios, each cell on a machine of its own. */
-import { printableJson } from "@dmalab/lang/diagnostics";
+import { nearestNames, printableJson } from "@dmalab/lang/diagnostics";
 import { BENCH_FIGURES, benchJson, benchPlot, cellFigure, type HostTime } from "@dmalab/lang/bench";
 import {
   type BenchOutcome,
@@ -13,6 +13,7 @@ import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode, WRONG } from
 import { writeOrSay } from "../files/write_file.ts";
 import { type SignalWatch, withInterrupts } from "../interrupts.ts";
 import { painter } from "@dmalab/lang/render";
+import { EVENT_NAMES } from "@dmalab/runtime";
 import { DENO_VERSION, VERSION } from "../package_version.ts";
 import { processorMs } from "../processor_time.ts";
 import { refuse, type Screen } from "../screen.ts";
@@ -38,6 +39,8 @@ export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "co
   readonly json: boolean;
   /** How many workers count; the host's time is measured in this process alone. */
   readonly jobs: number;
+  /** Figures and events that tables show; all that happened where there are none. */
+  readonly figures: readonly string[];
   /** Whether the host's time is measured as well. */
   readonly hostTime: boolean;
   /** Files to write: a plot, a JUnit report, measurements; null for none. */
@@ -61,6 +64,14 @@ export async function benchScenarios(
   screen: Screen,
 ): Promise<ExitCode> {
   try {
+    const unknown = options.figures.find((name) => !isFigure(name));
+    if (unknown !== undefined) {
+      const [nearest] = nearestNames(unknown, [...FIGURE_NAMES, ...EVENT_NAMES], 1);
+      const hint = nearest === undefined
+        ? `figures are ${FIGURE_NAMES.join(", ")}`
+        : `did you mean "${nearest}"?`;
+      return refuse(`--figure: nothing is called "${unknown}"; ${hint}`, screen);
+    }
     if (options.save !== null) checkSavePlace(options.save);
     const saved = options.against === null ? null : readSaved(options.against);
     if (options.against !== null && saved === null) {
@@ -75,6 +86,12 @@ export async function benchScenarios(
     if (!(error instanceof CannotMeasure)) throw error;
     return refuse(error.message, screen);
   }
+}
+
+const FIGURE_NAMES: readonly string[] = BENCH_FIGURES.map(({ name }) => name);
+
+function isFigure(name: string): boolean {
+  return FIGURE_NAMES.includes(name) || (EVENT_NAMES as readonly string[]).includes(name);
 }
 
 /** A file with its benches. */
@@ -138,7 +155,7 @@ class BenchCommand {
       this.#say(
         json
           ? [printableJson(benchJson(report, hostTimes ?? []), 0)]
-          : benchLines(report, hostTimes, painter(this.screen.colour)),
+          : benchLines(report, hostTimes, this.options.figures, painter(this.screen.colour)),
       );
       return timed;
     });

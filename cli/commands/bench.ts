@@ -29,6 +29,11 @@ export const BENCH = command({
     seed: SEED,
     ...VERDICT,
     jobs: { ...JOBS, doc: "workers that count (default: 1); the report does not depend on N" },
+    figure: {
+      kind: "texts",
+      placeholder: "NAME",
+      doc: "show this figure or event alone; repeatable",
+    },
     "host-time": {
       kind: "flag",
       doc: "also measure processor time: warmed, in random order, with its spread",
@@ -45,6 +50,7 @@ export const BENCH = command({
   },
   examples: [
     { line: "bench examples/bench/01-strict-over-lazy.dma", doc: "one file" },
+    { line: "bench lab.dma --figure time --figure iotlb.sync", doc: "two figures of many" },
     { line: "bench lab.dma --filter size=64KiB", doc: "the cells of one value of an axis" },
     { line: "bench lab.dma --host-time --save before.json", doc: "before a change of the driver" },
     { line: "bench lab.dma --plot sizes.svg", doc: "the same as a picture" },
@@ -64,6 +70,7 @@ export const BENCH = command({
       {
         ...match,
         jobs: jobs ?? 1,
+        figures: options.figure,
         hostTime: options["host-time"],
         junitPath: options["junit-path"],
         ...{ against, json, lenient, limits, plot, save, seed },

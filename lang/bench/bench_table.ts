@@ -24,12 +24,20 @@ const DISTRIBUTION = "distribution";
 /** A name, and its value in each column. */
 type Row = readonly [string, ...string[]];
 
-/** The lines of a bench; none where no cell counted anything. */
-export function benchTable(report: BenchReport, columns: number = PICTURE_COLUMNS): string[] {
+/**
+ * The lines of a bench; none where no cell counted anything.
+ *
+ * @param chosen Names of figures and events: only these are shown; all that happened where there are none.
+ */
+export function benchTable(
+  report: BenchReport,
+  chosen: readonly string[] = [],
+  columns: number = PICTURE_COLUMNS,
+): string[] {
   const cells = countedCells(report);
   if (cells.length === 0) return [];
   const axes = benchAxes(report);
-  const table = new BenchTable(report, cells, axes, columns);
+  const table = new BenchTable(report, cells, axes, chosen, columns);
   return [
     ...axes.length < 2 || cells.length < 4
       ? table.byColumn()
@@ -45,6 +53,7 @@ class BenchTable {
     readonly report: BenchReport,
     readonly cells: readonly BenchOutcome[],
     readonly axes: readonly BenchAxis[],
+    readonly chosen: readonly string[],
     readonly columns: number,
   ) {}
 
@@ -52,9 +61,12 @@ class BenchTable {
   byColumn(): string[] {
     const { cells } = this;
     const { different, same } = tellingFigures(cells);
-    const events = [...new Set(cells.flatMap(({ counts }) => Object.keys(counts)))];
+    // A return is as often as its call.
+    const events = [...new Set(cells.flatMap(({ counts }) => Object.keys(counts)))]
+      .filter((name) => !name.startsWith("ret."));
     const row = (name: string, of: (cell: BenchOutcome) => string): Row => [name, ...cells.map(of)];
-    const figures = [...different, ...same];
+    const isChosen = this.chosen.length > 0;
+    const figures = isChosen ? this.chosen : [...different, ...same];
     const heads: Row[] = this.axes.length === 0
       ? [row("per iteration", (cell) => clip(cell.bench, 24) + mark(cell))]
       : this.axes.map(({ key }, index) =>
@@ -63,11 +75,13 @@ class BenchTable {
     const rows = [
       ...this.#counts().map((name) => row(name, ({ iterations }) => groupThousands(iterations))),
       ...figures.map((name) => row(name, (cell) => this.#text(cell, name))),
-      ...cells.some(({ latency }) => latency.ranges.length > 1)
+      ...!isChosen && this.#distributions().length > 0
         ? [row(DISTRIBUTION, ({ latency }) => bars(latency))]
         : [],
-      ...busyNames(cells).map((name) => row(`${name} busy`, (cell) => busyText(cell, name))),
-      ...events.map((name) => row(name, (cell) => figureText(name, cell))),
+      ...isChosen
+        ? []
+        : busyNames(cells).map((name) => row(`${name} busy`, (cell) => busyText(cell, name))),
+      ...isChosen ? [] : events.map((name) => row(name, (cell) => figureText(name, cell))),
     ];
     return split(heads, rows, this.columns);
   }
@@ -140,24 +154,27 @@ class BenchTable {
 
   /** What tells cells apart; of percentiles the median and the tail, where each needs a table. */
   #inMatrices(): readonly string[] {
+    if (this.chosen.length > 0) return this.chosen;
     return tellingFigures(this.cells).different.filter((name) => name !== "p90" && name !== "max");
   }
 
   #distributions(): string[] {
-    return this.cells.some(({ latency }) => latency.ranges.length > 1) ? [DISTRIBUTION] : [];
+    const differ = this.cells.some(({ latency }) => latency.ranges.length > 1);
+    return differ && this.chosen.length === 0 ? [DISTRIBUTION] : [];
   }
 
   /** The figures that all cells share, on one line. */
   #same(): string[] {
     const { same } = tellingFigures(this.cells);
     const [first] = this.cells;
-    if (same.length === 0) return [];
+    if (same.length === 0 || this.chosen.length > 0) return [];
     const texts = same.map((name) => `${name} ${figureText(name, first!)}`);
     return [`the same in all cells: ${texts.join(", ")}`, ""];
   }
 
   /** How often loops ran, where not all ran as often. */
   #counts(): string[] {
+    if (this.chosen.length > 0) return [];
     return new Set(this.cells.map(({ iterations }) => iterations)).size > 1 ? [ITERATIONS] : [];
   }
 
@@ -197,19 +214,26 @@ function busyText({ busy, virtualNs }: BenchOutcome, name: string): string {
   return virtualNs === 0 ? "-" : `${Number((100 * busyNs / virtualNs).toFixed(1))}%`;
 }
 
-/** How often loops ran and why they stopped, with the number of cells where not all say the same. */
+/** How often loops ran and why they stopped. */
 function iterationLines(cells: readonly BenchOutcome[]): string[] {
-  const byText = Map.groupBy(cells, iterationText);
-  if (byText.size === 1) return [`per iteration, of ${[...byText.keys()][0]}`];
-  return [...byText].map(([text, { length }]) =>
-    `per iteration, ${formatCount(length, "cell")} of ${text}`
+  const texts = new Set(cells.map(iterationText));
+  if (texts.size === 1) return [`per iteration, of ${[...texts][0]}`];
+  const parts = [...Map.groupBy(cells, ({ stopped }) => stopped!)].map(([stopped, some]) =>
+    `${formatCount(some.length, "loop")} ${
+      {
+        "loop count": "as the bench says",
+        events: "before too many events",
+        iterations: `after ${groupThousands(some[0]!.iterations)} iterations`,
+      }[stopped]
+    }`
   );
+  return [`per iteration; stopped: ${parts.join(", ")}`];
 }
 
 function iterationText({ iterations, stopped, warmup }: BenchOutcome): string {
   const count = formatCount(iterations, "iteration");
   const why = stopped === "loop count"
-    ? ", as the loop says"
+    ? ", as the bench says"
     : stopped === "events"
     ? ": more would cause too many events"
     : "";

@@ -42,7 +42,8 @@ export function figureText(
   return eachText(figureTotal(name, cell), iterations, spec?.unit ?? "count");
 }
 
-/** A ratio for reading: three digits. */
+/** A ratio for reading: three digits; `×1` is exact, `×1.00` is not. */
 export function ratioText(ratio: number): string {
-  return `×${Number(ratio.toPrecision(3))}`;
+  const rounded = Number(ratio.toPrecision(3));
+  return `×${rounded === 1 && ratio !== 1 ? "1.00" : rounded}`;
 }

@@ -57,7 +57,11 @@ class GroupJudge {
   outcome(machine: TestMachine | Failure, { style }: SharedOptions): BenchExpectationOutcome {
     const { span } = this.expectation;
     const others = (this.group[0]?.axes ?? []).filter(({ key }) => key !== this.axis);
-    const base = { text: spanText(span), place: spanPlace(span), where: placeText(others) };
+    const base = {
+      text: spanText(span).replace(/\s+/g, " "),
+      place: spanPlace(span),
+      where: placeText(others),
+    };
     const missing = this.#missing();
     if (missing !== null) {
       return { ...base, outcome: "not judged", reason: missing, failure: null };
