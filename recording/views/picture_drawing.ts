@@ -56,13 +56,14 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   const count = pages.length;
   const high = count <= 18 ? PAGE_PX.few : count <= 28 ? PAGE_PX.many : PAGE_PX.most;
   const entries = entriesOf(view);
+  const entryTitle = lists.length > 0 ? "command and lists" : "command";
   const boxWidth = (texts: readonly string[]) =>
     Math.ceil(Math.max(80, ...texts.map((each) => each.length * LETTER_PX + 16)));
   const longNotes = view.subject.kind === "mappings" ? pages.map(noteOf) : [];
   const widths = [
-    boxWidth(pages.map(memoryText)),
-    boxWidth(pages.map(({ dma }) => formatAddress(dma))),
-    ...entries.length > 0 ? [boxWidth(entries.map(({ text }) => text))] : [],
+    boxWidth([view.memoryTitle, ...pages.map(memoryText)]),
+    boxWidth([view.addressTitle, ...pages.map(({ dma }) => formatAddress(dma))]),
+    ...entries.length > 0 ? [boxWidth([entryTitle, ...entries.map(({ text }) => text)])] : [],
   ];
   const columns = widths.length;
   const boxes = widths.reduce((sum, each) => sum + each, LINKS_PX);
@@ -89,9 +90,7 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   const shapes: Shape[] = [
     head(left.x, view.memoryTitle),
     head(middle.x, view.addressTitle),
-    ...entries.length > 0
-      ? [head(right.x, lists.length > 0 ? "command and lists" : "command")]
-      : [],
+    ...entries.length > 0 ? [head(right.x, entryTitle)] : [],
     ...pages.flatMap((page, number) =>
       linkShapes(page, number, { left, middle, right }, entries, seq, high)
     ),

@@ -6,6 +6,7 @@ import { readSerialised, type SerialisedRun, unpackText } from "@dmalab/recordin
 import { byId, fillSelect } from "../page/dom.ts";
 import { Messages } from "../page/messages.ts";
 import { startTheme } from "../page/theme.ts";
+import { showPrinted } from "../view/dom.ts";
 import type { ListedRun } from "../view/page_model.ts";
 import { Viewer } from "../view/viewer.ts";
 import { besideEditor, type EditorCursor } from "./beside_editor.ts";
@@ -26,7 +27,7 @@ async function openReport(): Promise<void> {
   const runs = readSerialised(await unpackText(data.recordings));
   const colours = JSON.parse(new TextDecoder().decode(await unpackText(data.colours)));
   const report = new Report(runs, data.title, colours);
-  byId("printed").textContent = data.printed;
+  showPrinted(byId("printed"), data.printed);
   byId("state").textContent = `${data.title}, by ${data.by}`;
   report.open();
 }
@@ -40,6 +41,8 @@ class Report {
       this.#viewer.pointAtLine(line === null ? null : `${this.#source.name}:${line}`),
   });
   #shown = 0;
+  /** The editor around the page has said where its cursor is. */
+  #isFollowing = false;
   readonly #viewer = new Viewer({
     mark: (marks) => {
       this.#source.mark(marks);
@@ -94,6 +97,10 @@ class Report {
 
   /** Goes to the next time that a line runs: in this run, or in one of the test around it. */
   #follow({ file, line }: EditorCursor): void {
+    const isFirst = !this.#isFollowing;
+    this.#isFollowing = true;
+    // What failed is shown before the editor's cursor is gone to.
+    if (isFirst && this.#viewer.run?.failure !== null) return;
     if (this.#viewer.goToLine(file, line)) return;
     const lines = this.runs.map(({ name: { kind, place } }) => {
       const [, own, at] = place.match(/^(.*):(\d+):\d+$/) ?? [];

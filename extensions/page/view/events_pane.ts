@@ -53,6 +53,8 @@ export class EventsPane implements Pane {
       if (key === "Enter") this.#next(shiftKey ? -1 : 1);
     });
     this.#scroller.addEventListener("scroll", () => this.#window(true));
+    // What stands above and below changes its height: the current event stays in sight.
+    new ResizeObserver(() => this.#moment !== null && this.#reveal()).observe(this.#scroller);
   }
 
   draw(model: PageModel, root: HTMLElement): void {
