@@ -214,7 +214,7 @@ class BenchCommand {
 function writeResults(
   files: readonly BenchedFile[],
   old: Measurements | null,
-  { json, junitPath, plot, save }: BenchScenarioOptions,
+  { figures, json, junitPath, plot, save }: BenchScenarioOptions,
   screen: Screen,
 ): ExitCode {
   const all = files.flatMap(({ reports }) => reports);
@@ -228,7 +228,7 @@ function writeResults(
   }
   if (plot !== null) {
     const [first, ...more] = all.flatMap(({ hostTimes, report }) =>
-      benchPlot(report, hostTimes ?? []) ?? []
+      benchPlot(report, hostTimes ?? [], figures) ?? []
     );
     if (first === undefined) return refuse("--plot: no figure tells the cells apart", screen);
     if (more.length > 0) {
@@ -268,6 +268,7 @@ function measurementsOf(reports: readonly TimedReport[]): Measurements {
 
 /** What differs: exact figures by any amount, the host's time beyond its noise. */
 function differenceLines(old: Measurements, now: Measurements): string[] {
+  if (!Object.keys(now).some((name) => name in old)) return ["no figure stands in both"];
   const isHost = ([, { unit }]: [string, Measured]) => unit === HOST_UNIT;
   const exact = Object.entries(now).filter((each) => !isHost(each)).flatMap(
     ([name, { values }]) => {

@@ -15,7 +15,8 @@ import {
 } from "./bench_view.ts";
 import type { HostTime } from "./bench_json.ts";
 import { figureText } from "./figure_text.ts";
-import { figureNamed } from "./figures.ts";
+import { formatDuration, formatSizeCut, formatTimeRounded } from "../text/numbers.ts";
+import { figureNamed, type FigureUnit } from "./figures.ts";
 
 /** Most panels: more figures are told by the table. */
 const MAX_PANELS = 8;
@@ -45,6 +46,7 @@ interface PlotPoint {
 
 interface PlotPanel {
   readonly title: string;
+  readonly unit: FigureUnit;
   readonly series: readonly PlotSeries[];
 }
 
@@ -52,17 +54,23 @@ interface PlotPanel {
  * The SVG of a bench; null where no figure tells its cells apart.
  *
  * @param hostTimes Of the cells, in their order, for a panel of their own.
+ * @param chosen Names of figures and events to draw; those that tell cells apart where there are none.
  */
 export function benchPlot(
   report: BenchReport,
   hostTimes: readonly (HostTime | null)[] = [],
+  chosen: readonly string[] = [],
 ): string | null {
   const cells = countedCells(report);
   const axes = benchAxes(report);
   const over = axes.find(({ values }) => values.every((value) => numberOf(value) !== null)) ?? null;
-  const { different } = tellingFigures(cells);
-  const exact = different.slice(0, MAX_PANELS).map((figure): PlotPanel => ({
-    title: `${figure}${figureNamed(figure)!.isTotal ? " per iteration" : ""}`,
+  const telling = tellingFigures(cells).different.filter((name) =>
+    name !== "p90" && name !== "max"
+  );
+  const figures = chosen.length > 0 ? chosen : telling.slice(0, MAX_PANELS);
+  const exact = figures.map((figure): PlotPanel => ({
+    title: `${figure}${figureNamed(figure)?.isTotal === false ? "" : " per iteration"}`,
+    unit: figureNamed(figure)?.unit ?? "count",
     series: seriesOf(cells, axes, over, (cell) => ({
       value: cellFigure(cell, figure),
       spread: 0,
@@ -71,11 +79,16 @@ export function benchPlot(
   }));
   const timed = hostTimes.some((time) => time !== null)
     ? [{
-      title: "host ns per iteration",
+      title: "processor time of the host per iteration",
+      unit: "ns" as const,
       series: seriesOf(cells, axes, over, (cell) => {
         const time = hostTimes[report.cells.indexOf(cell)];
         const { medianNs: value, spreadNs: spread } = time ?? { medianNs: 0, spreadNs: 0 };
-        return { value, spread, text: `${Math.round(value)} ± ${Math.round(spread)}` };
+        return {
+          value,
+          spread,
+          text: `${formatTimeRounded(value)} ± ${formatTimeRounded(spread)}`,
+        };
       }),
     }]
     : [];
@@ -177,7 +190,13 @@ interface PlotScale {
   place(value: number): number;
 }
 
-function scaleOf(values: readonly number[], from: number, to: number): PlotScale {
+/** @param hasFoot Bars stand on the edge: the lowest is to be seen as well. */
+function scaleOf(
+  values: readonly number[],
+  from: number,
+  to: number,
+  hasFoot = false,
+): PlotScale {
   const positive = values.filter((value) => value > 0);
   const most = Math.max(...values, 0);
   const least = Math.min(...positive);
@@ -188,7 +207,7 @@ function scaleOf(values: readonly number[], from: number, to: number): PlotScale
     return { ticks, place: (value) => from + value / end * (to - from) };
   }
   // A zero has no logarithm: it stands on the lower edge.
-  const low = Math.floor(Math.log10(least)) - (positive.length < values.length ? 1 : 0);
+  const low = Math.floor(Math.log10(least)) - (hasFoot || positive.length < values.length ? 1 : 0);
   const high = Math.max(low + 1, Math.ceil(Math.log10(most)));
   const powers = Array.from({ length: high - low + 1 }, (_, index) => low + index);
   return {
@@ -205,12 +224,12 @@ function niceStep(range: number): number {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => range / step <= 5)!;
 }
 
-function frame(title: string, y: PlotScale): string {
+function frame({ title, unit }: PlotPanel, y: PlotScale): string {
   const { bottom, height, left, right, width } = PANEL;
   const lines = y.ticks.map((tick) => {
     const at = fixed(y.place(tick));
     return `<line x1="${left}" x2="${width - right}" y1="${at}" y2="${at}" stroke="#ddd"/>` +
-      label(left - 5, y.place(tick) + 4, tickText(tick), "end");
+      label(left - 5, y.place(tick) + 4, tickText(tick, unit), "end");
   });
   return `<text x="${left}" y="18" font-weight="bold">${escapeMarkup(title)}</text>${
     lines.join("")
@@ -218,13 +237,16 @@ function frame(title: string, y: PlotScale): string {
     `<line x1="${left}" x2="${left}" y1="${PANEL.top}" y2="${height - bottom}" stroke="#555"/>`;
 }
 
-function tickText(value: number): string {
-  return value >= 1e5 || value > 0 && value < 1e-3
+function tickText(value: number, unit: FigureUnit): string {
+  if (unit === "ns") return formatDuration(value);
+  if (unit === "bytes" && Number.isInteger(value)) return formatSizeCut(value);
+  return value >= 1e6
     ? value.toExponential(0).replace("+", "")
     : String(Number(value.toPrecision(6)));
 }
 
-function linePanel({ series, title }: PlotPanel, over: BenchAxis): string {
+function linePanel(panel: PlotPanel, over: BenchAxis): string {
+  const { series } = panel;
   const { bottom, height, left, right, top, width } = PANEL;
   const points = series.flatMap((each) => each.points);
   const y = scaleOf(points.map(({ value }) => value), height - bottom, top);
@@ -252,13 +274,14 @@ function linePanel({ series, title }: PlotPanel, over: BenchAxis): string {
     return `<path d="${path}" ${stroke(index)}/>${marks}`;
   });
   const axis = label((left + width - right) / 2, height - bottom + 32, over.key, "middle");
-  return frame(title, y) + ticks.join("") + axis + drawn.join("");
+  return frame(panel, y) + ticks.join("") + axis + drawn.join("");
 }
 
-function barPanel({ series, title }: PlotPanel): string {
+function barPanel(panel: PlotPanel): string {
+  const { series } = panel;
   const { bottom, height, left, right, top, width } = PANEL;
   const points = series[0]!.points;
-  const y = scaleOf(points.map(({ value }) => value), height - bottom, top);
+  const y = scaleOf(points.map(({ value }) => value), height - bottom, top, true);
   const step = (width - right - left) / points.length;
   const drawn = points.map((point, index) => {
     const x = left + step * (index + 0.15);
@@ -269,7 +292,7 @@ function barPanel({ series, title }: PlotPanel): string {
       label(x + step * 0.35, barTop - 4, point.text, "middle") +
       label(x + step * 0.35, height - bottom + 15, point.label, "middle");
   });
-  return frame(title, y) + drawn.join("");
+  return frame(panel, y) + drawn.join("");
 }
 
 /** What the rounds of a measurement spread over. */

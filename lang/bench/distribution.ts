@@ -1,16 +1,31 @@
 /** How times are distributed, in virtual time: every number is one that happened. */
 
-/** The percentiles that are told. */
-const PERCENTILES = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 } as const;
+/** The parts of all times that are told. */
+const PERCENTILES: LatencyPercentiles = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 };
 
 /** Most ranges of a histogram. */
 const MAX_RANGES = 8;
 
 /** How often times from `fromNs` to `toNs`, both included, happened. */
 export interface LatencyRange {
+  /** The shortest. */
   readonly fromNs: number;
+  /** The longest. */
   readonly toNs: number;
+  /** How many there were. */
   readonly count: number;
+}
+
+/** Percentiles by nearest rank: each is a time that happened; 0 where there are none. */
+export interface LatencyPercentiles {
+  /** The median. */
+  readonly p50: number;
+  /** Nine in ten took no longer. */
+  readonly p90: number;
+  /** 99 in a hundred took no longer. */
+  readonly p99: number;
+  /** The longest. */
+  readonly max: number;
 }
 
 /** Times of requests or iterations. */
@@ -19,8 +34,8 @@ export interface LatencySummary {
   readonly of: "request" | "iteration";
   /** How many there were. */
   readonly count: number;
-  /** By nearest rank: each is a time that happened; 0 where there are none. */
-  readonly percentilesNs: Readonly<Record<keyof typeof PERCENTILES, number>>;
+  /** In nanoseconds. */
+  readonly percentilesNs: LatencyPercentiles;
   /** Ascending; ranges of one width, or single times where few differ. */
   readonly ranges: readonly LatencyRange[];
 }
@@ -36,11 +51,9 @@ export function summariseLatencies(
   timesNs: readonly number[],
 ): LatencySummary {
   const sorted = [...timesNs].sort((a, b) => a - b);
-  const percentilesNs = Object.fromEntries(
-    Object.entries(PERCENTILES).map(([name, part]) =>
-      [name, sorted.length === 0 ? 0 : nearestRank(sorted, part)] as const
-    ),
-  ) as LatencySummary["percentilesNs"];
+  const at = (part: number) => sorted.length === 0 ? 0 : nearestRank(sorted, part);
+  const { max, p50, p90, p99 } = PERCENTILES;
+  const percentilesNs = { p50: at(p50), p90: at(p90), p99: at(p99), max: at(max) };
   return { of, count: sorted.length, percentilesNs, ranges: rangesOf(sorted) };
 }
 

@@ -2,7 +2,7 @@
  * The figures of a bench: what a cell counts besides its events, by the name that `budget`, `expect`,
  * tables and JSON have for it.
  */
-import type { LatencySummary } from "./distribution.ts";
+import type { LatencyPercentiles, LatencySummary } from "./distribution.ts";
 
 /** What a cell counted in its iterations. */
 export interface BenchTally {
@@ -51,7 +51,7 @@ function total(
   return { name, unit, doc, isTotal: true, of };
 }
 
-function percentile(name: keyof LatencySummary["percentilesNs"], doc: string): FigureSpec {
+function percentile(name: keyof LatencyPercentiles, doc: string): FigureSpec {
   return {
     name,
     unit: "ns",

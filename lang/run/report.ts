@@ -195,6 +195,7 @@ export interface BenchReport {
   readonly baseline: VariantSetting | null;
   /** In the order of the axes, the last changing fastest. */
   readonly cells: readonly BenchOutcome[];
+  /** Its expectations, each in every group of cells. */
   readonly expectations: readonly BenchExpectationOutcome[];
 }
 
