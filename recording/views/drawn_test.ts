@@ -10,11 +10,13 @@ import {
   eventView,
   type PageState,
   pictureDrawing,
+  pictureFile,
   pictureSubjects,
   pictureView,
   RunIndex,
   svgText,
   timelineDrawing,
+  timelineFile,
   TimelineScale,
   timelineView,
   verdictOf,
@@ -68,6 +70,9 @@ Deno.test("a picture has a box for each page and for each entry, and its file sa
   const file = svgText(drawing);
   for (const { text } of drawing.shapes) assertStringIncludes(file, text ?? "");
   assertStringIncludes(file, "IOVA");
+  assertEquals(pictureFile(READ, READ.afterEvent(0)), null);
+  assertStringIncludes(pictureFile(READ, moved)!, "PRP2 list 0x");
+  assertStringIncludes(timelineFile(READ), ">request 1</text>");
 });
 
 Deno.test("a mapping that nothing unmaps is a verdict with its event, a lane and a red strip", () => {

@@ -14,6 +14,7 @@ export {
   writtenRanges,
 } from "./bytes.ts";
 export { alignEvents, type ChangedRow, changedRows } from "./difference.ts";
+export { pictureFile, timelineFile } from "./export_picture.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";
 export { firstLine, lineLocation, positionView } from "./position_view.ts";
