@@ -116,8 +116,28 @@ export const JUST_AFTER_SECONDS = 1e-6;
 /** The most changes of a window that are looked at: of a page that is mapped all the time a part. */
 const MAX_CHANGES = 1 << 12;
 
-/** The explanation that fits for most of the time. */
-export function classifyWithin(
+/** Verdicts by the mappings of pages: of faults without end many are alike, and asked once. */
+export class FaultVerdicts {
+  readonly #alike = new Map<string, WindowVerdict>();
+
+  constructor(readonly history: PageHistory) {}
+
+  /** The explanation that fits for most of the time. */
+  within(access: LoggedAccess, window: Window): WindowVerdict {
+    const [first, last] = window;
+    // At one instant nothing is saved, and each has its own.
+    if (first >= last) return classifyWithin(access, this.history, window);
+    const { access: way, device, mapped, page } = access;
+    const key = `${page} ${device?.name} ${way} ${mapped} ${first} ${last}`;
+    let verdict = this.#alike.get(key);
+    if (verdict === undefined) {
+      this.#alike.set(key, verdict = classifyWithin(access, this.history, window));
+    }
+    return verdict;
+  }
+}
+
+function classifyWithin(
   access: LoggedAccess,
   history: PageHistory,
   [first, last]: Window,

@@ -25,7 +25,7 @@ import {
 } from "../clocks/clock_offset.ts";
 import {
   changesAt,
-  classifyWithin,
+  FaultVerdicts,
   isLiveWithin,
   JUST_AFTER_SECONDS,
   type LoggedAccess,
@@ -105,6 +105,7 @@ export function classifyLog(
   timed: readonly TimedFinding[],
   clocks: KnownClocks,
 ): ClassifiedLog {
+  const verdicts = new FaultVerdicts(history);
   const pairs = pairFindings(entries, timed);
   const accesses = new Map(
     entries.flatMap((entry) => {
@@ -117,14 +118,14 @@ export function classifyLog(
     offsetOf(differences, "calls") ??
     (accesses.size === 0 || !entries.some(({ isSinceBoot }) => isSinceBoot)
       ? null
-      : explaining([...accesses.values()], ledger, history, clocks.bootSeconds));
+      : explaining([...accesses.values()], ledger, verdicts, clocks.bootSeconds));
   const paired = new Set(pairs.map(({ entry }) => entry));
   const windows = new LogWindows(offset, pairs, ledger.edges);
   const classify = (entry: KernelLogEntry): TraceFinding[] => {
     if (entry.kind === "iommu_fault") {
       const window = windows.of(entry);
       return [
-        faultFinding(entry, accesses.get(entry) ?? null, offset, window, ledger, history),
+        faultFinding(entry, accesses.get(entry) ?? null, offset, window, ledger, verdicts),
       ];
     }
     return paired.has(entry) ? [] : otherFinding(entry, ledger);
@@ -203,7 +204,7 @@ function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess |
 function explaining(
   accesses: readonly LoggedAccess[],
   ledger: MappingTracker,
-  history: PageHistory,
+  verdicts: FaultVerdicts,
   bootSeconds: number | null,
 ): ClockOffset | null {
   const known = accesses.filter(({ device, entry }) => device !== null && entry.seconds !== null)
@@ -211,7 +212,9 @@ function explaining(
   const changes = known.flatMap((access) => {
     const near = access.entry.seconds! - JUST_AFTER_SECONDS;
     const window = [near - FURTHEST_SECONDS, near + FURTHEST_SECONDS] as const;
-    return changesAt(access, history, window, MAX_OFFSETS).map((seconds) => seconds - near);
+    return changesAt(access, verdicts.history, window, MAX_OFFSETS).map((seconds) =>
+      seconds - near
+    );
   });
   // The clock of the trace may be another one than the kernel speaks of: then 0 is near.
   const candidates = [
@@ -228,7 +231,7 @@ function explaining(
       const until = seconds + access.entry.resolutionSeconds;
       const isCovered = until >= ledger.edges.firstSeconds! &&
         seconds <= ledger.edges.lastSeconds + LATE_SECONDS;
-      return isCovered && classifyWithin(access, history, [seconds, until]).isConsistent;
+      return isCovered && verdicts.within(access, [seconds, until]).isConsistent;
     }).length;
     if (explained > most) [best, most] = [offset, explained];
     if (explained === known.length) break;
@@ -243,7 +246,7 @@ function faultFinding(
   offset: ClockOffset | null,
   window: Window | null,
   ledger: MappingTracker,
-  history: PageHistory,
+  verdicts: FaultVerdicts,
 ): TraceFinding {
   const { fault } = entry;
   const address = fault?.address ?? null;
@@ -263,6 +266,7 @@ function faultFinding(
     address: address === null ? null : numberOf(address),
     certainty,
     since: null,
+    seconds: entry.seconds,
     rule: FAULT_RULE,
     text: aboutKind(kind).fault ?? "",
     more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
@@ -275,7 +279,9 @@ function faultFinding(
   }
   if (access === null) return finding("iommu_fault", "unknown");
   const { edges } = ledger;
-  if (ledger.isTableAlone && window !== null) return tableFault(access, window, history, finding);
+  if (ledger.isTableAlone && window !== null) {
+    return tableFault(access, window, verdicts, finding);
+  }
   const isBeyond = offset?.source !== "faults" && window !== null &&
     window[0] > edges.lastSeconds + LATE_SECONDS;
   if (edges.firstSeconds === null || access.device === null || window === null || isBeyond) {
@@ -297,7 +303,7 @@ function faultFinding(
     isExact: isExact(offset),
     isTied: offset !== null && entry.seconds !== null,
   };
-  return explainedFault(known, ledger, history, finding);
+  return explainedFault(known, ledger, verdicts, finding);
 }
 
 /** An access of a device that the trace knows, within a window of its time. */
@@ -320,11 +326,12 @@ type MakeFinding = (
 function explainedFault(
   known: KnownAccess,
   ledger: MappingTracker,
-  history: PageHistory,
+  verdicts: FaultVerdicts,
   finding: MakeFinding,
 ): TraceFinding {
   const { access, device, isExact, isTied, window } = known;
-  const verdict = classifyWithin(access, history, window);
+  const { history } = verdicts;
+  const verdict = verdicts.within(access, window);
   const { mapping } = verdict;
   const isSure = isExact && verdict.isConsistent && mapping?.device !== null;
   const isLikely = verdict.isConsistent && verdict.share >= (isTied ? LIKELY_SHARE : 1);
@@ -381,10 +388,10 @@ function candidateOf({ kind, mapping }: TracedFaultVerdict): FaultCandidate {
 function tableFault(
   access: LoggedAccess,
   window: Window,
-  history: PageHistory,
+  verdicts: FaultVerdicts,
   finding: MakeFinding,
 ): TraceFinding {
-  const { kind, mapping } = classifyWithin({ ...access, device: null }, history, window);
+  const { kind, mapping } = verdicts.within({ ...access, device: null }, window);
   if (mapping === null) {
     const text =
       "no verdict: no iommu:map or unmap event covers the page; without dma:* events no " +
@@ -438,6 +445,7 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFindi
     address,
     certainty: "proved",
     since: null,
+    seconds: entry.seconds,
     rule: "trace.T.52",
     text: "",
     more: {},

@@ -35,11 +35,12 @@ export class Findings {
     mapping: TracedMapping,
     details:
       & Pick<TraceFinding, "kind" | "line" | "otherLine" | "certainty" | "text" | "more">
-      & Partial<Pick<TraceFinding, "address" | "since" | "sharing">>,
+      & Partial<Pick<TraceFinding, "address" | "since" | "sharing" | "seconds">>,
   ): void {
     const { addr, mappedAt, device } = mapping;
     this.add({
       since: mappedAt.line,
+      seconds: mappedAt.seconds,
       address: addr,
       ...details,
       logLine: null,
@@ -57,7 +58,8 @@ export class Findings {
     more: TraceFinding["more"],
   ): void {
     const otherLine = mapping.mappedAt.line;
-    this.#of(mapping, { kind, line: now.line, otherLine, certainty: "proved", text, more });
+    const { line, seconds } = now;
+    this.#of(mapping, { kind, line, seconds, otherLine, certainty: "proved", text, more });
   }
 
   /** A call for a mapping already unmapped, with the line of that unmap. */
@@ -70,6 +72,7 @@ export class Findings {
       ...details,
       ...sharingOf(unmapped),
       line: now.line,
+      seconds: now.seconds,
       otherLine: unmapped.unmappedAt!.line,
       more: { born_line: unmapped.mappedAt.line },
     });
@@ -105,6 +108,7 @@ export class Findings {
     this.#of(mapping, {
       kind: "unmap_kind",
       line: now.line,
+      seconds: now.seconds,
       otherLine: mapping.mappedAt.line,
       certainty,
       text: `mapped as ${mapping.kind} and unmapped as ${kind}`,
@@ -119,6 +123,7 @@ export class Findings {
       since: null,
       kind: "unmap_error_value",
       line: now.line,
+      seconds: now.seconds,
       otherLine: device.failed?.lastLine ?? null,
       logLine: null,
       device: device.name,
@@ -137,6 +142,7 @@ export class Findings {
       since: null,
       kind: "map_failed",
       line: firstLine,
+      seconds: failed.firstSeconds,
       otherLine: count === 1 ? null : lastLine,
       logLine: null,
       device: device.name,
@@ -172,6 +178,7 @@ export class Findings {
       since,
       kind: certainty === "proved" ? "unmap_unknown" : "born_before_trace",
       line: now.line,
+      seconds: now.seconds,
       otherLine: null,
       logLine: null,
       device: device.name,
@@ -190,6 +197,7 @@ export class Findings {
       since: null,
       kind: "born_before_trace",
       line: now.line,
+      seconds: now.seconds,
       otherLine: null,
       logLine: null,
       device: device.name,
@@ -274,6 +282,7 @@ export class Findings {
       since: left[0]!.line,
       kind: "destroy_short",
       line: left[0]!.line,
+      seconds: end.seconds,
       otherLine: end.line,
       logLine: null,
       device: null,
@@ -287,7 +296,7 @@ export class Findings {
 
   /** Links of a two-step range that no unmap has ended. */
   openRange(
-    links: readonly { readonly line: number; readonly start: number }[],
+    links: readonly { readonly line: number; readonly seconds: number; readonly start: number }[],
     device: Device | null,
     certainty: Certainty,
     text: string,
@@ -296,6 +305,7 @@ export class Findings {
       since: null,
       kind: certainty === "unknown" ? "alive_at_end" : "leak",
       line: links[0]!.line,
+      seconds: links[0]!.seconds,
       otherLine: null,
       logLine: null,
       device: device?.name ?? null,

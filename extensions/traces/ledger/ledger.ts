@@ -176,7 +176,7 @@ export class MappingTracker {
         checkSync(event, this.#device(event.device), now, this);
         return;
       case "failed":
-        noteFailedMap(this.#device(event.device), now.line, 0);
+        noteFailedMap(this.#device(event.device), now, 0);
         return;
     }
   }
@@ -190,7 +190,7 @@ export class MappingTracker {
       count(device, "sg_out", event.dmaAddrs.length);
     } else count(device, event.op === "map" ? "maps" : "allocs");
     if (event.op !== "map_sg" && event.failed) {
-      noteFailedMap(device, now.line, event.sizeBytes);
+      noteFailedMap(device, now, event.sizeBytes);
       return;
     }
     if (device.failed !== null) device.failed.run = 0;

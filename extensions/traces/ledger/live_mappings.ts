@@ -147,13 +147,18 @@ export function noteMap(mapping: TracedMapping): void {
 }
 
 /** Counts a map that failed. @param sizeBytes 0 where the line has none. */
-export function noteFailedMap(device: Device, line: number, sizeBytes: number): void {
+export function noteFailedMap(
+  device: Device,
+  { line, seconds }: TraceInstant,
+  sizeBytes: number,
+): void {
   count(device, "map_failed");
-  const { count: before = 0, firstLine = line, mostBytes = 0, run = 0, longestRun = 0 } =
-    device.failed ?? {};
+  const { count: before = 0, firstLine = line, firstSeconds = seconds } = device.failed ?? {};
+  const { longestRun = 0, mostBytes = 0, run = 0 } = device.failed ?? {};
   device.failed = {
     count: before + 1,
     firstLine,
+    firstSeconds,
     lastLine: line,
     mostBytes: Math.max(mostBytes, sizeBytes),
     run: run + 1,

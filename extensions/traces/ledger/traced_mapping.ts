@@ -109,6 +109,7 @@ export interface Device {
 export interface FailedMaps {
   count: number;
   readonly firstLine: number;
+  readonly firstSeconds: number;
   lastLine: number;
   /** The largest of them; 0 where no line has a size. */
   mostBytes: number;
@@ -137,6 +138,8 @@ export interface TraceFinding {
   readonly rule: string;
   /** What happened, as a sentence. */
   readonly text: string;
+  /** When, by the clock of the trace, else by that of the log; null where nothing says so. */
+  readonly seconds: number | null;
   /** What differs, by name. */
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
   /** It is proved only while the trace has every map of this device, whose mappings may share addresses. */
