@@ -66,7 +66,7 @@ export async function compileWithTree(
 /** What a driver is linked with besides its own files. */
 interface Library {
   readonly texts: readonly string[];
-  /** Of the tree's, by the names that the compiler knows. */
+  /** Those of the tree that iterate requests, by the names that the compiler knows. */
   readonly paths: ReadonlyMap<string, string>;
 }
 
@@ -180,6 +180,7 @@ class TreeDriver {
     );
     // These count before the lab's functions of the same name.
     const first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(ours)]);
+    const iterating = new Set([...requestFilesOf(tree)].map(([path]) => path));
     const exported = exportsIn(libraryOf(tree));
     const tried = new Set<string>();
     for (let added = true; added;) {
@@ -205,7 +206,7 @@ class TreeDriver {
         // Where both define a name, ours counts: the linker takes the first of two.
         if (own === undefined) {
           library.push(text);
-          paths.set(unit.source, `${tree.root}/${path}`);
+          if (iterating.has(path)) paths.set(unit.source, `${tree.root}/${path}`);
         } else library.unshift(text);
         added = true;
       }

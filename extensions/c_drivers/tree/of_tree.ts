@@ -13,6 +13,6 @@ export interface DeviceShape {
 export interface OfTree {
   readonly device: DeviceShape;
   readonly stubs: Stubs;
-  /** Paths of the tree's library files that it is linked with, by the names that the compiler knows them by. */
+  /** Files of the tree that iterate its requests, by the names that the compiler knows: their lines are counted too. */
   readonly library: ReadonlyMap<string, string>;
 }

@@ -158,10 +158,10 @@ function isHeader({ path }: ChangedFile): boolean {
   return !path.endsWith(".c");
 }
 
-/** Files that a driver is linked with on demand: which ones is known when it is. */
-const LIBRARY = /^(?:block|lib|mm)\//;
+/** Files that a driver of requests is linked with: which ones is known when it is. */
+const ITERATING = /^block\//;
 
-/** Whether a scenario may have code of changed files: of its drivers, what they include, or the tree's library. */
+/** Whether a scenario may have code of changed files: of its drivers, what they include, or what iterates requests. */
 function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[]): boolean {
   return [step.old, step.new].some((tree) => {
     const opened = openWithTree(path, tree);
@@ -169,7 +169,7 @@ function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[])
     opened.load();
     const units = new Units(tree.files, new Makefiles(tree.files));
     const drivers = [...opened.loader.trees.values()].flatMap((driver) => driver.files);
-    if (drivers.length > 0 && files.some((file) => LIBRARY.test(file.path))) return true;
+    if (drivers.length > 0 && files.some((file) => ITERATING.test(file.path))) return true;
     return drivers.some((driver) => {
       const sources = driver.path === null ? units.sourcesIn(driver.source.text) : [driver.path];
       if (files.some((file) => sources.includes(file.path))) return true;

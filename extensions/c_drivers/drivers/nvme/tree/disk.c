@@ -2,6 +2,7 @@
  * A tree's own NVMe driver on a simulated controller, with this file in place of its core: what the core
  * asks of the controller by admin commands, and reads and writes that a scenario lays out.
  */
+#include <linux/blk-integrity.h>
 #include <linux/blk-mq.h>
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -12,6 +13,8 @@
 #define FOR_SCENARIOS __attribute__((visibility("default")))
 #define MOST_SEGMENTS 128
 #define MOST_BIOS 4
+#define MOST_METADATA 8
+#define MOST_REQUESTS 16
 #define READY_STEP_MS 1
 
 struct workqueue_struct *nvme_wq, *nvme_reset_wq, *nvme_delete_wq;
@@ -124,6 +127,7 @@ int nvme_init_ctrl(struct nvme_ctrl *ctrl, struct device *dev, const struct nvme
 	ctrl->device = &ctrl->ctrl_device;
 	ctrl->device->parent = dev;
 	ctrl->device->init_name = "nvme0";
+	dev_set_drvdata(ctrl->device, ctrl);
 	ctrl->device->release = free_ctrl;
 	bound = ctrl;
 	return 0;
@@ -232,7 +236,9 @@ static struct {
 	struct bio bios[MOST_BIOS];
 	struct bio *last;
 	struct bio_vec segments[MOST_SEGMENTS];
-	unsigned int count, bytes;
+	struct bio_integrity_payload payloads[MOST_BIOS];
+	struct bio_vec metadata[MOST_BIOS][MOST_METADATA];
+	unsigned int count, bytes, metadata_count;
 	unsigned long gaps, end;
 	bool is_write;
 	u64 block;
@@ -279,15 +285,13 @@ FOR_SCENARIOS int request_bio(void)
 	return 0;
 }
 
-/* Sends a command with the pieces of data that were added. A status of the controller, or an error. */
-static int runs(struct request_queue *q, struct nvme_command *cmd, enum req_op op, union nvme_result *result)
+/* A request of a command and the pieces of data and metadata that were added. */
+static struct request *laid_out(struct request_queue *q, struct nvme_command *cmd, enum req_op op)
 {
 	struct request *rq = blk_mq_alloc_request(q, op, 0);
-	blk_status_t status;
-	int answer;
 
 	if (IS_ERR(rq))
-		return PTR_ERR(rq);
+		return rq;
 	nvme_init_request(rq, cmd);
 	if (next.count) {
 		rq->bio = next.bios;
@@ -299,6 +303,22 @@ static int runs(struct request_queue *q, struct nvme_command *cmd, enum req_op o
 		rq->phys_gap_bit = next.gaps ? __ffs(next.gaps) + 1 : 0;
 #endif
 	}
+	if (next.metadata_count) {
+		rq->cmd_flags |= REQ_INTEGRITY;
+		rq->nr_integrity_segments = next.metadata_count;
+	}
+	return rq;
+}
+
+/* Sends it. A status of the controller, or an error. */
+static int runs(struct request_queue *q, struct nvme_command *cmd, enum req_op op, union nvme_result *result)
+{
+	struct request *rq = laid_out(q, cmd, op);
+	blk_status_t status;
+	int answer;
+
+	if (IS_ERR(rq))
+		return PTR_ERR(rq);
 	status = blk_execute_rq(rq, false);
 	answer = nvme_req(rq)->status;
 	next.flags = nvme_req(rq)->cmd->common.flags;
@@ -361,6 +381,10 @@ int nvme_init_ctrl_finish(struct nvme_ctrl *ctrl, bool was_suspended)
 		ctrl->sgls = le32_to_cpu(id->sgls);
 		ctrl->oacs = le16_to_cpu(id->oacs);
 		ctrl->vwc = id->vwc;
+		ctrl->hmpre = le32_to_cpu(id->hmpre);
+		ctrl->hmmin = le32_to_cpu(id->hmmin);
+		ctrl->hmminds = le32_to_cpu(id->hmminds);
+		ctrl->hmmaxd = le16_to_cpu(id->hmmaxd);
 		ctrl->identified = true;
 	}
 	kfree(id);
@@ -417,6 +441,26 @@ void nvme_start_ctrl(struct nvme_ctrl *ctrl)
 	ctrl->ops->submit_async_event(ctrl);
 }
 
+int nvme_try_sched_reset(struct nvme_ctrl *ctrl)
+{
+	if (ctrl->state != NVME_CTRL_RESETTING)
+		return -EBUSY;
+	return queue_work(nvme_reset_wq, &ctrl->reset_work) ? 0 : -EBUSY;
+}
+
+int nvme_reset_ctrl(struct nvme_ctrl *ctrl)
+{
+	if (!nvme_change_ctrl_state(ctrl, NVME_CTRL_RESETTING))
+		return -EBUSY;
+	return nvme_try_sched_reset(ctrl);
+}
+
+/* Nothing else resets it meanwhile. */
+bool nvme_wait_reset(struct nvme_ctrl *ctrl)
+{
+	return nvme_change_ctrl_state(ctrl, NVME_CTRL_RESETTING) || ctrl->state == NVME_CTRL_RESETTING;
+}
+
 /* No request waits outside the driver, and no namespace is found: there is nothing to hold back or to end. */
 #define NOTHING(name) void name(struct nvme_ctrl *ctrl) { }
 NOTHING(nvme_stop_ctrl)
@@ -447,9 +491,8 @@ int nvme_wait_freeze_timeout(struct nvme_ctrl *ctrl, long ticks)
 /* Resets the controller, and waits until it is live again. */
 FOR_SCENARIOS int reset(void)
 {
-	if (!bound || !nvme_change_ctrl_state(bound, NVME_CTRL_RESETTING))
+	if (!bound || nvme_reset_ctrl(bound))
 		return -EBUSY;
-	queue_work(nvme_reset_wq, &bound->reset_work);
 	flush_work(&bound->reset_work);
 	return bound->state == NVME_CTRL_LIVE ? 0 : -EIO;
 }
@@ -472,10 +515,35 @@ FOR_SCENARIOS int request_format(void)
 	return next.flags & NVME_CMD_SGL_ALL;
 }
 
-/* Sends what was laid out, and waits for its end: 0, a status of the controller, or an error. */
-FOR_SCENARIOS int request_run(void)
+/* Metadata of the bio that was begun last. */
+FOR_SCENARIOS int request_metadata(unsigned long phys, unsigned int length)
 {
-	struct nvme_command cmd = {
+	unsigned int bio = next.last - next.bios;
+	struct bio_integrity_payload *payload = &next.payloads[bio];
+	struct bio_vec *segment = &next.metadata[bio][payload->bip_vcnt];
+
+	if (payload->bip_vcnt == MOST_METADATA)
+		return -E2BIG;
+	segment->bv_page = pfn_to_page(phys >> PAGE_SHIFT);
+	segment->bv_offset = phys & ~PAGE_MASK;
+	segment->bv_len = length;
+	payload->bip_vec = next.metadata[bio];
+	payload->bip_vcnt++;
+	payload->bip_iter.bi_size += length;
+	next.last->bi_integrity = payload;
+	next.last->bi_opf |= REQ_INTEGRITY;
+	next.metadata_count++;
+	return 0;
+}
+
+static enum req_op next_op(void)
+{
+	return next.is_write ? REQ_OP_WRITE : REQ_OP_READ;
+}
+
+static struct nvme_command next_command(void)
+{
+	return (struct nvme_command) {
 		.rw = {
 			.opcode = next.is_write ? nvme_cmd_write : nvme_cmd_read,
 			.nsid = cpu_to_le32(1),
@@ -483,8 +551,240 @@ FOR_SCENARIOS int request_run(void)
 			.length = cpu_to_le16((next.bytes >> 9) - 1),
 		},
 	};
+}
+
+/* Sends what was laid out, and waits for its end: 0, a status of the controller, or an error. */
+FOR_SCENARIOS int request_run(void)
+{
+	struct nvme_command cmd = next_command();
 
 	if (!bound || !bound->connect_q)
 		return -ENODEV;
-	return runs(bound->connect_q, &cmd, next.is_write ? REQ_OP_WRITE : REQ_OP_READ, NULL);
+	return runs(bound->connect_q, &cmd, next_op(), NULL);
+}
+
+/* Requests that were sent and have not ended. */
+static unsigned int in_flight;
+static struct completion all_ended;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+static enum rq_end_io_ret has_ended(struct request *rq, blk_status_t status,
+				    const struct io_comp_batch *batch)
+#else
+static enum rq_end_io_ret has_ended(struct request *rq, blk_status_t status)
+#endif
+{
+	if (--in_flight == 0)
+		complete(&all_ended);
+	return RQ_END_IO_FREE;
+}
+
+static struct request *watched(void)
+{
+	struct nvme_command cmd = next_command();
+	struct request *rq = laid_out(bound->connect_q, &cmd, next_op());
+
+	if (IS_ERR(rq))
+		return rq;
+	if (in_flight++ == 0)
+		init_completion(&all_ended);
+	rq->end_io = has_ended;
+	return rq;
+}
+
+/* Sends what was laid out several times, as one list. How many requests the driver took, or an error. */
+FOR_SCENARIOS int request_batch(unsigned int count)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+	struct rq_list list = {};
+	struct request *rq;
+	unsigned int taken = 0;
+
+	if (!bound || !bound->connect_q || count > MOST_REQUESTS)
+		return -ENODEV;
+	for (; taken < count; taken++) {
+		rq = watched();
+		if (IS_ERR(rq))
+			break;
+		rq_list_add_tail(&list, rq);
+	}
+	if (!taken)
+		return -EBUSY;
+	bound->connect_q->mq_ops->queue_rqs(&list);
+	while ((rq = rq_list_pop(&list))) {
+		taken--;
+		blk_mq_end_request(rq, BLK_STS_IOERR);
+	}
+	wait_for_completion(&all_ended);
+	return taken;
+#else
+	return -EOPNOTSUPP;
+#endif
+}
+
+/* Sends what was laid out, without a doorbell for it, and then says that nothing follows. */
+FOR_SCENARIOS int request_committed(void)
+{
+	struct blk_mq_queue_data data = { .last = false };
+	struct request *rq;
+	blk_status_t status;
+
+	if (!bound || !bound->connect_q)
+		return -ENODEV;
+	rq = watched();
+	if (IS_ERR(rq))
+		return PTR_ERR(rq);
+	data.rq = rq;
+	status = rq->q->mq_ops->queue_rq(rq->mq_hctx, &data);
+	if (status != BLK_STS_OK)
+		blk_mq_end_request(rq, status);
+	else
+		rq->q->mq_ops->commit_rqs(rq->mq_hctx);
+	wait_for_completion(&all_ended);
+	return status == BLK_STS_OK ? 0 : -EIO;
+}
+
+/*
+ * Hands what was laid out to the driver, and has its time run out so many times before the controller gets to
+ * know of it. 0 where the controller is live then.
+ */
+FOR_SCENARIOS int request_expires(unsigned int times)
+{
+	struct blk_mq_queue_data data = { .last = false };
+	struct blk_mq_hw_ctx *hctx;
+	struct request *rq;
+
+	if (!bound || !bound->connect_q)
+		return -ENODEV;
+	rq = watched();
+	if (IS_ERR(rq))
+		return PTR_ERR(rq);
+	data.rq = rq;
+	hctx = rq->mq_hctx;
+	if (rq->q->mq_ops->queue_rq(hctx, &data) != BLK_STS_OK) {
+		blk_mq_end_request(rq, BLK_STS_IOERR);
+		return -EIO;
+	}
+	while (in_flight && times-- > 0)
+		hctx->queue->mq_ops->timeout(rq);
+	flush_work(&bound->reset_work);
+	if (in_flight)
+		hctx->queue->mq_ops->commit_rqs(hctx);
+	wait_for_completion(&all_ended);
+	return bound->state == NVME_CTRL_LIVE ? 0 : -EIO;
+}
+
+static struct pci_driver *bus_driver(void)
+{
+	return to_pci_driver(bound->dev->driver);
+}
+
+/* What the system does to all devices before it sleeps, and after it. */
+FOR_SCENARIOS int suspend(void)
+{
+	return bus_driver()->driver.pm->suspend(bound->dev);
+}
+
+FOR_SCENARIOS int resume(void)
+{
+	int error = bus_driver()->driver.pm->resume(bound->dev);
+
+	flush_work(&bound->reset_work);
+	return error;
+}
+
+/* The same around an image of memory. */
+FOR_SCENARIOS int freeze(void)
+{
+	return bus_driver()->driver.pm->freeze(bound->dev);
+}
+
+FOR_SCENARIOS int thaw(void)
+{
+	int error = bus_driver()->driver.pm->thaw(bound->dev);
+
+	flush_work(&bound->reset_work);
+	return error;
+}
+
+FOR_SCENARIOS void power_off(void)
+{
+	bus_driver()->shutdown(to_pci_dev(bound->dev));
+}
+
+/* The bus resets the function. */
+FOR_SCENARIOS void function_reset(void)
+{
+	const struct pci_error_handlers *handlers = bus_driver()->err_handler;
+
+	handlers->reset_prepare(to_pci_dev(bound->dev));
+	handlers->reset_done(to_pci_dev(bound->dev));
+	flush_work(&bound->reset_work);
+}
+
+/* The bus reports an error: 1 it goes on, 2 it stands still, 3 the device is lost. What the driver answers. */
+FOR_SCENARIOS int bus_error(unsigned int state)
+{
+	const struct pci_error_handlers *handlers = bus_driver()->err_handler;
+	struct pci_dev *pdev = to_pci_dev(bound->dev);
+	pci_ers_result_t answer = handlers->error_detected(pdev, (__force pci_channel_state_t)state);
+
+	if (answer == PCI_ERS_RESULT_NEED_RESET) {
+		handlers->slot_reset(pdev);
+		handlers->resume(pdev);
+	}
+	flush_work(&bound->reset_work);
+	return (__force int)answer;
+}
+
+/* The core has the transport reset the whole subsystem. */
+FOR_SCENARIOS int subsystem_reset(void)
+{
+	int error = bound->ops->subsystem_reset(bound);
+
+	flush_work(&bound->reset_work);
+	return error;
+}
+
+/* Reads each attribute that the driver has in sysfs. How many there are. */
+FOR_SCENARIOS int attributes(void)
+{
+	const struct attribute_group **group = bound->ops->dev_attr_groups;
+	char *page = (char *)get_zeroed_page(GFP_KERNEL);
+	struct attribute **at;
+	int count = 0;
+
+	if (!page)
+		return -ENOMEM;
+	for (; *group; group++) {
+		for (at = (*group)->attrs; at && *at; at++) {
+			struct device_attribute *attr = container_of(*at, struct device_attribute, attr);
+
+			if ((*group)->is_visible &&
+			    !(*group)->is_visible(&bound->device->kobj, *at, count))
+				continue;
+			count++;
+			if (attr->show)
+				attr->show(bound->device, attr, page);
+		}
+	}
+	free_page((unsigned long)page);
+	return count;
+}
+
+/* Writes an attribute that can be switched: the host memory buffer. */
+FOR_SCENARIOS int switch_host_memory(bool on)
+{
+	const struct attribute_group **group = bound->ops->dev_attr_groups;
+	struct attribute **at;
+
+	for (; *group; group++) {
+		for (at = (*group)->attrs; at && *at; at++) {
+			struct device_attribute *attr = container_of(*at, struct device_attribute, attr);
+
+			if (!strcmp((*at)->name, "hmb"))
+				return attr->store(bound->device, attr, on ? "1" : "0", 1);
+		}
+	}
+	return -ENOENT;
 }

@@ -90,6 +90,7 @@ static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pdev->dev.coherent_dma_mask = DMA_BIT_MASK(32);
 	pdev->dev.bus = &pci_bus_type;
 	pdev->dev.driver = &registered->driver;
+	pdev->error_state = pci_channel_io_normal;
 	pdev->irq = lab_line_irq(&pdev->dev, true);
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 		resource_size_t size = lab_pci_resource_len(&pdev->dev, bar);
