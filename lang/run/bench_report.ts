@@ -1,10 +1,21 @@
 /** Benches of a program from their cells. */
+import { type BenchOptions, runBench } from "./bench.ts";
 import { judgeExpectations } from "./bench_expectations.ts";
 import { axisOf } from "./bench_cells.ts";
 import type { Program } from "./program.ts";
 import type { BenchOutcome, BenchReport } from "./report.ts";
 import type { RunOptions } from "./run_options.ts";
 import { spanPlace } from "../source.ts";
+
+/** Runs all benches of a program, each cell on a machine of its own, until one is interrupted. */
+export function runBenches(program: Program, options: BenchOptions = {}): readonly BenchReport[] {
+  const outcomes: BenchOutcome[] = [];
+  for (const cell of program.tests) {
+    if (options.watch?.interrupted()) break;
+    if (cell.kind === "bench") outcomes.push(runBench(program, cell, options));
+  }
+  return benchReports(program, outcomes, options);
+}
 
 /**
  * Puts cells that ran together to benches, and judges what these expect.

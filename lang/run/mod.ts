@@ -8,7 +8,7 @@
  */
 export { type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
 export { BenchLoop, type BenchOptions, runBench, startBenchLoop } from "./bench.ts";
-export { benchReports } from "./bench_report.ts";
+export { benchReports, runBenches } from "./bench_report.ts";
 export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";
 export { judgeEnd } from "./incidents.ts";
 export { leftoversOf } from "./leaks.ts";

@@ -106,3 +106,41 @@ test "{c.depth}" for c in read_csv("d.csv") ${modifier} { print [ssd.queue(1).de
     ['E0502 3:64 Cannot use a string ("many") as depth of nvme "ssd"'],
   );
 });
+
+Deno.test("several axes make a test of each combination, whose name has their values", () => {
+  const { report } = run(
+    'const ways = [{ name: "list", n: 1 }, { name: "pages", n: 2 }]\n' +
+      'test "map" for way in ways, size in [4KiB, 8KiB] with { cpus = way.n } { assert way.n * size < 16KiB }\n' +
+      'test "{way.name} {n}" for way in ways, n in 1..=2 { }',
+  );
+  assertEquals(
+    report.outcomes.map(({ name, outcome }) => [name, outcome]),
+    [
+      ["map (way = list, size = 4KiB)", "passed"],
+      ["map (way = list, size = 8KiB)", "passed"],
+      ["map (way = pages, size = 4KiB)", "passed"],
+      ["map (way = pages, size = 8KiB)", "failed"],
+      ["list 1", "passed"],
+      ["list 2", "passed"],
+      ["pages 1", "passed"],
+      ["pages 2", "passed"],
+    ],
+  );
+});
+
+Deno.test("a property of a table has its case and its drawn values, also in the test that is pasted", () => {
+  const { report } = run(
+    'property "small" for limit in [4, 9] forall n in 0..8 { assert n < limit }',
+  );
+  assertEquals(report.outcomes.map(({ name, outcome }) => [name, outcome]), [
+    ["small (limit = 4)", "failed"],
+    ["small (limit = 9)", "passed"],
+  ]);
+  const { lines } = report.outcomes[0]!.failure!;
+  const at = lines.findIndex((line) => line.includes("let limit = 4"));
+  assertEquals(lines.slice(at, at + 3).map((line) => line.trim()), [
+    "let limit = 4",
+    "let n = 4",
+    "assert n < limit",
+  ]);
+});

@@ -123,3 +123,20 @@ Deno.test("without latencies all have one time", () => {
   clock.advance(3);
   assertEquals([clock.nowNs, clock.latestNs], [3, 3]);
 });
+
+Deno.test("who waits is not busy: for another, for posted work, and while time advances", () => {
+  const { alloc, clock, context, events } = timed({ iova_alloc: 10, "nvme.fetch": 100 });
+  for (const cpu of [0, 1, 0]) alloc(cpu);
+  context.become(1, "ssd", null, null);
+  // CPU 1 has the device work, and waits for it.
+  if (events.tick(FETCH)) events.emit(FETCH, {} as never);
+  const busy = () => {
+    const { cpus, devices } = clock.own!.busyNs();
+    return [...cpus, ...devices.values()];
+  };
+  assertEquals(busy(), [20, 10, 100]);
+  assertEquals(clock.nowNs, 110);
+  context.become(0, null, null, null);
+  clock.advance(1000);
+  assertEquals([busy(), clock.nowNs], [[20, 10, 100], 1110]);
+});

@@ -5,16 +5,25 @@
  * worker when even they fail.
  */
 import type { Screen } from "@dmalab/cli/extend";
-import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
+import { benchLines } from "@dmalab/cli/bench/bench_text";
+import {
+  codeOfFailure,
+  codeOfProblems,
+  type ExitCode,
+  HELD,
+  worseExitCode,
+} from "@dmalab/cli/exit_code";
 import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
+import { painter } from "@dmalab/lang/render";
 import { loadForDebugging, SourceFile, spanPlace } from "@dmalab/lang";
 import { recordRun, type RunChoice, runsOf } from "@dmalab/recording";
 import {
   isSameEntry,
   type LoadResult,
   type Program,
+  runBenches,
   type RunReport,
   runTitle,
 } from "@dmalab/lang/run";
@@ -83,6 +92,23 @@ class PrintedScreen implements Screen {
   }
 }
 
+/** Runs the benches of a program, which `dmalab run` leaves out, and prints their tables. @returns The exit code. */
+function printBenches(program: Program, seed: Project["seed"], screen: Screen): ExitCode {
+  const limits = { ...DEFAULT_LIMITS, timeMs: RUN_MS };
+  const reports = runBenches(program, {
+    limits,
+    watch: WATCH,
+    ...seed === null ? {} : { seed },
+    onLine: (line) => screen.out(`${line}\n`),
+  });
+  for (const report of reports) {
+    screen.out(`\n${benchLines(report, null, [], painter(false)).join("\n")}\n`);
+  }
+  const failures = reports.flatMap(({ cells, expectations }) => [...cells, ...expectations])
+    .map(({ failure }) => codeOfFailure(failure));
+  return failures.reduce(worseExitCode, HELD);
+}
+
 /** One project at a time. */
 export class Engine {
   #followed: Program | null = null;
@@ -132,11 +158,12 @@ export class Engine {
     const report = program === null ? null : printRun(program, options, screen);
     const reports = report === null ? [] : [report];
     const said = sayReports(reports, program === null ? 1 : 0, options, screen);
+    const benches = program === null ? HELD : printBenches(program, seed, screen);
     this.answer({ id, kind: "output", text: screen.shown });
     this.answer({ id, kind: "runs", runs: this.#runs.map((each) => entryOf(each, report)) });
     return worseExitCode(
       worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),
-      said,
+      worseExitCode(said, benches),
     );
   }
 

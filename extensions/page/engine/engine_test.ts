@@ -1,0 +1,32 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Engine } from "./engine.ts";
+import type { EngineResponse } from "./protocol.ts";
+
+/** What the playground shows of a file, and its exit code. */
+function played(text: string): { readonly output: string; readonly exitCode: number | null } {
+  const answers: EngineResponse[] = [];
+  const project = { entry: "lab.dma", files: { "lab.dma": text }, seed: null };
+  new Engine((answer) => answers.push(answer)).handle({ id: 1, run: 0, kind: "run", project });
+  const output = answers.flatMap((answer) => answer.kind === "output" ? [answer.text] : []).join("");
+  const done = answers.find((answer) => answer.kind === "done");
+  assert(done?.kind === "done");
+  return { output, exitCode: done.exitCode };
+}
+
+const BENCH = `machine { pci { root_port rp0 { nvme ssd { } } } }
+bench "reads" matrix { iommu.mode = [strict, off] } {
+  setup { let page = alloc_pages(1) }
+  loop { ssd.read(lba: 0, into: page) }
+  expect off.invalidations < strict.invalidations
+}
+`;
+
+Deno.test("the playground runs benches behind the tests, and a bench that fails fails the run", () => {
+  const held = played(BENCH);
+  assertMatch(held.output, /^invalidations +1 +0$/m);
+  assertMatch(held.output, /^expect off\.invalidations < strict\.invalidations \.\.\. ok$/m);
+  assertEquals(held.exitCode, 0);
+  const failed = played(BENCH.replace("off.invalidations <", "off.invalidations >"));
+  assertMatch(failed.output, /\.\.\. FAILED$/m);
+  assertEquals(failed.exitCode, 1);
+});
