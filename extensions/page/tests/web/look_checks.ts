@@ -3,9 +3,10 @@
  * overlaps, nothing is cut without a way to read it, texts have enough contrast, nothing scrolls sideways, the
  * verdict is on the first screen, and the row of the current event is in sight.
  */
-import { type Browser, type BrowserContextOptions, firefox } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { scenariosBelow } from "@dmalab/tests";
-import { type Findings, FIREFOX, goToEvent, openPage, untilShown } from "./bench.ts";
+import { type Findings, openPage } from "./bench.ts";
+import { type LookedAt, startFirefox } from "./firefox.ts";
 import { reportOf } from "./report_checks.ts";
 
 const WINDOWS = [[1440, 900], [1024, 768], [390, 844]] as const;
@@ -121,48 +122,40 @@ const LOOK = `(() => {
   return [...new Set(out)];
 })()`;
 
-/** Firefox of the system is driven by a protocol that sets no colour scheme: the page's own button does. */
-const PLAIN: BrowserContextOptions = {
-  colorScheme: null,
-  reducedMotion: null,
-  forcedColors: null,
-  contrast: null,
-};
-
-export async function checkLook(chromium: Browser, found: Findings): Promise<void> {
-  await lookAt(chromium, "Chromium", await reportsOfExamples(), found);
-}
-
-async function reportsOfExamples() {
-  const reports: (readonly [path: string, url: string])[] = [];
-  for (const path of scenariosBelow("examples")) {
-    reports.push([path, `file://${await reportOf(path)}`]);
-  }
-  return reports;
+export async function checkLook(browser: Browser, found: Findings): Promise<void> {
+  const { page, wrong } = await openPage(browser, "about:blank");
+  await lookAt("Chromium", {
+    errors: wrong,
+    async open(url) {
+      await page.goto(url);
+      // To open another file is a request, and no wrong one.
+      wrong.length = 0;
+    },
+    resize: (width, height) => page.setViewportSize({ width, height }),
+    evaluate: (expression) => page.evaluate(expression),
+    close: () => page.context().close(),
+  }, found);
 }
 
 export async function checkFirefox(_chromium: Browser, found: Findings): Promise<void> {
-  if (FIREFOX === undefined) {
-    return found.check(false, "Firefox is missing: the package firefox-esr has it");
-  }
-  const browser = await firefox.launch({ executablePath: FIREFOX, channel: "moz-firefox" });
-  await lookAt(browser, "Firefox", await reportsOfExamples(), found);
-  await browser.close();
+  await lookAt("Firefox", await startFirefox(), found);
 }
 
-async function lookAt(
-  browser: Browser,
-  name: string,
-  reports: readonly (readonly [path: string, url: string])[],
-  found: Findings,
-): Promise<void> {
+async function untilTrue(page: LookedAt, expression: string): Promise<void> {
+  for (let turn = 0; turn < 2000 && !await page.evaluate(expression); turn++) {
+    await new Promise((done) => setTimeout(done, 30));
+  }
+}
+
+async function lookAt(name: string, page: LookedAt, found: Findings): Promise<void> {
   let states = 0;
-  for (const [path, url] of reports) {
+  const paths = scenariosBelow("examples");
+  for (const path of paths) {
     const wrong: string[] = [];
-    const { page, wrong: errors } = await openPage(browser, url, PLAIN);
-    await untilShown(page);
+    await page.open(`file://${await reportOf(path)}`);
+    await untilTrue(page, "document.body.dataset.recorded !== undefined");
     for (const [width, height] of WINDOWS) {
-      await page.setViewportSize({ width, height });
+      await page.resize(width, height);
       const tabs = width > 1200
         ? ["picture", "state"]
         : width > 720
@@ -173,19 +166,24 @@ async function lookAt(
         if (!isThere) await page.evaluate(`document.getElementById("theme").click()`);
         for (const tab of tabs) {
           await page.evaluate(`document.getElementById("tab-${tab}").click()`);
-          const last = Number(await page.getAttribute("#at", "max"));
-          await goToEvent(page, scheme === "light" ? last : Math.ceil(last / 2));
+          const last = Number(await page.evaluate(`document.getElementById("at").max`));
+          const seq = scheme === "light" ? last : Math.ceil(last / 2);
+          await page.evaluate(`(() => {
+            const at = document.getElementById("at");
+            at.value = ${seq};
+            at.dispatchEvent(new Event("change"));
+          })()`);
           const own = await page.evaluate(LOOK) as readonly string[];
           wrong.push(...own.map((each) => `${width} ${scheme} ${tab}: ${each}`));
           states++;
         }
       }
     }
-    await page.context().close();
-    const all = [...wrong, ...errors];
+    const all = [...wrong, ...page.errors];
     if (all.length > 0) {
       found.check(false, `${name}, ${path}: ${all.slice(0, 6).join("\n          ")}`);
     }
   }
-  found.fact(`${name}: ${states} states of ${reports.length} reports were looked at`);
+  await page.close();
+  found.fact(`${name}: ${states} states of ${paths.length} reports were looked at`);
 }
