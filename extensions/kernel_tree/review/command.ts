@@ -24,6 +24,11 @@ export const REVIEW = command({
       doc: "scenario, or mapping code for random sequences, to run instead of those of dmalab",
     },
     match: MATCH,
+    html: {
+      kind: "text",
+      placeholder: "FILE",
+      doc: "also write it as an HTML page, with each patch beside what it changes",
+    },
     "allow-unreached": { kind: "flag", doc: "exit with 0 where changed lines did not run" },
   },
   examples: [
@@ -31,15 +36,19 @@ export const REVIEW = command({
     { line: "review ../linux series.mbox", doc: "each patch of a mailbox" },
     { line: "review ../linux HEAD~3..HEAD", doc: "each of the last three commits" },
   ],
-  may: { compiles: true, spools: true, runs: ["git"] },
+  may: { compiles: true, spools: true, runs: ["git"], files: ["--html"] },
   async run({ options, screen, words }) {
     if (words.length < 2) return refuse("review needs a kernel tree and a change", screen);
     const { readMatches } = await import("@dmalab/cli");
     const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const { runReview } = await import("./run_review.ts");
-    const { scenario } = options;
-    const allowsUnreached = options["allow-unreached"];
-    return await runReview(words, { scenarios: scenario, ...match, allowsUnreached }, screen);
+    const request = {
+      scenarios: options.scenario,
+      allowsUnreached: options["allow-unreached"],
+      page: options.html,
+      ...match,
+    };
+    return await runReview(words, request, screen);
   },
 });

@@ -47,7 +47,7 @@ export function reviewText(
 }
 
 function verdictText(reviewed: ReviewedStep): string {
-  const { broken, differences, lines, unreached } = reviewed;
+  const { broken, differences, lines, scenarios, unreached } = reviewed;
   const defects = broken.length + differences.filter(({ defect }) => defect !== null).length;
   const others = differences.length + broken.length - defects;
   return [
@@ -58,7 +58,9 @@ function verdictText(reviewed: ReviewedStep): string {
       : [],
     ...defects + others + unreached.length > 0
       ? []
-      : [lines === 0 ? "no line of C changes" : "no difference, and every changed line ran"],
+      : lines === 0 || scenarios.length === 0
+      ? ["no line of C with code changes"]
+      : ["no difference, and every changed line ran"],
   ].join(", ");
 }
 

@@ -4,10 +4,12 @@ import { TreeError } from "@dmalab/runtime/kernels";
 import { noDrivers, printAtTerminal } from "@dmalab/c_drivers/compiler";
 import { currentFolder, host, shortPath, TREE_SCENARIOS } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
+import { FileError, writeFile } from "@dmalab/cli/files";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { ORACLES } from "../oracles.ts";
 import { reviewText, verdictOf } from "./print_review.ts";
-import { Review } from "./review.ts";
+import { Review, type ReviewedStep } from "./review.ts";
+import { reviewPage } from "./review_page.ts";
 import { readSteps } from "./series.ts";
 
 export interface ReviewRequest {
@@ -15,12 +17,14 @@ export interface ReviewRequest {
   readonly scenarios: readonly string[];
   readonly matches: readonly NameMatch[];
   readonly allowsUnreached: boolean;
+  /** Where the same is written as HTML; null where it is not. */
+  readonly page: string | null;
 }
 
 /** @param words A tree and what changes it. */
 export async function runReview(
   words: readonly string[],
-  { allowsUnreached, matches, scenarios }: ReviewRequest,
+  { allowsUnreached, matches, page, scenarios }: ReviewRequest,
   screen: Screen,
 ): Promise<ExitCode> {
   const refuse = (message: string, hint: string): ExitCode => {
@@ -41,16 +45,22 @@ export async function runReview(
   const work = host.makeTempDirSync({ prefix: "dmalab-review-" });
   try {
     const steps = await readSteps(words, work);
-    const verdicts = [];
+    const all: ReviewedStep[] = [];
     for (const [index, step] of steps.entries()) {
       const reviewed = await review.step(step);
       review.forget(step.old);
-      verdicts.push(verdictOf(reviewed));
+      all.push(reviewed);
       screen.out(reviewText(reviewed, `patch ${index + 1} of ${steps.length}`, words));
     }
+    if (page !== null) {
+      writeFile(page, reviewPage(all, words));
+      screen.out(`Wrote ${page}.\n`);
+    }
+    const verdicts = all.map(verdictOf);
     if (verdicts.includes("defect")) return FAILED;
     return verdicts.includes("not reached") && !allowsUnreached ? WRONG : HELD;
   } catch (error) {
+    if (error instanceof FileError) return refuse(error.message, "name another file");
     if (!(error instanceof TreeError)) throw error;
     return refuse(error.message, error.hint);
   } finally {

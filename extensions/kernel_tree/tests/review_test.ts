@@ -57,9 +57,14 @@ async function withSeries(work: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-async function review(words: readonly string[], scenario: string, allowsUnreached = false) {
+async function review(
+  words: readonly string[],
+  scenario: string,
+  { allowsUnreached = false, page = null }: { allowsUnreached?: boolean; page?: string | null } =
+    {},
+) {
   const screen = new MemoryScreen();
-  const request = { scenarios: [scenario], matches: [], allowsUnreached };
+  const request = { scenarios: [scenario], matches: [], allowsUnreached, page };
   const code = await runReview(words, request, screen);
   return { code, output: screen.output, errors: screen.errors };
 }
@@ -103,8 +108,14 @@ Deno.test("each patch has its verdict, from a mailbox, a range and two trees", a
     assertEquals(code, 1, output);
     assert(output.includes("verdict | 1 defect, 2 changed lines not known to have run"), output);
     const range = [`${folder}/mini`, "HEAD~1..HEAD"];
+    const page = `${folder}/review.html`;
+    await review([MINI, `${folder}/series.mbox`], scenario, { page });
+    const html = Deno.readTextFileSync(page);
+    assertEquals(html.match(/<section>/g)?.length, 3);
+    assertEquals(html.match(/class="(?:add|del) open" title="not executed"/g)?.length, 2);
+    assert(html.includes('<span class="add">+\tdma_unmap_single(dev, dma, TOY_BYTES / 2'), html);
     assertEquals((await review(range, scenario)).code, 2);
-    assertEquals((await review(range, scenario, true)).code, 0);
+    assertEquals((await review(range, scenario, { allowsUnreached: true })).code, 0);
     assertEquals((await review([`${folder}/mini`, "HEAD~3..HEAD~2"], scenario)).code, 0);
   });
 });
@@ -143,7 +154,7 @@ Deno.test("what cannot be reviewed is an error of one sentence", async () => {
     );
     const { code, output } = await review([MINI, `${folder}/words.patch`], scenario);
     assertEquals(code, 0);
-    assert(output.includes("verdict | no line of C changes"), output);
+    assert(output.includes("verdict | no line of C with code changes"), output);
   });
 });
 
