@@ -77,16 +77,6 @@ export class AccessChecks {
     }
   }
 
-  /**
-   * The record of shared memory that has bytes which a device has just accessed; `NONE` for others.
-   * Its accesses need not be looked at again as long as `isSame` says so.
-   */
-  sharedAround(dev: DmaDevice, dma: number): number {
-    const { table } = this.#ledger;
-    const record = table.findAround(this.#ledger.deviceOf(dev).number, dma, SHARED);
-    return record !== NO_RECORD && table.has(record, POOL) ? NO_RECORD : record;
-  }
-
   /** Coherent memory at an address is a pool's, which divides it into blocks. */
   pooled(dev: DmaDevice, dma: number, page: PoolPage): void {
     const { table } = this.#ledger;
@@ -100,18 +90,6 @@ export class AccessChecks {
   /** The pool of a page is destroyed. */
   unpooled(dev: DmaDevice, dma: number): void {
     this.#ledger.deviceOf(dev).poolPages.delete(dma);
-  }
-
-  /** When a record was made: another one has another number. */
-  serialOf(record: number): number {
-    return this.#ledger.table.serial[record]!;
-  }
-
-  /** Whether a record is still the one with a serial number, and has some bytes. */
-  isSame(record: number, serial: number, dma: number, sizeBytes: Bytes): boolean {
-    const { table } = this.#ledger;
-    return table.serial[record] === serial && table.isLive(record) && table.dma[record]! <= dma &&
-      dma + sizeBytes <= table.end(record);
   }
 
   /** The IOTLB answered an access by a cached not-present entry, whatever the page table holds. */

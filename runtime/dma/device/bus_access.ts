@@ -13,6 +13,7 @@ import {
   type PhysAddr,
   realHigh,
 } from "../../address.ts";
+import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import { FAULT, type FaultInjector, type FaultPoint } from "../../faults.ts";
 import type { EventContext } from "../../event_context.ts";
@@ -225,8 +226,7 @@ export class DeviceBus {
   }
 
   /**
-   * As `#resolveOne`, without a search where it would find what it found for the page before (`nvme.read4k`,
-   * `nvme.read4k.checked`).
+   * As `#resolveOne`, without a search where it would find what it found for the page before (`nvme.read4k.strict`).
    */
   #resolveEntry(
     dev: DmaDevice,
@@ -238,10 +238,8 @@ export class DeviceBus {
     if (page === null) return this.#resolveOne(dev, dma, sizeBytes, access);
     const offset = dma - page.dma;
     if (
-      offset >= 0 && offset + sizeBytes <= this.#pageBytes &&
-      (this.#checker === null ||
-        this.#checker.accesses.isSame(page.record, page.recordSerial, dma, sizeBytes)) &&
-      this.#isAsBefore(page, dev)
+      offset >= 0 && offset + sizeBytes <= this.#pageBytes && page.domain !== null &&
+      this.#isAsBefore(page, page.domain, dev)
     ) {
       return page.phys + offset as PhysAddr;
     }
@@ -251,33 +249,23 @@ export class DeviceBus {
   }
 
   /** Whether all that decides where a page leads is as it was. If so, the translation is counted. */
-  #isAsBefore(page: EntryPage, dev: DmaDevice): boolean {
-    const { domain } = page;
+  #isAsBefore(page: EntryPage, domain: IommuDomain, dev: DmaDevice): boolean {
     if (dev.domain !== domain || dev.refusal !== null || this.#watchers.length !== 0) return false;
     const { iommu, peers } = this.#machine;
     if (peers !== null) return false;
-    return domain === null || iommu.translateAgain(domain, page.iotlbEntry, page.iotlbSerial);
+    return iommu.translateAgain(domain, page.iotlbEntry, page.iotlbSerial);
   }
 
-  /** Remembers where a page leads, unless peers want each access, or the checker does, or memory ends in it. */
+  /** Remembers a translation, unless peers want each access, or the checker does, or memory ends in the page. */
   #remember(page: EntryPage, dev: DmaDevice, dma: number, phys: number): void {
     const { iommu: { iotlb }, memory, peers } = this.#machine;
     const { domain } = dev;
-    if (peers !== null) return;
-    if (domain === null ? dev.rangeMap !== null : this.#checker !== null) return;
-    if (this.#checker !== null) {
-      const { accesses } = this.#checker;
-      const record = accesses.sharedAround(dev, dma);
-      if (record < 0) return;
-      page.record = record;
-      page.recordSerial = accesses.serialOf(record);
-    }
+    if (domain === null || peers !== null || this.#checker !== null) return;
     const offset = dma & (this.#pageBytes - 1);
     if (!memory.covers(phys - offset, this.#pageBytes)) return;
     page.dma = dma - offset;
     page.phys = phys - offset;
     page.domain = domain;
-    if (domain === null) return;
     page.iotlbEntry = iotlb.newest;
     page.iotlbSerial = iotlb.serialOf(iotlb.newest);
   }

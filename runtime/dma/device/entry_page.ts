@@ -1,6 +1,6 @@
 /**
- * Where a page of a queue leads, as the device found it when it last read or wrote an entry there: it
- * asks for the same page again and again (`nvme.read4k`, `nvme.read4k.checked`).
+ * Where the IOMMU leads a page of a queue, as the device found it when it last read or wrote an entry there: it
+ * asks for the same page again and again (`nvme.read4k.strict`).
  */
 import type { IommuDomain } from "../../iommu/domain.ts";
 
@@ -13,13 +13,10 @@ export class EntryPage {
   dma = NOWHERE;
   /** First byte of the memory that it leads to. */
   phys = 0;
-  /** The translation that it goes through; null where there is none. */
+  /** The translation that it goes through; null before the first. */
   domain: IommuDomain | null = null;
   /** The entry of the IOTLB that had it. */
   iotlbEntry = 0;
   /** The number of the translation that was in that entry. */
   iotlbSerial = 0;
-  /** The checker's record of the memory, and when that was made. */
-  record = 0;
-  recordSerial = 0;
 }
