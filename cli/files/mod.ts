@@ -12,6 +12,7 @@ export {
   removeFile,
   rewriteFile,
   Spool,
+  withTempFolder,
   writeFile,
   writeOrSay,
 } from "./write_file.ts";

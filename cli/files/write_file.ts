@@ -183,6 +183,19 @@ export class Spool {
   }
 }
 
+/** Works in a folder of temporary files, which is gone with all that is in it when the work ends. @throws {FileError} */
+export async function withTempFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = attempt(
+    "a temporary folder",
+    () => host.makeTempDirSync({ prefix: "dmalab-" }),
+  );
+  try {
+    return await work(folder);
+  } finally {
+    host.removeSync(folder, { recursive: true });
+  }
+}
+
 /** Makes a folder that the user typed, and those on the way. @throws {FileError} */
 export function makeNamedFolder(path: string): void {
   attempt(path, () => {

@@ -24,7 +24,7 @@ import {
 } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
-import { CallEvents, callOf } from "../dma/calls/call_events.ts";
+import { callOf } from "../dma/calls/call_events.ts";
 import type { Kernel } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
 import type { MappingPath, PeerMapType } from "../vocabulary/shared_words.ts";
@@ -75,7 +75,6 @@ type Exit =
 
 export class BlkDma {
   readonly #machine: Machine;
-  readonly #calls: CallEvents;
   readonly #kernel: Kernel;
   /** Walks what has ended. */
   readonly #ended = new SegmentIterator();
@@ -84,7 +83,6 @@ export class BlkDma {
 
   constructor(machine: Machine) {
     this.#machine = machine;
-    this.#calls = new CallEvents(machine);
     this.#kernel = machine.kernel;
   }
 
@@ -124,7 +122,9 @@ export class BlkDma {
   ): boolean {
     const metadata = calls === METADATA;
     const events = this.#machine.events;
-    if (events.tick(calls.start.call)) this.#calls.tell(calls.start, request, dev);
+    if (events.tick(calls.start.call)) {
+      events.emit(calls.start.call, { req: request.id, dev: dev.name });
+    }
     const result = this.#start(request, dev, state, iter, metadata);
     if (events.tick(calls.start.ret)) {
       const error = errorOf(result, iter);
@@ -150,7 +150,9 @@ export class BlkDma {
 
   #nextCall(calls: Calls, request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
     const events = this.#machine.events;
-    if (events.tick(calls.next.call)) this.#calls.tell(calls.next, request, dev);
+    if (events.tick(calls.next.call)) {
+      events.emit(calls.next.call, { req: request.id, dev: dev.name });
+    }
     const result = iter.segments.next() && this.#mapSegment(request, dev, iter);
     if (events.tick(calls.next.ret)) {
       events.emit(calls.next.ret, { result, error: errorOf(result, iter) });
@@ -180,7 +182,9 @@ export class BlkDma {
     metadata = false,
   ): boolean {
     const events = this.#machine.events;
-    if (events.tick(UNMAP.call)) this.#calls.tell(UNMAP, request, dev, mappedBytes);
+    if (events.tick(UNMAP.call)) {
+      events.emit(UNMAP.call, { req: request.id, dev: dev.name, mapped: mappedBytes });
+    }
     const result = this.#unmap(request, dev, state, mappedBytes, kind);
     if (!result) request.mappedSegments = 0;
     if (result && this.#exit !== "block.2.5.2") this.endUncalled(request, dev, kind, metadata);

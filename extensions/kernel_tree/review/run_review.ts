@@ -4,7 +4,7 @@ import { TreeError } from "@dmalab/runtime/kernels";
 import { noDrivers, printAtTerminal } from "@dmalab/c_drivers/compiler";
 import { currentFolder, host, shortPath, TREE_SCENARIOS } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
-import { FileError, writeFile } from "@dmalab/cli/files";
+import { FileError, withTempFolder, writeFile } from "@dmalab/cli/files";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { ORACLES } from "../oracles.ts";
 import { reviewText, verdictOf } from "./print_review.ts";
@@ -42,16 +42,17 @@ export async function runReview(
     matches,
     onProgress: printAtTerminal,
   });
-  const work = host.makeTempDirSync({ prefix: "dmalab-review-" });
   try {
-    const steps = await readSteps(words, work);
     const all: ReviewedStep[] = [];
-    for (const [index, step] of steps.entries()) {
-      const reviewed = await review.step(step);
-      review.forget(step.old);
-      all.push(reviewed);
-      screen.out(reviewText(reviewed, `patch ${index + 1} of ${steps.length}`, words));
-    }
+    await withTempFolder(async (work) => {
+      const steps = await readSteps(words, work);
+      for (const [index, step] of steps.entries()) {
+        const reviewed = await review.step(step);
+        review.forget(step.old);
+        all.push(reviewed);
+        screen.out(reviewText(reviewed, `patch ${index + 1} of ${steps.length}`, words));
+      }
+    });
     if (page !== null) {
       writeFile(page, reviewPage(all, words));
       screen.out(`Wrote ${page}.\n`);
@@ -65,7 +66,6 @@ export async function runReview(
     return refuse(error.message, error.hint);
   } finally {
     await review.close();
-    host.removeSync(work, { recursive: true });
   }
 }
 

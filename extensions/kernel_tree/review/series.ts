@@ -1,7 +1,8 @@
 /** What is reviewed, as pairs of trees: two folders, the patches of mailboxes, or the commits of a range. */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { formatCount } from "@dmalab/lang/text";
-import { currentFolder, host, hostReason, HostTree, shortPath } from "@dmalab/cli";
+import { currentFolder, host, HostTree, readHostBytes, shortPath } from "@dmalab/cli";
+import { makeOwnFolder, writeFile } from "@dmalab/cli/files";
 import { openTree, type Tree } from "../diff_scenario.ts";
 import { type ChangedFile, changedFilesIn } from "./changed_lines.ts";
 import { firstLine, git, gitOutput } from "./git.ts";
@@ -114,7 +115,7 @@ async function mailSteps(
     const folders = [`${work}/${index}/old`, `${work}/${index}/new`] as const;
     const paths = pathsIn(text);
     for (const folder of folders) {
-      host.mkdirSync(folder, { recursive: true });
+      makeOwnFolder(folder);
       for (const each of paths) putFile(tree, patched, each, folder);
     }
     const { code, errors } = await git(folders[1], ["apply", "--whitespace=nowarn", path]);
@@ -142,10 +143,10 @@ async function patchesIn(mailbox: string, folder: string): Promise<readonly Mail
   if (text === null) {
     throw new TreeError(`Cannot read "${mailbox}", which is no folder and no range`, MAILBOX);
   }
-  host.mkdirSync(folder);
+  makeOwnFolder(folder);
   if (/^(?:diff |--- )/.test(text)) {
     const path = `${folder}/patch`;
-    host.writeTextFileSync(path, text);
+    writeFile({ folder, name: "patch" }, text);
     return [{ subject: shortPath(mailbox, currentFolder()), path, text }];
   }
   const input = new TextEncoder().encode(text);
@@ -154,7 +155,7 @@ async function patchesIn(mailbox: string, folder: string): Promise<readonly Mail
   for (let number = 1; number <= Number(split.output.trim()); number++) {
     const mail = `${folder}/${String(number).padStart(4, "0")}`;
     const path = `${mail}.patch`;
-    const read = await git(folder, ["mailinfo", `${mail}.msg`, path], host.readFileSync(mail));
+    const read = await git(folder, ["mailinfo", `${mail}.msg`, path], bytesOf(mail));
     const [, subject = "without a subject"] = /^Subject: (.*)$/m.exec(read.output) ?? [];
     const patch = readText(path) ?? "";
     // The letter before a series.
@@ -191,17 +192,21 @@ function putFile(
   const known = patched.get(path);
   const text = known === undefined ? readText(`${tree.root}/${path}`) : known;
   if (text === null) return;
-  host.mkdirSync(`${folder}/${path}`.replace(/\/[^/]+$/, ""), { recursive: true });
-  host.writeTextFileSync(`${folder}/${path}`, text);
+  writeFile({ folder, name: path }, text);
 }
 
+/** The bytes of a file; null where there is none. @throws {TreeError} */
+function bytesOf(path: string): Uint8Array<ArrayBuffer> | null {
+  const file = readHostBytes(path);
+  if (file.found) return new Uint8Array(file.bytes);
+  if (file.reason === "not_found") return null;
+  throw new TreeError(`Cannot read "${path}": ${file.problem}`, READABLE);
+}
+
+/** Mails and old sources may have letters of another encoding, which say nothing here. */
 function readText(path: string): string | null {
-  try {
-    return host.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof host.errors.NotFound) return null;
-    throw new TreeError(`Cannot read "${path}": ${hostReason(error)}`, READABLE);
-  }
+  const bytes = bytesOf(path);
+  return bytes === null ? null : new TextDecoder().decode(bytes);
 }
 
 /** More files than this between a commit and what is checked out, and the tree is another one. */

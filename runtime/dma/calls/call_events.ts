@@ -38,7 +38,6 @@ const TOLD = {
     size_bytes: (pool: { readonly name: string; readonly blockSizeBytes: number }) =>
       pool.blockSizeBytes,
   },
-  req: { req: ({ id }: { readonly id: number }) => id },
   sg: { sg: segmentsOf },
   sgt: { sg: segmentsOf },
 };
@@ -121,7 +120,8 @@ export class CallEvents {
   }
 
   /**
-   * Emits `call.NAME`, which the caller has counted, so that no arguments are collected unread.
+   * Emits `call.NAME`, which the caller has counted, so that no arguments are collected unread. What
+   * each request calls writes its fields down instead: a recording is some percent faster (record.ratio).
    * @param args Those that events carry something of.
    */
   tell<C extends KernelCall>(call: Call<C>, ...args: Told<CallTables[C]["roles"]>): void {

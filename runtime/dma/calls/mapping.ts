@@ -15,7 +15,7 @@ import { ERRNO, invariant, KernelError } from "../../errno.ts";
 import { type EventFields, eventId, type KernelCall } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
 import type { DmaMachine } from "../dma_machine.ts";
-import { directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type Call, CallEvents, callOf, type RowArguments } from "./call_events.ts";
 import { AtomicPools } from "../../memory/atomic_pool.ts";
 import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
@@ -389,7 +389,14 @@ export class DmaMapping {
     const part = this.#partOf(LINK, dev, state, offset, sizeBytes);
     const outer = this.#calls.enter(dev);
     if (events.tick(LINK.call)) {
-      this.#calls.tell(LINK, dev, phys, offset, sizeBytes, dir, attrs);
+      this.#events.emit(LINK.call, {
+        dev: dev.name,
+        phys,
+        offset,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
     }
     part.dir = dir;
     part.attrs = attrs;
@@ -712,7 +719,15 @@ export class DmaMapping {
     this.#checkDirection(call.api, dir);
     const events = this.#events;
     const outer = this.#calls.enter(dev);
-    if (events.tick(call.call)) this.#calls.tell(call, dev, phys, sizeBytes, dir, attrs);
+    if (events.tick(call.call)) {
+      events.emit(call.call, {
+        dev: dev.name,
+        phys,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
     this.#machine.charges.segments(1);
     this.refusal = null;
     const dma = this.#calls.injected(call) !== 0
@@ -780,7 +795,15 @@ export class DmaMapping {
   ): void {
     const events = this.#events;
     const outer = this.#calls.enter(dev);
-    if (events.tick(call.call)) this.#calls.tell(call, dev, dma, sizeBytes, dir, attrs);
+    if (events.tick(call.call)) {
+      events.emit(call.call, {
+        dev: dev.name,
+        dma,
+        size: sizeBytes,
+        dir: directionWord(dir),
+        attrs: attributeWords(attrs),
+      });
+    }
     if (this.#checker !== null) {
       this.#checker.mappings.unmapping(call.made, dev, dma, sizeBytes, dir, attrs | call.adds);
     }
