@@ -178,7 +178,7 @@ Deno.test("lines that no capture has are read as public logs print them", () => 
   }
 });
 
-Deno.test("lines of public bug reports are decoded, or named with their area and page", () => {
+Deno.test("lines as bug reports have them are decoded, or named with their area and page", () => {
   const file = new URL("../../../tests/golden/traces/public_lines.jsonl", import.meta.url);
   const rows: readonly (Omit<CorpusEntry, "id"> & { readonly area: string })[] = Deno
     .readTextFileSync(file).trim().split("\n").map((line) => JSON.parse(line));

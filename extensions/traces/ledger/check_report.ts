@@ -194,6 +194,8 @@ const UNDECIDED_TEXT =
   "which. Record iommu:* and swiotlb:* too, or add the kernel's log.";
 /** The most findings that are printed; of the rest only the number. */
 const DISPLAYED_FINDINGS = 50;
+/** The same of devices: those with the most maps. */
+const DISPLAYED_DEVICES = 100;
 const COLUMNS = 100;
 
 /** A summary first, then each finding with its lines, its rule and how sure it is. */
@@ -407,7 +409,11 @@ function balanceLines(
     const type = facts.groupTypes.get(device.name);
     return type === undefined ? modeOf(device) : `${modeOf(device)} (${type})`;
   };
-  const rows = devices.map((device) => {
+  const shown = devices.length <= DISPLAYED_DEVICES
+    ? devices
+    : devices.toSorted((a, b) => b.mapCount - a.mapCount).slice(0, DISPLAYED_DEVICES);
+  const hidden = devices.length - shown.length;
+  const rows = shown.map((device) => {
     const { alive, births, deaths, uncertain } = balance.devices[device.name]!;
     return [
       device.name,
@@ -430,6 +436,9 @@ function balanceLines(
   return [
     line(head),
     ...rows.map(line),
+    ...hidden > 0
+      ? [`… and ${formatCount(hidden, "device")} with fewer maps, listed by --json`]
+      : [],
     ...devices.some(isUndecided) ? wrapText(UNDECIDED_TEXT, COLUMNS) : [],
     ...hasRanges
       ? [

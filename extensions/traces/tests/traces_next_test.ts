@@ -81,3 +81,18 @@ Deno.test("a timeout of another device, of an unknown one, or long after is no s
     assertEquals(checkJson(check, pass, result).stories, [], log);
   }
 });
+
+Deno.test("of many devices those with the most maps are listed, and the number of the others", () => {
+  const trace = Array.from(
+    { length: 300 },
+    (_, index) =>
+      `  x-1 [000] ..... ${(1 + index / 1e5).toFixed(6)}: dma_map_phys: 0000:${
+        index.toString(16).padStart(2, "0")
+      }:00.0 dir=TO_DEVICE dma_addr=fffff000 size=64 phys_addr=9000 attrs=`,
+  ).join("\n");
+  const { check, pass, result } = checked(trace, null);
+  const lines = checkLines(check, pass, result, { trace: "t", log: "l" });
+  assertEquals(lines.filter((line) => /^0000:/.test(line)).length, 100);
+  assert(lines.some((line) => line.startsWith("… and 200 devices with fewer maps")));
+  assertEquals(Object.keys(checkJson(check, pass, result).balance.devices).length, 300);
+});
