@@ -7,7 +7,9 @@ function played(text: string): { readonly output: string; readonly exitCode: num
   const answers: EngineResponse[] = [];
   const project = { entry: "lab.dma", files: { "lab.dma": text }, seed: null };
   new Engine((answer) => answers.push(answer)).handle({ id: 1, run: 0, kind: "run", project });
-  const output = answers.flatMap((answer) => answer.kind === "output" ? [answer.text] : []).join("");
+  const output = answers.flatMap((answer) => answer.kind === "output" ? [answer.text] : []).join(
+    "",
+  );
   const done = answers.find((answer) => answer.kind === "done");
   assert(done?.kind === "done");
   return { output, exitCode: done.exitCode };
