@@ -109,7 +109,7 @@ export function meaningAt(run: RecordedRun, seq: number): Meaning {
 }
 
 /** Colours of what views draw: first on a light ground, then on a dark one. */
-export const COLOURS: Readonly<Record<string, readonly [light: string, dark: string]>> = {
+const COLOURS: Readonly<Record<string, readonly [light: string, dark: string]>> = {
   bg: ["#fff", "#0e1217"],
   panel: ["#f5f6f8", "#151a21"],
   raise: ["#fff", "#1b212a"],

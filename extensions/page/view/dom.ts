@@ -18,7 +18,7 @@ export function el<K extends keyof HTMLElementTagNameMap>(
 }
 
 /** The same of SVG. */
-export function svg<K extends keyof SVGElementTagNameMap>(
+function svg<K extends keyof SVGElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
   ...children: readonly (Node | string)[]
