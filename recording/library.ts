@@ -91,7 +91,9 @@ export {
   changedRows,
 } from "./views/difference.ts";
 export { type EventView, eventView } from "./views/event.ts";
+export { pictureFile, timelineFile } from "./views/export_picture.ts";
 export { type IncidentView, incidentView } from "./views/incident.ts";
+export type { Meaning } from "./views/meaning.ts";
 export { type PositionView, positionView } from "./views/position_view.ts";
 export {
   type RequestPhase,

@@ -45,7 +45,10 @@ Deno.test("a page of a request is reserved, mapped, moved and unmapped, each fro
     const view = pictureView(index, READ.afterEvent(seq), subject!, new Set());
     if (view === null) continue;
     assertEquals(view.pages.length, 10);
-    view.pages.forEach(({ mappedSeq, movedSeq, state, unmappedSeq }, page) => {
+    view.pages.forEach(({ entry, mappedSeq, movedSeq, state, unmappedSeq, writtenSeq }, page) => {
+      assert(
+        Math.max(movedSeq ?? 0, unmappedSeq ?? 0, writtenSeq ?? 0, entry?.fetched ?? 0) <= seq,
+      );
       assert(order.indexOf(state) >= order.indexOf(before[page] ?? "none"), `${seq} ${state}`);
       if (before[page] !== undefined && before[page] !== state) {
         const event =

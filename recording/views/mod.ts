@@ -18,7 +18,7 @@ export { pictureFile, timelineFile } from "./export_picture.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";
 export { firstLine, lineLocation, positionView } from "./position_view.ts";
-export { type RequestView } from "./request.ts";
+export type { RequestPhase, RequestView } from "./request.ts";
 export {
   packText,
   readSerialised,

@@ -34,8 +34,10 @@ export interface PicturePage {
   readonly movedSeq: number | null;
   /** The event that unmapped it; null for none by then. */
   readonly unmappedSeq: number | null;
-  /** The first entry of the command that leads to it; null for none by then. */
+  /** The first entry of the command that leads to it, which may be written later; null for none. */
   readonly entry: RequestEntry | null;
+  /** The event that wrote that entry; null for none by then. */
+  readonly writtenSeq: number | null;
 }
 
 /** A fact about a mapping: a name, and events or words. */
@@ -170,43 +172,7 @@ function requestPictureView(
   const cut = cutPages(
     segments.flatMap(({ dma, phys, sizeBytes }) => pagesOf(phys, dma, sizeBytes)),
   );
-  const unmapped = view.phases.find(({ phase }) => phase === "unmapped")?.seq ?? null;
-  const pages = cut.pages.map(({ dma, phys, sizeBytes }): PicturePage => {
-    const covers = (start: number, size: number) => dma >= start && dma < start + size;
-    const reserved = view.ranges.find((row) => covers(row.start, row.size_bytes));
-    const entryRow = view.pageTable.find((row) => covers(row.iova, row.size_bytes));
-    const mapping = view.mappings.find((row) => covers(row.dma, row.size_bytes));
-    const segment = segments.find((each) => covers(each.dma, each.sizeBytes))!;
-    const mappedSeq = entryRow?.createdSeq ?? mapping?.createdSeq ?? segment.seq;
-    const gone = path === "iommu" ? entryRow?.endedSeq ?? mapping?.endedSeq ?? null : unmapped;
-    const moved = view.data.find(({ fields }) => covers(fields.dma, fields.size_bytes))?.seq ??
-      null;
-    const entry = view.entries.find((each) =>
-      each.leadsTo === "data" && each.dma >= dma && each.dma < dma + sizeBytes
-    );
-    const hasMoved = moved !== null && moved <= by;
-    const isReserved = reserved !== undefined && reserved.createdSeq <= by;
-    const state = gone !== null && gone <= by
-      ? "unmapped"
-      : hasMoved
-      ? "moved"
-      : mappedSeq <= by
-      ? "mapped"
-      : isReserved
-      ? "reserved"
-      : "none";
-    return {
-      phys,
-      dma,
-      sizeBytes,
-      state,
-      hasMoved,
-      mappedSeq,
-      movedSeq: hasMoved ? moved : null,
-      unmappedSeq: gone !== null && gone <= by ? gone : null,
-      entry: entry ?? null,
-    };
-  });
+  const pages = cut.pages.map((page) => pageAt(view, segments, path, page, by));
   const { device, format, status } = view;
   const route = path === "bus" ? routeOf(index, events) : null;
   return {
@@ -223,6 +189,53 @@ function requestPictureView(
     about: [device, format, by >= (view.phases.at(-1)?.seq ?? 0) ? status : null]
       .filter((each) => each !== null).join(", "),
     facts: [],
+  };
+}
+
+/** What a page of a request has come to by an event. */
+function pageAt(
+  view: RequestView,
+  segments: readonly MappedSegment[],
+  path: PictureView["path"],
+  { dma, phys, sizeBytes }: Pick<PicturePage, "dma" | "phys" | "sizeBytes">,
+  by: number,
+): PicturePage {
+  const unmapped = view.phases.find(({ phase }) => phase === "unmapped")?.seq ?? null;
+  const covers = (start: number, size: number) => dma >= start && dma < start + size;
+  const reserved = view.ranges.find((row) => covers(row.start, row.size_bytes));
+  const entryRow = view.pageTable.find((row) => covers(row.iova, row.size_bytes));
+  const mapping = view.mappings.find((row) => covers(row.dma, row.size_bytes));
+  const segment = segments.find((each) => covers(each.dma, each.sizeBytes))!;
+  const mappedSeq = entryRow?.createdSeq ?? mapping?.createdSeq ?? segment.seq;
+  const gone = path === "iommu" ? entryRow?.endedSeq ?? mapping?.endedSeq ?? null : unmapped;
+  const moved = view.data.find(({ fields }) => covers(fields.dma, fields.size_bytes))?.seq ??
+    null;
+  const entry = view.entries.find((each) =>
+    each.leadsTo === "data" && each.dma >= dma && each.dma < dma + sizeBytes
+  );
+  const until = (seq: number | null) => seq !== null && seq <= by ? seq : null;
+  const hasMoved = until(moved) !== null;
+  const isReserved = reserved !== undefined && reserved.createdSeq <= by;
+  const state = until(gone) !== null
+    ? "unmapped"
+    : hasMoved
+    ? "moved"
+    : mappedSeq <= by
+    ? "mapped"
+    : isReserved
+    ? "reserved"
+    : "none";
+  return {
+    phys,
+    dma,
+    sizeBytes,
+    state,
+    hasMoved,
+    mappedSeq,
+    movedSeq: until(moved),
+    unmappedSeq: until(gone),
+    entry: entry === undefined ? null : { ...entry, fetched: until(entry.fetched) },
+    writtenSeq: until(entry?.seq ?? null),
   };
 }
 
@@ -313,6 +326,7 @@ function mappingsPictureView(
       movedSeq: null,
       unmappedSeq: gone,
       entry: null,
+      writtenSeq: null,
     };
   });
   const path = rows.at(-1)!.path;

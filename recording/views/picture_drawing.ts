@@ -24,12 +24,12 @@ export const PAGE_WORDS: Readonly<Record<PageState, string>> = {
 
 /** A page's life in a sentence. */
 export function pageLife(
-  { dma, entry, mappedSeq, movedSeq, phys, sizeBytes, state, unmappedSeq }: PicturePage,
+  { dma, entry, mappedSeq, movedSeq, phys, sizeBytes, state, unmappedSeq, writtenSeq }: PicturePage,
   { addressTitle }: PictureView,
 ): string {
   const events = [
     state === "none" || state === "reserved" ? "" : `mapped #${mappedSeq}`,
-    entry?.seq ? `${entry.label.trim()} written #${entry.seq}` : "",
+    writtenSeq === null ? "" : `entry ${entry!.label.trim()} written #${writtenSeq}`,
     entry?.fetched ? `read by the device #${entry.fetched}` : "",
     movedSeq === null ? "" : `data moved #${movedSeq}`,
     unmappedSeq === null ? "" : `unmapped #${unmappedSeq}`,

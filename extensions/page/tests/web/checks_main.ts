@@ -5,6 +5,7 @@ import { checkFrames, checkPolicy } from "./embed_checks.ts";
 import { checkLinks, checkOutput, checkRunaways } from "./playground_checks.ts";
 import { checkLargeRun, checkReports } from "./report_checks.ts";
 import { checkFirefox, checkLook } from "./look_checks.ts";
+import { checkPictures } from "./picture_checks.ts";
 import { checkSizes } from "./size_checks.ts";
 
 const CHECKS = {
@@ -13,6 +14,7 @@ const CHECKS = {
   views: checkViews,
   look: checkLook,
   firefox: checkFirefox,
+  pictures: checkPictures,
   runaways: checkRunaways,
   links: checkLinks,
   frames: checkFrames,
