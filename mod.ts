@@ -171,7 +171,7 @@ export {
   type QuirkName,
   QUIRKS,
   type QuirkSet,
-  type Releases,
+  RELEASES,
 } from "@dmalab/runtime/kernels";
 export {
   type BufferSegment,
@@ -272,9 +272,19 @@ export {
 } from "@dmalab/lang";
 export { Session } from "@dmalab/lang/session";
 export {
+  type BenchTally,
+  type LatencyPercentiles,
+  type LatencyRange,
+  type LatencySummary,
+} from "@dmalab/lang/bench";
+export {
+  type BenchExpectationOutcome,
   type BenchIncident,
   type BenchOptions,
   type BenchOutcome,
+  type BenchReport,
+  benchReports,
+  type BusyTime,
   displayName,
   type EntryOutcome,
   type FailureReport,
@@ -321,6 +331,7 @@ export {
   type ShowStatement,
   type Type,
   type Value,
+  type VariantSetting,
   type WrongAnswer,
 } from "@dmalab/lang/values";
 export type { HostWatch } from "@dmalab/lang/vm";
@@ -361,6 +372,7 @@ export type {
   CallEnd,
   EventEntry,
   EventTable,
+  FailingCall,
   FaultReasonField,
   Field,
   FieldKind,

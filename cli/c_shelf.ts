@@ -17,9 +17,9 @@ export class HostShelf implements CShelf {
   readonly #made = new Map<string, CompiledC>();
 
   find(source: SourceFile, config: LabConfig): CompiledC | null {
-    const { kernel, pageSizeBytes, strategies } = config;
+    const { kernel, olderWays, pageSizeBytes } = config;
     // A release that is changed in one thing may have a call that it has not by itself.
-    const key = JSON.stringify([source.name, kernel, pageSizeBytes, strategies]);
+    const key = JSON.stringify([source.name, kernel, pageSizeBytes, [...olderWays ?? []]]);
     const made = this.#made.get(key);
     if (made !== undefined) return made;
     if (!this.wanted.some((each) => each.key === key)) {

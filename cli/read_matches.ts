@@ -1,11 +1,21 @@
 /** Reading `--match`: a part of a name, or an expression between slashes, which ends in time. */
 import type { NameMatch } from "@dmalab/lang/run";
 
-/** Reads what was given; a text is what is wrong with it, as a sentence without its end. */
+/**
+ * Reads what was given; a text is what is wrong with it, as a sentence without its end.
+ *
+ * @param filters Of `--filter`: `size=64KiB`.
+ */
 export async function readMatches(
   texts: readonly string[],
+  filters: readonly string[] = [],
 ): Promise<{ readonly matches: readonly NameMatch[] } | string> {
   const matches: NameMatch[] = [];
+  for (const text of filters) {
+    const [, key, value] = text.match(/^\s*([\w.]+)\s*=\s*(.*?)\s*$/s) ?? [];
+    if (key === undefined) return `--filter takes AXIS=VALUE, such as size=64KiB, not "${text}"`;
+    matches.push({ key, value: value! });
+  }
   for (const text of texts) {
     const [, pattern, flags] = text.match(/^\/(.+)\/([a-z]*)$/s) ?? [];
     if (pattern === undefined) {
@@ -34,11 +44,11 @@ export class SlowMatch extends Error {}
  * Only what runs as a script of another context can be stopped.
  */
 export async function limited(matches: readonly NameMatch[]): Promise<readonly NameMatch[]> {
-  if (matches.every((match) => typeof match === "string")) return matches;
+  if (!matches.some((match) => match instanceof RegExp)) return matches;
   const { default: vm } = await import("node:vm");
   const script = new vm.Script("name.search(expression)");
   return matches.map((match) => {
-    if (typeof match === "string") return match;
+    if (!(match instanceof RegExp)) return match;
     const context = vm.createContext({ expression: new RegExp(match), name: "" });
     let leftMs = MAX_MS;
     const search = (name: string): number => {

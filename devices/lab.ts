@@ -80,8 +80,7 @@ export class Lab {
  */
 export function buildLab(config: LabConfig, registry: DeviceRegistry = DEVICES): Lab {
   checkMachine(config);
-  const { peers } = resolveKernel(config).strategies;
-  const tree = buildPciTree(config.pci, peers.listsNvidiaBridges, registry);
+  const tree = buildPciTree(config.pci, !resolveKernel(config).nvidia_bridges_unlisted, registry);
   const machine = asConfigured(() => buildMachine(config, tree, registry));
   // From the first byte that is written: some of them will not be seen without a hand-over.
   if (tree.devices.some(({ settings }) => !settings.coherent)) machine.useCaches();

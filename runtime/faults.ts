@@ -16,6 +16,7 @@ import { type BlkStatusName, ERRNO, type ErrnoName, invariant } from "./errno.ts
 import { eventId } from "./event_vocabulary.ts";
 import type { EventStream } from "./events.ts";
 import { wordsOf } from "./vocabulary/fields.ts";
+import { type FailingCall, failingCalls } from "./vocabulary/kernel_calls.ts";
 import { FAULT_REASON, type FaultReason } from "./vocabulary/shared_words.ts";
 
 const INJECT = eventId("inject");
@@ -41,11 +42,6 @@ export interface FaultPointSpec {
 }
 
 const NO_MEMORY: readonly FaultError[] = ["ENOMEM"];
-/** The codes that `dma_map_sgtable` knows. @see rules/dma.md 1.8 */
-const LIST_ERRORS: readonly FaultError[] = ["ENOMEM", "EINVAL", "EIO", "EREMOTEIO", "EOPNOTSUPP"];
-/** What a page table or a driver may answer. */
-const LINK_ERRORS: readonly FaultError[] = withFirst("ENOMEM");
-const SYNC_ERRORS: readonly FaultError[] = withFirst("EIO");
 const ACCESS_REASONS: readonly FaultError[] = [
   "unreachable",
   ...wordsOf(FAULT_REASON).filter((reason) => reason !== "unreachable"),
@@ -59,11 +55,6 @@ const DEVICE_STATUSES: readonly FaultError[] = [
   "ZONE_ACTIVE_RESOURCE",
 ];
 
-function withFirst(first: ErrnoName): readonly FaultError[] {
-  const names = Object.keys(ERRNO) as ErrnoName[];
-  return [first, ...names.filter((name) => name !== first)];
-}
-
 function point<N extends string>(
   name: N,
   errors: readonly FaultError[],
@@ -73,22 +64,9 @@ function point<N extends string>(
   return { name, doc, errors, survivable };
 }
 
-/** Every point, in the order of their numbers. To add one, add a row and ask for it at its place. */
+/** Points that are no function of `CALL_TABLE`. To add one, add a row and ask for it at its place. */
 const POINTS = [
-  point("dma_map_phys", NO_MEMORY, "the call returns DMA_MAPPING_ERROR"),
-  point("dma_map_page", NO_MEMORY, "the call returns DMA_MAPPING_ERROR"),
-  point("dma_map_single", NO_MEMORY, "the call returns DMA_MAPPING_ERROR"),
-  point("dma_map_resource", NO_MEMORY, "the call returns DMA_MAPPING_ERROR"),
-  point("dma_map_sg", LIST_ERRORS, "the call returns 0 entries"),
-  point("dma_map_sgtable", LIST_ERRORS, "the call fails"),
-  point("dma_iova_try_alloc", NO_MEMORY, "the call returns false"),
-  point("dma_iova_link", LINK_ERRORS, "the call fails and links nothing of the buffer"),
-  point("dma_iova_sync", SYNC_ERRORS, "the call fails"),
-  point("dma_alloc_coherent", NO_MEMORY, "the call returns no memory"),
-  point("dma_pool_alloc", NO_MEMORY, "the call returns no block"),
-  point("dma_set_mask", ["EIO"], "the call rejects the mask"),
   point("mempool_alloc", NO_MEMORY, "no array for saved mappings, or no scatterlist, is available"),
-  point("pci_alloc_p2pmem", NO_MEMORY, "no device memory is available"),
   point("alloc_pages", NO_MEMORY, "no pages of host memory are available"),
   point("hmm_pfn_list.alloc", NO_MEMORY, "no list of page frames is allocated"),
   point("hmm_dma_list.alloc", NO_MEMORY, "no list of page addresses is allocated"),
@@ -128,16 +106,20 @@ const POINTS = [
 export type FaultPoints = typeof POINTS;
 
 /** The name of an injection point. */
-export type FaultPointName = FaultPoints[number]["name"];
+export type FaultPointName = FailingCall | FaultPoints[number]["name"];
 
 /** A point, by its number. */
 export type FaultPoint = number;
 
-export const FAULT_POINTS: readonly FaultPointSpec[] = POINTS;
+/** Every point, in the order of their numbers: the kernel's functions, and what is below them. */
+export const FAULT_POINTS: readonly FaultPointSpec[] = [
+  ...failingCalls().map((call) => ({ ...call, survivable: true })),
+  ...POINTS,
+];
 
 /** The numbers of the points, by name. */
 export const FAULT = Object.fromEntries(
-  POINTS.map(({ name }, index) => [name, index]),
+  FAULT_POINTS.map(({ name }, index) => [name, index]),
 ) as Readonly<Record<FaultPointName, FaultPoint>>;
 
 /** One passing of a point: the `nth` since the counting began. */

@@ -7,7 +7,8 @@
  * `windows`.
  */
 import { IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
-import { DEFAULT_KERNEL, type KernelConfig } from "./kernels/kernels.ts";
+import { DEFAULT_KERNEL } from "./kernels/behaviours.ts";
+import type { KernelConfig } from "./kernels/kernels.ts";
 import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr, TIB } from "./address.ts";
 import {
   BOOL,
@@ -213,7 +214,6 @@ export function defaultMachineConfig(): MachineConfig {
     ...defaultsOf(RAM_SETTINGS),
     kernel: DEFAULT_KERNEL,
     quirks: null,
-    strategies: null,
     windows: [],
     regions: [],
     iommu: defaultsOf(IOMMU_SETTINGS),

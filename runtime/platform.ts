@@ -13,7 +13,8 @@ import { EventStream } from "./events.ts";
 import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
 import type { HostBudget } from "./host_budget.ts";
 import { IOMMU_MODELS, type IommuModelSpec } from "./iommu/iommu_models.ts";
-import { type Kernel, resolveKernel, rulesOf } from "./kernels/kernels.ts";
+import type { QuirkSet } from "./kernels/behaviours.ts";
+import { type Kernel, quirksOf, resolveKernel } from "./kernels/kernels.ts";
 import type { MachineConfig } from "./machine_config.ts";
 import type { CpuCaches } from "./memory/cpu_caches.ts";
 import type { HostMemory } from "./memory/host_memory.ts";
@@ -23,7 +24,6 @@ import { PageAllocator } from "./memory/page_allocator.ts";
 import { PhysicalMemory } from "./memory/physical_memory.ts";
 import { GrowingPool } from "./memory/swiotlb/growing_pool.ts";
 import { SwiotlbPool } from "./memory/swiotlb/swiotlb.ts";
-import { swiotlbCopyRules } from "./memory/swiotlb/swiotlb_copy_rules.ts";
 import {
   areasForSlots,
   placePool,
@@ -133,7 +133,7 @@ export class Platform {
     this.swiotlb = new (config.swiotlb.dynamic ? GrowingPool : SwiotlbPool)(
       this,
       this.#poolGeometry(),
-      rulesOf(this.kernel, swiotlbCopyRules),
+      this.kernel,
     );
     if (!this.swiotlb.active) return;
     const { basePhys, sizeBytes } = this.swiotlb;
@@ -164,6 +164,11 @@ export class Platform {
    */
   get hostMemory(): HostMemory {
     return this.caches ?? this.memory;
+  }
+
+  /** The defects that its kernel has. */
+  get quirks(): QuirkSet {
+    return quirksOf(this.kernel);
   }
 
   /** The CPU that runs: IOVA caches, flush queues, bounce areas and NVMe queues are per CPU. */

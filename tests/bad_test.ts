@@ -11,7 +11,7 @@ import { BUILTINS } from "@dmalab/lang/builtins";
 import type { Registry } from "@dmalab/lang/values";
 import { DIAGNOSTIC_CODES, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { LoadError, MAX_TEXT_LENGTH } from "@dmalab/lang/syntax";
-import { loadProgram, type Program, runBench } from "@dmalab/lang/run";
+import { benchReports, loadProgram, type Program, runBench } from "@dmalab/lang/run";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import type { HostWatch } from "@dmalab/lang/vm";
 import { SourceFile } from "@dmalab/lang";
@@ -67,7 +67,8 @@ function failures(name: string, program: Program): string[] {
   const { outcomes } = runProgram(program, { limits: LIMITS, watch: watchOf(name) });
   const benches = program.tests.filter(({ kind }) => kind === "bench")
     .map((bench) => runBench(program, bench, { iterations: 10 }));
-  return [...outcomes, ...benches].flatMap(({ failure }) =>
+  const expected = benchReports(program, benches).flatMap(({ expectations }) => expectations);
+  return [...outcomes, ...benches, ...expected].flatMap(({ failure }) =>
     failure === null ? [] : [failure.lines.join("\n").replace(FOUND_AT, "$1 FILE:LINE")]
   );
 }

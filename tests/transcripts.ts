@@ -30,7 +30,7 @@ export function readTranscript(block: CodeBlock): Transcript[] {
 
 /** Commands that a page may show: they read the project and write nothing. */
 const SAFE =
-  /^dmalab (?:(?:run|test|check|explain|hunt(?!.* --out)|releases|topology|trace (?:check|devices|show|summary))(?: |$)|(?:\w+ )?--(?:help|version)$)/;
+  /^dmalab (?:(?:run|test|bench(?!.* --(?:host-time|plot|save|junit-path))|check|explain|hunt(?!.* --out)|releases|topology|trace (?:check|devices|show|summary))(?: |$)|(?:\w+ )?--(?:help|version)$)/;
 
 /** Runs a command of a transcript in this process, and gives what it prints. */
 export async function runTranscript(command: string): Promise<string> {

@@ -8,7 +8,7 @@ import { VFIO_TABLES } from "@dmalab/devices/vfio";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { COMMON_FIELDS, EVENT_TABLE, FAULT_POINTS } from "@dmalab/runtime";
 import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
-import { NOT_SIMULATED, QUIRKS } from "@dmalab/runtime/kernels";
+import { BEHAVIOURS, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 import { LEAK_KINDS } from "@dmalab/runtime/leaks";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
 import { LATENCY_SETTINGS } from "@dmalab/runtime/time";
@@ -46,7 +46,7 @@ Deno.test("every word, table, quirk, injection point and page-table level says w
     ...[...sets].map(({ docs }) => Object.values(docs)),
     [...sets].map(({ title }) => title),
     tables.map(({ doc }) => doc),
-    Object.values(QUIRKS),
+    Object.values(BEHAVIOURS).map(({ doc }) => doc),
     FAULT_POINTS.map(({ doc }) => doc),
     NOT_SIMULATED.map(({ doc }) => doc),
     NOT_SIMULATED.map(({ because }) => because),

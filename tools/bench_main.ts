@@ -7,7 +7,8 @@ import { command, type Invocation } from "@dmalab/cli/extend";
 import { type ExitCode, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { type Benchmark, formatResult } from "./bench/benchmark.ts";
 import { BENCHMARKS } from "./bench/mod.ts";
-import { CannotMeasure, measureRepeatedly } from "./bench/repeated.ts";
+import { CannotMeasure } from "@dmalab/cli/bench";
+import { measureRepeatedly } from "./bench/repeated.ts";
 import { runTask } from "./task.ts";
 
 const OPTIONS = {

@@ -3,39 +3,78 @@ import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { JOBS, LIMITS, MATCH_BENCHES, SCENARIOS, SEED, VERDICT } from "./scenario_options.ts";
+import {
+  FILTER,
+  JOBS,
+  LIMITS,
+  MATCH_BENCHES,
+  SCENARIOS,
+  SEED,
+  VERDICT,
+} from "./scenario_options.ts";
 
 export const BENCH = command({
   name: "bench",
   brief: "Run the benches of scenarios.",
   description:
-    "Runs each bench of each file on each machine of its matrix and prints a table for each file: " +
-    "virtual time and event counts per loop iteration, then the speed of the simulation on this " +
-    "host. Counts and virtual time are deterministic for a given file and seed. A checker report or " +
-    "an IOMMU fault that a bench does not expect, and a leak of each iteration, fails it.",
+    "Runs each bench of each file, a cell for each combination of its axes on a machine of its own, and " +
+    "prints its tables: counts, exact, per loop iteration, and virtual time. Both depend on the file " +
+    "and the seed alone. --host-time also measures how fast the lab runs, apart from these. A budget " +
+    "that is exceeded, an `expect` that is not met, a checker report or an IOMMU fault that a bench " +
+    "does not expect, and a leak of each iteration, fails it.",
   argument: SCENARIOS,
   options: {
     match: MATCH_BENCHES,
+    filter: FILTER,
     seed: SEED,
     ...VERDICT,
-    jobs: { ...JOBS, doc: "workers (default: 1); host times are less accurate with more than one" },
-    json: { kind: "flag", doc: "one JSON object per line; what benches print goes to stderr" },
+    jobs: { ...JOBS, doc: "workers that count (default: 1); the report does not depend on N" },
+    figure: {
+      kind: "texts",
+      placeholder: "NAME",
+      doc: "show this figure or event alone; repeatable",
+    },
+    "host-time": {
+      kind: "flag",
+      doc: "also measure processor time: warmed, in random order, with its spread",
+    },
+    plot: { kind: "text", placeholder: "FILE", doc: "write an SVG of the figures that differ" },
+    save: { kind: "text", placeholder: "FILE", doc: "write all figures to FILE, for --against" },
+    against: { kind: "text", placeholder: "FILE", doc: "say what differs from a saved FILE" },
+    "junit-path": { kind: "text", placeholder: "FILE", doc: "also write a JUnit report to FILE" },
+    json: {
+      kind: "flag",
+      doc: "one JSON object per bench (docs/bench.schema.json); what benches print goes to stderr",
+    },
     ...LIMITS,
   },
-  examples: [{ line: "bench tools/bench/scenarios/nvme_read.dma", doc: "one file" }],
-  may: { compiles: true },
+  examples: [
+    { line: "bench examples/bench/01-strict-over-lazy.dma", doc: "one file" },
+    { line: "bench lab.dma --figure time --figure iotlb.sync", doc: "two figures of many" },
+    { line: "bench lab.dma --filter size=64KiB", doc: "the cells of one value of an axis" },
+    { line: "bench lab.dma --host-time --save before.json", doc: "before a change of the driver" },
+    { line: "bench lab.dma --plot sizes.svg", doc: "the same as a picture" },
+  ],
+  may: { compiles: true, files: ["--plot", "--save", "--junit-path"] },
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
-    const { benchScenarios } = await import("../scenario/bench_scenarios.ts");
+    const { benchScenarios } = await import("../bench/run_benches.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    const match = await readMatches(options.match);
+    const match = await readMatches(options.match, options.filter);
     if (typeof match === "string") return refuse(match, screen);
-    const { jobs, json, lenient, seed } = options;
+    const { against, jobs, json, lenient, plot, save, seed } = options;
     const limits = limitsOf((option) => options[option]);
     return benchScenarios(
       paths,
-      { ...match, jobs: jobs ?? 1, json, lenient, seed, limits },
+      {
+        ...match,
+        jobs: jobs ?? 1,
+        figures: options.figure,
+        hostTime: options["host-time"],
+        junitPath: options["junit-path"],
+        ...{ against, json, lenient, limits, plot, save, seed },
+      },
       screen,
     );
   },

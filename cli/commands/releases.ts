@@ -8,7 +8,7 @@ export const RELEASES = command({
   description:
     `Runs a scenario on every modelled release (${KERNEL_NAMES.join(", ")}), in place of its ` +
     "machine block's. Where a test's outcome differs between two adjacent releases, toggles each defect " +
-    "and each behaviour change between them one at a time, and reports those that reproduce the " +
+    "and each older way that differs between them one at a time, and reports those that reproduce the " +
     "other outcome as the cause. A test that names its own release stays on it. Exit codes: 0 the " +
     "scenario ran; 2 it has errors on one of the releases.",
   argument: { placeholder: "FILE", doc: "a scenario", completes: "scenarios", count: "one" },

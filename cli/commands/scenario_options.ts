@@ -39,6 +39,13 @@ export const TREE_FOLDER = {
 export const MATCH = matching("tests");
 export const MATCH_BENCHES = matching("benches");
 
+/** Which values of axes run. */
+export const FILTER = {
+  kind: "texts",
+  placeholder: "AXIS=VALUE",
+  doc: "run only what has this value on an axis of its `for` or `matrix`; repeatable",
+} as const satisfies OptionSpec;
+
 function matching(runs: string) {
   return {
     kind: "texts",

@@ -7,6 +7,7 @@ import { readMatches } from "../read_matches.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import {
+  FILTER,
   JOBS,
   LIMITS,
   MATCH,
@@ -37,6 +38,7 @@ export const TEST = command({
   argument: { ...SCENARIOS, count: "any" },
   options: {
     match: MATCH,
+    filter: FILTER,
     list: { kind: "flag", doc: "list the selected tests; run none" },
     failed: { kind: "flag", doc: "run only the tests that failed in the last run" },
     "fail-fast": { kind: "flag", doc: "stop after the first failure" },
@@ -80,6 +82,7 @@ export const TEST = command({
     { line: "test lab.dma --debug", doc: "opens the debugger where the first test fails" },
     { line: "test --failed --fail-fast", doc: "rerun last failures, stop at the first" },
     { line: 'test --match "/^maps/" --list', doc: "list tests by a regular expression" },
+    { line: "test lab.dma --filter size=64KiB", doc: "the tests of one value of an axis" },
     { line: "test --junit-path tests.xml", doc: "for CI" },
     { line: "test lab.dma --trace json > events.dmatrace.jsonl", doc: "every event as JSON lines" },
     { line: "test --shard 1/3", doc: "the first third of the tests" },
@@ -110,7 +113,7 @@ export const TEST = command({
     const { makeReporter } = await import("../testing/reporters/mod.ts");
     const { readFailedTests } = await import("../testing/last_failures.ts");
     const places = words.length === 0 ? ["."] : words;
-    const match = await readMatches(options.match);
+    const match = await readMatches(options.match, options.filter);
     if (typeof match === "string") return refuse(match, screen);
     const { JunitFile } = await import("../testing/reporters/junit_file.ts");
     const { FirstFailure } = await import("../testing/first_failure.ts");

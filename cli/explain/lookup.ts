@@ -4,9 +4,9 @@ import { type CodeEntry, DIAGNOSTIC_CODES, nearestNames } from "@dmalab/lang/dia
 import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "@dmalab/runtime";
 import { fieldText } from "@dmalab/runtime/vocabulary";
 import {
+  hasBehaviour,
   isQuirkName,
   KERNEL_NAMES,
-  KERNELS,
   QUIRK_NAMES,
   type QuirkName,
   QUIRKS,
@@ -291,7 +291,9 @@ function quirkTable(): string[] {
     "",
     "| switch | on in | what is wrong |",
     "| --- | --- | --- |",
-    ...QUIRK_NAMES.map((name) => `| \`${name}\` | ${releases(name) || "–"} | ${QUIRKS[name]} |`),
+    ...QUIRK_NAMES.map((name) =>
+      `| \`${name}\` | ${releases(name) || "–"} | ${QUIRKS[name].doc} |`
+    ),
   ];
 }
 
@@ -306,7 +308,7 @@ function quirkLines(name: string, readDefects: () => string): string[] | null {
   const head = [
     `## ${name}`,
     "",
-    QUIRKS[name],
+    QUIRKS[name].doc,
     "",
     releases(name) === "" ? "Off in every profile." : `The profiles ${releases(name)} have it on.`,
     "",
@@ -321,7 +323,7 @@ function quirkLines(name: string, readDefects: () => string): string[] | null {
 }
 
 function releases(name: QuirkName): string {
-  return KERNEL_NAMES.filter((kernel) => KERNELS[kernel].quirks.has(name)).join(", ");
+  return KERNEL_NAMES.filter((kernel) => hasBehaviour(kernel, name)).join(", ");
 }
 
 /** The rows that name a switch, each below the head of its table. */

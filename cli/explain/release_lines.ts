@@ -31,7 +31,7 @@ export function releaseText(kernel: KernelProfile): string {
 
 function changesOf(kernel: KernelProfile) {
   const before = KERNEL_NAMES[KERNEL_NAMES.indexOf(kernel) - 1];
-  const simulated = before === undefined ? [] : differencesOf(KERNELS[before], KERNELS[kernel]);
+  const simulated = before === undefined ? [] : differencesOf(before, kernel);
   return [
     ...simulated.map(({ change, doc, rule }) => ({
       kind: CHANGE_WORDS[change],

@@ -42,7 +42,9 @@ Deno.test("explain() finds a row of a rule's table, an assertion, a defect by it
   assertStringIncludes(text("dma.3.6.5"), "link beyond allocation");
   assertStringIncludes(text("dma.3.assertions.2"), "2. link(");
   assertStringIncludes(text("defects.M5"), "sg_bus_length_missing");
-  assertStringIncludes(text("defects.gap_bit_lost_on_split"), "7.2.6");
+  assertStringIncludes(text("defects.gap_bit_lost_on_split"), "a fresh clone whose gap bit is 0");
+  assertStringIncludes(text("gap_bit_lost_on_split"), "The profiles 7.2.6 have it on.");
+  assertStringIncludes(text("no_two_step"), "| yes | – | – | – | – | – | There is no two-step API");
   assertStringIncludes(text("block.1.assertions"), "1. max_hw_sectors");
   assertStringIncludes(text("nvme.5.assertions"), "PRP1 = 0x10200");
   assertStringIncludes(text("captured.limits"), "preferred mapping size");
@@ -160,7 +162,7 @@ Deno.test("a release says what changed with it, and what of that no machine foll
   assertEquals(text("7.3"), last);
   assertStringIncludes(last, "| fixed defect | A list's padded length wraps");
   assertStringIncludes(last, "`dmalab explain list_length_wraps`");
-  assertStringIncludes(text("7.2.12"), "| behaviour change | Unaligned MMIO cannot be mapped");
+  assertStringIncludes(text("7.2.12"), "| no longer | Unaligned MMIO cannot be mapped");
   const all = text("releases");
   for (const { after, doc, in: release } of NOT_SIMULATED) {
     assert(KERNEL_NAMES.indexOf(after) < KERNEL_NAMES.indexOf(release), doc);

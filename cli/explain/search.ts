@@ -127,5 +127,5 @@ function* allSubjects(readPage: PageReader): Generator<Subject> {
   for (const name of KERNEL_NAMES) {
     yield { name, title: `release: ${KERNELS[name].doc}`, text: releaseText(name) };
   }
-  for (const name of QUIRK_NAMES) yield { name, title: `defect: ${QUIRKS[name]}`, text: "" };
+  for (const name of QUIRK_NAMES) yield { name, title: `defect: ${QUIRKS[name].doc}`, text: "" };
 }

@@ -8,7 +8,7 @@ import type { AnyJob, WorkerJob } from "./run_plan.ts";
 /** Runners of the core and of the extensions, by the kind of their jobs. */
 const OPENERS: Readonly<Record<string, OpenJobRunner<never>>> = {
   file: async () => ({ run: (await import("../testing/file_run.ts")).runFile }),
-  bench: async () => ({ run: (await import("../scenario/bench_job.ts")).runBenchJob }),
+  bench: async () => ({ run: (await import("../bench/bench_job.ts")).runBenchJob }),
   ...Object.assign({}, ...EXTENSIONS.map(({ jobRunners }) => jobRunners)),
 };
 

@@ -4,5 +4,6 @@ import type { ReleaseDifference } from "@dmalab/runtime/kernels";
 export const CHANGE_WORDS: Readonly<Record<ReleaseDifference["change"], string>> = {
   defect: "new defect",
   mended: "fixed defect",
-  "other way": "behaviour change",
+  begun: "new behaviour",
+  ended: "no longer",
 };

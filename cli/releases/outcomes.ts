@@ -12,7 +12,7 @@ import { runProgram } from "@dmalab/lang/run/run_program";
 import type { SourceLoader } from "@dmalab/lang/syntax";
 import type { HostWatch } from "@dmalab/lang/vm";
 import type { Limits } from "@dmalab/lang/values";
-import type { Kernel, KernelProfile } from "@dmalab/runtime/kernels";
+import type { KernelProfile, KernelRelease } from "@dmalab/runtime/kernels";
 
 /** A scenario, and how much of it is run. */
 export interface Scenario {
@@ -54,7 +54,7 @@ const STATEMENTS = "(the statements of the file)";
 export function outcomesOn(
   scenario: Scenario,
   kernel: KernelProfile,
-  as: Kernel,
+  as: KernelRelease,
   only: readonly string[] | null = null,
 ): Outcomes {
   const { entry, limits, loader, matches, watch } = scenario;

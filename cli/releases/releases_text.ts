@@ -3,10 +3,10 @@ import type { OutcomeCause, TestTurns, Turn } from "./turns.ts";
 import { clip, formatCount, pad, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import type { Paint } from "@dmalab/lang/render";
 import {
-  isQuirkName,
+  type BehaviourName,
+  hasBehaviour,
   KERNEL_NAMES,
   type KernelProfile,
-  KERNELS,
   NOT_SIMULATED,
 } from "@dmalab/runtime/kernels";
 import { CHANGE_WORDS } from "./change_words.ts";
@@ -163,19 +163,18 @@ function reasonLines({ cause, numbers, turn }: Reason, columns: number): string[
     ).map((line) => `  ${line}`),
     ...(alone ? differences : []).flatMap(({ change, doc, name, rule }) => [
       ...wrapText(`${CHANGE_WORDS[change]}: ${doc}`, columns - INDENT.length),
-      ...reproducesOn(name).flatMap((line) => wrapText(line, columns - INDENT.length)),
+      ...wrapText(reproducesOn(name), columns - INDENT.length),
       `dmalab explain ${rule}`,
     ]).map((line) => `${INDENT}${line}`),
   ];
 }
 
-/** Which releases have a defect; of a behaviour change nothing. */
-function reproducesOn(name: string): readonly string[] {
-  if (!isQuirkName(name)) return [];
+/** Which releases have a defect, or work in an older way. */
+function reproducesOn(name: BehaviourName): string {
   const [having, others] = [true, false].map((has) =>
-    KERNEL_NAMES.filter((kernel) => KERNELS[kernel].quirks.has(name) === has)
+    KERNEL_NAMES.filter((kernel) => hasBehaviour(kernel, name) === has)
   );
-  return [`reproduces on ${inWords(having!)}, not on ${inWords(others!, "or")}`];
+  return `reproduces on ${inWords(having!)}, not on ${inWords(others!, "or")}`;
 }
 
 /** `1, 2 and 3`. */

@@ -6,11 +6,11 @@
  */
 import {
   differencesOf,
-  type Kernel,
   KERNEL_NAMES,
   type KernelProfile,
   KERNELS,
   type ReleaseDifference,
+  releaseWith,
 } from "@dmalab/runtime/kernels";
 import { type EndedTest, type Outcomes, outcomesOn, type Scenario } from "./outcomes.ts";
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
@@ -100,7 +100,7 @@ class Pair {
     private readonly older: Release,
     private readonly newer: Release,
   ) {
-    this.#differences = differencesOf(KERNELS[older.name], KERNELS[newer.name]);
+    this.#differences = differencesOf(older.name, newer.name);
     this.#turned = [...newer.tests.keys()].filter((key) =>
       older.tests.get(key)?.end !== newer.tests.get(key)!.end
     );
@@ -112,8 +112,8 @@ class Pair {
     if (this.#turned.length === 0) return found;
     for (const difference of this.#differences) {
       const differences = [difference];
-      const without = this.#outcomes(this.newer, this.older, differences);
-      const withIt = this.#outcomes(this.older, this.newer, differences);
+      const without = this.#outcomes(this.newer, differences);
+      const withIt = this.#outcomes(this.older, differences);
       for (const key of this.#turned) {
         if (endsLike(without, this.older, key)) {
           found.get(key)!.push({ differences, seenIn: "newer" });
@@ -133,18 +133,16 @@ class Pair {
     let needed = this.#differences;
     for (const difference of this.#differences) {
       const fewer = needed.filter((other) => other !== difference);
-      if (endsLike(this.#outcomes(this.newer, this.older, fewer), this.older, key)) needed = fewer;
+      if (endsLike(this.#outcomes(this.newer, fewer), this.older, key)) needed = fewer;
     }
     return { differences: needed, seenIn: "newer" };
   }
 
-  /** What becomes of the tests on one release that has some things as the other has them. */
-  #outcomes(on: Release, from: Release, differences: readonly ReleaseDifference[]): Outcomes {
-    const changed = differences.reduce(
-      (kernel: Kernel, difference) => difference.give(kernel, KERNELS[from.name]),
-      KERNELS[on.name],
-    );
-    const key = `${on.name} ${differences.map(({ name }) => name).join(" ")}`;
+  /** What becomes of the tests on one release that has some things as its neighbour has them. */
+  #outcomes(on: Release, differences: readonly ReleaseDifference[]): Outcomes {
+    const turned = differences.map(({ name }) => name);
+    const changed = releaseWith(KERNELS[on.name], turned);
+    const key = `${on.name} ${turned.join(" ")}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const outcomes = outcomesOn(this.scenario, on.name, changed, this.#turned);

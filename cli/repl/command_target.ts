@@ -2,6 +2,7 @@
 import {
   type Cursor,
   EvaluationError,
+  type Position,
   type Recording,
   type RunPosition,
   type TimeTravelSession,
@@ -99,7 +100,12 @@ export interface ScreenView {
  * @param isOver Whether the run has ended.
  * @returns What is wrong, as a sentence without its end; null when it is written.
  */
-export type ExportRun = (path: string, recording: Recording, isOver: boolean) => string | null;
+export type ExportRun = (
+  path: string,
+  recording: Recording,
+  isOver: boolean,
+  position: Position,
+) => string | null;
 
 /** What commands ask the host for. */
 export interface CommandHost {

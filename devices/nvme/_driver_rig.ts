@@ -90,7 +90,7 @@ export class DriverRig {
         mdtsExponent: options.mdtsExponent ?? 0,
         sgl: options.sgl ?? false,
         metadataSgl: options.metadataSgl ?? false,
-        chainsLastPrp: this.machine.kernel.quirks.has("controller_chains_last_prp"),
+        chainsLastPrp: this.machine.kernel.controller_chains_last_prp,
         ...(options.hostMemory === undefined ? {} : { hostMemory: options.hostMemory }),
         shadowDoorbells: options.shadowDoorbells ?? false,
         doorbellStride: options.doorbellStride ?? 0,

@@ -184,7 +184,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
         mdtsExponent: mdtsBytes === null ? 0 : Math.log2(mdtsBytes / CONTROLLER_PAGE_BYTES),
         sgl: settings.sgl,
         metadataSgl: settings.metadataSgl,
-        chainsLastPrp: machine.kernel.quirks.has("controller_chains_last_prp"),
+        chainsLastPrp: machine.kernel.controller_chains_last_prp,
         maxQueues: queues + pollQueues,
         ...(lent === null ? {} : {
           localMemory: {

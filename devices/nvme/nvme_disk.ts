@@ -140,11 +140,10 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     this.namespace = driver.namespace;
     this.limits = driver.limits;
     this.#payload = new RequestPayload(this.machine, this.namespace);
-    const { gap } = driver.blockRules;
-    const { events } = driver.machine;
-    this.merger = new RequestMerger(this.limits, gap, events, nomerges);
-    this.#splitter = new BioSplitter(this.limits, gap, events);
-    this.#adminSplitter = new BioSplitter(driver.adminLimits, gap, events);
+    const { events, kernel } = driver.machine;
+    this.merger = new RequestMerger(this.limits, kernel, events, nomerges);
+    this.#splitter = new BioSplitter(this.limits, kernel, events);
+    this.#adminSplitter = new BioSplitter(driver.adminLimits, kernel, events);
     if (driver.scheduler !== null) driver.scheduler.disk = this;
   }
 
@@ -319,7 +318,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   /** A controller without SGLs is told no length of what it may reach. @see rules/block.md 1.8 */
   #warnOfUncheckedBuffer(): void {
     const { events: { context }, kernel, warnings } = this.machine;
-    if (!kernel.strategies.nvme.warnsOfUncheckedBuffer) return;
+    if (!kernel.unchecked_buffer_warns) return;
     const outer = context.enterDevice(this.name);
     warnings.warnOnce(
       "nvme_map_user_request",
@@ -348,8 +347,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   /** Whether a fixed buffer is one that the queue takes at all. */
   #takesFixed({ sizeBytes, vecs }: Bio, limits: QueueLimits): boolean {
     if (sizeBytes === 0 || sizeBytes > limits.maxHwSectors * SECTOR_SIZE_BYTES) return false;
-    const { takesFixedVectors } = this.driver.blockRules;
-    return takesFixedVectors || !meetsOffBoundary(vecs, PAGE_SIZE_BYTES - 1);
+    return !this.machine.kernel.fixed_vectors_refused ||
+      !meetsOffBoundary(vecs, PAGE_SIZE_BYTES - 1);
   }
 
   /**
@@ -527,7 +526,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
       bytes: bio.sizeBytes,
       vectors: bio.vecs.length,
       max_transfer_bytes: this.limits.maxHwSectors * SECTOR_SIZE_BYTES,
-      takes_vectors: this.driver.blockRules.takesFixedVectors,
+      takes_vectors: !this.machine.kernel.fixed_vectors_refused,
     };
     return this.#refuse(io, BLK_STS.INVAL, inputs, "block.1.8");
   }

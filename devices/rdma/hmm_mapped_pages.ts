@@ -37,7 +37,7 @@ const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
 export function hmmMappedPages(init: PagesInit): RegionPages | number {
   const { dev, entryBytes, machine, pages } = init;
   // The defect asks for a map for a device too that has nothing that does DMA.
-  const listAlone = dev === null && !machine.kernel.quirks.has("hmm_without_dma_device");
+  const listAlone = dev === null && !machine.kernel.hmm_without_dma_device;
   const map = listAlone
     ? hmmPfnListAlone(machine, pages, entryBytes)
     : hmmDmaMapAlloc(machine, dev, pages, entryBytes);

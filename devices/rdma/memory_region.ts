@@ -85,7 +85,7 @@ export class MemoryRegion implements IntervalClient {
   #umem: UmemOdp | null = null;
 
   constructor(machine: Machine, init: RegionInit) {
-    this.#readOnlyLooksAbsent = machine.kernel.quirks.has("odp_read_only_refault");
+    this.#readOnlyLooksAbsent = machine.kernel.odp_read_only_refault;
     this.#machine = machine;
     this.#init = init;
     this.name = init.name;
@@ -158,7 +158,7 @@ export class MemoryRegion implements IntervalClient {
     for (let at = from; at < end && error === 0; at += chunk) {
       error = this.#update(at, Math.min(chunk, end - at), downgrade, memo);
     }
-    const keepsLock = error !== 0 && this.#machine.kernel.quirks.has("odp_populate_error_exit");
+    const keepsLock = error !== 0 && this.#machine.kernel.odp_populate_error_exit;
     if (!keepsLock) umem.unlock();
     return error;
   }

@@ -126,7 +126,7 @@ export class PageFault {
    * @returns How many entries were mapped, or a negative errno.
    */
   run(): number {
-    const { clock, kernel: { strategies } } = this.#machine;
+    const { clock, kernel } = this.#machine;
     let deadlineNs = clock.nowNs + PATIENCE_NS;
     for (;;) {
       const begun = this.begin();
@@ -140,7 +140,7 @@ export class PageFault {
       if (read !== 0) return read;
       const mapped = this.map();
       if (mapped === "again") {
-        if (strategies.rdma.timesEachTry) deadlineNs = clock.nowNs + PATIENCE_NS;
+        if (!kernel.fault_retries_share_timeout) deadlineNs = clock.nowNs + PATIENCE_NS;
         continue;
       }
       return mapped === 0 ? this.mappedEntries : mapped;

@@ -350,9 +350,9 @@ export class RdmaAdapter implements ActivityHandler {
   #mapPages(id: number, access: RdmaAccess): void {
     const fault = access.fault!;
     const mapped = fault.map();
-    const { activities, clock, kernel: { strategies } } = this.#machine;
+    const { activities, clock, kernel } = this.#machine;
     if (mapped === "again") {
-      if (strategies.rdma.timesEachTry) this.#deadlines.set(id, clock.nowNs + PATIENCE_NS);
+      if (!kernel.fault_retries_share_timeout) this.#deadlines.set(id, clock.nowNs + PATIENCE_NS);
       activities.post(this, READ_PAGES, id);
       return;
     }

@@ -20,21 +20,12 @@ import {
 } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { AddressSpace, IntervalClient, IntervalNotifier } from "@dmalab/runtime/mm";
-import type { KernelStrategies } from "@dmalab/runtime/kernels";
 import { TABLE_WRITE } from "./device_table.ts";
 import { hmmMappedPages } from "./hmm_mapped_pages.ts";
 import type { PagesInit, RegionPages } from "./region_pages.ts";
 import { singleMappedPages } from "./single_mapped_pages.ts";
 
 const DIRTY = eventId("odp.dirty");
-
-/** How a release makes pages reachable. */
-const WAYS: Readonly<
-  Record<
-    KernelStrategies["rdma"]["mapsPagesBy"],
-    (init: PagesInit) => RegionPages | number
-  >
-> = { single_mappings: singleMappedPages, hmm_dma_map: hmmMappedPages };
 
 /** Pages of 4 KiB, and of 2 MiB where huge pages are asked for. */
 const PAGE_SHIFT = 12;
@@ -191,8 +182,9 @@ export function getUmem(
   if (kind === "child" && !mm.alive) return -ERRNO.EFAULT;
   if (start === end) return -ERRNO.EINVAL;
   const pages = (end - start) / PAGE_SIZE_BYTES;
-  const { faults, kernel: { strategies } } = machine;
-  const mapped = WAYS[strategies.rdma.mapsPagesBy]({ machine, dev, pages, entryBytes: pageBytes });
+  const { faults, kernel } = machine;
+  const init: PagesInit = { machine, dev, pages, entryBytes: pageBytes };
+  const mapped = kernel.odp_single_mappings ? singleMappedPages(init) : hmmMappedPages(init);
   if (typeof mapped === "number") return mapped;
   const refused = faults === null ? 0 : faults.errnoAt(FAULT["mmu_interval_notifier_insert"]);
   if (refused !== 0) {

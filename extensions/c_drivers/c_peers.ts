@@ -1,7 +1,7 @@
 /** Peer-to-peer memory as drivers in C have it. @see rules/c-api.md 9 */
 import type { BarProvider, PciFunction } from "@dmalab/devices/pci";
 import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
-import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import type { Kernel } from "@dmalab/runtime/kernels";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
@@ -17,18 +17,18 @@ const KINDS_SINCE_72 = ["UNKNOWN", "NONE", "NOT_SUPPORTED", "BUS_ADDR", "THRU_HO
 const KINDS_BEFORE = KINDS_SINCE_72.filter((kind) => kind !== "NONE");
 
 /** The numbers of the kinds. @see rules/c-api.md 9, trap 8 */
-export function mapTypesOf({ dma }: KernelStrategies): readonly string[] {
-  return dma.hasTwoStep ? KINDS_SINCE_72 : KINDS_BEFORE;
+export function mapTypesOf(kernel: Kernel): readonly string[] {
+  return kernel.no_two_step ? KINDS_BEFORE : KINDS_SINCE_72;
 }
 
 /** A kind as the lab has it, in C; a release without its own word for RAM says that none was asked. */
-export function mapTypeNumber(strategies: KernelStrategies, kind: PeerMapType): number {
-  return Math.max(0, mapTypesOf(strategies).indexOf(kind.toUpperCase()));
+export function mapTypeNumber(kernel: Kernel, kind: PeerMapType): number {
+  return Math.max(0, mapTypesOf(kernel).indexOf(kind.toUpperCase()));
 }
 
 /** The other way round; null for a number that says nothing of a way. */
-export function mapTypeOf(strategies: KernelStrategies, number: number): PeerMapType | null {
-  const name = mapTypesOf(strategies)[number];
+export function mapTypeOf(kernel: Kernel, number: number): PeerMapType | null {
+  const name = mapTypesOf(kernel)[number];
   return name === undefined || name === "UNKNOWN" ? null : name.toLowerCase() as PeerMapType;
 }
 
@@ -100,7 +100,7 @@ export class CPeers {
   putState(at: number, provider: BarProvider | null, kind: PeerMapType): void {
     const { machine, memory } = this.#kernel;
     memory.putWord(at + MAP_STATE.mem, provider === null ? 0 : this.pointerTo(provider));
-    const number = mapTypeNumber(machine.kernel.strategies, kind);
+    const number = mapTypeNumber(machine.kernel, kind);
     memory.view.setUint32(at + MAP_STATE.map, number, true);
   }
 }

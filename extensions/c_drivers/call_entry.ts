@@ -1,5 +1,5 @@
 /** How a function of the kernel is written down that a driver in C may call. */
-import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import type { Kernel } from "@dmalab/runtime/kernels";
 import type { CKernel } from "./c_kernel.ts";
 
 /** Arguments of a call; those that it does not have are none. */
@@ -21,6 +21,6 @@ export interface CCallEntry {
   /** What drivers call it by, where the headers have a macro of that name over it. */
   readonly as?: string;
   /** Which releases have it; all when left out. */
-  readonly isIn?: (strategies: KernelStrategies) => boolean;
+  readonly isIn?: (kernel: Kernel) => boolean;
   readonly run: (kernel: CKernel, args: CArguments) => number | void;
 }

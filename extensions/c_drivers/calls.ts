@@ -13,7 +13,7 @@ import { LIMIT_CALLS } from "./calls/limits.ts";
 import { LIST_CALLS } from "./calls/lists.ts";
 import { LOCK_CALLS } from "./calls/locks.ts";
 import { MANAGED_CALLS } from "./calls/managed.ts";
-import { MAPPING_CALLS } from "./calls/mapping.ts";
+import { MAPPING_CALLS, TWO_STEP_CALLS } from "./calls/mapping.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { PAGE_MEMORY_CALLS } from "./calls/page_memory.ts";
 import { PCI_CALLS } from "./calls/pci.ts";
@@ -21,7 +21,6 @@ import { PEER_CALLS } from "./calls/peers.ts";
 import { POOL_CALLS } from "./calls/pools.ts";
 import { REQUEST_CALLS, REQUEST_MAPPING_CALLS } from "./calls/requests.ts";
 import { SHARED_MEMORY_CALLS } from "./calls/shared_memory.ts";
-import { TWO_STEP_CALLS } from "./calls/two_step.ts";
 import { type CPrototype, prototypeOf } from "./prototype.ts";
 
 export interface CCall extends CCallEntry {

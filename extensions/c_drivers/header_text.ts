@@ -4,12 +4,12 @@
  */
 import { ATTRIBUTE_PREFIX, DMA_ATTR } from "@dmalab/runtime/dma";
 import { BLK_STS, ERRNO, FIRST_BITS, FIRST_FOLDED, WINDOW_BYTES } from "@dmalab/runtime";
-import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import type { Kernel } from "@dmalab/runtime/kernels";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { HMM_MAP } from "./calls/hmm.ts";
 import { SG, SG_BYTES } from "./calls/lists.ts";
 import { DMA_ITER } from "./calls/requests.ts";
-import { IOVA_STATE } from "./calls/two_step.ts";
+import { IOVA_STATE } from "./c_iova_state.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { MAP_STATE, mapTypesOf, PROVIDER } from "./c_peers.ts";
 import { BIO_VEC, PDU, REQ_OP, REQUEST, RQF_SPECIAL_PAYLOAD } from "./c_requests.ts";
@@ -19,7 +19,8 @@ import { type CPrototype, type CType, isPointer } from "./prototype.ts";
 export interface CTarget {
   /** The release's name. */
   readonly kernel: string;
-  readonly strategies: KernelStrategies;
+  /** How it behaves. */
+  readonly behaviour: Kernel;
   readonly pageSizeBytes: number;
 }
 
@@ -139,7 +140,7 @@ export function derivedHeaders(target: CTarget): Readonly<Record<string, string>
     ]),
     "dmalab/peer_types.h": guarded("peer_types", [
       "enum pci_p2pdma_map_type {",
-      ...mapTypesOf(target.strategies).map((name) => `\tPCI_P2PDMA_MAP_${name},`),
+      ...mapTypesOf(target.behaviour).map((name) => `\tPCI_P2PDMA_MAP_${name},`),
       "};",
     ]),
     "dmalab/block_words.h": guarded("block_words", [
@@ -155,7 +156,7 @@ export function derivedHeaders(target: CTarget): Readonly<Record<string, string>
     "dmalab/version.h": guarded("version", [versionOf(target.kernel)]),
   };
   for (const [header, calls] of Map.groupBy(C_CALLS, ({ header }) => header)) {
-    const own = calls.filter(({ isIn }) => isIn === undefined || isIn(target.strategies));
+    const own = calls.filter(({ isIn }) => isIn === undefined || isIn(target.behaviour));
     headers[`dmalab/calls/${header}.h`] = guarded(`calls_${header}`, [
       "#include <linux/types.h>",
       ...TYPES_OF[header]?.map((name) => `#include <${name}>`) ?? [],

@@ -3,7 +3,14 @@
  * them, whether they sleep and what their arguments are follows from their rows.
  */
 import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
-import type { DmaDevice, DmaDirection } from "@dmalab/runtime/dma";
+import {
+  type DmaDevice,
+  type DmaDirection,
+  type MappingArguments,
+  mappingCaller,
+  type MappingFunction,
+  UNLIMITED_BYTES,
+} from "@dmalab/runtime/dma";
 import { hasFeature } from "@dmalab/runtime/kernels";
 import {
   type ArgumentRole,
@@ -14,6 +21,7 @@ import {
 } from "@dmalab/runtime/vocabulary";
 import type { CCallEntry } from "./call_entry.ts";
 import type { CKernel } from "./c_kernel.ts";
+import { showState, stateAt } from "./c_iova_state.ts";
 import { CPeers } from "./c_peers.ts";
 
 const deviceAt = (kernel: CKernel, at: number): DmaDevice => kernel.device(at);
@@ -63,7 +71,7 @@ export function kernelEntry<N extends KernelFunction>(
   return {
     c: declarationOf(prototype, `${name}${suffix}`),
     as: name,
-    isIn: (strategies) => needs === undefined || hasFeature(strategies, needs),
+    isIn: (kernel) => needs === undefined || hasFeature(kernel, needs),
     run(kernel, args) {
       if (sleeps === "sleeps") kernel.maySleep();
       else if (sleeps === "gfp") kernel.maySleepBy(args[flagsAt]!);
@@ -73,4 +81,32 @@ export function kernelEntry<N extends KernelFunction>(
       return run(kernel, meant as never);
     },
   };
+}
+
+/** What a call of C does besides the runtime's. */
+interface Around<N extends MappingFunction> {
+  readonly before?: (kernel: CKernel, args: MappingArguments<N>) => void;
+  readonly after?: (kernel: CKernel, args: MappingArguments<N>, result: number) => void;
+}
+
+/** A function of the mapping API as C calls it: the runtime's own, with a state as C has it. */
+export function mappingEntry<N extends MappingFunction>(
+  name: N,
+  { after, before }: Around<N> = {},
+): CCallEntry {
+  const { roles }: KernelRow = KERNEL_FUNCTIONS[name];
+  const call = mappingCaller(name);
+  const stateIndex = roles.indexOf("state");
+  return kernelEntry(name, (kernel, meant) => {
+    const args = meant as unknown[] & MappingArguments<N>;
+    const at = args[stateIndex] as number;
+    const state = stateIndex < 0 ? null : stateAt(kernel, at);
+    if (state !== null) args[stateIndex] = state;
+    before?.(kernel, args);
+    const result = Number(call(kernel.machine.dma, args) ?? 0);
+    if (state !== null) showState(kernel, at, state);
+    after?.(kernel, args, result);
+    // C has all ones where there is no limit.
+    return result === UNLIMITED_BYTES ? -1 : result;
+  });
 }

@@ -3,6 +3,10 @@
  *
  * What a device only reads the CPU may read, too. While it is the CPU's turn, writes to memory that may
  * be bounced are handed to the checker, which knows what of them is lost.
+ *
+ * The book is its own: lent is what a call of C names, entry by entry of a list, with whose turn each part is. The
+ * recording's rows (`mappings`) are by output, in which entries have become one; the checker's records are the
+ * witness of what the mapping layer does, and nobody leans on a witness.
  */
 import {
   DMA_ATTR,

@@ -1,7 +1,12 @@
 /** The tree's own mapping layer on one device or a group of two, with the interface of `MappingModel`. */
 import type { LayoutWanted } from "@dmalab/c_drivers/tree";
 import type { Implementation, OperationResult } from "./oracle/compare.ts";
-import { type MappingOperation, RAM_BYTES } from "./oracle/mapping_operations.ts";
+import {
+  answerOf,
+  kernelCallOf,
+  type MappingOperation,
+  RAM_BYTES,
+} from "./oracle/mapping_operations.ts";
 import type { QueueFields, RequestOperation } from "./oracle/request_operations.ts";
 import type { PeerFields } from "./oracle/peers.ts";
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
@@ -214,13 +219,6 @@ export class TreeMapping implements Implementation<MappingOperation> {
     const attrs = (operation.attrs ?? 0) as number;
     const device = this.#deviceOf(operation);
     switch (operation.op) {
-      case "map_phys": {
-        const args = [number("phys"), number("size"), dir, attrs] as const;
-        return { dma: addressOf(tree.call("dma_map_phys", device, ...args)) };
-      }
-      case "unmap_phys":
-        tree.call("dma_unmap_phys", device, number("dma"), number("size"), dir, attrs);
-        return {};
       case "map_sg":
         return this.#mapList(operation, dir, attrs);
       case "alloc":
@@ -235,20 +233,12 @@ export class TreeMapping implements Implementation<MappingOperation> {
         tree.call("dma_unmap_sg_attrs", device, at, new Int(count), dir, attrs);
         return {};
       }
-      case "sync_single_for_cpu":
-      case "sync_single_for_device":
-        tree.call(`lab_${operation.op}`, device, number("dma"), number("size"), dir);
-        return {};
       case "sync_sg_for_cpu":
       case "sync_sg_for_device": {
         const [at, count] = this.#lists.get(number("id"))!;
         tree.call(`lab_${operation.op}`, device, at, new Int(count), dir);
         return {};
       }
-      case "set_mask":
-        return {
-          ret: tree.call("dma_set_mask", device, (1n << BigInt(number("bits"))) - 1n),
-        };
       case "advance": {
         const { timers } = tree.advance(number("ms"));
         return { now: tree.nowMs, fired: timers };
@@ -269,7 +259,7 @@ export class TreeMapping implements Implementation<MappingOperation> {
       case "limits":
         return limitsOf(tree, device);
       default:
-        return this.#twoStep(operation, dir, attrs);
+        return this.#call(operation);
     }
   }
 
@@ -278,39 +268,28 @@ export class TreeMapping implements Implementation<MappingOperation> {
     return this.#devices[dev as number]!;
   }
 
-  #twoStep(operation: MappingOperation, dir: Int, attrs: number): OperationResult {
-    const number = (name: string) => operation[name] as number;
+  /** A function of the kernel, by its row. */
+  #call(operation: MappingOperation): OperationResult {
     const tree = this.#tree;
-    const device = this.#deviceOf(operation);
-    const id = number("id");
-    if (operation.op === "iova_try_alloc") {
-      const made = tree.memory.take(tree.layout.sizeOf("dma_iova_state"));
-      this.#states.set(id, made);
-      const args = [device, made, number("phys"), number("size")] as const;
-      const isAllocated = tree.call("dma_iova_try_alloc", ...args) !== 0;
-      const addr = tree.memory.word(made + tree.layout.offsetOf("dma_iova_state.addr"));
-      return { addr: isAllocated ? addr : null };
+    const { bits = 0, dir = 0, op } = operation as { bits?: number; dir?: number; op: string };
+    const id = operation.id as number;
+    if (op === "iova_try_alloc") {
+      this.#states.set(id, tree.memory.take(tree.layout.sizeOf("dma_iova_state")));
     }
-    const state = [device, this.#states.get(id)!] as const;
-    switch (operation.op) {
-      case "iova_link": {
-        const args = [number("phys"), number("offset"), number("size"), dir, attrs] as const;
-        return { ret: tree.call("dma_iova_link", ...state, ...args) };
-      }
-      case "iova_sync":
-        return { ret: tree.call("dma_iova_sync", ...state, number("offset"), number("size")) };
-      case "iova_unlink":
-        tree.call("dma_iova_unlink", ...state, number("offset"), number("size"), dir, attrs);
-        return {};
-      case "iova_destroy":
-        tree.call("dma_iova_destroy", ...state, number("mapped_len"), dir, attrs);
-        return {};
-      case "iova_free":
-        tree.call("dma_iova_free", ...state);
-        return {};
-      default:
-        throw new RangeError(`There is no operation ${operation.op}`);
-    }
+    const state = this.#states.get(id);
+    const call = kernelCallOf(operation, {
+      dev: this.#deviceOf(operation),
+      dir: new Int(dir),
+      mask: (1n << BigInt(bits)) - 1n,
+      state,
+    });
+    if (call === null) throw new RangeError(`There is no operation ${op}`);
+    const name = op.startsWith("sync_") ? `lab_${op}` : call.name;
+    const result = tree.call(name, ...call.args as readonly (TreeValue | Int)[]);
+    const addr = state === undefined
+      ? undefined
+      : tree.memory.word(state + tree.layout.offsetOf("dma_iova_state.addr"));
+    return answerOf(call.name, result, addr);
   }
 
   #mapList(operation: MappingOperation, dir: Int, attrs: number): OperationResult {
@@ -382,8 +361,4 @@ function limitsOf(tree: TreeModule, device: number): OperationResult {
     required_mask: sizeOf(tree.call("dma_get_required_mask", device)),
     addressing_limited: tree.call("dma_addressing_limited", device) !== 0,
   };
-}
-
-function addressOf(address: number): number | null {
-  return address === -1 ? null : address;
 }

@@ -1,6 +1,12 @@
 /** Requests on the edges of the rules: one entry more or less, one byte more or less. */
 import { GIB, KIB, MIB } from "@dmalab/runtime";
-import { DEFAULT_KERNEL, KERNEL_NAMES, type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
+import {
+  type BehaviourName,
+  DEFAULT_KERNEL,
+  hasBehaviour,
+  KERNEL_NAMES,
+  type KernelProfile,
+} from "@dmalab/runtime/kernels";
 import type { Range, Vector, VectorController } from "./vector.ts";
 
 /** What is asked of which machine. */
@@ -117,10 +123,18 @@ const SHAPES: readonly CommandVariant[] = [
   },
 ];
 
-/** Whether two releases make the same commands where nothing is wrong; vectors have no defects. */
+/** What commands are made by; vectors have no defects. */
+const COMMAND_WAYS = [
+  "soft_cap_1280_kib",
+  "vectors_stay_apart",
+  "no_gap_bit",
+  "nvme_scatterlists",
+  "virt_boundary_with_sgl",
+] as const satisfies readonly BehaviourName[];
+
+/** Whether two releases make the same commands where nothing is wrong. */
 function makesTheSame(name: KernelProfile, other: KernelProfile): boolean {
-  const [own, others] = [KERNELS[name].strategies, KERNELS[other].strategies];
-  return own.block === others.block && own.nvme === others.nvme;
+  return COMMAND_WAYS.every((way) => hasBehaviour(name, way) === hasBehaviour(other, way));
 }
 
 /** One release for each way to make commands: the default one where it is among them. */

@@ -98,6 +98,12 @@ class LabMachine implements SimulatedMachine {
     return this.lab.machine.clock.latestNs;
   }
 
+  busyNs(): ReadonlyMap<string, number> {
+    const busy = this.lab.machine.clock.own?.busyNs();
+    if (busy === undefined) return new Map();
+    return new Map([...busy.cpus.map((ns, cpu) => [`cpu ${cpu}`, ns] as const), ...busy.devices]);
+  }
+
   meet(): void {
     const { clock } = this.lab.machine;
     clock.own?.meetAt(clock.latestNs);

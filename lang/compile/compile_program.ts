@@ -5,8 +5,11 @@ import type { Span } from "../source.ts";
 import type {
   BenchBudget,
   BenchDeclaration,
+  BenchExpectation,
+  CaseTable,
   Expression,
   FileNode,
+  ForallBinding,
   FunctionDeclaration,
   PropertyDeclaration,
   RegisterAccess,
@@ -16,6 +19,7 @@ import type {
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import type { FunctionRole } from "../vm/code.ts";
 import { Op } from "../vm/loop.ts";
+import { RareOp } from "../vm/rare_ops.ts";
 import type { CodeBuilder } from "./code_builder.ts";
 import { Label } from "./function_builder.ts";
 import { ProgramTables } from "./program_tables.ts";
@@ -38,6 +42,13 @@ export interface RegisterCode {
   readonly offsetBytes: number;
   readonly functionIndex: number;
   readonly name: string;
+}
+
+/** The count that a bench with a teardown asks for before each turn: whether there is one more. */
+export const GOES_ON = "another turn";
+
+function axesOf({ table }: { readonly table: CaseTable | null }): readonly ForallBinding[] {
+  return table?.axes ?? [];
 }
 
 /** Compiles functions one by one into one program. */
@@ -99,44 +110,75 @@ export class ProgramCompiler {
     this.code.finish(this.tables.functionIndex(declaration), compiler.builder);
   }
 
-  /** A test of a table takes its row as an argument. */
+  /** The case of a table comes as arguments. */
   test(test: TestDeclaration): number {
-    const row = test.table?.name;
-    return this.#compile("test", test.name, test.span, row ? [row.text] : [], (compiler) => {
-      if (row !== undefined) compiler.bind(this.#variable(row));
+    return this.#case("test", test, axesOf(test), (compiler) => {
       compiler.block(test.body);
       endFunction(compiler.builder);
     });
   }
 
-  /** A property takes its case as arguments. */
+  /** A property takes its case as arguments, that of a table first. */
   property(property: PropertyDeclaration): number {
-    const names = property.forall.map(({ name }) => name.text);
-    return this.#compile("property", property.name, property.span, names, (compiler) => {
-      for (const { name } of property.forall) compiler.bind(this.#variable(name));
-      compiler.block(property.body);
-      endFunction(compiler.builder);
-    });
+    return this.#case(
+      "property",
+      property,
+      [...axesOf(property), ...property.forall],
+      (compiler) => {
+        compiler.block(property.body);
+        endFunction(compiler.builder);
+      },
+    );
   }
 
-  /** A bench runs its setup, then yields before each turn of its loop, without an end. */
+  /**
+   * A bench runs its setup, then yields before each turn of its loop. With a teardown each turn asks
+   * whether there is to be one; without one there is no end.
+   */
   bench(bench: BenchDeclaration): number {
-    return this.#compile("bench", bench.name, bench.span, [], (compiler) => {
+    return this.#case("bench", bench, axesOf(bench), (compiler) => {
       const { builder } = compiler;
       for (const statement of bench.setup?.statements ?? []) compiler.statement(statement);
-      const again = new Label();
+      const [again, end] = [new Label(), new Label()];
       builder.place(again);
       builder.emit(0, Op.Yield);
+      if (bench.teardown !== null) {
+        builder.emit(1, RareOp.Count, this.code.nameIndex(GOES_ON));
+        builder.jump(-1, Op.JumpIfFalse, end);
+      }
       compiler.block(bench.loop);
       builder.jump(0, Op.Jump, again);
+      if (bench.teardown === null) return;
+      builder.place(end);
+      compiler.block(bench.teardown);
+      endFunction(builder);
     });
   }
 
-  budget(budget: BenchBudget): number {
-    return this.#compile("budget", "budget", budget.span, [], (compiler) => {
-      compiler.expression(budget.condition);
+  /** The condition of a `budget` or an `expect` of a bench. */
+  benchCondition({ condition, span }: BenchBudget | BenchExpectation): number {
+    return this.#compile("budget", "budget", span, [], (compiler) => {
+      compiler.expression(condition);
       compiler.builder.emit(-1, Op.Return);
     });
+  }
+
+  #case(
+    role: FunctionRole,
+    { name, span }: { readonly name: string; readonly span: Span },
+    bindings: readonly ForallBinding[],
+    write: (compiler: FunctionCompiler) => void,
+  ): number {
+    return this.#compile(
+      role,
+      name,
+      span,
+      bindings.map(({ name: { text } }) => text),
+      (compiler) => {
+        for (const binding of bindings) compiler.bind(this.#variable(binding.name));
+        write(compiler);
+      },
+    );
   }
 
   /** The statements at the top of a file; null when there are none. */

@@ -132,6 +132,10 @@ function statementsOf(node: TreeNode): readonly Statement[] {
   return "statements" in node ? (node as Block).statements : [];
 }
 
+function axisNames({ table }: TestDeclaration | PropertyDeclaration | BenchDeclaration) {
+  return table?.axes.map(({ name }) => name) ?? [];
+}
+
 /** What of a node the names stand for that are seen in its inside. */
 function boundBy(node: TreeNode) {
   switch (node.kind) {
@@ -141,12 +145,13 @@ function boundBy(node: TreeNode) {
       return (node as LambdaExpression).parameters;
     case "For":
       return [node as ForStatement];
-    case "Test": {
-      const { table } = node as TestDeclaration;
-      return table === null ? [] : [table.name];
+    case "Test":
+    case "Bench":
+      return axisNames(node as TestDeclaration | BenchDeclaration);
+    case "Property": {
+      const property = node as PropertyDeclaration;
+      return [...axisNames(property), ...property.forall.map(({ name }) => name)];
     }
-    case "Property":
-      return (node as PropertyDeclaration).forall.map(({ name }) => name);
     default:
       return [];
   }

@@ -3,11 +3,13 @@ import type { NameBinding, Variable } from "../check/names/bindings.ts";
 import { type SourceFile, type Span, spanText } from "../source.ts";
 import type {
   Argument,
+  BenchDeclaration,
   CallExpression,
   FileNode,
   MachineEntry,
   Name,
   NameExpression,
+  PropertyDeclaration,
   TestDeclaration,
 } from "../syntax/tree/ast.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
@@ -134,7 +136,7 @@ function addOthers(file: FileNode, { declared }: FileScope, found: Collector): v
       const binding = declared.get(name);
       if (binding?.kind === "const") found.add(binding, span);
     }
-    if (node.kind === "Test") addRows(node as TestDeclaration, found);
+    if (node.kind !== undefined && CASE_KINDS.has(node.kind)) addAxes(node as AnyCase, found);
     if (node.kind !== "Call") continue;
     const { arguments: given, callee } = node as CallExpression;
     const binding = callee.kind === "Name" ? resolution.names.get(callee) : undefined;
@@ -147,13 +149,19 @@ function addOthers(file: FileNode, { declared }: FileScope, found: Collector): v
   }
 }
 
-/** The name of a test's rows in its machine, which is built before the test runs. */
-function addRows({ modifiers, table }: TestDeclaration, found: Collector): void {
-  const variable = table && found.checked.resolution.variables.get(table.name);
-  if (!variable) return;
-  for (const node of modifiers.flatMap((modifier) => [...everyNode(modifier)])) {
-    const isRow = node.kind === "Name" && (node as NameExpression).name === variable.name;
-    if (isRow) found.add(variable, node.span);
+type AnyCase = TestDeclaration | PropertyDeclaration | BenchDeclaration;
+
+const CASE_KINDS: ReadonlySet<string> = new Set(["Test", "Property", "Bench"]);
+
+/** The names of a table's axes in its machine, which is built before the test runs. */
+function addAxes({ modifiers, table }: AnyCase, found: Collector): void {
+  for (const { name } of table?.axes ?? []) {
+    const variable = found.checked.resolution.variables.get(name);
+    if (variable === undefined) continue;
+    for (const node of modifiers.flatMap((modifier) => [...everyNode(modifier)])) {
+      const isAxis = node.kind === "Name" && (node as NameExpression).name === variable.name;
+      if (isAxis) found.add(variable, node.span);
+    }
   }
 }
 

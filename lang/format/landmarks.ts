@@ -5,7 +5,7 @@
  * tokens alone do not say, the tree does: whether a word begins a statement, a setting, an entry of
  * a record or an arm of a `match`.
  */
-import type { Block, FileNode } from "../syntax/tree/ast.ts";
+import type { BenchDeclaration, Block, FileNode } from "../syntax/tree/ast.ts";
 
 /** What stands between two braces, by what begins in them. */
 export type EntryKind = "statement" | "setting" | "path" | "record" | "arm";
@@ -41,6 +41,8 @@ function visit(node: unknown, text: string, found: Map<number, EntryKind>): void
     mark(node.entries, kind, found);
   }
   if (hasArms(node)) mark(node.arms, "arm", found);
+  // The other parts of a bench begin with words that are theirs alone.
+  if (isBench(node)) mark(node.expectations, "statement", found);
   for (const [key, child] of Object.entries(node)) {
     if (!key.toLowerCase().endsWith("span")) visit(child, text, found);
   }
@@ -70,6 +72,10 @@ function hasEntries(
   node: LocatedNode,
 ): node is LocatedNode & { kind?: string; entries: readonly LocatedNode[] } {
   return "entries" in node;
+}
+
+function isBench(node: LocatedNode): node is BenchDeclaration {
+  return "expectations" in node;
 }
 
 function hasArms(node: LocatedNode): node is LocatedNode & { arms: readonly LocatedNode[] } {

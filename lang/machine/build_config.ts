@@ -29,8 +29,8 @@ import type { Registry } from "../values/registry.ts";
 import { CPU_SETTINGS } from "@dmalab/devices/pci";
 import {
   DEFAULT_KERNEL,
-  type Kernel,
   type KernelProfile,
+  type KernelRelease,
   KERNELS,
   type QuirkSet,
 } from "@dmalab/runtime/kernels";
@@ -47,7 +47,7 @@ import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 /** A release that a file is to be tried on, as its record says or with a change. */
 export interface GivenRelease {
   readonly kernel: KernelProfile;
-  readonly as: Kernel;
+  readonly as: KernelRelease;
 }
 
 /** How machine blocks become configurations, of machines that are made of what a schema says. */
@@ -116,7 +116,7 @@ function toConfig(
     ...valuesOf(block("ram"), RAM_SETTINGS),
     kernel,
     quirks: changedQuirks(release?.as ?? KERNELS[kernel], changes, release !== null),
-    strategies: release?.as.strategies ?? null,
+    ...release === null ? {} : { olderWays: release.as.olderWays },
     cpu: { ...defaults.cpu, ...valuesOf(tree, CPU_SETTINGS) },
     regions: tree.children.filter((child) => child.spec.keyword === "region")
       .flatMap((region) => readRegion(region, bag)),
@@ -152,7 +152,7 @@ function valuesOf<R extends SettingRows>(
 
 /** @param listed Those of the release are listed too, where nothing changes them. */
 function changedQuirks(
-  release: Kernel,
+  release: KernelRelease,
   changes: QuirkChanges | null,
   listed: boolean,
 ): QuirkSet | null {

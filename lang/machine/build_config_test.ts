@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertObjectMatch } from "@std/assert";
 import { type LabConfig, settingOf } from "@dmalab/devices";
 import { GIB, KIB, MIB } from "@dmalab/runtime";
-import { KERNEL_NAMES, KERNELS, QUIRK_NAMES, resolveKernel } from "@dmalab/runtime/kernels";
+import {
+  KERNEL_NAMES,
+  KERNELS,
+  QUIRK_NAMES,
+  quirksOf,
+  resolveKernel,
+} from "@dmalab/runtime/kernels";
 import { BUILTINS } from "../builtins/mod.ts";
 import type { ConfigModifier } from "../values/machine_variant.ts";
 import { ConstantEvaluator } from "../compile/constant_value.ts";
@@ -174,7 +180,7 @@ Deno.test("buildConfig() lets modifiers change keys of blocks, named or not, wri
 });
 
 Deno.test("buildConfig() resolves quirks: the profile's, one more, one less, none at first", () => {
-  const quirks = (source: string) => resolveKernel(sound(source)).quirks;
+  const quirks = (source: string) => quirksOf(resolveKernel(sound(source)));
   assertEquals(quirks(""), KERNELS["7.2.12"].quirks);
   const more = quirks("machine { quirks = [gap_bit_lost_on_split] }");
   assert(more.has("gap_bit_lost_on_split") && more.has("metadata_uses_data_gap"));

@@ -129,7 +129,7 @@ function checkAddressBits(tree: ConfigBlock, { iommu }: LabConfig, bag: Diagnost
 /** A kernel boots with a parameter that it does not know. */
 function checkPageDebugging(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
   if (!config.iommu.debugPagealloc) return;
-  if (resolveKernel(config).strategies.dma.countsMappedPages) return;
+  if (!resolveKernel(config).mapped_pages_uncounted) return;
   bag.warning(
     "W0515",
     spanOfPath(tree, ["iommu", "debug_pagealloc"]),
@@ -143,7 +143,7 @@ const MAX_ACCEPTED = 500;
 
 /** All that a machine is built from, as a text; null where it is more than plain data. */
 function textOf(tree: ConfigBlock, config: LabConfig): string | null {
-  if (config.strategies !== null || (config.watch ?? null) !== null) return null;
+  if ((config.watch ?? null) !== null) return null;
   const registers = (block: ConfigBlock): unknown => [
     block.name?.text,
     [...block.registers.values()].map(({ offsetBytes }) => offsetBytes),

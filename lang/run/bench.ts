@@ -1,10 +1,22 @@
-/** Runs a bench: counts what one turn of its loop costs, and times it by a clock that is given. */
-import { spanPlace } from "../source.ts";
+/** Runs a bench: counts what the turns of its loop cost on one machine. The host's time is others' business. */
+import { GOES_ON } from "../compile/compile_program.ts";
+import { readCountKey } from "../check/names/bench_names.ts";
+import {
+  BENCH_FIGURES,
+  type BenchTally,
+  figureEach,
+  figureNamed,
+  figureTotal,
+} from "../bench/figures.ts";
+import { summariseLatencies } from "../bench/distribution.ts";
+import { formatValue } from "../render/value_text.ts";
+import { spanPlace, spanText } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
-import { Ratio, type Value } from "../values/value.ts";
+import { Quantity, Ratio, type Value } from "../values/value.ts";
 import type { Leftover } from "@dmalab/runtime/leaks";
+import { TurnCounter } from "./bench_counter.ts";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
 import {
@@ -14,7 +26,7 @@ import {
   foundIncidents,
   judgeEnd,
 } from "./incidents.ts";
-import type { BenchIncident, BenchOutcome } from "./report.ts";
+import type { BenchIncident, BenchOutcome, BusyTime } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
 import { reportFailure } from "./tally.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
@@ -23,20 +35,29 @@ import { startMachine, TestMachine } from "./test_machine.ts";
 export interface BenchOptions extends RunOptions {
   /** Iterations before the counted ones, so that caches are as in the middle of a long run. */
   readonly warmup?: number;
-  /** Counted iterations. The counts depend on nothing else, not on the clock. */
+  /** Counted iterations. The counts depend on nothing else, not on a clock. */
   readonly iterations?: number;
-  /** A clock in milliseconds; without one no time is measured. */
-  readonly clock?: () => number;
-  /** Uncounted iterations follow until this much time was measured. */
-  readonly minTimeMs?: number;
 }
 
 const DEFAULT_WARMUP = 100;
-const DEFAULT_ITERATIONS = 1000;
-const DEFAULT_MIN_TIME_MS = 200;
 
-/** Turns between two looks at the clock. */
-const BATCH = 64;
+/** Counted iterations: a loop stops at the first of these behind which it would exceed its events. */
+const ITERATIONS = [10, 20, 50, 100, 200, 500, 1000] as const;
+
+/** Events that a loop without a count may cause, so that a bench of large loops ends as well. */
+const MAX_EVENTS = 100_000;
+const MAX_WARMUP_EVENTS = MAX_EVENTS / 10;
+
+const NOTHING_COUNTED: BenchTally = {
+  counts: {},
+  entries: 0,
+  iotlbMisses: 0,
+  copiedBytes: 0,
+  memoryBytes: 0,
+  treeAllocs: 0,
+  virtualNs: 0,
+  latency: summariseLatencies("iteration", []),
+};
 
 /** Runs one bench on one machine. */
 export function runBench(
@@ -47,18 +68,72 @@ export function runBench(
   return new BenchRun(program, bench, options).outcome();
 }
 
+/** The loop of a bench on a machine of its own, to be run turn by turn. */
+export class BenchLoop {
+  /** Why it cannot go on; null while it can. */
+  failure: Failure | null = null;
+  /** Null where it could not be built. */
+  readonly machine: TestMachine | null;
+  #goesOn = true;
+
+  /** Runs the setup, up to where the first turn is about to begin. */
+  constructor(program: Program, bench: TestEntry, shared: SharedOptions) {
+    const { args, config, functionIndex, span, usesEvents } = bench;
+    const { machine: common, watch } = shared;
+    const runWatch = watch && new RunWatch(watch, common.limits);
+    const options = { ...common, record: usesEvents, watch: runWatch };
+    const machine = startMachine(program, config, options, span);
+    this.machine = machine instanceof TestMachine ? machine : null;
+    this.failure = machine instanceof TestMachine ? machine.failure : machine;
+    if (this.failure !== null || this.machine === null) return;
+    const { vm } = this.machine;
+    const goesOn = (name: string) => name === GOES_ON && this.#goesOn;
+    vm.budgetCount = goesOn;
+    vm.start(functionIndex, args);
+    this.turns(1);
+  }
+
+  /** Runs some turns, each with the limits of a test. False when one failed. */
+  turns(count: number): boolean {
+    const vm = this.machine!.vm;
+    for (let turn = 0; turn < count; turn++) {
+      vm.refillSteps();
+      if (vm.resume() === "failed") {
+        this.failure = vm.failure;
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Runs the teardown, if there is one. */
+  end({ declaration }: TestEntry): boolean {
+    this.#goesOn = false;
+    return declaration.kind !== "Bench" || declaration.teardown === null || this.turns(1);
+  }
+}
+
+/** A bench on its machine, to be timed: its setup is done. Its failure says why it cannot be. */
+export function startBenchLoop(
+  program: Program,
+  bench: TestEntry,
+  options: BenchOptions = {},
+): BenchLoop {
+  return new BenchLoop(program, bench, sharedOptions(options));
+}
+
 class BenchRun {
   readonly #shared: SharedOptions;
-  readonly #iterations: number;
-  #virtualNs = 0;
-  #counts: Record<string, number> = {};
-  #timed: BenchOutcome["timed"] = null;
+  #iterations = 0;
+  #warmup = 0;
+  #stopped: BenchOutcome["stopped"] = null;
+  #tally = NOTHING_COUNTED;
+  #busy: readonly BusyTime[] = [];
   #failure: Failure | null = null;
+  #isOverBudget = false;
   #incidents: readonly BenchIncident[] = [];
   /** What each counted turn has left. */
   #leaks: readonly Leftover[] = [];
-  /** When the counted iterations began. */
-  #startMs = 0;
 
   constructor(
     readonly program: Program,
@@ -66,97 +141,89 @@ class BenchRun {
     readonly options: BenchOptions,
   ) {
     this.#shared = sharedOptions(options);
-    this.#iterations = options.iterations ?? DEFAULT_ITERATIONS;
   }
 
   outcome(): BenchOutcome {
-    const { combination, config, name, settings, skip, span } = this.bench;
+    const { axes, combination, config, declaration, name, skip, span } = this.bench;
     if (!skip) this.#run();
     const failed = this.#failure === null ? "passed" : "failed";
     return {
       name,
       combination,
-      settings,
+      bench: declaration.name,
+      axes,
       place: spanPlace(span),
       outcome: skip ? "skipped" : failed,
       failure: this.#failure === null ? null : reportFailure(this.#failure, this.#shared.style),
+      isOverBudget: this.#isOverBudget,
       seed: this.#shared.machine.seed ?? config.seed,
-      iterations: skip ? 0 : this.#iterations,
-      virtualNs: this.#virtualNs,
+      iterations: this.#iterations,
+      warmup: this.#warmup,
+      stopped: this.#stopped,
       latenciesNs: Object.fromEntries(
         Object.entries(config.latenciesNs).filter(([, ns]) => ns !== 0),
       ),
-      counts: this.#counts,
-      timed: this.#timed,
+      busy: this.#busy,
       incidents: this.#incidents,
+      ...this.#tally,
     };
   }
 
   #run(): void {
-    const { config, functionIndex, usesEvents } = this.bench;
-    const { machine: common, watch } = this.#shared;
-    const runWatch = watch && new RunWatch(watch, common.limits);
-    const options = { ...common, record: usesEvents, watch: runWatch };
-    const machine = startMachine(this.program, config, options, this.bench.span);
-    this.#failure = machine instanceof TestMachine ? machine.failure : machine;
-    if (!(machine instanceof TestMachine) || machine.failure !== null) return;
-    machine.vm.start(functionIndex);
-    this.#count(machine);
+    const loop = new BenchLoop(this.program, this.bench, this.#shared);
+    const { machine } = loop;
+    if (machine !== null && loop.failure === null) this.#count(loop, machine);
+    this.#failure = loop.failure;
+    if (machine === null) return;
     this.#failure ??= judgeEnd(machine.vm, this.#leaks);
     this.#incidents = this.#incidentsOf(machine.vm);
-    if (this.#failure !== null) return;
-    const { clock } = this.options;
-    if (clock !== undefined && !this.#time(machine, clock)) return;
-    this.#checkBudgets(machine);
+    if (this.#failure === null) this.#checkBudgets(machine);
   }
 
   /** Counts what the iterations do, which depends on the program and the seed alone. */
-  #count(machine: TestMachine): void {
-    // The setup ends where the first turn is about to begin.
-    if (!this.#go(machine)) return;
-    if (!this.#turns(machine, this.options.warmup ?? DEFAULT_WARMUP)) return;
-    const { eventNames } = this.program.registry;
-    const before = eventNames.map((name) => machine.machine.count(name));
+  #count(loop: BenchLoop, { machine }: TestMachine): void {
+    if (!this.#warmUp(loop, machine.stream)) return;
     const held = leftCounts(machine);
-    const startNs = machine.machine.nowNs();
-    this.#startMs = this.options.clock?.() ?? 0;
-    if (!this.#turns(machine, this.#iterations)) return;
-    this.#virtualNs = machine.machine.nowNs() - startNs;
-    eventNames.forEach((name, index) => {
-      const count = machine.machine.count(name) - before[index]!;
-      if (count > 0) this.#counts[name] = count;
-    });
+    const counter = new TurnCounter(this.program.registry.eventNames, machine);
+    const ended = this.#countedTurns(loop, machine.stream, counter);
+    this.#tally = counter.stop();
+    this.#busy = counter.busy;
+    if (!ended || !loop.end(this.bench)) return;
     // What the setup has made stays, and a ring that fills up is full after the warm-up.
-    this.#leaks = machine.machine.leftovers().filter((leak) =>
+    this.#leaks = machine.leftovers().filter((leak) =>
       leak.more + 1 - (held.get(findingKey(leak)) ?? 0) >= this.#iterations
     );
   }
 
-  /** Goes on until enough time was measured. */
-  #time(machine: TestMachine, clock: () => number): boolean {
-    const wantedMs = this.options.minTimeMs ?? DEFAULT_MIN_TIME_MS;
-    let turns = this.#iterations;
-    let wallMs = clock() - this.#startMs;
-    while (wallMs < wantedMs) {
-      if (!this.#turns(machine, BATCH)) return false;
-      turns += BATCH;
-      wallMs = clock() - this.#startMs;
+  #warmUp(loop: BenchLoop, stream: { readonly seq: number }): boolean {
+    const turns = this.options.warmup ?? (this.bench.loopCount === null ? DEFAULT_WARMUP : 0);
+    const lastSeq = stream.seq + MAX_WARMUP_EVENTS;
+    while (this.#warmup < turns && (stream.seq < lastSeq || this.options.warmup !== undefined)) {
+      if (!loop.turns(1)) return false;
+      this.#warmup++;
     }
-    this.#timed = { iterations: turns, wallMs };
     return true;
   }
 
-  #turns(machine: TestMachine, count: number): boolean {
-    for (let turn = 0; turn < count; turn++) if (!this.#go(machine)) return false;
+  #countedTurns(loop: BenchLoop, stream: { readonly seq: number }, counter: TurnCounter): boolean {
+    const wanted = this.options.iterations ?? this.bench.loopCount;
+    const startSeq = stream.seq;
+    for (const [index, stop] of (wanted === null ? ITERATIONS : [wanted]).entries()) {
+      for (; this.#iterations < stop; this.#iterations++) {
+        if (!loop.turns(1)) return false;
+        counter.turnEnded();
+      }
+      const next = ITERATIONS[index + 1];
+      if (wanted !== null || next === undefined) break;
+      if ((stream.seq - startSeq) * next > MAX_EVENTS * stop) {
+        this.#stopped = "events";
+        return true;
+      }
+    }
+    this.#stopped = this.options.iterations === undefined && wanted !== null
+      ? "loop count"
+      : "iterations";
     return true;
-  }
-
-  /** Runs to the start of the next turn. Each turn has the limits of a test. */
-  #go(machine: TestMachine): boolean {
-    machine.vm.refillSteps();
-    if (machine.vm.resume() !== "failed") return true;
-    this.#failure = machine.vm.failure;
-    return false;
   }
 
   /** What it did not expect so far, once for each statement and class. */
@@ -177,19 +244,26 @@ class BenchRun {
 
   #checkBudgets(machine: TestMachine): void {
     for (const { functionIndex, perIteration, span } of this.bench.budgets) {
-      const turns = perIteration ? this.#iterations : 1;
-      const counted = (name: string) => (this.#counts[name] ?? 0) / turns;
-      const budgetCount = (name: string) => numberValue(counted(name));
-      machine.vm.budgetCount = budgetCount;
+      const counted = (name: string) =>
+        perIteration
+          ? figureEach(name, this.#tally, this.#iterations)
+          : figureTotal(name, this.#tally);
+      const figure = (key: string) => figureValue(key, counted(readCountKey(key).figure));
+      machine.vm.budgetCount = figure;
       const failure = machine.run(functionIndex);
       if (failure !== null) {
         this.#failure = failure;
         return;
       }
       if (machine.vm.result === true) continue;
-      const used = Object.keys(this.#counts)
-        .filter((name) => span.source.text.slice(span.start, span.end).includes(name))
-        .map((name) => `${name} ${counted(name)}${perIteration ? " per iteration" : ""}`);
+      const named: readonly string[] = spanText(span).match(/[A-Za-z_][\w.]*/g) ?? [];
+      const used = [...BENCH_FIGURES.map(({ name }) => name), ...Object.keys(this.#tally.counts)]
+        .filter((name) => named.includes(name))
+        .map((name) => {
+          const value = formatValue(figureValue(name, counted(name)));
+          return `${name} ${value}${perIteration ? " per iteration" : ""}`;
+        });
+      this.#isOverBudget = true;
       this.#failure = {
         kind: "failed",
         diagnostic: {
@@ -209,10 +283,13 @@ class BenchRun {
 }
 
 /** How much each statement has left so far. */
-function leftCounts({ machine }: TestMachine): ReadonlyMap<string, number> {
+function leftCounts(machine: TestMachine["machine"]): ReadonlyMap<string, number> {
   return new Map(machine.leftovers().map((leak) => [findingKey(leak), leak.more + 1]));
 }
 
-function numberValue(count: number): Value {
-  return Number.isInteger(count) ? count : new Ratio(count);
+/** A figure as a value of the language: a size, a duration, or a number. */
+export function figureValue(key: string, value: number): Value {
+  const unit = figureNamed(readCountKey(key).figure)?.unit ?? "count";
+  if (unit === "count") return Number.isInteger(value) ? value : new Ratio(value);
+  return new Quantity(unit === "ns" ? "duration" : "size", value);
 }

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type BenchOptions, runBench } from "./bench.ts";
+import { benchReports } from "./bench_report.ts";
 import type { BenchOutcome } from "./report.ts";
 import { program } from "../testing/test_support.ts";
 
@@ -26,15 +27,98 @@ Deno.test("runBench() counts events and virtual time of the turns asked for, set
   assertEquals(strict?.counts["iotlb.sync"], 50);
   assertEquals(off?.combination, "iommu.mode = off");
   assertEquals(off?.counts["iotlb.sync"], undefined);
-  assertEquals(strict?.timed, null);
 });
 
-Deno.test("runBench() times by the clock it is given, and its counts do not depend on that", () => {
-  let now = 0;
-  const timed = outcomes(BENCH, { clock: () => now += 10, minTimeMs: 100 });
-  const untimed = outcomes(BENCH);
-  assertEquals(timed[0]?.timed, { iterations: 50 + 9 * 64, wallMs: 100 });
-  assertEquals(timed.map(({ counts }) => counts), untimed.map(({ counts }) => counts));
+Deno.test("runBench() stops by a count, by its own most iterations, or before too many events, and says which", () => {
+  const bench = (loop: string) =>
+    `${MACHINE}bench "b" { setup { let buf = alloc_pages(1) }\n ${loop} }`;
+  const stopped = (text: string) => {
+    const compiled = program(text);
+    const { iterations, stopped, warmup } = runBench(compiled, compiled.tests[0]!);
+    return { iterations, stopped, warmup };
+  };
+  assertEquals(
+    [
+      stopped(bench("loop 7 { ssd.read(lba: 0, into: buf) }")),
+      stopped(bench("loop { ssd.read(lba: 0, into: buf) }")),
+      stopped(bench("loop { repeat 200 { ssd.read(lba: 0, into: buf) } }")),
+    ],
+    [
+      { iterations: 7, stopped: "loop count", warmup: 0 },
+      { iterations: 1000, stopped: "iterations", warmup: 100 },
+      { iterations: 10, stopped: "events", warmup: 2 },
+    ],
+  );
+});
+
+Deno.test("a teardown runs once behind the loop, is not counted, and ends what the setup began", () => {
+  const lines: string[] = [];
+  const [outcome] = outcomes(
+    `${MACHINE}bench "b" { setup { let n = 0\n let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
+  loop { n = n + 1 }
+  teardown { dma_unmap_phys(ssd, m, 4KiB, to_device)\n print n } }`,
+    { onLine: (line) => lines.push(line) },
+  );
+  assertEquals([outcome?.outcome, outcome?.counts, lines], ["passed", {}, ["55"]]);
+});
+
+Deno.test("axes of values and of machine keys make cells, and what they expect is judged in each group", () => {
+  const compiled = program(
+    `${MACHINE}bench "b" for pages in [1, 4] matrix { iommu.mode = [strict, lazy] } {
+  baseline = strict
+  setup { let buf = alloc_pages(pages) }
+  loop { dma_unmap_phys(ssd, dma_map_phys(ssd, buf.phys, buf.size, to_device), buf.size, to_device) }
+  budget entries <= 4 per iteration
+  expect lazy.invalidations < 0.1 * strict.invalidations
+  expect lazy.entries < baseline.entries
+  expect strict.iotlb_misses < 2 * lazy.iotlb_misses
+}`,
+  );
+  const cells = compiled.tests.map((cell) => runBench(compiled, cell, { iterations: 100 }));
+  assertEquals(
+    cells.map(({ axes, entries, isOverBudget, outcome }) =>
+      [axes.map(({ value }) => value).join(), entries, outcome, isOverBudget] as const
+    ),
+    [
+      ["1,strict", 200, "passed", false],
+      ["1,lazy", 200, "passed", false],
+      ["4,strict", 800, "failed", true],
+      ["4,lazy", 800, "failed", true],
+    ],
+  );
+  const [report] = benchReports(compiled, cells);
+  assertEquals(
+    report!.expectations.map(({ failure, outcome, where }) => [where, outcome, failure?.message]),
+    [
+      ["pages = 1", "passed", undefined],
+      ["pages = 4", "passed", undefined],
+      ["pages = 1", "failed", "The expectation is not met at pages = 1"],
+      ["pages = 4", "failed", "The expectation is not met at pages = 4"],
+      ["pages = 1", "failed", "`lazy.iotlb_misses` is 0: there is no ratio to it"],
+      ["pages = 4", "failed", "`lazy.iotlb_misses` is 0: there is no ratio to it"],
+    ],
+  );
+  const alone = benchReports(compiled, cells.slice(0, 1))[0]!.expectations[0]!;
+  assertEquals([alone.outcome, alone.reason], ["not judged", "iommu.mode = lazy did not run"]);
+});
+
+Deno.test("requests have exact percentiles, and CPUs and devices are busy no longer than time passed", () => {
+  const timed = BENCH.replace(
+    "iommu {",
+    "latencies { preset = round_figures, nvme.data = 2us }\n iommu {",
+  );
+  const [strict] = outcomes(timed);
+  const { busy, latency, virtualNs } = strict!;
+  assertEquals([latency.of, latency.count], ["request", 50]);
+  assertEquals(latency.ranges, [{
+    fromNs: latency.percentilesNs.p50,
+    toNs: latency.percentilesNs.max,
+    count: 50,
+  }]);
+  const busyNs = new Map(busy.map(({ busyNs: ns, name }) => [name, ns]));
+  assertEquals(busyNs.get("ssd"), 50 * 2000);
+  // One request after the other: whoever works, the other waits.
+  assertEquals(busyNs.get("cpu 0")! + busyNs.get("ssd")!, virtualNs);
 });
 
 Deno.test("a bench says what its virtual time was counted with (language.md, latencies)", () => {
@@ -60,11 +144,8 @@ Deno.test("a bench tells the reports that it did not expect, once a statement, a
     [kind, name, place, times] as const
   );
   assertEquals(passed?.outcome, "passed");
-  // In five iterations before the counted ones, too; how long the host is timed does not matter.
+  // In five iterations before the counted ones, too.
   assertEquals(seen, [["report", "unmap_size", "t.dma:7:5", 55]]);
-  let now = 0;
-  const [timed] = outcomes(wrong, { lenient: true, clock: () => now += 10, minTimeMs: 100 });
-  assertEquals(timed?.incidents.map(({ times }) => times), [55]);
   const [failed] = outcomes(wrong);
   assertEquals([failed?.outcome, failed?.failure?.code], ["failed", "E0908"]);
   const expected = wrong.replace("4KiB, to_device)", "4KiB, to_device) warns unmap_size");

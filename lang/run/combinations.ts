@@ -208,8 +208,9 @@ function wordOf(item: Value, { words }: Registry): Value {
   return typeof item === "string" ? words.get(item) ?? item : item;
 }
 
-function product(axes: readonly (readonly Choice[])[]): Choice[][] {
-  return axes.reduce<Choice[][]>(
+/** Every way to take one value of each axis; the last changes fastest. */
+export function product<T>(axes: readonly (readonly T[])[]): T[][] {
+  return axes.reduce<T[][]>(
     (rows, choices) => rows.flatMap((row) => choices.map((choice) => [...row, choice])),
     [[]],
   );

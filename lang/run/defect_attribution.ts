@@ -41,7 +41,7 @@ export class DefectAttribution {
     readonly result: TestRunResult,
     readonly replay: (quirks: QuirkSet, steps: number) => TestRunResult,
   ) {
-    this.#quirks = result.machine?.machine.lab.machine.kernel.quirks ?? new Set();
+    this.#quirks = result.machine?.machine.lab.machine.quirks ?? new Set();
   }
 
   /** ``fixed by `quirks = [not x]` ``; none when no single defect causes the failure. */

@@ -7,11 +7,12 @@
  * What other members use:
  */
 export { type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
-export { type BenchOptions, runBench } from "./bench.ts";
+export { BenchLoop, type BenchOptions, runBench, startBenchLoop } from "./bench.ts";
+export { benchReports } from "./bench_report.ts";
 export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";
 export { judgeEnd } from "./incidents.ts";
 export { leftoversOf } from "./leaks.ts";
-export { exactMatch, isNamed, type NameMatch } from "./name_match.ts";
+export { exactMatch, isAxisMatch, isNamed, type NameMatch } from "./name_match.ts";
 export {
   brokenOff,
   type DebugBuild,
@@ -21,8 +22,11 @@ export {
 } from "./program.ts";
 export type { FailureStyle } from "./render_failure.ts";
 export {
+  type BenchExpectationOutcome,
   type BenchIncident,
   type BenchOutcome,
+  type BenchReport,
+  type BusyTime,
   displayName,
   type EntryOutcome,
   type FailureReport,

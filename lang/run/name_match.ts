@@ -1,18 +1,36 @@
 /** Which tests of a file are meant: by a part of their names, or by an expression. */
+import { cellName } from "./bench_cells.ts";
 import { displayName } from "./report.ts";
 
-/** A part of a name, or an expression that finds something in it. */
-export type NameMatch = string | RegExp;
+import type { VariantSetting } from "../values/machine_variant.ts";
+
+/** A part of a name, an expression that finds something in it, or a value of an axis. */
+export type NameMatch = string | RegExp | VariantSetting;
 
 /** What tells one test of a file from another. */
-type Named = Parameters<typeof displayName>[0];
+type Named = Parameters<typeof displayName>[0] & { readonly axes?: readonly VariantSetting[] };
 
-/** Whether a test's name, or its machine, has one of these in it; all have none of no list. */
+/** Whether a match is about an axis, and not about a name. */
+export function isAxisMatch(match: NameMatch): match is VariantSetting {
+  return typeof match === "object" && "key" in match;
+}
+
+/**
+ * Whether a test's name, or its machine, has one of these in it, and each axis that is named one of
+ * the values that are named with it; all match an empty list.
+ */
 export function isNamed(test: Named, matches: readonly NameMatch[]): boolean {
+  const names = matches.filter((match): match is string | RegExp => !isAxisMatch(match));
+  const axes = Map.groupBy(matches.filter(isAxisMatch), ({ key }) => key);
   const name = displayName(test);
-  return matches.length === 0 ||
-    matches.some((match) =>
+  return (names.length === 0 ||
+    names.some((match) =>
       typeof match === "string" ? name.includes(match) : name.search(match) >= 0
+    )) &&
+    [...axes].every(([key, wanted]) =>
+      test.axes?.some((axis) =>
+        axis.key === key && wanted.some(({ value }) => cellName(value) === cellName(axis.value))
+      ) === true
     );
 }
 

@@ -1,6 +1,7 @@
 /** The result of a run as plain data. */
 
 import type { BugIdentity } from "../diagnostics/diagnostic.ts";
+import type { BenchTally } from "../bench/figures.ts";
 import type { VariantSetting } from "../values/machine_variant.ts";
 
 /** A place in a source file, as text: `file:line:column`. */
@@ -135,25 +136,67 @@ export interface BenchIncident {
   readonly times: number;
 }
 
-/** How often things happened in one bench on one machine. */
-export interface BenchOutcome extends EntryOutcome {
+/** How long a CPU or a device worked, in virtual time. */
+export interface BusyTime {
+  /** `cpu 0`, or the device's name. */
+  readonly name: string;
+  /** In the counted iterations, without what it waited for others. */
+  readonly busyNs: number;
+}
+
+/** One cell of a bench: what it counted on one machine, with one value of each axis. */
+export interface BenchOutcome extends EntryOutcome, BenchTally {
   /** Faults and reports that the bench did not expect, up to the last counted iteration: the first ones. */
   readonly incidents: readonly BenchIncident[];
-  /**
-   * What its matrix sets, by key: its combination, one by one.
-   * @internal
-   */
-  readonly settings: readonly VariantSetting[];
+  /** The bench's name, without values. */
+  readonly bench: string;
+  /** Its value on each axis: of the `for`, then of the `matrix`. */
+  readonly axes: readonly VariantSetting[];
   /** Turns of the loop that are counted. */
   readonly iterations: number;
-  /** Virtual time of these turns. */
-  readonly virtualNs: number;
-  /** What that time is made of: the machine's latencies that are not 0, by key or event name. */
+  /** Turns before these. */
+  readonly warmup: number;
+  /**
+   * Why the loop stopped: at the count of `loop 8`, at the most iterations that a bench makes of its
+   * own accord, or because more would cause too many events. Null where it did not come to its end.
+   */
+  readonly stopped: "loop count" | "iterations" | "events" | null;
+  /** True for one that failed for a budget, and for nothing else. */
+  readonly isOverBudget: boolean;
+  /** What virtual time is made of: the machine's latencies that are not 0, by key or event name. */
   readonly latenciesNs: Readonly<Record<string, number>>;
-  /** How often each event happened in them; events that did not happen are left out. */
-  readonly counts: Readonly<Record<string, number>>;
-  /** Turns that were timed, and how long they took by the clock given; null without one. */
-  readonly timed: { readonly iterations: number; readonly wallMs: number } | null;
+  /** Empty where nothing has a latency. */
+  readonly busy: readonly BusyTime[];
+}
+
+/** What came of an `expect` of a bench, in one group of cells. */
+export interface BenchExpectationOutcome {
+  /** As it is written. */
+  readonly text: string;
+  /** Where. */
+  readonly place: LocationText;
+  /** What the cells of the group have in common: `size = 4KiB`; empty where it is all cells. */
+  readonly where: string;
+  /** `not judged`: a cell that it names did not run. */
+  readonly outcome: "passed" | "failed" | "not judged";
+  /** Why it was not judged. */
+  readonly reason: string | null;
+  /** Why it failed. */
+  readonly failure: FailureReport | null;
+}
+
+/** A bench with all cells that ran. */
+export interface BenchReport {
+  /** Its name, without values. */
+  readonly name: string;
+  /** Where its name stands. */
+  readonly place: LocationText;
+  /** The value whose cells the others are compared with, and its axis; null without one. */
+  readonly baseline: VariantSetting | null;
+  /** In the order of the axes, the last changing fastest. */
+  readonly cells: readonly BenchOutcome[];
+  /** Its expectations, each in every group of cells. */
+  readonly expectations: readonly BenchExpectationOutcome[];
 }
 
 /** Whether two name the same test on the same machine, or the statements at the top of the same file. */

@@ -1,8 +1,10 @@
 /** A test, a property or a bench of a program, ready to run on one machine. */
 import type { LabConfig } from "@dmalab/devices";
 import type { ProgramCompiler } from "../compile/compile_program.ts";
+import { cellFiguresIn, type ExpectedFigure } from "../check/names/bench_names.ts";
+import { baselineName } from "./bench_cells.ts";
 import type { Span } from "../source.ts";
-import type { Expression, Statement } from "../syntax/tree/ast.ts";
+import type { Block, Expression, Statement } from "../syntax/tree/ast.ts";
 import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kinds.ts";
 import { someExpression } from "../syntax/tree/walk.ts";
 import type { MachineVariant, VariantSetting } from "../values/machine_variant.ts";
@@ -15,6 +17,14 @@ export interface BudgetCode {
   readonly perIteration: boolean;
 }
 
+/** A condition about the cells of a bench. */
+export interface ExpectationCode {
+  readonly functionIndex: number;
+  readonly span: Span;
+  /** What it names, from left to right. */
+  readonly cells: readonly ExpectedFigure[];
+}
+
 /** One test, property or bench on one machine. */
 export interface TestEntry {
   /** What it was declared as. */
@@ -23,11 +33,6 @@ export interface TestEntry {
   readonly name: string;
   /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
-  /**
-   * The same, one by one.
-   * @internal
-   */
-  readonly settings: readonly VariantSetting[];
   /** Where its name stands. */
   readonly span: Span;
   /** It is declared and not run. */
@@ -44,7 +49,12 @@ export interface TestEntry {
   /** @internal */
   readonly declaration: AnyTest;
   /**
-   * Of a test of a table: its row.
+   * Its place on each axis: the values of its table, then those of its matrix.
+   * @internal
+   */
+  readonly axes: readonly VariantSetting[];
+  /**
+   * Of a table: its case.
    * @internal
    */
   readonly args: readonly Value[];
@@ -59,6 +69,21 @@ export interface TestEntry {
    */
   readonly budgets: readonly BudgetCode[];
   /**
+   * Of a bench: how often its loop runs; null where nothing says so.
+   * @internal
+   */
+  readonly loopCount: number | null;
+  /**
+   * Of a bench: about its cells together.
+   * @internal
+   */
+  readonly expectations: readonly ExpectationCode[];
+  /**
+   * Of a bench: the value whose cells the others are compared with.
+   * @internal
+   */
+  readonly baseline: string | null;
+  /**
    * True when a bench asks for events, so that they must be kept.
    * @internal
    */
@@ -71,7 +96,7 @@ export function compileTest(
   variants: TestVariants,
   compiler: ProgramCompiler,
 ): TestEntry[] {
-  const budgets = test.kind === "Bench" ? test.budgets : [];
+  const bench = test.kind === "Bench" ? test : null;
   const common = {
     span: test.nameSpan,
     skip: test.skip,
@@ -82,21 +107,29 @@ export function compileTest(
       ? compiler.property(test)
       : compiler.bench(test),
     forall: variants.forall,
-    budgets: budgets.map((budget) => ({
-      functionIndex: compiler.budget(budget),
+    budgets: bench?.budgets.map((budget) => ({
+      functionIndex: compiler.benchCondition(budget),
       span: budget.span,
       perIteration: budget.perIteration,
-    })),
-    usesEvents: usesEvents(test),
+    })) ?? [],
+    expectations: bench?.expectations.map((expectation) => ({
+      functionIndex: compiler.benchCondition(expectation),
+      span: expectation.condition.span,
+      cells: cellFiguresIn(expectation.condition, compiler.tables.resolution.counts),
+    })) ?? [],
+    baseline: bench?.baseline ? baselineName(bench.baseline) : null,
+    // What a bench expects of its cells is asked when all have run.
+    usesEvents: bench === null ? usesEvents(test) : innerBlocks(bench).some(blockUsesEvents),
     kind: test.kind.toLowerCase() as TestEntry["kind"],
   };
-  return variants.rows.flatMap(({ args, combinations, name }) =>
+  return variants.cases.flatMap(({ args, axes, combinations, loopCount, name }) =>
     combinations.map(({ config, label, settings, variant }) => ({
       ...common,
       args,
+      loopCount,
       name,
+      axes: [...axes, ...settings],
       combination: label,
-      settings,
       config,
       variant,
     }))
@@ -109,8 +142,11 @@ function usesEvents(statement: Statement): boolean {
   if (statementExpressions(statement).some((one) => someExpression(one, asksForEvents))) {
     return true;
   }
-  for (const block of innerBlocks(statement)) if (block.statements.some(usesEvents)) return true;
-  return false;
+  return innerBlocks(statement).some(blockUsesEvents);
+}
+
+function blockUsesEvents({ statements }: Block): boolean {
+  return statements.some(usesEvents);
 }
 
 function asksForEvents(expression: Expression): boolean {

@@ -1,4 +1,4 @@
-/** The machines that a test runs on, the rows of its table, and the values of its `forall`. */
+/** The cases of a test's table, the machines that it runs on, and the values of its `forall`. */
 import type { ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../compile/constant_value.ts";
 import { isSequenceCall } from "../check/types/sequence_call.ts";
@@ -7,96 +7,139 @@ import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type {
   BenchDeclaration,
   CallExpression,
+  CaseTable,
   Expression,
   PropertyDeclaration,
   TestDeclaration,
-  TestTable,
 } from "../syntax/tree/ast.ts";
 import { someExpression } from "../syntax/tree/walk.ts";
 import type { Registry } from "../values/registry.ts";
 import { type SequenceChoices, sequenceChoices } from "../values/sequences.ts";
-import { ListValue, Quantity, RangeValue, type Value } from "../values/value.ts";
-import { type Combination, combinationsOf } from "./combinations.ts";
+import type { VariantSetting } from "../values/machine_variant.ts";
+import {
+  EnumValue,
+  ListValue,
+  Quantity,
+  RangeValue,
+  RecordValue,
+  type Value,
+} from "../values/value.ts";
+import { groupThousands } from "../text/numbers.ts";
+import { MAX_LOOP_COUNT } from "../bench/figures.ts";
+import { checkBench } from "./bench_cells.ts";
+import { type Combination, combinationsOf, product } from "./combinations.ts";
 import { formatValue } from "../render/value_text.ts";
 import { freeze } from "../values/changes.ts";
 
-/** More rows than anybody writes, or would wait for. */
-const ROW_LIMIT = 1000;
+/** More cases than anybody writes, or would wait for. */
+const CASE_LIMIT = 1000;
 
-/** One test of a table. */
-interface TestTableRow {
+/** A test, a property or a bench with one value for each axis of its table. */
+interface TestCase {
   readonly name: string;
-  /** What the test's function is called with. */
+  /** What its function is called with. */
   readonly args: readonly Value[];
-  /** What the row is called, for the test's modifiers. */
+  /** The same by name, for modifiers. */
   readonly bound: ReadonlyMap<string, Value>;
+  /** The same as text: what `--filter` and tables read. */
+  readonly axes: readonly VariantSetting[];
 }
 
-/** The rows of a test's table, each with the name of its test; what is wrong goes into the bag. */
-function tableRows(
-  test: TestDeclaration,
-  table: TestTable,
+/** A case for each combination of the table's values; what is wrong goes into the bag. */
+function tableCases(
+  test: AnyTest,
+  table: CaseTable,
   scope: FileScope,
   bag: DiagnosticBag,
-): readonly TestTableRow[] {
-  const { span } = table.values;
-  const values = new ConstantEvaluator(scope, bag).evaluate(table.values);
-  if (values === undefined) return [];
-  const rows = rowsOf(values);
-  if (rows === null) {
-    bag.error("E0405", span, "A table of tests is a list or a range");
+): readonly TestCase[] {
+  const axes = table.axes.map(({ values }) => axisValues(values, scope, bag));
+  const count = axes.reduce((product, values) => product * values.length, 1);
+  if (count > CASE_LIMIT) {
+    bag.error("E0405", table.span, `The table has more than ${CASE_LIMIT} rows`);
     return [];
   }
-  if (rows.length === 0 || rows.length > ROW_LIMIT) {
-    const message = rows.length === 0
-      ? "The table of tests is empty"
-      : `The table has more than ${ROW_LIMIT} rows`;
-    bag.error("E0405", span, message);
-    return [];
-  }
-  const named: TestTableRow[] = [];
+  const cases: TestCase[] = [];
   const names = new Set<string>();
-  for (const row of rows) {
-    const name = nameOf(table, row, scope, bag);
+  for (const args of product(axes)) {
+    const bound = new Map(table.axes.map(({ name }, index) => [name.text, args[index]!]));
+    const settings = [...bound].map(([key, value]) => ({ key, value: axisText(value) }));
+    const name = nameOf(table, bound, scope, bag);
     if (name === null) return [];
     if (names.has(name)) {
+      const inserted = table.axes.map(({ name: { text } }) => `\`{${text}}\``).join(" and ");
       bag.error(
         "E0325",
         test.nameSpan,
         `Two rows give their tests the same name: "${name}"`,
-        `insert a value of the row into the name: \`{${table.name.text}}\` is the whole row`,
+        `insert a value of the row into the name: ${inserted} is the whole row`,
       );
       return [];
     }
     names.add(name);
-    named.push({ name, args: [row], bound: new Map([[table.name.text, row]]) });
+    cases.push({ name, args, bound, axes: settings });
   }
-  return named;
+  return cases;
+}
+
+/** The values of one axis; none where something is wrong with them. */
+function axisValues(
+  expression: Expression,
+  scope: FileScope,
+  bag: DiagnosticBag,
+): readonly Value[] {
+  const { span } = expression;
+  const values = new ConstantEvaluator(scope, bag).evaluate(expression);
+  if (values === undefined) return [];
+  const all = valuesOf(values);
+  if (all === null) {
+    const hint = "`[…]` around it makes a list of one";
+    bag.error("E0405", span, "`for` behind a name takes a list or a range of values", hint);
+    return [];
+  }
+  if (all.length === 0 || all.length > CASE_LIMIT) {
+    const message = all.length === 0
+      ? "The table of tests is empty"
+      : `The table has more than ${CASE_LIMIT} rows`;
+    bag.error("E0405", span, message);
+    return [];
+  }
+  return all;
+}
+
+/** A record with a `name` is called by it, anything else by what it is. */
+function axisText(value: Value): string {
+  const name = value instanceof RecordValue ? value.entries.get("name") : undefined;
+  return formatValue(typeof name === "string" || name instanceof EnumValue ? name : value);
 }
 
 function keyOf({ code, span }: Diagnostic): string {
   return `${code} ${span.start}`;
 }
 
-function rowsOf(values: Value): readonly Value[] | null {
+function valuesOf(values: Value): readonly Value[] | null {
   if (values instanceof ListValue) return values.items.map(freeze);
   if (!(values instanceof RangeValue)) return null;
   const { end, first, kind } = values;
-  const length = Math.min(Math.max(0, end - first), ROW_LIMIT + 1);
+  const length = Math.min(Math.max(0, end - first), CASE_LIMIT + 1);
   return Array.from(
     { length },
     (_, at) => kind === "int" ? first + at : new Quantity(kind, first + at),
   );
 }
 
+/** A name that inserts no value gets them behind it. */
 function nameOf(
-  { name, nameParts }: TestTable,
-  row: Value,
+  { nameParts }: CaseTable,
+  bound: ReadonlyMap<string, Value>,
   scope: FileScope,
   bag: DiagnosticBag,
 ): string | null {
+  if (nameParts.every((part) => typeof part === "string")) {
+    const values = [...bound].map(([key, value]) => `${key} = ${axisText(value)}`).join(", ");
+    return `${nameParts.join("")} (${values})`;
+  }
   const own = new DiagnosticBag();
-  const evaluator = new ConstantEvaluator(scope, own, new Map([[name.text, row]]));
+  const evaluator = new ConstantEvaluator(scope, own, bound);
   let text = "";
   for (const part of nameParts) {
     const value = typeof part === "string" ? part : evaluator.evaluate(part);
@@ -119,8 +162,12 @@ export interface ForallValues {
 
 /** What is known of a test before it is compiled. */
 export interface TestVariants {
-  /** A test for each row of its table, one for a test without, and for each the machines it runs on. */
-  readonly rows: readonly (TestTableRow & { readonly combinations: readonly Combination[] })[];
+  /** A case for each combination of its table, one without a table, and for each its machines. */
+  readonly cases: readonly (TestCase & {
+    readonly combinations: readonly Combination[];
+    /** Of a bench: `loop 8`. */
+    readonly loopCount: number | null;
+  })[];
   readonly forall: readonly ForallValues[];
 }
 
@@ -132,37 +179,60 @@ export function testVariants(
   registry: Registry,
   bag: DiagnosticBag,
 ): TestVariants {
-  const rows = test.kind === "Test" && test.table !== null
-    ? tableRows(test, test.table, scope, bag)
-    : [{ name: test.name, args: [], bound: new Map() }];
+  const cases = test.table === null
+    ? [{ name: test.name, args: [], bound: new Map(), axes: [] }]
+    : tableCases(test, test.table, scope, bag);
+  const variants = withCombinations(test, cases, machine, scope, registry, bag);
+  if (test.kind === "Bench") checkBench(test, variants, bag);
   return {
-    rows: withCombinations(test, rows, machine, scope, registry, bag),
+    cases: variants.map((each) => ({
+      ...each,
+      loopCount: test.kind === "Bench" ? loopCount(test, each.bound, scope, bag) : null,
+    })),
     forall: test.kind === "Property" ? forallValues(test, scope, bag) : [],
   };
 }
 
-/** Rows with their machines: the same for all, unless what changes the machine names the row. */
+type CaseMachines = TestCase & { readonly combinations: readonly Combination[] };
+
+/** Cases with their machines: the same for all, unless what changes the machine names the case. */
 function withCombinations(
   test: AnyTest,
-  rows: readonly TestTableRow[],
+  cases: readonly TestCase[],
   machine: ProgramMachine,
   scope: FileScope,
   registry: Registry,
   bag: DiagnosticBag,
-): TestVariants["rows"] {
-  const combinations = ({ bound }: TestTableRow, own: DiagnosticBag) =>
+): readonly CaseMachines[] {
+  const combinations = ({ bound }: TestCase, own: DiagnosticBag) =>
     combinationsOf(test.modifiers, machine, scope, registry, own, bound);
-  const [first] = rows;
+  const [first] = cases;
   if (first === undefined) return [];
   const ofFirst = combinations(first, bag);
-  const isRow = (inner: Expression) => inner.kind === "Name" && first.bound.has(inner.name);
-  const namesRow = test.modifiers.some(({ entries }) =>
-    entries.some(({ value }) => someExpression(value, isRow))
+  const isValue = (inner: Expression) => inner.kind === "Name" && first.bound.has(inner.name);
+  const namesValue = test.modifiers.some(({ entries }) =>
+    entries.some(({ value }) => someExpression(value, isValue))
   );
-  return rows.map((row) => {
-    if (row === first || !namesRow || bag.hasErrors) return { ...row, combinations: ofFirst };
-    return { ...row, combinations: combinations(row, bag) };
+  return cases.map((each) => {
+    if (each === first || !namesValue || bag.hasErrors) return { ...each, combinations: ofFirst };
+    return { ...each, combinations: combinations(each, bag) };
   });
+}
+
+/** How often `loop 8` runs; null where nothing says so. */
+function loopCount(
+  { count }: BenchDeclaration,
+  bound: TestCase["bound"],
+  scope: FileScope,
+  bag: DiagnosticBag,
+): number | null {
+  if (count === null) return null;
+  const value = new ConstantEvaluator(scope, bag, bound).evaluate(count);
+  if (value === undefined) return null;
+  if (typeof value === "number" && value >= 1 && value <= MAX_LOOP_COUNT) return value;
+  const range = `from 1 to ${groupThousands(MAX_LOOP_COUNT)}`;
+  bag.error("E0405", count.span, `\`loop\` takes a number ${range}, not ${formatValue(value)}`);
+  return null;
 }
 
 function forallValues(

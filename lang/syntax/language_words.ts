@@ -40,7 +40,8 @@ const ROWS = {
     "text and block",
     "A test, which runs on a new machine; with a table, one test per row.",
     {
-      form: 'test "name" with { … } matrix { … } { … } · test "size {c.size}" for c in cases { … }',
+      form:
+        'test "name" with { … } matrix { … } { … } · test "name" for c in cases, n in 1..=8 { … }',
       example: 'test "sizes" { assert 4KiB * 2 == 8KiB }\n' +
         'test "{n} pages" for n in 1..=3 { assert alloc_pages(n).size == n * 4KiB }',
     },
@@ -59,9 +60,11 @@ const ROWS = {
     "text and block",
     "Counts the events of its loop per iteration, and checks budgets.",
     {
-      form: 'bench "name" { setup { … } loop { … } budget event <= n per iteration }',
-      example: `${DISK}bench "reads" {\n  setup { let page = alloc_pages(1) }\n` +
-        "  loop { ssd.read(lba: 0, into: page) }\n}\nprint 1",
+      form: 'bench "name" for n in 1..=8 matrix { … } { setup { … } loop { … } }',
+      example: `${DISK}bench "reads" matrix { iommu.mode = [strict, lazy] } {\n` +
+        "  baseline = strict\n  setup { let page = alloc_pages(1) }\n" +
+        "  loop { ssd.read(lba: 0, into: page) }\n" +
+        "  expect lazy.invalidations < 0.1 * strict.invalidations\n}\nprint 1",
     },
   ),
   driver: soft(
@@ -100,11 +103,21 @@ const ROWS = {
     example: 'skip test "later" { assert false }\ntest "now" { assert true }',
   }),
   setup: soft("bench", "block", "In a bench: runs once, before the loop."),
-  loop: soft("bench", "block", "In a bench: the code to measure, repeated."),
+  loop: soft(
+    "bench",
+    "block or count and block",
+    "In a bench: the code to measure, repeated; `loop 8 { … }` repeats it 8 times, none to warm up.",
+  ),
+  teardown: soft("bench", "block", "In a bench: runs once, after the loop; it is not counted."),
+  baseline: soft(
+    "bench",
+    "= and value",
+    "In a bench: the value of an axis whose cells the others are compared with, `baseline = strict`.",
+  ),
   budget: soft(
     "bench",
     "value",
-    "In a bench: a limit on the number of events; the name of an event is its count.",
+    "In a bench: a limit on events and figures; the name of an event is its count.",
   ),
   per: soft(
     { before: "iteration" },

@@ -19,6 +19,8 @@ export class PatternLexer {
   readonly #beginning: (readonly TokenType[] | undefined)[] = [];
   /** Whose pattern may begin with any other character. */
   readonly #beyond: readonly TokenType[];
+  /** Where the token ends that was matched last. */
+  #end = 0;
 
   /** @param types In the order they are tried; one of them matches, whatever comes. */
   constructor(types: readonly TokenType[]) {
@@ -30,7 +32,8 @@ export class PatternLexer {
   tokenize(text: string, offset: number): IToken[] {
     const tokens: IToken[] = [];
     for (let at = 0; at < text.length;) {
-      const [type, end] = this.#match(text, at);
+      const type = this.#match(text, at);
+      const end = this.#end;
       if (type.GROUP !== LEFT_OUT) {
         tokens.push({
           // A text that is there already is not made again.
@@ -47,13 +50,14 @@ export class PatternLexer {
     return tokens;
   }
 
-  #match(text: string, at: number): readonly [type: TokenType, end: number] {
+  #match(text: string, at: number): TokenType {
     for (const type of this.#candidates(text.charCodeAt(at))) {
       const end = endOf(type, text, at);
       if (end <= at) continue;
       const longer = type.LONGER_ALT as TokenType | undefined;
       const longerEnd = longer === undefined ? -1 : endOf(longer, text, at);
-      return longerEnd > end ? [longer!, longerEnd] : [type, end];
+      this.#end = Math.max(end, longerEnd);
+      return longerEnd > end ? longer! : type;
     }
     throw new Error(`Nothing matches character ${text.charCodeAt(at)}`);
   }

@@ -357,7 +357,8 @@ export function retype(token: IToken, type: TokenType): void {
 
 /** Gives tokens the numbers that Chevrotain's parser goes by, and their own among all. */
 export function numberTokens(tokens: readonly IToken[]): void {
-  for (const [index, token] of tokens.entries()) {
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
     token.tokenTypeIdx = token.tokenType.tokenTypeIdx!;
     token.payload = index;
   }

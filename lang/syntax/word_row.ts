@@ -24,6 +24,8 @@ type Behind =
   | "value or nothing"
   | "statement"
   | "block"
+  | "block or count and block"
+  | "= and value"
   | "value and block"
   | "text and block"
   | "head and block";

@@ -78,6 +78,14 @@ const opensPrefix: Rule = ({ next }) =>
   next !== undefined && !isA(next, End) &&
   ![Assign, PlusAssign, Dot, Comma, RParen, RBracket, RBrace, Colon].includes(next.tokenType);
 
+/** When a word of a bench has its meaning, by what is behind it; others like a statement's. */
+const BENCH_RULES: { readonly [B in WordRow["behind"]]?: Rule } = {
+  "block": (where) => where.atStart && beforeBrace(where),
+  "block or count and block": (where) =>
+    where.atStart && beforeBrace(where) || where.inBench && isNoName(where),
+  "= and value": (where) => where.inBench && where.atStart && where.next?.tokenType === Assign,
+};
+
 /** When a soft word has its meaning, by what its row says. */
 function ruleOf({ behind, place }: WordRow<LanguageWord>): Rule {
   if (typeof place === "object") {
@@ -89,9 +97,8 @@ function ruleOf({ behind, place }: WordRow<LanguageWord>): Rule {
     case "statement":
       return opensStatement;
     case "bench":
-      return behind === "block"
-        ? (where) => where.atStart && beforeBrace(where)
-        : (where) => where.inBench ? isNoName(where) : opensStatement(where);
+      return BENCH_RULES[behind] ??
+        ((where) => where.inBench ? isNoName(where) : opensStatement(where));
     case "block value":
       return beforeBrace;
     case "prefix":
@@ -177,14 +184,14 @@ export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticRep
 function markMessages(tokens: readonly IToken[]): void {
   /** For each open bracket: an `assert` is under way in it. */
   const asserts = [false];
-  for (const [index, token] of tokens.entries()) {
-    const { tokenType } = token;
+  for (let index = 0; index < tokens.length; index++) {
+    const { tokenType } = tokens[index]!;
     if (tokenType === Hard.assert) asserts[asserts.length - 1] = true;
     else if (OPENERS.has(tokenType)) asserts.push(false);
     else if (CLOSERS.has(tokenType)) asserts.pop();
-    else if (isA(token, End)) asserts[asserts.length - 1] = false;
+    else if (isA(tokens[index], End)) asserts[asserts.length - 1] = false;
     else if (tokenType === Comma && asserts.at(-1) && isMessage(tokens[index + 1])) {
-      if (tokens[index + 2]?.tokenType !== FatArrow) retype(token, MessageComma);
+      if (tokens[index + 2]?.tokenType !== FatArrow) retype(tokens[index]!, MessageComma);
     }
   }
 }

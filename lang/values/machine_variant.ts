@@ -34,7 +34,9 @@ export interface MachineVariant {
 
 /** A setting of a machine, as the file has it: `iommu.mode`, `strict`. */
 export interface VariantSetting {
+  /** A key of the machine; of a table's case the name of an axis. */
   readonly key: string;
+  /** As it is written. */
   readonly value: string;
 }
 

@@ -56,3 +56,4 @@ export {
   type Value,
 } from "./value.ts";
 export type { SimulatedMachine } from "./simulated_machine.ts";
+export type { VariantSetting } from "./machine_variant.ts";

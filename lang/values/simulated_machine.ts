@@ -85,6 +85,8 @@ export interface SimulatedMachine {
   readonly incidents: readonly IncidentEvent[];
   /** Virtual time since the machine was ready, in nanoseconds: the latest of any CPU and device. */
   nowNs(): number;
+  /** How long each CPU and each device has worked so far, by name; empty where nothing has a latency. */
+  busyNs(): ReadonlyMap<string, number>;
   /** Brings CPUs and devices that are behind to that time. */
   meet(): void;
   /** The CPU that runs goes on not before a time. */

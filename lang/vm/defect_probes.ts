@@ -36,7 +36,7 @@ export class DefectProbes {
   causingDefects(value: Value): readonly string[] {
     const { choices, attributeDefects, isReplaying, runs } = this.branches;
     if (runs === null || !attributeDefects || isReplaying || !this.#isWrong(value)) return [];
-    const { quirks } = this.vm.machine.lab.machine.kernel;
+    const { quirks } = this.vm.machine.lab.machine;
     const gone = attributionText(causingDefects(quirks, (off) => {
       const steps = this.#steps -= MACHINE_STEPS;
       if (steps <= 0) return false;

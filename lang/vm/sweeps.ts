@@ -160,7 +160,7 @@ export class Sweeps {
   ): readonly string[] | undefined {
     const { choices, attributeDefects, isReplaying, runs } = this.branches;
     if (runs === null || !attributeDefects || isReplaying) return undefined;
-    const { quirks } = this.vm.machine.lab.machine.kernel;
+    const { quirks } = this.vm.machine.lab.machine;
     let steps = ATTRIBUTION_STEPS;
     let untried = 0;
     const isGone = (taken: FaultPlaceName, off: readonly QuirkName[]) => {

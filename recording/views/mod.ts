@@ -14,6 +14,7 @@ export {
   writtenRanges,
 } from "./bytes.ts";
 export { alignEvents, type ChangedRow, changedRows } from "./difference.ts";
+export { pictureFile, timelineFile } from "./export_picture.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";
 export { firstLine, lineLocation, positionView } from "./position_view.ts";
@@ -42,4 +43,28 @@ export {
   type TimelineView,
   timelineView,
 } from "./timeline.ts";
+export {
+  LANES_PX,
+  type TimelineAxis,
+  timelineDrawing,
+  type TimelineMark,
+  TimelineScale,
+  type TimelineSight,
+} from "./timeline_drawing.ts";
+export { RunIndex } from "./run_index.ts";
+export { type AddressUse, addressUses } from "./strip_drawing.ts";
+export { type Verdict, VERDICT_SIGNS, verdictOf, verdictTitle } from "./verdict.ts";
+export { type Drawing, DRAWING_STYLE, type Shape, svgText } from "./drawing.ts";
+export { colourProperties, type Meaning, meaningAt, MEANINGS } from "./meaning.ts";
+export {
+  type PageState,
+  type PictureFact,
+  type PicturePage,
+  type PictureSubject,
+  pictureSubjects,
+  type PictureView,
+  pictureView,
+  subjectAt,
+} from "./picture.ts";
+export { PAGE_WORDS, pageLife, pictureDrawing } from "./picture_drawing.ts";
 export { type WhyView, whyView } from "./why.ts";

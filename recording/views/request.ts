@@ -57,15 +57,20 @@ export function requestsAt(run: RecordedRun, position: Position): readonly numbe
   return [...found];
 }
 
-/** Everything of a request at a moment; null when nothing of it has happened. */
+/**
+ * Everything of a request at a moment; null when nothing of it has happened.
+ * @param known Its events in the whole run, where they are known: they are looked for otherwise.
+ */
 export function requestView(
   run: RecordedRun,
   position: Position,
   request: number,
+  known: readonly number[] | null = null,
 ): RequestView | null {
   const events: MachineEvent[] = [];
-  for (let seq = 1; seq <= position.seq; seq++) {
-    if (run.log.requestAt(seq) === request) events.push(run.event(seq));
+  for (const seq of known ?? eventsOf(run, request)) {
+    if (seq > position.seq) break;
+    events.push(run.event(seq));
   }
   if (events.length === 0) return null;
   const own = <T extends LabTableName>(table: T) => requestRows(run, table, position, request);
@@ -97,6 +102,12 @@ export function requestView(
     unmaps: named("nvme.unmap"),
     events: events.map(({ seq }) => seq),
   };
+}
+
+function* eventsOf({ log }: RecordedRun, request: number): Iterable<number> {
+  for (let seq = 1; seq <= log.count; seq++) {
+    if (log.requestAt(seq) === request) yield seq;
+  }
 }
 
 const PHASES: { readonly [N in MachineEvent["name"]]?: RequestPhase["phase"] } = {

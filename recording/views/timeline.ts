@@ -1,72 +1,105 @@
 /** A run as lanes: what each CPU and each device did, how far each command of a queue and each request was. */
 import type { RecordedRun } from "../recorded_run.ts";
-import { phaseAt } from "./request.ts";
+import { type Meaning, meaningAt } from "./meaning.ts";
+import { phaseAt, type RequestPhase } from "./request.ts";
 
 /** What a lane does from one event to another. */
 export interface TimelineSpan {
   /** The kernel function, the event, or the state of the command or of the request. */
   readonly text: string;
+  /** The same where there is little room: what tells it from others. */
+  readonly short: string;
+  /** What it means. */
+  readonly meaning: Meaning;
   /** The event that begins it. */
   readonly first: number;
   /** The last event of it. */
   readonly last: number;
-  /** On which line of its lane it stands, from 0: none overlaps another one of the same line. */
-  readonly line: number;
 }
 
-/** A CPU, a device, a queue or a request. */
+/** A CPU, the events inside of its calls, a device, a queue, a request, or mappings of no request. */
 export interface TimelineLane {
   /** What it is. */
-  readonly kind: "cpu" | "device" | "queue" | "request";
+  readonly kind: "cpu" | "work" | "device" | "queue" | "request" | "mapping";
   /** Its name. */
   readonly name: string;
-  /** How many lines its spans take. */
-  readonly lines: number;
-  /** By the events that begin them. */
-  readonly spans: readonly TimelineSpan[];
+  /** Lines of spans, each by the events that begin them: none overlaps another one of its line. */
+  readonly rows: readonly (readonly TimelineSpan[])[];
 }
 
 /** A run as lanes. */
 export interface TimelineView {
-  /** CPUs, then devices, queues and requests. */
+  /** CPUs, each with its events, then devices, queues, requests and leaked mappings. */
   readonly lanes: readonly TimelineLane[];
   /** The events at which virtual time is later than at all before. */
   readonly times: readonly { readonly seq: number; readonly atNs: number }[];
 }
 
 /** A span that may still grow. */
-type OpenSpan = { -readonly [K in keyof Omit<TimelineSpan, "line">]: TimelineSpan[K] };
+interface OpenSpan {
+  text: string;
+  meaning: Meaning;
+  readonly first: number;
+  last: number;
+  /** Events that it stands for. */
+  events: number;
+}
 
 /** The lanes of one kind, by their names. */
 type OpenLanes = Map<string, OpenSpan[]>;
 
-/** The lanes of a whole run. */
-export function timelineView(run: RecordedRun): TimelineView {
+/** Events of another kind between two of the same meaning that are still drawn as one. */
+const MAX_BETWEEN = 2;
+
+/** The meanings whose events belong together, whatever each is called. */
+const TOGETHER: ReadonlySet<Meaning> = new Set(["map", "unmap"]);
+
+/**
+ * The lanes of a whole run.
+ * @param leaked The events of mappings that nothing unmaps: they get a lane.
+ */
+export function timelineView(run: RecordedRun, leaked: readonly number[] = []): TimelineView {
   const { log } = run;
   const cpus: OpenLanes = new Map();
+  const work: OpenLanes = new Map();
   const devices: OpenLanes = new Map();
   const requests: OpenLanes = new Map();
   const depths = new Map<string, number>();
   const times: { seq: number; atNs: number }[] = [];
+  let latestNs = 0;
   for (let seq = 1; seq <= log.count; seq++) {
     const name = log.nameAt(seq);
     const atNs = log.atNs(seq);
-    if (atNs > (times.at(-1)?.atNs ?? 0)) times.push({ seq, atNs });
+    if (atNs > latestNs) times.push({ seq, atNs: latestNs = atNs });
     const device = log.deviceAt(seq);
     if (device !== null && log.isByDevice(seq)) {
-      addEvent(laneOf(devices, device), seq, name);
-    } else addStep(cpus, depths, `CPU ${log.cpuAt(seq)}`, seq, name);
+      addEvent(laneOf(devices, device), seq, name, meaningAt(run, seq));
+    } else {
+      const cpu = `CPU ${log.cpuAt(seq)}`;
+      if (addStep(cpus, depths, cpu, seq, name, run)) {
+        addWork(laneOf(work, cpu), seq, name, meaningAt(run, seq));
+      }
+    }
     addPhase(run, requests, seq);
   }
+  const lost = leaked.map((seq) => span("never unmapped", "fault", seq, log.count));
   return {
     lanes: [
-      ...[...cpus].sort().map(([name, spans]) => lane("cpu", name, spans)),
+      ...[...cpus].sort().flatMap(([name, spans]) => [
+        lane("cpu", name, spans),
+        ...work.has(name) ? [lane("work", name, work.get(name)!)] : [],
+      ]),
       ...[...devices].map(([name, spans]) => lane("device", name, spans)),
       ...[...queuesOf(run)].sort().map(([name, spans]) => lane("queue", name, spans)),
       ...[...requests].map(([name, spans]) => lane("request", name, spans)),
+      ...lost.length > 0 ? [lane("mapping", "mappings", lost)] : [],
     ],
     times,
   };
+}
+
+function span(text: string, meaning: Meaning, first: number, last = first): OpenSpan {
+  return { text, meaning, first, last, events: 1 };
 }
 
 /** The spans of some lane; a new one has none. */
@@ -77,32 +110,63 @@ function laneOf(lanes: OpenLanes, name: string): OpenSpan[] {
 }
 
 /** An event that is no call; several of the same name that follow each other are one span. */
-function addEvent(spans: OpenSpan[], seq: number, text: string): void {
+function addEvent(spans: OpenSpan[], seq: number, text: string, meaning: Meaning): void {
   const before = spans.at(-1);
-  if (before?.text === text && before.last === seq - 1) before.last = seq;
-  else spans.push({ text, first: seq, last: seq });
+  if (before?.text === text && before.last === seq - 1) {
+    before.last = seq;
+    before.events++;
+  } else spans.push(span(text, meaning, seq));
 }
 
-/** What a CPU does: a kernel call is a span with all that happens in it. */
+/** An event inside of a call: with those of its meaning that stand near it. */
+function addWork(spans: OpenSpan[], seq: number, text: string, meaning: Meaning): void {
+  const before = spans.at(-1);
+  const isSame = before?.meaning === meaning && before.last >= seq - 1 - MAX_BETWEEN &&
+    (TOGETHER.has(meaning) || before.text === text);
+  if (!isSame) return void spans.push(span(text, meaning, seq));
+  before.last = seq;
+  before.events++;
+  if (before.text !== text) before.text = meaning;
+}
+
+/**
+ * What a CPU does: a kernel call is a span with all that happens in it.
+ * @returns Whether the event is inside of a call, and no call itself.
+ */
 function addStep(
   lanes: OpenLanes,
   depths: Map<string, number>,
   cpu: string,
   seq: number,
   name: string,
-): void {
+  run: RecordedRun,
+): boolean {
   const spans = laneOf(lanes, cpu);
   const depth = depths.get(cpu) ?? 0;
   if (name.startsWith("call.")) {
     depths.set(cpu, depth + 1);
-    if (depth === 0) spans.push({ text: name.slice("call.".length), first: seq, last: seq });
+    if (depth === 0) spans.push(span(name.slice("call.".length), "call", seq));
     else spans.at(-1)!.last = seq;
-  } else if (depth === 0) addEvent(spans, seq, name);
-  else {
-    if (name.startsWith("ret.")) depths.set(cpu, depth - 1);
-    spans.at(-1)!.last = seq;
+    return false;
   }
+  if (depth === 0) {
+    addEvent(spans, seq, name, meaningAt(run, seq));
+    return false;
+  }
+  spans.at(-1)!.last = seq;
+  if (!name.startsWith("ret.")) return true;
+  depths.set(cpu, depth - 1);
+  return false;
 }
+
+const PHASE_MEANINGS: Readonly<Record<RequestPhase["phase"], Meaning>> = {
+  mapped: "map",
+  sent: "call",
+  fetched: "data",
+  completed: "call",
+  unmapped: "unmap",
+  ended: "call",
+};
 
 /** A request's state lasts until the next one. */
 function addPhase(run: RecordedRun, lanes: OpenLanes, seq: number): void {
@@ -111,9 +175,9 @@ function addPhase(run: RecordedRun, lanes: OpenLanes, seq: number): void {
   const spans = laneOf(lanes, `request ${request}`);
   const before = spans.at(-1);
   const phase = phaseAt(run, seq);
-  if (before === undefined) spans.push({ text: "begun", first: seq, last: seq });
-  else if (phase !== null) before.last = seq - 1;
-  if (phase !== null) spans.push({ text: phase, first: seq, last: seq });
+  if (before === undefined && phase === null) spans.push(span("begun", "call", seq));
+  if (before !== undefined && phase !== null) before.last = seq - 1;
+  if (phase !== null) spans.push(span(phase, PHASE_MEANINGS[phase], seq));
 }
 
 /** Commands of each queue, from when they are put there until their completion. */
@@ -124,23 +188,34 @@ function queuesOf(run: RecordedRun): OpenLanes {
   for (let row = 0; row < table.count; row++) {
     const { createdSeq, cid, device, endedSeq, queue, state } = table.row(row);
     const last = state === "completed" ? createdSeq : (endedSeq ?? run.log.count + 1) - 1;
-    laneOf(lanes, `${device} queue ${queue}`).push({
-      text: `cid ${cid} ${state}`,
-      first: createdSeq,
-      last: Math.max(createdSeq, last),
-    });
+    const meaning = state === "fetched" ? "data" : "call";
+    laneOf(lanes, `${device} queue ${queue}`).push(
+      span(`cid ${cid} ${state}`, meaning, createdSeq, Math.max(createdSeq, last)),
+    );
   }
   return lanes;
 }
 
 /** A lane with its spans on as few lines as they need. */
 function lane(kind: TimelineLane["kind"], name: string, open: readonly OpenSpan[]): TimelineLane {
-  const ends: number[] = [];
-  const spans = open.map((span): TimelineSpan => {
-    const free = ends.findIndex((end) => end < span.first);
-    const line = free < 0 ? ends.length : free;
-    ends[line] = span.last;
-    return { ...span, line };
-  });
-  return { kind, name, lines: ends.length, spans };
+  const rows: TimelineSpan[][] = [];
+  for (const { events, first, last, meaning, text } of open) {
+    const free = rows.findIndex((row) => row.at(-1)!.last < first);
+    const times = events > 1 && kind !== "cpu" ? ` ×${events}` : "";
+    const made = {
+      text: `${text}${times}`,
+      short: `${shortOf(text)}${times}`,
+      meaning,
+      first,
+      last,
+    };
+    if (free < 0) rows.push([made]);
+    else rows[free]!.push(made);
+  }
+  return { kind, name, rows };
+}
+
+/** What tells a name from others: `dma_map_phys` and `dma_unmap_phys` begin alike. */
+function shortOf(text: string): string {
+  return text.replace(/^(?:blk_rq_)?dma_|^[a-z_]+\./, "");
 }

@@ -2,9 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { VirtualClock } from "../time/clock.ts";
 import { EventStream } from "../events.ts";
-import { KERNELS } from "../kernels/kernels.ts";
+import { resolveKernel } from "../kernels/kernels.ts";
 import { Bio, type BlockOp } from "./bio.ts";
-import { blockRules } from "./block_rules.ts";
 import { DeadlineScheduler } from "./deadline_scheduler.ts";
 import { type NoMerges, RequestMerger } from "./merge.ts";
 import { deriveLimits } from "./queue_limits.ts";
@@ -28,8 +27,8 @@ class Queue {
   }
 
   mergerOf(nomerges: NoMerges): RequestMerger {
-    const { gap } = blockRules({ ...KERNELS["7.2.12"], quirks: new Set() });
-    return new RequestMerger(limits, gap, new EventStream(this.clock), nomerges);
+    const kernel = resolveKernel({ kernel: "7.2.12", quirks: new Set() });
+    return new RequestMerger(limits, kernel, new EventStream(this.clock), nomerges);
   }
 
   insert(sector: number, op: BlockOp = "read"): BlockRequest {

@@ -11,7 +11,7 @@
  * @see rules/block.md 2.2 to 2.5
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
-import { DMA_ATTR } from "../dma/attributes.ts";
+import { DMA_ATTR, type DmaDirection } from "../dma/attributes.ts";
 import { directAddress } from "../dma/paths/map_branch.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
@@ -24,31 +24,27 @@ import {
 } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
+import { CallEvents, callOf } from "../dma/calls/call_events.ts";
+import type { Kernel } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
 import type { MappingPath, PeerMapType } from "../vocabulary/shared_words.ts";
-import { opDirection } from "./bio.ts";
-import type { BlockRules } from "./block_rules.ts";
-import { gapMeets } from "./gap_bit.ts";
+import { opDirection, vecOffset, vecsSizeBytes } from "./bio.ts";
+import { gapMeets, lowerGap, pairGap } from "./gap_bit.ts";
 import type { BlockRequest } from "./request.ts";
 import { SegmentIterator } from "./segment_iterator.ts";
 
 /** The events of the functions for data, and of those for metadata. */
 const DATA = {
-  callStart: eventId("call.blk_rq_dma_map_iter_start"),
-  retStart: eventId("ret.blk_rq_dma_map_iter_start"),
-  callNext: eventId("call.blk_rq_dma_map_iter_next"),
-  retNext: eventId("ret.blk_rq_dma_map_iter_next"),
+  start: callOf("blk_rq_dma_map_iter_start"),
+  next: callOf("blk_rq_dma_map_iter_next"),
 };
 const METADATA = {
-  callStart: eventId("call.blk_rq_integrity_dma_map_iter_start"),
-  retStart: eventId("ret.blk_rq_integrity_dma_map_iter_start"),
-  callNext: eventId("call.blk_rq_integrity_dma_map_iter_next"),
-  retNext: eventId("ret.blk_rq_integrity_dma_map_iter_next"),
+  start: callOf("blk_rq_integrity_dma_map_iter_start"),
+  next: callOf("blk_rq_integrity_dma_map_iter_next"),
 };
 type Calls = typeof DATA | typeof METADATA;
 
-const CALL_UNMAP = eventId("call.blk_rq_dma_unmap");
-const RET_UNMAP = eventId("ret.blk_rq_dma_unmap");
+const UNMAP = callOf("blk_rq_dma_unmap");
 const BLOCK_SEGMENT = eventId("block.segment");
 const BLOCK_STATUS = eventId("block.status");
 
@@ -79,15 +75,17 @@ type Exit =
 
 export class BlkDma {
   readonly #machine: Machine;
-  readonly #rules: BlockRules;
+  readonly #calls: CallEvents;
+  readonly #kernel: Kernel;
   /** Walks what has ended. */
   readonly #ended = new SegmentIterator();
   /** The exit of the last call, for its event. */
   #exit: Exit = "block.2.3.1";
 
-  constructor(machine: Machine, rules: BlockRules) {
+  constructor(machine: Machine) {
     this.#machine = machine;
-    this.#rules = rules;
+    this.#calls = new CallEvents(machine);
+    this.#kernel = machine.kernel;
   }
 
   /**
@@ -126,14 +124,12 @@ export class BlkDma {
   ): boolean {
     const metadata = calls === METADATA;
     const events = this.#machine.events;
-    if (events.tick(calls.callStart)) {
-      events.emit(calls.callStart, { req: request.id, dev: dev.name });
-    }
+    if (events.tick(calls.start.call)) this.#calls.tell(calls.start, request, dev);
     const result = this.#start(request, dev, state, iter, metadata);
-    if (events.tick(calls.retStart)) {
+    if (events.tick(calls.start.ret)) {
       const error = errorOf(result, iter);
       events.emit(
-        calls.retStart,
+        calls.start.ret,
         { result, error },
         this.#whyStarted(request, dev, iter, metadata),
       );
@@ -154,12 +150,10 @@ export class BlkDma {
 
   #nextCall(calls: Calls, request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
     const events = this.#machine.events;
-    if (events.tick(calls.callNext)) {
-      events.emit(calls.callNext, { req: request.id, dev: dev.name });
-    }
+    if (events.tick(calls.next.call)) this.#calls.tell(calls.next, request, dev);
     const result = iter.segments.next() && this.#mapSegment(request, dev, iter);
-    if (events.tick(calls.retNext)) {
-      events.emit(calls.retNext, { result, error: errorOf(result, iter) });
+    if (events.tick(calls.next.ret)) {
+      events.emit(calls.next.ret, { result, error: errorOf(result, iter) });
     }
     if (!result) this.#reportStatus(iter.status);
     return result;
@@ -186,14 +180,12 @@ export class BlkDma {
     metadata = false,
   ): boolean {
     const events = this.#machine.events;
-    if (events.tick(CALL_UNMAP)) {
-      events.emit(CALL_UNMAP, { req: request.id, dev: dev.name, mapped: mappedBytes });
-    }
+    if (events.tick(UNMAP.call)) this.#calls.tell(UNMAP, request, dev, mappedBytes);
     const result = this.#unmap(request, dev, state, mappedBytes, kind);
     if (!result) request.mappedSegments = 0;
     if (result && this.#exit !== "block.2.5.2") this.endUncalled(request, dev, kind, metadata);
-    if (events.tick(RET_UNMAP)) {
-      events.emit(RET_UNMAP, { result, error: null }, {
+    if (events.tick(UNMAP.ret)) {
+      events.emit(UNMAP.ret, { result, error: null }, {
         rule: this.#exit,
         inputs: { map_type: kind, one_range: this.#exit === "block.2.5.2", nothing_left: result },
       });
@@ -218,11 +210,13 @@ export class BlkDma {
     if (peers !== null) iter.kind = peers.mapType(segments.phys, dev);
     switch (iter.kind) {
       case "bus_addr":
-        if (this.#rules.busAddressClearsState) state.clear(this.#machine.events.context.request);
+        if (!this.#kernel.stale_iova_state_p2p) {
+          state.clear(this.#machine.events.context.request);
+        }
         this.#exit = "block.2.3.2";
         return this.#mapSegment(request, dev, iter);
       case "not_supported":
-        iter.status = this.#rules.peerRefused;
+        iter.status = this.#kernel.p2p_design_2021 ? BLK_STS.P2PDMA : BLK_STS.INVAL;
         this.#exit = "block.2.3.3";
         return false;
       case "none":
@@ -231,17 +225,23 @@ export class BlkDma {
     }
 
     const dma = this.#machine.dma;
-    const rules = this.#rules;
+    const kernel = this.#kernel;
     const gapBit = this.#gapBit(request, metadata);
-    const rangeBytes = metadata ? rules.metadataRangeBytes(request) : request.payloadBytes;
+    const rangeBytes = metadata
+      ? metadataBytes(request, kernel.metadata_iova_from_format)
+      : request.payloadBytes;
     if (
       !gapMeets(gapBit, dma.dmaGetMergeBoundary(dev)) &&
       dma.dmaIovaTryAlloc(dev, state, segments.phys, rangeBytes)
     ) {
-      const lengthBytes = metadata ? rules.metadataLengthBytes(request) : rangeBytes;
+      const lengthBytes = metadata
+        ? metadataBytes(request, kernel.metadata_length_from_format)
+        : rangeBytes;
       return this.#linkAll(request, dev, state, iter, lengthBytes);
     }
-    if (rules.gapClearsState) state.clear(this.#machine.events.context.request);
+    if (!kernel.stale_iova_state_uncoalesced) {
+      state.clear(this.#machine.events.context.request);
+    }
     const mapped = this.#mapSegment(request, dev, iter);
     this.#exit = mapped ? "block.2.3.5" : "block.2.3.5e";
     return mapped;
@@ -249,7 +249,7 @@ export class BlkDma {
 
   /** Which gap bit decides. @see rules/block.md 1.7, 2.7 */
   #gapBit(request: BlockRequest, metadata: boolean): number {
-    return metadata ? this.#rules.metadataGap(request) : request.gapBit;
+    return metadata && !this.#kernel.metadata_uses_data_gap ? metadataGap(request) : request.gapBit;
   }
 
   #whyStarted(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter, metadata: boolean): Why {
@@ -304,9 +304,30 @@ export class BlkDma {
       }
     }
     this.#exit = "block.2.3.4e";
-    this.#rules.releasePartialRange(dma, dev, state, mappedBytes, dir, attrs);
+    this.#releasePartialRange(dev, state, mappedBytes, dir, attrs);
     iter.status = errnoToBlkStatus(error);
     return false;
+  }
+
+  /** After a failing link or sync: a range of which only the first `mappedBytes` are linked. */
+  #releasePartialRange(
+    dev: DmaDevice,
+    state: DmaIovaState,
+    mappedBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    const { dma } = this.#machine;
+    const kernel = this.#kernel;
+    // What was linked stays so, and the range is not freed: the unmap of the request does that.
+    if (kernel.half_linked_on_error) return;
+    // Where a destroy frees the mapped length, the whole range goes back by hand; not to do so is the defect.
+    if (kernel.destroy_frees_mapped_length && !kernel.partial_destroy_on_link_failure) {
+      if (mappedBytes > 0) dma.dmaIovaUnlink(dev, state, 0, mappedBytes, dir, attrs);
+      dma.dmaIovaFree(dev, state);
+      return;
+    }
+    dma.dmaIovaDestroy(dev, state, mappedBytes, dir, attrs);
   }
 
   /** Maps the segment that the walk stands on. */
@@ -393,6 +414,26 @@ export class BlkDma {
     if (!events.tick(BLOCK_STATUS)) return;
     events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "iterator" });
   }
+}
+
+/** The bytes of a request's metadata, as the format says or as it has them. */
+function metadataBytes(request: BlockRequest, fromFormat: boolean): Bytes {
+  if (fromFormat) return request.formatMetadataBytes;
+  let sizeBytes = 0;
+  for (const bio of request.bios) sizeBytes += vecsSizeBytes(bio.metadata);
+  return sizeBytes;
+}
+
+/** The gap bit of the metadata's own joins, after joining what touches. */
+function metadataGap(request: BlockRequest): number {
+  let gap = 0;
+  let end = -1;
+  for (const { phys, sizeBytes } of request.metadataSegments()) {
+    const offset = vecOffset(phys);
+    if (end >= 0) gap = lowerGap(gap, pairGap(end, offset));
+    end = offset + sizeBytes;
+  }
+  return gap;
 }
 
 /** The attribute that peer memory across the host bridge is mapped and unmapped with. */

@@ -6,13 +6,12 @@ import { DmaIovaState } from "../dma/iova_state.ts";
 import { BLK_STS, type BlkStatusName, blkStatusName, ERRNO } from "../errno.ts";
 import { EVENT_NAMES, type EventName } from "../event_vocabulary.ts";
 import type { MachineEvent } from "../events.ts";
-import { KERNELS } from "../kernels/kernels.ts";
-import type { QuirkName } from "../kernels/quirks.ts";
+import type { QuirkName } from "../kernels/behaviours.ts";
 import { Machine } from "../machine.ts";
 import type { PeerMapType } from "../vocabulary/shared_words.ts";
 import { defaultMachineConfig, type IommuConfig } from "../machine_config.ts";
 import { Bio, type BioVec, vecsSizeBytes } from "./bio.ts";
-import { bioGap, blockRules } from "./block_rules.ts";
+import { bioGap } from "./gap_bit.ts";
 import { BlkDma, BlkDmaIter } from "./dma_iterator.ts";
 import { BlockRequest } from "./request.ts";
 
@@ -44,17 +43,14 @@ class Fixture {
     const base = defaultMachineConfig();
     this.machine = new Machine({
       ...base,
-      quirks: new Set(),
+      quirks: new Set(options.quirks),
       iommu: { ...base.iommu, ...options.iommu },
       swiotlb: { ...base.swiotlb, force: options.swiotlbForce ?? false },
     });
     this.dev = new DmaDevice("ssd", { minAlignMask: 4095, ...options.device });
     this.machine.iommu.attach(this.dev);
     this.machine.dma.dmaSetMask(this.dev, this.dev.maskBits);
-    this.blk = new BlkDma(
-      this.machine,
-      blockRules({ ...KERNELS["7.2.12"], quirks: new Set(options.quirks ?? []) }),
-    );
+    this.blk = new BlkDma(this.machine);
     this.machine.markReady();
     this.machine.events.listen((event) => this.#note(event));
   }

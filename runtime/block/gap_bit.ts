@@ -8,6 +8,9 @@
  *
  * @see rules/block.md 1.6
  */
+import type { Kernel } from "../kernels/kernels.ts";
+import { type Bio, vecOffset } from "./bio.ts";
+import type { BlockRequest } from "./request.ts";
 
 /** One plus the position of the lowest set bit; 0 for 0. */
 export function lowestBit(value: number): number {
@@ -40,4 +43,53 @@ export function pairGap(endOffset: number, nextOffset: number): number {
  */
 export function gapMeets(gapBit: number, boundaryMask: number): boolean {
   return gapBit !== 0 && 2 ** (gapBit - 1) <= boundaryMask;
+}
+
+/** The gap bit of a bio's own joins. */
+export function bioGap(bio: Bio): number {
+  if (bio.vecs.length === 0) return 0;
+  let gap = 0;
+  let leftBytes = bio.sizeBytes;
+  let doneBytes = bio.vecDoneBytes;
+  let end = -1;
+  for (let index = bio.vecIndex; leftBytes > 0; index++) {
+    const vec = bio.vecs[index]!;
+    const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
+    const offset = vecOffset(vec.phys) + doneBytes;
+    if (end >= 0) gap = lowerGap(gap, pairGap(end, offset));
+    end = offset + sizeBytes;
+    leftBytes -= sizeBytes;
+    doneBytes = 0;
+  }
+  return gap;
+}
+
+/**
+ * A bio was cut.
+ * @param walkedGap Counts the join with the vector that no longer fitted.
+ */
+export function keepCutGap(kernel: Kernel, front: Bio, rest: Bio, walkedGap: number): void {
+  if (kernel.no_gap_bit) return;
+  if (kernel.gap_bit_lost_on_split) {
+    front.gapBit = 0;
+    rest.gapBit = walkedGap;
+    return;
+  }
+  front.gapBit = kernel.gap_of_next_piece_counts ? walkedGap : bioGap(front);
+  rest.gapBit = 0;
+}
+
+/**
+ * Bios join a request.
+ * @param gapBit Theirs.
+ * @param joinGap That of the two vectors that meet, 0 if they touch.
+ */
+export function keepJoinedGap(
+  kernel: Kernel,
+  request: BlockRequest,
+  gapBit: number,
+  joinGap: number,
+): void {
+  if (kernel.no_gap_bit) return;
+  request.gapBit = lowerGap(lowerGap(request.gapBit, gapBit), joinGap);
 }

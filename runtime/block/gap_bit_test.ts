@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { Bio, BIO_FLAG, type BioVec } from "./bio.ts";
-import { bioGap } from "./block_rules.ts";
-import { gapMeets, lowerGap, lowestBit, pairGap } from "./gap_bit.ts";
+import { bioGap, gapMeets, lowerGap, lowestBit, pairGap } from "./gap_bit.ts";
 
 Deno.test("lowestBit() counts from 1 and works above 31 bits", () => {
   assertEquals(lowestBit(0), 0);

@@ -7,8 +7,8 @@ import { type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import { type Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "./bio.ts";
-import type { GapRule } from "./block_rules.ts";
-import { pairGap } from "./gap_bit.ts";
+import type { Kernel } from "../kernels/kernels.ts";
+import { keepJoinedGap, pairGap } from "./gap_bit.ts";
 import { canJoin } from "./mergeable.ts";
 import { dereferenceNull } from "../null_dereference.ts";
 import type { QueueLimits } from "./queue_limits.ts";
@@ -92,16 +92,16 @@ export class RequestMerger {
   refusal: MergeRefusal | null = null;
 
   readonly #limits: QueueLimits;
-  readonly #gap: GapRule;
+  readonly #kernel: Kernel;
   readonly #events: EventStream;
   readonly nomerges: NoMerges;
   /** The two vectors that would meet. */
   readonly #end = new VecEnd();
   readonly #next = new VecEnd();
 
-  constructor(limits: QueueLimits, gap: GapRule, events: EventStream, nomerges: NoMerges = 0) {
+  constructor(limits: QueueLimits, kernel: Kernel, events: EventStream, nomerges: NoMerges = 0) {
     this.#limits = limits;
-    this.#gap = gap;
+    this.#kernel = kernel;
     this.#events = events;
     this.nomerges = nomerges;
   }
@@ -125,7 +125,7 @@ export class RequestMerger {
       : this.#refusal(request, bio, nrSegments, side);
     if (this.#events.tick(BLOCK_MERGE)) this.#emit(request, bio, nrSegments, refusal ?? side);
     if (refusal !== null) return false;
-    if (bio.vecs.length === 0 && this.#gap.looksAtDataless) {
+    if (bio.vecs.length === 0 && this.#kernel.gap_bits_without_data && !this.#kernel.no_gap_bit) {
       dereferenceNull(
         this.#events,
         "attempt_merge",
@@ -136,7 +136,9 @@ export class RequestMerger {
       request.bios.push(bio);
       return true;
     }
-    if (bio.vecs.length !== 0) this.#gap.joined(request, bio.gapBit, this.#joinGap());
+    if (bio.vecs.length !== 0) {
+      keepJoinedGap(this.#kernel, request, bio.gapBit, this.#joinGap());
+    }
     if (side === "back") request.bios.push(bio);
     else request.bios.unshift(bio);
     request.nrPhysSegments += nrSegments;
@@ -162,7 +164,9 @@ export class RequestMerger {
     const segments = first.nrPhysSegments + second.nrPhysSegments;
     if (segments > limits.maxSegments || this.#gapRefusal(first.bios, next) !== null) return false;
     if (this.#events.tick(BLOCK_MERGE)) this.#emit(first, next, second.nrPhysSegments, "back");
-    if (next.vecs.length !== 0) this.#gap.joined(first, second.gapBit, this.#joinGap());
+    if (next.vecs.length !== 0) {
+      keepJoinedGap(this.#kernel, first, second.gapBit, this.#joinGap());
+    }
     first.bios.push(...second.bios);
     first.nrPhysSegments = segments;
     first.nrIntegritySegments = integrity;

@@ -3,10 +3,9 @@ import type { PhysAddr } from "../address.ts";
 import { VirtualClock } from "../time/clock.ts";
 import { KernelError } from "../errno.ts";
 import { EventStream, type MachineEvent } from "../events.ts";
-import { type KernelProfile, KERNELS } from "../kernels/kernels.ts";
-import type { QuirkName } from "../kernels/quirks.ts";
+import type { KernelProfile, QuirkName } from "../kernels/behaviours.ts";
+import { resolveKernel } from "../kernels/kernels.ts";
 import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
-import { blockRules } from "./block_rules.ts";
 import { type NoMerges, RequestMerger } from "./merge.ts";
 import { deriveLimits, type LimitsInput, type QueueLimits } from "./queue_limits.ts";
 import { BlockRequest } from "./request.ts";
@@ -41,10 +40,10 @@ class Queue {
     assert(typeof limits !== "number");
     const events = new EventStream(new VirtualClock());
     events.listen((event) => this.events.push(event as MachineEvent<"block.merge">));
-    const { gap } = blockRules({ ...KERNELS[kernel], quirks: new Set(quirks) });
+    const release = resolveKernel({ kernel, quirks: new Set(quirks) });
     this.limits = limits;
-    this.merger = new RequestMerger(limits, gap, events, nomerges);
-    this.#splitter = new BioSplitter(limits, gap, events);
+    this.merger = new RequestMerger(limits, release, events, nomerges);
+    this.#splitter = new BioSplitter(limits, release, events);
   }
 
   request(bio: Bio): BlockRequest {

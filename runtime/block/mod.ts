@@ -18,10 +18,9 @@ export {
   vecOffset,
   vecsSizeBytes,
 } from "./bio.ts";
-export { bioGap, type BlockRules, blockRules } from "./block_rules.ts";
 export { DeadlineScheduler } from "./deadline_scheduler.ts";
 export { attributesOf, BlkDma, BlkDmaIter } from "./dma_iterator.ts";
-export { gapMeets, lowerGap, pairGap } from "./gap_bit.ts";
+export { bioGap, gapMeets, lowerGap, pairGap } from "./gap_bit.ts";
 export { integritySegments, type MergeRefusal, type NoMerges, RequestMerger } from "./merge.ts";
 export { Plug, type PlugTarget } from "./plug.ts";
 export {
@@ -29,6 +28,7 @@ export {
   type LimitReason,
   type LimitsInput,
   type QueueLimits,
+  softCapSectors,
 } from "./queue_limits.ts";
 export { BlockRequest, type RequestOwner } from "./request.ts";
 export { SegmentIterator } from "./segment_iterator.ts";

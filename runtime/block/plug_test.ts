@@ -2,9 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { VirtualClock } from "../time/clock.ts";
 import { EventStream } from "../events.ts";
-import { KERNELS } from "../kernels/kernels.ts";
+import { resolveKernel } from "../kernels/kernels.ts";
 import { Bio } from "./bio.ts";
-import { blockRules } from "./block_rules.ts";
 import { RequestMerger } from "./merge.ts";
 import { Plug, type PlugTarget } from "./plug.ts";
 import { deriveLimits } from "./queue_limits.ts";
@@ -18,7 +17,7 @@ const limits = LIMITS;
 class Target implements PlugTarget<BlockRequest> {
   readonly merger = new RequestMerger(
     limits,
-    blockRules({ ...KERNELS["7.2.12"], quirks: new Set() }).gap,
+    resolveKernel({ kernel: "7.2.12", quirks: new Set() }),
     new EventStream(new VirtualClock()),
   );
   readonly batches: number[][] = [];

@@ -9,6 +9,7 @@ import { type Bytes, KIB, MIB, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../add
 import { alignDown, isPowerOfTwo } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import type { FieldValue } from "../event_vocabulary.ts";
+import type { Kernel } from "../kernels/kernels.ts";
 import type { SegmentLimits } from "./segment_iterator.ts";
 
 /**
@@ -232,4 +233,9 @@ function softLimit(
   if (ioOptBytes > OWN_SIZE_ABOVE_BYTES) return Math.min(bound, ioOptBytes / SECTOR_SIZE_BYTES);
   if (ioMinBytes > OWN_SIZE_ABOVE_BYTES) return Math.min(bound, ioMinBytes / SECTOR_SIZE_BYTES);
   return Math.min(bound, softCapSectors);
+}
+
+/** The default soft limit of a request. @see rules/block.md 1.1 */
+export function softCapSectors(kernel: Kernel): number {
+  return kernel.soft_cap_1280_kib ? 2560 : 8192;
 }

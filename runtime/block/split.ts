@@ -8,8 +8,8 @@ import { BLK_STS, type BlkStatus } from "../errno.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import { type Bio, BIO_FLAG, vecOffset } from "./bio.ts";
-import type { GapRule } from "./block_rules.ts";
-import { lowerGap, pairGap } from "./gap_bit.ts";
+import type { Kernel } from "../kernels/kernels.ts";
+import { keepCutGap, lowerGap, pairGap } from "./gap_bit.ts";
 import { distanceToBoundary } from "./mergeable.ts";
 import type { QueueLimits } from "./queue_limits.ts";
 
@@ -57,7 +57,7 @@ export class BioSplitter {
   refusal: BioRefusal = "alignment";
 
   readonly #limits: QueueLimits;
-  readonly #gap: GapRule;
+  readonly #kernel: Kernel;
   readonly #events: EventStream;
   /** What the walk over a bio found. */
   #fittingBytes: Bytes = 0;
@@ -66,9 +66,9 @@ export class BioSplitter {
   /** Which rule made the byte limit of the walk. */
   #byteRule: CutRule = "max_sectors";
 
-  constructor(limits: QueueLimits, gap: GapRule, events: EventStream) {
+  constructor(limits: QueueLimits, kernel: Kernel, events: EventStream) {
     this.#limits = limits;
-    this.#gap = gap;
+    this.#kernel = kernel;
     this.#events = events;
   }
 
@@ -123,7 +123,7 @@ export class BioSplitter {
       return this.#refuse(BLK_STS.INVAL, "alignment");
     }
     if (this.#fittingBytes === bio.sizeBytes) {
-      this.#gap.whole(bio, this.#walkedGap);
+      if (!this.#kernel.no_gap_bit) bio.gapBit = this.#walkedGap;
       return bio;
     }
     if (passthrough) return this.#refuse(BLK_STS.INVAL, "uncut_command");
@@ -254,7 +254,7 @@ export class BioSplitter {
     const front = bio.clone(frontBytes);
     front.flags |= BIO_FLAG.NOMERGE;
     bio.advance(frontBytes);
-    this.#gap.cut(front, bio, this.#walkedGap);
+    keepCutGap(this.#kernel, front, bio, this.#walkedGap);
     if (this.#events.tick(BLOCK_SPLIT)) this.#emitSplit(front, bio);
     return front;
   }

@@ -3,10 +3,10 @@ import type { PhysAddr } from "../address.ts";
 import { VirtualClock } from "../time/clock.ts";
 import { type BlkStatusName, blkStatusName } from "../errno.ts";
 import { EventStream, type MachineEvent } from "../events.ts";
-import { type KernelProfile, KERNELS } from "../kernels/kernels.ts";
-import type { QuirkName } from "../kernels/quirks.ts";
+import type { KernelProfile, QuirkName } from "../kernels/behaviours.ts";
+import { resolveKernel } from "../kernels/kernels.ts";
 import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
-import { bioGap, blockRules } from "./block_rules.ts";
+import { bioGap } from "./gap_bit.ts";
 import { deriveLimits, type LimitsInput } from "./queue_limits.ts";
 import { type BioRefusal, BioSplitter } from "./split.ts";
 
@@ -51,11 +51,7 @@ function splitterOf(
 ): BioSplitter {
   const limits = deriveLimits({ ...WIDE, ...limitsInput }, 8192);
   assert(typeof limits !== "number");
-  return new BioSplitter(
-    limits,
-    blockRules({ ...KERNELS[kernel], quirks: new Set(quirks) }).gap,
-    events,
-  );
+  return new BioSplitter(limits, resolveKernel({ kernel, quirks: new Set(quirks) }), events);
 }
 
 function split(

@@ -6,7 +6,6 @@ import type { PeerMapType } from "../vocabulary/shared_words.ts";
 import type { DmaChecker } from "./checker/dma_checker.ts";
 import type { DmaDevice } from "./device/device.ts";
 import type { DeviceMemory } from "./device/device_memory.ts";
-import type { DmaRules } from "./dma_rules.ts";
 import type { MapBranch } from "./paths/map_branch.ts";
 
 /** An observer of the memory that devices access. @internal */
@@ -53,7 +52,6 @@ export interface PeerRouter {
 
 /** How the release maps, and what became of the last map. */
 export interface MapDecisions {
-  readonly rules: DmaRules;
   /** The branch on which the last map failed; null where nothing in it decided that. */
   refusal: MapBranch | null;
   /** The branch that the last map took which did not fail. */

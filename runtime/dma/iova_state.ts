@@ -7,7 +7,9 @@
  * @see rules/dma.md 3.1
  */
 import type { Bytes, DmaAddr } from "../address.ts";
-import type { DmaDirection } from "./attributes.ts";
+import type { Kernel } from "../kernels/kernels.ts";
+import { DMA_BIDIRECTIONAL, type DmaDirection } from "./attributes.ts";
+import type { TranslatedDevice } from "./device/device.ts";
 
 /** What a range is mapped for, as the API of 2024 kept it. @see rules/defects.md */
 export interface IovaStateAttributes {
@@ -15,12 +17,25 @@ export interface IovaStateAttributes {
   readonly attrs: number;
 }
 
-/** A buffer that a link mapped by itself. @see calls/maps_without_range.ts */
+/** A buffer that a link mapped by itself. @see rules/defects.md, `unlink_covers_singles` */
 export interface LinkedSingle {
   /** Where the link put it. */
   readonly offset: number;
   readonly dma: DmaAddr;
   readonly sizeBytes: Bytes;
+}
+
+/** One more pair, of a buffer that the state remembers. */
+const SINGLE_BYTES: Bytes = 16;
+
+/** What a caller of the two-step API declares for one range. */
+export function rangeObjects(
+  kernel: Kernel,
+  { singles }: DmaIovaState,
+): { readonly count: number; readonly sizeBytes: Bytes } {
+  // Where the range is, and how long; direction and attributes; the kind of memory and its provider.
+  const count = kernel.api_rfc_2024 ? 3 : 1;
+  return { count, sizeBytes: count * 16 + singles.length * SINGLE_BYTES };
 }
 
 const NO_SINGLES: readonly LinkedSingle[] = [];
@@ -83,5 +98,26 @@ export class DmaIovaState {
     this.held = false;
     this.rangeRecord = -1;
     this.lastLinkRecord = -1;
+  }
+}
+
+/**
+ * A part of a range that a call is about. One object serves one call after the other, so that linking
+ * a request's buffers makes no garbage.
+ */
+export class RangePart {
+  declare dev: TranslatedDevice;
+  declare state: DmaIovaState;
+  /** A call has it. */
+  busy = false;
+  /** Where the part begins, from the start of the range. */
+  offset = 0;
+  sizeBytes: Bytes = 0;
+  dir: DmaDirection = DMA_BIDIRECTIONAL;
+  attrs = 0;
+
+  /** The part's first byte as the device will see it. */
+  get dma(): DmaAddr {
+    return this.state.addr + this.offset as DmaAddr;
   }
 }

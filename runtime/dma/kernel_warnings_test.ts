@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB } from "../address.ts";
 import type { EventFields } from "../event_vocabulary.ts";
-import type { KernelProfile } from "../kernels/kernels.ts";
+import type { KernelProfile } from "../kernels/behaviours.ts";
 import { swiotlbConfig } from "../machine_config.ts";
 import { hmmDmaMapAlloc } from "../mm/hmm_calls.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "./attributes.ts";

@@ -22,7 +22,12 @@ export {
 } from "./attributes.ts";
 export { type Call, callOf } from "./calls/call_events.ts";
 export { type CoherentOptions, refusesShared } from "./calls/coherent.ts";
-export { DmaMapping } from "./calls/mapping.ts";
+export {
+  DmaMapping,
+  type MappingArguments,
+  mappingCaller,
+  type MappingFunction,
+} from "./calls/mapping.ts";
 export { mappingSizeInputs, UNLIMITED_BYTES } from "./calls/mapping_queries.ts";
 export {
   allocNoncontiguous,
@@ -57,9 +62,8 @@ export { type DeviceVisibleRange, sameMemory, sameView, viewOf } from "./device/
 export { EntryPage } from "./device/entry_page.ts";
 export type { DmaRange } from "./device/range_map.ts";
 export type { AccessWatcher, PeerRouter } from "./dma_machine.ts";
-export { SINGLE_BYTES } from "./dma_rules.ts";
 export { hexAddress } from "./hex_address.ts";
-export { DmaIovaState } from "./iova_state.ts";
+export { DmaIovaState, rangeObjects } from "./iova_state.ts";
 export { slabBytes } from "./paths/cache_maintenance.ts";
 export { directAddress, MAP_BRANCH, MAP_FAILURE } from "./paths/map_branch.ts";
 export { PeerMemo, peerMemo } from "./paths/scatterlist_peer.ts";

@@ -10,7 +10,6 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
-import type { BusMark } from "./dma_rules.ts";
 import type { MapBranch } from "./paths/map_branch.ts";
 
 /** Entries of one table in memory, which is a page; of a chain's tables all but the last spend one
@@ -194,7 +193,7 @@ export class Scatterlist {
    * Where the entry says that its output is a bus address; null when it is none.
    * @internal
    */
-  busMarkAt(index: number): BusMark | null {
+  busMarkAt(index: number): "dma_flags" | "page_link" | null {
     if (!this.isBusAddressAt(index)) return null;
     return (this.#marks[index]! & IN_PAGE_LINK) !== 0 ? "page_link" : "dma_flags";
   }
@@ -250,10 +249,10 @@ export class Scatterlist {
     phys: PhysAddr,
     address: DmaAddr,
     sizeBytes: Bytes,
-    mark: BusMark = "dma_flags",
+    inPageLink = false,
   ): void {
     this.setOutput(index, phys, address, sizeBytes);
-    this.#marks[index] = mark === "page_link" ? BUS_ADDRESS | IN_PAGE_LINK : BUS_ADDRESS;
+    this.#marks[index] = inPageLink ? BUS_ADDRESS | IN_PAGE_LINK : BUS_ADDRESS;
   }
 
   /**
@@ -280,6 +279,8 @@ export class Scatterlist {
    */
   clearOutputs(first: number): void {
     const end = this.count;
+    // Mostly each entry has its output: six fills of nothing would take a third of a short list's map.
+    if (first === end) return;
     this.#outputPhys.fill(0, first, end);
     this.#dmaAddress.fill(DMA_MAPPING_ERROR, first, end);
     this.#dmaLengthBytes.fill(0, first, end);

@@ -38,17 +38,17 @@ export class FaultLogReader {
     this.#found = found;
   }
 
-  /** Takes one line. @param line Its number, from 1. */
-  push(text: string, line: number): void {
+  /** Takes one line. @param line Its number, from 1. @returns Whether its own words say that it is a fault's. */
+  push(text: string, line: number): boolean {
     this.passTo(line);
     const head = faultHead(text);
-    if (head === null && this.#open.size === 0) return;
+    if (head === null && this.#open.size === 0) return false;
     const maker = makerOf(text);
     if (head === null) {
       // Mail breaks long lines, and old releases print a record's second half without a name.
       const fault = maker === null ? this.#newest : this.#open.get(maker);
       fault?.texts.push(text);
-      return;
+      return fault !== undefined && fault !== null && maker !== null;
     }
     const key = maker ?? UNNAMED;
     const before = this.#open.get(key);
@@ -56,13 +56,14 @@ export class FaultLogReader {
       if (isDecodedEvent(text) && !before.isDecoded && isSame(before.texts, text)) {
         before.texts.push(text);
         before.isDecoded = true;
-        return;
+        return true;
       }
       this.#close(key, before);
     }
     const fault = { line, texts: [text], isDecoded: isDecodedEvent(text) };
     this.#open.set(key, fault);
     this.#newest = fault;
+    return true;
   }
 
   /** Comes to a line, which need not be one of the log: faults that it is too far from are whole. */

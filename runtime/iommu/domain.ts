@@ -350,7 +350,10 @@ export class IommuDomain implements FlushQueueOwner {
     const error = table.map(iova, phys, sizeBytes, written);
     if (error === 0) {
       if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, sizeBytes);
-      if (events.tick(IOMMU_MAP)) this.#tellMapped(iova, phys, sizeBytes, written);
+      // A classic table takes a map of nothing, and has no entry of it.
+      if (sizeBytes > 0 && events.tick(IOMMU_MAP)) {
+        this.#tellMapped(iova, phys, sizeBytes, written);
+      }
     } else this.#tellMapFailed(iova, phys, sizeBytes, error);
     if (table.syncs.count !== 0) this.#syncTable(true);
     return error;

@@ -106,7 +106,7 @@ export class IommuGroups {
     this.#config = platform.config.iommu;
     this.#model = platform.iommuModel;
     this.#iotlb = iotlb;
-    const counts = this.#config.debugPagealloc && platform.kernel.strategies.dma.countsMappedPages;
+    const counts = this.#config.debugPagealloc && !platform.kernel.mapped_pages_uncounted;
     this.#mappedPages = counts ? new MappedPages(platform) : null;
   }
 

@@ -1,5 +1,6 @@
 /** A kernel tree as what compiles it sees it: text by paths from its root, and nothing outside. */
-import { KERNEL_NAMES, kernelNamed, type KernelProfile } from "./kernels.ts";
+import type { KernelProfile } from "./behaviours.ts";
+import { KERNEL_NAMES, kernelNamed } from "./kernels.ts";
 
 /** Reads a tree; the host's part is in `extensions/c_drivers/compiler/`. */
 export interface TreeFiles {

@@ -1,314 +1,113 @@
-/**
- * The releases of the kernel that a machine can have. Each is one record here: how it maps, and which
- * defects it has. To add one, add a record, and a row to the table of profiles in language.md.
- *
- * What differs is data that the layers ask for, never a release's name, so that a new release is what
- * its record says and not what the others left over.
- */
-import { DEBUG_BY_PAGE, DEBUG_PHYSICAL, type DebugRules } from "../dma/checker/debug_rules.ts";
+/** The kernel of a machine, by the release and the defects that its configuration names. */
+import { ATTRIBUTE_PREFIX, attributeWords, DMA_ATTR } from "../dma/attributes.ts";
 import { named } from "../named.ts";
-import { QUIRKS, type QuirkSet } from "./quirks.ts";
-
-/** How a release works where nothing is wrong. */
-export interface KernelStrategies {
-  readonly block: {
-    /** Default soft limit of a request. @see rules/block.md 1.1 */
-    readonly softCapSectors: number;
-    /** A passthrough command may use a fixed buffer by several vectors. @see rules/block.md 1.8 */
-    readonly takesFixedVectors: boolean;
-    /** Vectors of one bio that touch become one segment. @see rules/block.md 2.1 */
-    readonly joinsInsideBio: boolean;
-    /** Bios and requests remember where their segments do not meet on pages. */
-    readonly keepsGapBit: boolean;
-  };
-  readonly dma: {
-    /**
-     * Memory of a peer that a device cannot reach, or that bouncing is forced for, is copied through
-     * a bounce buffer like any other; else it cannot be mapped.
-     */
-    readonly bouncesPeerMemory: boolean;
-    /** DMA debugging. @see rules/dma.md 8.2, last paragraph */
-    readonly debug: DebugRules;
-    /** Ranges can be reserved first and linked later. @see rules/hmm-rdma-vfio.md 6.9 */
-    readonly hasTwoStep: boolean;
-    /**
-     * The hardware forgets such a range inside `dma_iova_destroy`, and its addresses are free when that
-     * returns; else both wait for the flush queue in lazy mode, as those of a single mapping do.
-     * @see rules/v7.3.md 1.1
-     */
-    readonly destroysAtOnce: boolean;
-    /**
-     * How much a destroy frees: the size passed as mapped, or all that was reserved.
-     * @see rules/dma.md 3.5, rules/v7.3.md 1.4
-     */
-    readonly destroyFrees: "mapped_length" | "reservation";
-    /**
-     * Without an IOMMU, MMIO has the address that the device's bus has for it, as memory has; else its
-     * physical one, whatever the bus does. @see rules/v7.3.md 3.1
-     */
-    readonly translatesMmio: boolean;
-    /**
-     * MMIO that begins or ends inside a granule cannot be mapped for a device that is not trusted;
-     * else it is mapped as it is. Linking refuses it on all releases. @see rules/dma.md 1.6
-     */
-    readonly refusesUnalignedMmio: boolean;
-    /** Coherent memory of an encrypted guest cannot be had behind an IOMMU. @see rules/v7.3.md 3.9 */
-    readonly refusesSharedCoherent: boolean;
-    /**
-     * Memory that the caller says is shared with the hypervisor is mapped like any other where none is
-     * encrypted or bouncing is forced; else refused, or mapped in place. @see rules/v7.3.md 3.3
-     */
-    readonly mapsSharedAsAny: boolean;
-    /** Single buffers and lists out of reach warn once each; else once in all. @see rules/dma.md 2.1 */
-    readonly warnsOverflowPerCall: boolean;
-    /** Fault lines of VT-d name the PCI segment of the device. @see rules/traces.md T.44 */
-    readonly logsPciSegment: boolean;
-    /** It can count how often an IOMMU maps each page, to warn when one is freed. @see rules/dma.md 8.4 */
-    readonly countsMappedPages: boolean;
-  };
-  readonly nvme: {
-    /** A request is mapped as one scatterlist, or segment by segment as an iterator walks it. */
-    readonly mapsDataWith: "scatterlist" | "iterator";
-    /** Segments must meet on pages although the controller takes SGLs. */
-    readonly keepsVirtBoundaryWithSgl: boolean;
-    /** A host memory buffer behind an IOMMU is allocated in one piece. */
-    readonly allocatesHostMemoryWhole: boolean;
-    /** The first passthrough command with data for a controller without SGLs warns. */
-    readonly warnsOfUncheckedBuffer: boolean;
-  };
-  readonly vfio: {
-    /** A buffer's pages stand in a scatterlist, which is mapped as a whole. */
-    readonly keepsScatterlist: boolean;
-  };
-  readonly rdma: {
-    /**
-     * Pages of a region that is paged on demand are mapped each by itself, or put into a page-wise
-     * DMA map. @see rules/hmm-rdma-vfio.md 2.1, chapter 6
-     */
-    readonly mapsPagesBy: "single_mappings" | "hmm_dma_map";
-    /**
-     * A page fault whose page table has changed since it was read begins with all its time again; else
-     * there is one end for all its tries. @see rules/v7.3.md 5.6
-     */
-    readonly timesEachTry: boolean;
-  };
-  readonly mm: {
-    /** A failed page fault returns its own errno; else it is EFAULT. @see rules/v7.3.md 5.4 */
-    readonly tellsFaultError: boolean;
-  };
-  readonly peers: {
-    /** A BAR can be lent without pages. @see rules/p2p.md 9.9 */
-    readonly lendsWithoutPages: boolean;
-    /** The list of host bridges has some of NVIDIA. @see rules/v7.3.md 5.3 */
-    readonly listsNvidiaBridges: boolean;
-  };
-}
+import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
+import {
+  type Behaviour,
+  type BehaviourName,
+  BEHAVIOURS,
+  KERNEL_SHORT_NAMES,
+  type KernelProfile,
+  OLDER_WAYS,
+  type OlderWay,
+  type QuirkName,
+  QUIRKS,
+  type QuirkSet,
+  RELEASES,
+} from "./behaviours.ts";
 
 /**
- * The kernel of a machine: how it works, and its defects.
+ * The kernel of a machine: of each row of the table, whether it does that. All have one shape, so that a
+ * hot path reads a field as fast as its own.
  * @internal
  */
-export interface Kernel {
-  readonly strategies: KernelStrategies;
-  readonly quirks: QuirkSet;
-  /** Observes what a run asks of the kernel's rules. */
-  readonly watch?: RuleWatch | null;
-}
-
-/** Observes which rules a run asks for; what it returns in their place has the same fields. */
-export interface RuleWatch {
-  rules<R extends object>(build: (kernel: Kernel) => R, kernel: Kernel): R;
-  quirks(quirks: QuirkSet): QuirkSet;
-}
-
-/** What a builder of rules makes of a kernel, in the observer's form where there is one. */
-export function rulesOf<R extends object>(kernel: Kernel, build: (kernel: Kernel) => R): R {
-  return kernel.watch ? kernel.watch.rules(build, kernel) : build(kernel);
-}
+export type Kernel = Readonly<Record<BehaviourName, boolean>>;
 
 /** A release of the kernel. */
-export interface KernelRelease extends Kernel {
+export interface KernelRelease {
   /** What is particular about it, as a sentence. */
   readonly doc: string;
+  /** Its defects. */
+  readonly quirks: QuirkSet;
+  /**
+   * The older ways in which it works.
+   * @internal
+   */
+  readonly olderWays: ReadonlySet<OlderWay>;
 }
 
-const SCATTERLISTS: KernelStrategies = {
-  block: {
-    softCapSectors: 2560,
-    takesFixedVectors: false,
-    joinsInsideBio: false,
-    keepsGapBit: false,
-  },
-  dma: {
-    bouncesPeerMemory: false,
-    debug: DEBUG_BY_PAGE,
-    hasTwoStep: false,
-    destroysAtOnce: false,
-    destroyFrees: "mapped_length",
-    translatesMmio: false,
-    refusesUnalignedMmio: false,
-    refusesSharedCoherent: false,
-    mapsSharedAsAny: false,
-    warnsOverflowPerCall: true,
-    logsPciSegment: false,
-    countsMappedPages: false,
-  },
-  nvme: {
-    mapsDataWith: "scatterlist",
-    keepsVirtBoundaryWithSgl: true,
-    allocatesHostMemoryWhole: false,
-    warnsOfUncheckedBuffer: true,
-  },
-  vfio: { keepsScatterlist: true },
-  rdma: { mapsPagesBy: "single_mappings", timesEachTry: false },
-  mm: { tellsFaultError: false },
-  peers: { lendsWithoutPages: false, listsNvidiaBridges: false },
-};
+/** Every release that a machine can have, from the oldest to the newest. */
+export const KERNEL_NAMES = Object.keys(RELEASES) as readonly KernelProfile[];
 
-const TWO_STEP: KernelStrategies = {
-  block: {
-    softCapSectors: 8192,
-    takesFixedVectors: true,
-    joinsInsideBio: true,
-    keepsGapBit: true,
-  },
-  dma: {
-    bouncesPeerMemory: true,
-    debug: DEBUG_PHYSICAL,
-    hasTwoStep: true,
-    destroysAtOnce: false,
-    destroyFrees: "mapped_length",
-    translatesMmio: false,
-    refusesUnalignedMmio: false,
-    refusesSharedCoherent: false,
-    mapsSharedAsAny: false,
-    warnsOverflowPerCall: true,
-    logsPciSegment: true,
-    countsMappedPages: true,
-  },
-  nvme: {
-    mapsDataWith: "iterator",
-    keepsVirtBoundaryWithSgl: false,
-    allocatesHostMemoryWhole: true,
-    warnsOfUncheckedBuffer: false,
-  },
-  vfio: { keepsScatterlist: false },
-  rdma: { mapsPagesBy: "hmm_dma_map", timesEachTry: false },
-  mm: { tellsFaultError: false },
-  peers: { lendsWithoutPages: true, listsNvidiaBridges: false },
-};
+/** Every defect's name. */
+export const QUIRK_NAMES = Object.keys(QUIRKS) as readonly QuirkName[];
 
-const DESTROYS_AT_ONCE: KernelStrategies = {
-  ...TWO_STEP,
-  dma: {
-    ...TWO_STEP.dma,
-    destroysAtOnce: true,
-    destroyFrees: "reservation",
-    translatesMmio: true,
-    refusesSharedCoherent: true,
-    mapsSharedAsAny: true,
-    warnsOverflowPerCall: false,
-  },
-  rdma: { ...TWO_STEP.rdma, timesEachTry: true },
-  mm: { tellsFaultError: true },
-  peers: { ...TWO_STEP.peers, listsNvidiaBridges: true },
-};
+const BEHAVIOUR_NAMES = Object.keys(BEHAVIOURS) as readonly BehaviourName[];
 
-/** What all of 7.2 and 7.3 have. */
-const QUIRKS_SINCE_7_2_6 = [
-  "list_returned_with_stale_address",
-  "metadata_uses_data_gap",
-  "metadata_iova_from_format",
-  "metadata_length_from_format",
-  "stale_iova_state_p2p",
-  "partial_destroy_on_list_failure",
-  "bounce_slot_lost_on_array_failure",
-  "mptr_first_vector_only",
-  "vfio_page_array_crash",
-] as const;
+/** Whether a release has what a row says. */
+export function hasBehaviour(release: KernelProfile, name: BehaviourName): boolean {
+  const at = KERNEL_NAMES.indexOf(release);
+  return BEHAVIOURS[name].in.some((span) => {
+    const [from, to = from] = span.split("..") as (KernelProfile | "")[];
+    return (from === "" || KERNEL_NAMES.indexOf(from!) <= at) &&
+      (to === "" || at <= KERNEL_NAMES.indexOf(to!));
+  });
+}
 
-/** What came between 7.2.6 and 7.2.12. */
-const QUIRKS_SINCE_7_2_12 = [
-  "gap_of_next_piece_counts",
-  "host_bridge_p2p_with_forced_bounce",
-] as const;
-
-/** Callers that destroy less than they reserved: harmless where a destroy frees the reservation. */
-const SHORT_DESTROYS = ["partial_destroy_on_link_failure", "vfio_partial_destroy"] as const;
-
-const BEFORE_7_2_12: KernelStrategies = {
-  ...TWO_STEP,
-  dma: { ...TWO_STEP.dma, refusesUnalignedMmio: true },
-};
-
-const QUIRKS_OF_7_2_12 = [
-  ...QUIRKS_SINCE_7_2_12,
-  ...QUIRKS_SINCE_7_2_6,
-  ...SHORT_DESTROYS,
-  "list_length_wraps",
-] as const;
-
-/** From the oldest to the newest. */
-const RELEASES = {
-  "6.12.117": {
-    doc: "Requests are mapped as scatterlists.",
-    strategies: SCATTERLISTS,
-    quirks: new Set(["list_length_wraps"]),
-  },
-  "7.2.6": {
-    doc: "As 7.2.12, with the defect that lost the gap bit of a split request.",
-    strategies: BEFORE_7_2_12,
-    quirks: new Set([
-      "gap_bit_lost_on_split",
-      ...QUIRKS_SINCE_7_2_6,
-      ...SHORT_DESTROYS,
-      "list_length_wraps",
-    ]),
-  },
-  "7.2.12": {
-    doc: "Requests are mapped with the two-step API.",
-    strategies: TWO_STEP,
-    quirks: new Set(QUIRKS_OF_7_2_12),
-  },
-  "7.2.13": {
-    doc: "As 7.2.12 in all that is modelled.",
-    strategies: TWO_STEP,
-    quirks: new Set(QUIRKS_OF_7_2_12),
-  },
-  "7.3-rc7": {
-    doc: "As 7.2.12, but `dma_iova_destroy` frees the whole range synchronously, in lazy mode too.",
-    strategies: DESTROYS_AT_ONCE,
-    quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6, "list_length_wraps"]),
-  },
-  "7.3.4": {
-    doc: "As 7.3-rc7, but mapping a list whose padded length exceeds 32 bits fails.",
-    strategies: DESTROYS_AT_ONCE,
-    quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6]),
-  },
-} satisfies Readonly<Record<string, KernelRelease>>;
-
-/** @internal */
-export type Releases = typeof RELEASES;
-
-/** A named state of the kernel's behaviour (language.md, Profiles). */
-export type KernelProfile = keyof Releases;
+function namesIn<N extends BehaviourName>(
+  release: KernelProfile,
+  rows: Readonly<Record<N, unknown>>,
+) {
+  return new Set((Object.keys(rows) as N[]).filter((name) => hasBehaviour(release, name)));
+}
 
 /** Every release that a machine can have, by its name. */
-export const KERNELS: Readonly<Record<KernelProfile, KernelRelease>> = RELEASES;
+export const KERNELS: Readonly<Record<KernelProfile, KernelRelease>> = Object.fromEntries(
+  KERNEL_NAMES.map((name): [string, KernelRelease] => [name, {
+    doc: RELEASES[name],
+    quirks: namesIn(name, QUIRKS),
+    olderWays: namesIn(name, OLDER_WAYS),
+  }]),
+) as Record<KernelProfile, KernelRelease>;
 
-export const KERNEL_NAMES = Object.keys(KERNELS) as readonly KernelProfile[];
+export function isQuirkName(name: string): name is QuirkName {
+  return Object.hasOwn(QUIRKS, name);
+}
 
-/** A release's version without its last numbers. */
-type ShortName<R> = R extends `${infer Short}-rc${string}` ? Short
-  : R extends `${infer Major}.${infer Minor}.${string}` ? `${Major}.${Minor}`
-  : R;
+/** A row as two neighbours of the table differ in it. */
+export interface ReleaseDifference {
+  readonly name: BehaviourName;
+  /** What `dmalab explain` tells more about. */
+  readonly rule: string;
+  /** What a release that has it does, as a sentence. */
+  readonly doc: string;
+  /** What the newer release changed: it has a defect or has fixed one; has begun a way of working or given it up. */
+  readonly change: "defect" | "mended" | "begun" | "ended";
+}
 
-/** Short names of releases: each means one of the releases modelled of that version. */
-export const KERNEL_SHORT_NAMES = {
-  "6.12": "6.12.117",
-  "7.2": "7.2.12",
-  "7.3": "7.3.4",
-} as const satisfies { readonly [R in KernelProfile as ShortName<R>]: KernelProfile };
+/** All that a newer release does unlike an older one. */
+export function differencesOf(older: KernelProfile, newer: KernelProfile): ReleaseDifference[] {
+  return BEHAVIOUR_NAMES.flatMap((name) => {
+    const isIn = hasBehaviour(newer, name);
+    if (isIn === hasBehaviour(older, name)) return [];
+    const { doc, rule = name }: Behaviour = BEHAVIOURS[name];
+    const change = isQuirkName(name) ? (isIn ? "defect" : "mended") : isIn ? "begun" : "ended";
+    return [{ name, rule, doc, change }];
+  });
+}
+
+/** A release with some rows turned: it has those that it has not, and lacks those that it has. */
+export function releaseWith(
+  release: KernelRelease,
+  turned: readonly BehaviourName[],
+): KernelRelease {
+  const isOlderWay = (name: BehaviourName): name is OlderWay => !isQuirkName(name);
+  return {
+    doc: release.doc,
+    quirks: release.quirks.symmetricDifference(new Set(turned.filter(isQuirkName))),
+    olderWays: release.olderWays.symmetricDifference(new Set(turned.filter(isOlderWay))),
+  };
+}
 
 /** A release by its full name or by its short one. */
 export type KernelName = KernelProfile | keyof typeof KERNEL_SHORT_NAMES;
@@ -322,9 +121,6 @@ export function kernelNamed(name: string): KernelProfile | undefined {
   return KERNEL_NAMES.find((each) => each === full);
 }
 
-/** The release of a machine that names none. */
-export const DEFAULT_KERNEL: KernelProfile = "7.2.12";
-
 /** The part of a machine's configuration that says which kernel runs on it. */
 export interface KernelConfig {
   /** Which release it is, by its full or its short name. */
@@ -335,28 +131,88 @@ export interface KernelConfig {
    */
   readonly quirks: QuirkSet | null;
   /**
-   * How it works, where one wants to know what if it were not as the release does it; else null.
+   * The older ways that it has, where one wants to know what if it were not as the release; else null.
    * @internal
    */
-  readonly strategies: KernelStrategies | null;
+  readonly olderWays?: ReadonlySet<OlderWay> | null;
   /**
-   * Observes what a run asks of its rules; none when left out.
+   * Observes what a run asks of its kernel; none when left out.
    * @internal
    */
-  readonly watch?: RuleWatch | null;
+  readonly watch?: ((kernel: Kernel) => Kernel) | null;
 }
 
 /**
  * The kernel that a configuration asks for.
  * @throws {RangeError} When there is no such release or defect, as may be where names came as text.
  */
-export function resolveKernel({ kernel, quirks, strategies, watch }: KernelConfig): Kernel {
+export function resolveKernel({ kernel, olderWays, quirks, watch }: KernelConfig): Kernel {
   const release = named(KERNELS, kernelNamed(kernel) ?? kernel, "release of the kernel");
   for (const name of quirks ?? []) named(QUIRKS, name, "defect switch");
-  const own = quirks === null ? release.quirks : new Set(quirks);
-  return {
-    strategies: strategies ?? release.strategies,
-    quirks: watch ? watch.quirks(own) : own,
-    watch: watch ?? null,
-  };
+  const has = new Set<string>([...quirks ?? release.quirks, ...olderWays ?? release.olderWays]);
+  const resolved = Object.fromEntries(
+    BEHAVIOUR_NAMES.map((name) => [name, has.has(name)]),
+  ) as Kernel;
+  return watch ? watch(resolved) : resolved;
+}
+
+/** The defects that a machine's kernel has. */
+export function quirksOf(kernel: Kernel): QuirkSet {
+  return new Set(QUIRK_NAMES.filter((name) => kernel[name]));
+}
+
+/** Since when there is a part of the kernel that this one lacks; null where it has it. */
+function lacks(kernel: Kernel, feature: KernelFeature): string | null {
+  const row = BEHAVIOUR_NAMES.find((name) =>
+    kernel[name] && (BEHAVIOURS[name] as Behaviour).lacks?.[feature] !== undefined
+  );
+  return row === undefined ? null : (BEHAVIOURS[row] as Behaviour).lacks![feature]!;
+}
+
+/** Whether a kernel has a part. */
+export function hasFeature(kernel: Kernel, feature: KernelFeature): boolean {
+  return lacks(kernel, feature) === null;
+}
+
+/** A function was called that the machine's release does not have: no kernel would have compiled that. */
+export class NotInReleaseError extends Error {
+  override readonly name = "NotInReleaseError";
+
+  /**
+   * @param name The function that was called, such as `dma_map_phys()`, or the attribute.
+   * @param came Since when there is one.
+   */
+  constructor(name: string, kernel: string, readonly came: string) {
+    super(`There is no ${name} in ${kernel}: ${came}`);
+  }
+}
+
+/** A machine, as far as its kernel is asked for. */
+interface KernelOwner {
+  readonly config: KernelConfig;
+  readonly kernel: Kernel;
+}
+
+/** @throws {NotInReleaseError} When the machine's release does not have what a function belongs to. */
+export function requireFeature(
+  { config, kernel }: KernelOwner,
+  feature: KernelFeature,
+  call: string,
+): void {
+  const came = lacks(kernel, feature);
+  if (came !== null) throw new NotInReleaseError(`${call}()`, config.kernel, came);
+}
+
+/** The newest attribute that every modelled release has, and all bits below it. */
+const ATTRIBUTES_OF_ALL = 2 * DMA_ATTR.PRIVILEGED - 1;
+
+/**
+ * @throws {NotInReleaseError} When the machine's release lacks one of these attributes.
+ * @see rules/dma.md 7.3
+ */
+export function requireAttributes({ config, kernel }: KernelOwner, attrs: number): void {
+  const [word] = attributeWords(attrs & ~ATTRIBUTES_OF_ALL);
+  if (word === undefined || hasFeature(kernel, "physical_calls")) return;
+  const name = `${ATTRIBUTE_PREFIX}${word.toUpperCase()}`;
+  throw new NotInReleaseError(name, config.kernel, "it came between 6.12 and 7.2");
 }

@@ -1,8 +1,26 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Machine } from "../machine.ts";
 import { defaultMachineConfig, type MachineConfig } from "../machine_config.ts";
-import { KERNEL_NAMES, KERNEL_SHORT_NAMES, kernelNamed, KERNELS } from "./kernels.ts";
-import type { QuirkName, QuirkSet } from "./quirks.ts";
+import {
+  type Behaviour,
+  BEHAVIOURS,
+  KERNEL_SHORT_NAMES,
+  type KernelProfile,
+  OLDER_WAYS,
+  type QuirkName,
+  QUIRKS,
+  type QuirkSet,
+} from "./behaviours.ts";
+import {
+  differencesOf,
+  hasBehaviour,
+  KERNEL_NAMES,
+  kernelNamed,
+  KERNELS,
+  quirksOf,
+  releaseWith,
+  resolveKernel,
+} from "./kernels.ts";
 
 /** As it comes from a file or from JavaScript, where no compiler checks names. */
 function untyped(changes: Readonly<Record<string, unknown>>): MachineConfig {
@@ -39,24 +57,24 @@ Deno.test("a release and an IOMMU model that there are not are refused in the sa
 });
 
 Deno.test("defects may come as a list, as JSON has them", () => {
-  const { quirks } = new Machine(untyped({ quirks: ["half_linked_on_error"] })).kernel;
+  const quirks = quirksOf(new Machine(untyped({ quirks: ["half_linked_on_error"] })).kernel);
   assertEquals(quirks, new Set<QuirkName>(["half_linked_on_error"]));
 });
 
 Deno.test("null are the release's own defects, and a set is that set and no other", () => {
-  const quirksOf = (changes: Partial<MachineConfig>) =>
-    new Machine({ ...defaultMachineConfig(), ...changes }).kernel.quirks;
-  assertEquals(quirksOf({}), KERNELS["7.2.12"].quirks);
-  assertEquals(quirksOf({ kernel: "7.2.6" }), KERNELS["7.2.6"].quirks);
-  assert(quirksOf({ kernel: "7.2.6" }).has("gap_bit_lost_on_split"));
-  assertEquals(quirksOf({ quirks: new Set() }).size, 0);
+  const of = (changes: Partial<MachineConfig>) =>
+    quirksOf(new Machine({ ...defaultMachineConfig(), ...changes }).kernel);
+  assertEquals(of({}), KERNELS["7.2.12"].quirks);
+  assertEquals(of({ kernel: "7.2.6" }), KERNELS["7.2.6"].quirks);
+  assert(of({ kernel: "7.2.6" }).has("gap_bit_lost_on_split"));
+  assertEquals(of({ quirks: new Set() }).size, 0);
 });
 
 Deno.test("a short name means the release modelled, and releases stand in the order of their versions", () => {
   for (const [short, full] of Object.entries(KERNEL_SHORT_NAMES)) {
     assert(full.startsWith(short));
     assertEquals(kernelNamed(short), full);
-    assertEquals(new Machine(untyped({ kernel: short })).kernel.quirks, KERNELS[full].quirks);
+    assertEquals(quirksOf(new Machine(untyped({ kernel: short })).kernel), KERNELS[full].quirks);
   }
   assertEquals(kernelNamed("7"), undefined);
   // A candidate is older than every release of its version.
@@ -68,4 +86,76 @@ Deno.test("a short name means the release modelled, and releases stand in the or
     return left[at]! - right[at]!;
   });
   assertEquals(KERNEL_NAMES, sorted);
+});
+
+const differences = (older: KernelProfile, newer: KernelProfile) =>
+  differencesOf(older, newer).map(({ change, name }) => `${name}: ${change}`);
+
+Deno.test("7.3.4 is 7.2.13 with twelve rows: three mended defects and nine older ways given up (v7.3.md 7, dma.md 7.2)", () => {
+  assertEquals(differences("7.2.13", "7.3.4"), [
+    "partial_destroy_on_link_failure: mended",
+    "list_length_wraps: mended",
+    "vfio_partial_destroy: mended",
+    "destroy_waits_for_flush: ended",
+    "destroy_frees_mapped_length: ended",
+    "mmio_untranslated: ended",
+    "shared_coherent_behind_iommu: ended",
+    "shared_attribute_taken_literally: ended",
+    "overflow_warns_per_call: ended",
+    "fault_retries_share_timeout: ended",
+    "fault_error_is_efault: ended",
+    "nvidia_bridges_unlisted: ended",
+  ]);
+  const turned = differencesOf("7.2.13", "7.3.4").map(({ name }) => name);
+  const { olderWays, quirks } = releaseWith(KERNELS["7.2.13"], turned);
+  assertEquals(
+    resolveKernel({ kernel: "7.2.13", olderWays, quirks }),
+    resolveKernel({ kernel: "7.3.4", quirks: null }),
+  );
+});
+
+Deno.test("7.2 differs from 7.2.6 in defects, and in what it does with unaligned MMIO (defects.md, dma.md 1.6)", () => {
+  assertEquals(differences("7.2.6", "7.2.12"), [
+    "gap_bit_lost_on_split: mended",
+    "gap_of_next_piece_counts: defect",
+    "host_bridge_p2p_with_forced_bounce: defect",
+    "unaligned_mmio_refused: ended",
+  ]);
+});
+
+Deno.test("a release whose differences to another are turned is that other one", () => {
+  for (const one of KERNEL_NAMES) {
+    for (const other of KERNEL_NAMES) {
+      const turned = differencesOf(one, other).map(({ name }) => name);
+      const { olderWays, quirks } = releaseWith(KERNELS[one], turned);
+      const expected = KERNELS[other];
+      assertEquals([olderWays, quirks], [expected.olderWays, expected.quirks], `${one}, ${other}`);
+    }
+  }
+});
+
+Deno.test("the newest release has no older way, and each older way and span names releases that there are", () => {
+  assertEquals([...KERNELS[KERNEL_NAMES.at(-1)!].olderWays], []);
+  for (const [name, row] of Object.entries<Behaviour>(BEHAVIOURS)) {
+    for (const span of row.in) {
+      const [from, to = from] = span.split("..").map((end) => KERNEL_NAMES.indexOf(end as never));
+      assert(to === -1 || from! <= to!, `${name}: ${span}`);
+    }
+  }
+  for (const name of Object.keys(OLDER_WAYS) as (keyof typeof OLDER_WAYS)[]) {
+    assert(KERNEL_NAMES.some((kernel) => hasBehaviour(kernel, name)), name);
+  }
+});
+
+Deno.test("a row is a sentence; an older way has the rule of a page", () => {
+  for (const [name, { doc }] of Object.entries(BEHAVIOURS)) {
+    assert(/^\S.{15,}\.$/.test(doc), `${name}: "${doc}"`);
+  }
+  for (const { rule } of Object.values(OLDER_WAYS)) {
+    assert(/^[a-z0-9-]+(\.\d+)+$/.test(rule.replace(/^v7\.3/, "v73")), rule);
+  }
+  assertEquals(
+    Object.keys(BEHAVIOURS).length,
+    Object.keys(QUIRKS).length + Object.keys(OLDER_WAYS).length,
+  );
 });

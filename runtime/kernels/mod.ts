@@ -1,13 +1,27 @@
 /**
- * Releases: what each does otherwise (`differences.ts`), its defects (`quirks.ts`), and reading a kernel tree's version.
+ * Releases: one table of what each does otherwise (`behaviours.ts`), the kernel of a machine (`kernels.ts`), and
+ * reading a kernel tree's version.
  *
- * State: none; a machine is built with the strategies of its release, and no other code asks for one by name.
+ * State: none; `machine.kernel` is a record of booleans, and no other code asks for a release by name.
  * Proof: `kernels_test.ts`, `tests/releases_test.ts`.
  *
  * What other members use:
  */
-export { differencesOf, type ReleaseDifference } from "./differences.ts";
-export { hasFeature, NotInReleaseError, requireAttributes, requireFeature } from "./features.ts";
+export {
+  type Behaviour,
+  type BehaviourName,
+  BEHAVIOURS,
+  DEFAULT_KERNEL,
+  KERNEL_SHORT_NAMES,
+  type KernelProfile,
+  OLDER_WAYS,
+  type OlderWay,
+  type QuirkName,
+  QUIRKS,
+  type QuirkSet,
+  RELEASES,
+  type ReleaseSpan,
+} from "./behaviours.ts";
 export {
   checkMost,
   kernelOf,
@@ -21,21 +35,24 @@ export {
   versionOf,
 } from "./kernel_tree.ts";
 export {
-  DEFAULT_KERNEL,
+  differencesOf,
+  hasBehaviour,
+  hasFeature,
+  isQuirkName,
   type Kernel,
   KERNEL_NAMES,
-  KERNEL_SHORT_NAMES,
   type KernelConfig,
   type KernelName,
   kernelNamed,
-  type KernelProfile,
   type KernelRelease,
   KERNELS,
-  type KernelStrategies,
-  type Releases,
+  NotInReleaseError,
+  QUIRK_NAMES,
+  quirksOf,
+  type ReleaseDifference,
+  releaseWith,
+  requireAttributes,
+  requireFeature,
   resolveKernel,
-  rulesOf,
-  type RuleWatch,
 } from "./kernels.ts";
 export { NOT_SIMULATED } from "./not_simulated.ts";
-export { isQuirkName, QUIRK_NAMES, type QuirkName, QUIRKS, type QuirkSet } from "./quirks.ts";

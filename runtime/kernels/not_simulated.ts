@@ -4,7 +4,7 @@
  *
  * @see rules/v7.3.md, its beginning
  */
-import type { KernelProfile } from "./kernels.ts";
+import type { KernelProfile } from "./behaviours.ts";
 
 export interface NotSimulated {
   /** The newest release that is known not to have it. */

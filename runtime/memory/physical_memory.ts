@@ -33,16 +33,12 @@ const LEAF_PAGE_MASK = LEAF_PAGES - 1;
 const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
 /**
  * Pages are cut from slabs, because one ArrayBuffer for each costs more than the page. The first is
- * small, and each is twice the one before: many machines write to a few pages only.
+ * small, and each is twice the one before: many machines write to a few pages only (`hunt.cases`).
  */
 const FIRST_SLAB_BYTES = 16 * KIB;
 const MAX_SLAB_BYTES = 256 * KIB;
 /** What a page costs in units of work that is copied or filled. */
 const PAGE_UNITS = 8;
-/** Up to this many bytes a loop is faster than making a view for `set`. */
-const LOOP_BYTES = 64;
-/** … and up to this many it is faster than `set` by itself. */
-const WHOLE_LOOP_BYTES = 16;
 
 /**
  * The bytes of one page. The same memory in wider units is there for what is made of such units:
@@ -158,11 +154,9 @@ export class PhysicalMemory {
   writer: string | null = null;
   readonly #leaves: (Leaf | undefined)[] = [];
   readonly #farLeaves = new Map<number, Leaf>();
-  #lastFarIndex = -1;
-  #lastFarLeaf: Leaf | undefined;
   #slab = new ArrayBuffer(0);
   #slabUsedBytes = 0;
-  /** The range that answered last, and its ends: accesses come in runs. */
+  /** The range that answered last, and its ends: accesses come in runs (`nvme.read4k`). */
   #lastRange: MemoryRange | null = null;
   #lastStart = 0;
   #lastEnd = 0;
@@ -328,7 +322,7 @@ export class PhysicalMemory {
 
   /**
    * Reads 32-bit words that lie in one page, such as a queue's entry: a quarter of the steps that
-   * bytes take, and no view.
+   * bytes take, and no view (`nvme.read4k`).
    *
    * @param phys A multiple of 4.
    * @param into As many words as are to be read.
@@ -394,12 +388,7 @@ export class PhysicalMemory {
   }
 
   #leafAt(index: number): Leaf | undefined {
-    if (index < INDEXED_LEAVES) return this.#leaves[index];
-    if (index !== this.#lastFarIndex) {
-      this.#lastFarLeaf = this.#farLeaves.get(index);
-      this.#lastFarIndex = index;
-    }
-    return this.#lastFarLeaf;
+    return index < INDEXED_LEAVES ? this.#leaves[index] : this.#farLeaves.get(index);
   }
 
   #pageForReading(phys: number): MemoryPage {
@@ -450,8 +439,6 @@ export class PhysicalMemory {
         this.#leaves[index] = leaf;
       } else {
         this.#farLeaves.set(index, leaf);
-        this.#lastFarIndex = index;
-        this.#lastFarLeaf = leaf;
       }
     }
     if (this.#slabUsedBytes === this.#slab.byteLength) {
@@ -472,7 +459,7 @@ function leafIndex(phys: number): number {
   return (phys / LEAF_BYTES) >>> 0;
 }
 
-/** Copies bytes between arrays in the cheapest way for their number. */
+/** Copies bytes between arrays; of a whole array without a view (`nvme.read4k.looked`). */
 function copyBytes(
   from: Uint8Array,
   fromOffset: number,
@@ -480,11 +467,6 @@ function copyBytes(
   toOffset: number,
   count: number,
 ): void {
-  if (count === from.length && count > WHOLE_LOOP_BYTES) {
-    to.set(from, toOffset);
-  } else if (count <= LOOP_BYTES) {
-    for (let index = 0; index < count; index++) to[toOffset + index] = from[fromOffset + index]!;
-  } else {
-    to.set(from.subarray(fromOffset, fromOffset + count), toOffset);
-  }
+  const isWhole = count === from.length;
+  to.set(isWhole ? from : from.subarray(fromOffset, fromOffset + count), toOffset);
 }

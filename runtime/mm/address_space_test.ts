@@ -3,7 +3,7 @@ import { KIB, MIB, PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../address.ts"
 import { testBench } from "../dma/testing.ts";
 import { ERRNO } from "../errno.ts";
 import { ArmedFault, FAULT } from "../faults.ts";
-import type { KernelProfile } from "../kernels/kernels.ts";
+import type { KernelProfile } from "../kernels/behaviours.ts";
 import { AddressSpace } from "./address_space.ts";
 import { HUGE_ORDER } from "./process_pages.ts";
 import { flagWords, HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";

@@ -11,7 +11,7 @@ import type { PeerMemo } from "../dma/paths/scatterlist_peer.ts";
 import { errnoName } from "../errno.ts";
 import type { EventFields, KernelCall } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
-import { requireFeature } from "../kernels/features.ts";
+import { requireFeature } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
 import {
   type HmmDmaMap,

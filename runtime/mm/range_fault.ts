@@ -85,7 +85,7 @@ class RangeWalk {
 
   constructor(machine: Machine, range: RangeFault) {
     this.#range = range;
-    this.#tellsError = machine.kernel.strategies.mm.tellsFaultError;
+    this.#tellsError = !machine.kernel.fault_error_is_efault;
   }
 
   run(): number {

@@ -249,16 +249,21 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     this.#spare.push(level);
   }
 
-  /** The rows that held after an event, in no order that means something. */
-  rowsAt(seq: number): number[] {
+  /**
+   * The rows that held after an event, in no order that means something.
+   *
+   * @param upTo Only those that ended with this event or before; all where it is left out.
+   */
+  rowsAt(seq: number, upTo: number = FOREVER): number[] {
     const held: number[] = [];
+    const add = (row: number) => {
+      const died = this.#life(row, LIFE.DIED);
+      if (died > seq && died <= upTo) held.push(row);
+    };
     const list = this.#lists.before(seq);
-    if (list !== null) {
-      for (const row of list.rows) if (this.#life(row, LIFE.DIED) > seq) held.push(row);
-    }
-    for (let row = list?.made ?? 0; row < this.count && this.#life(row, LIFE.SINCE) <= seq; row++) {
-      if (this.#life(row, LIFE.DIED) > seq) held.push(row);
-    }
+    if (list !== null) { for (const row of list.rows) add(row); }
+    const end = this.#firstSince(seq + 1);
+    for (let row = list?.made ?? 0; row < end; row++) add(row);
     return held;
   }
 
@@ -270,8 +275,11 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
   /** The rows that begin or end with events of `(after, upTo]`. */
   changedBetween(after: number, upTo: number): number[] {
     const [low, high] = after <= upTo ? [after, upTo] : [upTo, after];
-    const ended = this.rowsAt(low).filter((row) => this.#life(row, LIFE.DIED) <= high);
-    const begun = this.rowsAt(high).filter((row) => this.#life(row, LIFE.SINCE) > low);
+    const ended = this.rowsAt(low, high);
+    const begun: number[] = [];
+    for (let row = this.#firstSince(low + 1), end = this.#firstSince(high + 1); row < end; row++) {
+      if (this.#life(row, LIFE.DIED) > high) begun.push(row);
+    }
     return after <= upTo ? [...begun, ...ended] : [...ended, ...begun];
   }
 
@@ -296,6 +304,18 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
   /** From which event on a row held: later than `born` where it was cut off a longer one. */
   since(row: number): number {
     return this.#life(row, LIFE.SINCE);
+  }
+
+  /** The number of the first row that holds from an event on, or later; rows are numbered in that order. */
+  #firstSince(seq: number): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#life(middle, LIFE.SINCE) < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** The event that wrote a row. */

@@ -15,12 +15,16 @@ export class OwnTimes {
   readonly #context: EventContext;
   readonly #cpus: Float64Array;
   readonly #devices = new Map<string, Nanoseconds>();
+  /** How long each has waited for others so far. */
+  readonly #idleCpus: Float64Array;
+  readonly #idleDevices = new Map<string, Nanoseconds>();
   /** The device whose work runs; null while a CPU runs. */
   #running: string | null = null;
 
   constructor(context: EventContext, cpus: number) {
     this.#context = context;
     this.#cpus = new Float64Array(cpus);
+    this.#idleCpus = new Float64Array(cpus);
   }
 
   /** The time of the CPU or the device that runs. */
@@ -34,6 +38,19 @@ export class OwnTimes {
     invariant(toNs >= this.nowNs, "The time of a CPU or a device goes backwards");
     if (this.#running === null) this.#cpus[this.#context.cpu] = toNs;
     else this.#devices.set(this.#running, toNs);
+  }
+
+  /** How long each CPU and each device has worked so far: its time without what it waited. */
+  busyNs(): {
+    readonly cpus: readonly Nanoseconds[];
+    readonly devices: ReadonlyMap<string, Nanoseconds>;
+  } {
+    return {
+      cpus: [...this.#cpus].map((ns, cpu) => ns - this.#idleCpus[cpu]!),
+      devices: new Map(
+        [...this.#devices].map(([name, ns]) => [name, ns - (this.#idleDevices.get(name) ?? 0)]),
+      ),
+    };
   }
 
   /** The latest of all: so long the machine has worked. */
@@ -50,10 +67,26 @@ export class OwnTimes {
   charge(byDevice: boolean, costNs: Nanoseconds): Nanoseconds {
     const device = byDevice ? this.#context.device : null;
     if (device === null) return this.#cpus[this.#context.cpu]! += costNs;
-    const atNs = Math.max(this.nowNs, this.#devices.get(device) ?? 0) + costNs;
-    this.#devices.set(device, atNs);
-    this.nowNs = atNs;
-    return atNs;
+    const startNs = Math.max(this.nowNs, this.#devices.get(device) ?? 0);
+    this.#followTo(device, startNs);
+    this.#devices.set(device, startNs + costNs);
+    if (this.#running !== device) this.follow(startNs + costNs);
+    return startNs + costNs;
+  }
+
+  /** A device waits until a time, where it is before it. */
+  #followTo(device: string, ns: Nanoseconds): void {
+    const waitedNs = ns - (this.#devices.get(device) ?? 0);
+    if (waitedNs <= 0) return;
+    this.#devices.set(device, ns);
+    this.#idleDevices.set(device, (this.#idleDevices.get(device) ?? 0) + waitedNs);
+  }
+
+  #followCpuTo(cpu: number, ns: Nanoseconds): void {
+    const waitedNs = ns - this.#cpus[cpu]!;
+    if (waitedNs <= 0) return;
+    this.#cpus[cpu] = ns;
+    this.#idleCpus[cpu]! += waitedNs;
   }
 
   /**
@@ -77,7 +110,8 @@ export class OwnTimes {
     const raisedNs = this.nowNs;
     const outer = this.#running;
     this.#running = null;
-    this.#cpus[cpu] = Math.max(this.#cpus[cpu]!, raisedNs) + this.interruptNs;
+    this.#followCpuTo(cpu, raisedNs);
+    this.#cpus[cpu]! += this.interruptNs;
     this.followCpu(cpu);
     return outer;
   }
@@ -99,14 +133,13 @@ export class OwnTimes {
 
   /** Who runs goes on not before a time. */
   follow(earliestNs: Nanoseconds): void {
-    if (earliestNs > this.nowNs) this.nowNs = earliestNs;
+    if (this.#running === null) this.#followCpuTo(this.#context.cpu, earliestNs);
+    else this.#followTo(this.#running, earliestNs);
   }
 
   /** Brings all that are behind to a time. */
   meetAt(ns: Nanoseconds): void {
-    for (const [cpu, cpuNs] of this.#cpus.entries()) this.#cpus[cpu] = Math.max(cpuNs, ns);
-    for (const [device, deviceNs] of this.#devices) {
-      this.#devices.set(device, Math.max(deviceNs, ns));
-    }
+    for (const cpu of this.#cpus.keys()) this.#followCpuTo(cpu, ns);
+    for (const device of this.#devices.keys()) this.#followTo(device, ns);
   }
 }

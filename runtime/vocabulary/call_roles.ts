@@ -66,6 +66,9 @@ const ROLES = {
 
 export type ArgumentRole = keyof typeof ROLES;
 
+/** What events carry of an argument. */
+export type RoleFields<R extends ArgumentRole> = (typeof ROLES)[R]["fields"];
+
 type Listed<S extends string> = S extends `${infer First extends ArgumentRole}, ${infer Rest}`
   ? readonly [First, ...Listed<Rest>]
   : S extends ArgumentRole ? readonly [S]
@@ -90,7 +93,7 @@ export function rolesIn<P extends string>(prototype: P): RolesOf<P> {
 /** The fields of `call.NAME`. */
 export function fieldsOf<R extends readonly ArgumentRole[]>(
   roles: R,
-): All<(typeof ROLES)[R[number]]["fields"]> {
+): All<RoleFields<R[number]>> {
   return Object.assign({}, ...roles.map((role): FieldTable => ROLES[role].fields));
 }
 

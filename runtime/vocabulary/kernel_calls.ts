@@ -4,7 +4,7 @@
  * `call.NAME` carries the arguments; `ret.NAME` carries `result`, and `error` when it failed. A
  * function that gives an errno has it in both: as the negative number, and by name.
  */
-import type { ErrnoName } from "../errno.ts";
+import { ERRNO as ERRNOS, type ErrnoName } from "../errno.ts";
 import { type ArgumentRole, type CallPrototype, fieldsOf, rolesIn } from "./call_roles.ts";
 import {
   BOOL,
@@ -33,6 +33,16 @@ interface CallFacts {
   readonly needs?: KernelFeature;
   /** Whether it may sleep: always, or by its flags. */
   readonly sleeps?: "sleeps" | "gfp";
+  /** How it can be made to fail. */
+  readonly fails?: CallFailure;
+}
+
+/** What an injected failure of a function comes to. */
+export interface CallFailure {
+  /** What it can fail with, the natural one first; a function that returns false has one. */
+  readonly errors: readonly ErrnoName[];
+  /** What fails, as a sentence fragment. */
+  readonly doc: string;
 }
 
 /** What is known of every function. */
@@ -52,11 +62,11 @@ interface CallEntry extends KernelRow {
 }
 
 /** A function: what it is in C, what `ret.NAME` carries, the rule, and what it came with. */
-function fn<const P extends string, F extends Field>(
+function fn<const P extends string, F extends Field, const T extends CallFacts>(
   prototype: CallPrototype<P>,
   result: F,
   rule: string,
-  facts: CallFacts = {},
+  facts: T,
 ) {
   const roles = rolesIn<P>(prototype);
   return { prototype, roles, arguments: fieldsOf(roles), result, rule, ...facts };
@@ -72,6 +82,7 @@ function quiet<const P extends string>(prototype: CallPrototype<P>, facts: CallF
   return { prototype, roles: rolesIn<P>(prototype), ...facts };
 }
 
+const PLAIN = {} as const;
 /** What drivers call is a macro over a function with more arguments. */
 const ATTRS = { suffix: "_attrs" } as const;
 const TWO_STEP = { needs: "two_step" } as const;
@@ -87,33 +98,72 @@ const ADDRESS = optional(DMA);
 const ERRNO = described(INT, "0, or a negative errno");
 const COUNT = described(INT, "number of DMA ranges, 0 on any failure");
 
+/** A function that can be made to fail. */
+function failing<const T extends CallFacts>(
+  facts: T,
+  doc: string,
+  errors: readonly ErrnoName[] = ["ENOMEM"],
+) {
+  return { ...facts, fails: { doc, errors } };
+}
+
+/** What a page table or a driver may answer: any errno, the natural one first. */
+function anyErrno(first: ErrnoName): readonly ErrnoName[] {
+  const names = Object.keys(ERRNOS) as ErrnoName[];
+  return [first, ...names.filter((name) => name !== first)];
+}
+
+/** The codes that `dma_map_sgtable` knows. @see rules/dma.md 1.8 */
+const LIST_ERRORS: readonly ErrnoName[] = ["ENOMEM", "EINVAL", "EIO", "EREMOTEIO", "EOPNOTSUPP"];
+const MAP = failing(PLAIN, "the call returns DMA_MAPPING_ERROR");
+const MAPS = { ...ATTRS, ...MAP };
+const MAP_PHYS = { ...PHYSICAL, ...MAP };
+const LIST = failing(ATTRS, "the call returns 0 entries", LIST_ERRORS);
+const TABLE = failing(ATTRS, "the call fails", LIST_ERRORS);
+const RANGE = failing(TWO_STEP, "the call returns false");
+const LINK = failing(
+  TWO_STEP,
+  "the call fails and links nothing of the buffer",
+  anyErrno("ENOMEM"),
+);
+const SYNC = failing(TWO_STEP, "the call fails", anyErrno("EIO"));
+const SHARED = failing(BY_FLAGS, "the call returns no memory");
+const BLOCK = failing(BY_FLAGS, "the call returns no block");
+const MASK = failing(SLEEPS, "the call rejects the mask", ["EIO"]);
+const PEER = failing(PLAIN, "no device memory is available");
+
 export const CALL_TABLE = {
-  dma_map_phys: fn("dma_addr_t (dev, phys, size, dir, attrs)", ADDRESS, "dma.1.4", PHYSICAL),
+  dma_map_phys: fn("dma_addr_t (dev, phys, size, dir, attrs)", ADDRESS, "dma.1.4", MAP_PHYS),
   dma_unmap_phys: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", PHYSICAL),
-  dma_map_page: fn("dma_addr_t (dev, page, offset, size, dir, attrs)", ADDRESS, "dma.1.4", ATTRS),
+  dma_map_page: fn(
+    "dma_addr_t (dev, page, offset, size, dir, attrs)",
+    ADDRESS,
+    "dma.1.4",
+    MAPS,
+  ),
   dma_unmap_page: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", ATTRS),
-  dma_map_single: fn("dma_addr_t (dev, buf, size, dir, attrs)", ADDRESS, "dma.1.4", ATTRS),
+  dma_map_single: fn("dma_addr_t (dev, buf, size, dir, attrs)", ADDRESS, "dma.1.4", MAPS),
   dma_unmap_single: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", ATTRS),
-  dma_map_resource: fn("dma_addr_t (dev, phys, size, dir, attrs)", ADDRESS, "dma.1.4"),
-  dma_unmap_resource: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6"),
-  dma_map_sg: fn("unsigned int (dev, sg, nents, dir, attrs)", COUNT, "dma.1.8", ATTRS),
-  dma_map_sgtable: fn("int (dev, sgt, nents, dir, attrs)", ERRNO, "dma.1.8", ATTRS),
+  dma_map_resource: fn("dma_addr_t (dev, phys, size, dir, attrs)", ADDRESS, "dma.1.4", MAP),
+  dma_unmap_resource: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", PLAIN),
+  dma_map_sg: fn("unsigned int (dev, sg, nents, dir, attrs)", COUNT, "dma.1.8", LIST),
+  dma_map_sgtable: fn("int (dev, sgt, nents, dir, attrs)", ERRNO, "dma.1.8", TABLE),
   dma_unmap_sg: fn("void (dev, sg, nents, dir, attrs)", NOTHING, "dma.7.2", ATTRS),
-  dma_sync_single_for_cpu: fn("void (dev, dma, size, dir)", NOTHING, "dma.1.6"),
-  dma_sync_single_for_device: fn("void (dev, dma, size, dir)", NOTHING, "dma.1.6"),
-  dma_sync_sg_for_cpu: fn("void (dev, sg, nents, dir)", NOTHING, "dma.1.6"),
-  dma_sync_sg_for_device: fn("void (dev, sg, nents, dir)", NOTHING, "dma.1.6"),
-  dma_iova_try_alloc: fn("bool (dev, state, phys, size)", BOOL, "dma.3.2", TWO_STEP),
-  dma_iova_link: fn("int (dev, state, phys, offset, size, dir, attrs)", ERRNO, "dma.3.3", TWO_STEP),
-  dma_iova_sync: fn("int (dev, state, offset, size)", ERRNO, "dma.3.5", TWO_STEP),
+  dma_sync_single_for_cpu: fn("void (dev, dma, size, dir)", NOTHING, "dma.1.6", PLAIN),
+  dma_sync_single_for_device: fn("void (dev, dma, size, dir)", NOTHING, "dma.1.6", PLAIN),
+  dma_sync_sg_for_cpu: fn("void (dev, sg, nents, dir)", NOTHING, "dma.1.6", PLAIN),
+  dma_sync_sg_for_device: fn("void (dev, sg, nents, dir)", NOTHING, "dma.1.6", PLAIN),
+  dma_iova_try_alloc: fn("bool (dev, state, phys, size)", BOOL, "dma.3.2", RANGE),
+  dma_iova_link: fn("int (dev, state, phys, offset, size, dir, attrs)", ERRNO, "dma.3.3", LINK),
+  dma_iova_sync: fn("int (dev, state, offset, size)", ERRNO, "dma.3.5", SYNC),
   dma_iova_unlink: fn("void (dev, state, offset, size, dir, attrs)", NOTHING, "dma.3.5", TWO_STEP),
   dma_iova_destroy: fn("void (dev, state, mapped_len, dir, attrs)", NOTHING, "dma.3.5", TWO_STEP),
   dma_iova_free: fn("void (dev, state)", NOTHING, "dma.3.5", TWO_STEP),
-  dma_alloc_coherent: fn("void * (dev, size, handle, gfp)", ADDRESS, "dma.1.2", BY_FLAGS),
-  dma_free_coherent: fn("void (dev, size, cpu, shared)", NOTHING, "dma.1.2"),
-  dma_pool_alloc: fn("void * (pool, gfp, handle)", ADDRESS, "dma.1.2", BY_FLAGS),
-  dma_pool_free: fn("void (pool, cpu, shared)", NOTHING, "dma.1.2"),
-  dma_set_mask: fn("int (dev, mask)", ERRNO, "dma.1.2", SLEEPS),
+  dma_alloc_coherent: fn("void * (dev, size, handle, gfp)", ADDRESS, "dma.1.2", SHARED),
+  dma_free_coherent: fn("void (dev, size, cpu, shared)", NOTHING, "dma.1.2", PLAIN),
+  dma_pool_alloc: fn("void * (pool, gfp, handle)", ADDRESS, "dma.1.2", BLOCK),
+  dma_pool_free: fn("void (pool, cpu, shared)", NOTHING, "dma.1.2", PLAIN),
+  dma_set_mask: fn("int (dev, mask)", ERRNO, "dma.1.2", MASK),
   dma_set_coherent_mask: fn("int (dev, mask)", ERRNO, "dma.1.2", SLEEPS),
   blk_rq_dma_map_iter_start: step("bool (req, dev, state, iter)"),
   blk_rq_dma_map_iter_next: step("bool (req, dev, iter)"),
@@ -127,8 +177,8 @@ export const CALL_TABLE = {
     TWO_STEP,
   ),
   pci_p2pdma_distance: fn("int (provider_dev, clients, count, verbose)", INT, "p2p.9.4", OF_MANY),
-  pci_alloc_p2pmem: fn("void * (pdev, size)", optional(PHYS), "p2p.9.7"),
-  pci_free_p2pmem: fn("void (pdev, peer_memory, peer_size)", NOTHING, "p2p.9.7"),
+  pci_alloc_p2pmem: fn("void * (pdev, size)", optional(PHYS), "p2p.9.7", PEER),
+  pci_free_p2pmem: fn("void (pdev, peer_memory, peer_size)", NOTHING, "p2p.9.7", PLAIN),
   pci_p2pmem_find: fn("struct pci_dev * (clients, count)", optional(TEXT), "p2p.9.5", OF_MANY),
   hmm_dma_map_alloc: fn(
     "int (map_dev, new_map, pages, entry_size)",
@@ -187,6 +237,21 @@ const ERROR = optional(ERRNO_NAME);
 export function callEnd(call: KernelCall): FieldTable {
   const { error = ERROR, result }: CallEntry = CALL_TABLE[call];
   return { result, error };
+}
+
+/**
+ * Functions that can be made to fail: their names are those of injection points.
+ * @internal
+ */
+export type FailingCall = {
+  [C in KernelCall]: KernelCalls[C] extends { readonly fails: CallFailure } ? C : never;
+}[KernelCall];
+
+/** How functions can be made to fail, in the order of their rows. */
+export function failingCalls(): readonly (CallFailure & { readonly name: FailingCall })[] {
+  return Object.entries<CallEntry>(CALL_TABLE).flatMap(([name, { fails }]) =>
+    fails === undefined ? [] : [{ name: name as FailingCall, ...fails }]
+  );
 }
 
 /** Functions that give exactly a `T`: `CallGiving<boolean>` says yes or no. */

@@ -29,6 +29,7 @@ export {
 } from "./fields.ts";
 export {
   type CallEnd,
+  type FailingCall,
   KERNEL_FUNCTIONS,
   type KernelCalls,
   type KernelFeature,

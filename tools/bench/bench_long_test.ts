@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { formatResult, median, rounded } from "./benchmark.ts";
+import { formatResult } from "./benchmark.ts";
+import { median, rounded } from "@dmalab/cli/bench/statistics";
 import { BENCHMARKS } from "./mod.ts";
 import {
   longFile,

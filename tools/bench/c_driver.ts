@@ -5,7 +5,8 @@ import type { Machine } from "@dmalab/runtime";
 import { type Program, TestMachine } from "@dmalab/lang/run";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { openScenario } from "@dmalab/cli/scenario";
-import { type Benchmark, type BenchResult, median, medianOf, rounded } from "./benchmark.ts";
+import type { Benchmark } from "./benchmark.ts";
+import { type BenchResult, median, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { runDeno } from "./child.ts";
 
 const FILE = "tools/bench/scenarios/c_calls.dma";

@@ -2,7 +2,8 @@
 import { huntDriver, machineVariations } from "@dmalab/hunt/driver";
 import { loadProgram } from "@dmalab/lang";
 import { HostLoader } from "@dmalab/cli";
-import { medianOf, plainBenchmark } from "./benchmark.ts";
+import { plainBenchmark } from "./benchmark.ts";
+import { medianOf } from "@dmalab/cli/bench/statistics";
 import { cpuSeconds } from "./cpu_time.ts";
 
 const FOLDER = "examples/api";

@@ -2,14 +2,8 @@
 import { VirtualClock } from "@dmalab/runtime/time";
 import { IovaAllocator } from "@dmalab/runtime/iommu";
 import { Random } from "@dmalab/runtime";
-import {
-  type Benchmark,
-  type BenchResult,
-  median,
-  medianOf,
-  plainBenchmark,
-  rounded,
-} from "./benchmark.ts";
+import { type Benchmark, plainBenchmark } from "./benchmark.ts";
+import { type BenchResult, median, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { cpuSeconds } from "./cpu_time.ts";
 
 /** Sizes in granules: up to 32 come from the caches, larger ones from the search. */

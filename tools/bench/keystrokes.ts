@@ -2,7 +2,8 @@
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { Server } from "@dmalab/editor/lsp";
-import { type Benchmark, type BenchResult, median } from "./benchmark.ts";
+import type { Benchmark } from "./benchmark.ts";
+import { type BenchResult, median } from "@dmalab/cli/bench/statistics";
 
 const URI = "file:///nowhere/long.dma";
 const LINES = 1000;

@@ -2,13 +2,8 @@
 import { checkProgram, loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { type Program, runProgramWith } from "@dmalab/lang/run";
-import {
-  type Benchmark,
-  type BenchResult,
-  medianOf,
-  plainBenchmark,
-  rounded,
-} from "./benchmark.ts";
+import { type Benchmark, plainBenchmark } from "./benchmark.ts";
+import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 

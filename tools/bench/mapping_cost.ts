@@ -19,13 +19,8 @@ import {
   type PhysAddr,
 } from "@dmalab/runtime";
 import { DMA_FROM_DEVICE, DmaDevice, DmaIovaState, Scatterlist } from "@dmalab/runtime/dma";
-import {
-  type Benchmark,
-  type BenchResult,
-  medianOf,
-  plainBenchmark,
-  rounded,
-} from "./benchmark.ts";
+import { type Benchmark, plainBenchmark } from "./benchmark.ts";
+import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { cpuSeconds } from "./cpu_time.ts";
 
 const APIS = ["phys", "sg", "twostep"] as const;

@@ -3,7 +3,8 @@ import { buildLab, defaultLabConfig, type Lab, pciNode } from "@dmalab/devices";
 import type { Io } from "@dmalab/devices/nvme";
 import { allocateBuffer } from "@dmalab/runtime/memory";
 import type { IommuMode, MachineConfig } from "@dmalab/runtime";
-import { type Benchmark, medianOf, plainBenchmark } from "./benchmark.ts";
+import { type Benchmark, plainBenchmark } from "./benchmark.ts";
+import { medianOf } from "@dmalab/cli/bench/statistics";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 

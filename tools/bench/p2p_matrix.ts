@@ -2,7 +2,8 @@
 import { pciNode } from "@dmalab/devices";
 import { buildPciTree, PciTopology, type PciTree } from "@dmalab/devices/pci";
 import { defaultMachineConfig, Machine, physAddr } from "@dmalab/runtime";
-import { medianOf, plainBenchmark } from "./benchmark.ts";
+import { plainBenchmark } from "./benchmark.ts";
+import { medianOf } from "@dmalab/cli/bench/statistics";
 import { cpuSeconds } from "./cpu_time.ts";
 
 /** Host bridges, root ports of each, and devices below the switch of each: 256 functions. */

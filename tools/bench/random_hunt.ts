@@ -12,13 +12,8 @@ import {
 import { loadProgram } from "@dmalab/lang";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { DEFAULT_KERNEL } from "@dmalab/runtime/kernels";
-import {
-  type Benchmark,
-  type BenchResult,
-  medianOf,
-  plainBenchmark,
-  rounded,
-} from "./benchmark.ts";
+import { type Benchmark, plainBenchmark } from "./benchmark.ts";
+import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { cpuSeconds } from "./cpu_time.ts";
 
 /** Rounds that count, and rounds before those. */

@@ -5,7 +5,8 @@ import { MachineRecording } from "@dmalab/runtime/recording";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { memoryFiles } from "@dmalab/lang/syntax";
-import { type Benchmark, median, medianOf, plainBenchmark, rounded } from "./benchmark.ts";
+import { type Benchmark, plainBenchmark } from "./benchmark.ts";
+import { median, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 

@@ -1,9 +1,18 @@
 /** Runs benchmarks in rounds, saves them, and compares them with a saved file or another commit. */
-import { dirname } from "node:path";
-import { rewriteFile } from "@dmalab/cli/files";
-import type { BenchResult } from "./benchmark.ts";
+import {
+  CannotMeasure,
+  checkSavePlace,
+  readSaved,
+  type SavedMeasurements,
+  writeSaved,
+} from "@dmalab/cli/bench";
 import { PROJECT } from "./child.ts";
-import { addRound, comparisonLines, type Measured, type Measurements } from "./compare.ts";
+import {
+  addRound,
+  type BenchResult,
+  comparisonLines,
+  type Measured,
+} from "@dmalab/cli/bench/statistics";
 
 /** Fewer rounds say little about noise. */
 const ROUNDS = 9;
@@ -11,17 +20,7 @@ const ROUNDS = 9;
 /** What ends the rounds; another commit's files are removed first. */
 const SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
-/** What `--save` writes. */
-interface Saved {
-  readonly commit: string;
-  readonly deno: string;
-  readonly results: Measurements;
-}
-
 type Sums = Record<string, Measured & { readonly values: number[] }>;
-
-/** Why nothing is measured: for the user. */
-export class CannotMeasure extends Error {}
 
 /**
  * Measures in rounds. With `against`, a commit or a saved file, prints what differs.
@@ -32,7 +31,7 @@ export async function measureRepeatedly(
   filters: readonly string[],
   { against, save }: { readonly against: string | null; readonly save: string | null },
 ): Promise<void> {
-  if (save !== null) checkPlace(save);
+  if (save !== null) checkSavePlace(save);
   const saved = against === null ? null : readSaved(against);
   const isCommit = against !== null && saved === null;
   const stop = new AbortController();
@@ -52,12 +51,12 @@ export async function measureRepeatedly(
       console.error(`round ${round + 1} of ${ROUNDS}`);
     }
     if (save !== null) {
-      const written: Saved = {
+      const written: SavedMeasurements = {
         commit: git("rev-parse", "HEAD"),
         deno: Deno.version.deno,
         results: now,
       };
-      rewriteFile(save, `${JSON.stringify(written, null, 1)}\n`);
+      writeSaved(save, written);
       console.log(`wrote ${Object.keys(now).length} results to ${save}`);
     }
     if (against === null) return;
@@ -96,29 +95,6 @@ async function resultsOf(
   }
   if (code !== 0) throw new Error(text(stderr));
   return text(stdout).split("\n").map((line) => JSON.parse(line) as BenchResult);
-}
-
-/** Nine rounds take minutes: what prevents the file is reported before. @throws {CannotMeasure} */
-function checkPlace(path: string): void {
-  readSaved(path);
-  const folder = dirname(path);
-  try {
-    if (Deno.statSync(folder).isDirectory) return;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  throw new CannotMeasure(`there is no folder "${folder}"`);
-}
-
-/** What was saved; null where there is no such file. */
-function readSaved(path: string): Saved | null {
-  try {
-    const saved = JSON.parse(Deno.readTextFileSync(path)) as Saved;
-    if (typeof saved.commit === "string" && typeof saved.results === "object") return saved;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-  }
-  throw new CannotMeasure(`"${path}" was not written by --save`);
 }
 
 /** Another commit's files, in a folder of their own. */

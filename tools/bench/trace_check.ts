@@ -1,6 +1,7 @@
 /** How fast a long trace is read and checked, stage by stage. */
 import { LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
-import { type Benchmark, medianOf, plainBenchmark } from "./benchmark.ts";
+import { type Benchmark, plainBenchmark } from "./benchmark.ts";
+import { medianOf } from "@dmalab/cli/bench/statistics";
 import { cpuSeconds } from "./cpu_time.ts";
 
 const LINES = 200_000;

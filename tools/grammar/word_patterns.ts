@@ -39,9 +39,12 @@ export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
   const found = new Patterns(parts);
   found.add(soft(({ place }) => place === "statement"), true, notBefore(assign, addTo, dot, open));
   const inBench = soft(({ place }) => place === "bench");
-  const isBlock = (word: LanguageWord) => LANGUAGE_WORDS[word].behind === "block";
-  found.add(inBench.filter(isBlock), true, before(brace));
-  found.add(inBench.filter((word) => !isBlock(word)), true, notBefore(assign, addTo, dot));
+  const follows = (word: LanguageWord): string => {
+    const { behind } = LANGUAGE_WORDS[word] as WordRow;
+    if (behind === "block") return before(brace);
+    return behind === "= and value" ? before(assign) : notBefore(assign, addTo, dot);
+  };
+  for (const [pattern, words] of Map.groupBy(inBench, follows)) found.add(words, true, pattern);
   found.add(soft(({ place }) => place === "block value"), false, before(brace));
   found.add(soft(({ place }) => place === "prefix"), false, notBefore(...noValue));
   for (const word of soft(({ place }) => typeof place === "object" && "before" in place)) {

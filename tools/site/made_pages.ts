@@ -3,7 +3,8 @@ import { manualExamples } from "./manual.ts";
 import { host, isTableRow, readRulePage } from "@dmalab/cli";
 import { RULE_PAGES } from "@dmalab/lang/editor";
 import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics";
-import { differencesOf, KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
+import { KERNEL_NAMES, OLDER_WAYS, QUIRKS, RELEASES } from "@dmalab/runtime/kernels";
+import { releaseTable } from "../reference/mod.ts";
 import { escapeHtml, frameLines } from "./runnable.ts";
 
 /** The doors of the README, a page each, by their titles. */
@@ -21,48 +22,24 @@ export function doorPages(readme: string): { readonly title: string; readonly te
 
 /** Every release beside the others: what differs, with the rule that says so. */
 export function releasesPage(): string {
-  const known = new Map(
-    KERNEL_NAMES.flatMap((a) => KERNEL_NAMES.flatMap((b) => differencesOf(KERNELS[a], KERNELS[b])))
-      .map((difference) => [difference.name as string, difference]),
-  );
-  const cell = (value: unknown) =>
-    typeof value === "boolean"
-      ? (value ? "yes" : "–")
-      : typeof value === "object"
-      ? "see rule"
-      : value;
-  const rows = [...known.values()].map(({ change, doc, name, rule }) => {
-    const isDefect = change !== "other way";
-    const values = KERNEL_NAMES.map((kernel) => {
-      const { quirks, strategies } = KERNELS[kernel];
-      const [group, field] = name.split(".");
-      return isDefect
-        ? cell((quirks as ReadonlySet<string>).has(name))
-        : cell(Reflect.get(Reflect.get(strategies, group!), field!));
-    });
-    return { isDefect, row: [isDefect ? `${doc} \`${name}\`` : `${doc} ${rule}`, ...values] };
-  });
-  const table = (first: string, isDefect: boolean) => [
-    `| ${[first, ...KERNEL_NAMES].join(" | ")} |`,
-    `| ${["", ...KERNEL_NAMES].map(() => "---").join(" | ")} |`,
-    ...rows.filter((each) => each.isDefect === isDefect).map(({ row }) => `| ${row.join(" | ")} |`),
-  ];
   return [
     "# Releases side by side",
     "",
     "`dmalab releases FILE` says at which release a scenario changes its outcome, and by which of these lines.",
     "",
-    ...KERNEL_NAMES.map((kernel) => `- **${kernel}**: ${KERNELS[kernel].doc}`),
+    ...KERNEL_NAMES.map((kernel) => `- **${kernel}**: ${RELEASES[kernel]}`),
     "",
-    "## Behaviour",
+    "## Older ways",
     "",
-    ...table("what", false),
+    "yes: the release works so; newer ones no longer do.",
+    "",
+    ...releaseTable("older way", OLDER_WAYS),
     "",
     "## Defects",
     "",
     "yes: the release has it. `dmalab explain NAME` says more.",
     "",
-    ...table("defect", true),
+    ...releaseTable("defect", QUIRKS),
     "",
   ].join("\n");
 }

@@ -1,6 +1,10 @@
 /** Every page of the docs site, by its path below the site's root, and the files that pages link to. */
 import { dirname, join } from "node:path";
 import { host } from "@dmalab/cli";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { recordRun, runsOf } from "@dmalab/recording";
+import { pageLife, pictureDrawing, pictureView, RunIndex, svgText } from "@dmalab/recording/views";
 import { manualPages } from "./manual.ts";
 import { builtinsPages } from "../reference/builtins_page.ts";
 import {
@@ -12,7 +16,7 @@ import {
 } from "./made_pages.ts";
 import { changeProse } from "./prose.ts";
 import { addressOfRule, linkRules, rulePages } from "./rules.ts";
-import { escapeHtml, withRunnable } from "./runnable.ts";
+import { escapeHtml, frameLines, withRunnable } from "./runnable.ts";
 
 export interface SitePages {
   readonly pages: ReadonlyMap<string, string>;
@@ -37,7 +41,8 @@ export async function sitePages(root: string): Promise<SitePages> {
     builder.add(`start/${name}.md`, text, "README.md");
     return { text: title, link: `/start/${name}` };
   });
-  builder.add("index.md", homePage(readme, doors), "README.md");
+  const home = await homePage(readme, builder.read(FIRST_LOOK), doors);
+  builder.add("index.md", home, "README.md");
   builder.add("about.md", readme, "README.md");
   for (const { name } of manualPages()) {
     if (/^(?:rules|builtins)(?:\/|$)/.test(name)) continue;
@@ -136,7 +141,9 @@ class SiteBuilder {
     if (target.startsWith("/")) return `[${text}](${target})`;
     const file = join(dirname(from), path!).replaceAll("\\", "/").replace(/\/$/, "");
     const at = this.#addressOf(file, hash, rule);
-    return at === null ? fileLink(text, file, depth) : `[${text}](${at})`;
+    // A reader of the site knows pages by their titles, and not by their files.
+    const words = /^[\w/-]+\.md$/.test(text) ? titleOf(this.read(file)) || text : text;
+    return at === null ? fileLink(words, file, depth) : `[${words}](${at})`;
   }
 
   /** The page that shows a file or a folder of the project; null for a file that is copied. */
@@ -178,17 +185,52 @@ function titleOf(page: string): string {
   return page.match(/^# (.*?)(?: \{#.*\})?$/m)?.[1] ?? "";
 }
 
-/** What the README says first, and its doors. */
-function homePage(readme: string, doors: SidebarGroup["items"]): string {
+/** The example that the home of the site shows. */
+const FIRST_LOOK = "examples/start/01-first-look.dma";
+
+/** One sentence, a request that can be stepped, the ways in, and what the README says first. */
+async function homePage(
+  readme: string,
+  scenario: string,
+  doors: SidebarGroup["items"],
+): Promise<string> {
   const [, first = ""] = readme.match(/^# .*\n\n([\s\S]*?)\n## /) ?? [];
+  const [sentence, ...rest] = first.split(/(?<=\.)\s+/);
   return [
     "# dmalab",
     "",
-    first,
+    sentence!,
+    "",
+    '<p class="ways"><a href="playground.html" target="_self">Try it</a> ' +
+    '<a href="install.html">Install</a> <a href="tutorial.html">Tutorial</a></p>',
+    "",
+    "A read of 40 KiB: ten scattered pages of memory became one range of IOVAs; the controller has read the entries and moved half of the data.",
+    "",
+    requestPictureOf(scenario),
+    "",
+    ...await frameLines(scenario, 0),
+    rest.join(" "),
+    "",
     ...doors.map(({ link, text }) => `- **[${text}](${link}.md)**`),
     "",
     "[The course](/course.md) has ten lessons, [the rules](/rules/index.md) say what the kernel does, " +
-    "[about](/about.md) has a first look and how to install.",
+    "[about](/about.md) has a first look.",
     "",
   ].join("\n");
+}
+
+/** The first request of a scenario while its data moves, as a picture. */
+function requestPictureOf(scenario: string): string {
+  const source = new SourceFile(FIRST_LOOK, scenario);
+  const { diagnostics, program } = loadForDebugging(source, memoryFiles());
+  if (program === null) throw new Error(`${FIRST_LOOK}: ${diagnostics[0]?.message}`);
+  const run = recordRun(program, runsOf(program)[0]!);
+  const index = new RunIndex(run);
+  const moves = index.requests.get(1)!.filter((seq) => run.log.nameAt(seq) === "nvme.data");
+  const at = run.afterEvent(moves[moves.length >> 1]!);
+  const view = pictureView(index, at, { kind: "request", request: 1 }, new Set())!;
+  const drawing = pictureDrawing(view, at.seq, 620);
+  const file = new TextEncoder().encode(svgText(drawing)).toBase64();
+  const words = view.pages.map((page) => pageLife(page, view)).join("&#10;");
+  return `<img class="picture" src="data:image/svg+xml;base64,${file}" alt="${words}">`;
 }

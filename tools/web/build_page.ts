@@ -20,7 +20,7 @@ export interface PagePlan {
 /** Builds a page. @throws {Error} When its script cannot be bundled. */
 export function buildPage({ data, entry, kind }: PagePlan): string {
   const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "extensions/page", name));
-  const program = inScript(bundledScript(entry));
+  const program = inScript(bundledScript(entry, ["--minify"]));
   const policy = [
     "default-src 'none'",
     `script-src 'sha256-${createHash("sha256").update(program).digest("base64")}'`,
@@ -37,7 +37,7 @@ export function buildPage({ data, entry, kind }: PagePlan): string {
     licences: inScript(licencesOf(entry)),
     policy,
     program,
-    style: read("page.css"),
+    style: denseStyle(read("page.css")),
   };
   return read("page.html").replaceAll(/\{\{(\w+)\}\}/g, (_whole, name) => parts[name]!);
 }
@@ -49,13 +49,19 @@ export const REPORT_PLAN: PagePlan = {
   data: EMPTY_DATA,
 };
 
-function bundledScript(entry: URL): string {
+/** A style sheet without the space and the comments that only its reader needs. */
+function denseStyle(style: string): string {
+  return style.replaceAll(/\/\*.*?\*\//gs, "").replaceAll(/\s+/g, " ")
+    .replaceAll(/ ?([{};,]) ?/g, "$1").trim();
+}
+
+function bundledScript(entry: URL, options: readonly string[]): string {
   const file = Deno.makeTempFileSync({ suffix: ".js" });
   try {
     const problem = runProjectDeno("bundle", [
       "--platform=browser",
       "--format=iife",
-      "--minify",
+      ...options,
       `--output=${file}`,
       fileURLToPath(entry),
     ]);
@@ -66,8 +72,12 @@ function bundledScript(entry: URL): string {
   }
 }
 
+const NO_PACKAGES = "This page contains no code of other packages.";
+
 /** The licences of the packages that a script contains. */
 function licencesOf(entry: URL): string {
+  // A bundle names the file of each part; what only types are taken of leaves no code.
+  if (!/^\s*\/\/ .*\/npm\/.*\.m?js$/m.test(bundledScript(entry, []))) return NO_PACKAGES;
   const folder = Deno.makeTempDirSync();
   try {
     const problem = writeLicences([entry], folder);

@@ -25,6 +25,8 @@ export interface ScreenLayout {
 
 /** Below this, panes become pages. */
 const LEAST = { columns: 80, rows: 20 };
+/** Below this, source and events stand below each other. */
+const LEAST_OF_TWO_COLUMNS = 120;
 /** Below this there is no room for the source above a page. */
 const LEAST_ROWS_OF_TWO = 14;
 
@@ -61,6 +63,7 @@ function panes(size: Size, { messageLines, strips }: ScreenContent): ScreenLayou
   const addresses = 1 + Math.max(1, Math.min(strips, Math.floor(rows / 8)));
   const addressRow = bottom - addresses;
   const body = addressRow - 1;
+  if (columns < LEAST_OF_TWO_COLUMNS) return stacked(size, { addresses, body, messageRows });
   const top = Math.ceil(body * 0.55);
   const left = Math.floor((columns - 1) / 2);
   const right = { column: left + 1, columns: columns - left - 1 };
@@ -76,6 +79,34 @@ function panes(size: Size, { messageLines, strips }: ScreenContent): ScreenLayou
       state: { ...lower, column: 0, columns: left },
       watches: { ...lower, ...right },
       addresses: { row: addressRow, column: 0, rows: addresses, columns },
+    } satisfies Record<PaneName, ScreenArea>,
+  };
+}
+
+/** Lines of code and of events are as wide as the screen: half of one would cut nearly each. */
+function stacked(
+  { columns, rows }: Size,
+  { addresses, body, messageRows }: {
+    readonly addresses: number;
+    readonly body: number;
+    readonly messageRows: number;
+  },
+): ScreenLayout {
+  const source = Math.max(3, Math.floor(body * 0.35));
+  const events = Math.max(4, Math.floor(body * 0.4));
+  const left = Math.floor((columns - 1) / 2);
+  const whole = { column: 0, columns };
+  const lower = { row: 1 + source + events, rows: body - source - events };
+  return {
+    isPaged: false,
+    inputRow: rows - 1,
+    message: { ...whole, row: rows - 1 - messageRows, rows: messageRows },
+    panes: {
+      source: { ...whole, row: 1, rows: source },
+      events: { ...whole, row: 1 + source, rows: events },
+      state: { ...lower, column: 0, columns: left },
+      watches: { ...lower, column: left + 1, columns: columns - left - 1 },
+      addresses: { ...whole, row: 1 + body, rows: addresses },
     } satisfies Record<PaneName, ScreenArea>,
   };
 }

@@ -74,8 +74,8 @@ export function allocateHostMemoryBuffer(
   const { minimumBytes, mostChunks, preferredBytes, smallestChunkBytes } = wishes;
   if (preferredBytes === 0 || minimumBytes > MAX_BYTES) return null;
   const wanted = Math.min(preferredBytes, MAX_BYTES);
-  const { allocatesHostMemoryWhole } = machine.kernel.strategies.nvme;
-  if (allocatesHostMemoryWhole && machine.dma.dmaGetMergeBoundary(dev) !== 0) {
+  const { host_memory_buffer_in_pieces: inPieces } = machine.kernel;
+  if (!inPieces && machine.dma.dmaGetMergeBoundary(dev) !== 0) {
     const whole = allocateChunks(machine, dev, wanted, wanted, 1);
     if (whole.length > 0) return describe(machine, dev, whole);
   }

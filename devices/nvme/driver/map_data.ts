@@ -27,7 +27,6 @@ import {
   attributesOf,
   BlkDma,
   BlkDmaIter,
-  type BlockRules,
   gapMeets,
   opDirection,
   SegmentIterator,
@@ -39,11 +38,12 @@ import {
   DmaPool,
   type PoolBlock,
 } from "@dmalab/runtime/dma";
+import type { Kernel } from "@dmalab/runtime/kernels";
 import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import type { NvmeRules } from "./nvme_rules.ts";
 import {
   CTRL_PAGE_BYTES,
+  MAX_SEGMENTS,
   MAX_SMALL_PRPS,
   MAX_SMALL_SGLS,
   PRP_BYTES,
@@ -116,7 +116,7 @@ export abstract class DataMapper {
   protected readonly machine: Machine;
   protected readonly dev: DmaDevice;
   protected readonly settings: FormatSettings;
-  protected readonly rules: NvmeRules;
+  protected readonly kernel: Kernel;
   protected readonly dma: DmaMapping;
   protected readonly events: EventStream;
   protected readonly memory: PhysicalMemory;
@@ -128,11 +128,11 @@ export abstract class DataMapper {
   #leftBytes: Bytes = 0;
   #prp2 = 0;
 
-  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings, rules: NvmeRules) {
+  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings) {
     this.machine = machine;
     this.dev = dev;
     this.settings = settings;
-    this.rules = rules;
+    this.kernel = machine.kernel;
     this.dma = machine.dma;
     this.events = machine.events;
     this.memory = machine.memory;
@@ -276,7 +276,7 @@ export abstract class DataMapper {
       `a segment of request ${request.id} ends inside a page, or its data ends too early`,
       `Incorrectly formed request for payload:${request.payloadBytes} nents:${request.nrPhysSegments}`,
     );
-    if (this.rules.badRequestWritesPrps) this.#setPrps(iod, prp1, this.#prp2);
+    if (!this.kernel.list_returned_with_stale_address) this.#setPrps(iod, prp1, this.#prp2);
     return IOERR;
   }
 
@@ -304,7 +304,7 @@ export abstract class DataMapper {
     this.#prp2 = list.dma;
     let index = 0;
     for (;;) {
-      if (index === PRPS_PER_PAGE && this.rules.chainsPages) {
+      if (index === PRPS_PER_PAGE && !this.kernel.prp_single_page) {
         list = this.#chain(iod, pool, list.phys);
         if (list === null) return RESOURCE;
         index = 1;
@@ -320,7 +320,7 @@ export abstract class DataMapper {
 
   /** With the quirk `prp_full_page_chained` a full page gets a needless link. */
   #endPrpList(iod: Iod, pool: DescriptorPool, listPhys: PhysAddr, entries: number): Outcome {
-    if (entries !== PRPS_PER_PAGE || !this.rules.chainsFullPage) return OK;
+    if (entries !== PRPS_PER_PAGE || !this.kernel.prp_full_page_chained) return OK;
     return this.#chain(iod, pool, listPhys) === null ? RESOURCE : OK;
   }
 
@@ -453,7 +453,7 @@ export abstract class DataMapper {
     segments.startMetadata(request);
     segments.next();
     const firstVec = request.bios.find(({ metadata }) => metadata.length > 0)!.metadata[0]!;
-    const sizeBytes = this.rules.mapsFirstMetadataVecOnly ? firstVec.sizeBytes : segments.sizeBytes;
+    const sizeBytes = this.kernel.mptr_first_vector_only ? firstVec.sizeBytes : segments.sizeBytes;
     const addr = this.mapOne(request, firstVec.phys, sizeBytes);
     if (this.dma.dmaMappingError(this.dev, addr) !== 0) return IOERR;
     iod.setMetadataPointer(addr);
@@ -540,26 +540,21 @@ export class TwoStepMapper extends DataMapper {
   readonly #blk: BlkDma;
   readonly #metadataIter = new BlkDmaIter();
   readonly #vecs: DmaVecSource;
-  /** As many segments are mapped by one call, without the iterator. */
-  readonly #segmentsAlone: number;
 
   constructor(
     machine: Machine,
     dev: DmaDevice,
     settings: FormatSettings,
-    rules: NvmeRules,
-    blockRules: BlockRules,
-    vecs: DmaVecSource = new DmaVecPool(machine, rules.maxSegments),
+    vecs: DmaVecSource = new DmaVecPool(machine, MAX_SEGMENTS),
   ) {
-    super(machine, dev, settings, rules);
-    this.#blk = new BlkDma(machine, blockRules);
+    super(machine, dev, settings);
+    this.#blk = new BlkDma(machine);
     this.#vecs = vecs;
-    this.#segmentsAlone = rules.segmentsMappedAlone;
   }
 
   protected mapData(iod: Iod, request: NvmeRequest): BlkStatus {
     const use = this.#useSgls(request);
-    if (request.nrPhysSegments === this.#segmentsAlone) {
+    if (request.nrPhysSegments === 1 && !this.kernel.single_segment_by_iterator) {
       const phys = firstPhys(request);
       const long = (phys & PAGE_MASK) + request.payloadBytes > TWO_PRPS_BYTES;
       // Row A of the choice: one call, no iterator, no descriptor.
@@ -585,7 +580,7 @@ export class TwoStepMapper extends DataMapper {
   #mapSegments(iod: Iod, request: NvmeRequest, use: SglUse): BlkStatus {
     const { iter } = this;
     if (!this.#blk.start(request, this.dev, iod.dmaState, iter)) {
-      if (this.rules.unmapsFailedRanges) this.#unmapFailedRange(iod, request);
+      if (this.kernel.half_linked_on_error) this.#unmapFailedRange(iod, request);
       return iter.status;
     }
     if (iter.kind === "bus_addr") iod.flags |= DATA_P2P;
@@ -602,9 +597,10 @@ export class TwoStepMapper extends DataMapper {
     this.choose(iod, request, sgl ? "sgl" : "prp", use, averageBytes);
     const status = sgl ? this.#setupDataSgl(iod, request) : this.setupDataPrp(iod, request);
     if (status !== OK && iod.totalBytes > 0) {
-      iod.totalBytes = coalesced
-        ? this.rules.failedRangeBytes(iod, request.payloadBytes)
-        : iod.totalBytes;
+      // The range is linked as far as the payload goes, however much the command describes of it.
+      if (coalesced && !this.kernel.partial_destroy_on_list_failure) {
+        iod.totalBytes = request.payloadBytes;
+      }
       this.unmapData(iod, request);
     } else if (status !== OK && request.mappedSegments > 0) {
       // The first segment was unmapped, or needs none.
@@ -633,7 +629,7 @@ export class TwoStepMapper extends DataMapper {
     if (list === null) {
       // There is no list to hold the segment: unmap it here.
       const isOurs = !iod.hasFlag(DATA_P2P) && this.dma.dmaNeedUnmap(this.dev);
-      if (isOurs && this.rules.undoesFirstMapping) this.#unmapStep(request, iter);
+      if (isOurs && !this.kernel.first_mapping_leaked) this.#unmapStep(request, iter);
       return RESOURCE;
     }
     let mapped = 0;
@@ -668,18 +664,18 @@ export class TwoStepMapper extends DataMapper {
    * saved and the first mapping needed no array.
    */
   protected saveMapping(iod: Iod, request: NvmeRequest, first: boolean): boolean {
-    const { iter, rules } = this;
-    if (!rules.savesRanges && this.#blk.coalesce(iod.dmaState)) return true;
-    if (!rules.savesBusAddresses && iod.hasFlag(DATA_P2P)) return true;
-    if (!rules.savesMappings || !this.dma.dmaNeedUnmap(this.dev)) return true;
+    const { iter, kernel } = this;
+    if (!kernel.vectors_allocated_for_iova && this.#blk.coalesce(iod.dmaState)) return true;
+    if (!kernel.vectors_leaked_p2p && iod.hasFlag(DATA_P2P)) return true;
+    if (kernel.unmap_rebuilt_from_prps || !this.dma.dmaNeedUnmap(this.dev)) return true;
     if (iod.nrDmaVecs === 0 && !this.#takeVecs(iod, request, first)) return false;
     iod.dmaVecs!.set(iod.nrDmaVecs++, iter.addr, iter.lengthBytes);
     return true;
   }
 
   #takeVecs(iod: Iod, request: NvmeRequest, first: boolean): boolean {
-    const { rules } = this;
-    if (!first && !rules.savesFromAnyMapping) {
+    const { kernel } = this;
+    if (!first && kernel.need_unmap_flip_null_list) {
       dereferenceNull(
         this.events,
         "nvme_pci_setup_data_prp",
@@ -688,8 +684,8 @@ export class TwoStepMapper extends DataMapper {
     }
     iod.dmaVecs = this.#vecs.take();
     if (iod.dmaVecs !== null) return true;
-    const undone = first ? rules.undoesFirstMapping : rules.undoesUnsavedMapping;
-    if (undone) this.#unmapStep(request, this.iter);
+    const isLeaked = first ? kernel.first_mapping_leaked : kernel.bounce_slot_lost_on_array_failure;
+    if (!isLeaked) this.#unmapStep(request, this.iter);
     return false;
   }
 
@@ -704,7 +700,7 @@ export class TwoStepMapper extends DataMapper {
       this.#freeSgls(iod, request, attrs);
       return "from_sgl";
     }
-    if (this.rules.savesMappings) {
+    if (!this.kernel.unmap_rebuilt_from_prps) {
       this.#freePrps(iod, request, attrs);
       return "saved";
     }
@@ -765,7 +761,7 @@ export class TwoStepMapper extends DataMapper {
    * the device was given is what was mapped. @see rules/nvme.md 2.6, row 5
    */
   #freeSgls(iod: Iod, request: NvmeRequest, attrs: number): void {
-    if (this.rules.swapsSglArguments) {
+    if (this.kernel.sgl_unmap_args_swapped) {
       this.#freeSglsSwapped(iod, request, attrs);
     } else if (iod.sglIsDataBlock) {
       this.#unmapSegment(request, iod.sglAddress, iod.sglLengthBytes, attrs);
@@ -1035,14 +1031,11 @@ class DmaVecPool implements DmaVecSource {
 export class NodePools {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
-  readonly #smallAlignBytes: Bytes;
   readonly #pools: { readonly small: DmaPool; readonly large: DmaPool }[] = [];
 
-  /** @param smallAlignBytes What a small block is aligned to; its size is rounded up to that. */
-  constructor(machine: Machine, dev: DmaDevice, smallAlignBytes: Bytes) {
+  constructor(machine: Machine, dev: DmaDevice) {
     this.#machine = machine;
     this.#dev = dev;
-    this.#smallAlignBytes = smallAlignBytes;
   }
 
   of(node: number): DescriptorPools {
@@ -1052,7 +1045,7 @@ export class NodePools {
         this.#dev,
         "small",
         SMALL_DESCRIPTOR_BYTES,
-        this.#smallAlignBytes,
+        this.#machine.kernel.prp_pool_aligned_512 ? 512 : SMALL_DESCRIPTOR_BYTES,
       ),
       large: new DmaPool(this.#machine, this.#dev, "large", CTRL_PAGE_BYTES, CTRL_PAGE_BYTES),
     };

@@ -21,9 +21,8 @@ import {
   type Machine,
   type Nanoseconds,
 } from "@dmalab/runtime";
-import { type BlockRules, blockRules, type QueueLimits } from "@dmalab/runtime/block";
+import type { QueueLimits } from "@dmalab/runtime/block";
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import { rulesOf } from "@dmalab/runtime/kernels";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import {
   ADMIN_TIMEOUT_NS,
@@ -40,14 +39,7 @@ import {
   NodePools,
   TwoStepMapper,
 } from "./map_data.ts";
-import {
-  adminLimits,
-  type ControllerFacts,
-  ioLimits,
-  type NamespaceFacts,
-  type ReleaseRules,
-} from "./nvme_limits.ts";
-import { nvmeRules } from "./nvme_rules.ts";
+import { adminLimits, type ControllerFacts, ioLimits, type NamespaceFacts } from "./nvme_limits.ts";
 import { HOST_STATUS } from "./protocol.ts";
 import { type CompletionTaker, type QueuePair, QueueSet, RequestFifo } from "./queues.ts";
 import {
@@ -125,8 +117,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   readonly machine: Machine;
   readonly dev: DmaDevice;
   readonly options: NvmeDriverOptions;
-  /** How the release's block layer behaves. */
-  readonly blockRules: BlockRules;
   /** Choice of format: what the controller can, and the threshold, which may be changed. */
   readonly format: FormatSettings;
   /** Keep each command with its lists after its completion. */
@@ -139,7 +129,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   /** Where requests wait for a worker; null without a scheduler. */
   readonly scheduler: ScheduledDispatch | null;
 
-  readonly #rules: ReleaseRules;
   readonly #mapper: DataMapper;
   /** Each CPU and each device has its own time. */
   readonly #timed: boolean;
@@ -158,21 +147,18 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     this.machine = machine;
     this.dev = dev;
     this.options = options;
-    this.blockRules = rulesOf(machine.kernel, blockRules);
-    const nvme = rulesOf(machine.kernel, nvmeRules);
-    this.#rules = { block: this.blockRules, nvme };
     this.format = {
       sgl: false,
       metadataSgl: false,
       sglThresholdBytes: options.sglThresholdBytes ?? 32768,
     };
     this.#timed = machine.timed;
-    this.pools = new NodePools(machine, dev, nvme.smallListAlignBytes);
+    this.pools = new NodePools(machine, dev);
     this.timeouts = new CommandTimeouts(this);
     this.life = new ControllerLife(this);
-    this.#mapper = machine.kernel.strategies.nvme.mapsDataWith === "scatterlist"
-      ? new ScatterlistMapper(machine, dev, this.format, nvme)
-      : new TwoStepMapper(machine, dev, this.format, nvme, this.blockRules, options.dmaVecs);
+    this.#mapper = machine.kernel.nvme_scatterlists
+      ? new ScatterlistMapper(machine, dev, this.format)
+      : new TwoStepMapper(machine, dev, this.format, options.dmaVecs);
     this.scheduler = (options.scheduler ?? "none") === "none" ? null : new ScheduledDispatch(this);
     machine.auditors.push(() => this.#audit());
   }
@@ -199,7 +185,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
       this.machine,
       this.dev,
       this.#controller,
-      this.#rules,
     );
   }
 
@@ -295,7 +280,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
       this.dev,
       this.#controller,
       namespace,
-      this.#rules,
       this.options.maxUserSectors ?? 0,
     );
   }

@@ -11,15 +11,14 @@ import {
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
 import {
-  type BlockRules,
   deriveLimits,
   type LimitReason,
   type LimitsInput,
   type QueueLimits,
+  softCapSectors,
 } from "@dmalab/runtime/block";
-import { type DmaDevice, mappingSizeInputs } from "@dmalab/runtime/dma";
-import type { NvmeRules } from "./nvme_rules.ts";
-import { CTRL_PAGE_BYTES, MAX_TRANSFER_BYTES } from "./protocol.ts";
+import { type DmaDevice, mappingSizeInputs, SCATTER_TABLE_ENTRIES } from "@dmalab/runtime/dma";
+import { CTRL_PAGE_BYTES, MAX_SEGMENTS, MAX_TRANSFER_BYTES } from "./protocol.ts";
 
 /** What Identify Controller says, as far as mapping needs it. */
 export interface ControllerFacts {
@@ -83,10 +82,9 @@ function hardwareLimit(
   };
 }
 
-/** How the release's block layer and driver differ from others. */
-export interface ReleaseRules {
-  readonly block: BlockRules;
-  readonly nvme: NvmeRules;
+/** Most data segments of a request: what a page of SGL descriptors holds, or a list's table. */
+function listEntriesOf({ kernel }: Machine): number {
+  return kernel.nvme_scatterlists ? SCATTER_TABLE_ENTRIES : MAX_SEGMENTS;
 }
 
 /** Data segments of one command: what its list holds, and no more than the bytes could need. */
@@ -100,9 +98,11 @@ function byDriver(limit: LimitReason["limit"], value: number): LimitReason {
   return { limit, value, rule: "nvme.1.1", inputs: { set_by: "driver" } };
 }
 
-function derive(input: LimitsInput, rules: BlockRules, name: string): QueueLimits {
-  const { softCapSectors, joinsInsideBio } = rules;
-  const limits = deriveLimits({ ...input, joinsInsideBio }, softCapSectors);
+function derive(input: LimitsInput, { kernel }: Machine, name: string): QueueLimits {
+  const limits = deriveLimits(
+    { ...input, joinsInsideBio: !kernel.vectors_stay_apart },
+    softCapSectors(kernel),
+  );
   if (typeof limits === "number") {
     throw new KernelError("EINVAL", `Cannot use the limits that ${name} reports`);
   }
@@ -114,13 +114,12 @@ export function adminLimits(
   machine: Machine,
   dev: DmaDevice,
   facts: ControllerFacts,
-  rules: ReleaseRules,
 ): QueueLimits {
   const hardware = hardwareLimit(machine, dev, facts);
   return derive(
     {
       maxHwSectors: hardware.sectors,
-      maxSegments: segmentLimit(hardware.sectors, rules.nvme.maxSegments),
+      maxSegments: segmentLimit(hardware.sectors, listEntriesOf(machine)),
       maxSegmentSizeBytes: ALL_ONES_32,
       segBoundaryMask: ALL_ONES_32,
       virtBoundaryMask: CTRL_PAGE_BYTES - 1,
@@ -128,7 +127,7 @@ export function adminLimits(
       maxIntegritySegments: 1,
       reasons: [hardware.reason],
     },
-    rules.block,
+    machine,
     dev.name,
   );
 }
@@ -142,13 +141,13 @@ export function ioLimits(
   dev: DmaDevice,
   facts: ControllerFacts,
   namespace: NamespaceFacts,
-  rules: ReleaseRules,
   maxUserSectors = 0,
 ): QueueLimits {
   const { sectors, reason } = hardwareLimit(machine, dev, facts);
-  const listEntries = rules.nvme.maxSegments;
+  const listEntries = listEntriesOf(machine);
   const maxSegments = segmentLimit(sectors, listEntries);
-  const virtBoundaryMask = facts.sgl ? rules.nvme.sglVirtBoundaryMask : CTRL_PAGE_BYTES - 1;
+  const meetsOnPages = !facts.sgl || machine.kernel.virt_boundary_with_sgl;
+  const virtBoundaryMask = meetsOnPages ? CTRL_PAGE_BYTES - 1 : 0;
   const maxIntegritySegments = facts.metadataSgl ? MAX_METADATA_SEGMENTS : 1;
   const block = namespace.blockSizeBytes;
   const chunkSectors = (namespace.boundaryBlocks * block) / SECTOR_SIZE_BYTES;
@@ -218,7 +217,7 @@ export function ioLimits(
       p2pdma: dev.ownOps ? 0 : 1,
       reasons,
     },
-    rules.block,
+    machine,
     dev.name,
   );
 }

@@ -18,7 +18,13 @@ import {
   type Why,
 } from "@dmalab/runtime";
 import { opDirection, vecOffset } from "@dmalab/runtime/block";
-import { DMA_ATTR, type DmaDevice, SCATTER_ENTRY_BYTES, Scatterlist } from "@dmalab/runtime/dma";
+import {
+  DMA_ATTR,
+  type DmaDevice,
+  SCATTER_ENTRY_BYTES,
+  SCATTER_TABLE_ENTRIES,
+  Scatterlist,
+} from "@dmalab/runtime/dma";
 import {
   avgSegSize,
   type ChosenFormat,
@@ -28,7 +34,6 @@ import {
   prefersSgl,
   type SglUse,
 } from "./map_data.ts";
-import type { NvmeRules } from "./nvme_rules.ts";
 import { CTRL_PAGE_BYTES, MAX_SMALL_SGLS, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
 import type { Iod, NvmeRequest, UnmapRule } from "./request.ts";
 
@@ -45,9 +50,9 @@ export class ScatterlistMapper extends DataMapper {
   #walked: Scatterlist | null = null;
   #output = 0;
 
-  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings, rules: NvmeRules) {
-    super(machine, dev, settings, rules);
-    this.#lists = new ScatterlistPool(machine, rules.maxSegments);
+  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings) {
+    super(machine, dev, settings);
+    this.#lists = new ScatterlistPool(machine, SCATTER_TABLE_ENTRIES);
     this.#metadataLists = new ScatterlistPool(machine, MAX_SMALL_SGLS);
   }
 
@@ -91,7 +96,8 @@ export class ScatterlistMapper extends DataMapper {
     const error = this.dma.dmaMapSgtable(this.dev, list, dir, DMA_ATTR.NO_WARN);
     if (error !== 0) {
       this.#freeDataList(iod);
-      return error === -ERRNO.EREMOTEIO ? this.rules.peerRefused : RESOURCE;
+      if (error !== -ERRNO.EREMOTEIO) return RESOURCE;
+      return this.kernel.p2p_design_2021 ? BLK_STS.P2PDMA : BLK_STS.TARGET;
     }
     if (list.outputs === 1) this.noteRange(request, list.dmaAddressAt(0), list.dmaLengthAt(0));
 

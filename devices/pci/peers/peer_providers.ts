@@ -118,7 +118,7 @@ export class PeerProviders {
    * @see rules/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {
-    if (!this.#machine.kernel.strategies.peers.lendsWithoutPages) return null;
+    if (this.#machine.kernel.peer_memory_needs_pages) return null;
     if (!func.bars.some(({ index }) => index === barIndex)) return null;
     const provider = this.of(func);
     if (provider === null) {

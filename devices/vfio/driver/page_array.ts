@@ -56,9 +56,9 @@ export function addPages(
   wantedPages: number,
   apart: boolean,
 ): number {
-  const { strategies: { vfio }, quirks } = machine.kernel;
+  const { vfio_page_array_crash: crashes, vfio_scatterlist: keepsList } = machine.kernel;
   const arrayBytes = wantedPages * PAGE_ENTRY_BYTES;
-  if (!vfio.keepsScatterlist && !takeCost(machine, "page_array", arrayBytes)) {
+  if (!keepsList && !takeCost(machine, "page_array", arrayBytes)) {
     return -ERRNO.ENOMEM;
   }
   const { events } = machine;
@@ -72,13 +72,13 @@ export function addPages(
       });
     }
     if (taken > 0) continue;
-    const walksWrong = buffer.npages >= 2 && quirks.has("vfio_page_array_crash");
+    const walksWrong = buffer.npages >= 2 && crashes;
     if (walksWrong) walkFromWrongPointer(machine, buffer);
     freePages(machine, buffer);
-    if (!vfio.keepsScatterlist) giveCost(events, "page_array", arrayBytes);
+    if (!keepsList) giveCost(events, "page_array", arrayBytes);
     return -ERRNO.ENOMEM;
   }
-  if (!vfio.keepsScatterlist) return 0;
+  if (!keepsList) return 0;
   const list = chunksOf(buffer);
   if (takeCost(machine, "scatterlist", list.count * SCATTER_ENTRY_BYTES)) {
     buffer.list = list;

@@ -44,8 +44,8 @@ export class PageMapper {
   constructor(machine: Machine, dev: DmaDevice) {
     this.#machine = machine;
     this.#dev = dev;
-    this.#destroysLinkedPart = machine.dma.rules.destroyFreesReservation ||
-      machine.kernel.quirks.has("vfio_partial_destroy");
+    this.#destroysLinkedPart = !machine.kernel.destroy_frees_mapped_length ||
+      machine.kernel.vfio_partial_destroy;
   }
 
   /**

@@ -1,12 +1,11 @@
 /** Work that is queued, and timers. @see rules/c-api.md 14 */
-import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import type { Kernel } from "@dmalab/runtime/kernels";
 import { callOwn, CDeferred, CTimers } from "../c_deferred.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
-import { since72 } from "./mapping.ts";
 
 /** Timers had other names. */
-const before72 = (strategies: KernelStrategies): boolean => !since72(strategies);
+const before72 = (kernel: Kernel): boolean => kernel.no_two_step;
 
 function checked(kernel: CKernel, what: string, at: number): number {
   const isThere = kernel.memory.isOpen(at, 8);

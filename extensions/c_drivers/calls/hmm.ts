@@ -13,7 +13,7 @@ import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { MARK } from "../c_memory.ts";
 import { kernelEntry } from "../kernel_entry.ts";
-import { showState } from "./two_step.ts";
+import { showState } from "../c_iova_state.ts";
 
 /** Where the members of `struct hmm_dma_map` lie; `extensions/c_drivers/include/linux/hmm-dma.h` has the same. */
 export const HMM_MAP = { state: 0, pfn_list: 16, dma_list: 24, dma_entry_size: 32 } as const;

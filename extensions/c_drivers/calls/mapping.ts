@@ -1,16 +1,14 @@
-/** Streaming mappings, and what a driver asks about them. @see rules/c-api.md 3, 6 */
-import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
+/** Streaming mappings, in one step and in two, and what a driver asks about them. @see rules/c-api.md 3, 4, 6 */
+import type { PhysAddr } from "@dmalab/runtime";
 import { DMA_ATTR, type DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
-import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import type { Kernel } from "@dmalab/runtime/kernels";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
-import { kernelEntry } from "../kernel_entry.ts";
+import { kernelEntry, mappingEntry } from "../kernel_entry.ts";
+import { showState } from "../c_iova_state.ts";
 
 /** Calls that came with the two-step API. */
-export const since72 = ({ dma }: KernelStrategies): boolean => dma.hasTwoStep;
-
-/** What C has for "could not be mapped": all ones. */
-const ERROR = -1;
+export const since72 = (kernel: Kernel): boolean => !kernel.no_two_step;
 
 /** How C says 64 bits where there is no limit. */
 const ALL_BITS = 64;
@@ -18,43 +16,21 @@ const ALL_BITS = 64;
 /** What a call that maps is given. */
 type Mapping = readonly [DmaDevice, PhysAddr, sizeBytes: number, DmaDirection, attrs: number];
 
-/** Notes a mapping that was made, and gives its address to C. */
-function mapped(kernel: CKernel, dma: DmaAddr, mapping: Mapping): number {
+/** Notes a mapping that was made. */
+function lend(kernel: CKernel, dma: number, mapping: Mapping): void {
   const [device, phys, sizeBytes, dir, attrs] = mapping;
   kernel.usesMask(device);
-  if (dma < 0) return ERROR;
-  kernel.lent.add(device, dma, phys, sizeBytes, dir, attrs);
-  return dma;
+  if (dma >= 0) kernel.lent.add(device, dma, phys, sizeBytes, dir, attrs);
 }
 
-/** The calls that map memory by its address differ in which way of the runtime's they go. */
-const mapWith = (map: "dmaMapSingle" | "dmaMapPhys") =>
-(
-  kernel: CKernel,
-  mapping: Mapping,
-): number => {
-  const [device, phys, sizeBytes, dir, attrs] = mapping;
-  kernel.exact(phys + sizeBytes, "address");
-  const dma = kernel.machine.dma[map](device, phys, sizeBytes, dir, attrs);
-  return mapped(kernel, dma, mapping);
-};
-
-/** The calls that unmap take the same. */
-const unmapWith =
-  (unmap: "dmaUnmapSingle" | "dmaUnmapPage" | "dmaUnmapPhys" | "dmaUnmapResource") =>
-  (
-    kernel: CKernel,
-    [device, dma, sizeBytes, dir, attrs]: readonly [
-      DmaDevice,
-      DmaAddr,
-      number,
-      DmaDirection,
-      number,
-    ],
-  ): void => {
-    kernel.lent.end(device, dma);
-    kernel.machine.dma[unmap](device, dma, sizeBytes, dir, attrs);
-  };
+/** A call that maps memory by its address. @param adds Attributes that it adds to those of its caller. */
+function mapEntry(name: `dma_map_${"single" | "phys" | "resource"}`, adds = 0): CCallEntry {
+  return mappingEntry(name, {
+    before: (kernel, [, phys, size]) => void kernel.exact(phys + size, "address"),
+    after: (kernel, [device, phys, size, dir, attrs], dma) =>
+      lend(kernel, dma, [device, phys, size, dir, attrs | adds]),
+  });
+}
 
 /** How many bits a mask has; it must be ones from the lowest up. */
 function maskBits(kernel: CKernel, mask: number): number {
@@ -90,45 +66,40 @@ function setMasks(
   return 0;
 }
 
-/** What drivers ask of a device alone, by what answers. */
-const QUESTIONS = {
-  dma_need_unmap: "dmaNeedUnmap",
-  dma_get_required_mask: "dmaGetRequiredMask",
-  dma_addressing_limited: "dmaAddressingLimited",
-  dma_max_mapping_size: "dmaMaxMappingSize",
-  dma_opt_mapping_size: "dmaOptMappingSize",
-  dma_get_merge_boundary: "dmaGetMergeBoundary",
-} as const;
+/** What drivers ask, of which C needs no more than the answer. */
+const QUESTIONS = [
+  "dma_mapping_error",
+  "dma_need_unmap",
+  "dma_get_required_mask",
+  "dma_addressing_limited",
+  "dma_max_mapping_size",
+  "dma_opt_mapping_size",
+  "dma_get_merge_boundary",
+] as const;
+
+const UNMAPS = [
+  "dma_unmap_single",
+  "dma_unmap_page",
+  "dma_unmap_phys",
+  "dma_unmap_resource",
+] as const;
 
 export const MAPPING_CALLS: readonly CCallEntry[] = [
-  ...(Object.keys(QUESTIONS) as (keyof typeof QUESTIONS)[]).map((name) =>
-    kernelEntry(name, ({ machine }, [device]) => {
-      const answer = Number(machine.dma[QUESTIONS[name]](device));
-      // C has all ones where there is no limit.
-      return answer === Number.MAX_SAFE_INTEGER ? ERROR : answer;
-    })
+  ...QUESTIONS.map((name) => mappingEntry(name)),
+  mapEntry("dma_map_single"),
+  mapEntry("dma_map_phys"),
+  mapEntry("dma_map_resource", DMA_ATTR.MMIO),
+  mappingEntry("dma_map_page", {
+    before: (kernel, [, , offset, size]) => void kernel.exact(offset + size, "size"),
+    after: (kernel, [device, first, offset, ...part], dma) =>
+      lend(kernel, dma, [device, first + offset as PhysAddr, ...part]),
+  }),
+  ...UNMAPS.map((name) =>
+    mappingEntry(name, { before: (kernel, [device, dma]) => kernel.lent.end(device, dma) })
   ),
-  kernelEntry("dma_mapping_error", ({ machine }, args) => machine.dma.dmaMappingError(...args)),
-  kernelEntry("dma_map_single", mapWith("dmaMapSingle")),
-  kernelEntry("dma_unmap_single", unmapWith("dmaUnmapSingle")),
-  kernelEntry("dma_map_page", (kernel, [device, first, offset, size, dir, attrs]) => {
-    kernel.exact(offset + size, "size");
-    const dma = kernel.machine.dma.dmaMapPage(device, first, offset, size, dir, attrs);
-    return mapped(kernel, dma, [device, first + offset as PhysAddr, size, dir, attrs]);
-  }),
-  kernelEntry("dma_unmap_page", unmapWith("dmaUnmapPage")),
-  kernelEntry("dma_map_phys", mapWith("dmaMapPhys")),
-  kernelEntry("dma_unmap_phys", unmapWith("dmaUnmapPhys")),
-  kernelEntry("dma_map_resource", (kernel, [device, phys, size, dir, attrs]) => {
-    kernel.exact(phys + size, "address");
-    const dma = kernel.machine.dma.dmaMapResource(device, phys, size, dir, attrs);
-    return mapped(kernel, dma, [device, phys, size, dir, DMA_ATTR.MMIO]);
-  }),
-  kernelEntry("dma_unmap_resource", unmapWith("dmaUnmapResource")),
-  ...([["cpu", "Cpu"], ["device", "Device"]] as const).map(([owner, Owner]) =>
-    kernelEntry(`dma_sync_single_for_${owner}`, (kernel, [device, dma, size, dir]) => {
-      kernel.machine.dma[`dmaSyncSingleFor${Owner}`](device, dma, size, dir);
-      kernel.lent.hand(device, dma, size, owner === "cpu");
+  ...(["cpu", "device"] as const).map((owner) =>
+    mappingEntry(`dma_sync_single_for_${owner}`, {
+      after: (kernel, [device, dma, size]) => kernel.lent.hand(device, dma, size, owner === "cpu"),
     })
   ),
   {
@@ -164,4 +135,35 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
     c: "bool dma_pci_p2pdma_supported(struct device *dev)",
     run: (kernel, [dev]) => kernel.device(dev).ownOps ? 0 : 1,
   },
+];
+
+/** @see rules/c-api.md 4 */
+export const TWO_STEP_CALLS: readonly CCallEntry[] = [
+  kernelEntry("dma_iova_try_alloc", (kernel, [device, at, phys, size]) => {
+    // It is cleared first, whatever was there.
+    if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+    kernel.usesMask(device);
+    const state = kernel.state(at);
+    kernel.exact(phys + size, "address");
+    const taken = kernel.machine.dma.dmaIovaTryAlloc(device, state, phys, size);
+    showState(kernel, at, state);
+    return Number(taken);
+  }),
+  mappingEntry("dma_iova_link", {
+    before: (kernel, [, , phys, offset, size]) =>
+      void kernel.exact(phys + offset + size, "address"),
+    after(kernel, [device, { addr }, phys, offset, ...part], error) {
+      if (error === 0) kernel.lent.add(device, addr + offset, phys, ...part);
+    },
+  }),
+  mappingEntry("dma_iova_sync"),
+  mappingEntry("dma_iova_unlink", {
+    before: (kernel, [device, { addr }, offset, size]) =>
+      kernel.lent.endWithin(device, addr + offset, size),
+  }),
+  mappingEntry("dma_iova_destroy", {
+    before: (kernel, [device, { addr }, mappedBytes]) =>
+      kernel.lent.endWithin(device, addr, mappedBytes),
+  }),
+  mappingEntry("dma_iova_free"),
 ];

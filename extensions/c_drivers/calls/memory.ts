@@ -160,7 +160,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
     },
     ...["alloc_pages_bulk_array", "alloc_pages_bulk"].map((name, index): CCallEntry => ({
       c: `unsigned long ${name}(gfp_t gfp, unsigned long count, struct page **pages)`,
-      isIn: ({ dma }) => dma.hasTwoStep === (index === 1),
+      isIn: (kernel) => kernel.no_two_step === (index === 0),
       run: (kernel, [gfp, count, pages]) => fillPages(kernel, gfp, count, pages),
     })),
     {

@@ -26,7 +26,7 @@ function state(kernel: CKernel, [at, dev, page]: CArguments): number {
   if (!memory.isOpen(at, 16)) throw kernel.crash("There is no pci_p2pdma_map_state");
   const phys = kernel.pagePhys(page);
   const kind = machine.peers === null ? "none" : machine.peers.mapType(phys, device);
-  const number = mapTypeNumber(machine.kernel.strategies, kind);
+  const number = mapTypeNumber(machine.kernel, kind);
   if (kind !== "none") peers.putState(at, peers.providerOf(phys), kind);
   else memory.view.setUint32(at + MAP_STATE.map, number, true);
   return number;
@@ -88,6 +88,6 @@ export const PEER_CALLS: readonly CCallEntry[] = [
   kernelEntry("pci_p2pdma_map_type", (kernel, [provider, client]) => {
     const { func } = kernel.part(CPeers).providerAt(provider);
     const kind = kernel.context.lab.topology.kind(func, client);
-    return mapTypeNumber(kernel.machine.kernel.strategies, kind);
+    return mapTypeNumber(kernel.machine.kernel, kind);
   }),
 ];

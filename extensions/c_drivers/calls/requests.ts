@@ -1,11 +1,5 @@
 /** Requests of the block layer, and their mapping. @see rules/c-api.md 8, trap 7 */
-import {
-  BlkDma,
-  BlkDmaIter,
-  type BlockRequest,
-  blockRules,
-  opDirection,
-} from "@dmalab/runtime/block";
+import { BlkDma, BlkDmaIter, type BlockRequest, opDirection } from "@dmalab/runtime/block";
 import type { DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
 import { BLK_STS, blkStatusErrno, blkStatusName, ERRNO, errnoToBlkStatus } from "@dmalab/runtime";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
@@ -14,7 +8,7 @@ import { CPeers, mapTypeOf } from "../c_peers.ts";
 import { CRequests } from "../c_requests.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { entriesOf, LINK_END, SG } from "./lists.ts";
-import { showState, stateAsItIs, stateAt } from "./two_step.ts";
+import { showState, stateAsItIs, stateAt } from "../c_iova_state.ts";
 
 /** Where the members of `struct blk_dma_iter` lie; `extensions/c_drivers/include/linux/blk-mq-dma.h` has the same. */
 export const DMA_ITER = { addr: 0, len: 8, p2pdma: 16, status: 32, dmalab_iter: 40 } as const;
@@ -30,10 +24,10 @@ function forRequest<T>(
   work: (blk: BlkDma, request: BlockRequest) => T,
 ): T {
   const request = kernel.part(CRequests).requestAt(at);
-  const { events, kernel: release } = kernel.machine;
+  const { events } = kernel.machine;
   const outer = events.context.enterRequest(request.id);
   try {
-    return work(new BlkDma(kernel.machine, blockRules(release)), request);
+    return work(new BlkDma(kernel.machine), request);
   } finally {
     events.context.leaveRequest(outer);
   }
@@ -171,7 +165,7 @@ export const REQUEST_MAPPING_CALLS: readonly CCallEntry[] = [
     (kernel, [state]) => Number(kernel.machine.dma.dmaUseIova(stateAsItIs(kernel, state))),
   ),
   kernelEntry("blk_rq_dma_unmap", (kernel, [req, device, stateAddress, mappedBytes, map]) => {
-    const kind = mapTypeOf(kernel.machine.kernel.strategies, map) ?? "none";
+    const kind = mapTypeOf(kernel.machine.kernel, map) ?? "none";
     return forRequest(kernel, req, (blk, request) => {
       const state = stateAt(kernel, stateAddress);
       kernel.lent.endWithin(device, state.addr, mappedBytes);

@@ -102,8 +102,8 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
 
 async function recipeOf(wanted: WantedC, loader: WantingLoader): Promise<Recipe> {
   const { config, source } = wanted;
-  const { strategies } = resolveKernel(config);
-  const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, strategies };
+  const behaviour = resolveKernel(config);
+  const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, behaviour };
   const { files: sources, refused } = sourcesFrom(source, loader);
   const headers = { ...readHeaders(), ...derivedHeaders(target) };
   const files = compiledTexts(sources);

@@ -8,7 +8,7 @@ import type { LoadError } from "@dmalab/lang/syntax";
 import { formatSize } from "@dmalab/lang/text";
 import { MIB } from "@dmalab/runtime";
 import { type Compiled, COMPILER_BYTES } from "./clang.ts";
-import { KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
+import { KERNEL_NAMES, resolveKernel } from "@dmalab/runtime/kernels";
 
 /** What is known of a compilation. */
 interface Compilation {
@@ -137,7 +137,7 @@ function diagnosticOf(
   }
   const unknown = UNDECLARED.exec(message)?.[1];
   const call = unknown === undefined ? undefined : callNamed(unknown);
-  if (call?.isIn === undefined || call.isIn(target.strategies)) {
+  if (call?.isIn === undefined || call.isIn(target.behaviour)) {
     return { code, severity, span, message };
   }
   return {
@@ -155,7 +155,9 @@ function callNamed(name: string): CCall | undefined {
 
 /** The modelled releases that have the function. */
 function releasesWith({ isIn }: CCall): string {
-  return KERNEL_NAMES.filter((name) => isIn?.(KERNELS[name].strategies)).join(", ");
+  return KERNEL_NAMES.filter((name) => isIn?.(resolveKernel({ kernel: name, quirks: null }))).join(
+    ", ",
+  );
 }
 
 function spanAt({ main, sources }: Compilation, file: string, line: number, column: number): Span {

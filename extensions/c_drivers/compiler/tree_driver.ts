@@ -89,8 +89,8 @@ class TreeDriver {
       config.pageSizeBytes,
     );
     await build.checkSettings(settings);
-    const { strategies } = resolveKernel(config);
-    const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, strategies };
+    const behaviour = resolveKernel(config);
+    const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, behaviour };
     const sources = new Map<string, SourceFile>();
     const texts: string[] = [];
     for (const file of files) {

@@ -6,7 +6,7 @@ import { openScenario } from "@dmalab/cli/scenario";
 import { C_CALLS } from "../calls.ts";
 import { derivedHeaders } from "../header_text.ts";
 import { runProgramWith } from "@dmalab/lang/run";
-import { KERNELS } from "@dmalab/runtime/kernels";
+import { resolveKernel } from "@dmalab/runtime/kernels";
 import { ROOT } from "@dmalab/tests";
 
 /** A folder that is no system's, so that nothing is kept quiet. */
@@ -19,8 +19,8 @@ function jobFor(
   kernel: "6.12.117" | "7.2.12",
   standard: string,
 ): CompileJob {
-  const { strategies } = KERNELS[kernel];
-  const target = { kernel, strategies, pageSizeBytes: 4096 };
+  const behaviour = resolveKernel({ kernel, quirks: null });
+  const target = { kernel, behaviour, pageSizeBytes: 4096 };
   const headers = { ...readHeaders(), ...derivedHeaders(target) };
   const files: Record<string, string> = { [file]: text };
   for (const [name, content] of Object.entries(headers)) files[`${FOLDER}/${name}`] = content;
@@ -80,8 +80,8 @@ Deno.test({
     for (const kernel of ["6.12.117", "7.2.12"] as const) {
       const folder = Deno.makeTempDirSync();
       try {
-        const { strategies } = KERNELS[kernel];
-        const target = { kernel, strategies, pageSizeBytes: 4096 };
+        const behaviour = resolveKernel({ kernel, quirks: null });
+        const target = { kernel, behaviour, pageSizeBytes: 4096 };
         const headers = { ...readHeaders(), ...derivedHeaders(target) };
         for (const [name, text] of Object.entries(headers)) {
           Deno.mkdirSync(dirname(join(folder, name)), { recursive: true });

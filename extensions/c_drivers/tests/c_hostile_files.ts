@@ -4,14 +4,14 @@
  */
 import { C_CALLS, type CCall } from "../calls.ts";
 import { type CType, isPointer } from "../prototype.ts";
-import { KERNELS } from "@dmalab/runtime/kernels";
+import { resolveKernel } from "@dmalab/runtime/kernels";
 import { Random } from "@dmalab/runtime";
 
 /** The release that the files are compiled for. */
 export const HOSTILE_KERNEL = "7.2.12";
 
 const CALLS = C_CALLS.filter(({ isIn }) =>
-  isIn === undefined || isIn(KERNELS[HOSTILE_KERNEL].strategies)
+  isIn === undefined || isIn(resolveKernel({ kernel: HOSTILE_KERNEL, quirks: null }))
 );
 
 /** A file, and how it must end. */

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { HostShelf, type WantingLoader } from "@dmalab/cli";
 import type { OpenedScenario } from "../compiler/patched.ts";
 import { saidDiagnostics } from "../compiler/said_diagnostics.ts";
-import { KERNELS } from "@dmalab/runtime/kernels";
+import { resolveKernel } from "@dmalab/runtime/kernels";
 import { FUEL_AT, SHADOW_AT } from "../c_addresses.ts";
 import { LineTable } from "../wasm/line_table.ts";
 import { runProgramWith } from "@dmalab/lang/run";
@@ -290,7 +290,7 @@ Deno.test("nesting that exhausts the compiler's stack is reported as the compile
   const main = new SourceFile("deep.c", "int deep;");
   const target = {
     kernel: "7.2.12",
-    strategies: KERNELS["7.2.12"].strategies,
+    behaviour: resolveKernel({ kernel: "7.2.12", quirks: null }),
     pageSizeBytes: 4096,
   };
   const made = { module: null, said: "clang: error: memory access out of bounds\n" };

@@ -27,6 +27,11 @@ async function serve(context: vscode.ExtensionContext): Promise<void> {
     { command, args: [...args, "lsp"] },
     {
       documentSelector: [{ language: "dma" }],
+      // Values are those of the last run: while one debugs, lines have not come to them yet.
+      middleware: {
+        provideInlayHints: (document, range, token, next) =>
+          isDebugging() ? [] : next(document, range, token),
+      },
       synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{dma,c,h}") },
     },
   );
@@ -35,6 +40,8 @@ async function serve(context: vscode.ExtensionContext): Promise<void> {
   context.subscriptions.push(
     tests,
     report,
+    vscode.debug.onDidStartDebugSession(refreshValues),
+    vscode.debug.onDidTerminateDebugSession(refreshValues),
     vscode.commands.registerCommand(
       "dmalab.run",
       (uri: string, line: number) => tests.runAt(vscode.Uri.parse(uri), line),
@@ -67,6 +74,18 @@ async function serve(context: vscode.ExtensionContext): Promise<void> {
     }),
   );
   await client.start();
+}
+
+function isDebugging(): boolean {
+  return vscode.debug.activeDebugSession?.type === "dma";
+}
+
+/** Asks again for the values beside the lines. */
+function refreshValues(): void {
+  const feature = client?.getFeature("textDocument/inlayHint");
+  for (const document of vscode.workspace.textDocuments) {
+    feature?.getProvider(document)?.onDidChangeInlayHints.fire();
+  }
 }
 
 export async function deactivate(): Promise<void> {

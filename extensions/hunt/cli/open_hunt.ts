@@ -7,7 +7,7 @@ import { givenMachine } from "../requests/given_machine.ts";
 import type { HuntOptions } from "../requests/hunt.ts";
 import { type HuntSettings, type HuntWords, readHuntOptions } from "../requests/hunt_options.ts";
 import type { Program } from "@dmalab/lang/run";
-import { kernelNamed, resolveKernel } from "@dmalab/runtime/kernels";
+import { kernelNamed, quirksOf, resolveKernel } from "@dmalab/runtime/kernels";
 
 /** Cases of a driver at most, where nothing else is said. */
 const DRIVER_CASES = 1_000_000;
@@ -81,7 +81,7 @@ export async function openHunt(
   const { config } = program.machine;
   const settings = readHuntOptions(words, {
     kernel: kernelNamed(config.kernel),
-    quirks: resolveKernel(config).quirks,
+    quirks: quirksOf(resolveKernel(config)),
   });
   if (typeof settings === "string") return refuse(settings);
   const opened = HostLoader.open(path);

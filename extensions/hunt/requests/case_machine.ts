@@ -1,7 +1,7 @@
 /** The machine of a case as the simulator builds it. */
 import { defaultLabConfig, type LabConfig, pciNode, type PciNodeConfig } from "@dmalab/devices";
 import { alignUp, GIB, MIB } from "@dmalab/runtime";
-import { type KernelProfile, KERNELS, type RuleWatch } from "@dmalab/runtime/kernels";
+import { hasBehaviour, type KernelConfig, type KernelProfile } from "@dmalab/runtime/kernels";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
 /** RAM that has memory above 4 GiB, and none that pages are looked for in vain. */
@@ -17,7 +17,7 @@ const DEFAULTS = defaultLabConfig();
 export function caseConfig(
   machine: HuntMachine,
   release: HuntRelease,
-  watch: RuleWatch | null = null,
+  watch: KernelConfig["watch"] = null,
 ): LabConfig {
   if (machine.given !== null) return { ...machine.given.config, ...release, watch };
   return {
@@ -52,7 +52,7 @@ export function isUntrusted(machine: HuntMachine, { kernel }: HuntRelease): bool
 
 /** A release's requests are mapped as scatterlists. */
 export function mapsLists(kernel: KernelProfile): boolean {
-  return KERNELS[kernel].strategies.nvme.mapsDataWith === "scatterlist";
+  return hasBehaviour(kernel, "nvme_scatterlists");
 }
 
 /** SGLs for metadata are a part of SGLs. */

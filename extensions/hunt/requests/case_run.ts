@@ -16,7 +16,7 @@ import {
   type Machine,
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
-import { kernelNamed, type RuleWatch } from "@dmalab/runtime/kernels";
+import { type KernelConfig, kernelNamed } from "@dmalab/runtime/kernels";
 import { HostBuffer } from "@dmalab/runtime/memory";
 import {
   CACHE_LINE_BYTES,
@@ -79,7 +79,7 @@ export class CaseRun {
     release: HuntRelease,
     mostBytes: number = MAX_BYTES,
     onLab: (lab: Lab) => void = () => {},
-    watch: RuleWatch | null = null,
+    watch: KernelConfig["watch"] = null,
   ) {
     const lab = buildLab(caseConfig(spec, release, watch));
     onLab(lab);

@@ -1,6 +1,6 @@
 /** What a case that was found is about: the switch that it is gone without, and the rule that applied. */
 import type { MachineEvent } from "@dmalab/runtime";
-import type { QuirkName, QuirkSet, RuleWatch } from "@dmalab/runtime/kernels";
+import type { KernelConfig, QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 import { causingDefects, withoutDefects } from "@dmalab/lang/values";
 import { AskedRules } from "./asked_rules.ts";
 import { CaseRun, runCase } from "./case_run.ts";
@@ -29,7 +29,7 @@ export function without(release: HuntRelease, quirks: readonly QuirkName[]): Hun
 export function violationsOf(
   each: HuntCase,
   release: HuntRelease,
-  watch: RuleWatch | null = null,
+  watch: KernelConfig["watch"] = null,
 ): readonly (Violation | null)[] {
   const run = new CaseRun(each.machine, release, undefined, undefined, watch);
   return each.steps.map((step) => run.step(step));
@@ -51,10 +51,10 @@ export function hiddenDefect(
   known: QuirkSet,
 ): HiddenDefect | null {
   const asked = new AskedRules();
-  const before = violationsOf(each, { ...release, quirks: known }, asked);
+  const before = violationsOf(each, { ...release, quirks: known }, asked.watch);
   for (const name of release.quirks) {
     // What nothing asked for changes nothing. Without any switch, audits are stricter.
-    if (known.has(name) || (known.size > 0 && !asked.changeWith(name))) continue;
+    if (known.has(name) || (known.size > 0 && !asked.has(name))) continue;
     const after = violationsOf(each, { ...release, quirks: new Set([...known, name]) });
     const step = after.findIndex((violation, index) =>
       violation !== null && before[index] === null

@@ -4,7 +4,7 @@ import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { givenMachine } from "./given_machine.ts";
 import { hunt } from "./hunt.ts";
 import { runScenarioText } from "./scenario_check.ts";
-import { resolveKernel } from "@dmalab/runtime/kernels";
+import { quirksOf, resolveKernel } from "@dmalab/runtime/kernels";
 
 const LAB = `machine {
   kernel = "7.2.6"
@@ -58,7 +58,7 @@ Deno.test("without a disk, or without room, a sentence says why there is nothing
 Deno.test("a finding on the machine of a file uses the file, and fails beside it", () => {
   const machine = given(LAB);
   assert(typeof machine !== "string");
-  const { quirks } = resolveKernel(configOf(LAB));
+  const quirks = quirksOf(resolveKernel(configOf(LAB)));
   const result = hunt({
     release: { kernel: "7.2.6", quirks },
     seed: 1,

@@ -16,6 +16,8 @@ import {
   type DmaDirection,
   DmaIovaState,
   type DmaRange,
+  mappingCaller,
+  type MappingFunction,
   Scatterlist,
 } from "@dmalab/runtime/dma";
 import {
@@ -26,6 +28,7 @@ import {
 } from "@dmalab/runtime/iommu";
 import { DEFAULT_KERNEL, type KernelConfig } from "@dmalab/runtime/kernels";
 import { SLOT_BYTES } from "@dmalab/runtime/memory";
+import { type ArgumentRole, KERNEL_FUNCTIONS } from "@dmalab/runtime/vocabulary";
 import { type Implementation, type OperationResult, U64_MAX } from "./compare.ts";
 import { PEER_BYTES, PEER_START, type PeerFields, peerRouter } from "./peers.ts";
 import { type QueueFields, RequestModel, type RequestOperation } from "./request_operations.ts";
@@ -33,6 +36,41 @@ import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 
 /** An operation, with its arguments by the names that the golden data have for them. */
 export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op: string };
+
+/** A function of the kernel that an operation calls, with the arguments of its row. */
+interface KernelCallOf {
+  readonly name: MappingFunction;
+  readonly args: readonly unknown[];
+}
+
+/**
+ * The function of the kernel that an operation calls: `iova_link` is dma_iova_link().
+ * @param own What a side has for arguments that the operation has not, or has otherwise.
+ * @returns Null for an operation that calls none, or one with a state that is not there.
+ */
+export function kernelCallOf(
+  line: MappingOperation,
+  own: { readonly [R in ArgumentRole]?: unknown },
+): KernelCallOf | null {
+  const name = `dma_${line.op}` as MappingFunction;
+  if (!Object.hasOwn(KERNEL_FUNCTIONS, name)) return null;
+  const roles: readonly ArgumentRole[] = KERNEL_FUNCTIONS[name].roles;
+  if (roles.includes("state") && own.state === undefined) return null;
+  return { name, args: roles.map((role) => own[role] ?? line[role] ?? 0) };
+}
+
+/** What a function's result is in the golden data. @param addr The address in its state. */
+export function answerOf(
+  name: MappingFunction,
+  result: number | boolean | void,
+  addr: number | undefined,
+): OperationResult {
+  const { prototype } = KERNEL_FUNCTIONS[name];
+  if (prototype.startsWith("void")) return {};
+  if (prototype.startsWith("bool")) return { addr: Number(result) === 0 ? null : addr };
+  if (prototype.startsWith("int")) return { ret: result };
+  return { dma: Number(result) < 0 ? null : result };
+}
 
 const MS = 1_000_000;
 /** The buffers of the traces lie below this. */
@@ -150,13 +188,6 @@ export class MappingModel implements Implementation<MappingOperation> {
     const { dma } = machine;
     const dev = this.#caller(line);
     switch (line.op) {
-      case "map_phys": {
-        const addr = dma.dmaMapPhys(dev, number("phys") as PhysAddr, number("size"), dir, attrs);
-        return { dma: addr < 0 ? null : addr };
-      }
-      case "unmap_phys":
-        dma.dmaUnmapPhys(dev, number("dma") as DmaAddr, number("size"), dir, attrs);
-        return {};
       case "map_sg": {
         const list = new Scatterlist(
           (line.in as [number, number][]).map(([phys, sizeBytes]) => ({
@@ -176,16 +207,6 @@ export class MappingModel implements Implementation<MappingOperation> {
       case "unmap_sg":
         dma.dmaUnmapSg(dev, this.#lists.get(number("id"))!, dir, attrs);
         return {};
-      case "set_mask":
-        return { ret: dma.dmaSetMask(dev, number("bits")) };
-      case "iova_try_alloc": {
-        const state = new DmaIovaState();
-        this.#states.set(number("id"), state);
-        const phys = number("phys") as PhysAddr;
-        return {
-          addr: dma.dmaIovaTryAlloc(dev, state, phys, number("size")) ? state.addr : null,
-        };
-      }
       case "advance": {
         const before = this.#fired;
         machine.advance(number("ms") * MS);
@@ -202,14 +223,14 @@ export class MappingModel implements Implementation<MappingOperation> {
       case "rq_list":
       case "rq_unmap":
         return this.#requests!.run(line as RequestOperation);
-      case "sync_single_for_cpu":
-      case "sync_single_for_device":
       case "sync_sg_for_cpu":
+        dma.dmaSyncSgForCpu(dev, this.#lists.get(number("id"))!, dir);
+        return {};
       case "sync_sg_for_device":
-        this.#sync(machine, line, dir);
+        dma.dmaSyncSgForDevice(dev, this.#lists.get(number("id"))!, dir);
         return {};
       default:
-        return this.#twoStep(machine, line, dir);
+        return this.#call(machine, line);
     }
   }
 
@@ -226,56 +247,15 @@ export class MappingModel implements Implementation<MappingOperation> {
     return { dma: memory?.dma ?? null };
   }
 
-  #sync({ dma }: Machine, line: MappingOperation, dir: DmaDirection): void {
-    const dev = this.#caller(line);
-    const list = this.#lists.get(line.id as number)!;
-    const part = [line.dma as DmaAddr, line.size as number] as const;
-    switch (line.op) {
-      case "sync_single_for_cpu":
-        return dma.dmaSyncSingleForCpu(dev, ...part, dir);
-      case "sync_single_for_device":
-        return dma.dmaSyncSingleForDevice(dev, ...part, dir);
-      case "sync_sg_for_cpu":
-        return dma.dmaSyncSgForCpu(dev, list, dir);
-      default:
-        return dma.dmaSyncSgForDevice(dev, list, dir);
-    }
-  }
-
-  #twoStep(machine: Machine, line: MappingOperation, dir: DmaDirection): Record<string, unknown> {
-    const number = (name: string) => line[name] as number;
-    const { dma } = machine;
-    const dev = this.#caller(line);
-    const attrs = (line.attrs ?? 0) as number;
-    const state = this.#states.get(number("id"));
-    if (state === undefined) return { op: `unknown operation ${line.op}` };
-    switch (line.op) {
-      case "iova_link":
-        return {
-          ret: dma.dmaIovaLink(
-            dev,
-            state,
-            number("phys") as PhysAddr,
-            number("offset"),
-            number("size"),
-            dir,
-            attrs,
-          ),
-        };
-      case "iova_sync":
-        return { ret: dma.dmaIovaSync(dev, state, number("offset"), number("size")) };
-      case "iova_unlink":
-        dma.dmaIovaUnlink(dev, state, number("offset"), number("size"), dir, attrs);
-        return {};
-      case "iova_destroy":
-        dma.dmaIovaDestroy(dev, state, number("mapped_len"), dir, attrs);
-        return {};
-      case "iova_free":
-        dma.dmaIovaFree(dev, state);
-        return {};
-      default:
-        return { op: `unknown operation ${line.op}` };
-    }
+  /** A function of the kernel, by its row. */
+  #call({ dma }: Machine, line: MappingOperation): Record<string, unknown> {
+    const id = line.id as number;
+    if (line.op === "iova_try_alloc") this.#states.set(id, new DmaIovaState());
+    const state = this.#states.get(id);
+    const call = kernelCallOf(line, { dev: this.#caller(line), state, mask: line.bits });
+    if (call === null) return { op: `unknown operation ${line.op}` };
+    const { args, name } = call;
+    return answerOf(name, mappingCaller(name)(dma, args as never), state?.addr);
   }
 
   #flushes(): unknown[] {

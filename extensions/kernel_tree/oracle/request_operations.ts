@@ -7,7 +7,6 @@ import {
   BlkDma,
   BlkDmaIter,
   BlockRequest,
-  blockRules,
   opDirection,
 } from "@dmalab/runtime/block";
 import { type DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
@@ -69,7 +68,7 @@ export class RequestModel {
     readonly dev: DmaDevice,
     readonly queue: QueueFields,
   ) {
-    this.#blk = new BlkDma(machine, blockRules(machine.kernel));
+    this.#blk = new BlkDma(machine);
   }
 
   run(line: RequestOperation): OperationResult {

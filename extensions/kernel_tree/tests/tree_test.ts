@@ -19,7 +19,12 @@ import {
 import { TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
 import { compareSequences } from "../oracle/compare.ts";
 import { iovaSequence } from "../oracle/iova_sequences.ts";
-import { MappingModel, type MappingOperation } from "../oracle/mapping_operations.ts";
+import {
+  answerOf,
+  kernelCallOf,
+  MappingModel,
+  type MappingOperation,
+} from "../oracle/mapping_operations.ts";
 import { mappingSequence } from "../oracle/mapping_sequences.ts";
 import { PoolModel, type PoolOperation } from "../oracle/pool_operations.ts";
 import { poolSequence } from "../oracle/pool_sequences.ts";
@@ -320,6 +325,26 @@ Deno.test("bounds are read off the compiled source of them, and time constants a
   assertEquals(/USEC_TO_HZ_MUL32 U64_C\(0x(\w+)\)/.exec(time)?.[1], "83126e98");
   assertEquals(/USEC_TO_HZ_SHR32 (\d+)/.exec(time)?.[1], "41");
   assertEquals(headers["linux/version.h"]!.includes("LINUX_VERSION_CODE 459519"), true);
+});
+
+Deno.test("an operation calls the function of its name with its row's arguments, in their order", () => {
+  const own = { dev: 7, state: 9 };
+  const link = { op: "iova_link", id: 1, size: 3, offset: 2, phys: 1, dir: 1 };
+  assertEquals(kernelCallOf(link, own), { name: "dma_iova_link", args: [7, 9, 1, 2, 3, 1, 0] });
+  const unmap = { op: "unmap_phys", dma: 5, size: 3, dir: 2, attrs: 32 };
+  assertEquals(kernelCallOf(unmap, own), { name: "dma_unmap_phys", args: [7, 5, 3, 2, 32] });
+  const mask = { op: "set_mask", bits: 32 };
+  assertEquals(kernelCallOf(mask, { ...own, mask: 0xffn })!.args, [7, 0xffn]);
+  assertEquals(kernelCallOf(link, { dev: 7, state: undefined }), null, "the state is not there");
+  assertEquals(kernelCallOf({ op: "advance", ms: 1 }, own), null);
+  assertEquals(answerOf("dma_map_phys", -1, undefined), { dma: null });
+  assertEquals(answerOf("dma_map_phys", 0x1000, undefined), { dma: 0x1000 });
+  assertEquals(answerOf("dma_iova_link", -5, 0), { ret: -5 });
+  assertEquals(answerOf("dma_iova_free", undefined, 0), {});
+  assertEquals([0, 1].map((made) => answerOf("dma_iova_try_alloc", made, 64)), [
+    { addr: null },
+    { addr: 64 },
+  ]);
 });
 
 Deno.test("an allocator that differs in one answer is found, by a minimal sequence", () => {

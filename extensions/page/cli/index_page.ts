@@ -1,6 +1,7 @@
 /** The page that leads to the reports of a suite: files, those with failures first, and rule coverage. */
 import type { RunReport } from "@dmalab/lang/run";
-import { escapeMarkup } from "@dmalab/lang/text";
+import { escapeMarkup, formatCount } from "@dmalab/lang/text";
+import { colourProperties } from "@dmalab/recording/views";
 
 export interface IndexEntry {
   readonly path: string;
@@ -10,9 +11,14 @@ export interface IndexEntry {
   readonly report: RunReport | null;
 }
 
-const STYLE = "body{font:15px/1.5 system-ui,sans-serif;margin:1rem;color-scheme:light dark}" +
-  "table{border-collapse:collapse}th,td{padding:.1rem .8rem .1rem 0;text-align:left;" +
-  "border-bottom:1px solid #8888}pre{overflow:auto}td.n{text-align:right}";
+const STYLE = `:root{color-scheme:light dark;${colourProperties("light")}}` +
+  `@media(prefers-color-scheme:dark){:root{${colourProperties("dark")}}}` +
+  "body{font:14px/20px system-ui,sans-serif;margin:16px;background:var(--bg);color:var(--text);" +
+  "font-variant-numeric:tabular-nums}h1{font-size:18px}h2{font-size:14px}a{color:var(--map)}" +
+  "table{border-collapse:collapse;display:block;overflow-x:auto}" +
+  "th,td{padding:0 12px 0 0;text-align:left;font-weight:400;border-bottom:1px solid var(--line)}" +
+  "pre{overflow:auto;font-size:12px}td.n{text-align:right}.failed{color:var(--fault);font-weight:600}" +
+  ".passed{color:var(--data)}";
 
 const HEADS = ["file", "outcome", "passed", "failed", "ignored", "assertions", "leaks"];
 
@@ -21,15 +27,18 @@ export function indexPage(entries: readonly IndexEntry[], coverage: readonly str
   const isBad = ({ report }: IndexEntry) => report === null || failedOf(report) > 0;
   const sorted = [...entries.filter(isBad), ...entries.filter((each) => !isBad(each))];
   const bad = entries.filter(isBad).length;
+  const title = `${bad > 0 ? "✕" : "✓"} ${
+    formatCount(entries.length, "file")
+  }, ${bad} with failures`;
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="generator" content="dmalab">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>dmalab report</title>
+<title>${title} · dmalab</title>
 <style>${STYLE}</style>
-<h1>${entries.length} files, ${bad} with failures</h1>
+<h1 class="${bad > 0 ? "failed" : "passed"}">${title}</h1>
 <table>
 <thead><tr>${HEADS.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
 <tbody>
@@ -45,13 +54,15 @@ ${sorted.map(rowOf).join("\n")}
 function rowOf({ name, path, report }: IndexEntry): string {
   const text = escapeMarkup(path);
   const link = name === null ? text : `<a href="${escapeMarkup(encodeURI(name))}">${text}</a>`;
-  if (report === null) return `<tr><th scope="row">${link}</th><td>has errors</td></tr>`;
+  if (report === null) {
+    return `<tr><th scope="row">${link}</th><td class="failed">✕ has errors</td></tr>`;
+  }
   const { assertions, leaks, passed, skipped } = report.counts;
   const failed = failedOf(report);
   const numbers = [passed, failed, skipped, assertions, leaks]
     .map((number) => `<td class="n">${number}</td>`);
-  const outcome = failed > 0 ? "FAILED" : "ok";
-  return `<tr><th scope="row">${link}</th><td>${outcome}</td>${numbers.join("")}</tr>`;
+  const outcome = failed > 0 ? '<td class="failed">✕ FAILED</td>' : '<td class="passed">✓ ok</td>';
+  return `<tr><th scope="row">${link}</th>${outcome}${numbers.join("")}</tr>`;
 }
 
 function failedOf({ outcomes }: RunReport): number {

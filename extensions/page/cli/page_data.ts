@@ -1,5 +1,7 @@
 /** What a page of a report has inside: what `dmalab report` writes and the page reads. */
 
+import type { Colour } from "../page/highlight.ts";
+
 /** What stands in the page where its data goes. */
 export const EMPTY_DATA = '"{{data}}"';
 
@@ -9,7 +11,10 @@ export function dataText(value: unknown): string {
 }
 
 /** Of what is written: the page refuses any other. */
-export const REPORT_VERSION = 1;
+export const REPORT_VERSION = 2;
+
+/** The coloured pieces of each scenario, by its name. */
+export type SourceColours = Readonly<Record<string, readonly Colour[]>>;
 
 export interface PageData {
   readonly report: number;
@@ -19,4 +24,6 @@ export interface PageData {
   readonly printed: string;
   /** Runs as `serialise` of recording/views writes them, packed; those that failed first. */
   readonly recordings: string;
+  /** `SourceColours` of the scenarios, packed: the page has no lexer. */
+  readonly colours: string;
 }

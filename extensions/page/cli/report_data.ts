@@ -3,7 +3,14 @@ import { host, REPORT_PAGE } from "@dmalab/cli";
 import { VERSION } from "@dmalab/cli/package_version";
 import { FileError } from "@dmalab/cli/files";
 import { packText, type RunAndOutcome, serialise } from "@dmalab/recording/views";
-import { dataText, EMPTY_DATA, type PageData, REPORT_VERSION } from "./page_data.ts";
+import { coloursOf } from "../page/highlight.ts";
+import {
+  dataText,
+  EMPTY_DATA,
+  type PageData,
+  REPORT_VERSION,
+  type SourceColours,
+} from "./page_data.ts";
 
 /** What a report says besides its runs. */
 export interface ReportText {
@@ -27,8 +34,17 @@ export async function reportPage(
     title,
     printed,
     recordings: await packText(serialise(sorted)),
+    colours: await packText(new TextEncoder().encode(JSON.stringify(coloursIn(runs)))),
   };
   return page.replace(EMPTY_DATA, () => dataText(data));
+}
+
+/** Lines of a trace have no colours: they are not of the language. */
+function coloursIn(runs: readonly RunAndOutcome[]): SourceColours {
+  const spans = runs.flatMap(({ run: { code } }) => [...code.statements, ...code.sites])
+    .map(({ span: { source } }) => [source.name, source.text] as const);
+  const scenarios = [...new Map(spans)].filter(([name]) => !/\.(?:c|h|txt|jsonl)$/.test(name));
+  return Object.fromEntries(scenarios.map(([name, text]) => [name, coloursOf(text)]));
 }
 
 /** The page that runs are put into. @throws {FileError} When it has not been built. */

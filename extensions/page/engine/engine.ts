@@ -9,7 +9,7 @@ import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
-import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { loadForDebugging, SourceFile, spanPlace } from "@dmalab/lang";
 import { recordRun, type RunChoice, runsOf } from "@dmalab/recording";
 import {
   isSameEntry,
@@ -164,6 +164,7 @@ function problemOf(
     code,
     severity,
     message: `${place}${message}`,
+    place: spanPlace(span),
     hint: hint ?? null,
     from: isHere ? span.start : 0,
     to: isHere ? span.end : 0,
@@ -173,5 +174,6 @@ function problemOf(
 function entryOf({ name, skip }: RunChoice, report: RunReport | null): RunEntry {
   const outcome = report?.outcomes.find((each) => isSameEntry(each, name));
   const title = runTitle(name);
-  return { name, title, outcome: outcome?.outcome ?? (skip ? "skipped" : "not run") };
+  const word = outcome?.outcome ?? (skip ? "skipped" : "not run");
+  return { name, title, outcome: word, report: outcome ?? null };
 }

@@ -1,4 +1,5 @@
 /** What the page and the engine in its worker say to each other. */
+import type { TestOutcome } from "@dmalab/lang/run";
 import type { RunName } from "@dmalab/recording";
 
 /** A scenario with the files that it uses, by their paths. */
@@ -24,6 +25,8 @@ export interface PageProblem {
   readonly code: string;
   readonly severity: "error" | "warning";
   readonly message: string;
+  /** `file:line:col`. */
+  readonly place: string;
   readonly hint: string | null;
   readonly from: number;
   readonly to: number;
@@ -35,6 +38,8 @@ export interface RunEntry {
   /** As it is listed: the name and the combination. */
   readonly title: string;
   readonly outcome: "passed" | "failed" | "skipped" | "not run";
+  /** All that the runner says of it; null where it did not run. */
+  readonly report: TestOutcome | null;
 }
 
 /** An answer of the engine. */

@@ -20,6 +20,7 @@ import {
   highlightActiveLine,
   keymap,
   lineNumbers,
+  WidgetType,
 } from "@codemirror/view";
 import type { PageProblem } from "../engine/protocol.ts";
 import type { LanguageHelp } from "./language_help.ts";
@@ -56,6 +57,46 @@ const marks = StateField.define<DecorationSet>({
     const ranges: Range<Decoration>[] = effect.value
       .filter(({ line }) => line >= 1 && line <= doc.lines)
       .map(({ line, name }) => Decoration.line({ class: name }).range(doc.line(line).from));
+    return Decoration.set(ranges, true);
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+/** Words below a line. */
+interface NotedLine {
+  /** From 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+class NoteWidget extends WidgetType {
+  constructor(readonly text: string) {
+    super();
+  }
+
+  override eq({ text }: NoteWidget): boolean {
+    return text === this.text;
+  }
+
+  toDOM(): HTMLElement {
+    const note = document.createElement("span");
+    note.className = "note";
+    note.textContent = this.text;
+    return note;
+  }
+}
+
+const setNotes = StateEffect.define<readonly NotedLine[]>();
+const notes = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update(old, { docChanged, effects, state: { doc } }) {
+    const effect = effects.find((each) => each.is(setNotes));
+    if (effect === undefined) return docChanged ? Decoration.none : old;
+    const ranges = effect.value.filter(({ line }) => line >= 1 && line <= doc.lines)
+      .map(({ line, text }) =>
+        Decoration.widget({ widget: new NoteWidget(text), block: true, side: 1 })
+          .range(doc.line(line).to)
+      );
     return Decoration.set(ranges, true);
   },
   provide: (field) => EditorView.decorations.from(field),
@@ -101,6 +142,7 @@ export class SourceEditor {
       help.hover,
       colours,
       marks,
+      notes,
       EditorState.tabSize.of(2),
       EditorView.contentAttributes.of({ "aria-label": "Scenario", tabindex: "0" }),
       // Tab leaves the editor: a keyboard is never caught in it.
@@ -173,6 +215,18 @@ export class SourceEditor {
       );
     }
     this.#view.dispatch({ effects });
+  }
+
+  /** Says something below lines. */
+  annotate(lines: readonly NotedLine[]): void {
+    this.#view.dispatch({ effects: setNotes.of(lines) });
+  }
+
+  /** The cursor goes to a place in the text. */
+  focusAt(offset: number): void {
+    const anchor = Math.min(offset, this.#view.state.doc.length);
+    this.#view.dispatch({ selection: { anchor }, scrollIntoView: true });
+    this.#view.focus();
   }
 
   get hasFocus(): boolean {

@@ -5,6 +5,9 @@ import { SourceFile } from "@dmalab/lang";
 import type { EngineResponse, PageProblem, Project, RunEntry } from "../engine/protocol.ts";
 import type { Position, RecordedRun } from "@dmalab/recording";
 import { readSerialised } from "@dmalab/recording/views";
+import { formatCount } from "@dmalab/lang/text";
+import { save, showPrinted } from "../view/dom.ts";
+import type { ListedRun } from "../view/page_model.ts";
 import { type SourceView, Viewer } from "../view/viewer.ts";
 import { byId, fillSelect } from "./dom.ts";
 import { SourceEditor } from "./editor.ts";
@@ -42,6 +45,8 @@ class Playground {
   /** Where the run that comes is opened; null for where it opens by itself. */
   #at: Position | null = null;
   #runs: readonly RunEntry[] = [];
+  /** The runner has said what came of the runs of this text. */
+  #isListed = false;
   /** The text differs from every example and link. */
   #isEdited = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -58,10 +63,19 @@ class Playground {
       onRunTo: (line) => this.#viewer.goToLine(this.#file, line),
       onPoint: (line) => this.#viewer.pointAtLine(line === null ? null : `${this.#file}:${line}`),
     });
-    this.#viewer = new Viewer({ mark: (marks) => this.#mark(marks) }, () => ({
-      titles: this.#runs.map(({ title }) => title),
+    this.#viewer = new Viewer({
+      mark: (marks) => this.#mark(marks),
+      annotate: (_, notes) => this.#editor.annotate(this.#own(notes)),
+    }, () => ({
+      runs: this.#runs.map(({ outcome, report, title }): ListedRun => ({
+        title,
+        state: outcome === "passed" || outcome === "failed" ? outcome : "warned",
+        outcome,
+        events: report?.events ?? null,
+      })),
       shown: this.#run,
       open: (index) => this.#recordBeside(index),
+      show: (index) => this.#showRun(index),
     }));
     this.#engine = new EngineClient(
       byId("program").textContent!,
@@ -88,11 +102,6 @@ class Playground {
       const path = byId<HTMLSelectElement>("example").value;
       this.#guarded(() => this.#show(this.#exampleProject(path)));
     });
-    on("run", "change", () => {
-      this.#run = Number(byId<HTMLSelectElement>("run").value);
-      this.#waiting = [];
-      this.#engine.record(this.#run);
-    });
     on("file", "change", () => this.#showFile());
     on("format", "click", () => this.#format());
     on("share", "click", () => void this.#share());
@@ -103,6 +112,13 @@ class Playground {
       event.preventDefault();
       void this.#dropped([...event.dataTransfer?.files ?? []]);
     });
+  }
+
+  #showRun(index: number): void {
+    this.#run = index;
+    this.#waiting = [];
+    this.#viewer.drawRuns();
+    this.#engine.record(index);
   }
 
   /** Does what replaces the text; asks before, where it was edited. */
@@ -125,8 +141,8 @@ class Playground {
     this.#run = run;
     this.#isEdited = false;
     byId("printed").textContent = "";
-    byId("run").replaceChildren();
     this.#runs = [];
+    this.#viewer.title = project.entry;
     const names = Object.keys(project.files);
     const choices = names.map((name) => ({ value: name, title: name }));
     fillSelect(byId<HTMLSelectElement>("file"), choices, project.entry);
@@ -166,6 +182,7 @@ class Playground {
 
   #start(): void {
     byId("state").textContent = "running …";
+    this.#isListed = false;
     this.#printed = "";
     this.#waiting = [];
     this.#engine.run(this.#project, this.#run);
@@ -206,18 +223,32 @@ class Playground {
     const { seq } = this.#viewer.position;
     const position = isSame ? run.afterEvent(Math.min(seq, run.log.count)) : this.#at;
     this.#at = null;
-    this.#viewer.open(run, position);
-    document.body.classList.remove("old");
+    // While a text runs for the first time, its runner has said nothing yet.
+    const known = this.#isListed ? this.#runs[this.#run] : undefined;
+    this.#viewer.open(run, position, known?.report);
+    this.#stale(null);
+  }
+
+  /** What is shown is of the text before. */
+  #stale(why: string | null): void {
+    document.body.classList.toggle("old", why !== null);
+    byId("stale").hidden = why === null;
+    byId("stale").textContent = why;
+  }
+
+  /** Those of the file that is shown, by their lines. */
+  #own<T extends { readonly place: string }>(marks: readonly T[]) {
+    return marks.flatMap((mark) => {
+      const colon = mark.place.lastIndexOf(":");
+      return mark.place.slice(0, colon) === this.#file
+        ? [{ ...mark, line: Number(mark.place.slice(colon + 1)) }]
+        : [];
+    });
   }
 
   /** Marks lines of the file that is shown. */
   #mark(marks: Parameters<SourceView["mark"]>[0]): void {
-    const own = marks.flatMap(({ name, place }) => {
-      const colon = place.lastIndexOf(":");
-      return place.slice(0, colon) === this.#file
-        ? [{ line: Number(place.slice(colon + 1)), name }]
-        : [];
-    });
+    const own = this.#own(marks);
     // Who writes stays where the cursor is.
     const here = this.#editor.hasFocus ? undefined : own.find(({ name }) => name === "here");
     this.#editor.mark(own, here?.line ?? null);
@@ -225,6 +256,21 @@ class Playground {
 
   #checked(problems: readonly PageProblem[]): void {
     this.#editor.show(this.#file === this.#project.entry ? problems : []);
+    const errors = problems.filter(({ severity }) => severity === "error");
+    const [first] = errors;
+    if (first !== undefined) {
+      this.#stale("The views show the run before your last edit.");
+      this.#viewer.sayVerdict({
+        state: "failed",
+        word: formatCount(errors.length, "ERROR", "ERRORS"),
+        place: first.place,
+        what: first.message,
+        why: [first.hint ?? "The text does not run until it is corrected."],
+      }, [{
+        title: `Go to line ${first.place.match(/:(\d+):\d+$/)?.[1] ?? 1}`,
+        act: () => this.#editor.focusAt(first.from),
+      }]);
+    }
     const needsCommand = problems.some(({ code }) => code === "E0710");
     if (needsCommand) {
       this.#messages.show(
@@ -236,17 +282,14 @@ class Playground {
   #listed(runs: readonly RunEntry[]): void {
     // Most edits change neither, and the browser lays out what is new.
     const printed = byId("printed");
-    if (printed.textContent !== this.#printed) printed.textContent = this.#printed;
+    if (printed.textContent !== this.#printed) showPrinted(printed, this.#printed);
     this.#runs = runs;
-    const choices = runs.map(({ outcome, title }, index) => ({
-      value: `${index}`,
-      title: `${index + 1}/${runs.length} ${title} (${outcome})`,
-    }));
-    const select = byId<HTMLSelectElement>("run");
-    const titles = choices.map(({ title }) => title).join("\n");
-    if (titles !== [...select.options].map(({ text }) => text).join("\n")) {
-      fillSelect(select, choices, `${this.#run}`);
-    }
+    this.#isListed = true;
+    const hasErrors = document.body.classList.contains("old");
+    if (runs.length === 0 && !hasErrors) {
+      this.#viewer.close("This text has no statements to run and no test.");
+    } else if (runs.length === 0) this.#viewer.drawRuns();
+    else this.#viewer.outcome = runs[this.#run]?.report ?? null;
   }
 
   /** The link in the address, or the first example. */
@@ -297,13 +340,7 @@ class Playground {
   }
 
   #download(): void {
-    const name = this.#file.slice(this.#file.lastIndexOf("/") + 1);
-    const url = URL.createObjectURL(new Blob([this.#editor.text], { type: "text/plain" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = name;
-    link.click();
-    URL.revokeObjectURL(url);
+    save(this.#file.slice(this.#file.lastIndexOf("/") + 1), this.#editor.text, "text/plain");
   }
 
   /** Files from the desktop: scenarios, and what they use. */

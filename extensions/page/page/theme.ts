@@ -1,8 +1,13 @@
 /// <reference lib="dom" />
 /** Dark and light: as the system has it, until the button says otherwise. */
+import { colourProperties, DRAWING_STYLE } from "@dmalab/recording/views";
 import { byId } from "./dom.ts";
 
 export function startTheme(): void {
+  const style = document.createElement("style");
+  style.textContent = `:root{color-scheme:light;${colourProperties("light")}}` +
+    `:root[data-theme="dark"]{color-scheme:dark;${colourProperties("dark")}}${DRAWING_STYLE}`;
+  document.head.append(style);
   const { dataset } = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
   const follow = () => void (dataset.theme = system.matches ? "dark" : "light");

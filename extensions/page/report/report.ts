@@ -1,12 +1,13 @@
 /// <reference lib="dom" />
 /** The page of a report: reads the runs that are inside, and shows the first that failed. */
-import { type PageData, REPORT_VERSION } from "../cli/page_data.ts";
+import { type PageData, REPORT_VERSION, type SourceColours } from "../cli/page_data.ts";
 import { runTitle } from "@dmalab/lang/run";
 import { readSerialised, type SerialisedRun, unpackText } from "@dmalab/recording/views";
 import { byId, fillSelect } from "../page/dom.ts";
 import { Messages } from "../page/messages.ts";
 import { startTheme } from "../page/theme.ts";
-import { el } from "../view/dom.ts";
+import { showPrinted } from "../view/dom.ts";
+import type { ListedRun } from "../view/page_model.ts";
 import { Viewer } from "../view/viewer.ts";
 import { besideEditor, type EditorCursor } from "./beside_editor.ts";
 import { SourceList } from "./source_list.ts";
@@ -23,71 +24,60 @@ export function startReport(): void {
 async function openReport(): Promise<void> {
   const data: PageData = JSON.parse(byId("data").textContent!);
   if (data.report !== REPORT_VERSION) throw new Error("it was written by another release");
-  document.title = `${data.title}, dmalab report`;
-  byId("printed").textContent = data.printed;
+  const runs = readSerialised(await unpackText(data.recordings));
+  const colours = JSON.parse(new TextDecoder().decode(await unpackText(data.colours)));
+  const report = new Report(runs, data.title, colours);
+  showPrinted(byId("printed"), data.printed);
   byId("state").textContent = `${data.title}, by ${data.by}`;
-  new Report(readSerialised(await unpackText(data.recordings))).open();
+  report.open();
 }
 
 class Report {
   readonly #source = new SourceList(byId("source"), {
     onStop: (line) => this.#viewer.toggleStop(`${this.#source.name}:${line}`),
     onRunTo: (line) => this.#viewer.goToLine(this.#source.name, line),
+    onNext: (events) => this.#viewer.goToNext(events),
     onPoint: (line) =>
       this.#viewer.pointAtLine(line === null ? null : `${this.#source.name}:${line}`),
   });
   #shown = 0;
+  /** The editor around the page has said where its cursor is. */
+  #isFollowing = false;
   readonly #viewer = new Viewer({
     mark: (marks) => {
       this.#source.mark(marks);
       this.#editor?.(marks.find(({ name }) => name === "here")?.place ?? "");
     },
+    annotate: (index, notes) => this.#source.annotate(index, notes),
   }, () => ({
-    titles: this.runs.map(({ name }) => runTitle(name)),
+    runs: this.#listed,
     shown: this.#shown,
     open: (index) => Promise.resolve(this.runs[index]!.open()),
+    show: (index) => this.#show(index),
   }));
+  readonly #listed: readonly ListedRun[];
   readonly #editor = besideEditor((cursor) => this.#follow(cursor));
 
-  constructor(private readonly runs: readonly SerialisedRun[]) {}
-
-  open(): void {
-    const select = byId<HTMLSelectElement>("run");
-    const choices = this.runs.map((run, index) => ({
-      value: `${index}`,
-      title: `${index + 1}/${this.runs.length} ${runTitle(run.name)} (${outcomeOf(run)})`,
-    }));
-    fillSelect(select, choices, "0");
-    select.addEventListener("change", () => this.#show(Number(select.value)));
-    byId("file").addEventListener("change", () => this.#showFile());
-    if (this.runs.length > 1) byId("printed").before(this.#summary(select));
-    this.#show(0);
+  constructor(
+    private readonly runs: readonly SerialisedRun[],
+    title: string,
+    private readonly colours: SourceColours,
+  ) {
+    this.#listed = runs.map((run): ListedRun => {
+      const outcome = outcomeOf(run);
+      const isKnown = outcome === "passed" || outcome === "failed";
+      const state = isKnown ? outcome : outcome === "skipped" ? "warned" : "none";
+      return { title: runTitle(run.name), state, outcome, events: run.events };
+    });
+    this.#viewer.title = title;
   }
 
-  /** Every run with its outcome and its assertions. */
-  #summary(select: HTMLSelectElement): HTMLElement {
-    const rows = this.runs.map((run, index) => {
-      const button = el("button", {}, runTitle(run.name));
-      button.addEventListener("click", () => {
-        select.value = `${index}`;
-        this.#show(index);
-      });
-      const assertions = run.outcome === null ? "" : `${run.outcome.assertions}`;
-      const cells = [outcomeOf(run), assertions, `${run.events}`].map((text) => el("td", {}, text));
-      return el("tr", {}, el("th", { scope: "row" }, button), ...cells);
-    });
-    const heads = ["run", "outcome", "assertions", "events"].map((head) =>
-      el("th", { scope: "col" }, head)
-    );
-    const failed = this.runs.filter((run) => outcomeOf(run) === "failed").length;
-    const summary = el("summary", {}, `${this.runs.length} runs, ${failed} failed`);
-    const table = el(
-      "table",
-      {},
-      el("thead", {}, el("tr", {}, ...heads)),
-      el("tbody", {}, ...rows),
-    );
-    return el("details", { class: "summary" }, summary, table);
+  open(): void {
+    byId("file").addEventListener("change", () => this.#showFile());
+    // The first that failed, else the first that has something to show.
+    const failed = this.#listed.findIndex(({ state }) => state === "failed");
+    const full = this.runs.findIndex(({ events }) => events > 0);
+    this.#show(Math.max(0, failed >= 0 ? failed : full));
   }
 
   #show(index: number): void {
@@ -102,11 +92,15 @@ class Report {
     fillSelect(byId<HTMLSelectElement>("file"), choices, first);
     byId("file-choice").hidden = names.length < 2;
     this.#showFile();
-    this.#viewer.open(run, null);
+    this.#viewer.open(run, null, this.runs[index]!.outcome);
   }
 
   /** Goes to the next time that a line runs: in this run, or in one of the test around it. */
   #follow({ file, line }: EditorCursor): void {
+    const isFirst = !this.#isFollowing;
+    this.#isFollowing = true;
+    // What failed is shown before the editor's cursor is gone to.
+    if (isFirst && this.#viewer.run?.failure !== null) return;
     if (this.#viewer.goToLine(file, line)) return;
     const lines = this.runs.map(({ name: { kind, place } }) => {
       const [, own, at] = place.match(/^(.*):(\d+):\d+$/) ?? [];
@@ -114,7 +108,6 @@ class Report {
     });
     const nearest = Math.max(...lines);
     if (nearest === 0) return;
-    byId<HTMLSelectElement>("run").value = `${lines.indexOf(nearest)}`;
     this.#show(lines.indexOf(nearest));
     this.#viewer.goToLine(file, line);
   }
@@ -123,10 +116,10 @@ class Report {
 
   #showFile(): void {
     const source = this.#sources.get(byId<HTMLSelectElement>("file").value);
-    if (source !== undefined) this.#source.show(source);
+    if (source !== undefined) this.#source.show(source, this.colours[source.name] ?? []);
   }
 }
 
-function outcomeOf({ failure, outcome }: SerialisedRun): string {
+function outcomeOf({ failure, outcome }: SerialisedRun) {
   return outcome?.outcome ?? (failure === null ? "recorded" : "failed");
 }

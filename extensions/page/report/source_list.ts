@@ -1,19 +1,25 @@
 /// <reference lib="dom" />
 /** The source in a report: lines that can be pointed at and gone to, and not changed. */
 import type { SourceFile } from "@dmalab/lang";
-import { coloursOf } from "../page/highlight.ts";
+import type { Colour } from "../page/highlight.ts";
 import { el } from "../view/dom.ts";
-import type { SourceView } from "../view/viewer.ts";
+import type { RunIndex } from "@dmalab/recording/views";
+import { formatCount } from "@dmalab/lang/text";
+import type { LineNote, SourceView } from "../view/viewer.ts";
 
 interface LineEvents {
   readonly onStop: (line: number) => void;
   readonly onRunTo: (line: number) => void;
   readonly onPoint: (line: number | null) => void;
+  /** The next event of a line is wanted. */
+  readonly onNext: (events: readonly number[]) => void;
 }
 
 export class SourceList {
   readonly #lines: HTMLElement[] = [];
   #name = "";
+  #index: RunIndex | null = null;
+  #notes: readonly LineNote[] = [];
   /** The line of the current statement. */
   #here: HTMLElement | null = null;
 
@@ -26,17 +32,17 @@ export class SourceList {
     return this.#name;
   }
 
-  show(source: SourceFile): void {
+  /** @param colours Its coloured pieces, in order. */
+  show(source: SourceFile, colours: readonly Colour[]): void {
     this.#name = source.name;
     this.#here = null;
     const { text } = source;
     if (text.trim() === "") {
       this.#lines.length = 0;
       return this.root.replaceChildren(
-        el("p", { class: "tools" }, "This file does not contain the source."),
+        el("p", { class: "empty" }, "This report does not contain the source."),
       );
     }
-    const colours = coloursOf(text);
     let next = 0;
     this.#lines.length = 0;
     source.lineStarts.forEach((start, index) => {
@@ -56,6 +62,7 @@ export class SourceList {
       this.#lines.push(this.#line(line, code));
     });
     this.root.replaceChildren(el("div", { class: "lines-of-source" }, ...this.#lines));
+    this.#drawNotes();
   }
 
   #line(line: number, code: HTMLElement): HTMLElement {
@@ -65,11 +72,35 @@ export class SourceList {
       "click",
       ({ shiftKey }) => shiftKey ? this.events.onRunTo(line) : this.events.onStop(line),
     );
-    const element = el("div", { class: "source-line" }, number, code);
+    const count = el("button", { class: "count", tabindex: -1 });
+    const element = el("div", { class: "source-line" }, count, number, code);
     element.addEventListener("mouseenter", () => this.events.onPoint(line));
     number.addEventListener("focus", () => this.events.onPoint(line));
     code.addEventListener("dblclick", () => this.events.onRunTo(line));
     return element;
+  }
+
+  annotate(index: RunIndex, notes: readonly LineNote[]): void {
+    this.#index = index;
+    this.#notes = notes;
+    this.#drawNotes();
+  }
+
+  #drawNotes(): void {
+    for (const note of this.root.querySelectorAll(".note")) note.remove();
+    this.#lines.forEach((line, index) => {
+      const place = `${this.#name}:${index + 1}`;
+      const events = this.#index?.lines.get(place) ?? [];
+      const count = line.firstElementChild as HTMLButtonElement;
+      count.textContent = events.length === 0 ? "" : shortCount(events.length);
+      count.disabled = events.length === 0;
+      const words = `${formatCount(events.length, "event")}: go to the next`;
+      count.title = events.length === 0 ? "" : words;
+      count.onclick = () => this.events.onNext(events);
+      const own = this.#notes.filter((note) => note.place === place);
+      line.classList.toggle("failed", own.length > 0);
+      line.after(...own.map(({ text }) => el("span", { class: "note" }, text)));
+    });
   }
 
   mark(marks: Parameters<SourceView["mark"]>[0]): void {
@@ -84,9 +115,15 @@ export class SourceList {
       if (name === "here") this.#here = line;
     }
     for (const line of this.#lines) {
-      const className = ["source-line", ...named.get(line) ?? []].join(" ");
+      const failed = line.classList.contains("failed") ? ["failed"] : [];
+      const className = ["source-line", ...failed, ...named.get(line) ?? []].join(" ");
       if (line.className !== className) line.className = className;
     }
     if (this.#here !== before) this.#here?.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** A number in the room that the margin has. */
+function shortCount(count: number): string {
+  return count < 10_000 ? `${count}` : `${Math.round(count / 1000)}k`;
 }

@@ -19,8 +19,6 @@ const DISPLAYED_BYTES = 256;
 const MAX_RANGES = 200;
 
 export class BytesPane implements Pane {
-  readonly id = "bytes";
-  readonly title = "Bytes";
   #known: { readonly run: RecordedRun; readonly ranges: readonly WrittenRange[] } | null = null;
   /** Where it begins; null for the first range. */
   #phys: number | null = null;
@@ -31,7 +29,7 @@ export class BytesPane implements Pane {
     const { ranges } = this.#known;
     const phys = this.#phys ?? ranges[0]?.start;
     if (phys === undefined) {
-      return root.replaceChildren(el("p", {}, "This run writes no memory."));
+      return root.replaceChildren(el("p", { class: "empty" }, "This run writes no memory."));
     }
     const range = ranges.find(({ end, start }) => phys >= start && phys < end);
     const size = Math.min(

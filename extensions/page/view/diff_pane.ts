@@ -36,8 +36,6 @@ interface Operand {
 }
 
 export class DiffPane implements Pane {
-  readonly id = "diff";
-  readonly title = "Differences";
   #opened: RecordedRun | null = null;
   #one: Operand = { key: OWN, seq: null };
   #other: Operand = { key: OWN, seq: null };
@@ -105,7 +103,7 @@ export class DiffPane implements Pane {
     return [
       { key: OWN, title: "this run" },
       ...this.#titles.map((title, index) => ({ key: `side ${index}`, title })),
-      ...runs.titles.flatMap((title, index) =>
+      ...runs.runs.flatMap(({ title }, index) =>
         index === runs.shown ? [] : [{ key: `run ${index}`, title: `${index + 1}: ${title}` }]
       ),
     ].map((each) => ({ ...each, run: this.#known.get(each.key) ?? null }));
@@ -207,7 +205,7 @@ export class DiffPane implements Pane {
       .map(([name, rows]) => this.#table(model, other, name, rows));
     return [
       ...events,
-      el("h2", {}, tables.length === 0 ? "No table differs" : "Tables"),
+      el("h2", {}, tables.length === 0 ? "No table differs between the two" : "Tables"),
       ...tables,
     ];
   }

@@ -1,6 +1,8 @@
 /// <reference lib="dom" />
 /** Elements that panes are made of. Text is always a text node: what a stranger wrote is never markup. */
 
+import { type Drawing, svgText } from "@dmalab/recording/views";
+
 type Attributes = Readonly<Record<string, string | number | null>>;
 
 /** An element with attributes and children; an attribute that is null is left out. */
@@ -27,6 +29,16 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
+/** Signs that fonts for programs lack: another font's are wider, and would move what stands behind them. */
+const FOREIGN = /([⋮])/u;
+
+/** Shows a text of the terminal: each sign is as wide as a letter. */
+export function showPrinted(root: HTMLElement, text: string): void {
+  const parts = text.split(FOREIGN)
+    .map((part) => FOREIGN.test(part) ? el("span", { class: "cell" }, part) : part);
+  root.replaceChildren(...parts);
+}
+
 /** Gives an element these children: those that it has already are not laid out again. */
 export function keepChildren(parent: Element, children: readonly Element[]): void {
   const kept = new Set<Element>(children);
@@ -44,4 +56,38 @@ function setAll(element: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null) element.setAttribute(name, String(value));
   }
+}
+
+/** A drawing as an element: shapes that lead to an event say so. */
+export function drawn({ height, name, shapes, width }: Drawing): SVGSVGElement {
+  const root = svg("svg", {
+    class: "drawing",
+    width,
+    height,
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    "aria-label": name,
+  });
+  root.append(...shapes.map(({ at, look, part = null, seq = null, tag, text = "", tip }) => {
+    const shape = svg(tag, { class: look, "data-seq": seq, "data-part": part }, text);
+    setAll(shape, at);
+    if (tip !== undefined) shape.append(svg("title", {}, tip));
+    return shape;
+  }));
+  return root;
+}
+
+/** Saves a drawing as a file of SVG. */
+export function saveDrawing(drawing: Drawing, name: string): void {
+  save(`${name}.svg`, svgText(drawing), "image/svg+xml");
+}
+
+/** Saves a text as a file. */
+export function save(name: string, text: string, type: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
 }

@@ -1,14 +1,15 @@
 /// <reference lib="dom" />
-/** The events of a run, with a filter. Only those that are seen are elements. */
-import { eventView } from "@dmalab/recording/views";
+/** The events of a run, each call as one line, with a filter. Only those that are seen are elements. */
+import { eventView, meaningAt, MEANINGS, type RunIndex } from "@dmalab/recording/views";
 import { formatEventText } from "@dmalab/lang/render";
+import { formatCount, groupThousands } from "@dmalab/lang/text";
 import type { RecordedRun } from "@dmalab/recording";
 import { el, keepChildren } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { eventSelection } from "./selection.ts";
 
 /** Height of a row, as in the style sheet. */
-const ROW_PX = 22;
+const ROW_PX = 20;
 /** Rows that are drawn beyond what is seen. */
 const MARGIN_ROWS = 4;
 /** How long a filter may take before the page answers again. */
@@ -23,12 +24,11 @@ interface EventRows {
 }
 
 export class EventsPane implements Pane {
-  readonly id = "events";
-  readonly title = "Events";
   readonly #filter = el("input", {
     type: "search",
     id: "events-filter",
-    placeholder: "name, device, req 2, address …",
+    placeholder: "name, address, req 2",
+    spellcheck: "false",
   });
   readonly #count = el("span", { class: "dim" });
   readonly #inner = el("div", { class: "rows", role: "list", "aria-label": "Events" });
@@ -41,6 +41,11 @@ export class EventsPane implements Pane {
     | null = null;
   #texts: EventTexts | null = null;
   #slice: ReturnType<typeof setTimeout> | undefined;
+  /** Calls that the reader opened or closed. */
+  readonly #toggled = new Set<number>();
+  /** The rows of the whole run, and the calls around the position that they were made for. */
+  #whole: { readonly index: RunIndex; readonly key: string; readonly seqs: Int32Array } | null =
+    null;
 
   constructor() {
     this.#filter.addEventListener("input", () => this.#search());
@@ -48,6 +53,8 @@ export class EventsPane implements Pane {
       if (key === "Enter") this.#next(shiftKey ? -1 : 1);
     });
     this.#scroller.addEventListener("scroll", () => this.#window(true));
+    // What stands above and below changes its height: the current event stays in sight.
+    new ResizeObserver(() => this.#moment !== null && this.#reveal()).observe(this.#scroller);
   }
 
   draw(model: PageModel, root: HTMLElement): void {
@@ -58,9 +65,19 @@ export class EventsPane implements Pane {
       root.replaceChildren(el("p", { class: "tools" }, label, " ", this.#count), this.#scroller);
     }
     this.#textsOf(model.run);
-    if (isNew && this.#filter.value !== "") return this.#search();
+    if (isNew) {
+      this.#toggled.clear();
+      this.#filtered = null;
+      this.#rows = { run: null, first: 0, rows: new Map() };
+      if (this.#filter.value !== "") return this.#search();
+    }
     this.#show();
     this.#reveal();
+  }
+
+  /** The cursor goes to the filter. */
+  focusFilter(): void {
+    this.#filter.focus();
   }
 
   /** Goes to the next event that the filter lets through. */
@@ -68,16 +85,10 @@ export class EventsPane implements Pane {
     const model = this.#moment;
     if (model === null) return;
     const { position: { seq }, goTo } = model;
-    const seqs = this.#seqs();
+    const seqs = this.#filtered?.found ??
+      Array.from({ length: model.run.log.count }, (_, index) => index + 1);
     const found = way === 1 ? seqs.find((each) => each > seq) : seqs.findLast((each) => each < seq);
     if (found !== undefined) goTo(found);
-  }
-
-  #seqs(): readonly number[] {
-    const model = this.#moment;
-    if (model === null) return [];
-    if (this.#filtered !== null) return this.#filtered.found;
-    return Array.from({ length: model.run.log.count }, (_, index) => index + 1);
   }
 
   #textsOf(run: RecordedRun): EventTexts {
@@ -86,19 +97,38 @@ export class EventsPane implements Pane {
     return this.#texts = new EventTexts(run);
   }
 
-  get #length(): number {
-    return this.#filtered?.found.length ?? this.#moment?.run.log.count ?? 0;
+  /** The events that are rows: calls are folded but for the outermost and those around the position. */
+  #seqs(): ArrayLike<number> {
+    if (this.#filtered !== null) return this.#filtered.found;
+    const { index, position: { seq } } = this.#moment!;
+    const around = new Set<number>();
+    for (let at = seq > 0 ? index.callAround(seq) : null; at !== null; at = index.callAround(at)) {
+      around.add(at);
+    }
+    const key = `${[...around]}/${[...this.#toggled]}`;
+    if (this.#whole?.index === index && this.#whole.key === key) return this.#whole.seqs;
+    const seqs = index.rows((call) => around.has(call) || this.#isOpen(call));
+    this.#whole = { index, key, seqs };
+    return seqs;
   }
 
-  #seqAt(row: number): number {
-    return this.#filtered === null ? row + 1 : this.#filtered.found[row]!;
+  #isOpen(call: number): boolean {
+    return (this.#moment!.index.depths[call] === 0) !== this.#toggled.has(call);
   }
 
   /** The row of the last event up to a number. */
   #rowOf(seq: number): number {
-    return this.#filtered === null
-      ? seq - 1
-      : this.#filtered.found.findLastIndex((each) => each <= seq);
+    const seqs = this.#seqs();
+    let [low, high] = [0, seqs.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (seqs[middle]! <= seq) low = middle + 1;
+      else high = middle;
+    }
+    const row = low - 1;
+    // A return stands in the row of its call.
+    const call = this.#filtered === null ? this.#moment!.index.partners[seq]! : 0;
+    return call > 0 && call < seq && seqs[row] !== call ? this.#rowOf(call) : row;
   }
 
   #search(): void {
@@ -135,17 +165,20 @@ export class EventsPane implements Pane {
   /** @param isOver Every event has been held against the filter. */
   #show(isOver = true): void {
     const { count } = this.#moment!.run.log;
-    const isAll = this.#filtered === null;
-    const words = isAll
-      ? `${count} events`
-      : `${this.#length} of ${count} events${isOver ? "" : " …"}`;
+    const words = count === 0
+      ? "This run recorded no events"
+      : this.#filtered === null
+      ? formatCount(count, "event")
+      : `${groupThousands(this.#filtered.found.length)} of ${groupThousands(count)}${
+        isOver ? "" : " …"
+      }`;
     if (this.#count.textContent !== words) this.#count.textContent = words;
-    this.#inner.style.height = `${this.#length * ROW_PX}px`;
+    this.#inner.style.height = `${this.#seqs().length * ROW_PX}px`;
   }
 
   /** Scrolls to where one is, and draws what is seen there. */
   #reveal(): void {
-    const top = this.#rowOf(this.#moment!.position.seq) * ROW_PX;
+    const top = Math.max(0, this.#rowOf(this.#moment!.position.seq)) * ROW_PX;
     const { clientHeight, scrollTop } = this.#scroller;
     if (top < scrollTop + ROW_PX || top > scrollTop + clientHeight - 2 * ROW_PX) {
       this.#scroller.scrollTop = Math.max(0, top - clientHeight / 2);
@@ -160,82 +193,112 @@ export class EventsPane implements Pane {
     const { clientHeight, scrollTop } = this.#scroller;
     const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN_ROWS);
     const seen = Math.ceil(Math.max(clientHeight, 400) / ROW_PX) + 2 * MARGIN_ROWS;
-    const last = Math.min(this.#length, first + seen);
+    const seqs = this.#seqs();
+    const last = Math.min(seqs.length, first + seen);
     const before = this.#rows;
     if (isScrolled && before.first === first) return;
     const rows: HTMLElement[] = [];
     this.#rows = { run: model.run, first, rows: new Map() };
-    const { run } = model;
-    // A filtered list leaves calls out: it has no depth.
-    const isWhole = this.#filtered === null;
-    let depth = isWhole ? run.kernelFrames(run.afterEvent(first)).length : 0;
+    const here = this.#rowOf(model.position.seq);
     for (let row = first; row < last; row++) {
-      const name = isWhole ? run.eventNameAt(row + 1) : "";
-      rows.push(this.#known(model, row, depth, before));
-      if (name.startsWith("call.")) depth++;
-      else if (name.startsWith("ret.")) depth = Math.max(0, depth - 1);
+      rows.push(this.#known(model, row, seqs[row]!, row === here, before));
     }
     keepChildren(this.#inner, rows);
   }
 
   /** The row as it was drawn before, where it is the same. */
-  #known(model: PageModel, row: number, depth: number, before: EventRows): HTMLElement {
-    const { position, before: { seq: from }, run } = model;
-    const seq = this.#seqAt(row);
-    const place = seq > position.seq
-      ? "later"
-      : seq === position.seq
-      ? "here"
-      : seq > from
-      ? "new"
-      : "past";
-    const key = `${seq} ${row} ${depth} ${place} ${this.#length}`;
+  #known(
+    model: PageModel,
+    row: number,
+    seq: number,
+    isHere: boolean,
+    before: EventRows,
+  ): HTMLElement {
+    const { position, before: { seq: from }, index, run } = model;
+    const place = isHere ? "here" : seq > position.seq ? "later" : seq > from ? "new" : "past";
+    const next = this.#filtered === null ? this.#seqs()[row + 1] : undefined;
+    const isOpen = next === seq + 1 && index.partners[seq]! > next;
+    const key = `${seq} ${row} ${place} ${isOpen} ${this.#filtered === null}`;
     const known = before.run === run ? before.rows.get(key) : undefined;
-    const element = known ?? this.#row(model, row, depth);
+    const element = known ?? this.#row(model, row, seq, place, isOpen);
     this.#rows.rows.set(key, element);
     return element;
   }
 
   #row(
-    { position, before, goTo, run, selections }: PageModel,
+    { goTo, index, leaked, run, selections }: PageModel,
     row: number,
-    depth: number,
+    seq: number,
+    place: string,
+    isOpen: boolean,
   ): HTMLElement {
-    const seq = this.#seqAt(row);
-    const { device, isDecision, parts, request } = eventView(run, seq);
-    const isNew = seq <= position.seq && seq > before.seq;
-    const mark = seq === position.seq ? "▶" : isNew ? "+" : "";
-    const about = [device ?? "", request === null ? "" : `#${request}`].join(" ").trim();
-    const button = el(
-      "button",
-      {
-        class: seq > position.seq ? "item later" : "item",
-        "data-item": `event ${seq}`,
-        "aria-current": seq === position.seq ? "step" : null,
-      },
-      el("span", { class: "mark" }, mark),
-      el("span", { class: "seq" }, `${seq}`),
-      el("span", { class: "about" }, about),
-      el(
-        "span",
-        {},
-        "  ".repeat(depth),
-        ...parts.map(({ kind, text }) => kind === null ? text : el("span", { class: kind }, text)),
-        ...isDecision ? [el("small", {}, " why")] : [],
-      ),
+    const { isDecision, name, parts } = eventView(run, seq);
+    const partner = this.#filtered === null ? index.partners[seq]! : 0;
+    const inside = partner > seq ? partner - seq - 1 : 0;
+    const meaning = isDecision && meaningAt(run, seq) === "call" ? "decision" : meaningAt(run, seq);
+    const isCall = name.startsWith("call.") || name.startsWith("ret.");
+    const valued = parts.map(({ kind, text }) =>
+      kind === null ? text : el("span", { class: kind }, text)
     );
+    const texts = isCall
+      ? [
+        el("span", { class: "rest call-text name" }, ...valued),
+        ...partner > seq
+          ? [el("span", {}, eventView(run, partner).parts.map(({ text }) => text).join(""))]
+          : [],
+        ...inside > 0 && !isOpen ? [el("span", { class: "dim" }, `+${inside}`)] : [],
+      ]
+      : [
+        el("span", { class: "name" }, name.padEnd(NAME_LETTERS)),
+        el("span", { class: "rest" }, ...valued.slice(1)),
+      ];
+    const said = `#${seq} ${formatEventText(run.event(seq))}`;
+    const button = el("button", {
+      class: "item",
+      "data-item": `event ${seq}`,
+      "aria-current": place === "here" ? "step" : null,
+      title: said,
+    }, ...texts);
     button.addEventListener("click", () => goTo(seq));
-    const item = el("div", {
-      role: "listitem",
-      class: "row",
-      "aria-setsize": this.#length,
-      "aria-posinset": row + 1,
-    }, button);
+    const sign = inside > 0
+      ? el("button", {
+        class: "fold",
+        tabindex: -1,
+        "aria-expanded": `${isOpen}`,
+        "aria-label": `${isOpen ? "Close" : "Open"} ${said}`,
+      }, isOpen ? "▾" : "▸")
+      : el("span", { class: "sign", "aria-hidden": "true" }, MEANINGS[meaning].sign);
+    sign.addEventListener("click", () => this.#toggle(seq));
+    const item = el(
+      "div",
+      {
+        role: "listitem",
+        class: `row ${place}${leaked.has(seq) ? " leaked" : ""}`,
+        "aria-posinset": row + 1,
+      },
+      el("span", { class: "seq" }, `${seq}`),
+      sign,
+      button,
+    );
     item.style.top = `${row * ROW_PX}px`;
+    const depth = this.#filtered === null ? index.depths[seq]! : 0;
+    item.style.setProperty("--depth", `${Math.min(depth, MAX_DEPTH)}`);
+    item.style.setProperty("--key", `var(--${meaning})`);
     selections.set(button, eventSelection(run, seq));
     return item;
   }
+
+  #toggle(call: number): void {
+    if (!this.#toggled.delete(call)) this.#toggled.add(call);
+    this.#show();
+    this.#window();
+  }
 }
+
+/** The width of the column of names. */
+const NAME_LETTERS = 15;
+/** Calls that are set in, at most: a run may nest deeper. */
+const MAX_DEPTH = 8;
 
 /** The texts of a run's events, which take a second to make of a hundred thousand: made while nothing else is to do. */
 class EventTexts {

@@ -1,35 +1,50 @@
 /** What a pane draws: a run at a moment, with the one before. */
 import type { Position, RecordedRun } from "@dmalab/recording";
-import type { ChangedRow } from "@dmalab/recording/views";
+import type { ChangedRow, RunIndex } from "@dmalab/recording/views";
 import type { SelectionMap } from "./selection.ts";
 
+/** What came of a run, in a list of runs. */
+export interface ListedRun {
+  readonly title: string;
+  readonly state: "failed" | "warned" | "passed" | "none";
+  /** The same in words. */
+  readonly outcome: string;
+  /** Null where it is not known. */
+  readonly events: number | null;
+}
+
 export interface FileRuns {
-  readonly titles: readonly string[];
+  readonly runs: readonly ListedRun[];
   /** Which of them is open. */
   readonly shown: number;
   /** Records one of them, with its blocks that run on machines of their own. */
   open(index: number): Promise<RecordedRun>;
+  /** Shows one of them. */
+  show(index: number): void;
 }
 
 export interface PageModel {
   readonly run: RecordedRun;
+  readonly index: RunIndex;
   readonly runs: FileRuns;
   readonly position: Position;
   /** Where the last move began: what it changed is marked. */
   readonly before: Position;
+  /** Events of mappings that nothing unmaps. */
+  readonly leaked: ReadonlySet<number>;
   /** The rows that it changed, found when they are first asked for. */
   readonly changed: () => readonly ChangedRow[];
   readonly selections: SelectionMap;
   /** Goes to a moment, or to the one after an event, of this run or of another one. */
   readonly goTo: (to: number | Position, run?: RecordedRun) => void;
+  /** Goes to the moment after an event, and leaves nothing to come back to. */
+  readonly slideTo: (seq: number) => void;
   /** Draws the pane again, after a choice in it. */
   readonly redraw: () => void;
 }
 
-/** One of the views beside the source. */
+/** One of the views. */
 export interface Pane {
-  readonly id: string;
-  readonly title: string;
   /** Draws into an element that is empty or has what was drawn before. */
   draw(model: PageModel, root: HTMLElement): void;
 }

@@ -8,6 +8,7 @@ import {
   tableSizes,
   type TableView,
 } from "@dmalab/recording/views";
+import { formatCount } from "@dmalab/lang/text";
 import { el, keepChildren } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { tableHead, tableRow } from "./table_row.ts";
@@ -26,12 +27,11 @@ interface DrawnTable {
 }
 
 export class StatePane implements Pane {
-  readonly id = "state";
-  readonly title = "State";
   readonly #closed = new Set<string>();
   readonly #shown = new Map<string, number>();
   readonly #drawn = new Map<string, DrawnTable>();
-  readonly #nothing = el("p", {}, "All tables are empty at this position.");
+  readonly #nothing = el("p", { class: "empty" }, "All tables are empty at this position.");
+  readonly #about = el("p", { class: "dim" });
   #run: RecordedRun | null = null;
 
   draw(model: PageModel, root: HTMLElement): void {
@@ -43,7 +43,13 @@ export class StatePane implements Pane {
     const tables = tableSizes(run, position)
       .filter(({ name, rows }) => rows > 0 || byTable.has(name))
       .map(({ name }) => this.#table(model, name, byTable.get(name) ?? []));
-    keepChildren(root, tables.length > 0 ? tables : [this.#nothing]);
+    const { seq } = model.before;
+    this.#about.textContent = seq === position.seq
+      ? "Step to see what an event changes."
+      : changed.length === 0
+      ? `Event ${seq} to ${position.seq}: no table changed.`
+      : `Event ${seq} to ${position.seq}: ${formatCount(changed.length, "row")} changed.`;
+    keepChildren(root, [this.#about, ...tables.length > 0 ? tables : [this.#nothing]]);
   }
 
   #table(model: PageModel, name: string, changed: readonly ChangedRow[]): HTMLElement {
@@ -61,8 +67,11 @@ export class StatePane implements Pane {
     }
     drawn.rows = rows;
     keepChildren(drawn.body, [...rows.values()]);
-    const words = changed.length === 0 ? "" : `, ${changed.length} changed`;
-    drawn.about.textContent = ` ${table.count} rows${words}`;
+    const withMark = (mark: ChangedRow["mark"]) =>
+      changed.filter((row) => row.mark === mark).length;
+    const words = ([["+", "new"], ["-", "gone"], ["~", "changed"]] as const)
+      .map(([mark, word]) => withMark(mark) === 0 ? "" : `, ${withMark(mark)} ${word}`).join("");
+    drawn.about.textContent = ` ${formatCount(table.count, "row")}${words}`;
     drawn.more.hidden = table.count <= shown;
     drawn.more.textContent = `${table.count - shown} more rows`;
     return drawn.details;

@@ -41,7 +41,7 @@ export function tableRow(
   });
   const element = el(
     "tr",
-    { class: change?.mark === "-" ? "gone" : null },
+    { class: change === null ? null : CHANGE_WORDS[change.mark] },
     el(
       "td",
       { class: "mark" },

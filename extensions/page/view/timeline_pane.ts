@@ -1,172 +1,182 @@
 /// <reference lib="dom" />
-/** A run as lanes: CPUs, devices, queues and requests. The axis counts events; time is shown where it passes. */
+/**
+ * The timeline, which is the slider as well. Its lanes are drawn again only when what is in sight changes: a
+ * step moves the line of the position.
+ */
 import type { RecordedRun } from "@dmalab/recording";
-import { formatCount, formatDuration } from "@dmalab/lang/text";
 import {
-  type TimelineLane,
-  type TimelineSpan,
+  type Drawing,
+  LANES_PX,
+  MEANINGS,
+  positionView,
+  type TimelineAxis,
+  timelineDrawing,
+  TimelineScale,
+  type TimelineSight,
   type TimelineView,
   timelineView,
 } from "@dmalab/recording/views";
-import { el } from "./dom.ts";
-import type { PageModel, Pane } from "./page_model.ts";
-import { eventSelection } from "./selection.ts";
+import { rowsAt } from "@dmalab/recording";
+import { byId } from "../page/dom.ts";
+import { drawn, el, saveDrawing } from "./dom.ts";
+import type { PageModel } from "./page_model.ts";
 
-/** How many events can be shown at once. */
-const WIDTHS = [30, 100, 300, 1000];
-/** Requests that are shown: of those in sight, the first. */
-const MAX_REQUESTS = 24;
-/** Height of a line of a lane, as in the style sheet. */
-const LINE_PX = 20;
-/** Parts of the axis that have a number. */
-const TICKS = 5;
-/** Between two times on the axis at least, in parts of its width. */
-const TIME_SPACE = 0.12;
+/** Events that are in sight at least. */
+const MIN_EVENTS = 12;
+const ZOOM = 1.6;
+const WHOLE: TimelineSight = { from: 0, to: 1 };
 
-/** The events in sight. */
-interface Sight {
-  readonly first: number;
-  readonly count: number;
+/** What is known of the run that is shown. */
+interface KnownRun {
+  readonly run: RecordedRun;
+  readonly leaked: ReadonlySet<number>;
+  readonly view: TimelineView;
 }
 
-export class TimelinePane implements Pane {
-  readonly id = "timeline";
-  readonly title = "Timeline";
-  #width = WIDTHS[1]!;
-  #first = 1;
-  #known: { readonly run: RecordedRun; readonly view: TimelineView } | null = null;
+export class TimelinePane {
+  readonly #root = byId("lanes");
+  readonly #later = el("div", { class: "later" });
+  readonly #cursor = el("div", { class: "cursor" });
+  #known: KnownRun | null = null;
+  #axis: TimelineAxis = "events";
+  #sight = WHOLE;
+  #model: PageModel | null = null;
+  #drawing: Drawing | null = null;
+  #scale: TimelineScale | null = null;
 
-  draw(model: PageModel, root: HTMLElement): void {
-    const { position, run } = model;
-    if (run.log.count === 0) return root.replaceChildren(el("p", {}, "This run has no events."));
-    if (this.#known?.run !== run) this.#known = { run, view: timelineView(run) };
-    const { lanes, times } = this.#known.view;
-    const sight = this.#sightOf(run.log.count, Math.max(1, position.seq));
-    const inSight = lanes.map((lane) => ({ lane, spans: lane.spans.filter(isIn(sight)) }));
-    const others = inSight.filter(({ lane }) => lane.kind !== "request");
-    const requests = inSight.filter(({ lane, spans }) =>
-      lane.kind === "request" && spans.length > 0
-    );
-    const left = requests.length - MAX_REQUESTS;
-    const shown = [...others, ...requests.slice(0, MAX_REQUESTS)];
-    const picture = el(
-      "div",
-      { class: "timeline" },
-      axis(sight, times),
-      ...shown.map(({ lane, spans }) => drawLane(model, sight, lane, spans)),
-    );
-    picture.style.setProperty("--at", percent((position.seq - sight.first + 1) / sight.count));
-    root.replaceChildren(
-      this.#tools(model),
-      picture,
-      ...left > 0 ? [el("p", { class: "dim" }, `and ${formatCount(left, "more request")}`)] : [],
-    );
-  }
-
-  /** They stay as they are while the position is among them. */
-  #sightOf(events: number, seq: number): Sight {
-    const count = Math.min(this.#width, events);
-    const isSeen = seq >= this.#first && seq < this.#first + count;
-    if (!isSeen) this.#first = seq - Math.floor(count / 2);
-    this.#first = Math.max(1, Math.min(this.#first, events - count + 1));
-    return { first: this.#first, count };
-  }
-
-  #tools({ redraw }: PageModel): HTMLElement {
-    const select = el("select", { id: "timeline-width" });
-    for (const width of WIDTHS) {
-      select.append(new Option(`${width} events`, `${width}`, false, width === this.#width));
-    }
-    select.addEventListener("change", () => {
-      this.#width = Number(select.value);
-      redraw();
-      document.getElementById("timeline-width")?.focus();
+  constructor() {
+    this.#root.addEventListener("pointerdown", (event) => this.#drag(event));
+    this.#root.addEventListener("pointermove", (event) => {
+      if (this.#root.hasPointerCapture(event.pointerId)) this.#follow(event);
     });
-    return el("p", { class: "tools" }, el("label", {}, "Shown ", select));
-  }
-}
-
-function isIn({ count, first }: Sight): (span: TimelineSpan) => boolean {
-  return (span) => span.first < first + count && span.last >= first;
-}
-
-function percent(part: number): string {
-  return `${Math.round(part * 10_000) / 100}%`;
-}
-
-/** Numbers of events, and times where they are others than before. */
-function axis({ count, first }: Sight, times: TimelineView["times"]): HTMLElement {
-  const step = Math.max(1, Math.ceil(count / TICKS));
-  const label = (seq: number, text: string) => {
-    const tick = el("span", {}, text);
-    tick.style.left = percent((seq - first) / count);
-    return tick;
-  };
-  const numbers: HTMLElement[] = [];
-  for (let seq = first; seq < first + count; seq += step) numbers.push(label(seq, `${seq}`));
-  const passing: HTMLElement[] = [];
-  let free = -Infinity;
-  for (const { atNs, seq } of times) {
-    if (seq < Math.max(first, free) || seq >= first + count) continue;
-    passing.push(label(seq, formatDuration(atNs)));
-    free = seq + count * TIME_SPACE;
-  }
-  const row = (name: string, ticks: readonly HTMLElement[]) =>
-    el(
-      "div",
-      { class: "lane axis" },
-      el("span", { class: "lane-name" }, name),
-      el("div", { class: "lane-bar" }, ...ticks),
+    this.#root.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.altKey) return;
+      event.preventDefault();
+      this.zoom(event.deltaY > 0 ? ZOOM : 1 / ZOOM);
+    }, { passive: false });
+    const on = (id: string, act: () => void) => byId(id).addEventListener("click", act);
+    on("zoom-in", () => this.zoom(1 / ZOOM));
+    on("zoom-out", () => this.zoom(ZOOM));
+    on("zoom-all", () => this.zoom(Infinity));
+    on("timeline-svg", () => this.#drawing && saveDrawing(this.#drawing, "timeline"));
+    on("axis", () => {
+      this.#axis = this.#axis === "time" ? "events" : "time";
+      this.#sight = WHOLE;
+      this.#redraw();
+    });
+    addEventListener("resize", () => this.#redraw());
+    byId("legend").append(
+      ...Object.entries(MEANINGS).map(([name, { sign, word }]) => {
+        const key = el("span", {}, el("i", {}, sign), ` ${word}`);
+        key.style.setProperty("--key", `var(--${name})`);
+        return key;
+      }),
     );
-  return el(
-    "div",
-    {},
-    row("event", numbers),
-    ...passing.length > 0 ? [row("time", passing)] : [],
-  );
+  }
+
+  draw(model: PageModel): void {
+    const { leaked, run } = model;
+    this.#model = model;
+    if (this.#known?.run !== run || this.#known.leaked !== leaked) {
+      const isNew = this.#known?.run !== run;
+      this.#known = { run, leaked, view: timelineView(run, [...leaked]) };
+      this.#scale = null;
+      if (isNew) {
+        this.#sight = WHOLE;
+        // A real machine's trace has times and no calls: what took long is what one looks for.
+        const hasCalls = this.#known.view.lanes.some(({ kind }) => kind === "work");
+        this.#axis = this.#known.view.times.length > 1 && !hasCalls ? "time" : "events";
+      }
+    }
+    this.#bringIntoSight();
+    if (this.#scale === null) this.#drawLanes();
+    this.#moveCursor();
+  }
+
+  /** @param factor Above 1: more is in sight. */
+  zoom(factor: number): void {
+    const model = this.#model;
+    if (model === null || this.#known === null) return;
+    const { from, to } = this.#sight;
+    const least = Math.min(1, MIN_EVENTS / Math.max(1, model.run.log.count));
+    const width = Math.max(least, Math.min(1, (to - from) * factor));
+    const at = this.#partOf(model.position.seq);
+    const part = at < from || at > to ? 0.5 : (at - from) / (to - from);
+    const start = Math.max(0, Math.min(1 - width, at - width * part));
+    this.#sight = { from: start, to: start + width };
+    this.#redraw();
+  }
+
+  #partOf(seq: number): number {
+    return new TimelineScale(this.#model!.run, this.#axis, WHOLE, 1000).partOf(seq);
+  }
+
+  #bringIntoSight(): void {
+    const { from, to } = this.#sight;
+    if (to - from >= 1) return;
+    const at = this.#partOf(this.#model!.position.seq);
+    if (at >= from && at <= to) return;
+    const start = Math.max(0, Math.min(1 - (to - from), at - (to - from) / 2));
+    this.#sight = { from: start, to: start + to - from };
+    this.#scale = null;
+  }
+
+  #redraw(): void {
+    if (this.#model === null) return;
+    this.#scale = null;
+    this.draw(this.#model);
+  }
+
+  #drawLanes(): void {
+    const { run, view } = this.#known!;
+    const width = Math.max(240, this.#root.clientWidth);
+    this.#scale = new TimelineScale(run, this.#axis, this.#sight, width);
+    byId("axis").hidden = view.times.length === 0;
+    byId("axis").textContent = this.#axis === "time" ? "by event" : "by time";
+    if (run.log.count === 0) {
+      this.#drawing = null;
+      return this.#root.replaceChildren(
+        el("p", { class: "empty" }, "This run recorded no events, so there is no timeline."),
+      );
+    }
+    this.#drawing = timelineDrawing(view, this.#scale, marksOf(run));
+    const picture = drawn(this.#drawing);
+    picture.setAttribute("aria-hidden", "true");
+    this.#root.replaceChildren(picture, this.#later, this.#cursor);
+  }
+
+  #moveCursor(): void {
+    const { position, run } = this.#model!;
+    const { event, events, seq } = positionView(run, position);
+    const x = Math.max(LANES_PX, this.#scale!.xOf(seq) + (seq === 0 ? 0 : 1));
+    const behind = Math.max(x, this.#scale!.xOf(seq + 1));
+    this.#cursor.style.left = `${Math.min(x, this.#scale!.widthPx - 1)}px`;
+    this.#later.style.left = `${Math.min(behind, this.#scale!.widthPx)}px`;
+    this.#root.setAttribute("aria-valuemax", `${events}`);
+    this.#root.setAttribute("aria-valuenow", `${seq}`);
+    const text = seq === 0 ? "before the first event" : `event ${seq} of ${events}: ${event ?? ""}`;
+    this.#root.setAttribute("aria-valuetext", text);
+  }
+
+  #drag(event: PointerEvent): void {
+    if (event.button !== 0 || this.#model === null) return;
+    this.#root.setPointerCapture(event.pointerId);
+    this.#follow(event);
+  }
+
+  #follow({ clientX }: PointerEvent): void {
+    const { position, run, slideTo } = this.#model!;
+    const seq = this.#scale!.eventAt(clientX - this.#root.getBoundingClientRect().left);
+    if (run.log.count > 0 && seq !== position.seq) slideTo(seq);
+  }
 }
 
-function drawLane(
-  model: PageModel,
-  sight: Sight,
-  { kind, lines, name }: TimelineLane,
-  spans: readonly TimelineSpan[],
-): HTMLElement {
-  const bar = el(
-    "div",
-    { class: `lane-bar ${kind}`, role: "group", "aria-label": `${kind} ${name}` },
-    ...spans.map((span) => drawSpan(model, sight, kind, name, span)),
-  );
-  bar.style.height = `${Math.max(1, lines) * LINE_PX}px`;
-  return el("div", { class: "lane" }, el("span", { class: "lane-name" }, name), bar);
-}
-
-function drawSpan(
-  { position, goTo, run, selections }: PageModel,
-  { count, first }: Sight,
-  kind: TimelineLane["kind"],
-  name: string,
-  span: TimelineSpan,
-): HTMLElement {
-  const { last, line, text } = span;
-  const events = last === span.first ? `event ${last}` : `events ${span.first} to ${last}`;
-  const button = el(
-    "button",
-    {
-      class: span.first > position.seq ? "item later" : "item",
-      "data-item": `span ${name} ${span.first}`,
-      "aria-label": `${text}, ${events}`,
-      title: `${name}: ${text}, ${events}`,
-    },
-    text,
-  );
-  const from = Math.max(span.first, first);
-  const to = Math.min(last, first + count - 1);
-  button.style.left = percent((from - first) / count);
-  button.style.width = percent((to - from + 1) / count);
-  button.style.top = `${line * LINE_PX}px`;
-  button.addEventListener("click", () => goTo(span.first));
-  const isWork = kind === "cpu" || kind === "device";
-  selections.set(button, { ...eventSelection(run, span.first), ...isWork ? { until: last } : {} });
-  return button;
+/** Faults, reports and the failure. */
+function marksOf(run: RecordedRun) {
+  const found = rowsAt(run, "incidents", run.last)
+    .map(({ createdSeq, text }) => ({ seq: createdSeq, tip: `${text}, event ${createdSeq}` }));
+  const { failure } = run;
+  return failure === null
+    ? found
+    : [...found, { seq: run.log.count + 1, tip: `failed: ${failure.message}` }];
 }

@@ -14,28 +14,42 @@ import {
   START,
   type StepUnit,
 } from "@dmalab/recording";
-import { runTitle } from "@dmalab/lang/run";
+import { runTitle, type TestOutcome } from "@dmalab/lang/run";
+import { formatDuration, groupThousands } from "@dmalab/lang/text";
 import {
   type ChangedRow,
   changedRows,
   lineLocation,
   positionView,
-  requestsAt,
+  RunIndex,
+  type Verdict,
+  verdictOf,
+  verdictTitle,
 } from "@dmalab/recording/views";
 import { byId } from "../page/dom.ts";
 import { drawAddresses } from "./addresses.ts";
-import { el } from "./dom.ts";
 import { BytesPane } from "./bytes_pane.ts";
 import { DiffPane } from "./diff_pane.ts";
+import { el } from "./dom.ts";
 import { EventsPane } from "./events_pane.ts";
 import type { FileRuns, PageModel, Pane } from "./page_model.ts";
 import { PicturePane } from "./picture_pane.ts";
 import { StatePane } from "./state_pane.ts";
 import { showKeys } from "./keys_help.ts";
 import { nextStop, openingOf, stopsOf } from "./breakpoints.ts";
+import { drawRuns } from "./runs_list.ts";
+import { SelectedPane } from "./selected_pane.ts";
 import { type Selection, SelectionMap } from "./selection.ts";
+import { startSplitters } from "./splitters.ts";
 import { TimelinePane } from "./timeline_pane.ts";
-import { WhyPane } from "./why_pane.ts";
+import { drawVerdict, type VerdictStep } from "./verdict_line.ts";
+
+/** Something to be said below a line of the source. */
+export interface LineNote {
+  /** `file:line`. */
+  readonly place: string;
+  readonly text: string;
+}
 
 /** The source beside the panes. */
 export interface SourceView {
@@ -43,6 +57,8 @@ export interface SourceView {
   mark(
     marks: readonly { readonly place: string; readonly name: "here" | "marked" | "stop" }[],
   ): void;
+  /** Says how many events each line led to, and what failed or leaks there. */
+  annotate(index: RunIndex, notes: readonly LineNote[]): void;
 }
 
 /** Buttons that step, with the keys that do the same outside of text. */
@@ -60,34 +76,57 @@ const STEPS: readonly (readonly [
   ["next-stop", "c", "stop", "forward"],
 ];
 
+/** A view in the middle; the last ones only where there is no room beside. */
+interface Tab {
+  readonly id: string;
+  readonly title: string;
+  readonly pane: Pane | null;
+  /** `middle`: where events and addresses have no room; `narrow`: where the source has none. */
+  readonly width: "all" | "middle" | "narrow";
+}
+
 export class Viewer {
+  readonly #wide = matchMedia("(min-width: 1200px)");
+  readonly #narrow = matchMedia("(max-width: 719px)");
   readonly #things = new SelectionMap();
-  readonly #panes: readonly Pane[] = [
-    new PicturePane(),
-    new EventsPane(),
-    new StatePane(),
-    new WhyPane(),
-    new TimelinePane(),
-    new BytesPane(),
-    new DiffPane(),
+  readonly #timeline = new TimelinePane();
+  readonly #events = new EventsPane();
+  readonly #selected = new SelectedPane();
+  readonly #tabs: readonly Tab[] = [
+    { id: "picture", title: "Picture", pane: new PicturePane(), width: "all" },
+    { id: "events", title: "Events", pane: null, width: "middle" },
+    { id: "state", title: "State", pane: new StatePane(), width: "all" },
+    { id: "addresses", title: "Addresses", pane: null, width: "middle" },
+    { id: "output", title: "Output", pane: null, width: "all" },
+    { id: "bytes", title: "Bytes", pane: new BytesPane(), width: "all" },
+    { id: "diff", title: "Differences", pane: new DiffPane(), width: "all" },
+    { id: "source", title: "Source", pane: null, width: "narrow" },
+    { id: "runs", title: "Runs", pane: null, width: "narrow" },
   ];
   readonly #panels = new Map<string, HTMLElement>();
   #opened: RecordedRun | null = null;
+  #outcome: TestOutcome | null = null;
+  #index: RunIndex | null = null;
+  #verdict: Verdict | null = null;
+  #leaked: ReadonlySet<number> = new Set();
+  #title = "";
   /** What is shown: that run, or one beside it. */
   #cursor: RunCursor | null = null;
   #before: Position = START;
   /** Where Enter led away from: `u` comes back. */
   readonly #left: RunPosition[] = [];
-  #pane: Pane = this.#panes[0]!;
+  #tab: Tab = this.#tabs[0]!;
   readonly #stopLines = new Set<string>();
   #stops: readonly Position[] = [];
   #pointed: Selection | null = null;
-  /** The reader, or a link, has chosen a view. */
-  #isChosen = false;
 
   constructor(private readonly source: SourceView, private readonly runs: () => FileRuns) {
     this.#makeTabs();
     this.#listen();
+    const again = () => this.#run !== null && this.#draw();
+    startSplitters(again);
+    this.#wide.addEventListener("change", again);
+    this.#narrow.addEventListener("change", again);
   }
 
   /** The run that was opened; null before there is one. */
@@ -96,6 +135,7 @@ export class Viewer {
   }
 
   get position(): Position {
+    if (this.#opened === null) return START;
     return this.#run === this.#opened
       ? this.#at
       : this.#left.findLast(({ recording }) => recording === this.#opened)!.position;
@@ -111,33 +151,139 @@ export class Viewer {
   }
 
   get view(): string {
-    return this.#pane.id;
+    return this.#tab.id;
   }
 
   set view(id: string) {
-    const pane = this.#panes.find((each) => each.id === id);
-    if (pane === undefined) return;
-    this.#isChosen = true;
-    this.#choose(pane);
-    if (this.#run !== null) this.#drawPane();
+    const tab = this.#tabs.find((each) => each.id === id);
+    if (tab === undefined) return;
+    this.#choose(tab);
+    if (this.#run !== null) this.#draw();
   }
 
-  /** Shows a run, at a position or where it opens. */
-  open(run: RecordedRun, at: Position | null): void {
+  /** What the page is about: the name of a file. */
+  set title(title: string) {
+    this.#title = title;
+    byId("title").textContent = title.slice(title.lastIndexOf("/") + 1);
+    byId("title").title = title;
+  }
+
+  /**
+   * Shows a run, at a position or where it opens.
+   * @param outcome What the runner says of it; null where it was not asked, and not yet said when left out.
+   */
+  open(run: RecordedRun, at: Position | null, outcome?: TestOutcome | null): void {
     this.#opened = run;
     this.#left.length = 0;
     this.#cursor = new RunCursor(run);
-    this.#cursor.goTo(at !== null && run.has(at) ? at : openingOf(run));
     this.#show(run);
     document.body.dataset.recorded = "";
+    if (outcome !== undefined) this.#judge(outcome);
+    this.#cursor.goTo(at !== null && run.has(at) ? at : this.#openingOf(run));
     this.#before = this.#at;
-    if (!this.#isChosen) this.#choose(this.#paneFor(run));
     this.#draw();
+  }
+
+  /** What the runner says of the run that is shown. */
+  set outcome(outcome: TestOutcome | null) {
+    if (this.#run === null) return;
+    this.#judge(outcome);
+    this.#draw();
+  }
+
+  /** There is no run: says why. */
+  close(why: string): void {
+    this.#opened = null;
+    this.#cursor = null;
+    this.#index = null;
+    this.#verdict = null;
+    const empty = () => el("p", { class: "empty" }, why);
+    for (const { id, pane } of this.#tabs) {
+      if (pane !== null) this.#panels.get(id)!.replaceChildren(empty());
+    }
+    byId("lanes").replaceChildren(empty());
+    for (const id of ["events", "selected", "addresses"]) byId(id).replaceChildren();
+    byId("position").textContent = "no run";
+    byId("foot-position").textContent = "no run";
+    this.sayVerdict({ state: "none", word: "NO RUN", place: null, what: why, why: [] }, []);
+    this.drawRuns();
+  }
+
+  /** Says something else than what came of the run, such as that the text has an error. */
+  sayVerdict(
+    verdict: Pick<Verdict, "place" | "state" | "what" | "why" | "word">,
+    steps: readonly VerdictStep[],
+  ): void {
+    drawVerdict(verdict, steps);
+    document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
+  }
+
+  /** Draws the runs of the file. */
+  drawRuns(): void {
+    const runs = this.runs();
+    drawRuns(runs, byId("runs"));
+    drawRuns(runs, this.#panels.get("runs")!);
+  }
+
+  #openingOf(run: RecordedRun): Position {
+    const cause = this.#verdict?.state === "failed" ? this.#verdict.cause : null;
+    return cause === null || run.failure === null ? openingOf(run) : run.afterEvent(cause);
+  }
+
+  #judge(outcome: TestOutcome | null): void {
+    this.#outcome = outcome;
+    this.#verdict = verdictOf(this.#index!, outcome);
+    this.#leaked = new Set(this.#verdict.leaked);
+    this.#sayOwnVerdict();
+    this.drawRuns();
+    const { failure } = this.#opened!;
+    this.source.annotate(this.#index!, [
+      ...this.#verdict.leaked.flatMap((seq) => {
+        const span = spanOfEvent(this.#opened!, seq);
+        return span === null
+          ? []
+          : [{ place: lineLocation(span), text: `▲ never unmapped (event ${seq})` }];
+      }),
+      ...failure === null
+        ? []
+        : [{ place: failure.place.replace(/:\d+$/, ""), text: `✕ ${failure.message}` }],
+    ]);
+  }
+
+  #sayOwnVerdict(): void {
+    const verdict = this.#verdict!;
+    const { cause, state } = verdict;
+    const steps: VerdictStep[] = [];
+    if (cause !== null) {
+      steps.push({ title: `Go to event ${cause}`, act: () => this.#jumpToCause(cause) });
+    } else if (this.#opened!.log.count > 0) {
+      steps.push({ title: "Step through it", act: () => this.#jumpToCause(1) });
+    }
+    const { runs, show, shown } = this.runs();
+    const failed = runs.findIndex((each, index) => each.state === "failed" && index !== shown);
+    if (failed >= 0 && state !== "failed") {
+      steps.push({ title: `Go to the failed run`, act: () => show(failed) });
+    }
+    const full = runs.findIndex(({ events }) => events !== null && events > 0);
+    if (this.#opened!.log.count === 0 && full >= 0 && full !== shown) {
+      steps.unshift({ title: `Open a run with events`, act: () => show(full) });
+    }
+    if (state === "failed") steps.push({ title: "Output", act: () => void (this.view = "output") });
+    this.sayVerdict(verdict, steps);
+  }
+
+  #jumpToCause(seq: number): void {
+    if (this.#narrow.matches) this.#choose(this.#tabs[0]!);
+    this.#jump(this.#opened!.afterEvent(seq), this.#opened!);
   }
 
   #show(run: RecordedRun): void {
     this.#stops = stopsOf(run, this.#stopLines);
-    byId<HTMLInputElement>("slider").max = `${run.log.count}`;
+    this.#index = new RunIndex(run);
+    byId<HTMLInputElement>("at").max = `${run.log.count}`;
+    if (run === this.#opened) return;
+    // A run beside has no verdict of its own.
+    this.#leaked = new Set();
   }
 
   /** Sets a stop on a line, or takes it away. */
@@ -157,58 +303,82 @@ export class Viewer {
     return position !== null;
   }
 
+  /** Goes to the first of some events behind the position, or to the first of them. */
+  goToNext(events: readonly number[]): void {
+    const next = events.find((seq) => seq > this.#at.seq) ?? events[0];
+    if (this.#run !== null && next !== undefined) this.#jump(this.#run.afterEvent(next));
+  }
+
   /** Marks what belongs to a line of the source. */
   pointAtLine(place: string | null): void {
     this.#point(place === null ? null : { seq: null, spans: [], place });
   }
 
-  /** What says most about a run: why it failed, the picture of a request, or its events. */
-  #paneFor(run: RecordedRun): Pane {
-    const hasRequests = requestsAt(run, run.last).length > 0;
-    const id = run.failure !== null ? "why" : hasRequests ? "picture" : "events";
-    return this.#panes.find((each) => each.id === id)!;
-  }
-
   #makeTabs(): void {
-    const tabs = byId("tabs");
-    const panels = byId("panels");
-    for (const pane of this.#panes) {
-      const { id, title } = pane;
-      const tab = el(
-        "button",
-        { role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}` },
-        title,
-      );
-      tab.addEventListener("click", () => void (this.view = id));
-      tab.addEventListener("keydown", (event) => {
+    const root = byId("tabs");
+    for (const tab of this.#tabs) {
+      const { id, title, width } = tab;
+      const button = el("button", {
+        role: "tab",
+        id: `tab-${id}`,
+        class: width === "all" ? null : `of-${width}`,
+        "aria-controls": this.#elementOf(id),
+      }, title);
+      button.addEventListener("click", () => void (this.view = id));
+      button.addEventListener("keydown", (event) => {
         const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
         if (step === undefined) return;
         event.stopPropagation();
-        const other = this
-          .#panes[(this.#panes.indexOf(pane) + step + this.#panes.length) % this.#panes.length]!;
+        const all = this.#tabs.filter((each) => byId(`tab-${each.id}`).offsetParent !== null);
+        const other = all[(all.indexOf(tab) + step + all.length) % all.length]!;
         this.view = other.id;
         byId(`tab-${other.id}`).focus();
       });
-      tabs.append(tab);
+      root.append(button);
+      const own = document.getElementById(this.#elementOf(id));
+      if (own !== null) {
+        this.#panels.set(id, own);
+        continue;
+      }
       const panel = el("div", {
         role: "tabpanel",
         id: `panel-${id}`,
+        class: id === "runs" ? "runs" : null,
         "aria-labelledby": `tab-${id}`,
         tabindex: 0,
       });
-      panels.append(panel);
+      if (id === "output") panel.append(byId<HTMLTemplateElement>("output").content);
+      byId("panels").append(panel);
       this.#panels.set(id, panel);
     }
-    this.#choose(this.#panes[0]!);
+    this.#choose(this.#tabs[0]!);
   }
 
-  #choose(pane: Pane): void {
-    this.#pane = pane;
-    for (const { id } of this.#panes) {
-      const isChosen = id === pane.id;
+  /** What a tab shows; some of it has a place of its own where there is room. */
+  #elementOf(id: string): string {
+    return { events: "right", addresses: "addresses", source: "source" }[id] ?? `panel-${id}`;
+  }
+
+  #choose(tab: Tab): void {
+    this.#tab = tab;
+    document.body.dataset.tab = tab.id;
+    for (const { id } of this.#tabs) {
+      const isChosen = id === tab.id;
       byId(`tab-${id}`).setAttribute("aria-selected", `${isChosen}`);
       byId(`tab-${id}`).tabIndex = isChosen ? 0 : -1;
-      this.#panels.get(id)!.hidden = !isChosen;
+    }
+    this.#placePanels();
+  }
+
+  /** What has a place of its own where there is room leaves the middle to the picture. */
+  #placePanels(): void {
+    const { id, width } = this.#tab;
+    const isBeside = width === "middle" && this.#wide.matches ||
+      width === "narrow" && !this.#narrow.matches;
+    const shown = isBeside ? "picture" : id;
+    for (const each of this.#tabs) {
+      const panel = this.#panels.get(each.id)!;
+      if (panel.getAttribute("role") === "tabpanel") panel.hidden = each.id !== shown;
     }
   }
 
@@ -216,16 +386,21 @@ export class Viewer {
     for (const [id, , unit, way] of STEPS) {
       byId(id).addEventListener("click", () => this.#step(unit, way));
     }
-    byId("first").addEventListener("click", () => this.#go(START));
-    byId("last").addEventListener("click", () => this.#run && this.#go(this.#run.last));
+    const ends = { first: false, last: true, "foot-first": false, "foot-last": true };
+    for (const [id, isLast] of Object.entries(ends)) {
+      byId(id).addEventListener("click", () => this.#go(isLast ? this.#run?.last ?? START : START));
+    }
+    byId("foot-back").addEventListener("click", () => this.#step("event", "back"));
+    byId("foot-next").addEventListener("click", () => this.#step("event", "forward"));
     byId("help").addEventListener("click", showKeys);
-    const slider = byId<HTMLInputElement>("slider");
-    slider.addEventListener(
-      "input",
-      () => this.#run && this.#go(this.#run.afterEvent(Number(slider.value))),
-    );
+    const at = byId<HTMLInputElement>("at");
+    at.addEventListener("change", () => {
+      const run = this.#run;
+      const wanted = Math.trunc(Number(at.value));
+      if (run !== null && wanted >= 0) this.#go(run.afterEvent(Math.min(wanted, run.log.count)));
+    });
     document.addEventListener("keydown", (event) => this.#key(event));
-    const views = [byId("panels"), byId("addresses")];
+    const views = [byId("panels"), byId("right"), byId("addresses")];
     for (const element of views) {
       element.addEventListener("mouseover", ({ target }) => this.#point(this.#things.at(target)));
       element.addEventListener("mouseleave", () => this.#point(null));
@@ -237,10 +412,9 @@ export class Viewer {
   #key(event: KeyboardEvent): void {
     const { altKey, ctrlKey, key, metaKey, target } = event;
     const element = target instanceof HTMLElement ? target : document.body;
-    const isText =
-      element.closest("input:not([type=range]), select, textarea, .cm-editor, dialog") !== null;
+    const isText = element.closest("input, select, textarea, .cm-editor, dialog") !== null;
     if (isText || altKey || ctrlKey || metaKey || this.#run === null) return;
-    const item = element.closest<HTMLElement>("[data-item]");
+    const item = target instanceof Element ? target.closest<HTMLElement>("[data-item]") : null;
     if (item !== null && (key === "ArrowDown" || key === "ArrowUp")) {
       event.preventDefault();
       return this.#focusBeside(item, key === "ArrowDown" ? 1 : -1);
@@ -252,11 +426,24 @@ export class Viewer {
     else if (key === "u") this.#comeBack();
     else if (key === "b") this.#toggleHere();
     else if (key === "?") showKeys();
-    else if (/^[1-9]$/.test(key) && this.#panes[Number(key) - 1] !== undefined) {
-      this.view = this.#panes[Number(key) - 1]!.id;
-      this.#panels.get(this.#pane.id)!.focus();
+    else if (key === "+") this.#timeline.zoom(1 / 1.6);
+    else if (key === "-") this.#timeline.zoom(1.6);
+    else if (key === "0") this.#timeline.zoom(Infinity);
+    else if (key === "t") byId("theme").click();
+    else if (key === "/") this.#filter();
+    else if (/^[1-9]$/.test(key)) {
+      const tabs = this.#tabs.filter((each) => byId(`tab-${each.id}`).offsetParent !== null);
+      const tab = tabs[Number(key) - 1];
+      if (tab === undefined) return;
+      this.view = tab.id;
+      this.#panels.get(tab.id)!.focus();
     } else return;
     event.preventDefault();
+  }
+
+  #filter(): void {
+    if (!this.#wide.matches) this.view = "events";
+    this.#events.focusFilter();
   }
 
   /** A stop on the line of the current statement. */
@@ -267,9 +454,8 @@ export class Viewer {
 
   /** The next item of the same list. */
   #focusBeside(item: HTMLElement, step: 1 | -1): void {
-    const items = [
-      ...this.#panels.get(this.#pane.id)!.querySelectorAll<HTMLElement>("[data-item]"),
-    ];
+    const root = item.closest("#right, #addresses, #source, [role=tabpanel]") ?? document;
+    const items = [...root.querySelectorAll<HTMLElement>("[data-item]")];
     items[items.indexOf(item) + step]?.focus();
   }
 
@@ -307,7 +493,10 @@ export class Viewer {
     const run = this.#run!;
     // What a move changed is marked: between two runs nothing is.
     this.#before = run === recording ? position : this.#at;
-    if (run !== recording) this.#show(run);
+    if (run !== recording) {
+      this.#show(run);
+      if (run === this.#opened) this.#leaked = new Set(this.#verdict?.leaked);
+    }
     this.#draw();
     this.#announce(this.#sentence());
   }
@@ -334,35 +523,58 @@ export class Viewer {
 
   #draw(): void {
     const run = this.#run!;
-    // Asks where it is scrolled to: before anything else is new, which would be laid out for the answer.
     const model = this.#moment();
+    this.#placePanels();
     this.#drawPane(model);
-    const { atNs, edge, events, seq } = positionView(run, this.#at);
-    const slider = byId<HTMLInputElement>("slider");
-    slider.value = `${seq}`;
-    slider.setAttribute("aria-valuetext", `event ${seq} of ${events}`);
-    const statement = this.#at.statement === 0 || edge === "end"
+    if (this.#wide.matches || this.#tab.id === "addresses") drawAddresses(model, byId("addresses"));
+    this.#timeline.draw(model);
+    // Last: what stands above and below has its height then, and the current event is scrolled to.
+    if (this.#wide.matches || this.#tab.id === "events") {
+      this.#keepFocus(byId("right"), () => {
+        this.#selected.draw(model, byId("selected"));
+        this.#events.draw(model, byId("events"));
+      });
+    }
+    const { atNs, edge, events, place, seq } = positionView(run, this.#at);
+    byId<HTMLInputElement>("at").value = `${seq}`;
+    const line = place === null || edge === "end"
       ? ""
-      : ` statement ${this.#at.statement}`;
-    byId("position").textContent = `${this.#beside()}${seq}/${events}${statement} ${atNs} ns`;
+      : ` · ${place.slice(place.lastIndexOf("/") + 1)}`;
+    const words = `of ${groupThousands(events)} · ${formatDuration(atNs)}${line}`;
+    const isStart = run.isStatementStart(this.#at) && edge === null;
+    const said = `${this.#beside()}${words}${isStart ? " · next statement" : ""}`;
+    byId("position").textContent = byId("position").title = said;
+    byId("foot-position").textContent = `${seq}/${events}`;
     const isFirst = comparePositions(this.#at, START) === 0;
     const isLast = comparePositions(this.#at, run.last) === 0;
-    for (const id of ["first", "back-stop", "back-statement", "back-event"]) {
+    for (
+      const id of ["first", "back-stop", "back-statement", "back-event", "foot-first", "foot-back"]
+    ) {
       byId<HTMLButtonElement>(id).disabled = isFirst;
     }
-    for (const id of ["last", "next-stop", "next-statement", "next-event"]) {
+    for (
+      const id of ["last", "next-stop", "next-statement", "next-event", "foot-last", "foot-next"]
+    ) {
       byId<HTMLButtonElement>(id).disabled = isLast;
     }
-    drawAddresses(model, byId("addresses"));
     this.#markSource();
   }
 
   #drawPane(model = this.#moment()): void {
-    const panel = this.#panels.get(this.#pane.id)!;
+    const shown = [...this.#panels].find(([, panel]) =>
+      panel.getAttribute("role") === "tabpanel" && !panel.hidden
+    );
+    const tab = this.#tabs.find(({ id }) => id === shown?.[0]);
+    if (shown === undefined || !tab?.pane) return;
+    this.#keepFocus(shown[1], () => tab.pane!.draw(model, shown[1]));
+  }
+
+  /** What is drawn again has the focus where it had it before. */
+  #keepFocus(panel: HTMLElement, draw: () => void): void {
     const focused = panel.contains(document.activeElement)
       ? document.activeElement!.getAttribute("data-item")
       : null;
-    this.#pane.draw(model, panel);
+    draw();
     if (focused === null) return;
     const again = panel.querySelector<HTMLElement>(`[data-item="${CSS.escape(focused)}"]`);
     (again ?? panel).focus();
@@ -375,12 +587,15 @@ export class Viewer {
     let changed: readonly ChangedRow[] | null = null;
     return {
       run,
+      index: this.#index!,
       runs: this.runs(),
       position: this.#at,
       before: this.#before,
+      leaked: this.#leaked,
       changed: () => changed ??= changedRows(from, to),
       selections: this.#things,
       goTo: (to, of = run) => this.#jump(typeof to === "number" ? of.afterEvent(to) : to, of),
+      slideTo: (seq) => this.#go(run.afterEvent(seq)),
       redraw: () => this.#drawPane(),
     };
   }

@@ -155,8 +155,11 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
     const bridges = [...new Set([provider.hostBridge, client.hostBridge])];
     const firstKnown = (bridge: HostBridge) => {
       if (machine.assumed.has(bridge)) return false;
-      const { vendor, device } = machine.listed.get(bridge.roots[0]!)!;
-      return vendor !== null && device !== null;
+      const { address, device, portType, vendor } = machine.listed.get(bridge.roots[0]!)!;
+      const isFirst = address.device === 0 && address.func === 0;
+      // Bus 0 has a function 00.0: without it the text has lost the device that decides.
+      const isSubject = isFirst || portType === "root_port" && bridge.rootBus !== 0;
+      return isSubject && vendor !== null && device !== null;
     };
     // One that is refused for certain settles it, whatever the other one is.
     const settled = bridges.some((bridge) =>

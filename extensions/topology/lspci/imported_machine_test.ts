@@ -116,6 +116,11 @@ Deno.test("what is unknown and could change an answer is a doubt, and nothing el
   const disks = bridge("00:01.0", "8086:6f02", [1, 1]) + DISK("01:00.0") +
     bridge("00:02.0", "8086:6f04", [2, 2]) + DISK("02:00.0");
   assertEquals(doubts(machineOf(ROOT + disks)), []);
+  // Without its first device the text does not say what the list is asked about.
+  assertEquals(doubts(machineOf(disks)), [
+    "which device is first on the root bus is unknown: the list may have it",
+    "the CPU is unknown: from AMD's Zen on it would pass",
+  ]);
   const guest = (vendor: string) => `${ROOT}${disks}00:05.0 0100: ${vendor}:1042\n\n`;
   for (const vendor of ["1af4", "1b36", "15ad", "1414", "80ee"]) {
     const reasons = doubts(machineOf(guest(vendor)));

@@ -169,7 +169,7 @@ async function* linesOf(
   shown: string,
   see: (bytes: Uint8Array<ArrayBuffer>) => void = () => {},
 ): AsyncGenerator<readonly string[]> {
-  const decoder = new TextDecoder();
+  let decoder: TextDecoder | null = null;
   const { traceLine: longest } = READ_LIMITS;
   let rest = "";
   const take = (text: string): readonly string[] => {
@@ -188,11 +188,18 @@ async function* linesOf(
     // What is unpacked comes in one chunk, of which each byte may be a line.
     for (let from = 0; from < chunk.length; from += INPUT_CHUNK_BYTES) {
       const part = chunk.subarray(from, from + INPUT_CHUNK_BYTES);
+      decoder ??= new TextDecoder(encodingOf(part));
       yield take(decoder.decode(part, { stream: true }));
     }
   }
-  yield take(decoder.decode());
+  yield take(decoder?.decode() ?? "");
   if (rest !== "") yield [printable(withoutReturn(rest))];
+}
+
+/** UTF-16, as a shell of Windows writes what it redirects, begins with its mark. */
+function encodingOf([first, second]: Uint8Array): string {
+  if (first === 0xff && second === 0xfe) return "utf-16le";
+  return first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
 }
 
 function withoutReturn(line: string): string {

@@ -5,7 +5,8 @@
  */
 import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import type { LogTime } from "../kernel_log/log_time.ts";
+import type { LogTime } from "../kernel_log/log_forms.ts";
+import { ERROR_ADDRESS } from "../line/payload.ts";
 import { aboutKind } from "../ledger/finding_kinds.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
 
@@ -35,7 +36,10 @@ export interface ClockDifference {
   readonly resolutionSeconds: number;
 }
 
-export function differenceOf(traceSeconds: number, logTime: LogTime): ClockDifference {
+export function differenceOf(
+  traceSeconds: number,
+  logTime: Pick<LogTime, "seconds" | "resolutionSeconds">,
+): ClockDifference {
   const { resolutionSeconds, seconds } = logTime;
   return { seconds: traceSeconds - seconds, resolutionSeconds };
 }
@@ -43,7 +47,8 @@ export function differenceOf(traceSeconds: number, logTime: LogTime): ClockDiffe
 export interface LogPair {
   readonly entry: KernelLogEntry;
   readonly finding: TraceFinding;
-  readonly difference: ClockDifference;
+  /** Null where the log has no times: then their order alone pairs them. */
+  readonly difference: ClockDifference | null;
   /** When the line of the trace was written. */
   readonly seconds: number;
 }
@@ -57,33 +62,63 @@ export interface TimedFinding {
   readonly seconds: number;
 }
 
+/** Lines of the checker that are looked at for one finding, and pairs in all. */
+const MAX_LINES = 64;
+const MAX_PAIRS = 1 << 17;
+
 /** The lines of the checker that are about the same call as a finding, by the offset most agree on. */
 export function pairFindings(
   entries: readonly KernelLogEntry[],
   findings: readonly TimedFinding[],
 ): LogPair[] {
+  const byDevice = Map.groupBy(
+    entries.filter(({ kind }) => kind === "dma_debug"),
+    ({ facts }) => `${facts.device} ${addressOf(facts.address)}`,
+  );
+  if (byDevice.size === 0) return [];
   const candidates: LogPair[] = [];
   for (const { finding, seconds } of findings) {
-    for (const entry of entries) {
-      const { resolutionSeconds } = entry;
-      if (entry.kind !== "dma_debug" || entry.seconds === null) continue;
+    const keys = [`${finding.device} ${finding.address}`, `${finding.device} null`];
+    const about = keys.flatMap((key) => (byDevice.get(key) ?? []).slice(0, MAX_LINES));
+    for (const entry of about) {
       if (!aboutKind(finding.kind).checker?.includes(checkerClass(entry.facts))) continue;
-      if (finding.device !== entry.facts.device || !isSameAddress(finding, entry)) continue;
-      const difference = differenceOf(seconds, { seconds: entry.seconds, resolutionSeconds });
+      const { resolutionSeconds } = entry;
+      const difference = entry.seconds === null
+        ? null
+        : differenceOf(seconds, { seconds: entry.seconds, resolutionSeconds });
       candidates.push({ entry, finding, difference, seconds });
     }
+    if (candidates.length > MAX_PAIRS) break;
   }
-  let chosen: LogPair[] = [];
-  for (const { difference } of candidates) {
-    const near = once(
-      candidates.filter((pair) =>
-        Math.abs(pair.difference.seconds - difference.seconds) <
-          TOLERANCE_SECONDS + difference.resolutionSeconds
-      ),
-    );
-    if (near.length > chosen.length) chosen = near;
+  return agreed(candidates) ?? inOrder(candidates);
+}
+
+/** Those whose differences are near one another, as many as there are; null where none has one. */
+function agreed(candidates: readonly LogPair[]): LogPair[] | null {
+  const sorted = candidates.filter(({ difference }) => difference !== null)
+    .sort((a, b) => a.difference!.seconds - b.difference!.seconds);
+  if (sorted.length === 0) return null;
+  let [most, from] = [0, 0];
+  let first = 0;
+  for (const [last, { difference }] of sorted.entries()) {
+    const { resolutionSeconds, seconds } = difference!;
+    const nearSeconds = TOLERANCE_SECONDS + resolutionSeconds;
+    while (seconds - sorted[first]!.difference!.seconds >= nearSeconds) first++;
+    if (last - first + 1 > most) [most, from] = [last - first + 1, first];
   }
-  return chosen;
+  return once(sorted.slice(from, from + most).sort((a, b) => a.entry.line - b.entry.line));
+}
+
+/** Of a log without times: each line with the first finding behind that of the line before. */
+function inOrder(candidates: readonly LogPair[]): LogPair[] {
+  let seconds = -Infinity;
+  const byEntry = Map.groupBy(candidates, ({ entry }) => entry);
+  return [...byEntry.values()].sort((a, b) => a[0]!.entry.line - b[0]!.entry.line)
+    .flatMap((pairs) => {
+      const next = pairs.find((pair) => pair.seconds > seconds);
+      if (next !== undefined) seconds = next.seconds;
+      return next ?? [];
+    });
 }
 
 /** Each finding and each line in one pair. */
@@ -96,10 +131,13 @@ function once(pairs: readonly LogPair[]): LogPair[] {
   });
 }
 
-function isSameAddress(finding: TraceFinding, entry: KernelLogEntry): boolean {
-  const { address } = entry.facts;
-  if (typeof address !== "string" || finding.address === null) return true;
-  return parseInt(address, 16) === finding.address;
+/** As a number, or null. */
+function addressOf(fact: unknown): number | null {
+  return typeof fact !== "string"
+    ? null
+    : /^0x[f]{16}$/.test(fact)
+    ? ERROR_ADDRESS
+    : parseInt(fact, 16);
 }
 
 /** The median of the differences, or null without any. */

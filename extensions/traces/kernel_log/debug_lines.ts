@@ -13,6 +13,7 @@ const MORE_TEXTS = [
   ["device driver syncs device write-only DMA memory to device", "sync_for_device_write_only"],
   ["device driver frees DMA memory with different CPU address", "free_cpu_address"],
   ["device driver maps memory from vmalloc area", "map_vmalloc"],
+  ["exceeded 7 overlapping mappings of cacheline", "cacheline_overlap_many"],
   ["cpu touching an active dma mapped cacheline", "cpu_touches_mapped"],
 ] as const;
 

@@ -11,6 +11,14 @@ export type KernelLogKind =
   | "suppressed"
   /** An IOMMU's invalidation did not work. */
   | "invalidation_error"
+  /** An IOMMU reports an error of its own, or has lost records. */
+  | "iommu_error"
+  /** An error of PCI Express, as AER or DPC report it. */
+  | "pcie_error"
+  /** An NVMe controller that does not come up, or is given up. */
+  | "nvme_failed"
+  /** A line about one of these that says something is wrong, and is not decoded. */
+  | "named"
   | "swiotlb_full"
   /** An address out of the device's reach, and no bouncing. */
   | "dma_overflow"
@@ -49,6 +57,8 @@ export interface KernelLogEntry {
   readonly seconds: number | null;
   /** It was printed at most this much later: many logs have whole seconds only. */
   readonly resolutionSeconds: number;
+  /** That clock is the kernel's own, which those of a trace are near to. */
+  readonly isSinceBoot: boolean;
   /** What it says, by the names of the page of `dmalab explain --json`. */
   readonly facts: LogEntryFacts;
   /** The decoded record of an `iommu_fault`, else null. */

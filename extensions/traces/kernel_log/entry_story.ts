@@ -2,9 +2,61 @@
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { PICTURE_COLUMNS, spread, wrapText } from "@dmalab/lang/text";
-import type { KernelLogEntry, KernelLogKind, LogEntryFacts } from "./entry.ts";
+import type { Fact, KernelLogEntry, KernelLogKind, LogEntryFacts } from "./entry.ts";
 
 const LABEL_WIDTH = 14;
+
+const ALL_ONES = 0xffffffff;
+
+const IOMMU_ERRORS: Readonly<Record<string, string>> = {
+  service_failure_mode: "The SMMU has stopped translating: only a reset of the machine helps",
+  global_error:
+    "The SMMU reports an error in its GERROR register: a queue is stuck or a write of it was aborted",
+  queue_overflow:
+    "Records were lost: the queue of events was full, and faults happened that no line shows",
+  write_aborted: "The SMMU could not write to its own queue or interrupt: records may be lost",
+  global_fault:
+    "A transaction matched no stream or a wrong configuration: the next line has the registers",
+  hardware_error: "The IOMMU could not read its own tables",
+  no_registers: "The firmware's table names an IOMMU that is not there: translation stays off",
+  address_too_wide: "The address has more bits than the IOMMU translates: the map failed",
+  reserved_region:
+    "The firmware keeps a region of this device mapped (RMRR): it cannot be given to a guest",
+  no_group: "The device has no IOMMU group: it is not translated as its driver expects",
+};
+
+/** Whether a severity, in AER's words, means that a transaction was lost. */
+export function isUncorrected(severity: unknown): boolean {
+  return typeof severity === "string" && !/^Correct/i.test(severity);
+}
+
+/** Numbers that are registers, codes or identifiers: in hex, as the log and the specifications have them. */
+const IN_HEX: ReadonlySet<string> = new Set([
+  "cid",
+  "cons",
+  "csts",
+  "gfsr",
+  "gfsynr0",
+  "gfsynr1",
+  "gfsynr2",
+  "mask",
+  "op",
+  "opcode",
+  "pci_status",
+  "prod",
+  "sc",
+  "sct",
+  "source_id",
+  "status",
+  "stream",
+  "value",
+]);
+
+function factText(name: string, value: Fact): string {
+  if (Array.isArray(value)) return value.join(" ");
+  const isHex = typeof value === "number" && IN_HEX.has(name) && value >= 0;
+  return isHex ? `0x${value.toString(16)}` : String(value);
+}
 
 interface KindStory {
   readonly title: string;
@@ -23,6 +75,9 @@ const SWIOTLB_CAUSES: Readonly<Record<string, string>> = {
     "Enough is free, but not contiguous, or not at the alignment that the device needs; each " +
     "CPU's area holds only its part of the whole",
   unknown: "The line of this old release does not say how much was free",
+  coherent:
+    "The pool had no room for coherent memory of this size; it needs CMA or a wider DMA mask",
+  no_pool: "The kernel has no bounce pool: a device that cannot reach its memory cannot map it",
 };
 
 const P2P_VERDICTS: Readonly<Record<string, string>> = {
@@ -44,8 +99,10 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
   iommu_fault_status: {
     title: "Intel VT-d: fault status",
     rule: "trace.T.47",
-    means: ({ overflow }) =>
-      overflow === true
+    means: ({ errors, overflow }) =>
+      Array.isArray(errors) && errors.some((name) => String(name).startsWith("invalidation"))
+        ? "An invalidation was not completed: a device does not answer, or the queue of commands is wrong"
+        : overflow === true
         ? "Faults were lost: the hardware had no room for their records"
         : "The faults themselves are on separate lines",
   },
@@ -104,6 +161,39 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     means: () =>
       "A page-table entry was already set: two users of one IOVA range, or memory " +
       "that was freed while still in use as a page table",
+  },
+  iommu_error: {
+    title: "IOMMU error",
+    rule: "trace.T.70",
+    means: ({ error }) => IOMMU_ERRORS[String(error)]!,
+  },
+  pcie_error: {
+    title: "PCI Express error",
+    rule: "trace.T.70",
+    means: ({ event, severity }) => {
+      if (event === "dpc") {
+        return "The port cut off the device behind it: its mappings stay, its accesses and completions end";
+      }
+      if (event === "recovery" || event === "link_reset" || event === "link_down") {
+        return "The device was reset or lost: what it had in flight never completes";
+      }
+      return isUncorrected(severity)
+        ? "A transaction was lost or malformed: the device's access did not complete"
+        : "The link corrected it; many of them point at cabling, a slot or power saving (pcie_aspm=off)";
+    },
+  },
+  nvme_failed: {
+    title: "NVMe controller failed",
+    rule: "trace.T.55",
+    means: ({ csts }) =>
+      csts === ALL_ONES
+        ? "Its registers read as all ones: the device was removed from the bus, or its link is down"
+        : "The controller did not come up or was given up: requests in flight are cancelled and unmapped",
+  },
+  named: {
+    title: "Not decoded",
+    rule: "trace.T.59",
+    means: ({ area, page }) => `A line of ${area} that says something is wrong: see ${page}`,
   },
   other_iommu_fault: {
     title: "IOMMU fault",
@@ -171,7 +261,7 @@ export function entryStory(entry: KernelLogEntry): string[] {
   const rows = Object.entries(entry.facts).flatMap(([name, value]) =>
     value === null || Array.isArray(value) && value.length === 0
       ? []
-      : labelled(name.replaceAll("_", " "), Array.isArray(value) ? value.join(" ") : String(value))
+      : labelled(name.replaceAll("_", " "), factText(name, value))
   );
   return [spread(story.title, story.rule), ...rows, ...labelled("", story.means(entry.facts))];
 }

@@ -6,47 +6,59 @@
 import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import { faultFacts } from "./fault_facts.ts";
-import { LogClock, type LogTime } from "./log_time.ts";
+import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
+import { AREA_WORDS, namedFacts } from "./hardware_lines.ts";
 import { LINE_RULES, type LineRule, XEN } from "./line_rules.ts";
 
 /** No rule can match a line without the words of one. */
-const ANY_WORD = new RegExp([...new Set(LINE_RULES.map(({ words }) => words))].join("|"));
+const ANY_WORD = new RegExp(
+  [...new Set([...LINE_RULES.map(({ words }) => words), ...AREA_WORDS])]
+    .map((words) => words.replace(/[()]/g, "\\$&")).join("|"),
+);
 /** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;
 /** A record of an IOMMU may have more, with what others print between them. */
-const MAX_RECORDED_TIMES = 128;
+const MAX_RECENT = 128;
 /** Longer lines are no messages of the kernel, which prints at most some 1000 characters. */
 const MAX_LINE = 4096;
 
 export interface KernelLogSink {
   readonly entry: (entry: KernelLogEntry) => void;
   readonly unreadable: (fault: UnreadableFault) => void;
+  /** Receives each message of the log, whatever it is about. */
+  readonly message?: (message: LogMessage) => void;
 }
 
 /** Gathers records from lines; reports each after its last line, so not quite in order. */
 export class KernelLogReader {
   readonly #sink: KernelLogSink;
   readonly #faults: FaultLogReader;
-  readonly #clock = new LogClock();
-  /** Of the newest lines, by their numbers. */
-  readonly #times = new Map<number, LogTime | null>();
-  #open: { entry: KernelLogEntry; readonly rule: LineRule } | null = null;
+  readonly #forms = new LogForms((message) => this.#take(message));
+  /** The newest ones, by their places. */
+  readonly #messages = new Map<number, LogMessage>();
+  #open: { entry: KernelLogEntry; readonly rule: LineRule; readonly place: number } | null = null;
 
   constructor(sink: KernelLogSink) {
     this.#sink = sink;
     this.#faults = new FaultLogReader((found) => this.#fault(found));
   }
 
-  /** Takes one line. @param line Its number, from 1. */
+  /** Takes one line, in whichever form the log was taken. @param line Its number, from 1. */
   push(text: string, line: number): void {
-    const shown = text.length > MAX_LINE ? text.slice(0, MAX_LINE) : text;
-    const time = this.#clock.read(shown);
-    this.#times.set(line, time);
-    if (this.#times.size > MAX_RECORDED_TIMES) this.#times.delete(this.#times.keys().next().value!);
-    if (!shown.includes(XEN)) this.#faults.push(shown, line);
+    this.#forms.push(text.length > MAX_LINE ? text.slice(0, MAX_LINE) : text, line);
+  }
+
+  #take(message: LogMessage): void {
+    const { line, place, text: shown, time } = message;
+    this.#sink.message?.(message);
+    this.#messages.set(place, message);
+    if (this.#messages.size > MAX_RECENT) {
+      this.#messages.delete(this.#messages.keys().next().value!);
+    }
+    const isFaults = !shown.includes(XEN) && this.#faults.push(shown, place);
     const open = this.#open;
     if (open !== null) {
-      if (line - open.entry.line > REACH_LINES) this.#close();
+      if (place - open.place > REACH_LINES) this.#close();
       else if (this.#continues(shown)) return;
     }
     if (!ANY_WORD.test(shown)) return;
@@ -64,28 +76,39 @@ export class KernelLogReader {
         fault: null,
       };
       if (rule.more === undefined) this.#sink.entry(entry);
-      else this.#open = { entry, rule };
+      else this.#open = { entry, rule, place };
       return;
+    }
+    const named = isFaults ? null : namedFacts(shown);
+    if (named !== null) {
+      this.#sink.entry({
+        kind: "named",
+        line,
+        text: shown,
+        ...timed(time),
+        facts: named,
+        fault: null,
+      });
     }
   }
 
   /** Comes to a line, which need not be one of the log: records that it is too far from are whole. */
   passTo(line: number): void {
-    this.#faults.passTo(line);
-    if (this.#open !== null && line - this.#open.entry.line > REACH_LINES) this.#close();
-  }
-
-  /** When one of the newest lines was printed, or null. */
-  timeOf(line: number): LogTime | null {
-    return this.#times.get(line) ?? null;
+    const place = this.#forms.placeOf(line);
+    this.#faults.passTo(place);
+    if (this.#open !== null && place - this.#open.place > REACH_LINES) this.#close();
   }
 
   /** The first line of the records that may continue; Infinity without any. */
   get openLine(): number {
-    return Math.min(this.#faults.openLine, this.#open?.entry.line ?? Infinity);
+    const { openLine } = this.#forms;
+    const fault = this.#faults.openLine;
+    const faultLine = this.#messages.get(fault)?.line ?? fault;
+    return Math.min(openLine, faultLine, this.#open?.entry.line ?? Infinity);
   }
 
   end(): void {
+    this.#forms.end();
     this.#faults.end();
     this.#close();
   }
@@ -107,7 +130,8 @@ export class KernelLogReader {
     if (open !== null) this.#sink.entry(open.entry);
   }
 
-  #fault({ line, read, text }: FoundFaultLog): void {
+  #fault({ line: place, read, text }: FoundFaultLog): void {
+    const { line = place, time = null } = this.#messages.get(place) ?? {};
     if (!read.ok) {
       this.#sink.unreadable({ line, text, ...read.problem });
       return;
@@ -117,15 +141,17 @@ export class KernelLogReader {
       kind: "iommu_fault",
       line,
       text: first,
-      ...timed(this.timeOf(line)),
+      ...timed(time),
       facts: faultFacts(read.fault),
       fault: read.fault,
     });
   }
 }
 
-function timed(time: LogTime | null): Pick<KernelLogEntry, "seconds" | "resolutionSeconds"> {
-  return time ?? { seconds: null, resolutionSeconds: 0 };
+function timed(
+  time: LogTime | null,
+): Pick<KernelLogEntry, "seconds" | "resolutionSeconds" | "isSinceBoot"> {
+  return time ?? { seconds: null, resolutionSeconds: 0, isSinceBoot: false };
 }
 
 export interface KernelLog {

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { readExpected, readGolden, runsOf } from "../tests/golden_traces.ts";
 import type { Fact } from "./entry.ts";
+import { entryStory } from "./entry_story.ts";
 import { readKernelLog } from "./kernel_log_reader.ts";
 
 interface CorpusEntry {
@@ -175,4 +176,25 @@ Deno.test("lines that no capture has are read as public logs print them", () => 
       assertEquals(entries[0]!.facts[name], value, `${line}: ${name}`);
     }
   }
+});
+
+Deno.test("lines of public bug reports are decoded, or named with their area and page", () => {
+  const file = new URL("../../../tests/golden/traces/public_lines.jsonl", import.meta.url);
+  const rows: readonly (Omit<CorpusEntry, "id"> & { readonly area: string })[] = Deno
+    .readTextFileSync(file).trim().split("\n").map((line) => JSON.parse(line));
+  let decoded = 0;
+  for (const { area, expect, kind, lines } of rows) {
+    const { entries, unreadable } = readKernelLog(lines.join("\n"));
+    const [entry, ...more] = entries;
+    assertEquals([unreadable, entry?.kind ?? "none", more], [[], kind, []], lines[0]);
+    for (const [name, value] of Object.entries(expect)) {
+      assertEquals(entry!.facts[name], value, `${area}: ${lines[0]}: ${name}`);
+    }
+    if (kind === "named") assert(String(entry!.facts.page).length > 0);
+    else decoded++;
+    // What is printed has no register or identifier in decimal.
+    const story = entryStory(entry!).join("\n");
+    assert(!/^ {2}(?:stream|status|csts|value|cons|prod) +\d+$/m.test(story), story);
+  }
+  assert(rows.length >= 100 && decoded >= 0.9 * rows.length, `${decoded} of ${rows.length}`);
 });

@@ -6,6 +6,7 @@
 import { SET_BYTES, SLOT_BYTES } from "@dmalab/runtime/memory";
 import { debugFacts, leakedEntry } from "./debug_lines.ts";
 import { hexOf, type KernelLogKind, type LogEntryFacts } from "./entry.ts";
+import { HARDWARE_RULES, statusErrors } from "./hardware_lines.ts";
 
 /** A line that continues the one before it. */
 export interface Continuation {
@@ -85,6 +86,7 @@ export const LINE_RULES: readonly LineRule[] = [
         pending: (status & 2) !== 0,
         overflow: (status & 1) !== 0,
         record_index: (status >> 8) & 0xff,
+        errors: statusErrors(status),
       };
     },
   },
@@ -125,7 +127,13 @@ export const LINE_RULES: readonly LineRule[] = [
       /(\S+) (\S+): swiotlb buffer is full \(sz: (\d+) bytes\)(?:, total (\d+) \(slots\), used (\d+) \(slots\))?/,
     facts: ([, driver, device, size, total, used]) =>
       swiotlbFacts(driver!, device!, Number(size), number(total), number(used)),
-    more: [{ pattern: /\bDMA: Out of SW-IOMMU space for (\d+) bytes/, add: (_, facts) => facts }],
+    more: [
+      { pattern: /\bDMA: Out of SW-IOMMU space for (\d+) bytes/, add: (_, facts) => facts },
+      {
+        pattern: /\bswiotlb: coherent allocation failed/,
+        add: (_, facts) => ({ ...facts, coherent: true }),
+      },
+    ],
   },
   {
     kind: "swiotlb_full",
@@ -134,10 +142,30 @@ export const LINE_RULES: readonly LineRule[] = [
     facts: ([, driver, device, size]) => swiotlbFacts(driver!, device!, Number(size), null, null),
   },
   {
+    kind: "swiotlb_full",
+    words: "Out of SW-IOMMU",
+    pattern: /\bDMA: Out of SW-IOMMU space for (\d+) bytes at device (\S+)/,
+    facts: ([, size, device]) => swiotlbFacts(null, device!, Number(size), null, null),
+  },
+  {
     kind: "dma_overflow",
-    words: "of DMA mask",
+    words: "overflow (mask",
     pattern:
-      /(\S+) (\S+): overflow (?:0x)?([0-9a-f]+)\+(\d+) of DMA mask ([0-9a-f]+)(?: bus (?:limit|mask) ([0-9a-f]+))?/,
+      /(\S+) (\S+): (?:swiotlb|DMA|dma_direct)? ?addr (?:0x)?([0-9a-f]+)\+(\d+) overflow \(mask ([0-9a-f]+), bus limit ([0-9a-f]+)\)/,
+    facts: ([, driver, device, address, size, mask, limit]) => ({
+      driver: driver!,
+      device: device!,
+      address: hexOf(address!),
+      size_bytes: Number(size),
+      mask: hexOf(mask!),
+      bus_limit: hexOf(limit!),
+    }),
+  },
+  {
+    kind: "dma_overflow",
+    words: "mask ",
+    pattern:
+      /(\S+) (\S+): overflow (?:0x)?([0-9a-f]+)\+(\d+) of (?:DMA|device) mask ([0-9a-f]+)(?: bus (?:limit|mask) ([0-9a-f]+))?/,
     facts: ([, driver, device, address, size, mask, limit]) => ({
       driver: driver!,
       device: device!,
@@ -150,7 +178,7 @@ export const LINE_RULES: readonly LineRule[] = [
   {
     kind: "dma_debug_off",
     words: "DMA-API: ",
-    pattern: /\bDMA-API: debugging out of memory - disabling/,
+    pattern: /\bDMA-API: (?:debugging out of memory - disabling|cacheline tracking ENOMEM)/,
     facts: () => ({}),
   },
   {
@@ -259,7 +287,7 @@ export const LINE_RULES: readonly LineRule[] = [
     kind: "nvme_timeout",
     words: "timeout, ",
     pattern:
-      /\bnvme (nvme\d+): I\/O (?:tag )?(\d+)(?: \((?:([0-9a-f]{4})|[^)]*)\))?(?: opcode (?:0x)?([0-9a-f]+) \([^)]*\))? QID (\d+) timeout, (.*)/,
+      /\bnvme (nvme\d+|[0-9a-f:]+\.\d): I\/O (?:tag )?(\d+)(?: \((?:([0-9a-f]{4})|[^)]*)\))?(?: opcode (?:0x)?([0-9a-f]+) \([^)]*\))? QID (\d+) timeout, (.*)/,
     facts: ([, controller, tag, cid, opcode, qid, rest]) => ({
       controller: controller!,
       tag: Number(tag),
@@ -332,6 +360,7 @@ export const LINE_RULES: readonly LineRule[] = [
       status: status!.trim(),
     }),
   },
+  ...HARDWARE_RULES,
 ];
 
 function accessWord(word: string | undefined): "read" | "write" | null {
@@ -343,9 +372,16 @@ function number(digits: string | undefined): number | null {
   return digits === undefined ? null : Number(digits);
 }
 
+/** What is free of a pool that is this full lies in pieces over the areas of all CPUs. */
+const FULL_SHARE = 0.99;
+
+function isUsedUp(totalSlots: number, usedSlots: number): boolean {
+  return usedSlots >= totalSlots * FULL_SHARE;
+}
+
 /** Why there was no room. @see rules/traces.md T.52 */
 function swiotlbFacts(
-  driver: string,
+  driver: string | null,
   device: string,
   sizeBytes: number,
   totalSlots: number | null,
@@ -355,7 +391,7 @@ function swiotlbFacts(
     ? "over_segment"
     : totalSlots === null || usedSlots === null
     ? "unknown"
-    : (totalSlots - usedSlots) * SLOT_BYTES < sizeBytes
+    : (totalSlots - usedSlots) * SLOT_BYTES < sizeBytes || isUsedUp(totalSlots, usedSlots)
     ? "full"
     : "fragmented";
   return {

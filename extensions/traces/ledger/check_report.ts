@@ -7,6 +7,7 @@ import { limitsSeen } from "./queue_use.ts";
 import { type Device, isSure, type TraceFinding } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
+import { aboutKind } from "./finding_kinds.ts";
 import { nextSteps, storiesOf } from "../usage/next_steps.ts";
 import { clockLines } from "../clocks/trace_clocks.ts";
 import { emulatorJson, refusalLines } from "../clocks/emulator_report.ts";
@@ -154,7 +155,8 @@ export function findingLine(finding: TraceFinding): string {
 }
 
 export function findingJson(finding: TraceFinding) {
-  const { address, certainty, device, kind, line, logLine, more, otherLine, rule, text } = finding;
+  const { address, candidates, certainty, device, kind, line, logLine, more, otherLine } = finding;
+  const { rule, seconds, text } = finding;
   return {
     kind,
     line,
@@ -165,7 +167,13 @@ export function findingJson(finding: TraceFinding) {
     certainty,
     rule,
     text,
+    seconds,
     ...more,
+    ...candidates === undefined ? {} : {
+      candidates: candidates.map(({ kind, line, otherLine }) => {
+        return { kind, line, other_line: otherLine, decides: aboutKind(kind).decides ?? null };
+      }),
+    },
   };
 }
 
@@ -233,11 +241,13 @@ export function checkLines(
     ...groups.slice(0, DISPLAYED_FINDINGS).flatMap(([finding, ...alike]) => [
       "",
       `${finding!.certainty}: ${finding!.kind} at ${where(finding!)}   ${finding!.rule}`,
-      ...wrapText(
-        findingText(finding!, { trace: `${names.trace}:`, log: `${names.log}:` }) + alsoText(alike),
-        COLUMNS - 2,
-      )
-        .map((line) => `  ${line}`),
+      ...labelledLines(
+        "what",
+        findingText(finding!, { trace: `${names.trace}:`, log: `${names.log}:` }),
+      ),
+      ...candidateLines(finding!, names.trace),
+      ...labelledLines("when", whenText([finding!, ...alike])),
+      ...labelledLines("next", nextSteps([finding!])[0] ?? ""),
     ]),
     ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap(({ line, message }) => [
       "",
@@ -245,7 +255,7 @@ export function checkLines(
       `  the line cannot be read: ${message}`,
     ]),
     ...storyLines(json.stories, names.log),
-    ...nextLines(json.next_steps),
+    ...nextLines(json.next_steps, groups.slice(0, DISPLAYED_FINDINGS).map(([each]) => each!)),
     ...groups.length > DISPLAYED_FINDINGS ? ["", `… and ${more} more, listed by --json`] : [],
     "",
     ...wrapText(
@@ -257,12 +267,15 @@ export function checkLines(
   ];
 }
 
-function nextLines(steps: readonly string[]): string[] {
-  if (steps.length === 0) return [];
-  const wrapped = steps.flatMap((step) =>
+/** Steps that stand at no finding. */
+function nextLines(steps: readonly string[], shown: readonly TraceFinding[]): string[] {
+  const first = new Set(shown.map((finding) => nextSteps([finding])[0]));
+  const others = steps.filter((step) => !first.has(step));
+  if (others.length === 0) return [];
+  const wrapped = others.flatMap((step) =>
     wrapText(step, COLUMNS - 4).map((line, index) => `${index === 0 ? "  - " : "    "}${line}`)
   );
-  return ["", "Next:", ...wrapped];
+  return ["", "Then:", ...wrapped];
 }
 
 /** A fault of the log whose cause is at most possible: it is one all the same. */
@@ -276,20 +289,40 @@ export function isClean(log: LogPass, { findings }: CheckResult): boolean {
     !findings.some((finding) => isSure(finding) || isOpenFault(finding));
 }
 
-/** Leaks that are alike are one thing to a reader. */
+/** Leaks that are alike are one thing to a reader, and faults of one cause. */
 function groupKey(finding: TraceFinding): unknown {
-  const { certainty, device, kind, otherLine, text } = finding;
+  const { address, candidates, certainty, device, kind, line, otherLine, rule, text } = finding;
+  if (rule === FAULT_RULE) {
+    const kinds = candidates?.map((each) => each.kind);
+    return `${certainty} ${kind} ${device} ${address} ${
+      kinds === undefined ? line : kinds
+    } ${text}`;
+  }
   return kind === "leak" && otherLine === null ? `${certainty} ${device} ${text}` : finding;
 }
 
 /** The most lines of a group that are printed. */
 const MAX_LINES = 10;
 
-function alsoText(alike: readonly TraceFinding[]): string {
-  if (alike.length === 0) return "";
-  const lines = alike.slice(0, MAX_LINES).map(({ line }) => line).join(", ");
-  const rest = alike.length - MAX_LINES;
-  return `; also mapped in lines ${lines}${rest > 0 ? ` and ${rest} more, listed by --json` : ""}`;
+/** Since when, how often and where. */
+function whenText(group: readonly TraceFinding[]): string {
+  const times = group.flatMap(({ seconds }) => seconds ?? []);
+  const [first, last] = [times[0], times.at(-1)].map((seconds) => `${seconds?.toFixed(6)} s`);
+  if (group.length === 1) return times.length === 0 ? "" : `at ${first}`;
+  const span = times.length === 0 ? "" : `, from ${first} to ${last}`;
+  const lines = group.slice(1, MAX_LINES + 1).map(({ line, logLine }) => logLine ?? line);
+  const rest = group.length - 1 - MAX_LINES;
+  const more = rest > 0 ? ` and ${rest} more, listed by --json` : "";
+  return `${formatCount(group.length, "time")}${span}; also lines ${lines.join(", ")}${more}`;
+}
+
+const LABEL_WIDTH = 6;
+
+function labelledLines(label: string, text: string): string[] {
+  if (text === "") return [];
+  return wrapText(text, COLUMNS - 2 - LABEL_WIDTH).map((line, index) =>
+    `  ${(index === 0 ? label : "").padEnd(LABEL_WIDTH)}${line}`
+  );
 }
 
 function findingText(
@@ -304,6 +337,16 @@ function findingText(
     ...logLine === null || finding.line === null ? [] : [`kernel log: ${names.log}${logLine}`],
   ];
   return parts.filter((part) => part !== "").join("; ");
+}
+
+/** What a fault can be where several causes fit, and what decides between them. */
+function candidateLines({ candidates = [] }: TraceFinding, trace: string): string[] {
+  return candidates.flatMap(({ kind, line }, index) => {
+    const { decides = "", fault = "" } = aboutKind(kind);
+    const place = line === null ? "" : ` (${trace}:${line})`;
+    const text = `${index + 1}. ${kind}${place}: ${fault}${decides === "" ? "" : `; ${decides}`}`;
+    return labelledLines("", text);
+  });
 }
 
 function missingLines(check: TraceCheck, overrun: number): string[] {

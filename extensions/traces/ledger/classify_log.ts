@@ -11,8 +11,8 @@ import {
   numberOf,
 } from "@dmalab/runtime/fault_log";
 import { checkerClass } from "../kernel_log/debug_lines.ts";
-import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { isWallTime } from "../kernel_log/log_time.ts";
+import type { KernelLogEntry, KernelLogKind } from "../kernel_log/entry.ts";
+import { isUncorrected } from "../kernel_log/entry_story.ts";
 import {
   type ClockDifference,
   type ClockOffset,
@@ -25,15 +25,23 @@ import {
 } from "../clocks/clock_offset.ts";
 import {
   changesAt,
-  classifyWithin,
+  FaultVerdicts,
   isLiveWithin,
   JUST_AFTER_SECONDS,
   type LoggedAccess,
+  type TracedFaultVerdict,
+  type WindowVerdict,
 } from "./classify_fault.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
 import type { MappingTracker } from "./ledger.ts";
-import { type Certainty, type Device, pageOf, type TraceFinding } from "./traced_mapping.ts";
+import {
+  type Certainty,
+  type Device,
+  type FaultCandidate,
+  pageOf,
+  type TraceFinding,
+} from "./traced_mapping.ts";
 import { aboutKind, type FindingKind } from "./finding_kinds.ts";
 import type { PageHistory } from "./page_history.ts";
 
@@ -97,21 +105,30 @@ export function classifyLog(
   timed: readonly TimedFinding[],
   clocks: KnownClocks,
 ): ClassifiedLog {
+  const verdicts = new FaultVerdicts(history);
   const pairs = pairFindings(entries, timed);
-  const accesses = entries.flatMap((entry) => accessOf(entry, ledger) ?? []);
+  const accesses = new Map(
+    entries.flatMap((entry) => {
+      const access = accessOf(entry, ledger);
+      return access === null ? [] : [[entry, access] as const];
+    }),
+  );
+  const differences = pairs.flatMap(({ difference }) => difference ?? []);
   const offset = ledger.edges.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
-    offsetOf(pairs.map(({ difference }) => difference), "calls") ??
-    (accesses.length === 0 || entries.some(({ seconds }) => isWallTime(seconds ?? 0))
+    offsetOf(differences, "calls") ??
+    (accesses.size === 0 || !entries.some(({ isSinceBoot }) => isSinceBoot)
       ? null
-      : explaining(accesses, ledger, history, clocks.bootSeconds));
+      : explaining([...accesses.values()], ledger, verdicts, clocks.bootSeconds));
+  const paired = new Set(pairs.map(({ entry }) => entry));
+  const windows = new LogWindows(offset, pairs, ledger.edges);
   const classify = (entry: KernelLogEntry): TraceFinding[] => {
     if (entry.kind === "iommu_fault") {
-      const access = accesses.find((each) => each.entry === entry);
-      const window = windowOf(entry, offset, pairs, ledger.edges);
-      return [faultFinding(entry, access ?? null, offset, window, ledger, history)];
+      const window = windows.of(entry);
+      return [
+        faultFinding(entry, accesses.get(entry) ?? null, offset, window, ledger, verdicts),
+      ];
     }
-    const isPaired = pairs.some((pair) => pair.entry === entry);
-    return isPaired ? [] : otherFinding(entry, ledger);
+    return paired.has(entry) ? [] : otherFinding(entry, ledger);
   };
   return {
     findings: entries.flatMap(classify),
@@ -120,56 +137,85 @@ export function classifyLog(
   };
 }
 
-/** When a line was printed, by the clock of the trace: between the pairs before and after it. */
-function windowOf(
-  { line, resolutionSeconds, seconds }: KernelLogEntry,
-  offset: ClockOffset | null,
-  pairs: readonly LogPair[],
-  { firstSeconds, lastSeconds }: Edges,
-): Window | null {
-  // Nothing ties the wall clock to the trace: any time of it.
-  if (offset === null) return firstSeconds === null ? null : [firstSeconds, lastSeconds];
-  if (seconds === null) return null;
-  const [first, last] = offset.window;
-  if (resolutionSeconds === 0 && first === last) return [seconds + first, seconds + last];
-  let [from, until] = [seconds + first, seconds + last + resolutionSeconds];
-  for (const pair of pairs) {
-    if (pair.entry.line < line) from = Math.max(from, pair.seconds);
-    if (pair.entry.line > line) until = Math.min(until, pair.seconds + PRINTED_SECONDS);
+/** When lines of a log were printed, by the clock of the trace: between the pairs before and after each. */
+class LogWindows {
+  readonly #offset: ClockOffset | null;
+  readonly #edges: Edges;
+  readonly #pairLines: readonly number[];
+  /** The latest of each pair and all before it, and the earliest of each and all after it. */
+  readonly #latest: readonly number[];
+  readonly #earliest: readonly number[];
+
+  constructor(offset: ClockOffset | null, pairs: readonly LogPair[], edges: Edges) {
+    [this.#offset, this.#edges] = [offset, edges];
+    const sorted = pairs.toSorted((a, b) => a.entry.line - b.entry.line);
+    this.#pairLines = sorted.map(({ entry }) => entry.line);
+    let latest = -Infinity;
+    this.#latest = sorted.map(({ seconds }) => latest = Math.max(latest, seconds));
+    let earliest = Infinity;
+    this.#earliest = sorted.toReversed()
+      .map(({ seconds }) => earliest = Math.min(earliest, seconds)).reverse();
   }
-  return [from, until];
+
+  of({ line, resolutionSeconds, seconds }: KernelLogEntry): Window | null {
+    const { firstSeconds, lastSeconds } = this.#edges;
+    if (firstSeconds === null) return null;
+    const offset = this.#offset;
+    // Nothing ties it to the trace but the order of lines.
+    if (offset === null || seconds === null) {
+      return this.#between(line, firstSeconds, lastSeconds);
+    }
+    const [first, last] = offset.window;
+    if (resolutionSeconds === 0 && first === last) return [seconds + first, seconds + last];
+    return this.#between(line, seconds + first, seconds + last + resolutionSeconds);
+  }
+
+  #between(line: number, from: number, until: number): Window {
+    let [low, high] = [0, this.#pairLines.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#pairLines[middle]! < line) low = middle + 1;
+      else high = middle;
+    }
+    return [
+      Math.max(from, this.#latest[low - 1] ?? -Infinity),
+      Math.min(until, (this.#earliest[low] ?? Infinity) + PRINTED_SECONDS),
+    ];
+  }
 }
 
 /** What a record says of an access to memory; null where it says none. */
-function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess[] | null {
+function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess | null {
   const { fault } = entry;
   if (fault === null || fault.address === null || !isAboutMappings(fault.reason)) return null;
   const address = numberOf(fault.address);
   if (address === null) return null;
   const place = positionOf(fault);
-  return [{
+  return {
     entry,
     device: place === null ? null : ledger.devices.get(place) ?? null,
     page: pageOf(address),
     access: fault.accessCertain ? fault.access : null,
     mapped: fault.details.dump?.present ?? null,
-  }];
+  };
 }
 
 /** With no line of both that is the same call: the offset that explains most faults. */
 function explaining(
   accesses: readonly LoggedAccess[],
   ledger: MappingTracker,
-  history: PageHistory,
+  verdicts: FaultVerdicts,
   bootSeconds: number | null,
 ): ClockOffset | null {
   const known = accesses.filter(({ device, entry }) => device !== null && entry.seconds !== null)
     .slice(0, MAX_TIED);
-  const changes = known.flatMap((access) =>
-    changesAt(access, history).map((seconds) =>
-      seconds + JUST_AFTER_SECONDS - access.entry.seconds!
-    )
-  );
+  const changes = known.flatMap((access) => {
+    const near = access.entry.seconds! - JUST_AFTER_SECONDS;
+    const window = [near - FURTHEST_SECONDS, near + FURTHEST_SECONDS] as const;
+    return changesAt(access, verdicts.history, window, MAX_OFFSETS).map((seconds) =>
+      seconds - near
+    );
+  });
   // The clock of the trace may be another one than the kernel speaks of: then 0 is near.
   const candidates = [
     ...bootSeconds === null ? [] : [bootSeconds],
@@ -185,7 +231,7 @@ function explaining(
       const until = seconds + access.entry.resolutionSeconds;
       const isCovered = until >= ledger.edges.firstSeconds! &&
         seconds <= ledger.edges.lastSeconds + LATE_SECONDS;
-      return isCovered && classifyWithin(access, history, [seconds, until]).isConsistent;
+      return isCovered && verdicts.within(access, [seconds, until]).isConsistent;
     }).length;
     if (explained > most) [best, most] = [offset, explained];
     if (explained === known.length) break;
@@ -200,7 +246,7 @@ function faultFinding(
   offset: ClockOffset | null,
   window: Window | null,
   ledger: MappingTracker,
-  history: PageHistory,
+  verdicts: FaultVerdicts,
 ): TraceFinding {
   const { fault } = entry;
   const address = fault?.address ?? null;
@@ -220,6 +266,7 @@ function faultFinding(
     address: address === null ? null : numberOf(address),
     certainty,
     since: null,
+    seconds: entry.seconds,
     rule: FAULT_RULE,
     text: aboutKind(kind).fault ?? "",
     more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
@@ -232,7 +279,9 @@ function faultFinding(
   }
   if (access === null) return finding("iommu_fault", "unknown");
   const { edges } = ledger;
-  if (ledger.isTableAlone && window !== null) return tableFault(access, window, history, finding);
+  if (ledger.isTableAlone && window !== null) {
+    return tableFault(access, window, verdicts, finding);
+  }
   const isBeyond = offset?.source !== "faults" && window !== null &&
     window[0] > edges.lastSeconds + LATE_SECONDS;
   if (edges.firstSeconds === null || access.device === null || window === null || isBeyond) {
@@ -247,8 +296,14 @@ function faultFinding(
       : "no time ties the line to the trace";
     return finding("iommu_fault", "unknown", { text: `no verdict: ${why}` });
   }
-  const known = { access, device: access.device, window, isExact: isExact(offset) };
-  return explainedFault(known, ledger, history, finding);
+  const known = {
+    access,
+    device: access.device,
+    window,
+    isExact: isExact(offset),
+    isTied: offset !== null && entry.seconds !== null,
+  };
+  return explainedFault(known, ledger, verdicts, finding);
 }
 
 /** An access of a device that the trace knows, within a window of its time. */
@@ -258,6 +313,8 @@ interface KnownAccess {
   readonly window: Window;
   /** Lines that both have tie the clocks. */
   readonly isExact: boolean;
+  /** Anything ties them: else it is within the trace, by the order of lines at most. */
+  readonly isTied: boolean;
 }
 
 type MakeFinding = (
@@ -269,18 +326,20 @@ type MakeFinding = (
 function explainedFault(
   known: KnownAccess,
   ledger: MappingTracker,
-  history: PageHistory,
+  verdicts: FaultVerdicts,
   finding: MakeFinding,
 ): TraceFinding {
-  const { access, device, isExact, window } = known;
-  const verdict = classifyWithin(access, history, window);
+  const { access, device, isExact, isTied, window } = known;
+  const { history } = verdicts;
+  const verdict = verdicts.within(access, window);
   const { mapping } = verdict;
   const isSure = isExact && verdict.isConsistent && mapping?.device !== null;
-  const certainty = !verdict.isConsistent || verdict.share < LIKELY_SHARE
-    ? "possible"
-    : isSure && verdict.share === 1
-    ? "proved"
-    : "likely";
+  const isLikely = verdict.isConsistent && verdict.share >= (isTied ? LIKELY_SHARE : 1);
+  const certainty = !isLikely ? "possible" : isSure && verdict.share === 1 ? "proved" : "likely";
+  const candidates = candidatesOf(verdict);
+  if (!isLikely && candidates.length > 1) {
+    return finding("undecided_fault", "possible", { candidates });
+  }
   if (verdict.kind === "never_mapped") {
     const physical = history.atPhys(access.page).find((mapping) =>
       mapping.device === device && isLiveWithin(mapping, window)
@@ -292,16 +351,34 @@ function explainedFault(
       ? neverMapped(known, ledger, finding)
       : finding("unknown_birth", "unknown");
   }
-  const isUnmapped = verdict.kind === "use_after_unmap" && mapping?.device !== null;
   // Lines are missing since: it may have been unmapped, or another mapping may have been live there.
   const isUncertain = mapping !== null && mapping.device !== null &&
     (mapping.unmappedAt === null
       ? ledger.isUncertain(mapping)
       : mapping.unmappedAt.line < ledger.edges.lostLine);
   return finding(verdict.kind, isUncertain ? "possible" : certainty, {
+    ...candidateOf(verdict),
+    ...candidates.length > 1 ? { candidates } : {},
+  });
+}
+
+/** The likeliest of each kind that fits. */
+function candidatesOf({ candidates }: WindowVerdict): FaultCandidate[] {
+  const kinds = new Map<FindingKind, FaultCandidate>();
+  for (const each of candidates) {
+    if (!kinds.has(each.kind)) kinds.set(each.kind, candidateOf(each));
+  }
+  return [...kinds.values()];
+}
+
+/** A cause by its lines. */
+function candidateOf({ kind, mapping }: TracedFaultVerdict): FaultCandidate {
+  const isUnmapped = kind === "use_after_unmap" && mapping?.device !== null;
+  return {
+    kind,
     line: isUnmapped ? mapping!.unmappedAt!.line : mapping?.mappedAt.line ?? null,
     otherLine: isUnmapped ? mapping!.mappedAt.line : null,
-  });
+  };
 }
 
 /**
@@ -311,10 +388,10 @@ function explainedFault(
 function tableFault(
   access: LoggedAccess,
   window: Window,
-  history: PageHistory,
+  verdicts: FaultVerdicts,
   finding: MakeFinding,
 ): TraceFinding {
-  const { kind, mapping } = classifyWithin({ ...access, device: null }, history, window);
+  const { kind, mapping } = verdicts.within({ ...access, device: null }, window);
   if (mapping === null) {
     const text =
       "no verdict: no iommu:map or unmap event covers the page; without dma:* events no " +
@@ -351,6 +428,9 @@ function neverMapped(
   return finding("never_mapped", isExact ? "proved" : "likely");
 }
 
+/** Lines of IOMMUs about themselves. */
+const HARDWARE_KINDS: ReadonlySet<KernelLogKind> = new Set(["invalidation_error", "iommu_error"]);
+
 /** Lines that are findings by themselves. */
 function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFinding[] {
   const { facts, kind, line } = entry;
@@ -365,6 +445,7 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFindi
     address,
     certainty: "proved",
     since: null,
+    seconds: entry.seconds,
     rule: "trace.T.52",
     text: "",
     more: {},
@@ -372,7 +453,9 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFindi
   });
   if (kind === "swiotlb_full") {
     const cause = String(facts.cause);
-    const text = cause === "over_segment"
+    const text = cause === "no_pool"
+      ? "the kernel has no bounce pool"
+      : cause === "over_segment"
       ? "one mapping is larger than IO_TLB_SEGSIZE slots, the largest bounce buffer"
       : "swiotlb had no free slots for the mapping";
     return [own(kind, { text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
@@ -389,6 +472,12 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFindi
   if (kind === "pte_already_set") {
     const text = "a mapping was written over another that was live in the page table";
     return [own("mapped_over", { rule: "trace.T.53", text })];
+  }
+  if (HARDWARE_KINDS.has(kind) || kind === "pcie_error" && isUncorrected(facts.severity)) {
+    const name = String(facts.error ?? facts.event ?? kind).replaceAll("_", " ");
+    const text = `${name}: hardware, and no mapping of a driver`;
+    const place = device ?? (typeof facts.iommu === "string" ? facts.iommu : null);
+    return [own("hardware_error", { device: place, rule: "trace.T.70", text })];
   }
   if (kind !== "dma_debug") return [];
   const report = own(checkerClass(facts), {

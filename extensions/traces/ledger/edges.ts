@@ -14,6 +14,8 @@ const MAX_HOLES = 4096;
 export class Edges {
   firstSeconds: number | null = null;
   lastSeconds = 0;
+  /** Lines from before the first one were overwritten. */
+  isHeadMissing = false;
   /** The last line before which lines are known to be missing; 0 when there is none. */
   lostLine = 0;
   /** The last line with a long silence before it: tracing may have been off. 0 when there is none. */

@@ -10,6 +10,8 @@ import type { CheckerClass } from "../kernel_log/debug_lines.ts";
 interface KindEntry {
   /** The cause of a fault in the log, as a sentence. */
   readonly fault?: string;
+  /** What decides whether it is this cause of a fault, where others fit too. */
+  readonly decides?: string;
   /** Classes of the kernel's checker for the same call. */
   readonly checker?: readonly CheckerClass[];
   /** What a scenario says of the call, after `warns`. */
@@ -30,6 +32,7 @@ const UNMAP_CALL =
 export const FINDING_KINDS = {
   use_after_unmap: {
     fault: "DMA to a page after unmap",
+    decides: "with iommu.strict=1 it faults each time, directly after the unmap",
     next: [
       STRICT,
       "look at the driver's path from the last unmap back to the device's completion: the unmap must follow it, also after a timeout or a reset",
@@ -38,6 +41,7 @@ export const FINDING_KINDS = {
   },
   never_mapped: {
     fault: "the page was never mapped for the device",
+    decides: "a trace from before the driver is bound shows whether the page ever was mapped",
     next: [
       "compare the faulting address with what the driver writes to the device: a stale register, a physical address, an address cut to 32 bits",
       "if firmware owns the memory, look for the device in the firmware's reserved regions (RMRR, IVMD) and the kernel's quirk lists",
@@ -52,6 +56,8 @@ export const FINDING_KINDS = {
   },
   wrong_direction: {
     fault: "the page was mapped, but not for this direction",
+    decides:
+      "a dump of the page table beside the fault: an entry that is present without this permission",
     next: [
       "compare the direction of the map with what the device does: DMA_FROM_DEVICE for what it writes, DMA_BIDIRECTIONAL for both",
       CHECKER,
@@ -59,6 +65,7 @@ export const FINDING_KINDS = {
   },
   past_end: {
     fault: "DMA past the end of the mapping, into the next page",
+    decides: "the length in the device's descriptor beside the mapped length",
     next: [
       "compare the mapped length with the length in the device's descriptor; some devices prefetch past a buffer's end",
     ],
@@ -71,6 +78,7 @@ export const FINDING_KINDS = {
   },
   other_device: {
     fault: "the page was mapped, but for another device",
+    decides: "the requester id of the fault beside the device that maps",
     next: [
       "map with the device that does the DMA: the function, its parent or its multi-function sibling have domains of their own",
       "if the source is a bridge or function 0, look for the device in the kernel's DMA alias quirks",
@@ -85,6 +93,16 @@ export const FINDING_KINDS = {
       "look at the error paths and the reset path of the function that maps: each map needs one unmap there",
       CHECKER,
     ],
+  },
+  map_failed: {
+    next: [
+      "look at the log for the same seconds: a full bounce pool, an address above the DMA mask; without either the IOVA space is full: look for leaks, and for mappings above dma_max_mapping_size()",
+      "check dma_mapping_error() after each map: the driver has to go on without the mapping, or to try later",
+    ],
+  },
+  unmap_error_value: {
+    checker: ["unmap_error_value"],
+    next: ["check dma_mapping_error() after each map, and unmap nothing where it failed"],
   },
   double_map: {
     next: ["unmap the first mapping before its address is used again", CHECKER],
@@ -150,9 +168,23 @@ export const FINDING_KINDS = {
       "a mapping above 256 KiB needs a smaller dma_max_mapping_size(); otherwise enlarge the pool (swiotlb=SLOTS) or widen the DMA mask",
     ],
   },
+  hardware_error: {
+    next: [
+      "look at the device and its link before its driver: an invalidation that times out is a device that does not answer (ATS, a reset, removal); an uncorrected error is a lost transaction",
+    ],
+  },
   access_allowed: {
     fault: "the mapping that was live then allowed the access",
+    decides:
+      "the time of the fault: record with the console event, whose lines have the clock of the trace",
     next: [],
+  },
+  undecided_fault: {
+    fault: "more than one cause fits",
+    next: [
+      "record with the console event (echo printk:console >> set_event): faults then have the clock of the trace, to the microsecond",
+      STRICT,
+    ],
   },
   iommu_fault: {
     fault: "a fault of the IOMMU that is not about a mapping",

@@ -4,11 +4,14 @@
  * @see rules/traces.md T.66
  */
 import { formatCount } from "@dmalab/lang/text";
+import { ERROR_ADDRESS } from "../line/payload.ts";
+import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
 import type { FindingKind } from "./finding_kinds.ts";
 import type {
   Certainty,
   Device,
+  FailedMaps,
   TracedMapping,
   TraceFinding,
   TraceInstant,
@@ -32,11 +35,12 @@ export class Findings {
     mapping: TracedMapping,
     details:
       & Pick<TraceFinding, "kind" | "line" | "otherLine" | "certainty" | "text" | "more">
-      & Partial<Pick<TraceFinding, "address" | "since">>,
+      & Partial<Pick<TraceFinding, "address" | "since" | "sharing" | "seconds">>,
   ): void {
     const { addr, mappedAt, device } = mapping;
     this.add({
       since: mappedAt.line,
+      seconds: mappedAt.seconds,
       address: addr,
       ...details,
       logLine: null,
@@ -54,7 +58,8 @@ export class Findings {
     more: TraceFinding["more"],
   ): void {
     const otherLine = mapping.mappedAt.line;
-    this.#of(mapping, { kind, line: now.line, otherLine, certainty: "proved", text, more });
+    const { line, seconds } = now;
+    this.#of(mapping, { kind, line, seconds, otherLine, certainty: "proved", text, more });
   }
 
   /** A call for a mapping already unmapped, with the line of that unmap. */
@@ -65,7 +70,9 @@ export class Findings {
   ): void {
     this.#of(unmapped, {
       ...details,
+      ...sharingOf(unmapped),
       line: now.line,
+      seconds: now.seconds,
       otherLine: unmapped.unmappedAt!.line,
       more: { born_line: unmapped.mappedAt.line },
     });
@@ -92,9 +99,60 @@ export class Findings {
     });
   }
 
-  wrongKind(mapping: TracedMapping, kind: string, now: TraceInstant): void {
-    const text = `mapped as ${mapping.kind} and unmapped as ${kind}`;
-    this.#unlike("unmap_kind", mapping, now, text, { mapped: mapping.kind, unmapped: kind });
+  wrongKind(
+    mapping: TracedMapping,
+    kind: string,
+    now: TraceInstant,
+    certainty: Certainty,
+  ): void {
+    this.#of(mapping, {
+      kind: "unmap_kind",
+      line: now.line,
+      seconds: now.seconds,
+      otherLine: mapping.mappedAt.line,
+      certainty,
+      text: `mapped as ${mapping.kind} and unmapped as ${kind}`,
+      more: { mapped: mapping.kind, unmapped: kind },
+      ...sharingOf(mapping),
+    });
+  }
+
+  /** A driver that has not looked at what its map returned. */
+  unmapErrorValue(device: Device, now: TraceInstant): void {
+    this.add({
+      since: null,
+      kind: "unmap_error_value",
+      line: now.line,
+      seconds: now.seconds,
+      otherLine: device.failed?.lastLine ?? null,
+      logLine: null,
+      device: device.name,
+      address: ERROR_ADDRESS,
+      certainty: "proved",
+      rule: LEDGER_RULE,
+      text: "unmapped DMA_MAPPING_ERROR, what a failed map returns",
+      more: {},
+    });
+  }
+
+  mapsFailed(device: Device, failed: FailedMaps): void {
+    const { count, firstLine, lastLine, longestRun, mostBytes } = failed;
+    const largest = mostBytes === 0 ? "" : `, of at most ${formatCount(mostBytes, "byte")}`;
+    this.add({
+      since: null,
+      kind: "map_failed",
+      line: firstLine,
+      seconds: failed.firstSeconds,
+      otherLine: count === 1 ? null : lastLine,
+      logLine: null,
+      device: device.name,
+      address: null,
+      certainty: "proved",
+      rule: "trace.T.19",
+      text: `${formatCount(count, "map")} failed${largest}, at most ${longestRun} in a row` +
+        (count === 1 ? "" : `, from line ${firstLine} to line ${lastLine}`),
+      more: { count, last_line: lastLine, in_a_row: longestRun },
+    });
   }
 
   /** @param since The line from which on none may be missing for this to be so. */
@@ -120,6 +178,7 @@ export class Findings {
       since,
       kind: certainty === "proved" ? "unmap_unknown" : "born_before_trace",
       line: now.line,
+      seconds: now.seconds,
       otherLine: null,
       logLine: null,
       device: device.name,
@@ -138,6 +197,7 @@ export class Findings {
       since: null,
       kind: "born_before_trace",
       line: now.line,
+      seconds: now.seconds,
       otherLine: null,
       logLine: null,
       device: device.name,
@@ -222,6 +282,7 @@ export class Findings {
       since: left[0]!.line,
       kind: "destroy_short",
       line: left[0]!.line,
+      seconds: end.seconds,
       otherLine: end.line,
       logLine: null,
       device: null,
@@ -233,19 +294,25 @@ export class Findings {
     });
   }
 
-  leakedRange(links: readonly { readonly line: number; readonly start: number }[]): void {
+  /** Links of a two-step range that no unmap has ended. */
+  openRange(
+    links: readonly { readonly line: number; readonly seconds: number; readonly start: number }[],
+    device: Device | null,
+    certainty: Certainty,
+    text: string,
+  ): void {
     this.add({
       since: null,
-      kind: "leak",
+      kind: certainty === "unknown" ? "alive_at_end" : "leak",
       line: links[0]!.line,
+      seconds: links[0]!.seconds,
       otherLine: null,
       logLine: null,
-      device: null,
+      device: device?.name ?? null,
       address: links[0]!.start,
-      certainty: "likely",
+      certainty,
       rule: LEDGER_RULE,
-      text: `the two-step range of a request was never destroyed, while newer ones were: ` +
-        `${formatCount(links.length, "link")} stayed mapped`,
+      text: `${text}: ${formatCount(links.length, "link")} stayed mapped`,
       more: { lines: links.map(({ line }) => line), mapping: "two_step" },
     });
   }
@@ -262,13 +329,22 @@ export class Findings {
   }
 }
 
+/** A direct address is the memory's: a mapping from before the trace may have the same. */
+function sharingOf({ device }: TracedMapping): Pick<TraceFinding, "sharing"> {
+  return device !== null && modeOf(device) === "direct" ? { sharing: device } : {};
+}
+
 /**
  * A finding as sure as it can be, when nothing but the trace says so: lines may be missing in between.
  *
  * @see rules/traces.md T.68
  */
 export function asKnown(finding: TraceFinding, { holes }: Edges): TraceFinding {
-  if (!isAcross(finding, holes)) return finding;
+  if (!isAcross(finding, holes)) {
+    const isShared = finding.certainty === "proved" && finding.sharing !== undefined &&
+      finding.sharing.mappedBeforeTrace > 0;
+    return isShared ? { ...finding, certainty: "possible" } : finding;
+  }
   return { ...finding, certainty: finding.certainty === "unknown" ? "unknown" : "possible" };
 }
 

@@ -12,7 +12,10 @@ export interface TracedLeak {
 }
 
 /** Those of all devices. Coherent memory is often allocated once and kept: it is none. */
-export function leaksOf(devices: Iterable<Device>): ReadonlyMap<TracedMapping, TracedLeak> {
+export function leaksOf(
+  devices: Iterable<Device>,
+  endSeconds: number,
+): ReadonlyMap<TracedMapping, TracedLeak> {
   const leaks = new Map<TracedMapping, TracedLeak>();
   for (const device of devices) {
     for (const siblings of device.siblings.values()) {
@@ -20,7 +23,13 @@ export function leaksOf(devices: Iterable<Device>): ReadonlyMap<TracedMapping, T
       const mappings = [...leaked.keys()].filter(({ isSegment, kind }) =>
         kind !== "alloc" && !(isSegment && keepsSegments(device))
       );
-      if (mappings.length === 0) continue;
+      if (mappings.length === 0) {
+        for (const [mapping, isSure] of siblings.leftBehind(endSeconds)) {
+          if (mapping.kind === "alloc" || mapping.isSegment && keepsSegments(device)) continue;
+          leaks.set(mapping, { isSure, text: LEFT_TEXT });
+        }
+        continue;
+      }
       const text = leakText(mappings, siblings);
       for (const mapping of mappings) leaks.set(mapping, { isSure: leaked.get(mapping)!, text });
     }
@@ -28,6 +37,7 @@ export function leaksOf(devices: Iterable<Device>): ReadonlyMap<TracedMapping, T
   return leaks;
 }
 
+const LEFT_TEXT = "left by the last burst of maps, and live ten times as long as any other was";
 const MAX_TASKS = 3;
 
 function leakText(mappings: readonly TracedMapping[], { maps }: Siblings<TracedMapping>): string {

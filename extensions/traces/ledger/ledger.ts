@@ -5,13 +5,15 @@
  *
  * @see rules/traces.md T.64 to T.69
  */
-import { bouncedDevice, type DmaEvent, readDmaEvent } from "../line/dma_event.ts";
+import { bouncedDevice, type DmaEvent, type MappingKind, readDmaEvent } from "../line/dma_event.ts";
+import { ERROR_ADDRESS } from "../line/payload.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import type { StepSink } from "../script/recorder.ts";
 import { modeOf } from "./device_mode.ts";
 import { Edges } from "./edges.ts";
 import { Findings } from "./findings.ts";
 import {
+  type Certainty,
   type Device,
   makeDevice,
   pageEnd,
@@ -32,9 +34,11 @@ import {
   keepMapping,
   makeMapping,
   type MapEvent,
+  noteFailedMap,
   noteMap,
   noteSegments,
   rangeMapping,
+  soleUse,
   TaskNames,
   unfold,
   type UnmapEvent,
@@ -111,8 +115,13 @@ export class MappingTracker {
       );
       for (const mapping of open) if (mapping !== null) this.#history.add(mapping);
     }
-    for (const { maps } of this.#ranges.leaked(this.table.openRuns(), this.edges)) {
-      this.findings.leakedRange(maps);
+    for (const device of this.devices.values()) {
+      if (device.failed !== null) this.findings.mapsFailed(device, device.failed);
+    }
+    for (const range of this.#ranges.open(this.table.openRuns(), this.edges)) {
+      if (isAlone && range.run.request === null) continue;
+      const device = this.requests.deviceOf(range.run.request);
+      this.findings.openRange(range.run.maps, device, range.certainty, range.text);
     }
     // What looks like the rest of a range may be of single calls that were given adjacent pages.
     for (const { cutBy, first, maps } of isAlone ? [] : this.table.cutRuns()) {
@@ -167,7 +176,7 @@ export class MappingTracker {
         checkSync(event, this.#device(event.device), now, this);
         return;
       case "failed":
-        count(this.#device(event.device), "map_failed");
+        noteFailedMap(this.#device(event.device), now, 0);
         return;
     }
   }
@@ -181,9 +190,10 @@ export class MappingTracker {
       count(device, "sg_out", event.dmaAddrs.length);
     } else count(device, event.op === "map" ? "maps" : "allocs");
     if (event.op !== "map_sg" && event.failed) {
-      count(device, "map_failed");
+      noteFailedMap(device, now, event.sizeBytes);
       return;
     }
+    if (device.failed !== null) device.failed.run = 0;
     const ranges = event.op === "map_sg"
       ? event.dmaAddrs.map((addr, index) => [pageOf(addr), pageEnd(addr, event.sizesBytes[index]!)])
       : [[pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)]];
@@ -252,6 +262,10 @@ export class MappingTracker {
     count(device, event.op === "unmap" ? "unmaps" : "frees");
     let beside: TableUnmap | null = null;
     this.table.goesOn(context);
+    if (event.addr === ERROR_ADDRESS) {
+      this.findings.unmapErrorValue(device, now);
+      return;
+    }
     if (kind === "map") beside = this.table.claimUnmap(context, event.addr);
     else {
       this.table.settle(context);
@@ -262,11 +276,8 @@ export class MappingTracker {
     const mapping = bestMapping(mappings, event, kind);
     if (mapping === null) {
       const other = mappings.find(({ addr }) => addr === event.addr);
-      const isSure = other !== undefined && modeOf(device) !== "direct" && !this.isUncertain(other);
-      const isLikely = isSure && !isAnothers(this.devices, event, kind, device) &&
-        (other.sizeBytes === event.sizeBytes || other.mappedAt.line >= this.edges.silenceLine);
-      if (isLikely) {
-        this.findings.wrongKind(other, kind, now);
+      if (other !== undefined && this.#isWrongKind(other, event, kind)) {
+        this.findings.wrongKind(other, kind, now, this.#soleUse(other));
         endMapping(other, now);
         return;
       }
@@ -287,6 +298,20 @@ export class MappingTracker {
     const { dir, sizeBytes } = event;
     this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir, entries: 1 });
     endMapping(mapping, now);
+  }
+
+  /** Whether an unmap of another kind is of this mapping, and not of one that the trace has not. */
+  #isWrongKind(other: TracedMapping, event: UnmapEvent, kind: MappingKind): boolean {
+    const device = other.device!;
+    if (this.isUncertain(other) || isAnothers(this.devices, event, kind, device)) return false;
+    if (other.sizeBytes === event.sizeBytes) return true;
+    return modeOf(device) !== "direct" && other.mappedAt.line >= this.edges.silenceLine;
+  }
+
+  /** How sure it is that nothing else has the address of a mapping. */
+  #soleUse(mapping: TracedMapping): Certainty {
+    const device = mapping.device!;
+    return modeOf(device) === "direct" ? soleUse(device, mapping.addr, this.edges) : "proved";
   }
 
   /**
@@ -319,12 +344,14 @@ export class MappingTracker {
     const unmap = beside ?? this.table.orphan(event, unmapped?.unmappedAt?.line ?? 0, now.line);
     const isTranslated = this.#isTranslated(device);
     const nothingThere = isTranslated && unmap === null && this.edges.isWhole(now, context);
-    const isFinding = nothingThere || !isTranslated && modeOf(device) !== "direct";
-    if (unmapped !== null && isFinding) {
-      this.recorder?.({ op: "again", line: now.line, mapping: unmapped });
+    if (unmapped !== null && (nothingThere || !isTranslated)) {
+      const certainty = this.#soleUse(unmapped);
       const since = nothingThere ? context.lastLine : unmapped.unmappedAt!.line;
-      this.findings.doubleUnmap(unmapped, now, event.addr, "proved", since);
-      return;
+      this.findings.doubleUnmap(unmapped, now, event.addr, certainty, since);
+      if (certainty !== "possible") {
+        this.recorder?.({ op: "again", line: now.line, mapping: unmapped });
+        return;
+      }
     }
     if (unmapped === null && nothingThere) {
       this.findings.unmapUnknown(device, event.addr, now, "proved", context.lastLine);
@@ -337,7 +364,9 @@ export class MappingTracker {
     siblingsOf(device, { cpu: now.cpu, dir, kind: "map", sizeBytes }).unmapOlder();
     const wasUnmapped = device.unmapped.has(event.addr) || device.unmapped.dropped > 0;
     if (wasUnmapped || isFirst) this.edges.noteHole();
-    this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
+    if (unmapped === null || isTranslated) {
+      this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
+    }
   }
 
   /** The same for coherent memory: the page table's unmap, if any, is printed after the line. */
@@ -359,17 +388,12 @@ export class MappingTracker {
     const { lostLine } = this.edges;
     const { end, start } = context.expected ?? { start: 0, end: Infinity };
     const onOutcome = (came: boolean) => {
-      if (
-        !came && unmapped !== null && this.edges.lostLine === lostLine && this.#isTranslated(device)
-      ) {
-        this.findings.doubleUnmap(
-          unmapped,
-          now,
-          unmapped.addr,
-          "proved",
-          unmapped.unmappedAt!.line,
-        );
-        return;
+      const isSure = !came || !this.#isTranslated(device);
+      if (unmapped !== null && this.edges.lostLine === lostLine && isSure) {
+        const { addr, unmappedAt } = unmapped;
+        const certainty = this.#soleUse(unmapped);
+        this.findings.doubleUnmap(unmapped, now, addr, certainty, unmappedAt!.line);
+        if (certainty !== "possible") return;
       }
       device.mappedBeforeTrace++;
       if (unmapped !== null) this.edges.noteHole();
@@ -436,6 +460,17 @@ export class MappingTracker {
     context: Context,
   ): void {
     if (unfold(device, physAddrs[0]!)) return;
+    const [first] = physAddrs;
+    const other = modeOf(device) !== "direct"
+      ? undefined
+      : device.byPage.get(pageOf(first!))?.find(({ addr, kind }) =>
+        addr === first && kind === "map"
+      );
+    if (other !== undefined && !this.isUncertain(other)) {
+      this.findings.wrongKind(other, "sg", now, this.#soleUse(other));
+      endMapping(other, now);
+      return;
+    }
     const last = this.#lastUnmapped(device.unmappedLists.get(physAddrs[0]!));
     const unmapped = last !== null && isSameList(last, physAddrs, false) ? last : null;
     context.expected = null;

@@ -1,6 +1,7 @@
 /** Which mapping a line is about, and how mappings are kept. */
 import type { Direction, DmaEvent } from "../line/dma_event.ts";
 import {
+  type Certainty,
   type Device,
   NEAR_PAGES,
   PAGE_BYTES,
@@ -11,6 +12,7 @@ import {
   type TraceInstant,
 } from "./traced_mapping.ts";
 import { modeOf } from "./device_mode.ts";
+import type { Edges } from "./edges.ts";
 import { NewestMap } from "./newest_map.ts";
 import type { Context, EndedRange, TableUnmap } from "./page_table.ts";
 
@@ -144,6 +146,41 @@ export function noteMap(mapping: TracedMapping): void {
   }
 }
 
+/** Counts a map that failed. @param sizeBytes 0 where the line has none. */
+export function noteFailedMap(
+  device: Device,
+  { line, seconds }: TraceInstant,
+  sizeBytes: number,
+): void {
+  count(device, "map_failed");
+  const { count: before = 0, firstLine = line, firstSeconds = seconds } = device.failed ?? {};
+  const { longestRun = 0, mostBytes = 0, run = 0 } = device.failed ?? {};
+  device.failed = {
+    count: before + 1,
+    firstLine,
+    firstSeconds,
+    lastLine: line,
+    mostBytes: Math.max(mostBytes, sizeBytes),
+    run: run + 1,
+    longestRun: Math.max(longestRun, run + 1),
+  };
+}
+
+/**
+ * How sure it is, of a direct device, that no other mapping has an address whose last one is unmapped:
+ * one from before the trace may, or from a line that is missing.
+ *
+ * @see rules/traces.md T.64, T.66
+ */
+export function soleUse(
+  { folded, foldedElsewhere, mappedBeforeTrace }: Device,
+  addr: number,
+  { isHeadMissing, lostLine }: Edges,
+): Certainty {
+  const isWhole = !isHeadMissing && lostLine === 0 && mappedBeforeTrace === 0;
+  return isWhole && !folded.has(addr) && foldedElsewhere === 0 ? "proved" : "possible";
+}
+
 export function count(device: Device, name: string, by = 1): void {
   device.counts[name] = (device.counts[name] ?? 0) + by;
 }
@@ -153,7 +190,7 @@ export function keepMapping(mapping: TracedMapping): void {
   const { byPage, identities, large, lists } = mapping.device!;
   if (isStacked(mapping)) foldOldest(mapping);
   if (isIdentity(mapping) && mapping.kind === "map") identities.add(mapping);
-  mapping.siblings?.map(mapping);
+  mapping.siblings?.map(mapping, mapping.mappedAt.seconds);
   addMapping(byPage, pageOf(mapping.addr), mapping);
   if (pagesOf(mapping) > NEAR_PAGES) large.add(mapping);
   if (mapping.kind === "sg") addMapping(lists, mapping.phys!, mapping);
@@ -196,7 +233,7 @@ export function dropMapping(mapping: TracedMapping): void {
 
 /** A mapping is unmapped. */
 export function endMapping(mapping: TracedMapping, now: TraceInstant): void {
-  mapping.siblings?.unmap(mapping);
+  mapping.siblings?.unmap(mapping, now.seconds);
   dropMapping(mapping);
   mapping.unmappedAt = now;
   const device = mapping.device!;

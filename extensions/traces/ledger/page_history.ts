@@ -14,6 +14,8 @@ export class PageHistory {
   readonly #physPages = new Map<number, TracedMapping[]>();
 
   readonly #indices = new Map<string, PageIndex>();
+  /** By page: when anything changed there, in order. All must have been added. */
+  readonly #changes = new Map<number, Float64Array>();
 
   /**
    * @param addresses Where devices faulted; the page before each is kept too.
@@ -46,6 +48,28 @@ export class PageHistory {
   /** Mappings of memory in a page of physical addresses. */
   atPhys(page: number): readonly TracedMapping[] {
     return this.#physPages.get(page) ?? [];
+  }
+
+  /** When mappings of a page were mapped or unmapped, within a window and at most so many times. */
+  changesAt(page: number, [first, last]: readonly [number, number], most: number): number[] {
+    let changes = this.#changes.get(page);
+    if (changes === undefined) {
+      const times = this.at(page).flatMap(({ mappedAt, unmappedAt }) =>
+        unmappedAt === null ? [mappedAt.seconds] : [mappedAt.seconds, unmappedAt.seconds]
+      );
+      this.#changes.set(page, changes = Float64Array.from(times).sort());
+    }
+    let [low, high] = [0, changes.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (changes[middle]! < first) low = middle + 1;
+      else high = middle;
+    }
+    const found: number[] = [];
+    while (low < changes.length && changes[low]! <= last && found.length < most) {
+      found.push(changes[low++]!);
+    }
+    return found;
   }
 
   at(page: number): readonly TracedMapping[] {

@@ -13,6 +13,8 @@ import { Ranks } from "./ranks.ts";
 const LATER_UNMAPS = 3;
 /** A leaked mapping was overtaken this many times as often as any that was unmapped. */
 const OVERTAKEN_TIMES = 2;
+/** What a burst has left is live this many times as long as any was. */
+const LEFT_TIMES = 10;
 /** So many maps in a row, with no unmap between them, fill a ring. */
 const FILLING = 8;
 
@@ -46,14 +48,26 @@ export class Siblings<Mapping extends object> {
   /** Maps since the last unmap, and how far they raised the highest level. */
   #run = 0;
   #rise = 0;
+  /** How long the one that lived longest did. */
+  #longestSeconds = 0;
+  /** When the last one was unmapped with none left live; null while any is. */
+  #drainedSeconds: number | null = null;
+  /** How often maps followed only after a pause, with none live in it: bursts, and no ring. */
+  #bursts = 0;
+  readonly #mappedSeconds = new WeakMap<Mapping, number>();
 
   /** @param trace Whose silences they are: what is live in one may be unmapped unseen. */
   constructor(readonly trace: { readonly silences: number }) {
     this.#silences = trace.silences;
   }
 
-  map(mapping: Mapping): void {
+  /** @param seconds When it is mapped. */
+  map(mapping: Mapping, seconds = 0): void {
     this.#passSilence();
+    const drained = this.#drainedSeconds;
+    if (drained !== null && seconds - drained > this.#longestSeconds) this.#bursts++;
+    this.#drainedSeconds = null;
+    this.#mappedSeconds.set(mapping, seconds);
     if (this.#ranks.isFull) this.#renumber();
     const slot = this.#ranks.add();
     this.#live.set(mapping, { maps: this.maps++, unmaps: this.#unmaps, slot, isUnseen: false });
@@ -63,14 +77,18 @@ export class Siblings<Mapping extends object> {
     this.#rise++;
   }
 
-  unmap(mapping: Mapping): void {
+  /** @param seconds When it is unmapped. */
+  unmap(mapping: Mapping, seconds = 0): void {
     this.#passSilence();
     const place = this.#live.get(mapping);
     if (place !== undefined) {
       this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(place));
+      const livedSeconds = seconds - this.#mappedSeconds.get(mapping)!;
+      this.#longestSeconds = Math.max(this.#longestSeconds, livedSeconds);
     }
     this.forget(mapping);
     this.#noteUnmap();
+    if (this.#live.size === 0) this.#drainedSeconds = seconds;
   }
 
   /** An unmap of one that was mapped before the trace. */
@@ -108,6 +126,27 @@ export class Siblings<Mapping extends object> {
     );
     const isGrown = late.length <= this.#grown + this.#grownInRun();
     return new Map(late.map(([mapping, { isUnseen }]) => [mapping, isGrown && !isUnseen]));
+  }
+
+  /**
+   * Those that the last burst of maps has left, few and for far longer than any lived: no request in
+   * flight, and no ring, which is never empty.
+   *
+   * @param seconds When the trace ends.
+   * @returns With each whether bursts before have left none.
+   */
+  leftBehind(seconds: number): ReadonlyMap<Mapping, boolean> {
+    const isFew = this.#live.size * FILLING <= (this.#bursts > 0 ? this.#unmaps : this.#mostLevel);
+    if (this.#live.size === 0 || !isFew || this.#longestSeconds === 0) return new Map();
+    const isUsual = this.#bursts >= LATER_UNMAPS;
+    const left = [...this.#live].filter(([mapping, { isUnseen }]) =>
+      !isUnseen &&
+      seconds - this.#mappedSeconds.get(mapping)! > LEFT_TIMES * this.#longestSeconds
+    );
+    // Others are still in flight, or the ring is slow.
+    return new Map(
+      left.length < this.#live.size ? [] : left.map(([mapping]) => [mapping, isUsual]),
+    );
   }
 
   /** Whether it was overtaken far more often than any other was. */

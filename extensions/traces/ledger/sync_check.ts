@@ -12,7 +12,7 @@ import {
   type TracedMapping,
   type TraceInstant,
 } from "./traced_mapping.ts";
-import { count } from "./live_mappings.ts";
+import { count, soleUse } from "./live_mappings.ts";
 import type { TracedPageTable } from "./page_table.ts";
 
 type Sync = Extract<DmaEvent, { op: "sync" }>;
@@ -44,8 +44,11 @@ export function checkSync(event: Sync, device: Device, now: TraceInstant, ledger
     if (unmapped === undefined || unmapped.unmappedAt!.line <= edges.lostLine) return;
     // The page table was written since, and no call has claimed it: the map's own line is missing.
     if (ledger.table.isLinkedSince(event.addr, unmapped.unmappedAt!.line)) return;
-    const isWeak = modeOf(device) === "direct" || unmapped.unmappedAt!.line < edges.silenceLine;
-    const sure = isWeak ? "possible" : "proved";
+    const sure = unmapped.unmappedAt!.line < edges.silenceLine
+      ? "possible"
+      : modeOf(device) === "direct"
+      ? soleUse(device, unmapped.addr, edges)
+      : "proved";
     const { dir, sizeBytes } = event;
     ledger.recorder?.({
       op: "sync",

@@ -5,7 +5,7 @@
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
-import type { LogTime } from "../kernel_log/log_time.ts";
+import type { LogMessage, LogTime } from "../kernel_log/log_forms.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import {
   bootOffset,
@@ -54,6 +54,7 @@ export class LogPass {
   readonly #reader = new KernelLogReader({
     entry: (entry) => this.entries.push(entry),
     unreadable: (fault) => this.unreadable.push(fault),
+    message: (message) => this.#message(message),
   });
 
   /** Lines of events, which are no part of the log. */
@@ -71,12 +72,14 @@ export class LogPass {
     }
     this.unread.other(text, number);
     this.#reader.push(text, number);
-    this.facts.push(text);
     this.qemu.pushLog(text, number);
+  }
+
+  #message({ text, time }: LogMessage): void {
+    this.facts.push(text);
     this.bootSeconds ??= bootOffset(text);
     const mark = markIn(text);
-    const time = mark === null ? null : this.#reader.timeOf(number);
-    if (time !== null) this.marks.set(mark!, time);
+    if (mark !== null && time !== null) this.marks.set(mark, time);
     this.version ??= VERSION.exec(text)?.[1] ?? null;
   }
 
@@ -131,7 +134,10 @@ export class TraceCheck {
         if (this.overwritten > 0) this.ledger.gap(line.cpu, number);
         return;
       case "header":
-        if (line.written > line.inBuffer) this.overwritten += line.written - line.inBuffer;
+        if (line.written > line.inBuffer) {
+          this.overwritten += line.written - line.inBuffer;
+          this.ledger.edges.isHeadMissing = true;
+        }
         return;
       case "blank":
       case "stack":
@@ -190,7 +196,7 @@ export class TraceCheck {
   #leaks(live: readonly TracedMapping[]): void {
     const { ledger } = this;
     const { findings } = ledger;
-    const leaks = leaksOf(ledger.devices.values());
+    const leaks = leaksOf(ledger.devices.values(), ledger.edges.lastSeconds);
     for (const mapping of live) {
       const leak = leaks.get(mapping);
       if (leak === undefined) {

@@ -101,6 +101,21 @@ export interface Device {
   /** Direct mappings that were made in a row, and those of them that were unmapped. */
   segments: number;
   unmappedSegments: number;
+  /** Maps that failed; null without any. */
+  failed: FailedMaps | null;
+}
+
+/** Maps of a device that failed. */
+export interface FailedMaps {
+  count: number;
+  readonly firstLine: number;
+  readonly firstSeconds: number;
+  lastLine: number;
+  /** The largest of them; 0 where no line has a size. */
+  mostBytes: number;
+  /** How many in a row, now and at most. */
+  run: number;
+  longestRun: number;
 }
 
 /** How sure a finding is. @see rules/traces.md T.66 */
@@ -123,8 +138,21 @@ export interface TraceFinding {
   readonly rule: string;
   /** What happened, as a sentence. */
   readonly text: string;
+  /** When, by the clock of the trace, else by that of the log; null where nothing says so. */
+  readonly seconds: number | null;
   /** What differs, by name. */
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
+  /** It is proved only while the trace has every map of this device, whose mappings may share addresses. */
+  readonly sharing?: Pick<Device, "mappedBeforeTrace">;
+  /** Of a fault: all that it can be, the likeliest first, where that is more than one thing. */
+  readonly candidates?: readonly FaultCandidate[];
+}
+
+/** What a fault can be where its time, or what is known of the page, fits several. */
+export interface FaultCandidate {
+  readonly kind: FindingKind;
+  readonly line: number | null;
+  readonly otherLine: number | null;
 }
 
 /** Whether a person may act on it. */
@@ -159,6 +187,7 @@ export function makeDevice(name: string, recorded: Recorded): Device {
     coveredMaps: 0,
     segments: 0,
     unmappedSegments: 0,
+    failed: null,
   };
   return device;
 }

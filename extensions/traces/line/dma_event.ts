@@ -219,7 +219,10 @@ function syncedList(payload: string): DmaEvent | null {
   return { op: "sync", device: deviceOf(payload), dir, addr, sizeBytes, isList: true };
 }
 
-/** Before the first address, and between the two; the second is exclusive. */
+/**
+ * Before the first address, and between the two; the second is exclusive. Kernels of 5.x print the first
+ * alone, with the size.
+ */
 const RANGE_HEAD = "IOMMU: iova=";
 const RANGE_MIDDLE = " - ";
 
@@ -227,14 +230,16 @@ function rangeOf(payload: string): { readonly start: number; readonly end: numbe
   if (!payload.startsWith(RANGE_HEAD)) return null;
   const middle = payload.indexOf(RANGE_MIDDLE);
   const start = hexAt(payload, RANGE_HEAD.length);
-  const end = middle < 0 ? null : hexAt(payload, middle + RANGE_MIDDLE.length);
-  return start === null || end === null ? null : { start, end };
+  const sizeBytes = decimalOf(payload, " size=");
+  if (start === null || sizeBytes === null) return null;
+  const end = middle < 0 ? start + sizeBytes : hexAt(payload, middle + RANGE_MIDDLE.length);
+  return end === null ? null : { start, end };
 }
 
 function iommuMapped(payload: string): DmaEvent | null {
   const range = rangeOf(payload);
   const phys = hexOf(payload, " paddr=");
-  if (range === null || phys === null || decimalOf(payload, " size=") === null) return null;
+  if (range === null || phys === null) return null;
   return { op: "iommu_map", start: range.start, end: range.end, phys };
 }
 

@@ -3,7 +3,7 @@
  * them say of the real one. What they do not say is guessed, and the guess is named.
  */
 import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
-import { hasFeature, kernelNamed, KERNELS } from "@dmalab/runtime/kernels";
+import { hasFeature, kernelNamed, resolveKernel } from "@dmalab/runtime/kernels";
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, modeOf } from "../ledger/device_mode.ts";
 import type { Device } from "../ledger/traced_mapping.ts";
@@ -99,7 +99,8 @@ function releaseOf(version: string | null) {
 /** Whether the scenario's release maps by physical address, or only a page. */
 export function mapsPhysical(version: string | null): boolean {
   const kernel = kernelNamed(releaseOf(version).name ?? "");
-  return kernel === undefined || hasFeature(KERNELS[kernel].strategies, "physical_calls");
+  return kernel === undefined ||
+    hasFeature(resolveKernel({ kernel, quirks: null }), "physical_calls");
 }
 
 /** The release that ran, or the one of its series that is modelled. */

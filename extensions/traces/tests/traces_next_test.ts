@@ -67,7 +67,7 @@ Deno.test("a timeout that follows a fault of the same device is reported with it
     text,
     "nvme0 (0000:00:04.0) timed out at l:2, 30.9 s after its fault at l:1",
   );
-  assertStringIncludes(text, "Next:");
+  assertStringIncludes(text, "  next  ");
 });
 
 Deno.test("a timeout of another device, of an unknown one, or long after is no story", () => {

@@ -155,7 +155,8 @@ export class TraceWatch {
   /** Reports each group of leaks once, when it is first seen. It looks at all live mappings. */
   seekLeaks(): void {
     const seen = new Set<string>();
-    for (const [mapping, { isSure, text }] of leaksOf(this.#ledger.devices.values())) {
+    const leaks = leaksOf(this.#ledger.devices.values(), this.seconds);
+    for (const [mapping, { isSure, text }] of leaks) {
       const { cpu, line } = mapping.mappedAt;
       const key = `${mapping.device!.name} ${mapping.kind} ${mapping.dir} ${cpu}`;
       if (!isSure || line < this.#ledger.edges.lostLine || seen.has(key)) continue;

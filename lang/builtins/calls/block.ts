@@ -58,12 +58,11 @@ function datalessBytes(op: DiskOp, sizeBytes: number): number {
  * @see rules/block.md 1.3, 1.5, 1.6
  */
 function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[]): NvmeRequest {
-  const { events } = context.lab.machine;
+  const { events, kernel } = context.lab.machine;
   const { device } = targets[0]!;
   const disk = device.disk;
-  const { gap } = disk.driver.blockRules;
-  const splitter = new BioSplitter(disk.limits, gap, events);
-  const merger = new RequestMerger(disk.limits, gap, events);
+  const splitter = new BioSplitter(disk.limits, kernel, events);
+  const merger = new RequestMerger(disk.limits, kernel, events);
   let request: NvmeRequest | null = null;
   for (const target of targets) {
     const bio = target.toBio();

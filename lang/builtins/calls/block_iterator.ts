@@ -1,6 +1,6 @@
 /** The block layer's DMA iterator, for a request's data and for its metadata. */
 import type { NvmeRequest } from "@dmalab/devices/nvme";
-import { BlkDma, BlkDmaIter, blockRules } from "@dmalab/runtime/block";
+import { BlkDma, BlkDmaIter } from "@dmalab/runtime/block";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { DMA_ITER } from "../types/dma_iter.ts";
@@ -38,7 +38,7 @@ assert blk_rq_integrity_dma_map_iter_start(req, ssd, state, iter)
 /** The iterator's functions, with the release's behaviour. */
 function blkDma(context: ExecutionContext): BlkDma {
   const { machine } = context.lab;
-  return new BlkDma(machine, blockRules(machine.kernel));
+  return new BlkDma(machine);
 }
 
 /** Sets the request of events while the iterator works on it. */

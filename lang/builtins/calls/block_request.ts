@@ -4,10 +4,10 @@ import { NvmeRequest } from "@dmalab/devices/nvme";
 import {
   Bio,
   BioSplitter,
-  blockRules,
   deriveLimits,
   integritySegments,
   type QueueLimits,
+  softCapSectors,
 } from "@dmalab/runtime/block";
 import { isPowerOfTwo, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
@@ -33,7 +33,7 @@ interface QueueWish {
 }
 
 function limitsOf(context: ExecutionContext, wish: QueueWish): QueueLimits {
-  const { block } = context.lab.machine.kernel.strategies;
+  const { kernel } = context.lab.machine;
   const { maxSegments, maxSegmentSizeBytes, virtBoundaryBytes } = wish;
   if (virtBoundaryBytes !== 0 && !isPowerOfTwo(virtBoundaryBytes)) {
     throw new ScriptError("E0919", "A virt_boundary is a power of two");
@@ -44,8 +44,8 @@ function limitsOf(context: ExecutionContext, wish: QueueWish): QueueLimits {
     maxSegmentSizeBytes,
     virtBoundaryMask: Math.max(0, virtBoundaryBytes - 1),
     dmaAlignmentMask: 3,
-    joinsInsideBio: block.joinsInsideBio,
-  }, block.softCapSectors);
+    joinsInsideBio: !kernel.vectors_stay_apart,
+  }, softCapSectors(kernel));
   if (typeof limits !== "number") return limits;
   throw new ScriptError("E0919", "The block layer accepts no queue with these limits");
 }
@@ -60,7 +60,7 @@ function requestFor(
   const { machine } = context.lab;
   const { events } = machine;
   const limits = limitsOf(context, wish);
-  const splitter = new BioSplitter(limits, blockRules(machine.kernel).gap, events);
+  const splitter = new BioSplitter(limits, machine.kernel, events);
   checkWhole(splitter, bio);
   const request = new NvmeRequest(device.name, bio.op, [bio], limits);
   request.id = ++events.lastRequest;

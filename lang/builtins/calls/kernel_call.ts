@@ -1,5 +1,6 @@
 /** Functions of the kernel as functions of the language: what rows of the vocabulary say of them. */
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { type DmaDevice, mappingCaller, type MappingFunction } from "@dmalab/runtime/dma";
 import {
   type ArgumentRole,
   KERNEL_FUNCTIONS,
@@ -7,15 +8,17 @@ import {
   type KernelRow,
 } from "@dmalab/runtime/vocabulary";
 import { ScriptError } from "../../values/script_error.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import type { Handle, Value } from "../../values/value.ts";
-import { toHandle, toItems } from "../arguments.ts";
+import { raiseErrno, toHandle, toItems } from "../arguments.ts";
 import { builtin, type FunctionEntry } from "../describe/builtin.ts";
 import type { Form } from "../describe/form.ts";
 import { named, optional, param, type Parameter } from "../describe/parameters.ts";
 import { BUFFER, physOf } from "../types/buffer.ts";
 import { DEVICE } from "../types/device.ts";
 import { mappedAddress } from "../types/dma/mapping.ts";
+import type { IovaStateTarget } from "../types/dma/iova_state.ts";
 import { SCATTERLIST } from "../types/dma/scatterlist.ts";
 import { DMA_ITER } from "../types/dma_iter.ts";
 import { REQUEST } from "../types/nvme/request.ts";
@@ -143,4 +146,47 @@ export function kernelCall<
   const { roles }: KernelRow = KERNEL_FUNCTIONS[name];
   const parameters = [...roles.flatMap((role) => BY_ROLE[role] ?? []), ...more ?? []];
   return builtin({ ...facts(name), ...entry, parameters: parameters as never });
+}
+
+/** What scripts get where C has a result of a type. An errno is raised. */
+const RESULTS: Readonly<Record<string, Form>> = {
+  bool: "bool",
+  int: "nothing",
+  size_t: "size",
+  "unsigned long": "size",
+  void: "nothing",
+};
+
+/**
+ * Calls a function of the mapping API with a script's arguments. A state remembers whom it was given to.
+ * @throws {KernelError} The errno that it returns.
+ */
+export function mappingCallOf(
+  name: MappingFunction,
+): (context: ExecutionContext, args: readonly unknown[]) => number | boolean | void {
+  const { prototype, roles }: KernelRow = KERNEL_FUNCTIONS[name];
+  const call = mappingCaller(name);
+  const stateAt = roles.indexOf("state");
+  const isErrno = prototype.startsWith("int ");
+  return (context, args) => {
+    const given = [...args];
+    if (stateAt >= 0) {
+      const target = given[stateAt] as IovaStateTarget;
+      target.device = given[0] as DmaDevice;
+      given[stateAt] = target.state;
+    }
+    const result = call(context.lab.machine.dma, given as never);
+    if (isErrno) raiseErrno(result as number, `${name}() failed`);
+    return result;
+  };
+}
+
+/** A function of the mapping API of which a script needs no more than its row. */
+export function mappingCall(
+  name: MappingFunction,
+  described: Pick<FunctionSpec, "doc" | "example" | "raises" | "pure">,
+): FunctionSpec {
+  const { prototype }: KernelRow = KERNEL_FUNCTIONS[name];
+  const result = RESULTS[prototype.slice(0, prototype.indexOf(" ("))]!;
+  return kernelCall(name, { ...described, result, run: mappingCallOf(name) as never });
 }

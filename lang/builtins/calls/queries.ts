@@ -16,7 +16,7 @@ import { COHERENT_MEMORY } from "../types/dma/coherent_memory.ts";
 import { DMA_POOL } from "../types/dma/dma_pool.ts";
 import { PAGE_MEMORY } from "../types/dma/page_memory.ts";
 import { SCATTERLIST } from "../types/dma/scatterlist.ts";
-import { facts, kernelCall } from "./kernel_call.ts";
+import { facts, kernelCall, mappingCall } from "./kernel_call.ts";
 import { ATOMIC, ATTRS, DEV, DIR, SIZE } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
@@ -34,30 +34,24 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
       `assert not dma_mapping_error(ssd, m)\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
     run: (context, args) => context.lab.machine.dma.dmaMappingError(...args) !== 0,
   }),
-  kernelCall("dma_need_unmap", {
+  mappingCall("dma_need_unmap", {
     pure: true,
-    result: "bool",
     doc:
       "True if an unmap has an effect. Call it after mapping: the device's first bounce changes " +
       "the result from false to true.",
     example: `${TRANSLATED_MACHINE}assert dma_need_unmap(ssd)`,
-    run: (context, [dev]) => context.lab.machine.dma.dmaNeedUnmap(dev),
   }),
-  kernelCall("dma_max_mapping_size", {
+  mappingCall("dma_max_mapping_size", {
     pure: true,
-    result: "size",
     doc: "The largest single mapping: what a bounce buffer holds where one is needed.",
     example: `${DIRECT_MACHINE}assert dma_max_mapping_size(ssd) > 1GiB`,
-    run: (context, [dev]) => context.lab.machine.dma.dmaMaxMappingSize(dev),
   }),
-  kernelCall("dma_opt_mapping_size", {
+  mappingCall("dma_opt_mapping_size", {
     pure: true,
-    result: "size",
     doc:
       "The largest mapping without extra cost: with an IOMMU, the largest range that the rcaches " +
       "hold.",
     example: `${TRANSLATED_MACHINE}assert dma_opt_mapping_size(ssd) == 128KiB`,
-    run: (context, [dev]) => context.lab.machine.dma.dmaOptMappingSize(dev),
   }),
   kernelCall("dma_get_required_mask", {
     pure: true,
@@ -75,24 +69,20 @@ assert dma_get_required_mask(ssd) == 33`,
         Math.log2(context.lab.machine.dma.dmaGetRequiredMask(dev) + 1),
       ),
   }),
-  kernelCall("dma_addressing_limited", {
+  mappingCall("dma_addressing_limited", {
     pure: true,
-    result: "bool",
     doc: "True if the device's mask does not reach all memory, so that some buffers must bounce.",
     example: `machine {
   ram { size = 8GiB }
   pci { root_port rp0 { nvme ssd { dma_mask_bits = 32 } } }
 }
 assert dma_addressing_limited(ssd)`,
-    run: (context, [dev]) => context.lab.machine.dma.dmaAddressingLimited(dev),
   }),
-  kernelCall("dma_get_merge_boundary", {
+  mappingCall("dma_get_merge_boundary", {
     pure: true,
-    result: "size",
     doc:
       "Mask of the boundary at which segments can be merged into one DMA range; 0 if they cannot.",
     example: `${TRANSLATED_MACHINE}assert dma_get_merge_boundary(ssd) == 4095B`,
-    run: (context, [dev]) => context.lab.machine.dma.dmaGetMergeBoundary(dev),
   }),
   kernelCall("dma_set_mask", {
     result: "nothing",

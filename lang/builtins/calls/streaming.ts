@@ -11,12 +11,13 @@ import {
   directionWord,
   type DmaDevice,
   type DmaDirection,
+  mappingCaller,
 } from "@dmalab/runtime/dma";
 import { HintedKernelError } from "../hinted_error.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { MAPPING, type Mapping } from "../types/dma/mapping.ts";
-import { kernelCall } from "./kernel_call.ts";
+import { kernelCall, mappingCall } from "./kernel_call.ts";
 import { ATTRS, DEV, DIR, PHYS, SIZE } from "./parameters.ts";
 import { type Decoded, named, param } from "../describe/parameters.ts";
 import { DIRECT_MACHINE, TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -61,9 +62,6 @@ function mapped(context: ExecutionContext, asked: MapCall, unchecked: boolean): 
   };
 }
 
-type MapMethod = "dmaMapPhys" | "dmaMapSingle" | "dmaMapResource";
-type UnmapMethod = "dmaUnmapPhys" | "dmaUnmapPage" | "dmaUnmapSingle" | "dmaUnmapResource";
-
 const UNCHECKED = named(
   param.bool(
     "unchecked",
@@ -75,24 +73,21 @@ const UNCHECKED = named(
 const MAP_PARAMETERS = [DEV, PHYS, SIZE, DIR, ATTRS, UNCHECKED] as const;
 
 /** A call that maps memory at an address. */
-function mapCall(name: string, method: MapMethod) {
+function mapCall(name: `dma_map_${"phys" | "single" | "resource"}`) {
+  const call = mappingCaller(name);
   return (
     context: ExecutionContext,
     [dev, phys, sizeBytes, dir, attrs, unchecked]: Decoded<typeof MAP_PARAMETERS>,
   ): Mapping => {
-    const { machine } = context.lab;
-    const addr = machine.dma[method](dev, phys, sizeBytes, dir, attrs);
+    const addr = call(context.lab.machine.dma, [dev, phys, sizeBytes, dir, attrs]) as DmaAddr;
     return mapped(context, { call: name, dev, addr, phys, sizeBytes, dir, attrs }, unchecked);
   };
 }
 
-function unmapSpec(
-  name: `dma_unmap_${"phys" | "page" | "single" | "resource"}`,
-  method: UnmapMethod,
-  map: string,
-): FunctionSpec {
-  return kernelCall(name, {
-    result: "nothing",
+function unmapSpec(kind: "phys" | "page" | "single" | "resource"): FunctionSpec {
+  const name = `dma_unmap_${kind}` as const;
+  const map = `dma_map_${kind}`;
+  return mappingCall(name, {
     doc: `Unmaps a mapping of ${map}(). Size, direction and attributes must be those of the map.`,
     example: `${
       map === "dma_map_resource"
@@ -101,8 +96,6 @@ function unmapSpec(
     }` +
       `let m = ${mapExample(map)}\n` +
       `${name}(ssd, m, 4KiB, to_device)\nassert iommu.live_mappings == 0`,
-    run: (context, args) =>
-      context.lab.machine.dma[method](...args),
   });
 }
 
@@ -130,7 +123,7 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
       `assert ssd.dma_read(m.addr, 4KiB) == buf.bytes\n` +
       `dma_unmap_phys(ssd, m, 4KiB, to_device)`,
     raises: ["ENOMEM"],
-    run: mapCall("dma_map_phys", "dmaMapPhys"),
+    run: mapCall("dma_map_phys"),
   }),
   kernelCall("dma_map_page", {
     more: [UNCHECKED],
@@ -157,7 +150,7 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
       `let m = dma_map_single(ssd, buf, 4KiB, to_device)\n` +
       `assert m.path == iommu\ndma_unmap_single(ssd, m, 4KiB, to_device)`,
     raises: ["ENOMEM"],
-    run: mapCall("dma_map_single", "dmaMapSingle"),
+    run: mapCall("dma_map_single"),
   }),
   kernelCall("dma_map_resource", {
     more: [UNCHECKED],
@@ -167,24 +160,21 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
 assert iommu.translate(ssd, m.addr) == window.at
 dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
     raises: ["ENOMEM"],
-    run: mapCall("dma_map_resource", "dmaMapResource"),
+    run: mapCall("dma_map_resource"),
   }),
-  unmapSpec("dma_unmap_phys", "dmaUnmapPhys", "dma_map_phys"),
-  unmapSpec("dma_unmap_page", "dmaUnmapPage", "dma_map_page"),
-  unmapSpec("dma_unmap_single", "dmaUnmapSingle", "dma_map_single"),
-  unmapSpec("dma_unmap_resource", "dmaUnmapResource", "dma_map_resource"),
-  kernelCall("dma_sync_single_for_cpu", {
-    result: "nothing",
+  unmapSpec("phys"),
+  unmapSpec("page"),
+  unmapSpec("single"),
+  unmapSpec("resource"),
+  mappingCall("dma_sync_single_for_cpu", {
     doc: "Gives the CPU ownership of a mapping, or of a part of it: copies out of the bounce " +
       "buffer, and invalidates the CPU's cache lines if the device is not coherent.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = dma_map_phys(ssd, buf, 4KiB, from_device)\n` +
       `ssd.dma_write(m.addr, bytes"2a")\ndma_sync_single_for_cpu(ssd, m, 4KiB, from_device)\n` +
       `assert buf[0] == 0x2a\ndma_unmap_phys(ssd, m, 4KiB, from_device)`,
-    run: (context, args) => context.lab.machine.dma.dmaSyncSingleForCpu(...args),
   }),
-  kernelCall("dma_sync_single_for_device", {
-    result: "nothing",
+  mappingCall("dma_sync_single_for_device", {
     doc: "Gives the device ownership of a mapping, or of a part of it: copies into the bounce " +
       "buffer, and writes dirty cache lines back if the device is not coherent.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
@@ -192,6 +182,5 @@ dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
       `dma_sync_single_for_cpu(ssd, m, 4KiB, to_device)\nbuf.fill(7)\n` +
       `dma_sync_single_for_device(ssd, m, 4KiB, to_device)\n` +
       `assert ssd.dma_read(m.addr, 1B) == bytes"07"\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
-    run: (context, args) => context.lab.machine.dma.dmaSyncSingleForDevice(...args),
   }),
 ];

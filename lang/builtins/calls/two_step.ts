@@ -1,10 +1,7 @@
 /** The two-step API: reserve addresses once, link buffers one by one, sync once, destroy. */
-import { raiseErrno } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { kernelCall } from "./kernel_call.ts";
+import { kernelCall, mappingCall, mappingCallOf } from "./kernel_call.ts";
 import { STATE } from "./parameters.ts";
-import type { DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
-import type { IovaStateTarget } from "../types/dma/iova_state.ts";
 import { Quantity } from "../../values/value.ts";
 import { builtin } from "../describe/builtin.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -19,22 +16,15 @@ const LINK_EXAMPLE =
 const UNLINK_AND_FREE = `dma_iova_unlink(ssd, state, 0, 4KiB, to_device)
 dma_iova_free(ssd, state)`;
 
-/** The state of a call, which remembers whom it was given to. */
-function givenTo(dev: DmaDevice, target: IovaStateTarget): DmaIovaState {
-  target.device = dev;
-  return target.state;
-}
+const link = mappingCallOf("dma_iova_link");
 
 export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
-  kernelCall("dma_iova_try_alloc", {
-    result: "bool",
+  mappingCall("dma_iova_try_alloc", {
     doc:
       "Allocates an IOVA range for buffers that are linked later. Returns false, with the state " +
       "zeroed, if the device is not translated or no range is free: then map each buffer with " +
       "dma_map_phys().",
     example: `${RANGE_EXAMPLE}assert state.size == 8KiB\ndma_iova_free(ssd, state)`,
-    run: (context, [dev, state, phys, size]) =>
-      context.lab.machine.dma.dmaIovaTryAlloc(dev, givenTo(dev, state), phys, size),
   }),
   kernelCall("dma_iova_link", {
     result: "any",
@@ -46,55 +36,39 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       `dma_iova_link(ssd, state, 0x20_0800, 4KiB, 2KiB, to_device) fails EIO\n` +
       UNLINK_AND_FREE,
     raises: ["EIO", "EINVAL", "ENXIO", "EADDRINUSE", "ENOMEM", "EPERM", "EOPNOTSUPP", "EFAULT"],
-    run(context, [dev, target, phys, offset, size, dir, attrs]) {
-      const { dma } = context.lab.machine;
-      const state = givenTo(dev, target);
-      const error = dma.dmaIovaLink(dev, state, phys, offset, size, dir, attrs);
-      raiseErrno(error, "dma_iova_link() failed");
-      if (!dma.rules.linkReturnsAddress) return null;
+    run(context, args) {
+      link(context, args);
+      if (!context.lab.machine.kernel.link_returns_address) return null;
+      const [, { state }, , offset] = args;
       return new Quantity("dma", state.singles.at(-1)?.dma ?? state.addr + offset);
     },
   }),
-  kernelCall("dma_iova_sync", {
-    result: "nothing",
+  mappingCall("dma_iova_sync", {
     doc:
       "Syncs the IOTLB for the links in a part of the range; call it after dma_iova_link() and " +
       "before the device accesses them.",
     example: `${LINK_EXAMPLE}dma_iova_sync(ssd, state, offset: 0, size: 4KiB)\n` +
       `assert counters.iommu.sync_map == 1\n${UNLINK_AND_FREE}`,
     raises: ["EFAULT"],
-    run: (context, [dev, state, offset, size]) =>
-      raiseErrno(
-        context.lab.machine.dma.dmaIovaSync(dev, givenTo(dev, state), offset, size),
-        "dma_iova_sync() failed",
-      ),
   }),
-  kernelCall("dma_iova_unlink", {
-    result: "nothing",
+  mappingCall("dma_iova_unlink", {
     doc: "Unlinks a part of the range and invalidates the IOTLB at once, in lazy mode too. The " +
       "range stays allocated.",
     example: `${LINK_EXAMPLE}dma_iova_unlink(ssd, state, 0, 4KiB, to_device)\n` +
       `assert state.linked == 0B\nassert state.use_iova\ndma_iova_free(ssd, state)`,
     raises: ["EFAULT"],
-    run: (context, [dev, state, offset, size, dir, attrs]) =>
-      context.lab.machine.dma.dmaIovaUnlink(dev, givenTo(dev, state), offset, size, dir, attrs),
   }),
-  kernelCall("dma_iova_destroy", {
-    result: "nothing",
+  mappingCall("dma_iova_destroy", {
     doc: "Unlinks the first `mapped` bytes of the range and frees the range.",
     example: `${RANGE_EXAMPLE}dma_iova_link(ssd, state, 0x10_0000, 0, 8KiB, to_device)\n` +
       `dma_iova_destroy(ssd, state, mapped: 8KiB, dir: to_device)\n` +
       `assert iommu.live_mappings == 0`,
     raises: ["EFAULT"],
-    run: (context, [dev, state, mapped, dir, attrs]) =>
-      context.lab.machine.dma.dmaIovaDestroy(dev, givenTo(dev, state), mapped, dir, attrs),
   }),
-  kernelCall("dma_iova_free", {
-    result: "nothing",
+  mappingCall("dma_iova_free", {
     doc: "Frees the range. It must contain no links; as in the kernel, this is not checked.",
     example: `${RANGE_EXAMPLE}dma_iova_free(ssd, state)\nassert counters.iova.free == 1`,
     raises: ["EFAULT"],
-    run: (context, [dev, state]) => context.lab.machine.dma.dmaIovaFree(dev, givenTo(dev, state)),
   }),
   builtin({
     name: "dma_use_iova",

@@ -23,7 +23,7 @@ function logOf(fault: IommuFault, context: ExecutionContext): string | null {
     pciDomain: device.function.address.domain,
     // On the wire: a bridge to conventional PCI has one for all that is behind it (dma.md 9.10).
     requesterId: device.dma.requesterId!,
-    namesSegment: context.lab.machine.kernel.strategies.dma.logsPciSegment,
+    namesSegment: !context.lab.machine.kernel.fault_lines_without_segment,
     domainId: device.dma.domain.id,
   });
 }

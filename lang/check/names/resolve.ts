@@ -12,6 +12,7 @@ import type {
   Block,
   BranchesExpression,
   CallExpression,
+  CaseTable,
   EventPattern,
   Expression,
   FieldExpression,
@@ -25,7 +26,6 @@ import type {
   PropertyDeclaration,
   Statement,
   TestDeclaration,
-  TestTable,
 } from "../../syntax/tree/ast.ts";
 import { ownEntry } from "../../syntax/own_entry.ts";
 import { someChild } from "../../syntax/tree/walk.ts";
@@ -47,6 +47,8 @@ import { eventNameOf, eventsNamed, patternNames } from "./event_names.ts";
 import type { FileScope } from "./file_scope.ts";
 import { reportUnknownNames, type UnknownName, type UnusedName } from "./unknown_names.ts";
 import { checkFail, checkOutcomeName } from "./outcome_names.ts";
+import { BENCH_FIGURES, figureNamed } from "../../bench/figures.ts";
+import { cellFigureOf, countKey } from "./bench_names.ts";
 import { registersOf } from "../../syntax/tree/machine_entries.ts";
 import { patternEvents, patternFields } from "../../syntax/tree/pattern_events.ts";
 import { innerBlocks, roleOf, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
@@ -534,20 +536,24 @@ export class Resolver {
 
   #test(test: TestDeclaration): void {
     const scope = new Scope(codeScope("test", null), null);
-    if (test.table !== null) this.#table(test.table, scope);
+    this.#table(test.table, scope);
     this.#body(test.body, { scope, inLoop: false });
   }
 
-  #table({ name, nameParts, values }: TestTable, scope: Scope): void {
-    // Rows and names are worked out before there is a machine: nothing but consts is known there.
-    const known = new Scope(codeScope("constant", null), null);
-    this.#expression(values, known);
-    this.resolution.variables.set(name, this.#variable(name, scope, "forall", values));
-    for (const part of nameParts) if (typeof part !== "string") this.#expression(part, scope);
+  #table(table: CaseTable | null, scope: Scope): void {
+    for (const { name, values } of table?.axes ?? []) {
+      // Rows and names are worked out before there is a machine: nothing but consts is known there.
+      this.#expression(values, new Scope(codeScope("constant", null), null));
+      this.resolution.variables.set(name, this.#variable(name, scope, "forall", values));
+    }
+    for (const part of table?.nameParts ?? []) {
+      if (typeof part !== "string") this.#expression(part, scope);
+    }
   }
 
   #property(property: PropertyDeclaration): void {
     const scope = new Scope(codeScope("property", null), null);
+    this.#table(property.table, scope);
     for (const binding of property.forall) {
       // The values are worked out before there is a machine: nothing but consts is known there.
       this.#expression(binding.values, new Scope(codeScope("constant", null), null));
@@ -560,9 +566,18 @@ export class Resolver {
   #bench(bench: BenchDeclaration): void {
     const scope = new Scope(codeScope("bench", null), null);
     const place = { scope, inLoop: false };
+    this.#table(bench.table, scope);
+    if (bench.count !== null) this.#expression(bench.count, scope);
     if (bench.setup !== null) this.#body(bench.setup, place);
-    this.#body(bench.loop, { ...place, scope: new Scope(scope.code, scope) });
-    for (const budget of bench.budgets) this.#budget(budget.condition);
+    for (const block of [bench.loop, bench.teardown]) {
+      if (block !== null) this.#body(block, { ...place, scope: new Scope(scope.code, scope) });
+    }
+    for (const { condition } of bench.budgets) {
+      this.#figures(condition, (expression) => this.#budgetFigure(expression));
+    }
+    for (const { condition } of bench.expectations) {
+      this.#figures(condition, (expression) => this.#cellFigure(expression));
+    }
   }
 
   /** The name of a function stands for the function: nothing is called yet. */
@@ -572,21 +587,47 @@ export class Resolver {
     else this.#expression(value, new Scope(codeScope("constant", null), null));
   }
 
-  /** Names of events stand for their counts; everything else is as usual. */
-  #budget(condition: Expression): void {
-    const name = eventNameOf(condition);
-    if (name !== null && this.fileScope.registry.eventNames.includes(name)) {
-      this.resolution.counts.set(condition, name);
-      return;
-    }
+  /** Names of events and figures stand for their counts; everything else is as usual. */
+  #figures(condition: Expression, isFigure: (expression: Expression) => boolean): void {
+    if (isFigure(condition)) return;
     if (condition.kind === "Binary") {
-      this.#budget(condition.left);
-      this.#budget(condition.right);
+      this.#figures(condition.left, isFigure);
+      this.#figures(condition.right, isFigure);
     } else if (condition.kind === "Unary") {
-      this.#budget(condition.operand);
+      this.#figures(condition.operand, isFigure);
     } else {
       this.#expression(condition, new Scope(codeScope("constant", null), null));
     }
+  }
+
+  #isFigure(name: string): boolean {
+    return figureNamed(name) !== null || this.fileScope.registry.eventNames.includes(name);
+  }
+
+  #budgetFigure(expression: Expression): boolean {
+    const name = eventNameOf(expression);
+    if (name === null || !this.#isFigure(name)) return false;
+    this.resolution.counts.set(expression, name);
+    return true;
+  }
+
+  /** `strict.invalidations`: which values there are is known when the axes are worked out. */
+  #cellFigure(expression: Expression): boolean {
+    const named = cellFigureOf(expression);
+    if (named === null || this.fileScope.find(named.cell, false)?.kind === "const") return false;
+    if (this.#isFigure(named.figure)) {
+      this.resolution.counts.set(expression, countKey(named));
+      return true;
+    }
+    const figures = BENCH_FIGURES.map(({ name }) => name);
+    this.bag.error(
+      "E0310",
+      { ...expression.span, start: named.cellSpan.end + 1 },
+      `No figure and no event is called \`${named.figure}\``,
+      this.bag.didYouMean(named.figure, [...figures, ...this.fileScope.registry.eventNames]) ??
+        `figures are ${figures.join(", ")}`,
+    );
+    return true;
   }
 
   // Statements.

@@ -63,9 +63,11 @@ export class StatementChecker {
         this.kinds.changed(statement);
         break;
       case "Bench":
-        for (const budget of statement.budgets) {
-          this.kinds.wantBool(budget.condition, "`budget`");
+        for (const { condition } of statement.budgets) this.kinds.wantBool(condition, "`budget`");
+        for (const { condition } of statement.expectations) {
+          this.kinds.wantBool(condition, "`expect`");
         }
+        if (statement.count !== null) this.#wantInt(statement.count, "`loop`");
         break;
       case "If":
         // Those of `else if` as well.

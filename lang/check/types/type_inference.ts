@@ -3,6 +3,7 @@
  * run, and reports mixes that have no meaning. What cannot be known is `any` and is checked while the
  * script runs.
  */
+import { countType } from "../names/bench_names.ts";
 import type { Registry } from "../../values/registry.ts";
 import type { Type } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
@@ -112,9 +113,7 @@ export class TypeInference {
       case "None":
         return plainShape("nothing");
       case "Name":
-        return this.resolution.counts.has(expression)
-          ? UNKNOWN
-          : this.#bound(this.resolution.names.get(expression));
+        return this.#count(expression) ?? this.#bound(this.resolution.names.get(expression));
       case "List":
         return this.#list(expression.items.map((item) => this.madeShape(item)));
       case "Record":
@@ -144,10 +143,7 @@ export class TypeInference {
         return this.#members.index(expression);
       case "Field":
         if (this.resolution.eventNames.has(expression)) return plainShape("string");
-        // A number of events, or of events for each turn.
-        return this.resolution.counts.has(expression)
-          ? plainShape("ratio")
-          : this.#members.field(expression);
+        return this.#count(expression) ?? this.#members.field(expression);
       case "CopyWith":
         return this.#copied(expression);
       case "IfValue":
@@ -225,6 +221,12 @@ export class TypeInference {
   }
 
   // Names.
+
+  /** What a figure of a bench comes to; null for what is none. */
+  #count(expression: Expression): StructuralType | null {
+    const key = this.resolution.counts.get(expression);
+    return key === undefined ? null : plainShape(countType(key));
+  }
 
   #bound(binding: NameBinding | undefined): StructuralType {
     switch (binding?.kind) {

@@ -158,8 +158,18 @@ export const CHECK_CODES = {
     title: "tests with the same name",
     explanation:
       "A test with a table runs once per row. The names must differ, so that `--match` can " +
-      "select each one and the report can name the one that failed.",
-    example: 'test "size" for size in [4KiB, 8KiB] { }     # write test "size {size}"',
+      "select each one and the report can name the one that failed. A name without `{…}` gets the " +
+      "values behind it.",
+    example:
+      'test "large: {size > 4KiB}" for size in [8KiB, 16KiB] { }     # write test "size {size}"',
+  },
+  E0326: {
+    title: "no such cell of a bench",
+    explanation:
+      "`baseline` and `expect` of a bench name cells by a value of one axis, which no other axis " +
+      "has: a value of its `for` or of its `matrix`, a text in quotes.",
+    example: 'bench "b" matrix { iommu.mode = [strict, lazy] } {\n  loop { alloc_pages(1) }\n' +
+      "  expect lasy.time < strict.time     # did you mean lazy?\n}",
   },
   E0401: {
     title: "kinds do not mix",

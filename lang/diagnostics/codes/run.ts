@@ -115,10 +115,10 @@ export const RUN_CODES = {
       'machine { pci { root_port rp0 { nvme ssd { } } } }\ntest "t" with { iommu.mode = strict } {\n  ssd.dma_read(0, 1B)     # write: ssd.dma_read(0, 1B) faults not_present\n}',
   },
   E0909: {
-    title: "budget exceeded",
+    title: "budget exceeded or expectation not met",
     explanation:
-      "`budget` limits how many events the loop of a bench causes, in total or per iteration. " +
-      "There were more.",
+      "`budget` limits how many events the loop of a bench causes, in total or per iteration, and " +
+      "there were more; or `expect` compares its cells, and the condition does not hold.",
     example:
       'bench "b" {\n  loop { ssd.read(lba: 0, into: alloc_pages(1)) }\n  budget nvme.doorbell <= 1 per iteration     # there are two\n}',
   },

@@ -238,8 +238,8 @@ export const SYNTAX_CODES = {
   E0218: {
     title: "missing or duplicate part of a declaration",
     explanation:
-      "A bench has exactly one `loop`, at most one `setup` before it, and any number of " +
-      "budgets.",
+      "A bench has exactly one `loop` with statements, at most one `setup` before it and one " +
+      "`teardown` behind it, at most one `baseline`, and any number of `budget` and `expect`.",
     example: 'bench "read" { ssd.read(lba: 0, into: buf) }\n' +
       'bench "read" { loop { ssd.read(lba: 0, into: buf) } }   # right',
   },

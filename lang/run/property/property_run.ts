@@ -81,7 +81,7 @@ export function runProperty(
   let interrupted = false;
   const holds = (drawn: readonly Drawn[]): boolean => {
     const values = caseValues(forall, drawn);
-    const run = { ...entry, args: values };
+    const run = { ...entry, args: [...entry.args, ...values] };
     if (smallest === null) {
       const result = tally.attempt(run, output);
       const { failure } = result;
@@ -107,9 +107,18 @@ export function runProperty(
   const found = smallest as FailedCase | null;
   if (found === null) return;
   const { result, failure, values } = found;
-  tally.shown = { ...entry, args: values };
+  const shown = { ...entry, args: [...entry.args, ...values] };
+  tally.shown = shown;
   const ended = interrupted ? ", until the run was interrupted: there may be smaller ones" : "";
-  const pasted = { property: declaration, values, combination, seed: seed ?? null };
+  const pasted = {
+    property: declaration,
+    values,
+    bound:
+      declaration.table?.axes.map(({ name }, index) => [name.text, entry.args[index]!] as const) ??
+        [],
+    combination,
+    seed: seed ?? null,
+  };
   tally.fail(failure, [
     `case ${tally.cases} of ${space.count} fails; ${
       formatCount(smaller, "smaller case")
@@ -117,7 +126,7 @@ export function runProperty(
     `minimal failing case: ${caseText(pasted)}`,
     "as a test to paste:",
     ...pastedTest(pasted).map((line) => `  ${line}`),
-  ], tally.attributionOf(result, { ...entry, args: values }));
+  ], tally.attributionOf(result, shown));
 }
 
 /** Looks for what can be made smaller than fast-check has. False when there is nothing. */
@@ -151,6 +160,8 @@ function failsAlike(one: Failure, other: Failure): boolean {
 interface PastedCase {
   readonly property: PropertyDeclaration;
   readonly values: readonly Value[];
+  /** The case of its table, by name. */
+  readonly bound: readonly (readonly [name: string, value: Value])[];
   /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
   /** The seed, where it is not the file's own. */
@@ -166,7 +177,7 @@ function caseText({ property, values }: Pick<PastedCase, "property" | "values">)
 
 /** The lines of a test that does what the property does in this case, on the same machine. */
 function pastedTest(pasted: PastedCase): readonly string[] {
-  const { combination, property, seed, values } = pasted;
+  const { bound, combination, property, seed, values } = pasted;
   const settings = [
     ...property.modifiers.filter(({ kind }) => kind === "With").map(({ span }) => spanText(span)),
     ...combination === "" ? [] : [`with { ${combination} }`],
@@ -175,6 +186,7 @@ function pastedTest(pasted: PastedCase): readonly string[] {
   const head = ["test", quoted(`${property.name}: ${shortText(pasted)}`), ...settings, "{"];
   return [
     head.join(" "),
+    ...bound.flatMap(([name, value]) => bindingLines(name, value)),
     ...property.forall.flatMap(({ name }, index) => bindingLines(name.text, values[index]!)),
     ...innerLines(property.body.span),
     "}",

@@ -289,7 +289,7 @@ const ROWS = {
         : undefined;
     },
   },
-  benchPart: { text: "`setup`, `loop` or `budget`" },
+  benchPart: { text: "`setup`, `loop`, `teardown`, `baseline`, `budget` or `expect`" },
 } satisfies Readonly<Record<string, Expectation>>;
 
 export type ExpectationKey = keyof typeof ROWS;

@@ -20,10 +20,15 @@ import { BLOCK_START, due, FIRST_WINS, NAME } from "./rule_tools.ts";
 const { Hard, Soft } = t;
 
 const BENCH_PARTS =
-  "a bench has at most one `setup`, one `loop` to measure, and budgets, each on its own line";
-const LOOP_COUNT =
-  "the bench decides how often it runs `loop { … }`; to repeat within one iteration, write " +
-  "`loop { repeat 100 { … } }`";
+  "a bench has one `loop` to measure; `setup`, `teardown`, `baseline`, `budget` and " +
+  "`expect` stand beside it, each on its own line";
+
+/** A test, a property or a bench, of which only the name is read. */
+interface NamedCase {
+  readonly node: Draft<Pick<ast.TestDeclaration, "modifiers" | "name" | "nameSpan" | "table">>;
+  readonly name: IToken;
+  readonly what: string;
+}
 
 /** What stands before the word of a declaration. */
 interface Head {
@@ -47,72 +52,105 @@ interface MachineEntryParts {
   readonly span: Span;
 }
 
-interface BenchParts {
-  readonly setup: ast.Block | null;
+type BenchState = Omit<
+  ast.BenchDeclaration,
+  "kind" | "name" | "nameSpan" | "skip" | "modifiers" | "table" | "loop" | "span"
+>;
+
+interface BenchParts extends BenchState {
   readonly loop: ast.Block | null;
-  readonly budgets: readonly ast.BenchBudget[];
   readonly hasStrays: boolean;
   readonly span: Span;
 }
 
+interface BaselineParts {
+  readonly value: ast.Expression;
+  readonly span: Span;
+}
+
 interface BenchBlock {
+  readonly count: ast.Expression | null;
   readonly body: ast.Block;
   readonly span: Span;
 }
 
 // What each node begins with.
-const USE: ast.UseDeclaration = { kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN };
-const CONST: ast.ConstDeclaration = {
+const USE = (): ast.UseDeclaration => ({ kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN });
+const CONST = (): ast.ConstDeclaration => ({
   kind: "Const",
   name: NO_NAME,
   value: NO_VALUE,
   span: NO_SPAN,
-};
+});
 const HEADED = { body: NO_BLOCK, span: NO_SPAN };
-const FUNCTION: ast.FunctionDeclaration = {
+const FUNCTION = (): ast.FunctionDeclaration => ({
   kind: "Function",
   name: NO_NAME,
   parameters: NONE,
   ...HEADED,
-};
+});
 const NAMED = { name: "", nameSpan: NO_SPAN, span: NO_SPAN };
-const DRIVER: ast.DriverDeclaration = { kind: "Driver", ...NAMED, entries: NONE };
+const DRIVER = (): ast.DriverDeclaration => ({ kind: "Driver", ...NAMED, entries: NONE });
 const FILE_PATH = { path: "", pathSpan: NO_SPAN, span: NO_SPAN };
-const C_DRIVER: ast.CDriverDeclaration = {
+const C_DRIVER = (): ast.CDriverDeclaration => ({
   kind: "CDriver",
   name: NO_NAME,
   ...FILE_PATH,
   entries: NONE,
-};
-const CASE = { ...NAMED, skip: false, modifiers: NONE };
-const TEST: ast.TestDeclaration = { kind: "Test", ...CASE, table: null, body: NO_BLOCK };
-const PROPERTY: ast.PropertyDeclaration = {
+});
+const CASE = { ...NAMED, skip: false, modifiers: NONE, table: null };
+const TEST = (): ast.TestDeclaration => ({ kind: "Test", ...CASE, body: NO_BLOCK });
+const PROPERTY = (): ast.PropertyDeclaration => ({
   kind: "Property",
   ...CASE,
   forall: NONE,
   body: NO_BLOCK,
+});
+const BENCH_STATE: BenchState = {
+  setup: null,
+  count: null,
+  teardown: null,
+  budgets: NONE,
+  baseline: null,
+  expectations: NONE,
 };
-const BENCH_STATE = { setup: null, loop: null, budgets: NONE };
-const BENCH: ast.BenchDeclaration = { kind: "Bench", ...CASE, ...BENCH_STATE, loop: NO_BLOCK };
-const BENCH_BODY: BenchParts = { ...BENCH_STATE, hasStrays: false, span: NO_SPAN };
-const BENCH_BLOCK: BenchBlock = HEADED;
-const BUDGET: ast.BenchBudget = { condition: NO_VALUE, perIteration: false, span: NO_SPAN };
-const MODIFIER: ast.MachineModifier = { kind: "With", entries: NONE, span: NO_SPAN };
-const BINDING: ast.ForallBinding = { name: NO_NAME, values: NO_VALUE, span: NO_SPAN };
-const MACHINE: ast.MachineDeclaration = { kind: "Machine", entries: NONE, span: NO_SPAN };
-const ENTRIES: Items<ast.MachineEntry> = { items: NONE, span: NO_SPAN };
-const ENTRY: MachineEntryParts = {
+const BENCH = (): ast.BenchDeclaration => ({
+  kind: "Bench",
+  ...CASE,
+  ...BENCH_STATE,
+  loop: NO_BLOCK,
+});
+const BENCH_BODY = (): BenchParts => ({
+  ...BENCH_STATE,
+  loop: null,
+  hasStrays: false,
+  span: NO_SPAN,
+});
+const BENCH_BLOCK = (): BenchBlock => ({ ...HEADED, count: null });
+const EXPECTATION = (): ast.BenchExpectation => ({ condition: NO_VALUE, span: NO_SPAN });
+const BASELINE = (): BaselineParts => ({ value: NO_VALUE, span: NO_SPAN });
+const BUDGET = (): ast.BenchBudget => ({ condition: NO_VALUE, perIteration: false, span: NO_SPAN });
+const MODIFIER = (): ast.MachineModifier => ({ kind: "With", entries: NONE, span: NO_SPAN });
+const BINDING = (): ast.ForallBinding => ({ name: NO_NAME, values: NO_VALUE, span: NO_SPAN });
+const MACHINE = (): ast.MachineDeclaration => ({ kind: "Machine", entries: NONE, span: NO_SPAN });
+const ENTRIES = (): Items<ast.MachineEntry> => ({ items: NONE, span: NO_SPAN });
+const ENTRY = (): MachineEntryParts => ({
   words: NONE,
   value: null,
   name: null,
   entries: NONE,
   span: NO_SPAN,
-};
-const REGISTER: RegisterParts = { access: null, wordsSpan: null, offset: NO_VALUE, ...HEADED };
-const PATH_ENTRIES: Items<ast.PathEntry> = { items: NONE, span: NO_SPAN };
-const NAMES: Items<ast.Name> = { items: NONE, span: NO_SPAN };
-const BINDINGS: Items<ast.ForallBinding> = { items: NONE, span: NO_SPAN };
-const PATH_ENTRY: ast.PathEntry = { path: NONE, value: NO_VALUE, span: NO_SPAN };
+});
+const REGISTER = (): RegisterParts => ({
+  access: null,
+  wordsSpan: null,
+  offset: NO_VALUE,
+  ...HEADED,
+});
+const PATH_ENTRIES = (): Items<ast.PathEntry> => ({ items: NONE, span: NO_SPAN });
+const NAMES = (): Items<ast.Name> => ({ items: NONE, span: NO_SPAN });
+const BINDINGS = (): Items<ast.ForallBinding> => ({ items: NONE, span: NO_SPAN });
+const PATH_ENTRY = (): ast.PathEntry => ({ path: NONE, value: NO_VALUE, span: NO_SPAN });
 
 export abstract class DeclarationRules extends PatternRules {
   abstract readonly statement: ParserMethod<[], ast.Statement>;
@@ -246,49 +284,55 @@ export abstract class DeclarationRules extends PatternRules {
   };
 
   readonly testCase = this.node("testCase", TEST, (node, _head: Head) => {
-    const modifiers: ast.MachineModifier[] = node.modifiers = [];
     this.CONSUME(Hard.test);
     const name = this.CONSUME(t.Text, due("testName"));
-    node.name = name.image.slice(1, -1);
-    node.nameSpan = this.context.tokenSpan(name);
-    this.MANY(() => modifiers.push(this.SUBRULE(this.modifier)));
-    this.OPTION(() => {
-      this.CONSUME(Hard.for);
-      const binding = this.SUBRULE(this.binding);
-      const literal = this.literal(name);
-      const nameParts = literal.kind === "String" ? literal.parts : [];
-      this.ACTION(() => node.table = { ...binding, nameParts });
-      this.MANY2(() => modifiers.push(this.SUBRULE2(this.modifier)));
-    });
-    if (node.table === null) node.name = this.plainText(name, "The name of a test");
+    this.SUBRULE(this.caseHead, { ARGS: [{ node, name, what: "test" }] });
     node.body = this.SUBRULE(this.block);
   }, (node, torn, head) => this.#whole(node, torn, head));
 
   readonly propertyCase = this.node("propertyCase", PROPERTY, (node, _head: Head) => {
-    const modifiers: ast.MachineModifier[] = node.modifiers = [];
     this.CONSUME(Hard.property);
-    this.#named(node, this.CONSUME(t.Text, due("propertyName")), "property");
-    this.MANY(() => modifiers.push(this.SUBRULE(this.modifier)));
+    const name = this.CONSUME(t.Text, due("propertyName"));
+    this.SUBRULE(this.caseHead, { ARGS: [{ node, name, what: "property" }] });
     this.CONSUME(Soft.forall);
     node.forall = this.SUBRULE(this.bindings);
     node.body = this.SUBRULE(this.block);
   }, (node, torn, head) => this.#whole(node, torn, head));
 
   readonly benchCase = this.node("benchCase", BENCH, (node, _head: Head) => {
-    const modifiers: ast.MachineModifier[] = node.modifiers = [];
     this.CONSUME(Hard.bench);
-    this.#named(node, this.CONSUME(t.Text, due("benchName")), "bench");
-    this.MANY(() => modifiers.push(this.SUBRULE(this.modifier)));
-    const { budgets, loop, setup } = this.SUBRULE(this.benchBody);
-    node.setup = setup;
+    const name = this.CONSUME(t.Text, due("benchName"));
+    this.SUBRULE(this.caseHead, { ARGS: [{ node, name, what: "bench" }] });
+    const { hasStrays: _strays, loop, span: _span, ...parts } = this.SUBRULE(this.benchBody);
+    Object.assign(node, parts);
     node.loop = loop ?? { statements: [], span: this.behind() };
-    node.budgets = budgets;
   }, (node, torn, head) => this.#whole(node, torn, head));
 
-  #named(node: { name: string; nameSpan: Span }, token: IToken, what: string): void {
-    node.name = this.plainText(token, `The name of a ${what}`);
-    node.nameSpan = this.context.tokenSpan(token);
-  }
+  /** What stands between a name and what is run: settings of the machine, and a table of cases. */
+  readonly caseHead = this.rule("caseHead", (head?: NamedCase): void => {
+    const modifiers: ast.MachineModifier[] = [];
+    this.ACTION(() => {
+      head!.node.modifiers = modifiers;
+      head!.node.name = head!.name.image.slice(1, -1);
+      head!.node.nameSpan = this.context.tokenSpan(head!.name);
+    });
+    this.MANY(() => modifiers.push(this.SUBRULE(this.modifier)));
+    const table = this.OPTION(() => {
+      const { startOffset } = this.CONSUME(Hard.for);
+      const axes = this.SUBRULE(this.bindings);
+      const span = this.span(startOffset);
+      this.MANY2(() => modifiers.push(this.SUBRULE2(this.modifier)));
+      return { axes, span };
+    });
+    this.ACTION(() => {
+      const { name, node, what } = head!;
+      if (table === undefined) node.name = this.plainText(name, `The name of a ${what}`);
+      else {
+        const literal = this.literal(name);
+        node.table = { ...table, nameParts: literal.kind === "String" ? literal.parts : NONE };
+      }
+    });
+  }, () => {});
 
   readonly modifier = this.node("modifier", MODIFIER, (node) => {
     node.kind = this.OR([
@@ -320,13 +364,17 @@ export abstract class DeclarationRules extends PatternRules {
 
   readonly benchBody = this.node("benchBody", BENCH_BODY, (parts) => {
     const budgets: ast.BenchBudget[] = parts.budgets = [];
+    const expectations: ast.BenchExpectation[] = parts.expectations = [];
     this.CONSUME(t.LBrace);
     this.MANY(() => {
       this.OR([
         { ALT: () => this.CONSUME(t.End) },
         { ALT: () => this.#setup(parts, this.SUBRULE(this.setup)), ...FIRST_WINS },
         { ALT: () => this.#loop(parts, this.SUBRULE(this.loop)), ...FIRST_WINS },
+        { ALT: () => this.#teardown(parts, this.SUBRULE(this.teardown)), ...FIRST_WINS },
+        { ALT: () => this.#baseline(parts, this.SUBRULE(this.baseline)), ...FIRST_WINS },
         { ALT: () => budgets.push(this.SUBRULE(this.budget)), ...FIRST_WINS },
+        { ALT: () => expectations.push(this.SUBRULE(this.benchExpectation)), ...FIRST_WINS },
         { ALT: () => this.#stray(parts, this.errorCount, this.SUBRULE(this.statement)) },
       ]);
     });
@@ -348,7 +396,29 @@ export abstract class DeclarationRules extends PatternRules {
 
   readonly loop = this.node("loop", BENCH_BLOCK, (node) => {
     this.CONSUME(Soft.loop);
+    this.OPTION({
+      GATE: () => this.LA(1).tokenType !== t.LBrace,
+      DEF: () => {
+        node.count = this.SUBRULE(this.expression);
+      },
+    });
     node.body = this.SUBRULE(this.block);
+  });
+
+  readonly teardown = this.node("teardown", BENCH_BLOCK, (node) => {
+    this.CONSUME(Soft.teardown);
+    node.body = this.SUBRULE(this.block);
+  });
+
+  readonly baseline = this.node("baseline", BASELINE, (node) => {
+    this.CONSUME(Soft.baseline);
+    this.CONSUME(t.Assign);
+    node.value = this.SUBRULE(this.expression);
+  });
+
+  readonly benchExpectation = this.node("benchExpectation", EXPECTATION, (node) => {
+    this.CONSUME(Hard.expect);
+    node.condition = this.SUBRULE(this.expression);
   });
 
   readonly budget = this.node("budget", BUDGET, (node) => {
@@ -368,19 +438,28 @@ export abstract class DeclarationRules extends PatternRules {
     parts.setup = body;
   }
 
-  #loop(parts: Draft<BenchParts>, { body, span }: BenchBlock): void {
+  #loop(parts: Draft<BenchParts>, { body, count, span }: BenchBlock): void {
     if (parts.loop !== null) this.#reportBench(span, "Second `loop`");
+    else if (parts.teardown !== null) this.#reportBench(span, "`loop` after `teardown`");
     parts.loop = body;
+    parts.count = count;
+  }
+
+  #teardown(parts: Draft<BenchParts>, { body, span }: BenchBlock): void {
+    if (parts.teardown !== null) this.#reportBench(span, "Second `teardown`");
+    parts.teardown = body;
+  }
+
+  #baseline(parts: Draft<BenchParts>, { span, value }: BaselineParts): void {
+    if (parts.baseline !== null) this.#reportBench(span, "Second `baseline`");
+    parts.baseline = value;
   }
 
   /** What is wrong in what does not belong here says nothing. */
   #stray(parts: Draft<BenchParts>, errors: number, { span }: ast.Statement): void {
     if (this.RECORDING_PHASE) return;
     this.context.reporter.diagnostics.splice(errors);
-    // A loop with something between its word and its block.
-    if (this.context.source.text.startsWith("loop ", span.start)) {
-      this.#reportBench(span, "`loop` takes no count", LOOP_COUNT);
-    } else if (!parts.hasStrays) this.#reportBench(span, "Statement outside `setup` and `loop`");
+    if (!parts.hasStrays) this.#reportBench(span, "Statement outside `setup` and `loop`");
     parts.hasStrays = true;
   }
 

@@ -94,46 +94,71 @@ interface UnknownLine {
 
 // What each node begins with.
 const HEADED = { body: NO_BLOCK, span: NO_SPAN };
-const FILE: ast.FileNode = { kind: "File", items: NONE, span: NO_SPAN };
-const BLOCK: ast.Block = { statements: NONE, span: NO_SPAN };
-const LET: ast.LetStatement = { kind: "Let", name: NO_NAME, value: NO_VALUE, span: NO_SPAN };
-const ASSERT: ast.AssertStatement = {
+const FILE = (): ast.FileNode => ({ kind: "File", items: NONE, span: NO_SPAN });
+const BLOCK = (): ast.Block => ({ statements: NONE, span: NO_SPAN });
+const LET = (): ast.LetStatement => ({
+  kind: "Let",
+  name: NO_NAME,
+  value: NO_VALUE,
+  span: NO_SPAN,
+});
+const ASSERT = (): ast.AssertStatement => ({
   kind: "Assert",
   condition: NO_VALUE,
   message: null,
   span: NO_SPAN,
-};
+});
 const BRANCH = { condition: NO_VALUE, then: NO_BLOCK, otherwise: null, span: NO_SPAN };
-const IF: ast.IfStatement = { kind: "If", ...BRANCH };
-const WHILE: ast.WhileStatement = { kind: "While", condition: NO_VALUE, ...HEADED };
-const FOR: ast.ForStatement = { kind: "For", name: NO_NAME, values: NO_VALUE, ...HEADED };
-const REPEAT: ast.RepeatStatement = { kind: "Repeat", count: NO_VALUE, ...HEADED };
-const MATCH: ast.MatchStatement = { kind: "Match", subject: NO_VALUE, arms: NONE, span: NO_SPAN };
-const ARMS: Items<ast.MatchArm> = { items: NONE, span: NO_SPAN };
-const ARM: ast.MatchArm = { pattern: NO_VALUE, ...HEADED };
-const RETURN: ast.ReturnStatement = { kind: "Return", value: null, span: NO_SPAN };
-const OUTCOME: OutcomeParts = { expected: null, ...HEADED };
-const EVENTS: EventsParts = { pattern: NO_PATTERN, subject: NO_VALUE, span: NO_SPAN };
-const OUTPUT: ast.OutputStatement = {
+const IF = (): ast.IfStatement => ({ kind: "If", ...BRANCH });
+const WHILE = (): ast.WhileStatement => ({ kind: "While", condition: NO_VALUE, ...HEADED });
+const FOR = (): ast.ForStatement => ({ kind: "For", name: NO_NAME, values: NO_VALUE, ...HEADED });
+const REPEAT = (): ast.RepeatStatement => ({ kind: "Repeat", count: NO_VALUE, ...HEADED });
+const MATCH = (): ast.MatchStatement => ({
+  kind: "Match",
+  subject: NO_VALUE,
+  arms: NONE,
+  span: NO_SPAN,
+});
+const ARMS = (): Items<ast.MatchArm> => ({ items: NONE, span: NO_SPAN });
+const ARM = (): ast.MatchArm => ({ pattern: NO_VALUE, ...HEADED });
+const RETURN = (): ast.ReturnStatement => ({ kind: "Return", value: null, span: NO_SPAN });
+const OUTCOME = (): OutcomeParts => ({ expected: null, ...HEADED });
+const EVENTS = (): EventsParts => ({ pattern: NO_PATTERN, subject: NO_VALUE, span: NO_SPAN });
+const OUTPUT = (): ast.OutputStatement => ({
   kind: "Output",
   verb: "print",
   value: NO_VALUE,
   span: NO_SPAN,
-};
-const STEP: ast.StepStatement = { kind: "Step", count: null, until: null, span: NO_SPAN };
-const WAIT: ast.WaitStatement = { kind: "Wait", subject: NO_VALUE, span: NO_SPAN };
-const ADVANCE: ast.AdvanceStatement = { kind: "Advance", duration: NO_VALUE, span: NO_SPAN };
-const ON_CPU: ast.OnCpuStatement = { kind: "OnCpu", cpu: NO_VALUE, ...HEADED };
-const FAIL: ast.FailStatement = { kind: "Fail", point: null, nth: null, error: null, ...HEADED };
-const INVARIANT: ast.InvariantStatement = {
+});
+const STEP = (): ast.StepStatement => ({ kind: "Step", count: null, until: null, span: NO_SPAN });
+const WAIT = (): ast.WaitStatement => ({ kind: "Wait", subject: NO_VALUE, span: NO_SPAN });
+const ADVANCE = (): ast.AdvanceStatement => ({
+  kind: "Advance",
+  duration: NO_VALUE,
+  span: NO_SPAN,
+});
+const ON_CPU = (): ast.OnCpuStatement => ({ kind: "OnCpu", cpu: NO_VALUE, ...HEADED });
+const FAIL = (): ast.FailStatement => ({
+  kind: "Fail",
+  point: null,
+  nth: null,
+  error: null,
+  ...HEADED,
+});
+const INVARIANT = (): ast.InvariantStatement => ({
   kind: "Invariant",
   name: "",
   condition: NO_VALUE,
   span: NO_SPAN,
-};
-const LINE: ExpressionLine = { leading: null, value: NO_VALUE, expected: null, span: NO_SPAN };
-const UNKNOWN: UnknownLine = { word: null, next: null, hasBraces: false, span: NO_SPAN };
-const ERROR: ast.Statement = { kind: "ErrorStatement", span: NO_SPAN };
+});
+const LINE = (): ExpressionLine => ({
+  leading: null,
+  value: NO_VALUE,
+  expected: null,
+  span: NO_SPAN,
+});
+const UNKNOWN = (): UnknownLine => ({ word: null, next: null, hasBraces: false, span: NO_SPAN });
+const ERROR = (): ast.Statement => ({ kind: "ErrorStatement", span: NO_SPAN });
 
 export class DmaParser extends DeclarationRules {
   #statementWays: OrMethodOpts<ast.Statement> | null = null;

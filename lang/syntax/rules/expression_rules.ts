@@ -91,44 +91,44 @@ interface ValueBranch {
 }
 
 // What nodes begin with.
-const EXPRESSION: OperandRow = { operands: NONE, operators: NONE, span: NO_SPAN };
-const OPERAND: ReadOperand = {
+const EXPRESSION = (): OperandRow => ({ operands: NONE, operators: NONE, span: NO_SPAN });
+const OPERAND = (): ReadOperand => ({
   prefixes: NO_TOKENS,
   value: NO_VALUE,
   isLambda: false,
   span: NO_SPAN,
-};
-const LAMBDA: ast.LambdaExpression = {
+});
+const LAMBDA = (): ast.LambdaExpression => ({
   kind: "Lambda",
   parameters: NONE,
   body: NO_VALUE,
   span: NO_SPAN,
-};
-const IF_VALUE: Items<ValueBranch> = { items: NONE, span: NO_SPAN };
-const HELD: Held = { value: NO_VALUE, span: NO_SPAN };
-const MATCH_VALUES: ast.MatchExpression = {
+});
+const IF_VALUE = (): Items<ValueBranch> => ({ items: NONE, span: NO_SPAN });
+const HELD = (): Held => ({ value: NO_VALUE, span: NO_SPAN });
+const MATCH_VALUES = (): ast.MatchExpression => ({
   kind: "MatchValue",
   subject: NO_VALUE,
   arms: NONE,
   span: NO_SPAN,
-};
-const VALUE_ARM: ast.ValueArm = { pattern: NO_VALUE, value: NO_VALUE, span: NO_SPAN };
-const MATCH_PATTERN: ArmPattern = { first: null, range: null, last: null, span: NO_SPAN };
-const MATCH_VALUE: ArmValue = { minus: null, token: null, span: NO_SPAN };
-const PARENTHESES: Parentheses = { items: NONE, span: NO_SPAN };
-const LIST: ast.ListExpression = { kind: "List", items: NONE, span: NO_SPAN };
+});
+const VALUE_ARM = (): ast.ValueArm => ({ pattern: NO_VALUE, value: NO_VALUE, span: NO_SPAN });
+const MATCH_PATTERN = (): ArmPattern => ({ first: null, range: null, last: null, span: NO_SPAN });
+const MATCH_VALUE = (): ArmValue => ({ minus: null, token: null, span: NO_SPAN });
+const PARENTHESES = (): Parentheses => ({ items: NONE, span: NO_SPAN });
+const LIST = (): ast.ListExpression => ({ kind: "List", items: NONE, span: NO_SPAN });
 const CALL: ast.CallExpression = { kind: "Call", callee: NO_VALUE, arguments: NONE, span: NO_SPAN };
-const ARGUMENTS: Items<ast.Argument> = { items: NONE, span: NO_SPAN };
-const ARGUMENT: ast.Argument = { name: null, value: NO_VALUE, span: NO_SPAN };
-const RECORD: ast.RecordExpression = { kind: "Record", entries: NONE, span: NO_SPAN };
-const RECORD_ENTRY: ast.RecordEntry = { key: NO_NAME, value: NO_VALUE, span: NO_SPAN };
-const BRANCHES: ast.BranchesExpression = { kind: "Fork", branches: NONE, span: NO_SPAN };
-const COMPARISON: ast.CompareExpression = {
+const ARGUMENTS = (): Items<ast.Argument> => ({ items: NONE, span: NO_SPAN });
+const ARGUMENT = (): ast.Argument => ({ name: null, value: NO_VALUE, span: NO_SPAN });
+const RECORD = (): ast.RecordExpression => ({ kind: "Record", entries: NONE, span: NO_SPAN });
+const RECORD_ENTRY = (): ast.RecordEntry => ({ key: NO_NAME, value: NO_VALUE, span: NO_SPAN });
+const BRANCHES = (): ast.BranchesExpression => ({ kind: "Fork", branches: NONE, span: NO_SPAN });
+const COMPARISON = (): ast.CompareExpression => ({
   kind: "Compare",
   entries: NONE,
   body: NO_BLOCK,
   span: NO_SPAN,
-};
+});
 
 export abstract class ExpressionRules extends RuleTools {
   abstract readonly block: ParserMethod<[], ast.Block>;
@@ -139,14 +139,14 @@ export abstract class ExpressionRules extends RuleTools {
   /** Values in parentheses of their own. */
   readonly #enclosed = new WeakSet<ast.Expression>();
   /** Whose suffixes are read: the list of their ways is made once. */
-  #operand: Draft<ReadOperand> = OPERAND;
+  #operand: Draft<ReadOperand> = OPERAND();
   #primaryWays: OrMethodOpts<Primary> | null = null;
   #suffixWays: IOrAlt<void>[] | null = null;
 
   readonly expression = this.node("expression", EXPRESSION, (row) => {
-    const operands: ReadOperand[] = row.operands = [];
+    // Most rows are one operand: a list with one in it is made no longer than that.
+    const operands: ReadOperand[] = row.operands = [this.SUBRULE(this.operand)];
     const operators: IToken[] = row.operators = [];
-    operands.push(this.SUBRULE(this.operand));
     this.MANY(() => {
       operators.push(this.CONSUME(t.InfixOperator));
       operands.push(this.SUBRULE2(this.operand));

@@ -52,11 +52,11 @@ interface EventTerm {
 }
 
 // What nodes begin with.
-const SEQUENCE: PatternSequence = { kind: "Sequence", items: NONE, span: NO_SPAN };
-const EVENT_CHOICE: Items<EventPattern> = { items: NONE, span: NO_SPAN };
-const EVENT_TERM: EventTerm = { bang: null, item: NO_PATTERN, times: null, span: NO_SPAN };
-const EVENT_NAME: EventParts = { words: NONE, nameSpan: null, fields: NONE, span: NO_SPAN };
-const EVENT_COUNT: Items<IToken> = { items: NONE, span: NO_SPAN };
+const SEQUENCE = (): PatternSequence => ({ kind: "Sequence", items: NONE, span: NO_SPAN });
+const EVENT_CHOICE = (): Items<EventPattern> => ({ items: NONE, span: NO_SPAN });
+const EVENT_TERM = (): EventTerm => ({ bang: null, item: NO_PATTERN, times: null, span: NO_SPAN });
+const EVENT_NAME = (): EventParts => ({ words: NONE, nameSpan: null, fields: NONE, span: NO_SPAN });
+const EVENT_COUNT = (): Items<IToken> => ({ items: NONE, span: NO_SPAN });
 
 export abstract class PatternRules extends ExpressionRules {
   readonly eventPattern = this.node("eventPattern", SEQUENCE, (node) => {

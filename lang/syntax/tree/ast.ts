@@ -97,20 +97,21 @@ export interface TestDeclaration extends Node {
   readonly nameSpan: Span;
   readonly skip: boolean;
   readonly modifiers: readonly MachineModifier[];
-  /** What makes a test of each row of a table; null for one test. */
-  readonly table: TestTable | null;
+  readonly table: CaseTable | null;
   readonly body: Block;
 }
 
-/** `test "size {c.size}" for c in cases`. */
-export interface TestTable extends Node {
-  readonly name: Name;
-  readonly values: Expression;
-  /** The tests' names: literal text and `{expr}` parts by turns. */
+/**
+ * `for size in sizes, depth in 1..=8` behind the name of a test, a property or a bench, which makes
+ * one of each combination of the values; null where there is no `for`.
+ */
+export interface CaseTable extends Node {
+  readonly axes: readonly ForallBinding[];
+  /** Their names: literal text and `{expr}` parts by turns. */
   readonly nameParts: readonly (string | Expression)[];
 }
 
-/** `name in range` of a property's `forall`. */
+/** `name in values` of a `for` behind a name, and of a property's `forall`. */
 export interface ForallBinding extends Node {
   readonly name: Name;
   readonly values: Expression;
@@ -122,6 +123,7 @@ export interface PropertyDeclaration extends Node {
   readonly nameSpan: Span;
   readonly skip: boolean;
   readonly modifiers: readonly MachineModifier[];
+  readonly table: CaseTable | null;
   readonly forall: readonly ForallBinding[];
   readonly body: Block;
 }
@@ -133,16 +135,30 @@ export interface BenchBudget extends Node {
   readonly perIteration: boolean;
 }
 
+/** `expect two_step.invalidations < 0.02 * single.invalidations`. */
+export interface BenchExpectation extends Node {
+  readonly condition: Expression;
+}
+
 export interface BenchDeclaration extends Node {
   readonly kind: "Bench";
   readonly name: string;
   readonly nameSpan: Span;
   readonly skip: boolean;
   readonly modifiers: readonly MachineModifier[];
+  readonly table: CaseTable | null;
   /** Runs once before the loop and shares its scope with it. */
   readonly setup: Block | null;
   readonly loop: Block;
+  /** `loop 8`: how often it runs; null where the bench decides. */
+  readonly count: Expression | null;
+  /** Runs once after the loop; sees what `setup` binds. */
+  readonly teardown: Block | null;
   readonly budgets: readonly BenchBudget[];
+  /** `baseline = strict`: a value of an axis, which the others are compared with. */
+  readonly baseline: Expression | null;
+  /** `expect lazy.time < strict.time`: figures of cells by a value of an axis. */
+  readonly expectations: readonly BenchExpectation[];
 }
 
 /** `driver "name" { map = …, unmap = … }`. */

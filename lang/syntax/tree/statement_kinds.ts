@@ -2,7 +2,7 @@
  * What holds of the statements of each kind: the passes over the tree read it here, so that a new
  * statement is a row, and none of them goes past it.
  */
-import type { Block, Expression, Statement } from "./ast.ts";
+import type { Block, CaseTable, Expression, Statement } from "./ast.ts";
 import { machineLets, registersOf } from "./machine_entries.ts";
 import { patternFields } from "./pattern_events.ts";
 
@@ -35,6 +35,11 @@ const NOTHING: readonly never[] = [];
 const leavesBlock = (word: string) => () => `\`${word}\` leaves the block before it`;
 const blocks = ({ body }: { readonly body: Block }) => [body];
 const itsValue = ({ value }: { readonly value: Expression }) => [value];
+const ofTable = ({ table }: { readonly table: CaseTable | null }) =>
+  table === null ? NOTHING : [
+    ...table.axes.map(({ values }) => values),
+    ...table.nameParts.filter((part) => typeof part !== "string"),
+  ];
 const itsCondition = ({ condition }: { readonly condition: Expression }) => [condition];
 
 const KINDS: { readonly [K in StatementTag]: StatementKind<Extract<Statement, { kind: K }>> } = {
@@ -48,21 +53,26 @@ const KINDS: { readonly [K in StatementTag]: StatementKind<Extract<Statement, { 
   Function: { role: "declaration", blocks },
   Test: {
     role: "case",
-    expressions: ({ table }) =>
-      table === null
-        ? NOTHING
-        : [table.values, ...table.nameParts.filter((part) => typeof part !== "string")],
+    expressions: ofTable,
     blocks,
   },
   Property: {
     role: "case",
-    expressions: ({ forall }) => forall.map(({ values }) => values),
+    expressions: (property) => [
+      ...ofTable(property),
+      ...property.forall.map(({ values }) => values),
+    ],
     blocks,
   },
   Bench: {
     role: "case",
-    expressions: ({ budgets }) => budgets.map(({ condition }) => condition),
-    blocks: ({ loop, setup }) => setup === null ? [loop] : [setup, loop],
+    expressions: (bench) => [
+      ...ofTable(bench),
+      ...present(bench.count),
+      ...[...bench.budgets, ...bench.expectations].map(({ condition }) => condition),
+    ],
+    blocks: ({ loop, setup, teardown }) =>
+      [setup, loop, teardown].filter((block) => block !== null),
   },
   CDriver: { role: "declaration" },
   Driver: { role: "case", expressions: ({ entries }) => entries.map(({ value }) => value) },

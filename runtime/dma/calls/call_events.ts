@@ -1,20 +1,74 @@
 /**
- * The events around a call of the DMA API: entered, left, and which device it is about.
+ * What a row of `CALL_TABLE` makes of a call: the events around it, and its injected failure.
  */
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { errnoName } from "../../errno.ts";
 import {
   CALL_TABLE,
+  type CallTables,
   type EventFields,
   type EventId,
   eventId,
   type KernelCall,
 } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
-import type { CallGiving } from "../../vocabulary/kernel_calls.ts";
+import { FAULT, type FaultInjector, type FaultPoint } from "../../faults.ts";
+import { type ArgumentRole, fieldsOf, type RoleFields } from "../../vocabulary/call_roles.ts";
+import type { FieldTable, Holds } from "../../vocabulary/fields.ts";
+import type { CallGiving, FailingCall } from "../../vocabulary/kernel_calls.ts";
+import { attributeWords, directionWord } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
+import type { DmaIovaState } from "../iova_state.ts";
+import type { Scatterlist } from "../scatterlist.ts";
 
 const DMA_OPS = eventId("dma.ops");
+
+const nameOf = (dev: DmaDevice | null): string | null => dev?.name ?? null;
+const segmentsOf = (list: Scatterlist) =>
+  list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const);
+
+/** Arguments that events do not carry as they are, by role: what each field is made of. */
+const TOLD = {
+  attrs: { attrs: attributeWords },
+  dev: { dev: ({ name }: DmaDevice): string => name },
+  dir: { dir: directionWord },
+  map_dev: { dev: nameOf },
+  pool: {
+    pool: (pool: { readonly name: string; readonly blockSizeBytes: number }) => pool.name,
+    size_bytes: (pool: { readonly name: string; readonly blockSizeBytes: number }) =>
+      pool.blockSizeBytes,
+  },
+  req: { req: ({ id }: { readonly id: number }) => id },
+  sg: { sg: segmentsOf },
+  sgt: { sg: segmentsOf },
+};
+
+/** What the caller has for an argument that events carry something of. */
+type Argument<R extends ArgumentRole> = R extends keyof typeof TOLD
+  ? (typeof TOLD)[R] extends Readonly<Record<string, (value: infer A) => unknown>> ? A : never
+  : RoleFields<R> extends infer F extends FieldTable ? Holds<F[keyof F]>
+  : never;
+
+/** The arguments that events carry something of, in the order of the prototype. */
+type Told<R extends readonly unknown[]> = R extends
+  readonly [infer First extends ArgumentRole, ...infer Rest]
+  ? [keyof RoleFields<First>] extends [never] ? Told<Rest> : [Argument<First>, ...Told<Rest>]
+  : [];
+
+/** The arguments of a row as the runtime has them. */
+export type RowArguments<R extends readonly unknown[]> = R extends
+  readonly [infer First extends ArgumentRole, ...infer Rest]
+  ? [First extends "state" ? DmaIovaState : Argument<First>, ...RowArguments<Rest>]
+  : [];
+
+/** A field of `call.NAME`. */
+interface ToldField {
+  readonly field: string;
+  /** Which of the told arguments it is of. */
+  readonly argument: number;
+  /** What makes it of that; null where it is that. */
+  readonly make: ((value: unknown) => unknown) | null;
+}
 
 /** One of some functions of the API as events know it. */
 export interface Call<C extends KernelCall = KernelCall> {
@@ -24,12 +78,31 @@ export interface Call<C extends KernelCall = KernelCall> {
   readonly rule: string;
   readonly call: EventId<`call.${C}`>;
   readonly ret: EventId<`ret.${C}`>;
+  /** Where it can be made to fail; -1 for a function that cannot. */
+  readonly point: FaultPoint;
+  /** What events carry of its arguments. @internal */
+  readonly told: readonly ToldField[];
+  /** Fields without a value: a copy of it is faster than an object that gets them one by one. @internal */
+  readonly untold: Readonly<Record<string, unknown>>;
 }
 
-/** Resolves a function's events, once when a module loads. */
+/** Resolves a function's row, once when a module loads. */
 export function callOf<C extends KernelCall>(api: C): Call<C> {
-  const { rule } = CALL_TABLE[api];
-  return { api, rule, call: eventId(`call.${api}`), ret: eventId(`ret.${api}`) };
+  const { roles, rule } = CALL_TABLE[api];
+  const point = FAULT[api as FailingCall] ?? -1;
+  const ids = { call: eventId(`call.${api}`), ret: eventId(`ret.${api}`) };
+  const told = toldOf(roles);
+  const untold = Object.fromEntries(told.map(({ field }) => [field, null]));
+  return { api, rule, ...ids, point, told, untold };
+}
+
+function toldOf(roles: readonly ArgumentRole[]): readonly ToldField[] {
+  const carried = roles.map((role) => [role, Object.keys(fieldsOf([role]))] as const)
+    .filter(([, fields]) => fields.length > 0);
+  return carried.flatMap(([role, fields], argument) => {
+    const makers = (TOLD as Partial<Record<ArgumentRole, object>>)[role] ?? {};
+    return fields.map((field) => ({ argument, field, make: makers[field as never] ?? null }));
+  });
 }
 
 /**
@@ -37,10 +110,35 @@ export function callOf<C extends KernelCall>(api: C): Call<C> {
  * `leave…`, so that a call inside another gives the outer one its device back.
  */
 export class CallEvents {
+  readonly #platform: { readonly faults: FaultInjector | null };
   readonly #events: EventStream;
 
-  constructor(events: EventStream) {
-    this.#events = events;
+  constructor(
+    platform: { readonly events: EventStream; readonly faults: FaultInjector | null },
+  ) {
+    this.#platform = platform;
+    this.#events = platform.events;
+  }
+
+  /**
+   * Emits `call.NAME`, which the caller has counted, so that no arguments are collected unread.
+   * @param args Those that events carry something of.
+   */
+  tell<C extends KernelCall>(call: Call<C>, ...args: Told<CallTables[C]["roles"]>): void {
+    const fields = { ...call.untold };
+    const { told } = call;
+    for (let index = 0; index < told.length; index++) {
+      const { argument, field, make } = told[index]!;
+      const value = (args as readonly unknown[])[argument];
+      fields[field] = make === null ? value : make(value);
+    }
+    this.#events.emit(call.call, fields as EventFields<`call.${C}`>);
+  }
+
+  /** The failure injected into a call, as a negative errno; 0 for none. */
+  injected({ point }: Call<FailingCall>): number {
+    const { faults } = this.#platform;
+    return faults === null ? 0 : faults.errnoAt(point);
   }
 
   /** Begins a call; returns the device the caller worked for. */

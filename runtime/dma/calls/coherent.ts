@@ -89,8 +89,8 @@ export function allocCoherent(
  * Whether the release has no coherent memory for a device of an encrypted guest behind an IOMMU.
  * @see rules/v7.3.md 3.9
  */
-export function refusesShared({ dma, encryption }: DmaMachine, { domain }: DmaDevice): boolean {
-  return domain !== null && encryption !== null && dma.rules.refusesSharedCoherent;
+export function refusesShared({ encryption, kernel }: DmaMachine, { domain }: DmaDevice): boolean {
+  return domain !== null && encryption !== null && !kernel.shared_coherent_behind_iommu;
 }
 
 /** From the atomic pool, page by page behind an IOMMU, or as one block. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
-import type { QuirkName } from "../../kernels/quirks.ts";
+import type { QuirkName } from "../../kernels/behaviours.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDeviceOptions } from "../device/device.ts";
 import { at, type TestBench, testBench } from "../testing.ts";

@@ -17,7 +17,6 @@ import {
 } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import { eventId } from "../../event_vocabulary.ts";
-import { FAULT } from "../../faults.ts";
 import type { Machine } from "../../machine.ts";
 import { CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -91,7 +90,7 @@ export class DmaPool implements DescriptorPool {
     this.#machine = machine;
     this.driverName = name;
     this.#device = dev;
-    this.#calls = new CallEvents(machine.events);
+    this.#calls = new CallEvents(machine);
     this.blockSizeBytes = alignUp(blockSizeBytes, alignBytes);
     this.#boundaryBytes = Math.min(boundaryBytes, PAGE_SIZE_BYTES);
     invariant(
@@ -115,12 +114,9 @@ export class DmaPool implements DescriptorPool {
   }
 
   alloc(): PoolBlock | null {
-    const { events, faults } = this.#machine;
     const outer = this.#calls.enter(this.#device);
-    if (events.tick(ALLOC.call)) {
-      events.emit(ALLOC.call, { pool: this.name, size_bytes: this.blockSizeBytes });
-    }
-    const refused = faults !== null && faults.errnoAt(FAULT.dma_pool_alloc) !== 0;
+    if (this.#machine.events.tick(ALLOC.call)) this.#calls.tell(ALLOC, this);
+    const refused = this.#calls.injected(ALLOC) !== 0;
     if (!refused && this.#free.length === 0) this.#grow();
     const block = refused ? null : this.#free.pop() ?? null;
     if (block !== null) {
@@ -135,9 +131,7 @@ export class DmaPool implements DescriptorPool {
   free(block: PoolBlock, dma: DmaAddr): void {
     const { events } = this.#machine;
     const outer = this.#calls.enter(this.#device);
-    if (events.tick(FREE.call)) {
-      events.emit(FREE.call, { pool: this.name, size_bytes: this.blockSizeBytes, dma });
-    }
+    if (events.tick(FREE.call)) this.#calls.tell(FREE, this, dma);
     invariant(this.#blocks.has(block), `Pool "${this.name}" has no block at ${block.phys}`);
     const own = block as OwnBlock;
     invariant(own.used, "A pool's block was freed twice");

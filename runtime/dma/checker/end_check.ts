@@ -10,10 +10,14 @@ import { attributeText, bytes, endingApi } from "./describe.ts";
 import type { CheckedDevice } from "./checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
 import type { ReportClass } from "./report_classes.ts";
+import type { Kernel } from "../../kernels/kernels.ts";
 import { MADE, type MadeBy, MARK, NONE, type UnmapDescription } from "./record_table.ts";
 
 const { COHERENT, LIST } = MADE;
 const { TESTED } = MARK;
+const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
+const AGREED_ATTRS = DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
+  DMA_ATTR.REQUIRE_COHERENT | DMA_ATTR.PRIVILEGED | DMA_ATTR.CC_SHARED;
 const NO_RECORD = NONE;
 const ERROR = DMA_MAPPING_ERROR;
 
@@ -32,6 +36,20 @@ export interface Ending extends UnmapDescription {
 
 const LINKED = 1 << MADE.LINK;
 
+/**
+ * The calls whose mappings a call's counterpart may end, as bits `1 << MADE.…`: one family for every single
+ * buffer, MMIO marked by the attribute. @see rules/dma.md 8.2, last paragraph
+ */
+function familyOf({ debug_by_page: byPage }: Kernel, made: MadeBy): number {
+  if (byPage) return made < MADE.RESOURCE ? ONE_BUFFER : 1 << made;
+  return made <= MADE.RESOURCE ? ONE_BUFFER | 1 << MADE.RESOURCE : 1 << made;
+}
+
+/** Attributes that map and unmap must agree on (row 9). */
+export function agreedAttrs({ debug_by_page: byPage }: Kernel): number {
+  return byPage ? 0 : AGREED_ATTRS;
+}
+
 /** Compares an ending with what was mapped, and takes the record out. */
 export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: Ending): void {
   const { dma, sizeBytes, dir, entries, made } = ending;
@@ -44,7 +62,7 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
     );
     return;
   }
-  const family = ledger.rules.familyOf(made);
+  const family = familyOf(ledger.kernel, made);
   const { table } = ledger;
   const { excusedSerial, number } = device;
   let record = table.findPerfect(number, ending, family, excusedSerial);
@@ -55,7 +73,7 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
   }
   // Nearly always all is well, which one comparison of each tells.
   const sameFamily = (1 << table.madeBy(record) & family) !== 0;
-  const agreed = ledger.rules.agreedAttrs;
+  const agreed = agreedAttrs(ledger.kernel);
   const otherAttrs = ((table.attrs(record) ^ ending.attrs) & agreed) !== 0;
   if (
     !sameFamily || otherAttrs || !table.has(record, TESTED) ||
@@ -123,7 +141,7 @@ function compare(
     report("error_unchecked", text);
   }
   if (otherAttrs) {
-    const agreed = ledger.rules.agreedAttrs;
+    const agreed = agreedAttrs(ledger.kernel);
     const mapped = attributeText(table.attrs(record) & agreed);
     report(
       "unmap_attributes",

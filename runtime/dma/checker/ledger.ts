@@ -2,7 +2,8 @@
  * What all checks share: the records, the devices they belong to, and how a finding is reported.
  *
  * The ledger is the checker's own. It never looks at what the mapping layer remembers, and nothing
- * that the layer does depends on it.
+ * that the layer does depends on it: each is the other's witness, so that the two are never one book. The leak
+ * report has both, the records from here and the rows of a recording (`runtime/leaks/leftovers.ts`).
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
@@ -14,7 +15,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { BouncedWrites } from "./bounced_writes.ts";
 import { CheckedDevice } from "./checked_device.ts";
 import { CacheLineRecords } from "./cache_lines.ts";
-import type { DebugRules } from "./debug_rules.ts";
+import type { Kernel } from "../../kernels/kernels.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes, describeRecord } from "./describe.ts";
 import { EndedMappings } from "./ended_mappings.ts";
@@ -22,6 +23,8 @@ import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
 import { REPORT_CLASSES, type ReportClass } from "./report_classes.ts";
 import { SharedLines } from "./shared_lines.ts";
 
+/** Two mappings may share a cache line when both have one of these (row 15). */
+const SHARING_ATTRS = DMA_ATTR.DEBUGGING_IGNORE_CACHELINES | DMA_ATTR.REQUIRE_COHERENT;
 const DMA_REPORT = eventId("dma.report");
 
 /** Bits of the calls that map one buffer. */
@@ -46,7 +49,7 @@ export class MappingRecords {
   readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
   readonly bouncedWrites = new BouncedWrites();
-  readonly rules: DebugRules;
+  readonly kernel: Kernel;
   /** What the kernel's own counter of errors would say. @see rules/dma.md 8.1 (error_count) */
   errorCount = 0;
 
@@ -60,7 +63,7 @@ export class MappingRecords {
 
   constructor(platform: CheckedPlatform) {
     this.platform = platform;
-    this.rules = platform.kernel.strategies.dma.debug;
+    this.kernel = platform.kernel;
     this.#alignsToLines = platform.iommuModel.alignsToCacheLines;
   }
 
@@ -202,7 +205,8 @@ export class MappingRecords {
 
   /** Both say that the CPU keeps their lines clean. */
   #mayShare(record: number, other: number): boolean {
-    const { rules: { sharingAttrs }, table } = this;
+    const { kernel, table } = this;
+    const sharingAttrs = kernel.debug_by_page ? 0 : SHARING_ATTRS;
     return (table.attrs(record) & sharingAttrs) !== 0 && (table.attrs(other) & sharingAttrs) !== 0;
   }
 
@@ -296,7 +300,7 @@ export class MappingRecords {
   #countsCacheLines(dev: DmaDevice): boolean {
     const { swiotlb } = this.platform;
     const alignsToLines = !dev.coherent || this.#alignsToLines;
-    return alignsToLines ? !swiotlb.active : this.rules.comparesAllLines;
+    return alignsToLines ? !swiotlb.active : this.kernel.debug_by_page;
   }
 
   #forget(record: number): void {

@@ -8,7 +8,7 @@
 import { type Bytes, KIB, type PhysAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaIovaState } from "../iova_state.ts";
-import type { RangePart } from "../range_part.ts";
+import type { RangePart } from "../iova_state.ts";
 import type { CheckedDevice } from "./checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";

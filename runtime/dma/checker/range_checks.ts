@@ -11,9 +11,10 @@ import { ERRNO } from "../../errno.ts";
 import { directionWord, DMA_ATTR, DMA_BIDIRECTIONAL } from "../attributes.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import type { DmaIovaState } from "../iova_state.ts";
-import type { RangePart } from "../range_part.ts";
+import type { RangePart } from "../iova_state.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes } from "./describe.ts";
+import { agreedAttrs } from "./end_check.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { LinkRecords } from "./link_records.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
@@ -312,9 +313,9 @@ export class RangeChecks {
    * done although the link left it out. Nothing is lost where the device never saw the data.
    */
   #attrsMatter(dev: DmaDevice, state: DmaIovaState, record: number, attrs: number): boolean {
-    const { table, rules } = this.#ledger;
+    const { kernel, table } = this.#ledger;
     const other = table.attrs(record) ^ attrs;
-    if ((other & rules.agreedAttrs) !== 0) return true;
+    if ((other & agreedAttrs(kernel)) !== 0) return true;
     if ((other & DMA_ATTR.SKIP_CPU_SYNC) === 0 || table.has(record, MARK.UNSYNCED)) return false;
     return state.bounced || !dev.coherent;
   }

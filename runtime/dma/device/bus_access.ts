@@ -21,7 +21,6 @@ import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
 import type { EntryPage } from "./entry_page.ts";
-import { zeros } from "../../zeros.ts";
 
 const READ = FAULT["device.read"];
 const WRITE = FAULT["device.write"];
@@ -46,8 +45,8 @@ export class DeviceBus {
   readonly #checker: DmaChecker | null;
   readonly #watchers: readonly AccessWatcher[];
   /** The pieces of the request at hand: where each lies and how long it is. */
-  #phys = zeros(Float64Array, 64);
-  #sizeBytes = zeros(Float64Array, 64);
+  readonly #phys: number[] = [];
+  readonly #sizeBytes: number[] = [];
   /** Where a page is made that cannot be made in place. */
   #ownPage: MemoryPage | null = null;
 
@@ -79,13 +78,6 @@ export class DeviceBus {
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
-    if (this.#isOnePiece(dma, sizeBytes)) {
-      const phys = this.#resolveOne(dev, dma, sizeBytes, "read");
-      if (phys < 0) return false;
-      if (special === null) memory.read(phys as PhysAddr, into, offset, sizeBytes);
-      else special.read(dev, phys as PhysAddr, into, offset, sizeBytes);
-      return true;
-    }
     const pieces = this.#resolve(dev, dma, sizeBytes, "read");
     if (pieces < 0) return false;
     let at = offset;
@@ -114,15 +106,6 @@ export class DeviceBus {
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
-    if (this.#isOnePiece(dma, sizeBytes)) {
-      const phys = this.#resolveOne(dev, dma, sizeBytes, "write");
-      if (phys < 0) return false;
-      memory.writer = dev.name;
-      if (special === null) memory.write(phys as PhysAddr, from, offset, sizeBytes);
-      else special.write(dev, phys as PhysAddr, from, offset, sizeBytes);
-      memory.writer = null;
-      return true;
-    }
     const pieces = this.#resolve(dev, dma, sizeBytes, "write");
     if (pieces < 0) return false;
     let at = offset;
@@ -139,7 +122,7 @@ export class DeviceBus {
   }
 
   /**
-   * Reads 32-bit words that lie in one page, such as a queue's entry.
+   * Reads 32-bit words that lie in one page, such as a queue's entry (`nvme.read4k`).
    *
    * @param dma A multiple of 4.
    * @param into As many words as are to be read.
@@ -187,7 +170,8 @@ export class DeviceBus {
   }
 
   /**
-   * Writes a whole page that the device makes by itself, in place where nothing stands between.
+   * Writes a whole page that the device makes by itself, in place where nothing stands between
+   * (`nvme.read4k`).
    *
    * @param dma First byte of a page of 4 KiB.
    * @returns False after a fault; nothing was made then.
@@ -240,12 +224,10 @@ export class DeviceBus {
     return reason !== null;
   }
 
-  /** Queue entries and whole pages, which are nearly everything, need no list of pieces. */
-  #isOnePiece(dma: number, sizeBytes: Bytes): boolean {
-    return sizeBytes > 0 && (dma & (this.#pageBytes - 1)) + sizeBytes <= this.#pageBytes;
-  }
-
-  /** As `#resolveOne`, without a search where it would find what it found for the page before. */
+  /**
+   * As `#resolveOne`, without a search where it would find what it found for the page before (`nvme.read4k`,
+   * `nvme.read4k.checked`).
+   */
   #resolveEntry(
     dev: DmaDevice,
     dma: number,
@@ -330,7 +312,6 @@ export class DeviceBus {
         this.#context.leaveDevice(outer);
         return -1;
       }
-      if (pieces === this.#phys.length) this.#grow();
       this.#phys[pieces] = phys;
       this.#sizeBytes[pieces] = count;
       pieces++;
@@ -410,15 +391,6 @@ export class DeviceBus {
     const { iommu } = this.#machine;
     const high = realHigh(Math.floor(dma / 2 ** 32));
     return iommu.fault(dev, dma, access, dev.refusal ?? iommu.tooWide(dev, high));
-  }
-
-  #grow(): void {
-    const phys = new Float64Array(2 * this.#phys.length);
-    phys.set(this.#phys);
-    this.#phys = phys;
-    const sizeBytes = new Float64Array(2 * this.#sizeBytes.length);
-    sizeBytes.set(this.#sizeBytes);
-    this.#sizeBytes = sizeBytes;
   }
 }
 

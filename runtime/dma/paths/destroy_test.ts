@@ -1,7 +1,7 @@
 /** How a destroy differs between releases: when the IOTLB is invalidated, and how much is freed. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { NotInReleaseError } from "../../kernels/features.ts";
-import type { KernelProfile } from "../../kernels/kernels.ts";
+import { NotInReleaseError } from "../../kernels/kernels.ts";
+import type { KernelProfile } from "../../kernels/behaviours.ts";
 import type { IommuMode } from "../../machine_config.ts";
 import { DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaIovaState } from "../iova_state.ts";

@@ -133,7 +133,7 @@ function bounce(
   dir: DmaDirection,
   attrs: number,
 ): DmaAddr {
-  if (!machine.dma.rules.bouncesPeerMemory && isPeerMemory(machine, dev, phys)) {
+  if (machine.kernel.peer_memory_never_bounced && isPeerMemory(machine, dev, phys)) {
     return overflow(machine, dev, phys, sizeBytes, MAP_FAILURE.PEER_NOT_BOUNCED);
   }
   const tlb = machine.swiotlb.map(dev, phys, sizeBytes, 0, dir, attrs);
@@ -161,8 +161,8 @@ function overflow(
   sizeBytes: Bytes,
   branch: MapBranch,
 ): DmaAddr {
-  const { caller, rules } = machine.dma;
-  const site = OVERFLOW_SITES[rules.warnsOverflowPerCall ? caller : "single"];
+  const { dma: { caller }, kernel } = machine;
+  const site = OVERFLOW_SITES[kernel.overflow_warns_per_call ? caller : "single"];
   machine.warnings.warnOnce(
     branch === MAP_FAILURE.POOL_UNREACHABLE ? "swiotlb_map" : site,
     `Device "${dev.name}" cannot reach 0x${phys.toString(16)} (${sizeBytes} bytes): ` +
@@ -174,7 +174,7 @@ function overflow(
 
 /** The same for MMIO, which not every release takes through the bus. @see rules/v7.3.md 3.1 */
 function mmioAddress(machine: DmaMachine, dev: DmaDevice, phys: number): DmaAddr {
-  return machine.dma.rules.translatesMmio ? directAddress(dev, phys) : phys as DmaAddr;
+  return machine.kernel.mmio_untranslated ? phys as DmaAddr : directAddress(dev, phys);
 }
 
 function mmioBranch(
@@ -188,8 +188,8 @@ function mmioBranch(
 }
 
 /** True where the attribute for shared memory changes nothing. @see rules/v7.3.md 3.3 */
-function mapsSharedAsAny({ config, dma: { rules }, encryption }: DmaMachine): boolean {
-  return rules.mapsSharedAsAny && (encryption === null || config.swiotlb.force);
+function mapsSharedAsAny({ config, encryption, kernel }: DmaMachine): boolean {
+  return !kernel.shared_attribute_taken_literally && (encryption === null || config.swiotlb.force);
 }
 
 /** The branch of a map without translation: the first row that matches. @see rules/dma.md 2.1 */
@@ -208,7 +208,7 @@ function directBranch(
   }
   const shared = (attrs & CC_SHARED) !== 0 && !mapsSharedAsAny(machine);
   if (machine.forcesBounce) {
-    const exempt = (attrs & MMIO) !== 0 && !machine.dma.rules.forcedBounceRefusesMmio;
+    const exempt = (attrs & MMIO) !== 0 && !machine.kernel.host_bridge_p2p_with_forced_bounce;
     if (!shared && !exempt) {
       return (attrs & NOT_TO_TOUCH) === 0
         ? MAP_BRANCH.FORCED_BOUNCE

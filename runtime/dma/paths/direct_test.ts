@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, GIB, type PhysAddr } from "../../address.ts";
 import type { MachineEvent } from "../../events.ts";
-import type { QuirkName } from "../../kernels/quirks.ts";
+import type { QuirkName } from "../../kernels/behaviours.ts";
 import { Machine } from "../../machine.ts";
 import { defaultMachineConfig, swiotlbConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";

@@ -101,7 +101,7 @@ export function iommuMapPhys(
   attrs: number,
 ): DmaAddr {
   let at = phys;
-  const mmioAsItIs = (attrs & MMIO) !== 0 && !machine.dma.rules.refusesUnalignedMmio;
+  const mmioAsItIs = (attrs & MMIO) !== 0 && !machine.kernel.unaligned_mmio_refused;
   const bounced = !mmioAsItIs && mustBounce(dev, phys, sizeBytes, dir);
   if (bounced) {
     if ((attrs & NOT_TO_TOUCH) !== 0) {

@@ -8,8 +8,8 @@ import {
 } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { EventName } from "../../event_vocabulary.ts";
-import type { KernelProfile } from "../../kernels/kernels.ts";
-import type { QuirkSet } from "../../kernels/quirks.ts";
+import type { KernelProfile } from "../../kernels/behaviours.ts";
+import type { QuirkSet } from "../../kernels/behaviours.ts";
 import { type MachineConfig, swiotlbConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";

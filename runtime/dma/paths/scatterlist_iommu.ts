@@ -78,7 +78,7 @@ function layOut(
   const boundaryBytes = dev.segmentBoundaryMask + 1;
   const perBoundary = 1 / boundaryBytes;
   const memo = peerMemo(machine);
-  const { listLengthWraps } = machine.dma.rules;
+  const { list_length_wraps: wraps, p2p_design_2021: inPageLink } = machine.kernel;
   const { runs } = domain;
   runs.count = 0;
   let totalBytes = 0;
@@ -92,7 +92,7 @@ function layOut(
       return invalidate(list, -ERRNO.EREMOTEIO);
     }
     if (bus !== null && bus !== PEER_BEHIND_BRIDGE) {
-      list.setBusOutput(index, phys, bus, list.lengthAt(index), machine.dma.rules.busMark);
+      list.setBusOutput(index, phys, bus, list.lengthAt(index), inPageLink);
       continue;
     }
     // Of an earlier map: what it still holds would read as a peer's.
@@ -103,7 +103,7 @@ function layOut(
     const pad = Math.ceil(totalBytes * perBoundary) * boundaryBytes - totalBytes;
     const moves = pad !== 0 && pad < mappedBytes - 1 && previous >= 0;
     const padded = moves ? list.mappedAt(previous) + pad : 0;
-    if (!listLengthWraps && Math.max(padded, mappedBytes) > MAX_ENTRY_BYTES) {
+    if (!wraps && Math.max(padded, mappedBytes) > MAX_ENTRY_BYTES) {
       machine.dma.refusal = MAP_FAILURE.LIST_TOO_LONG;
       return invalidate(list, -ERRNO.EINVAL);
     }
@@ -185,8 +185,8 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
     const phys = list.physAt(index);
     const lengthBytes = list.lengthAt(index);
     if (list.isBusAddressAt(index)) {
-      const mark = list.busMarkAt(index) ?? "dma_flags";
-      list.setBusOutput(outputs, phys, list.dmaAddressAt(index), lengthBytes, mark);
+      const inPageLink = list.busMarkAt(index) === "page_link";
+      list.setBusOutput(outputs, phys, list.dmaAddressAt(index), lengthBytes, inPageLink);
       list.setApart(outputs, APART.BUS_ADDRESS);
       outputs++;
       currentBytes = 0;

@@ -60,7 +60,7 @@ function directMapSg(
 ): number {
   // A table of the device's own sees ordinary pages (p2p.md 9.6).
   const memo = dev.ownOps ? null : peerMemo(machine);
-  const { rules } = machine.dma;
+  const { kernel } = machine;
   machine.dma.caller = "list";
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
@@ -72,12 +72,13 @@ function directMapSg(
       return -ERRNO.EREMOTEIO;
     }
     if (bus === PEER_BEHIND_BRIDGE) {
-      if (!rules.mapsPeersBehindHostBridge) {
+      if (kernel.sg_host_bridge_unmapped) {
         list.setOutput(index, phys, list.dmaAddressAt(index), lengthBytes);
         continue;
       }
     } else if (bus !== null) {
-      list.setBusOutput(index, phys, bus, rules.setsBusLength ? lengthBytes : 0, rules.busMark);
+      const busBytes = kernel.sg_bus_length_missing ? 0 : lengthBytes;
+      list.setBusOutput(index, phys, bus, busBytes, kernel.p2p_design_2021);
       continue;
     }
     const dma = directMapPhys(machine, dev, phys, lengthBytes, dir, attrs);

@@ -3,7 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { type DmaAddr, GIB, KIB, type PhysAddr } from "../../address.ts";
 import { ERRNO, InvariantError } from "../../errno.ts";
 import type { PeerMapType } from "../../vocabulary/shared_words.ts";
-import type { KernelProfile } from "../../kernels/kernels.ts";
+import type { KernelProfile } from "../../kernels/behaviours.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, testBench, type TestBenchOptions } from "../testing.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { DmaAddr, PhysAddr } from "../../address.ts";
-import type { QuirkName } from "../../kernels/quirks.ts";
+import type { QuirkName } from "../../kernels/behaviours.ts";
 import type { IommuMode } from "../../machine_config.ts";
 import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import { DMA_FROM_DEVICE } from "../attributes.ts";

@@ -15,11 +15,13 @@ import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
 import { type DmaDevice, isTranslated, type TranslatedDevice } from "../device/device.ts";
 import { bounceForIommu, leafFlags, maintainsCaches, mustBounce } from "./iommu_path.ts";
 import type { DmaIovaState } from "../iova_state.ts";
-import type { RangePart } from "../range_part.ts";
+import type { RangePart } from "../iova_state.ts";
 import { PART_BRANCH, UNTOUCHABLE } from "./map_branch.ts";
 import { hexAddress } from "../hex_address.ts";
 
 const { REQUIRE_COHERENT } = DMA_ATTR;
+/** The kernel keeps the top bit of the 64 of a size for itself. */
+const RANGE_LIMIT_BYTES: Bytes = 2 ** 63;
 const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
 
 /**
@@ -39,7 +41,8 @@ export function iovaTryAlloc(
   state.clear(machine.events.context.request);
   const { domain } = dev;
   if (domain === null) return false;
-  if (sizeBytes <= 0 || sizeBytes >= machine.dma.rules.rangeLimitBytes) {
+  const limitBytes = machine.kernel.iova_size_32_bits ? 2 ** 31 : RANGE_LIMIT_BYTES;
+  if (sizeBytes <= 0 || sizeBytes >= limitBytes) {
     machine.warnings.warnOnce(
       sizeBytes <= 0 ? "dma_iova_try_alloc" : "dma_iova_try_alloc_size",
       `Device "${dev.name}" requests an IOVA range of ${sizeBytes} bytes`,
@@ -156,8 +159,8 @@ function linkBounced(machine: DmaMachine, part: RangePart, phys: PhysAddr): numb
   }
   const middle = sizeBytes - done - (done < sizeBytes ? tail : 0);
   invariant(middle >= 0, "Head and tail of a link overlap");
-  const { linksEmptyMiddle } = machine.dma.rules;
-  const empty = linksEmptyMiddle && done > 0 && done < sizeBytes;
+  const noMiddle = machine.kernel.bounce_link_no_middle;
+  const empty = noMiddle && done > 0 && done < sizeBytes;
   if (middle > 0 || empty) {
     error = linkPlain(machine, part, phys + done as PhysAddr, offset + done, middle);
     if (error === 0) done += middle;
@@ -166,7 +169,7 @@ function linkBounced(machine: DmaMachine, part: RangePart, phys: PhysAddr): numb
     error = linkThroughSlot(machine, part, phys + done as PhysAddr, offset + done, tail);
   }
   if (error !== 0 && done > 0) {
-    const from = linksEmptyMiddle ? offset + done : offset;
+    const from = noMiddle ? offset + done : offset;
     unlinkRange(machine, part, from, done, true);
   }
   return error;
@@ -304,14 +307,14 @@ export function iovaDestroy(machine: DmaMachine, part: RangePart): void {
     iovaFree(machine, dev, state);
     return;
   }
-  const { checker, dma: { rules } } = machine;
-  const atOnce = rules.destroysAtOnce;
+  const { checker, kernel } = machine;
+  const atOnce = !kernel.destroy_waits_for_flush;
   checker?.ranges.unlinking(part);
   const unmapped = unlinkRange(machine, part, 0, sizeBytes, atOnce || !domain.lazy);
   checker?.ranges.unlinked(part, true, unmapped);
   checker?.ranges.released(dev, state, sizeBytes);
   const inGranule = domain.offsetOf(state.addr);
-  const freedBytes = rules.destroyFreesReservation ? state.sizeBytes : sizeBytes;
+  const freedBytes = kernel.destroy_frees_mapped_length ? sizeBytes : state.sizeBytes;
   letGo(machine, dev, state);
   const start = state.addr - inGranule;
   const length = domain.roundUp(freedBytes + inGranule);

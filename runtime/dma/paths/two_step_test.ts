@@ -3,7 +3,7 @@ import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ERRNO, KernelError } from "../../errno.ts";
 import { ArmedFault, FAULT } from "../../faults.ts";
 import { PTE_READ } from "../../iommu/page_table.ts";
-import type { QuirkName } from "../../kernels/quirks.ts";
+import type { QuirkName } from "../../kernels/behaviours.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../testing.ts";

@@ -16,7 +16,6 @@ import {
   type SwiotlbSurroundings,
   type UnfitBuffer,
 } from "./swiotlb.ts";
-import type { SwiotlbCopyRules } from "./swiotlb_copy_rules.ts";
 import {
   areasForSlots,
   MINIMUM_BYTES,
@@ -24,6 +23,7 @@ import {
   SLOT_BYTES,
   type SwiotlbGeometry,
 } from "./swiotlb_geometry.ts";
+import type { Kernel } from "../../kernels/kernels.ts";
 import type { BouncingDevice } from "./swiotlb_slots.ts";
 
 const SWIOTLB_GROW = eventId("swiotlb.grow");
@@ -43,10 +43,10 @@ class GrownPool extends SwiotlbPool {
   constructor(
     around: SwiotlbSurroundings,
     geometry: SwiotlbGeometry,
-    copyRules: SwiotlbCopyRules,
+    kernel: Partial<Kernel>,
     readonly pages: readonly PhysAddr[] | null,
   ) {
-    super(around, geometry, copyRules);
+    super(around, geometry, kernel);
   }
 
   override get transient(): boolean {
@@ -66,9 +66,9 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
   constructor(
     private readonly around: GrowingSurroundings,
     geometry: SwiotlbGeometry | null,
-    private readonly copyRules: SwiotlbCopyRules,
+    private readonly kernel: Partial<Kernel>,
   ) {
-    super(around, geometry, copyRules);
+    super(around, geometry, kernel);
     this.#nextSlot = this.slots;
   }
 
@@ -176,7 +176,7 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
     encryption?.share(basePhys, slots * SLOT_BYTES);
     const areas = transient ? 1 : areasForSlots(slots, this.areas);
     const geometry = { basePhys, slots, areas, firstSlot: this.#nextSlot };
-    const pool = new GrownPool(this.around, geometry, this.copyRules, transient ? taken : null);
+    const pool = new GrownPool(this.around, geometry, this.kernel, transient ? taken : null);
     this.#nextSlot += slots;
     this.#grown = [...this.#grown, pool];
     if (events.tick(SWIOTLB_GROW)) events.emit(SWIOTLB_GROW, { phys: basePhys, slots, transient });

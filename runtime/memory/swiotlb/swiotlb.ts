@@ -3,7 +3,7 @@
  * a device cannot, or must not, reach the real buffer.
  *
  * Whose each slot is stands here; which are free, in the table of slots that this extends. All
- * appears with the first mapping: most machines never bounce.
+ * appears with the first mapping: most machines never bounce, as those of `race.orders`.
  *
  * @see rules/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
@@ -27,10 +27,10 @@ import {
 import { type EventFields, eventId } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultInjector } from "../../faults.ts";
+import type { Kernel } from "../../kernels/kernels.ts";
 import type { Charges } from "../../time/latencies.ts";
 import type { KernelWarnings } from "../../warnings.ts";
 import { BOUNCE_COPY, type PhysicalMemory } from "../physical_memory.ts";
-import { FILL_ALWAYS, type SwiotlbCopyRules } from "./swiotlb_copy_rules.ts";
 import { SET_BYTES, SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
 import { type BouncingDevice, SwiotlbSlots } from "./swiotlb_slots.ts";
 
@@ -46,6 +46,11 @@ const LEAK_RELEASES = 1024;
 
 /** No original: the slot is free, or padding. */
 const NOTHING = -1;
+
+/** Only what the device reads is copied for it. */
+function deviceReads(dir: DmaDirection): boolean {
+  return dir === DMA_TO_DEVICE || dir === DMA_BIDIRECTIONAL;
+}
 
 /** What the pool does to memory. */
 interface CopyingMemory {
@@ -96,7 +101,7 @@ export type SwiotlbFullCause = EventFields<"swiotlb.full">["cause"];
 
 export class SwiotlbPool extends SwiotlbSlots {
   readonly #around: SwiotlbSurroundings;
-  readonly #copyRules: SwiotlbCopyRules;
+  readonly #kernel: Partial<Kernel>;
   readonly #end: number;
   #releases = 0;
 
@@ -117,16 +122,16 @@ export class SwiotlbPool extends SwiotlbSlots {
 
   /**
    * @param geometry Null for a machine without a pool.
-   * @param copyRules When the buffer is copied in; those of today when left out.
+   * @param kernel When the buffer is copied in; as it is meant when left out.
    */
   constructor(
     around: SwiotlbSurroundings,
     geometry: SwiotlbGeometry | null,
-    copyRules: SwiotlbCopyRules = FILL_ALWAYS,
+    kernel: Partial<Kernel> = {},
   ) {
     super(geometry);
     this.#around = around;
-    this.#copyRules = copyRules;
+    this.#kernel = kernel;
     this.#end = this.basePhys + this.sizeBytes;
   }
 
@@ -247,7 +252,7 @@ export class SwiotlbPool extends SwiotlbSlots {
         dir: directionWord(dir),
       });
     }
-    if (this.#copyRules.fillsAtMap(dir, attrs)) this.#copy(tlb, sizeBytes, "in");
+    if (this.#fillsAtMap(dir, attrs)) this.#copy(tlb, sizeBytes, "in");
     return tlb;
   }
 
@@ -342,7 +347,23 @@ export class SwiotlbPool extends SwiotlbSlots {
 
   /** Whether a sync for the device copies a buffer in. */
   fillsForDevice(dir: DmaDirection): boolean {
-    return this.#copyRules.fillsForDevice(dir);
+    const kernel = this.#kernel;
+    if (deviceReads(dir)) return true;
+    // Taken back soon: it overwrites what the device has written since the CPU last looked.
+    return kernel.swiotlb_2022_sync_rework === true &&
+      !kernel.swiotlb_2022_never_copy_in && !kernel.swiotlb_2022_copy_in_at_map;
+  }
+
+  /**
+   * Whether a mapping that is made copies the buffer in: a device may write only a part of it, and what else
+   * the bounce buffer held is copied out with that. Of several answers of releases, the oldest counts.
+   * @see rules/dma.md 6.2 step 6; rules/defects.md (further switches)
+   */
+  #fillsAtMap(dir: DmaDirection, attrs: number): boolean {
+    const kernel = this.#kernel;
+    const synced = (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0;
+    if (kernel.swiotlb_2022_never_copy_in) return synced && deviceReads(dir);
+    return synced || !kernel.swiotlb_2022_copy_in_at_map;
   }
 
   /** Copies between a buffer and its original, from any address inside it. */

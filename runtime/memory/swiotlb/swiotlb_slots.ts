@@ -3,7 +3,7 @@
  *
  * The pool is cut into areas, and an area into sets of 128 slots. For each slot the table keeps how
  * many slots are free from it to the end of its set, so that looking whether a buffer fits is one
- * load. It appears with the first search: most machines never bounce.
+ * load. It appears with the first search: most machines never bounce, as those of `race.orders`.
  *
  * @see rules/dma.md 6.1 and 6.2
  */

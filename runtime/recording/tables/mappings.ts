@@ -1,4 +1,7 @@
-/** The table of live mappings: what drivers have mapped for a device, by whichever call. */
+/**
+ * The table of live mappings: what drivers have mapped for a device, by whichever call. Its rows are made of
+ * events alone, by output of a list, and leak reports find in them the event behind a record of the checker.
+ */
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
 import { DIRECTION, PATH } from "../../vocabulary/shared_words.ts";

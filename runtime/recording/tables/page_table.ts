@@ -23,8 +23,7 @@ export const PAGE_TABLE: HistoryTableSpec<typeof FIELDS, "page_table"> = {
   moving: ["iova", "phys"],
   changes: {
     "iommu.map": (rows, { seq, domain, fields: { iova, phys, prot, size_bytes } }) => {
-      // A classic table takes a map of nothing, and has no entry of it.
-      if (size_bytes > 0) rows.begin(seq, { device: domain, iova, phys, size_bytes, prot });
+      rows.begin(seq, { device: domain, iova, phys, size_bytes, prot });
     },
     "iommu.unmap": (rows, { seq, domain, fields: { iova, unmapped_bytes } }) => {
       rows.endRange(seq, [domain], iova, iova + unmapped_bytes);

@@ -75,13 +75,17 @@ Deno.test("page table, IOVAs, flush queue and bounce buffers are read off a mach
   assertEquals(compare("off", true), ["swiotlb 4"]);
 });
 
-Deno.test("a link of nothing, which a classic table takes, is no entry (dma.md 3.6)", () => {
+Deno.test("a link of nothing, which a classic table takes, is no entry and no mapping (dma.md 3.6)", () => {
   const { dev, machine } = testBench({ iommu: { mode: "strict", model: "smmu" } });
   const recording = new MachineRecording(machine, RUNTIME_TABLES);
   const state = new DmaIovaState();
   machine.dma.dmaIovaTryAlloc(dev, state, 0x10_0000 as PhysAddr, PAGE);
   assertEquals(machine.dma.dmaIovaLink(dev, state, 0x10_0000 as PhysAddr, 0, 0, DMA_TO_DEVICE), 0);
-  assertEquals(recording.table("page_table").rowsAt(machine.events.seq), []);
+  for (const table of ["page_table", "mappings"]) {
+    assertEquals(recording.table(table).rowsAt(machine.events.seq), []);
+  }
+  const counted = ["iommu.map", "dma.map", "call.dma_iova_link"] as const;
+  assertEquals(counted.map((name) => machine.events.count(eventId(name))), [0, 0, 1]);
 });
 
 Deno.test("mappings that need no unmap leave the table with their own request", () => {

@@ -1,4 +1,5 @@
 /** Builds the machine of a recorded defect, and brings its disk up. */
+import { softCapSectors } from "@dmalab/runtime/block";
 import {
   alignDown,
   ArmedFault,
@@ -15,7 +16,7 @@ import {
   SECTOR_SIZE_BYTES,
   swiotlbConfig,
 } from "@dmalab/runtime";
-import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
+import { type KernelProfile, resolveKernel } from "@dmalab/runtime/kernels";
 import { NvmeDisk } from "@dmalab/devices/nvme";
 import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
 import {
@@ -89,8 +90,8 @@ export function defectHost(captured: DefectCase): DefectHost {
 /** A soft limit above the release's default is one that the user wrote; any other must result. */
 function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
   const { max_sectors_kb: written } = captured.machine.limits;
-  const { softCapSectors } = KERNELS[profileOfCase(captured)].strategies.block;
-  return written > (softCapSectors * SECTOR_SIZE_BYTES) / KIB ? written : undefined;
+  const cap = softCapSectors(resolveKernel({ kernel: profileOfCase(captured), quirks: null }));
+  return written > (cap * SECTOR_SIZE_BYTES) / KIB ? written : undefined;
 }
 
 /** The scenarios with peer memory name the tree by their own name. */

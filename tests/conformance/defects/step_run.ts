@@ -75,8 +75,8 @@ function submit(host: DefectHost, transcript: Transcript, step: StepRequest): Io
   }
 }
 
-function builderOf({ disk, driver }: DefectHost, pieces: readonly UserPiece[]): BioBuilder {
-  return new BioBuilder(pieces, directIoRules(driver.blockRules).pageJoin, disk.blockSizeBytes);
+function builderOf({ disk, machine }: DefectHost, pieces: readonly UserPiece[]): BioBuilder {
+  return new BioBuilder(pieces, directIoRules(machine.kernel).pageJoin, disk.blockSizeBytes);
 }
 
 /** One call: one bio, or several that are held back until the last is made. */
@@ -104,7 +104,7 @@ function submitCall(host: DefectHost, transcript: Transcript, step: StepRequest)
 /** A device above has the same limits, and gives each piece down as a bio of its own. */
 function piecesFromAbove(host: DefectHost, bio: Bio, order: readonly number[]): Bio[] {
   const { machine, driver } = host;
-  const splitter = new BioSplitter(driver.limits, driver.blockRules.gap, machine.events);
+  const splitter = new BioSplitter(driver.limits, machine.kernel, machine.events);
   const pieces: Bio[] = [];
   for (let piece: Bio | null = null; piece !== bio;) {
     piece = splitter.next(bio);
@@ -132,7 +132,7 @@ function submitMany(host: DefectHost, transcript: Transcript, step: StepRequest)
 
 function passThrough(host: DefectHost, step: StepRequest): Io {
   const op: BlockOp = step.op === "read" ? "drv_in" : "drv_out";
-  const bio = new BioBuilder(step.data[0]!, directIoRules(host.driver.blockRules).pageJoin, 1).next(
+  const bio = new BioBuilder(step.data[0]!, directIoRules(host.machine.kernel).pageJoin, 1).next(
     op,
     0,
   )!;

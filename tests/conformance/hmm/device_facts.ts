@@ -250,7 +250,7 @@ class DeviceFacts {
       pciDomain: 0,
       requesterId: REQUESTER,
       domainId: 0,
-      namesSegment: this.#machine.kernel.strategies.dma.logsPciSegment,
+      namesSegment: !this.#machine.kernel.fault_lines_without_segment,
     });
     return line === null ? [] : [line];
   }

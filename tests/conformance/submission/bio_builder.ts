@@ -3,15 +3,9 @@
  *
  * @see rules/block.md 1.4
  */
+import type { Kernel } from "@dmalab/runtime/kernels";
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
-import {
-  Bio,
-  BIO_FLAG,
-  type BioVec,
-  type BlockOp,
-  type BlockRules,
-  vecOffset,
-} from "@dmalab/runtime/block";
+import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "@dmalab/runtime/block";
 
 /** The most vectors that one bio has. */
 export const MAX_BIO_VECS = 256;
@@ -40,11 +34,11 @@ export type PageJoin = "folio" | "contiguous";
 
 /** What direct I/O does differently on 6.12, whose bios join no vectors of their own. */
 export function directIoRules(
-  { joinsInsideBio }: BlockRules,
+  kernel: Kernel,
 ): { readonly pageJoin: PageJoin; readonly alignsEveryBuffer: boolean } {
-  return joinsInsideBio
-    ? { pageJoin: "folio", alignsEveryBuffer: false }
-    : { pageJoin: "contiguous", alignsEveryBuffer: true };
+  return kernel.vectors_stay_apart
+    ? { pageJoin: "contiguous", alignsEveryBuffer: true }
+    : { pageJoin: "folio", alignsEveryBuffer: false };
 }
 
 /** Takes bios off the front of a caller's list of buffers. */

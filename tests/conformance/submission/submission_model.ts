@@ -3,6 +3,7 @@
  *
  * @see rules/block.md 1.3 to 1.6
  */
+import type { Kernel } from "@dmalab/runtime/kernels";
 import {
   type Bytes,
   EventStream,
@@ -17,7 +18,6 @@ import {
   BioSplitter,
   type BlockOp,
   BlockRequest,
-  type BlockRules,
   DeadlineScheduler,
   integritySegments,
   type NoMerges,
@@ -67,14 +67,14 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
 
   constructor(
     private readonly limits: QueueLimits,
-    rules: BlockRules,
+    kernel: Kernel,
     { nomerges, scheduled }: QueueSetup,
   ) {
-    this.#direct = directIoRules(rules);
+    this.#direct = directIoRules(kernel);
     const clock = new VirtualClock();
     const events = new EventStream(clock);
-    this.#splitter = new BioSplitter(limits, rules.gap, events);
-    this.merger = new RequestMerger(limits, rules.gap, events, nomerges);
+    this.#splitter = new BioSplitter(limits, kernel, events);
+    this.merger = new RequestMerger(limits, kernel, events, nomerges);
     this.#scheduler = scheduled ? new DeadlineScheduler(clock) : null;
   }
 

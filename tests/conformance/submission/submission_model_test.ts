@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { KIB, MIB, type PhysAddr } from "@dmalab/runtime";
-import { blockRules, deriveLimits, type LimitsInput } from "@dmalab/runtime/block";
-import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
+import { deriveLimits, type LimitsInput } from "@dmalab/runtime/block";
+import { type KernelProfile, resolveKernel } from "@dmalab/runtime/kernels";
 import type { CapturedCall } from "./submission_data.ts";
 import { CapturedMemory } from "./submission_memory.ts";
 import { type QueueSetup, SubmissionModel } from "./submission_model.ts";
@@ -49,7 +49,7 @@ function model(
   assert(typeof limits !== "number");
   return new SubmissionModel(
     limits,
-    blockRules({ ...KERNELS[kernel], quirks: new Set(["gap_of_next_piece_counts"]) }),
+    resolveKernel({ kernel, quirks: new Set(["gap_of_next_piece_counts"]) }),
     setup,
   );
 }

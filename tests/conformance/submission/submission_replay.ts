@@ -6,14 +6,8 @@
  * rules; they are taken from the captures, all else is compared.
  */
 import { PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
-import {
-  type Bio,
-  BIO_FLAG,
-  type BlockOp,
-  type BlockRequest,
-  blockRules,
-} from "@dmalab/runtime/block";
-import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
+import { type Bio, BIO_FLAG, type BlockOp, type BlockRequest } from "@dmalab/runtime/block";
+import { type KernelProfile, resolveKernel } from "@dmalab/runtime/kernels";
 import { attempt, firstDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
 import { hostOf, isDifference } from "../kernel/captured_run.ts";
@@ -60,14 +54,14 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const { nomerges = 0, scheduler } = environment.config;
   const setup = { nomerges, scheduled: scheduler !== undefined };
   const memory = new CapturedMemory(calls);
-  const rules = blockRules(KERNELS[profile]);
+  const kernel = resolveKernel({ kernel: profile, quirks: null });
   const lost = new LostRequests(environment, captured.cases);
   const ofCalls = new CasesOfCalls(captured.cases);
   const groups = new Set(captured.cases.map(({ request }) => request.group));
   const sameGroup = (last: CapturedCall, call: CapturedCall) =>
     last.how === "aio" && call.how === "aio" && !groups.has(call.submission);
   const replay = (group: readonly CapturedCall[]) => {
-    const model = new SubmissionModel(limits, rules, setup);
+    const model = new SubmissionModel(limits, kernel, setup);
     const refused = new Map<CapturedCall, boolean>();
     const expected = new Map(group.map((call) => [call, ofCalls.of(call, group)]));
     for (const burst of chunk(group, (last, call) => continues(last, call, blockSectors))) {

@@ -1,7 +1,8 @@
 /** How long a client of the debug adapter waits for answers about moments of long runs. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { DapSession } from "@dmalab/editor/dap";
-import { type Benchmark, type BenchResult, median, rounded } from "../benchmark.ts";
+import type { Benchmark } from "../benchmark.ts";
+import { type BenchResult, median, rounded } from "@dmalab/cli/bench/statistics";
 import { runDeno } from "../child.ts";
 import { cpuSeconds } from "../cpu_time.ts";
 import { RECORDING_MAIN } from "../recording.ts";

@@ -1,7 +1,8 @@
 /** Latency of a full-screen debugger frame, with all panes, after a million events. */
 import { Debugger, FullScreen } from "@dmalab/cli/debug";
 import { type KeyPress, Queue, type TerminalInput } from "@dmalab/cli/terminal";
-import { median, plainBenchmark } from "../benchmark.ts";
+import { plainBenchmark } from "../benchmark.ts";
+import { median } from "@dmalab/cli/bench/statistics";
 import { measureInChild } from "../child.ts";
 import { RECORDING_MAIN, recordReads } from "../recording.ts";
 

@@ -7,7 +7,8 @@
 import { join } from "node:path";
 import { initFolder } from "@dmalab/cli/init";
 import { buildPackage } from "../../package/build_package.ts";
-import type { Benchmark, BenchResult } from "../benchmark.ts";
+import type { Benchmark } from "../benchmark.ts";
+import type { BenchResult } from "@dmalab/cli/bench/statistics";
 import { PROJECT, runDeno } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";
 

@@ -1,5 +1,5 @@
 /** Two programs that are started in turn, so that a change in the machine's load meets both. */
-import { type BenchResult, median, rounded } from "../benchmark.ts";
+import { type BenchResult, median, rounded } from "@dmalab/cli/bench/statistics";
 
 /** Starts a program. @returns Milliseconds until it had done what is waited for. */
 export type Start = () => number | Promise<number>;

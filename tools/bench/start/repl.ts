@@ -7,7 +7,8 @@
  */
 import { buildPackage } from "../../package/build_package.ts";
 import { FIRST_PROMPT } from "@dmalab/cli/repl";
-import type { Benchmark, BenchResult } from "../benchmark.ts";
+import type { Benchmark } from "../benchmark.ts";
+import type { BenchResult } from "@dmalab/cli/bench/statistics";
 import { PROJECT } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";
 

@@ -1,8 +1,8 @@
 /** Where the time of a start goes, from the shell's call to the end of the process. */
 import { join } from "node:path";
 import { bundle, PROJECT } from "../../package/bundle.ts";
-import type { Benchmark, BenchResult } from "../benchmark.ts";
-import { rounded } from "../benchmark.ts";
+import type { Benchmark } from "../benchmark.ts";
+import { type BenchResult, rounded } from "@dmalab/cli/bench/statistics";
 import { runDeno } from "../child.ts";
 import { nowMs } from "./clock.ts";
 

@@ -39,3 +39,23 @@ void unmap_row(struct device *dev)
 {
 	dma_iova_destroy(dev, &state, dma_iova_size(&state), DMA_TO_DEVICE, 0);
 }
+
+/* Links a page with attributes, and writes to it while it is the device's; an error where it cannot. */
+long write_linked(struct device *dev, u8 *page, unsigned long attrs)
+{
+	int error;
+
+	if (!dma_iova_try_alloc(dev, &state, virt_to_phys(page), PAGE_SIZE))
+		return -EOPNOTSUPP;
+	error = dma_iova_link(dev, &state, virt_to_phys(page), 0, PAGE_SIZE, DMA_FROM_DEVICE, attrs);
+	if (!error)
+		error = dma_iova_sync(dev, &state, 0, PAGE_SIZE);
+	if (error) {
+		dma_iova_free(dev, &state);
+		return error;
+	}
+	page[0] = 1;
+	dma_iova_destroy(dev, &state, PAGE_SIZE, DMA_FROM_DEVICE, attrs);
+	page[0] = 2;
+	return 0;
+}

@@ -13,8 +13,9 @@ syn match dmaKeyword /\v%(%(^|[^.]|\.\.)\s*)@<=<%(with|matrix|forall|nth)>%(\s*:
 syn match dmaKeyword /\v%(%(^|[^.]|\.\.)\s*)@<=<%(per)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(iteration)>%(\s*:)@!/
 syn match dmaOperator /\v%(%(^|[^.]|\.\.)\s*)@<=<%(try)>%(\s*:)@!%(\s*%($|#|[,;)\]}]|\=[=>]@!|\+\=|\.\.@!|:))@!/
 syn match dmaKeyword /\v%(%(^|[^.]|\.\.)\s*)@<=<%(trace|fork|race|compare)>%(\s*:)@!%(\s*\{)@=/
-syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(budget)>%(\s*:)@!%(\s*%(\=[=>]@!|\+\=|\.\.@!))@!/
-syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(setup|loop)>%(\s*:)@!%(\s*\{)@=/
+syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(baseline)>%(\s*:)@!%(\s*\=[=>]@!)@=/
+syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(loop|budget)>%(\s*:)@!%(\s*%(\=[=>]@!|\+\=|\.\.@!))@!/
+syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(setup|teardown)>%(\s*:)@!%(\s*\{)@=/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(driver|skip|repeat|break|continue|step|wait|advance|on|inject|invariant|print|show|explain)>%(\s*:)@!%(\s*%(\=[=>]@!|\+\=|\.\.@!|\())@!/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(inject)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(each)>%(\s*:)@!%(\s*%(:))@!/
 syn match dmaKeyword /\v%(^|[;{}]|\=\>|<skip)\s*\zs%(%(^|[^.]|\.\.)\s*)@<=<%(on)>%(\s*:)@!\s+%(%(^|[^.]|\.\.)\s*)@<=<%(cpu|write|read)>%(\s*:)@!%(\s*%(:))@!/

@@ -37,15 +37,22 @@ export class Findings {
   }
 }
 
-/** Starts the browser; null where there is none. */
-export async function startBrowser(): Promise<Browser | null> {
-  const executablePath = PLACES.find((path) => {
+function firstFile(paths: readonly string[]): string | undefined {
+  return paths.find((path) => {
     try {
       return Deno.statSync(path).isFile;
     } catch {
       return false;
     }
   });
+}
+
+/** Where Firefox is; undefined where it is not. */
+export const FIREFOX = firstFile(["/usr/bin/firefox-esr", "/usr/bin/firefox"]);
+
+/** Starts the browser; null where there is none. */
+export async function startBrowser(): Promise<Browser | null> {
+  const executablePath = firstFile(PLACES);
   if (executablePath === undefined) return null;
   return await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 }
@@ -115,6 +122,15 @@ export async function waitFor(
     if (Date.now() > end) throw new Error(`The page never had ${expression}`);
     await new Promise((done) => setTimeout(done, 30));
   }
+}
+
+/** Goes to an event by its number. */
+export async function goToEvent(page: Page, seq: number): Promise<void> {
+  await page.evaluate(`{
+    const at = document.getElementById("at");
+    at.value = ${seq};
+    at.dispatchEvent(new Event("change"));
+  }`);
 }
 
 /** Waits until a run is shown. */

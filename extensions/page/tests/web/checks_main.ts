@@ -4,12 +4,15 @@ import { checkKeyboard, checkViews } from "./access_checks.ts";
 import { checkFrames, checkPolicy } from "./embed_checks.ts";
 import { checkLinks, checkOutput, checkRunaways } from "./playground_checks.ts";
 import { checkLargeRun, checkReports } from "./report_checks.ts";
+import { checkFirefox, checkLook } from "./look_checks.ts";
 import { checkSizes } from "./size_checks.ts";
 
 const CHECKS = {
   sizes: checkSizes,
   keyboard: checkKeyboard,
   views: checkViews,
+  look: checkLook,
+  firefox: checkFirefox,
   runaways: checkRunaways,
   links: checkLinks,
   frames: checkFrames,

@@ -24,9 +24,9 @@ export async function checkFrames(browser: Browser, found: Findings): Promise<vo
     const { page, wrong } = await openPage(browser, `file://${outer}`);
     const frame = page.frames()[1]!;
     await untilDone(frame);
-    const before = await frame.textContent("#position");
+    const before = await frame.inputValue("#at");
     await frame.click("#back-event");
-    const after = await frame.textContent("#position");
+    const after = await frame.inputValue("#at");
     found.check(before !== after, `frame=${form}: steps go from ${before} to ${after}`);
 
     await frame.focus(".cm-content");

@@ -1,5 +1,5 @@
 /** The caller's state of the two-step API. */
-import { type DmaDevice, DmaIovaState, SINGLE_BYTES } from "@dmalab/runtime/dma";
+import { type DmaDevice, DmaIovaState, rangeObjects } from "@dmalab/runtime/dma";
 import type { BouncedBuffer } from "@dmalab/runtime/memory";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
@@ -75,12 +75,11 @@ export const IOVA_STATE: HandleType<IovaStateTarget> = {
     ),
     objects: f.int(
       "How many objects a driver keeps per range on this release.",
-      (_state, context) => context.lab.machine.dma.rules.rangeObjects.count,
+      ({ state }, { lab }) => rangeObjects(lab.machine.kernel, state).count,
     ),
     stored: f.size(
       "Their total size.",
-      ({ state }, context) =>
-        context.lab.machine.dma.rules.rangeObjects.sizeBytes + state.singles.length * SINGLE_BYTES,
+      ({ state }, { lab }) => rangeObjects(lab.machine.kernel, state).sizeBytes,
     ),
     written_by: f.int(
       "The number of the request that it was last written for; none outside of requests.",

@@ -1,0 +1,122 @@
+/** Cells of a file's benches: here, or in a worker. */
+import { printable } from "@dmalab/lang/diagnostics";
+import { painter } from "@dmalab/lang/render";
+import {
+  type BenchOptions,
+  type BenchOutcome,
+  isNamed,
+  type NameMatch,
+  type Program,
+  runBench,
+  type TestEntry,
+} from "@dmalab/lang/run";
+import type { HostWatch } from "@dmalab/lang/vm";
+import type { Plan } from "../jobs/run_plan.ts";
+import { MemoryScreen } from "../memory_screen.ts";
+import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
+import { loadScenario } from "../scenario/load_scenario.ts";
+
+/** How benches run. */
+export interface BenchSettings {
+  /** Only cells whose name or axes match these; all when there is none. */
+  readonly matches: readonly NameMatch[];
+  readonly seed: number | null;
+  /** A fault or a report that a bench does not expect fails it. */
+  readonly lenient: boolean;
+  readonly limits: LimitOptions;
+  readonly colour: boolean;
+  readonly columns: number | null;
+}
+
+export interface BenchJob {
+  readonly path: string;
+  readonly settings: BenchSettings;
+  /** Which of those that match, from 0. */
+  readonly number: number;
+}
+
+/** What a cell printed, and its result. */
+export interface BenchMessage {
+  readonly kind: "end";
+  readonly text: string;
+  readonly outcome: BenchOutcome;
+}
+
+/** The cells of a program that are wanted. */
+export function cellsOf({ tests }: Program, { matches }: BenchSettings): readonly TestEntry[] {
+  return tests.filter((each) => each.kind === "bench" && isNamed(each, matches));
+}
+
+/** What a run of a cell gets; @param onLine Gets the lines that it prints. */
+export function benchOptions(
+  { colour, columns, lenient, limits, seed }: BenchSettings,
+  watch: HostWatch,
+  onLine: (line: string) => void = () => {},
+): BenchOptions {
+  return {
+    watch,
+    limits: allLimits(limits),
+    lenient,
+    ...seed === null ? {} : { seed },
+    onLine,
+    columns: columns ?? undefined,
+    style: diagnosticStyle(painter(colour)),
+  };
+}
+
+export function benchOnce(
+  program: Program,
+  cell: TestEntry,
+  settings: BenchSettings,
+  watch: HostWatch,
+): BenchMessage {
+  let text = "";
+  const onLine = (line: string) => void (text += `${printable(line)}\n`);
+  const outcome = runBench(program, cell, benchOptions(settings, watch, onLine));
+  return { kind: "end", text, outcome };
+}
+
+export async function runBenchJob(
+  { number, path, settings }: BenchJob,
+  send: (message: BenchMessage) => void,
+  watch: HostWatch,
+): Promise<void> {
+  const { program } = await loadScenario(path, new MemoryScreen(), null, settings.limits.timeMs);
+  send(benchOnce(program!, cellsOf(program!, settings)[number]!, settings, watch));
+}
+
+type PlannedBench = BenchJob & { readonly kind: "bench" };
+
+/** The cells of one file, in several workers. */
+export class BenchPlan implements Plan<PlannedBench, BenchMessage> {
+  #next = 0;
+  #shown = 0;
+  readonly #waiting = new Map<number, BenchMessage>();
+
+  constructor(
+    readonly job: Omit<BenchJob, "number">,
+    readonly count: number,
+    readonly onCell: (message: BenchMessage) => void,
+    readonly mayGoOn: () => boolean,
+  ) {}
+
+  isComplete(): boolean {
+    return this.#shown === this.count;
+  }
+
+  next(): PlannedBench | null {
+    if (this.#next === this.count || !this.mayGoOn()) return null;
+    return { kind: "bench", ...this.job, number: this.#next++ };
+  }
+
+  receive({ number }: PlannedBench, message: BenchMessage): void {
+    this.#waiting.set(number, message);
+    for (;;) {
+      const next = this.#waiting.get(this.#shown);
+      if (next === undefined) return;
+      this.#waiting.delete(this.#shown++);
+      this.onCell(next);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/** A bench as the terminal shows it. */
+import { printable } from "@dmalab/lang/diagnostics";
+import { benchTable, type HostTime } from "@dmalab/lang/bench";
+import {
+  type BenchExpectationOutcome,
+  type BenchOutcome,
+  type BenchReport,
+  displayName,
+} from "@dmalab/lang/run";
+import type { Paint } from "@dmalab/lang/render";
+import { formatTimeRounded, tableLines } from "@dmalab/lang/text";
+import { counted } from "../scenario/report_printer.ts";
+import { equalCells } from "./host_time.ts";
+
+/** All lines of a bench: what failed, its tables, what it expects. */
+export function benchLines(
+  report: BenchReport,
+  hostTimes: readonly (HostTime | null)[] | null,
+  figures: readonly string[],
+  paint: Paint,
+): string[] {
+  const { cells, expectations } = report;
+  const failed = cells.filter(({ outcome }) => outcome === "failed").length;
+  const skipped = cells.every(({ outcome }) => outcome === "skipped");
+  const verdict = skipped
+    ? paint("warning", "ignored")
+    : failed > 0 || expectations.some(({ outcome }) => outcome === "failed")
+    ? paint("bad", "FAILED")
+    : paint("good", "ok");
+  const size = cells.length === 1 ? "" : paint("dim", ` (${counted(cells.length, "cell")})`);
+  return [
+    `${paint("strong", printable(report.name))} ... ${verdict}${size}`,
+    ...cells.flatMap((cell) => cellLines(cell, paint)),
+    ...skipped ? [] : ["", ...benchTable(report, figures)],
+    ...expectationLines(expectations, paint),
+    ...expectations.length === 0 ? [] : [""],
+    ...hostTimes === null ? [] : hostTable(report, hostTimes),
+  ];
+}
+
+/** Each expectation, once where it holds everywhere. */
+function expectationLines(
+  expectations: readonly BenchExpectationOutcome[],
+  paint: Paint,
+): string[] {
+  return [...Map.groupBy(expectations, ({ place }) => place).values()].flatMap((all) => {
+    const text = `expect ${printable(all[0]!.text)}`;
+    if (all.every(({ outcome }) => outcome === "passed")) {
+      const groups = all.length === 1 ? "" : paint("dim", ` (${counted(all.length, "group")})`);
+      return [`${text} ... ${paint("good", "ok")}${groups}`];
+    }
+    return all.flatMap(({ failure, outcome, reason, where }) => {
+      const said = {
+        passed: paint("good", "ok"),
+        failed: paint("bad", "FAILED"),
+        "not judged": paint("warning", `not judged: ${reason}`),
+      }[outcome];
+      const at = where === "" ? "" : ` at ${printable(where)}`;
+      return [`${text}${at} ... ${said}`, ...failure?.lines ?? []];
+    });
+  });
+}
+
+/** What is to be said of one cell beside its figures. */
+function cellLines(cell: BenchOutcome, paint: Paint): string[] {
+  const incidents = cell.incidents.flatMap(({ incident, times }) => [
+    ...incident.isFailure ? [] : incident.lines.map((line) => `  ${line}`),
+    ...times > 1 ? [paint("dim", `    … ${counted(times - 1, "time")} more`)] : [],
+  ]);
+  const head = paint("strong", printable(displayName(cell)));
+  if (cell.failure === null) return incidents.length === 0 ? [] : [head, ...incidents];
+  const why = cell.isOverBudget ? "over budget" : "FAILED";
+  return [`${head} ... ${paint("bad", why)}`, ...cell.failure.lines, ...incidents];
+}
+
+/** The host's time, apart from what is exact. */
+function hostTable(
+  { cells }: BenchReport,
+  times: readonly (HostTime | null)[],
+): string[] {
+  const rows = cells.map((cell, index) => {
+    const time = times[index] ?? null;
+    const name = `${index + 1}  ${displayName(cell)}`;
+    if (time === null) return [name, "-", "", "", ""];
+    const equal = equalCells(times, index).map((other) => other + 1);
+    return [
+      name,
+      `${formatTimeRounded(time.medianNs)}${time.isSteady ? "" : "?"}`,
+      `± ${formatTimeRounded(time.spreadNs)}`,
+      `${time.roundsNs.length} × ${time.iterations}`,
+      equal.length === 0 ? "" : equal.join(", "),
+    ];
+  });
+  const heads = ["processor time on this host", "iteration", "spread", "rounds", "equal to"];
+  const alignments = ["left", "right", "left", "right", "left"] as const;
+  return [
+    ...tableLines(
+      heads,
+      rows,
+      alignments,
+      Math.max(80, ...rows.map((row) => row.join("  ").length + 12)),
+    ),
+    "equal: the medians differ by no more than both spread (10th to 90th percentile of the rounds)",
+    ...times.some((time) => time?.isSteady === false)
+      ? ["?: not steady after the warm-up; a quiet host tells more"]
+      : [],
+    "",
+  ];
+}

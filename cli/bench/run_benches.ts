@@ -1,0 +1,285 @@
+/** `dmalab bench`: the benches of scenarios, each cell on a machine of its own. */
+import { nearestNames, printableJson } from "@dmalab/lang/diagnostics";
+import { BENCH_FIGURES, benchJson, benchPlot, cellFigure, type HostTime } from "@dmalab/lang/bench";
+import {
+  type BenchOutcome,
+  type BenchReport,
+  benchReports,
+  displayName,
+  type Program,
+  startBenchLoop,
+} from "@dmalab/lang/run";
+import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { writeOrSay } from "../files/write_file.ts";
+import { type SignalWatch, withInterrupts } from "../interrupts.ts";
+import { painter } from "@dmalab/lang/render";
+import { EVENT_NAMES } from "@dmalab/runtime";
+import { DENO_VERSION, VERSION } from "../package_version.ts";
+import { processorMs } from "../processor_time.ts";
+import { refuse, type Screen } from "../screen.ts";
+import { counted, whyNoFailure } from "../scenario/report_printer.ts";
+import { loadScenario } from "../scenario/load_scenario.ts";
+import { runPlan } from "../jobs/run_plan.ts";
+import {
+  type BenchMessage,
+  benchOnce,
+  benchOptions,
+  BenchPlan,
+  type BenchSettings,
+  cellsOf,
+} from "./bench_job.ts";
+import { benchJunit } from "./bench_junit.ts";
+import { benchLines } from "./bench_text.ts";
+import { measureHostTimes } from "./host_time.ts";
+import { CannotMeasure, checkSavePlace, readSaved, writeSaved } from "./saved_measurements.ts";
+import { comparisonLines, type Measured, type Measurements } from "./statistics.ts";
+
+/** What `dmalab bench` was asked for. */
+export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "columns"> {
+  readonly json: boolean;
+  /** How many workers count; the host's time is measured in this process alone. */
+  readonly jobs: number;
+  /** Figures and events that tables show; all that happened where there are none. */
+  readonly figures: readonly string[];
+  /** Whether the host's time is measured as well. */
+  readonly hostTime: boolean;
+  /** Files to write: a plot, a JUnit report, measurements; null for none. */
+  readonly plot: string | null;
+  readonly junitPath: string | null;
+  readonly save: string | null;
+  /** Measurements to compare with. */
+  readonly against: string | null;
+}
+
+/** A bench, and the host's times of its cells where they were measured. */
+interface TimedReport {
+  readonly report: BenchReport;
+  readonly hostTimes: readonly (HostTime | null)[] | null;
+}
+
+/** Runs the benches of each file; finding none is a failure. */
+export async function benchScenarios(
+  paths: readonly string[],
+  options: BenchScenarioOptions,
+  screen: Screen,
+): Promise<ExitCode> {
+  try {
+    const unknown = options.figures.find((name) => !isFigure(name));
+    if (unknown !== undefined) {
+      const [nearest] = nearestNames(unknown, [...FIGURE_NAMES, ...EVENT_NAMES], 1);
+      const hint = nearest === undefined
+        ? `figures are ${FIGURE_NAMES.join(", ")}`
+        : `did you mean "${nearest}"?`;
+      return refuse(`--figure: nothing is called "${unknown}"; ${hint}`, screen);
+    }
+    if (options.save !== null) checkSavePlace(options.save);
+    const saved = options.against === null ? null : readSaved(options.against);
+    if (options.against !== null && saved === null) {
+      return refuse(`there is no file "${options.against}"`, screen);
+    }
+    return await withInterrupts(async (watch) => {
+      const { exitCode, files } = await new BenchCommand(options, screen, watch).run(paths);
+      const old = saved?.results ?? null;
+      return worseExitCode(exitCode, writeResults(files, old, options, screen));
+    });
+  } catch (error) {
+    if (!(error instanceof CannotMeasure)) throw error;
+    return refuse(error.message, screen);
+  }
+}
+
+const FIGURE_NAMES: readonly string[] = BENCH_FIGURES.map(({ name }) => name);
+
+function isFigure(name: string): boolean {
+  return FIGURE_NAMES.includes(name) || (EVENT_NAMES as readonly string[]).includes(name);
+}
+
+/** A file with its benches. */
+interface BenchedFile {
+  readonly file: string;
+  readonly reports: readonly TimedReport[];
+}
+
+class BenchCommand {
+  readonly #settings: BenchSettings;
+  #exitCode: ExitCode = HELD;
+  #tolerant = 0;
+
+  constructor(
+    readonly options: BenchScenarioOptions,
+    readonly screen: Screen,
+    readonly watch: SignalWatch,
+  ) {
+    const { lenient, limits, matches, seed } = options;
+    const { colour, columns } = screen;
+    this.#settings = { lenient, limits, matches, seed, colour, columns };
+  }
+
+  async run(
+    paths: readonly string[],
+  ): Promise<{ readonly exitCode: ExitCode; readonly files: readonly BenchedFile[] }> {
+    const { json, lenient, limits } = this.options;
+    const paint = painter(this.screen.colour);
+    const files: BenchedFile[] = [];
+    for (const path of paths) {
+      const loaded = await loadScenario(path, this.screen, null, limits.timeMs);
+      if (loaded.program === null) this.#note(loaded.exitCode);
+      else files.push({ file: path, reports: await this.#file(path, loaded.program) });
+    }
+    if (this.#tolerant > 0 && !json) {
+      const passed = `${
+        counted(this.#tolerant, "bench run")
+      } passed with unexpected reports or faults`;
+      this.#say([`${paint("warning", "warning:")} ${passed}; ${whyNoFailure(lenient)}`]);
+    }
+    const found = files.some(({ reports }) => reports.length > 0);
+    if (!found && this.#exitCode === HELD) {
+      this.screen.err("error: No bench found\n");
+      return { exitCode: FAILED, files };
+    }
+    return { exitCode: this.#exitCode, files };
+  }
+
+  async #file(path: string, program: Program): Promise<readonly TimedReport[]> {
+    const { json } = this.options;
+    const outcomes = await this.#outcomes(path, program);
+    for (const { failure, incidents } of outcomes) {
+      if (failure === null && incidents.length > 0) this.#tolerant++;
+      this.#note(codeOfFailure(failure));
+    }
+    const reports = benchReports(program, outcomes, benchOptions(this.#settings, this.watch));
+    return reports.map((report) => {
+      for (const { failure } of report.expectations) this.#note(codeOfFailure(failure));
+      const hostTimes = this.options.hostTime ? this.#hostTimes(program, report) : null;
+      const timed = { report, hostTimes };
+      this.#say(
+        json
+          ? [printableJson(benchJson(report, hostTimes ?? []), 0)]
+          : benchLines(report, hostTimes, this.options.figures, painter(this.screen.colour)),
+      );
+      return timed;
+    });
+  }
+
+  async #outcomes(path: string, program: Program): Promise<readonly BenchOutcome[]> {
+    const cells = cellsOf(program, this.#settings);
+    const outcomes: BenchOutcome[] = [];
+    const mayGoOn = () => !this.watch.interrupted();
+    const onCell = ({ outcome, text }: BenchMessage) => {
+      // With --json the standard output has nothing else: what a bench prints goes to the other one.
+      if (this.options.json) this.screen.err(text);
+      else this.screen.out(text);
+      outcomes.push(outcome);
+    };
+    if (this.options.jobs > 1 && cells.length > 1) {
+      const job = { path, settings: this.#settings };
+      const plan = new BenchPlan(job, cells.length, onCell, mayGoOn);
+      await runPlan(plan, this.options.jobs, this.watch);
+    } else {
+      for (const cell of cells) {
+        if (mayGoOn()) onCell(benchOnce(program, cell, this.#settings, this.watch));
+      }
+    }
+    return outcomes;
+  }
+
+  /** Of the cells in their order; those that failed are not timed. */
+  #hostTimes(program: Program, { cells }: BenchReport): readonly (HostTime | null)[] {
+    const wanted = cells.filter(({ outcome }) => outcome === "passed");
+    const options = benchOptions(this.#settings, this.watch);
+    const loops = wanted.map((cell) => {
+      const entry = program.tests.find((test) =>
+        test.kind === "bench" && test.name === cell.name && test.combination === cell.combination
+      )!;
+      return startBenchLoop(program, entry, options);
+    });
+    const times = measureHostTimes(loops, {
+      clockMs: processorMs,
+      seed: this.options.seed ?? 0,
+      mayGoOn: () => !this.watch.interrupted(),
+    });
+    return cells.map((cell) => times[wanted.indexOf(cell)] ?? null);
+  }
+
+  #say(lines: readonly string[]): void {
+    this.screen.out(lines.map((line) => `${line}\n`).join(""));
+  }
+
+  #note(exitCode: ExitCode): void {
+    this.#exitCode = worseExitCode(this.#exitCode, exitCode);
+  }
+}
+
+/** Writes the files that were asked for, and says what differs from those that were saved. */
+function writeResults(
+  files: readonly BenchedFile[],
+  old: Measurements | null,
+  { figures, json, junitPath, plot, save }: BenchScenarioOptions,
+  screen: Screen,
+): ExitCode {
+  const all = files.flatMap(({ reports }) => reports);
+  let written = true;
+  if (junitPath !== null) {
+    const suites = files.map(({ file, reports }) => ({
+      file,
+      reports: reports.map(({ report }) => report),
+    }));
+    written = writeOrSay(junitPath, benchJunit(suites), screen) && written;
+  }
+  if (plot !== null) {
+    const [first, ...more] = all.flatMap(({ hostTimes, report }) =>
+      benchPlot(report, hostTimes ?? [], figures) ?? []
+    );
+    if (first === undefined) return refuse("--plot: no figure tells the cells apart", screen);
+    if (more.length > 0) {
+      return refuse(`--plot draws one bench; ${more.length + 1} ran: --match chooses one`, screen);
+    }
+    written = writeOrSay(plot, first, screen) && written;
+  }
+  const now = measurementsOf(all);
+  if (old !== null) {
+    const say = (line: string) => json ? screen.err(`${line}\n`) : screen.out(`${line}\n`);
+    for (const line of differenceLines(old, now)) say(line);
+  }
+  if (save !== null) {
+    writeSaved(save, { commit: `dmalab ${VERSION}`, deno: DENO_VERSION, results: now });
+  }
+  return written ? HELD : WRONG;
+}
+
+const HOST_UNIT = "ns/iteration";
+
+/** Exact figures have one value, the host's time one for each round. */
+function measurementsOf(reports: readonly TimedReport[]): Measurements {
+  const results: Record<string, Measured> = {};
+  for (const { hostTimes, report } of reports) {
+    for (const [index, cell] of report.cells.entries()) {
+      if (cell.stopped === null) continue;
+      const name = displayName(cell);
+      for (const { name: figure, unit } of BENCH_FIGURES) {
+        results[`${name} ${figure}`] = { unit, values: [cellFigure(cell, figure)] };
+      }
+      const time = hostTimes?.[index];
+      if (time) results[`${name} host time`] = { unit: HOST_UNIT, values: time.roundsNs };
+    }
+  }
+  return results;
+}
+
+/** What differs: exact figures by any amount, the host's time beyond its noise. */
+function differenceLines(old: Measurements, now: Measurements): string[] {
+  if (!Object.keys(now).some((name) => name in old)) return ["no figure stands in both"];
+  const isHost = ([, { unit }]: [string, Measured]) => unit === HOST_UNIT;
+  const exact = Object.entries(now).filter((each) => !isHost(each)).flatMap(
+    ([name, { values }]) => {
+      const before = old[name];
+      return before !== undefined && before.values[0] !== values[0]
+        ? [`${name}: ${before.values[0]} → ${values[0]} per iteration`]
+        : [];
+    },
+  );
+  return [
+    ...exact.length === 0 ? ["no exact figure differs"] : exact,
+    ...comparisonLines(old, Object.fromEntries(Object.entries(now).filter(isHost)), false),
+  ];
+}

@@ -1,0 +1,44 @@
+/** Measurements in a file: what `--save` writes and `--against` reads, of benches and of `deno task bench`. */
+import { dirname } from "node:path";
+import { rewriteFile } from "../files/write_file.ts";
+import { isFolder, readHostFile } from "../host_file.ts";
+import type { Measurements } from "./statistics.ts";
+
+/** What `--save` writes. */
+export interface SavedMeasurements {
+  /** The commit that was measured, or the version of dmalab. */
+  readonly commit: string;
+  readonly deno: string;
+  readonly results: Measurements;
+}
+
+/** Why nothing is measured: a sentence for the user, without its end. */
+export class CannotMeasure extends Error {}
+
+/** Measuring takes long: what prevents the file is reported before. @throws {CannotMeasure} */
+export function checkSavePlace(path: string): void {
+  readSaved(path);
+  const folder = dirname(path);
+  if (!isFolder(folder)) throw new CannotMeasure(`there is no folder "${folder}"`);
+}
+
+/** What was saved; null where there is no such file. @throws {CannotMeasure} */
+export function readSaved(path: string): SavedMeasurements | null {
+  const file = readHostFile(path);
+  if (!file.found) {
+    if (file.reason === "not_found") return null;
+    throw new CannotMeasure(file.problem);
+  }
+  try {
+    const saved = JSON.parse(file.text) as SavedMeasurements;
+    if (typeof saved.commit === "string" && typeof saved.results === "object") return saved;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new CannotMeasure(`"${path}" was not written by --save`);
+}
+
+/** Writes what was measured. @throws {FileError} */
+export function writeSaved(path: string, measurements: SavedMeasurements): void {
+  rewriteFile(path, `${JSON.stringify(measurements, null, 1)}\n`);
+}

@@ -1,0 +1,58 @@
+/** `struct dma_iova_state` as C has it. @see rules/c-api.md 4, trap 6 */
+import type { DmaAddr } from "@dmalab/runtime";
+import type { DmaIovaState } from "@dmalab/runtime/dma";
+import type { CKernel } from "./c_kernel.ts";
+
+/** Where the members of `struct dma_iova_state` lie; `extensions/c_drivers/include/linux/dma-mapping.h` has the same. */
+export const IOVA_STATE = { addr: 0, __size: 8 } as const;
+/** The top bit of the size says that some part is bounced, in the upper half of it. */
+const BOUNCED = 0x80000000;
+
+/**
+ * Has C see a state as it is. What C itself writes there, such as zeroes, counts from the next call on.
+ */
+export function showState(kernel: CKernel, at: number, state: DmaIovaState): void {
+  const { memory } = kernel;
+  memory.putAddress(at + IOVA_STATE.addr, state.addr);
+  memory.putWord(at + IOVA_STATE.__size, state.sizeBytes);
+  if (!state.bounced) return;
+  const high = memory.view.getUint32(at + IOVA_STATE.__size + 4, true);
+  memory.view.setUint32(at + IOVA_STATE.__size + 4, (high | BOUNCED) >>> 0, true);
+}
+
+/** What C has at an address as the kernel reads it. */
+export function stateAsItIs(kernel: CKernel, at: number): DmaIovaState {
+  const { memory } = kernel;
+  if (!memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+  const state = kernel.state(at);
+  const { addr, bounced, sizeBytes } = readState(kernel, at);
+  if (sizeBytes === state.sizeBytes && addr === state.addr) return state;
+  state.clear();
+  state.addr = addr as DmaAddr;
+  state.sizeBytes = sizeBytes;
+  state.bounced = bounced;
+  return state;
+}
+
+function readState(kernel: CKernel, at: number) {
+  const { memory } = kernel;
+  const high = memory.view.getUint32(at + IOVA_STATE.__size + 4, true);
+  return {
+    addr: memory.addressAt(at + IOVA_STATE.addr),
+    bounced: (high & BOUNCED) !== 0,
+    sizeBytes: memory.view.getUint32(at + IOVA_STATE.__size, true) + (high & ~BOUNCED) * 2 ** 32,
+  };
+}
+
+/** The state that C has at an address. */
+export function stateAt(kernel: CKernel, at: number): DmaIovaState {
+  if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+  const state = kernel.state(at);
+  const { addr, sizeBytes } = readState(kernel, at);
+  // A state that C has cleared, or copied elsewhere, is another one.
+  if (sizeBytes !== state.sizeBytes || addr !== state.addr) {
+    if (sizeBytes === 0 && addr === 0) state.clear();
+    else throw kernel.crash("The dma_iova_state is not as the last call left it");
+  }
+  return state;
+}

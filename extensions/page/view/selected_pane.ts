@@ -1,0 +1,88 @@
+/// <reference lib="dom" />
+/** The event at the position: what it carries, and the decision that it comes from. */
+import {
+  eventView,
+  lineLocation,
+  meaningAt,
+  MEANINGS,
+  positionView,
+  type WhyView,
+  whyView,
+} from "@dmalab/recording/views";
+import { formatDuration } from "@dmalab/lang/text";
+import { el } from "./dom.ts";
+import type { PageModel, Pane } from "./page_model.ts";
+import { spansOf } from "./selection.ts";
+
+export class SelectedPane implements Pane {
+  draw(model: PageModel, root: HTMLElement): void {
+    const { leaked, position, run, selections } = model;
+    const { seq } = position;
+    if (seq === 0) {
+      const words = run.log.count === 0
+        ? "This run recorded no events."
+        : "Before the first event: the machine is ready. → steps forward.";
+      return root.replaceChildren(el("p", { class: "dim" }, words));
+    }
+    const { atNs, cpu, device, name, parts, request, span } = eventView(run, seq);
+    const meaning = meaningAt(run, seq);
+    const sign = el("span", { "aria-hidden": "true" }, MEANINGS[meaning].sign);
+    sign.style.color = `var(--${meaning})`;
+    const shown = name.replace(/^call\./, "").replace(/^ret\./, "return of ");
+    const facts = [
+      formatDuration(atNs),
+      `CPU ${cpu}`,
+      ...device === null ? [] : [device],
+      ...request === null ? [] : [`request ${request}`],
+      ...span === null ? [] : [lineLocation(span).replace(/^.*\//, "")],
+    ];
+    const fields = parts.flatMap(({ kind, name, text, value }) => {
+      if (kind === null || name === null) return [];
+      const field = el("dd", {}, text);
+      selections.set(field, { seq: null, spans: spansOf([{ kind, name, value }]) });
+      return [el("dt", {}, name), field];
+    });
+    const why = whyView(run, position);
+    const { edge, event, place, text } = positionView(run, position);
+    const statement = event === null && edge === null
+      ? [el("p", {}, `Next: ${place}: ${text}`)]
+      : [];
+    root.replaceChildren(
+      el("h3", {}, sign, `#${seq} ${shown}`, el("span", { class: "mono dim" }, facts.join(" · "))),
+      ...leaked.has(seq)
+        ? [el("p", { class: "bad" }, el("b", {}, "Never unmapped before the run ends"))]
+        : [],
+      ...statement,
+      ...fields.length === 0 ? [] : [el("dl", {}, ...fields)],
+      ...why === null ? [] : this.#decision(model, why),
+    );
+  }
+
+  #decision({ goTo, position, selections }: PageModel, view: WhyView): HTMLElement[] {
+    const { inputs, rule, seq, title, why } = view;
+    const link = el("button", { class: "link", "data-item": `why ${seq}` }, `#${seq}`);
+    link.addEventListener("click", () => goTo(seq));
+    const sign = el("span", { "aria-hidden": "true" }, "◆");
+    sign.style.color = "var(--decision)";
+    const head = seq === position.seq
+      ? el("h3", {}, sign, "Why")
+      : el("h3", {}, sign, "Decided at ", link);
+    head.append(
+      el("span", { class: "mono dim", title: `dmalab explain ${rule} prints it` }, `rule ${rule}`),
+    );
+    selections.set(head, { seq, spans: spansOf(inputs) });
+    const rows = inputs.flatMap((input) => [el("dt", {}, input.name), el("dd", {}, input.text)]);
+    const details = el(
+      "details",
+      {},
+      el("summary", {}, `${inputs.length} inputs`),
+      el("dl", {}, ...rows),
+    );
+    return [
+      head,
+      el("p", {}, title),
+      ...why === "" ? [] : [el("p", {}, why)],
+      ...inputs.length === 0 ? [] : [details],
+    ];
+  }
+}

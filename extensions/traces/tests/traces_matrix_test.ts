@@ -1,0 +1,474 @@
+/**
+ * Kinds of faults × tools × modes, in traces made by a seed: what a trace can show is found at its
+ * line, and nothing besides is called proved or likely, in clean traces and in faulty ones.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
+import { DISK, type MadeMode, MadeTrace, MODES, NIC, printed, run, TOOLS } from "./made_trace.ts";
+
+/** A fault: what it does, and what is right then. */
+interface Fault {
+  /** Which findings are right; the first is the one to find. */
+  readonly kinds: readonly string[];
+  /** Modes in which a trace shows it; all without. */
+  readonly modes?: readonly MadeMode[];
+  /** @returns The call where it shows, from 1, or null where only the log has it; and lines of the log. */
+  readonly act: (trace: MadeTrace) => Shown;
+}
+
+interface Shown {
+  readonly at: number | null;
+  readonly log?: readonly string[];
+  /** A page of a mapping that is left, which a leak may be listed for. */
+  readonly left?: readonly number[];
+}
+
+const SECOND_US = 1e6;
+const stamp = (us: number) => `[${(us / SECOND_US).toFixed(6).padStart(12)}]`;
+/** Ties the clock of the log to that of the trace. */
+const BOOT = "[    0.000001] sched_clock: Marking stable (1, 0)->(1, 0)";
+
+function vtd(us: number, device: string, address: number, access: "Read" | "Write"): string[] {
+  const reason = access === "Read" ? "0x06" : "0x05";
+  return [
+    BOOT,
+    `${stamp(us)} DMAR: [DMA ${access} NO_PASID] Request device [${device.slice(5)}] fault addr 0x${
+      address.toString(16)
+    } [fault reason ${reason}] PTE ${access} access is not set`,
+  ];
+}
+
+const here = (trace: MadeTrace): Shown => ({ at: trace.calls.length });
+const request = (trace: MadeTrace, dir = "TO_DEVICE") => trace.map(DISK, dir, 4096, 0);
+/** A call without a line of the page table. */
+const bare = (
+  trace: MadeTrace,
+  event: string,
+  mapping: ReturnType<typeof request>,
+  change = {},
+) => {
+  const { addr, bytes, device, dir, physAddrs } = mapping;
+  trace.write(event, { device, dir, addr, bytes, physAddrs, ...change });
+  return here(trace);
+};
+const fault = (
+  us: number,
+  mapping: ReturnType<typeof request>,
+  access: "Read" | "Write",
+  by = 0,
+) => {
+  const address = Math.floor(mapping.addr / 4096) * 4096 + by;
+  return { at: null, log: vtd(us, mapping.device, address, access) };
+};
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  "unmap of more": {
+    kinds: ["unmap_size"],
+    act: (trace) => {
+      trace.unmap(request(trace), 0, { bytes: 8192 });
+      return here(trace);
+    },
+  },
+  "unmap of less": {
+    kinds: ["unmap_size"],
+    act: (trace) => {
+      trace.unmap(request(trace), 0, { bytes: 512 });
+      return here(trace);
+    },
+  },
+  "unmap with another direction": {
+    kinds: ["unmap_direction"],
+    act: (trace) => {
+      trace.unmap(request(trace), 0, { dir: "FROM_DEVICE" });
+      return here(trace);
+    },
+  },
+  "list unmapped with fewer entries": {
+    kinds: ["unmap_entries"],
+    act: (trace) => {
+      const list = trace.list(DISK, "TO_DEVICE", 4);
+      const at = trace.calls.length + 1;
+      trace.unmap(list, 0, { physAddrs: list.physAddrs.slice(0, 2) });
+      return { at };
+    },
+  },
+  "list unmapped with more entries": {
+    kinds: ["unmap_entries"],
+    act: (trace) => {
+      const list = trace.list(DISK, "TO_DEVICE", 3);
+      const at = trace.calls.length + 1;
+      trace.unmap(list, 0, { physAddrs: [...list.physAddrs, 0x99000] });
+      return { at };
+    },
+  },
+  "list unmapped with another direction": {
+    kinds: ["unmap_direction"],
+    act: (trace) => {
+      const list = trace.list(DISK, "TO_DEVICE", 4);
+      const at = trace.calls.length + 1;
+      trace.unmap(list, 0, { dir: "FROM_DEVICE" });
+      return { at };
+    },
+  },
+  "coherent memory freed with another size": {
+    kinds: ["unmap_size"],
+    act: (trace) => {
+      const buffer = trace.alloc(NIC, 8192);
+      const at = trace.calls.length + 1;
+      trace.unmap(buffer, 2, { bytes: 4096 });
+      return { at };
+    },
+  },
+  "second unmap": {
+    kinds: ["double_unmap", "unmap_unknown"],
+    act: (trace) => {
+      const mapping = request(trace);
+      trace.unmap(mapping, 0);
+      trace.pause(20);
+      return bare(trace, "dma_unmap_phys", mapping);
+    },
+  },
+  "second free": {
+    kinds: ["double_unmap", "unmap_unknown"],
+    act: (trace) => {
+      const buffer = trace.alloc(NIC, 4096);
+      trace.unmap(buffer, 2);
+      trace.pause(20);
+      return bare(trace, "dma_free", buffer);
+    },
+  },
+  "second unmap of a list": {
+    kinds: ["double_unmap", "unmap_unknown"],
+    act: (trace) => {
+      const list = trace.list(DISK, "TO_DEVICE", 4);
+      trace.unmap(list, 0);
+      trace.pause(20);
+      return bare(trace, "dma_unmap_sg", list);
+    },
+  },
+  "mapping freed as coherent memory": {
+    kinds: ["unmap_kind"],
+    act: (trace) => {
+      const mapping = request(trace);
+      const shown = bare(trace, "dma_free", mapping);
+      trace.table("unmap", DISK, mapping.addr, mapping.bytes, mapping.phys, 0);
+      return shown;
+    },
+  },
+  "coherent memory unmapped as a mapping": {
+    kinds: ["unmap_kind"],
+    act: (trace) => {
+      const buffer = trace.alloc(NIC, 4096);
+      trace.table("unmap", NIC, buffer.addr, buffer.bytes, buffer.phys, 0);
+      return bare(trace, "dma_unmap_phys", buffer);
+    },
+  },
+  "list unmapped as a mapping": {
+    kinds: ["unmap_kind"],
+    modes: ["translated", "bounced"],
+    act: (trace) => {
+      const list = trace.list(DISK, "TO_DEVICE", 3);
+      trace.table("unmap", DISK, list.addr, list.bytes, list.phys, 0);
+      return bare(trace, "dma_unmap_phys", list);
+    },
+  },
+  "mapping unmapped as a list": {
+    kinds: ["unmap_kind"],
+    modes: ["direct"],
+    act: (trace) => {
+      const mapping = request(trace);
+      return bare(trace, "dma_unmap_sg", { ...mapping, physAddrs: [mapping.phys] });
+    },
+  },
+  "unmap of what was never mapped": {
+    kinds: ["unmap_unknown"],
+    modes: ["translated"],
+    act: (trace) => bare(trace, "dma_unmap_phys", { ...request(trace), addr: 0x1234_5000 }),
+  },
+  "unmap by another device": {
+    kinds: ["unmap_unknown", "born_before_trace"],
+    act: (trace) => {
+      const mapping = request(trace);
+      const shown = bare(trace, "dma_unmap_phys", { ...mapping, device: NIC });
+      return { ...shown, left: [mapping.at] };
+    },
+  },
+  "unmap of the error value": {
+    kinds: ["unmap_error_value"],
+    act: (trace) => bare(trace, "dma_unmap_phys", { ...request(trace), addr: -1 }),
+  },
+  "maps that fail": {
+    kinds: ["map_failed"],
+    act: (trace) => {
+      const at = trace.calls.length + 1;
+      for (let count = 0; count < 25; count++) {
+        const fields = {
+          device: DISK,
+          dir: "TO_DEVICE",
+          addr: -1,
+          bytes: 65536,
+          phys: 0x9_0000_0000,
+        };
+        trace.write("dma_map_phys", fields);
+      }
+      return { at };
+    },
+  },
+  "a request that is never unmapped": {
+    kinds: ["leak"],
+    act: (trace) => ({ at: request(trace).at }),
+  },
+  "receive buffers that are never unmapped": {
+    kinds: ["leak"],
+    act: (trace) => {
+      const { at } = trace.map(NIC, "FROM_DEVICE", 2048, 1);
+      for (let count = 0; count < 3; count++) trace.map(NIC, "FROM_DEVICE", 2048, 1);
+      return { at };
+    },
+  },
+  "an address allocated again without an unmap": {
+    kinds: ["leak", "double_map"],
+    modes: ["translated", "bounced"],
+    act: (trace) => {
+      const mapping = request(trace);
+      trace.table("unmap", DISK, mapping.addr, mapping.bytes, mapping.phys, 0);
+      trace.pause(200_000 - 150_000);
+      trace.table("map", DISK, mapping.addr, mapping.bytes, mapping.phys + 4096, 0);
+      const { addr, bytes, device, dir, phys } = mapping;
+      trace.write("dma_map_phys", { device, dir, addr, bytes, phys: phys + 4096 });
+      trace.pause(200);
+      trace.unmap(mapping, 0);
+      return { at: mapping.at };
+    },
+  },
+  "sync after the unmap": {
+    kinds: ["sync_unknown"],
+    act: (trace) => {
+      const mapping = request(trace, "FROM_DEVICE");
+      trace.unmap(mapping, 0);
+      trace.pause(10);
+      return bare(trace, "dma_sync_single_for_cpu", mapping);
+    },
+  },
+  "sync beyond the end": {
+    kinds: ["sync_size"],
+    act: (trace) => {
+      const mapping = request(trace, "FROM_DEVICE");
+      const shown = bare(trace, "dma_sync_single_for_cpu", mapping, { bytes: 8192 });
+      trace.unmap(mapping, 0);
+      return shown;
+    },
+  },
+  "sync with another direction": {
+    kinds: ["sync_direction"],
+    act: (trace) => {
+      const mapping = request(trace, "FROM_DEVICE");
+      const shown = bare(trace, "dma_sync_single_for_cpu", mapping, { dir: "TO_DEVICE" });
+      trace.unmap(mapping, 0);
+      return shown;
+    },
+  },
+  "a two-step range that is never destroyed": {
+    kinds: ["leak"],
+    modes: ["translated"],
+    act: (trace) => ({ at: trace.twoStep(3).lines[0]! }),
+  },
+  "a two-step range destroyed short": {
+    kinds: ["destroy_short"],
+    modes: ["translated"],
+    act: (trace) => {
+      const { end, lines, start } = trace.twoStep(4);
+      trace.destroy({ start, end: end - 8192 });
+      trace.write("nvme_complete_rq", { device: DISK }, 1);
+      return { at: lines[2]! };
+    },
+  },
+  "fault after the unmap": {
+    kinds: ["use_after_unmap"],
+    modes: ["translated"],
+    act: (trace) => {
+      const mapping = request(trace);
+      trace.unmap(mapping, 0);
+      return fault(trace.us + 300, mapping, "Read");
+    },
+  },
+  "fault against the direction": {
+    kinds: ["wrong_direction"],
+    modes: ["translated"],
+    act: (trace) => {
+      const mapping = request(trace);
+      const shown = fault(trace.us + 400, mapping, "Write");
+      trace.pause(900);
+      trace.unmap(mapping, 0);
+      return shown;
+    },
+  },
+  "fault past the end": {
+    kinds: ["past_end"],
+    modes: ["translated"],
+    act: (trace) => {
+      // Nothing is above the address that was allocated first.
+      const mapping = trace.map("0000:03:00.0", "TO_DEVICE", 4096, 0);
+      const shown = fault(trace.us + 400, mapping, "Read", 4096);
+      trace.pause(900);
+      trace.unmap(mapping, 0);
+      return shown;
+    },
+  },
+  "fault where nothing was mapped": {
+    kinds: ["never_mapped"],
+    modes: ["translated"],
+    act: (trace) => fault(trace.us + 400, { ...request(trace), addr: 0x1234_5000 }, "Read"),
+  },
+  "fault at another device's mapping": {
+    kinds: ["other_device"],
+    modes: ["translated"],
+    act: (trace) => {
+      const mapping = trace.map(NIC, "TO_DEVICE", 4096, 0);
+      const shown = fault(trace.us + 400, { ...mapping, device: DISK }, "Read");
+      trace.pause(900);
+      trace.unmap(mapping, 0);
+      return shown;
+    },
+  },
+  "fault at the memory's own address": {
+    kinds: ["physical_address"],
+    modes: ["translated"],
+    act: (trace) => {
+      const mapping = request(trace);
+      const shown = fault(trace.us + 400, { ...mapping, addr: mapping.phys }, "Read");
+      trace.pause(900);
+      trace.unmap(mapping, 0);
+      return shown;
+    },
+  },
+  "fault at the error value": {
+    kinds: ["error_value"],
+    modes: ["translated"],
+    act: (trace) => ({
+      at: null,
+      log: [
+        BOOT,
+        `${
+          stamp(trace.us)
+        } DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0xfffffffffffff000 [fault reason 0x06] PTE Read access is not set`,
+      ],
+    }),
+  },
+  "a full bounce pool": {
+    kinds: ["swiotlb_full"],
+    modes: ["bounced"],
+    act: (trace) => ({
+      at: null,
+      log: [
+        `${
+          stamp(trace.us)
+        } nvme ${DISK}: swiotlb buffer is full (sz: 65536 bytes), total 32768 (slots), used 32768 (slots)`,
+      ],
+    }),
+  },
+};
+
+/** What each fault leaves besides itself: what it mapped for show. */
+function checked(lines: readonly string[], log: readonly string[]): readonly TraceFinding[] {
+  const pass = new LogPass();
+  log.forEach((line, index) => pass.push(line, index + 1));
+  pass.end();
+  const check = new TraceCheck(pass);
+  lines.forEach((line, index) => check.push(line, index + 1));
+  return check.end().findings;
+}
+
+interface Score {
+  found: number;
+  possible: number;
+  missed: string[];
+  accused: string[];
+  traces: number;
+}
+
+function play(seeds: readonly number[]): Score {
+  const score: Score = { found: 0, possible: 0, missed: [], accused: [], traces: 0 };
+  for (const [name, { act, kinds, modes = MODES }] of Object.entries(FAULTS)) {
+    for (const mode of modes) {
+      for (const seed of seeds) {
+        const trace = new MadeTrace(mode, seed);
+        let shown: Shown | null = null;
+        run(trace, (each) => shown = act(each));
+        const { at, left = [], log = [] } = shown! as Shown;
+        for (const [tool, print] of Object.entries(TOOLS)) {
+          const { lineOf, lines } = printed(trace, print);
+          const line = at === null ? null : lineOf.get(at);
+          // The tool does not print the call: nothing can be seen.
+          if (line === undefined) continue;
+          score.traces++;
+          const findings = checked(lines, log);
+          const key = `${name}, ${mode}, ${tool}, seed ${seed}`;
+          const found = findings.find((each) =>
+            kinds.includes(each.kind) &&
+            (line === null ? each.logLine !== null : each.line === line)
+          );
+          if (found === undefined) score.missed.push(key);
+          else if (isSure(found)) score.found++;
+          else score.possible++;
+          const about = new Set([line, ...left.map((each) => lineOf.get(each))]);
+          for (const each of findings) {
+            if (each === found || !isSure(each)) continue;
+            // One mistake may show in several findings, all about its own mapping.
+            if (isOfAct(each, trace, lineOf, about)) continue;
+            score.accused.push(`${key}: ${each.kind} ${each.line} ${each.text}`);
+          }
+        }
+      }
+    }
+  }
+  return score;
+}
+
+/** Whether a finding is about a line of the fault, and not of what runs beside it. */
+function isOfAct(
+  { line, otherLine }: TraceFinding,
+  trace: MadeTrace,
+  lineOf: ReadonlyMap<number, number>,
+  about: ReadonlySet<number | null | undefined>,
+): boolean {
+  const [from, until] = [trace.acted.from, trace.acted.until].map((call) => lineOf.get(call) ?? 0);
+  const isIn = (at: number | null) => at !== null && at >= from! && at <= until!;
+  return about.has(line) || isIn(line) || isIn(otherLine);
+}
+
+const SHORT = [1];
+const LONG = [2, 3, 4];
+
+Deno.test("nothing is called wrong in clean traces of every mode and tool", () => {
+  let count = 0;
+  for (const mode of MODES) {
+    for (let seed = 1; seed <= 20; seed++) {
+      const trace = new MadeTrace(mode, seed);
+      run(trace, () => {});
+      for (const [tool, print] of Object.entries(TOOLS)) {
+        const { lines } = printed(trace, print);
+        const accused = checked(lines, []).filter(isSure);
+        assertEquals(accused, [], `${mode}, ${tool}, seed ${seed}`);
+        count++;
+      }
+    }
+  }
+  assert(count >= 300, `${count} traces`);
+});
+
+Deno.test("of 34 kinds of faults nine tenths are found in every tool and mode, and nothing else is accused", () => {
+  hold(play(SHORT), 300);
+});
+
+Deno.test("the same in more places (long)", () => hold(play(LONG), 900));
+
+function hold({ accused, found, missed, possible, traces }: Score, least: number): void {
+  assertEquals(Object.keys(FAULTS).length, 34);
+  assert(traces >= least, `${traces} traces`);
+  assertEquals(accused, []);
+  const share = (found + possible) / traces;
+  assert(share >= 0.9, `${(share * 100).toFixed(1)} % found; missed: ${missed.join("\n")}`);
+  assert(found / traces >= 0.85, `${found} of ${traces} proved or likely`);
+}

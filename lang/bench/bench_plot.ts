@@ -1,0 +1,306 @@
+/**
+ * A bench as a picture for print: a panel for each figure that tells cells apart. Lines over an axis of
+ * numbers, with logarithmic scales; bars where no axis has any.
+ */
+import { placeText } from "../run/bench_cells.ts";
+import type { BenchOutcome, BenchReport } from "../run/report.ts";
+import { escapeMarkup } from "../text/markup.ts";
+import {
+  axisValue,
+  benchAxes,
+  type BenchAxis,
+  cellFigure,
+  countedCells,
+  tellingFigures,
+} from "./bench_view.ts";
+import type { HostTime } from "./bench_json.ts";
+import { figureText } from "./figure_text.ts";
+import { formatDuration, formatSizeCut, formatTimeRounded } from "../text/numbers.ts";
+import { figureNamed, type FigureUnit } from "./figures.ts";
+
+/** Most panels: more figures are told by the table. */
+const MAX_PANELS = 8;
+
+const PANEL = { width: 360, height: 250, left: 62, right: 12, top: 30, bottom: 44 } as const;
+const PANELS_ACROSS = 2;
+/** Dark enough for print, and told apart without colour by their dashes. */
+const COLOURS = ["#1b4f9c", "#b3401a", "#2f7d32", "#6a3d9a", "#8c6d00", "#00798c"] as const;
+const DASHES = ["", "6 3", "2 2", "8 3 2 3", "1 3", "10 4"] as const;
+/** The power of ten below the lowest value, and above the highest. */
+const LEAST_FACTOR = 10;
+
+/** What stands on one panel. */
+interface PlotSeries {
+  readonly name: string;
+  readonly points: readonly PlotPoint[];
+}
+
+interface PlotPoint {
+  readonly x: number;
+  readonly label: string;
+  readonly value: number;
+  /** Half of a bar of error; 0 for what is exact. */
+  readonly spread: number;
+  readonly text: string;
+}
+
+interface PlotPanel {
+  readonly title: string;
+  readonly unit: FigureUnit;
+  readonly series: readonly PlotSeries[];
+}
+
+/**
+ * The SVG of a bench; null where no figure tells its cells apart.
+ *
+ * @param hostTimes Of the cells, in their order, for a panel of their own.
+ * @param chosen Names of figures and events to draw; those that tell cells apart where there are none.
+ */
+export function benchPlot(
+  report: BenchReport,
+  hostTimes: readonly (HostTime | null)[] = [],
+  chosen: readonly string[] = [],
+): string | null {
+  const cells = countedCells(report);
+  const axes = benchAxes(report);
+  const over = axes.find(({ values }) => values.every((value) => numberOf(value) !== null)) ?? null;
+  const telling = tellingFigures(cells).different.filter((name) =>
+    name !== "p90" && name !== "max"
+  );
+  const figures = chosen.length > 0 ? chosen : telling.slice(0, MAX_PANELS);
+  const exact = figures.map((figure): PlotPanel => ({
+    title: `${figure}${figureNamed(figure)?.isTotal === false ? "" : " per iteration"}`,
+    unit: figureNamed(figure)?.unit ?? "count",
+    series: seriesOf(cells, axes, over, (cell) => ({
+      value: cellFigure(cell, figure),
+      spread: 0,
+      text: figureText(figure, cell),
+    })),
+  }));
+  const timed = hostTimes.some((time) => time !== null)
+    ? [{
+      title: "processor time of the host per iteration",
+      unit: "ns" as const,
+      series: seriesOf(cells, axes, over, (cell) => {
+        const time = hostTimes[report.cells.indexOf(cell)];
+        const { medianNs: value, spreadNs: spread } = time ?? { medianNs: 0, spreadNs: 0 };
+        return {
+          value,
+          spread,
+          text: `${formatTimeRounded(value)} ± ${formatTimeRounded(spread)}`,
+        };
+      }),
+    }]
+    : [];
+  const panels = [...exact, ...timed];
+  return panels.length === 0 ? null : svg(report.name, panels, over);
+}
+
+function seriesOf(
+  cells: readonly BenchOutcome[],
+  axes: readonly BenchAxis[],
+  over: BenchAxis | null,
+  of: (cell: BenchOutcome) => Pick<PlotPoint, "value" | "spread" | "text">,
+): PlotSeries[] {
+  const others = axes.filter((axis) => axis !== over);
+  const nameOf = (cell: BenchOutcome) =>
+    placeText(others.map(({ key }) => ({ key, value: axisValue(cell, key) })));
+  if (over === null) {
+    const points = cells.map((cell, x): PlotPoint => ({
+      x,
+      label: axes.map(({ key }) => axisValue(cell, key)).join(" "),
+      ...of(cell),
+    }));
+    return [{ name: "", points }];
+  }
+  return [...Map.groupBy(cells, nameOf)].map(([name, some]) => ({
+    name,
+    points: some.map((cell): PlotPoint => {
+      const label = axisValue(cell, over.key);
+      return { x: numberOf(label)!, label, ...of(cell) };
+    }),
+  }));
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  B: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  ns: 1,
+  us: 1e3,
+  ms: 1e6,
+  s: 1e9,
+};
+
+/** The number that a value of an axis is: `64KiB`, `8`, `1.5us`; null for a word. */
+function numberOf(value: string): number | null {
+  const [, digits, unit] = value.match(/^([\d_]+(?:\.\d+)?)([A-Za-z]*)$/) ?? [];
+  if (digits === undefined || !Object.hasOwn(UNITS, unit!)) return null;
+  const number = Number(digits.replaceAll("_", "")) * UNITS[unit!]!;
+  return number > 0 ? number : null;
+}
+
+function svg(name: string, panels: readonly PlotPanel[], over: BenchAxis | null): string {
+  const across = Math.min(PANELS_ACROSS, panels.length);
+  const legend = panels[0]!.series.map(({ name: series }) => series).filter((series) =>
+    series !== ""
+  );
+  const top = 26 + 16 * legend.length;
+  const width = across * PANEL.width;
+  const height = top + Math.ceil(panels.length / across) * PANEL.height;
+  const drawn = panels.map((panel, index) => {
+    const [x, y] = [index % across * PANEL.width, top + Math.floor(index / across) * PANEL.height];
+    return `<g transform="translate(${x} ${y})">${
+      over === null ? barPanel(panel) : linePanel(panel, over)
+    }</g>`;
+  });
+  const legends = legend.map((text, index) =>
+    `<line x1="12" x2="44" y1="${36 + 16 * index}" y2="${36 + 16 * index}" ${stroke(index)}/>` +
+    label(52, 40 + 16 * index, text, "start")
+  );
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+    `viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" role="img">` +
+    `<title>${escapeMarkup(name)}</title><rect width="100%" height="100%" fill="#fff"/>` +
+    `<text x="12" y="18" font-size="13" font-weight="bold">${escapeMarkup(name)}</text>` +
+    `${legends.join("")}${drawn.join("")}</svg>\n`;
+}
+
+function stroke(series: number): string {
+  const dash = DASHES[series % DASHES.length]!;
+  return `fill="none" stroke="${COLOURS[series % COLOURS.length]}" stroke-width="1.6"${
+    dash === "" ? "" : ` stroke-dasharray="${dash}"`
+  }`;
+}
+
+function label(x: number, y: number, text: string, anchor: "start" | "middle" | "end"): string {
+  return `<text x="${fixed(x)}" y="${fixed(y)}" text-anchor="${anchor}">${
+    escapeMarkup(text)
+  }</text>`;
+}
+
+function fixed(value: number): string {
+  return String(Number(value.toFixed(1)));
+}
+
+/** Places on a scale; logarithmic where all values are above 0 and far apart. */
+interface PlotScale {
+  readonly ticks: readonly number[];
+  place(value: number): number;
+}
+
+/** @param hasFoot Bars stand on the edge: the lowest is to be seen as well. */
+function scaleOf(
+  values: readonly number[],
+  from: number,
+  to: number,
+  hasFoot = false,
+): PlotScale {
+  const positive = values.filter((value) => value > 0);
+  const most = Math.max(...values, 0);
+  const least = Math.min(...positive);
+  if (positive.length === 0 || most / least < LEAST_FACTOR) {
+    const step = niceStep(most);
+    const end = Math.max(step, Math.ceil(most / step) * step);
+    const ticks = Array.from({ length: Math.round(end / step) + 1 }, (_, index) => index * step);
+    return { ticks, place: (value) => from + value / end * (to - from) };
+  }
+  // A zero has no logarithm: it stands on the lower edge.
+  const low = Math.floor(Math.log10(least)) - (hasFoot || positive.length < values.length ? 1 : 0);
+  const high = Math.max(low + 1, Math.ceil(Math.log10(most)));
+  const powers = Array.from({ length: high - low + 1 }, (_, index) => low + index);
+  return {
+    ticks: powers.map((power) => 10 ** power),
+    place: (value) =>
+      from + (value > 0 ? (Math.log10(value) - low) / (high - low) : 0) * (to - from),
+  };
+}
+
+/** A step of 1, 2 or 5 times a power of ten that makes four or five of a range. */
+function niceStep(range: number): number {
+  if (range === 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(range / 4));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => range / step <= 5)!;
+}
+
+function frame({ title, unit }: PlotPanel, y: PlotScale): string {
+  const { bottom, height, left, right, width } = PANEL;
+  const lines = y.ticks.map((tick) => {
+    const at = fixed(y.place(tick));
+    return `<line x1="${left}" x2="${width - right}" y1="${at}" y2="${at}" stroke="#ddd"/>` +
+      label(left - 5, y.place(tick) + 4, tickText(tick, unit), "end");
+  });
+  return `<text x="${left}" y="18" font-weight="bold">${escapeMarkup(title)}</text>${
+    lines.join("")
+  }` +
+    `<line x1="${left}" x2="${left}" y1="${PANEL.top}" y2="${height - bottom}" stroke="#555"/>`;
+}
+
+function tickText(value: number, unit: FigureUnit): string {
+  if (unit === "ns") return formatDuration(value);
+  if (unit === "bytes" && Number.isInteger(value)) return formatSizeCut(value);
+  return value >= 1e6
+    ? value.toExponential(0).replace("+", "")
+    : String(Number(value.toPrecision(6)));
+}
+
+function linePanel(panel: PlotPanel, over: BenchAxis): string {
+  const { series } = panel;
+  const { bottom, height, left, right, top, width } = PANEL;
+  const points = series.flatMap((each) => each.points);
+  const y = scaleOf(points.map(({ value }) => value), height - bottom, top);
+  const xs = [...new Set(points.map((point) => point.x))].sort((a, b) => a - b);
+  const [first, last] = [xs[0]!, xs.at(-1)!];
+  const place = (x: number) =>
+    first === last
+      ? (left + width - right) / 2
+      : left + 10 + Math.log(x / first) / Math.log(last / first) * (width - right - left - 20);
+  const ticks = over.values.map((value) =>
+    label(place(numberOf(value)!), height - bottom + 15, value, "middle")
+  );
+  const drawn = series.map(({ name, points: own }, index) => {
+    const sorted = [...own].sort((a, b) => a.x - b.x);
+    const path = sorted.map(({ value, x }, at) =>
+      `${at === 0 ? "M" : "L"}${fixed(place(x))} ${fixed(y.place(value))}`
+    ).join("");
+    const marks = sorted.map((point) =>
+      `${errorBar(place(point.x), point, y)}<circle cx="${fixed(place(point.x))}" cy="${
+        fixed(y.place(point.value))
+      }" r="2.6" fill="${COLOURS[index % COLOURS.length]}"><title>${
+        escapeMarkup(`${name} ${over.key} = ${point.label}: ${point.text}`)
+      }</title></circle>`
+    ).join("");
+    return `<path d="${path}" ${stroke(index)}/>${marks}`;
+  });
+  const axis = label((left + width - right) / 2, height - bottom + 32, over.key, "middle");
+  return frame(panel, y) + ticks.join("") + axis + drawn.join("");
+}
+
+function barPanel(panel: PlotPanel): string {
+  const { series } = panel;
+  const { bottom, height, left, right, top, width } = PANEL;
+  const points = series[0]!.points;
+  const y = scaleOf(points.map(({ value }) => value), height - bottom, top, true);
+  const step = (width - right - left) / points.length;
+  const drawn = points.map((point, index) => {
+    const x = left + step * (index + 0.15);
+    const barTop = y.place(point.value);
+    return `<rect x="${fixed(x)}" y="${fixed(barTop)}" width="${fixed(step * 0.7)}" height="${
+      fixed(height - bottom - barTop)
+    }" fill="${COLOURS[0]}"/>${errorBar(x + step * 0.35, point, y)}` +
+      label(x + step * 0.35, barTop - 4, point.text, "middle") +
+      label(x + step * 0.35, height - bottom + 15, point.label, "middle");
+  });
+  return frame(panel, y) + drawn.join("");
+}
+
+/** What the rounds of a measurement spread over. */
+function errorBar(x: number, { spread, value }: PlotPoint, y: PlotScale): string {
+  if (spread === 0) return "";
+  const [low, high] = [fixed(y.place(Math.max(0, value - spread))), fixed(y.place(value + spread))];
+  return `<path d="M${fixed(x)} ${low}V${high}M${fixed(x - 4)} ${low}h8M${
+    fixed(x - 4)
+  } ${high}h8" ` +
+    `stroke="#000" fill="none"/>`;
+}

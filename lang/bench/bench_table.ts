@@ -1,0 +1,276 @@
+/** A bench as tables: what depends on the file and the seed alone, and is exact. */
+import { placeText } from "../run/bench_cells.ts";
+import type { BenchOutcome, BenchReport } from "../run/report.ts";
+import { clip, PICTURE_COLUMNS, tableLines } from "../text/columns.ts";
+import { formatCount, formatDuration, groupThousands } from "../text/numbers.ts";
+import {
+  axisValue,
+  benchAxes,
+  type BenchAxis,
+  countedCells,
+  ratioToBaseline,
+  tellingFigures,
+} from "./bench_view.ts";
+import type { LatencySummary } from "./distribution.ts";
+import { figureText, ratioText } from "./figure_text.ts";
+
+/** Marks a cell over its budget. */
+const OVER_BUDGET = "!";
+
+/** Rows that are no figures. */
+const ITERATIONS = "iterations";
+const DISTRIBUTION = "distribution";
+
+/** A name, and its value in each column. */
+type Row = readonly [string, ...string[]];
+
+/**
+ * The lines of a bench; none where no cell counted anything.
+ *
+ * @param chosen Names of figures and events: only these are shown; all that happened where there are none.
+ */
+export function benchTable(
+  report: BenchReport,
+  chosen: readonly string[] = [],
+  columns: number = PICTURE_COLUMNS,
+): string[] {
+  const cells = countedCells(report);
+  if (cells.length === 0) return [];
+  const axes = benchAxes(report);
+  const table = new BenchTable(report, cells, axes, chosen, columns);
+  return [
+    ...axes.length < 2 || cells.length < 4
+      ? table.byColumn()
+      : axes.length === 2
+      ? table.matrices()
+      : table.byRow(),
+    ...table.notes(),
+  ];
+}
+
+class BenchTable {
+  constructor(
+    readonly report: BenchReport,
+    readonly cells: readonly BenchOutcome[],
+    readonly axes: readonly BenchAxis[],
+    readonly chosen: readonly string[],
+    readonly columns: number,
+  ) {}
+
+  /** A column for each cell, a row for each figure and each event. */
+  byColumn(): string[] {
+    const { cells } = this;
+    const { different, same } = tellingFigures(cells);
+    // A return is as often as its call.
+    const events = [...new Set(cells.flatMap(({ counts }) => Object.keys(counts)))]
+      .filter((name) => !name.startsWith("ret."));
+    const row = (name: string, of: (cell: BenchOutcome) => string): Row => [name, ...cells.map(of)];
+    const isChosen = this.chosen.length > 0;
+    const figures = isChosen ? this.chosen : [...different, ...same];
+    const heads: Row[] = this.axes.length === 0
+      ? [row("per iteration", (cell) => clip(cell.bench, 24) + mark(cell))]
+      : this.axes.map(({ key }, index) =>
+        row(key, (cell) => axisValue(cell, key) + (index === 0 ? mark(cell) : ""))
+      );
+    const rows = [
+      ...this.#counts().map((name) => row(name, ({ iterations }) => groupThousands(iterations))),
+      ...figures.map((name) => row(name, (cell) => this.#text(cell, name))),
+      ...!isChosen && this.#distributions().length > 0
+        ? [row(DISTRIBUTION, ({ latency }) => bars(latency))]
+        : [],
+      ...isChosen
+        ? []
+        : busyNames(cells).map((name) => row(`${name} busy`, (cell) => busyText(cell, name))),
+      ...isChosen ? [] : events.map((name) => row(name, (cell) => figureText(name, cell))),
+    ];
+    return split(heads, rows, this.columns);
+  }
+
+  /** For each figure that tells cells apart a table of the first axis by the second. */
+  matrices(): string[] {
+    const [down, across] = this.axes as readonly [BenchAxis, BenchAxis];
+    const different = this.#inMatrices();
+    const cellAt = (row: string, column: string) =>
+      this.cells.find((cell) =>
+        axisValue(cell, down.key) === row && axisValue(cell, across.key) === column
+      );
+    const shown = [...this.#counts(), ...different, ...this.#distributions()];
+    const parts = shown.flatMap((figure) => {
+      const rows = down.values.map((value): Row => [
+        value,
+        ...across.values.map((column) => {
+          const cell = cellAt(value, column);
+          if (cell === undefined) return "-";
+          return this.#text(cell, figure) + mark(cell);
+        }),
+      ]);
+      const head: Row = [`${figure}: ${down.key}, ${across.key}`, ...across.values];
+      return split([head], rows, this.columns);
+    });
+    return [...parts, ...this.#same()];
+  }
+
+  /** A row for each cell: more axes than two have no matrix. */
+  byRow(): string[] {
+    const figures = [...this.#counts(), ...this.#inMatrices(), ...this.#distributions()];
+    const keys = this.axes.map(({ key }) => key);
+    const lines: string[] = [];
+    // As many figures beside each other as there is room for.
+    let from = 0;
+    do {
+      let count = figures.length - from;
+      for (;; count--) {
+        const shown = figures.slice(from, from + count);
+        const rows = this.cells.map((cell) => [
+          ...keys.map((key, index) => axisValue(cell, key) + (index === 0 ? mark(cell) : "")),
+          ...shown.map((name) => this.#text(cell, name)),
+        ]);
+        const alignments = [
+          ...keys.map(() => "left" as const),
+          ...shown.map(() => "right" as const),
+        ];
+        const table = tableLines([...keys, ...shown], rows, alignments, Infinity);
+        if (count > 1 && table.some(({ length }) => length > this.columns)) continue;
+        lines.push(...table.map((line) => clip(line, this.columns)), "");
+        break;
+      }
+      from += Math.max(1, count);
+    } while (from < figures.length);
+    return [...lines, ...this.#same()];
+  }
+
+  notes(): string[] {
+    const over = this.cells.filter(({ isOverBudget }) => isOverBudget);
+    return [
+      ...iterationLines(this.cells),
+      ...latencyLines(this.cells),
+      ...over.length === 0 ? [] : [`${OVER_BUDGET} over its budget`],
+      ...this.report.baseline === null
+        ? []
+        : [`× by ${this.report.baseline.key} = ${this.report.baseline.value}; none by 0`],
+      "",
+    ];
+  }
+
+  /** What tells cells apart; of percentiles the median and the tail, where each needs a table. */
+  #inMatrices(): readonly string[] {
+    if (this.chosen.length > 0) return this.chosen;
+    return tellingFigures(this.cells).different.filter((name) => name !== "p90" && name !== "max");
+  }
+
+  #distributions(): string[] {
+    const differ = this.cells.some(({ latency }) => latency.ranges.length > 1);
+    return differ && this.chosen.length === 0 ? [DISTRIBUTION] : [];
+  }
+
+  /** The figures that all cells share, on one line. */
+  #same(): string[] {
+    const { same } = tellingFigures(this.cells);
+    const [first] = this.cells;
+    if (same.length === 0 || this.chosen.length > 0) return [];
+    const texts = same.map((name) => `${name} ${figureText(name, first!)}`);
+    return [`the same in all cells: ${texts.join(", ")}`, ""];
+  }
+
+  /** How often loops ran, where not all ran as often. */
+  #counts(): string[] {
+    if (this.chosen.length > 0) return [];
+    return new Set(this.cells.map(({ iterations }) => iterations)).size > 1 ? [ITERATIONS] : [];
+  }
+
+  #text(cell: BenchOutcome, figure: string): string {
+    if (figure === ITERATIONS) return groupThousands(cell.iterations);
+    if (figure === DISTRIBUTION) return bars(cell.latency);
+    const ratio = ratioToBaseline(this.report, cell, figure);
+    const text = figureText(figure, cell);
+    return ratio === null ? text : `${text} ${ratioText(ratio)}`;
+  }
+}
+
+function mark({ isOverBudget }: BenchOutcome): string {
+  return isOverBudget ? OVER_BUDGET : "";
+}
+
+const BARS = "▁▂▃▄▅▆▇█";
+
+/** How often each range of times happened, as bars from the shortest time to the longest. */
+function bars({ ranges }: LatencySummary): string {
+  const most = Math.max(...ranges.map(({ count }) => count));
+  return ranges.map(({ count }) =>
+    count === 0 ? "·" : BARS[Math.ceil(count / most * BARS.length) - 1]!
+  ).join("");
+}
+
+function busyNames(cells: readonly BenchOutcome[]): string[] {
+  const names = new Set(
+    cells.flatMap(({ busy }) => busy.filter(({ busyNs }) => busyNs > 0).map(({ name }) => name)),
+  );
+  return [...names];
+}
+
+/** The part of the virtual time that one worked. */
+function busyText({ busy, virtualNs }: BenchOutcome, name: string): string {
+  const busyNs = busy.find((each) => each.name === name)?.busyNs ?? 0;
+  return virtualNs === 0 ? "-" : `${Number((100 * busyNs / virtualNs).toFixed(1))}%`;
+}
+
+/** How often loops ran and why they stopped. */
+function iterationLines(cells: readonly BenchOutcome[]): string[] {
+  const texts = new Set(cells.map(iterationText));
+  if (texts.size === 1) return [`per iteration, of ${[...texts][0]}`];
+  const parts = [...Map.groupBy(cells, ({ stopped }) => stopped!)].map(([stopped, some]) =>
+    `${formatCount(some.length, "loop")} ${
+      {
+        "loop count": "as the bench says",
+        events: "before too many events",
+        iterations: `after ${groupThousands(some[0]!.iterations)} iterations`,
+      }[stopped]
+    }`
+  );
+  return [`per iteration; stopped: ${parts.join(", ")}`];
+}
+
+function iterationText({ iterations, stopped, warmup }: BenchOutcome): string {
+  const count = formatCount(iterations, "iteration");
+  const why = stopped === "loop count"
+    ? ", as the bench says"
+    : stopped === "events"
+    ? ": more would cause too many events"
+    : "";
+  return `${count}${why}${warmup === 0 ? "" : `, after ${warmup} to warm up`}`;
+}
+
+/** The latencies that the virtual time is the sum of: without them it means nothing. */
+function latencyLines(cells: readonly BenchOutcome[]): string[] {
+  const byText = Map.groupBy(cells, latenciesText);
+  if (byText.size === 1) return [[...byText.keys()][0]!];
+  return [...byText].map(([text, some]) => `${placeText(some[0]!.axes)}: ${text}`);
+}
+
+function latenciesText({ latenciesNs }: BenchOutcome): string {
+  const latencies = Object.entries(latenciesNs).map(([key, ns]) => `${key} ${formatDuration(ns)}`);
+  return latencies.length === 0
+    ? "all latencies are 0: only `advance` moves virtual time"
+    : `virtual time at ${latencies.join(", ")}`;
+}
+
+/** A table in as many parts as its columns need. */
+function split(heads: readonly Row[], rows: readonly Row[], columns: number): string[] {
+  const all = [...heads, ...rows];
+  const width = (column: number) => Math.max(...all.map((row) => row[column]!.length));
+  const parts: number[][] = [];
+  let room = 0;
+  for (let column = 1; column < heads[0]!.length; column++) {
+    const needed = width(column) + 2;
+    if (room < needed || parts.length === 0) {
+      parts.push([]);
+      room = columns - width(0);
+    }
+    parts.at(-1)!.push(column);
+    room -= needed;
+  }
+  return parts.flatMap((part) => {
+    const [head, ...more] = all.map((row) => [row[0], ...part.map((column) => row[column]!)]);
+    return [...tableLines(head!, more, ["left", ...part.map(() => "right" as const)], columns), ""];
+  });
+}

@@ -1,0 +1,76 @@
+/** How times are distributed, in virtual time: every number is one that happened. */
+
+/** The parts of all times that are told. */
+const PERCENTILES: LatencyPercentiles = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 };
+
+/** Most ranges of a histogram. */
+const MAX_RANGES = 8;
+
+/** How often times from `fromNs` to `toNs`, both included, happened. */
+export interface LatencyRange {
+  /** The shortest. */
+  readonly fromNs: number;
+  /** The longest. */
+  readonly toNs: number;
+  /** How many there were. */
+  readonly count: number;
+}
+
+/** Percentiles by nearest rank: each is a time that happened; 0 where there are none. */
+export interface LatencyPercentiles {
+  /** The median. */
+  readonly p50: number;
+  /** Nine in ten took no longer. */
+  readonly p90: number;
+  /** 99 in a hundred took no longer. */
+  readonly p99: number;
+  /** The longest. */
+  readonly max: number;
+}
+
+/** Times of requests or iterations. */
+export interface LatencySummary {
+  /** What took these times. */
+  readonly of: "request" | "iteration";
+  /** How many there were. */
+  readonly count: number;
+  /** In nanoseconds. */
+  readonly percentilesNs: LatencyPercentiles;
+  /** Ascending; ranges of one width, or single times where few differ. */
+  readonly ranges: readonly LatencyRange[];
+}
+
+/** The smallest value that `part` of all values do not exceed. @param sorted Ascending, not empty. */
+export function nearestRank(sorted: readonly number[], part: number): number {
+  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)]!;
+}
+
+/** Sums times up. */
+export function summariseLatencies(
+  of: LatencySummary["of"],
+  timesNs: readonly number[],
+): LatencySummary {
+  const sorted = [...timesNs].sort((a, b) => a - b);
+  const at = (part: number) => sorted.length === 0 ? 0 : nearestRank(sorted, part);
+  const { max, p50, p90, p99 } = PERCENTILES;
+  const percentilesNs = { p50: at(p50), p90: at(p90), p99: at(p99), max: at(max) };
+  return { of, count: sorted.length, percentilesNs, ranges: rangesOf(sorted) };
+}
+
+function rangesOf(sorted: readonly number[]): LatencyRange[] {
+  if (sorted.length === 0) return [];
+  const distinct = new Set(sorted);
+  if (distinct.size <= MAX_RANGES) {
+    const counts = Map.groupBy(sorted, (ns) => ns);
+    return [...counts].map(([ns, { length }]) => ({ fromNs: ns, toNs: ns, count: length }));
+  }
+  const [least, most] = [sorted[0]!, sorted.at(-1)!];
+  const width = Math.ceil((most - least + 1) / MAX_RANGES);
+  const counts = new Array<number>(MAX_RANGES).fill(0);
+  for (const ns of sorted) counts[Math.floor((ns - least) / width)]!++;
+  return counts.map((count, index) => ({
+    fromNs: least + index * width,
+    toNs: Math.min(most, least + (index + 1) * width - 1),
+    count,
+  }));
+}

@@ -1,0 +1,16 @@
+/**
+ * Benches as they are read: figures, tables, plots, JSON.
+ *
+ * State: none. Hot: nothing; `lang/run/bench.ts` runs the loops. Proof: `lang/run/bench_test.ts`.
+ */
+export { cellFigure } from "./bench_view.ts";
+export { type BenchCellJson, type BenchJson, benchJson, type HostTime } from "./bench_json.ts";
+export { benchPlot } from "./bench_plot.ts";
+export { benchTable } from "./bench_table.ts";
+export {
+  type LatencyPercentiles,
+  type LatencyRange,
+  type LatencySummary,
+  nearestRank,
+} from "./distribution.ts";
+export { BENCH_FIGURES, type BenchTally, type FigureSpec, type FigureUnit } from "./figures.ts";

@@ -1,0 +1,140 @@
+/** Judges what a bench expects of its cells together. */
+import { BASELINE_CELL, type CellFigure, readCountKey } from "../check/names/bench_names.ts";
+import { figureEach } from "../bench/figures.ts";
+import { formatValue } from "../render/value_text.ts";
+import { spanPlace, spanText } from "../source.ts";
+import type { Failure } from "../vm/failure.ts";
+import { figureValue } from "./bench.ts";
+import { axisOf, cellGroups, cellOf, placeText } from "./bench_cells.ts";
+import type { Program } from "./program.ts";
+import type { BenchExpectationOutcome, BenchOutcome } from "./report.ts";
+import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
+import { reportFailure } from "./tally.ts";
+import type { ExpectationCode, TestEntry } from "./test_entry.ts";
+import { startMachine, TestMachine } from "./test_machine.ts";
+
+/**
+ * Judges the expectations of one bench: each in every group of cells that differ in its axis alone.
+ *
+ * @param entries All cells of the bench.
+ * @param outcomes Of those that ran, in any order.
+ */
+export function judgeExpectations(
+  program: Program,
+  entries: readonly TestEntry[],
+  outcomes: readonly BenchOutcome[],
+  options: RunOptions = {},
+): readonly BenchExpectationOutcome[] {
+  const [first] = entries;
+  if (first === undefined || first.skip || first.expectations.length === 0) return [];
+  const shared = sharedOptions(options);
+  const names = { record: false, ...shared.machine };
+  const machine = startMachine(program, first.config, names, first.span);
+  return first.expectations.flatMap((expectation) => {
+    const cell = expectation.cells[0]!.cell;
+    const axis = axisOf(
+      entries.map(({ axes }) => axes),
+      cell === BASELINE_CELL ? first.baseline! : cell,
+    )!;
+    return cellGroups(entries, axis).flatMap((group) => {
+      const ran = group.map(({ axes }) =>
+        outcomes.find((each) => placeText(each.axes) === placeText(axes))
+      ).filter((outcome) => outcome !== undefined);
+      // Where no cell of a group was wanted, nothing is expected of it.
+      if (ran.length === 0) return [];
+      const judge = new GroupJudge(ran, axis, first.baseline, expectation);
+      return [judge.outcome(machine, shared)];
+    });
+  });
+}
+
+class GroupJudge {
+  constructor(
+    readonly group: readonly BenchOutcome[],
+    readonly axis: string,
+    readonly baseline: string | null,
+    readonly expectation: ExpectationCode,
+  ) {}
+
+  outcome(machine: TestMachine | Failure, { style }: SharedOptions): BenchExpectationOutcome {
+    const { span } = this.expectation;
+    const others = (this.group[0]?.axes ?? []).filter(({ key }) => key !== this.axis);
+    const base = {
+      text: spanText(span).replace(/\s+/g, " "),
+      place: spanPlace(span),
+      where: placeText(others),
+    };
+    const missing = this.#missing();
+    if (missing !== null) {
+      return { ...base, outcome: "not judged", reason: missing, failure: null };
+    }
+    const failure = machine instanceof TestMachine ? this.#failure(machine) : machine;
+    return failure === null
+      ? { ...base, outcome: "passed", reason: null, failure: null }
+      : { ...base, outcome: "failed", reason: null, failure: reportFailure(failure, style) };
+  }
+
+  /** Why nothing can be said: a cell was left out, or counted nothing. */
+  #missing(): string | null {
+    for (const { cell } of this.expectation.cells) {
+      const found = this.#cell(cell);
+      if (found === null) return `${this.axis} = ${this.#value(cell)} did not run`;
+      if (found.stopped === null) return `${this.axis} = ${this.#value(cell)} failed`;
+    }
+    return null;
+  }
+
+  #value(cell: string): string {
+    return cell === BASELINE_CELL ? this.baseline! : cell;
+  }
+
+  #cell(cell: string): BenchOutcome | null {
+    return cellOf(this.group, this.axis, this.#value(cell));
+  }
+
+  #each({ cell, figure }: Pick<CellFigure, "cell" | "figure">): number {
+    const outcome = this.#cell(cell)!;
+    return figureEach(figure, outcome, outcome.iterations);
+  }
+
+  #failure(machine: TestMachine): Failure | null {
+    const { cells, functionIndex, span } = this.expectation;
+    const zero = cells.find((each) => each.isScaled && this.#each(each) === 0);
+    if (zero !== undefined) {
+      const figure = `${this.#value(zero.cell)}.${zero.figure}`;
+      return failed(zero.span, `\`${figure}\` is 0: there is no ratio to it`, [], []);
+    }
+    const figureOf = (key: string) => {
+      const { cell, figure } = readCountKey(key);
+      return figureValue(key, this.#each({ cell: cell!, figure }));
+    };
+    machine.vm.budgetCount = figureOf;
+    const failure = machine.run(functionIndex);
+    if (failure !== null) return failure;
+    if (machine.vm.result === true) return null;
+    const others = (this.group[0]?.axes ?? []).filter(({ key }) => key !== this.axis);
+    return failed(
+      span,
+      `The expectation is not met${others.length === 0 ? "" : ` at ${placeText(others)}`}`,
+      cells.map((each) => ({
+        anchor: each.span,
+        text: formatValue(figureValue(each.figure, this.#each(each))),
+      })),
+      [],
+    );
+  }
+}
+
+function failed(
+  span: Failure["diagnostic"]["span"],
+  message: string,
+  parts: Failure["parts"],
+  notes: Failure["notes"],
+): Failure {
+  return {
+    kind: "failed",
+    diagnostic: { code: "E0909", severity: "error", span, message },
+    parts,
+    notes,
+  };
+}

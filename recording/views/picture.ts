@@ -1,0 +1,388 @@
+/** What a request, or the mappings of a device, are at a moment: page by page, with what each has come to. */
+import type { LabTableRow } from "@dmalab/devices";
+import type { RequestEntry } from "@dmalab/devices/nvme";
+import type { MachineEvent } from "@dmalab/runtime";
+import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
+import type { Position } from "../position.ts";
+import { rowsCovering } from "../rows.ts";
+import { type RequestPhase, type RequestView, requestView } from "./request.ts";
+import type { RunIndex } from "./run_index.ts";
+
+/** What a picture is of: a request, or the mappings of a device that belong to none. */
+export type PictureSubject =
+  | { readonly kind: "request"; readonly request: number }
+  | { readonly kind: "mappings"; readonly device: string };
+
+/** What has become of a page by a moment. */
+export type PageState = "none" | "reserved" | "mapped" | "moved" | "unmapped" | "leaked";
+
+/** A page, or what there is of a segment in one. */
+export interface PicturePage {
+  /** Where it lies in memory. */
+  readonly phys: number;
+  /** Where the device sees it. */
+  readonly dma: number;
+  /** Its size. */
+  readonly sizeBytes: number;
+  /** What has become of it. */
+  readonly state: PageState;
+  /** Its data has moved, whatever came after. */
+  readonly hasMoved: boolean;
+  /** The event that mapped it. */
+  readonly mappedSeq: number;
+  /** The event that moved its data; null for none by then. */
+  readonly movedSeq: number | null;
+  /** The event that unmapped it; null for none by then. */
+  readonly unmappedSeq: number | null;
+  /** The first entry of the command that leads to it; null for none by then. */
+  readonly entry: RequestEntry | null;
+}
+
+/** A fact about a mapping: a name, and events or words. */
+export interface PictureFact {
+  /** Its name. */
+  readonly name: string;
+  /** What there is to say. */
+  readonly text: string;
+  /** The event that it comes from; null for none. */
+  readonly seq: number | null;
+  /** It is what is wrong. */
+  readonly isWrong: boolean;
+}
+
+/** A request or mappings at a moment. */
+export interface PictureView {
+  /** What it is of. */
+  readonly subject: PictureSubject;
+  /** Its name. */
+  readonly title: string;
+  /** How the device reaches the memory. */
+  readonly path: MachineEvent<"dma.map">["fields"]["path"];
+  /** What the memory is. */
+  readonly memoryTitle: string;
+  /** What the addresses are that the device uses. */
+  readonly addressTitle: string;
+  /** The way between two peers; null for none. */
+  readonly route: string | null;
+  /** Of a request: its states so far. */
+  readonly phases: readonly RequestPhase[];
+  /** Its pages; of many the first and the last. */
+  readonly pages: readonly PicturePage[];
+  /** How many pages are left out, and before which of them. */
+  readonly left: { readonly pages: number; readonly before: number } | null;
+  /** Entries that lead to lists of entries. */
+  readonly lists: readonly RequestEntry[];
+  /** The command, its format and its status, as words. */
+  readonly about: string;
+  /** Of a single mapping: where it comes from, and what was not undone. */
+  readonly facts: readonly PictureFact[];
+}
+
+const PAGE_BYTES = 4096;
+/** Pages before those in the middle are left out, and how many stay at the end. */
+const MAX_PAGES = 48;
+const LAST_PAGES = 8;
+/** Mappings of no request that are shown: the last ones. */
+const MAX_MAPPINGS = 32;
+
+const ADDRESS_TITLES: Readonly<Record<PictureView["path"], string>> = {
+  iommu: "IOVA",
+  direct: "physical address",
+  bus: "PCI bus address",
+  swiotlb: "bounce buffer",
+};
+
+const UNMAPS: Readonly<Partial<Record<MachineEvent<"dma.map">["fields"]["api"], string>>> = {
+  dma_map_phys: "dma_unmap_phys",
+  dma_map_page: "dma_unmap_page",
+  dma_map_single: "dma_unmap_single",
+  dma_map_resource: "dma_unmap_resource",
+  dma_map_sg: "dma_unmap_sg",
+  dma_iova_link: "dma_iova_destroy",
+};
+
+/** What can be drawn at a moment: requests that have begun, then devices with mappings of none. */
+export function pictureSubjects(
+  { mappings, requests }: RunIndex,
+  { seq }: Position,
+): readonly PictureSubject[] {
+  const begun: PictureSubject[] = [];
+  for (const [request, [first]] of requests) {
+    if (first! > seq) break;
+    begun.push({ kind: "request", request });
+  }
+  const devices = [...mappings].filter(([, [first]]) => first!.createdSeq <= seq);
+  return [...begun, ...devices.map(([device]) => ({ kind: "mappings", device } as const))];
+}
+
+/** What a moment is about: the request of its event, or mappings where that makes one, or the last that began. */
+export function subjectAt(
+  { run }: RunIndex,
+  { seq }: Position,
+  subjects: readonly PictureSubject[],
+): PictureSubject | null {
+  const request = seq === 0 ? null : run.log.requestAt(seq);
+  const device = seq === 0 ? null : run.log.deviceAt(seq);
+  const own = request === null
+    ? subjects.find((each) => each.kind === "mappings" && each.device === device)
+    : subjects.find((each) => each.kind === "request" && each.request === request);
+  return own ?? subjects.findLast(({ kind }) => kind === "request") ?? subjects.at(-1) ?? null;
+}
+
+/**
+ * A request or mappings at a moment; null when nothing of it has happened.
+ * @param leaked The events of mappings that nothing unmaps.
+ */
+export function pictureView(
+  index: RunIndex,
+  position: Position,
+  subject: PictureSubject,
+  leaked: ReadonlySet<number>,
+): PictureView | null {
+  return subject.kind === "request"
+    ? requestPictureView(index, position, subject.request)
+    : mappingsPictureView(index, position, subject.device, leaked);
+}
+
+/** The end of the try that a moment is in: what will come of its pages is known from there. */
+function endOfTry({ requests, run }: RunIndex, { seq }: Position, request: number): number {
+  const events = requests.get(request) ?? [];
+  const unmap = events.find((each) => each >= seq && run.log.nameAt(each) === "nvme.unmap");
+  const isAgain = unmap !== undefined &&
+    events.some((each) => each > unmap && run.log.nameAt(each) === "nvme.choose");
+  return isAgain ? unmap : events.at(-1) ?? seq;
+}
+
+function requestPictureView(
+  index: RunIndex,
+  position: Position,
+  request: number,
+): PictureView | null {
+  const { requests, run } = index;
+  const events = requests.get(request);
+  if (events === undefined || events[0]! > position.seq) return null;
+  const end = run.afterEvent(Math.max(position.seq, endOfTry(index, position, request)));
+  const view = requestView(run, end, request, events);
+  if (view === null) return null;
+  const by = position.seq;
+  const segments = segmentsOf(run, view);
+  const path = segments[0]?.path ?? view.mappings[0]?.path ?? "direct";
+  const cut = cutPages(
+    segments.flatMap(({ dma, phys, sizeBytes }) => pagesOf(phys, dma, sizeBytes)),
+  );
+  const unmapped = view.phases.find(({ phase }) => phase === "unmapped")?.seq ?? null;
+  const pages = cut.pages.map(({ dma, phys, sizeBytes }): PicturePage => {
+    const covers = (start: number, size: number) => dma >= start && dma < start + size;
+    const reserved = view.ranges.find((row) => covers(row.start, row.size_bytes));
+    const entryRow = view.pageTable.find((row) => covers(row.iova, row.size_bytes));
+    const mapping = view.mappings.find((row) => covers(row.dma, row.size_bytes));
+    const segment = segments.find((each) => covers(each.dma, each.sizeBytes))!;
+    const mappedSeq = entryRow?.createdSeq ?? mapping?.createdSeq ?? segment.seq;
+    const gone = path === "iommu" ? entryRow?.endedSeq ?? mapping?.endedSeq ?? null : unmapped;
+    const moved = view.data.find(({ fields }) => covers(fields.dma, fields.size_bytes))?.seq ??
+      null;
+    const entry = view.entries.find((each) =>
+      each.leadsTo === "data" && each.dma >= dma && each.dma < dma + sizeBytes
+    );
+    const hasMoved = moved !== null && moved <= by;
+    const isReserved = reserved !== undefined && reserved.createdSeq <= by;
+    const state = gone !== null && gone <= by
+      ? "unmapped"
+      : hasMoved
+      ? "moved"
+      : mappedSeq <= by
+      ? "mapped"
+      : isReserved
+      ? "reserved"
+      : "none";
+    return {
+      phys,
+      dma,
+      sizeBytes,
+      state,
+      hasMoved,
+      mappedSeq,
+      movedSeq: hasMoved ? moved : null,
+      unmappedSeq: gone !== null && gone <= by ? gone : null,
+      entry: entry ?? null,
+    };
+  });
+  const { device, format, status } = view;
+  const route = path === "bus" ? routeOf(index, events) : null;
+  return {
+    subject: { kind: "request", request },
+    title: `request ${request}`,
+    path,
+    memoryTitle: route === null ? "physical memory" : `${route.provider}, peer memory`,
+    addressTitle: ADDRESS_TITLES[path],
+    route: route?.text ?? null,
+    phases: view.phases.filter(({ seq }) => seq <= by),
+    pages,
+    left: cut.left,
+    lists: view.entries.filter(({ leadsTo }) => leadsTo === "list"),
+    about: [device, format, by >= (view.phases.at(-1)?.seq ?? 0) ? status : null]
+      .filter((each) => each !== null).join(", "),
+    facts: [],
+  };
+}
+
+interface MappedSegment {
+  readonly phys: number;
+  readonly dma: number;
+  readonly sizeBytes: number;
+  readonly path: PictureView["path"] | null;
+  readonly seq: number;
+}
+
+/** The memory of a request with where the device sees it. */
+function segmentsOf(run: RunIndex["run"], view: RequestView): readonly MappedSegment[] {
+  const { mappings, pageTable, segments } = view;
+  return segments.map(({ phys, seq, sizeBytes }): MappedSegment => {
+    const event = seq === null ? null : run.event(seq);
+    if (event?.name === "block.segment" || event?.name === "dma.map") {
+      const { dma, path } = event.fields;
+      return { phys, dma, sizeBytes, path, seq: event.seq };
+    }
+    const mapped = mappings.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
+    const entry = pageTable.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
+    const dma = mapped !== undefined
+      ? mapped.dma + (phys - mapped.phys)
+      : entry !== undefined
+      ? entry.iova + (phys - entry.phys)
+      : phys;
+    return { phys, dma, sizeBytes, path: mapped?.path ?? null, seq: seq ?? 0 };
+  });
+}
+
+function pagesOf(phys: number, dma: number, sizeBytes: number) {
+  const pages: { phys: number; dma: number; sizeBytes: number }[] = [];
+  for (let at = 0; at < sizeBytes;) {
+    const size = Math.min(sizeBytes - at, PAGE_BYTES - (dma + at) % PAGE_BYTES);
+    pages.push({ phys: phys + at, dma: dma + at, sizeBytes: size });
+    at += size;
+  }
+  return pages;
+}
+
+function cutPages<T>(pages: readonly T[]) {
+  const left = pages.length - MAX_PAGES;
+  if (left <= 0) return { pages, left: null };
+  const before = MAX_PAGES - LAST_PAGES;
+  return {
+    pages: [...pages.slice(0, before), ...pages.slice(-LAST_PAGES)],
+    left: { pages: left, before },
+  };
+}
+
+function routeOf({ run }: RunIndex, events: readonly number[]) {
+  for (const seq of events) {
+    const event = run.event(seq);
+    if (event.name !== "p2p.route") continue;
+    const { distance, hops, provider } = event.fields;
+    const how = distance === null ? "no route" : formatCount(distance, "hop");
+    return { provider, text: `${hops.toReversed().join(" → ")}  ${how}, by bus address` };
+  }
+  return null;
+}
+
+function mappingsPictureView(
+  { mappings, run }: RunIndex,
+  { seq }: Position,
+  device: string,
+  leaked: ReadonlySet<number>,
+): PictureView | null {
+  const made = mappings.get(device) ?? [];
+  let [count, high] = [0, made.length];
+  while (count < high) {
+    const middle = (count + high) >>> 1;
+    if (made[middle]!.createdSeq <= seq) count = middle + 1;
+    else high = middle;
+  }
+  const rows = made.slice(Math.max(0, count - MAX_MAPPINGS), count);
+  if (rows.length === 0) return null;
+  const pages = rows.map((row): PicturePage => {
+    const gone = row.endedSeq !== null && row.endedSeq <= seq ? row.endedSeq : null;
+    const isLeaked = leaked.has(row.createdSeq);
+    return {
+      phys: row.phys,
+      dma: row.dma,
+      sizeBytes: row.size_bytes,
+      state: gone !== null ? "unmapped" : isLeaked ? "leaked" : "mapped",
+      hasMoved: false,
+      mappedSeq: row.createdSeq,
+      movedSeq: null,
+      unmappedSeq: gone,
+      entry: null,
+    };
+  });
+  const path = rows.at(-1)!.path;
+  const live = pages.filter(({ unmappedSeq }) => unmappedSeq === null).length;
+  const about = rows.findLast(({ createdSeq }) => leaked.has(createdSeq)) ?? rows.at(-1)!;
+  return {
+    subject: { kind: "mappings", device },
+    title: `mappings of ${device}`,
+    path,
+    memoryTitle: "physical memory",
+    addressTitle: ADDRESS_TITLES[path],
+    route: null,
+    phases: [],
+    pages,
+    left: null,
+    lists: [],
+    about: `${live} mapped, ${formatCount(pages.length - live, "mapping")} gone${
+      count > rows.length ? `; the last of ${groupThousands(count)}` : ""
+    }`,
+    facts: factsOf(run, seq, about, leaked.has(about.createdSeq)),
+  };
+}
+
+/** Where a mapping comes from, and what of it was not undone. */
+function factsOf(
+  run: RunIndex["run"],
+  by: number,
+  { api, createdSeq, device, dir, dma, endedSeq, phys, size_bytes: size }: LabTableRow<"mappings">,
+  isLeaked: boolean,
+): readonly PictureFact[] {
+  const fact = (name: string, text: string, seq: number | null, isWrong = false) => ({
+    name,
+    text,
+    seq,
+    isWrong,
+  });
+  const at = run.afterEvent(createdSeq);
+  const isGone = (row: { readonly endedSeq: number | null }) =>
+    row.endedSeq !== null && row.endedSeq <= by;
+  const [range] = rowsCovering(run, "iova", dma, at, { device });
+  const [entry] = rowsCovering(run, "page_table", dma, at, { device });
+  const gone = endedSeq !== null && endedSeq <= by ? endedSeq : null;
+  const undo = UNMAPS[api];
+  return [
+    fact("mapped by", `${api}(), ${formatSize(size)} of memory ${formatAddress(phys)}`, createdSeq),
+    fact("direction", dir, null),
+    ...range === undefined ? [] : [
+      fact(
+        "IOVA range",
+        `${formatSize(range.size_bytes)}, ${isGone(range) ? "freed" : "not freed"}`,
+        range.createdSeq,
+      ),
+    ],
+    ...entry === undefined ? [] : [
+      fact(
+        "page-table entry",
+        `${formatSize(entry.size_bytes)}, ${isGone(entry) ? "cleared" : "not cleared"}`,
+        entry.createdSeq,
+      ),
+    ],
+    ...gone === null ? [] : [fact("unmapped", "", gone)],
+    ...isLeaked && undo !== undefined
+      ? [
+        fact(
+          "missing",
+          `${undo}(${device}, ${formatAddress(dma)}, ${formatSize(size)}, ${dir})`,
+          null,
+          true,
+        ),
+      ]
+      : [],
+  ];
+}

@@ -1,0 +1,322 @@
+/** A picture to scale: a page is as high in each column, what has become of it is its fill. */
+import { formatAddress, formatSize, groupThousands } from "@dmalab/lang/text";
+import { type Drawing, LETTER_PX, type Shape } from "./drawing.ts";
+import type { PageState, PicturePage, PictureView } from "./picture.ts";
+
+const TOP_PX = 26;
+const GAP_PX = 6;
+/** Space for the number of pages that are left out. */
+const LEFT_PX = 20;
+/** A page of many is lower. */
+const PAGE_PX = { few: 20, many: 16, most: 12 };
+/** Space between two columns, at least. */
+const LINKS_PX = 28;
+
+/** What has become of a page, in words. */
+export const PAGE_WORDS: Readonly<Record<PageState, string>> = {
+  none: "not mapped yet",
+  reserved: "IOVA reserved",
+  mapped: "mapped",
+  moved: "data moved",
+  unmapped: "unmapped",
+  leaked: "never unmapped",
+};
+
+/** A page's life in a sentence. */
+export function pageLife(
+  { dma, entry, mappedSeq, movedSeq, phys, sizeBytes, state, unmappedSeq }: PicturePage,
+  { addressTitle }: PictureView,
+): string {
+  const events = [
+    state === "none" || state === "reserved" ? "" : `mapped #${mappedSeq}`,
+    entry?.seq ? `${entry.label.trim()} written #${entry.seq}` : "",
+    entry?.fetched ? `read by the device #${entry.fetched}` : "",
+    movedSeq === null ? "" : `data moved #${movedSeq}`,
+    unmappedSeq === null ? "" : `unmapped #${unmappedSeq}`,
+  ].filter((each) => each !== "");
+  return `${formatSize(sizeBytes)} of memory ${formatAddress(phys)}, ${addressTitle} ${
+    formatAddress(dma)
+  }: ${PAGE_WORDS[state]}${events.length === 0 ? "" : ` (${events.join(", ")})`}`;
+}
+
+/** Where the rows of a column stand. */
+interface Column {
+  readonly x: number;
+  readonly width: number;
+  readonly tops: readonly number[];
+  readonly end: number;
+}
+
+/**
+ * A picture as shapes.
+ * @param seq The moment: entries that are written later are not there.
+ */
+export function pictureDrawing(view: PictureView, seq: number, widthPx: number): Drawing {
+  const { lists, pages } = view;
+  const count = pages.length;
+  const high = count <= 18 ? PAGE_PX.few : count <= 28 ? PAGE_PX.many : PAGE_PX.most;
+  const entries = entriesOf(view);
+  const entryTitle = lists.length > 0 ? "command and lists" : "command";
+  const boxWidth = (texts: readonly string[]) =>
+    Math.ceil(Math.max(80, ...texts.map((each) => each.length * LETTER_PX + 16)));
+  const longNotes = view.subject.kind === "mappings" ? pages.map(noteOf) : [];
+  const widths = [
+    boxWidth([view.memoryTitle, ...pages.map(memoryText)]),
+    boxWidth([view.addressTitle, ...pages.map(({ dma }) => formatAddress(dma))]),
+    ...entries.length > 0 ? [boxWidth([entryTitle, ...entries.map(({ text }) => text)])] : [],
+  ];
+  const columns = widths.length;
+  const boxes = widths.reduce((sum, each) => sum + each, LINKS_PX);
+  // What there is no room for stands below the picture and where one points.
+  const notes = longNotes.length > 0 && boxes + boxWidth(longNotes) > widthPx
+    ? pages.map(({ mappedSeq }) => `#${mappedSeq}`)
+    : longNotes;
+  const noteWidth = notes.length === 0 ? 0 : boxWidth(notes);
+  const total = widths.reduce((sum, each) => sum + each, noteWidth);
+  const between = Math.max(LINKS_PX, Math.min(120, (widthPx - total) / (columns - 1)));
+  const order = pages.map((_, page) => page);
+  const bySpan = [...order].sort((one, other) => pages[one]!.dma - pages[other]!.dma);
+  const memory = stack(order, (one, other) => spaceBetween(view, one, other, "phys"), high);
+  const device = stack(bySpan, (one, other) => spaceBetween(view, one, other, "dma"), high);
+  const written = stackEntries(entries, high);
+  const height = Math.max(memory.end, device.end, written.end);
+  const at = (x: number, width: number, { end, tops }: Pick<Column, "tops" | "end">): Column => {
+    const down = TOP_PX + (height - end) / 2;
+    return { x, width, tops: tops.map((top) => top + down), end };
+  };
+  const left = at(0, widths[0]!, memory);
+  const middle = at(widths[0]! + between, widths[1]!, device);
+  const right = at(middle.x + middle.width + between, widths[2] ?? 0, written);
+  const shapes: Shape[] = [
+    head(left.x, view.memoryTitle),
+    head(middle.x, view.addressTitle),
+    ...entries.length > 0 ? [head(right.x, entryTitle)] : [],
+    ...pages.flatMap((page, number) =>
+      linkShapes(page, number, { left, middle, right }, entries, seq, high)
+    ),
+    ...pages.flatMap((page, number) => pageShapes(page, number, view, { left, middle }, high)),
+    ...entries.flatMap((entry, number) => entryShapes(entry, right, number, seq, high)),
+    ...notes.map((note, number): Shape => ({
+      tag: "text",
+      look: pages[number]!.state === "leaked" ? "bad" : "dim",
+      at: { x: middle.x + middle.width + 12, y: middle.tops[number]! + high / 2 },
+      text: note,
+    })),
+    ...leftShapes(view, left),
+  ];
+  const width = Math.ceil(
+    (entries.length > 0 ? right.x + right.width : middle.x + middle.width + noteWidth) + 2,
+  );
+  return { name: view.title, width, height: Math.ceil(height + TOP_PX + 4), shapes };
+}
+
+function head(x: number, text: string): Shape {
+  return { tag: "text", look: "head", at: { x, y: 10 }, text };
+}
+
+function memoryText({ phys, sizeBytes }: PicturePage): string {
+  return sizeBytes === 4096
+    ? formatAddress(phys)
+    : `${formatAddress(phys)} ${formatSize(sizeBytes)}`;
+}
+
+function noteOf({ mappedSeq, state, unmappedSeq }: PicturePage): string {
+  if (state === "leaked") return `#${mappedSeq}, never unmapped`;
+  return unmappedSeq === null ? `#${mappedSeq}, mapped` : `#${mappedSeq} to #${unmappedSeq}`;
+}
+
+/** An entry of the command or of a list as it is drawn. */
+interface DrawnEntry {
+  readonly text: string;
+  /** The page that it leads to; null for a list. */
+  readonly page: number | null;
+  /** Which list it stands in; null for the command itself. */
+  readonly list: number | null;
+  readonly seq: number | null;
+  readonly fetched: number | null;
+}
+
+function entriesOf({ lists, pages }: PictureView): readonly DrawnEntry[] {
+  const own = pages.flatMap(({ entry }, page): DrawnEntry[] =>
+    entry === null ? [] : [{
+      text: `${entry.label.padEnd(4)} ${formatAddress(entry.dma)}`,
+      page,
+      list: entry.page,
+      seq: entry.seq,
+      fetched: entry.fetched,
+    }]
+  );
+  const leading = lists.map(({ dma, fetched, label, page, seq }): DrawnEntry => ({
+    text: `${label.padEnd(4)} list ${formatAddress(dma)}`,
+    page: null,
+    list: page,
+    seq,
+    fetched,
+  }));
+  const of = (list: number | null) => [...own, ...leading].filter((each) => each.list === list);
+  const numbers = [...new Set([...own, ...leading].map(({ list }) => list))]
+    .sort((one, other) => (one ?? -1) - (other ?? -1));
+  return numbers.flatMap(of);
+}
+
+/** Places from the top, with space where two do not belong together. */
+function stack(
+  order: readonly number[],
+  spacePx: (one: number, other: number) => number,
+  high: number,
+): { tops: number[]; end: number } {
+  const tops: number[] = [];
+  let y = 0;
+  order.forEach((page, place) => {
+    if (place > 0) y += spacePx(order[place - 1]!, page);
+    tops[page] = y;
+    y += high;
+  });
+  return { tops, end: y };
+}
+
+function stackEntries(entries: readonly DrawnEntry[], high: number) {
+  return stack(
+    entries.map((_, entry) => entry),
+    (one, other) => entries[one]!.list === entries[other]!.list ? 0 : GAP_PX,
+    high,
+  );
+}
+
+function spaceBetween(
+  { left, pages }: PictureView,
+  one: number,
+  other: number,
+  side: "phys" | "dma",
+): number {
+  if (left !== null && left.before === other) return LEFT_PX;
+  return pages[one]![side] + pages[one]!.sizeBytes === pages[other]![side] ? 0 : GAP_PX;
+}
+
+interface Columns {
+  readonly left: Column;
+  readonly middle: Column;
+  readonly right: Column;
+}
+
+function linkShapes(
+  { mappedSeq, state }: PicturePage,
+  number: number,
+  { left, middle, right }: Columns,
+  entries: readonly DrawnEntry[],
+  seq: number,
+  high: number,
+): readonly Shape[] {
+  const link = (x1: number, y1: number, x2: number, y2: number): Shape => ({
+    tag: "line",
+    look: `link ${state}`,
+    at: { x1, y1: y1 + high / 2, x2, y2: y2 + high / 2 },
+    part: number,
+    seq: mappedSeq,
+  });
+  if (state === "none" || state === "reserved") return [];
+  const own = entries.findIndex(({ page }) => page === number);
+  const isWritten = own >= 0 && (entries[own]!.seq ?? 0) <= seq;
+  return [
+    link(left.x + left.width, left.tops[number]!, middle.x, middle.tops[number]!),
+    ...isWritten
+      ? [link(middle.x + middle.width, middle.tops[number]!, right.x, right.tops[own]!)]
+      : [],
+  ];
+}
+
+function pageShapes(
+  page: PicturePage,
+  number: number,
+  view: PictureView,
+  { left, middle }: Pick<Columns, "left" | "middle">,
+  high: number,
+): readonly Shape[] {
+  const { dma, hasMoved, mappedSeq, state } = page;
+  const tip = pageLife(page, view);
+  const box = ({ tops, width, x }: Column, look: string): Shape => ({
+    tag: "rect",
+    look,
+    at: { x: x + 0.5, y: tops[number]! + 0.5, width: width - 1, height: high - 1 },
+    tip,
+    seq: mappedSeq,
+    part: number,
+  });
+  const words = ({ tops, x }: Column, text: string, look: string): Shape => ({
+    tag: "text",
+    look,
+    at: { x: x + 8, y: tops[number]! + high / 2 + 0.5 },
+    text,
+    part: number,
+  });
+  // Data that has moved stays seen when its page is unmapped.
+  const edge = ({ tops, x }: Column): Shape => ({
+    tag: "rect",
+    look: "solid data",
+    at: { x, y: tops[number]!, width: 4, height: high },
+  });
+  const memory = state === "leaked"
+    ? "leaked"
+    : state === "moved"
+    ? "moved"
+    : state === "none" || state === "reserved"
+    ? "none"
+    : "plain";
+  const isGone = state === "unmapped" && hasMoved;
+  return [
+    box(left, memory),
+    ...isGone ? [edge(left)] : [],
+    words(left, memoryText(page), memory === "moved" ? "on-moved" : ""),
+    box(middle, state),
+    ...isGone ? [edge(middle)] : [],
+    words(
+      middle,
+      formatAddress(dma),
+      state === "moved" ? "on-moved" : state === "none" ? "dim" : "",
+    ),
+  ];
+}
+
+function entryShapes(
+  { fetched, page, seq: written, text }: DrawnEntry,
+  { tops, width, x }: Column,
+  number: number,
+  seq: number,
+  high: number,
+): readonly Shape[] {
+  const isWritten = (written ?? 0) <= seq;
+  const isRead = fetched !== null && fetched <= seq;
+  const tip = isWritten
+    ? `${text.trim()}: written #${written}${
+      isRead ? `, read by the device #${fetched}` : ", not read yet"
+    }`
+    : `${text.trim()}: not written yet`;
+  const box: Shape = {
+    tag: "rect",
+    look: !isWritten ? "none" : isRead ? "read" : "plain",
+    at: { x: x + 0.5, y: tops[number]! + 0.5, width: width - 1, height: high - 1 },
+    tip,
+    ...written === null ? {} : { seq: written },
+    ...page === null ? {} : { part: page },
+  };
+  const words = isWritten ? text : text.slice(0, 4);
+  const at = { x: x + 8, y: tops[number]! + high / 2 + 0.5 };
+  return [box, {
+    tag: "text",
+    look: isWritten ? "" : "dim",
+    at,
+    text: words,
+    ...page === null ? {} : { part: page },
+  }];
+}
+
+function leftShapes({ left }: PictureView, { tops, x }: Column): readonly Shape[] {
+  if (left === null) return [];
+  const y = tops[left.before]! - LEFT_PX / 2;
+  return [{
+    tag: "text",
+    look: "dim",
+    at: { x: x + 8, y },
+    text: `… ${groupThousands(left.pages)} more`,
+  }];
+}

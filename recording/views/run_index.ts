@@ -1,0 +1,111 @@
+/** What views ask of a whole run again and again, read once: its requests, its calls, the events of its lines. */
+import type { LabTableRow } from "@dmalab/devices";
+import { spanOfEvent } from "../last_writes.ts";
+import type { RecordedRun } from "../recorded_run.ts";
+import { lineLocation } from "./position_view.ts";
+
+/** A whole run, read once. */
+export class RunIndex {
+  /** The events of each request, by its number, in the order in which they began. */
+  readonly requests: ReadonlyMap<number, readonly number[]>;
+  /** By the number of an event: how many calls are open around it. */
+  readonly depths: Uint16Array;
+  /** By the number of a call or of its return: that of the other one; 0 for none. */
+  readonly partners: Int32Array;
+  #lines: ReadonlyMap<string, readonly number[]> | null = null;
+  #mappings: ReadonlyMap<string, readonly LabTableRow<"mappings">[]> | null = null;
+
+  /** @param run What is read. */
+  constructor(readonly run: RecordedRun) {
+    const { log } = run;
+    const requests = new Map<number, number[]>();
+    this.depths = new Uint16Array(log.count + 2);
+    this.partners = new Int32Array(log.count + 2);
+    const open: { readonly seq: number; readonly name: string }[] = [];
+    for (let seq = 1; seq <= log.count; seq++) {
+      const request = log.requestAt(seq);
+      if (request !== null) {
+        const known = requests.get(request);
+        if (known === undefined) requests.set(request, [seq]);
+        else known.push(seq);
+      }
+      const name = log.nameAt(seq);
+      if (name.startsWith("ret.")) {
+        const own = open.findLastIndex((call) => call.name === name.slice("ret.".length));
+        if (own >= 0) {
+          this.partners[open[own]!.seq] = seq;
+          this.partners[seq] = open[own]!.seq;
+          // Calls inside that never returned ended with it.
+          open.length = own;
+        }
+      }
+      this.depths[seq] = open.length;
+      if (name.startsWith("call.")) open.push({ seq, name: name.slice("call.".length) });
+    }
+    this.requests = requests;
+  }
+
+  /** The events that each line led to, by `file:line`, in their order. */
+  get lines(): ReadonlyMap<string, readonly number[]> {
+    if (this.#lines !== null) return this.#lines;
+    const { log } = this.run;
+    const lines = new Map<string, number[]>();
+    const bySite = new Map<number, string>();
+    for (let seq = 1; seq <= log.count; seq++) {
+      const site = log.siteAt(seq);
+      const known = site === null ? undefined : bySite.get(site);
+      const span = known === undefined ? spanOfEvent(this.run, seq) : null;
+      const place = known ?? (span === null ? "" : lineLocation(span));
+      if (site !== null && known === undefined) bySite.set(site, place);
+      if (place === "") continue;
+      const events = lines.get(place);
+      if (events === undefined) lines.set(place, [seq]);
+      else events.push(seq);
+    }
+    return this.#lines = lines;
+  }
+
+  /** Mappings that belong to no request, by their devices, in the order in which they were made. */
+  get mappings(): ReadonlyMap<string, readonly LabTableRow<"mappings">[]> {
+    if (this.#mappings !== null) return this.#mappings;
+    const { log } = this.run;
+    const table = this.run.table("mappings");
+    const found = new Map<string, LabTableRow<"mappings">[]>();
+    for (let number = 0; number < table.count; number++) {
+      const row = table.row(number);
+      if (row.createdSeq === 0 || log.requestAt(row.createdSeq) !== null) continue;
+      const own = found.get(row.device);
+      if (own === undefined) found.set(row.device, [row]);
+      else own.push(row);
+    }
+    return this.#mappings = found;
+  }
+
+  /** The innermost call around an event that has a return; null for none. */
+  callAround(seq: number): number | null {
+    for (let at = seq - 1, depth = this.depths[seq]!; at > 0 && depth > 0; at--) {
+      const end = this.partners[at]!;
+      if (end > seq) return at;
+      // What returned before is skipped as a whole.
+      if (end > 0 && end < at) at = end;
+    }
+    return null;
+  }
+
+  /**
+   * The events that are rows of a list in which calls fold: a return stands in the row of its call.
+   * @param isOpen Whether what is inside of a call is shown.
+   */
+  rows(isOpen: (call: number) => boolean): Int32Array {
+    const { count } = this.run.log;
+    const rows = new Int32Array(count);
+    let length = 0;
+    for (let seq = 1; seq <= count; seq++) {
+      const partner = this.partners[seq]!;
+      if (partner > 0 && partner < seq) continue;
+      rows[length++] = seq;
+      if (partner > seq && !isOpen(seq)) seq = partner;
+    }
+    return rows.subarray(0, length);
+  }
+}

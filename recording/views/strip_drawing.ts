@@ -1,0 +1,173 @@
+/** Addresses in use as strips of cells: a cell is a page, gaps are shortened. */
+import { formatAddress, formatSize } from "@dmalab/lang/text";
+import type { RecordedRun } from "../recorded_run.ts";
+import { spanOfEvent } from "../last_writes.ts";
+import type { AddressPiece } from "./addresses.ts";
+import { type Drawing, labelled, LETTER_PX, type Shape } from "./drawing.ts";
+
+const PAGE_BYTES = 4096;
+/** The width of a page at most. */
+const CELL_PX = 58;
+const BOX_PX = 18;
+const HEIGHT_PX = 34;
+const GAP_PX = 72;
+/** Free addresses up to these are drawn as wide as they are. */
+const NEAR_BYTES = 2 * PAGE_BYTES;
+/** Groups of a strip that are drawn. */
+const MAX_GROUPS = 24;
+/** Narrower cells have no edges. */
+const NARROW_PX = 6;
+
+/** Addresses of an owner that are in use for the same. */
+interface Group {
+  readonly start: number;
+  end: number;
+  readonly label: string;
+  readonly look: string;
+  readonly seq: number;
+  readonly isNow: boolean;
+}
+
+/** The addresses of a device, or memory. */
+export interface AddressUse {
+  /** A device's, or `memory`. */
+  readonly owner: string;
+  /** Whose addresses they are, and how much of them is mapped. */
+  readonly title: string;
+  /** The strip. */
+  readonly drawing: Drawing;
+}
+
+/**
+ * The addresses in use as strips, one for each owner.
+ * @param pieces Those of a moment, as `addressPieces()` has them.
+ * @param leaked The events of mappings that nothing unmaps.
+ */
+export function addressUses(
+  run: RecordedRun,
+  pieces: readonly AddressPiece[],
+  leaked: ReadonlySet<number>,
+  widthPx: number,
+): readonly AddressUse[] {
+  const leakedDma = new Set([...leaked].map((seq) => {
+    const event = run.event(seq);
+    return event.name === "dma.map" ? event.fields.dma : -1;
+  }));
+  return [...Map.groupBy(pieces, ({ owner, space }) => `${owner} ${space}`).values()]
+    .map((own): AddressUse => {
+      const { owner, space } = own[0]!;
+      const groups = groupsOf(run, own, leaked, leakedDma);
+      const mapped = own.filter(({ change, kind }) => kind === "mapped" && change !== "gone")
+        .reduce((sum, { end, start }) => sum + end - start, 0);
+      const name = space === "dma" ? `${owner} IOVA` : owner;
+      const title = `${name}, ${mapped === 0 ? "none" : formatSize(mapped)} mapped`;
+      return { owner: name, title, drawing: stripDrawing(groups, title, widthPx) };
+    }).sort((one, other) => one.owner.localeCompare(other.owner, "en"));
+}
+
+function groupsOf(
+  run: RecordedRun,
+  pieces: readonly AddressPiece[],
+  leaked: ReadonlySet<number>,
+  leakedDma: ReadonlySet<number>,
+): readonly Group[] {
+  const mapped = pieces.filter(({ change, kind }) => kind === "mapped" && change !== "gone");
+  const others = pieces.filter((piece) => !mapped.includes(piece));
+  const groups: Group[] = [];
+  for (const piece of [...mapped, ...others].sort((one, other) => one.start - other.start)) {
+    const { change, end, kind, seq, space, start } = piece;
+    const isCovered = !mapped.includes(piece) &&
+      mapped.some((each) => each.start < end && start < each.end);
+    if (isCovered) continue;
+    const isLeaked = leaked.has(seq) || space === "dma" && leakedDma.has(start);
+    const look = isLeaked
+      ? "leaked"
+      : change === "gone"
+      ? "free"
+      : kind === "mapped"
+      ? "mapped"
+      : "reserved";
+    const label = change === "gone" ? `${nameOf(run, seq)}, freed` : nameOf(run, seq);
+    const last = groups.at(-1);
+    if (last?.label === label && last.look === look && last.end === start) last.end = end;
+    else if (last === undefined || start >= last.end) {
+      groups.push({ start, end, label, look, seq, isNow: isLeaked || change !== null });
+    } else last.end = Math.max(last.end, end);
+  }
+  if (groups.length <= MAX_GROUPS) return groups;
+  // What is wrong and what has just changed is shown before the rest.
+  const chosen = new Set(
+    [...groups].sort((one, other) => Number(other.isNow) - Number(one.isNow))
+      .slice(0, MAX_GROUPS),
+  );
+  return groups.filter((group) => chosen.has(group));
+}
+
+function nameOf(run: RecordedRun, seq: number): string {
+  if (seq === 0) return "at start";
+  const request = run.log.requestAt(seq);
+  if (request !== null) return `request ${request}`;
+  const span = spanOfEvent(run, seq);
+  return span === null ? `#${seq}` : `line ${span.source.position(span.start).line}`;
+}
+
+function stripDrawing(groups: readonly Group[], name: string, widthPx: number): Drawing {
+  const free = groups.map(({ start }, index) =>
+    index === 0 ? 0 : Math.max(0, start - groups[index - 1]!.end)
+  );
+  const far = free.filter((bytes) => bytes > NEAR_BYTES).length;
+  const near = free.filter((bytes) => bytes <= NEAR_BYTES).reduce((sum, each) => sum + each, 0);
+  const bytes = groups.reduce((sum, { end, start }) => sum + end - start, near);
+  const pages = Math.max(1, bytes / PAGE_BYTES);
+  const gapPx = Math.min(GAP_PX, Math.max(8, widthPx / 2 / Math.max(1, far)));
+  const cell = Math.min(CELL_PX, Math.max(0.01, (widthPx - far * gapPx - 2) / pages));
+  const shapes: Shape[] = [];
+  let x = 0;
+  let labelledTo = -Infinity;
+  groups.forEach(({ end, label, look, seq, start }, index) => {
+    const gap = free[index]!;
+    if (gap > NEAR_BYTES) {
+      const words = `⋯${formatSize(gap)}⋯`;
+      const isShown = words.length * LETTER_PX < gapPx - 4;
+      shapes.push({
+        tag: "text",
+        look: "dim",
+        at: { x: x + 4, y: BOX_PX / 2 },
+        text: isShown ? words : gapPx > 12 ? "⋯" : "",
+        tip: `${formatSize(gap)} not in use`,
+      });
+      x += gapPx;
+    } else x += gap / PAGE_BYTES * cell;
+    const width = Math.max(2, (end - start) / PAGE_BYTES * cell);
+    const box = { x: x + 0.5, y: 0.5, width: Math.max(1, width - 1), height: BOX_PX - 1 };
+    const what = look === "leaked" ? "never unmapped" : look === "free" ? "" : look;
+    const tip = [
+      `${formatAddress(start)} to ${formatAddress(end - 1)}`,
+      formatSize(end - start),
+      label,
+      what,
+    ]
+      .filter((each) => each !== "").join(", ");
+    // Of `request 1` and `line 20` stays `r1` and `l20` where there is little room.
+    const fits = label.length * LETTER_PX <= box.width - 6;
+    const shown = fits ? label : label.replace(/^(\w)\w+ (\d+).*$/, "$1$2");
+    shapes.push(...labelled({ look, tip, ...seq > 0 ? { seq } : {} }, box, shown));
+    if (cell > NARROW_PX) {
+      for (let page = 1; page < (end - start) / PAGE_BYTES; page++) {
+        const edge = x + page * cell;
+        shapes.push({
+          tag: "line",
+          look: "rule",
+          at: { x1: edge, x2: edge, y1: 13, y2: BOX_PX - 1 },
+        });
+      }
+    }
+    const address = formatAddress(start);
+    if (x > labelledTo && x + address.length * LETTER_PX < widthPx) {
+      shapes.push({ tag: "text", look: "dim", at: { x, y: 26 }, text: address });
+      labelledTo = x + address.length * LETTER_PX + 8;
+    }
+    x += width;
+  });
+  return { name, width: widthPx, height: HEIGHT_PX, shapes };
+}

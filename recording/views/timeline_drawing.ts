@@ -1,0 +1,276 @@
+/** A timeline as shapes: as many as there are pixels, however many events the run has. */
+import { formatDuration, groupThousands } from "@dmalab/lang/text";
+import type { RecordedRun } from "../recorded_run.ts";
+import { type Drawing, fitted, labelled, LETTER_PX, type Shape } from "./drawing.ts";
+import type { Meaning } from "./meaning.ts";
+import type { TimelineLane, TimelineSpan, TimelineView } from "./timeline.ts";
+
+/** What the axis counts. */
+export type TimelineAxis = "events" | "time";
+
+/** What of a run is in sight, in parts of the whole, from 0 to 1. */
+export interface TimelineSight {
+  /** Where it begins. */
+  readonly from: number;
+  /** Where it ends. */
+  readonly to: number;
+}
+
+/** Where the lanes of a drawing begin, in pixels: their names stand before. */
+export const LANES_PX = 96;
+const TOP_PX = 20;
+const ROW_PX = 20;
+const GAP_PX = 3;
+/** What is narrower is drawn with its neighbours. */
+const NARROW_PX = 3;
+/** Requests that have a lane: of those in sight, the first. */
+const MAX_REQUESTS = 12;
+/** Lines of a lane that are drawn. */
+const MAX_ROWS = 6;
+/** What time passes in is drawn so wide that the last event can be seen. */
+const TIME_PART = 0.98;
+
+/** Draws the time or the events of a run from left to right, and finds what is where. */
+export class TimelineScale {
+  readonly #startNs: number;
+  readonly #lastsNs: number;
+
+  /**
+   * @param run Whose events.
+   * @param axis What it counts.
+   * @param sight What is in sight.
+   * @param widthPx The width of the drawing.
+   */
+  constructor(
+    readonly run: RecordedRun,
+    readonly axis: TimelineAxis,
+    readonly sight: TimelineSight,
+    readonly widthPx: number,
+  ) {
+    const { log } = run;
+    this.#startNs = log.count === 0 ? 0 : log.atNs(1);
+    this.#lastsNs = log.count === 0 ? 1 : Math.max(1, log.atNs(log.count) - this.#startNs);
+  }
+
+  /** Where an event begins, in parts of the whole; the one behind the last is the end. */
+  partOf(seq: number): number {
+    const { count } = this.run.log;
+    if (seq > count) return 1;
+    if (seq < 1) return 0;
+    if (this.axis === "events") return (seq - 1) / Math.max(1, count);
+    return (this.run.log.atNs(seq) - this.#startNs) / this.#lastsNs * TIME_PART;
+  }
+
+  /** Where an event begins, in pixels of the drawing. */
+  xOf(seq: number): number {
+    const { from, to } = this.sight;
+    return LANES_PX + (this.partOf(seq) - from) / (to - from) * (this.widthPx - LANES_PX);
+  }
+
+  /** The last event that begins at or before a pixel; 0 before the first. */
+  eventAt(x: number): number {
+    const { from, to } = this.sight;
+    const part = from + (x - LANES_PX) / (this.widthPx - LANES_PX) * (to - from);
+    if (part < 0) return 0;
+    let [low, high] = [0, this.run.log.count];
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.partOf(middle) <= part) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** The time at a part of the whole. */
+  nsAt(part: number): number {
+    return this.#startNs + part / TIME_PART * this.#lastsNs;
+  }
+}
+
+/** Events to be marked from top to bottom. */
+export interface TimelineMark {
+  /** The event. */
+  readonly seq: number;
+  /** What is said of it where one points. */
+  readonly tip: string;
+}
+
+/** A timeline as shapes, without the position. */
+export function timelineDrawing(
+  { lanes, times }: TimelineView,
+  scale: TimelineScale,
+  marks: readonly TimelineMark[],
+): Drawing {
+  const { run, widthPx } = scale;
+  const [first, last] = [scale.eventAt(LANES_PX), Math.max(1, scale.eventAt(widthPx))];
+  const isIn = ({ rows }: TimelineLane) =>
+    rows.some((row) => {
+      const span = row[firstInSight(row, first)];
+      return span !== undefined && span.first <= last;
+    });
+  const requests = lanes.filter((lane) => lane.kind === "request" && isIn(lane));
+  const shown = lanes.filter((lane) =>
+    lane.kind !== "request" || requests.indexOf(lane) >= 0 && requests.indexOf(lane) < MAX_REQUESTS
+  );
+  const shapes: Shape[] = [];
+  let y = TOP_PX;
+  for (const each of shown) {
+    if (each.kind !== "work") shapes.push(nameOf(each.name, y));
+    for (const row of each.rows.slice(0, MAX_ROWS)) {
+      shapes.push(...rowShapes(row, each, scale, first, y));
+      y += ROW_PX + GAP_PX;
+    }
+    const left = each.rows.length - MAX_ROWS;
+    if (left > 0) {
+      shapes.push(text(LANES_PX, y + 8, "dim", `and ${left} more at the same time`));
+      y += ROW_PX;
+    }
+  }
+  if (requests.length > MAX_REQUESTS) {
+    const left = groupThousands(requests.length - MAX_REQUESTS);
+    shapes.push(text(LANES_PX, y + 8, "dim", `and ${left} more requests: zoom in`));
+    y += ROW_PX;
+  }
+  const height = y + 2;
+  return {
+    name: `timeline of ${groupThousands(run.log.count)} events`,
+    width: widthPx,
+    height,
+    shapes: [
+      ...axisShapes(scale, height, times.length > 0),
+      ...shapes,
+      ...marks.flatMap(
+        ({ seq, tip }) => markShapes(scale, seq, tip, height),
+      ),
+    ],
+  };
+}
+
+function text(x: number, y: number, look: string, words: string): Shape {
+  return { tag: "text", look, at: { x, y }, text: words };
+}
+
+function nameOf(name: string, y: number): Shape {
+  const shown = fitted(name, LANES_PX - 6);
+  // The end of a name tells `ssd queue 1` from `ssd queue 2`.
+  const words = shown === name
+    ? name
+    : `…${name.slice(-Math.floor((LANES_PX - 6) / LETTER_PX) + 1)}`;
+  return { ...text(0, y + ROW_PX / 2, "dim", words), tip: name };
+}
+
+/** The first span of a line that ends at or behind an event. */
+function firstInSight(row: readonly TimelineSpan[], seq: number): number {
+  let [low, high] = [0, row.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (row[middle]!.last < seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** What stands for several narrow spans: the one that matters most. */
+const WEIGHT: Readonly<Record<Meaning, number>> = {
+  call: 0,
+  translate: 1,
+  map: 2,
+  unmap: 3,
+  data: 4,
+  decision: 5,
+  fault: 6,
+};
+
+function rowShapes(
+  row: readonly TimelineSpan[],
+  { kind, name }: TimelineLane,
+  scale: TimelineScale,
+  first: number,
+  y: number,
+): readonly Shape[] {
+  const shapes: Shape[] = [];
+  const narrow = new Map<Meaning, string[]>();
+  let column: { x: number; end: number; meaning: Meaning } | null = null;
+  const flush = () => {
+    if (column === null) return;
+    const { end, meaning, x } = column;
+    const width = Math.max(1.5, Math.round((end - x) * 10) / 10);
+    const drawn = narrow.get(meaning) ?? [];
+    narrow.set(meaning, drawn);
+    drawn.push(`M${Math.round(x * 10) / 10} ${y}h${width}v${ROW_PX}h${-width}z`);
+    column = null;
+  };
+  for (let index = firstInSight(row, first); index < row.length; index++) {
+    const { last, meaning, short, text: words, ...span } = row[index]!;
+    const start = scale.xOf(span.first);
+    if (start >= scale.widthPx) break;
+    const x = Math.max(LANES_PX, start);
+    const end = Math.min(scale.widthPx, scale.xOf(last + 1));
+    if (end - x < NARROW_PX) {
+      if (column !== null && x < column.x + NARROW_PX) {
+        if (WEIGHT[meaning] > WEIGHT[column.meaning]) column.meaning = meaning;
+        column.end = Math.max(column.end, Math.min(end, column.x + NARROW_PX));
+      } else {
+        flush();
+        column = { x, end, meaning };
+      }
+      continue;
+    }
+    flush();
+    const events = last === span.first ? `event ${last}` : `events ${span.first} to ${last}`;
+    const box = { x: x + 0.5, y: y + 0.5, width: end - x - 1, height: ROW_PX - 1 };
+    const room = box.width - 6;
+    const label = words.length * LETTER_PX <= room ? words : fitted(short, room);
+    const tip = `${kind === "work" ? "" : `${name}: `}${words}, ${events}`;
+    shapes.push(...labelled({ look: meaning, tip, seq: span.first }, box, label));
+  }
+  flush();
+  const paths = [...narrow].map(([meaning, parts]): Shape => ({
+    tag: "path",
+    look: `solid ${meaning}`,
+    at: { d: parts.join("") },
+  }));
+  return [...paths, ...shapes];
+}
+
+/** The smallest of 1, 2 and 5 times a power of ten that is not below a number. */
+function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1e-9)));
+  return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least)!;
+}
+
+function axisShapes(scale: TimelineScale, height: number, hasTimes: boolean): readonly Shape[] {
+  const { axis, run, sight: { from, to }, widthPx } = scale;
+  const shapes = [text(0, 8, "dim", axis === "time" ? "time" : "event")];
+  const tick = (x: number, words: string) => {
+    if (x < LANES_PX || x + words.length * LETTER_PX + 4 > widthPx) return;
+    shapes.push(
+      { tag: "line", look: "rule", at: { x1: x, x2: x, y1: 14, y2: height } },
+      text(x + 3, 8, "dim", words),
+    );
+  };
+  const perPx = (to - from) / (widthPx - LANES_PX);
+  if (axis === "time" && hasTimes) {
+    const [startNs, endNs] = [scale.nsAt(from), scale.nsAt(to)];
+    const step = roundStep(scale.nsAt(from + 110 * perPx) - startNs);
+    for (let ns = Math.ceil(startNs / step) * step; ns <= endNs; ns += step) {
+      const x = LANES_PX + (ns - startNs) / (endNs - startNs) * (widthPx - LANES_PX);
+      tick(x, formatDuration(Math.round(ns)));
+    }
+    return shapes;
+  }
+  const events = run.log.count;
+  const step = Math.max(1, roundStep(72 * perPx * events));
+  const least = Math.max(step, Math.ceil(from * events / step) * step);
+  for (let seq = least; seq <= to * events; seq += step) tick(scale.xOf(seq), groupThousands(seq));
+  return shapes;
+}
+
+function markShapes(scale: TimelineScale, seq: number, tip: string, height: number): Shape[] {
+  const x = scale.xOf(seq);
+  if (x < LANES_PX - 1 || x > scale.widthPx) return [];
+  return [
+    { tag: "line", look: "stop", at: { x1: x, x2: x, y1: 14, y2: height } },
+    { tag: "path", look: "stop-sign", at: { d: `M${x - 5} 19h10l-5 -8z` }, tip, seq },
+  ];
+}

@@ -1,0 +1,166 @@
+/** What came of a run, in a line: what failed, where, by which event. */
+import type { Incident, TestOutcome } from "@dmalab/lang/run";
+import { runTitle } from "@dmalab/lang/run";
+import { spanPlace } from "@dmalab/lang";
+import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
+import { spanOfEvent } from "../last_writes.ts";
+import type { RecordedRun } from "../recorded_run.ts";
+import { rowsAt } from "../rows.ts";
+import { lineLocation } from "./position_view.ts";
+import { pictureSubjects } from "./picture.ts";
+import type { RunIndex } from "./run_index.ts";
+
+/** What came of a run. */
+export interface Verdict {
+  /** `warned`: nothing failed, and there is something to look at. */
+  readonly state: "failed" | "warned" | "passed" | "none";
+  /** The same as a word. */
+  readonly word: string;
+  /** `file:line` of the failure; null for none. */
+  readonly place: string | null;
+  /** What happened, as a line. */
+  readonly what: string;
+  /** What more there is to say: sentences. */
+  readonly why: readonly string[];
+  /** The event that it comes from; null for none. */
+  readonly cause: number | null;
+  /** Events of mappings that nothing unmaps. */
+  readonly leaked: readonly number[];
+}
+
+/** The sign before a verdict. */
+export const VERDICT_SIGNS: Readonly<Record<Verdict["state"], string>> = {
+  failed: "✕",
+  warned: "!",
+  passed: "✓",
+  none: "·",
+};
+
+/**
+ * What came of a run.
+ * @param outcome What the runner says of it; null where it was not asked, as of a trace.
+ */
+export function verdictOf(index: RunIndex, outcome: TestOutcome | null): Verdict {
+  const { run } = index;
+  const leaks = (outcome?.incidents ?? []).filter(({ kind }) => kind === "leak" || kind === "held");
+  const leaked = leakedMappings(run, leaks);
+  const failure = run.failure ?? outcome?.failure ?? null;
+  if (failure !== null) {
+    const cause = leaked[0] ?? causeAt(run, failure.place);
+    const statement = run.failedAt === null ? null : run.statementText(run.failedAt);
+    const isAssertion = failure.code === "E0901" && statement !== null;
+    const what = isAssertion ? `${failure.message}: ${statement}` : failure.message;
+    const why = [
+      ...isAssertion || failure.code === "E0926" || statement === null ? [] : [statement],
+      ...leaked.map((seq) => leakSentence(run, seq)),
+    ];
+    const place = failure.place.replace(/:\d+$/, "");
+    const word = failure.kind === "failed"
+      ? "FAILED"
+      : failure.kind === "limit"
+      ? "STOPPED"
+      : "BUG";
+    return { state: "failed", word, place, what, why, cause, leaked };
+  }
+  const counted = countsOf(index);
+  const incidents = rowsAt(run, "incidents", run.last);
+  const found = incidents[0]?.createdSeq ?? null;
+  if (outcome === null) {
+    const live = rowsAt(run, "mappings", run.last).filter(({ createdSeq }) => createdSeq > 0);
+    const isClean = incidents.length === 0 && live.length === 0;
+    return {
+      state: isClean ? "none" : "warned",
+      word: "RECORDED",
+      place: null,
+      what: incidents.length > 0
+        ? formatCount(incidents.length, "fault or report", "faults and reports")
+        : live.length > 0
+        ? `${formatCount(live.length, "mapping")} not unmapped at the end`
+        : runTitle(run.name),
+      why: counted,
+      cause: found ?? live[0]?.createdSeq ?? null,
+      leaked: [],
+    };
+  }
+  const { assertions, outcome: word } = outcome;
+  const held = assertions === 0
+    ? "nothing was asserted"
+    : `${formatCount(assertions, "assertion")} held`;
+  const unexpected = outcome.unexpectedFaults + outcome.unexpectedReports + outcome.leaks;
+  const isOdd = unexpected > 0 || word === "skipped";
+  return {
+    state: isOdd ? "warned" : "passed",
+    word: word === "skipped" ? "NOT RUN" : unexpected > 0 ? "PASSED, NOT CLEAN" : "PASSED",
+    place: null,
+    what: runTitle(run.name),
+    why: [
+      [held, ...counted].join("; "),
+      ...unexpected > 0 ? [`${formatCount(unexpected, "finding")} that no statement expects`] : [],
+      ...incidents.length > 0 && unexpected === 0
+        ? [
+          `${formatCount(incidents.length, "fault or report", "faults and reports")}, all expected`,
+        ]
+        : [],
+    ],
+    cause: found,
+    leaked,
+  };
+}
+
+/** A verdict as the title of a page. */
+export function verdictTitle({ place, state, what, word }: Verdict, title: string): string {
+  const where = baseName(place ?? title);
+  return `${VERDICT_SIGNS[state]} ${where} · ${
+    state === "failed" ? what : `${word}: ${what}`
+  } · dmalab`;
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The mappings that a leak tells of: those that the statement at its place made, and that are there at the end. */
+function leakedMappings(run: RecordedRun, leaks: readonly Incident[]): readonly number[] {
+  const places = new Set(leaks.map(({ place }) => place));
+  if (places.size === 0) return [];
+  return rowsAt(run, "mappings", run.last).map(({ createdSeq }) => createdSeq).filter((seq) => {
+    const span = seq === 0 ? null : spanOfEvent(run, seq);
+    return span !== null && places.has(spanPlace(span));
+  });
+}
+
+/** The finding that a failure tells, else the last event of its statement. */
+function causeAt(run: RecordedRun, place: string): number | null {
+  const isThere = (seq: number) => {
+    const span = spanOfEvent(run, seq);
+    return span !== null && spanPlace(span) === place;
+  };
+  const found = rowsAt(run, "incidents", run.last).map(({ createdSeq }) => createdSeq).find(
+    isThere,
+  );
+  return found ?? (run.log.count === 0 ? null : run.log.count);
+}
+
+function leakSentence(run: RecordedRun, seq: number): string {
+  const event = run.event(seq);
+  if (event.name !== "dma.map") return `Event ${seq} was never undone`;
+  const { api, dma, phys, size_bytes: size } = event.fields;
+  const span = spanOfEvent(run, seq);
+  const where = span === null ? "" : ` in ${baseName(lineLocation(span))}`;
+  return `Leak: ${formatSize(size)} at ${formatAddress(dma)} (memory ${
+    formatAddress(phys)
+  }), mapped by ${api}()${where}, event ${seq}, was never unmapped.`;
+}
+
+function countsOf(index: RunIndex): readonly string[] {
+  const { run } = index;
+  const { count } = run.log;
+  if (count === 0) return ["no events"];
+  const requests = pictureSubjects(index, run.last).filter(({ kind }) => kind === "request").length;
+  const live = rowsAt(run, "mappings", run.last).length;
+  return [
+    `${groupThousands(count)} ${count === 1 ? "event" : "events"}`,
+    ...requests === 0 ? [] : [formatCount(requests, "request")],
+    live === 0 ? "nothing is mapped at the end" : `${formatCount(live, "mapping")} at the end`,
+  ];
+}

@@ -1,0 +1,391 @@
+/**
+ * The releases of the kernel that a machine can have, and in what they differ.
+ *
+ * One table: each row is something that one release does and another does not, an older way of working or
+ * a defect, with the releases that have it. The code reads as the newest release without its defects does;
+ * what a row says is a branch there that names it (`machine.kernel.no_two_step`). A new release is a line
+ * of `RELEASES` and the rows that changed; everything else that is said of releases is made from this.
+ */
+import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
+
+/** What is particular about each release, as a sentence; from the oldest to the newest. */
+export const RELEASES = {
+  "6.12.117": "Requests are mapped as scatterlists.",
+  "7.2.6": "As 7.2.12, with the defect that lost the gap bit of a split request.",
+  "7.2.12": "Requests are mapped with the two-step API.",
+  "7.2.13": "As 7.2.12 in all that is modelled.",
+  "7.3-rc7":
+    "As 7.2.12, but `dma_iova_destroy` frees the whole range synchronously, in lazy mode too.",
+  "7.3.4": "As 7.3-rc7, but mapping a list whose padded length exceeds 32 bits fails.",
+} as const satisfies Readonly<Record<string, string>>;
+
+/** A release's version without its last numbers. */
+type ShortName<R> = R extends `${infer Short}-rc${string}` ? Short
+  : R extends `${infer Major}.${infer Minor}.${string}` ? `${Major}.${Minor}`
+  : R;
+
+/** Short names of releases: each means one of the releases modelled of that version. */
+export const KERNEL_SHORT_NAMES = {
+  "6.12": "6.12.117",
+  "7.2": "7.2.12",
+  "7.3": "7.3.4",
+} as const satisfies { readonly [R in KernelProfile as ShortName<R>]: KernelProfile };
+
+/** The release of a machine that names none. */
+export const DEFAULT_KERNEL: KernelProfile = "7.2.12";
+
+/** A named state of the kernel's behaviour (language.md, Profiles). */
+export type KernelProfile = keyof typeof RELEASES;
+
+/** One release, or all between two; left out, from the oldest or to the newest. */
+export type ReleaseSpan = KernelProfile | `${KernelProfile | ""}..${KernelProfile | ""}`;
+
+/** Something that one release does and another does not. */
+export interface Behaviour {
+  /** The releases that have it; none for what was no modelled release's. */
+  readonly in: readonly ReleaseSpan[];
+  /** What such a release does, as a sentence. */
+  readonly doc: string;
+  /** What `dmalab explain` tells more about; of a defect its own name. */
+  readonly rule?: string;
+  /** Parts of the kernel that such a release lacks: since when there is one, as the end of a sentence. */
+  readonly lacks?: { readonly [F in KernelFeature]?: string };
+}
+
+/**
+ * Ways of working that a newer release has given up.
+ * @internal
+ */
+export const OLDER_WAYS = {
+  soft_cap_1280_kib: {
+    in: ["6.12.117"],
+    rule: "block.1.1",
+    doc: "The default soft limit of a request is 1280 KiB, not 4 MiB.",
+  },
+  fixed_vectors_refused: {
+    in: ["6.12.117"],
+    rule: "block.1.8",
+    doc: "A passthrough command cannot use a fixed buffer by several vectors.",
+  },
+  vectors_stay_apart: {
+    in: ["6.12.117"],
+    rule: "block.2.1",
+    doc: "Vectors of one bio that touch stay segments of their own.",
+  },
+  no_gap_bit: {
+    in: ["6.12.117"],
+    rule: "block.1.6",
+    doc: "Bios and requests do not record where their segments do not meet on pages.",
+  },
+  peer_memory_never_bounced: {
+    in: ["6.12.117"],
+    rule: "p2p.9.6",
+    doc: "A peer's memory that cannot be reached cannot be mapped: no bounce buffer copies it.",
+  },
+  debug_by_page: {
+    in: ["6.12.117"],
+    rule: "dma.8.2",
+    doc:
+      "DMA API debugging has a family of its own for MMIO, compares no attributes and all cache lines.",
+  },
+  no_two_step: {
+    in: ["6.12.117"],
+    rule: "hmm-rdma-vfio.6.9",
+    doc: "There is no two-step API, which allocates IOVA ranges first and links them later.",
+    lacks: {
+      two_step: "the two-step API came with 6.16",
+      physical_calls: "the mapping calls by physical address came between 6.12 and 7.2",
+    },
+  },
+  destroy_waits_for_flush: {
+    in: ["..7.2.13"],
+    rule: "v7.3.1.1",
+    doc: "In lazy mode the flush and the free of dma_iova_destroy wait for the flush queue.",
+  },
+  destroy_frees_mapped_length: {
+    in: ["..7.2.13"],
+    rule: "v7.3.1.4",
+    doc: "dma_iova_destroy frees as much as is passed as mapped, not the whole reservation.",
+  },
+  mmio_untranslated: {
+    in: ["..7.2.13"],
+    rule: "v7.3.3.1",
+    doc: "MMIO on a directly mapped device keeps its physical address, whatever the bus does.",
+  },
+  unaligned_mmio_refused: {
+    in: ["7.2.6"],
+    rule: "dma.1.6",
+    doc: "Unaligned MMIO cannot be mapped for a device that is not trusted.",
+  },
+  shared_coherent_behind_iommu: {
+    in: ["..7.2.13"],
+    rule: "v7.3.3.9",
+    doc: "Coherent memory of an encrypted guest can be allocated behind an IOMMU.",
+  },
+  shared_attribute_taken_literally: {
+    in: ["..7.2.13"],
+    rule: "v7.3.3.3",
+    doc:
+      "The attribute for shared memory refuses a map, or maps in place, where none is encrypted.",
+  },
+  overflow_warns_per_call: {
+    in: ["..7.2.13"],
+    rule: "dma.2.1",
+    doc: "Single buffers and lists that are out of reach warn once each, not once in all.",
+  },
+  fault_lines_without_segment: {
+    in: ["6.12.117"],
+    rule: "dma.1.6",
+    doc: "A fault line of VT-d does not name the PCI segment of the device.",
+  },
+  mapped_pages_uncounted: {
+    in: ["6.12.117"],
+    rule: "dma.8.4",
+    doc: "There is no `iommu.debug_pagealloc`: freeing a page that an IOMMU maps never warns.",
+  },
+  nvme_scatterlists: {
+    in: ["6.12.117"],
+    rule: "nvme.2.1",
+    doc: "A request is mapped as one scatterlist, not segment by segment as an iterator walks it.",
+    lacks: { blk_dma_iter: "the block layer's DMA iterator came between 6.12 and 7.2" },
+  },
+  virt_boundary_with_sgl: {
+    in: ["6.12.117"],
+    rule: "nvme.1.1",
+    doc: "The virtual boundary of a page applies although the controller supports SGLs.",
+  },
+  host_memory_buffer_in_pieces: {
+    in: ["6.12.117"],
+    rule: "nvme.6",
+    doc: "A host memory buffer behind an IOMMU is pieces of 4 MiB, not one allocation.",
+  },
+  unchecked_buffer_warns: {
+    in: ["6.12.117"],
+    rule: "block.1.8",
+    doc: "The first passthrough command with data for a controller without SGLs warns.",
+  },
+  vfio_scatterlist: {
+    in: ["6.12.117"],
+    rule: "hmm-rdma-vfio.3.2",
+    doc: "A migration buffer's pages are one scatterlist, mapped as a whole.",
+  },
+  odp_single_mappings: {
+    in: ["6.12.117"],
+    rule: "hmm-rdma-vfio.6",
+    doc: "Pages on demand have a mapping each, instead of sharing one IOVA range.",
+    lacks: { hmm_dma_map: "the page-wise DMA map came with 6.16" },
+  },
+  fault_retries_share_timeout: {
+    in: ["..7.2.13"],
+    rule: "v7.3.5.6",
+    doc: "All retries of a page fault share one timeout.",
+  },
+  fault_error_is_efault: {
+    in: ["..7.2.13"],
+    rule: "v7.3.5.4",
+    doc: "A failed page fault returns EFAULT, not its own errno.",
+  },
+  nvidia_bridges_unlisted: {
+    in: ["..7.2.13"],
+    rule: "v7.3.5.3",
+    doc: "Four host bridges of NVIDIA are not listed as carrying traffic between peers.",
+  },
+  peer_memory_needs_pages: {
+    in: ["6.12.117"],
+    rule: "p2p.9.9",
+    doc: "A BAR can be peer memory with struct pages only.",
+  },
+} as const satisfies Readonly<Record<string, Behaviour & { readonly rule: string }>>;
+
+/** Defects of real releases, and of related code and hardware: `docs/rules/defects.md` says what is known of each. */
+export const QUIRKS = {
+  gap_bit_lost_on_split: {
+    in: ["7.2.6"],
+    doc: "The front part of a split bio loses the gap bit of its segments.",
+  },
+  list_returned_with_stale_address: {
+    in: ["7.2.6.."],
+    doc: "A rejected request frees its PRP list with the DMA address of an earlier one.",
+  },
+  gap_of_next_piece_counts: {
+    in: ["7.2.12.."],
+    doc: "The gap before the segment that no longer fits counts for the front part of a split.",
+  },
+  sgl_unmap_args_swapped: {
+    in: [],
+    doc: "Unmapping an SGL takes the list for the command's descriptor (6.17 to some 6.18).",
+  },
+  metadata_uses_data_gap: {
+    in: ["7.2.6.."],
+    doc: "Whether metadata becomes one range is decided by the gaps of the data.",
+  },
+  metadata_iova_from_format: {
+    in: ["7.2.6.."],
+    doc: "The range for metadata is sized from the format, not from the buffer.",
+  },
+  metadata_length_from_format: {
+    in: ["7.2.6.."],
+    doc: "The metadata descriptor's length is the computed one.",
+  },
+  stale_iova_state_p2p: {
+    in: ["7.2.6.."],
+    doc: "The IOVA state of the tag's last request describes a peer-memory request.",
+  },
+  partial_destroy_on_list_failure: {
+    in: ["7.2.6.."],
+    doc: "When a PRP list cannot be allocated, only the bytes placed so far are unmapped.",
+  },
+  partial_destroy_on_link_failure: {
+    in: ["7.2.6..7.2.13"],
+    doc: "When a link fails, less is freed than was reserved.",
+  },
+  bounce_slot_lost_on_array_failure: {
+    in: ["7.2.6.."],
+    doc:
+      "The first bounce buffer of a request leaks when the array of mappings cannot be allocated.",
+  },
+  list_length_wraps: {
+    in: ["..7.3-rc7"],
+    doc: "A list's padded length wraps at 32 bits: the map fails and leaves pages mapped.",
+  },
+  mptr_first_vector_only: {
+    in: ["7.2.6.."],
+    doc: "Of a metadata segment made of two vectors only the first is mapped.",
+  },
+  host_bridge_p2p_with_forced_bounce: {
+    in: ["7.2.12.."],
+    doc: "Peer memory behind the host bridge cannot be mapped while bouncing is forced.",
+  },
+  unmap_rebuilt_from_prps: {
+    in: [],
+    doc: "What to unmap is rebuilt from the PRP list (June 2025).",
+  },
+  vectors_allocated_for_iova: {
+    in: [],
+    doc: "An array of mappings is allocated for one IOVA range too, and never freed (July 2025).",
+  },
+  odp_read_only_refault: {
+    in: [],
+    doc: "Read-only pages fault again for ever (May 2025).",
+  },
+  hmm_without_dma_device: {
+    in: [],
+    doc: "Devices without DMA of their own crash the page-array helper (May 2025).",
+  },
+  sg_bus_length_missing: {
+    in: [],
+    doc: "Peer entries of a direct scatterlist have no DMA length (November 2025).",
+  },
+  gap_bits_without_data: {
+    in: [],
+    doc: "Gaps are computed for bios without data (November 2025).",
+  },
+  half_linked_on_error: {
+    in: [],
+    doc: "A failing link leaves the range half linked, the unmap takes all of it (late 2025).",
+  },
+  stale_iova_state_uncoalesced: {
+    in: [],
+    doc: "The IOVA state of the tag's last request survives into one without a range (2025).",
+  },
+  need_unmap_flip_null_list: {
+    in: [],
+    doc: "The first bounce inside a request finds no array to save mappings in (2026).",
+  },
+  vectors_leaked_p2p: {
+    in: [],
+    doc: "The array of mappings leaks for peer-memory requests (2026).",
+  },
+  first_mapping_leaked: {
+    in: [],
+    doc: "The first mapping leaks when the array or a descriptor cannot be allocated (2026).",
+  },
+  odp_populate_error_exit: {
+    in: [],
+    doc: "A page that cannot be mapped for a region leaves the region locked for ever (2026).",
+  },
+  sg_host_bridge_unmapped: {
+    in: [],
+    doc: "Peer entries behind a host bridge are not mapped in a direct scatterlist (6.16 to 7.0).",
+  },
+  bounce_link_no_middle: {
+    in: [],
+    doc: "A bounced link that is all head and tail maps an empty middle (June 2026).",
+  },
+  vfio_page_array_crash: {
+    in: ["7.2.6.."],
+    doc: "A migration buffer that got only some of its pages is freed through a wrong pointer.",
+  },
+  vfio_partial_destroy: {
+    in: ["7.2.6..7.2.13"],
+    doc: "When a link of a migration buffer fails, less is freed than was reserved.",
+  },
+  controller_chains_last_prp: {
+    in: [],
+    doc: "A controller follows the last entry of a PRP page as a link, needed or not.",
+  },
+  prp_pool_aligned_512: {
+    in: [],
+    doc: "Small PRP lists are aligned to 512 bytes, so that none ends where a page does.",
+  },
+  prp_full_page_chained: {
+    in: [],
+    doc: "A PRP page that is exactly full gets a link to one more.",
+  },
+  prp_single_page: {
+    in: [],
+    doc: "The driver has one PRP page for a command, and writes past its end.",
+  },
+  p2p_design_2021: {
+    in: [],
+    doc: "Peer memory as first proposed: a flag in the scatterlist's page link.",
+  },
+  single_segment_by_iterator: {
+    in: [],
+    doc:
+      "What if NVMe had no path of its own for one segment, and went through the block iterator.",
+  },
+  iova_size_32_bits: {
+    in: [],
+    doc: "What if the IOVA state had 32 bits for the size: no range of 2 GiB or more.",
+  },
+  api_rfc_2024: {
+    in: [],
+    doc: "The two-step API as first posted: three state objects, attributes kept.",
+  },
+  link_returns_address: {
+    in: [],
+    doc: "What if dma_iova_link returned the device address of what it links.",
+  },
+  unlink_covers_singles: {
+    in: [],
+    doc: "What if two-step calls mapped and unmapped single buffers where there is no range.",
+  },
+  swiotlb_2022_never_copy_in: {
+    in: [],
+    doc: "Bounce buffers are not filled for from_device mappings.",
+  },
+  swiotlb_2022_copy_in_at_map: {
+    in: [],
+    doc: "Bounce buffers are filled at the map, but not with skip_cpu_sync.",
+  },
+  swiotlb_2022_sync_rework: {
+    in: [],
+    doc: "Bounce buffers are filled for from_device whenever the device gets them (early 2022).",
+  },
+} as const satisfies Readonly<Record<string, Behaviour>>;
+
+/** Every row, the defects first. */
+export const BEHAVIOURS = { ...QUIRKS, ...OLDER_WAYS } as const;
+
+/** The name of a defect that a release had, or of a "what if". */
+export type QuirkName = keyof typeof QUIRKS;
+
+/** Switches that are on. */
+export type QuirkSet = ReadonlySet<QuirkName>;
+
+/** The name of a way of working that a newer release has given up. */
+export type OlderWay = keyof typeof OLDER_WAYS;
+
+/** The name of a row. */
+export type BehaviourName = QuirkName | OlderWay;

@@ -1,0 +1,186 @@
+/** `dmalab bench` with its options, from outside. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { MemoryScreen } from "@dmalab/cli";
+import { main } from "@dmalab/cli/program";
+
+const LAB = `machine {
+  iommu { mode = strict }
+  latencies { preset = round_figures }
+  pci { root_port rp0 { nvme ssd { } } }
+}
+
+bench "reads" for size in [4KiB, 64KiB], sent in [1, 2] matrix { iommu.mode = [strict, lazy] } {
+  baseline = strict
+  setup { let buf = buffer(size: size) }
+  loop 20 { repeat sent { ssd.read(lba: 0, into: buf) } }
+  budget entries <= 40 per iteration
+  expect lazy.invalidations < 0.1 * strict.invalidations
+  expect lazy.calls < strict.calls
+}
+
+test "{n} pages, {twice}" for n in 1..=3, twice in [false, true] { assert n < 3 or twice }
+property "more" for pages in [1, 2] forall n in 0..4 { assert n < 4 * pages }
+`;
+
+interface Ran {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+async function dmalab(folder: string, command: string, ...words: string[]): Promise<Ran> {
+  const screen = new MemoryScreen();
+  const code = await main([command, join(folder, "lab.dma"), ...words], screen);
+  return { code, output: screen.output, errors: screen.errors };
+}
+
+async function inLab(act: (folder: string) => Promise<void>, text = LAB): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-bench-" });
+  try {
+    Deno.writeTextFileSync(join(folder, "lab.dma"), text);
+    await act(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("a cell over its budget stays in the table, marked, and fails the bench", async () => {
+  await inLab(async (folder) => {
+    const { code, output } = await dmalab(folder, "bench", "--filter", "sent=2");
+    assertEquals(code, 1);
+    assertMatch(output, /^reads \(size = 64KiB, sent = 2\) .* \.\.\. over budget$/m);
+    assertStringIncludes(output, "the budget is exceeded: entries 64.05 per iteration");
+    assertMatch(output, /^64KiB +64\.05! +64\.05 ×1!$/m);
+    assertMatch(output, /^! over its budget$/m);
+    assertMatch(output, /^per iteration, of 20 iterations, as the bench says$/m);
+  });
+});
+
+Deno.test("three axes are rows, two a matrix, one columns; --filter chooses values, --figure figures", async () => {
+  await inLab(async (folder) => {
+    const three = await dmalab(folder, "bench");
+    assertMatch(three.output, /^size +sent +iommu\.mode +time/m);
+    const two = await dmalab(folder, "bench", "--filter", "sent=1");
+    assertMatch(two.output, /^invalidations: size, iommu\.mode +strict +lazy$/m);
+    assertMatch(two.output, /^4KiB +1 +0 ×0$/m);
+    const one = await dmalab(
+      folder,
+      "bench",
+      ...["--filter", "sent=1", "--filter", "size=4KiB", "--figure", "iotlb.sync"],
+    );
+    assertMatch(one.output, /^iommu\.mode +strict +lazy\n.*\niotlb\.sync +1 +0 ×0\n\n/m);
+    const both = await dmalab(folder, "bench", "--filter", "size=4KiB", "--filter", "size=64KiB");
+    assertMatch(both.output, /^reads .*\(8 cells\)$/m);
+    const none = await dmalab(folder, "bench", "--filter", "size=8KiB");
+    assertEquals([none.code, none.errors], [1, "error: No bench found\n"]);
+    const wrong = await dmalab(folder, "bench", "--filter", "size");
+    assertEquals(wrong.code, 2);
+    assertStringIncludes(wrong.errors, "--filter takes AXIS=VALUE");
+    const figure = await dmalab(folder, "bench", "--figure", "invalidation");
+    assertEquals(figure.code, 2);
+    assertStringIncludes(figure.errors, 'did you mean "invalidations"?');
+  });
+});
+
+Deno.test("an expectation is judged in each group, and not judged where a cell was left out", async () => {
+  await inLab(async (folder) => {
+    const { code, output } = await dmalab(folder, "bench", "--filter", "size=4KiB");
+    assertEquals(code, 1);
+    assertMatch(output, /^expect lazy\.invalidations .* \.\.\. ok \(2 groups\)$/m);
+    assertMatch(
+      output,
+      /^expect lazy\.calls < strict\.calls at size = 4KiB, sent = 1 \.\.\. FAILED$/m,
+    );
+    const part = await dmalab(folder, "bench", "--filter", "iommu.mode=lazy", "--filter", "sent=1");
+    assertMatch(part.output, /not judged: iommu\.mode = strict did not run/);
+  });
+});
+
+Deno.test("--filter chooses tests and properties by the same words", async () => {
+  await inLab(async (folder) => {
+    const all = await dmalab(folder, "test");
+    assertEquals(all.code, 1);
+    assertMatch(all.output, /^3 pages, false .*FAILED/m);
+    const list = await dmalab(folder, "test", "--list", "--filter", "n=2");
+    assertEquals(list.output.match(/2 pages/g)?.length, 2);
+    const one = await dmalab(folder, "test", "--filter", "twice=true");
+    assertEquals([one.code, /3 passed/.test(one.output)], [0, true], one.output);
+    const property = await dmalab(folder, "test", "--filter", "pages=2");
+    assertMatch(property.output, /^more \(pages = 2\) \.\.\. ok/m);
+  });
+});
+
+Deno.test("--junit-path has a case for each cell and expectation, --plot a picture, both whole XML", async () => {
+  await inLab(async (folder) => {
+    const [xml, svg] = [join(folder, "bench.xml"), join(folder, "bench.svg")];
+    const ran = await dmalab(
+      folder,
+      "bench",
+      "--filter",
+      "sent=1",
+      "--junit-path",
+      xml,
+      "--plot",
+      svg,
+    );
+    assertEquals(ran.code, 1);
+    const report = Deno.readTextFileSync(xml);
+    // Four cells, and two expectations in two groups.
+    assertMatch(report, /tests="8" failures="2" skipped="0" errors="0"/);
+    assertStringIncludes(report, 'name="reads: expect lazy.calls &lt; strict.calls at size = 4KiB');
+    assertEquals(report.match(/<testcase/g)?.length, 8);
+    assertEquals(report.match(/<failure message="The expectation is not met/g)?.length, 2);
+    const picture = Deno.readTextFileSync(svg);
+    assertMatch(picture, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    // A line over sizes for each mode.
+    assertEquals(picture.match(/<text[^>]*>iommu\.mode = (?:strict|lazy)<\/text>/g)?.length, 2);
+    for (const text of ["time per iteration", "64KiB", "4us"]) assertStringIncludes(picture, text);
+    for (const document of [report, picture]) {
+      const opened = document.match(/<[a-z]\w*(?:\s[^>]*)?(?<!\/)>/g)!.length;
+      assertEquals(document.match(/<\/[a-z]\w*>/g)!.length, opened);
+      assert(!document.includes("NaN") && !document.includes("undefined"));
+    }
+  });
+});
+
+Deno.test("--against names the exact figures that differ from what was saved, and refuses what was not", async () => {
+  await inLab(async (folder) => {
+    const path = join(folder, "before.json");
+    await dmalab(folder, "bench", "--save", path);
+    const same = await dmalab(folder, "bench", "--against", path);
+    assertStringIncludes(same.output, "no exact figure differs");
+    const file = join(folder, "lab.dma");
+    Deno.writeTextFileSync(file, LAB.replace("repeat sent {", "repeat 2 * sent {"));
+    const twice = await dmalab(folder, "bench", "--against", path);
+    assertMatch(
+      twice.output,
+      /^reads \(size = 4KiB, sent = 1\) \[iommu\.mode = strict\] invalidations: 1 → 2 per iteration$/m,
+    );
+    const wrong = await dmalab(folder, "bench", "--against", file);
+    assertEquals(wrong.code, 2);
+    assertStringIncludes(wrong.errors, "was not written by --save");
+  });
+});
+
+Deno.test("--host-time finds the same machine equal to itself, whatever the order of the columns", async () => {
+  const text = `machine { pci { root_port rp0 { endpoint nic { } } } }
+bench "a" matrix { iommu.mode = [strict, lazy, strict, lazy] } {
+  setup { let page = alloc_pages(1) }
+  loop {
+    let m = dma_map_phys(nic, page.phys, 4KiB, to_device)
+    dma_unmap_phys(nic, m, 4KiB, to_device)
+  }
+}`;
+  await inLab(async (folder) => {
+    const { code, output } = await dmalab(folder, "bench", "--host-time");
+    assertEquals(code, 0, output);
+    const table = output.slice(output.indexOf("processor time on this host"));
+    const rows = [...table.matchAll(/^(\d) +a \[iommu\.mode = (\w+)\].*× \d+ *([\d, ]*)$/gm)];
+    assertEquals(rows.map(([, , mode]) => mode), ["strict", "lazy", "strict", "lazy"]);
+    for (const [index, twin] of [[0, "3"], [1, "4"], [2, "1"], [3, "2"]] as const) {
+      assert(rows[index]![3]!.split(", ").includes(twin), table);
+    }
+    assert(!output.slice(0, output.indexOf("processor time")).includes("host"));
+  }, text);
+});
