@@ -178,7 +178,7 @@ Deno.test("what the debugger exports of its runs is what --export writes of them
     const folder = Deno.makeTempDirSync({ prefix: "dmalab-trace-" });
     const lines = kept.flatMap((recording, index) => {
       const file = join(folder, "run.dmatrace.jsonl");
-      assertEquals(exportRecording(file, recording, true), null);
+      assertEquals(exportRecording(file, recording, true, recording.last), null);
       const [head, run, ...rest] = readLines(Deno.readTextFileSync(file));
       assertEquals(head, written[0]);
       assertEquals(rest.pop(), { runs: 1, events: recording.log.count });
