@@ -45,6 +45,8 @@ class Playground {
   /** Where the run that comes is opened; null for where it opens by itself. */
   #at: Position | null = null;
   #runs: readonly RunEntry[] = [];
+  /** The text does not run. */
+  #hasErrors = false;
   /** The runner has said what came of the runs of this text. */
   #isListed = false;
   /** The text differs from every example and link. */
@@ -257,6 +259,7 @@ class Playground {
   #checked(problems: readonly PageProblem[]): void {
     this.#editor.show(this.#file === this.#project.entry ? problems : []);
     const errors = problems.filter(({ severity }) => severity === "error");
+    this.#hasErrors = errors.length > 0;
     const [first] = errors;
     if (first !== undefined) {
       this.#stale("The views show the run before your last edit.");
@@ -285,8 +288,8 @@ class Playground {
     if (printed.textContent !== this.#printed) showPrinted(printed, this.#printed);
     this.#runs = runs;
     this.#isListed = true;
-    const hasErrors = document.body.classList.contains("old");
-    if (runs.length === 0 && !hasErrors) {
+    if (runs.length === 0 && !this.#hasErrors) {
+      this.#stale(null);
       this.#viewer.close("This text has no statements to run and no test.");
     } else if (runs.length === 0) this.#viewer.drawRuns();
     else this.#viewer.outcome = runs[this.#run]?.report ?? null;

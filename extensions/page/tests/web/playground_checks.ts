@@ -173,7 +173,28 @@ async function answer(page: Page): Promise<{ readonly state: string; readonly ms
   return { state, ms: performance.now() - start };
 }
 
+/** A text with an error says so above the run before it; an empty one shows no run. */
+async function checkStale(browser: Browser, found: Findings): Promise<void> {
+  const { page, wrong } = await openPage(browser, PLAYGROUND);
+  await untilDone(page);
+  await writeText(page, "let = 3");
+  await untilDone(page);
+  const verdict = await page.textContent("#verdict h1");
+  const opacity = await page.evaluate(`getComputedStyle(document.body).opacity`);
+  found.check(
+    verdict!.includes("✕ 1 ERROR") && opacity === "1" && await page.isVisible("#stale"),
+    `a text with an error: ${verdict}, the views are said to be older`,
+  );
+  await writeText(page, " ");
+  await untilDone(page);
+  const left = await page.evaluate(`document.querySelectorAll("svg, #events .row").length`);
+  found.check(left === 0, `an empty text leaves ${left} drawings: ${await page.title()}`);
+  found.check(wrong.length === 0, `no error of the page ${wrong}`);
+  await page.context().close();
+}
+
 export async function checkRunaways(browser: Browser, found: Findings): Promise<void> {
+  await checkStale(browser, found);
   const { page, wrong } = await openPage(browser, PLAYGROUND);
   await untilDone(page);
   const other = await openPage(browser, PLAYGROUND);
