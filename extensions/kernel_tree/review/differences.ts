@@ -51,8 +51,8 @@ export function differencesOf(
     if (difference === null) continue;
     const { call, defect, sides } = difference;
     const key = JSON.stringify([
-      defect,
-      call?.replace(/\(.*/, ""),
+      defect === null ? null : withoutNumbers(defect),
+      call,
       sides.map(({ place }) => place),
     ]);
     const known = found.get(key);
@@ -119,9 +119,13 @@ function defectOf(old: TestOutcome, changed: TestOutcome): string | null {
   return after === null || after === before ? null : after!;
 }
 
-/** Without numbers: addresses and lines move with a change. */
 function nameOf({ kind, name, text }: TestOutcome["incidents"][number]): string {
-  return `${kind} ${name} ${text.replace(/0x[\da-f_]+|\d+/g, "#")}`;
+  return `${kind} ${name} ${withoutNumbers(text)}`;
+}
+
+/** Addresses and lines move with a change, and from test to test. */
+function withoutNumbers(text: string): string {
+  return text.replace(/0x[\da-f_]+|\d+/g, "#");
 }
 
 /** The call that is entered and not left before a line. */

@@ -91,6 +91,7 @@ static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pdev->dev.bus = &pci_bus_type;
 	pdev->dev.driver = &registered->driver;
 	pdev->error_state = pci_channel_io_normal;
+	atomic_set(&pdev->enable_cnt, 0);
 	pdev->irq = lab_line_irq(&pdev->dev, true);
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 		resource_size_t size = lab_pci_resource_len(&pdev->dev, bar);
@@ -162,27 +163,36 @@ LAB_FOR_SCENARIOS void unload(void)
 	cleanup_module();
 }
 
+/* Drivers ask whether a function is enabled. */
+static int enabled(struct pci_dev *pdev, int error)
+{
+	if (!error)
+		atomic_inc(&pdev->enable_cnt);
+	return error;
+}
+
 int pci_enable_device(struct pci_dev *pdev)
 {
-	return lab_pci_enable_device_mem(&pdev->dev);
+	return enabled(pdev, lab_pci_enable_device_mem(&pdev->dev));
 }
 EXPORT_SYMBOL(pci_enable_device);
 
 int pci_enable_device_mem(struct pci_dev *pdev)
 {
-	return lab_pci_enable_device_mem(&pdev->dev);
+	return enabled(pdev, lab_pci_enable_device_mem(&pdev->dev));
 }
 EXPORT_SYMBOL(pci_enable_device_mem);
 
 void pci_disable_device(struct pci_dev *pdev)
 {
+	atomic_dec(&pdev->enable_cnt);
 	lab_pci_disable_device(&pdev->dev);
 }
 EXPORT_SYMBOL(pci_disable_device);
 
 int pcim_enable_device(struct pci_dev *pdev)
 {
-	return lab_pcim_enable_device(&pdev->dev);
+	return enabled(pdev, lab_pcim_enable_device(&pdev->dev));
 }
 EXPORT_SYMBOL(pcim_enable_device);
 

@@ -21,12 +21,23 @@ struct resource {
 struct pci_bus {
 	int number;
 };
+enum pci_channel_state {
+	pci_channel_io_normal = 1,
+};
+typedef struct {
+	int counter;
+} atomic_t;
+#define atomic_set(v, i) ((v)->counter = (i))
+#define atomic_inc(v) ((v)->counter++)
+#define atomic_dec(v) ((v)->counter--)
 struct pci_dev {
 	unsigned int devfn;
 	unsigned short vendor, device, subsystem_vendor, subsystem_device;
 	unsigned int class, irq;
 	u8 hdr_type;
 	unsigned int msi_enabled : 1, msix_enabled : 1;
+	enum pci_channel_state error_state;
+	atomic_t enable_cnt;
 	u64 dma_mask;
 	struct pci_bus *bus;
 	struct resource resource[PCI_NUM_RESOURCES];
