@@ -42,7 +42,7 @@ export class DmaChecker {
   constructor(platform: CheckedPlatform) {
     const ledger = new MappingRecords(platform);
     this.#ledger = ledger;
-    this.mappings = new MappingChecks(ledger, platform.areas);
+    this.mappings = new MappingChecks(ledger);
     this.syncs = new SyncChecks(ledger);
     this.lists = new ListChecks(ledger, this.mappings, this.syncs);
     this.ranges = new RangeChecks(ledger);

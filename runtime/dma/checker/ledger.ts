@@ -36,6 +36,19 @@ const PRINTED_ERRORS = 1;
 const MAX_PER_CACHE_LINE = 7;
 const DEVICE_LIMIT = 2 ** 16;
 
+/** Memory that no driver may map, and how a map or a link of it is reported. */
+const FORBIDDEN = {
+  stack: { mapped: "map_stack", linked: "link_stack", what: "Kernel stack memory", with: "" },
+  text: { mapped: "map_text", linked: "link_text", what: "Kernel text or rodata", with: "" },
+  mmio: {
+    mapped: "mmio_is_ram",
+    linked: "link_mmio_is_ram",
+    what: "RAM",
+    with: " with DMA_ATTR_MMIO",
+  },
+} as const;
+export type Forbidden = (typeof FORBIDDEN)[keyof typeof FORBIDDEN];
+
 /** The platform, and which memory belongs to PCI peers; null without peers. */
 export interface CheckedPlatform extends Platform {
   readonly peers: {
@@ -194,6 +207,18 @@ export class MappingRecords {
         "there next",
       null,
     );
+  }
+
+  /** What a buffer is that no driver may map; null for any other. @see rules/dma.md 8.2 rows 10, 11, 14 */
+  forbidden(phys: PhysAddr, sizeBytes: Bytes, attrs: number): Forbidden | null {
+    const { areas, memory, peers } = this.platform;
+    if ((attrs & DMA_ATTR.MMIO) !== 0) {
+      const isRam = memory.kindAt(phys) === "ram" && peers?.isPeerMemory(phys) !== true;
+      return isRam ? FORBIDDEN.mmio : null;
+    }
+    if (areas.isEmpty) return null;
+    const area = areas.find(phys, sizeBytes);
+    return area === "stack" || area === "text" ? FORBIDDEN[area] : null;
   }
 
   /** Two mappings of which a device writes one. */

@@ -10,8 +10,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import { checkEnd, type Ending } from "./end_check.ts";
-import type { KernelAreas } from "../kernel_areas.ts";
-import { type MappingRecords, SINGLES } from "./ledger.ts";
+import { type Forbidden, type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
 const { TESTED } = MARK;
@@ -20,7 +19,6 @@ const OF_ONE_BUFFER = SINGLES;
 
 export class MappingChecks {
   readonly #ledger: MappingRecords;
-  readonly #areas: KernelAreas;
   /** The single mapping made last: the one that is asked about next. */
   #newest: number = NO_RECORD;
   readonly #ending: Ending = {
@@ -33,9 +31,8 @@ export class MappingChecks {
     phys: -1,
   };
 
-  constructor(ledger: MappingRecords, areas: KernelAreas) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
-    this.#areas = areas;
   }
 
   /** A buffer was mapped, on whichever path. */
@@ -75,24 +72,17 @@ export class MappingChecks {
   /** What a driver must not map at all. Lists are looked at as well. */
   checkAreas(dev: DmaDevice, record: number): void {
     const ledger = this.#ledger;
-    const { table, platform: { memory, peers } } = ledger;
+    const { table, platform: { memory } } = ledger;
     const phys = table.phys[record]! as PhysAddr;
     const made = table.madeBy(record);
-    if ((table.attrs(record) & DMA_ATTR.MMIO) !== 0) {
-      if (memory.kindAt(phys) !== "ram" || peers?.isPeerMemory(phys) === true) return;
-      this.#report("mmio_is_ram", dev, record, "RAM mapped with DMA_ATTR_MMIO");
-      return;
-    }
-    if (made === MADE.SINGLE && memory.kindAt(phys) !== "ram") {
+    const attrs = table.attrs(record);
+    if (made === MADE.SINGLE && (attrs & DMA_ATTR.MMIO) === 0 && memory.kindAt(phys) !== "ram") {
       this.#report("map_invalid", dev, record, "Address outside RAM mapped without DMA_ATTR_MMIO");
     }
-    if (this.#areas.isEmpty) return;
-    const area = this.#areas.find(phys, table.sizeBytes[record]!);
-    if (area === "stack") {
-      this.#report("map_stack", dev, record, "Kernel stack memory mapped");
-    } else if (area === "text") {
-      this.#report("map_text", dev, record, "Kernel text or rodata mapped");
-    }
+    const forbidden = ledger.forbidden(phys, table.sizeBytes[record]!, attrs);
+    if (forbidden === null) return;
+    const { mapped, what, with: how } = forbidden;
+    this.#report(mapped, dev, record, `${what} mapped${how}`);
   }
 
   /** The kernel refused memory that is contiguous for the CPU only. */
@@ -203,7 +193,7 @@ export class MappingChecks {
   }
 
   #report(
-    reportClass: "mmio_is_ram" | "map_invalid" | "map_stack" | "map_text",
+    reportClass: Forbidden["mapped"] | "map_invalid",
     dev: DmaDevice,
     record: number,
     what: string,

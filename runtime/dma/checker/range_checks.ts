@@ -73,7 +73,18 @@ export class RangeChecks {
     }
     const continues = this.#links.add(part, phys);
     if ((part.attrs & DMA_ATTR.MMIO) === 0) this.#ledger.checkMemory(dev, phys, sizeBytes);
+    this.#checkForbidden(part, phys);
     if (!outside) this.#checkLimits(dev, state, dma, phys, sizeBytes, continues);
+  }
+
+  #checkForbidden({ attrs, dev, sizeBytes }: RangePart, phys: PhysAddr): void {
+    const forbidden = this.#ledger.forbidden(phys, sizeBytes, attrs);
+    if (forbidden === null) return;
+    const { linked, what, with: how } = forbidden;
+    const where = `${bytes(sizeBytes)} at physical ${hexAddress(phys)}`;
+    const text =
+      `${what} linked${how} for device "${dev.name}": ${where}; no kernel looks at links`;
+    this.#ledger.report(linked, text, null);
   }
 
   synced(part: RangePart): void {

@@ -1,3 +1,4 @@
+import type { PhysAddr } from "../../address.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ERRNO } from "../../errno.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
@@ -198,6 +199,32 @@ Deno.test("row 6: a sync covers whole granules, so a sync of a part of one is en
   assertEquals(bench.classes(), []);
   bench.read(bench.state.addr + 0xe00, 1);
   assertEquals(bench.classes(), ["sync_missing"]);
+});
+
+Deno.test("rows 10, 11 and 14 are reported of links as well, beyond the kernel (dma.md 8.3)", () => {
+  const region = (name: string, basePhys: number) =>
+    ({ name, basePhys: basePhys as PhysAddr, sizeBytes: 0x1000, type: "ram" }) as const;
+  const regions = [region("kernel_stack", 0x100_0000), region("kernel_text", 0x200_0000)];
+  const bench = checkerBench({ machine: { regions } });
+  const { machine: { dma }, dev, state } = bench;
+  bench.tryAlloc(0, 0x4000);
+  bench.link(0x100_0000, 0, 0x1000);
+  bench.link(0x200_0000, 0x1000, 0x1000);
+  dma.dmaIovaLink(
+    dev,
+    state,
+    0x300_0000 as PhysAddr,
+    0x2000,
+    0x1000,
+    DMA_TO_DEVICE,
+    DMA_ATTR.MMIO,
+  );
+  bench.link(0x300_0000, 0x3000, 0x1000);
+  assertEquals(
+    bench.reports().map((report) => [report.class, report.beyond_kernel]),
+    [["link_stack", true], ["link_text", true], ["link_mmio_is_ram", true]],
+  );
+  assertEquals(bench.errorCount(), 0);
 });
 
 Deno.test("unwinding without a sync is right: no device accessed the links", () => {

@@ -181,6 +181,9 @@ const REPORT_CLASS_TABLE = {
     "Called dma_iova_try_alloc() with a state that still holds a range.",
     "two_step",
   ),
+  link_stack: hazard("dma.8.3", "Linked the kernel's stack.", "two_step"),
+  link_text: hazard("dma.8.3", "Linked kernel text or rodata.", "two_step"),
+  link_mmio_is_ram: hazard("dma.8.3", "Linked RAM as MMIO.", "two_step"),
   range_other_device: unseen(5, "A range was used with another device than its own."),
   sync_unlinked: unseen(6, "Called dma_iova_sync() for addresses that are not linked."),
   range_unmapped: {
