@@ -9,7 +9,8 @@ export const REPORT = command({
   brief: "Write the runs of a scenario as an HTML page.",
   description:
     "Runs FILE and writes one HTML file that shows every run: source, output, events, tables, " +
-    "pictures and decisions at any moment, failures first. It needs no server and no network. " +
+    "pictures and decisions at any moment, failures first, and every bench with its plot. It needs " +
+    "no server and no network. " +
     "FILE can also be a .dmatrace.jsonl (docs/trace-files.md), or a Markdown page, of which each " +
     "`dma` block runs. Exit codes: as for `dmalab run`.",
   argument: {

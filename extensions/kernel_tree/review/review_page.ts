@@ -1,13 +1,15 @@
 /** A review as one HTML file: each patch with its diff, in which lines that did not run are marked, beside what differs. */
+import { staticPage } from "@dmalab/cli/static_page";
 import { escapeMarkup } from "@dmalab/lang/text";
 import type { UnreachedLine } from "./changed_lines.ts";
 import { reviewText, verdictOf } from "./print_review.ts";
 import type { ReviewedStep } from "./review.ts";
 
-const STYLE = "body{font:15px/1.5 system-ui,sans-serif;margin:1rem;color-scheme:light dark}" +
-  "section{display:grid;grid-template-columns:1fr 1fr;gap:1rem;border-top:1px solid #8888}" +
-  "h2{grid-column:1/-1;margin:.5rem 0 0}pre{overflow:auto;margin:0;font-size:13px}" +
-  ".add{background:#2a42}.del{background:#a222}.open{outline:1px solid #d33;font-weight:bold}";
+const STYLE =
+  "section{display:grid;grid-template-columns:1fr 1fr;gap:16px;border-top:1px solid var(--line)}" +
+  "@media(max-width:800px){section{grid-template-columns:1fr}}h2{grid-column:1/-1;margin:8px 0 0}" +
+  ".add{background:var(--data-fill)}.del{background:var(--fault-fill)}" +
+  ".open{outline:1px solid var(--fault);font-weight:bold}";
 
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@/;
 
@@ -20,18 +22,12 @@ export function reviewPage(steps: readonly ReviewedStep[], words: readonly strin
 <pre tabindex="0">${diffMarkup(reviewed)}</pre>
 <pre tabindex="0">${escapeMarkup(reviewText(reviewed, number, words))}</pre></section>`;
   });
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="generator" content="dmalab">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>dmalab review</title>
-<style>${STYLE}</style>
-<h1>${escapeMarkup(`dmalab review ${words.join(" ")}`)}</h1>
-${parts.join("\n")}
-</html>
-`;
+  return staticPage({
+    title: `dmalab review ${words.join(" ")}`,
+    failed: steps.some((step) => verdictOf(step) === "defect"),
+    style: STYLE,
+    body: parts.join("\n"),
+  });
 }
 
 function diffMarkup({ step: { diff, files }, unreached }: ReviewedStep): string {

@@ -1,7 +1,7 @@
 /** The page that leads to the reports of a suite: files, those with failures first, and rule coverage. */
 import type { RunReport } from "@dmalab/lang/run";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
-import { colourProperties } from "@dmalab/recording/views";
+import { staticPage } from "@dmalab/cli/static_page";
 
 export interface IndexEntry {
   readonly path: string;
@@ -11,14 +11,8 @@ export interface IndexEntry {
   readonly report: RunReport | null;
 }
 
-const STYLE = `:root{color-scheme:light dark;${colourProperties("light")}}` +
-  `@media(prefers-color-scheme:dark){:root{${colourProperties("dark")}}}` +
-  "body{font:14px/20px system-ui,sans-serif;margin:16px;background:var(--bg);color:var(--text);" +
-  "font-variant-numeric:tabular-nums}h1{font-size:18px}h2{font-size:14px}a{color:var(--map)}" +
-  "table{border-collapse:collapse;display:block;overflow-x:auto}" +
-  "th,td{padding:0 12px 0 0;text-align:left;font-weight:400;border-bottom:1px solid var(--line)}" +
-  "pre{overflow:auto;font-size:12px}td.n{text-align:right}.failed{color:var(--fault);font-weight:600}" +
-  ".passed{color:var(--data)}";
+const STYLE = "table{display:block;overflow-x:auto}td.n{text-align:right}" +
+  "th,td{padding:0 12px 0 0;text-align:left;font-weight:400;border-bottom:1px solid var(--line)}";
 
 const HEADS = ["file", "outcome", "passed", "failed", "ignored", "assertions", "leaks"];
 
@@ -27,28 +21,19 @@ export function indexPage(entries: readonly IndexEntry[], coverage: readonly str
   const isBad = ({ report }: IndexEntry) => report === null || failedOf(report) > 0;
   const sorted = [...entries.filter(isBad), ...entries.filter((each) => !isBad(each))];
   const bad = entries.filter(isBad).length;
-  const title = `${bad > 0 ? "✕" : "✓"} ${
-    formatCount(entries.length, "file")
-  }, ${bad} with failures`;
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="generator" content="dmalab">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${title} · dmalab</title>
-<style>${STYLE}</style>
-<h1 class="${bad > 0 ? "failed" : "passed"}">${title}</h1>
-<table>
+  return staticPage({
+    title: `${formatCount(entries.length, "file")}, ${bad} with failures`,
+    failed: bad > 0,
+    style: STYLE,
+    body: `<table>
 <thead><tr>${HEADS.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
 <tbody>
 ${sorted.map(rowOf).join("\n")}
 </tbody>
 </table>
 <h2>Rules and exits that the passing tests exercise</h2>
-<pre tabindex="0">${escapeMarkup(coverage.join("\n"))}</pre>
-</html>
-`;
+<pre tabindex="0">${escapeMarkup(coverage.join("\n"))}</pre>`,
+  });
 }
 
 function rowOf({ name, path, report }: IndexEntry): string {

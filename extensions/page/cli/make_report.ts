@@ -1,8 +1,10 @@
 /** `dmalab report`: the runs of a file as a page that shows them. */
 import {
+  type BenchReport,
   isNamed,
   isSameEntry,
   type Program,
+  runBenches,
   type RunReport,
   type TestOutcome,
 } from "@dmalab/lang/run";
@@ -28,6 +30,7 @@ import { allLimits, blocksOf, engineFor, PAGE_SUFFIX } from "@dmalab/cli/scenari
 import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, type PrintOptions, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
+import { benchPage, benchText, hasFailed, plotsOf } from "./bench_page.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
 
 /** What may be said about a report. */
@@ -61,10 +64,13 @@ export async function writeReport(
   if (typeof made === "string") {
     return { ...NOTHING, exitCode: refuse(made, screen), isWritten: false };
   }
-  const { printed, runs } = made;
-  if (runs.length === 0) return { ...made, isWritten: false };
+  const { benches, printed, runs } = made;
+  if (runs.length === 0 && benches.length === 0) return { ...made, isWritten: false };
   try {
-    writeFile(target, await reportPage(readReportPage(), runs, { title: path, printed }));
+    const page = runs.length === 0
+      ? benchPage(path, benches)
+      : await reportPage(readReportPage(), runs, { title: path, printed, plots: plotsOf(benches) });
+    writeFile(target, page);
     return { ...made, isWritten: true };
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
@@ -74,6 +80,7 @@ export async function writeReport(
 }
 
 interface Made extends Omit<Reported, "isWritten"> {
+  readonly benches: readonly BenchReport[];
   readonly runs: readonly RunAndOutcome[];
   readonly printed: string;
 }
@@ -81,7 +88,7 @@ interface Made extends Omit<Reported, "isWritten"> {
 /** Findings of a trace's run that are printed; its events have them all. */
 const PRINTED_FINDINGS = 20;
 
-const NOTHING = { reports: [], coverage: null, runs: [], printed: "" } as const;
+const NOTHING = { benches: [], reports: [], coverage: null, runs: [], printed: "" } as const;
 
 function traceRuns(path: string): Made | string {
   const opened = HostLoader.open(path);
@@ -140,6 +147,7 @@ async function scenarioRuns(
       exitCode: worseExitCode(all.exitCode, next.exitCode),
       reports: [...all.reports, ...next.reports],
       coverage: null,
+      benches: [...all.benches, ...next.benches],
       runs: [...all.runs, ...next.runs],
       printed: all.printed + next.printed,
     };
@@ -173,13 +181,32 @@ async function entryRuns(
   const report = printRun(program, parts, said);
   // Whether a test was found is a question to all files of a suite.
   sayReports([report], 0, { ...parts, matches: [] }, said);
+  const benches = benchesOf(program, options, watch);
+  for (const bench of benches) said.out(`\n${benchText(bench)}\n`);
+  const codes = [codeOf(report), benches.some(hasFailed) ? FAILED : HELD];
   return {
-    exitCode: worseExitCode(wrong, codeOf(report)),
+    exitCode: codes.reduce(worseExitCode, wrong),
+    benches,
     reports: [report],
     coverage: recorder?.record(report) ?? null,
     runs: recorded(program, report, options, watch),
     printed: said.output,
   };
+}
+
+/** The benches that are asked for: the machine's figures, which are the same wherever they run. */
+function benchesOf(
+  program: Program,
+  { lenient, limits, matches, seed }: PageOptions,
+  watch: SignalWatch,
+): readonly BenchReport[] {
+  const chosen = program.tests.filter((each) => isNamed(each, matches));
+  return runBenches({ ...program, tests: chosen }, {
+    limits: allLimits(limits),
+    lenient,
+    watch,
+    ...seed === null ? {} : { seed },
+  });
 }
 
 /** The runs that were run, recorded, each with what came of it. */

@@ -11,7 +11,7 @@ export function dataText(value: unknown): string {
 }
 
 /** Of what is written: the page refuses any other. */
-export const REPORT_VERSION = 2;
+export const REPORT_VERSION = 3;
 
 /** The coloured pieces of each scenario, by its name. */
 export type SourceColours = Readonly<Record<string, readonly Colour[]>>;
@@ -22,6 +22,8 @@ export interface PageData {
   readonly by: string;
   readonly title: string;
   readonly printed: string;
+  /** Plots of benches, as SVG. */
+  readonly plots: readonly string[];
   /** Runs as `serialise` of recording/views writes them, packed; those that failed first. */
   readonly recordings: string;
   /** `SourceColours` of the scenarios, packed: the page has no lexer. */

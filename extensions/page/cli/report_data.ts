@@ -18,13 +18,15 @@ export interface ReportText {
   readonly title: string;
   /** What the command line printed. */
   readonly printed: string;
+  /** Plots of benches, as SVG; none where that is left out. */
+  readonly plots?: readonly string[];
 }
 
 /** A page with runs inside, those that failed first. @param page The page without any. */
 export async function reportPage(
   page: string,
   runs: readonly RunAndOutcome[],
-  { printed, title }: ReportText,
+  { plots = [], printed, title }: ReportText,
 ): Promise<string> {
   const failed = ({ run }: RunAndOutcome) => run.failure !== null;
   const sorted = [...runs.filter(failed), ...runs.filter((each) => !failed(each))];
@@ -33,6 +35,7 @@ export async function reportPage(
     by: `dmalab ${VERSION}`,
     title,
     printed,
+    plots,
     recordings: await packText(serialise(sorted)),
     colours: await packText(new TextEncoder().encode(JSON.stringify(coloursIn(runs)))),
   };

@@ -28,8 +28,16 @@ async function openReport(): Promise<void> {
   const colours = JSON.parse(new TextDecoder().decode(await unpackText(data.colours)));
   const report = new Report(runs, data.title, colours);
   showPrinted(byId("printed"), data.printed);
+  byId("printed").after(...data.plots.map(plotOf));
   byId("state").textContent = `${data.title}, by ${data.by}`;
   report.open();
+}
+
+/** A plot that was written into the report. */
+function plotOf(svg: string): Node {
+  const { documentElement } = new DOMParser().parseFromString(svg, "image/svg+xml");
+  documentElement.classList.add("plot");
+  return document.importNode(documentElement, true);
 }
 
 class Report {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { EMPTY_DATA, type PageData } from "../cli/page_data.ts";
+import { benchPage } from "../cli/bench_page.ts";
 import { indexPage } from "../cli/index_page.ts";
 import { findingLines, writeReport } from "../cli/make_report.ts";
 import { reportPage } from "../cli/report_data.ts";
@@ -10,6 +11,7 @@ import { keptTraces, TraceLineWriter } from "@dmalab/recording/trace_file";
 import { loadForDebugging, SourceFile, spanPlace, spanText } from "@dmalab/lang";
 import { type RecordedRun, recordRun, runsOf, spanOfEvent, START } from "@dmalab/recording";
 import { readSerialised, tableAt, tableSizes, unpackText } from "@dmalab/recording/views";
+import { runBenches } from "@dmalab/lang/run";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { buildPage, REPORT_PLAN } from "@dmalab/tools/web";
 
@@ -39,6 +41,35 @@ Deno.test("the page of reports is small, and its policy allows its own script al
   assertStringIncludes(page, "default-src 'none'; script-src 'sha256-");
   assertEquals(page.split(EMPTY_DATA).length, 2);
   assertEquals(page.match(/<script\b/g)?.length, 3);
+});
+
+Deno.test("the page of a bench has its verdict, its plot and its tables, and a name is no markup", () => {
+  const text = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+bench "</pre><b>map" for size in [4KiB, 64KiB] {
+  loop 20 {
+    let m = dma_map_phys(ssd, 0x4000_0000, size, to_device)
+    assert dma_mapping_error(ssd, m) == false
+    dma_unmap_phys(ssd, m, size, to_device)
+  }
+  budget calls <= 3 per iteration
+}`;
+  const pageOf = (source: string) => {
+    const { diagnostics, program } = loadForDebugging(
+      new SourceFile("lab.dma", source),
+      memoryFiles(),
+    );
+    assert(program !== null, diagnostics[0]?.message);
+    return benchPage("lab.dma", runBenches(program));
+  };
+  const right = pageOf(text);
+  assertMatch(right, /<h1 class="passed">✓ lab\.dma: 1 bench, all as expected<\/h1>/);
+  assertMatch(
+    right,
+    /<svg [\s\S]*entries per iteration[\s\S]*<\/svg>\n<pre[\s\S]*^entries +2 +32$/m,
+  );
+  assert(!right.includes("<b>map"));
+  const over = pageOf(text.replace("<= 3", "<= 1"));
+  assertMatch(over, /<h1 class="failed">✕ lab\.dma: 1 bench, 1 failed<\/h1>/);
 });
 
 Deno.test("a report holds its runs as they were recorded, failures first, and its texts as text", async () => {

@@ -1,4 +1,5 @@
 /** What devices map, as one HTML page without scripts: plots, each point of which leads to its lines. */
+import { staticPage } from "@dmalab/cli/static_page";
 import { escapeMarkup, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import { type Column, columnPlot } from "./column_plot.ts";
 import type { DeviceUse, Interval, UseTally } from "./device_use.ts";
@@ -22,15 +23,13 @@ const MAX_LINES = 6;
 const SHORT_SHARE = 16;
 const NS_PER_S = 1e9;
 
-const STYLE =
-  `body{font:15px/1.5 system-ui,sans-serif;margin:1rem auto;max-width:60rem;padding:0 1rem;
-color-scheme:light dark}figure{margin:1rem 0}figcaption{font-weight:600}svg{width:100%;font-size:10px}
-svg text{fill:currentColor}path{stroke:#8888;fill:none}.s0{fill:#4a90d9}.s1{fill:#1f4e79}
-a:hover rect,a:focus rect{fill:#d9822b}table{border-collapse:collapse}
+const STYLE = `body{margin:16px auto;max-width:60rem;padding:0 16px}
+figure{margin:1rem 0}figcaption{font-weight:600}svg{width:100%;font-size:10px}
+svg text{fill:currentColor}path{stroke:var(--line);fill:none}.s0{fill:var(--map)}.s1{fill:var(--unmap)}
+a:hover rect,a:focus rect{fill:var(--decision)}
 td,th{padding:.1rem .8rem .1rem 0;text-align:left;vertical-align:top}td.n{text-align:right}
 code{font-size:12px;overflow-wrap:anywhere}dl{margin:0}dd{margin:0 0 0 1rem}
-dt:target,dt:target+dd,dt:target+dd+dd,dt:target+dd+dd+dd{background:#d9822b44}
-@media(prefers-color-scheme:dark){.s1{fill:#a9d0f5}}`;
+dt:target,dt:target+dd,dt:target+dd+dd,dt:target+dd+dd+dd{background:var(--current)}`;
 
 export class UsePage {
   /** Lines of the trace that points lead to. */
@@ -64,29 +63,23 @@ export class UsePage {
 
   /** @param texts The lines that it has asked for. */
   html(texts: ReadonlyMap<number, string>): string {
-    const title = `What devices map: ${escapeMarkup(this.#name)}`;
     const points = this.#points.map(({ lines, title }, index) =>
       `<dt id="p${index}">${escapeMarkup(title)}</dt>${
         lines.map((line) => `<dd><code>${line}: ${escapeMarkup(texts.get(line) ?? "")}</code></dd>`)
           .join("")
       }`
     );
-    return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${title}</title>
-<style>${STYLE}</style>
-<h1>${title}</h1>
-<p>Each column and number leads to lines of the trace.</p>
+    return staticPage({
+      title: `What devices map: ${this.#name}`,
+      failed: null,
+      style: STYLE,
+      body: `<p>Each column and number leads to lines of the trace.</p>
 ${this.#body.join("\n")}
 <h2>Lines</h2>
 <dl>
 ${points.join("\n")}
-</dl>
-</html>
-`;
+</dl>`,
+    });
   }
 
   #say(...markup: readonly string[]): void {

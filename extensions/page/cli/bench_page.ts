@@ -1,0 +1,42 @@
+/** The report of a file that has benches alone: each with its plot and its tables. */
+import { benchLines } from "@dmalab/cli/bench/bench_text";
+import { staticPage } from "@dmalab/cli/static_page";
+import { benchPlot } from "@dmalab/lang/bench";
+import { painter } from "@dmalab/lang/render";
+import type { BenchReport } from "@dmalab/lang/run";
+import { escapeMarkup, formatCount } from "@dmalab/lang/text";
+
+const STYLE =
+  "svg{max-width:100%;height:auto;background:#fff}section{border-top:1px solid var(--line)}";
+
+/** Whether a cell of a bench failed, or what it expects. */
+export function hasFailed({ cells, expectations }: BenchReport): boolean {
+  return [...cells, ...expectations].some(({ outcome }) => outcome === "failed");
+}
+
+/** What `dmalab bench` prints of it. */
+export function benchText(report: BenchReport): string {
+  return benchLines(report, null, [], painter(false)).join("\n");
+}
+
+/** Their plots, as SVG. */
+export function plotsOf(reports: readonly BenchReport[]): readonly string[] {
+  return reports.flatMap((report) => benchPlot(report) ?? []);
+}
+
+/** @param path The file. */
+export function benchPage(path: string, reports: readonly BenchReport[]): string {
+  const bad = reports.filter(hasFailed).length;
+  const count = formatCount(reports.length, "bench", "benches");
+  return staticPage({
+    title: `${path}: ${count}, ${bad === 0 ? "all as expected" : `${bad} failed`}`,
+    failed: bad > 0,
+    style: STYLE,
+    body: reports.map((report) => {
+      const state = hasFailed(report) ? "✕" : "✓";
+      return `<section><h2>${state} ${escapeMarkup(report.name)}</h2>
+${plotsOf([report]).join("")}
+<pre tabindex="0">${escapeMarkup(benchText(report))}</pre></section>`;
+    }).join("\n"),
+  });
+}
