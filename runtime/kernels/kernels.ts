@@ -142,6 +142,9 @@ export interface KernelConfig {
   readonly watch?: ((kernel: Kernel) => Kernel) | null;
 }
 
+/** A kernel of no row. Copies have its shape; to make one anew for each machine costs a race a twentieth. */
+const NO_ROWS = Object.fromEntries(BEHAVIOUR_NAMES.map((name) => [name, false])) as Kernel;
+
 /**
  * The kernel that a configuration asks for.
  * @throws {RangeError} When there is no such release or defect, as may be where names came as text.
@@ -149,10 +152,9 @@ export interface KernelConfig {
 export function resolveKernel({ kernel, olderWays, quirks, watch }: KernelConfig): Kernel {
   const release = named(KERNELS, kernelNamed(kernel) ?? kernel, "release of the kernel");
   for (const name of quirks ?? []) named(QUIRKS, name, "defect switch");
-  const has = new Set<string>([...quirks ?? release.quirks, ...olderWays ?? release.olderWays]);
-  const resolved = Object.fromEntries(
-    BEHAVIOUR_NAMES.map((name) => [name, has.has(name)]),
-  ) as Kernel;
+  const resolved: Record<BehaviourName, boolean> = { ...NO_ROWS };
+  for (const name of quirks ?? release.quirks) resolved[name] = true;
+  for (const name of olderWays ?? release.olderWays) resolved[name] = true;
   return watch ? watch(resolved) : resolved;
 }
 
