@@ -11,8 +11,8 @@ import { Random } from "@dmalab/runtime";
 import { isWithinSpread, median, type Spread, spreadOf } from "./statistics.ts";
 
 const ROUNDS = 15;
-/** What one batch takes at least: a thousand times what the clock can tell. */
-const BATCH_MS = 8;
+/** What one batch takes at least: hundreds of times what the clock can tell; twelve cells answer in some seconds. */
+const BATCH_MS = 4;
 const MAX_BATCH = 2 ** 20;
 
 /** Warm-up rounds: at least as many as are looked at, at most so many. */
