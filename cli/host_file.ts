@@ -57,7 +57,9 @@ export function readHostFile(path: string, options: ReadOptions = {}): HostFile 
 export function readHostBytes(
   path: string,
   options: ReadOptions = {},
-): { readonly found: true; readonly realPath: string; readonly bytes: Uint8Array } | NotRead {
+):
+  | { readonly found: true; readonly realPath: string; readonly bytes: Uint8Array<ArrayBuffer> }
+  | NotRead {
   const { shown = path, mostBytes = READ_LIMITS.text } = options;
   return withHostFile(path, options, (realPath, sizeBytes) => {
     if (NO_DISKS.some((folder) => isInside(realPath, folder))) {
@@ -124,7 +126,11 @@ function withHostFile<Result>(
 }
 
 /** What a file has, however much it grows meanwhile; null when it is more than is read. */
-function readAtMost(path: string, sizeBytes: number, mostBytes: number): Uint8Array | null {
+function readAtMost(
+  path: string,
+  sizeBytes: number,
+  mostBytes: number,
+): Uint8Array<ArrayBuffer> | null {
   const file = host.openSync(path);
   try {
     return readToEnd((chunk) => file.readSync(chunk), sizeBytes + 1, mostBytes);
@@ -138,7 +144,7 @@ function readToEnd(
   read: (chunk: Uint8Array) => number | null,
   sizeBytes: number,
   mostBytes: number,
-): Uint8Array | null {
+): Uint8Array<ArrayBuffer> | null {
   let bytes = new Uint8Array(sizeBytes);
   for (let length = 0;;) {
     const count = read(bytes.subarray(length));

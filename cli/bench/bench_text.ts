@@ -12,6 +12,11 @@ import { formatTimeRounded, tableLines } from "@dmalab/lang/text";
 import { counted } from "../scenario/report_printer.ts";
 import { equalCells } from "./host_time.ts";
 
+/** Whether a cell of a bench failed, or what it expects. */
+export function hasFailed({ cells, expectations }: BenchReport): boolean {
+  return [...cells, ...expectations].some(({ outcome }) => outcome === "failed");
+}
+
 /** All lines of a bench: what failed, its tables, what it expects. */
 export function benchLines(
   report: BenchReport,
@@ -20,11 +25,10 @@ export function benchLines(
   paint: Paint,
 ): string[] {
   const { cells, expectations } = report;
-  const failed = cells.filter(({ outcome }) => outcome === "failed").length;
   const skipped = cells.every(({ outcome }) => outcome === "skipped");
   const verdict = skipped
     ? paint("warning", "ignored")
-    : failed > 0 || expectations.some(({ outcome }) => outcome === "failed")
+    : hasFailed(report)
     ? paint("bad", "FAILED")
     : paint("good", "ok");
   const size = cells.length === 1 ? "" : paint("dim", ` (${counted(cells.length, "cell")})`);

@@ -53,7 +53,7 @@ export {
 } from "./timeline_drawing.ts";
 export { RunIndex } from "./run_index.ts";
 export { type AddressUse, addressUses } from "./strip_drawing.ts";
-export { type Verdict, VERDICT_SIGNS, verdictOf, verdictTitle } from "./verdict.ts";
+export { type RunVerdict, VERDICT_SIGNS, verdictOf, verdictTitle } from "./verdict.ts";
 export { type Drawing, DRAWING_STYLE, type Shape, svgText } from "./drawing.ts";
 export { colourProperties, type Meaning, meaningAt, MEANINGS } from "./meaning.ts";
 export {

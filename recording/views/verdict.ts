@@ -11,7 +11,7 @@ import { pictureSubjects } from "./picture.ts";
 import type { RunIndex } from "./run_index.ts";
 
 /** What came of a run. */
-export interface Verdict {
+export interface RunVerdict {
   /** `warned`: nothing failed, and there is something to look at. */
   readonly state: "failed" | "warned" | "passed" | "none";
   /** The same as a word. */
@@ -29,7 +29,7 @@ export interface Verdict {
 }
 
 /** The sign before a verdict. */
-export const VERDICT_SIGNS: Readonly<Record<Verdict["state"], string>> = {
+export const VERDICT_SIGNS: Readonly<Record<RunVerdict["state"], string>> = {
   failed: "✕",
   warned: "!",
   passed: "✓",
@@ -40,7 +40,7 @@ export const VERDICT_SIGNS: Readonly<Record<Verdict["state"], string>> = {
  * What came of a run.
  * @param outcome What the runner says of it; null where it was not asked, as of a trace.
  */
-export function verdictOf(index: RunIndex, outcome: TestOutcome | null): Verdict {
+export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerdict {
   const { run } = index;
   const leaks = (outcome?.incidents ?? []).filter(({ kind }) => kind === "leak" || kind === "held");
   const leaked = leakedMappings(run, leaks);
@@ -108,7 +108,7 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): Verdict
 }
 
 /** A verdict as the title of a page. */
-export function verdictTitle({ place, state, what, word }: Verdict, title: string): string {
+export function verdictTitle({ place, state, what, word }: RunVerdict, title: string): string {
   const where = baseName(place ?? title);
   return `${VERDICT_SIGNS[state]} ${where} · ${
     state === "failed" ? what : `${word}: ${what}`

@@ -60,7 +60,7 @@ function verdictText(reviewed: ReviewedStep): string {
       ? []
       : lines === 0 || scenarios.length === 0
       ? ["no line of C with code changes"]
-      : ["no difference, and every changed line ran"],
+      : ["no difference, and every changed line with code ran"],
   ].join(", ");
 }
 

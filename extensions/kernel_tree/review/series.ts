@@ -198,9 +198,9 @@ function putFile(
 /** The bytes of a file; null where there is none. @throws {TreeError} */
 function bytesOf(path: string): Uint8Array<ArrayBuffer> | null {
   const file = readHostBytes(path);
-  if (file.found) return new Uint8Array(file.bytes);
+  if (file.found) return file.bytes;
   if (file.reason === "not_found") return null;
-  throw new TreeError(`Cannot read "${path}": ${file.problem}`, READABLE);
+  throw new TreeError(file.problem, READABLE);
 }
 
 /** Mails and old sources may have letters of another encoding, which say nothing here. */

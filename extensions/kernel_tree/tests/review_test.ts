@@ -80,7 +80,7 @@ Deno.test("each patch has its verdict, from a mailbox, a range and two trees", a
       const parts = output.split(/^patch /m).slice(1);
       const verdicts = parts.map((part) => /^ {2}verdict \| (.*)$/m.exec(part)?.[1]);
       assertEquals(verdicts, [
-        "no difference, and every changed line ran",
+        "no difference, and every changed line with code ran",
         "1 defect",
         "2 changed lines not known to have run",
       ]);

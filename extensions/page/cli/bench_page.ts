@@ -1,5 +1,5 @@
 /** The report of a file that has benches alone: each with its plot and its tables. */
-import { benchLines } from "@dmalab/cli/bench/bench_text";
+import { benchLines, hasFailed } from "@dmalab/cli/bench/bench_text";
 import { staticPage } from "@dmalab/cli/static_page";
 import { benchPlot } from "@dmalab/lang/bench";
 import { painter } from "@dmalab/lang/render";
@@ -8,11 +8,6 @@ import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 
 const STYLE =
   "svg{max-width:100%;height:auto;background:#fff}section{border-top:1px solid var(--line)}";
-
-/** Whether a cell of a bench failed, or what it expects. */
-export function hasFailed({ cells, expectations }: BenchReport): boolean {
-  return [...cells, ...expectations].some(({ outcome }) => outcome === "failed");
-}
 
 /** What `dmalab bench` prints of it. */
 export function benchText(report: BenchReport): string {

@@ -18,6 +18,7 @@ import { formatCount } from "@dmalab/lang/text";
 import { HostLoader, MemoryScreen, type SignalWatch, withCompiled } from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import {
+  codeOfFailure,
   codeOfProblems,
   type ExitCode,
   FAILED,
@@ -30,7 +31,7 @@ import { allLimits, blocksOf, engineFor, PAGE_SUFFIX } from "@dmalab/cli/scenari
 import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, type PrintOptions, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
-import { benchPage, benchText, hasFailed, plotsOf } from "./bench_page.ts";
+import { benchPage, benchText, plotsOf } from "./bench_page.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
 
 /** What may be said about a report. */
@@ -183,7 +184,8 @@ async function entryRuns(
   sayReports([report], 0, { ...parts, matches: [] }, said);
   const benches = benchesOf(program, options, watch);
   for (const bench of benches) said.out(`\n${benchText(bench)}\n`);
-  const codes = [codeOf(report), benches.some(hasFailed) ? FAILED : HELD];
+  const parted = benches.flatMap(({ cells, expectations }) => [...cells, ...expectations]);
+  const codes = [codeOf(report), ...parted.map(({ failure }) => codeOfFailure(failure))];
   return {
     exitCode: codes.reduce(worseExitCode, wrong),
     benches,

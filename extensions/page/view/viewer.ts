@@ -22,7 +22,7 @@ import {
   lineLocation,
   positionView,
   RunIndex,
-  type Verdict,
+  type RunVerdict,
   verdictOf,
   verdictTitle,
 } from "@dmalab/recording/views";
@@ -107,7 +107,7 @@ export class Viewer {
   #opened: RecordedRun | null = null;
   #outcome: TestOutcome | null = null;
   #index: RunIndex | null = null;
-  #verdict: Verdict | null = null;
+  #verdict: RunVerdict | null = null;
   #leaked: ReadonlySet<number> = new Set();
   #title = "";
   /** What is shown: that run, or one beside it. */
@@ -211,7 +211,7 @@ export class Viewer {
 
   /** Says something else than what came of the run, such as that the text has an error. */
   sayVerdict(
-    verdict: Pick<Verdict, "place" | "state" | "what" | "why" | "word">,
+    verdict: Pick<RunVerdict, "place" | "state" | "what" | "why" | "word">,
     steps: readonly VerdictStep[],
   ): void {
     drawVerdict(verdict, steps);
