@@ -89,7 +89,7 @@ async function diffOf(folders: readonly [string, string], at: string) {
   return { diff: output, files: changedFilesIn(output, folders) };
 }
 
-const READABLE = "see that both folders can be read";
+const READABLE = "see that the files and folders named can be read";
 
 /** A patch of a mailbox, or a file that is one. */
 interface MailedPatch {
