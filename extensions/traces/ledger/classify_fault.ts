@@ -42,7 +42,8 @@ export interface LoggedAccess {
 const REACTION_SECONDS = { least: 0.00005, most: 0.0002 };
 
 /**
- * What an access at a time can be, the likeliest first; of several which is not decided.
+ * What an access at a time can be, the likeliest first; of several which is not decided. Without a device, as
+ * lines of page tables have none, a live mapping may be another's, and its direction is not known.
  *
  * @param seconds When the line was printed, by the trace's clock.
  */
@@ -66,6 +67,12 @@ function classifyFault(
       const isRefused = mapped !== false;
       return inOrder({ kind: "wrong_direction", mapping, isConsistent: isRefused }, late, seconds);
     }
+    if (device === null) {
+      return [
+        { kind: "wrong_direction", mapping, isConsistent: mapped !== false },
+        { kind: "other_device", mapping, isConsistent },
+      ];
+    }
     const age = seconds - mapping.mappedAt.seconds;
     if (unmapped !== null) {
       return late.map((each) => ({
@@ -82,7 +89,8 @@ function classifyFault(
     before !== undefined &&
     (unmapped === null || unmapped.unmappedAt!.seconds < before.mappedAt.seconds)
   ) {
-    return inOrder({ kind: "past_end", mapping: before, isConsistent }, late, seconds);
+    const past = { kind: "past_end", mapping: before, isConsistent } as const;
+    return device === null ? [...late, past] : inOrder(past, late, seconds);
   }
   if (unmapped !== null) return late;
   const [other] = history.indexOfAll(page).liveAt(seconds);

@@ -280,7 +280,7 @@ function faultFinding(
   if (access === null) return finding("iommu_fault", "unknown");
   const { edges } = ledger;
   if (ledger.isTableAlone && window !== null) {
-    return tableFault(access, window, verdicts, finding);
+    return tableFault({ ...access, device: null }, window, verdicts, finding);
   }
   const isBeyond = offset?.source !== "faults" && window !== null &&
     window[0] > edges.lastSeconds + LATE_SECONDS;
@@ -341,9 +341,7 @@ function explainedFault(
     return finding("undecided_fault", "possible", { candidates });
   }
   if (verdict.kind === "never_mapped") {
-    const physical = history.atPhys(access.page).find((mapping) =>
-      mapping.device === device && isLiveWithin(mapping, window)
-    );
+    const physical = livePhysical(access, window, verdicts);
     if (physical !== undefined) {
       return finding("physical_address", "likely", { otherLine: physical.mappedAt.line });
     }
@@ -360,6 +358,13 @@ function explainedFault(
     ...candidateOf(verdict),
     ...candidates.length > 1 ? { candidates } : {},
   });
+}
+
+/** A mapping of the same owner whose memory the address is. */
+function livePhysical({ device, page }: LoggedAccess, window: Window, { history }: FaultVerdicts) {
+  return history.atPhys(page).find((mapping) =>
+    mapping.device === device && isLiveWithin(mapping, window)
+  );
 }
 
 /** The likeliest of each kind that fits. */
@@ -391,14 +396,21 @@ function tableFault(
   verdicts: FaultVerdicts,
   finding: MakeFinding,
 ): TraceFinding {
-  const { kind, mapping } = verdicts.within({ ...access, device: null }, window);
+  const verdict = verdicts.within(access, window);
+  const { mapping } = verdict;
   if (mapping === null) {
+    const physical = livePhysical(access, window, verdicts);
+    if (physical !== undefined) {
+      return finding("physical_address", "possible", { otherLine: physical.mappedAt.line });
+    }
     const text =
       "no verdict: no iommu:map or unmap event covers the page; without dma:* events no " +
       "device's mappings are known (trace.T.26)";
     return finding("iommu_fault", "unknown", { text });
   }
   const { mappedAt, pid, task, unmappedAt } = mapping;
+  const candidates = candidatesOf(verdict);
+  const kind = candidates.length > 1 ? "undecided_fault" : verdict.kind;
   const end = unmappedAt === null ? "still mapped" : `unmapped in line ${unmappedAt.line}`;
   return finding(kind, "possible", {
     line: unmappedAt?.line ?? mappedAt.line,
@@ -408,6 +420,7 @@ function tableFault(
         aboutKind(kind).fault
       }, if it is this device's page table, which its lines do not say: mapped ` +
       `by ${task}-${pid} in line ${mappedAt.line}, ${end}`,
+    ...candidates.length > 1 ? { candidates } : {},
   });
 }
 

@@ -1,12 +1,45 @@
 /**
  * Traces of machines that do not exist, by a seed: a ring of receive buffers, a disk with requests,
- * lists, coherent memory and two-step ranges, translated, direct or bounced, as each tool prints them.
- * What is written stands apart from the reader that is tested.
+ * lists, coherent memory and two-step ranges, translated, direct or bounced, as each tool prints them
+ * of each release. What is written stands apart from the reader that is tested.
  */
 import { Random } from "@dmalab/runtime";
 
 export const MODES = ["translated", "direct", "bounced"] as const;
 export type MadeMode = (typeof MODES)[number];
+
+/** What a release's drivers call, and what its tracer prints of it. */
+export interface MadeRelease {
+  /** Its lines have `dma:*` events. */
+  readonly hasDma: boolean;
+  /** Its lines of page tables have the end of the range, and not its size alone. */
+  readonly hasEnds: boolean;
+  readonly hasTwoStep: boolean;
+  /** How the names of events of one mapping end. */
+  readonly ending: "_page" | "_phys";
+  readonly flags: string;
+  /** Of coherent memory. */
+  readonly attrs: string;
+  /** Of a request of the block layer. */
+  readonly priority: string;
+}
+
+const SINCE_6_12 = { hasDma: true, hasEnds: true, priority: "be,0,4 ", attrs: "" };
+const SINCE_6_18 = { ...SINCE_6_12, hasTwoStep: true, ending: "_phys" } as const;
+export const RELEASES: Readonly<Record<string, MadeRelease>> = {
+  "5.10": {
+    hasDma: false,
+    hasEnds: false,
+    hasTwoStep: false,
+    ending: "_page",
+    flags: "....",
+    attrs: "",
+    priority: "",
+  },
+  "6.12": { ...SINCE_6_12, hasTwoStep: false, ending: "_page", flags: "....." },
+  "7.2": { ...SINCE_6_18, flags: "....." },
+  "7.3": { ...SINCE_6_18, flags: ".l...", attrs: "CC_SHARED|ALLOC_CC_SHARED" },
+};
 
 /** What a call writes, and the line of its page table. */
 export interface MadeCall {
@@ -50,7 +83,7 @@ export class MadeTrace {
   #pool = 0x7c00_0000;
   #phys = 0x1_2000_0000;
 
-  constructor(readonly mode: MadeMode, seed: number) {
+  constructor(readonly mode: MadeMode, readonly release: MadeRelease, seed: number) {
     this.random = new Random(seed);
     this.#phys += this.random.below(1 << 16) * PAGE;
   }
@@ -223,7 +256,7 @@ export function run(trace: MadeTrace, act: (trace: MadeTrace) => void): void {
       const list = trace.list(DISK, dir, 2 + trace.below(6));
       trace.pause(30);
       trace.unmap(list, 0);
-    } else if (die < 5 && trace.mode === "translated") {
+    } else if (die < 5 && trace.mode === "translated" && trace.release.hasTwoStep) {
       const range = trace.twoStep(2 + trace.below(4));
       trace.pause(30);
       trace.destroy(range);
@@ -256,7 +289,7 @@ const rawArray = (values: readonly number[], size: number) =>
   `ARRAY[${values.flatMap((each) => bytesOf(each, size)).join(", ")}]`;
 
 /** The payload as the kernel prints it. */
-function payload({ event, fields }: MadeCall, hasEnds: boolean): string {
+function payload({ event, fields }: MadeCall, release: MadeRelease): string {
   const {
     addr = 0,
     bytes = 0,
@@ -268,11 +301,12 @@ function payload({ event, fields }: MadeCall, hasEnds: boolean): string {
     sizes = [],
     text = "",
   } = fields;
+  const call = `${device} dir=${dir} dma_addr=${hex(addr)} size=${bytes}`;
   switch (event) {
     case "map":
     case "unmap": {
       const size = end - addr;
-      const range = `IOMMU: iova=${hex16(addr)}${hasEnds ? ` - ${hex16(end)}` : ""}`;
+      const range = `IOMMU: iova=${hex16(addr)}${release.hasEnds ? ` - ${hex16(end)}` : ""}`;
       return event === "map"
         ? `${range} paddr=${hex16(phys)} size=${size}`
         : `${range} size=${size} unmapped_size=${size}`;
@@ -280,18 +314,11 @@ function payload({ event, fields }: MadeCall, hasEnds: boolean): string {
     case "swiotlb_bounced":
       return `dev_name: ${device} dma_mask=ffffffff dev_addr=${hex(phys)} size=${bytes} NORMAL`;
     case "dma_map_phys":
-    case "dma_map_page":
-      return `${device} dir=${dir} dma_addr=${hex(addr)} size=${bytes} phys_addr=${
-        hex(phys)
-      } attrs=`;
+      return `${call} phys_addr=${hex(phys)} attrs=`;
     case "dma_alloc":
-      return `${device} dir=${dir} dma_addr=${
-        hex(addr)
-      } size=${bytes} virt_addr=0xffff888001234000 flags=GFP_KERNEL attrs=`;
+      return `${call} virt_addr=0xffff888001234000 flags=GFP_KERNEL attrs=${release.attrs}`;
     case "dma_free":
-      return `${device} dir=${dir} dma_addr=${
-        hex(addr)
-      } size=${bytes} virt_addr=0xffff888001234000 attrs=`;
+      return `${call} virt_addr=0xffff888001234000 attrs=${release.attrs}`;
     case "dma_map_sg":
       return `${device} dir=${dir} nents=${physAddrs.length}/${physAddrs.length} ents=${sizes.length}/${sizes.length} ` +
         `dma_addrs={${text}} sizes=${array(sizes)} phys_addrs=${array(physAddrs)} attrs=`;
@@ -302,66 +329,76 @@ function payload({ event, fields }: MadeCall, hasEnds: boolean): string {
     case "nvme_complete_rq":
       return "nvme0: disk=nvme0n1, qid=1, cmdid=1, res=0x0, retries=0, flags=0x0, status=0x0";
     case "block_rq_issue":
-      return `259,0 W ${bytes} () 8 + ${bytes / 512} be,0,4 [fio]`;
+      return `259,0 W ${bytes} () 8 + ${bytes / 512} ${release.priority}[fio]`;
     default:
-      return `${device} dir=${dir} dma_addr=${hex(addr)} size=${bytes}${
-        event.startsWith("dma_sync") ? "" : " attrs="
-      }`;
+      return `${call}${event.startsWith("dma_sync") ? "" : " attrs="}`;
   }
 }
 
 /** What the user-space library makes of an event that it cannot evaluate. */
-function rawPayload(call: MadeCall): string {
+function rawPayload(call: MadeCall, release: MadeRelease): string {
   const { event, fields } = call;
   const { device, dir, physAddrs = [], sizes = [], text = "" } = fields;
   const way = DIRECTIONS.indexOf(dir ?? "");
-  if (event === "dma_map_sg") {
-    const addrs = text.split(",").map(Number);
-    return `[FAILED TO PARSE] device=${device} full_nents=${physAddrs.length} full_ents=${sizes.length} truncated=0 ` +
-      `phys_addrs=${rawArray(physAddrs, 8)} dma_addrs=${rawArray(addrs, 8)} lengths=${
-        rawArray(sizes, 4)
+  switch (event) {
+    case "dma_map_sg": {
+      const addrs = text.split(",").map(Number);
+      return `[FAILED TO PARSE] device=${device} full_nents=${physAddrs.length} full_ents=${sizes.length} truncated=0 ` +
+        `phys_addrs=${rawArray(physAddrs, 8)} dma_addrs=${rawArray(addrs, 8)} lengths=${
+          rawArray(sizes, 4)
+        } dir=${way} attrs=0x0`;
+    }
+    case "dma_unmap_sg":
+      return `[FAILED TO PARSE] device=${device} addrs=${
+        rawArray(physAddrs, 8)
       } dir=${way} attrs=0x0`;
+    case "nvme_setup_cmd":
+      return `[FAILED TO PARSE] disk=nvme0n1 ctrl_id=0 qid=1 opcode=1 flags=0 fctype=1 cid=${text} nsid=1 metadata=0 ` +
+        `cdw10=${rawArray([8, 7, 0], 8)}`;
+    case "nvme_complete_rq":
+      return "[FAILED TO PARSE] disk=nvme0n1 ctrl_id=0 qid=1 cid=1 result=0 retries=0 flags=0 status=0";
+    default:
+      return payload(call, release);
   }
-  if (event === "dma_unmap_sg") {
-    return `[FAILED TO PARSE] device=${device} addrs=${
-      rawArray(physAddrs, 8)
-    } dir=${way} attrs=0x0`;
-  }
-  return payload(call, true);
 }
 
 const timeOf = ({ us }: MadeCall) => (us / 1e6).toFixed(6);
 const cpuOf = ({ cpu }: MadeCall) => `[00${cpu}]`;
+const systemOf = (event: string) => /^(?:un)?map$/.test(event) ? "iommu" : event.split("_")[0]!;
 
 /** How a tool prints an event; null for one that it has not. */
-export type MadeTool = (call: MadeCall) => string | null;
+export type MadeTool = (call: MadeCall, release: MadeRelease) => string | null;
 
-const systemOf = ({ event }: MadeCall) =>
-  /^(?:un)?map$/.test(event) ? "iommu" : event.split("_")[0]!;
-const ftrace =
-  (flags: string, hasEnds: boolean, rename: (event: string) => string): MadeTool => (call) =>
-    `${`${call.task}-${call.pid}`.padStart(22)}  ${cpuOf(call)} ${flags} ${
-      timeOf(call).padStart(12)
-    }: ${rename(call.event)}: ${payload(call, hasEnds)}`;
-const asPage = (event: string) => event.replace(/_phys$/, "_page");
+/** A tool that prints what the kernel traces. */
+const ofKernel =
+  (print: (call: MadeCall, event: string, release: MadeRelease) => string): MadeTool =>
+  (call, release) => {
+    if (!release.hasDma && call.event.startsWith("dma_")) return null;
+    return print(call, call.event.replace(/_phys$/, release.ending), release);
+  };
 
 export const TOOLS: Readonly<Record<string, MadeTool>> = {
-  ftrace: ftrace(".....", true, (event) => event),
-  "ftrace 6.12": ftrace(".....", true, asPage),
-  "trace-cmd": (call) =>
+  ftrace: ofKernel((call, event, release) =>
+    `${`${call.task}-${call.pid}`.padStart(22)}  ${cpuOf(call)} ${release.flags} ${
+      timeOf(call).padStart(12)
+    }: ${event}: ${payload(call, release)}`
+  ),
+  "trace-cmd": ofKernel((call, event, release) =>
     `${call.task.padStart(16)}-${`${call.pid}`.padEnd(5)} ${cpuOf(call)} ${
       timeOf(call).padStart(12)
-    }: ${`${call.event}:`.padEnd(21)} ${rawPayload(call)}`,
-  perf: (call) =>
+    }: ${`${event}:`.padEnd(21)} ${rawPayload(call, release)}`
+  ),
+  perf: ofKernel((call, event, release) =>
     `${call.task.padStart(16)} ${`${call.pid}`.padStart(5)} ${cpuOf(call)} ${
       timeOf(call).padStart(12)
-    }: ${`${systemOf(call)}:${call.event}`.padStart(27)}: ${rawPayload(call)}`,
-  // The recipe has no lists, no syncs and nothing of NVMe; kernels for it begin at 5.10.
+    }: ${`${systemOf(event)}:${event}`.padStart(27)}: ${rawPayload(call, release)}`
+  ),
+  // The recipe has no lists, no syncs and nothing of NVMe. It prints the same on every kernel.
   bpftrace: (call) =>
     /^(?:un)?map$|^dma_(?:un)?map_phys|^dma_alloc|^dma_free/.test(call.event)
-      ? `${call.task}-${call.pid} ${cpuOf(call)} ..... ${timeOf(call)}: ${asPage(call.event)}: ${
-        payload(call, true)
-      }`
+      ? `${call.task}-${call.pid} ${cpuOf(call)} ..... ${timeOf(call)}: ${
+        call.event.replace(/_phys$/, "_page")
+      }: ${payload(call, RELEASES["6.12"]!)}`
       : null,
 };
 
@@ -370,7 +407,7 @@ export function printed(trace: MadeTrace, tool: MadeTool) {
   const lines: string[] = [];
   const lineOf = new Map<number, number>();
   trace.calls.forEach((call, index) => {
-    const text = tool(call);
+    const text = tool(call, trace.release);
     if (text === null) return;
     lines.push(text);
     lineOf.set(index + 1, lines.length);
