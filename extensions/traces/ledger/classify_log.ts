@@ -329,7 +329,7 @@ function explainedFault(
   verdicts: FaultVerdicts,
   finding: MakeFinding,
 ): TraceFinding {
-  const { access, device, isExact, isTied, window } = known;
+  const { access, isExact, isTied, window } = known;
   const { history } = verdicts;
   const verdict = verdicts.within(access, window);
   const { mapping } = verdict;

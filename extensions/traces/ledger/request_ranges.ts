@@ -6,8 +6,9 @@ import type { Certainty } from "./traced_mapping.ts";
 
 /** A range may be leaked when so many newer ones were destroyed. */
 const LATER_RANGES = 3;
-/** How many times as long as any destroyed one a leaked one is mapped. */
+/** How many times as long as any destroyed one a leaked one is mapped, with newer ones and without. */
 const MAX_TIMES = 2;
+const LEFT_TIMES = 10;
 /** Tasks whose ranges are told apart. */
 const MAX_TASKS = 1 << 12;
 
@@ -42,29 +43,34 @@ export class RequestRanges {
   open(runs: readonly PageTableRun[], edges: Edges): OpenRange[] {
     return runs.filter(({ cutBy }) => cutBy === null).map((run) => ({
       run,
-      ...this.#isLeaked(run, edges)
-        ? run.request !== null
-          ? {
-            certainty: "likely",
-            text: "the two-step range of a request was never destroyed, while newer ones were",
-          }
-          // It may be of another user of the IOMMU, and live as long as that.
-          : {
-            certainty: "possible",
-            text: `a range that ${
-              nameOf(run)
-            } maps was never unmapped, while newer ones of it were`,
-          }
-        : { certainty: "unknown", text: "mapped at the end, as a request in flight is" },
+      ...this.#verdict(run, edges),
     }));
   }
 
-  #isLeaked(run: PageTableRun, { lastSeconds, lostLine, silenceLine }: Edges): boolean {
-    const use = this.#uses.get(keyOf(run));
+  #verdict(run: PageTableRun, edges: Edges): Omit<OpenRange, "run"> {
+    const { lastSeconds, lostLine, silenceLine } = edges;
     const { line, seconds } = run.maps[0]!;
-    return use !== undefined && line < (use.newest[LATER_RANGES - 1] ?? 0) &&
-      line > Math.max(lostLine, silenceLine) &&
-      lastSeconds - seconds > MAX_TIMES * use.longestSeconds;
+    const { longestSeconds = Infinity, newest = [] } = this.#uses.get(keyOf(run)) ?? {};
+    const times = (lastSeconds - seconds) / longestSeconds;
+    // Destroyed ones show how long such a range is mapped; lines that are missing may have destroyed it.
+    const isKnown = newest.length === LATER_RANGES && line > Math.max(lostLine, silenceLine);
+    const name = run.request === null
+      ? `a range that ${nameOf(run)} maps`
+      : "a request's two-step range";
+    if (isKnown && times > MAX_TIMES && line < newest.at(-1)!) {
+      return {
+        // That of a task may be of another user of the IOMMU, and live as long as that.
+        certainty: run.request === null ? "possible" : "likely",
+        text: `${name} was never destroyed, while newer ones were`,
+      };
+    }
+    if (isKnown && times > LEFT_TIMES && run.request !== null) {
+      const text =
+        `${name} was never destroyed, and is mapped ten times as long as any other was: ` +
+        "leaked, or the request hangs";
+      return { certainty: "possible", text };
+    }
+    return { certainty: "unknown", text: "mapped at the end, as a request in flight is" };
   }
 }
 

@@ -8,7 +8,6 @@ import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
 import {
   DISK,
   type MadeMode,
-  type MadeRelease,
   MadeTrace,
   MODES,
   NIC,
