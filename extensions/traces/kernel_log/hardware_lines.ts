@@ -282,7 +282,7 @@ const AREAS: readonly (readonly [words: string, area: string, page: string])[] =
   ["nvme", "NVMe", "rules/traces.md T.55"],
 ];
 const WRONG =
-  /\b(?:error|err|fail(?:ed|ure)?|fault|timed? ?out|timeout|time-out|overflow|aborted|invalid|broken|cannot|can not|can't|unable|not (?:set|ready)|illegal|lost|hung|dead|corrupt\w*|refused|rejected|unsupported|unexpected)\b/i;
+  /\b(?:error|err|fail(?:ed|ure)?|fault|timed? ?out|timeout|time-out|overflow|aborted|invalid|broken|cannot|can not|can't|unable|not (?:set|ready|able|in)|firmware bug|bios|illegal|lost|hung|dead|corrupt\w*|refused|rejected|unsupported|unexpected)\b/i;
 const ANY_AREA = new RegExp(`(${AREAS.map(([words]) => words).join("|")}).*?: `);
 
 export const HARDWARE_RULES: readonly LineRule[] = [
@@ -329,7 +329,7 @@ export const HARDWARE_RULES: readonly LineRule[] = [
         }),
       },
       {
-        pattern: /TLP Header: ((?:[0-9a-f]{8} ?)+)/,
+        pattern: /TLP Header: ((?:(?:0x)?[0-9a-f]{8} ?)+)/,
         add: ([, words], facts) => ({ ...facts, tlp_header: words!.trim() }),
       },
     ],

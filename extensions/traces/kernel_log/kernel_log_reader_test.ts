@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readExpected, readGolden, runsOf } from "../tests/golden_traces.ts";
 import type { Fact } from "./entry.ts";
 import { entryStory } from "./entry_story.ts";
@@ -178,11 +178,16 @@ Deno.test("lines that no capture has are read as public logs print them", () => 
   }
 });
 
+/** A message of a public report, or one of a form that is known. */
+type PublicLines = Omit<CorpusEntry, "id"> & {
+  readonly area: string;
+  readonly thread: string | null;
+};
+
 Deno.test("lines as bug reports have them are decoded, or named with their area and page", () => {
   const file = new URL("../../../tests/golden/traces/public_lines.jsonl", import.meta.url);
-  const rows: readonly (Omit<CorpusEntry, "id"> & { readonly area: string })[] = Deno
-    .readTextFileSync(file).trim().split("\n").map((line) => JSON.parse(line));
-  let decoded = 0;
+  const rows: readonly PublicLines[] = Deno.readTextFileSync(file).trim().split("\n")
+    .map((line) => JSON.parse(line));
   for (const { area, expect, kind, lines } of rows) {
     const { entries, unreadable } = readKernelLog(lines.join("\n"));
     const [entry, ...more] = entries;
@@ -191,10 +196,17 @@ Deno.test("lines as bug reports have them are decoded, or named with their area 
       assertEquals(entry!.facts[name], value, `${area}: ${lines[0]}: ${name}`);
     }
     if (kind === "named") assert(String(entry!.facts.page).length > 0);
-    else decoded++;
     // What is printed has no register or identifier in decimal.
     const story = entryStory(entry!).join("\n");
     assert(!/^ {2}(?:stream|status|csts|value|cons|prod) +\d+$/m.test(story), story);
   }
-  assert(rows.length >= 100 && decoded >= 0.9 * rows.length, `${decoded} of ${rows.length}`);
+  const seen = rows.filter(({ thread }) => thread !== null);
+  const decoded = seen.filter(({ kind }) => kind !== "named");
+  assert(seen.length >= 100 && decoded.length >= 90, `${decoded.length} of ${seen.length}`);
+  const page = Deno.readTextFileSync(new URL("../../../docs/traces.md", import.meta.url));
+  for (const [area, of] of Map.groupBy(rows, ({ area }) => area)) {
+    const named = of.filter(({ kind }) => kind === "named").length;
+    const threads = of.filter(({ thread }) => thread !== null).length;
+    assertStringIncludes(page, `| ${area} | ${of.length - named} | ${named} | ${threads} |`);
+  }
 });
