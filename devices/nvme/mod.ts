@@ -40,8 +40,9 @@ export {
 } from "./nvme_disk.ts";
 export { NVME_TABLES } from "./recording/nvme_tables.ts";
 export {
+  ADDRESS_TITLES,
+  type BouncedPart,
   describedMemory,
-  flatPointer,
   readRequest,
   type RequestEntry,
   type RequestListPage,

@@ -100,7 +100,7 @@ class TreePainter {
     const lines = runs.flatMap(({ func, others }, index) => {
       const last = index === runs.length - 1 && hidden === 0;
       const after = others.length === 0 ? [] : [
-        `${indent}${last ? "   " : "│  "}⋮ ${others.length} more like it, to ${
+        `${indent}${last ? "   " : "│  "}… ${others.length} more like it, to ${
           formatPlace(others.at(-1)!.address)
         } ${others.at(-1)!.name}`,
       ];

@@ -41,7 +41,7 @@ export function explainPool(pool: SwiotlbPool, context: ExecutionContext): strin
     `${pool.usedSlots} of ${formatCount(pool.totalSlots, "slot")} in use` +
     (sorted.length === 0 ? "" : `, held by ${formatCount(sorted.length, "statement")}`),
     ...sorted.slice(0, DISPLAYED_HOLDERS).flatMap((holder) => holderLines(holder, nowNs, context)),
-    ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more statement")}`] : [],
+    ...rest > 0 ? [`  … ${formatCount(rest, "more statement")}`] : [],
     ...refusalLines(events, context),
   ].map((line) => clip(line, context.columns));
 }

@@ -96,7 +96,7 @@ assert dma_map_sg(nic, sg, to_device) == 7
 show sg
 print sg`);
   assertEquals(output.length, 2 + 16 + 1 + 4 + 1);
-  assert(output.includes("  ⋮ 80 more"));
+  assert(output.includes("  … 80 more"));
   assertEquals(output.at(-1), "scatterlist of 100 entries, 7 ranges for nic");
 });
 

@@ -150,12 +150,12 @@ show swiotlb`,
   assertEquals(used, "[512, 32, 512, 32, 192]");
   assertEquals(lines.filter((line) => /in use,| in use$|buffers$|free block/.test(line)), [
     "swiotlb 1MiB at 0x7ff0_0000             1280 of 1_536 slots in use, at most 1280",
-    "  ⋮ 2 more sets in use",
+    "  … 2 more sets in use",
     "  transient 64KiB at 0x6000_0000: 32 of 32 slots in use",
     "  added 1MiB at 0x6001_0000: 512 of 512 slots in use",
     "  transient 64KiB at 0x6011_0000: 32 of 32 slots in use",
     "  added 1MiB at 0x6012_0000: 192 of 512 slots in use",
-    "  ⋮ 32 more buffers",
+    "  … 32 more buffers",
     "  largest free block: 128 slots, 256KiB",
   ]);
 });

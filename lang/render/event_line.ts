@@ -125,10 +125,10 @@ export function formatEvents(events: readonly MachineEvent[], columns: number): 
   return lines;
 }
 
-/** The line in place of events left out: `⋮ last 5 events repeated 30 times`. */
+/** The line in place of events left out: `… last 5 events repeated 30 times`. */
 export function repeatText(events: number, times: number): string {
   const what = events === 1 ? "last event" : `last ${events} events`;
-  return `⋮ ${what} repeated ${formatCount(times, "time")}`;
+  return `… ${what} repeated ${formatCount(times, "time")}`;
 }
 
 /** How many kernel calls are open around each event; a call's result stands below its call. */

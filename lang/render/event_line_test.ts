@@ -89,7 +89,7 @@ Deno.test("formatEvents() counts what comes again and again", () => {
     "event",
     "dma_iova_link(0x0, 4KiB)",
     "  = 0",
-    "⋮ last 2 events repeated 4 times",
+    "… last 2 events repeated 4 times",
     "dma_iova_link(0x5000, 4KiB)",
     "  = 0",
   ]);

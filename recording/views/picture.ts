@@ -1,6 +1,6 @@
 /** What a request, or the mappings of a device, are at a moment: page by page, with what each has come to. */
 import type { LabTableRow } from "@dmalab/devices";
-import type { RequestEntry } from "@dmalab/devices/nvme";
+import { ADDRESS_TITLES, type RequestEntry } from "@dmalab/devices/nvme";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import type { Position } from "../position.ts";
@@ -87,13 +87,6 @@ const LAST_PAGES = 8;
 /** Mappings of no request that are shown: the last ones. */
 const MAX_MAPPINGS = 32;
 
-const ADDRESS_TITLES: Readonly<Record<PictureView["path"], string>> = {
-  iommu: "IOVA",
-  direct: "physical address",
-  bus: "PCI bus address",
-  swiotlb: "bounce buffer",
-};
-
 const UNMAPS: Readonly<Partial<Record<MachineEvent<"dma.map">["fields"]["api"], string>>> = {
   dma_map_phys: "dma_unmap_phys",
   dma_map_page: "dma_unmap_page",
@@ -168,7 +161,7 @@ function requestPictureView(
   if (view === null) return null;
   const by = position.seq;
   const segments = segmentsOf(run, view);
-  const path = segments[0]?.path ?? view.mappings[0]?.path ?? "direct";
+  const path = view.path ?? "direct";
   const cut = cutPages(
     segments.flatMap(({ dma, phys, sizeBytes }) => pagesOf(phys, dma, sizeBytes)),
   );
@@ -243,7 +236,6 @@ interface MappedSegment {
   readonly phys: number;
   readonly dma: number;
   readonly sizeBytes: number;
-  readonly path: PictureView["path"] | null;
   readonly seq: number;
 }
 
@@ -253,8 +245,7 @@ function segmentsOf(run: RunIndex["run"], view: RequestView): readonly MappedSeg
   return segments.map(({ phys, seq, sizeBytes }): MappedSegment => {
     const event = seq === null ? null : run.event(seq);
     if (event?.name === "block.segment" || event?.name === "dma.map") {
-      const { dma, path } = event.fields;
-      return { phys, dma, sizeBytes, path, seq: event.seq };
+      return { phys, dma: event.fields.dma, sizeBytes, seq: event.seq };
     }
     const mapped = mappings.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
     const entry = pageTable.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
@@ -263,7 +254,7 @@ function segmentsOf(run: RunIndex["run"], view: RequestView): readonly MappedSeg
       : entry !== undefined
       ? entry.iova + (phys - entry.phys)
       : phys;
-    return { phys, dma, sizeBytes, path: mapped?.path ?? null, seq: seq ?? 0 };
+    return { phys, dma, sizeBytes, seq: seq ?? 0 };
   });
 }
 

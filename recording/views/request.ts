@@ -1,13 +1,6 @@
 /** Everything that is kept of one request of a disk, as it is known at a moment. */
 import type { LabTableName, LabTableRow } from "@dmalab/devices";
-import {
-  describedMemory,
-  flatPointer,
-  type RequestMemory,
-  type RequestPicture,
-  type RequestSegment,
-  writtenPointer,
-} from "@dmalab/devices/nvme";
+import { readRequest, type RequestPicture } from "@dmalab/devices/nvme";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";
@@ -76,24 +69,13 @@ export function requestView(
   const own = <T extends LabTableName>(table: T) => requestRows(run, table, position, request);
   const named = <N extends MachineEvent["name"]>(name: N) =>
     events.filter((event): event is MachineEvent<N> => event.name === name);
-  const tried = lastTry(events);
-  const chosen = named("nvme.choose").at(-1);
-  const segments = segmentsOf(tried.data);
-  const pointer = writtenPointer(tried.data.filter(({ seq }) => seq > (chosen?.seq ?? 0)));
   return {
-    request,
-    device: events.find(({ device }) => device !== null)?.device ?? null,
+    ...readRequest(request, events),
     command: rowsOf(run, "queue_slots", position, (row) => row.request === request).at(-1) ?? null,
-    format: chosen?.fields.format ?? null,
-    status: named("block.status").find(({ fields }) => fields.ended === "request")?.fields.status ??
-      null,
     phases: events.flatMap(({ at_ns: atNs, seq }): readonly RequestPhase[] => {
       const phase = phaseAt(run, seq);
       return phase === null ? [] : [{ phase, seq, atNs }];
     }),
-    iova: iovaOf(tried.data, segments),
-    ...describedMemory(segments, pointer, fetchedBy(events)),
-    metadata: metadataOf(tried.metadata),
     ranges: own("iova"),
     mappings: own("mappings"),
     pageTable: own("page_table"),
@@ -126,45 +108,6 @@ export function phaseAt({ log }: RecordedRun, seq: number): RequestPhase["phase"
   return ended === "request" ? "ended" : null;
 }
 
-/** Events of the last try: of its data, and of its metadata, which is mapped behind it. */
-function lastTry(events: readonly MachineEvent[]) {
-  const chosen = events.findLastIndex(({ name }) => name === "nvme.choose");
-  const before = events.slice(0, chosen < 0 ? events.length : chosen)
-    .findLastIndex(({ name }) => name === "nvme.unmap");
-  const own = events.slice(before + 1);
-  const split = own.findIndex(({ name }) =>
-    name === "nvme.metadata" || name === "call.blk_rq_integrity_dma_map_iter_start"
-  );
-  return split < 0
-    ? { data: own, metadata: [] }
-    : { data: own.slice(0, split), metadata: own.slice(split) };
-}
-
-/** The memory that it covers: what the iterator produced, a scatterlist has, or one call maps. */
-function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] {
-  const found: Record<"iterated" | "listed" | "mapped", RequestSegment[]> = {
-    iterated: [],
-    listed: [],
-    mapped: [],
-  };
-  for (const event of events) {
-    const { seq } = event;
-    if (event.name === "block.segment") {
-      const { phys, size_bytes: sizeBytes } = event.fields;
-      found.iterated.push({ phys, sizeBytes, seq });
-    } else if (event.name === "call.dma_map_sg" || event.name === "call.dma_map_sgtable") {
-      for (const [phys, sizeBytes] of event.fields.sg) {
-        found.listed.push({ phys, sizeBytes, seq });
-      }
-    } else if (event.name === "dma.map") {
-      const { phys, size_bytes: sizeBytes } = event.fields;
-      found.mapped.push({ phys, sizeBytes, seq });
-    }
-  }
-  const { iterated, listed, mapped } = found;
-  return iterated.length > 0 ? iterated : listed.length > 0 ? listed : mapped;
-}
-
 /** Rows as they are known at a moment: what ends later has not ended. */
 function rowsOf<T extends LabTableName>(
   run: RecordedRun,
@@ -195,42 +138,5 @@ function requestRows<T extends LabTableName>(
     table,
     position,
     ({ createdSeq }) => createdSeq > 0 && run.log.requestAt(createdSeq) === request,
-  );
-}
-
-/** The range of IOVAs that one mapping, or the links of one, made of all the data. */
-function iovaOf(
-  events: readonly MachineEvent[],
-  segments: readonly RequestSegment[],
-): RequestPicture["iova"] {
-  const maps = events.filter((event) => event.name === "dma.map").map(({ fields }) => fields);
-  const isOne = maps.every(({ api, path }) =>
-    path === "iommu" && (maps.length === 1 || api === "dma_iova_link")
-  );
-  const bytes = (sizes: readonly number[]) => sizes.reduce((sum, size) => sum + size, 0);
-  const sizeBytes = bytes(maps.map(({ size_bytes }) => size_bytes));
-  const isAll = sizeBytes === bytes(segments.map((segment) => segment.sizeBytes));
-  return maps.length > 0 && isOne && isAll ? { dma: maps[0]!.dma, sizeBytes } : null;
-}
-
-/** The events with which the device read the command, and entries of its lists by their addresses. */
-function fetchedBy(events: readonly MachineEvent[]): (at: number | null) => number | null {
-  const walks = new Map<number | null, number>();
-  for (const { fields, name, seq } of events) {
-    if (name === "nvme.walk") walks.set(fields.dma, seq);
-    if (name === "nvme.fetch") walks.set(null, seq);
-  }
-  return (at) => walks.get(at) ?? null;
-}
-
-function metadataOf(events: readonly MachineEvent[]): RequestMemory | null {
-  const segments = segmentsOf(events);
-  const [first] = segments;
-  if (first === undefined) return null;
-  const mapped = events.find((event) => event.name === "dma.map");
-  return describedMemory(
-    segments,
-    writtenPointer(events, "MPTR") ??
-      (mapped === undefined ? null : flatPointer(mapped.fields.dma)),
   );
 }

@@ -1,11 +1,9 @@
 /**
  * A request as every view draws it: the memory that it covers, and the PRP entries or SGL descriptors that lead
- * to it. It is read off a request of the running machine, or out of the events of a run; what entries mean is
- * decoded here, once for both.
+ * to it. It is read out of the events of a run, up to a moment or of the run so far.
  */
 import type { MachineEvent } from "@dmalab/runtime";
-import type { NvmeCommandView, NvmeRequest } from "../driver/request.ts";
-import { CTRL_PAGE_BYTES, PRP_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "../driver/protocol.ts";
+import { CTRL_PAGE_BYTES, PRP_BYTES, SGL_DESCRIPTOR_BYTES } from "../driver/protocol.ts";
 
 /** A run of memory that the request covers, and the event that says so. */
 export interface RequestSegment {
@@ -13,7 +11,7 @@ export interface RequestSegment {
   readonly phys: number;
   /** Its size. */
   readonly sizeBytes: number;
-  /** The event; null where it was read off the machine. */
+  /** The event; null where none has yet. */
   readonly seq: number | null;
 }
 
@@ -33,9 +31,9 @@ export interface RequestEntry {
   readonly sizeBytes: number;
   /** `list`: it leads to a list page. */
   readonly leadsTo: "data" | "list";
-  /** The event that wrote it; null where it was read off the machine. */
+  /** The event that wrote it; null where none says so. */
   readonly seq: number | null;
-  /** The event with which the device read it; null when it has not, and where no event is known. */
+  /** The event with which the device read it; null when it has not. */
   readonly fetched: number | null;
 }
 
@@ -43,7 +41,7 @@ export interface RequestEntry {
 export interface RequestListPage {
   /** Where it lies, by the address of the device. */
   readonly dma: number;
-  /** The event that wrote the entry which leads to it; null where it was read off the machine. */
+  /** The event that wrote the entry which leads to it. */
   readonly seq: number | null;
 }
 
@@ -71,8 +69,32 @@ export interface RequestPicture extends RequestMemory {
   readonly status: string | null;
   /** The one IOVA range that all of its data became; null where each segment has its own mapping. */
   readonly iova: { readonly dma: number; readonly sizeBytes: number } | null;
+  /** How the device reaches the memory; null before it is mapped. */
+  readonly path: MachineEvent<"dma.map">["fields"]["path"] | null;
+  /** Parts of its memory that are in bounce buffers, by the address of the device. */
+  readonly copies: readonly BouncedPart[];
   /** Metadata of its blocks; null for none. */
   readonly metadata: RequestMemory | null;
+}
+
+/** What the addresses are that a device uses, by how it reaches the memory. */
+export const ADDRESS_TITLES: Readonly<Record<NonNullable<RequestPicture["path"]>, string>> = {
+  iommu: "IOVA",
+  direct: "physical address",
+  bus: "PCI bus address",
+  swiotlb: "bounce buffer",
+};
+
+/** Memory that is copied for a device. */
+export interface BouncedPart {
+  /** Where the device sees the copy. */
+  readonly dma: number;
+  /** Its size. */
+  readonly sizeBytes: number;
+  /** Where the copy lies. */
+  readonly tlbPhys: number;
+  /** What it is a copy of. */
+  readonly origPhys: number;
 }
 
 /** An entry as it was written, before anyone asks what it means. */
@@ -140,10 +162,7 @@ export function describedMemory(
 const PRP_LABELS = ["PRP1", "PRP2"] as const;
 
 /** What events say was written, in the midst of it too; null where none does. */
-export function writtenPointer(
-  events: readonly MachineEvent[],
-  sglLabel: "SGL" | "MPTR" = "SGL",
-): WrittenPointer | null {
+export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer | null {
   const own: WrittenEntry[] = [];
   const pages: WrittenEntry[][] = [];
   const descriptors: WrittenEntry[] = [];
@@ -165,71 +184,159 @@ export function writtenPointer(
     return { format: "prp", labels: PRP_LABELS, own, pages };
   }
   if (descriptors.length === 0) return null;
-  return sglPointer(sglLabel, isWhole ? descriptors.splice(-1) : [], descriptors);
+  const first = isWhole ? descriptors.splice(-1) : [];
+  const listed = descriptors.length > 0 ? [descriptors] : [];
+  return { format: "sgl", labels: ["SGL"], own: first, pages: listed };
 }
 
-function sglPointer(
-  label: "SGL" | "MPTR",
-  own: readonly WrittenEntry[],
-  listed: readonly WrittenEntry[],
-): WrittenPointer {
-  return { format: "sgl", labels: [label], own, pages: listed.length > 0 ? [listed] : [] };
-}
-
-/** Memory at one address that has no entry of its own, as metadata mostly is. */
-export function flatPointer(dma: number): WrittenPointer {
+/**
+ * A request as its events tell it; what they do not say by then is not there.
+ * @param events Those of the request up to a moment, in order.
+ * @param memory What it covers, where that is known before it is mapped.
+ */
+export function readRequest(
+  request: number,
+  events: readonly MachineEvent[],
+  memory: readonly Omit<RequestSegment, "seq">[] = [],
+): RequestPicture {
+  const named = <N extends MachineEvent["name"]>(name: N) =>
+    events.filter((event): event is MachineEvent<N> => event.name === name);
+  const tried = lastTry(events);
+  const chosen = named("nvme.choose").at(-1);
+  const found = segmentsOf(tried.data);
+  const segments = found.length > 0 ? found : memory.map((each) => ({ ...each, seq: null }));
+  const maps = named("dma.map").map(({ fields }) => fields);
+  const pointer = writtenPointer(tried.data.filter(({ seq }) => seq > (chosen?.seq ?? 0)));
   return {
-    format: "flat",
-    labels: ["MPTR"],
-    own: [{ dma, sizeBytes: null, seq: null }],
-    pages: [],
+    request,
+    device: events.find(({ device }) => device !== null)?.device ?? null,
+    format: chosen?.fields.format ?? null,
+    status: named("block.status").find(({ fields }) => fields.ended === "request")?.fields.status ??
+      null,
+    iova: iovaOf(tried.data, segments),
+    path: named("block.segment")[0]?.fields.path ?? maps[0]?.path ?? null,
+    copies: copiesOf(tried.data.concat(tried.metadata)),
+    ...describedMemory(segments, pointer, fetchedBy(events)),
+    metadata: metadataOf(tried.metadata, fetchedBy(events)),
   };
 }
 
-/** A request of the running machine, as it is now. */
-export function readRequest(request: NvmeRequest): RequestPicture {
-  const { command, device, format, id, iova, status } = request;
-  const segments = request.segments().map(readSegment);
-  const metadata = request.metadataSegments().map(readSegment);
-  // What carries no data has pointers that lead nowhere.
-  const isDescribed = command !== null && segments.length > 0;
-  return {
-    request: id,
-    device,
-    format,
-    status,
-    iova: iova === null ? null : { dma: iova.start, sizeBytes: iova.sizeBytes },
-    ...describedMemory(segments, isDescribed ? dataPointer(command) : null),
-    metadata: command === null || metadata.length === 0
-      ? null
-      : describedMemory(metadata, metadataPointer(command)),
+/** Events of the last try: of its data, and of its metadata, which is mapped behind it. */
+function lastTry(events: readonly MachineEvent[]) {
+  const chosen = events.findLastIndex(({ name }) => name === "nvme.choose");
+  const before = events.slice(0, chosen < 0 ? events.length : chosen)
+    .findLastIndex(({ name }) => name === "nvme.unmap");
+  const own = events.slice(before + 1);
+  const split = own.findIndex(({ name }) =>
+    name === "nvme.metadata" || name === "call.blk_rq_integrity_dma_map_iter_start"
+  );
+  return split < 0
+    ? { data: own, metadata: [] }
+    : { data: own.slice(0, split), metadata: own.slice(split) };
+}
+
+/** The memory that it covers: what the iterator produced, a scatterlist has, or one call maps. */
+function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] {
+  const found: Record<"iterated" | "listed" | "mapped", RequestSegment[]> = {
+    iterated: [],
+    listed: [],
+    mapped: [],
   };
-}
-
-function readSegment({ phys, sizeBytes }: Omit<RequestSegment, "seq">): RequestSegment {
-  return { phys, sizeBytes, seq: null };
-}
-
-function readEntry(dma: number, sizeBytes: number | null = null): WrittenEntry {
-  return { dma, sizeBytes, seq: null };
-}
-
-function dataPointer(command: NvmeCommandView): WrittenPointer {
-  if (command.format === "prp") {
-    const { prp1, prp2, prpLists } = command;
-    const own = [readEntry(prp1), ...prp2 === 0 ? [] : [readEntry(prp2)]];
-    const pages = prpLists.map(({ entries }) => entries.map((dma) => readEntry(dma)));
-    return { format: "prp", labels: PRP_LABELS, own, pages };
+  for (const event of events) {
+    const { seq } = event;
+    if (event.name === "block.segment") {
+      const { phys, size_bytes: sizeBytes } = event.fields;
+      found.iterated.push({ phys, sizeBytes, seq });
+    } else if (event.name === "call.dma_map_sg" || event.name === "call.dma_map_sgtable") {
+      for (const [phys, sizeBytes] of event.fields.sg) {
+        found.listed.push({ phys, sizeBytes, seq });
+      }
+    } else if (event.name === "dma.map") {
+      const { phys, size_bytes: sizeBytes } = event.fields;
+      found.mapped.push({ phys, sizeBytes, seq });
+    }
   }
-  const { address, sizeBytes } = command.sglOfCommand;
-  const listed = command.sglList.map((each) => readEntry(each.address, each.sizeBytes));
-  return sglPointer("SGL", [readEntry(address, sizeBytes)], listed);
+  const { iterated, listed, mapped } = found;
+  return iterated.length > 0 ? iterated : listed.length > 0 ? listed : mapped;
 }
 
-/** @see docs/rules/nvme.md 3 */
-function metadataPointer({ metadataSgl, mptr }: NvmeCommandView): WrittenPointer {
-  const blocks = metadataSgl.filter(({ type }) => type === SGL_TYPE.DATA_BLOCK);
-  if (blocks.length === 0) return flatPointer(mptr);
-  const listed = blocks.map(({ address, sizeBytes }) => readEntry(address, sizeBytes));
-  return sglPointer("MPTR", [readEntry(mptr)], listed);
+/** The range of IOVAs that one mapping, or the links of one, made of all the data. */
+function iovaOf(
+  events: readonly MachineEvent[],
+  segments: readonly RequestSegment[],
+): RequestPicture["iova"] {
+  const maps = events.filter((event) => event.name === "dma.map").map(({ fields }) => fields);
+  const isOne = maps.every(({ api, path }) =>
+    path === "iommu" && (maps.length === 1 || api === "dma_iova_link")
+  );
+  const bytes = (sizes: readonly number[]) => sizes.reduce((sum, size) => sum + size, 0);
+  const sizeBytes = bytes(maps.map(({ size_bytes }) => size_bytes));
+  const isAll = sizeBytes === bytes(segments.map((segment) => segment.sizeBytes));
+  return maps.length > 0 && isOne && isAll ? { dma: maps[0]!.dma, sizeBytes } : null;
+}
+
+/** The events with which the device read the command, and entries of its lists by their addresses. */
+function fetchedBy(events: readonly MachineEvent[]): (at: number | null) => number | null {
+  const walks = new Map<number | null, number>();
+  for (const { fields, name, seq } of events) {
+    if (name === "nvme.walk") walks.set(fields.dma, seq);
+    if (name === "nvme.fetch") walks.set(null, seq);
+  }
+  return (at) => walks.get(at) ?? null;
+}
+
+function metadataOf(
+  events: readonly MachineEvent[],
+  fetched: (at: number | null) => number | null,
+): RequestMemory | null {
+  const segments = segmentsOf(events);
+  if (segments.length === 0) return null;
+  return describedMemory(segments, metadataPointer(events), fetched);
+}
+
+/** MPTR leads to the metadata, or to a descriptor of it in a list. @see docs/rules/nvme.md 3 */
+function metadataPointer(events: readonly MachineEvent[]): WrittenPointer | null {
+  const pointer = (dma: number, seq: number | null = null) => [{ dma, sizeBytes: null, seq }];
+  const labels = ["MPTR"];
+  const chosen = events.find((event) => event.name === "nvme.metadata");
+  if (chosen?.fields.format !== "sgl") {
+    const mapped = events.find((event) => event.name === "dma.map");
+    return mapped === undefined
+      ? null
+      : { format: "flat", labels, own: pointer(mapped.fields.dma), pages: [] };
+  }
+  const list = events.find((event) => event.name === "ret.dma_pool_alloc");
+  const written = writtenPointer(events);
+  // The first descriptor is written last.
+  if (list === undefined || written === null || written.own.length === 0) return null;
+  const at = list.fields.result as number;
+  return {
+    format: "sgl",
+    labels,
+    own: pointer(at, chosen.seq),
+    pages: [written.own, ...written.pages],
+  };
+}
+
+/** What lies in bounce buffers at the end of some events: each part where the mapping of its memory has it. */
+function copiesOf(events: readonly MachineEvent[]): readonly BouncedPart[] {
+  const copies = new Map<number, BouncedPart>();
+  const waiting: MachineEvent<"swiotlb.map">["fields"][] = [];
+  for (const { fields, name } of events) {
+    if (name === "swiotlb.map") waiting.push(fields);
+    else if (name === "swiotlb.unmap") copies.delete(fields.tlb_phys);
+    else if (name === "dma.map") {
+      // Buffers are taken before the mapping is whole.
+      for (const { orig_phys: origPhys, size_bytes: sizeBytes, tlb_phys: tlbPhys } of waiting) {
+        copies.set(tlbPhys, {
+          dma: fields.dma + (origPhys - fields.phys),
+          sizeBytes,
+          tlbPhys,
+          origPhys,
+        });
+      }
+      waiting.length = 0;
+    }
+  }
+  return [...copies.values()].sort((one, other) => one.dma - other.dma);
 }

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { MachineEvent } from "@dmalab/runtime";
 import {
   describedMemory,
-  flatPointer,
+  readRequest,
   type RequestMemory,
   writtenPointer,
 } from "./request_picture.ts";
@@ -14,9 +14,9 @@ function segments(sizeBytes: number) {
   return [{ phys: 0x1000_0200, sizeBytes, seq: null }];
 }
 
-/** Events with nothing but what a pointer is made of. */
+/** Events with nothing but what a request is read out of. */
 function events(
-  written: readonly (readonly [name: "nvme.prp" | "nvme.sgl", fields: object])[],
+  written: readonly (readonly [name: MachineEvent["name"], fields: object])[],
 ): readonly MachineEvent[] {
   return written.map(([name, fields], index) =>
     ({ name, fields, seq: index + 1 }) as unknown as MachineEvent
@@ -84,13 +84,32 @@ Deno.test("entries of a list that is being built lead nowhere but to data", () =
   ]);
 });
 
-Deno.test("an SGL descriptor that leads to data is the command's own, and flat memory has one address", () => {
+Deno.test("an SGL descriptor that leads to data is the command's own", () => {
   const one = describedMemory(
     segments(512),
     writtenPointer(events([sgl("data_block", 5 * PAGE, 512)])),
   );
   assertEquals([texts(one), one.hasLengths], [[`- SGL ? data ${5 * PAGE} 512`], true]);
-  const flat = describedMemory(segments(2 * PAGE), flatPointer(0x200));
-  assertEquals([texts(flat), flat.hasLengths], [[`- MPTR ? data ${0x200} ${2 * PAGE}`], false]);
   assertEquals(describedMemory(segments(512), writtenPointer([])).entries, []);
+});
+
+Deno.test("MPTR leads to the first descriptor of the metadata, and that one to the others", () => {
+  const segment = (phys: number) =>
+    ["block.segment", { phys, size_bytes: 64, dma: phys, path: "direct" }] as const;
+  const mapped = [
+    ["nvme.metadata", { format: "sgl" }] as const,
+    segment(0x1000),
+    ["ret.dma_pool_alloc", { result: 0x8000, error: null }] as const,
+    sgl("data_block", 0x1000, 64),
+  ];
+  const of = (written: Parameters<typeof events>[0]) =>
+    texts(readRequest(1, events(written)).metadata!);
+  assertEquals(of(mapped), [`- MPTR ? list ${0x8000} 0`, `0 0 ${0x8000} data ${0x1000} 64`]);
+  const two = [...mapped, segment(0x3000), sgl("data_block", 0x3000, 64)];
+  assertEquals(of([...two, sgl("last_segment", 0x8010, 32)]), [
+    `- MPTR ? list ${0x8000} 0`,
+    `0 0 ${0x8000} list ${0x8010} 32`,
+    `1 0 ${0x8010} data ${0x1000} 64`,
+    `1 1 ${0x8020} data ${0x3000} 64`,
+  ]);
 });

@@ -6,7 +6,7 @@ import type { EngineResponse, PageProblem, Project, RunEntry } from "../engine/p
 import type { Position, RecordedRun } from "@dmalab/recording";
 import { readSerialised } from "@dmalab/recording/views";
 import { formatCount } from "@dmalab/lang/text";
-import { save, showPrinted } from "../view/dom.ts";
+import { save } from "../view/dom.ts";
 import type { ListedRun } from "../view/page_model.ts";
 import { type SourceView, Viewer } from "../view/viewer.ts";
 import { byId, fillSelect } from "./dom.ts";
@@ -285,7 +285,7 @@ class Playground {
   #listed(runs: readonly RunEntry[]): void {
     // Most edits change neither, and the browser lays out what is new.
     const printed = byId("printed");
-    if (printed.textContent !== this.#printed) showPrinted(printed, this.#printed);
+    if (printed.textContent !== this.#printed) printed.textContent = this.#printed;
     this.#runs = runs;
     this.#isListed = true;
     if (runs.length === 0 && !this.#hasErrors) {

@@ -6,7 +6,6 @@ import { readSerialised, type SerialisedRun, unpackText } from "@dmalab/recordin
 import { byId, fillSelect } from "../page/dom.ts";
 import { Messages } from "../page/messages.ts";
 import { startTheme } from "../page/theme.ts";
-import { showPrinted } from "../view/dom.ts";
 import type { ListedRun } from "../view/page_model.ts";
 import { Viewer } from "../view/viewer.ts";
 import { besideEditor, type EditorCursor } from "./beside_editor.ts";
@@ -27,7 +26,7 @@ async function openReport(): Promise<void> {
   const runs = readSerialised(await unpackText(data.recordings));
   const colours = JSON.parse(new TextDecoder().decode(await unpackText(data.colours)));
   const report = new Report(runs, data.title, colours);
-  showPrinted(byId("printed"), data.printed);
+  byId("printed").textContent = data.printed;
   byId("printed").after(...data.plots.map(plotOf));
   byId("state").textContent = `${data.title}, by ${data.by}`;
   report.open();

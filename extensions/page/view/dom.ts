@@ -29,16 +29,6 @@ function svg<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
-/** Signs that fonts for programs lack: another font's are wider, and would move what stands behind them. */
-const FOREIGN = /([⋮])/u;
-
-/** Shows a text of the terminal: each sign is as wide as a letter. */
-export function showPrinted(root: HTMLElement, text: string): void {
-  const parts = text.split(FOREIGN)
-    .map((part) => FOREIGN.test(part) ? el("span", { class: "cell" }, part) : part);
-  root.replaceChildren(...parts);
-}
-
 /** Gives an element these children: those that it has already are not laid out again. */
 export function keepChildren(parent: Element, children: readonly Element[]): void {
   const kept = new Set<Element>(children);

@@ -139,7 +139,7 @@ Deno.test("functions that are alike are drawn as one, and asked about as one", a
   try {
     Deno.writeTextFileSync(path, lines.join("\n"));
     const { output } = await topology(path);
-    assertStringIncludes(output, "⋮ 62 more like it, to 01:07.7 nic63");
+    assertStringIncludes(output, "… 62 more like it, to 01:07.7 nic63");
     assertStringIncludes(output, "      nic0 nic1\n");
     const all = JSON.parse((await topology(path, "--all", "--json")).output);
     assertEquals([all.pairs.length, all.unpaired.length], [65 * 64, 0]);

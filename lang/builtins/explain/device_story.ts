@@ -107,6 +107,6 @@ function ruleTable(events: readonly MachineEvent[]): string[] {
       ) => [rule, String(count), event]),
       ["left", "right"],
     ),
-    ...rest > 0 ? [`⋮ ${formatCount(rest, "more rule")}`] : [],
+    ...rest > 0 ? [`… ${formatCount(rest, "more rule")}`] : [],
   ];
 }

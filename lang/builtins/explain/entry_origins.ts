@@ -37,7 +37,7 @@ export function entryOrigins(
     writtenPointer(before.filter(({ seq }) => seq > from)),
   );
   const lines = memory.entries.map((entry) => originLine(entry, memory, before));
-  return endsOf(lines, SHOWN, (hidden) => `⋮ ${hidden.length} more`);
+  return endsOf(lines, SHOWN, (hidden) => `… ${hidden.length} more`);
 }
 
 function originLine(

@@ -232,7 +232,7 @@ Deno.test("explain of an io prints once what was decided about many of its reque
     "explain ssd.read(lba: 0, into: alloc_pages(260, contiguous: false))",
   );
   // Eight of 128 KiB were cut off, and a ninth of four pages was left.
-  assertStringIncludes(text, "⋮ same decisions for 7 more requests, up to request 8");
+  assertStringIncludes(text, "… same decisions for 7 more requests, up to request 8");
   assertEquals(text.split("split after 128KiB, in 32 segments").length - 1, 1);
   assertStringIncludes(text, "16KiB (limit 128KiB), 4 segments (limit 33)");
 });

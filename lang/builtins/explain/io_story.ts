@@ -26,7 +26,7 @@ export function ioStory(
     if (next - first > 1) {
       const last = requests[next - 1]!;
       lines.push(
-        `⋮ same decisions for ${formatCount(next - first - 1, "more request")}, ` +
+        `… same decisions for ${formatCount(next - first - 1, "more request")}, ` +
           `up to request ${last.id}`,
       );
     }

@@ -44,6 +44,6 @@ function faultLines(context: ExecutionContext): string[] {
         { columns: context.columns - FAULT_INDENT.length, device: fault.device },
       ).map((line) => FAULT_INDENT + line),
     ]),
-    ...rest > 0 ? [`  ⋮ ${formatCount(rest, "fault")} before`] : [],
+    ...rest > 0 ? [`  … ${formatCount(rest, "fault")} before`] : [],
   ];
 }

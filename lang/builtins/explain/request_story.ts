@@ -57,13 +57,13 @@ export function requestStory(
 }
 
 /** What is missing because its events were not recorded. */
-function missingLines({ recorder }: ExecutionContext): string[] {
+export function missingLines({ recorder }: ExecutionContext): string[] {
   if (recorder.droppedEvents > 0) {
     return [
-      `  events after #${recorder.events.at(-1)?.seq} were dropped: later decisions are missing`,
+      `  events after #${recorder.events.at(-1)?.seq} were dropped: what came later is missing`,
     ];
   }
-  return recorder.recording ? [] : ["  events are not recorded here: decisions are missing"];
+  return recorder.recording ? [] : ["  events are not recorded here: what they say is missing"];
 }
 
 function placeLines(request: NvmeRequest, context: ExecutionContext): string[] {

@@ -116,7 +116,7 @@ function rangeLines(
     lines.push(rangeLine(range, space, columns));
     const same = likeIt(movable, at, space);
     if (same < SAME_ROWS) continue;
-    lines.push(`${pad("⋮", columns + 2, "right")} ${same} more like it`);
+    lines.push(`${pad("…", columns + 2, "right")} ${same} more like it`);
     at += same;
   }
   const rest = movable.slice(at);
@@ -125,7 +125,7 @@ function rangeLines(
     const count = rest.filter((range) => range.use === use).length;
     return count === 0 ? [] : [`${count} ${use}`];
   });
-  return [...lines, `${pad("⋮", columns + 2, "right")} ${rest.length} more: ${counts.join(", ")}`];
+  return [...lines, `${pad("…", columns + 2, "right")} ${rest.length} more: ${counts.join(", ")}`];
 }
 
 function rangeLine(range: PicturedRange, space: PicturedSpace, columns: number): string {

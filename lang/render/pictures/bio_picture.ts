@@ -39,7 +39,7 @@ export function bioPicture({ gap, title, vectors }: PicturedBio): string[] {
     ...vectors.length === 0
       ? ["  no memory"]
       : [`${pad("  physical", 29)}${pad("first page", 22)}${pad("last page", 19)}meets on`],
-    ...endsOf(lines, SHOWN, (hidden) => `  ⋮ ${formatCount(hidden.length, "more vector")}`),
+    ...endsOf(lines, SHOWN, (hidden) => `  … ${formatCount(hidden.length, "more vector")}`),
   ].map((line) => clip(line, PICTURE_COLUMNS).trimEnd());
 }
 

@@ -30,7 +30,7 @@ Deno.test("bioPicture() leaves out the middle of a long bio, and is never too wi
   }));
   const lines = drawn(vectors);
   assertEquals(lines.length, 12);
-  assertEquals(lines[8], "  ⋮ 245 more vectors");
+  assertEquals(lines[8], "  … 245 more vectors");
   assert(lines.every((line) => line.length <= 80), lines.join("\n"));
 });
 

@@ -1,15 +1,7 @@
 /** Parts of a mapping that are copied: where the device finds the copy, and of what it is one. */
+import type { BouncedPart } from "@dmalab/devices/nvme";
 import { endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
-
-export interface BouncedPart {
-  readonly dma: number;
-  readonly sizeBytes: number;
-  /** Where the copy lies. */
-  readonly tlbPhys: number;
-  /** What it is a copy of. */
-  readonly origPhys: number;
-}
 
 /** Lines before the middle is left out, and how many stay at its ends. */
 const SHOWN = { longest: 6, first: 3, last: 2 };
@@ -31,7 +23,7 @@ export function addressLine(address: number, sizeBytes: number, leadsTo: string)
 
 /** Stands for so many lines. */
 export function hiddenLine(lines: number): string {
-  return `${pad("⋮", 16, "right")}  ${lines} more`;
+  return `${pad("…", 16, "right")}  ${lines} more`;
 }
 
 /** A copy, and what it is one of. */

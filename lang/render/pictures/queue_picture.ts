@@ -63,7 +63,7 @@ export function queuePicture(queue: PicturedQueue): string[] {
     ...queue.rows.length === 0
       ? ["nothing in flight"]
       : tableLines(queue.header, queue.rows.slice(0, DISPLAYED_COMMANDS), ALIGNMENTS),
-    ...rest > 0 ? [`⋮ ${rest} more`] : [],
+    ...rest > 0 ? [`… ${rest} more`] : [],
     ...queue.notes,
   ].map((line) => clip(line, PICTURE_COLUMNS).trimEnd());
 }

@@ -10,7 +10,7 @@
  * Where all memory became one range, pieces run together on the left and fan out again on the
  * right. Where each piece has its own mapping, each has its own line.
  */
-import { bouncedLines, type BouncedPart } from "./bounced_lines.ts";
+import { bouncedLines } from "./bounced_lines.ts";
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import type {
   RequestEntry,
@@ -26,10 +26,8 @@ export interface RequestCaption {
   readonly title: string;
   /** At the right edge of the first line. */
   readonly place: string;
-  /** Heading of the middle column: `IOVA`, `physical = bus`, `bounce buffer`. */
-  readonly addressKind: string;
-  /** Parts of its memory that are copied, while it is mapped. */
-  readonly bounced: readonly BouncedPart[];
+  /** Heading of the middle column: `IOVA`, `bounce buffer`. */
+  readonly addressTitle: string;
   /** Lines below the drawing. */
   readonly notes: readonly string[];
 }
@@ -51,9 +49,8 @@ export function requestPicture(request: RequestPicture, caption: RequestCaption)
   const head = [spread(caption.title, caption.place), "─".repeat(PICTURE_COLUMNS)];
   let body: readonly string[] = [];
   if (request.entries.length > 0) {
-    head.push(
-      `${pad("  physical memory", LEFT + GAP)}${pad(caption.addressKind, MIDDLE + GAP)}command`,
-    );
+    const title = pad(caption.addressTitle, MIDDLE + GAP);
+    head.push(`${pad("  physical memory", LEFT + GAP)}${title}command`);
     body = memoryLines(request, request.iova);
   } else if (request.segments.length > 0) {
     // No command yet: all there is to see is the memory.
@@ -64,7 +61,7 @@ export function requestPicture(request: RequestPicture, caption: RequestCaption)
   const below = metadata === null
     ? []
     : ["  metadata", ...memoryLines(metadata, sharedRange(metadata))];
-  const copies = bouncedLines(caption.bounced);
+  const copies = bouncedLines(request.copies);
   if (copies.length > 0) below.push("  bounced", ...copies);
   return [...head, ...body, ...below, ...caption.notes].map((line) =>
     clip(line, PICTURE_COLUMNS).trimEnd()
@@ -94,7 +91,7 @@ function addressAndSize(address: number, sizeBytes: number): string {
 }
 
 function hiddenSegments(hidden: readonly unknown[]): string {
-  return `${pad("⋮", 9, "right")}  ${hidden.length} more`;
+  return `${pad("…", 9, "right")}  ${hidden.length} more`;
 }
 
 /**
@@ -109,7 +106,7 @@ function entryRows(request: RequestMemory, rowsOf: (page: number | null) => read
     rows.push(frame(`${pad(label, 4)}  list at ${formatAddress(dma)}`));
   }
   for (const { page, index, hiddenBefore } of shownPages(request)) {
-    if (hiddenBefore > 0) rows.push(frame(`   ⋮  ${hiddenBefore} more list pages`));
+    if (hiddenBefore > 0) rows.push(frame(`   …  ${hiddenBefore} more list pages`));
     rows.push(
       frame(boxTop(page)),
       ...endsOf(rowsOf(index), SHOWN, (hidden) => gapRow(hidden, boxedText)),
@@ -183,7 +180,7 @@ function oneRange(request: RequestMemory, range: Range): string[] {
     const atCentre = row === centre;
     return [
       pad(segment ?? "", LEFT),
-      gather(row - leftTop, left.length, atCentre, segment?.includes("⋮") ?? false),
+      gather(row - leftTop, left.length, atCentre, segment?.includes("…") ?? false),
       atCentre ? dashes(`${formatAddress(range.dma)} ${formatSize(range.sizeBytes)}`) : BLANK,
       fanOut(row - rightTop, lastData, atCentre, entry?.data ?? false),
       entry?.right ?? "",
@@ -247,11 +244,11 @@ function pieceByPiece(request: RequestMemory): string[] {
 function gapRow(hidden: readonly PieceRow[], rightText: (text: string) => string): PieceRow {
   const segments = hidden.filter((row) => row.left !== "").length;
   // Where only entries are left out, the line from their segment goes on.
-  if (segments === 0) return frame(rightText(`  ⋮  ${hidden.length} more`));
+  if (segments === 0) return frame(rightText(`  …  ${hidden.length} more`));
   return {
-    ...frame(rightText(segments === hidden.length ? "  ⋮" : `  ⋮  ${hidden.length} more`)),
-    left: `${pad("⋮", 9, "right")}  ${segments} more`,
-    middle: pad("⋮", 6, "right"),
+    ...frame(rightText(segments === hidden.length ? "  …" : `  …  ${hidden.length} more`)),
+    left: `${pad("…", 9, "right")}  ${segments} more`,
+    middle: pad("…", 6, "right"),
     gap: true,
   };
 }

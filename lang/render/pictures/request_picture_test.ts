@@ -46,8 +46,8 @@ function memory(
 }
 
 function picture(
-  { addressKind = "IOVA", iova = null, metadata, ...data }: DrawnMemory & {
-    readonly addressKind?: string;
+  { addressTitle = "IOVA", iova = null, metadata, ...data }: DrawnMemory & {
+    readonly addressTitle?: string;
     readonly iova?: RequestPicture["iova"];
     readonly metadata?: DrawnMemory;
   },
@@ -58,11 +58,13 @@ function picture(
     format: null,
     status: null,
     iova,
+    path: null,
+    copies: [],
     ...memory(data),
     metadata: metadata === undefined ? null : memory(metadata),
   };
-  const caption = { title: "request 1  read", place: "ssd queue 1", bounced: [], notes: [] };
-  return requestPicture(request, { ...caption, addressKind });
+  const caption = { title: "request 1  read", place: "ssd queue 1", addressTitle, notes: [] };
+  return requestPicture(request, caption);
 }
 
 function pages(count: number, first: number, step: number) {
@@ -111,7 +113,7 @@ Deno.test("requestPicture() fans one range out into PRP entries, the list in a b
 
 Deno.test("requestPicture() gives each segment its own line when each has its own mapping", () => {
   const lines = picture({
-    addressKind: "bus = physical",
+    addressTitle: "physical address",
     segments: pages(2, 0x10_2000, 0x2000),
     entries: [
       { label: "PRP1", dma: 0x10_2000, sizeBytes: PAGE, page: null },
@@ -146,7 +148,7 @@ Deno.test("requestPicture() fans a long segment out, and shows where a full list
     pointer: "PRP2",
   });
   assert(lines.some((line) => line.includes("│511 0x11_0000 next")), lines.join("\n"));
-  assert(lines.some((line) => line.includes("⋮  505 more")), lines.join("\n"));
+  assert(lines.some((line) => line.includes("…  505 more")), lines.join("\n"));
   assertEquals(lines.filter((line) => line.includes("┬")).length, 1);
   assert(lines.at(-2)!.includes("└─► │  0 0x4020_0000"), lines.join("\n"));
 });
@@ -222,7 +224,7 @@ Deno.test("requestPicture() leaves out the list pages between the first and the 
     pointer: "PRP2",
   });
   assertEquals(lines.filter((line) => line.includes("┌─ list")).length, 2);
-  assert(lines.some((line) => line.includes("⋮  3 more list pages")), lines.join("\n"));
+  assert(lines.some((line) => line.includes("…  3 more list pages")), lines.join("\n"));
   assert(lines.at(-2)!.includes("│  2 0x407f_f000"), lines.join("\n"));
 });
 

@@ -40,7 +40,7 @@ export function scatterlistPicture(
   return [
     spread(title, place),
     "─".repeat(PICTURE_COLUMNS),
-    ...endsOf(lines, SHOWN, (hidden) => `  ⋮ ${hidden.length} more`),
+    ...endsOf(lines, SHOWN, (hidden) => `  … ${hidden.length} more`),
   ];
 }
 

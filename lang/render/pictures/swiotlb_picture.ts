@@ -70,7 +70,7 @@ function areaLines({ buffers, pool }: PoolOfBuffers): string[] {
       const bar = areaBar(buffers, number * areaSlots, areaSlots);
       return `  area ${pad(String(number), 3)} ${bar} ${usedSlots}, next ${nextSlot}`;
     }),
-    ...rest > 0 ? [`       ⋮   ${formatCount(rest, "more area")}`] : [],
+    ...rest > 0 ? [`       …   ${formatCount(rest, "more area")}`] : [],
   ];
 }
 
@@ -106,7 +106,7 @@ function setLines(whole: PoolOfBuffers): string[] {
   return [
     ...lines,
     `     ${signs.join("   ")}`,
-    ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more set")} in use`] : [],
+    ...rest > 0 ? [`  … ${formatCount(rest, "more set")} in use`] : [],
   ];
 }
 
@@ -121,7 +121,7 @@ function addedLines({ pools: [, ...added] }: SwiotlbPool): string[] {
     `${usedSlots} of ${formatCount(slots, "slot")} in use`
   );
   const rest = added.length - DISPLAYED_ADDED;
-  return rest > 0 ? [...lines, `  ⋮ ${formatCount(rest, "more added pool")}`] : lines;
+  return rest > 0 ? [...lines, `  … ${formatCount(rest, "more added pool")}`] : lines;
 }
 
 function setMap({ buffers, pool, setSlots }: PoolOfBuffers, set: number): string[] {
@@ -160,5 +160,5 @@ function bufferLines(buffers: readonly BouncedBuffer[]): string[] {
     } at ${formatAddress(buffer.tlbPhys)} for ${formatAddress(buffer.origPhys)}`;
   });
   const rest = buffers.length - DISPLAYED_BUFFERS;
-  return rest > 0 ? [...lines, `  ⋮ ${formatCount(rest, "more buffer")}`] : lines;
+  return rest > 0 ? [...lines, `  … ${formatCount(rest, "more buffer")}`] : lines;
 }

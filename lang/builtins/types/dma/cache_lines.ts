@@ -75,7 +75,7 @@ export const CACHE_LINES: HandleType<CacheLineView> = {
     for (let at = 0; at < target.lines.length; at += ROW_LINES) {
       if (rows.length === 2 * DISPLAYED_ROWS) {
         rows.push(
-          `${pad("⋮", 14, "right")}  ${formatCount(target.lines.length - at, "line")} more`,
+          `${pad("…", 14, "right")}  ${formatCount(target.lines.length - at, "line")} more`,
         );
         break;
       }

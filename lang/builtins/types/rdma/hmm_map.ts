@@ -91,11 +91,11 @@ function entryRows(target: HmmMapTarget): string[][] {
   const looked = Math.min(pfns.length, PICTURED_ENTRIES);
   const rows = shownParts(looked, same).flatMap(({ end, hiddenTimes, start }) => [
     ...Array.from({ length: end - start }, (_, offset) => row(start + offset)),
-    ...hiddenTimes > 0 ? [["⋮", `${hiddenTimes * (end - start)} more`, "", "", ""]] : [],
+    ...hiddenTimes > 0 ? [["…", `${hiddenTimes * (end - start)} more`, "", "", ""]] : [],
   ]);
   return looked === pfns.length
     ? rows
-    : [...rows, ["⋮", `${pfns.length - looked} not shown`, "", "", ""]];
+    : [...rows, ["…", `${pfns.length - looked} not shown`, "", "", ""]];
 }
 
 function formatMap({ device, map }: HmmMapTarget): string {

@@ -35,7 +35,7 @@ function pageRows(mm: AddressSpace): string[][] {
       page === null ? "" : formatSize(PAGE_SIZE_BYTES * 2 ** page.order),
       page === null ? "" : page.frame.broken ? "broken" : page.frame.dirty ? "dirty" : "",
     ]),
-    ...hiddenTimes > 0 ? [["⋮", `${hiddenTimes * (end - start)} more`, "", "", ""]] : [],
+    ...hiddenTimes > 0 ? [["…", `${hiddenTimes * (end - start)} more`, "", "", ""]] : [],
   ]);
 }
 

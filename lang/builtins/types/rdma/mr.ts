@@ -110,11 +110,11 @@ function tableRows({ table, umem }: MemoryRegion): string[][] {
   const looked = Math.min(table.length, PICTURED_ENTRIES);
   const rows = shownParts(looked, same).flatMap(({ end, hiddenTimes, start }) => [
     ...Array.from({ length: end - start }, (_, offset) => row(start + offset)),
-    ...hiddenTimes > 0 ? [["⋮", `${hiddenTimes * (end - start)} more`, "", ""]] : [],
+    ...hiddenTimes > 0 ? [["…", `${hiddenTimes * (end - start)} more`, "", ""]] : [],
   ]);
   return looked === table.length
     ? rows
-    : [...rows, ["⋮", `${table.length - looked} not shown`, "", ""]];
+    : [...rows, ["…", `${table.length - looked} not shown`, "", ""]];
 }
 
 function showMr(target: MrTarget): string[] {
