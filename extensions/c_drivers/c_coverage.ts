@@ -17,6 +17,11 @@ export class CCoverage {
     this.#passed.forEach((passed, block) => blocks[block] = 1 - passed);
   }
 
+  /** From now on no block has run: what follows is known by itself. */
+  forget(): void {
+    this.#passed.fill(0);
+  }
+
   /** A block runs for the first time. */
   pass(block: number): void {
     if (block >= 0 && block < this.#passed.length) this.#passed[block] = 1;

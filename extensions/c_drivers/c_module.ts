@@ -79,7 +79,9 @@ export function makeCModule(
   };
   return {
     type: type as HandleType,
+    bytes,
     linesRun: () => code.linesRun(),
+    forgetLines: () => code.coverage.forget(),
     lines: () => code.statements.all,
     start: (machine) => new Handle(type as HandleType, new DriverOfMachine(code, machine)),
   };

@@ -164,7 +164,7 @@ export function shownFolder({ files }: Tree): string {
 export function testRuns(
   program: Program,
   tree: Tree,
-  options: Pick<RunOptions, "match"> = {},
+  options: Pick<RunOptions, "only" | "select"> = {},
 ): readonly ComparedTestRun[] {
   const folder = shownFolder(tree);
   const runs: ComparedTestRun[] = [];

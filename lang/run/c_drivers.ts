@@ -13,7 +13,6 @@ import type { CDriverDeclaration, Expression, PathEntry } from "../syntax/tree/a
 import {
   C_FILE,
   type CLoader,
-  type CModule,
   type CompiledC,
   type CShelf,
   STUBS,
@@ -181,7 +180,6 @@ export function refuseCDrivers(files: readonly LoadedFile[], bag: DiagnosticBag)
 class CRegistry {
   readonly #types: Map<string, HandleType>;
   readonly #reported = new Set<string>();
-  readonly #modules = new Set<CModule>();
   readonly #found = new Set<CompiledC>();
 
   constructor(
@@ -198,7 +196,7 @@ class CRegistry {
     return {
       ...inner,
       types: this.#types,
-      cModules: () => this.#modules,
+      cModules: () => [...this.#found].flatMap(({ module }) => module ?? []),
       buildConfig: (...parts) => {
         const config = inner.buildConfig(...parts);
         for (const each of this.declared) this.#find(each, config);
@@ -210,7 +208,6 @@ class CRegistry {
         const globals = machine.globals as Map<string, Value>;
         for (const each of this.declared) {
           const module = this.#find(each, config)?.module ?? null;
-          if (module !== null) this.#modules.add(module);
           if (module !== null) globals.set(each.declaration.name.text, module.start(machine));
         }
         return machine;

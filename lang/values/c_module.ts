@@ -22,8 +22,12 @@ export interface LinesRun {
 export interface CModule {
   /** Its functions as the methods of a type of its own. */
   readonly type: HandleType;
+  /** As the compiler made it. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Which lines of its sources have run, by their names. */
   linesRun(): ReadonlyMap<string, LinesRun>;
+  /** From now on none of them has run. */
+  forgetLines(): void;
   /** Lines of its functions at which a debugger can stop. */
   lines(): readonly NativeLine[];
   /** The driver on a machine of its own, with its data as it is at the beginning. */

@@ -62,7 +62,7 @@ export interface Registry {
   /** What every event carries besides. */
   readonly commonFields: FieldTable;
 
-  /** Drivers in C that machines were built with; absent where a program has none. */
+  /** Drivers in C that its machines are built with; absent where a program has none. */
   readonly cModules?: () => Iterable<CModule>;
 
   /**

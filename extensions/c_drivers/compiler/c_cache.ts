@@ -30,8 +30,17 @@ function cacheFolder(): { readonly path: string } | { readonly problem: string }
   return mayUse ? { path } : { problem: `\`-R -W\` is missing for "${printable(path)}"` };
 }
 
-/** What was kept under a key; null when there is nothing that can be read, or not what was kept. */
+/** The module that was kept under a key; null when there is nothing that can be read, or not what was kept. */
 export async function keptModule(key: string): Promise<Compiled | null> {
+  const content = await keptBytes(key);
+  if (content === null) return null;
+  const saidEnd = content.indexOf(0x0a);
+  const said = JSON.parse(new TextDecoder().decode(content.subarray(0, saidEnd))) as string;
+  return { module: content.slice(saidEnd + 1), said };
+}
+
+/** What was kept under a key, or null as {@linkcode keptModule}. */
+export async function keptBytes(key: string): Promise<Uint8Array<ArrayBuffer> | null> {
   const folder = cacheFolder();
   if ("problem" in folder) return null;
   const path = `${folder.path}/${FOLDER}/${key}`;
@@ -43,26 +52,31 @@ export async function keptModule(key: string): Promise<Compiled | null> {
   const content = bytes.slice(lineEnd + 1);
   const hash = new TextDecoder().decode(bytes.subarray(0, lineEnd));
   if (hash !== await hashOf(content)) return null;
-  const saidEnd = content.indexOf(0x0a);
-  const said = JSON.parse(new TextDecoder().decode(content.subarray(0, saidEnd))) as string;
   // On a disk that is read only they are of use all the same.
   attempt(() => host.utimeSync(path, new Date(), new Date()));
-  return { module: content.slice(saidEnd + 1), said };
+  return content;
 }
 
-/**
- * Keeps a module and what the compiler said of it, with the hash of both.
- *
- * @returns Why it is not kept; null where it is.
- */
-export async function keepModule(
+/** Keeps a module and what the compiler said of it; returns what {@linkcode keepBytes} does. */
+export function keepModule(
   key: string,
   module: Uint8Array,
   said: string,
 ): Promise<string | null> {
+  return keepBytes(key, joined(new TextEncoder().encode(`${JSON.stringify(said)}\n`), module));
+}
+
+/**
+ * Keeps what can be made again, with its hash.
+ *
+ * @returns Why it is not kept; null where it is.
+ */
+export async function keepBytes(
+  key: string,
+  content: Uint8Array<ArrayBuffer>,
+): Promise<string | null> {
   const folder = cacheFolder();
   if ("problem" in folder) return folder.problem;
-  const content = joined(new TextEncoder().encode(`${JSON.stringify(said)}\n`), module);
   const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
   try {
     const real = makeOwnFolder(`${folder.path}/${FOLDER}`);

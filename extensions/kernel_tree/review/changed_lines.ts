@@ -80,6 +80,12 @@ export function functionsIn(lines: readonly string[]): readonly FunctionLines[] 
 }
 
 const COMMENT = /\/\*[^]*?\*\/|\/\/.*/g;
+
+/** A text of as many lines. */
+export function withoutComments(text: string): string {
+  return text.replace(COMMENT, (comment) => comment.replace(/[^\n]/g, " "));
+}
+
 /** Without code of its own, whatever runs around it. */
 const PUNCTUATION = /^\s*(?:[{}\s]|else\b|do\b|\w+:|default:|;)*\s*$/;
 /** Variables that get no value. */
@@ -118,7 +124,7 @@ export function unreachedLines(
   changed: readonly number[],
   run: LinesRun | null,
 ): readonly Omit<UnreachedLine, "path" | "side">[] {
-  const lines = text.replace(COMMENT, (comment) => comment.replace(/[^\n]/g, " ")).split("\n");
+  const lines = withoutComments(text).split("\n");
   const functions = functionsIn(lines);
   const [all, executed] = [new Set(run?.all), new Set(run?.run)];
   return changed.flatMap((line) => {

@@ -1,11 +1,12 @@
 /** What differs between two runs of a scenario, as a reviewer says it. */
-import type { Program, TestOutcome } from "@dmalab/lang/run";
+import type { Program } from "@dmalab/lang/run";
 import { formatCount } from "@dmalab/lang/text";
 import { eventEntry, isCall, type MachineEvent } from "@dmalab/runtime";
-import type { ComparedTestRun, TreeRun } from "../diff_scenario.ts";
+import type { ComparedTestRun } from "../diff_scenario.ts";
 import { firstDifference, shownFolder, type Tree } from "../diff_scenario.ts";
 import { type OperationDifference, STOPPED } from "../oracle/compare.ts";
 import { differingText } from "../run_tree.ts";
+import type { KeptOutcome, KeptTest, ListedTest, ScenarioRuns } from "./kept_runs.ts";
 import type { ReviewStep } from "./series.ts";
 
 /** Where one side is when the two part. */
@@ -36,29 +37,77 @@ export interface ReviewDifference {
   readonly others: number;
 }
 
-/** One for each pair of lines of C at which tests part. */
-export function differencesOf(
-  scenario: string,
-  step: ReviewStep,
-  old: TreeRun,
-  changed: TreeRun,
-): readonly ReviewDifference[] {
-  const found = new Map<string, ReviewDifference>();
-  for (const [index, test] of old.tests.entries()) {
-    const other = changed.tests[index];
-    if (other === undefined) continue;
-    const difference = differenceOf(scenario, step, [old.program, test], [changed.program, other]);
-    if (difference === null) continue;
-    const { call, defect, sides } = difference;
+/** The differences of a scenario: one for each line of C and report of the new side at which tests part. */
+export class ScenarioDifferences {
+  readonly #found = new Map<string, ReviewDifference>();
+
+  constructor(
+    readonly scenario: string,
+    readonly step: ReviewStep,
+    readonly old: ScenarioRuns,
+    readonly changed: ScenarioRuns,
+  ) {}
+
+  get all(): readonly ReviewDifference[] {
+    return [...this.#found.values()];
+  }
+
+  /** Compares a test that the old side is known to do. The new side runs it, unless it is known too. */
+  compare(test: ListedTest, fresh: ComparedTestRun | null): void {
+    const before = this.old.known(test)!;
+    const known = this.changed.known(test);
+    if (known !== null && differsAt(before, known) < 0) return;
+    const run = this.changed.run(test);
+    const after = this.changed.known(test)!;
+    const at = differsAt(before, after);
+    if (at < 0) return;
+    const { program, tree } = this.changed;
+    const defect = defectOf(before.outcome, after.outcome);
+    const { place } = sideAt(program, tree, run, at);
     const key = JSON.stringify([
       defect === null ? null : withoutNumbers(defect),
-      call,
-      sides.map(({ place }) => place),
+      callAt(run, at),
+      // Without a place, what is said tells them apart.
+      place ?? withoutNumbers(run.lines[at] ?? ""),
     ]);
-    const known = found.get(key);
-    found.set(key, known === undefined ? difference : { ...known, others: known.others + 1 });
+    const same = this.#found.get(key);
+    if (same !== undefined) {
+      this.#found.set(key, { ...same, others: same.others + 1 });
+      return;
+    }
+    // What the old side does is kept as hashes: it runs again for its words.
+    const difference = this.#difference(test.name, defect, fresh ?? this.old.run(test), run);
+    if (difference !== null) this.#found.set(key, difference);
   }
-  return [...found.values()];
+
+  #difference(
+    name: string,
+    defect: string | null,
+    old: ComparedTestRun,
+    changed: ComparedTestRun,
+  ): ReviewDifference | null {
+    const first = firstDifference([old], [changed]);
+    if (first === null) return null;
+    const { at } = first;
+    const side = ({ program, tree }: ScenarioRuns, run: ComparedTestRun) =>
+      sideAt(program, tree, run, at);
+    return {
+      scenario: this.scenario,
+      test: name,
+      operations: [],
+      defect,
+      call: callAt(old, at) ?? callAt(changed, at),
+      sides: [side(this.old, old), side(this.changed, changed)],
+      device: deviceDifference(old, changed),
+      others: 0,
+    };
+  }
+}
+
+/** The first line at which two runs of a test part; -1 where there is none. */
+function differsAt({ hashes: one }: KeptTest, { hashes: other }: KeptTest): number {
+  const at = one.findIndex((hash, index) => hash !== other[index]);
+  return at < 0 && one.length < other.length ? one.length : at;
 }
 
 /** The same of a sequence of operations on mapping code. */
@@ -79,31 +128,10 @@ export function sequenceDifference(
   };
 }
 
-type RunOfTest = readonly [program: Program, test: ComparedTestRun];
-
-function differenceOf(
-  scenario: string,
-  step: ReviewStep,
-  [oldProgram, old]: RunOfTest,
-  [newProgram, changed]: RunOfTest,
-): ReviewDifference | null {
-  const first = firstDifference([old], [changed]);
-  if (first === null) return null;
-  const { at, name } = first;
-  return {
-    scenario,
-    test: name,
-    operations: [],
-    defect: defectOf(old.outcome, changed.outcome)?.replaceAll(shownFolder(step.new), "") ?? null,
-    call: callAt(old, at) ?? callAt(changed, at),
-    sides: [sideAt(oldProgram, step.old, old, at), sideAt(newProgram, step.new, changed, at)],
-    device: deviceDifference(old, changed),
-    others: 0,
-  };
-}
-
 /** What the checker, the IOMMU or the end of a test says of the new tree alone. */
-function defectOf(old: TestOutcome, changed: TestOutcome): string | null {
+function defectOf(old: KeptOutcome, changed: KeptOutcome): string | null {
+  const nameOf = ({ name, text }: KeptOutcome["incidents"][number]) =>
+    `${name} ${withoutNumbers(text)}`;
   const known = new Set(old.incidents.map(nameOf));
   const incident = changed.incidents.find((each) => !known.has(nameOf(each)));
   if (incident !== undefined) return incident.text;
@@ -115,12 +143,7 @@ function defectOf(old: TestOutcome, changed: TestOutcome): string | null {
   for (const [what, before, after] of counts) {
     if (after > before) return `${after} ${what}s instead of ${before}`;
   }
-  const [before, after] = [old.failure, changed.failure].map((each) => each?.message ?? null);
-  return after === null || after === before ? null : after!;
-}
-
-function nameOf({ kind, name, text }: TestOutcome["incidents"][number]): string {
-  return `${kind} ${name} ${withoutNumbers(text)}`;
+  return changed.failure === old.failure ? null : changed.failure;
 }
 
 /** Addresses and lines move with a change, and from test to test. */

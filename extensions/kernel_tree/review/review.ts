@@ -5,17 +5,18 @@ import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { Makefiles, Units } from "@dmalab/c_drivers/tree";
 import { MemoryScreen, readTreeHeaders } from "@dmalab/cli";
 import { TreeError } from "@dmalab/runtime/kernels";
+import { loadWithTree, openWithTree, type Tree } from "../diff_scenario.ts";
 import {
-  loadWithTree,
-  openWithTree,
-  shownFolder,
-  testRuns,
-  type Tree,
-  type TreeRun,
-} from "../diff_scenario.ts";
-import { type ChangedFile, type UnreachedLine, unreachedLines } from "./changed_lines.ts";
+  type ChangedFile,
+  type FunctionLines,
+  functionsIn,
+  type UnreachedLine,
+  unreachedLines,
+  withoutComments,
+} from "./changed_lines.ts";
 import type { CoveredComparison, Oracle } from "../oracles.ts";
-import { differencesOf, type ReviewDifference, sequenceDifference } from "./differences.ts";
+import { type ReviewDifference, ScenarioDifferences, sequenceDifference } from "./differences.ts";
+import { addLines, type KeptTest, ScenarioRuns, testsOf } from "./kept_runs.ts";
 import type { ReviewStep } from "./series.ts";
 
 /** A scenario that ran, and how much of the change it reached. */
@@ -48,15 +49,14 @@ export interface ReviewOptions {
   readonly onProgress: (text: string) => void;
 }
 
-type FilesRun = Map<string, LinesRun>;
+type FilesRun = ReadonlyMap<string, LinesRun>;
 
 /** Random sequences on mapping code. */
 const CASES = { count: 60, seed: 1 };
 
 /** Runs of one review: what ran with a tree is not run again for the next patch. */
 export class Review {
-  readonly #runs = new Map<Tree, Map<string, TreeRun>>();
-  readonly #programs = new Map<Tree, Map<string, Program | string>>();
+  readonly #runs = new Map<Tree, Map<string, ScenarioRuns | string>>();
   #clang: SessionClang | null = null;
 
   constructor(readonly options: ReviewOptions) {}
@@ -67,11 +67,12 @@ export class Review {
     const scenarios: ReviewedScenario[] = [];
     const differences: ReviewDifference[] = [];
     const broken: string[] = [];
-    const [oldRun, newRun]: [FilesRun, FilesRun] = [new Map(), new Map()];
+    const [oldRun, newRun] = [new Map<string, LinesRun>(), new Map<string, LinesRun>()];
+    const changes = changedFunctions(step, files);
     for (const path of files.length === 0 ? [] : this.options.scenarios) {
       if (!compiles(path, step, files)) continue;
-      const old = await this.#program(path, step.old);
-      const changed = await this.#program(path, step.new);
+      const old = await this.#runsOf(path, step.old);
+      const changed = await this.#runsOf(path, step.new);
       if (typeof old === "string" || typeof changed === "string") {
         // What is wrong with both is the scenario's own.
         if (typeof old !== "string") broken.push(changed as string);
@@ -79,20 +80,29 @@ export class Review {
         scenarios.push({ path, compared: null, problem });
         continue;
       }
-      const before = this.#run(path, step.old, old);
-      addLines(oldRun, linesRun(before.program, step.old));
-      if (!mayReach(before.program, step.old, files)) continue;
-      const after = this.#run(path, step.new, changed);
-      addLines(newRun, linesRun(after.program, step.new));
-      differences.push(...differencesOf(path, step, before, after));
-      const compared = before.tests.reduce((sum, { lines }) => sum + lines.length, 0);
-      scenarios.push({ path, compared, problem: null });
+      const tests = testsOf(old.program, this.options.matches);
+      if (!mayReach(old.code, step.old, files)) continue;
+      const found = new ScenarioDifferences(path, step, old, changed);
+      let compared = 0;
+      for (const test of tests) {
+        const fresh = old.known(test) === null ? old.run(test) : null;
+        const { hashes, ran } = old.known(test)!;
+        if (!reaches(ran, old.code, changes)) continue;
+        compared += hashes.length;
+        found.compare(test, fresh);
+      }
+      await old.keep();
+      await changed.keep();
+      for (const [name, lines] of old.lines(tests)) addLines(oldRun, name, lines);
+      for (const [name, lines] of changed.lines(tests)) addLines(newRun, name, lines);
+      differences.push(...found.all);
+      if (compared > 0) scenarios.push({ path, compared, problem: null });
     }
     for (const oracle of files.length === 0 ? [] : this.options.oracles) {
       if (!drives(oracle, step, files)) continue;
       const { compared, lines } = await this.#sequences(oracle, step);
-      addLines(oldRun, lines[0]);
-      addLines(newRun, lines[1]);
+      for (const [name, run] of lines[0]) addLines(oldRun, name, run);
+      for (const [name, run] of lines[1]) addLines(newRun, name, run);
       const path = oracle.paths[0]!;
       scenarios.push({ path, compared: compared.operations, problem: null });
       if (compared.difference !== null) {
@@ -107,12 +117,18 @@ export class Review {
     return { step, scenarios, differences, unreached, lines, broken };
   }
 
-  async #program(path: string, tree: Tree): Promise<Program | string> {
-    const known = this.#programs.get(tree) ?? new Map<string, Program | string>();
-    this.#programs.set(tree, known);
-    const made = known.get(path) ?? await this.#load(path, tree);
-    known.set(path, made);
-    return made;
+  /** A scenario with a tree, or why it does not run. */
+  async #runsOf(path: string, tree: Tree): Promise<ScenarioRuns | string> {
+    const known = this.#runs.get(tree) ?? new Map<string, ScenarioRuns | string>();
+    this.#runs.set(tree, known);
+    let runs = known.get(path);
+    if (runs === undefined) {
+      const program = await this.#load(path, tree);
+      const onRun = (test: string) => this.options.onProgress(`running ${path}: ${test}`);
+      runs = typeof program === "string" ? program : await ScenarioRuns.of(program, tree, onRun);
+      known.set(path, runs);
+    }
+    return runs;
   }
 
   async #load(path: string, tree: Tree): Promise<Program | string> {
@@ -121,18 +137,6 @@ export class Review {
     const program = await loadWithTree(path, tree, screen);
     if (program === null) return "it has no driver that is compiled with a tree";
     return typeof program === "number" ? screen.errors.trim() : program;
-  }
-
-  #run(path: string, tree: Tree, program: Program): TreeRun {
-    const known = this.#runs.get(tree) ?? new Map<string, TreeRun>();
-    this.#runs.set(tree, known);
-    let run = known.get(path);
-    if (run === undefined) {
-      this.options.onProgress(`running ${path}`);
-      run = { program, tests: testRuns(program, tree, { match: this.options.matches }) };
-      known.set(path, run);
-    }
-    return run;
   }
 
   async #sequences(oracle: Oracle, { new: changed, old }: ReviewStep): Promise<CoveredComparison> {
@@ -150,7 +154,6 @@ export class Review {
   /** Of the tree before a patch nothing is asked any more. */
   forget(tree: Tree): void {
     this.#runs.delete(tree);
-    this.#programs.delete(tree);
   }
 }
 
@@ -184,23 +187,56 @@ function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[])
   });
 }
 
-/** The lines of a tree's files that a program has code of, and those that ran, by their paths in the tree. */
-function* linesRun(program: Program, tree: Tree): Generator<readonly [path: string, LinesRun]> {
-  const folders = [shownFolder(tree), `${tree.files.root}/`];
-  for (const module of program.registry.cModules?.() ?? []) {
-    for (const [name, run] of module.linesRun()) {
-      const folder = folders.find((each) => name.startsWith(each));
-      if (folder !== undefined) yield [name.slice(folder.length), run];
-    }
-  }
+/** Whether code has some of changed files. A header or a new file may be part of any. */
+function mayReach(
+  code: ScenarioRuns["code"],
+  tree: Tree,
+  files: readonly ChangedFile[],
+): boolean {
+  return files.some((file) =>
+    code.has(file.path) || isHeader(file) || tree.files.text(file.path) === null
+  );
 }
 
-/** Whether a program that ran has code of changed files. A header or a new file may be part of any. */
-function mayReach(program: Program, tree: Tree, files: readonly ChangedFile[]): boolean {
-  const paths = new Set([...linesRun(program, tree)].map(([path]) => path));
-  return files.some((file) =>
-    paths.has(file.path) || isHeader(file) || tree.files.text(file.path) === null
-  );
+/** What a change touches: functions of the old tree, or null, which is anything. */
+type ChangedFunctions = readonly (FunctionLines & { readonly path: string })[] | null;
+
+/** A header, a macro, data or a new file may change what any function does. */
+function changedFunctions(step: ReviewStep, files: readonly ChangedFile[]): ChangedFunctions {
+  const found: (FunctionLines & { readonly path: string })[] = [];
+  for (const file of files) {
+    const texts = [step.old, step.new].map((tree) => tree.files.text(file.path));
+    if (isHeader(file) || texts.includes(null)) return null;
+    const [old, changed] = texts.map((text) => functionsIn(withoutComments(text!).split("\n")));
+    const names = new Set<string>();
+    for (
+      const [text, functions, lines] of [
+        [texts[0], old!, file.removed],
+        [texts[1], changed!, file.added],
+      ] as const
+    ) {
+      const code = withoutComments(text!).split("\n");
+      for (const line of lines) {
+        const own = functions.find(({ begin, end }) => line > begin && line < end);
+        if (own !== undefined) names.add(own.name);
+        else if (code[line - 1]!.trim() !== "") return null;
+      }
+    }
+    for (const each of old!) if (names.has(each.name)) found.push({ ...each, path: file.path });
+  }
+  return found;
+}
+
+/** Whether a test has run any of these. One without lines of its own may be part of another. */
+function reaches(
+  ran: KeptTest["ran"],
+  code: ScenarioRuns["code"],
+  changes: ChangedFunctions,
+): boolean {
+  return changes === null || changes.some(({ begin, end, path }) => {
+    const isInside = (line: number) => line >= begin - 1 && line <= end;
+    return (ran[path] ?? []).some(isInside) || code.get(path)?.some(isInside) === false;
+  });
 }
 
 /** Whether sequences drive code of changed files; those of a new or a dropped file do not compare. */
@@ -211,17 +247,6 @@ function drives(
 ) {
   return files.some(({ path }) => needs.includes(path)) &&
     [old, changed].every((tree) => needs.every((path) => tree.files.text(path) !== null));
-}
-
-function addLines(into: FilesRun, lines: Iterable<readonly [path: string, LinesRun]>): void {
-  const ascending = (numbers: readonly number[]) => [...new Set(numbers)].toSorted((a, b) => a - b);
-  for (const [path, { all, run }] of lines) {
-    const known = into.get(path);
-    into.set(path, {
-      all: ascending([...known?.all ?? [], ...all]),
-      run: ascending([...known?.run ?? [], ...run]),
-    });
-  }
 }
 
 function linesOf(

@@ -4,7 +4,9 @@ import { MemoryScreen } from "@dmalab/cli";
 import { withMarks } from "@dmalab/c_drivers/tree";
 import { TreeCoverage } from "../tree_coverage.ts";
 import { changedFilesIn, unreachedLines } from "../review/changed_lines.ts";
+import { Review } from "../review/review.ts";
 import { runReview } from "../review/run_review.ts";
+import { readSteps } from "../review/series.ts";
 
 const MINI = "extensions/kernel_tree/tests/tree/mini";
 const TOY = "drivers/toy/toy.c";
@@ -117,6 +119,47 @@ Deno.test("each patch has its verdict, from a mailbox, a range and two trees", a
     assertEquals((await review(range, scenario)).code, 2);
     assertEquals((await review(range, scenario, { allowsUnreached: true })).code, 0);
     assertEquals((await review([`${folder}/mini`, "HEAD~3..HEAD~2"], scenario)).code, 0);
+  });
+});
+
+Deno.test("a test that runs no changed function runs on no other side, and what is kept does not run again", async () => {
+  await withSeries(async (folder) => {
+    const scenario = `${folder}/toy.dma`;
+    // No other scenario has this text, and none of it is kept.
+    Deno.writeTextFileSync(
+      scenario,
+      `# ${crypto.randomUUID()}\n${SCENARIO}test "it looks" { let _ = toy.toy_capability(nic) }\n`,
+    );
+    const running = async () => {
+      const told: string[] = [];
+      const work = Deno.makeTempDirSync({ dir: folder });
+      const onProgress = (text: string) => {
+        if (text.startsWith("running ")) told.push(text.replace(/^.*: /, ""));
+      };
+      const review = new Review({ scenarios: [scenario], oracles: [], matches: [], onProgress });
+      const found: (readonly [lines: number, differences: number])[] = [];
+      for (const step of await readSteps([MINI, `${folder}/series.mbox`], work)) {
+        const { differences, unreached } = await review.step(step);
+        found.push([unreached.length, differences.length]);
+      }
+      await review.close();
+      return { found, told };
+    };
+    const starts = "it starts and stops";
+    const looks = "it looks";
+    const first = await running();
+    assertEquals(first.found, [[0, 0], [0, 1], [0, 0]]);
+    assertEquals(first.told, [
+      // Both on the tree, and what the first patch changes.
+      ...[starts, starts, looks],
+      // What the second one changes, on its other side once more for its words.
+      ...[starts, starts, looks],
+      ...[looks, looks],
+    ]);
+    const again = await running();
+    assertEquals(again.found, first.found);
+    // What differs, for its words.
+    assertEquals(again.told, [starts, starts]);
   });
 });
 

@@ -1,0 +1,174 @@
+/** What the tests of a scenario did with the drivers of a tree, as the cache keeps it: whether another tree differs, and who runs what. */
+import { displayName, isNamed, type NameMatch, type Program } from "@dmalab/lang/run";
+import type { RunOptions, TestOutcome } from "@dmalab/lang/run";
+import type { LinesRun } from "@dmalab/lang/values";
+import { kernelOf } from "@dmalab/runtime/kernels";
+import { hashOf, keepBytes, keptBytes } from "@dmalab/c_drivers/compiler";
+import { VERSION } from "@dmalab/cli/package_version";
+import { type ComparedTestRun, shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
+
+/** An outcome without what moves from tree to tree. */
+export interface KeptOutcome {
+  /** Faults, reports and leaks. */
+  readonly incidents: readonly { readonly name: string; readonly text: string }[];
+  readonly leaks: number;
+  readonly unexpectedReports: number;
+  readonly unexpectedFaults: number;
+  readonly failure: string | null;
+}
+
+/** What one test did. */
+export interface KeptTest {
+  /** A hash of each event and line, and of the outcome. */
+  readonly hashes: readonly number[];
+  /** Lines of C that ran, by paths in the tree. */
+  readonly ran: Readonly<Record<string, readonly number[]>>;
+  readonly outcome: KeptOutcome;
+}
+
+/** A test of a scenario that a review may run. */
+export interface ListedTest {
+  readonly name: string;
+  readonly options: Pick<RunOptions, "only" | "select">;
+}
+
+/** The statements at the top, where there are any, and the tests. */
+export function testsOf(program: Program, matches: readonly NameMatch[]): readonly ListedTest[] {
+  const tests = program.tests.filter(({ kind }) => kind !== "bench");
+  return [
+    ...program.main === null ? [] : [{ name: "", options: { select: () => false } }],
+    ...tests.flatMap((test, at) => {
+      const options = { only: "tests", select: (number: number) => number === at } as const;
+      return isNamed(test, matches) ? [{ name: displayName(test), options }] : [];
+    }),
+  ];
+}
+
+/** A scenario with the drivers of one tree. */
+export class ScenarioRuns {
+  /** Lines that there is code of, by paths in the tree. */
+  readonly code: ReadonlyMap<string, readonly number[]>;
+  readonly #tests: Map<string, KeptTest>;
+  #isKept = true;
+
+  private constructor(
+    readonly program: Program,
+    readonly tree: Tree,
+    readonly key: string,
+    readonly onRun: (test: string) => void,
+    tests: Readonly<Record<string, KeptTest>>,
+  ) {
+    this.#tests = new Map(Object.entries(tests));
+    this.code = new Map([...this.#lines()].map(([path, { all }]) => [path, all]));
+  }
+
+  /**
+   * With what is kept of the same scenario, and drivers that are compiled to the same code.
+   *
+   * @param onRun Is told the name of each test that is about to run.
+   */
+  static async of(
+    program: Program,
+    tree: Tree,
+    onRun: (test: string) => void,
+  ): Promise<ScenarioRuns> {
+    const modules = [...program.registry.cModules?.() ?? []].map(({ bytes }) => hashOf(bytes));
+    const files = program.files.map(({ name, text }) => [name, text]);
+    const made = [VERSION, kernelOf(tree.version), files, await Promise.all(modules)];
+    const key = `run-${await hashOf(new TextEncoder().encode(JSON.stringify(made)))}`;
+    const kept = await keptBytes(key);
+    const tests = kept === null ? {} : JSON.parse(new TextDecoder().decode(kept));
+    return new ScenarioRuns(program, tree, key, onRun, tests);
+  }
+
+  /** What a test did, where that is known. */
+  known(test: ListedTest): KeptTest | null {
+    return this.#tests.get(test.name) ?? null;
+  }
+
+  /** Runs a test, and remembers what it did. */
+  run(test: ListedTest): ComparedTestRun {
+    this.onRun(test.name);
+    for (const module of this.program.registry.cModules?.() ?? []) {
+      // What it has run before belongs to another test.
+      module.forgetLines();
+    }
+    const [run] = testRuns(this.program, this.tree, test.options);
+    const folder = shownFolder(this.tree);
+    this.#isKept = false;
+    this.#tests.set(test.name, {
+      hashes: run!.lines.map(hashOfLine),
+      ran: Object.fromEntries([...this.#lines()].map(([path, { run }]) => [path, run])),
+      outcome: keptOutcome(run!.outcome, folder),
+    });
+    return run!;
+  }
+
+  /** The same lines, and those of them that any of these tests has run. */
+  lines(tests: readonly ListedTest[]): ReadonlyMap<string, LinesRun> {
+    const ran = new Map<string, Set<number>>();
+    for (const test of tests) {
+      for (const [path, lines] of Object.entries(this.known(test)?.ran ?? {})) {
+        ran.set(path, (ran.get(path) ?? new Set()).union(new Set(lines)));
+      }
+    }
+    return new Map([...this.code].map(([path, all]) => {
+      const lines = ran.get(path);
+      return [path, { all, run: all.filter((line) => lines?.has(line)) }];
+    }));
+  }
+
+  /** Keeps what has run since it was made. Where nothing can be kept, it runs again in the next review. */
+  async keep(): Promise<void> {
+    if (this.#isKept) return;
+    this.#isKept = true;
+    const text = JSON.stringify(Object.fromEntries(this.#tests));
+    await keepBytes(this.key, new TextEncoder().encode(text));
+  }
+
+  /** By paths in the tree. */
+  #lines(): ReadonlyMap<string, LinesRun> {
+    const folders = [shownFolder(this.tree), `${this.tree.files.root}/`];
+    const files = new Map<string, LinesRun>();
+    for (const module of this.program.registry.cModules?.() ?? []) {
+      for (const [name, lines] of module.linesRun()) {
+        const folder = folders.find((each) => name.startsWith(each));
+        if (folder !== undefined) addLines(files, name.slice(folder.length), lines);
+      }
+    }
+    return files;
+  }
+}
+
+/** Adds what is known of a file to what is known of others. */
+export function addLines(files: Map<string, LinesRun>, path: string, lines: LinesRun): void {
+  const known = files.get(path);
+  const ascending = (name: keyof LinesRun) =>
+    [...new Set([...known?.[name] ?? [], ...lines[name]])].toSorted((a, b) => a - b);
+  files.set(path, known === undefined ? lines : { all: ascending("all"), run: ascending("run") });
+}
+
+/** What a test came to. @param folder The tree's, as places begin. */
+export function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
+  const { failure, leaks, unexpectedFaults, unexpectedReports } = outcome;
+  const incidents = outcome.incidents.map(({ kind, name, text }) => ({
+    name: `${kind} ${name}`,
+    text: text.replaceAll(folder, ""),
+  }));
+  return {
+    incidents,
+    leaks,
+    unexpectedFaults,
+    unexpectedReports,
+    failure: failure?.message.replaceAll(folder, "") ?? null,
+  };
+}
+
+/** FNV-1a. */
+function hashOfLine(line: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < line.length; at++) {
+    hash = Math.imul(hash ^ line.charCodeAt(at), 0x01000193);
+  }
+  return hash >>> 0;
+}
