@@ -126,7 +126,6 @@ export {
   swiotlbConfig,
   type SwiotlbRows,
 } from "./machine_config.ts";
-export { editDistance, nearestNames } from "./nearest_names.ts";
 export { dereferenceNull } from "./null_dereference.ts";
 export { Platform } from "./platform.ts";
 export { Random } from "./random.ts";

@@ -134,6 +134,14 @@ Deno.test("starting a scenario loads nothing that only some scenarios need", () 
   assertEquals([...packages].sort(), ["chevrotain", "d3-dsv", "node:path"]);
 });
 
+Deno.test("the commands are known without what they run", () => {
+  const { files } = loadedBy("cli/all_commands.ts", false);
+  const simulated =
+    /^(?:devices|recording|lang\/(?:builtins|check|compile|run|vm)|runtime\/(?:dma|iommu|memory)\/mod)\b/;
+  assert(files.has("cli/commands/run.ts"));
+  assertEquals([...files].filter((path) => simulated.test(path)), []);
+});
+
 Deno.test("the pages load nothing of the host", () => {
   const { files, packages } = loadedBy("extensions/page/playground_main.ts", true);
   assert(files.has("cli/scenario/print_run.ts"));

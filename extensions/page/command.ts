@@ -1,8 +1,6 @@
 import { basename } from "node:path";
 import { command, LIMITS, MATCH, refuse, SEED, VERDICT } from "@dmalab/cli/extend";
 import { HELD, worseExitCode } from "@dmalab/cli/exit_code";
-import { readMatches, withInterrupts } from "@dmalab/cli";
-import { limitsOf } from "@dmalab/cli/scenario";
 
 export const REPORT = command({
   name: "report",
@@ -39,7 +37,9 @@ export const REPORT = command({
   may: { compiles: true, files: ["--out", "-o"], here: "default" },
   async run({ words: [path = ""], options, screen }) {
     const { writeReport } = await import("./cli/make_report.ts");
+    const { readMatches, withInterrupts } = await import("@dmalab/cli");
     const { beside } = await import("@dmalab/cli/files");
+    const { limitsOf } = await import("@dmalab/cli/scenario");
     const { noTestFound } = await import("@dmalab/cli/scenario/print_run");
     const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);

@@ -1,6 +1,5 @@
 import { command, refuse, SEED } from "@dmalab/cli/extend";
 import { HELD, WRONG } from "@dmalab/cli/exit_code";
-import { writeOrSay } from "@dmalab/cli/files";
 
 /** Random vectors by default. */
 const DEFAULT_COUNT = 100;
@@ -59,6 +58,7 @@ export const VECTORS = command({
       screen.out(text);
       return HELD;
     }
+    const { writeOrSay } = await import("@dmalab/cli/files");
     if (!writeOrSay(options.out, text, screen)) return WRONG;
     screen.out(`Wrote ${file.vectors.length} vectors to ${options.out}.\n`);
     return HELD;

@@ -1,5 +1,5 @@
 /** Suggests the names that may have been meant. */
-import { nearestNames } from "@dmalab/runtime";
+import { nearestNames } from "@dmalab/runtime/nearest_names";
 
 export { nearestNames };
 

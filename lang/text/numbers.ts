@@ -5,7 +5,7 @@
  * of the language, and nothing is rounded unless the name says so.
  */
 
-import { addressDigits, foldedHigh } from "@dmalab/runtime";
+import { addressDigits, foldedHigh } from "@dmalab/runtime/address";
 
 /** Units of size, largest first. */
 const SIZE_UNITS = [

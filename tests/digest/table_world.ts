@@ -13,11 +13,11 @@ import {
   FAULT_POINTS,
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
-  nearestNames,
   RAM_SETTINGS,
   REGION_SETTINGS,
   SWIOTLB_SETTINGS,
 } from "@dmalab/runtime";
+import { nearestNames } from "@dmalab/runtime/nearest_names";
 import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
 import { KERNELS, QUIRKS } from "@dmalab/runtime/kernels";
 import { LEAK_KINDS } from "@dmalab/runtime/leaks";
