@@ -294,6 +294,19 @@ export class EventStream {
   }
 
   /**
+   * How often events have happened since a copy of the counts was made, by name; what has not is left out.
+   * @internal
+   */
+  countsSince(before: Float64Array): ReadonlyMap<EventName, number> {
+    const since = new Map<EventName, number>();
+    for (let id = 0; id < before.length; id++) {
+      const count = this.counts[id]! - before[id]!;
+      if (count > 0) since.set(this.vocabulary.names[id]!, count);
+    }
+    return since;
+  }
+
+  /**
    * Starts delivering events to a listener, in the order in which listeners came.
    *
    * @param listener Called for each event; must not change the machine.
@@ -302,10 +315,11 @@ export class EventStream {
    */
   listen<N extends EventName = EventName>(
     listener: EventListener<N>,
-    names: readonly N[] = this.vocabulary.names as readonly N[],
+    names: readonly N[] | null = null,
   ): () => void {
     const wants = zeros(Uint8Array, this.vocabulary.names.length);
-    for (const name of names) wants[this.vocabulary.number(name)] = 1;
+    if (names === null) wants.fill(1);
+    else for (const name of names) wants[this.vocabulary.number(name)] = 1;
     const entry = { wants, listener: listener as EventListener };
     this.#listeners = [...this.#listeners, entry];
     this.#refreshWanted();

@@ -191,7 +191,9 @@ function eventOf(events: readonly MachineEvent[], seq: number): MachineEvent {
 /** What happens from here on: events are kept, and put into tables when something is asked. */
 export class HeldResources {
   readonly #machine: Machine;
-  readonly #set: TableSet;
+  readonly #specs: readonly AnyTableSpec[];
+  /** Null until something is asked: of most orders of a race nothing is. */
+  #set: TableSet | null = null;
   readonly #stop: () => void;
   readonly #events: MachineEvent[] = [];
   /** How many events are in the tables. */
@@ -202,16 +204,15 @@ export class HeldResources {
   constructor(machine: Machine, specs: readonly AnyTableSpec[] = RUNTIME_TABLES) {
     this.#machine = machine;
     this.#mappingsBefore = machine.iommu.liveMappings;
-    const held = specs.filter(({ leak }) => leak !== undefined);
-    this.#set = new TableSet(held, machine, new ValuePool(), machine.events.vocabulary);
-    const names = held.flatMap(({ changes }) => Object.keys(changes) as EventName[]);
+    this.#specs = specs.filter(({ leak }) => leak !== undefined);
+    const names = this.#specs.flatMap(({ changes }) => Object.keys(changes) as EventName[]);
     this.#stop = machine.events.listen((event) => void this.#events.push(event), names);
   }
 
   /** Forgets what has happened: the watch begins anew, with the tables' room. */
   restart(): void {
     this.#events.length = 0;
-    if (this.#entered > 0) this.#set.clear();
+    if (this.#entered > 0) this.#set!.clear();
     this.#entered = 0;
     this.#mappingsBefore = this.#machine.iommu.liveMappings;
   }
@@ -223,8 +224,15 @@ export class HeldResources {
 
   #ledger(): ResourceTables {
     const events = this.#events;
-    while (this.#entered < events.length) changeBy(this.#set, events[this.#entered++]!);
-    return { tables: this.#set.tables, event: (seq) => eventOf(events, seq) };
+    const { vocabulary } = this.#machine.events;
+    const set = this.#set ??= new TableSet(
+      this.#specs,
+      this.#machine,
+      new ValuePool(),
+      vocabulary,
+    );
+    while (this.#entered < events.length) changeBy(set, events[this.#entered++]!);
+    return { tables: set.tables, event: (seq) => eventOf(events, seq) };
   }
 
   /** Host memory that mappings took, freed or not; what a pool takes to grow is for others too. */

@@ -133,12 +133,6 @@ class LabMachine implements SimulatedMachine {
     this.lab.machine.advance(durationNs);
   }
 
-  count(eventName: string): number {
-    const { events } = this.lab.machine;
-    const number = events.vocabulary.number(eventName);
-    return number < 0 ? 0 : events.count(number);
-  }
-
   listen(listener: EventListener): () => void {
     return this.lab.machine.events.listen(listener);
   }

@@ -184,7 +184,7 @@ class BenchRun {
   #count(loop: BenchLoop, { machine }: TestMachine): void {
     if (!this.#warmUp(loop, machine.stream)) return;
     const held = leftCounts(machine);
-    const counter = new TurnCounter(this.program.registry.eventNames, machine);
+    const counter = new TurnCounter(machine);
     const ended = this.#countedTurns(loop, machine.stream, counter);
     this.#tally = counter.stop();
     this.#busy = counter.busy;

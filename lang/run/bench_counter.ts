@@ -16,7 +16,7 @@ interface RequestTimes {
 export class TurnCounter {
   /** How long each CPU and each device worked in these turns; empty before the end. */
   busy: readonly BusyTime[] = [];
-  readonly #before: readonly number[];
+  readonly #before: Float64Array;
   readonly #busyBefore: ReadonlyMap<string, number>;
   readonly #startNs: number;
   #turnNs: number;
@@ -29,8 +29,8 @@ export class TurnCounter {
   #treeAllocs = 0;
   readonly #stopListening: () => void;
 
-  constructor(readonly names: readonly string[], readonly machine: SimulatedMachine) {
-    this.#before = names.map((name) => machine.count(name));
+  constructor(readonly machine: SimulatedMachine) {
+    this.#before = machine.stream.counts.slice();
     this.#busyBefore = machine.busyNs();
     this.#startNs = this.#turnNs = machine.nowNs();
     this.#stopListening = machine.listen(this.#heard);
@@ -50,14 +50,9 @@ export class TurnCounter {
       name,
       busyNs: ns - (this.#busyBefore.get(name) ?? 0),
     }));
-    const counts: Record<string, number> = {};
-    this.names.forEach((name, index) => {
-      const count = this.machine.count(name) - this.#before[index]!;
-      if (count > 0) counts[name] = count;
-    });
     const requests = [...this.#requests.values()].filter(({ isComplete }) => isComplete);
     return {
-      counts,
+      counts: Object.fromEntries(this.machine.stream.countsSince(this.#before)),
       entries: this.#entries,
       iotlbMisses: this.#iotlbMisses,
       copiedBytes: this.#copiedBytes,

@@ -21,7 +21,7 @@ import type { RegisterAccess } from "../syntax/tree/ast.ts";
 import type { Value } from "./value.ts";
 
 /** The part of the event stream the VM writes into or reads: plain properties, no calls. */
-export type MachineStream = Pick<EventStream, "seq" | "context">;
+export type MachineStream = Pick<EventStream, "seq" | "context" | "counts" | "countsSince">;
 
 /** A point that is to fail. */
 export interface FaultOrder {
@@ -101,8 +101,6 @@ export interface SimulatedMachine {
   maySleep(what: string): void;
   /** Moves virtual time forward, firing timers on the way. */
   advance(durationNs: number): void;
-  /** How often an event happened since the machine was ready. */
-  count(eventName: string): number;
   /**
    * Begins to keep all that happens, before anything has, or goes on from what another kept.
    * @throws {RangeError} When something has happened that is not kept.

@@ -11,7 +11,7 @@ export interface RunningBranch {
   readonly seq: number;
   readonly startNs: number;
   readonly assertions: number;
-  readonly counts: readonly number[];
+  readonly counts: Float64Array;
   readonly watch: ResourceWatch;
   /** The error that ended it. */
   raised: Raised | null;
@@ -21,27 +21,25 @@ export class BranchResult implements BranchOutcome {
   readonly raised: Raised | null;
   readonly missing: string | null;
   readonly settings: readonly VariantSetting[];
-  readonly counts: ReadonlyMap<string, number>;
   readonly durationNs: number;
+  #counts: BranchOutcome["counts"] | null = null;
   #events: readonly MachineEvent[] | null = null;
   #leaks: readonly Leak[] | null = null;
   #views: BranchOutcome["views"] | null = null;
 
-  /** @param eventNames All there are, in the order of the branch's counts. */
   constructor(
     readonly machine: SimulatedMachine,
     readonly branch: RunningBranch,
     { missing, settings }: Pick<BranchOutcome, "missing" | "settings">,
-    eventNames: readonly string[],
   ) {
     this.raised = branch.raised;
     this.missing = missing;
     this.settings = settings;
-    this.counts = new Map(
-      eventNames.map((name, index) => [name, machine.count(name) - branch.counts[index]!] as const)
-        .filter(([, count]) => count > 0),
-    );
     this.durationNs = machine.nowNs() - branch.startNs;
+  }
+
+  get counts(): BranchOutcome["counts"] {
+    return this.#counts ??= this.machine.stream.countsSince(this.branch.counts);
   }
 
   get events(): readonly MachineEvent[] {

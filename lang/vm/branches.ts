@@ -241,7 +241,7 @@ export class Branches {
 
   /** What happens from here on is the branch's. */
   begin(): void {
-    const { assertions, handlers, registry, machine } = this.vm;
+    const { assertions, handlers, machine } = this.vm;
     // What the way here was ready to take is not for the branch.
     handlers.length = 0;
     this.branch?.watch.stop();
@@ -250,7 +250,7 @@ export class Branches {
       seq: machine.stream.seq,
       startNs: machine.nowNs(),
       assertions,
-      counts: registry.eventNames.map((name) => machine.count(name)),
+      counts: machine.stream.counts.slice(),
       watch: machine.watchResources(),
       raised: null,
     };
@@ -326,13 +326,7 @@ export class Branches {
   outcomeOf(child: ChildVm, settings: readonly VariantSetting[]): BranchOutcome {
     this.vm.holdMemory(MACHINE_BYTES + child.machine.budget.usedBytes);
     const missing = child.failure?.diagnostic.message ?? null;
-    const { eventNames } = this.vm.registry;
-    return new BranchResult(
-      child.machine,
-      child.branches.branch!,
-      { missing, settings },
-      eventNames,
-    );
+    return new BranchResult(child.machine, child.branches.branch!, { missing, settings });
   }
 
   wantRuns(word: string): RunStarter {

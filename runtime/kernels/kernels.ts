@@ -142,8 +142,11 @@ export interface KernelConfig {
   readonly watch?: ((kernel: Kernel) => Kernel) | null;
 }
 
-/** A kernel of no row. Copies have its shape; to make one anew for each machine costs a race a twentieth. */
+/** A kernel of no row. Copies have its shape. */
 const NO_ROWS = Object.fromEntries(BEHAVIOUR_NAMES.map((name) => [name, false])) as Kernel;
+
+/** Releases as they are, each made once: a race builds many machines of one. */
+const AS_RELEASED = new Map<KernelRelease, Kernel>();
 
 /**
  * The kernel that a configuration asks for.
@@ -152,9 +155,15 @@ const NO_ROWS = Object.fromEntries(BEHAVIOUR_NAMES.map((name) => [name, false]))
 export function resolveKernel({ kernel, olderWays, quirks, watch }: KernelConfig): Kernel {
   const release = named(KERNELS, kernelNamed(kernel) ?? kernel, "release of the kernel");
   for (const name of quirks ?? []) named(QUIRKS, name, "defect switch");
-  const resolved: Record<BehaviourName, boolean> = { ...NO_ROWS };
-  for (const name of quirks ?? release.quirks) resolved[name] = true;
-  for (const name of olderWays ?? release.olderWays) resolved[name] = true;
+  const isAsReleased = (quirks ?? olderWays ?? null) === null;
+  let resolved = isAsReleased ? AS_RELEASED.get(release) : undefined;
+  if (resolved === undefined) {
+    const made: Record<BehaviourName, boolean> = { ...NO_ROWS };
+    for (const name of quirks ?? release.quirks) made[name] = true;
+    for (const name of olderWays ?? release.olderWays) made[name] = true;
+    resolved = made;
+    if (isAsReleased) AS_RELEASED.set(release, made);
+  }
   return watch ? watch(resolved) : resolved;
 }
 
@@ -163,12 +172,18 @@ export function quirksOf(kernel: Kernel): QuirkSet {
   return new Set(QUIRK_NAMES.filter((name) => kernel[name]));
 }
 
+/** By a part of the kernel: the rows whose kernel lacks it, and since when there is one. */
+const LACKS = Map.groupBy(
+  BEHAVIOUR_NAMES.flatMap((name) =>
+    Object.entries((BEHAVIOURS[name] as Behaviour).lacks ?? {})
+      .map(([feature, came]) => ({ name, feature, came }))
+  ),
+  ({ feature }) => feature,
+);
+
 /** Since when there is a part of the kernel that this one lacks; null where it has it. */
 function lacks(kernel: Kernel, feature: KernelFeature): string | null {
-  const row = BEHAVIOUR_NAMES.find((name) =>
-    kernel[name] && (BEHAVIOURS[name] as Behaviour).lacks?.[feature] !== undefined
-  );
-  return row === undefined ? null : (BEHAVIOURS[row] as Behaviour).lacks![feature]!;
+  return LACKS.get(feature)?.find(({ name }) => kernel[name])?.came ?? null;
 }
 
 /** Whether a kernel has a part. */

@@ -110,6 +110,7 @@ export class MachineRecording extends RecordedMachine {
   }
 
   #noteWrite({ cpu, memory }: Machine, phys: number, sizeBytes: number): void {
+    if (this.memory.isFull) return;
     const { writer } = memory;
     const by: MemoryWriter = writer === null
       ? { kind: "cpu", name: `CPU ${cpu}` }

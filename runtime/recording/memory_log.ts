@@ -44,17 +44,24 @@ export class MemoryLog {
   #bytes = new Uint8Array(0);
   #length = 0;
 
+  /** No more writes are kept. */
+  get isFull(): boolean {
+    return this.count >= MAX_WRITES;
+  }
+
   /** Notes a write, and the bytes that memory has by then. */
   note(
     { by, phys, seq, sizeBytes, statement }: Omit<MemoryWrite, "bytes">,
     memory: Pick<PhysicalMemory, "read">,
   ): void {
-    if (this.count >= MAX_WRITES) return;
+    if (this.isFull) return;
     const start = this.#length;
     const kept = Math.min(sizeBytes, MAX_BYTES, MAX_TOTAL_BYTES - start);
-    this.#room(start + kept);
-    memory.read(phys as PhysAddr, this.#bytes, start, kept);
-    this.#length += kept;
+    if (kept > 0) {
+      this.#room(start + kept);
+      memory.read(phys as PhysAddr, this.#bytes, start, kept);
+      this.#length += kept;
+    }
     this.#add([seq, statement, this.#writerOf(by), sizeBytes, start], phys);
   }
 
