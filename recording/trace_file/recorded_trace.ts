@@ -125,7 +125,16 @@ class TraceRunReader {
     if (this.#failure !== null) {
       const { code, message, place } = this.#failure;
       const lines = [...`error[${code}]: ${message}`.split("\n"), `  --> ${place}`];
-      run.failure = { kind: "failed", code, message, bug: null, place, lines };
+      run.failure = {
+        kind: "failed",
+        code,
+        message,
+        bug: null,
+        place,
+        lines,
+        values: [],
+        notes: [],
+      };
     }
     return run;
   }

@@ -42,17 +42,29 @@ export const VERDICT_SIGNS: Readonly<Record<RunVerdict["state"], string>> = {
  */
 export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerdict {
   const { run } = index;
-  const leaks = (outcome?.incidents ?? []).filter(({ kind }) => kind === "leak" || kind === "held");
-  const leaked = leakedMappings(run, leaks);
+  const madeBy = (kind: Incident["kind"]) =>
+    leakedMappings(run, (outcome?.incidents ?? []).filter((incident) => incident.kind === kind));
+  const leaked = madeBy("leak");
   const failure = run.failure ?? outcome?.failure ?? null;
   if (failure !== null) {
     const cause = leaked[0] ?? causeAt(run, failure.place);
     const statement = run.failedAt === null ? null : run.statementText(run.failedAt);
     const isAssertion = failure.code === "E0901" && statement !== null;
-    const what = isAssertion ? `${failure.message}: ${statement}` : failure.message;
+    const isLeak = failure.code === "E0926";
+    const leaks = leaked.map((seq) => leakSentence(run, seq));
+    const what = isAssertion
+      ? `${failure.message}: ${statement}`
+      : (isLeak ? leaks.shift() : null) ?? failure.message;
+    const { length: held } = madeBy("held");
+    const values = failure.values.map(({ part, text }) => `${part} = ${text}`).join("; ");
     const why = [
-      ...isAssertion || failure.code === "E0926" || statement === null ? [] : [statement],
-      ...leaked.map((seq) => leakSentence(run, seq)),
+      ...isAssertion || isLeak || statement === null ? [] : [statement],
+      ...values === "" ? [] : [values],
+      ...isAssertion && failure.notes.length > 0
+        ? [failure.notes.map((note) => note.trim()).join(" ")]
+        : [],
+      ...leaks,
+      ...held === 0 ? [] : [`It stopped before it unmapped ${formatCount(held, "mapping")}`],
     ];
     const place = failure.place.replace(/:\d+$/, "");
     const word = failure.kind === "failed"
@@ -147,9 +159,9 @@ function leakSentence(run: RecordedRun, seq: number): string {
   const { api, dma, phys, size_bytes: size } = event.fields;
   const span = spanOfEvent(run, seq);
   const where = span === null ? "" : ` in ${baseName(lineLocation(span))}`;
-  return `Leak: ${formatSize(size)} at ${formatAddress(dma)} (memory ${
+  return `Leak of ${formatSize(size)} at ${formatAddress(dma)} (memory ${
     formatAddress(phys)
-  }), mapped by ${api}()${where}, event ${seq}, was never unmapped.`;
+  }), mapped by ${api}()${where}, event ${seq}: never unmapped`;
 }
 
 function countsOf(index: RunIndex): readonly string[] {
