@@ -884,10 +884,10 @@ export class DmaMapping {
     dev: DmaDevice,
     branch: MapBranch,
     mapping: Omit<EventFields<"dma.map">, "path">,
-    more: Why["inputs"] = {},
+    more: Why["inputs"] | null = null,
   ): void {
-    const { inputs, rule } = whyBranch(this.#machine, dev, branch);
-    const why = { rule, inputs: { ...inputs, ...more } };
+    const own = whyBranch(this.#machine, dev, branch);
+    const why = more === null ? own : { ...own, inputs: { ...own.inputs, ...more } };
     this.#events.emit(DMA_MAP, { ...mapping, path: branch.path }, why);
   }
 
@@ -1092,9 +1092,9 @@ function whatKeepsApart(
   { maxSegmentSizeBytes, segmentBoundaryMask }: DmaDevice,
   list: Scatterlist,
   index: number,
-): Why["inputs"] {
+): Why["inputs"] | null {
   const apart = list.apartAt(index);
-  return index === 0 || apart === APART.UNJOINED ? {} : {
+  return index === 0 || apart === APART.UNJOINED ? null : {
     apart: APART_WORDS[apart]!,
     longest_bytes: maxSegmentSizeBytes,
     boundary_bytes: segmentBoundaryMask + 1,
