@@ -52,6 +52,18 @@ export class Makefiles {
     return symbols;
   }
 
+  /** The files that are linked into one module with a file. @param isSet Whether a symbol is set. */
+  moduleOf(path: string, isSet: (symbol: string) => boolean): readonly string[] {
+    return objectsOf(path).flatMap(([folder, object]) => {
+      const rules = this.#rulesOf(folder);
+      const bases = new Set((rules.get(object) ?? []).map(({ base }) => base));
+      const isBeside = ({ base, symbols }: Rule) =>
+        !LISTS.has(base) && bases.has(base) && symbols.every(isSet);
+      return [...rules].filter(([, each]) => each.some(isBeside))
+        .map(([name]) => treePath(`${folder}/${name.replace(/\.o$/, ".c")}`));
+    }).filter((each) => each !== path);
+  }
+
   /** Folders (from the root) and definitions that the makefiles of its folder add. */
   flagsOf(
     path: string,

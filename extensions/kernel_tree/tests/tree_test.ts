@@ -8,8 +8,11 @@ import { CPlaces } from "@dmalab/c_drivers";
 import {
   boundsHeader,
   closureOf,
+  companionsOf,
+  exportsIn,
   generatedHeaders,
   Makefiles,
+  pointersIn,
   readKconfig,
   settingsFor,
   Units,
@@ -131,6 +134,30 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
     true,
     false,
   ]);
+});
+
+Deno.test("a driver is made with its module's other files, and with what its folder exports", () => {
+  const texts: Record<string, string> = {
+    ...TEXTS,
+    "drivers/toy/Makefile": "obj-$(CONFIG_TOY) += toy.o\ntoy-y := main.o parts/more.o\n" +
+      "toy-$(CONFIG_NEVER) += never.o\nobj-$(CONFIG_TOY) += other.o\n",
+    "drivers/toy/parts/more.c": "int more(void)\n{\n}\n",
+    "drivers/toy/never.c": "int never(void)\n{\n}\n",
+    "drivers/toy/other.c": "int more(void)\n{\n}\nint shared(void)\n{\n}\nEXPORT_SYMBOL(shared);\n",
+  };
+  const files = treeOf(texts);
+  const module = new Makefiles(files).moduleOf("drivers/toy/main.c", (name) => name === "TOY");
+  assertEquals(module, ["drivers/toy/parts/more.c"]);
+  assertEquals([...exportsIn(companionsOf(files, "drivers/toy/main.c", module))], [
+    ["shared", "drivers/toy/other.c"],
+    ["more", "drivers/toy/parts/more.c"],
+  ]);
+});
+
+Deno.test("a function that is called and returns a pointer is known by its declaration", () => {
+  const ir = "declare !dbg !7 noundef ptr @made(i32 noundef)\ndeclare i32 @counted(ptr)\n" +
+    "define ptr @own() {\n";
+  assertEquals([...pointersIn([ir])], ["made"]);
 });
 
 Deno.test("a tree without a symbol that right answers need is refused with the reason", () => {
@@ -424,8 +451,12 @@ Deno.test("a page table that frees one table too few is found, by a minimal sequ
   }
 });
 
-/** How the tests of mini.dma end: the last one leaks. */
-const ENDS = [...Array.from({ length: 10 }, () => "ok"), "E0926"];
+/** How the tests of mini.dma end: three use what stubs have not set, the last one leaks. */
+const ENDS = [
+  ...Array.from({ length: 11 }, () => "ok"),
+  ...Array.from({ length: 3 }, () => "E0902"),
+  "E0926",
+];
 
 Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and names", async () => {
   const [loaded] = await loadPatched("extensions/kernel_tree/tests/tree/mini.dma", [null]);
@@ -436,6 +467,15 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
     "info: toy_missing() is a stub: returns 0",
   ]);
   assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
+  const unset = outcomes.slice(11, 14).map(({ failure }) => failure!.message.split("; ").at(-1)!);
+  const at = (line: number, column: number) =>
+    `extensions/kernel_tree/tests/tree/unset.c:${line}:${column}`;
+  const shown = unset.map((text) => text.replace(/: give what .*/, ""));
+  assertEquals(shown, [
+    `the driver uses what the stub toy_fill() at ${at(14, 2)} left unset`,
+    `before it, toy_part() is a stub and returned NULL at ${at(20, 9)}`,
+    "the driver uses what the stub toy_part() left unset, at offset 8 of what it returned",
+  ]);
   const own = Deno.readTextFileSync("extensions/kernel_tree/tests/tree/own.c").split("\n");
   const line = own.findIndex((text) => text.includes("\tdma_map_single(")) + 1;
   assertEquals(outcomes.at(-1)!.incidents.map(({ place }) => place), [
