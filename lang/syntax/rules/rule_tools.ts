@@ -13,7 +13,7 @@ import { BuildContext } from "../tree/build_context.ts";
 export const due = (key: ExpectationKey) => ({ ERR_MSG: key });
 
 // Options are made once: the parser passes here for every token.
-export const NAME = due("name");
+const PATH_VALUE = due("pathValue");
 export const BLOCK_START = due("block");
 /** For a word with a rule of its own that can be a name, too: the first way is taken. */
 export const FIRST_WINS = { IGNORE_AMBIGUITIES: true };
@@ -83,7 +83,7 @@ export abstract class RuleTools extends RecoveringParser {
   }
 
   protected errorOn(code: DiagnosticCode, token: IToken, message: string, hint?: string): void {
-    this.context.errorOn(code, token, message, hint);
+    this.context.reporter.errorOn(code, token, message, hint);
   }
 
   // -- Names ------------------------------------------------------------------------------------
@@ -114,13 +114,30 @@ export abstract class RuleTools extends RecoveringParser {
     } else seen.set(key.text, key);
   }
 
-  protected refuseColon(colon: IToken): void {
-    this.errorOn(
-      "E0201",
-      colon,
-      "Expected `=` between a key and its value, found `:`",
-      "keys of the machine take `=`; `:` belongs in records and arguments",
-    );
+  /** The words of a key or a name, with dots between. Once in a rule. */
+  protected words(words: Name[]): void {
+    words.push(this.name(this.CONSUME(t.Name)));
+    this.MANY(() => {
+      this.CONSUME(t.Dot);
+      words.push(this.name(this.CONSUME2(t.Name)));
+    });
+  }
+
+  /** The `=` between a key and its value. Once in a rule. */
+  protected assign(): void {
+    this.OR2({
+      DEF: [
+        { ALT: () => this.CONSUME(t.Assign) },
+        { ALT: () => this.#refuseColon(this.CONSUME(t.Colon)) },
+      ],
+      ...PATH_VALUE,
+    });
+  }
+
+  #refuseColon(colon: IToken): void {
+    const message = "Expected `=` between a key and its value, found `:`";
+    const hint = "keys of the machine take `=`; `:` belongs in records and arguments";
+    this.errorOn("E0201", colon, message, hint);
   }
 
   protected reportSecondElse(span: Span): void {
