@@ -32,8 +32,7 @@ export function joinLines(tokens: readonly IToken[], reporter: DiagnosticReporte
     const token = tokens[index]!;
     switch (token.tokenType) {
       case t.Newline: {
-        let next = index + 1;
-        while (tokens[next]?.tokenType === t.Newline) next++;
+        const next = t.skipLineEnds(tokens, index + 1);
         const separates = open.length === 0 || open[open.length - 1] === "braces";
         if (separates && endsStatement(joined.at(-1), tokens, next)) joined.push(token);
         index = next - 1;

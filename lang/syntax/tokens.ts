@@ -318,6 +318,13 @@ export function virtualToken(type: TokenType, offset: number): IToken {
   };
 }
 
+/** The number of the first token from `at` on that ends no line. */
+export function skipLineEnds(tokens: readonly IToken[], at: number): number {
+  let next = at;
+  while (tokens[next]?.tokenType === Newline) next++;
+  return next;
+}
+
 /** Offset just behind a token. */
 export function tokenEnd(token: IToken): number {
   return token.startOffset + token.image.length;

@@ -204,8 +204,7 @@ class Matcher {
   #endLine(index: number): void {
     const last = this.tokens[index - 1];
     if (last === undefined || last.tokenType === t.Newline) return;
-    let next = index + 1;
-    while (this.tokens[next]?.tokenType === t.Newline) next++;
+    const next = t.skipLineEnds(this.tokens, index + 1);
     if (this.#top !== undefined && this.#top.type !== t.LBrace) {
       this.#endRow(index, next);
       if (endsValue(last) && !this.#continuesWith(next)) this.#top.breakAt ??= index;
@@ -267,8 +266,7 @@ class Matcher {
   }
 
   #isIndented(index: number): boolean {
-    let next = index + 1;
-    while (this.tokens[next]?.tokenType === t.Newline) next++;
+    const next = t.skipLineEnds(this.tokens, index + 1);
     return next < this.tokens.length && this.#column(next) > this.#indent;
   }
 
@@ -410,7 +408,7 @@ class Matcher {
   #goesOnBehind(index: number, open: Open): boolean {
     let next = index + 1;
     while (next < this.tokens.length && this.tokens[next]!.tokenType !== t.Newline) next++;
-    while (this.tokens[next]?.tokenType === t.Newline) next++;
+    next = t.skipLineEnds(this.tokens, next);
     if (next >= this.tokens.length) return false;
     const column = this.#column(next);
     return column > open.indent ||

@@ -120,10 +120,8 @@ function reportUnclosed(
 
 /** What stands where a bracket is missed. */
 function foundAt(at: number, tokens: readonly IToken[], endName: string): string {
-  let rest = at;
-  while (tokens[rest]?.tokenType === t.Newline) rest++;
   const next = tokens[at];
-  return rest >= tokens.length
+  return t.skipLineEnds(tokens, at) >= tokens.length
     ? endName
     : next!.tokenType === t.Newline
     ? "end of line"
@@ -207,9 +205,7 @@ function statementBegin(at: number, tokens: readonly IToken[], reporter: Diagnos
 
 /** What a missing `{` would begin, judged by what follows. */
 function openedNoun(at: number, tokens: readonly IToken[]): string {
-  let next = at;
-  while (tokens[next]?.tokenType === t.Newline) next++;
-  return tokens[next + 1]?.tokenType === t.Colon ? "the record" : "the block";
+  return tokens[t.skipLineEnds(tokens, at) + 1]?.tokenType === t.Colon ? "the record" : "the block";
 }
 
 /** What a bracket encloses, judged by the token before it. */

@@ -8,7 +8,6 @@ import type { IParserErrorMessageProvider, IRecognitionException, IToken } from 
 import { continuesAfter } from "./bracket_matcher.ts";
 import {
   BEFORE_CLOSER,
-  BEFORE_OPENER,
   type Expectation,
   type ExpectationKey,
   expectationOf,
@@ -30,8 +29,6 @@ export const expectedProvider: IParserErrorMessageProvider = {
       ? "endOfStatement"
       : t.CLOSERS.has(expected)
       ? BEFORE_CLOSER[ruleName]
-      : expected === t.LBrace && BEFORE_OPENER[ruleName] !== undefined
-      ? BEFORE_OPENER[ruleName]
       : EXPECTED_TOKENS.get(expected);
     return key ?? expected.LABEL ?? expected.name;
   },

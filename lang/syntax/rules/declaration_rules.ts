@@ -220,7 +220,7 @@ export abstract class DeclarationRules extends PatternRules {
       ],
       ...due("driverName"),
     });
-  }, (torn) => torn as ast.Statement ?? this.errorStatement());
+  }, this.statementOr);
 
   /** `"name" { … }`: a driver of this program with some of its defects. */
   readonly defectDriver = this.node("defectDriver", DRIVER, (node, _start: number) => {
@@ -261,7 +261,7 @@ export abstract class DeclarationRules extends PatternRules {
       ],
       ...due("aCase"),
     });
-  }, (torn) => torn as ast.Statement ?? this.errorStatement());
+  }, this.statementOr);
 
   /** With what stands before its word. */
   readonly #whole = <T extends { skip: boolean; span: Span }>(
@@ -353,6 +353,7 @@ export abstract class DeclarationRules extends PatternRules {
   });
 
   readonly benchBody = this.node("benchBody", BENCH_BODY, (parts) => {
+    const reported = () => this.context.reporter.diagnostics;
     const budgets: ast.BenchBudget[] = parts.budgets = [];
     const expectations: ast.BenchExpectation[] = parts.expectations = [];
     this.CONSUME(t.LBrace);
@@ -365,7 +366,7 @@ export abstract class DeclarationRules extends PatternRules {
         { ALT: () => this.#baseline(parts, this.SUBRULE(this.baseline)), ...FIRST_WINS },
         { ALT: () => budgets.push(this.SUBRULE(this.budget)), ...FIRST_WINS },
         { ALT: () => expectations.push(this.SUBRULE(this.benchExpectation)), ...FIRST_WINS },
-        { ALT: () => this.#stray(parts, this.errorCount, this.SUBRULE(this.statement)) },
+        { ALT: () => this.#stray(parts, reported().length, this.SUBRULE(this.statement)) },
       ]);
     });
     this.CONSUME(t.RBrace);
@@ -534,7 +535,7 @@ export abstract class DeclarationRules extends PatternRules {
   readonly pathEntries = this.node("pathEntries", ITEMS<ast.PathEntry>, (node) => {
     const entries: ast.PathEntry[] = node.items = [];
     const seen = new Map<string, ast.Name>();
-    this.CONSUME(t.LBrace);
+    this.CONSUME(t.LBrace, due("pathBlock"));
     this.separated(() => {
       const entry = pushed(entries, this.SUBRULE(this.pathEntry));
       this.ACTION(() => this.noteKey(this.dotted(entry.path), seen));

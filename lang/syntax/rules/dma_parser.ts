@@ -211,7 +211,7 @@ export class DmaParser extends DeclarationRules {
   override readonly statement = this.rule(
     "statement",
     (): ast.Statement => this.OR(this.#statementWays ??= this.#makeStatementWays()),
-    (torn) => torn as ast.Statement ?? this.errorStatement(),
+    this.statementOr,
   );
 
   #makeStatementWays(): OrMethodOpts<ast.Statement> {
@@ -406,7 +406,7 @@ export class DmaParser extends DeclarationRules {
       ],
       ...due("outcome"),
     });
-  }, (torn) => torn as ast.Statement ?? this.errorStatement());
+  }, this.statementOr);
 
   readonly expectedOutcome = this.node("expectedOutcome", OUTCOME, (node) => {
     node.expected = this.#outcome(

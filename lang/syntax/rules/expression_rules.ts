@@ -22,7 +22,6 @@ const FIELD_NAME = due("fieldName");
 const CAST = due("cast");
 /** Where the first operator of a row may be `=`: then what is behind it is the value. */
 export const MAY_ASSIGN: { ARGS: [boolean] } = { ARGS: [true] };
-const NO_TOKENS: readonly IToken[] = [];
 
 /** What other languages call a literal. */
 const OTHER_LANGUAGES_LITERALS = byWord([
@@ -89,7 +88,7 @@ interface ValueBranch {
 export const ITEMS = <T>(): Items<T> => ({ items: NONE, span: NO_SPAN });
 const EXPRESSION = (): OperandRow => ({ operands: NONE, operators: NONE, span: NO_SPAN });
 const OPERAND = (): ReadOperand => ({
-  prefixes: NO_TOKENS,
+  prefixes: NONE,
   value: NO_VALUE,
   isLambda: false,
   span: NO_SPAN,
@@ -159,12 +158,8 @@ export abstract class ExpressionRules extends RuleTools {
   readonly insertion = this.rule(
     "insertion",
     (): ast.Expression => this.SUBRULE(this.expression),
-    (torn) => this.#valueOr(torn),
+    (torn) => torn as ast.Expression ?? this.errorExpression(),
   );
-
-  #valueOr(torn: unknown): ast.Expression {
-    return torn as ast.Expression ?? this.errorExpression();
-  }
 
   // -- Operands ---------------------------------------------------------------------------------
 

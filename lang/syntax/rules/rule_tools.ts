@@ -6,7 +6,7 @@ import type { ExpectationKey } from "../recovery/expectations.ts";
 import { RecoveringParser } from "../recovery/recovering_parser.ts";
 import { type DiagnosticOptions, DiagnosticReporter } from "../report.ts";
 import * as t from "../tokens.ts";
-import type { ErrorExpression, ErrorStatement, Expression, Name } from "../tree/ast.ts";
+import type { ErrorExpression, Expression, Name, Statement } from "../tree/ast.ts";
 import { BuildContext } from "../tree/build_context.ts";
 
 /** What is expected at a place: a row of `expectations.ts`. */
@@ -64,14 +64,9 @@ export abstract class RuleTools extends RecoveringParser {
     return { kind: "ErrorExpression", span: this.behind() };
   }
 
-  protected errorStatement(): ErrorStatement {
-    return { kind: "ErrorStatement", span: this.behind() };
-  }
-
-  /** How many errors are reported by now. */
-  protected get errorCount(): number {
-    return this.context.reporter.diagnostics.length;
-  }
+  /** What is left of a statement that an error ended. */
+  protected readonly statementOr = (torn: unknown): Statement =>
+    torn as Statement ?? { kind: "ErrorStatement", span: this.behind() };
 
   protected error(
     code: DiagnosticCode,
