@@ -246,7 +246,7 @@ export class Viewer {
       }),
       ...failure === null ? [] : [
         `✕ ${failure.message}`,
-        ...failure.values.map(({ part, text }) => `${part} = ${text}`),
+        ...new Set(failure.values.map(({ part, text }) => `${part} = ${text}`)),
         ...failure.code === "E0901" ? failure.notes : [],
       ].map((text) => ({ place: failure.place.replace(/:\d+$/, ""), text })),
     ]);
