@@ -10,15 +10,15 @@ const FILES = [
   ...["mm/mempool.c", "kernel/resource.c", "drivers/base/property.c", "drivers/of/base.c"],
   "drivers/of/property.c",
 ];
-/** What drivers of a folder are made with, beside the other files of their module and of the folder. */
+/** What drivers of a folder are made with, beside the other files of their module. */
 const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
   ["drivers/ata", ["drivers/ata"]],
   ["drivers/crypto", ["crypto/crypto_engine.c"]],
-  ["drivers/dma", ["drivers/dma", "drivers/dma/dw", "drivers/dma/hsu"]],
+  ["drivers/dma", ["drivers/dma/virt-dma.c", "drivers/dma/of-dma.c"]],
   ["drivers/media", [
     ...["drivers/media/v4l2-core", "drivers/media/common/videobuf2", "drivers/media/mc"],
   ]],
-  ["drivers/spi", ["drivers/spi"]],
+  ["drivers/spi", ["drivers/spi/spi.c"]],
 ]);
 /** What walks a request by the tree's own structures: the lab's functions of these names know only the lab's. */
 const OF_REQUESTS = ["block/blk-mq-dma.c", "block/blk-merge.c"];
@@ -56,15 +56,13 @@ export function* libraryOf(files: TreeFolders): Texts {
   for (const folder of FOLDERS) yield* sourcesOf(files, folder);
 }
 
-/** Files that a driver of a tree is made with: of its module, of its folder, of its subsystem. */
+/** Files that a driver of a tree is made with: of its module, and of its subsystem. */
 export function* companionsOf(
   files: TreeFolders,
   path: string,
   module: readonly string[],
 ): Texts {
   for (const each of module) yield [each, files.text(each) ?? ""];
-  const folder = path.slice(0, path.lastIndexOf("/"));
-  yield* exportingOf(files, folder);
   for (const [prefix, places] of OF_SUBSYSTEM) {
     if (!path.startsWith(`${prefix}/`)) continue;
     for (const place of places) {

@@ -136,22 +136,61 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
   ]);
 });
 
-Deno.test("a driver is made with its module's other files, and with what its folder exports", () => {
+Deno.test("symbols without a prompt follow what they depend on, and a number's first condition that holds counts", () => {
+  const kconfig = [
+    "config GADGET\n\ttristate\n",
+    "config GADGET_OF\n\tdef_bool y\n\tdepends on GADGET && OF\n",
+    "config GADGET_ACPI\n\tdef_bool y\n\tdepends on GADGET && ACPI\n",
+    "config GADGET_OF_MORE\n\tbool\n\tdefault y\n\tdepends on GADGET_OF\n",
+    "config GADGET_ROOM\n\tint\n\tdefault 8 if ACPI\n\tdefault 16 if GADGET\n\tdefault 32\n",
+    "config OF\n\tbool\nconfig ACPI\n\tbool\n",
+  ].join("");
+  const files = treeOf({
+    ...TEXTS,
+    "drivers/Kconfig": TEXTS["drivers/Kconfig"] + kconfig,
+    "drivers/toy/Makefile": "obj-$(CONFIG_GADGET) += gadget.o\n",
+  });
+  const { values } = settingsFor(
+    ["drivers/toy/gadget.c"],
+    readKconfig(files),
+    new Makefiles(files),
+  );
+  const names = ["GADGET_OF", "GADGET_ACPI", "GADGET_OF_MORE", "GADGET_ROOM"];
+  assertEquals(names.map((name) => values.get(name)), ["1", undefined, "1", "16"]);
+});
+
+Deno.test("flags of a makefile follow its variables, conditions and the folders below", () => {
+  const files = treeOf({
+    "drivers/toy/Makefile": "PARTS := $(src)/parts\nsubdir-ccflags-y += -I$(PARTS)\n" +
+      "ccflags-$(CONFIG_TOY) += -I$(src)/own -DTOY\n",
+    "drivers/toy/a/b/Makefile": "ccflags-y += -DB\n",
+  });
+  const flags = (path: string) => new Makefiles(files).flagsOf(path);
+  assertEquals(flags("drivers/toy/a/b/main.c"), { folders: ["drivers/toy/parts"], defines: ["B"] });
+  assertEquals(flags("drivers/toy/main.c"), {
+    folders: ["drivers/toy/parts", "drivers/toy/own"],
+    defines: [],
+  });
+});
+
+Deno.test("a driver is made with its module's other files, and with what its subsystem exports", () => {
+  const shared = "int shared(void)\n{\n}\nEXPORT_SYMBOL(shared);\n";
   const texts: Record<string, string> = {
     ...TEXTS,
-    "drivers/toy/Makefile": "obj-$(CONFIG_TOY) += toy.o\ntoy-y := main.o parts/more.o\n" +
+    "drivers/ata/Makefile": "obj-$(CONFIG_TOY) += toy.o\ntoy-y := main.o parts/more.o\n" +
       "toy-$(CONFIG_NEVER) += never.o\nobj-$(CONFIG_TOY) += other.o\n",
-    "drivers/toy/parts/more.c": "int more(void)\n{\n}\n",
-    "drivers/toy/never.c": "int never(void)\n{\n}\n",
-    "drivers/toy/other.c": "int more(void)\n{\n}\nint shared(void)\n{\n}\nEXPORT_SYMBOL(shared);\n",
+    "drivers/ata/parts/more.c": "int more(void)\n{\n}\n",
+    "drivers/ata/never.c": "int never(void)\n{\n}\n",
+    "drivers/ata/other.c": `int more(void)\n{\n}\n${shared}`,
   };
   const files = treeOf(texts);
-  const module = new Makefiles(files).moduleOf("drivers/toy/main.c", (name) => name === "TOY");
-  assertEquals(module, ["drivers/toy/parts/more.c"]);
-  assertEquals([...exportsIn(companionsOf(files, "drivers/toy/main.c", module))], [
-    ["shared", "drivers/toy/other.c"],
-    ["more", "drivers/toy/parts/more.c"],
+  const module = new Makefiles(files).moduleOf("drivers/ata/main.c", (name) => name === "TOY");
+  assertEquals(module, ["drivers/ata/parts/more.c"]);
+  assertEquals([...exportsIn(companionsOf(files, "drivers/ata/main.c", module))], [
+    ["shared", "drivers/ata/other.c"],
+    ["more", "drivers/ata/parts/more.c"],
   ]);
+  assertEquals([...companionsOf(files, "drivers/toy/main.c", [])], []);
 });
 
 Deno.test("a function that is called and returns a pointer is known by its declaration", () => {
