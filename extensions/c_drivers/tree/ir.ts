@@ -3,8 +3,9 @@
 /** What the compiler writes it by. */
 export const IR: readonly string[] = ["-S", "-emit-llvm"];
 
+/** All but the bounds of a section, which the linker has. */
 const EXTERNAL =
-  /^(@(?:"[^"]+"|[\w.$]+) = )external ((?:\w+ )*?)(global|constant) (.*?)(, (?:align|section) .*)?$/gm;
+  /^(@(?!__(?:start|stop)_)(?:"[^"]+"|[\w.$]+) = )external ((?:\w+ )*?)(global|constant) (.*?)(, (?:align|section) .*)?$/gm;
 const NUMBERS = /^@lab_layout = .*?\[\d+ x i64\] \[([^\]]*)\]/m;
 const NUMBERED = /i64 (\d+)/g;
 /** A function that other files see. */

@@ -243,6 +243,7 @@ static struct {
 	bool is_write;
 	u64 block;
 	u8 flags;
+	bool is_users, is_polled;
 } next;
 
 static int add_piece(unsigned long phys, unsigned int length)
@@ -286,13 +287,15 @@ FOR_SCENARIOS int request_bio(void)
 }
 
 /* A request of a command and the pieces of data and metadata that were added. */
-static struct request *laid_out(struct request_queue *q, struct nvme_command *cmd, enum req_op op)
+static struct request *laid_out(struct request_queue *q, struct nvme_command *cmd, blk_opf_t op)
 {
 	struct request *rq = blk_mq_alloc_request(q, op, 0);
 
 	if (IS_ERR(rq))
 		return rq;
 	nvme_init_request(rq, cmd);
+	if (next.is_users)
+		nvme_req(rq)->flags |= NVME_REQ_USERCMD;
 	if (next.count) {
 		rq->bio = next.bios;
 		rq->biotail = next.last;
@@ -313,7 +316,7 @@ static struct request *laid_out(struct request_queue *q, struct nvme_command *cm
 /* Sends it. A status of the controller, or an error. */
 static int runs(struct request_queue *q, struct nvme_command *cmd, enum req_op op, union nvme_result *result)
 {
-	struct request *rq = laid_out(q, cmd, op);
+	struct request *rq = laid_out(q, cmd, next.is_polled ? op | REQ_POLLED : op);
 	blk_status_t status;
 	int answer;
 
@@ -381,6 +384,8 @@ int nvme_init_ctrl_finish(struct nvme_ctrl *ctrl, bool was_suspended)
 		ctrl->sgls = le32_to_cpu(id->sgls);
 		ctrl->oacs = le16_to_cpu(id->oacs);
 		ctrl->vwc = id->vwc;
+		ctrl->npss = id->npss;
+		atomic_set(&ctrl->abort_limit, id->acl + 1);
 		ctrl->hmpre = le32_to_cpu(id->hmpre);
 		ctrl->hmmin = le32_to_cpu(id->hmmin);
 		ctrl->hmminds = le32_to_cpu(id->hmminds);
@@ -502,6 +507,18 @@ FOR_SCENARIOS void request_start(bool is_write, unsigned long block)
 	begin();
 	next.is_write = is_write;
 	next.block = block;
+}
+
+/* A program's own command, whose data and metadata only it knows. */
+FOR_SCENARIOS void request_of_user(void)
+{
+	next.is_users = true;
+}
+
+/* Its end is asked for, and raises no interrupt, where a queue is for such requests. */
+FOR_SCENARIOS void request_polled(void)
+{
+	next.is_polled = true;
 }
 
 FOR_SCENARIOS int request_add(unsigned long phys, unsigned int length)
@@ -674,6 +691,95 @@ FOR_SCENARIOS int request_expires(unsigned int times)
 	return bound->state == NVME_CTRL_LIVE ? 0 : -EIO;
 }
 
+/* The core has brought it into a state, by the number that the tree has for it. */
+FOR_SCENARIOS void enter_state(unsigned int state)
+{
+	bound->state = state;
+}
+
+/* The work of a reset runs, and nobody has asked for it. */
+FOR_SCENARIOS void reset_unasked(void)
+{
+	queue_work(nvme_reset_wq, &bound->reset_work);
+	flush_work(&bound->reset_work);
+}
+
+/* What the core asks when it describes the controller. */
+FOR_SCENARIOS int describe_controller(void)
+{
+	static struct nvme_subsystem subsystem;
+
+	bound->subsys = &subsystem;
+	bound->ops->print_device_info(bound);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+	bound->ops->get_virt_boundary(bound, false);
+#endif
+	return bound->ops->supports_pci_p2pdma(bound);
+}
+
+/* The parameters of the module: the linker knows where they begin and end. */
+extern const struct kernel_param __start___param[], __stop___param[];
+
+int param_set_uint(const char *value, const struct kernel_param *param)
+{
+	return kstrtouint(value, 0, param->arg);
+}
+
+int param_set_uint_minmax(const char *value, const struct kernel_param *param, unsigned int min,
+			  unsigned int max)
+{
+	unsigned int number;
+	int error = kstrtouint(value, 0, &number);
+
+	if (error || number < min || number > max)
+		return error ? error : -EINVAL;
+	*(unsigned int *)param->arg = number;
+	return 0;
+}
+
+/* Sets a parameter, as before the module is loaded. Those without a function of the driver are numbers. */
+static int set_parameter(const char *name, const char *value)
+{
+	const unsigned long *at = (const unsigned long *)__start___param;
+	const unsigned long *end = (const unsigned long *)__stop___param;
+
+	while (at < end) {
+		const struct kernel_param *param = (const void *)at;
+
+		/* Between two of them is room, of zeroes. */
+		if (!*at) {
+			at++;
+			continue;
+		}
+		if (!strcmp(param->name, name))
+			return param->ops->set ? param->ops->set(value, param)
+					       : param_set_uint(value, param);
+		at = (const unsigned long *)(param + 1);
+	}
+	return -ENOENT;
+}
+
+#define PARAMETER(name) \
+	FOR_SCENARIOS int set_##name(unsigned int value) \
+	{ \
+		char text[16]; \
+		\
+		snprintf(text, sizeof(text), "%u", value); \
+		return set_parameter(#name, text); \
+	}
+PARAMETER(io_queue_depth)
+PARAMETER(write_queues)
+PARAMETER(poll_queues)
+PARAMETER(use_threaded_interrupts)
+PARAMETER(max_host_mem_size_mb)
+
+/* What a user knows of devices: a right list, or one that has a wrong name. */
+FOR_SCENARIOS int set_quirks(bool is_right)
+{
+	return set_parameter("quirks", is_right ? "8086:0953:bogus_nid,^identify_cns-1234:5678:broken_msi"
+						: "8086:0953:none_such");
+}
+
 static struct pci_driver *bus_driver(void)
 {
 	return to_pci_driver(bound->dev->driver);
@@ -691,6 +797,51 @@ FOR_SCENARIOS int resume(void)
 
 	flush_work(&bound->reset_work);
 	return error;
+}
+
+static bool links_sleep;
+
+bool pcie_aspm_enabled(struct pci_dev *pdev)
+{
+	return links_sleep;
+}
+
+bool pci_suspend_retains_context(struct pci_dev *pdev)
+{
+	return links_sleep;
+}
+
+static int power_feature(struct nvme_ctrl *ctrl, u8 opcode, u32 value, u32 *result)
+{
+	struct nvme_command cmd = { .features = { .opcode = opcode,
+						  .fid = cpu_to_le32(NVME_FEAT_POWER_MGMT),
+						  .dword11 = cpu_to_le32(value) } };
+	union nvme_result answer = {};
+	int status = submit(ctrl->admin_q, &cmd, &answer, NULL, 0);
+
+	if (!status && result)
+		*result = le32_to_cpu(answer.u32);
+	return status;
+}
+
+int nvme_get_features(struct nvme_ctrl *ctrl, unsigned int fid, unsigned int value, void *data,
+		      size_t bytes, void *result)
+{
+	return power_feature(ctrl, nvme_admin_get_features, value, result);
+}
+
+int nvme_set_features(struct nvme_ctrl *ctrl, unsigned int fid, unsigned int value, void *data,
+		      size_t bytes, void *result)
+{
+	return power_feature(ctrl, nvme_admin_set_features, value, result);
+}
+
+/* The system sleeps with the links' power saved: the driver leaves it the deepest of so many power states. */
+FOR_SCENARIOS int suspend_to_idle(unsigned int states)
+{
+	links_sleep = true;
+	bound->npss = states;
+	return bus_driver()->driver.pm->suspend(bound->dev);
 }
 
 /* The same around an image of memory. */

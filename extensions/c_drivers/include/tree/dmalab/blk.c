@@ -5,6 +5,7 @@
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/version.h>
@@ -225,10 +226,18 @@ void blk_put_queue(struct request_queue *q)
 }
 EXPORT_SYMBOL(blk_put_queue);
 
+/* Queues that requests of a kind go through: those that are polled have queues of their own, where there are any. */
+static enum hctx_type queues_for(struct blk_mq_tag_set *set, blk_opf_t op)
+{
+	return op & REQ_POLLED && set->nr_maps > HCTX_TYPE_POLL && set->map[HCTX_TYPE_POLL].nr_queues ?
+	       HCTX_TYPE_POLL : HCTX_TYPE_DEFAULT;
+}
+
 /* A request of the queue that this CPU has. */
 struct request *blk_mq_alloc_request(struct request_queue *q, blk_opf_t op, blk_mq_req_flags_t flags)
 {
-	unsigned int index = q->tag_set->map[HCTX_TYPE_DEFAULT].mq_map[raw_smp_processor_id()];
+	const struct blk_mq_queue_map *map = &q->tag_set->map[queues_for(q->tag_set, op)];
+	unsigned int index = map->mq_map[raw_smp_processor_id()];
 	struct blk_mq_tags *tags = q->tag_set->tags[index];
 	bool reserved = flags & BLK_MQ_REQ_RESERVED;
 	unsigned int at = reserved ? 0 : tags->nr_reserved_tags;
@@ -353,6 +362,10 @@ blk_status_t blk_execute_rq(struct request *rq, bool at_head)
 	rq->end_io = wakes;
 	rq->end_io_data = &wait;
 	blk_execute_rq_nowait(rq, at_head);
+	while (rq->cmd_flags & REQ_POLLED && !completion_done(&wait.done)) {
+		udelay(1);
+		rq->q->mq_ops->poll(rq->mq_hctx, NULL);
+	}
 	wait_for_completion(&wait.done);
 	return wait.status;
 }
