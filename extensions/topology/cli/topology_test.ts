@@ -40,7 +40,11 @@ const MACHINES = [
   "lost_switch",
 ];
 
-/** Of each kind of machine that is not tried elsewhere: the pairs, row by row. */
+/**
+ * Of each kind of machine that is not tried elsewhere: the pairs, row by row. The listings have the form of the tool, some that of
+ * public reports: cxl github.com/pmem/ndctl/issues/246, pi_switch github.com/raspberrypi/firmware/issues/1833, pci_bridge
+ * lkml.indiana.edu/hypermail/linux/kernel/1302.0/01541.html.
+ */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   cxl: ["mem1 · 3x", "mem0 3x ·"],
   bifurcation: ["ssd0 · 4h 4h", "ssd1 4h · 4h", "ssd2 4h 4h ·"],
