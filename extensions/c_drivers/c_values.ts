@@ -19,6 +19,8 @@ export interface ReadableMemory {
 }
 
 const POINTER_BYTES = 8;
+/** Names of names that a type may have: assembler can make a circle of them. */
+const MAX_NAMES = 100;
 const ENCODING = { BOOLEAN: 2, FLOAT: 4, SIGNED: 5, SIGNED_CHAR: 6, UNSIGNED_CHAR: 8 } as const;
 const QUALIFIERS: Readonly<Record<number, string>> = {
   [TAG.CONST]: "const",
@@ -62,7 +64,8 @@ export class DebugType {
     readonly givenName: string = "void",
   ) {
     let plain = entry;
-    while (plain !== null && (plain.tag === TAG.TYPEDEF || plain.tag in QUALIFIERS)) {
+    for (let names = 0; names < MAX_NAMES; names++) {
+      if (plain === null || plain.tag !== TAG.TYPEDEF && !(plain.tag in QUALIFIERS)) break;
       plain = plain.type;
     }
     const isDeclared = plain !== null && plain.get(AT.DECLARATION) !== undefined;

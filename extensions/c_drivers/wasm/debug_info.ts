@@ -263,7 +263,8 @@ export class DebugInfo {
         if (pair[0] === 0) break;
         pairs.push(pair);
       }
-      found.set(code, { tag, hasChildren, pairs });
+      // Assembler can write what it likes: what has an unknown form ends its list.
+      if (pairs.every(([, form]) => form in FORMS)) found.set(code, { tag, hasChildren, pairs });
     }
     this.#abbreviations.set(at, found);
     return found;
