@@ -2,6 +2,8 @@
 import {
   Handle,
   ListValue,
+  type NativePart,
+  type NativeValue,
   Quantity,
   RecordValue,
   type Type,
@@ -10,7 +12,6 @@ import {
   typeOf,
   type Value,
 } from "@dmalab/lang/values";
-import { refuseNamesOfC } from "./c_names.ts";
 import { EvaluationError, type EvaluationResult } from "./evaluator.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
@@ -71,7 +72,8 @@ export function evaluate(
 ): OpenValue {
   return evaluateInto(recording, position, expression, frame, {
     name: "value",
-    then: ({ value }, paused) => opened(recording, value, paused),
+    then: ({ native, value }, paused) =>
+      native === undefined ? opened(recording, value, paused) : openedNative(native),
     sizeOf: (open) => sizeOfTexts([open]),
   });
 }
@@ -86,17 +88,25 @@ export function valueOrReason(recording: Recording, position: Position, text: st
   }
 }
 
-/** The names that a call of the script sees, with their values. @param frame Which call, 0 for the innermost. */
+/**
+ * The names that a call of the script or of C sees, with their values.
+ *
+ * @param frame Which call, 0 for the innermost.
+ * @param scope `globals` for what a call of C sees of its file; of the script that is nothing.
+ */
 export function variablesAt(
   recording: Recording,
   position: Position,
   frame = 0,
+  scope: "locals" | "globals" = "locals",
 ): readonly ValuePart[] {
   return recording.evaluationCache.at<readonly ValuePart[]>(position, {
-    key: `names ${frame}`,
+    key: `${scope} ${frame}`,
     ask(paused) {
       const found = frameOf(recording, paused, frame);
       if (found === null) return [];
+      if (found.native !== null) return found.native.variables(scope).map(nativePart);
+      if (scope === "globals") return [];
       return boundValues(paused, found).map(({ name, value }) => ({
         name,
         expression: name,
@@ -136,7 +146,8 @@ export function partsOf(
   const { count, first } = window;
   return evaluateInto<readonly ValuePart[]>(recording, position, expression, frame, {
     name: `parts ${first} ${count}`,
-    then({ value }, paused) {
+    then({ native, value }, paused) {
+      if (native !== undefined) return native.parts(first, count).map(nativePart);
       const asked = frameOf(recording, paused, frame);
       const whole = NAME.test(expression) ? expression : `(${expression})`;
       return namedParts(value, whole, first, count).map((part) => ({
@@ -210,6 +221,16 @@ function opened(recording: Recording, value: Value, paused: PausedRun): OpenValu
   };
 }
 
+function openedNative(
+  { isList, kind, partCount, phys, text }: NativeValue,
+): OpenValue {
+  return { kind, type: "any", text, partCount, isList, phys };
+}
+
+function nativePart({ expression, name, value }: NativePart): ValuePart {
+  return { name, expression, ...openedNative(value) };
+}
+
 /** The fields of a thing of the machine; of other values the text says all. */
 function fieldNames(value: Value): readonly string[] {
   if (!(value instanceof Handle)) return [];
@@ -271,7 +292,6 @@ function evaluateInto<T>(
     key: `${name} ${frame} ${text}`,
     ask(paused, steps) {
       const called = frameOf(recording, paused, frame);
-      if (called !== null) refuseNamesOfC(recording.code, called.statement, expression);
       return then(expression.evaluate(paused, called, steps), paused);
     },
     sizeOf,

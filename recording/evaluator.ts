@@ -14,6 +14,8 @@ import { parse } from "@dmalab/lang/syntax";
 import { type Expression, type Name, someExpression } from "@dmalab/lang/syntax/tree";
 import {
   Closure,
+  type NativeFrame,
+  type NativeValue,
   type Registry,
   ScriptError,
   type Type,
@@ -62,13 +64,13 @@ export interface EvaluationResult {
   readonly kind: string;
   /** Belongs to the machine that was asked: to be looked at before the next question. */
   readonly value: Value;
+  /** What it is in a call of C; left out for values of the script. */
+  readonly native?: NativeValue;
 }
 
 /** An expression, ready to be asked. */
 export interface CompiledExpression {
   readonly text: string;
-  /** The names in it, without those of fields and methods. */
-  readonly names: ReadonlySet<string>;
   /**
    * @param frame The call whose names it sees; the innermost one when left out.
    * @param steps How many it may take; of a look when left out.
@@ -108,6 +110,7 @@ const NO_NAMES: OwnNames = { kinds: new Map(), valueAt: () => () => null };
 /** Where no statement is. */
 const NOWHERE = -1;
 const NAMES = /[A-Za-z_]\w*/g;
+const UNKNOWN_NAME = "E0301";
 
 /** What looks are compiled with. */
 export interface EvaluatorParts {
@@ -136,23 +139,44 @@ export class Evaluator {
     return this.#parts.scope();
   }
 
-  /** An expression of the language, which may ask and change nothing. @throws {EvaluationError} When it is none. */
+  /**
+   * An expression of the language, which may ask and change nothing. In a call of C it may be one of C.
+   * @throws {EvaluationError} When it is none.
+   */
   question(text: string, own: OwnNames = NO_NAMES): CompiledExpression {
-    const names = namesIn(this.#parse(text).expression);
+    const { statements } = this.#parts.compiler.code;
+    if (!statements.some(({ native }) => native !== undefined)) this.#parse(text);
+    const hasOwn = text.match(NAMES)?.some((name) => own.kinds.has(name)) === true;
+    const inNative = (frame: PausedFrame | null, isNative: boolean) =>
+      frame === null || frame.native === null || hasOwn
+        ? null
+        : nativeAnswer(frame.native, text, isNative);
     let known: { readonly value: Value; readonly text: string } | null = null;
     const valueOf = this.#valueOf(text, own);
     return {
       text,
-      names,
-      evaluate: (paused, frame = paused.innermost(), steps = EVALUATION_STEPS) =>
-        valueOf(paused, frame, steps, (value) => this.answer(value, paused)),
-      format: (paused) =>
-        valueOf(paused, paused.innermost(), EVALUATION_STEPS, (value) => {
-          // Other values may change and be the same.
-          const isSame = known !== null && typeof value !== "object" && value === known.value;
-          if (!isSame) known = { value, text: formatValue(value, paused.vm, true) };
-          return known!.text;
-        }),
+      evaluate: (paused, frame = paused.innermost(), steps = EVALUATION_STEPS) => {
+        const answer = inNative(frame, false);
+        if (answer !== null) return answer;
+        try {
+          return valueOf(paused, frame, steps, (value) => this.answer(value, paused));
+        } catch (error) {
+          // Neither the machine nor C has such a name: in a call of C, C's own are meant.
+          const isUnknown = error instanceof EvaluationError &&
+            error.diagnostics.some(({ code }) => code === UNKNOWN_NAME);
+          throw isUnknown ? inNative(frame, true) ?? error : error;
+        }
+      },
+      format: (paused) => {
+        const frame = paused.innermost();
+        return inNative(frame, false)?.text ??
+          valueOf(paused, frame, EVALUATION_STEPS, (value) => {
+            // Other values may change and be the same.
+            const isSame = known !== null && typeof value !== "object" && value === known.value;
+            if (!isSame) known = { value, text: formatValue(value, paused.vm, true) };
+            return known!.text;
+          });
+      },
     };
   }
 
@@ -306,13 +330,16 @@ export class Evaluator {
   }
 }
 
-function namesIn(expression: Expression): ReadonlySet<string> {
-  const names = new Set<string>();
-  someExpression(expression, (each) => {
-    if (each.kind === "Name") names.add(each.name);
-    return false;
-  });
-  return names;
+/** What an expression is in a call of C; null where it is none of C's. @param isNative Whatever its names are. */
+function nativeAnswer(
+  frame: NativeFrame,
+  text: string,
+  isNative: boolean,
+): EvaluationResult | null {
+  const native = evaluatedIn(() => frame.evaluate(text, isNative));
+  return native === null
+    ? null
+    : { text: native.text, kind: native.kind, value: native.value, native };
 }
 
 function wrong(diagnostics: readonly Diagnostic[]): EvaluationError {

@@ -122,7 +122,7 @@ export class OpenRun {
     const { last } = recording;
     keepOutermost(vm, run.functionIndex);
     const outermost = lastOutermost(recording);
-    const frame = outermost === null ? null : { statement: outermost, fp: 0 };
+    const frame = outermost === null ? null : { statement: outermost, fp: 0, native: null };
     const live = () => pausedAt(vm, last, frame);
     recording.timeline.live = live;
     recording.failure = reported(failure);

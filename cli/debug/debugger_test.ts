@@ -144,12 +144,12 @@ Deno.test("where a test fails, at the end and at a statement :back and :step ret
     ":goto line 10",
     ":step 2",
     ":back 2",
-    ":stack",
+    ":bt",
     ":goto end",
     ":back 3",
     ":step",
     ":step 2",
-    ":stack",
+    ":bt",
   );
   assertMatch(answers[1]!, /^event 18\/18 {2}left\.dma:11 {2}assert iommu/m);
   assertMatch(answers[2]!, /^mapping of 4KiB at /);
@@ -170,7 +170,7 @@ Deno.test("a statement that fails when its calls have returned is where one stan
     "  assert more(own) == 3",
     "}",
   ].join("\n");
-  const { answers, greeting } = await talkAbout(text, ":stack", "own", "sum", ":state");
+  const { answers, greeting } = await talkAbout(text, ":bt", "own", "sum", ":state");
   assertMatch(greeting, /^event 0\/0 {2}left\.dma:7 {2}assert more/m);
   assertMatch(answers[0]!, /^left\.dma:7 {2}one too few\ndma/);
   assertEquals([1, 2].map((answer) => answers[answer]!.split("\n")[0]), [

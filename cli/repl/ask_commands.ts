@@ -12,6 +12,7 @@ import {
   readMemory,
   readWriteTarget,
   spanOfEvent,
+  variablesAt,
   WRITE_TARGET_FORMS,
   writesOf,
   type WriteTarget,
@@ -67,11 +68,12 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
     run: state,
   },
   {
-    name: "stack",
-    takes: "",
+    name: "bt",
+    takes: "[N]",
     doc:
-      "list what runs here: the event, calls of the kernel API, C and the script, innermost first",
-    run: stack,
+      "list what runs here: the event, calls of the kernel API, C and the script, innermost first; " +
+      "or what call N of C or the script sees (0: the innermost)",
+    run: backtrace,
   },
   {
     name: "who",
@@ -160,8 +162,9 @@ function state(repl: CommandContext, argument: string): true {
   return true;
 }
 
-function stack(repl: CommandContext): true {
+function backtrace(repl: CommandContext, argument: string): true {
   const { position, recording } = repl.cursor;
+  if (argument !== "") return answering(repl, () => namesSeen(repl, Number(argument)));
   const calls = recording.kernelFrames(position)
     .map(({ name, seq }) => ({ name: `${name}()`, span: spanOfEvent(recording, seq) }));
   const frames = [...calls, ...recording.frames(position)];
@@ -176,6 +179,19 @@ function stack(repl: CommandContext): true {
   if (pairs.length === 0) repl.say("No statement runs here");
   for (const line of pairLines(pairs, { columns: repl.columns, indent: 0 })) repl.say(line);
   return true;
+}
+
+/** @param call Of C or the script, 0 for the innermost. */
+function namesSeen(repl: CommandContext, call: number): void {
+  const { position, recording } = repl.cursor;
+  const calls = recording.frames(position);
+  if (calls[call] === undefined) {
+    return repl.refuse(`No call ${call} runs here: there are ${calls.length}, from 0`);
+  }
+  const pairs = variablesAt(recording, position, call)
+    .map(({ kind, name, text }) => [name, `${text}  ${kind}`] as const);
+  if (pairs.length === 0) repl.say(`${calls[call].name} sees no names of its own here`);
+  for (const line of wrappedPairs(pairs, repl.columns, 0)) repl.say(line);
 }
 
 function glance(repl: CommandContext): void {

@@ -4,7 +4,7 @@ import { complete, MACHINE, talk } from "./_talk.ts";
 
 Deno.test("Tab completes commands, names and members", async () => {
   const { repl } = await talk(MACHINE, "let payload = 1");
-  assertEquals(complete(repl, ":st"), [[":stack", ":state", ":step"], ":st"]);
+  assertEquals(complete(repl, ":st"), [[":state", ":step"], ":st"]);
   assertEquals(complete(repl, "let b = payl"), [["payload"], "payl"]);
   assertEquals(complete(repl, "iommu.live"), [["live_mappings", "live_ranges"], "live"]);
   assertEquals(complete(repl, "x + "), [[], ""]);

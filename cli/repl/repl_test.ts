@@ -558,14 +558,14 @@ Deno.test("a report is folded at the width of the screen", async () => {
   }
 });
 
-Deno.test(":stack lists the calls of the kernel API and the script, each with its line", async () => {
+Deno.test(":bt lists the calls of the kernel API and the script, each with its line", async () => {
   const { answers } = await talk(
     MACHINE,
     "fn map_one(at) {\n  return dma_map_phys(ssd, at, 4KiB, to_device)\n}",
     "let m = map_one(0x10_0000)",
-    ":stack",
+    ":bt",
     ":goto 3",
-    ":stack",
+    ":bt",
   );
   assertEquals(answers[3], "No statement runs here\n");
   assertEquals(answers[5]!.split("\n"), [
@@ -608,7 +608,7 @@ Deno.test("a request that there was not, none, and where one stands are said as 
     ":who prp 3 of req 99",
     ":who prp1 of req 1",
     ":goto 4",
-    ":stack",
+    ":bt",
   );
   assertEquals(answers[2], "none\n");
   assertEquals(answers[5], "");

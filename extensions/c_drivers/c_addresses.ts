@@ -28,8 +28,11 @@ export const SHADOW_BYTES: number = SHADOW_AT / GRANULE_BYTES;
 export const FUEL_AT: number = SHADOW_AT + SHADOW_BYTES;
 /** Which of the driver's calls runs, where that is known: 32 bits. */
 export const CALL_AT: number = FUEL_AT + 4;
+/** What a function's locals hold where a line begins, for a debugger: 64 bits each. */
+export const LOCALS_AT: number = FUEL_AT + 8;
+export const MAX_LOCALS = 256;
 /** A byte for each block of code. */
-export const BLOCKS_AT: number = FUEL_AT + 8;
+export const BLOCKS_AT: number = LOCALS_AT + 8 * MAX_LOCALS;
 /** Nothing may be used below: a null pointer with an offset. */
 export const NULL_BYTES = 4 * KIB;
 /** What a driver's calls may take: as much as a kernel's stack has on x86-64. */

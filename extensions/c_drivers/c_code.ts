@@ -3,10 +3,12 @@ import type { SourceFile, Span } from "@dmalab/lang";
 import type { LinesRun } from "@dmalab/lang/values";
 import type { OfTree } from "./tree/of_tree.ts";
 import { CCoverage } from "./c_coverage.ts";
+import { DebugInfo } from "./wasm/debug_info.ts";
 import { LineTable } from "./wasm/line_table.ts";
 import { CheckedModule } from "./wasm/checked_module.ts";
 import { CLines } from "./wasm/c_lines.ts";
-import { type ModuleShape, shapeOf } from "./wasm/wasm_reader.ts";
+import { LocalSets } from "./wasm/wasm_code.ts";
+import { ByteReader, type CodeSpan, type ModuleShape, shapeOf } from "./wasm/wasm_reader.ts";
 
 /** Functions of the support file that are exported. */
 const OWN = /^(?:dmalab_|__)/;
@@ -20,6 +22,8 @@ export class CCode {
   /** Places of calls that were asked for, by the address of the constant that says each. */
   readonly callSpans = new Map<number, Span | null>();
   #lines: LineTable | null = null;
+  #debugInfo: DebugInfo | null = null;
+  readonly #localSets = new Map<CodeSpan, LocalSets>();
   #statements: CLines | null = null;
   #checked: CheckedModule | null = null;
   #marked: CheckedModule | null = null;
@@ -44,7 +48,21 @@ export class CCode {
 
   /** What an offset is a line of. Read when a place is asked for the first time. */
   get lines(): LineTable {
-    return this.#lines ??= new LineTable(this.shape.lineTable);
+    return this.#lines ??= new LineTable(this.shape.custom.get(".debug_line") ?? new Uint8Array());
+  }
+
+  /** What is known of its functions, variables and types. */
+  get debugInfo(): DebugInfo {
+    return this.#debugInfo ??= new DebugInfo(this.shape.custom);
+  }
+
+  /** Where a function sets its locals. */
+  localSets(body: CodeSpan): LocalSets {
+    const { bytes, shape: { codeAt } } = this;
+    return this.#localSets.getOrInsertComputed(
+      body,
+      () => new LocalSets(body, new ByteReader(bytes.subarray(codeAt))),
+    );
   }
 
   /** Its code as it runs. */

@@ -36,6 +36,7 @@ import {
 } from "./c_addresses.ts";
 import { unmappedText } from "./calls/shared_memory.ts";
 import type { CCode } from "./c_code.ts";
+import type { ReadableMemory } from "./c_values.ts";
 import { CFrames } from "./c_frames.ts";
 import { CKernel, hex } from "./c_kernel.ts";
 import { isOfTree } from "./code_checks.ts";
@@ -84,7 +85,12 @@ export class CDriver {
     const { ofTree, shape: { staticBytes } } = code;
     this.#memory = new CMemory(machine, staticBytes, code.checked.blocks.length, ofTree !== null);
     const { debugHooks } = context;
-    this.#frames = debugHooks === null ? null : new CFrames(code.marked.lines, debugHooks);
+    this.#frames = debugHooks === null ? null : new CFrames({
+      lines: code.marked.lines,
+      code,
+      memory: this.#memory,
+      readable: this.#readable(),
+    }, debugHooks);
     const running = debugHooks === null ? code.checked : code.marked;
     const places = new CPlaces(code, running, this.#memory);
     this.#kernel = new CKernel(machine, this.#memory, places, code.ofTree?.device);
@@ -142,6 +148,36 @@ export class CDriver {
       );
     }
     return { env, dmalab: border };
+  }
+
+  /** Its memory for a debugger: what C may touch. */
+  #readable(): ReadableMemory {
+    const memory = this.#memory;
+    const problemAt = (at: number, bytes: number) =>
+      memory.isInPages(at, bytes) || memory.isOpen(at, bytes) ? null : this.#whereText(at);
+    return {
+      problemAt,
+      bitsAt(at, sizeBytes) {
+        if (problemAt(at, sizeBytes) !== null) return null;
+        const bytes = new Uint8Array(memory.memory.buffer, at, sizeBytes);
+        return bytes.reduceRight((bits, byte) => (bits << 8n) + BigInt(byte), 0n);
+      },
+      textAt: (at, mostBytes) => memory.textAt(at, mostBytes),
+      physOf: (at) => memory.physOf(at),
+      functionAt: (pointer) => {
+        const index = Number(this.#functionAt(pointer)?.name ?? NaN);
+        return this.#code.shape.bodies.find((body) => body.index === index)?.name ?? "";
+      },
+    };
+  }
+
+  /** A function by its pointer; null where that is none. */
+  #functionAt(at: number): Exported | null {
+    const table = this.#table;
+    const isIndex = Number.isInteger(at) && at >= 0 && at < Number(table?.length ?? 0);
+    // A table of 64-bit indexes, which the types do not know of.
+    const found = isIndex ? table?.get(BigInt(at) as bigint & number) as Exported | null : null;
+    return typeof found === "function" ? found : null;
   }
 
   /** A call of the kernel's, where the driver's own bytes are compared with the CPU's caches. */
@@ -209,11 +245,8 @@ export class CDriver {
   #callBack(at: number, args: readonly (number | bigint)[]): number {
     this.#memory.cached?.take();
     return this.#inside(() => {
-      const table = this.#table;
-      const isIndex = Number.isInteger(at) && at >= 0 && at < Number(table?.length ?? 0);
-      // A table of 64-bit indexes, which the types do not know of.
-      const called = isIndex ? table?.get(BigInt(at) as bigint & number) as Exported | null : null;
-      if (typeof called !== "function") {
+      const called = this.#functionAt(at);
+      if (called === null) {
         const cause = this.#kernel.part(CStubs).cause();
         throw this.#kernel.crash(`Calls ${hex(at)}, which is not a function${cause}`);
       }
@@ -355,33 +388,34 @@ export class CDriver {
   }
 
   #wildText(at: number, bytes: number, writes: boolean, place: string): string {
-    const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;
     const end = place === "" ? "" : ` (${place})`;
-    if (at >= 0 && at < NULL_BYTES) {
-      return `${does} at ${hex(at)}: a null pointer${end}${this.#kernel.part(CStubs).cause()}`;
-    }
+    const cause = at >= 0 && at < NULL_BYTES ? this.#kernel.part(CStubs).cause() : "";
+    const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;
+    return `${does} ${this.#whereText(at)}${end}${cause}`;
+  }
+
+  /** Where an address leads that C may not touch. */
+  #whereText(at: number): string {
+    if (at >= 0 && at < NULL_BYTES) return `at ${hex(at)}: a null pointer`;
     const block = at < SHADOW_AT ? this.#kernel.heap.find(at) : null;
     if (block === null) {
-      const ended = this.#kernel.part(CRequests).endedText(at);
-      if (ended !== null) return `${does} ${ended}${end}`;
-      const unmapped = unmappedText(this.#kernel, at);
-      if (unmapped !== null) return `${does} ${unmapped}${end}`;
-      const behind = this.#globalBefore(at);
-      if (behind !== null) return `${does} ${behind}${end}`;
+      const known = this.#kernel.part(CRequests).endedText(at) ??
+        unmappedText(this.#kernel, at) ?? this.#globalBefore(at);
+      if (known !== null) return known;
       if (at >= IO_BASE && at < 2 * IO_BASE) {
-        return `${does} at a device's registers: use readl(), writel() and their like${end}`;
+        return "at a device's registers: use readl(), writel() and their like";
       }
       return this.#memory.isPage(at)
-        ? `${does} of a struct page, which is opaque${end}`
-        : `${does} at ${hex(at)}, where the driver has no memory${end}`;
+        ? "of a struct page, which is opaque"
+        : `at ${hex(at)}, where the driver has no memory`;
     }
     const { freedAt, phys, site, sizeBytes } = block;
     const offset = at - block.at;
     const taken = this.#placeText(site, "allocated");
     const what = `a block of ${formatCount(sizeBytes, "byte")} at ${formatAddress(phys)}${taken}`;
     return freedAt !== null
-      ? `${does} after the free of ${what}${this.#placeText(freedAt, "freed")}${end}`
-      : `${does} ${offset - sizeBytes < 0 ? offset : offset - sizeBytes} bytes past ${what}${end}`;
+      ? `after the free of ${what}${this.#placeText(freedAt, "freed")}`
+      : `${offset - sizeBytes < 0 ? offset : offset - sizeBytes} bytes past ${what}`;
   }
 
   /** The static variable of the driver that an address lies in; null for none. */

@@ -25,6 +25,8 @@ import {
   GRANULE_BYTES,
   IO_BASE,
   IO_BYTES,
+  LOCALS_AT,
+  MAX_LOCALS,
   NULL_BYTES,
   PAGE_MAP,
   SHADOW_AT,
@@ -76,6 +78,8 @@ export class CMemory {
   readonly shadow: Uint8Array;
   /** A byte for each block of the driver's code: not zero until it runs. */
   readonly blocks: Uint8Array;
+  /** What locals of the compiled code held where the last line began: two words for each. */
+  readonly localWords: Int32Array;
   /** First byte of the window as a physical address. */
   readonly windowPhys: PhysAddr;
   /** Which of its bytes are uninitialised. */
@@ -115,6 +119,7 @@ export class CMemory {
     this.shadow = new Uint8Array(buffer, SHADOW_AT, SHADOW_BYTES);
     this.#shadowWords = new Uint32Array(buffer, SHADOW_AT, SHADOW_BYTES / 4);
     this.blocks = new Uint8Array(buffer, BLOCKS_AT, blockCount);
+    this.localWords = new Int32Array(buffer, LOCALS_AT, 2 * MAX_LOCALS);
     this.fresh = new FreshMemory(this, FRESH);
     this.cached = machine.caches === null ? null : new CachedView(machine.caches, this);
     this.open(NULL_BYTES, staticBytes - NULL_BYTES);

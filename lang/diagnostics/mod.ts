@@ -32,4 +32,4 @@ export {
   type RenderOptions,
   type StyleRole,
 } from "./render.ts";
-export { nearestNames } from "./suggest.ts";
+export { itHas, nearestNames } from "./suggest.ts";

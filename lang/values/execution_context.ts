@@ -16,10 +16,48 @@ export interface NativeLine {
   readonly functionName: string;
 }
 
+/** A value of such code, as a debugger shows it. */
+export interface NativeValue {
+  /** Its type as the source writes it. */
+  readonly kind: string;
+  readonly text: string;
+  /** What a condition sees of it: a truth, or an exact number; null for anything else. */
+  readonly value: boolean | number | null;
+  /** Members of a structure, elements of an array, what a pointer leads to; 0 for nothing. */
+  readonly partCount: number;
+  /** The parts have numbers instead of names. */
+  readonly isList: boolean;
+  /** The CPU's address of the memory that it is, or that it points to; null for none. */
+  readonly phys: number | null;
+  /** What is in it, each read when it is listed. */
+  parts(first: number, count: number): readonly NativePart[];
+}
+
+/** A value with a name of its own, or in another one. */
+export interface NativePart {
+  readonly name: string;
+  /** What asks for it; null where no expression does. */
+  readonly expression: string | null;
+  readonly value: NativeValue;
+}
+
+/** A call of such code that has not returned: what is seen where its current line begins. */
+export interface NativeFrame {
+  /** Arguments and variables of the function, or those of its file. */
+  variables(scope: "locals" | "globals"): readonly NativePart[];
+  /**
+   * What an expression of that language is.
+   * @param isNative It is one of that language, even where none of its names is seen there.
+   * @returns Null where it is none.
+   * @throws {ScriptError} Where it has no value, with the reason.
+   */
+  evaluate(expression: string, isNative: boolean): NativeValue | null;
+}
+
 /** A debugger that follows a run statement by statement, also through C code. */
 export interface DebugHooks {
-  /** Calls of such code that have not returned. */
-  nativeDepth: number;
+  /** Calls of such code that have not returned, the innermost last. */
+  readonly nativeFrames: NativeFrame[];
   /** The number of a line: the same whenever it is asked for. */
   numberOf(line: NativeLine): number;
   /** A line starts. @param number Of the line. */

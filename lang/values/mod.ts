@@ -26,7 +26,10 @@ export { causingDefects, withoutDefects } from "./causing_defects.ts";
 export type {
   DebugHooks,
   ExecutionContext,
+  NativeFrame,
   NativeLine,
+  NativePart,
+  NativeValue,
   ShowStatement,
 } from "./execution_context.ts";
 export { LimitError, ScriptError } from "./script_error.ts";

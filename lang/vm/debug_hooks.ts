@@ -1,5 +1,5 @@
 /** Lines of C code, for a debugger that follows a run statement by statement. */
-import type { DebugHooks, NativeLine } from "../values/execution_context.ts";
+import type { DebugHooks, NativeFrame, NativeLine } from "../values/execution_context.ts";
 import { type Code, RETURNING } from "./code.ts";
 import type { StatementListener } from "./control.ts";
 
@@ -10,13 +10,13 @@ interface DebuggedVm {
 }
 
 export class VmDebugHooks implements DebugHooks {
-  nativeDepth = 0;
+  readonly nativeFrames: NativeFrame[] = [];
 
   constructor(readonly vm: DebuggedVm) {}
 
   /** How many calls run, those of code that is no script's included. */
   get calls(): number {
-    return this.vm.depth + this.nativeDepth;
+    return this.vm.depth + this.nativeFrames.length;
   }
 
   numberOf(line: NativeLine): number {

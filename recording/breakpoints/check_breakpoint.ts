@@ -1,6 +1,5 @@
 /** What is wrong with a breakpoint before it is set. */
 import { type Type, typeOf, typeText } from "@dmalab/lang/values";
-import { refuseNamesOfC } from "../c_names.ts";
 import { EvaluationError } from "../evaluator.ts";
 import { boundNames } from "../machines/replay.ts";
 import { type LineLocation, statementsOnLine } from "../places.ts";
@@ -28,10 +27,13 @@ export function checkBreakpoint(recording: Recording, spec: Breakpoint): void {
   for (const number of onLine ?? code.statements.keys()) {
     for (const { name } of boundNames(code, number)) names.add(name);
   }
+  // What C sees is known where it runs.
+  const isNative = [...onLine ?? []].some((number) =>
+    code.statements[number]!.native !== undefined
+  );
   for (const text of texts) {
-    const expression = evaluator.question(text, fields);
-    if (onLine !== null) refuseNamesOfC(code, [...onLine][0]!, expression);
-    const type = evaluator.check(text, names, fields);
+    evaluator.question(text, fields);
+    const type = isNative ? "any" : evaluator.check(text, names, fields);
     if (text === condition) {
       checkCondition(text, type === "any" ? kindAtHit(recording, spec) : type);
     }
@@ -55,7 +57,8 @@ function kindAtHit(recording: Recording, spec: Breakpoint): Type {
     try {
       return typeOf(places.condition!.evaluate(paused).value);
     } catch (error) {
-      if (error instanceof EvaluationError) return "any";
+      const isNative = paused.innermost()?.native !== null;
+      if (error instanceof EvaluationError && !isNative) return "any";
       throw error;
     }
   });

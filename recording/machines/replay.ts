@@ -15,6 +15,7 @@ import {
   type StatementListener,
   type Vm,
 } from "@dmalab/lang/vm";
+import type { NativeFrame } from "@dmalab/lang/values";
 import { comparePositions, type Position, START } from "../position.ts";
 
 /**
@@ -42,6 +43,8 @@ export interface PausedFrame {
   readonly statement: number;
   /** Where its values begin on the stack. */
   readonly fp: number;
+  /** What it sees, of code that is no script's. */
+  readonly native: NativeFrame | null;
 }
 
 /** A search or a look was cancelled. */
@@ -67,6 +70,7 @@ export interface KnownRun {
 interface CallNote {
   statement: number;
   fp: number;
+  native: NativeFrame | null;
   /** Calls that ran: of the script, of other code in between, and both. */
   calls: number;
   depth: number;
@@ -183,17 +187,20 @@ export class Replay implements StatementListener, PausedRun {
 
   #note(statement: number, isForeign: boolean): void {
     const { vm } = this;
-    const { depth, following: { nativeDepth }, fp } = vm;
+    const { depth, following: { nativeFrames }, fp } = vm;
+    const nativeDepth = nativeFrames.length;
+    const native = isForeign ? nativeFrames.at(-1) ?? null : null;
     const calls = depth + nativeDepth;
     const notes = this.#notes;
     let count = this.#noteCount;
     while (count > 0 && notes[count - 1]!.calls >= calls) count--;
     const code = isForeign ? NATIVE : functionAt(vm, depth);
     const note = notes[count];
-    if (note === undefined) notes.push({ statement, fp, calls, depth, nativeDepth, code });
+    if (note === undefined) notes.push({ statement, fp, native, calls, depth, nativeDepth, code });
     else {
       note.statement = statement;
       note.fp = fp;
+      note.native = native;
       note.calls = calls;
       note.depth = depth;
       note.nativeDepth = nativeDepth;
@@ -206,7 +213,7 @@ export class Replay implements StatementListener, PausedRun {
     const notes = this.#notes.slice(0, this.#noteCount);
     const running = this.isOver ? notes.slice(0, 1) : notes.filter((note) => this.#runs(note));
     // The notes themselves are of another statement soon.
-    return running.map(({ fp, statement }) => ({ fp, statement })).reverse();
+    return running.map(({ fp, native, statement }) => ({ fp, native, statement })).reverse();
   }
 
   innermost(): PausedFrame | null {
@@ -219,7 +226,7 @@ export class Replay implements StatementListener, PausedRun {
 
   #runs({ code, depth, nativeDepth }: CallNote): boolean {
     const { vm } = this;
-    if (code === NATIVE) return nativeDepth <= vm.following.nativeDepth;
+    if (code === NATIVE) return nativeDepth <= vm.following.nativeFrames.length;
     return depth <= vm.depth && functionAt(vm, depth) === code;
   }
 

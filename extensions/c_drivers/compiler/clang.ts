@@ -42,11 +42,15 @@ export interface Compiled {
   readonly said: string;
 }
 
+/** Loops count with the variables of the source, so that a debugger sees them. */
+export const KEEP_COUNTERS: readonly string[] = ["-mllvm", "-disable-lsr"];
+
 /** What the checks of the compiled code need: places, guarded stacks, room behind static variables. */
 export const CHECKABLE: readonly string[] = [
-  // The last one says how much: places only, no types and variables.
+  // Lines, types and variables, which are kept to the ends of their scopes.
   "-gdwarf-4",
-  "-gline-tables-only",
+  "-fextend-variable-liveness",
+  ...KEEP_COUNTERS,
   "-fvisibility=default",
   // Behind the arrays of a function lies a word that is compared when it returns.
   "-fstack-protector-all",

@@ -18,7 +18,7 @@ import {
   SUPPORT,
   type WantedC,
 } from "@dmalab/cli";
-import { CHECKABLE, type Compiled, COMPILING, LINKING } from "./clang.ts";
+import { CHECKABLE, type Compiled, COMPILING, KEEP_COUNTERS, LINKING } from "./clang.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
@@ -26,6 +26,9 @@ import type { TreeClang } from "./tree_clang.ts";
 
 /** Code of a header's inline function is at the line of the driver's call of it. */
 const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
+
+/** Of a library no variables are shown. */
+const LIBRARY = [...PLACED, "-gline-tables-only"];
 
 /** A file of the tree in what the compiler has said. */
 const NAMED = /^tree\/([^:\n]+):\d/gm;
@@ -112,6 +115,7 @@ class TreeDriver {
     // Files of a tree may declare each other's functions with other types.
     const options = [
       ...LINKING,
+      ...KEEP_COUNTERS,
       // What is linked has been optimised.
       "-Xclang",
       "-disable-llvm-passes",
@@ -194,7 +198,7 @@ class TreeDriver {
         const own = ours.get(path);
         const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
         const flags = own === undefined ? [] : [HIDDEN];
-        const made = await build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+        const made = await build.compile(unit, [...TREE_ARGUMENTS, ...LIBRARY, ...flags, ...IR]);
         if (made.module === null && own !== undefined) {
           throw new TreeError(
             `The tree does not compile with dmalab's ${path}`,

@@ -1,10 +1,8 @@
 /** Going through runs with drivers in C line by line, both ways, and stopping at their lines. */
-import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { join } from "node:path";
-import { HostLoader, withCompiled } from "@dmalab/cli";
 import { Debugger } from "@dmalab/cli/debug";
-import { renderDiagnostics } from "@dmalab/lang/diagnostics";
-import { loadForDebugging } from "@dmalab/lang";
 import {
   BreakpointSet,
   type BreakpointTrigger,
@@ -16,10 +14,11 @@ import {
   recordRun,
   runsOf,
 } from "@dmalab/recording";
-import { displayName, type Program, runProgramWith } from "@dmalab/lang/run";
+import { runProgramWith } from "@dmalab/lang/run";
 import { codeBlocks } from "@dmalab/cli/scenario";
 import { withClient } from "@dmalab/editor/tests";
 import { loadFiles } from "./c_together.ts";
+import { programOf, recordedRun } from "./recorded.ts";
 import { ROOT } from "@dmalab/tests";
 
 const RUNS: readonly (readonly [path: string, runs: number])[] = [
@@ -32,20 +31,6 @@ const RUNS: readonly (readonly [path: string, runs: number])[] = [
 
 // Each test takes what was compiled from the cache.
 await loadFiles(RUNS.map(([path]) => path));
-
-async function opened(path: string): Promise<Program> {
-  const files = HostLoader.open(join(ROOT, path));
-  assert(typeof files !== "string");
-  const { entry, loader } = files;
-  const loaded = await withCompiled(loader, () => loadForDebugging(entry, loader));
-  assert(loaded.program !== null, renderDiagnostics(loaded.diagnostics));
-  return loaded.program;
-}
-
-async function recorded(path: string, name: string): Promise<Recording> {
-  const program = await opened(path);
-  return recordRun(program, runsOf(program).find((run) => displayName(run.name) === name)!);
-}
 
 /** `wire.c:31`. */
 function lineAt(recording: Recording, position: Position): string {
@@ -79,7 +64,7 @@ function stopsOf(
 }
 
 Deno.test("a run with a driver in C is gone through line by line, handlers of interrupts included", async () => {
-  const recording = await recorded(
+  const recording = await recordedRun(
     "extensions/c_drivers/tests/c/wire.dma",
     "what is in the buffer is sent [iommu.mode = strict]",
   );
@@ -97,7 +82,7 @@ Deno.test("a run with a driver in C is gone through line by line, handlers of in
 });
 
 Deno.test("a line of C stops forwards and backwards, with the calls of both languages", async () => {
-  const recording = await recorded(
+  const recording = await recordedRun(
     "extensions/c_drivers/tests/c/wire.dma",
     "what is in the buffer is sent [iommu.mode = strict]",
   );
@@ -126,7 +111,7 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
 });
 
 Deno.test("steps go over calls of C, into them and out of them, both ways", async () => {
-  const recording = await recorded(
+  const recording = await recordedRun(
     "extensions/c_drivers/tests/c/wire.dma",
     "what is in the buffer is sent [iommu.mode = strict]",
   );
@@ -156,7 +141,7 @@ function* spread(count: number, below: number): Generator<number> {
 Deno.test("who follows a run in C changes nothing in it: events, failures and places are the same", async (t) => {
   for (const [path, runs] of RUNS) {
     await t.step(path, async () => {
-      const program = await opened(path);
+      const program = await programOf(path);
       const plain = runProgramWith(null, program, {}).outcomes;
       const choices = runsOf(program);
       assertEquals(choices.length, runs);
@@ -190,7 +175,7 @@ Deno.test("who follows a run in C changes nothing in it: events, failures and pl
 });
 
 Deno.test("a fault in C is where it is, however its code was made longer for those who follow", async () => {
-  const program = await opened("extensions/c_drivers/tests/c/wrong.dma");
+  const program = await programOf("extensions/c_drivers/tests/c/wrong.dma");
   const names = ["after the end", "behind a table", "behind an array", "too deep", "leaks"];
   const plain = runProgramWith(null, program, {}).outcomes;
   for (const choice of runsOf(program).filter(({ name }) => names.includes(name.name))) {
@@ -231,18 +216,30 @@ Deno.test("an adapter stops at lines and functions of C, says which, and shows t
     assertEquals(names.slice(0, 2), ["nic_send", "nic_xmit"]);
     assertEquals([stackFrames[0].line, stackFrames[0].source.path], [mapped, source.path]);
     const [frame] = stackFrames;
-    // In C `nic` is the parameter: the script's device of that name would be a wrong answer.
+    // In C `nic` is the parameter, and not the script's device of that name.
     const refused = await client.ask("evaluate", { expression: "nic.mappings", frameId: frame.id });
+    assertEquals(refused.message, "struct nic has no member `mappings` (it has dev, regs, tx, rx)");
+    const { scopes } = await client.body("scopes", { frameId: frame.id });
     assertEquals(
-      refused.message,
-      "`nic` is a name in extensions/c_drivers/drivers/nic/ring_nic.c, and values of C cannot be read " +
-        "(in a frame of the script `nic` has the script's value)",
+      scopes.map(({ name }: { name: string }) => name).slice(0, 2),
+      ["Locals", "Globals"],
     );
+    const open = async (variablesReference: number) =>
+      (await client.body("variables", { variablesReference })).variables;
+    const locals = await open(scopes[0].variablesReference);
+    type Variable = DebugProtocol.Variable;
+    const named = (all: Variable[], name: string) => all.find((each) => each.name === name)!;
+    assertEquals(named(locals, "len").value, "60");
+    const tx = named(await open(named(locals, "nic").variablesReference), "tx");
+    assertEquals([tx.type, tx.evaluateName], ["struct nic_tx_ring", "nic->tx"]);
+    assertEquals(named(await open(tx.variablesReference), "next").value, "0");
+    const hover = { context: "hover", expression: "tx->slots[1].head", frameId: frame.id };
+    assertEquals((await client.body("evaluate", hover)).result, "NULL");
     const { breakpoints: [conditional] } = await client.body("setBreakpoints", {
       source,
-      breakpoints: [{ line: mapped, condition: "nic.mappings.length > 1" }],
+      breakpoints: [{ line: mapped, condition: "nic->tx.next == 4" }],
     });
-    assertEquals(conditional.verified, false);
+    assertEquals(conditional.verified, true);
     await client.body("setBreakpoints", { source, breakpoints: [{ line: mapped }] });
     const mapping = "iommu.live_mappings";
     const { result } = await client.body("evaluate", { expression: mapping, frameId: frame.id });
@@ -274,36 +271,39 @@ Deno.test("an adapter stops at lines and functions of C, says which, and shows t
   });
 });
 
+/** What docs/c-drivers.md goes through, one block after the other. */
+const SHOWN_RUNS: readonly (readonly [path: string, run: string])[] = [
+  ["extensions/c_drivers/drivers/map/map.dma", "what the device writes arrives"],
+  ["extensions/c_drivers/tests/c/values.dma", "a queue is filled"],
+];
+
 Deno.test("the debugger says what docs/c-drivers.md has it say", async () => {
   const page = Deno.readTextFileSync(join(ROOT, "docs/c-drivers.md"));
-  const block = codeBlocks("docs/c-drivers.md", page).find(({ code }) =>
-    code.startsWith("> :break")
-  )!;
-  const talk = block.code.split(/^> /m).slice(1).map((part) => {
-    const end = part.indexOf("\n");
-    return { line: part.slice(0, end), answer: part.slice(end + 1) };
-  });
-  assert(talk.length >= 5);
-  const recording = await recorded(
-    "extensions/c_drivers/drivers/map/map.dma",
-    "what the device writes arrives",
-  );
-  let output = "";
-  const answers: string[] = [];
-  const tool = new Debugger(recording, {
-    lines: (async function* () {
-      for (const { line } of talk) {
-        output = "";
-        yield line;
-        answers.push(output);
-      }
-    })(),
-    write: (text) => void (output += text),
-    prompt: () => {},
-  }, { colour: false, columns: 100 });
-  await tool.run();
-  talk.forEach(({ answer, line }, index) => {
-    assertEquals(answers[index]!.trimEnd(), answer.trimEnd(), line);
-  });
-  assertStringIncludes(answers.join(""), "extensions/c_drivers/drivers/map/map.c:14");
+  const blocks = codeBlocks("docs/c-drivers.md", page)
+    .filter(({ code }) => code.startsWith("> :break"));
+  assertEquals(blocks.length, SHOWN_RUNS.length);
+  for (const [index, [path, run]] of SHOWN_RUNS.entries()) {
+    const talk = blocks[index]!.code.split(/^> /m).slice(1).map((part) => {
+      const end = part.indexOf("\n");
+      return { line: part.slice(0, end), answer: part.slice(end + 1) };
+    });
+    assert(talk.length >= 5);
+    let output = "";
+    const answers: string[] = [];
+    const tool = new Debugger(await recordedRun(path, run), {
+      lines: (async function* () {
+        for (const { line } of talk) {
+          output = "";
+          yield line;
+          answers.push(output);
+        }
+      })(),
+      write: (text) => void (output += text),
+      prompt: () => {},
+    }, { colour: false, columns: 100 });
+    await tool.run();
+    talk.forEach(({ answer, line }, number) => {
+      assertEquals(answers[number]!.trimEnd(), answer.trimEnd(), line);
+    });
+  }
 });

@@ -1,8 +1,9 @@
 /** The lines of a driver in C that have code, for runs that are followed line by line. */
 import type { SourceFile, Span } from "@dmalab/lang";
 import type { LineRow, LineTable } from "./line_table.ts";
-import { CheckedModule, type CLine, type Mark } from "./checked_module.ts";
-import { firstInstruction, OP } from "./wasm_code.ts";
+import { CheckedModule, type CLine } from "./checked_module.ts";
+import type { DebugInfo } from "./debug_info.ts";
+import { firstInstruction, type LocalSets, OP } from "./wasm_code.ts";
 import { ByteReader, type CodeSpan, type ModuleShape } from "./wasm_reader.ts";
 
 /** What the compiler gave. */
@@ -10,6 +11,8 @@ interface CompiledCode {
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;
   readonly lines: LineTable;
+  readonly debugInfo: DebugInfo;
+  localSets(body: CodeSpan): LocalSets;
   /** Null of a driver that is not compiled with a kernel tree. */
   readonly ofTree: unknown;
   /** A source by the name that the compiler has for it. */
@@ -19,13 +22,13 @@ interface CompiledCode {
 /** The lines of a driver that have code, in the order of the code. */
 export class CLines {
   readonly all: readonly CLine[];
-  readonly #marks: ReadonlyMap<CodeSpan, readonly Mark[]>;
+  readonly #marks: ReadonlyMap<CodeSpan, readonly CLine[]>;
 
   constructor(readonly code: CompiledCode) {
     const reader = new ByteReader(code.bytes.subarray(code.shape.codeAt));
     const marks = code.shape.bodies.map((body) => [body, marksIn(code, body, reader)] as const);
     this.#marks = new Map(marks);
-    this.all = marks.flatMap(([, own]) => own.map(({ line }) => line));
+    this.all = marks.flatMap(([, own]) => own);
   }
 
   /** Makes the module with the calls in it. */
@@ -35,7 +38,7 @@ export class CLines {
 }
 
 /** Where lines begin in a function; in one of the support file or of a header nowhere. */
-function marksIn(code: CompiledCode, body: CodeSpan, reader: ByteReader): readonly Mark[] {
+function marksIn(code: CompiledCode, body: CodeSpan, reader: ByteReader): readonly CLine[] {
   const first = firstInstruction(body, reader);
   const all = code.lines.rowsIn(body.start, body.end);
   const begun = new Set(all.filter(({ isStatement }) => isStatement).map(({ line }) => line));
@@ -44,12 +47,14 @@ function marksIn(code: CompiledCode, body: CodeSpan, reader: ByteReader): readon
   const [opening] = rows;
   const source = opening === undefined ? undefined : code.source(opening.file);
   if (opening === undefined || source === undefined) return [];
-  const line = (of: SourceFile, number: number, isEntry: boolean): CLine => ({
+  const line = (of: SourceFile, number: number, address: number, isEntry: boolean): CLine => ({
     functionName: body.name,
     span: lineSpan(of, number),
     isEntry,
+    address,
+    body,
   });
-  const marks: Mark[] = [{ address: first, line: line(source, opening.line, true) }];
+  const marks: CLine[] = [line(source, opening.line, first, true)];
   let before: LineRow = opening;
   rows.forEach((row, index) => {
     if (row.file === before.file && row.line === before.line) return;
@@ -58,7 +63,7 @@ function marksIn(code: CompiledCode, body: CodeSpan, reader: ByteReader): readon
     if (own === undefined || rows[index + 1]?.address === row.address) return;
     before = row;
     const address = insideLoop(Math.max(first, row.address), rows[index + 1]?.address ?? 0, reader);
-    marks.push({ address, line: line(own, row.line, false) });
+    marks.push(line(own, row.line, address, false));
   });
   return marks;
 }

@@ -10,9 +10,25 @@
  * @see WebAssembly Core Specification, 5.4 (instructions), 5.5.13 (code section)
  */
 import type { NativeLine } from "@dmalab/lang/values";
+import { LOCALS_AT, MAX_LOCALS } from "../c_addresses.ts";
+import { type DebugInfo, localsAt } from "./debug_info.ts";
 import type { LineTable } from "./line_table.ts";
-import { ACCESSES, firstInstruction, type Instruction, instructionIn, OP } from "./wasm_code.ts";
-import { ByteReader, type CodeSpan, type ModuleShape, SECTION } from "./wasm_reader.ts";
+import {
+  ACCESSES,
+  firstInstruction,
+  type Instruction,
+  instructionIn,
+  type LocalSets,
+  OP,
+} from "./wasm_code.ts";
+import {
+  ByteReader,
+  type CodeSpan,
+  type ModuleShape,
+  SECTION,
+  VALUE_TYPES,
+  type ValueType,
+} from "./wasm_reader.ts";
 
 /** Functions of the support file that code is changed into calls of, beside those of loads and stores. */
 const CHECK = {
@@ -24,6 +40,13 @@ const CHECK = {
   CALLS: "dmalab_calls",
 } as const;
 const STACK_POINTER = "__stack_pointer";
+/** How a local of each type is stored: the instruction, and the alignment. */
+const STORES: Readonly<Record<ValueType, readonly [opcode: number, alignment: number]>> = {
+  i32: [0x36, 2],
+  i64: [0x37, 3],
+  f32: [0x38, 2],
+  f64: [0x39, 3],
+};
 const BLOCK_STARTS: ReadonlySet<number> = new Set([OP.LOOP, OP.IF, OP.ELSE, OP.END, OP.BR_IF]);
 
 /** Code with the places that its offsets had when it was compiled. */
@@ -36,12 +59,16 @@ export interface RunnableCode {
 export interface CLine extends NativeLine {
   /** The function begins with it. */
   readonly isEntry: boolean;
+  /** Where it begins, by the offsets that the compiler knows. */
+  readonly address: number;
+  readonly body: CodeSpan;
 }
 
-/** Where a line begins, by the offsets that the compiler knows. */
-export interface Mark {
-  readonly address: number;
+/** A line of code that says when it is reached. */
+export interface MarkedLine {
   readonly line: CLine;
+  /** The locals of the compiled code that it stores first, one after the other. */
+  readonly locals: readonly number[];
 }
 
 /** What the compiler gave. */
@@ -49,8 +76,10 @@ interface CompiledBytes {
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;
   readonly lines: LineTable;
+  readonly debugInfo: DebugInfo;
   /** Null of a driver whose calls say their places. */
   readonly ofTree: unknown;
+  localSets(body: CodeSpan): LocalSets;
   /** Undefined of a file that is not the driver's own. */
   source(name: string): unknown;
 }
@@ -76,7 +105,7 @@ interface Part {
 export class CheckedModule implements RunnableCode {
   readonly module: WebAssembly.Module;
   /** By the numbers that the calls at lines give. */
-  readonly lines: readonly CLine[];
+  readonly lines: readonly MarkedLine[];
   /** Where blocks of code begin, by the numbers that their calls give. */
   readonly blocks: readonly number[];
   /** In order of where they begin in the module. */
@@ -88,7 +117,7 @@ export class CheckedModule implements RunnableCode {
    */
   constructor(
     compiled: CompiledBytes,
-    marks?: ReadonlyMap<CodeSpan, readonly Mark[]>,
+    marks?: ReadonlyMap<CodeSpan, readonly CLine[]>,
   ) {
     const { bytes, shape } = compiled;
     const { codeAt, codeFrom, codeTo } = shape;
@@ -147,7 +176,7 @@ export class CheckedModule implements RunnableCode {
 /** What is changed in the code. */
 class Editor {
   readonly blocks: number[] = [];
-  readonly lines: CLine[] = [];
+  readonly lines: MarkedLine[] = [];
   readonly #compiled: CompiledBytes;
   readonly #shape: ModuleShape;
   readonly #reader: ByteReader;
@@ -165,11 +194,11 @@ class Editor {
   }
 
   /** The changes in a function, in order. */
-  edits(body: CodeSpan, marks: readonly Mark[]): readonly Edit[] {
+  edits(body: CodeSpan, marks: readonly CLine[]): readonly Edit[] {
     if (this.#checks.has(body.index)) return [];
     const edits: Edit[] = [];
-    const insert = (at: number, number: number, check: string) => {
-      const bytes = [...constant(number), ...this.#call(check)];
+    const insert = (at: number, number: number, check: string, first: readonly number[] = []) => {
+      const bytes = [...first, ...constant(number), ...this.#call(check)];
       return edits.push({ from: at, to: at, bytes, was: at });
     };
     const marked = Map.groupBy(marks, ({ address }) => address);
@@ -190,8 +219,9 @@ class Editor {
         block = edits[insert(start, this.blocks.push(start) - 1, CHECK.BLOCK) - 1]!;
         startsBlock = false;
       }
-      for (const { line } of marked.get(start) ?? []) {
-        insert(start, this.lines.push(line) - 1, CHECK.LINE);
+      for (const line of marked.get(start) ?? []) {
+        const stores = this.#stores(line);
+        insert(start, this.lines.push(stores) - 1, CHECK.LINE, stores.bytes);
       }
       if (BLOCK_STARTS.has(opcode)) {
         // What prepares its first statement may have the line of what comes before.
@@ -218,6 +248,30 @@ class Editor {
       }
     }
     return edits;
+  }
+
+  /** Stores what a debugger sees of a function where a line begins. */
+  #stores(line: CLine): MarkedLine & { readonly bytes: readonly number[] } {
+    const { address, body } = line;
+    const described = this.#compiled.debugInfo.functionOf(body);
+    const sets = this.#compiled.localSets(body);
+    const locals = described === null
+      ? []
+      : localsAt(described, address, sets).slice(0, MAX_LOCALS);
+    const reader = this.#reader;
+    const { at } = reader;
+    reader.at = body.start;
+    const types = [...body.parameters];
+    for (const [count, type] of reader.many(() => [reader.unsigned(), reader.byte()] as const)) {
+      for (let left = count; left > 0; left--) types.push(VALUE_TYPES[type] ?? "i32");
+    }
+    reader.at = at;
+    const bytes = locals.flatMap((local, slot) => {
+      const [opcode, alignment] = STORES[types[local] ?? "i32"];
+      const to = BigInt(LOCALS_AT + 8 * slot);
+      return [OP.I64_CONST, ...wide(to), OP.LOCAL_GET, ...unsigned(local), opcode, alignment, 0];
+    });
+    return { line, locals, bytes };
   }
 
   /** The code in place of an instruction that is checked; null for any other. */

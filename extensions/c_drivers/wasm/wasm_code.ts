@@ -15,6 +15,9 @@ export const OP = {
   BR_IF: 0x0d,
   CALL: 0x10,
   CALL_INDIRECT: 0x11,
+  LOCAL_GET: 0x20,
+  LOCAL_SET: 0x21,
+  LOCAL_TEE: 0x22,
   GLOBAL_SET: 0x24,
   I32_CONST: 0x41,
   I64_CONST: 0x42,
@@ -133,4 +136,54 @@ const OPERANDS: readonly (readonly [first: number, last: number, read: ReadOpera
 
 function operandsOf(opcode: number): ReadOperands | null {
   return OPERANDS.find(([first, last]) => opcode >= first && opcode <= last)?.[2] ?? null;
+}
+
+/** A stretch of code. */
+interface Loop {
+  readonly from: number;
+  to: number;
+}
+
+/** Where the code of a function sets its locals, and where it loops: a local may hold one variable after another. */
+export class LocalSets {
+  /** Ends of the instructions, by the local. */
+  readonly #sets = new Map<number, number[]>();
+  readonly #loops: Loop[] = [];
+
+  constructor(body: CodeSpan, reader: ByteReader) {
+    const open: (Loop | null)[] = [];
+    for (firstInstruction(body, reader); reader.at < body.end;) {
+      const { end, opcode, operand, start } = instructionIn(reader);
+      if (opcode === OP.LOCAL_SET || opcode === OP.LOCAL_TEE) {
+        const ends = this.#sets.get(operand) ?? [];
+        this.#sets.set(operand, ends);
+        ends.push(end);
+      } else if (opcode === OP.BLOCK || opcode === OP.IF) open.push(null);
+      else if (opcode === OP.LOOP) {
+        const loop = { from: start, to: body.end };
+        this.#loops.push(loop);
+        open.push(loop);
+      } else if (opcode === OP.END) {
+        const loop = open.pop();
+        if (loop != null) loop.to = end;
+      }
+    }
+  }
+
+  /**
+   * Whether a local may hold something else by now than the variable that it got.
+   *
+   * @param from Where it has the variable from.
+   * @param own Where it gets values of that variable.
+   */
+  isOverwritten(local: number, from: number, address: number, own: ReadonlySet<number>): boolean {
+    // Of a loop that begins later, an earlier turn may have done it.
+    const around = this.#loops.filter((loop) =>
+      loop.from >= from && address > loop.from && address < loop.to
+    );
+    return this.#sets.get(local)?.some((end) =>
+      !own.has(end) &&
+      (end > from && end <= address || around.some((loop) => end > loop.from && end <= loop.to))
+    ) ?? false;
+  }
 }

@@ -23,7 +23,7 @@ const READ_ONLY = ".rodata";
 const HEADER_BYTES = 8;
 const EXTERNAL = { FUNCTION: 0, TABLE: 1, MEMORY: 2, GLOBAL: 3 } as const;
 const HAS_MAXIMUM = 1;
-const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
+export const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
   0x7f: "i32",
   0x7e: "i64",
   0x7d: "f32",
@@ -56,6 +56,7 @@ export interface ImportedFunction extends WasmSignature {
 export interface CodeSpan {
   /** Its number in the module. */
   readonly index: number;
+  readonly parameters: readonly ValueType[];
   /** As the source names it; empty where that is not known. */
   readonly name: string;
   readonly start: number;
@@ -75,8 +76,8 @@ export interface ModuleShape {
   /** Numbers of global variables by the names they are exported under. */
   readonly globals: ReadonlyMap<string, number>;
   readonly imports: readonly ImportedFunction[];
-  /** What its code is made of: the section `.debug_line`. */
-  readonly lineTable: Uint8Array;
+  /** Sections that are no part of the code, by their names: `.debug_line`, `.debug_info` and more. */
+  readonly custom: ReadonlyMap<string, Uint8Array>;
   /** Offset of the code section's content: line tables count from there. */
   readonly codeAt: number;
   /** The code section, its head included: from its first byte to the one behind its last. */
@@ -92,9 +93,7 @@ export interface ModuleShape {
 
 /** Reads numbers of variable length, bytes and names. */
 export class ByteReader {
-  at = 0;
-
-  constructor(readonly bytes: Uint8Array) {}
+  constructor(readonly bytes: Uint8Array, public at = 0) {}
 
   get isAtEnd(): boolean {
     return this.at >= this.bytes.length;
@@ -176,11 +175,11 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
   const exported = new Map<string, WasmSignature>();
   const globals = new Map<string, number>();
   const imports: Omit<ImportedFunction, "symbol">[] = [];
-  let lineTable = new Uint8Array();
+  const custom = new Map<string, Uint8Array>();
   let codeAt = 0;
   let codeFrom = 0;
   let codeTo = 0;
-  let bodies: readonly Omit<CodeSpan, "name" | "index">[] = [];
+  let bodies: readonly Pick<CodeSpan, "start" | "end">[] = [];
   let staticBytes = 0;
   while (!reader.isAtEnd) {
     const from = reader.at;
@@ -212,20 +211,20 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
     else if (section === SECTION.CUSTOM) {
       const name = reader.name();
       if (name === "name") namesIn(reader, end, names, segmentNames);
-      else if (name === ".debug_line") lineTable = bytes.slice(reader.at, end);
+      else custom.set(name, bytes.subarray(reader.at, end));
     }
     reader.at = end;
   }
   const nameOf = (index: number) => names.get(index) ?? "";
   const named = bodies.map((body, position) => {
     const index = imports.length + position;
-    return { ...body, index, name: nameOf(index) };
+    return { ...body, index, parameters: functions[index]!.parameters, name: nameOf(index) };
   });
   return {
     functions: exported,
     globals,
     imports: imports.map((each) => ({ ...each, symbol: nameOf(each.index) })),
-    lineTable,
+    custom,
     codeAt,
     codeFrom,
     codeTo,
@@ -285,7 +284,7 @@ function segmentIn(reader: ByteReader): DataSpan {
   return { start, end: isPassive ? start : start + sizeBytes };
 }
 
-function bodyIn(reader: ByteReader, codeAt: number): Omit<CodeSpan, "name" | "index"> {
+function bodyIn(reader: ByteReader, codeAt: number): Pick<CodeSpan, "start" | "end"> {
   const sizeBytes = reader.unsigned();
   const start = reader.at - codeAt;
   reader.at += sizeBytes;

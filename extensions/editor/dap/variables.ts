@@ -68,7 +68,9 @@ export class Variables {
       more: Partial<DebugProtocol.Scope> = {},
     ) => scopes.push({ name, expensive: false, ...this.#reference(container), ...more });
     if (call !== null) {
-      add("Locals", this.#locals(position, call), { presentationHint: "locals" });
+      add("Locals", this.#names(position, call, "locals"), { presentationHint: "locals" });
+      const globals = this.#names(position, call, "globals");
+      if (globals.count > 0) add("Globals", globals, { presentationHint: "globals" });
     }
     if (position.seq > 0) {
       add("Event", this.#event(position.seq));
@@ -146,8 +148,8 @@ export class Variables {
     };
   }
 
-  #locals(position: Position, call: number): Container {
-    const variables = variablesAt(this.#recording, position, call);
+  #names(position: Position, call: number, scope: "locals" | "globals"): Container {
+    const variables = variablesAt(this.#recording, position, call, scope);
     return {
       count: variables.length,
       isIndexed: false,

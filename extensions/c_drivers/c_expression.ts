@@ -1,0 +1,209 @@
+/** Expressions of C that change nothing: names, members, elements, what a pointer leads to, comparisons. */
+import { ScriptError } from "@dmalab/lang/values";
+import { CValue, DebugType, type ReadableMemory } from "./c_values.ts";
+
+const TOKEN = /\s*(->|==|!=|<=|>=|&&|\|\||<<|>>|0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*|\S)/g;
+const NAME = /^[A-Za-z_]/;
+const NUMBER = /^\d/;
+/** What only C writes. */
+const FORM = /->|^\s*[*&]/;
+
+/** Operators, those that bind least first. */
+const LEVELS: readonly (readonly string[])[] = [
+  ["||"],
+  ["&&"],
+  ["|"],
+  ["^"],
+  ["&"],
+  ["==", "!="],
+  ["<", ">", "<=", ">="],
+  ["<<", ">>"],
+  ["+", "-"],
+  ["*", "/", "%"],
+];
+const TRUTHS: Readonly<Record<string, (one: bigint, other: bigint) => boolean>> = {
+  "||": (one, other) => one !== 0n || other !== 0n,
+  "&&": (one, other) => one !== 0n && other !== 0n,
+  "==": (one, other) => one === other,
+  "!=": (one, other) => one !== other,
+  "<": (one, other) => one < other,
+  ">": (one, other) => one > other,
+  "<=": (one, other) => one <= other,
+  ">=": (one, other) => one >= other,
+};
+const NUMBERS: Readonly<Record<string, (one: bigint, other: bigint) => bigint>> = {
+  "|": (one, other) => one | other,
+  "^": (one, other) => one ^ other,
+  "&": (one, other) => one & other,
+  "<<": (one, other) => one << (other & 63n),
+  ">>": (one, other) => one >> (other & 63n),
+  "+": (one, other) => one + other,
+  "-": (one, other) => one - other,
+  "*": (one, other) => one * other,
+  "/": (one, other) => one / other,
+  "%": (one, other) => one % other,
+};
+
+function tokensOf(text: string): readonly string[] {
+  return [...text.matchAll(TOKEN)].map(([, token]) => token!);
+}
+
+/** The names in an expression, without those of members, and whether only C writes it so. */
+export function namesInC(
+  text: string,
+): { readonly names: readonly string[]; readonly isForm: boolean } {
+  const tokens = tokensOf(text);
+  const isMember = (at: number) => tokens[at - 1] === "." || tokens[at - 1] === "->";
+  return {
+    names: tokens.filter((token, at) => NAME.test(token) && !isMember(at)),
+    isForm: FORM.test(text),
+  };
+}
+
+/** @throws {ScriptError} Where it is no expression, or has no value. */
+export function evaluateC(
+  text: string,
+  memory: ReadableMemory,
+  named: (name: string) => CValue,
+): CValue {
+  return new Reader(text, memory, named).whole();
+}
+
+class Reader {
+  readonly #tokens: readonly string[];
+  #at = 0;
+
+  constructor(
+    readonly text: string,
+    readonly memory: ReadableMemory,
+    readonly named: (name: string) => CValue,
+  ) {
+    this.#tokens = tokensOf(text);
+  }
+
+  whole(): CValue {
+    const value = this.#binary(0);
+    if (this.#at < this.#tokens.length) throw this.#unexpected();
+    // What cannot be read is an error, and not a value.
+    if (!value.type.isStruct && !value.type.isArray) void value.bits;
+    else if (value.problem !== null) throw this.#missing(value);
+    return value;
+  }
+
+  #missing({ expression, problem }: CValue): ScriptError {
+    return new ScriptError("E0919", `Cannot read \`${expression}\`: ${problem}`);
+  }
+
+  #next(...tokens: readonly string[]): string | null {
+    const token = this.#tokens[this.#at];
+    if (token === undefined || !tokens.includes(token)) return null;
+    this.#at++;
+    return token;
+  }
+
+  #unexpected(): ScriptError {
+    const token = this.#tokens[this.#at];
+    return new ScriptError(
+      "E0919",
+      `\`${this.text}\` is no expression of C that is read here: ` +
+        (token === undefined ? "it ends too early" : `\`${token}\` is not expected`),
+      "read are names, numbers, `a->b`, `a.b`, `a[i]`, `*p`, `&a`, comparisons and sums",
+    );
+  }
+
+  #require(token: string): void {
+    if (this.#next(token) === null) throw this.#unexpected();
+  }
+
+  #binary(level: number): CValue {
+    const operators = LEVELS[level];
+    if (operators === undefined) return this.#unary();
+    let value = this.#binary(level + 1);
+    for (;;) {
+      const operator = this.#next(...operators);
+      if (operator === null) return value;
+      value = this.#operated(value, operator, this.#binary(level + 1));
+    }
+  }
+
+  #operated(one: CValue, operator: string, other: CValue): CValue {
+    if (one.type.isPointer && (operator === "+" || operator === "-") && !other.type.isPointer) {
+      const steps = BigInt(operator === "+" ? 1 : -1) * other.bits;
+      const size = BigInt(Math.max(1, one.type.element.sizeBytes));
+      return new CValue(this.memory, one.type, `${one.expression} ${operator} ${steps}`, {
+        bits: one.bits + steps * size,
+      });
+    }
+    const truth = TRUTHS[operator];
+    if (truth !== undefined) return this.#truth(truth(one.bits, other.bits));
+    if ((operator === "/" || operator === "%") && other.bits === 0n) {
+      throw new ScriptError("E0912", `\`${this.text}\` divides by zero`);
+    }
+    return this.#number(NUMBERS[operator]!(one.bits, other.bits));
+  }
+
+  #truth(truth: boolean): CValue {
+    return new CValue(
+      this.memory,
+      DebugType.INT,
+      this.text,
+      { bits: truth ? 1n : 0n },
+      null,
+      truth,
+    );
+  }
+
+  #number(bits: bigint): CValue {
+    return new CValue(this.memory, DebugType.INT, this.text, { bits });
+  }
+
+  #unary(): CValue {
+    const operator = this.#next("*", "&", "!", "-", "~");
+    if (operator === null) return this.#postfix();
+    const value = this.#unary();
+    if (operator === "*") return value.target();
+    if (operator === "!") return this.#truth(value.bits === 0n);
+    if (operator === "-") return this.#number(-value.bits);
+    if (operator === "~") return this.#number(~value.bits);
+    if (value.at === null) {
+      throw new ScriptError(
+        "E0919",
+        `\`${value.expression}\` has no address: the compiler keeps it in no memory`,
+      );
+    }
+    return this.#number(BigInt(value.at));
+  }
+
+  #postfix(): CValue {
+    let value = this.#primary();
+    for (;;) {
+      const operator = this.#next(".", "->", "[");
+      if (operator === null) return value;
+      if (operator === "[") {
+        value = value.element(Number(this.#binary(0).bits));
+        this.#require("]");
+        continue;
+      }
+      const name = this.#tokens[this.#at++] ?? "";
+      if (!NAME.test(name)) {
+        this.#at--;
+        throw this.#unexpected();
+      }
+      // As debuggers do, both lead on from a pointer.
+      const whole = value.type.isPointer ? value.target() : value;
+      value = whole.member(name);
+    }
+  }
+
+  #primary(): CValue {
+    if (this.#next("(") !== null) {
+      const value = this.#binary(0);
+      this.#require(")");
+      return value;
+    }
+    const token = this.#tokens[this.#at] ?? "";
+    if (!NAME.test(token) && !NUMBER.test(token)) throw this.#unexpected();
+    this.#at++;
+    return NUMBER.test(token) ? this.#number(BigInt(token)) : this.named(token);
+  }
+}
