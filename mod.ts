@@ -287,6 +287,7 @@ export {
   type BusyTime,
   displayName,
   type EntryOutcome,
+  type FailedValue,
   type FailureReport,
   type FailureStyle,
   type Incident,

@@ -6,9 +6,11 @@ import { ProcessScreen, type Screen } from "./screen.ts";
 
 /** Does what a command line says. */
 export async function main(words: readonly string[], screen: Screen): Promise<ExitCode> {
-  const { parseCommandLine } = await import("./command_line.ts");
-  const { COMMANDS } = await import("./all_commands.ts");
-  const { VERSION } = await import("./package_version.ts");
+  const [{ parseCommandLine }, { COMMANDS }, { VERSION }] = await Promise.all([
+    import("./command_line.ts"),
+    import("./all_commands.ts"),
+    import("./package_version.ts"),
+  ]);
   const program = {
     name: "dmalab",
     version: VERSION,

@@ -41,6 +41,7 @@ export type { RecordedWith } from "@dmalab/lang/builtins/read_machine";
 export type { Diagnostic, Fix } from "@dmalab/lang/diagnostics";
 export type { TextPart } from "@dmalab/lang/render";
 export type {
+  FailedValue,
   FailureReport,
   LoadResult,
   Program,

@@ -7,12 +7,14 @@ import {
   pages,
   roundUpPowerOfTwo,
   setting,
+  type SettingsOf,
   TIB,
 } from "@dmalab/runtime";
 import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
 import { type DescribedRegisters, describedRegisters } from "../described_registers.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
+import { doubleBar, IDENTITY_SETTINGS, parseBars } from "../pci/function_settings.ts";
 
 const IRQ = eventId("irq");
 
@@ -36,8 +38,23 @@ const SETTINGS = {
   }),
   p2pmemBytes: P2PMEM,
   vectors: setting("vectors", int(1, 2048), 1, { doc: "Interrupts that it can raise." }),
+  ...IDENTITY_SETTINGS,
   ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: DEFAULT_SEGMENT_BYTES }),
 };
+
+/** What configuration space says, by the keys of the block. */
+function numbersOf(settings: SettingsOf<typeof SETTINGS>): ReadonlyMap<string, number> {
+  const { capabilities, vectors } = settings;
+  const { msi = Math.min(vectors, 32), msix = vectors } = settings;
+  const has = (name: string) => Number(capabilities.includes(name));
+  const given = { pm: 1, express: 1, msi, msix };
+  const numbers = new Map(Object.entries(given).map(([name, count]) => [name, has(name) * count]));
+  for (const key of ["vendor", "device", "subvendor", "subdevice", "class", "revision"] as const) {
+    const value = settings[key];
+    if (value !== undefined) numbers.set(key, value);
+  }
+  return numbers;
+}
 
 export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   kind: "endpoint",
@@ -49,8 +66,16 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   settings: SETTINGS,
 
   bars(device) {
-    const { barBytes, barNumber, p2pmemBytes: peerBytes } = device.settings;
-    if (barBytes === 0 && peerBytes === 0) return [];
+    const { barBytes, barNumber, bars = "", p2pmemBytes: peerBytes } = device.settings;
+    const further = parseBars(bars) ?? [];
+    const isThere = barBytes !== 0 || peerBytes !== 0;
+    const taken = isThere ? [{ index: barNumber }, ...further] : further;
+    const double = doubleBar(taken);
+    if (double !== null) {
+      const text = `"${device.name}" has no room for two BARs at ${double}`;
+      throw settingError(device, "bars", text, "a BAR of 64 bits takes the next number as well");
+    }
+    if (!isThere) return further;
     const sizeBytes = barBytes === 0 ? roundUpPowerOfTwo(peerBytes) : barBytes;
     if (!isPowerOfTwo(sizeBytes)) {
       throw settingError(
@@ -67,12 +92,13 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
         `"${device.name}" cannot provide ${peerBytes} bytes of a BAR of ${sizeBytes}`,
       );
     }
-    return [{ index: barNumber, sizeBytes, peerBytes }];
+    return [{ index: barNumber, sizeBytes, peerBytes }, ...further];
   },
 
   create(machine, device) {
     const { dma, func, name, settings } = device;
     func.vectors = settings.vectors;
+    func.numbers = numbersOf(settings);
     return {
       name,
       kind: "endpoint",

@@ -84,8 +84,10 @@ export function planAddressWindows(
     const high: Item[] = [];
     let lowBytes = 0;
     for (const item of items) {
-      const { sizeBytes } = item.request;
-      const fits = sizeBytes <= SMALL_BAR_BYTES && lowBytes + sizeBytes <= LOW_WINDOW_MAX_BYTES;
+      const { kind, sizeBytes } = item.request;
+      const isLow = kind === "io" || kind === "mem32";
+      const fits = isLow ||
+        sizeBytes <= SMALL_BAR_BYTES && lowBytes + sizeBytes <= LOW_WINDOW_MAX_BYTES;
       if (fits) lowBytes += sizeBytes;
       (fits ? low : high).push(item);
     }

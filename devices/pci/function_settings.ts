@@ -1,5 +1,5 @@
 /** Keys of every block that stands for a PCI function: where it is, and its access control. */
-import { optional, setting, type ShapeOf } from "@dmalab/runtime";
+import { GIB, int, isPowerOfTwo, KIB, MIB, optional, setting, type ShapeOf } from "@dmalab/runtime";
 import {
   ACS_ABSENT,
   ACS_SERVICES,
@@ -9,6 +9,7 @@ import {
   type AcsService,
 } from "./peers/access_control.ts";
 import { parsePlace } from "./pci_address.ts";
+import type { BarKind, BarRequest } from "./pci_function.ts";
 
 /** What `acs` says: what is switched on; null for no such capability. */
 type AcsSetting = readonly AcsService[] | "all" | "unknown" | null;
@@ -41,6 +42,79 @@ export const FUNCTION_SETTINGS = {
     doc: "Where the function is, in a machine that is there already: bus, device, function.",
   }),
 };
+
+const ID = int(0, 0xffff);
+const OF_ENTRY = { leftOut: "of the driver's first entry" };
+const CAPABILITIES = ["pm", "msi", "msix", "express"] as const;
+/** Words of a configuration reach a shape in lower case. */
+const BAR_TEXT = /^([0-5]) (io|mem32|mem64)( prefetchable)? (\d+)(b|kib|mib|gib)$/;
+const UNITS = { b: 1, kib: KIB, mib: MIB, gib: GIB } as const;
+const MIN_IO_BYTES = 4;
+const MAX_IO_BYTES = 256;
+
+/** Keys of what a function's configuration space says, which only a driver in C reads. */
+export const IDENTITY_SETTINGS = {
+  vendor: optional("vendor", ID, { ...OF_ENTRY, doc: "The vendor's number." }),
+  device: optional("device", ID, { ...OF_ENTRY, doc: "The device's number." }),
+  subvendor: optional("subvendor", ID, { ...OF_ENTRY, doc: "The subsystem's vendor." }),
+  subdevice: optional("subdevice", ID, { ...OF_ENTRY, doc: "The subsystem's number." }),
+  class: optional("class", int(0, 0xff_ffff), {
+    ...OF_ENTRY,
+    doc: "What it is: base class, subclass and programming interface.",
+  }),
+  revision: optional("revision", int(0, 0xff), { leftOut: "0", doc: "The revision." }),
+  capabilities: setting<readonly string[]>(
+    "capabilities",
+    { kind: "words", choices: CAPABILITIES },
+    CAPABILITIES,
+    { doc: "What its configuration space lists." },
+  ),
+  msi: optional("msi", int(0, 32), {
+    leftOut: "as `vectors`, up to 32",
+    doc: "Messages of MSI; 0: it has no such capability.",
+  }),
+  msix: optional("msix", int(0, 2048), {
+    leftOut: "as `vectors`",
+    doc: "Messages of MSI-X; 0: it has no such capability.",
+  }),
+  bars: optional<string>("bars", {
+    kind: "text",
+    form: 'BARs such as "1 io 256B, 2 mem64 prefetchable 1MiB"',
+    accepts: (text) => parseBars(text) !== null,
+  }, {
+    leftOut: "none",
+    doc: "Further BARs: number, kind (io, mem32, mem64) and size of each.",
+  }),
+};
+
+/** The BARs that a text lists; null for another text. */
+export function parseBars(text: string): readonly BarRequest[] | null {
+  const found: BarRequest[] = [];
+  for (const part of text.split(",")) {
+    const [, index, kind, prefetchable, count, unit] = BAR_TEXT.exec(part.trim().toLowerCase()) ??
+      [];
+    if (index === undefined) return null;
+    const sizeBytes = Number(count) * UNITS[unit as keyof typeof UNITS];
+    const [min, max] = kind === "io" ? [MIN_IO_BYTES, MAX_IO_BYTES] : [4 * KIB, 1024 * GIB];
+    if (!isPowerOfTwo(sizeBytes) || sizeBytes < min || sizeBytes > max) return null;
+    found.push({
+      index: Number(index),
+      sizeBytes,
+      peerBytes: 0,
+      kind: kind as BarKind,
+      prefetchable: prefetchable !== undefined,
+    });
+  }
+  return found;
+}
+
+/** Two BARs of one number, where one of 64 bits has two; null where there are none. */
+export function doubleBar(bars: readonly Pick<BarRequest, "index" | "kind">[]): number | null {
+  const numbers = bars.flatMap(({ index, kind }) =>
+    kind === "mem64" ? [index, index + 1] : [index]
+  );
+  return numbers.find((each, at) => each > 5 || numbers.indexOf(each) !== at) ?? null;
+}
 
 /** The services that `acs` switches on. */
 export function switchedOn(

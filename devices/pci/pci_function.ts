@@ -17,11 +17,18 @@ export type PciRole =
 export interface BarRequest {
   /** BAR number, 0 to 5. */
   readonly index: number;
-  /** A power of two, at least one page. */
+  /** A power of two, at least one page in memory. */
   readonly sizeBytes: Bytes;
   /** How much of it, from its start, is memory for peers; 0 is none. */
   readonly peerBytes: Bytes;
+  /** What it is; memory of 32 bits when left out. */
+  readonly kind?: BarKind;
+  /** Reads of it have no side effects. */
+  readonly prefetchable?: boolean;
 }
+
+/** I/O ports, or memory below 4 GiB or anywhere. A BAR of 64 bits takes the next number as well. */
+export type BarKind = "io" | "mem32" | "mem64";
 
 /** A base address register with its place. */
 export interface Bar extends BarRequest {
@@ -67,6 +74,8 @@ export class PciFunction {
   bars: readonly Bar[] = [];
   /** Interrupts that it can raise. */
   vectors = 1;
+  /** What its configuration space says, by the keys of its block; what it leaves to the driver is not there. */
+  numbers: ReadonlyMap<string, number> = new Map();
   /** It is in its slot; a function that is not answers no request. */
   present = true;
   /**

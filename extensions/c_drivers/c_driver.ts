@@ -27,7 +27,13 @@ import {
   type Value,
 } from "@dmalab/lang/values";
 import { C_CALLS, type CCall } from "./calls.ts";
-import { GRANULE_BYTES, IO_BASE, KERNEL_STACK_BYTES, SHADOW_AT } from "./c_addresses.ts";
+import {
+  GRANULE_BYTES,
+  IO_BASE,
+  KERNEL_STACK_BYTES,
+  NULL_BYTES,
+  SHADOW_AT,
+} from "./c_addresses.ts";
 import { unmappedText } from "./calls/shared_memory.ts";
 import type { CCode } from "./c_code.ts";
 import { CFrames } from "./c_frames.ts";
@@ -36,6 +42,7 @@ import { isOfTree } from "./code_checks.ts";
 import { keepTicks, treeFunction } from "./tree/tree_border.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
+import { CStubs } from "./c_stubs.ts";
 import { type CLocation, CPlaces } from "./c_locations.ts";
 import type { LabDevice } from "@dmalab/devices";
 
@@ -109,7 +116,7 @@ export class CDriver {
       passed: (block: number) => this.#code.coverage.pass(block),
       burnt: () => {
         kernel.context.work(FUEL_BLOCKS * BLOCK_STEPS);
-        return FUEL_BLOCKS;
+        return this.#memory.refuel(FUEL_BLOCKS);
       },
       line: (line: number, stackAt: number) => this.#frames?.reached(line, stackAt),
       deep: () => {
@@ -131,7 +138,7 @@ export class CDriver {
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.#memory.memory };
     for (const each of this.#code.shape.imports.filter(isOfTree)) {
       env[each.name] = this.#cachedCall(
-        treeFunction(each, kernel, this.#code.ofTree?.stubs ?? "refuse"),
+        treeFunction(each, kernel, this.#code.ofTree!),
       );
     }
     return { env, dmalab: border };
@@ -207,7 +214,8 @@ export class CDriver {
       // A table of 64-bit indexes, which the types do not know of.
       const called = isIndex ? table?.get(BigInt(at) as bigint & number) as Exported | null : null;
       if (typeof called !== "function") {
-        throw this.#kernel.crash(`Calls ${hex(at)}, which is not a function`);
+        const cause = this.#kernel.part(CStubs).cause();
+        throw this.#kernel.crash(`Calls ${hex(at)}, which is not a function${cause}`);
       }
       return numberOf(called(...args) ?? 0);
     });
@@ -324,6 +332,7 @@ export class CDriver {
     }
     if (writes && (marked & MARK.FRESH) !== 0) memory.fresh.write(at, bytes);
     if ((marked & MARK.LOOK) === 0) return;
+    this.#kernel.part(CStubs).touched(at, bytes, writes);
     const phys = memory.physOf(at) as PhysAddr;
     const { lent: book } = this.#kernel;
     const lent = book.find(phys, bytes, writes);
@@ -348,7 +357,9 @@ export class CDriver {
   #wildText(at: number, bytes: number, writes: boolean, place: string): string {
     const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;
     const end = place === "" ? "" : ` (${place})`;
-    if (at >= 0 && at < 4096) return `${does} at ${hex(at)}: a null pointer${end}`;
+    if (at >= 0 && at < NULL_BYTES) {
+      return `${does} at ${hex(at)}: a null pointer${end}${this.#kernel.part(CStubs).cause()}`;
+    }
     const block = at < SHADOW_AT ? this.#kernel.heap.find(at) : null;
     if (block === null) {
       const ended = this.#kernel.part(CRequests).endedText(at);
@@ -435,7 +446,8 @@ export class CDriver {
     }
     if (!(error instanceof WebAssembly.RuntimeError)) return error;
     const what = TRAPS[error.message] ?? error.message;
-    return new PlacedKernelError("EFAULT", `${what} (${text})`, span);
+    const cause = what === NO_FUNCTION ? this.#kernel.part(CStubs).cause() : "";
+    return new PlacedKernelError("EFAULT", `${what} (${text})${cause}`, span);
   }
 }
 
@@ -456,8 +468,12 @@ function isHostStackFull(error: Error): boolean {
 /** How the host begins where an argument has another type than the function takes. */
 const OTHER_TYPE = "Cannot convert ";
 
+/** A call by a null pointer, as a driver's table of functions that nobody filled has. */
+const NO_FUNCTION = "Calls a null pointer, or what is not a function of that type";
+
 /** What the host says of a trap, in words of C. */
 const TRAPS: Readonly<Record<string, string>> = {
+  "null function or function signature mismatch": NO_FUNCTION,
   "divide by zero": "Divides by zero",
   "remainder by zero": "Divides by zero",
   "memory access out of bounds": "Accesses an address without memory",

@@ -215,6 +215,12 @@ export class CKernel implements AccessWatcher {
     );
   }
 
+  /** A structure of C stands for a device from now on; no more where there is none. */
+  alias(made: number, at: number): void {
+    if (at === 0) this.#devices.delete(made);
+    else this.#devices.set(made, this.device(at));
+  }
+
   /** Where C finds a device. */
   pointerTo(device: DmaDevice): number {
     const known = this.#pointers.get(device);

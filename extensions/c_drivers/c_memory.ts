@@ -92,6 +92,7 @@ export class CMemory {
   readonly #aliased = new Map<number, number>();
   readonly #shared = new Set<number>();
   #nextAlias = ALIAS_AT;
+  #givenBlocks = 0;
 
   /**
    * @param staticBytes What the stack and the static data take.
@@ -124,6 +125,17 @@ export class CMemory {
   /** How many blocks of code run until the driver asks again. */
   set fuel(blocks: number) {
     new Int32Array(this.memory.buffer, FUEL_AT, 1)[0] = blocks;
+  }
+
+  /** How many blocks of code have run since some moment. */
+  get blocksRun(): number {
+    return this.#givenBlocks - new Int32Array(this.memory.buffer, FUEL_AT, 1)[0]!;
+  }
+
+  /** The driver has asked, and may run so many more. */
+  refuel(blocks: number): number {
+    this.#givenBlocks += blocks;
+    return blocks;
   }
 
   /** Which call of a tree's driver runs, by the compiler's address; 0 where only the stack says it. */

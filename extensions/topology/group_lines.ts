@@ -1,6 +1,7 @@
 /** IOMMU groups of several functions, and what keeps each from being several groups. */
 import { type GroupCause, iommuGroups, type PciFunction } from "@dmalab/devices/pci";
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
+import { hex } from "./lspci/listed_function.ts";
 import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
 import { groupsListed } from "./tree_picture.ts";
 import { formatCount, wrapText } from "@dmalab/lang/text";
@@ -21,9 +22,17 @@ export function groupLines(
   columns: number,
 ): string[] {
   const modelled = iommuGroups(machine);
+  const cut = groupsListed(machine)
+    ? []
+    : [...machine.assumed].map(({ domain, rootBus }) =>
+      `what is above bus ${hex(domain, 4)}:${
+        hex(rootBus, 2)
+      } is not in the text: groups there may be parts of larger ones`
+    );
   const groups = (groupsListed(machine) ? listedGroups(machine, modelled) : modelled)
     .filter(({ functions }) => functions.length > 1 && functions.some((func) => shown.has(func)));
-  if (groups.length === 0) return ["every function shown is in a group of its own"];
+  const cutLines = cut.flatMap((text) => indented(text, columns, "  "));
+  if (groups.length === 0) return ["every function shown is in a group of its own", ...cutLines];
   return [
     "groups of several functions (all functions of a group go to one guest):",
     ...groups.slice(0, MAX_GROUPS).flatMap(({ functions, causes }) => [
@@ -38,6 +47,7 @@ export function groupLines(
     ...groups.length > MAX_GROUPS
       ? [`  and ${formatCount(groups.length - MAX_GROUPS, "more group")}; --json has all`]
       : [],
+    ...cutLines,
   ];
 }
 

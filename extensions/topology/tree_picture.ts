@@ -26,15 +26,18 @@ export interface TreePictureOptions {
 /** A function's group in the model. */
 export interface GroupMark {
   readonly id: number;
-  /** Something unknown holds it together: it may be several groups. */
+  /** Something unknown holds it together, or may join it to others: it may be several groups, or a part of one. */
   readonly uncertain: boolean;
 }
 
 /** The group of each function; groups of one function count too. */
-export function groupMarks({ functions }: ImportedMachine): ReadonlyMap<PciFunction, GroupMark> {
+export function groupMarks(
+  { assumed, functions }: ImportedMachine,
+): ReadonlyMap<PciFunction, GroupMark> {
   return new Map(
     iommuGroups({ functions }).flatMap(({ id, functions: members, causes }) => {
-      const uncertain = causes.some(({ func }) => func.acs.presence === "unknown");
+      const uncertain = causes.some(({ func }) => func.acs.presence === "unknown") ||
+        members.some(({ hostBridge }) => assumed.has(hostBridge));
       return members.map((func) => [func, { id, uncertain }] as const);
     }),
   );
@@ -114,7 +117,7 @@ class TreePainter {
     const listed = this.machine.listed.get(func)!;
     const below = `${indent}${last ? "   " : "│  "}`;
     const left = `${indent}${last ? "└─" : "├─"} ${formatPlace(func.address)} ${func.name}  ` +
-      describeFunction(func, listed);
+      describeFunction(func, listed, this.machine.assumed.has(func.hostBridge));
     const group = pad(this.#groupText(func, listed), 6, "right");
     const right = `${accessText(func.acs)}${group}`;
     const { columns } = this.options;
@@ -151,9 +154,9 @@ const PORTS: Readonly<Record<string, string>> = {
   pci_bridge: "bridge to conventional PCI",
 };
 
-/** What a function is, in a few words. */
-function describeFunction(func: PciFunction, listed: ListedFunction): string {
-  const port = PORTS[func.role];
+/** What a function is, in a few words. @param isCut What is above it is not known: its own word counts. */
+function describeFunction(func: PciFunction, listed: ListedFunction, isCut: boolean): string {
+  const port = isCut ? PORTS[listed.portType ?? ""] ?? PORTS[func.role] : PORTS[func.role];
   const gone = listed.gone ? " (does not answer)" : "";
   if (port !== undefined) {
     const empty = func.below.length === 0 ? ", nothing below" : "";
@@ -167,16 +170,17 @@ const PRODUCT_CLASSES: ReadonlySet<number> = new Set([0x02, 0x03, 0x0c, 0x12]);
 const PRODUCT = /\[([^\]]{4,60})\]$/;
 /** `Intel Corporation `, `Advanced Micro Devices, Inc. [AMD] `. */
 const VENDOR =
-  /^.{2,60}?\b(?:Corporation|Corp|Inc|Ltd|Technologies|LLC)\b[.,]* (?:Inc\b[.,]* )?(?:\[[^\]]*\] )?/;
+  /^.{2,60}?\b(?:Corporation|Corp|Inc|Ltd|Technologies|LLC)\b[.,]* (?:(?:Inc|Ltd)\b[.,]* )?(?:\[[^\]]*\] )?/;
 
 /** A name without its vendor, or that of the product; else its class. */
 export function shortName({ name, className, classCode, vendor, device }: ListedFunction): string {
-  if (name !== null) {
+  // What no table of names has is `Device`.
+  if (name !== null && !/\bDevice$/.test(name)) {
     const named = classCode === null || PRODUCT_CLASSES.has(classCode >> 8);
     return (named ? PRODUCT.exec(name)?.[1] : undefined) ?? (name.replace(VENDOR, "") || name);
   }
-  if (className !== null) return className;
-  return vendor === null ? "unknown" : `${hex(vendor, 4)}:${hex(device ?? 0, 4)}`;
+  const ids = vendor === null ? "" : `${hex(vendor, 4)}:${hex(device ?? 0, 4)}`;
+  return [className ?? "", ids].filter((text) => text !== "").join(" ") || "unknown";
 }
 
 /** `SV RR CR UF`, `off`, `?`; empty without the capability. */

@@ -90,8 +90,8 @@ const TREE_SETTINGS = {
   tree: 'the path of a folder: `tree = "../linux"`',
   files: 'a list of paths: `files = ["block/blk-mq-dma.c"]`',
   stubs: `one of ${
-    STUBS.map((each) => `"${each}"`).join(" and ")
-  }, or what functions return: \`stubs = { pci_find_capability: 0 }\``,
+    STUBS.map((each) => `"${each}"`).join(", ")
+  }, or what functions return: \`stubs = { pcie_set_readrq: 0 }\``,
 } as const satisfies Record<keyof TreeSettings, string>;
 
 /** How a driver is compiled with a tree; null after saying what is wrong. */

@@ -29,6 +29,7 @@ export {
   type BusyTime,
   displayName,
   type EntryOutcome,
+  type FailedValue,
   type FailureReport,
   type Incident,
   isSameEntry,

@@ -144,7 +144,7 @@ interface ReadProgram extends UnderstoodProgram {
 function readProgram(entry: SourceFile, loader: SourceLoader, plain: Registry): ReadProgram {
   const bag = new DiagnosticBag();
   const files = new FileLoader(loader, bag);
-  const loaded = files.entry(entry);
+  const loaded = files.load(entry);
   const torn = bag.hasErrors ? new TornText(files.files, bag.sorted()) : null;
   const found = torn === null ? bag : new DiagnosticBag();
   const registry = withCDrivers(files.files, loader, plain, found);

@@ -18,6 +18,7 @@ import { renderDiagnostic, type RenderOptions } from "../diagnostics/render.ts";
 import type { SourceFile } from "../source.ts";
 import { clipped, MAX_REPEATED } from "../diagnostics/clip.ts";
 import type { ExplainedPart, Failure } from "../vm/failure.ts";
+import type { FailedValue } from "./report.ts";
 
 /** Wraps pieces of text for colour. */
 export type FailureStyle = NonNullable<RenderOptions["style"]>;
@@ -44,6 +45,15 @@ export function renderFailure(failure: Failure, style?: FailureStyle): readonly 
     lines.splice(messageLines + PLACE_LINES, SOURCE_LINES, ...rows);
   }
   return [...lines, ...notes.map((note) => `   ${printable(note)}`)];
+}
+
+/** What the parts of an assertion came to: of those that have a name. */
+export function failedValues({ parts }: Failure): readonly FailedValue[] {
+  return parts.flatMap(({ anchor: { source, start }, text }) => {
+    const { column, line } = source.position(start);
+    const part = wordAt(source.line(line), column - 1);
+    return /^\w/.test(part) ? [{ part, text: printable(clipped(text)) }] : [];
+  });
 }
 
 /** As wide as the widest line number that is shown. */

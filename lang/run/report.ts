@@ -21,6 +21,18 @@ export interface FailureReport {
   readonly place: LocationText;
   /** The diagnostic with its source line, values and notes: lines without a line end. */
   readonly lines: readonly string[];
+  /** What the parts of an assertion came to, each by the name that it has in the source. */
+  readonly values: readonly FailedValue[];
+  /** Where two values differ, and other lines that stand below the source. */
+  readonly notes: readonly string[];
+}
+
+/** What a part of a failed assertion came to. */
+export interface FailedValue {
+  /** The name, the field or the call. */
+  readonly part: string;
+  /** Its value; a long one is cut. */
+  readonly text: string;
 }
 
 /** A fault of the IOMMU or a report of the checker that no statement expected, or what is left. */

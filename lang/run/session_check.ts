@@ -142,7 +142,7 @@ export class SessionCode {
     const { registry, resolution } = this;
     const loader = new FileLoader(this.loader, bag);
     const data = new DataFiles(this.loader, bag);
-    const loaded = loader.parsed(file);
+    const loaded = loader.withUses(file);
     refuseCDrivers(loader.files, bag);
     if (bag.hasErrors) return null;
     const uses = new Map<Owner, Set<Owner>>();

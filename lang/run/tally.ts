@@ -15,7 +15,7 @@ import {
   kindOfFinding,
 } from "./incidents.ts";
 import type { Program } from "./program.ts";
-import { type FailureStyle, renderFailure } from "./render_failure.ts";
+import { failedValues, type FailureStyle, renderFailure } from "./render_failure.ts";
 import type { FailureReport, Incident, RunNames, TestOutcome } from "./report.ts";
 import type { RunStart, SharedOptions } from "./run_options.ts";
 import { DefectAttribution, type TestRunResult } from "./defect_attribution.ts";
@@ -236,5 +236,7 @@ export function reportFailure(failure: Failure, style: FailureStyle | undefined)
     bug,
     place: spanPlace(span),
     lines: renderFailure(failure, style),
+    values: failedValues(failure),
+    notes: failure.notes,
   };
 }

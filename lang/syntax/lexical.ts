@@ -13,33 +13,13 @@ import {
   TIME_UNITS,
 } from "./tree/literals.ts";
 import { wordsWhere } from "./language_words.ts";
+import { byWord } from "./own_entry.ts";
 import { shortened } from "./token_text.ts";
 import { MAX_REPEATED } from "../diagnostics/clip.ts";
 import type { DiagnosticReporter } from "./report.ts";
-import {
-  Assign,
-  Bytes,
-  Dot,
-  EqualEqual,
-  ForeignComment,
-  ForeignOperator,
-  ForeignText,
-  Hard,
-  Identifier,
-  isA,
-  Name,
-  Newline,
-  NotEqual,
-  NumberToken,
-  retype,
-  RParen,
-  Text,
-  tokenEnd,
-  tokenize,
-  UnclosedBytes,
-  UnclosedText,
-  Unknown,
-} from "./tokens.ts";
+import * as t from "./tokens.ts";
+
+const { Hard } = t;
 
 /** What an operator of another language becomes here; `null` drops it. */
 const OTHER_LANGUAGES_OPERATORS: Readonly<
@@ -47,39 +27,34 @@ const OTHER_LANGUAGES_OPERATORS: Readonly<
 > = {
   "&&": { type: Hard.and, hint: "write `and`" },
   "||": { type: Hard.or, hint: "write `or`" },
-  "===": { type: EqualEqual, hint: "write `==`" },
-  "!==": { type: NotEqual, hint: "write `!=`" },
-  "<>": { type: NotEqual, hint: "write `!=`" },
+  "===": { type: t.EqualEqual, hint: "write `==`" },
+  "!==": { type: t.NotEqual, hint: "write `!=`" },
+  "<>": { type: t.NotEqual, hint: "write `!=`" },
   "->": {
-    type: Dot,
+    type: t.Dot,
     hint: "there are no pointers: write `.` for a field, `=>` for an arm or a lambda",
   },
-  ":=": { type: Assign, hint: "write `let name = …`, or `name = …` to assign again" },
+  ":=": { type: t.Assign, hint: "write `let name = …`, or `name = …` to assign again" },
   "++": { type: null, hint: "write `name += 1`" },
   "--": { type: null, hint: "write `name = name - 1`" },
 };
 
-const CHARACTER_HINTS: Readonly<Record<string, string>> = {
-  "\u201c": 'write strings in plain double quotes: `"…"`',
-  "\u201d": 'write strings in plain double quotes: `"…"`',
-  "\u2018": 'write strings in plain double quotes: `"…"`',
-  "\u2019": 'write strings in plain double quotes: `"…"`',
-  "\u2013": "write the minus sign as a plain `-`",
-  "\u2014": "write the minus sign as a plain `-`",
-  "\u2212": "write the minus sign as a plain `-`",
-  "\u2264": "write `<=`",
-  "\u2265": "write `>=`",
-  "\u2260": "write `!=`",
-  "\u2026": "write three plain dots: `...`",
-  "\u00a0": "this is a no-break space: replace it by a plain one",
-  "'": 'write strings in double quotes: `"…"`',
-  "`": 'write strings in double quotes: `"…"`',
-  "$": "names are written without a sign before them",
-  "^": "there is no operator for exclusive or, and none for powers",
-  "~": "there is no operator for the bitwise complement",
-  "@": "there are no decorators and no address operator",
-  "\\": "a line that ends in an operator, a comma or an open bracket continues: leave `\\` out",
-};
+/** What is said to a character, with blanks between those of a row. */
+const CHARACTER_HINTS = byWord([
+  ["\u201c \u201d \u2018 \u2019", 'write strings in plain double quotes: `"…"`'],
+  ["\u2013 \u2014 \u2212", "write the minus sign as a plain `-`"],
+  ["\u2264", "write `<=`"],
+  ["\u2265", "write `>=`"],
+  ["\u2260", "write `!=`"],
+  ["\u2026", "write three plain dots: `...`"],
+  ["\u00a0", "this is a no-break space: replace it by a plain one"],
+  ["' `", 'write strings in double quotes: `"…"`'],
+  ["$", "names are written without a sign before them"],
+  ["^", "there is no operator for exclusive or, and none for powers"],
+  ["~", "there is no operator for the bitwise complement"],
+  ["@", "there are no decorators and no address operator"],
+  ["\\", "a line that ends in an operator, a comma or an open bracket continues: leave `\\` out"],
+]);
 
 /** Checks the tokens of a file; returns those that the parser is to see. */
 export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
@@ -89,43 +64,43 @@ export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticRepor
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
     switch (token.tokenType) {
-      case NumberToken:
+      case t.NumberToken:
         checkNumber(token, reporter);
         if (unitBehindBlank(token, tokens[index + 1], reporter)) index++;
         break;
-      case Text:
+      case t.Text:
         for (const problem of readString(token.image).problems) report(token, problem, reporter);
         break;
-      case Bytes: {
+      case t.Bytes: {
         const value = readBytes(token.image);
         if (!(value instanceof Uint8Array)) report(token, value, reporter);
         break;
       }
-      case UnclosedText:
-      case UnclosedBytes:
+      case t.UnclosedText:
+      case t.UnclosedBytes:
         for (const part of giveBackTail(token, NAMED_BLOCKS.has(kept.at(-1)?.image ?? ""))) {
           kept.push(part);
         }
         if (endsTextOfLineBefore(token, unclosed, reporter)) {
           // What stands before it is the rest of that text.
-          while (kept.length > 0 && kept.at(-1)!.tokenType !== Newline) kept.pop();
+          while (kept.length > 0 && kept.at(-1)!.tokenType !== t.Newline) kept.pop();
         } else reportUnclosed(token, reporter);
         unclosed = token;
         continue;
-      case ForeignText:
+      case t.ForeignText:
         reportOtherText(token, reporter);
         break;
-      case ForeignComment:
+      case t.ForeignComment:
         reportOtherComment(token, reporter);
         continue;
-      case ForeignOperator:
+      case t.ForeignOperator:
         if (!replaceOperator(token, kept.at(-1), reporter)) continue;
         break;
-      case Unknown:
+      case t.Unknown:
         reportUnknown(token, reporter);
         continue;
     }
-    if (token.image.length > MAX_REPEATED && isA(token, Name)) reportLongName(token, reporter);
+    if (token.image.length > MAX_REPEATED && t.isA(token, t.Name)) reportLongName(token, reporter);
     kept.push(token);
   }
   return kept;
@@ -133,16 +108,8 @@ export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticRepor
 
 /** Whatever is said of a thing says its name. */
 function reportLongName(token: IToken, reporter: DiagnosticReporter): void {
-  const length = token.image.length;
-  reporter.error(
-    "E0116",
-    token.startOffset,
-    tokenEnd(token),
-    `Name too long: ${length} characters`,
-    {
-      hint: `a name has at most ${MAX_REPEATED} characters`,
-    },
-  );
+  const message = `Name too long: ${token.image.length} characters`;
+  reporter.errorOn("E0116", token, message, `a name has at most ${MAX_REPEATED} characters`);
 }
 
 function report(token: IToken, problem: LiteralProblem, reporter: DiagnosticReporter): void {
@@ -167,7 +134,7 @@ function unitBehindBlank(
   next: IToken | undefined,
   reporter: DiagnosticReporter,
 ): boolean {
-  if (next?.tokenType !== Identifier || !/^[0-9_]+$/.test(token.image)) return false;
+  if (next?.tokenType !== t.Identifier || !/^[0-9_]+$/.test(token.image)) return false;
   const word = next.image;
   const right =
     SIZE_UNITS.has(word) || TIME_UNITS.has(word) || /^[KMGT]$|^[KMGTkmgt]i?[bB]$/.test(word)
@@ -178,7 +145,7 @@ function unitBehindBlank(
   reporter.error(
     "E0114",
     token.startOffset,
-    tokenEnd(next),
+    t.tokenEnd(next),
     `Space between a number and its unit: \`${token.image} ${word}\``,
     { hint: `write \`${text}\``, instead: text },
   );
@@ -207,9 +174,9 @@ function giveBackTail(token: IToken, isBlockName: boolean): IToken[] {
   const tail = tailOf(all, kept.join(""));
   if (tail.trim() === "" || tail.length === token.image.length) return [token];
   token.image = token.image.slice(0, -tail.length);
-  const offset = tokenEnd(token);
+  const offset = t.tokenEnd(token);
   token.endOffset = offset - 1;
-  return [token, ...tokenize(tail, offset)];
+  return [token, ...t.tokenize(tail, offset)];
 }
 
 /** The longest end of a text that is made of some characters and blanks. */
@@ -230,29 +197,18 @@ function endsTextOfLineBefore(
 }
 
 function reportUnclosed(token: IToken, reporter: DiagnosticReporter): void {
-  const end = tokenEnd(token);
-  if (token.tokenType === UnclosedBytes) {
-    reporter.error("E0102", token.startOffset, end, 'Bytes literal without a closing `"`', {
-      hint: 'a bytes literal is on one line: bytes"de ad be ef"',
-    });
-    return;
-  }
-  reporter.error("E0102", token.startOffset, end, 'String without a closing `"`', {
-    hint: token.image === '"'
-      ? 'nothing follows this `"`: is the opening quote missing?'
-      : 'a string is on one line; write a quote inside it as `\\"`',
-  });
+  const [what, hint] = token.tokenType === t.UnclosedBytes
+    ? ["Bytes literal", 'a bytes literal is on one line: bytes"de ad be ef"']
+    : token.image === '"'
+    ? ["String", 'nothing follows this `"`: is the opening quote missing?']
+    : ["String", 'a string is on one line; write a quote inside it as `\\"`'];
+  reporter.errorOn("E0102", token, `${what} without a closing \`"\``, hint);
 }
 
 function reportOtherText(token: IToken, reporter: DiagnosticReporter): void {
   const text = `"${token.image.slice(1, -1).replaceAll('"', '\\"')}"`;
-  reporter.error(
-    "E0113",
-    token.startOffset,
-    tokenEnd(token),
-    `Expected a string in double quotes, found ${shortened(token.image)}`,
-    { hint: `write \`${shortened(text)}\``, instead: text },
-  );
+  const message = `Expected a string in double quotes, found ${shortened(token.image)}`;
+  reporter.errorOn("E0113", token, message, `write \`${shortened(text)}\``, { instead: text });
 }
 
 function reportOtherComment(token: IToken, reporter: DiagnosticReporter): void {
@@ -278,24 +234,17 @@ function replaceOperator(
   reporter: DiagnosticReporter,
 ): boolean {
   const known = OTHER_LANGUAGES_OPERATORS[token.image];
-  const type = known === undefined ? Assign : known.type;
+  const type = known === undefined ? t.Assign : known.type;
   const sign = token.image.slice(0, -1);
-  const name = previous?.tokenType === Identifier ? shortened(previous.image) : "name";
-  const hint = token.image === "->" && previous?.tokenType === RParen
+  const name = previous?.tokenType === t.Identifier ? shortened(previous.image) : "name";
+  const hint = token.image === "->" && previous?.tokenType === t.RParen
     ? "functions declare no return type: write `fn name(n) { … }`"
     : (known?.hint ?? `write \`name = name ${sign} …\``).replaceAll("name", name);
-  reporter.error(
-    "E0112",
-    token.startOffset,
-    tokenEnd(token),
-    `\`${token.image}\` is not an operator of this language`,
-    {
-      hint,
-      instead: known !== undefined && typeof type?.PATTERN === "string" ? type.PATTERN : undefined,
-    },
-  );
+  reporter.errorOn("E0112", token, `\`${token.image}\` is not an operator of this language`, hint, {
+    instead: known !== undefined && typeof type?.PATTERN === "string" ? type.PATTERN : undefined,
+  });
   if (type === null) return false;
-  retype(token, type);
+  t.retype(token, type);
   return true;
 }
 

@@ -12,28 +12,9 @@ import { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
 import { wordsWhere } from "./language_words.ts";
 import { isStatementWord } from "./word_row.ts";
 import type { DiagnosticReporter } from "./report.ts";
-import {
-  CLOSERS,
-  Comma,
-  Dot,
-  FatArrow,
-  Hard,
-  Identifier,
-  isA,
-  LBrace,
-  LBracket,
-  Literal,
-  LParen,
-  Newline,
-  OPENERS,
-  RBrace,
-  RBracket,
-  retype,
-  RParen,
-  Semicolon,
-  tokenEnd,
-  tokenize,
-} from "./tokens.ts";
+import * as t from "./tokens.ts";
+
+const { Hard } = t;
 
 /** Soft words that begin a statement where no name could be followed by a name or a literal. */
 const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
@@ -50,27 +31,26 @@ export function joinLines(tokens: readonly IToken[], reporter: DiagnosticReporte
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
     switch (token.tokenType) {
-      case Newline: {
-        let next = index + 1;
-        while (tokens[next]?.tokenType === Newline) next++;
+      case t.Newline: {
+        const next = t.skipLineEnds(tokens, index + 1);
         const separates = open.length === 0 || open[open.length - 1] === "braces";
         if (separates && endsStatement(joined.at(-1), tokens, next)) joined.push(token);
         index = next - 1;
         continue;
       }
-      case Semicolon:
+      case t.Semicolon:
         refuseSemicolon(token, open.at(-1), reporter);
         break;
-      case LParen:
-      case LBracket:
+      case t.LParen:
+      case t.LBracket:
         open.push(joined.at(-1)?.tokenType === Hard.for ? "loop head" : "brackets");
         break;
-      case LBrace:
+      case t.LBrace:
         open.push("braces");
         break;
-      case RParen:
-      case RBracket:
-      case RBrace:
+      case t.RParen:
+      case t.RBracket:
+      case t.RBrace:
         open.pop();
         break;
     }
@@ -86,14 +66,9 @@ function refuseSemicolon(
   reporter: DiagnosticReporter,
 ): void {
   if (open === undefined || open === "braces") return;
-  reporter.error(
-    "E0201",
-    token.startOffset,
-    tokenEnd(token),
-    "Expected `,` between values in brackets, found `;`",
-    { hint: open === "loop head" ? "write `for name in 0..n { … }`" : "`;` separates statements" },
-  );
-  retype(token, Comma);
+  const hint = open === "loop head" ? "write `for name in 0..n { … }`" : "`;` separates statements";
+  reporter.errorOn("E0201", token, "Expected `,` between values in brackets, found `;`", hint);
+  t.retype(token, t.Comma);
 }
 
 function endsStatement(
@@ -103,24 +78,24 @@ function endsStatement(
 ): boolean {
   const first = tokens[next];
   const second = tokens[next + 1];
-  if (previous === undefined || previous.tokenType === LBrace) return false;
-  if (first === undefined || first.tokenType === RBrace) return false;
-  if (first.tokenType === Dot && second !== undefined && isWord(second)) return false;
-  if (previous.tokenType === RBrace) {
+  if (previous === undefined || previous.tokenType === t.LBrace) return false;
+  if (first === undefined || first.tokenType === t.RBrace) return false;
+  if (first.tokenType === t.Dot && second !== undefined && isWord(second)) return false;
+  if (previous.tokenType === t.RBrace) {
     return first.tokenType !== Hard.else && first.tokenType !== Hard.and;
   }
   if (!continuesAfter(previous)) return true;
-  return previous.tokenType !== FatArrow &&
+  return previous.tokenType !== t.FatArrow &&
     (beginsStatement(first, second) || beginsSoftStatement(first, second));
 }
 
 /** How many more brackets a line opens than it closes, and whether it ends where a value is due. */
 export function opensMore(line: string): { readonly depth: number; readonly goesOn: boolean } {
-  const tokens = tokenize(line);
+  const tokens = t.tokenize(line);
   let depth = 0;
   for (const { tokenType } of tokens) {
-    if (OPENERS.has(tokenType)) depth++;
-    else if (CLOSERS.has(tokenType)) depth--;
+    if (t.OPENERS.has(tokenType)) depth++;
+    else if (t.CLOSERS.has(tokenType)) depth--;
   }
   return { depth, goesOn: continuesAfter(tokens.at(-1)) };
 }
@@ -130,7 +105,7 @@ function isWord(token: IToken): boolean {
 }
 
 function beginsSoftStatement(first: IToken, second: IToken | undefined): boolean {
-  return first.tokenType === Identifier && SOFT_STATEMENT_WORDS.has(first.image) &&
+  return first.tokenType === t.Identifier && SOFT_STATEMENT_WORDS.has(first.image) &&
     second !== undefined && second.image !== "as" &&
-    (second.tokenType === Identifier || isA(second, Literal));
+    (second.tokenType === t.Identifier || t.isA(second, t.Literal));
 }

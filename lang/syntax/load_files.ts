@@ -2,7 +2,7 @@
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile, type Span } from "../source.ts";
 import type { FileNode, UseDeclaration } from "./tree/ast.ts";
-import { MAX_TEXT_LENGTH, parse, type ParseMode } from "./parse.ts";
+import { MAX_TEXT_LENGTH, parse } from "./parse.ts";
 
 /** Why a file could not be had. */
 export class LoadError {
@@ -124,26 +124,18 @@ export class FileLoader {
 
   constructor(readonly loader: SourceLoader, readonly bag: DiagnosticBag) {}
 
-  entry(source: SourceFile): LoadedFile {
-    return this.#load(source, "file");
-  }
-
-  /** The files that already parsed text of a session uses. */
-  parsed(file: FileNode): LoadedFile {
-    return this.#withUses(file);
-  }
-
-  #load(source: SourceFile, mode: ParseMode): LoadedFile {
-    const { diagnostics, file } = parse(source, { mode });
+  load(source: SourceFile): LoadedFile {
+    const { diagnostics, file } = parse(source);
     for (const diagnostic of diagnostics) this.bag.add(diagnostic);
     this.#pending.push(source);
-    const loaded = this.#withUses(file);
+    const loaded = this.withUses(file);
     this.#pending.pop();
     this.#known.set(source.name, loaded);
     return loaded;
   }
 
-  #withUses(file: FileNode): LoadedFile {
+  /** A text that is parsed, with the files it uses. */
+  withUses(file: FileNode): LoadedFile {
     const uses: { declaration: UseDeclaration; loaded: LoadedFile }[] = [];
     for (const declaration of file.items) {
       if (declaration.kind !== "Use") continue;
@@ -172,7 +164,7 @@ export class FileLoader {
       return null;
     }
     const tooMuch = this.#tooMuch(source);
-    if (tooMuch === null) return this.#load(source, "file");
+    if (tooMuch === null) return this.load(source);
     // Once is enough: what else is used is too much as well.
     if (!this.#isFull) this.bag.error("E0709", pathSpan, `Cannot use "${path}": ${tooMuch}`);
     this.#isFull = true;

@@ -5,3 +5,12 @@
 export function ownEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
+
+/** A table of rows for several words each. @param rows The words of a row, with blanks between, and what they stand for. */
+export function byWord<T>(
+  rows: readonly (readonly [words: string, T])[],
+): Readonly<Record<string, T>> {
+  return Object.fromEntries(
+    rows.flatMap(([words, entry]) => words.split(" ").map((word) => [word, entry])),
+  );
+}

@@ -1,8 +1,10 @@
 /** How the front end notes what it finds: diagnostics of one source file. */
+import type { IToken } from "chevrotain";
 import { type Diagnostic, type RelatedSpan, withFixes } from "../diagnostics/diagnostic.ts";
 import type { Hint } from "../diagnostics/suggest.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { SourceFile } from "../source.ts";
+import { tokenEnd } from "./tokens.ts";
 
 export interface DiagnosticOptions {
   readonly hint?: Hint | undefined;
@@ -42,5 +44,16 @@ export class DiagnosticReporter {
       ...(label === undefined ? {} : { label }),
       ...(related === undefined ? {} : { related }),
     }));
+  }
+
+  /** Notes an error at one token. */
+  errorOn(
+    code: DiagnosticCode,
+    token: IToken,
+    message: string,
+    hint?: Hint,
+    more?: Omit<DiagnosticOptions, "hint">,
+  ): void {
+    this.error(code, token.startOffset, tokenEnd(token), message, { hint, ...more });
   }
 }

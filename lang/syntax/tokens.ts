@@ -5,9 +5,9 @@
  * identifiers and get their own types in `words.ts`, where the neighbours are known; each of them
  * stays a `Name`, so that it can name things wherever it opens nothing.
  *
- * Order matters: the first pattern that matches wins. Keywords therefore stand longest first and
- * each gives way to a longer identifier; operators stand longest first; what no other token takes
- * ends in a catch-all, so that lexing itself never fails.
+ * Order matters: the first pattern that matches wins. A keyword gives way to a longer identifier;
+ * operators stand longest first; what no other token takes ends in a catch-all, so that lexing
+ * itself never fails.
  */
 import type { IToken, TokenType } from "chevrotain";
 import { LEFT_OUT, PatternLexer } from "./lexer.ts";
@@ -28,6 +28,9 @@ function characters(from: string, to: string): string[] {
   const count = to.charCodeAt(0) - first + 1;
   return Array.from({ length: count }, (_, index) => String.fromCharCode(first + index));
 }
+
+/** Every type the grammar may name, in the order of this file. */
+export const VOCABULARY: TokenType[] = [];
 
 /** A token type of this language. */
 interface OwnTokenType extends TokenType {
@@ -56,6 +59,7 @@ function tokenType(
   };
   type.kinds.add(type);
   for (const kind of categories.flatMap((category) => [...kindsOf(category)])) type.kinds.add(kind);
+  VOCABULARY.push(type);
   return type;
 }
 
@@ -89,6 +93,34 @@ export const OutcomeNoun = category("OutcomeNoun", "`error`, `fault` or `warning
 /** A word that begins a line and can begin no statement. */
 export const UnknownWord = category("UnknownWord", "a name", Name);
 
+/** @param starts The characters that a pattern can begin with, as far as they are of Latin-1. */
+function token(
+  name: string,
+  pattern: RegExp | string,
+  label: string,
+  categories: TokenType[] = [Inline],
+  starts: readonly string[] = [],
+  lineBreaks = false,
+): TokenType {
+  return tokenType(name, label, pattern, categories, {
+    LINE_BREAKS: lineBreaks,
+    ...starts.length === 0 ? {} : { START_CHARS_HINT: [...starts] },
+  });
+}
+
+export const Newline = token("Newline", /\r\n?|\n/y, "end of line", [End], ["\r", "\n"], true);
+tokenType("Blank", "blanks", /[ \t\f\v\ufeff]+/y, [], {
+  START_CHARS_HINT: [..." \t\f\v\ufeff"],
+  GROUP: LEFT_OUT,
+  LINE_BREAKS: false,
+});
+tokenType("Comment", "a comment", /#[^\r\n]*/y, [], {
+  START_CHARS_HINT: ["#"],
+  GROUP: LEFT_OUT,
+});
+
+export const Bytes = token("Bytes", /bytes"[^"\r\n]*"/y, "bytes", [Literal], ["b"]);
+export const UnclosedBytes = token("UnclosedBytes", /bytes"[^"\r\n]*/y, "bytes", [Literal], ["b"]);
 export const Identifier = tokenType("Identifier", "a name", /[A-Za-z_][A-Za-z0-9_]*/y, [Name], {
   START_CHARS_HINT: [...characters("A", "Z"), ...characters("a", "z"), "_"],
 });
@@ -157,32 +189,6 @@ export const UnknownIdentifier = category("UnknownIdentifier", "a name", Unknown
 /** Stands where a value was forgotten; the diagnostic is already made. */
 export const MissingValue = category("MissingValue", "a value", Literal);
 
-/** @param starts The characters that a pattern can begin with, as far as they are of Latin-1. */
-function token(
-  name: string,
-  pattern: RegExp | string,
-  label: string,
-  categories: TokenType[] = [Inline],
-  starts: readonly string[] = [],
-  lineBreaks = false,
-): TokenType {
-  return tokenType(name, label, pattern, categories, {
-    LINE_BREAKS: lineBreaks,
-    ...starts.length === 0 ? {} : { START_CHARS_HINT: [...starts] },
-  });
-}
-
-export const Newline = token("Newline", /\r\n?|\n/y, "end of line", [End], ["\r", "\n"], true);
-const Blank = tokenType("Blank", "blanks", /[ \t\f\v\ufeff]+/y, [], {
-  START_CHARS_HINT: [..." \t\f\v\ufeff"],
-  GROUP: LEFT_OUT,
-  LINE_BREAKS: false,
-});
-const Comment = tokenType("Comment", "a comment", /#[^\r\n]*/y, [], {
-  START_CHARS_HINT: ["#"],
-  GROUP: LEFT_OUT,
-});
-
 /** Anything that begins like a number: `literals.ts` says whether it is one. */
 export const NumberToken = token(
   "Number",
@@ -201,9 +207,38 @@ export const Text = token(
   ],
 );
 export const UnclosedText = token("UnclosedText", /"[^\r\n]*/y, "a string", [Literal], ['"']);
-export const Bytes = token("Bytes", /bytes"[^"\r\n]*"/y, "bytes", [Literal], ["b"]);
-export const UnclosedBytes = token("UnclosedBytes", /bytes"[^"\r\n]*/y, "bytes", [Literal], ["b"]);
 
+export const ForeignComment = token(
+  "ForeignComment",
+  /\/\/[^\r\n]*|\/\*[\s\S]*?\*\/|\/\*[\s\S]*/y,
+  "a comment",
+  [Inline],
+  ["/"],
+  true,
+);
+/** Operators of other languages. `lexical.ts` explains each and puts ours in its place. */
+export const ForeignOperator = token(
+  "ForeignOperator",
+  /&&|\|\||===|!==|<>|->|:=|\+\+|--(?![ \t]*[^ \t;)}\r\n#])|<<=|>>=|[-*\/%&|^]=(?!=)/y,
+  "an operator",
+  [Inline],
+  [..."&|=!<>-:+*/%^"],
+);
+
+export const Gap = token("Gap", "...", "`...`");
+export const Range = token("Range", /\.\.=?/y, "`..`", [LeadingOperator], ["."]);
+export const FatArrow = token("FatArrow", "=>", "`=>`");
+export const EqualEqual = token("EqualEqual", "==", "`==`", [LeadingOperator]);
+export const NotEqual = token("NotEqual", "!=", "`!=`", [LeadingOperator]);
+export const PlusAssign = token("PlusAssign", "+=", "`+=`", [LeadingOperator]);
+/** The operators that nothing but a table of precedences tells apart. */
+export const OtherOperator = token(
+  "OtherOperator",
+  /<<|>>|<=|>=|<|>|\/|%/y,
+  "an operator",
+  [LeadingOperator],
+  [..."<>/%"],
+);
 export const LParen = token("LParen", "(", "`(`");
 export const RParen = token("RParen", ")", "`)`");
 export const LBracket = token("LBracket", "[", "`[`");
@@ -218,13 +253,7 @@ export const Comma = token("Comma", ",", "`,`", [Separator, Inline]);
 export const MessageComma = category("MessageComma", "`,`", Comma);
 export const Colon = token("Colon", ":", "`:`");
 export const Dot = token("Dot", ".", "`.`");
-export const Gap = token("Gap", "...", "`...`");
 export const Assign = token("Assign", "=", "`=`", [LeadingOperator]);
-export const PlusAssign = token("PlusAssign", "+=", "`+=`", [LeadingOperator]);
-export const FatArrow = token("FatArrow", "=>", "`=>`");
-export const EqualEqual = token("EqualEqual", "==", "`==`", [LeadingOperator]);
-export const NotEqual = token("NotEqual", "!=", "`!=`", [LeadingOperator]);
-export const Range = token("Range", /\.\.=?/y, "`..`", [LeadingOperator], ["."]);
 export const Pipe = token("Pipe", "|", "`|`", [LeadingOperator]);
 export const Plus = token("Plus", "+", "`+`", [LeadingOperator]);
 export const Minus = token("Minus", "-", "`-`", [InfixOperator, PrefixOperator]);
@@ -232,31 +261,7 @@ export const Star = token("Star", "*", "`*`", [InfixOperator, PrefixOperator]);
 export const Ampersand = token("Ampersand", "&", "`&`", [InfixOperator, PrefixOperator]);
 export const Bang = token("Bang", "!", "`!`", [PrefixOperator]);
 export const Question = token("Question", "?", "`?`");
-/** The operators that nothing but a table of precedences tells apart. */
-export const OtherOperator = token(
-  "OtherOperator",
-  /<<|>>|<=|>=|<|>|\/|%/y,
-  "an operator",
-  [LeadingOperator],
-  [..."<>/%"],
-);
 
-/** Operators of other languages. `lexical.ts` explains each and puts ours in its place. */
-export const ForeignOperator = token(
-  "ForeignOperator",
-  /&&|\|\||===|!==|<>|->|:=|\+\+|--(?![ \t]*[^ \t;)}\r\n#])|<<=|>>=|[-*\/%&|^]=(?!=)/y,
-  "an operator",
-  [Inline],
-  [..."&|=!<>-:+*/%^"],
-);
-export const ForeignComment = token(
-  "ForeignComment",
-  /\/\/[^\r\n]*|\/\*[\s\S]*?\*\/|\/\*[\s\S]*/y,
-  "a comment",
-  [Inline],
-  ["/"],
-  true,
-);
 export const ForeignText = token("ForeignText", /'[^'\r\n]*'|`[^`\r\n]*`/y, "a string", [Literal], [
   "'",
   "`",
@@ -270,73 +275,10 @@ export const Unknown = token("Unknown", UNKNOWN, "a character", [Inline], [
   ..."$@\\^'`~",
 ]);
 
-/** In the order the lexer tries them. */
+/** In the order the lexer tries them: a word of the language before the name that it could be. */
 export const LEXED: TokenType[] = [
-  Blank,
-  Newline,
-  Comment,
-  Bytes,
-  UnclosedBytes,
   ...[...HARD_WORDS].sort((a, b) => b.length - a.length).map((word) => Hard[word]),
-  Identifier,
-  NumberToken,
-  Text,
-  UnclosedText,
-  ForeignComment,
-  ForeignOperator,
-  Gap,
-  Range,
-  FatArrow,
-  EqualEqual,
-  NotEqual,
-  PlusAssign,
-  OtherOperator,
-  LParen,
-  RParen,
-  LBracket,
-  RBracket,
-  LBrace,
-  RBrace,
-  Comma,
-  Semicolon,
-  Colon,
-  Dot,
-  Assign,
-  Pipe,
-  Plus,
-  Minus,
-  Star,
-  Ampersand,
-  Bang,
-  Question,
-  ForeignText,
-  Unknown,
-];
-
-/** Every type the grammar may name. */
-export const VOCABULARY: TokenType[] = [
-  ...LEXED,
-  ...SOFT_WORDS.map((word) => Soft[word]),
-  Inline,
-  OutcomeCode,
-  Name,
-  Literal,
-  InfixOperator,
-  PrefixOperator,
-  LeadingOperator,
-  Separator,
-  End,
-  OutputVerb,
-  BranchingWord,
-  OutcomeVerb,
-  OutcomeNoun,
-  UnknownWord,
-  Label,
-  AndThen,
-  CopyWith,
-  UnknownIdentifier,
-  MissingValue,
-  MessageComma,
+  ...VOCABULARY.filter(({ LONGER_ALT, PATTERN }) => PATTERN !== undefined && !LONGER_ALT),
 ];
 
 const lexer = new PatternLexer(LEXED);
@@ -374,6 +316,13 @@ export function virtualToken(type: TokenType, offset: number): IToken {
     tokenTypeIdx: 0,
     payload: 0,
   };
+}
+
+/** The number of the first token from `at` on that ends no line. */
+export function skipLineEnds(tokens: readonly IToken[], at: number): number {
+  let next = at;
+  while (tokens[next]?.tokenType === Newline) next++;
+  return next;
 }
 
 /** Offset just behind a token. */

@@ -11,43 +11,9 @@ import { shortened } from "./token_text.ts";
 import type { DiagnosticReporter } from "./report.ts";
 import { LANGUAGE_WORDS, type LanguageWord, SOFT_WORDS, wordsWhere } from "./language_words.ts";
 import type { WordRow } from "./word_row.ts";
-import {
-  AndThen,
-  Assign,
-  CLOSERS,
-  Colon,
-  Comma,
-  CopyWith,
-  Dot,
-  End,
-  FatArrow,
-  ForeignText,
-  Hard,
-  Identifier,
-  InfixOperator,
-  isA,
-  Label,
-  LBrace,
-  Literal,
-  LParen,
-  MessageComma,
-  MissingValue,
-  NumberToken,
-  OPENERS,
-  PlusAssign,
-  RBrace,
-  RBracket,
-  retype,
-  RParen,
-  Soft,
-  Text,
-  tokenEnd,
-  typesWhere,
-  UnclosedText,
-  UnknownIdentifier,
-  virtualToken,
-  WordTypes,
-} from "./tokens.ts";
+import * as t from "./tokens.ts";
+
+const { Hard, Soft } = t;
 
 interface TokenContext {
   readonly tokens: readonly IToken[];
@@ -64,33 +30,35 @@ interface TokenContext {
 
 type Rule = (place: TokenContext) => boolean;
 
-const beforeBrace: Rule = ({ next }) => next?.tokenType === LBrace;
+const beforeBrace: Rule = ({ next }) => next?.tokenType === t.LBrace;
 
 /** `print x`, but not `print = 4`, `print += 1`, `print.x` or `print(x)`. */
-const opensStatement: Rule = (place) => isNoName(place) && place.next?.tokenType !== LParen;
+const opensStatement: Rule = (place) => isNoName(place) && place.next?.tokenType !== t.LParen;
 
 /** Where a statement begins, and the word can be neither assigned nor asked for something. */
 const isNoName: Rule = ({ atStart, next }) =>
-  atStart && next?.tokenType !== Assign && next?.tokenType !== PlusAssign &&
-  next?.tokenType !== Dot;
+  atStart && next?.tokenType !== t.Assign && next?.tokenType !== t.PlusAssign &&
+  next?.tokenType !== t.Dot;
 
 const opensPrefix: Rule = ({ next }) =>
-  next !== undefined && !isA(next, End) &&
-  ![Assign, PlusAssign, Dot, Comma, RParen, RBracket, RBrace, Colon].includes(next.tokenType);
+  next !== undefined && !t.isA(next, t.End) &&
+  ![t.Assign, t.PlusAssign, t.Dot, t.Comma, t.RParen, t.RBracket, t.RBrace, t.Colon].includes(
+    next.tokenType,
+  );
 
 /** When a word of a bench has its meaning, by what is behind it; others like a statement's. */
 const BENCH_RULES: { readonly [B in WordRow["behind"]]?: Rule } = {
   "block": (where) => where.atStart && beforeBrace(where),
   "block or count and block": (where) =>
     where.atStart && beforeBrace(where) || where.inBench && isNoName(where),
-  "= and value": (where) => where.inBench && where.atStart && where.next?.tokenType === Assign,
+  "= and value": (where) => where.inBench && where.atStart && where.next?.tokenType === t.Assign,
 };
 
 /** When a soft word has its meaning, by what its row says. */
 function ruleOf({ behind, place }: WordRow<LanguageWord>): Rule {
   if (typeof place === "object") {
     if ("before" in place) return ({ next }) => next?.image === place.before;
-    const type = WordTypes[place.after];
+    const type = t.WordTypes[place.after];
     return ({ previous }) => previous?.tokenType === type;
   }
   switch (place) {
@@ -113,7 +81,7 @@ function ruleOf({ behind, place }: WordRow<LanguageWord>): Rule {
 const RULES: ReadonlyMap<string, { readonly type: TokenType; readonly rule: Rule }> = new Map(
   SOFT_WORDS.map((word) => {
     const row = LANGUAGE_WORDS[word];
-    return [word, { type: WordTypes[word], rule: ruleOf(row) }];
+    return [word, { type: t.WordTypes[word], rule: ruleOf(row) }];
   }),
 );
 
@@ -122,10 +90,10 @@ const INFIX_WORDS: ReadonlySet<string> = new Set(
   wordsWhere(({ place }) => place === "infix" || typeof place === "object" && "before" in place),
 );
 
-const VALUE_WORDS = typesWhere(({ behind }) => behind === "value and block");
+const VALUE_WORDS = t.typesWhere(({ behind }) => behind === "value and block");
 
 /** Words that go on with a statement; where one begins, they are names like any other. */
-const CLAUSE_WORDS = typesWhere(({ class: of, place }) => of === "soft" && place === "clause");
+const CLAUSE_WORDS = t.typesWhere(({ class: of, place }) => of === "soft" && place === "clause");
 
 /** Gives words their types; puts a stand-in where a condition or a `with` was forgotten. */
 export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
@@ -138,42 +106,42 @@ export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticRep
     const previous = result.at(-1);
     const next = tokens[index + 1];
     if (
-      token.tokenType === LBrace && isRecord(tokens, index) && endsValue(previous) &&
+      token.tokenType === t.LBrace && isRecord(tokens, index) && endsValue(previous) &&
       !isCaseWord(result.at(-2))
     ) {
-      const end = matchingBrace(tokens, index);
-      if (tokens[end + 1]?.tokenType === LBrace) {
+      const end = matchingCloser(tokens, index);
+      if (tokens[end + 1]?.tokenType === t.LBrace) {
         reportRecord(next!, reporter);
         index = end;
         continue;
       }
     }
     result.push(token);
-    if (next?.tokenType === Colon && isWordToken(token)) {
-      retype(token, Label);
-    } else if (previous?.tokenType === Dot) {
-      if (token.tokenType !== Identifier && isWordToken(token)) retype(token, Identifier);
+    if (next?.tokenType === t.Colon && isWordToken(token)) {
+      t.retype(token, t.Label);
+    } else if (previous?.tokenType === t.Dot) {
+      if (token.tokenType !== t.Identifier && isWordToken(token)) t.retype(token, t.Identifier);
     } else if (token.tokenType === Hard.and) {
       // At the end of a line typed at the REPL the block is still to come.
-      const isLast = next === undefined && previous?.tokenType === RBrace;
-      if (isLast || next?.tokenType === LBrace) retype(token, AndThen);
-    } else if (token.tokenType === Identifier) {
-      const atLineStart = previous === undefined || isA(previous, End) ||
-        previous.tokenType === LBrace || previous.tokenType === FatArrow;
-      const atStart = atLineStart || previous?.tokenType === RBrace ||
+      const isLast = next === undefined && previous?.tokenType === t.RBrace;
+      if (isLast || next?.tokenType === t.LBrace) t.retype(token, t.AndThen);
+    } else if (token.tokenType === t.Identifier) {
+      const atLineStart = previous === undefined || t.isA(previous, t.End) ||
+        previous.tokenType === t.LBrace || previous.tokenType === t.FatArrow;
+      const atStart = atLineStart || previous?.tokenType === t.RBrace ||
         previous?.tokenType === Soft.skip || opensRegister(token, previous, next);
       const inBench = benchDepth >= 0 && depth === benchDepth + 1;
       const place = { tokens, index, previous, next, atStart, atLineStart, inBench };
       classify(place, token, reporter);
-      if (token.tokenType === Soft.with && copiesRecord(place)) retype(token, CopyWith);
+      if (token.tokenType === Soft.with && copiesRecord(place)) t.retype(token, t.CopyWith);
     }
-    if (token.tokenType === LBrace) depth++;
-    else if (token.tokenType === RBrace) depth--;
+    if (token.tokenType === t.LBrace) depth++;
+    else if (token.tokenType === t.RBrace) depth--;
     else if (token.tokenType === Hard.bench) benchDepth = depth;
-    else if (depth === benchDepth && isA(token, End)) benchDepth = -1;
-    if (next?.tokenType === LBrace && lacksValue(token, tokens, index + 1)) {
+    else if (depth === benchDepth && t.isA(token, t.End)) benchDepth = -1;
+    if (next?.tokenType === t.LBrace && lacksValue(token, tokens, index + 1)) {
       reportMissing(token, next, reporter);
-      result.push(virtualToken(MissingValue, tokenEnd(token)));
+      result.push(t.virtualToken(t.MissingValue, t.tokenEnd(token)));
     }
   }
   markMessages(result);
@@ -187,17 +155,17 @@ function markMessages(tokens: readonly IToken[]): void {
   for (let index = 0; index < tokens.length; index++) {
     const { tokenType } = tokens[index]!;
     if (tokenType === Hard.assert) asserts[asserts.length - 1] = true;
-    else if (OPENERS.has(tokenType)) asserts.push(false);
-    else if (CLOSERS.has(tokenType)) asserts.pop();
-    else if (isA(tokens[index], End)) asserts[asserts.length - 1] = false;
-    else if (tokenType === Comma && asserts.at(-1) && isMessage(tokens[index + 1])) {
-      if (tokens[index + 2]?.tokenType !== FatArrow) retype(tokens[index]!, MessageComma);
+    else if (t.OPENERS.has(tokenType)) asserts.push(false);
+    else if (t.CLOSERS.has(tokenType)) asserts.pop();
+    else if (t.isA(tokens[index], t.End)) asserts[asserts.length - 1] = false;
+    else if (tokenType === t.Comma && asserts.at(-1) && isMessage(tokens[index + 1])) {
+      if (tokens[index + 2]?.tokenType !== t.FatArrow) t.retype(tokens[index]!, t.MessageComma);
     }
   }
 }
 
 function isMessage(token: IToken | undefined): boolean {
-  return token !== undefined && [Text, UnclosedText, ForeignText].includes(token.tokenType);
+  return token !== undefined && [t.Text, t.UnclosedText, t.ForeignText].includes(token.tokenType);
 }
 
 /** `bar = 4KiB, on read 0x10 { … }`: entries of a machine may stand on one line. */
@@ -206,19 +174,21 @@ function opensRegister(
   previous: IToken | undefined,
   next: IToken | undefined,
 ): boolean {
-  return image === "on" && previous?.tokenType === Comma &&
+  return image === "on" && previous?.tokenType === t.Comma &&
     (next?.image === "read" || next?.image === "write");
 }
 
 /** `ring with { head: 1 }`, and not the `with` behind a test's name or another of its options. */
 function copiesRecord({ index, next, previous, tokens }: TokenContext): boolean {
-  if (next?.tokenType !== LBrace || !endsValue(previous) || previous?.tokenType === RBrace) {
+  if (next?.tokenType !== t.LBrace || !endsValue(previous) || previous?.tokenType === t.RBrace) {
     return false;
   }
   for (let at = index - 1; at >= 0; at--) {
     const token = tokens[at]!;
     if (isCaseWord(token)) return false;
-    if (isA(token, End) || token.tokenType === LBrace || token.tokenType === RBrace) return true;
+    if (t.isA(token, t.End) || token.tokenType === t.LBrace || token.tokenType === t.RBrace) {
+      return true;
+    }
   }
   return true;
 }
@@ -235,47 +205,29 @@ function isWordToken(token: IToken): boolean {
 
 function classify(place: TokenContext, token: IToken, reporter: DiagnosticReporter): void {
   const soft = RULES.get(token.image);
-  if (soft !== undefined && soft.rule(place)) retype(token, soft.type);
+  if (soft !== undefined && soft.rule(place)) t.retype(token, soft.type);
   else if (token.image === "repeat" && place.atStart) takeCalledRepeat(place, token, reporter);
-  if (place.atLineStart && beginsUnknown(place, token)) retype(token, UnknownIdentifier);
+  if (place.atLineStart && beginsUnknown(place, token)) t.retype(token, t.UnknownIdentifier);
 }
 
 /** `repeat (n) { … }` can mean but one thing: it is explained, and read so. */
 function takeCalledRepeat(place: TokenContext, token: IToken, reporter: DiagnosticReporter): void {
-  const close = parenthesisedHead(place);
-  if (close === null) return;
-  const open = place.next!;
-  const count = reporter.source.text.slice(tokenEnd(open), close.startOffset);
-  reporter.error(
-    "E0212",
-    open.startOffset,
-    tokenEnd(open),
-    "`repeat` takes no parentheses",
-    { hint: `write \`repeat ${shortened(count)} { … }\`` },
-  );
-  retype(token, Soft.repeat);
-}
-
-/** `repeat (n) {`: the parenthesis that closes right before a block. */
-function parenthesisedHead({ tokens, index, next }: TokenContext): IToken | null {
-  if (next?.tokenType !== LParen) return null;
-  let depth = 0;
-  for (let at = index + 1; at < tokens.length; at++) {
-    const { tokenType } = tokens[at]!;
-    if (tokenType === LParen) depth++;
-    else if (tokenType === RParen && --depth === 0) {
-      return tokens[at + 1]?.tokenType === LBrace ? tokens[at]! : null;
-    }
-  }
-  return null;
+  const { index, next: open, tokens } = place;
+  if (open?.tokenType !== t.LParen) return;
+  const close = matchingCloser(tokens, index + 1);
+  if (tokens[close + 1]?.tokenType !== t.LBrace) return;
+  const count = reporter.source.text.slice(t.tokenEnd(open), tokens[close]!.startOffset);
+  const hint = `write \`repeat ${shortened(count)} { … }\``;
+  reporter.errorOn("E0212", open, "`repeat` takes no parentheses", hint);
+  t.retype(token, Soft.repeat);
 }
 
 /** A name at the beginning of a line with another name or a literal right behind it. */
 function beginsUnknown({ next }: TokenContext, token: IToken): boolean {
   if (next === undefined) return false;
-  const isPlain = token.tokenType === Identifier || CLAUSE_WORDS.has(token.tokenType);
-  return isPlain && (next.tokenType === LBrace || isA(next, Literal) ||
-    (next.tokenType === Identifier && !INFIX_WORDS.has(next.image)));
+  const isPlain = token.tokenType === t.Identifier || CLAUSE_WORDS.has(token.tokenType);
+  return isPlain && (next.tokenType === t.LBrace || t.isA(next, t.Literal) ||
+    (next.tokenType === t.Identifier && !INFIX_WORDS.has(next.image)));
 }
 
 /** A word or an operator whose value is forgotten: the `{` behind it opens a block. */
@@ -284,46 +236,39 @@ function lacksValue(token: IToken, tokens: readonly IToken[], open: number): boo
   if (VALUE_WORDS.has(token.tokenType)) return true;
   // `{ }` may be an empty record, `iommu.*{2}` is a count in an event pattern.
   const inside = tokens[open + 1]?.tokenType;
-  return isA(token, InfixOperator) && !isA(token, Assign) && !isA(token, PlusAssign) &&
-    inside !== RBrace && inside !== NumberToken;
+  return t.isA(token, t.InfixOperator) && !t.isA(token, t.Assign) && !t.isA(token, t.PlusAssign) &&
+    inside !== t.RBrace && inside !== t.NumberToken;
 }
 
 /** True when the `{` at `open` begins a record rather than a block: `{ name: …`, or `{ } ==`. */
 function isRecord(tokens: readonly IToken[], open: number): boolean {
   const first = tokens[open + 1];
-  if (first?.tokenType === RBrace) {
+  if (first?.tokenType === t.RBrace) {
     const behind = tokens[open + 2];
-    return behind !== undefined && (behind.tokenType === LBrace || behind.tokenType === Dot);
+    return behind !== undefined && (behind.tokenType === t.LBrace || behind.tokenType === t.Dot);
   }
-  return first !== undefined && isWordToken(first) && tokens[open + 2]?.tokenType === Colon;
+  return first !== undefined && isWordToken(first) && tokens[open + 2]?.tokenType === t.Colon;
 }
 
-/** The number of the `}` that closes the `{` at `open`. */
-function matchingBrace(tokens: readonly IToken[], open: number): number {
+/** The number of the bracket that closes the one at `open`. */
+function matchingCloser(tokens: readonly IToken[], open: number): number {
   let depth = 0;
   for (let at = open; at < tokens.length; at++) {
     const { tokenType } = tokens[at]!;
-    if (tokenType === LBrace) depth++;
-    else if (tokenType === RBrace && --depth === 0) return at;
+    if (t.OPENERS.has(tokenType)) depth++;
+    else if (t.CLOSERS.has(tokenType) && --depth === 0) return at;
   }
   return tokens.length;
 }
 
 /** `if x == y { a: 1 } { … }`: the record was meant to be a value. */
 export function reportRecord(key: IToken, reporter: DiagnosticReporter): void {
-  const what = key.tokenType === RBrace
+  const what = key.tokenType === t.RBrace
     ? "`{ }` may be an empty record"
     : `\`${key.image}:\` belongs to a record`;
-  reporter.error(
-    "E0209",
-    key.startOffset,
-    tokenEnd(key),
-    `${what}, but this \`{\` opens a block`,
-    {
-      hint: "after a complete value `{` opens a block: put the record in parentheses, " +
-        "or bind it to a name first",
-    },
-  );
+  const hint = "after a complete value `{` opens a block: put the record in parentheses, " +
+    "or bind it to a name first";
+  reporter.errorOn("E0209", key, `${what}, but this \`{\` opens a block`, hint);
 }
 
 function reportMissing(token: IToken, brace: IToken, reporter: DiagnosticReporter): void {
@@ -336,11 +281,7 @@ function reportMissing(token: IToken, brace: IToken, reporter: DiagnosticReporte
     : token.tokenType === Hard.if || token.tokenType === Hard.while
     ? "a condition"
     : "a value";
-  reporter.error(
-    "E0202",
-    brace.startOffset,
-    tokenEnd(brace),
-    `Expected ${what} after \`${token.image}\`, found \`{\``,
-    { label: `expected ${what} before this` },
-  );
+  const message = `Expected ${what} after \`${token.image}\`, found \`{\``;
+  const label = `expected ${what} before this`;
+  reporter.errorOn("E0202", brace, message, undefined, { label });
 }

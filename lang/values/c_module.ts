@@ -49,7 +49,7 @@ export interface NotCompiled {
 }
 
 /** What a call does of a function that neither the lab, nor the driver, nor the tree's `lib/` has. */
-export const STUBS = ["refuse", "zero"] as const;
+export const STUBS = ["refuse", "zero", "fill"] as const;
 /** Or what each of some functions returns, by their names: the others are refused. */
 export type Stubs = (typeof STUBS)[number] | ReadonlyMap<string, number>;
 

@@ -58,6 +58,8 @@ class TraceRunReader {
   readonly #machine: RecordedMachine;
   /** The numbers of places, by their texts. */
   readonly #sites = new Map<string, number>();
+  /** Where the last event of a place is shown. */
+  readonly #shownAt = new Map<string, string>();
   #failure: TraceOutcome["failure"] = null;
 
   /** Texts that are shown, by the names of their files. */
@@ -95,6 +97,7 @@ class TraceRunReader {
     const isShown = file !== null && this.#textOf(file) !== null;
     const own = `${this.texts.name}:${line}:1`;
     const shown = isShown || this.#textOf(this.texts.name) === null ? place ?? own : own;
+    if (place !== null) this.#shownAt.set(place, shown);
     const number = this.#sites.get(shown) ?? this.#sites.size + 1;
     this.#sites.set(shown, number);
     return number;
@@ -123,9 +126,19 @@ class TraceRunReader {
   finish(): RecordedRun {
     const run = this.#kept();
     if (this.#failure !== null) {
-      const { code, message, place } = this.#failure;
-      const lines = [...`error[${code}]: ${message}`.split("\n"), `  --> ${place}`];
-      run.failure = { kind: "failed", code, message, bug: null, place, lines };
+      const { code, message } = this.#failure;
+      const lines = [...`error[${code}]: ${message}`.split("\n"), `  --> ${this.#failure.place}`];
+      const place = this.#shownAt.get(this.#failure.place) ?? this.#failure.place;
+      run.failure = {
+        kind: "failed",
+        code,
+        message,
+        bug: null,
+        place,
+        lines,
+        values: [],
+        notes: [],
+      };
     }
     return run;
   }

@@ -8,6 +8,7 @@ import {
   addressUses,
   changedRows,
   eventView,
+  pageLife,
   type PageState,
   pictureDrawing,
   pictureFile,
@@ -21,6 +22,7 @@ import {
   timelineView,
   verdictOf,
   verdictTitle,
+  whyView,
 } from "./mod.ts";
 
 const DISK = "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }\n";
@@ -29,6 +31,15 @@ function recordingOf(text: string, index = 0) {
   const { diagnostics, program } = loadForDebugging(new SourceFile("lab.dma", text), memoryFiles());
   assert(program !== null, diagnostics[0]?.message);
   return recordRun(program, runsOf(program)[index]!);
+}
+
+/** A run with what the runner and the first screen say of it. */
+function judged(text: string) {
+  const run = recordingOf(text);
+  const { program } = loadForDebugging(new SourceFile("lab.dma", text), memoryFiles());
+  const outcome = runProgram(program!).outcomes.find(({ kind }) => kind === "test")!;
+  const index = new RunIndex(run);
+  return { run, index, verdict: verdictOf(index, outcome) };
 }
 
 const READ = recordingOf(`${DISK}test "read" {
@@ -79,17 +90,10 @@ Deno.test("a picture has a box for each page and for each entry, and its file sa
 });
 
 Deno.test("a mapping that nothing unmaps is a verdict with its event, a lane and a red strip", () => {
-  const run = recordingOf(`${DISK}test "leak" {
+  const { index, run, verdict } = judged(`${DISK}test "leak" {
   let buf = alloc_pages(1)
   let d = dma_map_phys(ssd, buf, 4KiB, to_device)
 }`);
-  const { program } = loadForDebugging(
-    new SourceFile("lab.dma", run.code.statements[0]!.span.source.text),
-    memoryFiles(),
-  );
-  const [outcome] = runProgram(program!).outcomes;
-  const index = new RunIndex(run);
-  const verdict = verdictOf(index, outcome!);
   const seq = run.find("dma.map")!;
   assertEquals([verdict.state, verdict.place, verdict.cause], ["failed", "lab.dma:4", seq]);
   assertEquals(verdict.leaked, [seq]);
@@ -105,6 +109,87 @@ Deno.test("a mapping that nothing unmaps is a verdict with its event, a lane and
   const { dma } = view.pages[0]!;
   assert(dma > 0);
   assertStringIncludes(view.facts.find(({ isWrong }) => isWrong)!.text, "dma_unmap_phys(ssd, 0x");
+});
+
+Deno.test("what failed, and which line: the verdict has the statement, its values and where they differ", () => {
+  const { verdict } = judged(`${DISK}test "sizes" {
+  let req = ssd.submit(read, lba: 0, into: alloc_pages(2, contiguous: false))
+  step until req.mapped
+  assert req.segments.map(s => s.size) == [4KiB, 8KiB]
+}`);
+  assertEquals([verdict.state, verdict.place], ["failed", "lab.dma:5"]);
+  assertStringIncludes(verdict.what, "assert req.segments.map(s => s.size) == [4KiB, 8KiB]");
+  assertStringIncludes(verdict.why[0]!, "map = [4KiB, 4KiB]");
+  assertEquals(verdict.why.slice(1), ["they differ at [1]: 4KiB is not 8KiB"]);
+});
+
+Deno.test("which page leaked: the verdict names it, and only its own addresses are red", () => {
+  const { run, verdict } = judged(`machine { iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { } } root_port rp1 { endpoint nic { } } } }
+test "leak" {
+  let mapped = [0x4000_0000, 0x4000_2000].map(page => dma_map_phys(nic, page, 4KiB, to_device))
+  dma_unmap_phys(nic, mapped[0], 4KiB, to_device)
+}`);
+  assertEquals(verdict.place, "lab.dma:4");
+  assertStringIncludes(verdict.what, "(memory 0x4000_2000), mapped by dma_map_phys() in lab.dma:4");
+  const moment = { recording: run, position: run.last };
+  const uses = addressUses(
+    run,
+    addressPieces(run, run.last, changedRows(moment, moment)),
+    new Set(verdict.leaked),
+    800,
+  );
+  const red = uses.filter(({ drawing }) => drawing.shapes.some(({ look }) => look === "leaked"));
+  assertEquals(red.map(({ owner }) => owner), ["memory", "nic IOVA"]);
+});
+
+Deno.test("why two ranges: the second one says what keeps it apart, and what a failed test held is no leak", () => {
+  const { run, verdict } = judged(`machine { iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { max_segment_size = 32KiB } } } }
+test "one" {
+  let sg = scatterlist([0x1000_0000, 0x1001_0000, 0x1002_0000].map(at => { phys: at, size: 16KiB }))
+  assert dma_map_sg(nic, sg, to_device) == 1
+}`);
+  assertEquals(verdict.leaked, []);
+  assertEquals(verdict.why.at(-1), "It stopped before it unmapped 2 mappings");
+  const maps = [...Array(run.log.count).keys()].map((seq) => seq + 1)
+    .filter((seq) => run.log.nameAt(seq) === "dma.map");
+  const reasons = maps.map((seq) => whyView(run, run.afterEvent(seq))!.why);
+  assertEquals(reasons.map((why) => why.includes("longer than 32KiB")), [false, true]);
+});
+
+Deno.test("who wrote this PRP: its box leads to the event, with the request and the line", () => {
+  const index = new RunIndex(READ);
+  const [subject] = pictureSubjects(index, READ.last);
+  const view = pictureView(index, READ.last, subject!, new Set())!;
+  const { shapes } = pictureDrawing(view, READ.last.seq, 500);
+  const boxes = shapes.filter(({ look, tag }) => tag === "rect" && look === "read");
+  assertEquals(boxes.length, 11);
+  for (const { seq } of boxes) {
+    const { name, request, span } = eventView(READ, seq!);
+    assertEquals([name, request, span?.source.position(span.start).line], ["nvme.prp", 1, 4]);
+  }
+  const { writtenSeq } = view.pages[1]!;
+  assertStringIncludes(pageLife(view.pages[1]!, view), `entry 0 written #${writtenSeq}`);
+});
+
+Deno.test("what did the device read after the unmap: the verdict has the bytes, the picture says unmapped", () => {
+  const { index, run, verdict } = judged(`machine { iommu { mode = lazy }
+  pci { root_port rp0 { endpoint nic { } } } }
+test "after" {
+  let page = alloc_pages(1)
+  let addr = dma_map_phys(nic, page, 4KiB, to_device)
+  nic.dma_read(addr, 2B)
+  dma_unmap_phys(nic, addr, 4KiB, to_device)
+  page.fill(0xc3)
+  let seen = nic.dma_read(addr, 2B)
+  assert seen == bytes"00 00"
+}`);
+  assertEquals(verdict.why[0], 'seen = bytes"c3 c3"');
+  const at = run.afterEvent(verdict.cause!);
+  assertEquals(eventView(run, at.seq).name, "dma.report");
+  const view = pictureView(index, at, { kind: "mappings", device: "nic" }, new Set())!;
+  assertEquals(view.pages.map(({ state }) => state), ["unmapped"]);
 });
 
 Deno.test("a timeline of many events is drawn with as many shapes as it has pixels", () => {

@@ -28,6 +28,13 @@ interface Group {
   readonly isNow: boolean;
 }
 
+/** Addresses of a device that nothing unmaps. */
+interface LeakedRange {
+  readonly owner: string | null;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** The addresses of a device, or memory. */
 export interface AddressUse {
   /** A device's, or `memory`. */
@@ -49,14 +56,15 @@ export function addressUses(
   leaked: ReadonlySet<number>,
   widthPx: number,
 ): readonly AddressUse[] {
-  const leakedDma = new Set([...leaked].map((seq) => {
-    const event = run.event(seq);
-    return event.name === "dma.map" ? event.fields.dma : -1;
-  }));
+  const lost = [...leaked].flatMap((seq): readonly LeakedRange[] => {
+    const { device, fields, name } = run.event(seq);
+    if (name !== "dma.map") return [];
+    return [{ owner: device, start: fields.dma, end: fields.dma + fields.size_bytes }];
+  });
   return [...Map.groupBy(pieces, ({ owner, space }) => `${owner} ${space}`).values()]
     .map((own): AddressUse => {
       const { owner, space } = own[0]!;
-      const groups = groupsOf(run, own, leaked, leakedDma);
+      const groups = groupsOf(run, own, leaked, lost);
       const mapped = own.filter(({ change, kind }) => kind === "mapped" && change !== "gone")
         .reduce((sum, { end, start }) => sum + end - start, 0);
       const name = space === "dma" ? `${owner} IOVA` : owner;
@@ -69,17 +77,18 @@ function groupsOf(
   run: RecordedRun,
   pieces: readonly AddressPiece[],
   leaked: ReadonlySet<number>,
-  leakedDma: ReadonlySet<number>,
+  lost: readonly LeakedRange[],
 ): readonly Group[] {
   const mapped = pieces.filter(({ change, kind }) => kind === "mapped" && change !== "gone");
   const others = pieces.filter((piece) => !mapped.includes(piece));
   const groups: Group[] = [];
   for (const piece of [...mapped, ...others].sort((one, other) => one.start - other.start)) {
-    const { change, end, kind, seq, space, start } = piece;
+    const { change, end, kind, owner, seq, space, start } = piece;
     const isCovered = !mapped.includes(piece) &&
       mapped.some((each) => each.start < end && start < each.end);
     if (isCovered) continue;
-    const isLeaked = leaked.has(seq) || space === "dma" && leakedDma.has(start);
+    const isLeaked = leaked.has(seq) || space === "dma" &&
+        lost.some((each) => each.owner === owner && start < each.end && end > each.start);
     const look = isLeaked
       ? "leaked"
       : change === "gone"

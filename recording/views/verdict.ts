@@ -1,5 +1,5 @@
 /** What came of a run, in a line: what failed, where, by which event. */
-import type { Incident, TestOutcome } from "@dmalab/lang/run";
+import type { FailureReport, Incident, TestOutcome } from "@dmalab/lang/run";
 import { runTitle } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
@@ -28,6 +28,9 @@ export interface RunVerdict {
   readonly leaked: readonly number[];
 }
 
+/** Further lines of a failure that a verdict has. */
+const MAX_SENTENCES = 3;
+
 /** The sign before a verdict. */
 export const VERDICT_SIGNS: Readonly<Record<RunVerdict["state"], string>> = {
   failed: "✕",
@@ -42,38 +45,22 @@ export const VERDICT_SIGNS: Readonly<Record<RunVerdict["state"], string>> = {
  */
 export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerdict {
   const { run } = index;
-  const leaks = (outcome?.incidents ?? []).filter(({ kind }) => kind === "leak" || kind === "held");
-  const leaked = leakedMappings(run, leaks);
+  const incidents = outcome?.incidents ?? [];
+  const leaked = leakedMappings(run, incidents, "leak");
   const failure = run.failure ?? outcome?.failure ?? null;
-  if (failure !== null) {
-    const cause = leaked[0] ?? causeAt(run, failure.place);
-    const statement = run.failedAt === null ? null : run.statementText(run.failedAt);
-    const isAssertion = failure.code === "E0901" && statement !== null;
-    const what = isAssertion ? `${failure.message}: ${statement}` : failure.message;
-    const why = [
-      ...isAssertion || failure.code === "E0926" || statement === null ? [] : [statement],
-      ...leaked.map((seq) => leakSentence(run, seq)),
-    ];
-    const place = failure.place.replace(/:\d+$/, "");
-    const word = failure.kind === "failed"
-      ? "FAILED"
-      : failure.kind === "limit"
-      ? "STOPPED"
-      : "BUG";
-    return { state: "failed", word, place, what, why, cause, leaked };
-  }
+  if (failure !== null) return failedVerdict(index, failure, incidents, leaked);
   const counted = countsOf(index);
-  const incidents = rowsAt(run, "incidents", run.last);
-  const found = incidents[0]?.createdSeq ?? null;
+  const recorded = rowsAt(run, "incidents", run.last);
+  const found = recorded[0]?.createdSeq ?? null;
   if (outcome === null) {
     const live = rowsAt(run, "mappings", run.last).filter(({ createdSeq }) => createdSeq > 0);
-    const isClean = incidents.length === 0 && live.length === 0;
+    const isClean = recorded.length === 0 && live.length === 0;
     return {
       state: isClean ? "none" : "warned",
       word: "RECORDED",
       place: null,
-      what: incidents.length > 0
-        ? formatCount(incidents.length, "fault or report", "faults and reports")
+      what: recorded.length > 0
+        ? formatCount(recorded.length, "fault or report", "faults and reports")
         : live.length > 0
         ? `${formatCount(live.length, "mapping")} not unmapped at the end`
         : runTitle(run.name),
@@ -96,15 +83,60 @@ export function verdictOf(index: RunIndex, outcome: TestOutcome | null): RunVerd
     why: [
       [held, ...counted].join("; "),
       ...unexpected > 0 ? [`${formatCount(unexpected, "finding")} that no statement expects`] : [],
-      ...incidents.length > 0 && unexpected === 0
+      ...recorded.length > 0 && unexpected === 0
         ? [
-          `${formatCount(incidents.length, "fault or report", "faults and reports")}, all expected`,
+          `${formatCount(recorded.length, "fault or report", "faults and reports")}, all expected`,
         ]
         : [],
     ],
     cause: found,
     leaked,
   };
+}
+
+function failedVerdict(
+  index: RunIndex,
+  failure: FailureReport,
+  incidents: readonly Incident[],
+  leaked: readonly number[],
+): RunVerdict {
+  const { run } = index;
+  const { code, kind } = failure;
+  const [message, ...more] = failure.message.split("\n");
+  const statement = run.failedAt === null ? null : run.statementText(run.failedAt);
+  const isAssertion = code === "E0901" && statement !== null;
+  const isLeak = code === "E0926";
+  const leaks = leaked.map((seq) => leakSentence(run, seq));
+  const what = isAssertion
+    ? `${message}: ${statement}`
+    : (isLeak ? leaks.shift() : null) ?? message!;
+  const hidden = more.splice(MAX_SENTENCES).length;
+  const { length: held } = leakedMappings(run, incidents, "held");
+  const why = [
+    ...isAssertion ? assertionSentences(failure) : isLeak || statement === null ? [] : [statement],
+    ...more,
+    ...hidden === 0 ? [] : [`${formatCount(hidden, "more line")} in the output`],
+    ...leaks,
+    ...held === 0 ? [] : [`It stopped before it unmapped ${formatCount(held, "mapping")}`],
+  ];
+  return {
+    state: "failed",
+    word: kind === "failed" ? "FAILED" : kind === "limit" ? "STOPPED" : "BUG",
+    place: failure.place.replace(/:\d+$/, ""),
+    what,
+    why,
+    cause: leaked[0] ?? causeAt(index, failure.place),
+    leaked,
+  };
+}
+
+/** The values of an assertion, and where two of them differ: a dump of both sides stands below the line. */
+function assertionSentences({ notes, values }: FailureReport): readonly string[] {
+  const known = new Set(values.map(({ part, text }) => `${part} = ${text}`));
+  const dump = notes.findIndex((note) => note.includes(" left "));
+  const places = dump < 0 ? notes : notes.slice(0, dump);
+  return [[...known].join("; "), places.map((note) => note.trim()).join(" ")]
+    .filter((sentence) => sentence !== "");
 }
 
 /** A verdict as the title of a page. */
@@ -119,9 +151,15 @@ function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** The mappings that a leak tells of: those that the statement at its place made, and that are there at the end. */
-function leakedMappings(run: RecordedRun, leaks: readonly Incident[]): readonly number[] {
-  const places = new Set(leaks.map(({ place }) => place));
+/** The mappings that leaks tell of, or what a failed test still held: those that the statement at its place made, and that are there at the end. */
+function leakedMappings(
+  run: RecordedRun,
+  incidents: readonly Incident[],
+  meant: "leak" | "held",
+): readonly number[] {
+  const places = new Set(
+    incidents.filter(({ kind }) => kind === meant).map(({ place }) => place),
+  );
   if (places.size === 0) return [];
   return rowsAt(run, "mappings", run.last).map(({ createdSeq }) => createdSeq).filter((seq) => {
     const span = seq === 0 ? null : spanOfEvent(run, seq);
@@ -129,8 +167,8 @@ function leakedMappings(run: RecordedRun, leaks: readonly Incident[]): readonly 
   });
 }
 
-/** The finding that a failure tells, else the last event of its statement. */
-function causeAt(run: RecordedRun, place: string): number | null {
+/** The finding that a failure tells, else the last event of its line, else the last of all. */
+function causeAt({ lines, run }: RunIndex, place: string): number | null {
   const isThere = (seq: number) => {
     const span = spanOfEvent(run, seq);
     return span !== null && spanPlace(span) === place;
@@ -138,7 +176,8 @@ function causeAt(run: RecordedRun, place: string): number | null {
   const found = rowsAt(run, "incidents", run.last).map(({ createdSeq }) => createdSeq).find(
     isThere,
   );
-  return found ?? (run.log.count === 0 ? null : run.log.count);
+  const last = run.log.count === 0 ? null : run.log.count;
+  return found ?? lines.get(place.replace(/:\d+$/, ""))?.at(-1) ?? last;
 }
 
 function leakSentence(run: RecordedRun, seq: number): string {
@@ -147,9 +186,9 @@ function leakSentence(run: RecordedRun, seq: number): string {
   const { api, dma, phys, size_bytes: size } = event.fields;
   const span = spanOfEvent(run, seq);
   const where = span === null ? "" : ` in ${baseName(lineLocation(span))}`;
-  return `Leak: ${formatSize(size)} at ${formatAddress(dma)} (memory ${
+  return `Leak of ${formatSize(size)} at ${formatAddress(dma)} (memory ${
     formatAddress(phys)
-  }), mapped by ${api}()${where}, event ${seq}, was never unmapped.`;
+  }), mapped by ${api}()${where}, event ${seq}: never unmapped`;
 }
 
 function countsOf(index: RunIndex): readonly string[] {

@@ -4,7 +4,7 @@ import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB } from "../address.ts";
 import type { EventFields } from "../event_vocabulary.ts";
 import type { KernelProfile } from "../kernels/behaviours.ts";
 import { swiotlbConfig } from "../machine_config.ts";
-import { hmmDmaMapAlloc } from "../mm/hmm_calls.ts";
+import { hmmDmaMapAlloc } from "../mm/hmm_dma_map.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "./attributes.ts";
 import { DmaDevice } from "./device/device.ts";
 import { DmaIovaState } from "./iova_state.ts";

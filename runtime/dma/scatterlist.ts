@@ -54,6 +54,9 @@ export const APART = {
 } as const;
 export type Apart = (typeof APART)[keyof typeof APART];
 
+/** The same as words, by number: `longest`. */
+export const APART_WORDS: readonly string[] = Object.keys(APART).map((name) => name.toLowerCase());
+
 /** Buffers that are mapped together, and where the device sees them. */
 export class Scatterlist {
   /** Entries in use. */

@@ -145,8 +145,20 @@ export interface KernelConfig {
 /** A kernel of no row. Copies have its shape. */
 const NO_ROWS = Object.fromEntries(BEHAVIOUR_NAMES.map((name) => [name, false])) as Kernel;
 
+/** A kernel of some rows. */
+function kernelWith(rows: readonly Iterable<BehaviourName>[]): Kernel {
+  const kernel: Record<BehaviourName, boolean> = { ...NO_ROWS };
+  for (const names of rows) for (const name of names) kernel[name] = true;
+  return kernel;
+}
+
 /** Releases as they are, each made once: a race builds many machines of one. */
-const AS_RELEASED = new Map<KernelRelease, Kernel>();
+const AS_RELEASED: ReadonlyMap<KernelRelease, Kernel> = new Map(
+  Object.values(KERNELS).map((release) => [
+    release,
+    kernelWith([release.quirks, release.olderWays]),
+  ]),
+);
 
 /**
  * The kernel that a configuration asks for.
@@ -155,15 +167,9 @@ const AS_RELEASED = new Map<KernelRelease, Kernel>();
 export function resolveKernel({ kernel, olderWays, quirks, watch }: KernelConfig): Kernel {
   const release = named(KERNELS, kernelNamed(kernel) ?? kernel, "release of the kernel");
   for (const name of quirks ?? []) named(QUIRKS, name, "defect switch");
-  const isAsReleased = (quirks ?? olderWays ?? null) === null;
-  let resolved = isAsReleased ? AS_RELEASED.get(release) : undefined;
-  if (resolved === undefined) {
-    const made: Record<BehaviourName, boolean> = { ...NO_ROWS };
-    for (const name of quirks ?? release.quirks) made[name] = true;
-    for (const name of olderWays ?? release.olderWays) made[name] = true;
-    resolved = made;
-    if (isAsReleased) AS_RELEASED.set(release, made);
-  }
+  const resolved = (quirks ?? olderWays ?? null) === null
+    ? AS_RELEASED.get(release)!
+    : kernelWith([quirks ?? release.quirks, olderWays ?? release.olderWays]);
   return watch ? watch(resolved) : resolved;
 }
 

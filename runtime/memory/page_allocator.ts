@@ -91,12 +91,12 @@ export class PageAllocator implements PageHome {
   readonly #starts: { readonly script: number; readonly driver: number };
   /** No page from an owner's start up to here is free: keeps long runs from searching again. */
   readonly #hints: { script: number; driver: number };
-  /** By order. */
   /**
    * Looks at pages as they are allocated and freed; null where nothing does.
    * @internal
    */
   watcher: PageWatcher | null = null;
+  /** By order. */
   readonly #zeroPages = new Map<number, PhysAddr>();
   #zeroPagesTaken = 0;
 

@@ -14,6 +14,7 @@ import {
   type PhysAddr,
 } from "../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../dma/attributes.ts";
+import { type Call, callOf } from "../dma/calls/call_events.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { directAddress } from "../dma/paths/map_branch.ts";
 import { DmaIovaState } from "../dma/iova_state.ts";
@@ -24,17 +25,23 @@ import {
   peerBusAddress,
   type PeerMemo,
 } from "../dma/paths/scatterlist_peer.ts";
-import { ERRNO, invariant } from "../errno.ts";
-import { eventId } from "../event_vocabulary.ts";
+import { ERRNO, errnoName, invariant } from "../errno.ts";
+import { type EventFields, eventId, type KernelCall } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { FAULT, type FaultPoint } from "../faults.ts";
+import { requireFeature } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
 import { dereferenceNull } from "../null_dereference.ts";
-import { HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
+import { flagWords, HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
 
 const { DMA_MAPPED, P2PDMA, P2PDMA_BUS, VALID } = HMM_PFN;
 const STICKY = DMA_MAPPED + P2PDMA + P2PDMA_BUS;
 type ListCost = "hmm_pfn_list" | "hmm_dma_list";
+
+const ALLOC = callOf("hmm_dma_map_alloc");
+const FREE = callOf("hmm_dma_map_free");
+const MAP = callOf("hmm_dma_map_pfn");
+const UNMAP = callOf("hmm_dma_unmap_pfn");
 
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
@@ -52,7 +59,7 @@ export type HmmMapMode =
   | "stateless";
 
 /** Why an entry was mapped as it was, or not. */
-export interface HmmOutcome {
+interface HmmOutcome {
   /** For the device, or `DMA_MAPPING_ERROR`. */
   readonly dma: DmaAddr;
   readonly why: Why;
@@ -88,6 +95,28 @@ export class HmmDmaMap {
   }
 }
 
+/** Runs a call between its two events, as work for a device. */
+function during<C extends KernelCall, T>(
+  machine: Machine,
+  dev: DmaDevice | null,
+  call: Call<C>,
+  args: EventFields<`call.${C}`>,
+  act: () => T,
+  outcome: (result: T) => readonly [EventFields<`ret.${C}`>, Why],
+): T {
+  requireFeature(machine, "hmm_dma_map", call.api);
+  const { events } = machine;
+  const outer = events.context.enterDevice(dev?.name ?? null);
+  try {
+    if (events.tick(call.call)) events.emit(call.call, args);
+    const result = act();
+    if (events.tick(call.ret)) events.emit(call.ret, ...outcome(result));
+    return result;
+  } finally {
+    events.context.leaveDevice(outer);
+  }
+}
+
 /**
  * A map for a list of pages, with nothing mapped.
  *
@@ -99,6 +128,37 @@ export class HmmDmaMap {
  * @see rules/hmm-rdma-vfio.md 1.2
  */
 export function hmmDmaMapAlloc(
+  machine: Machine,
+  dev: DmaDevice | null,
+  pages: number,
+  entrySizeBytes: Bytes,
+): HmmDmaMap | number {
+  return during(
+    machine,
+    dev,
+    ALLOC,
+    { dev: dev?.name ?? null, pages, size: entrySizeBytes },
+    () => newMap(machine, dev, pages, entrySizeBytes),
+    (made) => {
+      const failed = typeof made === "number";
+      return [
+        failed ? { result: made, error: errnoName(made) } : { result: 0, error: null },
+        {
+          rule: ALLOC.rule,
+          inputs: {
+            mode: failed ? null : made.mode,
+            range: failed ? 0 : made.firstDma,
+            needs_sync: dev === null || !dev.skipSync,
+            addressing_limited: dev !== null && addressingLimited(machine, dev),
+            memory_bytes: failed ? 0 : made.memoryBytes,
+          },
+        },
+      ];
+    },
+  );
+}
+
+function newMap(
   machine: Machine,
   dev: DmaDevice | null,
   pages: number,
@@ -147,20 +207,53 @@ export function hmmPfnListAlone(
  * @see rules/hmm-rdma-vfio.md 1.2 (free), 5.14
  */
 export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmDmaMap): void {
-  if (dev !== null && machine.dma.dmaUseIova(map.state)) machine.dma.dmaIovaFree(dev, map.state);
-  if (map.dmaList !== null) giveList(machine, "hmm_dma_list", map.pfns.length);
-  giveList(machine, "hmm_pfn_list", map.pfns.length);
-  map.held = false;
+  const why = { rule: FREE.rule, inputs: { mode: map.mode } };
+  during(
+    machine,
+    dev,
+    FREE,
+    { dev: dev?.name ?? null },
+    () => {
+      if (dev !== null && machine.dma.dmaUseIova(map.state)) {
+        machine.dma.dmaIovaFree(dev, map.state);
+      }
+      if (map.dmaList !== null) giveList(machine, "hmm_dma_list", map.pfns.length);
+      giveList(machine, "hmm_pfn_list", map.pfns.length);
+      map.held = false;
+    },
+    () => [{ result: null, error: null }, why],
+  );
 }
 
 /**
  * Makes one entry reachable. The caller knows that it is valid, and holds its lock.
  *
  * @param memo What is known of peers from the entries before it; null without a P2P provider.
+ * @returns Its address for the device, or `DMA_MAPPING_ERROR`.
  * @throws {KernelError} EFAULT when the list that the device suddenly needs is not there.
  * @see rules/hmm-rdma-vfio.md 1.3
  */
 export function hmmDmaMapPfn(
+  machine: Machine,
+  dev: DmaDevice,
+  map: HmmDmaMap,
+  index: number,
+  memo: PeerMemo | null,
+): DmaAddr {
+  return during(
+    machine,
+    dev,
+    MAP,
+    { dev: dev.name, index },
+    () => mapEntry(machine, dev, map, index, memo),
+    ({ dma, why }) => [
+      dma === DMA_MAPPING_ERROR ? { result: null, error: "ENOMEM" } : { result: dma, error: null },
+      why,
+    ],
+  ).dma;
+}
+
+function mapEntry(
   machine: Machine,
   dev: DmaDevice,
   map: HmmDmaMap,
@@ -228,6 +321,21 @@ export function hmmDmaUnmapPfn(
   map: HmmDmaMap,
   index: number,
 ): boolean {
+  const flags = flagWords(map.pfns.flags(index));
+  return during(
+    machine,
+    dev,
+    UNMAP,
+    { dev: dev.name, index },
+    () => unmapEntry(machine, dev, map, index),
+    (result) => [
+      { result, error: null },
+      { rule: UNMAP.rule, inputs: { index, flags, mode: map.mode, range: map.firstDma } },
+    ],
+  );
+}
+
+function unmapEntry(machine: Machine, dev: DmaDevice, map: HmmDmaMap, index: number): boolean {
   const { entrySizeBytes: size, pfns, state } = map;
   const { dma } = machine;
   if (!pfns.has(index, VALID + DMA_MAPPED)) return false;

@@ -7,8 +7,13 @@ import { at, type TestBench, testBench, type TestBenchOptions } from "../dma/tes
 import { ERRNO, KernelError } from "../errno.ts";
 import { ArmedFault, FAULT, type FaultPointName } from "../faults.ts";
 import type { PeerMapType } from "../vocabulary/shared_words.ts";
-import { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaMapPfn, hmmDmaUnmapPfn } from "./hmm_calls.ts";
-import type { HmmDmaMap } from "./hmm_dma_map.ts";
+import {
+  type HmmDmaMap,
+  hmmDmaMapAlloc,
+  hmmDmaMapFree,
+  hmmDmaMapPfn,
+  hmmDmaUnmapPfn,
+} from "./hmm_dma_map.ts";
 import { flagWords, HMM_PFN } from "./hmm_pfn_list.ts";
 
 const RAM = 0x10_0000;

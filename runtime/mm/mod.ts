@@ -8,8 +8,16 @@
  * What other members use:
  */
 export { AddressSpace } from "./address_space.ts";
-export { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaMapPfn, hmmDmaUnmapPfn } from "./hmm_calls.ts";
-export { giveList, HmmDmaMap, hmmPfnListAlone, takeList } from "./hmm_dma_map.ts";
+export {
+  giveList,
+  HmmDmaMap,
+  hmmDmaMapAlloc,
+  hmmDmaMapFree,
+  hmmDmaMapPfn,
+  hmmDmaUnmapPfn,
+  hmmPfnListAlone,
+  takeList,
+} from "./hmm_dma_map.ts";
 export { flagWords, HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
 export {
   type ChangedRange,

@@ -5,8 +5,13 @@ import { peerMemo } from "../dma/paths/scatterlist_peer.ts";
 import { testBench } from "../dma/testing.ts";
 import { ERRNO } from "../errno.ts";
 import { AddressSpace, type AreaRequest } from "./address_space.ts";
-import { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaMapPfn, hmmDmaUnmapPfn } from "./hmm_calls.ts";
-import type { HmmDmaMap } from "./hmm_dma_map.ts";
+import {
+  type HmmDmaMap,
+  hmmDmaMapAlloc,
+  hmmDmaMapFree,
+  hmmDmaMapPfn,
+  hmmDmaUnmapPfn,
+} from "./hmm_dma_map.ts";
 import { flagWords, HMM_PFN } from "./hmm_pfn_list.ts";
 import type { IntervalNotifier, NotifierEvent } from "./interval_notifier.ts";
 import { HUGE_ORDER } from "./process_pages.ts";

@@ -139,3 +139,9 @@ Deno.test("an operator before an assignment is a mistake", () => {
   // It was left out without a word: `= a = 2` was `a = 2`, which `dmalab fmt` could not write.
   assertEquals(errorsOf('test "t" {\n  let a = 1\n  = a = 2\n  show a\n}\n'), ["E0207 3"]);
 });
+
+Deno.test("a fork of more blocks than have names is answered when a field of it is asked for, too", () => {
+  const blocks = Array(5).fill("{ advance 1us }").join(" and ");
+  const errors = ["E0322 1", "E0315 2 note 1"];
+  assertEquals(errorsOf(`let one = fork ${blocks}\nprint one.wrong\n`), errors);
+});

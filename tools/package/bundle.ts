@@ -7,7 +7,25 @@ export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 /** Bundles some entries, which share their code, into a folder. @returns What went wrong; or null. */
 export function bundle(entries: readonly URL[], folder: string): string | null {
   const options = ["--minify", "--code-splitting", "--outdir", folder];
-  return runProjectDeno("bundle", [...options, ...entries.map((entry) => fileURLToPath(entry))]);
+  const files = entries.map((entry) => fileURLToPath(entry));
+  const problem = runProjectDeno("bundle", [...options, ...files]);
+  if (problem === null) requireLate(folder);
+  return problem;
+}
+
+/** What the bundler gives CommonJS modules to ask for one of Node with. */
+const NODE_REQUIRE =
+  /import\{createRequire as (\w+)\} from "node:module";var (\w+)=\1\(import\.meta\.url\);/;
+
+/** Loads `node:module`, which takes longer than a command, for none but who asks for a module by it. */
+function requireLate(folder: string): void {
+  for (const { name } of Deno.readDirSync(folder)) {
+    if (!name.endsWith(".js")) continue;
+    const path = join(folder, name);
+    const text = Deno.readTextFileSync(path);
+    const late = text.replace(NODE_REQUIRE, "var $2=(name)=>process.getBuiltinModule(name);");
+    if (late !== text) Deno.writeTextFileSync(path, late);
+  }
 }
 
 /** Runs a command of Deno with the project's configuration. @returns What went wrong; or null. */

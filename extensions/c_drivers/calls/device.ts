@@ -1,5 +1,5 @@
 /** Registers, messages and warnings. @see rules/c-api.md 12, 14 */
-import type { PhysAddr } from "@dmalab/runtime";
+import type { Machine, PhysAddr } from "@dmalab/runtime";
 import {
   readRegister,
   readWideRegister,
@@ -19,9 +19,25 @@ const DEBUG_LEVEL = 7;
 function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
   if (at >= IO_BASE) {
     const phys = kernel.phys(at);
-    if (at % bytes === 0 && kernel.machine.memory.covers(phys, bytes)) return phys;
+    if (kernel.machine.memory.covers(phys, bytes)) return phys;
   }
   throw kernel.crash(`there is no register of ${bytes} bytes at ${hex(at)}`);
+}
+
+/** An access that is not aligned is two of half the width, the lower one first. */
+function read(machine: Machine, phys: PhysAddr, bytes: 1 | 2 | 4): number {
+  if (phys % bytes === 0) return readRegister(machine, phys, bytes);
+  const half = bytes / 2 as 1 | 2;
+  const low = read(machine, phys, half);
+  return low + read(machine, phys + half as PhysAddr, half) * 2 ** (8 * half);
+}
+
+function write(machine: Machine, phys: PhysAddr, bytes: 1 | 2 | 4, value: number): void {
+  if (phys % bytes === 0) return writeRegister(machine, phys, bytes, value);
+  const half = bytes / 2 as 1 | 2;
+  const below = 2 ** (8 * half);
+  write(machine, phys, half, value % below);
+  write(machine, phys + half as PhysAddr, half, Math.floor(value / below));
 }
 
 export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCallEntry[]>> = {
@@ -30,13 +46,12 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
       .flatMap(([letter, type, sizeBytes]): CCallEntry[] => [
         {
           c: `${type} read${letter}(const volatile void *addr)`,
-          run: (kernel, [at]) =>
-            readRegister(kernel.machine, register(kernel, at, sizeBytes), sizeBytes),
+          run: (kernel, [at]) => read(kernel.machine, register(kernel, at, sizeBytes), sizeBytes),
         },
         {
           c: `void write${letter}(${type} value, volatile void *addr)`,
           run(kernel, [value, at]) {
-            writeRegister(kernel.machine, register(kernel, at, sizeBytes), sizeBytes, value);
+            write(kernel.machine, register(kernel, at, sizeBytes), sizeBytes, value >>> 0);
           },
         },
       ]),

@@ -16,15 +16,15 @@ import { allocShared, freeShared } from "./shared_memory.ts";
 
 /** Something that is a device's for as long as it has its driver. */
 interface Managed {
-  /** What it is known by where it is released earlier; 0 where it is not. */
-  readonly key: number;
+  /** What it is known by where it is released earlier: an address, or an action; 0 where it is not. */
+  readonly key: number | string;
   give(): void;
 }
 
 class CManaged {
   readonly #of = new Map<DmaDevice, Managed[]>();
 
-  add(device: DmaDevice, key: number, give: () => void): void {
+  add(device: DmaDevice, key: number | string, give: () => void): void {
     const list = this.#of.get(device);
     if (list === undefined) this.#of.set(device, [{ key, give }]);
     else list.push({ key, give });
@@ -40,27 +40,56 @@ class CManaged {
     return true;
   }
 
+  /** Does not release something after all. @returns False when the device has no such thing. */
+  forget(device: DmaDevice, key: string): boolean {
+    const list = this.#of.get(device) ?? [];
+    const index = list.findLastIndex((each) => each.key === key);
+    if (index >= 0) list.splice(index, 1);
+    return index >= 0;
+  }
+
   /** The same of whichever device it is. */
   giveOfAny(key: number): boolean {
     return [...this.#of.keys()].some((device) => this.give(device, key));
   }
 
-  release(device: DmaDevice): void {
+  /** @param until What is released last; all is when left out. */
+  release(device: DmaDevice, until: string | null = null): void {
     const list = this.#of.get(device) ?? [];
-    for (let last = list.pop(); last !== undefined; last = list.pop()) last.give();
+    for (let last = list.pop(); last !== undefined; last = list.pop()) {
+      last.give();
+      if (last.key === until) return;
+    }
   }
 }
 
 /** Has a function run with its argument when the driver leaves the device. @returns 0 or -ENOMEM. */
 export function noteAction(kernel: CKernel, dev: number, action: number, data: number): number {
   kernel.maySleep();
-  const device = kernel.device(dev);
+  kernel.device(dev);
   if (refusesNote(kernel)) return -ERRNO.ENOMEM;
-  kernel.part(CManaged).add(device, 0, () => {
-    kernel.callBack(action, [BigInt(data)]);
-  });
+  addAction(kernel, dev, action, data);
   return 0;
 }
+
+/** The same where the caller has the memory for it. */
+export function addAction(kernel: CKernel, dev: number, action: number, data: number): void {
+  kernel.part(CManaged).add(kernel.device(dev), actionKey(action, data), () => {
+    kernel.callBack(action, [BigInt(data)]);
+  });
+}
+
+/** @returns False when the device has no such action. */
+export function forgetAction(kernel: CKernel, dev: number, action: number, data: number): boolean {
+  return kernel.part(CManaged).forget(kernel.device(dev), actionKey(action, data));
+}
+
+/** Releases what was managed since an action was, and it. */
+export function releaseUntil(kernel: CKernel, dev: number, action: number, data: number): void {
+  kernel.part(CManaged).release(kernel.device(dev), actionKey(action, data));
+}
+
+const actionKey = (action: number, data: number): string => `action ${action} ${data}`;
 
 /** Has the kernel note something: that takes memory itself, of which there may be none. */
 function refusesNote(kernel: CKernel): boolean {

@@ -7,14 +7,27 @@ import type { CKernel } from "../c_kernel.ts";
 
 /** Bits of `pci_alloc_irq_vectors`. */
 const INTX = 1;
-const MESSAGES = 2 | 4;
+const MSI = 2;
+const MSIX = 4;
+const MESSAGES = MSI | MSIX;
 
-function functionOf(kernel: CKernel, at: number): PciFunction {
+export function functionOf(kernel: CKernel, at: number): PciFunction {
   return kernel.context.lab.devices.get(kernel.device(at).name)!.function;
 }
 
 function barOf(kernel: CKernel, at: number, index: number): Bar | null {
   return functionOf(kernel, at).bars.find((bar) => bar.index === index) ?? null;
+}
+
+/** Bits of a resource. @see rules/c-api.md 11 */
+const RESOURCE = { IO: 0x100, MEM: 0x200, PREFETCH: 0x2000, MEM_64: 0x10_0000 } as const;
+
+/** What a BAR is, as `pci_resource_flags` has it. */
+export function barFlags(kernel: CKernel, at: number, index: number): number {
+  const { kind = "mem32", prefetchable = false } = barOf(kernel, at, index) ?? {};
+  if (kind === "io") return RESOURCE.IO;
+  return RESOURCE.MEM | (kind === "mem64" ? RESOURCE.MEM_64 : 0) |
+    (prefetchable ? RESOURCE.PREFETCH : 0);
 }
 
 /** @returns 0, or -ENODEV for a function that is gone. */
@@ -116,9 +129,13 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
       c: "int pci_alloc_irq_vectors(struct pci_dev *pdev, unsigned int min, unsigned int max, unsigned int flags)",
       run(kernel, [pdev, min, max, flags]) {
         kernel.maySleep();
-        const { name, vectors } = functionOf(kernel, pdev);
+        const { name, numbers, vectors } = functionOf(kernel, pdev);
         const { iommu, interrupts } = kernel.machine;
-        const there = (flags & MESSAGES) !== 0 ? vectors : Math.min(flags & INTX, vectors);
+        const messages = Math.max(
+          (flags & MSI) !== 0 ? numbers.get("msi") ?? vectors : 0,
+          (flags & MSIX) !== 0 ? numbers.get("msix") ?? vectors : 0,
+        );
+        const there = (flags & MESSAGES) !== 0 ? messages : Math.min(flags & INTX, vectors);
         const count = Math.min(max >>> 0, there);
         if (count < min >>> 0 || count === 0) return -ERRNO.ENOSPC;
         const refused = kernel.refused(FAULT.pci_alloc_irq_vectors);

@@ -41,6 +41,8 @@ const MAX_WITHOUT_LOCATION = 5;
 /** The name of the option that controls a warning. */
 const OPTION = / \[-W[^\]]*\]$/;
 const NO_HEADER = /^'(.+)' file not found/;
+/** What the compiler adds to an error about a macro's arguments. */
+const MISUSED = /^macro '(\w+)' defined here$/;
 const UNDECLARED = /^(?:call to undeclared function|use of undeclared identifier) '(\w+)'/;
 
 /** Reads the lines that clang and the linker have written. */
@@ -50,6 +52,7 @@ export function saidDiagnostics(
 ): readonly Diagnostic[] {
   const found: Diagnostic[] = [];
   const unplaced: Diagnostic[] = [];
+  const misused = new Set<string>();
   for (const text of said.split("\n")) {
     const line = text.replace(HERE, "");
     const placed = PLACED.exec(line);
@@ -61,6 +64,10 @@ export function saidDiagnostics(
     const [, file, row, column, kind, what] = placed;
     const span = spanAt(compilation, file!, Number(row), Number(column));
     const last = found.at(-1);
+    const macro = kind === "note" ? MISUSED.exec(what!)?.[1] : undefined;
+    if (macro !== undefined) misused.add(macro);
+    // Its name is undeclared only because its arguments are wrong, which has been said.
+    if (misused.has(UNDECLARED.exec(what!)?.[1] ?? "")) continue;
     if (kind !== "note") found.push(diagnosticOf(kind!, what!, span, compilation));
     else if (last !== undefined && compilation.sources.has(file!)) {
       const related = [...last.related ?? [], { span, message: what! }];

@@ -1,9 +1,9 @@
 /** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
 import type { DeviceShape } from "../tree/of_tree.ts";
 import { SG, SG_BYTES } from "../calls/lists.ts";
-import { asLibrary, IR, missingIn, withStorage } from "../tree/ir.ts";
+import { asLibrary, IR, missingIn, pointersIn, withStorage } from "../tree/ir.ts";
 import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
-import { exportsIn, libraryOf, requestFilesOf } from "../tree/library.ts";
+import { companionsOf, exportsIn, libraryOf, requestFilesOf } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
 import { hasTreeFunction } from "../tree/tree_border.ts";
 import { resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
@@ -126,6 +126,7 @@ class TreeDriver {
     return moduleOf(linked, source, sources, said, {
       device: layout,
       stubs,
+      pointers: pointersIn([...texts, ...library.texts]),
       library: library.paths,
     });
   }
@@ -181,7 +182,7 @@ class TreeDriver {
     // These count before the lab's functions of the same name.
     const first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(ours)]);
     const iterating = new Set([...requestFilesOf(tree)].map(([path]) => path));
-    const exported = exportsIn(libraryOf(tree));
+    const exported = new Map([...exportsIn(libraryOf(tree)), ...this.#companions(settings)]);
     const tried = new Set<string>();
     for (let added = true; added;) {
       added = false;
@@ -212,6 +213,17 @@ class TreeDriver {
       }
     }
     return { texts: library, paths };
+  }
+
+  /** What the files export that the tree's own files of the driver are made with. */
+  #companions(settings: Settings): ReadonlyMap<string, string> {
+    const { build: { makefiles }, of: { files, tree } } = this;
+    const isSet = (symbol: string) => settings.values.has(symbol);
+    return exportsIn(
+      files.flatMap(({ path }) =>
+        path === null ? [] : [...companionsOf(tree, path, makefiles.moduleOf(path, isSet))]
+      ),
+    );
   }
 
   /** Only the first two numbers of the release must match. */

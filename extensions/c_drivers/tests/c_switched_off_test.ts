@@ -286,17 +286,39 @@ Deno.test("code that cannot be checked, or has no room, is an error of its file,
   assertEquals(said.sort(), REFUSED.map(({ says }, number) => `r${number}.c ${says}`).sort());
 });
 
+const TARGET = {
+  kernel: "7.2.12",
+  behaviour: resolveKernel({ kernel: "7.2.12", quirks: null }),
+  pageSizeBytes: 4096,
+};
+
 Deno.test("nesting that exhausts the compiler's stack is reported as the compiler's failure", () => {
   const main = new SourceFile("deep.c", "int deep;");
-  const target = {
-    kernel: "7.2.12",
-    behaviour: resolveKernel({ kernel: "7.2.12", quirks: null }),
-    pageSizeBytes: 4096,
-  };
   const made = { module: null, said: "clang: error: memory access out of bounds\n" };
   const refused = new Map();
-  const found = saidDiagnostics(made, { main, sources: new Map(), refused, target });
+  const found = saidDiagnostics(made, { main, sources: new Map(), refused, target: TARGET });
   assertEquals(found.map(({ message }) => message), [
     "The compiler itself failed: memory access out of bounds",
+  ]);
+});
+
+Deno.test("a macro whose arguments are wrong is not undeclared as well; another name is", () => {
+  const main = new SourceFile("a.c", "int f(void);\nTWO(x);\nz;\n");
+  const said = [
+    "a.c:2:6: error: too few arguments provided to function-like macro invocation",
+    "a.c:1:9: note: macro 'TWO' defined here",
+    "a.c:2:1: error: use of undeclared identifier 'TWO'",
+    "a.c:3:1: error: use of undeclared identifier 'z'",
+  ].join("\n");
+  const compilation = {
+    main,
+    sources: new Map([["a.c", main]]),
+    refused: new Map(),
+    target: TARGET,
+  };
+  const found = saidDiagnostics({ module: null, said }, compilation);
+  assertEquals(found.map(({ message }) => message), [
+    "too few arguments provided to function-like macro invocation",
+    "use of undeclared identifier 'z'",
   ]);
 });

@@ -13,6 +13,7 @@ const GLOBAL = /^define (?!internal |private |weak |linkonce|available_externall
 /** A name without `llvm.` before it: those are the compiler's own. */
 const USED = /^(?:declare [^@\n]*@|@(?=[\w$]+ = external ))([\w$]+)(?=\(| = )/gm;
 const DEFINED = /^(?:define [^@\n]*@|@(?=[\w$]+ = (?!external )))([\w$]+)(?=\(| = )/gm;
+const POINTER = /^declare (?:[!\w()]+ )*?ptr @([\w$]+)\(/gm;
 /** What stands for an array of which the tree does not say how long it is. */
 const UNSIZED_LENGTH = 512;
 const OPAQUE_BYTES = 8192;
@@ -129,6 +130,11 @@ export function missingIn(irs: readonly string[]): ReadonlySet<string> {
   const named = (pattern: RegExp) =>
     new Set(irs.flatMap((ir) => [...ir.matchAll(pattern)].map(([, name]) => name!)));
   return named(USED).difference(named(DEFINED));
+}
+
+/** Functions that text calls, does not define, and has a pointer from. */
+export function pointersIn(irs: readonly string[]): ReadonlySet<string> {
+  return new Set(irs.flatMap((ir) => [...ir.matchAll(POINTER)].map(([, name]) => name!)));
 }
 
 /** The numbers of the table that `layoutSource` makes. */

@@ -10,8 +10,10 @@ export interface Symbol {
   readonly selects: Set<string>;
   /** What it depends on: of each list one, by its text. */
   readonly needs: Map<string, readonly string[]>;
-  /** What a number or a text is where nothing is said. */
-  value: string | null;
+  /** What a number or a text is where nothing is said: the first one whose conditions hold. */
+  readonly values: { readonly value: string; readonly needs: Needs }[];
+  /** It has no prompt, and is set wherever what it depends on is. */
+  isDefault: boolean;
   /** Symbols without a prompt that default to y where this one is set. */
   readonly implies: Set<string>;
 }
@@ -28,8 +30,9 @@ const SYMBOL = /^\s*(?:menu)?config\s+(\w+)\s*$/;
 const SWITCH = /^\s*(bool|tristate|def_bool|def_tristate)\b\s*(.*)$/;
 const SELECT = /^\s*select\s+(\w+)/;
 const DEPENDS = /^\s*depends on\s+([^#]*)/;
-const VALUE = /^\s*default\s+("[^"]*"|-?\d+|0x[\da-fA-F]+)\s*$/;
+const VALUE = /^\s*default\s+("[^"]*"|-?\d+|0x[\da-fA-F]+)(?:\s+if\s+([^#]*))?\s*$/;
 const NUMBER = /^\s*(?:int|hex|string)\b/;
+const ALWAYS = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s*$/;
 const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
 const SOURCE = /^\s*source\s+"([^"]+)"/;
 const IF = /^\s*if\s+([^#]*)/;
@@ -136,9 +139,13 @@ class KconfigReader {
     const depends = DEPENDS.exec(line)?.[1];
     if (depends !== undefined) this.#needs(current.name, needsOf(depends));
     current.isNumber ||= NUMBER.test(line);
-    const value = current.isNumber ? VALUE.exec(line)?.[1] : undefined;
-    // Numbers may stand in quotes; a text is no number.
-    if (value !== undefined) symbol.value ??= value.replace(/^"(-?\d+|0x[\da-fA-F]+)"$/, "$1");
+    const [, value, condition = ""] = current.isNumber ? VALUE.exec(line) ?? [] : [];
+    if (value !== undefined) {
+      // Numbers may stand in quotes; a text is no number.
+      const written = value.replace(/^"(-?\d+|0x[\da-fA-F]+)"$/, "$1");
+      symbol.values.push({ value: written, needs: needsOf(condition) });
+    }
+    symbol.isDefault ||= !current.hasPrompt && ALWAYS.test(line);
     const causes = current.hasPrompt ? undefined : DEFAULT.exec(line)?.[1];
     // Under `A && B` both would have to be set, which is not followed.
     const [names = [], ...others] = causes === undefined ? [] : needsOf(causes);
@@ -159,7 +166,8 @@ class KconfigReader {
       isTristate: false,
       selects: new Set<string>(),
       needs: new Map<string, readonly string[]>(),
-      value: null,
+      values: [],
+      isDefault: false,
       implies: new Set<string>(),
     };
     this.symbols.set(name, made);

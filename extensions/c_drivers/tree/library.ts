@@ -6,7 +6,20 @@
 import type { TreeFolders } from "@dmalab/runtime/kernels";
 
 const FOLDERS = ["lib", "lib/math"];
-const FILES = ["mm/mempool.c"];
+const FILES = [
+  ...["mm/mempool.c", "kernel/resource.c", "drivers/base/property.c", "drivers/of/base.c"],
+  "drivers/of/property.c",
+];
+/** What drivers of a folder are made with, beside the other files of their module. */
+const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
+  ["drivers/ata", ["drivers/ata"]],
+  ["drivers/crypto", ["crypto/crypto_engine.c"]],
+  ["drivers/dma", ["drivers/dma/virt-dma.c", "drivers/dma/of-dma.c"]],
+  ["drivers/media", [
+    ...["drivers/media/v4l2-core", "drivers/media/common/videobuf2", "drivers/media/mc"],
+  ]],
+  ["drivers/spi", ["drivers/spi/spi.c"]],
+]);
 /** What walks a request by the tree's own structures: the lab's functions of these names know only the lab's. */
 const OF_REQUESTS = ["block/blk-mq-dma.c", "block/blk-merge.c"];
 const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s*(\w+)/gm;
@@ -40,11 +53,41 @@ export function* requestFilesOf(files: TreeFolders): Texts {
 /** Files of a tree's library. */
 export function* libraryOf(files: TreeFolders): Texts {
   for (const path of FILES) yield [path, files.text(path) ?? ""];
-  for (const folder of FOLDERS) {
-    for (const { isFolder, name } of files.entries(folder)) {
-      if (isFolder || !name.endsWith(".c")) continue;
-      const path = `${folder}/${name}`;
-      yield [path, files.text(path) ?? ""];
+  for (const folder of FOLDERS) yield* sourcesOf(files, folder);
+}
+
+/** Files that a driver of a tree is made with: of its module, and of its subsystem. */
+export function* companionsOf(
+  files: TreeFolders,
+  path: string,
+  module: readonly string[],
+): Texts {
+  for (const each of module) yield [each, files.text(each) ?? ""];
+  for (const [prefix, places] of OF_SUBSYSTEM) {
+    if (!path.startsWith(`${prefix}/`)) continue;
+    for (const place of places) {
+      if (place.endsWith(".c")) yield [place, files.text(place) ?? ""];
+      else yield* exportingOf(files, place);
     }
+  }
+}
+
+/** Those that export something: others are modules of their own. */
+function* exportingOf(files: TreeFolders, folder: string): Texts {
+  for (const [path, text] of sourcesOf(files, folder)) {
+    if (text.includes("EXPORT_SYMBOL")) yield [path, exportedOnly(text)];
+  }
+}
+
+/** Files with common names define functions for their own modules, which others would be linked with. */
+function exportedOnly(text: string): string {
+  return text.split("\n").filter((line) => line.includes("EXPORT_SYMBOL")).join("\n");
+}
+
+function* sourcesOf(files: TreeFolders, folder: string): Texts {
+  for (const { isFolder, name } of files.entries(folder)) {
+    if (isFolder || !name.endsWith(".c")) continue;
+    const path = `${folder}/${name}`;
+    yield [path, files.text(path) ?? ""];
   }
 }

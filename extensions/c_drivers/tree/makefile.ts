@@ -14,7 +14,10 @@ const ENDIF = /^[ \t]*endif\b/;
 const MAX_DEPTH = 100;
 /** Left sides that name no object of their own. */
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
-const FLAGS = /^[ \t]*(?:(?:subdir-)?ccflags-y|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
+const FLAGS =
+  /^[ \t]*(?:(subdir-)?ccflags-(?:y|\$\(CONFIG_(\w+)\))|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
+const VARIABLE = /^[ \t]*(\w+)[ \t]*:?=[ \t]*(\S+)[ \t]*$/gm;
+const USED = /\$[({](\w+)[)}]/g;
 const INCLUDE = /-I[ \t]*(\S+)/g;
 const DEFINE = /-D[ \t]*([A-Za-z_]\w*(?:=[\w."'\\]+)?)(?=\s|$)/g;
 
@@ -52,6 +55,18 @@ export class Makefiles {
     return symbols;
   }
 
+  /** The files that are linked into one module with a file. @param isSet Whether a symbol is set. */
+  moduleOf(path: string, isSet: (symbol: string) => boolean): readonly string[] {
+    return objectsOf(path).flatMap(([folder, object]) => {
+      const rules = this.#rulesOf(folder);
+      const bases = new Set((rules.get(object) ?? []).map(({ base }) => base));
+      const isBeside = ({ base, symbols }: Rule) =>
+        !LISTS.has(base) && bases.has(base) && symbols.every(isSet);
+      return [...rules].filter(([, each]) => each.some(isBeside))
+        .map(([name]) => treePath(`${folder}/${name.replace(/\.o$/, ".c")}`));
+    }).filter((each) => each !== path);
+  }
+
   /** Folders (from the root) and definitions that the makefiles of its folder add. */
   flagsOf(
     path: string,
@@ -60,16 +75,22 @@ export class Makefiles {
     const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
     const folders: string[] = [];
     const defines: string[] = [];
-    for (const depth of [parts.length - 1, parts.length - 2]) {
+    for (let depth = parts.length - 1; depth > 0; depth--) {
       const folder = parts.slice(0, depth).join("/");
-      if (folder === "") continue;
-      for (const [, only, flags] of this.#text(folder).matchAll(FLAGS)) {
-        if (only !== undefined && only !== object) continue;
-        for (const [, written] of flags!.matchAll(INCLUDE)) {
-          folders.push(resolved(written!, folder));
+      const isNear = depth >= parts.length - 2;
+      const text = this.#text(folder);
+      const variables = new Map(
+        [...text.matchAll(VARIABLE)].map(([, name, value]) => [name, value]),
+      );
+      for (const [, isForAll, condition, only, written] of text.matchAll(FLAGS)) {
+        if (only === undefined ? !isNear && isForAll === undefined : only !== object) continue;
+        const flags = written!.replace(USED, (all, name) => variables.get(name) ?? all);
+        for (const [, include] of flags.matchAll(INCLUDE)) {
+          folders.push(resolved(include!, folder));
         }
-        if (depth === parts.length - 1) {
-          defines.push(...[...flags!.matchAll(DEFINE)].map(([, define]) => define!));
+        // What a makefile defines under a condition is left out: it may contradict the configuration.
+        if (condition === undefined && depth === parts.length - 1) {
+          defines.push(...[...flags.matchAll(DEFINE)].map(([, define]) => define!));
         }
       }
     }

@@ -13,6 +13,8 @@ export interface DeviceShape {
 export interface OfTree {
   readonly device: DeviceShape;
   readonly stubs: Stubs;
+  /** Functions that it calls and that return a pointer. */
+  readonly pointers: ReadonlySet<string>;
   /** Files of the tree that iterate its requests, by the names that the compiler knows: their lines are counted too. */
   readonly library: ReadonlyMap<string, string>;
 }

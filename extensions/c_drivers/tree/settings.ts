@@ -66,7 +66,8 @@ const PRESENT: readonly string[] = [
   ...["IRQ_DOMAIN_HIERARCHY", "IRQ_MSI_IOMMU", "MMU_NOTIFIER", "MODULE_UNLOAD", "NET"],
   ...["NETDEVICES", "OF", "PCI", "PCI_MSI", "PCI_P2PDMA", "PM", "PM_SLEEP", "PRINTK", "PROC_FS"],
   ...["REGMAP", "SG_POOL", "SLUB", "SYSFS", "TREE_RCU", "TREE_SRCU", "UNINLINE_SPIN_UNLOCK"],
-  ...["ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS"],
+  ...["ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS", "COMMON_CLK", "GENERIC_PHY"],
+  ...["GPIOLIB", "HAVE_CLK_PREPARE", "RESET_CONTROLLER"],
 ];
 
 /**
@@ -128,10 +129,21 @@ export function settingsFor(
   const derived = [...closureOf(asked, kconfig, isAbsent)]
     .filter((name) => kconfig.get(name)!.isSwitch);
   const on = new Set([...Object.keys(REQUIRED), ...PRESENT, ...derived.toSorted()]);
-  const numbers = [...kconfig].filter(([name, { needs, value }]) =>
-    value !== null && !isAbsent(name) &&
-    [...needs.values()].every((names) => names.some((each) => on.has(each)))
-  ).map(([name, { value }]) => [name, value!] as const);
+  const areSet = (needs: Iterable<readonly string[]>) =>
+    [...needs].every((names) => names.some((each) => on.has(each)));
+  const possible = () =>
+    [...kconfig].filter(([name, { needs }]) => !isAbsent(name) && areSet(needs.values()));
+  for (let before = 0; before < on.size;) {
+    before = on.size;
+    for (const [name, { isDefault, needs }] of possible()) {
+      // Without a condition it is the kernel's own, of which PRESENT says what the lab has.
+      if (isDefault && needs.size > 0) on.add(name);
+    }
+  }
+  const numbers = possible().flatMap(([name, { values }]) => {
+    const found = values.find(({ needs }) => areSet(needs));
+    return found === undefined ? [] : [[name, found.value] as const];
+  });
   const values = [
     ...numbers,
     ...Object.entries(MACHINE),

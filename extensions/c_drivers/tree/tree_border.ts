@@ -6,10 +6,13 @@
 import { C_CALLS, type CCall } from "../calls.ts";
 import { workKey } from "../calls/deferred.ts";
 import { pass } from "../calls/interrupt.ts";
-import { noteAction } from "../calls/managed.ts";
+import { addAction, forgetAction, noteAction, releaseUntil } from "../calls/managed.ts";
+import { barFlags, functionOf } from "../calls/pci.ts";
 import { callOwn, CDeferred, CTimers, NS_PER_JIFFY } from "../c_deferred.ts";
 import type { CArguments } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
+import { CStubs } from "../c_stubs.ts";
+import type { OfTree } from "./of_tree.ts";
 import { RefusedCode } from "../code_checks.ts";
 import { formatMessage } from "../print_format.ts";
 import { type CType, isPointer } from "../prototype.ts";
@@ -59,16 +62,16 @@ const defers: StubBody = (kernel, [at = 0, run = 0]) => {
   return Number(kernel.part(CDeferred).post(workKey(at), runs, at));
 };
 
-/** The interrupt of a device without messages: a vector of its own while it is wanted. */
-const lineIrq: StubBody = (kernel, [dev = 0, wanted]) => {
+/** Interrupts of a device without messages, while they are wanted. */
+const lineIrq: StubBody = (kernel, [dev = 0, most = 0]) => {
   const { interrupts } = kernel.machine;
   const { name } = kernel.device(dev);
-  if (wanted === 0) {
+  if (most === 0) {
     const handled = interrupts.free(name);
     if (handled === null) return 0;
     throw kernel.crash(`irq ${handled} still has a handler when its vectors are freed`);
   }
-  interrupts.alloc(name, 1);
+  interrupts.alloc(name, Math.min(most >>> 0, functionOf(kernel, dev).vectors));
   return interrupts.numberOf(name, 0)!;
 };
 
@@ -104,6 +107,15 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   __devm_add_action: (kernel, [dev = 0, action = 0, data = 0]) =>
     noteAction(kernel, dev, action, data),
   lab_line_irq: lineIrq,
+  lab_function: (kernel, [dev = 0, key = 0]) =>
+    functionOf(kernel, dev).numbers.get(kernel.memory.textAt(key)) ?? -1,
+  lab_bar_flags: (kernel, [dev = 0, bar = 0]) => barFlags(kernel, dev, bar),
+  lab_alias: (kernel, [made = 0, dev = 0]) => kernel.alias(made, dev),
+  lab_note: (kernel, [dev = 0, action = 0, data = 0]) => addAction(kernel, dev, action, data),
+  lab_release_until: (kernel, [dev = 0, action = 0, data = 0]) =>
+    releaseUntil(kernel, dev, action, data),
+  lab_forget: (kernel, [dev = 0, action = 0, data = 0]) =>
+    Number(forgetAction(kernel, dev, action, data)),
   lab_nap: (kernel, [ns = 0]) => {
     pass(kernel, ns > Number.MAX_SAFE_INTEGER ? Infinity : kernel.machine.clock.nowNs + ns);
   },
@@ -184,13 +196,13 @@ function valueType({ wire }: CType): ValueType | null {
 export function treeFunction(
   imported: ImportedFunction,
   kernel: CKernel,
-  stubs: Stubs,
+  { pointers, stubs }: Pick<OfTree, "pointers" | "stubs">,
 ): (...args: Wide[]) => Wide {
   const { name, result } = imported;
   const own = runOf(imported);
   const isAnswered = typeof stubs !== "string" && stubs.has(name);
   if (own !== null && isAnswered) throw new RefusedCode(`The lab has ${name}()`, NO_STUB, null);
-  const run = own ?? stubRun(name, stubs);
+  const run = own ?? stubRun(name, stubs, pointers.has(name));
   const parameters = CALLS.get(name)?.prototype.parameters ?? [];
   const crossings = imported.parameters.map((_, index) =>
     parameters[index] !== undefined && isPointer(parameters[index].type) ? signed : unsigned
@@ -222,18 +234,25 @@ export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
 const NO_STUB = "remove its name from `stubs`";
 
 /** What stands for a function that is found in no place, by how the driver asks for it. */
-function stubRun(name: string, stubs: Stubs): StubBody {
-  const answer = stubs === "zero" ? 0 : stubs === "refuse" ? undefined : stubs.get(name);
-  if (answer === undefined) {
+function stubRun(name: string, stubs: Stubs, isPointer: boolean): StubBody {
+  const answer = typeof stubs === "string" ? 0 : stubs.get(name);
+  if (stubs === "refuse" || answer === undefined) {
     return (kernel) => {
       throw kernel.crash(`Calls ${name}(), which the lab does not have`);
     };
   }
-  let isSaid = stubs !== "zero";
-  return (kernel) => {
-    if (!isSaid) kernel.context.print(`info: ${name}() is a stub: returns 0`);
+  const isFilled = isPointer && stubs === "fill";
+  let isSaid = typeof stubs !== "string";
+  return (kernel, args) => {
+    const part = kernel.part(CStubs);
+    const returned = isFilled ? part.struct(name) : answer;
+    part.called(name, args, isPointer && returned === 0);
+    if (!isSaid) {
+      const what = isFilled ? "a zeroed structure" : isPointer ? "NULL" : "0";
+      kernel.context.print(`info: ${name}() is a stub: returns ${what}`);
+    }
     isSaid = true;
-    return answer;
+    return returned;
   };
 }
 

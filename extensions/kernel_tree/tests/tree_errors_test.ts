@@ -33,7 +33,7 @@ Deno.test("a wrong tree, a wrong release and a path that leaves both are errors 
     [
       "7.2.12",
       '"a.c" { tree = "../mini", stubs = "ask" }',
-      '`stubs` is one of "refuse" and "zero", or what functions return',
+      '`stubs` is one of "refuse", "zero", "fill", or what functions return',
     ],
     ["7.2.12", '"a.c" { stubs = "zero" }', "No kernel tree is named"],
     [

@@ -8,8 +8,11 @@ import { CPlaces } from "@dmalab/c_drivers";
 import {
   boundsHeader,
   closureOf,
+  companionsOf,
+  exportsIn,
   generatedHeaders,
   Makefiles,
+  pointersIn,
   readKconfig,
   settingsFor,
   Units,
@@ -131,6 +134,69 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
     true,
     false,
   ]);
+});
+
+Deno.test("symbols without a prompt follow what they depend on, and a number's first condition that holds counts", () => {
+  const kconfig = [
+    "config GADGET\n\ttristate\n",
+    "config GADGET_OF\n\tdef_bool y\n\tdepends on GADGET && OF\n",
+    "config GADGET_ACPI\n\tdef_bool y\n\tdepends on GADGET && ACPI\n",
+    "config GADGET_OF_MORE\n\tbool\n\tdefault y\n\tdepends on GADGET_OF\n",
+    "config GADGET_ROOM\n\tint\n\tdefault 8 if ACPI\n\tdefault 16 if GADGET\n\tdefault 32\n",
+    "config OF\n\tbool\nconfig ACPI\n\tbool\n",
+  ].join("");
+  const files = treeOf({
+    ...TEXTS,
+    "drivers/Kconfig": TEXTS["drivers/Kconfig"] + kconfig,
+    "drivers/toy/Makefile": "obj-$(CONFIG_GADGET) += gadget.o\n",
+  });
+  const { values } = settingsFor(
+    ["drivers/toy/gadget.c"],
+    readKconfig(files),
+    new Makefiles(files),
+  );
+  const names = ["GADGET_OF", "GADGET_ACPI", "GADGET_OF_MORE", "GADGET_ROOM"];
+  assertEquals(names.map((name) => values.get(name)), ["1", undefined, "1", "16"]);
+});
+
+Deno.test("flags of a makefile follow its variables, conditions and the folders below", () => {
+  const files = treeOf({
+    "drivers/toy/Makefile": "PARTS := $(src)/parts\nsubdir-ccflags-y += -I$(PARTS)\n" +
+      "ccflags-$(CONFIG_TOY) += -I$(src)/own -DTOY\n",
+    "drivers/toy/a/b/Makefile": "ccflags-y += -DB\n",
+  });
+  const flags = (path: string) => new Makefiles(files).flagsOf(path);
+  assertEquals(flags("drivers/toy/a/b/main.c"), { folders: ["drivers/toy/parts"], defines: ["B"] });
+  assertEquals(flags("drivers/toy/main.c"), {
+    folders: ["drivers/toy/parts", "drivers/toy/own"],
+    defines: [],
+  });
+});
+
+Deno.test("a driver is made with its module's other files, and with what its subsystem exports", () => {
+  const shared = "int shared(void)\n{\n}\nEXPORT_SYMBOL(shared);\n";
+  const texts: Record<string, string> = {
+    ...TEXTS,
+    "drivers/ata/Makefile": "obj-$(CONFIG_TOY) += toy.o\ntoy-y := main.o parts/more.o\n" +
+      "toy-$(CONFIG_NEVER) += never.o\nobj-$(CONFIG_TOY) += other.o\n",
+    "drivers/ata/parts/more.c": "int more(void)\n{\n}\n",
+    "drivers/ata/never.c": "int never(void)\n{\n}\n",
+    "drivers/ata/other.c": `int more(void)\n{\n}\n${shared}`,
+  };
+  const files = treeOf(texts);
+  const module = new Makefiles(files).moduleOf("drivers/ata/main.c", (name) => name === "TOY");
+  assertEquals(module, ["drivers/ata/parts/more.c"]);
+  assertEquals([...exportsIn(companionsOf(files, "drivers/ata/main.c", module))], [
+    ["shared", "drivers/ata/other.c"],
+    ["more", "drivers/ata/parts/more.c"],
+  ]);
+  assertEquals([...companionsOf(files, "drivers/toy/main.c", [])], []);
+});
+
+Deno.test("a function that is called and returns a pointer is known by its declaration", () => {
+  const ir = "declare !dbg !7 noundef ptr @made(i32 noundef)\ndeclare i32 @counted(ptr)\n" +
+    "define ptr @own() {\n";
+  assertEquals([...pointersIn([ir])], ["made"]);
 });
 
 Deno.test("a tree without a symbol that right answers need is refused with the reason", () => {
@@ -424,8 +490,12 @@ Deno.test("a page table that frees one table too few is found, by a minimal sequ
   }
 });
 
-/** How the tests of mini.dma end: the last one leaks. */
-const ENDS = [...Array.from({ length: 10 }, () => "ok"), "E0926"];
+/** How the tests of mini.dma end: three use what stubs have not set, the last one leaks. */
+const ENDS = [
+  ...Array.from({ length: 11 }, () => "ok"),
+  ...Array.from({ length: 3 }, () => "E0902"),
+  "E0926",
+];
 
 Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and names", async () => {
   const [loaded] = await loadPatched("extensions/kernel_tree/tests/tree/mini.dma", [null]);
@@ -436,6 +506,15 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
     "info: toy_missing() is a stub: returns 0",
   ]);
   assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
+  const unset = outcomes.slice(11, 14).map(({ failure }) => failure!.message.split("; ").at(-1)!);
+  const at = (line: number, column: number) =>
+    `extensions/kernel_tree/tests/tree/unset.c:${line}:${column}`;
+  const shown = unset.map((text) => text.replace(/: give what .*/, ""));
+  assertEquals(shown, [
+    `the driver uses what the stub toy_fill() at ${at(14, 2)} left unset`,
+    `before it, toy_part() is a stub and returned NULL at ${at(20, 9)}`,
+    "the driver uses what the stub toy_part() left unset, at offset 8 of what it returned",
+  ]);
   const own = Deno.readTextFileSync("extensions/kernel_tree/tests/tree/own.c").split("\n");
   const line = own.findIndex((text) => text.includes("\tdma_map_single(")) + 1;
   assertEquals(outcomes.at(-1)!.incidents.map(({ place }) => place), [

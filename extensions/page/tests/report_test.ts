@@ -10,7 +10,14 @@ import { limitsOf } from "@dmalab/cli/scenario";
 import { keptTraces, TraceLineWriter } from "@dmalab/recording/trace_file";
 import { loadForDebugging, SourceFile, spanPlace, spanText } from "@dmalab/lang";
 import { type RecordedRun, recordRun, runsOf, spanOfEvent, START } from "@dmalab/recording";
-import { readSerialised, tableAt, tableSizes, unpackText } from "@dmalab/recording/views";
+import {
+  readSerialised,
+  RunIndex,
+  tableAt,
+  tableSizes,
+  unpackText,
+  verdictOf,
+} from "@dmalab/recording/views";
 import { runBenches } from "@dmalab/lang/run";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { buildPage, REPORT_PLAN } from "@dmalab/tools/web";
@@ -116,11 +123,21 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   assertEquals(rows(run!), rows(recording));
   // What its test came to is said, and the page opens at it.
   const { combination, kind, name, place } = recording.name;
-  const failure = { code: "E0926", message: "Not unmapped", place: "lab.dma:3:1" };
+  const mapping = run!.find("dma.map")!;
+  const at = spanPlace(spanOfEvent(recording, mapping)!);
+  const failure = { code: "trace.T.66", message: "Not unmapped\nand more", place: at };
   const failed = { outcome: "failed", kind, name, combination, place, failure };
   const ended = text.trimEnd().split("\n").toSpliced(-1, 0, JSON.stringify(failed)).join("\n");
   const [told] = keptTraces(ended, texts) as readonly RecordedRun[];
-  assertEquals(told!.failure!.lines, ["error[E0926]: Not unmapped", "  --> lab.dma:3:1"]);
+  assertEquals(told!.failure!.lines, [
+    "error[trace.T.66]: Not unmapped",
+    "and more",
+    `  --> ${at}`,
+  ]);
+  const { cause, place: shownAt, what, why } = verdictOf(new RunIndex(told!), null);
+  assertEquals([what, why], ["Not unmapped", ["and more"]]);
+  assertEquals(spanPlace(spanOfEvent(recording, cause!)!), at);
+  assertMatch(shownAt!, /^run\.dmatrace\.jsonl:\d+$/);
   assert(told!.has(told!.failedAt!));
   assertStringIncludes(String(keptTraces("{}", texts)), "line 1: A trace begins with");
   assertStringIncludes(

@@ -4,6 +4,7 @@ import {
   PAGE_WORDS,
   pageLife,
   pictureDrawing,
+  type PicturePage,
   type PictureSubject,
   pictureSubjects,
   type PictureView,
@@ -30,6 +31,11 @@ function keyOf(subject: PictureSubject): string {
     : `mappings of ${subject.device}`;
 }
 
+/** The events of a page's life. */
+function seqsOf({ mappedSeq, movedSeq, unmappedSeq, writtenSeq }: PicturePage) {
+  return [mappedSeq, movedSeq, unmappedSeq, writtenSeq];
+}
+
 export class PicturePane implements Pane {
   #chosen: string | null = null;
   #run: PageModel["run"] | null = null;
@@ -47,7 +53,8 @@ export class PicturePane implements Pane {
     }
     const drawing = pictureDrawing(view, position.seq, Math.max(240, root.clientWidth - 26));
     const picture = drawn(drawing);
-    const life = el("p", { class: "life" });
+    const own = view.pages.find((page) => seqsOf(page).includes(position.seq));
+    const life = el("p", { class: "life" }, own === undefined ? "" : pageLife(own, view));
     this.#connect(model, view, picture, life);
     const export_ = el("button", { class: "boxed", title: "Save the picture as SVG" }, "SVG");
     export_.addEventListener("click", () => saveDrawing(drawing, view.title.replaceAll(" ", "-")));

@@ -14,6 +14,9 @@ import { el } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { spansOf } from "./selection.ts";
 
+/** Letters of a field that has another one beside it. */
+const MAX_BESIDE = 24;
+
 export class SelectedPane implements Pane {
   draw(model: PageModel, root: HTMLElement): void {
     const { leaked, position, run, selections } = model;
@@ -38,7 +41,7 @@ export class SelectedPane implements Pane {
     ];
     const fields = parts.flatMap(({ kind, name, text, value }) => {
       if (kind === null || name === null) return [];
-      const field = el("dd", {}, text);
+      const field = el("dd", { class: text.length > MAX_BESIDE ? "long" : null }, text);
       selections.set(field, { seq: null, spans: spansOf([{ kind, name, value }]) });
       return [el("dt", {}, name), field];
     });

@@ -244,9 +244,11 @@ export class Viewer {
           ? []
           : [{ place: lineLocation(span), text: `▲ never unmapped (event ${seq})` }];
       }),
-      ...failure === null
-        ? []
-        : [{ place: failure.place.replace(/:\d+$/, ""), text: `✕ ${failure.message}` }],
+      ...failure === null ? [] : [
+        `✕ ${failure.message}`,
+        ...new Set(failure.values.map(({ part, text }) => `${part} = ${text}`)),
+        ...failure.code === "E0901" ? failure.notes : [],
+      ].map((text) => ({ place: failure.place.replace(/:\d+$/, ""), text })),
     ]);
   }
 

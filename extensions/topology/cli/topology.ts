@@ -142,6 +142,8 @@ function showPair(
     cpu: machine.cpu ?? ORDINARY_CPU,
     label: (func) => func.isBridge ? "" : shortName(machine.listed.get(func)!),
     doubts: pair.doubts,
+    isCut: pair.route.commonBridge === null &&
+      [provider, client].some(({ hostBridge }) => machine.assumed.has(hostBridge)),
   });
   screen.out(lines.map((line) => `${line.trimEnd()}\n`).join(""));
   return HELD;

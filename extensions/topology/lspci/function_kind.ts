@@ -87,6 +87,7 @@ export class FunctionNames {
 /** Base classes of what is asked for when peers are meant, also when it stands on a root bus. */
 const PEER_CLASSES: ReadonlySet<number> = new Set([0x01, 0x02, 0x03, 0x12]);
 const CO_PROCESSOR = 0x0b40;
+const CXL_MEMORY = 0x0502;
 
 /**
  * Whether a function can be a P2P client or provider in practice: not what chipsets are made of.
@@ -96,6 +97,8 @@ export function isPeer(listed: LinkedFunction, onRootBus: boolean): boolean {
   if (isBridge(listed)) return false;
   if (classCode === null) return !onRootBus;
   const family = classCode >> 8;
-  if (onRootBus) return PEER_CLASSES.has(family) || classCode === CO_PROCESSOR;
+  if (onRootBus) {
+    return PEER_CLASSES.has(family) || classCode === CO_PROCESSOR || classCode === CXL_MEMORY;
+  }
   return family !== 0x06;
 }

@@ -60,13 +60,14 @@ Deno.test("a function is called by its class, or else by its base class", () => 
   }
 });
 
-Deno.test("behind a port all but bridges are peers; on a root bus storage, networks, displays and accelerators", () => {
+Deno.test("behind a port all but bridges are peers; on a root bus storage, networks, displays, accelerators and CXL memory", () => {
   for (const base of Object.keys(FAMILIES).map(Number)) {
     for (const subclass of SUBCLASSES.filter((each) => !isBridge(base * 256 + each))) {
       const classCode = base * 256 + subclass;
       const says = `class 0x${classCode.toString(16)}`;
       assertEquals(become(classCode, "01:00.0").isPeer, base !== 0x06, says);
-      const expected = [0x01, 0x02, 0x03, 0x12].includes(base) || classCode === 0x0b40;
+      const expected = [0x01, 0x02, 0x03, 0x12].includes(base) ||
+        [0x0b40, 0x0502].includes(classCode);
       assertEquals(become(classCode, "00:05.0").isPeer, expected, says);
     }
   }

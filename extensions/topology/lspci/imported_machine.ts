@@ -178,8 +178,24 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
 /** Makers of hardware that software plays, and whose root complexes say nothing about the CPU. */
 const EMULATED: ReadonlySet<number> = new Set([0x1af4, 0x1b36, 0x15ad, 0x1414, 0x80ee]);
 
+/** Whose root complexes have no CPU of AMD: Intel, and makers of Arm and Power processors. */
+const OTHER_CPUS: ReadonlySet<number> = new Set([
+  INTEL,
+  0x1014, // IBM
+  0x11ab, // Marvell
+  0x13b5, // Arm
+  0x14e4, // Broadcom
+  0x177d, // Cavium
+  0x17cb, // Qualcomm
+  0x19e5, // HiSilicon
+  0x1c36, // Annapurna
+  0x1d87, // Rockchip
+  0x1db7, // Phytium
+  0x1def, // Ampere
+]);
+
 function mayBeAmd(bridges: readonly HostBridge[], machine: ImportedMachine): boolean {
-  if (bridges.some(({ rootDevice }) => rootDevice?.vendor !== INTEL)) return true;
+  if (bridges.some(({ rootDevice }) => !OTHER_CPUS.has(rootDevice?.vendor ?? 0))) return true;
   return [...machine.listed.values()].some(({ vendor }) => vendor !== null && EMULATED.has(vendor));
 }
 

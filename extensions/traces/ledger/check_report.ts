@@ -363,6 +363,9 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
     ...overrun === 0
       ? []
       : [`  ${formatCount(overrun, "event")} overwritten in the ring buffers, by their counts`],
+    ...check.ledger.edges.backLine === 0 ? [] : [
+      `  times go back at line ${check.ledger.edges.backLine}: another recording or CPU; nothing is proved across it`,
+    ],
     ...check.ledger.damaged.length === 0
       ? []
       : [`  ${formatCount(check.ledger.damaged.length, "damaged line")}`],

@@ -9,6 +9,9 @@ import { CALL_SECONDS, type Context } from "./page_table.ts";
 /** Longer than this without any line, a trace may have been switched off in between. */
 const SILENCE_SECONDS = 0.1;
 
+/** So far back no clock of another CPU is: another recording begins, or the lines of another CPU. */
+const BACK_SECONDS = 0.1;
+
 const MAX_HOLES = 4096;
 
 export class Edges {
@@ -21,6 +24,9 @@ export class Edges {
   /** The last line with a long silence before it: tracing may have been off. 0 when there is none. */
   silenceLine = 0;
   silences = 0;
+  /** The last line whose time is far before that of the line before it; 0 when there is none. */
+  backLine = 0;
+  #previousSeconds = 0;
   /** Silences that have swallowed lines, by the line after each: unpaired lines prove it. */
   readonly holes = new Set<number>();
   /** By CPU: the first line after a gap. */
@@ -30,6 +36,8 @@ export class Edges {
   /** Passes a line; the time of a gap is that of the CPU's next one. */
   pass(now: TraceInstant): void {
     const { seconds } = now;
+    if (this.#previousSeconds - seconds >= BACK_SECONDS) this.lostLine = this.backLine = now.line;
+    this.#previousSeconds = seconds;
     const isAfterSilence = this.firstSeconds !== null &&
       seconds - this.lastSeconds >= SILENCE_SECONDS;
     if (isAfterSilence) {

@@ -51,8 +51,10 @@ import { ReusedAddresses } from "./reused_addresses.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, type TableUnmap, TracedPageTable } from "./page_table.ts";
 
-/** Events that stand beside a call, and not within it as those of an IOMMU's queue do. */
-const CALLS = /^(?:dma_|nvme_|block_|map$|unmap$)/;
+/** Whether an event that is not read stands beside a call, and not within it as those of an IOMMU's queue do. */
+function isCallName(event: string): boolean {
+  return event.startsWith("nvme_") || event.startsWith("block_") || event.startsWith("dma_");
+}
 
 export class MappingTracker {
   readonly devices = new Map<string, Device>();
@@ -82,7 +84,7 @@ export class MappingTracker {
   push(line: TraceLine, number: number): boolean {
     const now: TraceInstant = { line: number, seconds: line.seconds, cpu: line.cpu };
     const event = readDmaEvent(line.event, line.payload);
-    const isCall = event !== undefined || CALLS.test(line.event);
+    const isCall = event !== undefined || isCallName(line.event);
     if (isCall) this.edges.pass(now);
     const context = this.table.context(line.pid, now, line.context);
     if (event === null) {

@@ -20,6 +20,7 @@ const FILLING = 8;
 
 /** Where a live mapping stands among those of its use. */
 interface RingOrder {
+  readonly mappedSeconds: number;
   /** How many were mapped before it. */
   readonly maps: number;
   /** How many were unmapped before it. */
@@ -54,7 +55,6 @@ export class Siblings<Mapping extends object> {
   #drainedSeconds: number | null = null;
   /** How often maps followed only after a pause, with none live in it: bursts, and no ring. */
   #bursts = 0;
-  readonly #mappedSeconds = new WeakMap<Mapping, number>();
 
   /** @param trace Whose silences they are: what is live in one may be unmapped unseen. */
   constructor(readonly trace: { readonly silences: number }) {
@@ -67,10 +67,15 @@ export class Siblings<Mapping extends object> {
     const drained = this.#drainedSeconds;
     if (drained !== null && seconds - drained > this.#longestSeconds) this.#bursts++;
     this.#drainedSeconds = null;
-    this.#mappedSeconds.set(mapping, seconds);
     if (this.#ranks.isFull) this.#renumber();
     const slot = this.#ranks.add();
-    this.#live.set(mapping, { maps: this.maps++, unmaps: this.#unmaps, slot, isUnseen: false });
+    this.#live.set(mapping, {
+      mappedSeconds: seconds,
+      maps: this.maps++,
+      unmaps: this.#unmaps,
+      slot,
+      isUnseen: false,
+    });
     this.#run++;
     if (++this.#level <= this.#mostLevel) return;
     this.#mostLevel = this.#level;
@@ -83,8 +88,7 @@ export class Siblings<Mapping extends object> {
     const place = this.#live.get(mapping);
     if (place !== undefined) {
       this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(place));
-      const livedSeconds = seconds - this.#mappedSeconds.get(mapping)!;
-      this.#longestSeconds = Math.max(this.#longestSeconds, livedSeconds);
+      this.#longestSeconds = Math.max(this.#longestSeconds, seconds - place.mappedSeconds);
     }
     this.forget(mapping);
     this.#noteUnmap();
@@ -139,9 +143,8 @@ export class Siblings<Mapping extends object> {
     const isFew = this.#live.size * FILLING <= (this.#bursts > 0 ? this.#unmaps : this.#mostLevel);
     if (this.#live.size === 0 || !isFew || this.#longestSeconds === 0) return new Map();
     const isUsual = this.#bursts >= LATER_UNMAPS;
-    const left = [...this.#live].filter(([mapping, { isUnseen }]) =>
-      !isUnseen &&
-      seconds - this.#mappedSeconds.get(mapping)! > LEFT_TIMES * this.#longestSeconds
+    const left = [...this.#live].filter(([, { isUnseen, mappedSeconds }]) =>
+      !isUnseen && seconds - mappedSeconds > LEFT_TIMES * this.#longestSeconds
     );
     // Others are still in flight, or the ring is slow.
     return new Map(

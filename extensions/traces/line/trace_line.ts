@@ -55,6 +55,10 @@ const LOST = /CPU:\s*(\d+) \[LOST(?: (\d+))? EVENTS\]/;
 const STARTED = /^#+ CPU (\d+) buffer started/;
 const WRITTEN = /entries-in-buffer\/entries-written:\s*(\d+)\/(\d+)/;
 
+/** Names of one length that are remembered: a trace has few, damage any number. */
+const MAX_NAMES = 16;
+const MAX_NAME_LENGTH = 64;
+
 /** Reads lines one after the other into its own fields: nothing is made for a line but its texts. */
 export class TraceLine {
   kind: LineKind = "blank";
@@ -78,6 +82,8 @@ export class TraceLine {
   #nameEnd = 0;
   #timeStart = 0;
   #timeEnd = 0;
+  /** Names of events by their lengths. */
+  readonly #names: string[][] = [];
 
   /** Name of the task, as printed. */
   get task(): string {
@@ -166,14 +172,16 @@ export class TraceLine {
       this.context = text[at + CONTEXT_FLAG]!;
       at = skipBlanks(text, end);
     }
-    let end = digitsEnd(text, at);
-    if (end === at) return false;
-    const isTicks = text.charCodeAt(end) !== POINT;
-    if (!isTicks) end = digitsEnd(text, end + 1);
+    const point = digitsEnd(text, at);
+    if (point === at) return false;
+    const isTicks = text.charCodeAt(point) !== POINT;
+    const end = isTicks ? point : digitsEnd(text, point + 1);
     if (text.charCodeAt(end) !== COLON) return false;
     this.#timeStart = at;
     this.#timeEnd = end;
-    const seconds = Number(text.slice(at, end)) * (isTicks ? TICK_SECONDS : 1);
+    const seconds = isTicks
+      ? Number(text.slice(at, end)) * TICK_SECONDS
+      : decimalAt(text, at, point, end);
     at = behindNumbers(text, skipBlanks(text, end + 1));
     let nameEnd = nameEndOf(text, at);
     if (nameEnd === at || text.charCodeAt(nameEnd) !== COLON) return false;
@@ -184,8 +192,19 @@ export class TraceLine {
       nameEnd = second;
     }
     this.seconds = seconds;
-    this.#take(text, text.slice(at, nameEnd), skipBlanks(text, nameEnd + 1));
+    this.#take(text, this.#nameAt(text, at, nameEnd), skipBlanks(text, nameEnd + 1));
     return true;
+  }
+
+  /** The name of an event, the same string for each line of it: as a key it is hashed once. */
+  #nameAt(text: string, from: number, end: number): string {
+    const length = end - from;
+    if (length > MAX_NAME_LENGTH) return text.slice(from, end);
+    const known = this.#names[length] ??= [];
+    for (const name of known) if (text.startsWith(name, from)) return name;
+    const added = text.slice(from, end);
+    if (known.length < MAX_NAMES) known.push(added);
+    return added;
   }
 
   #take(text: string, event: string, from: number): void {
@@ -245,6 +264,15 @@ function numberAt(text: string, from: number): number {
     value = value * 10 + text.charCodeAt(at) - ZERO;
   }
   return value;
+}
+
+const MAX_EXACT_DIGITS = 15;
+
+/** What Number makes of digits around a point: a quotient of two exact integers is rounded alike. */
+function decimalAt(text: string, from: number, point: number, end: number): number {
+  const digits = end - point - 1;
+  if (end - from - 1 > MAX_EXACT_DIGITS) return Number(text.slice(from, end));
+  return (numberAt(text, from) * 10 ** digits + numberAt(text, point + 1)) / 10 ** digits;
 }
 
 function isDigit(code: number): boolean {

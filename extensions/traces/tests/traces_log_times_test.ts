@@ -159,3 +159,25 @@ Deno.test("a fault without a verdict is listed with the reason, and is never cal
   const later = text([event(1), event(3)], fault("00:04.0", "0x12343000"));
   assert(!later.includes("physical_address"), later);
 });
+
+Deno.test("where a trace's times go back no fault is proved across it, and the line is said", async () => {
+  const run = "real/72-strict-mistakes";
+  const lines = (await readGolden(`${run}.trace.txt.gz`))!.split("\n");
+  const log = (await readGolden(`${run}.dmesg.txt.gz`))!.split("\n");
+  const half = lines.length >> 1;
+  const back = lines.map((line, index) =>
+    index < half ? line : line.replace(/\d+\.\d{6}(?=: )/, (time) => (Number(time) - 3).toFixed(6))
+  );
+  const faults = (trace: readonly string[]) =>
+    findings(trace, log).filter(({ kind }) =>
+      ["use_after_unmap", "wrong_direction", "never_mapped"].includes(kind)
+    );
+  assertEquals(faults(lines).filter(isSure).length, 3);
+  assertEquals(faults(back).filter(isSure), []);
+  const pass = new LogPass();
+  pass.end();
+  const check = new TraceCheck(pass);
+  back.forEach((line, index) => check.push(line, index + 1));
+  const text = checkLines(check, pass, check.end(), { trace: "t", log: "l" }).join("\n");
+  assertStringIncludes(text, `times go back at line ${half + 1}:`);
+});

@@ -38,8 +38,28 @@ export function explainMap(facts: EventFacts<"dma.map">): Explanation {
     title: `${facts.fields.api}: phys ${facts.address("phys")}, ${facts.size("size_bytes")} → ${
       facts.fields.path === "iommu" ? "IOVA " : ""
     }${facts.address("dma")}`,
-    why: facts.fields.path === "bus" ? "peer memory by its bus address" : branchReason(facts),
+    why: [
+      facts.fields.path === "bus" ? "peer memory by its bus address" : branchReason(facts),
+      ...facts.input("apart") === undefined ? [] : [apartReason(facts)],
+    ].join("; "),
   };
+}
+
+/** Why a range of a list does not go on with the one before. @see rules/dma.md 7.2 step 5 */
+function apartReason(facts: EventFacts): string {
+  const apart = String(facts.input("apart"));
+  const reasons: Readonly<Record<string, string>> = {
+    one_by_one: "entries that may be bounced are mapped one by one",
+    bus_address: "a peer's bus address is a range of its own",
+    behind_bus_address: "a peer's bus address before it has ended the range",
+    starts_inside: "it starts inside a page, which leaves a gap after the one before",
+    hole_before: "the one before ends inside a page, which leaves a gap",
+    boundary: `no range crosses a multiple of ${facts.inputSize("boundary_bytes")}`,
+    longest:
+      `joined to the one before it would be longer than ${facts.inputSize("longest_bytes")}, ` +
+      "the most that the device takes",
+  };
+  return `a range of its own: ${reasons[apart]}`;
 }
 
 /** What the kernel printed, and the meaning of the error that stopped it. */

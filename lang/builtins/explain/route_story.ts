@@ -29,6 +29,8 @@ export interface RouteSetting {
   readonly label?: (func: PciFunction) => string;
   /** What is unknown and could change the answer. */
   readonly doubts?: readonly string[];
+  /** What is above one of them is not known: they may meet there, and no advice is safe. */
+  readonly isCut?: boolean;
 }
 
 const RULE = "p2p.9.4";
@@ -62,7 +64,7 @@ export function routeStory(route: PeerRoute, setting: RouteSetting): string[] {
     ...pathLines(route, setting),
     "",
     ...decisionLines(route, setting),
-    ...changeLines(route, setting),
+    ...setting.isCut === true ? [] : changeLines(route, setting),
   ];
 }
 

@@ -160,7 +160,9 @@ export class TypeInference {
         return shapeOf("list", "@outcome");
       case "Fork":
         return recordShape(
-          expression.branches.map((_, at) => [BRANCH_NAMES[at]!, plainShape("@outcome")]),
+          // More blocks than names are reported.
+          BRANCH_NAMES.slice(0, expression.branches.length)
+            .map((name) => [name, plainShape("@outcome")]),
         );
       case "Race":
         return plainShape("record");

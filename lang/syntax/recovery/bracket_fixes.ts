@@ -1,19 +1,6 @@
 /** What is put right where brackets do not pair up, and how the tokens look then. */
 import type { IToken, TokenType } from "chevrotain";
-import {
-  CLOSERS,
-  LBrace,
-  LBracket,
-  LParen,
-  Newline,
-  OPENERS,
-  RBrace,
-  RBracket,
-  retype,
-  RParen,
-  tokenEnd,
-  virtualToken,
-} from "../tokens.ts";
+import * as t from "../tokens.ts";
 
 /** One thing to put right. Token numbers are those of the unbalanced tokens. */
 export type BracketFix =
@@ -27,17 +14,17 @@ export type BracketFix =
   | { readonly kind: "replace"; readonly at: number; readonly opener: number };
 
 export const PARTNERS: ReadonlyMap<TokenType, TokenType> = new Map([
-  [LParen, RParen],
-  [LBracket, RBracket],
-  [LBrace, RBrace],
+  [t.LParen, t.RParen],
+  [t.LBracket, t.RBracket],
+  [t.LBrace, t.RBrace],
 ]);
 
 /** True when every bracket has its partner. */
 export function isBalanced(tokens: readonly IToken[]): boolean {
   const open: (TokenType | undefined)[] = [];
   for (const { tokenType } of tokens) {
-    if (OPENERS.has(tokenType)) open.push(PARTNERS.get(tokenType));
-    else if (CLOSERS.has(tokenType) && open.pop() !== tokenType) return false;
+    if (t.OPENERS.has(tokenType)) open.push(PARTNERS.get(tokenType));
+    else if (t.CLOSERS.has(tokenType) && open.pop() !== tokenType) return false;
   }
   return open.length === 0;
 }
@@ -48,12 +35,12 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
   const dropped = new Set<number>();
   const retyped = new Map<number, TokenType>();
   const insert = (at: number, type: TokenType) => {
-    const token = virtualToken(type, endBefore(tokens, at));
+    const token = t.virtualToken(type, endBefore(tokens, at));
     const others = before.get(at);
     if (others === undefined) before.set(at, [token]);
     else others.push(token);
   };
-  const closerOf = (opener: number) => PARTNERS.get(tokens[opener]!.tokenType) ?? RBrace;
+  const closerOf = (opener: number) => PARTNERS.get(tokens[opener]!.tokenType) ?? t.RBrace;
   for (const fix of fixes) {
     switch (fix.kind) {
       case "open":
@@ -82,19 +69,19 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
 
 /** What opens with the bracket that closes; `{` where none does. */
 export function openerOf(tokens: readonly IToken[], closer: number | null): TokenType {
-  const type = closer === null ? RBrace : tokens[closer]!.tokenType;
-  return [...OPENERS].find((opener) => PARTNERS.get(opener) === type)!;
+  const type = closer === null ? t.RBrace : tokens[closer]!.tokenType;
+  return [...t.OPENERS].find((opener) => PARTNERS.get(opener) === type)!;
 }
 
 function withType(token: IToken, type: TokenType): IToken {
   const copy = { ...token };
-  retype(copy, type);
+  t.retype(copy, type);
   return copy;
 }
 
 /** Offset just behind the last token with text before token `at`. */
 export function endBefore(tokens: readonly IToken[], at: number): number {
   let index = at - 1;
-  while (index >= 0 && tokens[index]!.tokenType === Newline) index--;
-  return index < 0 ? 0 : tokenEnd(tokens[index]!);
+  while (index >= 0 && tokens[index]!.tokenType === t.Newline) index--;
+  return index < 0 ? 0 : t.tokenEnd(tokens[index]!);
 }

@@ -10,30 +10,9 @@ import type { SourceFile } from "../../source.ts";
 import { type BracketFix, PARTNERS } from "./bracket_fixes.ts";
 import { wordsWhere } from "../language_words.ts";
 import { isStatementWord, opensBlock } from "../word_row.ts";
-import {
-  Assign,
-  CLOSERS,
-  Colon,
-  Comma,
-  Dot,
-  FatArrow,
-  Hard,
-  Identifier,
-  InfixOperator,
-  isA,
-  LBrace,
-  LBracket,
-  LeadingOperator,
-  Literal,
-  LParen,
-  Newline,
-  NumberToken,
-  OPENERS,
-  RBrace,
-  RBracket,
-  RParen,
-  typesWhere,
-} from "../tokens.ts";
+import * as t from "../tokens.ts";
+
+const { Hard } = t;
 
 /** How many brackets do not pair up. */
 export interface Surplus {
@@ -50,10 +29,10 @@ export interface BracketMatch {
   readonly surplus: Surplus;
 }
 
-const STATEMENT_WORDS = typesWhere((row) => row.class === "hard" && isStatementWord(row));
+const STATEMENT_WORDS = t.typesWhere((row) => row.class === "hard" && isStatementWord(row));
 
 /** Words with a block behind what they begin, as hard words and as the texts of soft ones. */
-const HEAD_WORDS = typesWhere((row) => row.class === "hard" && opensBlock(row));
+const HEAD_WORDS = t.typesWhere((row) => row.class === "hard" && opensBlock(row));
 const SOFT_HEAD_WORDS: ReadonlySet<string> = new Set(
   wordsWhere((row) =>
     row.class === "soft" && opensBlock(row) && (isStatementWord(row) || row.place === "bench")
@@ -65,21 +44,21 @@ const BLOCK_VALUE_WORDS: ReadonlySet<string> = new Set(
 
 /** True for a word that can only begin a statement: `let` and its like, but not `let:`. */
 export function beginsStatement(token: IToken, next: IToken | undefined): boolean {
-  return STATEMENT_WORDS.has(token.tokenType) && next?.tokenType !== Colon;
+  return STATEMENT_WORDS.has(token.tokenType) && next?.tokenType !== t.Colon;
 }
 
 /** True when a value may end with this token. */
 export function endsValue(token: IToken | undefined): boolean {
   return token !== undefined &&
-    (token.tokenType === Identifier || isA(token, Literal) || token.tokenType === RParen ||
-      token.tokenType === RBracket || token.tokenType === RBrace);
+    (token.tokenType === t.Identifier || t.isA(token, t.Literal) || token.tokenType === t.RParen ||
+      token.tokenType === t.RBracket || token.tokenType === t.RBrace);
 }
 
 /** True when a line that ends with this token goes on in the next one. */
 export function continuesAfter(token: IToken | undefined): boolean {
   return token !== undefined &&
-    (isA(token, InfixOperator) || token.tokenType === Comma || token.tokenType === Colon ||
-      token.tokenType === FatArrow);
+    (t.isA(token, t.InfixOperator) || token.tokenType === t.Comma || token.tokenType === t.Colon ||
+      token.tokenType === t.FatArrow);
 }
 
 interface Open {
@@ -145,36 +124,38 @@ class Matcher {
     const { tokens } = this;
     for (let index = 0; index < tokens.length; index++) {
       const token = tokens[index]!;
-      if (index === 0 || tokens[index - 1]!.tokenType === Newline) this.#beginLine(index);
+      if (index === 0 || tokens[index - 1]!.tokenType === t.Newline) this.#beginLine(index);
       switch (token.tokenType) {
-        case Newline:
+        case t.Newline:
           this.#endLine(index);
           break;
-        case LParen:
-        case LBracket:
+        case t.LParen:
+        case t.LBracket:
           this.#push(index);
           break;
-        case LBrace:
+        case t.LBrace:
           this.#openBrace(index);
           break;
-        case RParen:
-        case RBracket:
+        case t.RParen:
+        case t.RBracket:
           this.#closeParen(index);
           break;
-        case RBrace:
+        case t.RBrace:
           this.#closeBrace(index);
           break;
-        case Assign:
+        case t.Assign:
           if (this.#top !== undefined) this.#top.sawAssign = true;
           break;
       }
     }
     while (this.#stack.length > 0) {
-      if (this.#top!.type === LBrace) this.#unclosed++;
+      if (this.#top!.type === t.LBrace) this.#unclosed++;
       this.#popUnclosed(tokens.length);
     }
     const rows =
-      this.#fixes.filter((fix) => fix.kind === "close" && tokens[fix.opener]!.tokenType !== LBrace)
+      this.#fixes.filter((fix) =>
+        fix.kind === "close" && tokens[fix.opener]!.tokenType !== t.LBrace
+      )
         .length;
     return { fixes: this.#fixes, surplus: { open: this.#unclosed, close: this.#stray, rows } };
   }
@@ -190,7 +171,7 @@ class Matcher {
   #beginLine(index: number): void {
     const token = this.tokens[index]!;
     this.#line++;
-    if (token.tokenType === Newline) return;
+    if (token.tokenType === t.Newline) return;
     if (beginsStatement(token, this.tokens[index + 1]) && !this.#isDueValue(index)) {
       this.#popParens(index);
     }
@@ -204,8 +185,8 @@ class Matcher {
 
   /** Closes the blocks that a line stands to the left of. */
   #closeByIndent(index: number): void {
-    const closes = this.tokens[index]!.tokenType === RBrace;
-    for (let top = this.#top; top?.type === LBrace && top.indented; top = this.#top) {
+    const closes = this.tokens[index]!.tokenType === t.RBrace;
+    for (let top = this.#top; top?.type === t.LBrace && top.indented; top = this.#top) {
       const outside = closes ? this.#indent < top.indent : this.#indent <= top.indent;
       if (!outside || this.#mayClose === 0) return;
       this.#mayClose--;
@@ -216,22 +197,21 @@ class Matcher {
   /** The number of the newline token that ends the last line with text before `index`. */
   #lineEndBefore(index: number): number {
     let end = index;
-    while (end > 0 && this.tokens[end - 1]!.tokenType === Newline) end--;
+    while (end > 0 && this.tokens[end - 1]!.tokenType === t.Newline) end--;
     return end;
   }
 
   #endLine(index: number): void {
     const last = this.tokens[index - 1];
-    if (last === undefined || last.tokenType === Newline) return;
-    let next = index + 1;
-    while (this.tokens[next]?.tokenType === Newline) next++;
-    if (this.#top !== undefined && this.#top.type !== LBrace) {
+    if (last === undefined || last.tokenType === t.Newline) return;
+    const next = t.skipLineEnds(this.tokens, index + 1);
+    if (this.#top !== undefined && this.#top.type !== t.LBrace) {
       this.#endRow(index, next);
       if (endsValue(last) && !this.#continuesWith(next)) this.#top.breakAt ??= index;
     } else if (this.#mayDrop > 0 && this.#lacksBrace(index, next)) {
       this.#mayDrop--;
       this.#fixes.push({ kind: "open", at: index, closer: null });
-      this.#push(this.#lineStart, LBrace, true);
+      this.#push(this.#lineStart, t.LBrace, true);
     }
   }
 
@@ -243,14 +223,15 @@ class Matcher {
     const top = this.#top!;
     if (this.#mayEndRow === 0 || top.line !== this.#line || next >= this.tokens.length) return;
     if (this.#column(next) > this.#indent || this.#continuesWith(next)) return;
-    top.rowEnd = this.tokens[index - 1]!.tokenType === Comma ? index - 1 : index;
+    top.rowEnd = this.tokens[index - 1]!.tokenType === t.Comma ? index - 1 : index;
   }
 
   #continuesWith(index: number): boolean {
     const token = this.tokens[index];
     return token !== undefined &&
-      (isA(token, LeadingOperator) || token.tokenType === Comma || token.tokenType === Dot ||
-        token.tokenType === RParen || token.tokenType === RBracket);
+      (t.isA(token, t.LeadingOperator) || token.tokenType === t.Comma ||
+        token.tokenType === t.Dot ||
+        token.tokenType === t.RParen || token.tokenType === t.RBracket);
   }
 
   /** True when the line that ends at `end` looks like the head of a block without its `{`. */
@@ -262,21 +243,21 @@ class Matcher {
     const first = this.tokens[this.#lineStart]!;
     return HEAD_WORDS.has(first.tokenType) || SOFT_HEAD_WORDS.has(first.image) ||
       BLOCK_VALUE_WORDS.has(last.image) ||
-      (first.tokenType === RBrace && end > this.#lineStart + 1) ||
+      (first.tokenType === t.RBrace && end > this.#lineStart + 1) ||
       (end <= this.#lineStart + 2 &&
-        this.tokens.slice(this.#lineStart, end).every((token) => token.tokenType === Identifier));
+        this.tokens.slice(this.#lineStart, end).every((token) => token.tokenType === t.Identifier));
   }
 
   #push(index: number, type = this.tokens[index]!.tokenType, missing = false): void {
     const next = this.tokens[index + 1];
-    const inline = !missing && next?.tokenType !== Newline;
+    const inline = !missing && next?.tokenType !== t.Newline;
     const asked = this.#mayClose > 0 || this.#mayDrop > 0;
     this.#stack.push({
       index,
       type,
       line: this.#line,
       indent: this.#indent,
-      indented: asked && type === LBrace && (inline || missing || this.#isIndented(index)),
+      indented: asked && type === t.LBrace && (inline || missing || this.#isIndented(index)),
       inline,
       sawAssign: false,
       breakAt: null,
@@ -285,24 +266,23 @@ class Matcher {
   }
 
   #isIndented(index: number): boolean {
-    let next = index + 1;
-    while (this.tokens[next]?.tokenType === Newline) next++;
+    const next = t.skipLineEnds(this.tokens, index + 1);
     return next < this.tokens.length && this.#column(next) > this.#indent;
   }
 
   #openBrace(index: number): void {
     const previous = this.tokens[index - 1];
     const top = this.#top;
-    if (this.#mayClose > 0 && previous?.tokenType === LBrace) {
+    if (this.#mayClose > 0 && previous?.tokenType === t.LBrace) {
       this.#mayClose--;
       this.#fixes.push({ kind: "drop", at: index, opener: null });
       return;
     }
-    const afterValue = endsValue(previous) && previous!.tokenType !== RBrace &&
+    const afterValue = endsValue(previous) && previous!.tokenType !== t.RBrace &&
       !BLOCK_VALUE_WORDS.has(previous!.image);
     if (top !== undefined && afterValue) {
-      if (top.type !== LBrace) {
-        if (this.tokens[index + 1]?.tokenType !== NumberToken) top.breakAt ??= index;
+      if (top.type !== t.LBrace) {
+        if (this.tokens[index + 1]?.tokenType !== t.NumberToken) top.breakAt ??= index;
       } else if (this.#mayClose > 0 && top.line === this.#line && top.sawAssign) {
         // `with { mode = lazy {`: the block of the test begins, the entries were not closed.
         this.#mayClose--;
@@ -322,7 +302,7 @@ class Matcher {
       const above = isClear ? this.#fixAbove(index) : null;
       if (above !== null) {
         this.#fixes.push(above);
-      } else if (top === undefined || top.type === LBrace) {
+      } else if (top === undefined || top.type === t.LBrace) {
         this.#fixes.push({ kind: "drop", at: index, opener: top?.index ?? null });
       } else {
         this.#stack.pop();
@@ -355,8 +335,8 @@ class Matcher {
     const indent = this.#column(closer);
     let below = closer;
     for (let index = closer - 1; index > first; index--) {
-      const begins = index === 0 || this.tokens[index - 1]!.tokenType === Newline;
-      if (!begins || this.tokens[index]!.tokenType === Newline) continue;
+      const begins = index === 0 || this.tokens[index - 1]!.tokenType === t.Newline;
+      if (!begins || this.tokens[index]!.tokenType === t.Newline) continue;
       if (this.#column(index) > indent) below = index;
       else return below === closer ? null : this.#fixRows(below, closer);
     }
@@ -369,17 +349,19 @@ class Matcher {
     let surplus: number | null = null;
     for (let index = begin; index < closer; index++) {
       const { tokenType } = this.tokens[index]!;
-      if (OPENERS.has(tokenType)) depth++;
-      else if (CLOSERS.has(tokenType) && --depth < 0) surplus ??= index;
+      if (t.OPENERS.has(tokenType)) depth++;
+      else if (t.CLOSERS.has(tokenType) && --depth < 0) surplus ??= index;
     }
     const head = this.#lineEndBefore(begin);
     if (this.#fixes.some(({ at }) => at >= head && at !== surplus)) return null;
     const last = this.tokens[head - 1]!.tokenType;
     const type = this.tokens[closer]!.tokenType;
-    const mayOpen = type === RParen ? last === Identifier : last === Assign || last === Colon;
+    const mayOpen = type === t.RParen
+      ? last === t.Identifier
+      : last === t.Assign || last === t.Colon;
     if (mayOpen && depth === 0 && surplus === null) return { kind: "open", at: head, closer };
     if (PARTNERS.get(last) !== type || depth !== -1) return null;
-    if (surplus === null || this.tokens[surplus]!.tokenType === RBrace) return null;
+    if (surplus === null || this.tokens[surplus]!.tokenType === t.RBrace) return null;
     // It was taken for the one that closes here.
     this.#fixes = this.#fixes.filter(({ at }) => at !== surplus);
     return { kind: "drop", at: surplus, opener: null };
@@ -390,14 +372,14 @@ class Matcher {
     for (let depth = this.#stack.length - 1; depth >= 0; depth--) {
       const open = this.#stack[depth]!;
       if (PARTNERS.get(open.type) === type) return depth;
-      if (open.type === LBrace && open.line !== this.#line) return null;
+      if (open.type === t.LBrace && open.line !== this.#line) return null;
     }
     return null;
   }
 
   #closeBrace(index: number): void {
     let depth = this.#stack.length - 1;
-    while (depth >= 0 && this.#stack[depth]!.type !== LBrace) depth--;
+    while (depth >= 0 && this.#stack[depth]!.type !== t.LBrace) depth--;
     const open = this.#stack[depth];
     if (open === undefined) {
       this.#stray++;
@@ -425,12 +407,12 @@ class Matcher {
   /** True when the line after `index` still belongs to the block, or closes it itself. */
   #goesOnBehind(index: number, open: Open): boolean {
     let next = index + 1;
-    while (next < this.tokens.length && this.tokens[next]!.tokenType !== Newline) next++;
-    while (this.tokens[next]?.tokenType === Newline) next++;
+    while (next < this.tokens.length && this.tokens[next]!.tokenType !== t.Newline) next++;
+    next = t.skipLineEnds(this.tokens, next);
     if (next >= this.tokens.length) return false;
     const column = this.#column(next);
     return column > open.indent ||
-      (column === open.indent && this.tokens[next]!.tokenType === RBrace);
+      (column === open.indent && this.tokens[next]!.tokenType === t.RBrace);
   }
 
   /** True for an `if` or `match` that begins a line where the line above waits for a value. */
@@ -439,12 +421,12 @@ class Matcher {
     if (tokenType !== Hard.if && tokenType !== Hard.match) return false;
     const above = this.tokens[this.#lineEndBefore(index) - 1];
     return above !== undefined &&
-      (continuesAfter(above) || above.tokenType === LParen || above.tokenType === LBracket);
+      (continuesAfter(above) || above.tokenType === t.LParen || above.tokenType === t.LBracket);
   }
 
   /** Closes round and square brackets that a new statement shows to be unclosed. */
   #popParens(index: number): void {
-    while (this.#top !== undefined && this.#top.type !== LBrace) this.#popUnclosed(index);
+    while (this.#top !== undefined && this.#top.type !== t.LBrace) this.#popUnclosed(index);
   }
 
   #popUnclosed(index: number): void {
@@ -463,7 +445,7 @@ class Matcher {
 
   /** `f((` at the end of a line above, where one of the two is never closed. */
   #standsTwice({ index: at, line, type }: Open, index: number): boolean {
-    return type !== LBrace && line < this.#line && index < this.tokens.length &&
-      this.tokens[at + 1]!.tokenType === type && this.tokens[at + 2]!.tokenType === Newline;
+    return type !== t.LBrace && line < this.#line && index < this.tokens.length &&
+      this.tokens[at + 1]!.tokenType === type && this.tokens[at + 2]!.tokenType === t.Newline;
   }
 }

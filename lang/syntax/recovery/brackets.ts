@@ -16,19 +16,7 @@ import type { RelatedSpan } from "../../diagnostics/diagnostic.ts";
 import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
 import { shortened } from "../token_text.ts";
 import type { DiagnosticReporter } from "../report.ts";
-import {
-  Assign,
-  CLOSERS,
-  Colon,
-  Comma,
-  LBracket,
-  LParen,
-  Newline,
-  OPENERS,
-  RBrace,
-  tokenEnd,
-  virtualToken,
-} from "../tokens.ts";
+import * as t from "../tokens.ts";
 
 /**
  * Balances the brackets of a file.
@@ -101,15 +89,12 @@ function reportFixes(
         const token = tokens[fix.at]!;
         const opener = tokens[fix.opener]!;
         const closer = PARTNERS.get(opener.tokenType)!.LABEL;
-        reporter.error(
-          "E0203",
-          token.startOffset,
-          tokenEnd(token),
-          `Expected ${closer} to close ${
-            bracketNoun(opener.tokenType, tokens[fix.opener - 1])
-          }, found \`${token.image}\``,
-          { label: `expected ${closer} here`, related: openedHere(opener, token, reporter) },
-        );
+        const noun = bracketNoun(opener.tokenType, tokens[fix.opener - 1]);
+        const message = `Expected ${closer} to close ${noun}, found \`${token.image}\``;
+        reporter.errorOn("E0203", token, message, undefined, {
+          label: `expected ${closer} here`,
+          related: openedHere(opener, token, reporter),
+        });
       }
     }
   }
@@ -123,30 +108,22 @@ function reportUnclosed(
   endName: string,
 ): void {
   const opener = tokens[fix.opener]!;
-  const closer = (PARTNERS.get(opener.tokenType) ?? RBrace).LABEL;
-  const found = foundAt(fix.at, tokens, endName);
-  reporter.error(
-    "E0203",
-    place,
-    place,
-    `Expected ${closer} to close ${
-      bracketNoun(opener.tokenType, tokens[fix.opener - 1])
-    }, found ${found}`,
-    {
-      label: `expected ${closer} here`,
-      related: openedHere(opener, virtualToken(Newline, place), reporter),
-    },
-  );
+  const closer = (PARTNERS.get(opener.tokenType) ?? t.RBrace).LABEL;
+  const noun = bracketNoun(opener.tokenType, tokens[fix.opener - 1]);
+  const message = `Expected ${closer} to close ${noun}, found ${foundAt(fix.at, tokens, endName)}`;
+  const token = t.virtualToken(t.Newline, place);
+  reporter.errorOn("E0203", token, message, undefined, {
+    label: `expected ${closer} here`,
+    related: openedHere(opener, token, reporter),
+  });
 }
 
 /** What stands where a bracket is missed. */
 function foundAt(at: number, tokens: readonly IToken[], endName: string): string {
-  let rest = at;
-  while (tokens[rest]?.tokenType === Newline) rest++;
   const next = tokens[at];
-  return rest >= tokens.length
+  return t.skipLineEnds(tokens, at) >= tokens.length
     ? endName
-    : next!.tokenType === Newline
+    : next!.tokenType === t.Newline
     ? "end of line"
     : `\`${shortened(next!.image)}\``;
 }
@@ -161,27 +138,32 @@ function reportUnopened(
   const opener = openerOf(tokens, closer);
   const noun = closer === null ? openedNoun(at, tokens) : bracketNoun(opener, tokens[at - 1]);
   const close = closer === null ? null : tokens[closer]!;
-  reporter.error(
-    "E0203",
-    place,
-    place,
-    `Expected ${opener.LABEL} to begin ${noun}, found ${found}`,
-    {
-      label: `expected ${opener.LABEL} here`,
-      related: close === null ? undefined : [{
-        span: { source: reporter.source, start: close.startOffset, end: tokenEnd(close) },
-        message: `\`${close.image}\` closes it here`,
-      }],
-    },
-  );
+  const message = `Expected ${opener.LABEL} to begin ${noun}, found ${found}`;
+  reporter.error("E0203", place, place, message, {
+    label: `expected ${opener.LABEL} here`,
+    related: close === null
+      ? undefined
+      : [noteAt(close, `\`${close.image}\` closes it here`, reporter)],
+  });
 }
 
-/** Shows the opening bracket when it stands on another line. */
-function openedHere(opener: IToken, place: IToken, { source }: DiagnosticReporter) {
-  const from = source.position(opener.startOffset).line;
-  if (from === source.position(place.startOffset).line) return undefined;
-  const span = { source, start: opener.startOffset, end: tokenEnd(opener) };
-  return [{ span, message: `\`${opener.image}\` opened here` }];
+function noteAt(token: IToken, message: string, { source }: DiagnosticReporter): RelatedSpan {
+  return { span: { source, start: token.startOffset, end: t.tokenEnd(token) }, message };
+}
+
+/** Shows a token when it stands on another line than one behind it. */
+function noteAbove(
+  token: IToken,
+  message: string,
+  below: IToken,
+  reporter: DiagnosticReporter,
+): readonly RelatedSpan[] | undefined {
+  const lineOf = ({ startOffset }: IToken) => reporter.source.position(startOffset).line;
+  return lineOf(token) === lineOf(below) ? undefined : [noteAt(token, message, reporter)];
+}
+
+function openedHere(opener: IToken, place: IToken, reporter: DiagnosticReporter) {
+  return noteAbove(opener, `\`${opener.image}\` opened here`, place, reporter);
 }
 
 function reportStray(
@@ -191,55 +173,47 @@ function reportStray(
   related: readonly RelatedSpan[] | undefined,
 ): void {
   const token = tokens[at]!;
-  const opens = OPENERS.has(token.tokenType);
+  const opens = t.OPENERS.has(token.tokenType);
   const message = opens
     ? `This \`${token.image}\` repeats the one before it`
     : `\`${token.image}\` closes nothing`;
-  reporter.error("E0204", token.startOffset, tokenEnd(token), message, {
-    hint: opens ? "delete one of the two" : "delete it, or add the opening bracket",
-    related,
-  });
+  const hint = opens ? "delete one of the two" : "delete it, or add the opening bracket";
+  reporter.errorOn("E0204", token, message, hint, { related });
 }
 
 /** Tokens that are looked at for the beginning of a statement. */
 const MAX_STATEMENT = 300;
 
 /** Shows where a statement of several lines begins: what is missing may be missing there. */
-function statementBegin(at: number, tokens: readonly IToken[], { source }: DiagnosticReporter) {
+function statementBegin(at: number, tokens: readonly IToken[], reporter: DiagnosticReporter) {
   let depth = 0;
   let begin = at;
   for (let index = at - 1; index >= 0; index--) {
     if (index < at - MAX_STATEMENT) return undefined;
     const token = tokens[index]!;
-    if (CLOSERS.has(token.tokenType)) depth++;
-    else if (OPENERS.has(token.tokenType)) {
+    if (t.CLOSERS.has(token.tokenType)) depth++;
+    else if (t.OPENERS.has(token.tokenType)) {
       if (depth === 0) break;
       depth--;
-    } else if (token.tokenType === Newline && depth === 0 && !continuesAfter(tokens[index - 1])) {
+    } else if (token.tokenType === t.Newline && depth === 0 && !continuesAfter(tokens[index - 1])) {
       break;
     }
-    if (token.tokenType !== Newline) begin = index;
+    if (token.tokenType !== t.Newline) begin = index;
   }
-  const first = tokens[begin]!;
-  const line = source.position(first.startOffset).line;
-  if (line === source.position(tokens[at]!.startOffset).line) return undefined;
-  const span = { source, start: first.startOffset, end: tokenEnd(first) };
-  return [{ span, message: "the statement begins here" }];
+  return noteAbove(tokens[begin]!, "the statement begins here", tokens[at]!, reporter);
 }
 
 /** What a missing `{` would begin, judged by what follows. */
 function openedNoun(at: number, tokens: readonly IToken[]): string {
-  let next = at;
-  while (tokens[next]?.tokenType === Newline) next++;
-  return tokens[next + 1]?.tokenType === Colon ? "the record" : "the block";
+  return tokens[t.skipLineEnds(tokens, at) + 1]?.tokenType === t.Colon ? "the record" : "the block";
 }
 
 /** What a bracket encloses, judged by the token before it. */
 function bracketNoun(opener: TokenType, previous: IToken | undefined): string {
   switch (opener) {
-    case LParen:
+    case t.LParen:
       return endsValue(previous) ? "the call" : "the parentheses";
-    case LBracket:
+    case t.LBracket:
       return previous?.image === "events"
         ? "the pattern"
         : endsValue(previous)
@@ -247,8 +221,8 @@ function bracketNoun(opener: TokenType, previous: IToken | undefined): string {
         : "the list";
     default: {
       const type = previous?.tokenType;
-      return type === Assign || type === Colon || type === Comma || type === LParen ||
-          type === LBracket
+      return type === t.Assign || type === t.Colon || type === t.Comma || type === t.LParen ||
+          type === t.LBracket
         ? "the record"
         : "the block";
     }

@@ -6,7 +6,7 @@ import type { IToken, TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import { nearestNames } from "../../diagnostics/suggest.ts";
 import { wordsWhere } from "../language_words.ts";
-import { ownEntry } from "../own_entry.ts";
+import { byWord, ownEntry } from "../own_entry.ts";
 import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
 
@@ -306,9 +306,6 @@ export const EXPECTED_TOKENS: ReadonlyMap<TokenType, ExpectationKey> = new Map([
   [Soft.forall, "forall"],
 ]);
 
-/** What a brace opens, by rule. */
-export const BEFORE_OPENER: Readonly<Record<string, ExpectationKey>> = { pathEntries: "pathBlock" };
-
 /** What may stand where a closing bracket is missed, by rule. */
 export const BEFORE_CLOSER: Readonly<Record<string, ExpectationKey>> = {
   block: "endOfStatement",
@@ -334,20 +331,15 @@ export function isReservedName(expected: Expectation, token: IToken): boolean {
   return expected.isName === true && Object.hasOwn(Hard, token.image);
 }
 
-const ATTEMPT = "write `let result = try CALL`, and look at `result.ok` and `result.error`";
-
-const OTHER_LANGUAGES_WORDS: Readonly<Record<string, string>> = {
-  else: "put `else` directly after the `}` of its `if`",
-  elif: "write `else if`",
-  elseif: "write `else if`",
-  then: "write the block of an `if` in braces: `if x { … }`",
-  do: "write the block in braces",
-  catch: ATTEMPT,
-  except: ATTEMPT,
-  throws: "write `CALL fails EIO`, on a line of its own",
-  raises: "write `CALL fails EIO`, on a line of its own",
-  is: "write `==`",
-};
+const OTHER_LANGUAGES_WORDS = byWord([
+  ["else", "put `else` directly after the `}` of its `if`"],
+  ["elif elseif", "write `else if`"],
+  ["then", "write the block of an `if` in braces: `if x { … }`"],
+  ["do", "write the block in braces"],
+  ["catch except", "write `let result = try CALL`, and look at `result.ok` and `result.error`"],
+  ["throws raises", "write `CALL fails EIO`, on a line of its own"],
+  ["is", "write `==`"],
+]);
 
 /** A way out of what the parser met, where there is a likely one. */
 export function hintFor(

@@ -8,7 +8,6 @@ import type { IParserErrorMessageProvider, IRecognitionException, IToken } from 
 import { continuesAfter } from "./bracket_matcher.ts";
 import {
   BEFORE_CLOSER,
-  BEFORE_OPENER,
   type Expectation,
   type ExpectationKey,
   expectationOf,
@@ -19,31 +18,17 @@ import {
 } from "./expectations.ts";
 import type { DiagnosticReporter } from "../report.ts";
 import { describeToken } from "../token_text.ts";
-import {
-  Assign,
-  CLOSERS,
-  Colon,
-  Comma,
-  End,
-  Hard,
-  InfixOperator,
-  isA,
-  LBrace,
-  Literal,
-  Newline,
-  RBrace,
-  tokenEnd,
-} from "../tokens.ts";
+import * as t from "../tokens.ts";
+
+const { Hard } = t;
 
 /** Gives Chevrotain the key of what is expected, or the label of the token. */
 export const expectedProvider: IParserErrorMessageProvider = {
   buildMismatchTokenMessage({ expected, ruleName }) {
     const key = expected.name === "EOF"
       ? "endOfStatement"
-      : CLOSERS.has(expected)
+      : t.CLOSERS.has(expected)
       ? BEFORE_CLOSER[ruleName]
-      : expected === LBrace && BEFORE_OPENER[ruleName] !== undefined
-      ? BEFORE_OPENER[ruleName]
       : EXPECTED_TOKENS.get(expected);
     return key ?? expected.LABEL ?? expected.name;
   },
@@ -92,8 +77,8 @@ function enclosingBraces(tokens: readonly IToken[]): Int32Array {
   const open: number[] = [];
   for (const [index, { tokenType }] of tokens.entries()) {
     result[index] = open.at(-1) ?? -1;
-    if (tokenType === LBrace) open.push(index);
-    else if (tokenType === RBrace) open.pop();
+    if (tokenType === t.LBrace) open.push(index);
+    else if (tokenType === t.RBrace) open.pop();
   }
   return result;
 }
@@ -119,7 +104,7 @@ function reportParserError(
       expected = EXPECTATIONS.value;
     } else if (beginsLine(previous)) expected = EXPECTATIONS.aStatement;
   }
-  const behind = previous === undefined ? null : tokenEnd(previous);
+  const behind = previous === undefined ? null : t.tokenEnd(previous);
   const place = locationOf(expected, token, behind, reporter, endName);
   const hint = hintFor(expected, token, previous, tokenAfter(token, tokens));
   const reserved = isReservedName(expected, token);
@@ -167,7 +152,7 @@ function tokenIndex(token: IToken, tokens: readonly IToken[]): number {
 }
 
 function beginsLine(previous: IToken | undefined): boolean {
-  return previous === undefined || isA(previous, End) || previous.tokenType === LBrace;
+  return previous === undefined || t.isA(previous, t.End) || previous.tokenType === t.LBrace;
 }
 
 interface ErrorPlace {
@@ -192,18 +177,19 @@ function locationOf(
   // Where the line was to end, or an entry to begin, its end is not what is wrong.
   if (behind !== null && expected.mayEnd !== true) {
     const isOnNextLine = source.position(token.startOffset).line > source.position(behind).line;
-    if (token.tokenType === Newline || isOnNextLine) {
+    if (token.tokenType === t.Newline || isOnNextLine) {
       return { start: behind, end: behind, found: "end of line" };
     }
   }
-  return { start: token.startOffset, end: tokenEnd(token), found: describeToken(token) };
+  return { start: token.startOffset, end: t.tokenEnd(token), found: describeToken(token) };
 }
 
 /** `after …`, where a value is due because of the token before. */
 function contextOf(expected: Expectation, previous: IToken | undefined): string {
   if (expected !== EXPECTATIONS.value || previous === undefined) return "";
   const type = previous.tokenType;
-  const wantsValue = isA(previous, InfixOperator) || isA(previous, Comma) || type === Assign ||
-    type === Colon || (/^[a-z]+$/.test(previous.image) && !isA(previous, Literal));
+  const wantsValue = t.isA(previous, t.InfixOperator) || t.isA(previous, t.Comma) ||
+    type === t.Assign ||
+    type === t.Colon || (/^[a-z]+$/.test(previous.image) && !t.isA(previous, t.Literal));
   return wantsValue ? ` after \`${previous.image}\`` : "";
 }

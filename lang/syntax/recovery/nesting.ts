@@ -7,23 +7,9 @@
  */
 import type { IToken } from "chevrotain";
 import type { DiagnosticReporter } from "../report.ts";
-import {
-  Dot,
-  FatArrow,
-  Hard,
-  InfixOperator,
-  isA,
-  LBrace,
-  LBracket,
-  LParen,
-  PrefixOperator,
-  RBrace,
-  RBracket,
-  RParen,
-  Separator,
-  Soft,
-  tokenEnd,
-} from "../tokens.ts";
+import * as t from "../tokens.ts";
+
+const { Hard, Soft } = t;
 
 /** How deep brackets may be nested. */
 export const MAX_BRACKET_DEPTH = 200;
@@ -47,24 +33,25 @@ export function isShallow(tokens: readonly IToken[], reporter: DiagnosticReporte
   let level: Level = { depth: 0, deepest: 0, branches: 0 };
   for (const token of tokens) {
     const type = token.tokenType;
-    if (type === LParen || type === LBracket || type === LBrace) {
+    if (t.OPENERS.has(type)) {
       levels.push(level);
       level = { depth: 0, deepest: 0, branches: 0 };
-    } else if (type === RParen || type === RBracket || type === RBrace) {
+    } else if (t.CLOSERS.has(type)) {
       const inside = Math.max(level.depth, level.deepest) + 1;
       level = levels.pop() ?? level;
       level.depth += inside;
-    } else if (isA(token, Separator)) {
+    } else if (t.isA(token, t.Separator)) {
       level.deepest = Math.max(level.depth, level.deepest);
       level.depth = 0;
       level.branches = 0;
     } else if (type === Hard.else) {
       level.deepest = Math.max(level.depth, level.deepest);
       level.depth = ++level.branches;
-    } else if (type === FatArrow) {
+    } else if (type === t.FatArrow) {
       level.depth += LAMBDA_WEIGHT;
     } else if (
-      type === Dot || type === Soft.as || isA(token, InfixOperator) || isA(token, PrefixOperator)
+      type === t.Dot || type === Soft.as || t.isA(token, t.InfixOperator) ||
+      t.isA(token, t.PrefixOperator)
     ) {
       level.depth++;
     }
@@ -72,13 +59,8 @@ export function isShallow(tokens: readonly IToken[], reporter: DiagnosticReporte
       const what = levels.length > MAX_BRACKET_DEPTH
         ? `more than ${MAX_BRACKET_DEPTH} open brackets`
         : `more than ${MAX_TREE_DEPTH} nested parts`;
-      reporter.error(
-        "E0214",
-        token.startOffset,
-        tokenEnd(token),
-        `Nested too deeply: ${what}`,
-        { hint: "bind parts to names with `let`" },
-      );
+      const message = `Nested too deeply: ${what}`;
+      reporter.errorOn("E0214", token, message, "bind parts to names with `let`");
       return false;
     }
   }

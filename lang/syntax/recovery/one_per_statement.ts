@@ -11,7 +11,7 @@
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../source.ts";
-import { CLOSERS, End, isA, LBrace, RBrace } from "../tokens.ts";
+import * as t from "../tokens.ts";
 
 /** How many errors of each phase one stretch may show: tokens, brackets, syntax, meaning. */
 const LIMITS = [Infinity, Infinity, 1, Infinity] as const;
@@ -37,7 +37,9 @@ export function onePerStatement(
 ): Diagnostic[] {
   if (phases.every((phase) => phase.length === 0)) return [];
   const borders = tokens
-    .filter((token) => isA(token, End) || token.tokenType === LBrace || token.tokenType === RBrace)
+    .filter((token) =>
+      t.isA(token, t.End) || token.tokenType === t.LBrace || token.tokenType === t.RBrace
+    )
     .map((token) => token.startOffset);
   const kept: Diagnostic[] = [];
   const taken = new Set<number>();
@@ -87,7 +89,7 @@ function fewPerDeclaration(
   const { source } = diagnostics[0]!.span;
   const starts = tokens
     .filter((token) =>
-      !CLOSERS.has(token.tokenType) && !isA(token, End) &&
+      !t.CLOSERS.has(token.tokenType) && !t.isA(token, t.End) &&
       source.position(token.startOffset).column === 1
     )
     .map(({ startOffset }) => startOffset);

@@ -1,7 +1,7 @@
 /** Lines that are no statement: finds out what was meant. */
 import type { IToken } from "chevrotain";
 import { type Hint, nearNames } from "../../diagnostics/suggest.ts";
-import { ownEntry } from "../own_entry.ts";
+import { byWord, ownEntry } from "../own_entry.ts";
 import type { Expression } from "../tree/ast.ts";
 import { wordsWhere } from "../language_words.ts";
 import { isStatementWord } from "../word_row.ts";
@@ -32,58 +32,40 @@ export function isCalledWord(name: string): boolean {
   return CALLED_WORDS.has(name);
 }
 
-/** What other languages begin a line with. */
-const OTHER_LANGUAGES_LEADS: Readonly<Record<string, string>> = {
-  var: "write `let name = …`",
-  val: "write `let name = …`",
-  auto: "write `let name = …`",
-  int: "write `let name = …`: variables have no declared type",
-  long: "write `let name = …`: variables have no declared type",
-  unsigned: "write `let name = …`: variables have no declared type",
-  size_t: "write `let name = …`: variables have no declared type",
-  dma_addr_t: "write `let name = …`: variables have no declared type",
-  phys_addr_t: "write `let name = …`: variables have no declared type",
-  u8: "write `let name = …`: variables have no declared type",
-  u16: "write `let name = …`: variables have no declared type",
-  u32: "write `let name = …`: variables have no declared type",
-  u64: "write `let name = …`: variables have no declared type",
-  void: "write `fn name(…) { … }`",
-  def: "write `fn name(…) { … }`",
-  func: "write `fn name(…) { … }`",
-  function: "write `fn name(…) { … }`",
-  static: "write `fn name(…) { … }` or `const name = …`",
-  from: 'write `use "file.dma"`',
-  struct: "write `let name = …`: variables and records have no declared type",
-  enum: "there are no declared types: compare with words, or with texts",
-  sleep: "write `advance 10ms`: virtual time passes by statements",
-  raise: 'a script raises no errors: end by `assert false, "why"`, or return a value',
-  throw: 'a script raises no errors: end by `assert false, "why"`, or return a value',
-  await: "write `wait …`",
-  import: 'write `use "file.dma"`',
-  include: 'write `use "file.dma"`',
-  fail: "write `inject POINT { … }`; after a call, `fails` states an expected error",
-  switch: "write `match x { … }`",
-  case: "write `match x { value => … }`",
-  foreach: "write `for x in list { … }`",
-  elif: "write `else if`",
-  elsif: "write `else if`",
-  elseif: "write `else if`",
-  goto: "there is no `goto`: release resources where the call fails, and return",
-  unless: "write `if not …`",
-  until: "write `while not …`",
-  do: "write `while` or `repeat n { … }`",
-  loop: "write `repeat 100 { … }` or `while true { … }`; `loop { … }` belongs in a bench",
-  setup: "`setup` belongs in a bench",
-  budget: "`budget` belongs in a bench",
-  with: "`with` goes after a test's name",
-  matrix: "`matrix` goes after a test's name",
-  forall: "`forall` goes after a property's name",
-  try: "`try` goes before a call and has a value: `let result = try f()`",
-  echo: "write `print …`",
-  puts: "write `print …`",
-  describe: 'write `test "name" { … }`',
-  it: 'write `test "name" { … }`',
-};
+/** What other languages begin a line with, by what is written here. */
+const OTHER_LANGUAGES_LEADS = byWord([
+  ["var val auto", "write `let name = …`"],
+  [
+    "int long unsigned size_t dma_addr_t phys_addr_t u8 u16 u32 u64",
+    "write `let name = …`: variables have no declared type",
+  ],
+  ["void def func function", "write `fn name(…) { … }`"],
+  ["static", "write `fn name(…) { … }` or `const name = …`"],
+  ["from import include", 'write `use "file.dma"`'],
+  ["struct", "write `let name = …`: variables and records have no declared type"],
+  ["enum", "there are no declared types: compare with words, or with texts"],
+  ["sleep", "write `advance 10ms`: virtual time passes by statements"],
+  ["raise throw", 'a script raises no errors: end by `assert false, "why"`, or return a value'],
+  ["await", "write `wait …`"],
+  ["fail", "write `inject POINT { … }`; after a call, `fails` states an expected error"],
+  ["switch", "write `match x { … }`"],
+  ["case", "write `match x { value => … }`"],
+  ["foreach", "write `for x in list { … }`"],
+  ["elif elsif elseif", "write `else if`"],
+  ["goto", "there is no `goto`: release resources where the call fails, and return"],
+  ["unless", "write `if not …`"],
+  ["until", "write `while not …`"],
+  ["do", "write `while` or `repeat n { … }`"],
+  ["loop", "write `repeat 100 { … }` or `while true { … }`; `loop { … }` belongs in a bench"],
+  ["setup", "`setup` belongs in a bench"],
+  ["budget", "`budget` belongs in a bench"],
+  ["with", "`with` goes after a test's name"],
+  ["matrix", "`matrix` goes after a test's name"],
+  ["forall", "`forall` goes after a property's name"],
+  ["try", "`try` goes before a call and has a value: `let result = try f()`"],
+  ["echo puts", "write `print …`"],
+  ["describe it", 'write `test "name" { … }`'],
+]);
 
 /** Explains a line that begins with an unknown word. */
 export function explainUnknownWord(

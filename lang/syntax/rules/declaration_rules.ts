@@ -13,9 +13,9 @@ import {
 import * as t from "../tokens.ts";
 import type * as ast from "../tree/ast.ts";
 import { readString } from "../tree/literals.ts";
-import { type Items, itemsOf, pushed } from "./expression_rules.ts";
+import { HELD, type Held, ITEMS, itemsOf, pushed } from "./expression_rules.ts";
 import { PatternRules } from "./pattern_rules.ts";
-import { BLOCK_START, due, FIRST_WINS, NAME } from "./rule_tools.ts";
+import { BLOCK_START, due, FIRST_WINS } from "./rule_tools.ts";
 
 const { Hard, Soft } = t;
 
@@ -63,11 +63,6 @@ interface BenchParts extends BenchState {
   readonly span: Span;
 }
 
-interface BaselineParts {
-  readonly value: ast.Expression;
-  readonly span: Span;
-}
-
 interface BenchBlock {
   readonly count: ast.Expression | null;
   readonly body: ast.Block;
@@ -82,7 +77,7 @@ const CONST = (): ast.ConstDeclaration => ({
   value: NO_VALUE,
   span: NO_SPAN,
 });
-const HEADED = { body: NO_BLOCK, span: NO_SPAN };
+export const HEADED = { body: NO_BLOCK, span: NO_SPAN };
 const FUNCTION = (): ast.FunctionDeclaration => ({
   kind: "Function",
   name: NO_NAME,
@@ -128,12 +123,10 @@ const BENCH_BODY = (): BenchParts => ({
 });
 const BENCH_BLOCK = (): BenchBlock => ({ ...HEADED, count: null });
 const EXPECTATION = (): ast.BenchExpectation => ({ condition: NO_VALUE, span: NO_SPAN });
-const BASELINE = (): BaselineParts => ({ value: NO_VALUE, span: NO_SPAN });
 const BUDGET = (): ast.BenchBudget => ({ condition: NO_VALUE, perIteration: false, span: NO_SPAN });
 const MODIFIER = (): ast.MachineModifier => ({ kind: "With", entries: NONE, span: NO_SPAN });
 const BINDING = (): ast.ForallBinding => ({ name: NO_NAME, values: NO_VALUE, span: NO_SPAN });
 const MACHINE = (): ast.MachineDeclaration => ({ kind: "Machine", entries: NONE, span: NO_SPAN });
-const ENTRIES = (): Items<ast.MachineEntry> => ({ items: NONE, span: NO_SPAN });
 const ENTRY = (): MachineEntryParts => ({
   words: NONE,
   value: null,
@@ -147,9 +140,6 @@ const REGISTER = (): RegisterParts => ({
   offset: NO_VALUE,
   ...HEADED,
 });
-const PATH_ENTRIES = (): Items<ast.PathEntry> => ({ items: NONE, span: NO_SPAN });
-const NAMES = (): Items<ast.Name> => ({ items: NONE, span: NO_SPAN });
-const BINDINGS = (): Items<ast.ForallBinding> => ({ items: NONE, span: NO_SPAN });
 const PATH_ENTRY = (): ast.PathEntry => ({ path: NONE, value: NO_VALUE, span: NO_SPAN });
 
 export abstract class DeclarationRules extends PatternRules {
@@ -166,7 +156,7 @@ export abstract class DeclarationRules extends PatternRules {
 
   readonly constDeclaration = this.node("constDeclaration", CONST, (node) => {
     this.CONSUME(Hard.const);
-    node.name = this.declare(this.CONSUME(t.Name, NAME));
+    node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(t.Assign);
     node.value = this.SUBRULE(this.expression);
   });
@@ -178,7 +168,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.body = this.SUBRULE(this.block);
   });
 
-  readonly parameters = this.node("parameters", NAMES, (node) => {
+  readonly parameters = this.node("parameters", ITEMS<ast.Name>, (node) => {
     const names: ast.Name[] = node.items = [];
     let isBare = true;
     const parameter = (token: IToken) => {
@@ -230,7 +220,7 @@ export abstract class DeclarationRules extends PatternRules {
       ],
       ...due("driverName"),
     });
-  }, (torn) => torn as ast.Statement ?? this.errorStatement());
+  }, this.statementOr);
 
   /** `"name" { … }`: a driver of this program with some of its defects. */
   readonly defectDriver = this.node("defectDriver", DRIVER, (node, _start: number) => {
@@ -242,7 +232,7 @@ export abstract class DeclarationRules extends PatternRules {
 
   /** `name = c "file.c"`, with `{ tree = "folder" }` behind it where it is compiled with a kernel's. */
   readonly compiledDriver = this.node("compiledDriver", C_DRIVER, (node, _start: number) => {
-    node.name = this.declare(this.CONSUME(t.Name, NAME));
+    node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(t.Assign, due("compiledDriver"));
     const language = this.CONSUME2(t.Name);
     const path = this.CONSUME(t.Text);
@@ -271,7 +261,7 @@ export abstract class DeclarationRules extends PatternRules {
       ],
       ...due("aCase"),
     });
-  }, (torn) => torn as ast.Statement ?? this.errorStatement());
+  }, this.statementOr);
 
   /** With what stands before its word. */
   readonly #whole = <T extends { skip: boolean; span: Span }>(
@@ -347,7 +337,7 @@ export abstract class DeclarationRules extends PatternRules {
     return meaning;
   }
 
-  readonly bindings = this.node("bindings", BINDINGS, (node) => {
+  readonly bindings = this.node("bindings", ITEMS<ast.ForallBinding>, (node) => {
     const all: ast.ForallBinding[] = node.items = [];
     all.push(this.SUBRULE(this.binding));
     this.MANY(() => {
@@ -357,12 +347,13 @@ export abstract class DeclarationRules extends PatternRules {
   }, itemsOf);
 
   readonly binding = this.node("binding", BINDING, (node) => {
-    node.name = this.declare(this.CONSUME(t.Name, NAME));
+    node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(Hard.in);
     node.values = this.SUBRULE(this.expression);
   });
 
   readonly benchBody = this.node("benchBody", BENCH_BODY, (parts) => {
+    const reported = () => this.context.reporter.diagnostics;
     const budgets: ast.BenchBudget[] = parts.budgets = [];
     const expectations: ast.BenchExpectation[] = parts.expectations = [];
     this.CONSUME(t.LBrace);
@@ -375,7 +366,7 @@ export abstract class DeclarationRules extends PatternRules {
         { ALT: () => this.#baseline(parts, this.SUBRULE(this.baseline)), ...FIRST_WINS },
         { ALT: () => budgets.push(this.SUBRULE(this.budget)), ...FIRST_WINS },
         { ALT: () => expectations.push(this.SUBRULE(this.benchExpectation)), ...FIRST_WINS },
-        { ALT: () => this.#stray(parts, this.errorCount, this.SUBRULE(this.statement)) },
+        { ALT: () => this.#stray(parts, reported().length, this.SUBRULE(this.statement)) },
       ]);
     });
     this.CONSUME(t.RBrace);
@@ -410,7 +401,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.body = this.SUBRULE(this.block);
   });
 
-  readonly baseline = this.node("baseline", BASELINE, (node) => {
+  readonly baseline = this.node("baseline", HELD, (node) => {
     this.CONSUME(Soft.baseline);
     this.CONSUME(t.Assign);
     node.value = this.SUBRULE(this.expression);
@@ -450,7 +441,7 @@ export abstract class DeclarationRules extends PatternRules {
     parts.teardown = body;
   }
 
-  #baseline(parts: Draft<BenchParts>, { span, value }: BaselineParts): void {
+  #baseline(parts: Draft<BenchParts>, { span, value }: Held): void {
     if (parts.baseline !== null) this.#reportBench(span, "Second `baseline`");
     parts.baseline = value;
   }
@@ -474,7 +465,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.entries = this.SUBRULE(this.machineBody);
   });
 
-  readonly machineBody = this.node("machineBody", ENTRIES, (node) => {
+  readonly machineBody = this.node("machineBody", ITEMS<ast.MachineEntry>, (node) => {
     const entries: ast.MachineEntry[] = node.items = [];
     this.CONSUME(t.LBrace, BLOCK_START);
     this.separated(() => {
@@ -512,32 +503,20 @@ export abstract class DeclarationRules extends PatternRules {
   });
 
   readonly machineEntry = this.node("machineEntry", ENTRY, (node) => {
-    const words = [this.name(this.CONSUME(t.Name))];
-    node.words = words;
-    this.MANY(() => {
-      this.CONSUME(t.Dot);
-      words.push(this.name(this.CONSUME2(t.Name, NAME)));
-    });
+    this.words(node.words = []);
     this.OR({
       DEF: [
         {
           ALT: () => {
-            this.CONSUME(t.Assign);
+            this.assign();
             node.value = NO_VALUE;
             node.value = this.SUBRULE(this.expression);
           },
         },
         {
           ALT: () => {
-            this.refuseColon(this.CONSUME(t.Colon));
-            node.value = NO_VALUE;
-            node.value = this.SUBRULE2(this.expression);
-          },
-        },
-        {
-          ALT: () => {
             this.OPTION(() => {
-              node.name = this.declare(this.CONSUME3(t.Name, NAME));
+              node.name = this.declare(this.CONSUME3(t.Name));
             });
             node.entries = this.SUBRULE(this.machineBody);
           },
@@ -553,10 +532,10 @@ export abstract class DeclarationRules extends PatternRules {
   });
 
   /** The entries of `with`, `matrix`, `compare` and drivers. */
-  readonly pathEntries = this.node("pathEntries", PATH_ENTRIES, (node) => {
+  readonly pathEntries = this.node("pathEntries", ITEMS<ast.PathEntry>, (node) => {
     const entries: ast.PathEntry[] = node.items = [];
     const seen = new Map<string, ast.Name>();
-    this.CONSUME(t.LBrace);
+    this.CONSUME(t.LBrace, due("pathBlock"));
     this.separated(() => {
       const entry = pushed(entries, this.SUBRULE(this.pathEntry));
       this.ACTION(() => this.noteKey(this.dotted(entry.path), seen));
@@ -566,19 +545,8 @@ export abstract class DeclarationRules extends PatternRules {
   }, itemsOf);
 
   readonly pathEntry = this.node("pathEntry", PATH_ENTRY, (node) => {
-    const path = [this.name(this.CONSUME(t.Name, NAME))];
-    node.path = path;
-    this.MANY(() => {
-      this.CONSUME(t.Dot);
-      path.push(this.name(this.CONSUME2(t.Name, NAME)));
-    });
-    this.OR({
-      DEF: [
-        { ALT: () => this.CONSUME(t.Assign) },
-        { ALT: () => this.refuseColon(this.CONSUME(t.Colon)) },
-      ],
-      ...due("pathValue"),
-    });
+    this.words(node.path = []);
+    this.assign();
     node.value = this.SUBRULE(this.expression);
   });
 }

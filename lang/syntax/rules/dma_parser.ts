@@ -31,17 +31,17 @@ import * as t from "../tokens.ts";
 import type * as ast from "../tree/ast.ts";
 import type { Operand } from "../tree/group_operands.ts";
 import { reportRecord } from "../words.ts";
-import { DeclarationRules } from "./declaration_rules.ts";
+import { DeclarationRules, HEADED } from "./declaration_rules.ts";
 import {
   isAssignment,
-  type Items,
+  ITEMS,
   itemsOf,
   MAY_ASSIGN,
   type OperandRow,
   pushed,
 } from "./expression_rules.ts";
 import { LazyLookahead } from "./lazy_lookahead.ts";
-import { due, FIRST_WINS, NAME } from "./rule_tools.ts";
+import { due, FIRST_WINS } from "./rule_tools.ts";
 
 const { Hard, Soft } = t;
 const OUTCOME_NAME = due("outcomeName");
@@ -83,8 +83,6 @@ interface OutcomeParts {
   readonly span: Span;
 }
 
-type EventsParts = Omit<ast.ExpectEventsStatement, "kind">;
-
 interface UnknownLine {
   readonly word: IToken | null;
   readonly next: IToken | null;
@@ -93,8 +91,6 @@ interface UnknownLine {
 }
 
 // What each node begins with.
-const HEADED = { body: NO_BLOCK, span: NO_SPAN };
-const FILE = (): ast.FileNode => ({ kind: "File", items: NONE, span: NO_SPAN });
 const BLOCK = (): ast.Block => ({ statements: NONE, span: NO_SPAN });
 const LET = (): ast.LetStatement => ({
   kind: "Let",
@@ -119,11 +115,15 @@ const MATCH = (): ast.MatchStatement => ({
   arms: NONE,
   span: NO_SPAN,
 });
-const ARMS = (): Items<ast.MatchArm> => ({ items: NONE, span: NO_SPAN });
 const ARM = (): ast.MatchArm => ({ pattern: NO_VALUE, ...HEADED });
 const RETURN = (): ast.ReturnStatement => ({ kind: "Return", value: null, span: NO_SPAN });
 const OUTCOME = (): OutcomeParts => ({ expected: null, ...HEADED });
-const EVENTS = (): EventsParts => ({ pattern: NO_PATTERN, subject: NO_VALUE, span: NO_SPAN });
+const EVENTS = (): ast.ExpectEventsStatement => ({
+  kind: "ExpectEvents",
+  pattern: NO_PATTERN,
+  subject: NO_VALUE,
+  span: NO_SPAN,
+});
 const OUTPUT = (): ast.OutputStatement => ({
   kind: "Output",
   verb: "print",
@@ -177,7 +177,7 @@ export class DmaParser extends DeclarationRules {
 
   // -- Files and blocks -------------------------------------------------------------------------
 
-  readonly file = this.node("file", FILE, (node) => {
+  readonly file = this.node("file", ITEMS<ast.Statement>, (node) => {
     this.#statements(node.items = []);
   }, ({ items }, torn): readonly ast.Statement[] => {
     // The last one may reach to the end.
@@ -211,7 +211,7 @@ export class DmaParser extends DeclarationRules {
   override readonly statement = this.rule(
     "statement",
     (): ast.Statement => this.OR(this.#statementWays ??= this.#makeStatementWays()),
-    (torn) => torn as ast.Statement ?? this.errorStatement(),
+    this.statementOr,
   );
 
   #makeStatementWays(): OrMethodOpts<ast.Statement> {
@@ -282,7 +282,7 @@ export class DmaParser extends DeclarationRules {
 
   override readonly letStatement = this.node("letStatement", LET, (node) => {
     this.CONSUME(Hard.let);
-    node.name = this.declare(this.CONSUME(t.Name, NAME));
+    node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(t.Assign);
     node.value = this.SUBRULE(this.expression);
   });
@@ -349,7 +349,7 @@ export class DmaParser extends DeclarationRules {
 
   readonly forStatement = this.node("forStatement", FOR, (node) => {
     this.CONSUME(Hard.for);
-    node.name = this.declare(this.CONSUME(t.Name, NAME));
+    node.name = this.declare(this.CONSUME(t.Name));
     this.CONSUME(Hard.in);
     node.values = this.SUBRULE(this.expression);
     node.body = this.SUBRULE(this.block);
@@ -367,7 +367,7 @@ export class DmaParser extends DeclarationRules {
     node.arms = this.SUBRULE(this.matchBody);
   });
 
-  readonly matchBody = this.node("matchBody", ARMS, (node) => {
+  readonly matchBody = this.node("matchBody", ITEMS<ast.MatchArm>, (node) => {
     const arms: ast.MatchArm[] = node.items = [];
     this.CONSUME(t.LBrace);
     this.separated(() => pushed(arms, this.SUBRULE(this.matchArm)));
@@ -406,7 +406,7 @@ export class DmaParser extends DeclarationRules {
       ],
       ...due("outcome"),
     });
-  }, (torn) => torn as ast.Statement ?? this.errorStatement());
+  }, this.statementOr);
 
   readonly expectedOutcome = this.node("expectedOutcome", OUTCOME, (node) => {
     node.expected = this.#outcome(
@@ -421,14 +421,12 @@ export class DmaParser extends DeclarationRules {
       : { kind: "ExpectOutcome", expected, body, span };
   });
 
-  readonly expectedEvents = this.node("expectedEvents", EVENTS, (node) => {
+  readonly expectedEvents = this.node("expectedEvents", EVENTS, (node, _start: number) => {
     this.CONSUME(Soft.events);
     node.pattern = this.SUBRULE(this.eventPattern);
     this.CONSUME(Hard.in);
     node.subject = this.SUBRULE(this.expression);
-  }, ({ span: { end }, ...parts }, _, start: number): ast.Statement => {
-    return { kind: "ExpectEvents", ...parts, span: this.context.span(start, end) };
-  });
+  }, this.from);
 
   #outcome(word: IToken, code: IToken): ast.ExpectedOutcome {
     const name = this.name(code);
@@ -490,11 +488,8 @@ export class DmaParser extends DeclarationRules {
         { ALT: () => this.CONSUME(Soft.each), ...FIRST_WINS },
         {
           ALT: () => {
-            const words: ast.Name[] = [this.name(this.CONSUME(t.Name))];
-            this.MANY(() => {
-              this.CONSUME(t.Dot);
-              words.push(this.name(this.CONSUME2(t.Name, NAME)));
-            });
+            const words: ast.Name[] = [];
+            this.words(words);
             node.point = this.dotted(words);
           },
         },

@@ -1,7 +1,7 @@
 /** The rules of expressions: rows of operands and operators, grouped by their precedences. */
 import type { IOrAlt, IToken, OrMethodOpts, ParserMethod } from "chevrotain";
 import { type Span, spanBetween } from "../../source.ts";
-import { ownEntry } from "../own_entry.ts";
+import { byWord, ownEntry } from "../own_entry.ts";
 import {
   type Draft,
   NO_BLOCK,
@@ -15,26 +15,20 @@ import type * as ast from "../tree/ast.ts";
 import { groupOperands, type Operand } from "../tree/group_operands.ts";
 import { readBytes, readNumber, readString } from "../tree/literals.ts";
 import { objectOf } from "../tree/walk.ts";
-import { BLOCK_START, due, FIRST_WINS, NAME, RuleTools } from "./rule_tools.ts";
+import { BLOCK_START, due, FIRST_WINS, RuleTools } from "./rule_tools.ts";
 
 const { Hard, Soft } = t;
 const FIELD_NAME = due("fieldName");
 const CAST = due("cast");
 /** Where the first operator of a row may be `=`: then what is behind it is the value. */
 export const MAY_ASSIGN: { ARGS: [boolean] } = { ARGS: [true] };
-const NO_TOKENS: readonly IToken[] = [];
 
-const OTHER_LANGUAGES_WORDS: Readonly<Record<string, string>> = {
-  NULL: "none",
-  null: "none",
-  nil: "none",
-  nullptr: "none",
-  None: "none",
-  TRUE: "true",
-  True: "true",
-  FALSE: "false",
-  False: "false",
-};
+/** What other languages call a literal. */
+const OTHER_LANGUAGES_LITERALS = byWord([
+  ["NULL null nil nullptr None", "none"],
+  ["TRUE True", "true"],
+  ["FALSE False", "false"],
+]);
 
 interface ReadOperand extends Operand {
   readonly span: Span;
@@ -79,7 +73,7 @@ export interface Items<T> {
 }
 
 /** A value in brackets. */
-interface Held {
+export interface Held {
   readonly value: ast.Expression;
   readonly span: Span;
 }
@@ -91,9 +85,10 @@ interface ValueBranch {
 }
 
 // What nodes begin with.
+export const ITEMS = <T>(): Items<T> => ({ items: NONE, span: NO_SPAN });
 const EXPRESSION = (): OperandRow => ({ operands: NONE, operators: NONE, span: NO_SPAN });
 const OPERAND = (): ReadOperand => ({
-  prefixes: NO_TOKENS,
+  prefixes: NONE,
   value: NO_VALUE,
   isLambda: false,
   span: NO_SPAN,
@@ -104,8 +99,7 @@ const LAMBDA = (): ast.LambdaExpression => ({
   body: NO_VALUE,
   span: NO_SPAN,
 });
-const IF_VALUE = (): Items<ValueBranch> => ({ items: NONE, span: NO_SPAN });
-const HELD = (): Held => ({ value: NO_VALUE, span: NO_SPAN });
+export const HELD = (): Held => ({ value: NO_VALUE, span: NO_SPAN });
 const MATCH_VALUES = (): ast.MatchExpression => ({
   kind: "MatchValue",
   subject: NO_VALUE,
@@ -115,10 +109,8 @@ const MATCH_VALUES = (): ast.MatchExpression => ({
 const VALUE_ARM = (): ast.ValueArm => ({ pattern: NO_VALUE, value: NO_VALUE, span: NO_SPAN });
 const MATCH_PATTERN = (): ArmPattern => ({ first: null, range: null, last: null, span: NO_SPAN });
 const MATCH_VALUE = (): ArmValue => ({ minus: null, token: null, span: NO_SPAN });
-const PARENTHESES = (): Parentheses => ({ items: NONE, span: NO_SPAN });
 const LIST = (): ast.ListExpression => ({ kind: "List", items: NONE, span: NO_SPAN });
 const CALL: ast.CallExpression = { kind: "Call", callee: NO_VALUE, arguments: NONE, span: NO_SPAN };
-const ARGUMENTS = (): Items<ast.Argument> => ({ items: NONE, span: NO_SPAN });
 const ARGUMENT = (): ast.Argument => ({ name: null, value: NO_VALUE, span: NO_SPAN });
 const RECORD = (): ast.RecordExpression => ({ kind: "Record", entries: NONE, span: NO_SPAN });
 const RECORD_ENTRY = (): ast.RecordEntry => ({ key: NO_NAME, value: NO_VALUE, span: NO_SPAN });
@@ -166,12 +158,8 @@ export abstract class ExpressionRules extends RuleTools {
   readonly insertion = this.rule(
     "insertion",
     (): ast.Expression => this.SUBRULE(this.expression),
-    (torn) => this.#valueOr(torn),
+    (torn) => torn as ast.Expression ?? this.errorExpression(),
   );
-
-  #valueOr(torn: unknown): ast.Expression {
-    return torn as ast.Expression ?? this.errorExpression();
-  }
 
   // -- Operands ---------------------------------------------------------------------------------
 
@@ -250,14 +238,12 @@ export abstract class ExpressionRules extends RuleTools {
   }
 
   #suspectForeign(token: IToken): void {
-    const own = ownEntry(OTHER_LANGUAGES_WORDS, token.image);
+    const own = ownEntry(OTHER_LANGUAGES_LITERALS, token.image);
     if (own === undefined) return;
-    const { context } = this;
+    const { reporter } = this.context;
     const message = `\`${token.image}\` is not a word of this language`;
-    context.suspect(
-      token.image,
-      () => context.errorOn("E0112", token, message, `write \`${own}\``),
-    );
+    const report = () => reporter.errorOn("E0112", token, message, `write \`${own}\``);
+    this.context.suspect(token.image, report);
   }
 
   #makeSuffixWays(): IOrAlt<void>[] {
@@ -414,7 +400,7 @@ export abstract class ExpressionRules extends RuleTools {
   // -- `if` and `match` where a value is due ----------------------------------------------------
 
   /** Each of its blocks is one expression. They are read flat, so that a chain costs no depth. */
-  readonly ifValue = this.node("ifValue", IF_VALUE, (node) => {
+  readonly ifValue = this.node("ifValue", ITEMS<ValueBranch>, (node) => {
     const branches: ValueBranch[] = node.items = [];
     this.CONSUME(Hard.if);
     const condition = this.SUBRULE(this.expression);
@@ -533,7 +519,7 @@ export abstract class ExpressionRules extends RuleTools {
   // -- Brackets ---------------------------------------------------------------------------------
 
   /** `(e)`, or the parameters of a lambda. What is torn has been reported: it stands for one value. */
-  readonly parentheses = this.node("parentheses", PARENTHESES, (node) => {
+  readonly parentheses = this.node("parentheses", ITEMS<IToken | ast.Expression>, (node) => {
     const items: (IToken | ast.Expression)[] = [];
     node.items = items;
     this.CONSUME(t.LParen);
@@ -561,7 +547,7 @@ export abstract class ExpressionRules extends RuleTools {
   }, ({ value }): ast.Expression => value);
 
   /** The arguments of a call, or the fields of an event. */
-  readonly callArguments = this.node("callArguments", ARGUMENTS, (node) => {
+  readonly callArguments = this.node("callArguments", ITEMS<ast.Argument>, (node) => {
     this.CONSUME(t.LParen);
     this.commas(node.items = [], this.argument, "an argument");
     this.CONSUME(t.RParen);
@@ -618,7 +604,7 @@ export abstract class ExpressionRules extends RuleTools {
   });
 
   readonly recordEntry = this.node("recordEntry", RECORD_ENTRY, (node) => {
-    node.key = this.name(this.CONSUME(t.Name, NAME));
+    node.key = this.name(this.CONSUME(t.Name));
     this.OR({
       DEF: [
         { ALT: () => this.CONSUME(t.Colon) },

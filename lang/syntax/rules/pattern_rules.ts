@@ -13,7 +13,7 @@ import type {
   RepeatCount,
 } from "../tree/ast.ts";
 import { readNumber } from "../tree/literals.ts";
-import { ExpressionRules, type Items } from "./expression_rules.ts";
+import { ExpressionRules, ITEMS } from "./expression_rules.ts";
 import { due } from "./rule_tools.ts";
 
 const ONCE: RepeatCount = { min: 1, max: 1 };
@@ -53,10 +53,8 @@ interface EventTerm {
 
 // What nodes begin with.
 const SEQUENCE = (): PatternSequence => ({ kind: "Sequence", items: NONE, span: NO_SPAN });
-const EVENT_CHOICE = (): Items<EventPattern> => ({ items: NONE, span: NO_SPAN });
 const EVENT_TERM = (): EventTerm => ({ bang: null, item: NO_PATTERN, times: null, span: NO_SPAN });
 const EVENT_NAME = (): EventParts => ({ words: NONE, nameSpan: null, fields: NONE, span: NO_SPAN });
-const EVENT_COUNT = (): Items<IToken> => ({ items: NONE, span: NO_SPAN });
 
 export abstract class PatternRules extends ExpressionRules {
   readonly eventPattern = this.node("eventPattern", SEQUENCE, (node) => {
@@ -86,7 +84,7 @@ export abstract class PatternRules extends ExpressionRules {
     this.#patternError(span, "`!name` is allowed only at the top level of a pattern");
   }
 
-  readonly eventChoice = this.node("eventChoice", EVENT_CHOICE, (node) => {
+  readonly eventChoice = this.node("eventChoice", ITEMS<EventPattern>, (node) => {
     const choices: EventPattern[] = node.items = [];
     choices.push(this.SUBRULE(this.eventTerm));
     this.MANY(() => {
@@ -199,7 +197,7 @@ export abstract class PatternRules extends ExpressionRules {
       !this.isEnclosed(value.operand);
   }
 
-  readonly eventCount = this.node("eventCount", EVENT_COUNT, (node) => {
+  readonly eventCount = this.node("eventCount", ITEMS<IToken>, (node) => {
     const bounds: IToken[] = node.items = [];
     this.CONSUME(t.LBrace);
     bounds.push(this.CONSUME(t.NumberToken, due("count")));

@@ -6,14 +6,14 @@ import type { ExpectationKey } from "../recovery/expectations.ts";
 import { RecoveringParser } from "../recovery/recovering_parser.ts";
 import { type DiagnosticOptions, DiagnosticReporter } from "../report.ts";
 import * as t from "../tokens.ts";
-import type { ErrorExpression, ErrorStatement, Expression, Name } from "../tree/ast.ts";
+import type { ErrorExpression, Expression, Name, Statement } from "../tree/ast.ts";
 import { BuildContext } from "../tree/build_context.ts";
 
 /** What is expected at a place: a row of `expectations.ts`. */
 export const due = (key: ExpectationKey) => ({ ERR_MSG: key });
 
 // Options are made once: the parser passes here for every token.
-export const NAME = due("name");
+const PATH_VALUE = due("pathValue");
 export const BLOCK_START = due("block");
 /** For a word with a rule of its own that can be a name, too: the first way is taken. */
 export const FIRST_WINS = { IGNORE_AMBIGUITIES: true };
@@ -64,14 +64,9 @@ export abstract class RuleTools extends RecoveringParser {
     return { kind: "ErrorExpression", span: this.behind() };
   }
 
-  protected errorStatement(): ErrorStatement {
-    return { kind: "ErrorStatement", span: this.behind() };
-  }
-
-  /** How many errors are reported by now. */
-  protected get errorCount(): number {
-    return this.context.reporter.diagnostics.length;
-  }
+  /** What is left of a statement that an error ended. */
+  protected readonly statementOr = (torn: unknown): Statement =>
+    torn as Statement ?? { kind: "ErrorStatement", span: this.behind() };
 
   protected error(
     code: DiagnosticCode,
@@ -83,7 +78,7 @@ export abstract class RuleTools extends RecoveringParser {
   }
 
   protected errorOn(code: DiagnosticCode, token: IToken, message: string, hint?: string): void {
-    this.context.errorOn(code, token, message, hint);
+    this.context.reporter.errorOn(code, token, message, hint);
   }
 
   // -- Names ------------------------------------------------------------------------------------
@@ -114,13 +109,30 @@ export abstract class RuleTools extends RecoveringParser {
     } else seen.set(key.text, key);
   }
 
-  protected refuseColon(colon: IToken): void {
-    this.errorOn(
-      "E0201",
-      colon,
-      "Expected `=` between a key and its value, found `:`",
-      "keys of the machine take `=`; `:` belongs in records and arguments",
-    );
+  /** The words of a key or a name, with dots between. Once in a rule. */
+  protected words(words: Name[]): void {
+    words.push(this.name(this.CONSUME(t.Name)));
+    this.MANY(() => {
+      this.CONSUME(t.Dot);
+      words.push(this.name(this.CONSUME2(t.Name)));
+    });
+  }
+
+  /** The `=` between a key and its value. Once in a rule. */
+  protected assign(): void {
+    this.OR2({
+      DEF: [
+        { ALT: () => this.CONSUME(t.Assign) },
+        { ALT: () => this.#refuseColon(this.CONSUME(t.Colon)) },
+      ],
+      ...PATH_VALUE,
+    });
+  }
+
+  #refuseColon(colon: IToken): void {
+    const message = "Expected `=` between a key and its value, found `:`";
+    const hint = "keys of the machine take `=`; `:` belongs in records and arguments";
+    this.errorOn("E0201", colon, message, hint);
   }
 
   protected reportSecondElse(span: Span): void {

@@ -11,30 +11,22 @@ interface Node {
   readonly span: Span;
 }
 
+/** A node that is told apart by its kind, with its parts. */
+type Tagged<K extends string, P = unknown> = Node & { readonly kind: K } & Readonly<P>;
+
 /** A word in the text, used as a name. */
 export interface Name extends Node {
   readonly text: string;
 }
 
 /** A whole file. */
-export interface FileNode extends Node {
-  readonly kind: "File";
-  readonly items: readonly Statement[];
-}
+export type FileNode = Tagged<"File", { items: readonly Statement[] }>;
 
 // ---------------------------------------------------------------------------------------------
 // Declarations. They are statements of the file's top level.
 
-export interface UseDeclaration extends Node {
-  readonly kind: "Use";
-  readonly path: string;
-  readonly pathSpan: Span;
-}
-
-export interface MachineDeclaration extends Node {
-  readonly kind: "Machine";
-  readonly entries: readonly MachineEntry[];
-}
+export type UseDeclaration = Tagged<"Use", { path: string; pathSpan: Span }>;
+export type MachineDeclaration = Tagged<"Machine", { entries: readonly MachineEntry[] }>;
 
 /** What stands inside a machine block. */
 export type MachineEntry = MachineSetting | MachineBlock | LetStatement | RegisterDeclaration;
@@ -53,37 +45,22 @@ export interface RegisterDeclaration extends Node {
 
 export type RegisterAccess = "read" | "write";
 
-export interface MachineSetting extends Node {
-  readonly kind: "Setting";
-  readonly key: Name;
-  readonly value: Expression;
-}
+export type MachineSetting = Tagged<"Setting", { key: Name; value: Expression }>;
 
-export interface MachineBlock extends Node {
-  readonly kind: "Block";
-  readonly keyword: Name;
-  readonly name: Name | null;
-  readonly entries: readonly MachineEntry[];
-}
+export type MachineBlock = Tagged<
+  "Block",
+  { keyword: Name; name: Name | null; entries: readonly MachineEntry[] }
+>;
 
-export interface ConstDeclaration extends Node {
-  readonly kind: "Const";
-  readonly name: Name;
-  readonly value: Expression;
-}
+export type ConstDeclaration = Tagged<"Const", { name: Name; value: Expression }>;
 
-export interface FunctionDeclaration extends Node {
-  readonly kind: "Function";
-  readonly name: Name;
-  readonly parameters: readonly Name[];
-  readonly body: Block;
-}
+export type FunctionDeclaration = Tagged<
+  "Function",
+  { name: Name; parameters: readonly Name[]; body: Block }
+>;
 
 /** `with { … }` or `matrix { … }` after a test's name. */
-export interface MachineModifier extends Node {
-  readonly kind: "With" | "Matrix";
-  readonly entries: readonly PathEntry[];
-}
+export type MachineModifier = Tagged<"With" | "Matrix", { entries: readonly PathEntry[] }>;
 
 /** `iommu.mode = value`. */
 export interface PathEntry extends Node {
@@ -91,15 +68,16 @@ export interface PathEntry extends Node {
   readonly value: Expression;
 }
 
-export interface TestDeclaration extends Node {
-  readonly kind: "Test";
-  readonly name: string;
-  readonly nameSpan: Span;
-  readonly skip: boolean;
-  readonly modifiers: readonly MachineModifier[];
-  readonly table: CaseTable | null;
-  readonly body: Block;
+/** What stands before the block of a test, a property or a bench. */
+interface CaseHead {
+  name: string;
+  nameSpan: Span;
+  skip: boolean;
+  modifiers: readonly MachineModifier[];
+  table: CaseTable | null;
 }
+
+export type TestDeclaration = Tagged<"Test", CaseHead & { body: Block }>;
 
 /**
  * `for size in sizes, depth in 1..=8` behind the name of a test, a property or a bench, which makes
@@ -117,16 +95,10 @@ export interface ForallBinding extends Node {
   readonly values: Expression;
 }
 
-export interface PropertyDeclaration extends Node {
-  readonly kind: "Property";
-  readonly name: string;
-  readonly nameSpan: Span;
-  readonly skip: boolean;
-  readonly modifiers: readonly MachineModifier[];
-  readonly table: CaseTable | null;
-  readonly forall: readonly ForallBinding[];
-  readonly body: Block;
-}
+export type PropertyDeclaration = Tagged<
+  "Property",
+  CaseHead & { forall: readonly ForallBinding[]; body: Block }
+>;
 
 /** `budget iotlb.sync <= 2 per iteration`. */
 export interface BenchBudget extends Node {
@@ -140,13 +112,8 @@ export interface BenchExpectation extends Node {
   readonly condition: Expression;
 }
 
-export interface BenchDeclaration extends Node {
+export interface BenchDeclaration extends Node, Readonly<CaseHead> {
   readonly kind: "Bench";
-  readonly name: string;
-  readonly nameSpan: Span;
-  readonly skip: boolean;
-  readonly modifiers: readonly MachineModifier[];
-  readonly table: CaseTable | null;
   /** Runs once before the loop and shares its scope with it. */
   readonly setup: Block | null;
   readonly loop: Block;
@@ -162,21 +129,16 @@ export interface BenchDeclaration extends Node {
 }
 
 /** `driver "name" { map = …, unmap = … }`. */
-export interface DriverDeclaration extends Node {
-  readonly kind: "Driver";
-  readonly name: string;
-  readonly nameSpan: Span;
-  readonly entries: readonly PathEntry[];
-}
+export type DriverDeclaration = Tagged<
+  "Driver",
+  { name: string; nameSpan: Span; entries: readonly PathEntry[] }
+>;
 
 /** `driver name = c "file.c"`, `driver name = c "file.c" { tree = "folder" }`. */
-export interface CDriverDeclaration extends Node {
-  readonly kind: "CDriver";
-  readonly name: Name;
-  readonly path: string;
-  readonly pathSpan: Span;
-  readonly entries: readonly PathEntry[];
-}
+export type CDriverDeclaration = Tagged<
+  "CDriver",
+  { name: Name; path: string; pathSpan: Span; entries: readonly PathEntry[] }
+>;
 
 // ---------------------------------------------------------------------------------------------
 // Statements
@@ -185,27 +147,23 @@ export interface Block extends Node {
   readonly statements: readonly Statement[];
 }
 
-export interface LetStatement extends Node {
-  readonly kind: "Let";
-  readonly name: Name;
-  readonly value: Expression;
-}
+export type LetStatement = Tagged<"Let", { name: Name; value: Expression }>;
 
-export interface AssignStatement extends Node {
-  readonly kind: "Assign";
-  readonly target: Name;
-  readonly operator: "=" | "+=";
-  readonly value: Expression;
-}
+export type AssignStatement = Tagged<
+  "Assign",
+  { target: Name; operator: "=" | "+="; value: Expression }
+>;
 
 /** `ring.head = e`, `list[i] += e`: changes what the list or record holds, not what a name means. */
-export interface ChangeStatement extends Node {
-  readonly kind: "Change";
-  readonly place: FieldExpression | IndexExpression;
-  readonly operator: "=" | "+=";
-  readonly operatorSpan: Span;
-  readonly value: Expression;
-}
+export type ChangeStatement = Tagged<
+  "Change",
+  {
+    place: FieldExpression | IndexExpression;
+    operator: "=" | "+=";
+    operatorSpan: Span;
+    value: Expression;
+  }
+>;
 
 export interface IfStatement extends Node {
   readonly kind: "If";
@@ -215,30 +173,10 @@ export interface IfStatement extends Node {
   readonly otherwise: Block | IfStatement | null;
 }
 
-export interface WhileStatement extends Node {
-  readonly kind: "While";
-  readonly condition: Expression;
-  readonly body: Block;
-}
-
-export interface ForStatement extends Node {
-  readonly kind: "For";
-  readonly name: Name;
-  readonly values: Expression;
-  readonly body: Block;
-}
-
-export interface RepeatStatement extends Node {
-  readonly kind: "Repeat";
-  readonly count: Expression;
-  readonly body: Block;
-}
-
-export interface MatchStatement extends Node {
-  readonly kind: "Match";
-  readonly subject: Expression;
-  readonly arms: readonly MatchArm[];
-}
+export type WhileStatement = Tagged<"While", { condition: Expression; body: Block }>;
+export type ForStatement = Tagged<"For", { name: Name; values: Expression; body: Block }>;
+export type RepeatStatement = Tagged<"Repeat", { count: Expression; body: Block }>;
+export type MatchStatement = Tagged<"Match", { subject: Expression; arms: readonly MatchArm[] }>;
 
 export interface MatchArm extends Node {
   /** A literal, a constant's name, a range, or null for `_`. */
@@ -247,24 +185,14 @@ export interface MatchArm extends Node {
   readonly body: Block;
 }
 
-export interface ReturnStatement extends Node {
-  readonly kind: "Return";
-  readonly value: Expression | null;
-}
+export type ReturnStatement = Tagged<"Return", { value: Expression | null }>;
+export type BreakStatement = Tagged<"Break">;
+export type ContinueStatement = Tagged<"Continue">;
 
-export interface BreakStatement extends Node {
-  readonly kind: "Break";
-}
-
-export interface ContinueStatement extends Node {
-  readonly kind: "Continue";
-}
-
-export interface AssertStatement extends Node {
-  readonly kind: "Assert";
-  readonly condition: Expression;
-  readonly message: Expression | null;
-}
+export type AssertStatement = Tagged<
+  "Assert",
+  { condition: Expression; message: Expression | null }
+>;
 
 export type OutcomeKind = "error" | "fault" | "warning";
 
@@ -275,40 +203,21 @@ export interface ExpectedOutcome extends Node {
 }
 
 /** `expect error EINVAL { … }`. */
-export interface ExpectOutcomeStatement extends Node {
-  readonly kind: "ExpectOutcome";
-  readonly expected: ExpectedOutcome;
-  readonly body: Block;
-}
+export type ExpectOutcomeStatement = Tagged<
+  "ExpectOutcome",
+  { expected: ExpectedOutcome; body: Block }
+>;
 
 /** `expect events [ … ] in x`. */
-export interface ExpectEventsStatement extends Node {
-  readonly kind: "ExpectEvents";
-  readonly pattern: EventPattern;
-  readonly subject: Expression;
-}
+export type ExpectEventsStatement = Tagged<
+  "ExpectEvents",
+  { pattern: EventPattern; subject: Expression }
+>;
 
-export interface StepStatement extends Node {
-  readonly kind: "Step";
-  readonly count: Expression | null;
-  readonly until: Expression | null;
-}
-
-export interface WaitStatement extends Node {
-  readonly kind: "Wait";
-  readonly subject: Expression;
-}
-
-export interface AdvanceStatement extends Node {
-  readonly kind: "Advance";
-  readonly duration: Expression;
-}
-
-export interface OnCpuStatement extends Node {
-  readonly kind: "OnCpu";
-  readonly cpu: Expression;
-  readonly body: Block;
-}
+export type StepStatement = Tagged<"Step", { count: Expression | null; until: Expression | null }>;
+export type WaitStatement = Tagged<"Wait", { subject: Expression }>;
+export type AdvanceStatement = Tagged<"Advance", { duration: Expression }>;
+export type OnCpuStatement = Tagged<"OnCpu", { cpu: Expression; body: Block }>;
 
 /** `inject POINT { … }`, `inject dma_iova_link nth 3 with ENOMEM { … }`, `inject each { … }`. */
 export interface FailStatement extends Node {
@@ -320,30 +229,22 @@ export interface FailStatement extends Node {
   readonly body: Block;
 }
 
-export interface InvariantStatement extends Node {
-  readonly kind: "Invariant";
-  readonly name: string;
-  readonly condition: Expression;
-}
+export type InvariantStatement = Tagged<"Invariant", { name: string; condition: Expression }>;
 
 /** `print e`, `show e`, `explain e`. */
-export interface OutputStatement extends Node {
-  readonly kind: "Output";
-  readonly verb: "print" | "show" | "explain";
-  readonly value: Expression;
-}
+export type OutputStatement = Tagged<
+  "Output",
+  { verb: "print" | "show" | "explain"; value: Expression }
+>;
 
 /** A call, or (in the REPL only) any expression, with the outcome expected of it. */
-export interface ExpressionStatement extends Node {
-  readonly kind: "Expression";
-  readonly expression: Expression;
-  readonly expected: ExpectedOutcome | null;
-}
+export type ExpressionStatement = Tagged<
+  "Expression",
+  { expression: Expression; expected: ExpectedOutcome | null }
+>;
 
 /** What the parser could not make sense of. */
-export interface ErrorStatement extends Node {
-  readonly kind: "ErrorStatement";
-}
+export type ErrorStatement = Tagged<"ErrorStatement">;
 
 export type Declaration =
   | UseDeclaration
@@ -405,32 +306,15 @@ export interface PatternField extends Node {
 }
 
 /** `...`: any number of the events that the pattern looks at. */
-export interface PatternGap extends Node {
-  readonly kind: "Gap";
-}
+export type PatternGap = Tagged<"Gap">;
 
 /** Items one after the other: the whole pattern, or a group in parentheses. */
-export interface PatternSequence extends Node {
-  readonly kind: "Sequence";
-  readonly items: readonly EventPattern[];
-}
-
-export interface PatternAlternatives extends Node {
-  readonly kind: "Alternatives";
-  readonly choices: readonly EventPattern[];
-}
-
-export interface PatternRepeat extends Node {
-  readonly kind: "Repeat";
-  readonly item: EventPattern;
-  readonly times: RepeatCount;
-}
+export type PatternSequence = Tagged<"Sequence", { items: readonly EventPattern[] }>;
+export type PatternAlternatives = Tagged<"Alternatives", { choices: readonly EventPattern[] }>;
+export type PatternRepeat = Tagged<"Repeat", { item: EventPattern; times: RepeatCount }>;
 
 /** `!name`: does not occur at all. Only at the top level. */
-export interface PatternAbsent extends Node {
-  readonly kind: "Absent";
-  readonly event: PatternEvent;
-}
+export type PatternAbsent = Tagged<"Absent", { event: PatternEvent }>;
 
 export type EventPattern =
   | PatternEvent
@@ -443,84 +327,32 @@ export type EventPattern =
 // ---------------------------------------------------------------------------------------------
 // Expressions
 
-export interface IntegerLiteral extends Node {
-  readonly kind: "Integer";
-  readonly value: number;
-}
+export type IntegerLiteral = Tagged<"Integer", { value: number }>;
 
 /** A decimal such as `1.5`: only for ratios. */
-export interface RatioLiteral extends Node {
-  readonly kind: "Ratio";
-  readonly value: number;
-}
-
-export interface SizeLiteral extends Node {
-  readonly kind: "Size";
-  readonly valueBytes: number;
-}
-
-export interface DurationLiteral extends Node {
-  readonly kind: "Duration";
-  readonly valueNs: number;
-}
+export type RatioLiteral = Tagged<"Ratio", { value: number }>;
+export type SizeLiteral = Tagged<"Size", { valueBytes: number }>;
+export type DurationLiteral = Tagged<"Duration", { valueNs: number }>;
 
 /** A string: literal text and `{expr}` parts by turns. */
-export interface StringLiteral extends Node {
-  readonly kind: "String";
-  readonly parts: readonly (string | Expression)[];
-}
-
-export interface BytesLiteral extends Node {
-  readonly kind: "Bytes";
-  readonly bytes: Uint8Array;
-}
-
-export interface BooleanLiteral extends Node {
-  readonly kind: "Boolean";
-  readonly value: boolean;
-}
-
-export interface NoneLiteral extends Node {
-  readonly kind: "None";
-}
-
-export interface NameExpression extends Node {
-  readonly kind: "Name";
-  readonly name: string;
-}
-
-export interface ListExpression extends Node {
-  readonly kind: "List";
-  readonly items: readonly Expression[];
-}
-
-export interface RecordExpression extends Node {
-  readonly kind: "Record";
-  readonly entries: readonly RecordEntry[];
-}
+export type StringLiteral = Tagged<"String", { parts: readonly (string | Expression)[] }>;
+export type BytesLiteral = Tagged<"Bytes", { bytes: Uint8Array }>;
+export type BooleanLiteral = Tagged<"Boolean", { value: boolean }>;
+export type NoneLiteral = Tagged<"None">;
+export type NameExpression = Tagged<"Name", { name: string }>;
+export type ListExpression = Tagged<"List", { items: readonly Expression[] }>;
+export type RecordExpression = Tagged<"Record", { entries: readonly RecordEntry[] }>;
 
 export interface RecordEntry extends Node {
   readonly key: Name;
   readonly value: Expression;
 }
 
-export interface LambdaExpression extends Node {
-  readonly kind: "Lambda";
-  readonly parameters: readonly Name[];
-  readonly body: Expression;
-}
-
-export interface UnaryExpression extends Node {
-  readonly kind: "Unary";
-  readonly operator: "not" | "-";
-  readonly operand: Expression;
-}
+export type LambdaExpression = Tagged<"Lambda", { parameters: readonly Name[]; body: Expression }>;
+export type UnaryExpression = Tagged<"Unary", { operator: "not" | "-"; operand: Expression }>;
 
 /** `try e`: a value with `.ok`, `.value`, `.error`. */
-export interface TryExpression extends Node {
-  readonly kind: "Try";
-  readonly operand: Expression;
-}
+export type TryExpression = Tagged<"Try", { operand: Expression }>;
 
 export type BinaryOperator =
   | "or"
@@ -541,13 +373,10 @@ export type BinaryOperator =
   | "/"
   | "%";
 
-export interface BinaryExpression extends Node {
-  readonly kind: "Binary";
-  readonly operator: BinaryOperator;
-  readonly operatorSpan: Span;
-  readonly left: Expression;
-  readonly right: Expression;
-}
+export type BinaryExpression = Tagged<
+  "Binary",
+  { operator: BinaryOperator; operatorSpan: Span; left: Expression; right: Expression }
+>;
 
 export interface RangeExpression extends Node {
   readonly kind: "Range";
@@ -558,41 +387,22 @@ export interface RangeExpression extends Node {
 }
 
 /** `e as dma`, `e as phys`. */
-export interface CastExpression extends Node {
-  readonly kind: "Cast";
-  readonly operand: Expression;
-  readonly target: Name;
-}
+export type CastExpression = Tagged<"Cast", { operand: Expression; target: Name }>;
 
 export interface Argument extends Node {
   readonly name: Name | null;
   readonly value: Expression;
 }
 
-export interface CallExpression extends Node {
-  readonly kind: "Call";
-  readonly callee: Expression;
-  readonly arguments: readonly Argument[];
-}
-
-export interface IndexExpression extends Node {
-  readonly kind: "Index";
-  readonly object: Expression;
-  readonly index: Expression;
-}
-
-export interface FieldExpression extends Node {
-  readonly kind: "Field";
-  readonly object: Expression;
-  readonly field: Name;
-}
+export type CallExpression = Tagged<"Call", { callee: Expression; arguments: readonly Argument[] }>;
+export type IndexExpression = Tagged<"Index", { object: Expression; index: Expression }>;
+export type FieldExpression = Tagged<"Field", { object: Expression; field: Name }>;
 
 /** `record with { key: value }`: a copy with other values for some entries. */
-export interface CopyWithExpression extends Node {
-  readonly kind: "CopyWith";
-  readonly object: Expression;
-  readonly entries: readonly RecordEntry[];
-}
+export type CopyWithExpression = Tagged<
+  "CopyWith",
+  { object: Expression; entries: readonly RecordEntry[] }
+>;
 
 /** `if e { a } else { b }` as a value. */
 export interface IfExpression extends Node {
@@ -604,11 +414,10 @@ export interface IfExpression extends Node {
 }
 
 /** `match e { p => a, _ => b }` as a value. */
-export interface MatchExpression extends Node {
-  readonly kind: "MatchValue";
-  readonly subject: Expression;
-  readonly arms: readonly ValueArm[];
-}
+export type MatchExpression = Tagged<
+  "MatchValue",
+  { subject: Expression; arms: readonly ValueArm[] }
+>;
 
 export interface ValueArm extends Node {
   /** A literal, a constant's name, a range, or null for `_`. */
@@ -617,28 +426,16 @@ export interface ValueArm extends Node {
 }
 
 /** `trace { … }`: the events the block caused, as a value. */
-export interface TraceExpression extends Node {
-  readonly kind: "Trace";
-  readonly body: Block;
-}
+export type TraceExpression = Tagged<"Trace", { body: Block }>;
 
 /** `compare { kernel = […] } { … }`. */
-export interface CompareExpression extends Node {
-  readonly kind: "Compare";
-  readonly entries: readonly PathEntry[];
-  readonly body: Block;
-}
+export type CompareExpression = Tagged<"Compare", { entries: readonly PathEntry[]; body: Block }>;
 
 /** `fork { … } and { … }`, `race { … } and { … }`. */
-export interface BranchesExpression extends Node {
-  readonly kind: "Fork" | "Race";
-  readonly branches: readonly Block[];
-}
+export type BranchesExpression = Tagged<"Fork" | "Race", { branches: readonly Block[] }>;
 
 /** What the parser could not make sense of. */
-export interface ErrorExpression extends Node {
-  readonly kind: "ErrorExpression";
-}
+export type ErrorExpression = Tagged<"ErrorExpression">;
 
 export type Expression =
   | IntegerLiteral

@@ -1,6 +1,5 @@
 /** What the rules of the parser ask of the text that they read, and note of it. */
 import type { IToken } from "chevrotain";
-import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import type { SourceFile, Span } from "../../source.ts";
 import type { Name } from "./ast.ts";
 import type { DiagnosticReporter } from "../report.ts";
@@ -46,11 +45,6 @@ export class BuildContext {
   /** The file uses another one, whose names are not known here. */
   noteUse(): void {
     this.#hasUses = true;
-  }
-
-  /** Reports an error at one token. */
-  errorOn(code: DiagnosticCode, token: IToken, message: string, hint?: string): void {
-    this.reporter.error(code, token.startOffset, tokenEnd(token), message, { hint });
   }
 
   /** Reports at the end, unless the file declares the word somewhere. */

@@ -11,56 +11,28 @@ import type { BuildContext } from "./build_context.ts";
 import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
 
+/** The operators from loose to tight: those of one row bind alike. */
+const ROWS = [
+  ["or"],
+  ["and"],
+  ["not"],
+  ["==", "!=", "<", "<=", ">", ">="],
+  ["..", "..="],
+  ["|"],
+  ["&"],
+  ["<<", ">>"],
+  ["+", "-"],
+  ["*", "/", "%"],
+] as const;
+
 /** How tightly operators bind: the larger, the tighter. */
-const Precedence = {
-  or: 1,
-  and: 2,
-  not: 3,
-  comparison: 4,
-  range: 5,
-  pipe: 6,
-  ampersand: 7,
-  shift: 8,
-  sum: 9,
-  product: 10,
-  unary: 11,
-} as const;
-
-const BINARY_PRECEDENCE: Readonly<Record<string, number>> = {
-  or: Precedence.or,
-  "||": Precedence.or,
-  and: Precedence.and,
-  "&&": Precedence.and,
-  "==": Precedence.comparison,
-  "===": Precedence.comparison,
-  "!=": Precedence.comparison,
-  "!==": Precedence.comparison,
-  "<>": Precedence.comparison,
-  "<": Precedence.comparison,
-  "<=": Precedence.comparison,
-  ">": Precedence.comparison,
-  ">=": Precedence.comparison,
-  "..": Precedence.range,
-  "..=": Precedence.range,
-  "|": Precedence.pipe,
-  "&": Precedence.ampersand,
-  "<<": Precedence.shift,
-  ">>": Precedence.shift,
-  "+": Precedence.sum,
-  "-": Precedence.sum,
-  "*": Precedence.product,
-  "/": Precedence.product,
-  "%": Precedence.product,
-};
-
-/** Operators of other languages, already reported, and what they stand for. */
-const OWN_SPELLING: Readonly<Record<string, BinaryOperator>> = {
-  "||": "or",
-  "&&": "and",
-  "===": "==",
-  "!==": "!=",
-  "<>": "!=",
-};
+const PRECEDENCES: ReadonlyMap<string, number> = new Map(
+  ROWS.flatMap((row, index) => row.map((operator) => [operator, index] as const)),
+);
+const NOT = PRECEDENCES.get("not")!;
+const COMPARISON = PRECEDENCES.get("==")!;
+const RANGE = PRECEDENCES.get("..")!;
+const UNARY = ROWS.length;
 
 /** A value with the prefix operators before it. */
 export interface Operand {
@@ -101,13 +73,11 @@ class OperandGrouper {
     for (;;) {
       const operator = row.operators[row.at - 1];
       if (operator === undefined || row.at >= row.operands.length) return left;
-      const precedence = this.#precedence(operator);
+      const precedence = PRECEDENCES.get(spellingOf(operator))!;
       if (precedence < minimum) return left;
       const right = this.#binary(row, precedence + 1);
       if (precedence === chained) this.#reportChain(left, operator, right);
-      chained = precedence === Precedence.comparison || precedence === Precedence.range
-        ? precedence
-        : null;
+      chained = precedence === COMPARISON || precedence === RANGE ? precedence : null;
       left = this.#join(left, operator, right);
     }
   }
@@ -122,9 +92,9 @@ class OperandGrouper {
     }
     row.prefix++;
     const isNot = prefix.tokenType === t.Hard.not || prefix.tokenType === t.Bang;
-    const value = isNot ? this.#binary(row, Precedence.not) : this.#unary(row, Precedence.unary);
+    const value = isNot ? this.#binary(row, NOT) : this.#unary(row, UNARY);
     const span = spanBetween(this.context.tokenSpan(prefix), value.span);
-    if (isNot && minimum > Precedence.not) this.#reportLooseNot(prefix, span);
+    if (isNot && minimum > NOT) this.#reportLooseNot(prefix, span);
     switch (prefix.tokenType) {
       case t.Soft.try:
         return { kind: "Try", operand: value, span };
@@ -141,11 +111,6 @@ class OperandGrouper {
     }
   }
 
-  #precedence(operator: IToken): number {
-    // `=` has been reported where it stands for `==`; it groups like it.
-    return BINARY_PRECEDENCE[operator.image] ?? Precedence.comparison;
-  }
-
   #join(left: Expression, operator: IToken, right: Expression): Expression {
     const span = spanBetween(left.span, right.span);
     if (operator.tokenType === t.Range) {
@@ -157,14 +122,12 @@ class OperandGrouper {
         span,
       };
     }
-    const { image } = operator;
     if (operator.tokenType === t.Assign || operator.tokenType === t.PlusAssign) {
       this.#reportAssign(operator);
     }
     return {
       kind: "Binary",
-      operator: OWN_SPELLING[image] ??
-        (image in BINARY_PRECEDENCE ? image as BinaryOperator : "=="),
+      operator: spellingOf(operator) as BinaryOperator,
       operatorSpan: this.context.tokenSpan(operator),
       left,
       right,
@@ -174,7 +137,7 @@ class OperandGrouper {
 
   #reportChain(left: Expression, operator: IToken, right: Expression): void {
     if (left.kind !== "Binary") {
-      this.context.errorOn(
+      this.context.reporter.errorOn(
         "E0208",
         operator,
         "Ranges do not chain",
@@ -185,7 +148,7 @@ class OperandGrouper {
     const [first, middle, last] = [left, left.right, right].map(({ span }) =>
       shortened(spanText(span))
     );
-    this.context.errorOn(
+    this.context.reporter.errorOn(
       "E0208",
       operator,
       "Comparisons do not chain",
@@ -194,7 +157,7 @@ class OperandGrouper {
   }
 
   #reportLooseNot(prefix: IToken, span: Span): void {
-    this.context.errorOn(
+    this.context.reporter.errorOn(
       "E0221",
       prefix,
       `\`${prefix.image}\` binds looser than the operator before it`,
@@ -203,7 +166,7 @@ class OperandGrouper {
   }
 
   #reportAssign(operator: IToken): void {
-    this.context.errorOn(
+    this.context.reporter.errorOn(
       "E0210",
       operator,
       `\`${operator.image}\` assigns, but an assignment is a statement`,
@@ -212,7 +175,7 @@ class OperandGrouper {
   }
 
   #foreignPrefix(prefix: IToken, hint: string): void {
-    this.context.errorOn(
+    this.context.reporter.errorOn(
       "E0112",
       prefix,
       `\`${prefix.image}\` is not an operator of this language`,
@@ -234,4 +197,10 @@ class OperandGrouper {
       );
     }
   }
+}
+
+/** An operator as this language writes it. `=` has been reported where it stands for `==`, and groups like it. */
+function spellingOf({ image, tokenType: { PATTERN: pattern } }: IToken): string {
+  const spelling = typeof pattern === "string" ? pattern : image;
+  return PRECEDENCES.has(spelling) ? spelling : "==";
 }

@@ -114,18 +114,20 @@ function withUnit(image: string, digits: string, unit: string): NumberValue {
 /** Says how a unit that is none is spelled, if that can be guessed. */
 export function rightUnit(unit: string): string | null {
   const word = unit.toLowerCase();
-  if (/^[kmgt](i?b)?$/.test(word)) return `${word.charAt(0).toUpperCase()}iB`;
-  if (/^(b|byte|bytes)$/.test(word)) return "B";
-  if (/^(kilo|mega|giga|tera|kibi|mebi|gibi|tebi)bytes?$/.test(word)) {
-    return `${word.charAt(0).toUpperCase()}iB`;
-  }
-  if (/^(\u00b5s|\u03bcs|usecs?|microseconds?)$/.test(word)) return "us";
-  if (/^(ns|nsecs?|nanos|nanoseconds?)$/.test(word)) return "ns";
-  if (/^(ms|msecs?|millis|milliseconds?)$/.test(word)) return "ms";
-  if (/^(s|secs?|seconds?)$/.test(word)) return "s";
-  if (word === "us") return "us";
-  return null;
+  if (LARGE_SIZE.test(word)) return `${word.charAt(0).toUpperCase()}iB`;
+  return OTHER_SPELLINGS.find(([spelling]) => spelling.test(word))?.[1] ?? null;
 }
+
+const LARGE_SIZE = /^(?:[kmgt](?:i?b)?|(?:kilo|mega|giga|tera|kibi|mebi|gibi|tebi)bytes?)$/;
+
+/** How units are spelled elsewhere, and here. */
+const OTHER_SPELLINGS: readonly (readonly [RegExp, string])[] = [
+  [/^(?:b|bytes?)$/, "B"],
+  [/^(?:ns|nsecs?|nanos|nanoseconds?)$/, "ns"],
+  [/^(?:[u\u00b5\u03bc]s|usecs?|microseconds?)$/, "us"],
+  [/^(?:ms|msecs?|millis|milliseconds?)$/, "ms"],
+  [/^(?:s|secs?|seconds?)$/, "s"],
+];
 
 /** How many thousands a decimal unit stands for: `KB` is 1000 bytes. */
 function decimalUnit(unit: string): number | null {

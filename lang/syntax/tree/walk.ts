@@ -135,19 +135,17 @@ export function expressionBlocks(statement: Statement): readonly Block[] {
 }
 
 /** Every `compare` in a statement, wherever it stands in it. */
-export function comparisonsIn(statement: Statement): readonly CompareExpression[] {
-  const found: CompareExpression[] = [];
-  addComparisons(statement, found);
-  return found;
-}
-
-function addComparisons(statement: Statement, found: CompareExpression[]): void {
+export function comparisonsIn(
+  statement: Statement,
+  found: CompareExpression[] = [],
+): readonly CompareExpression[] {
   eachExpression(statement, (expression) => {
     if (expression.kind === "Compare") found.push(expression);
   });
-  for (const blocks of [innerBlocks(statement), expressionBlocks(statement)]) {
-    for (const block of blocks) for (const inner of block.statements) addComparisons(inner, found);
+  for (const { statements } of [...innerBlocks(statement), ...expressionBlocks(statement)]) {
+    for (const inner of statements) comparisonsIn(inner, found);
   }
+  return found;
 }
 
 /** True when a statement's own expressions call something or let the machine run. */

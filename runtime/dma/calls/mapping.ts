@@ -53,7 +53,7 @@ import { MADE, type MadeBy } from "../checker/record_table.ts";
 import type { MappingPath } from "../../vocabulary/shared_words.ts";
 import { hexAddress } from "../hex_address.ts";
 import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
-import type { Scatterlist } from "../scatterlist.ts";
+import { APART, APART_WORDS, type Scatterlist } from "../scatterlist.ts";
 import {
   countMapped,
   mapSg,
@@ -878,13 +878,16 @@ export class DmaMapping {
    * Emits that a mapping was made; the caller has counted it, so that no event is built unread.
    * @param branch The one that the map took: it says why, and how the device is led to memory.
    * @param mapping `phys` is the buffer, wherever the device is led.
+   * @param more What else was looked at.
    */
   #tellMapped(
     dev: DmaDevice,
     branch: MapBranch,
     mapping: Omit<EventFields<"dma.map">, "path">,
+    more: Why["inputs"] | null = null,
   ): void {
-    const why = whyBranch(this.#machine, dev, branch);
+    const own = whyBranch(this.#machine, dev, branch);
+    const why = more === null ? own : { ...own, inputs: { ...own.inputs, ...more } };
     this.#events.emit(DMA_MAP, { ...mapping, path: branch.path }, why);
   }
 
@@ -998,7 +1001,7 @@ export class DmaMapping {
       // Both functions make mappings of one kind, which one function ends.
       if (!this.#events.tick(DMA_MAP)) continue;
       const fields = { api: MAP_SG.api, ...outputOf(list, index), dir: directionWord(dir) };
-      this.#tellMapped(dev, branchOf(dev, list, index), fields);
+      this.#tellMapped(dev, branchOf(dev, list, index), fields, whatKeepsApart(dev, list, index));
     }
   }
 
@@ -1081,6 +1084,20 @@ function outputOf(list: Scatterlist, index: number) {
     phys: list.outputPhysAt(index),
     dma: list.dmaAddressAt(index),
     size_bytes: list.dmaLengthAt(index),
+  };
+}
+
+/** What keeps an output apart from the one before it; nothing where there is none. @see rules/dma.md 7.2 step 5 */
+function whatKeepsApart(
+  { maxSegmentSizeBytes, segmentBoundaryMask }: DmaDevice,
+  list: Scatterlist,
+  index: number,
+): Why["inputs"] | null {
+  const apart = list.apartAt(index);
+  return index === 0 || apart === APART.UNJOINED ? null : {
+    apart: APART_WORDS[apart]!,
+    longest_bytes: maxSegmentSizeBytes,
+    boundary_bytes: segmentBoundaryMask + 1,
   };
 }
 

@@ -124,6 +124,8 @@ export class RangeChecks {
       if (otherDir === NONE && table.dir(record) !== dir) otherDir = record;
       if (otherAttrs === NONE && this.#attrsMatter(dev, state, record, attrs)) otherAttrs = record;
     }
+    // What is right makes no text.
+    if (otherDir === NONE && otherAttrs === NONE) return;
     const what = `Unlink on device "${dev.name}" of ${bytes(sizeBytes)} at ${hexAddress(first)}`;
     if (otherDir !== NONE) {
       ledger.report(

@@ -32,3 +32,10 @@ int leave_mapped(struct device *dev, void *buf)
 	dma_map_single(dev, buf, 64, DMA_TO_DEVICE);
 	return toy_missing(2);
 }
+
+int toy_absent(void);
+
+int calls_absent(void)
+{
+	return toy_absent();
+}

@@ -30,6 +30,14 @@ void put_device(struct device *dev)
 }
 EXPORT_SYMBOL(put_device);
 
+/* Names of devices that drivers make are what they are made of. */
+int dev_set_name(struct device *dev, const char *format, ...)
+{
+	dev->kobj.name = format;
+	return 0;
+}
+EXPORT_SYMBOL(dev_set_name);
+
 int dev_err_probe(const struct device *dev, int error, const char *format, ...)
 {
 	dev_err(dev, "probe: error %d: %s", error, format);

@@ -26,10 +26,22 @@ void *lab_pcim_iomap(struct device *dev, int bar, unsigned long most);
 void *lab_pcim_iomap_region(struct device *dev, int bar, const char *name);
 int lab_dma_map_sgtable_attrs(struct device *dev, struct scatterlist *list, int entries, int dir,
 			      unsigned long attrs);
-/* The interrupt of a device that has no messages; 0 when they are freed. */
-int lab_line_irq(struct device *dev, bool wanted);
+/* Interrupts of a device that has no messages, so many at most: the first one's number; 0 when they are freed. */
+int lab_line_irq(struct device *dev, unsigned int most);
+/* What the block of a device says of its function, by the key; -1 where it says nothing. */
+long lab_function(struct device *dev, const char *key);
+/* Flags of a BAR, as IORESOURCE_* has them. */
+unsigned long lab_bar_flags(struct device *dev, int bar);
+/* A structure that stands for a device of the scenario from now on; NULL ends that. */
+void lab_alias(struct device *made, struct device *dev);
 void lab_release(struct device *dev);
 void lab_unbind(struct device *dev);
+/* Has action(data) called when what is managed is released. */
+void lab_note(struct device *dev, void (*action)(void *), void *data);
+/* Releases what was managed since that, and it. */
+void lab_release_until(struct device *dev, void (*action)(void *), void *data);
+/* Not any more. False where it was not to be called. */
+bool lab_forget(struct device *dev, void (*action)(void *), void *data);
 
 bool lab_wait(unsigned int *done, u64 timeout_ns);
 void lab_may_sleep(const char *what);

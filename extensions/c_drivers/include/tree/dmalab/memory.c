@@ -1,5 +1,6 @@
 /* Copies of texts and memory. */
 #include <linux/device.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -64,6 +65,47 @@ char *devm_kstrdup(struct device *dev, const char *text, gfp_t gfp)
 	return text ? devm_kmemdup(dev, text, strlen(text) + 1, gfp) : NULL;
 }
 EXPORT_SYMBOL(devm_kstrdup);
+
+char *devm_kvasprintf(struct device *dev, gfp_t gfp, const char *format, va_list given)
+{
+	va_list again;
+	unsigned int length;
+	char *text;
+
+	va_copy(again, given);
+	length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	text = devm_kmalloc(dev, length + 1, gfp);
+	if (text)
+		vsnprintf(text, length + 1, format, given);
+	return text;
+}
+EXPORT_SYMBOL(devm_kvasprintf);
+
+char *devm_kasprintf(struct device *dev, gfp_t gfp, const char *format, ...)
+{
+	va_list given;
+	char *text;
+
+	va_start(given, format);
+	text = devm_kvasprintf(dev, gfp, format, given);
+	va_end(given);
+	return text;
+}
+EXPORT_SYMBOL(devm_kasprintf);
+
+/* All CPUs have the same copy of what is one for each: offsets of CPUs are zero. */
+void __percpu *pcpu_alloc_noprof(size_t bytes, size_t align, bool reserved, gfp_t gfp)
+{
+	return (void __percpu __force *)kzalloc(bytes, gfp);
+}
+EXPORT_SYMBOL(pcpu_alloc_noprof);
+
+void free_percpu(void __percpu *data)
+{
+	kfree((void __force *)data);
+}
+EXPORT_SYMBOL(free_percpu);
 
 /* A scenario's C plays the user: its memory is the driver's own. */
 unsigned long raw_copy_from_user(void *to, const void __user *from, unsigned long bytes)

@@ -3,86 +3,124 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
-#include <dmalab/lab.h>
+#include <dmalab/bus.h>
 
-#define MOST_DEVICES 8
 #define MESSAGES (PCI_IRQ_MSI | PCI_IRQ_MSIX)
-#define CONFIG_BYTES 256
+#define CONFIG_BYTES 4096
+#define MOST_SPACES 8
 
 static struct pci_driver *registered;
-static struct pci_dev *bound[MOST_DEVICES];
 static struct pci_bus bus;
-/* Configuration space, of all devices one: what drivers keep there, they find. */
-static u8 config[CONFIG_BYTES];
 
-int __pci_register_driver(struct pci_driver *driver, struct module *owner, const char *name)
-{
-	if (registered)
-		return -EBUSY;
-	registered = driver;
-	return 0;
-}
-EXPORT_SYMBOL(__pci_register_driver);
+/* Configuration space: what it says at the beginning, and what drivers keep there. */
+static struct space {
+	struct pci_dev *pdev;
+	u8 bytes[CONFIG_BYTES];
+} spaces[MOST_SPACES];
 
-static void leave(struct pci_dev *pdev)
-{
-	if (registered && registered->remove)
-		registered->remove(pdev);
-	lab_release(&pdev->dev);
-	lab_line_irq(&pdev->dev, false);
-	lab_unbind(&pdev->dev);
-	pdev->dev.driver = NULL;
-}
-
-void pci_unregister_driver(struct pci_driver *driver)
+static u8 *space_of(const struct pci_dev *pdev)
 {
 	int at;
 
-	for (at = 0; at < MOST_DEVICES; at++)
-		if (bound[at]) {
-			leave(bound[at]);
-			bound[at] = NULL;
-		}
-	registered = NULL;
+	for (at = 0; at < MOST_SPACES - 1 && spaces[at].pdev && spaces[at].pdev != pdev; at++)
+		;
+	spaces[at].pdev = (struct pci_dev *)pdev;
+	return spaces[at].bytes;
 }
-EXPORT_SYMBOL(pci_unregister_driver);
 
 static bool is_one(u32 wanted, u32 id)
 {
 	return wanted == PCI_ANY_ID || id == PCI_ANY_ID || wanted == id;
 }
 
-static const struct pci_device_id *entry_of(u32 vendor, u32 device)
+static const struct pci_device_id *entry_of(const struct pci_device_id *id, u32 vendor, u32 device,
+					    u32 subvendor, u32 subdevice, u32 class)
 {
-	const struct pci_device_id *id = registered->id_table;
-
 	for (; id && (id->vendor || id->subvendor || id->class_mask); id++)
-		if (is_one(vendor, id->vendor) && is_one(device, id->device))
+		if (is_one(vendor, id->vendor) && is_one(device, id->device) &&
+		    is_one(subvendor, id->subvendor) && is_one(subdevice, id->subdevice) &&
+		    (class == PCI_ANY_ID || !((class ^ id->class) & id->class_mask)))
 			return id;
 	return NULL;
 }
 
 const struct pci_device_id *pci_match_id(const struct pci_device_id *id, struct pci_dev *pdev)
 {
-	for (; id && (id->vendor || id->subvendor || id->class_mask); id++)
-		if (is_one(pdev->vendor, id->vendor) && is_one(pdev->device, id->device) &&
-		    is_one(pdev->subsystem_vendor, id->subvendor) &&
-		    is_one(pdev->subsystem_device, id->subdevice))
-			return id;
-	return NULL;
+	return entry_of(id, pdev->vendor, pdev->device, pdev->subsystem_vendor,
+			pdev->subsystem_device, pdev->class);
 }
 EXPORT_SYMBOL(pci_match_id);
+
+/* A number of the function by its block, else by the driver's entry, else none. */
+static u32 number(struct pci_dev *pdev, const char *key, u32 by_entry)
+{
+	long said = lab_function(&pdev->dev, key);
+
+	return said >= 0 ? said : by_entry == PCI_ANY_ID ? 0 : by_entry;
+}
+
+static void put(u8 *space, int at, u32 value, int bytes)
+{
+	memcpy(space + at, &value, bytes);
+}
+
+/* A capability behind the last one; 0 where the function has none of it. */
+static u8 capability(struct pci_dev *pdev, u8 **link, const char *key, u8 id, u8 at)
+{
+	u8 *space = space_of(pdev);
+
+	if (lab_function(&pdev->dev, key) <= 0)
+		return 0;
+	**link = at;
+	space[at] = id;
+	*link = &space[at + 1];
+	return at;
+}
+
+static void fill_space(struct pci_dev *pdev)
+{
+	u8 *space = space_of(pdev), *link = &space[PCI_CAPABILITY_LIST];
+	int vectors, log = 0;
+
+	memset(space, 0, CONFIG_BYTES);
+	put(space, PCI_VENDOR_ID, pdev->vendor, 2);
+	put(space, PCI_DEVICE_ID, pdev->device, 2);
+	put(space, PCI_STATUS, PCI_STATUS_CAP_LIST, 2);
+	put(space, PCI_REVISION_ID, pdev->revision | pdev->class << 8, 4);
+	put(space, PCI_SUBSYSTEM_VENDOR_ID, pdev->subsystem_vendor, 2);
+	put(space, PCI_SUBSYSTEM_ID, pdev->subsystem_device, 2);
+	put(space, PCI_INTERRUPT_PIN, 1, 1);
+	pdev->pm_cap = capability(pdev, &link, "pm", PCI_CAP_ID_PM, 0x40);
+	pdev->msi_cap = capability(pdev, &link, "msi", PCI_CAP_ID_MSI, 0x50);
+	pdev->msix_cap = capability(pdev, &link, "msix", PCI_CAP_ID_MSIX, 0x70);
+	pdev->pcie_cap = capability(pdev, &link, "express", PCI_CAP_ID_EXP, 0x80);
+	if (pdev->msi_cap) {
+		for (vectors = lab_function(&pdev->dev, "msi"); 2 << log <= vectors; log++)
+			;
+		put(space, pdev->msi_cap + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT | log << 1, 2);
+	}
+	if (pdev->msix_cap)
+		put(space, pdev->msix_cap + PCI_MSIX_FLAGS, lab_function(&pdev->dev, "msix") - 1, 2);
+	if (pdev->pcie_cap) {
+		put(space, pdev->pcie_cap + PCI_EXP_FLAGS, 2, 2);
+		/* Gen 3, one lane. */
+		put(space, pdev->pcie_cap + PCI_EXP_LNKCAP, 0x13, 4);
+		put(space, pdev->pcie_cap + PCI_EXP_LNKSTA, 0x13, 2);
+		put(space, pdev->pcie_cap + PCI_EXP_DEVCTL, 0x2810, 2);
+	}
+}
 
 /* What the bus knows of a function before its driver does. */
 static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	int bar;
 
-	pdev->vendor = id->vendor;
-	pdev->device = id->device;
-	pdev->subsystem_vendor = id->subvendor;
-	pdev->subsystem_device = id->subdevice;
-	pdev->class = id->class;
+	pdev->vendor = number(pdev, "vendor", id->vendor);
+	pdev->device = number(pdev, "device", id->device);
+	pdev->subsystem_vendor = number(pdev, "subvendor", id->subvendor);
+	pdev->subsystem_device = number(pdev, "subdevice", id->subdevice);
+	pdev->class = number(pdev, "class", id->class);
+	pdev->revision = number(pdev, "revision", 0);
 	pdev->bus = &bus;
 	pdev->hdr_type = PCI_HEADER_TYPE_NORMAL;
 	pdev->dma_mask = DMA_BIT_MASK(32);
@@ -92,7 +130,8 @@ static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pdev->dev.driver = &registered->driver;
 	pdev->error_state = pci_channel_io_normal;
 	atomic_set(&pdev->enable_cnt, 0);
-	pdev->irq = lab_line_irq(&pdev->dev, true);
+	pdev->irq = lab_line_irq(&pdev->dev, 1);
+	fill_space(pdev);
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 		resource_size_t size = lab_pci_resource_len(&pdev->dev, bar);
 		struct resource *window = &pdev->resource[bar];
@@ -101,67 +140,70 @@ static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 			continue;
 		window->start = lab_pci_resource_start(&pdev->dev, bar);
 		window->end = window->start + size - 1;
-		window->flags = IORESOURCE_MEM;
+		window->flags = lab_bar_flags(&pdev->dev, bar);
+		put(space_of(pdev), PCI_BASE_ADDRESS_0 + 4 * bar,
+		    window->start | (window->flags & IORESOURCE_IO ? 1 : 0), 4);
 	}
-	memset(config, 0, sizeof(config));
-	memcpy(config + PCI_VENDOR_ID, &pdev->vendor, 2);
-	memcpy(config + PCI_DEVICE_ID, &pdev->device, 2);
 }
 
-/* Binds a device as the function with these numbers. -ENODEV where the driver has no entry for it. */
-LAB_FOR_SCENARIOS int probe_as(struct device *dev, unsigned int vendor, unsigned int device)
+/* A number that a scenario's call gives, or the block does. */
+static u32 wanted(struct device *dev, const char *key, u32 given)
+{
+	long said = given == PCI_ANY_ID ? lab_function(dev, key) : given;
+
+	return said < 0 ? PCI_ANY_ID : said;
+}
+
+static int bind(struct device *dev, unsigned int vendor, unsigned int device)
 {
 	struct pci_dev *pdev = to_pci_dev(dev);
-	const struct pci_device_id *id = registered ? entry_of(vendor, device) : NULL;
-	int at = 0, error;
+	const struct pci_device_id *id;
+	int error;
 
+	id = entry_of(registered->id_table, wanted(dev, "vendor", vendor),
+		      wanted(dev, "device", device), wanted(dev, "subvendor", PCI_ANY_ID),
+		      wanted(dev, "subdevice", PCI_ANY_ID), wanted(dev, "class", PCI_ANY_ID));
 	if (!id)
 		return -ENODEV;
-	while (at < MOST_DEVICES && bound[at])
-		at++;
-	if (at == MOST_DEVICES)
-		return -ENOSPC;
 	describe(pdev, id);
 	error = registered->probe(pdev, id);
 	if (error < 0) {
 		lab_release(dev);
-		lab_line_irq(dev, false);
-		pdev->dev.driver = NULL;
+		lab_line_irq(dev, 0);
+		dev->driver = NULL;
 		return error;
 	}
-	bound[at] = pdev;
 	return 0;
 }
 
-/* The same as the first function that the driver has an entry for. */
-LAB_FOR_SCENARIOS int probe(struct device *dev)
+static void unbind(struct device *dev)
 {
-	return probe_as(dev, PCI_ANY_ID, PCI_ANY_ID);
+	if (registered && registered->remove)
+		registered->remove(to_pci_dev(dev));
+	lab_release(dev);
+	lab_line_irq(dev, 0);
+	lab_unbind(dev);
+	dev->driver = NULL;
 }
 
-LAB_FOR_SCENARIOS void remove(struct device *dev)
+static const struct lab_bus pci = { bind, unbind };
+
+int __pci_register_driver(struct pci_driver *driver, struct module *owner, const char *name)
 {
-	int at;
-
-	for (at = 0; at < MOST_DEVICES; at++)
-		if (bound[at] == to_pci_dev(dev)) {
-			leave(bound[at]);
-			bound[at] = NULL;
-		}
+	if (registered)
+		return -EBUSY;
+	registered = driver;
+	lab_bus_add(&pci);
+	return 0;
 }
+EXPORT_SYMBOL(__pci_register_driver);
 
-int init_module(void) __attribute__((weak));
-void cleanup_module(void) __attribute__((weak));
-
-LAB_FOR_SCENARIOS int load(void)
+void pci_unregister_driver(struct pci_driver *driver)
 {
-	return init_module();
+	lab_bus_leave(&pci);
+	registered = NULL;
 }
-
-LAB_FOR_SCENARIOS void unload(void)
-{
-	cleanup_module();
-}
+EXPORT_SYMBOL(pci_unregister_driver);
 
 /* Drivers ask whether a function is enabled. */
 static int enabled(struct pci_dev *pdev, int error)
@@ -308,7 +350,7 @@ int pci_alloc_irq_vectors_affinity(struct pci_dev *pdev, unsigned int least, uns
 	int count;
 
 	if (flags & MESSAGES) {
-		lab_line_irq(&pdev->dev, false);
+		lab_line_irq(&pdev->dev, 0);
 		count = lab_pci_alloc_irq_vectors(&pdev->dev, least, most, flags & MESSAGES);
 		if (count > 0) {
 			if (affinity && affinity->calc_sets)
@@ -318,7 +360,7 @@ int pci_alloc_irq_vectors_affinity(struct pci_dev *pdev, unsigned int least, uns
 			pdev->msi_enabled = !pdev->msix_enabled;
 			return count;
 		}
-		pdev->irq = lab_line_irq(&pdev->dev, true);
+		pdev->irq = lab_line_irq(&pdev->dev, 1);
 		if (!(flags & PCI_IRQ_INTX) || least > 1)
 			return count;
 	}
@@ -348,7 +390,7 @@ void pci_free_irq_vectors(struct pci_dev *pdev)
 	lab_pci_free_irq_vectors(&pdev->dev);
 	pdev->msi_enabled = 0;
 	pdev->msix_enabled = 0;
-	pdev->irq = lab_line_irq(&pdev->dev, true);
+	pdev->irq = lab_line_irq(&pdev->dev, 1);
 }
 EXPORT_SYMBOL(pci_free_irq_vectors);
 
@@ -405,19 +447,68 @@ void pci_disable_msix(struct pci_dev *pdev)
 }
 EXPORT_SYMBOL(pci_disable_msix);
 
+int pci_msi_vec_count(struct pci_dev *pdev)
+{
+	return pdev->msi_cap ? (int)lab_function(&pdev->dev, "msi") : -EINVAL;
+}
+EXPORT_SYMBOL(pci_msi_vec_count);
+
+int pci_msix_vec_count(struct pci_dev *pdev)
+{
+	return pdev->msix_cap ? (int)lab_function(&pdev->dev, "msix") : -EINVAL;
+}
+EXPORT_SYMBOL(pci_msix_vec_count);
+
+u8 pci_find_next_capability(struct pci_dev *pdev, u8 at, int id)
+{
+	u8 *space = space_of(pdev);
+
+	for (at = space[at + 1]; at && space[at] != id; at = space[at + 1])
+		;
+	return at;
+}
+EXPORT_SYMBOL(pci_find_next_capability);
+
+u8 pci_find_capability(struct pci_dev *pdev, int id)
+{
+	return pci_find_next_capability(pdev, PCI_CAPABILITY_LIST - 1, id);
+}
+EXPORT_SYMBOL(pci_find_capability);
+
+/* None of the extended ones is there. */
+u16 pci_find_ext_capability(struct pci_dev *pdev, int id)
+{
+	return 0;
+}
+EXPORT_SYMBOL(pci_find_ext_capability);
+
+int pcie_capability_read_word(struct pci_dev *pdev, int at, u16 *value)
+{
+	*value = 0;
+	return pdev->pcie_cap ? pci_read_config_word(pdev, pdev->pcie_cap + at, value) : 0;
+}
+EXPORT_SYMBOL(pcie_capability_read_word);
+
+int pcie_capability_read_dword(struct pci_dev *pdev, int at, u32 *value)
+{
+	*value = 0;
+	return pdev->pcie_cap ? pci_read_config_dword(pdev, pdev->pcie_cap + at, value) : 0;
+}
+EXPORT_SYMBOL(pcie_capability_read_dword);
+
 #define CONFIG_ACCESS(kind, type)                                                               \
 	int pci_read_config_##kind(const struct pci_dev *pdev, int at, type *value)             \
 	{                                                                                       \
 		if (at < 0 || at + sizeof(type) > CONFIG_BYTES)                                 \
 			return PCIBIOS_BAD_REGISTER_NUMBER;                                     \
-		memcpy(value, config + at, sizeof(type));                                       \
+		memcpy(value, space_of(pdev) + at, sizeof(type));                                       \
 		return 0;                                                                       \
 	}                                                                                       \
 	int pci_write_config_##kind(const struct pci_dev *pdev, int at, type value)             \
 	{                                                                                       \
 		if (at < 0 || at + sizeof(type) > CONFIG_BYTES)                                 \
 			return PCIBIOS_BAD_REGISTER_NUMBER;                                     \
-		memcpy(config + at, &value, sizeof(type));                                      \
+		memcpy(space_of(pdev) + at, &value, sizeof(type));                                      \
 		return 0;                                                                       \
 	}
 CONFIG_ACCESS(byte, u8)

@@ -102,3 +102,28 @@ int card_heard(void)
 {
 	return heard;
 }
+
+int card_byte(struct device *dev, int at)
+{
+	u8 value = 0xff;
+
+	pci_read_config_byte(to_pci_dev(dev), at, &value);
+	return value;
+}
+
+int card_flags(struct device *dev, int bar)
+{
+	return to_pci_dev(dev)->resource[bar].flags;
+}
+
+int card_window(struct device *dev, int bar)
+{
+	struct resource *window = &to_pci_dev(dev)->resource[bar];
+
+	return window->end - window->start + 1;
+}
+
+int card_capability(struct device *dev, int id)
+{
+	return pci_find_capability(to_pci_dev(dev), id);
+}

@@ -7,11 +7,31 @@
 #define PCI_NUM_RESOURCES 7
 #define PCI_VENDOR_ID 0
 #define PCI_DEVICE_ID 2
+#define PCI_STATUS 6
+#define PCI_STATUS_CAP_LIST 0x10
+#define PCI_REVISION_ID 8
+#define PCI_BASE_ADDRESS_0 0x10
+#define PCI_SUBSYSTEM_VENDOR_ID 0x2c
+#define PCI_SUBSYSTEM_ID 0x2e
+#define PCI_CAPABILITY_LIST 0x34
+#define PCI_INTERRUPT_PIN 0x3d
+#define PCI_CAP_ID_PM 1
+#define PCI_CAP_ID_MSI 5
+#define PCI_CAP_ID_EXP 0x10
+#define PCI_CAP_ID_MSIX 0x11
+#define PCI_MSI_FLAGS 2
+#define PCI_MSI_FLAGS_64BIT 0x80
+#define PCI_MSIX_FLAGS 2
+#define PCI_EXP_FLAGS 2
+#define PCI_EXP_DEVCTL 8
+#define PCI_EXP_LNKCAP 12
+#define PCI_EXP_LNKSTA 18
 #define PCI_HEADER_TYPE_NORMAL 0
 #define PCIBIOS_BAD_REGISTER_NUMBER 0x87
 #define PCI_IRQ_INTX 1
 #define PCI_IRQ_MSI 2
 #define PCI_IRQ_MSIX 4
+#define IORESOURCE_IO 0x100
 #define IORESOURCE_MEM 0x200
 
 struct resource {
@@ -34,7 +54,7 @@ struct pci_dev {
 	unsigned int devfn;
 	unsigned short vendor, device, subsystem_vendor, subsystem_device;
 	unsigned int class, irq;
-	u8 hdr_type;
+	u8 hdr_type, revision, pm_cap, msi_cap, msix_cap, pcie_cap;
 	unsigned int msi_enabled : 1, msix_enabled : 1;
 	enum pci_channel_state error_state;
 	atomic_t enable_cnt;
@@ -69,7 +89,10 @@ int pci_alloc_irq_vectors_affinity(struct pci_dev *dev, unsigned int least, unsi
 				   unsigned int flags, struct irq_affinity *affinity);
 int pci_irq_vector(struct pci_dev *dev, unsigned int number);
 void pci_free_irq_vectors(struct pci_dev *dev);
-int pci_find_capability(struct pci_dev *dev, int capability);
+u8 pci_find_capability(struct pci_dev *dev, int capability);
+int pci_read_config_byte(const struct pci_dev *dev, int at, u8 *value);
+int pci_read_config_word(const struct pci_dev *dev, int at, u16 *value);
+int pci_read_config_dword(const struct pci_dev *dev, int at, u32 *value);
 #define pci_resource_flags(dev, bar) ((dev)->resource[bar].flags)
 #define to_pci_dev(device) \
 	((struct pci_dev *)((char *)(device) - __builtin_offsetof(struct pci_dev, dev)))

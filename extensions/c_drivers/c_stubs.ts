@@ -1,0 +1,91 @@
+/**
+ * What stubs have returned and have left unset: a driver that uses it fails later, and elsewhere. Who
+ * reports that failure asks here which stub it follows from.
+ */
+import { spanPlace } from "@dmalab/lang";
+import type { CKernel } from "./c_kernel.ts";
+
+/** A structure that a stub returns has so many bytes at most. */
+const STRUCT_BYTES = 16 * 1024;
+const WORD_BYTES = 8;
+/** Code runs so many blocks at most from the read of a pointer to its use. */
+const NEAR_BLOCKS = 32;
+
+/** Something that a stub has not set, where the driver has read it. */
+interface UnsetRead {
+  readonly text: string;
+  /** How many blocks of code had run. */
+  readonly blocks: number;
+}
+
+export class CStubs {
+  /** Structures that stubs have returned, by name. */
+  readonly #structs = new Map<string, number>();
+  /** Places that stubs were to fill, with the stub's name. */
+  readonly #unset = new Map<number, string>();
+  #lastRead: UnsetRead | null = null;
+  /** The last stub of a pointer that returned NULL, and where it was called. */
+  #lastNull: string | null = null;
+
+  constructor(readonly kernel: CKernel) {}
+
+  /** Zeroed memory in place of what a function returns a pointer to. */
+  struct(name: string): number {
+    const known = this.#structs.get(name);
+    if (known !== undefined) return known;
+    const { memory } = this.kernel;
+    const at = this.kernel.room(STRUCT_BYTES);
+    memory.watch(at, STRUCT_BYTES);
+    this.#structs.set(name, at);
+    return at;
+  }
+
+  /** A stub returns. What its arguments point to and is zero may be what it was to fill. */
+  called(name: string, args: readonly number[], isNull: boolean): void {
+    const { memory } = this.kernel;
+    if (isNull) this.#lastNull = `${name}() is a stub and returned NULL${this.#place()}`;
+    for (const at of args) {
+      const isWord = at % WORD_BYTES === 0 && memory.isOpen(at, WORD_BYTES);
+      if (!isWord || memory.wordAt(at) !== 0) continue;
+      memory.watch(at, WORD_BYTES);
+      this.#unset.set(at, `${name}()${this.#place()}`);
+    }
+  }
+
+  /** C accesses what is watched. */
+  touched(at: number, bytes: number, writes: boolean): void {
+    if (writes) {
+      this.#unset.delete(at);
+      return;
+    }
+    const { memory } = this.kernel;
+    if (bytes !== WORD_BYTES || memory.wordAt(at) !== 0) return;
+    const text = this.#unsetText(at);
+    if (text !== null) this.#lastRead = { text, blocks: memory.blocksRun };
+  }
+
+  #unsetText(at: number): string | null {
+    const stub = this.#unset.get(at);
+    if (stub !== undefined) return `what the stub ${stub} left unset`;
+    for (const [name, start] of this.#structs) {
+      if (at < start || at >= start + STRUCT_BYTES) continue;
+      return `what the stub ${name}() left unset, at offset ${at - start} of what it returned`;
+    }
+    return null;
+  }
+
+  /** What an access near 0, or a call of no function, follows from; "" where from no stub. */
+  cause(): string {
+    const { memory } = this.kernel;
+    const last = this.#lastRead;
+    if (last !== null && memory.blocksRun - last.blocks <= NEAR_BLOCKS) {
+      return `; the driver uses ${last.text}: give what it returns in \`stubs\`, or fill it in a file of \`files\``;
+    }
+    return this.#lastNull === null ? "" : `; before it, ${this.#lastNull}`;
+  }
+
+  #place(): string {
+    const { span } = this.kernel.place;
+    return span === null ? "" : ` at ${spanPlace(span)}`;
+  }
+}

@@ -1,0 +1,84 @@
+/* What a scenario does with a module and its devices, on whichever bus its driver has registered. */
+#include <linux/export.h>
+#include <linux/module.h>
+#include <dmalab/bus.h>
+
+#define MOST_DEVICES 8
+
+static struct {
+	struct device *dev;
+	const struct lab_bus *bus;
+} bound[MOST_DEVICES];
+static const struct lab_bus *registered;
+
+void lab_bus_add(const struct lab_bus *bus)
+{
+	registered = bus;
+}
+EXPORT_SYMBOL(lab_bus_add);
+
+static void leave(int at)
+{
+	bound[at].bus->unbind(bound[at].dev);
+	bound[at].dev = NULL;
+}
+
+void lab_bus_leave(const struct lab_bus *bus)
+{
+	int at;
+
+	for (at = 0; at < MOST_DEVICES; at++)
+		if (bound[at].dev && bound[at].bus == bus)
+			leave(at);
+	if (registered == bus)
+		registered = NULL;
+}
+EXPORT_SYMBOL(lab_bus_leave);
+
+/* Binds a device as the function with these numbers. -ENODEV where the driver has no entry for it. */
+LAB_FOR_SCENARIOS int probe_as(struct device *dev, unsigned int vendor, unsigned int device)
+{
+	int at = 0, error;
+
+	if (!registered)
+		return -ENODEV;
+	while (at < MOST_DEVICES && bound[at].dev)
+		at++;
+	if (at == MOST_DEVICES)
+		return -ENOSPC;
+	error = registered->bind(dev, vendor, device);
+	if (error)
+		return error;
+	bound[at].dev = dev;
+	bound[at].bus = registered;
+	return 0;
+}
+
+/* The same as the function that its block describes, or else as the first one that has an entry. */
+LAB_FOR_SCENARIOS int probe(struct device *dev)
+{
+	return probe_as(dev, LAB_ANY_ID, LAB_ANY_ID);
+}
+
+LAB_FOR_SCENARIOS void remove(struct device *dev)
+{
+	int at;
+
+	for (at = 0; at < MOST_DEVICES; at++)
+		if (bound[at].dev == dev)
+			leave(at);
+}
+
+int init_module(void) __attribute__((weak));
+void cleanup_module(void) __attribute__((weak));
+
+LAB_FOR_SCENARIOS int load(void)
+{
+	return init_module();
+}
+
+LAB_FOR_SCENARIOS void unload(void)
+{
+	if (cleanup_module)
+		cleanup_module();
+}

@@ -1,0 +1,20 @@
+/* A bus: binds devices of a scenario to the driver that has registered with it. */
+#ifndef DMALAB_TREE_BUS_H
+#define DMALAB_TREE_BUS_H
+
+#include <dmalab/lab.h>
+
+#define LAB_ANY_ID (~0U)
+
+struct lab_bus {
+	/* 0, or why the driver does not take the device; then nothing of it is left. */
+	int (*bind)(struct device *dev, unsigned int vendor, unsigned int device);
+	void (*unbind)(struct device *dev);
+};
+
+/* A driver has registered; the last one of the last bus is what a scenario probes. */
+void lab_bus_add(const struct lab_bus *bus);
+/* Its driver goes, and leaves its devices. */
+void lab_bus_leave(const struct lab_bus *bus);
+
+#endif

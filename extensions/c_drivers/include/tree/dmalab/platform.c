@@ -1,0 +1,353 @@
+/*
+ * The platform bus of a tree's drivers. A device of a scenario is one with its BARs as memory and its
+ * vectors as interrupts, described by the node that the driver's first entry fits.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/of.h>
+#include <linux/of_device.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/version.h>
+#include <dmalab/bus.h>
+
+#define MOST_DRIVERS 32
+#define MOST_WINDOWS 6
+
+struct bound {
+	struct platform_device pdev;
+	struct resource windows[MOST_WINDOWS];
+	struct device_node node;
+	struct property compatible;
+	struct device *dev;
+};
+
+static struct platform_driver *drivers[MOST_DRIVERS];
+static struct bound *bound;
+const struct bus_type platform_bus_type = { .name = "platform" };
+EXPORT_SYMBOL(platform_bus_type);
+
+static struct bound *bound_of(struct platform_device *pdev)
+{
+	return container_of(pdev, struct bound, pdev);
+}
+
+static void free_bound(struct bound *each)
+{
+	lab_release(&each->pdev.dev);
+	lab_line_irq(each->dev, 0);
+	lab_unbind(each->dev);
+	lab_alias(&each->pdev.dev, NULL);
+	kfree(each);
+	bound = NULL;
+}
+
+/* What firmware says of the device, and the bus of its driver. */
+static void describe(struct bound *each, struct platform_driver *driver)
+{
+	const struct of_device_id *match = driver->driver.of_match_table;
+	struct platform_device *pdev = &each->pdev;
+	int bar;
+
+	pdev->name = driver->driver.name;
+	pdev->id = -1;
+	pdev->id_entry = driver->id_table;
+	pdev->dev.init_name = each->dev->init_name;
+	pdev->dev.kobj.name = each->dev->init_name;
+	pdev->dev.bus = &platform_bus_type;
+	pdev->dev.driver = &driver->driver;
+	pdev->platform_dma_mask = DMA_BIT_MASK(32);
+	pdev->dev.dma_mask = &pdev->platform_dma_mask;
+	pdev->dev.coherent_dma_mask = DMA_BIT_MASK(32);
+	pdev->dev.dma_parms = &pdev->dma_parms;
+	pdev->resource = each->windows;
+	for (bar = 0; bar < MOST_WINDOWS; bar++) {
+		resource_size_t size = lab_pci_resource_len(each->dev, bar);
+		struct resource *window = &each->windows[pdev->num_resources];
+
+		if (!size)
+			continue;
+		window->start = lab_pci_resource_start(each->dev, bar);
+		window->end = window->start + size - 1;
+		window->flags = IORESOURCE_MEM;
+		window->name = each->dev->init_name;
+		pdev->num_resources++;
+	}
+	lab_line_irq(each->dev, UINT_MAX);
+	if (!match)
+		return;
+	each->compatible.name = "compatible";
+	each->compatible.value = (void *)match->compatible;
+	each->compatible.length = strlen(match->compatible) + 1;
+	each->node.name = each->node.full_name = each->dev->init_name;
+	each->node.properties = &each->compatible;
+	of_node_init(&each->node);
+	pdev->dev.of_node = &each->node;
+	pdev->dev.fwnode = &each->node.fwnode;
+}
+
+static int bind(struct device *dev, unsigned int vendor, unsigned int device)
+{
+	struct platform_driver *driver = NULL;
+	struct bound *each;
+	int at, error;
+
+	for (at = 0; at < MOST_DRIVERS && !driver; at++)
+		driver = drivers[at];
+	if (!driver || !driver->probe || bound)
+		return -ENODEV;
+	each = kzalloc(sizeof(*each), GFP_KERNEL);
+	if (!each)
+		return -ENOMEM;
+	each->dev = dev;
+	bound = each;
+	lab_alias(&each->pdev.dev, dev);
+	describe(each, driver);
+	error = driver->probe(&each->pdev);
+	if (error)
+		free_bound(each);
+	return error;
+}
+
+static void unbind(struct device *dev)
+{
+	struct platform_driver *driver = to_platform_driver(bound->pdev.dev.driver);
+
+	if (driver->remove)
+		driver->remove(&bound->pdev);
+	free_bound(bound);
+}
+
+static const struct lab_bus platform = { bind, unbind };
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+#define MODULE_NAME , const char *module_name
+#define THE_NAME , module_name
+#else
+#define MODULE_NAME
+#define THE_NAME
+#endif
+
+int __platform_driver_register(struct platform_driver *driver, struct module *owner MODULE_NAME)
+{
+	int at;
+
+	for (at = 0; at < MOST_DRIVERS && drivers[at]; at++)
+		;
+	if (at == MOST_DRIVERS)
+		return -ENOSPC;
+	drivers[at] = driver;
+	lab_bus_add(&platform);
+	return 0;
+}
+EXPORT_SYMBOL(__platform_driver_register);
+
+int __platform_driver_probe(struct platform_driver *driver, int (*probe)(struct platform_device *),
+			    struct module *owner MODULE_NAME)
+{
+	driver->probe = probe;
+	return __platform_driver_register(driver, owner THE_NAME);
+}
+EXPORT_SYMBOL(__platform_driver_probe);
+
+int __platform_register_drivers(struct platform_driver *const *each, unsigned int count,
+				struct module *owner MODULE_NAME)
+{
+	unsigned int at;
+	int error = 0;
+
+	for (at = 0; at < count && !error; at++)
+		error = __platform_driver_register(each[at], owner THE_NAME);
+	return error;
+}
+EXPORT_SYMBOL(__platform_register_drivers);
+
+void platform_driver_unregister(struct platform_driver *driver)
+{
+	int at;
+
+	lab_bus_leave(&platform);
+	for (at = 0; at < MOST_DRIVERS; at++)
+		if (drivers[at] == driver)
+			drivers[at] = NULL;
+}
+EXPORT_SYMBOL(platform_driver_unregister);
+
+void platform_unregister_drivers(struct platform_driver *const *each, unsigned int count)
+{
+	while (count--)
+		platform_driver_unregister(each[count]);
+}
+EXPORT_SYMBOL(platform_unregister_drivers);
+
+struct resource *platform_get_resource(struct platform_device *pdev, unsigned int type,
+				       unsigned int number)
+{
+	u32 at;
+
+	for (at = 0; at < pdev->num_resources; at++)
+		if (resource_type(&pdev->resource[at]) == type && number-- == 0)
+			return &pdev->resource[at];
+	return NULL;
+}
+EXPORT_SYMBOL(platform_get_resource);
+
+struct resource *platform_get_mem_or_io(struct platform_device *pdev, unsigned int number)
+{
+	return platform_get_resource(pdev, IORESOURCE_MEM, number);
+}
+EXPORT_SYMBOL(platform_get_mem_or_io);
+
+/* Nothing tells the names of windows and interrupts: the first that is asked for is the first one. */
+static unsigned int place_of_name(const char *name, const char *names[], unsigned int most)
+{
+	unsigned int at;
+
+	for (at = 0; at < most && names[at] && strcmp(names[at], name); at++)
+		;
+	if (at < most)
+		names[at] = name;
+	return at;
+}
+
+static const char *window_names[MOST_WINDOWS];
+static const char *irq_names[64];
+
+struct resource *platform_get_resource_byname(struct platform_device *pdev, unsigned int type,
+					      const char *name)
+{
+	return platform_get_resource(pdev, type, place_of_name(name, window_names, MOST_WINDOWS));
+}
+EXPORT_SYMBOL(platform_get_resource_byname);
+
+void __iomem *devm_ioremap_resource(struct device *dev, const struct resource *window)
+{
+	void __iomem *at;
+
+	if (!window || resource_type(window) != IORESOURCE_MEM) {
+		dev_err(dev, "no such memory: `bar`, `bars` in its block\n");
+		return IOMEM_ERR_PTR(-EINVAL);
+	}
+	at = ioremap(window->start, resource_size(window));
+	return at ? at : IOMEM_ERR_PTR(-ENOMEM);
+}
+EXPORT_SYMBOL(devm_ioremap_resource);
+
+void __iomem *devm_platform_get_and_ioremap_resource(struct platform_device *pdev,
+						     unsigned int number, struct resource **found)
+{
+	struct resource *window = platform_get_resource(pdev, IORESOURCE_MEM, number);
+
+	if (found)
+		*found = window;
+	return devm_ioremap_resource(&pdev->dev, window);
+}
+EXPORT_SYMBOL(devm_platform_get_and_ioremap_resource);
+
+void __iomem *devm_platform_ioremap_resource(struct platform_device *pdev, unsigned int number)
+{
+	return devm_platform_get_and_ioremap_resource(pdev, number, NULL);
+}
+EXPORT_SYMBOL(devm_platform_ioremap_resource);
+
+void __iomem *devm_platform_ioremap_resource_byname(struct platform_device *pdev, const char *name)
+{
+	return devm_ioremap_resource(&pdev->dev,
+				     platform_get_resource_byname(pdev, IORESOURCE_MEM, name));
+}
+EXPORT_SYMBOL(devm_platform_ioremap_resource_byname);
+
+int platform_get_irq_optional(struct platform_device *pdev, unsigned int number)
+{
+	int irq = lab_pci_irq_vector(bound_of(pdev)->dev, number);
+
+	return irq > 0 ? irq : -ENXIO;
+}
+EXPORT_SYMBOL(platform_get_irq_optional);
+
+int platform_get_irq(struct platform_device *pdev, unsigned int number)
+{
+	int irq = platform_get_irq_optional(pdev, number);
+
+	if (irq < 0)
+		dev_err(&pdev->dev, "IRQ index %u not found: `vectors` in its block\n", number);
+	return irq;
+}
+EXPORT_SYMBOL(platform_get_irq);
+
+int platform_irq_count(struct platform_device *pdev)
+{
+	int count = 0;
+
+	while (platform_get_irq_optional(pdev, count) > 0)
+		count++;
+	return count;
+}
+EXPORT_SYMBOL(platform_irq_count);
+
+int platform_get_irq_byname_optional(struct platform_device *pdev, const char *name)
+{
+	return platform_get_irq_optional(pdev, place_of_name(name, irq_names, 64));
+}
+EXPORT_SYMBOL(platform_get_irq_byname_optional);
+
+int platform_get_irq_byname(struct platform_device *pdev, const char *name)
+{
+	return platform_get_irq(pdev, place_of_name(name, irq_names, 64));
+}
+EXPORT_SYMBOL(platform_get_irq_byname);
+
+/* A node is its windows' and interrupts' too. */
+int of_irq_get(struct device_node *node, int number)
+{
+	return bound && node == &bound->node ? platform_get_irq_optional(&bound->pdev, number) : -ENXIO;
+}
+EXPORT_SYMBOL(of_irq_get);
+
+unsigned int irq_of_parse_and_map(struct device_node *node, int number)
+{
+	int irq = of_irq_get(node, number);
+
+	return irq > 0 ? irq : 0;
+}
+EXPORT_SYMBOL(irq_of_parse_and_map);
+
+int of_address_to_resource(struct device_node *node, int number, struct resource *window)
+{
+	struct resource *found = NULL;
+
+	if (bound && node == &bound->node)
+		found = platform_get_resource(&bound->pdev, IORESOURCE_MEM, number);
+	if (!found)
+		return -EINVAL;
+	*window = *found;
+	return 0;
+}
+EXPORT_SYMBOL(of_address_to_resource);
+
+void __iomem *of_iomap(struct device_node *node, int number)
+{
+	struct resource window;
+
+	if (of_address_to_resource(node, number, &window))
+		return NULL;
+	return ioremap(window.start, resource_size(&window));
+}
+EXPORT_SYMBOL(of_iomap);
+
+const void *of_device_get_match_data(const struct device *dev)
+{
+	const struct of_device_id *match = of_match_device(dev->driver->of_match_table, dev);
+
+	return match ? match->data : NULL;
+}
+EXPORT_SYMBOL(of_device_get_match_data);
+
+const struct of_device_id *of_match_device(const struct of_device_id *matches,
+					   const struct device *dev)
+{
+	return dev->of_node ? of_match_node(matches, dev->of_node) : NULL;
+}
+EXPORT_SYMBOL(of_match_device);
