@@ -97,7 +97,7 @@ async function diffScenario(
 }
 
 /** A scenario that ran with the drivers of one tree. */
-export interface TreeRun {
+interface TreeRun {
   readonly program: Program;
   readonly tests: readonly ComparedTestRun[];
 }

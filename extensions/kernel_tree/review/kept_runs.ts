@@ -149,7 +149,7 @@ export function addLines(files: Map<string, LinesRun>, path: string, lines: Line
 }
 
 /** What a test came to. @param folder The tree's, as places begin. */
-export function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
+function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
   const { failure, leaks, unexpectedFaults, unexpectedReports } = outcome;
   const incidents = outcome.incidents.map(({ kind, name, text }) => ({
     name: `${kind} ${name}`,
