@@ -69,6 +69,9 @@ export function evaluateC(
   return new Reader(text, memory, named).whole();
 }
 
+/** Gives the value when it is asked for: what stands behind `p &&` may have none. */
+type Read = () => CValue;
+
 class Reader {
   readonly #tokens: readonly string[];
   #at = 0;
@@ -82,8 +85,9 @@ class Reader {
   }
 
   whole(): CValue {
-    const value = this.#binary(0);
+    const read = this.#binary(0);
     if (this.#at < this.#tokens.length) throw this.#unexpected();
+    const value = read();
     // What cannot be read is an error, and not a value.
     if (!value.type.isStruct && !value.type.isArray) void value.bits;
     else if (value.problem !== null) throw this.#missing(value);
@@ -115,18 +119,22 @@ class Reader {
     if (this.#next(token) === null) throw this.#unexpected();
   }
 
-  #binary(level: number): CValue {
+  #binary(level: number): Read {
     const operators = LEVELS[level];
     if (operators === undefined) return this.#unary();
-    let value = this.#binary(level + 1);
+    let read = this.#binary(level + 1);
     for (;;) {
       const operator = this.#next(...operators);
-      if (operator === null) return value;
-      value = this.#operated(value, operator, this.#binary(level + 1));
+      if (operator === null) return read;
+      const [one, other] = [read, this.#binary(level + 1)];
+      read = () => this.#operated(one(), operator, other);
     }
   }
 
-  #operated(one: CValue, operator: string, other: CValue): CValue {
+  #operated(one: CValue, operator: string, read: Read): CValue {
+    if (operator === "&&" && one.bits === 0n) return this.#truth(false);
+    if (operator === "||" && one.bits !== 0n) return this.#truth(true);
+    const other = read();
     if (one.type.isPointer && (operator === "+" || operator === "-") && !other.type.isPointer) {
       const steps = BigInt(operator === "+" ? 1 : -1) * other.bits;
       const size = BigInt(Math.max(1, one.type.element.sizeBytes));
@@ -157,10 +165,14 @@ class Reader {
     return new CValue(this.memory, DebugType.INT, this.text, { bits });
   }
 
-  #unary(): CValue {
+  #unary(): Read {
     const operator = this.#next("*", "&", "!", "-", "~");
     if (operator === null) return this.#postfix();
-    const value = this.#unary();
+    const read = this.#unary();
+    return () => this.#applied(operator, read());
+  }
+
+  #applied(operator: string, value: CValue): CValue {
     if (operator === "*") return value.target();
     if (operator === "!") return this.#truth(value.bits === 0n);
     if (operator === "-") return this.#number(-value.bits);
@@ -174,14 +186,16 @@ class Reader {
     return this.#number(BigInt(value.at));
   }
 
-  #postfix(): CValue {
-    let value = this.#primary();
+  #postfix(): Read {
+    let read = this.#primary();
     for (;;) {
       const operator = this.#next(".", "->", "[");
-      if (operator === null) return value;
+      if (operator === null) return read;
+      const of = read;
       if (operator === "[") {
-        value = value.element(Number(this.#binary(0).bits));
+        const index = this.#binary(0);
         this.#require("]");
+        read = () => of().element(Number(index().bits));
         continue;
       }
       const name = this.#tokens[this.#at++] ?? "";
@@ -190,20 +204,23 @@ class Reader {
         throw this.#unexpected();
       }
       // As debuggers do, both lead on from a pointer.
-      const whole = value.type.isPointer ? value.target() : value;
-      value = whole.member(name);
+      read = () => {
+        const value = of();
+        return (value.type.isPointer ? value.target() : value).member(name);
+      };
     }
   }
 
-  #primary(): CValue {
+  #primary(): Read {
     if (this.#next("(") !== null) {
-      const value = this.#binary(0);
+      const read = this.#binary(0);
       this.#require(")");
-      return value;
+      return read;
     }
     const token = this.#tokens[this.#at] ?? "";
     if (!NAME.test(token) && !NUMBER.test(token)) throw this.#unexpected();
     this.#at++;
-    return NUMBER.test(token) ? this.#number(BigInt(token)) : this.named(token);
+    const value = NUMBER.test(token) ? this.#number(BigInt(token)) : this.named(token);
+    return () => value;
   }
 }

@@ -76,6 +76,9 @@ Deno.test("structures are read by their members, elements and pointers", () => {
       ["q->phase", "BUSY"],
       ["q->phase == BUSY && q->depth > 76", "true"],
       ["q->ready", "1"],
+      // What would divide by zero is not asked.
+      ["q->entries->addr != 0 && 1 / q->entries->addr", "false"],
+      ["q->ready || 1 / q->entries->addr", "true"],
       ["q->depth", "77"],
       ["q->balance", "-5"],
       ["q->next->next == q", "true"],
