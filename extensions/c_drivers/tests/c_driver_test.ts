@@ -234,8 +234,8 @@ Deno.test("what the compiler says is shown as what we say", () => {
   const said = wrong.diagnostics.map(({ code, severity, span: { source, start } }) =>
     `${code} ${severity} ${source.position(start).line}`
   );
-  const lines = [6, 6, 11, 16];
-  assertEquals(said.slice(0, 4), lines.map((line) => `E0711 error ${line}`));
+  // Of a macro with wrong arguments, that its name is undeclared is not said as well.
+  assertEquals(said, [6, 11, 16].map((line) => `E0711 error ${line}`));
 });
 
 Deno.test("a warning of the compiler is one of ours, and the driver is run all the same", () => {
