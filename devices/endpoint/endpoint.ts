@@ -44,13 +44,13 @@ const SETTINGS = {
 
 /** What configuration space says, by the keys of the block. */
 function numbersOf(settings: SettingsOf<typeof SETTINGS>): ReadonlyMap<string, number> {
-  const { capabilities, vectors } = settings;
-  const { msi = Math.min(vectors, 32), msix = vectors } = settings;
+  const { capabilities, device, revision, subdevice, subvendor, vectors, vendor } = settings;
+  const { class: kind, msi = Math.min(vectors, 32), msix = vectors } = settings;
   const has = (name: string) => Number(capabilities.includes(name));
   const given = { pm: 1, express: 1, msi, msix };
   const numbers = new Map(Object.entries(given).map(([name, count]) => [name, has(name) * count]));
-  for (const key of ["vendor", "device", "subvendor", "subdevice", "class", "revision"] as const) {
-    const value = settings[key];
+  const ids = { vendor, device, subvendor, subdevice, class: kind, revision };
+  for (const [key, value] of Object.entries(ids)) {
     if (value !== undefined) numbers.set(key, value);
   }
   return numbers;
