@@ -183,17 +183,39 @@ async function* linesOf(
     if (!hasUnprintableText(whole)) return lines;
     return lines.map((line) => printable(withoutReturn(line)));
   };
-  for await (const chunk of await plain(stream, shown)) {
+  const { bytes, isPacked } = await plain(stream, shown);
+  let count = 0;
+  const unpacked = isPacked ? whileWhole(bytes, shown, () => count) : bytes;
+  for await (const chunk of unpacked) {
     see(chunk);
     // What is unpacked comes in one chunk, of which each byte may be a line.
     for (let from = 0; from < chunk.length; from += INPUT_CHUNK_BYTES) {
       const part = chunk.subarray(from, from + INPUT_CHUNK_BYTES);
       decoder ??= new TextDecoder(encodingOf(part));
-      yield take(decoder.decode(part, { stream: true }));
+      const lines = take(decoder.decode(part, { stream: true }));
+      count += lines.length;
+      yield lines;
     }
   }
   yield take(decoder?.decode() ?? "");
   if (rest !== "") yield [printable(withoutReturn(rest))];
+}
+
+/** Says how far a packed file could be read that is cut or damaged. @param lines How many there were. */
+async function* whileWhole(
+  bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
+  shown: string,
+  lines: () => number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    if (error instanceof UnreadableFile) throw error;
+    throw new UnreadableFile(
+      `Cannot read ${shown}: its gzip data is cut or damaged, and could be unpacked as far as line ` +
+        `${lines()}; to check that part: gunzip -c FILE | dmalab trace check -`,
+    );
+  }
 }
 
 /** UTF-16, as a shell of Windows writes what it redirects, begins with its mark. */
@@ -210,7 +232,9 @@ function withoutReturn(line: string): string {
 async function plain(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   shown: string,
-): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+): Promise<
+  { readonly bytes: ReadableStream<Uint8Array<ArrayBuffer>>; readonly isPacked: boolean }
+> {
   const reader = stream.getReader();
   const first = await reader.read();
   let packedBytes = first.value?.length ?? 0;
@@ -229,11 +253,12 @@ async function plain(
       await reader.cancel(reason);
     },
   });
-  const isGzip = GZIP.every((byte, index) => first.value?.[index] === byte);
-  if (!isGzip) return whole;
+  const isPacked = GZIP.every((byte, index) => first.value?.[index] === byte);
+  if (!isPacked) return { bytes: whole, isPacked };
   const bounded = boundedUnpacking(() => packedBytes, shown);
-  return whole.pipeThrough(inPieces()).pipeThrough(new DecompressionStream("gzip"))
+  const bytes = whole.pipeThrough(inPieces()).pipeThrough(new DecompressionStream("gzip"))
     .pipeThrough(bounded);
+  return { bytes, isPacked };
 }
 
 /** Bytes that are unpacked at once: they may become a thousand times as many. */

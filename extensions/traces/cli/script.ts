@@ -37,7 +37,7 @@ export async function runScript(
     const steps: ScriptedCall[] = [];
     check.ledger.recorder = (step) => steps.push(step);
     await trace.each((text, number) => check.push(text, number));
-    const { findings } = check.end();
+    const { classified, findings } = check.end();
     if (steps.length === 0) {
       const workload = await workloadOf(trace);
       if (workload !== null) {
@@ -46,7 +46,7 @@ export async function runScript(
       }
       return refuse(`"${trace.name}" has no mapping that a scenario could be made of`, screen);
     }
-    const machine = { facts: log.facts, version: log.version };
+    const machine = { facts: log.facts, version: classified.boot?.version ?? null };
     const script = traceScript(steps, findings, machine, trace.name, { around, shrink });
     if (script.isEmpty) {
       for (const each of script.missing) screen.err(`not reproduced: ${each}\n`);

@@ -19,11 +19,12 @@ export const UNTIED: TraceClocks = { log: null, qemu: null };
 
 /** What a check of the trace beside its records comes to; what the kernel said at boot is enough here. */
 export function clocksOf(log: LogPass, check: TraceCheck): TraceClocks {
-  const { classified: { offset } } = check.end();
-  const boot: ClockOffset | null = log.bootSeconds === null
-    ? null
-    : exactOffset(log.bootSeconds, "boot");
-  return { log: offset ?? boot, qemu: log.qemu.tie() };
+  const { classified: { boot, offset } } = check.end();
+  const atBoot = boot?.offsetSeconds ?? null;
+  return {
+    log: offset ?? (atBoot === null ? null : exactOffset(atBoot, "boot")),
+    qemu: log.qemu.tie(),
+  };
 }
 
 /** What makes each record's times those of the trace. */

@@ -22,6 +22,8 @@ export interface LogMessage {
   /** The same where each message has one line. */
   readonly place: number;
   readonly time: LogTime | null;
+  /** The boot, as the journal names it, or null. */
+  readonly bootId: string | null;
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -248,7 +250,7 @@ export class LogForms {
     const time = this.#timeOf(text);
     const kmsg = time === null ? null : KMSG.exec(text);
     this.#isKmsg = kmsg !== null;
-    if (kmsg === null) this.#give({ text, line, time });
+    if (kmsg === null) this.#give({ text, line, time, bootId: null });
     else this.#kmsg(kmsg, line, time);
   }
 
@@ -293,8 +295,10 @@ export class LogForms {
       return field === undefined ? [] : this.#fieldTime(field.value, unitSeconds) ?? [];
     })[0];
     const time = own ?? this.#timeOf(text);
+    const id = fields.get("_BOOT_ID")?.value;
+    const bootId = typeof id === "string" ? id : null;
     for (const part of text.split("\n")) {
-      if (part !== "") this.#give({ text: part, line: message!.line, time });
+      if (part !== "") this.#give({ text: part, line: message!.line, time, bootId });
     }
     return true;
   }
@@ -332,7 +336,7 @@ export class LogForms {
       return;
     }
     this.end();
-    const message = { text, line, time };
+    const message = { text, line, time, bootId: null };
     if (from === undefined) this.#give(message);
     else this.#part = { sequence: sequence!, message };
   }

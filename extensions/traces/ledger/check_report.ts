@@ -27,7 +27,7 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
     summary: {
       lines: check.lines,
       events: check.events,
-      kernel: kernelOf(check, log),
+      kernel: kernelOf(check, result),
       seconds: ledger.edges.firstSeconds === null
         ? 0
         : ledger.edges.lastSeconds - ledger.edges.firstSeconds,
@@ -43,6 +43,11 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
         pairs: offset.pairs,
         source: offset.source,
       },
+      boots: log.boots.list.map((boot) => ({
+        line: boot.line,
+        kernel: boot.version,
+        of_trace: boot === result.classified.boot,
+      })),
       qemu: emulatorJson(log.qemu, log.entries),
       findings: certainties,
       limits: limitsSeen(ledger.requests.uses, log.facts.limits)
@@ -72,10 +77,11 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
 }
 
 /** A timeout that follows a fault of its device. */
-function storiesJson({ ledger }: TraceCheck, { entries }: LogPass, { findings }: CheckResult) {
+function storiesJson({ ledger }: TraceCheck, log: LogPass, { findings }: CheckResult) {
   const faults = findings.filter(({ rule }) => rule === FAULT_RULE);
   const deviceOf = (controller: string) => ledger.requests.deviceOf({ controller })?.name ?? null;
-  return storiesOf(entries, faults, deviceOf).map((story) => ({
+  const byBoot = [...Map.groupBy(log.entries, (entry) => log.boots.of(entry)).values()];
+  return byBoot.flatMap((entries) => storiesOf(entries, faults, deviceOf)).map((story) => ({
     controller: story.controller,
     device: story.device,
     fault_line: story.faultLine,
@@ -182,8 +188,8 @@ function logJson({ facts, kind, line, seconds }: KernelLogEntry) {
 }
 
 /** By the names of its events, and by the log's first line. @see rules/traces.md T.60 */
-function kernelOf(check: TraceCheck, log: LogPass): string | null {
-  if (log.version !== null) return log.version;
+function kernelOf(check: TraceCheck, { classified: { boot } }: CheckResult): string | null {
+  if (boot !== null && boot.version !== null) return boot.version;
   if ("dma_map_phys" in check.events || "dma_unmap_phys" in check.events) return "6.18 or later";
   if ("dma_map_page" in check.events || "dma_unmap_page" in check.events) return "before 6.18";
   return null;
@@ -226,11 +232,12 @@ export function checkLines(
     ...ledger.isTableAlone
       ? ["  no dma:* events: page-table lines name no device (docs/traces.md says how to get them)"]
       : [],
+    ...bootLines(check, log, result),
     ...clockReport(log, result),
     "",
     ...ledger.isTableAlone
-      ? tableLines(json.balance)
-      : balanceLines(json.balance, [...ledger.devices.values()], log),
+      ? tableLines(json.balance, names.trace)
+      : balanceLines(json.balance, [...ledger.devices.values()], log, names.trace),
     ...limitLines(summary.limits, names.trace),
     "",
     wrong.length > 0
@@ -372,6 +379,23 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
   ];
 }
 
+/** Several boots have their own mappings and clocks. */
+function bootLines(
+  { eventLines }: TraceCheck,
+  { boots }: LogPass,
+  { classified: { boot } }: CheckResult,
+): string[] {
+  if (boots.list.length < 2) return [];
+  const places = boots.list.map(({ line, number }) => `${number} from line ${line}`).join(", ");
+  const which = boot !== null
+    ? `; the trace is of boot ${boot.number}`
+    : eventLines > 0
+    ? "; no line says of which boot the trace is: give the log of that boot alone (journalctl -k -b N)"
+    : "";
+  return wrapText(`the log has ${boots.list.length} boots (${places})${which}`, COLUMNS - 2)
+    .map((line) => `  ${line}`);
+}
+
 /** How the other records' clocks are tied, and what the emulator has refused. */
 function clockReport(log: LogPass, { classified }: CheckResult): string[] {
   const { entries, qemu } = log;
@@ -394,19 +418,33 @@ function limitLines(
 }
 
 /** Without the DMA API's events no range can be called a two-step one. */
-function tableLines({ two_step }: ReturnType<typeof balanceOf>): string[] {
+function tableLines({ two_step }: ReturnType<typeof balanceOf>, trace: string): string[] {
   const { links, links_never_unmapped, ranges_ended } = two_step;
-  return [
+  return wrapText(
     `page tables: ${formatCount(links, "map")}, ${formatCount(ranges_ended, "unmap")}, ${
-      formatCount(links_never_unmapped.length, "map")
-    } never unmapped`,
-  ];
+      neverUnmapped(links_never_unmapped, "map", trace)
+    }`,
+    COLUMNS,
+  );
+}
+
+/** How many, and where the first and the last are. */
+function neverUnmapped(lines: readonly number[], noun: string, trace: string): string {
+  const sorted = lines.toSorted((a, b) => a - b);
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  const places = lines.length === 0
+    ? ""
+    : first === last
+    ? ` (${trace}:${first})`
+    : ` (first ${trace}:${first}, last ${trace}:${last})`;
+  return `${formatCount(lines.length, noun)} never unmapped${places}`;
 }
 
 function balanceLines(
   balance: ReturnType<typeof balanceOf>,
   devices: readonly Device[],
   { facts }: LogPass,
+  trace: string,
 ): string[] {
   const modes = (device: Device) => {
     const type = facts.groupTypes.get(device.name);
@@ -444,12 +482,12 @@ function balanceLines(
       : [],
     ...devices.some(isUndecided) ? wrapText(UNDECIDED_TEXT, COLUMNS) : [],
     ...hasRanges
-      ? [
+      ? wrapText(
         `two-step: ${formatCount(links, "link")}, ${
           formatCount(ranges_ended, "range")
-        } destroyed, ` +
-        `${formatCount(links_never_unmapped.length, "link")} never unmapped`,
-      ]
+        } destroyed, ${neverUnmapped(links_never_unmapped, "link", trace)}`,
+        COLUMNS,
+      )
       : [],
   ];
 }

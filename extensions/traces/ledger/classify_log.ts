@@ -11,6 +11,7 @@ import {
   numberOf,
 } from "@dmalab/runtime/fault_log";
 import { checkerClass } from "../kernel_log/debug_lines.ts";
+import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
 import type { KernelLogEntry, KernelLogKind } from "../kernel_log/entry.ts";
 import { isUncorrected } from "../kernel_log/entry_story.ts";
 import {
@@ -49,13 +50,15 @@ export interface ClassifiedLog {
   readonly findings: readonly TraceFinding[];
   readonly offset: ClockOffset | null;
   readonly pairs: readonly { readonly logLine: number; readonly finding: TraceFinding }[];
+  /** The boot that the trace is of; null where nothing says which, or there is no log. */
+  readonly boot: LoggedBoot | null;
 }
 
 /** What is known of the clocks beside the lines about DMA. */
 export interface KnownClocks {
   /** Trace minus log, for each mark that stands in both. */
-  readonly marks: readonly ClockDifference[];
-  readonly bootSeconds: number | null;
+  readonly marks: readonly (ClockDifference & { readonly boot: LoggedBoot | null })[];
+  readonly boots: LogBoots;
 }
 
 /** Further than this no clock of a trace was from that of the log. */
@@ -103,8 +106,75 @@ export function classifyLog(
   ledger: MappingTracker,
   history: PageHistory,
   timed: readonly TimedFinding[],
-  clocks: KnownClocks,
+  { boots, marks }: KnownClocks,
 ): ClassifiedLog {
+  const [first = null, second] = boots.list;
+  if (second === undefined || ledger.edges.firstSeconds === null) {
+    const clocks = { marks, bootSeconds: first?.offsetSeconds ?? null };
+    return { ...classifyBoot(entries, ledger, history, timed, clocks), boot: first };
+  }
+  const byBoot = Map.groupBy(entries, (entry) => boots.of(entry)!);
+  const boot = tracedBoot(byBoot, timed, marks);
+  const untied = boots.list.filter((each) => each !== boot).flatMap((each) => {
+    const entries = byBoot.get(each) ?? [];
+    if (boot !== null) return entries.flatMap((entry) => ofOtherBoot(entry, each, boot));
+    const clocks = { marks: [], bootSeconds: each.offsetSeconds };
+    return classifyBoot(entries, ledger, history, [], clocks).findings
+      .map((finding) => ofUnknownBoot(finding, each));
+  });
+  if (boot === null) return { findings: untied, offset: null, pairs: [], boot };
+  const clocks = {
+    marks: marks.filter((mark) => mark.boot === boot),
+    bootSeconds: boot.offsetSeconds,
+  };
+  const own = classifyBoot(byBoot.get(boot) ?? [], ledger, history, timed, clocks);
+  return { ...own, findings: [...own.findings, ...untied], boot };
+}
+
+/** The boot with most of the collector's marks, else with most lines that are calls of the trace; null where two have as many. */
+function tracedBoot(
+  byBoot: ReadonlyMap<LoggedBoot, readonly KernelLogEntry[]>,
+  timed: readonly TimedFinding[],
+  marks: KnownClocks["marks"],
+): LoggedBoot | null {
+  const marked = [...Map.groupBy(marks, ({ boot }) => boot)]
+    .map(([boot, marks]) => ({ boot, count: marks.length }));
+  const called = () =>
+    [...byBoot].map(([boot, entries]) => ({ boot, count: pairFindings(entries, timed).length }));
+  const [most, next] = (marked.length > 0 ? marked : called()).sort((a, b) => b.count - a.count);
+  return most === undefined || most.count === (next?.count ?? 0) ? null : most.boot;
+}
+
+/** What the kernel says by itself: no line of the trace is about it. */
+function ofOtherBoot(entry: KernelLogEntry, boot: LoggedBoot, traced: LoggedBoot): TraceFinding[] {
+  const place = `boot ${boot.number} (from log line ${boot.line} on)`;
+  if (entry.kind !== "iommu_fault") {
+    return otherFinding(entry, null)
+      .map((finding) => ({ ...finding, text: `${finding.text}, in ${place}` }));
+  }
+  const finding = faultFinding(entry, null, null, null, null);
+  if (finding.kind === "error_value") return [{ ...finding, text: `${finding.text}, in ${place}` }];
+  const text = `no verdict: it is of ${place}, and the trace of boot ${traced.number}`;
+  return [{ ...finding, text }];
+}
+
+/** Of several boots, of which any may be that of the trace. */
+function ofUnknownBoot(finding: TraceFinding, { line, number }: LoggedBoot): TraceFinding {
+  const isOfTrace = finding.line !== null ||
+    finding.rule === FAULT_RULE && finding.kind !== "error_value";
+  const text = `${finding.text}, in boot ${number} (from log line ${line} on)`;
+  if (!isOfTrace) return { ...finding, text };
+  const certainty = finding.certainty === "unknown" ? "unknown" : "possible";
+  return { ...finding, certainty, text: `${text}, if the trace is of this boot` };
+}
+
+function classifyBoot(
+  entries: readonly KernelLogEntry[],
+  ledger: MappingTracker,
+  history: PageHistory,
+  timed: readonly TimedFinding[],
+  clocks: { readonly marks: readonly ClockDifference[]; readonly bootSeconds: number | null },
+): Omit<ClassifiedLog, "boot"> {
   const verdicts = new FaultVerdicts(history);
   const pairs = pairFindings(entries, timed);
   const accesses = new Map(
@@ -125,7 +195,7 @@ export function classifyLog(
     if (entry.kind === "iommu_fault") {
       const window = windows.of(entry);
       return [
-        faultFinding(entry, accesses.get(entry) ?? null, offset, window, ledger, verdicts),
+        faultFinding(entry, accesses.get(entry) ?? null, offset, window, { ledger, verdicts }),
       ];
     }
     return paired.has(entry) ? [] : otherFinding(entry, ledger);
@@ -245,8 +315,7 @@ function faultFinding(
   access: LoggedAccess | null,
   offset: ClockOffset | null,
   window: Window | null,
-  ledger: MappingTracker,
-  verdicts: FaultVerdicts,
+  known: { readonly ledger: MappingTracker; readonly verdicts: FaultVerdicts } | null,
 ): TraceFinding {
   const { fault } = entry;
   const address = fault?.address ?? null;
@@ -277,7 +346,8 @@ function faultFinding(
   ) {
     return finding("error_value", "likely");
   }
-  if (access === null) return finding("iommu_fault", "unknown");
+  if (access === null || known === null) return finding("iommu_fault", "unknown");
+  const { ledger, verdicts } = known;
   const { edges } = ledger;
   if (ledger.isTableAlone && window !== null) {
     return tableFault({ ...access, device: null }, window, verdicts, finding);
@@ -296,14 +366,14 @@ function faultFinding(
       : "no time ties the line to the trace";
     return finding("iommu_fault", "unknown", { text: `no verdict: ${why}` });
   }
-  const known = {
+  const traced = {
     access,
     device: access.device,
     window,
     isExact: isExact(offset),
     isTied: offset !== null && entry.seconds !== null,
   };
-  return explainedFault(known, ledger, verdicts, finding);
+  return explainedFault(traced, ledger, verdicts, finding);
 }
 
 /** An access of a device that the trace knows, within a window of its time. */
@@ -444,8 +514,8 @@ function neverMapped(
 /** Lines of IOMMUs about themselves. */
 const HARDWARE_KINDS: ReadonlySet<KernelLogKind> = new Set(["invalidation_error", "iommu_error"]);
 
-/** Lines that are findings by themselves. */
-function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFinding[] {
+/** Lines that are findings by themselves. @param ledger Of the same boot, or null. */
+function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): TraceFinding[] {
   const { facts, kind, line } = entry;
   const device = typeof facts.device === "string" ? facts.device : null;
   const address = typeof facts.address === "string" ? parseInt(facts.address, 16) : null;
@@ -478,7 +548,7 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFindi
     return [own("iommu_fault", { certainty: "unknown", rule: FAULT_RULE, text })];
   }
   // Beside a trace the unmap itself is judged.
-  if (kind === "unmap_warning" && ledger.edges.firstSeconds === null) {
+  if (kind === "unmap_warning" && (ledger?.edges.firstSeconds ?? null) === null) {
     const text = "the kernel warned of an unmap of an unmapped address";
     return [own("unmap_unknown", { rule: "trace.T.53", text })];
   }
@@ -497,7 +567,7 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFindi
     rule: "trace.T.53",
     text: "reported by the kernel's DMA API debugging",
   });
-  if (facts.class !== "leak_at_unbind") return [report];
+  if (facts.class !== "leak_at_unbind" || ledger === null) return [report];
   for (const mapping of ledger.open()) {
     if (mapping.addr !== address || mapping.device?.name !== device) continue;
     const text = "the driver was unbound while this mapping was live";

@@ -27,7 +27,7 @@ const CHECKER =
 const PASSTHROUGH =
   "iommu=pt only as a diagnosis: without translation nothing faults, and the device overwrites memory unseen";
 const UNMAP_CALL =
-  "compare the arguments of the unmap with what the driver kept of the map: address, size, direction, entries passed in (not those returned)";
+  "compare the arguments of the unmap with what the driver kept of the map: address, size, direction, and of a list the number of entries passed to dma_map_sg(), not the one it returned";
 
 export const FINDING_KINDS = {
   use_after_unmap: {
@@ -105,7 +105,10 @@ export const FINDING_KINDS = {
     next: ["check dma_mapping_error() after each map, and unmap nothing where it failed"],
   },
   double_map: {
-    next: ["unmap the first mapping before its address is used again", CHECKER],
+    next: [
+      "look for the unmap of the first mapping that was skipped: its address was given out again while it was live",
+      CHECKER,
+    ],
   },
   mapped_over: {
     next: [
@@ -215,5 +218,7 @@ export function aboutKind(kind: FindingKind): KindEntry {
 
 /** Of a line of the kernel's checker alone. */
 const REPORTED: KindEntry = {
-  next: ["read the stack below the report in the log: it is that of the mapping"],
+  next: [
+    'read the stacks below the report in the log: the first is of this call, "Mapped at:" of its map',
+  ],
 };

@@ -4,11 +4,11 @@
  * The log is read first, because it says which pages of the trace matter.
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
+import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import type { LogMessage, LogTime } from "../kernel_log/log_forms.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import {
-  bootOffset,
   type ClockDifference,
   differenceOf,
   markIn,
@@ -36,32 +36,35 @@ const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
 
 /** What a program has written into the trace, in the words of the kernel and of user space. */
 const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
-const VERSION = /\bLinux version (\S+)/;
+
+/** A mark of the collector in the log. */
+interface LoggedMark extends LogTime {
+  readonly boot: LoggedBoot;
+}
 
 /** First pass: the kernel's log among the lines. */
 export class LogPass {
   readonly entries: KernelLogEntry[] = [];
   readonly unreadable: UnreadableFault[] = [];
-  /** How far the log's clock is behind, as the kernel said at boot, or null. */
-  bootSeconds: number | null = null;
+  readonly boots = new LogBoots();
   /** When the collector's marks stand in the log, by their numbers. */
-  readonly marks = new Map<string, LogTime>();
+  readonly marks = new Map<string, LoggedMark>();
   readonly facts = new MachineFacts();
   readonly qemu = new QemuClock();
   /** Of the file that is being read: lines in a form that is not read. */
   unread = new UnreadLines();
   readonly #line = new TraceLine();
   readonly #reader = new KernelLogReader({
-    entry: (entry) => this.entries.push(entry),
+    entry: (entry) => {
+      this.entries.push(entry);
+      this.boots.note(entry);
+    },
     unreadable: (fault) => this.unreadable.push(fault),
     message: (message) => this.#message(message),
   });
 
   /** Lines of events, which are no part of the log. */
   events = 0;
-  /** The kernel's version, as its log begins with it, or null. */
-  version: string | null = null;
-
   push(text: string, number: number): void {
     // A packed file of a few bytes can be millions of these.
     if (text === "") return;
@@ -75,16 +78,19 @@ export class LogPass {
     this.qemu.pushLog(text, number);
   }
 
-  #message({ text, time }: LogMessage): void {
+  #message(message: LogMessage): void {
+    const { text, time } = message;
     this.facts.push(text);
-    this.bootSeconds ??= bootOffset(text);
+    this.boots.push(message);
     const mark = markIn(text);
-    if (mark !== null && time !== null) this.marks.set(mark, time);
-    this.version ??= VERSION.exec(text)?.[1] ?? null;
+    if (mark !== null && time !== null) {
+      this.marks.set(mark, { ...time, boot: this.boots.newest! });
+    }
   }
 
   end(): void {
     this.#reader.end();
+    this.boots.endFile();
     this.entries.sort((a, b) => a.line - b.line);
   }
 }
@@ -105,7 +111,7 @@ export class TraceCheck {
   #newestFinding = 0;
 
   readonly #log: LogPass;
-  readonly #marks: ClockDifference[] = [];
+  readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
   /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
   constructor(log: LogPass, addresses: readonly number[] = []) {
@@ -151,7 +157,9 @@ export class TraceCheck {
     if (line.wasRaw) this.rawRecords++;
     const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
     const marked = mark === null ? undefined : this.#log.marks.get(mark);
-    if (marked !== undefined) this.#marks.push(differenceOf(line.seconds, marked));
+    if (marked !== undefined) {
+      this.#marks.push({ ...differenceOf(line.seconds, marked), boot: marked.boot });
+    }
     if (!this.#log.qemu.isEmpty) this.#log.qemu.pushEvent(line);
     this.ledger.push(line, number);
     const { list } = this.ledger.findings;
@@ -187,7 +195,7 @@ export class TraceCheck {
       ledger,
       this.#history,
       timed,
-      { marks: this.#marks, bootSeconds: this.#log.bootSeconds },
+      { marks: this.#marks, boots: this.#log.boots },
     );
     return { live, uncertain, classified, findings: merge(ledger, classified) };
   }
@@ -237,7 +245,8 @@ const ORDER = ["proved", "likely", "possible", "unknown"];
 function merge({ edges, findings }: MappingTracker, classified: ClassifiedLog): TraceFinding[] {
   const logLines = new Map(classified.pairs.map(({ finding, logLine }) => [finding, logLine]));
   const proved = new Map(
-    classified.findings.filter(({ kind }) => kind === "leak").map((leak) => [leak.line, leak]),
+    classified.findings.filter(({ certainty, kind }) => kind === "leak" && certainty === "proved")
+      .map((leak) => [leak.line, leak]),
   );
   const own = findings.list.flatMap((finding): TraceFinding[] => {
     const isOpen = finding.kind === "leak" || finding.kind === "alive_at_end";

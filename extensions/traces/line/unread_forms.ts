@@ -102,6 +102,14 @@ const TIME_DIFFERENCES: UnreadForm = {
     "print absolute times: perf script without --deltatime, trace-cmd report without --ts-diff",
 };
 
+/** Some tools and log viewers print the newest line first. */
+const REVERSED: UnreadForm = {
+  name: "a trace whose times go back from line to line",
+  instead: "turn it round, the oldest line first: tac FILE",
+};
+/** So many times as often do its times fall as they rise: differences do both alike. */
+const REVERSED_TIMES = 20;
+
 /** Times fall in so many lines, and in this share of them: no clock does that. */
 const LEAST_FALLS = 20;
 const FALL_SHARE = 0.2;
@@ -111,6 +119,8 @@ export class UnreadLines {
   readonly forms = new Map<UnreadForm, { readonly line: number; count: number }>();
   #events = 0;
   #falls = 0;
+  #rises = 0;
+  #firstFall = 0;
   #lastSeconds = 0;
 
   /** Takes a line that is no event. */
@@ -120,7 +130,8 @@ export class UnreadLines {
 
   event({ event, payload, seconds, wasRaw }: TraceLine, line: number): void {
     this.#events++;
-    if (seconds < this.#lastSeconds) this.#falls++;
+    if (seconds < this.#lastSeconds && this.#falls++ === 0) this.#firstFall = line;
+    if (seconds > this.#lastSeconds && this.#events > 1) this.#rises++;
     this.#lastSeconds = seconds;
     if (!wasRaw && event.startsWith("dma_") && payload.includes("device=")) {
       this.#note(FIELDS, line);
@@ -137,11 +148,13 @@ export class UnreadLines {
   /** Why nothing can be said of this record, or null. @param isLog It has lines of a kernel's log. */
   problem(isLog: boolean): string | null {
     if (this.#falls >= LEAST_FALLS && this.#falls > FALL_SHARE * this.#events) {
-      this.#note(TIME_DIFFERENCES, 1);
+      const form = this.#falls > REVERSED_TIMES * this.#rises ? REVERSED : TIME_DIFFERENCES;
+      this.forms.set(form, { line: this.#firstFall, count: this.#falls });
     }
     const [first] = this.forms;
     if (first === undefined) return null;
     const isWhole = this.forms.has(FIELDS) || this.forms.has(TIME_DIFFERENCES) ||
+      this.forms.has(REVERSED) ||
       this.#events === 0 && !isLog;
     return isWhole ? this.sentences()[0]! : null;
   }

@@ -2,7 +2,7 @@
  * One trace in every form that tools print it in: read with the same findings, or refused with what
  * the form looks like and how to record it anew.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runCheck } from "../cli/check.ts";
 import type { Screen } from "@dmalab/cli/extend";
 import { LogPass } from "../ledger/trace_check.ts";
@@ -156,9 +156,13 @@ const REFUSED: Readonly<Record<string, readonly [Form, form: string, instead: st
   "a file of perf": [() => "PERFILE2h\0\0\0", "a file of perf", "perf script -i"],
 };
 
-async function checked(lines: readonly string[]) {
+function checked(lines: readonly string[]) {
+  return checkedBytes(new TextEncoder().encode(`${lines.join("\n")}\n`));
+}
+
+async function checkedBytes(bytes: Uint8Array) {
   const path = await Deno.makeTempFile();
-  await Deno.writeTextFile(path, `${lines.join("\n")}\n`);
+  await Deno.writeFile(path, bytes);
   let said = "";
   const take = (text: string) => void (said += text);
   const screen: Screen = { out: take, err: take, data: take, colour: false, columns: null };
@@ -177,6 +181,27 @@ Deno.test("a line of a megabyte takes no time, whatever it repeats", () => {
   }
   const took = performance.now() - start;
   assert(took < 5000, `${took} ms`);
+});
+
+Deno.test("a trace with the newest line first is refused as that", async () => {
+  const text = (await readGolden("planted/p03-unmap-size.trace.txt.gz"))!;
+  const { code, said } = await checked(text.trimEnd().split("\n").reverse());
+  assertEquals(code, 2, said);
+  assertStringIncludes(said, "times go back from line to line");
+  assertStringIncludes(said, "tac FILE");
+});
+
+Deno.test("a gzip file that ends early says how far it goes, and what reads the rest of it", async () => {
+  const text = (await readGolden("planted/p03-unmap-size.trace.txt.gz"))!;
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  const whole = new Uint8Array(await new Response(stream).arrayBuffer());
+  const { code, said } = await checkedBytes(whole.subarray(0, whole.length >> 1));
+  assertEquals(code, 2, said);
+  const [, lines] = /unpacked as far as line (\d+)/.exec(said)!;
+  const count = text.split("\n").length;
+  assert(Number(lines) > count / 4 && Number(lines) < count, said);
+  assertStringIncludes(said, "gunzip -c FILE | dmalab trace check -");
+  assert(!said.includes("looks like"), said);
 });
 
 Deno.test("39 forms of one trace are read alike, or refused with what they look like and what to do", async (t) => {

@@ -181,3 +181,85 @@ Deno.test("where a trace's times go back no fault is proved across it, and the l
   const text = checkLines(check, pass, check.end(), { trace: "t", log: "l" }).join("\n");
   assertStringIncludes(text, `times go back at line ${half + 1}:`);
 });
+
+Deno.test("a second boot in a log is a boundary: nothing of the trace is proved of its faults", async (t) => {
+  const run = "real/72-strict-mistakes";
+  const trace = (await readGolden(`${run}.trace.txt.gz`))!.split("\n");
+  const log = (await readGolden(`${run}.dmesg.txt.gz`))!.trimEnd().split("\n");
+  const faults = log.filter((line) => /DMAR: \[DMA/.test(line));
+  const right = findings(trace, log);
+  const sure = right.filter((each) => isSure(each) && each.line !== null).length;
+  assert(faults.length >= 3 && sure > 3);
+  const later = (seconds: number) =>
+    log.filter((line) => !line.includes("Linux version")).map((line) =>
+      line.replace(/\d+\.\d{6}(?=\])/, (time) => (Number(time) + seconds).toFixed(6))
+    );
+  const wallClock = (lines: readonly string[], hour: string) =>
+    lines.map((line) =>
+      line.replace(
+        /^\[ *\d+(\.\d{6})\]/,
+        (_, micros) => `2024-05-01T${hour}:00:00${micros} host kernel:`,
+      )
+    );
+  const version = "[    0.000000] Linux version 9.9.9";
+  const tied = (found: ReturnType<typeof findings>, from: number, to: number) =>
+    found.filter(({ line, logLine }) =>
+      logLine !== null && logLine > from && logLine <= to && line !== null
+    );
+  const second: Record<string, readonly string[]> = {
+    "times that go back": faults,
+    "a version": [version, ...faults],
+    "the journal's separator": [`-- Boot ${"0".repeat(32)} --`, ...faults],
+    "the journal's old separator": ["-- Reboot --", ...faults],
+    "by the clock on the wall": wallClock([version, ...faults], "09"),
+  };
+  for (const [name, lines] of Object.entries(second)) {
+    await t.step(`${name}: the lines of calls say that the trace is of boot 1`, () => {
+      const found = findings(trace, [...log, ...lines]);
+      assertEquals(found.filter(({ logLine }) => (logLine ?? 0) <= log.length), right);
+      const other = found.filter(({ logLine }) => (logLine ?? 0) > log.length);
+      assertEquals(other.length, faults.length);
+      assertEquals(other.filter(isSure).filter(({ kind }) => kind !== "error_value"), []);
+      assertEquals(tied(found, log.length, Infinity), []);
+    });
+  }
+  await t.step("the trace may be of the later boot", () => {
+    const found = findings(trace, [
+      ...later(1000).filter((line) => /DMAR: \[DMA/.test(line)),
+      ...log,
+    ]);
+    assertEquals(tied(found, 0, faults.length), []);
+    assertEquals(found.filter((each) => isSure(each) && each.line !== null).length, sure);
+  });
+  await t.step("the same log twice: of which boot the trace is, nothing says", () => {
+    const pass = new LogPass();
+    [...log, ...log].forEach((line, index) => pass.push(line, index + 1));
+    pass.end();
+    const check = new TraceCheck(pass);
+    trace.forEach((line, index) => check.push(line, index + 1));
+    const result = check.end();
+    const ofLog = result.findings.filter(({ line, logLine }) => line !== null && logLine !== null);
+    assert(ofLog.length > 0 && !ofLog.some(isSure), JSON.stringify(ofLog.filter(isSure)));
+    const text = checkLines(check, pass, result, { trace: "t", log: "l" }).join("\n");
+    assertStringIncludes(text, "the log has 2 boots");
+    assertStringIncludes(text, "no line says of which boot the trace is");
+  });
+  await t.step("boots that the journal names", () => {
+    const record = (line: string, boot: number) => {
+      const [, time, message] = /^\[ *(\d+\.\d+)\] (.*)$/.exec(line) ?? [, "0", line];
+      return JSON.stringify({
+        MESSAGE: message,
+        _BOOT_ID: `${boot}`.repeat(32),
+        _SOURCE_MONOTONIC_TIMESTAMP: `${Math.round(Number(time) * 1e6)}`,
+      });
+    };
+    const named = log.map((line) => record(line, 1));
+    // Later by the clock since boot, without a version: its name alone tells them apart.
+    const others = later(1000).filter((line) => /DMAR: \[DMA/.test(line)).map((line) =>
+      record(line, 2)
+    );
+    const found = findings(trace, [...named, ...others]);
+    assertEquals(found.filter((each) => isSure(each) && each.line !== null).length, sure);
+    assertEquals(tied(found, named.length, Infinity), []);
+  });
+});

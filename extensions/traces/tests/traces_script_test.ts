@@ -26,8 +26,9 @@ async function wholeScriptOf(run: string, options: ScriptOptions): Promise<Trace
   check.ledger.recorder = (step) => steps.push(step);
   const trace = (await readGolden(`real/${run}.trace.txt.gz`))!;
   trace.split("\n").forEach((line, index) => check.push(line, index + 1));
-  const machine = { facts: log.facts, version: log.version };
-  return traceScript(steps, check.end().findings, machine, `${run}.trace.txt`, options);
+  const { classified, findings } = check.end();
+  const machine = { facts: log.facts, version: classified.boot?.version ?? null };
+  return traceScript(steps, findings, machine, `${run}.trace.txt`, options);
 }
 
 /** How many reports the checker makes in its tests. */
@@ -195,14 +196,14 @@ Deno.test("traces/02-trace-to-scenario.dma is what its trace becomes", async () 
   const folder = new URL("../../../examples/", import.meta.url);
   const example = await Deno.readTextFile(new URL("traces/02-trace-to-scenario.dma", folder));
   const trace = await Deno.readTextFile(new URL("traces/data/leaky-driver.trace.txt", folder));
-  const { facts, version } = new LogPass();
+  const { facts } = new LogPass();
   const check = new TraceCheck(new LogPass());
   const steps: ScriptedCall[] = [];
   check.ledger.recorder = (step) => steps.push(step);
   trace.split("\n").forEach((line, index) => check.push(line, index + 1));
   const { findings } = check.end();
   for (const shrink of [false, true]) {
-    const machine = { facts, version };
+    const machine = { facts, version: null };
     const { text: script } = traceScript(steps, findings, machine, "trace", {
       around: null,
       shrink,

@@ -8,6 +8,7 @@
  * @see rules/traces.md T.62, T.66, T.69
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { LogBoots } from "../kernel_log/boots.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { asKnown } from "../ledger/findings.ts";
 import { classifyLog, faultPages } from "../ledger/classify_log.ts";
@@ -136,8 +137,8 @@ export class TraceWatch {
     const history = new PageHistory(faultPages([entry]), isWhole);
     for (const mapping of this.#kept()) history.add(mapping);
     const isTimed = this.#timed.has(entry.line);
-    const marks = isTimed ? [{ seconds: 0, resolutionSeconds: 0 }] : [];
-    const clocks = { marks, bootSeconds: null };
+    const marks = isTimed ? [{ seconds: 0, resolutionSeconds: 0, boot: null }] : [];
+    const clocks = { marks, boots: new LogBoots() };
     const { findings } = classifyLog([entry], this.#ledger, history, [], clocks);
     for (const finding of findings) {
       if (entry.fault !== null) this.#sink.fault(finding);
