@@ -144,7 +144,7 @@ export class TreeMapping implements Implementation<MappingOperation> {
     }
     this.#tree.cpu = operation.cpu === undefined ? this.#tree.cpu : operation.cpu as number;
     this.#pages.begin();
-    this.#noted.copies = [];
+    this.#noted.begin();
     this.#caches = [];
     this.#wentBeyond = false;
     const answer = this.#answer(operation);
@@ -152,6 +152,8 @@ export class TreeMapping implements Implementation<MappingOperation> {
       ...answer,
       events: this.#pages.flushes,
       copies: this.#noted.copies,
+      // Bytes beside data that another tree leaves as they were, or data that it overwrites.
+      fills: this.#noted.fills,
       caches: this.#caches,
       went_beyond_32bit: this.#wentBeyond,
       warn: this.#pages.warnings,

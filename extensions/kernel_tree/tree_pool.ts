@@ -21,13 +21,20 @@ import {
   type TreeValue,
 } from "./tree_module.ts";
 
-/** Bounce buffers of which copies are noted, not done: their bytes are nowhere. */
+/** Bounce buffers of which copies and fills are noted, not done: their bytes are nowhere. */
 export class NotedCopies {
   #start = 0;
   #slots = 0;
   copies: [from: number, to: number, bytes: number][] = [];
+  fills: [at: number, byte: number, bytes: number][] = [];
 
   constructor(readonly tree: () => TreeModule) {}
+
+  /** Begins an operation, of which nothing is noted yet. */
+  begin(): void {
+    this.copies = [];
+    this.fills = [];
+  }
 
   /** Where the tree's pool will lie. */
   place(start: number, slots: number): void {
@@ -62,9 +69,9 @@ export class NotedCopies {
         return to;
       },
       memset: (at: TreeValue, byte: TreeValue, size: TreeValue) => {
-        if (Number(at) < this.#start || this.#slots === 0) {
-          this.tree().memory.fill(Number(at), Number(byte), Number(size));
-        }
+        const fill = [Number(at), Number(byte), Number(size)] as const;
+        if (fill[0] < this.#start || this.#slots === 0) this.tree().memory.fill(...fill);
+        else this.fills.push([...fill]);
         return at;
       },
       _dev_info: () => {},
@@ -90,7 +97,7 @@ export class TreePool implements Implementation<PoolOperation> {
 
   run(operation: PoolOperation): OperationResult {
     const tree = this.#tree;
-    this.#noted.copies = [];
+    this.#noted.begin();
     this.#domain.begin();
     const { copies } = this.#noted;
     switch (operation.op) {

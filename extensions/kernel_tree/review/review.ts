@@ -2,7 +2,7 @@
 import type { NameMatch, Program } from "@dmalab/lang/run";
 import { C_FILE, type LinesRun } from "@dmalab/lang/values";
 import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
-import { Makefiles, Units } from "@dmalab/c_drivers/tree";
+import { companionsOf, exportsIn, Makefiles, requestFilesOf, Units } from "@dmalab/c_drivers/tree";
 import { MemoryScreen, readTreeHeaders } from "@dmalab/cli";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { loadWithTree, openWithTree, type Tree } from "../diff_scenario.ts";
@@ -161,7 +161,7 @@ function isHeader({ path }: ChangedFile): boolean {
   return !path.endsWith(".c");
 }
 
-/** Files that a driver of requests is linked with: which ones is known when it is. */
+/** Files of what iterates requests, which drivers are linked with that call it. */
 const ITERATING = /^block\//;
 
 /** Whether a scenario may have code of changed files: of its drivers, what they include, or what iterates requests. */
@@ -170,12 +170,21 @@ function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[])
     const opened = openWithTree(path, tree);
     if (typeof opened === "string") throw new TreeError(opened, "give the path of a scenario");
     opened.load();
-    const units = new Units(tree.files, new Makefiles(tree.files));
+    const makefiles = new Makefiles(tree.files);
+    const units = new Units(tree.files, makefiles);
     const drivers = [...opened.loader.trees.values()].flatMap((driver) => driver.files);
-    if (drivers.length > 0 && files.some((file) => ITERATING.test(file.path))) return true;
+    const iterators = files.some((file) => ITERATING.test(file.path))
+      ? [...exportsIn(requestFilesOf(tree.files)).keys()]
+      : [];
     return drivers.some((driver) => {
       const sources = driver.path === null ? units.sourcesIn(driver.source.text) : [driver.path];
       if (files.some((file) => sources.includes(file.path))) return true;
+      const texts = [driver.source.text, ...sources.map((path) => tree.files.text(path) ?? "")];
+      for (const path of iterators.length === 0 ? [] : sources) {
+        const others = companionsOf(tree.files, path, makefiles.moduleOf(path, () => true));
+        texts.push(...[...others].map(([, text]) => text));
+      }
+      if (iterators.some((name) => texts.some((text) => text.includes(`${name}(`)))) return true;
       if (!files.some(isHeader)) return false;
       const ours = readTreeHeaders();
       const own = "own.c";

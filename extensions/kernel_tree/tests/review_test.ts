@@ -1,7 +1,8 @@
 /** `dmalab review` on a small tree of ours: what differs, what did not run, and what cannot be reviewed. */
 import { assert, assertEquals } from "@std/assert";
-import { MemoryScreen } from "@dmalab/cli";
+import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { withMarks } from "@dmalab/c_drivers/tree";
+import { openTree } from "../diff_scenario.ts";
 import { TreeCoverage } from "../tree_coverage.ts";
 import { changedFilesIn, unreachedLines } from "../review/changed_lines.ts";
 import { Review } from "../review/review.ts";
@@ -160,6 +161,34 @@ Deno.test("a test that runs no changed function runs on no other side, and what 
     assertEquals(again.found, first.found);
     // What differs, for its words.
     assertEquals(again.told, [starts, starts]);
+  });
+});
+
+Deno.test("what iterates requests concerns the drivers that call it", async () => {
+  await withSeries(async (folder) => {
+    const path = "block/blk-mq-dma.c";
+    const root = `${folder}/mini`;
+    Deno.mkdirSync(`${root}/block`);
+    Deno.writeTextFileSync(`${root}/${path}`, "int toy_iter(int at)\n{\n\treturn at;\n}\n");
+    const compiled = async () => {
+      const told: string[] = [];
+      const tree = openTree(new HostTree(root));
+      const review = new Review({
+        scenarios: [`${folder}/toy.dma`],
+        oracles: [],
+        matches: [],
+        onProgress: (text) => told.push(text),
+      });
+      const files = [{ path, removed: [3], added: [3] }];
+      await review.step({ subject: "", old: tree, new: tree, files, diff: "" });
+      await review.close();
+      return told.filter((text) => text.startsWith("compiling ")).length;
+    };
+    assertEquals(await compiled(), 0);
+    const toy = Deno.readTextFileSync(`${root}/${TOY}`);
+    const caller = "\nint toy_iter(int at);\nint toy_next(void)\n{\n\treturn toy_iter(1);\n}\n";
+    Deno.writeTextFileSync(`${root}/${TOY}`, toy + caller);
+    assertEquals(await compiled(), 1);
   });
 });
 

@@ -36,6 +36,8 @@ import { requestSequence } from "../oracle/request_sequences.ts";
 import { ARM_SHAPES, GENERIC_SHAPES } from "../oracle/table_formats.ts";
 import { TableModel, type TableOperation } from "../oracle/table_operations.ts";
 import { tableSequences } from "../oracle/table_sequences.ts";
+import type { TreeModule } from "../tree_module.ts";
+import { NotedCopies } from "../tree_pool.ts";
 import { IovaModel, type IovaOperation } from "../oracle/iova_operations.ts";
 
 function treeOf(texts: Readonly<Record<string, string>>): TreeFolders {
@@ -471,6 +473,19 @@ Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", 
   }
   const { difference } = compareSequences([same, () => new Wrong()], options);
   assertEquals(difference?.operations.map(({ op }) => op), ["init", "map", "sync_for_cpu"]);
+});
+
+Deno.test("what a tree fills inside bounce buffers is noted for the operation that does it", () => {
+  const filled: (readonly number[])[] = [];
+  const memory = { fill: (...fill: number[]) => filled.push(fill) };
+  const noted = new NotedCopies(() => ({ memory }) as unknown as TreeModule);
+  noted.place(0x7000_0000, 256);
+  const { memset } = noted.imports();
+  for (const at of [0x1000n, 0x7000_0040n]) memset!(at, 0, 64n);
+  assertEquals(noted.fills, [[0x7000_0040, 0, 64]]);
+  assertEquals(filled, [[0x1000, 0, 64]]);
+  noted.begin();
+  assertEquals(noted.fills, []);
 });
 
 Deno.test("a page table that frees one table too few is found, by a minimal sequence", () => {
