@@ -117,15 +117,16 @@ export class Engine {
   constructor(private readonly answer: (answer: EngineResponse) => void) {}
 
   handle(request: Request): void {
-    const { id, run } = request;
+    const { id } = request;
     if (request.kind !== "run") {
-      this.#record(id, run, request.kind === "beside");
+      this.#record(id, request.run, request.kind === "beside");
       return this.answer({ id, kind: "done", exitCode: null });
     }
     const { diagnostics, program } = this.#check(id, request.project);
     // Who edits looks at one run: it is new before all others are done.
-    this.#record(id, run);
-    const exitCode = this.#print(id, request.project, diagnostics, program);
+    this.#record(id, request.run ?? 0);
+    const { exitCode, failed } = this.#print(id, request.project, diagnostics, program);
+    if (request.run === null && failed > 0) this.#record(id, failed);
     this.answer({ id, kind: "done", exitCode });
   }
 
@@ -145,13 +146,13 @@ export class Engine {
     return result;
   }
 
-  /** Runs all; what the command line prints is sent. @returns Its exit code. */
+  /** Runs all; what the command line prints is sent. @returns Its exit code, and the first run that failed. */
   #print(
     id: number,
     { seed }: Project,
     diagnostics: readonly Diagnostic[],
     program: Program | null,
-  ): number {
+  ): { readonly exitCode: number; readonly failed: number } {
     const screen = new PrintedScreen();
     sayDiagnostics(diagnostics, screen);
     const options = { ...PRINTED, seed };
@@ -160,11 +161,13 @@ export class Engine {
     const said = sayReports(reports, program === null ? 1 : 0, options, screen);
     const benches = program === null ? HELD : printBenches(program, seed, screen);
     this.answer({ id, kind: "output", text: screen.shown });
-    this.answer({ id, kind: "runs", runs: this.#runs.map((each) => entryOf(each, report)) });
-    return worseExitCode(
+    const runs = this.#runs.map((each) => entryOf(each, report));
+    this.answer({ id, kind: "runs", runs });
+    const exitCode = worseExitCode(
       worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),
       worseExitCode(said, benches),
     );
+    return { exitCode, failed: runs.findIndex(({ outcome }) => outcome === "failed") };
   }
 
   /** @param isBeside For a comparison: with its blocks that run on machines of their own. */

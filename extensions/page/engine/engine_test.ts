@@ -32,3 +32,16 @@ Deno.test("the playground runs benches behind the tests, and a bench that fails 
   assertMatch(failed.output, /\.\.\. FAILED$/m);
   assertEquals(failed.exitCode, 1);
 });
+
+Deno.test("a file opens at its first failed run, unless a run was chosen", () => {
+  const text = 'test "holds" { assert 1 == 1 }\ntest "fails" { assert 1 == 2 }\n';
+  const project = { entry: "lab.dma", files: { "lab.dma": text }, seed: null };
+  const recorded = (run: number | null) => {
+    const runs: number[] = [];
+    new Engine((answer) => answer.kind === "recorded" && runs.push(answer.run))
+      .handle({ id: 1, run, kind: "run", project });
+    return runs;
+  };
+  assertEquals(recorded(null), [0, 1]);
+  assertEquals(recorded(0), [0]);
+});

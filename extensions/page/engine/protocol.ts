@@ -13,8 +13,13 @@ export interface Project {
 
 /** A request of the page; answers carry its number. */
 export type Request =
-  /** Checks, runs and records; each step is answered as soon as it is done. */
-  | { readonly id: number; readonly kind: "run"; readonly project: Project; readonly run: number }
+  /** Checks, runs and records; each step is answered as soon as it is done. `run`: null for the first that fails. */
+  | {
+    readonly id: number;
+    readonly kind: "run";
+    readonly project: Project;
+    readonly run: number | null;
+  }
   /** Records another run of the project that ran last. */
   | { readonly id: number; readonly kind: "record"; readonly run: number }
   /** The same, for a comparison: with its blocks that run on machines of their own. */

@@ -264,7 +264,7 @@ export class Viewer {
     const { runs, show, shown } = this.runs();
     const failed = runs.findIndex((each, index) => each.state === "failed" && index !== shown);
     if (failed >= 0 && state !== "failed") {
-      steps.push({ title: `Go to the failed run`, act: () => show(failed) });
+      steps.unshift({ title: "Go to the failed run", act: () => show(failed) });
     }
     const full = runs.findIndex(({ events }) => events !== null && events > 0);
     if (this.#opened!.log.count === 0 && full >= 0 && full !== shown) {
