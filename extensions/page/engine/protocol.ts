@@ -1,6 +1,7 @@
 /** What the page and the engine in its worker say to each other. */
 import type { TestOutcome } from "@dmalab/lang/run";
 import type { RunName } from "@dmalab/recording";
+import type { SaidVerdict } from "./bench_verdict.ts";
 
 /** A scenario with the files that it uses, by their paths. */
 export interface Project {
@@ -53,7 +54,13 @@ export type EngineResponse =
   | { readonly id: number; readonly kind: "checked"; readonly problems: readonly PageProblem[] }
   /** What the command line prints, output and errors as one text, as far as the page shows it. */
   | { readonly id: number; readonly kind: "output"; readonly text: string }
-  | { readonly id: number; readonly kind: "runs"; readonly runs: readonly RunEntry[] }
+  | {
+    readonly id: number;
+    readonly kind: "runs";
+    readonly runs: readonly RunEntry[];
+    /** The first failure of a bench; null for none. */
+    readonly failedBench: SaidVerdict | null;
+  }
   | {
     readonly id: number;
     readonly kind: "recorded" | "beside";

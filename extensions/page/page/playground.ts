@@ -193,6 +193,7 @@ class Playground {
   #start(run: number | null = this.#run): void {
     byId("state").textContent = "running …";
     this.#isListed = false;
+    this.#viewer.failedBench = null;
     this.#printed = "";
     this.#waiting = [];
     this.#engine.run(this.#project, run);
@@ -206,6 +207,7 @@ class Playground {
         this.#printed = answer.text;
         return;
       case "runs":
+        this.#viewer.failedBench = answer.failedBench;
         return this.#listed(answer.runs);
       case "recorded":
         this.#run = answer.run;
