@@ -123,6 +123,23 @@ Deno.test("what failed, and which line: the verdict has the statement, its value
   assertEquals(verdict.why.slice(1), ["they differ at [1]: 4KiB is not 8KiB"]);
 });
 
+Deno.test("what failed behind a finding that no statement expects: the verdict names it and leads to it", () => {
+  const text = `${DISK}test "late" {
+  let d = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+  dma_unmap_phys(ssd, d, 8KiB, to_device)
+  let sum = 1 + 1
+  assert sum == 3
+}`;
+  const { run, verdict } = judged(text);
+  assertEquals([verdict.place, verdict.cause], ["lab.dma:6", run.find("dma.report")]);
+  assertEquals(
+    verdict.why.at(-1),
+    "Before it, a report that no statement expects: unmap_size, in lab.dma:4",
+  );
+  const expected = judged(text.replace("8KiB, to_device)", "8KiB, to_device) warns unmap_size"));
+  assertEquals(expected.verdict.cause, expected.run.log.count);
+});
+
 Deno.test("which page leaked: the verdict names it, and only its own addresses are red", () => {
   const { run, verdict } = judged(`machine { iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } root_port rp1 { endpoint nic { } } } }

@@ -107,6 +107,9 @@ function failedVerdict(
   const isAssertion = code === "E0901" && statement !== null;
   const isLeak = code === "E0926";
   const leaks = leaked.map((seq) => leakSentence(run, seq));
+  const findings = incidents.filter(({ isFailure, kind, place }) =>
+    (kind === "fault" || kind === "report") && isFailure !== true && place !== null
+  );
   const what = isAssertion
     ? `${message}: ${statement}`
     : (isLeak ? leaks.shift() : null) ?? message!;
@@ -117,6 +120,11 @@ function failedVerdict(
     ...more,
     ...hidden === 0 ? [] : [`${formatCount(hidden, "more line")} in the output`],
     ...leaks,
+    ...findings.slice(0, 1).map(({ kind, name, place }) =>
+      `Before it, a ${kind} that no statement expects: ${name}, in ${
+        baseName(place!.replace(/:\d+$/, ""))
+      }`
+    ),
     ...held === 0 ? [] : [`It stopped before it unmapped ${formatCount(held, "mapping")}`],
   ];
   return {
@@ -125,7 +133,7 @@ function failedVerdict(
     place: failure.place.replace(/:\d+$/, ""),
     what,
     why,
-    cause: leaked[0] ?? causeAt(index, failure.place),
+    cause: leaked[0] ?? causeAt(index, failure.place, findings[0]?.place ?? null),
     leaked,
   };
 }
@@ -167,17 +175,19 @@ function leakedMappings(
   });
 }
 
-/** The finding that a failure tells, else the last event of its line, else the last of all. */
-function causeAt({ lines, run }: RunIndex, place: string): number | null {
-  const isThere = (seq: number) => {
-    const span = spanOfEvent(run, seq);
-    return span !== null && spanPlace(span) === place;
-  };
-  const found = rowsAt(run, "incidents", run.last).map(({ createdSeq }) => createdSeq).find(
-    isThere,
-  );
+/**
+ * The finding that a failure tells, else the last event of its line, else the finding before it, else the last
+ * of all.
+ */
+function causeAt({ lines, run }: RunIndex, place: string, before: string | null): number | null {
+  const findingAt = (wanted: string | null) =>
+    rowsAt(run, "incidents", run.last).map(({ createdSeq }) => createdSeq).find((seq) => {
+      const span = spanOfEvent(run, seq);
+      return span !== null && spanPlace(span) === wanted;
+    });
   const last = run.log.count === 0 ? null : run.log.count;
-  return found ?? lines.get(place.replace(/:\d+$/, ""))?.at(-1) ?? last;
+  return findingAt(place) ?? lines.get(place.replace(/:\d+$/, ""))?.at(-1) ?? findingAt(before) ??
+    last;
 }
 
 function leakSentence(run: RecordedRun, seq: number): string {

@@ -51,7 +51,11 @@ function pictureLines(code: string): string[] {
 }
 
 /** A frame that is loaded when it is opened; nothing where the playground cannot run the text. */
-export async function frameLines(code: string, depth: number): Promise<string[]> {
+export async function frameLines(
+  code: string,
+  depth: number,
+  title = "Run it here",
+): Promise<string[]> {
   if (NEEDS_FILES.test(code)) return [];
   const entry = "lab.dma";
   const shared = {
@@ -67,7 +71,7 @@ export async function frameLines(code: string, depth: number): Promise<string[]>
   const address = `${"../".repeat(depth)}playground.html${link}`;
   return [
     "",
-    '<details class="run"><summary>Run it here</summary>',
+    `<details class="run"><summary>${title}</summary>`,
     `<iframe title="Playground" loading="lazy" src="${address}&amp;frame=edit"></iframe>`,
     `<a href="${address}" target="_blank">Open in the playground</a>`,
     "</details>",

@@ -151,8 +151,10 @@ class SiteBuilder {
     const tail = hash === undefined ? "" : `#${hash}`;
     if (file === "README.md") return `/about.md${tail}`;
     if (file === "docs/rules") return "/rules/index.md";
-    if (file.startsWith("docs/rules/")) {
-      return rule ?? `/rules/${file.slice("docs/rules/".length)}${tail}`;
+    const [, book] = file.match(/^docs\/rules\/(.*)\.md$/) ?? [];
+    if (book !== undefined) {
+      // The site's headings have the names of their rules.
+      return rule ?? addressOfRule(`${book}.${hash ?? ""}`) ?? `/rules/${book}.md${tail}`;
     }
     if (/^docs\/.*\.md$/.test(file)) return `/${file.slice("docs/".length)}${tail}`;
     if (file === "examples") return "/examples/index.md";
@@ -208,7 +210,7 @@ async function homePage(
     "",
     requestPictureOf(scenario),
     "",
-    ...await frameLines(scenario, 0),
+    ...await frameLines(scenario, 0, "Step through this request"),
     rest.join(" "),
     "",
     ...doors.map(({ link, text }) => `- **[${text}](${link}.md)**`),

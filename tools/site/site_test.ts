@@ -28,6 +28,8 @@ Deno.test("cited rules are links, to the rule that a row belongs to", () => {
   );
   assertEquals(addressOfRule("dma.3.3.1"), "/rules/dma.md#dma.3.3");
   assertEquals(addressOfRule("dma"), null);
+  const releases = "defects.which-release-does-what";
+  assertEquals(addressOfRule(releases), `/rules/defects.md#${releases}`);
 });
 
 Deno.test("code, headings and fences keep their words, and links change as a whole", () => {

@@ -5,6 +5,7 @@ import { benchPlot } from "@dmalab/lang/bench";
 import { painter } from "@dmalab/lang/render";
 import type { BenchReport } from "@dmalab/lang/run";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
+import { failedBench } from "../engine/bench_verdict.ts";
 
 const STYLE =
   "svg{max-width:100%;height:auto;background:#fff}section{border-top:1px solid var(--line)}";
@@ -29,8 +30,10 @@ export function benchPage(path: string, reports: readonly BenchReport[]): string
     style: STYLE,
     body: reports.map((report) => {
       const state = hasFailed(report) ? "✕" : "✓";
+      const failure = failedBench([report]);
+      const why = failure === null ? [] : [`${failure.place}: ${failure.what}`, ...failure.why];
       return `<section><h2>${state} ${escapeMarkup(report.name)}</h2>
-${plotsOf([report]).join("")}
+${why.map((each) => `<p>${escapeMarkup(each)}</p>\n`).join("")}${plotsOf([report]).join("")}
 <pre tabindex="0">${escapeMarkup(benchText(report))}</pre></section>`;
     }).join("\n"),
   });

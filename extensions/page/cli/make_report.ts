@@ -31,6 +31,7 @@ import { allLimits, blocksOf, engineFor, PAGE_SUFFIX } from "@dmalab/cli/scenari
 import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, type PrintOptions, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
+import { failedBench } from "../engine/bench_verdict.ts";
 import { benchPage, benchText, plotsOf } from "./bench_page.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
 
@@ -70,7 +71,12 @@ export async function writeReport(
   try {
     const page = runs.length === 0
       ? benchPage(path, benches)
-      : await reportPage(readReportPage(), runs, { title: path, printed, plots: plotsOf(benches) });
+      : await reportPage(readReportPage(), runs, {
+        title: path,
+        printed,
+        plots: plotsOf(benches),
+        failedBench: failedBench(benches),
+      });
     writeFile(target, page);
     return { ...made, isWritten: true };
   } catch (error) {

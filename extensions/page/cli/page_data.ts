@@ -1,5 +1,6 @@
 /** What a page of a report has inside: what `dmalab report` writes and the page reads. */
 
+import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import type { Colour } from "../page/highlight.ts";
 
 /** What stands in the page where its data goes. */
@@ -24,6 +25,8 @@ export interface PageData {
   readonly printed: string;
   /** Plots of benches, as SVG. */
   readonly plots: readonly string[];
+  /** The first failure of a bench; null for none. */
+  readonly failedBench: SaidVerdict | null;
   /** Runs as `serialise` of recording/views writes them, packed; those that failed first. */
   readonly recordings: string;
   /** `SourceColours` of the scenarios, packed: the page has no lexer. */

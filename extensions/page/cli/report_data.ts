@@ -3,6 +3,7 @@ import { host, REPORT_PAGE } from "@dmalab/cli";
 import { VERSION } from "@dmalab/cli/package_version";
 import { FileError } from "@dmalab/cli/files";
 import { packText, type RunAndOutcome, serialise } from "@dmalab/recording/views";
+import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import { coloursOf } from "../page/highlight.ts";
 import {
   dataText,
@@ -20,13 +21,15 @@ export interface ReportText {
   readonly printed: string;
   /** Plots of benches, as SVG; none where that is left out. */
   readonly plots?: readonly string[];
+  /** The first failure of a bench; none where that is left out. */
+  readonly failedBench?: SaidVerdict | null;
 }
 
 /** A page with runs inside, those that failed first. @param page The page without any. */
 export async function reportPage(
   page: string,
   runs: readonly RunAndOutcome[],
-  { plots = [], printed, title }: ReportText,
+  { failedBench = null, plots = [], printed, title }: ReportText,
 ): Promise<string> {
   const failed = ({ run }: RunAndOutcome) => run.failure !== null;
   const sorted = [...runs.filter(failed), ...runs.filter((each) => !failed(each))];
@@ -36,6 +39,7 @@ export async function reportPage(
     title,
     printed,
     plots,
+    failedBench,
     recordings: await packText(serialise(sorted)),
     colours: await packText(new TextEncoder().encode(JSON.stringify(coloursIn(runs)))),
   };

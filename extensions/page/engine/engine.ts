@@ -30,6 +30,7 @@ import {
 import { FAST_CHECK } from "@dmalab/lang/run/property";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { serialise } from "@dmalab/recording/views";
+import { failedBench, type SaidVerdict } from "./bench_verdict.ts";
 import { PrintedText } from "./printed_text.ts";
 import { projectLoader } from "./project_loader.ts";
 import type { EngineResponse, PageProblem, Project, Request, RunEntry } from "./protocol.ts";
@@ -92,8 +93,12 @@ class PrintedScreen implements Screen {
   }
 }
 
-/** Runs the benches of a program, which `dmalab run` leaves out, and prints their tables. @returns The exit code. */
-function printBenches(program: Program, seed: Project["seed"], screen: Screen): ExitCode {
+/** Runs the benches of a program, which `dmalab run` leaves out, and prints their tables. */
+function printBenches(
+  program: Program,
+  seed: Project["seed"],
+  screen: Screen,
+): { readonly exitCode: ExitCode; readonly failure: SaidVerdict | null } {
   const limits = { ...DEFAULT_LIMITS, timeMs: RUN_MS };
   const reports = runBenches(program, {
     limits,
@@ -106,7 +111,7 @@ function printBenches(program: Program, seed: Project["seed"], screen: Screen): 
   }
   const failures = reports.flatMap(({ cells, expectations }) => [...cells, ...expectations])
     .map(({ failure }) => codeOfFailure(failure));
-  return failures.reduce(worseExitCode, HELD);
+  return { exitCode: failures.reduce(worseExitCode, HELD), failure: failedBench(reports) };
 }
 
 /** One project at a time. */
@@ -117,15 +122,16 @@ export class Engine {
   constructor(private readonly answer: (answer: EngineResponse) => void) {}
 
   handle(request: Request): void {
-    const { id, run } = request;
+    const { id } = request;
     if (request.kind !== "run") {
-      this.#record(id, run, request.kind === "beside");
+      this.#record(id, request.run, request.kind === "beside");
       return this.answer({ id, kind: "done", exitCode: null });
     }
     const { diagnostics, program } = this.#check(id, request.project);
     // Who edits looks at one run: it is new before all others are done.
-    this.#record(id, run);
-    const exitCode = this.#print(id, request.project, diagnostics, program);
+    this.#record(id, request.run ?? 0);
+    const { exitCode, failed } = this.#print(id, request.project, diagnostics, program);
+    if (request.run === null && failed > 0) this.#record(id, failed);
     this.answer({ id, kind: "done", exitCode });
   }
 
@@ -145,26 +151,28 @@ export class Engine {
     return result;
   }
 
-  /** Runs all; what the command line prints is sent. @returns Its exit code. */
+  /** Runs all; what the command line prints is sent. @returns Its exit code, and the first run that failed. */
   #print(
     id: number,
     { seed }: Project,
     diagnostics: readonly Diagnostic[],
     program: Program | null,
-  ): number {
+  ): { readonly exitCode: number; readonly failed: number } {
     const screen = new PrintedScreen();
     sayDiagnostics(diagnostics, screen);
     const options = { ...PRINTED, seed };
     const report = program === null ? null : printRun(program, options, screen);
     const reports = report === null ? [] : [report];
     const said = sayReports(reports, program === null ? 1 : 0, options, screen);
-    const benches = program === null ? HELD : printBenches(program, seed, screen);
+    const benches = program === null ? null : printBenches(program, seed, screen);
     this.answer({ id, kind: "output", text: screen.shown });
-    this.answer({ id, kind: "runs", runs: this.#runs.map((each) => entryOf(each, report)) });
-    return worseExitCode(
+    const runs = this.#runs.map((each) => entryOf(each, report));
+    this.answer({ id, kind: "runs", runs, failedBench: benches?.failure ?? null });
+    const exitCode = worseExitCode(
       worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),
-      worseExitCode(said, benches),
+      worseExitCode(said, benches?.exitCode ?? HELD),
     );
+    return { exitCode, failed: runs.findIndex(({ outcome }) => outcome === "failed") };
   }
 
   /** @param isBeside For a comparison: with its blocks that run on machines of their own. */

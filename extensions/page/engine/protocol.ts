@@ -1,6 +1,7 @@
 /** What the page and the engine in its worker say to each other. */
 import type { TestOutcome } from "@dmalab/lang/run";
 import type { RunName } from "@dmalab/recording";
+import type { SaidVerdict } from "./bench_verdict.ts";
 
 /** A scenario with the files that it uses, by their paths. */
 export interface Project {
@@ -13,8 +14,13 @@ export interface Project {
 
 /** A request of the page; answers carry its number. */
 export type Request =
-  /** Checks, runs and records; each step is answered as soon as it is done. */
-  | { readonly id: number; readonly kind: "run"; readonly project: Project; readonly run: number }
+  /** Checks, runs and records; each step is answered as soon as it is done. `run`: null for the first that fails. */
+  | {
+    readonly id: number;
+    readonly kind: "run";
+    readonly project: Project;
+    readonly run: number | null;
+  }
   /** Records another run of the project that ran last. */
   | { readonly id: number; readonly kind: "record"; readonly run: number }
   /** The same, for a comparison: with its blocks that run on machines of their own. */
@@ -48,7 +54,13 @@ export type EngineResponse =
   | { readonly id: number; readonly kind: "checked"; readonly problems: readonly PageProblem[] }
   /** What the command line prints, output and errors as one text, as far as the page shows it. */
   | { readonly id: number; readonly kind: "output"; readonly text: string }
-  | { readonly id: number; readonly kind: "runs"; readonly runs: readonly RunEntry[] }
+  | {
+    readonly id: number;
+    readonly kind: "runs";
+    readonly runs: readonly RunEntry[];
+    /** The first failure of a bench; null for none. */
+    readonly failedBench: SaidVerdict | null;
+  }
   | {
     readonly id: number;
     readonly kind: "recorded" | "beside";

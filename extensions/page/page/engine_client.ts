@@ -11,7 +11,7 @@ type RunAnswer = Exclude<EngineResponse, { readonly kind: "ready" }>;
 
 /** What is asked for. */
 type Wish =
-  | { readonly kind: "run"; readonly project: Project; readonly run: number }
+  | { readonly kind: "run"; readonly project: Project; readonly run: number | null }
   | { readonly kind: "record" | "beside"; readonly run: number };
 
 export class EngineClient {
@@ -39,8 +39,8 @@ export class EngineClient {
     this.#worker = this.#start();
   }
 
-  /** Checks, runs and records; answers to earlier requests are left out from here on. */
-  run(project: Project, run: number): void {
+  /** Checks, runs and records, the first that fails for null; answers to earlier requests are left out from here on. */
+  run(project: Project, run: number | null): void {
     this.#project = project;
     this.#ask({ kind: "run", project, run });
   }

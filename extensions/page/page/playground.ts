@@ -94,7 +94,11 @@ class Playground {
       const slash = path.lastIndexOf("/");
       return { value: path, title: path.slice(slash + 1), group: path.slice(0, slash) };
     });
-    fillSelect(byId<HTMLSelectElement>("example"), choices, this.#project.entry);
+    const offered = byId<HTMLSelectElement>("example");
+    fillSelect(offered, choices, this.#project.entry);
+    const none = new Option("examples …", "");
+    none.disabled = true;
+    offered.prepend(none);
     void this.#openLink(true);
   }
 
@@ -138,9 +142,10 @@ class Playground {
     return { files, entry: path, seed: null };
   }
 
-  #show(project: Project, run = 0): void {
+  /** @param run Null for the first that fails, as a report opens. */
+  #show(project: Project, run: number | null = null): void {
     this.#project = project;
-    this.#run = run;
+    this.#run = run ?? 0;
     this.#isEdited = false;
     byId("printed").textContent = "";
     this.#runs = [];
@@ -149,9 +154,12 @@ class Playground {
     const choices = names.map((name) => ({ value: name, title: name }));
     fillSelect(byId<HTMLSelectElement>("file"), choices, project.entry);
     byId("file-choice").hidden = names.length < 2;
-    byId<HTMLSelectElement>("example").value = project.entry;
+    const { examples } = this.data;
+    byId<HTMLSelectElement>("example").value = examples.includes(project.entry)
+      ? project.entry
+      : "";
     this.#showFile();
-    this.#start();
+    this.#start(run);
   }
 
   get #file(): string {
@@ -182,12 +190,13 @@ class Playground {
     this.#edited();
   }
 
-  #start(): void {
+  #start(run: number | null = this.#run): void {
     byId("state").textContent = "running …";
     this.#isListed = false;
+    this.#viewer.failedBench = null;
     this.#printed = "";
     this.#waiting = [];
-    this.#engine.run(this.#project, this.#run);
+    this.#engine.run(this.#project, run);
   }
 
   #answered(answer: Exclude<EngineResponse, { readonly kind: "ready" }>): void {
@@ -198,6 +207,7 @@ class Playground {
         this.#printed = answer.text;
         return;
       case "runs":
+        this.#viewer.failedBench = answer.failedBench;
         return this.#listed(answer.runs);
       case "recorded":
         this.#run = answer.run;
@@ -303,7 +313,7 @@ class Playground {
       const { at, run, view, ...project } = shared;
       const show = () => {
         this.#frame(frame);
-        this.#show(project, run);
+        this.#show(project, run === 0 && at === null ? null : run);
         this.#at = at === null ? null : { seq: at[0], statement: at[1] };
         if (view !== null) this.#viewer.view = view;
       };

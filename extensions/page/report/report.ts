@@ -29,7 +29,7 @@ async function openReport(): Promise<void> {
   byId("printed").textContent = data.printed;
   byId("printed").after(...data.plots.map(plotOf));
   byId("state").textContent = `${data.title}, by ${data.by}`;
-  report.open();
+  report.open(data.failedBench);
 }
 
 /** A plot that was written into the report. */
@@ -79,7 +79,8 @@ class Report {
     this.#viewer.title = title;
   }
 
-  open(): void {
+  open(failedBench: PageData["failedBench"]): void {
+    this.#viewer.failedBench = failedBench;
     byId("file").addEventListener("change", () => this.#showFile());
     // The first that failed, else the first that has something to show.
     const failed = this.#listed.findIndex(({ state }) => state === "failed");
@@ -106,17 +107,25 @@ class Report {
   #follow({ file, line }: EditorCursor): void {
     const isFirst = !this.#isFollowing;
     this.#isFollowing = true;
-    // What failed is shown before the editor's cursor is gone to.
-    if (isFirst && this.#viewer.run?.failure !== null) return;
-    if (this.#viewer.goToLine(file, line)) return;
+    const around = this.#runAround(file, line) ?? this.#shown;
+    // Where the test around the cursor failed, its failure is shown before the cursor is gone to.
+    if (isFirst && this.runs[around]!.failure !== null) {
+      if (around !== this.#shown) this.#show(around);
+      return;
+    }
+    if (this.#viewer.goToLine(file, line) || around === this.#shown) return;
+    this.#show(around);
+    this.#viewer.goToLine(file, line);
+  }
+
+  /** The run of the test around a line; null for none. */
+  #runAround(file: string, line: number): number | null {
     const lines = this.runs.map(({ name: { kind, place } }) => {
       const [, own, at] = place.match(/^(.*):(\d+):\d+$/) ?? [];
       return kind !== "main" && own === file && Number(at) <= line ? Number(at) : 0;
     });
     const nearest = Math.max(...lines);
-    if (nearest === 0) return;
-    this.#show(lines.indexOf(nearest));
-    this.#viewer.goToLine(file, line);
+    return nearest === 0 ? null : lines.indexOf(nearest);
   }
 
   #sources: ReadonlyMap<string, Parameters<SourceList["show"]>[0]> = new Map();

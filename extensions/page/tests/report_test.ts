@@ -75,6 +75,7 @@ bench "</pre><b>map" for size in [4KiB, 64KiB] {
   assert(!right.includes("<b>map"));
   const over = pageOf(text.replace("<= 3", "<= 1"));
   assertMatch(over, /<h1 class="failed">✕ lab\.dma: 1 bench, 1 failed<\/h1>/);
+  assertMatch(over, /<\/h2>\n<p>lab\.dma:\d+: bench [^<]*calls/);
 });
 
 Deno.test("a report holds its runs as they were recorded, failures first, and its texts as text", async () => {

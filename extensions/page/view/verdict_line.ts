@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 /** The verdict above everything: what failed, where, and the way to the event. It is the title as well. */
-import { type RunVerdict, VERDICT_SIGNS } from "@dmalab/recording/views";
+import { VERDICT_SIGNS } from "@dmalab/recording/views";
+import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import { byId } from "../page/dom.ts";
 import { el } from "./dom.ts";
 
@@ -12,7 +13,7 @@ export interface VerdictStep {
 
 /** Draws it. @param steps What can be done, the most likely first. */
 export function drawVerdict(
-  { place, state, what, why, word }: Pick<RunVerdict, "place" | "state" | "what" | "why" | "word">,
+  { place, state, what, why, word }: SaidVerdict,
   steps: readonly VerdictStep[],
 ): void {
   const root = byId("verdict");

@@ -26,6 +26,7 @@ import {
   verdictOf,
   verdictTitle,
 } from "@dmalab/recording/views";
+import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import { byId } from "../page/dom.ts";
 import { drawAddresses } from "./addresses.ts";
 import { BytesPane } from "./bytes_pane.ts";
@@ -116,6 +117,12 @@ export class Viewer {
   /** Where Enter led away from: `u` comes back. */
   readonly #left: RunPosition[] = [];
   #tab: Tab = this.#tabs[0]!;
+  readonly #toOutput: VerdictStep = {
+    title: "Output",
+    act: () => void (this.view = "output"),
+  };
+  /** Said where no run failed; null for none. */
+  failedBench: SaidVerdict | null = null;
   readonly #stopLines = new Set<string>();
   #stops: readonly Position[] = [];
   #pointed: Selection | null = null;
@@ -205,15 +212,13 @@ export class Viewer {
     for (const id of ["events", "selected", "addresses"]) byId(id).replaceChildren();
     byId("position").textContent = "no run";
     byId("foot-position").textContent = "no run";
-    this.sayVerdict({ state: "none", word: "NO RUN", place: null, what: why, why: [] }, []);
+    const none = { state: "none", word: "NO RUN", place: null, what: why, why: [] } as const;
+    this.sayVerdict(this.failedBench ?? none, this.failedBench === null ? [] : [this.#toOutput]);
     this.drawRuns();
   }
 
   /** Says something else than what came of the run, such as that the text has an error. */
-  sayVerdict(
-    verdict: Pick<RunVerdict, "place" | "state" | "what" | "why" | "word">,
-    steps: readonly VerdictStep[],
-  ): void {
+  sayVerdict(verdict: SaidVerdict, steps: readonly VerdictStep[]): void {
     drawVerdict(verdict, steps);
     document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
   }
@@ -264,13 +269,16 @@ export class Viewer {
     const { runs, show, shown } = this.runs();
     const failed = runs.findIndex((each, index) => each.state === "failed" && index !== shown);
     if (failed >= 0 && state !== "failed") {
-      steps.push({ title: `Go to the failed run`, act: () => show(failed) });
+      steps.unshift({ title: "Go to the failed run", act: () => show(failed) });
     }
     const full = runs.findIndex(({ events }) => events !== null && events > 0);
     if (this.#opened!.log.count === 0 && full >= 0 && full !== shown) {
       steps.unshift({ title: `Open a run with events`, act: () => show(full) });
     }
-    if (state === "failed") steps.push({ title: "Output", act: () => void (this.view = "output") });
+    if (state === "failed") steps.push(this.#toOutput);
+    else if (failed < 0 && this.failedBench !== null) {
+      return this.sayVerdict(this.failedBench, [this.#toOutput, ...steps]);
+    }
     this.sayVerdict(verdict, steps);
   }
 

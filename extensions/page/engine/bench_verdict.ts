@@ -1,0 +1,32 @@
+/** What benches that failed come to, as the verdict of a page. */
+import type { BenchReport } from "@dmalab/lang/run";
+import type { RunVerdict } from "@dmalab/recording/views";
+
+/** A verdict as it is said above everything. */
+export type SaidVerdict = Pick<RunVerdict, "place" | "state" | "what" | "why" | "word">;
+
+/** The first failure of benches: an expectation, a budget or a run that did not come to its end; null for none. */
+export function failedBench(reports: readonly BenchReport[]): SaidVerdict | null {
+  for (const { cells, expectations, name } of reports) {
+    const failures = [
+      ...cells.map(({ combination, failure }) => ({ failure, text: null, where: combination })),
+      ...expectations,
+    ].filter(({ failure }) => failure !== null);
+    const [first] = failures;
+    if (first === undefined) continue;
+    const { message, place, values } = first.failure!;
+    const parts = new Set(values.map(({ part, text }) => `${part} = ${text}`));
+    const at = first.where === "" ? "" : ` at ${first.where}`;
+    return {
+      state: "failed",
+      word: "FAILED",
+      place: place.replace(/:\d+$/, ""),
+      what: `bench "${name}"${at}: ${first.text === null ? message : `expect ${first.text}`}`,
+      why: [
+        ...parts.size === 0 ? [] : [[...parts].join("; ")],
+        ...failures.length === 1 ? [] : [`${failures.length - 1} more failed in this bench`],
+      ],
+    };
+  }
+  return null;
+}
