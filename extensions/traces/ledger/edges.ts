@@ -9,7 +9,7 @@ import { CALL_SECONDS, type Context } from "./page_table.ts";
 /** Longer than this without any line, a trace may have been switched off in between. */
 const SILENCE_SECONDS = 0.1;
 
-/** So far back no clock of another CPU is: another recording begins, or the lines of another CPU. */
+/** So far back no clock of another CPU is: where times stay back, another recording or CPU begins. */
 const BACK_SECONDS = 0.1;
 
 const MAX_HOLES = 4096;
@@ -24,9 +24,12 @@ export class Edges {
   /** The last line with a long silence before it: tracing may have been off. 0 when there is none. */
   silenceLine = 0;
   silences = 0;
-  /** The last line whose time is far before that of the line before it; 0 when there is none. */
+  /** The last line from which on times are far before that of the line before it; 0 when there is none. */
   backLine = 0;
-  #previousSeconds = 0;
+  /** A line whose time is far back: alone, it has been moved. 0 when there is none. */
+  #movedLine = 0;
+  /** The time of the last line that is in order. */
+  #orderedSeconds = 0;
   /** Silences that have swallowed lines, by the line after each: unpaired lines prove it. */
   readonly holes = new Set<number>();
   /** By CPU: the first line after a gap. */
@@ -36,8 +39,17 @@ export class Edges {
   /** Passes a line; the time of a gap is that of the CPU's next one. */
   pass(now: TraceInstant): void {
     const { seconds } = now;
-    if (this.#previousSeconds - seconds >= BACK_SECONDS) this.lostLine = this.backLine = now.line;
-    this.#previousSeconds = seconds;
+    if (this.#orderedSeconds - seconds < BACK_SECONDS) {
+      this.#orderedSeconds = seconds;
+      this.#movedLine = 0;
+    } else if (this.#movedLine === 0) {
+      this.#movedLine = now.line;
+    } else {
+      this.backLine = this.#movedLine;
+      this.lostLine = Math.max(this.lostLine, this.backLine);
+      this.#orderedSeconds = seconds;
+      this.#movedLine = 0;
+    }
     const isAfterSilence = this.firstSeconds !== null &&
       seconds - this.lastSeconds >= SILENCE_SECONDS;
     if (isAfterSilence) {
