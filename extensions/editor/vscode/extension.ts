@@ -20,6 +20,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 }
 
 async function serve(context: vscode.ExtensionContext): Promise<void> {
+  const tests = new TestExplorer(program, refreshValues);
   const [command, ...args] = program();
   client = new LanguageClient(
     "dmalab",
@@ -27,15 +28,18 @@ async function serve(context: vscode.ExtensionContext): Promise<void> {
     { command, args: [...args, "lsp"] },
     {
       documentSelector: [{ language: "dma" }],
-      // Values are those of the last run: while one debugs, lines have not come to them yet.
       middleware: {
-        provideInlayHints: (document, range, token, next) =>
-          isDebugging() ? [] : next(document, range, token),
+        async provideInlayHints(document, range, token, next) {
+          // Values are those of the last run: while one debugs, lines have not come to them yet.
+          if (isDebugging()) return [];
+          const hints = await next(document, range, token);
+          // A badge would cover them, and its message has them.
+          return hints?.filter(({ position: { line } }) => !tests.hasBadge(document.uri, line));
+        },
       },
       synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{dma,c,h}") },
     },
   );
-  const tests = new TestExplorer(program);
   const report = new ReportPanel(program);
   context.subscriptions.push(
     tests,

@@ -26,10 +26,13 @@ const isTest = ({ detail }: vscode.DocumentSymbol) => detail === "test" || detai
 export class TestExplorer implements vscode.Disposable {
   readonly #controller = vscode.tests.createTestController("dmalab", "DMA scenarios");
   readonly #parts: vscode.Disposable[] = [this.#controller];
-  readonly #program: () => readonly [string, ...string[]];
+  /** Lines, from 0, at whose end stands that a test failed there: of each text, by its tests. */
+  readonly #badges = new Map<string, Map<string, readonly number[]>>();
 
-  constructor(program: () => readonly [string, ...string[]]) {
-    this.#program = program;
+  constructor(
+    private readonly program: () => readonly [string, ...string[]],
+    private readonly onResults: () => void,
+  ) {
     const watcher = vscode.workspace.createFileSystemWatcher("**/*.dma");
     this.#controller.resolveHandler = (item) => item === undefined ? this.#findFiles() : undefined;
     this.#controller.createRunProfile(
@@ -52,6 +55,12 @@ export class TestExplorer implements vscode.Disposable {
 
   dispose(): void {
     for (const part of this.#parts) part.dispose();
+  }
+
+  /** Whether a line, from 0, has the badge of a failed test at its end. */
+  hasBadge(uri: vscode.Uri, line: number): boolean {
+    const badges = this.#badges.get(uri.fsPath)?.values() ?? [];
+    return [...badges].some((lines) => lines.includes(line));
   }
 
   /** Runs the test of a file whose name stands in a line, from 1. */
@@ -106,6 +115,7 @@ export class TestExplorer implements vscode.Disposable {
       if (!token.isCancellationRequested) await this.#runFile(path, tests, run, token);
     }
     run.end();
+    this.onResults();
   }
 
   async #runFile(
@@ -119,16 +129,22 @@ export class TestExplorer implements vscode.Disposable {
       report?.files.flatMap((file) => file.tests) ?? [],
       ({ place }) => place.split(":").at(-2)!,
     );
+    const badges = this.#badges.get(path) ?? new Map<string, readonly number[]>();
+    this.#badges.set(path, badges);
     for (const test of tests) {
       const found = results.get(test.id);
+      badges.delete(test.id);
       if (found === undefined) {
         run.errored(test, new vscode.TestMessage(output || "The test did not run."));
         continue;
       }
       const failed = found.filter(({ failure }) => failure !== null);
       const wallMs = found.reduce((sum, each) => sum + each.wallMs, 0);
-      if (failed.length > 0) run.failed(test, failed.map((each) => messageOf(each, test)), wallMs);
-      else if (found.every(({ outcome }) => outcome === "skipped")) run.skipped(test);
+      if (failed.length > 0) {
+        const messages = failed.map((each) => messageOf(each, test));
+        badges.set(test.id, messages.map(({ location }) => location!.range.start.line));
+        run.failed(test, messages, wallMs);
+      } else if (found.every(({ outcome }) => outcome === "skipped")) run.skipped(test);
       else run.passed(test, wallMs);
     }
   }
@@ -137,7 +153,7 @@ export class TestExplorer implements vscode.Disposable {
     path: string,
     token: vscode.CancellationToken,
   ): Promise<{ readonly report: Report | null; readonly output: string }> {
-    const [command, ...args] = this.#program();
+    const [command, ...args] = this.program();
     return new Promise((resolve) => {
       const child = execFile(
         command,

@@ -36,7 +36,7 @@ Deno.test("the playground runs benches behind the tests, and a bench that fails 
   assertEquals(held.failedBench, null);
   assertEquals(failed.failedBench?.place, "lab.dma:5");
   assertEquals(
-    failed.failedBench.what,
+    failed.failedBench?.what,
     'bench "reads": expect off.invalidations > strict.invalidations',
   );
 });

@@ -146,6 +146,10 @@ const STEPS: readonly Step[] = [
       async () =>
         (await timeTravel.lines()).some((line) => line.includes("= buffer of 8KiB at 0x")),
     );
+    await timeTravel.until(
+      "no value below the badge of the failed test",
+      async () => !(await timeTravel.lines()).some((line) => line.includes("pages_of(8KiB) = 2")),
+    );
   }],
   [
     "the page of the views opens beside the text, follows the cursor and marks its line",
@@ -163,9 +167,10 @@ const STEPS: readonly Step[] = [
       await shown("scenario.dma:13");
       await timeTravel.moveTo(18, 3);
       await shown("scenario.dma:18");
-      await views.locator("#run").selectOption({ label: "2/2 passes (passed)" });
-      await views.locator("#first").click();
-      await views.locator("#next-statement").click();
+      await views.locator("#tab-runs").click();
+      await views.locator("#panel-runs button", { hasText: "passes" }).click();
+      await views.locator("#foot-first").click();
+      await views.locator("#tab-runs").press("ArrowDown");
       await shown("scenario.dma:11");
       await timeTravel.until(
         "the line of the page marked in the text",
