@@ -48,7 +48,7 @@ function holdContent(files: Readonly<Record<string, string>>): void {
   [files["dmesg.txt"]!, files["facts.txt"]!].join("").split("\n")
     .forEach((line, index) => log.push(line, index + 1));
   log.end();
-  assertEquals(log.version, "7.2.13");
+  assertEquals(log.boots.newest?.version, "7.2.13");
   assertEquals(log.facts.model, "vtd_scalable");
   assertEquals(log.facts.poolBytes, 65536 * 2048);
   assertEquals(log.facts.overrun, overrunOf(CPUS));
