@@ -82,6 +82,7 @@ export {
 } from "@dmalab/devices/nvme";
 export type {
   Bar,
+  BarKind,
   BarRequest,
   CpuIdentity,
   CpuRows,

@@ -30,6 +30,7 @@
  */
 export type { LabTableName, LabTableRow } from "@dmalab/devices";
 export type {
+  BouncedPart,
   RequestEntry,
   RequestListPage,
   RequestMemory,

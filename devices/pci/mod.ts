@@ -26,7 +26,13 @@ export {
   PciAddress,
   placeKey,
 } from "./pci_address.ts";
-export { type Bar, type BarRequest, PciFunction, type PciRole } from "./pci_function.ts";
+export {
+  type Bar,
+  type BarKind,
+  type BarRequest,
+  PciFunction,
+  type PciRole,
+} from "./pci_function.ts";
 export { buildPciTree, type PciTree } from "./pci_tree.ts";
 export {
   ACS_ABSENT,
