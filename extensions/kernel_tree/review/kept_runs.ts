@@ -28,6 +28,8 @@ export interface KeptTest {
 
 /** A test of a scenario that a review may run. */
 export interface ListedTest {
+  /** Its place among the tests; 0 is the statements at the top. Two tests may have one name. */
+  readonly number: number;
   readonly name: string;
   readonly options: Pick<RunOptions, "only" | "select">;
 }
@@ -36,10 +38,10 @@ export interface ListedTest {
 export function testsOf(program: Program, matches: readonly NameMatch[]): readonly ListedTest[] {
   const tests = program.tests.filter(({ kind }) => kind !== "bench");
   return [
-    ...program.main === null ? [] : [{ name: "", options: { select: () => false } }],
+    ...program.main === null ? [] : [{ number: 0, name: "", options: { select: () => false } }],
     ...tests.flatMap((test, at) => {
       const options = { only: "tests", select: (number: number) => number === at } as const;
-      return isNamed(test, matches) ? [{ name: displayName(test), options }] : [];
+      return isNamed(test, matches) ? [{ number: at + 1, name: displayName(test), options }] : [];
     }),
   ];
 }
@@ -48,6 +50,7 @@ export function testsOf(program: Program, matches: readonly NameMatch[]): readon
 export class ScenarioRuns {
   /** Lines that there is code of, by paths in the tree. */
   readonly code: ReadonlyMap<string, readonly number[]>;
+  /** By the tests' numbers. */
   readonly #tests: Map<string, KeptTest>;
   #isKept = true;
 
@@ -83,7 +86,7 @@ export class ScenarioRuns {
 
   /** What a test did, where that is known. */
   known(test: ListedTest): KeptTest | null {
-    return this.#tests.get(test.name) ?? null;
+    return this.#tests.get(String(test.number)) ?? null;
   }
 
   /** Runs a test, and remembers what it did. */
@@ -96,7 +99,7 @@ export class ScenarioRuns {
     const [run] = testRuns(this.program, this.tree, test.options);
     const folder = shownFolder(this.tree);
     this.#isKept = false;
-    this.#tests.set(test.name, {
+    this.#tests.set(String(test.number), {
       hashes: run!.lines.map(hashOfLine),
       ran: Object.fromEntries([...this.#lines()].map(([path, { run }]) => [path, run])),
       outcome: keptOutcome(run!.outcome, folder),

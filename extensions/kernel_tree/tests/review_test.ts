@@ -164,6 +164,23 @@ Deno.test("a test that runs no changed function runs on no other side, and what 
   });
 });
 
+Deno.test("two tests of one name are two tests", async () => {
+  await withSeries(async (folder) => {
+    const scenario = `${folder}/toy.dma`;
+    const other = 'test "it starts and stops" { assert 1 == 1 }\n';
+    Deno.writeTextFileSync(scenario, SCENARIO.replace("test ", `${other}test `));
+    const onProgress = () => {};
+    const review = new Review({ scenarios: [scenario], oracles: [], matches: [], onProgress });
+    const work = Deno.makeTempDirSync({ dir: folder });
+    const found: number[] = [];
+    for (const step of await readSteps([MINI, `${folder}/series.mbox`], work)) {
+      found.push((await review.step(step)).differences.length);
+    }
+    await review.close();
+    assertEquals(found, [0, 1, 0]);
+  });
+});
+
 Deno.test("what iterates requests concerns the drivers that call it", async () => {
   await withSeries(async (folder) => {
     const path = "block/blk-mq-dma.c";

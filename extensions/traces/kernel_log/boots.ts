@@ -1,8 +1,4 @@
-/**
- * Where a log goes from one boot of the machine to the next: each has a clock and mappings of its own.
- *
- * @see rules/traces.md T.56
- */
+/** Where a log goes from one boot of the machine to the next: each has a clock and mappings of its own. */
 import { bootOffset } from "../clocks/clock_offset.ts";
 import type { KernelLogEntry } from "./entry.ts";
 import type { LogMessage } from "./log_forms.ts";

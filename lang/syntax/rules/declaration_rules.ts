@@ -13,7 +13,7 @@ import {
 import * as t from "../tokens.ts";
 import type * as ast from "../tree/ast.ts";
 import { readString } from "../tree/literals.ts";
-import { HELD, type Held, ITEMS, itemsOf, pushed } from "./expression_rules.ts";
+import { BRACKETED, type Bracketed, ITEMS, itemsOf, pushed } from "./expression_rules.ts";
 import { PatternRules } from "./pattern_rules.ts";
 import { BLOCK_START, due, FIRST_WINS } from "./rule_tools.ts";
 
@@ -401,7 +401,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.body = this.SUBRULE(this.block);
   });
 
-  readonly baseline = this.node("baseline", HELD, (node) => {
+  readonly baseline = this.node("baseline", BRACKETED, (node) => {
     this.CONSUME(Soft.baseline);
     this.CONSUME(t.Assign);
     node.value = this.SUBRULE(this.expression);
@@ -441,7 +441,7 @@ export abstract class DeclarationRules extends PatternRules {
     parts.teardown = body;
   }
 
-  #baseline(parts: Draft<BenchParts>, { span, value }: Held): void {
+  #baseline(parts: Draft<BenchParts>, { span, value }: Bracketed): void {
     if (parts.baseline !== null) this.#reportBench(span, "Second `baseline`");
     parts.baseline = value;
   }

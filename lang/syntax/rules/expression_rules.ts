@@ -73,7 +73,7 @@ export interface Items<T> {
 }
 
 /** A value in brackets. */
-export interface Held {
+export interface Bracketed {
   readonly value: ast.Expression;
   readonly span: Span;
 }
@@ -99,7 +99,7 @@ const LAMBDA = (): ast.LambdaExpression => ({
   body: NO_VALUE,
   span: NO_SPAN,
 });
-export const HELD = (): Held => ({ value: NO_VALUE, span: NO_SPAN });
+export const BRACKETED = (): Bracketed => ({ value: NO_VALUE, span: NO_SPAN });
 const MATCH_VALUES = (): ast.MatchExpression => ({
   kind: "MatchValue",
   subject: NO_VALUE,
@@ -441,7 +441,7 @@ export abstract class ExpressionRules extends RuleTools {
     return { kind: "ErrorExpression", span };
   }
 
-  readonly valueBlock = this.node("valueBlock", HELD, (node) => {
+  readonly valueBlock = this.node("valueBlock", BRACKETED, (node) => {
     this.CONSUME(t.LBrace, BLOCK_START);
     node.value = this.SUBRULE(this.expression);
     this.CONSUME(t.RBrace, due("valueEnd"));
@@ -540,7 +540,7 @@ export abstract class ExpressionRules extends RuleTools {
     this.CONSUME(t.RBracket);
   });
 
-  readonly index = this.node("index", HELD, (node) => {
+  readonly index = this.node("index", BRACKETED, (node) => {
     this.CONSUME(t.LBracket);
     node.value = this.SUBRULE(this.expression);
     this.CONSUME(t.RBracket);
