@@ -5,9 +5,12 @@ import { colourProperties } from "@dmalab/recording/views";
 const STYLE = `:root{color-scheme:light dark;${colourProperties("light")}}` +
   `@media(prefers-color-scheme:dark){:root{${colourProperties("dark")}}}` +
   "body{font:14px/20px system-ui,sans-serif;margin:16px;background:var(--bg);color:var(--text);" +
-  "font-variant-numeric:tabular-nums}h1{font-size:18px}h2{font-size:14px}a{color:var(--map)}" +
+  "font-variant-numeric:tabular-nums}h1{font-size:18px;line-height:24px;margin:0 0 16px;" +
+  "overflow-wrap:anywhere}h2{font-size:14px}a{color:var(--map)}" +
   "pre{overflow:auto;font-size:12px;margin:0}table{border-collapse:collapse}" +
-  ".failed{color:var(--fault);font-weight:600}.passed{color:var(--data)}";
+  ".failed{color:var(--fault);font-weight:600}.passed{color:var(--data)}" +
+  "h1.failed,h1.passed{padding:8px 12px;border-left:4px solid;margin:-16px -16px 16px}" +
+  "h1.failed{background:var(--fault-fill)}h1.passed{background:var(--data-fill)}";
 
 /** What a page says. */
 export interface StaticPage {

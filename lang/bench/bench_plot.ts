@@ -23,8 +23,24 @@ const MAX_PANELS = 8;
 
 const PANEL = { width: 360, height: 250, left: 62, right: 12, top: 30, bottom: 44 } as const;
 const PANELS_ACROSS = 2;
-/** Dark enough for print, and told apart without colour by their dashes. */
-const COLOURS = ["#1b4f9c", "#b3401a", "#2f7d32", "#6a3d9a", "#8c6d00", "#00798c"] as const;
+/** Colours of a plot: any that CSS has. Series are told apart without colour by their dashes, too. */
+export interface PlotColours {
+  readonly ground: string;
+  readonly text: string;
+  readonly grid: string;
+  readonly axis: string;
+  /** Of the series, in their order, then again from the first. */
+  readonly series: readonly string[];
+}
+
+/** Dark on white, for print. */
+const PRINT: PlotColours = {
+  ground: "#fff",
+  text: "#000",
+  grid: "#ddd",
+  axis: "#555",
+  series: ["#1b4f9c", "#b3401a", "#2f7d32", "#6a3d9a", "#8c6d00", "#00798c"],
+};
 const DASHES = ["", "6 3", "2 2", "8 3 2 3", "1 3", "10 4"] as const;
 /** The power of ten below the lowest value, and above the highest. */
 const LEAST_FACTOR = 10;
@@ -55,11 +71,13 @@ interface PlotPanel {
  *
  * @param hostTimes Of the cells, in their order, for a panel of their own.
  * @param chosen Names of figures and events to draw; those that tell cells apart where there are none.
+ * @param colours Those for print where they are left out.
  */
 export function benchPlot(
   report: BenchReport,
   hostTimes: readonly (HostTime | null)[] = [],
   chosen: readonly string[] = [],
+  colours: PlotColours = PRINT,
 ): string | null {
   const cells = countedCells(report);
   const axes = benchAxes(report);
@@ -93,7 +111,7 @@ export function benchPlot(
     }]
     : [];
   const panels = [...exact, ...timed];
-  return panels.length === 0 ? null : svg(report.name, panels, over);
+  return panels.length === 0 ? null : svg(report.name, panels, over, colours);
 }
 
 function seriesOf(
@@ -142,7 +160,12 @@ function numberOf(value: string): number | null {
   return number > 0 ? number : null;
 }
 
-function svg(name: string, panels: readonly PlotPanel[], over: BenchAxis | null): string {
+function svg(
+  name: string,
+  panels: readonly PlotPanel[],
+  over: BenchAxis | null,
+  colours: PlotColours,
+): string {
   const across = Math.min(PANELS_ACROSS, panels.length);
   const legend = panels[0]!.series.map(({ name: series }) => series).filter((series) =>
     series !== ""
@@ -153,25 +176,33 @@ function svg(name: string, panels: readonly PlotPanel[], over: BenchAxis | null)
   const drawn = panels.map((panel, index) => {
     const [x, y] = [index % across * PANEL.width, top + Math.floor(index / across) * PANEL.height];
     return `<g transform="translate(${x} ${y})">${
-      over === null ? barPanel(panel) : linePanel(panel, over)
+      over === null ? barPanel(panel, colours) : linePanel(panel, over, colours)
     }</g>`;
   });
   const legends = legend.map((text, index) =>
-    `<line x1="12" x2="44" y1="${36 + 16 * index}" y2="${36 + 16 * index}" ${stroke(index)}/>` +
+    `<line x1="12" x2="44" y1="${36 + 16 * index}" y2="${36 + 16 * index}" ${
+      stroke(index, colours)
+    }/>` +
     label(52, 40 + 16 * index, text, "start")
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
-    `viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" role="img">` +
-    `<title>${escapeMarkup(name)}</title><rect width="100%" height="100%" fill="#fff"/>` +
+    `viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" fill="${colours.text}" role="img">` +
+    `<title>${
+      escapeMarkup(name)
+    }</title><rect width="100%" height="100%" fill="${colours.ground}"/>` +
     `<text x="12" y="18" font-size="13" font-weight="bold">${escapeMarkup(name)}</text>` +
     `${legends.join("")}${drawn.join("")}</svg>\n`;
 }
 
-function stroke(series: number): string {
+function stroke(series: number, colours: PlotColours): string {
   const dash = DASHES[series % DASHES.length]!;
-  return `fill="none" stroke="${COLOURS[series % COLOURS.length]}" stroke-width="1.6"${
+  return `fill="none" stroke="${ofSeries(series, colours)}" stroke-width="1.6"${
     dash === "" ? "" : ` stroke-dasharray="${dash}"`
   }`;
+}
+
+function ofSeries(series: number, { series: colours }: PlotColours): string {
+  return colours[series % colours.length]!;
 }
 
 function label(x: number, y: number, text: string, anchor: "start" | "middle" | "end"): string {
@@ -224,17 +255,21 @@ function niceStep(range: number): number {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => range / step <= 5)!;
 }
 
-function frame({ title, unit }: PlotPanel, y: PlotScale): string {
+function frame({ title, unit }: PlotPanel, y: PlotScale, colours: PlotColours): string {
   const { bottom, height, left, right, width } = PANEL;
   const lines = y.ticks.map((tick) => {
     const at = fixed(y.place(tick));
-    return `<line x1="${left}" x2="${width - right}" y1="${at}" y2="${at}" stroke="#ddd"/>` +
+    return `<line x1="${left}" x2="${
+      width - right
+    }" y1="${at}" y2="${at}" stroke="${colours.grid}"/>` +
       label(left - 5, y.place(tick) + 4, tickText(tick, unit), "end");
   });
   return `<text x="${left}" y="18" font-weight="bold">${escapeMarkup(title)}</text>${
     lines.join("")
   }` +
-    `<line x1="${left}" x2="${left}" y1="${PANEL.top}" y2="${height - bottom}" stroke="#555"/>`;
+    `<line x1="${left}" x2="${left}" y1="${PANEL.top}" y2="${
+      height - bottom
+    }" stroke="${colours.axis}"/>`;
 }
 
 function tickText(value: number, unit: FigureUnit): string {
@@ -245,7 +280,7 @@ function tickText(value: number, unit: FigureUnit): string {
     : String(Number(value.toPrecision(6)));
 }
 
-function linePanel(panel: PlotPanel, over: BenchAxis): string {
+function linePanel(panel: PlotPanel, over: BenchAxis, colours: PlotColours): string {
   const { series } = panel;
   const { bottom, height, left, right, top, width } = PANEL;
   const points = series.flatMap((each) => each.points);
@@ -265,19 +300,19 @@ function linePanel(panel: PlotPanel, over: BenchAxis): string {
       `${at === 0 ? "M" : "L"}${fixed(place(x))} ${fixed(y.place(value))}`
     ).join("");
     const marks = sorted.map((point) =>
-      `${errorBar(place(point.x), point, y)}<circle cx="${fixed(place(point.x))}" cy="${
+      `${errorBar(place(point.x), point, y, colours)}<circle cx="${fixed(place(point.x))}" cy="${
         fixed(y.place(point.value))
-      }" r="2.6" fill="${COLOURS[index % COLOURS.length]}"><title>${
+      }" r="2.6" fill="${ofSeries(index, colours)}"><title>${
         escapeMarkup(`${name} ${over.key} = ${point.label}: ${point.text}`)
       }</title></circle>`
     ).join("");
-    return `<path d="${path}" ${stroke(index)}/>${marks}`;
+    return `<path d="${path}" ${stroke(index, colours)}/>${marks}`;
   });
   const axis = label((left + width - right) / 2, height - bottom + 32, over.key, "middle");
-  return frame(panel, y) + ticks.join("") + axis + drawn.join("");
+  return frame(panel, y, colours) + ticks.join("") + axis + drawn.join("");
 }
 
-function barPanel(panel: PlotPanel): string {
+function barPanel(panel: PlotPanel, colours: PlotColours): string {
   const { series } = panel;
   const { bottom, height, left, right, top, width } = PANEL;
   const points = series[0]!.points;
@@ -288,19 +323,24 @@ function barPanel(panel: PlotPanel): string {
     const barTop = y.place(point.value);
     return `<rect x="${fixed(x)}" y="${fixed(barTop)}" width="${fixed(step * 0.7)}" height="${
       fixed(height - bottom - barTop)
-    }" fill="${COLOURS[0]}"/>${errorBar(x + step * 0.35, point, y)}` +
+    }" fill="${ofSeries(0, colours)}"/>${errorBar(x + step * 0.35, point, y, colours)}` +
       label(x + step * 0.35, barTop - 4, point.text, "middle") +
       label(x + step * 0.35, height - bottom + 15, point.label, "middle");
   });
-  return frame(panel, y) + drawn.join("");
+  return frame(panel, y, colours) + drawn.join("");
 }
 
 /** What the rounds of a measurement spread over. */
-function errorBar(x: number, { spread, value }: PlotPoint, y: PlotScale): string {
+function errorBar(
+  x: number,
+  { spread, value }: PlotPoint,
+  y: PlotScale,
+  { text }: PlotColours,
+): string {
   if (spread === 0) return "";
   const [low, high] = [fixed(y.place(Math.max(0, value - spread))), fixed(y.place(value + spread))];
   return `<path d="M${fixed(x)} ${low}V${high}M${fixed(x - 4)} ${low}h8M${
     fixed(x - 4)
   } ${high}h8" ` +
-    `stroke="#000" fill="none"/>`;
+    `stroke="${text}" fill="none"/>`;
 }

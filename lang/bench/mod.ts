@@ -5,7 +5,7 @@
  */
 export { cellFigure } from "./bench_view.ts";
 export { type BenchCellJson, type BenchJson, benchJson, type HostTime } from "./bench_json.ts";
-export { benchPlot } from "./bench_plot.ts";
+export { benchPlot, type PlotColours } from "./bench_plot.ts";
 export { benchTable } from "./bench_table.ts";
 export {
   type LatencyPercentiles,

@@ -1,14 +1,24 @@
 /** The report of a file that has benches alone: each with its plot and its tables. */
 import { benchLines, hasFailed } from "@dmalab/cli/bench/bench_text";
 import { staticPage } from "@dmalab/cli/static_page";
-import { benchPlot } from "@dmalab/lang/bench";
+import { benchPlot, type PlotColours } from "@dmalab/lang/bench";
 import { painter } from "@dmalab/lang/render";
 import type { BenchReport } from "@dmalab/lang/run";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import { failedBench } from "../engine/bench_verdict.ts";
 
-const STYLE =
-  "svg{max-width:100%;height:auto;background:#fff}section{border-top:1px solid var(--line)}";
+const STYLE = "svg{max-width:100%;height:auto}section{border-top:1px solid var(--line)}";
+
+/** Those of the page, light or dark as it is. */
+const COLOURS: PlotColours = {
+  ground: "var(--bg)",
+  text: "var(--text)",
+  grid: "var(--line)",
+  axis: "var(--dim)",
+  series: ["map", "unmap", "data", "decision", "fault", "translate"].map((name) =>
+    `var(--${name})`
+  ),
+};
 
 /** What `dmalab bench` prints of it. */
 export function benchText(report: BenchReport): string {
@@ -17,7 +27,7 @@ export function benchText(report: BenchReport): string {
 
 /** Their plots, as SVG. */
 export function plotsOf(reports: readonly BenchReport[]): readonly string[] {
-  return reports.flatMap((report) => benchPlot(report) ?? []);
+  return reports.flatMap((report) => benchPlot(report, [], [], COLOURS) ?? []);
 }
 
 /** @param path The file. */
