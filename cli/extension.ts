@@ -41,6 +41,16 @@ export type WriteReports = (
   screen: Screen,
 ) => Promise<ExitCode>;
 
+/** A file that another program has written, and that is no scenario. */
+export interface ForeignFile {
+  /** Such as "a kernel log". */
+  readonly what: string;
+  /** The commands that read it, as part of a sentence. */
+  readonly readers: string;
+  /** Its lines, and its events as a `.dmatrace.jsonl`, for `dmalab report`; or why there are none, as a sentence. */
+  record(screen: Screen): Promise<{ readonly text: string; readonly events: string } | string>;
+}
+
 /** What an extension may add. What is slow to load is loaded when it is asked for. */
 export interface Extension {
   readonly commands?: readonly Command[];
@@ -52,4 +62,6 @@ export interface Extension {
   /** Compiles the C drivers that loaders want. */
   readonly loadCompiler?: () => Promise<(loaders: readonly WantingLoader[]) => Promise<void>>;
   readonly loadReports?: () => Promise<WriteReports>;
+  /** Null where the file is of no kind that the extension knows, or cannot be read. */
+  readonly readForeignFile?: (path: string) => Promise<ForeignFile | null>;
 }

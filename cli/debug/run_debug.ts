@@ -17,7 +17,7 @@ import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { exportRecording } from "../scenario/export_recording.ts";
-import { HostLoader } from "../host_loader.ts";
+import { openFile } from "../scenario/open_file.ts";
 import type { RunStatus } from "../repl/command_target.ts";
 import { runLineTool } from "../repl/run_line_tool.ts";
 import { refuse } from "../screen.ts";
@@ -43,7 +43,7 @@ export async function runDebug(
   { match, plain, record, run, tree }: DebugOptions,
   screen: TerminalScreen,
 ): Promise<ExitCode> {
-  const opened = HostLoader.open(path, tree, record.limits?.timeMs);
+  const opened = await openFile(path, tree, record.limits?.timeMs);
   if (typeof opened === "string") return refuse(opened, screen);
   const { entry, loader } = opened;
   const { diagnostics, program } = await withCompiled(

@@ -6,7 +6,7 @@ import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { withCompiled } from "../with_compiled.ts";
-import { HostLoader } from "../host_loader.ts";
+import { openFile } from "../scenario/open_file.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { allLimits, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
 import { noTestText } from "../scenario/print_run.ts";
@@ -30,7 +30,7 @@ export async function runReleases(
   const read = await readMatches(options.match);
   if (typeof read === "string") return refuse(read, screen);
   const limits = allLimits(limitsOf((option) => options[option]));
-  const opened = HostLoader.open(path, null, limits.timeMs);
+  const opened = await openFile(path, null, limits.timeMs);
   if (typeof opened === "string") return refuse(opened, screen);
   const { matches } = read;
   return await withInterrupts(async (watch) => {

@@ -7,6 +7,7 @@ import { withCompiled } from "../with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import type { Screen } from "../screen.ts";
 import { sayDiagnostics } from "./diagnostic_style.ts";
+import { openFile } from "./open_file.ts";
 import { blocksOf, PAGE_SUFFIX } from "./page_blocks.ts";
 
 export interface LoadedScenario {
@@ -28,7 +29,7 @@ export async function openScenario(
   tree: string | null = null,
   compileMs: number | null = null,
 ): Promise<LoadResult | { readonly problem: string }> {
-  const opened = HostLoader.open(path, tree, compileMs);
+  const opened = await openFile(path, tree, compileMs);
   if (typeof opened === "string") return { problem: opened };
   const { entry, loader } = opened;
   return await withCompiled(loader, () => loadProgram(entry, loader));
@@ -46,7 +47,7 @@ export function readScenario(path: string): LoadResult | { readonly problem: str
 export async function checkScenario(
   path: string,
 ): Promise<readonly Diagnostic[] | { readonly problem: string }> {
-  const opened = HostLoader.open(path);
+  const opened = await openFile(path);
   if (typeof opened === "string") return { problem: opened };
   const { entry, loader } = opened;
   return await withCompiled(loader, () => checkProgram(entry, loader));
@@ -70,7 +71,7 @@ export async function loadScenarios(
   tree: string | null,
   compileMs: number | null,
 ): Promise<readonly LoadedScenario[]> {
-  const opened = HostLoader.open(path, tree, compileMs);
+  const opened = await openFile(path, tree, compileMs);
   if (typeof opened === "string") return [unreadable(opened, screen)];
   const { entry, loader } = opened;
   const entries = path.endsWith(PAGE_SUFFIX) ? blocksOf(entry) : [entry];

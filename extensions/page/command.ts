@@ -9,11 +9,11 @@ export const REPORT = command({
     "Runs FILE and writes one HTML file that shows every run: source, output, events, tables, " +
     "pictures and decisions at any moment, failures first, and every bench with its plot. It needs " +
     "no server and no network. " +
-    "FILE can also be a .dmatrace.jsonl (docs/trace-files.md), or a Markdown page, of which each " +
-    "`dma` block runs. Exit codes: as for `dmalab run`.",
+    "FILE can also be a kernel's trace, a .dmatrace.jsonl (docs/trace-files.md), or a Markdown " +
+    "page, of which each `dma` block runs. Exit codes: as for `dmalab run`.",
   argument: {
     placeholder: "FILE",
-    doc: "a scenario, a Markdown page, or an exported trace",
+    doc: "a scenario, a Markdown page, or a trace",
     completes: "files",
     count: "one",
   },
@@ -32,6 +32,7 @@ export const REPORT = command({
   examples: [
     { line: "report lab.dma", doc: "writes lab.dma.html" },
     { line: "report lab.dma -o lab.html --match unmap", doc: "only matching tests" },
+    { line: "report trace.txt.gz", doc: "a real machine's mappings, from its trace" },
     { line: "report run.dmatrace.jsonl", doc: "a trace that `dmalab run --export` wrote" },
   ],
   may: { compiles: true, files: ["--out", "-o"], here: "default" },

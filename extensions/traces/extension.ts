@@ -5,4 +5,6 @@ import type { Extension } from "@dmalab/cli/extend";
 export const TRACES: Extension = {
   commands: [TRACE],
   loadLineExplainer: async () => (await import("./cli/line_explainer.ts")).LINE_EXPLAINER,
+  readForeignFile: async (path) =>
+    await (await import("./cli/foreign_trace.ts")).foreignTrace(path),
 };

@@ -27,7 +27,7 @@ import {
   WRONG,
 } from "@dmalab/cli/exit_code";
 import { FileError, type OutputTarget, READ_LIMITS, writeFile } from "@dmalab/cli/files";
-import { allLimits, blocksOf, engineFor, PAGE_SUFFIX } from "@dmalab/cli/scenario";
+import { allLimits, blocksOf, engineFor, foreignFile, PAGE_SUFFIX } from "@dmalab/cli/scenario";
 import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, type PrintOptions, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
@@ -60,9 +60,7 @@ export async function writeReport(
   screen: Screen,
   watch: SignalWatch,
 ): Promise<Reported> {
-  const made = path.endsWith(TRACE_SUFFIX)
-    ? traceRuns(path)
-    : await scenarioRuns(path, options, screen, watch);
+  const made = await madeOf(path, options, screen, watch);
   if (typeof made === "string") {
     return { ...NOTHING, exitCode: refuse(made, screen), isWritten: false };
   }
@@ -97,19 +95,36 @@ const PRINTED_FINDINGS = 20;
 
 const NOTHING = { benches: [], reports: [], coverage: null, runs: [], printed: "" } as const;
 
-function traceRuns(path: string): Made | string {
-  const opened = HostLoader.open(path);
-  if (typeof opened === "string") return opened;
-  const { entry: { name, text }, loader } = opened;
-  const loaders = [HostLoader.here(), loader];
-  const textOf = (file: string) => {
-    for (const each of loaders) {
-      const source = each.load(file, null, READ_LIMITS.text);
-      if (source instanceof SourceFile) return source.text;
-    }
-    return null;
-  };
-  const runs = keptTraces(text, { name, textOf });
+/** What a file has to show, or what is wrong with it. */
+async function madeOf(
+  path: string,
+  options: PageOptions,
+  screen: Screen,
+  watch: SignalWatch,
+): Promise<Made | string> {
+  if (path.endsWith(TRACE_SUFFIX)) {
+    const opened = HostLoader.open(path);
+    if (typeof opened === "string") return opened;
+    const { entry: { name, text }, loader } = opened;
+    const loaders = [HostLoader.here(), loader];
+    const textOf = (file: string) => {
+      for (const each of loaders) {
+        const source = each.load(file, null, READ_LIMITS.text);
+        if (source instanceof SourceFile) return source.text;
+      }
+      return null;
+    };
+    return traceRuns(path, keptTraces(text, { name, textOf }));
+  }
+  const foreign = await foreignFile(path);
+  if (foreign === null) return await scenarioRuns(path, options, screen, watch);
+  const read = await foreign.record(screen);
+  if (typeof read === "string") return read;
+  const kept = keptTraces(read.events, { name: path + TRACE_SUFFIX, textOf: () => read.text });
+  return traceRuns(path, kept);
+}
+
+function traceRuns(path: string, runs: readonly RecordedRun[] | string): Made | string {
   if (typeof runs === "string") return `Cannot read "${path}": ${runs}`;
   const named = runs.flatMap((run) => [
     `${run.name.file} ${run.name.name}: ${formatCount(run.log.count, "event")}${

@@ -1,0 +1,29 @@
+/** Opens a scenario for a command; says of another program's file which command reads it. */
+import type { ForeignFile } from "../extension.ts";
+import { HostLoader, type OpenedFile } from "../host_loader.ts";
+import type { HostTree } from "../host_tree.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { PAGE_SUFFIX } from "./page_blocks.ts";
+
+/** What `HostLoader.open` does, for every file whose name does not say that it is a scenario. */
+export async function openFile(
+  path: string,
+  tree: HostTree | string | null = null,
+  compileMs: number | null = null,
+): Promise<OpenedFile | string> {
+  const foreign = await foreignFile(path);
+  return foreign === null
+    ? HostLoader.open(path, tree, compileMs)
+    : `"${printable(path)}" is ${foreign.what}, not a scenario: ${foreign.readers}`;
+}
+
+/** What an extension knows a file as; null for scenarios, for pages, and for what none knows. */
+export async function foreignFile(path: string): Promise<ForeignFile | null> {
+  if (path.endsWith(".dma") || path.endsWith(PAGE_SUFFIX)) return null;
+  const { EXTENSIONS } = await import("../extensions.ts");
+  for (const { readForeignFile } of EXTENSIONS) {
+    const foreign = await readForeignFile?.(path) ?? null;
+    if (foreign !== null) return foreign;
+  }
+  return null;
+}

@@ -1,0 +1,86 @@
+/** A trace or a log where a command expects a scenario. */
+import { MemoryScreen } from "@dmalab/cli";
+import type { ForeignFile, Screen } from "@dmalab/cli/extend";
+import { READ_LIMITS } from "@dmalab/cli/files";
+import { printable } from "@dmalab/lang/diagnostics";
+import { formatSize } from "@dmalab/lang/text";
+import { type LineOrigin, originOf } from "../line/line_source.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import { runExport } from "./export.ts";
+import { lineSource, UnreadableFile } from "./read_lines.ts";
+
+/** So many lines say what a file is. */
+const LOOKED_AT = 100;
+
+const CHECK = "`dmalab trace check` finds its errors";
+const TRACE = { what: "a kernel trace", readers: `${CHECK}, \`dmalab report\` shows it` };
+const OTHER = {
+  readers:
+    "`dmalab trace summary` says what is in it, `dmalab trace check` takes it beside a trace",
+};
+
+/** What a file is, most of whose lines are of one origin; null for what stands beside a trace only. */
+const KINDS: Readonly<Record<LineOrigin, Pick<ForeignFile, "what" | "readers"> | null>> = {
+  "kernel text": TRACE,
+  "trace-cmd report": TRACE,
+  "perf script": TRACE,
+  "QEMU log": { what: "a log of QEMU", ...OTHER },
+  "blkparse": { what: "a trace of requests", ...OTHER },
+  "kernel log": { what: "a kernel log", readers: CHECK },
+  "fio job": null,
+  "facts": null,
+};
+
+/** @returns Null where most of its first lines are of no trace and of no log. */
+export async function foreignTrace(path: string): Promise<ForeignFile | null> {
+  const kind = await kindOf(path);
+  return kind === null ? null : { ...kind, record: (screen) => record(path, kind, screen) };
+}
+
+async function kindOf(path: string): Promise<Pick<ForeignFile, "what" | "readers"> | null> {
+  const line = new TraceLine();
+  const counts = new Map<Pick<ForeignFile, "what" | "readers">, number>();
+  let looked = 0;
+  try {
+    for await (const batch of lineSource(path).lines()) {
+      for (const text of batch) {
+        if (looked === LOOKED_AT) break;
+        if (text.trim() === "" || text.startsWith("#")) continue;
+        looked++;
+        line.read(text);
+        const source = originOf(text, line);
+        const kind = source === null ? null : KINDS[source.origin];
+        if (kind !== null) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      }
+      if (looked === LOOKED_AT) break;
+    }
+  } catch (error) {
+    if (error instanceof UnreadableFile) return null;
+    throw error;
+  }
+  const [most] = [...counts].toSorted(([, a], [, b]) => b - a);
+  return most !== undefined && 2 * most[1] > looked ? most[0] : null;
+}
+
+async function record(
+  path: string,
+  { what, readers }: Pick<ForeignFile, "what" | "readers">,
+  screen: Screen,
+): ReturnType<ForeignFile["record"]> {
+  const shown = `"${printable(path)}"`;
+  if (what !== TRACE.what) return `${shown} is ${what}, which has no mappings to show: ${readers}`;
+  const lines: string[] = [];
+  let sizeBytes = 0;
+  await lineSource(path).each((text) => {
+    sizeBytes += text.length + 1;
+    if (sizeBytes <= READ_LIMITS.text) lines.push(text);
+  });
+  if (sizeBytes > READ_LIMITS.text) {
+    return `${shown} has more than the ${formatSize(READ_LIMITS.text)} that a page shows: ` +
+      "`dmalab trace script --shrink` takes what its errors need";
+  }
+  const written = new MemoryScreen();
+  await runExport([path], "dmatrace", written);
+  screen.err(written.errors);
+  return { text: `${lines.join("\n")}\n`, events: written.output };
+}
