@@ -34,6 +34,7 @@ export { readWholeNumber } from "./numbers.ts";
 export { shortPath } from "./paths.ts";
 export {
   areHeadersReadable,
+  buildName,
   COMPILER_CONFIG,
   compilerProgram,
   DOCS,

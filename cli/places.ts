@@ -5,12 +5,27 @@
  */
 import { fileURLToPath } from "node:url";
 import { host } from "./host.ts";
+import { VERSION } from "./package_version.ts";
 
 /** A bundle is JavaScript, and all its files lie in the package's folder. */
 const IS_PACKAGE = import.meta.url.endsWith(".js");
 
 /** In both: `docs/`, `examples/`, `extensions/c_drivers/include/`, `extensions/c_drivers/compiler/compiler/`, `LICENSE`. */
 const ROOT = new URL(IS_PACKAGE ? "./" : "../", import.meta.url);
+
+/** What this program is: its version, in a checkout with the time of the newest source in ms. */
+export function buildName(): string {
+  return IS_PACKAGE ? VERSION : `${VERSION} ${newestMs(ROOT)}`;
+}
+
+function newestMs(folder: URL): number {
+  const times = [...host.readDirSync(folder)].map(({ isDirectory, name }) => {
+    if (name.startsWith(".") || name === "dist" || name === "node_modules") return 0;
+    if (isDirectory) return newestMs(new URL(`${name}/`, folder));
+    return name.endsWith(".ts") ? host.statSync(new URL(name, folder)).mtime!.getTime() : 0;
+  });
+  return Math.max(0, ...times);
+}
 
 /** The folders of the manual. */
 export const DOCS: string = fileURLToPath(new URL("docs", ROOT));

@@ -11,6 +11,7 @@ import {
 import {
   type AccessWatcher,
   type CoherentMemory,
+  DEFAULT_SEGMENT_BYTES,
   type DmaDevice,
   type DmaDirection,
   DmaIovaState,
@@ -28,12 +29,15 @@ import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
 import type { Above, CLocation, CPlaces } from "./c_locations.ts";
 import { lineSpan } from "./wasm/c_lines.ts";
+import type { LimitsOfC } from "./calls/limits.ts";
 import { LockOrder } from "./calls/lock_order.ts";
 import { LentRanges } from "./lent_ranges.ts";
 
 /** As the lab's own headers have it: it begins with the device, and that with its name. */
 const OWN_DEVICE: DeviceShape = { sizeBytes: 128, deviceAt: 0, nameAt: 0 };
 const NAME_BYTES = 64;
+/** What PCI lets no segment cross. */
+const BUS_BOUNDARY_MASK = 2 ** 32 - 1;
 /** What pieces of the kernel's own memory are multiples of. */
 const ROOM_UNIT_BYTES = 32;
 /** Bits of `gfp_t`. @see rules/c-api.md 1 */
@@ -67,6 +71,8 @@ export class CKernel implements AccessWatcher {
   /** Who has something in memory of C that runs later. */
   readonly deferred: ((at: number, end: number) => Waiting | null)[] = [];
   readonly #devices = new Map<number, DmaDevice>();
+  /** Limits that C keeps in structures, where the driver writes them without a call. */
+  readonly limitsOf = new Map<DmaDevice, LimitsOfC>();
   /** Devices whose last mask was refused, with the call that set it. */
   readonly #masksRefused = new Map<DmaDevice, number | null>();
   readonly #pointers = new Map<DmaDevice, number>();
@@ -209,10 +215,22 @@ export class CKernel implements AccessWatcher {
   /** What a `struct device *` means. */
   device(at: number): DmaDevice {
     const device = this.#devices.get(at);
-    if (device !== undefined) return device;
+    if (device !== undefined) {
+      const limits = this.limitsOf.get(device);
+      if (limits !== undefined) this.#readLimits(device, limits);
+      return device;
+    }
     throw this.crash(
       `${this.#call}() with ${at === 0 ? "NULL" : hex(at)}, which is not a device`,
     );
+  }
+
+  /** @see rules/c-api.md 6, trap 10 */
+  #readLimits(device: DmaDevice, { boundaryAt, maxSegmentAt, minAlignAt }: LimitsOfC): void {
+    const { view } = this.memory;
+    device.minAlignMask = view.getUint32(minAlignAt, true);
+    device.maxSegmentSizeBytes = view.getUint32(maxSegmentAt, true) || DEFAULT_SEGMENT_BYTES;
+    device.segmentBoundaryMask = this.memory.wordAt(boundaryAt) || Number.MAX_SAFE_INTEGER;
   }
 
   /** A structure of C stands for a device from now on; no more where there is none. */
@@ -233,6 +251,10 @@ export class CKernel implements AccessWatcher {
     this.memory.putWord(at + nameOffset, nameAt);
     this.#devices.set(at, device);
     this.#pointers.set(device, at);
+    // The bus knows no more of it: what its driver does not set, nobody does.
+    device.minAlignMask = 0;
+    device.maxSegmentSizeBytes = DEFAULT_SEGMENT_BYTES;
+    device.segmentBoundaryMask = BUS_BOUNDARY_MASK;
     return at;
   }
 

@@ -7,7 +7,22 @@ const LIMITS = [
   ["seg_boundary", "segmentBoundaryMask", "unsigned long mask"],
 ] as const;
 
-export const LIMIT_CALLS: readonly CCallEntry[] = LIMITS.flatMap(([name, limit, value]) => [
+/** Where a device's limits are that a tree's inline functions write: what is 0 was not set. */
+export interface LimitsOfC {
+  readonly maxSegmentAt: number;
+  readonly minAlignAt: number;
+  readonly boundaryAt: number;
+}
+
+const OF_TREE: CCallEntry = {
+  c: "void limits_of(struct device *dev, unsigned int *max_seg_size, " +
+    "unsigned int *min_align_mask, unsigned long *seg_boundary)",
+  run(kernel, [dev, maxSegmentAt, minAlignAt, boundaryAt]) {
+    kernel.limitsOf.set(kernel.device(dev), { maxSegmentAt, minAlignAt, boundaryAt });
+  },
+};
+
+const BY_CALL: readonly CCallEntry[] = LIMITS.flatMap(([name, limit, value]) => [
   {
     c: `void dma_set_${name}(struct device *dev, ${value})`,
     run(kernel, [dev, given]) {
@@ -20,3 +35,5 @@ export const LIMIT_CALLS: readonly CCallEntry[] = LIMITS.flatMap(([name, limit, 
     run: (kernel, [dev]) => kernel.device(dev)[limit],
   },
 ]);
+
+export const LIMIT_CALLS: readonly CCallEntry[] = [OF_TREE, ...BY_CALL];

@@ -4,7 +4,7 @@ import type { RunOptions, TestOutcome } from "@dmalab/lang/run";
 import type { LinesRun } from "@dmalab/lang/values";
 import { kernelOf } from "@dmalab/runtime/kernels";
 import { hashOf, keepBytes, keptBytes } from "@dmalab/c_drivers/compiler";
-import { VERSION } from "@dmalab/cli/package_version";
+import { buildName } from "@dmalab/cli";
 import { type ComparedTestRun, shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
 
 /** An outcome without what moves from tree to tree. */
@@ -77,7 +77,7 @@ export class ScenarioRuns {
   ): Promise<ScenarioRuns> {
     const modules = [...program.registry.cModules?.() ?? []].map(({ bytes }) => hashOf(bytes));
     const files = program.files.map(({ name, text }) => [name, text]);
-    const made = [VERSION, kernelOf(tree.version), files, await Promise.all(modules)];
+    const made = [buildName(), kernelOf(tree.version), files, await Promise.all(modules)];
     const key = `run-${await hashOf(new TextEncoder().encode(JSON.stringify(made)))}`;
     const kept = await keptBytes(key);
     const tests = kept === null ? {} : JSON.parse(new TextDecoder().decode(kept));

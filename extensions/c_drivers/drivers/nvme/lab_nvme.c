@@ -793,6 +793,9 @@ static int nvme_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	error = dma_set_mask_and_coherent(nvme->dev, DMA_BIT_MASK(64));
 	if (error)
 		goto release;
+	/* A segment is as long as its descriptor can say; in a bounce buffer it keeps its place in the page. */
+	dma_set_max_seg_size(nvme->dev, UINT_MAX);
+	dma_set_min_align_mask(nvme->dev, SZ_4K - 1);
 	nvme->regs = pci_iomap(pdev, 0, 0);
 	error = nvme->regs ? 0 : -ENODEV;
 	if (error)

@@ -2,6 +2,7 @@
 #define DMALAB_LINUX_KERNEL_H
 
 #include <linux/types.h>
+#include <linux/limits.h>
 #include <linux/compiler.h>
 #include <linux/bits.h>
 #include <linux/bitops.h>

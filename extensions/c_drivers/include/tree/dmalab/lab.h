@@ -32,6 +32,18 @@ int lab_line_irq(struct device *dev, unsigned int most);
 long lab_function(struct device *dev, const char *key);
 /* Flags of a BAR, as IORESOURCE_* has them. */
 unsigned long lab_bar_flags(struct device *dev, int bar);
+/* Where the device's limits are: the tree's own functions write them there. */
+void lab_limits_of(struct device *dev, unsigned int *max_seg_size, unsigned int *min_align_mask,
+		   unsigned long *seg_boundary);
+
+static inline void lab_limits(struct device *dev)
+{
+	struct device_dma_parameters *parms = dev->dma_parms;
+
+	lab_limits_of(dev, &parms->max_segment_size, &parms->min_align_mask,
+		      &parms->segment_boundary_mask);
+}
+
 /* A structure that stands for a device of the scenario from now on; NULL ends that. */
 void lab_alias(struct device *made, struct device *dev);
 void lab_release(struct device *dev);

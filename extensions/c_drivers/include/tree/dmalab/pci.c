@@ -2,6 +2,7 @@
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <dmalab/bus.h>
 
@@ -126,6 +127,11 @@ static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pdev->dma_mask = DMA_BIT_MASK(32);
 	pdev->dev.dma_mask = &pdev->dma_mask;
 	pdev->dev.coherent_dma_mask = DMA_BIT_MASK(32);
+	pdev->dev.dma_parms = &pdev->dma_parms;
+	pdev->dma_parms = (struct device_dma_parameters) {
+		.max_segment_size = SZ_64K, .segment_boundary_mask = DMA_BIT_MASK(32),
+	};
+	lab_limits(&pdev->dev);
 	pdev->dev.bus = &pci_bus_type;
 	pdev->dev.driver = &registered->driver;
 	pdev->error_state = pci_channel_io_normal;

@@ -62,6 +62,7 @@ static void describe(struct bound *each, struct platform_driver *driver)
 	pdev->dev.dma_mask = &pdev->platform_dma_mask;
 	pdev->dev.coherent_dma_mask = DMA_BIT_MASK(32);
 	pdev->dev.dma_parms = &pdev->dma_parms;
+	lab_limits(&pdev->dev);
 	pdev->resource = each->windows;
 	for (bar = 0; bar < MOST_WINDOWS; bar++) {
 		resource_size_t size = lab_pci_resource_len(each->dev, bar);
