@@ -6,7 +6,7 @@ import { runProgram } from "@dmalab/lang/run/run_program";
 import { escapeMarkup } from "@dmalab/lang/text";
 import { type Asked, askedBy, choicesOf, pagePrograms } from "./quizzes.ts";
 import { addressOfRule, linkRules } from "./rules.ts";
-import { MAX_LINK_LENGTH, writeLink } from "@dmalab/page";
+import { MAX_LINK_LENGTH, type Shared, writeLink } from "@dmalab/page";
 
 /** Questions of the same kind on one page. */
 const SEEDS = [1, 2, 3];
@@ -55,20 +55,11 @@ export async function frameLines(
   code: string,
   depth: number,
   title = "Run it here",
+  at: Shared["at"] = null,
 ): Promise<string[]> {
-  if (NEEDS_FILES.test(code)) return [];
-  const entry = "lab.dma";
-  const shared = {
-    files: { [entry]: `${code}\n` },
-    entry,
-    run: 0,
-    at: null,
-    view: null,
-    seed: null,
-  };
-  const link = await writeLink(shared);
-  if (link.length > MAX_LINK_LENGTH) return [];
-  const address = `${"../".repeat(depth)}playground.html${link}`;
+  const link = await playgroundLink(code, at);
+  if (link === null) return [];
+  const address = `${"../".repeat(depth)}${link}`;
   return [
     "",
     `<details class="run"><summary>${title}</summary>`,
@@ -77,6 +68,22 @@ export async function frameLines(
     "</details>",
     "",
   ];
+}
+
+/** The playground with a scenario, from the site's root; null where it cannot be there. */
+export async function playgroundLink(code: string, at: Shared["at"]): Promise<string | null> {
+  if (NEEDS_FILES.test(code)) return null;
+  const entry = "lab.dma";
+  const shared = {
+    files: { [entry]: `${code}\n` },
+    entry,
+    run: 0,
+    at,
+    view: null,
+    seed: null,
+  };
+  const link = await writeLink(shared);
+  return link.length > MAX_LINK_LENGTH ? null : `playground.html${link}`;
 }
 
 function questionLines({ code, marks }: CodeBlock, depth: number): string[] {

@@ -16,7 +16,7 @@ import {
 } from "./made_pages.ts";
 import { changeProse } from "./prose.ts";
 import { addressOfRule, linkRules, rulePages } from "./rules.ts";
-import { escapeHtml, frameLines, withRunnable } from "./runnable.ts";
+import { escapeHtml, frameLines, playgroundLink, withRunnable } from "./runnable.ts";
 
 export interface SitePages {
   readonly pages: ReadonlyMap<string, string>;
@@ -198,19 +198,20 @@ async function homePage(
 ): Promise<string> {
   const [, first = ""] = readme.match(/^# .*\n\n([\s\S]*?)\n## /) ?? [];
   const [sentence, ...rest] = first.split(/(?<=\.)\s+/);
+  const { at, picture } = requestPictureOf(scenario);
   return [
     "# dmalab",
     "",
     sentence!,
     "",
-    '<p class="ways"><a href="playground.html" target="_self">Try it</a> ' +
+    `<p class="ways"><a href="${await playgroundLink(scenario, at)}" target="_self">Try it</a> ` +
     '<a href="install.html">Install</a> <a href="tutorial.html">Tutorial</a></p>',
     "",
     "A read of 40 KiB: ten scattered pages of memory became one range of IOVAs; the controller has read the entries and moved half of the data.",
     "",
-    requestPictureOf(scenario),
+    picture,
     "",
-    ...await frameLines(scenario, 0, "Step through this request"),
+    ...await frameLines(scenario, 0, "Step through this request", at),
     rest.join(" "),
     "",
     ...doors.map(({ link, text }) => `- **[${text}](${link}.md)**`),
@@ -221,18 +222,23 @@ async function homePage(
   ].join("\n");
 }
 
-/** The first request of a scenario while its data moves, as a picture. */
-function requestPictureOf(scenario: string): string {
+/** The first request of a scenario while its data moves, as a picture, and the position that it shows. */
+function requestPictureOf(
+  scenario: string,
+): { readonly picture: string; readonly at: readonly [seq: number, statement: number] } {
   const source = new SourceFile(FIRST_LOOK, scenario);
   const { diagnostics, program } = loadForDebugging(source, memoryFiles());
   if (program === null) throw new Error(`${FIRST_LOOK}: ${diagnostics[0]?.message}`);
   const run = recordRun(program, runsOf(program)[0]!);
   const index = new RunIndex(run);
   const moves = index.requests.get(1)!.filter((seq) => run.log.nameAt(seq) === "nvme.data");
-  const at = run.afterEvent(moves[moves.length >> 1]!);
+  const at = run.afterEvent(moves[(moves.length >> 1) - 1]!);
   const view = pictureView(index, at, { kind: "request", request: 1 }, new Set())!;
   const drawing = pictureDrawing(view, at.seq, 620);
   const file = new TextEncoder().encode(svgText(drawing)).toBase64();
   const words = view.pages.map((page) => pageLife(page, view)).join("&#10;");
-  return `<img class="picture" src="data:image/svg+xml;base64,${file}" alt="${words}">`;
+  return {
+    picture: `<img class="picture" src="data:image/svg+xml;base64,${file}" alt="${words}">`,
+    at: [at.seq, at.statement],
+  };
 }
