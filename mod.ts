@@ -95,7 +95,7 @@ export type { VfioDevice } from "@dmalab/devices/vfio";
 export type { BioVec, PlugTarget, RequestOwner } from "@dmalab/runtime/block";
 export { VirtualClock } from "@dmalab/runtime/time";
 export {
-  ArmedFault,
+  ArmedInjection,
   BLK_STS,
   type BlkStatus,
   blkStatusErrno,
@@ -121,14 +121,14 @@ export {
   EventStream,
   type EventTableName,
   type EventTables,
-  FAULT,
-  type FaultError,
-  type FaultPoint,
-  type FaultPointName,
-  type FaultPoints,
   type FieldValue,
   GIB,
   type GivenSettings,
+  type InjectedError,
+  INJECTION,
+  type InjectionPoint,
+  type InjectionPointName,
+  type InjectionPoints,
   type IommuConfig,
   type IommuMode,
   type IommuRows,

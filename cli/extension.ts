@@ -1,7 +1,7 @@
 /** What an extension adds to `dmalab`: one record, and a line of `commands.ts`. */
 import type { CodeEntry } from "@dmalab/lang/diagnostics";
 import type { HostWatch } from "@dmalab/lang/vm";
-import type { WantingLoader } from "./c_shelf.ts";
+import type { WantingLoader } from "./compile_cache.ts";
 import type { Command } from "./command.ts";
 import type { ExitCode } from "./exit_code.ts";
 import type { PrintOptions } from "./scenario/print_run.ts";

@@ -12,7 +12,7 @@ import { LoadError, misnamed } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { HostTree } from "./host_tree.ts";
-import { type FileOfDriver, HostShelf, type SourceOfTree } from "./c_shelf.ts";
+import { type FileOfDriver, HostCompileCache, type SourceOfTree } from "./compile_cache.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { isInside, shortPath } from "./paths.ts";
 
@@ -31,7 +31,7 @@ export interface OpenedFile {
 
 /** Loads what scenarios use from below one root. */
 export class HostLoader implements CLoader {
-  readonly shelf = new HostShelf();
+  readonly shelf = new HostCompileCache();
   /** The folder that `use` cannot leave. */
   readonly root: string;
   /** The file that makes it the root; null for the folder of the scenario itself. */

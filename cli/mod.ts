@@ -7,12 +7,12 @@
  * What other members use:
  */
 export {
+  type CompileRequest,
   type FileOfDriver,
-  HostShelf,
+  HostCompileCache,
   type SourceOfTree,
-  type WantedC,
   type WantingLoader,
-} from "./c_shelf.ts";
+} from "./compile_cache.ts";
 export { parseCommandLine } from "./command_line.ts";
 export { allowedVariable, host } from "./host.ts";
 export { hostReason, isHostError } from "./host_error.ts";

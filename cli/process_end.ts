@@ -30,16 +30,16 @@ export async function toItsEnd(
   try {
     exitCode = await work();
   } catch (error) {
-    exitCode = sayThrown(error, screen);
+    exitCode = printThrown(error, screen);
   }
   screen.flush();
   if (screen.notWritten === null) return exitCode;
-  sayNotWritten(screen.notWritten);
+  printNotWritten(screen.notWritten);
   return NOT_WRITTEN;
 }
 
 /** Prints an error that nothing has caught. @returns The exit code. */
-function sayThrown(error: unknown, screen: Screen): ExitCode {
+function printThrown(error: unknown, screen: Screen): ExitCode {
   if (error instanceof FileError) {
     screen.err(error.lines);
     return WRONG;
@@ -68,7 +68,7 @@ function sayThrown(error: unknown, screen: Screen): ExitCode {
 }
 
 /** By the stream that is left; a system that takes nothing there either has its exit code. */
-function sayNotWritten(why: string): void {
+function printNotWritten(why: string): void {
   try {
     host.stderr.writeSync(new TextEncoder().encode(`error: Cannot write the output: ${why}\n`));
   } catch {

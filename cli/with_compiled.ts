@@ -1,7 +1,7 @@
 /** Loads what may have drivers in C: what they need is compiled, and then it is loaded again. */
 import type { CompiledC } from "@dmalab/lang/values";
 import type { HostLoader } from "./host_loader.ts";
-import type { WantedC } from "./c_shelf.ts";
+import type { CompileRequest } from "./compile_cache.ts";
 
 /** @param load Reads a program by this loader. */
 export async function withCompiled<T>(loader: HostLoader, load: () => T): Promise<T> {
@@ -16,7 +16,7 @@ export async function withCompiled<T>(loader: HostLoader, load: () => T): Promis
   return loaded;
 }
 
-function notCompiled({ source }: WantedC): CompiledC {
+function notCompiled({ source }: CompileRequest): CompiledC {
   const span = { source, start: 0, end: 0 };
   const message = "This dmalab has no extension that compiles C";
   const hint = "install dmalab with its extension for drivers in C";

@@ -1,11 +1,11 @@
 /** The doorbell's page of Arm, and memory of firmware, in machines with devices. */
 import { assertEquals, assertThrows } from "@std/assert";
 import {
-  ArmedFault,
+  ArmedInjection,
   type DmaAddr,
   errnoName,
-  FAULT,
   HeldResources,
+  INJECTION,
   type IommuConfig,
   type PhysAddr,
 } from "@dmalab/runtime";
@@ -105,8 +105,8 @@ Deno.test("passthrough and no IOMMU: no page, and the message goes to the doorbe
 Deno.test("the page is a map like any other: events, a fault, and what the device may write there (dma.md 4.7)", () => {
   const bench = lab({}, [NIC]);
   const { machine } = bench;
-  const fault = new ArmedFault(FAULT["iova.alloc"], 1, 1);
-  machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["iova.alloc"], 1, 1);
+  machine.armInjection(fault);
   assertEquals(messageOf(bench, "nic"), "ENOMEM");
   machine.disarmFault(fault);
   const seen: string[] = [];

@@ -86,12 +86,7 @@ export {
   type WrittenRange,
   writtenRanges,
 } from "./views/bytes.ts";
-export {
-  type AlignedEvents,
-  alignEvents,
-  type ChangedRow,
-  changedRows,
-} from "./views/difference.ts";
+export { type AlignedEvents, alignEvents, changedRows, type RowDiff } from "./views/difference.ts";
 export { type EventView, eventView } from "./views/event.ts";
 export { pictureFile, timelineFile } from "./views/export_picture.ts";
 export { type IncidentView, incidentView } from "./views/incident.ts";

@@ -5,7 +5,7 @@
 import type { Bytes } from "./address.ts";
 import type { EventName } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
-import { type HeldKind, LEAK_KINDS } from "./leaks/leak_kinds.ts";
+import { type HeldResourceKind, LEAK_KINDS } from "./leaks/leak_kinds.ts";
 import type { Machine } from "./machine.ts";
 import type { HistoryTable } from "./recording/history_table.ts";
 import type { AnyTableSpec, HistoryRow } from "./recording/history_table_spec.ts";
@@ -17,7 +17,7 @@ import { ValuePool } from "./recording/value_pool.ts";
 
 /** A resource that was allocated and not freed. */
 export interface Leak {
-  readonly kind: HeldKind;
+  readonly kind: HeldResourceKind;
   readonly device: string | null;
   /** Bytes, or slots, or mappings. */
   readonly amount: number;

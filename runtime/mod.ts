@@ -93,17 +93,17 @@ export {
   type Why,
 } from "./events.ts";
 export {
-  ArmedFault,
-  FAULT,
-  FAULT_POINTS,
-  type FaultError,
-  FaultInjector,
-  type FaultPlace,
-  type FaultPoint,
-  type FaultPointName,
-  type FaultPoints,
-  type FaultPointSpec,
-} from "./faults.ts";
+  ArmedInjection,
+  FailureInjector,
+  type InjectedError,
+  INJECTION,
+  INJECTION_POINTS,
+  type InjectionHit,
+  type InjectionPoint,
+  type InjectionPointName,
+  type InjectionPoints,
+  type InjectionPointSpec,
+} from "./injection.ts";
 export { HeldResources, type Leak, ledgerOf, type ResourceTables } from "./held_resources.ts";
 export { HostBudget, MemoryLimitError } from "./host_budget.ts";
 export { Machine } from "./machine.ts";

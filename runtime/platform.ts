@@ -10,7 +10,7 @@ import { KernelAreas } from "./dma/kernel_areas.ts";
 import { invariant } from "./errno.ts";
 import { CORE_EVENTS, type EventVocabulary } from "./event_vocabulary.ts";
 import { EventStream } from "./events.ts";
-import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
+import { type ArmedInjection, FailureInjector, HitCounter } from "./injection.ts";
 import type { HostBudget } from "./host_budget.ts";
 import { IOMMU_MODELS, type IommuModelSpec } from "./iommu/iommu_models.ts";
 import type { QuirkSet } from "./kernels/behaviours.ts";
@@ -94,7 +94,7 @@ export class Platform {
    * Injected failures, and counts of points that could fail; null without either, as nearly always.
    * @internal
    */
-  faults: FaultInjector | null = null;
+  faults: FailureInjector | null = null;
   /**
    * Whether what costs too much to be checked always is checked.
    * @internal
@@ -108,7 +108,7 @@ export class Platform {
    * @internal
    */
   readonly timed: boolean;
-  readonly #injector: FaultInjector;
+  readonly #injector: FailureInjector;
 
   /** @internal */
   constructor(config: MachineConfig, vocabulary: EventVocabulary = CORE_EVENTS) {
@@ -119,7 +119,7 @@ export class Platform {
     this.clock = new VirtualClock();
     this.random = new Random(config.seed);
     this.events = new EventStream(this.clock, vocabulary);
-    this.#injector = new FaultInjector(this.events);
+    this.#injector = new FailureInjector(this.events);
     this.warnings = new KernelWarnings(this.events, this.clock);
     this.charges = new Charges(this.clock);
     this.memory = new PhysicalMemory(layOutMemory(config));
@@ -182,13 +182,13 @@ export class Platform {
   }
 
   /** Has a point of the runtime fail from here on, until it is disarmed. */
-  armFault(fault: ArmedFault): void {
+  armInjection(fault: ArmedInjection): void {
     this.#injector.arm(fault);
     this.faults = this.#injector;
   }
 
   /** Ends that; a fault that is not armed stays so. */
-  disarmFault(fault: ArmedFault): void {
+  disarmFault(fault: ArmedInjection): void {
     this.#injector.disarm(fault);
     if (this.#injector.idle) this.faults = null;
   }
@@ -197,8 +197,8 @@ export class Platform {
    * Begins to note every place where something could fail.
    * @internal
    */
-  countFaults(): FaultCounter {
-    const counter = new FaultCounter();
+  countHits(): HitCounter {
+    const counter = new HitCounter();
     this.#injector.count(counter);
     this.faults = this.#injector;
     return counter;
@@ -208,7 +208,7 @@ export class Platform {
    * Ends that; the counter goes on telling what it has noted.
    * @internal
    */
-  stopCountingFaults(counter: FaultCounter): void {
+  stopCountingFaults(counter: HitCounter): void {
     this.#injector.stopCounting(counter);
     if (this.#injector.idle) this.faults = null;
   }

@@ -14,11 +14,11 @@ import { FUNCTIONS, TYPES } from "@dmalab/lang/builtins";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import {
   HARD_WORDS,
+  keywordsWhere,
   LoadError,
   parse,
   SOFT_WORDS,
   type SourceLoader,
-  wordsWhere,
 } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { runBench } from "@dmalab/lang/run";
@@ -222,7 +222,7 @@ Deno.test("language.md has a row for each statement and declaration, and every r
   const wordsOf = (markdown: string) =>
     new Set([...markdown.matchAll(/`([^`\n]+)`/g)].flatMap(([, code]) => code!.match(/[a-z]+/g)));
   const shown = wordsOf(chapters);
-  const forms = wordsWhere(({ form }) => form !== undefined);
+  const forms = keywordsWhere(({ form }) => form !== undefined);
   assertEquals(
     forms.filter((word) => !shown.has(word) && word !== "try"),
     [],
@@ -231,7 +231,7 @@ Deno.test("language.md has a row for each statement and declaration, and every r
   const [, reserved] = text.match(/^- Reserved: `([^`]+)`/m)!;
   assertEquals(reserved!.split(" ").sort(), [...HARD_WORDS].sort());
   const [, opening] = text.match(/The soft words `([^`]+)` open a statement/)!;
-  const soft = wordsWhere((row) => row.class === "soft" && row.place === "statement");
+  const soft = keywordsWhere((row) => row.class === "soft" && row.place === "statement");
   assertEquals(opening!.split(" ").sort(), [...soft].sort());
   const all = new Set(text.match(/[a-z]+/g));
   assertEquals(SOFT_WORDS.filter((word) => !all.has(word)), [], "not in language.md");

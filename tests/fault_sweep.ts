@@ -1,10 +1,10 @@
 /** Does something again and again on fresh machines, once for each place where it can fail. */
 import {
-  ArmedFault,
-  FAULT_POINTS,
-  type FaultPlace,
-  type FaultPointName,
+  ArmedInjection,
   HeldResources,
+  INJECTION_POINTS,
+  type InjectionHit,
+  type InjectionPointName,
   type Leak,
   type Machine,
 } from "@dmalab/runtime";
@@ -18,7 +18,7 @@ export interface Attempt<R> {
 
 /** What came of it when one place failed. */
 export interface SweepResult<R> {
-  readonly point: FaultPointName;
+  readonly point: InjectionPointName;
   /** Which passing of the point it was, from 1. */
   readonly nth: number;
   readonly outcome: R;
@@ -34,19 +34,19 @@ export interface Sweep<R> {
 /** @param prepare Builds the same machine in the same state each time. */
 export function sweep<R>(prepare: () => Attempt<R>): Sweep<R> {
   const first = prepare();
-  const counter = first.machine.countFaults();
+  const counter = first.machine.countHits();
   const clean = watched(first);
   first.machine.stopCountingFaults(counter);
   return { clean, faults: counter.places.map((place) => withFault(prepare(), place)) };
 }
 
-function withFault<R>(attempt: Attempt<R>, { nth, point }: FaultPlace): SweepResult<R> {
-  const fault = new ArmedFault(point, nth, nth);
-  attempt.machine.armFault(fault);
+function withFault<R>(attempt: Attempt<R>, { nth, point }: InjectionHit): SweepResult<R> {
+  const fault = new ArmedInjection(point, nth, nth);
+  attempt.machine.armInjection(fault);
   const result = watched(attempt);
   attempt.machine.disarmFault(fault);
-  if (fault.fired !== 1) throw new Error(`${FAULT_POINTS[point]!.name} was not passed again`);
-  return { point: FAULT_POINTS[point]!.name as FaultPointName, nth, ...result };
+  if (fault.fired !== 1) throw new Error(`${INJECTION_POINTS[point]!.name} was not passed again`);
+  return { point: INJECTION_POINTS[point]!.name as InjectionPointName, nth, ...result };
 }
 
 function watched<R>({ machine, run }: Attempt<R>): { outcome: R; leaks: readonly Leak[] } {

@@ -6,7 +6,7 @@ import {
   DMA_MAPPING_ERROR,
   type DmaAddr,
   errnoName,
-  type FaultPointName,
+  type InjectionPointName,
   type IommuConfig,
   swiotlbConfig,
 } from "@dmalab/runtime";
@@ -56,13 +56,13 @@ function bench({ device = {}, force = false, iommu }: Environment): TestBench {
 function answers<R>(
   environment: Environment,
   act: (bench: TestBench) => R,
-): ReadonlyMap<FaultPointName, R> {
+): ReadonlyMap<InjectionPointName, R> {
   const { clean, faults } = sweep(() => {
     const built = bench(environment);
     return { machine: built.machine, run: () => act(built) };
   });
   assertEquals(clean.leaks, [], `${environment.name}: without a fault`);
-  const outcome = new Map<FaultPointName, R>();
+  const outcome = new Map<InjectionPointName, R>();
   for (const { leaks, nth, point, outcome: answer } of faults) {
     const where = `${environment.name}: ${point} ${nth}`;
     assertEquals(leaks.map(({ text }) => text), [], where);

@@ -44,7 +44,7 @@ class Terminal implements CommandContext {
     throw new Error(line);
   }
 
-  sayEvents(): void {}
+  printEvents(): void {}
 
   output(command: string): readonly string[] {
     this.lines = [];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { explain } from "@dmalab/cli/explain";
 import { MemoryScreen, readRulePage } from "@dmalab/cli";
 import { main } from "@dmalab/cli/program";
-import { releasesJson, releasesText, type TestTurns, turnsOf } from "@dmalab/cli/releases";
+import { releasesJson, releasesText, type TestOutcomeChanges, turnsOf } from "@dmalab/cli/releases";
 import { painter } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { differencesOf, KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 import { ROOT } from "./source_text.ts";
 
-function turns(text: string, ...matches: readonly string[]): readonly TestTurns[] {
+function turns(text: string, ...matches: readonly string[]): readonly TestOutcomeChanges[] {
   const result = turnsOf({
     entry: new SourceFile("a.dma", text),
     loader: { load: (path) => new LoadError("not_found", `There is no file "${path}"`) },
@@ -28,7 +28,7 @@ function example(name: string): string {
 }
 
 /** Each turn as `release: what is enough alone, or a, b together`, those of all tests. */
-function reasons(tests: readonly TestTurns[]): string[] {
+function reasons(tests: readonly TestOutcomeChanges[]): string[] {
   return tests.flatMap((test) =>
     test.turns.map(({ at, causes }) => {
       const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
@@ -46,7 +46,7 @@ const RELEASES = KERNEL_NAMES.join(", ").replace(/, ([^,]*)$/, " and $1");
 
 /** The releases whose ends the tests below name. */
 const NAMED = ["6.12.117", "7.2.6", "7.2.12", "7.3-rc7"] as const;
-const ends = ([test]: readonly TestTurns[]) => NAMED.map((name) => test!.ends[name].end);
+const ends = ([test]: readonly TestOutcomeChanges[]) => NAMED.map((name) => test!.ends[name].end);
 
 Deno.test("a scenario that is the same everywhere says so in one line", () => {
   const tests = turns(example("start/01-first-look"));
@@ -187,14 +187,14 @@ Deno.test("the text is a table and reasons of at most 80 columns, and the JSON h
 });
 
 /** What changes is shown in lines as wide as the screen, names in full where there is room. */
-function showsWhatChanges(tests: readonly TestTurns[]): void {
+function showsWhatChanges(tests: readonly TestOutcomeChanges[]): void {
   const linesAt = (columns: number) =>
     releasesText("07.dma", tests, painter(false), columns).split("\n")
       .filter((line) => !line.trimStart().startsWith("dmalab explain"));
   for (const columns of [64, 80, 120]) {
     for (const line of linesAt(columns)) assert(line.length <= columns, `${columns}: ${line}`);
   }
-  const [{ name }] = tests as [TestTurns];
+  const [{ name }] = tests as [TestOutcomeChanges];
   assert(name.length > 40 && linesAt(120).some((line) => line.includes(name)), name);
   assert(!linesAt(64).some((line) => line.includes(name)));
   assert(linesAt(64).length > linesAt(120).length);

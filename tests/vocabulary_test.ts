@@ -6,7 +6,7 @@ import { NVME_TABLES } from "@dmalab/devices/nvme";
 import { RDMA_TABLES } from "@dmalab/devices/rdma";
 import { VFIO_TABLES } from "@dmalab/devices/vfio";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
-import { COMMON_FIELDS, EVENT_TABLE, FAULT_POINTS } from "@dmalab/runtime";
+import { COMMON_FIELDS, EVENT_TABLE, INJECTION_POINTS } from "@dmalab/runtime";
 import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
 import { BEHAVIOURS, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 import { LEAK_KINDS } from "@dmalab/runtime/leaks";
@@ -47,7 +47,7 @@ Deno.test("every word, table, quirk, injection point and page-table level says w
     [...sets].map(({ title }) => title),
     tables.map(({ doc }) => doc),
     Object.values(BEHAVIOURS).map(({ doc }) => doc),
-    FAULT_POINTS.map(({ doc }) => doc),
+    INJECTION_POINTS.map(({ doc }) => doc),
     NOT_SIMULATED.map(({ doc }) => doc),
     NOT_SIMULATED.map(({ because }) => because),
     Object.values(LEAK_KINDS).map(({ doc }) => doc),

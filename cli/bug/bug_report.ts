@@ -145,7 +145,7 @@ function bugKey(bug: BugIdentity | null | undefined): string {
 }
 
 /** Says how to report the bug that a scenario has met. */
-export function sayBugReport(path: string, seed: number | null, screen: Screen): void {
+export function printBugReport(path: string, seed: number | null, screen: Screen): void {
   const opened = HostLoader.open(path);
   if (typeof opened === "string") return;
   const load: Loads = (source) => loadProgram(source, opened.loader);

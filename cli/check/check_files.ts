@@ -8,8 +8,8 @@ import {
   printableJson,
 } from "@dmalab/lang/diagnostics";
 import { codeOfProblems, type ExitCode, worseExitCode, WRONG } from "../exit_code.ts";
-import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
-import { sayBug } from "../bug/say_bug.ts";
+import { printDiagnostics } from "../scenario/diagnostic_style.ts";
+import { printBug } from "../bug/say_bug.ts";
 import { checkScenario } from "../scenario/load_scenario.ts";
 import { counted } from "../scenario/report_printer.ts";
 import type { Screen } from "../screen.ts";
@@ -123,7 +123,7 @@ export async function checkFiles(
   switch (format) {
     case "pretty":
       for (const problem of unreadable) screen.err(`error: ${problem}\n`);
-      sayDiagnostics(diagnostics, screen);
+      printDiagnostics(diagnostics, screen);
       screen.out(
         `${errors === 0 ? "ok" : "wrong"} | ${counted(paths.length, "file")} | ` +
           `${counted(errors, "error")} | ${counted(warnings, "warning")}\n`,
@@ -138,7 +138,7 @@ export async function checkFiles(
       screen.out(`${printableJson(sarifLog(problems, unreadable))}\n`);
       break;
   }
-  if (withBug !== null) await sayBug(withBug, null, screen);
+  if (withBug !== null) await printBug(withBug, null, screen);
   return unreadable.length > 0
     ? worseExitCode(WRONG, codeOfProblems(diagnostics))
     : codeOfProblems(diagnostics);

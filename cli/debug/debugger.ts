@@ -153,7 +153,7 @@ export class Debugger implements CommandContext {
     this.say(line);
   }
 
-  sayEvents(events: readonly MachineEvent[]): void {
+  printEvents(events: readonly MachineEvent[]): void {
     if (events.length === 0) return;
     for (const line of formatEvents(events, this.columns)) this.say(line);
   }

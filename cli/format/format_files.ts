@@ -4,7 +4,7 @@ import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.
 import { readHostFile, readHostInput } from "../host_file.ts";
 import { painter } from "@dmalab/lang/render";
 import { printable } from "@dmalab/lang/diagnostics";
-import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
+import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { formatSource } from "@dmalab/lang/format";
@@ -68,7 +68,7 @@ export function formatInput(
 function formatText(name: string, text: string, screen: Screen): string | null {
   const formatted = formatSource(new SourceFile(printable(name), text));
   if (formatted.ok) return formatted.text;
-  sayDiagnostics(formatted.diagnostics, screen);
+  printDiagnostics(formatted.diagnostics, screen);
   return null;
 }
 

@@ -7,7 +7,7 @@
  * the runner is a file of one line.
  */
 import { DENO_VERSION, VERSION } from "../package_version.ts";
-import { OWN_FOLDER } from "../own_folder.ts";
+import { STATE_FOLDER } from "../state_folder.ts";
 import type { InitFile } from "./init_file.ts";
 import { CONTAINER_FILE, REPORT } from "./job_files.ts";
 
@@ -96,13 +96,13 @@ test: write \`warns\`, \`faults\` or \`leaks = allow\` where it is meant.
 `;
 
 const GITIGNORE = `node_modules/
-${OWN_FOLDER}/
+${STATE_FOLDER}/
 ${REPORT}
 `;
 
 const EDITOR = {
   "deno.enable": true,
-  "files.exclude": { [OWN_FOLDER]: true },
+  "files.exclude": { [STATE_FOLDER]: true },
   "[dma]": { "editor.tabSize": 2, "editor.insertSpaces": true },
 };
 

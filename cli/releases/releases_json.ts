@@ -1,9 +1,9 @@
 /** Where a scenario turns, as data. */
-import type { OutcomeCause, TestTurns } from "./turns.ts";
+import type { OutcomeCause, TestOutcomeChanges } from "./outcome_changes.ts";
 import { KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 
 /** What `--json` prints. */
-export function releasesJson(file: string, tests: readonly TestTurns[]) {
+export function releasesJson(file: string, tests: readonly TestOutcomeChanges[]) {
   return {
     file,
     releases: KERNEL_NAMES,

@@ -1,5 +1,5 @@
 /** Which tests change outcome between releases, and by what, for a person. */
-import type { OutcomeCause, TestTurns, Turn } from "./turns.ts";
+import type { OutcomeCause, OutcomeChange, TestOutcomeChanges } from "./outcome_changes.ts";
 import { clip, formatCount, pad, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import type { Paint } from "@dmalab/lang/render";
 import {
@@ -32,7 +32,7 @@ interface Reader {
  */
 export function releasesText(
   file: string,
-  tests: readonly TestTurns[],
+  tests: readonly TestOutcomeChanges[],
   paint: Paint,
   columns: number = PICTURE_COLUMNS,
 ): string {
@@ -60,7 +60,7 @@ export function releasesText(
 }
 
 /** A row for each test whose outcome changes, with a number that the reasons name it by. */
-function table(tests: readonly TestTurns[], { columns, paint }: Reader): string[] {
+function table(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader): string[] {
   const numberWidth = String(tests.length).length;
   const widths = KERNEL_NAMES.map((kernel) =>
     Math.max(kernel.length, ...tests.map(({ ends }) => cellOf(ends[kernel].end).length))
@@ -96,7 +96,7 @@ function cellOf(end: string): string {
   return seen.length === 0 ? first! : `${first}*`;
 }
 
-function notes(tests: readonly TestTurns[], { columns }: Reader): string[] {
+function notes(tests: readonly TestOutcomeChanges[], { columns }: Reader): string[] {
   const seen = tests.flatMap(({ ends }) =>
     KERNEL_NAMES.flatMap((kernel) => ends[kernel].end.split(", ").slice(1))
   );
@@ -110,11 +110,11 @@ function notes(tests: readonly TestTurns[], { columns }: Reader): string[] {
 /** One cause between two releases, and the tests that it changes. */
 interface Reason {
   readonly cause: OutcomeCause;
-  readonly turn: Turn;
+  readonly turn: OutcomeChange;
   readonly numbers: number[];
 }
 
-function reasons(tests: readonly TestTurns[], { columns, paint }: Reader): string[] {
+function reasons(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader): string[] {
   return KERNEL_NAMES.flatMap((kernel) => {
     const found = reasonsAt(kernel, tests);
     if (found.length === 0) return [];
@@ -127,7 +127,7 @@ function reasons(tests: readonly TestTurns[], { columns, paint }: Reader): strin
   });
 }
 
-function reasonsAt(kernel: KernelProfile, tests: readonly TestTurns[]): readonly Reason[] {
+function reasonsAt(kernel: KernelProfile, tests: readonly TestOutcomeChanges[]): readonly Reason[] {
   const reasons = new Map<string, Reason>();
   for (const [index, { turns }] of tests.entries()) {
     for (const turn of turns.filter(({ at }) => at === kernel)) {

@@ -1,13 +1,13 @@
 /** The releases as a command: runs a scenario on all of them, and prints where and why it turns. */
 import { printableJson } from "@dmalab/lang/diagnostics";
 import { OutcomesCancelled } from "./outcomes.ts";
-import { type ReleasesResult, turnsOf } from "./turns.ts";
+import { type ReleasesResult, turnsOf } from "./outcome_changes.ts";
 import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { withCompiled } from "../with_compiled.ts";
 import { openFile } from "../scenario/open_file.ts";
-import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
+import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { allLimits, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
 import { noTestText } from "../scenario/print_run.ts";
 import { readMatches } from "../read_matches.ts";
@@ -53,7 +53,7 @@ function print(
   nothing: string,
 ): ExitCode {
   if ("problems" in result) {
-    sayDiagnostics(result.problems, screen);
+    printDiagnostics(result.problems, screen);
     return WRONG;
   }
   if (result.tests.length === 0) return refuse(nothing, screen);

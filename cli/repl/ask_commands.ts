@@ -143,7 +143,7 @@ function state(repl: CommandContext, argument: string): true {
     const cells = rows.map((
       row,
     ) => [...rowTexts(row), row.createdSeq === 0 ? "ready" : `#${row.createdSeq}`]);
-    sayTable(repl, [...columns, "by"], cells);
+    printTable(repl, [...columns, "by"], cells);
     const next = first + rows.length + 1;
     if (next <= count) {
       repl.say(
@@ -263,21 +263,21 @@ function whoChanged(repl: CommandContext, argument: string): true {
     const subject = readWriteTarget(recording, position, text);
     if (all !== undefined && subject.kind === "cell") {
       const writers = lastWritesOf(recording, position, subject.cell);
-      for (const writer of writers) sayWriter(repl, writer);
+      for (const writer of writers) printWriter(repl, writer);
       if (writers.length > 0) return;
     }
-    sayFound(repl, text, subject);
+    printFound(repl, text, subject);
   });
 }
 
-function sayFound(repl: CommandContext, text: string, subject: WriteTarget): void {
+function printFound(repl: CommandContext, text: string, subject: WriteTarget): void {
   const { position, recording } = repl.cursor;
   const writer = lastWrite(recording, position, subject);
   if (writer === null) repl.say(`${text}: never changed`);
-  else sayWriter(repl, writer);
+  else printWriter(repl, writer);
 }
 
-function sayWriter(
+function printWriter(
   repl: CommandContext,
   { after, position, before, change, span }: LastWrite,
 ): void {
@@ -319,7 +319,7 @@ function storyOf(repl: CommandContext, address: number): void {
     // Memory that devices share with their drivers is in the page table, but in no traced mapping.
     const cell = coveringCell(recording, "page_table", address);
     const writer = lastWrite(recording, position, { kind: "cell", cell });
-    if (writer !== null) return sayWriter(repl, writer);
+    if (writer !== null) return printWriter(repl, writer);
     repl.say(`${formatAddress(address)}: never mapped`);
   }
   for (const line of lines) repl.say(line);
@@ -344,11 +344,11 @@ function listMappings(repl: CommandContext): void {
     ];
   });
   const header = ["device", "req", "device sees", "size", "physical", "direction", "path", "by"];
-  sayTable(repl, header, cells);
+  printTable(repl, header, cells);
 }
 
 /** A table, its lines folded where they are wider than the screen. */
-function sayTable(
+function printTable(
   repl: CommandContext,
   header: readonly string[],
   rows: readonly (readonly string[])[],
@@ -371,7 +371,7 @@ function why(repl: CommandContext, argument: string): true {
     // Wider is no easier to read, and clients of the adapter do not say how wide they are.
     const columns = Math.min(repl.columns, PICTURE_COLUMNS);
     if (event > 0 && !recording.log.hasWhy(event)) {
-      if (sayIncident(repl, event, columns)) return;
+      if (printIncident(repl, event, columns)) return;
       const text = formatEventText(recording.event(event));
       repl.say(clip(`event ${event} has no decision: ${text}`, repl.columns));
     }
@@ -390,7 +390,7 @@ function why(repl: CommandContext, argument: string): true {
 }
 
 /** A fault, a report or a warning is explained by what caused it. @returns False for other events. */
-function sayIncident(repl: CommandContext, seq: number, columns: number): boolean {
+function printIncident(repl: CommandContext, seq: number, columns: number): boolean {
   const incident = incidentView(repl.cursor.recording, seq);
   if (incident === null) return false;
   const { title, why } = incident;
@@ -508,7 +508,7 @@ function trace(repl: CommandContext, argument: string): true {
     if (filter(seq)) found.push(seq);
   }
   if (found.length === 0) repl.say("No events");
-  repl.sayEvents(found.reverse().map((seq) => recording.event(seq)));
+  repl.printEvents(found.reverse().map((seq) => recording.event(seq)));
   return true;
 }
 

@@ -84,7 +84,7 @@ function diff(repl: CommandContext, argument: string): true {
       ? { recording: here.recording, position: here.recording.afterEvent(repl.lastMoveSeq) }
       : { recording: origin.branch.recording, position: origin.branch.recording.last };
     const [one = other, two = here] = moments as RunPosition[];
-    sayDifferences(repl, one, two);
+    printDifferences(repl, one, two);
   });
 }
 
@@ -96,7 +96,7 @@ function runPositionOf(repl: CommandContext, word: string): RunPosition | null {
   return place === null ? null : { recording, position: place };
 }
 
-function sayDifferences(repl: CommandContext, one: RunPosition, other: RunPosition): void {
+function printDifferences(repl: CommandContext, one: RunPosition, other: RunPosition): void {
   const clipped = (text: string) => repl.say(clip(text, repl.columns));
   if (one.recording !== other.recording) {
     const event = firstDifferentEvent(one.recording, other.recording);

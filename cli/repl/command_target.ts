@@ -50,7 +50,7 @@ export interface CommandContext {
   /** One line that says what is wrong with the input. */
   refuse(line: string): void;
   /** Events as a table; nothing for none. */
-  sayEvents(events: readonly MachineEvent[]): void;
+  printEvents(events: readonly MachineEvent[]): void;
 }
 
 /** How a run ended. */

@@ -1,5 +1,5 @@
 /** What was typed in earlier sessions of the REPL, in the current folder. */
-import { appendOwnLines, HISTORY, readOwnLines, writeOwnLines } from "../own_folder.ts";
+import { appendOwnLines, HISTORY, readStateLines, writeOwnLines } from "../state_folder.ts";
 import { FileError } from "../files/file_error.ts";
 import { InputHistory } from "../terminal/input_history.ts";
 
@@ -26,7 +26,7 @@ export function openHistory(say: (lines: string) => void): InputHistory {
 }
 
 function earlierInputs(): readonly string[] {
-  const inputs = inputsOf(readOwnLines(HISTORY) ?? []);
+  const inputs = inputsOf(readStateLines(HISTORY) ?? []);
   const kept = inputs.slice(-MAX_HISTORY_INPUTS);
   if (kept.length < inputs.length) writeOwnLines(HISTORY, kept.flatMap(linesOf));
   return kept;

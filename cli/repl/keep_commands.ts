@@ -81,7 +81,7 @@ function mark(repl: CommandContext, name: string): true {
   else {
     const { position, recording } = repl.cursor;
     repl.kept!.marks.set(name, { position, recording });
-    sayMark(repl, name, { position, recording });
+    printMark(repl, name, { position, recording });
   }
   return true;
 }
@@ -89,11 +89,11 @@ function mark(repl: CommandContext, name: string): true {
 function listMarks(repl: CommandContext): true {
   const { marks } = repl.kept!;
   if (marks.size === 0) repl.say("No named positions");
-  for (const [name, runPosition] of marks) sayMark(repl, name, runPosition);
+  for (const [name, runPosition] of marks) printMark(repl, name, runPosition);
   return true;
 }
 
-function sayMark(
+function printMark(
   repl: CommandContext,
   name: string,
   { position, recording }: RunPosition,

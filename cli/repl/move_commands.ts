@@ -177,10 +177,10 @@ function goes(
     for (const { text } of logged) repl.say(text);
     const way = position.seq - before.position.seq;
     if (!repl.view && recording === before.recording && way > 0 && way <= DISPLAYED_EVENTS) {
-      repl.sayEvents(recording.log.between(before.position.seq, position.seq));
+      repl.printEvents(recording.log.between(before.position.seq, position.seq));
     }
     if (stop !== null) repl.say(`stopped by breakpoint ${stop.stop.id}`);
-    sayMoved(repl, before);
+    printMoved(repl, before);
   });
 }
 
@@ -199,15 +199,15 @@ function jumps(
     const to = go(before);
     if (to === null) return;
     repl.cursor.goTo(to.position, to.recording);
-    sayMoved(repl, before);
+    printMoved(repl, before);
   });
 }
 
 /** Where one is now, and what is other there. */
-function sayMoved(repl: CommandContext, before: RunPosition): void {
+function printMoved(repl: CommandContext, before: RunPosition): void {
   repl.lastMoveSeq = Math.min(before.position.seq, repl.cursor.position.seq);
   printLocation(repl);
-  sayChanges(repl, before);
+  printChanges(repl, before);
 }
 
 /** Where one is, on a line. A screen shows it anyway. */
@@ -223,7 +223,7 @@ export function printLocation(repl: CommandContext): void {
 }
 
 /** Rows that came and went since another moment of the same machine. */
-function sayChanges(
+function printChanges(
   repl: CommandContext,
   { position: before, recording: from }: RunPosition,
 ): void {

@@ -130,7 +130,7 @@ export class Repl implements CommandContext {
   }
 
   /** Lines of reports and failures, folded at the width of the screen. */
-  #sayFolded(lines: readonly string[]): void {
+  #printFolded(lines: readonly string[]): void {
     for (const line of withExcerptsCut(lines, this.columns)) {
       for (const part of foldLine(line, this.columns)) this.say(part);
     }
@@ -145,7 +145,7 @@ export class Repl implements CommandContext {
     this.exitCode = worseExitCode(this.exitCode, exitCode);
   }
 
-  sayEvents(events: readonly MachineEvent[]): void {
+  printEvents(events: readonly MachineEvent[]): void {
     if (events.length === 0) return;
     for (const line of formatEvents(events, this.columns)) this.say(line);
   }
@@ -242,15 +242,15 @@ export class Repl implements CommandContext {
       const { columns, paint } = this;
       this.say(renderDiagnostics(diagnostics, { columns, style: diagnosticStyle(paint) }));
     }
-    if (this.traceAlways) this.sayEvents(result.events);
+    if (this.traceAlways) this.printEvents(result.events);
     for (const { text } of values) this.say(printable(text));
-    this.#sayFolded(incidentLines(unexpected, this.paint));
-    this.#sayFolded(failure?.lines ?? []);
+    this.#printFolded(incidentLines(unexpected, this.paint));
+    this.#printFolded(failure?.lines ?? []);
     for (const outcome of tests) {
       const line = outcomeLine(outcome, this.paint);
       if (line !== null) this.say(line);
-      this.#sayFolded(incidentLines(outcome, this.paint));
-      this.#sayFolded(outcome.failure?.lines ?? []);
+      this.#printFolded(incidentLines(outcome, this.paint));
+      this.#printFolded(outcome.failure?.lines ?? []);
     }
     for (const line of unrunLines(notRun, file ?? "FILE")) this.say(this.paint("dim", line));
     if (undone) this.say(this.paint("dim", "input rolled back"));

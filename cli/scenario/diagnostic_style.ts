@@ -14,7 +14,7 @@ const ROLES: Readonly<Record<StyleRole, TextRole>> = {
 };
 
 /** Writes what is wrong with a file to the error stream; nothing for nothing. */
-export function sayDiagnostics(diagnostics: readonly Diagnostic[], screen: Screen): void {
+export function printDiagnostics(diagnostics: readonly Diagnostic[], screen: Screen): void {
   if (diagnostics.length === 0) return;
   const style = diagnosticStyle(painter(screen.colour));
   screen.err(`${renderDiagnostics(diagnostics, { style })}\n\n`);

@@ -3,12 +3,12 @@ import { printable } from "@dmalab/lang/diagnostics";
 import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";
-import { OWN_FOLDER } from "../own_folder.ts";
+import { STATE_FOLDER } from "../state_folder.ts";
 import { isInside } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /** Folders whose scenarios are not the user's: the package that `dmalab init` wrote has examples. */
-const SKIPPED = new Set(["node_modules", ".git", OWN_FOLDER]);
+const SKIPPED = new Set(["node_modules", ".git", STATE_FOLDER]);
 
 /**
  * Every file named, and every `*.dma` below every folder named, sorted. A file that is not there

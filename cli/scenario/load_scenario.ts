@@ -6,7 +6,7 @@ import { codeOfProblems, type ExitCode, WRONG } from "../exit_code.ts";
 import { withCompiled } from "../with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import type { Screen } from "../screen.ts";
-import { sayDiagnostics } from "./diagnostic_style.ts";
+import { printDiagnostics } from "./diagnostic_style.ts";
 import { openFile } from "./open_file.ts";
 import { blocksOf, PAGE_SUFFIX } from "./page_blocks.ts";
 
@@ -89,7 +89,7 @@ function unreadable(problem: string, screen: Screen): LoadedScenario {
 }
 
 function said({ diagnostics, program }: LoadResult, screen: Screen): LoadedScenario {
-  sayDiagnostics(diagnostics, screen);
+  printDiagnostics(diagnostics, screen);
   const errors = countMistakes(diagnostics, "error");
   const warnings = countMistakes(diagnostics, "warning");
   return { program, errors, warnings, exitCode: codeOfProblems(diagnostics) };

@@ -85,7 +85,7 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
 }
 
 /** Prints the failures and the summary. @returns The exit code of it, apart from those of the files. */
-export function sayReports(
+export function printReports(
   reports: readonly RunReport[],
   wrongFiles: number,
   options: PrintOptions,

@@ -1,11 +1,11 @@
 /** Runs scenarios and prints their output: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
 import type { Program, RunOptions, RunReport } from "@dmalab/lang/run";
-import { sayBug } from "../bug/say_bug.ts";
+import { printBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { type SignalWatch, withInterrupts } from "../interrupts.ts";
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import { loadScenarios } from "./load_scenario.ts";
-import { codeOf, type PrintOptions, printRun, sayReports } from "./print_run.ts";
+import { codeOf, type PrintOptions, printReports, printRun } from "./print_run.ts";
 import type { PictureFile } from "./picture_file.ts";
 import type { TraceOutputs } from "./trace_outputs.ts";
 
@@ -89,8 +89,8 @@ async function runAll(
       exitCode = worseExitCode(exitCode, codeOf(report));
     }
   }
-  exitCode = worseExitCode(exitCode, sayReports(reports, wrongFiles, options, screen));
-  if (withBug !== null) await sayBug(withBug, options.seed, screen);
+  exitCode = worseExitCode(exitCode, printReports(reports, wrongFiles, options, screen));
+  if (withBug !== null) await printBug(withBug, options.seed, screen);
   return exitCode;
 }
 

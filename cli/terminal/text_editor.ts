@@ -4,7 +4,7 @@ import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";
 import { hostReason, isHostError } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
-import { OWN_FOLDER, ownFile, permitted } from "../own_folder.ts";
+import { permitted, STATE_FOLDER, stateFile } from "../state_folder.ts";
 import { removeFile, rewriteFile } from "../files/write_file.ts";
 
 /** Where a program for texts is named: the first one that is set. */
@@ -46,8 +46,8 @@ export function findEditor(): TextEditor | EditProblem {
     return { problem: `${problem}; --allow-run=${editor.command} permits it` };
   }
   if (!permitted("write") || !permitted("read")) {
-    const problem = `Deno was not permitted to keep the text in ${OWN_FOLDER} meanwhile`;
-    return { problem: `${problem}; -R=${OWN_FOLDER} -W=${OWN_FOLDER} permits it` };
+    const problem = `Deno was not permitted to keep the text in ${STATE_FOLDER} meanwhile`;
+    return { problem: `${problem}; -R=${STATE_FOLDER} -W=${STATE_FOLDER} permits it` };
   }
   return editor;
 }
@@ -72,9 +72,9 @@ export async function editText(
 ): Promise<EditedText | EditProblem> {
   // One for each session: others may run in the same folder.
   const name = `input-${process.pid}.dma`;
-  const path = `${OWN_FOLDER}/${name}`;
+  const path = `${STATE_FOLDER}/${name}`;
   try {
-    rewriteFile(ownFile(name), text === "" ? "" : `${text}\n`);
+    rewriteFile(stateFile(name), text === "" ? "" : `${text}\n`);
     try {
       const problem = await runEditor(command, [...args, path]);
       if (problem !== null) return { problem };
@@ -82,7 +82,7 @@ export async function editText(
       if (!file.found) return { problem: file.problem };
       return { text: file.text.replaceAll("\r\n", "\n").trimEnd() };
     } finally {
-      removeFile(ownFile(name));
+      removeFile(stateFile(name));
     }
   } catch (error) {
     if (error instanceof FileError) return { problem: error.message };

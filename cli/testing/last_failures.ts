@@ -4,14 +4,14 @@
  * Only where Deno was started with `-W`: a run without it leaves no trace.
  */
 import { printableJson } from "@dmalab/lang/diagnostics";
-import { FAILED_TESTS, readOwnLines, writeOwnLines } from "../own_folder.ts";
+import { FAILED_TESTS, readStateLines, writeOwnLines } from "../state_folder.ts";
 
 /** A test's file, as it was named, and its name. */
 export type FailedTest = readonly [path: string, name: string];
 
 /** Those of the last run; null when nothing is known of one. */
 export function readFailedTests(): readonly FailedTest[] | null {
-  return readOwnLines(FAILED_TESTS)?.flatMap((line) => readLine(line)) ?? null;
+  return readStateLines(FAILED_TESTS)?.flatMap((line) => readLine(line)) ?? null;
 }
 
 /** The file may have been edited by hand: other lines are ignored. */

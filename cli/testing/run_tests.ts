@@ -16,7 +16,7 @@ import { readHostFile } from "../host_file.ts";
 import { SignalWatch } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
 import type { LimitOptions } from "../scenario/limit_options.ts";
-import { sayBug } from "../bug/say_bug.ts";
+import { printBug } from "../bug/say_bug.ts";
 import { noTestText } from "../scenario/print_run.ts";
 import { errorScreen, type Screen } from "../screen.ts";
 import type { TraceForm } from "../scenario/trace_form.ts";
@@ -185,7 +185,7 @@ async function runFiles(
   if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
   const { reports, snapshots, exitCode, wrongFiles } = results;
   reporter.end({ foundTest: !missesTests, reports, snapshots, exitCode, wrongFiles, tree, noTest });
-  if (results.withBug !== null) await sayBug(results.withBug, seed, screen);
+  if (results.withBug !== null) await printBug(results.withBug, seed, screen);
   if (missesTests) return exitCode;
   keepFailures(results.failures, screen);
   if (coverage) {

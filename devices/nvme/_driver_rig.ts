@@ -1,6 +1,6 @@
 /** A machine with one NVMe disk, for the driver's tests: everything real, brought up as in a lab. */
 import {
-  type ArmedFault,
+  type ArmedInjection,
   type Bytes,
   defaultMachineConfig,
   EVENT_NAMES,
@@ -49,7 +49,7 @@ export interface DriverRigOptions {
   readonly capacityBytes?: Bytes;
   readonly nomerges?: NoMerges;
   /** What fails already while the controller is brought up. */
-  readonly faults?: readonly ArmedFault[];
+  readonly faults?: readonly ArmedInjection[];
 }
 
 export class DriverRig {
@@ -112,7 +112,7 @@ export class DriverRig {
     const stop = beforeReady === undefined
       ? () => {}
       : this.machine.events.listen((event) => seen.push(event));
-    for (const fault of options.faults ?? []) this.machine.armFault(fault);
+    for (const fault of options.faults ?? []) this.machine.armInjection(fault);
     this.driver.bringUp();
     for (const fault of options.faults ?? []) this.machine.disarmFault(fault);
     stop();

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ArmedFault, FAULT, KernelError, type PhysAddr } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION, KernelError, type PhysAddr } from "@dmalab/runtime";
 import { BIO_FLAG, type BioVec, Plug } from "@dmalab/runtime/block";
 import { allocateBuffer } from "@dmalab/runtime/memory";
 import { DriverRig, pages, scattered, vec } from "./_driver_rig.ts";
@@ -281,7 +281,7 @@ Deno.test("a discard in a plug ends with RESOURCE where its ranges have no memor
   const [lost, sent] = (["discard", "write_zeroes"] as const).map((op) =>
     rig.disk.submit(op, { lba: 8, sizeBytes: 512, plug })
   );
-  rig.machine.armFault(new ArmedFault(FAULT.alloc_pages, 1, 1));
+  rig.machine.armInjection(new ArmedInjection(INJECTION.alloc_pages, 1, 1));
   const events = rig.record(() => {
     plug.flush();
     rig.run();
@@ -338,7 +338,7 @@ Deno.test("an injected status of the controller ends the request, and is not tri
     ] as const
   ) {
     const rig = new DriverRig();
-    rig.machine.armFault(new ArmedFault(FAULT["device.status"], 1, 1, status));
+    rig.machine.armInjection(new ArmedInjection(INJECTION["device.status"], 1, 1, status));
     const io = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
     assertEquals([io.status, io.requests[0]!.retries], [status, 0]);
   }

@@ -8,7 +8,7 @@ import {
   type Bytes,
   type EventFields,
   eventId,
-  FAULT,
+  INJECTION,
   invariant,
   type Machine,
   PAGE_SIZE_BYTES,
@@ -219,7 +219,7 @@ export class RequestPayload {
 
   #takePages(count: number): readonly PhysAddr[] | null {
     const { faults, pages } = this.#machine;
-    if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
+    if (faults !== null && faults.errnoAt(INJECTION.alloc_pages) !== 0) return null;
     return pages.alloc(count, { contiguous: true, owner: "driver" });
   }
 

@@ -1,7 +1,7 @@
 /** Which memory of a user a passthrough command copies. @see rules/block.md 1.8 */
 import { assert, assertEquals } from "@std/assert";
 import type { BioVec } from "@dmalab/runtime/block";
-import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { DriverRig, pages, vec } from "./_driver_rig.ts";
 
 const READ = 2;
@@ -85,7 +85,7 @@ Deno.test("copied pages are freed when the command ends, and when there is no me
   const cost = { what: "user_copy", size_bytes: 12289, from: "pages" } as const;
   assertEquals(events.map(({ fields }) => fields), [cost, cost]);
   assertEquals(events[0]!.why, { rule: "block.1.8", inputs: { reason: "alignment", pages: 4 } });
-  rig.machine.armFault(new ArmedFault(FAULT.alloc_pages, 2));
+  rig.machine.armInjection(new ArmedInjection(INJECTION.alloc_pages, 2));
   const refused = sent(rig, odd);
   assertEquals([refused.status, refused.seen], ["RESOURCE", []]);
   assertEquals(rig.machine.pages.takenBytes, before);

@@ -112,7 +112,7 @@ class TreeBuilder {
       busOffset: settings.busOffset ?? 0,
       listsNvidia: this.listsNvidia,
     });
-    if (children.length >= MAX_DEVICES && !sayWhere(children)) {
+    if (children.length >= MAX_DEVICES && !printWhere(children)) {
       throw new ConfigError(path, `A root bus has room for ${MAX_DEVICES - 1} blocks`);
     }
     const root: BusSlot = { bus: rootBus, device: 0, bridge, above: null, external: false };
@@ -129,7 +129,7 @@ class TreeBuilder {
     this.#claimName(path);
     const port = this.#addFunction(node.name, "root_port", place, node.settings, path);
     const { children } = node;
-    if (!sayWhere(children)) checkLink(node, path);
+    if (!printWhere(children)) checkLink(node, path);
     const behind = this.#behind(port, node, place, path, node.settings.external ?? false);
     this.#addLink(children, behind, path);
   }
@@ -153,7 +153,7 @@ class TreeBuilder {
     this.#claimName(path);
     const { children, name, settings } = node;
     const upstream = { acs: settings.upstreamAcs ?? null };
-    if (children.length > MAX_DEVICES && !sayWhere(children)) {
+    if (children.length > MAX_DEVICES && !printWhere(children)) {
       throw new ConfigError(path, `A switch has at most ${MAX_DEVICES} downstream ports`);
     }
     const up = this.#addFunction(`${name}.up`, "upstream_port", place, upstream, path);
@@ -163,7 +163,7 @@ class TreeBuilder {
       const slot = placed(child, { ...inner, device: index });
       if (child.kind === "port") {
         this.#claimName(childPath);
-        if (!sayWhere(child.children)) checkLink(child, childPath);
+        if (!printWhere(child.children)) checkLink(child, childPath);
         const said = child.settings.acs === undefined ? settings : child.settings;
         const down = this.#addFunction(child.name, "downstream_port", slot, said, childPath);
         this.#addLink(child.children, this.#behind(down, child, slot, childPath), childPath);
@@ -186,7 +186,7 @@ class TreeBuilder {
   /** A bridge to a bus of conventional PCI, where every device has a number of its own. */
   #addConventional(node: PciNodeConfig<"bridge">, place: BusSlot, path: readonly string[]): void {
     this.#claimName(path);
-    if (node.children.length > MAX_DEVICES && !sayWhere(node.children)) {
+    if (node.children.length > MAX_DEVICES && !printWhere(node.children)) {
       throw new ConfigError(path, `A bus has room for ${MAX_DEVICES} blocks`);
     }
     const bridge = this.#addFunction(node.name, "pci_bridge", place, node.settings, path);
@@ -276,7 +276,7 @@ class TreeBuilder {
 }
 
 /** Blocks that stand for functions one by one, each with its `at`. */
-function sayWhere(nodes: readonly PciNodeConfig[]): boolean {
+function printWhere(nodes: readonly PciNodeConfig[]): boolean {
   return nodes.some((node) => settingOf(node, "at") !== undefined);
 }
 

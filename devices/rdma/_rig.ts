@@ -1,9 +1,9 @@
 /** A machine with an RDMA device and a process, for the tests of this folder. */
 import {
-  ArmedFault,
-  FAULT,
-  type FaultPointName,
+  ArmedInjection,
   GIB,
+  INJECTION,
+  type InjectionPointName,
   MIB,
   PAGE_SIZE_BYTES as PAGE,
   type VirtAddr,
@@ -95,9 +95,9 @@ export function rig(options: RdmaRigOptions = {}) {
     flags: (region: MemoryRegion, index: number): string =>
       flagWords(region.umem.pages.pfns.flags(index)).join(" "),
     count: (name: Parameters<TestBench["fields"]>[0]): number => bench.fields(name).length,
-    failing: <T>(point: FaultPointName, act: () => T): T => {
-      const fault = new ArmedFault(FAULT[point], 1, 1);
-      machine.armFault(fault);
+    failing: <T>(point: InjectionPointName, act: () => T): T => {
+      const fault = new ArmedInjection(INJECTION[point], 1, 1);
+      machine.armInjection(fault);
       const result = act();
       machine.disarmFault(fault);
       return result;

@@ -102,10 +102,10 @@ export class MemoryRegion implements IntervalClient {
     invariant(this.#umem === null, "A region is attached twice");
     this.#umem = umem;
     this.table = umem.dev === null ? null : new DeviceTable(umem.entries);
-    this.#tellRegion("registered");
+    this.#emitRegion("registered");
   }
 
-  #tellRegion(state: EventFields<"odp.region">["state"]): void {
+  #emitRegion(state: EventFields<"odp.region">["state"]): void {
     const { events } = this.#machine;
     if (!events.tick(REGION)) return;
     const { end, start } = this.umem;
@@ -191,11 +191,11 @@ export class MemoryRegion implements IntervalClient {
     for (let index = first; index < last; index++) {
       table!.write(index, addresses[index - first]!, access[index - first]!);
     }
-    this.#tellTable(first, count, access.filter((each) => each !== 0).length, "2.2");
+    this.#emitTable(first, count, access.filter((each) => each !== 0).length, "2.2");
     return 0;
   }
 
-  #tellTable(index: number, entries: number, valid: number, rule: string): void {
+  #emitTable(index: number, entries: number, valid: number, rule: string): void {
     const { events } = this.#machine;
     if (!events.tick(TABLE)) return;
     const { umem } = this;
@@ -250,7 +250,7 @@ export class MemoryRegion implements IntervalClient {
     const zapped = this.#zap(first, last);
     statistics.invalidationsHandled++;
     const unmapped = umem.unmapPages(first, last - first + 1, this.name);
-    this.#tellInvalidate(range, zapped, unmapped, statistics.invalidations - before);
+    this.#emitInvalidate(range, zapped, unmapped, statistics.invalidations - before);
     if (umem.npages === 0 && umem.kind === "child") this.#init.onEmpty?.(this);
   }
 
@@ -265,7 +265,7 @@ export class MemoryRegion implements IntervalClient {
     umem.unmapPages(first, last - first + 1, this.name);
     this.statistics.invalidations += valid;
     this.statistics.invalidationsHandled++;
-    this.#tellInvalidate(range, 0, valid, valid);
+    this.#emitInvalidate(range, 0, valid, valid);
   }
 
   /**
@@ -283,7 +283,7 @@ export class MemoryRegion implements IntervalClient {
     const close = (from: number, entries: number, counted: number) => {
       invariant(entries > 0, "No entries are zapped");
       this.table!.zap(from, entries);
-      this.#tellTable(from, entries, 0, "2.3");
+      this.#emitTable(from, entries, 0, "2.3");
       zapped += entries;
       statistics.invalidations += counted;
     };
@@ -299,7 +299,7 @@ export class MemoryRegion implements IntervalClient {
     return zapped;
   }
 
-  #tellInvalidate(range: ChangedRange, zapped: number, unmapped: number, counted: number): void {
+  #emitInvalidate(range: ChangedRange, zapped: number, unmapped: number, counted: number): void {
     const { events } = this.#machine;
     if (!events.tick(INVALIDATE)) return;
     events.emit(INVALIDATE, {
@@ -320,7 +320,7 @@ export class MemoryRegion implements IntervalClient {
     this.released = true;
     const { umem } = this;
     this.table?.zap(0, this.table.length);
-    this.#tellRegion("released");
+    this.#emitRegion("released");
     umem.lock("ib_umem_odp_free");
     umem.unmapPages(0, umem.entries, this.name);
     umem.unlock();

@@ -83,7 +83,7 @@ export class PageFault {
       wanted: fault ? HMM_PFN.VALID + write : 0,
     });
     if (error !== -ERRNO.EBUSY) return error;
-    this.#tellRetry("busy");
+    this.#emitRetry("busy");
     return "again";
   }
 
@@ -101,7 +101,7 @@ export class PageFault {
     umem.lock("ib_umem_odp_map_dma_and_lock");
     if (compare && umem.notifier!.readRetry(this.sequence!)) {
       umem.unlock();
-      this.#tellRetry("sequence");
+      this.#emitRetry("sequence");
       return "again";
     }
     const { end, start } = this.#range();
@@ -165,7 +165,7 @@ export class PageFault {
     };
   }
 
-  #tellRetry(cause: EventFields<"odp.retry">["cause"]): void {
+  #emitRetry(cause: EventFields<"odp.retry">["cause"]): void {
     const { events } = this.#machine;
     if (!events.tick(RETRY)) return;
     const { notifier } = this.region.umem;

@@ -19,7 +19,7 @@ export interface PagesInit {
 }
 
 /** What a page fault wants entries for. */
-export interface PageWish {
+export interface PageRequest {
   /** Pages were brought in; else only what is there already is looked at. */
   readonly fault: boolean;
   /** Bits of `TABLE_READ` and `TABLE_WRITE`: what was asked for. */
@@ -40,7 +40,7 @@ export interface RegionPages {
    * What is done under the lock before the device's table is written.
    * @returns 0, or a negative errno.
    */
-  mapRange(first: number, entries: number, wish: PageWish): number;
+  mapRange(first: number, entries: number, wish: PageRequest): number;
   /** What the device may do with an entry: bits of `TABLE_READ` and `TABLE_WRITE`, 0 for none. */
   access(index: number): number;
   /** The address of an entry that has one, for the device's table; or `DMA_MAPPING_ERROR`. */

@@ -8,7 +8,7 @@ import {
   DMA_MAPPING_ERROR,
   type DmaAddr,
   ERRNO,
-  FAULT,
+  INJECTION,
   PAGE_SIZE_BYTES,
   type Pfn,
   pfnToPhys,
@@ -17,7 +17,7 @@ import {
 import { DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
 import { giveList, HMM_PFN, HmmPfnList, takeList } from "@dmalab/runtime/mm";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
-import type { PagesInit, PageWish, RegionPages } from "./region_pages.ts";
+import type { PageRequest, PagesInit, RegionPages } from "./region_pages.ts";
 
 const { VALID, WRITE } = HMM_PFN;
 
@@ -32,8 +32,10 @@ const ACCESS_MASK = TABLE_READ | TABLE_WRITE;
 export function singleMappedPages(init: PagesInit): RegionPages | number {
   const { entryBytes, machine, pages } = init;
   const entries = (pages * PAGE_SIZE_BYTES) / entryBytes;
-  if (!takeList(machine, "hmm_pfn_list", pages, FAULT["hmm_pfn_list.alloc"])) return -ERRNO.ENOMEM;
-  if (takeList(machine, "hmm_dma_list", entries, FAULT["hmm_dma_list.alloc"])) {
+  if (!takeList(machine, "hmm_pfn_list", pages, INJECTION["hmm_pfn_list.alloc"])) {
+    return -ERRNO.ENOMEM;
+  }
+  if (takeList(machine, "hmm_dma_list", entries, INJECTION["hmm_dma_list.alloc"])) {
     return new SingleMappedPages(init, entries);
   }
   giveList(machine, "hmm_pfn_list", pages);
@@ -67,7 +69,7 @@ class SingleMappedPages implements RegionPages {
    * cannot be mapped.
    * @see rules/hmm-rdma-vfio.md 6.3 to 6.7
    */
-  mapRange(first: number, entries: number, { access, fault }: PageWish): number {
+  mapRange(first: number, entries: number, { access, fault }: PageRequest): number {
     const order = Math.log2(this.#pagesPerEntry);
     for (let index = first; index < first + entries; index++) {
       const page = index * this.#pagesPerEntry;

@@ -11,7 +11,7 @@ import {
   type Bytes,
   ERRNO,
   eventId,
-  FAULT,
+  INJECTION,
   invariant,
   KernelError,
   type Machine,
@@ -186,7 +186,7 @@ export function getUmem(
   const init: PagesInit = { machine, dev, pages, entryBytes: pageBytes };
   const mapped = kernel.odp_single_mappings ? singleMappedPages(init) : hmmMappedPages(init);
   if (typeof mapped === "number") return mapped;
-  const refused = faults === null ? 0 : faults.errnoAt(FAULT["mmu_interval_notifier_insert"]);
+  const refused = faults === null ? 0 : faults.errnoAt(INJECTION["mmu_interval_notifier_insert"]);
   if (refused !== 0) {
     mapped.release();
     return refused;

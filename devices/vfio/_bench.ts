@@ -1,14 +1,14 @@
 /** A machine with two functions that can be migrated, for tests, and what happened on it. */
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import {
-  ArmedFault,
+  ArmedInjection,
   type ErrnoName,
   type EventName,
   eventNumber,
-  FAULT,
-  type FaultError,
-  type FaultPointName,
   HeldResources,
+  type InjectedError,
+  INJECTION,
+  type InjectionPointName,
   type IommuConfig,
   KernelError,
   type Machine,
@@ -82,15 +82,15 @@ export class MigrationBench {
       .map(({ fields }) => Reflect.get(fields, field));
   }
 
-  /** Does something while passings of a point fail. */
+  /** Does something while hits of a point fail. */
   failing<T>(
-    point: FaultPointName,
+    point: InjectionPointName,
     [first, last]: readonly [number, number],
     act: () => T,
-    error: FaultError | null = null,
+    error: InjectedError | null = null,
   ): T {
-    const fault = new ArmedFault(FAULT[point], first, last, error);
-    this.machine.armFault(fault);
+    const fault = new ArmedInjection(INJECTION[point], first, last, error);
+    this.machine.armInjection(fault);
     try {
       return act();
     } finally {

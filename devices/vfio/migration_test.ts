@@ -1,9 +1,9 @@
 /** Migration buffers: the rules of hmm-rdma-vfio.md chapter 3, with numbers. */
 import {
-  ArmedFault,
+  ArmedInjection,
   type EventName,
-  FAULT,
   GIB,
+  INJECTION,
   KernelError,
   KIB,
   type MachineEvent,
@@ -43,7 +43,7 @@ function registeredBy({ events }: MigrationBench) {
 
 Deno.test("a driver needs a page for commands, and fails with ENOMEM without one (hmm-rdma-vfio.md ch. 3)", () => {
   const { dev, driver: { port }, machine } = new MigrationBench();
-  machine.armFault(new ArmedFault(FAULT.alloc_pages));
+  machine.armInjection(new ArmedInjection(INJECTION.alloc_pages));
   const error = assertThrows(() => new MigrationDriver(machine, dev, port), KernelError);
   assertEquals([error.errno, error.message], ["ENOMEM", "vf has no page for commands: ENOMEM"]);
 });

@@ -40,7 +40,7 @@ import type { ReadableMemory } from "./c_values.ts";
 import { CFrames } from "./c_frames.ts";
 import { CKernel, hex } from "./c_kernel.ts";
 import { isOfTree } from "./code_checks.ts";
-import { keepTicks, treeFunction } from "./tree/tree_border.ts";
+import { keepTicks, treeFunction } from "./tree/kernel_abi.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
 import { CStubs } from "./c_stubs.ts";

@@ -4,7 +4,7 @@
  * Behind every block lies one that is never allocated, and what is freed is not used again at
  * once, so that a step beyond the end and a use after the end are seen.
  */
-import { eventId, FAULT, type Machine, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { eventId, INJECTION, type Machine, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { MAX_BLOCK_PAGES } from "@dmalab/runtime/memory";
 import { WINDOW_BYTES } from "./c_addresses.ts";
 import { UNWRITTEN } from "./c_fresh.ts";
@@ -95,14 +95,16 @@ export class CHeap {
   /** Pages that may not be mapped as one buffer; null when there are none. */
   takeVmalloc(sizeBytes: number, zeroed: boolean, freedBy: FreeCall): HeapBlock | null {
     const isTooMuch = !(sizeBytes > 0 && sizeBytes <= WINDOW_BYTES);
-    if (isTooMuch || this.#refuses(FAULT.kvmalloc)) return null;
+    if (isTooMuch || this.#refuses(INJECTION.kvmalloc)) return null;
     const particular: Particular = { compoundOrder: 0, isVmalloc: true, freedBy };
     const block = this.#takePages(sizeBytes, 0, zeroed, particular);
     if (block !== null) this.#machine.areas.addVmalloc(framesOf(block));
     return block;
   }
 
-  #refuses(point: typeof FAULT.alloc_pages | typeof FAULT.kvmalloc = FAULT.alloc_pages): boolean {
+  #refuses(
+    point: typeof INJECTION.alloc_pages | typeof INJECTION.kvmalloc = INJECTION.alloc_pages,
+  ): boolean {
     const { faults } = this.#machine;
     return faults !== null && faults.errnoAt(point) !== 0;
   }

@@ -3,7 +3,7 @@ import {
   alignUp,
   type DmaAddr,
   type ErrnoName,
-  type FaultPoint,
+  type InjectionPoint,
   type KernelError,
   type Machine,
   type PhysAddr,
@@ -31,7 +31,7 @@ import type { Above, CLocation, CPlaces } from "./c_locations.ts";
 import { lineSpan } from "./wasm/c_lines.ts";
 import type { LimitsOfC } from "./calls/limits.ts";
 import { LockOrder } from "./calls/lock_order.ts";
-import { LentRanges } from "./lent_ranges.ts";
+import { DeviceOwnedRanges } from "./device_owned_ranges.ts";
 
 /** As the lab's own headers have it: it begins with the device, and that with its name. */
 const OWN_DEVICE: DeviceShape = { sizeBytes: 128, deviceAt: 0, nameAt: 0 };
@@ -58,7 +58,7 @@ export interface Waiting {
 
 export class CKernel implements AccessWatcher {
   readonly heap: CHeap;
-  readonly lent: LentRanges;
+  readonly lent: DeviceOwnedRanges;
   readonly locks: LockOrder;
   /** By the address that C has for it. */
   readonly coherent = new Map<number, SharedBlock>();
@@ -97,7 +97,7 @@ export class CKernel implements AccessWatcher {
     readonly deviceShape: DeviceShape = OWN_DEVICE,
   ) {
     this.heap = new CHeap(machine, memory);
-    this.lent = new LentRanges(machine, memory);
+    this.lent = new DeviceOwnedRanges(machine, memory);
     this.locks = new LockOrder(machine, (site) => this.#placeOf(site));
     machine.accessWatchers.push(this);
   }
@@ -259,7 +259,7 @@ export class CKernel implements AccessWatcher {
   }
 
   /** An errno, negative as C has it, where a point fails; else 0. */
-  refused(point: FaultPoint): number {
+  refused(point: InjectionPoint): number {
     const { faults } = this.machine;
     return faults === null ? 0 : faults.errnoAt(point);
   }

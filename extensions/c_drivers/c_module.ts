@@ -14,7 +14,7 @@ import { CCode } from "./c_code.ts";
 import type { OfTree } from "./tree/of_tree.ts";
 import { checkCode, checkValid, isOfTree } from "./code_checks.ts";
 import { CDriver } from "./c_driver.ts";
-import { runOf } from "./tree/tree_border.ts";
+import { runOf } from "./tree/kernel_abi.ts";
 
 /** The driver of one machine, made when its first function is called. */
 class DriverOfMachine {

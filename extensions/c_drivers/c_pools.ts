@@ -16,7 +16,7 @@ interface Pool {
 }
 
 /** What a pool is asked to be. */
-interface PoolWish {
+interface PoolRequest {
   readonly name: string;
   readonly sizeBytes: number;
   readonly alignBytes: number;
@@ -33,7 +33,7 @@ export class CPools {
   }
 
   /** @returns What C knows it by; 0 for what no pool can be. */
-  create(device: DmaDevice, { alignBytes, boundaryBytes, name, sizeBytes }: PoolWish): number {
+  create(device: DmaDevice, { alignBytes, boundaryBytes, name, sizeBytes }: PoolRequest): number {
     // Blocks of less than the shadow can tell apart are as far apart as it can.
     const align = Math.max(alignBytes, GRANULE_BYTES);
     const boundary = boundaryBytes === 0 ? PAGE_SIZE_BYTES : boundaryBytes;

@@ -1,14 +1,14 @@
 import { HUNT as COMMAND } from "./command.ts";
 import type { Extension } from "@dmalab/cli/extend";
 import type { DriverJob } from "./cli/driver_job.ts";
-import type { TurnJob } from "./cli/turn_job.ts";
+import type { TurnJob } from "./cli/batch_job.ts";
 
 /** Random requests and drivers, searched for defects. */
 export const HUNT: Extension = {
   commands: [COMMAND],
   jobRunners: {
     turn: async (first: TurnJob) =>
-      await (await import("./cli/turn_job.ts")).TurnRunner.open(first),
+      await (await import("./cli/batch_job.ts")).TurnRunner.open(first),
     driver: async (first: DriverJob) =>
       await (await import("./cli/driver_job.ts")).DriverRunner.open(first),
   },

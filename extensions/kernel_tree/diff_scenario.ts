@@ -9,7 +9,7 @@ import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@d
 import type { MachineEvent } from "@dmalab/runtime";
 import type { Screen } from "@dmalab/cli/extend";
 import { codeOfProblems, type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
-import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 
 /** Where in a file of C: a patch moves the lines below it. */
 const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;
@@ -127,7 +127,7 @@ export async function loadWithTree(
   const { load, loader } = opened;
   const { diagnostics, program } = await withCompiled(loader, load);
   if (program !== null && loader.trees.size === 0) return null;
-  sayDiagnostics(diagnostics, screen);
+  printDiagnostics(diagnostics, screen);
   return program ?? codeOfProblems(diagnostics);
 }
 

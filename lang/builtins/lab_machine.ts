@@ -8,15 +8,15 @@ import {
   type PciNodeConfig,
 } from "@dmalab/devices";
 import {
-  ArmedFault,
+  ArmedInjection,
   type EventListener,
   EventRecorder,
-  FAULT,
-  FAULT_POINTS,
-  type FaultError,
-  type FaultPointName,
   HeldResources,
   HostBudget,
+  type InjectedError,
+  INJECTION,
+  INJECTION_POINTS,
+  type InjectionPointName,
   ledgerOf,
   type MachineEvent,
   type PhysAddr,
@@ -24,13 +24,13 @@ import {
   type ResourceTables,
 } from "@dmalab/runtime";
 import { type DeviceVisibleRange, viewOf } from "@dmalab/runtime/dma";
-import { Beginning, type Leftover } from "@dmalab/runtime/leaks";
+import { Beginning, type TestLeak } from "@dmalab/runtime/leaks";
 import { hasLatencies } from "@dmalab/runtime/time";
 import { MachineRecording } from "@dmalab/runtime/recording";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import type {
-  FaultCount,
-  FaultOrder,
+  HitCount,
+  InjectionOrder,
   MachineBuildOptions,
   MachineStream,
   RegisterHandler,
@@ -161,23 +161,23 @@ class LabMachine implements SimulatedMachine {
     this.lab.machine.events.wakeAt(seq, wake);
   }
 
-  armFault({ error, first, last, point }: FaultOrder): () => number {
+  armInjection({ error, first, last, point }: InjectionOrder): () => number {
     const { machine } = this.lab;
-    const number = FAULT[point as FaultPointName];
-    const fault = new ArmedFault(number, first, last, error as FaultError | null);
-    machine.armFault(fault);
+    const number = INJECTION[point as InjectionPointName];
+    const fault = new ArmedInjection(number, first, last, error as InjectedError | null);
+    machine.armInjection(fault);
     return () => {
       machine.disarmFault(fault);
       return fault.fired;
     };
   }
 
-  countFaults(): FaultCount {
+  countHits(): HitCount {
     const { machine } = this.lab;
-    const counter = machine.countFaults();
+    const counter = machine.countHits();
     return {
       places: () =>
-        counter.places.map(({ nth, point }) => ({ point: FAULT_POINTS[point]!.name, nth })),
+        counter.places.map(({ nth, point }) => ({ point: INJECTION_POINTS[point]!.name, nth })),
       stop: () => machine.stopCountingFaults(counter),
     };
   }
@@ -196,7 +196,7 @@ class LabMachine implements SimulatedMachine {
     return { report: checker, fault: faults, leak: leaks }[finding] === "fail";
   }
 
-  leftovers(): readonly Leftover[] {
+  leftovers(): readonly TestLeak[] {
     const { config, devices, machine } = this.lab;
     if (config.leaks === "allow") return [];
     const sent = new Set([...devices.values()].flatMap((device) => device.sentRequests?.() ?? []));

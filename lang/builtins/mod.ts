@@ -70,7 +70,14 @@ import { DMA_ADDRESS, PHYS_ADDRESS, VIRT_ADDRESS } from "./values/addresses.ts";
 import { RECORD } from "./values/record.ts";
 import { BYTES, STRING } from "./values/text.ts";
 import { wordsWith } from "./words.ts";
-import { BLK_STS, COMMON_FIELDS, ERRNO, FAULT_POINTS, KERNEL_CALLS, Random } from "@dmalab/runtime";
+import {
+  BLK_STS,
+  COMMON_FIELDS,
+  ERRNO,
+  INJECTION_POINTS,
+  KERNEL_CALLS,
+  Random,
+} from "@dmalab/runtime";
 import { FAULT_REASON, REPORT_CLASS, wordsOf } from "@dmalab/runtime/vocabulary";
 import { STATUS_CODE_MASK, STATUS_CODES } from "@dmalab/devices/nvme";
 import { configBuilder } from "../machine/build_config.ts";
@@ -278,7 +285,7 @@ const FIXED = {
   deviceStatusOf: (value: Value) => isHandle(value, IO) ? value.target.deviceStatus : null,
   faultReasons: new Set(wordsOf(FAULT_REASON)),
   reportClasses: new Set(wordsOf(REPORT_CLASS)),
-  faultPoints: new Map(FAULT_POINTS.map(({ errors, name }) => [name, errors])),
+  faultPoints: new Map(INJECTION_POINTS.map(({ errors, name }) => [name, errors])),
   kernelCalls: new Set<string>(KERNEL_CALLS),
   commonFields: COMMON_FIELDS,
   random: (seed: number) => new Random(seed),

@@ -209,7 +209,7 @@ for (let seed = 1; seed <= MACHINES; seed++) {
       work: () => {},
       holdMemory: (bytes) => context.chargeMemory(bytes),
       keepWhile: (_items, make) => make(),
-      wantChange: () => {},
+      requireChange: () => {},
       siteSpan: () => null,
       siteOf: () => 0,
     };

@@ -14,7 +14,7 @@ const TOKEN =
   /[ \t\n\r]*((?:[{}[\]:,]|"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)?)/;
 
 /** Ends the walk; the message is a sentence without its end. */
-class Wrong extends Error {
+class JsonError extends Error {
   constructor(message: string, readonly start: number, readonly end: number) {
     super(message);
   }
@@ -28,7 +28,7 @@ export function readJson(
   try {
     return { value: new JsonReader(text, places).whole() };
   } catch (error) {
-    if (!(error instanceof Wrong)) throw error;
+    if (!(error instanceof JsonError)) throw error;
     const { end, message, start } = error;
     return { message, start, end };
   }
@@ -147,13 +147,13 @@ class JsonReader {
   }
 
   /** What is wrong, at the token that comes, or at what is none. */
-  #wrong(message: string): Wrong {
+  #wrong(message: string): JsonError {
     const at = this.text[this.#start];
     const unclosed = this.#token === "" && at === '"'
       ? ": this text is not closed or not JSON"
       : "";
     const isOver = at === undefined ? ": the file ends" : "";
     const end = Math.max(this.#end, this.#start + 1);
-    return new Wrong(`${message}${unclosed}${isOver}`, this.#start, end);
+    return new JsonError(`${message}${unclosed}${isOver}`, this.#start, end);
   }
 }

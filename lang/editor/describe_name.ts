@@ -20,8 +20,8 @@ import type { SessionSummary, SessionVariable } from "../run/session_types.ts";
 import { typeText } from "../values/value_types.ts";
 import { findField, findMethod, handleTypeOf, memberNames, typeChain } from "../values/types.ts";
 import { LANGUAGE_WORDS, wordRow } from "../syntax/language_words.ts";
-import type { WordRow } from "../syntax/word_row.ts";
-import { eventEntry, FAULT_POINTS, type FaultPointSpec } from "@dmalab/runtime";
+import type { KeywordSpec } from "../syntax/word_row.ts";
+import { eventEntry, INJECTION_POINTS, type InjectionPointSpec } from "@dmalab/runtime";
 import { fieldText } from "@dmalab/runtime/vocabulary";
 
 /** What is known by name besides the language: a session's, or what a place of a run sees. */
@@ -77,7 +77,7 @@ export function nameDoc(name: string, session: KnownNames): string {
   const variable = variables.find((each) => each.name === name);
   if (variable !== undefined) return valueText(variable);
   const doc = FUNCTIONS.get(name)?.doc ?? typeOf(name, session)?.doc ?? TYPES.get(name)?.doc ??
-    wordRow(name)?.doc ?? FAULT_POINTS.find((point) => point.name === name)?.doc ??
+    wordRow(name)?.doc ?? INJECTION_POINTS.find((point) => point.name === name)?.doc ??
     wordSpecs().find((word) => word.name === name || word.aliases.includes(name))?.doc;
   return doc === undefined ? "" : firstSentence(doc);
 }
@@ -99,7 +99,7 @@ export function* membersLike(name: string, session?: KnownNames): Generator<stri
 export function* languageNames(): Generator<string> {
   yield* Object.keys(LANGUAGE_WORDS);
   yield* FUNCTIONS.keys();
-  for (const { name } of FAULT_POINTS) if (!FUNCTIONS.has(name)) yield name;
+  for (const { name } of INJECTION_POINTS) if (!FUNCTIONS.has(name)) yield name;
   for (const { name, aliases } of wordSpecs()) {
     yield name;
     yield* aliases;
@@ -136,7 +136,7 @@ export function describeLanguage(name: string, columns: number): string[] | null
   if (type !== undefined) found.push(describeType(type, columns));
   const row = wordRow(name);
   if (row !== undefined) found.push(describeLanguageWord(row, columns));
-  const point = FAULT_POINTS.find((each) => each.name === name);
+  const point = INJECTION_POINTS.find((each) => each.name === name);
   if (point !== undefined) found.push(wrapText(pointText(point), columns));
   const words = wordSpecs().filter((word) =>
     (word.name === name || word.aliases.includes(name)) &&
@@ -198,7 +198,10 @@ export function describeMemberOf(
 /** Errors of a point that are named one by one. */
 const DISPLAYED_ERRORS = 8;
 
-export function describeLanguageWord({ doc, example, form }: WordRow, columns: number): string[] {
+export function describeLanguageWord(
+  { doc, example, form }: KeywordSpec,
+  columns: number,
+): string[] {
   return [
     ...form?.split(" · ") ?? [],
     ...wrapText(doc, columns),
@@ -210,7 +213,7 @@ function indented(example: string): string[] {
   return example.split("\n").map((line) => `    ${line}`.trimEnd());
 }
 
-function pointText({ doc, errors, name }: FaultPointSpec): string {
+function pointText({ doc, errors, name }: InjectionPointSpec): string {
   const [natural, ...others] = errors;
   const more = others.length === 0
     ? ""

@@ -15,7 +15,7 @@ import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Quantity, Ratio, type Value } from "../values/value.ts";
-import type { Leftover } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime/leaks";
 import { TurnCounter } from "./bench_counter.ts";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
@@ -133,7 +133,7 @@ class BenchRun {
   #isOverBudget = false;
   #incidents: readonly BenchIncident[] = [];
   /** What each counted turn has left. */
-  #leaks: readonly Leftover[] = [];
+  #leaks: readonly TestLeak[] = [];
 
   constructor(
     readonly program: Program,

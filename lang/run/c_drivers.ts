@@ -13,8 +13,8 @@ import type { CDriverDeclaration, Expression, PathEntry } from "../syntax/tree/a
 import {
   C_FILE,
   type CLoader,
+  type CompileCache,
   type CompiledC,
-  type CShelf,
   STUBS,
   type Stubs,
   type TreeSettings,
@@ -185,7 +185,7 @@ class CRegistry {
   constructor(
     readonly inner: Registry,
     readonly declared: readonly Declared[],
-    readonly shelf: CShelf,
+    readonly shelf: CompileCache,
     readonly bag: DiagnosticBag,
   ) {
     this.#types = new Map(inner.types);

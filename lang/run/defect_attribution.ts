@@ -7,7 +7,7 @@ import {
   withoutDefects,
 } from "../values/causing_defects.ts";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
-import type { Leftover } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime/leaks";
 import type { Failure } from "../vm/failure.ts";
 import { findingKey, type RunFinding, unexpectedIncidents } from "./incidents.ts";
 import type { TestMachine } from "./test_machine.ts";
@@ -19,7 +19,7 @@ export interface TestRunResult {
   /** Null when there was none to be had. */
   readonly machine: TestMachine | null;
   /** What it has left. */
-  readonly leaks: readonly Leftover[];
+  readonly leaks: readonly TestLeak[];
 }
 
 /** What came of a run on a machine without one defect. */

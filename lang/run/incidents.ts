@@ -1,7 +1,7 @@
 /** Faults and reports that no statement of a test expected, and what is left at its end. */
 import { type IncidentEvent, incidentName } from "../values/incident.ts";
 import type { MachineEvent } from "@dmalab/runtime";
-import type { Leftover } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime/leaks";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress } from "../text/numbers.ts";
@@ -50,12 +50,12 @@ function judgeIncidents(vm: ChildVm): Failure | null {
 }
 
 /** What fails a run that completed: unexpected incidents, then leaks. */
-export function judgeEnd(vm: ChildVm, leaks: readonly Leftover[]): Failure | null {
+export function judgeEnd(vm: ChildVm, leaks: readonly TestLeak[]): Failure | null {
   return judgeIncidents(vm) ?? judgeLeaks(vm, leaks);
 }
 
 /** Unexpected incidents, or leaks. */
-export type RunFinding = IncidentEvent | Leftover;
+export type RunFinding = IncidentEvent | TestLeak;
 
 /** What a finding of a run counts as. */
 export function kindOfFinding({ finding, context, where }: FoundIncident): Incident["kind"] {

@@ -1,5 +1,5 @@
 /** Leaks of a run: as findings to print, and as what fails the test. */
-import type { Leftover } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime/leaks";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatTimeRounded } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
@@ -15,7 +15,7 @@ const HINT =
  * What a run holds at its end. One that failed is asked too: what it holds may be why it failed; and
  * where one beside it failed, that one. One that a limit or a bug stopped is not.
  */
-export function leftoversOf(vm: ChildVm): readonly Leftover[] {
+export function leftoversOf(vm: ChildVm): readonly TestLeak[] {
   if (vm.failure === null) return vm.machine.leftovers();
   const { held, kind } = vm.failure;
   return kind === "failed" ? held ?? vm.machine.leftovers() : [];
@@ -28,7 +28,7 @@ export function leftoversOf(vm: ChildVm): readonly Leftover[] {
  * @param facts More lines of it: a word and a text each.
  */
 export function describeLeak(
-  leak: Leftover,
+  leak: TestLeak,
   kind: "leak" | "held",
   vm: ChildVm,
   options: RenderOptions = {},
@@ -53,7 +53,7 @@ export function describeLeak(
 }
 
 /** A leak fails a run that reached its end, unless its machine says otherwise. */
-export function judgeLeaks(vm: ChildVm, leaks: readonly Leftover[]): Failure | null {
+export function judgeLeaks(vm: ChildVm, leaks: readonly TestLeak[]): Failure | null {
   const [first] = leaks;
   if (first === undefined || !vm.machine.fails("leak")) return null;
   return {
@@ -71,7 +71,7 @@ export function judgeLeaks(vm: ChildVm, leaks: readonly Leftover[]): Failure | n
   };
 }
 
-function factsOf({ event, more, rule, with: others }: Leftover): [label: string, text: string][] {
+function factsOf({ event, more, rule, with: others }: TestLeak): [label: string, text: string][] {
   const facts: [string, string][] = [];
   if (event !== null) {
     facts.push([
@@ -87,6 +87,6 @@ function factsOf({ event, more, rule, with: others }: Leftover): [label: string,
   return facts;
 }
 
-function spanOf({ site }: Leftover, vm: ChildVm): Span | null {
+function spanOf({ site }: TestLeak, vm: ChildVm): Span | null {
   return site === null ? null : vm.siteSpan(site);
 }

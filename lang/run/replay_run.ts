@@ -159,7 +159,7 @@ interface ChildMachine {
 /** Runs of one function of a program, or of one block, on machines of their own. */
 export class ChildRunStarter implements RunStarter {
   /** Events of such runs have been asked for: the next ones keep theirs. */
-  #wantEvents = false;
+  #requireEvents = false;
 
   /** @param variants What the test, and comparisons around, change of the machine block. */
   constructor(
@@ -175,7 +175,7 @@ export class ChildRunStarter implements RunStarter {
     const output = new BranchOutput(this.options.output, false);
     const choice = choices.at(-1);
     const isBlock = typeof choice?.taken !== "string";
-    const counts = choice !== undefined && isOneOfMany(choice) && !this.#wantEvents;
+    const counts = choice !== undefined && isOneOfMany(choice) && !this.#requireEvents;
     const repeated = counts ? new ReplayedEvents(() => this.#repeat(request)) : null;
     const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });
     output.branches = vm.branches;
@@ -191,7 +191,7 @@ export class ChildRunStarter implements RunStarter {
 
   /** Does a run once more that counted its events, and keeps them: nothing else follows it. */
   #repeat(request: ReplayRequest): Vm {
-    this.#wantEvents = true;
+    this.#requireEvents = true;
     const options = { ...this.options, onSideEvent: undefined, onSideVm: undefined };
     const silent = new ChildRunStarter(
       this.program,
@@ -200,7 +200,7 @@ export class ChildRunStarter implements RunStarter {
       options,
       this.start,
     );
-    silent.#wantEvents = true;
+    silent.#requireEvents = true;
     return silent.replay(request);
   }
 

@@ -5,7 +5,7 @@
  * row does not compile; a row that the grammar gives no meaning, and one that docs/language.md does
  * not name, fail a test.
  */
-import { hard, soft, type WordRow } from "./word_row.ts";
+import { hard, type KeywordSpec, soft } from "./word_row.ts";
 
 /** A machine with a disk behind an IOMMU, for the examples. */
 const DISK = "machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\n";
@@ -433,7 +433,7 @@ const ROWS = {
 
 export type LanguageWord = keyof typeof ROWS;
 
-type WordOf<C extends WordRow["class"]> = {
+type WordOf<C extends KeywordSpec["class"]> = {
   [W in LanguageWord]: typeof ROWS[W]["class"] extends C ? W : never;
 }[LanguageWord];
 
@@ -443,19 +443,19 @@ export type HardWord = WordOf<"hard">;
 export type SoftWord = WordOf<"soft">;
 
 /** The rows, by word. */
-export const LANGUAGE_WORDS: Readonly<Record<LanguageWord, WordRow<LanguageWord>>> = ROWS;
+export const LANGUAGE_WORDS: Readonly<Record<LanguageWord, KeywordSpec<LanguageWord>>> = ROWS;
 
 /** The row of a word; undefined for what is none of the language. */
-export function wordRow(word: string): WordRow | undefined {
+export function wordRow(word: string): KeywordSpec | undefined {
   return Object.hasOwn(ROWS, word) ? LANGUAGE_WORDS[word as LanguageWord] : undefined;
 }
 
 const WORDS = Object.keys(ROWS) as LanguageWord[];
 
 /** The words whose rows are as asked, in the order of the table. */
-export function wordsWhere(isAsked: (row: WordRow) => boolean): readonly LanguageWord[] {
+export function keywordsWhere(isAsked: (row: KeywordSpec) => boolean): readonly LanguageWord[] {
   return WORDS.filter((word) => isAsked(LANGUAGE_WORDS[word]));
 }
 
-export const HARD_WORDS = wordsWhere((row) => row.class === "hard") as readonly HardWord[];
-export const SOFT_WORDS = wordsWhere((row) => row.class === "soft") as readonly SoftWord[];
+export const HARD_WORDS = keywordsWhere((row) => row.class === "hard") as readonly HardWord[];
+export const SOFT_WORDS = keywordsWhere((row) => row.class === "soft") as readonly SoftWord[];

@@ -12,7 +12,7 @@ import {
   SIZE_UNITS,
   TIME_UNITS,
 } from "./tree/literals.ts";
-import { wordsWhere } from "./language_words.ts";
+import { keywordsWhere } from "./language_words.ts";
 import { byWord } from "./own_entry.ts";
 import { shortened } from "./token_text.ts";
 import { MAX_REPEATED } from "../diagnostics/clip.ts";
@@ -155,7 +155,7 @@ function unitBehindBlank(
 
 /** Words with a name in quotes and a block behind them. */
 const NAMED_BLOCKS: ReadonlySet<string> = new Set(
-  wordsWhere(({ behind }) => behind === "text and block"),
+  keywordsWhere(({ behind }) => behind === "text and block"),
 );
 
 /**

@@ -9,7 +9,7 @@
  */
 import type { IToken } from "chevrotain";
 import { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
-import { wordsWhere } from "./language_words.ts";
+import { keywordsWhere } from "./language_words.ts";
 import { isStatementWord } from "./word_row.ts";
 import type { DiagnosticReporter } from "./report.ts";
 import * as t from "./tokens.ts";
@@ -18,7 +18,7 @@ const { Hard } = t;
 
 /** Soft words that begin a statement where no name could be followed by a name or a literal. */
 const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
-  wordsWhere((row) => row.class === "soft" && isStatementWord(row)),
+  keywordsWhere((row) => row.class === "soft" && isStatementWord(row)),
 );
 
 /** Newlines separate between braces only; `for (` is the head of a loop in C. */

@@ -8,10 +8,10 @@
  */
 export {
   HARD_WORDS,
+  keywordsWhere,
   LANGUAGE_WORDS,
   type LanguageWord,
   SOFT_WORDS,
-  wordsWhere,
 } from "./language_words.ts";
 export { opensMore } from "./line_joining.ts";
 export { LoadError, memoryFiles, misnamed, type SourceLoader, tooLong } from "./load_files.ts";
@@ -40,5 +40,5 @@ export {
   tokenize,
   WordTypes,
 } from "./tokens.ts";
-export type { WordRow } from "./word_row.ts";
+export type { KeywordSpec } from "./word_row.ts";
 export { classifyWords } from "./words.ts";

@@ -14,13 +14,13 @@ import { LEFT_OUT, PatternLexer } from "./lexer.ts";
 import {
   HARD_WORDS,
   type HardWord,
+  keywordsWhere,
   LANGUAGE_WORDS,
   type LanguageWord,
   SOFT_WORDS,
   type SoftWord,
-  wordsWhere,
 } from "./language_words.ts";
-import type { WordFamily, WordRow } from "./word_row.ts";
+import type { KeywordSpec, WordFamily } from "./word_row.ts";
 
 /** The characters from one to another, both included. */
 function characters(from: string, to: string): string[] {
@@ -174,8 +174,8 @@ export const Soft: Readonly<Record<SoftWord, TokenType>> = wordTypes(
 export const WordTypes: Readonly<Record<LanguageWord, TokenType>> = { ...Hard, ...Soft };
 
 /** The token types of the words whose rows are as asked. */
-export function typesWhere(isAsked: (row: WordRow) => boolean): ReadonlySet<TokenType> {
-  return new Set(wordsWhere(isAsked).map((word) => WordTypes[word]));
+export function typesWhere(isAsked: (row: KeywordSpec) => boolean): ReadonlySet<TokenType> {
+  return new Set(keywordsWhere(isAsked).map((word) => WordTypes[word]));
 }
 
 /** A word before `:`: the name of an argument, a record's key, an event's field. */

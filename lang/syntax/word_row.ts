@@ -18,7 +18,7 @@ type KeywordPosition<W extends string = string> =
   | { readonly before: W };
 
 /** What follows a word in its place. */
-type Behind =
+type Follows =
   | "nothing"
   | "value"
   | "value or nothing"
@@ -33,11 +33,11 @@ type Behind =
 /** Words that the grammar takes for each other. */
 export type WordFamily = "output verb" | "branching" | "outcome noun" | "outcome verb";
 
-export interface WordRow<W extends string = string> extends Shown {
+export interface KeywordSpec<W extends string = string> extends Shown {
   /** A hard word is a name after `.` and before `:` only. */
   readonly class: "hard" | "soft";
   readonly place: KeywordPosition<W>;
-  readonly behind: Behind;
+  readonly behind: Follows;
   /** One sentence, then as many as it needs. */
   readonly doc: string;
 }
@@ -50,10 +50,10 @@ interface Shown {
   readonly example?: string;
 }
 
-function row<const C extends WordRow["class"]>(of: C) {
+function row<const C extends KeywordSpec["class"]>(of: C) {
   return <const P extends KeywordPosition>(
     place: P,
-    behind: Behind,
+    behind: Follows,
     doc: string,
     shown: Shown = {},
   ) => ({
@@ -69,11 +69,11 @@ export const hard = row("hard");
 export const soft = row("soft");
 
 /** True for words that a line may begin with. */
-export function isStatementWord({ place }: WordRow): boolean {
+export function isStatementWord({ place }: KeywordSpec): boolean {
   return place === "statement";
 }
 
 /** True for words with a block behind them, and perhaps something between. */
-export function opensBlock({ behind }: WordRow): boolean {
+export function opensBlock({ behind }: KeywordSpec): boolean {
   return behind.endsWith("block");
 }

@@ -9,8 +9,8 @@ import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./recovery/bracket_matcher.ts";
 import { shortened } from "./token_text.ts";
 import type { DiagnosticReporter } from "./report.ts";
-import { LANGUAGE_WORDS, type LanguageWord, SOFT_WORDS, wordsWhere } from "./language_words.ts";
-import type { WordRow } from "./word_row.ts";
+import { keywordsWhere, LANGUAGE_WORDS, type LanguageWord, SOFT_WORDS } from "./language_words.ts";
+import type { KeywordSpec } from "./word_row.ts";
 import * as t from "./tokens.ts";
 
 const { Hard, Soft } = t;
@@ -47,7 +47,7 @@ const opensPrefix: Rule = ({ next }) =>
   );
 
 /** When a word of a bench has its meaning, by what is behind it; others like a statement's. */
-const BENCH_RULES: { readonly [B in WordRow["behind"]]?: Rule } = {
+const BENCH_RULES: { readonly [B in KeywordSpec["behind"]]?: Rule } = {
   "block": (where) => where.atStart && beforeBrace(where),
   "block or count and block": (where) =>
     where.atStart && beforeBrace(where) || where.inBench && isNoName(where),
@@ -55,7 +55,7 @@ const BENCH_RULES: { readonly [B in WordRow["behind"]]?: Rule } = {
 };
 
 /** When a soft word has its meaning, by what its row says. */
-function ruleOf({ behind, place }: WordRow<LanguageWord>): Rule {
+function ruleOf({ behind, place }: KeywordSpec<LanguageWord>): Rule {
   if (typeof place === "object") {
     if ("before" in place) return ({ next }) => next?.image === place.before;
     const type = t.WordTypes[place.after];
@@ -87,7 +87,7 @@ const RULES: ReadonlyMap<string, { readonly type: TokenType; readonly rule: Rule
 
 /** Soft words that follow a complete value. */
 const INFIX_WORDS: ReadonlySet<string> = new Set(
-  wordsWhere(({ place }) => place === "infix" || typeof place === "object" && "before" in place),
+  keywordsWhere(({ place }) => place === "infix" || typeof place === "object" && "before" in place),
 );
 
 const VALUE_WORDS = t.typesWhere(({ behind }) => behind === "value and block");

@@ -30,7 +30,7 @@ export function runOf(): { readonly context: ExecutionContext; readonly spent: S
     chargeMemory: (bytes) => void (spent.bytes += bytes),
     holdMemory: (bytes) => void (spent.bytes += bytes),
     keepWhile: (_items, make) => make(),
-    wantChange: () => {},
+    requireChange: () => {},
     siteSpan: () => null,
     siteOf: () => 0,
   };

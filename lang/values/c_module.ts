@@ -70,7 +70,7 @@ export interface TreeSettings {
 
 /** A loader that has a C compiler. */
 export interface CLoader extends SourceLoader {
-  readonly shelf: CShelf;
+  readonly shelf: CompileCache;
   /**
    * A source that is compiled with a kernel tree: a file of the tree, or one beside the scenario.
    */
@@ -78,7 +78,7 @@ export interface CLoader extends SourceLoader {
 }
 
 /** Who can compile C. Compiling takes time: what is wanted is noted, and there the next time. */
-export interface CShelf {
+export interface CompileCache {
   /** What a source has become for the machine of a configuration; null while it is not compiled. */
   find(source: SourceFile, config: LabConfig): CompiledC | null;
 }

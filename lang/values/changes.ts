@@ -13,13 +13,13 @@ import { ScriptError } from "./script_error.ts";
 import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
 
 /** What a change needs of the run it happens in. */
-export type ChangingRun = Pick<ExecutionContext, "chargeMemory" | "wantChange" | "work">;
+export type ChangingRun = Pick<ExecutionContext, "chargeMemory" | "requireChange" | "work">;
 
 /**
  * @throws {ScriptError} E0931 for a const and for what the machine tells; E0924 in an invariant.
  */
-function wantChangeable(value: ListValue | RecordValue, run: ChangingRun): void {
-  run.wantChange();
+function requireChangeable(value: ListValue | RecordValue, run: ChangingRun): void {
+  run.requireChange();
   if (value.maker === "script") return;
   const what = value instanceof ListValue ? "list" : "record";
   throw new ScriptError(
@@ -32,12 +32,12 @@ function wantChangeable(value: ListValue | RecordValue, run: ChangingRun): void 
 }
 
 function itemsToChange(list: ListValue, run: ChangingRun): Value[] {
-  wantChangeable(list, run);
+  requireChangeable(list, run);
   return list.changing((items) => run.chargeMemory(ITEM_BYTES * items));
 }
 
 function entriesToChange(record: RecordValue, run: ChangingRun): Map<string, Value> {
-  wantChangeable(record, run);
+  requireChangeable(record, run);
   return record.entries as Map<string, Value>;
 }
 

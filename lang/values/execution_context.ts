@@ -117,7 +117,7 @@ export interface ExecutionContext {
   /** Makes something of which `items` are parts that are held by nothing else yet. */
   keepWhile<T>(items: readonly Value[], make: () => T): T;
   /** A list or record is about to change; throws where nothing may, as in an invariant. */
-  wantChange(): void;
+  requireChange(): void;
   /** Where the statement stands that an event's `site` names. */
   siteSpan(site: number): Span | null;
   /** The number by which events know a place that is no statement of the script's, as one in C. */

@@ -16,7 +16,7 @@ import type {
   RecordedEvents,
 } from "@dmalab/runtime";
 import type { MachineRecording } from "@dmalab/runtime/recording";
-import type { Leftover } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime/leaks";
 import type { RegisterAccess } from "../syntax/tree/ast.ts";
 import type { Value } from "./value.ts";
 
@@ -24,9 +24,9 @@ import type { Value } from "./value.ts";
 export type MachineStream = Pick<EventStream, "seq" | "context" | "counts" | "countsSince">;
 
 /** A point that is to fail. */
-export interface FaultOrder {
+export interface InjectionOrder {
   readonly point: string;
-  /** The passings that fail, from 1, both included. */
+  /** The hits that fail, from 1, both included. */
   readonly first: number;
   readonly last: number;
   /** Null for the point's natural error. */
@@ -43,15 +43,15 @@ export interface RegisterName {
 /** Is called with what is written, or with nothing and says what is read. */
 export type RegisterHandler = (given: readonly Value[]) => Value;
 
-/** One place where something could fail: the `nth` passing of a point. */
-export interface FaultPlaceName {
+/** One place where something could fail: the `nth` hit of a point. */
+export interface InjectionHitName {
   readonly point: string;
   readonly nth: number;
 }
 
 /** Notes every place where something could fail, until it is stopped. */
-export interface FaultCount {
-  places(): readonly FaultPlaceName[];
+export interface HitCount {
+  places(): readonly InjectionHitName[];
   stop(): void;
 }
 
@@ -120,8 +120,8 @@ export interface SimulatedMachine {
   /** Calls back after every event, until the function returned is called. */
   listen(listener: EventListener): () => void;
   /** Has a point fail, until the function returned is called: it says how often that happened. */
-  armFault(order: FaultOrder): () => number;
-  countFaults(): FaultCount;
+  armInjection(order: InjectionOrder): () => number;
+  countHits(): HitCount;
   watchResources(): ResourceWatch;
   /** What each device sees now, by its name. */
   views(): ReadonlyMap<string, readonly DeviceVisibleRange[]>;
@@ -129,7 +129,7 @@ export interface SimulatedMachine {
    * What has been mapped or taken since the machine was ready, and is left; nothing where leaks are
    * allowed. Requests that are under way are no business of it.
    */
-  leftovers(): readonly Leftover[];
+  leftovers(): readonly TestLeak[];
   /** What the run may take of the host: one account for the machine and the script's values. */
   readonly budget: HostBudget;
 }

@@ -22,7 +22,7 @@ export class Activities {
   constructor(readonly vm: Control) {}
 
   #run(): boolean {
-    this.#wantMove();
+    this.#requireMove();
     this.vm.countWork();
     this.vm.steps -= ACTIVITY_STEPS;
     if (++this.#count % WATCHED_ACTIVITIES === 0) this.vm.watch?.check();
@@ -32,7 +32,7 @@ export class Activities {
     return ran;
   }
 
-  #wantMove(): void {
+  #requireMove(): void {
     if (this.vm.looking) throw new SideEffectRefused("The machine");
   }
 
@@ -69,7 +69,7 @@ export class Activities {
   }
 
   advance(duration: Value): void {
-    this.#wantMove();
+    this.#requireMove();
     const durationNs = duration instanceof Quantity && duration.kind === "duration"
       ? duration.value
       : duration;
@@ -87,7 +87,7 @@ export class Activities {
   }
 
   enterCpu(cpu: Value): void {
-    this.#wantMove();
+    this.#requireMove();
     if (typeof cpu !== "number" || cpu < 0 || cpu >= this.vm.machine.cpus) {
       throw new ScriptError(
         "E0919",

@@ -4,7 +4,7 @@ import type { BranchOutcome } from "../values/branch_outcome.ts";
 import type { VariantSetting } from "../values/machine_variant.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { ResourceWatch, SimulatedMachine } from "../values/simulated_machine.ts";
-import { wantAllEvents } from "./vm_errors.ts";
+import { requireAllEvents } from "./vm_errors.ts";
 
 /** A branch that has begun. */
 export interface RunningBranch {
@@ -45,7 +45,7 @@ export class BranchResult implements BranchOutcome {
   get events(): readonly MachineEvent[] {
     const { recorder } = this.machine;
     // More may have happened than is kept: who only counts does not mind.
-    wantAllEvents(recorder);
+    requireAllEvents(recorder);
     return this.#events ??= recorder.after(this.branch.seq);
   }
 

@@ -8,7 +8,7 @@
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { QuirkSet } from "@dmalab/runtime/kernels";
-import type { FaultPlaceName } from "../values/simulated_machine.ts";
+import type { InjectionHitName } from "../values/simulated_machine.ts";
 import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
 import {
   type ComparedMachine,
@@ -36,7 +36,7 @@ export interface BranchChoice {
    * The block of `fork`, from 0; for `inject each` the place that fails; for `race` the order; `probe`
    * to look at what is explained there.
    */
-  readonly taken: number | FaultPlaceName | RaceSchedule | "look";
+  readonly taken: number | InjectionHitName | RaceSchedule | "look";
 }
 
 function isPlace({ taken }: BranchChoice): boolean {
@@ -186,7 +186,7 @@ export class Branches {
     if (choice !== null) return choice.taken as number;
     const known = this.resolvedChoices.get(choicePoint);
     if (known instanceof RecordValue) return known;
-    this.wantRuns("fork");
+    this.requireRuns("fork");
     this.onFork("fork");
     const entries = new Map<string, Value>();
     for (let taken = 0; taken < branches; taken++) {
@@ -211,7 +211,7 @@ export class Branches {
     const branching = this.nextChoicePoint();
     const known = this.resolvedChoices.get(branching);
     if (known instanceof ListValue) return known;
-    const runs = this.wantRuns("compare");
+    const runs = this.requireRuns("compare");
     this.onFork("compare");
     const closure = block as Closure;
     for (const value of closure.captured) requireSameMachine(value);
@@ -287,7 +287,7 @@ export class Branches {
     this.vm.steps -= MACHINE_STEPS;
     if (this.vm.steps < 0) throw this.vm.tooManySteps();
     const left = this.#left();
-    const child = this.wantRuns(word).replay({
+    const child = this.requireRuns(word).replay({
       choices: [...this.choices.slice(0, this.#choicesTaken), choice],
       resolvedChoices: new Map(
         [...this.resolvedChoices].filter(([branching]) => branching < choice.choicePoint),
@@ -329,7 +329,7 @@ export class Branches {
     return new BranchResult(child.machine, child.branches.branch!, { missing, settings });
   }
 
-  wantRuns(word: string): RunStarter {
+  requireRuns(word: string): RunStarter {
     if (this.runs === null) {
       throw new ScriptError(
         "E0922",

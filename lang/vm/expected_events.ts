@@ -8,7 +8,7 @@ import { matchEvents, type Mismatch, type PatternItem } from "../patterns/event_
 import type { Control } from "./control.ts";
 import { ExpectationError } from "./failure.ts";
 import { didYouMean, listed } from "../diagnostics/suggest.ts";
-import { wantAllEvents } from "./vm_errors.ts";
+import { requireAllEvents } from "./vm_errors.ts";
 import { canEqual, fieldsNamed, fieldType, wordsIn } from "../values/event_fields.ts";
 import { typeOf, typeText } from "../values/value_types.ts";
 import { describeValue } from "../values/operators.ts";
@@ -34,7 +34,7 @@ export function expectEvents(
   subject: Value,
   context: Control,
 ): void {
-  wantAllEvents(context.recorder);
+  requireAllEvents(context.recorder);
   const events = context.registry.eventsOf(subject, context);
   if (events === null) {
     throw new ScriptError(

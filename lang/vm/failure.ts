@@ -1,7 +1,7 @@
 /** What ended a script before its end, ready to be shown. */
 import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
-import type { Leftover } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime/leaks";
 import type { Span } from "../source.ts";
 
 /** One value under the source line of a failed assertion. */
@@ -25,7 +25,7 @@ export interface Failure {
   /** Which known defects it is fixed without, as lines, where that was found out with it. */
   readonly remedies?: readonly string[] | undefined;
   /** What the run held that failed, where that is one beside. */
-  readonly held?: readonly Leftover[];
+  readonly held?: readonly TestLeak[];
 }
 
 /** Carries a failure up to the runner of the script. */

@@ -13,7 +13,7 @@ export class Invariants {
   constructor(readonly vm: Control) {}
 
   /** @throws {ScriptError} E0924 while a condition is asked: it changes nothing. */
-  wantChange(): void {
+  requireChange(): void {
     if (!this.#checking) return;
     throw new ScriptError(
       "E0924",

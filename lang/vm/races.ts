@@ -11,7 +11,7 @@
  * goes on only when they are over.
  */
 import { type IncidentEvent, incidentName } from "../values/incident.ts";
-import type { Leftover } from "@dmalab/runtime/leaks";
+import type { TestLeak } from "@dmalab/runtime/leaks";
 import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";
 import { valuesEqual } from "../values/equality.ts";
@@ -92,7 +92,7 @@ interface RaceEnd {
 
 /** Unexpected incidents, or leaks, in an order that did not fail. */
 export interface RaceIncident {
-  readonly finding: IncidentEvent | Leftover;
+  readonly finding: IncidentEvent | TestLeak;
   /** The run in which it happened. */
   readonly context: ChildVm;
   readonly order: RaceOrder;
@@ -375,7 +375,7 @@ export class Races implements Preemption {
   /** Counts unexpected incidents: once for each place and kind. */
   #addIncidents(incidents: Map<string, RaceIncident>, child: ChildVm, order: RaceOrder): void {
     const keys = new Set<string>();
-    const add = (finding: IncidentEvent | Leftover, key: string) => {
+    const add = (finding: IncidentEvent | TestLeak, key: string) => {
       if (keys.has(key)) return;
       keys.add(key);
       const known = incidents.get(key);

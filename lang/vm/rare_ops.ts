@@ -10,7 +10,7 @@ import { type ChangeBy, changeField, changeIndex, copyWith } from "./changes.ts"
 import { patternMatches } from "./collections.ts";
 import { failedAssertion } from "./failed_assertion.ts";
 import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "../values/limits.ts";
-import { attempt, noArm, wantAllEvents } from "./vm_errors.ts";
+import { attempt, noArm, requireAllEvents } from "./vm_errors.ts";
 import { cast, makeRange } from "../values/operators.ts";
 import { AttemptValue, Closure, type Value } from "../values/value.ts";
 import type { Activities } from "./activities.ts";
@@ -249,7 +249,7 @@ export function rare(vm: RareVm, op: RareOp): void {
     }
     case RareOp.TraceEnd: {
       const slot = vm.fp + code[vm.pc++]!;
-      wantAllEvents(vm.recorder);
+      requireAllEvents(vm.recorder);
       const spanNs = vm.machine.nowNs() - (stack[slot + 1] as number);
       stack[vm.sp++] = vm.registry.traceValue(
         vm.recorder.after(stack[slot] as number),

@@ -1,7 +1,7 @@
 /** Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`. */
 import { incidentName } from "../values/incident.ts";
 import type { Leak, MachineEvent } from "@dmalab/runtime";
-import type { FaultCount, FaultPlaceName, ResourceWatch } from "../values/simulated_machine.ts";
+import type { HitCount, InjectionHitName, ResourceWatch } from "../values/simulated_machine.ts";
 import { formatCount } from "../text/numbers.ts";
 import { formatOrdinal } from "../text/ordinal.ts";
 import { headOf, type Span, spanPlace } from "../source.ts";
@@ -40,7 +40,7 @@ type Taking = Pick<ChildVm, "siteCall">;
 
 /** A place whose failure leaks. */
 interface LeakingRun {
-  readonly place: FaultPlaceName;
+  readonly place: InjectionHitName;
   readonly leaks: readonly Leak[];
   readonly run: Taking;
 }
@@ -52,7 +52,7 @@ class EachScope implements RunScope {
     readonly branching: number,
     /** Its places are tried by the run that sent this one to a branching inside the block. */
     readonly passing: boolean,
-    readonly count: FaultCount,
+    readonly count: HitCount,
     readonly watch: ResourceWatch,
   ) {}
 
@@ -76,8 +76,13 @@ export class Sweeps {
   constructor(readonly vm: Control, readonly branches: Branches) {}
 
   start(info: FailInfo, nth: Value): void {
-    const [first, last] = passings(info.hasNth ? nth : null);
-    const disarm = this.vm.machine.armFault({ point: info.point, first, last, error: info.error });
+    const [first, last] = hitRange(info.hasNth ? nth : null);
+    const disarm = this.vm.machine.armInjection({
+      point: info.point,
+      first,
+      last,
+      error: info.error,
+    });
     this.vm.scopes.push({
       leave: () => {
         if (disarm() > 0) this.vm.expecting(info.expectation);
@@ -89,8 +94,8 @@ export class Sweeps {
     const branching = this.branches.nextChoicePoint();
     const choice = this.branches.takeChoice(branching);
     if (choice !== null) {
-      const { nth, point } = choice.taken as FaultPlaceName;
-      const disarm = this.vm.machine.armFault({ point, first: nth, last: nth, error: null });
+      const { nth, point } = choice.taken as InjectionHitName;
+      const disarm = this.vm.machine.armInjection({ point, first: nth, last: nth, error: null });
       this.vm.scopes.push({ leave: disarm });
       return;
     }
@@ -98,11 +103,11 @@ export class Sweeps {
       this.vm.scopes.push(KNOWN);
       return;
     }
-    this.branches.wantRuns("inject each");
+    this.branches.requireRuns("inject each");
     const { isReplaying } = this.branches;
     const { machine } = this.vm;
     this.vm.scopes.push(
-      new EachScope(info, branching, isReplaying, machine.countFaults(), machine.watchResources()),
+      new EachScope(info, branching, isReplaying, machine.countHits(), machine.watchResources()),
     );
   }
 
@@ -122,13 +127,13 @@ export class Sweeps {
     this.placesTried += places.length;
     const leaking: LeakingRun[] = [];
     const reported = new Map<string, SweepIncident>();
-    const sayReports = () => this.incidents.push(...reported.values());
+    const printReports = () => this.incidents.push(...reported.values());
     for (const place of places) {
       this.vm.expecting(info.expectation);
       const child = this.branches.replay({ choicePoint, taken: place }, false);
       this.#addReports(reported, child, place, places.length);
       if (child.failure !== null) {
-        sayReports();
+        printReports();
         const failure = failureOf(child, this.vm.machine.stream.seq);
         throw new ScriptFailure({
           ...withNote(failure, `while ${placeText(place)} (\`inject each\`)`),
@@ -140,7 +145,7 @@ export class Sweeps {
     }
     this.branches.resolvedChoices.set(choicePoint, null);
     if (leaking.length === 0 && this.vm.machine.fails("report")) this.#judgeReports(info, reported);
-    sayReports();
+    printReports();
     if (leaking.length > 0) throw this.#leakedAt(info, choicePoint, leaking, places.length);
   }
 
@@ -155,7 +160,7 @@ export class Sweeps {
    */
   #remedies(
     choicePoint: number,
-    groups: readonly (readonly FaultPlaceName[])[],
+    groups: readonly (readonly InjectionHitName[])[],
     holds: (child: ChildVm) => boolean,
   ): readonly string[] | undefined {
     const { choices, attributeDefects, isReplaying, runs } = this.branches;
@@ -163,7 +168,7 @@ export class Sweeps {
     const { quirks } = this.vm.machine.lab.machine;
     let steps = ATTRIBUTION_STEPS;
     let untried = 0;
-    const isGone = (taken: FaultPlaceName, off: readonly QuirkName[]) => {
+    const isGone = (taken: InjectionHitName, off: readonly QuirkName[]) => {
       steps -= MACHINE_STEPS;
       if (steps <= 0) return false;
       const child = runs.replay({
@@ -208,7 +213,7 @@ export class Sweeps {
   #addReports(
     reported: Map<string, SweepIncident>,
     child: ChildVm,
-    place: FaultPlaceName,
+    place: InjectionHitName,
     tried: number,
   ): void {
     const usual = new Set(this.vm.machine.incidents.map(incidentName));
@@ -306,8 +311,8 @@ function groupLines([first, ...alike]: readonly LeakingRun[], isNamed: boolean):
   ];
 }
 
-/** The passings that fail: all where nothing is said, one, or those of a range. */
-function passings(nth: Value): readonly [first: number, last: number] {
+/** The hits that fail: all where nothing is said, one, or those of a range. */
+function hitRange(nth: Value): readonly [first: number, last: number] {
   if (nth === null) return [1, Infinity];
   const [first, last] = nth instanceof RangeValue && nth.kind === "int"
     ? [nth.first, nth.end - 1]
@@ -326,7 +331,7 @@ function passings(nth: Value): readonly [first: number, last: number] {
   return [first, last];
 }
 
-function placeText({ nth, point }: FaultPlaceName): string {
+function placeText({ nth, point }: InjectionHitName): string {
   return `\`${point}\` fails the ${formatOrdinal(nth)} time`;
 }
 

@@ -199,9 +199,9 @@ export class Vm implements LoopVm, ChildVm {
     return this.#held.keepWhile(items, make);
   }
 
-  wantChange(): void {
+  requireChange(): void {
     if (this.looking) throw new SideEffectRefused("A list or a record");
-    this.invariants.wantChange();
+    this.invariants.requireChange();
   }
 
   get preemption(): Preemption | null {

@@ -111,7 +111,7 @@ export function notExpected(
  *
  * @throws {LimitError} E0805 when some were.
  */
-export function wantAllEvents({ droppedEvents, limitEvents }: EventRecorder): void {
+export function requireAllEvents({ droppedEvents, limitEvents }: EventRecorder): void {
   if (droppedEvents === 0) return;
   throw new LimitError(
     "E0805",

@@ -4,7 +4,7 @@
  */
 import type { Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";
-import type { ChangedRow } from "./difference.ts";
+import type { RowDiff } from "./difference.ts";
 
 /** A range of addresses in use, or one that the last move has freed. */
 export interface AddressPiece {
@@ -44,7 +44,7 @@ const TABLES = [
 export function addressPieces(
   run: RecordedRun,
   position: Position,
-  changed: readonly ChangedRow[],
+  changed: readonly RowDiff[],
 ): readonly AddressPiece[] {
   return TABLES.flatMap(({ kind, name, space, start }) => {
     const table = run.machine.tables.get(name);

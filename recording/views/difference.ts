@@ -6,7 +6,7 @@ import type { RecordedRun, RunPosition } from "../recorded_run.ts";
 import { type CellView, type RowView, rowView, sortedByKey } from "./tables.ts";
 
 /** A row that is only at one of two moments, or took the place of another one with the same key. */
-export interface ChangedRow extends RowView {
+export interface RowDiff extends RowView {
   /** The name of its table. */
   readonly table: string;
   /** `+` only at the second moment, `-` only at the first, `~` other values. */
@@ -19,7 +19,7 @@ export interface ChangedRow extends RowView {
  * The rows that differ between two moments, in the order of the tables, each table's by its key: those of
  * the second moment, but for what is no longer there. A row that went and came again as it was does not differ.
  */
-export function changedRows(one: RunPosition, other: RunPosition): readonly ChangedRow[] {
+export function changedRows(one: RunPosition, other: RunPosition): readonly RowDiff[] {
   return other.recording.tables.flatMap((table) => changedInTable(table, one, other));
 }
 
@@ -27,7 +27,7 @@ function changedInTable(
   table: HistoryTable,
   one: RunPosition,
   other: RunPosition,
-): readonly ChangedRow[] {
+): readonly RowDiff[] {
   const first = one.recording.table(table.spec.name);
   const [before, after] = first === table
     ? rowsOfChange(table, one.position.seq, other.position.seq)
@@ -37,14 +37,14 @@ function changedInTable(
   const came = after.map((row) => comparedRow(table, row))
     .filter(({ values }) => left.get(values)?.shift() === undefined);
   const gone = Map.groupBy([...left.values()].flat(), ({ place }) => place);
-  const rows = came.map(({ place, view }): ChangedRow => {
+  const rows = came.map(({ place, view }): RowDiff => {
     // Several rows of a bag have the same key: none of them stands in another's place.
     const was = table.spec.isBag === true ? undefined : gone.get(place)?.shift();
     const mark = was === undefined ? "+" : "~";
     return { ...view, table: table.spec.name, mark, was: was?.view.cells ?? null };
   });
   const lost = [...gone.values()].flat()
-    .map(({ view }): ChangedRow => ({ ...view, table: table.spec.name, mark: "-", was: null }));
+    .map(({ view }): RowDiff => ({ ...view, table: table.spec.name, mark: "-", was: null }));
   return sortedByKey(
     table,
     [...lost, ...rows],

@@ -13,7 +13,7 @@ export {
   type WrittenRange,
   writtenRanges,
 } from "./bytes.ts";
-export { alignEvents, type ChangedRow, changedRows } from "./difference.ts";
+export { alignEvents, changedRows, type RowDiff } from "./difference.ts";
 export { pictureFile, timelineFile } from "./export_picture.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";

@@ -19,7 +19,7 @@ import { hexAddress } from "../dma/hex_address.ts";
 import { ERRNO, errnoName, invariant, InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
-import { failingTables, FAULT } from "../faults.ts";
+import { failingTables, INJECTION } from "../injection.ts";
 import type { Platform } from "../platform.ts";
 import { DomainWarnings, type UnmapCaller } from "./domain_warnings.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
@@ -216,7 +216,7 @@ export class IommuDomain implements FlushQueueOwner {
   allocIova(device: DomainMember, sizeBytes: Bytes, coherent: boolean): number {
     const { iova } = this;
     const { events, faults } = this.#platform;
-    if (faults !== null && faults.errnoAt(FAULT["iova.alloc"]) !== 0) return 0;
+    if (faults !== null && faults.errnoAt(INJECTION["iova.alloc"]) !== 0) return 0;
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
     const { cpu } = events.context;
     const pfns = sizeBytes * this.#inverseGranule;
@@ -352,9 +352,9 @@ export class IommuDomain implements FlushQueueOwner {
       if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, sizeBytes);
       // A classic table takes a map of nothing, and has no entry of it.
       if (sizeBytes > 0 && events.tick(IOMMU_MAP)) {
-        this.#tellMapped(iova, phys, sizeBytes, written);
+        this.#emitMapped(iova, phys, sizeBytes, written);
       }
-    } else this.#tellMapFailed(iova, phys, sizeBytes, error);
+    } else this.#emitMapFailed(iova, phys, sizeBytes, error);
     if (table.syncs.count !== 0) this.#syncTable(true);
     return error;
   }
@@ -373,7 +373,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /** Apart from the map, whose code is small enough to be part of its callers'. */
-  #tellMapped(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): void {
+  #emitMapped(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): void {
     this.#platform.events.emit(IOMMU_MAP, {
       iova: iova as DmaAddr,
       phys,
@@ -383,7 +383,7 @@ export class IommuDomain implements FlushQueueOwner {
     });
   }
 
-  #tellMapFailed(iova: number, phys: PhysAddr, sizeBytes: Bytes, error: number): void {
+  #emitMapFailed(iova: number, phys: PhysAddr, sizeBytes: Bytes, error: number): void {
     const { events } = this.#platform;
     const { lastAddress: last_address, lastPhys: last_phys, warnings } = this.table;
     if (warnings !== 0) this.#warnings.table("map_pages", iova, warnings);

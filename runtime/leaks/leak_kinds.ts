@@ -70,4 +70,4 @@ export const LEAK_KINDS = {
 export type LeakKind = keyof typeof LEAK_KINDS;
 
 /** What can leak; memory of peers from a part of a test only. */
-export type HeldKind = Exclude<LeakKind, "range"> | "peer_memory";
+export type HeldResourceKind = Exclude<LeakKind, "range"> | "peer_memory";

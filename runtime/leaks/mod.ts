@@ -2,9 +2,9 @@
  * What is left when a test ends: each kind of leak, and the snapshot that it is compared with.
  *
  * State: `Beginning` remembers what was there before the test.
- * Proof: `leftovers_test.ts`, `lang/run/leaks_test.ts`.
+ * Proof: `test_leaks_test.ts`, `lang/run/leaks_test.ts`.
  *
  * What other members use:
  */
 export { LEAK_KINDS, type LeakKindEntry } from "./leak_kinds.ts";
-export { Beginning, type Leftover } from "./leftovers.ts";
+export { Beginning, type TestLeak } from "./test_leaks.ts";

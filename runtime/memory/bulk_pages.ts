@@ -1,6 +1,6 @@
 /** Pages taken many at a time, by those who need so many pages and do not mind where they lie. */
 import type { PhysAddr } from "../address.ts";
-import { FAULT } from "../faults.ts";
+import { INJECTION } from "../injection.ts";
 import type { Machine } from "../machine.ts";
 
 /**
@@ -20,7 +20,7 @@ export function allocPagesBulk(
 ): number {
   const { faults, pages } = machine;
   const before = into.length;
-  const goesOn = () => faults === null || faults.errnoAt(FAULT.alloc_pages) === 0;
+  const goesOn = () => faults === null || faults.errnoAt(INJECTION.alloc_pages) === 0;
   pages.allocEach(into, wantedPages, apart, goesOn);
   return into.length - before;
 }

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MIB, type PhysAddr } from "../address.ts";
-import { ArmedFault, FAULT } from "../faults.ts";
+import { ArmedInjection, INJECTION } from "../injection.ts";
 import { Machine } from "../machine.ts";
 import { defaultMachineConfig } from "../machine_config.ts";
 import { allocPagesBulk } from "./bulk_pages.ts";
@@ -35,7 +35,7 @@ Deno.test("allocPagesBulk() gives what there is, neighbours too, and then none (
 
 Deno.test("allocPagesBulk() ends at a page with an injected failure, and keeps what it has (hmm-rdma-vfio.md 4.7)", () => {
   const failing = machine(64 * MIB);
-  failing.armFault(new ArmedFault(FAULT.alloc_pages, 4, 4));
+  failing.armInjection(new ArmedInjection(INJECTION.alloc_pages, 4, 4));
   const pages: PhysAddr[] = [];
   assertEquals(allocPagesBulk(failing, pages, 10, false), 3);
   assertEquals(allocPagesBulk(failing, pages, 7, false), 7);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { KIB, MIB, PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../address.ts";
 import { testBench } from "../dma/testing.ts";
 import { ERRNO } from "../errno.ts";
-import { ArmedFault, FAULT } from "../faults.ts";
+import { ArmedInjection, INJECTION } from "../injection.ts";
 import type { KernelProfile } from "../kernels/behaviours.ts";
 import { AddressSpace } from "./address_space.ts";
 import { HUGE_ORDER } from "./process_pages.ts";
@@ -257,7 +257,7 @@ Deno.test("no memory for a page is ENOMEM since 7.3, and EFAULT before; a read-o
         pages: 1,
         wanted: VALID + WRITE,
       });
-    bench.machine.armFault(new ArmedFault(FAULT.alloc_pages, 1, 1));
+    bench.machine.armInjection(new ArmedInjection(INJECTION.alloc_pages, 1, 1));
     return [fault(START), fault(at(START + PAGE))];
   };
   assertEquals(ends("7.2.12"), [-ERRNO.EFAULT, -ERRNO.EPERM]);
@@ -280,7 +280,7 @@ Deno.test("whatever a fault needs memory for, it is ENOMEM without it, and comes
     const mm = new AddressSpace(machine);
     mm.map({ start: START, sizeBytes: 512 * PAGE, writable: true, order: 0, ...area });
     if (isRead) assertEquals(mm.faultIn(START, false), 0);
-    machine.armFault(new ArmedFault(FAULT.alloc_pages, hit, hit));
+    machine.armInjection(new ArmedInjection(INJECTION.alloc_pages, hit, hit));
     assertEquals([mm.faultIn(START, true), mm.faultIn(START, true)], [-ERRNO.ENOMEM, 0], says);
     assertEquals(mm.pageAt(START)!.writable, true, says);
   }

@@ -28,7 +28,7 @@ import {
 import { ERRNO, errnoName, invariant } from "../errno.ts";
 import { type EventFields, eventId, type KernelCall } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
-import { FAULT, type FaultPoint } from "../faults.ts";
+import { INJECTION, type InjectionPoint } from "../injection.ts";
 import { requireFeature } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
 import { dereferenceNull } from "../null_dereference.ts";
@@ -175,14 +175,16 @@ function newMap(
     );
   }
   if (!dev.skipSync || addressingLimited(machine, dev)) return -ERRNO.EOPNOTSUPP;
-  if (!takeList(machine, "hmm_pfn_list", pages, FAULT["hmm_pfn_list.alloc"])) return -ERRNO.ENOMEM;
+  if (!takeList(machine, "hmm_pfn_list", pages, INJECTION["hmm_pfn_list.alloc"])) {
+    return -ERRNO.ENOMEM;
+  }
   const map = new HmmDmaMap(pages, entrySizeBytes);
   if (machine.dma.dmaIovaTryAlloc(dev, map.state, 0 as PhysAddr, sizeBytes)) {
     map.firstDma = map.state.addr;
     return map;
   }
   if (machine.dma.dmaNeedUnmap(dev)) {
-    if (!takeList(machine, "hmm_dma_list", pages, FAULT["hmm_dma_list.alloc"])) {
+    if (!takeList(machine, "hmm_dma_list", pages, INJECTION["hmm_dma_list.alloc"])) {
       giveList(machine, "hmm_pfn_list", pages);
       return -ERRNO.ENOMEM;
     }
@@ -197,7 +199,9 @@ export function hmmPfnListAlone(
   pages: number,
   entrySizeBytes: Bytes,
 ): HmmDmaMap | number {
-  if (!takeList(machine, "hmm_pfn_list", pages, FAULT["hmm_pfn_list.alloc"])) return -ERRNO.ENOMEM;
+  if (!takeList(machine, "hmm_pfn_list", pages, INJECTION["hmm_pfn_list.alloc"])) {
+    return -ERRNO.ENOMEM;
+  }
   return new HmmDmaMap(pages, entrySizeBytes);
 }
 
@@ -390,7 +394,7 @@ export function takeList(
   machine: Machine,
   what: ListCost,
   entries: number,
-  point: FaultPoint,
+  point: InjectionPoint,
 ): boolean {
   const { events, faults } = machine;
   if (faults !== null && faults.errnoAt(point) !== 0) return false;

@@ -5,7 +5,7 @@ import { DMA_FROM_DEVICE } from "../dma/attributes.ts";
 import { peerMemo } from "../dma/paths/scatterlist_peer.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../dma/testing.ts";
 import { ERRNO, KernelError } from "../errno.ts";
-import { ArmedFault, FAULT, type FaultPointName } from "../faults.ts";
+import { ArmedInjection, INJECTION, type InjectionPointName } from "../injection.ts";
 import type { PeerMapType } from "../vocabulary/shared_words.ts";
 import {
   type HmmDmaMap,
@@ -75,9 +75,9 @@ function withPeer(kind: PeerMapType, mode: "strict" | "off" = "strict"): Rig {
   return rig;
 }
 
-function failing<T>({ machine }: Rig, point: FaultPointName, act: () => T): T {
-  const fault = new ArmedFault(FAULT[point], 1, 1);
-  machine.armFault(fault);
+function failing<T>({ machine }: Rig, point: InjectionPointName, act: () => T): T {
+  const fault = new ArmedInjection(INJECTION[point], 1, 1);
+  machine.armInjection(fault);
   const result = act();
   machine.disarmFault(fault);
   return result;
@@ -313,8 +313,8 @@ Deno.test("a range of 512 pages costs 512 invalidations, though one would do (hm
 Deno.test("no IOVA range: a list of addresses, 16 bytes a page (hmm-rdma-vfio.md 1.2)", () => {
   const bench = testBench();
   const { dev, machine } = bench;
-  const fault = new ArmedFault(FAULT["iova.alloc"], 1, 1);
-  machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["iova.alloc"], 1, 1);
+  machine.armInjection(fault);
   const map = hmmDmaMapAlloc(machine, dev, 8, PAGE) as HmmDmaMap;
   machine.disarmFault(fault);
   assertEquals([map.mode, map.memoryBytes], ["list", 128]);
@@ -334,8 +334,8 @@ Deno.test("a list that cannot be had is ENOMEM, and nothing is kept (hmm-rdma-vf
   for (const points of [["hmm_pfn_list.alloc"], ["iova.alloc", "hmm_dma_list.alloc"]] as const) {
     const bench = testBench();
     const { dev, machine } = bench;
-    const faults = points.map((point) => new ArmedFault(FAULT[point]));
-    for (const fault of faults) machine.armFault(fault);
+    const faults = points.map((point) => new ArmedInjection(INJECTION[point]));
+    for (const fault of faults) machine.armInjection(fault);
     assertEquals(hmmDmaMapAlloc(machine, dev, 8, PAGE), -ERRNO.ENOMEM);
     assertEquals(bench.names("mem.alloc").length, bench.names("mem.free").length);
     assertEquals(machine.iommu.liveMappings, 0);

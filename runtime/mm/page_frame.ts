@@ -4,7 +4,7 @@
  * @see rules/hmm-rdma-vfio.md 5.4, 5.5
  */
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
-import { FAULT } from "../faults.ts";
+import { INJECTION } from "../injection.ts";
 import type { Machine } from "../machine.ts";
 
 export type FrameOwner =
@@ -59,7 +59,7 @@ export class MachineFrames implements FrameSource {
 
   take(order: number): PhysAddr | null {
     const { faults, pages } = this.#machine;
-    if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
+    if (faults !== null && faults.errnoAt(INJECTION.alloc_pages) !== 0) return null;
     const taken = pages.alloc(2 ** order, { contiguous: true, orderAligned: order });
     if (taken === null) return null;
     for (const phys of taken) this.#machine.hostMemory.fill(phys, PAGE_SIZE_BYTES, 0);

@@ -3,7 +3,7 @@ import type { Bytes } from "../address.ts";
 import type { EventName } from "../event_vocabulary.ts";
 import type { EventOf, TableFieldsOf } from "../events.ts";
 import type { Machine } from "../machine.ts";
-import type { HeldKind } from "../leaks/leak_kinds.ts";
+import type { HeldResourceKind } from "../leaks/leak_kinds.ts";
 import type { EventTable } from "../vocabulary/event_table.ts";
 import type { AllHold, FieldTable } from "../vocabulary/fields.ts";
 import type { Lifetime } from "./live_lists.ts";
@@ -92,7 +92,7 @@ export interface TableEvent<N extends EventName = EventName>
  * @internal
  */
 export interface LeakSpec<F extends FieldTable> {
-  readonly kind: HeldKind;
+  readonly kind: HeldResourceKind;
   /**
    * Where a row lies in its space, null for what has no place of its own, and how much it is; null
    * for a row that is no leak.

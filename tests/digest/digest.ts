@@ -65,14 +65,14 @@ export function watchMachine(machine: Machine, sink: Sink, mostEvents = Infinity
   return {
     end: () => {
       stop();
-      tellTables(recording, sink);
-      tellState(machine, sink);
+      emitTables(recording, sink);
+      emitState(machine, sink);
     },
   };
 }
 
 /** Every row that was there, with its lifetime. */
-function tellTables(recording: MachineRecording, sink: Sink): void {
+function emitTables(recording: MachineRecording, sink: Sink): void {
   recording.stop();
   for (const [name, table] of recording.tables) {
     const now = recording.log.count;
@@ -84,7 +84,7 @@ function tellTables(recording: MachineRecording, sink: Sink): void {
   }
 }
 
-function tellState(machine: Machine, sink: Sink): void {
+function emitState(machine: Machine, sink: Sink): void {
   const { checker, clock, events, iommu, memory, pages, swiotlb, warnings } = machine;
   for (const [id, name] of EVENT_NAMES.entries()) {
     if (events.count(id) > 0) sink(`${events.count(id)} times ${name}`);

@@ -11,10 +11,10 @@ import { type DiskOp, type Io, NVME, type NvmeDisk } from "@dmalab/devices/nvme"
 import { type PciFunction, PORT_KINDS } from "@dmalab/devices/pci";
 import {
   type AnySetting,
-  ArmedFault,
+  ArmedInjection,
   type DmaAddr,
-  FAULT_POINTS,
   GIB,
+  INJECTION_POINTS,
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
   MIB,
@@ -178,7 +178,7 @@ class LabUse {
   readonly #functions: readonly PciFunction[];
   readonly #ios: Io[] = [];
   readonly #lent: [PciFunction, PhysAddr][] = [];
-  #fault: ArmedFault | null = null;
+  #fault: ArmedInjection | null = null;
 
   constructor(
     readonly lab: Lab,
@@ -196,8 +196,8 @@ class LabUse {
     const { lab: { machine }, pick, random, sink } = this;
     if (random.below(8) === 0 && this.#fault === null) {
       const nth = 1 + random.below(4);
-      this.#fault = new ArmedFault(random.below(FAULT_POINTS.length), nth, nth);
-      machine.armFault(this.#fault);
+      this.#fault = new ArmedInjection(random.below(INJECTION_POINTS.length), nth, nth);
+      machine.armInjection(this.#fault);
     }
     try {
       sink(String(

@@ -2,7 +2,13 @@
 import { AddressSpace } from "@dmalab/runtime/mm";
 import { PAGE, rig, START, virt } from "@dmalab/devices/rdma/_rig";
 import { MigrationBench } from "@dmalab/devices/vfio/_bench";
-import { ArmedFault, type DmaAddr, FAULT_POINTS, type Machine, Random } from "@dmalab/runtime";
+import {
+  ArmedInjection,
+  type DmaAddr,
+  INJECTION_POINTS,
+  type Machine,
+  Random,
+} from "@dmalab/runtime";
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { DmaDirection } from "@dmalab/runtime/dma";
 import { type Sink, watchMachine } from "./digest.ts";
@@ -22,9 +28,9 @@ export function runProcess(seed: number, sink: Sink): void {
 function tell(machine: Machine, random: Random, sink: Sink, act: () => unknown): void {
   const nth = 1 + random.below(3);
   const fault = random.below(6) === 0
-    ? new ArmedFault(random.below(FAULT_POINTS.length), nth, nth)
+    ? new ArmedInjection(random.below(INJECTION_POINTS.length), nth, nth)
     : null;
-  if (fault !== null) machine.armFault(fault);
+  if (fault !== null) machine.armInjection(fault);
   try {
     const result = act();
     sink(typeof result === "object" && result !== null ? "a thing" : String(result));

@@ -10,7 +10,7 @@ import {
   EVENT_NAMES,
   EVENT_TABLE,
   eventFields,
-  FAULT_POINTS,
+  INJECTION_POINTS,
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
   RAM_SETTINGS,
@@ -33,7 +33,7 @@ const TABLES: Readonly<Record<string, unknown>> = {
   devices: DEVICE_KINDS,
   errno: ERRNO,
   events: EVENT_TABLE,
-  faults: FAULT_POINTS,
+  faults: INJECTION_POINTS,
   functions: FUNCTION_SETTINGS,
   iommu: IOMMU_SETTINGS,
   kernels: KERNELS,
@@ -61,7 +61,7 @@ function plain(_: string, value: unknown): unknown {
   return typeof value === "function" ? "a function" : value;
 }
 
-export function tellTables(sink: Sink): void {
+export function emitTables(sink: Sink): void {
   for (const [name, table] of Object.entries(TABLES)) {
     for (const [key, row] of Object.entries(table as object)) {
       sink(`${name} ${key}: ${JSON.stringify(row, plain)}`);

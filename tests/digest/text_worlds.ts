@@ -45,7 +45,7 @@ function named(key: string, value: unknown): unknown {
 }
 
 /** How the machine's peers reach each other, and what of that is not certain. */
-function tellRoutes(linked: LinkedListing, sink: Sink): void {
+function emitRoutes(linked: LinkedListing, sink: Sink): void {
   const machine = importMachine(linked);
   sink(JSON.stringify(machine.cpu));
   for (const each of machine.functions) sink(`${each.address} ${each.name} ${each.role}`);
@@ -77,7 +77,7 @@ export function damagedListing(seed: number, sink: Sink): void {
     for (const each of functions) sink(`${each.children.length} below`);
     for (const each of roots) sink(`root ${each.domain} ${each.bus}`);
     for (const each of findings) sink(JSON.stringify(each, plain));
-    tellRoutes(linked, sink);
+    emitRoutes(linked, sink);
   } catch (error) {
     sink(String(error));
   }

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { CaseRun, HUNT_MACHINES, huntCases, type HuntRelease } from "@dmalab/hunt/requests";
 import { makeNegativeFile, makeVectorFile } from "@dmalab/vectors";
-import { FAULT_POINTS, type FaultPointName, Random } from "@dmalab/runtime";
+import { INJECTION_POINTS, type InjectionPointName, Random } from "@dmalab/runtime";
 import { KERNEL_NAMES, KERNELS, QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { KINDS, MappingWorld } from "../property/mapping_world.ts";
 import { MISUSES, plant } from "../property/misuses.ts";
@@ -14,7 +14,7 @@ import { RightUse, type UseOptions, USES } from "../property/right_use.ts";
 import { type Blow, SoakMachine } from "../soak/soak_machine.ts";
 import { runCommands } from "./command_world.ts";
 import { type Sink, watchMachine } from "./digest.ts";
-import { tellTables } from "./table_world.ts";
+import { emitTables } from "./table_world.ts";
 import { allFaults, damagedFaults, damagedListing } from "./text_worlds.ts";
 import { runLab } from "./lab_world.ts";
 import { runProcess } from "./process_world.ts";
@@ -27,7 +27,7 @@ export interface World {
 
 /** Steps of one hunted case: more meet little that is new. */
 const HUNT_STEPS = 6;
-const POINTS = FAULT_POINTS.map(({ name }) => name) as FaultPointName[];
+const POINTS = INJECTION_POINTS.map(({ name }) => name) as InjectionPointName[];
 const BLOWS: readonly Blow[] = ["none", "failure", "none", "reset", "failure", "removal"];
 
 /** A release as it is, without its defects, or with all that there are. */
@@ -125,7 +125,7 @@ function worlds(count: number, kind: string, run: (seed: number, sink: Sink) => 
 /** All but the examples. */
 export const WORLDS: readonly World[] = [
   { name: "all faults", run: allFaults },
-  { name: "tables", run: tellTables },
+  { name: "tables", run: emitTables },
   { name: "vectors", run: (sink) => sink(JSON.stringify(makeVectorFile(6, 1))) },
   { name: "negative vectors", run: (sink) => sink(JSON.stringify(makeNegativeFile())) },
   ...worlds(150, "requests", runRequests),

@@ -7,10 +7,10 @@ import fc from "fast-check";
 import {
   CaseRun,
   causingDefectsOf,
+  hitPoints,
   HUNT_MACHINES,
   huntCases,
   type HuntStep,
-  passedPoints,
 } from "@dmalab/hunt/requests";
 import { MIB } from "@dmalab/runtime";
 import { type KernelProfile, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
@@ -65,7 +65,7 @@ export function testLongRequests(kernel: KernelProfile, count: number): void {
 export function testOwnDefects(kernel: KernelProfile, count: number): void {
   Deno.test(`${kernel} with its own defects fails only as a named switch explains (defects.md)`, () => {
     const release = { kernel, quirks: KERNELS[kernel].quirks };
-    const cases = fc.sample(huntCases(passedPoints(release)), { seed: 3, numRuns: count });
+    const cases = fc.sample(huntCases(hitPoints(release)), { seed: 3, numRuns: count });
     const named = new Map<string, number>();
     let steps = 0;
     for (const { machine, steps: asked } of cases) {

@@ -25,7 +25,7 @@ import {
 } from "@dmalab/runtime/dma";
 import type { IommuModel } from "@dmalab/runtime/iommu";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
-import { Beginning, type Leftover } from "@dmalab/runtime/leaks";
+import { Beginning, type TestLeak } from "@dmalab/runtime/leaks";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
 
 /** What the driver does, in the order of the numbers that choose. */
@@ -125,7 +125,7 @@ export class RightUse {
     return this.events.filter(({ name }) => name === "iommu.fault").length;
   }
 
-  leftovers(): Leftover[] {
+  leftovers(): TestLeak[] {
     return this.#beginning.leftovers(ledgerOf(this.machine, RUNTIME_TABLES, this.events));
   }
 

@@ -1,6 +1,6 @@
 /** Tables of a recording against random machines: those of the hunt, with what it asks of them. */
 import fc from "fast-check";
-import { CaseRun, huntCases, type HuntRelease, passedPoints } from "@dmalab/hunt/requests";
+import { CaseRun, hitPoints, huntCases, type HuntRelease } from "@dmalab/hunt/requests";
 import { KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
 import { Watch } from "./watched_machine.ts";
 
@@ -32,7 +32,7 @@ export function compareRandomMachines(
     const release: HuntRelease = { kernel, quirks: KERNELS[kernel].quirks };
     const numRuns = Math.floor((machines * (index + 1)) / KERNEL_NAMES.length) -
       Math.floor((machines * index) / KERNEL_NAMES.length);
-    const cases = fc.sample(huntCases(passedPoints(release)), { seed: seed + index, numRuns });
+    const cases = fc.sample(huntCases(hitPoints(release)), { seed: seed + index, numRuns });
     for (const { machine, steps } of cases) {
       const watch = new Watch();
       try {

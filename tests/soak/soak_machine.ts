@@ -4,9 +4,9 @@ import type { DiskOp, Io, NvmeDisk, NvmeRequest } from "@dmalab/devices/nvme";
 import { caseConfig, type HuntMachine, type HuntRelease, PEER_BYTES } from "@dmalab/hunt/requests";
 import { type BioVec, Plug } from "@dmalab/runtime/block";
 import {
-  ArmedFault,
-  FAULT_POINTS,
+  ArmedInjection,
   GIB,
+  INJECTION_POINTS,
   type Machine,
   MIB,
   PAGE_SIZE_BYTES,
@@ -26,7 +26,7 @@ const BLOCKS_USED = 1024;
 /** A driver loses patience after 30 s, once for a command and once for its abort. */
 const STEP_NS = 1e9;
 const MAX_STEPS = 400;
-/** Which of the passings of a point fail. */
+/** Which of the hits of a point fail. */
 const MAX_NTH = 8;
 
 /** Activities between two looks at whether all that the machine keeps fits together. */
@@ -89,7 +89,7 @@ export class SoakMachine {
     const { machine } = this;
     const random = this.#random;
     const fault = blow === "failure" ? this.#anyFault() : null;
-    if (fault !== null) machine.armFault(fault);
+    if (fault !== null) machine.armInjection(fault);
     const plug = random.below(4) === 0 ? new Plug<NvmeRequest>() : null;
     const ios: Io[] = [];
     for (let left = random.below(MAX_IN_FLIGHT); left >= 0; left--) {
@@ -105,10 +105,10 @@ export class SoakMachine {
     return ios;
   }
 
-  #anyFault(): ArmedFault {
+  #anyFault(): ArmedInjection {
     const random = this.#random;
     const nth = 1 + random.below(MAX_NTH);
-    return new ArmedFault(random.below(FAULT_POINTS.length), nth, nth);
+    return new ArmedInjection(random.below(INJECTION_POINTS.length), nth, nth);
   }
 
   /** In the middle of what is under way. */

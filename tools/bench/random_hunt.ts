@@ -2,11 +2,11 @@
 import { HostLoader } from "@dmalab/cli";
 import {
   CaseRun,
+  hitPoints,
   type HuntCase,
   type HuntRelease,
   layoutFactsOf,
   MemoryLayout,
-  passedPoints,
   sampleCases,
 } from "@dmalab/hunt/requests";
 import { loadProgram } from "@dmalab/lang";
@@ -43,7 +43,7 @@ function sizesOf({ machine, steps }: HuntCase): { bytes: number; pieces: number 
 
 /** Runs random cases as the hunt does; steps a second come with what a step is. */
 function measureCases(): readonly BenchResult[] {
-  const cases = sampleCases(passedPoints(RELEASE), 1, MACHINES);
+  const cases = sampleCases(hitPoints(RELEASE), 1, MACHINES);
   const steps = cases.reduce((count, each) => count + each.steps.length, 0);
   const sizes = cases.map(sizesOf);
   const bytes = sizes.reduce((sum, each) => sum + each.bytes, 0);

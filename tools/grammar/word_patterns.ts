@@ -3,7 +3,12 @@
  *
  * They follow the rules of `lang/syntax/words.ts` as far as one line shows them.
  */
-import { LANGUAGE_WORDS, type LanguageWord, type WordRow, wordsWhere } from "@dmalab/lang/syntax";
+import {
+  type KeywordSpec,
+  keywordsWhere,
+  LANGUAGE_WORDS,
+  type LanguageWord,
+} from "@dmalab/lang/syntax";
 
 /** How things are written in the pattern language of a grammar; blanks before a thing are skipped. */
 export interface PatternParts {
@@ -30,17 +35,17 @@ export interface WordPattern {
   readonly atStart: boolean;
 }
 
-type Asked = (row: WordRow) => boolean;
+type Asked = (row: KeywordSpec) => boolean;
 
 /** The patterns, in the order in which they are tried. */
 export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
   const { before, notBefore, noValue, signs: { addTo, assign, brace, dot, open } } = parts;
-  const soft = (isAsked: Asked) => wordsWhere((row) => row.class === "soft" && isAsked(row));
+  const soft = (isAsked: Asked) => keywordsWhere((row) => row.class === "soft" && isAsked(row));
   const found = new Patterns(parts);
   found.add(soft(({ place }) => place === "statement"), true, notBefore(assign, addTo, dot, open));
   const inBench = soft(({ place }) => place === "bench");
   const follows = (word: LanguageWord): string => {
-    const { behind } = LANGUAGE_WORDS[word] as WordRow;
+    const { behind } = LANGUAGE_WORDS[word] as KeywordSpec;
     if (behind === "block") return before(brace);
     return behind === "= and value" ? before(assign) : notBefore(assign, addTo, dot);
   };
@@ -52,12 +57,12 @@ export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
     found.add([word], false, `${parts.blanks}${parts.words([before])}`);
   }
   found.add(soft(({ place }) => FREE.has(place)), false, "");
-  found.add(wordsWhere((row) => row.class === "hard"), false, "");
+  found.add(keywordsWhere((row) => row.class === "hard"), false, "");
   return found.all;
 }
 
 /** Soft words there mean the same wherever they stand. */
-const FREE: ReadonlySet<WordRow["place"]> = new Set<WordRow["place"]>([
+const FREE: ReadonlySet<KeywordSpec["place"]> = new Set<KeywordSpec["place"]>([
   "clause",
   "infix",
   "literal",
@@ -73,7 +78,7 @@ class Patterns {
     const { blanks, notBefore, signs, start } = this.parts;
     const first = atStart ? start : "";
     for (const word of words) {
-      const more = wordsWhere(({ place }) =>
+      const more = keywordsWhere(({ place }) =>
         typeof place === "object" && "after" in place && place.after === word
       );
       if (more.length === 0 || behind.startsWith(blanks)) continue;

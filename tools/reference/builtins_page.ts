@@ -15,7 +15,7 @@ import {
   typeText,
 } from "@dmalab/lang/values";
 import { firstSentence } from "@dmalab/lang/text";
-import { FAULT_POINTS } from "@dmalab/runtime";
+import { INJECTION_POINTS } from "@dmalab/runtime";
 
 /** The command that writes the pages anew. */
 export const REFERENCE_COMMAND = "deno task reference";
@@ -107,7 +107,7 @@ function constantLines(): string[] {
     "",
     "| point | what fails | with |",
     "| --- | --- | --- |",
-    ...FAULT_POINTS.map(({ name, doc, errors }) =>
+    ...INJECTION_POINTS.map(({ name, doc, errors }) =>
       tableRow([`\`${name}\``, doc, errorList(errors)])
     ),
   ];

@@ -8,7 +8,7 @@ import {
   valueOrReason,
   variablesAt,
 } from "@dmalab/recording";
-import { type ChangedRow, changedRows } from "@dmalab/recording/views";
+import { changedRows, type RowDiff } from "@dmalab/recording/views";
 import type { StyledLine } from "../../terminal/styled.ts";
 
 /** How much room a pane has. */
@@ -35,7 +35,7 @@ export class ScreenModel {
   readonly recording: Recording;
   readonly position: Position;
   readonly breakpoints: BreakpointSet;
-  #changed: readonly ChangedRow[] | null = null;
+  #changed: readonly RowDiff[] | null = null;
 
   /** @param before Where one stood before the last move. */
   constructor({ position, recording, breakpoints }: Cursor, readonly before: Position) {
@@ -54,7 +54,7 @@ export class ScreenModel {
   }
 
   /** Rows that the last move has changed. */
-  changedRows(): readonly ChangedRow[] {
+  changedRows(): readonly RowDiff[] {
     const { position, recording } = this;
     return this.#changed ??= changedRows(
       { recording, position: this.before },

@@ -1,6 +1,6 @@
 /** What the tables hold at a place: what the last move has changed, or the rows of one of them. */
 import type { TextRole } from "@dmalab/lang/render";
-import { type ChangedRow, rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
+import { type RowDiff, rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
 import {
   type PaneLine,
   type PaneView,
@@ -10,8 +10,8 @@ import {
 } from "./screen_model.ts";
 
 /** A row with what the last move did to it. */
-interface ShownRow extends Pick<ChangedRow, "cells" | "createdSeq" | "endedSeq" | "was"> {
-  readonly mark: ChangedRow["mark"] | " ";
+interface ShownRow extends Pick<RowDiff, "cells" | "createdSeq" | "endedSeq" | "was"> {
+  readonly mark: RowDiff["mark"] | " ";
 }
 
 const ROLES: Readonly<Record<ShownRow["mark"], TextRole | null>> = {

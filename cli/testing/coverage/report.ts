@@ -1,6 +1,6 @@
 /** Coverage as numbers, and as the table that `dmalab test --coverage` prints. */
 import type { CoverageRecord } from "./recorder.ts";
-import { BLK_STS, FAULT_POINTS, KERNEL_CALLS } from "@dmalab/runtime";
+import { BLK_STS, INJECTION_POINTS, KERNEL_CALLS } from "@dmalab/runtime";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { RULE_PAGES } from "@dmalab/lang/editor";
@@ -82,7 +82,7 @@ export function allExits(): Exit[] {
     ),
     ...inGroup("device fault", [...BUILTINS.faultReasons].map((reason) => `fault ${reason}`)),
     ...inGroup("report", Object.keys(REPORT_CLASSES).map((name) => `report ${name}`)),
-    ...inGroup("injection", FAULT_POINTS.map(({ name }) => `point ${name}`)),
+    ...inGroup("injection", INJECTION_POINTS.map(({ name }) => `point ${name}`)),
   ];
 }
 

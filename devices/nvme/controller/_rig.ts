@@ -7,7 +7,7 @@ import {
   addressDigits,
   type EventName,
   EventStream,
-  FaultInjector,
+  FailureInjector,
   HostBudget,
   type MachineEvent,
 } from "@dmalab/runtime";
@@ -121,7 +121,7 @@ export class ControllerRig {
   readonly activities = new ActivityQueue(this.clock);
   /** What the medium takes its memory from. */
   readonly budget = new HostBudget(2 ** 28);
-  readonly faults = new FaultInjector(this.events);
+  readonly faults = new FailureInjector(this.events);
   readonly media: Media;
   readonly controller: NvmeController;
   readonly interrupts: number[] = [];

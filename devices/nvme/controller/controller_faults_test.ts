@@ -1,18 +1,18 @@
 /** A controller with injected failures: what it leaves out, and what it answers instead. */
 import { assertEquals } from "@std/assert";
-import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { ControllerRig, type ControllerRigOptions } from "./_rig.ts";
 
 const BUFFER = 0x10_0000;
 
-function rigFailing(fault: ArmedFault, options: ControllerRigOptions = {}): ControllerRig {
+function rigFailing(fault: ArmedInjection, options: ControllerRigOptions = {}): ControllerRig {
   const rig = new ControllerRig({ fails: true, ...options });
   rig.faults.arm(fault);
   return rig;
 }
 
 Deno.test("of commands without an answer Abort ends the one that it names, with Command Abort Requested (NVMe 5.1)", () => {
-  const rig = rigFailing(new ArmedFault(FAULT["device.answer"], 1, 3));
+  const rig = rigFailing(new ArmedInjection(INJECTION["device.answer"], 1, 3));
   const cids = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER }, { prp1: BUFFER });
   rig.run();
   assertEquals(rig.reap(1), []);
@@ -32,7 +32,7 @@ Deno.test("of commands without an answer Abort ends the one that it names, with 
 });
 
 Deno.test("a reset forgets commands without an answer: Abort does not find them", () => {
-  const rig = rigFailing(new ArmedFault(FAULT["device.answer"], 1, 1));
+  const rig = rigFailing(new ArmedInjection(INJECTION["device.answer"], 1, 1));
   const [cid] = rig.queueIo({ prp1: BUFFER });
   rig.run();
   rig.restart();
@@ -48,7 +48,7 @@ Deno.test("a command with an injected status ends with it, and moves no data", (
     ["MEDIUM", 0x4281],
   ] as const;
   for (const [name, status] of rows) {
-    const rig = rigFailing(new ArmedFault(FAULT["device.status"], 1, 1, name));
+    const rig = rigFailing(new ArmedInjection(INJECTION["device.status"], 1, 1, name));
     const found = rig.io({ prp1: BUFFER });
     assertEquals([found.status, found.result], [status, 0], name);
     assertEquals(rig.memory.bytes[BUFFER], 0xa5);
@@ -58,7 +58,7 @@ Deno.test("a command with an injected status ends with it, and moves no data", (
 
 Deno.test("an interrupt that is lost leaves its completion", () => {
   const rig = new ControllerRig({ fails: true });
-  rig.faults.arm(new ArmedFault(FAULT["device.interrupt"], 1, 1));
+  rig.faults.arm(new ArmedInjection(INJECTION["device.interrupt"], 1, 1));
   rig.interrupts.length = 0;
   const read = () => {
     const cids = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER });
@@ -73,7 +73,7 @@ Deno.test("an interrupt that is lost leaves its completion", () => {
 });
 
 Deno.test("a controller that does not obey stays ready, and works on (NVMe 3.1.5)", () => {
-  const rig = rigFailing(new ArmedFault(FAULT["device.stop"], 1, 1));
+  const rig = rigFailing(new ArmedInjection(INJECTION["device.stop"], 1, 1));
   rig.controller.write32(0x14, 0x0046_0000);
   assertEquals([rig.controller.read32(0x14), rig.controller.read32(0x1c)], [0x0046_0000, 1]);
   assertEquals(rig.io({ prp1: BUFFER }).status, 0);
@@ -82,7 +82,7 @@ Deno.test("a controller that does not obey stays ready, and works on (NVMe 3.1.5
 });
 
 Deno.test("a queue that is not to be made is refused once, and can be made then (NVMe 5.3)", () => {
-  const rig = rigFailing(new ArmedFault(FAULT["queue.create"], 1, 1), { adminOnly: true });
+  const rig = rigFailing(new ArmedInjection(INJECTION["queue.create"], 1, 1), { adminOnly: true });
   const create = () =>
     rig.admin({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x003f_0001, 11: 0x0001_0003 } }).status;
   assertEquals([create(), create()], [0x4006, 0]);

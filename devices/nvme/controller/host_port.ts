@@ -5,7 +5,7 @@ import {
   type DmaAddr,
   eventId,
   type EventStream,
-  FAULT,
+  INJECTION,
   MIB,
 } from "@dmalab/runtime";
 import {
@@ -24,8 +24,8 @@ import type { LocalMemory } from "./local_memory.ts";
 import { type PatternStore, TransferBuffer } from "./media.ts";
 import { PAGE_BYTES, STATUS } from "./specification.ts";
 
-const QUEUE_READ = FAULT["queue.read"];
-const QUEUE_WRITE = FAULT["queue.write"];
+const QUEUE_READ = INJECTION["queue.read"];
+const QUEUE_WRITE = INJECTION["queue.write"];
 
 const NVME_WALK = eventId("nvme.walk");
 

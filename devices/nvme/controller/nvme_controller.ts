@@ -16,8 +16,8 @@ import {
   type EventContext,
   eventId,
   type EventStream,
-  FAULT,
-  type FaultInjector,
+  type FailureInjector,
+  INJECTION,
   invariant,
 } from "@dmalab/runtime";
 import type { VirtualClock } from "@dmalab/runtime/time";
@@ -49,11 +49,11 @@ import {
 const { SUCCESS } = STATUS;
 const COMMAND_BYTES = SUBMISSION_ENTRY_BYTES;
 const RESULT_BYTES = COMPLETION_ENTRY_BYTES;
-const ANSWER = FAULT["device.answer"];
-const DEVICE_STATUS = FAULT["device.status"];
-const INTERRUPT = FAULT["device.interrupt"];
-const STOP = FAULT["device.stop"];
-const CREATE_QUEUE = FAULT["queue.create"];
+const ANSWER = INJECTION["device.answer"];
+const DEVICE_STATUS = INJECTION["device.status"];
+const INTERRUPT = INJECTION["device.interrupt"];
+const STOP = INJECTION["device.stop"];
+const CREATE_QUEUE = INJECTION["queue.create"];
 
 const NVME_FETCH = eventId("nvme.fetch");
 const NVME_COMPLETE = eventId("nvme.complete");
@@ -82,7 +82,7 @@ export interface ControllerMachine {
   readonly bus: HostBus;
   readonly clock: VirtualClock;
   /** Injected failures, of answers and interrupts among others. */
-  readonly faults: FaultInjector | null;
+  readonly faults: FailureInjector | null;
 }
 
 export interface ControllerSettings {
@@ -394,7 +394,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 
   /** True for a command that something broken keeps from being worked on. */
-  #fallsSilent(faults: FaultInjector, queue: SubmissionQueue, commandId: number): boolean {
+  #fallsSilent(faults: FailureInjector, queue: SubmissionQueue, commandId: number): boolean {
     if (faults.errnoAt(ANSWER) === 0) return false;
     this.#silent.push({ queue, commandId });
     return true;
@@ -455,7 +455,7 @@ const INJECTED: Readonly<Record<string, number>> = {
 };
 
 /** The injected status that a command ends with; success as a rule. */
-function injectedStatus(faults: FaultInjector): number {
+function injectedStatus(faults: FailureInjector): number {
   const injected = faults.statusAt(DEVICE_STATUS);
   return injected === null ? SUCCESS : INJECTED[injected] ?? STATUS.UNRECOVERED_READ_ERROR;
 }

@@ -17,7 +17,7 @@ import {
 } from "@dmalab/runtime";
 import { Bio, type QueueLimits } from "@dmalab/runtime/block";
 import { getU64, NvmeRequest, setU64 } from "./request.ts";
-import type { HostMemoryBuffer, HostMemoryWishes } from "./host_memory_buffer.ts";
+import type { HostMemoryBuffer, HostMemoryRequest } from "./host_memory_buffer.ts";
 import type { ControllerFacts, NamespaceFacts } from "./nvme_limits.ts";
 import {
   ADMIN_OPCODE,
@@ -45,7 +45,7 @@ const OACS_SHADOW_DOORBELLS = 1 << 8;
 const FLBAS_FORMAT_MASK = 0xf;
 const FLBAS_EXTENDED = 0x10;
 
-const NO_WISHES: HostMemoryWishes = {
+const NO_WISHES: HostMemoryRequest = {
   preferredBytes: 0,
   minimumBytes: 0,
   smallestChunkBytes: 0,
@@ -67,7 +67,7 @@ export class AdminCommands {
   /** Abort commands that may be outstanding, as the last Identify Controller said. */
   abortLimit = 1;
   /** Memory that it would like to have of the host. */
-  hostMemory: HostMemoryWishes = NO_WISHES;
+  hostMemory: HostMemoryRequest = NO_WISHES;
   /** It supports doorbells in memory (Doorbell Buffer Config). */
   takesShadowDoorbells = false;
   readonly #page = zeros(Uint8Array, CTRL_PAGE_BYTES);

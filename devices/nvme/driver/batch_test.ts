@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ArmedFault, DMA_MAPPING_ERROR, FAULT } from "@dmalab/runtime";
+import { ArmedInjection, DMA_MAPPING_ERROR, INJECTION } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";
 import { DriverRig, pages, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./request.ts";
@@ -87,7 +87,7 @@ Deno.test("who waits for a tag gets that of a request that could not be prepared
   const rig = new DriverRig({ depth: 2 });
   const plug = new Plug<NvmeRequest>();
   // The first cannot be mapped however often it is tried; the second finds no tag.
-  rig.machine.armFault(new ArmedFault(FAULT.dma_map_phys, 1, 17));
+  rig.machine.armInjection(new ArmedInjection(INJECTION.dma_map_phys, 1, 17));
   const [one, other] = pages(2).map((page, index) =>
     rig.disk.submit("read", { lba: index * 64, buffer: { segments: [page] }, plug })
   );

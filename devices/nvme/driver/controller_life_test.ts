@@ -5,11 +5,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
-  ArmedFault,
-  FAULT,
-  type FaultPointName,
+  ArmedInjection,
   GIB,
   HeldResources,
+  INJECTION,
+  type InjectionPointName,
   KernelError,
 } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";
@@ -31,9 +31,9 @@ function pull(rig: DriverRig): void {
 }
 
 /** Has a point fail while `work` runs. */
-function failing(rig: DriverRig, point: FaultPointName, nth: number, work: () => void): void {
-  const fault = new ArmedFault(FAULT[point], nth, nth);
-  rig.machine.armFault(fault);
+function failing(rig: DriverRig, point: InjectionPointName, nth: number, work: () => void): void {
+  const fault = new ArmedInjection(INJECTION[point], nth, nth);
+  rig.machine.armInjection(fault);
   work();
   rig.machine.disarmFault(fault);
   assertEquals(fault.fired, 1, `${point} was not passed`);
@@ -236,8 +236,8 @@ Deno.test("a reset that brings fewer queues back, at any moment: requests of the
 Deno.test("a reset that brings no queue back: every request ends with IOERR (nvme.md 5.2)", () => {
   const rig = new DriverRig({ queues: 2, depth: 3, machine: { cpus: 2, ramSizeBytes: 8 * GIB } });
   const ios = workload(rig);
-  const fault = new ArmedFault(FAULT["queue.create"]);
-  rig.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["queue.create"]);
+  rig.machine.armInjection(fault);
   rig.driver.reset();
   rig.machine.disarmFault(fault);
   rig.run();
@@ -369,8 +369,8 @@ Deno.test("a command without answer is aborted, and tried again (nvme.md 5.2, Ab
 Deno.test("at most ACL + 1 = 4 Aborts are outstanding; the fifth command is given time (nvme.md 5.2)", () => {
   const rig = new DriverRig();
   const steps = story(rig);
-  const fault = new ArmedFault(FAULT["device.answer"], 1, 5);
-  rig.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["device.answer"], 1, 5);
+  rig.machine.armInjection(fault);
   const ios = [1, 2, 3, 4, 5].map((lba) =>
     rig.disk.submit("read", { lba, buffer: { segments: [vec(0x100_0000 + lba * 8192, 512)] } })
   );
@@ -388,8 +388,8 @@ Deno.test("an Abort that is not answered either causes a reset", () => {
   const rig = new DriverRig();
   const steps = story(rig);
   const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
-  const fault = new ArmedFault(FAULT["device.answer"], 1, 2);
-  rig.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["device.answer"], 1, 2);
+  rig.machine.armInjection(fault);
   rig.run();
   rig.machine.advance(30 * SECOND_NS);
   rig.run();
@@ -420,8 +420,8 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
   const rig = new DriverRig({ iommu: { mode: "strict" } });
   const steps = story(rig);
   const ios = workload(rig);
-  const fault = new ArmedFault(FAULT["device.answer"]);
-  rig.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["device.answer"]);
+  rig.machine.armInjection(fault);
   rig.run();
   for (let time = 0; time < 120; time += 30) {
     rig.machine.advance(30 * SECOND_NS);
@@ -512,13 +512,13 @@ Deno.test("one that never stops is cut off from memory before anything is unmapp
   const rig = new DriverRig({ iommu: { mode: "strict" } });
   const held = new HeldResources(rig.machine);
   // Commands that it has taken and not begun to work on, so that they are in flight to the end.
-  const silence = new ArmedFault(FAULT["device.answer"]);
-  const endless = new ArmedFault(FAULT["device.stop"]);
-  rig.machine.armFault(silence);
+  const silence = new ArmedInjection(INJECTION["device.answer"]);
+  const endless = new ArmedInjection(INJECTION["device.stop"]);
+  rig.machine.armInjection(silence);
   const ios = workload(rig);
   rig.run();
   rig.machine.disarmFault(silence);
-  rig.machine.armFault(endless);
+  rig.machine.armInjection(endless);
   const reset = rig.controller.resetFunction.bind(rig.controller);
   let resets = 0;
   rig.controller.resetFunction = () => {

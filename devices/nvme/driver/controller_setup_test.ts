@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ArmedFault, FAULT, KernelError, KIB } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION, KernelError, KIB } from "@dmalab/runtime";
 import { DriverRig, type DriverRigOptions, pages } from "../_driver_rig.ts";
 import { NvmeDriver } from "./nvme_driver.ts";
 import { ALL_ONES, REGISTER } from "./protocol.ts";
@@ -99,7 +99,7 @@ const FOUR = { queues: 4, machine: { cpus: 4 } };
 
 Deno.test("the third queue is refused: all are deleted, submission sides first, and two are made (nvme.md 5.2)", () => {
   // Passings of the point: CQ 1, SQ 1, CQ 2, SQ 2, CQ 3.
-  const faults = [new ArmedFault(FAULT["queue.create"], 5, 5)];
+  const faults = [new ArmedInjection(INJECTION["queue.create"], 5, 5)];
   const { rig, opcodes, freed } = queueCommands({ ...FOUR, faults });
   assertEquals(opcodes, [...PAIR, ...PAIR, 5, 0, 0, 4, 4, ...PAIR, ...PAIR]);
   assertEquals(rig.disk.queueCount, 2);
@@ -108,7 +108,7 @@ Deno.test("the third queue is refused: all are deleted, submission sides first, 
 });
 
 Deno.test("a refused submission side takes its completion side with it (nvme.md 5.2)", () => {
-  const faults = [new ArmedFault(FAULT["queue.create"], 6, 6)];
+  const faults = [new ArmedInjection(INJECTION["queue.create"], 6, 6)];
   const { rig, opcodes } = queueCommands({ ...FOUR, faults });
   assertEquals(opcodes, [...PAIR, ...PAIR, ...PAIR, 4, 0, 0, 4, 4, ...PAIR, ...PAIR]);
   assertEquals(queuesOfCpus(rig), [1, 2, 1, 2]);
@@ -117,7 +117,7 @@ Deno.test("a refused submission side takes its completion side with it (nvme.md 
 Deno.test("the set is tried with ever fewer queues (nvme.md 5.2)", () => {
   // With three made the fourth is refused; of these three the second is.
   const faults = [[7, 7], [10, 10]].map(([first, last]) =>
-    new ArmedFault(FAULT["queue.create"], first, last)
+    new ArmedInjection(INJECTION["queue.create"], first, last)
   );
   const { rig, opcodes } = queueCommands({ ...FOUR, faults });
   const first = [...PAIR, ...PAIR, ...PAIR, 5, 0, 0, 0, 4, 4, 4];
@@ -126,7 +126,7 @@ Deno.test("the set is tried with ever fewer queues (nvme.md 5.2)", () => {
 });
 
 Deno.test("no queue at all: the controller is kept, and requests end with IOERR (nvme.md 5.2)", () => {
-  const faults = [new ArmedFault(FAULT["queue.create"])];
+  const faults = [new ArmedInjection(INJECTION["queue.create"])];
   const { rig, opcodes } = queueCommands({ ...FOUR, faults });
   assertEquals(opcodes, [5]);
   assertEquals([rig.disk.queueCount, rig.driver.state], [0, "live"]);
@@ -136,7 +136,7 @@ Deno.test("no queue at all: the controller is kept, and requests end with IOERR 
 
 Deno.test("of fewer queues it is polled ones that are missing, and vectors stay those of their queues (nvme.md 5.2)", () => {
   const lost = (passing: number) => {
-    const faults = [new ArmedFault(FAULT["queue.create"], passing, passing)];
+    const faults = [new ArmedInjection(INJECTION["queue.create"], passing, passing)];
     const { rig } = queueCommands({ queues: 2, pollQueues: 2, machine: { cpus: 2 }, faults });
     assertEquals(queuesOfCpus(rig), passing < 4 ? [1, 1] : [1, 2]);
     return rig.driver.ioQueues.map(({ vector }) => vector);

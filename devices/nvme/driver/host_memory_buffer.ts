@@ -15,7 +15,7 @@ const SMALLEST_CHUNK_BYTES = 8 * KIB;
 const DESCRIPTOR_BYTES = 16;
 
 /** What Identify Controller says about it, in bytes and entries; 0 where it says nothing. */
-export interface HostMemoryWishes {
+export interface HostMemoryRequest {
   /** HMPRE: what it would like; 0 is none. */
   readonly preferredBytes: Bytes;
   /** HMMIN: what it needs at least. */
@@ -69,7 +69,7 @@ export class HostMemoryBuffer {
 export function allocateHostMemoryBuffer(
   machine: Machine,
   dev: DmaDevice,
-  wishes: HostMemoryWishes,
+  wishes: HostMemoryRequest,
 ): HostMemoryBuffer | null {
   const { minimumBytes, mostChunks, preferredBytes, smallestChunkBytes } = wishes;
   if (preferredBytes === 0 || minimumBytes > MAX_BYTES) return null;

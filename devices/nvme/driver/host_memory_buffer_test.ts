@@ -1,6 +1,6 @@
 /** Host memory buffer: allocation, the feature, what the controller does there, and its return. */
 import { assert, assertEquals } from "@std/assert";
-import { ArmedFault, FAULT, KIB, MIB, type PhysAddr } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION, KIB, MIB, type PhysAddr } from "@dmalab/runtime";
 import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
 import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
 
@@ -135,8 +135,8 @@ Deno.test("the controller looks blocks up there: a miss is entered, and found ag
 Deno.test("memory that is gone costs the controller time, and loses no data", () => {
   const rig = new DriverRig({ hostMemory: NEEDS, iommu: { mode: "strict" } });
   rig.read(pages(1));
-  const fault = new ArmedFault(FAULT["device.read"], 1, 1);
-  rig.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["device.read"], 1, 1);
+  rig.machine.armInjection(fault);
   assertEquals(rig.read(pages(1)).status, "OK");
   assert(rig.holdsFreshData(pages(1)));
   rig.machine.disarmFault(fault);

@@ -1,6 +1,6 @@
 /** How completions reach the host: by interrupts, without them, and where they are lost. */
 import { assert, assertEquals } from "@std/assert";
-import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { DriverRig, pages, vec } from "../_driver_rig.ts";
 import type { Io } from "../io.ts";
 
@@ -91,7 +91,7 @@ Deno.test("the smallest queue has two entries and one tag; its phase flips every
 
 Deno.test("a full completion queue stalls while its interrupts are lost, and loses nothing", () => {
   const rig = new DriverRig({ depth: 4 });
-  rig.machine.armFault(new ArmedFault(FAULT["device.interrupt"], 1, 6));
+  rig.machine.armInjection(new ArmedInjection(INJECTION["device.interrupt"], 1, 6));
   const ios = submit(rig, 8);
   for (const found of [0, 3]) {
     rig.run();
@@ -105,8 +105,8 @@ Deno.test("a full completion queue stalls while its interrupts are lost, and los
 Deno.test("one interrupt of several is lost: the next one finds what was there (nvme.md 4.2)", () => {
   const rig = new DriverRig();
   const ios = submit(rig, 3);
-  const fault = new ArmedFault(FAULT["device.interrupt"], 1, 2);
-  rig.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["device.interrupt"], 1, 2);
+  rig.machine.armInjection(fault);
   rig.run();
   assertEquals([fault.fired, done(ios), rig.driver.ioQueues[0]!.inFlight], [2, 3, 0]);
 });
@@ -114,7 +114,7 @@ Deno.test("one interrupt of several is lost: the next one finds what was there (
 Deno.test("a completion without its interrupt is found when the controller is reset or pulled", () => {
   for (const pulled of [false, true]) {
     const rig = new DriverRig({ iommu: { mode: "strict" } });
-    rig.machine.armFault(new ArmedFault(FAULT["device.interrupt"], 1, 2));
+    rig.machine.armInjection(new ArmedInjection(INJECTION["device.interrupt"], 1, 2));
     const ios = submit(rig, 2);
     rig.run();
     assertEquals(done(ios), 0);

@@ -17,7 +17,7 @@ import {
   type EventFields,
   eventId,
   type EventStream,
-  FAULT,
+  INJECTION,
   invariant,
   type Machine,
   type PhysAddr,
@@ -1000,7 +1000,7 @@ class DmaVecPool implements DmaVecSource {
 
   take(): DmaVecs | null {
     const { events, faults } = this.#machine;
-    if (faults !== null && faults.errnoAt(FAULT.mempool_alloc) !== 0) return null;
+    if (faults !== null && faults.errnoAt(INJECTION.mempool_alloc) !== 0) return null;
     if (events.tick(MEM_ALLOC)) {
       events.emit(MEM_ALLOC, {
         what: "dma_vecs",

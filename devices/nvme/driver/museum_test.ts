@@ -6,12 +6,12 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
-  ArmedFault,
+  ArmedInjection,
   type DmaAddr,
-  FAULT,
-  type FaultPointName,
   GIB,
   HeldResources,
+  INJECTION,
+  type InjectionPointName,
   KernelError,
   MIB,
 } from "@dmalab/runtime";
@@ -50,10 +50,10 @@ function leaksOfRead(rig: DriverRig, vecs: readonly BioVec[]): string[] {
 function leaksUnder(
   rig: DriverRig,
   vecs: readonly BioVec[],
-  point: FaultPointName,
+  point: InjectionPointName,
 ): [status: string | null, ...leaks: string[]] {
-  const fault = new ArmedFault(FAULT[point], 1, 1);
-  rig.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION[point], 1, 1);
+  rig.machine.armInjection(fault);
   const held = new HeldResources(rig.machine);
   const { status } = rig.read(vecs);
   held.stop();
@@ -143,8 +143,8 @@ Deno.test("vectors_allocated_for_iova: each range costs an array of 4 KiB for ev
 
 Deno.test("half_linked_on_error: what was never linked is unmapped, and the kernel warns (defects.md M7)", () => {
   const warnings = (rig: DriverRig): string[] => {
-    const fault = new ArmedFault(FAULT.dma_iova_link, 3, 3);
-    rig.machine.armFault(fault);
+    const fault = new ArmedInjection(INJECTION.dma_iova_link, 3, 3);
+    rig.machine.armInjection(fault);
     const seen = rig.record(() => rig.read(pages(4)), ["dma.report", "kernel.warn"]);
     rig.machine.disarmFault(fault);
     return seen.map(({ fields, name }) =>

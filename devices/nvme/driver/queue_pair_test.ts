@@ -1,6 +1,6 @@
 /** Rings, tags and doorbells of a queue, as numbers (rules/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
 import { assertEquals, assertThrows } from "@std/assert";
-import { ArmedFault, FAULT, KernelError } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION, KernelError } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";
 import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
 import type { DescriptorPools, NvmeRequest } from "./request.ts";
@@ -144,7 +144,7 @@ Deno.test("a batch goes to its queue, whichever it is (nvme.md 4.1)", () => {
 Deno.test("what has no resources is tried 16 times while nothing else completes (nvme.md 4.1)", () => {
   const tries = (first: number, last: number) => {
     const rig = new DriverRig();
-    rig.machine.armFault(new ArmedFault(FAULT.dma_map_phys, first, last));
+    rig.machine.armInjection(new ArmedInjection(INJECTION.dma_map_phys, first, last));
     const calls = rig.calls("dma_map_phys");
     const { status } = rig.read(pages(1));
     return [status, rig.calls("dma_map_phys") - calls];
@@ -159,7 +159,7 @@ function overdueAt(options: DriverRigOptions, admin: boolean): number {
   const rig = new DriverRig(options);
   const times: number[] = [];
   rig.machine.events.listen(() => times.push(rig.machine.clock.nowNs), ["nvme.timeout"]);
-  rig.machine.armFault(new ArmedFault(FAULT["device.answer"], 1, 1));
+  rig.machine.armInjection(new ArmedInjection(INJECTION["device.answer"], 1, 1));
   if (admin) rig.disk.passthrough({ opcode: 0x0a, admin: true, dwords: { 10: 0x0b } });
   else rig.disk.submit("read", { buffer: { segments: pages(1) } });
   rig.run();
@@ -181,7 +181,7 @@ Deno.test("an I/O command has 30 s unless an option sets another time, an admin 
 Deno.test("no timer runs for a disk without commands, or for one that is gone", () => {
   const rig = new DriverRig();
   assertEquals(rig.machine.clock.pendingTimers, 0);
-  rig.machine.armFault(new ArmedFault(FAULT["device.answer"], 1, 1));
+  rig.machine.armInjection(new ArmedInjection(INJECTION["device.answer"], 1, 1));
   rig.disk.submit("read", { buffer: { segments: [vec(0x100_0000, 512)] } });
   rig.run();
   assertEquals(rig.machine.clock.pendingTimers, 1);

@@ -4,7 +4,7 @@
  * has since 7.3.
  */
 import { assertEquals } from "@std/assert";
-import { ArmedFault, FAULT, type IommuMode } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION, type IommuMode } from "@dmalab/runtime";
 import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
 import { allocateBuffer } from "@dmalab/runtime/memory";
 import { buildLab } from "../../lab.ts";
@@ -48,7 +48,7 @@ function diskOf(kernel: KernelProfile, mode: IommuMode, quirks = KERNELS[kernel]
     },
     /** The next allocation of a list fails. */
     failOneList() {
-      machine.armFault(new ArmedFault(FAULT.dma_pool_alloc, 1, 1));
+      machine.armInjection(new ArmedInjection(INJECTION.dma_pool_alloc, 1, 1));
     },
   };
 }

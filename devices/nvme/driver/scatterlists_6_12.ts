@@ -11,7 +11,7 @@ import {
   type DmaAddr,
   ERRNO,
   eventId,
-  FAULT,
+  INJECTION,
   invariant,
   type Machine,
   type PhysAddr,
@@ -256,7 +256,7 @@ class ScatterlistPool {
   /** An empty list, or null when there is no memory for one. */
   take(): Scatterlist | null {
     const { events, faults } = this.#machine;
-    if (faults !== null && faults.errnoAt(FAULT.mempool_alloc) !== 0) return null;
+    if (faults !== null && faults.errnoAt(INJECTION.mempool_alloc) !== 0) return null;
     if (events.tick(MEM_ALLOC)) {
       events.emit(MEM_ALLOC, {
         what: "scatterlist",

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type NoMerges, Plug } from "@dmalab/runtime/block";
-import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { DriverRig, type DriverRigOptions, pages } from "../_driver_rig.ts";
 import type { Io } from "../io.ts";
 import type { DiskOp } from "../nvme_disk.ts";
@@ -170,9 +170,9 @@ Deno.test("a reset that brings fewer queues back: what waited for a queue that i
   const ios = [0, 800].map((lba) =>
     rig.disk.submit("read", { lba, queue: 2, buffer: { segments: pages(1) } })
   );
-  // Two passings for each queue that is made: the second queue is refused.
-  const fault = new ArmedFault(FAULT["queue.create"], 3, 3);
-  rig.machine.armFault(fault);
+  // Two hits for each queue that is made: the second queue is refused.
+  const fault = new ArmedInjection(INJECTION["queue.create"], 3, 3);
+  rig.machine.armInjection(fault);
   rig.driver.reset();
   rig.machine.disarmFault(fault);
   rig.run();
@@ -183,7 +183,7 @@ Deno.test("a reset that brings fewer queues back: what waited for a queue that i
 
 Deno.test("what cannot be prepared keeps its tag with the scheduler until it ends", () => {
   const rig = rigOf("mq_deadline", { iommu: { mode: "strict" } });
-  rig.machine.armFault(new ArmedFault(FAULT["iova.alloc"]));
+  rig.machine.armInjection(new ArmedInjection(INJECTION["iova.alloc"]));
   const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
   rig.run();
   assertEquals([io.status, io.requests[0]!.schedulerTag], ["RESOURCE", -1]);
@@ -197,7 +197,7 @@ Deno.test("a discard without memory for its ranges ends alone, with an event of 
     { length: 7 },
     (_, index) => rig.disk.submit("read", { lba: index * 64, buffer: { segments: pages(1) } }),
   );
-  rig.machine.armFault(new ArmedFault(FAULT.alloc_pages));
+  rig.machine.armInjection(new ArmedInjection(INJECTION.alloc_pages));
   const ended = rig.record(() => rig.run(), ["block.status"])
     .filter(({ request }) => request === discard.requests[0]!.id);
   assertEquals([discard.done, discard.status], [true, "RESOURCE"]);

@@ -1,7 +1,7 @@
 /** Doorbells in memory, from both sides: fewer register writes, and no wait without end. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { DriverRig, type DriverRigOptions, vec } from "../_driver_rig.ts";
 import type { Io } from "../io.ts";
 import { ShadowDoorbells } from "./queues.ts";
@@ -89,8 +89,8 @@ Deno.test("commands for a busy controller need no register: one write for a burs
 
 Deno.test("a full completion queue asks to be woken when there is room", () => {
   const rig = new DriverRig({ shadowDoorbells: true, depth: 4 });
-  const fault = new ArmedFault(FAULT["device.interrupt"], 1, 3);
-  rig.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["device.interrupt"], 1, 3);
+  rig.machine.armInjection(fault);
   const ios = submit(rig, 12);
   rig.run();
   assertEquals(ios.filter((io) => io.done).length, 0);

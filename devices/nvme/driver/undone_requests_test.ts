@@ -1,6 +1,13 @@
 /** A request that cannot be prepared leaves nothing behind, whatever failed and on every release. */
 import { assert, assertEquals } from "@std/assert";
-import { ArmedFault, BLK_STS, FAULT, FAULT_POINTS, MIB, swiotlbConfig } from "@dmalab/runtime";
+import {
+  ArmedInjection,
+  BLK_STS,
+  INJECTION,
+  INJECTION_POINTS,
+  MIB,
+  swiotlbConfig,
+} from "@dmalab/runtime";
 import { DriverRig, type DriverRigOptions, vec } from "../_driver_rig.ts";
 
 const DATA = [vec(0x200_0000, 512), vec(0x300_0000, 512)];
@@ -9,13 +16,13 @@ const BOUNCED: DriverRigOptions = { machine: { swiotlb: swiotlbConfig({ force: t
 const STRICT: DriverRigOptions = { iommu: { mode: "strict" } };
 
 /** Prepares a request with metadata while faults are armed. */
-function prepare(options: DriverRigOptions, faults: readonly ArmedFault[]) {
+function prepare(options: DriverRigOptions, faults: readonly ArmedInjection[]) {
   const rig = new DriverRig({ metadataBytes: 8, ...options });
   const { iod, request } = rig.request(DATA, { metadata: METADATA });
   const held = new Map<string, number>();
   let status: number = BLK_STS.OK;
   const events = rig.record(() => {
-    for (const fault of faults) rig.machine.armFault(fault);
+    for (const fault of faults) rig.machine.armInjection(fault);
     status = rig.driver.prepare(iod, request);
   }, ["mem.alloc", "mem.free"]);
   for (const { fields, name } of events) {
@@ -36,26 +43,28 @@ function prepare(options: DriverRigOptions, faults: readonly ArmedFault[]) {
 Deno.test("a request that is prepared holds the blocks of its descriptor lists, and one that is undone none", () => {
   const list = { sgl: true, iommu: { mode: "off" } } as const;
   assertEquals(prepare(list, []).lists.at(-1), 1);
-  assertEquals(prepare(list, [new ArmedFault(FAULT.dma_pool_alloc, 1, 1)]).lists.at(-1), 0);
+  assertEquals(prepare(list, [new ArmedInjection(INJECTION.dma_pool_alloc, 1, 1)]).lists.at(-1), 0);
 });
 
 Deno.test("6.12 ends a request whose metadata cannot be mapped with IOERR (nvme.md 6)", () => {
   const kernel = "6.12.117";
-  const { status } = prepare({ machine: { kernel } }, [new ArmedFault(FAULT.dma_map_page, 1, 1)]);
+  const { status } = prepare({ machine: { kernel } }, [
+    new ArmedInjection(INJECTION.dma_map_page, 1, 1),
+  ]);
   assertEquals(status, BLK_STS.IOERR);
 });
 
 /** Lets each passing of each point fail; returns how many requests failed with it. */
 function failEach(options: DriverRigOptions): number {
-  const points = [...FAULT_POINTS.keys()].map((point) => new ArmedFault(point, Infinity));
+  const points = [...INJECTION_POINTS.keys()].map((point) => new ArmedInjection(point, Infinity));
   assertEquals(prepare(options, points).status, BLK_STS.OK);
   let count = 0;
   for (const { point, seen } of points) {
     for (let hit = 1; hit <= seen; hit++) {
-      const { status, ...left } = prepare(options, [new ArmedFault(point, hit, hit)]);
+      const { status, ...left } = prepare(options, [new ArmedInjection(point, hit, hit)]);
       if (status === BLK_STS.OK) continue;
       const nothing = { left: [], mappings: 0, lists: [null, null, 0] };
-      assertEquals(left as unknown, nothing, `${FAULT_POINTS[point]!.name}, ${hit}`);
+      assertEquals(left as unknown, nothing, `${INJECTION_POINTS[point]!.name}, ${hit}`);
       count++;
     }
   }

@@ -11,7 +11,7 @@ import {
   type DmaAddr,
   ERRNO,
   eventId,
-  FAULT,
+  INJECTION,
   invariant,
   type Machine,
   MIB,
@@ -194,7 +194,7 @@ export class PeerProviders {
       return null;
     }
     const { faults } = this.#machine;
-    if (faults && faults.errnoAt(FAULT.pci_alloc_p2pmem) !== 0) return null;
+    if (faults && faults.errnoAt(INJECTION.pci_alloc_p2pmem) !== 0) return null;
     return provider.take(sizeBytes);
   }
 

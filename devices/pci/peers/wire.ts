@@ -125,7 +125,7 @@ export class Wire {
     const target = window.func;
     const turn = turnOf(client, target, "request_redirect");
     if (turn.at === null || turn.redirector !== null) {
-      this.#tellUp(client, address, kind, turn.redirector);
+      this.#emitUp(client, address, kind, turn.redirector);
       return TO_ROOT;
     }
     const { present } = target;
@@ -136,7 +136,7 @@ export class Wire {
       for (let at = 0; at < turnsAt; at++) {
         this.#tell(client.chain[at]!.name, client.chain[at + 1]!.name, address, "forward", kind);
       }
-      this.#tellDown(turn.at, target, address, kind);
+      this.#emitDown(turn.at, target, address, kind);
     }
     if (!present || kind === "read" && !this.#answers(client, target, address)) return LOST;
     return (window.basePhys + (address - window.busStart)) as PhysAddr;
@@ -145,7 +145,7 @@ export class Wire {
   /** Tells of a request's way up, before it is translated; `passRoot` then tells the rest. */
   announce(client: PciFunction, address: number, kind: "read" | "write"): void {
     this.#begin();
-    this.#tellUp(client, address, kind, null);
+    this.#emitUp(client, address, kind, null);
   }
 
   /**
@@ -173,7 +173,7 @@ export class Wire {
     const root = func.chain.at(-1)!;
     const verdict = passes ? "forward" : "block";
     this.#tell(client.hostBridge.name, root.name, bus, verdict, kind);
-    if (passes) this.#tellDown(root, func, bus, kind);
+    if (passes) this.#emitDown(root, func, bus, kind);
     return passes && func.present;
   }
 
@@ -194,7 +194,7 @@ export class Wire {
     return passes;
   }
 
-  #tellUp(
+  #emitUp(
     client: PciFunction,
     address: number,
     kind: TlpKind,
@@ -208,7 +208,7 @@ export class Wire {
     }
   }
 
-  #tellDown(from: PciFunction, to: PciFunction, address: number, kind: TlpKind): void {
+  #emitDown(from: PciFunction, to: PciFunction, address: number, kind: TlpKind): void {
     for (let at = to.chain.indexOf(from); at > 0; at--) {
       const verdict = at > 1 || to.present ? "forward" : "block";
       this.#tell(to.chain[at]!.name, to.chain[at - 1]!.name, address, verdict, kind);
@@ -236,7 +236,7 @@ export class Wire {
 }
 
 /** Where a transaction turns round on its way between two functions. */
-interface Turn {
+interface RoutingPoint {
   /** The bridge, or the function itself; null when they meet in a host bridge or above it. */
   readonly at: PciFunction | null;
   /** It does not leave the device. */
@@ -246,7 +246,7 @@ interface Turn {
 }
 
 /** @param service Redirects a transaction of this kind. */
-function turnOf(from: PciFunction, to: PciFunction, service: AcsService): Turn {
+function turnOf(from: PciFunction, to: PciFunction, service: AcsService): RoutingPoint {
   const at = from.chain.find((node) => to.chain.includes(node)) ?? null;
   if (at === null) return { at, inside: false, redirector: null };
   if (at === from) return { at, inside: true, redirector: null };

@@ -12,7 +12,7 @@ import {
   errnoName,
   type EventFields,
   eventId,
-  FAULT,
+  INJECTION,
   invariant,
   KernelError,
   type Machine,
@@ -246,7 +246,7 @@ export class MigrationDriver {
   /** The device makes a key of a table; 0 or a negative errno. */
   #createKey(buffer: MigrationBuffer, mailbox: KeyMailbox): number {
     const { events, faults } = this.machine;
-    const injected = faults === null ? 0 : faults.errnoAt(FAULT["vfio.key"]);
+    const injected = faults === null ? 0 : faults.errnoAt(INJECTION["vfio.key"]);
     if (injected !== 0) return injected;
     const { entries, lengthBytes } = mailbox;
     const key = this.port.beginKey(entries, buffer.pageBytes, lengthBytes);

@@ -10,7 +10,7 @@ import {
   type EventFields,
   eventId,
   type EventStream,
-  FAULT,
+  INJECTION,
   type Machine,
   type PhysAddr,
 } from "@dmalab/runtime";
@@ -29,7 +29,7 @@ type Cost = EventFields<"mem.alloc">["what"];
 /** Allocates a driver's own memory; false when that fails. */
 export function takeCost(machine: Machine, what: Cost, sizeBytes: Bytes): boolean {
   const { events, faults } = machine;
-  if (faults !== null && faults.errnoAt(FAULT.kvmalloc) !== 0) return false;
+  if (faults !== null && faults.errnoAt(INJECTION.kvmalloc) !== 0) return false;
   if (events.tick(MEM_ALLOC)) {
     events.emit(MEM_ALLOC, { what, size_bytes: sizeBytes, from: "kvmalloc" });
   }

@@ -130,7 +130,7 @@ export class PageMapper {
     }
     const error = dma.dmaIovaSync(dev, state, 0, buffer.sizeBytes);
     if (error !== 0) {
-      this.#tellUnwind(pages.length, buffer, "iova", error);
+      this.#emitUnwind(pages.length, buffer, "iova", error);
       dma.dmaIovaDestroy(dev, state, buffer.sizeBytes, dir);
     }
     return error;
@@ -140,7 +140,7 @@ export class PageMapper {
   #undoLinks(linked: number, { buffer, dir }: Registration, error: number): void {
     const { dma } = this.#machine;
     const dev = this.#dev;
-    this.#tellUnwind(linked, buffer, "iova", error);
+    this.#emitUnwind(linked, buffer, "iova", error);
     const linkedBytes = linked * buffer.pageBytes;
     invariant(linkedBytes <= buffer.sizeBytes, "More is undone than the buffer has");
     if (this.#destroysLinkedPart) {
@@ -156,7 +156,7 @@ export class PageMapper {
     for (const [index, page] of buffer.pages.entries()) {
       const address = dma.dmaMapPage(this.#dev, page, 0, buffer.pageBytes, dir);
       if (dma.dmaMappingError(this.#dev, address) !== 0) {
-        this.#tellUnwind(index, buffer, "single", -ERRNO.ENOMEM);
+        this.#emitUnwind(index, buffer, "single", -ERRNO.ENOMEM);
         this.#unmapBelow(index, { buffer, mailbox, dir });
         return -ERRNO.ENOMEM;
       }
@@ -188,7 +188,7 @@ export class PageMapper {
     return 0;
   }
 
-  #tellUnwind(mapped: number, buffer: MigrationBuffer, way: Way, error: number): void {
+  #emitUnwind(mapped: number, buffer: MigrationBuffer, way: Way, error: number): void {
     const { events } = this.#machine;
     if (!events.tick(UNWIND)) return;
     events.emit(UNWIND, {

@@ -11,7 +11,7 @@ import {
   type Bytes,
   type DmaAddr,
   eventId,
-  FAULT,
+  INJECTION,
   invariant,
   type Machine,
   Random,
@@ -81,7 +81,7 @@ export class MigrationFunction implements CommandPort {
     invariant(this.#commandPage !== null, `${this.#dev.name} shares no page with its driver`);
     const words = new Int32Array(count * ENTRY_BYTES / 4);
     const { bus } = this.#machine;
-    if (!bus.readWords(this.#dev, this.#commandPage, words, FAULT["queue.read"])) return false;
+    if (!bus.readWords(this.#dev, this.#commandPage, words, INJECTION["queue.read"])) return false;
     this.#keys.get(key)?.take(first, words);
     return true;
   }

@@ -4,7 +4,7 @@
  *
  * @see rules/c-api.md 11, 14
  */
-import { ERRNO, FAULT } from "@dmalab/runtime";
+import { ERRNO, INJECTION } from "@dmalab/runtime";
 import { ACTIVITY_STEPS } from "@dmalab/lang/values";
 import { CDeferred } from "../c_deferred.ts";
 import type { CCallEntry } from "../call_entry.ts";
@@ -95,7 +95,7 @@ export function requestIrq(kernel: CKernel, request: IrqRequest): number {
   const { cookie, flags, handler, irq, thread } = request;
   kernel.maySleep("request_irq");
   if (handler === 0 && thread === 0) throw kernel.crash("request_irq() without a handler");
-  const refused = kernel.refused(FAULT.request_irq);
+  const refused = kernel.refused(INJECTION.request_irq);
   if (refused !== 0) return refused;
   const error = kernel.machine.interrupts.request(irq, {
     cookie,

@@ -5,7 +5,7 @@
  * @see rules/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
  */
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import { ERRNO, FAULT } from "@dmalab/runtime";
+import { ERRNO, INJECTION } from "@dmalab/runtime";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";
@@ -93,7 +93,7 @@ const actionKey = (action: number, data: number): string => `action ${action} ${
 
 /** Has the kernel note something: that takes memory itself, of which there may be none. */
 function refusesNote(kernel: CKernel): boolean {
-  return kernel.refused(FAULT.alloc_pages) !== 0;
+  return kernel.refused(INJECTION.alloc_pages) !== 0;
 }
 
 function giveNow(kernel: CKernel, dev: number, key: number): void {

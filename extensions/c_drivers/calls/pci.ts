@@ -1,6 +1,6 @@
 /** Functions of PCI: their windows and vectors. @see rules/c-api.md 11 */
 import type { Bar, PciFunction } from "@dmalab/devices/pci";
-import { ERRNO, FAULT } from "@dmalab/runtime";
+import { ERRNO, INJECTION } from "@dmalab/runtime";
 import { IO_BASE } from "../c_addresses.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
@@ -34,14 +34,16 @@ export function barFlags(kernel: CKernel, at: number, index: number): number {
 export function enableDevice(kernel: CKernel, pdev: number): number {
   kernel.maySleep();
   if (!functionOf(kernel, pdev).present) return -ERRNO.ENODEV;
-  return kernel.refused(FAULT.pci_enable_device);
+  return kernel.refused(INJECTION.pci_enable_device);
 }
 
 /** Where C finds a window; 0 where there is none. */
 export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
   kernel.maySleep();
   const window = barOf(kernel, pdev, bar);
-  return window === null || kernel.refused(FAULT.pci_iomap) !== 0 ? 0 : IO_BASE + window.basePhys;
+  return window === null || kernel.refused(INJECTION.pci_iomap) !== 0
+    ? 0
+    : IO_BASE + window.basePhys;
 }
 
 /** Whether what was claimed is a function's, all of it or one window. */
@@ -55,7 +57,7 @@ export function claimBar(kernel: CKernel, pdev: number, bar: number): (() => voi
   const own = `${name} ${bar}`;
   const { regionsOf } = kernel;
   if (regionsOf.has(name) || regionsOf.has(own)) return null;
-  if (kernel.refused(FAULT.pci_request_regions) !== 0) return null;
+  if (kernel.refused(INJECTION.pci_request_regions) !== 0) return null;
   regionsOf.add(own);
   return () => {
     regionsOf.delete(own);
@@ -94,7 +96,7 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
         kernel.maySleep();
         const { name } = functionOf(kernel, pdev);
         if ([...kernel.regionsOf].some((each) => isOf(each, name))) return -ERRNO.EBUSY;
-        const refused = kernel.refused(FAULT.pci_request_regions);
+        const refused = kernel.refused(INJECTION.pci_request_regions);
         if (refused !== 0) return refused;
         kernel.regionsOf.add(name);
         return 0;
@@ -138,7 +140,7 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
         const there = (flags & MESSAGES) !== 0 ? messages : Math.min(flags & INTX, vectors);
         const count = Math.min(max >>> 0, there);
         if (count < min >>> 0 || count === 0) return -ERRNO.ENOSPC;
-        const refused = kernel.refused(FAULT.pci_alloc_irq_vectors);
+        const refused = kernel.refused(INJECTION.pci_alloc_irq_vectors);
         if (refused !== 0) return refused;
         const isMessage = (flags & MESSAGES) !== 0;
         if (isMessage && iommu.groups.messageAddress(kernel.device(pdev)) < 0) return -ERRNO.ENOMEM;

@@ -58,7 +58,7 @@ export async function keptBytes(key: string): Promise<Uint8Array<ArrayBuffer> | 
 }
 
 /** Keeps a module and what the compiler said of it; returns what {@linkcode keepBytes} does. */
-export function keepModule(
+export function cacheModule(
   key: string,
   module: Uint8Array,
   said: string,

@@ -2,7 +2,7 @@
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import type { LoadResult } from "@dmalab/lang/run";
 import { HostLoader, type WantingLoader } from "@dmalab/cli";
-import { compileWanted } from "./compile_wanted.ts";
+import { compileRequested } from "./compile_requested.ts";
 
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@/;
 
@@ -53,7 +53,7 @@ export function loadPatched(
   path: string,
   patches: readonly (Patch | null)[],
 ): Promise<readonly LoadResult[]> {
-  return loadTogether(openPatched(path, patches), compileWanted);
+  return loadTogether(openPatched(path, patches), compileRequested);
 }
 
 /** The scenario of a path, once for each patch. */
@@ -74,7 +74,7 @@ export function openPatched(
 /** Loads scenarios; what is to be compiled is compiled together. */
 export async function loadTogether(
   opened: readonly OpenedScenario[],
-  compile: typeof compileWanted,
+  compile: typeof compileRequested,
 ): Promise<readonly LoadResult[]> {
   const load = () => opened.map(({ entry, loader }) => loadProgram(entry, loader));
   let loaded = load();

@@ -7,7 +7,7 @@ import { type Settings, settingsFor, settingsProbe } from "../tree/settings.ts";
 import { TreeError, type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS, type Unit, Units } from "../tree/unit.ts";
 import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
-import { hashOf, keepModule, keptModule } from "./c_cache.ts";
+import { cacheModule, hashOf, keptModule } from "./c_cache.ts";
 import type { Compiled } from "./clang.ts";
 import type { TreeClang } from "./tree_clang.ts";
 
@@ -92,7 +92,7 @@ export class TreeBuild {
     const kept = this.usesCache ? await keptModule(key) : null;
     if (kept !== null) return { ...kept, isKept: true, fileCount };
     const made = await this.clang.run(all, files, output);
-    if (made.module !== null && this.usesCache) await keepModule(key, made.module, made.said);
+    if (made.module !== null && this.usesCache) await cacheModule(key, made.module, made.said);
     return { ...made, isKept: false, fileCount };
   }
 

@@ -5,18 +5,18 @@ import { asLibrary, IR, missingIn, pointersIn, withStorage } from "../tree/ir.ts
 import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
 import { companionsOf, exportsIn, libraryOf, requestFilesOf } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
-import { hasTreeFunction } from "../tree/tree_border.ts";
+import { hasTreeFunction } from "../tree/kernel_abi.ts";
 import { resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS } from "../tree/unit.ts";
 import { SourceFile } from "@dmalab/lang";
 import type { CompiledC } from "@dmalab/lang/values";
 import {
+  type CompileRequest,
   type FileOfDriver,
   readHeaders,
   readTreeHeaders,
   type SourceOfTree,
   SUPPORT,
-  type WantedC,
 } from "@dmalab/cli";
 import { CHECKABLE, type Compiled, COMPILING, KEEP_COUNTERS, LINKING } from "./clang.ts";
 import { moduleOf } from "./made_module.ts";
@@ -54,7 +54,7 @@ const WANTED: LayoutWanted = {
 
 /** Compiles a driver with its tree, or says why not. */
 export async function compileWithTree(
-  wanted: WantedC,
+  wanted: CompileRequest,
   of: SourceOfTree,
   clang: TreeClang,
 ): Promise<CompiledC> {
@@ -77,7 +77,7 @@ class TreeDriver {
   readonly #decoder = new TextDecoder();
 
   constructor(
-    readonly wanted: WantedC,
+    readonly wanted: CompileRequest,
     readonly of: SourceOfTree,
     readonly build: TreeBuild,
   ) {}

@@ -1,8 +1,8 @@
 /** Compiled drivers in the user's cache folder. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { keepModule, keptModule, removeOldest } from "../compiler/c_cache.ts";
+import { cacheModule, keptModule, removeOldest } from "../compiler/c_cache.ts";
 import type { CompileJob } from "../compiler/clang.ts";
-import { compileWanted } from "../compiler/compile_wanted.ts";
+import { compileRequested } from "../compiler/compile_requested.ts";
 import { loadTogether, openPatched } from "../compiler/patched.ts";
 import { hasPty, ROOT, runDeno } from "@dmalab/tests";
 
@@ -115,7 +115,7 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
   try {
     Deno.env.set(variable, cache);
     const module = new Uint8Array([0, 10, 1]);
-    assertEquals(await keepModule("right", module, "said"), null);
+    assertEquals(await cacheModule("right", module, "said"), null);
     assertEquals(await keptModule("right"), { module, said: "said" });
     assertEquals(await keptModule("wrong"), null);
     const bytes = Deno.readFileSync(`${cache}/dmalab/c/right`);
@@ -128,7 +128,7 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
     Deno.truncateSync(`${cache}/dmalab/c/wrong`, 2 ** 40);
     assertEquals(await keptModule("wrong"), null);
     Deno.env.set(variable, `${cache}/dmalab/c/right`);
-    assertStringIncludes(await keepModule("right", module, "") ?? "", "there is no folder");
+    assertStringIncludes(await cacheModule("right", module, "") ?? "", "there is no folder");
   } finally {
     if (before === undefined) Deno.env.delete(variable);
     else Deno.env.set(variable, before);
@@ -171,7 +171,7 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
     const opened = ["wire", "wire_left", "two_step"].flatMap((name) =>
       openPatched(`${ROOT}/extensions/c_drivers/tests/c/${name}.dma`, [null])
     );
-    const loaded = await loadTogether(opened, compileWanted);
+    const loaded = await loadTogether(opened, compileRequested);
     assertEquals(sources, [
       "extensions/c_drivers/tests/c/wire.c",
       "extensions/c_drivers/tests/c/two_step.c",

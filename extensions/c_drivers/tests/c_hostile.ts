@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type LoadResult, type RunOptions, runProgramWith } from "@dmalab/lang/run";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { SourceFile } from "@dmalab/lang";
-import { HostShelf, type WantingLoader } from "@dmalab/cli";
+import { HostCompileCache, type WantingLoader } from "@dmalab/cli";
 import { type OpenedScenario, openPatched } from "../compiler/patched.ts";
 import { LoadError } from "@dmalab/lang/syntax";
 import { programOf } from "./c_together.ts";
@@ -26,7 +26,7 @@ function unheard(steps: number): RunOptions {
 
 /** Sources that are in no folder. */
 class MadeFiles implements WantingLoader {
-  readonly shelf = new HostShelf();
+  readonly shelf = new HostCompileCache();
   readonly #sources = new Map<string, SourceFile>();
 
   add(name: string, text: string): void {

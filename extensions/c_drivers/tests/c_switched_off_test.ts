@@ -1,7 +1,7 @@
 /** Drivers in C that tell the compiler to leave checks out: every limit holds all the same. */
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
-import { HostShelf, type WantingLoader } from "@dmalab/cli";
+import { HostCompileCache, type WantingLoader } from "@dmalab/cli";
 import type { OpenedScenario } from "../compiler/patched.ts";
 import { saidDiagnostics } from "../compiler/said_diagnostics.ts";
 import { resolveKernel } from "@dmalab/runtime/kernels";
@@ -168,7 +168,7 @@ function nowMs(): number {
 const WATCH = { nowMs, interrupted: () => false };
 
 class MadeFiles implements WantingLoader {
-  readonly shelf = new HostShelf();
+  readonly shelf = new HostCompileCache();
   readonly sources = new Map<string, SourceFile>();
 
   add(name: string, text: string): void {

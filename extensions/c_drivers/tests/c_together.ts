@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import { join } from "node:path";
 import type { WantingLoader } from "@dmalab/cli";
-import { compileWanted } from "../compiler/compile_wanted.ts";
+import { compileRequested } from "../compiler/compile_requested.ts";
 import { loadTogether, type OpenedScenario, openPatched } from "../compiler/patched.ts";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import type { LoadResult, Program } from "@dmalab/lang/run";
@@ -19,7 +19,7 @@ function compileSoon(loaders: readonly WantingLoader[]): Promise<void> {
   // The other files are imported before a timer ends.
   compiled ??= new Promise((resolve) => setTimeout(resolve)).then(() => {
     compiled = null;
-    return compileWanted(waiting.splice(0));
+    return compileRequested(waiting.splice(0));
   });
   return compiled;
 }

@@ -232,7 +232,7 @@ export class Adapter {
     this.target.variables.clear();
     this.#look();
     const { noDebug, stopAtEnd } = this.#launched;
-    if (halt.reason === "end" || halt.reason === "failed") this.#sayResult();
+    if (halt.reason === "end" || halt.reason === "failed") this.#printResult();
     if (halt.reason === "end" && (noDebug === true || stopAtEnd === false)) return this.end();
     for (const breakpoint of this.target.breakpoints.changed()) {
       this.#send("breakpoint", { reason: "changed", breakpoint });
@@ -282,7 +282,7 @@ export class Adapter {
     return failure === null ? `ok (${formatCount(log.count, "event")})` : failure.message;
   }
 
-  #sayResult(): void {
+  #printResult(): void {
     if (this.#saidResult) return;
     this.#saidResult = true;
     const { debuggee, debuggee: { whole: { failure } } } = this.target;

@@ -54,7 +54,7 @@ type Incident = typeof INCIDENTS[number];
 type BreakpointResponse = DebugProtocol.Breakpoint;
 
 /** Conditions as clients write them. */
-interface Wishes {
+interface BreakpointConditions {
   readonly condition?: string | undefined;
   readonly hitCondition?: string | undefined;
   readonly logMessage?: string | undefined;
@@ -80,7 +80,7 @@ export class Breakpoints {
 
   /** Breakpoints on lines of a file, instead of those that were there. */
   setLines({ breakpoints = [], source }: {
-    readonly breakpoints: readonly (Wishes & { readonly line: number })[] | undefined;
+    readonly breakpoints: readonly (BreakpointConditions & { readonly line: number })[] | undefined;
     readonly source: { readonly path: string | undefined };
   }): BreakpointResponse[] {
     const file = this.#sources.fileOf(source);
@@ -117,7 +117,9 @@ export class Breakpoints {
   }
 
   /** Breakpoints on events, on calls of the kernel, and on functions of the script. */
-  setFunctions(wanted: readonly (Wishes & { readonly name: string })[]): BreakpointResponse[] {
+  setFunctions(
+    wanted: readonly (BreakpointConditions & { readonly name: string })[],
+  ): BreakpointResponse[] {
     this.#clear("function");
     return wanted.map((each) => {
       const cause = this.#functionCause(each.name.trim());
@@ -139,13 +141,15 @@ export class Breakpoints {
 
   /** Which mistakes stop, instead of those that did. */
   setExceptions({ filterOptions = [], filters }: {
-    readonly filterOptions: readonly (Wishes & { readonly filterId: string })[] | undefined;
+    readonly filterOptions:
+      | readonly (BreakpointConditions & { readonly filterId: string })[]
+      | undefined;
     readonly filters: readonly string[];
   }): BreakpointResponse[] {
     this.#clear("exception");
     const wanted = [...filters.map((filterId) => ({ filterId })), ...filterOptions];
     this.debuggee.stopsAtFailure = wanted.some(({ filterId }) => filterId === "failure");
-    return wanted.map((each: Wishes & { readonly filterId: string }) => {
+    return wanted.map((each: BreakpointConditions & { readonly filterId: string }) => {
       const of = each.filterId as Incident;
       if (each.filterId === "failure") return { verified: true };
       if (!INCIDENTS.includes(of)) return refused("Unknown filter");
@@ -155,8 +159,10 @@ export class Breakpoints {
 
   /** Breakpoints on rows, addresses and expressions: what {@linkcode dataId} has named. */
   setData(
-    wanted:
-      readonly (Wishes & { readonly accessType?: string | undefined; readonly dataId: string })[],
+    wanted: readonly (BreakpointConditions & {
+      readonly accessType?: string | undefined;
+      readonly dataId: string;
+    })[],
   ): BreakpointResponse[] {
     this.#clear("data");
     return wanted.map((each) => {
@@ -190,7 +196,7 @@ export class Breakpoints {
   #add(
     key: string,
     cause: BreakpointTrigger,
-    wishes: Wishes,
+    wishes: BreakpointConditions,
     place: Partial<BreakpointResponse> = {},
   ): BreakpointResponse {
     const spec = this.#specOf(cause, wishes);
@@ -202,7 +208,7 @@ export class Breakpoints {
 
   #specOf(
     cause: BreakpointTrigger,
-    { condition, hitCondition, logMessage }: Wishes,
+    { condition, hitCondition, logMessage }: BreakpointConditions,
   ): Breakpoint | string {
     const hits = hitsOf(hitCondition);
     if (hits === null) return `"${hitCondition}" is not a hit count, such as 3 or >= 3`;

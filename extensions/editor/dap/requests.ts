@@ -51,7 +51,7 @@ class Lines implements CommandContext {
     this.all.push(line);
   }
 
-  sayEvents(events: Parameters<CommandContext["sayEvents"]>[0]): void {
+  printEvents(events: Parameters<CommandContext["printEvents"]>[0]): void {
     if (events.length > 0) this.all.push(...formatEvents(events, this.columns));
   }
 }

@@ -6,8 +6,8 @@ import { hunt, type HuntFinding, type HuntOptions, type HuntResult } from "../re
 import type { SignalWatch } from "@dmalab/cli";
 import { runPlan } from "@dmalab/cli/jobs";
 import type { OpenedHunt } from "./open_hunt.ts";
-import type { TurnJob } from "./turn_job.ts";
-import { TurnPlan } from "./turn_plan.ts";
+import type { TurnJob } from "./batch_job.ts";
+import { BatchPlan } from "./batch_plan.ts";
 
 /** How many workers hunt, and from what they open the hunt that this thread has opened. */
 export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
@@ -48,7 +48,7 @@ export async function huntRequests(
     const given = where === undefined ? {} : { where };
     return hunt({ release, mode, seed, cases, ...given, ...points, mayGoOn, onFinding });
   }
-  const plan = new TurnPlan({ path, words, cases, until, mayGoOn, onFinding });
+  const plan = new BatchPlan({ path, words, cases, until, mayGoOn, onFinding });
   await runPlan(plan, jobs, interrupts);
   return plan.result;
 }

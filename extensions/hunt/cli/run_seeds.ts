@@ -1,7 +1,7 @@
 /** A hunt with several seeds: each is tried once, has one record, and is hunted by one of the shards. */
 import { huntMachines } from "../requests/arbitraries.ts";
 import { signatureOf } from "../requests/diagnose.ts";
-import { passedPoints } from "../requests/passed_points.ts";
+import { hitPoints } from "../requests/hit_points.ts";
 import { formatCount } from "@dmalab/lang/text";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD, INTERRUPTED } from "@dmalab/cli/exit_code";
@@ -72,7 +72,7 @@ function requestHunter(
 ): SeedHunter {
   const { mode, release } = settings;
   const points = where === undefined && jobs.jobs === 1
-    ? { points: passedPoints(release, huntMachines(mode)) }
+    ? { points: hitPoints(release, huntMachines(mode)) }
     : {};
   return async (seed) => {
     const opened = { settings: { ...settings, seed }, ...where === undefined ? {} : { where } };

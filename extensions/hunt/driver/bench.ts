@@ -21,12 +21,12 @@ import { DEFAULT_LIMITS, type Limits, ScriptError, type Value } from "@dmalab/la
 import type { Failure } from "@dmalab/lang/vm";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import {
-  ArmedFault,
+  ArmedInjection,
   type EventName,
-  FAULT,
-  FAULT_POINTS,
-  type FaultPointName,
   HeldResources,
+  INJECTION,
+  INJECTION_POINTS,
+  type InjectionPointName,
   type Machine,
 } from "@dmalab/runtime";
 import { HostBuffer } from "@dmalab/runtime/memory";
@@ -36,9 +36,9 @@ import {
   type CaseEnd,
   type CaseFault,
   type CaseRefusal,
+  type CaseViolation,
+  type CaseViolationKind,
   type DriverCase,
-  type Wrong,
-  type WrongKind,
 } from "./driver_case.ts";
 import { type BufferLayout, HIGH_PHYS, LOW_PHYS, ROOM_BYTES, segmentsOf } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
@@ -56,7 +56,10 @@ const AGAIN = "E0922";
 const MISUSES: ReadonlySet<string> = new Set(["E0913", "E0914", "E0917"]);
 
 /** Points that the device passes, and no driver. */
-const ACCESSES: ReadonlySet<number> = new Set([FAULT["device.read"], FAULT["device.write"]]);
+const ACCESSES: ReadonlySet<number> = new Set([
+  INJECTION["device.read"],
+  INJECTION["device.write"],
+]);
 
 /** Calls whose own failure is a reason for `map` to fail. */
 const MAY_FAIL = [
@@ -182,9 +185,11 @@ export class DriverBench {
     this.#machine.vm.refillSteps();
     // What a case that left nothing did is of no use for the next one.
     this.#held.restart();
-    const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
-    const counter = armed === null ? machine.countFaults() : null;
-    if (armed !== null) machine.armFault(armed);
+    const armed = fault === null
+      ? null
+      : new ArmedInjection(INJECTION[fault.point], fault.nth, fault.nth);
+    const counter = armed === null ? machine.countHits() : null;
+    if (armed !== null) machine.armInjection(armed);
     const tried = this.#try(buffer, dir, number, () => armed !== null && armed.fired > 0);
     if (armed !== null) machine.disarmFault(armed);
     if (counter !== null) machine.stopCountingFaults(counter);
@@ -194,7 +199,7 @@ export class DriverBench {
     const places = (counter?.places ?? [])
       .filter(({ point }) => !ACCESSES.has(point))
       .map(({ nth, point }): CaseFault => ({
-        point: FAULT_POINTS[point]!.name as FaultPointName,
+        point: INJECTION_POINTS[point]!.name as InjectionPointName,
         nth,
       }));
     return { wrong: found, refusal: this.#refusal, places };
@@ -205,7 +210,7 @@ export class DriverBench {
     dir: DriverDirection,
     number: number,
     fired: () => boolean,
-  ): Wrong | null {
+  ): CaseViolation | null {
     const buf = makeHandle(BUFFER, buffer);
     const mapped = this.#call(this.driver.map, [buf], dir);
     const { failure: failed } = mapped;
@@ -231,7 +236,12 @@ export class DriverBench {
   }
 
   /** What the device does with the buffer, while it is mapped. Points of failure do not count. */
-  #move(handle: Value, buffer: HostBuffer, dir: DriverDirection, number: number): Wrong | null {
+  #move(
+    handle: Value,
+    buffer: HostBuffer,
+    dir: DriverDirection,
+    number: number,
+  ): CaseViolation | null {
     let ranges: readonly ScriptDmaRange[];
     try {
       ranges = dmaRanges(handle);
@@ -252,7 +262,7 @@ export class DriverBench {
       (dir === "to_device" ? null : this.#writes(ranges, sizeBytes, number));
   }
 
-  #reads(ranges: readonly ScriptDmaRange[], sizeBytes: number): Wrong | null {
+  #reads(ranges: readonly ScriptDmaRange[], sizeBytes: number): CaseViolation | null {
     if (this.#scratch.length < sizeBytes) this.#scratch = new Uint8Array(sizeBytes);
     let at = 0;
     for (const range of ranges) {
@@ -266,7 +276,11 @@ export class DriverBench {
     return text === null ? null : wrong("seen", `The device sees ${text}`);
   }
 
-  #writes(ranges: readonly ScriptDmaRange[], sizeBytes: number, number: number): Wrong | null {
+  #writes(
+    ranges: readonly ScriptDmaRange[],
+    sizeBytes: number,
+    number: number,
+  ): CaseViolation | null {
     // What the CPU has written must not pass for what the device has.
     this.#content = fillWithNoise(this.#content, sizeBytes, number + 1);
     let at = 0;
@@ -280,7 +294,7 @@ export class DriverBench {
     return null;
   }
 
-  #faulted(access: string, { dma, sizeBytes }: ScriptDmaRange): Wrong {
+  #faulted(access: string, { dma, sizeBytes }: ScriptDmaRange): CaseViolation {
     const reason = this.machine.iommu.faults.at(-1)?.reason ?? "unreachable";
     return wrong(
       "fault",
@@ -290,19 +304,19 @@ export class DriverBench {
     );
   }
 
-  #arrived(buffer: HostBuffer): Wrong | null {
+  #arrived(buffer: HostBuffer): CaseViolation | null {
     const text = differenceOf(buffer.readAll(), this.#content, buffer.sizeBytes);
     return text === null ? null : wrong("written", `The CPU reads ${text}`);
   }
 
-  #left(): Wrong | null {
+  #left(): CaseViolation | null {
     const { locks } = this.machine.context;
     if (locks > 0) return wrong("locked", `${formatCount(locks, "spin lock")} still held`);
     const leaks = this.#held.leaks();
     return leaks.length === 0 ? null : wrong("left", leaks.map(({ text }) => text).join("; "));
   }
 
-  #reported(before: number): Wrong | null {
+  #reported(before: number): CaseViolation | null {
     const event = this.#machine.machine.incidents[before];
     if (event === undefined) return null;
     return event.name === "dma.report"
@@ -344,6 +358,6 @@ function refuseMisuse(name: string, key: "map" | "unmap", failure: Failure | nul
   );
 }
 
-function wrong(kind: WrongKind, text: string): Wrong {
+function wrong(kind: CaseViolationKind, text: string): CaseViolation {
   return { kind, text };
 }

@@ -1,12 +1,12 @@
 /** A case of the hunt for what is wrong with a driver, and how it ends. */
 import type { DriverDirection } from "@dmalab/lang/run";
-import type { FaultPointName } from "@dmalab/runtime";
+import type { InjectionPointName } from "@dmalab/runtime";
 import type { BufferLayout } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
 /** One hit of an injection point that fails. */
 export interface CaseFault {
-  readonly point: FaultPointName;
+  readonly point: InjectionPointName;
   readonly nth: number;
 }
 
@@ -24,7 +24,7 @@ export class CannotHunt extends Error {
 }
 
 /** What a driver can get wrong. */
-export type WrongKind =
+export type CaseViolationKind =
   /** `map` fails, although no failure was injected, and no call of it failed by itself. */
   | "refused"
   /** What `map` returns are no DMA ranges, or not as many bytes as the buffer has. */
@@ -44,8 +44,8 @@ export type WrongKind =
   /** The script itself failed: an uncaught error, an assertion, a limit. */
   | "script";
 
-export interface Wrong {
-  readonly kind: WrongKind;
+export interface CaseViolation {
+  readonly kind: CaseViolationKind;
   /** A sentence without its end. */
   readonly text: string;
 }
@@ -55,7 +55,7 @@ export type CaseRefusal = "none" | "false";
 
 export interface CaseEnd {
   /** What is wrong first; null when nothing is. */
-  readonly wrong: Wrong | null;
+  readonly wrong: CaseViolation | null;
   /** What `map` returned where it failed; null: it mapped the buffer, or did not come to an end. */
   readonly refusal: CaseRefusal | null;
   /** Where something could have failed, of a case in which nothing did. */
@@ -65,7 +65,7 @@ export interface CaseEnd {
 /** A case in which something is wrong. */
 export interface DriverFinding {
   readonly case: DriverCase;
-  readonly wrong: Wrong;
+  readonly wrong: CaseViolation;
   /** The driver's `map` failed in it. */
   readonly refused: boolean;
   /** What the driver's `map` returns where it fails, as far as that was seen. */

@@ -6,7 +6,7 @@ import { runScenarioText } from "../requests/scenario_check.ts";
 import { HeldResources } from "@dmalab/runtime";
 import { DriverBench } from "./bench.ts";
 import { caseText } from "./case_text.ts";
-import { CannotHunt, type DriverCase, type WrongKind } from "./driver_case.ts";
+import { CannotHunt, type CaseViolationKind, type DriverCase } from "./driver_case.ts";
 import type { DriverHuntResult } from "./driver_case.ts";
 import { huntDriver } from "./hunt_driver.ts";
 import { LayoutSpace } from "./layout.ts";
@@ -52,7 +52,7 @@ function endBeside(file: string, text: string): string {
 }
 
 /** What the hunt found is printed as a test that fails beside the driver. */
-function checkFound(file: string, hunted: Hunted | null, kind: WrongKind): DriverCase {
+function checkFound(file: string, hunted: Hunted | null, kind: CaseViolationKind): DriverCase {
   const finding = hunted?.result.finding;
   assert(hunted !== null && finding && hunted.text !== null, `nothing was found in\n${file}`);
   assertEquals(finding.wrong.kind, kind, hunted.text);
@@ -87,23 +87,24 @@ function withoutLines(file: string, first: number, count: number): string {
  * What the hunt finds when a line of the driver is left out. Null: the file is wrong without it;
  * nothing: the line is a check.
  */
-const REMOVED_LINES: readonly (readonly [line: string, found: WrongKind | "nothing" | null])[] = [
-  ["let ring = { state: iova_state(), linked: 0B }", null],
-  ["if dma_iova_try_alloc(", null],
-  ["assert not dma_use_iova(", "nothing"],
-  ["for phys in pieces {", null],
-  ["dma_iova_link(", "fault"],
-  ["ring.linked += size", "left"],
-  ["}", null],
-  ["return ring", null],
-  ["if ring.linked > 0B { dma_iova_unlink(", "left"],
-  ["dma_iova_free(nic, ring.state)", "left"],
-  ["let ring = reserve(", null],
-  ["if ring == none { return none }", "script"],
-  ["let whole = ", null],
-  ["if whole and ", "refused"],
-  ["unwind(ring)", "left"],
-];
+const REMOVED_LINES:
+  readonly (readonly [line: string, found: CaseViolationKind | "nothing" | null])[] = [
+    ["let ring = { state: iova_state(), linked: 0B }", null],
+    ["if dma_iova_try_alloc(", null],
+    ["assert not dma_use_iova(", "nothing"],
+    ["for phys in pieces {", null],
+    ["dma_iova_link(", "fault"],
+    ["ring.linked += size", "left"],
+    ["}", null],
+    ["return ring", null],
+    ["if ring.linked > 0B { dma_iova_unlink(", "left"],
+    ["dma_iova_free(nic, ring.state)", "left"],
+    ["let ring = reserve(", null],
+    ["if ring == none { return none }", "script"],
+    ["let whole = ", null],
+    ["if whole and ", "refused"],
+    ["unwind(ring)", "left"],
+  ];
 
 Deno.test("api/04-two-step-unwind with any line of its driver left out is found, by the smallest case as a test (long)", () => {
   const lines = EXAMPLE.split("\n");

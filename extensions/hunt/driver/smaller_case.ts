@@ -1,13 +1,13 @@
 /** Makes a case that was drawn smaller, as long as something is wrong in it. */
 import type { DriverEntry } from "@dmalab/lang/run";
 import { reduce } from "../reduce.ts";
-import type { DriverCase, Wrong } from "./driver_case.ts";
+import type { CaseViolation, DriverCase } from "./driver_case.ts";
 import type { LayoutPiece } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
 interface Found {
   readonly case: DriverCase;
-  readonly wrong: Wrong;
+  readonly wrong: CaseViolation;
   readonly refused: boolean;
 }
 

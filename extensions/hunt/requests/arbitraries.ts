@@ -3,7 +3,7 @@
  * defect: it is the settings that a machine can have and the memory that callers come with.
  */
 import fc, { type Arbitrary } from "fast-check";
-import type { FaultPointName } from "@dmalab/runtime";
+import type { InjectionPointName } from "@dmalab/runtime";
 import type {
   HuntCase,
   HuntFault,
@@ -110,7 +110,7 @@ const io: Arbitrary<HuntIo> = fc.record({
 
 const nth = mix([3, upTo(4)], [1, upTo(40)]);
 
-function faultOrNot(points: readonly FaultPointName[]): Arbitrary<HuntFault | null> {
+function faultOrNot(points: readonly InjectionPointName[]): Arbitrary<HuntFault | null> {
   if (points.length === 0) return fc.constant(null);
   const fault = fc.record({ point: fc.constantFrom(...points), nth });
   return mix<HuntFault | null>([2, fc.constant(null)], [1, fault]);
@@ -123,7 +123,7 @@ function faultOrNot(points: readonly FaultPointName[]): Arbitrary<HuntFault | nu
  * @param machines Where it is asked.
  */
 export function huntCases(
-  points: readonly FaultPointName[],
+  points: readonly InjectionPointName[],
   machines: Arbitrary<HuntMachine> = HUNT_MACHINES,
 ): Arbitrary<HuntCase> {
   const step: Arbitrary<HuntStep> = fc.record({
@@ -142,7 +142,7 @@ export function huntCases(
 
 /** Some cases as a hunt draws them. @param points Where something may fail. */
 export function sampleCases(
-  points: readonly FaultPointName[],
+  points: readonly InjectionPointName[],
   seed: number,
   machines: number,
 ): readonly HuntCase[] {

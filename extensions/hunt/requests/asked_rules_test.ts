@@ -3,7 +3,7 @@ import { sampleCases } from "./arbitraries.ts";
 import { AskedRules } from "./asked_rules.ts";
 import { CaseRun } from "./case_run.ts";
 import type { HuntCase } from "./hunt_case.ts";
-import { passedPoints } from "./passed_points.ts";
+import { hitPoints } from "./hit_points.ts";
 import { type KernelConfig, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
 
 const KERNEL = "7.2.6";
@@ -19,7 +19,7 @@ function runOf(each: HuntCase, quirks: readonly QuirkName[], watch: KernelConfig
 
 /** @returns How many switches were asked for in a number of runs, and how many were not. */
 function compare(machines: number): { asked: number; unasked: number } {
-  const points = passedPoints({ kernel: KERNEL, quirks: KERNELS[KERNEL].quirks });
+  const points = hitPoints({ kernel: KERNEL, quirks: KERNELS[KERNEL].quirks });
   const counted = { asked: 0, unasked: 0 };
   for (const each of sampleCases(points, 33, machines)) {
     const watch = new AskedRules();

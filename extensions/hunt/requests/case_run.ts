@@ -8,11 +8,11 @@ import { buildLab, type Lab } from "@dmalab/devices";
 import type { Io, Media, NvmeDisk, NvmeRequest } from "@dmalab/devices/nvme";
 import { Bio, BIO_FLAG, Plug } from "@dmalab/runtime/block";
 import {
-  ArmedFault,
+  ArmedInjection,
   type BlkStatusName,
-  FAULT,
   GIB,
   HeldResources,
+  INJECTION,
   type Machine,
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
@@ -109,8 +109,10 @@ export class CaseRun {
     this.#held.restart();
     this.#watch.begin(placed.flatMap(({ memory }) => [...memory.data, ...memory.metadata]));
     const { fault } = step;
-    const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
-    if (armed !== null) this.machine.armFault(armed);
+    const armed = fault === null
+      ? null
+      : new ArmedInjection(INJECTION[fault.point], fault.nth, fault.nth);
+    if (armed !== null) this.machine.armInjection(armed);
     let ios: readonly Io[];
     try {
       ios = this.#submit(step, placed);

@@ -19,17 +19,17 @@ import {
 import type { SourceLoader } from "@dmalab/lang/syntax";
 import { wrapText } from "@dmalab/lang/text";
 import type { HuntCase, HuntMachine, HuntRelease } from "./hunt_case.ts";
-import { passedPoints } from "./passed_points.ts";
+import { hitPoints } from "./hit_points.ts";
 import { runScenarioText } from "./scenario_check.ts";
 import { scenarioText } from "./scenario_text.ts";
 import { quirkList } from "./scenario_machine.ts";
 import { simplify } from "./simplify.ts";
 import type { Violation } from "./violation.ts";
 import { DEFAULT_KERNEL, type QuirkName } from "@dmalab/runtime/kernels";
-import type { FaultPointName, IommuMode } from "@dmalab/runtime";
+import type { InjectionPointName, IommuMode } from "@dmalab/runtime";
 
 /** Machines of one turn of the generator: what was found is left out from the next turn on. */
-const MACHINES_A_TURN = 40;
+const MACHINES_A_BATCH = 40;
 /** Tries to make a case smaller before it is taken as it is. */
 const MAX_TRIES = 1500;
 /** Once something is found, every so many turns look for what shows only together with it. */
@@ -46,8 +46,8 @@ export interface HuntOptions {
   readonly cases: number;
   /** How the IOMMU of random machines translates; drawn when left out. */
   readonly mode?: IommuMode | undefined;
-  /** Points that may fail, as `passedPoints()` has them; asked for when left out. */
-  readonly points?: readonly FaultPointName[];
+  /** Points that may fail, as `hitPoints()` has them; asked for when left out. */
+  readonly points?: readonly InjectionPointName[];
   /** The only machine to hunt on, and where its file is found; random ones when left out. */
   readonly where?: { readonly machine: HuntMachine; readonly loader: SourceLoader };
   /** Whether there is time for more. */
@@ -114,7 +114,7 @@ export interface TurnEnd {
 }
 
 /** Observes a turn that runs beside others. */
-export interface TurnWatch {
+export interface BatchWatch {
   /** Gets the state after the turn as soon as it is likely, long before the case is small. */
   readonly onGuess: (state: HuntState) => void;
   /** Its result is not needed any more. */
@@ -148,7 +148,7 @@ export class HuntTurns {
     const machines = options.where === undefined
       ? huntMachines(options.mode)
       : fc.constant(options.where.machine);
-    const points = options.points ?? passedPoints(options.release, machines);
+    const points = options.points ?? hitPoints(options.release, machines);
     this.#arbitrary = huntCases(points, machines);
   }
 
@@ -161,16 +161,16 @@ export class HuntTurns {
     number: number,
     state: HuntState,
     cases: number,
-    watch: TurnWatch | null = null,
+    watch: BatchWatch | null = null,
   ): TurnEnd {
-    const search = new Turn({ ...this.options, cases }, this.#arbitrary, state, watch);
+    const search = new CaseBatch({ ...this.options, cases }, this.#arbitrary, state, watch);
     const isHidden = (number + 1) % HIDDEN_EVERY === 0 &&
       state.named.length + state.known.length > 0;
     return search.run(this.options.seed * SEED_STRIDE + number, isHidden);
   }
 }
 
-class Turn {
+class CaseBatch {
   #cases = 0;
   #machines = 0;
   #finding: HuntFinding | null = null;
@@ -186,7 +186,7 @@ class Turn {
     private readonly options: HuntOptions,
     private readonly arbitrary: Arbitrary<HuntCase>,
     { known, named }: HuntState,
-    private readonly watch: TurnWatch | null,
+    private readonly watch: BatchWatch | null,
   ) {
     this.#known = new Set(known);
     this.#named = new Set(named);
@@ -231,7 +231,7 @@ class Turn {
     const { counterexample } = fc.check(fc.property(this.arbitrary, holds), {
       // A seed is a signed word to the generator.
       seed: seed | 0,
-      numRuns: MACHINES_A_TURN,
+      numRuns: MACHINES_A_BATCH,
     });
     return counterexample === null || this.#isAbandoned() ? null : counterexample[0];
   }

@@ -3,7 +3,7 @@
  * can be made at random, shrunk, run, and written down as a scenario.
  */
 import type { LabConfig } from "@dmalab/devices";
-import type { FaultPointName, IommuMode } from "@dmalab/runtime";
+import type { InjectionPointName, IommuMode } from "@dmalab/runtime";
 import type { IommuModel } from "@dmalab/runtime/iommu";
 import type { KernelProfile, QuirkSet } from "@dmalab/runtime/kernels";
 
@@ -86,8 +86,8 @@ export interface HuntIo {
 
 /** An injection point that fails, once. */
 export interface HuntFault {
-  readonly point: FaultPointName;
-  /** Which passing of it, from 1. */
+  readonly point: InjectionPointName;
+  /** Which hit of it, from 1. */
   readonly nth: number;
 }
 

@@ -16,6 +16,6 @@ export {
 } from "./hunt_case.ts";
 export { type HuntSettings, readHuntOptions } from "./hunt_options.ts";
 export { MAX_BYTES, MemoryLayout } from "./memory_layout.ts";
-export { passedPoints } from "./passed_points.ts";
+export { hitPoints } from "./hit_points.ts";
 export { runScenarioText } from "./scenario_check.ts";
 export type { Violation } from "./violation.ts";

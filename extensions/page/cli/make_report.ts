@@ -28,8 +28,8 @@ import {
 } from "@dmalab/cli/exit_code";
 import { FileError, type OutputTarget, READ_LIMITS, writeFile } from "@dmalab/cli/files";
 import { allLimits, blocksOf, engineFor, foreignFile, PAGE_SUFFIX } from "@dmalab/cli/scenario";
-import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
-import { codeOf, type PrintOptions, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
+import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+import { codeOf, type PrintOptions, printReports, printRun } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
 import { failedBench } from "../engine/bench_verdict.ts";
 import { benchPage, benchText, plotsOf } from "./bench_page.ts";
@@ -188,7 +188,7 @@ async function entryRuns(
     loader,
     () => loadForDebugging(entry, loader),
   );
-  sayDiagnostics(diagnostics, screen);
+  printDiagnostics(diagnostics, screen);
   const wrong = codeOfProblems(diagnostics);
   if (program === null) return { ...NOTHING, exitCode: wrong };
   const said = new MemoryScreen();
@@ -202,7 +202,7 @@ async function entryRuns(
   const parts = { ...options, trace: null, engine, observers, watch };
   const report = printRun(program, parts, said);
   // Whether a test was found is a question to all files of a suite.
-  sayReports([report], 0, { ...parts, matches: [] }, said);
+  printReports([report], 0, { ...parts, matches: [] }, said);
   const benches = benchesOf(program, options, watch);
   for (const bench of benches) said.out(`\n${benchText(bench)}\n`);
   const parted = benches.flatMap(({ cells, expectations }) => [...cells, ...expectations]);

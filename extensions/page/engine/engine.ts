@@ -13,8 +13,8 @@ import {
   HELD,
   worseExitCode,
 } from "@dmalab/cli/exit_code";
-import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
-import { codeOf, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
+import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+import { codeOf, printReports, printRun } from "@dmalab/cli/scenario/print_run";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/render";
 import { loadForDebugging, SourceFile, spanPlace } from "@dmalab/lang";
@@ -159,11 +159,11 @@ export class Engine {
     program: Program | null,
   ): { readonly exitCode: number; readonly failed: number } {
     const screen = new PrintedScreen();
-    sayDiagnostics(diagnostics, screen);
+    printDiagnostics(diagnostics, screen);
     const options = { ...PRINTED, seed };
     const report = program === null ? null : printRun(program, options, screen);
     const reports = report === null ? [] : [report];
-    const said = sayReports(reports, program === null ? 1 : 0, options, screen);
+    const said = printReports(reports, program === null ? 1 : 0, options, screen);
     const benches = program === null ? null : printBenches(program, seed, screen);
     this.answer({ id, kind: "output", text: screen.shown });
     const runs = this.#runs.map((each) => entryOf(each, report));

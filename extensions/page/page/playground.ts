@@ -273,7 +273,7 @@ class Playground {
     const [first] = errors;
     if (first !== undefined) {
       this.#stale("The views show the run before your last edit.");
-      this.#viewer.sayVerdict({
+      this.#viewer.printVerdict({
         state: "failed",
         word: formatCount(errors.length, "ERROR", "ERRORS"),
         place: first.place,

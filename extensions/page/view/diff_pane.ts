@@ -6,7 +6,7 @@
 import { formatEventText } from "@dmalab/lang/render";
 import { firstDifferentEvent, type Position, type RecordedRun } from "@dmalab/recording";
 import { formatCount } from "@dmalab/lang/text";
-import { alignEvents, type ChangedRow, changedRows } from "@dmalab/recording/views";
+import { alignEvents, changedRows, type RowDiff } from "@dmalab/recording/views";
 import { el } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { eventSelection } from "./selection.ts";
@@ -246,7 +246,7 @@ export class DiffPane implements Pane {
     model: PageModel,
     other: RecordedRun,
     name: string,
-    rows: readonly ChangedRow[],
+    rows: readonly RowDiff[],
   ): HTMLElement {
     const head = tableHead(rows[0]!.cells.map(({ name }) => name));
     const body = rows.slice(0, MAX_ROWS).map((row) => this.#row(model, other, row));
@@ -264,7 +264,7 @@ export class DiffPane implements Pane {
     );
   }
 
-  #row(model: PageModel, other: RecordedRun, row: ChangedRow): HTMLElement {
+  #row(model: PageModel, other: RecordedRun, row: RowDiff): HTMLElement {
     const { cells, createdSeq: seq, mark } = row;
     const of = (mark === "-" ? this.#known.get(this.#one.key) : null) ?? other;
     return tableRow(model, row, row, {

@@ -1,6 +1,6 @@
 /** What a pane draws: a run at a moment, with the one before. */
 import type { Position, RecordedRun } from "@dmalab/recording";
-import type { ChangedRow, RunIndex } from "@dmalab/recording/views";
+import type { RowDiff, RunIndex } from "@dmalab/recording/views";
 import type { SelectionMap } from "./selection.ts";
 
 /** What came of a run, in a list of runs. */
@@ -33,7 +33,7 @@ export interface PageModel {
   /** Events of mappings that nothing unmaps. */
   readonly leaked: ReadonlySet<number>;
   /** The rows that it changed, found when they are first asked for. */
-  readonly changed: () => readonly ChangedRow[];
+  readonly changed: () => readonly RowDiff[];
   readonly selections: SelectionMap;
   /** Goes to a moment, or to the one after an event, of this run or of another one. */
   readonly goTo: (to: number | Position, run?: RecordedRun) => void;

@@ -2,7 +2,7 @@
 /** The tables at a moment, with what the last move changed. */
 import type { RecordedRun } from "@dmalab/recording";
 import {
-  type ChangedRow,
+  type RowDiff,
   type RowView,
   tableAt,
   tableSizes,
@@ -52,7 +52,7 @@ export class StatePane implements Pane {
     keepChildren(root, [this.#about, ...tables.length > 0 ? tables : [this.#nothing]]);
   }
 
-  #table(model: PageModel, name: string, changed: readonly ChangedRow[]): HTMLElement {
+  #table(model: PageModel, name: string, changed: readonly RowDiff[]): HTMLElement {
     const shown = this.#shown.get(name) ?? DISPLAYED_ROWS;
     const table = tableAt(model.run, name, model.position, { first: 0, count: shown });
     const drawn = this.#drawn.get(name) ?? this.#newTable(model, table);
@@ -67,8 +67,7 @@ export class StatePane implements Pane {
     }
     drawn.rows = rows;
     keepChildren(drawn.body, [...rows.values()]);
-    const withMark = (mark: ChangedRow["mark"]) =>
-      changed.filter((row) => row.mark === mark).length;
+    const withMark = (mark: RowDiff["mark"]) => changed.filter((row) => row.mark === mark).length;
     const words = ([["+", "new"], ["-", "gone"], ["~", "changed"]] as const)
       .map(([mark, word]) => withMark(mark) === 0 ? "" : `, ${withMark(mark)} ${word}`).join("");
     drawn.about.textContent = ` ${formatCount(table.count, "row")}${words}`;
@@ -103,7 +102,7 @@ export class StatePane implements Pane {
     return drawn;
   }
 
-  #row(model: PageModel, row: RowView, marked: ChangedRow | null): HTMLElement {
+  #row(model: PageModel, row: RowView, marked: RowDiff | null): HTMLElement {
     const { createdSeq, endedSeq } = row;
     const seq = marked?.mark === "-" ? endedSeq ?? createdSeq : createdSeq;
     const title = createdSeq === 0 ? "Present when the machine was ready" : `Go to event ${seq}`;

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** A row of a table, with what it is beside another moment: in the tables of a moment, and among differences. */
 import type { RecordedRun } from "@dmalab/recording";
-import type { ChangedRow, RowView } from "@dmalab/recording/views";
+import type { RowDiff, RowView } from "@dmalab/recording/views";
 import { el } from "./dom.ts";
 import type { PageModel } from "./page_model.ts";
 import { spansOf } from "./selection.ts";
@@ -22,7 +22,7 @@ export function tableHead(columns: readonly string[]): HTMLElement {
 export function tableRow(
   { goTo, run, selections }: PageModel,
   { cells, createdSeq }: RowView,
-  change: Pick<ChangedRow, "mark" | "was"> | null,
+  change: Pick<RowDiff, "mark" | "was"> | null,
   { item, of = run, seq, title }: {
     readonly item: string;
     readonly of?: RecordedRun;

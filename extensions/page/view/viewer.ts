@@ -17,10 +17,10 @@ import {
 import { runTitle, type TestOutcome } from "@dmalab/lang/run";
 import { formatDuration, groupThousands } from "@dmalab/lang/text";
 import {
-  type ChangedRow,
   changedRows,
   lineLocation,
   positionView,
+  type RowDiff,
   RunIndex,
   type RunVerdict,
   verdictOf,
@@ -213,12 +213,12 @@ export class Viewer {
     byId("position").textContent = "no run";
     byId("foot-position").textContent = "no run";
     const none = { state: "none", word: "NO RUN", place: null, what: why, why: [] } as const;
-    this.sayVerdict(this.failedBench ?? none, this.failedBench === null ? [] : [this.#toOutput]);
+    this.printVerdict(this.failedBench ?? none, this.failedBench === null ? [] : [this.#toOutput]);
     this.drawRuns();
   }
 
   /** Says something else than what came of the run, such as that the text has an error. */
-  sayVerdict(verdict: SaidVerdict, steps: readonly VerdictStep[]): void {
+  printVerdict(verdict: SaidVerdict, steps: readonly VerdictStep[]): void {
     drawVerdict(verdict, steps);
     document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
   }
@@ -239,7 +239,7 @@ export class Viewer {
     this.#outcome = outcome;
     this.#verdict = verdictOf(this.#index!, outcome);
     this.#leaked = new Set(this.#verdict.leaked);
-    this.#sayOwnVerdict();
+    this.#printOwnVerdict();
     this.drawRuns();
     const { failure } = this.#opened!;
     this.source.annotate(this.#index!, [
@@ -257,7 +257,7 @@ export class Viewer {
     ]);
   }
 
-  #sayOwnVerdict(): void {
+  #printOwnVerdict(): void {
     const verdict = this.#verdict!;
     const { cause, state } = verdict;
     const steps: VerdictStep[] = [];
@@ -277,9 +277,9 @@ export class Viewer {
     }
     if (state === "failed") steps.push(this.#toOutput);
     else if (failed < 0 && this.failedBench !== null) {
-      return this.sayVerdict(this.failedBench, [this.#toOutput, ...steps]);
+      return this.printVerdict(this.failedBench, [this.#toOutput, ...steps]);
     }
-    this.sayVerdict(verdict, steps);
+    this.printVerdict(verdict, steps);
   }
 
   #jumpToCause(seq: number): void {
@@ -594,7 +594,7 @@ export class Viewer {
     const run = this.#run!;
     const [from, to] = [this.#before, this.#at]
       .map((position) => ({ recording: run, position })) as [RunPosition, RunPosition];
-    let changed: readonly ChangedRow[] | null = null;
+    let changed: readonly RowDiff[] | null = null;
     return {
       run,
       index: this.#index!,

@@ -125,12 +125,12 @@ class ScriptWriter {
         if (!this.#hasDevice(step.mapping.device?.name ?? NO_DEVICE)) continue;
         this.#step(step, live);
         this.#accessesAt(step);
-      } else if (step.op === "completion") this.#sayAll(requests.complete(step.name));
+      } else if (step.op === "completion") this.#printAll(requests.complete(step.name));
       else {
         const device = requests.deviceAt(step.line);
         if (device === null || !this.#hasDevice(device.name)) continue;
         this.#guesses.add("blocks of 512 bytes, and where in memory the data of requests is");
-        this.#sayAll(requests.begin(step, this.#devices.get(device.name)!));
+        this.#printAll(requests.begin(step, this.#devices.get(device.name)!));
       }
     }
     this.#accessesAnywhere();
@@ -262,7 +262,7 @@ class ScriptWriter {
       );
       end += bytes;
     }
-    this.#sayAll([
+    this.#printAll([
       `let ${name} = iova_state()`,
       `assert dma_iova_try_alloc(${device}, ${name}, phys: ${hex(start)}, size: ${end}B)`,
       ...links,
@@ -316,7 +316,7 @@ class ScriptWriter {
     }
     if (mapping.kind === "sg") {
       this.#guesses.add("lengths of a list's entries: a trace has only those of its ranges");
-      this.#sayAll(listLines(name, this.#entries(mapping, device)));
+      this.#printAll(listLines(name, this.#entries(mapping, device)));
       this.#say(`dma_map_sg(${device}, ${name}, ${word(mapping.dir!)})`);
       return;
     }
@@ -424,7 +424,7 @@ class ScriptWriter {
     this.#say(`${device}.${call} faults ${reason}   # log line ${logLine}`);
   }
 
-  #sayAll(lines: readonly string[]): void {
+  #printAll(lines: readonly string[]): void {
     for (const line of lines) this.#say(line);
   }
 

@@ -26,13 +26,13 @@ const HW_SECTORS = 8192;
 const MAX_SEGMENTS = 65_535;
 
 /** What a driver would tell the block layer of its queue. */
-interface QueueWish {
+interface RequestedQueueLimits {
   readonly virtBoundaryBytes: number;
   readonly maxSegmentSizeBytes: number;
   readonly maxSegments: number;
 }
 
-function limitsOf(context: ExecutionContext, wish: QueueWish): QueueLimits {
+function limitsOf(context: ExecutionContext, wish: RequestedQueueLimits): QueueLimits {
   const { kernel } = context.lab.machine;
   const { maxSegments, maxSegmentSizeBytes, virtBoundaryBytes } = wish;
   if (virtBoundaryBytes !== 0 && !isPowerOfTwo(virtBoundaryBytes)) {
@@ -55,7 +55,7 @@ function requestFor(
   context: ExecutionContext,
   device: DeviceBase,
   bio: Bio,
-  wish: QueueWish,
+  wish: RequestedQueueLimits,
 ): NvmeRequest {
   const { machine } = context.lab;
   const { events } = machine;

@@ -1,5 +1,5 @@
 /** What drivers use of a kernel besides mapping: its allocators, and its locks. */
-import { FAULT, type FaultPoint, KernelError } from "@dmalab/runtime";
+import { INJECTION, type InjectionPoint, KernelError } from "@dmalab/runtime";
 import { type HostBuffer, kmalloc, vmalloc } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";
@@ -20,7 +20,7 @@ const LENGTH = param.size("size", "How many bytes.");
 function take(
   context: ExecutionContext,
   call: string,
-  point: FaultPoint,
+  point: InjectionPoint,
   sizeBytes: number,
   from: typeof kmalloc,
 ): HostBuffer {
@@ -35,10 +35,10 @@ function take(
 /** Contiguous where that can be had, else of single pages. */
 function takeEither(context: ExecutionContext, sizeBytes: number): HostBuffer {
   try {
-    return take(context, "kvmalloc", FAULT.alloc_pages, sizeBytes, kmalloc);
+    return take(context, "kvmalloc", INJECTION.alloc_pages, sizeBytes, kmalloc);
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
-    return take(context, "kvmalloc", FAULT.kvmalloc, sizeBytes, vmalloc);
+    return take(context, "kvmalloc", INJECTION.kvmalloc, sizeBytes, vmalloc);
   }
 }
 
@@ -54,7 +54,8 @@ let m = dma_map_single(ssd, mem, mem.size, to_device)
 dma_unmap_single(ssd, m, mem.size, to_device)`,
     raises: ["ENOMEM"],
     context: "gfp",
-    run: (context, [sizeBytes]) => take(context, "kmalloc", FAULT.alloc_pages, sizeBytes, kmalloc),
+    run: (context, [sizeBytes]) =>
+      take(context, "kmalloc", INJECTION.alloc_pages, sizeBytes, kmalloc),
   }),
   builtin({
     name: "vmalloc",
@@ -71,7 +72,7 @@ let m = dma_map_page(ssd, mem.pages[1], 0, 4KiB, to_device)
 dma_unmap_page(ssd, m, 4KiB, to_device)`,
     raises: ["ENOMEM"],
     context: "sleeps",
-    run: (context, [sizeBytes]) => take(context, "vmalloc", FAULT.kvmalloc, sizeBytes, vmalloc),
+    run: (context, [sizeBytes]) => take(context, "vmalloc", INJECTION.kvmalloc, sizeBytes, vmalloc),
   }),
   builtin({
     name: "kvmalloc",

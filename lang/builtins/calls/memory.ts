@@ -1,5 +1,5 @@
 /** Host memory: taking it, looking into it, writing to it. */
-import { FAULT, KernelError, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { INJECTION, KernelError, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import {
   allocateBuffer,
   allocatePages,
@@ -47,7 +47,7 @@ function checkCovered(
 /** A place where memory is allocated, which may be injected to fail. */
 function passAllocation(context: ExecutionContext): void {
   const { faults } = context.lab.machine;
-  if (faults === null || faults.errnoAt(FAULT.alloc_pages) === 0) return;
+  if (faults === null || faults.errnoAt(INJECTION.alloc_pages) === 0) return;
   throw new KernelError("ENOMEM", "No pages of memory are free");
 }
 

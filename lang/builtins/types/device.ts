@@ -52,7 +52,7 @@ const WHERE = param.of(
   mappedAddress,
 );
 
-const TOLD = param.any(
+const RANGES = param.any(
   "ranges",
   "The DMA ranges that a driver's map returned: an iova_state, a mapping, a scatterlist, { " +
     "addr, size }, a list of these, or a record with one of them as `sees`.",
@@ -141,7 +141,7 @@ export const DEVICE: HandleType<DeviceBase> = {
     }),
     method({
       name: "gather",
-      parameters: [TOLD],
+      parameters: [RANGES],
       result: "bytes",
       doc: "The device reads a whole buffer from the DMA ranges that its driver passed, range " +
         "after range. Returns none on a fault.",
@@ -162,7 +162,7 @@ export const DEVICE: HandleType<DeviceBase> = {
     }),
     method({
       name: "scatter",
-      parameters: [TOLD, param.bytes("bytes", "What it writes: as many bytes as there is room.")],
+      parameters: [RANGES, param.bytes("bytes", "What it writes: as many bytes as there is room.")],
       result: "bool",
       doc: "The device writes a whole buffer to the DMA ranges that its driver passed, range " +
         "after range. Returns false on a fault, with the ranges before it written.",

@@ -119,7 +119,7 @@ export class CallTypes {
         `\`${name}\` calls its function with 1 argument, but this one takes ${count}`,
       );
     } else if (gives !== "mapped") {
-      this.kinds.wantBool(lambda.body, `\`${name}\``);
+      this.kinds.requireBool(lambda.body, `\`${name}\``);
     }
   }
 

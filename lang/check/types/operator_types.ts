@@ -21,7 +21,7 @@ import type { TypeMismatches } from "./type_mismatches.ts";
 export interface OperandTypes {
   kindOf(expression: Expression): Type;
   /** Reports what can be neither true nor false. */
-  wantBool(expression: Expression, what: string): void;
+  requireBool(expression: Expression, what: string): void;
 }
 
 export class OperatorTypes {
@@ -33,7 +33,7 @@ export class OperatorTypes {
 
   unary(operator: "not" | "-", operand: Expression): Type {
     if (operator === "not") {
-      this.values.wantBool(operand, "`not`");
+      this.values.requireBool(operand, "`not`");
       return "bool";
     }
     const type = this.values.kindOf(operand);
@@ -51,8 +51,8 @@ export class OperatorTypes {
     switch (operator) {
       case "and":
       case "or":
-        this.values.wantBool(left, `\`${operator}\``);
-        this.values.wantBool(right, `\`${operator}\``);
+        this.values.requireBool(left, `\`${operator}\``);
+        this.values.requireBool(right, `\`${operator}\``);
         return "bool";
       case "==":
       case "!=":

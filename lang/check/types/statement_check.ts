@@ -63,26 +63,28 @@ export class StatementChecker {
         this.kinds.changed(statement);
         break;
       case "Bench":
-        for (const { condition } of statement.budgets) this.kinds.wantBool(condition, "`budget`");
-        for (const { condition } of statement.expectations) {
-          this.kinds.wantBool(condition, "`expect`");
+        for (const { condition } of statement.budgets) {
+          this.kinds.requireBool(condition, "`budget`");
         }
-        if (statement.count !== null) this.#wantInt(statement.count, "`loop`");
+        for (const { condition } of statement.expectations) {
+          this.kinds.requireBool(condition, "`expect`");
+        }
+        if (statement.count !== null) this.#requireInt(statement.count, "`loop`");
         break;
       case "If":
         // Those of `else if` as well.
         for (const condition of statementExpressions(statement)) {
-          this.kinds.wantBool(condition, "`if`");
+          this.kinds.requireBool(condition, "`if`");
         }
         break;
       case "While":
-        this.kinds.wantBool(statement.condition, "`while`");
+        this.kinds.requireBool(statement.condition, "`while`");
         break;
       case "For":
         this.#walkable(statement.values, "`for`");
         break;
       case "Repeat":
-        this.#wantInt(statement.count, "`repeat`");
+        this.#requireInt(statement.count, "`repeat`");
         break;
       case "Match": {
         const arms = statement.arms.map(({ body, pattern }) => ({ pattern, behind: body.span }));
@@ -90,7 +92,7 @@ export class StatementChecker {
         break;
       }
       case "Assert":
-        this.kinds.wantBool(statement.condition, "`assert`");
+        this.kinds.requireBool(statement.condition, "`assert`");
         if (statement.message !== null) this.kinds.kindOf(statement.message);
         break;
       case "ExpectEvents":
@@ -99,9 +101,9 @@ export class StatementChecker {
         break;
       case "Step":
         if (statement.count !== null) {
-          this.#wantInt(statement.count, "`step`", TIME_HINT);
+          this.#requireInt(statement.count, "`step`", TIME_HINT);
         }
-        if (statement.until !== null) this.kinds.wantBool(statement.until, "`step until`");
+        if (statement.until !== null) this.kinds.requireBool(statement.until, "`step until`");
         break;
       case "Wait":
         this.#wait(statement.subject);
@@ -110,13 +112,13 @@ export class StatementChecker {
         this.#advance(statement.duration);
         break;
       case "OnCpu":
-        this.#wantInt(statement.cpu, "`on cpu`");
+        this.#requireInt(statement.cpu, "`on cpu`");
         break;
       case "Fail":
         if (statement.nth !== null) this.#occurrences(statement.nth);
         break;
       case "Invariant":
-        this.kinds.wantBool(statement.condition, "`invariant`");
+        this.kinds.requireBool(statement.condition, "`invariant`");
         break;
       case "Expression":
         this.kinds.kindOf(statement.expression);
@@ -204,7 +206,7 @@ export class StatementChecker {
     this.mismatches.wrong("E0405", values, type, message, hint);
   }
 
-  #wantInt(value: Expression, what: string, hint?: string): void {
+  #requireInt(value: Expression, what: string, hint?: string): void {
     const type = this.kinds.kindOf(value);
     if (type === "any" || type === "int") return;
     const message = `${what} takes ${typeText("int")}, but this is ${typeText(type)}`;

@@ -79,7 +79,7 @@ export class TypeInference {
   }
 
   /** Reports a condition that can be neither true nor false. */
-  wantBool(expression: Expression, what: string): void {
+  requireBool(expression: Expression, what: string): void {
     const type = this.kindOf(expression);
     if (type === "bool" || type === "any") return;
     const message = `${what} takes true or false, but this is ${typeText(type)}`;
@@ -147,7 +147,7 @@ export class TypeInference {
       case "CopyWith":
         return this.#copied(expression);
       case "IfValue":
-        this.wantBool(expression.condition, "`if`");
+        this.requireBool(expression.condition, "`if`");
         return this.#anyOf([expression.then, expression.otherwise]);
       case "MatchValue": {
         const arms = expression.arms.map(({ pattern, value }) => ({ pattern, behind: value.span }));

@@ -8,7 +8,7 @@
 import type { IToken, TokenType } from "chevrotain";
 import type { SourceFile } from "../../source.ts";
 import { type BracketFix, PARTNERS } from "./bracket_fixes.ts";
-import { wordsWhere } from "../language_words.ts";
+import { keywordsWhere } from "../language_words.ts";
 import { isStatementWord, opensBlock } from "../word_row.ts";
 import * as t from "../tokens.ts";
 
@@ -34,12 +34,12 @@ const STATEMENT_WORDS = t.typesWhere((row) => row.class === "hard" && isStatemen
 /** Words with a block behind what they begin, as hard words and as the texts of soft ones. */
 const HEAD_WORDS = t.typesWhere((row) => row.class === "hard" && opensBlock(row));
 const SOFT_HEAD_WORDS: ReadonlySet<string> = new Set(
-  wordsWhere((row) =>
+  keywordsWhere((row) =>
     row.class === "soft" && opensBlock(row) && (isStatementWord(row) || row.place === "bench")
   ),
 );
 const BLOCK_VALUE_WORDS: ReadonlySet<string> = new Set(
-  wordsWhere(({ place }) => place === "block value"),
+  keywordsWhere(({ place }) => place === "block value"),
 );
 
 /** True for a word that can only begin a statement: `let` and its like, but not `let:`. */

@@ -5,7 +5,7 @@
 import type { IToken, TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import { nearestNames } from "../../diagnostics/suggest.ts";
-import { wordsWhere } from "../language_words.ts";
+import { keywordsWhere } from "../language_words.ts";
 import { byWord, ownEntry } from "../own_entry.ts";
 import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
@@ -32,10 +32,10 @@ export interface Expectation {
   readonly hint?: Hint;
 }
 
-const BLOCK_WORDS = wordsWhere(({ place }) => place === "block value");
+const BLOCK_WORDS = keywordsWhere(({ place }) => place === "block value");
 
 /** What may stand between a test's name and its block. */
-const CASE_OPTIONS = [...wordsWhere(({ place }) => place === "clause"), "for"];
+const CASE_OPTIONS = [...keywordsWhere(({ place }) => place === "clause"), "for"];
 
 /** How an outcome is expected, by the word before its name. */
 const OUTCOMES: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@ import type { IToken } from "chevrotain";
 import { type Hint, nearNames } from "../../diagnostics/suggest.ts";
 import { byWord, ownEntry } from "../own_entry.ts";
 import type { Expression } from "../tree/ast.ts";
-import { wordsWhere } from "../language_words.ts";
+import { keywordsWhere } from "../language_words.ts";
 import { isStatementWord } from "../word_row.ts";
 import type { BuildContext } from "../tree/build_context.ts";
 import { objectOf } from "../tree/walk.ts";
@@ -12,16 +12,18 @@ import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
 
 /** Words that a line may begin with. */
-const LEADING_WORDS = wordsWhere(({ place }) => place === "statement" || place === "block value");
+const LEADING_WORDS = keywordsWhere(({ place }) =>
+  place === "statement" || place === "block value"
+);
 
 /** Words that are a statement without anything behind them. */
-const LONE_WORDS = wordsWhere((row) =>
+const LONE_WORDS = keywordsWhere((row) =>
   isStatementWord(row) && (row.behind === "nothing" || row.behind === "value or nothing")
 );
 
 /** Statements whose word people follow with a parenthesis, as if it were a function. */
 const CALLED_WORDS: ReadonlySet<string> = new Set(
-  wordsWhere((row) =>
+  keywordsWhere((row) =>
     row.class === "soft" && isStatementWord(row) && row.behind !== "value and block" &&
     row.behind !== "statement"
   ),

@@ -12,7 +12,7 @@ import {
   type KernelCall,
 } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
-import { FAULT, type FaultInjector, type FaultPoint } from "../../faults.ts";
+import { type FailureInjector, INJECTION, type InjectionPoint } from "../../injection.ts";
 import { type ArgumentRole, fieldsOf, type RoleFields } from "../../vocabulary/call_roles.ts";
 import type { FieldTable, Holds } from "../../vocabulary/fields.ts";
 import type { CallGiving, FailingCall } from "../../vocabulary/kernel_calls.ts";
@@ -28,7 +28,7 @@ const segmentsOf = (list: Scatterlist) =>
   list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes] as const);
 
 /** Arguments that events do not carry as they are, by role: what each field is made of. */
-const TOLD = {
+const EMITTED = {
   attrs: { attrs: attributeWords },
   dev: { dev: ({ name }: DmaDevice): string => name },
   dir: { dir: directionWord },
@@ -43,8 +43,8 @@ const TOLD = {
 };
 
 /** What the caller has for an argument that events carry something of. */
-type Argument<R extends ArgumentRole> = R extends keyof typeof TOLD
-  ? (typeof TOLD)[R] extends Readonly<Record<string, (value: infer A) => unknown>> ? A : never
+type Argument<R extends ArgumentRole> = R extends keyof typeof EMITTED
+  ? (typeof EMITTED)[R] extends Readonly<Record<string, (value: infer A) => unknown>> ? A : never
   : RoleFields<R> extends infer F extends FieldTable ? Holds<F[keyof F]>
   : never;
 
@@ -78,7 +78,7 @@ export interface Call<C extends KernelCall = KernelCall> {
   readonly call: EventId<`call.${C}`>;
   readonly ret: EventId<`ret.${C}`>;
   /** Where it can be made to fail; -1 for a function that cannot. */
-  readonly point: FaultPoint;
+  readonly point: InjectionPoint;
   /** What events carry of its arguments. @internal */
   readonly told: readonly ToldField[];
   /** Fields without a value: a copy of it is faster than an object that gets them one by one. @internal */
@@ -88,7 +88,7 @@ export interface Call<C extends KernelCall = KernelCall> {
 /** Resolves a function's row, once when a module loads. */
 export function callOf<C extends KernelCall>(api: C): Call<C> {
   const { roles, rule } = CALL_TABLE[api];
-  const point = FAULT[api as FailingCall] ?? -1;
+  const point = INJECTION[api as FailingCall] ?? -1;
   const ids = { call: eventId(`call.${api}`), ret: eventId(`ret.${api}`) };
   const told = toldOf(roles);
   const untold = Object.fromEntries(told.map(({ field }) => [field, null]));
@@ -99,7 +99,7 @@ function toldOf(roles: readonly ArgumentRole[]): readonly ToldField[] {
   const carried = roles.map((role) => [role, Object.keys(fieldsOf([role]))] as const)
     .filter(([, fields]) => fields.length > 0);
   return carried.flatMap(([role, fields], argument) => {
-    const makers = (TOLD as Partial<Record<ArgumentRole, object>>)[role] ?? {};
+    const makers = (EMITTED as Partial<Record<ArgumentRole, object>>)[role] ?? {};
     return fields.map((field) => ({ argument, field, make: makers[field as never] ?? null }));
   });
 }
@@ -109,11 +109,11 @@ function toldOf(roles: readonly ArgumentRole[]): readonly ToldField[] {
  * `leave…`, so that a call inside another gives the outer one its device back.
  */
 export class CallEvents {
-  readonly #platform: { readonly faults: FaultInjector | null };
+  readonly #platform: { readonly faults: FailureInjector | null };
   readonly #events: EventStream;
 
   constructor(
-    platform: { readonly events: EventStream; readonly faults: FaultInjector | null },
+    platform: { readonly events: EventStream; readonly faults: FailureInjector | null },
   ) {
     this.#platform = platform;
     this.#events = platform.events;
@@ -203,12 +203,12 @@ export class CallEvents {
     why: Why | null = null,
   ): void {
     const events = this.#events;
-    if (events.tick(call.ret)) this.#tellErrno(call, result, why);
+    if (events.tick(call.ret)) this.#emitErrno(call, result, why);
     events.context.leaveDevice(outer);
   }
 
   /** Apart from the end of a call, whose code is small enough to be part of its callers'. */
-  #tellErrno(call: Call<CallGiving<number>>, result: number, why: Why | null): void {
+  #emitErrno(call: Call<CallGiving<number>>, result: number, why: Why | null): void {
     if (result === 0) this.#events.emit(call.ret, { result, error: null });
     else this.#events.emit(call.ret, { result, error: errnoName(result) }, why ?? ruleOf(call));
   }

@@ -5,7 +5,7 @@
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
-import { FAULT } from "../../faults.ts";
+import { INJECTION } from "../../injection.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import type { AtomicPools } from "../../memory/atomic_pool.ts";
@@ -137,7 +137,7 @@ function collectPages(
   sizesBytes: readonly Bytes[],
   count: number,
 ): readonly PhysAddr[] | null {
-  if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
+  if (faults !== null && faults.errnoAt(INJECTION.alloc_pages) !== 0) return null;
   if (count > pages.totalPages) return null;
   const smallest = Math.max(1, sizesBytes[0]! / pages.pageSizeBytes);
   const pieces = sizesBytes.map((sizeBytes) => sizeBytes / pages.pageSizeBytes)
@@ -168,7 +168,7 @@ export function takePages(
   count: number,
 ): readonly PhysAddr[] | null {
   const { faults, pages } = machine;
-  if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
+  if (faults !== null && faults.errnoAt(INJECTION.alloc_pages) !== 0) return null;
   if (2 ** Math.ceil(Math.log2(count)) > MAX_BLOCK_PAGES) return null;
   for (const within of reachableSpans(dev)) {
     const taken = pages.alloc(count, {

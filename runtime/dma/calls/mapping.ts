@@ -406,7 +406,7 @@ export class DmaMapping {
     const error = injected !== 0 ? injected : iovaLink(machine, part, phys);
     // An injected failure is no mistake of the driver.
     if (injected === 0) this.#checker?.ranges.linked(part, phys, error);
-    if (error === 0 && sizeBytes > 0 && events.tick(DMA_MAP)) this.#tellLinked(part, phys);
+    if (error === 0 && sizeBytes > 0 && events.tick(DMA_MAP)) this.#emitLinked(part, phys);
     part.busy = false;
     const why = error === 0 ? null : whyNotLinked(part, phys, injected !== 0);
     this.#calls.leaveWithErrno(LINK, error, outer, why);
@@ -777,7 +777,7 @@ export class DmaMapping {
     if (this.#events.tick(DMA_MAP)) {
       const { api } = call;
       const fields = { api, phys, dma, size_bytes: sizeBytes, dir: directionWord(dir) };
-      this.#tellMapped(dev, this.taken, fields);
+      this.#emitMapped(dev, this.taken, fields);
     }
     if (this.#checker !== null) {
       this.#checker.mappings.mapped(call.made, dev, phys, dma, sizeBytes, dir, attrs);
@@ -826,7 +826,7 @@ export class DmaMapping {
             : dev.domain === null
             ? "direct"
             : "iommu";
-          this.#tellUnmapped(call.api, phys as PhysAddr, dma, sizeBytes, dir, path);
+          this.#emitUnmapped(call.api, phys as PhysAddr, dma, sizeBytes, dir, path);
         }
       }
     }
@@ -880,7 +880,7 @@ export class DmaMapping {
    * @param mapping `phys` is the buffer, wherever the device is led.
    * @param more What else was looked at.
    */
-  #tellMapped(
+  #emitMapped(
     dev: DmaDevice,
     branch: MapBranch,
     mapping: Omit<EventFields<"dma.map">, "path">,
@@ -892,7 +892,7 @@ export class DmaMapping {
   }
 
   /** @param phys Where the device was led. */
-  #tellUnmapped(
+  #emitUnmapped(
     api: EventFields<"dma.unmap">["api"],
     phys: PhysAddr,
     dma: DmaAddr,
@@ -904,10 +904,10 @@ export class DmaMapping {
     this.#events.emit(DMA_UNMAP, fields);
   }
 
-  #tellLinked({ dev, dir, dma, sizeBytes }: RangePart, phys: PhysAddr): void {
+  #emitLinked({ dev, dir, dma, sizeBytes }: RangePart, phys: PhysAddr): void {
     const { api } = LINK;
     const fields = { api, phys, dma, size_bytes: sizeBytes, dir: directionWord(dir) };
-    this.#tellMapped(dev, this.taken, fields);
+    this.#emitMapped(dev, this.taken, fields);
   }
 
   /**
@@ -957,7 +957,7 @@ export class DmaMapping {
     else iovaDestroy(machine, part);
     if (phys >= 0 && this.#events.tick(DMA_UNMAP)) {
       const path = bounced ? "swiotlb" : "iommu";
-      this.#tellUnmapped(call.api, phys as PhysAddr, dma, sizeBytes, part.dir, path);
+      this.#emitUnmapped(call.api, phys as PhysAddr, dma, sizeBytes, part.dir, path);
     }
     part.busy = false;
   }
@@ -1001,7 +1001,7 @@ export class DmaMapping {
       // Both functions make mappings of one kind, which one function ends.
       if (!this.#events.tick(DMA_MAP)) continue;
       const fields = { api: MAP_SG.api, ...outputOf(list, index), dir: directionWord(dir) };
-      this.#tellMapped(dev, branchOf(dev, list, index), fields, whatKeepsApart(dev, list, index));
+      this.#emitMapped(dev, branchOf(dev, list, index), fields, whatKeepsApart(dev, list, index));
     }
   }
 

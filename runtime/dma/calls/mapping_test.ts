@@ -2,7 +2,7 @@ import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB } from "../../address.ts";
 import { ERRNO, KernelError } from "../../errno.ts";
-import { ArmedFault, FAULT } from "../../faults.ts";
+import { ArmedInjection, INJECTION } from "../../injection.ts";
 import {
   DMA_ATTR,
   DMA_BIDIRECTIONAL,
@@ -330,7 +330,7 @@ Deno.test("a map that fails does not say why the one before was refused (dma.md 
   const bench = testBench({ device: { minAlignMask: 0x1fff } });
   const map = () => bench.machine.dma.dmaMapPhys(bench.dev, at(0x1000), 4096, DMA_TO_DEVICE);
   map();
-  bench.machine.armFault(new ArmedFault(FAULT.dma_map_phys, 1, 1));
+  bench.machine.armInjection(new ArmedInjection(INJECTION.dma_map_phys, 1, 1));
   map();
   const reasons = bench.seen.filter(({ name }) => name === "ret.dma_map_phys").map(({ why }) =>
     why
@@ -473,7 +473,7 @@ Deno.test("dma_map_sg gives the number of outputs, dma_map_sgtable 0; with an in
   assertEquals(bench.fields("ret.dma_map_sg"), [{ result: 3, error: null }]);
   assertEquals(bench.fields("ret.dma_map_sgtable"), [{ result: 0, error: null }]);
   bench.forget();
-  machine.armFault(new ArmedFault(FAULT.dma_map_sg, 1, 1));
+  machine.armInjection(new ArmedInjection(INJECTION.dma_map_sg, 1, 1));
   assertEquals(machine.dma.dmaMapSg(dev, list(), DMA_TO_DEVICE), 0);
   assertEquals(bench.fields("ret.dma_map_sg"), [{ result: 0, error: "ENOMEM" }]);
 });
@@ -484,7 +484,7 @@ Deno.test("a reservation with an injected failure leaves a state with nothing in
   assertEquals(machine.dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), 0x3000), true);
   const { addr, sizeBytes } = state;
   assertEquals([addr !== 0, sizeBytes], [true, 0x3000]);
-  machine.armFault(new ArmedFault(FAULT.dma_iova_try_alloc, 1, 1));
+  machine.armInjection(new ArmedInjection(INJECTION.dma_iova_try_alloc, 1, 1));
   assertEquals(machine.dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), 0x3000), false);
   assertEquals([state.addr as number, state.sizeBytes, state.held], [0, 0, false]);
 });

@@ -14,7 +14,7 @@ import type { CheckedDevice } from "./checked_device.ts";
 import { type CheckedPlatform, MappingRecords } from "./ledger.ts";
 import { CpuChecks } from "./cpu_checks.ts";
 import { ContextChecks } from "./context_checks.ts";
-import { type LeftRecord, leftRecords } from "./left_records.ts";
+import { leftRecords, type UnreleasedRecord } from "./unreleased_records.ts";
 import { ListChecks } from "./list_checks.ts";
 import { MappingChecks } from "./mapping_checks.ts";
 import { RangeChecks } from "./range_checks.ts";
@@ -69,7 +69,7 @@ export class DmaChecker {
   }
 
   /** Mappings and ranges made after a record that are still to be unmapped or destroyed. */
-  leftSince(serial: number): readonly LeftRecord[] {
+  leftSince(serial: number): readonly UnreleasedRecord[] {
     return leftRecords(this.#ledger, serial);
   }
 

@@ -3,7 +3,7 @@
  *
  * The ledger is the checker's own. It never looks at what the mapping layer remembers, and nothing
  * that the layer does depends on it: each is the other's witness, so that the two are never one book. The leak
- * report has both, the records from here and the rows of a recording (`runtime/leaks/leftovers.ts`).
+ * report has both, the records from here and the rows of a recording (`runtime/leaks/test_leaks.ts`).
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";

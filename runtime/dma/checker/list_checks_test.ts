@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { GIB } from "../../address.ts";
-import { ArmedFault, FAULT } from "../../faults.ts";
+import { ArmedInjection, INJECTION } from "../../injection.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";
@@ -96,7 +96,7 @@ Deno.test("row 23: an entry longer than the device's longest segment (dma.md 8.2
   assertEquals([report?.class, report?.rule, others], ["segment_too_long", "dma.8.2.23", []]);
   assertMatch(report!.text, /^An entry of 8192 bytes at physical 0x10_0000 .* 4096 bytes$/);
   const refused = listBench([[0x10_0000, 0x2000]], { device: { maxSegmentSizeBytes: 0x1000 } });
-  refused.machine.armFault(new ArmedFault(FAULT.dma_map_sg));
+  refused.machine.armInjection(new ArmedInjection(INJECTION.dma_map_sg));
   refused.mapList();
   assertEquals(refused.reports(), [], "a list that is not mapped");
 });

@@ -15,7 +15,7 @@ import {
 } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
-import { FAULT, type FaultInjector, type FaultPoint } from "../../faults.ts";
+import { type FailureInjector, INJECTION, type InjectionPoint } from "../../injection.ts";
 import type { EventContext } from "../../event_context.ts";
 import type { AccessWatcher, DmaMachine, PeerRouter } from "../dma_machine.ts";
 import { MemoryPage } from "../../memory/physical_memory.ts";
@@ -23,8 +23,8 @@ import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
 import type { EntryPage } from "./entry_page.ts";
 
-const READ = FAULT["device.read"];
-const WRITE = FAULT["device.write"];
+const READ = INJECTION["device.read"];
+const WRITE = INJECTION["device.write"];
 const LIMIT = ADDRESS_LIMIT;
 
 const PAGE_BYTES = 4096;
@@ -75,7 +75,7 @@ export class DeviceBus {
     into: Uint8Array,
     offset: number,
     sizeBytes: Bytes,
-    point: FaultPoint = READ,
+    point: InjectionPoint = READ,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
@@ -103,7 +103,7 @@ export class DeviceBus {
     from: Uint8Array,
     offset: number,
     sizeBytes: Bytes,
-    point: FaultPoint = WRITE,
+    point: InjectionPoint = WRITE,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
@@ -135,7 +135,7 @@ export class DeviceBus {
     dev: DmaDevice,
     dma: number,
     into: Int32Array,
-    point: FaultPoint = READ,
+    point: InjectionPoint = READ,
     page: EntryPage | null = null,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
@@ -156,7 +156,7 @@ export class DeviceBus {
     dev: DmaDevice,
     dma: number,
     from: Int32Array,
-    point: FaultPoint = WRITE,
+    point: InjectionPoint = WRITE,
     page: EntryPage | null = null,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
@@ -212,8 +212,8 @@ export class DeviceBus {
 
   /** True after an injected fault. */
   #isRefused(
-    faults: FaultInjector,
-    point: FaultPoint,
+    faults: FailureInjector,
+    point: InjectionPoint,
     dev: DmaDevice,
     dma: number,
     access: DeviceAccess,

@@ -1,7 +1,7 @@
 import { swiotlbConfig } from "../../machine_config.ts";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ERRNO, KernelError } from "../../errno.ts";
-import { ArmedFault, FAULT } from "../../faults.ts";
+import { ArmedInjection, INJECTION } from "../../injection.ts";
 import { PTE_READ } from "../../iommu/page_table.ts";
 import type { QuirkName } from "../../kernels/behaviours.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
@@ -495,8 +495,8 @@ Deno.test("a sync with an injected failure says that it was injected (dma.md 3.5
   const bench = twoStep();
   bench.tryAlloc(0, 0x1000);
   bench.link(0x1000, 0, 0x1000);
-  const fault = new ArmedFault(FAULT.dma_iova_sync, 1, 1);
-  bench.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION.dma_iova_sync, 1, 1);
+  bench.machine.armInjection(fault);
   assertEquals(bench.machine.dma.dmaIovaSync(bench.dev, bench.state, 0, 0x1000), -ERRNO.EIO);
   const { why } = bench.seen.find(({ name }) => name === "ret.dma_iova_sync")!;
   assertEquals(why, { rule: "dma.3.5", inputs: { injected: true } });

@@ -26,7 +26,7 @@ import {
 } from "../../dma/attributes.ts";
 import { type EventFields, eventId } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
-import { FAULT, type FaultInjector } from "../../faults.ts";
+import { type FailureInjector, INJECTION } from "../../injection.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
 import type { Charges } from "../../time/latencies.ts";
 import type { KernelWarnings } from "../../warnings.ts";
@@ -67,7 +67,7 @@ export interface SwiotlbSurroundings {
   readonly charges: Charges;
   readonly warnings: KernelWarnings;
   /** Injected failures; none when left out. */
-  readonly faults?: FaultInjector | null;
+  readonly faults?: FailureInjector | null;
 }
 
 /** One buffer in the pool, as `forEachBuffer` tells of it. */
@@ -206,7 +206,7 @@ export class SwiotlbPool extends SwiotlbSlots {
   ): PhysAddr | typeof DMA_MAPPING_ERROR {
     const { events, faults } = this.#around;
     // An injected failure says nothing of the pool, so the pool is not reported as full.
-    if (faults && faults.errnoAt(FAULT["swiotlb.alloc"]) !== 0) return DMA_MAPPING_ERROR;
+    if (faults && faults.errnoAt(INJECTION["swiotlb.alloc"]) !== 0) return DMA_MAPPING_ERROR;
     const keep = dev.minAlignMask;
     const pad = lowBits(orig, keep, Math.max(allocAlignMask, SLOT_BYTES - 1));
     const totalBytes = alignUp(sizeBytes + pad, allocAlignMask + 1);

@@ -2,11 +2,11 @@
 import { softCapSectors } from "@dmalab/runtime/block";
 import {
   alignDown,
-  ArmedFault,
+  ArmedInjection,
   defaultMachineConfig,
-  type FAULT,
-  FAULT_POINTS,
   GIB,
+  type INJECTION,
+  INJECTION_POINTS,
   type IommuMode,
   KIB,
   Machine,
@@ -105,9 +105,11 @@ export function inject({ machine, dev }: DefectHost, injection: DefectInjection 
   const { bus_dma_limit_set_to: limit, calls_failed: count, skip = 0 } = injection;
   if (limit !== undefined) dev.busLimitBits = Math.log2(limit + 1);
   if (injection.function === undefined || count === undefined) return;
-  const point = FAULT_POINTS.findIndex(({ name }) => name === injection.function);
+  const point = INJECTION_POINTS.findIndex(({ name }) => name === injection.function);
   if (point < 0) throw new Error(`No point of the model fails as ${injection.function} did`);
-  machine.armFault(new ArmedFault(point as typeof FAULT.dma_map_phys, skip + 1, skip + count));
+  machine.armInjection(
+    new ArmedInjection(point as typeof INJECTION.dma_map_phys, skip + 1, skip + count),
+  );
 }
 
 function machineConfig(captured: DefectCase, bounced: number | null): MachineConfig {

@@ -177,7 +177,7 @@ class OdpCase {
     this.#mm.notifiers.insert(start, end, {
       invalidate: (notifier, range) => {
         notifier.advance();
-        this.#tellInvalidation(made, range);
+        this.#emitInvalidation(made, range);
         return true;
       },
     });
@@ -192,7 +192,7 @@ class OdpCase {
     this.#region = null;
     this.#adapter.deregister(region);
     this.#calls.push({ call: "ib_umem_odp_release" });
-    this.#tellUnmap(region, start, end);
+    this.#emitUnmap(region, start, end);
     return 0;
   }
 
@@ -226,15 +226,15 @@ class OdpCase {
     return ret;
   }
 
-  #tellInvalidation(region: MemoryRegion, range: ChangedRange): void {
+  #emitInvalidation(region: MemoryRegion, range: ChangedRange): void {
     const { end, start } = range;
     const { umem } = region;
-    this.#tellUnmap(region, Math.max(start, umem.start), Math.min(end, umem.end));
+    this.#emitUnmap(region, Math.max(start, umem.start), Math.min(end, umem.end));
     this.#calls.push({ call: "invalidate", start, end, event: eventNumber(range), ret: 1 });
   }
 
   /** Entries that were looked at, none of which was mapped for DMA. */
-  #tellUnmap({ umem }: MemoryRegion, start: number, end: number): void {
+  #emitUnmap({ umem }: MemoryRegion, start: number, end: number): void {
     const count = (end - start) / PAGE_SIZE_BYTES;
     this.#calls.push({ call: "ib_umem_odp_unmap_dma_pages", start, end }, {
       call: "hmm_dma_unmap_pfn",

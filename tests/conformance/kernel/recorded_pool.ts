@@ -12,7 +12,7 @@ import {
   DMA_MAPPING_ERROR,
   type DmaAddr,
   eventId,
-  FAULT,
+  INJECTION,
   type Machine,
   PAGE_SIZE_BYTES,
   type PhysAddr,
@@ -96,7 +96,7 @@ export class RecordedPool implements DescriptorPool {
     if (events.tick(CALL_ALLOC)) {
       events.emit(CALL_ALLOC, { pool: this.name, size_bytes: this.blockSizeBytes });
     }
-    const refused = faults !== null && faults.errnoAt(FAULT.dma_pool_alloc) !== 0;
+    const refused = faults !== null && faults.errnoAt(INJECTION.dma_pool_alloc) !== 0;
     const block = refused ? null : this.#take(this.#coming.shift() ?? null);
     const result = block?.dma ?? DMA_MAPPING_ERROR;
     if (events.tick(RET_ALLOC)) events.emit(RET_ALLOC, { result, error: null });

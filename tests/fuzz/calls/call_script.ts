@@ -1,7 +1,7 @@
 /** The inputs of one session: a machine, then calls of builtins and looks at what they gave. */
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { type ParameterSpec, type Type, typeChain, type Value } from "@dmalab/lang/values";
-import { FAULT_POINTS } from "@dmalab/runtime";
+import { INJECTION_POINTS } from "@dmalab/runtime";
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { Choices } from "../choices.ts";
 import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
@@ -105,7 +105,7 @@ export class CallScript {
   /** A call as a statement, alone or in what a script may put around it. */
   #within(call: string): string {
     const { choices } = this;
-    const point = () => choices.pick(FAULT_POINTS).name;
+    const point = () => choices.pick(INJECTION_POINTS).name;
     const error = () => choices.pick([...BUILTINS.errnoNames]);
     const around = [
       () => call,

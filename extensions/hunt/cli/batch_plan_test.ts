@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { HuntState, TurnEnd } from "../requests/hunt.ts";
 import { NOTHING_FOUND } from "../requests/hunt.ts";
 import { Random } from "@dmalab/runtime";
-import { TurnPlan } from "./turn_plan.ts";
+import { BatchPlan } from "./batch_plan.ts";
 
 const CASES = 500;
 
@@ -38,7 +38,7 @@ Deno.test("turns that end in any order, with right and wrong guesses, give the r
   for (let seed = 0; seed < 50; seed++) {
     const random = new Random(seed);
     const found: number[] = [];
-    const plan = new TurnPlan({
+    const plan = new BatchPlan({
       path: null,
       words: { kernel: null, quirks: null, cases: null, seconds: null, seed: null },
       cases: CASES,

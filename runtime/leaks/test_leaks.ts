@@ -9,14 +9,14 @@
  *
  * @see rules/dma.md 3.6, 8.2 row 25
  */
-import type { LeftRecord } from "../dma/checker/left_records.ts";
+import type { UnreleasedRecord } from "../dma/checker/unreleased_records.ts";
 import type { MachineEvent } from "../events.ts";
 import { type Leak, leaksOf, type ResourceTables } from "../held_resources.ts";
 import type { Machine } from "../machine.ts";
-import { type HeldKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
+import { type HeldResourceKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
 
 /** Something that is left. */
-export interface Leftover {
+export interface TestLeak {
   readonly kind: LeakKind;
   /** The rule of `docs/rules/` that is broken; null where that is none of theirs. */
   readonly rule: string | null;
@@ -55,7 +55,7 @@ export class Beginning {
   }
 
   /** What is left since then. @param ledger What was recorded since then. */
-  leftovers(ledger: ResourceTables, { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY): Leftover[] {
+  leftovers(ledger: ResourceTables, { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY): TestLeak[] {
     const counts = ({ name, request }: MachineEvent) =>
       !(request !== null && sent.has(request)) && !(isBusy && name === "mem.alloc");
     const records = this.#machine.checker?.leftSince(this.#serial) ?? [];
@@ -83,7 +83,7 @@ export class Beginning {
 }
 
 /** Something that is left, and what is left with it. */
-interface Owner extends Omit<Leftover, "more"> {
+interface Owner extends Omit<TestLeak, "more"> {
   readonly with: string[];
   /** The device's addresses that it takes, `[start, end)`; null for what takes none. */
   readonly start: number | null;
@@ -93,10 +93,14 @@ interface Owner extends Omit<Leftover, "more"> {
 }
 
 /** Kinds that lie in a device's address space. */
-const HAS_ADDRESSES: ReadonlySet<HeldKind> = new Set(["shared_memory", "page_table", "iova"]);
+const HAS_ADDRESSES: ReadonlySet<HeldResourceKind> = new Set([
+  "shared_memory",
+  "page_table",
+  "iova",
+]);
 
 function standingAlone(kind: LeakKind, { device, span, taken, text }: Leak): Owner {
-  const takesAddresses = span !== null && HAS_ADDRESSES.has(kind as HeldKind);
+  const takesAddresses = span !== null && HAS_ADDRESSES.has(kind as HeldResourceKind);
   return {
     kind,
     rule: LEAK_KINDS[kind].rule,
@@ -182,7 +186,7 @@ function lastBefore(
 }
 
 /** What one statement has left of a kind, as the first of it. */
-function joined(left: readonly Owner[]): Leftover[] {
+function joined(left: readonly Owner[]): TestLeak[] {
   const groups = Map.groupBy(
     left,
     ({ device, event, kind, site }) => `${kind} ${device} ${site} ${event?.request}`,
@@ -213,7 +217,7 @@ class Births {
     }
   }
 
-  of({ device, dma, kind, start }: LeftRecord): MachineEvent | null {
+  of({ device, dma, kind, start }: UnreleasedRecord): MachineEvent | null {
     const key = kind === "range" ? `iova ${device} ${start}` : `mappings ${device} ${dma}`;
     const seq = this.#seqs.get(key);
     return seq === undefined ? null : this.#ledger.event(seq);

@@ -4,7 +4,13 @@ import { DMA_TO_DEVICE } from "./dma/attributes.ts";
 import { DmaIovaState } from "./dma/iova_state.ts";
 import { at, type TestBench, testBench } from "./dma/testing.ts";
 import { ERRNO, InvariantError } from "./errno.ts";
-import { ArmedFault, FAULT, FAULT_POINTS, FaultCounter, type FaultPlace } from "./faults.ts";
+import {
+  ArmedInjection,
+  HitCounter,
+  INJECTION,
+  INJECTION_POINTS,
+  type InjectionHit,
+} from "./injection.ts";
 
 /** Maps a page; true when it could be mapped. */
 function mapOne({ machine, dev }: TestBench): boolean {
@@ -23,39 +29,39 @@ function linkOne({ machine, dev }: TestBench): number {
 }
 
 /** The places as [point, nth]. */
-const named = (places: readonly FaultPlace[]): [string, number][] =>
-  places.map(({ point, nth }) => [FAULT_POINTS[point]!.name, nth]);
+const named = (places: readonly InjectionHit[]): [string, number][] =>
+  places.map(({ point, nth }) => [INJECTION_POINTS[point]!.name, nth]);
 
 Deno.test("a machine has no injector until something is armed or counted, and none afterwards", () => {
   const { machine } = testBench();
   assertEquals(machine.faults, null);
-  const fault = new ArmedFault(FAULT.dma_map_phys);
-  machine.armFault(fault);
-  const counter = machine.countFaults();
+  const fault = new ArmedInjection(INJECTION.dma_map_phys);
+  machine.armInjection(fault);
+  const counter = machine.countHits();
   machine.disarmFault(fault);
   assert(machine.faults !== null, "someone still counts");
   machine.stopCountingFaults(counter);
   assertEquals(machine.faults, null);
-  machine.armFault(fault);
+  machine.armInjection(fault);
   machine.disarmFault(fault);
   assertEquals(machine.faults, null);
 });
 
 Deno.test("a point fails each time it is passed, until it is disarmed", () => {
   const bench = testBench();
-  const fault = new ArmedFault(FAULT.dma_map_phys);
-  bench.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION.dma_map_phys);
+  bench.machine.armInjection(fault);
   assertEquals([mapOne(bench), mapOne(bench), mapOne(bench)], [false, false, false]);
   bench.machine.disarmFault(fault);
   assertEquals([mapOne(bench), fault.seen, fault.fired], [true, 3, 3]);
   assertEquals(bench.machine.iommu.liveMappings, 1);
 });
 
-Deno.test("passings are counted from the moment of arming, and only those from first to last fail", () => {
+Deno.test("hits are counted from the moment of arming, and only those from first to last fail", () => {
   const bench = testBench();
   mapOne(bench);
-  const fault = new ArmedFault(FAULT.dma_map_phys, 2, 3);
-  bench.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION.dma_map_phys, 2, 3);
+  bench.machine.armInjection(fault);
   assertEquals([mapOne(bench), mapOne(bench), mapOne(bench), mapOne(bench)], [
     true,
     false,
@@ -67,31 +73,35 @@ Deno.test("passings are counted from the moment of arming, and only those from f
 
 Deno.test("a point fails with its natural error, or with the one that was asked for", () => {
   const bench = testBench();
-  const errnoUnder = (fault: ArmedFault) => {
-    bench.machine.armFault(fault);
+  const errnoUnder = (fault: ArmedInjection) => {
+    bench.machine.armInjection(fault);
     const result = linkOne(bench);
     bench.machine.disarmFault(fault);
     return result;
   };
-  assertEquals(errnoUnder(new ArmedFault(FAULT.dma_iova_try_alloc)), -ERRNO.ENOMEM);
-  assertEquals(errnoUnder(new ArmedFault(FAULT.dma_iova_link)), -ERRNO.ENOMEM);
-  assertEquals(errnoUnder(new ArmedFault(FAULT.dma_iova_link, 1, 1, "EIO")), -ERRNO.EIO);
-  assertEquals(errnoUnder(new ArmedFault(FAULT.dma_iova_sync)), -ERRNO.EIO);
-  assertEquals(errnoUnder(new ArmedFault(FAULT.dma_iova_link, 2)), 0, "it is passed only once");
+  assertEquals(errnoUnder(new ArmedInjection(INJECTION.dma_iova_try_alloc)), -ERRNO.ENOMEM);
+  assertEquals(errnoUnder(new ArmedInjection(INJECTION.dma_iova_link)), -ERRNO.ENOMEM);
+  assertEquals(errnoUnder(new ArmedInjection(INJECTION.dma_iova_link, 1, 1, "EIO")), -ERRNO.EIO);
+  assertEquals(errnoUnder(new ArmedInjection(INJECTION.dma_iova_sync)), -ERRNO.EIO);
+  assertEquals(
+    errnoUnder(new ArmedInjection(INJECTION.dma_iova_link, 2)),
+    0,
+    "it is passed only once",
+  );
 });
 
 Deno.test("an error that a point cannot have is refused when the fault is made", () => {
   assertThrows(
-    () => new ArmedFault(FAULT.dma_map_phys, 1, 1, "EINVAL"),
+    () => new ArmedInjection(INJECTION.dma_map_phys, 1, 1, "EINVAL"),
     InvariantError,
     "dma_map_phys cannot fail with EINVAL",
   );
-  assertThrows(() => new ArmedFault(FAULT["device.read"], 1, 1, "EIO"), InvariantError);
+  assertThrows(() => new ArmedInjection(INJECTION["device.read"], 1, 1, "EIO"), InvariantError);
 });
 
 Deno.test("each failure is an event with the point, its number and the error", () => {
   const bench = testBench();
-  bench.machine.armFault(new ArmedFault(FAULT["iova.alloc"], 2));
+  bench.machine.armInjection(new ArmedInjection(INJECTION["iova.alloc"], 2));
   mapOne(bench);
   mapOne(bench);
   assertEquals(bench.fields("inject"), [{ point: "iova.alloc", nth: 2, error: "ENOMEM" }]);
@@ -100,18 +110,18 @@ Deno.test("each failure is an event with the point, its number and the error", (
 
 Deno.test("of two faults at one point the one that was armed first answers, and both count", () => {
   const bench = testBench();
-  const first = new ArmedFault(FAULT.dma_iova_link, 1, 1, "EIO");
-  const second = new ArmedFault(FAULT.dma_iova_link, 1, 2, "EINVAL");
-  bench.machine.armFault(first);
-  bench.machine.armFault(second);
+  const first = new ArmedInjection(INJECTION.dma_iova_link, 1, 1, "EIO");
+  const second = new ArmedInjection(INJECTION.dma_iova_link, 1, 2, "EINVAL");
+  bench.machine.armInjection(first);
+  bench.machine.armInjection(second);
   assertEquals([linkOne(bench), linkOne(bench), linkOne(bench)], [-ERRNO.EIO, -ERRNO.EINVAL, 0]);
   assertEquals([first.fired, second.fired, first.seen, second.seen], [1, 1, 3, 3]);
 });
 
 Deno.test("a fault deep inside a call fails the call with the error that the kernel makes of it", () => {
   const bench = testBench();
-  const fault = new ArmedFault(FAULT["page_table.alloc"]);
-  bench.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["page_table.alloc"]);
+  bench.machine.armInjection(fault);
   assertEquals([mapOne(bench), linkOne(bench)], [false, -ERRNO.ENOMEM]);
   assertEquals([fault.fired, bench.machine.iommu.liveMappings], [2, 0]);
   assertEquals(bench.names("iova.alloc", "iova.free").length, 4, "each range is freed");
@@ -120,8 +130,8 @@ Deno.test("a fault deep inside a call fails the call with the error that the ker
 Deno.test("a device's access faults with the reason that was asked for, and changes no memory", () => {
   const bench = testBench({ iommu: { mode: "off" } });
   const { bus, memory } = bench.machine;
-  const fault = new ArmedFault(FAULT["device.write"], 1, 1, "not_writable");
-  bench.machine.armFault(fault);
+  const fault = new ArmedInjection(INJECTION["device.write"], 1, 1, "not_writable");
+  bench.machine.armInjection(fault);
   const bytes = Uint8Array.of(7);
   assertEquals(bus.write(bench.dev, 0x10_0000, bytes, 0, 1), false);
   assertEquals(memory.readU32(at(0x10_0000)), 0);
@@ -130,10 +140,10 @@ Deno.test("a device's access faults with the reason that was asked for, and chan
   assertEquals(memory.readU32(at(0x10_0000)), 7);
 });
 
-Deno.test("a counter tells every place where something could fail, in the order of passing", () => {
+Deno.test("a counter tells every place where something could fail, in the order of hits", () => {
   const bench = testBench();
   mapOne(bench);
-  const counter = bench.machine.countFaults();
+  const counter = bench.machine.countHits();
   mapOne(bench);
   linkOne(bench);
   linkOne(bench);
@@ -154,10 +164,10 @@ Deno.test("a counter tells every place where something could fail, in the order 
 });
 
 Deno.test("the same run passes the same places, and failing at one changes only what follows", () => {
-  const placesOf = (fault: ArmedFault | null) => {
+  const placesOf = (fault: ArmedInjection | null) => {
     const bench = testBench();
-    const counter = bench.machine.countFaults();
-    if (fault !== null) bench.machine.armFault(fault);
+    const counter = bench.machine.countHits();
+    if (fault !== null) bench.machine.armInjection(fault);
     linkOne(bench);
     mapOne(bench);
     return named(counter.places);
@@ -165,14 +175,14 @@ Deno.test("the same run passes the same places, and failing at one changes only 
   const whole = placesOf(null);
   assertEquals(placesOf(null), whole);
   whole.forEach(([name, nth], index) => {
-    const place = FAULT_POINTS.findIndex((spec) => spec.name === name);
-    const cut = placesOf(new ArmedFault(place, nth, nth));
+    const place = INJECTION_POINTS.findIndex((spec) => spec.name === name);
+    const cut = placesOf(new ArmedInjection(place, nth, nth));
     assertEquals(cut.slice(0, index + 1), whole.slice(0, index + 1));
   });
 });
 
 Deno.test("the points that kill a device, or have it answer so, are no places to go on from", () => {
-  assertEquals(FAULT_POINTS.filter(({ survivable }) => !survivable).map(({ name }) => name), [
+  assertEquals(INJECTION_POINTS.filter(({ survivable }) => !survivable).map(({ name }) => name), [
     "queue.read",
     "queue.write",
     "device.answer",
@@ -180,16 +190,21 @@ Deno.test("the points that kill a device, or have it answer so, are no places to
     "device.interrupt",
     "device.stop",
   ]);
-  const counter = new FaultCounter();
-  [FAULT["queue.read"], FAULT["device.read"], FAULT["queue.write"], FAULT["device.read"]]
+  const counter = new HitCounter();
+  [
+    INJECTION["queue.read"],
+    INJECTION["device.read"],
+    INJECTION["queue.write"],
+    INJECTION["device.read"],
+  ]
     .forEach((point) => counter.note(point));
   assertEquals(named(counter.places), [["device.read", 1], ["device.read", 2]]);
 });
 
 Deno.test("a fault that is armed and not due changes nothing of a run", () => {
-  const eventsOf = (fault: ArmedFault | null) => {
+  const eventsOf = (fault: ArmedInjection | null) => {
     const bench = testBench({ machine: { latenciesNs: { "iotlb.sync": 400 } } });
-    if (fault !== null) bench.machine.armFault(fault);
+    if (fault !== null) bench.machine.armInjection(fault);
     mapOne(bench);
     linkOne(bench);
     bench.machine.bus.write(bench.dev, 0xffff_f000, new Uint8Array(4), 0, 4);
@@ -197,17 +212,17 @@ Deno.test("a fault that is armed and not due changes nothing of a run", () => {
   };
   const plain = eventsOf(null);
   assert(plain.length > 10);
-  FAULT_POINTS.forEach((_, place) => {
-    assertEquals(eventsOf(new ArmedFault(place, 1000)), plain);
+  INJECTION_POINTS.forEach((_, place) => {
+    assertEquals(eventsOf(new ArmedInjection(place, 1000)), plain);
   });
-  assertEquals(eventsOf(new ArmedFault(FAULT.dma_map_sg)), plain, "never passed");
+  assertEquals(eventsOf(new ArmedInjection(INJECTION.dma_map_sg)), plain, "never passed");
 });
 
 Deno.test("every point has a name of its own, a natural error first, and a sentence", () => {
-  const names = FAULT_POINTS.map(({ name }) => name);
+  const names = INJECTION_POINTS.map(({ name }) => name);
   assertEquals(new Set(names).size, names.length);
-  FAULT_POINTS.forEach(({ name, errors, doc }, index) => {
-    assertEquals((FAULT as Readonly<Record<string, number>>)[name], index);
+  INJECTION_POINTS.forEach(({ name, errors, doc }, index) => {
+    assertEquals((INJECTION as Readonly<Record<string, number>>)[name], index);
     assert(errors.length > 0 && doc.length > 0, name);
     assertEquals(new Set(errors).size, errors.length, name);
   });

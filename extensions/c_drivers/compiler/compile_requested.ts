@@ -11,13 +11,13 @@ import type { SourceFile } from "@dmalab/lang";
 import { LoadError, misnamed } from "@dmalab/lang/syntax";
 import { C_FILE, DEFAULT_LIMITS } from "@dmalab/lang/values";
 import {
+  type CompileRequest,
   readCompilerLock,
   readHeaders,
   SUPPORT,
-  type WantedC,
   type WantingLoader,
 } from "@dmalab/cli";
-import { hashOf, keepModule, keptModule } from "./c_cache.ts";
+import { cacheModule, hashOf, keptModule } from "./c_cache.ts";
 import {
   ARGUMENTS,
   compileC,
@@ -39,7 +39,7 @@ const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
 
 /** What a wanted driver is made from. */
 interface Recipe {
-  readonly wanted: WantedC;
+  readonly wanted: CompileRequest;
   readonly loader: WantingLoader;
   readonly sources: Sources["files"];
   readonly refused: Sources["refused"];
@@ -50,7 +50,7 @@ interface Recipe {
 }
 
 /** Compiles everything that loaders were asked for and do not have. */
-export async function compileWanted(loaders: readonly WantingLoader[]): Promise<void> {
+export async function compileRequested(loaders: readonly WantingLoader[]): Promise<void> {
   const problem = noDrivers();
   if (problem !== null) {
     for (const { shelf } of loaders) {
@@ -89,7 +89,7 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
     const same = missing[index]!;
     left.delete(same);
     // At once: what comes after it may fail.
-    if (made.module !== null) whyNotKept = await keepModule(same[0]!.key, made.module, made.said);
+    if (made.module !== null) whyNotKept = await cacheModule(same[0]!.key, made.module, made.said);
     for (const recipe of same) putMade(recipe, made);
   }, timeMs);
   if (whyNotKept !== null) {
@@ -100,7 +100,7 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
   }
 }
 
-async function recipeOf(wanted: WantedC, loader: WantingLoader): Promise<Recipe> {
+async function recipeOf(wanted: CompileRequest, loader: WantingLoader): Promise<Recipe> {
   const { config, source } = wanted;
   const behaviour = resolveKernel(config);
   const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, behaviour };

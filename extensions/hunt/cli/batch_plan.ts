@@ -11,17 +11,17 @@ import {
   type TurnEnd,
 } from "../requests/hunt.ts";
 import type { Plan } from "@dmalab/cli/jobs";
-import type { TurnJob, TurnMessage } from "./turn_job.ts";
+import type { TurnJob, TurnMessage } from "./batch_job.ts";
 
 /** A turn that runs or has ended. */
 interface BatchRun {
-  readonly job: PlannedTurn;
+  readonly job: PlannedBatch;
   /** The state after it, as far as that is known. */
   state: HuntState;
   end: TurnEnd | null;
 }
 
-type PlannedTurn = TurnJob & { readonly kind: "turn" };
+type PlannedBatch = TurnJob & { readonly kind: "turn" };
 
 export interface TurnPlanOptions extends Pick<TurnJob, "path" | "words"> {
   /** Steps to try. */
@@ -32,7 +32,7 @@ export interface TurnPlanOptions extends Pick<TurnJob, "path" | "words"> {
   readonly onFinding: (finding: HuntFinding) => void;
 }
 
-export class TurnPlan implements Plan<PlannedTurn, TurnMessage> {
+export class BatchPlan implements Plan<PlannedBatch, TurnMessage> {
   readonly result = { findings: [] as HuntFinding[], cases: 0, machines: 0 } satisfies HuntResult;
   /** After the turns whose results are in. */
   #state: HuntState = NOTHING_FOUND;
@@ -45,11 +45,11 @@ export class TurnPlan implements Plan<PlannedTurn, TurnMessage> {
     return this.result.cases >= this.options.cases;
   }
 
-  next(): PlannedTurn | null {
+  next(): PlannedBatch | null {
     if (!this.options.mayGoOn()) return null;
     const { path, until, words } = this.options;
     const { number, state } = this.#firstMissing();
-    const job: PlannedTurn = {
+    const job: PlannedBatch = {
       kind: "turn",
       path,
       words,
@@ -63,7 +63,7 @@ export class TurnPlan implements Plan<PlannedTurn, TurnMessage> {
     return job;
   }
 
-  receive(job: PlannedTurn, message: TurnMessage): void {
+  receive(job: PlannedBatch, message: TurnMessage): void {
     const run = this.#runs.get(job.number);
     if (run?.job !== job) return;
     if (message.kind === "guess") run.state = message.state;

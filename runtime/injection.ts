@@ -7,7 +7,7 @@
  * check then.
  *
  *     const { faults } = machine;
- *     if (faults !== null && faults.errnoAt(FAULT.dma_iova_link) !== 0) …
+ *     if (faults !== null && faults.errnoAt(INJECTION.dma_iova_link) !== 0) …
  *
  * The same object counts the places where something could fail, in the order in which they are
  * passed, so that a run can be repeated once for each.
@@ -25,14 +25,14 @@ const INJECT = eventId("inject");
  * What a point fails with: an errno; for a device's access the reason of the fault; for a completion
  * what its status comes to.
  */
-export type FaultError = ErrnoName | FaultReason | BlkStatusName;
+export type InjectedError = ErrnoName | FaultReason | BlkStatusName;
 
-export interface FaultPointSpec {
+export interface InjectionPointSpec {
   readonly name: string;
   /** What fails, as a sentence fragment. */
   readonly doc: string;
   /** What it can fail with, the natural one first; a function that returns false has one. */
-  readonly errors: readonly FaultError[];
+  readonly errors: readonly InjectedError[];
   /**
    * False where the failure leaves the device dead or silent, so that nothing of what it does ends
    * before its driver loses patience, and where it is an answer of the device's that takes nothing
@@ -41,14 +41,14 @@ export interface FaultPointSpec {
   readonly survivable: boolean;
 }
 
-const NO_MEMORY: readonly FaultError[] = ["ENOMEM"];
-const ACCESS_REASONS: readonly FaultError[] = [
+const NO_MEMORY: readonly InjectedError[] = ["ENOMEM"];
+const ACCESS_REASONS: readonly InjectedError[] = [
   "unreachable",
   ...wordsOf(FAULT_REASON).filter((reason) => reason !== "unreachable"),
 ];
 
 /** What the status of a completion can come to for the block layer. */
-const DEVICE_STATUSES: readonly FaultError[] = [
+const DEVICE_STATUSES: readonly InjectedError[] = [
   "MEDIUM",
   "RESV_CONFLICT",
   "ZONE_OPEN_RESOURCE",
@@ -57,7 +57,7 @@ const DEVICE_STATUSES: readonly FaultError[] = [
 
 function point<N extends string>(
   name: N,
-  errors: readonly FaultError[],
+  errors: readonly InjectedError[],
   doc: string,
   survivable = true,
 ) {
@@ -103,86 +103,86 @@ const POINTS = [
 ] as const;
 
 /** @internal */
-export type FaultPoints = typeof POINTS;
+export type InjectionPoints = typeof POINTS;
 
 /** The name of an injection point. */
-export type FaultPointName = FailingCall | FaultPoints[number]["name"];
+export type InjectionPointName = FailingCall | InjectionPoints[number]["name"];
 
 /** A point, by its number. */
-export type FaultPoint = number;
+export type InjectionPoint = number;
 
 /** Every point, in the order of their numbers: the kernel's functions, and what is below them. */
-export const FAULT_POINTS: readonly FaultPointSpec[] = [
+export const INJECTION_POINTS: readonly InjectionPointSpec[] = [
   ...failingCalls().map((call) => ({ ...call, survivable: true })),
   ...POINTS,
 ];
 
 /** The numbers of the points, by name. */
-export const FAULT = Object.fromEntries(
-  FAULT_POINTS.map(({ name }, index) => [name, index]),
-) as Readonly<Record<FaultPointName, FaultPoint>>;
+export const INJECTION = Object.fromEntries(
+  INJECTION_POINTS.map(({ name }, index) => [name, index]),
+) as Readonly<Record<InjectionPointName, InjectionPoint>>;
 
-/** One passing of a point: the `nth` since the counting began. */
-export interface FaultPlace {
-  readonly point: FaultPoint;
+/** One hit of a point: the `nth` since the counting began. */
+export interface InjectionHit {
+  readonly point: InjectionPoint;
   readonly nth: number;
 }
 
 /** An order to fail. It counts how often its point is passed from the moment it is armed. */
-export class ArmedFault {
+export class ArmedInjection {
   /** How often the point was passed since. */
   seen = 0;
   /** How often it failed. */
   fired = 0;
   /** What it fails with. */
-  readonly error: FaultError;
+  readonly error: InjectedError;
 
   /**
    * Tells a point to fail.
    *
-   * @param first The first passing that fails, from 1.
+   * @param first The first hit that fails, from 1.
    * @param last The last one; all from the first on when left out.
    * @param error Instead of the natural error.
    */
   constructor(
-    readonly point: FaultPoint,
+    readonly point: InjectionPoint,
     readonly first: number = 1,
     readonly last: number = Infinity,
-    error: FaultError | null = null,
+    error: InjectedError | null = null,
   ) {
-    const { errors, name } = FAULT_POINTS[point]!;
+    const { errors, name } = INJECTION_POINTS[point]!;
     this.error = error ?? errors[0]!;
     invariant(errors.includes(this.error), `${name} cannot fail with ${this.error}`);
   }
 }
 
-/** Notes every passing of a point from the moment it is added to an injector. */
-export class FaultCounter {
-  readonly #passed: FaultPoint[] = [];
+/** Notes every hit of a point from the moment it is added to an injector. */
+export class HitCounter {
+  readonly #passed: InjectionPoint[] = [];
 
   /** A point is passed. */
-  note(point: FaultPoint): void {
+  note(point: InjectionPoint): void {
     this.#passed.push(point);
   }
 
   /** Every place where something could have failed, in the order in which they were passed. */
-  get places(): readonly FaultPlace[] {
-    const counts = new Map<FaultPoint, number>();
-    const places: FaultPlace[] = [];
+  get places(): readonly InjectionHit[] {
+    const counts = new Map<InjectionPoint, number>();
+    const places: InjectionHit[] = [];
     for (const point of this.#passed) {
       const nth = (counts.get(point) ?? 0) + 1;
       counts.set(point, nth);
-      if (FAULT_POINTS[point]!.survivable) places.push({ point, nth });
+      if (INJECTION_POINTS[point]!.survivable) places.push({ point, nth });
     }
     return places;
   }
 }
 
 /** What is to fail, and who counts what could. */
-export class FaultInjector {
+export class FailureInjector {
   readonly #events: EventStream;
-  readonly #armed: ArmedFault[] = [];
-  readonly #counters: FaultCounter[] = [];
+  readonly #armed: ArmedInjection[] = [];
+  readonly #counters: HitCounter[] = [];
 
   constructor(events: EventStream) {
     this.#events = events;
@@ -193,42 +193,42 @@ export class FaultInjector {
     return this.#armed.length === 0 && this.#counters.length === 0;
   }
 
-  arm(fault: ArmedFault): void {
+  arm(fault: ArmedInjection): void {
     this.#armed.push(fault);
   }
 
-  disarm(fault: ArmedFault): void {
+  disarm(fault: ArmedInjection): void {
     remove(this.#armed, fault);
   }
 
-  /** Has a counter note every passing from here on. */
-  count(counter: FaultCounter): void {
+  /** Has a counter note every hit from here on. */
+  count(counter: HitCounter): void {
     this.#counters.push(counter);
   }
 
-  stopCounting(counter: FaultCounter): void {
+  stopCounting(counter: HitCounter): void {
     remove(this.#counters, counter);
   }
 
   /** Passes a point: a negative errno when it is to fail, else 0. */
-  errnoAt(point: FaultPoint): number {
+  errnoAt(point: InjectionPoint): number {
     const error = this.#pass(point);
     return error === null ? 0 : -ERRNO[error as ErrnoName];
   }
 
   /** Passes a point of the bus: why the access is to fault, or null. */
-  reasonAt(point: FaultPoint): FaultReason | null {
+  reasonAt(point: InjectionPoint): FaultReason | null {
     return this.#pass(point) as FaultReason | null;
   }
 
   /** Passes a completion: the status it is to have, or null. */
-  statusAt(point: FaultPoint): BlkStatusName | null {
+  statusAt(point: InjectionPoint): BlkStatusName | null {
     return this.#pass(point) as BlkStatusName | null;
   }
 
-  #pass(point: FaultPoint): FaultError | null {
+  #pass(point: InjectionPoint): InjectedError | null {
     for (const counter of this.#counters) counter.note(point);
-    let failing: ArmedFault | null = null;
+    let failing: ArmedInjection | null = null;
     for (const fault of this.#armed) {
       if (fault.point !== point) continue;
       fault.seen++;
@@ -237,7 +237,7 @@ export class FaultInjector {
     if (failing === null) return null;
     failing.fired++;
     if (this.#events.tick(INJECT)) {
-      const { name } = FAULT_POINTS[point]!;
+      const { name } = INJECTION_POINTS[point]!;
       this.#events.emit(INJECT, { point: name, nth: failing.seen, error: failing.error });
     }
     return failing.error;
@@ -251,7 +251,8 @@ function remove<T>(list: T[], item: T): void {
 
 /** Whether no page can be had for a table: an armed fault says so. */
 export function failingTables(
-  platform: { readonly faults: FaultInjector | null },
+  platform: { readonly faults: FailureInjector | null },
 ): () => boolean {
-  return () => platform.faults !== null && platform.faults.errnoAt(FAULT["page_table.alloc"]) !== 0;
+  return () =>
+    platform.faults !== null && platform.faults.errnoAt(INJECTION["page_table.alloc"]) !== 0;
 }

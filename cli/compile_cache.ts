@@ -1,19 +1,19 @@
 /** What has been compiled of sources in C, and what is wanted. */
 import type { LabConfig } from "@dmalab/devices";
 import type { SourceFile } from "@dmalab/lang";
-import type { CLoader, CompiledC, CShelf, Stubs } from "@dmalab/lang/values";
+import type { CLoader, CompileCache, CompiledC, Stubs } from "@dmalab/lang/values";
 import type { HostTree } from "./host_tree.ts";
 
 /** A source for the machine of a configuration. */
-export interface WantedC {
+export interface CompileRequest {
   readonly source: SourceFile;
   readonly config: LabConfig;
   readonly key: string;
 }
 
-export class HostShelf implements CShelf {
+export class HostCompileCache implements CompileCache {
   /** What was asked for and is not there. */
-  wanted: readonly WantedC[] = [];
+  wanted: readonly CompileRequest[] = [];
   readonly #made = new Map<string, CompiledC>();
 
   find(source: SourceFile, config: LabConfig): CompiledC | null {
@@ -28,7 +28,7 @@ export class HostShelf implements CShelf {
     return null;
   }
 
-  put({ key }: WantedC, compiled: CompiledC): void {
+  put({ key }: CompileRequest, compiled: CompiledC): void {
     this.#made.set(key, compiled);
     this.wanted = this.wanted.filter((each) => each.key !== key);
   }
@@ -50,7 +50,7 @@ export interface SourceOfTree {
 
 /** A loader with the shelf that is filled here. */
 export interface WantingLoader extends CLoader {
-  readonly shelf: HostShelf;
+  readonly shelf: HostCompileCache;
   /** Processor time for each source; null for the usual one. */
   readonly compileMs?: number | null;
   /** Sources that are compiled with a kernel tree. */

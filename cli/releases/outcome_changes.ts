@@ -23,7 +23,7 @@ export interface OutcomeCause {
   readonly seenIn: "newer" | "older";
 }
 
-export interface Turn {
+export interface OutcomeChange {
   /** The release that does it differently from the one before. */
   readonly at: KernelProfile;
   readonly from: KernelProfile;
@@ -32,16 +32,16 @@ export interface Turn {
 }
 
 /** A test, and how it ends on every release. */
-export interface TestTurns {
+export interface TestOutcomeChanges {
   readonly name: string;
   readonly place: string;
   readonly ends: Readonly<Record<KernelProfile, EndedTest>>;
   /** Where it ends differently from the release before; empty when it is the same everywhere. */
-  readonly turns: readonly Turn[];
+  readonly turns: readonly OutcomeChange[];
 }
 
 export type ReleasesResult =
-  | { readonly tests: readonly TestTurns[] }
+  | { readonly tests: readonly TestOutcomeChanges[] }
   /** It does not load there. */
   | { readonly problems: readonly Diagnostic[] };
 
@@ -56,7 +56,7 @@ export function turnsOf(scenario: Scenario): ReleasesResult {
     if ("problems" in outcomes) return outcomes;
     all.set(kernel, outcomes.tests);
   }
-  const turns = new Map<string, Turn[]>();
+  const turns = new Map<string, OutcomeChange[]>();
   for (const [index, at] of KERNEL_NAMES.entries()) {
     const from = KERNEL_NAMES[index - 1];
     if (from === undefined) continue;

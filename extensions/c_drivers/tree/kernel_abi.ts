@@ -20,7 +20,7 @@ import type { Stubs } from "@dmalab/lang/values";
 import { KNOWN_TREES } from "@dmalab/runtime/kernels";
 import type { ImportedFunction, ValueType } from "../wasm/wasm_reader.ts";
 
-type Wide = number | bigint;
+type U64 = number | bigint;
 type StubBody = (kernel: CKernel, args: readonly number[]) => number | void;
 
 const CALLS: ReadonlyMap<string, CCall> = new Map(
@@ -197,7 +197,7 @@ export function treeFunction(
   imported: ImportedFunction,
   kernel: CKernel,
   { pointers, stubs }: Pick<OfTree, "pointers" | "stubs">,
-): (...args: Wide[]) => Wide {
+): (...args: U64[]) => U64 {
   const { name, result } = imported;
   const own = runOf(imported);
   const isAnswered = typeof stubs !== "string" && stubs.has(name);
@@ -207,7 +207,7 @@ export function treeFunction(
   const crossings = imported.parameters.map((_, index) =>
     parameters[index] !== undefined && isPointer(parameters[index].type) ? signed : unsigned
   );
-  return function called(...args: Wide[]) {
+  return function called(...args: U64[]) {
     kernel.enterHere(name, called);
     const given = args.map((value, index) => crossings[index]!(value));
     const returned = run(kernel, given) ?? 0;
@@ -217,11 +217,11 @@ export function treeFunction(
 }
 
 /** As the lab's own headers hand over: pointers signed, and all ones of anything else a large number. */
-function signed(value: Wide): number {
+function signed(value: U64): number {
   return Number(value);
 }
 
-function unsigned(value: Wide): number {
+function unsigned(value: U64): number {
   return typeof value === "number" ? value : Number(BigInt.asUintN(64, value));
 }
 

@@ -41,7 +41,7 @@ interface Span {
   readonly sizeBytes: number;
 }
 
-export class LentRanges {
+export class DeviceOwnedRanges {
   readonly #machine: Machine;
   readonly #memory: CMemory;
   /** By the first address for the device; of two devices', both. */

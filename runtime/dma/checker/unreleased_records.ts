@@ -4,7 +4,7 @@ import { describeRecord } from "./describe.ts";
 import { MADE, MARK } from "./record_table.ts";
 
 /** A leaked mapping or range. */
-export interface LeftRecord {
+export interface UnreleasedRecord {
   readonly kind: "mapping" | "range";
   readonly device: string;
   /** First byte as the device sees it. */
@@ -24,7 +24,7 @@ export interface LeftRecord {
 const FOUND_ELSEWHERE: readonly number[] = [MADE.COHERENT, MADE.LINK];
 
 /** Live mappings and ranges with a later serial number that need an unmap or a free, oldest first. */
-export function leftRecords(ledger: MappingRecords, serial: number): LeftRecord[] {
+export function leftRecords(ledger: MappingRecords, serial: number): UnreleasedRecord[] {
   const { table } = ledger;
   const found: number[] = [];
   table.each((record) => {

@@ -6,25 +6,29 @@ import { readHostFile } from "./host_file.ts";
 import { appendFile, rewriteFile } from "./files/write_file.ts";
 
 /** Where: beside the package that `dmalab init` put there. */
-export const OWN_FOLDER = ".dmalab";
+export const STATE_FOLDER = ".dmalab";
 
 /** The file of the REPL's history. */
 export const HISTORY = "history";
 /** The file with the tests that failed in the last run. */
 export const FAILED_TESTS = "failed";
 
-const HINT = `remove it; dmalab keeps regular files in ${OWN_FOLDER}`;
+const HINT = `remove it; dmalab keeps regular files in ${STATE_FOLDER}`;
 
 /**
  * The lines of a file of ours that are not empty; null when there is none, or it may not be read.
  *
  * @throws {FileError} When it is none of ours.
  */
-export function readOwnLines(name: string): readonly string[] | null {
+export function readStateLines(name: string): readonly string[] | null {
   if (!permitted("read")) return null;
-  const path = `${OWN_FOLDER}/${name}`;
-  if (isLink(OWN_FOLDER)) {
-    throw new FileError(`Cannot read "${path}": "${OWN_FOLDER}" is a symbolic link`, "E1101", HINT);
+  const path = `${STATE_FOLDER}/${name}`;
+  if (isLink(STATE_FOLDER)) {
+    throw new FileError(
+      `Cannot read "${path}": "${STATE_FOLDER}" is a symbolic link`,
+      "E1101",
+      HINT,
+    );
   }
   const file = readHostFile(path, { followsLinks: false, mostBytes: READ_LIMITS.own });
   if (file.found) return file.text.split("\n").filter((line) => line !== "");
@@ -42,17 +46,17 @@ function isLink(path: string): boolean {
 
 /** Keeps lines, where that is permitted. @throws {FileError} */
 export function writeOwnLines(name: string, lines: readonly string[]): void {
-  if (permitted("read") && permitted("write")) rewriteFile(ownFile(name), textOf(lines));
+  if (permitted("read") && permitted("write")) rewriteFile(stateFile(name), textOf(lines));
 }
 
 /** Keeps lines behind those that are there, where that is permitted. @throws {FileError} */
 export function appendOwnLines(name: string, lines: readonly string[]): void {
-  if (permitted("read") && permitted("write")) appendFile(ownFile(name), textOf(lines));
+  if (permitted("read") && permitted("write")) appendFile(stateFile(name), textOf(lines));
 }
 
 /** The place of a file of ours. */
-export function ownFile(name: string): { readonly folder: string; readonly name: string } {
-  return { folder: ".", name: `${OWN_FOLDER}/${name}` };
+export function stateFile(name: string): { readonly folder: string; readonly name: string } {
+  return { folder: ".", name: `${STATE_FOLDER}/${name}` };
 }
 
 function textOf(lines: readonly string[]): string {
@@ -61,5 +65,5 @@ function textOf(lines: readonly string[]): string {
 
 /** Whether the folder may be read, or written. */
 export function permitted(name: "read" | "write"): boolean {
-  return host.permissions.querySync({ name, path: OWN_FOLDER }).state === "granted";
+  return host.permissions.querySync({ name, path: STATE_FOLDER }).state === "granted";
 }

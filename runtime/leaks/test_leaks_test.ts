@@ -8,7 +8,7 @@ import { swiotlbConfig } from "../machine_config.ts";
 import { ledgerOf } from "../held_resources.ts";
 import { EventRecorder } from "../recorder.ts";
 import { RUNTIME_TABLES } from "../recording/tables/runtime_tables.ts";
-import { Beginning, type Leftover } from "./leftovers.ts";
+import { Beginning, type TestLeak } from "./test_leaks.ts";
 
 /** A bench whose beginning is now, and what it has left. */
 function watched(options: TestBenchOptions = {}) {
@@ -30,7 +30,7 @@ function watched(options: TestBenchOptions = {}) {
   };
 }
 
-const kinds = (left: readonly Leftover[]) => left.map(({ kind, site }) => [kind, site]);
+const kinds = (left: readonly TestLeak[]) => left.map(({ kind, site }) => [kind, site]);
 
 Deno.test("a leaked mapping is reported once, with its addresses and entries (dma.md 8.2 row 25)", () => {
   const bench = watched();
