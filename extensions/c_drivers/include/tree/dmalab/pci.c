@@ -2,7 +2,6 @@
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/pci.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <dmalab/bus.h>
 
@@ -129,7 +128,7 @@ static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pdev->dev.coherent_dma_mask = DMA_BIT_MASK(32);
 	pdev->dev.dma_parms = &pdev->dma_parms;
 	pdev->dma_parms = (struct device_dma_parameters) {
-		.max_segment_size = SZ_64K, .segment_boundary_mask = DMA_BIT_MASK(32),
+		.max_segment_size = 65536, .segment_boundary_mask = DMA_BIT_MASK(32),
 	};
 	lab_limits(&pdev->dev);
 	pdev->dev.bus = &pci_bus_type;

@@ -127,3 +127,19 @@ int card_capability(struct device *dev, int id)
 {
 	return pci_find_capability(to_pci_dev(dev), id);
 }
+
+/* Where in a page a bounced byte lies that lies there in its own, with a mask of the driver's. */
+int card_bounced_at(struct device *dev, unsigned int mask, int at)
+{
+	char *block = kmalloc(8192, GFP_KERNEL);
+	char *page = (char *)(((unsigned long)block + 4095) & ~4095ul);
+	dma_addr_t dma;
+
+	dma_set_min_align_mask(dev, mask);
+	dma = dma_map_single(dev, page + at, 1, DMA_TO_DEVICE);
+	if (dma_mapping_error(dev, dma))
+		return -1;
+	dma_unmap_single(dev, dma, 1, DMA_TO_DEVICE);
+	kfree(block);
+	return dma & 4095;
+}

@@ -9,6 +9,10 @@ struct bus_type {
 struct device_driver {
 	const char *name;
 };
+struct device_dma_parameters {
+	unsigned long segment_boundary_mask;
+	unsigned int min_align_mask, max_segment_size;
+};
 /* Beside one another as nowhere else: offsets are compiled, not known. */
 struct device {
 	unsigned long state;
@@ -17,5 +21,6 @@ struct device {
 	struct bus_type *bus;
 	struct device_driver *driver;
 	u64 *dma_mask, coherent_dma_mask;
+	struct device_dma_parameters *dma_parms;
 };
 #endif

@@ -2,6 +2,7 @@
 #define MINI_DMA_MAPPING_H
 #include <linux/mm_types.h>
 #include <asm/page.h>
+#include <linux/device.h>
 
 enum dma_data_direction {
 	DMA_BIDIRECTIONAL,
@@ -29,5 +30,9 @@ static inline int dma_mapping_error(struct device *dev, dma_addr_t addr)
 {
 	debug_dma_mapping_error(dev, addr);
 	return addr == ~0ul ? -12 : 0;
+}
+static inline void dma_set_min_align_mask(struct device *dev, unsigned int mask)
+{
+	dev->dma_parms->min_align_mask = mask;
 }
 #endif

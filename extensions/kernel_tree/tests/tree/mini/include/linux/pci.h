@@ -59,6 +59,7 @@ struct pci_dev {
 	enum pci_channel_state error_state;
 	atomic_t enable_cnt;
 	u64 dma_mask;
+	struct device_dma_parameters dma_parms;
 	struct pci_bus *bus;
 	struct resource resource[PCI_NUM_RESOURCES];
 	struct device dev;
