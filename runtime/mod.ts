@@ -104,6 +104,7 @@ export {
   type InjectionPoints,
   type InjectionPointSpec,
 } from "./injection.ts";
+export { hashText } from "./hash.ts";
 export { HeldResources, type Leak, ledgerOf, type ResourceTables } from "./held_resources.ts";
 export { HostBudget, MemoryLimitError } from "./host_budget.ts";
 export { Machine } from "./machine.ts";

@@ -1,5 +1,6 @@
 /** Which mutants are tried, and which tests of each, in which order. */
 import { dirname } from "node:path";
+import { hashText } from "@dmalab/runtime";
 import type { Candidate } from "./candidates.ts";
 import type { Clean, TestName } from "./protocol.ts";
 import { ImportGraph, isPageTest } from "./tree.ts";
@@ -32,10 +33,7 @@ export function keyOf(
 
 /** FNV-1a with a last mix, 32 bits. */
 export function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) {
-    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
-  }
+  let value = hashText(text);
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
   return (value ^ (value >>> 16)) >>> 0;

@@ -1,5 +1,5 @@
 /** The 4096-byte structures that Identify returns (Base Specification 1.4, section 5.15). */
-import { type Bytes, viewOf, zeros } from "@dmalab/runtime";
+import { type Bytes, hashText, viewOf, zeros } from "@dmalab/runtime";
 import type { HostMemoryNeeds } from "./host_memory_buffer.ts";
 
 export const IDENTIFY_BYTES = 4096;
@@ -156,12 +156,8 @@ export function namespaceDescriptors(identity: NamespaceIdentity): Uint8Array {
 export function nameAsEui64(name: string): Uint8Array {
   const bytes = zeros(Uint8Array, 8);
   const view = viewOf(bytes);
-  let hash = 0x811c9dc5;
-  for (let round = 0; round < 2; round++) {
-    for (let index = 0; index < name.length; index++) {
-      hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193) >>> 0;
-    }
-    view.setUint32(round * 4, hash, true);
-  }
+  const low = hashText(name);
+  view.setUint32(0, low, true);
+  view.setUint32(4, hashText(name, low), true);
   return bytes;
 }

@@ -2,6 +2,7 @@
 import { displayName, isNamed, type NameMatch, type Program } from "@dmalab/lang/run";
 import type { RunOptions, TestOutcome } from "@dmalab/lang/run";
 import type { LinesRun } from "@dmalab/lang/values";
+import { hashText } from "@dmalab/runtime";
 import { kernelOf } from "@dmalab/runtime/kernels";
 import { hashOf, keepBytes, keptBytes } from "@dmalab/c_drivers/compiler";
 import { buildName } from "@dmalab/cli";
@@ -100,7 +101,7 @@ export class ScenarioRuns {
     const folder = shownFolder(this.tree);
     this.#isKept = false;
     this.#tests.set(String(test.number), {
-      hashes: run!.lines.map(hashOfLine),
+      hashes: run!.lines.map((line) => hashText(line)),
       ran: Object.fromEntries([...this.#lines()].map(([path, { run }]) => [path, run])),
       outcome: keptOutcome(run!.outcome, folder),
     });
@@ -165,13 +166,4 @@ function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
     unexpectedReports,
     failure: failure?.message.replaceAll(folder, "") ?? null,
   };
-}
-
-/** FNV-1a. */
-function hashOfLine(line: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < line.length; at++) {
-    hash = Math.imul(hash ^ line.charCodeAt(at), 0x01000193);
-  }
-  return hash >>> 0;
 }
