@@ -15,7 +15,7 @@ export interface LimitsOfC {
 }
 
 const OF_TREE: CCallEntry = {
-  c: "void limits_of(struct device *dev, unsigned int *max_seg_size, " +
+  c: "void dmalab_limits_of(struct device *dev, unsigned int *max_seg_size, " +
     "unsigned int *min_align_mask, unsigned long *seg_boundary)",
   run(kernel, [dev, maxSegmentAt, minAlignAt, boundaryAt]) {
     kernel.limitsOf.set(kernel.device(dev), { maxSegmentAt, minAlignAt, boundaryAt });

@@ -17,6 +17,7 @@ import { RefusedCode } from "../code_checks.ts";
 import { formatMessage } from "../print_format.ts";
 import { type CType, isPointer } from "../prototype.ts";
 import type { Stubs } from "@dmalab/lang/values";
+import { invariant } from "@dmalab/runtime";
 import { KNOWN_TREES } from "@dmalab/runtime/kernels";
 import type { ImportedFunction, ValueType } from "../wasm/wasm_reader.ts";
 
@@ -235,6 +236,7 @@ const NO_STUB = "remove its name from `stubs`";
 
 /** What stands for a function that is found in no place, by how the driver asks for it. */
 function stubRun(name: string, stubs: Stubs, isPointer: boolean): StubBody {
+  invariant(!name.startsWith("lab_"), `${name}() is declared for files of trees, and nowhere`);
   const answer = typeof stubs === "string" ? 0 : stubs.get(name);
   if (stubs === "refuse" || answer === undefined) {
     return (kernel) => {

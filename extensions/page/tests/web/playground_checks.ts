@@ -18,12 +18,14 @@ import {
   writeText,
 } from "./bench.ts";
 
-/** What the command line prints of a file, both streams as one, and how it ends. */
+/** What the command line prints of a file and of its benches, both streams as one, and how it ends. */
 function commandLine(path: string): string {
   const command = new Deno.Command("sh", {
     args: [
       "-c",
-      `"$0" run --no-prompt -R cli/main.ts run "$1" 2>&1; echo "exit code $?"`,
+      `"$0" run --no-prompt -R cli/main.ts run "$1" 2>&1; code=$?
+      if grep -q "^bench " "$1"; then echo; "$0" run --no-prompt -R cli/main.ts bench "$1" 2>&1; fi
+      echo "exit code $code"`,
       Deno.execPath(),
       path,
     ],
