@@ -1,43 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
-import { Disagreement, KINDS, MappingWorld } from "./mapping_world.ts";
+import { Disagreement, MappingWorld } from "./mapping_world.ts";
 import { PlainRanges } from "./plain_ranges.ts";
 import { runSeed } from "./random_operations.ts";
-
-const number = fc.nat(2 ** 31 - 1);
-
-const operation = fc.record({ kind: fc.constantFrom(...KINDS), a: number, b: number, c: number });
-
-const format = fc.constantFrom(
-  { model: "vtd", granuleBytes: 4096 } as const,
-  { model: "amd", granuleBytes: 4096 } as const,
-  { model: "smmu", granuleBytes: 16384 } as const,
-);
-
-const world = fc.record({
-  format,
-  lazy: fc.boolean(),
-  cpus: fc.integer({ min: 1, max: 3 }),
-  maskBits: fc.constantFrom(24, 32, 48),
-  iotlbEntries: fc.constantFrom(0, 4, 64),
-  hotGranules: fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 3 }),
-  hotPercent: fc.constantFrom(0, 60, 100),
-});
-
-Deno.test("allocator, page table and IOTLB agree with a plain list of ranges, and nothing is left (shrinks)", () => {
-  fc.assert(
-    fc.property(
-      world,
-      fc.array(operation, { maxLength: 200 }),
-      ({ format, ...options }, operations) => {
-        const tried = new MappingWorld({ ...format, ...options });
-        for (const one of operations) tried.run(one);
-        tried.finish();
-      },
-    ),
-    { numRuns: 200 },
-  );
-});
 
 Deno.test("random mixes of operations agree with a plain list of ranges over thousands of operations", () =>
   holdMixes(1, 10));

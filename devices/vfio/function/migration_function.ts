@@ -21,7 +21,6 @@ import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { DeviceAccess } from "@dmalab/runtime/iommu";
 import type { CommandPort, DirtyReport } from "../command_port.ts";
 import { DeviceKey } from "./device_key.ts";
-import { DirtyPages } from "./dirty_pages.ts";
 
 const VFIO_DATA = eventId("vfio.data");
 const ENTRY_BYTES = 8;
@@ -171,4 +170,45 @@ function freshState(seed: number, sizeBytes: Bytes): Uint8Array {
   const words = new Uint32Array(Math.ceil(sizeBytes / 4));
   for (let at = 0; at < words.length; at++) words[at] = random.nextU32();
   return new Uint8Array(words.buffer, 0, sizeBytes);
+}
+
+/** Which pages of a range the device has written since it was last asked. */
+class DirtyPages {
+  readonly #first: number;
+  readonly #end: number;
+  readonly #pageBytes: Bytes;
+  readonly #pages = new Set<number>();
+
+  /** @param first First address of the range, a multiple of `pageBytes`. */
+  constructor(first: number, sizeBytes: Bytes, pageBytes: Bytes) {
+    this.#first = first;
+    invariant(sizeBytes > 0 && pageBytes > 0, "No page is followed");
+    this.#end = first + sizeBytes;
+    this.#pageBytes = pageBytes;
+  }
+
+  /** The device has written there. */
+  note(dma: number, sizeBytes: Bytes): void {
+    const end = Math.min(dma + sizeBytes, this.#end);
+    const start = Math.max(dma, this.#first);
+    const pageBytes = this.#pageBytes;
+    for (let page = Math.floor(start / pageBytes) * pageBytes; page < end; page += pageBytes) {
+      this.#pages.add(page);
+    }
+  }
+
+  /** Up to so many pages, the lowest first. */
+  lowest(count: number): readonly number[] {
+    return [...this.#pages].sort((a, b) => a - b).slice(0, count);
+  }
+
+  /** They have been reported. */
+  forget(pages: readonly number[]): void {
+    invariant(pages.length <= this.#pages.size, "More pages are reported than are dirty");
+    for (const page of pages) this.#pages.delete(page);
+  }
+
+  get count(): number {
+    return this.#pages.size;
+  }
 }
