@@ -164,15 +164,15 @@ Deno.test("symbols without a prompt follow what they depend on, and a number's f
 Deno.test("flags of a makefile follow its variables, conditions and the folders below", () => {
   const files = treeOf({
     "drivers/toy/Makefile": "PARTS := $(src)/parts\nsubdir-ccflags-y += -I$(PARTS)\n" +
-      "ccflags-$(CONFIG_TOY) += -I$(src)/own -DTOY\n",
+      "ccflags-$(CONFIG_TOY) += -I$(src)/own -DTOY\ntoy-objs += a/deep/built.o\n",
     "drivers/toy/a/b/Makefile": "ccflags-y += -DB\n",
   });
   const flags = (path: string) => new Makefiles(files).flagsOf(path);
   assertEquals(flags("drivers/toy/a/b/main.c"), { folders: ["drivers/toy/parts"], defines: ["B"] });
-  assertEquals(flags("drivers/toy/main.c"), {
-    folders: ["drivers/toy/parts", "drivers/toy/own"],
-    defines: [],
-  });
+  const ofToy = { folders: ["drivers/toy/parts", "drivers/toy/own"], defines: [] };
+  assertEquals(flags("drivers/toy/main.c"), ofToy);
+  // The makefile that names an object builds it, however far above.
+  assertEquals(flags("drivers/toy/a/deep/built.c"), ofToy);
 });
 
 Deno.test("a driver is made with its module's other files, and with what its subsystem exports", () => {
