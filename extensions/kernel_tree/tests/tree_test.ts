@@ -507,7 +507,7 @@ Deno.test("a page table that frees one table too few is found, by a minimal sequ
 
 /** How the tests of mini.dma end: three use what stubs have not set, the last one leaks. */
 const ENDS = [
-  ...Array.from({ length: 12 }, () => "ok"),
+  ...Array.from({ length: 13 }, () => "ok"),
   ...Array.from({ length: 3 }, () => "E0902"),
   "E0926",
 ];
@@ -521,7 +521,7 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
     "info: toy_missing() is a stub: returns 0",
   ]);
   assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
-  const unset = outcomes.slice(12, 15).map(({ failure }) => failure!.message.split("; ").at(-1)!);
+  const unset = outcomes.slice(13, 16).map(({ failure }) => failure!.message.split("; ").at(-1)!);
   const at = (line: number, column: number) =>
     `extensions/kernel_tree/tests/tree/unset.c:${line}:${column}`;
   const shown = unset.map((text) => text.replace(/: give what .*/, ""));
