@@ -4,7 +4,7 @@
  * State: `Machine` owns all of it; `Platform` is the part that memory, IOMMU and DMA code see: configuration, clock,
  * events, pages, bounce buffers, faults. No module has a state.
  * Hot: `EventStream.tick`, which counts an event and says whether anyone listens; nothing is allocated when nobody does.
- * Proof: `tests/conformance/` replays what kernels did; `tests/digest/` says when anything else changes.
+ * Proof: `tests/conformance/` replays what kernels did; `tests/snapshots_test.ts` says when anything else changes.
  *
  * What other members use:
  */

@@ -7,3 +7,4 @@ export { foreignFile, openFile } from "./open_file.ts";
 export { blocksOf, PAGE_SUFFIX } from "./page_blocks.ts";
 export { outcomeLine, shellWord } from "./report_printer.ts";
 export { engineFor } from "./run_scenarios.ts";
+export { TracePrinter } from "./trace_printer.ts";

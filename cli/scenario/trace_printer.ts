@@ -1,5 +1,6 @@
 /** `--trace`: events as they happen, one line each, with colours by layer. */
 import {
+  type EventLayout,
   formatEvent,
   formatTitle,
   type Paint,
@@ -40,25 +41,30 @@ const ALARMS: ReadonlySet<string> = new Set([
 
 /** Prints the events of one machine after the other. */
 export class TracePrinter {
-  #layout = STREAM_LAYOUT;
+  #layout: EventLayout;
   /** Kernel calls that are open. */
   #depth = 0;
   #lastSeq = Infinity;
 
   #charactersLeft: number;
 
-  /** @param mostCharacters Characters that are written at most; every line of them is plain. */
+  /**
+   * @param mostCharacters Characters that are written at most; every line of them is plain.
+   * @param streamLayout The columns, but that of CPUs.
+   */
   constructor(
     private readonly write: (line: string) => void,
     private readonly paint: Paint,
     private readonly mostCharacters: number,
+    private readonly streamLayout: EventLayout = STREAM_LAYOUT,
   ) {
+    this.#layout = streamLayout;
     this.#charactersLeft = mostCharacters;
   }
 
   /** A machine begins. Each CPU may have its own time: then lines name the CPU. */
   run({ machine: { cpus, latenciesNs } }: RunStart): void {
-    this.#layout = { ...STREAM_LAYOUT, cpu: cpus > 1 && hasLatencies({ latenciesNs }) };
+    this.#layout = { ...this.streamLayout, cpu: cpus > 1 && hasLatencies({ latenciesNs }) };
   }
 
   print(event: MachineEvent): void {

@@ -91,20 +91,64 @@ export function compareSnapshot(
 
 /** Lines of context around a change. */
 const CONTEXT = 2;
+/** Lines that must be alike before a change is over. */
+const ALIKE = 3;
+/** Lines of a change that are looked through for where the texts are alike again. */
+const REACH = 60;
+/** Lines of a difference that are shown. */
+const MOST_SHOWN = 40;
 
-/** The lines between the equal beginnings and ends of two texts, old lines first. */
-function changedLines(before: readonly string[], now: readonly string[]): string[] {
-  let start = 0;
-  while (start < before.length && start < now.length && before[start] === now[start]) start++;
-  let end = 0;
-  while (
-    end < before.length - start && end < now.length - start &&
-    before[before.length - 1 - end] === now[now.length - 1 - end]
-  ) end++;
-  return [
-    ...before.slice(Math.max(0, start - CONTEXT), start).map((line) => `  ${line}`),
-    ...before.slice(start, before.length - end).map((line) => `- ${line}`),
-    ...now.slice(start, now.length - end).map((line) => `+ ${line}`),
-    ...now.slice(now.length - end).slice(0, CONTEXT).map((line) => `  ${line}`),
-  ];
+/** The changes between two texts, old lines first, and what stands around them; of many, the first. */
+export function changedLines(before: readonly string[], now: readonly string[]): string[] {
+  const shown: string[] = [];
+  let old = 0;
+  let fresh = 0;
+  while (old < before.length || fresh < now.length) {
+    if (isAlike(before, old, now, fresh, 1)) {
+      old++;
+      fresh++;
+      continue;
+    }
+    const [oldEnd, freshEnd] = endOfChange(before, old, now, fresh);
+    shown.push(
+      ...before.slice(Math.max(0, old - CONTEXT), old).map((line) => `  ${line}`),
+      ...before.slice(old, oldEnd).map((line) => `- ${line}`),
+      ...now.slice(fresh, freshEnd).map((line) => `+ ${line}`),
+      ...now.slice(freshEnd, freshEnd + CONTEXT).map((line) => `  ${line}`),
+    );
+    if (shown.length > MOST_SHOWN) return [...shown.slice(0, MOST_SHOWN), "  …"];
+    [old, fresh] = [oldEnd + CONTEXT, freshEnd + CONTEXT];
+  }
+  return shown;
+}
+
+/** Where two texts that differ are alike again, by the fewest lines of both; else their ends. */
+function endOfChange(
+  before: readonly string[],
+  old: number,
+  now: readonly string[],
+  fresh: number,
+): [oldEnd: number, freshEnd: number] {
+  for (let lines = 1; lines <= REACH; lines++) {
+    for (let removed = 0; removed <= lines; removed++) {
+      const ends: [number, number] = [old + removed, fresh + lines - removed];
+      if (isAlike(before, ends[0], now, ends[1], ALIKE)) return ends;
+    }
+  }
+  return [before.length, now.length];
+}
+
+/** Whether so many lines are the same; both texts may end before. */
+function isAlike(
+  before: readonly string[],
+  old: number,
+  now: readonly string[],
+  fresh: number,
+  lines: number,
+): boolean {
+  if (old > before.length || fresh > now.length) return false;
+  for (let at = 0; at < lines; at++) {
+    if (before[old + at] !== now[fresh + at]) return false;
+  }
+  return true;
 }

@@ -48,5 +48,4 @@ export { type BarProvider, PeerProvider } from "./peers/peer_provider.ts";
 export { PAGES_UNIT_BYTES, PeerProviders } from "./peers/peer_providers.ts";
 export { redirectChange } from "./peers/redirect_change.ts";
 export { findRoute, type PathNode, PeerRoute } from "./peers/route.ts";
-export { PORT_KINDS } from "./port_kinds.ts";
 export { PciTopology } from "./topology.ts";

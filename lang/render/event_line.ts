@@ -50,7 +50,7 @@ const SELF_EXPLAINING: ReadonlySet<string> = new Set([
 
 /** Which columns a line has, and how wide they are. */
 export interface EventLayout {
-  /** Width of the column of numbers. */
+  /** Width of the column of numbers, 0 for none. */
   readonly seqWidth: number;
   /** Width of the column of times. */
   readonly timeWidth: number;
@@ -89,10 +89,8 @@ export function formatEvent(
   layout: EventLayout = STREAM_LAYOUT,
   depth: number = 0,
 ): string {
-  const cells = [
-    pad(String(event.seq), layout.seqWidth, "right"),
-    pad(formatTimeRounded(event.at_ns), layout.timeWidth, "right"),
-  ];
+  const cells = [pad(formatTimeRounded(event.at_ns), layout.timeWidth, "right")];
+  if (layout.seqWidth > 0) cells.unshift(pad(String(event.seq), layout.seqWidth, "right"));
   if (layout.cpu) cells.push(`cpu${event.cpu}`);
   if (layout.deviceWidth > 0) cells.push(pad(event.device ?? "", layout.deviceWidth));
   if (layout.requestWidth > 0) {
@@ -175,7 +173,8 @@ function layoutFor(
 const MAX_NAME = 18;
 
 function titleCells(layout: EventLayout): string[] {
-  const cells = [pad("seq", layout.seqWidth, "right"), pad("time", layout.timeWidth, "right")];
+  const cells = [pad("time", layout.timeWidth, "right")];
+  if (layout.seqWidth > 0) cells.unshift(pad("seq", layout.seqWidth, "right"));
   if (layout.cpu) cells.push("cpu ");
   if (layout.deviceWidth > 0) cells.push(pad("device", layout.deviceWidth));
   if (layout.requestWidth > 0) cells.push(pad("req", layout.requestWidth));

@@ -5,9 +5,8 @@
  *
  * What other members use:
  */
-export { AMD_EVENT_NAMES } from "./amd_events.ts";
 export { decodeFaultLog } from "./decode_fault_log.ts";
-export { FaultLogReader, findFaultLogs, type FoundFaultLog } from "./find_fault_logs.ts";
+export { FaultLogReader, type FoundFaultLog } from "./find_fault_logs.ts";
 export {
   type FaultDetails,
   type FaultLogFormat,

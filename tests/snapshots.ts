@@ -1,0 +1,90 @@
+/** What some scenarios print with every event, each kept in a file of tests/snapshots/. */
+import { outcomeLine, TracePrinter } from "@dmalab/cli/scenario";
+import { loadWhole } from "@dmalab/cli/testing/register_scenarios";
+import type { LabConfig } from "@dmalab/devices";
+import { printable } from "@dmalab/lang/diagnostics";
+import { painter, STREAM_LAYOUT } from "@dmalab/lang/render";
+import { type RunOptions, runProgramWith } from "@dmalab/lang/run";
+import { FAST_CHECK } from "@dmalab/lang/run/property";
+import { join } from "node:path";
+import { ROOT } from "./source_text.ts";
+
+/** Between them every release, kind of device, IOMMU and path of a mapping. */
+export const KEPT_SCENARIOS: readonly string[] = [
+  "examples/api/02-two-step-unaligned.dma",
+  "examples/api/03-two-step-misuse.dma",
+  "examples/api/05-sg-merge.dma",
+  "examples/api/09-first-stage.dma",
+  "examples/block/04-coalesce.dma",
+  "examples/iommu/02-bridge.dma",
+  "examples/iova/05-flush-queue.dma",
+  "examples/iova/06-mode-table.dma",
+  "examples/iova/07-page-tables.dma",
+  "examples/museum/07-p2p-map-sg.dma",
+  "examples/museum/13-metadata.dma",
+  "examples/museum/16-list-wraps.dma",
+  "examples/nvme/01-prp-edges.dma",
+  "examples/nvme/03-sgl.dma",
+  "examples/nvme/04-unmap-modes.dma",
+  "examples/nvme/07-disk-gone.dma",
+  "examples/nvme/08-raw-commands.dma",
+  "examples/p2p/04-mixed-request.dma",
+  "examples/p2p/06-revocation.dma",
+  "examples/processes/01-hmm-odp.dma",
+  "examples/processes/05-vfio-mlx5-pages.dma",
+  "examples/start/03-directions.dma",
+  "examples/swiotlb/01-slots.dma",
+  "examples/swiotlb/04-cvm-bounce.dma",
+  "examples/traces/01-fault-explain.dma",
+  "tests/suites/errors_of_calls.dma",
+];
+
+/** Events of one test that are kept; the line of its verdict counts them all. */
+const MOST_EVENTS = 100;
+
+/** Without numbers of events: one that is left out changes one line. */
+const LAYOUT = { ...STREAM_LAYOUT, seqWidth: 0 };
+
+/** What a scenario prints, a line each. @param path From the root of the project. */
+export async function printedBy(path: string): Promise<string[]> {
+  const lines: string[] = [];
+  const paint = painter(false);
+  const write = (line: string) => {
+    lines.push(printable(line).trimEnd());
+  };
+  const trace = new TracePrinter(write, paint, Infinity, LAYOUT);
+  let events = 0;
+  await runKept(path, {
+    onRun: (start) => trace.run(start),
+    onEvent: (event) => {
+      events++;
+      if (events <= MOST_EVENTS) trace.print(event);
+      else if (events === MOST_EVENTS + 1) write("…");
+    },
+    onLine: write,
+    onOutcome: (outcome) => {
+      events = 0;
+      const line = outcomeLine(outcome, paint);
+      if (line !== null) lines.push(line, "");
+    },
+  });
+  return lines;
+}
+
+/** The machines that a scenario begins with. */
+export async function machinesOf(path: string): Promise<LabConfig[]> {
+  const machines: LabConfig[] = [];
+  await runKept(path, { onRun: ({ machine }) => machines.push(machine) });
+  return machines;
+}
+
+async function runKept(path: string, listeners: RunOptions): Promise<void> {
+  const { program } = await loadWhole(join(ROOT, path));
+  runProgramWith(FAST_CHECK, program, listeners);
+}
+
+/** The file that keeps what a scenario prints. */
+export function snapshotFile(path: string): string {
+  const name = path.replace(/^(examples|tests)\//, "").replaceAll("/", "-").replace(/dma$/, "txt");
+  return join(ROOT, "tests/snapshots", name);
+}

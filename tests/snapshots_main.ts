@@ -1,0 +1,15 @@
+/**
+ * `deno task snapshots --update [PATH…]`: writes anew what all kept scenarios print, or those that are named,
+ * after a change that was meant. Read what git shows then.
+ */
+import { KEPT_SCENARIOS, printedBy, snapshotFile } from "./snapshots.ts";
+
+const [option, ...named] = Deno.args;
+const unknown = named.find((path) => !KEPT_SCENARIOS.includes(path));
+if (option !== "--update" || unknown !== undefined) {
+  console.error(`error: say --update [PATH…]; the scenarios are\n${KEPT_SCENARIOS.join("\n")}`);
+  Deno.exit(2);
+}
+for (const path of named.length > 0 ? named : KEPT_SCENARIOS) {
+  Deno.writeTextFileSync(snapshotFile(path), (await printedBy(path)).join("\n"));
+}
