@@ -36,6 +36,7 @@ import {
 } from "./c_addresses.ts";
 import { unmappedText } from "./calls/shared_memory.ts";
 import type { CCode } from "./c_code.ts";
+import { CFailures } from "./c_failures.ts";
 import type { ReadableMemory } from "./c_values.ts";
 import { CFrames } from "./c_frames.ts";
 import { CKernel, hex } from "./c_kernel.ts";
@@ -215,14 +216,18 @@ export class CDriver {
     cached?.give();
     cached?.take();
     // Reading it takes longer than the call: in the midst of another one only.
-    const stackBefore = this.#calls++ === 0 ? this.#idleStack : this.#stackPointer.value;
+    const isOutermost = this.#calls++ === 0;
+    const stackBefore = isOutermost ? this.#idleStack : this.#stackPointer.value;
     const depth = this.#frames?.enter() ?? 0;
     this.#kernel.locks.enter();
     this.#memory.forgetCall();
     keepTicks(this.#kernel);
+    const failures = this.#kernel.part(CFailures);
+    if (isOutermost) failures.begin();
     try {
       const returned = this.#functions[name]!(...given);
       if (result === null) return null;
+      if (isOutermost && result === "i32") failures.returned(name, Number(returned));
       return typeof returned === "bigint"
         ? wideValue(BigInt.asIntN(64, returned))
         : numberOf(returned!);
@@ -247,7 +252,7 @@ export class CDriver {
     return this.#inside(() => {
       const called = this.#functionAt(at);
       if (called === null) {
-        const cause = this.#kernel.part(CStubs).cause();
+        const cause = this.#kernel.part(CStubs).cause(at);
         throw this.#kernel.crash(`Calls ${hex(at)}, which is not a function${cause}`);
       }
       return numberOf(called(...args) ?? 0);
@@ -389,7 +394,7 @@ export class CDriver {
 
   #wildText(at: number, bytes: number, writes: boolean, place: string): string {
     const end = place === "" ? "" : ` (${place})`;
-    const cause = at >= 0 && at < NULL_BYTES ? this.#kernel.part(CStubs).cause() : "";
+    const cause = this.#kernel.part(CStubs).cause(at);
     const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;
     return `${does} ${this.#whereText(at)}${end}${cause}`;
   }
@@ -480,7 +485,7 @@ export class CDriver {
     }
     if (!(error instanceof WebAssembly.RuntimeError)) return error;
     const what = TRAPS[error.message] ?? error.message;
-    const cause = what === NO_FUNCTION ? this.#kernel.part(CStubs).cause() : "";
+    const cause = what === NO_FUNCTION ? this.#kernel.part(CStubs).cause(0) : "";
     return new PlacedKernelError("EFAULT", `${what} (${text})${cause}`, span);
   }
 }

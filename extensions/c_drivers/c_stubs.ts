@@ -3,6 +3,7 @@
  * reports that failure asks here which stub it follows from.
  */
 import { spanPlace } from "@dmalab/lang";
+import { IO_BASE, NULL_BYTES, SHADOW_AT } from "./c_addresses.ts";
 import type { CKernel } from "./c_kernel.ts";
 
 /** A structure that a stub returns has so many bytes at most. */
@@ -14,6 +15,8 @@ const NEAR_BLOCKS = 32;
 /** Something that a stub has not set, where the driver has read it. */
 interface UnsetRead {
   readonly text: string;
+  /** What it holds: 0, or what was there before. */
+  readonly value: number;
   /** How many blocks of code had run. */
   readonly blocks: number;
 }
@@ -40,13 +43,13 @@ export class CStubs {
     return at;
   }
 
-  /** A stub returns. What its arguments point to and is zero may be what it was to fill. */
+  /** A stub returns. What its arguments point to and leads nowhere may be what it was to fill. */
   called(name: string, args: readonly number[], isNull: boolean): void {
     const { memory } = this.kernel;
     if (isNull) this.#lastNull = `${name}() is a stub and returned NULL${this.#place()}`;
     for (const at of args) {
       const isWord = at % WORD_BYTES === 0 && memory.isOpen(at, WORD_BYTES);
-      if (!isWord || memory.wordAt(at) !== 0) continue;
+      if (!isWord || !this.#leadsNowhere(memory.wordAt(at))) continue;
       memory.watch(at, WORD_BYTES);
       this.#unset.set(at, `${name}()${this.#place()}`);
     }
@@ -59,9 +62,18 @@ export class CStubs {
       return;
     }
     const { memory } = this.kernel;
-    if (bytes !== WORD_BYTES || memory.wordAt(at) !== 0) return;
-    const text = this.#unsetText(at);
-    if (text !== null) this.#lastRead = { text, blocks: memory.blocksRun };
+    if (bytes !== WORD_BYTES) return;
+    const value = memory.wordAt(at);
+    const text = this.#leadsNowhere(value) ? this.#unsetText(at) : null;
+    if (text !== null) this.#lastRead = { text, value, blocks: memory.blocksRun };
+  }
+
+  /** Nothing is there, and never was: 0, or what lay on the stack before. */
+  #leadsNowhere(value: number): boolean {
+    const { heap, memory } = this.kernel;
+    if (memory.isOpen(value, 1) || memory.isPage(value)) return false;
+    const isRegister = value >= IO_BASE && value < 2 * IO_BASE;
+    return !isRegister && (value >= SHADOW_AT || heap.find(value) === null);
   }
 
   #unsetText(at: number): string | null {
@@ -74,14 +86,17 @@ export class CStubs {
     return null;
   }
 
-  /** What an access near 0, or a call of no function, follows from; "" where from no stub. */
-  cause(): string {
+  /** What an access where no memory is, or a call of no function, follows from; "" where from no stub. */
+  cause(at: number): string {
     const { memory } = this.kernel;
     const last = this.#lastRead;
-    if (last !== null && memory.blocksRun - last.blocks <= NEAR_BLOCKS) {
+    const isBehind = last !== null && at >= last.value && at < last.value + NULL_BYTES;
+    if (isBehind && memory.blocksRun - last.blocks <= NEAR_BLOCKS) {
       return `; the driver uses ${last.text}: give what it returns in \`stubs\`, or fill it in a file of \`files\``;
     }
-    return this.#lastNull === null ? "" : `; before it, ${this.#lastNull}`;
+    return this.#lastNull === null || at < 0 || at >= NULL_BYTES
+      ? ""
+      : `; before it, ${this.#lastNull}`;
   }
 
   #place(): string {

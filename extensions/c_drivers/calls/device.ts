@@ -7,6 +7,7 @@ import {
   writeWideRegister,
 } from "@dmalab/runtime/memory";
 import { IO_BASE } from "../c_addresses.ts";
+import { CFailures } from "../c_failures.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { formatMessage } from "../print_format.ts";
@@ -25,11 +26,17 @@ function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
 }
 
 /** An access that is not aligned is two of half the width, the lower one first. */
-function read(machine: Machine, phys: PhysAddr, bytes: 1 | 2 | 4): number {
+function read(kernel: CKernel, phys: PhysAddr, bytes: 1 | 2 | 4): number {
+  const value = readParts(kernel.machine, phys, bytes);
+  kernel.part(CFailures).registerRead(phys, value);
+  return value;
+}
+
+function readParts(machine: Machine, phys: PhysAddr, bytes: 1 | 2 | 4): number {
   if (phys % bytes === 0) return readRegister(machine, phys, bytes);
   const half = bytes / 2 as 1 | 2;
-  const low = read(machine, phys, half);
-  return low + read(machine, phys + half as PhysAddr, half) * 2 ** (8 * half);
+  const low = readParts(machine, phys, half);
+  return low + readParts(machine, phys + half as PhysAddr, half) * 2 ** (8 * half);
 }
 
 function write(machine: Machine, phys: PhysAddr, bytes: 1 | 2 | 4, value: number): void {
@@ -46,7 +53,7 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
       .flatMap(([letter, type, sizeBytes]): CCallEntry[] => [
         {
           c: `${type} read${letter}(const volatile void *addr)`,
-          run: (kernel, [at]) => read(kernel.machine, register(kernel, at, sizeBytes), sizeBytes),
+          run: (kernel, [at]) => read(kernel, register(kernel, at, sizeBytes), sizeBytes),
         },
         {
           c: `void write${letter}(${type} value, volatile void *addr)`,

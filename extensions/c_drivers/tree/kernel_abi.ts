@@ -11,6 +11,7 @@ import { barFlags, functionOf } from "../calls/pci.ts";
 import { callOwn, CDeferred, CTimers, NS_PER_JIFFY } from "../c_deferred.ts";
 import type { CArguments } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
+import { CFailures } from "../c_failures.ts";
 import { CStubs } from "../c_stubs.ts";
 import type { OfTree } from "./of_tree.ts";
 import { RefusedCode } from "../code_checks.ts";
@@ -253,6 +254,7 @@ function stubRun(name: string, stubs: Stubs, isPointer: boolean): StubBody {
       const what = isFilled ? "a zeroed structure" : isPointer ? "NULL" : "0";
       kernel.context.print(`info: ${name}() is a stub: returns ${what}`);
     }
+    if (typeof stubs === "string") kernel.part(CFailures).stubRan(name);
     isSaid = true;
     return returned;
   };

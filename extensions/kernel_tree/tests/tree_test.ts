@@ -505,10 +505,10 @@ Deno.test("a page table that frees one table too few is found, by a minimal sequ
   }
 });
 
-/** How the tests of mini.dma end: three use what stubs have not set, the last one leaks. */
+/** How the tests of mini.dma end: four use what stubs have not set, the last one leaks. */
 const ENDS = [
-  ...Array.from({ length: 13 }, () => "ok"),
-  ...Array.from({ length: 3 }, () => "E0902"),
+  ...Array.from({ length: 15 }, () => "ok"),
+  ...Array.from({ length: 4 }, () => "E0902"),
   "E0926",
 ];
 
@@ -521,14 +521,21 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
     "info: toy_missing() is a stub: returns 0",
   ]);
   assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
-  const unset = outcomes.slice(13, 16).map(({ failure }) => failure!.message.split("; ").at(-1)!);
+  const unset = outcomes.slice(15, 19).map(({ failure }) => failure!.message.split("; ").at(-1)!);
   const at = (line: number, column: number) =>
     `extensions/kernel_tree/tests/tree/unset.c:${line}:${column}`;
   const shown = unset.map((text) => text.replace(/: give what .*/, ""));
   assertEquals(shown, [
     `the driver uses what the stub toy_fill() at ${at(14, 2)} left unset`,
-    `before it, toy_part() is a stub and returned NULL at ${at(20, 9)}`,
+    `the driver uses what the stub toy_fill() at ${at(23, 2)} left unset`,
+    `before it, toy_part() is a stub and returned NULL at ${at(37, 9)}`,
     "the driver uses what the stub toy_part() left unset, at offset 8 of what it returned",
+  ]);
+  assertEquals(lines.filter((line) => line.includes("() returns ")), [
+    "info: card_wait() returns -110 (ETIMEDOUT) after 100 reads of BAR 1 of nic at offset 0x8, " +
+    "each time 0x0: give what it answers in its block, `on read 0x8 { return … }`",
+    "info: refused() returns -19 (ENODEV) after the stub toy_fill(): " +
+    "give what they return in `stubs`, or what they do in a file of `files`",
   ]);
   const own = Deno.readTextFileSync("extensions/kernel_tree/tests/tree/own.c").split("\n");
   const line = own.findIndex((text) => text.includes("\tdma_map_single(")) + 1;

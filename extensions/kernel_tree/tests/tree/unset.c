@@ -15,6 +15,23 @@ int unset(void)
 	return part->number;
 }
 
+/* What lay there before leads nowhere. */
+int stale(void)
+{
+	struct part *part = (struct part *)0x5ca1ab1e0ddba11;
+
+	toy_fill(&part);
+	return part->number;
+}
+
+int refused(void)
+{
+	struct part *part = 0;
+
+	toy_fill(&part);
+	return part ? 0 : -19;
+}
+
 int null(void)
 {
 	return toy_part()->number;

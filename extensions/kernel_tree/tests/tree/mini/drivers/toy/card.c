@@ -5,6 +5,8 @@
 #include <linux/pci.h>
 #include <linux/slab.h>
 
+u32 lab_readl(const volatile void *at);
+
 struct card {
 	void *window, *buf;
 	dma_addr_t dma;
@@ -121,6 +123,18 @@ int card_window(struct device *dev, int bar)
 	struct resource *window = &to_pci_dev(dev)->resource[bar];
 
 	return window->end - window->start + 1;
+}
+
+int card_wait(struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	void *window = pci_iomap(pdev, 1, 0);
+	int left = 100;
+
+	while (left && !(lab_readl(window + 8) & 1))
+		left--;
+	pci_iounmap(pdev, window);
+	return left ? 0 : -110;
 }
 
 int card_capability(struct device *dev, int id)
