@@ -16,6 +16,8 @@ const PROBE = "lab/probe.c";
 const BOUNDS_HEADER = "generated/bounds.h";
 /** A large file takes the compiler's own file system minutes. */
 const STREAM = "-";
+const ERROR = / (?:fatal )?error: /;
+const NOTHING = new Uint8Array();
 
 /** A file that was compiled, or what the compiler said of it. */
 export interface BuiltFile extends Compiled {
@@ -34,6 +36,8 @@ export class TreeBuild {
   readonly #headers = readTreeHeaders();
   /** `generated/bounds.h` by the configuration. */
   readonly #bounds = new Map<string, string>();
+  /** Hashes of texts: most files include the same headers. */
+  readonly #hashes = new Map<string, string>();
 
   /** @param usesCache False compiles anew what is kept. */
   constructor(readonly files: TreeFolders, readonly clang: TreeClang, readonly usesCache = true) {
@@ -87,13 +91,28 @@ export class TreeBuild {
     const { files, source } = unit;
     const all = [...args, ...unit.args, source];
     const fileCount = Object.keys(files).length;
-    const text = JSON.stringify([readCompilerLock(), all, Object.entries(files).toSorted()]);
-    const key = `tree-${await hashOf(new TextEncoder().encode(text))}`;
+    const key = `tree-${await this.#keyOf(all, files)}`;
     const kept = this.usesCache ? await keptModule(key) : null;
-    if (kept !== null) return { ...kept, isKept: true, fileCount };
+    if (kept !== null) {
+      const module = kept.module?.length === 0 ? null : kept.module;
+      return { ...kept, module, isKept: true, fileCount };
+    }
     const made = await this.clang.run(all, files, output);
-    if (made.module !== null && this.usesCache) await cacheModule(key, made.module, made.said);
+    // What is wrong with a file is so the next time: a file of the tree's library is tried in each run.
+    const isKept = made.module !== null || ERROR.test(made.said);
+    if (isKept && this.usesCache) await cacheModule(key, made.module ?? NOTHING, made.said);
     return { ...made, isKept: false, fileCount };
+  }
+
+  /** A hash of all that a file is compiled from. */
+  async #keyOf(args: readonly string[], files: Unit["files"]): Promise<string> {
+    const hashes: [path: string, hash: string][] = [];
+    for (const [path, text] of Object.entries(files)) {
+      let hash = this.#hashes.get(text);
+      if (hash === undefined) this.#hashes.set(text, hash = await hashOfText(text));
+      hashes.push([path, hash]);
+    }
+    return await hashOfText(JSON.stringify([readCompilerLock(), args, hashes.toSorted()]));
   }
 
   /** Compiles a file of the tree by its own makefile's flags. */
@@ -113,5 +132,9 @@ export function moduleFlag({ isModule }: Settings): readonly string[] {
 
 /** The compiler's first error. */
 export function firstError(said: string): string {
-  return said.split("\n").find((line) => / (?:fatal )?error: /.test(line)) ?? said.slice(0, 200);
+  return said.split("\n").find((line) => ERROR.test(line)) ?? said.slice(0, 200);
+}
+
+function hashOfText(text: string): Promise<string> {
+  return hashOf(new TextEncoder().encode(text));
 }

@@ -77,7 +77,9 @@ export class Makefiles {
     const defines: string[] = [];
     for (let depth = parts.length - 1; depth > 0; depth--) {
       const folder = parts.slice(0, depth).join("/");
-      const isNear = depth >= parts.length - 2;
+      // One further above builds the file where it names the object, as that of a module in several folders does.
+      const named = parts.slice(depth).join("/").replace(/\.c$/, ".o");
+      const isNear = depth >= parts.length - 2 || this.#rulesOf(folder).has(named);
       const text = this.#text(folder);
       const variables = new Map(
         [...text.matchAll(VARIABLE)].map(([, name, value]) => [name, value]),

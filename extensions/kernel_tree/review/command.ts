@@ -21,7 +21,8 @@ export const REVIEW = command({
     scenario: {
       kind: "texts",
       placeholder: "FILE",
-      doc: "scenario, or mapping code for random sequences, to run instead of those of dmalab",
+      doc:
+        "scenario, a name of dmalab's (reach.dma), or mapping code for random sequences, to run instead of all",
     },
     match: MATCH,
     html: {

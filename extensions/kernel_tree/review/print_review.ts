@@ -3,6 +3,7 @@ import { formatCount } from "@dmalab/lang/text";
 import { shellWord } from "@dmalab/cli/scenario";
 import type { UnreachedLine } from "./changed_lines.ts";
 import type { DifferingSide, ReviewDifference } from "./differences.ts";
+import { scenarioName } from "./own_scenarios.ts";
 import type { ReviewedStep } from "./review.ts";
 
 /** What a change comes to, in the order of what a reviewer reads first. */
@@ -31,12 +32,12 @@ export function reviewText(
     ...unreachedText(unreached),
     "",
     ...scenarios.filter(({ problem }) => problem !== null).map(({ path, problem }) =>
-      `  not run | ${path} | ${problem!.split("\n")[0]}`
+      `  not run | ${scenarioName(path)} | ${problem!.split("\n")[0]}`
     ),
     `  ran | ${
       ran.length === 0
         ? "no scenario reaches the change"
-        : `${ran.map(({ path }) => path).join(", ")} | ${
+        : `${ran.map(({ path }) => scenarioName(path)).join(", ")} | ${
           formatCount(compared, "event, line or operation", "events, lines and operations")
         }`
     }`,
@@ -73,13 +74,14 @@ function differenceLines(
   words: readonly string[],
 ): readonly string[] {
   const [old, changed] = sides;
-  const [name = ""] = test.split(" [");
+  const name = scenarioName(scenario);
+  const [testName = ""] = test.split(" [");
   const isSequence = operations.length > 0;
-  const match = isSequence ? [] : ["--match", name];
-  const again = ["dmalab", "review", ...words, "--scenario", scenario, ...match];
+  const match = isSequence ? [] : ["--match", testName];
+  const again = ["dmalab", "review", ...words, "--scenario", name, ...match];
   const also = others === 0 ? "" : ` (and ${formatCount(others, "other test")})`;
   return [
-    `  ${defect === null ? "differs" : "defect"} | ${scenario} | ${test}${also}`,
+    `  ${defect === null ? "differs" : "defect"} | ${name} | ${test}${also}`,
     ...defect === null ? [] : [`    checker ${defect}`],
     ...operations.map((each) => `    ${each}`),
     ...call === null ? [] : [`    call    ${call}`],

@@ -8,10 +8,14 @@ import type { ReviewedStep } from "./review.ts";
 const STYLE =
   "section{display:grid;grid-template-columns:1fr 1fr;gap:16px;border-top:1px solid var(--line)}" +
   "@media(max-width:800px){section{grid-template-columns:1fr}}h2{grid-column:1/-1;margin:8px 0 0}" +
+  "pre{min-width:0}pre+pre{white-space:pre-wrap;overflow-wrap:anywhere}" +
   ".add{background:var(--data-fill)}.del{background:var(--fault-fill)}" +
   ".open{outline:1px solid var(--fault);font-weight:bold}";
 
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@/;
+
+/** What of a diff's head says no more than the path above it. */
+const HEAD = /^(?:index |--- |\+\+\+ )/;
 
 /** @param words The command line that repeats it, without its options. */
 export function reviewPage(steps: readonly ReviewedStep[], words: readonly string[]): string {
@@ -32,13 +36,15 @@ export function reviewPage(steps: readonly ReviewedStep[], words: readonly strin
 
 function diffMarkup({ step: { diff, files }, unreached }: ReviewedStep): string {
   let [old, now, path]: [number, number, string] = [0, 0, ""];
-  return diff.split("\n").map((line) => {
+  return diff.split("\n").flatMap((line) => {
     const hunk = HUNK.exec(line);
     if (hunk !== null) [old, now] = [Number(hunk[1]), Number(hunk[2])];
     else if (line.startsWith("diff --git ")) {
       path = files.find((file) => line.endsWith(`/${file.path}`))?.path ?? "";
       [old, now] = [0, 0];
-    } else if (old + now > 0) {
+      return `<b>${escapeMarkup(path)}</b>`;
+    } else if (old + now === 0 && HEAD.test(line)) return [];
+    else if (old + now > 0) {
       const [side, number] = line.startsWith("-") ? ["old", old] as const : ["new", now] as const;
       if (!line.startsWith("+")) old++;
       if (!line.startsWith("-")) now++;

@@ -2,18 +2,21 @@
 import type { NameMatch } from "@dmalab/lang/run";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { noDrivers, printAtTerminal } from "@dmalab/c_drivers/compiler";
-import { currentFolder, host, shortPath, TREE_SCENARIOS } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
 import { FileError, withTempFolder, writeFile } from "@dmalab/cli/files";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { ORACLES } from "../oracles.ts";
+import { ownScenarios, scenarioPath } from "./own_scenarios.ts";
 import { reviewText, verdictOf } from "./print_review.ts";
 import { Review, type ReviewedStep } from "./review.ts";
 import { reviewPage } from "./review_page.ts";
 import { readSteps } from "./series.ts";
 
 export interface ReviewRequest {
-  /** Paths of scenarios, or of mapping code for random sequences, instead of dmalab's own; empty for these. */
+  /**
+   * Paths of scenarios, names of dmalab's own, or mapping code for random sequences, to run instead of all
+   * of dmalab's own; empty for these.
+   */
   readonly scenarios: readonly string[];
   readonly matches: readonly NameMatch[];
   readonly allowsUnreached: boolean;
@@ -24,7 +27,7 @@ export interface ReviewRequest {
 /** @param words A tree and what changes it. */
 export async function runReview(
   words: readonly string[],
-  { allowsUnreached, matches, page, scenarios }: ReviewRequest,
+  { allowsUnreached, matches, page, scenarios: names }: ReviewRequest,
   screen: Screen,
 ): Promise<ExitCode> {
   const refuse = (message: string, hint: string): ExitCode => {
@@ -33,6 +36,7 @@ export async function runReview(
   };
   const problem = noDrivers();
   if (problem !== null) return refuse(problem.problem, problem.hint);
+  const scenarios = names.map(scenarioPath);
   const isOracle = (path: string) => ORACLES.some(({ paths }) => paths.includes(path));
   const review = new Review({
     scenarios: scenarios.length > 0 ? scenarios.filter((path) => !isOracle(path)) : ownScenarios(),
@@ -67,11 +71,4 @@ export async function runReview(
   } finally {
     await review.close();
   }
-}
-
-function ownScenarios(): readonly string[] {
-  return TREE_SCENARIOS.flatMap((folder) =>
-    [...host.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".dma"))
-      .toSorted().map((name) => shortPath(`${folder}/${name}`, currentFolder()))
-  );
 }

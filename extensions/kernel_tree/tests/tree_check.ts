@@ -1,6 +1,7 @@
 /**
- * `deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM]`: compiles files of a kernel
- * tree, those of a list or drawn at random from all with DMA calls, and prints `N of M` last.
+ * `deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]`: compiles files of a
+ * kernel tree, those of a list or drawn at random from all with DMA calls, and prints `N of M` last. `--drivers`
+ * draws from those that register a PCI or platform driver of the folders in `DRIVERS`, and prints their paths only.
  */
 import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { HostTree } from "@dmalab/cli";
@@ -11,6 +12,11 @@ const USUAL_LIST = "extensions/kernel_tree/tests/tree/drawn.txt";
 const USUAL_COUNT = 200;
 /** Folders in which drivers and the mapping code lie. */
 const FOLDERS = ["block", "drivers", "kernel/dma", "mm", "net", "sound"];
+/** Network, storage, MMC, SPI, DMA engines, crypto and media. */
+const DRIVERS = ["ata", "block", "crypto", "dma", "media", "mmc", "net", "nvme", "scsi", "spi"]
+  .map((name) => `drivers/${name}`);
+const REGISTERED =
+  /\bstatic\s+(?:const\s+)?struct\s+(?:pci|platform)_driver\s+\w+\s*(?:__\w+\s*)?=/;
 const DMA_CALL = /\b(?:dma_(?:map|alloc|pool|iova|sync)_\w+|dmam_alloc_\w+)\s*\(/;
 interface Options {
   readonly folder: string;
@@ -18,6 +24,7 @@ interface Options {
   readonly seed: number | null;
   readonly count: number;
   readonly clang: string | null;
+  readonly areDrivers: boolean;
 }
 
 function optionsOf(words: readonly string[]): Options {
@@ -32,7 +39,7 @@ function optionsOf(words: readonly string[]): Options {
   const seed = value("--seed");
   if (folder === undefined) {
     console.error(
-      "usage: deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM]",
+      "usage: deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]",
     );
     Deno.exit(2);
   }
@@ -42,20 +49,24 @@ function optionsOf(words: readonly string[]): Options {
     seed: seed === null ? null : Number(seed),
     count: Number(value("--count") ?? USUAL_COUNT),
     clang: value("--clang"),
+    areDrivers: words.includes("--drivers"),
   };
 }
 
-/** All files with DMA calls, whatever they need, in order. */
-function candidates(files: HostTree): readonly string[] {
+/** All files of some folders with DMA calls, whatever they need, in order. */
+function candidates(files: HostTree, areDrivers: boolean): readonly string[] {
   const found: string[] = [];
   const walk = (folder: string): void => {
     for (const { isFolder, name } of files.entries(folder)) {
       const path = `${folder}/${name}`;
       if (isFolder) walk(path);
-      else if (name.endsWith(".c") && DMA_CALL.test(files.text(path) ?? "")) found.push(path);
+      else if (name.endsWith(".c")) {
+        const text = files.text(path) ?? "";
+        if (DMA_CALL.test(text) && (!areDrivers || REGISTERED.test(text))) found.push(path);
+      }
     }
   };
-  for (const folder of FOLDERS) walk(folder);
+  for (const folder of areDrivers ? DRIVERS : FOLDERS) walk(folder);
   return found;
 }
 
@@ -75,12 +86,17 @@ function median(numbers: readonly number[]): string {
   return `${((sorted[Math.floor(sorted.length / 2)] ?? 0) / 1000).toFixed(2)} s`;
 }
 
-async function main({ clang: program, count, folder, list, seed }: Options): Promise<number> {
+async function main(options: Options): Promise<number> {
+  const { areDrivers, clang: program, count, folder, list, seed } = options;
   const tree = new HostTree(folder);
+  if (areDrivers) {
+    for (const path of drawn(candidates(tree, true), count, seed ?? 1)) console.log(path);
+    return 0;
+  }
   const clang = program === null ? new SessionClang() : new SystemClang(program);
   const build = new TreeBuild(tree, clang, program === null);
   console.log(`tree ${build.version.name}`);
-  const all = list === null ? candidates(tree) : [];
+  const all = list === null ? candidates(tree, false) : [];
   if (list === null) {
     console.log(`${all.length} files have DMA calls`);
   }

@@ -164,15 +164,15 @@ Deno.test("symbols without a prompt follow what they depend on, and a number's f
 Deno.test("flags of a makefile follow its variables, conditions and the folders below", () => {
   const files = treeOf({
     "drivers/toy/Makefile": "PARTS := $(src)/parts\nsubdir-ccflags-y += -I$(PARTS)\n" +
-      "ccflags-$(CONFIG_TOY) += -I$(src)/own -DTOY\n",
+      "ccflags-$(CONFIG_TOY) += -I$(src)/own -DTOY\ntoy-objs += a/deep/built.o\n",
     "drivers/toy/a/b/Makefile": "ccflags-y += -DB\n",
   });
   const flags = (path: string) => new Makefiles(files).flagsOf(path);
   assertEquals(flags("drivers/toy/a/b/main.c"), { folders: ["drivers/toy/parts"], defines: ["B"] });
-  assertEquals(flags("drivers/toy/main.c"), {
-    folders: ["drivers/toy/parts", "drivers/toy/own"],
-    defines: [],
-  });
+  const ofToy = { folders: ["drivers/toy/parts", "drivers/toy/own"], defines: [] };
+  assertEquals(flags("drivers/toy/main.c"), ofToy);
+  // The makefile that names an object builds it, however far above.
+  assertEquals(flags("drivers/toy/a/deep/built.c"), ofToy);
 });
 
 Deno.test("a driver is made with its module's other files, and with what its subsystem exports", () => {
@@ -507,7 +507,7 @@ Deno.test("a page table that frees one table too few is found, by a minimal sequ
 
 /** How the tests of mini.dma end: three use what stubs have not set, the last one leaks. */
 const ENDS = [
-  ...Array.from({ length: 12 }, () => "ok"),
+  ...Array.from({ length: 13 }, () => "ok"),
   ...Array.from({ length: 3 }, () => "E0902"),
   "E0926",
 ];
@@ -521,7 +521,7 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
     "info: toy_missing() is a stub: returns 0",
   ]);
   assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
-  const unset = outcomes.slice(12, 15).map(({ failure }) => failure!.message.split("; ").at(-1)!);
+  const unset = outcomes.slice(13, 16).map(({ failure }) => failure!.message.split("; ").at(-1)!);
   const at = (line: number, column: number) =>
     `extensions/kernel_tree/tests/tree/unset.c:${line}:${column}`;
   const shown = unset.map((text) => text.replace(/: give what .*/, ""));

@@ -19,6 +19,28 @@ int answered(void)
 	return toy_missing(7);
 }
 
+struct pair {
+	unsigned char kind;
+	int count;
+};
+
+static __attribute__((noinline)) int sum_of_pair(struct pair pair)
+{
+	return pair.kind + pair.count;
+}
+
+static __attribute__((noinline)) int passes_on(struct pair pair)
+{
+	return sum_of_pair(pair) + pair.kind;
+}
+
+int given_by_value(int kind, int count)
+{
+	struct pair pair = { kind, count };
+
+	return passes_on(pair);
+}
+
 /* The host's clock stands still. */
 int built_at(void)
 {

@@ -1,0 +1,30 @@
+/** dmalab's own scenarios for trees, which a review calls by their names: reach.dma, wherever dmalab is installed. */
+import { basename } from "node:path";
+import { currentFolder, host, shortPath, TREE_SCENARIOS } from "@dmalab/cli";
+
+/** Their paths, from the current folder. */
+export function ownScenarios(): readonly string[] {
+  return TREE_SCENARIOS.flatMap((folder) =>
+    [...host.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".dma"))
+      .toSorted().map((name) => shortPath(`${folder}/${name}`, currentFolder()))
+  );
+}
+
+/** What a review calls a scenario. */
+export function scenarioName(path: string): string {
+  return ownScenarios().includes(path) ? basename(path) : path;
+}
+
+/** The path of a scenario that is so called; a file in the current folder comes first. */
+export function scenarioPath(name: string): string {
+  const own = ownScenarios().find((path) => basename(path) === name);
+  return own === undefined || isThere(name) ? name : own;
+}
+
+function isThere(path: string): boolean {
+  try {
+    return host.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
