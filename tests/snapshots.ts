@@ -1,10 +1,10 @@
 /** What some scenarios print with every event, each kept in a file of tests/snapshots/. */
 import { outcomeLine, TracePrinter } from "@dmalab/cli/scenario";
 import { loadWhole } from "@dmalab/cli/testing/register_scenarios";
-import type { LabConfig } from "@dmalab/devices";
+import type { LabConfig, PciNodeConfig } from "@dmalab/devices";
 import { printable } from "@dmalab/lang/diagnostics";
 import { painter, STREAM_LAYOUT } from "@dmalab/lang/render";
-import { type RunOptions, runProgramWith } from "@dmalab/lang/run";
+import { runProgramWith } from "@dmalab/lang/run";
 import { FAST_CHECK } from "@dmalab/lang/run/property";
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
@@ -16,6 +16,7 @@ export const KEPT_SCENARIOS: readonly string[] = [
   "examples/api/05-sg-merge.dma",
   "examples/api/09-first-stage.dma",
   "examples/block/04-coalesce.dma",
+  "examples/block/06-joining.dma",
   "examples/iommu/02-bridge.dma",
   "examples/iova/05-flush-queue.dma",
   "examples/iova/06-mode-table.dma",
@@ -26,6 +27,7 @@ export const KEPT_SCENARIOS: readonly string[] = [
   "examples/nvme/01-prp-edges.dma",
   "examples/nvme/03-sgl.dma",
   "examples/nvme/04-unmap-modes.dma",
+  "examples/nvme/06-doorbells-interrupts.dma",
   "examples/nvme/07-disk-gone.dma",
   "examples/nvme/08-raw-commands.dma",
   "examples/p2p/04-mixed-request.dma",
@@ -35,12 +37,18 @@ export const KEPT_SCENARIOS: readonly string[] = [
   "examples/start/03-directions.dma",
   "examples/swiotlb/01-slots.dma",
   "examples/swiotlb/04-cvm-bounce.dma",
+  "examples/swiotlb/05-growing.dma",
   "examples/traces/01-fault-explain.dma",
+  "extensions/c_drivers/drivers/nic/other_kernels.dma",
   "tests/suites/errors_of_calls.dma",
+  "tests/suites/reports.dma",
 ];
 
 /** Events of one test that are kept; the line of its verdict counts them all. */
 const MOST_EVENTS = 100;
+
+/** How the line of a machine begins. */
+export const MACHINE_WORD = "machine";
 
 /** Without numbers of events: one that is left out changes one line. */
 const LAYOUT = { ...STREAM_LAYOUT, seqWidth: 0 };
@@ -54,8 +62,12 @@ export async function printedBy(path: string): Promise<string[]> {
   };
   const trace = new TracePrinter(write, paint, Infinity, LAYOUT);
   let events = 0;
-  await runKept(path, {
-    onRun: (start) => trace.run(start),
+  const { program } = await loadWhole(join(ROOT, path));
+  runProgramWith(FAST_CHECK, program, {
+    onRun: (start) => {
+      trace.run(start);
+      if (events < MOST_EVENTS) write(machineLine(start.machine));
+    },
     onEvent: (event) => {
       events++;
       if (events <= MOST_EVENTS) trace.print(event);
@@ -71,20 +83,19 @@ export async function printedBy(path: string): Promise<string[]> {
   return lines;
 }
 
-/** The machines that a scenario begins with. */
-export async function machinesOf(path: string): Promise<LabConfig[]> {
-  const machines: LabConfig[] = [];
-  await runKept(path, { onRun: ({ machine }) => machines.push(machine) });
-  return machines;
-}
-
-async function runKept(path: string, listeners: RunOptions): Promise<void> {
-  const { program } = await loadWhole(join(ROOT, path));
-  runProgramWith(FAST_CHECK, program, listeners);
+/** Its release, its IOMMU, and each kind of node once. */
+function machineLine({ iommu, kernel, pci }: LabConfig): string {
+  const kindsOf = (nodes: readonly PciNodeConfig[]): string[] =>
+    nodes.flatMap(({ kind, children }) => [kind, ...kindsOf(children)]);
+  const model = iommu.mode === "off" ? [] : [iommu.model];
+  return [MACHINE_WORD, kernel, iommu.mode, ...model, ...new Set(kindsOf(pci))].join(" ");
 }
 
 /** The file that keeps what a scenario prints. */
 export function snapshotFile(path: string): string {
-  const name = path.replace(/^(examples|tests)\//, "").replaceAll("/", "-").replace(/dma$/, "txt");
+  const name = path.replace(/^(examples|tests|extensions)\//, "").replaceAll("/", "-").replace(
+    /dma$/,
+    "txt",
+  );
   return join(ROOT, "tests/snapshots", name);
 }

@@ -95,7 +95,9 @@ const CONTEXT = 2;
 const ALIKE = 3;
 /** Lines of a change that are looked through for where the texts are alike again. */
 const REACH = 60;
-/** Lines of a difference that are shown. */
+/** Lines of one text that are shown of a change. */
+const MOST_OF_CHANGE = 15;
+/** Lines of all changes that are shown. */
 const MOST_SHOWN = 40;
 
 /** The changes between two texts, old lines first, and what stands around them; of many, the first. */
@@ -112,14 +114,19 @@ export function changedLines(before: readonly string[], now: readonly string[]):
     const [oldEnd, freshEnd] = endOfChange(before, old, now, fresh);
     shown.push(
       ...before.slice(Math.max(0, old - CONTEXT), old).map((line) => `  ${line}`),
-      ...before.slice(old, oldEnd).map((line) => `- ${line}`),
-      ...now.slice(fresh, freshEnd).map((line) => `+ ${line}`),
+      ...firstLines(before.slice(old, oldEnd), "- "),
+      ...firstLines(now.slice(fresh, freshEnd), "+ "),
       ...now.slice(freshEnd, freshEnd + CONTEXT).map((line) => `  ${line}`),
     );
     if (shown.length > MOST_SHOWN) return [...shown.slice(0, MOST_SHOWN), "  …"];
     [old, fresh] = [oldEnd + CONTEXT, freshEnd + CONTEXT];
   }
   return shown;
+}
+
+function firstLines(lines: readonly string[], mark: string): string[] {
+  const first = lines.slice(0, MOST_OF_CHANGE).map((line) => `${mark}${line}`);
+  return lines.length > MOST_OF_CHANGE ? [...first, `${mark}…`] : first;
 }
 
 /** Where two texts that differ are alike again, by the fewest lines of both; else their ends. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { compareSnapshot, readSnapshot, snapshotText } from "./snapshots.ts";
+import { changedLines, compareSnapshot, readSnapshot, snapshotText } from "./snapshots.ts";
 
 const PRINTED = new Map([
   ["first [iommu.mode = lazy]", ["one", "", "== no name", "| no line"]],
@@ -35,6 +35,25 @@ Deno.test("what changed is shown with a little around it, old lines before new o
     place: "a.dma.snap: t",
     lines: ["  b", "  c", "- d", "+ D", "  e", "  f"],
   });
+});
+
+Deno.test("changes stand apart from each other, one that is left out alone, and of many the first", () => {
+  const lines = Array.from({ length: 100 }, (_, at) => `line ${at}`);
+  const apart = changedLines(lines, lines.with(90, "new").toSpliced(10, 1));
+  assertEquals(apart, [
+    ...["  line 8", "  line 9", "- line 10", "  line 11", "  line 12"],
+    ...["  line 88", "  line 89", "- line 90", "+ new", "  line 91", "  line 92"],
+  ]);
+  assertEquals(changedLines(["a"], ["a", "b"]), ["  a", "+ b"]);
+  assertEquals(changedLines(["a", "b"], ["b"]), ["- a", "  b"]);
+  const all = changedLines(lines, lines.map((line) => `${line}!`));
+  assertEquals([all.length, ...all.slice(14, 17), all.at(-1)], [
+    32,
+    ...["- line 14", "- …", "+ line 0!"],
+    "+ …",
+  ]);
+  const many = changedLines(lines, lines.map((line, at) => at % 6 === 0 ? `${line}!` : line));
+  assertEquals([many.length, many.at(-1)], [41, "  …"]);
 });
 
 Deno.test("a test that is gone is reported only when all tests ran", () => {
