@@ -106,8 +106,9 @@ function printBenches(
     ...seed === null ? {} : { seed },
     onLine: (line) => screen.out(`${line}\n`),
   });
+  if (reports.length > 0) screen.out("\n");
   for (const report of reports) {
-    screen.out(`\n${benchLines(report, null, [], painter(false)).join("\n")}\n`);
+    screen.out(`${benchLines(report, null, [], painter(false)).join("\n")}\n`);
   }
   const failures = reports.flatMap(({ cells, expectations }) => [...cells, ...expectations])
     .map(({ failure }) => codeOfFailure(failure));
