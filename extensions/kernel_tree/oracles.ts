@@ -8,6 +8,7 @@ import {
 } from "./oracle/compare.ts";
 import { IovaModel } from "./oracle/iova_operations.ts";
 import { iovaSequence } from "./oracle/iova_sequences.ts";
+import { hmmSequence } from "./oracle/hmm_sequences.ts";
 import { MappingModel } from "./oracle/mapping_operations.ts";
 import { mappingSequence } from "./oracle/mapping_sequences.ts";
 import { PoolModel } from "./oracle/pool_operations.ts";
@@ -21,7 +22,7 @@ import { type KernelName, kernelOf } from "@dmalab/runtime/kernels";
 import type { TreeBuild } from "@dmalab/c_drivers/compiler";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
-import { MAPPING_PARTS, REQUEST_PARTS, TreeMapping } from "./tree_mapping.ts";
+import { HMM_PARTS, MAPPING_PARTS, REQUEST_PARTS, TreeMapping } from "./tree_mapping.ts";
 import { TreePool } from "./tree_pool.ts";
 import type { LinkedTree } from "./tree_module.ts";
 import { ARM_TABLE_PARTS, GENERIC_TABLE_PARTS, TreeTable } from "./tree_table.ts";
@@ -63,7 +64,8 @@ class OracleOf<O> implements Oracle {
   }
 
   get needs(): readonly string[] {
-    return [...this.parts.subjects, ...this.parts.files];
+    const { files, layout, subjects } = this.parts;
+    return [...subjects, ...files, ...layout.headers.map((name) => `include/${name}`)];
   }
 
   async build(build: TreeBuild): Promise<MakeImplementation<O>> {
@@ -127,6 +129,13 @@ const REQUESTS = new OracleOf(
   requestSequence,
 );
 
+const HMM = new OracleOf(
+  HMM_PARTS,
+  (linked) => new TreeMapping(linked),
+  (kernel) => new MappingModel({ kernel, quirks: null }),
+  hmmSequence,
+);
+
 const POOL = new OracleOf(
   { ...MAPPING_PARTS, subjects: ["kernel/dma/swiotlb.c"] },
   (linked) => new TreePool(linked),
@@ -154,6 +163,7 @@ export const ORACLES: readonly Oracle[] = [
   IOVA,
   MAPPING,
   REQUESTS,
+  HMM,
   POOL,
   GENERIC_TABLES,
   ARM_TABLES,

@@ -32,6 +32,7 @@ import { mappingSequence } from "../oracle/mapping_sequences.ts";
 import { PoolModel, type PoolOperation } from "../oracle/pool_operations.ts";
 import { poolSequence } from "../oracle/pool_sequences.ts";
 import { ROOT } from "@dmalab/tests";
+import { hmmSequence } from "../oracle/hmm_sequences.ts";
 import { requestSequence } from "../oracle/request_sequences.ts";
 import { ARM_SHAPES, GENERIC_SHAPES } from "../oracle/table_formats.ts";
 import { TableModel, type TableOperation } from "../oracle/table_operations.ts";
@@ -482,6 +483,23 @@ Deno.test("an iterator that forgets a request's last segment is found, by a mini
   }
   const { difference } = compareSequences([same, () => new Wrong()], options);
   assertEquals(difference?.operations.map(({ op }) => op), ["init", "rq_list"]);
+});
+
+Deno.test("a list of pages that stays mapped when an entry is unmapped is found, by a minimal sequence", () => {
+  const same = () => new MappingModel();
+  const options = { count: 12, seed: 1, stepsOf: hmmSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends MappingModel {
+    override run(operation: MappingOperation) {
+      const answer = super.run(operation);
+      return answer["ret"] === true ? { ...answer, events: [] } : answer;
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong()], options);
+  assertEquals(
+    difference?.operations.map(({ op }) => op).filter((op) => op.startsWith("hmm_")),
+    ["hmm_alloc", "hmm_fill", "hmm_map", "hmm_unmap"],
+  );
 });
 
 Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", () => {
