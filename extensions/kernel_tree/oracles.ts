@@ -11,6 +11,8 @@ import { iovaSequence } from "./oracle/iova_sequences.ts";
 import { hmmSequence } from "./oracle/hmm_sequences.ts";
 import { MappingModel } from "./oracle/mapping_operations.ts";
 import { mappingSequence } from "./oracle/mapping_sequences.ts";
+import { P2pModel } from "./oracle/p2p_operations.ts";
+import { p2pSequence } from "./oracle/p2p_sequences.ts";
 import { PoolModel } from "./oracle/pool_operations.ts";
 import { poolSequence } from "./oracle/pool_sequences.ts";
 import { requestSequence } from "./oracle/request_sequences.ts";
@@ -23,6 +25,7 @@ import type { TreeBuild } from "@dmalab/c_drivers/compiler";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
 import { HMM_PARTS, MAPPING_PARTS, REQUEST_PARTS, TreeMapping } from "./tree_mapping.ts";
+import { P2P_PARTS, TreeP2p } from "./tree_p2p.ts";
 import { TreePool } from "./tree_pool.ts";
 import type { LinkedTree } from "./tree_module.ts";
 import { ARM_TABLE_PARTS, GENERIC_TABLE_PARTS, TreeTable } from "./tree_table.ts";
@@ -136,6 +139,13 @@ const HMM = new OracleOf(
   hmmSequence,
 );
 
+const PEERS = new OracleOf(
+  P2P_PARTS,
+  (linked) => new TreeP2p(linked),
+  (kernel) => new P2pModel(kernel),
+  p2pSequence,
+);
+
 const POOL = new OracleOf(
   { ...MAPPING_PARTS, subjects: ["kernel/dma/swiotlb.c"] },
   (linked) => new TreePool(linked),
@@ -164,6 +174,7 @@ export const ORACLES: readonly Oracle[] = [
   MAPPING,
   REQUESTS,
   HMM,
+  PEERS,
   POOL,
   GENERIC_TABLES,
   ARM_TABLES,

@@ -19,7 +19,7 @@ import {
   withRounds,
   withStorage,
 } from "@dmalab/c_drivers/tree";
-import { TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
+import { DEFAULT_KERNEL, TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
 import { compareSequences } from "../oracle/compare.ts";
 import { iovaSequence } from "../oracle/iova_sequences.ts";
 import {
@@ -33,6 +33,8 @@ import { PoolModel, type PoolOperation } from "../oracle/pool_operations.ts";
 import { poolSequence } from "../oracle/pool_sequences.ts";
 import { ROOT } from "@dmalab/tests";
 import { hmmSequence } from "../oracle/hmm_sequences.ts";
+import { P2pModel, type P2pOperation } from "../oracle/p2p_operations.ts";
+import { p2pSequence } from "../oracle/p2p_sequences.ts";
 import { requestSequence } from "../oracle/request_sequences.ts";
 import { ARM_SHAPES, GENERIC_SHAPES } from "../oracle/table_formats.ts";
 import { TableModel, type TableOperation } from "../oracle/table_operations.ts";
@@ -495,11 +497,28 @@ Deno.test("a list of pages that stays mapped when an entry is unmapped is found,
       return answer["ret"] === true ? { ...answer, events: [] } : answer;
     }
   }
-  const { difference } = compareSequences([same, () => new Wrong()], options);
+  const { difference } = compareSequences([same, () => new Wrong(DEFAULT_KERNEL)], options);
   assertEquals(
     difference?.operations.map(({ op }) => op).filter((op) => op.startsWith("hmm_")),
     ["hmm_alloc", "hmm_fill", "hmm_map", "hmm_unmap"],
   );
+});
+
+Deno.test("a kind of peer memory that is worked out without its messages is found, by a minimal sequence", () => {
+  const same = () => new P2pModel(DEFAULT_KERNEL);
+  const options = { count: 40, seed: 1, stepsOf: p2pSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends P2pModel {
+    override run(operation: P2pOperation) {
+      const answer = super.run(operation);
+      if (operation.op !== "kind") return answer;
+      const { client, provider } = operation;
+      super.run({ op: "distance", provider, clients: [client], verbose: false });
+      return super.run(operation);
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong(DEFAULT_KERNEL)], options);
+  assertEquals(difference?.operations.map(({ op }) => op), ["tree", "kind"]);
 });
 
 Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", () => {
