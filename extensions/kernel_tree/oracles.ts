@@ -42,6 +42,8 @@ export interface Oracle {
   readonly paths: readonly string[];
   /** All that it is built from. */
   readonly needs: readonly string[];
+  /** Files that it is built from and functions that it calls, which a tree does not have. */
+  lacking(build: TreeBuild): readonly string[];
   /** @param other Null is the model. @throws {TreeError} */
   compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<unknown>>;
   /** The same of two trees, with the lines that ran. @throws {TreeError} */
@@ -67,8 +69,17 @@ class OracleOf<O> implements Oracle {
   }
 
   get needs(): readonly string[] {
-    const { files, layout, subjects } = this.parts;
-    return [...subjects, ...files, ...layout.headers.map((name) => `include/${name}`)];
+    return [...this.parts.subjects, ...this.parts.files];
+  }
+
+  lacking({ files }: TreeBuild): readonly string[] {
+    const isDeclared = ([name, header]: readonly [string, string]) =>
+      files.text(header)?.includes(name) === true;
+    return [
+      ...this.needs.filter((path) => files.text(path) === null),
+      ...Object.entries(this.parts.functions ?? {}).filter((each) => !isDeclared(each))
+        .map(([name]) => `${name}()`),
+    ];
   }
 
   async build(build: TreeBuild): Promise<MakeImplementation<O>> {
@@ -163,11 +174,6 @@ const tables = (parts: Parts, shapes: readonly TableShape[]) =>
 
 const GENERIC_TABLES = tables(GENERIC_TABLE_PARTS, GENERIC_SHAPES);
 const ARM_TABLES = tables(ARM_TABLE_PARTS, ARM_SHAPES);
-
-/** Files that mapping code is built from and that a tree does not have. */
-export function lackingOf({ files }: TreeBuild, { needs }: Oracle): readonly string[] {
-  return needs.filter((path) => files.text(path) === null);
-}
 
 export const ORACLES: readonly Oracle[] = [
   IOVA,

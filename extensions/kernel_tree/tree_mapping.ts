@@ -106,7 +106,7 @@ export const HMM_PARTS: Parts = {
   subjects: ["mm/hmm.c"],
   files: [...MAPPING_PARTS.files, "mm/hmm.c"],
   texts: () => [...MAPPING_PARTS.texts(), readTreeHeaders()["oracle/hmm.c"]!],
-  layout: { ...MAPPING_LAYOUT, headers: [...MAPPING_LAYOUT.headers, "linux/hmm-dma.h"] },
+  functions: { hmm_dma_map_alloc: "include/linux/hmm-dma.h" },
 };
 
 /** A device, by the names of an `init`. */

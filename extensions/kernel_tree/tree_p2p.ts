@@ -16,6 +16,7 @@ export const P2P_PARTS: Parts = {
   subjects: ["drivers/pci/p2pdma.c"],
   files: ["drivers/pci/p2pdma.c", "lib/xarray.c"],
   texts: () => [readTreeHeaders()["oracle/p2p.c"]!],
+  functions: { pcim_p2pdma_provider: "include/linux/pci-p2pdma.h" },
   layout: { headers: ["linux/pci.h", "linux/xarray.h"], structs: { xa_node: [] } },
 };
 
