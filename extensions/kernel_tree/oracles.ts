@@ -43,7 +43,7 @@ export interface Oracle {
   /** All that it is built from. */
   readonly needs: readonly string[];
   /** Files that it is built from and functions that it calls, which a tree does not have. */
-  lacking(build: TreeBuild): readonly string[];
+  lacking(tree: Pick<TreeBuild, "files">): readonly string[];
   /** @param other Null is the model. @throws {TreeError} */
   compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<unknown>>;
   /** The same of two trees, with the lines that ran. @throws {TreeError} */
@@ -72,7 +72,7 @@ class OracleOf<O> implements Oracle {
     return [...this.parts.subjects, ...this.parts.files];
   }
 
-  lacking({ files }: TreeBuild): readonly string[] {
+  lacking({ files }: Pick<TreeBuild, "files">): readonly string[] {
     const isDeclared = ([name, header]: readonly [string, string]) =>
       files.text(header)?.includes(name) === true;
     return [

@@ -250,12 +250,12 @@ function reaches(
 
 /** Whether sequences drive code of changed files; those of a new or a dropped file do not compare. */
 function drives(
-  { needs }: Oracle,
+  oracle: Oracle,
   { new: changed, old }: ReviewStep,
   files: readonly ChangedFile[],
 ) {
-  return files.some(({ path }) => needs.includes(path)) &&
-    [old, changed].every((tree) => needs.every((path) => tree.files.text(path) !== null));
+  return files.some(({ path }) => oracle.needs.includes(path)) &&
+    [old, changed].every((tree) => oracle.lacking(tree).length === 0);
 }
 
 function linesOf(
