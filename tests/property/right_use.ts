@@ -187,7 +187,7 @@ export class RightUse {
   }
 
   #mapSingle(a: number, b: number, c: number): void {
-    const { dev, machine: { dma } } = this;
+    const { dev, machine: { bus, dma } } = this;
     const { phys, sizeBytes } = this.#buffer(a, b);
     const dir = DIRECTIONS[c % 3]!;
     this.#fill(phys, sizeBytes);
@@ -203,7 +203,12 @@ export class RightUse {
     if (dma.dmaMappingError(dev, mapped) !== 0) return;
     this.#live.push({
       look: (which) => this.#use(phys, mapped, sizeBytes, dir, which),
-      end: () => this.#unlessNotNeeded(() => unmap.call(dma, dev, mapped, sizeBytes, dir)),
+      end: () => {
+        const written = new Uint8Array(sizeBytes).fill(c);
+        if (dir !== DMA_TO_DEVICE) bus.write(dev, mapped, written, 0, sizeBytes);
+        this.#unlessNotNeeded(() => unmap.call(dma, dev, mapped, sizeBytes, dir));
+        if (dir !== DMA_TO_DEVICE) assertEquals(this.#read(phys, sizeBytes), written, "at its end");
+      },
     });
   }
 
