@@ -11,7 +11,6 @@ import {
   CaseRun,
   causingDefectsOf,
   hitPoints,
-  HUNT_MACHINES,
   type HuntCase,
   huntCases,
   type HuntRelease,
@@ -122,7 +121,7 @@ function stateOf({ ends, machine: { clock, iommu, swiotlb } }: CaseRun) {
 }
 
 /**
- * Tries cases of every release in turn: with its own defects, and long requests without any.
+ * Tries cases of every release in turn: with its own defects, and without any, a long request last.
  *
  * @param each Called after each of them.
  */
@@ -141,9 +140,11 @@ export function tryCases(
       tried.try(given, own);
       each(tried);
     }
-    const long = fc.record({ machine: HUNT_MACHINES, steps: fc.tuple(LONG_REQUEST) });
+    const none = { kernel, quirks: new Set<QuirkName>() };
+    const long = fc.tuple(huntCases(hitPoints(none)), LONG_REQUEST)
+      .map(([{ machine, steps }, last]) => ({ machine, steps: [...steps, last] }));
     for (const given of fc.sample(long, drawn)) {
-      tried.try(given, { kernel, quirks: new Set() }, LONG_BYTES);
+      tried.try(given, none, LONG_BYTES);
       each(tried);
     }
   }
