@@ -6,7 +6,13 @@
 import { C_CALLS, type CCall } from "../calls.ts";
 import { workKey } from "../calls/deferred.ts";
 import { pass } from "../calls/interrupt.ts";
-import { addAction, forgetAction, noteAction, releaseUntil } from "../calls/managed.ts";
+import {
+  addAction,
+  forgetAction,
+  freeManagedIrq,
+  noteAction,
+  releaseUntil,
+} from "../calls/managed.ts";
 import { barFlags, functionOf } from "../calls/pci.ts";
 import { callOwn, CDeferred, CTimers, NS_PER_JIFFY } from "../c_deferred.ts";
 import type { CArguments } from "../call_entry.ts";
@@ -88,6 +94,9 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   __kmalloc_large_node_noprof: by("kmalloc", 0, 1),
   krealloc_noprof: by("krealloc", 0, 1, 2),
   krealloc_node_align_noprof: by("krealloc", 0, 1, 3),
+  // Before the flags may stand what it is a part of, behind them a node and the caller.
+  __kmalloc_node_track_caller_noprof: (kernel, args) =>
+    runNamed("kmalloc", kernel, args[0] ?? 0, args.at(-3) ?? 0),
   // From 7.2 on an alignment stands before the flags, of which a node is last in all.
   __kvmalloc_node_noprof: (kernel, args) =>
     runNamed("kvmalloc", kernel, args[0] ?? 0, args.at(-2) ?? 0),
@@ -106,6 +115,8 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   arch_local_irq_restore: (kernel, [flags = 0]) => restoreIrqs(kernel, flags),
   request_threaded_irq: by("dmalab_request_irq", 0, 1, 2, 3, 4, 5),
   devm_request_threaded_irq: by("dmalab_devm_irq", 0, 1, 2, 3, 4, 5, 6),
+  devm_free_irq: (kernel, [dev = 0, irq = 0, cookie = 0]) =>
+    freeManagedIrq(kernel, dev, irq, cookie),
   __devm_add_action: (kernel, [dev = 0, action = 0, data = 0]) =>
     noteAction(kernel, dev, action, data),
   lab_line_irq: lineIrq,
@@ -113,6 +124,10 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
     functionOf(kernel, dev).numbers.get(kernel.memory.textAt(key)) ?? -1,
   lab_bar_flags: (kernel, [dev = 0, bar = 0]) => barFlags(kernel, dev, bar),
   lab_alias: (kernel, [made = 0, dev = 0]) => kernel.alias(made, dev),
+  lab_made: (kernel, [dev = 0, isOne = 0]) => {
+    if (isOne === 0) kernel.made.delete(dev);
+    else kernel.made.add(dev);
+  },
   lab_note: (kernel, [dev = 0, action = 0, data = 0]) => addAction(kernel, dev, action, data),
   lab_release_until: (kernel, [dev = 0, action = 0, data = 0]) =>
     releaseUntil(kernel, dev, action, data),

@@ -46,6 +46,8 @@ static inline void lab_limits(struct device *dev)
 
 /* A structure that stands for a device of the scenario from now on; NULL ends that. */
 void lab_alias(struct device *made, struct device *dev);
+/* A structure that a driver makes is a device of its own, or is none any more. */
+void lab_made(struct device *dev, bool is_one);
 void lab_release(struct device *dev);
 void lab_unbind(struct device *dev);
 /* Has action(data) called when what is managed is released. */

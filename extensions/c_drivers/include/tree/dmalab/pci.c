@@ -413,6 +413,18 @@ void pci_free_irq(struct pci_dev *pdev, unsigned int number, void *data)
 }
 EXPORT_SYMBOL(pci_free_irq);
 
+/* A function stays as long as the machine does. */
+struct pci_dev *pci_dev_get(struct pci_dev *pdev)
+{
+	return pdev;
+}
+EXPORT_SYMBOL(pci_dev_get);
+
+void pci_dev_put(struct pci_dev *pdev)
+{
+}
+EXPORT_SYMBOL(pci_dev_put);
+
 bool pci_device_is_present(struct pci_dev *pdev)
 {
 	return true;
