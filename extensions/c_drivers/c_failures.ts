@@ -10,6 +10,8 @@ const MOST_ERRNO = 4095;
 
 export class CFailures {
   readonly #stubs = new Set<string>();
+  /** Properties that its node does not have. */
+  readonly #properties = new Set<string>();
   readonly #said = new Set<string>();
   #phys = -1;
   #value = 0;
@@ -24,12 +26,18 @@ export class CFailures {
   /** A script calls the driver. */
   begin(): void {
     this.#stubs.clear();
+    this.#properties.clear();
     this.#phys = this.#polledPhys = -1;
   }
 
   /** A stub runs for which the script says no number. */
   stubRan(name: string): void {
     this.#stubs.add(name);
+  }
+
+  /** C asks for a property of its device's node, which does not have it. */
+  propertyMissed(name: string): void {
+    this.#properties.add(name);
   }
 
   /** C reads a register. */
@@ -50,6 +58,12 @@ export class CFailures {
     const errno = Object.entries(ERRNO).find(([, value]) => value === -result)?.[0];
     const error = `${name}() returns ${result}${errno === undefined ? "" : ` (${errno})`}`;
     if (this.#polledPhys >= 0) this.#say(`${error} after ${this.#pollText()}`);
+    if (this.#properties.size > 0) {
+      this.#say(
+        `${error} after its node had no ${[...this.#properties].join(", ")}: ` +
+          'give what it needs in its block, `properties = "…"`',
+      );
+    }
     if (this.#stubs.size === 0) return;
     const stubs = [...this.#stubs].map((stub) => `${stub}()`).join(", ");
     this.#say(

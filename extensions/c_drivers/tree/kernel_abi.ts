@@ -13,7 +13,7 @@ import {
   noteAction,
   releaseUntil,
 } from "../calls/managed.ts";
-import { barFlags, functionOf } from "../calls/pci.ts";
+import { barFlags, functionOf, propertyOf } from "../calls/pci.ts";
 import { callOwn, CDeferred, CTimers, NS_PER_JIFFY } from "../c_deferred.ts";
 import type { CArguments } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
@@ -122,6 +122,10 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   lab_line_irq: lineIrq,
   lab_function: (kernel, [dev = 0, key = 0]) =>
     functionOf(kernel, dev).numbers.get(kernel.memory.textAt(key)) ?? -1,
+  lab_property: (kernel, [dev = 0, index = 0, length = 0]) =>
+    propertyOf(kernel, dev, index, length),
+  lab_no_property: (kernel, [name = 0]) =>
+    kernel.part(CFailures).propertyMissed(kernel.memory.textAt(name)),
   lab_bar_flags: (kernel, [dev = 0, bar = 0]) => barFlags(kernel, dev, bar),
   lab_alias: (kernel, [made = 0, dev = 0]) => kernel.alias(made, dev),
   lab_made: (kernel, [dev = 0, isOne = 0]) => {
