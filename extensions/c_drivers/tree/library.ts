@@ -9,7 +9,8 @@ import type { Makefiles } from "./makefile.ts";
 const FOLDERS = ["lib", "lib/math"];
 const FILES = [
   ...["mm/mempool.c", "kernel/resource.c", "drivers/base/property.c", "drivers/of/base.c"],
-  ...["drivers/of/property.c", "drivers/net/mdio/mdio-bitbang.c"],
+  ...["drivers/of/property.c", "drivers/net/mdio/mdio-bitbang.c", "drivers/net/mdio.c"],
+  ...["drivers/net/mii.c", "net/core/of_net.c", "net/ethernet/eth.c"],
   ...["regmap", "regmap-mmio", "regcache", "regcache-flat", "regcache-maple", "regcache-rbtree"]
     .map((name) => `drivers/base/regmap/${name}.c`),
 ];
@@ -27,8 +28,12 @@ const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
 const OF_REQUESTS = ["block/blk-mq-dma.c", "block/blk-merge.c"];
 const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s*(\w+)/gm;
 
-/** A function that begins at the first column; what other files of its folder call is not exported. */
-const DEFINED = /^(?!static\b|typedef\b)[a-z_][\w \t*]*?\b(\w+)\([^;{}()]*\)\n\{/gm;
+/**
+ * A function that begins at the first column, its type perhaps in the line before; what other files of its
+ * folder call is not exported.
+ */
+const DEFINED =
+  /^(?!static\b|typedef\b)[a-z_][\w \t*]*?(?:\b|\n\*?)(\w+)\((?:[^;{}()]|\([^;{}()]*\))*\)\n\{/gm;
 /** A variable with a value; others have none that a file could lack. */
 const VARIABLE =
   /^(?!static\b|typedef\b|extern\b)[a-z_][\w \t*]*?\b(\w+)(?:\[[^\]\n]*\])*(?:\s+__\w+)*\s*=\s/gm;

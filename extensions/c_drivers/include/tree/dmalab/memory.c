@@ -35,6 +35,15 @@ VMALLOC(vmalloc, 0)
 EXPORT_SYMBOL(vmalloc_noprof);
 VMALLOC(vzalloc, __GFP_ZERO)
 EXPORT_SYMBOL(vzalloc_noprof);
+#ifdef vzalloc_node
+#undef vzalloc_node
+#define vzalloc_node vzalloc_node_noprof
+#endif
+void *vzalloc_node(unsigned long bytes, int node)
+{
+	return vzalloc(bytes);
+}
+EXPORT_SYMBOL(vzalloc_node_noprof);
 
 /* The tree's own reads whole words, beyond the end of a text. */
 ssize_t sized_strscpy(char *to, const char *from, size_t room)

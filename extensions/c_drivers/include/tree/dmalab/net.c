@@ -20,6 +20,7 @@ struct net_device *alloc_netdev_mqs(int private_bytes, const char *name, unsigne
 
 	if (!dev)
 		return NULL;
+	lab_made(&dev->dev, true);
 	dev->_tx = kvzalloc(txqs * sizeof(*dev->_tx), GFP_KERNEL);
 	dev->dev_addr = kzalloc(MAX_ADDR_LEN, GFP_KERNEL);
 	if (!dev->_tx || !dev->dev_addr) {
@@ -69,6 +70,8 @@ EXPORT_SYMBOL(alloc_netdev_dummy);
 
 void free_netdev(struct net_device *dev)
 {
+	lab_release(&dev->dev);
+	lab_made(&dev->dev, false);
 	kvfree(dev->_tx);
 	kfree(dev->dev_addr);
 	kvfree(dev);
