@@ -58,6 +58,10 @@ export class CFailures {
     const errno = Object.entries(ERRNO).find(([, value]) => value === -result)?.[0];
     const error = `${name}() returns ${result}${errno === undefined ? "" : ` (${errno})`}`;
     if (this.#polledPhys >= 0) this.#say(`${error} after ${this.#pollText()}`);
+    else if (this.#phys >= 0) {
+      const read = this.#registerText(this.#phys, this.#value, "");
+      this.#say(`${error}; the register that it read last is ${read}`);
+    }
     if (this.#properties.size > 0) {
       this.#say(
         `${error} after its node had no ${[...this.#properties].join(", ")}: ` +
@@ -72,18 +76,28 @@ export class CFailures {
     );
   }
 
+  /** The call is stopped: it does not end. */
+  stopped(name: string): void {
+    if (this.#polledPhys >= 0) this.#say(`${name}() does not end after ${this.#pollText()}`);
+  }
+
   #pollText(): string {
-    const reads = `${formatCount(this.#polls, "read")} of`;
-    const value = `each time ${hex(this.#polledValue)}`;
+    const reads = `${formatCount(this.#polls, "read")} of `;
+    return reads + this.#registerText(this.#polledPhys, this.#polledValue, "each time ");
+  }
+
+  /** A register with what it was read as, and where a scenario says otherwise. */
+  #registerText(phys: number, read: number, often: string): string {
+    const value = `${often}${hex(read)}`;
     for (const { function: owner } of this.kernel.context.lab.devices.values()) {
       for (const { basePhys, index, sizeBytes } of owner.bars) {
-        const offset = this.#polledPhys - basePhys;
+        const offset = phys - basePhys;
         if (offset < 0 || offset >= sizeBytes) continue;
-        return `${reads} BAR ${index} of ${owner.name} at offset ${hex(offset)}, ${value}: ` +
+        return `BAR ${index} of ${owner.name} at offset ${hex(offset)}, ${value}: ` +
           `give what it answers in its block, \`on read ${hex(offset)} { return … }\``;
       }
     }
-    return `${reads} ${hex(this.#polledPhys)}, ${value}`;
+    return `${hex(phys)}, ${value}`;
   }
 
   #say(text: string): void {

@@ -63,6 +63,34 @@ const locks: StubBody = by("dmalab_lock", 0);
 const unlocks: StubBody = by("dmalab_unlock", 0);
 const nothing: StubBody = () => 0;
 
+/** A lock in each of its forms. Who only reads excludes nobody that is looked for here. */
+function lockCalls(name: string, lock: StubBody, unlock: StubBody): Record<string, StubBody> {
+  return {
+    [`${name}_lock`]: lock,
+    [`${name}_unlock`]: unlock,
+    [`${name}_lock_bh`]: lock,
+    [`${name}_unlock_bh`]: unlock,
+    [`${name}_lock_irq`]: (kernel, args) => {
+      restoreIrqs(kernel, 1);
+      lock(kernel, args);
+    },
+    [`${name}_unlock_irq`]: (kernel, args) => {
+      unlock(kernel, args);
+      restoreIrqs(kernel, 0);
+    },
+    [`${name}_lock_irqsave`]: (kernel, args) => {
+      const flags = Number(kernel.machine.context.irqsOff);
+      restoreIrqs(kernel, 1);
+      lock(kernel, args);
+      return flags;
+    },
+    [`${name}_unlock_irqrestore`]: (kernel, [at = 0, flags = 0]) => {
+      unlock(kernel, [at]);
+      restoreIrqs(kernel, flags);
+    },
+  };
+}
+
 /** What a structure of C waits for in a process of its own. */
 const defers: StubBody = (kernel, [at = 0, run = 0]) => {
   const { site } = kernel.machine.events.context;
@@ -162,29 +190,10 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   netdev_warn: prints(4),
   netdev_notice: prints(5),
   netdev_info: prints(6),
-  _raw_spin_lock: locks,
-  _raw_spin_unlock: unlocks,
+  ...lockCalls("_raw_spin", locks, unlocks),
   _raw_spin_trylock: by("dmalab_trylock", 0),
-  _raw_spin_lock_bh: locks,
-  _raw_spin_unlock_bh: unlocks,
-  _raw_spin_lock_irq: (kernel, args) => {
-    restoreIrqs(kernel, 1);
-    locks(kernel, args);
-  },
-  _raw_spin_unlock_irq: (kernel, args) => {
-    unlocks(kernel, args);
-    restoreIrqs(kernel, 0);
-  },
-  _raw_spin_lock_irqsave: (kernel, args) => {
-    const flags = Number(kernel.machine.context.irqsOff);
-    restoreIrqs(kernel, 1);
-    locks(kernel, args);
-    return flags;
-  },
-  _raw_spin_unlock_irqrestore: (kernel, [lock = 0, flags = 0]) => {
-    unlocks(kernel, [lock]);
-    restoreIrqs(kernel, flags);
-  },
+  ...lockCalls("_raw_write", locks, unlocks),
+  ...lockCalls("_raw_read", nothing, nothing),
   // What `dma_mapping_error()` calls for the kernel's own debugging says that it was asked.
   debug_dma_mapping_error: by("dma_mapping_error", 0, 1),
   debug_dma_map_single: nothing,

@@ -1,6 +1,6 @@
 /*
- * Devices that drivers make: references, names, and what they are children of. Those of a scenario have no
- * release, and are not counted. Nothing of sysfs is made, and no bus looks for a driver.
+ * Devices that drivers make: references, names, and what they are children of. Those of a scenario are not
+ * initialized here, and not counted. Nothing of sysfs is made, and no bus looks for a driver.
  */
 #include <linux/device.h>
 #include <linux/list.h>
@@ -16,7 +16,7 @@ struct child {
 
 static LIST_HEAD(added);
 
-/* Who frees a device when nobody refers to it any more: itself, or its kind. NULL where it is of a scenario. */
+/* Who frees a device when nobody refers to it any more: itself, or its kind. */
 static void (*releases(const struct device *dev))(struct device *)
 {
 	if (dev->release)
@@ -39,7 +39,7 @@ EXPORT_SYMBOL(device_initialize);
 
 struct device *get_device(struct device *dev)
 {
-	if (dev && releases(dev))
+	if (dev && dev->kobj.state_initialized)
 		kref_get(&dev->kobj.kref);
 	return dev;
 }
@@ -52,13 +52,14 @@ static void release(struct kref *kref)
 
 	lab_release(dev);
 	lab_made(dev, false);
-	releases(dev)(dev);
+	if (releases(dev))
+		releases(dev)(dev);
 	kfree(name);
 }
 
 void put_device(struct device *dev)
 {
-	if (dev && releases(dev))
+	if (dev && dev->kobj.state_initialized)
 		kref_put(&dev->kobj.kref, release);
 }
 EXPORT_SYMBOL(put_device);

@@ -72,7 +72,7 @@ static void describe_node(struct bound *each, const struct of_device_id *match)
 		add_property(each, name, name + strlen(name) + 1, length);
 		is_compatible |= !strcmp(name, "compatible");
 	}
-	if (!is_compatible)
+	if (!is_compatible && match)
 		add_property(each, "compatible", match->compatible, strlen(match->compatible) + 1);
 }
 
@@ -111,9 +111,9 @@ static void describe(struct bound *each, struct platform_driver *driver)
 	lab_line_irq(each->dev, UINT_MAX);
 	for (at = 0; at < MOST_IRQS && (irq = lab_pci_irq_vector(each->dev, at)) > 0; at++)
 		each->windows[pdev->num_resources++] = DEFINE_RES_IRQ(irq);
-	if (!match)
-		return;
 	describe_node(each, match);
+	if (!each->property_count)
+		return;
 	of_node_init(&each->node);
 	pdev->dev.of_node = &each->node;
 	pdev->dev.fwnode = &each->node.fwnode;
