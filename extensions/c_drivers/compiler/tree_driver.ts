@@ -177,7 +177,7 @@ class TreeDriver {
 
   /** Files of the lab's and of the tree's library, until nothing is missing that one of them exports. */
   async #library(texts: readonly string[], settings: Settings): Promise<Library> {
-    const { build, of: { tree } } = this;
+    const { build, of: { files, tree } } = this;
     const library: string[] = [];
     const paths = new Map<string, string>();
     const ours = new Map(
@@ -186,7 +186,10 @@ class TreeDriver {
     // These count before the lab's functions of the same name.
     const first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(ours)]);
     const iterating = new Set([...requestFilesOf(tree)].map(([path]) => path));
-    const isOurs = (name: string) => first.has(name) || hasTreeFunction(name);
+    const given = exportsIn(
+      files.filter(({ path }) => path === null).map(({ source }) => [source.name, source.text]),
+    );
+    const isOurs = (name: string) => first.has(name) || hasTreeFunction(name) || given.has(name);
     const exported = new Map([
       ...exportsIn(libraryOf(tree)),
       ...this.#companions(settings, isOurs),

@@ -87,7 +87,7 @@ export function* companionsOf(
  * Modules of the same folder that are built with a driver, as the common part of drivers of several buses is.
  *
  * @param isSet Whether a symbol is set.
- * @param isOurs Whether the lab has a function: of a module that exports one, the lab has its own part.
+ * @param isOurs Whether the lab or the scenario has a function: a module that exports one is replaced.
  */
 export function* siblingsOf(
   files: TreeFolders,
