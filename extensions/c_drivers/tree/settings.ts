@@ -55,6 +55,7 @@ const MACHINE: Readonly<Record<string, string>> = {
   AS_VERSION: "220000",
   MODULES: "1",
   GENERIC_MSI_IRQ: "1",
+  CPU_FREQ: "1",
 };
 
 /** What a machine of the lab has: subsystems whose structures drivers share. */
@@ -67,7 +68,7 @@ const PRESENT: readonly string[] = [
   ...["NETDEVICES", "OF", "PCI", "PCI_MSI", "PCI_P2PDMA", "PM", "PM_SLEEP", "PRINTK", "PROC_FS"],
   ...["REGMAP", "SG_POOL", "SLUB", "SYSFS", "TREE_RCU", "TREE_SRCU", "UNINLINE_SPIN_UNLOCK"],
   ...["ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS", "COMMON_CLK", "GENERIC_PHY"],
-  ...["CPU_FREQ", "GPIOLIB", "HAVE_CLK_PREPARE", "RESET_CONTROLLER"],
+  ...["CPU_FREQ", "GPIOLIB", "HAVE_CLK_PREPARE", "PM_OPP", "RESET_CONTROLLER"],
 ];
 
 /**

@@ -1,0 +1,54 @@
+/** Properties of a device's node, as a device tree's source has them. */
+
+/** A device tree's cells have their most significant byte first. */
+const CELL_BYTES = 4;
+const NAME = /^[A-Za-z0-9,._+*#?@-]+$/;
+/** What stands between semicolons, or between commas outside of quotes. */
+const PROPERTY = /\s*([^=;\s]+)\s*(?:=\s*((?:"[^"]*"|'[^']*'|[^;"'])*))?(;|$)/y;
+const VALUE = /\s*(?:"([^"]*)"|'([^']*)'|<([^<>]*)>|\[([^[\]]*)\])\s*(,|$)/y;
+const CELL = /^(?:0x[0-9a-f]{1,8}|\d{1,10})$/i;
+
+/** Bytes of the properties that a text lists, by their names; null for another text. */
+export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> | null {
+  const found = new Map<string, Uint8Array>();
+  PROPERTY.lastIndex = 0;
+  for (let at = 0; at < text.trimEnd().length; at = PROPERTY.lastIndex) {
+    PROPERTY.lastIndex = at;
+    const [, name = "", value] = PROPERTY.exec(text) ?? [];
+    const bytes = value === undefined ? new Uint8Array() : bytesOf(value.trim());
+    if (!NAME.test(name) || found.has(name) || bytes === null) return null;
+    found.set(name, bytes);
+  }
+  return found;
+}
+
+/** Texts in either kind of quotes, `<cells>` and `[bytes]`. */
+function bytesOf(text: string): Uint8Array | null {
+  const bytes: number[] = [];
+  let isLast = false;
+  for (let at = 0; !isLast; at = VALUE.lastIndex) {
+    VALUE.lastIndex = at;
+    const match = VALUE.exec(text);
+    if (match === null) return null;
+    const [, double, single, cells, hex, end] = match;
+    const written = double ?? single;
+    if (written !== undefined) bytes.push(...new TextEncoder().encode(`${written}\0`));
+    else if (cells !== undefined) {
+      for (const cell of wordsOf(cells)) {
+        const number = Number(cell);
+        if (!CELL.test(cell) || number >= 2 ** 32) return null;
+        for (let byte = CELL_BYTES - 1; byte >= 0; byte--) bytes.push(number >>> (8 * byte) & 0xff);
+      }
+    } else {
+      const digits = wordsOf(hex!).join("");
+      if (!/^(?:[0-9a-f]{2})*$/i.test(digits)) return null;
+      bytes.push(...Uint8Array.fromHex(digits));
+    }
+    isLast = end === "";
+  }
+  return Uint8Array.from(bytes);
+}
+
+function wordsOf(text: string): readonly string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}
