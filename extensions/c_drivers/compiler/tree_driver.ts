@@ -157,8 +157,12 @@ class TreeDriver {
       // The compiler finds it from the tree's root, "." there.
       sources.set(`tree/./${included}`, new SourceFile(`${root}/${included}`, text));
     }
-    const flags = path === null ? ["-DMODULE"] : moduleFlag(build.settings([path]));
-    const made = await build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+    // What is always built in is loaded here as a module is, where it compiles as one.
+    const compile = (flags: readonly string[]) =>
+      build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+    const asModule = await compile(["-DMODULE"]);
+    const isOther = path !== null && moduleFlag(build.settings([path])).length === 0;
+    const made = asModule.module === null && isOther ? await compile([]) : asModule;
     if (made.module === null) this.#addNamed(made.said, sources);
     return made;
   }
