@@ -15,6 +15,7 @@ import {
   pointersIn,
   readKconfig,
   settingsFor,
+  siblingsOf,
   Units,
   withRounds,
   withStorage,
@@ -204,6 +205,37 @@ Deno.test("a driver is made with its module's other files, and with what its sub
     ["more", "drivers/ata/parts/more.c"],
   ]);
   assertEquals([...companionsOf(files, "drivers/toy/main.c", [])], []);
+});
+
+Deno.test("modules of a driver's folder are linked with it, unless the lab has a part of them", () => {
+  const exporting = (name: string) => `void ${name}(void)\n{\n}\nEXPORT_SYMBOL(${name});\n`;
+  const files = treeOf({
+    ...TEXTS,
+    "drivers/toy/Makefile":
+      "obj-$(CONFIG_TOY) += pci.o core.o bus.o\nobj-$(CONFIG_NEVER) += old.o\n" +
+      "core-y := main.o more.o\nbus-y := host.o lib.o\n",
+    "drivers/toy/main.c": exporting("toy_create"),
+    "drivers/toy/host.c": exporting("host_alloc"),
+    "drivers/toy/lib.c": exporting("host_done"),
+    "drivers/toy/old.c": exporting("toy_old"),
+    "drivers/toy/pci.c": exporting("toy_pci"),
+  });
+  const siblings = siblingsOf(
+    files,
+    "drivers/toy/pci.c",
+    new Makefiles(files),
+    (symbol) => symbol === "TOY",
+    (name) => name === "host_alloc",
+  );
+  assertEquals([...exportsIn(siblings)], [["toy_create", "drivers/toy/main.c"]]);
+});
+
+Deno.test("what a file defines for others is known by its first column", () => {
+  const text =
+    "static int hidden(void)\n{\n}\nint\ntyped_before(struct a *a, int (*call)(int))\n{\n}\n" +
+    "static int\nhidden_too(void)\n{\n}\nconst struct info table[2] = {\n};\nextern int other;\n" +
+    "static int own = 1;\nvoid *plain(void)\n{\n\tint local = 1;\n}\n";
+  assertEquals([...exportsIn([["a.c", text]]).keys()], ["typed_before", "plain", "table"]);
 });
 
 Deno.test("a function that is called and returns a pointer is known by its declaration", () => {
