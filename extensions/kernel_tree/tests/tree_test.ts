@@ -153,7 +153,7 @@ Deno.test("symbols without a prompt follow what they depend on, and a number's f
     "config GADGET_OF\n\tdef_bool y\n\tdepends on GADGET && OF\n",
     "config GADGET_ACPI\n\tdef_bool y\n\tdepends on GADGET && ACPI\n",
     "config GADGET_OF_MORE\n\tbool\n\tdefault y\n\tdepends on GADGET_OF\n",
-    "config GADGET_ROOM\n\tint\n\tdefault 8 if ACPI\n\tdefault 16 if GADGET\n\tdefault 32\n",
+    "config GADGET_ROOM\n\tint\n\tdefault 8 if ACPI\n\tdefault 16 if GADGET # ms\n\tdefault 32\n",
     "config OF\n\tbool\nconfig ACPI\n\tbool\n",
   ].join("");
   const files = treeOf({
