@@ -4,17 +4,16 @@
 const CELL_BYTES = 4;
 const NAME = /^[A-Za-z0-9,._+*#?@-]+$/;
 /** What stands between semicolons, or between commas outside of quotes. */
-const PROPERTY = /\s*([^=;\s]+)\s*(?:=\s*((?:"[^"]*"|'[^']*'|[^;"'])*))?(;|$)/y;
-const VALUE = /\s*(?:"([^"]*)"|'([^']*)'|<([^<>]*)>|\[([^[\]]*)\])\s*(,|$)/y;
+const PROPERTY = /\s*([^=;\s]+)\s*(?:=\s*((?:"[^"]*"|'[^']*'|[^;"'])*))?(;|$)/;
+const VALUE = /\s*(?:"([^"]*)"|'([^']*)'|<([^<>]*)>|\[([^[\]]*)\])\s*(,|$)/;
 const CELL = /^(?:0x[0-9a-f]{1,8}|\d{1,10})$/i;
 
 /** Bytes of the properties that a text lists, by their names; null for another text. */
 export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> | null {
   const found = new Map<string, Uint8Array>();
-  PROPERTY.lastIndex = 0;
-  for (let at = 0; at < text.trimEnd().length; at = PROPERTY.lastIndex) {
-    PROPERTY.lastIndex = at;
-    const [, name = "", value] = PROPERTY.exec(text) ?? [];
+  const properties = new RegExp(PROPERTY, "y");
+  while (properties.lastIndex < text.trimEnd().length) {
+    const [, name = "", value] = properties.exec(text) ?? [];
     const bytes = value === undefined ? new Uint8Array() : bytesOf(value.trim());
     if (!NAME.test(name) || found.has(name) || bytes === null) return null;
     found.set(name, bytes);
@@ -25,10 +24,9 @@ export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> |
 /** Texts in either kind of quotes, `<cells>` and `[bytes]`. */
 function bytesOf(text: string): Uint8Array | null {
   const bytes: number[] = [];
-  let isLast = false;
-  for (let at = 0; !isLast; at = VALUE.lastIndex) {
-    VALUE.lastIndex = at;
-    const match = VALUE.exec(text);
+  const values = new RegExp(VALUE, "y");
+  for (let isLast = false; !isLast;) {
+    const match = values.exec(text);
     if (match === null) return null;
     const [, double, single, cells, hex, end] = match;
     const written = double ?? single;
@@ -42,7 +40,7 @@ function bytesOf(text: string): Uint8Array | null {
     } else {
       const digits = wordsOf(hex!).join("");
       if (!/^(?:[0-9a-f]{2})*$/i.test(digits)) return null;
-      bytes.push(...Uint8Array.fromHex(digits));
+      for (const [pair] of digits.matchAll(/../g)) bytes.push(Number.parseInt(pair, 16));
     }
     isLast = end === "";
   }
