@@ -1,5 +1,5 @@
 /**
- * The long forms of tests: `deno task property|record-moves|record-machines|fuzz-traces|nvme-requests`,
+ * The long forms of tests: `deno task property|cases|record-moves|fuzz-traces|nvme-requests`,
  * each with how much to try and a seed where it has one. What fails is printed, with exit code 1.
  */
 import { resolve } from "node:path";
@@ -68,16 +68,17 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
     return `${paths.length} examples, each as a fresh run; nothing differs`;
   },
 
-  /** The tables of recordings against random machines. */
-  async "record-machines"() {
-    const { compareRandomMachines } = await import("./recording/random_machines.ts");
-    const { events, looks, machines, rows } = compareRandomMachines(
+  /** Random requests on random machines, every oracle on. */
+  async cases() {
+    const { tryCases } = await import("./property/cases.ts");
+    const { cases, defects, events, looks, rows, steps } = tryCases(
       numberAt(0, 10_000),
       numberAt(1, 1),
-      ({ machines }) => machines % 1000 === 0 && console.log(`${machines} machines`),
+      ({ cases }) => cases % 1000 === 0 && console.log(`${cases} cases`),
     );
-    return `${machines} machines: ${events} events, ${looks} looks at every table, ` +
-      `${rows} rows of the machines compared, none differs`;
+    return `${cases} cases, ${steps} steps, ${events} events: each the same twice; ` +
+      `${looks} looks at every table, ${rows} rows, none differs; ` +
+      `all that went wrong is explained by ${[...defects].sort().join(", ")}`;
   },
 
   /** Damaged lines of traces and logs. */

@@ -116,6 +116,8 @@ export class Ring {
     return HALF;
   }
 }
+let left = 9;
+export const take = () => [left--, left = 2, left += 1, left];
 `,
     "ring.ts": `import { PAGE as SIZE, Ring, TABLE } from "./sizes.ts";
 export const first = () => TABLE.first;
@@ -134,6 +136,8 @@ for (let at = 0; at < PAGE; at++) Deno.test("at", () => {});
     5: ["sizes.ts:10"],
     8: ["ring.ts:4"],
     10: [],
+    13: ["sizes.ts:14"],
+    14: [],
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * Tables of a recording against the machine's own structures, at each activity's end; of every run of
- * every example, tests/examples_test.ts does it.
+ * every example, tests/examples_test.ts does it, and of random machines tests/property/cases_test.ts.
  */
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import { join } from "node:path";
@@ -13,7 +13,6 @@ import { loadProgram } from "@dmalab/lang/run";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { type AnyTableSpec, HELD_TABLES, MAPPINGS } from "@dmalab/runtime/recording";
 import { DISK_TABLES } from "./recording/disk_rows.ts";
-import { compareRandomMachines } from "./recording/random_machines.ts";
 import { Watch } from "./recording/watched_machine.ts";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
@@ -76,18 +75,6 @@ Deno.test("tables of a recording are true while buffers of a migration are kept"
 function watchKept(watch: Watch): void {
   watchScript(new SourceFile("kept.dma", KEPT_BUFFERS), memoryFiles({}), watch);
 }
-
-/** Machines of the hunt; `deno task record-machines` tries ten thousand. */
-function holdRandomMachines(count: number): void {
-  const { events, looks, machines, rows } = compareRandomMachines(count, 1);
-  assertEquals(machines, count);
-  const seen = `${events}, ${looks}, ${rows}`;
-  assert(events > 700 * count && looks > 15 * count && rows > 150 * count, seen);
-}
-
-Deno.test("tables of a recording are true on 10 random machines", () => holdRandomMachines(10));
-Deno.test("tables of a recording are true on 60 random machines (long)", () =>
-  holdRandomMachines(60));
 
 /** Examples that between them make every change of every table. */
 const TELLING = [

@@ -6,6 +6,7 @@ import { printable } from "@dmalab/lang/diagnostics";
 import { painter, STREAM_LAYOUT } from "@dmalab/lang/render";
 import { runProgramWith } from "@dmalab/lang/run";
 import { FAST_CHECK } from "@dmalab/lang/run/property";
+import type { MachineEvent } from "@dmalab/runtime";
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
@@ -47,6 +48,9 @@ export const KEPT_SCENARIOS: readonly string[] = [
 /** Events of one test that are kept; the line of its verdict counts them all. */
 const MOST_EVENTS = 100;
 
+/** What a rule stands behind, below its event. */
+const REASON_INDENT = " ".repeat(26) + "by ";
+
 /** How the line of a machine begins. */
 export const MACHINE_WORD = "machine";
 
@@ -62,6 +66,14 @@ export async function printedBy(path: string): Promise<string[]> {
   };
   const trace = new TracePrinter(write, paint, Infinity, LAYOUT);
   let events = 0;
+  const reasons = new Set<string>();
+  const print = (event: MachineEvent) => {
+    trace.print(event);
+    const reason = reasonLine(event);
+    if (reason === null || reasons.has(reason)) return;
+    reasons.add(reason);
+    write(reason);
+  };
   const { program } = await loadWhole(join(ROOT, path));
   runProgramWith(FAST_CHECK, program, {
     onRun: (start) => {
@@ -70,17 +82,25 @@ export async function printedBy(path: string): Promise<string[]> {
     },
     onEvent: (event) => {
       events++;
-      if (events <= MOST_EVENTS) trace.print(event);
+      if (events <= MOST_EVENTS) print(event);
       else if (events === MOST_EVENTS + 1) write("…");
     },
     onLine: write,
     onOutcome: (outcome) => {
       events = 0;
+      reasons.clear();
       const line = outcomeLine(outcome, paint);
       if (line !== null) lines.push(line, "");
     },
   });
   return lines;
+}
+
+/** The rule by which an event was decided, and what was looked at; once in a test where it is the same. */
+function reasonLine({ why }: MachineEvent): string | null {
+  if (why === null) return null;
+  const inputs = Object.entries(why.inputs).map(([name, value]) => `${name}=${value}`);
+  return [REASON_INDENT + why.rule, ...inputs].join(" ");
 }
 
 /** Its release, its IOMMU, and each kind of node once. */

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { REFERENCE_COMMAND, withEventTables, withFindingTables } from "@dmalab/tools/reference";
 import { BUILTINS } from "@dmalab/lang/builtins";
-import { NVME_TABLES } from "@dmalab/devices/nvme";
+import { NVME_TABLES, STATUS_CODES } from "@dmalab/devices/nvme";
 import { RDMA_TABLES } from "@dmalab/devices/rdma";
 import { VFIO_TABLES } from "@dmalab/devices/vfio";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
@@ -37,17 +37,21 @@ Deno.test("every class of dma.report is a word that `warns` takes, and no other 
 });
 
 Deno.test("every word, table, quirk, injection point and page-table level says what it is", () => {
-  const fields = [COMMON_FIELDS, ...Object.values(EVENT_TABLE).map((event) => event.fields)]
+  const tables = [...RUNTIME_TABLES, ...NVME_TABLES, ...RDMA_TABLES, ...VFIO_TABLES];
+  const fields = [
+    COMMON_FIELDS,
+    ...[...Object.values(EVENT_TABLE), ...tables].map((each) => each.fields),
+  ]
     .flatMap((each) => Object.values(each));
   const sets = new Set(fields.flatMap((field) => field.sets));
   const models = Object.values(IOMMU_MODELS);
-  const tables = [...RUNTIME_TABLES, ...NVME_TABLES, ...RDMA_TABLES, ...VFIO_TABLES];
   const lists: readonly (readonly string[])[] = [
     ...[...sets].map(({ docs }) => Object.values(docs)),
     [...sets].map(({ title }) => title),
     tables.map(({ doc }) => doc),
     Object.values(BEHAVIOURS).map(({ doc }) => doc),
     INJECTION_POINTS.map(({ doc }) => doc),
+    Object.values(STATUS_CODES).map(([, says]) => says),
     NOT_SIMULATED.map(({ doc }) => doc),
     NOT_SIMULATED.map(({ because }) => because),
     Object.values(LEAK_KINDS).map(({ doc }) => doc),

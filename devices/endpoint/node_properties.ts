@@ -11,9 +11,9 @@ const CELL = /^(?:0x[0-9a-f]{1,8}|\d{1,10})$/i;
 /** Bytes of the properties that a text lists, by their names; null for another text. */
 export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> | null {
   const found = new Map<string, Uint8Array>();
-  const properties = new RegExp(PROPERTY, "y");
-  while (properties.lastIndex < text.trimEnd().length) {
-    const [, name = "", value] = properties.exec(text) ?? [];
+  const property = new RegExp(PROPERTY, "y");
+  while (property.lastIndex < text.trimEnd().length) {
+    const [, name = "", value] = property.exec(text) ?? [];
     const bytes = value === undefined ? new Uint8Array() : bytesOf(value.trim());
     if (!NAME.test(name) || found.has(name) || bytes === null) return null;
     found.set(name, bytes);
@@ -24,13 +24,14 @@ export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> |
 /** Texts in either kind of quotes, `<cells>` and `[bytes]`. */
 function bytesOf(text: string): Uint8Array | null {
   const bytes: number[] = [];
-  const values = new RegExp(VALUE, "y");
-  for (let isLast = false; !isLast;) {
-    const match = values.exec(text);
+  const written = new RegExp(VALUE, "y");
+  let isLast = false;
+  while (!isLast) {
+    const match = written.exec(text);
     if (match === null) return null;
     const [, double, single, cells, hex, end] = match;
-    const written = double ?? single;
-    if (written !== undefined) bytes.push(...new TextEncoder().encode(`${written}\0`));
+    const quoted = double ?? single;
+    if (quoted !== undefined) bytes.push(...new TextEncoder().encode(`${quoted}\0`));
     else if (cells !== undefined) {
       for (const cell of wordsOf(cells)) {
         const number = Number(cell);

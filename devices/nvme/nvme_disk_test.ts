@@ -328,6 +328,16 @@ Deno.test("metadata in more segments than the queue takes is refused with INVAL,
   assertEquals(end(true), ["OK", "OK"]);
 });
 
+Deno.test("a user's metadata lies in 256 pages at most (block.md 1.8)", () => {
+  const ends = [256, 257].map((pages) => {
+    const rig = new DriverRig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
+    const metadata = { segments: scattered(...Array(pages).fill([0, 8])) };
+    const buffer = { segments: [vec(0x900_0000, 512)] };
+    return rig.finish(rig.disk.passthrough({ opcode: 2, buffer, metadata })).status;
+  });
+  assertEquals(ends, ["OK", "IOERR"]);
+});
+
 Deno.test("an injected status of the controller ends the request, and is not tried again (nvme.md 4.2)", () => {
   for (
     const status of [

@@ -146,9 +146,12 @@ Deno.test("ports that are functions of one device, and conventional buses, as a 
   // A listing may lack the port above.
   const orphan = add("orphan", "downstream_port", [5, 0, 0], null);
   add("below_orphan", "nvme", [6, 0, 0], orphan);
-  const found = iommuGroups({ functions }).map(({ functions }) =>
-    functions.map(({ name }) => name).join(" ")
+  const groups = iommuGroups({ functions });
+  const found = groups.map(({ functions }) => functions.map(({ name }) => name).join(" "));
+  const causes = groups.flatMap(({ causes }) =>
+    causes.map(({ func, joins }) => [func.name, joins])
   );
+  assertEquals(causes, [["b", "port"], ["legacy", "conventional"], ["orphan", "port"]]);
   assertEquals(found, [
     "a",
     "b below_b",

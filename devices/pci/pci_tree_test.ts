@@ -105,7 +105,7 @@ Deno.test("services of a switch are those of its downstream ports", () => {
 Deno.test("impossible trees are refused with the path to the block", () => {
   const many = (count: number, kind: PciNodeKind) =>
     Array.from({ length: count }, (_, index) => block(kind, `${kind}${index}`));
-  const cases: [nodes: PciNodeConfig[], path: string][] = [
+  const cases: [nodes: PciNodeConfig[], path: string, says?: string][] = [
     [[block("root_port", "a"), block("root_port", "a")], "a"],
     [[block("switch", "sw")], "sw"],
     [[block("root_port", "a", [block("root_port", "b")])], "a.b"],
@@ -114,15 +114,15 @@ Deno.test("impossible trees are refused with the path to the block", () => {
     [[block("nvme", "a", [block("nvme", "b")])], "a.b"],
     [[block("root_port", "a", [block("switch", "s"), block("nvme", "n")])], "a"],
     [[block("root_port", "a", many(9, "endpoint"))], "a"],
-    [[block("root_port", "a", [block("switch", "s", many(33, "nvme"))])], "a.s"],
-    [many(32, "root_port"), ""],
+    [[block("root_port", "a", [block("switch", "s", many(33, "nvme"))])], "a.s", "at most 32"],
+    [many(32, "root_port"), "", "room for 31"],
     [[block("root_port", "a", [], { acs: ["redirect"] })], "a.acs"],
     [[block("root_port", "a", [], { queues: 2 })], "a.queues"],
     [[block("host_bridge", "h", [], { busOffset: 100 })], "h.bus_offset"],
     [[block("switch", "a"), block("root_port", "b", [block("switch", "a")])], "a"],
   ];
-  for (const [nodes, path] of cases) {
-    const error = assertThrows(() => buildPciTree(nodes), ConfigError);
+  for (const [nodes, path, says] of cases) {
+    const error = assertThrows(() => buildPciTree(nodes), ConfigError, says);
     assertEquals(error.path.join("."), path, error.message);
   }
 });

@@ -35,11 +35,13 @@ Deno.test("HostBuffer.fill('random') depends on the machine's seed alone", () =>
   assertNotEquals(host.readAll(), first);
 });
 
-Deno.test("HostBuffer.fill('random') draws one number for four bytes, and no more", () => {
+Deno.test("HostBuffer.fill('random') draws one number for four bytes, the lowest first, and no more", () => {
   const [used, fresh] = [new Random(1), new Random(1)];
   const home = { memory, pages: new PageAllocator(memory), random: used };
-  new HostBuffer(home, [{ phys: at(0x10_0000), sizeBytes: 0x200 }]).fill("random");
-  for (let draws = 0; draws < 0x200 / 4; draws++) fresh.nextU32();
+  const filled = new HostBuffer(home, [{ phys: at(0x10_0000), sizeBytes: 0x200 }]);
+  filled.fill("random");
+  const draws = Uint32Array.from({ length: 0x200 / 4 }, () => fresh.nextU32());
+  assertEquals(filled.readAll(), new Uint8Array(draws.buffer));
   assertEquals(used.nextU32(), fresh.nextU32());
 });
 

@@ -219,7 +219,21 @@ function isValue(node: ts.Identifier): boolean {
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === node;
   if (ts.isBindingElement(parent) && parent.propertyName === node) return false;
   if (ts.isImportClause(parent) || ts.isNamespaceImport(parent)) return false;
+  if (isAssigned(node)) return false;
   return (parent as { name?: ts.Node }).name !== node;
+}
+
+/** `NAME = …`, `NAME += …`, `NAME++`: a mark in its place could not be assigned to. */
+function isAssigned(node: ts.Identifier): boolean {
+  const { parent } = node;
+  if (ts.isPostfixUnaryExpression(parent)) return true;
+  if (ts.isPrefixUnaryExpression(parent)) {
+    return parent.operator === ts.SyntaxKind.PlusPlusToken ||
+      parent.operator === ts.SyntaxKind.MinusMinusToken;
+  }
+  return ts.isBinaryExpression(parent) && parent.left === node &&
+    parent.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
+    parent.operatorToken.kind <= ts.SyntaxKind.LastAssignment;
 }
 
 function isInFunction(node: ts.Node): boolean {

@@ -29,8 +29,11 @@ Deno.test("of a driver that makes no mistake nothing is reported, on any machine
   fc.assert(
     fc.property(options, steps, (given, all) => {
       const world = new RightUse(given);
+      world.machine.startAudit({ driversAreRight: true });
       for (const step of all) world.run(step);
+      world.machine.audit!.look();
       world.finish();
+      world.machine.audit!.look();
       assertEquals(world.reports, []);
       assertEquals([world.faults, world.leftovers()], [0, []]);
       assertEquals(world.machine.checker!.liveOf(world.dev), 0);

@@ -74,6 +74,8 @@ export class Disagreement extends Error {
 const MAX_LIVE = 300;
 /** Ranges freed that are looked at again. */
 const MAX_GONE = 32;
+/** Operations between two looks at whether all that the machine keeps fits together. */
+const AUDIT_EVERY = 200;
 const MAX_GRANULES = 1100;
 const HUGE_GRANULES = 9000;
 const LARGE_PAGE_BYTES = 2 ** 25;
@@ -106,6 +108,7 @@ export class MappingWorld {
   /** What ended last: addresses that lead nowhere, unless they have a new owner. */
   readonly #gone: OwnedRange[] = [];
   #ended = 0;
+  #operations = 0;
   /** Maps that found no room. */
   refused = 0;
 
@@ -138,14 +141,20 @@ export class MappingWorld {
     });
     this.machine.iommu.attach(this.#dev);
     this.machine.markReady();
+    this.machine.startAudit({ driversAreRight: true });
     this.domain = this.#dev.domain!;
     this.model = new PlainRanges(reserved);
     this.#online = new Array(cpus).fill(true);
     this.#rangesAtFirst = this.domain.iova.ranges.count;
   }
 
-  /** Does one operation on both sides and compares. */
-  run({ kind, a, b, c }: RandomOperation): void {
+  /** Does one operation on both sides and compares; now and then the machine with itself. */
+  run(operation: RandomOperation): void {
+    this.#do(operation);
+    if (this.#operations++ % AUDIT_EVERY === 0) this.machine.audit!.look();
+  }
+
+  #do({ kind, a, b, c }: RandomOperation): void {
     switch (kind) {
       case "map":
         return this.#map(a, b, c);
@@ -188,6 +197,7 @@ export class MappingWorld {
     for (let cpu = 0; cpu < this.#online.length; cpu++) domain.iova.cpuUp(cpu);
     domain.iova.flushCaches();
     this.#expect(domain.iova.ranges.count, this.#rangesAtFirst, "ranges in use at the end");
+    machine.audit!.look();
     let leaves = 0;
     domain.table.forEachLeaf(0, domain.table.lastAddress, () => leaves++);
     this.#expect(leaves, 0, "leaves at the end");

@@ -3,6 +3,7 @@
  * failed, hands buffers over before another user touches them, and ends what it has made by the call
  * that belongs to it. The checker has nothing to say of it; whatever it does say is false.
  */
+import { assertEquals } from "@std/assert";
 import {
   defaultMachineConfig,
   type DmaAddr,
@@ -186,7 +187,7 @@ export class RightUse {
   }
 
   #mapSingle(a: number, b: number, c: number): void {
-    const { dev, machine: { dma } } = this;
+    const { dev, machine: { bus, dma } } = this;
     const { phys, sizeBytes } = this.#buffer(a, b);
     const dir = DIRECTIONS[c % 3]!;
     this.#fill(phys, sizeBytes);
@@ -202,7 +203,12 @@ export class RightUse {
     if (dma.dmaMappingError(dev, mapped) !== 0) return;
     this.#live.push({
       look: (which) => this.#use(phys, mapped, sizeBytes, dir, which),
-      end: () => this.#unlessNotNeeded(() => unmap.call(dma, dev, mapped, sizeBytes, dir)),
+      end: () => {
+        const written = new Uint8Array(sizeBytes).fill(c);
+        if (dir !== DMA_TO_DEVICE) bus.write(dev, mapped, written, 0, sizeBytes);
+        this.#unlessNotNeeded(() => unmap.call(dma, dev, mapped, sizeBytes, dir));
+        if (dir !== DMA_TO_DEVICE) assertEquals(this.#read(phys, sizeBytes), written, "at its end");
+      },
     });
   }
 
@@ -240,7 +246,9 @@ export class RightUse {
     this.#live.push({
       look: (which) => {
         this.#touch(memory.dma, memory.sizeBytes, DMA_BIDIRECTIONAL, which);
-        this.#read(memory.pages[0]!, 64);
+        const written = new Uint8Array(64).fill(which);
+        this.machine.bus.write(dev, memory.dma, written, 0, 64);
+        assertEquals(this.#read(memory.pages[0]!, 64), written, "what both sides share");
       },
       end: () => dma.dmaFreeCoherent(dev, memory),
     });
@@ -306,17 +314,29 @@ export class RightUse {
     });
   }
 
-  /** The device uses a buffer; then the CPU takes it back, looks, and hands it over again. */
+  /**
+   * The device uses a buffer; then the CPU takes it back, looks, and hands it over again. Each side sees
+   * what the other one wrote.
+   */
   #use(phys: PhysAddr, mapped: DmaAddr, sizeBytes: number, dir: DmaDirection, which: number): void {
-    const { dev, machine: { dma } } = this;
+    const { dev, machine: { bus, dma } } = this;
     this.#touch(mapped, sizeBytes, dir, which);
     // A part of it, whole cache lines.
     const offset = which % 2 === 0 ? 0 : 64 * (which % Math.max(1, Math.floor(sizeBytes / 64)));
     const part = Math.min(sizeBytes - offset, 64 * (1 + which % 40));
-    dma.dmaSyncSingleForCpu(dev, mapped + offset as DmaAddr, part, dir);
-    this.#read(phys + offset, part);
-    if (dir !== DMA_FROM_DEVICE) this.#fill(phys + offset, part);
-    dma.dmaSyncSingleForDevice(dev, mapped + offset as DmaAddr, part, dir);
+    const at = mapped + offset as DmaAddr;
+    const written = new Uint8Array(part).fill(which);
+    if (dir !== DMA_TO_DEVICE) bus.write(dev, at, written, 0, part);
+    dma.dmaSyncSingleForCpu(dev, at, part, dir);
+    const seen = this.#read(phys + offset, part);
+    if (dir !== DMA_TO_DEVICE) {
+      assertEquals(seen, written, "what the CPU sees of the device's bytes");
+    }
+    if (dir !== DMA_FROM_DEVICE) this.#fill(phys + offset, part, which + 1);
+    dma.dmaSyncSingleForDevice(dev, at, part, dir);
+    if (dir === DMA_FROM_DEVICE) return;
+    bus.read(dev, at, written, 0, part);
+    assertEquals(written, seen.fill(which + 1), "what the device sees of the CPU's bytes");
   }
 
   /** The device reads or writes somewhere in a mapping, as its direction allows. */
@@ -328,12 +348,13 @@ export class RightUse {
     if (dir !== DMA_TO_DEVICE) bus.write(this.dev, mapped + offset, bytes, 0, bytes.length);
   }
 
-  #fill(phys: number, sizeBytes: number): void {
-    this.machine.hostMemory.fill(phys as PhysAddr, sizeBytes, 0x5a);
+  #fill(phys: number, sizeBytes: number, byte = 0x5a): void {
+    this.machine.hostMemory.fill(phys as PhysAddr, sizeBytes, byte % 256);
   }
 
-  #read(phys: number, sizeBytes: number): void {
+  #read(phys: number, sizeBytes: number): Uint8Array {
     const into = new Uint8Array(sizeBytes);
     this.machine.hostMemory.read(phys as PhysAddr, into, 0, sizeBytes);
+    return into;
   }
 }

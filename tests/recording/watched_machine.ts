@@ -62,6 +62,8 @@ export class Watch {
   /** How often live mappings were counted. */
   counts = 0;
   readonly wrongCounts: string[] = [];
+  /** The first difference: who runs the machine may take what an activity throws for its end. */
+  difference: AssertionError | null = null;
   /** Rows of the machines that were compared. */
   rows = 0;
 
@@ -100,14 +102,24 @@ export class Watch {
       const ran = runNext();
       if (watched.ended) return ran;
       const count = ++watched.activities;
-      if (count <= ALL_UP_TO || count % THEN_EVERY === 0) this.look(watched);
+      if (count <= ALL_UP_TO || count % THEN_EVERY === 0) this.#note(() => this.look(watched));
       return ran;
     };
     this.watched.push(watched);
   }
 
-  /** Looks once more. */
+  #note(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      if (!(error instanceof AssertionError)) throw error;
+      this.difference ??= error;
+    }
+  }
+
+  /** Looks once more. @throws {AssertionError} What differed first. */
   end(watched: WatchedRun): void {
+    if (this.difference !== null) throw this.difference;
     assertEquals(this.wrongCounts, []);
     if (watched.ended) return;
     this.look(watched);

@@ -4,6 +4,7 @@
  * the same end.
  */
 import fc from "fast-check";
+import type { Lab } from "@dmalab/devices";
 import { HUNT_MACHINES } from "@dmalab/hunt/requests";
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { Random } from "@dmalab/runtime";
@@ -27,6 +28,8 @@ export interface SoakOptions {
   readonly onPoint?: (point: SoakPoint) => void;
   /** Is given the machine of each batch before a look is taken at what it holds. */
   readonly onBatch?: (machine: SoakMachine) => void;
+  /** Is given each machine before anything happens on it. */
+  readonly onLab?: (lab: Lab) => void;
 }
 
 /** How it stands. */
@@ -47,8 +50,8 @@ export interface SoakPoint {
 }
 
 /** Runs so many requests. @throws When something is held that was not before. */
-export function soak({ onBatch, onPoint, requests, seed }: SoakOptions): SoakPoint {
-  const run = new Soak(seed, onBatch ?? (() => {}));
+export function soak({ onBatch, onLab, onPoint, requests, seed }: SoakOptions): SoakPoint {
+  const run = new Soak(seed, onBatch ?? (() => {}), onLab);
   for (let point = 1; point <= POINTS_SHOWN; point++) {
     const end = Math.round((requests * point) / POINTS_SHOWN);
     while (run.requests < end) run.batch();
@@ -69,7 +72,11 @@ class Soak {
   #resets = 0;
   #removals = 0;
 
-  constructor(seed: number, readonly onBatch: (machine: SoakMachine) => void) {
+  constructor(
+    seed: number,
+    readonly onBatch: (machine: SoakMachine) => void,
+    readonly onLab: ((lab: Lab) => void) | undefined,
+  ) {
     this.#seed = seed;
     this.#random = new Random(seed);
     for (let index = 0; index < MACHINES; index++) this.#machines.push(this.#newMachine());
@@ -121,6 +128,7 @@ class Soak {
         mappings: sum(({ held }) => held.mappings),
         bounceSlots: sum(({ held }) => held.bounceSlots),
         descriptors: sum(({ held }) => held.descriptors),
+        reports: sum(({ held }) => held.reports),
       },
       ioRanges: sum(({ ioRanges }) => ioRanges),
       pageBytes: sum(({ machine }) => machine.pages.takenBytes),
@@ -140,7 +148,7 @@ class Soak {
     const seed = this.#seed + 1 + this.#made++;
     const [spec] = fc.sample(HUNT_MACHINES, { seed, numRuns: 1 });
     const kernel = KERNEL_NAMES[this.#random.below(KERNEL_NAMES.length)]!;
-    return new SoakMachine(spec!, { kernel, quirks: new Set() }, this.#random);
+    return new SoakMachine(spec!, { kernel, quirks: new Set() }, this.#random, this.onLab);
   }
 
   #mix(value: number): void {

@@ -5,6 +5,7 @@ import { caseConfig, type HuntMachine, type HuntRelease, PEER_BYTES } from "@dma
 import { type BioVec, Plug } from "@dmalab/runtime/block";
 import {
   ArmedInjection,
+  eventId,
   GIB,
   INJECTION_POINTS,
   type Machine,
@@ -14,6 +15,7 @@ import {
   type Random,
 } from "@dmalab/runtime";
 
+const DMA_REPORT = eventId("dma.report");
 /** Memory of requests under way lies in places of this size, from here on. */
 const PLACE_BASE = GIB;
 const PLACE_BYTES = MIB;
@@ -38,6 +40,8 @@ export interface Held {
   readonly bounceSlots: number;
   /** Blocks of the descriptor pools that requests have. */
   readonly descriptors: number;
+  /** What the checker has said: a driver without mistakes hears nothing of it. */
+  readonly reports: number;
 }
 
 /** What is done to a machine while requests are under way. */
@@ -48,17 +52,27 @@ export class SoakMachine {
   readonly disk: NvmeDisk;
   readonly #random: Random;
   readonly #peerBase: number | null;
+  /** A user's command without metadata would move it to and from the address 0. */
+  readonly #hasMetadata: boolean;
   /** How often an injected failure fired. */
   failures = 0;
 
-  constructor(spec: HuntMachine, release: HuntRelease, random: Random) {
+  /** @param onLab Gets the machine with its devices before anything happens on it. */
+  constructor(
+    spec: HuntMachine,
+    release: HuntRelease,
+    random: Random,
+    onLab: (lab: Lab) => void = () => {},
+  ) {
     const lab = buildLab(caseConfig(spec, release));
+    onLab(lab);
     this.machine = lab.machine;
     this.machine.startAudit({ every: AUDIT_EVERY, driversAreRight: true });
     this.disk = lab.device("ssd", "nvme").disk;
     // A command that is done is not looked up again.
     this.disk.driver.keepCommands = false;
     this.#random = random;
+    this.#hasMetadata = spec.metadataBytes > 0;
     this.#peerBase = spec.peer === "none" ? null : peerMemoryOf(lab);
   }
 
@@ -73,6 +87,7 @@ export class SoakMachine {
       mappings: iommu.liveMappings,
       bounceSlots: swiotlb.usedSlots,
       descriptors: this.disk.driver.usedDescriptors,
+      reports: this.machine.events.count(DMA_REPORT),
     };
   }
 
@@ -133,7 +148,7 @@ export class SoakMachine {
       return disk.submit(op, { lba, sizeBytes, queue, ...held });
     }
     const buffer = { segments: this.#memory(place) };
-    if (draw < 8) {
+    if (draw < 8 && !this.#hasMetadata) {
       const blocks = buffer.segments.reduce((sum, each) => sum + each.sizeBytes, 0) /
         disk.blockSizeBytes;
       const dwords = { 10: lba, 12: Math.max(0, Math.ceil(blocks) - 1) };

@@ -79,6 +79,8 @@ export class Server {
   readonly #unrecorded = new Set<string>();
   /** One text after another. */
   #recording = Promise.resolve();
+  /** The client has gone: nothing is recorded any more. */
+  #isOver = false;
   /** The client shows values, and asks for them again when there are new ones. */
   #showsValues = false;
   #asksAgain = false;
@@ -121,6 +123,7 @@ export class Server {
   serve(): Promise<string | null> {
     return new Promise((resolve) => {
       this.#end = () => {
+        this.#isOver = true;
         clearTimeout(this.#quiet);
         clearInterval(this.#client);
         this.#values.forgetAll();
@@ -280,6 +283,7 @@ export class Server {
   }
 
   async #record(understood: Understood): Promise<void> {
+    if (this.#isOver) return;
     const connection = this.#connection;
     try {
       if (!await this.#values.record(understood) || !this.#asksAgain) return;

@@ -472,9 +472,14 @@ Deno.test("dma_map_sg gives the number of outputs, dma_map_sgtable 0; with an in
   assertEquals(machine.dma.dmaMapSgtable(dev, list(), DMA_TO_DEVICE), 0);
   assertEquals(bench.fields("ret.dma_map_sg"), [{ result: 3, error: null }]);
   assertEquals(bench.fields("ret.dma_map_sgtable"), [{ result: 0, error: null }]);
+  // What it had when it was mapped before is no output of the map that fails.
+  const again = list();
+  machine.dma.dmaMapSg(dev, again, DMA_TO_DEVICE);
+  machine.dma.dmaUnmapSg(dev, again, DMA_TO_DEVICE);
   bench.forget();
   machine.armInjection(new ArmedInjection(INJECTION.dma_map_sg, 1, 1));
-  assertEquals(machine.dma.dmaMapSg(dev, list(), DMA_TO_DEVICE), 0);
+  assertEquals([machine.dma.dmaMapSg(dev, again, DMA_TO_DEVICE), again.outputs], [0, 0]);
+  assertEquals(bench.names(), ["call.dma_map_sg", "inject", "ret.dma_map_sg"]);
   assertEquals(bench.fields("ret.dma_map_sg"), [{ result: 0, error: "ENOMEM" }]);
 });
 

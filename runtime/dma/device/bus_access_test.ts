@@ -18,6 +18,20 @@ Deno.test("DeviceBus moves bytes through the translation, one event a page", () 
   assertEquals(fields("iommu.translate").map(({ hit }) => hit), ["walk", "walk", "iotlb", "iotlb"]);
 });
 
+Deno.test("who watches accesses sees each page's piece, by both of its addresses", () => {
+  const { machine, dev } = testBench();
+  const seen: unknown[] = [];
+  machine.accessWatchers.push({ accessed: (by, ...access) => seen.push([by.name, ...access]) });
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1_0800), 0x1000, DMA_BIDIRECTIONAL);
+  machine.bus.write(dev, dma, bytes(0x1000), 0, 0x1000);
+  machine.bus.read(dev, dma + 4, bytes(8), 0, 8);
+  assertEquals(seen, [
+    [dev.name, dma, 0x1_0800, 0x800, "write"],
+    [dev.name, dma + 0x800, 0x1_1000, 0x800, "write"],
+    [dev.name, dma + 4, 0x1_0804, 8, "read"],
+  ]);
+});
+
 Deno.test("a write that faults on its last page changes no byte", () => {
   const { machine, dev, fields } = testBench();
   const dma = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x1000, DMA_BIDIRECTIONAL);

@@ -8,7 +8,8 @@ import { type BouncedBuffer, SwiotlbPool } from "./swiotlb.ts";
 
 const SLOT = 2048;
 const SET = 128;
-const BASE = 0x6000_0000;
+/** Where the upper half of 32 bits counts. */
+const BASE = 0xa000_0000;
 
 interface Device {
   readonly name: string;

@@ -1,0 +1,152 @@
+/**
+ * Any requests on any machine, with every oracle on at once: the hunt's (bytes, statuses, what the
+ * device touches and which lists it reads, the checker, leaks, the audit), the tables of a recording
+ * held to the machine, and the same case once more without a recording, which must do the same.
+ *
+ * What goes wrong must be what a named switch of the release explains; without defects nothing does.
+ */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import {
+  CaseRun,
+  causingDefectsOf,
+  hitPoints,
+  type HuntCase,
+  huntCases,
+  type HuntRelease,
+  type HuntStep,
+  MAX_BYTES,
+  type Violation,
+} from "@dmalab/hunt/requests";
+import { MIB } from "@dmalab/runtime";
+import { KERNEL_NAMES, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
+import { Watch } from "../recording/watched_machine.ts";
+
+/** 2048 pieces of 512 bytes, and some that are longer. */
+const LONG_BYTES = 2 * MIB;
+
+/** One request of up to 2048 pieces, none of which need be alike. */
+const LONG_REQUEST: fc.Arbitrary<HuntStep> = fc.record({
+  op: fc.constantFrom("read" as const, "write" as const),
+  runs: fc.array(
+    fc.record({
+      count: fc.integer({ min: 1, max: 2048 }),
+      sizeBytes: fc.constantFrom(512, 512, 1024, 4096, 516, 8704),
+      offsetBytes: fc.constantFrom(0, 512, 2048, 4, 4092),
+      touching: fc.boolean(),
+      high: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 3 },
+  ),
+  metadata: fc.option(fc.record({
+    pieces: fc.integer({ min: 1, max: 4 }),
+    offsetBytes: fc.constantFrom(0, 64, 4032),
+    touching: fc.boolean(),
+    sizeBytes: fc.constant(null),
+  })),
+}).map(({ metadata, op, runs }) => ({
+  ios: [{ op, peer: false, runs, metadata }],
+  plugged: false,
+  fault: null,
+}));
+
+/** What leaves the machine's memory as it was: its tables are still compared. */
+const HARMLESS: readonly Violation["kind"][] = ["left", "report", "status"];
+
+/** What was tried. */
+export class Tried {
+  cases = 0;
+  steps = 0;
+  segments = 0;
+  events = 0;
+  /** Moments at which every table was compared with what the machine held. */
+  looks = 0;
+  /** Rows of the machines in them. */
+  rows = 0;
+  /** Defects that explained what went wrong. */
+  readonly defects = new Set<QuirkName>();
+
+  /**
+   * Tries a case to its end.
+   *
+   * @param mostBytes What is left of a request that is longer.
+   * @throws {Error} At the first thing that no defect explains; says which case.
+   */
+  try(each: HuntCase, release: HuntRelease, mostBytes: number = MAX_BYTES): void {
+    try {
+      this.#try(each, release, mostBytes);
+    } catch (error) {
+      const what = JSON.stringify({ kernel: release.kernel, ...each });
+      throw new Error(`${(error as Error).message}\nin the case ${what}`, { cause: error });
+    }
+  }
+
+  #try({ machine, steps }: HuntCase, release: HuntRelease, mostBytes: number): void {
+    const watch = new Watch();
+    const run = new CaseRun(machine, release, mostBytes, (lab) => watch.attach(lab));
+    const again = new CaseRun(machine, release, mostBytes);
+    this.cases++;
+    let spoils = false;
+    for (const [index, step] of steps.entries()) {
+      const violation = run.step(step);
+      assertEquals(again.step(step), violation, `step ${index} does something else when repeated`);
+      assertEquals(stateOf(again), stateOf(run), `step ${index} ends otherwise when repeated`);
+      this.steps++;
+      for (const { runs } of step.ios) for (const { count } of runs) this.segments += count;
+      if (violation !== null) {
+        this.#explain({ machine, steps: steps.slice(0, index + 1) }, release, violation);
+        spoils = !HARMLESS.includes(violation.kind);
+        break;
+      }
+      if (watch.difference !== null) throw watch.difference;
+    }
+    for (const watched of watch.watched) {
+      if (!spoils) watch.end(watched);
+      this.events += watched.recording.log.count;
+    }
+    this.looks += watch.looks;
+    this.rows += watch.rows;
+  }
+
+  /** What a case failed of may lie in an earlier step: all of them belong to it. */
+  #explain(each: HuntCase, release: HuntRelease, { kind, text }: Violation): void {
+    const [switches] = causingDefectsOf(each, release);
+    assert(switches !== undefined, `no switch explains: ${kind} ${text}`);
+    for (const name of switches) this.defects.add(name);
+  }
+}
+
+function stateOf({ ends, machine: { clock, iommu, swiotlb } }: CaseRun) {
+  return { ends, nowNs: clock.nowNs, mappings: iommu.liveMappings, slots: swiotlb.usedSlots };
+}
+
+/**
+ * Tries cases of every release in turn: with its own defects, and without any, a long request last.
+ *
+ * @param each Called after each of them.
+ */
+export function tryCases(
+  count: number,
+  seed: number,
+  each: (tried: Tried) => void = () => {},
+): Tried {
+  const tried = new Tried();
+  for (const [index, kernel] of KERNEL_NAMES.entries()) {
+    const share = Math.floor((count * (index + 1)) / KERNEL_NAMES.length) -
+      Math.floor((count * index) / KERNEL_NAMES.length);
+    const own = { kernel, quirks: KERNELS[kernel].quirks };
+    const drawn = { seed: seed + index, numRuns: share };
+    for (const given of fc.sample(huntCases(hitPoints(own)), drawn)) {
+      tried.try(given, own);
+      each(tried);
+    }
+    const none = { kernel, quirks: new Set<QuirkName>() };
+    const long = fc.tuple(huntCases(hitPoints(none)), LONG_REQUEST)
+      .map(([{ machine, steps }, last]) => ({ machine, steps: [...steps, last] }));
+    for (const given of fc.sample(long, drawn)) {
+      tried.try(given, none, LONG_BYTES);
+      each(tried);
+    }
+  }
+  return tried;
+}
