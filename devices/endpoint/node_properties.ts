@@ -41,7 +41,7 @@ function bytesOf(text: string): Uint8Array | null {
     } else {
       const digits = wordsOf(hex!).join("");
       if (!/^(?:[0-9a-f]{2})*$/i.test(digits)) return null;
-      bytes.push(...Uint8Array.fromHex(digits));
+      for (const [pair] of digits.matchAll(/../g)) bytes.push(Number.parseInt(pair, 16));
     }
     isLast = end === "";
   }
