@@ -9,8 +9,8 @@ import { isInside } from "./paths.ts";
 
 /** No source of a kernel is longer; generated register lists come near. */
 const MAX_BYTES = 2 ** 25;
-/** A source that the kernel's build copies, as `name.h_shipped`. */
-const SHIPPED = /_shipped$/;
+/** What a source that the kernel's build copies has behind its name. */
+const SHIPPED = "_shipped";
 /** Besides sources: what says how they are compiled. */
 const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile)[^/]*$/;
 
@@ -38,11 +38,15 @@ export class HostTree implements TreeFolders {
   }
 
   text(path: string): string | null {
-    const file = readHostBytes(`${this.root}/${path}`, {
+    return this.#textOf(path, "") ?? this.#textOf(path, SHIPPED);
+  }
+
+  #textOf(path: string, ending: string): string | null {
+    const file = readHostBytes(`${this.root}/${path}${ending}`, {
       mostBytes: MAX_BYTES,
       accepts: (real) =>
         isInside(real, this.root) &&
-        (C_FILE.name.test(real.replace(SHIPPED, "")) || SETTINGS_NAME.test(real)),
+        (C_FILE.name.test(real.slice(0, real.length - ending.length)) || SETTINGS_NAME.test(real)),
     });
     return file.found ? this.#decoder.decode(file.bytes) : null;
   }

@@ -7,6 +7,8 @@ const WIDE: ReadonlySet<string | undefined> = new Set(["l", "ll", "z", "t"]);
 /** Formats whose arguments hold another format, within each other. */
 const MAX_DEPTH = 4;
 const MAC_BYTES = 6;
+/** Of `struct va_format`: the format, and the arguments behind it. */
+const VA_FORMAT = { args: 8, sizeBytes: 16 } as const;
 /** Characters of a text that is printed. */
 const MAX_TEXT = 200;
 
@@ -51,13 +53,13 @@ export function formatMessage(
 
 /** What a pointer leads to: an address of Ethernet, or another format with its arguments. */
 function behindText(memory: CMemory, leads: number, kind: string, depth: number): string {
-  const sizeBytes = kind === "M" ? MAC_BYTES : 16;
+  const sizeBytes = kind === "M" ? MAC_BYTES : VA_FORMAT.sizeBytes;
   if (!memory.isOpen(leads, sizeBytes)) return hexOf(BigInt(leads));
   if (kind === "M") {
     return [...memory.bytes.subarray(leads, leads + MAC_BYTES)]
       .map((byte) => byte.toString(16).padStart(2, "0")).join(":");
   }
-  const args = memory.wordAt(leads + 8);
+  const args = memory.wordAt(leads + VA_FORMAT.args);
   return depth === MAX_DEPTH || !memory.isOpen(args, 8)
     ? "(?)"
     : formatMessage(memory, memory.wordAt(leads), memory.wordAt(args), depth + 1);

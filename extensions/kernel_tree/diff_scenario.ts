@@ -116,12 +116,12 @@ export async function runWithTree(
 /** A scenario that cannot run. */
 export interface Refused {
   readonly code: ExitCode;
-  /** The compiler has found errors in C; else it could not be run, or the scenario is wrong. */
-  readonly hasErrorsInC: boolean;
+  /** Its C has errors, it was not compiled, as where the compiler is stopped, or the scenario itself is wrong. */
+  readonly wrong: "C" | "compiling" | "scenario";
 }
 
 export function isRefused(loaded: object): loaded is Refused {
-  return "hasErrorsInC" in loaded;
+  return "wrong" in loaded;
 }
 
 /** @returns What {@linkcode runWithTree} does, without the run. */
@@ -133,15 +133,17 @@ export async function loadWithTree(
   const opened = openWithTree(path, tree);
   if (typeof opened === "string") {
     screen.err(`error: ${opened}\n`);
-    return { code: WRONG, hasErrorsInC: false };
+    return { code: WRONG, wrong: "scenario" };
   }
   const { load, loader } = opened;
   const { diagnostics, program } = await withCompiled(loader, load);
   if (program !== null && loader.trees.size === 0) return null;
   printDiagnostics(diagnostics, screen);
-  return program ?? {
+  if (program !== null) return program;
+  const has = (wanted: string) => diagnostics.some(({ code }) => code === wanted);
+  return {
     code: codeOfProblems(diagnostics),
-    hasErrorsInC: diagnostics.some(({ code }) => code === "E0711"),
+    wrong: has("E0711") ? "C" : has("E0710") ? "compiling" : "scenario",
   };
 }
 

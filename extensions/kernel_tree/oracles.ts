@@ -129,26 +129,18 @@ const IOVA = new OracleOf(
   iovaSequence,
 );
 
-const MAPPING = new OracleOf(
-  MAPPING_PARTS,
-  (linked) => new TreeMapping(linked),
-  (kernel) => new MappingModel({ kernel, quirks: null }),
-  mappingSequence,
-);
+/** What maps for a device. */
+const mapping = (parts: Parts, stepsOf: typeof mappingSequence) =>
+  new OracleOf(
+    parts,
+    (linked) => new TreeMapping(linked),
+    (kernel) => new MappingModel({ kernel, quirks: null }),
+    stepsOf,
+  );
 
-const REQUESTS = new OracleOf(
-  REQUEST_PARTS,
-  (linked) => new TreeMapping(linked),
-  (kernel) => new MappingModel({ kernel, quirks: null }),
-  requestSequence,
-);
-
-const HMM = new OracleOf(
-  HMM_PARTS,
-  (linked) => new TreeMapping(linked),
-  (kernel) => new MappingModel({ kernel, quirks: null }),
-  hmmSequence,
-);
+const MAPPING = mapping(MAPPING_PARTS, mappingSequence);
+const REQUESTS = mapping(REQUEST_PARTS, requestSequence);
+const HMM = mapping(HMM_PARTS, hmmSequence);
 
 const PEERS = new OracleOf(
   P2P_PARTS,

@@ -55,7 +55,6 @@ const MACHINE: Readonly<Record<string, string>> = {
   AS_VERSION: "220000",
   MODULES: "1",
   GENERIC_MSI_IRQ: "1",
-  CPU_FREQ: "1",
 };
 
 /** What a machine of the lab has: subsystems whose structures drivers share. */

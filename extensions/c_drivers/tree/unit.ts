@@ -119,8 +119,7 @@ export class Units {
   #text(path: string): string | null {
     const known = this.#texts.get(path);
     if (known !== undefined) return known;
-    // The kernel's build copies what it ships made.
-    const text = this.files.text(path) ?? this.files.text(`${path}_shipped`);
+    const text = this.files.text(path);
     this.#texts.set(path, text);
     return text;
   }

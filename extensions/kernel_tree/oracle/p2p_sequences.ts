@@ -1,10 +1,15 @@
 /** Random PCI trees, and questions about the peers in them. */
-import type { PciNodeConfig } from "@dmalab/devices";
-import { pciNode } from "@dmalab/devices";
+import { pciNode, type PciNodeConfig } from "@dmalab/devices";
 import { ACS_SERVICES, type AcsService } from "@dmalab/devices/pci";
 import { MIB, Random } from "@dmalab/runtime";
 import type { Operation } from "./compare.ts";
-import { acsBits, type HostFields, labOf, type P2pOperation } from "./p2p_operations.ts";
+import {
+  acsBits,
+  type FunctionFields,
+  type HostFields,
+  labOf,
+  type P2pOperation,
+} from "./p2p_operations.ts";
 
 const LENGTHS = [20, 60, 60];
 const MOST_CLIENTS = 3;
@@ -19,30 +24,26 @@ export function p2pSequence(seed: number): readonly Operation<P2pOperation>[] {
   const nodes = new TreeWalk(random).hosts();
   const { functions } = labOf(nodes).topology;
   const hostBridges = [...new Set(functions.map(({ hostBridge }) => hostBridge))];
-  put({
-    op: "tree",
-    nodes,
-    hosts: hostBridges.map(({ rootBus, rootDevice }): HostFields => ({
-      bus: rootBus,
-      // One of which nothing is said is of a vendor that is on no list.
-      ids: rootDevice === null ? [0xffff, 0xffff] : [rootDevice.vendor, rootDevice.device],
-    })),
-    functions: functions.map((func) => ({
-      host: hostBridges.indexOf(func.hostBridge),
-      above: func.upstream === null ? -1 : functions.indexOf(func.upstream),
-      bus: func.address.bus,
-      devfn: 8 * func.address.device + func.address.func,
-      role: func.role,
-      acs: acsBits(func),
-      lends: func.bars.some(({ peerBytes }) => peerBytes > 0),
-    })),
-  });
-  const places = (test: (place: number) => boolean) => [...functions.keys()].filter(test);
-  const ends = places((place) => !functions[place]!.isBridge);
-  const providers = ends.filter((place) =>
-    functions[place]!.bars.some(({ peerBytes }) => peerBytes > 0)
-  );
-  const controlled = places((place) => acsBits(functions[place]!) !== null);
+  const fields = functions.map((func): FunctionFields => ({
+    host: hostBridges.indexOf(func.hostBridge),
+    above: func.upstream === null ? -1 : functions.indexOf(func.upstream),
+    bus: func.address.bus,
+    devfn: 8 * func.address.device + func.address.func,
+    role: func.role,
+    acs: acsBits(func),
+    lends: func.bars.some(({ peerBytes }) => peerBytes > 0),
+  }));
+  const hosts = hostBridges.map(({ rootBus, rootDevice }): HostFields => ({
+    bus: rootBus,
+    // One of which nothing is said is of a vendor that is on no list.
+    ids: rootDevice === null ? [0xffff, 0xffff] : [rootDevice.vendor, rootDevice.device],
+  }));
+  put({ op: "tree", nodes, hosts, functions: fields });
+  const places = (test: (each: FunctionFields, place: number) => boolean) =>
+    [...fields.keys()].filter((place) => test(fields[place]!, place));
+  const ends = places((_, place) => !functions[place]!.isBridge);
+  const providers = places(({ lends }) => lends);
+  const controlled = places(({ acs }) => acs !== null);
   if (providers.length === 0) return steps;
   for (const length = random.pick(LENGTHS); steps.length < length;) {
     const provider = random.pick(providers);

@@ -9,9 +9,11 @@ import type { ReviewedStep } from "./review.ts";
 /** What a change comes to, in the order of what a reviewer reads first. */
 export type ReviewVerdict = "defect" | "not reached" | "differs" | "no difference";
 
-export function verdictOf({ broken, differences, unreached }: ReviewedStep): ReviewVerdict {
+export function verdictOf(
+  { broken, differences, uncompiled, unreached }: ReviewedStep,
+): ReviewVerdict {
   if (broken.length > 0 || differences.some(({ defect }) => defect !== null)) return "defect";
-  if (unreached.length > 0) return "not reached";
+  if (uncompiled.length + unreached.length > 0) return "not reached";
   return differences.length > 0 ? "differs" : "no difference";
 }
 
@@ -48,7 +50,7 @@ export function reviewText(
 }
 
 function verdictText(reviewed: ReviewedStep): string {
-  const { broken, differences, lines, scenarios, unreached } = reviewed;
+  const { broken, differences, lines, scenarios, uncompiled, unreached } = reviewed;
   const defects = broken.length + differences.filter(({ defect }) => defect !== null).length;
   const others = differences.length + broken.length - defects;
   return [
@@ -57,7 +59,8 @@ function verdictText(reviewed: ReviewedStep): string {
     ...unreached.length > 0
       ? [`${formatCount(unreached.length, "changed line")} not known to have run`]
       : [],
-    ...defects + others + unreached.length > 0
+    ...uncompiled.length > 0 ? [`${formatCount(uncompiled.length, "scenario")} not compiled`] : [],
+    ...defects + others + uncompiled.length + unreached.length > 0
       ? []
       : lines === 0 || scenarios.length === 0
       ? ["no line of C with code changes"]

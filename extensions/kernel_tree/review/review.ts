@@ -5,7 +5,13 @@ import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { companionsOf, exportsIn, Makefiles, requestFilesOf, Units } from "@dmalab/c_drivers/tree";
 import { MemoryScreen, readTreeHeaders } from "@dmalab/cli";
 import { TreeError } from "@dmalab/runtime/kernels";
-import { isRefused, loadWithTree, openWithTree, type Tree } from "../diff_scenario.ts";
+import {
+  isRefused,
+  loadWithTree,
+  openWithTree,
+  type Refused,
+  type Tree,
+} from "../diff_scenario.ts";
 import {
   type ChangedFile,
   type FunctionLines,
@@ -38,6 +44,8 @@ export interface ReviewedStep {
   readonly lines: number;
   /** What the compiler says of the new files and not of the old ones. */
   readonly broken: readonly string[];
+  /** Scenarios that one side is not compiled for, as where the compiler is stopped: they say nothing. */
+  readonly uncompiled: readonly string[];
 }
 
 /** Which scenarios are run, and what is told while they do. */
@@ -54,18 +62,17 @@ type FilesRun = ReadonlyMap<string, LinesRun>;
 /** Random sequences on mapping code. */
 const CASES = { count: 60, seed: 1 };
 
-/** Runs of one review: what ran with a tree is not run again for the next patch. */
 /** Why a scenario does not run with a tree. */
 interface NotRun {
   readonly problem: string;
-  /** The tree's C has errors. A compiler that was stopped says nothing of it. */
-  readonly isBroken: boolean;
+  readonly wrong: Refused["wrong"];
 }
 
 function isNotRun(runs: object): runs is NotRun {
-  return "isBroken" in runs;
+  return "wrong" in runs;
 }
 
+/** Runs of one review: what ran with a tree is not run again for the next patch. */
 export class Review {
   readonly #runs = new Map<Tree, Map<string, ScenarioRuns | NotRun>>();
   #clang: SessionClang | null = null;
@@ -78,6 +85,7 @@ export class Review {
     const scenarios: ReviewedScenario[] = [];
     const differences: ReviewDifference[] = [];
     const broken: string[] = [];
+    const uncompiled: string[] = [];
     const [oldRun, newRun] = [new Map<string, LinesRun>(), new Map<string, LinesRun>()];
     const changes = changedFunctions(step, files);
     for (const path of files.length === 0 ? [] : this.options.scenarios) {
@@ -85,9 +93,10 @@ export class Review {
       const old = await this.#runsOf(path, step.old);
       const changed = await this.#runsOf(path, step.new);
       if (isNotRun(old) || isNotRun(changed)) {
+        const [{ problem, wrong }, ...more] = [old, changed].filter(isNotRun) as [NotRun];
         // What is wrong with both is the scenario's own.
-        if (!isNotRun(old) && isNotRun(changed) && changed.isBroken) broken.push(changed.problem);
-        const { problem } = isNotRun(old) ? old : changed as NotRun;
+        if (more.length === 0 && wrong === "compiling") uncompiled.push(path);
+        if (!isNotRun(old) && wrong === "C") broken.push(problem);
         scenarios.push({ path, compared: null, problem });
         continue;
       }
@@ -125,7 +134,7 @@ export class Review {
       ...linesOf("new", step.new, path, added, newRun),
     ]);
     const lines = files.reduce((sum, { added, removed }) => sum + added.length + removed.length, 0);
-    return { step, scenarios, differences, unreached, lines, broken };
+    return { step, scenarios, differences, unreached, lines, broken, uncompiled };
   }
 
   /** A scenario with a tree, or why it does not run. */
@@ -147,10 +156,10 @@ export class Review {
     const screen = new MemoryScreen();
     const program = await loadWithTree(path, tree, screen);
     if (program === null) {
-      return { problem: "it has no driver that is compiled with a tree", isBroken: false };
+      return { problem: "it has no driver that is compiled with a tree", wrong: "scenario" };
     }
     if (!isRefused(program)) return program;
-    return { problem: screen.errors.trim(), isBroken: program.hasErrorsInC };
+    return { problem: screen.errors.trim(), wrong: program.wrong };
   }
 
   async #sequences(oracle: Oracle, { new: changed, old }: ReviewStep): Promise<CoveredComparison> {

@@ -5,7 +5,8 @@ import { withMarks } from "@dmalab/c_drivers/tree";
 import { openTree } from "../diff_scenario.ts";
 import { TreeCoverage } from "../tree_coverage.ts";
 import { changedFilesIn, unreachedLines } from "../review/changed_lines.ts";
-import { Review } from "../review/review.ts";
+import { verdictOf } from "../review/print_review.ts";
+import { Review, type ReviewedStep } from "../review/review.ts";
 import { runReview } from "../review/run_review.ts";
 import { readSteps } from "../review/series.ts";
 
@@ -121,6 +122,14 @@ Deno.test("each patch has its verdict, from a mailbox, a range and two trees", a
     assertEquals((await review(range, scenario, { allowsUnreached: true })).code, 0);
     assertEquals((await review([`${folder}/mini`, "HEAD~3..HEAD~2"], scenario)).code, 0);
   });
+});
+
+Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears nobody", () => {
+  const clean = { broken: [], differences: [], uncompiled: [], unreached: [] };
+  const verdict = (found: Partial<ReviewedStep>) => verdictOf({ ...clean, ...found } as never);
+  assertEquals(verdict({}), "no difference");
+  assertEquals(verdict({ uncompiled: ["probe.dma"] }), "not reached");
+  assertEquals(verdict({ uncompiled: ["probe.dma"], broken: ["error"] }), "defect");
 });
 
 Deno.test("a test that runs no changed function runs on no other side, and what is kept does not run again", async () => {
