@@ -9,6 +9,8 @@ import { isInside } from "./paths.ts";
 
 /** No source of a kernel is longer; generated register lists come near. */
 const MAX_BYTES = 2 ** 25;
+/** A source that the kernel's build copies, as `name.h_shipped`. */
+const SHIPPED = /_shipped$/;
 /** Besides sources: what says how they are compiled. */
 const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile)[^/]*$/;
 
@@ -39,7 +41,8 @@ export class HostTree implements TreeFolders {
     const file = readHostBytes(`${this.root}/${path}`, {
       mostBytes: MAX_BYTES,
       accepts: (real) =>
-        isInside(real, this.root) && (C_FILE.name.test(real) || SETTINGS_NAME.test(real)),
+        isInside(real, this.root) &&
+        (C_FILE.name.test(real.replace(SHIPPED, "")) || SETTINGS_NAME.test(real)),
     });
     return file.found ? this.#decoder.decode(file.bytes) : null;
   }

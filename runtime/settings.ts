@@ -46,6 +46,8 @@ export type SettingType =
     readonly kind: "text";
     /** What it is, with an example to write. */
     readonly form: string;
+    /** Large letters stay what they are. */
+    readonly keepsCase?: true;
     accepts(text: string): boolean;
   }
   | { readonly kind: "sizes"; readonly item: NumberShape }

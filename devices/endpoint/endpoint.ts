@@ -4,6 +4,7 @@ import {
   int,
   isPowerOfTwo,
   KIB,
+  optional,
   pages,
   roundUpPowerOfTwo,
   setting,
@@ -14,6 +15,7 @@ import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
 import { type DescribedRegisters, describedRegisters } from "../described_registers.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
+import { parseProperties } from "./node_properties.ts";
 import { doubleBar, IDENTITY_SETTINGS, parseBars } from "../pci/function_settings.ts";
 
 const IRQ = eventId("irq");
@@ -39,6 +41,15 @@ const SETTINGS = {
   p2pmemBytes: P2PMEM,
   vectors: setting("vectors", int(1, 2048), 1, { doc: "Interrupts that it can raise." }),
   ...IDENTITY_SETTINGS,
+  properties: optional<string>("properties", {
+    kind: "text",
+    form: "properties such as \"fifo-depth = <16>; phy-mode = 'rgmii'; big-endian\"",
+    keepsCase: true,
+    accepts: (text) => parseProperties(text) !== null,
+  }, {
+    leftOut: "none but `compatible`",
+    doc: "What its node says to a platform driver, as a device tree's source has it.",
+  }),
   ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: DEFAULT_SEGMENT_BYTES }),
 };
 
@@ -99,6 +110,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
     const { dma, func, name, settings } = device;
     func.vectors = settings.vectors;
     func.numbers = numbersOf(settings);
+    func.properties = parseProperties(settings.properties ?? "") ?? new Map();
     return {
       name,
       kind: "endpoint",

@@ -76,6 +76,8 @@ export class PciFunction {
   vectors = 1;
   /** What its configuration space says, by the keys of its block; what it leaves to the driver is not there. */
   numbers: ReadonlyMap<string, number> = new Map();
+  /** Properties of its node, where it is on no bus that says what it is. */
+  properties: ReadonlyMap<string, Uint8Array> = new Map();
   /** It is in its slot; a function that is not answers no request. */
   present = true;
   /**

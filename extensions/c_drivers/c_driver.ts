@@ -233,6 +233,7 @@ export class CDriver {
         : numberOf(returned!);
     } catch (error) {
       const explained = this.#explained(error);
+      if (isOutermost && error instanceof LimitError) failures.stopped(name);
       // Frames that were left in the middle have not released their stack.
       this.#stackPointer.value = stackBefore;
       throw explained;

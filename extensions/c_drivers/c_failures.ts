@@ -10,6 +10,8 @@ const MOST_ERRNO = 4095;
 
 export class CFailures {
   readonly #stubs = new Set<string>();
+  /** Properties that its node does not have. */
+  readonly #properties = new Set<string>();
   readonly #said = new Set<string>();
   #phys = -1;
   #value = 0;
@@ -24,12 +26,18 @@ export class CFailures {
   /** A script calls the driver. */
   begin(): void {
     this.#stubs.clear();
+    this.#properties.clear();
     this.#phys = this.#polledPhys = -1;
   }
 
   /** A stub runs for which the script says no number. */
   stubRan(name: string): void {
     this.#stubs.add(name);
+  }
+
+  /** C asks for a property of its device's node, which does not have it. */
+  propertyMissed(name: string): void {
+    this.#properties.add(name);
   }
 
   /** C reads a register. */
@@ -50,6 +58,16 @@ export class CFailures {
     const errno = Object.entries(ERRNO).find(([, value]) => value === -result)?.[0];
     const error = `${name}() returns ${result}${errno === undefined ? "" : ` (${errno})`}`;
     if (this.#polledPhys >= 0) this.#say(`${error} after ${this.#pollText()}`);
+    else if (this.#phys >= 0) {
+      const read = this.#registerText(this.#phys, this.#value, "");
+      this.#say(`${error}; the register that it read last is ${read}`);
+    }
+    if (this.#properties.size > 0) {
+      this.#say(
+        `${error} after its node had no ${[...this.#properties].join(", ")}: ` +
+          'give what it needs in its block, `properties = "…"`',
+      );
+    }
     if (this.#stubs.size === 0) return;
     const stubs = [...this.#stubs].map((stub) => `${stub}()`).join(", ");
     this.#say(
@@ -58,18 +76,28 @@ export class CFailures {
     );
   }
 
+  /** The call is stopped: it does not end. */
+  stopped(name: string): void {
+    if (this.#polledPhys >= 0) this.#say(`${name}() does not end after ${this.#pollText()}`);
+  }
+
   #pollText(): string {
-    const reads = `${formatCount(this.#polls, "read")} of`;
-    const value = `each time ${hex(this.#polledValue)}`;
+    const reads = `${formatCount(this.#polls, "read")} of `;
+    return reads + this.#registerText(this.#polledPhys, this.#polledValue, "each time ");
+  }
+
+  /** A register with what it was read as, and where a scenario says otherwise. */
+  #registerText(phys: number, read: number, often: string): string {
+    const value = `${often}${hex(read)}`;
     for (const { function: owner } of this.kernel.context.lab.devices.values()) {
       for (const { basePhys, index, sizeBytes } of owner.bars) {
-        const offset = this.#polledPhys - basePhys;
+        const offset = phys - basePhys;
         if (offset < 0 || offset >= sizeBytes) continue;
-        return `${reads} BAR ${index} of ${owner.name} at offset ${hex(offset)}, ${value}: ` +
+        return `BAR ${index} of ${owner.name} at offset ${hex(offset)}, ${value}: ` +
           `give what it answers in its block, \`on read ${hex(offset)} { return … }\``;
       }
     }
-    return `${reads} ${hex(this.#polledPhys)}, ${value}`;
+    return `${hex(phys)}, ${value}`;
   }
 
   #say(text: string): void {

@@ -56,6 +56,9 @@ export interface Waiting {
   readonly site: number | null;
 }
 
+/** A device of the machine, or one that the driver has made: where it lies. */
+export type DeviceOfC = DmaDevice | number;
+
 export class CKernel implements AccessWatcher {
   readonly heap: CHeap;
   readonly lent: DeviceOwnedRanges;
@@ -71,6 +74,8 @@ export class CKernel implements AccessWatcher {
   /** Who has something in memory of C that runs later. */
   readonly deferred: ((at: number, end: number) => Waiting | null)[] = [];
   readonly #devices = new Map<number, DmaDevice>();
+  /** Devices that the driver has made, by their addresses. */
+  readonly made = new Set<number>();
   /** Limits that C keeps in structures, where the driver writes them without a call. */
   readonly limitsOf = new Map<DmaDevice, LimitsOfC>();
   /** Devices whose last mask was refused, with the call that set it. */
@@ -223,6 +228,11 @@ export class CKernel implements AccessWatcher {
     throw this.crash(
       `${this.#call}() with ${at === 0 ? "NULL" : hex(at)}, which is not a device`,
     );
+  }
+
+  /** Whose a managed resource is: a device's that does DMA, or another's. */
+  owner(at: number): DeviceOfC {
+    return this.made.has(at) ? at : this.device(at);
   }
 
   /** @see rules/c-api.md 6, trap 10 */

@@ -2,8 +2,11 @@
 import { SHADOW_AT } from "./c_addresses.ts";
 import type { CMemory } from "./c_memory.ts";
 
-const FIELD = /%([-+ #0]*)(\d*)(?:\.\d+)?(hh|h|ll|l|z|t)?([diuxXopsc%])(ad|a)?/g;
+const FIELD = /%([-+ #0]*)(\d*)(?:\.\d+)?(hh|h|ll|l|z|t)?([diuxXopsc%])(ad|a|M|V)?/g;
 const WIDE: ReadonlySet<string | undefined> = new Set(["l", "ll", "z", "t"]);
+/** Formats whose arguments hold another format, within each other. */
+const MAX_DEPTH = 4;
+const MAC_BYTES = 6;
 /** Characters of a text that is printed. */
 const MAX_TEXT = 200;
 
@@ -21,7 +24,12 @@ class VariableArguments {
 }
 
 /** The text that a format and its arguments make. @param args Where `va_list` leads. */
-export function formatMessage(memory: CMemory, format: number, args: number): string {
+export function formatMessage(
+  memory: CMemory,
+  format: number,
+  args: number,
+  depth = 0,
+): string {
   const given = new VariableArguments(memory, args);
   return memory.textAt(format).replace(
     FIELD,
@@ -31,11 +39,28 @@ export function formatMessage(memory: CMemory, format: number, args: number): st
       const isWide = isPointer || WIDE.has(length);
       const at = given.next(isWide ? 8 : 4);
       if (at < 0) return "(?)";
-      const text = textOf(memory, at, kind, isWide, more !== "");
+      const leads = kind === "p" && /[MV]/.test(more) ? memory.wordAt(at) : null;
+      const text = leads === null
+        ? textOf(memory, at, kind, isWide, more !== "")
+        : behindText(memory, leads, more, depth);
       const rest = kind === "p" ? "" : more;
       return `${padded(text, flags, Number(width), kind)}${rest}`;
     },
   );
+}
+
+/** What a pointer leads to: an address of Ethernet, or another format with its arguments. */
+function behindText(memory: CMemory, leads: number, kind: string, depth: number): string {
+  const sizeBytes = kind === "M" ? MAC_BYTES : 16;
+  if (!memory.isOpen(leads, sizeBytes)) return hexOf(BigInt(leads));
+  if (kind === "M") {
+    return [...memory.bytes.subarray(leads, leads + MAC_BYTES)]
+      .map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+  }
+  const args = memory.wordAt(leads + 8);
+  return depth === MAX_DEPTH || !memory.isOpen(args, 8)
+    ? "(?)"
+    : formatMessage(memory, memory.wordAt(leads), memory.wordAt(args), depth + 1);
 }
 
 /** @param isBehind Of a pointer: what it leads to is meant. */

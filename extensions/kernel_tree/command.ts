@@ -13,7 +13,7 @@ export const TREE = command({
     "DIR is a source tree of Linux 6.12 to 7.3, patched or not; dmalab only reads it. `compile` " +
     "compiles files of it unmodified against its own headers and prints the compiler's errors. " +
     "`compare` runs random sequences of operations on the tree's mapping code (iova.c, dma-iommu.c with " +
-    "swiotlb.c and direct.c, blk-mq-dma.c, page tables) and on " +
+    "swiotlb.c and direct.c, blk-mq-dma.c, hmm.c, p2pdma.c, page tables) and on " +
     "the simulated one; `diff` runs them on the code of two trees, such as before and after a patch. Both " +
     "print a minimal sequence in which the results differ. With scenarios, `diff` runs them with each tree and " +
     "prints the first event in which they differ. Exit codes: 0 success; 1 a file does not compile, " +

@@ -109,8 +109,19 @@ export async function runWithTree(
   screen: Screen,
 ): Promise<TreeRun | ExitCode | null> {
   const program = await loadWithTree(path, tree, screen);
-  if (program === null || typeof program === "number") return program;
-  return { program, tests: testRuns(program, tree) };
+  if (program === null) return null;
+  return isRefused(program) ? program.code : { program, tests: testRuns(program, tree) };
+}
+
+/** A scenario that cannot run. */
+export interface Refused {
+  readonly code: ExitCode;
+  /** The compiler has found errors in C; else it could not be run, or the scenario is wrong. */
+  readonly hasErrorsInC: boolean;
+}
+
+export function isRefused(loaded: object): loaded is Refused {
+  return "hasErrorsInC" in loaded;
 }
 
 /** @returns What {@linkcode runWithTree} does, without the run. */
@@ -118,17 +129,20 @@ export async function loadWithTree(
   path: string,
   tree: Tree,
   screen: Screen,
-): Promise<Program | ExitCode | null> {
+): Promise<Program | Refused | null> {
   const opened = openWithTree(path, tree);
   if (typeof opened === "string") {
     screen.err(`error: ${opened}\n`);
-    return WRONG;
+    return { code: WRONG, hasErrorsInC: false };
   }
   const { load, loader } = opened;
   const { diagnostics, program } = await withCompiled(loader, load);
   if (program !== null && loader.trees.size === 0) return null;
   printDiagnostics(diagnostics, screen);
-  return program ?? codeOfProblems(diagnostics);
+  return program ?? {
+    code: codeOfProblems(diagnostics),
+    hasErrorsInC: diagnostics.some(({ code }) => code === "E0711"),
+  };
 }
 
 /** A scenario on the release of a tree, of which nothing is compiled; or why it cannot be read. */

@@ -25,6 +25,8 @@ export interface Parts {
   readonly files: readonly string[];
   /** C code that is compiled with the tree, and may include a source of it. */
   readonly texts: () => readonly string[];
+  /** Functions that older releases do not have, with the headers that declare them. */
+  readonly functions?: Readonly<Record<string, string>>;
   /** Symbols of an architecture that it needs beside those of every machine. */
   readonly symbols?: readonly string[];
   readonly layout: LayoutWanted;

@@ -8,8 +8,11 @@ import {
 } from "./oracle/compare.ts";
 import { IovaModel } from "./oracle/iova_operations.ts";
 import { iovaSequence } from "./oracle/iova_sequences.ts";
+import { hmmSequence } from "./oracle/hmm_sequences.ts";
 import { MappingModel } from "./oracle/mapping_operations.ts";
 import { mappingSequence } from "./oracle/mapping_sequences.ts";
+import { P2pModel } from "./oracle/p2p_operations.ts";
+import { p2pSequence } from "./oracle/p2p_sequences.ts";
 import { PoolModel } from "./oracle/pool_operations.ts";
 import { poolSequence } from "./oracle/pool_sequences.ts";
 import { requestSequence } from "./oracle/request_sequences.ts";
@@ -21,7 +24,8 @@ import { type KernelName, kernelOf } from "@dmalab/runtime/kernels";
 import type { TreeBuild } from "@dmalab/c_drivers/compiler";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
-import { MAPPING_PARTS, REQUEST_PARTS, TreeMapping } from "./tree_mapping.ts";
+import { HMM_PARTS, MAPPING_PARTS, REQUEST_PARTS, TreeMapping } from "./tree_mapping.ts";
+import { P2P_PARTS, TreeP2p } from "./tree_p2p.ts";
 import { TreePool } from "./tree_pool.ts";
 import type { LinkedTree } from "./tree_module.ts";
 import { ARM_TABLE_PARTS, GENERIC_TABLE_PARTS, TreeTable } from "./tree_table.ts";
@@ -38,6 +42,8 @@ export interface Oracle {
   readonly paths: readonly string[];
   /** All that it is built from. */
   readonly needs: readonly string[];
+  /** Files that it is built from and functions that it calls, which a tree does not have. */
+  lacking(tree: Pick<TreeBuild, "files">): readonly string[];
   /** @param other Null is the model. @throws {TreeError} */
   compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<unknown>>;
   /** The same of two trees, with the lines that ran. @throws {TreeError} */
@@ -64,6 +70,16 @@ class OracleOf<O> implements Oracle {
 
   get needs(): readonly string[] {
     return [...this.parts.subjects, ...this.parts.files];
+  }
+
+  lacking({ files }: Pick<TreeBuild, "files">): readonly string[] {
+    const isDeclared = ([name, header]: readonly [string, string]) =>
+      files.text(header)?.includes(name) === true;
+    return [
+      ...this.needs.filter((path) => files.text(path) === null),
+      ...Object.entries(this.parts.functions ?? {}).filter((each) => !isDeclared(each))
+        .map(([name]) => `${name}()`),
+    ];
   }
 
   async build(build: TreeBuild): Promise<MakeImplementation<O>> {
@@ -127,6 +143,20 @@ const REQUESTS = new OracleOf(
   requestSequence,
 );
 
+const HMM = new OracleOf(
+  HMM_PARTS,
+  (linked) => new TreeMapping(linked),
+  (kernel) => new MappingModel({ kernel, quirks: null }),
+  hmmSequence,
+);
+
+const PEERS = new OracleOf(
+  P2P_PARTS,
+  (linked) => new TreeP2p(linked),
+  (kernel) => new P2pModel(kernel),
+  p2pSequence,
+);
+
 const POOL = new OracleOf(
   { ...MAPPING_PARTS, subjects: ["kernel/dma/swiotlb.c"] },
   (linked) => new TreePool(linked),
@@ -145,15 +175,12 @@ const tables = (parts: Parts, shapes: readonly TableShape[]) =>
 const GENERIC_TABLES = tables(GENERIC_TABLE_PARTS, GENERIC_SHAPES);
 const ARM_TABLES = tables(ARM_TABLE_PARTS, ARM_SHAPES);
 
-/** Files that mapping code is built from and that a tree does not have. */
-export function lackingOf({ files }: TreeBuild, { needs }: Oracle): readonly string[] {
-  return needs.filter((path) => files.text(path) === null);
-}
-
 export const ORACLES: readonly Oracle[] = [
   IOVA,
   MAPPING,
   REQUESTS,
+  HMM,
+  PEERS,
   POOL,
   GENERIC_TABLES,
   ARM_TABLES,

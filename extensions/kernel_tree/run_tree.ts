@@ -7,7 +7,7 @@ import { noDrivers, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { HostTree } from "@dmalab/cli";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
-import { type Cases, lackingOf, type Oracle, ORACLES } from "./oracles.ts";
+import { type Cases, type Oracle, ORACLES } from "./oracles.ts";
 
 /** Opens trees and a compiler, and reports the errors of both. */
 async function withTrees(
@@ -79,9 +79,7 @@ export function runCompare(
       : [`OLD (${one.version.name})`, `NEW (${other.version.name})`] as const;
     let code: ExitCode = HELD;
     for (const oracle of oracles) {
-      const lacking = [one, other].flatMap((build) =>
-        build === null ? [] : lackingOf(build, oracle)
-      );
+      const lacking = [one, other].flatMap((build) => build === null ? [] : oracle.lacking(build));
       if (lacking.length > 0) {
         screen.out(`skipped | ${oracle.paths[0]} | the tree has no ${lacking[0]}\n`);
         continue;

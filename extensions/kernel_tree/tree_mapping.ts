@@ -7,6 +7,7 @@ import {
   type MappingOperation,
   RAM_BYTES,
 } from "./oracle/mapping_operations.ts";
+import type { HmmOperation } from "./oracle/hmm_operations.ts";
 import type { QueueFields, RequestOperation } from "./oracle/request_operations.ts";
 import type { PeerFields } from "./oracle/peers.ts";
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
@@ -24,6 +25,7 @@ import {
   TreeDomain,
 } from "./tree_domain.ts";
 import { TreeCoherent } from "./tree_coherent.ts";
+import { TreeHmm } from "./tree_hmm.ts";
 import { NotedCopies } from "./tree_pool.ts";
 import { placePeers, REQUEST_IMPORTS, TreeRequests } from "./tree_requests.ts";
 import {
@@ -98,6 +100,15 @@ export const REQUEST_PARTS: Parts = {
   texts: () => [...MAPPING_PARTS.texts(), readTreeHeaders()["oracle/request.c"]!],
 };
 
+/** The same with lists of pages of a process. */
+export const HMM_PARTS: Parts = {
+  ...MAPPING_PARTS,
+  subjects: ["mm/hmm.c"],
+  files: [...MAPPING_PARTS.files, "mm/hmm.c"],
+  texts: () => [...MAPPING_PARTS.texts(), readTreeHeaders()["oracle/hmm.c"]!],
+  functions: { hmm_dma_map_alloc: "include/linux/hmm-dma.h" },
+};
+
 /** A device, by the names of an `init`. */
 interface DeviceFields {
   readonly dma_mask_bits: number;
@@ -120,6 +131,7 @@ export class TreeMapping implements Implementation<MappingOperation> {
   readonly #noted = new NotedCopies(() => this.#tree);
   readonly #coherent = new TreeCoherent(() => this.#tree);
   #requests: TreeRequests | null = null;
+  readonly #hmm: TreeHmm;
   #caches: unknown[] = [];
   #wentBeyond = false;
   #isLazy = false;
@@ -131,6 +143,7 @@ export class TreeMapping implements Implementation<MappingOperation> {
     this.#pages = new TreeDomain(() => this.#tree);
     this.#tree = new TreeModule(linked, { ...this.#pages.imports(), ...this.#imports() });
     this.#tree.makePageMap(RAM_BYTES / PAGE_SIZE_BYTES);
+    this.#hmm = new TreeHmm(this.#tree);
   }
 
   run(operation: MappingOperation): OperationResult {
@@ -230,6 +243,12 @@ export class TreeMapping implements Implementation<MappingOperation> {
       case "rq_list":
       case "rq_unmap":
         return this.#requests!.run(operation as RequestOperation);
+      case "hmm_alloc":
+      case "hmm_fill":
+      case "hmm_map":
+      case "hmm_unmap":
+      case "hmm_free":
+        return this.#hmm.run(device, operation as MappingOperation & HmmOperation);
       case "unmap_sg": {
         const [at, count] = this.#lists.get(number("id"))!;
         tree.call("dma_unmap_sg_attrs", device, at, new Int(count), dir, attrs);

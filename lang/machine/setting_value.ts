@@ -226,7 +226,7 @@ export class SettingReader {
         if (typeof value !== "string") {
           return this.#wrongKind(shape, name, value, span, shape.form);
         }
-        if (shape.accepts(value)) return value.toLowerCase();
+        if (shape.accepts(value)) return shape.keepsCase ? value : value.toLowerCase();
         this.bag.error("E0508", span, `Cannot use "${value}" as ${name}`, shape.form);
         return undefined;
       case "words":

@@ -4,10 +4,9 @@
  *
  * @see rules/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
  */
-import type { DmaDevice } from "@dmalab/runtime/dma";
 import { ERRNO, INJECTION } from "@dmalab/runtime";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
-import { type CKernel, GFP, hex } from "../c_kernel.ts";
+import { type CKernel, type DeviceOfC, GFP, hex } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";
 import { freeIrq, requestIrq } from "./interrupt.ts";
 import { claimBar, enableDevice, freeVectors, giveRegionsBack, mapBar } from "./pci.ts";
@@ -22,16 +21,16 @@ interface Managed {
 }
 
 class CManaged {
-  readonly #of = new Map<DmaDevice, Managed[]>();
+  readonly #of = new Map<DeviceOfC, Managed[]>();
 
-  add(device: DmaDevice, key: number | string, give: () => void): void {
+  add(device: DeviceOfC, key: number | string, give: () => void): void {
     const list = this.#of.get(device);
     if (list === undefined) this.#of.set(device, [{ key, give }]);
     else list.push({ key, give });
   }
 
   /** Releases something before its time. @returns False when the device has no such thing. */
-  give(device: DmaDevice, key: number): boolean {
+  give(device: DeviceOfC, key: number | string): boolean {
     const list = this.#of.get(device) ?? [];
     const index = list.findLastIndex((each) => each.key === key);
     if (index < 0) return false;
@@ -41,7 +40,7 @@ class CManaged {
   }
 
   /** Does not release something after all. @returns False when the device has no such thing. */
-  forget(device: DmaDevice, key: string): boolean {
+  forget(device: DeviceOfC, key: string): boolean {
     const list = this.#of.get(device) ?? [];
     const index = list.findLastIndex((each) => each.key === key);
     if (index >= 0) list.splice(index, 1);
@@ -54,7 +53,7 @@ class CManaged {
   }
 
   /** @param until What is released last; all is when left out. */
-  release(device: DmaDevice, until: string | null = null): void {
+  release(device: DeviceOfC, until: string | null = null): void {
     const list = this.#of.get(device) ?? [];
     for (let last = list.pop(); last !== undefined; last = list.pop()) {
       last.give();
@@ -66,7 +65,7 @@ class CManaged {
 /** Has a function run with its argument when the driver leaves the device. @returns 0 or -ENOMEM. */
 export function noteAction(kernel: CKernel, dev: number, action: number, data: number): number {
   kernel.maySleep();
-  kernel.device(dev);
+  kernel.owner(dev);
   if (refusesNote(kernel)) return -ERRNO.ENOMEM;
   addAction(kernel, dev, action, data);
   return 0;
@@ -74,19 +73,19 @@ export function noteAction(kernel: CKernel, dev: number, action: number, data: n
 
 /** The same where the caller has the memory for it. */
 export function addAction(kernel: CKernel, dev: number, action: number, data: number): void {
-  kernel.part(CManaged).add(kernel.device(dev), actionKey(action, data), () => {
+  kernel.part(CManaged).add(kernel.owner(dev), actionKey(action, data), () => {
     kernel.callBack(action, [BigInt(data)]);
   });
 }
 
 /** @returns False when the device has no such action. */
 export function forgetAction(kernel: CKernel, dev: number, action: number, data: number): boolean {
-  return kernel.part(CManaged).forget(kernel.device(dev), actionKey(action, data));
+  return kernel.part(CManaged).forget(kernel.owner(dev), actionKey(action, data));
 }
 
 /** Releases what was managed since an action was, and it. */
 export function releaseUntil(kernel: CKernel, dev: number, action: number, data: number): void {
-  kernel.part(CManaged).release(kernel.device(dev), actionKey(action, data));
+  kernel.part(CManaged).release(kernel.owner(dev), actionKey(action, data));
 }
 
 const actionKey = (action: number, data: number): string => `action ${action} ${data}`;
@@ -96,8 +95,16 @@ function refusesNote(kernel: CKernel): boolean {
   return kernel.refused(INJECTION.alloc_pages) !== 0;
 }
 
+const irqKey = (irq: number, cookie: number): string => `irq ${irq} ${cookie}`;
+
+/** Frees a managed handler before its time. */
+export function freeManagedIrq(kernel: CKernel, dev: number, irq: number, cookie: number): void {
+  if (kernel.part(CManaged).give(kernel.owner(dev), irqKey(irq, cookie))) return;
+  throw kernel.crash(`devm_free_irq() of irq ${irq}, which has no such managed handler`);
+}
+
 function giveNow(kernel: CKernel, dev: number, key: number): void {
-  if (!kernel.part(CManaged).give(kernel.device(dev), key)) {
+  if (!kernel.part(CManaged).give(kernel.owner(dev), key)) {
     throw kernel.crash(`${hex(key)} is no managed resource of the device`);
   }
 }
@@ -122,7 +129,7 @@ export const MANAGED_CALLS: Readonly<
       c: "void *devm_kmalloc(struct device *dev, size_t size, gfp_t gfp)",
       run(kernel, [dev, size, gfp]) {
         kernel.maySleepBy(gfp);
-        const device = kernel.device(dev);
+        const device = kernel.owner(dev);
         const block = kernel.heap.take(size, (gfp & GFP.ZERO) !== 0);
         if (block === null) return 0;
         kernel.part(CManaged).add(device, block.at, () => kernel.free(block.at));
@@ -144,7 +151,7 @@ export const MANAGED_CALLS: Readonly<
     },
     {
       c: "void dmalab_release(struct device *dev)",
-      run: (kernel, [dev]) => kernel.part(CManaged).release(kernel.device(dev)),
+      run: (kernel, [dev]) => kernel.part(CManaged).release(kernel.owner(dev)),
     },
   ],
   dmam: [
@@ -215,10 +222,10 @@ export const MANAGED_CALLS: Readonly<
       c: "int dmalab_devm_irq(struct device *dev, unsigned int irq, void *handler, void *thread_fn, unsigned long flags, const char *name, void *dev_id)",
       as: "devm_request_threaded_irq",
       run(kernel, [dev, irq, handler, thread, flags, _name, cookie]) {
-        const device = kernel.device(dev);
+        const device = kernel.owner(dev);
         const error = requestIrq(kernel, { irq, handler, thread, flags, cookie });
         if (error !== 0) return error;
-        kernel.part(CManaged).add(device, 0, () => freeIrq(kernel, irq, cookie));
+        kernel.part(CManaged).add(device, irqKey(irq, cookie), () => freeIrq(kernel, irq, cookie));
         return 0;
       },
     },

@@ -30,6 +30,24 @@ export function barFlags(kernel: CKernel, at: number, index: number): number {
     (prefetchable ? RESOURCE.PREFETCH : 0);
 }
 
+/**
+ * A property of a device's node by its number: its name as a text of C, its value behind that.
+ *
+ * @param length Where the value's length goes.
+ * @returns 0 where there are not so many.
+ */
+export function propertyOf(kernel: CKernel, at: number, index: number, length: number): number {
+  const [name, value] = [...functionOf(kernel, at).properties][index] ?? [];
+  if (name === undefined) return 0;
+  const text = new TextEncoder().encode(`${name}\0`);
+  const { bytes, view } = kernel.memory;
+  const room = kernel.room(text.length + value!.length);
+  bytes.set(text, room);
+  bytes.set(value!, room + text.length);
+  view.setUint32(length, value!.length, true);
+  return room;
+}
+
 /** @returns 0, or -ENODEV for a function that is gone. */
 export function enableDevice(kernel: CKernel, pdev: number): number {
   kernel.maySleep();

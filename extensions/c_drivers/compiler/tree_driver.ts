@@ -3,7 +3,7 @@ import type { DeviceShape } from "../tree/of_tree.ts";
 import { SG, SG_BYTES } from "../calls/lists.ts";
 import { asLibrary, IR, missingIn, pointersIn, withStorage } from "../tree/ir.ts";
 import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
-import { companionsOf, exportsIn, libraryOf, requestFilesOf } from "../tree/library.ts";
+import { companionsOf, exportsIn, libraryOf, requestFilesOf, siblingsOf } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
 import { hasTreeFunction } from "../tree/kernel_abi.ts";
 import { resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
@@ -41,7 +41,7 @@ const HIDDEN = "-fvisibility=hidden";
 /** What compiled code calls and its text does not name. */
 const COMPILERS_OWN = ["__multi3"];
 /** Files of the library that one driver is linked with. */
-const MAX_LIBRARY = 40;
+const MAX_LIBRARY = 80;
 
 const WANTED: LayoutWanted = {
   headers: ["linux/pci.h", "linux/scatterlist.h"],
@@ -157,8 +157,12 @@ class TreeDriver {
       // The compiler finds it from the tree's root, "." there.
       sources.set(`tree/./${included}`, new SourceFile(`${root}/${included}`, text));
     }
-    const flags = path === null ? ["-DMODULE"] : moduleFlag(build.settings([path]));
-    const made = await build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+    // What is always built in is loaded here as a module is, where it compiles as one.
+    const compile = (flags: readonly string[]) =>
+      build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+    const asModule = await compile(["-DMODULE"]);
+    const isOther = path !== null && moduleFlag(build.settings([path])).length === 0;
+    const made = asModule.module === null && isOther ? await compile([]) : asModule;
     if (made.module === null) this.#addNamed(made.said, sources);
     return made;
   }
@@ -177,7 +181,7 @@ class TreeDriver {
 
   /** Files of the lab's and of the tree's library, until nothing is missing that one of them exports. */
   async #library(texts: readonly string[], settings: Settings): Promise<Library> {
-    const { build, of: { tree } } = this;
+    const { build, of: { files, tree } } = this;
     const library: string[] = [];
     const paths = new Map<string, string>();
     const ours = new Map(
@@ -186,7 +190,14 @@ class TreeDriver {
     // These count before the lab's functions of the same name.
     const first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(ours)]);
     const iterating = new Set([...requestFilesOf(tree)].map(([path]) => path));
-    const exported = new Map([...exportsIn(libraryOf(tree)), ...this.#companions(settings)]);
+    const given = exportsIn(
+      files.filter(({ path }) => path === null).map(({ source }) => [source.name, source.text]),
+    );
+    const isOurs = (name: string) => first.has(name) || hasTreeFunction(name) || given.has(name);
+    const exported = new Map([
+      ...exportsIn(libraryOf(tree)),
+      ...this.#companions(settings, isOurs),
+    ]);
     const tried = new Set<string>();
     for (let added = true; added;) {
       added = false;
@@ -211,6 +222,10 @@ class TreeDriver {
         // Where both define a name, ours counts: the linker takes the first of two.
         if (own === undefined) {
           library.push(text);
+          // It calls what the other files of its module have.
+          for (const [name, file] of this.#moduleOf(path, settings)) {
+            if (!exported.has(name)) exported.set(name, file);
+          }
           if (iterating.has(path)) paths.set(unit.source, `${tree.root}/${path}`);
         } else library.unshift(text);
         added = true;
@@ -220,14 +235,30 @@ class TreeDriver {
   }
 
   /** What the files export that the tree's own files of the driver are made with. */
-  #companions(settings: Settings): ReadonlyMap<string, string> {
+  #companions(
+    settings: Settings,
+    isOurs: (name: string) => boolean,
+  ): ReadonlyMap<string, string> {
     const { build: { makefiles }, of: { files, tree } } = this;
     const isSet = (symbol: string) => settings.values.has(symbol);
-    return exportsIn(
-      files.flatMap(({ path }) =>
-        path === null ? [] : [...companionsOf(tree, path, makefiles.moduleOf(path, isSet))]
+    const paths = files.flatMap(({ path }) => path ?? []);
+    return new Map([
+      ...exportsIn(
+        paths.flatMap((path) => [...siblingsOf(tree, path, makefiles, isSet, isOurs)]),
       ),
-    );
+      ...exportsIn(
+        paths.flatMap((
+          path,
+        ) => [...companionsOf(tree, path, makefiles.moduleOf(path, isSet))]),
+      ),
+    ]);
+  }
+
+  /** What the other files of a module define. */
+  #moduleOf(path: string, settings: Settings): ReadonlyMap<string, string> {
+    const { build: { makefiles }, of: { tree } } = this;
+    const module = makefiles.moduleOf(path, (symbol) => settings.values.has(symbol));
+    return exportsIn(module.map((each) => [each, tree.text(each) ?? ""] as const));
   }
 
   /** Only the first two numbers of the release must match. */

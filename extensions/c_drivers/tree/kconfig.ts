@@ -30,19 +30,21 @@ const SYMBOL = /^\s*(?:menu)?config\s+(\w+)\s*$/;
 const SWITCH = /^\s*(bool|tristate|def_bool|def_tristate)\b\s*(.*)$/;
 const SELECT = /^\s*select\s+(\w+)/;
 const DEPENDS = /^\s*depends on\s+([^#]*)/;
-const VALUE = /^\s*default\s+("[^"]*"|-?\d+|0x[\da-fA-F]+)(?:\s+if\s+([^#]*))?\s*$/;
+const VALUE = /^\s*default\s+("[^"]*"|-?\d+|0x[\da-fA-F]+)(?:\s+if\s+([^#]*))?\s*(?:#.*)?$/;
 const NUMBER = /^\s*(?:int|hex|string)\b/;
 const ALWAYS = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s*$/;
 const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
+/** Set wherever one of these symbols is. */
+const SAME = /^\s*default\s+([A-Z]\w*(?:\s*\|\|\s*[A-Z]\w*)*)\s*$/;
 const SOURCE = /^\s*source\s+"([^"]+)"/;
 const IF = /^\s*if\s+([^#]*)/;
 const ENDIF = /^\s*endif\b/;
 const CHOICE = /^\s*choice\b/;
 const ENDCHOICE = /^\s*endchoice\b/;
-const CHOSEN = /^\s*default\s+(\w+)\s*$/;
+const CHOSEN = /^\s*default\s+(\w+)(?:\s+if\b.*)?\s*$/;
 const END = /^(?:endif|endmenu|menu|if|source|choice|comment)\b/;
 /** A symbol that is set, as a condition names it. */
-const IS_SET = /^(\w+)(?:\s*=\s*\w+)?$/;
+const IS_SET = /^(\w+)(?:\s*(?:=\s*[ym]|!=\s*n))?$/;
 
 /**
  * Reads all Kconfig files that the tree's first one leads to; those of architectures are left out.
@@ -146,7 +148,8 @@ class KconfigReader {
       symbol.values.push({ value: written, needs: needsOf(condition) });
     }
     symbol.isDefault ||= !current.hasPrompt && ALWAYS.test(line);
-    const causes = current.hasPrompt ? undefined : DEFAULT.exec(line)?.[1];
+    const causes = SAME.exec(line)?.[1] ??
+      (current.hasPrompt ? undefined : DEFAULT.exec(line)?.[1]);
     // Under `A && B` both would have to be set, which is not followed.
     const [names = [], ...others] = causes === undefined ? [] : needsOf(causes);
     for (const each of others.length > 0 ? [] : names) {

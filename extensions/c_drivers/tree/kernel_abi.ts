@@ -6,8 +6,14 @@
 import { C_CALLS, type CCall } from "../calls.ts";
 import { workKey } from "../calls/deferred.ts";
 import { pass } from "../calls/interrupt.ts";
-import { addAction, forgetAction, noteAction, releaseUntil } from "../calls/managed.ts";
-import { barFlags, functionOf } from "../calls/pci.ts";
+import {
+  addAction,
+  forgetAction,
+  freeManagedIrq,
+  noteAction,
+  releaseUntil,
+} from "../calls/managed.ts";
+import { barFlags, functionOf, propertyOf } from "../calls/pci.ts";
 import { callOwn, CDeferred, CTimers, NS_PER_JIFFY } from "../c_deferred.ts";
 import type { CArguments } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
@@ -57,6 +63,34 @@ const locks: StubBody = by("dmalab_lock", 0);
 const unlocks: StubBody = by("dmalab_unlock", 0);
 const nothing: StubBody = () => 0;
 
+/** A lock in each of its forms. Who only reads excludes nobody that is looked for here. */
+function lockCalls(name: string, lock: StubBody, unlock: StubBody): Record<string, StubBody> {
+  return {
+    [`${name}_lock`]: lock,
+    [`${name}_unlock`]: unlock,
+    [`${name}_lock_bh`]: lock,
+    [`${name}_unlock_bh`]: unlock,
+    [`${name}_lock_irq`]: (kernel, args) => {
+      restoreIrqs(kernel, 1);
+      lock(kernel, args);
+    },
+    [`${name}_unlock_irq`]: (kernel, args) => {
+      unlock(kernel, args);
+      restoreIrqs(kernel, 0);
+    },
+    [`${name}_lock_irqsave`]: (kernel, args) => {
+      const flags = Number(kernel.machine.context.irqsOff);
+      restoreIrqs(kernel, 1);
+      lock(kernel, args);
+      return flags;
+    },
+    [`${name}_unlock_irqrestore`]: (kernel, [at = 0, flags = 0]) => {
+      unlock(kernel, [at]);
+      restoreIrqs(kernel, flags);
+    },
+  };
+}
+
 /** What a structure of C waits for in a process of its own. */
 const defers: StubBody = (kernel, [at = 0, run = 0]) => {
   const { site } = kernel.machine.events.context;
@@ -88,6 +122,9 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   __kmalloc_large_node_noprof: by("kmalloc", 0, 1),
   krealloc_noprof: by("krealloc", 0, 1, 2),
   krealloc_node_align_noprof: by("krealloc", 0, 1, 3),
+  // Before the flags may stand what it is a part of, behind them a node and the caller.
+  __kmalloc_node_track_caller_noprof: (kernel, args) =>
+    runNamed("kmalloc", kernel, args[0] ?? 0, args.at(-3) ?? 0),
   // From 7.2 on an alignment stands before the flags, of which a node is last in all.
   __kvmalloc_node_noprof: (kernel, args) =>
     runNamed("kvmalloc", kernel, args[0] ?? 0, args.at(-2) ?? 0),
@@ -106,13 +143,23 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   arch_local_irq_restore: (kernel, [flags = 0]) => restoreIrqs(kernel, flags),
   request_threaded_irq: by("dmalab_request_irq", 0, 1, 2, 3, 4, 5),
   devm_request_threaded_irq: by("dmalab_devm_irq", 0, 1, 2, 3, 4, 5, 6),
+  devm_free_irq: (kernel, [dev = 0, irq = 0, cookie = 0]) =>
+    freeManagedIrq(kernel, dev, irq, cookie),
   __devm_add_action: (kernel, [dev = 0, action = 0, data = 0]) =>
     noteAction(kernel, dev, action, data),
   lab_line_irq: lineIrq,
   lab_function: (kernel, [dev = 0, key = 0]) =>
     functionOf(kernel, dev).numbers.get(kernel.memory.textAt(key)) ?? -1,
+  lab_property: (kernel, [dev = 0, index = 0, length = 0]) =>
+    propertyOf(kernel, dev, index, length),
+  lab_no_property: (kernel, [name = 0]) =>
+    kernel.part(CFailures).propertyMissed(kernel.memory.textAt(name)),
   lab_bar_flags: (kernel, [dev = 0, bar = 0]) => barFlags(kernel, dev, bar),
   lab_alias: (kernel, [made = 0, dev = 0]) => kernel.alias(made, dev),
+  lab_made: (kernel, [dev = 0, isOne = 0]) => {
+    if (isOne === 0) kernel.made.delete(dev);
+    else kernel.made.add(dev);
+  },
   lab_note: (kernel, [dev = 0, action = 0, data = 0]) => addAction(kernel, dev, action, data),
   lab_release_until: (kernel, [dev = 0, action = 0, data = 0]) =>
     releaseUntil(kernel, dev, action, data),
@@ -143,29 +190,10 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
   netdev_warn: prints(4),
   netdev_notice: prints(5),
   netdev_info: prints(6),
-  _raw_spin_lock: locks,
-  _raw_spin_unlock: unlocks,
+  ...lockCalls("_raw_spin", locks, unlocks),
   _raw_spin_trylock: by("dmalab_trylock", 0),
-  _raw_spin_lock_bh: locks,
-  _raw_spin_unlock_bh: unlocks,
-  _raw_spin_lock_irq: (kernel, args) => {
-    restoreIrqs(kernel, 1);
-    locks(kernel, args);
-  },
-  _raw_spin_unlock_irq: (kernel, args) => {
-    unlocks(kernel, args);
-    restoreIrqs(kernel, 0);
-  },
-  _raw_spin_lock_irqsave: (kernel, args) => {
-    const flags = Number(kernel.machine.context.irqsOff);
-    restoreIrqs(kernel, 1);
-    locks(kernel, args);
-    return flags;
-  },
-  _raw_spin_unlock_irqrestore: (kernel, [lock = 0, flags = 0]) => {
-    unlocks(kernel, [lock]);
-    restoreIrqs(kernel, flags);
-  },
+  ...lockCalls("_raw_write", locks, unlocks),
+  ...lockCalls("_raw_read", nothing, nothing),
   // What `dma_mapping_error()` calls for the kernel's own debugging says that it was asked.
   debug_dma_mapping_error: by("dma_mapping_error", 0, 1),
   debug_dma_map_single: nothing,

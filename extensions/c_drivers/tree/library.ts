@@ -4,11 +4,15 @@
  * an archive.
  */
 import type { TreeFolders } from "@dmalab/runtime/kernels";
+import type { Makefiles } from "./makefile.ts";
 
 const FOLDERS = ["lib", "lib/math"];
 const FILES = [
   ...["mm/mempool.c", "kernel/resource.c", "drivers/base/property.c", "drivers/of/base.c"],
-  "drivers/of/property.c",
+  ...["drivers/of/property.c", "drivers/net/mdio/mdio-bitbang.c", "drivers/net/mdio.c"],
+  ...["drivers/net/mii.c", "net/core/of_net.c", "net/ethernet/eth.c"],
+  ...["regmap", "regmap-mmio", "regcache", "regcache-flat", "regcache-maple", "regcache-rbtree"]
+    .map((name) => `drivers/base/regmap/${name}.c`),
 ];
 /** What drivers of a folder are made with, beside the other files of their module. */
 const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
@@ -24,8 +28,15 @@ const OF_SUBSYSTEM: ReadonlyMap<string, readonly string[]> = new Map([
 const OF_REQUESTS = ["block/blk-mq-dma.c", "block/blk-merge.c"];
 const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s*(\w+)/gm;
 
-/** A function that begins at the first column; what other files of its folder call is not exported. */
-const DEFINED = /^(?!static\b|typedef\b)[a-z_][\w \t*]*?\b(\w+)\([^;{}()]*\)\n\{/gm;
+/**
+ * A function that begins at the first column, its type perhaps in the line before; what other files of its
+ * folder call is not exported.
+ */
+const DEFINED =
+  /^(?!static\b|typedef\b)[a-z_][\w \t*]*?(?:\b|\n\*?)(\w+)\((?:[^;{}()]|\([^;{}()]*\))*\)\n\{/gm;
+/** A variable with a value; others have none that a file could lack. */
+const VARIABLE =
+  /^(?!static\b|typedef\b|extern\b)[a-z_][\w \t*]*?\b(\w+)(?:\[[^\]\n]*\])*(?:\s+__\w+)*\s*=\s/gm;
 
 /** @returns Files by the names that they export, or define. @param texts By their paths. */
 export function exportsIn(
@@ -33,7 +44,7 @@ export function exportsIn(
 ): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const all = [...texts];
-  for (const pattern of [EXPORT, DEFINED]) {
+  for (const pattern of [EXPORT, DEFINED, VARIABLE]) {
     for (const [path, text] of all) {
       for (const [, name] of text.matchAll(pattern)) {
         if (!found.has(name!)) found.set(name!, path);
@@ -68,6 +79,33 @@ export function* companionsOf(
     for (const place of places) {
       if (place.endsWith(".c")) yield [place, files.text(place) ?? ""];
       else yield* exportingOf(files, place);
+    }
+  }
+}
+
+/**
+ * Modules of the same folder that are built with a driver, as the common part of drivers of several buses is.
+ *
+ * @param isSet Whether a symbol is set.
+ * @param isOurs Whether the lab or the scenario has a function: a module that exports one is replaced.
+ */
+export function* siblingsOf(
+  files: TreeFolders,
+  path: string,
+  makefiles: Makefiles,
+  isSet: (symbol: string) => boolean,
+  isOurs: (name: string) => boolean,
+): Texts {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  const texts = new Map(exportingOf(files, folder));
+  const replaced = new Set(
+    [...exportsIn(texts)].filter(([name]) => isOurs(name)).map(([, each]) => each),
+  );
+  for (const [each, text] of texts) {
+    const module = [each, ...makefiles.moduleOf(each, isSet)];
+    const isBuilt = [...makefiles.symbolsOf(each)].every(isSet);
+    if (isBuilt && !module.includes(path) && !module.some((one) => replaced.has(one))) {
+      yield [each, text];
     }
   }
 }

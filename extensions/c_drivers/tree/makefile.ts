@@ -10,13 +10,16 @@ const IF_SET =
   /^[ \t]*(?:ifdef\s+CONFIG_(\w+)|ifeq\s*\(\$\(CONFIG_(\w+)\),\s*[ym]\)|ifneq\s*\(\$\(CONFIG_(\w+)\),\s*\))\s*$/;
 const ELSE = /^[ \t]*else\b/;
 const ENDIF = /^[ \t]*endif\b/;
-/** Conditions within each other: a stranger's tree may have more. */
+/** Conditions, and makefiles, within each other: a stranger's tree may have more. */
 const MAX_DEPTH = 100;
+const MAX_INCLUDED = 2 ** 20;
 /** Left sides that name no object of their own. */
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
 const FLAGS =
   /^[ \t]*(?:(subdir-)?ccflags-(?:y|\$\(CONFIG_(\w+)\))|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
 const VARIABLE = /^[ \t]*(\w+)[ \t]*:?=[ \t]*(\S+)[ \t]*$/gm;
+/** Another makefile of the tree, read in place. */
+const READ = /^-?include[ \t]+(\S+)[ \t]*$/gm;
 const USED = /\$[({](\w+)[)}]/g;
 const INCLUDE = /-I[ \t]*(\S+)/g;
 const DEFINE = /-D[ \t]*([A-Za-z_]\w*(?:=[\w."'\\]+)?)(?=\s|$)/g;
@@ -144,20 +147,32 @@ export class Makefiles {
     const found = NAMES.map((name) => this.files.text(`${folder}/${name}`)).find((text) =>
       text !== null
     );
-    const text = (found ?? "").replaceAll("\\\n", " ");
+    const text = this.#whole(found ?? "", folder, { length: 0 });
     this.#texts.set(folder, text);
     return text;
   }
+
+  /** A makefile with those that it includes: `$(src)` is its folder in them, too. */
+  #whole(text: string, folder: string, included: { length: number }, depth = 0): string {
+    const name = `makefile of ${folder}`;
+    checkMost(depth, MAX_DEPTH, name, "makefiles within each other");
+    return text.replaceAll("\\\n", " ").replace(READ, (line, written: string) => {
+      const found = this.files.text(resolved(written, folder));
+      if (found === null) return line;
+      included.length += found.length;
+      checkMost(included.length, MAX_INCLUDED, name, "characters in makefiles that it includes");
+      return this.#whole(found, folder, included, depth + 1);
+    });
+  }
 }
 
-/** How makefiles name a file's object: in its folder, and from the folder above. */
+/** How makefiles name a file's object: in its folder, and from those above it. */
 function objectsOf(path: string): readonly (readonly [folder: string, object: string])[] {
-  const parts = path.split("/");
-  const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
-  const own = [parts.slice(0, -1).join("/"), object] as const;
-  return parts.length <= 2
-    ? [own]
-    : [own, [parts.slice(0, -2).join("/"), `${parts.at(-2)}/${object}`]];
+  const parts = path.replace(/\.c$/, ".o").split("/");
+  return parts.slice(1).map((_, index) => {
+    const depth = parts.length - 1 - index;
+    return [parts.slice(0, depth).join("/"), parts.slice(depth).join("/")] as const;
+  });
 }
 
 /** A folder of a flag, from the tree's root. */

@@ -3,7 +3,7 @@ export { boundsHeader, generatedHeaders } from "./generated.ts";
 export { type BlockMarks, IR, pointersIn, withMarks, withRounds, withStorage } from "./ir.ts";
 export { closureOf, readKconfig } from "./kconfig.ts";
 export { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "./layout.ts";
-export { companionsOf, exportsIn, requestFilesOf } from "./library.ts";
+export { companionsOf, exportsIn, requestFilesOf, siblingsOf } from "./library.ts";
 export { Makefiles } from "./makefile.ts";
 export { settingsFor } from "./settings.ts";
 export { TREE_ARGUMENTS, Units } from "./unit.ts";

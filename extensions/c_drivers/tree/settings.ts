@@ -55,6 +55,7 @@ const MACHINE: Readonly<Record<string, string>> = {
   AS_VERSION: "220000",
   MODULES: "1",
   GENERIC_MSI_IRQ: "1",
+  CPU_FREQ: "1",
 };
 
 /** What a machine of the lab has: subsystems whose structures drivers share. */
@@ -67,7 +68,7 @@ const PRESENT: readonly string[] = [
   ...["NETDEVICES", "OF", "PCI", "PCI_MSI", "PCI_P2PDMA", "PM", "PM_SLEEP", "PRINTK", "PROC_FS"],
   ...["REGMAP", "SG_POOL", "SLUB", "SYSFS", "TREE_RCU", "TREE_SRCU", "UNINLINE_SPIN_UNLOCK"],
   ...["ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS", "COMMON_CLK", "GENERIC_PHY"],
-  ...["GPIOLIB", "HAVE_CLK_PREPARE", "RESET_CONTROLLER"],
+  ...["CPU_FREQ", "GPIOLIB", "HAVE_CLK_PREPARE", "PM_OPP", "RESET_CONTROLLER"],
 ];
 
 /**
@@ -129,8 +130,10 @@ export function settingsFor(
   const derived = [...closureOf(asked, kconfig, isAbsent)]
     .filter((name) => kconfig.get(name)!.isSwitch);
   const on = new Set([...Object.keys(REQUIRED), ...PRESENT, ...derived.toSorted()]);
+  // What a symbol needs that the files ask for is taken as met, another machine too.
+  const met = new Set(derived.flatMap((name) => [...kconfig.get(name)!.needs.keys()]));
   const areSet = (needs: Iterable<readonly string[]>) =>
-    [...needs].every((names) => names.some((each) => on.has(each)));
+    [...needs].every((names) => met.has(names.join(" || ")) || names.some((each) => on.has(each)));
   const possible = () =>
     [...kconfig].filter(([name, { needs }]) => !isAbsent(name) && areSet(needs.values()));
   for (let before = 0; before < on.size;) {

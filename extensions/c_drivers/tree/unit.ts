@@ -119,7 +119,8 @@ export class Units {
   #text(path: string): string | null {
     const known = this.#texts.get(path);
     if (known !== undefined) return known;
-    const text = this.files.text(path);
+    // The kernel's build copies what it ships made.
+    const text = this.files.text(path) ?? this.files.text(`${path}_shipped`);
     this.#texts.set(path, text);
     return text;
   }

@@ -30,6 +30,7 @@ import { DEFAULT_KERNEL, type KernelConfig } from "@dmalab/runtime/kernels";
 import { SLOT_BYTES } from "@dmalab/runtime/memory";
 import { type ArgumentRole, KERNEL_FUNCTIONS } from "@dmalab/runtime/vocabulary";
 import { type Implementation, type OperationResult, U64_MAX } from "./compare.ts";
+import { HmmModel, type HmmOperation } from "./hmm_operations.ts";
 import { PEER_BYTES, PEER_START, type PeerFields, peerRouter } from "./peers.ts";
 import { type QueueFields, RequestModel, type RequestOperation } from "./request_operations.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
@@ -103,6 +104,7 @@ export class MappingModel implements Implementation<MappingOperation> {
   #machine: Machine | null = null;
   #devices: readonly DmaDevice[] = [];
   #requests: RequestModel | null = null;
+  #hmm: HmmModel | null = null;
   #fired = 0;
   #seen: MachineEvent[] = [];
   readonly #states = new Map<number, DmaIovaState>();
@@ -146,6 +148,7 @@ export class MappingModel implements Implementation<MappingOperation> {
       ? [dev]
       : [dev, deviceOf("second", line.second as MappingOperation)];
     this.#devices = members;
+    this.#hmm = new HmmModel(machine);
     if (line.peers !== undefined) machine.peers = peerRouter(line.peers as PeerFields);
     if (line.queue !== undefined) {
       this.#requests = new RequestModel(machine, dev, line.queue as QueueFields);
@@ -223,6 +226,12 @@ export class MappingModel implements Implementation<MappingOperation> {
       case "rq_list":
       case "rq_unmap":
         return this.#requests!.run(line as RequestOperation);
+      case "hmm_alloc":
+      case "hmm_fill":
+      case "hmm_map":
+      case "hmm_unmap":
+      case "hmm_free":
+        return this.#hmm!.run(dev, line as MappingOperation & HmmOperation);
       case "sync_sg_for_cpu":
         dma.dmaSyncSgForCpu(dev, this.#lists.get(number("id"))!, dir);
         return {};

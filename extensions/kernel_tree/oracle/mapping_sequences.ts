@@ -84,6 +84,11 @@ export function randomDevice(random: Random) {
   };
 }
 
+/** Which smaller masks work without an IOMMU is a matter of the configuration. */
+export function settableMask({ mode }: MappingOperation, bits: number): number {
+  return mode === "direct" ? Math.max(bits, 32) : bits;
+}
+
 export function randomPeers(random: Random): PeerFields {
   return { kind: random.pick(PEERS), bus_offset: 2 ** 36 };
 }
@@ -129,11 +134,9 @@ class MappingWalk {
       } else if (what >= 90 && this.#live.length > 0) {
         this.#uses[random.below(this.#live.length)]!();
       } else if (random.below(60) === 0) {
-        // Which smaller ones work without an IOMMU is a matter of the configuration.
-        const bits = random.pick(MASK_BITS);
-        const least = this.init["mode"] === "direct" ? 32 : 0;
+        const bits = settableMask(this.init, random.pick(MASK_BITS));
         const dev = this.#dev;
-        this.#put({ op: "set_mask", ...dev, bits: Math.max(bits, least) });
+        this.#put({ op: "set_mask", ...dev, bits });
         this.#put({ op: "limits", ...dev });
       } else if (hasLists && what < 75) this.#list(mostPages);
       else if (what < 82 && this.init["mode"] !== "direct") this.#twoStep(mostPages);

@@ -5,7 +5,7 @@ import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { companionsOf, exportsIn, Makefiles, requestFilesOf, Units } from "@dmalab/c_drivers/tree";
 import { MemoryScreen, readTreeHeaders } from "@dmalab/cli";
 import { TreeError } from "@dmalab/runtime/kernels";
-import { loadWithTree, openWithTree, type Tree } from "../diff_scenario.ts";
+import { isRefused, loadWithTree, openWithTree, type Tree } from "../diff_scenario.ts";
 import {
   type ChangedFile,
   type FunctionLines,
@@ -55,8 +55,19 @@ type FilesRun = ReadonlyMap<string, LinesRun>;
 const CASES = { count: 60, seed: 1 };
 
 /** Runs of one review: what ran with a tree is not run again for the next patch. */
+/** Why a scenario does not run with a tree. */
+interface NotRun {
+  readonly problem: string;
+  /** The tree's C has errors. A compiler that was stopped says nothing of it. */
+  readonly isBroken: boolean;
+}
+
+function isNotRun(runs: object): runs is NotRun {
+  return "isBroken" in runs;
+}
+
 export class Review {
-  readonly #runs = new Map<Tree, Map<string, ScenarioRuns | string>>();
+  readonly #runs = new Map<Tree, Map<string, ScenarioRuns | NotRun>>();
   #clang: SessionClang | null = null;
 
   constructor(readonly options: ReviewOptions) {}
@@ -73,10 +84,10 @@ export class Review {
       if (!compiles(path, step, files)) continue;
       const old = await this.#runsOf(path, step.old);
       const changed = await this.#runsOf(path, step.new);
-      if (typeof old === "string" || typeof changed === "string") {
+      if (isNotRun(old) || isNotRun(changed)) {
         // What is wrong with both is the scenario's own.
-        if (typeof old !== "string") broken.push(changed as string);
-        const problem = typeof old === "string" ? old : changed as string;
+        if (!isNotRun(old) && isNotRun(changed) && changed.isBroken) broken.push(changed.problem);
+        const { problem } = isNotRun(old) ? old : changed as NotRun;
         scenarios.push({ path, compared: null, problem });
         continue;
       }
@@ -118,25 +129,28 @@ export class Review {
   }
 
   /** A scenario with a tree, or why it does not run. */
-  async #runsOf(path: string, tree: Tree): Promise<ScenarioRuns | string> {
-    const known = this.#runs.get(tree) ?? new Map<string, ScenarioRuns | string>();
+  async #runsOf(path: string, tree: Tree): Promise<ScenarioRuns | NotRun> {
+    const known = this.#runs.get(tree) ?? new Map<string, ScenarioRuns | NotRun>();
     this.#runs.set(tree, known);
     let runs = known.get(path);
     if (runs === undefined) {
       const program = await this.#load(path, tree);
       const onRun = (test: string) => this.options.onProgress(`running ${path}: ${test}`);
-      runs = typeof program === "string" ? program : await ScenarioRuns.of(program, tree, onRun);
+      runs = isNotRun(program) ? program : await ScenarioRuns.of(program, tree, onRun);
       known.set(path, runs);
     }
     return runs;
   }
 
-  async #load(path: string, tree: Tree): Promise<Program | string> {
+  async #load(path: string, tree: Tree): Promise<Program | NotRun> {
     this.options.onProgress(`compiling ${path} with ${tree.version.name}`);
     const screen = new MemoryScreen();
     const program = await loadWithTree(path, tree, screen);
-    if (program === null) return "it has no driver that is compiled with a tree";
-    return typeof program === "number" ? screen.errors.trim() : program;
+    if (program === null) {
+      return { problem: "it has no driver that is compiled with a tree", isBroken: false };
+    }
+    if (!isRefused(program)) return program;
+    return { problem: screen.errors.trim(), isBroken: program.hasErrorsInC };
   }
 
   async #sequences(oracle: Oracle, { new: changed, old }: ReviewStep): Promise<CoveredComparison> {
@@ -250,12 +264,12 @@ function reaches(
 
 /** Whether sequences drive code of changed files; those of a new or a dropped file do not compare. */
 function drives(
-  { needs }: Oracle,
+  oracle: Oracle,
   { new: changed, old }: ReviewStep,
   files: readonly ChangedFile[],
 ) {
-  return files.some(({ path }) => needs.includes(path)) &&
-    [old, changed].every((tree) => needs.every((path) => tree.files.text(path) !== null));
+  return files.some(({ path }) => oracle.needs.includes(path)) &&
+    [old, changed].every((tree) => oracle.lacking(tree).length === 0);
 }
 
 function linesOf(

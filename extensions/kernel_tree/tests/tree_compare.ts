@@ -6,7 +6,7 @@
 import { TreeError } from "@dmalab/runtime/kernels";
 import { HostTree } from "@dmalab/cli";
 import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
-import { GOLDEN_ORACLES, lackingOf } from "../oracles.ts";
+import { GOLDEN_ORACLES } from "../oracles.ts";
 import {
   compareFields,
   type IovaTraceLine,
@@ -102,7 +102,7 @@ async function opened(folder: string) {
     const makes = new Map<string, () => unknown>();
     // One after the other: the compiler has one folder.
     for (const [name, oracle] of Object.entries(GOLDEN_ORACLES)) {
-      const [lacking] = lackingOf(build, oracle);
+      const [lacking] = oracle.lacking(build);
       if (lacking === undefined) makes.set(name, await oracle.build(build));
       else console.log(`skipped | ${oracle.paths[0]} | the tree has no ${lacking}`);
     }

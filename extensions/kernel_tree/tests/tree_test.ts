@@ -15,11 +15,12 @@ import {
   pointersIn,
   readKconfig,
   settingsFor,
+  siblingsOf,
   Units,
   withRounds,
   withStorage,
 } from "@dmalab/c_drivers/tree";
-import { TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
+import { DEFAULT_KERNEL, TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
 import { compareSequences } from "../oracle/compare.ts";
 import { iovaSequence } from "../oracle/iova_sequences.ts";
 import {
@@ -32,6 +33,9 @@ import { mappingSequence } from "../oracle/mapping_sequences.ts";
 import { PoolModel, type PoolOperation } from "../oracle/pool_operations.ts";
 import { poolSequence } from "../oracle/pool_sequences.ts";
 import { ROOT } from "@dmalab/tests";
+import { hmmSequence } from "../oracle/hmm_sequences.ts";
+import { P2pModel, type P2pOperation } from "../oracle/p2p_operations.ts";
+import { p2pSequence } from "../oracle/p2p_sequences.ts";
 import { requestSequence } from "../oracle/request_sequences.ts";
 import { ARM_SHAPES, GENERIC_SHAPES } from "../oracle/table_formats.ts";
 import { TableModel, type TableOperation } from "../oracle/table_operations.ts";
@@ -109,9 +113,11 @@ Deno.test("symbols that build a file bring what they select, depend on and stand
 Deno.test("symbols in brackets, the default of a choice and conditions of a makefile count", () => {
   const kconfig = [
     "config GADGET\n\ttristate\n\tdepends on BUS && (S390 || COMPILE_TEST) && !MIPS\n",
-    'choice\n\tdepends on GADGET\n\tdefault LARGE\nconfig SMALL\n\tbool "Small"\n',
+    'choice\n\tdepends on GADGET\n\tdefault LARGE if POOL\nconfig SMALL\n\tbool "Small"\n',
     'config LARGE\n\tbool "Large"\n\tselect POOL\nendchoice\nconfig POOL\n\tbool\n',
-    "config OTHER\n\ttristate\n\tdepends on GADGET && (MIPS || LANTIQ)\n",
+    "config OTHER\n\ttristate\n\tdepends on GADGET && RIVAL = n && (MIPS || LANTIQ)\n",
+    "config OTHER_ROOM\n\tint\n\tdefault 3\n\tdepends on MIPS || LANTIQ\n",
+    'config OTHER_MEDIA\n\tbool "Media"\n\tdefault RIVAL || OTHER\nconfig RIVAL\n\ttristate\n',
   ].join("");
   const makefile = [
     "obj-$(CONFIG_GADGET:m=y) += gadget.o\n",
@@ -132,6 +138,9 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
   assertEquals(settings("small").values.has("SMALL"), false);
   assertEquals(settings("small").lacking, []);
   assertEquals(settings("other").lacking, ["MIPS || LANTIQ"]);
+  const others = ["OTHER_ROOM", "OTHER_MEDIA", "RIVAL"];
+  assertEquals(others.map((name) => settings("other").values.get(name)), ["3", "1", undefined]);
+  assertEquals(others.some((name) => settings("large").values.has(name)), false);
   assertEquals(["large", "template"].map((name) => makefiles.builds(`drivers/toy/${name}.c`)), [
     true,
     false,
@@ -144,7 +153,7 @@ Deno.test("symbols without a prompt follow what they depend on, and a number's f
     "config GADGET_OF\n\tdef_bool y\n\tdepends on GADGET && OF\n",
     "config GADGET_ACPI\n\tdef_bool y\n\tdepends on GADGET && ACPI\n",
     "config GADGET_OF_MORE\n\tbool\n\tdefault y\n\tdepends on GADGET_OF\n",
-    "config GADGET_ROOM\n\tint\n\tdefault 8 if ACPI\n\tdefault 16 if GADGET\n\tdefault 32\n",
+    "config GADGET_ROOM\n\tint\n\tdefault 8 if ACPI\n\tdefault 16 if GADGET # ms\n\tdefault 32\n",
     "config OF\n\tbool\nconfig ACPI\n\tbool\n",
   ].join("");
   const files = treeOf({
@@ -164,15 +173,18 @@ Deno.test("symbols without a prompt follow what they depend on, and a number's f
 Deno.test("flags of a makefile follow its variables, conditions and the folders below", () => {
   const files = treeOf({
     "drivers/toy/Makefile": "PARTS := $(src)/parts\nsubdir-ccflags-y += -I$(PARTS)\n" +
-      "ccflags-$(CONFIG_TOY) += -I$(src)/own -DTOY\ntoy-objs += a/deep/built.o\n",
+      "ccflags-$(CONFIG_TOY) += -I$(src)/own -DTOY\ninclude $(src)/a/deep/Kbuild\n",
     "drivers/toy/a/b/Makefile": "ccflags-y += -DB\n",
+    "drivers/toy/a/deep/Kbuild": "toy-$(CONFIG_DEEP) += a/deep/built.o\n",
   });
-  const flags = (path: string) => new Makefiles(files).flagsOf(path);
+  const makefiles = new Makefiles(files);
+  const flags = (path: string) => makefiles.flagsOf(path);
   assertEquals(flags("drivers/toy/a/b/main.c"), { folders: ["drivers/toy/parts"], defines: ["B"] });
   const ofToy = { folders: ["drivers/toy/parts", "drivers/toy/own"], defines: [] };
   assertEquals(flags("drivers/toy/main.c"), ofToy);
   // The makefile that names an object builds it, however far above.
   assertEquals(flags("drivers/toy/a/deep/built.c"), ofToy);
+  assertEquals([...makefiles.symbolsOf("drivers/toy/a/deep/built.c")], ["DEEP"]);
 });
 
 Deno.test("a driver is made with its module's other files, and with what its subsystem exports", () => {
@@ -193,6 +205,37 @@ Deno.test("a driver is made with its module's other files, and with what its sub
     ["more", "drivers/ata/parts/more.c"],
   ]);
   assertEquals([...companionsOf(files, "drivers/toy/main.c", [])], []);
+});
+
+Deno.test("modules of a driver's folder are linked with it, unless the lab has a part of them", () => {
+  const exporting = (name: string) => `void ${name}(void)\n{\n}\nEXPORT_SYMBOL(${name});\n`;
+  const files = treeOf({
+    ...TEXTS,
+    "drivers/toy/Makefile":
+      "obj-$(CONFIG_TOY) += pci.o core.o bus.o\nobj-$(CONFIG_NEVER) += old.o\n" +
+      "core-y := main.o more.o\nbus-y := host.o lib.o\n",
+    "drivers/toy/main.c": exporting("toy_create"),
+    "drivers/toy/host.c": exporting("host_alloc"),
+    "drivers/toy/lib.c": exporting("host_done"),
+    "drivers/toy/old.c": exporting("toy_old"),
+    "drivers/toy/pci.c": exporting("toy_pci"),
+  });
+  const siblings = siblingsOf(
+    files,
+    "drivers/toy/pci.c",
+    new Makefiles(files),
+    (symbol) => symbol === "TOY",
+    (name) => name === "host_alloc",
+  );
+  assertEquals([...exportsIn(siblings)], [["toy_create", "drivers/toy/main.c"]]);
+});
+
+Deno.test("what a file defines for others is known by its first column", () => {
+  const text =
+    "static int hidden(void)\n{\n}\nint\ntyped_before(struct a *a, int (*call)(int))\n{\n}\n" +
+    "static int\nhidden_too(void)\n{\n}\nconst struct info table[2] = {\n};\nextern int other;\n" +
+    "static int own = 1;\nvoid *plain(void)\n{\n\tint local = 1;\n}\n";
+  assertEquals([...exportsIn([["a.c", text]]).keys()], ["typed_before", "plain", "table"]);
 });
 
 Deno.test("a function that is called and returns a pointer is known by its declaration", () => {
@@ -229,6 +272,19 @@ Deno.test("a tree with more than is read is refused: what is left out could chan
     const read = () => new Units(tree, new Makefiles(tree)).unit("drivers/toy/main.c", {});
     if (count === 6000) read();
     else assertThrows(read, TreeError, "drivers/toy/main.c has more than 6000 files that it");
+  }
+});
+
+Deno.test("makefiles that include themselves are refused, however often", () => {
+  const problems: readonly [count: number, filler: string, problem: string][] = [
+    [1, "", "100 makefiles within each other"],
+    [3, "#".repeat(20_000), "1048576 characters in makefiles that it includes"],
+  ];
+  for (const [count, filler, problem] of problems) {
+    const text = "include $(src)/Makefile\n".repeat(count) + filler;
+    const makefiles = new Makefiles(treeOf({ "drivers/toy/Makefile": text }));
+    const read = () => makefiles.symbolsOf("drivers/toy/a.c");
+    assertThrows(read, TreeError, `The tree's makefile of drivers/toy has more than ${problem}`);
   }
 });
 
@@ -270,7 +326,7 @@ Deno.test("a unit has what may be included, by the makefile's folders, and an as
       ...TEXTS,
       "drivers/toy/main.c":
         '#include "own.h"\n#include <linux/a.h>\n#include <asm/b.h>\n#include <constructor>\n',
-      "drivers/toy/inner/own.h": "",
+      "drivers/toy/inner/own.h_shipped": "",
       "include/linux/a.h": "#include <asm/ours.h>\n",
       "include/asm-generic/b.h": "",
       "include/linux/unused.h": "",
@@ -326,8 +382,10 @@ Deno.test("nothing outside of a tree is read, by a path or by a link", () => {
     Deno.writeTextFileSync(`${folder}/tree/open.h`, "open");
     Deno.symlinkSync(`${folder}/secret.h`, `${folder}/tree/link.h`);
     Deno.symlinkSync(`${folder}/tree/open.h`, `${folder}/tree/inside.h`);
+    Deno.writeTextFileSync(`${folder}/tree/made.h_shipped`, "made");
     const tree = new HostTree(`${folder}/tree`);
     assertEquals(tree.text("open.h"), "open");
+    assertEquals(tree.text("made.h_shipped"), "made");
     assertEquals(tree.text("inside.h"), "open");
     for (const path of ["Kconfig.debug", "reg.inc"]) assertEquals(tree.text(path), "text");
     const outside = ["link.h", "../secret.h", `${folder}/secret.h`, "none.h", "."];
@@ -459,6 +517,40 @@ Deno.test("an iterator that forgets a request's last segment is found, by a mini
   }
   const { difference } = compareSequences([same, () => new Wrong()], options);
   assertEquals(difference?.operations.map(({ op }) => op), ["init", "rq_list"]);
+});
+
+Deno.test("a list of pages that stays mapped when an entry is unmapped is found, by a minimal sequence", () => {
+  const same = () => new MappingModel();
+  const options = { count: 12, seed: 1, stepsOf: hmmSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends MappingModel {
+    override run(operation: MappingOperation) {
+      const answer = super.run(operation);
+      return answer["ret"] === true ? { ...answer, events: [] } : answer;
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong()], options);
+  assertEquals(
+    difference?.operations.map(({ op }) => op).filter((op) => op.startsWith("hmm_")),
+    ["hmm_alloc", "hmm_fill", "hmm_map", "hmm_unmap"],
+  );
+});
+
+Deno.test("a kind of peer memory that is worked out without its messages is found, by a minimal sequence", () => {
+  const same = () => new P2pModel(DEFAULT_KERNEL);
+  const options = { count: 40, seed: 1, stepsOf: p2pSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends P2pModel {
+    override run(operation: P2pOperation) {
+      const answer = super.run(operation);
+      if (operation.op !== "kind") return answer;
+      const { client, provider } = operation;
+      super.run({ op: "distance", provider, clients: [client], verbose: false });
+      return super.run(operation);
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong(DEFAULT_KERNEL)], options);
+  assertEquals(difference?.operations.map(({ op }) => op), ["tree", "kind"]);
 });
 
 Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", () => {

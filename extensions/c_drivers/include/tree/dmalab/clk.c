@@ -33,14 +33,19 @@ EXPORT_SYMBOL(clk_get);
 	struct clk *function(struct device *dev, const char *name)          \
 	{                                                                   \
 		return clk_get(dev, name);                                  \
-	}                                                                   \
-	EXPORT_SYMBOL(function);
+	}
 GETS(devm_clk_get)
+EXPORT_SYMBOL(devm_clk_get);
 GETS(devm_clk_get_prepared)
+EXPORT_SYMBOL(devm_clk_get_prepared);
 GETS(devm_clk_get_enabled)
+EXPORT_SYMBOL(devm_clk_get_enabled);
 GETS(devm_clk_get_optional)
+EXPORT_SYMBOL(devm_clk_get_optional);
 GETS(devm_clk_get_optional_prepared)
+EXPORT_SYMBOL(devm_clk_get_optional_prepared);
 GETS(devm_clk_get_optional_enabled)
+EXPORT_SYMBOL(devm_clk_get_optional_enabled);
 
 struct clk *devm_clk_get_optional_enabled_with_rate(struct device *dev, const char *name,
 						    unsigned long rate)
@@ -80,13 +85,17 @@ EXPORT_SYMBOL(clk_bulk_get);
 	int function(struct device *dev, int count, struct clk_bulk_data *each)       \
 	{                                                                             \
 		return clk_bulk_get(dev, count, each);                                \
-	}                                                                             \
-	EXPORT_SYMBOL(function);
+	}
 GETS_ALL(clk_bulk_get_optional)
+EXPORT_SYMBOL(clk_bulk_get_optional);
 GETS_ALL(devm_clk_bulk_get)
+EXPORT_SYMBOL(devm_clk_bulk_get);
 GETS_ALL(devm_clk_bulk_get_optional)
+EXPORT_SYMBOL(devm_clk_bulk_get_optional);
 GETS_ALL(devm_clk_bulk_get_enable)
+EXPORT_SYMBOL(devm_clk_bulk_get_enable);
 GETS_ALL(devm_clk_bulk_get_optional_enable)
+EXPORT_SYMBOL(devm_clk_bulk_get_optional_enable);
 
 /* No node names clocks of a device: all of them are none. */
 int devm_clk_bulk_get_all(struct device *dev, struct clk_bulk_data **each)
@@ -107,20 +116,31 @@ EXPORT_SYMBOL(devm_clk_bulk_get_all_enabled);
 	result function(__VA_ARGS__)                                         \
 	{                                                                    \
 		return (result)0;                                            \
-	}                                                                    \
-	EXPORT_SYMBOL(function);
+	}
 DOES(int, clk_prepare, struct clk *clk)
+EXPORT_SYMBOL(clk_prepare);
 DOES(void, clk_unprepare, struct clk *clk)
+EXPORT_SYMBOL(clk_unprepare);
 DOES(int, clk_enable, struct clk *clk)
+EXPORT_SYMBOL(clk_enable);
 DOES(void, clk_disable, struct clk *clk)
+EXPORT_SYMBOL(clk_disable);
 DOES(void, clk_put, struct clk *clk)
+EXPORT_SYMBOL(clk_put);
 DOES(void, devm_clk_put, struct device *dev, struct clk *clk)
+EXPORT_SYMBOL(devm_clk_put);
 DOES(int, clk_bulk_prepare, int count, const struct clk_bulk_data *each)
+EXPORT_SYMBOL(clk_bulk_prepare);
 DOES(void, clk_bulk_unprepare, int count, const struct clk_bulk_data *each)
+EXPORT_SYMBOL(clk_bulk_unprepare);
 DOES(int, clk_bulk_enable, int count, const struct clk_bulk_data *each)
+EXPORT_SYMBOL(clk_bulk_enable);
 DOES(void, clk_bulk_disable, int count, const struct clk_bulk_data *each)
+EXPORT_SYMBOL(clk_bulk_disable);
 DOES(void, clk_bulk_put, int count, struct clk_bulk_data *each)
+EXPORT_SYMBOL(clk_bulk_put);
 DOES(int, clk_set_parent, struct clk *clk, struct clk *parent)
+EXPORT_SYMBOL(clk_set_parent);
 
 unsigned long clk_get_rate(struct clk *clk)
 {

@@ -1,16 +1,45 @@
-/* References of devices that drivers make. Those of a scenario have no release, and are not counted. */
+/*
+ * Devices that drivers make: references, names, and what they are children of. Those of a scenario are not
+ * initialized here, and not counted. Nothing of sysfs is made, and no bus looks for a driver.
+ */
 #include <linux/device.h>
-#include <linux/version.h>
+#include <linux/list.h>
+#include <linux/of.h>
+#include <linux/slab.h>
+#include <dmalab/lab.h>
+
+/* A device that was added. */
+struct child {
+	struct list_head list;
+	struct device *dev;
+};
+
+static LIST_HEAD(added);
+
+/* Who frees a device when nobody refers to it any more: itself, or its kind. */
+static void (*releases(const struct device *dev))(struct device *)
+{
+	if (dev->release)
+		return dev->release;
+	if (dev->type && dev->type->release)
+		return dev->type->release;
+	return dev->class ? dev->class->dev_release : NULL;
+}
 
 void device_initialize(struct device *dev)
 {
 	kref_init(&dev->kobj.kref);
+	dev->kobj.state_initialized = 1;
+	mutex_init(&dev->mutex);
+	spin_lock_init(&dev->devres_lock);
+	INIT_LIST_HEAD(&dev->devres_head);
+	lab_made(dev, true);
 }
 EXPORT_SYMBOL(device_initialize);
 
 struct device *get_device(struct device *dev)
 {
-	if (dev && dev->release)
+	if (dev && dev->kobj.state_initialized)
 		kref_get(&dev->kobj.kref);
 	return dev;
 }
@@ -19,24 +48,188 @@ EXPORT_SYMBOL(get_device);
 static void release(struct kref *kref)
 {
 	struct device *dev = container_of(kref, struct device, kobj.kref);
+	const char *name = dev->kobj.name;
 
-	dev->release(dev);
+	lab_release(dev);
+	lab_made(dev, false);
+	if (releases(dev))
+		releases(dev)(dev);
+	kfree(name);
 }
 
 void put_device(struct device *dev)
 {
-	if (dev && dev->release)
+	if (dev && dev->kobj.state_initialized)
 		kref_put(&dev->kobj.kref, release);
 }
 EXPORT_SYMBOL(put_device);
 
-/* Names of devices that drivers make are what they are made of. */
 int dev_set_name(struct device *dev, const char *format, ...)
 {
-	dev->kobj.name = format;
+	va_list args;
+	char *name;
+
+	va_start(args, format);
+	name = kvasprintf(GFP_KERNEL, format, args);
+	va_end(args);
+	if (!name)
+		return -ENOMEM;
+	/* Names of a scenario's devices are not of the heap. */
+	if (dev->kobj.name != dev->init_name)
+		kfree(dev->kobj.name);
+	dev->kobj.name = name;
 	return 0;
 }
 EXPORT_SYMBOL(dev_set_name);
+
+int device_add(struct device *dev)
+{
+	struct child *child = kzalloc(sizeof(*child), GFP_KERNEL);
+
+	if (!child)
+		return -ENOMEM;
+	if (dev->init_name && dev_set_name(dev, "%s", dev->init_name)) {
+		kfree(child);
+		return -ENOMEM;
+	}
+	dev->init_name = NULL;
+	child->dev = get_device(dev);
+	get_device(dev->parent);
+	dev->kobj.state_in_sysfs = 1;
+	list_add_tail(&child->list, &added);
+	return 0;
+}
+EXPORT_SYMBOL(device_add);
+
+int device_register(struct device *dev)
+{
+	device_initialize(dev);
+	return device_add(dev);
+}
+EXPORT_SYMBOL(device_register);
+
+void device_del(struct device *dev)
+{
+	struct device *parent = dev->parent;
+	struct child *child;
+
+	list_for_each_entry(child, &added, list) {
+		if (child->dev != dev)
+			continue;
+		list_del(&child->list);
+		kfree(child);
+		dev->kobj.state_in_sysfs = 0;
+		put_device(dev);
+		put_device(parent);
+		return;
+	}
+}
+EXPORT_SYMBOL(device_del);
+
+void device_unregister(struct device *dev)
+{
+	device_del(dev);
+	put_device(dev);
+}
+EXPORT_SYMBOL(device_unregister);
+
+#define EACH_CHILD(function, each)                                              \
+	int function(struct device *parent, void *data,                         \
+		     int (*call)(struct device *, void *))                      \
+	{                                                                       \
+		struct child *child, *next;                                     \
+		int result = 0;                                                 \
+										\
+		each(child, next, &added, list)                                 \
+			if (!result && child->dev->parent == parent)            \
+				result = call(child->dev, data);                \
+		return result;                                                  \
+	}
+EACH_CHILD(device_for_each_child, list_for_each_entry_safe)
+EXPORT_SYMBOL(device_for_each_child);
+EACH_CHILD(device_for_each_child_reverse, list_for_each_entry_safe_reverse)
+EXPORT_SYMBOL(device_for_each_child_reverse);
+
+static void frees(struct device *dev)
+{
+	kfree(dev);
+}
+
+struct device *device_create(const struct class *class, struct device *parent, dev_t number,
+			     void *data, const char *format, ...)
+{
+	struct device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	va_list args;
+	int error;
+
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+	device_initialize(dev);
+	dev->devt = number;
+	dev->class = class;
+	dev->parent = parent;
+	dev->release = frees;
+	dev_set_drvdata(dev, data);
+	va_start(args, format);
+	dev->kobj.name = kvasprintf(GFP_KERNEL, format, args);
+	va_end(args);
+	error = dev->kobj.name ? device_add(dev) : -ENOMEM;
+	if (!error)
+		return dev;
+	put_device(dev);
+	return ERR_PTR(error);
+}
+EXPORT_SYMBOL(device_create);
+
+void device_destroy(const struct class *class, dev_t number)
+{
+	struct child *child;
+
+	list_for_each_entry(child, &added, list) {
+		if (child->dev->class != class || child->dev->devt != number)
+			continue;
+		device_unregister(child->dev);
+		return;
+	}
+}
+EXPORT_SYMBOL(device_destroy);
+
+static void frees_class(const struct class *class)
+{
+	kfree(class);
+}
+
+struct class *class_create(const char *name)
+{
+	struct class *class = kzalloc(sizeof(*class), GFP_KERNEL);
+
+	if (!class)
+		return ERR_PTR(-ENOMEM);
+	class->name = name;
+	class->class_release = frees_class;
+	return class;
+}
+EXPORT_SYMBOL(class_create);
+
+void class_destroy(const struct class *class)
+{
+	if (!IS_ERR_OR_NULL(class) && class->class_release)
+		class->class_release(class);
+}
+EXPORT_SYMBOL(class_destroy);
+
+void device_set_node(struct device *dev, struct fwnode_handle *fwnode)
+{
+	dev->fwnode = fwnode;
+	dev->of_node = to_of_node(fwnode);
+}
+EXPORT_SYMBOL(device_set_node);
+
+void device_set_of_node_from_dev(struct device *dev, const struct device *from)
+{
+	dev->of_node = of_node_get(from->of_node);
+}
+EXPORT_SYMBOL(device_set_of_node_from_dev);
 
 int dev_err_probe(const struct device *dev, int error, const char *format, ...)
 {

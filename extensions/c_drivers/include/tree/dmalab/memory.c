@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 /* What the tree's headers wrap in macros is defined by the name that they call. */
 #ifdef kmemdup
@@ -17,6 +18,32 @@ void *kmemdup(const void *from, size_t bytes, gfp_t gfp)
 
 	return to ? memcpy(to, from, bytes) : NULL;
 }
+
+/* Memory of whole pages: `__vmalloc()` is the lab's. */
+#define VMALLOC(function, flags)                                  \
+	void *function(unsigned long bytes)                       \
+	{                                                         \
+		return __vmalloc(bytes, GFP_KERNEL | (flags));    \
+	}
+#ifdef vmalloc
+#undef vmalloc
+#undef vzalloc
+#define vmalloc vmalloc_noprof
+#define vzalloc vzalloc_noprof
+#endif
+VMALLOC(vmalloc, 0)
+EXPORT_SYMBOL(vmalloc_noprof);
+VMALLOC(vzalloc, __GFP_ZERO)
+EXPORT_SYMBOL(vzalloc_noprof);
+#ifdef vzalloc_node
+#undef vzalloc_node
+#define vzalloc_node vzalloc_node_noprof
+#endif
+void *vzalloc_node(unsigned long bytes, int node)
+{
+	return vzalloc(bytes);
+}
+EXPORT_SYMBOL(vzalloc_node_noprof);
 
 /* The tree's own reads whole words, beyond the end of a text. */
 ssize_t sized_strscpy(char *to, const char *from, size_t room)

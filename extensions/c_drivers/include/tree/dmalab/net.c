@@ -20,6 +20,7 @@ struct net_device *alloc_netdev_mqs(int private_bytes, const char *name, unsigne
 
 	if (!dev)
 		return NULL;
+	lab_made(&dev->dev, true);
 	dev->_tx = kvzalloc(txqs * sizeof(*dev->_tx), GFP_KERNEL);
 	dev->dev_addr = kzalloc(MAX_ADDR_LEN, GFP_KERNEL);
 	if (!dev->_tx || !dev->dev_addr) {
@@ -61,8 +62,16 @@ struct net_device *alloc_etherdev_mqs(int private_bytes, unsigned int txqs, unsi
 }
 EXPORT_SYMBOL(alloc_etherdev_mqs);
 
+struct net_device *alloc_netdev_dummy(int private_bytes)
+{
+	return alloc_netdev_mqs(private_bytes, "dummy#", 0, ether_setup, 1, 1);
+}
+EXPORT_SYMBOL(alloc_netdev_dummy);
+
 void free_netdev(struct net_device *dev)
 {
+	lab_release(&dev->dev);
+	lab_made(&dev->dev, false);
 	kvfree(dev->_tx);
 	kfree(dev->dev_addr);
 	kvfree(dev);
@@ -110,6 +119,12 @@ int register_netdev(struct net_device *dev)
 }
 EXPORT_SYMBOL(register_netdev);
 
+int register_netdevice(struct net_device *dev)
+{
+	return register_netdev(dev);
+}
+EXPORT_SYMBOL(register_netdevice);
+
 static int stop(struct net_device *dev)
 {
 	if (!(dev->flags & IFF_UP))
@@ -132,6 +147,25 @@ void unregister_netdev(struct net_device *dev)
 	dev->reg_state = NETREG_UNREGISTERED;
 }
 EXPORT_SYMBOL(unregister_netdev);
+
+void unregister_netdevice_queue(struct net_device *dev, struct list_head *others)
+{
+	unregister_netdev(dev);
+}
+EXPORT_SYMBOL(unregister_netdevice_queue);
+
+static void unregister_managed(void *dev)
+{
+	unregister_netdev(dev);
+}
+
+int devm_register_netdev(struct device *dev, struct net_device *made)
+{
+	int error = register_netdev(made);
+
+	return error ? error : devm_add_action_or_reset(dev, unregister_managed, made);
+}
+EXPORT_SYMBOL(devm_register_netdev);
 
 /* What a scenario does with the interface that a device's driver has registered. */
 static struct net_device *interface_of(struct device *dev)

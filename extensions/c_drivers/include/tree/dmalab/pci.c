@@ -10,7 +10,10 @@
 #define MOST_SPACES 8
 
 static struct pci_driver *registered;
-static struct pci_bus bus;
+static struct pci_bus bus = {
+	.devices = LIST_HEAD_INIT(bus.devices),
+	.children = LIST_HEAD_INIT(bus.children),
+};
 
 /* Configuration space: what it says at the beginning, and what drivers keep there. */
 static struct space {
@@ -122,6 +125,7 @@ static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pdev->class = number(pdev, "class", id->class);
 	pdev->revision = number(pdev, "revision", 0);
 	pdev->bus = &bus;
+	list_add_tail(&pdev->bus_list, &bus.devices);
 	pdev->hdr_type = PCI_HEADER_TYPE_NORMAL;
 	pdev->dma_mask = DMA_BIT_MASK(32);
 	pdev->dev.dma_mask = &pdev->dma_mask;
@@ -159,6 +163,15 @@ static u32 wanted(struct device *dev, const char *key, u32 given)
 	return said < 0 ? PCI_ANY_ID : said;
 }
 
+/* What describe() has begun. */
+static void forget(struct pci_dev *pdev)
+{
+	lab_release(&pdev->dev);
+	lab_line_irq(&pdev->dev, 0);
+	list_del(&pdev->bus_list);
+	pdev->dev.driver = NULL;
+}
+
 static int bind(struct device *dev, unsigned int vendor, unsigned int device)
 {
 	struct pci_dev *pdev = to_pci_dev(dev);
@@ -173,9 +186,7 @@ static int bind(struct device *dev, unsigned int vendor, unsigned int device)
 	describe(pdev, id);
 	error = registered->probe(pdev, id);
 	if (error < 0) {
-		lab_release(dev);
-		lab_line_irq(dev, 0);
-		dev->driver = NULL;
+		forget(pdev);
 		return error;
 	}
 	return 0;
@@ -185,10 +196,8 @@ static void unbind(struct device *dev)
 {
 	if (registered && registered->remove)
 		registered->remove(to_pci_dev(dev));
-	lab_release(dev);
-	lab_line_irq(dev, 0);
+	forget(to_pci_dev(dev));
 	lab_unbind(dev);
-	dev->driver = NULL;
 }
 
 static const struct lab_bus pci = { bind, unbind };
@@ -412,6 +421,18 @@ void pci_free_irq(struct pci_dev *pdev, unsigned int number, void *data)
 	free_irq(pci_irq_vector(pdev, number), data);
 }
 EXPORT_SYMBOL(pci_free_irq);
+
+/* A function stays as long as the machine does. */
+struct pci_dev *pci_dev_get(struct pci_dev *pdev)
+{
+	return pdev;
+}
+EXPORT_SYMBOL(pci_dev_get);
+
+void pci_dev_put(struct pci_dev *pdev)
+{
+}
+EXPORT_SYMBOL(pci_dev_put);
 
 bool pci_device_is_present(struct pci_dev *pdev)
 {

@@ -15,12 +15,15 @@
 
 #define MOST_DRIVERS 32
 #define MOST_WINDOWS 6
+#define MOST_IRQS 16
+#define MOST_PROPERTIES 64
 
 struct bound {
 	struct platform_device pdev;
-	struct resource windows[MOST_WINDOWS];
+	struct resource windows[MOST_WINDOWS + MOST_IRQS];
 	struct device_node node;
-	struct property compatible;
+	struct property properties[MOST_PROPERTIES];
+	int property_count;
 	struct device *dev;
 };
 
@@ -44,12 +47,41 @@ static void free_bound(struct bound *each)
 	bound = NULL;
 }
 
+static void add_property(struct bound *each, const char *name, const void *value, int length)
+{
+	struct property *added = &each->properties[each->property_count];
+
+	added->name = (char *)name;
+	added->value = (void *)value;
+	added->length = length;
+	if (each->property_count++)
+		added[-1].next = added;
+	else
+		each->node.properties = added;
+}
+
+/* What the block says of its node, and where that leaves it out, the driver's first entry. */
+static void describe_node(struct bound *each, const struct of_device_id *match)
+{
+	bool is_compatible = false;
+	const char *name;
+	int at, length;
+
+	each->node.name = each->node.full_name = each->dev->init_name;
+	for (at = 0; at < MOST_PROPERTIES - 1 && (name = lab_property(each->dev, at, &length)); at++) {
+		add_property(each, name, name + strlen(name) + 1, length);
+		is_compatible |= !strcmp(name, "compatible");
+	}
+	if (!is_compatible && match)
+		add_property(each, "compatible", match->compatible, strlen(match->compatible) + 1);
+}
+
 /* What firmware says of the device, and the bus of its driver. */
 static void describe(struct bound *each, struct platform_driver *driver)
 {
 	const struct of_device_id *match = driver->driver.of_match_table;
 	struct platform_device *pdev = &each->pdev;
-	int bar;
+	int bar, at, irq;
 
 	pdev->name = driver->driver.name;
 	pdev->id = -1;
@@ -77,13 +109,11 @@ static void describe(struct bound *each, struct platform_driver *driver)
 		pdev->num_resources++;
 	}
 	lab_line_irq(each->dev, UINT_MAX);
-	if (!match)
+	for (at = 0; at < MOST_IRQS && (irq = lab_pci_irq_vector(each->dev, at)) > 0; at++)
+		each->windows[pdev->num_resources++] = DEFINE_RES_IRQ(irq);
+	describe_node(each, match);
+	if (!each->property_count)
 		return;
-	each->compatible.name = "compatible";
-	each->compatible.value = (void *)match->compatible;
-	each->compatible.length = strlen(match->compatible) + 1;
-	each->node.name = each->node.full_name = each->dev->init_name;
-	each->node.properties = &each->compatible;
 	of_node_init(&each->node);
 	pdev->dev.of_node = &each->node;
 	pdev->dev.fwnode = &each->node.fwnode;
@@ -337,6 +367,32 @@ void __iomem *of_iomap(struct device_node *node, int number)
 	return ioremap(window.start, resource_size(&window));
 }
 EXPORT_SYMBOL(of_iomap);
+
+/* The tree's own functions of properties call these: what a node does not have is noted. */
+struct property *of_find_property(const struct device_node *node, const char *name, int *length)
+{
+	struct property *each;
+
+	for (each = node ? node->properties : NULL; each; each = each->next) {
+		if (strcmp(each->name, name))
+			continue;
+		if (length)
+			*length = each->length;
+		return each;
+	}
+	if (bound && node == &bound->node)
+		lab_no_property(name);
+	return NULL;
+}
+EXPORT_SYMBOL(of_find_property);
+
+const void *of_get_property(const struct device_node *node, const char *name, int *length)
+{
+	struct property *found = of_find_property(node, name, length);
+
+	return found ? found->value : NULL;
+}
+EXPORT_SYMBOL(of_get_property);
 
 const void *of_device_get_match_data(const struct device *dev)
 {

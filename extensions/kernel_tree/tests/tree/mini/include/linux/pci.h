@@ -1,6 +1,7 @@
 #ifndef MINI_PCI_H
 #define MINI_PCI_H
 #include <linux/device.h>
+#include <linux/list.h>
 
 #define PCI_ANY_ID (~0u)
 #define PCI_STD_NUM_BARS 6
@@ -40,6 +41,7 @@ struct resource {
 };
 struct pci_bus {
 	int number;
+	struct list_head devices, children;
 };
 enum pci_channel_state {
 	pci_channel_io_normal = 1,
@@ -61,6 +63,7 @@ struct pci_dev {
 	u64 dma_mask;
 	struct device_dma_parameters dma_parms;
 	struct pci_bus *bus;
+	struct list_head bus_list;
 	struct resource resource[PCI_NUM_RESOURCES];
 	struct device dev;
 };

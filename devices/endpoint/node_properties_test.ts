@@ -1,0 +1,31 @@
+/** Properties of nodes: what a device tree's source may hold. */
+import { assertEquals } from "@std/assert";
+import { parseProperties } from "./node_properties.ts";
+
+Deno.test("properties are cells, texts in either quotes, bytes, or nothing", () => {
+  const found = parseProperties(
+    "reg-shift = <2 0x10>; phy-mode = 'rgmii;id', \"B\"; mac = [00 11 2233], <1>; big-endian;",
+  );
+  assertEquals([...found!].map(([name, bytes]) => [name, [...bytes]]), [
+    ["reg-shift", [0, 0, 0, 2, 0, 0, 0, 16]],
+    ["phy-mode", [...new TextEncoder().encode("rgmii;id\0B\0")]],
+    ["mac", [0, 0x11, 0x22, 0x33, 0, 0, 0, 1]],
+    ["big-endian", []],
+  ]);
+  assertEquals([...parseProperties(" ")!], []);
+});
+
+Deno.test("what is no property is refused", () => {
+  const wrong = [
+    "a = 1",
+    "a = <1>, ",
+    "a b",
+    "a = <0x1_0>",
+    "a = <4294967296>",
+    "a = [1]",
+    "= <1>",
+  ];
+  for (const text of [...wrong, "a; a", "a = 'b", "a = <&b>"]) {
+    assertEquals(parseProperties(text), null, text);
+  }
+});

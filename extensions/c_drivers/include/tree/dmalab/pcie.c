@@ -1,0 +1,57 @@
+/* What is written into the capability of PCI Express, which begins as the bus has filled it. */
+#include <linux/log2.h>
+#include <linux/pci.h>
+#include <dmalab/lab.h>
+
+int pcie_capability_write_word(struct pci_dev *pdev, int at, u16 value)
+{
+	return pdev->pcie_cap ? pci_write_config_word(pdev, pdev->pcie_cap + at, value) : 0;
+}
+EXPORT_SYMBOL(pcie_capability_write_word);
+
+static int clear_and_set(struct pci_dev *pdev, int at, u16 clear, u16 set)
+{
+	u16 value;
+
+	pcie_capability_read_word(pdev, at, &value);
+	return pcie_capability_write_word(pdev, at, (value & ~clear) | set);
+}
+
+int pcie_capability_clear_and_set_word_unlocked(struct pci_dev *pdev, int at, u16 clear, u16 set)
+{
+	return clear_and_set(pdev, at, clear, set);
+}
+EXPORT_SYMBOL(pcie_capability_clear_and_set_word_unlocked);
+
+int pcie_capability_clear_and_set_word_locked(struct pci_dev *pdev, int at, u16 clear, u16 set)
+{
+	return clear_and_set(pdev, at, clear, set);
+}
+EXPORT_SYMBOL(pcie_capability_clear_and_set_word_locked);
+
+/* Sizes of requests, in bytes: 128 in powers of two. */
+int pcie_get_readrq(struct pci_dev *pdev)
+{
+	u16 control;
+
+	pcie_capability_read_word(pdev, PCI_EXP_DEVCTL, &control);
+	return 128 << ((control & PCI_EXP_DEVCTL_READRQ) >> 12);
+}
+EXPORT_SYMBOL(pcie_get_readrq);
+
+int pcie_set_readrq(struct pci_dev *pdev, int bytes)
+{
+	if (bytes < 128 || bytes > 4096 || !is_power_of_2(bytes))
+		return -EINVAL;
+	return clear_and_set(pdev, PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_READRQ, (ffs(bytes) - 8) << 12);
+}
+EXPORT_SYMBOL(pcie_set_readrq);
+
+int pcie_get_mps(struct pci_dev *pdev)
+{
+	u16 control;
+
+	pcie_capability_read_word(pdev, PCI_EXP_DEVCTL, &control);
+	return 128 << ((control & PCI_EXP_DEVCTL_PAYLOAD) >> 5);
+}
+EXPORT_SYMBOL(pcie_get_mps);

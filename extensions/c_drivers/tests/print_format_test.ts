@@ -1,0 +1,39 @@
+/** What the kernel's own formats print. */
+import { assertEquals } from "@std/assert";
+import type { CMemory } from "../c_memory.ts";
+import { formatMessage } from "../print_format.ts";
+
+/** Memory of which formats read texts, words and bytes. */
+function memoryOf(bytes: Uint8Array<ArrayBuffer>): CMemory {
+  const view = new DataView(bytes.buffer);
+  const memory: Pick<CMemory, "bytes" | "view" | "isOpen" | "textAt" | "wordAt"> = {
+    bytes,
+    view,
+    isOpen: (at, sizeBytes) => at >= 0 && at + sizeBytes <= bytes.length,
+    textAt: (at) => new TextDecoder().decode(bytes.subarray(at, bytes.indexOf(0, at))),
+    wordAt: (at) => Number(view.getBigUint64(at, true)),
+  };
+  return memory as CMemory;
+}
+
+Deno.test("%pM is an address of Ethernet, and %pV another format with its arguments", () => {
+  const bytes = new Uint8Array(512);
+  const view = new DataView(bytes.buffer);
+  const text = (at: number, written: string) => bytes.set(new TextEncoder().encode(written), at);
+  const word = (at: number, value: number) => view.setBigUint64(at, BigInt(value), true);
+  text(0, "%s: %pV, %pM");
+  text(64, "port %d");
+  text(96, "nic");
+  bytes.set([2, 0, 0, 0x1a, 0, 0xff], 104);
+  // A format and where its arguments begin are read from there.
+  word(128, 64);
+  word(136, 144);
+  word(144, 152);
+  view.setInt32(152, 3, true);
+  [96, 128, 104].forEach((value, index) => word(256 + 8 * index, value));
+  assertEquals(formatMessage(memoryOf(bytes), 0, 256), "nic: port 3, 02:00:00:1a:00:ff");
+  // One that holds itself ends.
+  text(64, "%pV\0");
+  word(152, 128);
+  assertEquals(formatMessage(memoryOf(bytes), 0, 256), "nic: (?), 02:00:00:1a:00:ff");
+});

@@ -1,0 +1,3 @@
+#pragma once
+int _printk(const char *format, ...);
+#define pr_err(...) _printk("\0013" __VA_ARGS__)
