@@ -91,20 +91,6 @@ Deno.test("a lock whose holder is gone is waited for without an end, and the ker
   umem.lock("third");
 });
 
-Deno.test("a run behind one that closed begins at its own first entry (hmm-rdma-vfio.md 2.3)", () => {
-  const { discard, fault, fields, forget, region } = rig({ pages: 48 });
-  const mr = region();
-  fault(mr, 0);
-  fault(mr, 18);
-  forget();
-  discard(0, 48);
-  assertEquals(fields("odp.table").map(({ index, entries }) => [index, entries]), [[0, 8], [
-    18,
-    6,
-  ]]);
-  assertEquals(mr.statistics.invalidations, 9 + 7);
-});
-
 Deno.test("software forgets the pages that it knows, and counts each (hmm-rdma-vfio.md 2.3)", () => {
   const { discard, fault, fields, forget, region } = rig({ software: true });
   const mr = region();
@@ -159,21 +145,6 @@ Deno.test("a page that moves between reading and mapping is read again, and neve
   const links = fields("call.dma_iova_link") as unknown as { phys: number }[];
   assertEquals(links.map(({ phys }) => phys), [mm.pageAt(START)!.phys]);
   assert(links[0]!.phys !== before);
-});
-
-Deno.test("without the comparison the device's table gets memory that the process does not map any more (hmm-rdma-vfio.md 2.2)", () => {
-  const { machine, mm, region } = rig();
-  const mr = region();
-  mm.faultIn(START, true);
-  const before = mm.pageAt(START)!.phys;
-  const request = { virt: START, sizeBytes: PAGE, fault: true, downgrade: false };
-  const fault = new PageFault(machine, mr, request);
-  fault.begin();
-  fault.readPages();
-  mm.migrate(START);
-  assertEquals(fault.map(false), 0);
-  assertEquals(machine.iommu.lookup(mr.umem.dev!, mr.table!.address(0)), before);
-  assert(!machine.pages.inUse(before), "and free");
 });
 
 Deno.test("a page of a peer out of reach is EFAULT; what stands before it stays mapped (hmm-rdma-vfio.md 2.2, assertion 8)", () => {
@@ -254,27 +225,6 @@ Deno.test("release unmaps everything and frees the range once (hmm-rdma-vfio.md 
   assertEquals([mm.notifiers.count, machine.iommu.liveMappings], [0, 0]);
 });
 
-Deno.test("an upgraded permission is written into the device's table without a new mapping (hmm-rdma-vfio.md 1.5, 2.2)", () => {
-  const { adapter, count, flags, mm, region } = rig();
-  const mr = region();
-  mm.faultIn(START, true);
-  mm.fork();
-  adapter.prefetch(mr, START, PAGE, false, false);
-  assertEquals([flags(mr, 0), mr.table!.access(0)], ["valid dma_mapped", TABLE_READ]);
-  adapter.prefetch(mr, START, PAGE, true, false);
-  assertEquals(flags(mr, 0), "valid write dma_mapped");
-  assertEquals(mr.table!.access(0), TABLE_READ | TABLE_WRITE);
-  assertEquals(count("call.dma_iova_link"), 1);
-});
-
-Deno.test("a downgrade keeps the device from writing what the process may write (hmm-rdma-vfio.md 2.2)", () => {
-  const { adapter, flags, mm, region } = rig();
-  const mr = region();
-  mm.faultIn(START, true);
-  adapter.prefetch(mr, START, PAGE, true, true);
-  assertEquals([flags(mr, 0), mr.table!.access(0)], ["valid write dma_mapped", TABLE_READ]);
-});
-
 Deno.test("the table is written in updates as large as their buffer (hmm-rdma-vfio.md 2.2)", () => {
   const { fault, fields, region } = rig({ pages: 64, updateBytes: 128 });
   const mr = region();
@@ -284,17 +234,6 @@ Deno.test("the table is written in updates as large as their buffer (hmm-rdma-vf
     [16, 16, 16],
     [32, 16, 11],
   ]);
-});
-
-Deno.test("the first fault of N pages costs N links and syncs, and no range (hmm-rdma-vfio.md 2.2)", () => {
-  const { count, fault, forget, region } = rig({ pages: 64 });
-  const mr = region();
-  forget();
-  fault(mr, 0, 64);
-  assertEquals(
-    [count("call.dma_iova_link"), count("iommu.sync_map"), count("iova.alloc")],
-    [64, 64, 0],
-  );
 });
 
 Deno.test("huge entries: the second one is linked to the page behind the first one's start (hmm-rdma-vfio.md ch. 4, case 2)", () => {
@@ -371,23 +310,6 @@ Deno.test("odp_populate_error_exit: who cannot fill the table leaves the region 
     if (quirks.length === 0) assertEquals(discardPage(), 0);
     else assertThrows(discardPage, KernelError, "its holder is gone");
   }
-});
-
-Deno.test("a stretch that was read and not yet mapped is written into the device's table by its neighbour's fault (hmm-rdma-vfio.md ch. 5, the stale entry)", () => {
-  const { fault, machine, mm, region } = rig();
-  const mr = region();
-  mm.faultIn(START, true);
-  const before = mm.pageAt(START)!.phys;
-  const request = { virt: START, sizeBytes: PAGE, fault: true, downgrade: false };
-  const slow = new PageFault(machine, mr, request);
-  slow.begin();
-  slow.readPages();
-  mm.migrate(START);
-  fault(mr, 1);
-  assertEquals(slow.map(), "again");
-  assertEquals([slow.begin(), slow.readPages(), slow.map()], [0, 0, 0]);
-  const led = machine.iommu.lookup(mr.umem.dev!, mr.table!.address(0));
-  assertEquals([led === before, led === mm.pageAt(START)!.phys], [true, false]);
 });
 
 Deno.test("each invalidation tells what it was counted as, whatever was taken back before (hmm-rdma-vfio.md 2.3)", () => {

@@ -1,29 +1,10 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ERRNO, KernelError } from "@dmalab/runtime";
+import { assert, assertEquals } from "@std/assert";
+import { ERRNO } from "@dmalab/runtime";
 import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";
 import { RdmaAccess } from "./rdma_access.ts";
-
-Deno.test("an access to a page that is not there: the device asks, the host reads, the host maps, the device goes on (hmm-rdma-vfio.md 2.2)", () => {
-  const { access, machine, mm, names, region, run } = rig();
-  const mr = region();
-  mm.faultIn(START, true);
-  machine.memory.write(mm.pageAt(START)!.phys, new Uint8Array([7, 8]), 0, 2);
-  const read = access(mr, 0, 2);
-  assertEquals(run(), 4);
-  assertEquals([read.done, read.error, [...read.bytes]], [true, null, [7, 8]]);
-  assertEquals(names("odp.fault", "hmm.fault", "odp.table", "odp.handled", "iommu.translate"), [
-    "odp.fault",
-    "hmm.fault",
-    "odp.table",
-    "odp.handled",
-    "iommu.translate",
-  ]);
-  const { faults, faultsHandled } = mr.statistics;
-  assertEquals([faults, faultsHandled, read.refaults], [1, 1, 0]);
-});
 
 Deno.test("one page fault asks for all that is left of an access (hmm-rdma-vfio.md 2.4)", () => {
   const { access, region, run } = rig();
@@ -32,15 +13,6 @@ Deno.test("one page fault asks for all that is left of an access (hmm-rdma-vfio.
   run();
   assertEquals([write.done, write.faults], [true, 1]);
   assertEquals([mr.statistics.faults, mr.statistics.faultsHandled], [5, 1]);
-});
-
-Deno.test("pages that were asked for ahead cost no fault (hmm-rdma-vfio.md 2.4)", () => {
-  const { access, fault, region, run } = rig();
-  const mr = region();
-  assertEquals(fault(mr, 0, 4), 4);
-  const read = access(mr, 0, 4 * PAGE);
-  assertEquals(run(), 1);
-  assertEquals([read.faults, mr.statistics.prefetch, mr.statistics.faults], [0, 4, 0]);
 });
 
 Deno.test("a page that is taken back between the host's two steps is read again (hmm-rdma-vfio.md 2.2)", () => {
@@ -232,17 +204,6 @@ Deno.test("odp_read_only_refault: a page that may only be read is asked for for 
     const other = access(mr, 1, 1);
     run(40);
     assertEquals(other.done, true);
-  }
-});
-
-Deno.test("hmm_without_dma_device: a map is asked for a device without DMA, and the kernel crashes (defects.md M4)", () => {
-  for (const quirks of [[], ["hmm_without_dma_device"]] satisfies QuirkName[][]) {
-    // The matrix of device kinds that finds it.
-    for (const isSoftware of [false, true]) {
-      const { register } = rig({ software: isSoftware, quirks });
-      if (quirks.length === 0 || !isSoftware) assert(typeof register() !== "number");
-      else assertThrows(register, KernelError, "null pointer in hmm_dma_map_alloc()");
-    }
   }
 });
 

@@ -1,6 +1,6 @@
 /** On-demand paging of 6.12: one IOVA and one mapping for each page. */
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ERRNO, KIB } from "@dmalab/runtime";
+import { assertEquals, assertThrows } from "@std/assert";
+import { ERRNO } from "@dmalab/runtime";
 import { type KernelProfile, NotInReleaseError } from "@dmalab/runtime/kernels";
 import { hmmDmaMapAlloc } from "@dmalab/runtime/mm";
 import { MIB, PAGE, type RdmaRig, type RdmaRigOptions, rig, START, virt } from "./_rig.ts";
@@ -65,15 +65,6 @@ Deno.test("a list that cannot be had is ENOMEM, and nothing is left (hmm-rdma-vf
   }
 });
 
-Deno.test("6.12 looks at nothing when a region is made: a device that 7.2 refuses gets one (hmm-rdma-vfio.md 6.2)", () => {
-  const device = { coherent: false };
-  assertEquals(rig({ device }).register(), -ERRNO.EOPNOTSUPP);
-  const bench = old({ device });
-  assertEquals(bench.fault(bench.region(), 3), 1);
-  assertEquals(old().register({ sizeBytes: 0 }), -ERRNO.EINVAL);
-  assertEquals(old().register({ virt: virt(2 ** 53 - 4096) }), -ERRNO.EOVERFLOW);
-});
-
 Deno.test("a page that fails ends the loop: those before it stay mapped, and the lock is free (hmm-rdma-vfio.md 6.3, 6.4)", () => {
   const bench = old();
   const region = bench.region();
@@ -85,28 +76,6 @@ Deno.test("a page that fails ends the loop: those before it stay mapped, and the
   assertEquals([region.umem.locked, region.umem.npages], [false, 1]);
   region.release();
   assertEquals(bench.machine.iommu.liveMappings, 0);
-});
-
-Deno.test("each page is mapped by itself, with a flush for each under caching mode (hmm-rdma-vfio.md 6.4)", () => {
-  const bench = old({ iommu: { cachingMode: true } });
-  const region = bench.region();
-  bench.fault(region, 0, 4);
-  const calls = bench.fields("call.dma_map_page");
-  assertEquals(calls.map(({ offset, size, dir }) => [offset, size, dir]), [
-    [0, PAGE, "bidirectional"],
-    [0, PAGE, "bidirectional"],
-    [0, PAGE, "bidirectional"],
-    [0, PAGE, "bidirectional"],
-  ]);
-  assertEquals(bench.fields("iotlb.sync").map(({ kind }) => kind), ["map", "map", "map", "map"]);
-  const { table, umem } = region;
-  for (let index = 0; index < 4; index++) {
-    const address = table!.address(index);
-    assertEquals(
-      bench.machine.iommu.lookup(umem.dev!, address),
-      bench.mm.pageAt(START + index * PAGE)!.phys,
-    );
-  }
 });
 
 Deno.test("an address that is recorded is kept, and its access written anew (hmm-rdma-vfio.md 6.5, 6.6)", () => {
@@ -186,17 +155,6 @@ Deno.test("a software device of 6.12 has addresses too, and maps nothing (hmm-rd
   assertEquals(region.umem.pages.cpuAddress(3), bench.mm.pageAt(START + 3 * PAGE)!.phys);
   bench.discard(0, 16);
   assertEquals([region.umem.pages.isUsed(3), bench.count("odp.dirty")], [false, 1]);
-});
-
-Deno.test("an access of the device goes through a page fault to the process's bytes on 6.12 as well (hmm-rdma-vfio.md 6.3)", () => {
-  const bench = old();
-  const region = bench.region();
-  const written = bench.access(region, 5, 4 * KIB, true);
-  bench.run();
-  assert(written.done && written.error === null);
-  const read = bench.access(region, 5, 16);
-  bench.run();
-  assertEquals([read.done, bench.count("odp.fault")], [true, 1]);
 });
 
 Deno.test("the page-wise DMA map is an error of the caller on 6.12, which says since when there is one (hmm-rdma-vfio.md 6.9)", () => {

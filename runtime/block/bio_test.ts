@@ -33,9 +33,3 @@ Deno.test("a window that moves begins at the byte that it has come to, in memory
     }
   }
 });
-
-Deno.test("a window without memory moves on the disk alone", () => {
-  const bio = new Bio("discard", 8, [], 0x2000);
-  bio.advance(0x1000);
-  assertEquals([bio.sector, bio.sizeBytes, bio.vecIndex, bio.vecDoneBytes], [16, 0x1000, 0, 0]);
-});

@@ -51,14 +51,6 @@ class Queue {
   }
 }
 
-Deno.test("reads go up from where the last batch ended, then the oldest begins one: the captured order (block.md 1.5)", () => {
-  const queue = new Queue();
-  queue.insert(335_760);
-  assertEquals(queue.drain(), [335_760]);
-  for (const sector of [317_720, 135_824, 404_576, 131_776]) queue.insert(sector);
-  assertEquals(queue.drain(), [404_576, 317_720, 135_824, 131_776]);
-});
-
 Deno.test("reads pass writes over twice, a batch of 16 at a time (block.md 1.5)", () => {
   const queue = new Queue();
   queue.insert(9999, "write");
@@ -158,14 +150,4 @@ Deno.test("a bio joins whichever request it touches, and what touches then is on
   assertEquals([first.bios.length, first.bytes, first.nrPhysSegments], [3, 12_288, 3]);
   assertEquals(queue.join(96), null);
   assertEquals([queue.join(92)?.sector, queue.drain()], [92, [0, 92]]);
-});
-
-Deno.test("nomerges 1 looks at the request joined last alone, nomerges 2 at none (block.md 1.5)", () => {
-  const some = new Queue(1);
-  some.insert(0);
-  assertEquals(some.join(8), null);
-  const none = new Queue(2);
-  none.insert(0);
-  assertEquals(none.join(8), null);
-  assertEquals(none.scheduler.joinNeighbour(none.merger, none.insert(8)), null);
 });

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "../address.ts";
-import { DMA_ATTR } from "../dma/attributes.ts";
+import { type DmaAddr, MIB, type PhysAddr } from "../address.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../dma/device/device.ts";
 import { DmaIovaState } from "../dma/iova_state.ts";
 import { BLK_STS, type BlkStatusName, blkStatusName, ERRNO } from "../errno.ts";
@@ -234,14 +233,6 @@ Deno.test("peer memory that is refused makes no call (block.md ch. 2, assertion 
   assertEquals(fixture.state.sizeBytes, 77);
 });
 
-Deno.test("the design of 2021 has a status of its own for peer memory that is refused (p2p.md 9.9)", () => {
-  const fixture = new Fixture({ ...STRICT, quirks: ["p2p_design_2021"] });
-  fixture.usePeers("not_supported");
-  assert(!fixture.start(fixture.request([0x9000_0000, 4096])));
-  assertEquals(fixture.status, "P2PDMA");
-  assertEquals(fixture.calls, []);
-});
-
 Deno.test("peer memory by bus address is arithmetic (block.md ch. 2, assertion 7)", () => {
   const fixture = new Fixture(STRICT);
   fixture.usePeers("bus_addr", -0x1000_0000);
@@ -255,32 +246,6 @@ Deno.test("peer memory by bus address is arithmetic (block.md ch. 2, assertion 7
   assertEquals(fixture.status, "OK");
   assert(fixture.blk.unmap(request, fixture.dev, fixture.state, 12288, "bus_addr"));
   assertEquals(fixture.calls, []);
-});
-
-Deno.test("stale_iova_state_p2p: a request by bus address leaves the last one's state", () => {
-  for (const [quirks, left] of [[["stale_iova_state_p2p"], 0x2200], [[], 0]] as const) {
-    const fixture = new Fixture({ ...STRICT, quirks: [...quirks] });
-    assert(fixture.start(fixture.request(...FIRST)));
-    fixture.usePeers("bus_addr");
-    assert(fixture.start(fixture.request([0x9000_0000, 4096])));
-    assertEquals(fixture.state.sizeBytes, left);
-    assertEquals(fixture.blk.coalesce(fixture.state), left !== 0);
-  }
-});
-
-Deno.test("peer memory across the host bridge is linked and destroyed as MMIO (block.md 2.3, 2.8)", () => {
-  const fixture = new Fixture(STRICT);
-  fixture.usePeers("thru_host_bridge");
-  const request = fixture.request([0x9000_0000, 4096], [0x9800_0000, 4096]);
-  assert(fixture.start(request));
-  assert(fixture.blk.unmap(request, fixture.dev, fixture.state, 8192, "thru_host_bridge"));
-  assertEquals(fixture.calls, [
-    "iova_try_alloc(0x90000000, 0x2000)",
-    "iova_link(0x90000000, 0x0, 0x1000, mmio)",
-    "iova_link(0x98000000, 0x1000, 0x1000, mmio)",
-    "iova_sync(0x0, 0x2000)",
-    "iova_destroy(0x2000, mmio)",
-  ]);
 });
 
 Deno.test("without a free IOVA range a request is mapped by segment (block.md ch. 2, assertion 8)", () => {
@@ -316,14 +281,6 @@ Deno.test("a coherent direct device needs no unmap until it has bounced once (bl
   fixture.dev.skipSync = false;
   assert(!unmap(mapAll()));
   assertEquals(fixture.count("call.dma_unmap_phys"), 0);
-});
-
-Deno.test("try_alloc is called and refused where nothing is translated (block.md 1.7)", () => {
-  const fixture = new Fixture();
-  const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096], [0x30_0000, 4096]);
-  assert(fixture.start(request));
-  assertEquals(fixture.calls, ["iova_try_alloc(0x100000, 0x3000)", "map_phys(0x100000, 0x1000)"]);
-  assertEquals(fixture.iter.addr, 0x10_0000 as DmaAddr);
 });
 
 Deno.test("a granule of 64 KiB asks for gaps on 64 KiB (block.md 1.7)", () => {
@@ -372,27 +329,6 @@ Deno.test("an iterator that has mapped peer memory begins anew on any request (b
   assertEquals(fixture.calls.slice(-1), ["iova_destroy(0x2000)"]);
 });
 
-Deno.test("a mapping that fails is RESOURCE, with the error value in the address (block.md 2.3 row 5e)", () => {
-  const fixture = new Fixture({ device: { maskBits: 32 }, swiotlbForce: false });
-  const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096]);
-  fixture.machine.dma.dmaMapPhys = () => DMA_MAPPING_ERROR;
-  fixture.state.sizeBytes = 77;
-  assert(!fixture.start(request));
-  assertEquals(fixture.status, "RESOURCE");
-  assertEquals(fixture.iter.addr, DMA_MAPPING_ERROR);
-  assertEquals(fixture.state.sizeBytes, 0);
-});
-
-Deno.test("next() fails with RESOURCE and undoes nothing (block.md 2.4)", () => {
-  const fixture = new Fixture();
-  const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096]);
-  assert(fixture.start(request));
-  fixture.machine.dma.dmaMapPhys = () => DMA_MAPPING_ERROR;
-  assert(!fixture.next(request));
-  assertEquals(fixture.status, "RESOURCE");
-  assertEquals(fixture.calls.filter((call) => call.startsWith("unmap")), []);
-});
-
 Deno.test("iterator calls, segments and ends are events", () => {
   const fixture = new Fixture();
   const seen: [string, unknown][] = [];
@@ -414,23 +350,6 @@ Deno.test("iterator calls, segments and ends are events", () => {
     ["call.blk_rq_dma_unmap", { req: 5, dev: "ssd", mapped: 4096 }],
     ["ret.blk_rq_dma_unmap", { result: true, error: null }],
   ]);
-});
-
-Deno.test("a range through a bounce buffer, or by bus, says its path", () => {
-  const paths = (fixture: Fixture, phys: number): unknown[] => {
-    const seen: unknown[] = [];
-    fixture.machine.events.listen(({ fields }) => seen.push((fields as { path: string }).path), [
-      "block.segment",
-    ]);
-    fixture.start(fixture.request([phys, 4096]));
-    return seen;
-  };
-  assertEquals(paths(new Fixture({ swiotlbForce: true }), 0x10_0000), ["swiotlb"]);
-  const peers = new Fixture();
-  peers.usePeers("bus_addr");
-  assertEquals(paths(peers, 0x9000_0000), ["bus"]);
-  assertEquals(paths(new Fixture(STRICT), 0x10_0000), ["iommu"]);
-  assertEquals(DMA_ATTR.MMIO, 1024);
 });
 
 Deno.test("each call tells by which row it was left, and what it looked at (block.md 2.3, 2.5)", () => {
@@ -488,23 +407,6 @@ function segmentPaths(fixture: Fixture, request: BlockRequest): string[] {
   while (more && !fixture.blk.coalesce(fixture.state)) more = fixture.next(request);
   return paths;
 }
-
-Deno.test("a segment's path is the one the mapping took: a bus with memory elsewhere is direct", () => {
-  const ranges = [{
-    cpuPhys: 0 as PhysAddr,
-    dma: 0x8_0000_0000 as DmaAddr,
-    sizeBytes: 0x1_0000_0000,
-  }];
-  const fixture = new Fixture({ iommu: { mode: "off" }, device: { ranges } });
-  const request = fixture.request([0x1234_5000, 4096], [0x2345_6000, 4096]);
-  assertEquals(segmentPaths(fixture, request), [
-    "0x812345000 direct",
-    "0x823456000 direct",
-  ]);
-  const forced = new Fixture({ iommu: { mode: "off" }, device: { ranges }, swiotlbForce: true });
-  const paths = segmentPaths(forced, forced.request([0x1234_5000, 4096]));
-  assertEquals(paths.map((path) => path.split(" ")[1]), ["swiotlb"]);
-});
 
 Deno.test("a segment's path is the one the link took: an untrusted disk's part of a page is bounced", () => {
   const fixture = new Fixture({

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { Bio, BIO_FLAG, type BioVec } from "./bio.ts";
-import { bioGap, gapMeets, lowerGap, lowestBit, pairGap } from "./gap_bit.ts";
+import { bioGap, gapMeets, lowestBit } from "./gap_bit.ts";
 
 Deno.test("lowestBit() counts from 1 and works above 31 bits", () => {
   assertEquals(lowestBit(0), 0);
@@ -12,15 +12,6 @@ Deno.test("lowestBit() counts from 1 and works above 31 bits", () => {
   assertEquals(lowestBit(0x8000_0000), 32);
   assertEquals(lowestBit(2 ** 32), 33);
   assertEquals(lowestBit(2 ** 40 + 2 ** 35), 36);
-});
-
-Deno.test("pairGap() is the lowest bit of the end's and the start's offsets (block.md 1.6)", () => {
-  assertEquals(pairGap(0x1000, 0x000), 13);
-  assertEquals(pairGap(0x1000, 0x200), 10);
-  assertEquals(pairGap(0xe00, 0x000), 10);
-  assertEquals(lowerGap(0, 13), 13);
-  assertEquals(lowerGap(13, 0), 13);
-  assertEquals(lowerGap(13, 10), 10);
 });
 
 Deno.test("bioGap() counts from where a bio begins in its first vector, and to where it ends (block.md 1.6)", () => {

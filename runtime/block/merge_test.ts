@@ -102,13 +102,6 @@ Deno.test("a bio is cut where it always is when nothing is joined (block.md ch. 
   }
 });
 
-Deno.test("with nomerges 2 no bio joins, and no reason is recorded (block.md 1.5)", () => {
-  const queue = new Queue({}, "7.2.12", [], 2);
-  const request = queue.request(bio(80, [vec(A, 4096)]));
-  assertEquals(queue.join(request, bio(88, [vec(B, 4096)])), false);
-  assertEquals([queue.rule, queue.merger.refusal, request.closed], [undefined, null, false]);
-});
-
 Deno.test("a request joins the one before it when both and the queue have room (block.md 1.5)", () => {
   const queue = new Queue({ maxSegments: 3 });
   const first = queue.request(bio(0, [vec(A, 4096)]));
@@ -166,47 +159,6 @@ Deno.test("a merged request ends for its owners in the order in which their bios
   }
   request.owner!.requestEnded(request);
   assertEquals(ended, ["first", "second", "third"]);
-});
-
-Deno.test("a bio that touches neither end is left alone and nothing is reported (block.md 1.5)", () => {
-  const queue = new Queue();
-  const request = queue.request(bio(80, [vec(A, 4096)]));
-  assertEquals(queue.join(request, bio(96, [vec(B, 4096)])), false);
-  assertEquals(queue.join(request, bio(80, [vec(B, 4096)])), false);
-  assertEquals(queue.events, []);
-});
-
-Deno.test("segment counts are summed even where the memory touches (block.md 1.5)", () => {
-  const queue = new Queue();
-  const request = queue.request(bio(0, [vec(A, 4096)]));
-  assertEquals(queue.join(request, bio(8, [vec(A + 4096, 4096)])), true);
-  assertEquals(request.nrPhysSegments, 2);
-  assertEquals(request.segments(), [vec(A, 8192)]);
-});
-
-Deno.test("the merged gap bit is the lowest of both sides' and of the join (block.md 1.6)", () => {
-  const queue = new Queue();
-  const joined = (first: BioVec[], second: BioVec[]): number => {
-    const request = queue.request(bio(0, first));
-    const sectors = vecsSizeBytes(first) / 512;
-    assertEquals(queue.join(request, bio(sectors, second)), true);
-    return request.gapBit;
-  };
-  // The join: 0x1000 | 0x200 has bit 9 lowest.
-  assertEquals(joined([vec(A, 4096)], [vec(B + 0x200, 512)]), 10);
-  assertEquals(joined([vec(A, 4096)], [vec(B, 4096)]), 13);
-  // Touching memory is no gap, wherever it touches.
-  assertEquals(joined([vec(A, 1024)], [vec(A + 1024, 1024)]), 0);
-  // What either side had stays.
-  assertEquals(joined([vec(A, 2048), vec(B, 4096)], [vec(B + 4096, 4096)]), 12);
-  assertEquals(joined([vec(A, 4096)], [vec(A + 4096, 1024), vec(B, 4096)]), 11);
-});
-
-Deno.test("6.12 merges without a gap bit (block.md 1.7)", () => {
-  const queue = new Queue(PRP_ONLY, "6.12.117");
-  const request = queue.request(bio(0, [vec(A, 4096)]));
-  assertEquals(queue.join(request, bio(8, [vec(B, 4096)])), true);
-  assertEquals(request.gapBit, 0);
 });
 
 Deno.test("behind what is left of a cut vector, offsets count from the vector's first page", () => {

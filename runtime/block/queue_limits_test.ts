@@ -66,15 +66,6 @@ Deno.test("what a driver states and nothing else bounds is kept (block.md 1.1)",
   assertEquals(derive({ maxDiscardSectors: 8 }).discardGranularityBytes, 0);
 });
 
-Deno.test("with a virt boundary a segment may be 4 GiB - 1 long (block.md 1.1)", () => {
-  assertEquals(derive({ virtBoundaryMask: 4095 }).maxSegmentSizeBytes, 0xffff_ffff);
-  assertEquals(
-    derive({ virtBoundaryMask: 4095, maxSegmentSizeBytes: 512 }).maxSegmentSizeBytes,
-    512,
-  );
-  assertEquals(derive({ maxSegmentSizeBytes: 4096 }).maxFastSegmentSizeBytes, 4096);
-});
-
 Deno.test("the soft limit follows user, optimal and minimal sizes in this order (block.md 1.1)", () => {
   const sectorsOf = (mib: number): number => (mib * 2 ** 20) / 512;
   const base = { maxHwSectors: 65536 };
@@ -90,15 +81,6 @@ Deno.test("the soft limit follows user, optimal and minimal sizes in this order 
   // A size takes the default's place above 4 MiB, not at it.
   assertEquals(derive({ ...base, ioOptBytes: 4 * 2 ** 20 }, CAP_6_12).maxSectors, CAP_6_12);
   assertEquals(derive({ ...base, ioMinBytes: 4 * 2 ** 20 }, CAP_6_12).maxSectors, CAP_6_12);
-});
-
-Deno.test("sizes are rounded down to the logical block (block.md 1.1)", () => {
-  const limits = derive({ logicalBlockSizeBytes: 4096, maxHwSectors: 255 });
-  assertEquals(limits.maxHwSectors, 248);
-  assertEquals(limits.maxSectors, 248);
-  assertEquals(limits.ioMinBytes, 4096);
-  assertEquals(derive({ physicalBlockSizeBytes: 4096, ioOptBytes: 6000 }).ioOptBytes, 4096);
-  assertEquals(derive({ physicalBlockSizeBytes: 4096, ioOptBytes: 4000 }).ioOptBytes, 0);
 });
 
 Deno.test("limits that make no sense are refused with EINVAL (block.md 1.1)", () => {
@@ -165,37 +147,6 @@ Deno.test("where metadata limits a transfer, its reason is last (block.md 1.2)",
     ["block.1.1", 2 ** 20, "max_transfer", undefined],
     ["block.1.2", 32768, "metadata", 64],
   ]);
-});
-
-Deno.test("metadata limits a transfer by its buffer of 2 MiB and by the longest segment (block.md 1.2)", () => {
-  const most = (
-    metadataBytes: number,
-    maxSegmentSizeBytes = 2 ** 31,
-    logicalBlockSizeBytes = 512,
-  ) =>
-    derive(
-      {
-        maxHwSectors: 2 ** 20,
-        maxUserSectors: 2 ** 20,
-        metadataBytes,
-        maxSegmentSizeBytes,
-        logicalBlockSizeBytes,
-      },
-    ).maxSectors;
-  assertEquals(most(0), 2 ** 20);
-  assertEquals(most(8), 2 ** 18);
-  assertEquals(most(64), 2 ** 15);
-  assertEquals(most(64, 2 ** 31, 4096), 2 ** 18);
-  assertEquals(most(8, 65536), 128);
-  // What is not a whole number of blocks of metadata is not used: 2 MiB / 24 = 87381.33.
-  assertEquals(most(24), 87_381);
-});
-
-Deno.test("the smallest segment cuts the fast path's reach (block.md 1.1)", () => {
-  assertEquals(
-    derive({ virtBoundaryMask: 4095, maxSegmentSizeBytes: 512 }).maxFastSegmentSizeBytes,
-    512,
-  );
 });
 
 Deno.test("each limit that was chosen says who chose it", () => {

@@ -53,32 +53,6 @@ Deno.test("only where two bios meet do touching vectors become one segment in 6.
   assertEquals(segments(rq), [[0x10_0000, 4096], [0x10_1000, 8192], [0x10_3000, 4096]]);
 });
 
-Deno.test("touching vectors of one bio become one segment in 7.2 (block.md 2.1)", () => {
-  const rq = request([[[0x10_0000, 512], [0x10_0200, 512], [0x20_0000, 512]]]);
-  assertEquals(segments(rq), [[0x10_0000, 1024], [0x20_0000, 512]]);
-});
-
-Deno.test("a segment ends at its size limit and at its boundary (block.md 2.1)", () => {
-  assertEquals(segments(request([[[0x10_0000, 0x3000]]], 0x2000)), [
-    [0x10_0000, 0x2000],
-    [0x10_2000, 0x1000],
-  ]);
-  assertEquals(segments(request([[[0xffff_f000, 0x3000]]])), [
-    [0xffff_f000, 0x1000],
-    [0x1_0000_0000, 0x2000],
-  ]);
-});
-
-Deno.test("a window that begins inside a vector ends at the boundary, not a vector's length later (block.md 2.1)", () => {
-  const rq = request([[[0xffff_e800, 0x3000]]]);
-  rq.bios[0]!.advance(0x600);
-  assertEquals(segments(rq), [[0xffff_ee00, 0x1200], [0x1_0000_0000, 0x1800]]);
-  // Its end is not the vector's.
-  const front = rq.bios[0]!.clone(0x1400);
-  const cut = new BlockRequest("ssd", "read", [front], rq.limits);
-  assertEquals(segments(cut), [[0xffff_ee00, 0x1200], [0x1_0000_0000, 0x200]]);
-});
-
 Deno.test("what would pass the size limit is not appended in part (block.md 2.1)", () => {
   const rq = request([[[0x10_0000, 0x1000], [0x10_1000, 0x2000]]], 0x2000);
   assertEquals(segments(rq), [[0x10_0000, 0x1000], [0x10_1000, 0x2000]]);
@@ -117,10 +91,6 @@ Deno.test("a special payload stands for the bios' memory (block.md 2.1)", () => 
   rq.specialPayload = { phys: 0x77_0000 as PhysAddr, sizeBytes: 4096 };
   assertEquals(segments(rq), [[0x77_0000, 4096]]);
   assertEquals(rq.payloadBytes, 4096);
-});
-
-Deno.test("a request without bios has no segments (block.md 2.1)", () => {
-  assertEquals(segments(request([])), []);
 });
 
 Deno.test("two runs join only inside one boundary block (block.md 1.5)", () => {

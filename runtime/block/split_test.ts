@@ -6,7 +6,6 @@ import { EventStream, type MachineEvent } from "../events.ts";
 import type { KernelProfile, QuirkName } from "../kernels/behaviours.ts";
 import { resolveKernel } from "../kernels/kernels.ts";
 import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
-import { bioGap } from "./gap_bit.ts";
 import { deriveLimits, type LimitsInput } from "./queue_limits.ts";
 import { type BioRefusal, BioSplitter } from "./split.ts";
 
@@ -235,23 +234,6 @@ Deno.test("a bio that may not wait is not cut (block.md ch. 1, assertion 8)", ()
   assertEquals(outcome.events, []);
 });
 
-Deno.test("an atomic bio is not cut (block.md 1.3, split outcome)", () => {
-  const flags = BIO_FLAG.ATOMIC | BIO_FLAG.NOWAIT;
-  assertEquals(split(WITH_GAP, { virtBoundaryMask: 4095 }, { flags }).status, "INVAL");
-});
-
-Deno.test("a gap inside one logical block cannot be cut (block.md 1.3, split outcome)", () => {
-  const vecs = scattered([0, 0x200], [0, 0x200], [0, 0xc00]);
-  const outcome = split(vecs, { virtBoundaryMask: 4095, logicalBlockSizeBytes: 4096 });
-  assertEquals(outcome.status, "INVAL");
-  assertEquals(outcome.pieces, []);
-});
-
-Deno.test("the front of a cut is never merged, the remainder may be (block.md 1.3)", () => {
-  const { pieces } = split(WITH_GAP, { virtBoundaryMask: 4095 });
-  assertEquals(pieces.map(({ flags }) => flags), [BIO_FLAG.NOMERGE, 0]);
-});
-
 Deno.test("a read is cut at the soft limit, rounded to the physical block (block.md 1.3)", () => {
   const large = [vec(0x100_0000, 2 ** 20)];
   assertEquals(split(large, { maxUserSectors: 256 }).pieces.map(({ bytes }) => bytes), [
@@ -272,18 +254,6 @@ Deno.test("a read is cut at the soft limit, rounded to the physical block (block
   assertEquals(unaligned.pieces[1]!.sector, 256);
 });
 
-Deno.test("no piece crosses a chunk (block.md 1.3)", () => {
-  const { pieces, events } = split([vec(0x100_0000, 64 * 512)], { chunkSectors: 32 }, {
-    sector: 20,
-  });
-  assertEquals(pieces.map(({ sector, bytes }) => [sector, bytes / 512]), [
-    [20, 12],
-    [32, 32],
-    [64, 20],
-  ]);
-  assertEquals(events[0]!.fields, { at_sectors: 12, rule: "chunk_sectors", limit: 32 });
-});
-
 Deno.test("the fast path leaves the gap bit as it is (block.md 1.3, 1.6)", () => {
   const events = new EventStream(new VirtualClock());
   const splitter = splitterOf({}, events);
@@ -295,13 +265,6 @@ Deno.test("the fast path leaves the gap bit as it is (block.md 1.3, 1.6)", () =>
   slow.gapBit = 10;
   assertEquals(splitter.next(slow), slow);
   assertEquals([splitter.nrSegments, slow.gapBit], [1, 0]);
-});
-
-Deno.test("contiguous vectors of one bio count as segments and as a join (block.md 1.3, 1.6)", () => {
-  const { pieces } = split([vec(0x100_0000, 0x1000), vec(0x100_1000, 0x1000)], {});
-  assertEquals([pieces[0]!.segments, pieces[0]!.gapBit], [2, 13]);
-  const inside = split([vec(0x100_0000, 0x200), vec(0x100_0200, 0x200)], {});
-  assertEquals(inside.pieces[0]!.gapBit, 10);
 });
 
 /** 40 pieces of 4 KiB on pages of their own, then one that begins inside a page. */
@@ -324,22 +287,6 @@ Deno.test("gap_bit_lost_on_split: the front of a cut has no gap bit, the remaind
     split(vecs, { maxSegments: 33 }, { quirks }).pieces.map(({ gapBit }) => gapBit);
   assertEquals(bits(["gap_bit_lost_on_split"]), [0, 11]);
   assertEquals(bits([]), [11, 0]);
-});
-
-Deno.test("what a cut leaves of a vector counts its offset from the vector's first page (captured)", () => {
-  // v7.2-lazy, 1 MiB at 0x200 in a page: the first vector ends 0x100000 after its page.
-  const vecs = [vec(0x1_038e_a200, 0x10_0000 - 0x200), vec(0x1_039e_a000, 0x200)];
-  const { pieces } = split(vecs, { maxUserSectors: 256 }, { quirks: ["gap_of_next_piece_counts"] });
-  assertEquals(pieces.map(({ gapBit }) => gapBit), [0, 0, 0, 0, 0, 0, 0, 21]);
-});
-
-Deno.test("6.12 keeps no gap bit (block.md 1.7)", () => {
-  assertEquals(split(WITH_GAP, {}, { kernel: "6.12.117" }).pieces[0]!.gapBit, 0);
-});
-
-Deno.test("a flush has no segments and is not cut (block.md 1.3)", () => {
-  const { pieces, status } = split([], {}, { op: "flush", sizeBytes: 0 });
-  assertEquals([pieces.length, pieces[0]!.segments, status], [1, 0, "OK"]);
 });
 
 Deno.test("write zeroes are cut at their own limit and have no segments (block.md 1.3)", () => {
@@ -375,14 +322,6 @@ Deno.test("a discard is cut at its limit, on a granule, and has one segment (blo
     [96, 96, 1],
     [192, 11, 1],
   ]);
-});
-
-Deno.test("a passthrough command is measured by the hardware limit and never cut (block.md 1.3)", () => {
-  const contiguous = (kib: number): BioVec[] => [vec(0x100_0000, kib * 1024)];
-  const limits = { maxHwSectors: 256, maxUserSectors: 64 };
-  assertEquals(split(contiguous(128), limits, { op: "drv_in" }).status, "OK");
-  assertEquals(split(contiguous(132), limits, { op: "drv_in" }).status, "INVAL");
-  assertEquals(split([vec(0x100_0000, 1021)], limits, { op: "drv_out" }).status, "OK");
 });
 
 function shapes({ pieces }: Outcome): number[][] {
@@ -501,36 +440,4 @@ Deno.test("nothing of a bio is left for the next one: neither its segments nor i
   splitter.next(withGap());
   splitter.next(new Bio("flush", 0, [], 0));
   assertEquals(splitter.nrSegments, 0);
-});
-
-Deno.test("cut pieces cover the bio without hole or overlap, whatever the layout", () => {
-  let state = 12345;
-  const random = (limit: number): number => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return Math.floor((state / 2 ** 32) * limit);
-  };
-  for (let round = 0; round < 300; round++) {
-    const parts: [number, number][] = Array.from({ length: 1 + random(60) }, () => {
-      const offset = random(8) * 512;
-      return [offset, (1 + random((4096 - offset) / 512)) * 512];
-    });
-    const vecs = scattered(...parts);
-    const limits: LimitsInput = {
-      maxSegments: 1 + random(40),
-      maxUserSectors: 8 + random(64),
-      virtBoundaryMask: random(2) * 4095,
-    };
-    const { pieces, status } = split(vecs, limits);
-    assertEquals(status, "OK");
-    let sector = 0;
-    for (const piece of pieces) {
-      assertEquals(piece.sector, sector);
-      assert(piece.bytes > 0 && piece.bytes <= limits.maxUserSectors! * 512);
-      assert(piece.segments <= limits.maxSegments!);
-      sector += piece.bytes / 512;
-    }
-    assertEquals(sector * 512, vecsSizeBytes(vecs));
-    const whole = new Bio("read", 0, vecs, vecsSizeBytes(vecs));
-    if (pieces.length === 1 && vecs.length > 1) assertEquals(pieces[0]!.gapBit, bioGap(whole));
-  }
 });

@@ -157,24 +157,6 @@ Deno.test("a queue is its completion side with its vector, then its submission s
   ]);
 });
 
-Deno.test("of a queue with one side refused, the other one goes", () => {
-  const opcodes = (refused: number) => {
-    const { commands, sent } = bench((_, { opcode }) => opcode === refused ? false : 0);
-    return [commands.createQueue(QUEUE), ...sent.map(({ opcode }) => opcode)];
-  };
-  assertEquals(opcodes(0x05), [false, 0x05]);
-  assertEquals(opcodes(0x01), [false, 0x05, 0x01, 0x04]);
-});
-
-Deno.test("all submission sides are deleted before any completion side (NVM Express 1.4, 5.5)", () => {
-  const { commands, sent } = bench();
-  commands.deleteQueues([QUEUE, { ...QUEUE, id: 6 } as QueuePair]);
-  assertEquals(sent.map(({ opcode, dwords }) => [opcode, dwords[0]]), [[0, 5], [0, 6], [4, 5], [
-    4,
-    6,
-  ]]);
-});
-
 Deno.test("the Host Memory Buffer is set by its pages, its list and its chunks; returned memory is marked (MR) (NVM Express 1.4, 5.21.1.13)", () => {
   const { commands, sent } = bench((_, { dwords }) => dwords[1] === 3 ? false : 0);
   const memory = {
@@ -190,15 +172,6 @@ Deno.test("the Host Memory Buffer is set by its pages, its list and its chunks; 
     [0x09, 0x0d, 1, 10, 0x4567_8000, 0x23, 3],
     [0x09, 0x0d, 3, 10, 0x4567_8000, 0x23, 3],
   ]);
-});
-
-Deno.test("doorbells in memory: values first, wake-ups second (NVM Express 1.4, 5.7)", () => {
-  const { commands, sent } = bench();
-  assertEquals(commands.configureDoorbells([0x1_0000_1000, 0x2_0000_2000]), true);
-  assertEquals(sent.map(({ opcode, prp1, prp2 }) => [opcode, prp1, prp2]), [
-    [0x7c, 0x1_0000_1000n, 0x2_0000_2000n],
-  ]);
-  assertEquals(bench(() => false).commands.configureDoorbells([0, 0]), false);
 });
 
 /** What is asked on the way to the first namespace, as `[structure, namespace]`, and what comes of it. */
@@ -245,25 +218,6 @@ Deno.test("no list, no namespace in it, no descriptors, no structure: no namespa
   assertEquals(found("2.0", () => {}), [[[0x02, 0]], null]);
 });
 
-Deno.test("a namespace without capacity, and one whose metadata lies among its data, cannot be used", () => {
-  const changed = (change: (page: DataView) => void) =>
-    found("1.0", (page, structure) => {
-      namespace(page, structure);
-      change(page);
-    })[1];
-  assertEquals(changed((page) => page.setBigUint64(8, 0n, true)), null);
-  assertEquals(changed((page) => page.setBigUint64(8, 1n, true))?.blockCount, 1000);
-  assertEquals(changed((page) => page.setUint8(26, 0xf2)), null);
-});
-
-Deno.test("the command set's own controller structure is asked for from version 1.2 on (nvme.md 5.2)", () => {
-  for (const [version, asked] of [["1.1", []], ["1.2", [0x06]], ["2.0", [0x06]]] as const) {
-    const { commands, sent } = bench();
-    commands.identifyCommandSet(VERSION[version]);
-    assertEquals(sent.map(({ dwords }) => dwords[0]), [...asked], version);
-  }
-});
-
 Deno.test("a controller that cannot be asked for want of a page is out of memory", () => {
   const { machine } = testBench();
   Object.assign(machine.pages, { alloc: () => null });
@@ -292,30 +246,6 @@ Deno.test("a version before that of a structure does not ask for it, however lat
   assertEquals(asked(0x1_0300), [0x06, 0x02, 0x03, 0x00, 0x05]);
   assertEquals(asked(0x1_ffff), [0x06, 0x02, 0x03, 0x00, 0x05]);
   assertEquals(asked(0x2_0000), [0x06, 0x02, 0x03, 0x08, 0x00, 0x05]);
-});
-
-Deno.test("structures of the controller are asked for without a namespace, and into one page (NVM Express 1.4, 5.15)", () => {
-  const taken: number[] = [];
-  const { commands, sent, takenBytes } = bench(() => {
-    taken.push(takenBytes());
-  });
-  commands.identifyController(0);
-  commands.identifyCommandSet(VERSION["1.2"]);
-  const asked = sent.map(({ dwords, nsid, opcode }) => [opcode, nsid, ...dwords]);
-  assertEquals(asked, [[0x06, 0, 1, 0, 0, 0, 0, 0], [0x06, 0, 6, 0, 0, 0, 0, 0]]);
-  assertEquals([taken, takenBytes()], [[4096, 4096], 0]);
-});
-
-Deno.test("granted is the smaller of both zero-based numbers, of 16 bits each (NVM Express 1.4, 5.21.1.7)", () => {
-  const made = (result: number, asked = 65535) =>
-    bench(() => result).commands.numberOfQueues(asked);
-  for (const count of [1, 2, 3, 256, 257, 65534]) {
-    const granted = count - 1;
-    assertEquals(made(granted * 0x1_0001), count);
-    assertEquals(made(granted * 0x1_0000 + 0xfffe), count);
-    assertEquals(made(0xfffe_0000 + granted), count);
-    assertEquals([made(granted * 0x1_0001, count), made(granted * 0x1_0001, 1)], [count, 1]);
-  }
 });
 
 Deno.test("FLBAS names one of 16 formats in bits 3:0, bit 4 says that metadata lies among the data (NVM Express 1.4, 5.15)", () => {

@@ -582,7 +582,7 @@ function clearEnable(registers: NvmeRegisterPort): void {
  *
  * @throws {KernelError} ENODEV when its smallest page is above 4 KiB, or it does not get ready.
  */
-export function enableController(
+function enableController(
   machine: Machine,
   registers: NvmeRegisterPort,
   capabilities: ControllerCapabilities,

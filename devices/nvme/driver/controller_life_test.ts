@@ -3,7 +3,6 @@
  * once, nothing is lost, and the device touches no memory that is not its any more.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
 import {
   ArmedInjection,
   GIB,
@@ -157,16 +156,6 @@ const KERNELS: readonly KernelProfile[] = ["7.2.12", "6.12.117"];
 for (const kernel of KERNELS) {
   for (const [name, options] of Object.entries(ENVIRONMENTS)) {
     const machine = { kernel, quirks: new Set<QuirkName>() };
-    Deno.test(`a reset at any moment: every request ends once, with OK (${kernel}, ${name})`, () => {
-      let moments = 0;
-      for (;; moments++) {
-        const ending = interrupted({ ...options, machine }, moments, (rig) => rig.driver.reset());
-        if (ending === null) break;
-        assertEquals(new Set(ending.statuses), new Set(["OK"]), `reset after ${moments}`);
-      }
-      assert(moments >= 16, `only ${moments} moments`);
-    });
-
     Deno.test(`pulled at any moment: every request ends once (${kernel}, ${name})`, () => {
       let moments = 0;
       let lost = 0;
@@ -233,19 +222,6 @@ Deno.test("a reset that brings fewer queues back, at any moment: requests of the
   }
 });
 
-Deno.test("a reset that brings no queue back: every request ends with IOERR (nvme.md 5.2)", () => {
-  const rig = new DriverRig({ queues: 2, depth: 3, machine: { cpus: 2, ramSizeBytes: 8 * GIB } });
-  const ios = workload(rig);
-  const fault = new ArmedInjection(INJECTION["queue.create"]);
-  rig.machine.armInjection(fault);
-  rig.driver.reset();
-  rig.machine.disarmFault(fault);
-  rig.run();
-  // One Create command for each try: with two queues, and there is nothing to try with none.
-  assertEquals([fault.fired, rig.disk.queueCount, rig.driver.state], [1, 0, "live"]);
-  assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["IOERR"]));
-});
-
 Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5.2, number of queues)", () => {
   const rig = new DriverRig({ queues: 4, machine: { cpus: 4, ramSizeBytes: 8 * GIB } });
   const read = rig.machine.bus.readWords.bind(rig.machine.bus);
@@ -261,26 +237,6 @@ Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5
   const ios = workload(rig);
   rig.run();
   assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["OK"]));
-});
-
-Deno.test("resets and removal at random moments, one after the other", () => {
-  const steps = fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 5 });
-  const environment = fc.constantFrom(...Object.values(ENVIRONMENTS));
-  fc.assert(
-    fc.property(environment, steps, fc.boolean(), (options, pauses, pulled) => {
-      // The workload's first request may be cancelled more often than a request is tried again.
-      const ending = interrupted(options, 0, (rig) => {
-        for (const pause of pauses) {
-          for (let count = 0; count < pause; count++) rig.machine.runNextActivity();
-          rig.driver.reset();
-        }
-        if (pulled) pull(rig);
-      });
-      const allowed = pulled ? ["OK", "TRANSPORT"] : ["OK"];
-      for (const status of ending!.statuses) assert(allowed.includes(status), status);
-    }),
-    { numRuns: 150, seed: 1 },
-  );
 });
 
 Deno.test("a reset cancels what is in flight, and it is mapped again from scratch (nvme.md 4.2)", () => {
@@ -347,23 +303,6 @@ Deno.test("a lost interrupt: the answer is found when the time is up", () => {
   rig.machine.advance(1);
   assertEquals([steps, io.status], [["polled"], "OK"]);
   assertEquals(rig.read(pages(1)).status, "OK");
-});
-
-Deno.test("a command without answer is aborted, and tried again (nvme.md 5.2, Abort)", () => {
-  const rig = new DriverRig();
-  const steps = story(rig);
-  const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
-  failing(rig, "device.answer", 1, () => rig.run());
-  rig.machine.advance(30 * SECOND_NS);
-  const [rq] = io.requests;
-  const opcodes = rig.record(() => rig.run(), ["nvme.submit", "nvme.complete"])
-    .map(({ name, fields }) => {
-      const { opcode, queue, status } = fields as Record<string, number>;
-      return name === "nvme.submit" ? `${queue}: ${opcode}` : `status ${status}`;
-    });
-  // Abort on the admin queue; the command itself ends first, with Command Abort Requested.
-  assertEquals(opcodes, ["0: 8", "status 7", "status 0", "1: 2", "status 0"]);
-  assertEquals([steps, io.status, rq!.retries], [["abort"], "OK", 1]);
 });
 
 Deno.test("at most ACL + 1 = 4 Aborts are outstanding; the fifth command is given time (nvme.md 5.2)", () => {
@@ -453,22 +392,6 @@ Deno.test("the driver of a pulled disk frees rings and pools, and the checker fi
   assertThrows(() => rig.driver.reset(), KernelError, "it is removed");
 });
 
-Deno.test("what a pulled device accesses faults with device_gone, whatever is mapped", () => {
-  for (const mode of ["off", "strict", "lazy"] as const) {
-    const rig = new DriverRig({ iommu: { mode } });
-    const dma = rig.machine.dma.dmaMapPhys(rig.dev, vec(0x100_0000, 0).phys, 4096, 2);
-    const bytes = new Uint8Array(16);
-    assertEquals(rig.machine.bus.write(rig.dev, dma, bytes, 0, 16), true);
-    pull(rig);
-    assertEquals(rig.machine.bus.write(rig.dev, dma, bytes, 0, 16), false);
-    assertEquals(rig.machine.bus.read(rig.dev, dma, bytes, 0, 16), false);
-    assertEquals(rig.machine.iommu.faults.map(({ reason }) => reason), [
-      "device_gone",
-      "device_gone",
-    ]);
-  }
-});
-
 Deno.test("a request of a batch that could not be prepared waits out a reset with its tag", () => {
   for (const what of ["reset", "pulled"] as const) {
     const rig = new DriverRig();
@@ -491,21 +414,6 @@ Deno.test("a request of a batch that could not be prepared waits out a reset wit
     assertEquals(ios.map((io) => io.status), [status, status]);
     assertEquals([rig.driver.ioQueues[0]!.inFlight, rig.driver.usedDescriptors], [0, 0]);
   }
-});
-
-Deno.test("a controller that does not stop has its function reset, and is disabled once more (nvme.md 5.1 row 5)", () => {
-  const rig = new DriverRig({ iommu: { mode: "strict" } });
-  const io = rig.disk.submit("read", { buffer: { segments: pages(4) } });
-  rig.machine.runNextActivity();
-  failing(rig, "device.stop", 1, () => {
-    const events = rig.record(() => rig.driver.reset(), ["nvme.cancel", "nvme.complete"]);
-    // It went on for all of CAP.TO: the command in flight was done as if nothing had been asked.
-    assertEquals(events[0]!.name, "nvme.complete");
-    assertEquals(events.filter(({ name }) => name === "nvme.cancel"), []);
-  });
-  assertEquals(rig.machine.clock.nowNs, 7.5 * SECOND_NS);
-  assertEquals([io.status, io.requests[0]!.retries, rig.driver.state], ["OK", 0, "live"]);
-  assertEquals(rig.read(pages(1)).status, "OK");
 });
 
 Deno.test("one that never stops is cut off from memory before anything is unmapped", () => {

@@ -39,21 +39,6 @@ Deno.test("memory of a controller is opened where its registers say (nvme.md 5.4
   assertEquals([peers.memory!.takesQueues, peers.writes.at(-1)], [false, [0x50, 0x1234_0003]]);
 });
 
-Deno.test("what reaches beyond the BAR is cut, and what begins there is none (nvme.md 5.4)", () => {
-  const sizeOf = (offsetUnits: number, count: number) =>
-    open({ ...SUPPORTED, [SIZE]: units(count), [LOCATION]: offsetUnits * 4096 }).memory?.sizeBytes;
-  assertEquals(sizeOf(0, 256), 16 * MIB);
-  assertEquals(sizeOf(0, 300), 16 * MIB);
-  assertEquals(sizeOf(16, 256), 15 * MIB);
-  assertEquals(sizeOf(255, 2), 64 * KIB);
-  assertEquals(sizeOf(256, 1), undefined);
-});
-
-Deno.test("a controller without memory is left alone (nvme.md 5.4)", () => {
-  assertEquals(open({ [SIZE]: units(4) }), { memory: null, writes: [] });
-  assertEquals(open(SUPPORTED), { memory: null, writes: [[0x50, 1]] });
-});
-
 Deno.test("queues have what they want or their share, and none below 64 entries (nvme.md 5.4)", () => {
   const { memory } = open({ ...SUPPORTED, [SIZE]: units(2) });
   // 128 KiB: 64 bytes an entry, whole pages for a queue.

@@ -4,32 +4,6 @@ import { DriverRig, type DriverRigOptions, pages } from "../_driver_rig.ts";
 import { NvmeDriver } from "./nvme_driver.ts";
 import { ALL_ONES, REGISTER } from "./protocol.ts";
 
-const PFN_BYTES = 4096;
-
-Deno.test("bring-up allocates IOVAs as a real probe does (golden/kernel/history, first events)", () => {
-  const allocated: [pfn: number, granules: number, source: string][] = [];
-  const freed: number[] = [];
-  new DriverRig({ iommu: { mode: "strict" } }, (events) => {
-    for (const { name, fields } of events) {
-      const range = fields as { start: number; size_bytes: number; source: string };
-      if (name === "iova.alloc") {
-        allocated.push([range.start / PFN_BYTES, range.size_bytes / PFN_BYTES, range.source]);
-      } else if (name === "iova.free") freed.push(range.start / PFN_BYTES);
-    }
-  });
-  // The history has two more single pages here: shadow doorbells, which our controller has not.
-  assertEquals(allocated[0], [0xfffff, 1, "tree"]);
-  assertEquals(allocated[1], [0xffffe, 1, "tree"]);
-  assertEquals(allocated[2], [0xffffd, 1, "tree"]);
-  const identify = allocated.slice(3).filter(([pfn]) => pfn === 0xffffd);
-  assert(identify.every(([, granules, source]) => granules === 1 && source === "rcache"));
-  assertEquals(allocated.filter(([, granules]) => granules > 1), [
-    [0xffff8, 4, "tree"],
-    [0xfffe0, 16, "tree"],
-  ]);
-  assertEquals(new Set(freed), new Set([0xffffd]));
-});
-
 Deno.test("admin commands come in the order of nvme.md 5.2", () => {
   const opcodes: number[] = [];
   new DriverRig({ queues: 2 }, (events) => {
@@ -40,13 +14,6 @@ Deno.test("admin commands come in the order of nvme.md 5.2", () => {
   // Identify controller, its command set, number of queues, CQ and SQ twice, then the namespace:
   // active list, descriptors, the namespace itself, its command set.
   assertEquals(opcodes, [6, 6, 9, 5, 1, 5, 1, 6, 6, 6, 6]);
-});
-
-Deno.test("events of bring-up belong to no request", () => {
-  new DriverRig({}, (events) => {
-    assert(events.length > 50);
-    assert(events.every(({ request }) => request === null));
-  });
 });
 
 Deno.test("queues are of the sizes that captured probes allocate", () => {
@@ -114,17 +81,6 @@ Deno.test("a refused submission side takes its completion side with it (nvme.md 
   assertEquals(queuesOfCpus(rig), [1, 2, 1, 2]);
 });
 
-Deno.test("the set is tried with ever fewer queues (nvme.md 5.2)", () => {
-  // With three made the fourth is refused; of these three the second is.
-  const faults = [[7, 7], [10, 10]].map(([first, last]) =>
-    new ArmedInjection(INJECTION["queue.create"], first, last)
-  );
-  const { rig, opcodes } = queueCommands({ ...FOUR, faults });
-  const first = [...PAIR, ...PAIR, ...PAIR, 5, 0, 0, 0, 4, 4, 4];
-  assertEquals(opcodes, [...first, ...PAIR, 5, 0, 4, ...PAIR]);
-  assertEquals(queuesOfCpus(rig), [1, 1, 1, 1]);
-});
-
 Deno.test("no queue at all: the controller is kept, and requests end with IOERR (nvme.md 5.2)", () => {
   const faults = [new ArmedInjection(INJECTION["queue.create"])];
   const { rig, opcodes } = queueCommands({ ...FOUR, faults });
@@ -146,13 +102,6 @@ Deno.test("of fewer queues it is polled ones that are missing, and vectors stay 
   assertEquals(lost(3), [1]);
 });
 
-Deno.test("the smaller of the queue depths is used (nvme.md 1)", () => {
-  const rig = new DriverRig({ depth: 64 });
-  assertEquals(rig.driver.ioQueues[0]!.depthEntries, 64);
-  const short = new DriverRig({ depth: 64, driver: { depthEntries: 16 } });
-  assertEquals(short.driver.ioQueues[0]!.depthEntries, 16);
-});
-
 Deno.test("the disk is as large as its namespace says", () => {
   const rig = new DriverRig({ blockSizeBytes: 4096, capacityBytes: 10 * 2 ** 30 + 100 });
   assertEquals(rig.disk.blockSizeBytes, 4096);
@@ -167,14 +116,6 @@ Deno.test("the disk is as large as its namespace says", () => {
     true,
     true,
   ]);
-});
-
-Deno.test("the machine is ready with counters at zero and only queue memory mapped", () => {
-  const rig = new DriverRig({ iommu: { mode: "lazy" } });
-  assertEquals(rig.machine.events.seq, 0);
-  assertEquals(rig.machine.events.lastRequest, 0);
-  assertEquals(rig.machine.iommu.liveMappings, 0);
-  assertEquals(rig.machine.clock.nowNs, 0);
 });
 
 /** A driver on registers that answer by `read`. */
@@ -239,18 +180,6 @@ Deno.test("a controller that never answers a command is EIO", () => {
   assertEquals(error.message, "ssd does not answer an admin command: EIO");
 });
 
-Deno.test("a namespace is used only with its data", () => {
-  const rig = new DriverRig();
-  assertEquals(rig.driver.namespace, {
-    nsid: 1,
-    blockCount: 2 ** 31,
-    blockSizeBytes: 512,
-    metadataBytes: 0,
-    boundaryBlocks: 0,
-  });
-  assertEquals(rig.read(pages(1)).status, "OK");
-});
-
 Deno.test("1024 entries are the most that are asked for by default, and fewer where the controller has fewer (nvme.md 1)", () => {
   for (
     const [depth, entries] of [[2, 2], [1023, 1023], [1024, 1024], [1025, 1024], [65536, 1024]]
@@ -303,28 +232,6 @@ Deno.test("queues of CPUs of one node take their lists from one pool, nodes have
   assertEquals(said, groupsOf(1), "one node unless there are more");
   // Each by the CPU that it is for.
   assertEquals(groupsOf(2, 3), [0, 0, 1, 1, 0, 0, 1]);
-});
-
-Deno.test("all that a driver has allocated is freed when its disk is pulled: rings, doorbells, host memory buffer", () => {
-  const hostMemory = {
-    preferredBytes: 64 * KIB,
-    minimumBytes: 0,
-    smallestChunkBytes: 0,
-    mostChunks: 0,
-  };
-  const taken: Record<string, number> = {};
-  const count = (name: string) => taken[name] = (taken[name] ?? 0) + 1;
-  const options = { queues: 2, pollQueues: 1, shadowDoorbells: true, hostMemory };
-  const rig = new DriverRig(options, (events) => {
-    for (const { name } of events) count(name);
-  });
-  // Two rings of each of four queues, both pages of doorbells, a piece of memory and the list of it.
-  assertEquals(taken["call.dma_alloc_coherent"], 8 + 2 + 2);
-  const given = rig.record(() => {
-    rig.controller.unplug();
-    rig.driver.remove();
-  }, ["call.dma_free_coherent"]);
-  assertEquals(given.length, 12);
 });
 
 Deno.test("an admin command ends with its interrupt, without polling", () => {

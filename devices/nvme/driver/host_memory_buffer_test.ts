@@ -1,6 +1,6 @@
 /** Host memory buffer: allocation, the feature, what the controller does there, and its return. */
-import { assert, assertEquals } from "@std/assert";
-import { ArmedInjection, INJECTION, KIB, MIB, type PhysAddr } from "@dmalab/runtime";
+import { assertEquals } from "@std/assert";
+import { KIB, MIB, type PhysAddr } from "@dmalab/runtime";
 import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
 import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
 
@@ -37,17 +37,6 @@ Deno.test("behind an IOMMU it is one range of any pages, with one descriptor (nv
   assertEquals(chunksOf(rig), [10 * MIB]);
 });
 
-Deno.test("without one it is pieces of 4 MiB, the rest smaller (nvme.md 5.3)", () => {
-  const rig = new DriverRig({ hostMemory: NEEDS });
-  assertEquals(chunksOf(rig), [4 * MIB, 4 * MIB, 2 * MIB]);
-  const list = rig.driver.hostMemory!.listDma;
-  const { memory } = rig.machine;
-  rig.driver.hostMemory!.chunks.forEach(({ dma, sizeBytes }, index) => {
-    assertEquals(memory.readU64(list + index * 16 as never), dma as number);
-    assertEquals(memory.readU32(list + index * 16 + 8 as never), sizeBytes / 4096);
-  });
-});
-
 Deno.test("at most 128 MiB are given, and a controller that needs more gets nothing (nvme.md 5.3)", () => {
   const large = { ...NEEDS, preferredBytes: 1024 * MIB };
   assertEquals(new DriverRig({ hostMemory: large }).driver.hostMemory!.sizeBytes, 128 * MIB);
@@ -61,31 +50,6 @@ Deno.test("HMMAXD pieces at most: what they hold must be HMMIN, or it is nothing
   assertEquals(chunksOf(new DriverRig({ hostMemory: two })), [4 * MIB, 4 * MIB]);
   const needy = { ...two, minimumBytes: 9 * MIB };
   assertEquals(chunksOf(new DriverRig({ hostMemory: needy })), []);
-});
-
-Deno.test("chunks are halved while too few can be allocated, down to HMMINDS (nvme.md 5.3)", () => {
-  const odd = { ...NEEDS, preferredBytes: 3 * MIB, minimumBytes: 2 * MIB };
-  /** What is had of a machine that has no free megabyte in one piece. */
-  const bringUp = (needs: typeof NEEDS): readonly number[] => {
-    const other = new DriverRig();
-    const original = other.machine.dma.dmaAllocCoherent.bind(other.machine.dma);
-    other.machine.dma.dmaAllocCoherent = (dev, sizeBytes) =>
-      sizeBytes >= MIB ? null : original(dev, sizeBytes);
-    const memory = allocateHostMemoryBuffer(other.machine, other.dev, needs);
-    return memory?.chunks.map(({ sizeBytes }) => sizeBytes) ?? [];
-  };
-  assertEquals(bringUp(odd), [768 * KIB, 768 * KIB, 768 * KIB, 768 * KIB]);
-  assertEquals(bringUp({ ...odd, smallestChunkBytes: MIB }), []);
-});
-
-Deno.test("behind an IOMMU 64 MiB are one allocation, on 6.12 sixteen of 4 MiB (nvme.md 6)", () => {
-  const hostMemory = { ...NEEDS, preferredBytes: 64 * MIB };
-  const kernels = ["7.2.12", "7.3.4", "6.12.117"] as const;
-  const [two, three, six] = kernels.map((kernel) =>
-    chunksOf(new DriverRig({ hostMemory, iommu: { mode: "strict" }, machine: { kernel } }))
-  );
-  assertEquals([two, three], [[64 * MIB], [64 * MIB]]);
-  assertEquals(six, Array.from({ length: 16 }, () => 4 * MIB));
 });
 
 Deno.test("the feature tells size, list and count; after a reset the same memory is returned", () => {
@@ -130,18 +94,6 @@ Deno.test("the controller looks blocks up there: a miss is entered, and found ag
     assertEquals([hits(7), hits(far - 1)], [[true], [true]]);
     assertEquals(rig.machine.iommu.faults, []);
   }
-});
-
-Deno.test("memory that is gone costs the controller time, and loses no data", () => {
-  const rig = new DriverRig({ hostMemory: NEEDS, iommu: { mode: "strict" } });
-  rig.read(pages(1));
-  const fault = new ArmedInjection(INJECTION["device.read"], 1, 1);
-  rig.machine.armInjection(fault);
-  assertEquals(rig.read(pages(1)).status, "OK");
-  assert(rig.holdsFreshData(pages(1)));
-  rig.machine.disarmFault(fault);
-  const looked = rig.record(() => rig.read(pages(1)), ["nvme.host_memory"]);
-  assertEquals(looked, [], "it is not tried again");
 });
 
 Deno.test("pulled: the memory is freed; nothing of the device is left for the checker", () => {

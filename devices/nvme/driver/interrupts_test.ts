@@ -37,34 +37,6 @@ Deno.test("a polled queue: created without interrupts, and who submits looks (nv
   assert(!rig.machine.runNextActivity());
 });
 
-Deno.test("CPUs are served by interrupting queues; polled ones are for those who ask", () => {
-  const rig = new DriverRig({ machine: { cpus: 4 }, queues: 2, pollQueues: 3 });
-  const queues = [0, 1, 2, 3].map((cpu) => {
-    rig.machine.cpu = cpu;
-    const io = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
-    return io.requests[0]!.queue;
-  });
-  assertEquals(queues, [1, 2, 1, 2]);
-  assertEquals(rig.driver.ioQueues.map(({ cpu }) => cpu), [0, 1, 0, 1, 2]);
-});
-
-Deno.test("where fewer queues are granted, it is polled ones that are missing", () => {
-  const rig = new DriverRig({ queues: 2, driver: { pollQueues: 5 } });
-  assertEquals(rig.driver.ioQueues.map(({ polled }) => polled), [false, false]);
-  const some = new DriverRig({ queues: 2, pollQueues: 1, driver: { pollQueues: 5 } });
-  assertEquals(some.driver.ioQueues.map(({ polled }) => polled), [false, false, true]);
-});
-
-Deno.test("polled queues wrap, fill up and wait for tags as others do", () => {
-  const rig = new DriverRig({ pollQueues: 1, depth: 3 });
-  for (let round = 0; round < 7; round++) {
-    const ios = submit(rig, 5, 2);
-    rig.run();
-    assertEquals(ios.map((io) => io.status), ["OK", "OK", "OK", "OK", "OK"]);
-  }
-  assertEquals(rig.driver.ioQueues[1]!.inFlight, 0);
-});
-
 Deno.test("a polled queue survives a reset at any moment", () => {
   for (let moment = 0; moment < 24; moment++) {
     const rig = new DriverRig({ pollQueues: 1, depth: 4, iommu: { mode: "strict" } });
@@ -76,39 +48,6 @@ Deno.test("a polled queue survives a reset at any moment", () => {
     assertEquals(rig.driver.ioQueues.map(({ polled }) => polled), [false, true]);
     assertEquals(rig.machine.iommu.liveMappings, 0);
   }
-});
-
-Deno.test("the smallest queue has two entries and one tag; its phase flips every second time", () => {
-  const rig = new DriverRig({ depth: 2 });
-  const ios = submit(rig, 9);
-  rig.run();
-  assertEquals(ios.map((io) => io.status), new Array(9).fill("OK"));
-  assertEquals(
-    ios.map((io) => io.requests[0]!.cid),
-    [0, 1, 2, 3, 4, 5, 6, 7, 8].map((n) => n << 12),
-  );
-});
-
-Deno.test("a full completion queue stalls while its interrupts are lost, and loses nothing", () => {
-  const rig = new DriverRig({ depth: 4 });
-  rig.machine.armInjection(new ArmedInjection(INJECTION["device.interrupt"], 1, 6));
-  const ios = submit(rig, 8);
-  for (const found of [0, 3]) {
-    rig.run();
-    assertEquals(done(ios), found);
-    rig.driver.poll(rig.driver.ioQueues[0]!);
-  }
-  rig.run();
-  assertEquals(done(ios), 8);
-});
-
-Deno.test("one interrupt of several is lost: the next one finds what was there (nvme.md 4.2)", () => {
-  const rig = new DriverRig();
-  const ios = submit(rig, 3);
-  const fault = new ArmedInjection(INJECTION["device.interrupt"], 1, 2);
-  rig.machine.armInjection(fault);
-  rig.run();
-  assertEquals([fault.fired, done(ios), rig.driver.ioQueues[0]!.inFlight], [2, 3, 0]);
 });
 
 Deno.test("a completion without its interrupt is found when the controller is reset or pulled", () => {

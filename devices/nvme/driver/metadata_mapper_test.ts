@@ -297,32 +297,6 @@ Deno.test("metadata is read as it was written, in every mode", () => {
   }
 });
 
-Deno.test("a cut bio's metadata is cut with it", () => {
-  // A queue that takes several segments of it.
-  const rig = new DriverRig({ ...PLAIN, sgl: true, metadataSgl: true, iommu: { mode: "strict" } });
-  const metadata = { segments: [vec(META, 1024), vec(META + 0x2000, 3072)] };
-  const io = rig.disk.submit("read", { buffer: { segments: pages(64) }, metadata });
-  assertEquals(
-    io.requests.map((rq) => rq.metadataSegments().map(({ phys, sizeBytes }) => [phys, sizeBytes])),
-    [
-      [[META, 1024], [META + 0x2000, 1024]],
-      [[META + 0x2400, 2048]],
-    ] as unknown as [number, number][][],
-  );
-  assertEquals(io.requests.map(({ nrIntegritySegments }) => nrIntegritySegments), [2, 1]);
-});
-
-Deno.test("metadata that is not that of the blocks is refused", () => {
-  const rig = new DriverRig(PLAIN);
-  for (const sizeBytes of [56, 72]) {
-    const io = rig.disk.submit("read", {
-      buffer: { segments: pages(1) },
-      metadata: { segments: [vec(META, sizeBytes)] },
-    });
-    assertEquals([io.done, io.status], [true, "INVAL"]);
-  }
-});
-
 Deno.test("metadata without a buffer of the caller costs memory, and belongs to the request", () => {
   const rig = new DriverRig(PLAIN);
   const events = rig.record(() => rig.read(pages(2)), ["mem.alloc", "mem.free"])

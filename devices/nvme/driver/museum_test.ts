@@ -141,49 +141,12 @@ Deno.test("vectors_allocated_for_iova: each range costs an array of 4 KiB for ev
 
 // M7
 
-Deno.test("half_linked_on_error: what was never linked is unmapped, and the kernel warns (defects.md M7)", () => {
-  const warnings = (rig: DriverRig): string[] => {
-    const fault = new ArmedInjection(INJECTION.dma_iova_link, 3, 3);
-    rig.machine.armInjection(fault);
-    const seen = rig.record(() => rig.read(pages(4)), ["dma.report", "kernel.warn"]);
-    rig.machine.disarmFault(fault);
-    return seen.map(({ fields, name }) =>
-      name === "dma.report" ? (fields as { class: string }).class : (fields as { at: string }).at
-    );
-  };
-  assertEquals(warnings(rigWith(STRICT)), []);
-  assertEquals(warnings(rigWith(STRICT, "half_linked_on_error")), [
-    "__iommu_dma_iova_unlink",
-    "unlink_unlinked",
-  ]);
-});
-
 Deno.test("half_linked_on_error: a sync that fails ends the same way, and nothing is missing (defects.md M7)", () => {
   const rig = rigWith(STRICT, "half_linked_on_error");
   assertEquals(leaksUnder(rig, pages(4), "dma_iova_sync"), ["IOERR"]);
 });
 
 // M8
-
-Deno.test("stale_iova_state_uncoalesced: after one range, eight pieces are one data block (defects.md M8)", () => {
-  const second = (quirks: QuirkName[]): [blocks: number[], right: boolean, reports: string[]] => {
-    const rig = rigWith({ ...STRICT, sgl: true }, ...quirks);
-    rig.read(pages(16));
-    const gaps = scattered(...Array.from({ length: 8 }, (): [number, number] => [512, 1024]));
-    let request: NvmeRequest | undefined;
-    const reports = reportsOf(rig, () => request = rig.read(gaps));
-    return [
-      request!.command!.sgl.map(({ sizeBytes }) => sizeBytes),
-      request!.status === "OK" && rig.holdsFreshData(gaps),
-      reports,
-    ];
-  };
-  assertEquals(second([]), [Array(8).fill(1024), true, []]);
-  const [blocks, right, reports] = second(["stale_iova_state_uncoalesced"]);
-  assertEquals([blocks, right], [[1024], false]);
-  // The range of the first request is destroyed again.
-  assert(reports.includes("destroy_twice"), reports.join(", "));
-});
 
 // M9
 

@@ -36,57 +36,6 @@ Deno.test("limits follow the environment as the table of nvme.md 1.1 says", () =
   }
 });
 
-Deno.test("a controller without SGLs has a virt boundary, the admin queue always (nvme.md 1.1)", () => {
-  const plain = new DriverRig();
-  assertEquals(plain.disk.limits.virtBoundaryMask, 4095);
-  const sgl = new DriverRig({ sgl: true });
-  assertEquals(sgl.disk.limits.virtBoundaryMask, 0);
-  assertEquals(sgl.driver.adminLimits.virtBoundaryMask, 4095);
-  for (const { disk } of [plain, sgl]) {
-    assertEquals(disk.limits.dmaAlignmentMask, 3);
-    assertEquals(disk.limits.maxSegmentSizeBytes, 0xffff_ffff);
-    assertEquals(disk.limits.segBoundaryMask, 0xffff_ffff);
-    assertEquals(disk.limits.maxIntegritySegments, 1);
-  }
-});
-
-Deno.test("the user's soft limit is kept below the hardware's (golden v7.2-strict-maxsec32)", () => {
-  const rig = new DriverRig({ iommu: { mode: "strict" }, driver: { maxUserSectors: 64 } });
-  assertEquals([rig.disk.limits.maxSectors, rig.disk.limits.maxHwSectors], [64, 256]);
-});
-
-Deno.test("each limit says who set it", () => {
-  const setBy = (options: DriverRigOptions): unknown =>
-    new DriverRig(options).disk.limits.why.find(({ limit }) => limit === "maxHwSectors")!
-      .inputs["set_by"];
-  assertEquals(setBy({}), "driver");
-  assertEquals(setBy({ iommu: { mode: "strict" } }), "dma_mapping");
-  assertEquals(setBy({ mdtsExponent: 5 }), "controller");
-  const { why } = new DriverRig().disk.limits;
-  assertEquals(why.map(({ limit, value, rule }) => [limit, value, rule]), [
-    ["maxHwSectors", 16384, "nvme.1.1"],
-    ["maxSegments", 256, "nvme.1.1"],
-    ["virtBoundaryMask", 4095, "nvme.1.1"],
-    ["dmaAlignmentMask", 3, "nvme.1.1"],
-    ["maxSegmentSizeBytes", 0xffff_ffff, "nvme.1.1"],
-    ["segBoundaryMask", 0xffff_ffff, "nvme.1.1"],
-    ["maxIntegritySegments", 1, "nvme.1"],
-    ["logicalBlockSizeBytes", 512, "nvme.5.2"],
-    ["maxSectors", 8192, "block.1.1"],
-  ]);
-  assertEquals(why.map(({ inputs }) => inputs["set_by"]), [
-    "driver",
-    "driver",
-    "driver",
-    "driver",
-    "driver",
-    "driver",
-    "driver",
-    "controller",
-    "block_layer",
-  ]);
-});
-
 Deno.test("a preferred boundary becomes chunk sectors and is never crossed (nvme.md 5.2)", () => {
   const rig = new DriverRig();
   rig.driver.setNamespace({ ...rig.driver.namespace!, boundaryBlocks: 32 });

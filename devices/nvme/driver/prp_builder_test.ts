@@ -180,50 +180,6 @@ Deno.test("three entries on two pages (nvme.md ch. 1-5, assertion 1)", () => {
   assert(rig.holdsFreshData([vec(0x1_0200, 8704)]));
 });
 
-Deno.test("a segment is mapped when it is needed, before any list is allocated (nvme.md 2.3)", () => {
-  const rig = new DriverRig();
-  const order = (offset: number): string[] => {
-    const { request, iod } = rig.request(
-      scattered(
-        [offset, 4096 - offset],
-        ...Array.from({ length: 3 }, (): [number, number] => [0, 4096]),
-      ),
-    );
-    const calls = rig.watchCalls();
-    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
-    return calls.filter((call) => call !== "alloc_coherent");
-  };
-  // PRP1 uses the first segment up, so the second is mapped before the list is taken.
-  assertEquals(order(0), [
-    "iova_try_alloc",
-    "map_phys",
-    "map_phys",
-    "pool_alloc",
-    "map_phys",
-    "map_phys",
-  ]);
-  const { request, iod } = rig.request([vec(BASE, 8192), vec(BASE + 0x10000, 8192)]);
-  const calls = rig.watchCalls();
-  assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
-  // Here half of the first segment is left: the list comes first.
-  assertEquals(calls, ["iova_try_alloc", "map_phys", "pool_alloc", "map_phys"]);
-});
-
-Deno.test("a chained page is taken when entry 513 is about to be written (nvme.md 2.3)", () => {
-  const rig = new DriverRig();
-  // PRP1 and 512 entries cover the first segment; the second one starts with entry 513.
-  const { request, iod } = rig.request([vec(BASE, 513 * 4096), vec(2 * BASE, 8192)]);
-  const calls = rig.watchCalls();
-  assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
-  assertEquals(calls.filter((call) => call !== "alloc_coherent"), [
-    "iova_try_alloc",
-    "map_phys",
-    "pool_alloc",
-    "map_phys",
-    "pool_alloc",
-  ]);
-});
-
 Deno.test("a coalesced request lists its range page by page (nvme.md ch. 1-5, assertion 7)", () => {
   const rig = new DriverRig({ iommu: { mode: "strict" } });
   const rq = rig.read(pages(16));
@@ -275,27 +231,6 @@ Deno.test("without an array for the first mapping that is undone, and nothing el
   const calls = rig.watchCalls();
   assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
   assertEquals(calls, ["iova_try_alloc", "map_phys", "unmap_phys"]);
-});
-
-Deno.test("bounce_slot_lost_on_array_failure: a later mapping that cannot be saved stays mapped", () => {
-  const outcome = (quirks: QuirkName[]): { calls: string[]; used: number } => {
-    const rig = new DriverRig({
-      machine: { quirks: new Set(quirks), ramSizeBytes: 8 * 2 ** 30 },
-      device: { maskBits: 32, coherentMaskBits: 32 },
-      driver: { dmaVecs: { take: () => null, put: () => {} } },
-    });
-    // The third page lies above 4 GiB: the first bounce of the device, in mid-request.
-    const { request, iod } = rig.request([...pages(2), vec(5 * 2 ** 30, 4096), vec(BASE, 4096)]);
-    const calls = rig.watchCalls();
-    assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
-    return { calls, used: rig.machine.swiotlb.usedSlots };
-  };
-  const lost = outcome(["bounce_slot_lost_on_array_failure"]);
-  assertEquals(lost.calls.filter((call) => call === "unmap_phys").length, 0);
-  assertEquals(lost.used, 2);
-  const intended = outcome([]);
-  assertEquals(intended.calls.filter((call) => call === "unmap_phys").length, 1);
-  assertEquals(intended.used, 0);
 });
 
 Deno.test("a device that begins to bounce in mid-request saves from there on (nvme.md 7, case 8)", () => {

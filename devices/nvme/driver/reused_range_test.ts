@@ -53,39 +53,6 @@ function diskOf(kernel: KernelProfile, mode: IommuMode, quirks = KERNELS[kernel]
   };
 }
 
-for (const mode of ["strict", "lazy"] as const) {
-  Deno.test(`one failed allocation of a list, and on 7.3 every later read of that size class fails, ${mode} (v7.3.md 6.1, 6.4)`, () => {
-    const disk = diskOf("7.3-rc7", mode);
-    const before = disk.leaves();
-    disk.failOneList();
-    disk.calls.length = 0;
-    assertEquals(disk.read(32), "EIO");
-    const [, , range] = disk.calls[0]!;
-    assertEquals(disk.calls.slice(0, 6), [
-      ["reserve", 131072, range!],
-      ["unmap", PAGE],
-      ["free", 131072, range!],
-      // Tried again: the same range, whose second page is still mapped.
-      ["reserve", 131072, range!],
-      ["map refused"],
-      ["unmap", PAGE],
-    ]);
-    assertEquals(disk.calls[6], ["free", 131072, range!]);
-    for (let time = 0; time < 3; time++) assertEquals(disk.read(32), "EIO");
-    assertEquals(disk.leaves() - before, 31, "pages that stay open to the device");
-    assertEquals(disk.read(16), "OK", "a smaller size class");
-  });
-}
-
-Deno.test("after the same failure 7.2 takes another range: the read succeeds, and 31 pages are lost (v7.3.md 6.1)", () => {
-  const disk = diskOf("7.2.12", "strict");
-  const before = disk.leaves();
-  disk.failOneList();
-  assertEquals([disk.read(32), disk.read(32)], ["OK", "OK"]);
-  // 31 pages of the first try, and the page of the list's pool, whose first block it is.
-  assertEquals(disk.leaves() - before, 31 + 1);
-});
-
 Deno.test("7.3 without partial_destroy_on_list_failure loses nothing, and the read is tried again (v7.3.md 6.1)", () => {
   const quirks = new Set(KERNELS["7.3-rc7"].quirks);
   quirks.delete("partial_destroy_on_list_failure");

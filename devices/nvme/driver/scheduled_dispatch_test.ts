@@ -135,36 +135,6 @@ Deno.test("discards that wait together are one command with a range for each (bl
   assertEquals([sent.length, ios.map(({ status }) => status)], [1, ["OK", "OK", "OK"]]);
 });
 
-Deno.test("more requests than the scheduler has tags wait for one, and none is lost", () => {
-  const rig = rigOf("mq_deadline", { depth: 4, driver: { depthEntries: 4 } });
-  assertEquals(rig.driver.ioQueues[0]!.nrRequests, 6);
-  const ios = Array.from(
-    { length: 20 },
-    (_, index) => rig.disk.submit("read", { lba: index * 64, buffer: { segments: pages(1) } }),
-  );
-  assertEquals(requestsOf(ios).map(({ schedulerTag }) => schedulerTag).filter((tag) => tag >= 0), [
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-  ]);
-  rig.run();
-  assertEquals(ios.every(({ status }) => status === "OK"), true);
-  assertEquals(rig.driver.ioQueues[0]!.inFlight, 0);
-});
-
-Deno.test("a reset loses no request that waits in a scheduler", () => {
-  const rig = rigOf("mq_deadline");
-  const ios = [0, 800].map((lba) =>
-    rig.disk.submit("read", { lba, buffer: { segments: pages(1) } })
-  );
-  rig.driver.reset();
-  rig.run();
-  assertEquals(ios.map(({ status }) => status), ["OK", "OK"]);
-});
-
 Deno.test("a reset that brings fewer queues back: what waited for a queue that is gone takes a tag of another (nvme.md 5.2)", () => {
   const rig = rigOf("mq_deadline", { queues: 2, machine: { cpus: 2 } });
   const ios = [0, 800].map((lba) =>

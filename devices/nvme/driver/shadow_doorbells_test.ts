@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { DriverRig, type DriverRigOptions, vec } from "../_driver_rig.ts";
 import type { Io } from "../io.ts";
-import { ShadowDoorbells } from "./queues.ts";
 
 function submit(rig: DriverRig, count: number, first = 0, queue = 0): readonly Io[] {
   return Array.from({ length: count }, (_, index) =>
@@ -23,51 +22,6 @@ function rung(rig: DriverRig, work: () => void): { sq_tail: number; cq_head: num
   }
   return counts;
 }
-
-Deno.test("update() says when the register has to be written, in 16 bits (nvme.md 4.1)", () => {
-  const rig = new DriverRig();
-  const shadows = ShadowDoorbells.allocate(rig.machine, rig.dev, 16)!;
-  const { memory } = rig.machine;
-  const wakeAt = (value: number): void => {
-    memory.writeU32(shadows.dma[1] + 8 as never, value);
-  };
-  // [wanted from, old, new] → register?
-  const table: [wakeup: number, old: number, fresh: number, register: boolean][] = [
-    [0, 0, 1, true],
-    [0, 1, 2, false],
-    [0, 5, 6, false],
-    [5, 5, 6, true],
-    [5, 3, 7, true],
-    [5, 3, 5, false],
-    [9, 3, 7, false],
-    [1022, 1022, 1023, true],
-    [1023, 1023, 0, true],
-    [0, 1023, 0, false],
-    [0xffff, 0xffff, 0, true],
-  ];
-  for (const [wakeup, old, fresh, register] of table) {
-    wakeAt(wakeup);
-    memory.writeU32(shadows.dma[0] + 8 as never, old);
-    assertEquals(shadows.update(8, fresh), register, `${wakeup}: ${old} → ${fresh}`);
-    assertEquals(memory.readU32(shadows.dma[0] + 8 as never), fresh);
-  }
-});
-
-Deno.test("announced after the queues, by opcode 7Ch, with two buffers (nvme.md 5.1)", () => {
-  let opcodes: number[] = [];
-  const rig = new DriverRig({ shadowDoorbells: true, queues: 2 }, (events) => {
-    opcodes = events.filter(({ name }) => name === "nvme.submit").map(({ fields }) =>
-      (fields as { opcode: number }).opcode
-    );
-  });
-  // Identify …, Set Features, two Create CQ/SQ, Doorbell Buffer Config, namespace scan.
-  assertEquals(opcodes.slice(2, 8), [9, 5, 1, 5, 1, 0x7c]);
-  assert(rig.driver.ioQueues.every(({ shadows }) => shadows !== null));
-  const without = new DriverRig({ queues: 2 }, (events) => {
-    assert(events.every(({ fields }) => (fields as { opcode?: number }).opcode !== 0x7c));
-  });
-  assert(without.driver.ioQueues.every(({ shadows }) => shadows === null));
-});
 
 Deno.test("commands for a busy controller need no register: one write for a burst", () => {
   const rig = new DriverRig({ shadowDoorbells: true });

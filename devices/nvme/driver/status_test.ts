@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type BlkStatusName, blkStatusName } from "@dmalab/runtime";
-import { blockStatusOf, doNotRetry } from "./request.ts";
+import { blockStatusOf } from "./request.ts";
 
 /** Rows of the table in nvme.md 4.2. */
 const TABLE: [statuses: number[], block: BlkStatusName][] = [
@@ -24,9 +24,4 @@ Deno.test("NVMe statuses become block statuses as the table of nvme.md 4.2 says"
       assertEquals(blkStatusName(blockStatusOf(status | 0x7800)), block, "with DNR, more and CRD");
     }
   }
-});
-
-Deno.test("the bit that forbids retries (nvme.md 4.2)", () => {
-  assertEquals(doNotRetry(0x4004), true);
-  assertEquals(doNotRetry(0x0004), false);
 });

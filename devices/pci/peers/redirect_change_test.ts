@@ -87,14 +87,6 @@ Deno.test("every port on the way that redirects has to stop, and no other (p2p.m
   );
 });
 
-Deno.test("egress control redirects too, and is switched off with the rest", () => {
-  const found = change([["egress_control"], [], []]);
-  assertEquals([found?.parameter, found?.after], [
-    "pci=disable_acs_redir=0000:02:00.0",
-    "4 bus_addr",
-  ]);
-});
-
 Deno.test("groups that were one already cost nothing", () => {
   const found = change([["request_redirect"], [], []]);
   assertEquals([found?.before, found?.then], [[], []]);

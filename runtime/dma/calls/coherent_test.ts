@@ -27,20 +27,6 @@ Deno.test("dma_alloc_coherent() maps whole pages for both sides, neighbours in o
   assertEquals(machine.iommu.liveMappings, 0);
 });
 
-Deno.test("dma_alloc_coherent() is visible once, after all pages are mapped", () => {
-  const { machine, dev, names } = testBench({ iommu: { cachingMode: true } });
-  machine.dma.dmaAllocCoherent(dev, 0x2000, { pages: [at(0x2000_0000), at(0x3000_0000)] });
-  assertEquals(names(), [
-    "call.dma_alloc_coherent",
-    "iova.alloc",
-    "iommu.map",
-    "iommu.map",
-    "iotlb.sync",
-    "iommu.sync_map",
-    "ret.dma_alloc_coherent",
-  ]);
-});
-
 Deno.test("memory of which a later part cannot be mapped leaves no part mapped", () => {
   const pages = [at(0x2000_0000), at(0x2000_1000), at(0x3000_0000)];
   for (const fails of [1, 2]) {

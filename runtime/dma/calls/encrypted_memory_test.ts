@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
 import type { QuirkName } from "../../kernels/behaviours.ts";
-import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDeviceOptions } from "../device/device.ts";
 import { at, type TestBench, testBench } from "../testing.ts";
 
@@ -27,41 +27,12 @@ function privateReports({ fields }: TestBench): number {
   return fields("dma.report").filter((report) => report.class === "private_memory_access").length;
 }
 
-Deno.test("in a confidential guest every byte goes through the pool, and the device sees plain ones (dma.md 2.1 row 2)", () => {
-  for (const coherent of [true, false]) {
-    const bench = guest({ coherent });
-    const { machine, dev } = bench;
-    machine.hostMemory.fill(PAGE, 4096, 0x22);
-    const dma = machine.dma.dmaMapPhys(dev, PAGE, 4096, DMA_BIDIRECTIONAL);
-    assert(machine.swiotlb.contains(dma));
-    assertEquals(deviceReads(bench, dma), 0x22);
-    assert(machine.bus.write(dev, dma, new Uint8Array([0x33]), 0, 1));
-    machine.dma.dmaUnmapPhys(dev, dma, 4096, DMA_BIDIRECTIONAL);
-    const bytes = new Uint8Array(2);
-    machine.hostMemory.read(PAGE, bytes, 0, 2);
-    assertEquals([...bytes], [0x33, 0x22]);
-    assertEquals(bench.fields("swiotlb.copy").map(({ direction }) => direction), ["in", "out"]);
-    assertEquals(privateReports(bench), 0);
-  }
-});
-
 Deno.test("MMIO and REQUIRE_COHERENT are refused there, silently (dma.md ch. 2 assertion 5)", () => {
   const { machine, dev } = guest({}, ["host_bridge_p2p_with_forced_bounce"]);
   for (const attrs of [DMA_ATTR.MMIO, DMA_ATTR.REQUIRE_COHERENT]) {
     assertEquals(machine.dma.dmaMapPhys(dev, PAGE, 4096, DMA_TO_DEVICE, attrs), DMA_MAPPING_ERROR);
   }
   assertEquals([machine.warnings.total, machine.swiotlb.usedSlots], [0, 0]);
-});
-
-Deno.test("memory that is shared is mapped where it lies (dma.md 1.5, 2.1 row 6)", () => {
-  const bench = guest();
-  const { machine, dev } = bench;
-  machine.encryption!.share(PAGE, 4096);
-  machine.memory.fill(PAGE, 4096, 0x22);
-  const dma = machine.dma.dmaMapPhys(dev, PAGE, 4096, DMA_TO_DEVICE, SHARED);
-  assertEquals(dma, PAGE as number);
-  assertEquals(deviceReads(bench, dma), 0x22);
-  assertEquals([privateReports(bench), machine.swiotlb.usedSlots], [0, 0]);
 });
 
 Deno.test("a driver that says shared of what is private has the device read and leave nonsense", () => {
@@ -92,21 +63,4 @@ Deno.test("memory that CPU and device share is plain while it lives", () => {
   assertEquals(deviceReads(bench, memory.dma), 0x22);
   machine.dma.dmaFreeCoherent(dev, memory);
   assertNotEquals(deviceReads(bench, memory.dma), 0x22);
-});
-
-Deno.test("passthrough is asked for by name here, so it stays: such a device sees physical memory, bounced (dma.md 1.3)", () => {
-  const { machine, dev } = testBench({
-    machine: { memoryEncryption: true },
-    iommu: { mode: "passthrough" },
-  });
-  assertEquals(machine.iommu.modeOf(dev), "passthrough");
-  const dma = machine.dma.dmaMapPhys(dev, PAGE, 4096, DMA_FROM_DEVICE);
-  assert(machine.swiotlb.contains(dma));
-});
-
-Deno.test("a device behind an IOMMU is not bounced by force (captured.md), and CC_SHARED is refused it (dma.md 1.4 row 5)", () => {
-  const { machine, dev } = testBench({ machine: { memoryEncryption: true } });
-  const dma = machine.dma.dmaMapPhys(dev, PAGE, 4096, DMA_FROM_DEVICE);
-  assertEquals([machine.swiotlb.usedSlots, machine.iommu.lookup(dev, dma) as number], [0, PAGE]);
-  assertEquals(machine.dma.dmaMapPhys(dev, PAGE, 4096, DMA_TO_DEVICE, SHARED), DMA_MAPPING_ERROR);
 });

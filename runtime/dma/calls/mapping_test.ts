@@ -95,39 +95,6 @@ Deno.test("a translated map and unmap make these events in this order", () => {
   }] as never);
 });
 
-Deno.test("events inside a call bear the device's name, and the caller's comes back after", () => {
-  const { machine, dev, seen } = testBench();
-  machine.events.context.enterDevice("caller");
-  machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE);
-  assertEquals(seen.every(({ device }) => device === "dev"), true);
-  assertEquals(machine.events.context.device, "caller");
-});
-
-Deno.test("without translation the address is the physical one, or a bounce buffer's (dma.md 1.4)", () => {
-  const { machine, dev, fields } = testBench({
-    iommu: OFF,
-    device: { maskBits: 32 },
-    machine: { ramSizeBytes: 8 * GIB },
-  });
-  machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE);
-  machine.dma.dmaMapPhys(dev, at(4 * GIB), 4096, DMA_TO_DEVICE);
-  assertEquals(fields("dma.map").map(({ dma, path }) => [dma, path]), [
-    [0x1000, "direct"],
-    [0x6000_0000, "swiotlb"],
-  ] as never);
-});
-
-Deno.test("an untrusted device's partial granules are bounced, whole ones are not (dma.md 1.6)", () => {
-  const { machine, dev, fields } = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
-  const part = machine.dma.dmaMapPhys(dev, at(0x1_0200), 0x1000, DMA_FROM_DEVICE);
-  const whole = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x1000, DMA_FROM_DEVICE);
-  assertEquals(fields("dma.map").map(({ path }) => path), ["swiotlb", "iommu"]);
-  assertEquals(machine.iommu.lookup(dev, part), 0x6000_0200);
-  assertEquals(machine.iommu.lookup(dev, whole), 0x1_0000);
-  machine.dma.dmaUnmapPhys(dev, part, 0x1000, DMA_FROM_DEVICE);
-  assertEquals(machine.swiotlb.usedSlots, 0);
-});
-
 Deno.test("unaligned MMIO of an untrusted device is mapped as it is from 7.2.12 on, and refused by 7.2.6 (dma.md 1.6)", () => {
   const refused = KERNEL_NAMES.filter((kernel) => {
     const { machine, dev, names } = testBench({
@@ -139,18 +106,6 @@ Deno.test("unaligned MMIO of an untrusted device is mapped as it is from 7.2.12 
     return dma === DMA_MAPPING_ERROR;
   });
   assertEquals(refused, ["7.2.6"]);
-});
-
-Deno.test("the bounce buffer is released after the leaves are gone (captured.md)", () => {
-  const { machine, dev, names } = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
-  const dma = machine.dma.dmaMapPhys(dev, at(0x1_0200), 0x1000, DMA_FROM_DEVICE);
-  machine.dma.dmaUnmapPhys(dev, dma, 0x1000, DMA_FROM_DEVICE);
-  assertEquals(names("iommu.unmap", "iotlb.sync", "iova.free", "swiotlb.unmap"), [
-    "iommu.unmap",
-    "iotlb.sync",
-    "iova.free",
-    "swiotlb.unmap",
-  ]);
 });
 
 Deno.test("a min-align mask above the granule cannot be mapped, and warns once (dma.md 1.6 row 3)", () => {
@@ -248,13 +203,6 @@ Deno.test("the optimal mapping is what the caches hold, the boundary is the gran
   assertEquals(limited(0xfff), [258048, 258048]);
   const untrusted = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
   assertEquals(untrusted.machine.dma.dmaMaxMappingSize(untrusted.dev), 258048);
-});
-
-Deno.test("a direct device that reaches everything has no largest mapping and no boundary (dma.md 1.7)", () => {
-  const { machine: { dma }, dev } = testBench({ iommu: OFF });
-  assertEquals(dma.dmaMaxMappingSize(dev), UNLIMITED_BYTES);
-  assertEquals(dma.dmaOptMappingSize(dev), UNLIMITED_BYTES);
-  assertEquals(dma.dmaGetMergeBoundary(dev), 0);
 });
 
 Deno.test("the required mask has all ones up to RAM's top bit, or 32 bits (dma.md ch. 1 assertion 2)", () => {
@@ -432,20 +380,6 @@ Deno.test("map then unmap restores everything, whatever the order, in strict and
     ),
     { numRuns: 40 },
   );
-});
-
-Deno.test("the required mask ends at the last byte of RAM, on either side of a power of two (dma.md 1.7)", () => {
-  const mask = (ramSizeBytes: number) => {
-    const { machine, dev } = testBench({ iommu: OFF, machine: { ramSizeBytes } });
-    return requiredMask(machine, dev);
-  };
-  assertEquals([2 * GIB - MIB, 2 * GIB, 2 * GIB + MIB, 8 * GIB, 8 * GIB + MIB].map(mask), [
-    2 ** 31 - 1,
-    2 ** 31 - 1,
-    2 ** 32 - 1,
-    2 ** 33 - 1,
-    2 ** 34 - 1,
-  ]);
 });
 
 Deno.test("an unmap of what is not mapped leaves the device with no mappings, and not with less", () => {

@@ -25,10 +25,12 @@ Deno.test("who watches accesses sees each page's piece, by both of its addresses
   const dma = machine.dma.dmaMapPhys(dev, at(0x1_0800), 0x1000, DMA_BIDIRECTIONAL);
   machine.bus.write(dev, dma, bytes(0x1000), 0, 0x1000);
   machine.bus.read(dev, dma + 4, bytes(8), 0, 8);
+  machine.bus.writeWords(dev, dma + 0x804, Int32Array.of(1, 2));
   assertEquals(seen, [
     [dev.name, dma, 0x1_0800, 0x800, "write"],
     [dev.name, dma + 0x800, 0x1_1000, 0x800, "write"],
     [dev.name, dma + 4, 0x1_0804, 8, "read"],
+    [dev.name, dma + 0x804, 0x1_1004, 8, "write"],
   ]);
 });
 

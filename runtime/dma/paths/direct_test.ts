@@ -4,9 +4,9 @@ import type { MachineEvent } from "../../events.ts";
 import type { QuirkName } from "../../kernels/behaviours.ts";
 import { Machine } from "../../machine.ts";
 import { defaultMachineConfig, swiotlbConfig } from "../../machine_config.ts";
-import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
-import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
+import { directMapPhys } from "./direct.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
@@ -71,27 +71,6 @@ Deno.test("forced bouncing takes everything plain and refuses the rest in silenc
   assertEquals(machine.warnings.total, 0);
 });
 
-Deno.test("without host_bridge_p2p_with_forced_bounce MMIO in reach is mapped, bouncing forced or not", () => {
-  const { map, machine } = bench({ maskBits: 32 }, "forced");
-  assertEquals(map(0xe000_0000, 0x1000, DMA_ATTR.MMIO), 0xe000_0000);
-  assertEquals(map(0x40_0000_0000, 0x1000, DMA_ATTR.MMIO), DMA_MAPPING_ERROR);
-  assertEquals(map(0x1000_0000, 0x1000, DMA_ATTR.REQUIRE_COHERENT), DMA_MAPPING_ERROR);
-  assertEquals(map(0x1000_0000, 0x1000), 0x6000_0000);
-  assertEquals([machine.warnings.total, machine.swiotlb.usedSlots], [1, 2]);
-});
-
-Deno.test("a shared mapping needs forced bouncing (dma.md 2.1, row 3)", () => {
-  const { map, machine } = bench({});
-  assertEquals(map(0x1000_0000, 0x1000, DMA_ATTR.CC_SHARED), DMA_MAPPING_ERROR);
-  assertEquals(machine.warnings.total, 0);
-});
-
-Deno.test("REQUIRE_COHERENT is refused where it would bounce (dma.md 2.1, last row)", () => {
-  const { map, machine } = bench({ maskBits: 32 });
-  assertEquals(map(0x1_0000_0000, 0x1000, DMA_ATTR.REQUIRE_COHERENT), DMA_MAPPING_ERROR);
-  assertEquals([machine.warnings.total, machine.swiotlb.usedSlots], [1, 0]);
-});
-
 Deno.test("a bounce buffer out of reach is released without a copy (dma.md 2.1)", () => {
   const { map, machine, names } = bench({ maskBits: 30 });
   assertEquals(map(0x5000_0000, 0x800), DMA_MAPPING_ERROR);
@@ -124,49 +103,4 @@ Deno.test("caches are cleaned after a map for a non-coherent device, a bounced o
   const coherent = bench({});
   coherent.map(0x1000_0000, 0x1000);
   assertEquals(coherent.names(), []);
-});
-
-Deno.test("syncs order cache and copy by who comes next (dma.md 2.2)", () => {
-  const { machine, dev, map, names } = bench({ coherent: false, maskBits: 32 });
-  const dma = map(0x1_0000_0000, 0x1000, 0, DMA_BIDIRECTIONAL);
-  directSyncForDevice(machine, dev, dma, 0x1000, DMA_BIDIRECTIONAL);
-  directSyncForCpu(machine, dev, dma, 0x1000, DMA_BIDIRECTIONAL);
-  directUnmapPhys(machine, dev, dma, 0x1000, DMA_BIDIRECTIONAL, 0);
-  assertEquals(names().slice(3), [
-    "swiotlb.copy",
-    "cache.clean",
-    "cache.invalidate",
-    "swiotlb.copy",
-    "cache.invalidate",
-    "swiotlb.copy",
-    "swiotlb.unmap",
-  ]);
-});
-
-Deno.test("unmap copies out once and frees the slots; SKIP leaves the copy out (dma.md 2.2)", () => {
-  const { machine, dev, map } = bench({ maskBits: 32 });
-  for (const [attrs, expected] of [[0, 0x55], [DMA_ATTR.SKIP_CPU_SYNC, 0]] as const) {
-    machine.memory.fill(at(0x1_0000_0000), 0x1000, 0);
-    const dma = map(0x1_0000_0000, 0x1000, attrs, DMA_FROM_DEVICE);
-    machine.memory.fill(at(dma), 0x1000, 0x55);
-    directUnmapPhys(machine, dev, dma, 0x1000, DMA_FROM_DEVICE, attrs);
-    assertEquals(machine.memory.readU32(at(0x1_0000_0000)) & 255, expected);
-    assertEquals(machine.swiotlb.usedSlots, 0);
-  }
-});
-
-Deno.test("unmap with MMIO or REQUIRE_COHERENT does nothing, even to a bounced mapping (dma.md 2.2)", () => {
-  const { machine, dev, map } = bench({ maskBits: 32 });
-  const dma = map(0x1_0000_0000, 0x1000);
-  directUnmapPhys(machine, dev, dma, 0x1000, DMA_TO_DEVICE, DMA_ATTR.MMIO);
-  directUnmapPhys(machine, dev, dma, 0x1000, DMA_TO_DEVICE, DMA_ATTR.REQUIRE_COHERENT);
-  assertEquals(machine.swiotlb.usedSlots, 2);
-});
-
-Deno.test("an unbounced coherent mapping has no state, so unbalanced calls are invisible (dma.md 2.2)", () => {
-  const { machine, dev, map, names } = bench({});
-  const dma = map(0x1_0000_0000, 0x1000);
-  directUnmapPhys(machine, dev, dma, 0x1000, DMA_TO_DEVICE, 0);
-  directUnmapPhys(machine, dev, dma, 0x1000, DMA_TO_DEVICE, 0);
-  assertEquals(names(), []);
 });

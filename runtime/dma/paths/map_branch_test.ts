@@ -13,7 +13,6 @@ import type { QuirkSet } from "../../kernels/behaviours.ts";
 import { type MachineConfig, swiotlbConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
-import { Scatterlist } from "../scatterlist.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "./map_branch.ts";
 import { at, type TestBench, testBench } from "../testing.ts";
 
@@ -196,31 +195,6 @@ for (const [row, given, ...expected] of ROWS) {
     assertEquals(mapped(given), expected);
   });
 }
-
-Deno.test("a map behind an IOMMU names its branch too, and what fails in it (dma.md 1.4, 1.6)", () => {
-  const strict = { mode: "strict" } as const;
-  const untrusted = { ...strict, device: { untrusted: true, minAlignMask: 0xfff } };
-  const branch = (given: Given) => mapped(given).slice(1, 3);
-  assertEquals(branch(strict), ["translated", "dma.1.6"]);
-  assertEquals(branch({ ...untrusted, sizeBytes: 0x200 }), ["translated_bounce", "dma.1.6.1"]);
-  const forbidden = ["translated_bounce_forbidden", "dma.1.6.1"];
-  assertEquals(branch({ ...untrusted, sizeBytes: 0x200, attrs: REQUIRE_COHERENT }), forbidden);
-  assertEquals(branch({ ...untrusted, sizeBytes: 0x200, attrs: MMIO }), ["translated", "dma.1.6"]);
-  assertEquals(branch({ ...strict, attrs: CC_SHARED }), ["shared_on_iommu", "dma.1.4.5"]);
-  assertEquals(branch({ ...strict, device: { coherent: false }, attrs: REQUIRE_COHERENT }), [
-    "needs_coherent",
-    "dma.1.4.3",
-  ]);
-  assertEquals(branch({ ...strict, device: { minAlignMask: 0xffff } }), [
-    "min_align_beyond_granule",
-    "dma.1.6.3",
-  ]);
-  assertEquals(branch({ ...strict, device: { maskBits: 12 } }), ["no_iova", "dma.1.6.4"]);
-  assertEquals(branch({ ...untrusted, pool: "none", sizeBytes: 0x200 }), [
-    "no_bounce_buffer",
-    "dma.6.2",
-  ]);
-});
 
 Deno.test("a page with the attribute for MMIO is refused and says so (dma.md 1.4)", () => {
   const { machine, dev, seen } = benchFor({});
@@ -417,17 +391,4 @@ Deno.test("since 7.3 the attribute for shared memory changes nothing where none 
   assertEquals([mapped("7.2.13", false), mapped("7.2.13", true)], [DMA_MAPPING_ERROR, 0x1000_0000]);
   assertEquals([mapped("7.3.4", false), mapped("7.3.4", true)], [0x1000_0000, POOL]);
   assertEquals(mapped("7.3.4", false, 0x1_8000_0000), POOL);
-});
-
-Deno.test("a list of MMIO is mapped as MMIO: never bounced (dma.md 7.1)", () => {
-  const { dev, machine } = testBench({
-    iommu: { mode: "off" },
-    machine: { ramSizeBytes: 8 * GIB },
-    device: { maskBits: 32 },
-  });
-  const map = (attrs: number) => {
-    const list = new Scatterlist([{ phys: at(0x1_8000_0000), sizeBytes: 4096 }]);
-    return machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE, attrs);
-  };
-  assertEquals([map(MMIO), map(0)], [-ERRNO.EIO, 0]);
 });

@@ -43,38 +43,6 @@ function withPeer(
   return { bench, peer };
 }
 
-Deno.test("a list takes one range, one map-sync, and one page-table call for each run (dma.md 7.2)", () => {
-  const bench = testBench();
-  assertEquals(map(bench, listOf([0x1_0000, 0x1000], [0x1_1000, 0x800], [0x2_0200, 0x600])), 0);
-  assertEquals(bench.names("iova.alloc", "iommu.map", "iommu.sync_map"), [
-    "iova.alloc",
-    "iommu.map",
-    "iommu.map",
-    "iommu.sync_map",
-  ]);
-  assertEquals(bench.fields("iommu.map").map(({ phys, size_bytes }) => [phys, size_bytes]), [
-    [0x1_0000, 0x2000],
-    [0x2_0000, 0x1000],
-  ] as never);
-});
-
-Deno.test("padding behind an entry maps memory after its buffer (dma.md 7.2)", () => {
-  const bench = testBench({ device: { segmentBoundaryMask: 0xffff } });
-  map(bench, listOf([0x10_0000, 0x6000], [0x20_0000, 0x6000], [0x30_0000, 0x6000]));
-  assertEquals(bench.fields("iommu.map").map(({ size_bytes }) => size_bytes), [
-    0x6000,
-    0xa000,
-    0x6000,
-  ]);
-});
-
-Deno.test("an output longer than the longest segment takes any more (dma.md 7.2, 5)", () => {
-  const bench = testBench({ device: { maxSegmentSizeBytes: 0x1000 } });
-  const list = listOf([0x1_0000, 0x2000], [0x3_0000, 0x1000]);
-  map(bench, list);
-  assertEquals(outputsOf(list), [[0xffff_c000, 0x3000]]);
-});
-
 Deno.test("a list that the page table refuses leaves neither leaves nor addresses (dma.md 7.2, 4)", () => {
   const bench = testBench();
   const domain = bench.dev.domain!;
@@ -147,23 +115,6 @@ Deno.test("a list of nothing but bus addresses needs no range, and its unmap doe
   assertEquals(list.isBusAddressAt(0), false);
 });
 
-Deno.test("a bus entry neither grows by padding nor hides the entry before it", () => {
-  const { bench } = withPeer({ device: { segmentBoundaryMask: 0xffff } });
-  bench.machine.peers = {
-    ...bench.machine.peers!,
-    mapType: () => "bus_addr",
-    busAddress: (phys) => phys as number as DmaAddr,
-  };
-  const list = listOf([0x10_0000, 0xc000], [0xf000_0000, 0x1000], [0x30_0000, 0x6000]);
-  assertEquals(map(bench, list), 0);
-  assertEquals(bench.fields("iommu.map").map(({ size_bytes }) => size_bytes), [0x1_0000, 0x6000]);
-  assertEquals(outputsOf(list), [
-    [0xfffe_0000, 0xc000],
-    [0xf000_0000, 0x1000],
-    [0xffff_0000, 0x6000],
-  ]);
-});
-
 Deno.test("an untrusted device's list fails as a whole, without copying out (dma.md 7.2)", () => {
   const bench = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
   const list = listOf([0x1_0200, 0x600], [0x2_0000, 0x1000], [0x3_0200, 300 * KIB]);
@@ -174,12 +125,6 @@ Deno.test("an untrusted device's list fails as a whole, without copying out (dma
   assertEquals(bench.fields("swiotlb.copy").map(({ direction }) => direction), ["in"]);
   assertEquals(bench.machine.swiotlb.usedSlots, 0);
   assertEquals(bench.names("iova.alloc").length, bench.names("iova.free").length);
-});
-
-Deno.test("whose memory it is, is not asked for an untrusted device (dma.md 7.2)", () => {
-  const { bench, peer } = withPeer({ device: { untrusted: true, minAlignMask: 0xfff } });
-  peer.kind = "not_supported";
-  assertEquals(map(bench, listOf([0xf000_0000, 0x1000])), 0);
 });
 
 Deno.test("the mark of a list that was mapped entry by entry stays (dma.md 7.2, hazards)", () => {
@@ -197,17 +142,6 @@ Deno.test("the mark of a list that was mapped entry by entry stays (dma.md 7.2, 
   assertEquals(bench.fields("kernel.warn").length, 1);
   list.clear();
   assertEquals(list.bounced, false);
-});
-
-Deno.test("a list that one tear-down ended is ended twice by a second (dma.md 7.2)", () => {
-  const bench = testBench();
-  const list = listOf([0x1_0000, 0x1000]);
-  map(bench, list);
-  bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
-  bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
-  assertEquals(bench.fields("kernel.warn").map(({ at }) => at), ["__iommu_dma_unmap"]);
-  assertEquals(bench.fields("dma.unmap").length, 1);
-  assertEquals([bench.dev.mappings, bench.machine.iommu.liveMappings], [0, 0]);
 });
 
 Deno.test("syncing a list maintains its buffers' caches, whatever the device sees as one (dma.md 1.6)", () => {

@@ -1,7 +1,7 @@
 import { swiotlbConfig } from "../../machine_config.ts";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { type DmaAddr, GIB, KIB, type PhysAddr } from "../../address.ts";
-import { ERRNO, InvariantError } from "../../errno.ts";
+import { ERRNO } from "../../errno.ts";
 import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import type { KernelProfile } from "../../kernels/behaviours.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
@@ -33,26 +33,6 @@ Deno.test("a list's memory is its entries and the links between their tables", (
   assertEquals(cost(256), [3, 8192 + 64]);
 });
 
-Deno.test("a list that is full takes no more", () => {
-  const list = new Scatterlist([], 1);
-  list.add(at(0), 512);
-  assertThrows(() => list.add(at(0x1000), 512), InvariantError, "A list of 1 entries is full");
-});
-
-Deno.test("what a device does not reach is bounced entry by entry (dma.md 7.1)", () => {
-  const { machine, dev, fields } = testBench(NARROW);
-  const list = listOf([0x1000, 0x1000], [4 * GIB, 0x1000]);
-  assertEquals(machine.dma.dmaMapSg(dev, list, DMA_FROM_DEVICE), 2);
-  assertEquals(fields("dma.map").map(({ api, path }) => [api, path]), [
-    ["dma_map_sg", "direct"],
-    ["dma_map_sg", "swiotlb"],
-  ]);
-  machine.dma.dmaSyncSgForCpu(dev, list, DMA_FROM_DEVICE);
-  machine.dma.dmaUnmapSg(dev, list, DMA_FROM_DEVICE);
-  assertEquals(fields("swiotlb.copy").map(({ direction }) => direction), ["in", "out", "out"]);
-  assertEquals(machine.swiotlb.usedSlots, 0);
-});
-
 Deno.test("undoing a list without translation copies nothing out (dma.md 7.1)", () => {
   const { machine, dev, fields } = testBench(NARROW);
   const list = listOf([4 * GIB, 0x1000], [5 * GIB, 300 * KIB]);
@@ -60,46 +40,6 @@ Deno.test("undoing a list without translation copies nothing out (dma.md 7.1)", 
   assertEquals(fields("swiotlb.copy").map(({ direction }) => direction), ["in"]);
   assertEquals(machine.swiotlb.usedSlots, 0);
   assertEquals(dev.mappings, 0);
-});
-
-Deno.test("a device that is not coherent has each entry's caches maintained (dma.md 7.1)", () => {
-  const { machine, dev, names } = testBench({
-    iommu: { mode: "off" },
-    device: { coherent: false },
-  });
-  const list = listOf([0x1000, 0x1000], [0x4000, 0x1000]);
-  machine.dma.dmaMapSg(dev, list, DMA_FROM_DEVICE);
-  machine.dma.dmaUnmapSg(dev, list, DMA_FROM_DEVICE);
-  assertEquals(names("cache.clean", "cache.invalidate"), [
-    "cache.clean",
-    "cache.clean",
-    "cache.invalidate",
-    "cache.invalidate",
-  ]);
-});
-
-Deno.test("the call tells its entries, and a failure its code though it returns 0 (dma.md 1.8)", () => {
-  const { machine, dev, fields } = testBench({
-    ...NARROW,
-    machine: { ...NARROW.machine, swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
-  });
-  machine.dma.dmaMapSg(dev, listOf([0x1000, 0x1000], [4 * GIB, 512]), DMA_TO_DEVICE);
-  assertEquals(fields("call.dma_map_sg"), [{
-    dev: "dev",
-    sg: [[0x1000, 0x1000], [4 * GIB, 512]],
-    nents: 2,
-    dir: "to_device",
-    attrs: [],
-  }]);
-  assertEquals(fields("ret.dma_map_sg"), [{ result: 0, error: "EIO" }]);
-});
-
-Deno.test("dma_map_sgtable() makes mappings of the same kind, reported as dma_map_sg", () => {
-  const { machine, dev, fields } = testBench();
-  const list = listOf([0x1000, 0x1000]);
-  assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE), 0);
-  assertEquals(fields("ret.dma_map_sgtable"), [{ result: 0, error: null }]);
-  assertEquals(fields("dma.map").map(({ api }) => api), ["dma_map_sg"]);
 });
 
 /** Maps one entry of a peer's memory that a device of 32 bits does not reach. */
@@ -138,27 +78,6 @@ Deno.test("peer memory out of reach is bounced in 7.2 and refused in 6.12 (dma.m
   assertEquals(mapFarPeer("7.2.12", "thru_host_bridge", true), bounced);
   assertEquals(mapFarPeer("6.12.117", "thru_host_bridge", false), refused);
   assertEquals(mapFarPeer("6.12.117", "thru_host_bridge", true), refused);
-});
-
-Deno.test("a bus address needs no reach (dma.md 7.1)", () => {
-  for (const kernel of ["6.12.117", "7.2.12"] as const) {
-    assertEquals(mapFarPeer(kernel, "bus_addr", false), { error: 0, paths: ["bus"] });
-  }
-  assertEquals(mapFarPeer("7.2.12", "not_supported", false).error, -ERRNO.EREMOTEIO);
-});
-
-Deno.test("unwinding unmaps what was mapped before the entry that failed, wherever that stands (dma.md 7.1)", () => {
-  const bounced = (index: number): Part => [4 * GIB + index * 0x1_0000, 0x1000];
-  for (let good = 0; good < 4; good++) {
-    const { machine, dev, fields } = testBench(NARROW);
-    // Longer than any buffer of the pool can be.
-    const parts = Array.from({ length: good }, (_, index) => bounced(index));
-    const list = listOf(...parts, [5 * GIB, 300 * KIB], bounced(9));
-    assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE), -ERRNO.EIO);
-    assertEquals(fields("swiotlb.map").length, good);
-    assertEquals(fields("swiotlb.unmap").length, good);
-    assertEquals([machine.swiotlb.usedSlots, dev.mappings], [0, 0]);
-  }
 });
 
 Deno.test("a peer that cannot be reached ends a map, and nothing before it stays (dma.md 7.1)", () => {

@@ -2,7 +2,6 @@ import { swiotlbConfig } from "../../machine_config.ts";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ERRNO, KernelError } from "../../errno.ts";
 import { ArmedInjection, INJECTION } from "../../injection.ts";
-import { PTE_READ } from "../../iommu/page_table.ts";
 import type { QuirkName } from "../../kernels/behaviours.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaIovaState } from "../iova_state.ts";
@@ -189,19 +188,6 @@ Deno.test("what must bounce but must not be touched is refused with EPERM (dma.m
   assertEquals(bench.link(0x1200, 0, 0xe00, DMA_ATTR.REQUIRE_COHERENT), -ERRNO.EPERM);
 });
 
-Deno.test("a bounced range of head and tail only has no middle to map (rules/defects.md M15)", () => {
-  const bench = twoStep({ device: NVME_UNTRUSTED });
-  bench.tryAlloc(0x1_0f00, 0x200);
-  assertEquals(bench.link(0x1_0f00, 0, 0x200), 0);
-  assertEquals(leaves(bench), [
-    [0xffff_e000, 0x6000_0000, 4096],
-    [0xffff_f000, 0x6000_1000, 4096],
-  ]);
-  bench.destroy(0x200);
-  assertEquals(bench.machine.swiotlb.usedSlots, 0);
-  assertEquals(leaves(bench), []);
-});
-
 Deno.test("bytes around bounced data are zeroed for a device that is not trusted (dma.md 1.6)", () => {
   const bench = twoStep({ device: NVME_UNTRUSTED });
   const { memory } = bench.machine;
@@ -241,29 +227,6 @@ Deno.test("a part that finds no bounce buffer takes the earlier parts back: ENOM
   assertEquals(leaves(bench), []);
   assertEquals(bench.state.linkedBytes, 0);
   assertEquals(bench.machine.warnings.total, 1);
-});
-
-Deno.test("dma_iova_sync() covers the granules of its range, and always says 0 (dma.md 3.5)", () => {
-  const bench = twoStep({ iommu: { cachingMode: true } });
-  bench.tryAlloc(0x1234_5600, 0x1a00);
-  bench.link(0x1234_5600, 0, 0xa00);
-  bench.link(0x7000_0000, 0xa00, 0x1000);
-  bench.forget();
-  assertEquals(bench.machine.dma.dmaIovaSync(bench.dev, bench.state, 0, 0x1a00), 0);
-  assertEquals(bench.fields("iommu.sync_map"), [
-    { iova: 0xffff_e000, size_bytes: 0x2000 },
-  ] as never);
-  assertEquals(bench.names("iotlb.sync", "iommu.sync_map"), ["iotlb.sync", "iommu.sync_map"]);
-});
-
-Deno.test("free frees the range and looks at no leaf (dma.md 3.5)", () => {
-  const bench = twoStep();
-  bench.tryAlloc(0, 0x1000);
-  bench.machine.dma.dmaIovaFree(bench.dev, bench.state);
-  assertEquals(bench.fields("iova.free").map(({ to }) => to), ["rcache"]);
-  assertEquals(bench.names("iommu.unmap", "iotlb.sync"), []);
-  assertEquals(bench.machine.dma.dmaUseIova(bench.state), true);
-  assertEquals(bench.machine.iommu.liveMappings, 0);
 });
 
 Deno.test("misuse that the page table sees is an errno (dma.md 3.6)", () => {
@@ -314,66 +277,6 @@ Deno.test("misuse that no kernel sees has the effect it has there, and a report 
   assertEquals([freed.dev.mappings, short.dev.mappings], [0, 0]);
 });
 
-Deno.test("destroying twice warns, and gives one range two owners (dma.md 3.6)", () => {
-  const bench = twoStep();
-  bench.tryAlloc(0, 0x1000);
-  bench.link(0x1000_0000, 0, 0x1000);
-  bench.destroy(0x1000);
-  bench.destroy(0x1000);
-  assertEquals(bench.machine.warnings.total, 1);
-  assertEquals(classes(bench), ["destroy_twice"]);
-  const [one, two] = [new DmaIovaState(), new DmaIovaState()];
-  bench.machine.dma.dmaIovaTryAlloc(bench.dev, one, at(0), 0x1000);
-  bench.machine.dma.dmaIovaTryAlloc(bench.dev, two, at(0), 0x1000);
-  assertEquals(one.addr, two.addr);
-});
-
-Deno.test("unlinking nothing warns, and splitting a large leaf takes all of it (dma.md 3.6)", () => {
-  const nothing = twoStep();
-  nothing.tryAlloc(0, 0x1000);
-  nothing.machine.dma.dmaIovaUnlink(nothing.dev, nothing.state, 0, 0x1000, DMA_TO_DEVICE);
-  assertEquals(nothing.machine.warnings.total, 1);
-  assertEquals(classes(nothing), ["unlink_unlinked"]);
-
-  const large = twoStep({ device: { maxSegmentSizeBytes: 2 ** 21 } });
-  large.tryAlloc(0, 2 ** 21);
-  large.link(0x1000_0000, 0, 2 ** 21);
-  assertEquals(large.fields("iommu.map").map((map) => map.leaves), [[[2 ** 21, 1]]]);
-  large.machine.dma.dmaIovaUnlink(large.dev, large.state, 0, 0x1000, DMA_TO_DEVICE);
-  assertEquals(leaves(large), []);
-  assertEquals(classes(large), ["unlink_splits_leaf"]);
-});
-
-Deno.test("a link never joins leaves of an earlier one into a larger page (dma.md 5.1)", () => {
-  const bench = twoStep();
-  bench.tryAlloc(0, 2 ** 21);
-  bench.link(0x1000_0000, 0, 2 ** 20);
-  bench.link(0x1010_0000, 2 ** 20, 2 ** 20);
-  assertEquals(leaves(bench).length, 512);
-});
-
-Deno.test("the MMIO attribute and the direction become rights of the leaves (dma.md 1.6)", () => {
-  const bench = twoStep();
-  bench.tryAlloc(0, 0x1000);
-  bench.link(0x1000_0000, 0, 0x1000, DMA_ATTR.MMIO);
-  const { table } = bench.dev.domain!;
-  table.walk(bench.state.addr);
-  assertEquals(table.walkFlags & 3, PTE_READ);
-});
-
-Deno.test("caches are maintained for non-coherent devices, unless DMA_ATTR_SKIP_CPU_SYNC is set (dma.md 3.3, 3.5)", () => {
-  const bench = twoStep({ device: { coherent: false } });
-  bench.tryAlloc(0, 0x2000);
-  bench.link(0x1000_0000, 0, 0x1000, 0, DMA_FROM_DEVICE);
-  bench.link(0x2000_0000, 0x1000, 0x1000, DMA_ATTR.SKIP_CPU_SYNC, DMA_FROM_DEVICE);
-  assertEquals(bench.fields("cache.clean").map(({ phys }) => phys), [0x1000_0000] as never);
-  bench.destroy(0x2000, DMA_FROM_DEVICE);
-  assertEquals(bench.fields("cache.invalidate").map(({ phys }) => phys), [
-    0x1000_0000,
-    0x2000_0000,
-  ] as never);
-});
-
 Deno.test("iova_size_32_bits: there is no range from 2 GiB on, and a warning says so (defects.md)", () => {
   const allocates = (sizeBytes: number, ...quirks: QuirkName[]) => {
     const bench = twoStep({ machine: { quirks: new Set(quirks) } });
@@ -382,13 +285,6 @@ Deno.test("iova_size_32_bits: there is no range from 2 GiB on, and a warning say
   assertEquals(allocates(2 ** 31), [true, 0]);
   assertEquals(allocates(2 ** 31 - 4096, "iova_size_32_bits"), [true, 0]);
   assertEquals(allocates(2 ** 31, "iova_size_32_bits"), [false, 1]);
-});
-
-Deno.test("a part that may not be touched is refused where it would bounce, and no mistake (dma.md 3.3 row 4)", () => {
-  const bench = twoStep({ device: NVME_UNTRUSTED });
-  bench.tryAlloc(0x1200, 0x200);
-  assertEquals(bench.link(0x1200, 0, 0x200, DMA_ATTR.MMIO), -ERRNO.EPERM);
-  assertEquals([classes(bench), leaves(bench), bench.machine.swiotlb.usedSlots], [[], [], 0]);
 });
 
 Deno.test("api_rfc_2024: direction and attributes are those of the range's first link (defects.md)", () => {
@@ -464,31 +360,6 @@ Deno.test("unlink_covers_singles: without a range links map by themselves, and u
   assertEquals([ranged.link(0x1000_0000, 0, 0x1000), ranged.state.singles], [0, []]);
   ranged.destroy(0x1000, DMA_TO_DEVICE);
   assertEquals([leaves(ranged), classes(ranged)], [[], []]);
-});
-
-Deno.test("an unlink tells the path of its own part, not of the range (dma.md 3.6)", () => {
-  const bench = twoStep({ device: NVME_UNTRUSTED });
-  const { machine, dev, state } = bench;
-  bench.tryAlloc(0x1000_0e00, 0x1200);
-  bench.link(0x1000_0e00, 0, 0x200);
-  bench.link(0x2000_0000, 0x200, 0x1000);
-  machine.dma.dmaIovaUnlink(dev, state, 0x200, 0x1000, DMA_TO_DEVICE);
-  machine.dma.dmaIovaUnlink(dev, state, 0, 0x200, DMA_TO_DEVICE);
-  assertEquals(bench.fields("dma.unmap").map(({ path, size_bytes }) => [path, size_bytes]), [
-    ["iommu", 0x1000],
-    ["swiotlb", 0x200],
-  ]);
-  // A destroy is about the bytes that it says are mapped.
-  const path = (first: number, firstBytes: number, second: number, secondBytes: number) => {
-    const whole = twoStep({ device: NVME_UNTRUSTED });
-    whole.tryAlloc(first, firstBytes + secondBytes);
-    whole.link(first, 0, firstBytes);
-    whole.link(second, firstBytes, secondBytes);
-    whole.destroy(firstBytes);
-    return whole.fields("dma.unmap").map((cited) => cited.path);
-  };
-  assertEquals(path(0x1000_0e00, 0x200, 0x2000_0000, 0x1000), ["swiotlb"]);
-  assertEquals(path(0x1000_0000, 0x1000, 0x2000_0000, 0x200), ["iommu"]);
 });
 
 Deno.test("a sync with an injected failure says that it was injected (dma.md 3.5)", () => {
