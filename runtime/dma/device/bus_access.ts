@@ -13,7 +13,6 @@ import {
   type PhysAddr,
   realHigh,
 } from "../../address.ts";
-import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import { type FailureInjector, INJECTION, type InjectionPoint } from "../../injection.ts";
 import type { EventContext } from "../../event_context.ts";
@@ -226,7 +225,7 @@ export class DeviceBus {
   }
 
   /**
-   * As `#resolveOne`, without a search where it would find what it found for the page before (`nvme.read4k.strict`).
+   * As `#resolveOne`, without a search where it would find what it found for the page before (`nvme.read4k`).
    */
   #resolveEntry(
     dev: DmaDevice,
@@ -238,8 +237,7 @@ export class DeviceBus {
     if (page === null) return this.#resolveOne(dev, dma, sizeBytes, access);
     const offset = dma - page.dma;
     if (
-      offset >= 0 && offset + sizeBytes <= this.#pageBytes && page.domain !== null &&
-      this.#isAsBefore(page, page.domain, dev)
+      offset >= 0 && offset + sizeBytes <= this.#pageBytes && this.#isAsBefore(page, dev)
     ) {
       return page.phys + offset as PhysAddr;
     }
@@ -249,23 +247,25 @@ export class DeviceBus {
   }
 
   /** Whether all that decides where a page leads is as it was. If so, the translation is counted. */
-  #isAsBefore(page: EntryPage, domain: IommuDomain, dev: DmaDevice): boolean {
+  #isAsBefore(page: EntryPage, dev: DmaDevice): boolean {
+    const { domain } = page;
     if (dev.domain !== domain || dev.refusal !== null || this.#watchers.length !== 0) return false;
     const { iommu, peers } = this.#machine;
     if (peers !== null) return false;
-    return iommu.translateAgain(domain, page.iotlbEntry, page.iotlbSerial);
+    return domain === null || iommu.translateAgain(domain, page.iotlbEntry, page.iotlbSerial);
   }
 
-  /** Remembers a translation, unless peers want each access, or the checker does, or memory ends in the page. */
+  /** Remembers where a page leads, unless peers want each access, or the checker does, or memory ends in the page. */
   #remember(page: EntryPage, dev: DmaDevice, dma: number, phys: number): void {
     const { iommu: { iotlb }, memory, peers } = this.#machine;
     const { domain } = dev;
-    if (domain === null || peers !== null || this.#checker !== null) return;
+    if (peers !== null || this.#checker !== null || dev.rangeMap !== null) return;
     const offset = dma & (this.#pageBytes - 1);
     if (!memory.covers(phys - offset, this.#pageBytes)) return;
     page.dma = dma - offset;
     page.phys = phys - offset;
     page.domain = domain;
+    if (domain === null) return;
     page.iotlbEntry = iotlb.newest;
     page.iotlbSerial = iotlb.serialOf(iotlb.newest);
   }

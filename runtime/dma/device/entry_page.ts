@@ -1,6 +1,6 @@
 /**
- * Where the IOMMU leads a page of a queue, as the device found it when it last read or wrote an entry there: it
- * asks for the same page again and again (`nvme.read4k.strict`).
+ * Where a page of a queue leads, as the device found it when it last read or wrote an entry there: it
+ * asks for the same page again and again (`nvme.read4k`).
  */
 import type { IommuDomain } from "../../iommu/domain.ts";
 
@@ -13,7 +13,7 @@ export class EntryPage {
   dma = NOWHERE;
   /** First byte of the memory that it leads to. */
   phys = 0;
-  /** The translation that it goes through; null before the first. */
+  /** The translation that it goes through; null where there is none. */
   domain: IommuDomain | null = null;
   /** The entry of the IOTLB that had it. */
   iotlbEntry = 0;
