@@ -5,7 +5,7 @@ import { writeReport } from "../../cli/make_report.ts";
 import { HostLoader, SignalWatch } from "@dmalab/cli";
 import { limitsOf } from "@dmalab/cli/scenario";
 import { loadForDebugging } from "@dmalab/lang";
-import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { type Recording, recordRun, runsOf, variablesAt } from "@dmalab/recording";
 import { type Program, runTitle } from "@dmalab/lang/run";
 import { rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
 import { formatEventText } from "@dmalab/lang/render";
@@ -119,6 +119,11 @@ async function compare(page: Page, recording: Recording, seq: number) {
       rowTexts,
     ),
   }));
+  const variables = await page.evaluate(
+    `[...document.querySelectorAll("#selected .variables dt")].map((each) =>
+      [each.textContent, each.nextElementSibling.textContent])`,
+  ) as readonly (readonly [string, string])[];
+  const seen = variablesAt(recording, position).map(({ name, text }) => [name, text.slice(0, 200)]);
   const full = shown.filter(({ rows }) => rows.length > 0);
   const values = expected.reduce((sum, { rows }) => sum + rows.flat().length, 1);
   const said = await page.textContent("#live");
@@ -130,6 +135,9 @@ async function compare(page: Page, recording: Recording, seq: number) {
         JSON.stringify(expected).slice(0, 300)
       }`,
     };
+  }
+  if (JSON.stringify(variables) !== JSON.stringify(seen.slice(0, 40))) {
+    return { values, wrong: `variables ${variables} instead of ${seen}` };
   }
   if (
     event !== null && !said!.includes(event) && !recording.isStatementStart(position) &&
