@@ -117,7 +117,7 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
     'config LARGE\n\tbool "Large"\n\tselect POOL\nendchoice\nconfig POOL\n\tbool\n',
     "config OTHER\n\ttristate\n\tdepends on GADGET && RIVAL = n && (MIPS || LANTIQ)\n",
     "config OTHER_ROOM\n\tint\n\tdefault 3\n\tdepends on MIPS || LANTIQ\n",
-    'config OTHER_MEDIA\n\tbool "Media"\n\tdefault RIVAL || OTHER\nconfig RIVAL\n\ttristate\n',
+    'config OTHER_MEDIA\n\tbool "Media"\n\tdefault RIVAL || OTHER\nconfig OTHER_OF\n\tdef_bool OTHER\nconfig RIVAL\n\ttristate\n',
   ].join("");
   const makefile = [
     "obj-$(CONFIG_GADGET:m=y) += gadget.o\n",
@@ -138,8 +138,13 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
   assertEquals(settings("small").values.has("SMALL"), false);
   assertEquals(settings("small").lacking, []);
   assertEquals(settings("other").lacking, ["MIPS || LANTIQ"]);
-  const others = ["OTHER_ROOM", "OTHER_MEDIA", "RIVAL"];
-  assertEquals(others.map((name) => settings("other").values.get(name)), ["3", "1", undefined]);
+  const others = ["OTHER_ROOM", "OTHER_MEDIA", "OTHER_OF", "RIVAL"];
+  assertEquals(others.map((name) => settings("other").values.get(name)), [
+    "3",
+    "1",
+    "1",
+    undefined,
+  ]);
   assertEquals(others.some((name) => settings("large").values.has(name)), false);
   assertEquals(["large", "template"].map((name) => makefiles.builds(`drivers/toy/${name}.c`)), [
     true,
