@@ -12,6 +12,8 @@ export class CFailures {
   readonly #stubs = new Set<string>();
   /** Properties that its node does not have. */
   readonly #properties = new Set<string>();
+  /** A pointer of its device that nobody has set, and who would. */
+  #nullRead: string | null = null;
   readonly #said = new Set<string>();
   #phys = -1;
   #value = 0;
@@ -27,6 +29,7 @@ export class CFailures {
   begin(): void {
     this.#stubs.clear();
     this.#properties.clear();
+    this.#nullRead = null;
     this.#phys = this.#polledPhys = -1;
   }
 
@@ -38,6 +41,10 @@ export class CFailures {
   /** C asks for a property of its device's node, which does not have it. */
   propertyMissed(name: string): void {
     this.#properties.add(name);
+  }
+
+  nullRead(text: string): void {
+    this.#nullRead = text;
   }
 
   /** C reads a register. */
@@ -62,6 +69,7 @@ export class CFailures {
       const read = this.#registerText(this.#phys, this.#value, "");
       this.#say(`${error}; the register that it read last is ${read}`);
     }
+    if (this.#nullRead !== null) this.#say(`${error} after it read ${this.#nullRead}`);
     if (this.#properties.size > 0) {
       this.#say(
         `${error} after its node had no ${[...this.#properties].join(", ")}: ` +

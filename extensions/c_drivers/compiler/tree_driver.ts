@@ -1,7 +1,7 @@
 /** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
 import type { DeviceShape } from "../tree/of_tree.ts";
 import { SG, SG_BYTES } from "../calls/lists.ts";
-import { asLibrary, IR, missingIn, pointersIn, withStorage } from "../tree/ir.ts";
+import { asFurther, asLibrary, IR, missingIn, pointersIn, withStorage } from "../tree/ir.ts";
 import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
 import { companionsOf, exportsIn, libraryOf, requestFilesOf, siblingsOf } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
@@ -108,7 +108,11 @@ class TreeDriver {
     const support = await this.#support();
     const library = await this.#library([...texts, support], settings);
     const objects = Object.fromEntries(
-      [...texts.map(withStorage), support, ...library.texts.map(asLibrary)]
+      [
+        ...texts.map((text, at) => at === 0 ? withStorage(text) : asFurther(text)),
+        support,
+        ...library.texts.map(asLibrary),
+      ]
         .map((text, at) => [`${at}.ll`, text]),
     );
     const [first = "", ...args] = Object.keys(objects);

@@ -156,6 +156,8 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
     const text = kernel.memory.textAt(name);
     kernel.part(CFailures).propertyMissed(isNode === 0 ? text : `${text} { }`);
   },
+  lab_no_data: (kernel, [at = 0, name = 0]) =>
+    kernel.part(CStubs).isNull(at, kernel.memory.textAt(name)),
   lab_bar_flags: (kernel, [dev = 0, bar = 0]) => barFlags(kernel, dev, bar),
   lab_alias: (kernel, [made = 0, dev = 0]) => kernel.alias(made, dev),
   lab_made: (kernel, [dev = 0, isOne = 0]) => {

@@ -34,6 +34,8 @@ long lab_function(struct device *dev, const char *key);
 char *lab_property(struct device *dev, unsigned int number, int *length);
 /* The driver has asked for one, or for a node, that is not there. */
 void lab_no_property(const char *name, bool is_node);
+/* A pointer of the device that nobody has set: whoever uses it is told so. */
+void lab_no_data(void *at, const char *name);
 /* Flags of a BAR, as IORESOURCE_* has them. */
 unsigned long lab_bar_flags(struct device *dev, int bar);
 /* Where the device's limits are: the tree's own functions write them there. */

@@ -113,6 +113,12 @@ static void describe_node(struct bound *each, const struct of_device_id *match)
 		add_property(each, own, "compatible", match->compatible, strlen(match->compatible) + 1);
 }
 
+/* What the driver of a parent that makes the device gives it. A file of the scenario's that defines this does. */
+void __weak lab_describe(struct platform_device *pdev)
+{
+}
+EXPORT_SYMBOL(lab_describe);
+
 /* What firmware says of the device, and the bus of its driver. */
 static void describe(struct bound *each, struct platform_driver *driver)
 {
@@ -151,6 +157,11 @@ static void describe(struct bound *each, struct platform_driver *driver)
 	describe_node(each, match);
 	if (each->property_count || each->node_count > 1)
 		device_set_node(&pdev->dev, &each->nodes[0].fwnode);
+	lab_describe(pdev);
+	if (!pdev->dev.platform_data)
+		lab_no_data(&pdev->dev.platform_data, "dev.platform_data");
+	if (!pdev->dev.parent)
+		lab_no_data(&pdev->dev.parent, "dev.parent");
 }
 
 static int bind(struct device *dev, unsigned int vendor, unsigned int device)
