@@ -2,14 +2,6 @@
 #include <linux/cdev.h>
 #include <linux/slab.h>
 
-/* That one was added. */
-struct entry {
-	struct list_head list;
-	struct cdev *cdev;
-};
-
-static LIST_HEAD(entries);
-
 static void leaves(struct kobject *kobj)
 {
 	if (kobj->parent)
@@ -51,12 +43,11 @@ EXPORT_SYMBOL(cdev_alloc);
 
 int cdev_add(struct cdev *cdev, dev_t number, unsigned int count)
 {
-	struct entry *entry = kmalloc(sizeof(*entry), GFP_KERNEL);
+	struct list_head *entry = kmalloc(sizeof(*entry), GFP_KERNEL);
 
 	if (!entry)
 		return -ENOMEM;
-	entry->cdev = cdev;
-	list_add(&entry->list, &entries);
+	list_add(entry, &cdev->list);
 	cdev->dev = number;
 	cdev->count = count;
 	if (cdev->kobj.parent)
@@ -67,14 +58,11 @@ EXPORT_SYMBOL(cdev_add);
 
 void cdev_del(struct cdev *cdev)
 {
-	struct entry *entry;
+	struct list_head *entry = cdev->list.next;
 
-	list_for_each_entry(entry, &entries, list) {
-		if (entry->cdev != cdev)
-			continue;
-		list_del(&entry->list);
+	if (!list_empty(&cdev->list)) {
+		list_del(entry);
 		kfree(entry);
-		break;
 	}
 	kobject_put(&cdev->kobj);
 }
