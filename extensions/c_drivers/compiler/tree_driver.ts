@@ -99,6 +99,7 @@ class TreeDriver {
     for (const file of files) {
       const made = await this.#file(file, settings, sources);
       if (made.module === null) {
+        this.#checkMachine(file, made.said);
         const compilation = { main: file.source, sources, refused: new Map(), target };
         return { module: null, diagnostics: saidDiagnostics(made, compilation) };
       }
@@ -137,6 +138,16 @@ class TreeDriver {
       pointers: pointersIn([...texts, ...library.texts]),
       library: library.paths,
     });
+  }
+
+  /** A file of another machine's that does not compile is no defect of it. */
+  #checkMachine({ path }: FileOfDriver, said: string): void {
+    const { lacking } = this.build.settings(path === null ? [] : [path]);
+    if (lacking.length === 0) return;
+    throw new TreeError(
+      `${path} is built only for machines with ${lacking.join(", ")}, which the lab's has not`,
+      firstError(said),
+    );
   }
 
   /** Compiles a file of the driver. @param sources Gets it, by the name that the compiler knows. */
