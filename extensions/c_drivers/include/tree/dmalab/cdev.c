@@ -45,8 +45,12 @@ int cdev_add(struct cdev *cdev, dev_t number, unsigned int count)
 {
 	struct list_head *entry = kmalloc(sizeof(*entry), GFP_KERNEL);
 
-	if (!entry)
+	if (!entry) {
+		/* Nobody deletes what was not added. */
+		kfree_const(cdev->kobj.name);
+		cdev->kobj.name = NULL;
 		return -ENOMEM;
+	}
 	list_add(entry, &cdev->list);
 	cdev->dev = number;
 	cdev->count = count;
