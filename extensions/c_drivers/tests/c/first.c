@@ -73,15 +73,6 @@ int beyond(int n)
 	return n;
 }
 
-/* A kernel has whole pages there. */
-int behind_shared(struct device *dev)
-{
-	dma_addr_t dma;
-	int *shared = dma_alloc_coherent(dev, 72, &dma, GFP_KERNEL);
-
-	return shared[20];
-}
-
 int leak(void)
 {
 	return kmalloc(24, GFP_KERNEL) ? 0 : -ENOMEM;
@@ -232,4 +223,13 @@ MODULE_LICENSE("GPL");
 void give_back(void *p)
 {
 	kfree(p);
+}
+
+/* A kernel has whole pages there. */
+int behind_shared(struct device *dev)
+{
+	dma_addr_t dma;
+	int *shared = dma_alloc_coherent(dev, 72, &dma, GFP_KERNEL);
+
+	return shared[20];
 }
