@@ -48,7 +48,9 @@ const SETTINGS = {
     accepts: (text) => parseProperties(text) !== null,
   }, {
     leftOut: "none but `compatible`",
-    doc: "What its node says to a platform driver, as a device tree's source has it.",
+    doc:
+      "What its node says to a platform driver, as a device tree's source has it; nodes in it, " +
+      'to which cells may refer, have paths: "clocks = <&c 1>; c: clock/; clock/rate = <9>".',
   }),
   ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: DEFAULT_SEGMENT_BYTES }),
 };

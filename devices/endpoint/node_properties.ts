@@ -1,28 +1,45 @@
-/** Properties of a device's node, as a device tree's source has them. */
+/**
+ * Properties of a device's node, as a device tree's source has them. What stands in a node below it has that
+ * one's path before its name, `mdio/phy@1/reg`; a node is `mdio/`, with a label that cells refer to `clk: clock/`.
+ */
 
 /** A device tree's cells have their most significant byte first. */
 const CELL_BYTES = 4;
-const NAME = /^[A-Za-z0-9,._+*#?@-]+$/;
+const NAME = /^(?:[A-Za-z0-9,._+*#?@-]+\/)*[A-Za-z0-9,._+*#?@-]*$/;
 /** What stands between semicolons, or between commas outside of quotes. */
-const PROPERTY = /\s*([^=;\s]+)\s*(?:=\s*((?:"[^"]*"|'[^']*'|[^;"'])*))?(;|$)/;
+const PROPERTY = /\s*(?:(\w+):\s*)?([^=;:\s]+)\s*(?:=\s*((?:"[^"]*"|'[^']*'|[^;"'])*))?(;|$)/;
 const VALUE = /\s*(?:"([^"]*)"|'([^']*)'|<([^<>]*)>|\[([^[\]]*)\])\s*(,|$)/;
+const LABEL = /^&(\w+)$/;
 const CELL = /^(?:0x[0-9a-f]{1,8}|\d{1,10})$/i;
+
+/** What a property without a value has. */
+const NOTHING = "[]";
 
 /** Bytes of the properties that a text lists, by their names; null for another text. */
 export function parseProperties(text: string): ReadonlyMap<string, Uint8Array> | null {
-  const found = new Map<string, Uint8Array>();
+  const values = new Map<string, string>();
+  const labels = new Map<string, number>();
   const property = new RegExp(PROPERTY, "y");
   while (property.lastIndex < text.trimEnd().length) {
-    const [, name = "", value] = property.exec(text) ?? [];
-    const bytes = value === undefined ? new Uint8Array() : bytesOf(value.trim());
-    if (!NAME.test(name) || found.has(name) || bytes === null) return null;
+    const [, label, name = "", value = NOTHING] = property.exec(text) ?? [];
+    if (name === "" || !NAME.test(name) || values.has(name)) return null;
+    values.set(name, value.trim());
+    if (label === undefined) continue;
+    if (!name.endsWith("/") || labels.has(label)) return null;
+    labels.set(label, labels.size + 1);
+    values.set(`${name}phandle`, `<${labels.size}>`);
+  }
+  const found = new Map<string, Uint8Array>();
+  for (const [name, value] of values) {
+    const bytes = name.endsWith("/") && value !== NOTHING ? null : bytesOf(value, labels);
+    if (bytes === null) return null;
     found.set(name, bytes);
   }
   return found;
 }
 
-/** Texts in either kind of quotes, `<cells>` and `[bytes]`. */
-function bytesOf(text: string): Uint8Array | null {
+/** Texts in either kind of quotes, `<cells>` and `[bytes]`. @param labels Numbers of nodes that cells refer to. */
+function bytesOf(text: string, labels: ReadonlyMap<string, number>): Uint8Array | null {
   const bytes: number[] = [];
   const written = new RegExp(VALUE, "y");
   let isLast = false;
@@ -34,8 +51,10 @@ function bytesOf(text: string): Uint8Array | null {
     if (quoted !== undefined) bytes.push(...new TextEncoder().encode(`${quoted}\0`));
     else if (cells !== undefined) {
       for (const cell of wordsOf(cells)) {
-        const number = Number(cell);
-        if (!CELL.test(cell) || number >= 2 ** 32) return null;
+        const label = LABEL.exec(cell)?.[1];
+        const number = label === undefined ? Number(cell) : labels.get(label);
+        const isRight = label !== undefined || CELL.test(cell);
+        if (number === undefined || !isRight || number >= 2 ** 32) return null;
         for (let byte = CELL_BYTES - 1; byte >= 0; byte--) bytes.push(number >>> (8 * byte) & 0xff);
       }
     } else {

@@ -15,6 +15,21 @@ Deno.test("properties are cells, texts in either quotes, bytes, or nothing", () 
   assertEquals([...parseProperties(" ")!], []);
 });
 
+Deno.test("nodes below it have a path, and cells refer to those that have a label", () => {
+  const found = parseProperties(
+    "clk = <&sys 7>, <&phy>; mdio/; phy: mdio/phy@1/; mdio/phy@1/reg = <1>; sys: syscon/",
+  );
+  assertEquals([...found!].map(([name, bytes]) => `${name} ${bytes.join(" ")}`.trim()), [
+    "clk 0 0 0 2 0 0 0 7 0 0 0 1",
+    "mdio/",
+    "mdio/phy@1/",
+    "mdio/phy@1/phandle 0 0 0 1",
+    "mdio/phy@1/reg 0 0 0 1",
+    "syscon/",
+    "syscon/phandle 0 0 0 2",
+  ]);
+});
+
 Deno.test("what is no property is refused", () => {
   const wrong = [
     "a = 1",
@@ -25,7 +40,17 @@ Deno.test("what is no property is refused", () => {
     "a = [1]",
     "= <1>",
   ];
-  for (const text of [...wrong, "a; a", "a = 'b", "a = <&b>"]) {
+  const NODES = [
+    "/",
+    "a//",
+    "a/ = <1>",
+    "l: b",
+    "l: b/; l: c/",
+    "l: b/; b/phandle = <3>",
+    ":",
+    "l:",
+  ];
+  for (const text of [...wrong, "a; a", "a = 'b", "a = <&b>", ...NODES]) {
     assertEquals(parseProperties(text), null, text);
   }
 });

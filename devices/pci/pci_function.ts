@@ -76,7 +76,7 @@ export class PciFunction {
   vectors = 1;
   /** What its configuration space says, by the keys of its block; what it leaves to the driver is not there. */
   numbers: ReadonlyMap<string, number> = new Map();
-  /** Properties of its node in the device tree, by their names. */
+  /** Properties of its node in the device tree, and of nodes in it, by their paths; `mdio/` is a node. */
   properties: ReadonlyMap<string, Uint8Array> = new Map();
   /** It is in its slot; a function that is not answers no request. */
   present = true;

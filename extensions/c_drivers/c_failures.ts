@@ -5,6 +5,8 @@ import { type CKernel, hex } from "./c_kernel.ts";
 
 /** A register that is read so often in a row, with the same value each time, is polled. */
 const POLLS = 8;
+/** So many registers that were read before the last one are named. */
+const NAMED = 5;
 /** Errors as C returns them. */
 const MOST_ERRNO = 4095;
 
@@ -12,7 +14,11 @@ export class CFailures {
   readonly #stubs = new Set<string>();
   /** Properties that its node does not have. */
   readonly #properties = new Set<string>();
+  /** A pointer of its device that nobody has set, and who would. */
+  #nullRead: string | null = null;
   readonly #said = new Set<string>();
+  /** Registers that were read before the last one, the latest last. */
+  readonly #before = new Set<number>();
   #phys = -1;
   #value = 0;
   #reads = 0;
@@ -27,6 +33,8 @@ export class CFailures {
   begin(): void {
     this.#stubs.clear();
     this.#properties.clear();
+    this.#nullRead = null;
+    this.#before.clear();
     this.#phys = this.#polledPhys = -1;
   }
 
@@ -40,9 +48,14 @@ export class CFailures {
     this.#properties.add(name);
   }
 
+  nullRead(text: string): void {
+    this.#nullRead = text;
+  }
+
   /** C reads a register. */
   registerRead(phys: PhysAddr, value: number): void {
     const isSame = phys === this.#phys && value === this.#value;
+    if (phys !== this.#phys) this.#follows(phys);
     this.#phys = phys;
     this.#value = value;
     this.#reads = isSame ? this.#reads + 1 : 1;
@@ -50,6 +63,13 @@ export class CFailures {
     this.#polledPhys = phys;
     this.#polledValue = value;
     this.#polls = this.#reads;
+  }
+
+  #follows(phys: PhysAddr): void {
+    const before = this.#before;
+    if (this.#phys >= 0) before.add(this.#phys);
+    before.delete(phys);
+    if (before.size > NAMED) before.delete(before.keys().next().value!);
   }
 
   /** The call ends. An error that the script injects has its reason there. */
@@ -60,8 +80,9 @@ export class CFailures {
     if (this.#polledPhys >= 0) this.#say(`${error} after ${this.#pollText()}`);
     else if (this.#phys >= 0) {
       const read = this.#registerText(this.#phys, this.#value, "");
-      this.#say(`${error}; the register that it read last is ${read}`);
+      this.#say(`${error}; the register that it read last is ${read}${this.#beforeText()}`);
     }
+    if (this.#nullRead !== null) this.#say(`${error} after it read ${this.#nullRead}`);
     if (this.#properties.size > 0) {
       this.#say(
         `${error} after its node had no ${[...this.#properties].join(", ")}: ` +
@@ -81,6 +102,13 @@ export class CFailures {
     if (this.#polledPhys >= 0) this.#say(`${name}() does not end after ${this.#pollText()}`);
   }
 
+  #beforeText(): string {
+    const offsets = [...this.#before].toReversed().map((phys) =>
+      hex(phys - (this.#barOf(phys)?.basePhys ?? 0))
+    );
+    return offsets.length === 0 ? "" : `; before it, ${offsets.join(", ")}`;
+  }
+
   #pollText(): string {
     const reads = `${formatCount(this.#polls, "read")} of `;
     return reads + this.#registerText(this.#polledPhys, this.#polledValue, "each time ");
@@ -89,15 +117,21 @@ export class CFailures {
   /** A register with what it was read as, and where a scenario says otherwise. */
   #registerText(phys: number, read: number, often: string): string {
     const value = `${often}${hex(read)}`;
-    for (const { function: owner } of this.kernel.context.lab.devices.values()) {
-      for (const { basePhys, index, sizeBytes } of owner.bars) {
-        const offset = phys - basePhys;
-        if (offset < 0 || offset >= sizeBytes) continue;
-        return `BAR ${index} of ${owner.name} at offset ${hex(offset)}, ${value}: ` +
-          `give what it answers in its block, \`on read ${hex(offset)} { return … }\``;
-      }
+    const found = this.#barOf(phys);
+    if (found !== null) {
+      const offset = hex(phys - found.basePhys);
+      return `BAR ${found.index} of ${found.owner} at offset ${offset}, ${value}: ` +
+        `give what it answers in its block, \`on read ${offset} { return … }\``;
     }
     return `${hex(phys)}, ${value}`;
+  }
+
+  #barOf(phys: number) {
+    for (const { function: { bars, name: owner } } of this.kernel.context.lab.devices.values()) {
+      const found = bars.find((bar) => phys >= bar.basePhys && phys < bar.basePhys + bar.sizeBytes);
+      if (found !== undefined) return { ...found, owner };
+    }
+    return null;
   }
 
   #say(text: string): void {

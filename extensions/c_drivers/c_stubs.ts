@@ -4,6 +4,7 @@
  */
 import { spanPlace } from "@dmalab/lang";
 import { IO_BASE, NULL_BYTES, SHADOW_AT } from "./c_addresses.ts";
+import { CFailures } from "./c_failures.ts";
 import type { CKernel } from "./c_kernel.ts";
 
 /** A structure that a stub returns has so many bytes at most. */
@@ -11,6 +12,10 @@ const STRUCT_BYTES = 16 * 1024;
 const WORD_BYTES = 8;
 /** Code runs so many blocks at most from the read of a pointer to its use. */
 const NEAR_BLOCKS = 32;
+
+/** What gives a device what the driver of its parent does in a kernel. */
+const DESCRIBED = "in a kernel the driver of its parent sets it: define " +
+  "`void lab_describe(struct platform_device *)` in a file of `files`";
 
 /** Something that a stub has not set, where the driver has read it. */
 interface UnsetRead {
@@ -27,7 +32,9 @@ export class CStubs {
   /** Places that stubs were to fill, with the stub's name. */
   readonly #unset = new Map<number, string>();
   #lastRead: UnsetRead | null = null;
-  /** The last stub of a pointer that returned NULL, and where it was called. */
+  /** Pointers of devices that nobody has set. */
+  readonly #nulls = new Map<number, string>();
+  /** The last of these that was read, or the last stub of a pointer that returned NULL, with the place. */
   #lastNull: string | null = null;
 
   constructor(readonly kernel: CKernel) {}
@@ -55,14 +62,26 @@ export class CStubs {
     }
   }
 
+  /** A pointer of a device is not set. */
+  isNull(at: number, name: string): void {
+    this.kernel.memory.watch(at, WORD_BYTES);
+    this.#nulls.set(at, name);
+  }
+
   /** C accesses what is watched. */
   touched(at: number, bytes: number, writes: boolean): void {
     if (writes) {
       this.#unset.delete(at);
+      this.#nulls.delete(at);
       return;
     }
     const { memory } = this.kernel;
     if (bytes !== WORD_BYTES) return;
+    const name = this.#nulls.get(at);
+    if (name !== undefined) {
+      this.#lastNull = `${name} of the device was NULL${this.#place()}; ${DESCRIBED}`;
+      this.kernel.part(CFailures).nullRead(`${name}, which is NULL: ${DESCRIBED}`);
+    }
     const value = memory.wordAt(at);
     const text = this.#leadsNowhere(value) ? this.#unsetText(at) : null;
     if (text !== null) this.#lastRead = { text, value, blocks: memory.blocksRun };

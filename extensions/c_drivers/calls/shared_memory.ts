@@ -6,6 +6,7 @@ import {
   DMA_ATTR,
   type DmaDevice,
 } from "@dmalab/runtime/dma";
+import { formatAddress, formatCount } from "@dmalab/lang/text";
 import type { CCallEntry } from "../call_entry.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
@@ -95,11 +96,16 @@ export function freeShared(
 
 /** Why C may not touch an address of shared memory, as the rest of a sentence; null where it may. */
 export function unmappedText(kernel: CKernel, at: number): string | null {
-  for (const { at: first, memory: { attrs, pageSizeBytes, pages } } of kernel.coherent.values()) {
-    const isInside = at >= first && at < first + pages.length * pageSizeBytes;
-    if (isInside && (attrs & NO_KERNEL_MAPPING) !== 0) {
+  for (const { at: first, memory } of kernel.coherent.values()) {
+    const { attrs, dma, pageSizeBytes, pages, sizeBytes } = memory;
+    if (at < first || at >= first + pages.length * pageSizeBytes) continue;
+    if ((attrs & NO_KERNEL_MAPPING) !== 0) {
       return "of memory allocated with DMA_ATTR_NO_KERNEL_MAPPING: the CPU has no address for it";
     }
+    return `${at - first - sizeBytes} bytes past ${
+      formatCount(sizeBytes, "byte")
+    } of coherent memory ` +
+      `at ${formatAddress(dma)}, of which a kernel gives whole pages`;
   }
   return null;
 }

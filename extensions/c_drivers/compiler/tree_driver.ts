@@ -1,7 +1,7 @@
 /** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
 import type { DeviceShape } from "../tree/of_tree.ts";
 import { SG, SG_BYTES } from "../calls/lists.ts";
-import { asLibrary, IR, missingIn, pointersIn, withStorage } from "../tree/ir.ts";
+import { asFurther, asLibrary, IR, missingIn, pointersIn, withStorage } from "../tree/ir.ts";
 import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
 import { companionsOf, exportsIn, libraryOf, requestFilesOf, siblingsOf } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
@@ -99,6 +99,7 @@ class TreeDriver {
     for (const file of files) {
       const made = await this.#file(file, settings, sources);
       if (made.module === null) {
+        this.#checkMachine(file, made.said);
         const compilation = { main: file.source, sources, refused: new Map(), target };
         return { module: null, diagnostics: saidDiagnostics(made, compilation) };
       }
@@ -108,7 +109,11 @@ class TreeDriver {
     const support = await this.#support();
     const library = await this.#library([...texts, support], settings);
     const objects = Object.fromEntries(
-      [...texts.map(withStorage), support, ...library.texts.map(asLibrary)]
+      [
+        ...texts.map((text, at) => at === 0 ? withStorage(text) : asFurther(text)),
+        support,
+        ...library.texts.map(asLibrary),
+      ]
         .map((text, at) => [`${at}.ll`, text]),
     );
     const [first = "", ...args] = Object.keys(objects);
@@ -133,6 +138,16 @@ class TreeDriver {
       pointers: pointersIn([...texts, ...library.texts]),
       library: library.paths,
     });
+  }
+
+  /** A file of another machine's that does not compile is no defect of it. */
+  #checkMachine({ path }: FileOfDriver, said: string): void {
+    const { lacking } = this.build.settings(path === null ? [] : [path]);
+    if (lacking.length === 0) return;
+    throw new TreeError(
+      `${path} is built only for machines with ${lacking.join(", ")}, which the lab's has not`,
+      firstError(said),
+    );
   }
 
   /** Compiles a file of the driver. @param sources Gets it, by the name that the compiler knows. */

@@ -34,6 +34,11 @@ export function withStorage(ir: string): string {
   });
 }
 
+/** A further file of a driver: where it is of a module of its own, the first one's init counts. */
+export function asFurther(ir: string): string {
+  return withStorage(ir).replace(/^@((?:init|cleanup)_module) = /gm, "@$1 = weak ");
+}
+
 /** Functions of a library: what another file defines counts instead. */
 export function asLibrary(ir: string): string {
   return withStorage(ir).replace(GLOBAL, "define weak ");

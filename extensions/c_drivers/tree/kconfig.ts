@@ -35,7 +35,7 @@ const NUMBER = /^\s*(?:int|hex|string)\b/;
 const ALWAYS = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s*$/;
 const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
 /** Set wherever one of these symbols is. */
-const SAME = /^\s*default\s+([A-Z]\w*(?:\s*\|\|\s*[A-Z]\w*)*)\s*$/;
+const SAME = /^\s*(?:default|def_bool|def_tristate)\s+([A-Z]\w*(?:\s*\|\|\s*[A-Z]\w*)*)\s*$/;
 const SOURCE = /^\s*source\s+"([^"]+)"/;
 const IF = /^\s*if\s+([^#]*)/;
 const ENDIF = /^\s*endif\b/;

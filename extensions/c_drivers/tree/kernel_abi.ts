@@ -152,8 +152,12 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
     functionOf(kernel, dev).numbers.get(kernel.memory.textAt(key)) ?? -1,
   lab_property: (kernel, [dev = 0, index = 0, length = 0]) =>
     propertyOf(kernel, dev, index, length),
-  lab_no_property: (kernel, [name = 0]) =>
-    kernel.part(CFailures).propertyMissed(kernel.memory.textAt(name)),
+  lab_no_property: (kernel, [name = 0, isNode = 0]) => {
+    const text = kernel.memory.textAt(name);
+    kernel.part(CFailures).propertyMissed(isNode === 0 ? text : `${text} { }`);
+  },
+  lab_no_data: (kernel, [at = 0, name = 0]) =>
+    kernel.part(CStubs).isNull(at, kernel.memory.textAt(name)),
   lab_bar_flags: (kernel, [dev = 0, bar = 0]) => barFlags(kernel, dev, bar),
   lab_alias: (kernel, [made = 0, dev = 0]) => kernel.alias(made, dev),
   lab_made: (kernel, [dev = 0, isOne = 0]) => {

@@ -1,6 +1,14 @@
 /** What other members use of `extensions/c_drivers/tree`. */
 export { boundsHeader, generatedHeaders } from "./generated.ts";
-export { type BlockMarks, IR, pointersIn, withMarks, withRounds, withStorage } from "./ir.ts";
+export {
+  asFurther,
+  type BlockMarks,
+  IR,
+  pointersIn,
+  withMarks,
+  withRounds,
+  withStorage,
+} from "./ir.ts";
 export { closureOf, readKconfig } from "./kconfig.ts";
 export { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "./layout.ts";
 export { companionsOf, exportsIn, requestFilesOf, siblingsOf } from "./library.ts";

@@ -50,6 +50,11 @@ Deno.test("a wrong tree, a wrong release and a path that leaves both are errors 
     ["7.2.12", '"a.c" { tree = "/proc/self/cwd" }', "The folder is not a kernel tree"],
     ["7.2.12", '"own.txt" { tree = "../mini" }', "it is not named as a source or a header in C"],
     ["7.2.12", '"own.c" { tree = "../mini", files = ["Makefile"] }', "it is not named as a source"],
+    [
+      "7.2.12",
+      '"drivers/toy/ppc.c" { tree = "../mini" }',
+      "drivers/toy/ppc.c is built only for machines with PPC_CHIP, which the lab's has not",
+    ],
   ] as const;
   for (const [kernel, driver, said] of cases) {
     const text = await saidOf(kernel, driver);

@@ -6,6 +6,7 @@ import { loadPatched } from "@dmalab/c_drivers/compiler";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { CPlaces } from "@dmalab/c_drivers";
 import {
+  asFurther,
   boundsHeader,
   closureOf,
   companionsOf,
@@ -117,7 +118,7 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
     'config LARGE\n\tbool "Large"\n\tselect POOL\nendchoice\nconfig POOL\n\tbool\n',
     "config OTHER\n\ttristate\n\tdepends on GADGET && RIVAL = n && (MIPS || LANTIQ)\n",
     "config OTHER_ROOM\n\tint\n\tdefault 3\n\tdepends on MIPS || LANTIQ\n",
-    'config OTHER_MEDIA\n\tbool "Media"\n\tdefault RIVAL || OTHER\nconfig RIVAL\n\ttristate\n',
+    'config OTHER_MEDIA\n\tbool "Media"\n\tdefault RIVAL || OTHER\nconfig OTHER_OF\n\tdef_bool OTHER\nconfig RIVAL\n\ttristate\n',
   ].join("");
   const makefile = [
     "obj-$(CONFIG_GADGET:m=y) += gadget.o\n",
@@ -138,8 +139,13 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
   assertEquals(settings("small").values.has("SMALL"), false);
   assertEquals(settings("small").lacking, []);
   assertEquals(settings("other").lacking, ["MIPS || LANTIQ"]);
-  const others = ["OTHER_ROOM", "OTHER_MEDIA", "RIVAL"];
-  assertEquals(others.map((name) => settings("other").values.get(name)), ["3", "1", undefined]);
+  const others = ["OTHER_ROOM", "OTHER_MEDIA", "OTHER_OF", "RIVAL"];
+  assertEquals(others.map((name) => settings("other").values.get(name)), [
+    "3",
+    "1",
+    "1",
+    undefined,
+  ]);
   assertEquals(others.some((name) => settings("large").values.has(name)), false);
   assertEquals(["large", "template"].map((name) => makefiles.builds(`drivers/toy/${name}.c`)), [
     true,
@@ -416,6 +422,14 @@ Deno.test("data that a file only declares gets storage of its type's size", () =
   ]);
 });
 
+Deno.test("of two modules that are linked the first one's init counts", () => {
+  const ir = "@init_module = dso_local alias i32 (), ptr @start\n@other = external global i32";
+  assertEquals(asFurther(ir).split("\n"), [
+    "@init_module = weak dso_local alias i32 (), ptr @start",
+    "@other = weak global i32 zeroinitializer",
+  ]);
+});
+
 Deno.test("each loop of a file counts its rounds, whichever way it goes back", () => {
   const ir = [
     "define void @f(i32 %0) {",
@@ -599,7 +613,7 @@ Deno.test("a page table that frees one table too few is found, by a minimal sequ
 
 /** How the tests of mini.dma end: four use what stubs have not set, the last one leaks. */
 const ENDS = [
-  ...Array.from({ length: 15 }, () => "ok"),
+  ...Array.from({ length: 16 }, () => "ok"),
   ...Array.from({ length: 4 }, () => "E0902"),
   "E0926",
 ];
@@ -613,7 +627,7 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
     "info: toy_missing() is a stub: returns 0",
   ]);
   assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
-  const unset = outcomes.slice(15, 19).map(({ failure }) => failure!.message.split("; ").at(-1)!);
+  const unset = outcomes.slice(16, 20).map(({ failure }) => failure!.message.split("; ").at(-1)!);
   const at = (line: number, column: number) =>
     `extensions/kernel_tree/tests/tree/unset.c:${line}:${column}`;
   const shown = unset.map((text) => text.replace(/: give what .*/, ""));
@@ -626,6 +640,8 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
   assertEquals(lines.filter((line) => line.includes("() returns ")), [
     "info: card_wait() returns -110 (ETIMEDOUT) after 100 reads of BAR 1 of nic at offset 0x8, " +
     "each time 0x0: give what it answers in its block, `on read 0x8 { return … }`",
+    "info: card_refused() returns -5 (EIO); the register that it read last is BAR 1 of nic at offset 0xc, 0x0: " +
+    "give what it answers in its block, `on read 0xc { return … }`; before it, 0x4, 0x0",
     "info: refused() returns -19 (ENODEV) after the stub toy_fill(): " +
     "give what they return in `stubs`, or what they do in a file of `files`",
   ]);

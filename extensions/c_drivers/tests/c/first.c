@@ -224,3 +224,12 @@ void give_back(void *p)
 {
 	kfree(p);
 }
+
+/* A kernel has whole pages there. */
+int behind_shared(struct device *dev)
+{
+	dma_addr_t dma;
+	int *shared = dma_alloc_coherent(dev, 72, &dma, GFP_KERNEL);
+
+	return shared[20];
+}

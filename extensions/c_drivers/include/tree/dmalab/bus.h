@@ -17,4 +17,7 @@ void lab_bus_add(const struct lab_bus *bus);
 /* Its driver goes, and leaves its devices. */
 void lab_bus_leave(const struct lab_bus *bus);
 
+/* The device whose node it is, or stands in. */
+struct device *lab_of_node(const struct device_node *node);
+
 #endif

@@ -88,6 +88,10 @@ int device_add(struct device *dev)
 
 	if (!child)
 		return -ENOMEM;
+	if (!dev->init_name && !dev->kobj.name && !(dev->bus && dev->bus->dev_name)) {
+		kfree(child);
+		return -EINVAL;
+	}
 	if (dev->init_name && dev_set_name(dev, "%s", dev->init_name)) {
 		kfree(child);
 		return -ENOMEM;

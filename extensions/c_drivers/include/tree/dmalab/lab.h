@@ -30,10 +30,12 @@ int lab_dma_map_sgtable_attrs(struct device *dev, struct scatterlist *list, int 
 int lab_line_irq(struct device *dev, unsigned int most);
 /* What the block of a device says of its function, by the key; -1 where it says nothing. */
 long lab_function(struct device *dev, const char *key);
-/* A property of the device's node: its name, and its value behind that; NULL where there are not so many. */
-const char *lab_property(struct device *dev, unsigned int number, int *length);
-/* The driver has asked for one that is not there. */
-void lab_no_property(const char *name);
+/* A property of the device's node: its path, and its value behind that; NULL where there are not so many. */
+char *lab_property(struct device *dev, unsigned int number, int *length);
+/* The driver has asked for one, or for a node, that is not there. */
+void lab_no_property(const char *name, bool is_node);
+/* A pointer of the device that nobody has set: whoever uses it is told so. */
+void lab_no_data(void *at, const char *name);
 /* Flags of a BAR, as IORESOURCE_* has them. */
 unsigned long lab_bar_flags(struct device *dev, int bar);
 /* Where the device's limits are: the tree's own functions write them there. */

@@ -16,14 +16,16 @@
 #define MOST_DRIVERS 32
 #define MOST_WINDOWS 6
 #define MOST_IRQS 16
-#define MOST_PROPERTIES 64
+#define MOST_PROPERTIES 128
+#define MOST_NODES 32
 
 struct bound {
 	struct platform_device pdev;
 	struct resource windows[MOST_WINDOWS + MOST_IRQS];
-	struct device_node node;
+	/* The first one is its own, the others stand in that. */
+	struct device_node nodes[MOST_NODES];
 	struct property properties[MOST_PROPERTIES];
-	int property_count;
+	int node_count, property_count;
 	struct device *dev;
 };
 
@@ -47,34 +49,75 @@ static void free_bound(struct bound *each)
 	bound = NULL;
 }
 
-static void add_property(struct bound *each, const char *name, const void *value, int length)
+/* The node of that name in another one; made where it is not there. NULL for one too many. */
+static struct device_node *node_in(struct bound *each, struct device_node *parent, const char *name)
 {
-	struct property *added = &each->properties[each->property_count];
+	struct device_node **link, *added;
+
+	for (link = &parent->child; *link; link = &(*link)->sibling)
+		if (!strcmp((*link)->full_name, name))
+			return *link;
+	if (each->node_count == MOST_NODES)
+		return NULL;
+	*link = added = &each->nodes[each->node_count++];
+	of_node_init(added);
+	added->name = added->full_name = name;
+	added->parent = parent;
+	return added;
+}
+
+static void add_property(struct bound *each, struct device_node *node, const char *name,
+			 const void *value, int length)
+{
+	struct property *added = &each->properties[each->property_count++], **link;
 
 	added->name = (char *)name;
 	added->value = (void *)value;
 	added->length = length;
-	if (each->property_count++)
-		added[-1].next = added;
-	else
-		each->node.properties = added;
+	for (link = &node->properties; *link; link = &(*link)->next)
+		;
+	*link = added;
+	if (!strcmp(name, "phandle") && length == sizeof(u32))
+		node->phandle = be32_to_cpup(value);
 }
 
 /* What the block says of its node, and where that leaves it out, the driver's first entry. */
 static void describe_node(struct bound *each, const struct of_device_id *match)
 {
+	struct device_node *own = each->nodes;
 	bool is_compatible = false;
-	const char *name;
+	char *name, *slash;
 	int at, length;
 
-	each->node.name = each->node.full_name = each->dev->init_name;
-	for (at = 0; at < MOST_PROPERTIES - 1 && (name = lab_property(each->dev, at, &length)); at++) {
-		add_property(each, name, name + strlen(name) + 1, length);
-		is_compatible |= !strcmp(name, "compatible");
+	own->name = own->full_name = each->dev->init_name;
+	of_node_init(own);
+	each->node_count = 1;
+	for (at = 0; (name = lab_property(each->dev, at, &length)); at++) {
+		const char *value = name + strlen(name) + 1;
+		struct device_node *node = own;
+
+		for (; node && (slash = strchr(name, '/')); name = slash + 1) {
+			*slash = 0;
+			node = node_in(each, node, name);
+		}
+		if (!node || each->property_count == MOST_PROPERTIES - 1) {
+			dev_err(each->dev, "its node has more than %d nodes or %d properties: from %s on they are not there\n",
+				MOST_NODES - 1, MOST_PROPERTIES - 1, name);
+			break;
+		}
+		if (*name)
+			add_property(each, node, name, value, length);
+		is_compatible |= node == own && !strcmp(name, "compatible");
 	}
-	if (!is_compatible && match)
-		add_property(each, "compatible", match->compatible, strlen(match->compatible) + 1);
+	if (match && !is_compatible)
+		add_property(each, own, "compatible", match->compatible, strlen(match->compatible) + 1);
 }
+
+/* What the driver of a parent that makes the device gives it. A file of the scenario's that defines this does. */
+void __weak lab_describe(struct platform_device *pdev)
+{
+}
+EXPORT_SYMBOL(lab_describe);
 
 /* What firmware says of the device, and the bus of its driver. */
 static void describe(struct bound *each, struct platform_driver *driver)
@@ -112,11 +155,13 @@ static void describe(struct bound *each, struct platform_driver *driver)
 	for (at = 0; at < MOST_IRQS && (irq = lab_pci_irq_vector(each->dev, at)) > 0; at++)
 		each->windows[pdev->num_resources++] = DEFINE_RES_IRQ(irq);
 	describe_node(each, match);
-	if (!each->property_count)
-		return;
-	of_node_init(&each->node);
-	pdev->dev.of_node = &each->node;
-	pdev->dev.fwnode = &each->node.fwnode;
+	if (each->property_count || each->node_count > 1)
+		device_set_node(&pdev->dev, &each->nodes[0].fwnode);
+	lab_describe(pdev);
+	if (!pdev->dev.platform_data)
+		lab_no_data(&pdev->dev.platform_data, "dev.platform_data");
+	if (!pdev->dev.parent)
+		lab_no_data(&pdev->dev.parent, "dev.parent");
 }
 
 static int bind(struct device *dev, unsigned int vendor, unsigned int device)
@@ -333,7 +378,7 @@ EXPORT_SYMBOL(platform_get_irq_byname);
 /* A node is its windows' and interrupts' too. */
 int of_irq_get(struct device_node *node, int number)
 {
-	return bound && node == &bound->node ? platform_get_irq_optional(&bound->pdev, number) : -ENXIO;
+	return bound && node == bound->nodes ? platform_get_irq_optional(&bound->pdev, number) : -ENXIO;
 }
 EXPORT_SYMBOL(of_irq_get);
 
@@ -349,7 +394,7 @@ int of_address_to_resource(struct device_node *node, int number, struct resource
 {
 	struct resource *found = NULL;
 
-	if (bound && node == &bound->node)
+	if (bound && node == bound->nodes)
 		found = platform_get_resource(&bound->pdev, IORESOURCE_MEM, number);
 	if (!found)
 		return -EINVAL;
@@ -368,6 +413,28 @@ void __iomem *of_iomap(struct device_node *node, int number)
 }
 EXPORT_SYMBOL(of_iomap);
 
+struct device *lab_of_node(const struct device_node *node)
+{
+	if (bound && node >= bound->nodes && node < bound->nodes + bound->node_count)
+		return &bound->pdev.dev;
+	return NULL;
+}
+EXPORT_SYMBOL(lab_of_node);
+
+#ifdef CONFIG_OF_DYNAMIC
+/* Nodes are there as long as their device, whoever refers to them. */
+struct device_node *of_node_get(struct device_node *node)
+{
+	return node;
+}
+EXPORT_SYMBOL(of_node_get);
+
+void of_node_put(struct device_node *node)
+{
+}
+EXPORT_SYMBOL(of_node_put);
+#endif
+
 /* The tree's own functions of properties call these: what a node does not have is noted. */
 struct property *of_find_property(const struct device_node *node, const char *name, int *length)
 {
@@ -380,8 +447,8 @@ struct property *of_find_property(const struct device_node *node, const char *na
 			*length = each->length;
 		return each;
 	}
-	if (bound && node == &bound->node)
-		lab_no_property(name);
+	if (lab_of_node(node))
+		lab_no_property(name, false);
 	return NULL;
 }
 EXPORT_SYMBOL(of_find_property);
@@ -393,6 +460,32 @@ const void *of_get_property(const struct device_node *node, const char *name, in
 	return found ? found->value : NULL;
 }
 EXPORT_SYMBOL(of_get_property);
+
+struct device_node *of_get_child_by_name(const struct device_node *node, const char *name)
+{
+	struct device_node *child;
+
+	for_each_child_of_node(node, child)
+		if (of_node_name_eq(child, name))
+			return child;
+	if (lab_of_node(node))
+		lab_no_property(name, true);
+	return NULL;
+}
+EXPORT_SYMBOL(of_get_child_by_name);
+
+struct device_node *of_find_node_by_phandle(phandle handle)
+{
+	int at;
+
+	for (at = 1; bound && handle && at < bound->node_count; at++)
+		if (bound->nodes[at].phandle == handle)
+			return &bound->nodes[at];
+	if (bound)
+		lab_no_property("label: node", true);
+	return NULL;
+}
+EXPORT_SYMBOL(of_find_node_by_phandle);
 
 const void *of_device_get_match_data(const struct device *dev)
 {

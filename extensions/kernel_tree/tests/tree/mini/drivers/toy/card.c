@@ -137,6 +137,16 @@ int card_wait(struct device *dev)
 	return left ? 0 : -110;
 }
 
+int card_refused(struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	void *window = pci_iomap(pdev, 1, 0);
+	int error = lab_readl(window) + lab_readl(window + 4) + lab_readl(window + 12) ? 0 : -5;
+
+	pci_iounmap(pdev, window);
+	return error;
+}
+
 int card_capability(struct device *dev, int id)
 {
 	return pci_find_capability(to_pci_dev(dev), id);
