@@ -1,9 +1,16 @@
 /** Compiles files of a kernel tree, unmodified, against the tree's own headers. */
+import { Architectures } from "../tree/architecture.ts";
 import { boundsHeader, generatedHeaders } from "../tree/generated.ts";
 import { IR } from "../tree/ir.ts";
 import { type Kconfig, readKconfig } from "../tree/kconfig.ts";
 import { Makefiles } from "../tree/makefile.ts";
-import { type Settings, settingsFor, settingsProbe } from "../tree/settings.ts";
+import {
+  isWrong,
+  type Settings,
+  settingsFor,
+  settingsOn,
+  settingsProbe,
+} from "../tree/settings.ts";
 import { TreeError, type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS, type Unit, Units } from "../tree/unit.ts";
 import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
@@ -16,6 +23,8 @@ const PROBE = "lab/probe.c";
 const BOUNDS_HEADER = "generated/bounds.h";
 /** A large file takes the compiler's own file system minutes. */
 const STREAM = "-";
+/** A file's symbols can be of several architectures. */
+const MAX_ARCHITECTURES = 3;
 const ERROR = / (?:fatal )?error: /;
 const NOTHING = new Uint8Array();
 
@@ -25,6 +34,8 @@ export interface BuiltFile extends Compiled {
   readonly isKept: boolean;
   /** How many files it may include. */
   readonly fileCount: number;
+  /** The file that was compiled for it: it includes it, and no makefile names it. */
+  readonly by?: string;
 }
 
 /** Files of one tree, compiled with one configuration. */
@@ -33,6 +44,7 @@ export class TreeBuild {
   readonly makefiles: Makefiles;
   readonly units: Units;
   #kconfig: Kconfig | null = null;
+  readonly #architectures: Architectures;
   readonly #headers = readTreeHeaders();
   /** `generated/bounds.h` by the configuration. */
   readonly #bounds = new Map<string, string>();
@@ -44,6 +56,7 @@ export class TreeBuild {
     this.version = versionOf(files);
     this.makefiles = new Makefiles(files);
     this.units = new Units(files, this.makefiles);
+    this.#architectures = new Architectures(files);
   }
 
   /** The configuration that files need. @throws {TreeError} */
@@ -70,7 +83,12 @@ export class TreeBuild {
       }
       this.#bounds.set(key, bounds);
     }
-    return this.units.unit(path, { ...headers, [BOUNDS_HEADER]: bounds }, own);
+    return this.units.unit(
+      path,
+      { ...headers, [BOUNDS_HEADER]: bounds },
+      own,
+      settings.architecture,
+    );
   }
 
   /** Checks the required symbols against the tree's own headers. @throws {TreeError} Before anything runs. */
@@ -115,19 +133,49 @@ export class TreeBuild {
     return await hashOfText(JSON.stringify([readCompilerLock(), args, hashes.toSorted()]));
   }
 
-  /** Compiles a file of the tree by its own makefile's flags. */
+  /**
+   * Compiles a file of the tree by its own makefile's flags: for the lab's machine, else the file that includes
+   * it, if no makefile names it, else for an architecture that it is built for.
+   */
   async file(path: string, args: readonly string[]): Promise<BuiltFile> {
     if (this.files.text(path) === null) {
       throw new TreeError(`The tree has no ${path}`, "give paths relative to the tree's root");
     }
     const settings = this.settings([path]);
-    const unit = await this.unit(path, settings);
-    return await this.compile(unit, [...TREE_ARGUMENTS, ...moduleFlag(settings), ...args]);
+    const compile = async (each: Settings) =>
+      await this.compile(await this.unit(path, each), [
+        ...TREE_ARGUMENTS,
+        ...moduleFlag(each),
+        ...args,
+      ]);
+    let failed = await compile(settings);
+    if (failed.module !== null) return failed;
+    for (const by of this.makefiles.builds(path) ? [] : this.units.includersOf(path)) {
+      const made = await this.file(by, args);
+      if (made.module !== null) return { by, ...made };
+    }
+    for (const each of this.elsewhere(settings)) {
+      const made = await compile(each);
+      if (made.module !== null) return made;
+      if (lacksHeader(failed)) failed = made;
+    }
+    return failed;
+  }
+
+  /** The same for other architectures, where only these have what the files need. */
+  *elsewhere(settings: Settings): Generator<Settings> {
+    const known = this.#architectures.declaring(settings.elsewhere, this.#kconfig!, isWrong);
+    for (const each of known.slice(0, MAX_ARCHITECTURES)) yield settingsOn(settings, each);
   }
 }
 
 export function moduleFlag({ isModule }: Settings): readonly string[] {
   return isModule ? ["-DMODULE"] : [];
+}
+
+/** Whether nothing but a header is known to be wrong. */
+export function lacksHeader({ said }: Compiled): boolean {
+  return / fatal error: '[^'\n]+' file not found/.test(said);
 }
 
 /** The compiler's first error. */

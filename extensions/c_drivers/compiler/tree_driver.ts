@@ -83,7 +83,7 @@ class TreeDriver {
   ) {}
 
   async compile(): Promise<CompiledC> {
-    const { build, of: { files, stubs }, wanted: { config, source } } = this;
+    const { build, of: { files }, wanted: { config } } = this;
     this.#checkRelease(config.kernel);
     const settings = build.settings(
       files.flatMap(({ path, source }) =>
@@ -91,6 +91,17 @@ class TreeDriver {
       ),
       config.pageSizeBytes,
     );
+    const made = await this.#compileFor(settings);
+    if (made.module !== null) return made;
+    for (const each of build.elsewhere(settings)) {
+      const other = await this.#compileFor(each);
+      if (other.module !== null) return other;
+    }
+    return made;
+  }
+
+  async #compileFor(settings: Settings): Promise<CompiledC> {
+    const { build, of: { files, stubs }, wanted: { config, source } } = this;
     await build.checkSettings(settings);
     const behaviour = resolveKernel(config);
     const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, behaviour };

@@ -110,14 +110,14 @@ async function main(options: Options): Promise<number> {
   let compiled = 0;
   for (const path of paths) {
     const begun = performance.now();
-    const { isKept, module, said } = await build.file(path, ["-c"]);
+    const { by, isKept, module, said } = await build.file(path, ["-c"]);
     const took = performance.now() - begun;
     (isKept ? warm : cold).push(took);
     if (module !== null) compiled++;
     console.log(
       `${(took / 1000).toFixed(2)} s ${isKept ? "kept " : ""}${
         module === null ? "FAILED " : ""
-      }${path}`,
+      }${path}${by === undefined ? "" : `, which ${by} includes`}`,
     );
     if (module === null) console.log(`  ${firstError(said)}`);
   }
