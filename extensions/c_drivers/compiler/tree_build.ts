@@ -26,6 +26,7 @@ const STREAM = "-";
 /** A file's symbols can be of several architectures. */
 const MAX_ARCHITECTURES = 3;
 const ERROR = / (?:fatal )?error: /;
+const NO_HEADER = / fatal error: '[^'\n]+' file not found/;
 const NOTHING = new Uint8Array();
 
 /** A file that was compiled, or what the compiler said of it. */
@@ -34,8 +35,8 @@ export interface BuiltFile extends Compiled {
   readonly isKept: boolean;
   /** How many files it may include. */
   readonly fileCount: number;
-  /** The file that was compiled for it: it includes it, and no makefile names it. */
-  readonly by?: string;
+  /** "for powerpc", or "within" a file that includes it, where it does not compile as others do. */
+  readonly how?: string;
 }
 
 /** Files of one tree, compiled with one configuration. */
@@ -134,30 +135,30 @@ export class TreeBuild {
   }
 
   /**
-   * Compiles a file of the tree by its own makefile's flags: for the lab's machine, else the file that includes
-   * it, if no makefile names it, else for an architecture that it is built for.
+   * Compiles a file of the tree by its own makefile's flags: for the lab's machine, else within a file that
+   * includes it, if no makefile names it, else for an architecture that it is built for.
    */
   async file(path: string, args: readonly string[]): Promise<BuiltFile> {
     if (this.files.text(path) === null) {
       throw new TreeError(`The tree has no ${path}`, "give paths relative to the tree's root");
     }
+    const compile = async (settings: Settings) => {
+      const unit = await this.unit(path, settings);
+      return this.compile(unit, [...TREE_ARGUMENTS, ...moduleFlag(settings), ...args]);
+    };
     const settings = this.settings([path]);
-    const compile = async (each: Settings) =>
-      await this.compile(await this.unit(path, each), [
-        ...TREE_ARGUMENTS,
-        ...moduleFlag(each),
-        ...args,
-      ]);
     let failed = await compile(settings);
     if (failed.module !== null) return failed;
-    for (const by of this.makefiles.builds(path) ? [] : this.units.includersOf(path)) {
-      const made = await this.file(by, args);
-      if (made.module !== null) return { by, ...made };
+    for (const each of this.makefiles.builds(path) ? [] : this.units.includersOf(path)) {
+      const made = await this.file(each, args);
+      const how = `within ${each}${made.how === undefined ? "" : ` ${made.how}`}`;
+      if (made.module !== null) return { ...made, how };
     }
     for (const each of this.elsewhere(settings)) {
       const made = await compile(each);
-      if (made.module !== null) return made;
-      if (lacksHeader(failed)) failed = made;
+      if (made.module !== null) return { ...made, how: `for ${each.architecture!.name}` };
+      // What the lab's machine lacks a header of may have other errors.
+      if (NO_HEADER.test(failed.said)) failed = made;
     }
     return failed;
   }
@@ -171,11 +172,6 @@ export class TreeBuild {
 
 export function moduleFlag({ isModule }: Settings): readonly string[] {
   return isModule ? ["-DMODULE"] : [];
-}
-
-/** Whether nothing but a header is known to be wrong. */
-export function lacksHeader({ said }: Compiled): boolean {
-  return / fatal error: '[^'\n]+' file not found/.test(said);
 }
 
 /** The compiler's first error. */

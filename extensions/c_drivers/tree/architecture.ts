@@ -6,6 +6,8 @@ import { closureOf, type Kconfig, readKconfig } from "./kconfig.ts";
 import { checkMost, type TreeFolders } from "@dmalab/runtime/kernels";
 
 export interface Architecture {
+  /** Of its folder in `arch/`. */
+  readonly name: string;
   /** Its symbols that are set, without `CONFIG_`. */
   readonly symbols: readonly string[];
   /** Where its headers lie, from the tree's root: `arch/NAME/include` first. */
@@ -56,7 +58,7 @@ export class Architectures {
         .flatMap((each) => [...kconfig.get(each)!.selects])
         .filter((each) => isCommon(each) && !isWrong(each));
       const symbols = [...new Set([...on, ...byDefault, ...selected])];
-      return [{ symbols, folders: this.#folders(`arch/${name}`, symbols) }];
+      return [{ name, symbols, folders: this.#folders(`arch/${name}`, symbols) }];
     };
     const entries = wanted.length === 0 ? [] : this.files.entries("arch");
     checkMost(entries.length, MAX_ARCHITECTURES, "arch", "folders");
@@ -104,9 +106,9 @@ function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
 
 /** What is no assembler though it may look so, else assembler up to its bracket, with the word before it. */
 const ASSEMBLER =
-  /\/\*[^]*?\*\/|\/\/.*|"(?:[^"\\\n]|\\[^])*"|(\w[ \t]+)?\b(?:asm|__asm__|__asm)\b(?:\s+\w+)*[\s\\]*\(/g;
+  /\/\*(?:[^]*?\*\/|[^]*)|\/\/.*|"(?:[^"\\\n]|\\[^])*"?|(\w[ \t]+)?\b(?:asm|__asm__|__asm)\b(?:\s+\w+){0,3}[\s\\]*\(/g;
 /** A text, a comment, or one character. */
-const TOKEN = /"(?:[^"\\]|\\[^])*"|\/\*[^]*?\*\/|[^]/g;
+const TOKEN = /"(?:[^"\\]|\\[^])*"?|\/\*(?:[^]*?\*\/|[^]*)|[^]/g;
 /** A barrier for the compiler alone. */
 const EMPTY = /^\(\s*""/;
 /** The register of a variable, or the name of a symbol. */
@@ -127,8 +129,9 @@ export function withoutAssembler(written: string): string {
     const open = found.index + found[0].length - 1;
     if (text[open] !== "(" || found.index < end) continue;
     const close = closeOf(text, open);
+    if (close === open) break;
     const operands = text.slice(open, close);
-    if (operands === "" || EMPTY.test(operands)) continue;
+    if (EMPTY.test(operands)) continue;
     const [, before = ""] = found;
     const isOutside = before === "" &&
       /(?:^|[^\\]\n)$/.test(text.slice(Math.max(0, found.index - 2), found.index));

@@ -1,9 +1,10 @@
 /** What other members use of `extensions/c_drivers/tree`. */
+export { Architectures, withoutAssembler } from "./architecture.ts";
 export { boundsHeader, generatedHeaders } from "./generated.ts";
 export { type BlockMarks, IR, pointersIn, withMarks, withRounds, withStorage } from "./ir.ts";
 export { closureOf, readKconfig } from "./kconfig.ts";
 export { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "./layout.ts";
 export { companionsOf, exportsIn, requestFilesOf, siblingsOf } from "./library.ts";
 export { Makefiles } from "./makefile.ts";
-export { settingsFor } from "./settings.ts";
+export { isWrong, settingsFor, settingsOn } from "./settings.ts";
 export { TREE_ARGUMENTS, Units } from "./unit.ts";

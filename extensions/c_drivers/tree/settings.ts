@@ -78,8 +78,8 @@ const MACHINES: readonly RegExp[] = [
 ];
 
 /**
- * What is never set, whatever selects it or depends on it: what needs assembler or sections that the linker collects, and debugging of the kernel's own, in which
- * the lab's checks would be counted twice.
+ * What is never set, whatever selects it or depends on it: what needs assembler or sections that the
+ * linker collects, and debugging of the kernel's own, in which the lab's checks would be counted twice.
  */
 const ABSENT: readonly RegExp[] = [
   /^(?:ACPI|DMI$|EFI$|HV_|HYPERV|XEN|KVM|VIRTUALIZATION|COMPAT$|HIGHMEM|ZONE_DMA$|NUMA$|SPARSEMEM)/,
@@ -99,9 +99,7 @@ export interface Settings {
   readonly values: ReadonlyMap<string, string>;
   /** Symbols that the makefiles of the files name. */
   readonly asked: readonly string[];
-  /** Symbols of other machines that these need: the files belong to no build for this one. */
-  readonly lacking: readonly string[];
-  /** All symbols of other machines that the files ask for, or could be built by. */
+  /** Symbols of other machines that the files ask for, need, or could be built by. */
   readonly elsewhere: readonly string[];
   /** What the files are compiled for, where it is not the lab's machine. */
   readonly architecture?: Architecture;
@@ -165,29 +163,21 @@ export function settingsFor(
     ["PAGE_SHIFT", String(Math.log2(pageSizeBytes))] as const,
     ...[...on].map((name) => [name, "1"] as const),
   ];
-  const has = (name: string) => on.has(name) || name in MACHINE || name === COMPILE_TEST;
+  const has = (name: string) => on.has(name) || name in MACHINE;
   const isElsewhere = (name: string) =>
     !has(name) && (isAbsent(name) || !kconfig.get(name)?.isSwitch);
-  const lacking = lackingOf(asked, kconfig, isElsewhere);
-  const isOther = (name: string) => name === COMPILE_TEST || isElsewhere(name);
-  const elsewhere = [
-    ...asked,
-    ...lackingOf(asked, kconfig, isOther).flatMap((text) => text.split(" || ")),
-  ]
+  const lacking = lackingOf(asked, kconfig, isElsewhere).flatMap((text) => text.split(" || "));
+  const elsewhere = [...asked, ...lacking].filter((name) => name !== COMPILE_TEST)
     .filter(isElsewhere);
-  return { values: new Map(values), asked, lacking, elsewhere, isModule };
+  return { values: new Map(values), asked, elsewhere, isModule };
 }
 
 /** The same for another architecture. */
 export function settingsOn(settings: Settings, architecture: Architecture): Settings {
   const pageKilobytes = 2 ** (Number(settings.values.get("PAGE_SHIFT")) - 10);
-  const values = new Map([
-    ...[...architecture.symbols, `PAGE_SIZE_${pageKilobytes}KB`].map((name) =>
-      [name, "1"] as const
-    ),
-    ...settings.values,
-  ]);
-  return { ...settings, values, architecture };
+  const added = [...architecture.symbols, `PAGE_SIZE_${pageKilobytes}KB`];
+  const values = [...added.map((name) => [name, "1"] as const), ...settings.values];
+  return { ...settings, values: new Map(values), architecture };
 }
 
 /**

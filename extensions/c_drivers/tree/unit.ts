@@ -56,9 +56,10 @@ export class Units {
     const isOwn = path in own;
     const flags = (isOwn ? this.sourcesIn(own[path]!) : [path])
       .map((each) => this.makefiles.flagsOf(each));
-    const search = [...FOLDERS, ...flags.flatMap(({ folders }) => folders), ...isOwn ? ["."] : []];
-    // What nothing else has.
-    search.push(...architecture?.folders ?? []);
+    const search = [
+      ...[...FOLDERS, ...flags.flatMap(({ folders }) => folders), ...isOwn ? ["."] : []],
+      ...architecture?.folders ?? [],
+    ];
     const found: Record<string, string> = {};
     const left: string[] = [];
     let count = 0;
@@ -127,14 +128,16 @@ export class Units {
       .filter((path) => path.endsWith(".c") && this.#text(path) !== null);
   }
 
-  /** Sources of its folder that include a source. */
-  includersOf(path: string): string[] {
+  /** Sources of its folder that a makefile names and that include a source. */
+  includersOf(path: string): readonly string[] {
     const at = path.lastIndexOf("/");
     const folder = path.slice(0, at);
+    const includes = (each: string) =>
+      this.#includesOf(`${TREE}/${each}`, this.#text(each) ?? "").some(([isLocal, written]) =>
+        isLocal && written === path.slice(at + 1)
+      );
     return this.files.entries(folder).map(({ name }) => `${folder}/${name}`).filter((each) =>
-      each.endsWith(".c") && each !== path &&
-      this.#includesOf(`${TREE}/${each}`, this.#text(each) ?? "")
-        .some(([isLocal, written]) => isLocal && written === path.slice(at + 1))
+      each.endsWith(".c") && this.makefiles.builds(each) && includes(each)
     );
   }
 

@@ -136,8 +136,8 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
   assertEquals(settings("small").asked, ["BUS", "GADGET"]);
   assertEquals(settings("small").values.get("POOL"), "1");
   assertEquals(settings("small").values.has("SMALL"), false);
-  assertEquals(settings("small").lacking, []);
-  assertEquals(settings("other").lacking, ["MIPS || LANTIQ"]);
+  assertEquals(settings("small").elsewhere, ["S390"]);
+  assertEquals(settings("other").elsewhere, ["MIPS", "LANTIQ", "S390"]);
   const others = ["OTHER_ROOM", "OTHER_MEDIA", "RIVAL"];
   assertEquals(others.map((name) => settings("other").values.get(name)), ["3", "1", undefined]);
   assertEquals(others.some((name) => settings("large").values.has(name)), false);
