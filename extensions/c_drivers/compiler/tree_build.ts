@@ -4,13 +4,7 @@ import { boundsHeader, generatedHeaders } from "../tree/generated.ts";
 import { IR } from "../tree/ir.ts";
 import { type Kconfig, readKconfig } from "../tree/kconfig.ts";
 import { Makefiles } from "../tree/makefile.ts";
-import {
-  isWrong,
-  type Settings,
-  settingsFor,
-  settingsOn,
-  settingsProbe,
-} from "../tree/settings.ts";
+import { type Settings, settingsFor, settingsOn, settingsProbe } from "../tree/settings.ts";
 import { TreeError, type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS, type Unit, Units } from "../tree/unit.ts";
 import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
@@ -84,12 +78,8 @@ export class TreeBuild {
       }
       this.#bounds.set(key, bounds);
     }
-    return this.units.unit(
-      path,
-      { ...headers, [BOUNDS_HEADER]: bounds },
-      own,
-      settings.architecture,
-    );
+    const ours = { ...headers, [BOUNDS_HEADER]: bounds };
+    return this.units.unit(path, ours, own, settings.architecture);
   }
 
   /** Checks the required symbols against the tree's own headers. @throws {TreeError} Before anything runs. */
@@ -165,7 +155,7 @@ export class TreeBuild {
 
   /** The same for other architectures, where only these have what the files need. */
   *elsewhere(settings: Settings): Generator<Settings> {
-    const known = this.#architectures.declaring(settings.elsewhere, this.#kconfig!, isWrong);
+    const known = this.#architectures.declaring(settings.elsewhere, this.#kconfig!);
     for (const each of known.slice(0, MAX_ARCHITECTURES)) yield settingsOn(settings, each);
   }
 }

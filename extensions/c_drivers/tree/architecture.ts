@@ -4,6 +4,7 @@
  */
 import { closureOf, type Kconfig, readKconfig } from "./kconfig.ts";
 import { checkMost, type TreeFolders } from "@dmalab/runtime/kernels";
+import { isWrong } from "./settings.ts";
 
 export interface Architecture {
   /** Of its folder in `arch/`. */
@@ -30,13 +31,8 @@ export class Architectures {
    *
    * @param wanted Symbols that a file needs and the lab's configuration never sets.
    * @param common What is declared outside of `arch/`.
-   * @param isWrong Whether the lab's headers contradict a symbol.
    */
-  declaring(
-    wanted: readonly string[],
-    common: Kconfig,
-    isWrong: (name: string) => boolean,
-  ): readonly Architecture[] {
+  declaring(wanted: readonly string[], common: Kconfig): readonly Architecture[] {
     const isCommon = (name: string) => common.get(name)?.isSwitch === true;
     const ofArchitecture = (name: string): readonly Architecture[] => {
       const kconfig = this.#kconfig(name);
@@ -45,19 +41,17 @@ export class Architectures {
       const main = mainOf(kconfig);
       const asked = [...own, ...own.flatMap((each) => selectorOf(each, kconfig))];
       const isOut = (each: string) => !asked.includes(each) && (isCommon(each) || isWrong(each));
-      const on = new Set([
-        ...wanted.filter(isCommon),
-        ...closureOf(asked, kconfig, isOut),
-        ...main,
-      ]);
-      const byDefault = [...kconfig].filter(([each, { unless }]) =>
-        unless !== null && !on.has(unless) && !isOut(each)
-      ).map(([each]) => each);
-      // What its machine has of the rest of the kernel; what all its machines select is not for the lab.
-      const selected = asked.filter((each) => !main.includes(each))
-        .flatMap((each) => [...kconfig.get(each)!.selects])
-        .filter((each) => isCommon(each) && !isWrong(each));
-      const symbols = [...new Set([...on, ...byDefault, ...selected])];
+      const on = new Set([...wanted.filter(isCommon), ...closureOf(asked, kconfig, isOut)]);
+      if (main !== undefined) on.add(main);
+      // What its machine selects of the rest of the kernel; what all its machines select is not for the lab.
+      for (const name of asked.filter((each) => each !== main)) {
+        const { selects } = kconfig.get(name)!;
+        for (const each of selects) if (isCommon(each) && !isWrong(each)) on.add(each);
+      }
+      for (const [each, { unless }] of kconfig) {
+        if (unless !== null && !on.has(unless) && !isOut(each)) on.add(each);
+      }
+      const symbols = [...on];
       return [{ name, symbols, folders: this.#folders(`arch/${name}`, symbols) }];
     };
     const entries = wanted.length === 0 ? [] : this.files.entries("arch");
@@ -92,16 +86,15 @@ export class Architectures {
 }
 
 /** The symbol of the architecture itself: it selects the most. */
-function mainOf(kconfig: Kconfig): readonly string[] {
-  return [...kconfig].filter(([, { isDefault }]) => isDefault)
-    .toSorted(([, a], [, b]) => b.selects.size - a.selects.size).slice(0, 1).map(([name]) => name);
+function mainOf(kconfig: Kconfig): string | undefined {
+  const own = [...kconfig].filter(([, { isDefault }]) => isDefault);
+  return own.toSorted(([, a], [, b]) => b.selects.size - a.selects.size)[0]?.[0];
 }
 
 /** What selects a symbol that nothing else sets. */
 function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
-  if (kconfig.get(name)!.isDefault) return [];
-  return [...kconfig].filter(([, { selects }]) => selects.has(name)).slice(0, 1)
-    .map(([selector]) => selector);
+  const found = [...kconfig].find(([, { selects }]) => selects.has(name));
+  return found === undefined || kconfig.get(name)!.isDefault ? [] : [found[0]];
 }
 
 /** What is no assembler though it may look so, else assembler up to its bracket, with the word before it. */

@@ -6,5 +6,5 @@ export { closureOf, readKconfig } from "./kconfig.ts";
 export { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "./layout.ts";
 export { companionsOf, exportsIn, requestFilesOf, siblingsOf } from "./library.ts";
 export { Makefiles } from "./makefile.ts";
-export { isWrong, settingsFor, settingsOn } from "./settings.ts";
+export { settingsFor } from "./settings.ts";
 export { TREE_ARGUMENTS, Units } from "./unit.ts";

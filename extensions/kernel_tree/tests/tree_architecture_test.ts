@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree } from "@dmalab/cli";
 import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
-import { Architectures, isWrong, readKconfig, withoutAssembler } from "@dmalab/c_drivers/tree";
+import { Architectures, readKconfig, withoutAssembler } from "@dmalab/c_drivers/tree";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 
 const PROBE = `#include <linux/module.h>
@@ -115,7 +115,6 @@ Deno.test("an architecture is that which declares what a file needs, with its ma
   const known = new Architectures(files).declaring(
     ["BRIDGE", "AXE", "GROUND"],
     readKconfig(files),
-    isWrong,
   );
   assertEquals(known.map(({ name }) => name), ["oak", "axe"]);
   const [{ folders, symbols }] = known as [typeof known[0]];
@@ -127,11 +126,11 @@ Deno.test("an architecture is that which declares what a file needs, with its ma
     "arch/oak/all",
     "arch/oak/mach-board/include",
   ]);
-  assertEquals(new Architectures(files).declaring([], readKconfig(files), isWrong), []);
+  assertEquals(new Architectures(files).declaring([], readKconfig(files)), []);
   const many = Array.from({ length: 101 }, (_, at) => ({ name: `a${at}`, isFolder: true }));
   const large = new Architectures({ ...files, entries: () => many });
   const refused = "The tree's arch has more than 100 folders";
-  assertThrows(() => large.declaring(["A"], readKconfig(files), isWrong), TreeError, refused);
+  assertThrows(() => large.declaring(["A"], readKconfig(files)), TreeError, refused);
 });
 
 Deno.test("a file compiles for the architecture that has its headers, or within what includes it", async () => {
