@@ -72,6 +72,16 @@ DMALAB_IN_OUT(le64, u64, readq(at), writeq(value, at))
 DMALAB_IN_OUT(be16, u16, swab16(readw(at)), writew(swab16(value), at))
 DMALAB_IN_OUT(be32, u32, swab32(readl(at)), writel(swab32(value), at))
 DMALAB_IN_OUT(be64, u64, swab64(readq(at)), writeq(swab64(value), at))
+#define DMALAB_SETBITS(at, name, set, clear) out_##name(at, (in_##name(at) & ~(clear)) | (set))
+#define setbits8(at, set) DMALAB_SETBITS(at, 8, set, 0)
+#define clrbits8(at, clear) DMALAB_SETBITS(at, 8, 0, clear)
+#define clrsetbits_8(at, clear, set) DMALAB_SETBITS(at, 8, set, clear)
+#define setbits16(at, set) DMALAB_SETBITS(at, be16, set, 0)
+#define clrbits16(at, clear) DMALAB_SETBITS(at, be16, 0, clear)
+#define clrsetbits_be16(at, clear, set) DMALAB_SETBITS(at, be16, set, clear)
+#define setbits32(at, set) DMALAB_SETBITS(at, be32, set, 0)
+#define clrbits32(at, clear) DMALAB_SETBITS(at, be32, 0, clear)
+#define clrsetbits_be32(at, clear, set) DMALAB_SETBITS(at, be32, set, clear)
 #define __ilog2 __ilog2_u64
 #include <asm/reg.h>
 #include <asm/synch.h>
