@@ -17,8 +17,8 @@ const PROBE = "lab/probe.c";
 const BOUNDS_HEADER = "generated/bounds.h";
 /** A large file takes the compiler's own file system minutes. */
 const STREAM = "-";
-/** A file's symbols can be of several architectures. */
-const MAX_ARCHITECTURES = 3;
+/** Architectures that a file is tried for: its symbols can be of several. */
+const MAX_TRIED = 3;
 const ERROR = / (?:fatal )?error: /;
 const NO_HEADER = / fatal error: '[^'\n]+' file not found/;
 const NOTHING = new Uint8Array();
@@ -156,7 +156,7 @@ export class TreeBuild {
   /** The same for other architectures, where only these have what the files need. */
   *elsewhere(settings: Settings): Generator<Settings> {
     const known = this.#architectures.declaring(settings.elsewhere, this.#kconfig!);
-    for (const each of known.slice(0, MAX_ARCHITECTURES)) yield settingsOn(settings, each);
+    for (const each of known.slice(0, MAX_TRIED)) yield settingsOn(settings, each);
   }
 }
 

@@ -97,9 +97,9 @@ function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
   return found === undefined || kconfig.get(name)!.isDefault ? [] : [found[0]];
 }
 
-/** What is no assembler though it may look so, else assembler up to its bracket, with the word before it. */
+/** What is no assembler though it may look so, else assembler up to its bracket, with the last letter of a declaration before it. */
 const ASSEMBLER =
-  /\/\*(?:[^]*?\*\/|[^]*)|\/\/.*|"(?:[^"\\\n]|\\[^])*"?|(\w[ \t]+)?\b(?:asm|__asm__|__asm)\b(?:\s+\w+){0,3}[\s\\]*\(/g;
+  /\/\*(?:[^]*?\*\/|[^]*)|\/\/.*|"(?:[^"\\\n]|\\[^])*"?|((?<!\b(?:els|d))\w[ \t]+)?\b(?:asm|__asm__|__asm)\b(?:\s+\w+){0,3}[\s\\]*\(/g;
 /** A text, a comment, or one character. */
 const TOKEN = /"(?:[^"\\]|\\[^])*"?|\/\*(?:[^]*?\*\/|[^]*)|[^]/g;
 /** A barrier for the compiler alone. */

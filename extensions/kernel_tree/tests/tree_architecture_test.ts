@@ -168,6 +168,7 @@ Deno.test("assembler becomes a call that nothing defines, and lines keep their n
     ['\tasm volatile("a (%0) \\" )" : "=r" (x) : "r" (f(y)));', `\t${call};`],
     ['\t__asm__ goto("b %l0" : : : : out);', `\t${call};`],
     ['#define A(vol) \\\nasm vol(\\\n"c" \\\n)\n', `#define A(vol) \\\n${call}\\\n\\\n\n`],
+    ['\telse asm("nop");', `\telse ${call};`],
     ['\tregister long r3 asm("r3") = 1;', "\tregister long r3  = 1;"],
     ['register long sp asm("r1");', "extern long sp ;"],
     ['int f(void);\nasm(".globl f");\n', "int f(void);\n;\n"],
