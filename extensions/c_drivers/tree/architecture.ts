@@ -106,10 +106,10 @@ const TOKEN = /"(?:[^"\\]|\\[^])*"?|\/\*(?:[^]*?\*\/|[^]*)|[^]/g;
 const EMPTY = /^\(\s*""/;
 /** The register of a variable, or the name of a symbol. */
 const NAME = /^\(\s*(?:"[\w%.$]*"|\w+)\s*\)$/;
-const CALL = "({ extern void lab_assembler(void); lab_assembler(); })";
+const CALL = "({ extern void inline_assembler(void); inline_assembler(); })";
 
 /**
- * A text whose assembler is a call of `lab_assembler()`, which nothing defines: a stub, as each function that
+ * A text whose assembler is a call of `inline_assembler()`, which nothing defines: a stub, as each function that
  * the lab does not have.
  */
 export function withoutAssembler(written: string): string {

@@ -1,10 +1,13 @@
 /** Files of other architectures, and files that others include: a small tree with an architecture of its own. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree } from "@dmalab/cli";
-import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { firstError, loadPatched, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { Architectures, readKconfig, withoutAssembler } from "@dmalab/c_drivers/tree";
+import { filesBelow } from "@dmalab/tests";
 import { TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 
+const MINI = "extensions/kernel_tree/tests/tree/mini";
 const PROBE = `#include <linux/module.h>
 #include <asm/bridge.h>
 #include <board.h>
@@ -95,7 +98,7 @@ machdirs-$(CONFIG_OTHER_BOARD) += arch/oak/mach-other
 
 /** The small tree with other files. */
 function tree(): TreeFolders {
-  const host = new HostTree("extensions/kernel_tree/tests/tree/mini");
+  const host = new HostTree(MINI);
   const within = (folder: string) =>
     Object.keys(TEXTS).filter((path) => path.startsWith(`${folder}/`))
       .map((path) => path.slice(folder.length + 1).split("/"));
@@ -150,7 +153,7 @@ Deno.test("a file compiles for the architecture that has its headers, or within 
       assert(result.includes(expected), `${name}: ${result}`);
       if (name !== "wired") continue;
       const text = new TextDecoder("latin1").decode(module!);
-      assert(text.includes("lab_assembler"), "assembler became nothing");
+      assert(text.includes("inline_assembler"), "assembler became nothing");
     }
     // What compiles for the lab's machine is compiled as where there is no other architecture.
     const settings = build.settings(["drivers/toy/toy.c"]);
@@ -162,8 +165,37 @@ Deno.test("a file compiles for the architecture that has its headers, or within 
   }
 });
 
+Deno.test("a driver of another architecture runs in a scenario, up to its assembler", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const write = (path: string, text: string) => {
+      const at = `${folder}/tree/${path}`;
+      Deno.mkdirSync(at.slice(0, at.lastIndexOf("/")), { recursive: true });
+      Deno.writeTextFileSync(at, text);
+    };
+    for (const path of filesBelow(MINI)) {
+      write(path.slice(MINI.length + 1), Deno.readTextFileSync(path));
+    }
+    for (const [path, text] of Object.entries(TEXTS)) write(path, text);
+    const scenario = `machine { kernel = "7.2.12" }
+driver d = c "drivers/toy/wired.c" { tree = "tree" }
+test "it reads by assembler" { d.wired() }
+`;
+    Deno.writeTextFileSync(`${folder}/a.dma`, scenario);
+    const [loaded] = await loadPatched(`${folder}/a.dma`, [null]);
+    assertEquals(loaded!.diagnostics.map(({ hint, message }) => `${message} ${hint}`), []);
+    const { outcomes } = runProgram(loaded!.program!, {});
+    assertEquals(outcomes.map(({ failure }) => failure?.message.replace(folder, "")), [
+      "Unexpected EFAULT: calls inline_assembler(), which the lab does not have " +
+      "(in wired() at /tree/drivers/toy/wired.c:6:9)",
+    ]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 Deno.test("assembler becomes a call that nothing defines, and lines keep their numbers", () => {
-  const call = "({ extern void lab_assembler(void); lab_assembler(); })";
+  const call = "({ extern void inline_assembler(void); inline_assembler(); })";
   const cases = [
     ['\tasm volatile("a (%0) \\" )" : "=r" (x) : "r" (f(y)));', `\t${call};`],
     ['\t__asm__ goto("b %l0" : : : : out);', `\t${call};`],
