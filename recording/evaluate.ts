@@ -102,19 +102,27 @@ export function variablesAt(
 ): readonly ValuePart[] {
   return recording.evaluationCache.at<readonly ValuePart[]>(position, {
     key: `${scope} ${frame}`,
-    ask(paused) {
-      const found = frameOf(recording, paused, frame);
-      if (found === null) return [];
-      if (found.native !== null) return found.native.variables(scope).map(nativePart);
-      if (scope === "globals") return [];
-      return boundValues(paused, found).map(({ name, value }) => ({
-        name,
-        expression: name,
-        ...opened(recording, value, paused),
-      }));
-    },
+    ask: (paused) => variablesSeen(recording, paused, frame, scope),
     sizeOf: sizeOfTexts,
   });
+}
+
+/** The same of a machine that stands at the moment. */
+export function variablesSeen(
+  recording: Recording,
+  paused: PausedRun,
+  frame = 0,
+  scope: "locals" | "globals" = "locals",
+): readonly ValuePart[] {
+  const found = frameOf(recording, paused, frame);
+  if (found === null) return [];
+  if (found.native !== null) return found.native.variables(scope).map(nativePart);
+  if (scope === "globals") return [];
+  return boundValues(paused, found).map(({ name, value }) => ({
+    name,
+    expression: name,
+    ...opened(recording, value, paused),
+  }));
 }
 
 /** What the machine binds to names. */

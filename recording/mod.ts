@@ -31,6 +31,7 @@ export {
   variablesAt,
 } from "./evaluate.ts";
 export { EvaluationError } from "./evaluator.ts";
+export { keepVariables } from "./kept_variables.ts";
 export { type LastWrite, lastWritesOf, spanOfEvent } from "./last_writes.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
 export {

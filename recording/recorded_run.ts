@@ -92,6 +92,16 @@ export interface ChildRun {
   open(): RecordedRun;
 }
 
+/** Names with their values at positions of a run that follow each other. */
+export interface KeptVariables {
+  /** The first of these positions, by `ordinalOf`. */
+  readonly first: number;
+  /** What was seen, each list once. */
+  readonly seen: readonly (readonly (readonly [name: string, text: string])[])[];
+  /** Which list, at each position. */
+  readonly at: readonly number[];
+}
+
 /** What is kept of a run. */
 export interface RecordedRunParts {
   readonly name: RunName;
@@ -144,6 +154,11 @@ export class RecordedRun {
   readonly machine: RecordedMachine;
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
+  /**
+   * What the innermost call sees; null where that is not kept (`keepVariables`).
+   * @internal
+   */
+  variables: KeptVariables | null = null;
   /** By the names of files; null for all of the script's. */
   readonly #lines = new Map<string | null, StatementLines>();
 

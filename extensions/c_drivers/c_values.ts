@@ -268,7 +268,10 @@ export class CValue implements NativeValue {
       const shown = this.parts(0, SHOWN_PARTS).map(({ name, value }) => `${name} ${shows(value)}`);
       return `{${shown.join(", ")}${length > SHOWN_PARTS ? `, … ${length} members` : ""}}`;
     }
-    return type.isPointer ? this.#pointerText() : this.#numberText();
+    if (!type.isPointer) return this.#numberText();
+    const target = depth === 0 ? this.#target : null;
+    const text = this.#pointerText();
+    return target?.type.isStruct === true ? `${text} → ${target.#textAt(1)}` : text;
   }
 
   #string(mostBytes: number): string {

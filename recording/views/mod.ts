@@ -27,6 +27,7 @@ export {
   type SerialisedRun,
   unpackText,
 } from "./serialised.ts";
+export { keptVariablesAt } from "./variables.ts";
 export {
   keyText,
   rowsByKey,

@@ -8,12 +8,18 @@ import {
   type RecordedWith,
   writeMachine,
 } from "@dmalab/lang/builtins/read_machine";
-import { type ChildRun, type RecordedCode, RecordedRun, type RunName } from "../recorded_run.ts";
+import {
+  type ChildRun,
+  type KeptVariables,
+  type RecordedCode,
+  RecordedRun,
+  type RunName,
+} from "../recorded_run.ts";
 import type { FailureReport, TestOutcome } from "@dmalab/lang/run";
 import { SourceFile, type Span } from "@dmalab/lang";
 
 /** Of what is written: a reader refuses any other. */
-export const SERIALISED_VERSION = 3;
+export const SERIALISED_VERSION = 4;
 
 /** A run, and what the runner says of it, where it was asked. */
 export interface RunAndOutcome {
@@ -63,6 +69,7 @@ interface WrittenRun {
   ])[];
   readonly failure: FailureReport | null;
   readonly outcome: TestOutcome | null;
+  readonly variables: KeptVariables | null;
 }
 
 interface Written {
@@ -113,6 +120,7 @@ export function serialise(
     ),
     failure: run.failure,
     outcome,
+    variables: run.variables,
   }));
   const written: Written = {
     dmalab: "recording",
@@ -162,6 +170,7 @@ export function readSerialised(
         })),
       });
       run.failure = failure;
+      run.variables = written.variables;
       return run;
     };
     return { name, events, failure, outcome, open };

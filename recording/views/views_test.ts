@@ -5,12 +5,17 @@ import {
   comparePositions,
   coveringCell,
   firstDifferentEvent,
+  keepVariables,
+  nextPosition,
   openRun,
+  type Position,
   readMemory,
   recordRun,
   rowsAt,
   rowsCovering,
   runsOf,
+  START,
+  variablesAt,
   writesOf,
 } from "../mod.ts";
 import type { RecordedRun } from "../recorded_run.ts";
@@ -25,6 +30,7 @@ import { requestsAt, requestView } from "./request.ts";
 import { packText, readSerialised, serialise, unpackText } from "./serialised.ts";
 import { rowTexts, tableAt } from "./tables.ts";
 import { timelineView } from "./timeline.ts";
+import { keptVariablesAt } from "./variables.ts";
 import { whyView } from "./why.ts";
 
 const PROGRAM = load(`machine {
@@ -76,11 +82,20 @@ function answers(run: RecordedRun) {
     requests: requestsAt(run, position).map((request) => requestView(run, position, request)),
     why: whyView(run, position)?.seq,
     output: run.outputBefore(position),
+    variables: keptVariablesAt(run, position),
   }));
 }
 
 Deno.test("a recording that is written and read again answers as before, at every moment", async () => {
   const runs = [record(0), record(1)];
+  for (const run of runs) {
+    keepVariables(run, null);
+    for (let at: Position | null = START; at !== null; at = nextPosition(run, at)) {
+      const seen = variablesAt(run, at).map(({ name, text }) => [name, text] as const);
+      assertEquals(keptVariablesAt(run, at), seen);
+    }
+  }
+  assert(runs[0]!.variables!.seen.some(({ length }) => length > 0));
   const text = await packText(serialise(runs.map((run) => ({ run }))));
   const read = readSerialised(await unpackText(text));
   assertEquals(read.map(({ events }) => events), runs.map(({ log }) => log.count));

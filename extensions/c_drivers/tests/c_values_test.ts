@@ -6,10 +6,12 @@ import {
   Cursor,
   evaluate,
   EvaluationError,
+  keepVariables,
   partsOf,
   type Position,
   variablesAt,
 } from "@dmalab/recording";
+import { keptVariablesAt } from "@dmalab/recording/views";
 import { recordedRun } from "./recorded.ts";
 
 const PATH = "extensions/c_drivers/tests/c/values.c";
@@ -66,6 +68,13 @@ Deno.test("arguments, variables and globals of C are seen with their types, forw
   assertEquals(value(last!, "unused", 1), "6");
   assertEquals(value(last!, "count", 2), "3");
   assertEquals(variablesAt(recording, last!, 2).map(({ name }) => name), ["count"]);
+  keepVariables(recording, null);
+  for (const turn of turns) {
+    assertEquals(
+      keptVariablesAt(recording, turn),
+      variablesAt(recording, turn).map(({ name, text }) => [name, text] as const),
+    );
+  }
 });
 
 Deno.test("structures are read by their members, elements and pointers", () => {

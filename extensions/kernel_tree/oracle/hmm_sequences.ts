@@ -6,12 +6,14 @@ import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
 import { randomDevice, randomPeers, settableMask } from "./mapping_sequences.ts";
 import { PEER_PAGES, PEER_START } from "./peers.ts";
 
-const MASK_BITS = [64, 64, 48, 32];
+const MASK_BITS = [64, 48, 32];
 const LIMIT_BITS = [0, 0, 0, 31];
 const LENGTHS = [30, 80, 80, 300];
 const MAPS = 4;
 const MOST_ENTRIES = 12;
 const ENTRY_PAGES = [1, 1, 1, 2, 16];
+/** No range of 32 bits has room for so many: their mappings have ranges of their own. */
+const PAGES_BEYOND_RANGES = 2 ** 20;
 const LOOK_EVERY = 16;
 /** Mapped once, a device that bounces it needs the CPU's help from then on. */
 const BOUNCED = { phys: 4096 + 512, size: 1024, dir: 2, attrs: 0 };
@@ -75,8 +77,11 @@ class HmmWalk {
     const { random } = this;
     const [id, entryPages] = [this.#id++, random.pick(ENTRY_PAGES)];
     const count = 1 + random.below(MOST_ENTRIES);
-    const [pages, entry_bytes] = [count * entryPages, entryPages * PAGE_SIZE_BYTES];
-    const cpu = random.below(this.init.cpus);
+    const { cpus, dma_mask_bits, mode } = this.init;
+    const isLarge = mode !== "direct" && dma_mask_bits === 32 && random.below(2) === 0;
+    const pages = count * entryPages + (isLarge ? PAGES_BEYOND_RANGES : 0);
+    const entry_bytes = entryPages * PAGE_SIZE_BYTES;
+    const cpu = random.below(cpus);
     const made = this.#put(() => ({ op: "hmm_alloc", cpu, id, pages, entry_bytes }));
     this.#maps.push({ id, made, entryPages, filled: Array<null>(count).fill(null) });
   }

@@ -8,7 +8,7 @@ import {
   type RunReport,
   type TestOutcome,
 } from "@dmalab/lang/run";
-import { type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
+import { keepVariables, type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
 import { formatEventText } from "@dmalab/lang/render";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import type { RunAndOutcome } from "@dmalab/recording/views";
@@ -251,6 +251,8 @@ function recorded(
     if (watch.interrupted() || test !== null && !isNamed(test, matches)) return [];
     const outcome = outcomes.find((each) => isSameEntry(each, name));
     if (outcome === undefined || outcome.outcome === "skipped") return [];
-    return [{ run: recordRun(program, choice, record), outcome }];
+    const run = recordRun(program, choice, record);
+    keepVariables(run, watch);
+    return [{ run, outcome }];
   });
 }

@@ -18,7 +18,7 @@ import { codeOf, printReports, printRun } from "@dmalab/cli/scenario/print_run";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/render";
 import { loadForDebugging, SourceFile, spanPlace } from "@dmalab/lang";
-import { recordRun, type RunChoice, runsOf } from "@dmalab/recording";
+import { keepVariables, recordRun, type RunChoice, runsOf } from "@dmalab/recording";
 import {
   isSameEntry,
   type LoadResult,
@@ -182,10 +182,10 @@ export class Engine {
     if (choice === undefined || this.#followed === null) return;
     const index = this.#runs.indexOf(choice);
     const options = { limits: RECORD_LIMITS, watch: WATCH, sides: isBeside };
+    const recording = recordRun(this.#followed, choice, options);
+    keepVariables(recording, WATCH);
     // The page has what all runs print: up to a million lines are not read twice.
-    const bytes = serialise([{ run: recordRun(this.#followed, choice, options) }], {
-      output: false,
-    });
+    const bytes = serialise([{ run: recording }], { output: false });
     this.answer({ id, kind: isBeside ? "beside" : "recorded", run: index, bytes });
   }
 }

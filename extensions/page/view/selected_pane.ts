@@ -2,6 +2,7 @@
 /** The event at the position: what it carries, and the decision that it comes from. */
 import {
   eventView,
+  keptVariablesAt,
   lineLocation,
   meaningAt,
   MEANINGS,
@@ -13,6 +14,7 @@ import { formatDuration } from "@dmalab/lang/text";
 import { el } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { spansOf } from "./selection.ts";
+import type { Position, RecordedRun } from "@dmalab/recording";
 
 /** Letters of a field that has another one beside it. */
 const MAX_BESIDE = 24;
@@ -21,11 +23,12 @@ export class SelectedPane implements Pane {
   draw(model: PageModel, root: HTMLElement): void {
     const { leaked, position, run, selections } = model;
     const { seq } = position;
+    const variables = this.#variables(run, position);
     if (seq === 0) {
       const words = run.log.count === 0
         ? "This run recorded no events."
         : "Before the first event: the machine is ready. → steps forward.";
-      return root.replaceChildren(el("p", { class: "dim" }, words));
+      return root.replaceChildren(el("p", { class: "dim" }, words), ...variables);
     }
     const { atNs, cpu, device, name, parts, request, span } = eventView(run, seq);
     const meaning = meaningAt(run, seq);
@@ -58,6 +61,7 @@ export class SelectedPane implements Pane {
       ...statement,
       ...fields.length === 0 ? [] : [el("dl", {}, ...fields)],
       ...why === null ? [] : this.#decision(model, why),
+      ...variables,
     );
   }
 
@@ -87,5 +91,18 @@ export class SelectedPane implements Pane {
       ...why === "" ? [] : [el("p", {}, why)],
       ...inputs.length === 0 ? [] : [details],
     ];
+  }
+
+  /** The names that the innermost call sees, with their values; nothing where they are not kept. */
+  #variables(run: RecordedRun, position: Position): HTMLElement[] {
+    const seen = keptVariablesAt(run, position) ?? [];
+    if (seen.length === 0) return [];
+    const rows = seen.flatMap(([name, text]) => [
+      el("dt", {}, name),
+      el("dd", { class: text.length > MAX_BESIDE ? "long" : null }, text),
+    ]);
+    const within = run.frames(position)[0]?.name ?? "";
+    const title = within === "" ? "Variables" : `Variables of ${within}()`;
+    return [el("h3", {}, title), el("dl", { class: "variables" }, ...rows)];
   }
 }

@@ -5,9 +5,9 @@ import { writeReport } from "../../cli/make_report.ts";
 import { HostLoader, SignalWatch } from "@dmalab/cli";
 import { limitsOf } from "@dmalab/cli/scenario";
 import { loadForDebugging } from "@dmalab/lang";
-import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { keepVariables, type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { type Program, runTitle } from "@dmalab/lang/run";
-import { rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
+import { keptVariablesAt, rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
 import { formatEventText } from "@dmalab/lang/render";
 import { scenariosBelow } from "@dmalab/tests";
 import {
@@ -97,7 +97,11 @@ export function programOf(path: string): Program {
 
 function recordingsOf(path: string): readonly Recording[] {
   const program = programOf(path);
-  return runsOf(program).map((choice) => recordRun(program, choice));
+  return runsOf(program).map((choice) => {
+    const recording = recordRun(program, choice);
+    keepVariables(recording, null);
+    return recording;
+  });
 }
 
 /** Holds the tables and the event that a page shows against the recording. */
@@ -119,6 +123,11 @@ async function compare(page: Page, recording: Recording, seq: number) {
       rowTexts,
     ),
   }));
+  const variables = await page.evaluate(
+    `[...document.querySelectorAll("#selected .variables dt")].map((each) =>
+      [each.textContent, each.nextElementSibling.textContent])`,
+  ) as readonly (readonly [string, string])[];
+  const seen = keptVariablesAt(recording, position) ?? [];
   const full = shown.filter(({ rows }) => rows.length > 0);
   const values = expected.reduce((sum, { rows }) => sum + rows.flat().length, 1);
   const said = await page.textContent("#live");
@@ -130,6 +139,9 @@ async function compare(page: Page, recording: Recording, seq: number) {
         JSON.stringify(expected).slice(0, 300)
       }`,
     };
+  }
+  if (JSON.stringify(variables) !== JSON.stringify(seen)) {
+    return { values, wrong: `variables ${variables} instead of ${seen}` };
   }
   if (
     event !== null && !said!.includes(event) && !recording.isStatementStart(position) &&

@@ -133,11 +133,13 @@ unsigned int lab_rq_kind(void)
 	return lab_iter.p2pdma.map;
 }
 
-/* The number of entries; the list has room. */
+/* The number of entries, negative where the last one is not marked as such; the list has room. */
 int lab_rq_list(struct scatterlist *list, bool is_metadata)
 {
-	return is_metadata ? blk_rq_map_integrity_sg(&lab_request, list)
-			   : blk_rq_map_sg(&lab_request, list);
+	const int count = is_metadata ? blk_rq_map_integrity_sg(&lab_request, list)
+				      : blk_rq_map_sg(&lab_request, list);
+
+	return count == 0 || sg_is_last(&list[count - 1]) ? count : -count;
 }
 
 unsigned long lab_list_phys(struct scatterlist *list)

@@ -1,0 +1,43 @@
+/**
+ * What the innermost call sees at the positions of a run, kept beside it: who shows the run without its machine, as a
+ * page does, has nobody to ask.
+ */
+import type { HostWatch } from "@dmalab/lang/vm";
+import { variablesSeen } from "./evaluate.ts";
+import { Cancelled, type PausedRun } from "./machines/replay.ts";
+import { nextPosition, ordinalOf, positionAt } from "./position.ts";
+import type { KeptVariables } from "./recorded_run.ts";
+import type { Recording } from "./recording.ts";
+
+/** Positions at the end of a run that are kept, where it has no more than so many: it is done again for them. */
+const MAX_KEPT = 5000;
+const MAX_POSITIONS = 200_000;
+const MAX_NAMES = 40;
+const MAX_LETTERS = 200;
+
+/** Keeps variables with a recording, of the script and of C; of a longer run, and of one that is cancelled, none. */
+export function keepVariables(recording: Recording, watch: HostWatch | null): void {
+  const end = ordinalOf(recording.last);
+  if (end > MAX_POSITIONS) return;
+  const first = Math.max(0, end - MAX_KEPT);
+  const numbers = new Map<string, number>();
+  const at: number[] = [];
+  const ask = (paused: PausedRun) => {
+    const seen = variablesSeen(recording, paused).slice(0, MAX_NAMES)
+      .map(({ name, text }) => [name, text.slice(0, MAX_LETTERS)]);
+    const text = JSON.stringify(seen);
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    at.push(number);
+    return nextPosition(recording, paused.position);
+  };
+  try {
+    recording.timeline.interruptedBy = watch;
+    recording.timeline.from(positionAt(recording, first), ask);
+  } catch (error) {
+    if (!(error instanceof Cancelled)) throw error;
+    return;
+  }
+  const seen = [...numbers.keys()].map((text) => JSON.parse(text) as KeptVariables["seen"][number]);
+  recording.variables = { first, seen, at };
+}
