@@ -12,7 +12,7 @@ const MAX_BYTES = 2 ** 25;
 /** What a source that the kernel's build copies has behind its name. */
 const SHIPPED = "_shipped";
 /** Besides sources: what says how they are compiled. */
-const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile)[^/]*$/;
+const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile|Platform)[^/]*$/;
 
 export class HostTree implements TreeFolders {
   /** The folder with links resolved. */

@@ -43,9 +43,10 @@ export function runCompile(
   return withTrees([folder], screen, async (build) => {
     let compiled = 0;
     for (const path of paths) {
-      const { fileCount, isKept, module, said } = await build.file(path, ["-c"]);
+      const { fileCount, how: place, isKept, module, said } = await build.file(path, ["-c"]);
       const how = module === null ? "FAILED" : isKept ? "kept" : "ok";
-      screen.out(`${path} ... ${how} (${formatCount(fileCount, "file")})\n`);
+      const where = place === undefined ? "" : ` ${place}`;
+      screen.out(`${path} ... ${how}${where} (${formatCount(fileCount, "file")})\n`);
       if (module === null) screen.out(said);
       else compiled++;
     }

@@ -1,9 +1,10 @@
 /** Compiles files of a kernel tree, unmodified, against the tree's own headers. */
+import { Architectures } from "../tree/architecture.ts";
 import { boundsHeader, generatedHeaders } from "../tree/generated.ts";
 import { IR } from "../tree/ir.ts";
 import { type Kconfig, readKconfig } from "../tree/kconfig.ts";
 import { Makefiles } from "../tree/makefile.ts";
-import { type Settings, settingsFor, settingsProbe } from "../tree/settings.ts";
+import { type Settings, settingsFor, settingsOn, settingsProbe } from "../tree/settings.ts";
 import { TreeError, type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS, type Unit, Units } from "../tree/unit.ts";
 import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
@@ -16,7 +17,10 @@ const PROBE = "lab/probe.c";
 const BOUNDS_HEADER = "generated/bounds.h";
 /** A large file takes the compiler's own file system minutes. */
 const STREAM = "-";
+/** Architectures that a file is tried for: its symbols can be of several. */
+const MAX_TRIED = 3;
 const ERROR = / (?:fatal )?error: /;
+const NO_HEADER = / fatal error: '[^'\n]+' file not found/;
 const NOTHING = new Uint8Array();
 
 /** A file that was compiled, or what the compiler said of it. */
@@ -25,6 +29,8 @@ export interface BuiltFile extends Compiled {
   readonly isKept: boolean;
   /** How many files it may include. */
   readonly fileCount: number;
+  /** "for powerpc", or "within" a file that includes it, where it does not compile as others do. */
+  readonly how?: string;
 }
 
 /** Files of one tree, compiled with one configuration. */
@@ -33,6 +39,7 @@ export class TreeBuild {
   readonly makefiles: Makefiles;
   readonly units: Units;
   #kconfig: Kconfig | null = null;
+  readonly #architectures: Architectures;
   readonly #headers = readTreeHeaders();
   /** `generated/bounds.h` by the configuration. */
   readonly #bounds = new Map<string, string>();
@@ -44,6 +51,7 @@ export class TreeBuild {
     this.version = versionOf(files);
     this.makefiles = new Makefiles(files);
     this.units = new Units(files, this.makefiles);
+    this.#architectures = new Architectures(files);
   }
 
   /** The configuration that files need. @throws {TreeError} */
@@ -70,7 +78,8 @@ export class TreeBuild {
       }
       this.#bounds.set(key, bounds);
     }
-    return this.units.unit(path, { ...headers, [BOUNDS_HEADER]: bounds }, own);
+    const ours = { ...headers, [BOUNDS_HEADER]: bounds };
+    return this.units.unit(path, ours, own, settings.architecture);
   }
 
   /** Checks the required symbols against the tree's own headers. @throws {TreeError} Before anything runs. */
@@ -115,14 +124,39 @@ export class TreeBuild {
     return await hashOfText(JSON.stringify([readCompilerLock(), args, hashes.toSorted()]));
   }
 
-  /** Compiles a file of the tree by its own makefile's flags. */
+  /**
+   * Compiles a file of the tree by its own makefile's flags: for the lab's machine, else within a file that
+   * includes it, if no makefile names it, else for an architecture that it is built for.
+   */
   async file(path: string, args: readonly string[]): Promise<BuiltFile> {
     if (this.files.text(path) === null) {
       throw new TreeError(`The tree has no ${path}`, "give paths relative to the tree's root");
     }
+    const compile = async (settings: Settings) => {
+      const unit = await this.unit(path, settings);
+      return this.compile(unit, [...TREE_ARGUMENTS, ...moduleFlag(settings), ...args]);
+    };
     const settings = this.settings([path]);
-    const unit = await this.unit(path, settings);
-    return await this.compile(unit, [...TREE_ARGUMENTS, ...moduleFlag(settings), ...args]);
+    let failed = await compile(settings);
+    if (failed.module !== null) return failed;
+    for (const each of this.makefiles.builds(path) ? [] : this.units.includersOf(path)) {
+      const made = await this.file(each, args);
+      const how = `within ${each}${made.how === undefined ? "" : ` ${made.how}`}`;
+      if (made.module !== null) return { ...made, how };
+    }
+    for (const each of this.elsewhere(settings)) {
+      const made = await compile(each);
+      if (made.module !== null) return { ...made, how: `for ${each.architecture!.name}` };
+      // What the lab's machine lacks a header of may have other errors.
+      if (NO_HEADER.test(failed.said)) failed = made;
+    }
+    return failed;
+  }
+
+  /** The same for other architectures, where only these have what the files need. */
+  *elsewhere(settings: Settings): Generator<Settings> {
+    const known = this.#architectures.declaring(settings.elsewhere, this.#kconfig!);
+    for (const each of known.slice(0, MAX_TRIED)) yield settingsOn(settings, each);
   }
 }
 

@@ -83,7 +83,7 @@ class TreeDriver {
   ) {}
 
   async compile(): Promise<CompiledC> {
-    const { build, of: { files, stubs }, wanted: { config, source } } = this;
+    const { build, of: { files }, wanted: { config } } = this;
     this.#checkRelease(config.kernel);
     const settings = build.settings(
       files.flatMap(({ path, source }) =>
@@ -91,6 +91,18 @@ class TreeDriver {
       ),
       config.pageSizeBytes,
     );
+    const made = await this.#compileFor(settings);
+    if (made.module !== null) return made;
+    for (const each of build.elsewhere(settings)) {
+      const other = await this.#compileFor(each);
+      if (other.module !== null) return other;
+    }
+    if ("diagnostics" in made) this.#checkMachine(made.diagnostics[0]?.message);
+    return made;
+  }
+
+  async #compileFor(settings: Settings): Promise<CompiledC> {
+    const { build, of: { files, stubs }, wanted: { config, source } } = this;
     await build.checkSettings(settings);
     const behaviour = resolveKernel(config);
     const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, behaviour };
@@ -99,7 +111,6 @@ class TreeDriver {
     for (const file of files) {
       const made = await this.#file(file, settings, sources);
       if (made.module === null) {
-        this.#checkMachine(file, made.said);
         const compilation = { main: file.source, sources, refused: new Map(), target };
         return { module: null, diagnostics: saidDiagnostics(made, compilation) };
       }
@@ -141,13 +152,15 @@ class TreeDriver {
   }
 
   /** A file of another machine's that does not compile is no defect of it. */
-  #checkMachine({ path }: FileOfDriver, said: string): void {
-    const { lacking } = this.build.settings(path === null ? [] : [path]);
-    if (lacking.length === 0) return;
-    throw new TreeError(
-      `${path} is built only for machines with ${lacking.join(", ")}, which the lab's has not`,
-      firstError(said),
-    );
+  #checkMachine(said: string | undefined): void {
+    for (const { path } of this.of.files) {
+      const { lacking } = this.build.settings(path === null ? [] : [path]);
+      if (lacking.length === 0) continue;
+      throw new TreeError(
+        `${path} is built only for machines with ${lacking.join(", ")}, which the lab's has not`,
+        said,
+      );
+    }
   }
 
   /** Compiles a file of the driver. @param sources Gets it, by the name that the compiler knows. */

@@ -14,6 +14,8 @@ export interface Symbol {
   readonly values: { readonly value: string; readonly needs: Needs }[];
   /** It has no prompt, and is set wherever what it depends on is. */
   isDefault: boolean;
+  /** It is set where this symbol is not. */
+  unless: string | null;
   /** Symbols without a prompt that default to y where this one is set. */
   readonly implies: Set<string>;
 }
@@ -34,6 +36,7 @@ const VALUE = /^\s*default\s+("[^"]*"|-?\d+|0x[\da-fA-F]+)(?:\s+if\s+([^#]*))?\s
 const NUMBER = /^\s*(?:int|hex|string)\b/;
 const ALWAYS = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s*$/;
 const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
+const UNLESS = /^\s*(?:default|def_bool)\s+y\s+if\s+!(\w+)\s*$/;
 /** Set wherever one of these symbols is. */
 const SAME = /^\s*(?:default|def_bool|def_tristate)\s+([A-Z]\w*(?:\s*\|\|\s*[A-Z]\w*)*)\s*$/;
 const SOURCE = /^\s*source\s+"([^"]+)"/;
@@ -47,13 +50,13 @@ const END = /^(?:endif|endmenu|menu|if|source|choice|comment)\b/;
 const IS_SET = /^(\w+)(?:\s*(?:=\s*[ym]|!=\s*n))?$/;
 
 /**
- * Reads all Kconfig files that the tree's first one leads to; those of architectures are left out.
+ * Reads all Kconfig files that one leads to; from the tree's first one those of architectures are left out.
  *
  * @throws {TreeError} Where there are more than any release has.
  */
-export function readKconfig(files: TreeFiles): Kconfig {
+export function readKconfig(files: TreeFiles, first = "Kconfig"): Kconfig {
   const reader = new KconfigReader(files);
-  reader.read("Kconfig", []);
+  reader.read(first, []);
   return reader.symbols;
 }
 
@@ -148,6 +151,7 @@ class KconfigReader {
       symbol.values.push({ value: written, needs: needsOf(condition) });
     }
     symbol.isDefault ||= !current.hasPrompt && ALWAYS.test(line);
+    if (!current.hasPrompt) symbol.unless ??= UNLESS.exec(line)?.[1] ?? null;
     const causes = SAME.exec(line)?.[1] ??
       (current.hasPrompt ? undefined : DEFAULT.exec(line)?.[1]);
     // Under `A && B` both would have to be set, which is not followed.
@@ -171,6 +175,7 @@ class KconfigReader {
       needs: new Map<string, readonly string[]>(),
       values: [],
       isDefault: false,
+      unless: null,
       implies: new Set<string>(),
     };
     this.symbols.set(name, made);

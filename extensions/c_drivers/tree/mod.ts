@@ -1,4 +1,5 @@
 /** What other members use of `extensions/c_drivers/tree`. */
+export { Architectures, withoutAssembler } from "./architecture.ts";
 export { boundsHeader, generatedHeaders } from "./generated.ts";
 export {
   asFurther,

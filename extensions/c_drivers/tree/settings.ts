@@ -2,6 +2,7 @@
  * The configuration that a tree is compiled with: a table of what must be on or off for the lab's
  * answers to be right, and what a file needs beside, from the tree's own makefiles and Kconfig.
  */
+import type { Architecture } from "./architecture.ts";
 import { closureOf, type Kconfig, lackingOf } from "./kconfig.ts";
 import { PAGE_STRUCT_BYTES } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
@@ -70,14 +71,17 @@ const PRESENT: readonly string[] = [
   ...["CPU_FREQ", "GPIOLIB", "HAVE_CLK_PREPARE", "MFD_SYSCON", "PM_OPP", "RESET_CONTROLLER"],
 ];
 
-/**
- * What is never set, whatever selects it or depends on it: other architectures and their buses, what
- * needs assembler or sections that the linker collects, and debugging of the kernel's own, in which
- * the lab's checks would be counted twice.
- */
-const ABSENT: readonly RegExp[] = [
+/** Other architectures and their buses. */
+const MACHINES: readonly RegExp[] = [
   /^(?:X86|ARM64|ARM$|MIPS|PPC|SPARC|ALPHA|S390|PARISC|IA64|M68K|SUPERH|SH_|RISCV|LOONGARCH|XTENSA)/,
   /^(?:MACH_|ATARI|AMIGA|MAC$|SGI|MCA$|E?ISA$|ISA_DMA_API|(?:ISA)?PNP$|QE$|CPM.?$|FSL_SOC$|UML$)/,
+];
+
+/**
+ * What is never set, whatever selects it or depends on it: what needs assembler or sections that the
+ * linker collects, and debugging of the kernel's own, in which the lab's checks would be counted twice.
+ */
+const ABSENT: readonly RegExp[] = [
   /^(?:ACPI|DMI$|EFI$|HV_|HYPERV|XEN|KVM|VIRTUALIZATION|COMPAT$|HIGHMEM|ZONE_DMA$|NUMA$|SPARSEMEM)/,
   /^(?:HAVE_|CPU_|ARCH_(?!HAS_DMA_PREP_COHERENT)|GENERIC_(?!ALLOCATOR|PHY)|PM_GENERIC_DOMAINS)/,
   /^(?:DEBUG_(?!FS$)|LOCKDEP|PROVE_|KASAN|KCSAN|KMSAN|STACKTRACE|MAGIC_SYSRQ|.*KUNIT)/,
@@ -97,12 +101,21 @@ export interface Settings {
   readonly asked: readonly string[];
   /** Symbols of other machines that these need: the files belong to no build for this one. */
   readonly lacking: readonly string[];
+  /** Symbols of other machines that the files ask for, need, or could be built by. */
+  readonly elsewhere: readonly string[];
+  /** What the files are compiled for, where it is not the lab's machine. */
+  readonly architecture?: Architecture;
   /** All of the files can be parts of a module. */
   readonly isModule: boolean;
 }
 
 function isAbsent(name: string): boolean {
-  return ABSENT.some((pattern) => pattern.test(name));
+  return isWrong(name) || MACHINES.some((pattern) => pattern.test(name));
+}
+
+/** Whether the lab's headers contradict a symbol, on another machine too. */
+export function isWrong(name: string): boolean {
+  return name === "32BIT" || ABSENT.some((pattern) => pattern.test(name));
 }
 
 /**
@@ -152,11 +165,22 @@ export function settingsFor(
     ["PAGE_SHIFT", String(Math.log2(pageSizeBytes))] as const,
     ...[...on].map((name) => [name, "1"] as const),
   ];
-  const has = (name: string) => on.has(name) || name in MACHINE || name === COMPILE_TEST;
+  const has = (name: string) => on.has(name) || name in MACHINE;
   const isElsewhere = (name: string) =>
     !has(name) && (isAbsent(name) || !kconfig.get(name)?.isSwitch);
-  const lacking = lackingOf(asked, kconfig, isElsewhere);
-  return { values: new Map(values), asked, lacking, isModule };
+  const isBuiltElsewhere = (name: string) => name !== COMPILE_TEST && isElsewhere(name);
+  const lacking = lackingOf(asked, kconfig, isBuiltElsewhere);
+  const needed = lackingOf(asked, kconfig, isElsewhere).flatMap((text) => text.split(" || "));
+  const elsewhere = [...asked, ...needed].filter(isBuiltElsewhere);
+  return { values: new Map(values), asked, lacking, elsewhere, isModule };
+}
+
+/** The same for another architecture. */
+export function settingsOn(settings: Settings, architecture: Architecture): Settings {
+  const pageKilobytes = 2 ** (Number(settings.values.get("PAGE_SHIFT")) - 10);
+  const added = [...architecture.symbols, `PAGE_SIZE_${pageKilobytes}KB`];
+  const values = [...added.map((name) => [name, "1"] as const), ...settings.values];
+  return { ...settings, values: new Map(values), architecture };
 }
 
 /**

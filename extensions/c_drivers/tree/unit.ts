@@ -1,4 +1,5 @@
 /** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
+import { type Architecture, withoutAssembler } from "./architecture.ts";
 import { TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
 import { checkMost, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
@@ -22,6 +23,9 @@ const FOLDERS = ["include", "include/uapi"];
 const MAX_FILES = 6000;
 const ASM = /^asm\/([\w.-]+)$/;
 
+/** Headers of which the architecture's own counts: what its devices and their channels have there. */
+const OF_DEVICES = /^asm\/(?:device|dma|iommu)\.h$/;
+
 /** What is compiled, by its paths, and how. */
 export interface Unit {
   readonly source: string;
@@ -41,29 +45,37 @@ export class Units {
    *
    * @param ours Headers of the lab, generated ones among them, by the paths that are included.
    * @param own Texts that are compiled with the tree and are none of its files, by their paths.
+   * @param architecture Where it is not the lab's, its headers are found after all others.
    */
   unit(
     path: string,
     ours: Readonly<Record<string, string>>,
     own: Readonly<Record<string, string>> = {},
+    architecture?: Architecture,
   ): Unit {
     const isOwn = path in own;
     const flags = (isOwn ? this.sourcesIn(own[path]!) : [path])
       .map((each) => this.makefiles.flagsOf(each));
-    const search = [...FOLDERS, ...flags.flatMap(({ folders }) => folders), ...isOwn ? ["."] : []];
+    const search = [
+      ...[...FOLDERS, ...flags.flatMap(({ folders }) => folders), ...isOwn ? ["."] : []],
+      ...architecture?.folders ?? [],
+    ];
     const found: Record<string, string> = {};
     const left: string[] = [];
     let count = 0;
     const take = (name: string, text: string | null): boolean => {
       if (text === null) return false;
       if (!(name in found)) {
-        found[name] = text;
+        found[name] = architecture === undefined ? text : withoutAssembler(text);
         left.push(name);
         checkMost(++count, MAX_FILES, path, "files that it includes");
       }
       return true;
     };
     const ofLab = (name: string): boolean => {
+      const isOfDevices = OF_DEVICES.test(name) && architecture !== undefined &&
+        this.#text(`${architecture.folders[0]}/${name}`) !== null;
+      if (isOfDevices) return take(`${LAB}/${name}`, `#include_next <${name}>\n`);
       if (Object.hasOwn(ours, name)) return take(`${LAB}/${name}`, ours[name]!);
       const asm = ASM.exec(name)?.[1];
       if (asm === undefined) return false;
@@ -114,6 +126,19 @@ export class Units {
   sourcesIn(text: string): readonly string[] {
     return [...text.matchAll(INCLUDE)].map(([, , path]) => path!)
       .filter((path) => path.endsWith(".c") && this.#text(path) !== null);
+  }
+
+  /** Sources of its folder that a makefile names and that include a source. */
+  includersOf(path: string): readonly string[] {
+    const at = path.lastIndexOf("/");
+    const folder = path.slice(0, at);
+    const includes = (each: string) =>
+      this.#includesOf(`${TREE}/${each}`, this.#text(each) ?? "").some(([isLocal, written]) =>
+        isLocal && written === path.slice(at + 1)
+      );
+    return this.files.entries(folder).map(({ name }) => `${folder}/${name}`).filter((each) =>
+      each.endsWith(".c") && this.makefiles.builds(each) && includes(each)
+    );
   }
 
   #text(path: string): string | null {

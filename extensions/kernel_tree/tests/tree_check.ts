@@ -107,23 +107,26 @@ async function main(options: Options): Promise<number> {
   const absent = wanted.length - paths.length;
   if (absent > 0) console.log(`${absent} of ${wanted.length} files are not in this tree`);
   const [cold, warm]: [number[], number[]] = [[], []];
-  let compiled = 0;
+  let [compiled, within, elsewhere] = [0, 0, 0];
   for (const path of paths) {
     const begun = performance.now();
-    const { isKept, module, said } = await build.file(path, ["-c"]);
+    const { how, isKept, module, said } = await build.file(path, ["-c"]);
     const took = performance.now() - begun;
     (isKept ? warm : cold).push(took);
     if (module !== null) compiled++;
+    if (how?.startsWith("within ")) within++;
+    else if (how !== undefined) elsewhere++;
     console.log(
       `${(took / 1000).toFixed(2)} s ${isKept ? "kept " : ""}${
         module === null ? "FAILED " : ""
-      }${path}`,
+      }${path}${how === undefined ? "" : `, ${how}`}`,
     );
     if (module === null) console.log(`  ${firstError(said)}`);
   }
   await clang.close();
   if (cold.length > 0) console.log(`median of ${cold.length} compiled files: ${median(cold)}`);
   if (warm.length > 0) console.log(`median of ${warm.length} kept files: ${median(warm)}`);
+  console.log(`${elsewhere} for another architecture, ${within} within a file that includes it`);
   console.log(`${compiled} of ${paths.length}`);
   return 0;
 }

@@ -139,6 +139,8 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
   assertEquals(settings("small").values.has("SMALL"), false);
   assertEquals(settings("small").lacking, []);
   assertEquals(settings("other").lacking, ["MIPS || LANTIQ"]);
+  assertEquals(settings("small").elsewhere, ["S390"]);
+  assertEquals(settings("other").elsewhere, ["MIPS", "LANTIQ", "S390"]);
   const others = ["OTHER_ROOM", "OTHER_MEDIA", "OTHER_OF", "RIVAL"];
   assertEquals(others.map((name) => settings("other").values.get(name)), [
     "3",

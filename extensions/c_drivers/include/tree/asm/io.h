@@ -52,4 +52,61 @@ void iounmap(volatile void __iomem *at);
 #define page_to_phys(page) ((phys_addr_t)page_to_pfn(page) << PAGE_SHIFT)
 #endif
 
+/* What drivers of other machines call for their registers. */
+#define __raw_readsb readsb
+#define __raw_readsw readsw
+#define __raw_readsl readsl
+#define __raw_writesb writesb
+#define __raw_writesw writesw
+#define __raw_writesl writesl
+
+#ifdef CONFIG_PPC
+#define DMALAB_IN_OUT(name, type, in, out)                                       \
+	static inline type in_##name(const volatile type __iomem *at) { return in; } \
+	static inline void out_##name(volatile type __iomem *at, type value) { out; }
+
+DMALAB_IN_OUT(8, u8, readb(at), writeb(value, at))
+DMALAB_IN_OUT(le16, u16, readw(at), writew(value, at))
+DMALAB_IN_OUT(le32, u32, readl(at), writel(value, at))
+DMALAB_IN_OUT(le64, u64, readq(at), writeq(value, at))
+DMALAB_IN_OUT(be16, u16, swab16(readw(at)), writew(swab16(value), at))
+DMALAB_IN_OUT(be32, u32, swab32(readl(at)), writel(swab32(value), at))
+DMALAB_IN_OUT(be64, u64, swab64(readq(at)), writeq(swab64(value), at))
+#define DMALAB_SETBITS(at, name, set, clear) out_##name(at, (in_##name(at) & ~(clear)) | (set))
+#define setbits8(at, set) DMALAB_SETBITS(at, 8, set, 0)
+#define clrbits8(at, clear) DMALAB_SETBITS(at, 8, 0, clear)
+#define clrsetbits_8(at, clear, set) DMALAB_SETBITS(at, 8, set, clear)
+#define setbits16(at, set) DMALAB_SETBITS(at, be16, set, 0)
+#define clrbits16(at, clear) DMALAB_SETBITS(at, be16, 0, clear)
+#define clrsetbits_be16(at, clear, set) DMALAB_SETBITS(at, be16, set, clear)
+#define setbits32(at, set) DMALAB_SETBITS(at, be32, set, 0)
+#define clrbits32(at, clear) DMALAB_SETBITS(at, be32, 0, clear)
+#define clrsetbits_be32(at, clear, set) DMALAB_SETBITS(at, be32, set, clear)
+#define __ilog2 __ilog2_u64
+#include <asm/reg.h>
+#include <asm/synch.h>
+#include <asm/vdso/timebase.h>
+#endif
+
+#ifdef CONFIG_SPARC
+#define sbus_readb readb
+#define sbus_readw readw
+#define sbus_readl readl
+#define sbus_readq readq
+#define sbus_writeb writeb
+#define sbus_writew writew
+#define sbus_writel writel
+#define sbus_writeq writeq
+#endif
+
+#ifdef CONFIG_MIPS
+#include <irq.h>
+#include <asm/addrspace.h>
+/* Other names of the same segments. */
+#ifndef KSEG1ADDR
+#define KSEG0ADDR CKSEG0ADDR
+#define KSEG1ADDR CKSEG1ADDR
+#endif
+#endif
+
 #endif

@@ -3,5 +3,7 @@
 
 int lab_cpu(void);
 #define raw_smp_processor_id() lab_cpu()
+/* Drivers of x86 call it for caches that the lab does not have. */
+int wbinvd_on_all_cpus(void);
 
 #endif

@@ -1,0 +1,153 @@
+/**
+ * Other architectures than the lab's, for files that are built for none but them: the headers that only one of
+ * `arch/` has, and the symbols by which it builds a file. What the lab has of its own stays.
+ */
+import { closureOf, type Kconfig, readKconfig } from "./kconfig.ts";
+import { checkMost, type TreeFolders } from "@dmalab/runtime/kernels";
+import { isWrong } from "./settings.ts";
+
+export interface Architecture {
+  /** Of its folder in `arch/`. */
+  readonly name: string;
+  /** Its symbols that are set, without `CONFIG_`. */
+  readonly symbols: readonly string[];
+  /** Where its headers lie, from the tree's root: `arch/NAME/include` first. */
+  readonly folders: readonly string[];
+}
+
+/** More than any release has. */
+const MAX_ARCHITECTURES = 100;
+/** `cflags-$(CONFIG_X) += -I$(srctree)/arch/…`, or `machdirs-$(CONFIG_X) += arch/…` of what has an `include/`. */
+const ADDS = /^(machdirs|[\w-]+?)(?:-(?:y|\$\(CONFIG_(\w+)\)))?[ \t]*[:+]?=(.*\barch\/.*)$/gm;
+const FOLDER = /-I[ \t]*\$\(srctree\)\/(arch\/[\w./-]+)/g;
+
+export class Architectures {
+  readonly #kconfigs = new Map<string, Kconfig>();
+
+  constructor(readonly files: TreeFolders) {}
+
+  /**
+   * Those that declare symbols, that which declares most of them first.
+   *
+   * @param wanted Symbols that a file needs and the lab's configuration never sets.
+   * @param common What is declared outside of `arch/`.
+   */
+  declaring(wanted: readonly string[], common: Kconfig): readonly Architecture[] {
+    const isCommon = (name: string) => common.get(name)?.isSwitch === true;
+    const ofArchitecture = (name: string): readonly Architecture[] => {
+      const kconfig = this.#kconfig(name);
+      const own = wanted.filter((each) => kconfig.get(each)?.isSwitch === true && !isCommon(each));
+      if (own.length === 0) return [];
+      const main = mainOf(kconfig);
+      const asked = [...own, ...own.flatMap((each) => selectorOf(each, kconfig))];
+      const isOut = (each: string) => !asked.includes(each) && (isCommon(each) || isWrong(each));
+      const on = new Set([...wanted.filter(isCommon), ...closureOf(asked, kconfig, isOut)]);
+      if (main !== undefined) on.add(main);
+      // What its machine selects of the rest of the kernel; what all its machines select is not for the lab.
+      for (const name of asked.filter((each) => each !== main)) {
+        const { selects } = kconfig.get(name)!;
+        for (const each of selects) if (isCommon(each) && !isWrong(each)) on.add(each);
+      }
+      for (const [each, { unless }] of kconfig) {
+        if (unless !== null && !on.has(unless) && !isOut(each)) on.add(each);
+      }
+      const symbols = [...on];
+      return [{ name, symbols, folders: this.#folders(`arch/${name}`, symbols) }];
+    };
+    const entries = wanted.length === 0 ? [] : this.files.entries("arch");
+    checkMost(entries.length, MAX_ARCHITECTURES, "arch", "folders");
+    const count = ({ symbols }: Architecture) =>
+      wanted.filter((each) => !isCommon(each) && symbols.includes(each)).length;
+    return entries.flatMap(({ isFolder, name }) => isFolder ? ofArchitecture(name) : [])
+      .toSorted((a, b) => count(b) - count(a));
+  }
+
+  #kconfig(name: string): Kconfig {
+    const known = this.#kconfigs.get(name);
+    if (known !== undefined) return known;
+    const made = readKconfig(this.files, `arch/${name}/Kconfig`);
+    this.#kconfigs.set(name, made);
+    return made;
+  }
+
+  /** Its headers, those of its machines before those of all. */
+  #folders(root: string, symbols: readonly string[]): readonly string[] {
+    const places = this.files.entries(root).map(({ name }) => `${root}/${name}/Platform`);
+    const texts = [...places, `${root}/Makefile`].map((path) => this.files.text(path) ?? "");
+    const added = texts.flatMap((text) => [...text.replaceAll("\\\n", " ").matchAll(ADDS)])
+      .filter(([, , symbol]) => symbol === undefined || symbols.includes(symbol))
+      .flatMap(([, left, , flags]) =>
+        left === "machdirs"
+          ? [`${flags!.trim()}/include`]
+          : [...flags!.matchAll(FOLDER)].map(([, folder]) => folder!)
+      );
+    return [`${root}/include`, `${root}/include/uapi`, ...new Set(added)];
+  }
+}
+
+/** The symbol of the architecture itself: it selects the most. */
+function mainOf(kconfig: Kconfig): string | undefined {
+  const own = [...kconfig].filter(([, { isDefault }]) => isDefault);
+  return own.toSorted(([, a], [, b]) => b.selects.size - a.selects.size)[0]?.[0];
+}
+
+/** What selects a symbol that nothing else sets. */
+function selectorOf(name: string, kconfig: Kconfig): readonly string[] {
+  const found = [...kconfig].find(([, { selects }]) => selects.has(name));
+  return found === undefined || kconfig.get(name)!.isDefault ? [] : [found[0]];
+}
+
+/** What is no assembler though it may look so, else assembler up to its bracket, with the last letter of a declaration before it. */
+const ASSEMBLER =
+  /\/\*(?:[^]*?\*\/|[^]*)|\/\/.*|"(?:[^"\\\n]|\\[^])*"?|((?<!\b(?:els|d))\w[ \t]+)?\b(?:asm|__asm__|__asm)\b(?:\s+\w+){0,3}[\s\\]*\(/g;
+/** A text, a comment, or one character. */
+const TOKEN = /"(?:[^"\\]|\\[^])*"?|\/\*(?:[^]*?\*\/|[^]*)|[^]/g;
+/** A barrier for the compiler alone. */
+const EMPTY = /^\(\s*""/;
+/** The register of a variable, or the name of a symbol. */
+const NAME = /^\(\s*(?:"[\w%.$]*"|\w+)\s*\)$/;
+const CALL = "({ extern void inline_assembler(void); inline_assembler(); })";
+
+/**
+ * A text whose assembler is a call of `inline_assembler()`, which nothing defines: a stub, as each function that
+ * the lab does not have.
+ */
+export function withoutAssembler(written: string): string {
+  if (!written.includes("asm")) return written;
+  // A register outside of functions would be no declaration without its name.
+  const text = written.replace(/^register\b/gm, "extern");
+  let made = "";
+  let end = 0;
+  for (const found of text.matchAll(ASSEMBLER)) {
+    const open = found.index + found[0].length - 1;
+    if (text[open] !== "(" || found.index < end) continue;
+    const close = closeOf(text, open);
+    if (close === open) break;
+    const operands = text.slice(open, close);
+    if (EMPTY.test(operands)) continue;
+    const [, before = ""] = found;
+    const isOutside = before === "" &&
+      /(?:^|[^\\]\n)$/.test(text.slice(Math.max(0, found.index - 2), found.index));
+    // Lines keep their numbers.
+    const lines = text.slice(found.index, close).match(/\\?\n/g)?.join("") ?? "";
+    const isName = before !== "" && NAME.test(operands);
+    made += text.slice(end, found.index) + before + (isName || isOutside ? "" : CALL) + lines;
+    end = close;
+  }
+  return made + text.slice(end);
+}
+
+/** Behind the bracket that closes one. */
+function closeOf(text: string, open: number): number {
+  let depth = 0;
+  TOKEN.lastIndex = open;
+  for (
+    let [token] = TOKEN.exec(text) ?? [];
+    token !== undefined;
+    [token] = TOKEN.exec(text) ?? []
+  ) {
+    if (token === "(") depth++;
+    if (token === ")" && --depth === 0) return TOKEN.lastIndex;
+  }
+  return open;
+}
