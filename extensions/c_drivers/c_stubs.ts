@@ -47,6 +47,7 @@ export class CStubs {
     const at = this.kernel.room(STRUCT_BYTES);
     memory.watch(at, STRUCT_BYTES);
     this.#structs.set(name, at);
+    this.kernel.stubbed.add(at);
     return at;
   }
 

@@ -86,16 +86,16 @@ static bool is_one(struct cdev *cdev)
 
 int cdev_device_add(struct cdev *cdev, struct device *dev)
 {
-	int error = 0;
+	int error;
 
-	if (is_one(cdev)) {
-		cdev_set_parent(cdev, &dev->kobj);
-		error = cdev_add(cdev, dev->devt, 1);
-	}
+	if (!is_one(cdev))
+		return device_add(dev);
+	cdev_set_parent(cdev, &dev->kobj);
+	error = cdev_add(cdev, dev->devt, 1);
 	if (error)
 		return error;
 	error = device_add(dev);
-	if (error && is_one(cdev))
+	if (error)
 		cdev_del(cdev);
 	return error;
 }

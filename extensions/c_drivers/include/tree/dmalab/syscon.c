@@ -19,13 +19,13 @@ static LIST_HEAD(made);
 
 static int reads(void *data, unsigned int at, unsigned int *value)
 {
-	*value = ((struct syscon *)data)->words[at / sizeof(u32)];
+	*value = ((u32 *)data)[at / sizeof(u32)];
 	return 0;
 }
 
 static int writes(void *data, unsigned int at, unsigned int value)
 {
-	((struct syscon *)data)->words[at / sizeof(u32)] = value;
+	((u32 *)data)[at / sizeof(u32)] = value;
 	return 0;
 }
 
@@ -58,12 +58,10 @@ struct regmap *device_node_to_regmap(struct device_node *node)
 	list_for_each_entry(syscon, &made, list)
 		if (syscon->node == node)
 			return syscon->map;
-	if (!dev)
-		return ERR_PTR(-ENODEV);
-	syscon = kzalloc(sizeof(*syscon), GFP_KERNEL);
+	syscon = dev ? kzalloc(sizeof(*syscon), GFP_KERNEL) : NULL;
 	if (!syscon)
-		return ERR_PTR(-ENOMEM);
-	map = regmap_init(NULL, NULL, syscon, &config);
+		return ERR_PTR(dev ? -ENOMEM : -ENODEV);
+	map = regmap_init(NULL, NULL, syscon->words, &config);
 	if (IS_ERR(map)) {
 		kfree(syscon);
 		return map;
@@ -105,12 +103,4 @@ struct regmap *syscon_regmap_lookup_by_phandle(struct device_node *node, const c
 	return map == ERR_PTR(-ENOENT) ? ERR_PTR(-ENODEV) : map;
 }
 EXPORT_SYMBOL(syscon_regmap_lookup_by_phandle);
-
-struct regmap *syscon_regmap_lookup_by_phandle_optional(struct device_node *node, const char *property)
-{
-	struct regmap *map = syscon_regmap_lookup_by_phandle(node, property);
-
-	return map == ERR_PTR(-ENODEV) ? NULL : map;
-}
-EXPORT_SYMBOL(syscon_regmap_lookup_by_phandle_optional);
 #endif
