@@ -140,14 +140,9 @@ export function withoutAssembler(written: string): string {
 /** Behind the bracket that closes one. */
 function closeOf(text: string, open: number): number {
   let depth = 0;
-  TOKEN.lastIndex = open;
-  for (
-    let [token] = TOKEN.exec(text) ?? [];
-    token !== undefined;
-    [token] = TOKEN.exec(text) ?? []
-  ) {
+  for (const { 0: token, index } of text.slice(open).matchAll(TOKEN)) {
     if (token === "(") depth++;
-    if (token === ")" && --depth === 0) return TOKEN.lastIndex;
+    if (token === ")" && --depth === 0) return open + index + 1;
   }
   return open;
 }
