@@ -101,8 +101,9 @@ export class SelectedPane implements Pane {
       el("dt", {}, name),
       el("dd", { class: text.length > MAX_BESIDE ? "long" : null }, text),
     ]);
-    const within = run.frames(position)[0]?.name ?? "";
-    const title = within === "" ? "Variables" : `Variables of ${within}()`;
+    const [frame] = run.frames(position);
+    const role = frame === undefined ? "main" : run.functionAt(frame.span)?.role ?? "function";
+    const title = role === "function" ? `Variables of ${frame!.name}()` : "Variables";
     return [el("h3", {}, title), el("dl", { class: "variables" }, ...rows)];
   }
 }
