@@ -3,6 +3,7 @@
  * page does, has nobody to ask.
  */
 import type { HostWatch } from "@dmalab/lang/vm";
+import { clip } from "@dmalab/lang/text";
 import { variablesSeen } from "./evaluate.ts";
 import { Cancelled, type PausedRun } from "./machines/replay.ts";
 import { nextPosition, ordinalOf, positionAt } from "./position.ts";
@@ -23,8 +24,9 @@ export function keepVariables(recording: Recording, watch: HostWatch | null): vo
   const numbers = new Map<string, number>();
   const at: number[] = [];
   const ask = (paused: PausedRun) => {
-    const seen = variablesSeen(recording, paused).slice(0, MAX_NAMES)
-      .map(({ name, text }) => [name, text.slice(0, MAX_LETTERS)]);
+    const all = variablesSeen(recording, paused);
+    const seen = all.slice(0, MAX_NAMES).map(({ name, text }) => [name, clip(text, MAX_LETTERS)]);
+    if (all.length > MAX_NAMES) seen.push(["…", `${all.length - MAX_NAMES} more`]);
     const text = JSON.stringify(seen);
     const number = numbers.get(text) ?? numbers.size;
     numbers.set(text, number);

@@ -96,6 +96,12 @@ export class CDriver {
     const places = new CPlaces(code, running, this.#memory);
     this.#kernel = new CKernel(machine, this.#memory, places, code.ofTree?.device);
     this.#kernel.context = context;
+    const architecture = ofTree?.architecture ?? null;
+    if (architecture !== null) {
+      context.print(
+        `info: ${code.name} is compiled for ${architecture}, and runs on the lab's machine: 64 bits, little-endian`,
+      );
+    }
     const callBack: CKernel["call"] = (at, args) => this.#callBack(at, args);
     this.#kernel.call = callBack;
     // The linker's own code clears the static data at once.

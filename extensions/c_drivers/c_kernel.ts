@@ -76,8 +76,6 @@ export class CKernel implements AccessWatcher {
   readonly #devices = new Map<number, DmaDevice>();
   /** Devices that the driver has made, by their addresses. */
   readonly made = new Set<number>();
-  /** Structures that stubs have returned, which a driver may free. */
-  readonly stubbed = new Set<number>();
   /** Limits that C keeps in structures, where the driver writes them without a call. */
   readonly limitsOf = new Map<DmaDevice, LimitsOfC>();
   /** Devices whose last mask was refused, with the call that set it. */
@@ -317,7 +315,6 @@ export class CKernel implements AccessWatcher {
    * @param given What the caller gave, for a message.
    */
   free(at: number, given: number = at): void {
-    if (this.stubbed.has(at)) return;
     const block = this.heap.blockAt(at);
     if (block !== null) {
       this.#checkNothingWaits(block.at, block.sizeBytes);

@@ -47,8 +47,13 @@ export class CStubs {
     const at = this.kernel.room(STRUCT_BYTES);
     memory.watch(at, STRUCT_BYTES);
     this.#structs.set(name, at);
-    this.kernel.stubbed.add(at);
     return at;
+  }
+
+  /** The driver frees a structure that a stub returned: a further call returns another one. */
+  frees(at: number): boolean {
+    const [name] = this.#structs.entries().find(([, start]) => start === at) ?? [];
+    return name !== undefined && this.#structs.delete(name);
   }
 
   /** A stub returns. What its arguments point to and leads nowhere may be what it was to fill. */

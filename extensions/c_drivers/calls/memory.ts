@@ -5,6 +5,7 @@ import { type FreeCall, KMALLOC_BYTES } from "../c_heap.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { NOWHERE } from "../c_memory.ts";
 import { CRequests } from "../c_requests.ts";
+import { CStubs } from "../c_stubs.ts";
 
 /** What `kmalloc(0)` gives: a pointer that is none, and is no failure. @see rules/c-api.md 13 */
 const ZERO_SIZE = 16;
@@ -34,7 +35,7 @@ const ALLOCATORS: Readonly<Record<FreeCall, string>> = {
 };
 
 function free(kernel: CKernel, ptr: number, call: FreeCall): void {
-  if (ptr === 0 || ptr === ZERO_SIZE) return;
+  if (ptr === 0 || ptr === ZERO_SIZE || kernel.part(CStubs).frees(ptr)) return;
   const by = kernel.heap.blockAt(ptr)?.freedBy ?? call;
   // kvfree() frees memory of all three.
   if (by !== call && call !== "kvfree") {

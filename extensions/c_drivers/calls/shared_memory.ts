@@ -102,10 +102,9 @@ export function unmappedText(kernel: CKernel, at: number): string | null {
     if ((attrs & NO_KERNEL_MAPPING) !== 0) {
       return "of memory allocated with DMA_ATTR_NO_KERNEL_MAPPING: the CPU has no address for it";
     }
-    return `${at - first - sizeBytes} bytes past ${
-      formatCount(sizeBytes, "byte")
-    } of coherent memory ` +
-      `at ${formatAddress(dma)}, of which a kernel gives whole pages`;
+    const past = formatCount(Math.max(0, at - first - sizeBytes), "byte");
+    return `${past} past ${formatCount(sizeBytes, "byte")} of coherent memory at ` +
+      `${formatAddress(dma)}, of which a kernel gives whole pages`;
   }
   return null;
 }

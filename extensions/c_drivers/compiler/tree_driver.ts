@@ -145,6 +145,7 @@ class TreeDriver {
     const said = saidDiagnostics(linked, compilation);
     return moduleOf(linked, source, sources, said, {
       device: layout,
+      architecture: settings.architecture?.name ?? null,
       stubs,
       pointers: pointersIn([...texts, ...library.texts]),
       library: library.paths,

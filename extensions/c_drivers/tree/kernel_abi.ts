@@ -154,7 +154,7 @@ const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.
     propertyOf(kernel, dev, index, length),
   lab_no_property: (kernel, [name = 0, isNode = 0]) => {
     const text = kernel.memory.textAt(name);
-    kernel.part(CFailures).propertyMissed(isNode === 0 ? text : `${text} { }`);
+    kernel.part(CFailures).propertyMissed(isNode === 0 ? text : `${text}/`);
   },
   lab_no_data: (kernel, [at = 0, name = 0]) =>
     kernel.part(CStubs).isNull(at, kernel.memory.textAt(name)),

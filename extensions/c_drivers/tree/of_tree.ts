@@ -12,6 +12,8 @@ export interface DeviceShape {
 /** Of a driver that was compiled with a kernel tree. */
 export interface OfTree {
   readonly device: DeviceShape;
+  /** Which one it was compiled for, where it is not the lab's; else null. */
+  readonly architecture: string | null;
   readonly stubs: Stubs;
   /** Functions that it calls and that return a pointer. */
   readonly pointers: ReadonlySet<string>;

@@ -184,7 +184,11 @@ test "it reads by assembler" { d.wired() }
     Deno.writeTextFileSync(`${folder}/a.dma`, scenario);
     const [loaded] = await loadPatched(`${folder}/a.dma`, [null]);
     assertEquals(loaded!.diagnostics.map(({ hint, message }) => `${message} ${hint}`), []);
-    const { outcomes } = runProgram(loaded!.program!, {});
+    const lines: string[] = [];
+    const { outcomes } = runProgram(loaded!.program!, { onLine: (line) => void lines.push(line) });
+    assertEquals(lines.map((line) => line.replace(folder, "")), [
+      "info: /tree/drivers/toy/wired.c is compiled for oak, and runs on the lab's machine: 64 bits, little-endian",
+    ]);
     assertEquals(outcomes.map(({ failure }) => failure?.message.replace(folder, "")), [
       "Unexpected EFAULT: calls inline_assembler(), which the lab does not have " +
       "(in wired() at /tree/drivers/toy/wired.c:6:9)",

@@ -95,7 +95,11 @@ export class SelectedPane implements Pane {
 
   /** The names that the innermost call sees, with their values; nothing where they are not kept. */
   #variables(run: RecordedRun, position: Position): HTMLElement[] {
-    const seen = keptVariablesAt(run, position) ?? [];
+    const seen = keptVariablesAt(run, position);
+    if (seen === null) {
+      const words = "Variables are kept at the end of the run alone.";
+      return run.variables === null ? [] : [el("p", { class: "dim" }, words)];
+    }
     if (seen.length === 0) return [];
     const rows = seen.flatMap(([name, text]) => [
       el("dt", {}, name),

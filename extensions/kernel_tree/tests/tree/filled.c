@@ -14,6 +14,14 @@ void freed(void)
 	kfree(toy_part());
 }
 
+void freed_twice(void)
+{
+	void *part = toy_part();
+
+	kfree(part);
+	kfree(part);
+}
+
 int number(void)
 {
 	return toy_part()->number;
