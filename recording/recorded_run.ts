@@ -11,9 +11,8 @@ import type {
   StatementLog,
 } from "@dmalab/runtime/recording";
 import type { FailureReport } from "@dmalab/lang/run";
-import { type Span, spanText } from "@dmalab/lang";
+import { isInside, type Span, spanText } from "@dmalab/lang";
 import type { DebugStatement, ForkKeyword, FunctionCode, Site } from "@dmalab/lang/vm";
-import { innermostFunction } from "./functions.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 
 /** Which run of a file it is: enough to make it again. */
@@ -378,4 +377,19 @@ export class RecordedRun {
     const statement = this.statement(position);
     return statement === null ? null : spanText(statement.span).split("\n")[0]!;
   }
+}
+
+type Named = Pick<FunctionCode, "role" | "span">;
+
+/** The innermost function around a span; null outside of all. */
+function innermostFunction<F extends Named>(
+  { functions }: { readonly functions: readonly F[] },
+  span: Span,
+): F | null {
+  let found: F | null = null;
+  for (const each of functions) {
+    if (each.role === "lambda" || !isInside(span, each.span)) continue;
+    if (found === null || isInside(each.span, found.span)) found = each;
+  }
+  return found;
 }

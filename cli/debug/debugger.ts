@@ -6,7 +6,9 @@ import {
   evaluate,
   EvaluationError,
   failurePosition,
+  machineNamesAt,
   type Recording,
+  variablesAt,
 } from "@dmalab/recording";
 import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
 import { foldLine } from "@dmalab/lang/text";
@@ -28,7 +30,27 @@ import { printLocation } from "../repl/move_commands.ts";
 import type { ToolOptions } from "../repl/line_tool.ts";
 import { promptText } from "../repl/prompts.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
-import { NamesInSight } from "./names_in_sight.ts";
+import type { Type } from "@dmalab/lang/values";
+
+export class NamesInSight implements KnownNames {
+  readonly #cursor: Cursor;
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor;
+  }
+
+  summary(): ReturnType<KnownNames["summary"]> {
+    const { position, recording } = this.#cursor;
+    const machineNames = [...machineNamesAt(recording, position).keys()];
+    return { variables: [...variablesAt(recording, position)], declared: [], machineNames };
+  }
+
+  kindOf(name: string): Type | undefined {
+    const { position, recording } = this.#cursor;
+    return variablesAt(recording, position).find((each) => each.name === name)?.type ??
+      machineNamesAt(recording, position).get(name);
+  }
+}
 
 /** The runs of a file, recorded when they are wanted. */
 export interface DebugRuns {

@@ -1,11 +1,10 @@
 /** The interface through which commands use the REPL or the debugger. */
-import {
-  type Cursor,
-  EvaluationError,
-  type Position,
-  type Recording,
-  type RunPosition,
-  type TimeTravelSession,
+import type {
+  Cursor,
+  Position,
+  Recording,
+  RunPosition,
+  TimeTravelSession,
 } from "@dmalab/recording";
 import type { Paint } from "@dmalab/lang/render";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -128,8 +127,8 @@ export interface ReplCommand {
   readonly expression?: true;
   /** Words that may follow. @param before What stands before the word that is typed. */
   words?(repl: CommandContext, before: string): readonly Suggestion[];
-  /** Does it; false ends the REPL. */
-  run(repl: CommandContext, argument: string): boolean;
+  /** Does it. @throws {EvaluationError} What a question about the run has no answer for. */
+  run(repl: CommandContext, argument: string): void;
 }
 
 /** The count a command was given, 1 for none; null, after saying so, for something else. */
@@ -144,16 +143,4 @@ export function countOf(argument: string, repl: CommandContext): number | null {
 export function isKnown({ needs, needsBench }: ReplCommand, repl: CommandContext): boolean {
   return (repl.timeTravel !== null || needsBench !== true) &&
     (needs === undefined || (repl[needs] ?? null) !== null);
-}
-
-/** Runs a query, and prints the error if it has no answer. */
-export function answering(repl: CommandContext, ask: () => void): true {
-  try {
-    ask();
-  } catch (error) {
-    if (!(error instanceof EvaluationError)) throw error;
-    const { hint, message } = error;
-    repl.refuse(hint === null ? message : `${message}; ${hint}`);
-  }
-  return true;
 }

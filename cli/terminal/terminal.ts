@@ -10,7 +10,44 @@ import { allowedVariable, host } from "../host.ts";
 import type { EndedBySignal } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 import { KeyDecoder, type KeyPress } from "./keys.ts";
-import { Queue } from "./queue.ts";
+
+/** Things that arrive whenever they like, for a reader that takes them one by one. */
+export class Queue<T> implements AsyncIterable<T> {
+  readonly #waiting: T[] = [];
+  #ended = false;
+  #wake: (() => void) | null = null;
+
+  /** Adds one. */
+  push(thing: T): void {
+    this.#waiting.push(thing);
+    this.#wake?.();
+  }
+
+  /** How many are waiting. */
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** No more will come. */
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    for (;;) {
+      const thing = this.#waiting.shift();
+      if (thing !== undefined) {
+        yield thing;
+      } else if (this.#ended) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => this.#wake = resolve);
+        this.#wake = null;
+      }
+    }
+  }
+}
 
 /** What a terminal has to tell. */
 export type TerminalInput =

@@ -11,6 +11,8 @@ import type { Suggestion, SuggestionKind, Suggestions } from "./suggestion.ts";
 import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { keyName, keysNamed, MACHINE_KEYS } from "../machine/key_text.ts";
 import { MACHINE_SCHEMA, type ValueShape } from "../machine/schema.ts";
+import { type Analysis, statementStart } from "./analysis.ts";
+import { NamesAt } from "./names_at.ts";
 
 /** What stands before a block of the machine, or before settings by their full names. */
 const OPENERS = /\b(machine|with|matrix|compare)\s*$/;
@@ -274,4 +276,14 @@ export function calledSpec(
   if (dot < 0) return FUNCTIONS.get(callee);
   const type = typeOfText(callee.slice(0, dot), names);
   return type === undefined ? undefined : findMethod(type, callee.slice(dot + 1)) ?? undefined;
+}
+
+/** What could stand at an offset. */
+export function completeAt(analysis: Analysis, offset: number): Suggestions {
+  const { text } = analysis.source;
+  const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
+  // Nothing is offered in a comment: it takes whatever is written.
+  if (/^(?:[^"#]|"(?:[^"\\]|\\.)*")*#/.test(line)) return { all: [], part: "" };
+  const names = new NamesAt(analysis, offset);
+  return suggestInStatement(text.slice(statementStart(analysis, offset), offset), names, true);
 }

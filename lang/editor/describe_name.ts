@@ -11,7 +11,6 @@ import {
   type ParameterSpec,
   type Type,
 } from "../values/spec.ts";
-import { pageOf } from "./rule_pages.ts";
 import { nearestNames } from "../diagnostics/suggest.ts";
 import { defaultText, keyName, keysNamed, shapeText } from "../machine/key_text.ts";
 import { MACHINE_SCHEMA } from "../machine/schema.ts";
@@ -23,6 +22,27 @@ import { LANGUAGE_WORDS, wordRow } from "../syntax/language_words.ts";
 import type { KeywordSpec } from "../syntax/word_row.ts";
 import { eventEntry, INJECTION_POINTS, type InjectionPointSpec } from "@dmalab/runtime";
 import { fieldText } from "@dmalab/runtime/vocabulary";
+
+/** The pages that hold the kernel's rules. */
+
+/** The pages of `docs/rules/`. */
+export const RULE_PAGES = [
+  "block",
+  "c-api",
+  "captured",
+  "defects",
+  "dma",
+  "hmm-rdma-vfio",
+  "nvme",
+  "p2p",
+  "traces",
+  "v7.3",
+] as const;
+
+/** The page that a rule is cited by, as in `dma.3.3`; undefined for what is no rule. */
+export function pageOf(name: string): (typeof RULE_PAGES)[number] | undefined {
+  return RULE_PAGES.find((each) => `${name}.`.toLowerCase().startsWith(`${each}.`));
+}
 
 /** What is known by name besides the language: a session's, or what a place of a run sees. */
 export interface KnownNames {

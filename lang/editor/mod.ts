@@ -4,8 +4,7 @@
  * What other members use:
  */
 export { analyse, type Analysis } from "./analysis.ts";
-export { eventWords, fitting, suggestInStatement } from "./completion.ts";
-export { completeAt } from "./completion_at.ts";
+export { completeAt, eventWords, fitting, suggestInStatement } from "./completion.ts";
 export { definitionAt, placesOf, referencesAt } from "./definition.ts";
 export {
   describeLanguage,
@@ -14,14 +13,14 @@ export {
   languageNames,
   membersLike,
   nameDoc,
+  pageOf,
+  RULE_PAGES,
 } from "./describe_name.ts";
-export { fixesIn } from "./fixes.ts";
-export { formatEdits, type Lines } from "./format_edits.ts";
+export { fixesIn, formatEdits, type Lines } from "./format_edits.ts";
 export { hoverAt } from "./hover.ts";
 export { isOwnName, type NameSymbol, occurrenceAt } from "./occurrences.ts";
 export { foldsOf, type OutlineEntry, outlineOf, surroundings } from "./outline.ts";
 export { edited, renameable, renameAt, renameSymbol, type TextEdit } from "./rename.ts";
-export { pageOf, RULE_PAGES } from "./rule_pages.ts";
 export { semanticTokens, TOKEN_MODIFIERS, TOKEN_TYPES } from "./semantic_tokens.ts";
 export { signatureAt } from "./signature.ts";
 export type { Suggestion, SuggestionKind, Suggestions } from "./suggestion.ts";

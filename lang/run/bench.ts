@@ -26,10 +26,12 @@ import {
   foundIncidents,
   judgeEnd,
 } from "./incidents.ts";
-import type { BenchIncident, BenchOutcome, BusyTime } from "./report.ts";
+import type { BenchIncident, BenchOutcome, BenchReport, BusyTime } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
 import { reportFailure } from "./tally.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
+import { judgeExpectations } from "./bench_expectations.ts";
+import { axisOf } from "./bench_cells.ts";
 
 /** Options of a bench. */
 export interface BenchOptions extends RunOptions {
@@ -292,4 +294,41 @@ export function figureValue(key: string, value: number): Value {
   const unit = figureNamed(readCountKey(key).figure)?.unit ?? "count";
   if (unit === "count") return Number.isInteger(value) ? value : new Ratio(value);
   return new Quantity(unit === "ns" ? "duration" : "size", value);
+}
+
+/** Runs all benches of a program, each cell on a machine of its own, until one is interrupted. */
+export function runBenches(program: Program, options: BenchOptions = {}): readonly BenchReport[] {
+  const outcomes: BenchOutcome[] = [];
+  for (const cell of program.tests) {
+    if (options.watch?.interrupted()) break;
+    if (cell.kind === "bench") outcomes.push(runBench(program, cell, options));
+  }
+  return benchReports(program, outcomes, options);
+}
+
+/**
+ * Puts cells that ran together to benches, and judges what these expect.
+ *
+ * @param outcomes Of `runBench`, of cells of this program, in the order of `program.tests`.
+ */
+export function benchReports(
+  program: Program,
+  outcomes: readonly BenchOutcome[],
+  options: RunOptions = {},
+): readonly BenchReport[] {
+  const benches = program.tests.filter(({ kind }) => kind === "bench");
+  const byPlace = Map.groupBy(benches, ({ span }) => spanPlace(span));
+  return [...byPlace].flatMap(([place, entries]) => {
+    const cells = outcomes.filter((outcome) => outcome.place === place);
+    if (cells.length === 0) return [];
+    const { baseline, declaration } = entries[0]!;
+    const key = baseline === null ? null : axisOf(entries.map(({ axes }) => axes), baseline);
+    return {
+      name: declaration.name,
+      place,
+      baseline: key === null ? null : { key, value: baseline! },
+      cells,
+      expectations: judgeExpectations(program, entries, cells, options),
+    };
+  });
 }

@@ -4,7 +4,7 @@ import { deeper } from "./depth.ts";
 import { comparableTypes, typeOf, typeText } from "./value_types.ts";
 import { CHARACTER_BYTES, COMPARE_STEPS, STEP_BYTES } from "./limits.ts";
 import { mixHint, numberIn } from "./operators.ts";
-import { ScriptError } from "./script_error.ts";
+import { KindError } from "./script_error.ts";
 import { inherited } from "./types.ts";
 import {
   BytesValue,
@@ -42,8 +42,7 @@ export function valuesEqual(
   const leftKind = typeOf(left);
   const rightKind = typeOf(right);
   if (!comparableTypes(leftKind, rightKind)) {
-    throw new ScriptError(
-      "E0913",
+    throw new KindError(
       `Cannot compare ${typeText(leftKind)} with ${typeText(rightKind)}`,
       mixHint("==", leftKind, rightKind),
     );

@@ -3,9 +3,16 @@
  *
  * @see rules/traces.md T.44 to T.56
  */
-import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log";
-import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
-import { faultFacts } from "./fault_facts.ts";
+import {
+  FaultLogReader,
+  formatSource,
+  type FoundFaultLog,
+  type LoggedFault,
+  plainHex,
+  type TableDump,
+  type Word64,
+} from "@dmalab/runtime/fault_log";
+import type { Fact, KernelLogEntry, LogEntryFacts, UnreadableFault } from "./entry.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import { AREA_WORDS, namedFacts } from "./hardware_lines.ts";
 import { LINE_RULES, type LineRule, XEN } from "./line_rules.ts";
@@ -170,4 +177,41 @@ export function readKernelLog(text: string): KernelLog {
   text.split("\n").forEach((line, index) => reader.push(line.replace(/\r$/, ""), index + 1));
   reader.end();
   return { entries: entries.sort((a, b) => a.line - b.line), unreadable };
+}
+
+function hex(word: Word64 | null): string | null {
+  return word === null ? null : `0x${plainHex(word)}`;
+}
+
+/** @see rules/traces.md T.44 to T.51 */
+function faultFacts(fault: LoggedFault): LogEntryFacts {
+  const { details } = fault;
+  return {
+    format: fault.format,
+    event: fault.event,
+    code: fault.code,
+    access: fault.access,
+    source: fault.source === null ? null : formatSource(fault.source),
+    address: hex(fault.address),
+    page_only: fault.addressUnitBytes > 1,
+    domain: fault.domainId,
+    pasid: fault.pasid,
+    stream: fault.streamId,
+    flags: fault.flags,
+    reason: fault.reason,
+    interrupt_index: details.interruptIndex,
+    fetch_address: hex(details.fetchAddress),
+    context_bank: details.contextBank,
+    tag: details.tag,
+    dte: details.deviceTableEntry,
+    words: details.words,
+    client: details.clientName,
+    dump: details.dump === null ? null : dumpFacts(details.dump),
+    mapped: details.dump === null ? null : details.dump.present,
+  };
+}
+
+function dumpFacts({ leaf, phys, present, read, write }: TableDump): Fact {
+  const common = { leaf: hex(leaf), present };
+  return present ? { ...common, read, write, phys: hex(phys) } : common;
 }

@@ -8,7 +8,7 @@ import {
   HostBuffer,
 } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ScriptError, ValueError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
 import { bufferHome, isHandle, refusing, toItems, toPhys, toSegment } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
@@ -72,8 +72,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     raises: ["ENOMEM"],
     run(context, [count, contiguous, order, region]) {
       if (region !== undefined && region.type !== "ram") {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `Cannot allocate pages of region "${region.name}": it is ${region.type}, and pages are RAM`,
         );
       }
@@ -155,7 +154,6 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       param.phys("phys", "Where the first byte goes."),
       param.bytes("bytes", "What is written."),
     ],
-    result: "nothing",
     doc: "Writes bytes into physical memory, as the CPU does.",
     example: `let buf = alloc_pages(1)\npoke(buf.phys + 16B, bytes"de ad")\n` +
       `assert buf[17] == 0xad`,

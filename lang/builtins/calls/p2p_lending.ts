@@ -3,7 +3,7 @@ import type { DeviceBase } from "@dmalab/devices";
 import type { PeerProvider } from "@dmalab/devices/pci";
 import { errnoName, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { noProvider } from "../explain/no_provider.ts";
 import { BUFFER } from "../types/buffer.ts";
@@ -31,7 +31,7 @@ function toProvider(context: ExecutionContext, device: DeviceBase): PeerProvider
   const provider = context.lab.topology.providers.everOf(device.function);
   if (provider !== null) return provider;
   const { hint, message } = noProvider(device.function);
-  throw new ScriptError("E0919", message, hint);
+  throw new ValueError(message, hint);
 }
 
 function raiseOn(error: number, message: string): void {
@@ -49,7 +49,6 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     run: (context, [dev]) => toProvider(context, dev),
   }),
   kernelCall("pcim_p2pdma_init", {
-    result: "nothing",
     doc: "Registers a device as a provider whose BARs peers may use; a second call does nothing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)\nassert p2pmem(gpu).state == initialised`,
     raises: ["EOPNOTSUPP"],
@@ -79,7 +78,6 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
     },
   }),
   kernelCall("pci_p2pdma_add_resource", {
-    result: "nothing",
     doc: "Creates struct pages for a part of a BAR and adds it to the device's pool, from which " +
       "pci_alloc_p2pmem() allocates.",
     example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 2MiB, offset: 4MiB)
@@ -96,7 +94,6 @@ assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
     },
   }),
   kernelCall("pci_p2pmem_publish", {
-    result: "nothing",
     doc: "Publishes a device's memory for pci_p2pmem_find(), or withdraws it.",
     example: `${PEER_MACHINE}pci_p2pmem_publish(cmb, false)\nassert pci_p2pmem_find([ssd]) == none`,
     run: (context, [dev, publish]) => context.lab.topology.providers.publish(dev.function, publish),
@@ -140,7 +137,6 @@ assert p2pmem(cmb).references == 0`,
   builtin({
     name: "p2pmem_munmap",
     parameters: [BY_ROLE.pdev, BY_ROLE.peer_memory],
-    result: "nothing",
     doc: "The program unmaps what p2pmem_mmap mapped.",
     example: `${PEER_MACHINE}p2pmem_munmap(cmb, p2pmem_mmap(cmb, 4KiB))`,
     run(context, [device, { phys: at }]) {
@@ -149,7 +145,7 @@ assert p2pmem(cmb).references == 0`,
       context.work(provider?.userMappings.size ?? 0);
       const mapping = [...provider?.userMappings ?? []].find(({ pages }) => pages[0] === at);
       if (mapping === undefined) {
-        throw new ScriptError("E0919", `No program has mapped this memory of ${device.name}`);
+        throw new ValueError(`No program has mapped this memory of ${device.name}`);
       }
       providers.userUnmap(device.function, mapping);
     },

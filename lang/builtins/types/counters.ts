@@ -115,7 +115,6 @@ export const COUNTERS: HandleType<Counters> = {
     method({
       name: "mark",
       pure: true,
-      parameters: [],
       result: "@counters",
       doc: "A snapshot of the counters, for since().",
       example: `let before = counters.mark()\nassert counters.since(before).iova.alloc == 0`,

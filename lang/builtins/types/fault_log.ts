@@ -7,7 +7,7 @@ import {
   numberOf,
 } from "@dmalab/runtime/fault_log";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import { accessText, faultStory, loggedFaultLines } from "../explain/fault_story.ts";
 import { judgeFault } from "../fault_verdict.ts";
 import { apiOf } from "../ledger.ts";
@@ -157,8 +157,7 @@ export function readFaultLog(text: string): LoggedFault {
   if (read.ok) return read.fault;
   const { message, offset } = read.problem;
   const before = text.slice(0, offset).split("\n");
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `Cannot read the fault log at ${before.length}:${before.at(-1)!.length + 1}: ${message}`,
     "a line of VT-d (DMAR:), AMD-Vi or arm-smmu-v3 as dmesg prints it, with or without its " +
       "timestamp; lines that belong together are joined by \\n",

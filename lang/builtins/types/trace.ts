@@ -3,7 +3,7 @@ import { KERNEL_CALLS, type MachineEvent } from "@dmalab/runtime";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import { Closure, EnumValue } from "../../values/value.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { isHandle, makeHandle } from "../arguments.ts";
@@ -38,8 +38,7 @@ function eventNameTest(name: string, context: ExecutionContext): (event: Machine
   }
   const full = CALLS.has(name) ? `call.${name}` : name;
   if (vocabulary.number(full) >= 0) return (event) => event.name === full;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `No event is called "${name}"`,
     didYouMean(name, [...vocabulary.names, ...KERNEL_CALLS]) ?? "`show events` shows what happened",
   );

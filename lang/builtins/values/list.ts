@@ -10,7 +10,7 @@ import {
 import { insertItem, removeItem } from "../../values/changes.ts";
 import { valuesEqual } from "../../values/equality.ts";
 import { arithmetic, compare, numberIn } from "../../values/operators.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { KindError, ScriptError } from "../../values/script_error.ts";
 import {
   type Closure,
   type ListValue,
@@ -62,8 +62,7 @@ export function holds(count: number, test: Closure, context: ExecutionContext) {
   return (item: Value): boolean => {
     const answer = context.call(test, [item]);
     if (typeof answer === "boolean") return answer;
-    throw new ScriptError(
-      "E0913",
+    throw new KindError(
       `The function must say true or false for each of the ${count} items, not ${
         formatInSentence(answer, context)
       }`,
@@ -143,7 +142,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "sum",
     pure: true,
-    parameters: [],
     result: "any",
     gives: "sum",
     doc: "All items added up; 0 for an empty list.",
@@ -153,7 +151,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "max",
     pure: true,
-    parameters: [],
     result: "any",
     gives: "item",
     doc: "The largest item; none for an empty list.",
@@ -163,7 +160,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "min",
     pure: true,
-    parameters: [],
     result: "any",
     gives: "item",
     doc: "The smallest item; none for an empty list.",
@@ -196,7 +192,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "sorted",
     pure: true,
-    parameters: [],
     result: "list",
     gives: "items",
     doc: "The numbers of the list, smallest first.",
@@ -230,7 +225,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "push",
     parameters: [param.any("value", "The value to append.")],
-    result: "nothing",
     changes: "items",
     doc: "Appends a value, in place.",
     example: `let l = [1, 2]\nl.push(3)\nassert l == [1, 2, 3]`,
@@ -238,7 +232,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "pop",
-    parameters: [],
     result: "any",
     gives: "item",
     changes: "items",
@@ -255,7 +248,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
       param.int("index", "Its position, at most the list's length."),
       param.any("value", "The value to insert."),
     ],
-    result: "nothing",
     changes: "items",
     doc: "Inserts a value before the item at a position, in place.",
     example: `let l = [1, 3]\nl.insert(1, 2)\nassert l == [1, 2, 3]`,
@@ -277,7 +269,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "copy",
     pure: true,
-    parameters: [],
     result: "list",
     gives: "items",
     doc: "A shallow copy: lists and records in it are shared.",
