@@ -107,41 +107,44 @@ export const TRACE = command({
       );
     }
     if (paths.length === 0) return refuse(`trace ${action} needs a file, or -`, screen);
-    if (action === "summary") {
-      const { runSummary } = await import("./cli/summary.ts");
-      const form = { asJson: options.json, asEvents: options.events };
-      return runSummary(paths, form, screen);
-    }
-    if (action === "devices") {
-      const { runDevices } = await import("./cli/devices.ts");
-      return runDevices(paths, { asJson: options.json, asHtml: options.html }, screen);
-    }
-    if (action === "compare") {
-      const { runCompare } = await import("./cli/compare.ts");
-      return runCompare(paths, options.json, screen);
-    }
-    if (action === "show") {
-      const { runShow } = await import("./cli/show.ts");
-      return runShow(paths, options.at, screen);
-    }
-    if (action === "script") {
-      const { runScript } = await import("./cli/script.ts");
-      return runScript(paths, options.around, options.shrink, screen);
-    }
-    if (action === "watch") {
-      const { runWatch } = await import("./cli/watch.ts");
-      const { json: asJson, keep, to } = options;
-      return runWatch(
-        paths,
-        { asJson, keepSeconds: keep ?? 10, name: to ?? "dmalab-fault" },
-        screen,
-      );
-    }
-    if (action === "export") {
-      const { runExport } = await import("./cli/export.ts");
-      return runExport(paths, options.as, screen);
-    }
-    const { runCheck } = await import("./cli/check.ts");
-    return runCheck(paths, options.json, screen);
+    const { refusingUnreadable } = await import("./cli/read_lines.ts");
+    return refusingUnreadable(screen, async () => {
+      if (action === "summary") {
+        const { runSummary } = await import("./cli/summary.ts");
+        const form = { asJson: options.json, asEvents: options.events };
+        return runSummary(paths, form, screen);
+      }
+      if (action === "devices") {
+        const { runDevices } = await import("./cli/devices.ts");
+        return runDevices(paths, { asJson: options.json, asHtml: options.html }, screen);
+      }
+      if (action === "compare") {
+        const { runCompare } = await import("./cli/compare.ts");
+        return runCompare(paths, options.json, screen);
+      }
+      if (action === "show") {
+        const { runShow } = await import("./cli/show.ts");
+        return runShow(paths, options.at, screen);
+      }
+      if (action === "script") {
+        const { runScript } = await import("./cli/script.ts");
+        return runScript(paths, options.around, options.shrink, screen);
+      }
+      if (action === "watch") {
+        const { runWatch } = await import("./cli/watch.ts");
+        const { json: asJson, keep, to } = options;
+        return runWatch(
+          paths,
+          { asJson, keepSeconds: keep ?? 10, name: to ?? "dmalab-fault" },
+          screen,
+        );
+      }
+      if (action === "export") {
+        const { runExport } = await import("./cli/export.ts");
+        return runExport(paths, options.as, screen);
+      }
+      const { runCheck } = await import("./cli/check.ts");
+      return runCheck(paths, options.json, screen);
+    });
   },
 });

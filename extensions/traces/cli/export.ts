@@ -10,7 +10,7 @@ import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { VERSION } from "@dmalab/cli/package_version";
 import { type OpenedTrace, openTrace } from "./check.ts";
-import { type LineSource, UnreadableFile } from "./read_lines.ts";
+import type { LineSource } from "./read_lines.ts";
 
 /** Columns of the task's name in the kernel's own text. */
 const TASK_COLUMNS = 16;
@@ -35,13 +35,8 @@ export async function runExport(
   if (write === undefined) {
     return refuse(`trace export needs --as and one of ${Object.keys(FORMS).join(", ")}`, screen);
   }
-  try {
-    await write(await openTrace(paths), screen);
-    return HELD;
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
-  }
+  await write(await openTrace(paths), screen);
+  return HELD;
 }
 
 /** The kernel's own text, whatever the dialect was; what was lost stays marked as lost. */

@@ -9,7 +9,7 @@ import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { host } from "@dmalab/cli";
 import { openTrace } from "./check.ts";
-import { UnreadableFile } from "./read_lines.ts";
+import { refusingUnreadable } from "./read_lines.ts";
 
 /** @param question A line, or `-` for a log on the standard input. */
 export async function explainWithTrace(
@@ -23,7 +23,7 @@ export async function explainWithTrace(
     const [first] = unreadable;
     return refuse(first?.message ?? "there is no line about DMA in it", screen);
   }
-  try {
+  return refusingUnreadable(screen, async () => {
     const { log, trace } = await openTrace(paths);
     // Lines below 0 are those that were pasted.
     const pasted = entries.map((entry) => ({ ...entry, line: -entry.line }));
@@ -51,10 +51,7 @@ export async function explainWithTrace(
       screen.out(lines.map((line) => `${line}\n`).join(""));
     });
     return HELD;
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
-  }
+  });
 }
 
 function findingLines(finding: TraceFinding, check: TraceCheck, file: string): string[] {

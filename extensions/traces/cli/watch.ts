@@ -4,11 +4,11 @@ import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceWatch } from "../watch/trace_watch.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
 import { formatCount, formatSize } from "@dmalab/lang/text";
-import { refuse, type Screen } from "@dmalab/cli/extend";
+import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { beside, isTaken, READ_LIMITS, writeFile } from "@dmalab/cli/files";
 import { host, SignalWatch } from "@dmalab/cli";
-import { type FollowedSource, followedSource, LeanHeap, UnreadableFile } from "./read_lines.ts";
+import { type FollowedSource, followedSource, LeanHeap } from "./read_lines.ts";
 
 /** A ring buffer with the bytes that a stream has brought in the last seconds. */
 
@@ -99,9 +99,6 @@ export async function runWatch(
     const session = new WatchSession(form, screen);
     interrupts.listen();
     return await session.follow(sources, interrupts);
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
   } finally {
     interrupts.close();
   }

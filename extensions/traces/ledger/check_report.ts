@@ -19,15 +19,6 @@ export function nextSteps(findings: readonly TraceFinding[]): string[] {
 /** The longest time in which a request of a device that faulted times out: the driver's limit, twice. */
 const STORY_SECONDS = 60;
 
-/** A timeout of a request, and the fault of the same device before it. */
-interface Story {
-  readonly faultLine: number;
-  readonly timeoutLine: number;
-  readonly controller: string;
-  readonly device: string;
-  readonly seconds: number;
-}
-
 /**
  * Timeouts that follow a fault of the same device: a refused access never completes.
  *
@@ -37,7 +28,7 @@ function storiesOf(
   entries: readonly KernelLogEntry[],
   faults: readonly TraceFinding[],
   deviceOf: (controller: string) => string | null,
-): Story[] {
+) {
   return entries.flatMap((entry) => {
     const { facts, kind, line, seconds } = entry;
     const controller = facts.controller;
@@ -50,11 +41,11 @@ function storiesOf(
     );
     if (device === null || fault === undefined) return [];
     return [{
-      faultLine: fault.line,
-      timeoutLine: line,
       controller,
       device,
-      seconds: seconds - fault.seconds!,
+      fault_line: fault.line,
+      timeout_line: line,
+      seconds: round(seconds - fault.seconds!),
     }];
   });
 }
@@ -128,13 +119,7 @@ function storiesJson({ ledger }: TraceCheck, log: LogPass, { findings }: CheckRe
   const faults = findings.filter(({ rule }) => rule === FAULT_RULE);
   const deviceOf = (controller: string) => ledger.requests.deviceOf({ controller })?.name ?? null;
   const byBoot = [...Map.groupBy(log.entries, (entry) => log.boots.of(entry)).values()];
-  return byBoot.flatMap((entries) => storiesOf(entries, faults, deviceOf)).map((story) => ({
-    controller: story.controller,
-    device: story.device,
-    fault_line: story.faultLine,
-    timeout_line: story.timeoutLine,
-    seconds: round(story.seconds),
-  }));
+  return byBoot.flatMap((entries) => storiesOf(entries, faults, deviceOf));
 }
 
 function storyLines(stories: ReturnType<typeof storiesJson>, log: string): string[] {

@@ -319,9 +319,7 @@ function faultFinding(
 ): TraceFinding {
   const { fault } = entry;
   const address = fault?.address ?? null;
-  const place = fault?.source
-    ? formatSource({ ...fault.source, domain: fault.source.domain ?? 0 })
-    : fault?.details.clientName ?? null;
+  const place = fault && positionOf(fault);
   const finding = (
     kind: FindingKind,
     certainty: Certainty,

@@ -126,47 +126,43 @@ export function bouncedDevice(payload: string): string {
   return deviceOf(payload.slice(BOUNCED_HEAD.length));
 }
 
-function mapped(payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const addr = hexOf(payload, " dma_addr=");
-  const sizeBytes = decimalOf(payload, " size=");
-  const phys = hexOf(payload, " phys_addr=");
-  if (dir === null || addr === null || sizeBytes === null || phys === null) return null;
-  if (!isWhole(payload)) return null;
-  return { op: "map", device: deviceOf(payload), dir, addr, sizeBytes, phys, failed: addr < 0 };
-}
-
-/** A failed allocation has address 0 and no memory. */
-function allocated(payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const addr = hexOf(payload, " dma_addr=");
-  const sizeBytes = decimalOf(payload, " size=");
-  if (dir === null || addr === null || sizeBytes === null || !isWhole(payload)) return null;
-  return {
-    op: "alloc",
-    device: deviceOf(payload),
-    dir,
-    addr,
-    sizeBytes,
-    phys: arrayOf(payload, " phys_addrs=")?.[0] ?? null,
-    failed: addr < 0 || addr === 0 && /virt_addr=(?:\(null\)|0x0\b|\(nil\))/.test(payload),
-  };
-}
-
-function ended(op: "unmap" | "free", payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const addr = hexOf(payload, " dma_addr=");
-  const sizeBytes = decimalOf(payload, " size=");
-  if (dir === null || addr === null || sizeBytes === null || !isWhole(payload)) return null;
-  return { op, device: deviceOf(payload), dir, addr, sizeBytes };
-}
-
-function freedTable(payload: string): DmaEvent | null {
+/** What all calls about one address say; null for a line that is cut before it. */
+function callOf(payload: string) {
   const dir = directionOf(payload);
   const addr = hexOf(payload, " dma_addr=");
   const sizeBytes = decimalOf(payload, " size=");
   if (dir === null || addr === null || sizeBytes === null) return null;
-  return { op: "free", device: deviceOf(payload), dir, addr, sizeBytes };
+  return { device: deviceOf(payload), dir, addr, sizeBytes };
+}
+
+function mapped(payload: string): DmaEvent | null {
+  const call = callOf(payload);
+  const phys = hexOf(payload, " phys_addr=");
+  if (call === null || phys === null || !isWhole(payload)) return null;
+  return { op: "map", ...call, phys, failed: call.addr < 0 };
+}
+
+/** A failed allocation has address 0 and no memory. */
+function allocated(payload: string): DmaEvent | null {
+  const call = callOf(payload);
+  if (call === null || !isWhole(payload)) return null;
+  return {
+    op: "alloc",
+    ...call,
+    phys: arrayOf(payload, " phys_addrs=")?.[0] ?? null,
+    failed: call.addr < 0 ||
+      call.addr === 0 && /virt_addr=(?:\(null\)|0x0\b|\(nil\))/.test(payload),
+  };
+}
+
+function ended(op: "unmap" | "free", payload: string): DmaEvent | null {
+  const call = callOf(payload);
+  return call !== null && isWhole(payload) ? { op, ...call } : null;
+}
+
+function freedTable(payload: string): DmaEvent | null {
+  const call = callOf(payload);
+  return call && { op: "free", ...call };
 }
 
 function failed(payload: string): DmaEvent | null {
@@ -202,11 +198,8 @@ function unmappedList(payload: string): DmaEvent | null {
 }
 
 function synced(payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const addr = hexOf(payload, " dma_addr=");
-  const sizeBytes = decimalOf(payload, " size=");
-  if (dir === null || addr === null || sizeBytes === null) return null;
-  return { op: "sync", device: deviceOf(payload), dir, addr, sizeBytes, isList: false };
+  const call = callOf(payload);
+  return call && { op: "sync", ...call, isList: false };
 }
 
 function syncedList(payload: string): DmaEvent | null {
