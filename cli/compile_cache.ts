@@ -40,7 +40,6 @@ export interface FileOfDriver {
   readonly path: string | null;
 }
 
-/** How a source is compiled with a tree. */
 export interface SourceOfTree {
   readonly tree: HostTree;
   /** The source itself first. */

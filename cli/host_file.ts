@@ -22,7 +22,6 @@ export interface NotRead {
   readonly code: FileCode | null;
 }
 
-/** How a file is read. */
 interface ReadOptions {
   /** How messages call it; its path where that is left out. */
   readonly shown?: string;

@@ -35,14 +35,12 @@ export class SignalWatch implements HostWatch {
   readonly shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   readonly #flag = new Int32Array(this.shared);
   readonly #raise = () => void Atomics.store(this.#flag, 0, 1);
-  readonly #hooks: InterruptHooks;
   #startMs = performance.now();
   #isLong = false;
   #worker: Worker | null = null;
   #listening = false;
 
-  constructor(hooks: InterruptHooks = {}) {
-    this.#hooks = hooks;
+  constructor(private readonly hooks: InterruptHooks = {}) {
   }
 
   nowMs(): number {
@@ -64,8 +62,8 @@ export class SignalWatch implements HostWatch {
   #startListener(): Worker {
     const address = `data:text/javascript,${encodeURIComponent(LISTENER)}`;
     const worker = new Worker(address, { type: "module" });
-    worker.onmessage = () => this.#hooks.onWorker?.();
-    const signals: readonly Deno.Signal[] = ["SIGINT", ...this.#hooks.signals ?? []];
+    worker.onmessage = () => this.hooks.onWorker?.();
+    const signals: readonly Deno.Signal[] = ["SIGINT", ...this.hooks.signals ?? []];
     worker.postMessage({ shared: this.shared, signals });
     return worker;
   }

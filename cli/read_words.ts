@@ -85,7 +85,6 @@ function unset({ kind }: OptionSpec): boolean | readonly string[] | null {
   return kind === "flag" ? false : kind === "texts" ? [] : null;
 }
 
-/** The number, or what is wrong with it. */
 function wholeNumber(
   text: string,
   { least = 0, most = Infinity }: Extract<OptionSpec, { kind: "integer" }>,

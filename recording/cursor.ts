@@ -31,7 +31,6 @@ export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPositi
     this.stand({ position, recording });
   }
 
-  /** Goes a step. */
   move(step: StepCommand): StepOutcome {
     const from = this.here;
     const target = this.target(step, from);

@@ -63,7 +63,6 @@ export interface KernelFrame {
   readonly name: string;
 }
 
-/** A table by its name. */
 export type TableOf<T extends LabTableName> = HistoryTable<TableFields[T]>;
 
 /** What of compiled code says where things stand in the source. */
@@ -101,7 +100,6 @@ export interface KeptVariables {
   readonly at: readonly number[];
 }
 
-/** What is kept of a run. */
 export interface RecordedRunParts {
   readonly name: RunName;
   readonly code: RecordedCode;

@@ -17,7 +17,6 @@ import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 
-/** How benches run. */
 export interface BenchSettings {
   /** Only cells whose name or axes match these; all when there is none. */
   readonly matches: readonly NameMatch[];
@@ -43,7 +42,6 @@ export interface BenchMessage {
   readonly outcome: BenchOutcome;
 }
 
-/** The cells of a program that are wanted. */
 export function cellsOf({ tests }: Program, { matches }: BenchSettings): readonly TestEntry[] {
   return tests.filter((each) => each.kind === "bench" && isNamed(each, matches));
 }

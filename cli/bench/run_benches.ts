@@ -94,7 +94,6 @@ function isFigure(name: string): boolean {
   return FIGURE_NAMES.includes(name) || (EVENT_NAMES as readonly string[]).includes(name);
 }
 
-/** A file with its benches. */
 interface BenchedFile {
   readonly file: string;
   readonly reports: readonly TimedReport[];

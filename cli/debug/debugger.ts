@@ -33,20 +33,17 @@ import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
 import type { Type } from "@dmalab/lang/values";
 
 export class NamesInSight implements KnownNames {
-  readonly #cursor: Cursor;
-
-  constructor(cursor: Cursor) {
-    this.#cursor = cursor;
+  constructor(private readonly cursor: Cursor) {
   }
 
   summary(): ReturnType<KnownNames["summary"]> {
-    const { position, recording } = this.#cursor;
+    const { position, recording } = this.cursor;
     const machineNames = [...machineNamesAt(recording, position).keys()];
     return { variables: [...variablesAt(recording, position)], declared: [], machineNames };
   }
 
   kindOf(name: string): Type | undefined {
-    const { position, recording } = this.#cursor;
+    const { position, recording } = this.cursor;
     return variablesAt(recording, position).find((each) => each.name === name)?.type ??
       machineNamesAt(recording, position).get(name);
   }
@@ -77,7 +74,6 @@ export class Debugger implements CommandContext {
   lastMoveSeq = 0;
   traceAlways = false;
   exitCode: ExitCode = HELD;
-  readonly #console: LineConsole;
   readonly #watch: ToolOptions["watch"];
   #place: Cursor;
   /** What an empty line does again. */
@@ -85,12 +81,11 @@ export class Debugger implements CommandContext {
 
   constructor(
     recording: Recording,
-    console: LineConsole,
+    private readonly console: LineConsole,
     options: ToolOptions,
     runs: DebugRuns | null = null,
   ) {
     this.#place = new Cursor(recording);
-    this.#console = console;
     this.paint = painter(options.colour);
     this.columns = options.columns;
     this.#watch = options.watch;
@@ -146,7 +141,7 @@ export class Debugger implements CommandContext {
   /** Reads and does lines until they end or `:quit`. */
   async run(): Promise<void> {
     this.#ask();
-    for await (const line of this.#console.lines) {
+    for await (const line of this.console.lines) {
       if (!this.answer(line)) return;
       this.#ask();
     }
@@ -167,7 +162,7 @@ export class Debugger implements CommandContext {
   }
 
   say(line: string): void {
-    this.#console.write(`${line}\n`);
+    this.console.write(`${line}\n`);
   }
 
   refuse(line: string): void {
@@ -210,13 +205,13 @@ export class Debugger implements CommandContext {
   }
 
   #work<T>(task: () => T): T {
-    return this.#console.work === undefined ? task() : this.#console.work(task);
+    return this.console.work === undefined ? task() : this.console.work(task);
   }
 
   #ask(): void {
     const { position, recording } = this.#place;
     const nowNs = recording.nowNs(position);
     const time = nowNs > 0 ? { nowNs } : {};
-    this.#console.prompt(promptText({ seq: position.seq, lastSeq: recording.last.seq, ...time }));
+    this.console.prompt(promptText({ seq: position.seq, lastSeq: recording.last.seq, ...time }));
   }
 }

@@ -70,7 +70,6 @@ function print(
   return HELD;
 }
 
-/** What `--json` prints. */
 export function releasesJson(file: string, tests: readonly TestOutcomeChanges[]) {
   return {
     file,

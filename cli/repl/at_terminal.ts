@@ -53,12 +53,10 @@ function orSay<T>(say: (lines: string) => void, work: () => T): T | null {
   }
 }
 
-/** An input as lines of a file. */
 export function linesOf(input: string): readonly string[] {
   return input.trim().split("\n").map((line, index) => index === 0 ? line : `${FURTHER}${line}`);
 }
 
-/** The inputs that lines of a file are. */
 export function inputsOf(lines: readonly string[]): readonly string[] {
   const inputs: string[] = [];
   for (const line of lines) {

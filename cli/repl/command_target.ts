@@ -44,7 +44,6 @@ export interface CommandContext {
   lastMoveSeq: number;
   /** Show the events of every input. */
   traceAlways: boolean;
-  /** One line of output. */
   say(line: string): void;
   /** One line that says what is wrong with the input. */
   refuse(line: string): void;
@@ -52,7 +51,6 @@ export interface CommandContext {
   printEvents(events: readonly MachineEvent[]): void;
 }
 
-/** How a run ended. */
 export type RunStatus = "ok" | "FAILED";
 
 /** The runs of a file, one of which is debugged. */
@@ -69,7 +67,6 @@ export interface RunList {
 
 /** A screen with panes: what there is to choose. */
 export interface ScreenView {
-  /** Names of the panes. */
   readonly panes: readonly string[];
   /** The pane that keys go to. */
   showPane(name: string): void;
@@ -106,7 +103,6 @@ export type ExportRun = (
   position: Position,
 ) => string | null;
 
-/** What commands ask the host for. */
 export interface CommandHost {
   /** Where files come from that a scenario uses. */
   readonly loader: SourceLoader;

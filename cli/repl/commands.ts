@@ -18,7 +18,6 @@ const QUIT: ReplCommand = {
   run: () => {},
 };
 
-/** By what they are for. */
 const GROUPS: readonly (readonly [subject: string, commands: readonly ReplCommand[]])[] = [
   ["move", MOVE_COMMANDS],
   ["ask", ASK_COMMANDS],

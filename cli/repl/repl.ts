@@ -63,7 +63,6 @@ export class Repl implements CommandContext {
   traceAlways = false;
   /** The worst of what was typed so far: the exit code of piped input. */
   exitCode: ExitCode = HELD;
-  readonly #console: LineConsole;
   /** Lines of a statement that is not complete yet. */
   readonly #pending = new PendingInput();
   /** What is being edited at a terminal. */
@@ -71,9 +70,8 @@ export class Repl implements CommandContext {
   /** What a command wants to be edited before the next input. */
   #toEdit: string | null = null;
 
-  constructor(console: LineConsole, options: ReplOptions) {
+  constructor(private readonly console: LineConsole, options: ReplOptions) {
     const { exportRun, loader, save, seed, colour, columns, limits, watch } = options;
-    this.#console = console;
     this.edit = console.edit === undefined ? null : (text) => void (this.#toEdit = text);
     this.host = save === undefined ? null : { loader, save };
     this.exportRun = exportRun ?? null;
@@ -100,7 +98,7 @@ export class Repl implements CommandContext {
   /** Reads and does lines until they end or `:quit`. */
   async run(): Promise<void> {
     this.#ask();
-    for await (const input of this.#console.lines) {
+    for await (const input of this.console.lines) {
       for (const line of this.#piecesOf(input)) if (!this.#line(line)) return;
       await this.#editWanted();
       this.#ask();
@@ -112,7 +110,7 @@ export class Repl implements CommandContext {
     const text = this.#toEdit;
     if (text === null) return;
     this.#toEdit = null;
-    const problem = await this.#console.edit!(text);
+    const problem = await this.console.edit!(text);
     if (problem !== null) this.refuse(problem);
   }
 
@@ -122,11 +120,11 @@ export class Repl implements CommandContext {
   }
 
   #work<T>(task: () => T): T {
-    return this.#console.work?.(task) ?? task();
+    return this.console.work?.(task) ?? task();
   }
 
   say(line: string): void {
-    this.#console.write(`${line}\n`);
+    this.console.write(`${line}\n`);
   }
 
   /** Lines of reports and failures, folded at the width of the screen. */
@@ -272,7 +270,7 @@ export class Repl implements CommandContext {
       ...isPast ? { lastSeq: recording.last.seq } : {},
       ...isTimed ? { nowNs } : {},
     });
-    this.#console.prompt(this.#pending.isEmpty ? prompt : continuationPrompt(prompt));
+    this.console.prompt(this.#pending.isEmpty ? prompt : continuationPrompt(prompt));
   }
 }
 

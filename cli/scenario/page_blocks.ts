@@ -41,7 +41,6 @@ export interface CodeBlock {
   readonly heading: string;
 }
 
-/** All blocks of a page, in order. */
 export function codeBlocks(page: string, text: string): CodeBlock[] {
   const blocks: CodeBlock[] = [];
   const lines = text.split("\n");

@@ -49,7 +49,6 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 }
 
-/** What a terminal has to tell. */
 export type TerminalInput =
   | { readonly kind: "key"; readonly key: KeyPress }
   /** Its size has changed, or another process has written on it. */
@@ -86,15 +85,13 @@ export type TerminalScreen = Screen & { flush?(): void };
 
 export class Terminal {
   readonly inputs: Queue<TerminalInput> = new Queue();
-  readonly #screen: TerminalScreen;
   readonly #marks: readonly [enter: string, leave: string];
   readonly #decoder: KeyDecoder;
   readonly #listeners: readonly (readonly [name: string, listener: () => void])[];
   #mode: Mode = "as before";
 
   /** @param whole Whether all of the screen is drawn, on a page of its own. */
-  constructor(screen: TerminalScreen, { whole }: { readonly whole: boolean }) {
-    this.#screen = screen;
+  constructor(private readonly screen: TerminalScreen, { whole }: { readonly whole: boolean }) {
     this.#marks = whole
       ? [PASTE_MARKS[0] + WHOLE_SCREEN[0], WHOLE_SCREEN[1] + PASTE_MARKS[1]]
       : PASTE_MARKS;
@@ -134,8 +131,8 @@ export class Terminal {
 
   /** Writes what commands the terminal: as it is. */
   write(text: string): void {
-    this.#screen.data(text);
-    this.#screen.flush?.();
+    this.screen.data(text);
+    this.screen.flush?.();
   }
 
   /** Has all drawn again, now and when what others write on the terminal has settled. */
@@ -195,7 +192,6 @@ export class Terminal {
     return true;
   }
 
-  /** Leaves the terminal as it was. */
   close(): void {
     this.#leave();
     for (const [name, listener] of this.#listeners) process.off(name, listener);

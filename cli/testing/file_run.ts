@@ -69,12 +69,10 @@ export type FileEvent =
     readonly coverage: CoverageRecord | null;
   };
 
-/** Observers of the runs of a program. */
 export type ListenersOf = (
   program: Program,
 ) => Required<Pick<RunOptions, "onRun" | "onEvent" | "onOutcome">>;
 
-/** Runs the tests of one file. */
 export async function runFile(
   job: FileJob,
   onEvent: (event: FileEvent) => void,

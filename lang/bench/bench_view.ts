@@ -18,7 +18,6 @@ export function benchAxes({ cells }: Pick<BenchReport, "cells">): readonly Bench
   })).filter(({ values }) => values.length > 1);
 }
 
-/** A cell's value on an axis. */
 export function axisValue({ axes }: Pick<BenchOutcome, "axes">, key: string): string {
   return cellName(axes.find((axis) => axis.key === key)?.value ?? "");
 }
@@ -28,7 +27,6 @@ export function countedCells({ cells }: Pick<BenchReport, "cells">): readonly Be
   return cells.filter(({ stopped }) => stopped !== null);
 }
 
-/** A figure of a cell for one iteration. */
 export function cellFigure(cell: BenchOutcome, figure: string): number {
   return figureEach(figure, cell, cell.iterations);
 }

@@ -30,12 +30,10 @@ import {
 import type { HandleType } from "../values/spec.ts";
 import { wordValue } from "./words.ts";
 
-/** A size in bytes as a value. */
 export function size(sizeBytes: Bytes): Quantity {
   return new Quantity("size", sizeBytes);
 }
 
-/** A duration in nanoseconds as a value. */
 export function duration(durationNs: number): Quantity {
   return new Quantity("duration", durationNs);
 }

@@ -243,7 +243,6 @@ class LabMachine implements SimulatedMachine {
   }
 }
 
-/** Builds the machine and brings its devices up. */
 export function buildMachine(
   config: LabConfig,
   options: MachineBuildOptions,

@@ -94,7 +94,6 @@ export function isTable(statement: Expression): boolean {
 }
 
 export class FunctionCompiler {
-  readonly tables: ProgramTables;
   readonly code: CodeBuilder;
   readonly resolution: Resolution;
   readonly builder: FunctionBuilder;
@@ -114,8 +113,7 @@ export class FunctionCompiler {
   /** The race that is a statement of its own. */
   #raceStatement: Expression | null = null;
 
-  constructor(tables: ProgramTables) {
-    this.tables = tables;
+  constructor(readonly tables: ProgramTables) {
     this.code = tables.code;
     this.resolution = tables.resolution;
     this.builder = new FunctionBuilder(tables.code.spans);

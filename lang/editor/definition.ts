@@ -21,7 +21,6 @@ export function definitionAt(analysis: Analysis, offset: number): Definition | n
   return declaration === null ? null : { span: declaration };
 }
 
-/** The declarations that name other files. */
 function filesNamed(
   { file }: Analysis,
 ): readonly (UseDeclaration | CDriverDeclaration)[] {

@@ -25,7 +25,6 @@ import { fieldText } from "@dmalab/runtime/vocabulary";
 
 /** The pages that hold the kernel's rules. */
 
-/** The pages of `docs/rules/`. */
 export const RULE_PAGES = [
   "block",
   "c-api",
@@ -64,7 +63,6 @@ export interface NameDescription {
   readonly lines: readonly string[];
 }
 
-/** Explains a name. */
 export function describeName(name: string, { session, columns }: Describer): NameDescription {
   if (name === "") {
     return { found: false, lines: ["Write a name after the ?, such as ?dma_map_phys"] };

@@ -66,7 +66,6 @@ function nextCommon(
   return left;
 }
 
-/** Lines with their ends. */
 function linesOf(text: string): readonly string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }

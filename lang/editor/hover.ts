@@ -87,7 +87,6 @@ function describeSymbol(
   }
 }
 
-/** A value on one line, shortened. */
 function oneLine(span: Span): string {
   const text = spanText(span).replace(/\s+/g, " ");
   return text.length <= COLUMNS ? text : `${text.slice(0, COLUMNS - 1)}…`;

@@ -72,7 +72,6 @@ function meaningOf(analysis: Analysis): string {
   return [...names, ...wrong].join("\n");
 }
 
-/** The files of a loader with some edits. */
 function editedFiles(loader: SourceLoader, edits: readonly TextEdit[]): SourceLoader {
   return {
     load(...asked) {

@@ -61,7 +61,6 @@ type Doc = builders.Doc;
 const { breakParent, fill, group, hardline, ifBreak, indent, join, line, lineSuffix, softline } =
   builders;
 
-/** A whole file. */
 export function layOutFile(items: readonly Item[], end: readonly Comment[]): Doc {
   const doc: Doc[] = [...statementList(items, true)];
   for (const [index, comment] of end.entries()) {

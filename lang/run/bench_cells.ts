@@ -19,7 +19,6 @@ export function cellName(value: string): string {
   return value.replace(/^"(.*)"$/s, "$1");
 }
 
-/** The value that `baseline` names. */
 export function baselineName(baseline: Expression): string {
   return cellNameOf(baseline) ?? spanText(baseline.span);
 }
@@ -47,7 +46,6 @@ export function placeText(axes: CellAxes): string {
   return axes.map(({ key, value }) => `${key} = ${value}`).join(", ");
 }
 
-/** The cell of a group that a value names. */
 export function cellOf<C extends { readonly axes: CellAxes }>(
   group: readonly C[],
   axis: string,

@@ -100,7 +100,6 @@ export function foundIncidents(vm: Vm): readonly FoundIncident[] {
   ];
 }
 
-/** An incident of some orders of a race. */
 function raceIncident({ finding, order, orders, context, runs }: RaceIncident): FoundIncident {
   const text = `${orders} of ${runs} of the race, such as ${order.letters}`;
   return { finding, context, where: { label: "orders", text } };

@@ -107,7 +107,6 @@ function shown(line: string): string {
 interface Drawn {
   readonly column: number;
   readonly text: string;
-  /** What it is the value of. */
   readonly word?: string;
 }
 

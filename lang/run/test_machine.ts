@@ -34,7 +34,6 @@ export interface MachineOptions {
   readonly attributeDefects?: boolean;
 }
 
-/** The configuration of a run. */
 export function runConfig(
   config: LabConfig,
   { lenient, seed = config.seed }: Pick<MachineOptions, "lenient" | "seed">,
@@ -51,7 +50,6 @@ export function runConfig(
   };
 }
 
-/** Builds the world of a configuration. */
 export function buildTestMachine(
   program: Pick<Program, "registry">,
   config: LabConfig,

@@ -40,7 +40,6 @@ export interface VariantSetting {
   readonly value: string;
 }
 
-/** One machine of a `compare`. */
 export interface ComparedMachine {
   readonly settings: readonly VariantSetting[];
   /** What it changes. */

@@ -57,7 +57,6 @@ export interface Registry {
   readonly faultPoints: ReadonlyMap<string, readonly string[]>;
   /** Kernel functions whose bare name in a pattern means `call.NAME`. */
   readonly kernelCalls: ReadonlySet<string>;
-  /** The fields an event carries, by name. */
   eventFields(eventName: string): FieldTable;
   /** What every event carries besides. */
   readonly commonFields: FieldTable;

@@ -91,7 +91,6 @@ export function memberProblem(
     : { message: `\`${name}\` of ${noun} is not a method`, use: "write it without parentheses" };
 }
 
-/** The kind of a type's things. */
 export function typeOfHandles(type: HandleType): `@${string}` {
   return `@${type.name}`;
 }

@@ -35,7 +35,6 @@ import { describeValue } from "../values/operators.ts";
 import { partsOf } from "../values/changes.ts";
 import type { Leak, MachineEvent } from "@dmalab/runtime";
 
-/** A branch that has begun. */
 interface RunningBranch {
   readonly seq: number;
   readonly startNs: number;
@@ -112,7 +111,6 @@ export interface DefectProbe {
   readonly wrong: boolean;
 }
 
-/** One order of a `race`. */
 export class RaceSchedule {
   /**
    * @param wanted Which block goes on, wherever more than one can.
@@ -178,7 +176,6 @@ export interface ChildVm extends
     Control,
     "machine" | "reached" | "assertions" | "expectedIncidents" | "siteSpan" | "siteCall"
   > {
-  /** Why it failed. */
   readonly failure: Failure | null;
   /** Steps left until the limit. */
   readonly steps: number;

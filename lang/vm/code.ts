@@ -129,7 +129,6 @@ export interface TrialDuty {
 /** What runs its block more than once, each time in another way. */
 export type TrialWord = "inject each" | "race";
 
-/** `race`. */
 export interface RaceInfo {
   readonly span: Span;
   readonly blocks: number;
@@ -145,7 +144,6 @@ export interface CompareInfo {
   readonly machines: readonly ComparedMachine[];
 }
 
-/** `invariant "name"`. */
 export interface InvariantInfo {
   readonly name: string;
   readonly span: Span;

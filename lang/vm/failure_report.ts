@@ -39,7 +39,6 @@ export interface CallerLocation {
 }
 
 export interface FailureContext {
-  /** The instruction that failed. */
   readonly span: Span;
   /** How we got there, innermost first. */
   readonly callers: readonly CallerLocation[];

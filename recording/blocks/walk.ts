@@ -186,7 +186,6 @@ export function blocksAhead(
   });
 }
 
-/** What a block is called. */
 export function blockName({ label, word }: ChildRun): string {
   return `${word}: ${label}`;
 }

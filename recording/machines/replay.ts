@@ -94,7 +94,6 @@ export class Replay implements StatementListener, PausedRun {
   #target: Position | null = null;
   #error: unknown = null;
   #left: Position | null = null;
-  /** Where it is. */
   #seq = START.seq;
   #statement = START.statement;
   /** The number of the last event before the last statement started. */

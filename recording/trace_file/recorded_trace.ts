@@ -9,7 +9,6 @@ import { TraceReader } from "./trace_reader.ts";
 
 /** Where the texts come from that are shown beside the events. */
 export interface TraceTexts {
-  /** What the trace is called. */
   readonly name: string;
   /** The text of a file that it names; null where there is none. */
   textOf(file: string): string | null;

@@ -16,7 +16,6 @@ export interface AddressPiece {
   readonly kind: "mapped" | "reserved";
   /** What the last move did to it. */
   readonly change: "new" | "gone" | null;
-  /** The first address. */
   readonly start: number;
   /** Behind the last one. */
   readonly end: number;
@@ -79,7 +78,6 @@ export function addressPieces(
   });
 }
 
-/** Pieces as strips, by their owners. */
 export function addressStrips(pieces: readonly AddressPiece[]): readonly AddressStrip[] {
   const sorted = pieces.toSorted((one, other) =>
     one.owner.localeCompare(other.owner, "en") || one.start - other.start

@@ -12,7 +12,6 @@ const PAGE_PX = { few: 20, many: 16, most: 12 };
 /** Space between two columns, at least. */
 const LINKS_PX = 28;
 
-/** What has become of a page, in words. */
 export const PAGE_WORDS: Readonly<Record<PageState, string>> = {
   none: "not mapped yet",
   reserved: "IOVA reserved",

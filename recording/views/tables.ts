@@ -89,7 +89,6 @@ export function tableSizes(
   }));
 }
 
-/** A row of a table, by its number. */
 export function rowView(table: HistoryTable, number: number): RowView {
   const row = table.row(number);
   return {

@@ -10,11 +10,9 @@ import { lineLocation } from "./position_view.ts";
 import { pictureSubjects } from "./picture.ts";
 import type { RunIndex } from "./run_index.ts";
 
-/** What came of a run. */
 export interface RunVerdict {
   /** `warned`: nothing failed, and there is something to look at. */
   readonly state: "failed" | "warned" | "passed" | "none";
-  /** The same as a word. */
   readonly word: string;
   /** `file:line` of the failure; null for none. */
   readonly place: string | null;
@@ -147,7 +145,6 @@ function assertionSentences({ notes, values }: FailureReport): readonly string[]
     .filter((sentence) => sentence !== "");
 }
 
-/** A verdict as the title of a page. */
 export function verdictTitle({ place, state, what, word }: RunVerdict, title: string): string {
   const where = baseName(place ?? title);
   return `${VERDICT_SIGNS[state]} ${where} · ${

@@ -93,7 +93,6 @@ export interface Chosen {
   readonly rows: Record<PaneName, number>;
 }
 
-/** What is drawn. */
 export interface DrawnFrame {
   readonly model: ScreenModel;
   readonly chosen: Chosen;
@@ -131,7 +130,6 @@ export function frameRows(
   return rows;
 }
 
-/** A pane as it is at its place. */
 export function paneOf(name: PaneName, shown: DrawnFrame, area: ScreenArea): PaneView {
   const { chosen: { rows, table }, model, watches } = shown;
   const room = { rows: area.rows - 1, columns: area.columns - 2 };
@@ -324,7 +322,6 @@ function spanHere({ position, recording }: ScreenModel): Span | null {
   return spanOfEvent(recording, position.seq);
 }
 
-/** The lines of a source with breakpoints on statements. */
 function breakLines(
   { recording, breakpoints }: ScreenModel,
   source: SourceFile,

@@ -125,7 +125,6 @@ function citationsOf(
   return [...cited];
 }
 
-/** Several records as one. */
 export function joinRecords(records: readonly CoverageRecord[]): CoverageRecord {
   const all = (of: (record: CoverageRecord) => readonly string[]) => [
     ...new Set(records.flatMap(of)),

@@ -80,7 +80,6 @@ export function tapReporter(screen: Screen): TestReporter {
   };
 }
 
-/** A YAML block of one key, whose value is these lines. */
 function tapBlock(key: string, lines: readonly string[]): string {
   return ["  ---", `  ${key}: |`, ...lines.map((line) => `    ${line}`), "  ..."]
     .map((line) => `${line}\n`).join("");

@@ -35,7 +35,6 @@ class Lines implements CommandContext {
   traceAlways = false;
   lastMoveSeq: number;
 
-  /** Names that can be typed. */
   readonly session: NamesInSight;
 
   constructor(readonly cursor: Cursor) {
@@ -56,7 +55,6 @@ class Lines implements CommandContext {
   }
 }
 
-/** What came of a command. */
 interface CommandResult {
   readonly text: string;
   /** One stands elsewhere now. */

@@ -39,13 +39,11 @@ const DISPLAYED_VARIABLES = 1000;
 type Table = Recording["tables"][number];
 
 export class Variables {
-  readonly #recording: Recording;
   /** By their numbers, behind those of other moments. */
   #containers: Container[] = [];
   #numbers = 0;
 
-  constructor(recording: Recording) {
-    this.#recording = recording;
+  constructor(private readonly recording: Recording) {
   }
 
   /** Forgets what was opened at another moment. */
@@ -54,12 +52,10 @@ export class Variables {
     this.#containers = [];
   }
 
-  /** What was given a number at this moment. */
   #container(reference: number): Container | undefined {
     return this.#containers[reference - this.#numbers - 1];
   }
 
-  /** What can be seen from a frame. */
   scopes({ position, call }: ShownFrame): DebugProtocol.Scope[] {
     const scopes: DebugProtocol.Scope[] = [];
     const add = (
@@ -74,10 +70,10 @@ export class Variables {
     }
     if (position.seq > 0) {
       add("Event", this.#event(position.seq));
-      const request = this.#recording.log.requestAt(position.seq);
+      const request = this.recording.log.requestAt(position.seq);
       if (request !== null) add(`Request ${request}`, this.#request(position, request));
     }
-    add("Machine", this.#tables(position, this.#recording.tables));
+    add("Machine", this.#tables(position, this.recording.tables));
     return scopes;
   }
 
@@ -108,10 +104,10 @@ export class Variables {
   /** An address, or an expression that has a value at a moment; null, or why it has none. */
   watchedBy(position: Position, text: string): WatchedTrigger | string {
     const address = addressIn(text);
-    const cell = address === null ? null : coveringCell(this.#recording, "page_table", address);
+    const cell = address === null ? null : coveringCell(this.recording, "page_table", address);
     if (cell !== null) return { kind: "data", cell };
     try {
-      evaluate(this.#recording, position, text);
+      evaluate(this.recording, position, text);
       return { kind: "change", expression: text };
     } catch (error) {
       if (error instanceof EvaluationError) return evaluationProblem(error);
@@ -121,7 +117,7 @@ export class Variables {
 
   /** What an expression is, to be opened further. */
   evaluate(position: Position, call: number, expression: string) {
-    const value = evaluate(this.#recording, position, expression, call);
+    const value = evaluate(this.recording, position, expression, call);
     const { value: result, ...rest } = this.#value(position, call, expression, value);
     return { result, ...rest };
   }
@@ -149,7 +145,7 @@ export class Variables {
   }
 
   #names(position: Position, call: number, scope: "locals" | "globals"): Container {
-    const variables = variablesAt(this.#recording, position, call, scope);
+    const variables = variablesAt(this.recording, position, call, scope);
     return {
       count: variables.length,
       isIndexed: false,
@@ -169,7 +165,7 @@ export class Variables {
     first: number,
     count: number,
   ): Variable[] {
-    const parts = partsOf(this.#recording, position, whole, call, { first, count });
+    const parts = partsOf(this.recording, position, whole, call, { first, count });
     return parts.map(({ expression, name, ...open }) => ({
       name,
       ...this.#value(position, call, expression, open),
@@ -178,7 +174,7 @@ export class Variables {
   }
 
   #event(seq: number): Container {
-    const recording = this.#recording;
+    const recording = this.recording;
     const event = recording.event(seq);
     const kinds = recording.evaluator.registry.eventFields(event.name);
     const span = spanOfEvent(recording, seq);
@@ -206,7 +202,7 @@ export class Variables {
   }
 
   #request(position: Position, request: number): Container {
-    const tables = this.#recording.tables.filter(({ spec }) => "request" in spec.fields);
+    const tables = this.recording.tables.filter(({ spec }) => "request" in spec.fields);
     const own = tables.map((table) => {
       const rows = table.rowsAt(position.seq).filter((row) =>
         table.value(row, "request") === request

@@ -18,14 +18,12 @@ const TASK_COLUMNS = 16;
 /** Writes a trace in one form. */
 type Export = (opened: OpenedTrace, screen: Screen) => Promise<void>;
 
-/** The forms, by the words for them. */
 const FORMS: Readonly<Record<string, Export>> = {
   ftrace: ({ trace }, screen) => writeText(trace, screen),
   chrome: writeSlices,
   dmatrace: writeEvents,
 };
 
-/** @param form One of `FORMS`. */
 export async function runExport(
   paths: readonly string[],
   form: string | null,
@@ -67,7 +65,6 @@ async function writeText(source: LineSource, screen: Screen): Promise<void> {
 /** Events that user space calls otherwise than the kernel's text. @see rules/traces.md T.8 */
 const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_write" };
 
-/** Reads a trace, and passes each step with the time of its line to a sink. */
 async function eachStep(
   { log, trace }: OpenedTrace,
   sink: (step: ScriptedCall, time: LineTime) => void,

@@ -9,9 +9,7 @@ import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 
 export interface FaultLogText {
-  /** Lines for the reader. */
   readonly lines: readonly string[];
-  /** What could not be read. */
   readonly problems: readonly string[];
 }
 

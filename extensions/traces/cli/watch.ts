@@ -82,7 +82,6 @@ const MAX_FILES = 10;
 
 export interface WatchForm {
   readonly asJson: boolean;
-  /** Seconds to keep. */
   readonly keepSeconds: number;
   /** Prefix of the fault files' names: a number and `.trace.txt` follow. */
   readonly name: string;
@@ -105,8 +104,6 @@ export async function runWatch(
 }
 
 class WatchSession {
-  readonly #form: WatchForm;
-  readonly #screen: Screen;
   readonly #kept: KeptBytes;
   readonly #watch: TraceWatch;
   readonly #alike = new Map<string, number>();
@@ -117,9 +114,7 @@ class WatchSession {
   #shownLines = 0;
   #shownMs = performance.now();
 
-  constructor(form: WatchForm, screen: Screen) {
-    this.#form = form;
-    this.#screen = screen;
+  constructor(private readonly form: WatchForm, private readonly screen: Screen) {
     this.#kept = new KeptBytes(READ_LIMITS.keptTrace, form.keepSeconds);
     this.#watch = new TraceWatch({
       finding: (finding) => this.#found(finding),
@@ -190,7 +185,7 @@ class WatchSession {
     let name: string;
     try {
       // Those of an earlier watch stay.
-      do name = `${this.#form.name}-${++this.#number}.trace.txt`; while (isTaken(beside(name)));
+      do name = `${this.form.name}-${++this.#number}.trace.txt`; while (isTaken(beside(name)));
       writeFile(beside(name), bytes);
     } catch (error) {
       this.#say(finding, "");
@@ -206,10 +201,10 @@ class WatchSession {
 
   #say(finding: TraceFinding, more: string): void {
     const seconds = this.#watch.seconds.toFixed(6);
-    if (this.#form.asJson) {
+    if (this.form.asJson) {
       const record = { at: this.#watch.seconds, ...findingJson(finding) };
-      this.#screen.data(`${printableJson(record, 0)}\n`);
-    } else this.#screen.out(`${seconds} ${findingLine(finding)}${more}\n`);
+      this.screen.data(`${printableJson(record, 0)}\n`);
+    } else this.screen.out(`${seconds} ${findingLine(finding)}${more}\n`);
   }
 
   #status(): void {
@@ -219,9 +214,9 @@ class WatchSession {
     [this.#shownLines, this.#shownMs] = [lines, now];
     this.#watch.seekLeaks();
     if (this.#watch.eventLines === 0) {
-      for (const sentence of this.#watch.unread.sentences()) this.#screen.err(`${sentence}\n`);
+      for (const sentence of this.#watch.unread.sentences()) this.screen.err(`${sentence}\n`);
     }
-    this.#screen.err(
+    this.screen.err(
       `${formatCount(lines, "line")}, ${rate} a second; ${
         formatCount(liveMappings, "live mapping")
       }; ${formatCount(lostEvents, "event")} lost; ${

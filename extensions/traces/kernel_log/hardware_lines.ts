@@ -14,7 +14,6 @@ interface PlainLine {
   readonly facts: LogEntryFacts;
 }
 
-/** Facts that a group has in hex. */
 const HEX_GROUPS: ReadonlySet<string> = new Set([
   "value",
   "prod",

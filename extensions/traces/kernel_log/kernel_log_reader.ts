@@ -38,15 +38,13 @@ export interface KernelLogSink {
 
 /** Gathers records from lines; reports each after its last line, so not quite in order. */
 export class KernelLogReader {
-  readonly #sink: KernelLogSink;
   readonly #faults: FaultLogReader;
   readonly #forms = new LogForms((message) => this.#take(message));
   /** The newest ones, by their places. */
   readonly #messages = new Map<number, LogMessage>();
   #open: { entry: KernelLogEntry; readonly rule: LineRule; readonly place: number } | null = null;
 
-  constructor(sink: KernelLogSink) {
-    this.#sink = sink;
+  constructor(private readonly sink: KernelLogSink) {
     this.#faults = new FaultLogReader((found) => this.#fault(found));
   }
 
@@ -57,7 +55,7 @@ export class KernelLogReader {
 
   #take(message: LogMessage): void {
     const { line, place, text: shown, time } = message;
-    this.#sink.message?.(message);
+    this.sink.message?.(message);
     this.#messages.set(place, message);
     if (this.#messages.size > MAX_RECENT) {
       this.#messages.delete(this.#messages.keys().next().value!);
@@ -82,13 +80,13 @@ export class KernelLogReader {
         facts,
         fault: null,
       };
-      if (rule.more === undefined) this.#sink.entry(entry);
+      if (rule.more === undefined) this.sink.entry(entry);
       else this.#open = { entry, rule, place };
       return;
     }
     const named = isFaults ? null : namedFacts(shown);
     if (named !== null) {
-      this.#sink.entry({
+      this.sink.entry({
         kind: "named",
         line,
         text: shown,
@@ -134,17 +132,17 @@ export class KernelLogReader {
   #close(): void {
     const open = this.#open;
     this.#open = null;
-    if (open !== null) this.#sink.entry(open.entry);
+    if (open !== null) this.sink.entry(open.entry);
   }
 
   #fault({ line: place, read, text }: FoundFaultLog): void {
     const { line = place, time = null } = this.#messages.get(place) ?? {};
     if (!read.ok) {
-      this.#sink.unreadable({ line, text, ...read.problem });
+      this.sink.unreadable({ line, text, ...read.problem });
       return;
     }
     const first = text.split("\n", 1)[0]!;
-    this.#sink.entry({
+    this.sink.entry({
       kind: "iommu_fault",
       line,
       text: first,

@@ -170,7 +170,6 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
   };
 }
 
-/** How many mappings each device has. */
 function countsOf(mappings: CheckResult["live"]): Map<Device, number> {
   const counts = new Map<Device, number>();
   for (const { device } of mappings) counts.set(device!, (counts.get(device!) ?? 0) + 1);

@@ -118,7 +118,6 @@ export class MappingTracker {
   readonly devices = new Map<string, Device>();
   readonly table: TracedPageTable;
   readonly findings = new Findings();
-  readonly #history: PageHistory;
   readonly #recorded: Recorded;
   readonly #bouncedLines = new Map<string, number>();
   readonly requests = new TracedRequests();
@@ -131,8 +130,11 @@ export class MappingTracker {
   damaged: number[] = [];
 
   /** @param faulted Devices of which the log has IOMMU faults. */
-  constructor(history: PageHistory, facts = new MachineFacts(), faulted = new Set<string>()) {
-    this.#history = history;
+  constructor(
+    private readonly history: PageHistory,
+    facts = new MachineFacts(),
+    faulted = new Set<string>(),
+  ) {
     this.table = new TracedPageTable((range) => this.#rangeEnded(range));
     const { table } = this;
     this.#recorded = { facts, faulted, bouncedLines: this.#bouncedLines, table, edges: this.edges };
@@ -173,7 +175,7 @@ export class MappingTracker {
       const open = this.table.openRuns().map((run) =>
         rangeMapping({ ...run, run, unmap: null }, null)
       );
-      for (const mapping of open) if (mapping !== null) this.#history.add(mapping);
+      for (const mapping of open) if (mapping !== null) this.history.add(mapping);
     }
     for (const device of this.devices.values()) {
       if (device.failed !== null) this.findings.mapsFailed(device, device.failed);
@@ -272,9 +274,9 @@ export class MappingTracker {
     noteSegments(mapping, context);
     if (event.op === "map_sg") {
       event.dmaAddrs.forEach((addr, index) =>
-        this.#history.add(mapping, addr, event.sizesBytes[index]!)
+        this.history.add(mapping, addr, event.sizesBytes[index]!)
       );
-    } else this.#history.add(mapping);
+    } else this.history.add(mapping);
   }
 
   /**
@@ -547,7 +549,7 @@ export class MappingTracker {
     this.#ranges.end(range);
     const mapping = rangeMapping(range, this.requests.deviceOf(range.run.request));
     if (mapping === null) return;
-    this.#history.add(mapping);
+    this.history.add(mapping);
     const linksBytes = range.run.maps.map(({ end, start }) => end - start);
     const destroyedBytes = range.unmap.end - mapping.addr;
     this.recorder?.({

@@ -9,14 +9,12 @@ export interface QueueUse {
   requests: number;
   /** By the block layer's line, which has bytes whatever the size of a block is. */
   largestBytes: number;
-  /** Where that is. */
   line: number;
   /** Pieces that were mapped for one request: entries of lists, single mappings and links. */
   mostPieces: number;
   piecesLine: number;
 }
 
-/** A limit that a queue has, and what was seen. */
 export interface LimitSeen {
   readonly disk: string;
   readonly name: string;

@@ -101,7 +101,6 @@ export class Siblings<Mapping extends object> {
     this.#silences = trace.silences;
   }
 
-  /** @param seconds When it is mapped. */
   map(mapping: Mapping, seconds = 0): void {
     this.#passSilence();
     const drained = this.#drainedSeconds;
@@ -122,7 +121,6 @@ export class Siblings<Mapping extends object> {
     this.#rise++;
   }
 
-  /** @param seconds When it is unmapped. */
   unmap(mapping: Mapping, seconds = 0): void {
     this.#passSilence();
     const place = this.#live.get(mapping);

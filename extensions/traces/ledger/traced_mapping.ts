@@ -82,7 +82,6 @@ export interface Device {
   /** Live mappings of more than `NEAR_PAGES` pages. */
   readonly large: Set<TracedMapping>;
   readonly counts: Record<string, number>;
-  /** Line of its first mapping. */
   firstLine: number;
   mapCount: number;
   unmapCount: number;
@@ -105,7 +104,6 @@ export interface Device {
   failed: FailedMaps | null;
 }
 
-/** Maps of a device that failed. */
 export interface FailedMaps {
   count: number;
   readonly firstLine: number;

@@ -11,7 +11,6 @@ import type { Device } from "../ledger/traced_mapping.ts";
 export type ScriptedIommuMode = "off" | "passthrough" | "strict" | "lazy";
 
 export interface ScriptDevice {
-  /** Its name in the scenario. */
   readonly name: string;
   readonly isDisk: boolean;
   /** Bytes of the longest segment that the scenario gives it. */

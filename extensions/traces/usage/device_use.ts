@@ -22,26 +22,20 @@ const FIRST_SECONDS = 2 ** -20;
 class TimeSeries<Interval> {
   widthSeconds = FIRST_SECONDS;
   #intervals: (Interval | undefined)[] = [];
-  readonly startSeconds: number;
-  readonly #make: () => Interval;
-  readonly #join: (into: Interval, later: Interval) => void;
 
   /** @param join Adds what a later interval has to an earlier one. */
   constructor(
-    startSeconds: number,
-    make: () => Interval,
-    join: (into: Interval, later: Interval) => void,
+    readonly startSeconds: number,
+    private readonly make: () => Interval,
+    private readonly join: (into: Interval, later: Interval) => void,
   ) {
-    this.startSeconds = startSeconds;
-    this.#make = make;
-    this.#join = join;
   }
 
   /** The interval of this time; of a time before the start the first one. */
   at(seconds: number): Interval {
     const since = Math.max(0, seconds - this.startSeconds);
     while (since >= MAX_INTERVALS * this.widthSeconds) this.#widen();
-    return this.#intervals[Math.floor(since / this.widthSeconds)] ??= this.#make();
+    return this.#intervals[Math.floor(since / this.widthSeconds)] ??= this.make();
   }
 
   #widen(): void {
@@ -50,7 +44,7 @@ class TimeSeries<Interval> {
       if (interval === undefined) return;
       const earlier = joined[index >> 1];
       if (earlier === undefined) joined[index >> 1] = interval;
-      else this.#join(earlier, interval);
+      else this.join(earlier, interval);
     });
     this.#intervals = joined;
     this.widthSeconds *= 2;
@@ -80,7 +74,6 @@ export interface Interval {
   maps: number;
   unmaps: number;
   mostLiveBytes: number;
-  /** The line at which they were live. */
   mostLine: number;
   mostBouncedBytes: number;
   /** At its end. */
@@ -134,7 +127,6 @@ export class DeviceUse {
   mappedBytes = 0;
   liveBytes = 0;
   peakBytes = 0;
-  /** When the peak was. */
   peakSeconds = 0;
   live = 0;
   peakLive = 0;

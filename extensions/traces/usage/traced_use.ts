@@ -21,7 +21,6 @@ interface Call {
   readonly line: number;
 }
 
-/** All calls of one function. */
 class CallTime {
   readonly ns = new PowersOfTwo();
   readonly callers = new Map<string, number>();
@@ -83,7 +82,6 @@ export class TracedUse {
   readonly #open = new Map<string, RequestUse>();
   readonly #requests: RequestUse[] = [];
 
-  /** Takes a step of the ledger. */
   take(step: ScriptedCall, seconds: number): void {
     this.devices.take(step, seconds);
     if (step.op === "request") {

@@ -29,7 +29,6 @@ interface Column {
   readonly title: string;
   /** The place it leads to. */
   readonly id: string;
-  /** Below the column. */
   readonly label?: string;
 }
 
@@ -88,15 +87,9 @@ export class UsePage {
   /** Lines of the trace that points lead to. */
   readonly lines = new Set<number>();
   readonly #points: { readonly title: string; readonly lines: readonly number[] }[] = [];
-  readonly #name: string;
   readonly #body: string[] = [];
 
-  /**
-   * @param seconds How long the trace is.
-   * @param name Its name.
-   */
-  constructor(use: TracedUse, seconds: number, name: string) {
-    this.#name = name;
+  constructor(use: TracedUse, seconds: number, private readonly name: string) {
     for (const [device, each] of use.devices.devices) {
       this.#say(`<h2>${escapeMarkup(device)}: ${modeText(each)}</h2>`);
       this.#say(lists(headLines(use.devices, device, seconds)));
@@ -123,7 +116,7 @@ export class UsePage {
       }`
     );
     return staticPage({
-      title: `What devices map: ${this.#name}`,
+      title: `What devices map: ${this.name}`,
       failed: null,
       style: STYLE,
       body: `<p>Each column and number leads to lines of the trace.</p>

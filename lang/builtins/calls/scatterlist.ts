@@ -15,9 +15,7 @@ const NENTS = named(
   param.int("nents", "The number of entries that the driver passes; all of them when left out."),
 );
 
-/** Entries that one list may have. */
 const MAX_ENTRIES = 2 ** 20;
-/** Bytes that an entry is charged. */
 const ENTRY_BYTES = 64;
 
 const LIST_EXAMPLE = `${TRANSLATED_MACHINE}let sg = scatterlist(alloc_pages(4, contiguous: false))

@@ -99,7 +99,6 @@ export const param = {
   string: (name: string, doc: string): Parameter<string> => parameter(name, "string", doc, null),
   /** A constant's name. */
   word: (name: string, doc: string): Parameter<string> => parameter(name, "word", doc, nameOf),
-  /** The items of a list. */
   list: (name: string, doc: string): Parameter<readonly Value[]> =>
     parameter(name, "list", doc, itemsOf),
   record: (name: string, doc: string): Parameter<RecordValue> =>

@@ -86,7 +86,6 @@ const CAUSES: ReadonlySet<string> = new Set([
   "nvme.cancel",
 ]);
 
-/** The events that a request caused. */
 export function requestEventsOf({ id }: NvmeRequest, context: ExecutionContext): MachineEvent[] {
   return context.recorder.events.filter(({ request }) => request === id);
 }

@@ -16,7 +16,6 @@ import { param } from "../describe/parameters.ts";
 /** Numbers by event number: the machine's own array, a copy, or the difference of two. */
 export interface Counters {
   readonly counts: Float64Array;
-  /** What is counted. */
   readonly vocabulary: EventVocabulary;
 }
 
@@ -146,7 +145,6 @@ export const COUNTERS: HandleType<Counters> = {
 /** Types of the parts: `counters.iotlb` and its like. */
 export const COUNTER_GROUPS: readonly HandleType<Counters>[] = [...GROUPS.values()];
 
-/** The types of counters, with those of the events that a vocabulary has. */
 export function counterTypes(vocabulary: EventVocabulary): readonly HandleType<Counters>[] {
   const groups = groupsOf(vocabulary);
   return [

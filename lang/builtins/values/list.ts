@@ -361,7 +361,6 @@ export function rangeItem(range: RangeValue, offset: number): Value {
   return rangeValue(range, range.first + offset);
 }
 
-/** A number as a value of a range's kind. */
 export function rangeValue({ kind }: RangeValue, number: number): Value {
   return kind === "int" ? number : new Quantity(kind, number);
 }

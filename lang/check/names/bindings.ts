@@ -150,7 +150,6 @@ export class Resolution {
   readonly variables = new Map<Statement | Name, Variable>();
   /** Code inside other code: it takes along the values of the variables that it uses. */
   readonly closures = new Map<ClosureNode, CodeScope>();
-  /** The machines of each `compare`. */
   readonly comparisons = new Map<CompareExpression, readonly ComparedMachine[]>();
   /** Expressions in a budget that stand for an event's count. */
   readonly counts = new Map<Expression, string>();

@@ -11,7 +11,6 @@
 import { clip, pad, PICTURE_COLUMNS, spread, tableLines } from "../../text/columns.ts";
 import { formatAddress } from "../../text/numbers.ts";
 
-/** A position in a ring. */
 export interface RingMark {
   readonly who: string;
   readonly what: string;

@@ -28,7 +28,6 @@ export interface PageWalk {
   readonly iova: number;
 }
 
-/** An entry on the way. */
 interface WalkedEntry {
   readonly name: string;
   /** The page that it is in. */

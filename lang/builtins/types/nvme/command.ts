@@ -23,7 +23,6 @@ export function commandByteLines(bytes: Uint8Array): string[] {
   );
 }
 
-/** A command, and the request that it serves. */
 export interface CommandOfRequest {
   readonly command: NvmeCommandView;
   readonly request: NvmeRequest;

@@ -113,7 +113,6 @@ function dataOf(op: DiskOp, memory: GivenMemory, sizeBytes: number | undefined):
   return refusing(() => given.slice(0, sizeBytes));
 }
 
-/** The queue that was asked for, which the disk must have. */
 function askedQueue(disk: NvmeDisk, queue: number | undefined): { readonly queue?: number } {
   return queue === undefined ? {} : { queue: toInt(queue, "queue", 1, disk.queueCount) };
 }

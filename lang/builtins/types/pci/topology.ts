@@ -86,7 +86,6 @@ function changeOf(route: PeerRoute, context: ExecutionContext): PlainOf<typeof C
   };
 }
 
-/** Groups as lists of names. */
 function groupNames(groups: readonly PciIommuGroup[]): readonly (readonly string[])[] {
   return groups.map(({ functions }) => functions.map(({ name }) => name));
 }

@@ -20,7 +20,6 @@ import { BUFFER } from "../buffer.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { named, param } from "../../describe/parameters.ts";
 
-/** What a page of a process is charged. */
 const PAGE_CHARGE_BYTES = 128;
 
 /** Whole pages that hold some bytes. */

@@ -28,7 +28,6 @@ export interface MrTarget {
   readonly region: MemoryRegion | ImplicitRegion;
 }
 
-/** What an access is charged. */
 const ACCESS_BYTES = 512;
 
 /** The beginning of examples: a region of 16 KiB without an access so far. */
@@ -51,7 +50,6 @@ function mappedAt({ pageBytes, pages }: UmemOdp, page: number): DmaAddr | null {
   return pages.isUsed(index) ? pages.address(index, null) + at % pageBytes as DmaAddr : null;
 }
 
-/** An access, queued. */
 function submit(
   { adapter, region }: MrTarget,
   write: boolean,

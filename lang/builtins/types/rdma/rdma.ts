@@ -12,7 +12,6 @@ import { fieldsOf } from "../../describe/fields.ts";
 import { named, param } from "../../describe/parameters.ts";
 import { failure } from "../../arguments.ts";
 
-/** What a page of a region is charged. */
 const PAGE_CHARGE_BYTES = 32;
 /** More than that is a slip of the pen: lists and tables have an entry for each page. */
 const MAX_BYTES = 4 * 2 ** 30;
