@@ -52,6 +52,5 @@ export interface WantingLoader extends CLoader {
   readonly shelf: HostCompileCache;
   /** Processor time for each source; null for the usual one. */
   readonly compileMs?: number | null;
-  /** Sources that are compiled with a kernel tree. */
   readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
 }

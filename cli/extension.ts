@@ -57,7 +57,6 @@ export interface Extension {
   readonly codes?: Readonly<Record<string, CodeEntry>>;
   readonly loadLineExplainer?: () => Promise<LineExplainer>;
   readonly jobRunners?: Readonly<Record<string, OpenJobRunner<never>>>;
-  /** Compiles the C drivers that loaders want. */
   readonly loadCompiler?: () => Promise<(loaders: readonly WantingLoader[]) => Promise<void>>;
   readonly loadReports?: () => Promise<WriteReports>;
   /** Null where the file is of no kind that the extension knows, or cannot be read. */

@@ -179,7 +179,6 @@ function why(error: unknown, path: string): string {
   return hostReason(error);
 }
 
-/** Whether a path is a folder that can be looked at. */
 export function isFolder(path: string): boolean {
   try {
     return host.statSync(path).isDirectory;

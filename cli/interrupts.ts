@@ -40,8 +40,7 @@ export class SignalWatch implements HostWatch {
   #worker: Worker | null = null;
   #listening = false;
 
-  constructor(private readonly hooks: InterruptHooks = {}) {
-  }
+  constructor(private readonly hooks: InterruptHooks = {}) {}
 
   nowMs(): number {
     return performance.now();

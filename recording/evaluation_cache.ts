@@ -52,8 +52,7 @@ export class EvaluationCache {
   #lastScope: FileScope | null = null;
 
   /** @param scope What expressions see at the top level: another one when the code has grown. */
-  constructor(private readonly timeline: Timeline, private readonly scope: () => FileScope) {
-  }
+  constructor(private readonly timeline: Timeline, private readonly scope: () => FileScope) {}
 
   /** The answer to a question at a moment. @throws {EvaluationError} When there is none. */
   at<T>(position: Position, question: CacheKey<T>): T {

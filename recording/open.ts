@@ -193,7 +193,6 @@ export function openRun(
   return new OpenRun(recording, { prepared, recorder: recorder!, run });
 }
 
-/** The statement of the outermost code that started last; null when none did. */
 function lastOutermost({ statements }: Recording): number | null {
   for (let started = statements.count; started > 0; started--) {
     if (statements.depthAt(started) === 1) return statements.numberAt(started);

@@ -379,7 +379,6 @@ export class RecordedRun {
 
 type Named = Pick<FunctionCode, "role" | "span">;
 
-/** The innermost function around a span; null outside of all. */
 function innermostFunction<F extends Named>(
   { functions }: { readonly functions: readonly F[] },
   span: Span,

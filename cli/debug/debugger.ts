@@ -33,8 +33,7 @@ import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
 import type { Type } from "@dmalab/lang/values";
 
 export class NamesInSight implements KnownNames {
-  constructor(private readonly cursor: Cursor) {
-  }
+  constructor(private readonly cursor: Cursor) {}
 
   summary(): ReturnType<KnownNames["summary"]> {
     const { position, recording } = this.cursor;

@@ -1,4 +1,3 @@
-/** A file that `dmalab init` writes. */
 export interface InitFile {
   readonly path: string;
   readonly text: string;

@@ -26,7 +26,6 @@ export interface ReleasesOptions extends Readonly<Record<LimitOption, number | n
   readonly json: boolean;
 }
 
-/** Runs a file on every release. */
 export async function runReleases(
   path: string,
   options: ReleasesOptions,

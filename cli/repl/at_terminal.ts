@@ -67,7 +67,6 @@ export function inputsOf(lines: readonly string[]): readonly string[] {
   return inputs;
 }
 
-/** Runs a tool at the terminal until its lines end. */
 export async function runAtTerminal(
   screen: TerminalScreen,
   plan: LineToolPlan,

@@ -44,7 +44,6 @@ async function* withFirst(first: string, rest: AsyncGenerator<string>): AsyncGen
 
 const DEFAULT_COLUMNS = 80;
 
-/** Runs a tool until its lines end. */
 export async function runLineTool(
   screen: TerminalScreen,
   plan: LineToolPlan,

@@ -64,7 +64,6 @@ export function codeBlocks(page: string, text: string): CodeBlock[] {
   return blocks;
 }
 
-/** The blocks of a page that run by themselves. */
 export function runningBlocks(page: string, text: string): CodeBlock[] {
   return codeBlocks(page, text).filter(({ language, marks }) =>
     language === "dma" && !marks.includes("fragment") && !marks.includes("later")

@@ -76,7 +76,6 @@ export function suggestionLines(
   return [...lines.slice(0, room - 1), `… and ${hidden} more`];
 }
 
-/** The prompt while the history is searched. */
 function searchPrompt({ search }: LineEditor, prompt: string): string {
   if (search === null) return prompt;
   return `${search.isFound ? "search back" : "not found"} "${printable(search.query)}": `;
@@ -87,8 +86,7 @@ export class LineView {
   /** On which row of what was drawn the cursor is. */
   #row = 0;
 
-  constructor(private readonly write: (text: string) => void) {
-  }
+  constructor(private readonly write: (text: string) => void) {}
 
   draw(
     editor: LineEditor,

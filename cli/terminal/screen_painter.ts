@@ -13,8 +13,7 @@ export class ScreenPainter {
   #shown: readonly string[] = [];
   #isForgotten = false;
 
-  constructor(private readonly write: (text: string) => void) {
-  }
+  constructor(private readonly write: (text: string) => void) {}
 
   /**
    * Draws a frame.

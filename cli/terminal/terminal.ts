@@ -156,7 +156,6 @@ export class Terminal {
     }
   }
 
-  /** Lends the terminal to another program. */
   async lend<T>(task: () => Promise<T>): Promise<T> {
     this.#leave();
     process.stdin.pause();

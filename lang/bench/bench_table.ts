@@ -14,7 +14,6 @@ import {
 import type { LatencySummary } from "./distribution.ts";
 import { figureText, ratioText } from "./figure_text.ts";
 
-/** Marks a cell over its budget. */
 const OVER_BUDGET = "!";
 
 /** Rows that are no figures. */

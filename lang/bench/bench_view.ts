@@ -9,7 +9,6 @@ export interface BenchAxis {
   readonly values: readonly string[];
 }
 
-/** The axes along which cells differ. */
 export function benchAxes({ cells }: Pick<BenchReport, "cells">): readonly BenchAxis[] {
   const keys = [...new Set(cells.flatMap(({ axes }) => axes.map(({ key }) => key)))];
   return keys.map((key) => ({

@@ -5,7 +5,6 @@ import { STEP_BYTES } from "../values/limits.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { ValueError } from "../values/script_error.ts";
 
-/** What one device sees, by the device's name. */
 export type Views = ReadonlyMap<string, readonly DeviceVisibleRange[]>;
 
 /** More than anybody would wait for. */

@@ -202,7 +202,6 @@ const VIEW_WORDS = [
   }),
 ];
 
-/** Names of events without a dot. */
 const EVENT_NAMES = group(
   "event",
   Object.fromEntries(

@@ -166,7 +166,6 @@ export function programMachine(
   return { declaration, scope, config, parts: machineParts(declaration, scope) };
 }
 
-/** The configuration a machine block describes. */
 function buildMachine(
   declaration: MachineDeclaration | null,
   scope: FileScope,

@@ -37,7 +37,6 @@ export function referencesAt(
   return found === null ? [] : placesOf(analysis, found.symbol, withDeclaration);
 }
 
-/** Every place of a program that names a symbol. */
 export function placesOf(
   analysis: Analysis,
   symbol: NameSymbol,

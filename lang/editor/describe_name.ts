@@ -23,8 +23,6 @@ import type { KeywordSpec } from "../syntax/word_row.ts";
 import { eventEntry, INJECTION_POINTS, type InjectionPointSpec } from "@dmalab/runtime";
 import { fieldText } from "@dmalab/runtime/vocabulary";
 
-/** The pages that hold the kernel's rules. */
-
 export const RULE_PAGES = [
   "block",
   "c-api",
@@ -198,7 +196,6 @@ const OF_EVENTS: ReadonlySet<HandleType> = new Set(
   [COUNTERS, ...COUNTER_GROUPS, EVENT] as HandleType[],
 );
 
-/** A type's field or method; null where it has none of that name. */
 export function describeMemberOf(
   type: HandleType,
   member: string,

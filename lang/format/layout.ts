@@ -96,7 +96,6 @@ function* statementList(items: readonly Item[], atTop: boolean): Generator<Doc> 
   }
 }
 
-/** The comments above an item, each on its line. */
 function* leadingComments({ leading, blankAfterComments }: Item): Generator<Doc> {
   for (const [index, comment] of leading.entries()) {
     if (index > 0 && comment.blankBefore) yield hardline;

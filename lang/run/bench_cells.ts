@@ -55,7 +55,6 @@ export function cellOf<C extends { readonly axes: CellAxes }>(
   return group.find(({ axes }) => axes.some(isNamed)) ?? null;
 }
 
-/** Finds cells that a bench names and does not have. */
 export function checkBench(
   { baseline, expectations, loop }: BenchDeclaration,
   cases: readonly { readonly axes: CellAxes; readonly combinations: readonly Combination[] }[],

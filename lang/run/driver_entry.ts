@@ -18,7 +18,6 @@ const DRIVER_DIRECTIONS = ["to_device", "from_device", "bidirectional"] as const
 
 export type DriverDirection = typeof DRIVER_DIRECTIONS[number];
 
-/** A function of the script that a driver consists of. */
 export interface DriverFunction<F = number> {
   readonly name: string;
   /** Its number in the code, or what it is called by before there is code. */

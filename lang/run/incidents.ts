@@ -105,7 +105,6 @@ function raceIncident({ finding, order, orders, context, runs }: RaceIncident): 
   return { finding, context, where: { label: "orders", text } };
 }
 
-/** An incident of some places of a `inject each`. */
 function sweepIncident(
   { event, places, context, tried, when }: SweepIncident,
 ): FoundIncident {

@@ -68,7 +68,6 @@ function gutterWidth({ diagnostic, parts }: Failure): number {
   );
 }
 
-/** Every source line that has a part, each with its values below. */
 function explainedLines(
   source: SourceFile,
   parts: readonly ExplainedPart[],
@@ -150,7 +149,6 @@ function valueList(drawn: readonly Drawn[]): string[] {
   return [...drawn].sort((a, b) => a.column - b.column).map(({ text, word }) => `${word}: ${text}`);
 }
 
-/** The word that stands at a place of a line. */
 function wordAt(line: string, index: number): string {
   return printable(line.slice(index, index + MAX_REPEATED).match(/^(\w+|\S+)/)?.[0] ?? "");
 }

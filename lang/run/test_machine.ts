@@ -23,7 +23,6 @@ export interface MachineOptions {
   readonly limits: Limits;
   readonly output: Output;
   readonly onEvent?: ((event: MachineEvent) => void) | undefined;
-  /** Gets the events of machines that run beside this one. */
   readonly onSideEvent?: ((event: MachineEvent) => void) | undefined;
   readonly watch?: RunWatch | undefined;
   /** Gets the VM before anything runs on it. */

@@ -13,7 +13,6 @@ export interface Callable {
   readonly variadic?: boolean;
 }
 
-/** The parameter that the argument at a position belongs to; undefined when there is none. */
 function parameterAt(callable: Callable, position: number): ParameterSpec | undefined {
   const { parameters } = callable;
   if (position < parameters.length) return parameters[position];

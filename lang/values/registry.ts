@@ -76,7 +76,6 @@ export interface Registry {
   ): LabConfig;
   /** The kinds of the names that `SimulatedMachine.globals` will bind, before any machine exists. */
   globalTypes(config: LabConfig): ReadonlyMap<string, Type>;
-  /** Builds the machine and brings its devices up. */
   buildMachine(config: LabConfig, options: MachineBuildOptions): SimulatedMachine;
   /** What the VM has before there is a machine: memory for values, and nothing else that is asked. */
   refusingMachine(memoryLimitBytes: number): SimulatedMachine;

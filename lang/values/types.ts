@@ -103,7 +103,6 @@ export function handleTypeOf(
   return types.get(type.startsWith("@") ? type.slice(1) : type);
 }
 
-/** The type of a value, and what its fields and methods get as their target. */
 export function typeAndTarget(
   value: Value,
   types: ReadonlyMap<string, HandleType>,

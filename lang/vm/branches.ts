@@ -144,7 +144,6 @@ export interface ReplayableRun {
   readonly limits: Limits;
 }
 
-/** A run on a new machine, which can be paused. */
 export interface PausableRun {
   /** Goes on. @returns False when it is over: else it was paused, where a statement starts or between activities. */
   resume(): boolean;
@@ -416,7 +415,6 @@ export function failureOf({ failure, machine }: ChildVm, sinceSeq: number): Fail
   return { ...failure!, held: held.filter(({ event }) => event !== null && event.seq > sinceSeq) };
 }
 
-/** A failure with a line before its notes. */
 export function withNote(failure: Failure, note: string): Failure {
   return { ...failure, notes: [note, ...failure.notes] };
 }

@@ -132,7 +132,6 @@ function checkValue(item: PatternItem, name: string, value: Value, registry: Reg
   }
 }
 
-/** True when an event's field has the value that a pattern asks for. */
 function fieldMatches(
   event: MachineEvent,
   name: string,

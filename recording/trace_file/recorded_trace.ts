@@ -52,7 +52,6 @@ function sharersOf({ machine: { pci } }: TraceRun): ReadonlyMap<string, string> 
   }
 }
 
-/** A run of a trace, event by event. */
 class TraceRunReader {
   readonly #machine: RecordedMachine;
   /** The numbers of places, by their texts. */

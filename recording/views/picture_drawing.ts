@@ -124,7 +124,6 @@ function noteOf({ mappedSeq, state, unmappedSeq }: PicturePage): string {
   return unmappedSeq === null ? `#${mappedSeq}, mapped` : `#${mappedSeq} to #${unmappedSeq}`;
 }
 
-/** An entry of the command or of a list as it is drawn. */
 interface DrawnEntry {
   readonly text: string;
   /** The page that it leads to; null for a list. */

@@ -30,7 +30,6 @@ function isWrongFile(event: FileEvent): event is EndEvent {
   return event.kind === "end" && event.report === null;
 }
 
-/** A reporter that writes everything at the end. */
 function reportAtEnd(
   screen: Screen,
   textOf: (collected: Collector, summary: RunSummary) => string,

@@ -354,8 +354,7 @@ class Progress {
   #startMs: number | null = null;
   #saidMs = 0;
 
-  constructor(private readonly send: Send) {
-  }
+  constructor(private readonly send: Send) {}
 
   /** @param share How much is done; 1 at the end. */
   report(share: number): void {

@@ -128,7 +128,6 @@ export class Debuggee extends Cursor {
     this.#pauses = true;
   }
 
-  /** Stands at a moment, or as far as the run is. */
   protected override stand({ position, recording }: RunPosition<Recording>): void {
     const end = recording === this.whole ? this.#run.end : recording.last;
     super.stand({ recording, position: comparePositions(position, end) > 0 ? end : position });

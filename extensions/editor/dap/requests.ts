@@ -75,7 +75,6 @@ function runConsoleCommand(line: string, cursor: Cursor): CommandResult {
   };
 }
 
-/** Completions at the end of a typed line. */
 function completionsOf(typed: string, cursor: Cursor): ReturnType<typeof suggestWords> {
   return suggestWords(typed, new Lines(cursor));
 }

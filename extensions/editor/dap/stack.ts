@@ -29,8 +29,7 @@ export class Threads {
   /** What of the log was looked at for them. */
   #seen = 0;
 
-  constructor(readonly recording: Recording, private readonly sources: Sources) {
-  }
+  constructor(readonly recording: Recording, private readonly sources: Sources) {}
 
   /** All threads that have done something in what is known of the run. */
   list(): DebugProtocol.Thread[] {
@@ -54,7 +53,6 @@ export class Threads {
     return threadOfCpu(seq === 0 ? 0 : this.recording.log.cpuAt(seq));
   }
 
-  /** The frames of a thread, the innermost first. */
   frames(thread: number, position: Position): readonly ShownFrame[] {
     if (thread === this.at(position)) return this.#running(position);
     const seq = this.#lastEvent(thread, position);

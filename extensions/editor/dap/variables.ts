@@ -43,8 +43,7 @@ export class Variables {
   #containers: Container[] = [];
   #numbers = 0;
 
-  constructor(private readonly recording: Recording) {
-  }
+  constructor(private readonly recording: Recording) {}
 
   /** Forgets what was opened at another moment. */
   clear(): void {

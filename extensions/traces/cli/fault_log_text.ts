@@ -19,7 +19,6 @@ export function isFaultLine(question: string): boolean {
     readKernelLog(question).entries.length > 0;
 }
 
-/** One line, or the lines of one record, as they were pasted. */
 export function explainFaultLine(text: string): FaultLogText {
   const { entries, unreadable } = readKernelLog(text);
   if (entries.length > 0 || unreadable.length > 0) {

@@ -212,8 +212,7 @@ export class LogForms {
   /** Lines so far beyond one for each message. */
   #extra = 0;
 
-  constructor(private readonly sink: (message: LogMessage) => void) {
-  }
+  constructor(private readonly sink: (message: LogMessage) => void) {}
 
   /** Where a line would be if each message had one. */
   placeOf(line: number): number {

@@ -11,7 +11,6 @@ import { aboutKind } from "./finding_kinds.ts";
 import { clockLines } from "../clocks/trace_clocks.ts";
 import { emulatorJson, refusalLines } from "../clocks/emulator_report.ts";
 
-/** Each step once, in the order of the findings. */
 export function nextSteps(findings: readonly TraceFinding[]): string[] {
   return [...new Set(findings.flatMap(({ kind }) => aboutKind(kind).next))];
 }

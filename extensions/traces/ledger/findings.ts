@@ -50,7 +50,6 @@ export class Findings {
     });
   }
 
-  /** A finding about a mapping, by default at its address. */
   #of(
     mapping: TracedMapping,
     details:

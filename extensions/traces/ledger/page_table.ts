@@ -111,8 +111,7 @@ export class TracedPageTable {
   /** Unmaps that nothing has claimed, by their start: they show that a range was ended. */
   readonly #orphans = new NewestMap<number, TableUnmap>(MAX_ORPHANS);
 
-  constructor(private readonly sink: RangeSink) {
-  }
+  constructor(private readonly sink: RangeSink) {}
 
   context(pid: number, { cpu, seconds }: TraceInstant, flag: string): Context {
     const key = (pid * 4096 + cpu) * 256 + flag.charCodeAt(0);

@@ -28,7 +28,6 @@ const BYTES_PER_KB = 1024;
 /** `259,0 WS 45056 () …`: device, what it is, bytes. */
 const ISSUE = /^\d+,\d+ \S+ (\d+) \(/;
 
-/** The bytes of `block_rq_issue`, or null. */
 export function issuedBytes(payload: string): number | null {
   const match = ISSUE.exec(payload);
   return match === null ? null : Number(match[1]);

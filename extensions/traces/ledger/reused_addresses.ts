@@ -30,8 +30,7 @@ interface Books {
 export class ReusedAddresses {
   readonly #byAddress = new Map<string, ReusedAddress>();
 
-  constructor(private readonly books: Books) {
-  }
+  constructor(private readonly books: Books) {}
 
   note(reused: ReusedAddress): void {
     const key = keyOf(reused.older);
@@ -49,7 +48,6 @@ export class ReusedAddresses {
     }
   }
 
-  /** The older mapping's unmap is missing. */
   #neverUnmapped({ newer, older, unmap }: ReusedAddress): void {
     const { edges, findings } = this.books;
     older.device!.uncertain++;

@@ -52,7 +52,6 @@ export interface Recorded {
   readonly facts: MachineFacts;
   /** Devices of which the log has IOMMU faults. */
   readonly faulted: ReadonlySet<string>;
-  /** By device: lines of attempts to bounce. */
   readonly bouncedLines: ReadonlyMap<string, number>;
   /** How many ranges the page tables of the trace have mapped. */
   readonly table: { readonly maps: number };
@@ -218,7 +217,6 @@ export function pageEnd(address: number, sizeBytes: number): number {
   return Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
 }
 
-/** How many pages a mapping touches. */
 export function pagesOf({ addr, sizeBytes }: TracedMapping): number {
   return (pageEnd(addr, sizeBytes) - pageOf(addr)) / PAGE_BYTES;
 }

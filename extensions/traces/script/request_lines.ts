@@ -18,7 +18,6 @@ interface WholeRequest {
 }
 
 export class RequestLines {
-  /** Which requests can be written, by the line of their setup. */
   readonly #whole = new Map<number, WholeRequest>();
   /** Names of requests that are under way. */
   readonly #open = new Set<string>();

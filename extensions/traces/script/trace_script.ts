@@ -30,7 +30,6 @@ const MAX_STEPS = 50_000;
 /** Stands for a device that a trace does not name. */
 const NO_DEVICE = "unnamed";
 
-/** What is known of the machine beside its trace. */
 export interface TracedMachine {
   readonly facts: MachineFacts;
   /** The kernel's release as its log begins with it, or null. */
@@ -229,7 +228,6 @@ class ScriptWriter {
     }
   }
 
-  /** The finding of a range that is ended short in this line. */
   #shortAt(line: number): TraceFinding | undefined {
     return this.#at(line).find(({ kind, otherLine }) =>
       kind === "destroy_short" && otherLine === line
@@ -469,7 +467,6 @@ function devicesOf(steps: readonly ScriptedCall[]): ReadonlySet<Device> {
   );
 }
 
-/** Whether a finding is about a line of the trace or of its log. */
 function isAround({ line, logLine, otherLine }: TraceFinding, around: number): boolean {
   return around === line || around === otherLine || around === logLine;
 }

@@ -35,9 +35,7 @@ export class BlockRequests {
   readonly #maps = new Map<number, TracedMapping[]>();
   readonly #setups = new Set<number>();
 
-  /** @param sink Receives a request when it is tied. */
-  constructor(private readonly sink: (request: RequestUse) => void) {
-  }
+  constructor(private readonly sink: (request: RequestUse) => void) {}
 
   /** A mapping that is for no command of NVMe. */
   map(mapping: TracedMapping): void {

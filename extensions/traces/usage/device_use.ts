@@ -28,8 +28,7 @@ class TimeSeries<Interval> {
     readonly startSeconds: number,
     private readonly make: () => Interval,
     private readonly join: (into: Interval, later: Interval) => void,
-  ) {
-  }
+  ) {}
 
   /** The interval of this time; of a time before the start the first one. */
   at(seconds: number): Interval {

@@ -57,7 +57,6 @@ export function calling<C extends KernelCall, T>(
   return value;
 }
 
-/** A device as its name in a script means it. */
 function deviceNamed(context: ExecutionContext, name: string): Value {
   return deviceValue(context.lab.devices.get(name)!, context.lab.registry);
 }

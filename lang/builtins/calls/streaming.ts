@@ -72,7 +72,6 @@ const UNCHECKED = named(
 
 const MAP_PARAMETERS = [DEV, PHYS, SIZE, DIR, ATTRS, UNCHECKED] as const;
 
-/** A call that maps memory at an address. */
 function mapCall(name: `dma_map_${"phys" | "single" | "resource"}`) {
   const call = mappingCaller(name);
   return (

@@ -42,7 +42,6 @@ type Make = (plain: unknown, context: ExecutionContext) => Value;
 
 /** The name of the argument that says that a call must not sleep. */
 const ATOMIC_ARGUMENT = "atomic";
-/** The name of the argument with the attributes of a mapping. */
 const ATTRS_ARGUMENT = "attrs";
 
 /** What an entry takes and gives that says nothing of it. */

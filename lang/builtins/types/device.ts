@@ -23,7 +23,6 @@ import { ListValue, Quantity, RecordValue, type Value } from "../../values/value
 import { IOVA_STATE } from "./dma/iova_state.ts";
 import { SCATTERLIST } from "./dma/scatterlist.ts";
 
-/** The translation a device has, in a few words. */
 function translationText(device: DmaDevice): string {
   if (device.domain === null) return "none, it sees physical addresses";
   return device.domain.lazy ? "IOMMU, lazy" : "IOMMU, strict";
@@ -41,7 +40,6 @@ function limitsOf(given: DeviceBase): LimitsTarget {
   return { limits: device.disk.limits, device: device.name };
 }
 
-/** Live mappings, read out of the events. */
 function liveMappings(device: DeviceBase, context: ExecutionContext): Mapping[] {
   const live = readLedger(context.recorder.events, context).filter((entry) =>
     entry.ended === null && entry.device === device.name

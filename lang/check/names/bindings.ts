@@ -194,7 +194,6 @@ export class Scope {
     this.#own.set(variable.name, variable);
   }
 
-  /** The variable of that name, here or in a block around. */
   find(name: string): Variable | null {
     return this.#own.get(name) ?? this.parent?.find(name) ?? null;
   }

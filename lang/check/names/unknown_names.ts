@@ -42,7 +42,6 @@ export interface NamesAround {
   readonly callsOf: (declaration: FunctionDeclaration) => readonly CallExpression[];
 }
 
-/** Reports unknown names, each group of them where its mistake is. */
 export function reportUnknownNames(
   unknown: readonly UnknownName[],
   around: NamesAround,

@@ -23,7 +23,6 @@ export interface PicturedRing {
   readonly doorbell: number;
   /** What the row of cells shows. */
   readonly shows: string;
-  /** The cell of a slot: one to four characters. */
   cell(slot: number): string;
   readonly marks: readonly RingMark[];
   /** The slot that must be seen where the ring is too long to be drawn whole. */

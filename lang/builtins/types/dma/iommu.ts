@@ -306,7 +306,6 @@ function iommuLines(machine: Machine): string[] {
   return lines;
 }
 
-/** What waits in a flush queue, and until when. */
 function flushLines(queue: FlushQueue): string[] {
   const { pending } = queue;
   if (pending === 0) return ["  no range waits for a flush"];

@@ -61,7 +61,6 @@ function plainRange({ cpu, sizeBytes: size, start, use }: AddressRange): PlainOf
 
 const method = methodsOf<TranslatedDevice>();
 
-/** The cache's class for ranges of a size. */
 function sizeClass(sizeBytes: number, domain: IommuDomain): number {
   const pfns = Math.ceil(sizeBytes / domain.granuleBytes);
   const found = pfns <= 1 ? 0 : Math.ceil(Math.log2(pfns));
