@@ -15,25 +15,9 @@ import {
 } from "@dmalab/runtime/fault_log";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { endAt, type LedgerEntry, readCoherent, readLedger } from "./ledger.ts";
+import type { VERDICTS } from "./words.ts";
 
-export type FaultVerdict =
-  | "never_mapped"
-  | "use_after_unmap"
-  | "stale_iotlb"
-  | "wrong_direction"
-  | "past_end"
-  | "before_start"
-  | "not_linked"
-  | "sync_missing"
-  | "physical_address"
-  | "other_device"
-  | "error_value"
-  | "out_of_range"
-  | "access_allowed"
-  | "not_translated"
-  | "injected"
-  | "no_device"
-  | "not_a_mapping";
+export type FaultVerdict = keyof typeof VERDICTS;
 
 export interface JudgedFault {
   readonly line: LoggedFault;

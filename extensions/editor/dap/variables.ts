@@ -137,7 +137,10 @@ export class Variables {
       ...partCount === 0 || expression === null ? { variablesReference: 0 } : this.#reference({
         count: partCount,
         isIndexed: isList,
-        list: (first, count) => this.#parts(position, call, expression, first, count),
+        list: (first, count) => {
+          const parts = partsOf(this.recording, position, expression, call, { first, count });
+          return this.#named(position, call, parts);
+        },
       }),
       ...phys === null ? {} : { memoryReference: `0x${phys.toString(16)}` },
     };
@@ -148,23 +151,11 @@ export class Variables {
     return {
       count: variables.length,
       isIndexed: false,
-      list: (first, count) =>
-        variables.slice(first, first + count).map(({ expression, name, ...open }) => ({
-          name,
-          ...this.#value(position, call, expression, open),
-          ...expression === null ? {} : { evaluateName: expression },
-        })),
+      list: (first, count) => this.#named(position, call, variables.slice(first, first + count)),
     };
   }
 
-  #parts(
-    position: Position,
-    call: number,
-    whole: string,
-    first: number,
-    count: number,
-  ): Variable[] {
-    const parts = partsOf(this.recording, position, whole, call, { first, count });
+  #named(position: Position, call: number, parts: ReturnType<typeof variablesAt>): Variable[] {
     return parts.map(({ expression, name, ...open }) => ({
       name,
       ...this.#value(position, call, expression, open),
