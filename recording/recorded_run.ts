@@ -100,17 +100,10 @@ export interface KeptVariables {
   readonly at: readonly number[];
 }
 
-export interface RecordedRunParts {
-  readonly name: RunName;
-  readonly code: RecordedCode;
-  readonly machine: RecordedMachine;
-  /** Grows as long as the run does. */
-  readonly output: readonly OutputLine[];
-  /** Statements that had blocks run on machines of their own, by their numbers. */
-  readonly forks: ReadonlyMap<number, ForkKeyword>;
-  /** Grows, too, where they are kept. */
-  readonly childRuns: readonly ChildRun[];
-}
+export type RecordedRunParts = Pick<
+  RecordedRun,
+  "childRuns" | "code" | "forks" | "machine" | "name" | "output"
+>;
 
 /** The lines on which statements of the code begin, in order, with the numbers of those on each. */
 export interface StatementLines {
@@ -141,11 +134,14 @@ export class RecordedRun {
   readonly log: EventLog;
   /** @internal */
   readonly statements: StatementLog;
-  /** The lines that it wrote. */
+  /** The lines that it wrote; they grow as long as the run does. */
   readonly output: readonly OutputLine[];
-  /** @internal */
+  /**
+   * Statements that had blocks run on machines of their own, by their numbers.
+   * @internal
+   */
   readonly forks: ReadonlyMap<number, ForkKeyword>;
-  /** What has run beside it, where it was recorded with that. */
+  /** What has run beside it, where it was recorded with that; grows, too. */
   readonly childRuns: readonly ChildRun[];
   /** @internal */
   readonly machine: RecordedMachine;

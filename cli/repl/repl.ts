@@ -4,9 +4,6 @@
  */
 import { printable, renderDiagnostics, withoutColours } from "@dmalab/lang/diagnostics";
 import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
-import type { SourceLoader } from "@dmalab/lang/syntax";
-import type { Limits } from "@dmalab/lang/values";
-import type { HostWatch } from "@dmalab/lang/vm";
 import { clip, foldLine } from "@dmalab/lang/text";
 import {
   Cancelled,
@@ -15,7 +12,7 @@ import {
   type TimeTravelResult,
   type TimeTravelSession,
 } from "@dmalab/recording";
-import { brokenOff, type UnrunPart } from "@dmalab/lang/run";
+import { brokenOff, type SessionOptions, type UnrunPart } from "@dmalab/lang/run";
 import type { RunSession } from "@dmalab/lang/run/session";
 import { SourceFile } from "@dmalab/lang";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -38,17 +35,13 @@ import { suggestWords } from "./completion.ts";
 import { PendingInput } from "../terminal/pending_input.ts";
 import { promptText } from "./prompts.ts";
 
-export interface ReplOptions {
-  readonly loader: SourceLoader;
+export interface ReplOptions extends Pick<SessionOptions, "limits" | "loader" | "seed" | "watch"> {
   /** Writes a file; false, after saying why, where it cannot be. */
   readonly save?: (path: string, text: string) => boolean;
   readonly exportRun?: ExportRun;
-  readonly seed?: number;
   readonly colour: boolean;
   /** Columns for tables and events. */
   readonly columns: number;
-  readonly limits?: Limits;
-  readonly watch?: HostWatch;
 }
 
 export class Repl implements CommandContext {

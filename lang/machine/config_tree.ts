@@ -42,6 +42,18 @@ export interface ConfigBlock {
   readonly registers: Map<string, { readonly offsetBytes: number; readonly span: Span }>;
 }
 
+function newBlock(spec: BlockSpec, name: Name | null, span: Span | null): ConfigBlock {
+  return {
+    spec,
+    name,
+    span,
+    settings: new Map(),
+    given: new Set(),
+    children: [],
+    registers: new Map(),
+  };
+}
+
 /** What every machine has under these names; no device may take them. */
 const MACHINE_NAMES: ReadonlySet<string> = new Set([
   "iommu",
@@ -85,15 +97,7 @@ export class ConfigTreeReader {
     declaration: MachineDeclaration | null,
     modifiers: readonly ConfigModifier[],
   ): ConfigBlock {
-    const root: ConfigBlock = {
-      spec: this.schema.block("machine"),
-      name: null,
-      span: declaration?.span ?? null,
-      settings: new Map(),
-      given: new Set(),
-      children: [],
-      registers: new Map(),
-    };
+    const root = newBlock(this.schema.block("machine"), null, declaration?.span ?? null);
     const entries = declaration?.entries ?? [];
     if (declaration !== null && countEntries(entries) > MAX_ENTRIES) {
       this.bag.error(
@@ -189,15 +193,7 @@ export class ConfigTreeReader {
       this.#twice(entry.keyword, earlier.span);
       return;
     }
-    const block: ConfigBlock = {
-      spec,
-      name: entry.name,
-      span: entry.span,
-      settings: new Map(),
-      given: new Set(),
-      children: [],
-      registers: new Map(),
-    };
+    const block = newBlock(spec, entry.name, entry.span);
     if (entry.name !== null) this.#named.set(entry.name.text, block);
     parent.children.push(block);
     this.#readEntries(block, entry.entries);
@@ -351,15 +347,7 @@ export class ConfigTreeReader {
     let block = root.children.find((child) => child.spec === spec);
     if (block === undefined) {
       // The file leaves the block out; a modifier may still set its keys.
-      block = {
-        spec,
-        name: null,
-        span: null,
-        settings: new Map(),
-        given: new Set(),
-        children: [],
-        registers: new Map(),
-      };
+      block = newBlock(spec, null, null);
       root.children.push(block);
     }
     return block;
