@@ -1,11 +1,10 @@
 // `deno test` takes a file that is called test for a module of tests.
-import { errorScreen, type Screen } from "../screen.ts";
+import { errorScreen, refuse, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
 import { command, flag, text } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
-import { refuse } from "../screen.ts";
 import {
   FILTER,
   JOBS,

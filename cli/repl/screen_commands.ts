@@ -2,12 +2,11 @@
 import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 import { tableWords } from "./words_in_sight.ts";
 
-export const SCREEN_COMMANDS: readonly ReplCommand[] = [
+const COMMANDS: readonly ReplCommand[] = [
   {
     name: "pane",
     takes: "[NAME|back]",
     doc: "focus a pane; without an argument, the next one",
-    needs: "view",
     words: ({ view }) => view!.panes.map((text) => ({ text, doc: "" })),
     run: pane,
   },
@@ -15,28 +14,24 @@ export const SCREEN_COMMANDS: readonly ReplCommand[] = [
     name: "select",
     takes: "[up|down] [N|page]",
     doc: "select another row of the pane",
-    needs: "view",
     run: select,
   },
   {
     name: "enter",
     takes: "",
     doc: "go to the event that wrote the selected row",
-    needs: "view",
     run: (repl) => repl.view!.enter(),
   },
   {
     name: "return",
     takes: "",
     doc: "go back to the position before the last jump",
-    needs: "view",
     run: (repl) => repl.view!.goBack(),
   },
   {
     name: "table",
     takes: "[NAME|changed]",
     doc: "show a table; without an argument, the next one that has rows; changed: changed rows",
-    needs: "view",
     words: ({ cursor }) => [...tableWords(cursor), { text: CHANGED, doc: "rows of all tables" }],
     run: table,
   },
@@ -44,24 +39,26 @@ export const SCREEN_COMMANDS: readonly ReplCommand[] = [
     name: "keys",
     takes: "",
     doc: "list all keys",
-    needs: "view",
     run: (repl) => repl.view!.showKeys(),
   },
   {
     name: "said",
     takes: "",
     doc: "show the whole output of the last command",
-    needs: "view",
     run: (repl) => repl.view!.showSaid(),
   },
   {
     name: "redraw",
     takes: "",
     doc: "redraw the screen",
-    needs: "view",
     run: (repl) => repl.view!.redraw(),
   },
 ];
+
+export const SCREEN_COMMANDS: readonly ReplCommand[] = COMMANDS.map((each) => ({
+  ...each,
+  needs: "view",
+}));
 
 const CHANGED = "changed";
 

@@ -324,7 +324,7 @@ function describeType(type: HandleType, columns: number): string[] {
     if (at !== type) lines.push("", `of every ${at.name}:`);
     lines.push(...wrappedPairs(pairs.map(([name, doc]) => [name.padEnd(width), doc]), columns));
   }
-  const [member] = [...type.methods, ...type.fields()];
+  const [member] = [...type.methods ?? [], ...type.fields()];
   if (member !== undefined) {
     lines.push("", `Name a member, such as ${type.name}.${member.name}, for its full description`);
   }
@@ -332,7 +332,7 @@ function describeType(type: HandleType, columns: number): string[] {
 }
 
 /** Fields, then methods, each with the first thing that is said of it. */
-function memberPairs({ fields, methods }: HandleType): (readonly [string, string])[] {
+function memberPairs({ fields, methods = [] }: HandleType): (readonly [string, string])[] {
   return [
     ...fields().map(({ name, doc }) => [`.${name}`, firstSentence(doc)] as const),
     ...methods.map(({ name, parameters, doc }) =>

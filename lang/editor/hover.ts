@@ -2,8 +2,7 @@
 import { eventEntry } from "@dmalab/runtime";
 import { TYPES } from "../builtins/mod.ts";
 import { MACHINE_SCHEMA } from "../machine/schema.ts";
-import type { Span } from "../source.ts";
-import { spanText } from "../source.ts";
+import { type Span, spanText } from "../source.ts";
 import { wordRow } from "../syntax/language_words.ts";
 import type {
   Argument,

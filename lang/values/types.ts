@@ -28,7 +28,7 @@ export function findField(type: HandleType, name: string): FieldSpec | null {
 
 /** A type's method of that name, its own or an extended one. */
 export function findMethod(type: HandleType, name: string): MethodSpec | null {
-  return nearest(type, ({ methods }) => methods.find((method) => method.name === name)) ?? null;
+  return nearest(type, ({ methods }) => methods?.find((method) => method.name === name)) ?? null;
 }
 
 /** The nearest of a type's chain that has an optional part, such as `show`. */
@@ -57,7 +57,7 @@ export function memberNames(type: HandleType): readonly string[] {
   const names = new Set<string>();
   for (const candidate of typeChain(type)) {
     for (const field of candidate.fields()) names.add(field.name);
-    for (const method of candidate.methods) names.add(method.name);
+    for (const method of candidate.methods ?? []) names.add(method.name);
   }
   return [...names];
 }

@@ -1,6 +1,5 @@
 /** What came of a run, in a line: what failed, where, by which event. */
-import type { FailureReport, Incident, TestOutcome } from "@dmalab/lang/run";
-import { runTitle } from "@dmalab/lang/run";
+import { type FailureReport, type Incident, runTitle, type TestOutcome } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import { spanOfEvent } from "../last_writes.ts";

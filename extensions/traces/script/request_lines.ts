@@ -2,8 +2,7 @@
  * Requests of NVMe in a scenario: the disk is given the same reads and writes, and its driver maps for
  * them what it maps.
  */
-import type { Device, TracedMapping } from "../ledger/traced_mapping.ts";
-import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
+import { type Device, PAGE_BYTES, type TracedMapping } from "../ledger/traced_mapping.ts";
 import type { NvmeCommand, ScriptedCall } from "./recorder.ts";
 
 /** A trace does not record the block size; most disks are formatted with this one. */

@@ -80,7 +80,6 @@ export const CACHE_LINES: HandleType<CacheLineView> = {
       ({ lines }) => lines.filter(({ owner }) => owner === "device").length,
     ),
   })),
-  methods: [],
   format: formatLines,
   show: (target) => {
     const rows: string[] = [];

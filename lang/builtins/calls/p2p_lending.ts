@@ -49,7 +49,6 @@ export const P2PMEM: HandleType<PeerProvider> = {
         })),
     ),
   })),
-  methods: [],
   format: (provider) => `${formatSize(provider.sizeBytes)} of ${provider.func.name} for peers`,
   show: (provider) => [
     `peer memory of ${provider.func.name}`,

@@ -55,7 +55,6 @@ function groupType(group: string, names: readonly string[]): HandleType<Counters
     name: `counters_${group}`,
     doc: `Counters of the ${group}.* events.`,
     fields: fieldList(() => names.map((name) => countField(name, `${group}.${name}`))),
-    methods: [],
     format: (counters) => `${formatCount(total(counters, `${group}.`), "event")} below ${group}`,
     show: (counters) => counterLines(counters, `${group}.`),
     equals: (counters, other) =>

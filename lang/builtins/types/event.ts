@@ -92,7 +92,6 @@ export const EVENT: HandleType<MachineEvent> = {
   portable: true,
   // Most scripts ask no event for a field, and all would wait for the list.
   fields: fieldsFor(CORE_EVENTS),
-  methods: [],
   format: (event) => formatEventText(event),
   show: (event, context) => eventLines(event, context),
   explain: (event, context) => [

@@ -88,7 +88,6 @@ export const FAULT: HandleType<IommuFault> = {
       logOf,
     ),
   })),
-  methods: [],
   format: formatFault,
   show(fault, context) {
     const log = logOf(fault, context);

@@ -140,7 +140,6 @@ export const FAULT_LOG: HandleType<LoggedFault> = {
   doc: "A decoded fault line of a kernel log, matched with the mappings of this run.",
   portable: true,
   fields: fieldList(() => [...LINE_FIELDS(), ...RUN_FIELDS()]),
-  methods: [],
   format(fault) {
     const who = fault.source === null ? "an unnamed source" : formatSource(fault.source);
     const access = accessText(fault);

@@ -188,7 +188,6 @@ export const OUTCOME: HandleType<BranchOutcome> = {
       ({ settings }) => describeSettings(settings),
     ),
   })),
-  methods: [],
   format: (outcome) =>
     `${outcome.settings.length === 0 ? "" : `${describeSettings(outcome.settings)}: `}` +
     `${endText(outcome)}, ` +

@@ -17,7 +17,6 @@ export const INT: HandleType<number> = {
   name: "int",
   doc: "A whole number, exact to 2^53. It converts to the kind that its place requires.",
   fields: () => [],
-  methods: [],
   format: (value) => String(value),
   show: (value) => {
     const sign = value < 0 ? "-" : "";
@@ -35,7 +34,6 @@ export const SIZE: HandleType<Quantity> = {
       (value, context) => Math.ceil(value.value / context.lab.machine.config.pageSizeBytes),
     ),
   })),
-  methods: [],
   format: formatQuantity,
   show: (value) => [`${formatQuantity(value)} = ${groupThousands(value.value)} bytes`],
 };
@@ -46,7 +44,6 @@ export const DURATION: HandleType<Quantity> = {
   fields: fieldsOf<Quantity>((f) => ({
     ns: f.int("The number of nanoseconds.", (value) => value.value),
   })),
-  methods: [],
   format: formatQuantity,
 };
 
@@ -128,7 +125,6 @@ export const WORD: HandleType<EnumValue> = {
   fields: fieldsOf<EnumValue>((f) => ({
     name: f.string("Its name as a string.", (value) => value.name),
   })),
-  methods: [],
   format: (value) => value.name,
   explain: (value, context) =>
     peerAnswerStory(value.name, context) ?? explainError(value.name, context),

@@ -18,7 +18,6 @@ export const PAGE_MEMORY: HandleType<PageMemoryTarget> = {
     size: f.size("Its length.", ({ memory }) => memory.sizeBytes),
     phys: f.phys("Physical address of the first byte.", ({ memory }) => memory.pages[0]!),
   })),
-  methods: [],
   format: ({ memory }) =>
     `pages of ${formatSize(memory.sizeBytes)}, ${memory.dev.name} sees ${
       formatAddress(memory.dma)
@@ -41,7 +40,6 @@ export const COHERENT_MEMORY: HandleType<CoherentTarget> = {
     size: f.size("Its length.", ({ memory }) => memory.sizeBytes),
     phys: f.phys("Physical address of the first byte.", ({ memory }) => memory.physOf(0)),
   })),
-  methods: [],
   format: ({ memory, device }) =>
     `coherent memory of ${formatSize(memory.sizeBytes)}, ${device} sees ${
       formatAddress(memory.dma)

@@ -35,7 +35,6 @@ export const POOL_BLOCK: HandleType<PoolBlockTarget> = {
     phys: f.phys("Physical address of the first byte.", ({ block }) => block.phys),
     size: f.size("Its length.", ({ owner }) => owner.pool.blockSizeBytes),
   })),
-  methods: [],
   format: ({ addr, freed, owner }) =>
     `block of ${formatSize(owner.pool.blockSizeBytes)} at ${formatAddress(addr)}${
       freed ? ", freed" : ""

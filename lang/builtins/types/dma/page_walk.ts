@@ -153,7 +153,6 @@ export const PAGE_WALK: HandleType<PageWalk> = {
       },
     ),
   })),
-  methods: [],
   format: (walk) => `page_walk of ${walk.device.name}: ${leadsTo(walk)}`,
   show: walkLines,
   explain: (walk, context) => {

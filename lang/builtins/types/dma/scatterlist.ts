@@ -182,7 +182,6 @@ export const SCATTERLIST: HandleType<ScatterlistTarget> = {
     ),
     memory: f.size("Host memory of its entries and links.", ({ list }) => list.sizeBytes),
   })),
-  methods: [],
   format: ({ list, device }) =>
     `scatterlist of ${formatCount(list.count, "entry", "entries")}` +
     (list.outputs === 0

@@ -166,7 +166,6 @@ export const SWIOTLB: HandleType<SwiotlbPool> = {
     ),
     size: f.size("Its size.", (pool) => pool.sizeBytes),
   })),
-  methods: [],
   format: (pool) =>
     pool.active
       ? `swiotlb ${pool.usedSlots} of ${formatCount(pool.totalSlots, "slot")} in use`

@@ -72,7 +72,6 @@ export const COMMAND: HandleType<CommandOfRequest> = {
     mptr: f.dma("Where the metadata is.", ({ command }) => command.mptr),
     bytes: f.bytes("The 64 bytes.", ({ command }) => command.bytes.slice()),
   })),
-  methods: [],
   format: ({ command }) =>
     command.format === "prp"
       ? `PRP command, PRP1 ${formatAddress(command.prp1)}, PRP2 ${formatAddress(command.prp2)}`

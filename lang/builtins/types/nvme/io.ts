@@ -123,7 +123,6 @@ export const IO: HandleType<Io> = {
   name: "io",
   doc: "One bio as its submitter sees it. It may have been split into several requests.",
   fields: fieldList(() => [...OWN_FIELDS(), ...requestFields()]),
-  methods: [],
   format: (io) => {
     if (io.requests.length === 1) return `io: ${formatRequest(io.requests[0]!)}`;
     const state = io.status ?? "in flight";

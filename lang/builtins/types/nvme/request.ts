@@ -104,7 +104,6 @@ export const REQUEST: HandleType<NvmeRequest> = {
     ),
     retries: f.int("How often it was retried.", (request) => request.retries),
   })),
-  methods: [],
   format: formatRequest,
   show: showRequest,
   explain: explainRequest,

@@ -22,6 +22,5 @@ export const PORT: HandleType<PciNodeConfig> = {
       type: "list",
     },
   })),
-  methods: [],
   format: (port) => `${port.kind} ${port.name}`,
 };

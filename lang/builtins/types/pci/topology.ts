@@ -65,7 +65,6 @@ export const PEER_ROUTE: HandleType<PeerRoute> = {
       changeOf,
     ),
   })),
-  methods: [],
   format: ({ provider, client, mapType, distance }) =>
     `${provider.name} to ${client.name}: ${mapType}, distance ${distance}`,
   show: peerStory,

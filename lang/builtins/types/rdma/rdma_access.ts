@@ -41,7 +41,6 @@ export const RDMA_ACCESS: HandleType<RdmaAccess> = {
       ({ refaults }) => refaults,
     ),
   })),
-  methods: [],
   format: formatAccess,
 };
 
