@@ -34,10 +34,6 @@ export function size(sizeBytes: Bytes): Quantity {
   return new Quantity("size", sizeBytes);
 }
 
-export function duration(durationNs: number): Quantity {
-  return new Quantity("duration", durationNs);
-}
-
 /** A constant as a value. */
 export function word(name: string): EnumValue {
   return wordValue(name);
