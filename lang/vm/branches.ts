@@ -20,7 +20,7 @@ import {
   type MachineVariant,
   type VariantSetting,
 } from "../values/machine_variant.ts";
-import type { CompareInfo, ForkKeyword } from "./code.ts";
+import type { ForkKeyword } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
@@ -265,7 +265,7 @@ export class Branches {
   }
 
   /** Runs the block of a `compare` on each of its machines. */
-  compare({ machines }: CompareInfo, block: Value): ListValue {
+  compare(machines: readonly ComparedMachine[], block: Value): ListValue {
     const branching = this.nextChoicePoint();
     const known = this.resolvedChoices.get(branching);
     if (known instanceof ListValue) return known;

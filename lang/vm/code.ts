@@ -130,18 +130,11 @@ export interface TrialDuty {
 export type TrialWord = "inject each" | "race";
 
 export interface RaceInfo {
-  readonly span: Span;
   readonly blocks: number;
   /** Reached when all orders were tried. */
   readonly trial: number;
   /** Whether what follows is run after each order, too; else the race has a value. */
   readonly whole: boolean;
-}
-
-/** `compare`: each machine that the block runs on. */
-export interface CompareInfo {
-  readonly span: Span;
-  readonly machines: readonly ComparedMachine[];
 }
 
 export interface InvariantInfo {
@@ -200,7 +193,8 @@ export class CodeTables {
   readonly patterns: EventsInfo[] = [];
   readonly fails: FailInfo[] = [];
   readonly failEachs: FailEachInfo[] = [];
-  readonly comparisons: CompareInfo[] = [];
+  /** `compare`: each machine that the block runs on. */
+  readonly comparisons: (readonly ComparedMachine[])[] = [];
   readonly races: RaceInfo[] = [];
   readonly trialDuties: TrialDuty[] = [];
   /** The statements of races: places where another block may go on. */

@@ -61,7 +61,6 @@ const VALUE_BYTES = 2 ** 20;
 
 /** The events and statements that the run is known to come to. */
 export interface KnownRun {
-  readonly code: Code;
   readonly log: EventLog;
   readonly statements: StatementLog;
 }
