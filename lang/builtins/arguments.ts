@@ -12,9 +12,7 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "@dmalab/runtime/dma";
-import type { BufferHome } from "@dmalab/runtime/memory";
 import { formatValue } from "../render/value_text.ts";
-import type { ExecutionContext } from "../values/execution_context.ts";
 import { capitalized, typeText } from "../values/value_types.ts";
 import { describeValue, mixHint } from "../values/operators.ts";
 import { KindError, ScriptError, ValueError } from "../values/script_error.ts";
@@ -28,24 +26,9 @@ import {
   type Value,
 } from "../values/value.ts";
 import type { HandleType } from "../values/spec.ts";
-import { wordValue } from "./words.ts";
 
 export function size(sizeBytes: Bytes): Quantity {
   return new Quantity("size", sizeBytes);
-}
-
-/** A constant as a value. */
-export function word(name: string): EnumValue {
-  return wordValue(name);
-}
-
-export function list(items: readonly Value[]): ListValue {
-  return new ListValue(items);
-}
-
-/** A thing of the machine as a value. */
-export function makeHandle<T>(type: HandleType<T>, target: T): Handle<T> {
-  return new Handle(type, target);
 }
 
 /** True when a value is a thing of that type or of one that extends it. */
@@ -188,9 +171,4 @@ export function refusing<T>(act: () => T): T {
     if (error instanceof RangeError) throw new ValueError(error.message);
     throw error;
   }
-}
-
-/** Who wants memory, pages or random numbers: what buffers are made from. */
-export function bufferHome(context: ExecutionContext): BufferHome {
-  return context.lab.machine;
 }

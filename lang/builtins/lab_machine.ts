@@ -41,7 +41,7 @@ import type {
 } from "../values/simulated_machine.ts";
 import { ScriptError, ValueError } from "../values/script_error.ts";
 import { Handle, type Value } from "../values/value.ts";
-import { isHandle, makeHandle } from "./arguments.ts";
+import { isHandle } from "./arguments.ts";
 import type { Type } from "../values/spec.ts";
 import { deviceValue, nodeType } from "./node_types.ts";
 import { COUNTERS } from "./types/counters.ts";
@@ -281,12 +281,12 @@ class AllEvents implements Trace {
 
 function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value> {
   const globals = new Map<string, Value>([
-    ["iommu", makeHandle(IOMMU, lab.machine)],
-    ["swiotlb", makeHandle(SWIOTLB, lab.machine.swiotlb)],
-    ["counters", makeHandle(COUNTERS, lab.machine.events)],
-    ["events", makeHandle(TRACE, new AllEvents(lab, recorder))],
+    ["iommu", new Handle(IOMMU, lab.machine)],
+    ["swiotlb", new Handle(SWIOTLB, lab.machine.swiotlb)],
+    ["counters", new Handle(COUNTERS, lab.machine.events)],
+    ["events", new Handle(TRACE, new AllEvents(lab, recorder))],
   ]);
-  for (const region of lab.config.regions) globals.set(region.name, makeHandle(REGION, region));
+  for (const region of lab.config.regions) globals.set(region.name, new Handle(REGION, region));
   for (const node of allNodes(lab.config.pci)) {
     const device = lab.devices.get(node.name);
     globals.set(

@@ -59,7 +59,7 @@ import { SWIOTLB } from "./types/dma/swiotlb.ts";
 import { PEER_ROUTE, TOPOLOGY } from "./types/pci/topology.ts";
 import { TRACE } from "./types/trace.ts";
 import { type AnyScriptedKind, BUILT_IN_KINDS } from "./node_types.ts";
-import { isHandle, makeHandle } from "./arguments.ts";
+import { isHandle } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
 import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
 import { DMA_ADDRESS, PHYS_ADDRESS, VIRT_ADDRESS } from "./values/addresses.ts";
@@ -79,7 +79,7 @@ import { STATUS_CODE_MASK, STATUS_CODES } from "@dmalab/devices/nvme";
 import { configBuilder } from "../machine/build_config.ts";
 import { MACHINE_SCHEMA, MachineSchema } from "../machine/schema.ts";
 import { type DeviceRegistry, DEVICES } from "@dmalab/devices";
-import type { Value } from "../values/value.ts";
+import { Handle, type Value } from "../values/value.ts";
 
 /** Functions and types that belong together: a page of the reference. */
 export interface BuiltinGroup {
@@ -288,15 +288,15 @@ const FIXED = {
   classifyError: errorKind,
   eventsOf,
   refusingMachine,
-  outcomeValue: (outcome) => makeHandle(OUTCOME, outcome),
-  traceValue: (events, spanNs) => makeHandle(TRACE, { events, spanNs }),
+  outcomeValue: (outcome) => new Handle(OUTCOME, outcome),
+  traceValue: (events, spanNs) => new Handle(TRACE, { events, spanNs }),
 } satisfies Partial<Registry>;
 
 /** The same with what is built in, and no more. */
 export const BUILTINS: Registry = builtinsWith(DEVICES);
 
 export { WORDS, wordSpecs } from "./words.ts";
-export { isHandle, makeHandle, toDirection } from "./arguments.ts";
+export { isHandle, toDirection } from "./arguments.ts";
 export { builtin, type FunctionEntry, type MakeMethod, methodsOf } from "./describe/builtin.ts";
 export { type FieldMakers, fieldsOf, type Unnamed } from "./describe/fields.ts";
 export type { Form } from "./describe/form.ts";

@@ -10,7 +10,7 @@ import {
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError, ValueError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
-import { bufferHome, isHandle, refusing, toItems, toPhys, toSegment } from "../arguments.ts";
+import { isHandle, refusing, toItems, toPhys, toSegment } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER, contentOf, toFillPattern } from "../types/buffer.ts";
 import { COHERENT_MEMORY } from "../types/dma/coherent_memory.ts";
@@ -80,7 +80,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       const target = region === undefined ? {} : { region: region.name };
       const aligned = order === undefined ? {} : { orderAligned: order };
       return refusing(() =>
-        allocatePages(bufferHome(context), { pages: count, contiguous, ...aligned, ...target })
+        allocatePages(context.lab.machine, { pages: count, contiguous, ...aligned, ...target })
       );
     },
   }),
@@ -113,7 +113,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       `assert buf.segments.map(s => s.phys % 4KiB) == [512, 0]`,
     raises: ["ENOMEM"],
     run(context, [sizeBytes, offsetBytes, pieces, pieceBytes, strideBytes, fill, segments]) {
-      const home = bufferHome(context);
+      const home = context.lab.machine;
       if (segments !== undefined) {
         const buffer = refusing(() => claimBuffer(home, segments));
         if (fill !== undefined) buffer.fill(fill);
@@ -145,7 +145,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     run(context, [pfn]) {
       const address = pfn * PAGE_SIZE_BYTES as PhysAddr;
       checkCovered(context.lab.machine.memory, address, PAGE_SIZE_BYTES);
-      return new HostBuffer(bufferHome(context), [{ phys: address, sizeBytes: PAGE_SIZE_BYTES }]);
+      return new HostBuffer(context.lab.machine, [{ phys: address, sizeBytes: PAGE_SIZE_BYTES }]);
     },
   }),
   builtin({
@@ -159,7 +159,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       `assert buf[17] == 0xad`,
     run(context, [to, bytes]) {
       checkCovered(context.lab.machine.memory, to, bytes.length);
-      new HostBuffer(bufferHome(context), [{ phys: to, sizeBytes: bytes.length }]).writeAll(bytes);
+      new HostBuffer(context.lab.machine, [{ phys: to, sizeBytes: bytes.length }]).writeAll(bytes);
     },
   }),
   builtin({

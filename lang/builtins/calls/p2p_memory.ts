@@ -5,7 +5,6 @@ import { callOf, Scatterlist } from "@dmalab/runtime/dma";
 import { HostBuffer } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ValueError } from "../../values/script_error.ts";
-import { bufferHome } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { noProvider } from "../explain/no_provider.ts";
 import { BUFFER } from "../types/buffer.ts";
@@ -20,7 +19,7 @@ const FREE = callOf("pci_free_p2pmem");
 
 /** Memory of a device as a script holds it. */
 export function bufferAt(context: ExecutionContext, at: PhysAddr, sizeBytes: Bytes): HostBuffer {
-  return new HostBuffer(bufferHome(context), [{ phys: at, sizeBytes }]);
+  return new HostBuffer(context.lab.machine, [{ phys: at, sizeBytes }]);
 }
 
 function take(context: ExecutionContext, device: DeviceBase, sizeBytes: Bytes): PhysAddr | null {

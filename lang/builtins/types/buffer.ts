@@ -10,7 +10,7 @@ import type { ExecutionContext } from "../../values/execution_context.ts";
 import { bytesEqual } from "../../values/equality.ts";
 import { ValueError } from "../../values/script_error.ts";
 import { BytesValue, EnumValue, Handle, type Quantity, type Value } from "../../values/value.ts";
-import { isHandle, makeHandle, refusing, wrongType } from "../arguments.ts";
+import { isHandle, refusing, wrongType } from "../arguments.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { checkedIndex } from "../values/list.ts";
 import { dumpLines } from "../values/text.ts";
@@ -177,7 +177,7 @@ export const BUFFER: HandleType<HostBuffer> = {
       doc: "A part of it: the same memory, no copy.",
       example: `let buf = alloc_pages(2)\nassert buf.slice(512B..4KiB).size == 3584B`,
       run: (_run, buffer, [{ first, end }]) =>
-        makeHandle(BUFFER, refusing(() => buffer.slice(first, end))),
+        new Handle(BUFFER, refusing(() => buffer.slice(first, end))),
     }),
     method({
       name: "differences",

@@ -4,10 +4,11 @@
  * `counters.iotlb.sync` has a field for each part of the event's name; a kernel function's bare
  * name counts its calls.
  */
+import { Handle } from "../../values/value.ts";
 import { CORE_EVENTS, type EventVocabulary, KERNEL_CALLS } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, groupThousands } from "../../text/numbers.ts";
-import { isHandle, makeHandle } from "../arguments.ts";
+import { isHandle } from "../arguments.ts";
 import { fieldList } from "../describe/fields.ts";
 import type { FieldSpec, HandleType } from "../../values/spec.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -95,7 +96,7 @@ function rootFields(
     name,
     type: `@${type.name}`,
     doc: type.doc,
-    get: (counters) => makeHandle(type, counters),
+    get: (counters) => new Handle(type, counters),
   }));
   const plain = names.filter((event) => splitName(event)[1] === null).map((event) =>
     countField(event, event)
@@ -117,7 +118,7 @@ export const COUNTERS: HandleType<Counters> = {
       doc: "A snapshot of the counters, for since().",
       example: `let before = counters.mark()\nassert counters.since(before).iova.alloc == 0`,
       run: (_run, counters) =>
-        makeHandle(COUNTERS, {
+        new Handle(COUNTERS, {
           counts: counters.counts.slice(),
           vocabulary: counters.vocabulary,
         }),
@@ -132,7 +133,7 @@ export const COUNTERS: HandleType<Counters> = {
         `assert counters.since(before).iommu.map == 0`,
       run(_run, counters, [mark]) {
         const counts = counters.counts.map((count, event) => count - mark.counts[event]!);
-        return makeHandle(COUNTERS, { counts, vocabulary: counters.vocabulary });
+        return new Handle(COUNTERS, { counts, vocabulary: counters.vocabulary });
       },
     }),
   ],

@@ -1,4 +1,5 @@
 /** The IOVA space of one device: allocated, in rcaches, free. */
+import { wordValue } from "../../words.ts";
 import type { PlainOf } from "../../describe/form.ts";
 import { bitsOfLastAddress } from "@dmalab/runtime";
 import { CACHE_CLASSES, type IommuDomain } from "@dmalab/runtime/iommu";
@@ -18,7 +19,7 @@ import {
   formatSizeCut,
 } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";
-import { toInt, word } from "../../arguments.ts";
+import { toInt } from "../../arguments.ts";
 import { type MappedRun, mappedRuns } from "../../mapped_runs.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { methodsOf } from "../../describe/builtin.ts";
@@ -56,7 +57,7 @@ function address(pfn: number | null, { domain }: TranslatedDevice): number | nul
 const RANGE = { start: "dma", size: "size", use: "word", cpu: "any" } as const;
 
 function plainRange({ cpu, sizeBytes: size, start, use }: AddressRange): PlainOf<typeof RANGE> {
-  return { start, size, use, cpu: cpu === -1 ? word("depot") : cpu };
+  return { start, size, use, cpu: cpu === -1 ? wordValue("depot") : cpu };
 }
 
 const method = methodsOf<TranslatedDevice>();

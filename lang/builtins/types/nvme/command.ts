@@ -1,7 +1,8 @@
 /** The NVMe command that a request became. */
+import { wordValue } from "../../words.ts";
 import type { NvmeCommandView, NvmeRequest, SglDescriptor } from "@dmalab/devices/nvme";
 import { formatAddress, formatHexBytes, formatSize } from "../../../text/numbers.ts";
-import { isHandle, word } from "../../arguments.ts";
+import { isHandle } from "../../arguments.ts";
 import { commandStory, sglTypeName } from "../../explain/command_story.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
@@ -10,7 +11,7 @@ const DESCRIPTOR = { type: "any", address: "dma", size: "size" } as const;
 
 function plainDescriptor({ address, sizeBytes: size, type }: SglDescriptor) {
   const name = sglTypeName(type);
-  return { type: name === null ? type : word(name), address, size };
+  return { type: name === null ? type : wordValue(name), address, size };
 }
 
 /** What the sixteen-byte rows of a command hold. */
