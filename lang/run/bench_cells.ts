@@ -8,7 +8,7 @@ import {
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../source.ts";
 import type { BenchDeclaration, Expression } from "../syntax/tree/ast.ts";
-import type { VariantSetting } from "../values/machine_variant.ts";
+import { describeSettings, type VariantSetting } from "../values/machine_variant.ts";
 import type { Combination } from "./combinations.ts";
 
 /** A cell's place on each axis. */
@@ -37,13 +37,8 @@ export function cellGroups<C extends { readonly axes: CellAxes }>(
   cells: readonly C[],
   axis: string,
 ): readonly (readonly C[])[] {
-  const others = ({ axes }: C) => placeText(axes.filter(({ key }) => key !== axis));
+  const others = ({ axes }: C) => describeSettings(axes.filter(({ key }) => key !== axis));
   return [...Map.groupBy(cells, others).values()];
-}
-
-/** `size = 4KiB, iommu.mode = strict`. */
-export function placeText(axes: CellAxes): string {
-  return axes.map(({ key, value }) => `${key} = ${value}`).join(", ");
 }
 
 export function cellOf<C extends { readonly axes: CellAxes }>(

@@ -3,7 +3,7 @@ import type { ExecutionContext } from "./execution_context.ts";
 import { deeper } from "./depth.ts";
 import { comparableTypes, typeOf, typeText } from "./value_types.ts";
 import { CHARACTER_BYTES, COMPARE_STEPS, STEP_BYTES } from "./limits.ts";
-import { mixHint, numberIn } from "./operators.ts";
+import { isNumber, mixHint, numberIn } from "./operators.ts";
 import { KindError } from "./script_error.ts";
 import { inherited } from "./types.ts";
 import {
@@ -11,9 +11,7 @@ import {
   EnumValue,
   Handle,
   ListValue,
-  Quantity,
   RangeValue,
-  Ratio,
   RecordValue,
   type Value,
 } from "./value.ts";
@@ -92,10 +90,6 @@ export function bytesEqual(
     }
   }
   return true;
-}
-
-function isNumber(value: Value): value is number | Quantity | Ratio {
-  return typeof value === "number" || value instanceof Quantity || value instanceof Ratio;
 }
 
 function itemsEqual(

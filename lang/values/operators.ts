@@ -280,7 +280,7 @@ export function describeValue(value: Value): string {
   return typeText(type);
 }
 
-function isNumber(value: Value): value is number | Quantity | Ratio {
+export function isNumber(value: Value): value is number | Quantity | Ratio {
   return typeof value === "number" || value instanceof Quantity || value instanceof Ratio;
 }
 

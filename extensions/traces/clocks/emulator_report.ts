@@ -31,7 +31,8 @@ export function emulatorJson(emulator: QemuClock, entries: readonly KernelLogEnt
   };
 }
 
-function round(seconds: number): number {
+/** A time as JSON has it: to a microsecond. */
+export function round(seconds: number): number {
   return Math.round(seconds * 1e6) / 1e6;
 }
 

@@ -9,7 +9,7 @@ import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { aboutKind } from "./finding_kinds.ts";
 import { clockLines } from "../clocks/trace_clocks.ts";
-import { emulatorJson, refusalLines } from "../clocks/emulator_report.ts";
+import { emulatorJson, refusalLines, round } from "../clocks/emulator_report.ts";
 
 export function nextSteps(findings: readonly TraceFinding[]): string[] {
   return [...new Set(findings.flatMap(({ kind }) => aboutKind(kind).next))];
@@ -127,10 +127,6 @@ function storyLines(stories: ReturnType<typeof storiesJson>, log: string): strin
     `a fault and its timeout: ${controller} (${device}) timed out at ${log}:${timeout_line}, ` +
     `${seconds.toFixed(1)} s after its fault at ${log}:${fault_line}`,
   ]);
-}
-
-function round(seconds: number): number {
-  return Math.round(seconds * 1e6) / 1e6;
 }
 
 /** Maps = unmaps + live + uncertain, for each device; two-step ranges beside them. */

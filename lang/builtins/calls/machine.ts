@@ -10,7 +10,7 @@ import type { FunctionSpec } from "../../values/spec.ts";
 import { RecordValue, type Value } from "../../values/value.ts";
 import { IOVA_STATE, newIovaState } from "../types/dma/iova_state.ts";
 import { LATENCIES } from "../types/latencies.ts";
-import { rangeValue } from "../values/list.ts";
+import { numberOf } from "../../values/sequences.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 
@@ -72,7 +72,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       if (end <= first) {
         throw new ValueError("Cannot choose from an empty range");
       }
-      return rangeValue(range, context.lab.machine.random.between(first, end));
+      return numberOf(range, context.lab.machine.random.between(first, end));
     },
   }),
   builtin({

@@ -11,6 +11,7 @@ import { insertItem, removeItem } from "../../values/changes.ts";
 import { valuesEqual } from "../../values/equality.ts";
 import { arithmetic, compare, numberIn } from "../../values/operators.ts";
 import { KindError, ScriptError } from "../../values/script_error.ts";
+import { numberOf } from "../../values/sequences.ts";
 import {
   type Closure,
   type ListValue,
@@ -358,11 +359,7 @@ function recordTable(items: readonly Value[], context: ExecutionContext): string
 
 /** Numbers of a range one by one: `first`, `first + 1` … as values of the range's kind. */
 export function rangeItem(range: RangeValue, offset: number): Value {
-  return rangeValue(range, range.first + offset);
-}
-
-export function rangeValue({ kind }: RangeValue, number: number): Value {
-  return kind === "int" ? number : new Quantity(kind, number);
+  return numberOf(range, range.first + offset);
 }
 
 /** True when a number lies in a range; an int fits a range of any kind. */

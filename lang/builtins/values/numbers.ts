@@ -8,7 +8,8 @@ import { size } from "../arguments.ts";
 import { explainError } from "../explain/error_story.ts";
 import { peerAnswerStory } from "../explain/peer_answer.ts";
 import type { HandleType } from "../../values/spec.ts";
-import { holds, rangeContains, rangeItem, rangeValue } from "./list.ts";
+import { numberOf } from "../../values/sequences.ts";
+import { holds, rangeContains, rangeItem } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -68,7 +69,7 @@ export const RANGE: HandleType<RangeValue> = {
     first: f.any("The first number.", (range) => rangeItem(range, 0)),
     end: f.any(
       "The first number after the range.",
-      (range) => rangeValue(range, range.end),
+      (range) => numberOf(range, range.end),
     ),
     length: f.any("How many numbers it has; for addresses the size.", (range) => {
       const length = Math.max(0, range.end - range.first);
