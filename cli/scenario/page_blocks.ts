@@ -24,8 +24,7 @@ export function blocksOf({ name, text }: SourceFile): readonly SourceFile[] | st
   });
 }
 
-/** The fenced blocks of Markdown pages. */
-
+/** A fenced block of a Markdown page. */
 export interface CodeBlock {
   /** The page, from the project's root. */
   readonly page: string;

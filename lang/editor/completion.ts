@@ -287,8 +287,6 @@ export function completeAt(analysis: Analysis, offset: number): Suggestions {
   return suggestInStatement(text.slice(statementStart(analysis, offset), offset), names, true);
 }
 
-/** What completion offers. */
-
 /** What a suggested word is, for the sign that an editor puts before it. */
 export type SuggestionKind =
   | "argument"

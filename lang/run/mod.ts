@@ -50,7 +50,6 @@ export {
 export { LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";
 export { runProgramWith, shownRun } from "./runner.ts";
 export { LAST_VALUE } from "./session_check.ts";
-export type { HistoryEntry } from "./session_state.ts";
 export {
   type InputResult,
   NOTHING_DONE,

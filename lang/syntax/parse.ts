@@ -88,8 +88,6 @@ function isShallow(tokens: readonly IToken[], reporter: DiagnosticReporter): boo
   return true;
 }
 
-export type { ParseMode } from "./tree/build_context.ts";
-
 export interface ParseResult {
   /** The tree. With errors it holds error nodes and must not be run. */
   readonly file: FileNode;

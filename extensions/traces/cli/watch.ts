@@ -10,8 +10,6 @@ import { beside, isTaken, READ_LIMITS, writeFile } from "@dmalab/cli/files";
 import { host, SignalWatch } from "@dmalab/cli";
 import { type FollowedSource, followedSource, LeanHeap } from "./read_lines.ts";
 
-/** A ring buffer with the bytes that a stream has brought in the last seconds. */
-
 const LINE_END = 0x0a;
 
 /** Where a piece begins, counted from the stream's first byte, and when its lines were written. */
@@ -23,6 +21,7 @@ interface Mark {
 /** The ring holds about this many marks. */
 const MARKS = 1024;
 
+/** A ring buffer with the bytes that a stream has brought in the last seconds. */
 export class KeptBytes {
   readonly #ring: Uint8Array<ArrayBuffer>;
   #written = 0;

@@ -13,12 +13,11 @@ import { FlushWindows } from "./flush_windows.ts";
 import { IovaSpace, type SpaceUse } from "./iova_space.ts";
 import { PowersOfTwo } from "./powers_of_two.ts";
 
-/** Values over time in a bounded number of intervals: as the time grows, two of them become one. */
-
 /** A power of two. */
 const MAX_INTERVALS = 256;
 const FIRST_SECONDS = 2 ** -20;
 
+/** Values over time in a bounded number of intervals: as the time grows, two of them become one. */
 class TimeSeries<Interval> {
   widthSeconds = FIRST_SECONDS;
   #intervals: (Interval | undefined)[] = [];
