@@ -10,7 +10,6 @@ export const COMMANDS: readonly Command[] = [
   ...EXTENSIONS.flatMap(({ commands = [] }) => commands),
 ];
 
-/** What each of them may do. */
 export const PERMISSIONS: Permissions = Object.fromEntries(
   COMMANDS.map(({ may, name }) => [name, may]),
 );

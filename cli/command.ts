@@ -38,6 +38,12 @@ export type OptionSpec =
     }
   );
 
+export const flag = (doc: string) => ({ kind: "flag", doc }) as const;
+export const text = (placeholder: string, doc: string) =>
+  ({ kind: "text", placeholder, doc }) as const;
+export const texts = (placeholder: string, doc: string) =>
+  ({ kind: "texts", placeholder, doc }) as const;
+
 export interface Example {
   /** The command line, without the program's name. */
   readonly line: string;

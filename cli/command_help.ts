@@ -10,7 +10,6 @@ const DEFAULT_COLUMNS = 100;
 type Look = Pick<Screen, "colour" | "columns">;
 type Pair = readonly [name: string, text: string];
 
-/** The commands, and one example of each. */
 export function programHelp(
   { brief, commands, name }: {
     readonly name: string;

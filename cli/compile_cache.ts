@@ -40,7 +40,6 @@ export interface FileOfDriver {
   readonly path: string | null;
 }
 
-/** How a source is compiled with a tree. */
 export interface SourceOfTree {
   readonly tree: HostTree;
   /** The source itself first. */
@@ -53,6 +52,5 @@ export interface WantingLoader extends CLoader {
   readonly shelf: HostCompileCache;
   /** Processor time for each source; null for the usual one. */
   readonly compileMs?: number | null;
-  /** Sources that are compiled with a kernel tree. */
   readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
 }

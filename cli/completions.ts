@@ -88,7 +88,6 @@ export const COMPLETIONS: Command = command({
   run: () => Promise.resolve(0),
 });
 
-/** What `completions` prints, for these words after it. */
 export function completionText(
   { commands, program }: { readonly program: string; readonly commands: readonly Command[] },
   [shell = "", ...words]: readonly string[],

@@ -36,7 +36,6 @@ export function codeOfFailure(failure: FailureReport | null): ExitCode {
   return failure.kind === "bug" ? BUG : failure.kind === "limit" ? STOPPED : FAILED;
 }
 
-/** The exit code of a scenario with errors. */
 export function codeOfProblems(diagnostics: readonly Diagnostic[]): ExitCode {
   if (diagnostics.some(({ code }) => code === BUG_CODE)) return BUG;
   return diagnostics.some(({ severity }) => severity === "error") ? WRONG : HELD;

@@ -16,7 +16,6 @@ export interface JobRunner<J> {
   ): void | Promise<void>;
 }
 
-/** Opens a runner of jobs by the first of them. */
 export type OpenJobRunner<J> = (first: J) => Promise<JobRunner<J>>;
 
 /** Explains lines that were pasted, such as those of a kernel log. */
@@ -57,9 +56,7 @@ export interface Extension {
   /** Its error codes, for `dmalab explain CODE`. */
   readonly codes?: Readonly<Record<string, CodeEntry>>;
   readonly loadLineExplainer?: () => Promise<LineExplainer>;
-  /** By the kind of the job. */
   readonly jobRunners?: Readonly<Record<string, OpenJobRunner<never>>>;
-  /** Compiles the C drivers that loaders want. */
   readonly loadCompiler?: () => Promise<(loaders: readonly WantingLoader[]) => Promise<void>>;
   readonly loadReports?: () => Promise<WriteReports>;
   /** Null where the file is of no kind that the extension knows, or cannot be read. */

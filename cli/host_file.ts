@@ -22,7 +22,6 @@ export interface NotRead {
   readonly code: FileCode | null;
 }
 
-/** How a file is read. */
 interface ReadOptions {
   /** How messages call it; its path where that is left out. */
   readonly shown?: string;
@@ -180,7 +179,6 @@ function why(error: unknown, path: string): string {
   return hostReason(error);
 }
 
-/** Whether a path is a folder that can be looked at. */
 export function isFolder(path: string): boolean {
   try {
     return host.statSync(path).isDirectory;

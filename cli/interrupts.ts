@@ -29,20 +29,14 @@ export interface InterruptHooks {
   readonly onWorker?: () => void;
 }
 
-export class SignalWatch implements HostWatch {
+/** The interrupts that this thread or another one receives. */
+export class SharedInterrupts implements HostWatch {
   readonly memory: HostMemoryWatch = new HostMemoryWatch();
-  /** What {@linkcode SharedInterrupts} of other threads look at. */
-  readonly shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  readonly #flag = new Int32Array(this.shared);
-  readonly #raise = () => void Atomics.store(this.#flag, 0, 1);
-  readonly #hooks: InterruptHooks;
-  #startMs = performance.now();
-  #isLong = false;
-  #worker: Worker | null = null;
-  #listening = false;
+  protected readonly flag: Int32Array;
 
-  constructor(hooks: InterruptHooks = {}) {
-    this.#hooks = hooks;
+  /** @param shared What those of other threads look at, too. */
+  constructor(readonly shared: SharedArrayBuffer) {
+    this.flag = new Int32Array(shared);
   }
 
   nowMs(): number {
@@ -54,18 +48,34 @@ export class SignalWatch implements HostWatch {
   }
 
   interrupted(): boolean {
+    return Atomics.load(this.flag, 0) === 1;
+  }
+}
+
+export class SignalWatch extends SharedInterrupts {
+  readonly #raise = () => void Atomics.store(this.flag, 0, 1);
+  #startMs = performance.now();
+  #isLong = false;
+  #worker: Worker | null = null;
+  #listening = false;
+
+  constructor(private readonly hooks: InterruptHooks = {}) {
+    super(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  }
+
+  override interrupted(): boolean {
     if (!this.#isLong && performance.now() - this.#startMs > DEAF_MS) {
       this.#isLong = true;
       if (!this.#listening) this.#worker ??= this.#startListener();
     }
-    return Atomics.load(this.#flag, 0) === 1;
+    return super.interrupted();
   }
 
   #startListener(): Worker {
     const address = `data:text/javascript,${encodeURIComponent(LISTENER)}`;
     const worker = new Worker(address, { type: "module" });
-    worker.onmessage = () => this.#hooks.onWorker?.();
-    const signals: readonly Deno.Signal[] = ["SIGINT", ...this.#hooks.signals ?? []];
+    worker.onmessage = () => this.hooks.onWorker?.();
+    const signals: readonly Deno.Signal[] = ["SIGINT", ...this.hooks.signals ?? []];
     worker.postMessage({ shared: this.shared, signals });
     return worker;
   }
@@ -78,7 +88,7 @@ export class SignalWatch implements HostWatch {
 
   /** Begins with other work: a signal of before does not end it. */
   reset(): void {
-    Atomics.store(this.#flag, 0, 0);
+    Atomics.store(this.flag, 0, 0);
     this.#startMs = performance.now();
     this.#isLong = false;
   }
@@ -102,27 +112,5 @@ export async function withInterrupts(
     return interrupts.interrupted() ? INTERRUPTED : exitCode;
   } finally {
     interrupts.close();
-  }
-}
-
-/** The interrupts that another thread receives. */
-export class SharedInterrupts implements HostWatch {
-  readonly memory: HostMemoryWatch = new HostMemoryWatch();
-  readonly #flag: Int32Array;
-
-  constructor(shared: SharedArrayBuffer) {
-    this.#flag = new Int32Array(shared);
-  }
-
-  nowMs(): number {
-    return performance.now();
-  }
-
-  processorMs(): number {
-    return processorMs();
-  }
-
-  interrupted(): boolean {
-    return Atomics.load(this.#flag, 0) === 1;
   }
 }

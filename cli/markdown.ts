@@ -5,12 +5,10 @@
 import { painter, type TextRole } from "@dmalab/lang/render";
 
 export interface MarkdownOptions {
-  /** Columns to wrap at. */
   readonly columns: number;
   readonly colour: boolean;
 }
 
-/** The lines to print for lines of Markdown. */
 export function renderMarkdown(lines: readonly string[], options: MarkdownOptions): string[] {
   const out: string[] = [];
   let index = 0;

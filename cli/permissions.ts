@@ -48,7 +48,6 @@ const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 /** Deno's own way to say more than the command has: `dmalab -R=../linux run x.dma`. */
 const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
 
-/** By the names of the commands. */
 export type Permissions = Readonly<Record<string, CommandPermissions>>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;

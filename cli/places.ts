@@ -111,7 +111,6 @@ function readFolders(root: URL, folders: readonly string[]): Readonly<Record<str
   return texts;
 }
 
-/** What workers are started from. */
 export const JOB_WORKER = new URL(IS_PACKAGE ? "worker.js" : "cli/jobs/worker.ts", ROOT);
 
 /** The folder of the package that this program was started from; null in a checkout. */

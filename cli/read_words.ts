@@ -6,7 +6,6 @@ import { readWholeNumber } from "./numbers.ts";
 /** What every command has. */
 export const HELP: readonly string[] = ["--help", "-h"];
 
-/** What of a command says which words it takes. */
 export type Taking<O extends OptionSpecs> = Pick<CommandSpec<O>, "name" | "argument" | "options">;
 
 /** Reads the words after a command's name; or what is wrong with them, a sentence without its end. */
@@ -85,7 +84,6 @@ function unset({ kind }: OptionSpec): boolean | readonly string[] | null {
   return kind === "flag" ? false : kind === "texts" ? [] : null;
 }
 
-/** The number, or what is wrong with it. */
 function wholeNumber(
   text: string,
   { least = 0, most = Infinity }: Extract<OptionSpec, { kind: "integer" }>,

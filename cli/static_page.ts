@@ -12,7 +12,6 @@ const STYLE = `:root{color-scheme:light dark;${colourProperties("light")}}` +
   "h1.failed,h1.passed{padding:8px 12px;border-left:4px solid;margin:-16px -16px 16px}" +
   "h1.failed{background:var(--fault-fill)}h1.passed{background:var(--data-fill)}";
 
-/** What a page says. */
 export interface StaticPage {
   /** Its heading, and its title. */
   readonly title: string;

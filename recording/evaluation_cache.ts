@@ -46,24 +46,19 @@ const MAX_UNUSED = 3;
 const PREFETCH_STEPS = 10_000;
 
 export class EvaluationCache {
-  readonly #timeline: Timeline;
-  readonly #scope: () => FileScope;
   /** By place, the last one last; by question. */
   readonly #places = new Map<string, Map<string, CachedResult>>();
   readonly #prefetched = new Map<string, PrefetchState>();
   #lastScope: FileScope | null = null;
 
   /** @param scope What expressions see at the top level: another one when the code has grown. */
-  constructor(timeline: Timeline, scope: () => FileScope) {
-    this.#timeline = timeline;
-    this.#scope = scope;
-  }
+  constructor(private readonly timeline: Timeline, private readonly scope: () => FileScope) {}
 
   /** The answer to a question at a moment. @throws {EvaluationError} When there is none. */
   at<T>(position: Position, question: CacheKey<T>): T {
     // A machine that stands there answers at once, and may change before an event tells of it.
-    if (this.#timeline.standsAt(position)) {
-      return this.#timeline.at(position, (paused) => question.ask(paused, EVALUATION_STEPS));
+    if (this.timeline.standsAt(position)) {
+      return this.timeline.at(position, (paused) => question.ask(paused, EVALUATION_STEPS));
     }
     const place = this.#place(position);
     this.#remember(question);
@@ -73,7 +68,7 @@ export class EvaluationCache {
   }
 
   #place({ seq, statement }: Position): Map<string, CachedResult> {
-    const scope = this.#scope();
+    const scope = this.scope();
     if (scope !== this.#lastScope) this.#places.clear();
     this.#lastScope = scope;
     const key = `${seq} ${statement}`;
@@ -95,7 +90,7 @@ export class EvaluationCache {
     place: Map<string, CachedResult>,
     question: CacheKey<unknown>,
   ): CachedResult {
-    return this.#timeline.at(position, (paused) => {
+    return this.timeline.at(position, (paused) => {
       const kept = answered(question, paused, EVALUATION_STEPS);
       if ("answer" in kept && question.sizeOf(kept.answer) > MAX_BYTES) {
         this.#prefetched.delete(question.key);

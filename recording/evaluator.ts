@@ -124,19 +124,17 @@ export interface EvaluatorParts {
 /** Compiles looks, each once for the names that are bound where it is asked. */
 export class Evaluator {
   readonly registry: Registry;
-  readonly #parts: EvaluatorParts;
   readonly #compiled = new Map<FileScope, Map<string, Compiled>>();
   /** How many names of the machine each one that was looked at has bound. */
   readonly #boundNames = new WeakMap<Vm, number>();
 
-  constructor(parts: EvaluatorParts) {
-    this.#parts = parts;
+  constructor(private readonly parts: EvaluatorParts) {
     this.registry = parts.registry;
   }
 
   /** What expressions see at the top level. */
   get scope(): FileScope {
-    return this.#parts.scope();
+    return this.parts.scope();
   }
 
   /**
@@ -144,7 +142,7 @@ export class Evaluator {
    * @throws {EvaluationError} When it is none.
    */
   question(text: string, own: OwnNames = NO_NAMES): CompiledExpression {
-    const { statements } = this.#parts.compiler.code;
+    const { statements } = this.parts.compiler.code;
     if (!statements.some(({ native }) => native !== undefined)) this.#parse(text);
     const hasOwn = text.match(NAMES)?.some((name) => own.kinds.has(name)) === true;
     const inNative = (frame: PausedFrame | null, isNative: boolean) =>
@@ -254,7 +252,7 @@ export class Evaluator {
 
   /** Names of the machine that no code had asked for before have no value yet. */
   #bindNew(vm: Vm): void {
-    const { machineGlobals } = this.#parts.compiler.tables;
+    const { machineGlobals } = this.parts.compiler.tables;
     if (this.#boundNames.get(vm) === machineGlobals.size) return;
     let isWhole = true;
     for (const [name, global] of machineGlobals) {
@@ -266,7 +264,7 @@ export class Evaluator {
 
   /** Consts and variables of a session that an expression uses, each with its global. */
   #usedGlobals(expression: Expression): ReadonlyMap<string, number> {
-    const { compiler: { tables }, resolution } = this.#parts;
+    const { compiler: { tables }, resolution } = this.parts;
     const used = new Map<string, number>();
     someExpression(expression, (each) => {
       const binding = each.kind === "Name" ? resolution.names.get(each) : undefined;
@@ -298,7 +296,7 @@ export class Evaluator {
   }
 
   #compile(text: string, names: readonly string[], kinds: OwnNames["kinds"]): Compiled {
-    const { compiler, registry, resolution } = this.#parts;
+    const { compiler, registry, resolution } = this.parts;
     const { scope } = this;
     const known = this.#compiled.get(scope) ?? new Map<string, Compiled>();
     this.#compiled.set(scope, known);

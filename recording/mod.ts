@@ -53,11 +53,9 @@ export { crossed, neverReached } from "./blocks/child_run_text.ts";
 export { blocksAhead, compareRunPositions, failurePosition, linesBefore } from "./blocks/walk.ts";
 export { Branch } from "./branch.ts";
 export type { RowField } from "./cells.ts";
-export { Cursor, type Pieces } from "./cursor.ts";
-export { RunCursor } from "./run_cursor.ts";
+export { Cursor, type Pieces, RunCursor } from "./cursor.ts";
 export { boundValues, Cancelled, type PausedRun } from "./machines/replay.ts";
 export { Timeline } from "./machines/timeline.ts";
-export { openTimeTravelSession } from "./open_time_travel_session.ts";
 export {
   POSITION_FORMS,
   readPosition,
@@ -77,4 +75,8 @@ export type {
 } from "./breakpoints/breakpoint.ts";
 export { BreakpointSet, type LogpointLine } from "./breakpoints/breakpoint_set.ts";
 export { lastWrite, writesOf, type WriteTarget } from "./last_write.ts";
-export { type TimeTravelResult, TimeTravelSession } from "./time_travel_session.ts";
+export {
+  openTimeTravelSession,
+  type TimeTravelResult,
+  TimeTravelSession,
+} from "./time_travel_session.ts";

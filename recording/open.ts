@@ -77,12 +77,10 @@ export class OpenRun {
   readonly recording: Recording;
   /** Nothing more happens. */
   isOver = false;
-  readonly #parts: OpenParts;
 
   /** @internal */
-  constructor(recording: Recording, parts: OpenParts) {
+  constructor(recording: Recording, private readonly parts: OpenParts) {
     this.recording = recording;
-    this.#parts = parts;
     const { prepared, run } = parts;
     if (prepared.failure !== null) this.#end(prepared.failure);
     else prepared.vm.start(run.functionIndex, run.args);
@@ -90,13 +88,13 @@ export class OpenRun {
 
   /** How far it is: where a statement starts, until it is over. */
   get end(): Position {
-    return this.isOver ? this.recording.last : this.#parts.recorder.position;
+    return this.isOver ? this.recording.last : this.parts.recorder.position;
   }
 
   /** Goes on until so many more statements have started, or to its end. */
   grow(statements: number): void {
     if (this.isOver) return;
-    const { recorder, prepared: { vm } } = this.#parts;
+    const { recorder, prepared: { vm } } = this.parts;
     recorder.left = statements;
     if (vm.resume() !== "paused") this.#end(vm.failure);
   }
@@ -115,7 +113,7 @@ export class OpenRun {
   }
 
   #end(broken: Failure | null): void {
-    const { recorder, prepared: { vm }, run } = this.#parts;
+    const { recorder, prepared: { vm }, run } = this.parts;
     const { recording } = this;
     const failure = broken ?? judgeEnd(vm, leftoversOf(vm));
     recorder.stop();
@@ -195,7 +193,6 @@ export function openRun(
   return new OpenRun(recording, { prepared, recorder: recorder!, run });
 }
 
-/** The statement of the outermost code that started last; null when none did. */
 function lastOutermost({ statements }: Recording): number | null {
   for (let started = statements.count; started > 0; started--) {
     if (statements.depthAt(started) === 1) return statements.numberAt(started);

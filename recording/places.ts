@@ -2,7 +2,6 @@
 import { type Position, START } from "./position.ts";
 import type { RecordedRun } from "./recorded_run.ts";
 
-/** A line of the source. */
 export interface LineLocation {
   /** A file's name; of any file when left out. */
   readonly file?: string;

@@ -11,9 +11,8 @@ import type {
   StatementLog,
 } from "@dmalab/runtime/recording";
 import type { FailureReport } from "@dmalab/lang/run";
-import { type Span, spanText } from "@dmalab/lang";
+import { isInside, type Span, spanText } from "@dmalab/lang";
 import type { DebugStatement, ForkKeyword, FunctionCode, Site } from "@dmalab/lang/vm";
-import { innermostFunction } from "./functions.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 
 /** Which run of a file it is: enough to make it again. */
@@ -64,7 +63,6 @@ export interface KernelFrame {
   readonly name: string;
 }
 
-/** A table by its name. */
 export type TableOf<T extends LabTableName> = HistoryTable<TableFields[T]>;
 
 /** What of compiled code says where things stand in the source. */
@@ -102,18 +100,10 @@ export interface KeptVariables {
   readonly at: readonly number[];
 }
 
-/** What is kept of a run. */
-export interface RecordedRunParts {
-  readonly name: RunName;
-  readonly code: RecordedCode;
-  readonly machine: RecordedMachine;
-  /** Grows as long as the run does. */
-  readonly output: readonly OutputLine[];
-  /** Statements that had blocks run on machines of their own, by their numbers. */
-  readonly forks: ReadonlyMap<number, ForkKeyword>;
-  /** Grows, too, where they are kept. */
-  readonly childRuns: readonly ChildRun[];
-}
+export type RecordedRunParts = Pick<
+  RecordedRun,
+  "childRuns" | "code" | "forks" | "machine" | "name" | "output"
+>;
 
 /** The lines on which statements of the code begin, in order, with the numbers of those on each. */
 export interface StatementLines {
@@ -144,11 +134,14 @@ export class RecordedRun {
   readonly log: EventLog;
   /** @internal */
   readonly statements: StatementLog;
-  /** The lines that it wrote. */
+  /** The lines that it wrote; they grow as long as the run does. */
   readonly output: readonly OutputLine[];
-  /** @internal */
+  /**
+   * Statements that had blocks run on machines of their own, by their numbers.
+   * @internal
+   */
   readonly forks: ReadonlyMap<number, ForkKeyword>;
-  /** What has run beside it, where it was recorded with that. */
+  /** What has run beside it, where it was recorded with that; grows, too. */
   readonly childRuns: readonly ChildRun[];
   /** @internal */
   readonly machine: RecordedMachine;
@@ -378,4 +371,18 @@ export class RecordedRun {
     const statement = this.statement(position);
     return statement === null ? null : spanText(statement.span).split("\n")[0]!;
   }
+}
+
+type Named = Pick<FunctionCode, "role" | "span">;
+
+function innermostFunction<F extends Named>(
+  { functions }: { readonly functions: readonly F[] },
+  span: Span,
+): F | null {
+  let found: F | null = null;
+  for (const each of functions) {
+    if (each.role === "lambda" || !isInside(span, each.span)) continue;
+    if (found === null || isInside(each.span, found.span)) found = each;
+  }
+  return found;
 }

@@ -68,9 +68,9 @@ export class Recording extends RecordedRun {
   /** @internal */
   constructor(parts: RecordingParts) {
     super(parts);
-    const { code, evaluator, machine: { log, statements }, run, sideKeeper } = parts;
+    const { evaluator, machine: { log, statements }, run, sideKeeper } = parts;
     this.sideKeeper = sideKeeper;
-    this.timeline = new Timeline({ code, log, statements }, (onVm) => startReplay(run, onVm));
+    this.timeline = new Timeline({ log, statements }, (onVm) => startReplay(run, onVm));
     this.evaluator = evaluator;
     this.evaluationCache = new EvaluationCache(this.timeline, () => evaluator.scope);
   }

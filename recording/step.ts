@@ -27,7 +27,6 @@ export interface StepTarget<R extends RecordedRun = RecordedRun> extends RunPosi
   readonly reason: "arrived" | "end" | "beginning";
 }
 
-/** Where a step led. */
 export interface StepOutcome {
   /** Where it led. */
   readonly position: Position;

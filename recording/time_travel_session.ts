@@ -6,9 +6,9 @@
  */
 import { parse } from "@dmalab/lang/syntax";
 import { isDeclaration, type Statement } from "@dmalab/lang/syntax/tree";
-import { SourceFile, spanText } from "@dmalab/lang";
-import { type InputResult, LAST_VALUE, NOTHING_DONE } from "@dmalab/lang/run";
-import type { RunSession } from "@dmalab/lang/run/session";
+import { type Laboratory, PLAIN, SourceFile, spanText } from "@dmalab/lang";
+import { type InputResult, LAST_VALUE, NOTHING_DONE, type SessionOptions } from "@dmalab/lang/run";
+import { type RunSession, RunSession as SessionWith } from "@dmalab/lang/run/session";
 import type { HostWatch } from "@dmalab/lang/vm";
 import { Branch, type SessionHooks } from "./branch.ts";
 import { Cursor } from "./cursor.ts";
@@ -238,4 +238,22 @@ function isExpression(text: string): boolean {
   const [only, ...more] = file.items;
   return diagnostics.length === 0 && more.length === 0 && only?.kind === "Expression" &&
     only.expected === null;
+}
+
+/**
+ * A session with a past that can be gone through.
+ *
+ * @param onLine Gets the lines that it writes.
+ * @param laboratory Where it takes place; the one to which nothing was added when left out.
+ */
+export function openTimeTravelSession(
+  options: Omit<SessionOptions, "onLine">,
+  onLine: (text: string) => void,
+  laboratory: Laboratory = PLAIN,
+): TimeTravelSession {
+  return new TimeTravelSession(
+    (hooks) => new SessionWith({ ...options, registry: laboratory.builtins, ...hooks }),
+    onLine,
+    options.watch,
+  );
 }

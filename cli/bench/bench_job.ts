@@ -5,7 +5,6 @@ import {
   type BenchOptions,
   type BenchOutcome,
   isNamed,
-  type NameMatch,
   type Program,
   runBench,
   type TestEntry,
@@ -14,17 +13,12 @@ import type { HostWatch } from "@dmalab/lang/vm";
 import type { Plan } from "../jobs/run_plan.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
+import { allLimits } from "../scenario/limit_options.ts";
+import type { PrintOptions } from "../scenario/print_run.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 
-/** How benches run. */
-export interface BenchSettings {
-  /** Only cells whose name or axes match these; all when there is none. */
-  readonly matches: readonly NameMatch[];
-  readonly seed: number | null;
-  /** A fault or a report that a bench does not expect fails it. */
-  readonly lenient: boolean;
-  readonly limits: LimitOptions;
+export interface BenchSettings
+  extends Pick<PrintOptions, "lenient" | "limits" | "matches" | "seed"> {
   readonly colour: boolean;
   readonly columns: number | null;
 }
@@ -43,7 +37,6 @@ export interface BenchMessage {
   readonly outcome: BenchOutcome;
 }
 
-/** The cells of a program that are wanted. */
 export function cellsOf({ tests }: Program, { matches }: BenchSettings): readonly TestEntry[] {
   return tests.filter((each) => each.kind === "bench" && isNamed(each, matches));
 }

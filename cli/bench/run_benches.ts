@@ -1,5 +1,5 @@
 /** `dmalab bench`: the benches of scenarios, each cell on a machine of its own. */
-import { nearestNames, printableJson } from "@dmalab/lang/diagnostics";
+import { nearestNames, printable, printableJson } from "@dmalab/lang/diagnostics";
 import { BENCH_FIGURES, benchJson, benchPlot, cellFigure, type HostTime } from "@dmalab/lang/bench";
 import {
   type BenchOutcome,
@@ -28,11 +28,11 @@ import {
   type BenchSettings,
   cellsOf,
 } from "./bench_job.ts";
-import { benchJunit } from "./bench_junit.ts";
 import { benchLines } from "./bench_text.ts";
 import { measureHostTimes } from "./host_time.ts";
 import { CannotMeasure, checkSavePlace, readSaved, writeSaved } from "./saved_measurements.ts";
 import { comparisonLines, type Measured, type Measurements } from "./statistics.ts";
+import { escapeMarkup } from "@dmalab/lang/text";
 
 /** What `dmalab bench` was asked for. */
 export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "columns"> {
@@ -94,7 +94,6 @@ function isFigure(name: string): boolean {
   return FIGURE_NAMES.includes(name) || (EVENT_NAMES as readonly string[]).includes(name);
 }
 
-/** A file with its benches. */
 interface BenchedFile {
   readonly file: string;
   readonly reports: readonly TimedReport[];
@@ -282,4 +281,60 @@ function differenceLines(old: Measurements, now: Measurements): string[] {
     ...exact.length === 0 ? ["no exact figure differs"] : exact,
     ...comparisonLines(old, Object.fromEntries(Object.entries(now).filter(isHost)), false),
   ];
+}
+
+interface JunitCase {
+  readonly name: string;
+  readonly message: string | null;
+  readonly lines: readonly string[];
+  readonly skipped: string | null;
+}
+
+/** The XML of benches, by the file that declares them. */
+function benchJunit(
+  files: readonly { readonly file: string; readonly reports: readonly BenchReport[] }[],
+): string {
+  const suites = files.filter(({ reports }) => reports.length > 0).map(({ file, reports }) => {
+    const cases = reports.flatMap(casesOf);
+    const count = (of: (each: JunitCase) => boolean) => cases.filter(of).length;
+    const failures = count(({ message }) => message !== null);
+    const skipped = count((each) => each.skipped !== null);
+    return `  <testsuite name="${text(file)}" tests="${cases.length}" failures="${failures}" ` +
+      `skipped="${skipped}" errors="0">\n${
+        cases.map((each) => caseText(file, each)).join("")
+      }  </testsuite>\n`;
+  });
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="dmalab bench">\n${
+    suites.join("")
+  }</testsuites>\n`;
+}
+
+function casesOf({ cells, expectations, name }: BenchReport): JunitCase[] {
+  return [
+    ...cells.map((cell) => ({
+      name: displayName(cell),
+      message: cell.failure?.message ?? null,
+      lines: cell.failure?.lines ?? [],
+      skipped: cell.outcome === "skipped" ? "declared as skipped" : null,
+    })),
+    ...expectations.map(({ failure, reason, text: condition, where }) => ({
+      name: `${name}: expect ${condition}${where === "" ? "" : ` at ${where}`}`,
+      message: failure?.message ?? null,
+      lines: failure?.lines ?? [],
+      skipped: reason,
+    })),
+  ];
+}
+
+function caseText(file: string, { lines, message, name, skipped }: JunitCase): string {
+  const inner = message !== null
+    ? `\n      <failure message="${text(message)}">${text(lines.join("\n"))}</failure>\n    `
+    : skipped !== null
+    ? `\n      <skipped message="${text(skipped)}"/>\n    `
+    : "";
+  return `    <testcase name="${text(name)}" classname="${text(file)}">${inner}</testcase>\n`;
+}
+
+function text(of: string): string {
+  return of.split("\n").map((line) => escapeMarkup(printable(line))).join("\n");
 }

@@ -112,7 +112,6 @@ export function verdict({ high, low, ratio }: Comparison, unit: string): string 
     : `slower: ${rounded3(speed)} times the speed ${range}`;
 }
 
-/** Adds the results of one round. */
 export function addRound(
   sums: Record<string, { readonly unit: string; readonly values: number[] }>,
   results: readonly BenchResult[],

@@ -6,6 +6,7 @@ import {
   type Diagnostic,
   DIAGNOSTIC_CODES,
   printableJson,
+  type Severity,
 } from "@dmalab/lang/diagnostics";
 import { codeOfProblems, type ExitCode, worseExitCode, WRONG } from "../exit_code.ts";
 import { printDiagnostics } from "../scenario/diagnostic_style.ts";
@@ -13,9 +14,9 @@ import { printBug } from "../bug/say_bug.ts";
 import { checkScenario } from "../scenario/load_scenario.ts";
 import { counted } from "../scenario/report_printer.ts";
 import type { Screen } from "../screen.ts";
-import { type CheckProblem, problemOf, type Region } from "./problem.ts";
 import type { Location, Log, ReportingDescriptor, Result } from "sarif";
 import { VERSION } from "../package_version.ts";
+import type { Span } from "@dmalab/lang";
 
 const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -161,4 +162,48 @@ async function findProblems(paths: readonly string[]): Promise<Findings> {
     }
   }
   return { diagnostics: [...diagnostics.values()], unreadable, withBug };
+}
+
+/** A stretch of a file. Lines and columns are counted from 1; columns in UTF-16 units. */
+interface Region {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly endLine: number;
+  /** Column behind the last character. */
+  readonly endColumn: number;
+}
+
+interface CheckProblem {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly region: Region;
+  readonly related: readonly { readonly message: string; readonly region: Region }[];
+}
+
+/** A diagnostic as plain data. */
+function problemOf(diagnostic: Diagnostic): CheckProblem {
+  const { code, severity, message, hint, span, related = [] } = diagnostic;
+  return {
+    code,
+    severity,
+    message,
+    hint: hint ?? null,
+    region: regionOf(span),
+    related: related.map((other) => ({ message: other.message, region: regionOf(other.span) })),
+  };
+}
+
+function regionOf({ source, start, end }: Span): Region {
+  const first = source.position(start);
+  const last = source.position(end);
+  return {
+    file: source.name,
+    line: first.line,
+    column: first.column,
+    endLine: last.line,
+    endColumn: last.column,
+  };
 }

@@ -1,4 +1,4 @@
-import { command } from "../command.ts";
+import { command, flag, text, texts } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
@@ -29,23 +29,15 @@ export const BENCH = command({
     seed: SEED,
     ...VERDICT,
     jobs: { ...JOBS, doc: "workers that count (default: 1); the report does not depend on N" },
-    figure: {
-      kind: "texts",
-      placeholder: "NAME",
-      doc: "show this figure or event alone; repeatable",
-    },
-    "host-time": {
-      kind: "flag",
-      doc: "also measure processor time: warmed, in random order, with its spread",
-    },
-    plot: { kind: "text", placeholder: "FILE", doc: "write an SVG of the figures that differ" },
-    save: { kind: "text", placeholder: "FILE", doc: "write all figures to FILE, for --against" },
-    against: { kind: "text", placeholder: "FILE", doc: "say what differs from a saved FILE" },
-    "junit-path": { kind: "text", placeholder: "FILE", doc: "also write a JUnit report to FILE" },
-    json: {
-      kind: "flag",
-      doc: "one JSON object per bench (docs/bench.schema.json); what benches print goes to stderr",
-    },
+    figure: texts("NAME", "show this figure or event alone; repeatable"),
+    "host-time": flag("also measure processor time: warmed, in random order, with its spread"),
+    plot: text("FILE", "write an SVG of the figures that differ"),
+    save: text("FILE", "write all figures to FILE, for --against"),
+    against: text("FILE", "say what differs from a saved FILE"),
+    "junit-path": text("FILE", "also write a JUnit report to FILE"),
+    json: flag(
+      "one JSON object per bench (docs/bench.schema.json); what benches print goes to stderr",
+    ),
     ...LIMITS,
   },
   examples: [

@@ -1,4 +1,4 @@
-import { command } from "../command.ts";
+import { command, text } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { oneOf, SCENARIOS } from "./scenario_options.ts";
 
@@ -14,11 +14,7 @@ export const CHECK = command({
     "editors and code scanning; json writes the same diagnostics in a simpler form.",
   argument: { ...SCENARIOS, count: "any" },
   options: {
-    format: {
-      kind: "text",
-      placeholder: "FORMAT",
-      doc: "output format: pretty (default), json or sarif",
-    },
+    format: text("FORMAT", "output format: pretty (default), json or sarif"),
   },
   examples: [
     { line: "check examples", doc: "every scenario in a folder" },

@@ -1,4 +1,4 @@
-import { command } from "../command.ts";
+import { command, flag } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
@@ -30,7 +30,7 @@ export const DEBUG = command({
       placeholder: "N",
       doc: "run N of the list",
     },
-    plain: { kind: "flag", doc: "read commands line by line, as from a pipe" },
+    plain: flag("read commands line by line, as from a pipe"),
     ...VERDICT,
     seed: SEED,
     tree: TREE_FOLDER,

@@ -1,4 +1,4 @@
-import { command } from "../command.ts";
+import { command, flag, text, texts } from "../command.ts";
 import { HELD, WRONG } from "../exit_code.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { wrappedPairs } from "@dmalab/lang/text";
@@ -26,21 +26,16 @@ export const EXPLAIN = command({
     count: "any",
   },
   options: {
-    json: {
-      kind: "flag",
-      doc: "print each fault of the log as one JSON object per line",
-    },
-    trace: {
-      kind: "texts",
-      placeholder: "FILE",
-      doc: "NAME is a fault line, or -: use this trace to find the mapping that the address " +
+    json: flag("print each fault of the log as one JSON object per line"),
+    trace: texts(
+      "FILE",
+      "NAME is a fault line, or -: use this trace to find the mapping that the address " +
         "belonged to and the call that unmapped it; a second FILE is the kernel log, used to align the clocks",
-    },
-    in: {
-      kind: "text",
-      placeholder: "FILE",
-      doc: "NAME is an object of this scenario's machine, such as ssd.limits.max_transfer",
-    },
+    ),
+    in: text(
+      "FILE",
+      "NAME is an object of this scenario's machine, such as ssd.limits.max_transfer",
+    ),
   },
   examples: [
     { line: "explain dma.3.3", doc: "the outcomes of dma_iova_link()" },

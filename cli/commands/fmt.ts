@@ -1,4 +1,4 @@
-import { command } from "../command.ts";
+import { command, flag } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 
 export const FMT = command({
@@ -16,7 +16,7 @@ export const FMT = command({
     completes: "scenarios",
     count: "any",
   },
-  options: { check: { kind: "flag", doc: "report files that are not formatted; write nothing" } },
+  options: { check: flag("report files that are not formatted; write nothing") },
   examples: [
     { line: "fmt examples", doc: "every scenario in a folder" },
     { line: "fmt --check", doc: "check every scenario below this folder" },

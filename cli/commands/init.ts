@@ -1,4 +1,4 @@
-import { command } from "../command.ts";
+import { command, flag } from "../command.ts";
 import { HELD } from "../exit_code.ts";
 import { refuse } from "../screen.ts";
 
@@ -17,10 +17,7 @@ export const INIT = command({
     count: "maybe",
   },
   options: {
-    add: {
-      kind: "flag",
-      doc: "add to a folder that has some of the files, such as a package.json",
-    },
+    add: flag("add to a folder that has some of the files, such as a package.json"),
   },
   examples: [
     { line: "init", doc: "in the current folder" },

@@ -1,5 +1,5 @@
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
-import { command } from "../command.ts";
+import { command, flag } from "../command.ts";
 import { LIMITS, MATCH } from "./scenario_options.ts";
 
 export const RELEASES = command({
@@ -12,7 +12,7 @@ export const RELEASES = command({
     "other outcome as the cause. A test that names its own release stays on it. Exit codes: 0 the " +
     "scenario ran; 2 it has errors on one of the releases.",
   argument: { placeholder: "FILE", doc: "a scenario", completes: "scenarios", count: "one" },
-  options: { match: MATCH, json: { kind: "flag", doc: "print everything as JSON" }, ...LIMITS },
+  options: { match: MATCH, json: flag("print everything as JSON"), ...LIMITS },
   examples: [
     {
       line: "releases examples/museum/11-gap-bit.dma",

@@ -1,4 +1,4 @@
-import { command, type OptionsOf, type OptionSpec } from "../command.ts";
+import { command, type OptionsOf, type OptionSpec, text } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
@@ -16,16 +16,11 @@ import {
 
 export const RUN_OPTIONS = {
   trace: TRACE_FORM,
-  export: {
-    kind: "text",
-    placeholder: "FILE",
-    doc: "write every event: .dmatrace.jsonl (docs/trace-files.md), or .json for Perfetto",
-  },
-  picture: {
-    kind: "text",
-    placeholder: "FILE",
-    doc: "write the drawings of all `show` statements to FILE (.svg)",
-  },
+  export: text(
+    "FILE",
+    "write every event: .dmatrace.jsonl (docs/trace-files.md), or .json for Perfetto",
+  ),
+  picture: text("FILE", "write the drawings of all `show` statements to FILE (.svg)"),
   ...VERDICT,
   match: MATCH,
   seed: SEED,

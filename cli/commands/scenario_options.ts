@@ -1,7 +1,7 @@
 /** What commands that run scenarios have in common. */
 import { nearestNames } from "@dmalab/lang/diagnostics";
 import { CLOCK_TIMES } from "@dmalab/lang/values";
-import type { ArgumentSpec, OptionSpec } from "../command.ts";
+import { type ArgumentSpec, flag, type OptionSpec, text, texts } from "../command.ts";
 import type { LimitOption } from "../scenario/limit_options.ts";
 import { TRACE_FORMS } from "../scenario/trace_form.ts";
 import type { Screen } from "../screen.ts";
@@ -22,37 +22,30 @@ export const TRACE_FORM = {
 
 /** What unexpected reports, faults and leaks do. */
 export const VERDICT = {
-  lenient: {
-    kind: "flag",
-    doc: "list unexpected checker reports, IOMMU faults and leaks; they fail nothing",
-  },
-  strict: { kind: "flag", doc: "the default: they fail the test" },
+  lenient: flag("list unexpected checker reports, IOMMU faults and leaks; they fail nothing"),
+  strict: flag("the default: they fail the test"),
 } as const satisfies Record<string, OptionSpec>;
 
-export const TREE_FOLDER = {
-  kind: "text",
-  placeholder: "DIR",
-  doc: "kernel tree for C drivers that are built from one (default: the driver's `tree`, else " +
+export const TREE_FOLDER = text(
+  "DIR",
+  "kernel tree for C drivers that are built from one (default: the driver's `tree`, else " +
     "$DMALAB_TREE)",
-} as const satisfies OptionSpec;
+);
 
 export const MATCH = matching("tests");
 export const MATCH_BENCHES = matching("benches");
 
 /** Which values of axes run. */
-export const FILTER = {
-  kind: "texts",
-  placeholder: "AXIS=VALUE",
-  doc: "run only what has this value on an axis of its `for` or `matrix`; repeatable",
-} as const satisfies OptionSpec;
+export const FILTER = texts(
+  "AXIS=VALUE",
+  "run only what has this value on an axis of its `for` or `matrix`; repeatable",
+);
 
 function matching(runs: string) {
-  return {
-    kind: "texts",
-    placeholder: "TEXT",
-    doc:
-      `run only ${runs} whose name or machine settings contain TEXT, or match /TEXT/; repeatable`,
-  } as const satisfies OptionSpec;
+  return texts(
+    "TEXT",
+    `run only ${runs} whose name or machine settings contain TEXT, or match /TEXT/; repeatable`,
+  );
 }
 
 export const SEED = {

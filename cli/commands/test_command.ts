@@ -1,11 +1,10 @@
 // `deno test` takes a file that is called test for a module of tests.
-import { errorScreen, type Screen } from "../screen.ts";
+import { errorScreen, refuse, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
-import { command } from "../command.ts";
+import { command, flag, text } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
-import { refuse } from "../screen.ts";
 import {
   FILTER,
   JOBS,
@@ -39,35 +38,19 @@ export const TEST = command({
   options: {
     match: MATCH,
     filter: FILTER,
-    list: { kind: "flag", doc: "list the selected tests; run none" },
-    failed: { kind: "flag", doc: "run only the tests that failed in the last run" },
-    "fail-fast": { kind: "flag", doc: "stop after the first failure" },
+    list: flag("list the selected tests; run none"),
+    failed: flag("run only the tests that failed in the last run"),
+    "fail-fast": flag("stop after the first failure"),
     seed: SEED,
-    shard: { kind: "text", placeholder: "I/N", doc: "run shard I of N of the tests" },
+    shard: text("I/N", "run shard I of N of the tests"),
     jobs: JOBS,
-    debug: { kind: "flag", doc: "open the debugger where the first test fails" },
-    watch: { kind: "flag", doc: "run again when a scenario changes" },
-    reporter: {
-      kind: "text",
-      placeholder: "FORM",
-      doc: "output format: pretty (default), dot, tap, junit or json",
-    },
-    "junit-path": {
-      kind: "text",
-      placeholder: "FILE",
-      doc: "also write a JUnit report to FILE",
-    },
-    snapshot: {
-      kind: "text",
-      placeholder: "WHAT",
-      doc: "check or update the snapshots of the output",
-    },
-    report: {
-      kind: "text",
-      placeholder: "DIR",
-      doc: "also write a page for each file, and an index, to DIR",
-    },
-    coverage: { kind: "flag", doc: "report which rules and error exits the tests exercise" },
+    debug: flag("open the debugger where the first test fails"),
+    watch: flag("run again when a scenario changes"),
+    reporter: text("FORM", "output format: pretty (default), dot, tap, junit or json"),
+    "junit-path": text("FILE", "also write a JUnit report to FILE"),
+    snapshot: text("WHAT", "check or update the snapshots of the output"),
+    report: text("DIR", "also write a page for each file, and an index, to DIR"),
+    coverage: flag("report which rules and error exits the tests exercise"),
     ...VERDICT,
     tree: TREE_FOLDER,
     trace: TRACE_FORM,

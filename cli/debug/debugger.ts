@@ -1,34 +1,41 @@
 /** A run of a scenario that is gone through: the commands of the REPL, without typing. */
 import { printable } from "@dmalab/lang/diagnostics";
 import {
-  Cancelled,
   Cursor,
   evaluate,
-  EvaluationError,
   failurePosition,
+  machineNamesAt,
   type Recording,
+  variablesAt,
 } from "@dmalab/recording";
-import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
 import { foldLine } from "@dmalab/lang/text";
 import { displayName } from "@dmalab/lang/run";
-import type { MachineEvent } from "@dmalab/runtime";
-import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
-import type {
-  CommandContext,
-  ExportRun,
-  ReplState,
-  RunList,
-  RunStatus,
-  ScreenView,
-} from "../repl/command_target.ts";
+import type { ExportRun, RunList, RunStatus, ScreenView } from "../repl/command_target.ts";
 import { bareCommand, commandWords, runReplCommand } from "../repl/commands.ts";
+import { LineSession } from "../repl/line_session.ts";
 import { suggestWords } from "../repl/completion.ts";
-import { describeName, type KnownNames, type Suggestions } from "@dmalab/lang/editor";
+import type { KnownNames, Suggestions } from "@dmalab/lang/editor";
 import { printLocation } from "../repl/move_commands.ts";
 import type { ToolOptions } from "../repl/line_tool.ts";
 import { promptText } from "../repl/prompts.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
-import { NamesInSight } from "./names_in_sight.ts";
+import type { Type } from "@dmalab/lang/values";
+
+export class NamesInSight implements KnownNames {
+  constructor(private readonly cursor: Cursor) {}
+
+  summary(): ReturnType<KnownNames["summary"]> {
+    const { position, recording } = this.cursor;
+    const machineNames = [...machineNamesAt(recording, position).keys()];
+    return { variables: [...variablesAt(recording, position)], declared: [], machineNames };
+  }
+
+  kindOf(name: string): Type | undefined {
+    const { position, recording } = this.cursor;
+    return variablesAt(recording, position).find((each) => each.name === name)?.type ??
+      machineNamesAt(recording, position).get(name);
+  }
+}
 
 /** The runs of a file, recorded when they are wanted. */
 export interface DebugRuns {
@@ -42,20 +49,13 @@ export interface DebugRuns {
   runOn(indices: readonly number[]): boolean;
 }
 
-export class Debugger implements CommandContext {
+export class Debugger extends LineSession {
   readonly timeTravel = null;
-  readonly paint: Paint;
-  columns: number;
-  readonly kept: ReplState = { watches: [], marks: new Map() };
   readonly runs: RunList | null;
   /** Set by a screen with panes. */
   view: ScreenView | null = null;
   /** Set where the host permits writing files. */
   exportRun: ExportRun | null = null;
-  lastMoveSeq = 0;
-  traceAlways = false;
-  exitCode: ExitCode = HELD;
-  readonly #console: LineConsole;
   readonly #watch: ToolOptions["watch"];
   #place: Cursor;
   /** What an empty line does again. */
@@ -67,10 +67,8 @@ export class Debugger implements CommandContext {
     options: ToolOptions,
     runs: DebugRuns | null = null,
   ) {
+    super(console, options);
     this.#place = new Cursor(recording);
-    this.#console = console;
-    this.paint = painter(options.colour);
-    this.columns = options.columns;
     this.#watch = options.watch;
     this.runs = runs === null ? null : this.#runList(runs);
   }
@@ -93,7 +91,7 @@ export class Debugger implements CommandContext {
       },
       open: (index) => {
         const { breakpoints } = this.#place;
-        this.#place = new Cursor(this.#work(() => record(index)), breakpoints);
+        this.#place = new Cursor(this.work(() => record(index)), breakpoints);
         current = index;
         this.kept.marks.clear();
         this.start();
@@ -124,7 +122,7 @@ export class Debugger implements CommandContext {
   /** Reads and does lines until they end or `:quit`. */
   async run(): Promise<void> {
     this.#ask();
-    for await (const line of this.#console.lines) {
+    for await (const line of this.console.lines) {
       if (!this.answer(line)) return;
       this.#ask();
     }
@@ -144,20 +142,6 @@ export class Debugger implements CommandContext {
     return true;
   }
 
-  say(line: string): void {
-    this.#console.write(`${line}\n`);
-  }
-
-  refuse(line: string): void {
-    this.exitCode = WRONG;
-    this.say(line);
-  }
-
-  printEvents(events: readonly MachineEvent[]): void {
-    if (events.length === 0) return;
-    for (const line of formatEvents(events, this.columns)) this.say(line);
-  }
-
   /** An empty line does the last command again; what has no colon is an expression. */
   answer(line: string): boolean {
     if (line === INTERRUPT) return true;
@@ -165,36 +149,26 @@ export class Debugger implements CommandContext {
     const command = text.startsWith(":") ? text : bareCommand(text);
     this.#place.recording.timeline.interruptedBy = this.#watch ?? null;
     try {
-      if (command === null) this.#work(() => this.#tell(text));
+      if (command === null) this.work(() => this.#tell(text));
       else {
         this.#last = command;
-        return this.#work(() => runReplCommand(command, this));
+        return this.work(() => runReplCommand(command, this));
       }
     } catch (error) {
-      if (error instanceof Cancelled) this.refuse("Interrupted; the position is unchanged");
-      else if (error instanceof EvaluationError) {
-        this.refuse(error.hint === null ? error.message : `${error.message}; ${error.hint}`);
-      } else throw error;
+      if (!this.refuseFailed(error)) throw error;
     }
     return true;
   }
 
   #tell(text: string): void {
-    if (text.startsWith("?")) {
-      const description = describeName(text.slice(1).trim(), this);
-      if (!description.found) this.exitCode = WRONG;
-      for (const line of description.lines) this.say(line);
-    } else this.say(printable(evaluate(this.#place.recording, this.cursor.position, text).text));
-  }
-
-  #work<T>(task: () => T): T {
-    return this.#console.work === undefined ? task() : this.#console.work(task);
+    if (text.startsWith("?")) this.describe(text);
+    else this.say(printable(evaluate(this.#place.recording, this.cursor.position, text).text));
   }
 
   #ask(): void {
     const { position, recording } = this.#place;
     const nowNs = recording.nowNs(position);
     const time = nowNs > 0 ? { nowNs } : {};
-    this.#console.prompt(promptText({ seq: position.seq, lastSeq: recording.last.seq, ...time }));
+    this.console.prompt(promptText({ seq: position.seq, lastSeq: recording.last.seq, ...time }));
   }
 }

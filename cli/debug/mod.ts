@@ -1,7 +1,6 @@
 /** What other members use of `cli/debug`. */
 export { LEFT_MAPPED } from "./_left_mapped.ts";
-export { Debugger } from "./debugger.ts";
-export { NamesInSight } from "./names_in_sight.ts";
+export { Debugger, NamesInSight } from "./debugger.ts";
 export { FullScreen } from "./screen/full_screen.ts";
 export { BOUND_KEYS, type BoundKey, keyText } from "./screen/keys.ts";
 export { runFullScreen } from "./screen/run_full_screen.ts";

@@ -34,7 +34,6 @@ export const CODES: Readonly<Record<string, CodeEntry>> = {
   ...Object.assign({}, ...EXTENSIONS.map(({ codes }) => codes)),
 };
 
-/** Reads a page of `docs/rules/` by its name. */
 export type PageReader = (name: string) => string;
 
 /** An explanation as Markdown, or what to ask for instead. */

@@ -4,7 +4,6 @@ import { Session } from "@dmalab/lang/session";
 import type { InputResult } from "@dmalab/lang/run";
 import { HostLoader } from "../host_loader.ts";
 
-/** Lines that answer, or why there are none. */
 export type MachineAnswer =
   | { readonly answered: true; readonly lines: readonly string[] }
   | { readonly answered: false; readonly message: string };

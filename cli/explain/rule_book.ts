@@ -153,7 +153,6 @@ function unnumberedRow(lines: readonly string[], number: string): string[] | nul
     : [...lines.slice(head, head + 2), row];
 }
 
-/** The numbered item of a list, with the lines that continue it, or null. */
 function numberedItem(lines: readonly string[], number: string): string[] | null {
   const start = lines.findIndex((line) => line.startsWith(`${number}. `));
   if (start < 0 || !/^\d+$/.test(number)) return null;

@@ -30,5 +30,4 @@ export const FILE_CODES = {
   },
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 
-/** A code of {@linkcode FILE_CODES}. */
 export type FileCode = keyof typeof FILE_CODES;

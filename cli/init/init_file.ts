@@ -1,8 +1,5 @@
-/** A file that `dmalab init` writes. */
 export interface InitFile {
-  /** Path from the folder. */
   readonly path: string;
-  /** The text of a new file. */
   readonly text: string;
   /** What is added to a file that exists: missing keys, missing lines, or nothing. */
   readonly merge: "keys" | "lines" | "none";

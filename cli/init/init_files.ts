@@ -124,7 +124,6 @@ const FILES: readonly InitFile[] = [
   CONTAINER_FILE,
 ];
 
-/** The files of a folder of its own. */
 export const FOLDER_FILES: readonly InitFile[] = [
   file("package.json", json(PACKAGE_JSON)),
   file("deno.json", json(DENO_JSON)),

@@ -28,7 +28,6 @@ export interface Scenario {
 /** The run was interrupted: what was found so far says nothing. */
 export class OutcomesCancelled extends Error {}
 
-/** How one test ended. */
 export interface EndedTest {
   /** With its machine: what a person calls it. */
   readonly name: string;

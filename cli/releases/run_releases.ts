@@ -1,7 +1,12 @@
 /** The releases as a command: runs a scenario on all of them, and prints where and why it turns. */
 import { printableJson } from "@dmalab/lang/diagnostics";
 import { OutcomesCancelled } from "./outcomes.ts";
-import { type ReleasesResult, turnsOf } from "./outcome_changes.ts";
+import {
+  type OutcomeCause,
+  type ReleasesResult,
+  type TestOutcomeChanges,
+  turnsOf,
+} from "./outcome_changes.ts";
 import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
@@ -12,8 +17,8 @@ import { allLimits, type LimitOption, limitsOf } from "../scenario/limit_options
 import { noTestText } from "../scenario/print_run.ts";
 import { readMatches } from "../read_matches.ts";
 import { refuse, type Screen } from "../screen.ts";
-import { releasesJson } from "./releases_json.ts";
 import { releasesText } from "./releases_text.ts";
+import { KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 
 /** What the command line says. */
 export interface ReleasesOptions extends Readonly<Record<LimitOption, number | null>> {
@@ -21,7 +26,6 @@ export interface ReleasesOptions extends Readonly<Record<LimitOption, number | n
   readonly json: boolean;
 }
 
-/** Runs a file on every release. */
 export async function runReleases(
   path: string,
   options: ReleasesOptions,
@@ -63,4 +67,31 @@ function print(
       : releasesText(path, result.tests, painter(screen.colour), screen.columns ?? undefined),
   );
   return HELD;
+}
+
+export function releasesJson(file: string, tests: readonly TestOutcomeChanges[]) {
+  return {
+    file,
+    releases: KERNEL_NAMES,
+    not_simulated: NOT_SIMULATED,
+    tests: tests.map(({ ends, name, place, turns }) => ({
+      name,
+      place,
+      ends: Object.fromEntries(
+        KERNEL_NAMES.map((kernel) => {
+          const { end, message } = ends[kernel];
+          return [kernel, { end, message }];
+        }),
+      ),
+      turns: turns.map(({ at, causes, from }) => ({ at, from, causes: causes.map(causeJson) })),
+    })),
+  };
+}
+
+function causeJson({ differences, seenIn }: OutcomeCause) {
+  return {
+    alone: differences.length === 1,
+    seen_in: seenIn,
+    differences: differences.map(({ change, doc, name, rule }) => ({ name, change, rule, doc })),
+  };
 }

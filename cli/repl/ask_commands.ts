@@ -43,7 +43,7 @@ import {
   whyView,
 } from "@dmalab/recording/views";
 import { readWholeNumber } from "../numbers.ts";
-import { answering, type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
+import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
 import { eventWords } from "@dmalab/lang/editor";
 import { addressesInSight, subjectsInSight, tableWords } from "./words_in_sight.ts";
@@ -122,15 +122,14 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
   { name: "seed", takes: "", doc: "print the seed of this machine", run: seed },
 ];
 
-function state(repl: CommandContext, argument: string): true {
-  if (argument === "") return answering(repl, () => glance(repl));
+function state(repl: CommandContext, argument: string): void {
+  if (argument === "") return glance(repl);
   const { position, recording } = repl.cursor;
   const [, wanted = argument, from = "1"] = argument.match(/^(\S+)\s+(\d+)$/) ?? [];
   const names = recording.tables.map(({ spec }) => spec.name);
   const meant = names.includes(wanted) ? wanted : names.find((name) => name.startsWith(wanted));
   if (meant === undefined) {
-    repl.refuse(`No table is called "${wanted}": ${names.join(", ")}`);
-    return true;
+    return repl.refuse(`No table is called "${wanted}": ${names.join(", ")}`);
   }
   const first = Math.max(0, Number(from) - 1);
   const { columns, count, rows } = tableAt(recording, meant, position, {
@@ -159,12 +158,11 @@ function state(repl: CommandContext, argument: string): true {
       }
     }
   }
-  return true;
 }
 
-function backtrace(repl: CommandContext, argument: string): true {
+function backtrace(repl: CommandContext, argument: string): void {
   const { position, recording } = repl.cursor;
-  if (argument !== "") return answering(repl, () => namesSeen(repl, Number(argument)));
+  if (argument !== "") return namesSeen(repl, Number(argument));
   const calls = recording.kernelFrames(position)
     .map(({ name, seq }) => ({ name: `${name}()`, span: spanOfEvent(recording, seq) }));
   const frames = [...calls, ...recording.frames(position)];
@@ -178,7 +176,6 @@ function backtrace(repl: CommandContext, argument: string): true {
   }
   if (pairs.length === 0) repl.say("No statement runs here");
   for (const line of pairLines(pairs, { columns: repl.columns, indent: 0 })) repl.say(line);
-  return true;
 }
 
 /** @param call Of C or the script, 0 for the innermost. */
@@ -247,27 +244,19 @@ function glance(repl: CommandContext): void {
   for (const line of wrappedPairs(values, repl.columns, 0)) repl.say(line);
 }
 
-function whoChanged(repl: CommandContext, argument: string): true {
-  if (argument === "") {
-    listMappings(repl);
-    return true;
+function whoChanged(repl: CommandContext, argument: string): void {
+  if (argument === "") return listMappings(repl);
+  const [, text = argument, all] = argument.match(/^(.*?)(\s+--all)?$/)!;
+  const { position, recording } = repl.cursor;
+  const address = addressOf(repl, text);
+  if (address !== null) return storyOf(repl, address);
+  const subject = readWriteTarget(recording, position, text);
+  if (all !== undefined && subject.kind === "cell") {
+    const writers = lastWritesOf(recording, position, subject.cell);
+    for (const writer of writers) printWriter(repl, writer);
+    if (writers.length > 0) return;
   }
-  return answering(repl, () => {
-    const [, text = argument, all] = argument.match(/^(.*?)(\s+--all)?$/)!;
-    const { position, recording } = repl.cursor;
-    const address = addressOf(repl, text);
-    if (address !== null) {
-      storyOf(repl, address);
-      return;
-    }
-    const subject = readWriteTarget(recording, position, text);
-    if (all !== undefined && subject.kind === "cell") {
-      const writers = lastWritesOf(recording, position, subject.cell);
-      for (const writer of writers) printWriter(repl, writer);
-      if (writers.length > 0) return;
-    }
-    printFound(repl, text, subject);
-  });
+  printFound(repl, text, subject);
 }
 
 function printFound(repl: CommandContext, text: string, subject: WriteTarget): void {
@@ -358,35 +347,32 @@ function printTable(
   }
 }
 
-function why(repl: CommandContext, argument: string): true {
+function why(repl: CommandContext, argument: string): void {
   const { position, recording } = repl.cursor;
-  return answering(repl, () => {
-    const seq = argument === "" ? null : countOf(argument.replace(/^#/, ""), repl);
-    if (argument !== "" && seq === null) return;
-    if (seq !== null && seq > recording.log.count) {
-      repl.refuse(`There is no event ${seq}: the last is ${recording.log.count}`);
-      return;
-    }
-    const event = seq ?? (recording.isStatementStart(position) ? 0 : position.seq);
-    // Wider is no easier to read, and clients of the adapter do not say how wide they are.
-    const columns = Math.min(repl.columns, PICTURE_COLUMNS);
-    if (event > 0 && !recording.log.hasWhy(event)) {
-      if (printIncident(repl, event, columns)) return;
-      const text = formatEventText(recording.event(event));
-      repl.say(clip(`event ${event} has no decision: ${text}`, repl.columns));
-    }
-    const view = whyView(recording, event === 0 ? position : recording.afterEvent(event));
-    if (view === null) return repl.say("No decision so far");
-    if (event > 0 && view.seq !== event) repl.say(`the last decision before it: event ${view.seq}`);
-    for (const line of explanationLines(view, view.seq, view.rule, columns)) repl.say(line);
-    const inputs = view.inputs.map(({ name, text }) => `${name} ${text}`).join(", ");
-    if (inputs !== "") {
-      for (const line of foldLine(`  inputs: ${inputs}`, columns)) repl.say(line);
-    }
-    if (view.span !== null) {
-      repl.say(clip(`  ${lineLocation(view.span)}  ${firstLine(view.span)}`, repl.columns));
-    }
-  });
+  const seq = argument === "" ? null : countOf(argument.replace(/^#/, ""), repl);
+  if (argument !== "" && seq === null) return;
+  if (seq !== null && seq > recording.log.count) {
+    return repl.refuse(`There is no event ${seq}: the last is ${recording.log.count}`);
+  }
+  const event = seq ?? (recording.isStatementStart(position) ? 0 : position.seq);
+  // Wider is no easier to read, and clients of the adapter do not say how wide they are.
+  const columns = Math.min(repl.columns, PICTURE_COLUMNS);
+  if (event > 0 && !recording.log.hasWhy(event)) {
+    if (printIncident(repl, event, columns)) return;
+    const text = formatEventText(recording.event(event));
+    repl.say(clip(`event ${event} has no decision: ${text}`, repl.columns));
+  }
+  const view = whyView(recording, event === 0 ? position : recording.afterEvent(event));
+  if (view === null) return repl.say("No decision so far");
+  if (event > 0 && view.seq !== event) repl.say(`the last decision before it: event ${view.seq}`);
+  for (const line of explanationLines(view, view.seq, view.rule, columns)) repl.say(line);
+  const inputs = view.inputs.map(({ name, text }) => `${name} ${text}`).join(", ");
+  if (inputs !== "") {
+    for (const line of foldLine(`  inputs: ${inputs}`, columns)) repl.say(line);
+  }
+  if (view.span !== null) {
+    repl.say(clip(`  ${lineLocation(view.span)}  ${firstLine(view.span)}`, repl.columns));
+  }
 }
 
 /** A fault, a report or a warning is explained by what caused it. @returns False for other events. */
@@ -400,29 +386,24 @@ function printIncident(repl: CommandContext, seq: number, columns: number): bool
   return true;
 }
 
-function evalHere(repl: CommandContext, argument: string): true {
-  return answering(
-    repl,
-    () => repl.say(evaluate(repl.cursor.recording, repl.cursor.position, argument).text),
-  );
+function evalHere(repl: CommandContext, argument: string): void {
+  repl.say(evaluate(repl.cursor.recording, repl.cursor.position, argument).text);
 }
 
-function bytes(repl: CommandContext, argument: string): true {
-  return answering(repl, () => {
-    const { phys, sizeBytes } = rangeOf(repl, argument);
-    const { position, recording } = repl.cursor;
-    const read = readMemory(recording, position, phys, sizeBytes);
-    const { bytes, writers } = bytesView(recording, position, phys, sizeBytes);
-    for (let from = 0; from < read.length; from += LINE_BYTES) {
-      const line = [...read.subarray(from, from + LINE_BYTES)];
-      const hex = line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-      const by = new Set(bytes.slice(from, from + LINE_BYTES).map(({ writer }) => writer));
-      const said = [...by].flatMap((index) => index === null ? [] : [writerText(writers[index]!)]);
-      const hexWidth = 3 * Math.min(LINE_BYTES, read.length) - 1;
-      const text = `${formatAddress(phys + from)}  ${hex.padEnd(hexWidth)}  ${said.join(", ")}`;
-      repl.say(clip(text.trimEnd(), repl.columns));
-    }
-  });
+function bytes(repl: CommandContext, argument: string): void {
+  const { phys, sizeBytes } = rangeOf(repl, argument);
+  const { position, recording } = repl.cursor;
+  const read = readMemory(recording, position, phys, sizeBytes);
+  const { bytes, writers } = bytesView(recording, position, phys, sizeBytes);
+  for (let from = 0; from < read.length; from += LINE_BYTES) {
+    const line = [...read.subarray(from, from + LINE_BYTES)];
+    const hex = line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const by = new Set(bytes.slice(from, from + LINE_BYTES).map(({ writer }) => writer));
+    const said = [...by].flatMap((index) => index === null ? [] : [writerText(writers[index]!)]);
+    const hexWidth = 3 * Math.min(LINE_BYTES, read.length) - 1;
+    const text = `${formatAddress(phys + from)}  ${hex.padEnd(hexWidth)}  ${said.join(", ")}`;
+    repl.say(clip(text.trimEnd(), repl.columns));
+  }
 }
 
 /** Who wrote some bytes, and at which event. */
@@ -450,34 +431,32 @@ function physOf({ cursor: { position, recording } }: CommandContext, where: stri
     readWholeNumber(evaluate(recording, position, `phys_of(${where})`).text)!;
 }
 
-function writes(repl: CommandContext, argument: string): true {
-  return answering(repl, () => {
-    const { phys, sizeBytes } = rangeOf(repl, argument);
-    if (sizeBytes < 1 || sizeBytes > MAX_WATCHED_BYTES) {
-      throw new EvaluationError(`${sizeBytes} bytes`, `1 to ${MAX_WATCHED_BYTES} can be watched`);
-    }
-    const { position, recording } = repl.cursor;
-    const { left, writes } = writesOf(recording, position, phys, sizeBytes, DISPLAYED_WRITES);
-    if (writes.length === 0) {
-      repl.say(
-        `${formatCount(sizeBytes, "byte")} at ${formatAddress(phys)}: never changed`,
-      );
-    }
-    if (left > 0) repl.say(`${formatCount(left, "change")} before these`);
-    for (const { after, position, before, phys, span } of writes) {
-      const what = `${formatAddress(phys)} ${hexOf(before)} → ${hexOf(after)}`;
-      repl.say(
-        clip(
-          `event ${position.seq}: ${formatCount(after.length, "byte")} at ${what}`,
-          repl.columns,
-        ),
-      );
-      const where = span === null
-        ? "before the first statement"
-        : `${lineLocation(span)}  ${firstLine(span)}`;
-      repl.say(clip(`  ${where}`, repl.columns));
-    }
-  });
+function writes(repl: CommandContext, argument: string): void {
+  const { phys, sizeBytes } = rangeOf(repl, argument);
+  if (sizeBytes < 1 || sizeBytes > MAX_WATCHED_BYTES) {
+    throw new EvaluationError(`${sizeBytes} bytes`, `1 to ${MAX_WATCHED_BYTES} can be watched`);
+  }
+  const { position, recording } = repl.cursor;
+  const { left, writes } = writesOf(recording, position, phys, sizeBytes, DISPLAYED_WRITES);
+  if (writes.length === 0) {
+    repl.say(
+      `${formatCount(sizeBytes, "byte")} at ${formatAddress(phys)}: never changed`,
+    );
+  }
+  if (left > 0) repl.say(`${formatCount(left, "change")} before these`);
+  for (const { after, position, before, phys, span } of writes) {
+    const what = `${formatAddress(phys)} ${hexOf(before)} → ${hexOf(after)}`;
+    repl.say(
+      clip(
+        `event ${position.seq}: ${formatCount(after.length, "byte")} at ${what}`,
+        repl.columns,
+      ),
+    );
+    const where = span === null
+      ? "before the first statement"
+      : `${lineLocation(span)}  ${firstLine(span)}`;
+    repl.say(clip(`  ${where}`, repl.columns));
+  }
 }
 
 /** The first of some bytes. */
@@ -487,20 +466,17 @@ function hexOf(bytes: Uint8Array): string {
   return bytes.length > WRITTEN_BYTES ? `${hex} …` : hex;
 }
 
-function trace(repl: CommandContext, argument: string): true {
+function trace(repl: CommandContext, argument: string): void {
   if (argument === "on" || argument === "off") {
     repl.traceAlways = argument === "on";
-    return true;
+    return;
   }
   const { position, recording } = repl.cursor;
   const [, many = "", filterText = ""] = argument.match(/^(\d+\b)?\s*(.*)$/)!;
   const count = many === "" ? null : countOf(many, repl);
-  if (many !== "" && count === null) return true;
+  if (many !== "" && count === null) return;
   const filter = readEventFilter(recording, filterText);
-  if (typeof filter === "string") {
-    repl.refuse(filter);
-    return true;
-  }
+  if (typeof filter === "string") return repl.refuse(filter);
   // A filter alone asks for all that there was.
   const least = filterText === "" && count === null ? repl.lastMoveSeq : 0;
   const found: number[] = [];
@@ -509,10 +485,8 @@ function trace(repl: CommandContext, argument: string): true {
   }
   if (found.length === 0) repl.say("No events");
   repl.printEvents(found.reverse().map((seq) => recording.event(seq)));
-  return true;
 }
 
-function seed(repl: CommandContext): true {
+function seed(repl: CommandContext): void {
   repl.say(`seed 0x${repl.cursor.recording.name.seed.toString(16)}`);
-  return true;
 }

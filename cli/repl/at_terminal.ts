@@ -4,16 +4,69 @@
  */
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { SignalWatch } from "../interrupts.ts";
-import type { InputHistory } from "../terminal/input_history.ts";
+import { InputHistory } from "../terminal/input_history.ts";
 import { LineEditor } from "../terminal/line_editor.ts";
 import { LineReader } from "../terminal/line_reader.ts";
 import { editText, findEditor } from "../terminal/text_editor.ts";
 import { ENDING_SIGNALS, Terminal, type TerminalScreen } from "../terminal/terminal.ts";
-import { openHistory } from "./history.ts";
 import type { LineTool, LineToolPlan, ToolOptions } from "./line_tool.ts";
 import { withoutPrompts } from "./prompts.ts";
+import { appendOwnLines, HISTORY, readStateLines, writeOwnLines } from "../state_folder.ts";
+import { FileError } from "../files/file_error.ts";
 
-/** Runs a tool at the terminal until its lines end. */
+const MAX_HISTORY_INPUTS = 1000;
+
+/** A further line of an input begins with it, which no typed input does. */
+const FURTHER = "\t";
+
+/**
+ * The inputs of earlier sessions; each new one is kept at once, where that is permitted: a session
+ * may end in any way, and others may run beside it.
+ *
+ * @param say Takes why inputs are not kept: the session goes on without a file.
+ */
+export function openHistory(say: (lines: string) => void): InputHistory {
+  const earlier = orSay(say, earlierInputs);
+  const history = new InputHistory(earlier ?? []);
+  if (earlier === null) return history;
+  history.onAdd = (input) => {
+    const isKept = orSay(say, () => (appendOwnLines(HISTORY, linesOf(input)), true));
+    if (!isKept) history.onAdd = () => {};
+  };
+  return history;
+}
+
+function earlierInputs(): readonly string[] {
+  const inputs = inputsOf(readStateLines(HISTORY) ?? []);
+  const kept = inputs.slice(-MAX_HISTORY_INPUTS);
+  if (kept.length < inputs.length) writeOwnLines(HISTORY, kept.flatMap(linesOf));
+  return kept;
+}
+
+function orSay<T>(say: (lines: string) => void, work: () => T): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    say(error.lines);
+    return null;
+  }
+}
+
+export function linesOf(input: string): readonly string[] {
+  return input.trim().split("\n").map((line, index) => index === 0 ? line : `${FURTHER}${line}`);
+}
+
+export function inputsOf(lines: readonly string[]): readonly string[] {
+  const inputs: string[] = [];
+  for (const line of lines) {
+    const isFurther = line.startsWith(FURTHER) && inputs.length > 0;
+    if (isFurther) inputs.push(`${inputs.pop()}\n${line.slice(FURTHER.length)}`);
+    else inputs.push(line);
+  }
+  return inputs;
+}
+
 export async function runAtTerminal(
   screen: TerminalScreen,
   plan: LineToolPlan,

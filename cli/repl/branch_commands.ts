@@ -8,7 +8,7 @@ import {
 import { formatEventText } from "@dmalab/lang/render";
 import { clip, tableLines } from "@dmalab/lang/text";
 import { changedRows, rowTexts } from "@dmalab/recording/views";
-import { answering, type CommandContext, type ReplCommand } from "./command_target.ts";
+import type { CommandContext, ReplCommand } from "./command_target.ts";
 import { printLocation } from "./move_commands.ts";
 
 /** Rows of a table that `:diff` shows. */
@@ -37,7 +37,7 @@ export const BRANCH_COMMANDS: readonly ReplCommand[] = [
   },
 ];
 
-function list(repl: CommandContext): true {
+function list(repl: CommandContext): void {
   const timeTravel = repl.timeTravel!;
   const rows = timeTravel.branches.map((branch) => {
     const { name, origin, recording } = branch;
@@ -53,7 +53,6 @@ function list(repl: CommandContext): true {
   ) {
     repl.say(line);
   }
-  return true;
 }
 
 function lastInput(branch: Branch): string {
@@ -61,7 +60,7 @@ function lastInput(branch: Branch): string {
   return input === undefined ? "" : input.source.text.trim().split("\n")[0]!;
 }
 
-function switchTo(repl: CommandContext, name: string): true {
+function switchTo(repl: CommandContext, name: string): void {
   const timeTravel = repl.timeTravel!;
   if (timeTravel.switchTo(name)) {
     repl.lastMoveSeq = timeTravel.recording.last.seq;
@@ -69,23 +68,20 @@ function switchTo(repl: CommandContext, name: string): true {
   } else {repl.refuse(`No branch is called "${name}": ${
       timeTravel.branches.map((each) => each.name).join(", ")
     }`);}
-  return true;
 }
 
-function diff(repl: CommandContext, argument: string): true {
+function diff(repl: CommandContext, argument: string): void {
   const words = argument.split(/\s+/).filter((word) => word !== "");
-  return answering(repl, () => {
-    const moments = words.map((word) => runPositionOf(repl, word));
-    const wrong = moments.indexOf(null);
-    if (wrong >= 0) return repl.refuse(`"${words[wrong]}" is neither a branch nor a position`);
-    const here: RunPosition = { recording: repl.cursor.recording, position: repl.cursor.position };
-    const origin = repl.timeTravel?.branch.origin ?? null;
-    const other = origin === null
-      ? { recording: here.recording, position: here.recording.afterEvent(repl.lastMoveSeq) }
-      : { recording: origin.branch.recording, position: origin.branch.recording.last };
-    const [one = other, two = here] = moments as RunPosition[];
-    printDifferences(repl, one, two);
-  });
+  const moments = words.map((word) => runPositionOf(repl, word));
+  const wrong = moments.indexOf(null);
+  if (wrong >= 0) return repl.refuse(`"${words[wrong]}" is neither a branch nor a position`);
+  const here: RunPosition = { recording: repl.cursor.recording, position: repl.cursor.position };
+  const origin = repl.timeTravel?.branch.origin ?? null;
+  const other = origin === null
+    ? { recording: here.recording, position: here.recording.afterEvent(repl.lastMoveSeq) }
+    : { recording: origin.branch.recording, position: origin.branch.recording.last };
+  const [one = other, two = here] = moments as RunPosition[];
+  printDifferences(repl, one, two);
 }
 
 function runPositionOf(repl: CommandContext, word: string): RunPosition | null {

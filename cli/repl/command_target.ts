@@ -1,11 +1,10 @@
 /** The interface through which commands use the REPL or the debugger. */
-import {
-  type Cursor,
-  EvaluationError,
-  type Position,
-  type Recording,
-  type RunPosition,
-  type TimeTravelSession,
+import type {
+  Cursor,
+  Position,
+  Recording,
+  RunPosition,
+  TimeTravelSession,
 } from "@dmalab/recording";
 import type { Paint } from "@dmalab/lang/render";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -45,7 +44,6 @@ export interface CommandContext {
   lastMoveSeq: number;
   /** Show the events of every input. */
   traceAlways: boolean;
-  /** One line of output. */
   say(line: string): void;
   /** One line that says what is wrong with the input. */
   refuse(line: string): void;
@@ -53,7 +51,6 @@ export interface CommandContext {
   printEvents(events: readonly MachineEvent[]): void;
 }
 
-/** How a run ended. */
 export type RunStatus = "ok" | "FAILED";
 
 /** The runs of a file, one of which is debugged. */
@@ -70,7 +67,6 @@ export interface RunList {
 
 /** A screen with panes: what there is to choose. */
 export interface ScreenView {
-  /** Names of the panes. */
   readonly panes: readonly string[];
   /** The pane that keys go to. */
   showPane(name: string): void;
@@ -107,7 +103,6 @@ export type ExportRun = (
   position: Position,
 ) => string | null;
 
-/** What commands ask the host for. */
 export interface CommandHost {
   /** Where files come from that a scenario uses. */
   readonly loader: SourceLoader;
@@ -128,8 +123,8 @@ export interface ReplCommand {
   readonly expression?: true;
   /** Words that may follow. @param before What stands before the word that is typed. */
   words?(repl: CommandContext, before: string): readonly Suggestion[];
-  /** Does it; false ends the REPL. */
-  run(repl: CommandContext, argument: string): boolean;
+  /** Does it. @throws {EvaluationError} What a question about the run has no answer for. */
+  run(repl: CommandContext, argument: string): void;
 }
 
 /** The count a command was given, 1 for none; null, after saying so, for something else. */
@@ -144,16 +139,4 @@ export function countOf(argument: string, repl: CommandContext): number | null {
 export function isKnown({ needs, needsBench }: ReplCommand, repl: CommandContext): boolean {
   return (repl.timeTravel !== null || needsBench !== true) &&
     (needs === undefined || (repl[needs] ?? null) !== null);
-}
-
-/** Runs a query, and prints the error if it has no answer. */
-export function answering(repl: CommandContext, ask: () => void): true {
-  try {
-    ask();
-  } catch (error) {
-    if (!(error instanceof EvaluationError)) throw error;
-    const { hint, message } = error;
-    repl.refuse(hint === null ? message : `${message}; ${hint}`);
-  }
-  return true;
 }

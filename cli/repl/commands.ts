@@ -1,25 +1,30 @@
 /** The commands of the REPL and of the debugger: `:step`, `:back`, `:state`, `:who` … One entry each. */
+import { EvaluationError } from "@dmalab/recording";
 import { nearestNames } from "@dmalab/lang/diagnostics";
 import { wrappedPairs } from "@dmalab/lang/text";
 import { ASK_COMMANDS } from "./ask_commands.ts";
 import { BRANCH_COMMANDS } from "./branch_commands.ts";
 import { type CommandContext, isKnown, type ReplCommand } from "./command_target.ts";
-import { EDIT_COMMANDS } from "./edit_commands.ts";
-import { EXPORT_COMMANDS } from "./export_commands.ts";
-import { KEEP_COMMANDS } from "./keep_commands.ts";
+import { EDIT_COMMANDS, KEEP_COMMANDS } from "./keep_commands.ts";
 import { MOVE_COMMANDS } from "./move_commands.ts";
 import { SAVE_COMMANDS } from "./save_commands.ts";
 import { SCREEN_COMMANDS } from "./screen_commands.ts";
 import type { Suggestion } from "@dmalab/lang/editor";
 
-/** By what they are for. */
+const QUIT: ReplCommand = {
+  name: "quit",
+  takes: "",
+  doc: "quit (also Ctrl-D)",
+  run: () => {},
+};
+
 const GROUPS: readonly (readonly [subject: string, commands: readonly ReplCommand[]])[] = [
   ["move", MOVE_COMMANDS],
   ["ask", ASK_COMMANDS],
   ["branch", BRANCH_COMMANDS],
   ["keep", KEEP_COMMANDS],
   ["edit", EDIT_COMMANDS],
-  ["save", [...SAVE_COMMANDS, ...EXPORT_COMMANDS]],
+  ["save", SAVE_COMMANDS],
   ["screen", SCREEN_COMMANDS],
   ["other", [
     {
@@ -29,7 +34,7 @@ const GROUPS: readonly (readonly [subject: string, commands: readonly ReplComman
       words: (repl) => commandWords(repl).map(({ doc, text }) => ({ doc, text: text.slice(1) })),
       run: help,
     },
-    { name: "quit", takes: "", doc: "quit (also Ctrl-D)", run: () => false },
+    QUIT,
   ]],
 ];
 
@@ -50,9 +55,18 @@ export function runReplCommand(line: string, repl: CommandContext): boolean {
   const words = argument!.trim();
   const command = commandNamed(name!, repl);
   if (command === null) return true;
-  if (command.takes !== "" || words === "") return command.run(repl, words);
-  repl.refuse(`:${command.name} takes no argument: "${words}"`);
-  return true;
+  if (command.takes === "" && words !== "") {
+    repl.refuse(`:${command.name} takes no argument: "${words}"`);
+    return true;
+  }
+  try {
+    command.run(repl, words);
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error;
+    const { hint, message } = error;
+    repl.refuse(hint === null ? message : `${message}; ${hint}`);
+  }
+  return command !== QUIT;
 }
 
 /** The command that is called so or begins so; null where there is none, which has then been said. */
@@ -101,7 +115,7 @@ function findCommand(name: string, known: readonly ReplCommand[]): ReplCommand |
   return begun.length === 1 ? begun[0]! : null;
 }
 
-function help(repl: CommandContext, word: string): true {
+function help(repl: CommandContext, word: string): void {
   const known = (commands: readonly ReplCommand[]) =>
     commands.filter((each) => isKnown(each, repl));
   const pairs = (commands: readonly ReplCommand[]) =>
@@ -125,5 +139,4 @@ function help(repl: CommandContext, word: string): true {
     ];
   }
   for (const line of wrappedPairs(shown, repl.columns, 0)) repl.say(line);
-  return true;
 }

@@ -9,7 +9,6 @@ import type { CommandContext } from "./command_target.ts";
 import { commandAt, commandWords } from "./commands.ts";
 import { addressesInSight } from "./words_in_sight.ts";
 
-/** Whose words are suggested. */
 export interface Suggesting extends CommandContext {
   readonly session: KnownNames;
 }

@@ -1,7 +1,6 @@
 /** Selects events by name, request and device. */
 import type { Recording } from "@dmalab/recording";
 
-/** What {@linkcode readEventFilter} takes. */
 export const EVENT_FILTER_FORMS = "NAME [in req N] [of DEVICE]";
 
 /** Whether the event of a number is selected. */

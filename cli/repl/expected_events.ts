@@ -51,10 +51,6 @@ function itemOf({ device, fields, name, request }: MachineEvent): string {
 function fieldText({ isOptional, kind }: Field, value: unknown): string | null {
   if (value === null) return isOptional ? "none" : null;
   if (kind === "site" || kind === "nothing") return null;
-  if (Array.isArray(value)) {
-    const items = value.map((item) => itemText(item));
-    return items.includes(null) ? null : `[${items.join(", ")}]`;
-  }
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) {
     if (kind === "dma" || kind === "phys" || kind === "virt") return formatAddress(value);
     if (kind === "size" && value < Number.MAX_SAFE_INTEGER) return formatSize(value);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { inputsOf, linesOf } from "./history.ts";
+import { inputsOf, linesOf } from "./at_terminal.ts";
 import { withoutPrompts } from "./prompts.ts";
 
 Deno.test("inputs of several lines are kept in one piece", () => {

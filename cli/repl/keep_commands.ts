@@ -3,7 +3,34 @@ import { type Position, type RunPosition, valueOrReason } from "@dmalab/recordin
 import { clip } from "@dmalab/lang/text";
 import { lineLocation } from "@dmalab/recording/views";
 import { readWholeNumber } from "../numbers.ts";
-import { answering, type CommandContext, type ReplCommand } from "./command_target.ts";
+import type { CommandContext, ReplCommand } from "./command_target.ts";
+
+const DECLARATIONS = "declarations";
+
+export const EDIT_COMMANDS: readonly ReplCommand[] = [
+  {
+    name: "edit",
+    takes: `[${DECLARATIONS}]`,
+    doc:
+      "edit the last input, or all declarations, in $VISUAL or $EDITOR and put it back on the prompt",
+    needsBench: true,
+    words: () => [{ text: DECLARATIONS, doc: "the machine, functions and consts that were typed" }],
+    run: edit,
+  },
+];
+
+function edit(repl: CommandContext, argument: string): void {
+  const { timeTravel } = repl;
+  if (argument !== "" && argument !== DECLARATIONS) {
+    repl.refuse(
+      `"${argument}" cannot be edited: use ${DECLARATIONS}, or no argument for the last input`,
+    );
+  } else if (!repl.edit) {
+    repl.refuse("There is no terminal for an editor here: lines come from a pipe");
+  } else if (argument === "") {
+    repl.edit(timeTravel!.session.inputs.at(-1) ?? "");
+  } else repl.edit(timeTravel!.declarations().join("\n"));
+}
 
 export const KEEP_COMMANDS: readonly ReplCommand[] = [
   {
@@ -52,45 +79,40 @@ export function changedWatches(repl: CommandContext, before: Position): readonly
   });
 }
 
-function watch(repl: CommandContext, text: string): true {
+function watch(repl: CommandContext, text: string): void {
   const { watches } = repl.kept!;
-  return answering(repl, () => {
-    if (text !== "") {
-      repl.cursor.recording.evaluator.question(text);
-      if (!watches.includes(text)) watches.push(text);
-    } else if (watches.length === 0) repl.say("No watches");
-    watches.forEach((each, index) => {
-      if (text === "" || each === text) {
-        repl.say(clip(`${index + 1}  ${each}: ${watchText(repl, each)}`, repl.columns));
-      }
-    });
+  if (text !== "") {
+    repl.cursor.recording.evaluator.question(text);
+    if (!watches.includes(text)) watches.push(text);
+  } else if (watches.length === 0) repl.say("No watches");
+  watches.forEach((each, index) => {
+    if (text === "" || each === text) {
+      repl.say(clip(`${index + 1}  ${each}: ${watchText(repl, each)}`, repl.columns));
+    }
   });
 }
 
-function unwatch(repl: CommandContext, argument: string): true {
+function unwatch(repl: CommandContext, argument: string): void {
   const { watches } = repl.kept!;
   const number = readWholeNumber(argument);
   if (number === null || watches[number - 1] === undefined) {
     repl.refuse(`"${argument}" is not the number of a watch: 1 to ${watches.length}`);
   } else watches.splice(number - 1, 1);
-  return true;
 }
 
-function mark(repl: CommandContext, name: string): true {
+function mark(repl: CommandContext, name: string): void {
   if (!/^[A-Za-z_]\w*$/.test(name)) repl.refuse(`"${name}" is not a name for a position`);
   else {
     const { position, recording } = repl.cursor;
     repl.kept!.marks.set(name, { position, recording });
     printMark(repl, name, { position, recording });
   }
-  return true;
 }
 
-function listMarks(repl: CommandContext): true {
+function listMarks(repl: CommandContext): void {
   const { marks } = repl.kept!;
   if (marks.size === 0) repl.say("No named positions");
   for (const [name, runPosition] of marks) printMark(repl, name, runPosition);
-  return true;
 }
 
 function printMark(
@@ -103,7 +125,7 @@ function printMark(
   repl.say(clip(`${name}  event ${position.seq}${where}`, repl.columns));
 }
 
-function runs(repl: CommandContext, argument: string): true {
+function runs(repl: CommandContext, argument: string): void {
   const { current, names, open, outcomes } = repl.runs!;
   const number = readWholeNumber(argument);
   if (argument === "") {
@@ -116,5 +138,4 @@ function runs(repl: CommandContext, argument: string): true {
   } else if (number === null || names[number - 1] === undefined) {
     repl.refuse(`"${argument}" is not the number of a run: 1 to ${names.length}`);
   } else open.call(repl.runs, number - 1);
-  return true;
 }

@@ -18,10 +18,8 @@ export interface LineTool {
 
 export type ToolOptions = Pick<ReplOptions, "colour" | "columns" | "watch">;
 
-/** Makes a tool that works with a console. */
 export type MakeTool = (console: LineConsole, options: ToolOptions) => LineTool;
 
-/** A tool that is to be run. */
 export interface LineToolPlan {
   /** What is printed first. */
   readonly greeting: string;

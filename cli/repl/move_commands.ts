@@ -24,7 +24,7 @@ import { changedRows, positionView, rowTexts } from "@dmalab/recording/views";
 import { changedWatches } from "./keep_commands.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
 import { eventWords } from "@dmalab/lang/editor";
-import { answering, type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
+import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 
 /** Events of a move that are shown, and rows that it changed. */
 const DISPLAYED_EVENTS = 40;
@@ -35,7 +35,7 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
     name: "step",
     takes: "[N]",
     doc: "step N events forward (default: 1); at the end, keep running the machine",
-    run: (repl, argument) => stepEvents(repl, argument),
+    run: stepEvents,
   },
   moving("back", "step N events back (default: 1)", { unit: "event", direction: "back" }),
   moving("next", "step over N statements (default: 1)", { unit: "over", direction: "forward" }),
@@ -122,12 +122,12 @@ function moving(name: string, doc: string, step: Omit<StepCommand, "count">): Re
     doc,
     run(repl, argument) {
       const count = countOf(argument, repl);
-      return count === null || goes(repl, { ...step, count });
+      if (count !== null) goes(repl, { ...step, count });
     },
   };
 }
 
-function stepEvents(repl: CommandContext, argument: string): true {
+function stepEvents(repl: CommandContext, argument: string): void {
   if (/^until\b/.test(argument)) {
     const onward = repl.timeTravel === null
       ? ""
@@ -135,13 +135,13 @@ function stepEvents(repl: CommandContext, argument: string): true {
     repl.refuse(
       `\`:until EXPR\` runs forward until the expression changes or becomes true${onward}`,
     );
-    return true;
+    return;
   }
   const count = countOf(argument, repl);
-  return count === null || goes(repl, { unit: "event", direction: "forward", count });
+  if (count !== null) goes(repl, { unit: "event", direction: "forward", count });
 }
 
-function stepInto(repl: CommandContext, argument: string): true {
+function stepInto(repl: CommandContext, argument: string): void {
   const step: StepCommand = { unit: "into", direction: "forward" };
   if (argument === "") return goes(repl, step);
   const blocks = blocksAhead(repl.cursor);
@@ -149,7 +149,7 @@ function stepInto(repl: CommandContext, argument: string): true {
   if (block === undefined) {
     const names = blocks.map(({ name }) => name).join("; ");
     repl.refuse(`This statement has no block "${argument}"${names === "" ? "" : `: ${names}`}`);
-    return true;
+    return;
   }
   const { position, recording } = block.runPosition;
   return goes(repl, step, () => {
@@ -163,25 +163,23 @@ function goes(
   repl: CommandContext,
   step: StepCommand,
   go: () => StepOutcome = () => repl.cursor.move(step),
-): true {
-  return answering(repl, () => {
-    const { cursor } = repl;
-    const before = cursor.here;
-    const { logged, reason, stop } = go();
-    const { position, recording } = cursor;
-    const isAhead = step.unit === "event" && step.direction === "forward";
-    if (isAhead && isSame(before, cursor)) return repl.say("No pending work");
-    if (reason === "beginning") repl.say("At the start of the recording");
-    const note = crossed(before, cursor, step);
-    if (note !== null) { for (const line of wrapText(note, repl.columns)) repl.say(line); }
-    for (const { text } of logged) repl.say(text);
-    const way = position.seq - before.position.seq;
-    if (!repl.view && recording === before.recording && way > 0 && way <= DISPLAYED_EVENTS) {
-      repl.printEvents(recording.log.between(before.position.seq, position.seq));
-    }
-    if (stop !== null) repl.say(`stopped by breakpoint ${stop.stop.id}`);
-    printMoved(repl, before);
-  });
+): void {
+  const { cursor } = repl;
+  const before = cursor.here;
+  const { logged, reason, stop } = go();
+  const { position, recording } = cursor;
+  const isAhead = step.unit === "event" && step.direction === "forward";
+  if (isAhead && isSame(before, cursor)) return repl.say("No pending work");
+  if (reason === "beginning") repl.say("At the start of the recording");
+  const note = crossed(before, cursor, step);
+  if (note !== null) { for (const line of wrapText(note, repl.columns)) repl.say(line); }
+  for (const { text } of logged) repl.say(text);
+  const way = position.seq - before.position.seq;
+  if (!repl.view && recording === before.recording && way > 0 && way <= DISPLAYED_EVENTS) {
+    repl.printEvents(recording.log.between(before.position.seq, position.seq));
+  }
+  if (stop !== null) repl.say(`stopped by breakpoint ${stop.stop.id}`);
+  printMoved(repl, before);
 }
 
 function isSame(one: RunPosition, other: RunPosition): boolean {
@@ -193,14 +191,12 @@ function isSame(one: RunPosition, other: RunPosition): boolean {
 function jumps(
   repl: CommandContext,
   go: (from: RunPosition<Recording>) => RunPosition<Recording> | null,
-): true {
-  return answering(repl, () => {
-    const before = repl.cursor.here;
-    const to = go(before);
-    if (to === null) return;
-    repl.cursor.goTo(to.position, to.recording);
-    printMoved(repl, before);
-  });
+): void {
+  const before = repl.cursor.here;
+  const to = go(before);
+  if (to === null) return;
+  repl.cursor.goTo(to.position, to.recording);
+  printMoved(repl, before);
 }
 
 /** Where one is now, and what is other there. */
@@ -240,7 +236,7 @@ function printChanges(
   if (lines.length > DISPLAYED_ROWS) repl.say(`… and ${lines.length - DISPLAYED_ROWS} rows more`);
 }
 
-function goTo(repl: CommandContext, argument: string): true {
+function goTo(repl: CommandContext, argument: string): void {
   return jumps(repl, ({ position, recording }) => {
     const mark = repl.kept?.marks.get(argument);
     if (mark !== undefined) return mark;
@@ -251,7 +247,7 @@ function goTo(repl: CommandContext, argument: string): true {
   });
 }
 
-function findEvent(repl: CommandContext, text: string, way: 1 | -1): true {
+function findEvent(repl: CommandContext, text: string, way: 1 | -1): void {
   return jumps(repl, ({ position, recording }) => {
     const filter = readEventFilter(recording, text);
     if (typeof filter === "string") {
@@ -268,7 +264,7 @@ function findEvent(repl: CommandContext, text: string, way: 1 | -1): true {
   });
 }
 
-function search(repl: CommandContext, text: string, find: typeof until): true {
+function search(repl: CommandContext, text: string, find: typeof until): void {
   return jumps(repl, ({ position, recording }) => {
     const found: ExpressionChange | null = find(
       recording,
@@ -286,30 +282,27 @@ function search(repl: CommandContext, text: string, find: typeof until): true {
 }
 
 /** `:break 31`, `:break iommu.fault if …`, `:break fault`. */
-function setBreak(repl: CommandContext, argument: string): true {
+function setBreak(repl: CommandContext, argument: string): void {
   const { recording, breakpoints } = repl.cursor;
   if (argument === "") {
     if (breakpoints.all.length === 0) repl.say("No breakpoints");
     for (const stop of breakpoints.all) {
       repl.say(clip(`${stop.id}  ${breakText(repl, stop)}`, repl.columns));
     }
-    return true;
+    return;
   }
   const [, what = "", condition] = argument.match(/^(.*?)(?:\s+if\s+(.+))?$/)!;
   const cause = causeOf(repl, what);
   if (cause === null) {
-    repl.refuse(
+    return repl.refuse(
       `"${what}" cannot have a breakpoint: use a line, an event, a call, a function, fault, report, failure or changed EXPR`,
     );
-    return true;
   }
-  return answering(repl, () => {
-    const spec = { cause, ...condition === undefined ? {} : { condition } };
-    checkBreakpoint(recording, spec);
-    const stop = breakpoints.add(spec);
-    const text = `breakpoint ${stop.id}: ${breakText(repl, stop)}`;
-    for (const line of wrapText(text, repl.columns)) repl.say(line);
-  });
+  const spec = { cause, ...condition === undefined ? {} : { condition } };
+  checkBreakpoint(recording, spec);
+  const stop = breakpoints.add(spec);
+  const text = `breakpoint ${stop.id}: ${breakText(repl, stop)}`;
+  for (const line of wrapText(text, repl.columns)) repl.say(line);
 }
 
 function causeOf(repl: CommandContext, text: string): Breakpoint["cause"] | null {
@@ -363,10 +356,9 @@ function breakText(repl: CommandContext, spec: Breakpoint): string {
   return condition === undefined ? what : `${what} if ${condition}`;
 }
 
-function deleteBreak(repl: CommandContext, argument: string): true {
+function deleteBreak(repl: CommandContext, argument: string): void {
   const id = countOf(argument, repl);
   if (id !== null && !repl.cursor.breakpoints.delete(id)) {
     repl.refuse(`There is no breakpoint ${id}`);
   }
-  return true;
 }

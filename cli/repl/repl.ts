@@ -3,67 +3,42 @@
  * would, and a screen can be put around it.
  */
 import { printable, renderDiagnostics, withoutColours } from "@dmalab/lang/diagnostics";
-import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
-import type { SourceLoader } from "@dmalab/lang/syntax";
-import type { Limits } from "@dmalab/lang/values";
-import type { HostWatch } from "@dmalab/lang/vm";
 import { clip, foldLine } from "@dmalab/lang/text";
 import {
-  Cancelled,
-  EvaluationError,
   openTimeTravelSession,
   type TimeTravelResult,
   type TimeTravelSession,
 } from "@dmalab/recording";
-import { brokenOff, type UnrunPart } from "@dmalab/lang/run";
+import { brokenOff, type SessionOptions, type UnrunPart } from "@dmalab/lang/run";
 import type { RunSession } from "@dmalab/lang/run/session";
 import { SourceFile } from "@dmalab/lang";
-import type { MachineEvent } from "@dmalab/runtime";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import {
-  codeOfFailure,
-  codeOfProblems,
-  type ExitCode,
-  HELD,
-  worseExitCode,
-  WRONG,
-} from "../exit_code.ts";
+import { codeOfFailure, codeOfProblems } from "../exit_code.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
-import { describeName, type Suggestions } from "@dmalab/lang/editor";
+import type { Suggestions } from "@dmalab/lang/editor";
 import { continuationPrompt } from "../terminal/line_view.ts";
-import type { CommandContext, CommandHost, ExportRun, ReplState } from "./command_target.ts";
+import type { CommandHost, ExportRun } from "./command_target.ts";
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
+import { LineSession } from "./line_session.ts";
 import { suggestWords } from "./completion.ts";
 import { PendingInput } from "../terminal/pending_input.ts";
 import { promptText } from "./prompts.ts";
 
-export interface ReplOptions {
-  readonly loader: SourceLoader;
+export interface ReplOptions extends Pick<SessionOptions, "limits" | "loader" | "seed" | "watch"> {
   /** Writes a file; false, after saying why, where it cannot be. */
   readonly save?: (path: string, text: string) => boolean;
   readonly exportRun?: ExportRun;
-  readonly seed?: number;
   readonly colour: boolean;
   /** Columns for tables and events. */
   readonly columns: number;
-  readonly limits?: Limits;
-  readonly watch?: HostWatch;
 }
 
-export class Repl implements CommandContext {
+export class Repl extends LineSession {
   readonly timeTravel: TimeTravelSession;
-  readonly paint: Paint;
-  readonly columns: number;
   readonly host: CommandHost | null;
   readonly exportRun: ExportRun | null;
   readonly edit: ((text: string) => void) | null;
-  readonly kept: ReplState = { watches: [], marks: new Map() };
-  lastMoveSeq = 0;
-  traceAlways = false;
-  /** The worst of what was typed so far: the exit code of piped input. */
-  exitCode: ExitCode = HELD;
-  readonly #console: LineConsole;
   /** Lines of a statement that is not complete yet. */
   readonly #pending = new PendingInput();
   /** What is being edited at a terminal. */
@@ -72,13 +47,11 @@ export class Repl implements CommandContext {
   #toEdit: string | null = null;
 
   constructor(console: LineConsole, options: ReplOptions) {
-    const { exportRun, loader, save, seed, colour, columns, limits, watch } = options;
-    this.#console = console;
+    super(console, options);
+    const { exportRun, loader, save, seed, columns, limits, watch } = options;
     this.edit = console.edit === undefined ? null : (text) => void (this.#toEdit = text);
     this.host = save === undefined ? null : { loader, save };
     this.exportRun = exportRun ?? null;
-    this.paint = painter(colour);
-    this.columns = columns;
     this.timeTravel = openTimeTravelSession({
       loader,
       ...seed === undefined ? {} : { seed },
@@ -100,7 +73,7 @@ export class Repl implements CommandContext {
   /** Reads and does lines until they end or `:quit`. */
   async run(): Promise<void> {
     this.#ask();
-    for await (const input of this.#console.lines) {
+    for await (const input of this.console.lines) {
       for (const line of this.#piecesOf(input)) if (!this.#line(line)) return;
       await this.#editWanted();
       this.#ask();
@@ -112,21 +85,13 @@ export class Repl implements CommandContext {
     const text = this.#toEdit;
     if (text === null) return;
     this.#toEdit = null;
-    const problem = await this.#console.edit!(text);
+    const problem = await this.console.edit!(text);
     if (problem !== null) this.refuse(problem);
   }
 
   /** Begins with a scenario: its declarations become the session's, its statements are run. */
   start(source: SourceFile): void {
-    this.#show(this.#work(() => this.timeTravel.feedSource(source)), source.name);
-  }
-
-  #work<T>(task: () => T): T {
-    return this.#console.work?.(task) ?? task();
-  }
-
-  say(line: string): void {
-    this.#console.write(`${line}\n`);
+    this.#show(this.work(() => this.timeTravel.feedSource(source)), source.name);
   }
 
   /** Lines of reports and failures, folded at the width of the screen. */
@@ -134,20 +99,6 @@ export class Repl implements CommandContext {
     for (const line of withExcerptsCut(lines, this.columns)) {
       for (const part of foldLine(line, this.columns)) this.say(part);
     }
-  }
-
-  refuse(line: string): void {
-    this.#count(WRONG);
-    this.say(line);
-  }
-
-  #count(exitCode: ExitCode): void {
-    this.exitCode = worseExitCode(this.exitCode, exitCode);
-  }
-
-  printEvents(events: readonly MachineEvent[]): void {
-    if (events.length === 0) return;
-    for (const line of formatEvents(events, this.columns)) this.say(line);
   }
 
   /** What could stand where a text ends. */
@@ -177,14 +128,7 @@ export class Repl implements CommandContext {
       return this.#answer(line);
     } catch (error) {
       this.#pending.clear();
-      if (error instanceof Cancelled) {
-        this.refuse("Interrupted; the position is unchanged");
-        return true;
-      }
-      if (error instanceof EvaluationError) {
-        this.refuse(error.hint === null ? error.message : `${error.message}; ${error.hint}`);
-        return true;
-      }
+      if (this.refuseFailed(error)) return true;
       const broken = brokenOff(error, new SourceFile("input", line));
       this.say(renderDiagnostics([broken], { style: diagnosticStyle(this.paint) }));
       return true;
@@ -202,17 +146,15 @@ export class Repl implements CommandContext {
     if (this.#pending.isEmpty) {
       if (text === "") return true;
       const command = text.startsWith(":") ? text : this.#bare(text);
-      if (command !== null) return this.#work(() => runReplCommand(command, this));
+      if (command !== null) return this.work(() => runReplCommand(command, this));
       if (text.startsWith("?")) {
-        const description = describeName(text.slice(1).trim(), this);
-        if (!description.found) this.#count(WRONG);
-        for (const each of description.lines) this.say(each);
+        this.describe(text);
         return true;
       }
     }
     if (!this.#pending.add(line)) return true;
     const { seq: before } = this.timeTravel.position;
-    const result = this.#work(() => this.timeTravel.feed(this.#pending.text));
+    const result = this.work(() => this.timeTravel.feed(this.#pending.text));
     if (result.incomplete) return true;
     this.#pending.clear();
     this.lastMoveSeq = result.newMachine ? 0 : result.branch?.origin?.position.seq ?? before;
@@ -235,9 +177,9 @@ export class Repl implements CommandContext {
       this.say(this.paint("dim", `${began}; \`:switch ${from.name}\` returns to ${from.name}`));
     }
     for (const each of [failure, ...tests.map((test) => test.failure)]) {
-      this.#count(codeOfFailure(each));
+      this.count(codeOfFailure(each));
     }
-    this.#count(codeOfProblems(diagnostics));
+    this.count(codeOfProblems(diagnostics));
     if (diagnostics.length > 0) {
       const { columns, paint } = this;
       this.say(renderDiagnostics(diagnostics, { columns, style: diagnosticStyle(paint) }));
@@ -272,7 +214,7 @@ export class Repl implements CommandContext {
       ...isPast ? { lastSeq: recording.last.seq } : {},
       ...isTimed ? { nowNs } : {},
     });
-    this.#console.prompt(this.#pending.isEmpty ? prompt : continuationPrompt(prompt));
+    this.console.prompt(this.#pending.isEmpty ? prompt : continuationPrompt(prompt));
   }
 }
 

@@ -2,13 +2,48 @@
 import { type ExitCode, HELD, INTERRUPTED } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { SignalWatch } from "../interrupts.ts";
-import { begunLines, pipedLines } from "../terminal/piped_lines.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
 import type { LineToolPlan, ToolOptions } from "./line_tool.ts";
 
+const CHUNK_BYTES = 1 << 16;
+
+/** A carriage return that ends a text may be half of a line end. */
+const LINE_END = /\r\n|\n|\r(?!$)/;
+
+/**
+ * The lines of the process's input without their ends, where it is no terminal. Not by Node's `readline`:
+ * a start that loads it takes twice the time.
+ */
+async function* pipedLines(): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  let rest = "";
+  for (;;) {
+    const length = await host.stdin.read(chunk);
+    rest += decoder.decode(chunk.subarray(0, length ?? 0), { stream: length !== null });
+    const lines = rest.split(LINE_END);
+    rest = lines.pop()!;
+    yield* lines;
+    if (length === null) break;
+  }
+  if (rest !== "") yield rest.replace(/\r$/, "");
+}
+
+/** Waits for the first of some lines. @returns All of them; null when there is none. */
+async function begunLines(
+  lines: AsyncGenerator<string>,
+): Promise<AsyncGenerator<string> | null> {
+  const first = await lines.next();
+  return first.done === true ? null : withFirst(first.value, lines);
+}
+
+async function* withFirst(first: string, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+  yield first;
+  yield* rest;
+}
+
 const DEFAULT_COLUMNS = 80;
 
-/** Runs a tool until its lines end. */
 export async function runLineTool(
   screen: TerminalScreen,
   plan: LineToolPlan,

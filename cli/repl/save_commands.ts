@@ -1,4 +1,4 @@
-/** Writing what was typed as a scenario, which passes by itself. */
+/** Writing what was typed as a scenario, which passes by itself, and the events of a run for other programs. */
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { clip, formatCount } from "@dmalab/lang/text";
@@ -21,6 +21,14 @@ export const SAVE_COMMANDS: readonly ReplCommand[] = [
         : [{ text: EXPECT, doc: "every event with its fields, or else the scenario fails" }],
     run: save,
   },
+  {
+    name: "export",
+    takes: "FILE",
+    doc: "write the events of this run to FILE.dmatrace.jsonl, or to FILE.json for Perfetto; the " +
+      "picture of this position to FILE.svg, the timeline to FILE.timeline.svg",
+    needs: "exportRun",
+    run: exportEvents,
+  },
 ];
 
 /** The first line of a saved file, by which `:save` knows what it may replace. */
@@ -41,25 +49,21 @@ interface Tried {
   readonly recording: Recording | null;
 }
 
-function save(repl: CommandContext, argument: string): true {
+function save(repl: CommandContext, argument: string): void {
   const [, path, expects] = argument.match(/^(\S+\.dma)(?:\s+(\S+))?$/) ?? [];
   if (path === undefined || (expects ?? EXPECT) !== EXPECT) {
-    repl.refuse(
+    return repl.refuse(
       `"${argument}" is not the name of a scenario, such as lab.dma, or lab.dma ${EXPECT}`,
     );
-    return true;
   }
   const passing = passingInputs(repl);
-  if (typeof passing === "string") {
-    repl.refuse(passing);
-    return true;
-  }
+  if (typeof passing === "string") return repl.refuse(passing);
   const { inputs, left, recording, text } = passing;
   const events = recording?.log.count ?? 0;
   const more = expects === undefined || recording === null
     ? ""
     : expectation(repl, text, recording);
-  if (more === null || !repl.host!.save(path, SAVED + text + more)) return true;
+  if (more === null || !repl.host!.save(path, SAVED + text + more)) return;
   for (const text of left) repl.say(clip(`left out: ${text.split("\n")[0]}`, repl.columns));
   const expected = more === "" ? "" : ", all of them expected";
   repl.say(
@@ -67,7 +71,6 @@ function save(repl: CommandContext, argument: string): true {
   );
   const here = repl.timeTravel!.recording.last.seq;
   if (events !== here) repl.say(`here there were ${formatCount(here, "event")}`);
-  return true;
 }
 
 /** The inputs that pass as a file, without those that fail; or why there are none, as a sentence. */
@@ -129,4 +132,11 @@ function tryOut(repl: CommandContext, text: string): Tried {
   if (failure === null) return { recording, wrongLine: null };
   const start = recording.statement(failedAt!)?.span.start ?? 0;
   return { recording, wrongLine: source.position(start).line };
+}
+
+function exportEvents(repl: CommandContext, path: string): void {
+  const { position, recording } = repl.cursor;
+  const problem = repl.exportRun!(path, recording, repl.timeTravel === null, position);
+  if (problem !== null) repl.refuse(problem);
+  else repl.say(`${path}: ${formatCount(recording.log.count, "event")}`);
 }

@@ -2,12 +2,11 @@
 import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 import { tableWords } from "./words_in_sight.ts";
 
-export const SCREEN_COMMANDS: readonly ReplCommand[] = [
+const COMMANDS: readonly ReplCommand[] = [
   {
     name: "pane",
     takes: "[NAME|back]",
     doc: "focus a pane; without an argument, the next one",
-    needs: "view",
     words: ({ view }) => view!.panes.map((text) => ({ text, doc: "" })),
     run: pane,
   },
@@ -15,28 +14,24 @@ export const SCREEN_COMMANDS: readonly ReplCommand[] = [
     name: "select",
     takes: "[up|down] [N|page]",
     doc: "select another row of the pane",
-    needs: "view",
     run: select,
   },
   {
     name: "enter",
     takes: "",
     doc: "go to the event that wrote the selected row",
-    needs: "view",
-    run: (repl) => does(() => repl.view!.enter()),
+    run: (repl) => repl.view!.enter(),
   },
   {
     name: "return",
     takes: "",
     doc: "go back to the position before the last jump",
-    needs: "view",
-    run: (repl) => does(() => repl.view!.goBack()),
+    run: (repl) => repl.view!.goBack(),
   },
   {
     name: "table",
     takes: "[NAME|changed]",
     doc: "show a table; without an argument, the next one that has rows; changed: changed rows",
-    needs: "view",
     words: ({ cursor }) => [...tableWords(cursor), { text: CHANGED, doc: "rows of all tables" }],
     run: table,
   },
@@ -44,59 +39,50 @@ export const SCREEN_COMMANDS: readonly ReplCommand[] = [
     name: "keys",
     takes: "",
     doc: "list all keys",
-    needs: "view",
-    run: (repl) => does(() => repl.view!.showKeys()),
+    run: (repl) => repl.view!.showKeys(),
   },
   {
     name: "said",
     takes: "",
     doc: "show the whole output of the last command",
-    needs: "view",
-    run: (repl) => does(() => repl.view!.showSaid()),
+    run: (repl) => repl.view!.showSaid(),
   },
   {
     name: "redraw",
     takes: "",
     doc: "redraw the screen",
-    needs: "view",
-    run: (repl) => does(() => repl.view!.redraw()),
+    run: (repl) => repl.view!.redraw(),
   },
 ];
 
+export const SCREEN_COMMANDS: readonly ReplCommand[] = COMMANDS.map((each) => ({
+  ...each,
+  needs: "view",
+}));
+
 const CHANGED = "changed";
 
-function does(task: () => void): true {
-  task();
-  return true;
-}
-
-function pane(repl: CommandContext, argument: string): true {
+function pane(repl: CommandContext, argument: string): void {
   const view = repl.view!;
   if (argument === "") view.turnPane(1);
   else if (argument === "back") view.turnPane(-1);
   else if (view.panes.includes(argument)) view.showPane(argument);
   else repl.refuse(`No pane is called "${argument}": ${view.panes.join(", ")}`);
-  return true;
 }
 
-function select(repl: CommandContext, argument: string): true {
+function select(repl: CommandContext, argument: string): void {
   const [way = "down", many = ""] = argument.split(/\s+/).filter((word) => word !== "");
-  if (way !== "up" && way !== "down") {
-    repl.refuse(`"${way}" is neither up nor down`);
-    return true;
-  }
+  if (way !== "up" && way !== "down") return repl.refuse(`"${way}" is neither up nor down`);
   const isPages = many === "page";
   const count = isPages ? 1 : countOf(many, repl);
   if (count !== null) repl.view!.select(way === "up" ? -count : count, isPages);
-  return true;
 }
 
-function table(repl: CommandContext, argument: string): true {
+function table(repl: CommandContext, argument: string): void {
   const view = repl.view!;
   const names = tableWords(repl.cursor).map(({ text }) => text);
   if (argument === "") view.turnTable();
   else if (argument === CHANGED) view.showTable(null);
   else if (names.includes(argument)) view.showTable(argument);
   else repl.refuse(`No table is called "${argument}": ${names.join(", ")}`);
-  return true;
 }

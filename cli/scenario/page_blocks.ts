@@ -1,6 +1,5 @@
 /** A Markdown page as scenarios: one for each of its blocks that run. */
 import { SourceFile } from "@dmalab/lang";
-import { runningBlocks } from "./code_blocks.ts";
 
 /** What names of Markdown pages end with. */
 export const PAGE_SUFFIX = ".md";
@@ -23,4 +22,49 @@ export function blocksOf({ name, text }: SourceFile): readonly SourceFile[] | st
     );
     return new SourceFile(name, own.join("\n"));
   });
+}
+
+/** A fenced block of a Markdown page. */
+export interface CodeBlock {
+  /** The page, from the project's root. */
+  readonly page: string;
+  /** The line of the opening fence, from 1. */
+  readonly line: number;
+  /** The first word after the fence: `dma`, `console`, `sh`. */
+  readonly language: string;
+  /** The other words: `fragment`, `later`. */
+  readonly marks: readonly string[];
+  /** What stands between the fences, without the last line end. */
+  readonly code: string;
+  /** The heading it stands under. */
+  readonly heading: string;
+}
+
+export function codeBlocks(page: string, text: string): CodeBlock[] {
+  const blocks: CodeBlock[] = [];
+  const lines = text.split("\n");
+  let heading = "";
+  for (let index = 0; index < lines.length; index++) {
+    heading = lines[index]!.match(/^#+ (.*)$/)?.[1] ?? heading;
+    const info = lines[index]!.match(/^```(.*)$/)?.[1];
+    if (info === undefined) continue;
+    const start = index + 1;
+    do index++; while (index < lines.length && lines[index] !== "```");
+    const [language = "", ...marks] = info.trim().split(/\s+/);
+    blocks.push({
+      page,
+      line: start,
+      language,
+      marks,
+      code: lines.slice(start, index).join("\n"),
+      heading,
+    });
+  }
+  return blocks;
+}
+
+export function runningBlocks(page: string, text: string): CodeBlock[] {
+  return codeBlocks(page, text).filter(({ language, marks }) =>
+    language === "dma" && !marks.includes("fragment") && !marks.includes("later")
+  );
 }

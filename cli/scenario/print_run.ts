@@ -128,7 +128,6 @@ function isWorthSummary({ outcomes, counts, unreached }: RunReport): boolean {
           unreached.length > 0;
 }
 
-/** The exit code of one file. */
 export function codeOf(report: RunReport): ExitCode {
   const failed = ({ failure }: TestOutcome) => failure !== null;
   if (report.outcomes.some(({ failure }) => failure?.kind === "bug")) return BUG;

@@ -9,7 +9,6 @@ import {
 } from "@dmalab/lang/run";
 import type { Paint } from "@dmalab/lang/render";
 
-/** The heading of a file's tests. */
 export function headLine(tests: number, file: string, paint: Paint): string {
   return paint("dim", `running ${counted(tests, "test")} from ${file}`);
 }
@@ -180,7 +179,6 @@ function toleratedLines(outcomes: readonly TestOutcome[], paint: Paint): string[
   return [`${paint("warning", "warning:")} ${passed} with ${list}; ${whyNoFailure(lenient)}`];
 }
 
-/** Why what is unexpected is no failure. */
 export function whyNoFailure(lenient: boolean): string {
   return lenient
     ? "without --lenient that is a failure"

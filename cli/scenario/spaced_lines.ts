@@ -3,7 +3,6 @@ import type { Screen } from "../screen.ts";
 
 /** Lines with an empty one around the output of each test, which shows where it begins and ends. */
 export class SpacedLines {
-  /** What the last line was. */
   #last: "head" | "body" | "verdict" | null = null;
   #bodyBefore = false;
   /** A head that is not written yet. */

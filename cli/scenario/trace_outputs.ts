@@ -22,7 +22,6 @@ const CHUNK_LENGTH = 65_536;
 /** Receives the error of a file that cannot be written. */
 type ErrorScreen = Pick<Screen, "err">;
 
-/** Observers of a run. */
 export interface RunListeners {
   readonly onRun: (run: RunStart) => void;
   readonly onEvent: TraceWriter["event"];

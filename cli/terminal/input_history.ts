@@ -1,6 +1,5 @@
 /** What was typed before, each input in one piece, however many lines it has. */
 
-/** Inputs that are kept. */
 const MAX_INPUTS = 1000;
 
 export class InputHistory {

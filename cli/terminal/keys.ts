@@ -32,14 +32,12 @@ interface Pressed {
 export class KeyDecoder {
   readonly #decoder = new TextDecoder();
   readonly #stream = new EventEmitter();
-  readonly #onKey: (key: KeyPress) => void;
   /** What may be the beginning of a mark. */
   #held = "";
   /** What was pasted so far; null while nothing is. */
   #pasted: string | null = null;
 
-  constructor(onKey: (key: KeyPress) => void) {
-    this.#onKey = onKey;
+  constructor(private readonly onKey: (key: KeyPress) => void) {
     const timing: object = { escapeCodeTimeout: ESCAPE_MS };
     type Streams = Parameters<typeof emitKeypressEvents>;
     emitKeypressEvents(this.#stream as Streams[0], timing as Streams[1]);
@@ -86,7 +84,7 @@ export class KeyDecoder {
     const pasted = this.#pasted;
     this.#pasted = pasted === null ? "" : null;
     if (pasted !== null) {
-      this.#onKey({ name: "paste", text: pasted.replace(/\r\n?/g, "\n") });
+      this.onKey({ name: "paste", text: pasted.replace(/\r\n?/g, "\n") });
     }
   }
 }

@@ -36,7 +36,6 @@ interface Search {
 const INDENT = "  ";
 
 export class LineEditor {
-  readonly #parts: EditorParts;
   #text = "";
   #cursor = 0;
   /** Which input of the history stands there; its length: none. */
@@ -48,8 +47,7 @@ export class LineEditor {
   #cut = "";
   #suggestions: readonly Suggestion[] = [];
 
-  constructor(parts: EditorParts) {
-    this.#parts = parts;
+  constructor(private readonly parts: EditorParts) {
     this.#index = parts.history.length;
   }
 
@@ -81,7 +79,7 @@ export class LineEditor {
   /** The text, which is done and kept; the next one is empty. */
   take(): string {
     const text = this.#text;
-    this.#parts.history.add(text);
+    this.parts.history.add(text);
     this.drop();
     return text;
   }
@@ -92,7 +90,7 @@ export class LineEditor {
     this.#search = null;
     this.#suggestions = [];
     this.#draft = "";
-    this.#index = this.#parts.history.length;
+    this.#index = this.parts.history.length;
   }
 
   press(key: KeyPress): EditorAction {
@@ -103,7 +101,7 @@ export class LineEditor {
     }
     if (key.name === "text") this.#insert(key.text);
     else if (key.name === "paste") {
-      const text = this.#parts.pasted?.(key.text) ?? key.text;
+      const text = this.parts.pasted?.(key.text) ?? key.text;
       this.#insert(text.replaceAll("\t", INDENT));
     } else return KEYS[key.name]?.(this.#hand) ?? "edited";
     return "edited";
@@ -134,7 +132,7 @@ export class LineEditor {
   }
 
   #enter(): EditorAction {
-    if (this.#parts.isWhole(this.#text)) return "entered";
+    if (this.parts.isWhole(this.#text)) return "entered";
     const [indent] = this.#text.slice(place.lineStart(this.#text, this.#cursor)).match(/^ */)!;
     const opens = /[[({]\s*$/.test(this.#text.slice(0, this.#cursor));
     this.#insert(`\n${indent}${opens ? INDENT : ""}`);
@@ -150,7 +148,7 @@ export class LineEditor {
       this.#cursor = at;
       return;
     }
-    const { history } = this.#parts;
+    const { history } = this.parts;
     const index = this.#index + way;
     if (index < 0 || index > history.length) return;
     if (this.#index === history.length) this.#draft = this.#text;
@@ -160,7 +158,7 @@ export class LineEditor {
 
   #beginSearch(): void {
     const before = { text: this.#text, cursor: this.#cursor };
-    this.#search = { query: "", index: this.#parts.history.length, isFound: true, before };
+    this.#search = { query: "", index: this.parts.history.length, isFound: true, before };
   }
 
   /** A key while something is searched; null for one that ends the search and does its own. */
@@ -168,10 +166,10 @@ export class LineEditor {
     const typed = key.name === "text" ? key.text : key.name === "paste" ? key.text : "";
     if (typed !== "") {
       search.query += typed;
-      this.#find(search, Math.min(search.index, this.#parts.history.length - 1), -1);
+      this.#find(search, Math.min(search.index, this.parts.history.length - 1), -1);
     } else if (key.name === "backspace") {
       search.query = search.query.slice(0, place.before(search.query, search.query.length));
-      this.#find(search, this.#parts.history.length - 1, -1);
+      this.#find(search, this.parts.history.length - 1, -1);
     } else if (key.name === "ctrl-r") this.#find(search, search.index - 1, -1);
     else if (key.name === "ctrl-s") this.#find(search, search.index + 1, 1);
     else {
@@ -192,18 +190,18 @@ export class LineEditor {
       search.isFound = true;
       return;
     }
-    const index = this.#parts.history.find(search.query, from, way);
+    const index = this.parts.history.find(search.query, from, way);
     search.isFound = index >= 0;
     if (index < 0) return;
     search.index = index;
     this.#index = index;
-    this.#text = this.#parts.history.at(index)!;
+    this.#text = this.parts.history.at(index)!;
     this.#cursor = this.#text.indexOf(search.query);
   }
 
   #complete(): void {
     const before = this.#text.slice(0, this.#cursor);
-    const { all, part } = this.#parts.suggest(before);
+    const { all, part } = this.parts.suggest(before);
     // At the beginning of a line Tab makes room.
     if (all.length === 0 && /(^|\n)\s*$/.test(before) && before !== "") this.#insert(INDENT);
     const common = commonBeginning(all.map(({ text }) => text));

@@ -11,15 +11,11 @@ const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 export class LineReader {
   /** What a signal wants the process to end with; null while none does. */
   endedBy: EndedBySignal | null = null;
-  readonly #terminal: Terminal;
-  readonly #editor: LineEditor;
   readonly #view: LineView;
   readonly #inputs: AsyncIterator<TerminalInput>;
   #prompt = "";
 
-  constructor(terminal: Terminal, editor: LineEditor) {
-    this.#terminal = terminal;
-    this.#editor = editor;
+  constructor(private readonly terminal: Terminal, private readonly editor: LineEditor) {
     this.#view = new LineView((text) => terminal.write(text));
     this.#inputs = terminal.inputs[Symbol.asyncIterator]();
   }
@@ -37,7 +33,7 @@ export class LineReader {
 
   /** A text that the next input begins with, as if it were pasted. */
   begin(text: string): void {
-    this.#editor.press({ name: "paste", text });
+    this.editor.press({ name: "paste", text });
   }
 
   /** Inputs until there are no more: a text of one line or several, or {@linkcode INTERRUPT}. */
@@ -67,14 +63,14 @@ export class LineReader {
     }
     if (input.kind === "thrown") throw input.error;
     if (input.kind === "redraw") return this.#draw();
-    const { columns } = this.#terminal.size;
-    switch (this.#editor.press(input.key)) {
+    const { columns } = this.terminal.size;
+    switch (this.editor.press(input.key)) {
       case "entered":
         this.#finish();
-        return this.#editor.take();
+        return this.editor.take();
       case "dropped":
-        this.#view.finish(this.#editor, this.#prompt, columns, "^C");
-        this.#editor.drop();
+        this.#view.finish(this.editor, this.#prompt, columns, "^C");
+        this.editor.drop();
         return INTERRUPT;
       case "ended":
         this.#finish();
@@ -84,25 +80,25 @@ export class LineReader {
         break;
       case "cleared":
         this.#view.forget();
-        this.#terminal.write(CLEAR_SCREEN);
+        this.terminal.write(CLEAR_SCREEN);
     }
     return this.#draw();
   }
 
   async #stop(): Promise<void> {
     this.#finish();
-    if (host.build.os !== "windows" && !await this.#terminal.stop()) {
-      this.#terminal.write(
+    if (host.build.os !== "windows" && !await this.terminal.stop()) {
+      this.terminal.write(
         "^Z would suspend only this process: start dmalab directly to use it\r\n",
       );
     }
   }
 
   #finish(): void {
-    this.#view.finish(this.#editor, this.#prompt, this.#terminal.size.columns);
+    this.#view.finish(this.editor, this.#prompt, this.terminal.size.columns);
   }
 
   #draw(): undefined {
-    this.#view.draw(this.#editor, this.#prompt, this.#terminal.size);
+    this.#view.draw(this.editor, this.#prompt, this.terminal.size);
   }
 }

@@ -76,7 +76,6 @@ export function suggestionLines(
   return [...lines.slice(0, room - 1), `… and ${hidden} more`];
 }
 
-/** The prompt while the history is searched. */
 function searchPrompt({ search }: LineEditor, prompt: string): string {
   if (search === null) return prompt;
   return `${search.isFound ? "search back" : "not found"} "${printable(search.query)}": `;
@@ -84,15 +83,11 @@ function searchPrompt({ search }: LineEditor, prompt: string): string {
 
 /** Draws an input where the cursor stands, and again over itself. */
 export class LineView {
-  readonly #write: (text: string) => void;
   /** On which row of what was drawn the cursor is. */
   #row = 0;
 
-  constructor(write: (text: string) => void) {
-    this.#write = write;
-  }
+  constructor(private readonly write: (text: string) => void) {}
 
-  /** Draws it anew. */
   draw(
     editor: LineEditor,
     prompt: string,
@@ -105,7 +100,7 @@ export class LineView {
     const first = Math.max(0, Math.min(row, rows.length - size.rows));
     const seen = [...rows.slice(first, first + size.rows), ...below].slice(0, size.rows);
     const up = seen.length - 1 - (row - first);
-    this.#write(
+    this.write(
       `${this.#home()}${seen.join("\r\n")}${up > 0 ? `\x1b[${up}A` : ""}\r` +
         (column > 0 ? `\x1b[${column}C` : ""),
     );
@@ -115,7 +110,7 @@ export class LineView {
   /** The input is done: what follows stands below it. */
   finish(editor: LineEditor, prompt: string, columns: number, mark = ""): void {
     const { rows } = layOut(prompt, editor.text, editor.text.length, columns);
-    this.#write(`${this.#home()}${rows.slice(-MAX_ROWS).join("\r\n")}${mark}\r\n`);
+    this.write(`${this.#home()}${rows.slice(-MAX_ROWS).join("\r\n")}${mark}\r\n`);
     this.#row = 0;
   }
 

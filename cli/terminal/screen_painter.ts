@@ -10,13 +10,10 @@ export interface ScreenPlace {
 }
 
 export class ScreenPainter {
-  readonly #write: (text: string) => void;
   #shown: readonly string[] = [];
   #isForgotten = false;
 
-  constructor(write: (text: string) => void) {
-    this.#write = write;
-  }
+  constructor(private readonly write: (text: string) => void) {}
 
   /**
    * Draws a frame.
@@ -34,7 +31,7 @@ export class ScreenPainter {
     const end = cursor === null
       ? "\x1b[?25l"
       : `\x1b[${cursor.row + 1};${cursor.column + 1}H\x1b[?25h`;
-    this.#write(`${AT_ONCE[0]}\x1b[?25l${clear}${changed.join("")}${end}${AT_ONCE[1]}`);
+    this.write(`${AT_ONCE[0]}\x1b[?25l${clear}${changed.join("")}${end}${AT_ONCE[1]}`);
   }
 
   /** Forgets what is on the screen: the next frame is drawn whole. */

@@ -2,13 +2,10 @@
 import { characterWidth, printable } from "@dmalab/lang/diagnostics";
 import type { Paint, TextRole } from "@dmalab/lang/render";
 
-/** A piece of a line. */
 export type StyledPiece = string | readonly [role: TextRole, text: string];
 
-/** A line, with its pieces in order. */
 export type StyledLine = readonly StyledPiece[];
 
-/** What is shown of a piece. */
 export function textOf(piece: StyledPiece): string {
   return printable((typeof piece === "string" ? piece : piece[1]).replaceAll("\t", "  "));
 }

@@ -10,9 +10,45 @@ import { allowedVariable, host } from "../host.ts";
 import type { EndedBySignal } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 import { KeyDecoder, type KeyPress } from "./keys.ts";
-import { Queue } from "./queue.ts";
 
-/** What a terminal has to tell. */
+/** Things that arrive whenever they like, for a reader that takes them one by one. */
+export class Queue<T> implements AsyncIterable<T> {
+  readonly #waiting: T[] = [];
+  #ended = false;
+  #wake: (() => void) | null = null;
+
+  /** Adds one. */
+  push(thing: T): void {
+    this.#waiting.push(thing);
+    this.#wake?.();
+  }
+
+  /** How many are waiting. */
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** No more will come. */
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    for (;;) {
+      const thing = this.#waiting.shift();
+      if (thing !== undefined) {
+        yield thing;
+      } else if (this.#ended) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => this.#wake = resolve);
+        this.#wake = null;
+      }
+    }
+  }
+}
+
 export type TerminalInput =
   | { readonly kind: "key"; readonly key: KeyPress }
   /** Its size has changed, or another process has written on it. */
@@ -49,15 +85,13 @@ export type TerminalScreen = Screen & { flush?(): void };
 
 export class Terminal {
   readonly inputs: Queue<TerminalInput> = new Queue();
-  readonly #screen: TerminalScreen;
   readonly #marks: readonly [enter: string, leave: string];
   readonly #decoder: KeyDecoder;
   readonly #listeners: readonly (readonly [name: string, listener: () => void])[];
   #mode: Mode = "as before";
 
   /** @param whole Whether all of the screen is drawn, on a page of its own. */
-  constructor(screen: TerminalScreen, { whole }: { readonly whole: boolean }) {
-    this.#screen = screen;
+  constructor(private readonly screen: TerminalScreen, { whole }: { readonly whole: boolean }) {
     this.#marks = whole
       ? [PASTE_MARKS[0] + WHOLE_SCREEN[0], WHOLE_SCREEN[1] + PASTE_MARKS[1]]
       : PASTE_MARKS;
@@ -97,8 +131,8 @@ export class Terminal {
 
   /** Writes what commands the terminal: as it is. */
   write(text: string): void {
-    this.#screen.data(text);
-    this.#screen.flush?.();
+    this.screen.data(text);
+    this.screen.flush?.();
   }
 
   /** Has all drawn again, now and when what others write on the terminal has settled. */
@@ -122,7 +156,6 @@ export class Terminal {
     }
   }
 
-  /** Lends the terminal to another program. */
   async lend<T>(task: () => Promise<T>): Promise<T> {
     this.#leave();
     process.stdin.pause();
@@ -158,7 +191,6 @@ export class Terminal {
     return true;
   }
 
-  /** Leaves the terminal as it was. */
   close(): void {
     this.#leave();
     for (const [name, listener] of this.#listeners) process.off(name, listener);

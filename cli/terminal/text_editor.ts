@@ -21,7 +21,6 @@ export interface EditProblem {
   readonly problem: string;
 }
 
-/** What a text became. */
 export interface EditedText {
   readonly text: string;
 }

@@ -1,7 +1,6 @@
 /** One file of tests: what it is asked, and what comes of it. All of it can go to a worker and back. */
 import {
   isNamed,
-  type NameMatch,
   type Program,
   type RunOptions,
   runProgramWith,
@@ -16,28 +15,21 @@ import { limited, SlowMatch } from "../read_matches.ts";
 import { painter } from "@dmalab/lang/render";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
-import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
-import { codeOf } from "../scenario/print_run.ts";
+import { allLimits } from "../scenario/limit_options.ts";
+import { codeOf, type PrintOptions } from "../scenario/print_run.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
-import type { TraceForm } from "../scenario/trace_form.ts";
 import { TracePrinter } from "../scenario/trace_printer.ts";
 import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
 
-export interface FileJob {
+export interface FileJob
+  extends Pick<PrintOptions, "lenient" | "limits" | "matches" | "seed" | "trace"> {
   readonly path: string;
-  /** Only tests whose name contains one of these; all for an empty list. */
-  readonly matches: readonly NameMatch[];
   /** No further test after one that failed. */
   readonly failFast: boolean;
-  readonly seed: number | null;
   /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
-  /** Reports, faults and leaks that the test does not expect fail it. */
-  readonly lenient: boolean;
-  readonly trace: TraceForm | null;
   /** The kernel tree that `--tree` names. */
   readonly tree: string | null;
-  readonly limits: LimitOptions;
   readonly colour: boolean;
   /** Record which rules and exits the tests exercise. */
   readonly coverage: boolean;
@@ -69,12 +61,10 @@ export type FileEvent =
     readonly coverage: CoverageRecord | null;
   };
 
-/** Observers of the runs of a program. */
 export type ListenersOf = (
   program: Program,
 ) => Required<Pick<RunOptions, "onRun" | "onEvent" | "onOutcome">>;
 
-/** Runs the tests of one file. */
 export async function runFile(
   job: FileJob,
   onEvent: (event: FileEvent) => void,

@@ -59,7 +59,6 @@ interface StepContext {
   step(step: { name: string; ignore: boolean; fn: () => void }): Promise<boolean>;
 }
 
-/** The steps of a test of Deno's. */
 function stepOf(context: StepContext): TestStep {
   const step = context.step.bind(context);
   return async ({ isSkipped: ignore, name, place }, fn) => {
@@ -175,7 +174,6 @@ export async function loadWhole(path: string): Promise<{ program: Program; warni
   return { program, warnings: text };
 }
 
-/** Runs a scenario: its statements, then each test, as steps. */
 async function runScenarioSteps(
   step: TestStep,
   path: string,

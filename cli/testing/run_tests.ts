@@ -15,11 +15,9 @@ import { FileError } from "../files/file_error.ts";
 import { readHostFile } from "../host_file.ts";
 import { SignalWatch } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
-import type { LimitOptions } from "../scenario/limit_options.ts";
 import { printBug } from "../bug/say_bug.ts";
 import { noTestText } from "../scenario/print_run.ts";
 import { errorScreen, type Screen } from "../screen.ts";
-import type { TraceForm } from "../scenario/trace_form.ts";
 import type { TraceOutputs } from "../scenario/trace_outputs.ts";
 import { beside, writeOrSay } from "../files/write_file.ts";
 import { coverageLines, coverageReport } from "./coverage/report.ts";
@@ -96,25 +94,13 @@ class FilePlan implements Plan<NumberedJob, FileEvent> {
   }
 }
 
-export interface TestOptions {
-  /** Only tests whose name contains one of these; all for an empty list. */
-  readonly matches: readonly NameMatch[];
+export interface TestOptions extends Omit<FileJob, "path" | "shard" | "colour"> {
   /** Only these; null for all. */
   readonly failed: readonly FailedTest[] | null;
-  readonly failFast: boolean;
-  readonly seed: number | null;
   readonly shard: Shard | null;
   readonly workers: number;
-  /** Reports, faults and leaks that the test does not expect fail it. */
-  readonly lenient: boolean;
-  /** Print every event: as a line to read, or as JSON, for which files run here, one after the other. */
-  readonly trace: TraceForm | null;
-  /** The kernel tree that `--tree` names. */
-  readonly tree: string | null;
-  readonly limits: LimitOptions;
   /** Hold what is printed against the file beside the scenario, or write that file. */
   readonly snapshot: "check" | "update" | null;
-  readonly coverage: boolean;
 }
 
 /** Runs the tests of some files once. Finding no test is a failure. */

@@ -41,7 +41,6 @@ function inLines(printed: Printed): Printed {
   );
 }
 
-/** Reads a snapshot back. */
 export function readSnapshot(text: string): Printed {
   const printed = new Map<string, string[]>();
   let lines: string[] = [];

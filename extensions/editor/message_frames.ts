@@ -10,7 +10,6 @@ import { clip } from "@dmalab/lang/text";
 /** Bytes of one message: a client sends places, expressions and texts of scenarios. */
 const MAX_BYTES = 2 ** 24;
 const MAX_HEADER_BYTES = 1024;
-/** Columns of a line that is quoted. */
 const QUOTED_COLUMNS = 40;
 
 const HEADER_LINES = /^(?:Content-(?:Length: *\d{1,12}|Type: *[\x20-\x7e]*)\r\n)*/i;
@@ -48,7 +47,6 @@ export class MessageFrames {
   }
 }
 
-/** A message in its frame. */
 export function framed(message: object): string {
   const text = JSON.stringify(message);
   return `Content-Length: ${new TextEncoder().encode(text).length}\r\n\r\n${text}`;

@@ -1,4 +1,4 @@
-import { command, refuse } from "@dmalab/cli/extend";
+import { command, flag, refuse, text } from "@dmalab/cli/extend";
 
 /** What can be done with a trace. */
 const ACTIONS = [
@@ -34,41 +34,26 @@ export const TRACE = command({
     count: "some",
   },
   options: {
-    json: { kind: "flag", doc: "one JSON object: summary, balance and findings" },
-    at: {
-      kind: "text",
-      placeholder: "PLACE",
-      doc: "for show: a line (318), an address (0xfffff000) or a time (9.591s)",
-    },
+    json: flag("one JSON object: summary, balance and findings"),
+    at: text("PLACE", "for show: a line (318), an address (0xfffff000) or a time (9.591s)"),
     around: {
       kind: "integer",
       placeholder: "LINE",
       doc: "for script: only the mappings involved in the finding at LINE",
     },
-    as: {
-      kind: "text",
-      placeholder: "FORM",
-      doc: "for export: ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
-    },
-    events: {
-      kind: "flag",
-      doc: "for summary: every event with its file and line, one JSON object per line",
-    },
-    html: {
-      kind: "flag",
-      doc: "for devices: one HTML page with plots; each point links to its trace lines",
-    },
+    as: text(
+      "FORM",
+      "for export: ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
+    ),
+    events: flag("for summary: every event with its file and line, one JSON object per line"),
+    html: flag("for devices: one HTML page with plots; each point links to its trace lines"),
     keep: {
       kind: "integer",
       placeholder: "SECONDS",
       doc: "for watch: seconds of the trace to write at a fault (default: 10; at most 32 MiB)",
     },
-    to: {
-      kind: "text",
-      placeholder: "NAME",
-      doc: "for watch: write each fault to NAME-1.trace.txt, … (default: dmalab-fault)",
-    },
-    shrink: { kind: "flag", doc: "for script: only the mappings involved in findings" },
+    to: text("NAME", "for watch: write each fault to NAME-1.trace.txt, … (default: dmalab-fault)"),
+    shrink: flag("for script: only the mappings involved in findings"),
   },
   examples: [
     { line: "trace summary trace.txt.gz dmesg.txt", doc: "what a trace and a log contain" },
@@ -107,41 +92,44 @@ export const TRACE = command({
       );
     }
     if (paths.length === 0) return refuse(`trace ${action} needs a file, or -`, screen);
-    if (action === "summary") {
-      const { runSummary } = await import("./cli/summary.ts");
-      const form = { asJson: options.json, asEvents: options.events };
-      return runSummary(paths, form, screen);
-    }
-    if (action === "devices") {
-      const { runDevices } = await import("./cli/devices.ts");
-      return runDevices(paths, { asJson: options.json, asHtml: options.html }, screen);
-    }
-    if (action === "compare") {
-      const { runCompare } = await import("./cli/compare.ts");
-      return runCompare(paths, options.json, screen);
-    }
-    if (action === "show") {
-      const { runShow } = await import("./cli/show.ts");
-      return runShow(paths, options.at, screen);
-    }
-    if (action === "script") {
-      const { runScript } = await import("./cli/script.ts");
-      return runScript(paths, options.around, options.shrink, screen);
-    }
-    if (action === "watch") {
-      const { runWatch } = await import("./cli/watch.ts");
-      const { json: asJson, keep, to } = options;
-      return runWatch(
-        paths,
-        { asJson, keepSeconds: keep ?? 10, name: to ?? "dmalab-fault" },
-        screen,
-      );
-    }
-    if (action === "export") {
-      const { runExport } = await import("./cli/export.ts");
-      return runExport(paths, options.as, screen);
-    }
-    const { runCheck } = await import("./cli/check.ts");
-    return runCheck(paths, options.json, screen);
+    const { refusingUnreadable } = await import("./cli/read_lines.ts");
+    return refusingUnreadable(screen, async () => {
+      if (action === "summary") {
+        const { runSummary } = await import("./cli/summary.ts");
+        const form = { asJson: options.json, asEvents: options.events };
+        return runSummary(paths, form, screen);
+      }
+      if (action === "devices") {
+        const { runDevices } = await import("./cli/devices.ts");
+        return runDevices(paths, { asJson: options.json, asHtml: options.html }, screen);
+      }
+      if (action === "compare") {
+        const { runCompare } = await import("./cli/compare.ts");
+        return runCompare(paths, options.json, screen);
+      }
+      if (action === "show") {
+        const { runShow } = await import("./cli/show.ts");
+        return runShow(paths, options.at, screen);
+      }
+      if (action === "script") {
+        const { runScript } = await import("./cli/script.ts");
+        return runScript(paths, options.around, options.shrink, screen);
+      }
+      if (action === "watch") {
+        const { runWatch } = await import("./cli/watch.ts");
+        const { json: asJson, keep, to } = options;
+        return runWatch(
+          paths,
+          { asJson, keepSeconds: keep ?? 10, name: to ?? "dmalab-fault" },
+          screen,
+        );
+      }
+      if (action === "export") {
+        const { runExport } = await import("./cli/export.ts");
+        return runExport(paths, options.as, screen);
+      }
+      const { runCheck } = await import("./cli/check.ts");
+      return runCheck(paths, options.json, screen);
+    });
   },
 });

@@ -1,7 +1,6 @@
 /** A bench as JSON: its schema is docs/bench.schema.json. */
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { axisValue, benchAxes, ratioToBaseline } from "./bench_view.ts";
-import type { LatencySummary } from "./distribution.ts";
 import { BENCH_FIGURES, figureTotal } from "./figures.ts";
 
 /** How long an iteration takes on the host: no figure of the machine that is simulated. */
@@ -18,74 +17,11 @@ export interface HostTime {
   readonly isSteady: boolean;
 }
 
-/** A cell of a bench. */
-export interface BenchCellJson {
-  readonly axes: Readonly<Record<string, string>>;
-  readonly outcome: "passed" | "failed" | "skipped" | "over budget";
-  readonly error:
-    | { readonly code: string; readonly message: string; readonly place: string }
-    | null;
-  readonly iterations: number;
-  readonly warmup: number;
-  readonly stopped: BenchOutcome["stopped"];
-  readonly seed: number;
-  /** Exact totals of all iterations, by event. */
-  readonly counts: Readonly<Record<string, number>>;
-  /** Exact totals of all iterations, by figure. */
-  readonly figures: Readonly<Record<string, number>>;
-  /** Figures by those of the baseline's cell; those that are 0 there are left out. Null without one. */
-  readonly ratios: Readonly<Record<string, number>> | null;
-  readonly virtual_time: {
-    readonly total_ns: number;
-    readonly of: LatencySummary["of"];
-    readonly samples: number;
-    readonly percentiles_ns: LatencySummary["percentilesNs"];
-    readonly distribution: readonly {
-      readonly from_ns: number;
-      readonly to_ns: number;
-      readonly count: number;
-    }[];
-    readonly busy_ns: Readonly<Record<string, number>>;
-    readonly latencies_ns: Readonly<Record<string, number>>;
-  };
-  /** Null without `--host-time`. */
-  readonly host_time: {
-    readonly median_ns: number;
-    readonly spread_ns: number;
-    readonly rounds_ns: readonly number[];
-    readonly iterations: number;
-    readonly steady: boolean;
-  } | null;
-  readonly incidents: readonly {
-    readonly kind: string;
-    readonly name: string;
-    readonly text: string;
-    readonly place: string | null;
-    readonly times: number;
-  }[];
-}
-
-/** A bench with its cells. */
-export interface BenchJson {
-  readonly bench: string;
-  readonly place: string;
-  readonly axes: readonly { readonly name: string; readonly values: readonly string[] }[];
-  readonly baseline: { readonly axis: string; readonly value: string } | null;
-  readonly cells: readonly BenchCellJson[];
-  readonly expectations: readonly {
-    readonly text: string;
-    readonly place: string;
-    readonly where: string;
-    readonly outcome: "passed" | "failed" | "not judged";
-    readonly reason: string | null;
-  }[];
-}
-
 /** @param hostTimes Of the cells, in their order; left out where nothing was timed. */
 export function benchJson(
   report: BenchReport,
   hostTimes: readonly (HostTime | null)[] = [],
-): BenchJson {
+) {
   const { baseline, cells, expectations, name, place } = report;
   return {
     bench: name,
@@ -103,11 +39,7 @@ export function benchJson(
   };
 }
 
-function cellJson(
-  report: BenchReport,
-  cell: BenchOutcome,
-  host: HostTime | null,
-): BenchCellJson {
+function cellJson(report: BenchReport, cell: BenchOutcome, host: HostTime | null) {
   const { failure, latency } = cell;
   const ratios = BENCH_FIGURES.flatMap(({ name }) => {
     const ratio = ratioToBaseline(report, cell, name);

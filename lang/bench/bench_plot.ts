@@ -2,7 +2,7 @@
  * A bench as a picture for print: a panel for each figure that tells cells apart. Lines over an axis of
  * numbers, with logarithmic scales; bars where no axis has any.
  */
-import { placeText } from "../run/bench_cells.ts";
+import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { escapeMarkup } from "../text/markup.ts";
 import {
@@ -122,7 +122,7 @@ function seriesOf(
 ): PlotSeries[] {
   const others = axes.filter((axis) => axis !== over);
   const nameOf = (cell: BenchOutcome) =>
-    placeText(others.map(({ key }) => ({ key, value: axisValue(cell, key) })));
+    describeSettings(others.map(({ key }) => ({ key, value: axisValue(cell, key) })));
   if (over === null) {
     const points = cells.map((cell, x): PlotPoint => ({
       x,

@@ -1,5 +1,5 @@
 /** A bench as tables: what depends on the file and the seed alone, and is exact. */
-import { placeText } from "../run/bench_cells.ts";
+import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { clip, PICTURE_COLUMNS, tableLines } from "../text/columns.ts";
 import { formatCount, formatDuration, groupThousands } from "../text/numbers.ts";
@@ -14,7 +14,6 @@ import {
 import type { LatencySummary } from "./distribution.ts";
 import { figureText, ratioText } from "./figure_text.ts";
 
-/** Marks a cell over its budget. */
 const OVER_BUDGET = "!";
 
 /** Rows that are no figures. */
@@ -244,7 +243,7 @@ function iterationText({ iterations, stopped, warmup }: BenchOutcome): string {
 function latencyLines(cells: readonly BenchOutcome[]): string[] {
   const byText = Map.groupBy(cells, latenciesText);
   if (byText.size === 1) return [[...byText.keys()][0]!];
-  return [...byText].map(([text, some]) => `${placeText(some[0]!.axes)}: ${text}`);
+  return [...byText].map(([text, some]) => `${describeSettings(some[0]!.axes)}: ${text}`);
 }
 
 function latenciesText({ latenciesNs }: BenchOutcome): string {

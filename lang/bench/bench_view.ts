@@ -9,7 +9,6 @@ export interface BenchAxis {
   readonly values: readonly string[];
 }
 
-/** The axes along which cells differ. */
 export function benchAxes({ cells }: Pick<BenchReport, "cells">): readonly BenchAxis[] {
   const keys = [...new Set(cells.flatMap(({ axes }) => axes.map(({ key }) => key)))];
   return keys.map((key) => ({
@@ -18,7 +17,6 @@ export function benchAxes({ cells }: Pick<BenchReport, "cells">): readonly Bench
   })).filter(({ values }) => values.length > 1);
 }
 
-/** A cell's value on an axis. */
 export function axisValue({ axes }: Pick<BenchOutcome, "axes">, key: string): string {
   return cellName(axes.find((axis) => axis.key === key)?.value ?? "");
 }
@@ -28,7 +26,6 @@ export function countedCells({ cells }: Pick<BenchReport, "cells">): readonly Be
   return cells.filter(({ stopped }) => stopped !== null);
 }
 
-/** A figure of a cell for one iteration. */
 export function cellFigure(cell: BenchOutcome, figure: string): number {
   return figureEach(figure, cell, cell.iterations);
 }

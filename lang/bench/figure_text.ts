@@ -4,7 +4,6 @@ import { type BenchTally, figureNamed, figureTotal, type FigureUnit } from "./fi
 
 const DECIMALS = 6;
 
-/** A whole number of a unit. */
 function wholeText(value: number, unit: FigureUnit): string {
   if (unit === "ns") return formatDuration(value);
   return unit === "bytes" ? formatSize(value) : groupThousands(value);

@@ -27,10 +27,8 @@ export interface BenchTally {
 /** Most iterations that a script may ask for. */
 export const MAX_LOOP_COUNT = 1_000_000;
 
-/** What a figure is measured in. */
 export type FigureUnit = "count" | "bytes" | "ns";
 
-/** One figure. */
 export interface FigureSpec {
   /** How `budget` and `expect` name it. */
   readonly name: string;
@@ -126,7 +124,6 @@ const BY_NAME: ReadonlyMap<string, FigureSpec> = new Map(
   BENCH_FIGURES.map((figure) => [figure.name, figure]),
 );
 
-/** The figure of a name; null where there is none. */
 export function figureNamed(name: string): FigureSpec | null {
   return BY_NAME.get(name) ?? null;
 }

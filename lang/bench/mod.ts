@@ -4,7 +4,7 @@
  * State: none. Hot: nothing; `lang/run/bench.ts` runs the loops. Proof: `lang/run/bench_test.ts`.
  */
 export { cellFigure } from "./bench_view.ts";
-export { type BenchCellJson, type BenchJson, benchJson, type HostTime } from "./bench_json.ts";
+export { benchJson, type HostTime } from "./bench_json.ts";
 export { benchPlot, type PlotColours } from "./bench_plot.ts";
 export { benchTable } from "./bench_table.ts";
 export {

@@ -12,12 +12,10 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "@dmalab/runtime/dma";
-import type { BufferHome } from "@dmalab/runtime/memory";
 import { formatValue } from "../render/value_text.ts";
-import type { ExecutionContext } from "../values/execution_context.ts";
 import { capitalized, typeText } from "../values/value_types.ts";
 import { describeValue, mixHint } from "../values/operators.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { KindError, ScriptError, ValueError } from "../values/script_error.ts";
 import { isOfType } from "../values/types.ts";
 import {
   EnumValue,
@@ -28,30 +26,9 @@ import {
   type Value,
 } from "../values/value.ts";
 import type { HandleType } from "../values/spec.ts";
-import { wordValue } from "./words.ts";
 
-/** A size in bytes as a value. */
 export function size(sizeBytes: Bytes): Quantity {
   return new Quantity("size", sizeBytes);
-}
-
-/** A duration in nanoseconds as a value. */
-export function duration(durationNs: number): Quantity {
-  return new Quantity("duration", durationNs);
-}
-
-/** A constant as a value. */
-export function word(name: string): EnumValue {
-  return wordValue(name);
-}
-
-export function list(items: readonly Value[]): ListValue {
-  return new ListValue(items);
-}
-
-/** A thing of the machine as a value. */
-export function makeHandle<T>(type: HandleType<T>, target: T): Handle<T> {
-  return new Handle(type, target);
 }
 
 /** True when a value is a thing of that type or of one that extends it. */
@@ -74,10 +51,7 @@ export function toInt(
 ): number {
   if (typeof value !== "number") throw wrongType(value, what, "an int");
   if (value < min || value > max) {
-    throw new ScriptError(
-      "E0919",
-      `Cannot use ${value} as ${what}: it must be from ${min} to ${max}`,
-    );
+    throw new ValueError(`Cannot use ${value} as ${what}: it must be from ${min} to ${max}`);
   }
   return value;
 }
@@ -91,7 +65,7 @@ function toAmount(value: Value | undefined, kind: "size" | "phys", what: string)
   }
   if (number >= 0) return number;
   throw kind === "size"
-    ? new ScriptError("E0919", `Cannot use ${number} bytes as ${what}`)
+    ? new ValueError(`Cannot use ${number} bytes as ${what}`)
     : new ScriptError("E0918", `An address cannot be negative: ${number}`);
 }
 
@@ -105,8 +79,7 @@ export function toSegment(item: Value, what: string): { phys: PhysAddr; sizeByte
   if (!(item instanceof RecordValue)) throw wrongType(item, what, "{ phys, size }");
   const missing = ["phys", "size"].find((key) => !item.entries.has(key));
   if (missing !== undefined) {
-    throw new ScriptError(
-      "E0913",
+    throw new KindError(
       `${capitalized(what)} has no \`${missing}\``,
       "write `{ phys: 0x10_0000, size: 4KiB }`",
     );
@@ -139,8 +112,7 @@ export function toDirection(value: Value | undefined): DmaDirection {
   const name = toWord(value, "dir");
   const dir = DIRECTIONS.get(name);
   if (dir !== undefined) return dir;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `Cannot use ${name} as dir`,
     "write to_device, from_device or bidirectional",
   );
@@ -154,8 +126,7 @@ export function toAttributes(value: Value): number {
     const name = toWord(item, "attrs");
     const bit = DMA_ATTR[name.toUpperCase() as keyof typeof DMA_ATTR];
     if (bit === undefined) {
-      throw new ScriptError(
-        "E0919",
+      throw new ValueError(
         `Cannot use ${name} as an attribute`,
         `write one of ${Object.keys(DMA_ATTR).map((attr) => attr.toLowerCase()).join(", ")}`,
       );
@@ -187,7 +158,7 @@ export function wrongType(
     : value instanceof EnumValue
     ? `the word ${formatValue(value)}`
     : describeValue(value);
-  return new ScriptError("E0913", `Cannot use ${given} as ${what}: expected ${wanted}`, hint);
+  return new KindError(`Cannot use ${given} as ${what}: expected ${wanted}`, hint);
 }
 
 /**
@@ -197,12 +168,7 @@ export function refusing<T>(act: () => T): T {
   try {
     return act();
   } catch (error) {
-    if (error instanceof RangeError) throw new ScriptError("E0919", error.message);
+    if (error instanceof RangeError) throw new ValueError(error.message);
     throw error;
   }
-}
-
-/** Who wants memory, pages or random numbers: what buffers are made from. */
-export function bufferHome(context: ExecutionContext): BufferHome {
-  return context.lab.machine;
 }

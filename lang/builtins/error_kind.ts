@@ -1,9 +1,23 @@
 /** What the VM makes of an error that a builtin threw. */
-import { AddressLimitError, KernelError, MemoryLimitError } from "@dmalab/runtime";
+import { AddressLimitError, type ErrnoName, KernelError, MemoryLimitError } from "@dmalab/runtime";
 import { NotInReleaseError } from "@dmalab/runtime/kernels";
-import { HintedKernelError } from "./hinted_error.ts";
-import { PlacedKernelError } from "./placed_error.ts";
 import type { RaisedError } from "../values/raised_error.ts";
+import type { Span } from "../source.ts";
+
+/** A failure of a call that a script can meet in a way of its own. */
+export class HintedKernelError extends KernelError {
+  /** @param way How a script goes on after it, besides expecting or trying it. */
+  constructor(errno: ErrnoName, what: string, readonly way: string) {
+    super(errno, what);
+  }
+}
+
+export class PlacedKernelError extends KernelError {
+  /** @param at Null where the place is not known. */
+  constructor(errno: ErrnoName, what: string, readonly at: Span | null) {
+    super(errno, what);
+  }
+}
 
 /** Null for an error the script cannot expect: a bug, or a script's mistake. */
 export function errorKind(error: unknown): RaisedError | null {

@@ -1,11 +1,12 @@
 /** Fields of events as values of the language. */
+import { wordValue } from "./words.ts";
 import { fieldOf, type FieldValue, isReturn, type MachineEvent } from "@dmalab/runtime";
 import { type Field, INT } from "@dmalab/runtime/vocabulary";
 import { formatFieldValue } from "../render/event_line.ts";
 import { spanPlace } from "../source.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { ListValue, Quantity, RecordValue, type Value } from "../values/value.ts";
-import { list, size, word } from "./arguments.ts";
+import { size } from "./arguments.ts";
 
 /** A field of an event as a value; none where it has no such field. */
 export function fieldValue(event: MachineEvent, name: string, context: ExecutionContext): Value {
@@ -14,7 +15,9 @@ export function fieldValue(event: MachineEvent, name: string, context: Execution
   if (name === "result" && isReturn(event)) {
     // A call that raises has no other result than its error, which has a name here, and no number.
     const { error } = event.fields;
-    if (error !== null && (raw === null || typeof raw === "number" && raw < 0)) return word(error);
+    if (error !== null && (raw === null || typeof raw === "number" && raw < 0)) {
+      return wordValue(error);
+    }
   }
   return field === null || raw === null ? null : valueOf(field, raw, context);
 }
@@ -33,14 +36,14 @@ function valueOf({ kind }: Field, raw: unknown, context: ExecutionContext): Valu
     case "text":
       return raw as number | boolean | string;
     case "word":
-      return word(raw as string);
+      return wordValue(raw as string);
     case "site": {
       const span = context.siteSpan(raw as number);
       return span === null ? null : spanPlace(span);
     }
     case "words":
     case "names":
-      return list((raw as readonly string[]).map(word));
+      return new ListValue((raw as readonly string[]).map(wordValue));
     case "leaves":
       return new ListValue((raw as readonly Pair[]).map(leafValue));
     case "segments":
@@ -58,7 +61,7 @@ type TableRun = readonly [virt: number, dma: number, sizeBytes: number, prot: st
 /** An input of a decision: a number, a truth, a word, or text for a list. */
 export function plainInput(input: FieldValue): Value {
   if (input === null || typeof input === "number" || typeof input === "boolean") return input;
-  return typeof input === "string" ? word(input) : formatFieldValue(INT, input);
+  return typeof input === "string" ? wordValue(input) : formatFieldValue(INT, input);
 }
 
 function leafValue([sizeBytes, count]: Pair): Value {
@@ -77,7 +80,7 @@ function tableRunValue([virt, dma, sizeBytes, prot]: TableRun): Value {
       ["virt", new Quantity("virt", virt)],
       ["dma", new Quantity("dma", dma)],
       ["size", size(sizeBytes)],
-      ["prot", word(prot)],
+      ["prot", wordValue(prot)],
     ]),
   );
 }

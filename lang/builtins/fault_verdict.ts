@@ -15,25 +15,9 @@ import {
 } from "@dmalab/runtime/fault_log";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { endAt, type LedgerEntry, readCoherent, readLedger } from "./ledger.ts";
+import type { VERDICTS } from "./words.ts";
 
-export type FaultVerdict =
-  | "never_mapped"
-  | "use_after_unmap"
-  | "stale_iotlb"
-  | "wrong_direction"
-  | "past_end"
-  | "before_start"
-  | "not_linked"
-  | "sync_missing"
-  | "physical_address"
-  | "other_device"
-  | "error_value"
-  | "out_of_range"
-  | "access_allowed"
-  | "not_translated"
-  | "injected"
-  | "no_device"
-  | "not_a_mapping";
+export type FaultVerdict = keyof typeof VERDICTS;
 
 export interface JudgedFault {
   readonly line: LoggedFault;
@@ -163,28 +147,20 @@ function lastFailedMap(
 }
 
 class Judgement {
-  readonly #line: LoggedFault;
-  readonly #address: number;
-  readonly #device: LabDevice;
   /** Names of the devices that share the device's page table, itself among them. */
   readonly #members: ReadonlySet<string>;
   readonly #events: readonly MachineEvent[];
-  readonly #own: FaultEvent | null;
   readonly #run: ExecutionContext;
   readonly #granuleBytes: number;
 
   constructor(
-    line: LoggedFault,
-    address: number,
-    device: LabDevice,
-    own: FaultEvent | null,
+    private readonly line: LoggedFault,
+    private readonly address: number,
+    private readonly device: LabDevice,
+    private readonly own: FaultEvent | null,
     context: ExecutionContext,
   ) {
-    this.#line = line;
-    this.#address = address;
-    this.#device = device;
     this.#members = new Set([device, ...device.dma.domain!.members].map(({ name }) => name));
-    this.#own = own;
     this.#run = context;
     this.#granuleBytes = context.lab.machine.iommu.granuleBytes;
     const { events } = context.recorder;
@@ -198,7 +174,7 @@ class Judgement {
     ].sort((a, b) => a.created.seq - b.created.seq);
     const ours = all.filter(({ device }) => this.#members.has(device));
     const there = ours.filter((entry) => this.#isIn(entry.dma, entry.sizeBytes));
-    const endOf = (entry: LedgerEntry) => endAt(entry, this.#address, this.#events, this.#run);
+    const endOf = (entry: LedgerEntry) => endAt(entry, this.address, this.#events, this.#run);
     const live = there.findLast((entry) => endOf(entry) === null);
     if (live !== undefined) return this.#living(found, live);
     const dead = there.at(-1);
@@ -214,12 +190,12 @@ class Judgement {
   /** Whether the line's address, or its page, lies in the granules that a range takes. */
   #isIn(start: number, sizeBytes: number): boolean {
     const granule = this.#granuleBytes;
-    return this.#address + this.#line.addressUnitBytes > alignDown(start, granule) &&
-      this.#address < alignUp(start + sizeBytes, granule);
+    return this.address + this.line.addressUnitBytes > alignDown(start, granule) &&
+      this.address < alignUp(start + sizeBytes, granule);
   }
 
   #living(found: JudgedFault, mapping: LedgerEntry): JudgedFault {
-    const { access, accessCertain } = this.#line;
+    const { access, accessCertain } = this.line;
     const forbidden = mapping.dir === "to_device"
       ? "write"
       : mapping.dir === "from_device"
@@ -234,8 +210,8 @@ class Judgement {
         culprit: mapping.created,
       };
     }
-    const isHidden = this.#own?.fields.reason === "not_present" &&
-      this.#device.dma.domain!.cachingMode;
+    const isHidden = this.own?.fields.reason === "not_present" &&
+      this.device.dma.domain!.cachingMode;
     return {
       ...found,
       verdict: isHidden ? "sync_missing" : "access_allowed",
@@ -256,11 +232,11 @@ class Judgement {
     const forgotten = after.find((event) => {
       if (event.name !== "iotlb.sync") return false;
       const { hw_size_bytes, hw_start, kind } = event.fields;
-      return kind !== "map" && this.#address >= hw_start &&
-        this.#address < hw_start + hw_size_bytes;
+      return kind !== "map" && this.address >= hw_start &&
+        this.address < hw_start + hw_size_bytes;
     }) ?? null;
     const { iotlb } = this.#run.lab.machine.iommu;
-    const isCached = this.#own === null && iotlb.holds(this.#device.dma.domain!.id, this.#address);
+    const isCached = this.own === null && iotlb.holds(this.device.dma.domain!.id, this.address);
     return {
       ...found,
       verdict: isCached ? "stale_iotlb" : "use_after_unmap",
@@ -275,7 +251,7 @@ class Judgement {
   /** Translations that no mapping call tells of: a device's queues, pages of a pool. */
   #untold(found: JudgedFault): JudgedFault | null {
     const { iommu } = this.#run.lab.machine;
-    if (this.#own === null && iommu.lookup(this.#device.dma, this.#address) >= 0) {
+    if (this.own === null && iommu.lookup(this.device.dma, this.address) >= 0) {
       return { ...found, verdict: "access_allowed" };
     }
     const gone = this.#events.findLast((event) => {
@@ -314,10 +290,10 @@ class Judgement {
     };
     for (const mapping of ours) {
       const end = mapping.dma + mapping.sizeBytes;
-      const isBehind = this.#address >= end;
+      const isBehind = this.address >= end;
       const offByBytes = isBehind
-        ? this.#address - end
-        : mapping.dma - (this.#address + this.#line.addressUnitBytes);
+        ? this.address - end
+        : mapping.dma - (this.address + this.line.addressUnitBytes);
       const limitBytes = Math.max(mapping.sizeBytes, this.#granuleBytes);
       if (offByBytes > limitBytes || !isBetter(mapping, offByBytes)) continue;
       const verdict = isBehind ? "past_end" : "before_start";

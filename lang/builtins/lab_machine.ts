@@ -5,6 +5,7 @@ import {
   type DeviceRegistry,
   type Lab,
   type LabConfig,
+  type LabDevice,
   type PciNodeConfig,
 } from "@dmalab/devices";
 import {
@@ -38,20 +39,49 @@ import type {
   ResourceWatch,
   SimulatedMachine,
 } from "../values/simulated_machine.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { ScriptError, ValueError } from "../values/script_error.ts";
 import { Handle, type Value } from "../values/value.ts";
-import { isHandle, makeHandle } from "./arguments.ts";
+import { isHandle } from "./arguments.ts";
 import type { Type } from "../values/spec.ts";
 import { deviceValue, nodeType } from "./node_types.ts";
 import { COUNTERS } from "./types/counters.ts";
 import { DEVICE } from "./types/device.ts";
-import { describeRegister } from "./described_registers.ts";
 import { IO } from "./types/nvme/io.ts";
 import { IOMMU } from "./types/dma/iommu.ts";
 import { REGION } from "./types/region.ts";
 import { REQUEST, requestEvents } from "./types/nvme/request.ts";
 import { SWIOTLB } from "./types/dma/swiotlb.ts";
 import { TRACE, type Trace } from "./types/trace.ts";
+import { describeValue } from "../values/operators.ts";
+
+const WORD_LIMIT = 2 ** 32;
+
+/** Has a device do something when one of its registers is accessed. The machine's check has found both. */
+function describeRegister(
+  device: LabDevice | undefined,
+  access: RegisterName["access"],
+  offsetBytes: number,
+  handler: RegisterHandler,
+): void {
+  const { name, registers } = device ?? {};
+  if (registers === undefined || registers === null) {
+    throw new Error("This device has no registers: the check of the machine refuses it");
+  }
+  if (access === "write") {
+    registers.onWrite(offsetBytes, (value) => void handler([value]));
+    return;
+  }
+  registers.onRead(offsetBytes, () => {
+    const value = handler([]);
+    if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < WORD_LIMIT) {
+      return value as number;
+    }
+    throw new ValueError(
+      `A register of ${name} cannot hold ${describeValue(value)}`,
+      "the block of `on read` returns a number of 32 bits",
+    );
+  });
+}
 
 class LabMachine implements SimulatedMachine {
   readonly lab: Lab;
@@ -213,7 +243,6 @@ class LabMachine implements SimulatedMachine {
   }
 }
 
-/** Builds the machine and brings its devices up. */
 export function buildMachine(
   config: LabConfig,
   options: MachineBuildOptions,
@@ -252,12 +281,12 @@ class AllEvents implements Trace {
 
 function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value> {
   const globals = new Map<string, Value>([
-    ["iommu", makeHandle(IOMMU, lab.machine)],
-    ["swiotlb", makeHandle(SWIOTLB, lab.machine.swiotlb)],
-    ["counters", makeHandle(COUNTERS, lab.machine.events)],
-    ["events", makeHandle(TRACE, new AllEvents(lab, recorder))],
+    ["iommu", new Handle(IOMMU, lab.machine)],
+    ["swiotlb", new Handle(SWIOTLB, lab.machine.swiotlb)],
+    ["counters", new Handle(COUNTERS, lab.machine.events)],
+    ["events", new Handle(TRACE, new AllEvents(lab, recorder))],
   ]);
-  for (const region of lab.config.regions) globals.set(region.name, makeHandle(REGION, region));
+  for (const region of lab.config.regions) globals.set(region.name, new Handle(REGION, region));
   for (const node of allNodes(lab.config.pci)) {
     const device = lab.devices.get(node.name);
     globals.set(

@@ -277,7 +277,6 @@ function momentText(
     .trimEnd();
 }
 
-/** The function of the kernel's API that an event is of. */
 export function apiOf(event: MachineEvent): string {
   const match = /^(?:call|ret)\.(.+)$/.exec(event.name);
   if (match !== null) return match[1]!;

@@ -10,7 +10,7 @@ import { errorKind } from "./error_kind.ts";
 import { BLOCK_CALLS } from "./calls/block.ts";
 import { BLOCK_REQUEST_CALLS } from "./calls/block_request.ts";
 import { BLOCK_ITERATOR_CALLS } from "./calls/block_iterator.ts";
-import { COHERENCE_CALLS } from "./calls/coherence.ts";
+import { CACHE_LINES, COHERENCE_CALLS } from "./calls/coherence.ts";
 import { DATA_CALLS } from "./calls/data_files.ts";
 import { HMM_CALLS } from "./calls/hmm.ts";
 import { FAULT_LOG_CALLS } from "./calls/fault_log.ts";
@@ -19,7 +19,7 @@ import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
 import { PLUGGED_BIO_CALLS } from "./calls/plugged_bios.ts";
-import { P2P_LENDING_CALLS } from "./calls/p2p_lending.ts";
+import { P2P_LENDING_CALLS, P2PMEM } from "./calls/p2p_lending.ts";
 import { P2P_MEMORY_CALLS } from "./calls/p2p_memory.ts";
 import { PAGE_MEMORY_CALLS, QUERY_CALLS } from "./calls/queries.ts";
 import { REGISTER_CALLS } from "./calls/registers.ts";
@@ -32,9 +32,7 @@ import type { Registry } from "../values/registry.ts";
 import type { FunctionSpec, HandleType } from "../values/spec.ts";
 import { BIO } from "./types/bio.ts";
 import { BUFFER } from "./types/buffer.ts";
-import { CACHE_LINES } from "./types/dma/cache_lines.ts";
-import { PAGE_MEMORY } from "./types/dma/page_memory.ts";
-import { COHERENT_MEMORY } from "./types/dma/coherent_memory.ts";
+import { COHERENT_MEMORY, PAGE_MEMORY } from "./types/dma/coherent_memory.ts";
 import { COUNTER_GROUPS, COUNTERS, counterTypes } from "./types/counters.ts";
 import { DEVICE } from "./types/device.ts";
 import { DMA_ITER } from "./types/dma_iter.ts";
@@ -54,16 +52,14 @@ import { PAGE_WALK } from "./types/dma/page_walk.ts";
 import { OUTCOME } from "./types/outcome.ts";
 import { PORT } from "./types/pci/port.ts";
 import { LATENCIES } from "./types/latencies.ts";
-import { PEER_ROUTE } from "./types/pci/peer_route.ts";
-import { P2PMEM } from "./types/pci/provider.ts";
 import { REGION } from "./types/region.ts";
 import { REQUEST } from "./types/nvme/request.ts";
 import { SCATTERLIST } from "./types/dma/scatterlist.ts";
 import { SWIOTLB } from "./types/dma/swiotlb.ts";
-import { TOPOLOGY } from "./types/pci/topology.ts";
+import { PEER_ROUTE, TOPOLOGY } from "./types/pci/topology.ts";
 import { TRACE } from "./types/trace.ts";
 import { type AnyScriptedKind, BUILT_IN_KINDS } from "./node_types.ts";
-import { isHandle, makeHandle } from "./arguments.ts";
+import { isHandle } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
 import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
 import { DMA_ADDRESS, PHYS_ADDRESS, VIRT_ADDRESS } from "./values/addresses.ts";
@@ -83,7 +79,7 @@ import { STATUS_CODE_MASK, STATUS_CODES } from "@dmalab/devices/nvme";
 import { configBuilder } from "../machine/build_config.ts";
 import { MACHINE_SCHEMA, MachineSchema } from "../machine/schema.ts";
 import { type DeviceRegistry, DEVICES } from "@dmalab/devices";
-import type { Value } from "../values/value.ts";
+import { Handle, type Value } from "../values/value.ts";
 
 /** Functions and types that belong together: a page of the reference. */
 export interface BuiltinGroup {
@@ -292,25 +288,24 @@ const FIXED = {
   classifyError: errorKind,
   eventsOf,
   refusingMachine,
-  outcomeValue: (outcome) => makeHandle(OUTCOME, outcome),
-  traceValue: (events, spanNs) => makeHandle(TRACE, { events, spanNs }),
+  outcomeValue: (outcome) => new Handle(OUTCOME, outcome),
+  traceValue: (events, spanNs) => new Handle(TRACE, { events, spanNs }),
 } satisfies Partial<Registry>;
 
 /** The same with what is built in, and no more. */
 export const BUILTINS: Registry = builtinsWith(DEVICES);
 
 export { WORDS, wordSpecs } from "./words.ts";
-export { isHandle, makeHandle, toDirection } from "./arguments.ts";
+export { isHandle, toDirection } from "./arguments.ts";
 export { builtin, type FunctionEntry, type MakeMethod, methodsOf } from "./describe/builtin.ts";
 export { type FieldMakers, fieldsOf, type Unnamed } from "./describe/fields.ts";
 export type { Form } from "./describe/form.ts";
 export { named, optional, param, type Parameter } from "./describe/parameters.ts";
-export { dmaRanges, type ScriptDmaRange } from "./dma_ranges.ts";
 export { explainAddress, mappingsAt, readLedger } from "./ledger.ts";
 export { type AnyScriptedKind, BUILT_IN_KINDS, type ScriptedKind } from "./node_types.ts";
-export { PlacedKernelError } from "./placed_error.ts";
+export { PlacedKernelError } from "./error_kind.ts";
 export { BUFFER } from "./types/buffer.ts";
-export { DEVICE } from "./types/device.ts";
+export { DEVICE, dmaRanges, type ScriptDmaRange } from "./types/device.ts";
 export { COHERENT_MEMORY } from "./types/dma/coherent_memory.ts";
 export { explainFaultEvent } from "./types/fault.ts";
 export { REQUEST } from "./types/nvme/request.ts";

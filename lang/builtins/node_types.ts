@@ -62,7 +62,6 @@ function builtIn<R extends SettingRows, D extends LabDevice>(
   return { ...kind, ...builtins };
 }
 
-/** The kinds that are built in. */
 export const BUILT_IN_KINDS: readonly BuiltInKind[] = [
   builtIn(NVME_KIND, {
     page: "nvme",

@@ -388,7 +388,7 @@ function newBuffer(call: string): Readonly<Record<string, string>> {
 function declared(): string[] {
   const functions = [...FUNCTIONS.values()].map((spec) => [spec.name, spec] as const);
   const methods = [...TYPES.values()].flatMap((type) =>
-    type.methods.map((method) => [`${type.name}.${method.name}`, method] as const)
+    (type.methods ?? []).map((method) => [`${type.name}.${method.name}`, method] as const)
   );
   return [...functions, ...methods].flatMap(([name, spec]) =>
     (spec.raises ?? []).map((errno) => `${name} ${errno}`)

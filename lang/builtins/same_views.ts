@@ -3,9 +3,8 @@ import { type DeviceVisibleRange, sameView } from "@dmalab/runtime/dma";
 import { formatSize } from "../text/numbers.ts";
 import { STEP_BYTES } from "../values/limits.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { ValueError } from "../values/script_error.ts";
 
-/** What one device sees, by the device's name. */
 export type Views = ReadonlyMap<string, readonly DeviceVisibleRange[]>;
 
 /** More than anybody would wait for. */
@@ -19,7 +18,7 @@ export function sameViews(left: Views, right: Views, context: ExecutionContext):
     const sizeBytes = sizeOf(view);
     if (other === undefined || sizeOf(other) !== sizeBytes) return false;
     if (sizeBytes > MAX_COMPARED_BYTES) {
-      throw new ScriptError("E0919", `Cannot compare ${formatSize(sizeBytes)} byte by byte`);
+      throw new ValueError(`Cannot compare ${formatSize(sizeBytes)} byte by byte`);
     }
     context.work(sizeBytes / STEP_BYTES);
     if (!sameView(view, other)) return false;

@@ -221,12 +221,12 @@ for (let seed = 1; seed <= MACHINES; seed++) {
       const asked: string[] = [];
       try {
         const types = [...TYPES.values()].filter((type) =>
-          type.methods.length > 0 && (values.things.get(type.name) ?? []).length > 0
+          (type.methods ?? []).length > 0 && (values.things.get(type.name) ?? []).length > 0
         );
         let value: Value;
         if (random.below(3) === 0) {
           const type = types[random.below(types.length)]!;
-          const method = type.methods[random.below(type.methods.length)]!;
+          const method = type.methods![random.below(type.methods!.length)]!;
           const target = values.of(`@${type.name}`) as Handle;
           const args = values.arguments(method);
           asked.push(`${type.name}.${method.name}`, Deno.inspect(args, { depth: 1 }));

@@ -57,29 +57,26 @@ const ENDS = group("end of a block on a machine of its own", {
   not_in_release: "The machine's release lacks what the block called.",
 });
 
-const VERDICTS: WordSet[] = [{
-  title: "verdict on a fault log",
-  docs: {
-    never_mapped: "Nothing was ever mapped there for the device.",
-    use_after_unmap: "A call unmapped it before the device accessed it.",
-    stale_iotlb: "It is unmapped, but a stale IOTLB entry lets the device through.",
-    wrong_direction: "A mapping exists, for the other direction.",
-    past_end: "The address lies past the end of a mapping.",
-    before_start: "The address lies before the start of a mapping.",
-    not_linked: "The IOVA range was allocated, but nothing was linked there.",
-    sync_missing:
-      "It is linked, but the IOTLB caches the not-present entry: dma_iova_sync() is missing.",
-    physical_address: "It is the physical address of mapped memory, not the device's address.",
-    other_device: "It is mapped for another device.",
-    error_value: "It is the error value of a map that failed.",
-    out_of_range: "It has more bits than the IOMMU translates.",
-    access_allowed: "A mapping exists and allows the access.",
-    not_translated: "The device is not translated in this machine.",
-    injected: "The scenario injected the fault.",
-    no_device: "This machine has no such device.",
-    not_a_mapping: "The line does not report an access to a mapping.",
-  },
-}];
+export const VERDICTS = {
+  never_mapped: "Nothing was ever mapped there for the device.",
+  use_after_unmap: "A call unmapped it before the device accessed it.",
+  stale_iotlb: "It is unmapped, but a stale IOTLB entry lets the device through.",
+  wrong_direction: "A mapping exists, for the other direction.",
+  past_end: "The address lies past the end of a mapping.",
+  before_start: "The address lies before the start of a mapping.",
+  not_linked: "The IOVA range was allocated, but nothing was linked there.",
+  sync_missing:
+    "It is linked, but the IOTLB caches the not-present entry: dma_iova_sync() is missing.",
+  physical_address: "It is the physical address of mapped memory, not the device's address.",
+  other_device: "It is mapped for another device.",
+  error_value: "It is the error value of a map that failed.",
+  out_of_range: "It has more bits than the IOMMU translates.",
+  access_allowed: "A mapping exists and allows the access.",
+  not_translated: "The device is not translated in this machine.",
+  injected: "The scenario injected the fault.",
+  no_device: "This machine has no such device.",
+  not_a_mapping: "The line does not report an access to a mapping.",
+} as const;
 
 /** What controllers answer with. */
 const NVME_STATUS = [
@@ -202,7 +199,6 @@ const VIEW_WORDS = [
   }),
 ];
 
-/** Names of events without a dot. */
 const EVENT_NAMES = group(
   "event",
   Object.fromEntries(
@@ -216,7 +212,7 @@ const SETS: readonly WordSet[] = [
   ...wordSets(),
   ...OPERATIONS,
   ...LOGGED_REASONS,
-  ...VERDICTS,
+  ...group("verdict on a fault log", VERDICTS),
   ...ENDS,
   ...NVME_STATUS,
   ...MACHINE_WORDS,

@@ -32,7 +32,6 @@ import { Quantity } from "../values/value.ts";
 /** The machine a program runs on, and the names its block may use. */
 export interface ProgramMachine {
   readonly declaration: MachineDeclaration | null;
-  /** The scope of the file that declares it. */
   readonly scope: FileScope;
   readonly config: LabConfig;
   /** What stands in its blocks besides keys. */
@@ -167,7 +166,6 @@ export function programMachine(
   return { declaration, scope, config, parts: machineParts(declaration, scope) };
 }
 
-/** The configuration a machine block describes. */
 function buildMachine(
   declaration: MachineDeclaration | null,
   scope: FileScope,
@@ -211,7 +209,6 @@ function warnStatements(file: FileNode, bag: DiagnosticBag): void {
   );
 }
 
-/** The word `machine` of a declaration. */
 function keywordOf({ span: { source, start } }: MachineDeclaration): Span {
   return { source, start, end: start + "machine".length };
 }

@@ -36,7 +36,6 @@ const LOSES_NAMES = /\b(?:use|fn|forall)\b|\b(?:let|const|for)\b(?!\s+[A-Za-z_])
 const WORD = /[A-Za-z_]\w*/g;
 
 export class TornText {
-  /** Lines with an error. */
   readonly #lines = new Map<SourceFile, Set<number>>();
   /** Declarations and statements of the top level without an error, in the order of the text. */
   readonly #sound = new Map<SourceFile, Span[]>();

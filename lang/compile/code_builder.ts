@@ -36,7 +36,6 @@ export class CodeBuilder extends CodeTables {
     return this.functions.push({ role, name, span, parameters, ...unknown }) - 1;
   }
 
-  /** Appends a finished function's instructions. */
   finish(index: number, builder: FunctionBuilder): void {
     const entry = this.#length;
     const count = builder.words.length;

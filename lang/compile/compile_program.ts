@@ -155,7 +155,6 @@ export class ProgramCompiler {
     });
   }
 
-  /** The condition of a `budget` or an `expect` of a bench. */
   benchCondition({ condition, span }: BenchBudget | BenchExpectation): number {
     return this.#compile("budget", "budget", span, [], (compiler) => {
       compiler.expression(condition);

@@ -94,7 +94,6 @@ export function isTable(statement: Expression): boolean {
 }
 
 export class FunctionCompiler {
-  readonly tables: ProgramTables;
   readonly code: CodeBuilder;
   readonly resolution: Resolution;
   readonly builder: FunctionBuilder;
@@ -114,8 +113,7 @@ export class FunctionCompiler {
   /** The race that is a statement of its own. */
   #raceStatement: Expression | null = null;
 
-  constructor(tables: ProgramTables) {
-    this.tables = tables;
+  constructor(readonly tables: ProgramTables) {
     this.code = tables.code;
     this.resolution = tables.resolution;
     this.builder = new FunctionBuilder(tables.code.spans);
@@ -1093,7 +1091,7 @@ export class FunctionCompiler {
     const after = new Label();
     const entries = branches.map(() => new Label());
     const trial = this.#unlisted(span);
-    const info = this.code.races.push({ span, blocks: branches.length, trial, whole }) - 1;
+    const info = this.code.races.push({ blocks: branches.length, trial, whole }) - 1;
     builder.jump(0, RareOp.RaceStart, after, info);
     for (const entry of entries) builder.jump(0, Op.Jump, entry);
     branches.forEach((branch, index) => {
@@ -1121,10 +1119,8 @@ export class FunctionCompiler {
       inner.block(expression.body);
       endFunction(inner.builder);
     });
-    const info = this.code.comparisons.push({
-      span: expression.span,
-      machines: this.resolution.comparisons.get(expression) ?? [],
-    }) - 1;
+    const machines = this.resolution.comparisons.get(expression) ?? [];
+    const info = this.code.comparisons.push(machines) - 1;
     this.builder.emit(0, RareOp.Compare, info);
   }
 }

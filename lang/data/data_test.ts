@@ -7,7 +7,7 @@ import { Quantity, Ratio, RecordValue, type Value } from "../values/value.ts";
 import { ListValue } from "../values/value.ts";
 import { readCsv } from "./read_csv.ts";
 import { readJson } from "./read_json.ts";
-import { readLines } from "./read_lines.ts";
+import { readLines } from "../builtins/calls/data_files.ts";
 
 /** A value as JSON has it: to hold the reader to `JSON.parse`. */
 function plain(value: Value): unknown {

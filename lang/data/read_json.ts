@@ -20,7 +20,6 @@ class JsonError extends Error {
   }
 }
 
-/** The value of a JSON text, or the first thing that is wrong with it. */
 export function readJson(
   text: string,
   places: JsonPlaces | null = null,

@@ -76,7 +76,6 @@ export function printableText(text: string, colour: boolean): string {
   }).join("\n");
 }
 
-/** What a terminal shows of a text, without its colours. */
 export function withoutColours(text: string): string {
   return text.split(COLOUR).join("");
 }

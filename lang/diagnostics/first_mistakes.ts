@@ -66,7 +66,6 @@ function restOf(severity: Severity, span: Diagnostic["span"], more: number): Dia
   };
 }
 
-/** How many mistakes of a severity there are, shown or not. */
 export function countMistakes(diagnostics: readonly Diagnostic[], severity: Severity): number {
   return diagnostics.reduce(
     (sum, each) => each.severity === severity ? sum + (each.standsFor ?? 1) : sum,

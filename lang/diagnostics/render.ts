@@ -53,7 +53,6 @@ export interface RenderedFinding {
   readonly hint?: string | undefined;
 }
 
-/** Renders a finding as lines. */
 export function renderFinding(finding: RenderedFinding, options: RenderOptions = {}): string[] {
   const style = options.style ?? ((_role, text) => text);
   const { facts = [], hint, label, message, related = [], severity, span, tag, word } = finding;

@@ -16,7 +16,6 @@ export class NearNames {
 /** A hint as a text, or by the names that were meant. */
 export type Hint = string | NearNames;
 
-/** The nearest names, or undefined when none is near. */
 export function nearNames(word: string, candidates: Iterable<string>): NearNames | undefined {
   const names = nearestNames(word, candidates);
   return names.length === 0 ? undefined : new NearNames(word, names);

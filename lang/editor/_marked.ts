@@ -14,7 +14,6 @@ export interface Marked {
 export const DISK =
   "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { depth = 32 } } } }\n";
 
-/** Reads a text and takes the marks out of it. */
 export function marked(text: string, files: Readonly<Record<string, string>> = {}): Marked {
   let plain = "";
   let cursor = -1;

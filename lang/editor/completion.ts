@@ -7,10 +7,11 @@ import type { HandleType, ParameterSpec } from "../values/spec.ts";
 import { findField, findMethod, handleTypeOf, memberNames } from "../values/types.ts";
 import { type KnownNames, knownNames, nameDoc, typeOf } from "./describe_name.ts";
 import { openCall } from "./open_call.ts";
-import type { Suggestion, SuggestionKind, Suggestions } from "./suggestion.ts";
 import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { keyName, keysNamed, MACHINE_KEYS } from "../machine/key_text.ts";
 import { MACHINE_SCHEMA, type ValueShape } from "../machine/schema.ts";
+import { type Analysis, statementStart } from "./analysis.ts";
+import { NamesAt } from "./names_at.ts";
 
 /** What stands before a block of the machine, or before settings by their full names. */
 const OPENERS = /\b(machine|with|matrix|compare)\s*$/;
@@ -274,4 +275,41 @@ export function calledSpec(
   if (dot < 0) return FUNCTIONS.get(callee);
   const type = typeOfText(callee.slice(0, dot), names);
   return type === undefined ? undefined : findMethod(type, callee.slice(dot + 1)) ?? undefined;
+}
+
+/** What could stand at an offset. */
+export function completeAt(analysis: Analysis, offset: number): Suggestions {
+  const { text } = analysis.source;
+  const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
+  // Nothing is offered in a comment: it takes whatever is written.
+  if (/^(?:[^"#]|"(?:[^"\\]|\\.)*")*#/.test(line)) return { all: [], part: "" };
+  const names = new NamesAt(analysis, offset);
+  return suggestInStatement(text.slice(statementStart(analysis, offset), offset), names, true);
+}
+
+/** What a suggested word is, for the sign that an editor puts before it. */
+export type SuggestionKind =
+  | "argument"
+  | "constant"
+  | "event"
+  | "field"
+  | "function"
+  | "key"
+  | "keyword"
+  | "method"
+  | "type"
+  | "variable";
+
+/** A word that could stand at the cursor. */
+export interface Suggestion {
+  readonly text: string;
+  /** What it means, in a sentence; empty where it is unknown. */
+  readonly doc: string;
+  readonly kind?: SuggestionKind;
+}
+
+/** Words that could stand at the cursor, for the part of one that is there. */
+export interface Suggestions {
+  readonly all: readonly Suggestion[];
+  readonly part: string;
 }

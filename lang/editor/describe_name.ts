@@ -11,7 +11,6 @@ import {
   type ParameterSpec,
   type Type,
 } from "../values/spec.ts";
-import { pageOf } from "./rule_pages.ts";
 import { nearestNames } from "../diagnostics/suggest.ts";
 import { defaultText, keyName, keysNamed, shapeText } from "../machine/key_text.ts";
 import { MACHINE_SCHEMA } from "../machine/schema.ts";
@@ -23,6 +22,24 @@ import { LANGUAGE_WORDS, wordRow } from "../syntax/language_words.ts";
 import type { KeywordSpec } from "../syntax/word_row.ts";
 import { eventEntry, INJECTION_POINTS, type InjectionPointSpec } from "@dmalab/runtime";
 import { fieldText } from "@dmalab/runtime/vocabulary";
+
+export const RULE_PAGES = [
+  "block",
+  "c-api",
+  "captured",
+  "defects",
+  "dma",
+  "hmm-rdma-vfio",
+  "nvme",
+  "p2p",
+  "traces",
+  "v7.3",
+] as const;
+
+/** The page that a rule is cited by, as in `dma.3.3`; undefined for what is no rule. */
+export function pageOf(name: string): (typeof RULE_PAGES)[number] | undefined {
+  return RULE_PAGES.find((each) => `${name}.`.toLowerCase().startsWith(`${each}.`));
+}
 
 /** What is known by name besides the language: a session's, or what a place of a run sees. */
 export interface KnownNames {
@@ -44,7 +61,6 @@ export interface NameDescription {
   readonly lines: readonly string[];
 }
 
-/** Explains a name. */
 export function describeName(name: string, { session, columns }: Describer): NameDescription {
   if (name === "") {
     return { found: false, lines: ["Write a name after the ?, such as ?dma_map_phys"] };
@@ -180,7 +196,6 @@ const OF_EVENTS: ReadonlySet<HandleType> = new Set(
   [COUNTERS, ...COUNTER_GROUPS, EVENT] as HandleType[],
 );
 
-/** A type's field or method; null where it has none of that name. */
 export function describeMemberOf(
   type: HandleType,
   member: string,
@@ -309,7 +324,7 @@ function describeType(type: HandleType, columns: number): string[] {
     if (at !== type) lines.push("", `of every ${at.name}:`);
     lines.push(...wrappedPairs(pairs.map(([name, doc]) => [name.padEnd(width), doc]), columns));
   }
-  const [member] = [...type.methods, ...type.fields()];
+  const [member] = [...type.methods ?? [], ...type.fields()];
   if (member !== undefined) {
     lines.push("", `Name a member, such as ${type.name}.${member.name}, for its full description`);
   }
@@ -317,7 +332,7 @@ function describeType(type: HandleType, columns: number): string[] {
 }
 
 /** Fields, then methods, each with the first thing that is said of it. */
-function memberPairs({ fields, methods }: HandleType): (readonly [string, string])[] {
+function memberPairs({ fields, methods = [] }: HandleType): (readonly [string, string])[] {
   return [
     ...fields().map(({ name, doc }) => [`.${name}`, firstSentence(doc)] as const),
     ...methods.map(({ name, parameters, doc }) =>

@@ -8,7 +8,7 @@ const NAMES = new Set([
   ...languageNames(),
   ...EVENT_NAMES,
   ...[...TYPES.values()].flatMap((type) =>
-    [...type.methods, ...type.fields()].map(({ name }) => `${type.name}.${name}`)
+    [...type.methods ?? [], ...type.fields()].map(({ name }) => `${type.name}.${name}`)
   ),
 ]);
 

@@ -1,13 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Span } from "../source.ts";
 import { DISK, marked, withMarks } from "./_marked.ts";
-import { completeAt } from "./completion_at.ts";
-import { definitionAt, referencesAt } from "./definition.ts";
-import { fixesIn } from "./fixes.ts";
-import { formatEdits } from "./format_edits.ts";
+import { completeAt } from "./completion.ts";
+import { fixesIn, formatEdits } from "./format_edits.ts";
 import { hoverAt } from "./hover.ts";
 import { foldsOf, outlineOf, surroundings } from "./outline.ts";
-import { edited, renameAt } from "./rename.ts";
+import { definitionAt, edited, referencesAt, renameAt } from "./rename.ts";
 import { semanticTokens } from "./semantic_tokens.ts";
 import { signatureAt } from "./signature.ts";
 

@@ -1,7 +1,9 @@
 /** Formatting, as the edits that lead to the formatter's layout. */
 import { formatSource } from "../format/format.ts";
-import type { SourceFile } from "../source.ts";
+import { type SourceFile, type Span, spanText } from "../source.ts";
 import type { TextEdit } from "./rename.ts";
+import type { Diagnostic, Fix } from "../diagnostics/diagnostic.ts";
+import type { Analysis } from "./analysis.ts";
 
 /** Lines of a file, from 1, both included. */
 export interface Lines {
@@ -64,7 +66,31 @@ function nextCommon(
   return left;
 }
 
-/** Lines with their ends. */
 function linesOf(text: string): readonly string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+}
+
+interface QuickFix {
+  readonly title: string;
+  readonly fix: Fix;
+  /** What it puts right. */
+  readonly diagnostic: Diagnostic;
+  /** There is no other fix for it. */
+  readonly isOnly: boolean;
+}
+
+/** The fixes of what is wrong between two offsets. */
+export function fixesIn({ diagnostics, source }: Analysis, start: number, end: number): QuickFix[] {
+  return diagnostics.flatMap((diagnostic) => {
+    const { fixes = [], span } = diagnostic;
+    const isThere = (each: Span) =>
+      each.source === source && each.start <= end && each.end >= start;
+    if (![span, ...fixes.map((fix) => fix.span)].some(isThere)) return [];
+    return fixes.map((fix) => ({
+      title: `Replace \`${spanText(fix.span)}\` with \`${fix.text}\``,
+      fix,
+      diagnostic,
+      isOnly: fixes.length === 1,
+    }));
+  });
 }

@@ -2,8 +2,7 @@
 import { eventEntry } from "@dmalab/runtime";
 import { TYPES } from "../builtins/mod.ts";
 import { MACHINE_SCHEMA } from "../machine/schema.ts";
-import type { Span } from "../source.ts";
-import { spanText } from "../source.ts";
+import { type Span, spanText } from "../source.ts";
 import { wordRow } from "../syntax/language_words.ts";
 import type {
   Argument,
@@ -87,7 +86,6 @@ function describeSymbol(
   }
 }
 
-/** A value on one line, shortened. */
 function oneLine(span: Span): string {
   const text = spanText(span).replace(/\s+/g, " ");
   return text.length <= COLUMNS ? text : `${text.slice(0, COLUMNS - 1)}…`;

@@ -4,9 +4,15 @@
  * What other members use:
  */
 export { analyse, type Analysis } from "./analysis.ts";
-export { eventWords, fitting, suggestInStatement } from "./completion.ts";
-export { completeAt } from "./completion_at.ts";
-export { definitionAt, placesOf, referencesAt } from "./definition.ts";
+export {
+  completeAt,
+  eventWords,
+  fitting,
+  suggestInStatement,
+  type Suggestion,
+  type SuggestionKind,
+  type Suggestions,
+} from "./completion.ts";
 export {
   describeLanguage,
   describeName,
@@ -14,15 +20,23 @@ export {
   languageNames,
   membersLike,
   nameDoc,
+  pageOf,
+  RULE_PAGES,
 } from "./describe_name.ts";
-export { fixesIn } from "./fixes.ts";
-export { formatEdits, type Lines } from "./format_edits.ts";
+export { fixesIn, formatEdits, type Lines } from "./format_edits.ts";
 export { hoverAt } from "./hover.ts";
 export { isOwnName, type NameSymbol, occurrenceAt } from "./occurrences.ts";
 export { foldsOf, type OutlineEntry, outlineOf, surroundings } from "./outline.ts";
-export { edited, renameable, renameAt, renameSymbol, type TextEdit } from "./rename.ts";
-export { pageOf, RULE_PAGES } from "./rule_pages.ts";
+export {
+  definitionAt,
+  edited,
+  placesOf,
+  referencesAt,
+  renameable,
+  renameAt,
+  renameSymbol,
+  type TextEdit,
+} from "./rename.ts";
 export { semanticTokens, TOKEN_MODIFIERS, TOKEN_TYPES } from "./semantic_tokens.ts";
 export { signatureAt } from "./signature.ts";
-export type { Suggestion, SuggestionKind, Suggestions } from "./suggestion.ts";
 export { everyNode } from "./tree_path.ts";

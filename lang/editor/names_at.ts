@@ -24,17 +24,15 @@ import { everyNode, pathAt, type TreeNode } from "./tree_path.ts";
 
 /** What is known by name at an offset. */
 export class NamesAt implements KnownNames {
-  readonly #analysis: Analysis;
   /** Inner ones hide outer ones. */
   readonly #variables: ReadonlyMap<string, Variable>;
 
-  constructor(analysis: Analysis, offset: number) {
-    this.#analysis = analysis;
+  constructor(private readonly analysis: Analysis, offset: number) {
     this.#variables = variablesAt(analysis, offset);
   }
 
   summary(): ReturnType<KnownNames["summary"]> {
-    const { scope } = this.#analysis.checked;
+    const { scope } = this.analysis.checked;
     return {
       variables: [...this.#variables.keys()].map((name) => ({
         name,
@@ -60,7 +58,7 @@ export class NamesAt implements KnownNames {
     const { diagnostics, file: { items: [item] } } = parse(source, { mode: "repl" });
     if (diagnostics.length > 0 || item?.kind !== "Expression") return undefined;
     const names = this.#bind(item.expression);
-    const { kinds, resolution } = this.#analysis.checked;
+    const { kinds, resolution } = this.analysis.checked;
     const isName = item.expression.kind === "Name";
     const shape = isName && names.length === 0 ? undefined : kinds.shapeOf(item.expression);
     // They are no names of the text.
@@ -70,7 +68,7 @@ export class NamesAt implements KnownNames {
 
   /** Gives the names of an expression their meaning, and returns those that have one. */
   #bind(expression: Expression): readonly NameExpression[] {
-    const { resolution, scope } = this.#analysis.checked;
+    const { resolution, scope } = this.analysis.checked;
     const bound: NameExpression[] = [];
     for (const node of everyNode(expression)) {
       if (node.kind !== "Name") continue;

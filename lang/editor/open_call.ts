@@ -15,7 +15,6 @@ export interface OpenCall {
   readonly inText: boolean;
 }
 
-/** A bracket that is open. */
 interface Bracket {
   readonly opener: string;
   /** What stands before it. */

@@ -40,7 +40,6 @@ function innerAt(node: TreeNode, offset: number): TreeNode | undefined {
   return found;
 }
 
-/** The node itself, and everything inside. */
 export function* everyNode(root: TreeNode): Generator<TreeNode> {
   const open = [root];
   for (let node = open.pop(); node !== undefined; node = open.pop()) {

@@ -1,6 +1,7 @@
 /** From the tree of brackets to lines: which go on one, which are broken, and where. */
 import * as t from "../syntax/tokens.ts";
 import type { IToken } from "chevrotain";
+import { endsValue } from "../syntax/recovery/bracket_matcher.ts";
 import { builders, printer } from "prettier/doc";
 import { displayWidth } from "../diagnostics/display_width.ts";
 import {
@@ -18,17 +19,9 @@ const NO_BLANK_BEFORE: ReadonlySet<unknown> = new Set([t.Comma, t.Colon, t.Dot, 
 const NO_BLANK_AFTER: ReadonlySet<unknown> = new Set([t.Dot, t.Range, t.Bang]);
 const PATTERN_SUFFIXES: ReadonlySet<unknown> = new Set([t.Star, t.Plus, t.Question]);
 
-/** Words that end a value, so that a `-` behind them is an operator between two. */
-function endsOperand(token: IToken | undefined): boolean {
-  return token !== undefined &&
-    (token.tokenType === t.Identifier || t.isA(token, t.Literal) ||
-      token.tokenType === t.RParen || token.tokenType === t.RBracket ||
-      token.tokenType === t.RBrace);
-}
-
 /** True when a token is a `-` before one value rather than between two. */
 function isPrefixMinus(previous: IToken | undefined, token: IToken | undefined): boolean {
-  return token?.tokenType === t.Minus && !endsOperand(previous);
+  return token?.tokenType === t.Minus && !endsValue(previous);
 }
 
 /**
@@ -61,7 +54,6 @@ type Doc = builders.Doc;
 const { breakParent, fill, group, hardline, ifBreak, indent, join, line, lineSuffix, softline } =
   builders;
 
-/** A whole file. */
 export function layOutFile(items: readonly Item[], end: readonly Comment[]): Doc {
   const doc: Doc[] = [...statementList(items, true)];
   for (const [index, comment] of end.entries()) {
@@ -97,7 +89,6 @@ function* statementList(items: readonly Item[], atTop: boolean): Generator<Doc> 
   }
 }
 
-/** The comments above an item, each on its line. */
 function* leadingComments({ leading, blankAfterComments }: Item): Generator<Doc> {
   for (const [index, comment] of leading.entries()) {
     if (index > 0 && comment.blankBefore) yield hardline;

@@ -136,7 +136,6 @@ function readLatencies(block: ConfigBlock | undefined): Readonly<Record<string, 
   return { ...preset === undefined ? {} : presetLatencies(preset), ...Object.fromEntries(own) };
 }
 
-/** What a block gives for the rows, by their properties. */
 function valuesOf<R extends SettingRows>(
   block: ConfigBlock | undefined,
   rows: R,

@@ -29,7 +29,6 @@ export interface ConfigSetting {
   readonly valueSpan: Span;
 }
 
-/** One block of the machine. */
 export interface ConfigBlock {
   readonly spec: BlockSpec;
   readonly name: Name | null;
@@ -41,6 +40,18 @@ export interface ConfigBlock {
   readonly children: ConfigBlock[];
   /** What its registers do, by access and offset: `on write 16`. */
   readonly registers: Map<string, { readonly offsetBytes: number; readonly span: Span }>;
+}
+
+function newBlock(spec: BlockSpec, name: Name | null, span: Span | null): ConfigBlock {
+  return {
+    spec,
+    name,
+    span,
+    settings: new Map(),
+    given: new Set(),
+    children: [],
+    registers: new Map(),
+  };
 }
 
 /** What every machine has under these names; no device may take them. */
@@ -69,39 +80,27 @@ function countEntries(entries: readonly MachineEntry[]): number {
 
 /** Reads a machine block and its modifiers; what is wrong goes into the bag. */
 export class ConfigTreeReader {
-  readonly #bag: DiagnosticBag;
   readonly #reader: SettingReader;
-  readonly #extraLatencies: (key: string) => SettingSpec | null;
   readonly #named = new Map<string, ConfigBlock>();
 
   /** @param extraLatencies The spec of a key of `latencies` that the schema does not list. */
   constructor(
     private readonly schema: MachineSchema,
     evaluate: EvaluateConstant,
-    bag: DiagnosticBag,
-    extraLatencies: (key: string) => SettingSpec | null,
+    private readonly bag: DiagnosticBag,
+    private readonly extraLatencies: (key: string) => SettingSpec | null,
   ) {
-    this.#bag = bag;
     this.#reader = new SettingReader(evaluate, bag);
-    this.#extraLatencies = extraLatencies;
   }
 
   read(
     declaration: MachineDeclaration | null,
     modifiers: readonly ConfigModifier[],
   ): ConfigBlock {
-    const root: ConfigBlock = {
-      spec: this.schema.block("machine"),
-      name: null,
-      span: declaration?.span ?? null,
-      settings: new Map(),
-      given: new Set(),
-      children: [],
-      registers: new Map(),
-    };
+    const root = newBlock(this.schema.block("machine"), null, declaration?.span ?? null);
     const entries = declaration?.entries ?? [];
     if (declaration !== null && countEntries(entries) > MAX_ENTRIES) {
-      this.#bag.error(
+      this.bag.error(
         "E0514",
         declaration.span,
         `The machine has more than ${groupThousands(MAX_ENTRIES)} entries`,
@@ -133,7 +132,7 @@ export class ConfigTreeReader {
   #refuseOutside(block: ConfigBlock, what: string, span: Span): boolean {
     if (block.spec.hasRegisters) return true;
     const hint = `it belongs in ${placesList(this.schema.withRegisters())}`;
-    this.#bag.error("E0505", span, `${what} is not allowed in ${describe(block)}`, hint);
+    this.bag.error("E0505", span, `${what} is not allowed in ${describe(block)}`, hint);
     return false;
   }
 
@@ -157,7 +156,7 @@ export class ConfigTreeReader {
 
   #findSetting(block: ConfigBlock, key: string): SettingSpec | null {
     const spec = block.spec.settings.find((setting) => setting.key === key);
-    return spec ?? (block.spec.keyword === "latencies" ? this.#extraLatencies(key) : null);
+    return spec ?? (block.spec.keyword === "latencies" ? this.extraLatencies(key) : null);
   }
 
   #set(
@@ -180,7 +179,7 @@ export class ConfigTreeReader {
       return;
     }
     if (!parent.spec.children.includes(spec.keyword)) {
-      this.#bag.error(
+      this.bag.error(
         "E0505",
         entry.keyword.span,
         `The block \`${spec.keyword}\` is not allowed in ${describe(parent)}`,
@@ -194,15 +193,7 @@ export class ConfigTreeReader {
       this.#twice(entry.keyword, earlier.span);
       return;
     }
-    const block: ConfigBlock = {
-      spec,
-      name: entry.name,
-      span: entry.span,
-      settings: new Map(),
-      given: new Set(),
-      children: [],
-      registers: new Map(),
-    };
+    const block = newBlock(spec, entry.name, entry.span);
     if (entry.name !== null) this.#named.set(entry.name.text, block);
     parent.children.push(block);
     this.#readEntries(block, entry.entries);
@@ -212,7 +203,7 @@ export class ConfigTreeReader {
     const { name, keyword } = entry;
     if (name === null) {
       if (!spec.named) return true;
-      this.#bag.error(
+      this.bag.error(
         "E0506",
         keyword.span,
         `This ${spec.keyword} has no name`,
@@ -221,7 +212,7 @@ export class ConfigTreeReader {
       return false;
     }
     if (!spec.named) {
-      this.#bag.error(
+      this.bag.error(
         "E0506",
         name.span,
         `The block \`${spec.keyword}\` has no name`,
@@ -231,7 +222,7 @@ export class ConfigTreeReader {
     }
     const taken = this.#named.get(name.text)?.name?.span ?? null;
     if (taken === null && !MACHINE_NAMES.has(name.text)) return true;
-    this.#bag.add({
+    this.bag.add({
       code: "E0507",
       severity: "error",
       span: name.span,
@@ -243,7 +234,7 @@ export class ConfigTreeReader {
   }
 
   #twice(name: Name, first: Span): void {
-    this.#bag.add({
+    this.bag.add({
       code: "E0504",
       severity: "error",
       span: name.span,
@@ -261,7 +252,7 @@ export class ConfigTreeReader {
       const home = block.spec.children.includes(other.keyword)
         ? ""
         : `, in ${placesList(this.schema.placesOf(other.keyword))}`;
-      this.#bag.error(
+      this.bag.error(
         "E0501",
         name.span,
         `\`${owner}\` is a block, not a key of ${describe(block)}`,
@@ -270,7 +261,7 @@ export class ConfigTreeReader {
       return;
     }
     if (value === null && block.spec.settings.some((setting) => setting.key === owner)) {
-      this.#bag.error(
+      this.bag.error(
         "E0501",
         name.span,
         `\`${owner}\` is a key of ${describe(block)}, not a block`,
@@ -286,7 +277,7 @@ export class ConfigTreeReader {
       shape.kind === "word" && shape.choices.includes(name.text)
     );
     if (value !== null && chosen !== undefined) {
-      this.#bag.error(
+      this.bag.error(
         "E0501",
         name.span,
         `\`${name.text}\` is a value, not a key of ${describe(block)}`,
@@ -299,7 +290,7 @@ export class ConfigTreeReader {
     const elsewhere = homes.length === 0
       ? known.length === 0 ? "it takes no keys" : oneOf(known)
       : `it is a key of ${homes.map((spec) => spec.keyword).join(", ")}`;
-    this.#bag.error(
+    this.bag.error(
       "E0501",
       name.span,
       `There is no "${name.text}" in ${describe(block)}`,
@@ -314,7 +305,7 @@ export class ConfigTreeReader {
     if (first === undefined) return;
     const block = rest.length === 0 ? root : this.#findBlock(root, first.text);
     if (block === null) {
-      this.#bag.error(
+      this.bag.error(
         "E0512",
         first.span,
         `No block of the machine is called "${first.text}"`,
@@ -333,7 +324,7 @@ export class ConfigTreeReader {
           !spec.named && root.spec.children.includes(spec.keyword) &&
           spec.settings.some((setting) => setting.key === key)
         );
-      this.#bag.error(
+      this.bag.error(
         "E0512",
         last.span,
         `There is no "${key}" in ${describe(block)}`,
@@ -356,15 +347,7 @@ export class ConfigTreeReader {
     let block = root.children.find((child) => child.spec === spec);
     if (block === undefined) {
       // The file leaves the block out; a modifier may still set its keys.
-      block = {
-        spec,
-        name: null,
-        span: null,
-        settings: new Map(),
-        given: new Set(),
-        children: [],
-        registers: new Map(),
-      };
+      block = newBlock(spec, null, null);
       root.children.push(block);
     }
     return block;

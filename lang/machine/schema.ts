@@ -115,7 +115,6 @@ const BLOCKS: readonly BlockSpec[] = [
   ),
 ];
 
-/** Every block of a machine, by what machines can be made of. */
 export class MachineSchema {
   /** By their keywords. */
   readonly blocks: ReadonlyMap<string, BlockSpec>;
@@ -146,7 +145,6 @@ export class MachineSchema {
     return this.#keywords(({ children }) => children.includes(keyword));
   }
 
-  /** The spec of a block that is known to exist. */
   block(keyword: string): BlockSpec {
     const spec = this.blocks.get(keyword);
     if (spec === undefined) throw new RangeError(`No machine block is called "${keyword}"`);

@@ -181,7 +181,6 @@ function titleCells(layout: EventLayout): string[] {
   return cells;
 }
 
-/** The title line of a layout. */
 export function formatTitle(layout: EventLayout): string {
   return [...titleCells(layout), "event"].join("  ");
 }
@@ -297,7 +296,6 @@ function fieldParts(event: MachineEvent, name: string, value: unknown): TextPart
     : [words(`${name.replace(/_bytes$/, "")} `), part];
 }
 
-/** A field's value as text. */
 export function formatFieldValue(field: Field, value: unknown): string {
   if (value === null) return "none";
   if (Array.isArray(value)) {

@@ -1,18 +1,6 @@
 /** Colours, by what a piece of text is. Nothing is loaded for them: they lie on the fast path. */
 
-/** What a piece of text is. */
-export type TextRole =
-  | "good"
-  | "bad"
-  | "warning"
-  | "dim"
-  | "strong"
-  | "call"
-  | "memory"
-  | "iommu"
-  | "device";
-
-const CODES: Readonly<Record<TextRole, string>> = {
+const CODES = {
   good: "32",
   bad: "31",
   warning: "33",
@@ -23,6 +11,9 @@ const CODES: Readonly<Record<TextRole, string>> = {
   iommu: "36",
   device: "35",
 };
+
+/** What a piece of text is. */
+export type TextRole = keyof typeof CODES;
 
 /** Gives text its colour, or leaves it as it is. */
 export type Paint = (role: TextRole, text: string) => string;

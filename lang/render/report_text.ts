@@ -30,7 +30,6 @@ const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   device_write_lost: "written",
 };
 
-/** What the first statement of a report did: "mapped", "allocated". */
 export function firstStatement(
   { reportClass, rule }: Pick<PrintedReport, "reportClass" | "rule">,
 ): string {

@@ -52,7 +52,6 @@ export function formatValue(
   return writer.text;
 }
 
-/** The beginning of a value's text. */
 export interface TextStart {
   readonly text: string;
   /** Whether the text is all there is. */
@@ -169,7 +168,6 @@ class ValueWriter {
   }
 }
 
-/** The text of what has no parts. */
 function plainText(
   value: Exclude<Value, string | ListValue | RecordValue>,
   context: ExecutionContext | null,

@@ -16,7 +16,6 @@ import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Quantity, Ratio, type Value } from "../values/value.ts";
 import type { TestLeak } from "@dmalab/runtime/leaks";
-import { TurnCounter } from "./bench_counter.ts";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
 import {
@@ -26,10 +25,109 @@ import {
   foundIncidents,
   judgeEnd,
 } from "./incidents.ts";
-import type { BenchIncident, BenchOutcome, BusyTime } from "./report.ts";
+import type { BenchIncident, BenchOutcome, BenchReport, BusyTime } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
 import { reportFailure } from "./tally.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
+import { judgeExpectations } from "./bench_expectations.ts";
+import { axisOf } from "./bench_cells.ts";
+import type { EventListener } from "@dmalab/runtime";
+import type { SimulatedMachine } from "../values/simulated_machine.ts";
+
+/** When a request began, and when its last event was so far. */
+interface RequestTimes {
+  readonly startNs: number;
+  endNs: number;
+  isComplete: boolean;
+}
+
+/** Listens to a machine from its making on, until it is stopped. */
+class TurnCounter {
+  /** How long each CPU and each device worked in these turns; empty before the end. */
+  busy: readonly BusyTime[] = [];
+  readonly #before: Float64Array;
+  readonly #busyBefore: ReadonlyMap<string, number>;
+  readonly #startNs: number;
+  #turnNs: number;
+  readonly #turnsNs: number[] = [];
+  readonly #requests = new Map<number, RequestTimes>();
+  #entries = 0;
+  #iotlbMisses = 0;
+  #copiedBytes = 0;
+  #memoryBytes = 0;
+  #treeAllocs = 0;
+  readonly #stopListening: () => void;
+
+  constructor(readonly machine: SimulatedMachine) {
+    this.#before = machine.stream.counts.slice();
+    this.#busyBefore = machine.busyNs();
+    this.#startNs = this.#turnNs = machine.nowNs();
+    this.#stopListening = machine.listen(this.#heard);
+  }
+
+  turnEnded(): void {
+    const nowNs = this.machine.nowNs();
+    this.#turnsNs.push(nowNs - this.#turnNs);
+    this.#turnNs = nowNs;
+  }
+
+  /** What was counted; nothing more is. */
+  stop(): BenchTally {
+    this.#stopListening();
+    const virtualNs = this.machine.nowNs() - this.#startNs;
+    this.busy = [...this.machine.busyNs()].map(([name, ns]) => ({
+      name,
+      busyNs: ns - (this.#busyBefore.get(name) ?? 0),
+    }));
+    const requests = [...this.#requests.values()].filter(({ isComplete }) => isComplete);
+    return {
+      counts: Object.fromEntries(this.machine.stream.countsSince(this.#before)),
+      entries: this.#entries,
+      iotlbMisses: this.#iotlbMisses,
+      copiedBytes: this.#copiedBytes,
+      memoryBytes: this.#memoryBytes,
+      treeAllocs: this.#treeAllocs,
+      virtualNs,
+      latency: requests.length > 0
+        ? summariseLatencies("request", requests.map(({ endNs, startNs }) => endNs - startNs))
+        : summariseLatencies("iteration", this.#turnsNs),
+    };
+  }
+
+  readonly #heard: EventListener = (event) => {
+    if (event.request !== null) this.#request(event.request, event.at_ns, event.name);
+    switch (event.name) {
+      case "iommu.map":
+      case "iommu.unmap":
+        for (const [, count] of event.fields.leaves) this.#entries += count;
+        break;
+      case "iommu.translate":
+        if (event.fields.hit === "walk") this.#iotlbMisses++;
+        break;
+      case "swiotlb.copy":
+        this.#copiedBytes += event.fields.size_bytes;
+        break;
+      case "mem.alloc":
+        this.#memoryBytes += event.fields.size_bytes;
+        break;
+      case "iova.alloc":
+        if (event.fields.source !== "rcache") this.#treeAllocs++;
+        break;
+      default:
+        break;
+    }
+  };
+
+  #request(request: number, atNs: number, name: string): void {
+    const times = this.#requests.get(request);
+    if (times === undefined) {
+      this.#requests.set(request, { startNs: atNs, endNs: atNs, isComplete: false });
+      return;
+    }
+    if (atNs > times.endNs) times.endNs = atNs;
+    if (name === "nvme.complete") times.isComplete = true;
+  }
+}
 
 /** Options of a bench. */
 export interface BenchOptions extends RunOptions {
@@ -292,4 +390,41 @@ export function figureValue(key: string, value: number): Value {
   const unit = figureNamed(readCountKey(key).figure)?.unit ?? "count";
   if (unit === "count") return Number.isInteger(value) ? value : new Ratio(value);
   return new Quantity(unit === "ns" ? "duration" : "size", value);
+}
+
+/** Runs all benches of a program, each cell on a machine of its own, until one is interrupted. */
+export function runBenches(program: Program, options: BenchOptions = {}): readonly BenchReport[] {
+  const outcomes: BenchOutcome[] = [];
+  for (const cell of program.tests) {
+    if (options.watch?.interrupted()) break;
+    if (cell.kind === "bench") outcomes.push(runBench(program, cell, options));
+  }
+  return benchReports(program, outcomes, options);
+}
+
+/**
+ * Puts cells that ran together to benches, and judges what these expect.
+ *
+ * @param outcomes Of `runBench`, of cells of this program, in the order of `program.tests`.
+ */
+export function benchReports(
+  program: Program,
+  outcomes: readonly BenchOutcome[],
+  options: RunOptions = {},
+): readonly BenchReport[] {
+  const benches = program.tests.filter(({ kind }) => kind === "bench");
+  const byPlace = Map.groupBy(benches, ({ span }) => spanPlace(span));
+  return [...byPlace].flatMap(([place, entries]) => {
+    const cells = outcomes.filter((outcome) => outcome.place === place);
+    if (cells.length === 0) return [];
+    const { baseline, declaration } = entries[0]!;
+    const key = baseline === null ? null : axisOf(entries.map(({ axes }) => axes), baseline);
+    return {
+      name: declaration.name,
+      place,
+      baseline: key === null ? null : { key, value: baseline! },
+      cells,
+      expectations: judgeExpectations(program, entries, cells, options),
+    };
+  });
 }

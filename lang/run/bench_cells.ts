@@ -8,7 +8,7 @@ import {
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../source.ts";
 import type { BenchDeclaration, Expression } from "../syntax/tree/ast.ts";
-import type { VariantSetting } from "../values/machine_variant.ts";
+import { describeSettings, type VariantSetting } from "../values/machine_variant.ts";
 import type { Combination } from "./combinations.ts";
 
 /** A cell's place on each axis. */
@@ -19,7 +19,6 @@ export function cellName(value: string): string {
   return value.replace(/^"(.*)"$/s, "$1");
 }
 
-/** The value that `baseline` names. */
 export function baselineName(baseline: Expression): string {
   return cellNameOf(baseline) ?? spanText(baseline.span);
 }
@@ -38,16 +37,10 @@ export function cellGroups<C extends { readonly axes: CellAxes }>(
   cells: readonly C[],
   axis: string,
 ): readonly (readonly C[])[] {
-  const others = ({ axes }: C) => placeText(axes.filter(({ key }) => key !== axis));
+  const others = ({ axes }: C) => describeSettings(axes.filter(({ key }) => key !== axis));
   return [...Map.groupBy(cells, others).values()];
 }
 
-/** `size = 4KiB, iommu.mode = strict`. */
-export function placeText(axes: CellAxes): string {
-  return axes.map(({ key, value }) => `${key} = ${value}`).join(", ");
-}
-
-/** The cell of a group that a value names. */
 export function cellOf<C extends { readonly axes: CellAxes }>(
   group: readonly C[],
   axis: string,
@@ -57,7 +50,6 @@ export function cellOf<C extends { readonly axes: CellAxes }>(
   return group.find(({ axes }) => axes.some(isNamed)) ?? null;
 }
 
-/** Finds cells that a bench names and does not have. */
 export function checkBench(
   { baseline, expectations, loop }: BenchDeclaration,
   cases: readonly { readonly axes: CellAxes; readonly combinations: readonly Combination[] }[],

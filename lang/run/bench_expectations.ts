@@ -5,7 +5,8 @@ import { formatValue } from "../render/value_text.ts";
 import { spanPlace, spanText } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import { figureValue } from "./bench.ts";
-import { axisOf, cellGroups, cellOf, placeText } from "./bench_cells.ts";
+import { describeSettings } from "../values/machine_variant.ts";
+import { axisOf, cellGroups, cellOf } from "./bench_cells.ts";
 import type { Program } from "./program.ts";
 import type { BenchExpectationOutcome, BenchOutcome } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
@@ -38,7 +39,7 @@ export function judgeExpectations(
     )!;
     return cellGroups(entries, axis).flatMap((group) => {
       const ran = group.map(({ axes }) =>
-        outcomes.find((each) => placeText(each.axes) === placeText(axes))
+        outcomes.find((each) => describeSettings(each.axes) === describeSettings(axes))
       ).filter((outcome) => outcome !== undefined);
       // Where no cell of a group was wanted, nothing is expected of it.
       if (ran.length === 0) return [];
@@ -62,7 +63,7 @@ class GroupJudge {
     const base = {
       text: spanText(span).replace(/\s+/g, " "),
       place: spanPlace(span),
-      where: placeText(others),
+      where: describeSettings(others),
     };
     const missing = this.#missing();
     if (missing !== null) {
@@ -115,7 +116,7 @@ class GroupJudge {
     const others = (this.group[0]?.axes ?? []).filter(({ key }) => key !== this.axis);
     return failed(
       span,
-      `The expectation is not met${others.length === 0 ? "" : ` at ${placeText(others)}`}`,
+      `The expectation is not met${others.length === 0 ? "" : ` at ${describeSettings(others)}`}`,
       cells.map((each) => ({
         anchor: each.span,
         text: formatValue(figureValue(each.figure, this.#each(each))),

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type BenchOptions, runBench } from "./bench.ts";
-import { benchReports } from "./bench_report.ts";
+import { type BenchOptions, benchReports, runBench } from "./bench.ts";
 import type { BenchOutcome } from "./report.ts";
 import { program } from "../testing/test_support.ts";
 

@@ -163,7 +163,7 @@ function choose(axes: readonly Axis[]): ConfigModifier[][] {
 }
 
 function setting(entry: PathEntry, choice: Choice): ConfigModifier {
-  return { path: entry.path, ...choice, span: entry.span };
+  return { path: entry.path, ...choice };
 }
 
 /** The choices of `key = [a, b]`; the list may have a name, or be data that was read. */

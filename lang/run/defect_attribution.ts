@@ -12,7 +12,6 @@ import type { Failure } from "../vm/failure.ts";
 import { findingKey, type RunFinding, unexpectedIncidents } from "./incidents.ts";
 import type { TestMachine } from "./test_machine.ts";
 
-/** What came of a run. */
 export interface TestRunResult {
   /** Null when everything held. */
   readonly failure: Failure | null;

@@ -18,7 +18,6 @@ const DRIVER_DIRECTIONS = ["to_device", "from_device", "bidirectional"] as const
 
 export type DriverDirection = typeof DRIVER_DIRECTIONS[number];
 
-/** A function of the script that a driver consists of. */
 export interface DriverFunction<F = number> {
   readonly name: string;
   /** Its number in the code, or what it is called by before there is code. */
@@ -30,7 +29,6 @@ export interface DriverFunction<F = number> {
 /** A driver that is marked for the hunt. */
 export interface DriverEntry<F = number> {
   readonly name: string;
-  readonly span: Span;
   /** `map(buf)` or `map(buf, dir)`: what `unmap` is given; false or none when it could not. */
   readonly map: DriverFunction<F>;
   /** `unmap(buf, handle)` or `unmap(buf, handle, dir)`. */
@@ -105,7 +103,7 @@ class DriverReader {
   }
 
   read(): DriverEntry<FunctionBinding> | null {
-    const { name, nameSpan } = this.declaration;
+    const { name } = this.declaration;
     for (const [key, entry] of this.#entries) {
       if (Object.hasOwn(DRIVER_KEYS, key)) continue;
       const keys = Object.keys(DRIVER_KEYS);
@@ -125,7 +123,7 @@ class DriverReader {
     const dirs = this.#dirs(map !== null && map.takesDirection);
     if (this.#wrong || map === null || unmap === null || device === null) return null;
     const layout = { pieces, sizesBytes, offsetsBytes, dirs };
-    return { name, span: nameSpan, map, unmap, takes, device, ...layout };
+    return { name, map, unmap, takes, device, ...layout };
   }
 
   #refuse(span: Span, message: string, hint?: Hint): null {

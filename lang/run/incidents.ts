@@ -6,14 +6,14 @@ import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress } from "../text/numbers.ts";
 import { logLine, reportSentence } from "../render/report_text.ts";
-import { type Span, spanPlace } from "../source.ts";
+import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { ChildVm } from "../vm/branches.ts";
 import { relatedTo } from "../vm/report_places.ts";
 import type { SweepIncident } from "../vm/sweeps.ts";
 import type { RaceIncident } from "../vm/races.ts";
 import type { Vm } from "../vm/vm.ts";
-import { describeLeak, judgeLeaks } from "./leaks.ts";
+import { describeLeak, judgeLeaks, spanOf } from "./leaks.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
 
@@ -100,13 +100,11 @@ export function foundIncidents(vm: Vm): readonly FoundIncident[] {
   ];
 }
 
-/** An incident of some orders of a race. */
 function raceIncident({ finding, order, orders, context, runs }: RaceIncident): FoundIncident {
   const text = `${orders} of ${runs} of the race, such as ${order.letters}`;
   return { finding, context, where: { label: "orders", text } };
 }
 
-/** An incident of some places of a `inject each`. */
 function sweepIncident(
   { event, places, context, tried, when }: SweepIncident,
 ): FoundIncident {
@@ -216,10 +214,6 @@ function describeFault(
   }, options);
   const text = formatEventText(event);
   return { kind: "fault", name: reason, text, place: locationOf(event.site, vm), lines };
-}
-
-function spanOf(site: number | null, vm: ChildVm): Span | null {
-  return site === null ? null : vm.siteSpan(site);
 }
 
 function locationOf(site: number | null, vm: ChildVm): string | null {

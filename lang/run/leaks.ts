@@ -34,7 +34,7 @@ export function describeLeak(
   options: RenderOptions = {},
   facts: readonly (readonly [label: string, text: string])[] = [],
 ): Incident {
-  const span = spanOf(leak, vm);
+  const span = spanOf(leak.site, vm);
   return {
     kind,
     name: leak.kind,
@@ -62,7 +62,7 @@ export function judgeLeaks(vm: ChildVm, leaks: readonly TestLeak[]): Failure | n
     diagnostic: {
       code: "E0926",
       severity: "error",
-      span: spanOf(first, vm) ?? vm.span,
+      span: spanOf(first.site, vm) ?? vm.span,
       message: first.text,
       hint: HINT,
     },
@@ -87,6 +87,6 @@ function factsOf({ event, more, rule, with: others }: TestLeak): [label: string,
   return facts;
 }
 
-function spanOf({ site }: TestLeak, vm: ChildVm): Span | null {
+export function spanOf(site: number | null, vm: ChildVm): Span | null {
   return site === null ? null : vm.siteSpan(site);
 }

@@ -7,8 +7,14 @@
  * What other members use:
  */
 export { type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
-export { BenchLoop, type BenchOptions, runBench, startBenchLoop } from "./bench.ts";
-export { benchReports, runBenches } from "./bench_report.ts";
+export {
+  BenchLoop,
+  type BenchOptions,
+  benchReports,
+  runBench,
+  runBenches,
+  startBenchLoop,
+} from "./bench.ts";
 export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";
 export { judgeEnd } from "./incidents.ts";
 export { leftoversOf } from "./leaks.ts";
@@ -44,7 +50,6 @@ export {
 export { LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";
 export { runProgramWith, shownRun } from "./runner.ts";
 export { LAST_VALUE } from "./session_check.ts";
-export type { HistoryEntry } from "./session_state.ts";
 export {
   type InputResult,
   NOTHING_DONE,

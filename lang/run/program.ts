@@ -265,7 +265,6 @@ function variantsOf(
   return variants;
 }
 
-/** Works out the machines of every `compare`. */
 export function findComparedMachines(
   { machine, resolution, scopes }: Pick<CheckedFiles, "machine" | "resolution" | "scopes">,
   registry: Registry,

@@ -68,7 +68,6 @@ function gutterWidth({ diagnostic, parts }: Failure): number {
   );
 }
 
-/** Every source line that has a part, each with its values below. */
 function explainedLines(
   source: SourceFile,
   parts: readonly ExplainedPart[],
@@ -107,7 +106,6 @@ function shown(line: string): string {
 interface Drawn {
   readonly column: number;
   readonly text: string;
-  /** What it is the value of. */
   readonly word?: string;
 }
 
@@ -151,7 +149,6 @@ function valueList(drawn: readonly Drawn[]): string[] {
   return [...drawn].sort((a, b) => a.column - b.column).map(({ text, word }) => `${word}: ${text}`);
 }
 
-/** The word that stands at a place of a line. */
 function wordAt(line: string, index: number): string {
   return printable(line.slice(index, index + MAX_REPEATED).match(/^(\w+|\S+)/)?.[0] ?? "");
 }

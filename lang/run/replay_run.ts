@@ -32,7 +32,6 @@ import { type MachineOptions, startMachine, TestMachine } from "./test_machine.t
 /** What takes the lines of a run that writes nothing. */
 export const NO_OUTPUT: Output = { write: () => {} };
 
-/** Code to run, and the machine to run it on. */
 export interface PlannedRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
   /** The case of a property. */
   readonly args: readonly Value[];
@@ -53,7 +52,6 @@ export function prepareRun(
   return machine;
 }
 
-/** Runs the code on a fresh machine. */
 export function runTestOnMachine(
   program: Program,
   run: PlannedRun,

@@ -36,10 +36,8 @@ export interface SessionNames {
   readonly valueless: ReadonlySet<number>;
 }
 
-/** A statement of an input. */
 export interface PreparedStatement {
   readonly functionIndex: number;
-  /** Its value is shown. */
   readonly shown: boolean;
   readonly isCall: boolean;
 }
@@ -51,7 +49,6 @@ export interface PreparedInput {
   readonly machine: ProgramMachine;
   /** It declares another machine than the one there was. */
   readonly newMachine: boolean;
-  /** Its own consts. */
   readonly consts: readonly ConstCode[];
   readonly statements: readonly PreparedStatement[];
   /** The global that keeps the last value that was shown; null where none is. */
@@ -60,7 +57,6 @@ export interface PreparedInput {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** What came of reading an input. */
 export type ReadInput =
   | { readonly kind: "prepared"; readonly input: PreparedInput }
   | { readonly kind: "incomplete" }

@@ -26,7 +26,7 @@ import {
   type MachineOptions,
   workOutConsts,
 } from "./test_machine.ts";
-import { withdrawNames } from "./valueless_names.ts";
+import type { ProgramTables } from "../compile/program_tables.ts";
 
 export interface InputEntry {
   readonly kind: "input";
@@ -77,7 +77,6 @@ export interface StateParts {
   /** What is known where it begins. */
   readonly names: SessionNames;
   readonly replay: ReplayPlan | null;
-  /** What starts runs beside this one. */
   readonly runsOf: (state: SessionState) => RunStarter;
 }
 
@@ -97,16 +96,14 @@ export class SessionState {
    * and after the last one, with how many are done.
    */
   onBranchPoint: (part: number, isStatement: boolean) => void = () => {};
-  readonly #parts: StateParts;
   readonly #limits: Limits;
   /** It is what a session goes on with, and does not end where one of its past did. */
   #isLive: boolean;
   #runs: RunStarter;
   #vm: Vm | null = null;
 
-  constructor(parts: StateParts) {
+  constructor(private readonly parts: StateParts) {
     const { names, options, replay, runsOf } = parts;
-    this.#parts = parts;
     this.isSilent = replay !== null;
     this.#isLive = replay === null;
     this.onVm = replay === null ? options.onVm ?? null : replay.onVm;
@@ -139,7 +136,6 @@ export class SessionState {
     this.vm.branches.runs = runs;
   }
 
-  /** Does an input. */
   perform(source: SourceFile, prepared: PreparedInput): PerformedInput {
     const before = this.names.scope;
     const pending = this.#begin(prepared);
@@ -210,7 +206,7 @@ export class SessionState {
    * yet are not declared.
    */
   cutOff(before: SessionNames, prepared: PreparedInput): void {
-    const { registry } = this.#parts.code;
+    const { registry } = this.parts.code;
     const { declared, machineKinds, variables } = prepared.scope;
     const scope = new FileScope(registry, before.scope.data, declared, variables);
     scope.machineKinds = machineKinds;
@@ -251,7 +247,7 @@ export class SessionState {
   valueOf(name: string): Value | undefined {
     const variable = this.names.scope.variables.get(name);
     if (variable === undefined) return undefined;
-    return this.vm.globals[this.#parts.code.compiler.tables.variableGlobal(variable)] ?? null;
+    return this.vm.globals[this.parts.code.compiler.tables.variableGlobal(variable)] ?? null;
   }
 
   #variables(): SessionVariable[] {
@@ -273,7 +269,7 @@ export class SessionState {
     this.names = { ...this.names, scope, machine, consts: all };
     const isFirst = this.#vm === null;
     if (newMachine) this.#vm = this.#buildVm();
-    const { compiler } = this.#parts.code;
+    const { compiler } = this.parts.code;
     const { machineGlobals } = compiler.tables;
     bindMachine(this.vm, { machineGlobals, registers: compiler.registers(machine.parts) });
     return newMachine || isFirst ? all : consts;
@@ -288,7 +284,7 @@ export class SessionState {
   /** What the input declared and has no value is not declared. */
   #withdrawNames(before: FileScope): void {
     const { consts, scope, valueless } = this.names;
-    const { tables } = this.#parts.code.compiler;
+    const { tables } = this.parts.code.compiler;
     const without = withdrawNames(before, scope, tables, this.vm.globals);
     this.names = {
       ...this.names,
@@ -303,7 +299,7 @@ export class SessionState {
     const { stream } = this.machine;
     const { cpu } = stream.context;
     vm.refillSteps();
-    const { style, watch } = this.#parts.options;
+    const { style, watch } = this.parts.options;
     if (watch !== undefined && this.#isLive) vm.watch = new RunWatch(watch, this.#limits);
     vm.start(functionIndex);
     let state = vm.resume();
@@ -320,7 +316,7 @@ export class SessionState {
 
   /** The session as a program: its code with its machine, and tests to run. */
   program(source: SourceFile, tests: readonly TestEntry[]): Program {
-    const { compiler, registry } = this.#parts.code;
+    const { compiler, registry } = this.parts.code;
     const { consts, machine, scope } = this.names;
     return {
       registers: compiler.registers(machine.parts),
@@ -349,11 +345,11 @@ export class SessionState {
 
   #machineOptions(): MachineOptions {
     const { output } = this;
-    return { record: true, limits: this.#limits, output, seed: this.#parts.options.seed };
+    return { record: true, limits: this.#limits, output, seed: this.parts.options.seed };
   }
 
   #buildVm(): Vm {
-    const { code: { compiler, registry }, replay } = this.#parts;
+    const { code: { compiler, registry }, replay } = this.parts;
     const { resolvedChoices, request } = replay ?? { resolvedChoices: [], request: null };
     const number = this.resolvedChoices.length;
     const isWanted = request !== null && number === resolvedChoices.length - 1;
@@ -383,4 +379,43 @@ export function drain<T>(steps: Generator<void, T>): T {
   let step = steps.next();
   while (!step.done) step = steps.next();
   return step.value;
+}
+
+/**
+ * Takes them back: each means what it meant before the input, or nothing.
+ *
+ * @param globals Values of the session's variables and consts; those without one are given none,
+ *   because a function of the same input may name them.
+ * @returns The globals that have no value.
+ */
+function withdrawNames(
+  before: FileScope,
+  after: FileScope,
+  tables: ProgramTables,
+  globals: (Value | undefined)[],
+): ReadonlySet<number> {
+  const without = new Set<number>();
+  const lacksValue = (global: number) => {
+    if (globals[global] !== undefined) return false;
+    without.add(global);
+    return true;
+  };
+  for (const [name, variable] of after.variables) {
+    if (lacksValue(tables.variableGlobal(variable))) {
+      putBack(after.variables, name, before.variables.get(name));
+    }
+  }
+  for (const [name, binding] of after.declared) {
+    if (binding.kind === "const" && lacksValue(tables.constGlobal(binding))) {
+      const earlier = before.declared.get(name);
+      putBack(after.declared, name, earlier === binding ? undefined : earlier);
+    }
+  }
+  for (const global of without) globals[global] = null;
+  return without;
+}
+
+function putBack<T>(names: Map<string, T>, name: string, earlier: T | undefined): void {
+  if (earlier === undefined) names.delete(name);
+  else names.set(name, earlier);
 }

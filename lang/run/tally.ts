@@ -69,7 +69,6 @@ export class TestTally {
     return failure === null;
   }
 
-  /** Runs the code on a fresh machine. */
   attempt(run: PlannedRun, output: Output, more: Partial<MachineOptions> = {}): TestRunResult {
     const { machine: shared } = this.options;
     // Who looks at events looks at those of the runs that speak.

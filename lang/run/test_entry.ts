@@ -90,7 +90,6 @@ export interface TestEntry {
   readonly usesEvents: boolean;
 }
 
-/** Compiles a test once; each combination is an entry of its own. */
 export function compileTest(
   test: AnyTest,
   variants: TestVariants,

@@ -23,7 +23,6 @@ export interface MachineOptions {
   readonly limits: Limits;
   readonly output: Output;
   readonly onEvent?: ((event: MachineEvent) => void) | undefined;
-  /** Gets the events of machines that run beside this one. */
   readonly onSideEvent?: ((event: MachineEvent) => void) | undefined;
   readonly watch?: RunWatch | undefined;
   /** Gets the VM before anything runs on it. */
@@ -34,7 +33,6 @@ export interface MachineOptions {
   readonly attributeDefects?: boolean;
 }
 
-/** The configuration of a run. */
 export function runConfig(
   config: LabConfig,
   { lenient, seed = config.seed }: Pick<MachineOptions, "lenient" | "seed">,
@@ -51,7 +49,6 @@ export function runConfig(
   };
 }
 
-/** Builds the world of a configuration. */
 export function buildTestMachine(
   program: Pick<Program, "registry">,
   config: LabConfig,

@@ -171,7 +171,6 @@ export interface TestVariants {
   readonly forall: readonly ForallValues[];
 }
 
-/** The machines a test runs on, and the values of its `forall`. */
 export function testVariants(
   test: AnyTest,
   machine: ProgramMachine,

@@ -442,10 +442,8 @@ export type HardWord = WordOf<"hard">;
 /** Words that have a meaning of their own in one kind of place and are names elsewhere. */
 export type SoftWord = WordOf<"soft">;
 
-/** The rows, by word. */
 export const LANGUAGE_WORDS: Readonly<Record<LanguageWord, KeywordSpec<LanguageWord>>> = ROWS;
 
-/** The row of a word; undefined for what is none of the language. */
 export function wordRow(word: string): KeywordSpec | undefined {
   return Object.hasOwn(ROWS, word) ? LANGUAGE_WORDS[word as LanguageWord] : undefined;
 }

@@ -14,7 +14,6 @@ export const LEFT_OUT = "left out";
 const DISPLAYED_CODES = 256;
 
 export class PatternLexer {
-  readonly #types: readonly TokenType[];
   /** By the code of a first character, as far as they were asked for. */
   readonly #beginning: (readonly TokenType[] | undefined)[] = [];
   /** Whose pattern may begin with any other character. */
@@ -23,8 +22,7 @@ export class PatternLexer {
   #end = 0;
 
   /** @param types In the order they are tried; one of them matches, whatever comes. */
-  constructor(types: readonly TokenType[]) {
-    this.#types = types;
+  constructor(private readonly types: readonly TokenType[]) {
     this.#beyond = types.filter(({ PATTERN: pattern }) => typeof pattern !== "string");
   }
 
@@ -64,7 +62,7 @@ export class PatternLexer {
 
   #candidates(code: number): readonly TokenType[] {
     if (code >= DISPLAYED_CODES) return this.#beyond;
-    return this.#beginning[code] ??= this.#types.filter(beginsWith(String.fromCharCode(code)));
+    return this.#beginning[code] ??= this.types.filter(beginsWith(String.fromCharCode(code)));
   }
 }
 

@@ -102,7 +102,6 @@ export function loadNamedFile(
   return null;
 }
 
-/** A parsed file and the files it uses. */
 export interface LoadedFile {
   readonly file: FileNode;
   readonly uses: readonly { readonly declaration: UseDeclaration; readonly loaded: LoadedFile }[];
@@ -134,7 +133,6 @@ export class FileLoader {
     return loaded;
   }
 
-  /** A text that is parsed, with the files it uses. */
   withUses(file: FileNode): LoadedFile {
     const uses: { declaration: UseDeclaration; loaded: LoadedFile }[] = [];
     for (const declaration of file.items) {

@@ -2,8 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import { SourceFile } from "../source.ts";
-import { MAX_BRACKET_DEPTH, MAX_TREE_DEPTH } from "./recovery/nesting.ts";
-import { MAX_TEXT_LENGTH, parse } from "./parse.ts";
+import { MAX_BRACKET_DEPTH, MAX_TEXT_LENGTH, MAX_TREE_DEPTH, parse } from "./parse.ts";
 import { parseText, places } from "./testing.ts";
 import { tokenEdits } from "./testing_edits.ts";
 import { SAMPLES } from "./testing_samples.ts";

@@ -8,7 +8,6 @@ export function parseText(text: string, options: ParseOptions = {}): ParseResult
   return parse(new SourceFile("test.dma", text), options);
 }
 
-/** The statements of a text that has no errors. */
 export function statementsOf(text: string): readonly Statement[] {
   const { file, diagnostics } = parseText(text);
   if (diagnostics.length > 0) throw new Error(`Cannot parse: ${summaries(diagnostics).join("; ")}`);

@@ -32,7 +32,6 @@ function characters(from: string, to: string): string[] {
 /** Every type the grammar may name, in the order of this file. */
 export const VOCABULARY: TokenType[] = [];
 
-/** A token type of this language. */
 interface OwnTokenType extends TokenType {
   /** What a token of it is: itself, its categories, and theirs. */
   readonly kinds: Set<TokenType>;
@@ -148,7 +147,6 @@ function capitalized(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
-/** A token type for each of some words, with what only they have. */
 function wordTypes<W extends LanguageWord>(
   words: readonly W[],
   patternOf: (word: W) => string | null,
@@ -292,7 +290,6 @@ export function tokenize(text: string, offset = 0): IToken[] {
   return lexer.tokenize(text, offset);
 }
 
-/** Gives a token another type. */
 export function retype(token: IToken, type: TokenType): void {
   token.tokenType = type;
 }

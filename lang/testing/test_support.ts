@@ -56,7 +56,6 @@ export interface Ran {
   readonly lines: readonly string[];
 }
 
-/** Runs a script. */
 export function run(
   text: string,
   options: RunOptions = {},
@@ -94,7 +93,6 @@ export function printed(text: string, registry: Registry = BUILTINS): readonly s
   return lines;
 }
 
-/** The only outcome of a script. */
 export function onlyOutcome(text: string, options: RunOptions = {}): TestOutcome {
   const { outcomes } = run(text, options).report;
   if (outcomes.length !== 1) throw new Error(`${outcomes.length} outcomes instead of one`);

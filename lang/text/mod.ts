@@ -20,9 +20,9 @@ export {
   formatAddress,
   formatCount,
   formatDuration,
+  formatOrdinal,
   formatSize,
   formatSizeCut,
   formatTimeRounded,
   groupThousands,
 } from "./numbers.ts";
-export { formatOrdinal } from "./ordinal.ts";

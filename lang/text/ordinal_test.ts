@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatOrdinal } from "./ordinal.ts";
+import { formatOrdinal } from "./numbers.ts";
 
 Deno.test("numbers of an order end in st, nd, rd and th, the teens all in th", () => {
   assertEquals([0, 1, 2, 3, 4, 10].map(formatOrdinal), ["0th", "1st", "2nd", "3rd", "4th", "10th"]);

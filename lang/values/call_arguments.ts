@@ -2,7 +2,7 @@
 import type { Arguments, ParameterSpec, Type } from "./spec.ts";
 import { isQuantity, typeOf, typeText } from "./value_types.ts";
 import { describeValue, intAsQuantity, mixHint } from "./operators.ts";
-import { ScriptError } from "./script_error.ts";
+import { KindError, ScriptError } from "./script_error.ts";
 import { isOfType } from "./types.ts";
 import { Handle, type Value } from "./value.ts";
 
@@ -13,7 +13,6 @@ export interface Callable {
   readonly variadic?: boolean;
 }
 
-/** The parameter that the argument at a position belongs to; undefined when there is none. */
 function parameterAt(callable: Callable, position: number): ParameterSpec | undefined {
   const { parameters } = callable;
   if (position < parameters.length) return parameters[position];
@@ -62,8 +61,7 @@ function convert(callable: Callable, parameter: ParameterSpec, value: Value): Va
     if (converted !== null) return converted;
   }
   if (value === null && parameter.optional === true) return undefined;
-  throw new ScriptError(
-    "E0913",
+  throw new KindError(
     `\`${callable.name}\` wants ${describeTypes(wanted)} as \`${parameter.name}\`, ` +
       `but got ${describeValue(value)}`,
     castHint(wanted, type),

@@ -58,7 +58,6 @@ export function insertItem(list: ListValue, at: number, value: Value, run: Chang
   }
 }
 
-/** Takes the item at a position out of a list. */
 export function removeItem(list: ListValue, at: number, run: ChangingRun): Value {
   const items = itemsToChange(list, run);
   run.work(movedSteps(items.length - at));
@@ -85,7 +84,6 @@ export function setEntry(
   entries.set(key, value);
 }
 
-/** Takes an entry out of a record; none when there is none of that name. */
 export function removeEntry(record: RecordValue, key: string, run: ChangingRun): Value {
   const entries = entriesToChange(record, run);
   const value = entries.get(key) ?? null;

@@ -3,17 +3,15 @@ import type { ExecutionContext } from "./execution_context.ts";
 import { deeper } from "./depth.ts";
 import { comparableTypes, typeOf, typeText } from "./value_types.ts";
 import { CHARACTER_BYTES, COMPARE_STEPS, STEP_BYTES } from "./limits.ts";
-import { mixHint, numberIn } from "./operators.ts";
-import { ScriptError } from "./script_error.ts";
+import { isNumber, mixHint, numberIn } from "./operators.ts";
+import { KindError } from "./script_error.ts";
 import { inherited } from "./types.ts";
 import {
   BytesValue,
   EnumValue,
   Handle,
   ListValue,
-  Quantity,
   RangeValue,
-  Ratio,
   RecordValue,
   type Value,
 } from "./value.ts";
@@ -42,8 +40,7 @@ export function valuesEqual(
   const leftKind = typeOf(left);
   const rightKind = typeOf(right);
   if (!comparableTypes(leftKind, rightKind)) {
-    throw new ScriptError(
-      "E0913",
+    throw new KindError(
       `Cannot compare ${typeText(leftKind)} with ${typeText(rightKind)}`,
       mixHint("==", leftKind, rightKind),
     );
@@ -93,10 +90,6 @@ export function bytesEqual(
     }
   }
   return true;
-}
-
-function isNumber(value: Value): value is number | Quantity | Ratio {
-  return typeof value === "number" || value instanceof Quantity || value instanceof Ratio;
 }
 
 function itemsEqual(

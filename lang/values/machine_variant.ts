@@ -2,7 +2,6 @@
 import type { Hint } from "../diagnostics/suggest.ts";
 import type { LabConfig } from "@dmalab/devices";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { Span } from "../source.ts";
 import type { Expression, Name } from "../syntax/tree/ast.ts";
 import type { Value } from "./value.ts";
 
@@ -12,7 +11,6 @@ export interface ConfigModifier {
   readonly value: Expression;
   /** What that comes to, where it is one item of a list that was worked out. */
   readonly known?: Value;
-  readonly span: Span;
 }
 
 /**
@@ -40,7 +38,6 @@ export interface VariantSetting {
   readonly value: string;
 }
 
-/** One machine of a `compare`. */
 export interface ComparedMachine {
   readonly settings: readonly VariantSetting[];
   /** What it changes. */

@@ -18,7 +18,7 @@ import {
   typeText,
 } from "./value_types.ts";
 import { ITEM_BYTES, LIST_BYTES } from "./limits.ts";
-import { ScriptError } from "./script_error.ts";
+import { KindError, ScriptError, ValueError } from "./script_error.ts";
 import {
   BytesValue,
   ListValue,
@@ -157,7 +157,7 @@ function inRange(value: number): number {
 }
 
 function negativeShift(operator: BitOperator, count: number): ScriptError {
-  return new ScriptError("E0919", `Cannot shift by ${count} bits in \`${operator}\``);
+  return new ValueError(`Cannot shift by ${count} bits in \`${operator}\``);
 }
 
 /** `left operator right` for `< <= > >=`. */
@@ -184,7 +184,7 @@ export function compare(operator: OrderOperator, left: Value, right: Value): boo
 export function negate(value: Value): Value {
   const type = typeOf(value);
   if (!isNumber(value) || isAddress(type)) {
-    throw new ScriptError("E0913", `Cannot negate ${describeValue(value)}`);
+    throw new KindError(`Cannot negate ${describeValue(value)}`);
   }
   return makeNumber(numericType(value), 0 - numberIn(value));
 }
@@ -192,10 +192,7 @@ export function negate(value: Value): Value {
 /** `value as phys`, `value as dma`. */
 export function cast(value: Value, target: "phys" | "dma"): Value {
   if (!isNumber(value) || !castable(typeOf(value))) {
-    throw new ScriptError(
-      "E0913",
-      `Cannot cast ${describeValue(value)} to ${typeText(target)}`,
-    );
+    throw new KindError(`Cannot cast ${describeValue(value)} to ${typeText(target)}`);
   }
   return makeNumber(target, numberIn(value));
 }
@@ -219,8 +216,7 @@ export function intAsQuantity(value: number, kind: QuantityType): Quantity | nul
 
 /** The error for two values that an operator does not take, with a hint where there is one. */
 function wrongOperands(operator: string, left: Value, right: Value): ScriptError {
-  return new ScriptError(
-    "E0913",
+  return new KindError(
     `Cannot use \`${operator}\` with ${describeValue(left)} and ${describeValue(right)}`,
     mixHint(operator, typeOf(left), typeOf(right)),
   );
@@ -284,7 +280,7 @@ export function describeValue(value: Value): string {
   return typeText(type);
 }
 
-function isNumber(value: Value): value is number | Quantity | Ratio {
+export function isNumber(value: Value): value is number | Quantity | Ratio {
   return typeof value === "number" || value instanceof Quantity || value instanceof Ratio;
 }
 

@@ -57,7 +57,6 @@ export interface Registry {
   readonly faultPoints: ReadonlyMap<string, readonly string[]>;
   /** Kernel functions whose bare name in a pattern means `call.NAME`. */
   readonly kernelCalls: ReadonlySet<string>;
-  /** The fields an event carries, by name. */
   eventFields(eventName: string): FieldTable;
   /** What every event carries besides. */
   readonly commonFields: FieldTable;
@@ -77,7 +76,6 @@ export interface Registry {
   ): LabConfig;
   /** The kinds of the names that `SimulatedMachine.globals` will bind, before any machine exists. */
   globalTypes(config: LabConfig): ReadonlyMap<string, Type>;
-  /** Builds the machine and brings its devices up. */
   buildMachine(config: LabConfig, options: MachineBuildOptions): SimulatedMachine;
   /** What the VM has before there is a machine: memory for values, and nothing else that is asked. */
   refusingMachine(memoryLimitBytes: number): SimulatedMachine;

@@ -10,7 +10,7 @@ import type { FunctionSpec, MethodSpec, Type } from "./spec.ts";
 const CALLABLES: readonly (readonly [string, FunctionSpec | MethodSpec])[] = [
   ...FUNCTIONS,
   ...[...TYPES.values()].flatMap((type) =>
-    type.methods.map((method) => [`${type.name}.${method.name}`, method] as const)
+    (type.methods ?? []).map((method) => [`${type.name}.${method.name}`, method] as const)
   ),
 ];
 

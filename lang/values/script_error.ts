@@ -30,6 +30,20 @@ export class ScriptError extends Error {
   }
 }
 
+/** E0919: a value of the right kind that is outside what is possible there, or a state that forbids the call. */
+export class ValueError extends ScriptError {
+  constructor(message: string, hint: string | null = null) {
+    super("E0919", message, hint);
+  }
+}
+
+/** E0913: a value of a wrong kind, which only the run could find. */
+export class KindError extends ScriptError {
+  constructor(message: string, hint: string | null = null) {
+    super("E0913", message, hint);
+  }
+}
+
 /** A limit of the run was reached: steps, memory, call depth or output. Exit code 3. */
 export class LimitError extends ScriptError {
   override readonly name = "LimitError";

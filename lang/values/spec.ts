@@ -165,8 +165,8 @@ export interface HandleType<T = never> {
   readonly extends?: HandleType<T>;
   /** Its fields. Made when first asked for: a start would wait for those of all types. */
   readonly fields: () => readonly FieldSpec<T>[];
-  /** Its methods. */
-  readonly methods: readonly MethodSpec<T>[];
+  /** Its methods; none when left out. */
+  readonly methods?: readonly MethodSpec<T>[];
   /** Its methods are functions of a driver: messages call them functions. */
   readonly isCode?: true;
   /** Members that it has not, by the name that people look for: what is written instead. */

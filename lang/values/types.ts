@@ -28,7 +28,7 @@ export function findField(type: HandleType, name: string): FieldSpec | null {
 
 /** A type's method of that name, its own or an extended one. */
 export function findMethod(type: HandleType, name: string): MethodSpec | null {
-  return nearest(type, ({ methods }) => methods.find((method) => method.name === name)) ?? null;
+  return nearest(type, ({ methods }) => methods?.find((method) => method.name === name)) ?? null;
 }
 
 /** The nearest of a type's chain that has an optional part, such as `show`. */
@@ -57,7 +57,7 @@ export function memberNames(type: HandleType): readonly string[] {
   const names = new Set<string>();
   for (const candidate of typeChain(type)) {
     for (const field of candidate.fields()) names.add(field.name);
-    for (const method of candidate.methods) names.add(method.name);
+    for (const method of candidate.methods ?? []) names.add(method.name);
   }
   return [...names];
 }
@@ -91,7 +91,6 @@ export function memberProblem(
     : { message: `\`${name}\` of ${noun} is not a method`, use: "write it without parentheses" };
 }
 
-/** The kind of a type's things. */
 export function typeOfHandles(type: HandleType): `@${string}` {
   return `@${type.name}`;
 }
@@ -104,7 +103,6 @@ export function handleTypeOf(
   return types.get(type.startsWith("@") ? type.slice(1) : type);
 }
 
-/** The type of a value, and what its fields and methods get as their target. */
 export function typeAndTarget(
   value: Value,
   types: ReadonlyMap<string, HandleType>,

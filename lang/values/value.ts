@@ -98,7 +98,6 @@ export class RangeValue {
   constructor(readonly first: number, readonly end: number, readonly kind: QuantityType | "int") {}
 }
 
-/** Raw bytes. */
 export class BytesValue extends TracedValue {
   constructor(readonly bytes: Uint8Array) {
     super();

@@ -5,7 +5,7 @@ import { ACTIVITY_STEPS, COMPARE_STEPS } from "../values/limits.ts";
 import { deeper } from "../values/depth.ts";
 import { wantedBool, wantedCount } from "./vm_errors.ts";
 import { describeValue } from "../values/operators.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { KindError, ValueError } from "../values/script_error.ts";
 import { type Closure, Handle, ListValue, Quantity, type Value } from "../values/value.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { type Control, Raising, SideEffectRefused } from "./control.ts";
@@ -74,11 +74,10 @@ export class Activities {
       ? duration.value
       : duration;
     if (typeof durationNs !== "number" || durationNs < 0) {
-      throw new ScriptError("E0913", `Cannot advance time by ${describeValue(duration)}`);
+      throw new KindError(`Cannot advance time by ${describeValue(duration)}`);
     }
     if (this.vm.machine.nowNs() + durationNs > Number.MAX_SAFE_INTEGER) {
-      throw new ScriptError(
-        "E0913",
+      throw new KindError(
         `Cannot advance time by ${describeValue(duration)}: it ends after 2^53 - 1 ns`,
       );
     }
@@ -89,8 +88,7 @@ export class Activities {
   enterCpu(cpu: Value): void {
     this.#requireMove();
     if (typeof cpu !== "number" || cpu < 0 || cpu >= this.vm.machine.cpus) {
-      throw new ScriptError(
-        "E0919",
+      throw new ValueError(
         `There is no CPU ${typeof cpu === "number" ? cpu : describeValue(cpu)}`,
         `the machine has ${this.vm.machine.cpus}, counted from 0; \`cpus = …\` in the machine block`,
       );
@@ -158,8 +156,7 @@ function isDone(value: Value, context: ExecutionContext, depth = 0): boolean {
     const field = findField(value.type, "done");
     if (field !== null) return field.get(value.target as never, context) === true;
   }
-  throw new ScriptError(
-    "E0913",
+  throw new KindError(
     `Cannot wait for ${describeValue(value)}`,
     "`wait` takes an io, a request, or a list of them: values with a field `.done`",
   );

@@ -8,7 +8,11 @@
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { QuirkSet } from "@dmalab/runtime/kernels";
-import type { InjectionHitName } from "../values/simulated_machine.ts";
+import type {
+  InjectionHitName,
+  ResourceWatch,
+  SimulatedMachine,
+} from "../values/simulated_machine.ts";
 import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
 import {
   type ComparedMachine,
@@ -16,18 +20,75 @@ import {
   type MachineVariant,
   type VariantSetting,
 } from "../values/machine_variant.ts";
-import type { CompareInfo, ForkKeyword } from "./code.ts";
+import type { ForkKeyword } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { RaceOrder } from "./race_order.ts";
 import { type Limits, MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
-import { ScriptError } from "../values/script_error.ts";
-import { requireSameMachine } from "./require_same_machine.ts";
-import { type Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
+import { ScriptError, ValueError } from "../values/script_error.ts";
+import { type Closure, Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 import { BranchEnded, type Control } from "./control.ts";
-import { tooMuchMemory } from "./vm_errors.ts";
-import { BranchResult, type RunningBranch } from "./branch_result.ts";
+import { requireAllEvents, tooMuchMemory } from "./vm_errors.ts";
+import type { HandleType } from "../values/spec.ts";
+import { describeValue } from "../values/operators.ts";
+import { partsOf } from "../values/changes.ts";
+import type { Leak, MachineEvent } from "@dmalab/runtime";
+
+interface RunningBranch {
+  readonly seq: number;
+  readonly startNs: number;
+  readonly assertions: number;
+  readonly counts: Float64Array;
+  readonly watch: ResourceWatch;
+  /** The error that ended it. */
+  raised: Raised | null;
+}
+
+class BranchResult implements BranchOutcome {
+  readonly raised: Raised | null;
+  readonly missing: string | null;
+  readonly settings: readonly VariantSetting[];
+  readonly durationNs: number;
+  #counts: BranchOutcome["counts"] | null = null;
+  #events: readonly MachineEvent[] | null = null;
+  #leaks: readonly Leak[] | null = null;
+  #views: BranchOutcome["views"] | null = null;
+
+  constructor(
+    readonly machine: SimulatedMachine,
+    readonly branch: RunningBranch,
+    { missing, settings }: Pick<BranchOutcome, "missing" | "settings">,
+  ) {
+    this.raised = branch.raised;
+    this.missing = missing;
+    this.settings = settings;
+    this.durationNs = machine.nowNs() - branch.startNs;
+  }
+
+  get counts(): BranchOutcome["counts"] {
+    return this.#counts ??= this.machine.stream.countsSince(this.branch.counts);
+  }
+
+  get events(): readonly MachineEvent[] {
+    const { recorder } = this.machine;
+    // More may have happened than is kept: who only counts does not mind.
+    requireAllEvents(recorder);
+    return this.#events ??= recorder.after(this.branch.seq);
+  }
+
+  get memoryBytes(): number {
+    return this.branch.watch.takenBytes;
+  }
+
+  get leaks(): readonly Leak[] {
+    return this.#leaks ??= this.branch.watch.leaks();
+  }
+
+  get views(): BranchOutcome["views"] {
+    return this.#views ??= this.machine.views();
+  }
+}
 
 /** A turn off the main way: at which branching, and which way. */
 export interface BranchChoice {
@@ -50,7 +111,6 @@ export interface DefectProbe {
   readonly wrong: boolean;
 }
 
-/** One order of a `race`. */
 export class RaceSchedule {
   /**
    * @param wanted Which block goes on, wherever more than one can.
@@ -84,7 +144,6 @@ export interface ReplayableRun {
   readonly limits: Limits;
 }
 
-/** A run on a new machine, which can be paused. */
 export interface PausableRun {
   /** Goes on. @returns False when it is over: else it was paused, where a statement starts or between activities. */
   resume(): boolean;
@@ -116,7 +175,6 @@ export interface ChildVm extends
     Control,
     "machine" | "reached" | "assertions" | "expectedIncidents" | "siteSpan" | "siteCall"
   > {
-  /** Why it failed. */
   readonly failure: Failure | null;
   /** Steps left until the limit. */
   readonly steps: number;
@@ -207,7 +265,7 @@ export class Branches {
   }
 
   /** Runs the block of a `compare` on each of its machines. */
-  compare({ machines }: CompareInfo, block: Value): ListValue {
+  compare(machines: readonly ComparedMachine[], block: Value): ListValue {
     const branching = this.nextChoicePoint();
     const known = this.resolvedChoices.get(branching);
     if (known instanceof ListValue) return known;
@@ -220,7 +278,7 @@ export class Branches {
       const config = machine.build(runs.variants);
       const label = describeSettings(machine.settings);
       if (typeof config === "string") {
-        throw new ScriptError("E0919", `There is no machine with ${label}: ${config}`);
+        throw new ValueError(`There is no machine with ${label}: ${config}`);
       }
       const left = this.#left();
       const child = runs.runOnNewMachine(machine, config, closure, left);
@@ -357,7 +415,30 @@ export function failureOf({ failure, machine }: ChildVm, sinceSeq: number): Fail
   return { ...failure!, held: held.filter(({ event }) => event !== null && event.seq > sinceSeq) };
 }
 
-/** A failure with a line before its notes. */
 export function withNote(failure: Failure, note: string): Failure {
   return { ...failure, notes: [note, ...failure.notes] };
+}
+
+/** @throws {ScriptError} E0925 for a thing of a machine, or what holds one. */
+function requireSameMachine(value: Value): void {
+  const found = findOtherMachines(value);
+  if (found === null) return;
+  throw new ScriptError(
+    "E0925",
+    `The block runs on other machines, and ${describeValue(found)} belongs to this one`,
+    "make it inside the block, so that each machine has its own",
+  );
+}
+
+/** Each part once: parts may be shared, and stand as deep in each other as there is memory. */
+function findOtherMachines(value: Value): Handle | null {
+  const seen = new Set<Value>([value]);
+  // A set that is walked goes on with what is added meanwhile.
+  for (const each of seen) {
+    if (each instanceof Handle) {
+      const type: HandleType = each.type;
+      if (type.portable !== true) return each;
+    } else for (const part of partsOf(each)) if (typeof part === "object") seen.add(part);
+  }
+  return null;
 }

@@ -4,7 +4,7 @@ import { setEntry, setItem } from "../values/changes.ts";
 import { ENTRY_BYTES, RECORD_BYTES } from "../values/limits.ts";
 import { arithmetic, describeValue } from "../values/operators.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { KindError, ScriptError } from "../values/script_error.ts";
 import { Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 import { position } from "./collections.ts";
 
@@ -63,7 +63,7 @@ export function copyWith(
   context: ExecutionContext,
 ): RecordValue {
   if (!(object instanceof RecordValue)) {
-    throw new ScriptError("E0913", `\`with\` copies a record, not ${describeValue(object)}`);
+    throw new KindError(`\`with\` copies a record, not ${describeValue(object)}`);
   }
   context.chargeMemory(RECORD_BYTES + ENTRY_BYTES * object.entries.size);
   const entries = new Map(object.entries);
@@ -107,8 +107,7 @@ function notChangeable(object: Value, what: "field" | "item"): ScriptError {
       : { message: "An entry of a record is named by a string", hint: null };
     return new ScriptError("E0931", message, hint);
   }
-  return new ScriptError(
-    "E0913",
+  return new KindError(
     `Cannot change ${what === "field" ? "a field" : "an item"} of ${describeValue(object)}`,
     "records and lists change in place",
   );

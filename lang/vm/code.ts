@@ -129,9 +129,7 @@ export interface TrialDuty {
 /** What runs its block more than once, each time in another way. */
 export type TrialWord = "inject each" | "race";
 
-/** `race`. */
 export interface RaceInfo {
-  readonly span: Span;
   readonly blocks: number;
   /** Reached when all orders were tried. */
   readonly trial: number;
@@ -139,13 +137,6 @@ export interface RaceInfo {
   readonly whole: boolean;
 }
 
-/** `compare`: each machine that the block runs on. */
-export interface CompareInfo {
-  readonly span: Span;
-  readonly machines: readonly ComparedMachine[];
-}
-
-/** `invariant "name"`. */
 export interface InvariantInfo {
   readonly name: string;
   readonly span: Span;
@@ -202,7 +193,8 @@ export class CodeTables {
   readonly patterns: EventsInfo[] = [];
   readonly fails: FailInfo[] = [];
   readonly failEachs: FailEachInfo[] = [];
-  readonly comparisons: CompareInfo[] = [];
+  /** `compare`: each machine that the block runs on. */
+  readonly comparisons: (readonly ComparedMachine[])[] = [];
   readonly races: RaceInfo[] = [];
   readonly trialDuties: TrialDuty[] = [];
   /** The statements of races: places where another block may go on. */

@@ -9,7 +9,7 @@ import {
   typeText,
 } from "../values/value_types.ts";
 import { describeValue, mixHint, numberIn } from "../values/operators.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { KindError, ScriptError } from "../values/script_error.ts";
 import { inherited } from "../values/types.ts";
 import {
   BytesValue,
@@ -51,8 +51,7 @@ export function iterationItems(value: Value): Walk {
   if (value instanceof BytesValue) {
     return { source: value, length: value.bytes.length, at: (index) => value.bytes[index]! };
   }
-  throw new ScriptError(
-    "E0913",
+  throw new KindError(
     `Cannot iterate over ${describeValue(value)} with \`for\``,
     "`for` takes a range, a list or bytes",
   );
@@ -82,13 +81,13 @@ export function indexValue(object: Value, index: Value, context: ExecutionContex
       return indexed.call(object.type, object.target as never, index, context);
     }
   }
-  throw new ScriptError("E0913", `Cannot index ${describeValue(object)}`);
+  throw new KindError(`Cannot index ${describeValue(object)}`);
 }
 
 /** The place that an index means in something of that length. */
 export function position(index: Value, length: number, what: string): number {
   if (typeof index !== "number") {
-    throw new ScriptError("E0913", `An index is an int, not ${describeValue(index)}`);
+    throw new KindError(`An index is an int, not ${describeValue(index)}`);
   }
   if (index >= 0 && index < length) return index;
   throw new ScriptError(
@@ -113,8 +112,7 @@ export function patternMatches(subject: Value, pattern: Value, context: Executio
   }
   if (!range) return valuesEqual(subject, pattern, context);
   if (!comparableNumbers(type, wanted)) {
-    throw new ScriptError(
-      "E0913",
+    throw new KindError(
       `Cannot look for ${describeValue(subject)} in a range of ${typeText(wanted)}`,
       mixHint("==", type, wanted),
     );

@@ -13,7 +13,7 @@ import { canEqual, fieldsNamed, fieldType, wordsIn } from "../values/event_field
 import { typeOf, typeText } from "../values/value_types.ts";
 import { describeValue } from "../values/operators.ts";
 import type { Registry } from "../values/registry.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { KindError } from "../values/script_error.ts";
 import { findField } from "../values/types.ts";
 import { EnumValue, Handle, ListValue, Quantity, Ratio, type Value } from "../values/value.ts";
 
@@ -37,8 +37,7 @@ export function expectEvents(
   requireAllEvents(context.recorder);
   const events = context.registry.eventsOf(subject, context);
   if (events === null) {
-    throw new ScriptError(
-      "E0913",
+    throw new KindError(
       `Cannot ask ${describeValue(subject)} for its events`,
       "`expect events … in` takes an io, a request, a trace or a device",
     );
@@ -122,22 +121,17 @@ function checkValue(item: PatternItem, name: string, value: Value, registry: Reg
   const words = wordsIn(fitting);
   if (fitting.length === 0 && meant.length > 0) {
     const wanted = typeText(fieldType(meant[0]!));
-    throw new ScriptError(
-      "E0913",
-      `Cannot compare the field ${name} (${wanted}) with ${typeText(type)}`,
-    );
+    throw new KindError(`Cannot compare the field ${name} (${wanted}) with ${typeText(type)}`);
   }
   const word = value instanceof EnumValue ? value.name : value;
   if (typeof word === "string" && words !== null && !words.includes(word)) {
-    throw new ScriptError(
-      "E0913",
+    throw new KindError(
       `The field ${name} is never ${word}`,
       didYouMean(word, words) ?? `it is one of ${listed(words, word)}`,
     );
   }
 }
 
-/** True when an event's field has the value that a pattern asks for. */
 function fieldMatches(
   event: MachineEvent,
   name: string,

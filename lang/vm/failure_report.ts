@@ -39,7 +39,6 @@ export interface CallerLocation {
 }
 
 export interface FailureContext {
-  /** The instruction that failed. */
   readonly span: Span;
   /** How we got there, innermost first. */
   readonly callers: readonly CallerLocation[];
@@ -108,7 +107,6 @@ function describeBug(error: unknown, context: FailureContext): Failure {
   return { ...failureOf(context, { code: BUG_CODE, message, hint, bug }, []), kind: "bug" };
 }
 
-/** The last events of the device that the last event was about. */
 function lastEvents(events: readonly MachineEvent[]): string[] {
   const device = events.findLast((event) => event.device !== null)?.device ?? null;
   if (device === null) return [];

@@ -4,7 +4,7 @@ import type { ExecutionContext } from "../values/execution_context.ts";
 import { pairLines } from "../text/columns.ts";
 import { formatValue } from "../render/value_text.ts";
 import { describeValue } from "../values/operators.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { KindError } from "../values/script_error.ts";
 import { inherited, typeAndTarget } from "../values/types.ts";
 import { Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 
@@ -82,8 +82,7 @@ function explainLines(value: Value, context: ExecutionContext, types: Types): re
   if (value instanceof ListValue && value.items.some((item) => item instanceof Handle)) {
     return value.items.flatMap((item) => explainLines(item, context, types));
   }
-  throw new ScriptError(
-    "E0913",
+  throw new KindError(
     `No decision about ${describeValue(value)} can be explained`,
     "`explain` takes an address, or a thing of the machine: a request, an io, a device's limits",
   );

@@ -82,7 +82,6 @@ export function nextOrder(choices: readonly RaceChoice[]): readonly number[] | n
   return null;
 }
 
-/** A statement on one line. */
 function statementText({ end, source, start }: Span): string {
   const text = source.text.slice(start, end);
   const newline = text.indexOf("\n");

@@ -38,7 +38,6 @@ export interface RaceEntry {
   readonly point: number;
 }
 
-/** A block of a race that is running. */
 interface RaceBlock {
   /** Null at its end. */
   next: RaceEntry | null;
@@ -69,7 +68,6 @@ interface RunningRace {
   current: RaceBlock | null;
 }
 
-/** An order in which something failed. */
 interface FailedOrder {
   readonly order: RaceOrder;
   readonly message: string;

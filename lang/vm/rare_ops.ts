@@ -333,8 +333,8 @@ export function rare(vm: RareVm, op: RareOp): void {
       vm.races.comeTo(null);
       break;
     case RareOp.Compare: {
-      const info = program.comparisons[code[vm.pc++]!]!;
-      stack[vm.sp - 1] = vm.branches.compare(info, stack[vm.sp - 1]!);
+      const machines = program.comparisons[code[vm.pc++]!]!;
+      stack[vm.sp - 1] = vm.branches.compare(machines, stack[vm.sp - 1]!);
       break;
     }
     case RareOp.InvariantStart: {

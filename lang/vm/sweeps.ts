@@ -2,8 +2,7 @@
 import { incidentName } from "../values/incident.ts";
 import type { Leak, MachineEvent } from "@dmalab/runtime";
 import type { HitCount, InjectionHitName, ResourceWatch } from "../values/simulated_machine.ts";
-import { formatCount } from "../text/numbers.ts";
-import { formatOrdinal } from "../text/ordinal.ts";
+import { formatCount, formatOrdinal } from "../text/numbers.ts";
 import { headOf, type Span, spanPlace } from "../source.ts";
 import type { FailEachInfo, FailInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
@@ -16,7 +15,7 @@ import {
 import { MACHINE_STEPS } from "../values/limits.ts";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import { describeValue } from "../values/operators.ts";
-import { ScriptError } from "../values/script_error.ts";
+import { ValueError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
 import { RangeValue, type Value } from "../values/value.ts";
 import { type Branches, type ChildVm, failureOf, withNote } from "./branches.ts";
@@ -318,8 +317,7 @@ function hitRange(nth: Value): readonly [first: number, last: number] {
     ? [nth.first, nth.end - 1]
     : [nth, nth];
   if (typeof first !== "number" || typeof last !== "number" || first < 1 || last < first) {
-    throw new ScriptError(
-      "E0919",
+    throw new ValueError(
       typeof first !== "number" || typeof last !== "number"
         ? `Cannot count hits by ${describeValue(nth)}`
         : last < first

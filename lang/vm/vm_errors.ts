@@ -5,7 +5,7 @@ import type { Raised, RaisedError } from "../values/raised_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { FunctionCode } from "./code.ts";
 import { describeValue } from "../values/operators.ts";
-import { LimitError, ScriptError } from "../values/script_error.ts";
+import { KindError, LimitError, ScriptError } from "../values/script_error.ts";
 import { AttemptValue, type Value } from "../values/value.ts";
 
 /**
@@ -20,12 +20,11 @@ export function attempt(ok: boolean, value: Value, error: Value, events: number)
 }
 
 export function wantedBool(what: string, value: Value): ScriptError {
-  return new ScriptError("E0913", `${what} takes true or false, not ${describeValue(value)}`);
+  return new KindError(`${what} takes true or false, not ${describeValue(value)}`);
 }
 
 export function wantedCount(what: string, value: Value): ScriptError {
-  return new ScriptError(
-    "E0913",
+  return new KindError(
     `\`${what}\` takes a number that is not negative, not ${describeValue(value)}`,
   );
 }

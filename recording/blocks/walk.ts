@@ -28,7 +28,6 @@ function openChildRun(recording: Recording, index: number): Recording {
   return inner;
 }
 
-/** The block that a recording is of; null for a whole run. */
 export function childRunOf({ within }: Recording): RecordedChildRun | null {
   return within === null ? null : within.recording.childRuns[within.index]!;
 }
@@ -186,7 +185,6 @@ export function blocksAhead(
   });
 }
 
-/** What a block is called. */
 export function blockName({ label, word }: ChildRun): string {
   return `${word}: ${label}`;
 }

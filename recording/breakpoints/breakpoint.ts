@@ -2,7 +2,6 @@
 import type { RowField } from "../cells.ts";
 import type { Position } from "../position.ts";
 
-/** What a breakpoint stops at. */
 export type BreakpointTrigger =
   | { readonly kind: "line"; readonly file?: string; readonly line: number }
   /** Events by name; a kernel function's bare name is its call. */
@@ -16,7 +15,6 @@ export type BreakpointTrigger =
   /** An expression comes to be something else. Such a breakpoint has no message. */
   | { readonly kind: "change"; readonly expression: string };
 
-/** A breakpoint to set. */
 export interface Breakpoint {
   readonly cause: BreakpointTrigger;
   /** Stops only where this holds: an expression, asked in the innermost call of the script. */
@@ -27,7 +25,6 @@ export interface Breakpoint {
   readonly log?: string;
 }
 
-/** A breakpoint that is set. */
 export interface SetBreakpoint extends Breakpoint {
   readonly id: number;
 }

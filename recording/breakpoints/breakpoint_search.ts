@@ -273,7 +273,6 @@ export interface StoppingPlaces {
   readonly plain: PlaceSet;
 }
 
-/** The first candidate that stops. */
 export function firstHit(
   recording: Recording,
   { all, asked, plain }: StoppingPlaces,

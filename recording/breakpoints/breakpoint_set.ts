@@ -38,7 +38,6 @@ interface KnownLocations {
   readonly logging: PlaceSet;
 }
 
-/** Breakpoints, by the numbers that they were given. */
 export class BreakpointSet {
   readonly #stops = new Map<number, SetBreakpoint>();
   #lastId = 0;
@@ -53,7 +52,6 @@ export class BreakpointSet {
     return [...this.#stops.values()];
   }
 
-  /** Sets one. */
   add(spec: Breakpoint): SetBreakpoint {
     const stop = { ...spec, id: ++this.#lastId };
     this.#stops.set(stop.id, stop);

@@ -61,7 +61,6 @@ const VALUE_BYTES = 2 ** 20;
 
 /** The events and statements that the run is known to come to. */
 export interface KnownRun {
-  readonly code: Code;
   readonly log: EventLog;
   readonly statements: StatementLog;
 }
@@ -94,7 +93,6 @@ export class Replay implements StatementListener, PausedRun {
   #target: Position | null = null;
   #error: unknown = null;
   #left: Position | null = null;
-  /** Where it is. */
   #seq = START.seq;
   #statement = START.statement;
   /** The number of the last event before the last statement started. */

@@ -21,7 +21,6 @@ const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 
 /** A run that can be asked at any of its positions: by machines that are parked on the way. */
 export class Timeline {
-  /** By where they are. */
   readonly #checkpoints: Replay[] = [];
   /** The machine that stands at the end of the run and goes on with it, where there is one. */
   live: (() => PausedRun) | null = null;

@@ -12,7 +12,6 @@
 import { formatEventText } from "@dmalab/lang/render";
 import { displayName, type RunStart } from "@dmalab/lang/run";
 import { eventEntry, isCall, isReturn, type MachineEvent } from "@dmalab/runtime";
-import { ChromeJson } from "./chrome_json.ts";
 import {
   placedFields,
   type SitePlaces,
@@ -20,6 +19,24 @@ import {
   type TraceWriter,
   type WriteText,
 } from "./trace_writer.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+
+export class ChromeJson {
+  #entries = 0;
+
+  /** Writes the beginning. */
+  constructor(private readonly write: WriteText) {
+    this.write('{"otherData":{"by":"dmalab"},"traceEvents":[');
+  }
+
+  add(entry: Readonly<Record<string, unknown>>): void {
+    this.write(`${this.#entries++ === 0 ? "" : ","}\n${printableJson(entry, 0)}`);
+  }
+
+  end(): void {
+    this.write('\n],"displayTimeUnit":"ns"}\n');
+  }
+}
 
 /** What every entry of the file says of where and when it stands. */
 interface Point {

@@ -1,10 +1,4 @@
-/**
- * Events as files: `dmatrace`, one JSON object a line, and Chrome's format. Proof: `extensions/traces/tests/traces_export_test.ts`.
- *
- * What other members use:
- */
-export { ChromeJson } from "./chrome_json.ts";
-export { ChromeTraceWriter } from "./chrome_trace.ts";
+export { ChromeJson, ChromeTraceWriter } from "./chrome_trace.ts";
 export { keptTraces } from "./recorded_trace.ts";
 export {
   type Placed,

@@ -9,7 +9,6 @@ import { TraceReader } from "./trace_reader.ts";
 
 /** Where the texts come from that are shown beside the events. */
 export interface TraceTexts {
-  /** What the trace is called. */
   readonly name: string;
   /** The text of a file that it names; null where there is none. */
   textOf(file: string): string | null;
@@ -53,7 +52,6 @@ function sharersOf({ machine: { pci } }: TraceRun): ReadonlyMap<string, string> 
   }
 }
 
-/** A run of a trace, event by event. */
 class TraceRunReader {
   readonly #machine: RecordedMachine;
   /** The numbers of places, by their texts. */

@@ -98,7 +98,6 @@ const OF: Readonly<Record<PlainName, Meaning>> = {
   inject: "fault",
 };
 
-/** What an event means. */
 export function meaningAt(run: RecordedRun, seq: number): Meaning {
   const name = run.log.nameAt(seq);
   const meaning = OF[name as PlainName] ?? "call";

@@ -1,11 +1,3 @@
-/**
- * What a position of a run looks like: requests, tables, bytes, differences. Pages and the debugger draw it, and look nowhere else.
- *
- * State: none. Proof: `views_test.ts`.
- *
- * What other members use:
- */
-export { type AddressPiece, addressPieces, type AddressStrip, addressStrips } from "./addresses.ts";
 export {
   type BytesView,
   bytesView,
@@ -53,7 +45,14 @@ export {
   type TimelineSight,
 } from "./timeline_drawing.ts";
 export { RunIndex } from "./run_index.ts";
-export { type AddressUse, addressUses } from "./strip_drawing.ts";
+export {
+  type AddressPiece,
+  addressPieces,
+  type AddressStrip,
+  addressStrips,
+  type AddressUse,
+  addressUses,
+} from "./strip_drawing.ts";
 export { type RunVerdict, VERDICT_SIGNS, verdictOf, verdictTitle } from "./verdict.ts";
 export { type Drawing, DRAWING_STYLE, type Shape, svgText } from "./drawing.ts";
 export { colourProperties, type Meaning, meaningAt, MEANINGS } from "./meaning.ts";

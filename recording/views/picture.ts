@@ -22,7 +22,6 @@ export interface PicturePage {
   readonly phys: number;
   /** Where the device sees it. */
   readonly dma: number;
-  /** Its size. */
   readonly sizeBytes: number;
   /** What has become of it. */
   readonly state: PageState;
@@ -42,7 +41,6 @@ export interface PicturePage {
 
 /** A fact about a mapping: a name, and events or words. */
 export interface PictureFact {
-  /** Its name. */
   readonly name: string;
   /** What there is to say. */
   readonly text: string;
@@ -54,7 +52,6 @@ export interface PictureFact {
 
 /** A request or mappings at a moment. */
 export interface PictureView {
-  /** What it is of. */
   readonly subject: PictureSubject;
   /** Its name. */
   readonly title: string;

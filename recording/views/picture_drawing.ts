@@ -12,7 +12,6 @@ const PAGE_PX = { few: 20, many: 16, most: 12 };
 /** Space between two columns, at least. */
 const LINKS_PX = 28;
 
-/** What has become of a page, in words. */
 export const PAGE_WORDS: Readonly<Record<PageState, string>> = {
   none: "not mapped yet",
   reserved: "IOVA reserved",
@@ -125,7 +124,6 @@ function noteOf({ mappedSeq, state, unmappedSeq }: PicturePage): string {
   return unmappedSeq === null ? `#${mappedSeq}, mapped` : `#${mappedSeq} to #${unmappedSeq}`;
 }
 
-/** An entry of the command or of a list as it is drawn. */
 interface DrawnEntry {
   readonly text: string;
   /** The page that it leads to; null for a list. */

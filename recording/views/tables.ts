@@ -72,7 +72,6 @@ export function tableAt(
   };
 }
 
-/** The numbers of a table's rows at a moment, sorted by its key. */
 export function rowsByKey(table: HistoryTable, position: Position): readonly number[] {
   const rows = table.rowsAt(position.seq).sort((one, other) => one - other);
   return sortedByKey(table, rows, (row, field) => table.value(row, field));
@@ -89,7 +88,6 @@ export function tableSizes(
   }));
 }
 
-/** A row of a table, by its number. */
 export function rowView(table: HistoryTable, number: number): RowView {
   const row = table.row(number);
   return {
@@ -101,7 +99,6 @@ export function rowView(table: HistoryTable, number: number): RowView {
   };
 }
 
-/** A row as text, by the table's columns. */
 export function rowTexts({ cells }: Pick<RowView, "cells">): readonly string[] {
   return cells.map(({ text }) => text);
 }

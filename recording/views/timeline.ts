@@ -102,7 +102,6 @@ function span(text: string, meaning: Meaning, first: number, last = first): Open
   return { text, meaning, first, last, events: 1 };
 }
 
-/** The spans of some lane; a new one has none. */
 function laneOf(lanes: OpenLanes, name: string): OpenSpan[] {
   const known = lanes.get(name) ?? [];
   lanes.set(name, known);

@@ -1,6 +1,5 @@
 /** What came of a run, in a line: what failed, where, by which event. */
-import type { FailureReport, Incident, TestOutcome } from "@dmalab/lang/run";
-import { runTitle } from "@dmalab/lang/run";
+import { type FailureReport, type Incident, runTitle, type TestOutcome } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize, groupThousands } from "@dmalab/lang/text";
 import { spanOfEvent } from "../last_writes.ts";
@@ -10,11 +9,9 @@ import { lineLocation } from "./position_view.ts";
 import { pictureSubjects } from "./picture.ts";
 import type { RunIndex } from "./run_index.ts";
 
-/** What came of a run. */
 export interface RunVerdict {
   /** `warned`: nothing failed, and there is something to look at. */
   readonly state: "failed" | "warned" | "passed" | "none";
-  /** The same as a word. */
   readonly word: string;
   /** `file:line` of the failure; null for none. */
   readonly place: string | null;
@@ -147,7 +144,6 @@ function assertionSentences({ notes, values }: FailureReport): readonly string[]
     .filter((sentence) => sentence !== "");
 }
 
-/** A verdict as the title of a page. */
 export function verdictTitle({ place, state, what, word }: RunVerdict, title: string): string {
   const where = baseName(place ?? title);
   return `${VERDICT_SIGNS[state]} ${where} · ${

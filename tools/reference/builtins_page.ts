@@ -170,7 +170,7 @@ function notes({ named, optional }: ParameterSpec, repeats: boolean): string {
 }
 
 function typeLines(type: HandleType): string[] {
-  const { doc, methods, name } = type;
+  const { doc, methods = [], name } = type;
   const fields = type.fields();
   const parent = type.extends;
   return [

@@ -42,7 +42,7 @@ Deno.test("each function and each type is on one page, with all it has, and in t
       assert(page.includes(`\n## ${name}\n`), name);
       assert(index.includes(`#${name})`), name);
     }
-    for (const { fields, methods, name } of types) {
+    for (const { fields, methods = [], name } of types) {
       assert(page.includes(`\n## Type ${name}\n`), name);
       assert(index.includes(`#type-${name.replaceAll(".", "")})`), name);
       for (const method of methods) assert(page.includes(`\n### ${name}.${method.name}\n`));

@@ -33,7 +33,6 @@ export function addressPane(model: ScreenModel, chosen: number, room: Room): Pan
   return shownPart(title, lines, chosen, room);
 }
 
-/** How many strips there are. */
 export function countStrips(model: ScreenModel): number {
   return stripsOf(model).length;
 }

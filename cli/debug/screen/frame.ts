@@ -1,19 +1,88 @@
 /** A whole screen as rows of text: the panes of a place, what was said, and the line that is typed. */
-import { positionView } from "@dmalab/recording/views";
+import { positionView, type RowDiff, rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
 import { displayWidth } from "@dmalab/lang/diagnostics";
-import type { Paint } from "@dmalab/lang/render";
+import { formatEventText, type Paint, type TextRole } from "@dmalab/lang/render";
 import { formatTimeRounded } from "@dmalab/lang/text";
-import type { RunName } from "@dmalab/recording";
+import { type RunName, type SetBreakpoint, spanOfEvent } from "@dmalab/recording";
 import { displayName } from "@dmalab/lang/run";
 import { fitLine, type StyledLine, textOf } from "../../terminal/styled.ts";
 import { addressPane } from "./address_pane.ts";
-import { eventsPane } from "./events_pane.ts";
-import type { PaneName, ScreenArea, ScreenLayout } from "./layout.ts";
-import { PANES } from "./layout.ts";
-import type { PaneView, ScreenModel } from "./screen_model.ts";
-import { sourcePane } from "./source_pane.ts";
-import { statePane } from "./state_pane.ts";
-import { watchPane } from "./watch_pane.ts";
+import { type PaneName, PANES, type ScreenArea, type ScreenLayout } from "./layout.ts";
+import {
+  firstShown,
+  type PaneLine,
+  type PaneView,
+  type Room,
+  type ScreenModel,
+  shownPart,
+} from "./screen_model.ts";
+import type { SourceFile, Span } from "@dmalab/lang";
+
+/** A row with what the last move did to it. */
+interface ShownRow extends Pick<RowDiff, "cells" | "createdSeq" | "endedSeq" | "was"> {
+  readonly mark: RowDiff["mark"] | " ";
+}
+
+const ROLES: Readonly<Record<ShownRow["mark"], TextRole | null>> = {
+  "+": "good",
+  "-": "bad",
+  "~": "warning",
+  " ": null,
+};
+
+/** @param table A table's name; null for what has changed. */
+function statePane(
+  model: ScreenModel,
+  table: string | null,
+  chosen: number,
+  room: Room,
+): PaneView {
+  if (table !== null) return tablePane(model, table, chosen, room);
+  const changed = model.changedRows();
+  if (changed.length > 0) {
+    const title = `state: changed by the last move ${changed.length}`;
+    const lines = changed.map((row) => rowLine(row, `${row.table} ${rowTexts(row).join(" ")}`));
+    return shownPart(title, lines, chosen, room);
+  }
+  const sizes = tableSizes(model.recording, model.position).filter(({ rows }) => rows > 0);
+  const lines = sizes.map(({ name, rows }): PaneLine => ({
+    line: [`  ${name}  ${rows === 1 ? "1 row" : `${rows} rows`}`],
+    enter: `:table ${name}`,
+  }));
+  return shownPart("state: nothing has changed", lines, chosen, room);
+}
+
+function tablePane(model: ScreenModel, name: string, chosen: number, room: Room): PaneView {
+  const { position, recording } = model;
+  const changed = model.changedRows().filter(({ table }) => table === name);
+  const marks = new Map(changed.map((row) => [row.row, row]));
+  const { columns, rows } = tableAt(recording, name, position);
+  const held = rows.map((row): ShownRow => marks.get(row.row) ?? { ...row, mark: " ", was: null });
+  const all = [...held, ...changed.filter(({ mark }) => mark === "-")];
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...all.map(({ cells }) => cells[index]!.text.length))
+  );
+  const padded = (cells: readonly string[]) =>
+    cells.map((cell, index) => cell.padEnd(widths[index]!)).join(" ");
+  const lines = all.map((row) => rowLine(row, padded(rowTexts(row))));
+  const below = { ...room, rows: room.rows - 1 };
+  const title = `state: ${name}, ${rows.length === 1 ? "1 row" : `${rows.length} rows`}`;
+  const view = shownPart(title, lines, chosen, below);
+  const header: PaneLine = { line: [["dim", `  ${padded(columns)}`]], enter: null };
+  return { ...view, lines: [header, ...view.lines], chosen: view.chosen + 1 };
+}
+
+function rowLine({ createdSeq, endedSeq, mark, was }: ShownRow, text: string): PaneLine {
+  const by = mark === "-" ? endedSeq : createdSeq;
+  const event = by === null || by === 0 ? "" : `  #${by}`;
+  const before = was === null ? "" : `  was ${rowTexts({ cells: was }).join(" ")}`;
+  const whole = `${mark} ${text}${event}${before}`;
+  const role = ROLES[mark];
+  return {
+    line: role === null ? [whole] : [[role, whole]],
+    enter: by === null ? null : `:goto ${by}`,
+  };
+}
 
 /** What the user has selected. */
 export interface Chosen {
@@ -24,7 +93,6 @@ export interface Chosen {
   readonly rows: Record<PaneName, number>;
 }
 
-/** What is drawn. */
 export interface DrawnFrame {
   readonly model: ScreenModel;
   readonly chosen: Chosen;
@@ -62,7 +130,6 @@ export function frameRows(
   return rows;
 }
 
-/** A pane as it is at its place. */
 export function paneOf(name: PaneName, shown: DrawnFrame, area: ScreenArea): PaneView {
   const { chosen: { rows, table }, model, watches } = shown;
   const room = { rows: area.rows - 1, columns: area.columns - 2 };
@@ -143,4 +210,129 @@ function headLine({ model, run }: DrawnFrame): StyledLine {
 function runText({ combination, kind, name }: RunName): string {
   const what = kind === "main" ? "(statements)" : `"${name}"`;
   return displayName({ name: what, combination });
+}
+
+function watchPane(
+  model: ScreenModel,
+  watches: readonly string[],
+  chosen: number,
+  room: Room,
+): PaneView {
+  const watched = watches.map((text) =>
+    valueLine(text, model.value(text), model.value(text, model.before))
+  );
+  const before = new Map(
+    model.variables(model.before).map(({ name, text }) => [name, text] as const),
+  );
+  const variables = model.variables().map(({ name, text }) =>
+    valueLine(name, text, before.get(name) ?? null)
+  );
+  const title = watches.length === 0
+    ? "watches: variables"
+    : `watches: ${watches.length}, variables`;
+  return shownPart(title, [...watched, ...variables], chosen, room);
+}
+
+/** @param was What it was before the last move; null where it was not. */
+function valueLine(name: string, is: string, was: string | null): PaneLine {
+  const text = `${name}: ${is.split("\n")[0]}`;
+  const enter = `:rewind ${name}`;
+  if (was === is) return { line: [`  ${text}`], enter };
+  if (was === null) return { line: [["good", `+ ${text}`]], enter };
+  return { line: [["warning", `~ ${text}, was ${was.split("\n")[0]}`]], enter };
+}
+
+/** @param scroll Events after the current one that the chosen one is. */
+function eventsPane(model: ScreenModel, scroll: number, { rows }: Room): PaneView {
+  const { position, recording } = model;
+  const { count } = recording.log;
+  if (count === 0) return { title: "events: none", lines: [], chosen: -1 };
+  const chosen = Math.max(0, Math.min(position.seq + scroll, count));
+  const first = firstShown(count, Math.max(0, chosen - 1), rows) + 1;
+  const last = Math.min(count, first + rows - 1);
+  const width = String(last).length;
+  const lines: PaneLine[] = [];
+  let depth = first === 1 ? 0 : recording.kernelFrames(recording.afterEvent(first - 1)).length;
+  for (let seq = first; seq <= last; seq++) {
+    const name = recording.eventNameAt(seq);
+    const indent = "  ".repeat(depth);
+    if (name.startsWith("call.")) depth++;
+    else if (name.startsWith("ret.")) depth = Math.max(0, depth - 1);
+    const text = `${markOf(model, seq)}${String(seq).padStart(width)} ${indent}${
+      formatEventText(recording.event(seq))
+    }`;
+    const role = roleOf(model, seq, name);
+    lines.push({ line: role === null ? [text] : [[role, text]], enter: `:goto ${seq}` });
+  }
+  return { title: `events 1 to ${count}`, lines, chosen: chosen - first };
+}
+
+/** `>` the last that has happened, `+` what the last move has made happen. */
+function markOf({ position, before }: ScreenModel, seq: number): string {
+  if (seq === position.seq) return ">";
+  return seq < position.seq && seq > before.seq ? "+" : " ";
+}
+
+function roleOf({ position }: ScreenModel, seq: number, name: string): TextRole | null {
+  if (seq > position.seq) return "dim";
+  if (name === "iommu.fault" || name === "dma.report") return "bad";
+  return seq === position.seq ? "strong" : null;
+}
+
+/** @param scroll Lines below the current one that the chosen line is. */
+function sourcePane(model: ScreenModel, scroll: number, { rows }: Room): PaneView {
+  const span = spanHere(model);
+  const source = span?.source ?? model.recording.code.statements[0]?.span.source;
+  if (source === undefined) return { title: "source", lines: [], chosen: -1 };
+  const current = span === null ? null : source.position(span.start).line;
+  const texts = linesOf(source);
+  const chosen = Math.max(1, Math.min((current ?? firstLine(model)) + scroll, texts.length));
+  const first = firstShown(texts.length, chosen - 1, rows);
+  const breaks = breakLines(model, source);
+  const width = String(texts.length).length;
+  const lines = texts.slice(first, first + rows).map((text, index): PaneLine => {
+    const number = first + index + 1;
+    const marks = `${number === current ? ">" : " "}${breaks.has(number) ? "*" : " "}`;
+    const head = `${marks}${String(number).padStart(width)}  `;
+    return {
+      line: number === current ? [["strong", head + text]] : [["dim", head], text],
+      enter: `:goto ${source.name}:${number}`,
+    };
+  });
+  return { title: `source ${source.name}`, lines, chosen: chosen - 1 - first };
+}
+
+/** Where the run begins. */
+function firstLine({ recording }: ScreenModel): number {
+  if (recording.statements.count === 0) return 1;
+  const { source, start } = recording.started(1).span;
+  return source.position(start).line;
+}
+
+function linesOf({ text }: SourceFile): readonly string[] {
+  const lines = text.split("\n");
+  return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
+}
+
+/** The statement that a moment belongs to. */
+function spanHere({ position, recording }: ScreenModel): Span | null {
+  if (recording.isStatementStart(position) || position.seq === 0) {
+    return recording.statement(position)?.span ?? null;
+  }
+  return spanOfEvent(recording, position.seq);
+}
+
+function breakLines(
+  { recording, breakpoints }: ScreenModel,
+  source: SourceFile,
+): ReadonlySet<number> {
+  const { statements } = recording.code;
+  const isHere = ({ cause }: SetBreakpoint) =>
+    cause.kind === "line" &&
+    (cause.file === undefined
+      ? statements.some(({ native, span }) => span.source === source && native === undefined)
+      : cause.file === source.name);
+  return new Set(
+    breakpoints.all.filter(isHere).flatMap((stop) => breakpoints.lineOf(recording, stop) ?? []),
+  );
 }

@@ -17,8 +17,55 @@ import { countStrips } from "./address_pane.ts";
 import { type Chosen, type DrawnFrame, frameRows, paneOf } from "./frame.ts";
 import { BOUND_KEYS, keyText } from "./keys.ts";
 import { layOutScreen, mostMessageRows, PANES, type ScreenLayout } from "./layout.ts";
-import { ScreenModel } from "./screen_model.ts";
-import { ScrolledPage } from "./page.ts";
+import { type Room, ScreenModel } from "./screen_model.ts";
+
+class ScrolledPage {
+  readonly #lines: readonly string[];
+  /** The same at the width of the screen. */
+  #folded: readonly string[];
+  #top = 0;
+  /** Lines that were shown the last time. */
+  #seen = 1;
+
+  constructor(private readonly title: string, lines: readonly string[]) {
+    this.#lines = this.#folded = lines;
+  }
+
+  /** Scrolls; false for a key that does not. */
+  press(key: KeyPress): boolean {
+    const steps: Readonly<Record<string, number>> = {
+      j: 1,
+      k: -1,
+      down: 1,
+      up: -1,
+      pagedown: this.#seen,
+      pageup: -this.#seen,
+      " ": this.#seen,
+      home: -Infinity,
+      end: Infinity,
+    };
+    const step = steps[key.name === "text" ? key.text : key.name];
+    if (step === undefined) return false;
+    const last = Math.max(0, this.#folded.length - this.#seen);
+    this.#top = Math.max(0, Math.min(this.#top + step, last));
+    return true;
+  }
+
+  rows({ columns, rows }: Room, paint: Paint): string[] {
+    this.#seen = Math.max(1, rows - 1);
+    this.#folded = this.#lines.flatMap((line) => foldLine(line, columns));
+    const { length } = this.#folded;
+    this.#top = Math.max(0, Math.min(this.#top, length - this.#seen));
+    const end = Math.min(length, this.#top + this.#seen);
+    const part = length > this.#seen ? `  lines ${this.#top + 1} to ${end} of ${length}` : "";
+    const title = `── ${this.title}${part}  q closes `;
+    const shown = [
+      [["strong", title]] as const,
+      ...this.#folded.slice(this.#top, end).map((line) => [line] as const),
+    ];
+    return Array.from({ length: rows }, (_, row) => fitLine(shown[row] ?? [], columns, paint));
+  }
+}
 
 /** Idle time before machines are parked for later looks. */
 const QUIET_MS = 100;
@@ -27,8 +74,6 @@ export type DrawnTerminal = Pick<Terminal, "inputs" | "size" | "stop" | "write">
 
 export class FullScreen implements ScreenView {
   readonly panes = PANES;
-  readonly #terminal: DrawnTerminal;
-  readonly #tool: Debugger;
   readonly #paint: Paint;
   readonly #painter: ScreenPainter;
   readonly #editor: LineEditor;
@@ -51,9 +96,11 @@ export class FullScreen implements ScreenView {
   #idle: ReturnType<typeof setTimeout> | undefined;
 
   /** @param said What commands say: filled by the console of the debugger. */
-  constructor(terminal: DrawnTerminal, tool: Debugger, said: string[]) {
-    this.#terminal = terminal;
-    this.#tool = tool;
+  constructor(
+    private readonly terminal: DrawnTerminal,
+    private readonly tool: Debugger,
+    said: string[],
+  ) {
     this.#said = said;
     this.#paint = tool.paint;
     this.#painter = new ScreenPainter((text) => terminal.write(text));
@@ -69,8 +116,8 @@ export class FullScreen implements ScreenView {
 
   /** Does what keys say until one of them ends it, or a signal does. */
   async run(): Promise<ExitCode> {
-    this.#follow(() => this.#tool.start());
-    this.#before = this.#tool.cursor.position;
+    this.#follow(() => this.tool.start());
+    this.#before = this.tool.cursor.position;
     this.#draw();
     this.#prepareSoon();
     try {
@@ -81,14 +128,14 @@ export class FullScreen implements ScreenView {
   }
 
   async #answerInputs(): Promise<ExitCode> {
-    for await (const input of this.#terminal.inputs) {
+    for await (const input of this.terminal.inputs) {
       clearTimeout(this.#idle);
       if (input.kind === "signal") return input.exitCode satisfies EndedBySignal;
       if (input.kind === "thrown") throw input.error;
       if (input.kind === "redraw") this.redraw();
       else if (input.key.name === "ctrl-z") await this.#stop();
       else if (!this.#press(input.key)) return HELD;
-      if (this.#terminal.inputs.length === 0) {
+      if (this.terminal.inputs.length === 0) {
         this.#draw();
         this.#prepareSoon();
       }
@@ -99,14 +146,14 @@ export class FullScreen implements ScreenView {
   /** Parks machines for later looks while no key is pressed, a stretch at a time. */
   #prepareSoon(quietMs = QUIET_MS): void {
     this.#idle = setTimeout(() => {
-      if (this.#terminal.inputs.length > 0) return;
-      const { position, recording } = this.#tool.cursor;
+      if (this.terminal.inputs.length > 0) return;
+      const { position, recording } = this.tool.cursor;
       if (recording.timeline.prepare(recording.last, position)) this.#prepareSoon(0);
     }, quietMs);
   }
 
   async #stop(): Promise<void> {
-    const isStopped = await this.#terminal.stop();
+    const isStopped = await this.terminal.stop();
     if (!isStopped) this.#said.splice(0, Infinity, "Cannot suspend: no job control");
     this.redraw();
   }
@@ -147,23 +194,23 @@ export class FullScreen implements ScreenView {
   #do(command: string, isTyped: boolean): boolean {
     if (command === "" || command === ":") return true;
     const said = this.#said.splice(0, Infinity);
-    const { position } = this.#tool.cursor;
-    const goesOn = this.#follow(() => this.#tool.answer(command));
+    const { position } = this.tool.cursor;
+    const goesOn = this.#follow(() => this.tool.answer(command));
     // A command that prints nothing and does not move keeps the message of the one before.
     const isSilent = this.#said.length === 0 &&
-      comparePositions(position, this.#tool.cursor.position) === 0;
+      comparePositions(position, this.tool.cursor.position) === 0;
     if (isSilent) this.#said.push(...said);
-    const isLong = this.#message().length > mostMessageRows(this.#terminal.size);
+    const isLong = this.#message().length > mostMessageRows(this.terminal.size);
     if (isLong && isTyped) this.#show(command, this.#said);
     return goesOn;
   }
 
   /** Does something that may move, and keeps what it moved from. */
   #follow<T>(task: () => T): T {
-    const { position, recording } = this.#tool.cursor;
-    this.#tool.columns = this.#terminal.size.columns;
+    const { position, recording } = this.tool.cursor;
+    this.tool.columns = this.terminal.size.columns;
     const result = task();
-    const { cursor } = this.#tool;
+    const { cursor } = this.tool;
     if (cursor.recording !== recording) {
       this.#jumps.length = 0;
       this.#before = cursor.position;
@@ -179,7 +226,7 @@ export class FullScreen implements ScreenView {
   }
 
   #layout(): ScreenLayout {
-    return layOutScreen(this.#terminal.size, {
+    return layOutScreen(this.terminal.size, {
       focus: this.#chosen.pane,
       strips: countStrips(this.#moment()),
       messageLines: this.#message().length,
@@ -188,37 +235,37 @@ export class FullScreen implements ScreenView {
 
   /** What the last command has printed, at the width of the screen. */
   #message(): readonly string[] {
-    const { columns } = this.#terminal.size;
+    const { columns } = this.terminal.size;
     return this.#said.flatMap((line) => foldLine(line, columns));
   }
 
   #moment(): ScreenModel {
-    const { position, recording } = this.#tool.cursor;
+    const { position, recording } = this.tool.cursor;
     // Whoever moves stands at another object.
     const isNew = this.#model?.recording !== recording || this.#model.position !== position ||
       this.#model.before !== this.#before;
-    if (isNew) this.#model = new ScreenModel(this.#tool.cursor, this.#before);
+    if (isNew) this.#model = new ScreenModel(this.tool.cursor, this.#before);
     return this.#model!;
   }
 
   #shown(layout: ScreenLayout): DrawnFrame {
-    const { runs } = this.#tool;
+    const { runs } = this.tool;
     const { rows } = layout.message;
     const message = this.#message();
     const hidden = `… v shows all ${message.length} lines`;
     return {
       model: this.#moment(),
       chosen: this.#chosen,
-      watches: this.#tool.kept.watches,
+      watches: this.tool.kept.watches,
       run: { number: (runs?.current ?? 0) + 1, of: runs?.names.length ?? 1 },
       message: message.length > rows ? [...message.slice(0, rows - 1), hidden] : message,
     };
   }
 
   #draw(): void {
-    const { columns, rows } = this.#terminal.size;
+    const { columns, rows } = this.terminal.size;
     // What ended a command is no word about drawing.
-    this.#tool.cursor.recording.timeline.interruptedBy = null;
+    this.tool.cursor.recording.timeline.interruptedBy = null;
     const layout = this.#layout();
     const drawn = this.#page === null
       ? frameRows(this.#shown(layout), layout, columns, this.#paint)
@@ -282,15 +329,15 @@ export class FullScreen implements ScreenView {
     const { chosen, lines } = paneOf(pane, this.#shown(layout), layout.panes[pane]!);
     const command = lines[chosen]?.enter ?? null;
     if (command === null) return;
-    const { position } = this.#tool.cursor;
-    this.#tool.answer(command);
-    if (comparePositions(position, this.#tool.cursor.position) !== 0) this.#jumps.push(position);
+    const { position } = this.tool.cursor;
+    this.tool.answer(command);
+    if (comparePositions(position, this.tool.cursor.position) !== 0) this.#jumps.push(position);
   }
 
   goBack(): void {
     const position = this.#jumps.pop();
-    if (position === undefined) this.#tool.refuse("No jump to return from");
-    else this.#tool.cursor.goTo(position);
+    if (position === undefined) this.tool.refuse("No jump to return from");
+    else this.tool.cursor.goTo(position);
   }
 
   showTable(name: string | null): void {
@@ -300,7 +347,7 @@ export class FullScreen implements ScreenView {
   }
 
   turnTable(): void {
-    const { position, recording } = this.#tool.cursor;
+    const { position, recording } = this.tool.cursor;
     const names = [
       null,
       ...tableSizes(recording, position).filter(({ rows }) => rows > 0).map(({ name }) => name),
@@ -310,7 +357,7 @@ export class FullScreen implements ScreenView {
   }
 
   showKeys(): void {
-    const docs = new Map(this.#tool.commandDocs());
+    const docs = new Map(this.tool.commandDocs());
     const pairs = BOUND_KEYS.map((key) => {
       const [word] = key.command.split(" ");
       const doc = docs.get(word!) ?? "";
@@ -319,7 +366,7 @@ export class FullScreen implements ScreenView {
     this.#show("keys", [
       ...wrappedPairs(
         [[":         command", "type any command; Tab completes"], ...pairs],
-        this.#terminal.size.columns - 2,
+        this.terminal.size.columns - 2,
         0,
       ),
       "",

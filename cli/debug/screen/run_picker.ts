@@ -14,7 +14,6 @@ export type PickedRun =
   | { readonly kind: "none" }
   | { readonly kind: "signal"; readonly exitCode: EndedBySignal };
 
-/** The runs to choose from. */
 export interface RunsToPick {
   readonly runs: Pick<DebugRuns, "names" | "outcomes" | "runOn">;
   /** Their indices. */
@@ -69,26 +68,22 @@ export async function pickRun(
 const GIVING_UP: ReadonlySet<string> = new Set(["escape", "ctrl-c", "ctrl-d"]);
 
 class RunPicker {
-  readonly #title: string;
-  readonly #names: ReadonlyMap<number, string>;
   readonly #outcomes: DebugRuns["outcomes"];
   #filter = "";
   #chosen = 0;
 
   constructor(
-    title: string,
-    names: ReadonlyMap<number, string>,
+    private readonly title: string,
+    private readonly names: ReadonlyMap<number, string>,
     { outcomes }: Pick<DebugRuns, "outcomes">,
   ) {
-    this.#title = title;
-    this.#names = names;
     this.#outcomes = outcomes;
   }
 
   /** Those that have what was typed as their number, or in their names. */
   get #fitting(): readonly (readonly [number, string])[] {
     const wanted = this.#filter.toLowerCase();
-    return [...this.#names].filter(([index, name]) =>
+    return [...this.names].filter(([index, name]) =>
       this.#isNumbered(index) || name.toLowerCase().includes(wanted)
     );
   }
@@ -130,7 +125,7 @@ class RunPicker {
     const fitting = this.#fitting;
     const room = Math.max(1, size.rows - 3);
     const first = firstShown(fitting.length, this.#chosen, room);
-    const width = String(Math.max(0, ...this.#names.keys()) + 1).length;
+    const width = String(Math.max(0, ...this.names.keys()) + 1).length;
     const runs = fitting.slice(first, first + room).map(([index, name], row): StyledLine => {
       const isChosen = first + row === this.#chosen;
       const outcome = this.#outcomes.get(index);
@@ -142,9 +137,9 @@ class RunPicker {
         isChosen ? ["strong", name] : name,
       ];
     });
-    const count = `${fitting.length} of ${this.#names.size} runs`;
+    const count = `${fitting.length} of ${this.names.size} runs`;
     const lines: StyledLine[] = [
-      [["strong", ` ${this.#title}: which run?`], `  ${count}`],
+      [["strong", ` ${this.title}: which run?`], `  ${count}`],
       ...runs,
     ];
     while (lines.length < size.rows - 2) lines.push([]);

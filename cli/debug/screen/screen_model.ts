@@ -23,7 +23,6 @@ export interface PaneLine {
   readonly enter: string | null;
 }
 
-/** A pane, drawn. */
 export interface PaneView {
   readonly title: string;
   readonly lines: readonly PaneLine[];

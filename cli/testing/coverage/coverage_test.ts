@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { readRulePage } from "../../places.ts";
-import { citedRules } from "./citations.ts";
+import { citedRules } from "./recorder.ts";
 import { coverageLines, coverageReport } from "./report.ts";
 import { allExits, allRules, ruleOf } from "./report.ts";
 

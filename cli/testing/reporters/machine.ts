@@ -30,7 +30,6 @@ function isWrongFile(event: FileEvent): event is EndEvent {
   return event.kind === "end" && event.report === null;
 }
 
-/** A reporter that writes everything at the end. */
 function reportAtEnd(
   screen: Screen,
   textOf: (collected: Collector, summary: RunSummary) => string,
@@ -80,7 +79,6 @@ export function tapReporter(screen: Screen): TestReporter {
   };
 }
 
-/** A YAML block of one key, whose value is these lines. */
 function tapBlock(key: string, lines: readonly string[]): string {
   return ["  ---", `  ${key}: |`, ...lines.map((line) => `    ${line}`), "  ..."]
     .map((line) => `${line}\n`).join("");

@@ -23,7 +23,6 @@ import { type ShownFrame, Threads } from "./stack.ts";
 import { Sources } from "./sources.ts";
 import { Variables } from "./variables.ts";
 
-/** Sends an event to the client. */
 export type Send = (event: string, body?: object) => void;
 
 type Category = DebugProtocol.OutputEvent["body"]["category"];
@@ -43,7 +42,6 @@ const CLIENT = record({
   supportsProgressReporting: optional(boolean),
 });
 
-/** A run that was launched. */
 export interface LaunchedRun {
   readonly debuggee: Debuggee;
   readonly breakpoints: Breakpoints;
@@ -55,8 +53,6 @@ export class Adapter {
   sources: Sources = new Sources({});
   /** Work for when the answer to a request has been sent. */
   readonly #later: (() => Promise<void>)[] = [];
-  readonly #send: Send;
-  readonly #cancellation: Cancellation;
   readonly #progress: Progress;
   readonly #stops = new BreakpointSet();
   #target: LaunchedRun | null = null;
@@ -73,13 +69,10 @@ export class Adapter {
   /** Numbers that frames of other places had: they are not given again. */
   #frameNumbers = 0;
   readonly #places: RunPosition<Recording>[] = [];
-  /** The last halt. */
   #halt: StoppedReason | null = null;
 
   /** @param cancellation Which requests the client has cancelled, and whether it wants a pause. */
-  constructor(send: Send, cancellation: Cancellation) {
-    this.#send = send;
-    this.#cancellation = cancellation;
+  constructor(private readonly send: Send, private readonly cancellation: Cancellation) {
     this.#progress = new Progress(send);
   }
 
@@ -135,15 +128,15 @@ export class Adapter {
     if (this.#target !== null) throw new RequestError("A run is already launched", "use restart");
     await this.#load(args);
     // Not before: breakpoints can only be placed in a known run.
-    this.#send("initialized");
+    this.send("initialized");
   }
 
   async #load(request: object): Promise<void> {
     const args = readLaunch(request);
-    const { clock, names, run, warnings } = await launch(args, () => this.#cancellation.isEnding);
+    const { clock, names, run, warnings } = await launch(args, () => this.cancellation.isEnding);
     this.#request = request;
     this.#launched = args;
-    run.recording.timeline.interruptedBy = this.#cancellation;
+    run.recording.timeline.interruptedBy = this.cancellation;
     if (warnings !== "") this.say("stderr", warnings);
     const [own, ...others] = names;
     if (others.length > 0) {
@@ -212,7 +205,7 @@ export class Adapter {
       this.#progress.report(1);
       const note = crossed(from, debuggee, step);
       if (note !== null) this.say("console", `${note}\n`, debuggee);
-      if (!this.#hasEnded && !this.#cancellation.isEnding) this.#stand(halt, reason);
+      if (!this.#hasEnded && !this.cancellation.isEnding) this.#stand(halt, reason);
     });
   }
 
@@ -235,9 +228,9 @@ export class Adapter {
     if (halt.reason === "end" || halt.reason === "failed") this.#printResult();
     if (halt.reason === "end" && (noDebug === true || stopAtEnd === false)) return this.end();
     for (const breakpoint of this.target.breakpoints.changed()) {
-      this.#send("breakpoint", { reason: "changed", breakpoint });
+      this.send("breakpoint", { reason: "changed", breakpoint });
     }
-    this.#send("stopped", {
+    this.send("stopped", {
       ...this.#stoppedText(halt, reason),
       threadId: this.target.threads.at(this.position),
       allThreadsStopped: true,
@@ -295,7 +288,7 @@ export class Adapter {
     const position = runPosition?.position ?? null;
     const statement = position === null ? null : runPosition!.recording.statement(position);
     const place = statement === null ? null : this.sources.place(statement.span);
-    this.#send("output", {
+    this.send("output", {
       category,
       // Clients follow the sequences of a terminal.
       output: printableText(output, false),
@@ -321,11 +314,10 @@ export class Adapter {
     this.#hasEnded = true;
     this.#target?.debuggee.pause();
     const failure = this.#target?.debuggee.whole.failure ?? null;
-    if (this.#target !== null) this.#send("exited", { exitCode: codeOfFailure(failure) });
-    this.#send("terminated");
+    if (this.#target !== null) this.send("exited", { exitCode: codeOfFailure(failure) });
+    this.send("terminated");
   }
 
-  /** Gives frames numbers to ask by. */
   numberFrames(frames: readonly ShownFrame[]): DebugProtocol.StackFrame[] {
     return frames.map((frame) => ({
       id: this.#frameNumbers + this.#frames.push(frame),
@@ -340,7 +332,6 @@ export class Adapter {
     return frame;
   }
 
-  /** Gives a place a number to go by. */
   numberPlace(runPosition: RunPosition<Recording>): number {
     return this.#places.push(runPosition);
   }
@@ -357,16 +348,13 @@ export class Adapter {
 class Progress {
   /** Whether the client shows progress. */
   isShown = false;
-  readonly #send: Send;
   /** Searches that were shown so far. */
   #shown = 0;
   #isOpen = false;
   #startMs: number | null = null;
   #saidMs = 0;
 
-  constructor(send: Send) {
-    this.#send = send;
-  }
+  constructor(private readonly send: Send) {}
 
   /** @param share How much is done; 1 at the end. */
   report(share: number): void {
@@ -388,12 +376,12 @@ class Progress {
     this.#startMs = null;
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#send("progressEnd", { progressId: this.#id });
+    this.send("progressEnd", { progressId: this.#id });
   }
 
   #say(event: string, share: number, more: object = {}): void {
     this.#saidMs = performance.now();
-    this.#send(event, { progressId: this.#id, percentage: Math.floor(100 * share), ...more });
+    this.send(event, { progressId: this.#id, percentage: Math.floor(100 * share), ...more });
   }
 
   get #id(): string {

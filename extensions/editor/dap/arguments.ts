@@ -4,7 +4,6 @@ import { RequestError } from "./request_error.ts";
 /** Reads one value. @throws {RequestError} When it is of another type. */
 export type Read<T> = (value: unknown, name: string) => T;
 type Shape = Readonly<Record<string, Read<unknown>>>;
-/** What is read by a shape. */
 export type ValuesOf<S extends Shape> = { readonly [K in keyof S]: ReturnType<S[K]> };
 
 /** Some clients write null for what they leave out. */

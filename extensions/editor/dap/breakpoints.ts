@@ -63,15 +63,13 @@ interface BreakpointConditions {
 export class Breakpoints {
   /** Another one when the run is begun anew; it has the same stops. */
   debuggee: Debuggee;
-  readonly #sources: Sources;
   /** The stops of each request that sets all of its kind anew. */
   readonly #groups = new Map<string, SetBreakpoint[]>();
   /** Those on lines that this run never reaches, by their numbers, as the client knows. */
   readonly #unreached = new Set<number>();
 
-  constructor(debuggee: Debuggee, sources: Sources) {
+  constructor(debuggee: Debuggee, private readonly sources: Sources) {
     this.debuggee = debuggee;
-    this.#sources = sources;
   }
 
   get #recording(): Recording {
@@ -83,18 +81,18 @@ export class Breakpoints {
     readonly breakpoints: readonly (BreakpointConditions & { readonly line: number })[] | undefined;
     readonly source: { readonly path: string | undefined };
   }): BreakpointResponse[] {
-    const file = this.#sources.fileOf(source);
+    const file = this.sources.fileOf(source);
     const key = `line ${file}`;
     this.#clear(key);
     return breakpoints.map((wanted) => {
       if (file === null) return refused("No such file");
-      const line = this.#sources.ownLine(wanted.line);
+      const line = this.sources.ownLine(wanted.line);
       const cause = { kind: "line", file, line } as const;
       const found = statementsOnLine(this.#recording, cause);
       const [number] = found.numbers;
       const place = number === undefined
         ? {}
-        : this.#sources.place(this.#recording.code.statements[number]!.span);
+        : this.sources.place(this.#recording.code.statements[number]!.span);
       const answer = this.#add(key, cause, wanted, place);
       const reason = neverReached(this.debuggee.whole, found.numbers);
       if (reason === null || answer.id === undefined) return answer;

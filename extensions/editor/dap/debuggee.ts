@@ -29,7 +29,6 @@ const LEAST_MOMENTS = 16_384;
 export interface StoppedReason {
   /** `failed`: at the moment at which the run fails. */
   readonly reason: "arrived" | "stop" | "failed" | "end" | "beginning" | "paused";
-  /** The breakpoint that stopped it. */
   readonly hit: BreakpointHit | null;
 }
 
@@ -56,7 +55,6 @@ export class RunClock {
     return this.#processor.ms;
   }
 
-  /** Does something that counts. */
   count<T>(work: () => T): T {
     this.#clock.start();
     this.#processor.start();
@@ -130,7 +128,6 @@ export class Debuggee extends Cursor {
     this.#pauses = true;
   }
 
-  /** Stands at a moment, or as far as the run is. */
   protected override stand({ position, recording }: RunPosition<Recording>): void {
     const end = recording === this.whole ? this.#run.end : recording.last;
     super.stand({ recording, position: comparePositions(position, end) > 0 ? end : position });
@@ -286,7 +283,6 @@ class Pace {
     this.#breathedMs = performance.now();
   }
 
-  /** Does a piece. */
   piece<T>(work: (size: number) => T): T {
     const startMs = performance.now();
     const done = work(this.size);

@@ -143,7 +143,6 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
   return { run, clock, names: [choice, ...others].map(nameOf), warnings: warnings + notice };
 }
 
-/** What a run is called. */
 export function nameOf({ name }: Pick<RunChoice, "name">): string {
   return name.kind === "main" ? "top-level statements" : displayName(name);
 }

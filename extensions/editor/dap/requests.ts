@@ -35,7 +35,6 @@ class Lines implements CommandContext {
   traceAlways = false;
   lastMoveSeq: number;
 
-  /** Names that can be typed. */
   readonly session: NamesInSight;
 
   constructor(readonly cursor: Cursor) {
@@ -56,7 +55,6 @@ class Lines implements CommandContext {
   }
 }
 
-/** What came of a command. */
 interface CommandResult {
   readonly text: string;
   /** One stands elsewhere now. */
@@ -77,7 +75,6 @@ function runConsoleCommand(line: string, cursor: Cursor): CommandResult {
   };
 }
 
-/** Completions at the end of a typed line. */
 function completionsOf(typed: string, cursor: Cursor): ReturnType<typeof suggestWords> {
   return suggestWords(typed, new Lines(cursor));
 }

@@ -24,17 +24,12 @@ export interface ShownFrame {
 }
 
 export class Threads {
-  readonly recording: Recording;
-  readonly #sources: Sources;
   readonly #cpus = new Set([0]);
   readonly #devices: string[] = [];
   /** What of the log was looked at for them. */
   #seen = 0;
 
-  constructor(recording: Recording, sources: Sources) {
-    this.recording = recording;
-    this.#sources = sources;
-  }
+  constructor(readonly recording: Recording, private readonly sources: Sources) {}
 
   /** All threads that have done something in what is known of the run. */
   list(): DebugProtocol.Thread[] {
@@ -54,12 +49,10 @@ export class Threads {
     ];
   }
 
-  /** The thread that a moment is one of. */
   at({ seq }: Position): number {
     return threadOfCpu(seq === 0 ? 0 : this.recording.log.cpuAt(seq));
   }
 
-  /** The frames of a thread, the innermost first. */
   frames(thread: number, position: Position): readonly ShownFrame[] {
     if (thread === this.at(position)) return this.#running(position);
     const seq = this.#lastEvent(thread, position);
@@ -131,7 +124,7 @@ export class Threads {
     span: Span | null,
     more: Partial<DebugProtocol.StackFrame> = {},
   ): ShownFrame {
-    const place = span === null ? { line: 0, column: 0 } : this.#sources.place(span);
+    const place = span === null ? { line: 0, column: 0 } : this.sources.place(span);
     return { position, call, shown: { name, ...place, ...more } };
   }
 }

@@ -39,14 +39,11 @@ const DISPLAYED_VARIABLES = 1000;
 type Table = Recording["tables"][number];
 
 export class Variables {
-  readonly #recording: Recording;
   /** By their numbers, behind those of other moments. */
   #containers: Container[] = [];
   #numbers = 0;
 
-  constructor(recording: Recording) {
-    this.#recording = recording;
-  }
+  constructor(private readonly recording: Recording) {}
 
   /** Forgets what was opened at another moment. */
   clear(): void {
@@ -54,12 +51,10 @@ export class Variables {
     this.#containers = [];
   }
 
-  /** What was given a number at this moment. */
   #container(reference: number): Container | undefined {
     return this.#containers[reference - this.#numbers - 1];
   }
 
-  /** What can be seen from a frame. */
   scopes({ position, call }: ShownFrame): DebugProtocol.Scope[] {
     const scopes: DebugProtocol.Scope[] = [];
     const add = (
@@ -74,10 +69,10 @@ export class Variables {
     }
     if (position.seq > 0) {
       add("Event", this.#event(position.seq));
-      const request = this.#recording.log.requestAt(position.seq);
+      const request = this.recording.log.requestAt(position.seq);
       if (request !== null) add(`Request ${request}`, this.#request(position, request));
     }
-    add("Machine", this.#tables(position, this.#recording.tables));
+    add("Machine", this.#tables(position, this.recording.tables));
     return scopes;
   }
 
@@ -108,10 +103,10 @@ export class Variables {
   /** An address, or an expression that has a value at a moment; null, or why it has none. */
   watchedBy(position: Position, text: string): WatchedTrigger | string {
     const address = addressIn(text);
-    const cell = address === null ? null : coveringCell(this.#recording, "page_table", address);
+    const cell = address === null ? null : coveringCell(this.recording, "page_table", address);
     if (cell !== null) return { kind: "data", cell };
     try {
-      evaluate(this.#recording, position, text);
+      evaluate(this.recording, position, text);
       return { kind: "change", expression: text };
     } catch (error) {
       if (error instanceof EvaluationError) return evaluationProblem(error);
@@ -121,7 +116,7 @@ export class Variables {
 
   /** What an expression is, to be opened further. */
   evaluate(position: Position, call: number, expression: string) {
-    const value = evaluate(this.#recording, position, expression, call);
+    const value = evaluate(this.recording, position, expression, call);
     const { value: result, ...rest } = this.#value(position, call, expression, value);
     return { result, ...rest };
   }
@@ -142,34 +137,25 @@ export class Variables {
       ...partCount === 0 || expression === null ? { variablesReference: 0 } : this.#reference({
         count: partCount,
         isIndexed: isList,
-        list: (first, count) => this.#parts(position, call, expression, first, count),
+        list: (first, count) => {
+          const parts = partsOf(this.recording, position, expression, call, { first, count });
+          return this.#named(position, call, parts);
+        },
       }),
       ...phys === null ? {} : { memoryReference: `0x${phys.toString(16)}` },
     };
   }
 
   #names(position: Position, call: number, scope: "locals" | "globals"): Container {
-    const variables = variablesAt(this.#recording, position, call, scope);
+    const variables = variablesAt(this.recording, position, call, scope);
     return {
       count: variables.length,
       isIndexed: false,
-      list: (first, count) =>
-        variables.slice(first, first + count).map(({ expression, name, ...open }) => ({
-          name,
-          ...this.#value(position, call, expression, open),
-          ...expression === null ? {} : { evaluateName: expression },
-        })),
+      list: (first, count) => this.#named(position, call, variables.slice(first, first + count)),
     };
   }
 
-  #parts(
-    position: Position,
-    call: number,
-    whole: string,
-    first: number,
-    count: number,
-  ): Variable[] {
-    const parts = partsOf(this.#recording, position, whole, call, { first, count });
+  #named(position: Position, call: number, parts: ReturnType<typeof variablesAt>): Variable[] {
     return parts.map(({ expression, name, ...open }) => ({
       name,
       ...this.#value(position, call, expression, open),
@@ -178,7 +164,7 @@ export class Variables {
   }
 
   #event(seq: number): Container {
-    const recording = this.#recording;
+    const recording = this.recording;
     const event = recording.event(seq);
     const kinds = recording.evaluator.registry.eventFields(event.name);
     const span = spanOfEvent(recording, seq);
@@ -206,7 +192,7 @@ export class Variables {
   }
 
   #request(position: Position, request: number): Container {
-    const tables = this.#recording.tables.filter(({ spec }) => "request" in spec.fields);
+    const tables = this.recording.tables.filter(({ spec }) => "request" in spec.fields);
     const own = tables.map((table) => {
       const rows = table.rowsAt(position.seq).filter((row) =>
         table.value(row, "request") === request

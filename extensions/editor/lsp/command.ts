@@ -1,5 +1,5 @@
 import process from "node:process";
-import { command, refuse } from "@dmalab/cli/extend";
+import { command, flag, refuse } from "@dmalab/cli/extend";
 import { HELD } from "@dmalab/cli/exit_code";
 
 export const LSP = command({
@@ -13,7 +13,7 @@ export const LSP = command({
     "editor does.",
   argument: null,
   options: {
-    stdio: { kind: "flag", doc: "accepted for compatibility; no other transport exists" },
+    stdio: flag("accepted for compatibility; no other transport exists"),
   },
   examples: [
     { line: "lsp", doc: "on standard input and output, as an editor starts it" },

@@ -2,7 +2,6 @@
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { MessageFrames } from "../message_frames.ts";
 
-/** A stream as Node has it. */
 export type Input = ConstructorParameters<typeof Lsp.StreamMessageReader>[0];
 type RequestId = number | string;
 

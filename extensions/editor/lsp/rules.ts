@@ -27,7 +27,6 @@ function* citationsIn({ text }: SourceFile): Generator<Citation> {
   }
 }
 
-/** A link for each rule that there is, to its line of the page. */
 export function ruleLinks({ analysis: { source } }: Understood): Lsp.DocumentLink[] {
   return [...citationsIn(source)].flatMap(({ end, key, page, start }) => {
     const text = readRulePage(page);

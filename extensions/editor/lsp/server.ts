@@ -34,7 +34,6 @@ function lenses({ analysis, uri }: Understood): Lsp.CodeLens[] {
   });
 }
 
-/** Streams as Node has them. */
 type Output = ConstructorParameters<typeof Lsp.StreamMessageWriter>[0];
 
 /** How long a text stays as it is before it is checked, in milliseconds. */

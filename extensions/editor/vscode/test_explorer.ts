@@ -172,7 +172,6 @@ export class TestExplorer implements vscode.Disposable {
   }
 }
 
-/** Why a test failed, where it did. */
 function messageOf({ combination, failure, name }: Result, test: vscode.TestItem) {
   const head = combination === "" ? name : `${name} [${combination}]`;
   const message = new vscode.TestMessage(`${head}\n${failure!.lines.join("\n")}`);

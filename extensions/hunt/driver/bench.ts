@@ -7,7 +7,7 @@
  * tables, rcaches, the IOTLB, the flush queue) is made cold again, so that the next
  * case passes the points of failure that it would pass on a machine of its own.
  */
-import { BUFFER, dmaRanges, makeHandle, type ScriptDmaRange } from "@dmalab/lang/builtins";
+import { BUFFER, dmaRanges, type ScriptDmaRange } from "@dmalab/lang/builtins";
 import {
   type DriverDirection,
   type DriverEntry,
@@ -17,7 +17,7 @@ import {
 } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress, formatCount, formatSize } from "@dmalab/lang/text";
-import { DEFAULT_LIMITS, type Limits, ScriptError, type Value } from "@dmalab/lang/values";
+import { DEFAULT_LIMITS, Handle, type Limits, ScriptError, type Value } from "@dmalab/lang/values";
 import type { Failure } from "@dmalab/lang/vm";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import {
@@ -138,7 +138,7 @@ export class DriverBench {
   takes(layout: BufferLayout): boolean {
     const { takes } = this.driver;
     if (takes === null) return true;
-    const { failure, value } = this.#call(takes, [makeHandle(BUFFER, this.#bufferOf(layout))]);
+    const { failure, value } = this.#call(takes, [new Handle(BUFFER, this.#bufferOf(layout))]);
     if (failure === null && typeof value === "boolean") return value;
     const what = failure === null ? "must return a bool" : `failed: ${failure.diagnostic.message}`;
     throw new CannotHunt(`The \`takes\` function \`${takes.name}\` ${what}`);
@@ -152,7 +152,7 @@ export class DriverBench {
    */
   keepsContract(layout: BufferLayout, dir: DriverDirection): boolean {
     const { map, unmap } = this.driver;
-    const buf = makeHandle(BUFFER, this.#bufferOf(layout));
+    const buf = new Handle(BUFFER, this.#bufferOf(layout));
     this.spent = true;
     const mapped = this.#call(map, [buf], dir);
     refuseMisuse(map.name, "map", mapped.failure);
@@ -211,7 +211,7 @@ export class DriverBench {
     number: number,
     fired: () => boolean,
   ): CaseViolation | null {
-    const buf = makeHandle(BUFFER, buffer);
+    const buf = new Handle(BUFFER, buffer);
     const mapped = this.#call(this.driver.map, [buf], dir);
     const { failure: failed } = mapped;
     if (failed !== null && (failed.crashed || failed.diagnostic.code !== RAISED)) {

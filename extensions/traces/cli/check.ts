@@ -4,7 +4,13 @@ import { UnreadLines } from "../line/unread_forms.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
-import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
+import {
+  type LineSink,
+  type LineSource,
+  lineSource,
+  type ProgressSink,
+  UnreadableFile,
+} from "./read_lines.ts";
 
 /** Files as they play together: one trace, and kernel logs beside it. */
 export interface OpenedTrace {
@@ -15,6 +21,26 @@ export interface OpenedTrace {
   readonly unread: readonly string[];
 }
 
+/** Reads the kernel's log in a file, and whether the file has a trace. @throws {UnreadableFile} */
+export async function readLog(
+  source: LineSource,
+  log: LogPass,
+  also: LineSink = () => {},
+  progress?: ProgressSink,
+): Promise<{ readonly isLog: boolean; readonly isTrace: boolean }> {
+  const { entries: { length }, events } = log;
+  log.unread = new UnreadLines();
+  await source.each((text, number) => {
+    log.push(text, number);
+    also(text, number);
+  }, progress);
+  log.end();
+  const isLog = log.entries.length > length;
+  const problem = log.unread.problem(isLog);
+  if (problem !== null) throw new UnreadableFile(`"${source.name}": ${problem}`);
+  return { isLog, isTrace: log.events > events };
+}
+
 /** Reads the kernel's log among files, and finds which one is the trace. */
 export async function openTrace(paths: readonly string[]): Promise<OpenedTrace> {
   const log = new LogPass();
@@ -23,16 +49,10 @@ export async function openTrace(paths: readonly string[]): Promise<OpenedTrace> 
   const unread: string[] = [];
   for (const path of paths) {
     const source = lineSource(path);
-    const before = log.entries.length;
-    const events = log.events;
-    log.unread = new UnreadLines();
-    await source.each((text, number) => log.push(text, number));
-    log.end();
-    const problem = log.unread.problem(log.entries.length > before);
-    if (problem !== null) throw new UnreadableFile(`"${source.name}": ${problem}`);
+    const { isLog, isTrace } = await readLog(source, log);
     unread.push(...log.unread.sentences().map((sentence) => `${source.name}: ${sentence}`));
-    if (log.entries.length > before) logName = source.name;
-    if (log.events === events) continue;
+    if (isLog) logName = source.name;
+    if (!isTrace) continue;
     if (trace !== null) {
       throw new UnreadableFile(
         `"${trace.name}" and "${source.name}" are both traces: check one at a time`,
@@ -48,27 +68,22 @@ export async function runCheck(
   asJson: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
-  try {
-    const { log, logName, trace, unread } = await openTrace(paths);
-    const check = new TraceCheck(log);
-    await trace.each((text, number) => check.push(text, number));
-    if (check.eventLines === 0 && log.entries.length === 0) {
-      return refuse(
-        `"${trace.name}" has no line of a trace or of a kernel's log about DMA: expected what ` +
-          "/sys/kernel/tracing/trace, trace-cmd report, perf script or dmesg print",
-        screen,
-      );
-    }
-    const result = check.end();
-    if (asJson) screen.out(`${JSON.stringify(checkJson(check, log, result))}\n`);
-    else {
-      const names = { trace: trace.name, log: logName };
-      for (const line of unread) screen.out(`not read: ${line}\n`);
-      for (const line of checkLines(check, log, result, names)) screen.out(`${line}\n`);
-    }
-    return isClean(log, result) ? HELD : FAILED;
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
+  const { log, logName, trace, unread } = await openTrace(paths);
+  const check = new TraceCheck(log);
+  await trace.each((text, number) => check.push(text, number));
+  if (check.eventLines === 0 && log.entries.length === 0) {
+    return refuse(
+      `"${trace.name}" has no line of a trace or of a kernel's log about DMA: expected what ` +
+        "/sys/kernel/tracing/trace, trace-cmd report, perf script or dmesg print",
+      screen,
+    );
   }
+  const result = check.end();
+  if (asJson) screen.out(`${JSON.stringify(checkJson(check, log, result))}\n`);
+  else {
+    const names = { trace: trace.name, log: logName };
+    for (const line of unread) screen.out(`not read: ${line}\n`);
+    for (const line of checkLines(check, log, result, names)) screen.out(`${line}\n`);
+  }
+  return isClean(log, result) ? HELD : FAILED;
 }

@@ -4,7 +4,6 @@ import { printableJson } from "@dmalab/lang/diagnostics";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { useOf } from "./devices.ts";
-import { UnreadableFile } from "./read_lines.ts";
 
 export async function runCompare(
   paths: readonly string[],
@@ -15,18 +14,13 @@ export async function runCompare(
   if (first === undefined || second === undefined || another !== undefined) {
     return refuse("trace compare needs two traces: before, then after", screen);
   }
-  try {
-    const [before, after] = [await useOf([first]), await useOf([second])];
-    const json = comparisonJson(before.use, after.use, [before.seconds, after.seconds]);
-    if (asJson) screen.out(`${printableJson(json, 0)}\n`);
-    else {
-      for (const line of comparisonLines(json, [before.trace.name, after.trace.name])) {
-        screen.out(`${line}\n`);
-      }
+  const [before, after] = [await useOf([first]), await useOf([second])];
+  const json = comparisonJson(before.use, after.use, [before.seconds, after.seconds]);
+  if (asJson) screen.out(`${printableJson(json, 0)}\n`);
+  else {
+    for (const line of comparisonLines(json, [before.trace.name, after.trace.name])) {
+      screen.out(`${line}\n`);
     }
-    return HELD;
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
   }
+  return HELD;
 }

@@ -49,19 +49,14 @@ export async function runDevices(
   screen: Screen,
 ): Promise<ExitCode> {
   if (asHtml && asJson) return refuse("--html and --json are two forms: choose one", screen);
-  try {
-    const { seconds, trace, use } = await useOf(paths);
-    if (asHtml) screen.out(await pageOf(new UsePage(use, seconds, trace.name), trace));
-    else if (asJson) screen.out(`${printableJson(traceJson(use, seconds), 0)}\n`);
-    else {
-      const lines = [...useLines(use.devices, seconds), ...restLines(use)];
-      for (const text of lines) screen.out(`${text}\n`);
-    }
-    return HELD;
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
+  const { seconds, trace, use } = await useOf(paths);
+  if (asHtml) screen.out(await pageOf(new UsePage(use, seconds, trace.name), trace));
+  else if (asJson) screen.out(`${printableJson(traceJson(use, seconds), 0)}\n`);
+  else {
+    const lines = [...useLines(use.devices, seconds), ...restLines(use)];
+    for (const text of lines) screen.out(`${text}\n`);
   }
+  return HELD;
 }
 
 /** Its lines are known only when all has been read: they are read once more. */

@@ -10,7 +10,7 @@ import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { VERSION } from "@dmalab/cli/package_version";
 import { type OpenedTrace, openTrace } from "./check.ts";
-import { type LineSource, UnreadableFile } from "./read_lines.ts";
+import type { LineSource } from "./read_lines.ts";
 
 /** Columns of the task's name in the kernel's own text. */
 const TASK_COLUMNS = 16;
@@ -18,14 +18,12 @@ const TASK_COLUMNS = 16;
 /** Writes a trace in one form. */
 type Export = (opened: OpenedTrace, screen: Screen) => Promise<void>;
 
-/** The forms, by the words for them. */
 const FORMS: Readonly<Record<string, Export>> = {
   ftrace: ({ trace }, screen) => writeText(trace, screen),
   chrome: writeSlices,
   dmatrace: writeEvents,
 };
 
-/** @param form One of `FORMS`. */
 export async function runExport(
   paths: readonly string[],
   form: string | null,
@@ -35,13 +33,8 @@ export async function runExport(
   if (write === undefined) {
     return refuse(`trace export needs --as and one of ${Object.keys(FORMS).join(", ")}`, screen);
   }
-  try {
-    await write(await openTrace(paths), screen);
-    return HELD;
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
-  }
+  await write(await openTrace(paths), screen);
+  return HELD;
 }
 
 /** The kernel's own text, whatever the dialect was; what was lost stays marked as lost. */
@@ -72,7 +65,6 @@ async function writeText(source: LineSource, screen: Screen): Promise<void> {
 /** Events that user space calls otherwise than the kernel's text. @see rules/traces.md T.8 */
 const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_write" };
 
-/** Reads a trace, and passes each step with the time of its line to a sink. */
 async function eachStep(
   { log, trace }: OpenedTrace,
   sink: (step: ScriptedCall, time: LineTime) => void,

@@ -7,7 +7,7 @@ import { formatSize } from "@dmalab/lang/text";
 import { type LineOrigin, originOf } from "../line/line_source.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { runExport } from "./export.ts";
-import { lineSource, UnreadableFile } from "./read_lines.ts";
+import { lineSource, refusingUnreadable, UnreadableFile } from "./read_lines.ts";
 
 /** So many lines say what a file is. */
 const LOOKED_AT = 100;
@@ -80,7 +80,7 @@ async function record(
       "`dmalab trace script --shrink` takes what its errors need";
   }
   const written = new MemoryScreen();
-  await runExport([path], "dmatrace", written);
+  await refusingUnreadable(written, () => runExport([path], "dmatrace", written));
   screen.err(written.errors);
   return { text: `${lines.join("\n")}\n`, events: written.output };
 }

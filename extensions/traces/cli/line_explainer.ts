@@ -1,11 +1,177 @@
-import type { LineExplainer } from "@dmalab/cli/extend";
-import { isFaultLine, printFaultLine, printInput } from "./fault_log_text.ts";
-import { explainWithTrace } from "./trace_answer.ts";
+/** Explains lines of kernel logs: by themselves, and by what a trace knows of them: who owned the address, and who removed it. */
+import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
+import { entryStory } from "../kernel_log/entry_story.ts";
+import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
+import { mappingLines } from "../ledger/mapping_lines.ts";
+import { pageOf, type TraceFinding } from "../ledger/traced_mapping.ts";
+import { TraceCheck } from "../ledger/trace_check.ts";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
+import { host, readHostInput } from "@dmalab/cli";
+import { openTrace } from "./check.ts";
+import { refusingUnreadable } from "./read_lines.ts";
+import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
+import { formatCount } from "@dmalab/lang/text";
+import { decodeFaultLog, type FaultLogProblem } from "@dmalab/runtime/fault_log";
 
-/** Explains lines of kernel logs. */
 export const LINE_EXPLAINER: LineExplainer = {
   accepts: isFaultLine,
   explainLine: printFaultLine,
   explainInput: printInput,
   explainWithTrace,
 };
+
+/** @param question A line, or `-` for a log on the standard input. */
+async function explainWithTrace(
+  question: string,
+  paths: readonly string[],
+  screen: Screen,
+): Promise<ExitCode> {
+  const text = question === "-" ? await new Response(host.stdin.readable).text() : question;
+  const { entries, unreadable } = readKernelLog(text);
+  if (entries.length === 0) {
+    const [first] = unreadable;
+    return refuse(first?.message ?? "there is no line about DMA in it", screen);
+  }
+  return refusingUnreadable(screen, async () => {
+    const { log, trace } = await openTrace(paths);
+    // Lines below 0 are those that were pasted.
+    const pasted = entries.map((entry) => ({ ...entry, line: -entry.line }));
+    log.entries.push(...pasted);
+    const check = new TraceCheck(log);
+    await trace.each((line, number) => check.push(line, number));
+    const { findings, classified } = check.end();
+    pasted.forEach((entry, index) => {
+      if (index > 0) screen.out("\n");
+      const found = findings.filter(({ logLine }) => logLine === entry.line);
+      const page = found[0]?.address ?? null;
+      const lines = [
+        ...entryStory(entry),
+        "",
+        ...found.length === 0
+          ? [`${trace.name} has nothing that is the same call, or the same address`]
+          : found.flatMap((finding) => findingLines(finding, check, trace.name)),
+        ...classified.offset === null || entry.seconds === null ? [] : [
+          `the clock of the trace is ${
+            classified.offset.seconds.toFixed(6)
+          } s ahead, by ${classified.offset.source}`,
+        ],
+        ...page === null ? [] : owners(page, check, trace.name),
+      ];
+      screen.out(lines.map((line) => `${line}\n`).join(""));
+    });
+    return HELD;
+  });
+}
+
+function findingLines(finding: TraceFinding, check: TraceCheck, file: string): string[] {
+  const { certainty, kind, line, otherLine, rule, text } = finding;
+  const mappings = finding.address === null ? [] : check.mappingsAt(pageOf(finding.address));
+  const mapping = mappings.find(({ mappedAt, unmappedAt }) =>
+    mappedAt.line === (otherLine ?? line) || mappedAt.line === line || unmappedAt?.line === line
+  );
+  return [
+    `${certainty}: ${kind} (${rule}): ${text}`,
+    ...mapping === undefined ? [] : mappingLines(mapping, file),
+  ];
+}
+
+/** Lives of a page that the answer does not already name, from the last one back. */
+const MAX_OWNERS = 3;
+
+function owners(address: number, check: TraceCheck, file: string): string[] {
+  const mappings = check.mappingsAt(pageOf(address));
+  if (mappings.length === 0) return ["the trace has no mapping of that page"];
+  return [
+    `last mappings of the page, of ${mappings.length}:`,
+    ...mappings.slice(-MAX_OWNERS).flatMap((mapping) => mappingLines(mapping, file)),
+  ];
+}
+
+interface FaultLogText {
+  readonly lines: readonly string[];
+  readonly problems: readonly string[];
+}
+
+/** Whether a question is a line of a log, and no name. */
+export function isFaultLine(question: string): boolean {
+  return /\bDMAR\b|\bAMD-Vi\b|\barm-smmu|\bRequest device\b|\bEvent logged\b/i.test(question) ||
+    readKernelLog(question).entries.length > 0;
+}
+
+export function explainFaultLine(text: string): FaultLogText {
+  const { entries, unreadable } = readKernelLog(text);
+  if (entries.length > 0 || unreadable.length > 0) {
+    return {
+      lines: entries.flatMap((entry, index) => [...index === 0 ? [] : [""], ...entryStory(entry)]),
+      problems: unreadable.flatMap((fault) => problemLines(fault.text, fault)),
+    };
+  }
+  const read = decodeFaultLog(text);
+  return read.ok
+    ? { lines: loggedFaultLines(read.fault), problems: [] }
+    : { lines: [], problems: problemLines(text, read.problem) };
+}
+
+/** A whole log: each record once, with how often and where first. */
+export function explainLog(log: string): FaultLogText {
+  const seen = new Map<string, { readonly line: number; times: number }>();
+  const { entries, unreadable } = readKernelLog(log);
+  const problems = unreadable.flatMap((fault) => {
+    const [message, ...place] = problemLines(fault.text, fault);
+    return [`line ${fault.line}: ${message}`, ...place];
+  });
+  for (const entry of entries) {
+    const story = entryStory(entry).join("\n");
+    const known = seen.get(story);
+    if (known === undefined) seen.set(story, { line: entry.line, times: 1 });
+    else known.times++;
+  }
+  const lines = [...seen].flatMap(([story, { line, times }], index) => [
+    ...index === 0 ? [] : [""],
+    times === 1 ? `line ${line}` : `${formatCount(times, "time")}, first in line ${line}`,
+    ...story.split("\n"),
+  ]);
+  if (lines.length === 0 && problems.length === 0) {
+    problems.push(
+      "The log has no line about DMA: no fault of VT-d (DMAR:), AMD-Vi or arm-smmu, nothing of " +
+        "swiotlb, DMA-API, P2PDMA or NVMe timeouts",
+    );
+  }
+  return { lines, problems };
+}
+
+/** The records of a log as one JSON object each, on lines of their own. */
+export function logAsJson(log: string): FaultLogText {
+  const { entries, unreadable } = readKernelLog(log);
+  return {
+    lines: entries.map(({ facts, kind, line, seconds }) =>
+      JSON.stringify({ kind, line, seconds, ...facts })
+    ),
+    problems: unreadable.map(({ line, message }) => `line ${line}: ${message}`),
+  };
+}
+
+/** Explains a line that was given as a word. */
+function printFaultLine(line: string, asJson: boolean, screen: Screen): ExitCode {
+  return print(asJson ? logAsJson(line) : explainFaultLine(line), screen);
+}
+
+/** Explains the log on the standard input. */
+function printInput(asJson: boolean, screen: Screen): ExitCode {
+  const input = readHostInput();
+  if (!input.found) return refuse(input.problem, screen);
+  const log = new TextDecoder().decode(input.bytes);
+  return print(asJson ? logAsJson(log) : explainLog(log), screen);
+}
+
+function print({ lines, problems }: FaultLogText, screen: Screen): ExitCode {
+  screen.out(lines.map((line) => `${line}\n`).join(""));
+  return problems.length === 0 ? HELD : refuse(problems.join("\n"), screen);
+}
+
+/** The message, and the line with a caret where it is wrong. */
+function problemLines(text: string, { message, offset }: FaultLogProblem): string[] {
+  const start = text.lastIndexOf("\n", offset - 1) + 1;
+  const line = text.slice(start).split("\n", 1)[0]!.replaceAll("\t", " ");
+  return [message, `    ${line}`, `    ${" ".repeat(offset - start)}^`];
+}

@@ -6,11 +6,26 @@
  */
 import { hasUnprintableText, printable } from "@dmalab/lang/diagnostics";
 import { formatSize } from "@dmalab/lang/text";
+import type { ExitCode } from "@dmalab/cli/exit_code";
+import { refuse, type Screen } from "@dmalab/cli/extend";
 import { FileError, READ_LIMITS, Spool } from "@dmalab/cli/files";
 import { findHostFile, host, HostMemoryWatch, hostReason, INPUT_CHUNK_BYTES } from "@dmalab/cli";
 
 /** A file that cannot be read, and why: a sentence without its end. */
 export class UnreadableFile extends Error {}
+
+/** Does what reads files: of one that cannot be read, the reason is printed. */
+export async function refusingUnreadable(
+  screen: Screen,
+  task: () => Promise<ExitCode>,
+): Promise<ExitCode> {
+  try {
+    return await task();
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}
 
 const GZIP = [0x1f, 0x8b];
 

@@ -9,7 +9,7 @@ import { formatCount } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { openTrace } from "./check.ts";
-import { type LineSource, UnreadableFile } from "./read_lines.ts";
+import type { LineSource } from "./read_lines.ts";
 
 /** Requests of blkparse or of a job for fio, as a scenario; null without any. */
 async function workloadOf(source: LineSource): Promise<string | null> {
@@ -31,38 +31,33 @@ export async function runScript(
   shrink: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
-  try {
-    const { log, trace } = await openTrace(paths);
-    const check = new TraceCheck(log);
-    const steps: ScriptedCall[] = [];
-    check.ledger.recorder = (step) => steps.push(step);
-    await trace.each((text, number) => check.push(text, number));
-    const { classified, findings } = check.end();
-    if (steps.length === 0) {
-      const workload = await workloadOf(trace);
-      if (workload !== null) {
-        screen.out(workload);
-        return HELD;
-      }
-      return refuse(`"${trace.name}" has no mapping that a scenario could be made of`, screen);
+  const { log, trace } = await openTrace(paths);
+  const check = new TraceCheck(log);
+  const steps: ScriptedCall[] = [];
+  check.ledger.recorder = (step) => steps.push(step);
+  await trace.each((text, number) => check.push(text, number));
+  const { classified, findings } = check.end();
+  if (steps.length === 0) {
+    const workload = await workloadOf(trace);
+    if (workload !== null) {
+      screen.out(workload);
+      return HELD;
     }
-    const machine = { facts: log.facts, version: classified.boot?.version ?? null };
-    const script = traceScript(steps, findings, machine, trace.name, { around, shrink });
-    if (script.isEmpty) {
-      for (const each of script.missing) screen.err(`not reproduced: ${each}\n`);
-      const reason = script.findings.length === 0
-        ? "no finding is proved or likely"
-        : "no line of the trace has the mapping that its findings are about";
-      return refuse(`the scenario would be empty: ${reason}`, screen);
-    }
-    screen.out(script.text);
-    if (script.missing.length > 0) {
-      const count = `${script.missing.length} of ${formatCount(script.findings.length, "finding")}`;
-      screen.err(`${count} not reproduced: the first lines of the scenario list them\n`);
-    }
-    return HELD;
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
+    return refuse(`"${trace.name}" has no mapping that a scenario could be made of`, screen);
   }
+  const machine = { facts: log.facts, version: classified.boot?.version ?? null };
+  const script = traceScript(steps, findings, machine, trace.name, { around, shrink });
+  if (script.isEmpty) {
+    for (const each of script.missing) screen.err(`not reproduced: ${each}\n`);
+    const reason = script.findings.length === 0
+      ? "no finding is proved or likely"
+      : "no line of the trace has the mapping that its findings are about";
+    return refuse(`the scenario would be empty: ${reason}`, screen);
+  }
+  screen.out(script.text);
+  if (script.missing.length > 0) {
+    const count = `${script.missing.length} of ${formatCount(script.findings.length, "finding")}`;
+    screen.err(`${count} not reproduced: the first lines of the scenario list them\n`);
+  }
+  return HELD;
 }

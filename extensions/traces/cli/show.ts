@@ -7,7 +7,7 @@ import { TraceLine } from "../line/trace_line.ts";
 import { formatCount } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
-import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
+import { type LineSource, lineSource } from "./read_lines.ts";
 
 /** The most mappings that are printed. */
 const DISPLAYED_MAPPINGS = 40;
@@ -41,20 +41,15 @@ export async function runShow(
       screen,
     );
   }
-  try {
-    const source = lineSource(paths[0]!);
-    const shown = place.kind === "line"
-      ? await atLine(source, place.line)
-      : place.kind === "address"
-      ? await atAddress(source, place.address, null)
-      : await atTime(source, place.seconds);
-    if (typeof shown === "string") return refuse(shown, screen);
-    for (const line of shown) screen.out(`${line}\n`);
-    return HELD;
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
-  }
+  const source = lineSource(paths[0]!);
+  const shown = place.kind === "line"
+    ? await atLine(source, place.line)
+    : place.kind === "address"
+    ? await atAddress(source, place.address, null)
+    : await atTime(source, place.seconds);
+  if (typeof shown === "string") return refuse(shown, screen);
+  for (const line of shown) screen.out(`${line}\n`);
+  return HELD;
 }
 
 /** The address that a line is about. */

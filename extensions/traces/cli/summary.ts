@@ -2,7 +2,7 @@
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { eventOf, logEvent, type LoggedEvent } from "../line/event_log.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import { UnreadLines } from "../line/unread_forms.ts";
+import { readLog } from "./check.ts";
 import { ImportPass } from "../line/import_pass.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import {
@@ -24,13 +24,7 @@ import { formatCount } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { host } from "@dmalab/cli";
-import {
-  type LineSink,
-  type LineSource,
-  lineSource,
-  type ProgressSink,
-  UnreadableFile,
-} from "./read_lines.ts";
+import { type LineSink, type LineSource, lineSource, type ProgressSink } from "./read_lines.ts";
 
 /** Bytes between two words of progress. */
 const PROGRESS_BYTES = 16 << 20;
@@ -84,7 +78,7 @@ async function* placed(
 async function writeEvents(sources: readonly LineSource[], screen: Screen): Promise<void> {
   const log = new LogPass();
   const traces = new Set<LineSource>();
-  for (const source of sources) await readLog(source, log, traces);
+  for (const source of sources) if ((await readLog(source, log)).isTrace) traces.add(source);
   const clocks = await tie(log, traces);
   for (const line of clockLines(clocks)) screen.err(`${line}\n`);
   const tied = traces.size > 1 ? NO_CLOCKS : tiedClocks(clocks);
@@ -93,26 +87,6 @@ async function writeEvents(sources: readonly LineSource[], screen: Screen): Prom
   for await (const event of joinEvents(files.map((source) => placed(source, tied)))) {
     screen.data(`${printableJson(event, 0)}\n`);
   }
-}
-
-/** Reads what stands beside a trace, and notes whether the trace is in this one. */
-async function readLog(
-  source: LineSource,
-  log: LogPass,
-  traces: Set<LineSource>,
-  also: LineSink = () => {},
-  progress?: ProgressSink,
-): Promise<void> {
-  const before = [log.events, log.entries.length] as const;
-  log.unread = new UnreadLines();
-  await source.each((text, number) => {
-    log.push(text, number);
-    also(text, number);
-  }, progress);
-  log.end();
-  const problem = log.unread.problem(log.entries.length > before[1]);
-  if (problem !== null) throw new UnreadableFile(`"${source.name}": ${problem}`);
-  if (log.events > before[0]) traces.add(source);
 }
 
 /** Ties the clocks of the other records to that of the trace, where there is one of it. */
@@ -163,7 +137,8 @@ async function countAll(sources: readonly LineSource[], screen: Screen): Promise
   for (const source of sources) {
     const { name } = source;
     const count: LineSink = (text, number) => pass.push(text, number, name);
-    await readLog(source, log, traces, count, progress.of(name));
+    const { isTrace } = await readLog(source, log, count, progress.of(name));
+    if (isTrace) traces.add(source);
     progress.end();
   }
   return { pass, log, clocks: await tie(log, traces) };
@@ -175,23 +150,18 @@ export async function runSummary(
   screen: Screen,
 ): Promise<ExitCode> {
   const sources = paths.map(lineSource);
-  try {
-    if (form.asEvents) {
-      await writeEvents(sources, screen);
-      return HELD;
-    }
-    const imported = await countAll(sources, screen);
-    const { log, pass } = imported;
-    if (pass.origins.size === 0 && log.entries.length === 0) {
-      return refuse(`no line of a trace or a log in ${paths.join(", ")}`, screen);
-    }
-    if (form.asJson) screen.out(`${JSON.stringify(importJson(imported))}\n`);
-    else for (const line of importLines(imported)) screen.out(`${line}\n`);
+  if (form.asEvents) {
+    await writeEvents(sources, screen);
     return HELD;
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
   }
+  const imported = await countAll(sources, screen);
+  const { log, pass } = imported;
+  if (pass.origins.size === 0 && log.entries.length === 0) {
+    return refuse(`no line of a trace or a log in ${paths.join(", ")}`, screen);
+  }
+  if (form.asJson) screen.out(`${JSON.stringify(importJson(imported))}\n`);
+  else for (const line of importLines(imported)) screen.out(`${line}\n`);
+  return HELD;
 }
 
 function importJson({ clocks, log, pass }: Imported) {

@@ -4,12 +4,72 @@ import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceWatch } from "../watch/trace_watch.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
 import { formatCount, formatSize } from "@dmalab/lang/text";
-import { refuse, type Screen } from "@dmalab/cli/extend";
+import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { beside, isTaken, READ_LIMITS, writeFile } from "@dmalab/cli/files";
 import { host, SignalWatch } from "@dmalab/cli";
-import { KeptBytes, LINE_END } from "./kept_bytes.ts";
-import { type FollowedSource, followedSource, LeanHeap, UnreadableFile } from "./read_lines.ts";
+import { type FollowedSource, followedSource, LeanHeap } from "./read_lines.ts";
+
+const LINE_END = 0x0a;
+
+/** Where a piece begins, counted from the stream's first byte, and when its lines were written. */
+interface Mark {
+  readonly at: number;
+  readonly seconds: number;
+}
+
+/** The ring holds about this many marks. */
+const MARKS = 1024;
+
+/** A ring buffer with the bytes that a stream has brought in the last seconds. */
+export class KeptBytes {
+  readonly #ring: Uint8Array<ArrayBuffer>;
+  #written = 0;
+  #marks: Mark[] = [];
+
+  constructor(sizeBytes: number, readonly seconds: number) {
+    this.#ring = new Uint8Array(sizeBytes);
+  }
+
+  push(bytes: Uint8Array): void {
+    const size = this.#ring.length;
+    const kept = bytes.length > size ? bytes.subarray(bytes.length - size) : bytes;
+    this.#written += bytes.length - kept.length;
+    const at = this.#written % size;
+    const first = kept.subarray(0, size - at);
+    this.#ring.set(first, at);
+    this.#ring.set(kept.subarray(first.length), 0);
+    this.#written += kept.length;
+  }
+
+  /** Notes the time of what was pushed so far. */
+  mark(seconds: number): void {
+    const last = this.#marks.at(-1);
+    if (last !== undefined && this.#written - last.at < this.#ring.length / MARKS) return;
+    this.#marks.push({ at: this.#written, seconds });
+    const oldest = this.#written - this.#ring.length;
+    const cut = this.#marks.findIndex(({ at }) => at >= oldest);
+    if (cut > 0) this.#marks = this.#marks.slice(cut);
+  }
+
+  /** Whole lines of the last seconds, and how many seconds they are. */
+  newest(now: number): { readonly bytes: Uint8Array<ArrayBuffer>; readonly seconds: number } {
+    const size = this.#ring.length;
+    const inTime = this.#marks.findLast(({ seconds }) => seconds <= now - this.seconds);
+    const from = Math.max(inTime?.at ?? 0, this.#written - size, 0);
+    const bytes = new Uint8Array(this.#written - from);
+    const at = from % size;
+    const first = this.#ring.subarray(at, Math.min(size, at + bytes.length));
+    bytes.set(first);
+    bytes.set(this.#ring.subarray(0, bytes.length - first.length), first.length);
+    const isCut = from > 0 &&
+      (from === this.#written - size || this.#ring[(from - 1) % size] !== LINE_END);
+    const start = isCut ? bytes.indexOf(LINE_END) + 1 : 0;
+    const since = this.#marks.find((mark) => mark.at >= from)?.seconds ?? now;
+    const isAll = inTime !== undefined && inTime.at === from;
+    return { bytes: bytes.subarray(start), seconds: isAll ? this.seconds : now - since };
+  }
+}
 
 /** Time between two evaluations of complete log entries. */
 const SETTLE_MS = 250;
@@ -21,7 +81,6 @@ const MAX_FILES = 10;
 
 export interface WatchForm {
   readonly asJson: boolean;
-  /** Seconds to keep. */
   readonly keepSeconds: number;
   /** Prefix of the fault files' names: a number and `.trace.txt` follow. */
   readonly name: string;
@@ -38,17 +97,12 @@ export async function runWatch(
     const session = new WatchSession(form, screen);
     interrupts.listen();
     return await session.follow(sources, interrupts);
-  } catch (error) {
-    if (error instanceof UnreadableFile) return refuse(error.message, screen);
-    throw error;
   } finally {
     interrupts.close();
   }
 }
 
 class WatchSession {
-  readonly #form: WatchForm;
-  readonly #screen: Screen;
   readonly #kept: KeptBytes;
   readonly #watch: TraceWatch;
   readonly #alike = new Map<string, number>();
@@ -59,9 +113,7 @@ class WatchSession {
   #shownLines = 0;
   #shownMs = performance.now();
 
-  constructor(form: WatchForm, screen: Screen) {
-    this.#form = form;
-    this.#screen = screen;
+  constructor(private readonly form: WatchForm, private readonly screen: Screen) {
     this.#kept = new KeptBytes(READ_LIMITS.keptTrace, form.keepSeconds);
     this.#watch = new TraceWatch({
       finding: (finding) => this.#found(finding),
@@ -132,7 +184,7 @@ class WatchSession {
     let name: string;
     try {
       // Those of an earlier watch stay.
-      do name = `${this.#form.name}-${++this.#number}.trace.txt`; while (isTaken(beside(name)));
+      do name = `${this.form.name}-${++this.#number}.trace.txt`; while (isTaken(beside(name)));
       writeFile(beside(name), bytes);
     } catch (error) {
       this.#say(finding, "");
@@ -148,10 +200,10 @@ class WatchSession {
 
   #say(finding: TraceFinding, more: string): void {
     const seconds = this.#watch.seconds.toFixed(6);
-    if (this.#form.asJson) {
+    if (this.form.asJson) {
       const record = { at: this.#watch.seconds, ...findingJson(finding) };
-      this.#screen.data(`${printableJson(record, 0)}\n`);
-    } else this.#screen.out(`${seconds} ${findingLine(finding)}${more}\n`);
+      this.screen.data(`${printableJson(record, 0)}\n`);
+    } else this.screen.out(`${seconds} ${findingLine(finding)}${more}\n`);
   }
 
   #status(): void {
@@ -161,9 +213,9 @@ class WatchSession {
     [this.#shownLines, this.#shownMs] = [lines, now];
     this.#watch.seekLeaks();
     if (this.#watch.eventLines === 0) {
-      for (const sentence of this.#watch.unread.sentences()) this.#screen.err(`${sentence}\n`);
+      for (const sentence of this.#watch.unread.sentences()) this.screen.err(`${sentence}\n`);
     }
-    this.#screen.err(
+    this.screen.err(
       `${formatCount(lines, "line")}, ${rate} a second; ${
         formatCount(liveMappings, "live mapping")
       }; ${formatCount(lostEvents, "event")} lost; ${

@@ -56,7 +56,6 @@ export interface LogPair {
 /** Within one run the offset is constant to about a millisecond; printing takes its time too. */
 const TOLERANCE_SECONDS = 0.05;
 
-/** A finding of the trace with the time of its line. */
 export interface TimedFinding {
   readonly finding: TraceFinding;
   readonly seconds: number;

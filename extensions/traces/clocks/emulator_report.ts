@@ -31,11 +31,11 @@ export function emulatorJson(emulator: QemuClock, entries: readonly KernelLogEnt
   };
 }
 
-function round(seconds: number): number {
+/** A time as JSON has it: to a microsecond. */
+export function round(seconds: number): number {
   return Math.round(seconds * 1e6) / 1e6;
 }
 
-/** Accesses that the emulator refused, and those of them that the kernel's log has no line for. */
 export function refusalLines(emulator: QemuClock, entries: readonly KernelLogEntry[]): string[] {
   const { refusals, refused } = emulator;
   if (refusals === 0) return [];

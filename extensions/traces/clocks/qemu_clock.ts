@@ -60,7 +60,6 @@ export interface QemuTie {
   readonly setupSeconds: ReadonlyMap<number, number>;
 }
 
-/** Commands by queue and command id. */
 type Commands = Map<string, Command[]>;
 
 export class QemuClock {

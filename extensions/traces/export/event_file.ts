@@ -25,7 +25,6 @@ export interface LineTime {
   readonly cpu: number;
 }
 
-/** One event of the file: its name and its fields. */
 type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unknown>>];
 
 /**

@@ -6,7 +6,6 @@ import type { LogMessage } from "./log_forms.ts";
 export interface LoggedBoot {
   /** From 1, in the order of the log. */
   readonly number: number;
-  /** Its first line. */
   readonly line: number;
   /** As the journal names it, or null. */
   id: string | null;

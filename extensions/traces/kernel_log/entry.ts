@@ -1,7 +1,6 @@
 /** What a line of a kernel's log says of DMA, in one form for all kinds. */
 import type { LoggedFault } from "@dmalab/runtime/fault_log";
 
-/** The kinds of lines that are known. */
 export type KernelLogKind =
   /** An IOMMU refused an access. */
   | "iommu_fault"

@@ -60,7 +60,6 @@ function factText(name: string, value: Fact): string {
 
 interface KindStory {
   readonly title: string;
-  /** The rule it is read by. */
   readonly rule: string;
   readonly means: (facts: LogEntryFacts) => string;
 }

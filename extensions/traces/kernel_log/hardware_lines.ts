@@ -14,7 +14,6 @@ interface PlainLine {
   readonly facts: LogEntryFacts;
 }
 
-/** Facts that a group has in hex. */
 const HEX_GROUPS: ReadonlySet<string> = new Set([
   "value",
   "prod",
@@ -49,192 +48,182 @@ function rulesOf(kind: KernelLogKind, lines: readonly PlainLine[]): LineRule[] {
 
 const SMMU3 = "\\barm-smmu-v3 (?<iommu>\\S+): ";
 const SMMU2 = "\\barm-smmu (?<iommu>\\S+): ";
+const FUNCTION = "(?<device>[0-9a-f:]{4,}\\.[0-7])";
+const CONTROLLER = "\\bnvme (?<controller>\\S+): ";
+
 const line = (words: string, pattern: string, facts: LogEntryFacts): PlainLine => {
   return { words, pattern: new RegExp(pattern, "i"), facts };
 };
 
+/** A line of an IOMMU. */
+const iommu = (format: string | null, error: string, words: string, pattern: string): PlainLine =>
+  line(words, pattern, { format, error });
+
 /** An invalidation that was not completed, or a queue of commands that stands. */
 const INVALIDATIONS: readonly PlainLine[] = [
-  line(
+  iommu(
+    "arm",
+    "cmd_sync_timeout",
     "CMD_SYNC timeout",
     `${SMMU3}CMD_SYNC timeout at (?:0x)?(?<value>[0-9a-f]+)(?: \\[hwprod 0x(?<prod>[0-9a-f]+), hwcons 0x(?<cons>[0-9a-f]+)\\])?`,
-    { format: "arm", error: "cmd_sync_timeout" },
   ),
-  line("CMD_SYNC timeout", `${SMMU3}CMD_SYNC timeout`, {
-    format: "arm",
-    error: "cmd_sync_timeout",
-  }),
-  line("CMDQ timeout", `${SMMU3}CMDQ timeout`, { format: "arm", error: "cmdq_timeout" }),
-  line(
+  iommu("arm", "cmd_sync_timeout", "CMD_SYNC timeout", `${SMMU3}CMD_SYNC timeout`),
+  iommu("arm", "cmdq_timeout", "CMDQ timeout", `${SMMU3}CMDQ timeout`),
+  iommu(
+    "arm",
+    "cmdq_error",
     "CMDQ error",
     `${SMMU3}CMDQ error \\(cons 0x(?<cons>[0-9a-f]+)\\): (?<reason>.+)`,
-    { format: "arm", error: "cmdq_error" },
   ),
-  line("command", `${SMMU3}(?:retrying command fetch|skipping command in error state)`, {
-    format: "arm",
-    error: "cmdq_error",
-  }),
-  line("TLB sync timed out", `${SMMU2}TLB sync timed out`, {
-    format: "arm_v2",
-    error: "tlb_sync_timeout",
-  }),
-  line("Command buffer timeout", "\\bAMD-Vi: Command buffer timeout", {
-    format: "amd",
-    error: "command_buffer_timeout",
-  }),
-  line(
+  iommu(
+    "arm",
+    "cmdq_error",
+    "command",
+    `${SMMU3}(?:retrying command fetch|skipping command in error state)`,
+  ),
+  iommu("arm_v2", "tlb_sync_timeout", "TLB sync timed out", `${SMMU2}TLB sync timed out`),
+  iommu(
+    "amd",
+    "command_buffer_timeout",
+    "Command buffer timeout",
+    "\\bAMD-Vi: Command buffer timeout",
+  ),
+  iommu(
+    "vtd",
+    "invalidation_timeout",
     "timeout",
     "\\bDMAR:? .*?(?:Device-TLB|IOTLB|device IOTLB|QI) (?:flush|invalidation)? ?timeout",
-    { format: "vtd", error: "invalidation_timeout" },
   ),
 ];
 
 /** What an IOMMU says of itself: records lost, registers of errors, settings that it cannot use. */
 const IOMMU_ERRORS: readonly PlainLine[] = [
-  line("Service Failure Mode", `${SMMU3}device has entered Service Failure Mode`, {
-    format: "arm",
-    error: "service_failure_mode",
-  }),
-  line(
+  iommu(
+    "arm",
+    "service_failure_mode",
+    "Service Failure Mode",
+    `${SMMU3}device has entered Service Failure Mode`,
+  ),
+  iommu(
+    "arm",
+    "global_error",
     "unexpected global error",
     `${SMMU3}unexpected global error reported \\(0x(?<value>[0-9a-f]+)\\)`,
-    { format: "arm", error: "global_error" },
   ),
-  line("overflow", `${SMMU3}(?<queue>EVTQ|PRIQ) overflow detected`, {
-    format: "arm",
-    error: "queue_overflow",
-  }),
-  line("write aborted", `${SMMU3}(?<queue>EVTQ|PRIQ|CMDQ|GERROR) (?:MSI )?write aborted`, {
-    format: "arm",
-    error: "write_aborted",
-  }),
-  line("log overflow", "\\bAMD-Vi: .*(?<queue>Event|PPR|GA) log (?:overflow|restarting)", {
-    format: "amd",
-    error: "queue_overflow",
-  }),
-  line("log restarting", "\\bAMD-Vi: .*(?<queue>Event|PPR|GA) log restarting", {
-    format: "amd",
-    error: "queue_overflow",
-  }),
-  line("Hardware error", "\\bAMD-Vi: (?<reason>.*hardware error.*)", {
-    format: "amd",
-    error: "hardware_error",
-  }),
-  line(
+  iommu("arm", "queue_overflow", "overflow", `${SMMU3}(?<queue>EVTQ|PRIQ) overflow detected`),
+  iommu(
+    "arm",
+    "write_aborted",
+    "write aborted",
+    `${SMMU3}(?<queue>EVTQ|PRIQ|CMDQ|GERROR) (?:MSI )?write aborted`,
+  ),
+  iommu(
+    "amd",
+    "queue_overflow",
+    "log overflow",
+    "\\bAMD-Vi: .*(?<queue>Event|PPR|GA) log (?:overflow|restarting)",
+  ),
+  iommu(
+    "amd",
+    "queue_overflow",
+    "log restarting",
+    "\\bAMD-Vi: .*(?<queue>Event|PPR|GA) log restarting",
+  ),
+  iommu("amd", "hardware_error", "Hardware error", "\\bAMD-Vi: (?<reason>.*hardware error.*)"),
+  iommu(
+    "vtd",
+    "no_registers",
     "returns all ones",
     "\\bDMAR reported at address (?:0x)?(?<value>[0-9a-f]+) returns all ones",
-    { format: "vtd", error: "no_registers" },
   ),
-  line(
+  iommu(
+    "vtd",
+    "address_too_wide",
     "iommu width",
     "\\biommu width \\((?<width>\\d+)\\) is not sufficient for the mapped address \\((?<address>[0-9a-f]+)\\)",
-    { format: "vtd", error: "address_too_wide" },
   ),
-  line(
+  iommu(
+    "vtd",
+    "reserved_region",
     "ineligible for IOMMU",
     "(?<device>[0-9a-f:]+\\.[0-7]).*ineligible for IOMMU domain attach due to platform RMRR",
-    { format: "vtd", error: "reserved_region" },
   ),
-  line(
+  iommu(
+    null,
+    "no_group",
     "Failed to add to iommu group",
     "\\b(?<device>\\S+): Failed to add to iommu group \\d+: -(?<errno>\\d+)",
-    { format: null, error: "no_group" },
   ),
 ];
 
 /** What AER and DPC print. */
 const SEVERITY =
   "(?<severity>Correct(?:ed|able)|Uncorrect(?:ed|able) \\((?:Non-)?Fatal\\)|Fatal|Non-Fatal)";
+
 const PCIE: readonly PlainLine[] = [
   line(
     "AER: ",
-    `(?<device>[0-9a-f:]{4,}\\.[0-7]): AER: (?<multiple>Multiple )?${SEVERITY} error (?:message )?received(?: from |: )(?:id=(?<source_id>[0-9a-f]+)|(?<source>[0-9a-f:.]+))`,
+    `${FUNCTION}: AER: (?<multiple>Multiple )?${SEVERITY} error (?:message )?received(?: from |: )(?:id=(?<source_id>[0-9a-f]+)|(?<source>[0-9a-f:.]+))`,
+    { event: "aer" },
+  ),
+  line("AER: ", `${FUNCTION}: AER: device recovery (?<recovery>successful|failed)`, {
+    event: "recovery",
+  }),
+  line("can't recover", `${FUNCTION}: AER: can't recover \\((?<reason>[^)]+)\\)`, {
+    event: "recovery",
+    recovery: "failed",
+  }),
+  line(
+    "can't find device",
+    `${FUNCTION}: (?:AER: )?can't find device of ID(?<source_id>[0-9a-f]+)`,
     { event: "aer" },
   ),
   line(
-    "AER: ",
-    "(?<device>[0-9a-f:]{4,}\\.[0-7]): AER: device recovery (?<recovery>successful|failed)",
-    { event: "recovery" },
-  ),
-  line(
-    "can't recover",
-    "(?<device>[0-9a-f:]{4,}\\.[0-7]): AER: can't recover \\((?<reason>[^)]+)\\)",
-    {
-      event: "recovery",
-      recovery: "failed",
-    },
-  ),
-  line(
-    "can't find device",
-    "(?<device>[0-9a-f:]{4,}\\.[0-7]): (?:AER: )?can't find device of ID(?<source_id>[0-9a-f]+)",
-    {
-      event: "aer",
-    },
-  ),
-  line(
     "link has been reset",
-    "(?<device>[0-9a-f:]{4,}\\.[0-7]): AER: (?:Root|Downstream) Port link has been reset",
+    `${FUNCTION}: AER: (?:Root|Downstream) Port link has been reset`,
     { event: "link_reset" },
   ),
   line(
     "containment event",
-    "(?<device>[0-9a-f:]{4,}\\.[0-7]): DPC: containment event, status:0x(?<status>[0-9a-f]+)(?:[, ]+source:0x(?<source_id>[0-9a-f]+))?",
+    `${FUNCTION}: DPC: containment event, status:0x(?<status>[0-9a-f]+)(?:[, ]+source:0x(?<source_id>[0-9a-f]+))?`,
     { event: "dpc" },
   ),
-  line(
-    "DPC: ",
-    "(?<device>[0-9a-f:]{4,}\\.[0-7]): DPC: (?<reason>.*(?:detected|error|ERR_).*)",
-    { event: "dpc" },
-  ),
-  line(
-    "Link Down",
-    "(?<device>[0-9a-f:]{4,}\\.[0-7])\\S*: .*Slot\\((?<slot>\\d+)\\S*\\): Link Down",
-    {
-      event: "link_down",
-    },
-  ),
+  line("DPC: ", `${FUNCTION}: DPC: (?<reason>.*(?:detected|error|ERR_).*)`, { event: "dpc" }),
+  line("Link Down", `${FUNCTION}\\S*: .*Slot\\((?<slot>\\d+)\\S*\\): Link Down`, {
+    event: "link_down",
+  }),
 ];
 
 /** A controller that does not come up, or goes. */
 const NVME_FAILED: readonly PlainLine[] = [
   line(
     "Device not ready",
-    "\\bnvme (?<controller>\\S+): Device not ready; aborting (?<step>\\w+)(?:, CSTS=0x(?<csts>[0-9a-f]+))?",
+    `${CONTROLLER}Device not ready; aborting (?<step>\\w+)(?:, CSTS=0x(?<csts>[0-9a-f]+))?`,
     {},
   ),
-  line(
-    "shutdown incomplete",
-    "\\bnvme (?<controller>\\S+): Device shutdown incomplete; abort shutdown",
-    {
-      step: "shutdown",
-    },
-  ),
+  line("shutdown incomplete", `${CONTROLLER}Device shutdown incomplete; abort shutdown`, {
+    step: "shutdown",
+  }),
   line(
     "after probe failure",
-    "\\bnvme (?<controller>\\S+): Removing after probe failure status: -(?<errno>\\d+)",
+    `${CONTROLLER}Removing after probe failure status: -(?<errno>\\d+)`,
     { step: "probe" },
   ),
   line(
     "after reset failure",
-    "\\bnvme (?<controller>\\S+): Disabling device after reset failure: -(?<errno>\\d+)",
+    `${CONTROLLER}Disabling device after reset failure: -(?<errno>\\d+)`,
     { step: "reset" },
   ),
   line(
     "Failed status",
-    "\\bnvme (?<controller>\\S+): Failed status: (?:0x)?(?<csts>[0-9a-f]+), reset controller",
+    `${CONTROLLER}Failed status: (?:0x)?(?<csts>[0-9a-f]+), reset controller`,
     { step: "status" },
   ),
-  line(
-    "state error detected",
-    "\\bnvme (?<controller>\\S+): (?<step>frozen|failure) state error detected",
-    {},
-  ),
+  line("state error detected", `${CONTROLLER}(?<step>frozen|failure) state error detected`, {}),
   line(
     "Identify Controller failed",
-    "\\bnvme (?<controller>\\S+): Identify Controller failed \\((?<status>-?\\d+)\\)",
-    {
-      step: "identify",
-    },
+    `${CONTROLLER}Identify Controller failed \\((?<status>-?\\d+)\\)`,
+    { step: "identify" },
   ),
 ];
 
@@ -307,7 +296,7 @@ export const HARDWARE_RULES: readonly LineRule[] = [
     kind: "pcie_error",
     words: "PCIe Bus Error",
     pattern: new RegExp(
-      `(?<driver>\\S+) (?<device>[0-9a-f:]{4,}\\.[0-7]): (?:AER: )?PCIe Bus Error: severity=${SEVERITY}, type=(?<layer>[^,]+)`,
+      `(?<driver>\\S+) ${FUNCTION}: (?:AER: )?PCIe Bus Error: severity=${SEVERITY}, type=(?<layer>[^,]+)`,
       "i",
     ),
     facts: ({ groups }) => ({ event: "error", ...groupFacts(groups), errors: [] }),

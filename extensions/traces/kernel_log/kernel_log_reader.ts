@@ -3,9 +3,16 @@
  *
  * @see rules/traces.md T.44 to T.56
  */
-import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log";
-import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
-import { faultFacts } from "./fault_facts.ts";
+import {
+  FaultLogReader,
+  formatSource,
+  type FoundFaultLog,
+  type LoggedFault,
+  plainHex,
+  type TableDump,
+  type Word64,
+} from "@dmalab/runtime/fault_log";
+import type { Fact, KernelLogEntry, LogEntryFacts, UnreadableFault } from "./entry.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import { AREA_WORDS, namedFacts } from "./hardware_lines.ts";
 import { LINE_RULES, type LineRule, XEN } from "./line_rules.ts";
@@ -31,15 +38,13 @@ export interface KernelLogSink {
 
 /** Gathers records from lines; reports each after its last line, so not quite in order. */
 export class KernelLogReader {
-  readonly #sink: KernelLogSink;
   readonly #faults: FaultLogReader;
   readonly #forms = new LogForms((message) => this.#take(message));
   /** The newest ones, by their places. */
   readonly #messages = new Map<number, LogMessage>();
   #open: { entry: KernelLogEntry; readonly rule: LineRule; readonly place: number } | null = null;
 
-  constructor(sink: KernelLogSink) {
-    this.#sink = sink;
+  constructor(private readonly sink: KernelLogSink) {
     this.#faults = new FaultLogReader((found) => this.#fault(found));
   }
 
@@ -50,7 +55,7 @@ export class KernelLogReader {
 
   #take(message: LogMessage): void {
     const { line, place, text: shown, time } = message;
-    this.#sink.message?.(message);
+    this.sink.message?.(message);
     this.#messages.set(place, message);
     if (this.#messages.size > MAX_RECENT) {
       this.#messages.delete(this.#messages.keys().next().value!);
@@ -75,13 +80,13 @@ export class KernelLogReader {
         facts,
         fault: null,
       };
-      if (rule.more === undefined) this.#sink.entry(entry);
+      if (rule.more === undefined) this.sink.entry(entry);
       else this.#open = { entry, rule, place };
       return;
     }
     const named = isFaults ? null : namedFacts(shown);
     if (named !== null) {
-      this.#sink.entry({
+      this.sink.entry({
         kind: "named",
         line,
         text: shown,
@@ -127,17 +132,17 @@ export class KernelLogReader {
   #close(): void {
     const open = this.#open;
     this.#open = null;
-    if (open !== null) this.#sink.entry(open.entry);
+    if (open !== null) this.sink.entry(open.entry);
   }
 
   #fault({ line: place, read, text }: FoundFaultLog): void {
     const { line = place, time = null } = this.#messages.get(place) ?? {};
     if (!read.ok) {
-      this.#sink.unreadable({ line, text, ...read.problem });
+      this.sink.unreadable({ line, text, ...read.problem });
       return;
     }
     const first = text.split("\n", 1)[0]!;
-    this.#sink.entry({
+    this.sink.entry({
       kind: "iommu_fault",
       line,
       text: first,
@@ -170,4 +175,41 @@ export function readKernelLog(text: string): KernelLog {
   text.split("\n").forEach((line, index) => reader.push(line.replace(/\r$/, ""), index + 1));
   reader.end();
   return { entries: entries.sort((a, b) => a.line - b.line), unreadable };
+}
+
+function hex(word: Word64 | null): string | null {
+  return word === null ? null : `0x${plainHex(word)}`;
+}
+
+/** @see rules/traces.md T.44 to T.51 */
+function faultFacts(fault: LoggedFault): LogEntryFacts {
+  const { details } = fault;
+  return {
+    format: fault.format,
+    event: fault.event,
+    code: fault.code,
+    access: fault.access,
+    source: fault.source === null ? null : formatSource(fault.source),
+    address: hex(fault.address),
+    page_only: fault.addressUnitBytes > 1,
+    domain: fault.domainId,
+    pasid: fault.pasid,
+    stream: fault.streamId,
+    flags: fault.flags,
+    reason: fault.reason,
+    interrupt_index: details.interruptIndex,
+    fetch_address: hex(details.fetchAddress),
+    context_bank: details.contextBank,
+    tag: details.tag,
+    dte: details.deviceTableEntry,
+    words: details.words,
+    client: details.clientName,
+    dump: details.dump === null ? null : dumpFacts(details.dump),
+    mapped: details.dump === null ? null : details.dump.present,
+  };
+}
+
+function dumpFacts({ leaf, phys, present, read, write }: TableDump): Fact {
+  const common = { leaf: hex(leaf), present };
+  return present ? { ...common, read, write, phys: hex(phys) } : common;
 }

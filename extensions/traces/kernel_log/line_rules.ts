@@ -5,7 +5,7 @@
  */
 import { SET_BYTES, SLOT_BYTES } from "@dmalab/runtime/memory";
 import { debugFacts, leakedEntry } from "./debug_lines.ts";
-import { hexOf, type KernelLogKind, type LogEntryFacts } from "./entry.ts";
+import { type Fact, hexOf, type KernelLogKind, type LogEntryFacts } from "./entry.ts";
 import { HARDWARE_RULES, statusErrors } from "./hardware_lines.ts";
 
 /** A line that continues the one before it. */
@@ -22,6 +22,28 @@ export interface LineRule {
   /** Null for a line that only looks like one. */
   readonly facts: (match: RegExpExecArray) => LogEntryFacts | null;
   readonly more?: readonly Continuation[];
+}
+
+/** What a group of a pattern says; one that has not matched says nothing. */
+type ReadGroup = (text: string) => Fact;
+
+const TEXT: ReadGroup = (text) => text;
+const ADDRESS: ReadGroup = hexOf;
+const CODE: ReadGroup = (digits) => parseInt(digits, 16);
+
+/** The facts of a line of which each group is one, in their order, behind those that it always has. */
+function groupsAre(
+  readers: Readonly<Record<string, ReadGroup>>,
+  always: LogEntryFacts = {},
+): LineRule["facts"] {
+  const entries = Object.entries(readers);
+  return (match) => ({
+    ...always,
+    ...Object.fromEntries(entries.map(([name, read], index) => {
+      const text = match[index + 1];
+      return [name, text === undefined ? null : read(text)];
+    })),
+  });
 }
 
 /** Names of the actions of the NVMe driver's timeout, by their first words. */
@@ -71,6 +93,16 @@ const OTHER_IOMMUS: readonly (readonly [model: string, words: string, RegExp])[]
   ],
 ];
 
+/** Of an address that a device or its bus does not reach. */
+const OVERFLOW: Readonly<Record<string, ReadGroup>> = {
+  driver: TEXT,
+  device: TEXT,
+  address: ADDRESS,
+  size_bytes: Number,
+  mask: ADDRESS,
+  bus_limit: ADDRESS,
+};
+
 /** Begins a line of Xen, whose faults are not printed as the kernel prints them. */
 export const XEN = "(XEN)";
 
@@ -94,7 +126,7 @@ export const LINE_RULES: readonly LineRule[] = [
     kind: "suppressed",
     words: "callbacks suppressed",
     pattern: /(\w+): (\d+) callbacks suppressed/,
-    facts: ([, name, count]) => ({ function: name!, count: Number(count) }),
+    facts: groupsAre({ function: TEXT, count: Number }),
   },
   {
     kind: "invalidation_error",
@@ -152,28 +184,14 @@ export const LINE_RULES: readonly LineRule[] = [
     words: "overflow (mask",
     pattern:
       /(\S+) (\S+): (?:swiotlb|DMA|dma_direct)? ?addr (?:0x)?([0-9a-f]+)\+(\d+) overflow \(mask ([0-9a-f]+), bus limit ([0-9a-f]+)\)/,
-    facts: ([, driver, device, address, size, mask, limit]) => ({
-      driver: driver!,
-      device: device!,
-      address: hexOf(address!),
-      size_bytes: Number(size),
-      mask: hexOf(mask!),
-      bus_limit: hexOf(limit!),
-    }),
+    facts: groupsAre(OVERFLOW),
   },
   {
     kind: "dma_overflow",
     words: "mask ",
     pattern:
       /(\S+) (\S+): overflow (?:0x)?([0-9a-f]+)\+(\d+) of (?:DMA|device) mask ([0-9a-f]+)(?: bus (?:limit|mask) ([0-9a-f]+))?/,
-    facts: ([, driver, device, address, size, mask, limit]) => ({
-      driver: driver!,
-      device: device!,
-      address: hexOf(address!),
-      size_bytes: Number(size),
-      mask: hexOf(mask!),
-      bus_limit: limit === undefined ? null : hexOf(limit),
-    }),
+    facts: groupsAre(OVERFLOW),
   },
   {
     kind: "dma_debug_off",
@@ -185,17 +203,17 @@ export const LINE_RULES: readonly LineRule[] = [
     kind: "unmap_warning",
     words: "iommu_dma_unmap_",
     pattern: /\bWARNING: .*\bat (?:\S+ )?(iommu_dma_unmap_(?:page|phys))\+0x/,
-    facts: ([, name]) => ({ function: name! }),
+    facts: groupsAre({ function: TEXT }),
   },
   {
     kind: "pte_already_set",
     words: "already set",
     pattern:
       /\bPTE for vPFN (?:0x)?([0-9a-f]{1,13}) already set \(to (?:0x)?([0-9a-f]+) not (?:0x)?([0-9a-f]+)\)/i,
-    facts: ([, frame, held, wanted]) => ({
-      address: hexOf(`${frame}000`),
-      held: hexOf(held!),
-      wanted: hexOf(wanted!),
+    facts: groupsAre({
+      address: (frame) => hexOf(`${frame}000`),
+      held: ADDRESS,
+      wanted: ADDRESS,
     }),
   },
   ...OTHER_IOMMUS.map(([which, words, pattern]): LineRule => ({
@@ -248,40 +266,32 @@ export const LINE_RULES: readonly LineRule[] = [
     words: "peer-to-peer DMA",
     pattern:
       /(\S+): cannot be used for peer-to-peer DMA as the client and provider \(([^)]+)\) do not share/,
-    facts: ([, client, provider]) => ({
-      verdict: "not_supported",
-      client: client!,
-      provider: provider!,
-    }),
+    facts: groupsAre({ client: TEXT, provider: TEXT }, { verdict: "not_supported" }),
   },
   {
     kind: "p2pdma",
     words: "peer-to-peer DMA",
     pattern:
       /(\S+)(?: \(unnamed\))?: cannot be used for peer-to-peer DMA as it is not a PCI device/,
-    facts: ([, client]) => ({ verdict: "not_pci", client: client! }),
+    facts: groupsAre({ client: TEXT }, { verdict: "not_pci" }),
   },
   {
     kind: "p2pdma",
     words: "P2PDMA",
     pattern: /(\S+): Host bridge not in P2PDMA whitelist: ([0-9a-f]{4}):([0-9a-f]{4})/i,
-    facts: ([, bridge, vendor, device]) => ({
-      verdict: "host_bridge_not_listed",
-      bridge: bridge!,
-      vendor: vendor!.toLowerCase(),
-      device_id: device!.toLowerCase(),
-    }),
+    facts: groupsAre(
+      { bridge: TEXT, vendor: (id) => id.toLowerCase(), device_id: (id) => id.toLowerCase() },
+      { verdict: "host_bridge_not_listed" },
+    ),
   },
   {
     kind: "p2pdma",
     words: "peer-to-peer DMA",
     pattern: /(\S+): added peer-to-peer DMA memory 0x([0-9a-f]+)-0x([0-9a-f]+)/i,
-    facts: ([, provider, start, end]) => ({
-      verdict: "provider_added",
-      provider: provider!,
-      start: hexOf(start!),
-      end: hexOf(end!),
-    }),
+    facts: groupsAre(
+      { provider: TEXT, start: ADDRESS, end: ADDRESS },
+      { verdict: "provider_added" },
+    ),
   },
   {
     kind: "nvme_timeout",
@@ -302,10 +312,7 @@ export const LINE_RULES: readonly LineRule[] = [
     kind: "nvme_abort_status",
     words: "Abort status",
     pattern: /\bnvme (nvme\d+): Abort status: (?:0x)?([0-9a-f]+)/,
-    facts: ([, controller, status]) => ({
-      controller: controller!,
-      status: parseInt(status!, 16),
-    }),
+    facts: groupsAre({ controller: TEXT, status: CODE }),
   },
   {
     kind: "nvme_down",
@@ -340,11 +347,7 @@ export const LINE_RULES: readonly LineRule[] = [
     kind: "nvme_bad_request",
     words: "Incorrectly formed",
     pattern: /(\S+): Incorrectly formed request for payload:(\d+) nents:(\d+)/,
-    facts: ([, device, size, segments]) => ({
-      device: device!,
-      size_bytes: Number(size),
-      segments: Number(segments),
-    }),
+    facts: groupsAre({ device: TEXT, size_bytes: Number, segments: Number }),
   },
   {
     kind: "block_error",

@@ -203,7 +203,6 @@ interface OpenRecord {
 
 /** Messages of a log, out of its lines. */
 export class LogForms {
-  readonly #sink: (message: LogMessage) => void;
   readonly #sum: Sum = { micros: 0, minute: null, resolutionSeconds: 0 };
   #record: OpenRecord | null = null;
   /** A message of netconsole in parts, by its sequence number. */
@@ -213,9 +212,7 @@ export class LogForms {
   /** Lines so far beyond one for each message. */
   #extra = 0;
 
-  constructor(sink: (message: LogMessage) => void) {
-    this.#sink = sink;
-  }
+  constructor(private readonly sink: (message: LogMessage) => void) {}
 
   /** Where a line would be if each message had one. */
   placeOf(line: number): number {
@@ -224,7 +221,7 @@ export class LogForms {
 
   #give(message: Omit<LogMessage, "place">): void {
     this.#extra--;
-    this.#sink({ ...message, place: this.placeOf(this.#line) });
+    this.sink({ ...message, place: this.placeOf(this.#line) });
   }
 
   /** The first line of a record that is not whole yet; Infinity without one. */

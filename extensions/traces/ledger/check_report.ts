@@ -8,9 +8,46 @@ import { type Device, isSure, type TraceFinding } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { aboutKind } from "./finding_kinds.ts";
-import { nextSteps, storiesOf } from "../usage/next_steps.ts";
 import { clockLines } from "../clocks/trace_clocks.ts";
-import { emulatorJson, refusalLines } from "../clocks/emulator_report.ts";
+import { emulatorJson, refusalLines, round } from "../clocks/emulator_report.ts";
+
+export function nextSteps(findings: readonly TraceFinding[]): string[] {
+  return [...new Set(findings.flatMap(({ kind }) => aboutKind(kind).next))];
+}
+
+/** The longest time in which a request of a device that faulted times out: the driver's limit, twice. */
+const STORY_SECONDS = 60;
+
+/**
+ * Timeouts that follow a fault of the same device: a refused access never completes.
+ *
+ * @param deviceOf The device of a controller, where the trace has requests and mappings of it.
+ */
+function storiesOf(
+  entries: readonly KernelLogEntry[],
+  faults: readonly TraceFinding[],
+  deviceOf: (controller: string) => string | null,
+) {
+  return entries.flatMap((entry) => {
+    const { facts, kind, line, seconds } = entry;
+    const controller = facts.controller;
+    if (kind !== "nvme_timeout" || typeof controller !== "string" || seconds === null) return [];
+    const device = deviceOf(controller);
+    const fault = entries.findLast((each) =>
+      each.kind === "iommu_fault" && each.line < line && each.seconds !== null &&
+      seconds - each.seconds <= STORY_SECONDS &&
+      faults.some((finding) => finding.logLine === each.line && finding.device === device)
+    );
+    if (device === null || fault === undefined) return [];
+    return [{
+      controller,
+      device,
+      fault_line: fault.line,
+      timeout_line: line,
+      seconds: round(seconds - fault.seconds!),
+    }];
+  });
+}
 
 function hex(address: number | null): string | null {
   if (address === null) return null;
@@ -81,13 +118,7 @@ function storiesJson({ ledger }: TraceCheck, log: LogPass, { findings }: CheckRe
   const faults = findings.filter(({ rule }) => rule === FAULT_RULE);
   const deviceOf = (controller: string) => ledger.requests.deviceOf({ controller })?.name ?? null;
   const byBoot = [...Map.groupBy(log.entries, (entry) => log.boots.of(entry)).values()];
-  return byBoot.flatMap((entries) => storiesOf(entries, faults, deviceOf)).map((story) => ({
-    controller: story.controller,
-    device: story.device,
-    fault_line: story.faultLine,
-    timeout_line: story.timeoutLine,
-    seconds: round(story.seconds),
-  }));
+  return byBoot.flatMap((entries) => storiesOf(entries, faults, deviceOf));
 }
 
 function storyLines(stories: ReturnType<typeof storiesJson>, log: string): string[] {
@@ -96,10 +127,6 @@ function storyLines(stories: ReturnType<typeof storiesJson>, log: string): strin
     `a fault and its timeout: ${controller} (${device}) timed out at ${log}:${timeout_line}, ` +
     `${seconds.toFixed(1)} s after its fault at ${log}:${fault_line}`,
   ]);
-}
-
-function round(seconds: number): number {
-  return Math.round(seconds * 1e6) / 1e6;
 }
 
 /** Maps = unmaps + live + uncertain, for each device; two-step ranges beside them. */
@@ -138,7 +165,6 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
   };
 }
 
-/** How many mappings each device has. */
 function countsOf(mappings: CheckResult["live"]): Map<Device, number> {
   const counts = new Map<Device, number>();
   for (const { device } of mappings) counts.set(device!, (counts.get(device!) ?? 0) + 1);

@@ -73,7 +73,6 @@ const LIKELY_SHARE = 0.9;
 /** A line of the log is printed a little later than the line of the trace that is the same call. */
 const PRINTED_SECONDS = 0.001;
 
-/** The rule by which a fault's cause is found. */
 export const FAULT_RULE = "trace.T.62";
 
 /** Pages that the faults of a log are about: those that the ledger has to keep. */
@@ -319,9 +318,7 @@ function faultFinding(
 ): TraceFinding {
   const { fault } = entry;
   const address = fault?.address ?? null;
-  const place = fault?.source
-    ? formatSource({ ...fault.source, domain: fault.source.domain ?? 0 })
-    : fault?.details.clientName ?? null;
+  const place = fault && positionOf(fault);
   const finding = (
     kind: FindingKind,
     certainty: Certainty,

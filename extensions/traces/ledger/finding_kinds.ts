@@ -210,7 +210,6 @@ export const FINDING_KINDS = {
 /** A kind of its own, or the class of a line of the kernel's checker that no trace line is about. */
 export type FindingKind = keyof typeof FINDING_KINDS | CheckerClass;
 
-/** What is known of a kind. */
 export function aboutKind(kind: FindingKind): KindEntry {
   const kinds: Partial<Record<FindingKind, KindEntry>> = FINDING_KINDS;
   return kinds[kind] ?? REPORTED;

@@ -30,7 +30,26 @@ export class Findings {
     else this.dropped++;
   }
 
-  /** A finding about a mapping, by default at its address. */
+  /** A finding that the ledger alone has made, about no mapping: what is left out is null or nothing. */
+  #about(
+    device: Device | null,
+    details:
+      & Pick<TraceFinding, "kind" | "line" | "certainty" | "text">
+      & Partial<TraceFinding>,
+  ): void {
+    this.add({
+      since: null,
+      seconds: null,
+      otherLine: null,
+      logLine: null,
+      device: device?.name ?? null,
+      address: null,
+      rule: LEDGER_RULE,
+      more: {},
+      ...details,
+    });
+  }
+
   #of(
     mapping: TracedMapping,
     details:
@@ -38,14 +57,11 @@ export class Findings {
       & Partial<Pick<TraceFinding, "address" | "since" | "sharing" | "seconds">>,
   ): void {
     const { addr, mappedAt, device } = mapping;
-    this.add({
+    this.#about(device, {
       since: mappedAt.line,
       seconds: mappedAt.seconds,
       address: addr,
       ...details,
-      logLine: null,
-      device: device?.name ?? null,
-      rule: LEDGER_RULE,
     });
   }
 
@@ -53,12 +69,11 @@ export class Findings {
   #unlike(
     kind: FindingKind,
     mapping: TracedMapping,
-    now: TraceInstant,
+    { line, seconds }: TraceInstant,
     text: string,
     more: TraceFinding["more"],
   ): void {
     const otherLine = mapping.mappedAt.line;
-    const { line, seconds } = now;
     this.#of(mapping, { kind, line, seconds, otherLine, certainty: "proved", text, more });
   }
 
@@ -66,24 +81,22 @@ export class Findings {
   #afterUnmap(
     unmapped: TracedMapping,
     details: Pick<TraceFinding, "kind" | "address" | "certainty" | "text" | "since">,
-    now: TraceInstant,
+    { line, seconds }: TraceInstant,
   ): void {
     this.#of(unmapped, {
       ...details,
       ...sharingOf(unmapped),
-      line: now.line,
-      seconds: now.seconds,
+      line,
+      seconds,
       otherLine: unmapped.unmappedAt!.line,
       more: { born_line: unmapped.mappedAt.line },
     });
   }
 
-  wrongSize(mapping: TracedMapping, sizeBytes: number, now: TraceInstant): void {
-    const text = `mapped with ${mapping.sizeBytes} bytes and unmapped with ${sizeBytes}`;
-    this.#unlike("unmap_size", mapping, now, text, {
-      mapped: mapping.sizeBytes,
-      unmapped: sizeBytes,
-    });
+  wrongSize(mapping: TracedMapping, unmapped: number, now: TraceInstant): void {
+    const { sizeBytes: mapped } = mapping;
+    const text = `mapped with ${mapped} bytes and unmapped with ${unmapped}`;
+    this.#unlike("unmap_size", mapping, now, text, { mapped, unmapped });
   }
 
   wrongDirection(mapping: TracedMapping, dir: string, now: TraceInstant): void {
@@ -91,24 +104,22 @@ export class Findings {
     this.#unlike("unmap_direction", mapping, now, text, { mapped: mapping.dir, unmapped: dir });
   }
 
-  wrongEntries(mapping: TracedMapping, entries: number, now: TraceInstant): void {
-    const text = `mapped as a list of ${mapping.entries} entries and unmapped with ${entries}`;
-    this.#unlike("unmap_entries", mapping, now, text, {
-      mapped: mapping.entries,
-      unmapped: entries,
-    });
+  wrongEntries(mapping: TracedMapping, unmapped: number, now: TraceInstant): void {
+    const { entries: mapped } = mapping;
+    const text = `mapped as a list of ${mapped} entries and unmapped with ${unmapped}`;
+    this.#unlike("unmap_entries", mapping, now, text, { mapped, unmapped });
   }
 
   wrongKind(
     mapping: TracedMapping,
     kind: string,
-    now: TraceInstant,
+    { line, seconds }: TraceInstant,
     certainty: Certainty,
   ): void {
     this.#of(mapping, {
       kind: "unmap_kind",
-      line: now.line,
-      seconds: now.seconds,
+      line,
+      seconds,
       otherLine: mapping.mappedAt.line,
       certainty,
       text: `mapped as ${mapping.kind} and unmapped as ${kind}`,
@@ -118,35 +129,26 @@ export class Findings {
   }
 
   /** A driver that has not looked at what its map returned. */
-  unmapErrorValue(device: Device, now: TraceInstant): void {
-    this.add({
-      since: null,
+  unmapErrorValue(device: Device, { line, seconds }: TraceInstant): void {
+    this.#about(device, {
       kind: "unmap_error_value",
-      line: now.line,
-      seconds: now.seconds,
+      line,
+      seconds,
       otherLine: device.failed?.lastLine ?? null,
-      logLine: null,
-      device: device.name,
       address: ERROR_ADDRESS,
       certainty: "proved",
-      rule: LEDGER_RULE,
       text: "unmapped DMA_MAPPING_ERROR, what a failed map returns",
-      more: {},
     });
   }
 
   mapsFailed(device: Device, failed: FailedMaps): void {
     const { count, firstLine, lastLine, longestRun, mostBytes } = failed;
     const largest = mostBytes === 0 ? "" : `, of at most ${formatCount(mostBytes, "byte")}`;
-    this.add({
-      since: null,
+    this.#about(device, {
       kind: "map_failed",
       line: firstLine,
       seconds: failed.firstSeconds,
       otherLine: count === 1 ? null : lastLine,
-      logLine: null,
-      device: device.name,
-      address: null,
       certainty: "proved",
       rule: "trace.T.19",
       text: `${formatCount(count, "map")} failed${largest}, at most ${longestRun} in a row` +
@@ -170,38 +172,30 @@ export class Findings {
   unmapUnknown(
     device: Device,
     address: number,
-    now: TraceInstant,
+    { line, seconds }: TraceInstant,
     certainty: Certainty,
     since: number,
   ): void {
-    this.add({
+    const isProved = certainty === "proved";
+    this.#about(device, {
       since,
-      kind: certainty === "proved" ? "unmap_unknown" : "born_before_trace",
-      line: now.line,
-      seconds: now.seconds,
-      otherLine: null,
-      logLine: null,
-      device: device.name,
+      kind: isProved ? "unmap_unknown" : "born_before_trace",
+      line,
+      seconds,
       address,
       certainty,
-      rule: certainty === "proved" ? "trace.T.28" : LEDGER_RULE,
-      text: certainty === "proved"
+      rule: isProved ? "trace.T.28" : LEDGER_RULE,
+      text: isProved
         ? "unmapped an address that was not mapped: no page-table entry"
         : "unmapped a mapping from before the trace, or from a missing line",
-      more: {},
     });
   }
 
-  listUnknown(device: Device, phys: number, now: TraceInstant): void {
-    this.add({
-      since: null,
+  listUnknown(device: Device, phys: number, { line, seconds }: TraceInstant): void {
+    this.#about(device, {
       kind: "born_before_trace",
-      line: now.line,
-      seconds: now.seconds,
-      otherLine: null,
-      logLine: null,
-      device: device.name,
-      address: null,
+      line,
+      seconds,
       certainty: "unknown",
       rule: "trace.T.21",
       text: "unmapped a scatterlist mapped before the trace, or in a missing line",
@@ -210,43 +204,41 @@ export class Findings {
   }
 
   doubleMap(older: TracedMapping, newer: TracedMapping): void {
-    const text = "address of a live mapping returned again, with no iommu:map event";
-    const more = { mapped: older.sizeBytes };
     this.#of(newer, {
       kind: "double_map",
       line: newer.mappedAt.line,
       otherLine: older.mappedAt.line,
       certainty: "proved",
-      text,
-      more,
+      text: "address of a live mapping returned again, with no iommu:map event",
+      more: { mapped: older.sizeBytes },
     });
   }
 
-  leakByReuse(older: TracedMapping, newer: TracedMapping, certainty: Certainty): void {
-    const text = `its address was allocated again in line ${newer.mappedAt.line}, without an unmap`;
-    const more = { proof_line: newer.mappedAt.line };
+  leakByReuse(
+    older: TracedMapping,
+    { mappedAt: { line } }: TracedMapping,
+    certainty: Certainty,
+  ): void {
     this.#of(older, {
       kind: "leak",
       line: older.mappedAt.line,
-      otherLine: newer.mappedAt.line,
+      otherLine: line,
       certainty,
-      text,
-      more,
+      text: `its address was allocated again in line ${line}, without an unmap`,
+      more: { proof_line: line },
     });
   }
 
   reuseRace(older: TracedMapping, newer: TracedMapping, unmap: TraceInstant): void {
-    const text =
-      "event order only: the unmap is traced after the IOVA is freed, so another CPU's map can " +
-      "be logged first";
-    const more = { born_line: older.mappedAt.line };
     this.#of(newer, {
       kind: "reuse_race",
       line: newer.mappedAt.line,
       otherLine: unmap.line,
       certainty: "possible",
-      text,
-      more,
+      text:
+        "event order only: the unmap is traced after the IOVA is freed, so another CPU's map can " +
+        "be logged first",
+      more: { born_line: older.mappedAt.line },
     });
   }
 
@@ -278,19 +270,18 @@ export class Findings {
     end: TraceInstant,
     isSure: boolean,
   ): void {
-    this.add({
-      since: left[0]!.line,
+    const lines = left.map(({ line }) => line);
+    this.#about(null, {
+      since: lines[0]!,
       kind: "destroy_short",
-      line: left[0]!.line,
+      line: lines[0]!,
       seconds: end.seconds,
       otherLine: end.line,
-      logLine: null,
-      device: null,
       address: first,
       certainty: isSure ? "likely" : "unknown",
       rule: "trace.T.30",
       text: `the two-step range was destroyed short: ${left.length} of its links stayed mapped`,
-      more: { lines: left.map(({ line }) => line) },
+      more: { lines },
     });
   }
 
@@ -301,17 +292,13 @@ export class Findings {
     certainty: Certainty,
     text: string,
   ): void {
-    this.add({
-      since: null,
+    const { line, seconds, start } = links[0]!;
+    this.#about(device, {
       kind: certainty === "unknown" ? "alive_at_end" : "leak",
-      line: links[0]!.line,
-      seconds: links[0]!.seconds,
-      otherLine: null,
-      logLine: null,
-      device: device?.name ?? null,
-      address: links[0]!.start,
+      line,
+      seconds,
+      address: start,
       certainty,
-      rule: LEDGER_RULE,
       text: `${text}: ${formatCount(links.length, "link")} stayed mapped`,
       more: { lines: links.map(({ line }) => line), mapping: "two_step" },
     });

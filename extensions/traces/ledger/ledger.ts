@@ -8,7 +8,7 @@
 import { bouncedDevice, type DmaEvent, type MappingKind, readDmaEvent } from "../line/dma_event.ts";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import type { TraceLine } from "../line/trace_line.ts";
-import type { StepSink } from "../script/recorder.ts";
+import type { NvmeCommand, StepSink } from "../script/recorder.ts";
 import { modeOf } from "./device_mode.ts";
 import { Edges } from "./edges.ts";
 import { Findings } from "./findings.ts";
@@ -46,10 +46,68 @@ import {
 import { MachineFacts } from "./machine_facts.ts";
 import type { PageHistory } from "./page_history.ts";
 import { RequestRanges } from "./request_ranges.ts";
-import { TracedRequests } from "./requests.ts";
 import { ReusedAddresses } from "./reused_addresses.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, type TableUnmap, TracedPageTable } from "./page_table.ts";
+import { readCompletion, readSetup } from "../line/nvme_event.ts";
+import { issuedBytes, QueueUses } from "./queue_use.ts";
+
+/**
+ * Whose mappings are for which request of NVMe, and which device a controller is.
+ *
+ * @see rules/traces.md T.26, T.30, T.38
+ */
+class TracedRequests {
+  readonly uses = new QueueUses();
+  readonly #controllers = new Map<string, Device>();
+
+  /** Takes a line of NVMe or of the block layer: between the setup and the issue a task maps. */
+  take(
+    { event, payload }: TraceLine,
+    line: number,
+    context: Context,
+    table: TracedPageTable,
+    recorder: StepSink | null,
+  ): void {
+    switch (event) {
+      case "nvme_setup_cmd":
+        context.request = readSetup(payload);
+        context.pieces = 0;
+        if (context.request !== null) recorder?.({ op: "request", line, command: context.request });
+        return;
+      case "block_rq_issue":
+        this.#issue(payload, line, context);
+        return;
+      case "nvme_complete_rq": {
+        table.settle(context);
+        const name = recorder === null ? null : readCompletion(payload);
+        if (name !== null) recorder!({ op: "completion", line, name });
+      }
+    }
+  }
+
+  /** All that is mapped for a request is mapped before it is issued. */
+  #issue(payload: string, line: number, context: Context): void {
+    const { pieces, request, run } = context;
+    context.request = null;
+    const bytes = issuedBytes(payload);
+    if (request === null || request.disk === null || bytes === null || bytes === 0) return;
+    const links = run?.request === request ? run.maps.length : 0;
+    this.uses.note(request.disk, bytes, pieces + links, line);
+  }
+
+  /** A mapping that names its device identifies the controller of its request. */
+  note(context: Context, device: Device, pieces: number): void {
+    const { request } = context;
+    if (request === null) return;
+    this.#controllers.set(request.controller, device);
+    context.pieces += pieces;
+  }
+
+  deviceOf(request: Pick<NvmeCommand, "controller"> | null): Device | null {
+    return request === null ? null : this.#controllers.get(request.controller) ?? null;
+  }
+}
 
 /** Whether an event that is not read stands beside a call, and not within it as those of an IOMMU's queue do. */
 function isCallName(event: string): boolean {
@@ -60,7 +118,6 @@ export class MappingTracker {
   readonly devices = new Map<string, Device>();
   readonly table: TracedPageTable;
   readonly findings = new Findings();
-  readonly #history: PageHistory;
   readonly #recorded: Recorded;
   readonly #bouncedLines = new Map<string, number>();
   readonly requests = new TracedRequests();
@@ -73,8 +130,11 @@ export class MappingTracker {
   damaged: number[] = [];
 
   /** @param faulted Devices of which the log has IOMMU faults. */
-  constructor(history: PageHistory, facts = new MachineFacts(), faulted = new Set<string>()) {
-    this.#history = history;
+  constructor(
+    private readonly history: PageHistory,
+    facts = new MachineFacts(),
+    faulted = new Set<string>(),
+  ) {
     this.table = new TracedPageTable((range) => this.#rangeEnded(range));
     const { table } = this;
     this.#recorded = { facts, faulted, bouncedLines: this.#bouncedLines, table, edges: this.edges };
@@ -115,7 +175,7 @@ export class MappingTracker {
       const open = this.table.openRuns().map((run) =>
         rangeMapping({ ...run, run, unmap: null }, null)
       );
-      for (const mapping of open) if (mapping !== null) this.#history.add(mapping);
+      for (const mapping of open) if (mapping !== null) this.history.add(mapping);
     }
     for (const device of this.devices.values()) {
       if (device.failed !== null) this.findings.mapsFailed(device, device.failed);
@@ -214,9 +274,9 @@ export class MappingTracker {
     noteSegments(mapping, context);
     if (event.op === "map_sg") {
       event.dmaAddrs.forEach((addr, index) =>
-        this.#history.add(mapping, addr, event.sizesBytes[index]!)
+        this.history.add(mapping, addr, event.sizesBytes[index]!)
       );
-    } else this.#history.add(mapping);
+    } else this.history.add(mapping);
   }
 
   /**
@@ -489,7 +549,7 @@ export class MappingTracker {
     this.#ranges.end(range);
     const mapping = rangeMapping(range, this.requests.deviceOf(range.run.request));
     if (mapping === null) return;
-    this.#history.add(mapping);
+    this.history.add(mapping);
     const linksBytes = range.run.maps.map(({ end, start }) => end - start);
     const destroyedBytes = range.unmap.end - mapping.addr;
     this.recorder?.({

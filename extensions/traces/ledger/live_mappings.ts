@@ -95,7 +95,6 @@ export class TaskNames {
   }
 }
 
-/** The mapping that a line makes. */
 export function makeMapping(
   event: MapEvent,
   device: Device,
@@ -231,7 +230,6 @@ export function dropMapping(mapping: TracedMapping): void {
   if (mapping.kind === "sg") removeMapping(lists, mapping.phys!, mapping);
 }
 
-/** A mapping is unmapped. */
 export function endMapping(mapping: TracedMapping, now: TraceInstant): void {
   mapping.siblings?.unmap(mapping, now.seconds);
   dropMapping(mapping);

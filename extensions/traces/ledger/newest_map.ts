@@ -1,6 +1,5 @@
 /** A map of what was written last: beyond its size the oldest is dropped. */
 export class NewestMap<Key, Value> extends Map<Key, Value> {
-  /** How many were dropped. */
   dropped = 0;
   readonly #most: number;
   readonly #onDrop: ((key: Key, value: Value) => void) | null;

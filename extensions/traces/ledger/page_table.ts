@@ -71,9 +71,7 @@ export class Context {
   request: NvmeCommand | null = null;
   /** What calls have mapped for it so far. */
   pieces = 0;
-  /** The last of these. */
   lastMapping: TracedMapping | null = null;
-  /** Its last line that is one of a call. */
   lastLine = 0;
   /** When it wrote its last line. */
   lastSeconds = 0;
@@ -112,13 +110,9 @@ export class TracedPageTable {
   readonly #runs = new Map<number, PageTableRun[]>();
   /** Unmaps that nothing has claimed, by their start: they show that a range was ended. */
   readonly #orphans = new NewestMap<number, TableUnmap>(MAX_ORPHANS);
-  readonly #sink: RangeSink;
 
-  constructor(sink: RangeSink) {
-    this.#sink = sink;
-  }
+  constructor(private readonly sink: RangeSink) {}
 
-  /** The context of a line. */
   context(pid: number, { cpu, seconds }: TraceInstant, flag: string): Context {
     const key = (pid * 4096 + cpu) * 256 + flag.charCodeAt(0);
     let context = this.#contexts.get(key);
@@ -247,14 +241,14 @@ export class TracedPageTable {
     this.#forget(run, unmap.start);
     const inside = run.maps.filter(({ end }) => end <= unmap.end);
     const left = run.maps.filter(({ end }) => end > unmap.end);
-    this.#sink({ run, maps: inside, unmap });
+    this.sink({ run, maps: inside, unmap });
     // A range that was linked in several goes ends with one unmap.
     let end = run.maps.at(-1)!.end;
     while (end < unmap.end) {
       const next = this.#runs.get(end)?.find(({ maps }) => maps[0]!.line < unmap.line);
       if (next === undefined || next.maps.at(-1)!.end > unmap.end) break;
       this.#forget(next, end);
-      this.#sink({ run: next, maps: next.maps, unmap });
+      this.sink({ run: next, maps: next.maps, unmap });
       end = next.maps.at(-1)!.end;
     }
     const [first] = left;

@@ -9,14 +9,12 @@ export interface QueueUse {
   requests: number;
   /** By the block layer's line, which has bytes whatever the size of a block is. */
   largestBytes: number;
-  /** Where that is. */
   line: number;
   /** Pieces that were mapped for one request: entries of lists, single mappings and links. */
   mostPieces: number;
   piecesLine: number;
 }
 
-/** A limit that a queue has, and what was seen. */
 export interface LimitSeen {
   readonly disk: string;
   readonly name: string;
@@ -30,7 +28,6 @@ const BYTES_PER_KB = 1024;
 /** `259,0 WS 45056 () …`: device, what it is, bytes. */
 const ISSUE = /^\d+,\d+ \S+ (\d+) \(/;
 
-/** The bytes of `block_rq_issue`, or null. */
 export function issuedBytes(payload: string): number | null {
   const match = ISSUE.exec(payload);
   return match === null ? null : Number(match[1]);

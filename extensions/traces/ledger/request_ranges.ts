@@ -12,7 +12,6 @@ const LEFT_TIMES = 10;
 /** Tasks whose ranges are told apart. */
 const MAX_TASKS = 1 << 12;
 
-/** Ranges that are used alike. */
 interface RangeUse {
   longestSeconds: number;
   /** First lines of the newest that were destroyed, falling. */

@@ -29,11 +29,8 @@ interface Books {
 
 export class ReusedAddresses {
   readonly #byAddress = new Map<string, ReusedAddress>();
-  readonly #books: Books;
 
-  constructor(books: Books) {
-    this.#books = books;
-  }
+  constructor(private readonly books: Books) {}
 
   note(reused: ReusedAddress): void {
     const key = keyOf(reused.older);
@@ -51,14 +48,13 @@ export class ReusedAddresses {
     }
   }
 
-  /** The older mapping's unmap is missing. */
   #neverUnmapped({ newer, older, unmap }: ReusedAddress): void {
-    const { edges, findings } = this.#books;
+    const { edges, findings } = this.books;
     older.device!.uncertain++;
     // Without lines of a page table only the address speaks; a silence may have swallowed the unmap.
     const isAlone = older.tableLine === 0 && older.mappedAt.line >= edges.silenceLine;
     const weaker = isAlone ? "likely" : "possible";
-    const isOpen = this.#books.isUncertain(older);
+    const isOpen = this.books.isUncertain(older);
     findings.leakByReuse(older, newer, isOpen ? "possible" : unmap !== null ? "proved" : weaker);
   }
 
@@ -86,7 +82,7 @@ export class ReusedAddresses {
         now.seconds - live.mappedAt.seconds < RACE_SECONDS;
     if (!isLate) return false;
     this.#byAddress.delete(key);
-    this.#books.findings.reuseRace(older, live, now);
+    this.books.findings.reuseRace(older, live, now);
     older.unmappedAt = now;
     older.device!.unmapCount++;
     return true;

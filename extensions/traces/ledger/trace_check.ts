@@ -110,12 +110,10 @@ export class TraceCheck {
   rawRecords = 0;
   #newestFinding = 0;
 
-  readonly #log: LogPass;
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
   /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
-  constructor(log: LogPass, addresses: readonly number[] = []) {
-    this.#log = log;
+  constructor(private readonly log: LogPass, addresses: readonly number[] = []) {
     this.#history = new PageHistory([...faultPages(log.entries), ...addresses]);
     this.ledger = new MappingTracker(this.#history, log.facts, faultedDevices(log.entries));
   }
@@ -156,11 +154,11 @@ export class TraceCheck {
     this.events[line.event] = (this.events[line.event] ?? 0) + 1;
     if (line.wasRaw) this.rawRecords++;
     const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
-    const marked = mark === null ? undefined : this.#log.marks.get(mark);
+    const marked = mark === null ? undefined : this.log.marks.get(mark);
     if (marked !== undefined) {
       this.#marks.push({ ...differenceOf(line.seconds, marked), boot: marked.boot });
     }
-    if (!this.#log.qemu.isEmpty) this.#log.qemu.pushEvent(line);
+    if (!this.log.qemu.isEmpty) this.log.qemu.pushEvent(line);
     this.ledger.push(line, number);
     const { list } = this.ledger.findings;
     while (this.#newestFinding < list.length) {
@@ -191,11 +189,11 @@ export class TraceCheck {
       seconds,
     }));
     const classified = classifyLog(
-      this.#log.entries,
+      this.log.entries,
       ledger,
       this.#history,
       timed,
-      { marks: this.#marks, boots: this.#log.boots },
+      { marks: this.#marks, boots: this.log.boots },
     );
     return { live, uncertain, classified, findings: merge(ledger, classified) };
   }

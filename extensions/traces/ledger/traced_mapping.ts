@@ -52,7 +52,6 @@ export interface Recorded {
   readonly facts: MachineFacts;
   /** Devices of which the log has IOMMU faults. */
   readonly faulted: ReadonlySet<string>;
-  /** By device: lines of attempts to bounce. */
   readonly bouncedLines: ReadonlyMap<string, number>;
   /** How many ranges the page tables of the trace have mapped. */
   readonly table: { readonly maps: number };
@@ -82,7 +81,6 @@ export interface Device {
   /** Live mappings of more than `NEAR_PAGES` pages. */
   readonly large: Set<TracedMapping>;
   readonly counts: Record<string, number>;
-  /** Line of its first mapping. */
   firstLine: number;
   mapCount: number;
   unmapCount: number;
@@ -105,7 +103,6 @@ export interface Device {
   failed: FailedMaps | null;
 }
 
-/** Maps of a device that failed. */
 export interface FailedMaps {
   count: number;
   readonly firstLine: number;
@@ -220,7 +217,6 @@ export function pageEnd(address: number, sizeBytes: number): number {
   return Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
 }
 
-/** How many pages a mapping touches. */
 export function pagesOf({ addr, sizeBytes }: TracedMapping): number {
   return (pageEnd(addr, sizeBytes) - pageOf(addr)) / PAGE_BYTES;
 }

@@ -10,49 +10,40 @@ export type Direction = "BIDIRECTIONAL" | "TO_DEVICE" | "FROM_DEVICE" | "NONE";
 /** What the calls of one family have in common: what one maps, only the same one may unmap. */
 export type MappingKind = "map" | "alloc" | "sg";
 
+/** Which device, and which way its data goes. */
+interface Transfer {
+  readonly device: string;
+  readonly dir: Direction;
+}
+
+/** A call about one address. */
+interface AddressCall extends Transfer {
+  readonly addr: number;
+  readonly sizeBytes: number;
+}
+
 export type DmaEvent =
-  | {
+  | AddressCall & {
     readonly op: "map" | "alloc";
-    readonly device: string;
-    readonly dir: Direction;
-    readonly addr: number;
-    readonly sizeBytes: number;
     /** Null where the line has none. */
     readonly phys: number | null;
     readonly failed: boolean;
   }
-  | {
-    readonly op: "unmap" | "free";
-    readonly device: string;
-    readonly dir: Direction;
-    readonly addr: number;
-    readonly sizeBytes: number;
-  }
-  | {
+  | AddressCall & { readonly op: "unmap" | "free" }
+  | AddressCall & { readonly op: "sync"; readonly isList: boolean }
+  | Transfer & {
     readonly op: "map_sg";
-    readonly device: string;
-    readonly dir: Direction;
     /** Entries that went in, of which the list below may show fewer. */
     readonly entries: number;
     readonly dmaAddrs: readonly number[];
     readonly sizesBytes: readonly number[];
     readonly physAddrs: readonly number[];
   }
-  | {
+  | Transfer & {
     readonly op: "unmap_sg";
-    readonly device: string;
-    readonly dir: Direction;
     readonly physAddrs: readonly number[];
     /** The line ends inside the list. */
     readonly isCut: boolean;
-  }
-  | {
-    readonly op: "sync";
-    readonly device: string;
-    readonly dir: Direction;
-    readonly addr: number;
-    readonly sizeBytes: number;
-    readonly isList: boolean;
   }
   | { readonly op: "failed"; readonly device: string }
   | {
@@ -65,7 +56,6 @@ export type DmaEvent =
     readonly op: "iommu_unmap";
     readonly start: number;
     readonly end: number;
-    readonly unmappedBytes: number;
   };
 
 type Reader = (payload: string) => DmaEvent | null;
@@ -126,47 +116,43 @@ export function bouncedDevice(payload: string): string {
   return deviceOf(payload.slice(BOUNCED_HEAD.length));
 }
 
-function mapped(payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const addr = hexOf(payload, " dma_addr=");
-  const sizeBytes = decimalOf(payload, " size=");
-  const phys = hexOf(payload, " phys_addr=");
-  if (dir === null || addr === null || sizeBytes === null || phys === null) return null;
-  if (!isWhole(payload)) return null;
-  return { op: "map", device: deviceOf(payload), dir, addr, sizeBytes, phys, failed: addr < 0 };
-}
-
-/** A failed allocation has address 0 and no memory. */
-function allocated(payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const addr = hexOf(payload, " dma_addr=");
-  const sizeBytes = decimalOf(payload, " size=");
-  if (dir === null || addr === null || sizeBytes === null || !isWhole(payload)) return null;
-  return {
-    op: "alloc",
-    device: deviceOf(payload),
-    dir,
-    addr,
-    sizeBytes,
-    phys: arrayOf(payload, " phys_addrs=")?.[0] ?? null,
-    failed: addr < 0 || addr === 0 && /virt_addr=(?:\(null\)|0x0\b|\(nil\))/.test(payload),
-  };
-}
-
-function ended(op: "unmap" | "free", payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const addr = hexOf(payload, " dma_addr=");
-  const sizeBytes = decimalOf(payload, " size=");
-  if (dir === null || addr === null || sizeBytes === null || !isWhole(payload)) return null;
-  return { op, device: deviceOf(payload), dir, addr, sizeBytes };
-}
-
-function freedTable(payload: string): DmaEvent | null {
+/** What all calls about one address say; null for a line that is cut before it. */
+function callOf(payload: string): AddressCall | null {
   const dir = directionOf(payload);
   const addr = hexOf(payload, " dma_addr=");
   const sizeBytes = decimalOf(payload, " size=");
   if (dir === null || addr === null || sizeBytes === null) return null;
-  return { op: "free", device: deviceOf(payload), dir, addr, sizeBytes };
+  return { device: deviceOf(payload), dir, addr, sizeBytes };
+}
+
+function mapped(payload: string): DmaEvent | null {
+  const call = callOf(payload);
+  const phys = hexOf(payload, " phys_addr=");
+  if (call === null || phys === null || !isWhole(payload)) return null;
+  return { op: "map", ...call, phys, failed: call.addr < 0 };
+}
+
+/** A failed allocation has address 0 and no memory. */
+function allocated(payload: string): DmaEvent | null {
+  const call = callOf(payload);
+  if (call === null || !isWhole(payload)) return null;
+  return {
+    op: "alloc",
+    ...call,
+    phys: arrayOf(payload, " phys_addrs=")?.[0] ?? null,
+    failed: call.addr < 0 ||
+      call.addr === 0 && /virt_addr=(?:\(null\)|0x0\b|\(nil\))/.test(payload),
+  };
+}
+
+function ended(op: "unmap" | "free", payload: string): DmaEvent | null {
+  const call = callOf(payload);
+  return call !== null && isWhole(payload) ? { op, ...call } : null;
+}
+
+function freedTable(payload: string): DmaEvent | null {
+  const call = callOf(payload);
+  return call && { op: "free", ...call };
 }
 
 function failed(payload: string): DmaEvent | null {
@@ -202,11 +188,8 @@ function unmappedList(payload: string): DmaEvent | null {
 }
 
 function synced(payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const addr = hexOf(payload, " dma_addr=");
-  const sizeBytes = decimalOf(payload, " size=");
-  if (dir === null || addr === null || sizeBytes === null) return null;
-  return { op: "sync", device: deviceOf(payload), dir, addr, sizeBytes, isList: false };
+  const call = callOf(payload);
+  return call && { op: "sync", ...call, isList: false };
 }
 
 function syncedList(payload: string): DmaEvent | null {
@@ -245,7 +228,6 @@ function iommuMapped(payload: string): DmaEvent | null {
 
 function iommuUnmapped(payload: string): DmaEvent | null {
   const range = rangeOf(payload);
-  const unmappedBytes = decimalOf(payload, " unmapped_size=");
-  if (range === null || unmappedBytes === null) return null;
-  return { op: "iommu_unmap", start: range.start, end: range.end, unmappedBytes };
+  if (range === null || decimalOf(payload, " unmapped_size=") === null) return null;
+  return { op: "iommu_unmap", start: range.start, end: range.end };
 }

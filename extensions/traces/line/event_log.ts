@@ -76,7 +76,6 @@ export function eventOf(
   }
 }
 
-/** A record of a kernel's log as an event. */
 export function logEvent(
   { facts, kind, line, seconds }: KernelLogEntry,
   file: string,

@@ -26,7 +26,6 @@ function endsValue(code: number): boolean {
     code === CLOSING_PARENTHESIS || Number.isNaN(code);
 }
 
-/** The word of a key, or null. */
 export function wordOf(payload: string, key: PayloadKey): string | null {
   const start = valueStart(payload, key);
   if (start < 0) return null;
@@ -35,7 +34,6 @@ export function wordOf(payload: string, key: PayloadKey): string | null {
   return payload.slice(start, end);
 }
 
-/** A decimal number, or null. */
 export function decimalOf(payload: string, key: PayloadKey): number | null {
   const start = valueStart(payload, key);
   if (start < 0) return null;

@@ -5,7 +5,6 @@
  */
 import { kernelPayload } from "./failed_to_parse.ts";
 
-/** What a line is, by its form. */
 export type LineKind =
   /** A line of an event. */
   | "event"
@@ -90,7 +89,6 @@ export class TraceLine {
     return this.#text.slice(0, this.#nameEnd).trim();
   }
 
-  /** The time, as printed. */
   get time(): string {
     return this.#text.slice(this.#timeStart, this.#timeEnd);
   }

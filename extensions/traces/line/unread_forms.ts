@@ -6,7 +6,6 @@
 import { formatCount } from "@dmalab/lang/text";
 import type { TraceLine } from "./trace_line.ts";
 
-/** A form that is not read. */
 interface UnreadForm {
   /** What it looks like. */
   readonly name: string;
@@ -79,7 +78,6 @@ const PATTERNS: readonly Pattern[] = [
 
 /** So much of a line is looked at: an event has less. */
 const MAX_LINE = 1024;
-/** Words of which each form has one. */
 const ANY_WORD = /dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
 
 /** The form of a line that is no event; null where nothing of it is about mappings. */

@@ -11,14 +11,11 @@ import type { Device } from "../ledger/traced_mapping.ts";
 export type ScriptedIommuMode = "off" | "passthrough" | "strict" | "lazy";
 
 export interface ScriptDevice {
-  /** Its name in the scenario. */
   readonly name: string;
   readonly isDisk: boolean;
-  /** Bytes of the longest segment that the scenario gives it. */
   readonly longestBytes: number;
 }
 
-/** Types of IOMMU groups, as modes. */
 const MODE_OF_TYPE: ReadonlyMap<string, ScriptedIommuMode> = new Map([
   ["DMA", "strict"],
   ["DMA-FQ", "lazy"],

@@ -17,7 +17,6 @@ export interface NvmeCommand {
   readonly blocks: number;
 }
 
-/** One step of the run. */
 export type ScriptedCall = MappingStep | RequestStep;
 
 export type RequestStep =

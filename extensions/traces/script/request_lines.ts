@@ -2,8 +2,7 @@
  * Requests of NVMe in a scenario: the disk is given the same reads and writes, and its driver maps for
  * them what it maps.
  */
-import type { Device, TracedMapping } from "../ledger/traced_mapping.ts";
-import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
+import { type Device, PAGE_BYTES, type TracedMapping } from "../ledger/traced_mapping.ts";
 import type { NvmeCommand, ScriptedCall } from "./recorder.ts";
 
 /** A trace does not record the block size; most disks are formatted with this one. */
@@ -18,7 +17,6 @@ interface WholeRequest {
 }
 
 export class RequestLines {
-  /** Which requests can be written, by the line of their setup. */
   readonly #whole = new Map<number, WholeRequest>();
   /** Names of requests that are under way. */
   readonly #open = new Set<string>();

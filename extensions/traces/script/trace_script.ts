@@ -30,7 +30,6 @@ const MAX_STEPS = 50_000;
 /** Stands for a device that a trace does not name. */
 const NO_DEVICE = "unnamed";
 
-/** What is known of the machine beside its trace. */
 export interface TracedMachine {
   readonly facts: MachineFacts;
   /** The kernel's release as its log begins with it, or null. */
@@ -59,13 +58,11 @@ export function traceScript(
 
 class ScriptWriter {
   readonly #findings: readonly TraceFinding[];
-  readonly #options: ScriptOptions;
   readonly #names = new Map<TracedMapping, string>();
   readonly #devices = new Map<string, string>();
   readonly #disks = new Set<string>();
   readonly #guesses = new Set<string>();
   readonly #body: string[] = [];
-  readonly #machine: TracedMachine;
   /** By device's name in the scenario: bytes of its longest segment. */
   readonly #longest = new Map<string, number>();
   readonly #reproduced = new Set<TraceFinding>();
@@ -81,12 +78,10 @@ class ScriptWriter {
 
   constructor(
     findings: readonly TraceFinding[],
-    machine: TracedMachine,
-    options: ScriptOptions,
+    private readonly machine: TracedMachine,
+    private readonly options: ScriptOptions,
   ) {
     this.#findings = findings.filter(isSure);
-    this.#machine = machine;
-    this.#options = options;
     this.#call = mapsPhysical(machine.version) ? "phys" : "page";
     for (const finding of this.#findings) {
       for (const line of new Set([finding.line, finding.otherLine])) {
@@ -106,13 +101,13 @@ class ScriptWriter {
   write(unsorted: readonly ScriptedCall[], source: string): TraceScript {
     // The ledger reports the map of a two-step range only at its unmap.
     const steps = [...unsorted].sort((a, b) => a.line - b.line);
-    const { around, shrink } = this.#options;
+    const { around, shrink } = this.options;
     const isWhole = around === null && !shrink;
     const requests = new RequestLines(isWhole ? steps : [], (mapping) => this.#isWrong(mapping));
     for (const device of requests.disks) this.#disks.add(device.name);
     const wanted = isWhole ? steps : steps.filter((step) => this.#isWanted(step));
     const devices = devicesOf(wanted);
-    this.#mode = scriptMode(devices, this.#machine.facts, this.#guesses);
+    this.#mode = scriptMode(devices, this.machine.facts, this.#guesses);
     this.#isBounced = [...devices].some((device) => modeOf(device) === "bounced");
     const live = new Set<TracedMapping>();
     if (wanted.length > MAX_STEPS) {
@@ -181,7 +176,7 @@ class ScriptWriter {
   #isWanted(step: ScriptedCall): boolean {
     if (!isMappingStep(step)) return false;
     const { mapping, line } = step;
-    const { around } = this.#options;
+    const { around } = this.options;
     const lines = [mapping.mappedAt.line, mapping.unmappedAt?.line ?? -1, line];
     const isFound = lines.some((each) =>
       this.#at(each).some((finding) => around === null || isAround(finding, around))
@@ -233,7 +228,6 @@ class ScriptWriter {
     }
   }
 
-  /** The finding of a range that is ended short in this line. */
   #shortAt(line: number): TraceFinding | undefined {
     return this.#at(line).find(({ kind, otherLine }) =>
       kind === "destroy_short" && otherLine === line
@@ -400,7 +394,7 @@ class ScriptWriter {
 
   /** Accesses to what was never mapped. */
   #accessesAnywhere(): void {
-    const { around } = this.#options;
+    const { around } = this.options;
     for (const finding of this.#findings) {
       const device = this.#devices.get(finding.device ?? "");
       if (finding.kind !== "never_mapped" || finding.address === null || device === undefined) {
@@ -438,7 +432,7 @@ class ScriptWriter {
       isDisk: this.#disks.has(device),
       longestBytes: this.#longest.get(name) ?? 0,
     }));
-    const { facts, version } = this.#machine;
+    const { facts, version } = this.machine;
     const machine = machineLines(
       devices,
       this.#mode,
@@ -473,7 +467,6 @@ function devicesOf(steps: readonly ScriptedCall[]): ReadonlySet<Device> {
   );
 }
 
-/** Whether a finding is about a line of the trace or of its log. */
 function isAround({ line, logLine, otherLine }: TraceFinding, around: number): boolean {
   return around === line || around === otherLine || around === logLine;
 }

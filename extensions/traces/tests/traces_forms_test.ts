@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runCheck } from "../cli/check.ts";
+import { refusingUnreadable } from "../cli/read_lines.ts";
 import type { Screen } from "@dmalab/cli/extend";
 import { LogPass } from "../ledger/trace_check.ts";
 import { TraceLine } from "../line/trace_line.ts";
@@ -166,7 +167,7 @@ async function checkedBytes(bytes: Uint8Array) {
   let said = "";
   const take = (text: string) => void (said += text);
   const screen: Screen = { out: take, err: take, data: take, colour: false, columns: null };
-  const code = await runCheck([path], true, screen);
+  const code = await refusingUnreadable(screen, () => runCheck([path], true, screen));
   await Deno.remove(path);
   return { code, said };
 }

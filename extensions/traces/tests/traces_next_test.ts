@@ -1,10 +1,9 @@
 /** What a check says to do next, and which lines of a log it reports as one story. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { checkJson, checkLines } from "../ledger/check_report.ts";
+import { checkJson, checkLines, nextSteps } from "../ledger/check_report.ts";
 import { FINDING_KINDS } from "../ledger/finding_kinds.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { isSure } from "../ledger/traced_mapping.ts";
-import { nextSteps } from "../usage/next_steps.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function checked(trace: string, log: string | null) {

@@ -4,8 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileError } from "@dmalab/cli/files";
-import { KeptBytes } from "../cli/kept_bytes.ts";
-import { runWatch } from "../cli/watch.ts";
+import { KeptBytes, runWatch } from "../cli/watch.ts";
 import { MemoryScreen } from "@dmalab/cli";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";

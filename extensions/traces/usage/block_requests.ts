@@ -31,15 +31,11 @@ export class BlockRequests {
   /** Requests with data that no mapping could be tied to. */
   untied = 0;
   #open: OpenRequest[] = [];
-  readonly #sink: (request: RequestUse) => void;
   /** Of each task: what it has mapped since its last line of the block layer. */
   readonly #maps = new Map<number, TracedMapping[]>();
   readonly #setups = new Set<number>();
 
-  /** @param sink Receives a request when it is tied. */
-  constructor(sink: (request: RequestUse) => void) {
-    this.#sink = sink;
-  }
+  constructor(private readonly sink: (request: RequestUse) => void) {}
 
   /** A mapping that is for no command of NVMe. */
   map(mapping: TracedMapping): void {
@@ -100,7 +96,7 @@ export class BlockRequests {
   }
 
   #close({ bytes, use }: OpenRequest): void {
-    if (use.bytes === bytes) this.#sink(use);
+    if (use.bytes === bytes) this.sink(use);
     else this.untied++;
   }
 }

@@ -12,7 +12,51 @@ import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
 import { FlushWindows } from "./flush_windows.ts";
 import { IovaSpace, type SpaceUse } from "./iova_space.ts";
 import { PowersOfTwo } from "./powers_of_two.ts";
-import { TimeSeries } from "./time_series.ts";
+
+/** A power of two. */
+const MAX_INTERVALS = 256;
+const FIRST_SECONDS = 2 ** -20;
+
+/** Values over time in a bounded number of intervals: as the time grows, two of them become one. */
+class TimeSeries<Interval> {
+  widthSeconds = FIRST_SECONDS;
+  #intervals: (Interval | undefined)[] = [];
+
+  /** @param join Adds what a later interval has to an earlier one. */
+  constructor(
+    readonly startSeconds: number,
+    private readonly make: () => Interval,
+    private readonly join: (into: Interval, later: Interval) => void,
+  ) {}
+
+  /** The interval of this time; of a time before the start the first one. */
+  at(seconds: number): Interval {
+    const since = Math.max(0, seconds - this.startSeconds);
+    while (since >= MAX_INTERVALS * this.widthSeconds) this.#widen();
+    return this.#intervals[Math.floor(since / this.widthSeconds)] ??= this.make();
+  }
+
+  #widen(): void {
+    const joined: (Interval | undefined)[] = [];
+    this.#intervals.forEach((interval, index) => {
+      if (interval === undefined) return;
+      const earlier = joined[index >> 1];
+      if (earlier === undefined) joined[index >> 1] = interval;
+      else this.join(earlier, interval);
+    });
+    this.#intervals = joined;
+    this.widthSeconds *= 2;
+  }
+
+  /** When each interval begins that has anything, and what it has. */
+  get intervals(): readonly (readonly [seconds: number, interval: Interval])[] {
+    return [...this.#intervals.entries()].flatMap(([index, interval]) =>
+      interval === undefined
+        ? []
+        : [[this.startSeconds + index * this.widthSeconds, interval] as const]
+    );
+  }
+}
 
 const US_PER_S = 1e6;
 /** Callers beyond this number are counted together. */
@@ -28,7 +72,6 @@ export interface Interval {
   maps: number;
   unmaps: number;
   mostLiveBytes: number;
-  /** The line at which they were live. */
   mostLine: number;
   mostBouncedBytes: number;
   /** At its end. */
@@ -82,7 +125,6 @@ export class DeviceUse {
   mappedBytes = 0;
   liveBytes = 0;
   peakBytes = 0;
-  /** When the peak was. */
   peakSeconds = 0;
   live = 0;
   peakLive = 0;

@@ -1,14 +1,11 @@
 /** A histogram by powers of two: `counts[3]` has the values from 4 to 7. */
 export class PowersOfTwo {
   readonly counts: number[] = [];
-  /** Of each power the lines of its newest value. */
   readonly lines: (readonly number[])[] = [];
   count = 0;
   most = 0;
-  /** The lines of the largest value. */
   mostLines: readonly number[] = [];
 
-  /** @param lines Where the value comes from. */
   add(value: number, lines: readonly number[] = []): void {
     const power = value < 1 ? 0 : Math.floor(Math.log2(value)) + 1;
     while (this.counts.length <= power) this.lines[this.counts.push(0) - 1] = [];

@@ -32,7 +32,6 @@ function median(values: readonly number[]): number | null {
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
 }
 
-/** @param seconds How long each trace is. */
 export function comparisonJson(
   before: TracedUse,
   after: TracedUse,

@@ -1,7 +1,6 @@
 /** What devices map, as one HTML page without scripts: plots, each point of which leads to its lines. */
 import { staticPage } from "@dmalab/cli/static_page";
 import { escapeMarkup, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
-import { type Column, columnPlot } from "./column_plot.ts";
 import type { DeviceUse, Interval, UseTally } from "./device_use.ts";
 import type { PowersOfTwo } from "./powers_of_two.ts";
 import type { TracedUse } from "./traced_use.ts";
@@ -14,6 +13,59 @@ import {
   rateText,
   restLines,
 } from "./use_report.ts";
+
+const HEIGHT = 120;
+const MARGIN = 14;
+const WIDTH = 768;
+
+interface Column {
+  /** From the left end on, 0 to 1. */
+  readonly at: number;
+  /** Share of the whole width. */
+  readonly width: number;
+  /** The higher first: each is drawn before the one that follows. */
+  readonly values: readonly number[];
+  /** What it says when it is pointed at. */
+  readonly title: string;
+  /** The place it leads to. */
+  readonly id: string;
+  readonly label?: string;
+}
+
+/** @param shown How a value is printed at the axis. */
+function columnPlot(
+  title: string,
+  columns: readonly Column[],
+  shown: (value: number) => string,
+  ends: readonly [string, string] | null = null,
+): string {
+  const most = Math.max(1, ...columns.map(({ values }) => Math.max(...values)));
+  const drawn = columns.map(({ at, id, label, title, values, width }) => {
+    const x = (at * WIDTH).toFixed(1);
+    const wide = Math.max(1, width * WIDTH - 0.5).toFixed(1);
+    const bars = values.map((value, index) => {
+      const high = value === 0 ? 0 : Math.max(1, value / most * HEIGHT);
+      return `<rect class="s${index}" x="${x}" y="${(MARGIN + HEIGHT - high).toFixed(1)}" ` +
+        `width="${wide}" height="${high.toFixed(1)}"/>`;
+    });
+    const below = label === undefined ? "" : text((at + width / 2) * WIDTH, label, "middle");
+    return `<a href="#${id}"><title>${escapeMarkup(title)}</title>${bars.join("")}${below}</a>`;
+  });
+  const [first, last] = ends ?? ["", ""];
+  return `<figure><figcaption>${escapeMarkup(title)}</figcaption>
+<svg viewBox="0 0 ${WIDTH} ${HEIGHT + 2 * MARGIN}" role="img" aria-label="${escapeMarkup(title)}">
+<path d="M0 ${MARGIN}H${WIDTH}M0 ${MARGIN + HEIGHT}H${WIDTH}"/>
+<text x="0" y="${MARGIN - 3}">${escapeMarkup(shown(most))}</text>
+${drawn.join("\n")}
+${first === "" ? "" : text(0, first, "start") + text(WIDTH, last, "end")}
+</svg></figure>`;
+}
+
+function text(x: number, label: string, anchor: string): string {
+  return `<text x="${x.toFixed(1)}" y="${HEIGHT + 2 * MARGIN - 3}" text-anchor="${anchor}">${
+    escapeMarkup(label)
+  }</text>`;
+}
 
 const MAX_CALLERS = 20;
 const MAX_REQUESTS = 50;
@@ -35,15 +87,9 @@ export class UsePage {
   /** Lines of the trace that points lead to. */
   readonly lines = new Set<number>();
   readonly #points: { readonly title: string; readonly lines: readonly number[] }[] = [];
-  readonly #name: string;
   readonly #body: string[] = [];
 
-  /**
-   * @param seconds How long the trace is.
-   * @param name Its name.
-   */
-  constructor(use: TracedUse, seconds: number, name: string) {
-    this.#name = name;
+  constructor(use: TracedUse, seconds: number, private readonly name: string) {
     for (const [device, each] of use.devices.devices) {
       this.#say(`<h2>${escapeMarkup(device)}: ${modeText(each)}</h2>`);
       this.#say(lists(headLines(use.devices, device, seconds)));
@@ -70,7 +116,7 @@ export class UsePage {
       }`
     );
     return staticPage({
-      title: `What devices map: ${this.#name}`,
+      title: `What devices map: ${this.name}`,
       failed: null,
       style: STYLE,
       body: `<p>Each column and number leads to lines of the trace.</p>

@@ -164,7 +164,6 @@ function bouncedLines(use: DeviceUse): string[] {
   ];
 }
 
-/** A device's mode for a reader. */
 export function modeText({ device, mode }: DeviceUse): string {
   return device !== null && isUndecided(device) ? UNDECIDED : mode;
 }
@@ -259,7 +258,6 @@ export function duration(us: number): string {
   return formatTimeRounded(NS_PER_US * us);
 }
 
-/** A bar for each power of two that has any. */
 function bars({ counts }: PowersOfTwo, shown: (value: number) => string): string[] {
   const most = Math.max(...counts, 1);
   return counts.flatMap((count, power) =>

@@ -51,7 +51,6 @@ export class TraceWatch {
   /** Events that the ring buffers have overwritten before they were read. */
   lostEvents = 0;
   readonly unread = new UnreadLines();
-  readonly #sink: WatchSink;
   readonly #line = new TraceLine();
   readonly #ranges = new RecentRanges();
   readonly #ledger = new MappingTracker(this.#ranges);
@@ -62,8 +61,7 @@ export class TraceWatch {
   readonly #timed = new NewestMap<number, true>(1 << 10);
   readonly #leaks = new Set<string>();
 
-  constructor(sink: WatchSink) {
-    this.#sink = sink;
+  constructor(private readonly sink: WatchSink) {
     const entry = (entry: KernelLogEntry) => this.#entries.push(entry);
     this.#reader = new KernelLogReader({ entry, unreadable: () => {} });
   }
@@ -115,7 +113,7 @@ export class TraceWatch {
     const { edges, findings } = this.#ledger;
     for (const finding of findings.list.splice(0)) {
       const known = asKnown(finding, edges);
-      if (isSure(known)) this.#sink.finding(known);
+      if (isSure(known)) this.sink.finding(known);
     }
   }
 
@@ -141,8 +139,8 @@ export class TraceWatch {
     const clocks = { marks, boots: new LogBoots() };
     const { findings } = classifyLog([entry], this.#ledger, history, [], clocks);
     for (const finding of findings) {
-      if (entry.fault !== null) this.#sink.fault(finding);
-      else if (isSure(finding)) this.#sink.finding(finding);
+      if (entry.fault !== null) this.sink.fault(finding);
+      else if (isSure(finding)) this.sink.finding(finding);
     }
   }
 

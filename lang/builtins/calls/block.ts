@@ -90,7 +90,6 @@ function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[])
   return request!;
 }
 
-/** What `request()` may be refused for. */
 type RequestRefusal = MergeRefusal | "peer_memory" | "apart";
 
 /** The merger's reason, or that of those that it need not look at. */

@@ -91,7 +91,6 @@ function stepping(method: "next" | "nextMetadata") {
 export const BLOCK_ITERATOR_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "dma_iter",
-    parameters: [],
     result: DMA_ITER,
     doc: "An iterator for mapping a request.",
     example: `assert dma_iter().status == OK`,

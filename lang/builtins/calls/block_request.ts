@@ -11,7 +11,7 @@ import {
 } from "@dmalab/runtime/block";
 import { isPowerOfTwo, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ScriptError, ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
@@ -36,7 +36,7 @@ function limitsOf(context: ExecutionContext, wish: RequestedQueueLimits): QueueL
   const { kernel } = context.lab.machine;
   const { maxSegments, maxSegmentSizeBytes, virtBoundaryBytes } = wish;
   if (virtBoundaryBytes !== 0 && !isPowerOfTwo(virtBoundaryBytes)) {
-    throw new ScriptError("E0919", "A virt_boundary is a power of two");
+    throw new ValueError("A virt_boundary is a power of two");
   }
   const limits = deriveLimits({
     maxHwSectors: HW_SECTORS,
@@ -47,7 +47,7 @@ function limitsOf(context: ExecutionContext, wish: RequestedQueueLimits): QueueL
     joinsInsideBio: !kernel.vectors_stay_apart,
   }, softCapSectors(kernel));
   if (typeof limits !== "number") return limits;
-  throw new ScriptError("E0919", "The block layer accepts no queue with these limits");
+  throw new ValueError("The block layer accepts no queue with these limits");
 }
 
 /** The caller maps it and completes it. */
@@ -121,7 +121,7 @@ assert blk_rq_dma_unmap(req, hba, state, 12KiB)`,
       const sizeBytes = vecs.reduce((sum, vec) => sum + vec.sizeBytes, 0);
       const bio = new Bio(op, lba, [...vecs], sizeBytes);
       if (sizeBytes % SECTOR_SIZE_BYTES !== 0) {
-        throw new ScriptError("E0919", "A request has whole blocks of 512 bytes");
+        throw new ValueError("A request has whole blocks of 512 bytes");
       }
       return requestFor(context, device, bio, {
         virtBoundaryBytes,

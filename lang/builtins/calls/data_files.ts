@@ -1,11 +1,12 @@
 /** Files of data: constants of a run. */
 import { readCsv } from "../../data/read_csv.ts";
 import { readJson } from "../../data/read_json.ts";
-import { readLines } from "../../data/read_lines.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import type { FunctionSpec } from "../../values/spec.ts";
+import type { DataProblem, FunctionSpec } from "../../values/spec.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
+import { DATA_VALUES } from "../../values/limits.ts";
+import { ListValue, type Value } from "../../values/value.ts";
 
 const PATH = param.string(
   "path",
@@ -67,3 +68,12 @@ assert lines.filter(line => line.contains("fault")).length == 1`,
     run: tooLate,
   }),
 ];
+
+/** The lines, or that there are too many. */
+export function readLines(text: string): { readonly value: Value } | DataProblem {
+  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/);
+  if (lines.at(-1) === "") lines.pop();
+  return lines.length > DATA_VALUES
+    ? { message: `There are more than ${DATA_VALUES} lines`, start: 0, end: 0 }
+    : { value: new ListValue(lines) };
+}

@@ -16,7 +16,7 @@ import {
   hmmDmaUnmapPfn,
   hmmRangeFault,
 } from "@dmalab/runtime/mm";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import {} from "../../values/value.ts";
 import { failure, raiseErrno, toInt } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
@@ -52,7 +52,6 @@ function checkedEntry(index: number, { map }: HmmMapTarget): number {
 export const HMM_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "address_space",
-    parameters: [],
     result: MM,
     doc: "Creates a process with an empty address space.",
     example: `let mm = address_space()\nlet at = mm.mmap(8KiB)\nmm.write(at, bytes"01")\n` +
@@ -60,14 +59,13 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
     run(context) {
       const { machine } = context.lab;
       if (machine.config.pageSizeBytes !== PAGE_SIZE_BYTES) {
-        throw new ScriptError("E0919", "Processes have pages of 4 KiB: leave `page_size` as it is");
+        throw new ValueError("Processes have pages of 4 KiB: leave `page_size` as it is");
       }
       return new AddressSpace(machine);
     },
   }),
   builtin({
     name: "p2pdma_state",
-    parameters: [],
     result: P2PDMA_STATE,
     doc:
       "The last lookup of a peer in one batch of hmm_dma_map_pfn() calls (struct pci_p2pdma_map_state).",
@@ -91,7 +89,6 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
       ),
       named(param.bool("write", "Request write access. Default false."), false),
     ],
-    result: "nothing",
     doc: "Reads a part of a process's page table into the map's list. DMA flags of an entry are " +
       "kept, the rest is replaced. This call takes no lock: a driver that shares memory with a " +
       "device uses a memory region, which repeats the read after an invalidation.",
@@ -130,7 +127,7 @@ assert map.mode == iova and map.memory == 4KiB and map.state.size == 2MiB
 hmm_dma_map_free(nic, map)`,
     raises: ["EOPNOTSUPP", "ENOMEM"],
     run(context, [device, count, entryBytes]) {
-      if (entryBytes === 0) throw new ScriptError("E0919", "An entry covers at least one byte");
+      if (entryBytes === 0) throw new ValueError("An entry covers at least one byte");
       context.chargeMemory(ENTRY_BYTES * count);
       const map = hmmDmaMapAlloc(context.lab.machine, device, count, entryBytes);
       if (typeof map === "number") {
@@ -140,7 +137,6 @@ hmm_dma_map_free(nic, map)`,
     },
   }),
   kernelCall("hmm_dma_map_free", {
-    result: "nothing",
     doc: "Frees the IOVA range and the lists. It unmaps nothing: unmap all entries first.",
     example: `${CARD}hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))
 assert iommu.live_mappings == 0`,
@@ -159,8 +155,7 @@ hmm_dma_map_free(nic, map)`,
     run(context, [device, target, index, p2p]) {
       const entry = checkedEntry(index, target);
       if (!target.map.pfns.has(entry, HMM_PFN.VALID)) {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `Entry ${entry} has no page to map`,
           "call hmm_range_fault first; the caller must know that the entry is valid",
         );
@@ -187,7 +182,6 @@ hmm_dma_map_free(nic, map)`,
   builtin({
     name: "mmu_notifier_invalidate_range_start",
     parameters: [PROCESS, VIRT, SIZE],
-    result: "nothing",
     doc: "Announces a change of a part of an address space: drivers that share it with a device " +
       "unmap it, and do not read its page table until mmu_notifier_invalidate_range_end(). " +
       "Functions that change pages call it themselves; a call by hand shows what can happen " +
@@ -204,20 +198,18 @@ assert counters.hmm.invalidate == 1`,
   builtin({
     name: "mmu_notifier_invalidate_range_end",
     parameters: [PROCESS, VIRT, SIZE],
-    result: "nothing",
     doc: "Ends the change that mmu_notifier_invalidate_range_start() announced.",
     example: `${MACHINE}mmu_notifier_invalidate_range_start(mm, at, 4KiB)
 mmu_notifier_invalidate_range_end(mm, at, 4KiB)`,
     run(_run, [mm, addr, size]) {
       const { end, start } = pagesOf(addr, size);
       if (mm.notifiers.end(start, end)) return;
-      throw new ScriptError("E0919", "No change of these addresses has begun");
+      throw new ValueError("No change of these addresses has begun");
     },
   }),
   builtin({
     name: "invalidate_range",
     parameters: [PROCESS, VIRT, SIZE],
-    result: "nothing",
     doc: "Runs mmu_notifier_invalidate_range_start() and _end() for a part of an address space: " +
       "drivers that share it with a device unmap it.",
     example: `${MACHINE}invalidate_range(mm, at, 16KiB)
@@ -231,7 +223,6 @@ assert counters.hmm.invalidate == 1`,
   builtin({
     name: "migrate",
     parameters: [PROCESS, VIRT],
-    result: "nothing",
     doc: "Migrates the page at an address, with its content, to another page: `mm.migrate(addr)`.",
     example: `${MACHINE}mm.touch(at, 4KiB, write: true)
 let before = mm.page(at).phys

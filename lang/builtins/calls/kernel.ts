@@ -2,7 +2,7 @@
 import { INJECTION, type InjectionPoint, KernelError } from "@dmalab/runtime";
 import { type HostBuffer, kmalloc, vmalloc } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { refusing } from "../arguments.ts";
 import { BUFFER } from "../types/buffer.ts";
@@ -89,8 +89,6 @@ inject alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
   }),
   builtin({
     name: "spin_lock",
-    parameters: [],
-    result: "nothing",
     doc: "Takes a spin lock: until it is released, a call that may sleep is an error, which " +
       "the checker reports.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)
@@ -106,14 +104,12 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
   }),
   builtin({
     name: "spin_unlock",
-    parameters: [],
-    result: "nothing",
     doc: "Releases the spin lock taken last.",
     example:
       `${TRANSLATED_MACHINE}spin_lock()\nspin_unlock()\ndma_free_coherent(ssd, dma_alloc_coherent(ssd, 4KiB))`,
     run(run) {
       const { context } = run.lab.machine;
-      if (!context.isAtomic) throw new ScriptError("E0919", "No spin lock is held");
+      if (!context.isAtomic) throw new ValueError("No spin lock is held");
       context.unlock();
     },
   }),

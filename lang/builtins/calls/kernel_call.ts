@@ -7,7 +7,7 @@ import {
   type KernelFunction,
   type KernelRow,
 } from "@dmalab/runtime/vocabulary";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import type { Handle, Value } from "../../values/value.ts";
@@ -32,7 +32,7 @@ const MAX_PAGES = 2 ** 20;
 function heldMap(value: Value): HmmMapTarget {
   const { target } = value as Handle<HmmMapTarget>;
   if (target.map.held) return target;
-  throw new ScriptError("E0919", "The map was freed: its lists are gone");
+  throw new ValueError("The map was freed: its lists are gone");
 }
 
 const SG = param.handle("sg", SCATTERLIST, "The result of scatterlist().");
@@ -132,7 +132,7 @@ export function facts(name: KernelFunction): Pick<FunctionSpec, "name" | "contex
 /** A function whose parameters are those of its row, and perhaps some that only scripts have. */
 export function kernelCall<
   const N extends KernelFunction,
-  const F extends Form,
+  const F extends Form = "nothing",
   const M extends readonly Parameter<unknown>[] = readonly [],
 >(
   name: N,

@@ -5,12 +5,12 @@ import { LIST_BYTES, NEW_ITEM_BYTES, RECORD_BYTES } from "../../values/limits.ts
 import type { WrongAnswer } from "../../values/question.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { madeStep, sequenceChoices } from "../../values/sequences.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { RecordValue, type Value } from "../../values/value.ts";
 import { IOVA_STATE, newIovaState } from "../types/dma/iova_state.ts";
 import { LATENCIES } from "../types/latencies.ts";
-import { rangeValue } from "../values/list.ts";
+import { numberOf } from "../../values/sequences.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 
@@ -22,14 +22,13 @@ function wrongAnswer(item: Value, right: Value, context: ExecutionContext): Wron
     ? ENTRIES.map((entry) => item.entries.get(entry))
     : [];
   if (answer === undefined || typeof rule !== "string" || typeof hint !== "string") {
-    throw new ScriptError(
-      "E0919",
+    throw new ValueError(
       "A wrong answer of a quiz is a record with an answer, a rule and a hint",
       '`{ answer: 4KiB, rule: "dma.1.6", hint: "…" }`',
     );
   }
   if (typeOf(answer) !== typeOf(right)) {
-    throw new ScriptError("E0919", "A wrong answer of a quiz has the kind of the right one");
+    throw new ValueError("A wrong answer of a quiz has the kind of the right one");
   }
   return { answer: formatValue(answer, context), rule, hint };
 }
@@ -37,7 +36,6 @@ function wrongAnswer(item: Value, right: Value, context: ExecutionContext): Wron
 export const MACHINE_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "iova_state",
-    parameters: [],
     result: IOVA_STATE,
     doc: "A state for the two-step API, all zero, as a driver keeps it with its request.",
     example: `let state = iova_state()\nassert not state.use_iova`,
@@ -46,7 +44,6 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "now",
     pure: true,
-    parameters: [],
     result: "duration",
     doc: "Virtual time of the current CPU since the machine was ready.",
     example: `advance 5us\nassert now() == 5us`,
@@ -55,7 +52,6 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "latencies",
     pure: true,
-    parameters: [],
     result: LATENCIES,
     doc: "The machine's latencies: what events cost in virtual time. Show them with every result " +
       "that depends on time.",
@@ -74,9 +70,9 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     run(context, [range]) {
       const { first, end } = range;
       if (end <= first) {
-        throw new ScriptError("E0919", "Cannot choose from an empty range");
+        throw new ValueError("Cannot choose from an empty range");
       }
-      return rangeValue(range, context.lab.machine.random.between(first, end));
+      return numberOf(range, context.lab.machine.random.between(first, end));
     },
   }),
   builtin({
@@ -100,7 +96,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       `  assert ops.length <= 9\n}`,
     run(context, [length, of]) {
       const choices = sequenceChoices(length, of);
-      if (typeof choices === "string") throw new ScriptError("E0919", choices);
+      if (typeof choices === "string") throw new ValueError(choices);
       const { longest, shortest, step } = choices;
       const below = (limit: number) => context.lab.machine.random.below(limit);
       const steps = shortest + below(longest - shortest + 1);
@@ -118,7 +114,6 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
         "Common mistakes: records with the wrong `answer`, the `rule` that it overlooks, and a `hint`.",
       ),
     ],
-    result: "nothing",
     doc:
       "Asks a quiz question about this run. The site offers all answers, and names the rule that a " +
       "common mistake overlooks; commands print the question with its answer. With values " +
@@ -136,8 +131,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       const answers = [answer, ...wrong.map((each) => each.answer)];
       const twice = answers.find((each, index) => answers.indexOf(each) !== index);
       if (twice !== undefined) {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `Two answers of this quiz are the same: ${twice}`,
           "draw values for which the right answer and each mistake differ",
         );

@@ -8,9 +8,9 @@ import {
   HostBuffer,
 } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ScriptError, ValueError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
-import { bufferHome, isHandle, refusing, toItems, toPhys, toSegment } from "../arguments.ts";
+import { isHandle, refusing, toItems, toPhys, toSegment } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER, contentOf, toFillPattern } from "../types/buffer.ts";
 import { COHERENT_MEMORY } from "../types/dma/coherent_memory.ts";
@@ -72,8 +72,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     raises: ["ENOMEM"],
     run(context, [count, contiguous, order, region]) {
       if (region !== undefined && region.type !== "ram") {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `Cannot allocate pages of region "${region.name}": it is ${region.type}, and pages are RAM`,
         );
       }
@@ -81,7 +80,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       const target = region === undefined ? {} : { region: region.name };
       const aligned = order === undefined ? {} : { orderAligned: order };
       return refusing(() =>
-        allocatePages(bufferHome(context), { pages: count, contiguous, ...aligned, ...target })
+        allocatePages(context.lab.machine, { pages: count, contiguous, ...aligned, ...target })
       );
     },
   }),
@@ -114,7 +113,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       `assert buf.segments.map(s => s.phys % 4KiB) == [512, 0]`,
     raises: ["ENOMEM"],
     run(context, [sizeBytes, offsetBytes, pieces, pieceBytes, strideBytes, fill, segments]) {
-      const home = bufferHome(context);
+      const home = context.lab.machine;
       if (segments !== undefined) {
         const buffer = refusing(() => claimBuffer(home, segments));
         if (fill !== undefined) buffer.fill(fill);
@@ -146,7 +145,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     run(context, [pfn]) {
       const address = pfn * PAGE_SIZE_BYTES as PhysAddr;
       checkCovered(context.lab.machine.memory, address, PAGE_SIZE_BYTES);
-      return new HostBuffer(bufferHome(context), [{ phys: address, sizeBytes: PAGE_SIZE_BYTES }]);
+      return new HostBuffer(context.lab.machine, [{ phys: address, sizeBytes: PAGE_SIZE_BYTES }]);
     },
   }),
   builtin({
@@ -155,13 +154,12 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       param.phys("phys", "Where the first byte goes."),
       param.bytes("bytes", "What is written."),
     ],
-    result: "nothing",
     doc: "Writes bytes into physical memory, as the CPU does.",
     example: `let buf = alloc_pages(1)\npoke(buf.phys + 16B, bytes"de ad")\n` +
       `assert buf[17] == 0xad`,
     run(context, [to, bytes]) {
       checkCovered(context.lab.machine.memory, to, bytes.length);
-      new HostBuffer(bufferHome(context), [{ phys: to, sizeBytes: bytes.length }]).writeAll(bytes);
+      new HostBuffer(context.lab.machine, [{ phys: to, sizeBytes: bytes.length }]).writeAll(bytes);
     },
   }),
   builtin({

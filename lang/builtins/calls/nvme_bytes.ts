@@ -1,7 +1,7 @@
 /** Commands for a disk, SGL descriptors and PRP entries as bytes: written by hand, right or wrong. */
 import { commandBytes, sglDescriptorBytes, u64Bytes } from "@dmalab/devices/nvme";
 import { describeValue } from "../../values/operators.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import {
   BytesValue,
@@ -19,8 +19,7 @@ function toWide(value: Value, what: string): U64 {
   if (typeof value === "number") return toInt(value, what, 0);
   if (value instanceof Quantity && value.kind === "dma") return addressOf(value);
   if (value instanceof BytesValue && value.bytes.length === 8) return value.bytes;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `Cannot take ${describeValue(value)} as ${what}`,
     "an address of the device, or its 8 bytes, the lowest first",
   );
@@ -44,8 +43,7 @@ function toTypeByte(value: Value): number {
   if (typeof value === "number") return toInt(value, "type", 0, 255);
   const byte = value instanceof EnumValue ? SGL_TYPE_BYTES[value.name] : undefined;
   if (byte !== undefined) return byte;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `Cannot take ${describeValue(value)} as the type of an SGL descriptor`,
     `${Object.keys(SGL_TYPE_BYTES).join(", ")}, or the byte itself`,
   );
@@ -57,11 +55,7 @@ export function dwordsOf({ entries }: RecordValue): Readonly<Record<number, numb
   for (const [key, dword] of entries) {
     const number = Number(/^cdw(\d+)$/.exec(key)?.[1]);
     if (![2, 3, 10, 11, 12, 13, 14, 15].includes(number)) {
-      throw new ScriptError(
-        "E0919",
-        `There is no command dword "${key}"`,
-        "write cdw10: … to cdw15",
-      );
+      throw new ValueError(`There is no command dword "${key}"`, "write cdw10: … to cdw15");
     }
     dwords[number] = toInt(dword, key, 0, 2 ** 32 - 1);
   }
@@ -103,8 +97,7 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
       bytes.set(wideBytes(prp2), 32);
       if (sgl === undefined) return bytes;
       if (sgl.length !== 16) {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `An SGL descriptor has 16 bytes, and this has ${sgl.length}`,
           "`sgl_descriptor(data_block, addr, size)` makes one",
         );
@@ -137,7 +130,7 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
   bytes"00 90 00 00 00 00 00 00 20 00 00 00 00 00 00 30"`,
     run(_run, [type, addr, sizeBytes]) {
       if (sizeBytes >= 2 ** 32) {
-        throw new ScriptError("E0919", `A descriptor has 32 bits for its length: ${sizeBytes}`);
+        throw new ValueError(`A descriptor has 32 bits for its length: ${sizeBytes}`);
       }
       const bytes = sglDescriptorBytes(0, sizeBytes, type);
       bytes.set(wideBytes(addr));

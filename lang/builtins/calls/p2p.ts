@@ -9,7 +9,7 @@ import {
 import { errnoName, type EventFields, type KernelCall, KernelError } from "@dmalab/runtime";
 import { type Call, callOf } from "@dmalab/runtime/dma";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import { EnumValue, type Value } from "../../values/value.ts";
 import { isHandle, toItems, wrongType } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
@@ -57,7 +57,6 @@ export function calling<C extends KernelCall, T>(
   return value;
 }
 
-/** A device as its name in a script means it. */
 function deviceNamed(context: ExecutionContext, name: string): Value {
   return deviceValue(context.lab.devices.get(name)!, context.lab.registry);
 }
@@ -73,8 +72,7 @@ function toFunctions(context: ExecutionContext, at: Value): readonly PciFunction
     (func.role === "downstream_port" && func.upstream?.name === `${name}.up`)
   );
   if (found.length > 0) return found;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `No function of the PCI tree is called "${name}"`,
     `one of ${functions.map((func) => func.name).join(", ")}`,
   );
@@ -91,7 +89,6 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "topology",
     pure: true,
-    parameters: [],
     result: TOPOLOGY,
     doc: "The PCI tree; `show topology()` draws it.",
     example: `${PEER_MACHINE}assert topology().devices == ["ssd", "cmb"]\nshow topology()`,
@@ -155,7 +152,6 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "pci_dev_put",
     parameters: [param.handle("dev", DEVICE, "A device that pci_p2pmem_find returned.")],
-    result: "nothing",
     doc: "Drops the reference that pci_p2pmem_find took.",
     example: `${PEER_MACHINE}let found = pci_p2pmem_find([ssd])\n` +
       `assert p2pmem(found).device_references == 1\npci_dev_put(found)\n` +
@@ -163,7 +159,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     run(context, [device]) {
       const provider = context.lab.topology.providers.everOf(device.function);
       if (provider === null || provider.deviceReferences === 0) {
-        throw new ScriptError("E0919", `There is no reference to ${device.name} to release`);
+        throw new ValueError(`There is no reference to ${device.name} to release`);
       }
       provider.deviceReferences--;
     },
@@ -212,7 +208,6 @@ pci_p2pdma_enable_store("0000:7f:00.0") fails ENODEV`,
         toServices,
       ),
     ],
-    result: "nothing",
     doc: "Changes the ACS bits of a running machine. Routes that the kernel has cached do not " +
       "change.",
     example: `${PEER_MACHINE}assert pci_p2pdma_map_type(cmb, ssd) == bus_addr

@@ -3,16 +3,68 @@ import type { DeviceBase } from "@dmalab/devices";
 import type { PeerProvider } from "@dmalab/devices/pci";
 import { errnoName, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
-import type { FunctionSpec } from "../../values/spec.ts";
+import { ValueError } from "../../values/script_error.ts";
+import type { FunctionSpec, HandleType } from "../../values/spec.ts";
 import { noProvider } from "../explain/no_provider.ts";
 import { BUFFER } from "../types/buffer.ts";
-import { P2PMEM } from "../types/pci/provider.ts";
 import { PEER_MACHINE } from "./p2p.ts";
 import { bufferAt } from "./p2p_memory.ts";
 import { BY_ROLE, kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
+import { pairLines } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
+import { fieldsOf } from "../describe/fields.ts";
+
+export const P2PMEM: HandleType<PeerProvider> = {
+  name: "p2pmem",
+  doc: "A provider: the memory that a device offers to its peers, and its state.",
+  fields: fieldsOf<PeerProvider>((f) => ({
+    state: f.word(
+      "Its state: initialised, unpublished, published, unbinding or unbound.",
+      (provider) => provider.state,
+    ),
+    size: f.size("Its total size.", (provider) => provider.sizeBytes),
+    available: f.size("Bytes that are free.", (provider) => provider.availableBytes),
+    published: f.bool(
+      "Whether pci_p2pmem_find offers it.",
+      (provider) => provider.state === "published",
+    ),
+    references: f.int(
+      "References that an unbind waits for: allocations, and pages that programs have mapped.",
+      (provider) => provider.references,
+    ),
+    device_references: f.int(
+      "References on the device that pci_p2pmem_find() took.",
+      (provider) => provider.deviceReferences,
+    ),
+    ranges: f.list(
+      { bar: "int", phys: "phys", size: "size" },
+      "The parts of BARs that belong to it: a list of { bar, phys, size }.",
+      (provider) =>
+        provider.ranges.map(({ bar, basePhys, sizeBytes }) => ({
+          bar: bar.index,
+          phys: basePhys,
+          size: sizeBytes,
+        })),
+    ),
+  })),
+  format: (provider) => `${formatSize(provider.sizeBytes)} of ${provider.func.name} for peers`,
+  show: (provider) => [
+    `peer memory of ${provider.func.name}`,
+    ...pairLines([
+      ["state", provider.state],
+      ["available", `${formatSize(provider.availableBytes)} of ${formatSize(provider.sizeBytes)}`],
+      ["references", formatCount(provider.references, "reference")],
+      ...provider.ranges.map(({ bar, basePhys, sizeBytes }): [string, string] => [
+        `BAR ${bar.index}`,
+        `${formatSize(sizeBytes)} at ${formatAddress(basePhys)}, on the bus at ${
+          formatAddress(provider.busAddress(basePhys))
+        }`,
+      ]),
+    ]),
+  ],
+};
 
 /** What a page that is held by itself is charged. */
 const LENT_PAGE_BYTES = 64;
@@ -31,7 +83,7 @@ function toProvider(context: ExecutionContext, device: DeviceBase): PeerProvider
   const provider = context.lab.topology.providers.everOf(device.function);
   if (provider !== null) return provider;
   const { hint, message } = noProvider(device.function);
-  throw new ScriptError("E0919", message, hint);
+  throw new ValueError(message, hint);
 }
 
 function raiseOn(error: number, message: string): void {
@@ -49,7 +101,6 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     run: (context, [dev]) => toProvider(context, dev),
   }),
   kernelCall("pcim_p2pdma_init", {
-    result: "nothing",
     doc: "Registers a device as a provider whose BARs peers may use; a second call does nothing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)\nassert p2pmem(gpu).state == initialised`,
     raises: ["EOPNOTSUPP"],
@@ -79,7 +130,6 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
     },
   }),
   kernelCall("pci_p2pdma_add_resource", {
-    result: "nothing",
     doc: "Creates struct pages for a part of a BAR and adds it to the device's pool, from which " +
       "pci_alloc_p2pmem() allocates.",
     example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 2MiB, offset: 4MiB)
@@ -96,7 +146,6 @@ assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
     },
   }),
   kernelCall("pci_p2pmem_publish", {
-    result: "nothing",
     doc: "Publishes a device's memory for pci_p2pmem_find(), or withdraws it.",
     example: `${PEER_MACHINE}pci_p2pmem_publish(cmb, false)\nassert pci_p2pmem_find([ssd]) == none`,
     run: (context, [dev, publish]) => context.lab.topology.providers.publish(dev.function, publish),
@@ -140,7 +189,6 @@ assert p2pmem(cmb).references == 0`,
   builtin({
     name: "p2pmem_munmap",
     parameters: [BY_ROLE.pdev, BY_ROLE.peer_memory],
-    result: "nothing",
     doc: "The program unmaps what p2pmem_mmap mapped.",
     example: `${PEER_MACHINE}p2pmem_munmap(cmb, p2pmem_mmap(cmb, 4KiB))`,
     run(context, [device, { phys: at }]) {
@@ -149,7 +197,7 @@ assert p2pmem(cmb).references == 0`,
       context.work(provider?.userMappings.size ?? 0);
       const mapping = [...provider?.userMappings ?? []].find(({ pages }) => pages[0] === at);
       if (mapping === undefined) {
-        throw new ScriptError("E0919", `No program has mapped this memory of ${device.name}`);
+        throw new ValueError(`No program has mapped this memory of ${device.name}`);
       }
       providers.userUnmap(device.function, mapping);
     },

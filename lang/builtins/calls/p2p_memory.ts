@@ -4,8 +4,7 @@ import { type Bytes, KernelError, type PhysAddr } from "@dmalab/runtime";
 import { callOf, Scatterlist } from "@dmalab/runtime/dma";
 import { HostBuffer } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
-import { bufferHome } from "../arguments.ts";
+import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { noProvider } from "../explain/no_provider.ts";
 import { BUFFER } from "../types/buffer.ts";
@@ -20,7 +19,7 @@ const FREE = callOf("pci_free_p2pmem");
 
 /** Memory of a device as a script holds it. */
 export function bufferAt(context: ExecutionContext, at: PhysAddr, sizeBytes: Bytes): HostBuffer {
-  return new HostBuffer(bufferHome(context), [{ phys: at, sizeBytes }]);
+  return new HostBuffer(context.lab.machine, [{ phys: at, sizeBytes }]);
 }
 
 function take(context: ExecutionContext, device: DeviceBase, sizeBytes: Bytes): PhysAddr | null {
@@ -75,7 +74,6 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
     },
   }),
   kernelCall("pci_free_p2pmem", {
-    result: "nothing",
     doc: "Frees memory of pci_alloc_p2pmem.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 5000B)
 assert p2pmem(cmb).available == 2MiB - 8KiB
@@ -83,8 +81,7 @@ pci_free_p2pmem(cmb, buf)
 assert p2pmem(cmb).available == 2MiB`,
     run(context, [device, { phys: at, sizeBytes }]) {
       if (give(context, device, at, sizeBytes)) return;
-      throw new ScriptError(
-        "E0919",
+      throw new ValueError(
         `No allocation of peer memory of ${device.name} begins at this buffer`,
         "free the buffer that pci_alloc_p2pmem returned, once",
       );
@@ -104,7 +101,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 4MiB) == none`,
     context: "sleeps",
     run(context, [device, sizeBytes]) {
       if (sizeBytes >= 2 ** 32) {
-        throw new ScriptError("E0919", "An entry of a scatterlist has less than 4GiB");
+        throw new ValueError("An entry of a scatterlist has less than 4GiB");
       }
       const at = take(context, device, sizeBytes);
       if (at === null) return null;
@@ -114,14 +111,12 @@ assert pci_p2pmem_alloc_sgl(cmb, 4MiB) == none`,
   builtin({
     name: "pci_p2pmem_free_sgl",
     parameters: [BY_ROLE.pdev, param.handle("sg", SCATTERLIST, "What pci_p2pmem_alloc_sgl gave.")],
-    result: "nothing",
     doc: "Frees a scatterlist of pci_p2pmem_alloc_sgl() and its memory.",
     example: `${PEER_MACHINE}pci_p2pmem_free_sgl(cmb, pci_p2pmem_alloc_sgl(cmb, 4KiB))`,
     context: "sleeps",
     run(context, [device, { list }]) {
       if (give(context, device, list.physAt(0), list.lengthAt(0))) return;
-      throw new ScriptError(
-        "E0919",
+      throw new ValueError(
         `No allocation of peer memory of ${device.name} begins at this list's entry`,
       );
     },
@@ -135,7 +130,7 @@ assert buf[1] == 2`,
     run(context, [device, { phys: at }]) {
       const provider = context.lab.topology.providers.of(device.function);
       if (provider !== null && provider.rangeOf(at) === null) {
-        throw new ScriptError("E0919", `This buffer is not memory of ${device.name}`);
+        throw new ValueError(`This buffer is not memory of ${device.name}`);
       }
       return context.lab.topology.providers.busAddress(device.function, at);
     },

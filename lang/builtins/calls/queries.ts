@@ -10,11 +10,10 @@ import {
   listOfPages,
 } from "@dmalab/runtime/dma";
 import { raiseErrno } from "../arguments.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { COHERENT_MEMORY } from "../types/dma/coherent_memory.ts";
+import { COHERENT_MEMORY, PAGE_MEMORY } from "../types/dma/coherent_memory.ts";
 import { DMA_POOL } from "../types/dma/dma_pool.ts";
-import { PAGE_MEMORY } from "../types/dma/page_memory.ts";
 import { SCATTERLIST } from "../types/dma/scatterlist.ts";
 import { facts, kernelCall, mappingCall } from "./kernel_call.ts";
 import { ATOMIC, ATTRS, DEV, DIR, SIZE } from "./parameters.ts";
@@ -85,7 +84,6 @@ assert dma_addressing_limited(ssd)`,
     example: `${TRANSLATED_MACHINE}assert dma_get_merge_boundary(ssd) == 4095B`,
   }),
   kernelCall("dma_set_mask", {
-    result: "nothing",
     doc: "Sets how many address bits the device can drive.",
     example: `${DIRECT_MACHINE}dma_set_mask(ssd, 32)\nassert ssd.dma_mask_bits == 32\n` +
       `dma_set_mask(ssd, 16) fails EIO`,
@@ -98,7 +96,6 @@ assert dma_addressing_limited(ssd)`,
     },
   }),
   kernelCall("dma_set_coherent_mask", {
-    result: "nothing",
     doc: "Sets the mask of coherent allocations, in address bits.",
     example: `${DIRECT_MACHINE}dma_set_coherent_mask(ssd, 32)\n` +
       `let mem = dma_alloc_coherent(ssd, 4KiB)\nassert mem.addr < 4GiB as dma\n` +
@@ -150,14 +147,12 @@ assert dma_addressing_limited(ssd)`,
         ),
       ),
     ],
-    result: "nothing",
     doc: "Frees coherent memory.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `dma_free_coherent(ssd, mem)\nassert iommu.translate(ssd, mem.addr) == none`,
     run(context, [dev, target, cpu]) {
       if (target.freed || target.device !== dev.name) {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           target.freed
             ? "The memory was freed before"
             : `The memory belongs to ${target.device}, not to ${dev.name}`,
@@ -182,13 +177,12 @@ assert dma_addressing_limited(ssd)`,
     context: "sleeps",
     run(context, [dev, sizeBytes, alignBytes]) {
       if (!isPowerOfTwo(alignBytes) || alignUp(sizeBytes, alignBytes) > PAGE_SIZE_BYTES) {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `Cannot make blocks of ${sizeBytes} bytes aligned to ${alignBytes}`,
           "the alignment is a power of two, and a block is no longer than a page",
         );
       }
-      if (sizeBytes === 0) throw new ScriptError("E0919", "Cannot make blocks of 0 bytes");
+      if (sizeBytes === 0) throw new ValueError("Cannot make blocks of 0 bytes");
       const { machine } = context.lab;
       const pool = new DmaPool(machine, dev, "pool", sizeBytes, alignBytes);
       return { pool, destroyed: 0 };
@@ -202,9 +196,9 @@ function refused(call: string, dev: DmaDevice, sizeBytes: number): KernelError {
 
 /** Whose memory it is, and that it is there. */
 function checkOwner(dev: DmaDevice, owner: DmaDevice, isFreed: boolean): void {
-  if (isFreed) throw new ScriptError("E0919", "The memory was freed before");
+  if (isFreed) throw new ValueError("The memory was freed before");
   if (owner === dev) return;
-  throw new ScriptError("E0919", `The memory belongs to ${owner.name}, not to ${dev.name}`);
+  throw new ValueError(`The memory belongs to ${owner.name}, not to ${dev.name}`);
 }
 
 export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
@@ -233,7 +227,6 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
       param.handle("mem", PAGE_MEMORY, "The result of dma_alloc_pages()."),
       DIR,
     ],
-    result: "nothing",
     doc: "Unmaps and frees pages of dma_alloc_pages().",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_pages(ssd, 4KiB, to_device)\n` +
       `dma_free_pages(ssd, 4KiB, mem, to_device)\nassert iommu.translate(ssd, mem.addr) == none`,
@@ -272,14 +265,13 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
       param.handle("sgt", SCATTERLIST, "The result of dma_alloc_noncontiguous()."),
       DIR,
     ],
-    result: "nothing",
     doc: "Unmaps and frees memory of dma_alloc_noncontiguous().",
     example: `${TRANSLATED_MACHINE}let sgt = dma_alloc_noncontiguous(ssd, 8KiB, to_device)\n` +
       `dma_free_noncontiguous(ssd, 8KiB, sgt, to_device)\nassert iommu.live_mappings == 0`,
     run(context, [dev, _sizeBytes, target, dir]) {
       const { memory } = target;
       if (memory === undefined) {
-        throw new ScriptError("E0919", "The list's memory is not of dma_alloc_noncontiguous()");
+        throw new ValueError("The list's memory is not of dma_alloc_noncontiguous()");
       }
       checkOwner(dev, memory?.dev ?? dev, memory === null);
       target.memory = null;
@@ -301,7 +293,7 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
       `let sgt = dma_get_sgtable(ssd, mem)\nassert sgt.entries[0].phys == mem.phys\n` +
       `dma_free_coherent(ssd, mem)`,
     run(_run, [_dev, { freed, memory }]) {
-      if (freed) throw new ScriptError("E0919", "The memory was freed before");
+      if (freed) throw new ValueError("The memory was freed before");
       const { pages, pageSizeBytes } = memory;
       return {
         list: listOfPages(pages, pageSizeBytes, pages.length * pageSizeBytes),

@@ -7,7 +7,7 @@ import {
   writeWideRegister,
 } from "@dmalab/runtime/memory";
 import { formatAddress } from "../../text/numbers.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BytesValue, type Value } from "../../values/value.ts";
 import { toInt, wrongType } from "../arguments.ts";
@@ -30,8 +30,7 @@ function toWide(value: Value): U64 {
 
 function checkRegister({ memory }: Machine, at: PhysAddr, sizeBytes: Width): void {
   if (at % sizeBytes === 0 && memory.kindAt(at) === "mmio") return;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `There is no register at ${formatAddress(at)}`,
     `registers lie in windows of MMIO${
       sizeBytes === 1 ? "" : `, those of ${8 * sizeBytes} bits at multiples of ${sizeBytes}`
@@ -63,7 +62,6 @@ function accesses(letter: "b" | "w" | "l", sizeBytes: 1 | 2 | 4): readonly Funct
     builtin({
       name: `write${letter}`,
       parameters: [param.int("value", `${bits} bits.`, 0, 2 ** bits - 1), at],
-      result: "nothing",
       doc: `Writes a ${bits}-bit MMIO register, and runs the device's handler.`,
       example: `${BAR_MACHINE}write${letter}(5, nic.bar.at)\n` +
         `assert read${letter}(nic.bar.at) == 5`,
@@ -103,7 +101,6 @@ const WIDE_ACCESSES: readonly FunctionSpec[] = [
       param.of("value", ["int", "bytes"], "An int, or 8 bytes, least significant first.", toWide),
       WIDE_AT,
     ],
-    result: "nothing",
     doc: "Writes a 64-bit register as two 32-bit halves, the low half first.",
     example: `${BAR_MACHINE}writeq(0x1_0000_0005, nic.bar.at)\n` +
       `assert readl(nic.bar.at) == 5 and readl(nic.bar.at + 4B) == 1`,

@@ -1,6 +1,6 @@
 /** Scatterlists: several buffers mapped by one call. */
 import { type DmaDevice, Scatterlist, type ScatterSegment } from "@dmalab/runtime/dma";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
 import { isHandle, raiseErrno, toInt, toItems, toSegment } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
@@ -15,9 +15,7 @@ const NENTS = named(
   param.int("nents", "The number of entries that the driver passes; all of them when left out."),
 );
 
-/** Entries that one list may have. */
 const MAX_ENTRIES = 2 ** 20;
-/** Bytes that an entry is charged. */
 const ENTRY_BYTES = 64;
 
 const LIST_EXAMPLE = `${TRANSLATED_MACHINE}let sg = scatterlist(alloc_pages(4, contiguous: false))
@@ -37,11 +35,7 @@ function mappable(target: ScatterlistTarget, dev: DmaDevice): Scatterlist {
     target.device = dev;
     return target.list;
   }
-  throw new ScriptError(
-    "E0919",
-    "The scatterlist is mapped already",
-    "dma_unmap_sg() ends the mapping",
-  );
+  throw new ValueError("The scatterlist is mapped already", "dma_unmap_sg() ends the mapping");
 }
 
 /** How many entries a driver says a list has. */
@@ -56,7 +50,6 @@ function syncSpec(
 ): FunctionSpec {
   return kernelCall(name, {
     more: [NENTS],
-    result: "nothing",
     doc,
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, bidirectional)
 ${name}(ssd, sg, bidirectional)
@@ -83,12 +76,11 @@ export const SCATTERLIST_CALLS: readonly FunctionSpec[] = [
 assert sg.nents == 4 and sg.mapped == []`,
     run(context, [segments]) {
       if (segments.length === 0 || segments.length > MAX_ENTRIES) {
-        throw new ScriptError("E0919", `Cannot make a scatterlist of ${segments.length} entries`);
+        throw new ValueError(`Cannot make a scatterlist of ${segments.length} entries`);
       }
       const empty = segments.find(({ sizeBytes }) => sizeBytes === 0 || sizeBytes >= 2 ** 32);
       if (empty !== undefined) {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `Cannot put ${empty.sizeBytes} bytes into an entry of a scatterlist`,
           "an entry has from 1B to less than 4GiB",
         );
@@ -109,7 +101,6 @@ dma_unmap_sg(ssd, sg, to_device)`,
       context.lab.machine.dma.dmaMapSg(dev, mappable(sg, dev), dir, attrs),
   }),
   kernelCall("dma_map_sgtable", {
-    result: "nothing",
     doc: "Maps all entries of a scatterlist. Raises the errno of a failure: EINVAL, ENOMEM, EIO, " +
       "EREMOTEIO for an unreachable peer, EOPNOTSUPP.",
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, to_device)
@@ -123,7 +114,6 @@ dma_unmap_sg(ssd, sg, to_device)`,
   }),
   kernelCall("dma_unmap_sg", {
     more: [NENTS],
-    result: "nothing",
     doc:
       "Unmaps a scatterlist. `nents` is the number of entries passed to the map, not the number " +
       "of DMA ranges it returned.",

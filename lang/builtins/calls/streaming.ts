@@ -13,7 +13,7 @@ import {
   type DmaDirection,
   mappingCaller,
 } from "@dmalab/runtime/dma";
-import { HintedKernelError } from "../hinted_error.ts";
+import { HintedKernelError } from "../error_kind.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { MAPPING, type Mapping } from "../types/dma/mapping.ts";
@@ -72,7 +72,6 @@ const UNCHECKED = named(
 
 const MAP_PARAMETERS = [DEV, PHYS, SIZE, DIR, ATTRS, UNCHECKED] as const;
 
-/** A call that maps memory at an address. */
 function mapCall(name: `dma_map_${"phys" | "single" | "resource"}`) {
   const call = mappingCaller(name);
   return (

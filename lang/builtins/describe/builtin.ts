@@ -24,15 +24,17 @@ type Described = Pick<
 /** @internal */
 export interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form>
   extends Described {
-  readonly parameters: P;
-  readonly result: F;
+  /** None when left out. */
+  readonly parameters?: P;
+  /** "nothing" when left out. */
+  readonly result?: F;
   run(context: ExecutionContext, args: Decoded<P>): PlainOf<F>;
 }
 
 interface MethodEntry<T, P extends readonly Parameter<unknown>[], F extends Form>
   extends Described, Pick<MethodSpec, "gives" | "changes"> {
-  readonly parameters: P;
-  readonly result: F;
+  readonly parameters?: P;
+  readonly result?: F;
   run(context: ExecutionContext, target: T, args: Decoded<P>): PlainOf<F>;
 }
 
@@ -40,8 +42,10 @@ type Make = (plain: unknown, context: ExecutionContext) => Value;
 
 /** The name of the argument that says that a call must not sleep. */
 const ATOMIC_ARGUMENT = "atomic";
-/** The name of the argument with the attributes of a mapping. */
 const ATTRS_ARGUMENT = "attrs";
+
+/** What an entry takes and gives that says nothing of it. */
+const NOTHING = { parameters: [], result: "nothing" } as const;
 
 /** Looks at a call before it is made: whether the release has it, and whether it may sleep here. */
 function checksCall(
@@ -61,9 +65,11 @@ function checksCall(
 }
 
 /** A function of the language. */
-export function builtin<const P extends readonly Parameter<unknown>[], const F extends Form>(
-  entry: FunctionEntry<P, F>,
-): FunctionSpec {
+export function builtin<
+  const P extends readonly Parameter<unknown>[] = readonly [],
+  const F extends Form = "nothing",
+>(described: FunctionEntry<P, F>): FunctionSpec {
+  const entry = { ...NOTHING, ...described };
   const { type: result, of } = kindOfForm(entry.result);
   const make = makerOf(entry.result) as Make | null;
   const plain = entry.run as unknown as (context: ExecutionContext, args: Arguments) => Value;
@@ -87,8 +93,8 @@ const ownList: Make = (items) => new ListValue(items as readonly Value[], "scrip
  * @internal
  */
 export type MakeMethod<T> = <
-  const P extends readonly Parameter<unknown>[],
-  const F extends Form,
+  const P extends readonly Parameter<unknown>[] = readonly [],
+  const F extends Form = "nothing",
 >(entry: MethodEntry<T, P, F>) => MethodSpec<T>;
 
 /**
@@ -97,9 +103,11 @@ export type MakeMethod<T> = <
  * @param maker Whose the lists are that they give: the script's may change in place.
  */
 export function methodsOf<T>(maker: Maker = "machine"): MakeMethod<T> {
-  return <const P extends readonly Parameter<unknown>[], const F extends Form>(
-    entry: MethodEntry<T, P, F>,
-  ): MethodSpec<T> => {
+  return <
+    const P extends readonly Parameter<unknown>[] = readonly [],
+    const F extends Form = "nothing",
+  >(described: MethodEntry<T, P, F>): MethodSpec<T> => {
+    const entry = { ...NOTHING, ...described };
     const { type: result, of } = kindOfForm(entry.result);
     const make = maker === "script" && entry.result === "list"
       ? ownList

@@ -4,7 +4,7 @@
  * given what fits.
  */
 import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "@dmalab/runtime";
-import { ScriptError } from "../../values/script_error.ts";
+import { ScriptError, ValueError } from "../../values/script_error.ts";
 import type { HandleType, ParameterSpec, Type } from "../../values/spec.ts";
 import type {
   BytesValue,
@@ -85,7 +85,7 @@ export const param = {
   size: (name: string, doc: string): Parameter<Bytes> =>
     parameter(name, "size", doc, ({ value }: Quantity) => {
       if (value >= 0) return value;
-      throw new ScriptError("E0919", `Cannot use ${value} bytes as ${name}`);
+      throw new ValueError(`Cannot use ${value} bytes as ${name}`);
     }),
   phys: (name: string, doc: string): Parameter<PhysAddr> =>
     parameter(name, "phys", doc, addressOf as (value: Quantity) => PhysAddr),
@@ -99,7 +99,6 @@ export const param = {
   string: (name: string, doc: string): Parameter<string> => parameter(name, "string", doc, null),
   /** A constant's name. */
   word: (name: string, doc: string): Parameter<string> => parameter(name, "word", doc, nameOf),
-  /** The items of a list. */
   list: (name: string, doc: string): Parameter<readonly Value[]> =>
     parameter(name, "list", doc, itemsOf),
   record: (name: string, doc: string): Parameter<RecordValue> =>

@@ -26,7 +26,6 @@ export function deviceStory(
   ];
 }
 
-/** How a device is translated, and why not otherwise. */
 export function explainTranslation({ dma }: DeviceBase, context: ExecutionContext): Explanation {
   const { iommu, config } = context.lab.machine;
   const mode = iommu.modeOf(dma);

@@ -1,7 +1,7 @@
 /** Why a call failed, or a request ended with a status: the event that says so, and what led to it. */
 import { blkStatusErrno, type BlkStatusName, type MachineEvent } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { KindError } from "../../values/script_error.ts";
 import { siteText } from "../types/event.ts";
 import { decisionList } from "./decision_list.ts";
 
@@ -12,8 +12,7 @@ export function explainError(name: string, context: ExecutionContext, until = In
 
 /** The script asks for the reasons of something that has none. */
 export function nothingLedTo(what: string): never {
-  throw new ScriptError(
-    "E0913",
+  throw new KindError(
     `No recorded decision explains ${what}`,
     "`explain` takes an address, an error, or a thing of the machine: a request, a device's limits",
   );

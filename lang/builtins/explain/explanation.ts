@@ -52,7 +52,6 @@ type NumberField<N extends EventName> = {
 export class EventFacts<N extends EventName = EventName> {
   readonly #inputs: Readonly<Record<string, FieldValue | undefined>>;
 
-  /** @param name The event's name. */
   constructor(readonly name: N, readonly fields: EventFields<N>, readonly why: Why | null) {
     this.#inputs = why?.inputs ?? {};
   }

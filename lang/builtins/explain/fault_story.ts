@@ -180,7 +180,6 @@ function culpritText({ culprit }: JudgedFault, context: ExecutionContext): strin
   return culprit === null ? "a call" : callText(culprit, context);
 }
 
-/** The verdict as a sentence. */
 export function verdictText(judged: JudgedFault, context: ExecutionContext): string {
   return VERDICTS[judged.verdict](judged, context);
 }

@@ -15,7 +15,6 @@ export function formatInput(name: string, input: Why["inputs"][string]): string 
   return formatFieldValue(inputField(name), input);
 }
 
-/** What an input is, by its name. */
 export function inputField(name: string): Field {
   if (name.endsWith("_bytes")) return SIZE;
   return name.includes("address") ? DMA : INT;

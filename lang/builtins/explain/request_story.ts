@@ -1,13 +1,81 @@
 /** Why a request was mapped as it was: every decision, with its rule and its reasons. */
-import type { NvmeRequest } from "@dmalab/devices/nvme";
+import {
+  describedMemory,
+  type NvmeRequest,
+  type RequestEntry,
+  type RequestMemory,
+  type RequestSegment,
+  writtenPointer,
+} from "@dmalab/devices/nvme";
 import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
-import { clip } from "../../text/columns.ts";
-import { formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
+import { clip, endsOf, pad } from "../../text/columns.ts";
+import { formatAddress, formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { siteText } from "../types/event.ts";
 import { decisionList } from "./decision_list.ts";
-import { entryOrigins } from "./entry_origins.ts";
 import { explanationLines, reasonLines } from "./explanation.ts";
+
+/** Entries printed before the rest is only counted, and how many stay at the ends. */
+const SHOWN = { longest: 8, first: 4, last: 2 };
+/** `page 4 entry 511` is the longest label. */
+const LABEL_WIDTH = 16;
+
+/**
+ * A line for each entry that was written.
+ *
+ * @param events What the request caused until the command was complete.
+ * @param from Entries written before this event are another try's.
+ * @param until Those after it are another's, too.
+ */
+function entryOrigins(
+  events: readonly MachineEvent[],
+  from: number,
+  until: number,
+  segments: readonly Omit<RequestSegment, "seq">[],
+): string[] {
+  const before = events.filter(({ seq }) => seq < until);
+  const memory = describedMemory(
+    segments.map((segment) => ({ ...segment, seq: null })),
+    writtenPointer(before.filter(({ seq }) => seq > from)),
+  );
+  const lines = memory.entries.map((entry) => originLine(entry, memory, before));
+  return endsOf(lines, SHOWN, (hidden) => `… ${hidden.length} more`);
+}
+
+function originLine(
+  entry: RequestEntry,
+  { hasLengths, segments }: RequestMemory,
+  events: readonly MachineEvent[],
+): string {
+  const { dma, sizeBytes } = entry;
+  const size = hasLengths ? ` ${formatSize(sizeBytes)}` : "";
+  const head = `${pad(labelText(entry, hasLengths), LABEL_WIDTH)}  ${formatAddress(dma)}${size}`;
+  const mapped = events.findLast((event) => {
+    // Memory is made reachable by a mapping, or by a bus address that needs none.
+    const isMapped = event.name === "dma.map" ||
+      event.name === "block.segment" && event.fields.path === "bus";
+    return isMapped && dma >= event.fields.dma && dma < event.fields.dma + event.fields.size_bytes;
+  }) as MachineEvent<"dma.map" | "block.segment"> | undefined;
+  if (mapped === undefined) return `${head}, a list`;
+  const phys = mapped.fields.phys + (dma - mapped.fields.dma);
+  const by = mapped.name === "dma.map" ? mapped.fields.api : "bus address";
+  return `${head} ◄ ${segmentText(phys, segments)}, ${by} #${mapped.seq}`;
+}
+
+function labelText({ index, label, page }: RequestEntry, isSgl: boolean): string {
+  if (page === null) return isSgl ? "command" : label;
+  return isSgl ? `descriptor ${index}` : `page ${page} entry ${index}`;
+}
+
+/** Which segment an address lies in, and how far from its start. */
+function segmentText(phys: number, segments: RequestMemory["segments"]): string {
+  const index = segments.findIndex((each) =>
+    phys >= each.phys && phys < each.phys + each.sizeBytes
+  );
+  if (index < 0) return formatAddress(phys);
+  const offset = phys - segments[index]!.phys;
+  return `segment ${index}${offset === 0 ? "" : ` + ${formatSize(offset)}`}`;
+}
 
 /** Events without a decision that are printed all the same: they cause what follows. */
 const CAUSES: ReadonlySet<string> = new Set([
@@ -18,7 +86,6 @@ const CAUSES: ReadonlySet<string> = new Set([
   "nvme.cancel",
 ]);
 
-/** The events that a request caused. */
 export function requestEventsOf({ id }: NvmeRequest, context: ExecutionContext): MachineEvent[] {
   return context.recorder.events.filter(({ request }) => request === id);
 }

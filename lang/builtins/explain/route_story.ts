@@ -242,7 +242,6 @@ function switchName({ name }: PciFunction): string {
   return name.replace(/\.up$/, "");
 }
 
-/** Where something on a path is. */
 function placeText(node: PathNode): string {
   if (!(node instanceof HostBridge)) return `${node.address}`;
   return `${node.domain.toString(16).padStart(4, "0")}:${hexByte(node.rootBus)}`;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { EventFacts } from "./explanation.ts";
-import { explainByText } from "./template.ts";
+import { explainByText } from "./explain_decision.ts";
 import { TEXTS, WORDS } from "./texts.ts";
 
 Deno.test("every text of a word names a list of words, and the last row of each event always fits", () => {

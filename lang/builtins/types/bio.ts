@@ -109,7 +109,6 @@ export const BIO: HandleType<BioTarget> = {
       (bio) => bio.vecs.map(plainSegment),
     ),
   })),
-  methods: [],
   format: (bio) =>
     `bio: ${bio.op} lba ${bio.lba}, ${formatSize(bio.sizeBytes)} in ${
       formatCount(bio.vecs.length, "vector")

@@ -8,9 +8,9 @@ import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import { STEP_BYTES } from "../../values/limits.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { bytesEqual } from "../../values/equality.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import { BytesValue, EnumValue, Handle, type Quantity, type Value } from "../../values/value.ts";
-import { isHandle, makeHandle, refusing, wrongType } from "../arguments.ts";
+import { isHandle, refusing, wrongType } from "../arguments.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { checkedIndex } from "../values/list.ts";
 import { dumpLines } from "../values/text.ts";
@@ -36,7 +36,7 @@ export function physOf(value: Value): PhysAddr {
 export function toFillPattern(value: Value): FillPattern {
   if (typeof value === "number") {
     if (value >= 0 && value <= 255) return value;
-    throw new ScriptError("E0919", `Cannot fill with ${value}: a byte is from 0 to 255`);
+    throw new ValueError(`Cannot fill with ${value}: a byte is from 0 to 255`);
   }
   if (value instanceof EnumValue && (value.name === "counting" || value.name === "random")) {
     return value.name;
@@ -50,8 +50,7 @@ const MAX_READ_BYTES = 64 * 2 ** 20;
 /** A copy of a buffer's content, for a look that is over at once. */
 function read(buffer: HostBuffer, context: ExecutionContext): Uint8Array {
   if (buffer.sizeBytes > MAX_READ_BYTES) {
-    throw new ScriptError(
-      "E0919",
+    throw new ValueError(
       `Cannot look at ${formatSize(buffer.sizeBytes)} at once: the most is ${
         formatSize(MAX_READ_BYTES)
       }`,
@@ -163,7 +162,6 @@ export const BUFFER: HandleType<HostBuffer> = {
           (value) => value instanceof BytesValue ? value.bytes : toFillPattern(value),
         ),
       ],
-      result: "nothing",
       doc: "Sets its content.",
       example: `let buf = alloc_pages(1)\nbuf.fill(0xab)\nassert buf[4095] == 0xab`,
       run(_run, buffer, [pattern]) {
@@ -179,7 +177,7 @@ export const BUFFER: HandleType<HostBuffer> = {
       doc: "A part of it: the same memory, no copy.",
       example: `let buf = alloc_pages(2)\nassert buf.slice(512B..4KiB).size == 3584B`,
       run: (_run, buffer, [{ first, end }]) =>
-        makeHandle(BUFFER, refusing(() => buffer.slice(first, end))),
+        new Handle(BUFFER, refusing(() => buffer.slice(first, end))),
     }),
     method({
       name: "differences",
@@ -194,8 +192,6 @@ export const BUFFER: HandleType<HostBuffer> = {
     }),
     method({
       name: "free",
-      parameters: [],
-      result: "nothing",
       doc: "Frees its pages. Any use after that is a use after free.",
       example: `let buf = alloc_pages(1)\nbuf.free()\nassert alloc_pages(1).phys == buf.phys`,
       run: (_run, buffer) => buffer.free(),

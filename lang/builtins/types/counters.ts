@@ -4,10 +4,11 @@
  * `counters.iotlb.sync` has a field for each part of the event's name; a kernel function's bare
  * name counts its calls.
  */
+import { Handle } from "../../values/value.ts";
 import { CORE_EVENTS, type EventVocabulary, KERNEL_CALLS } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, groupThousands } from "../../text/numbers.ts";
-import { isHandle, makeHandle } from "../arguments.ts";
+import { isHandle } from "../arguments.ts";
 import { fieldList } from "../describe/fields.ts";
 import type { FieldSpec, HandleType } from "../../values/spec.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -16,7 +17,6 @@ import { param } from "../describe/parameters.ts";
 /** Numbers by event number: the machine's own array, a copy, or the difference of two. */
 export interface Counters {
   readonly counts: Float64Array;
-  /** What is counted. */
   readonly vocabulary: EventVocabulary;
 }
 
@@ -56,7 +56,6 @@ function groupType(group: string, names: readonly string[]): HandleType<Counters
     name: `counters_${group}`,
     doc: `Counters of the ${group}.* events.`,
     fields: fieldList(() => names.map((name) => countField(name, `${group}.${name}`))),
-    methods: [],
     format: (counters) => `${formatCount(total(counters, `${group}.`), "event")} below ${group}`,
     show: (counters) => counterLines(counters, `${group}.`),
     equals: (counters, other) =>
@@ -97,7 +96,7 @@ function rootFields(
     name,
     type: `@${type.name}`,
     doc: type.doc,
-    get: (counters) => makeHandle(type, counters),
+    get: (counters) => new Handle(type, counters),
   }));
   const plain = names.filter((event) => splitName(event)[1] === null).map((event) =>
     countField(event, event)
@@ -115,12 +114,11 @@ export const COUNTERS: HandleType<Counters> = {
     method({
       name: "mark",
       pure: true,
-      parameters: [],
       result: "@counters",
       doc: "A snapshot of the counters, for since().",
       example: `let before = counters.mark()\nassert counters.since(before).iova.alloc == 0`,
       run: (_run, counters) =>
-        makeHandle(COUNTERS, {
+        new Handle(COUNTERS, {
           counts: counters.counts.slice(),
           vocabulary: counters.vocabulary,
         }),
@@ -135,7 +133,7 @@ export const COUNTERS: HandleType<Counters> = {
         `assert counters.since(before).iommu.map == 0`,
       run(_run, counters, [mark]) {
         const counts = counters.counts.map((count, event) => count - mark.counts[event]!);
-        return makeHandle(COUNTERS, { counts, vocabulary: counters.vocabulary });
+        return new Handle(COUNTERS, { counts, vocabulary: counters.vocabulary });
       },
     }),
   ],
@@ -147,7 +145,6 @@ export const COUNTERS: HandleType<Counters> = {
 /** Types of the parts: `counters.iotlb` and its like. */
 export const COUNTER_GROUPS: readonly HandleType<Counters>[] = [...GROUPS.values()];
 
-/** The types of counters, with those of the events that a vocabulary has. */
 export function counterTypes(vocabulary: EventVocabulary): readonly HandleType<Counters>[] {
   const groups = groupsOf(vocabulary);
   return [

@@ -4,21 +4,25 @@ import type { DmaDevice } from "@dmalab/runtime/dma";
 import { pairLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ScriptError, ValueError } from "../../values/script_error.ts";
 import { isHandle } from "../arguments.ts";
 import { deviceStory } from "../explain/device_story.ts";
 import { readLedger } from "../ledger.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { ledgerMapping } from "./dma/ledger_mapping.ts";
 import { LIMITS, type LimitsTarget } from "./limits.ts";
-import { dmaRanges, rangeBytes } from "../dma_ranges.ts";
 import { mappedAddress, MAPPING, type Mapping } from "./dma/mapping.ts";
 import { DIRECT_MACHINE } from "../calls/example_machines.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
+import type { Bytes, DmaAddr } from "@dmalab/runtime";
+import { ITEM_BYTES } from "../../values/limits.ts";
+import { describeValue } from "../../values/operators.ts";
+import { ListValue, Quantity, RecordValue, type Value } from "../../values/value.ts";
+import { IOVA_STATE } from "./dma/iova_state.ts";
+import { SCATTERLIST } from "./dma/scatterlist.ts";
 
-/** The translation a device has, in a few words. */
 function translationText(device: DmaDevice): string {
   if (device.domain === null) return "none, it sees physical addresses";
   return device.domain.lazy ? "IOMMU, lazy" : "IOMMU, strict";
@@ -36,7 +40,6 @@ function limitsOf(given: DeviceBase): LimitsTarget {
   return { limits: device.disk.limits, device: device.name };
 }
 
-/** Live mappings, read out of the events. */
 function liveMappings(device: DeviceBase, context: ExecutionContext): Mapping[] {
   const live = readLedger(context.recorder.events, context).filter((entry) =>
     entry.ended === null && entry.device === device.name
@@ -174,8 +177,7 @@ export const DEVICE: HandleType<DeviceBase> = {
         const ranges = dmaRanges(handle);
         const roomBytes = rangeBytes(ranges, context);
         if (roomBytes !== bytes.length) {
-          throw new ScriptError(
-            "E0919",
+          throw new ValueError(
             `Cannot write ${formatSize(bytes.length)}: the DMA ranges hold ${
               formatSize(roomBytes)
             }`,
@@ -217,4 +219,64 @@ export function deviceLines(
       ...more,
     ]),
   ];
+}
+
+/** A run of addresses as a device sees them. */
+export interface ScriptDmaRange {
+  readonly dma: DmaAddr;
+  readonly sizeBytes: Bytes;
+}
+
+/**
+ * The ranges in which a device finds a buffer's bytes, in their order.
+ *
+ * @param value A range of the two-step API, a mapping, a mapped scatterlist, a record with `addr`
+ *   and `size`, a list of these, or a record with one of them as its `sees`.
+ * @throws {ScriptError} E0919 when it says nothing of any place.
+ */
+export function dmaRanges(value: Value): readonly ScriptDmaRange[] {
+  const ranges: ScriptDmaRange[] = [];
+  collect(value, ranges);
+  return ranges;
+}
+
+function collect(value: Value, ranges: ScriptDmaRange[]): void {
+  if (isHandle(value, IOVA_STATE)) {
+    const { addr, sizeBytes } = value.target.state;
+    if (sizeBytes > 0) ranges.push({ dma: addr, sizeBytes });
+  } else if (isHandle(value, MAPPING)) {
+    const { addr, sizeBytes } = value.target;
+    if (addr < 0) throw noPlace("the error value of a failed map");
+    ranges.push({ dma: addr, sizeBytes });
+  } else if (isHandle(value, SCATTERLIST)) {
+    for (const { dma, sizeBytes } of value.target.list.mapped()) ranges.push({ dma, sizeBytes });
+  } else if (value instanceof ListValue) {
+    for (const item of value.items) collect(item, ranges);
+  } else if (value instanceof RecordValue) collectRecord(value, ranges);
+  else throw noPlace(describeValue(value));
+}
+
+function collectRecord(value: RecordValue, ranges: ScriptDmaRange[]): void {
+  const sees = value.entries.get("sees");
+  if (sees !== undefined) return collect(sees, ranges);
+  const addr = value.entries.get("addr");
+  const size = value.entries.get("size");
+  if (addr instanceof Quantity && addr.kind === "dma" && size instanceof Quantity) {
+    ranges.push({ dma: addr.value as DmaAddr, sizeBytes: size.value });
+  } else throw noPlace(describeValue(value));
+}
+
+function noPlace(what: string): ScriptError {
+  return new ValueError(
+    `Expected DMA ranges, found ${what}`,
+    "an iova_state, a mapping, a scatterlist, { addr, size }, a list of these, or a record with " +
+      "one of them as `sees`",
+  );
+}
+
+/** How many bytes ranges have together; charged to the run that is going to look at them. */
+function rangeBytes(ranges: readonly ScriptDmaRange[], context: ExecutionContext): Bytes {
+  const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
+  context.chargeMemory(sizeBytes + ITEM_BYTES * ranges.length);
+  return sizeBytes;
 }

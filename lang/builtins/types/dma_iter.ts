@@ -31,7 +31,6 @@ export const DMA_ITER: HandleType<DmaIterTarget> = {
       ({ iter }) => iter.kind,
     ),
   })),
-  methods: [],
   format: ({ iter }) =>
     `dma_iter ${formatAddress(iter.addr)} ${formatSize(iter.lengthBytes)}, ${
       blkStatusName(iter.status)

@@ -7,82 +7,48 @@ import { reportLines } from "../../render/report_text.ts";
 import { formatValue } from "../../render/value_text.ts";
 import { spanPlace } from "../../source.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { RecordValue, type Value } from "../../values/value.ts";
-import { duration } from "../arguments.ts";
-import { fieldList } from "../describe/fields.ts";
+import { valueOf } from "../describe/form.ts";
+import { fieldList, fieldsOf } from "../describe/fields.ts";
 import { fieldType } from "../../values/event_fields.ts";
 import { fieldValue, plainInput } from "../event_values.ts";
 import { decisionList } from "../explain/decision_list.ts";
+import type { Value } from "../../values/value.ts";
 import type { FieldSpec, HandleType, Type } from "../../values/spec.ts";
 
-const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
-  {
-    name: "name",
-    type: "string",
-    doc: "Its name, such as iova.alloc.",
-    get: (event) => event.name,
-  },
-  {
-    name: "seq",
-    type: "int",
-    doc: "Its sequence number on the machine, from 1.",
-    get: (event) => event.seq,
-  },
-  {
-    name: "at",
-    type: "duration",
-    doc: "When it happened, in virtual time of its CPU, or of the device that caused it.",
-    get: (event) => duration(event.at_ns),
-  },
-  {
-    name: "at_ns",
-    type: "int",
-    doc: "The same as a number of nanoseconds.",
-    get: (event) => event.at_ns,
-  },
-  { name: "cpu", type: "int", doc: "The CPU it happened on.", get: (event) => event.cpu },
-  {
-    name: "device",
-    type: "string",
-    doc: "The device concerned, by name, or none.",
-    get: (event) => event.device,
-  },
-  {
-    name: "request",
-    type: "int",
-    doc: "The request concerned, by number, or none.",
-    get: (event) => event.request,
-  },
-  {
-    name: "site",
-    type: "string",
-    doc: "The statement that led to it, as file:line:column, or none.",
-    get: (event, context) => siteText(event.site, context),
-  },
-  {
-    name: "why",
-    type: "record",
-    doc: "The rule that decided it, with its inputs; none for an event without a decision.",
-    get: (event) => whyValue(event),
-  },
-  {
-    name: "fields",
-    type: "record",
-    doc: "All its own fields.",
-    get: (event, context) =>
-      new RecordValue(
-        new Map(Object.keys(event.fields).map((name) => [name, fieldValue(event, name, context)])),
+const ownFields = fieldsOf<MachineEvent>((f) => ({
+  name: f.string("Its name, such as iova.alloc.", (event) => event.name),
+  seq: f.int("Its sequence number on the machine, from 1.", (event) => event.seq),
+  at: f.duration(
+    "When it happened, in virtual time of its CPU, or of the device that caused it.",
+    (event) => event.at_ns,
+  ),
+  at_ns: f.int("The same as a number of nanoseconds.", (event) => event.at_ns),
+  cpu: f.int("The CPU it happened on.", (event) => event.cpu),
+  device: f.string("The device concerned, by name, or none.", (event) => event.device),
+  request: f.int("The request concerned, by number, or none.", (event) => event.request),
+  site: f.string(
+    "The statement that led to it, as file:line:column, or none.",
+    (event, context) => siteText(event.site, context),
+  ),
+  why: f.of(
+    "record",
+    "The rule that decided it, with its inputs; none for an event without a decision.",
+    whyRecord,
+  ),
+  fields: f.of(
+    "record",
+    "All its own fields.",
+    (event, context) =>
+      Object.fromEntries(
+        Object.keys(event.fields).map((name) => [name, fieldValue(event, name, context)]),
       ),
-  },
-];
+  ),
+}));
 
-function whyValue(event: MachineEvent): Value {
-  if (event.why === null) return null;
-  const entries = new Map<string, Value>([["rule", event.why.rule]]);
-  for (const [name, input] of Object.entries(event.why.inputs)) {
-    entries.set(name, plainInput(input));
-  }
-  return new RecordValue(entries);
+function whyRecord({ why }: MachineEvent): Readonly<Record<string, Value>> | null {
+  if (why === null) return null;
+  const inputs = Object.entries(why.inputs).map(([name, input]) => [name, plainInput(input)]);
+  return { rule: why.rule, ...Object.fromEntries(inputs) };
 }
 
 /** Where a statement stands, for people; null when there is no such statement. */
@@ -102,7 +68,7 @@ function vocabularyFields(vocabulary: EventVocabulary): FieldSpec<MachineEvent>[
       kinds.set(name, kinds.has(name) && kinds.get(name) !== type ? "any" : type);
     }
   }
-  const own = new Set(OWN_FIELDS.map((field) => field.name));
+  const own = new Set(ownFields().map((field) => field.name));
   return [...kinds].filter(([name]) => !own.has(name)).map(([name, type]) => ({
     name,
     type,
@@ -112,7 +78,7 @@ function vocabularyFields(vocabulary: EventVocabulary): FieldSpec<MachineEvent>[
 }
 
 function fieldsFor(vocabulary: EventVocabulary): HandleType<MachineEvent>["fields"] {
-  return fieldList(() => [...OWN_FIELDS, ...vocabularyFields(vocabulary)]);
+  return fieldList(() => [...ownFields(), ...vocabularyFields(vocabulary)]);
 }
 
 /** The type of events with the fields of those that a vocabulary has. */
@@ -126,7 +92,6 @@ export const EVENT: HandleType<MachineEvent> = {
   portable: true,
   // Most scripts ask no event for a field, and all would wait for the list.
   fields: fieldsFor(CORE_EVENTS),
-  methods: [],
   format: (event) => formatEventText(event),
   show: (event, context) => eventLines(event, context),
   explain: (event, context) => [
@@ -149,13 +114,15 @@ function eventLines(event: MachineEvent, context: ExecutionContext): string[] {
     ["request", event.request === null ? "none" : `#${event.request}`],
     ["site", siteText(event.site, context) ?? "none"],
   ];
-  const why = whyValue(event);
+  const why = whyRecord(event);
   return [
     `event ${event.seq}: ${event.name} at ${formatDuration(event.at_ns)} on cpu ${event.cpu}`,
     ...pairLines([
       ...where,
       ...fields,
-      ...why === null ? [] : [["why", formatValue(why)] as [string, string]],
+      ...why === null
+        ? []
+        : [["why", formatValue(valueOf("record", why, context))] as [string, string]],
     ], { columns: context.columns }),
   ];
 }

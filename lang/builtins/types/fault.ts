@@ -28,7 +28,6 @@ function logOf(fault: IommuFault, context: ExecutionContext): string | null {
   });
 }
 
-/** The event that tells of it; null where events were not kept. */
 function eventOf(fault: IommuFault, context: ExecutionContext): MachineEvent<"iommu.fault"> | null {
   const faults = context.recorder.events.filter((event) => event.name === "iommu.fault");
   return faults.find(({ at_ns: atNs, device, fields: { access, dma, reason } }) =>
@@ -89,7 +88,6 @@ export const FAULT: HandleType<IommuFault> = {
       logOf,
     ),
   })),
-  methods: [],
   format: formatFault,
   show(fault, context) {
     const log = logOf(fault, context);

@@ -7,7 +7,7 @@ import {
   numberOf,
 } from "@dmalab/runtime/fault_log";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import { accessText, faultStory, loggedFaultLines } from "../explain/fault_story.ts";
 import { judgeFault } from "../fault_verdict.ts";
 import { apiOf } from "../ledger.ts";
@@ -140,7 +140,6 @@ export const FAULT_LOG: HandleType<LoggedFault> = {
   doc: "A decoded fault line of a kernel log, matched with the mappings of this run.",
   portable: true,
   fields: fieldList(() => [...LINE_FIELDS(), ...RUN_FIELDS()]),
-  methods: [],
   format(fault) {
     const who = fault.source === null ? "an unnamed source" : formatSource(fault.source);
     const access = accessText(fault);
@@ -157,8 +156,7 @@ export function readFaultLog(text: string): LoggedFault {
   if (read.ok) return read.fault;
   const { message, offset } = read.problem;
   const before = text.slice(0, offset).split("\n");
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `Cannot read the fault log at ${before.length}:${before.at(-1)!.length + 1}: ${message}`,
     "a line of VT-d (DMAR:), AMD-Vi or arm-smmu-v3 as dmesg prints it, with or without its " +
       "timestamp; lines that belong together are joined by \\n",

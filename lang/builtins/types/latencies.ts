@@ -3,7 +3,7 @@ import { LATENCY_SETTINGS } from "@dmalab/runtime/time";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { ValueError } from "../../values/script_error.ts";
 import { isHandle } from "../arguments.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -49,8 +49,7 @@ export const LATENCIES: HandleType<LatencyList> = {
       run(context, { latenciesNs }, [name]) {
         const { vocabulary } = context.lab.machine.events;
         if (vocabulary.number(name) >= 0) return latenciesNs[name] ?? 0;
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `No event is called "${name}"`,
           didYouMean(name, vocabulary.names) ?? "`show events` shows what happened",
         );

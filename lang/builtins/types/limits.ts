@@ -110,7 +110,6 @@ export const LIMITS: HandleType<LimitsTarget> = {
       ({ limits }) => whyOf(limits),
     ),
   })),
-  methods: [],
   format: ({ limits, device }) =>
     `limits of ${device}: ${
       SHOWN.slice(0, 3).map((shown) => `${shown.name} ${formatLimit(shown, limits)}`).join(", ")

@@ -29,7 +29,6 @@ function wordsIn(outcome: BranchOutcome, eventName: string, field: string): stri
   );
 }
 
-/** What ended a block; null when it came to its end. */
 function endWord({ missing, raised }: BranchOutcome): string | null {
   return missing === null ? raised?.errno ?? null : "not_in_release";
 }
@@ -189,7 +188,6 @@ export const OUTCOME: HandleType<BranchOutcome> = {
       ({ settings }) => describeSettings(settings),
     ),
   })),
-  methods: [],
   format: (outcome) =>
     `${outcome.settings.length === 0 ? "" : `${describeSettings(outcome.settings)}: `}` +
     `${endText(outcome)}, ` +

@@ -15,7 +15,6 @@ export const REGION: HandleType<MemoryRegionConfig> = {
     size: f.size("Its length.", (region) => region.sizeBytes),
     type: f.word("What lies there: ram or mmio.", (region) => region.type),
   })),
-  methods: [],
   format: (region) =>
     `region ${region.name}: ${formatSize(region.sizeBytes)} of ${region.type} at ${
       formatAddress(region.basePhys)

@@ -3,10 +3,10 @@ import { KERNEL_CALLS, type MachineEvent } from "@dmalab/runtime";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
-import { ScriptError } from "../../values/script_error.ts";
-import { Closure, EnumValue } from "../../values/value.ts";
+import { ValueError } from "../../values/script_error.ts";
+import { Closure, EnumValue, Handle } from "../../values/value.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { isHandle, makeHandle } from "../arguments.ts";
+import { isHandle } from "../arguments.ts";
 import { decisionList } from "../explain/decision_list.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { checkedIndex } from "../values/list.ts";
@@ -38,8 +38,7 @@ function eventNameTest(name: string, context: ExecutionContext): (event: Machine
   }
   const full = CALLS.has(name) ? `call.${name}` : name;
   if (vocabulary.number(full) >= 0) return (event) => event.name === full;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `No event is called "${name}"`,
     didYouMean(name, [...vocabulary.names, ...KERNEL_CALLS]) ?? "`show events` shows what happened",
   );
@@ -74,7 +73,7 @@ function matches(
   context: ExecutionContext,
 ): (event: MachineEvent) => boolean {
   if (!(test instanceof Closure)) return eventNameTest(test, context);
-  return (event) => context.call(test, [makeHandle(EVENT, event)]) === true;
+  return (event) => context.call(test, [new Handle(EVENT, event)]) === true;
 }
 
 export const TRACE: HandleType<Trace> = {
@@ -108,7 +107,7 @@ export const TRACE: HandleType<Trace> = {
       doc: "The trace of the events that pass.",
       example: `let t = trace { alloc_pages(1) }\nassert t.filter(e => e.cpu == 1).length == 0`,
       run: (context, { events, spanNs }, [test]) =>
-        makeHandle(TRACE, { events: events.filter(matches(test, context)), spanNs }),
+        new Handle(TRACE, { events: events.filter(matches(test, context)), spanNs }),
     }),
     method({
       name: "first",
@@ -144,5 +143,5 @@ export const TRACE: HandleType<Trace> = {
     isHandle(other, TRACE) && other.target.events.length === trace.events.length &&
     other.target.events.every((event, index) => event === trace.events[index]),
   index: (trace, index) =>
-    makeHandle(EVENT, trace.events[checkedIndex(index, trace.events.length, "a trace")]!),
+    new Handle(EVENT, trace.events[checkedIndex(index, trace.events.length, "a trace")]!),
 };

@@ -27,7 +27,6 @@ function addressType(name: AddressKind, doc: string): HandleType<Quantity> {
         (address) => Math.floor(address.value / PAGE_SIZE_BYTES),
       ),
     })),
-    methods: [],
     format: formatQuantity,
     // What an address of a process leads to is for its page table to say.
     ...name === "virt" ? {} : {

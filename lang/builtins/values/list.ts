@@ -10,7 +10,8 @@ import {
 import { insertItem, removeItem } from "../../values/changes.ts";
 import { valuesEqual } from "../../values/equality.ts";
 import { arithmetic, compare, numberIn } from "../../values/operators.ts";
-import { ScriptError } from "../../values/script_error.ts";
+import { KindError, ScriptError } from "../../values/script_error.ts";
+import { numberOf } from "../../values/sequences.ts";
 import {
   type Closure,
   type ListValue,
@@ -62,8 +63,7 @@ export function holds(count: number, test: Closure, context: ExecutionContext) {
   return (item: Value): boolean => {
     const answer = context.call(test, [item]);
     if (typeof answer === "boolean") return answer;
-    throw new ScriptError(
-      "E0913",
+    throw new KindError(
       `The function must say true or false for each of the ${count} items, not ${
         formatInSentence(answer, context)
       }`,
@@ -143,7 +143,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "sum",
     pure: true,
-    parameters: [],
     result: "any",
     gives: "sum",
     doc: "All items added up; 0 for an empty list.",
@@ -153,7 +152,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "max",
     pure: true,
-    parameters: [],
     result: "any",
     gives: "item",
     doc: "The largest item; none for an empty list.",
@@ -163,7 +161,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "min",
     pure: true,
-    parameters: [],
     result: "any",
     gives: "item",
     doc: "The smallest item; none for an empty list.",
@@ -196,7 +193,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "sorted",
     pure: true,
-    parameters: [],
     result: "list",
     gives: "items",
     doc: "The numbers of the list, smallest first.",
@@ -230,7 +226,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "push",
     parameters: [param.any("value", "The value to append.")],
-    result: "nothing",
     changes: "items",
     doc: "Appends a value, in place.",
     example: `let l = [1, 2]\nl.push(3)\nassert l == [1, 2, 3]`,
@@ -238,7 +233,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "pop",
-    parameters: [],
     result: "any",
     gives: "item",
     changes: "items",
@@ -255,7 +249,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
       param.int("index", "Its position, at most the list's length."),
       param.any("value", "The value to insert."),
     ],
-    result: "nothing",
     changes: "items",
     doc: "Inserts a value before the item at a position, in place.",
     example: `let l = [1, 3]\nl.insert(1, 2)\nassert l == [1, 2, 3]`,
@@ -277,7 +270,6 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "copy",
     pure: true,
-    parameters: [],
     result: "list",
     gives: "items",
     doc: "A shallow copy: lists and records in it are shared.",
@@ -367,12 +359,7 @@ function recordTable(items: readonly Value[], context: ExecutionContext): string
 
 /** Numbers of a range one by one: `first`, `first + 1` … as values of the range's kind. */
 export function rangeItem(range: RangeValue, offset: number): Value {
-  return rangeValue(range, range.first + offset);
-}
-
-/** A number as a value of a range's kind. */
-export function rangeValue({ kind }: RangeValue, number: number): Value {
-  return kind === "int" ? number : new Quantity(kind, number);
+  return numberOf(range, range.first + offset);
 }
 
 /** True when a number lies in a range; an int fits a range of any kind. */

@@ -8,7 +8,8 @@ import { size } from "../arguments.ts";
 import { explainError } from "../explain/error_story.ts";
 import { peerAnswerStory } from "../explain/peer_answer.ts";
 import type { HandleType } from "../../values/spec.ts";
-import { holds, rangeContains, rangeItem, rangeValue } from "./list.ts";
+import { numberOf } from "../../values/sequences.ts";
+import { holds, rangeContains, rangeItem } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -17,7 +18,6 @@ export const INT: HandleType<number> = {
   name: "int",
   doc: "A whole number, exact to 2^53. It converts to the kind that its place requires.",
   fields: () => [],
-  methods: [],
   format: (value) => String(value),
   show: (value) => {
     const sign = value < 0 ? "-" : "";
@@ -35,7 +35,6 @@ export const SIZE: HandleType<Quantity> = {
       (value, context) => Math.ceil(value.value / context.lab.machine.config.pageSizeBytes),
     ),
   })),
-  methods: [],
   format: formatQuantity,
   show: (value) => [`${formatQuantity(value)} = ${groupThousands(value.value)} bytes`],
 };
@@ -46,7 +45,6 @@ export const DURATION: HandleType<Quantity> = {
   fields: fieldsOf<Quantity>((f) => ({
     ns: f.int("The number of nanoseconds.", (value) => value.value),
   })),
-  methods: [],
   format: formatQuantity,
 };
 
@@ -71,7 +69,7 @@ export const RANGE: HandleType<RangeValue> = {
     first: f.any("The first number.", (range) => rangeItem(range, 0)),
     end: f.any(
       "The first number after the range.",
-      (range) => rangeValue(range, range.end),
+      (range) => numberOf(range, range.end),
     ),
     length: f.any("How many numbers it has; for addresses the size.", (range) => {
       const length = Math.max(0, range.end - range.first);
@@ -128,7 +126,6 @@ export const WORD: HandleType<EnumValue> = {
   fields: fieldsOf<EnumValue>((f) => ({
     name: f.string("Its name as a string.", (value) => value.name),
   })),
-  methods: [],
   format: (value) => value.name,
   explain: (value, context) =>
     peerAnswerStory(value.name, context) ?? explainError(value.name, context),

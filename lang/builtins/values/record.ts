@@ -22,7 +22,6 @@ export const RECORD: HandleType<RecordValue> = {
     method({
       name: "keys",
       pure: true,
-      parameters: [],
       result: "list",
       doc: "The names of the entries, in the order they were written.",
       example: `assert { a: 1, b: 2 }.keys() == ["a", "b"]`,
@@ -34,7 +33,6 @@ export const RECORD: HandleType<RecordValue> = {
     method({
       name: "values",
       pure: true,
-      parameters: [],
       result: "list",
       doc: "The values of the entries, in the order they were written.",
       example: `assert { a: 1, b: 2 }.values() == [1, 2]`,
@@ -58,7 +56,6 @@ export const RECORD: HandleType<RecordValue> = {
         param.string("key", "The name of the entry."),
         param.any("value", "The new value."),
       ],
-      result: "nothing",
       changes: "entries",
       doc: "Sets an entry, in place; adds it if it does not exist.",
       example: `let r = { a: 1 }\nr.set("b", 2)\nassert r == { a: 1, b: 2 }`,
@@ -76,7 +73,6 @@ export const RECORD: HandleType<RecordValue> = {
     method({
       name: "copy",
       pure: true,
-      parameters: [],
       result: "any",
       doc: "A shallow copy: lists and records in it are shared.",
       example: `let r = { a: 1 }\nlet other = r.copy()\nother.a = 2\nassert r.a == 1`,

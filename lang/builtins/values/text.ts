@@ -139,7 +139,6 @@ export const STRING: HandleType<string> = {
   format: (text) => text,
 };
 
-/** Bytes of a line of a dump. */
 const DUMP_BYTES = 16;
 /** Lines of a dump before the rest is only counted. */
 const DUMP_LINES = 16;

@@ -11,13 +11,10 @@ export interface CellFigure {
   /** The value of an axis, as tables print it. */
   readonly cell: string;
   readonly cellSpan: Span;
-  /** An event or a figure. */
   readonly figure: string;
-  /** All of it. */
   readonly span: Span;
 }
 
-/** A figure in an expectation. */
 export interface ExpectedFigure extends CellFigure {
   /** It is a factor or a divisor: where it is 0, the condition says nothing. */
   readonly isScaled: boolean;

@@ -150,7 +150,6 @@ export class Resolution {
   readonly variables = new Map<Statement | Name, Variable>();
   /** Code inside other code: it takes along the values of the variables that it uses. */
   readonly closures = new Map<ClosureNode, CodeScope>();
-  /** The machines of each `compare`. */
   readonly comparisons = new Map<CompareExpression, readonly ComparedMachine[]>();
   /** Expressions in a budget that stand for an event's count. */
   readonly counts = new Map<Expression, string>();
@@ -195,7 +194,6 @@ export class Scope {
     this.#own.set(variable.name, variable);
   }
 
-  /** The variable of that name, here or in a block around. */
   find(name: string): Variable | null {
     return this.#own.get(name) ?? this.parent?.find(name) ?? null;
   }

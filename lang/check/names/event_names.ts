@@ -25,7 +25,6 @@ export function eventsNamed(name: string, registry: Registry): readonly string[]
   return registry.kernelCalls.has(name) ? [`call.${name}`] : [];
 }
 
-/** Everything a pattern may name, for suggestions. */
 export function patternNames(registry: Registry): readonly string[] {
   const groups = new Set(
     registry.eventNames.filter((name) => name.includes("."))

@@ -87,7 +87,6 @@ export class FileScope {
     }
   }
 
-  /** Reports the file's own names that the machine has, too. */
   checkMachineNames(file: FileNode, bag: DiagnosticBag): void {
     for (const { declaration } of this.declared.values()) {
       const { span, text } = declaration.name;

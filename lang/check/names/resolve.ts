@@ -90,7 +90,6 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   WARN_ON: "write `assert not …`",
 };
 
-/** Where a statement stands. */
 interface StatementContext {
   readonly scope: Scope;
   readonly inLoop: boolean;

@@ -22,7 +22,6 @@ export interface UnknownName {
   readonly call: CallExpression | null;
   /** The code that it stands in, the outermost of it. */
   readonly code: CodeScope;
-  /** The function that it stands in. */
   readonly inside: FunctionDeclaration | null;
   readonly hint: Hint | undefined;
 }
@@ -43,7 +42,6 @@ export interface NamesAround {
   readonly callsOf: (declaration: FunctionDeclaration) => readonly CallExpression[];
 }
 
-/** Reports unknown names, each group of them where its mistake is. */
 export function reportUnknownNames(
   unknown: readonly UnknownName[],
   around: NamesAround,

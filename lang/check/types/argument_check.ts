@@ -78,7 +78,6 @@ export function checkArguments(
   }
 }
 
-/** Reports a text that is to name events, and names none. */
 function checkEventName(value: Expression, registry: Registry, bag: DiagnosticBag): void {
   if (value.kind !== "String") return;
   const [name = "", ...more] = value.parts;

@@ -24,7 +24,6 @@ export function plainShape(type: Type): StructuralType {
   return { type, item: null, entries: null, madeBy: null };
 }
 
-/** A record with these entries. */
 export function recordShape(entries: Iterable<readonly [string, StructuralType]>): StructuralType {
   return { ...plainShape("record"), entries: new Map(entries) };
 }

@@ -3,7 +3,6 @@ import { pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import { stripCells } from "./strip.ts";
 
-/** One range in use. */
 export interface PicturedRange {
   readonly start: number;
   readonly sizeBytes: number;

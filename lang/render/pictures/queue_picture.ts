@@ -11,7 +11,6 @@
 import { clip, pad, PICTURE_COLUMNS, spread, tableLines } from "../../text/columns.ts";
 import { formatAddress } from "../../text/numbers.ts";
 
-/** A position in a ring. */
 export interface RingMark {
   readonly who: string;
   readonly what: string;
@@ -24,7 +23,6 @@ export interface PicturedRing {
   readonly doorbell: number;
   /** What the row of cells shows. */
   readonly shows: string;
-  /** The cell of a slot: one to four characters. */
   cell(slot: number): string;
   readonly marks: readonly RingMark[];
   /** The slot that must be seen where the ring is too long to be drawn whole. */

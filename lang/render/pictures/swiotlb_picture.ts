@@ -19,7 +19,6 @@ interface PoolOfBuffers {
 
 /** Cells of the bar that stands for an area. */
 const BAR_CELLS = 50;
-/** Slots on a line of a map. */
 const LINE_SLOTS = 64;
 const DISPLAYED_AREAS = 8;
 const DISPLAYED_SETS = 2;

@@ -3,7 +3,6 @@ import { ListValue, RangeValue, type Value } from "../../values/value.ts";
 import type { ForallValues } from "../test_variants.ts";
 import { numberOf, type SequenceChoices } from "../../values/sequences.ts";
 
-/** Cases of one property on one machine. */
 const PROPERTY_CASES = 100;
 
 /** The numbers that one name of a `forall` may be, both ends included. */
@@ -15,7 +14,6 @@ export interface Dimension {
 /** What one name of a `forall` is drawn as: a number, or a sequence of steps. */
 export type Drawn = number | ListValue;
 
-/** True for what draws sequences. */
 export function isSequence(
   dimension: Dimension | SequenceChoices,
 ): dimension is SequenceChoices {

@@ -69,7 +69,6 @@ const OTHER_LANGUAGES_LEADS = byWord([
   ["describe it", 'write `test "name" { … }`'],
 ]);
 
-/** Explains a line that begins with an unknown word. */
 export function explainUnknownWord(
   word: IToken,
   next: IToken | null,

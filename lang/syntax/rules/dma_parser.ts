@@ -11,7 +11,14 @@
  * `rule_tools.ts`, `expression_rules.ts`, `pattern_rules.ts`, `declaration_rules.ts`, and here files,
  * blocks and statements. Chevrotain runs each rule once when a parser is made, to learn the grammar.
  */
-import type { IOrAlt, IToken, OrMethodOpts, TokenType } from "chevrotain";
+import {
+  type ILookaheadStrategy,
+  type IOrAlt,
+  type IToken,
+  LLkLookaheadStrategy,
+  type OrMethodOpts,
+  type TokenType,
+} from "chevrotain";
 import { type Span, spanBetween } from "../../source.ts";
 import { expectedProvider } from "../recovery/messages.ts";
 import {
@@ -40,8 +47,36 @@ import {
   type OperandRow,
   pushed,
 } from "./expression_rules.ts";
-import { LazyLookahead } from "./lazy_lookahead.ts";
 import { due, FIRST_WINS } from "./rule_tools.ts";
+
+type Options<M extends "buildLookaheadForAlternation" | "buildLookaheadForOptional"> = Parameters<
+  ILookaheadStrategy[M]
+>[0];
+
+/** Works out where a token leads when a parser first asks: most texts ask for few of the places. */
+class LazyLookahead implements ILookaheadStrategy {
+  readonly #eager: ILookaheadStrategy = new LLkLookaheadStrategy({ maxLookahead: 1 });
+
+  validate(options: Parameters<ILookaheadStrategy["validate"]>[0]) {
+    return this.#eager.validate(options);
+  }
+
+  buildLookaheadForAlternation(options: Options<"buildLookaheadForAlternation">) {
+    let found: ((alternatives?: IOrAlt<unknown>[]) => number | undefined) | null = null;
+    const eager = this.#eager;
+    return function (this: unknown, alternatives?: IOrAlt<unknown>[]) {
+      return (found ??= eager.buildLookaheadForAlternation(options)).call(this, alternatives);
+    };
+  }
+
+  buildLookaheadForOptional(options: Options<"buildLookaheadForOptional">) {
+    let found: (() => boolean) | null = null;
+    const eager = this.#eager;
+    return function (this: unknown) {
+      return (found ??= eager.buildLookaheadForOptional(options)).call(this);
+    };
+  }
+}
 
 const { Hard, Soft } = t;
 const OUTCOME_NAME = due("outcomeName");

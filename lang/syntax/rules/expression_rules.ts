@@ -72,7 +72,6 @@ export interface Items<T> {
   readonly span: Span;
 }
 
-/** A value in brackets. */
 export interface Bracketed {
   readonly value: ast.Expression;
   readonly span: Span;

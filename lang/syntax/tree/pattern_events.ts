@@ -1,7 +1,6 @@
 /** What event patterns ask for. */
 import type { EventPattern, PatternEvent, PatternField } from "./ast.ts";
 
-/** The events of a pattern, in the order of the text. */
 export function* patternEvents(pattern: EventPattern): Generator<PatternEvent> {
   switch (pattern.kind) {
     case "Event":

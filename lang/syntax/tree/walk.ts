@@ -125,7 +125,6 @@ function eachExpression(statement: Statement, visit: (expression: Expression) =>
   for (const expression of statementExpressions(statement)) look(expression);
 }
 
-/** The blocks in a statement's expressions. */
 export function expressionBlocks(statement: Statement): readonly Block[] {
   let blocks: Block[] | null = null;
   eachExpression(statement, (expression) => {

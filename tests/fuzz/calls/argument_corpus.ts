@@ -20,7 +20,7 @@ export interface ArgumentCorpus {
 /** Every method with the type it stands in. */
 export const METHODS: readonly (readonly [type: HandleType, method: MethodSpec])[] = [
   ...BUILTINS.types.values(),
-].flatMap((type) => type.methods.map((method) => [type, method] as const));
+].flatMap((type) => (type.methods ?? []).map((method) => [type, method] as const));
 
 /** Reads the examples of every builtin. */
 export function readArguments(): ArgumentCorpus {

@@ -1,8 +1,28 @@
-/** Memory that CPU and device share all the time: `dma_alloc_coherent`. */
-import type { CoherentMemory } from "@dmalab/runtime/dma";
+/** Memory that is allocated for a device: shared all the time (`dma_alloc_coherent`), or pages that are mapped at once (`dma_alloc_pages`). */
+import type { CoherentMemory, PageMemory } from "@dmalab/runtime/dma";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
+
+interface PageMemoryTarget {
+  readonly memory: PageMemory;
+  /** It was freed: freeing it again is a double free. */
+  freed: boolean;
+}
+
+export const PAGE_MEMORY: HandleType<PageMemoryTarget> = {
+  name: "page_memory",
+  doc: "Pages of a device with the CPU's caches on: syncs hand them over.",
+  fields: fieldsOf<PageMemoryTarget>((f) => ({
+    addr: f.dma("Where the device sees the first byte.", ({ memory }) => memory.dma),
+    size: f.size("Its length.", ({ memory }) => memory.sizeBytes),
+    phys: f.phys("Physical address of the first byte.", ({ memory }) => memory.pages[0]!),
+  })),
+  format: ({ memory }) =>
+    `pages of ${formatSize(memory.sizeBytes)}, ${memory.dev.name} sees ${
+      formatAddress(memory.dma)
+    }`,
+};
 
 export interface CoherentTarget {
   readonly memory: CoherentMemory;
@@ -20,7 +40,6 @@ export const COHERENT_MEMORY: HandleType<CoherentTarget> = {
     size: f.size("Its length.", ({ memory }) => memory.sizeBytes),
     phys: f.phys("Physical address of the first byte.", ({ memory }) => memory.physOf(0)),
   })),
-  methods: [],
   format: ({ memory, device }) =>
     `coherent memory of ${formatSize(memory.sizeBytes)}, ${device} sees ${
       formatAddress(memory.dma)

@@ -2,7 +2,7 @@
 import { type DmaAddr, KernelError } from "@dmalab/runtime";
 import type { DmaPool, PoolBlock } from "@dmalab/runtime/dma";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ValueError } from "../../../values/script_error.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
@@ -35,7 +35,6 @@ export const POOL_BLOCK: HandleType<PoolBlockTarget> = {
     phys: f.phys("Physical address of the first byte.", ({ block }) => block.phys),
     size: f.size("Its length.", ({ owner }) => owner.pool.blockSizeBytes),
   })),
-  methods: [],
   format: ({ addr, freed, owner }) =>
     `block of ${formatSize(owner.pool.blockSizeBytes)} at ${formatAddress(addr)}${
       freed ? ", freed" : ""
@@ -81,7 +80,6 @@ pool.free(first)`,
     method({
       name: "free",
       parameters: [param.handle("block", POOL_BLOCK, "The result of alloc().")],
-      result: "nothing",
       doc: "Frees a block.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let block = pool.alloc()
@@ -98,15 +96,13 @@ pool.free(again)`,
           : target.destroyed !== owner.destroyed
           ? "The block was freed when its pool was destroyed"
           : null;
-        if (problem !== null) throw new ScriptError("E0919", problem);
+        if (problem !== null) throw new ValueError(problem);
         target.freed = true;
         owner.pool.free(target.block, target.block.dma);
       },
     }),
     method({
       name: "destroy",
-      parameters: [],
-      result: "nothing",
       doc: "Frees all pages of the pool, also those with blocks that are still allocated.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let block = pool.alloc()

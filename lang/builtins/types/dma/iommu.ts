@@ -6,10 +6,9 @@ import type { FlushQueue } from "@dmalab/runtime/iommu";
 import { reservedLines } from "../../../render/pictures/address_space_picture.ts";
 import { PICTURE_COLUMNS, spread, wrapText } from "../../../text/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../../../text/numbers.ts";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ValueError } from "../../../values/script_error.ts";
 import { raiseErrno } from "../../arguments.ts";
 import { type MappedRun, mappedRuns } from "../../mapped_runs.ts";
-import { iommuStory } from "../../explain/iommu_story.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import type { DeviceBase } from "@dmalab/devices";
 import { DEVICE } from "../device.ts";
@@ -21,6 +20,52 @@ import { fieldsOf } from "../../describe/fields.ts";
 import { named, param } from "../../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
 import { mappedAddress } from "./mapping.ts";
+import type { ExecutionContext } from "../../../values/execution_context.ts";
+import { explainAddress } from "../../ledger.ts";
+import { decisionList } from "../../explain/decision_list.ts";
+import { explainTranslation } from "../../explain/device_story.ts";
+import { factLines } from "../../explain/explanation.ts";
+
+/** Faults that are printed before the rest is only counted. */
+const DISPLAYED_FAULTS = 4;
+
+/** Where the story of a fault's address begins. */
+const FAULT_INDENT = "  ";
+
+/** The devices, then the newest faults, each with the story of its address. */
+function iommuStory(machine: Machine, context: ExecutionContext): string[] {
+  const { config } = machine;
+  const devices = [...context.lab.devices.values()];
+  return [
+    `iommu ${config.iommu.model}, mode ${config.iommu.mode}`,
+    ...devices.flatMap((device) => {
+      const translation = explainTranslation(device, context);
+      return factLines(
+        { ...translation, title: `${device.name}: ${translation.title}` },
+        "dma.1.3",
+        context.columns,
+      );
+    }),
+    ...faultLines(context),
+  ];
+}
+
+function faultLines(context: ExecutionContext): string[] {
+  const faults = context.recorder.events.filter(({ name }) => name === "iommu.fault");
+  const rest = faults.length - DISPLAYED_FAULTS;
+  return [
+    ...faults.slice(-DISPLAYED_FAULTS).flatMap((fault) => [
+      ...decisionList([fault], context.columns),
+      ...explainAddress(
+        "dma",
+        (fault.fields as { readonly dma: number }).dma,
+        context,
+        { columns: context.columns - FAULT_INDENT.length, device: fault.device },
+      ).map((line) => FAULT_INDENT + line),
+    ]),
+    ...rest > 0 ? [`  … ${formatCount(rest, "fault")} before`] : [],
+  ];
+}
 
 /** Ranges of a device in a picture before the rest is only counted. */
 const DISPLAYED_RANGES = 8;
@@ -135,7 +180,7 @@ assert walk.entries.length == 4 and walk.page_size == 4KiB
 dma_unmap_phys(ssd, m, 4KiB, to_device)`,
       run(_run, machine, [device, address]) {
         if (address < 0) {
-          throw new ScriptError("E0919", "DMA_MAPPING_ERROR is not an address: the map failed");
+          throw new ValueError("DMA_MAPPING_ERROR is not an address: the map failed");
         }
         return { machine, device: translationOf(device, "page table"), iova: address };
       },
@@ -150,7 +195,6 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
           true,
         ),
       ],
-      result: "nothing",
       doc:
         "Changes how the device's IOMMU group is translated, as an administrator does. While the " +
         "driver of any device of the group is bound, only strict to lazy is possible; else the group " +
@@ -168,7 +212,6 @@ iommu.set_mode(ssd, strict) fails EPERM`,
     method({
       name: "claim",
       parameters: [param.handle("device", DEVICE, "Any device of the group.")],
-      result: "nothing",
       doc:
         "Takes the device's IOMMU group for a user, as VFIO does when a program opens it: all its " +
         "devices leave their default domain and reach nothing. EPERM while the driver of any of them " +
@@ -191,7 +234,6 @@ iommu.claim(nic) fails EPERM`,
     method({
       name: "release",
       parameters: [param.handle("device", DEVICE, "Any device of the group.")],
-      result: "nothing",
       doc:
         "Ends what claim() began: the group is on its default domain again, with the mappings in it.",
       example: `machine {
@@ -224,8 +266,7 @@ assert space.cached == before + 1, "a freed range stays in an rcache"`,
 
 function translationOf({ dma, name }: DeviceBase, what: string): TranslatedDevice {
   if (isTranslated(dma)) return dma;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `${name} is not translated: it has no ${what}`,
     "`iommu { mode = strict }` or lazy translates devices",
   );
@@ -265,7 +306,6 @@ function iommuLines(machine: Machine): string[] {
   return lines;
 }
 
-/** What waits in a flush queue, and until when. */
 function flushLines(queue: FlushQueue): string[] {
   const { pending } = queue;
   if (pending === 0) return ["  no range waits for a flush"];

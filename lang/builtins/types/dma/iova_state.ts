@@ -90,7 +90,6 @@ export const IOVA_STATE: HandleType<IovaStateTarget> = {
       ({ state }) => state.linkedBytes,
     ),
   })),
-  methods: [],
   format: ({ state }) =>
     state.sizeBytes === 0
       ? "iova_state without a range"

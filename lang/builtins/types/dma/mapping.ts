@@ -58,7 +58,6 @@ export const MAPPING: HandleType<Mapping> = {
       (mapping, context) => siteText(mapping.site, context),
     ),
   })),
-  methods: [],
   format: formatMapping,
   show: (mapping) =>
     mapping.addr < 0 ? [formatMapping(mapping)] : [

@@ -28,7 +28,6 @@ export interface PageWalk {
   readonly iova: number;
 }
 
-/** An entry on the way. */
 interface WalkedEntry {
   readonly name: string;
   /** The page that it is in. */
@@ -154,7 +153,6 @@ export const PAGE_WALK: HandleType<PageWalk> = {
       },
     ),
   })),
-  methods: [],
   format: (walk) => `page_walk of ${walk.device.name}: ${leadsTo(walk)}`,
   show: walkLines,
   explain: (walk, context) => {

@@ -5,11 +5,101 @@ import {
   SLOT_BYTES,
   type SwiotlbPool,
 } from "@dmalab/runtime/memory";
-import { formatCount } from "../../../text/numbers.ts";
+import { formatCount, formatDuration, formatSize } from "../../../text/numbers.ts";
 import { swiotlbPicture } from "../../../render/pictures/swiotlb_picture.ts";
-import { explainPool } from "../../bounce_story.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import { clip, wrapText } from "../../../text/columns.ts";
+import type { ExecutionContext } from "../../../values/execution_context.ts";
+import { formatInputs } from "../../explain/inputs.ts";
+import { POOL_VERDICTS } from "../../explain/texts.ts";
+import { siteText } from "../event.ts";
+
+/** Statements that are named before the rest is only counted. */
+const DISPLAYED_HOLDERS = 8;
+
+/** Live buffers that one statement made. */
+interface Holder {
+  readonly place: string;
+  buffers: number;
+  slots: number;
+  oldestNs: number;
+}
+
+/** The story of a pool: its holders by statement, the largest first, and the last refusal. */
+function explainPool(pool: SwiotlbPool, context: ExecutionContext): string[] {
+  if (!pool.active) return ["the machine has no pool"];
+  const { events } = context.recorder;
+  const makers = lastMakers(events);
+  const holders = new Map<string, Holder>();
+  pool.forEachBuffer((buffer) => {
+    const place = makerOf(buffer, makers, context);
+    const holder = holders.get(place) ??
+      { place, buffers: 0, slots: 0, oldestNs: buffer.bornNs };
+    holder.buffers++;
+    holder.slots += buffer.slots;
+    holder.oldestNs = Math.min(holder.oldestNs, buffer.bornNs);
+    holders.set(place, holder);
+  });
+  const sorted = [...holders.values()].sort((a, b) => b.slots - a.slots);
+  const nowNs = context.lab.machine.clock.latestNs;
+  const rest = sorted.length - DISPLAYED_HOLDERS;
+  return [
+    `${pool.usedSlots} of ${formatCount(pool.totalSlots, "slot")} in use` +
+    (sorted.length === 0 ? "" : `, held by ${formatCount(sorted.length, "statement")}`),
+    ...sorted.slice(0, DISPLAYED_HOLDERS).flatMap((holder) => holderLines(holder, nowNs, context)),
+    ...rest > 0 ? [`  … ${formatCount(rest, "more statement")}`] : [],
+    ...refusalLines(events, context),
+  ].map((line) => clip(line, context.columns));
+}
+
+/** What a statement holds, and its place: on a line of its own where it would be cut off. */
+function holderLines(
+  { place, buffers, slots, oldestNs }: Holder,
+  nowNs: number,
+  { columns }: ExecutionContext,
+): string[] {
+  const what = `  ${formatCount(slots, "slot")} in ${formatCount(buffers, "buffer")}, ` +
+    `up to ${formatDuration(nowNs - oldestNs)} old: `;
+  return what.length + place.length <= columns ? [what + place] : [what.trimEnd(), `    ${place}`];
+}
+
+/** The newest `swiotlb.map` of each address. */
+function lastMakers(events: readonly MachineEvent[]): ReadonlyMap<number, MachineEvent> {
+  const makers = new Map<number, MachineEvent>();
+  for (const event of events) {
+    if (event.name !== "swiotlb.map") continue;
+    makers.set(event.fields.tlb_phys, event);
+  }
+  return makers;
+}
+
+function makerOf(
+  buffer: BouncedBuffer,
+  makers: ReadonlyMap<number, MachineEvent>,
+  context: ExecutionContext,
+): string {
+  const maker = makers.get(buffer.tlbPhys);
+  if (maker === undefined) return "before the script began";
+  const request = maker.request === null ? "" : "requests submitted by ";
+  return `${maker.device ?? "?"}, ${request}${siteText(maker.site, context) ?? "the machine"}`;
+}
+
+function refusalLines(events: readonly MachineEvent[], context: ExecutionContext): string[] {
+  const last = events.findLast((event) => event.name === "swiotlb.full");
+  if (last === undefined) return [];
+  const { wanted_bytes: wanted, cause } = last.fields;
+  const inputs = last.why === null ? "" : formatInputs(last.why.inputs);
+  return [
+    `last refusal: ${formatSize(wanted)} for ${last.device ?? "?"}, ${
+      siteText(last.site, context) ?? "the machine"
+    }`,
+    ...wrapText(`${cause}: ${POOL_VERDICTS[cause]}`, context.columns - 2)
+      .map((line) => `  ${line}`),
+    ...wrapText(inputs, context.columns - 4).map((line) => `    ${line}`),
+  ];
+}
 
 const BUFFER = {
   slot: "int",
@@ -76,7 +166,6 @@ export const SWIOTLB: HandleType<SwiotlbPool> = {
     ),
     size: f.size("Its size.", (pool) => pool.sizeBytes),
   })),
-  methods: [],
   format: (pool) =>
     pool.active
       ? `swiotlb ${pool.usedSlots} of ${formatCount(pool.totalSlots, "slot")} in use`

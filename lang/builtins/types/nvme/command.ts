@@ -1,7 +1,8 @@
 /** The NVMe command that a request became. */
+import { wordValue } from "../../words.ts";
 import type { NvmeCommandView, NvmeRequest, SglDescriptor } from "@dmalab/devices/nvme";
 import { formatAddress, formatHexBytes, formatSize } from "../../../text/numbers.ts";
-import { isHandle, word } from "../../arguments.ts";
+import { isHandle } from "../../arguments.ts";
 import { commandStory, sglTypeName } from "../../explain/command_story.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
@@ -10,7 +11,7 @@ const DESCRIPTOR = { type: "any", address: "dma", size: "size" } as const;
 
 function plainDescriptor({ address, sizeBytes: size, type }: SglDescriptor) {
   const name = sglTypeName(type);
-  return { type: name === null ? type : word(name), address, size };
+  return { type: name === null ? type : wordValue(name), address, size };
 }
 
 /** What the sixteen-byte rows of a command hold. */
@@ -23,7 +24,6 @@ export function commandByteLines(bytes: Uint8Array): string[] {
   );
 }
 
-/** A command, and the request that it serves. */
 export interface CommandOfRequest {
   readonly command: NvmeCommandView;
   readonly request: NvmeRequest;
@@ -73,7 +73,6 @@ export const COMMAND: HandleType<CommandOfRequest> = {
     mptr: f.dma("Where the metadata is.", ({ command }) => command.mptr),
     bytes: f.bytes("The 64 bytes.", ({ command }) => command.bytes.slice()),
   })),
-  methods: [],
   format: ({ command }) =>
     command.format === "prp"
       ? `PRP command, PRP1 ${formatAddress(command.prp1)}, PRP2 ${formatAddress(command.prp2)}`

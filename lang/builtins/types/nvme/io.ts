@@ -7,7 +7,6 @@ import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { Value } from "../../../values/value.ts";
 import { refusalLines } from "../../explain/io_refusal.ts";
-import { ioStory } from "../../explain/io_story.ts";
 import { showRequest } from "../../show_request.ts";
 import type { FieldSpec, HandleType } from "../../../values/spec.ts";
 import {
@@ -20,6 +19,50 @@ import {
 } from "./request.ts";
 import { fieldList, fieldsOf } from "../../describe/fields.ts";
 import { TRACE } from "../trace.ts";
+
+/** Where addresses came from differs from request to request, and says nothing about the io. */
+const DETAILS = /^(?:iova|iotlb|flush_queue)\./;
+
+/**
+ * One story for each row of requests about which the same was decided.
+ *
+ * @param tell The story of a request.
+ */
+function ioStory(
+  requests: readonly NvmeRequest[],
+  tell: (request: NvmeRequest) => readonly string[],
+  context: ExecutionContext,
+): string[] {
+  const lines: string[] = [];
+  const decisions = decisionsOf(requests, context);
+  for (let first = 0; first < requests.length;) {
+    const request = requests[first]!;
+    let next = first + 1;
+    while (next < requests.length && decisions[next] === decisions[first]) next++;
+    lines.push(...tell(request));
+    if (next - first > 1) {
+      const last = requests[next - 1]!;
+      lines.push(
+        `… same decisions for ${formatCount(next - first - 1, "more request")}, ` +
+          `up to request ${last.id}`,
+      );
+    }
+    first = next;
+  }
+  return lines;
+}
+
+/** What was decided about each request, by which rules, and how it ended; each thing once. */
+function decisionsOf(requests: readonly NvmeRequest[], context: ExecutionContext): string[] {
+  const decided = new Map(requests.map(({ id }) => [id, new Set<string>()]));
+  for (const { name, request, why } of context.recorder.events) {
+    if (why === null || request === null || DETAILS.test(name)) continue;
+    decided.get(request)?.add(`${name} ${why.rule}`);
+  }
+  return requests.map((request) =>
+    [...decided.get(request.id)!, request.status ?? "in flight"].join(", ")
+  );
+}
 
 /** Requests of a picture before the rest is only listed. */
 const PICTURED_REQUESTS = 1;
@@ -80,7 +123,6 @@ export const IO: HandleType<Io> = {
   name: "io",
   doc: "One bio as its submitter sees it. It may have been split into several requests.",
   fields: fieldList(() => [...OWN_FIELDS(), ...requestFields()]),
-  methods: [],
   format: (io) => {
     if (io.requests.length === 1) return `io: ${formatRequest(io.requests[0]!)}`;
     const state = io.status ?? "in flight";

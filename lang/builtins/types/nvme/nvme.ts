@@ -1,7 +1,7 @@
 /** NVMe disks: what they are, what they hold, their queues. */
 import { type NvmeDevice, unplugNvme } from "@dmalab/devices/nvme";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ValueError } from "../../../values/script_error.ts";
 import { toInt } from "../../arguments.ts";
 import type { HandleType, MethodSpec } from "../../../values/spec.ts";
 import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
@@ -21,8 +21,7 @@ function mediaBlocks(
   if (blocks !== undefined) return blocks;
   if (sizeBytes === undefined) return 1;
   if (sizeBytes % blockBytes === 0) return sizeBytes / blockBytes;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `${formatSize(sizeBytes)} is not a multiple of the block size, ${formatSize(blockBytes)}`,
   );
 }
@@ -35,8 +34,7 @@ function throughDriver(spec: MethodSpec<NvmeDevice>): MethodSpec<NvmeDevice> {
     ...spec,
     run(context, device, args) {
       if (device.isBound) return spec.run(context, device, args);
-      throw new ScriptError(
-        "E0919",
+      throw new ValueError(
         `No driver of the kernel is bound to ${device.name}: it takes no requests`,
         "a driver in C drives it; without `driver = none` the kernel's does",
       );
@@ -65,8 +63,7 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
       const media = device.media;
       const count = mediaBlocks(device, sizeBytes, blocks);
       if (first + count > media.blockCount) {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `${device.name} has ${
             formatCount(media.blockCount, "block")
           }: there are none at ${first}`,
@@ -92,8 +89,6 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
   }),
   method({
     name: "reset",
-    parameters: [],
-    result: "nothing",
     doc: "Resets the controller: disables it, cancels and unmaps its uncompleted commands, and " +
       "enables it again. Then requests that may be retried and those queued meanwhile are " +
       "submitted.",
@@ -108,8 +103,6 @@ assert io.status == OK and io.requests[0].retries == 1`,
   }),
   method({
     name: "remove",
-    parameters: [],
-    result: "nothing",
     doc: "Removes the device while it is in use (surprise removal). From then on each of its " +
       "accesses faults and each request ends with TRANSPORT; its driver frees its resources. Its " +
       "peer memory is no longer reachable.",

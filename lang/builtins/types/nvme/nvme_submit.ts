@@ -4,7 +4,7 @@ import type { DiskOp, Io, NvmeDevice, NvmeDisk, SubmitOptions } from "@dmalab/de
 import { type ErrnoName, KernelError, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { HostBuffer } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ScriptError, ValueError } from "../../../values/script_error.ts";
 import type { RecordValue, Value } from "../../../values/value.ts";
 import { refusing, toInt, toWord } from "../../arguments.ts";
 import { runUntilDone } from "../../run_until_done.ts";
@@ -71,8 +71,7 @@ const OPERATIONS: ReadonlySet<string> = new Set<DiskOp>([
 function toDiskOp(value: Value): DiskOp {
   const name = toWord(value, "op");
   if (OPERATIONS.has(name)) return name as DiskOp;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     `A disk has no operation ${name}`,
     `write one of ${[...OPERATIONS].join(", ")}`,
   );
@@ -114,7 +113,6 @@ function dataOf(op: DiskOp, memory: GivenMemory, sizeBytes: number | undefined):
   return refusing(() => given.slice(0, sizeBytes));
 }
 
-/** The queue that was asked for, which the disk must have. */
 function askedQueue(disk: NvmeDisk, queue: number | undefined): { readonly queue?: number } {
   return queue === undefined ? {} : { queue: toInt(queue, "queue", 1, disk.queueCount) };
 }
@@ -167,8 +165,7 @@ const RAW = [
 
 function submitRaw(disk: NvmeDisk, [command, admin, queue]: Decoded<typeof RAW>): Io {
   if (command.length !== SQE_BYTES) {
-    throw new ScriptError(
-      "E0919",
+    throw new ValueError(
       `A command has ${SQE_BYTES} bytes, and this has ${command.length}`,
       "`nvme_command(opcode, …)` makes one",
     );

@@ -1,13 +1,133 @@
 /** One pair of submission and completion queue. */
-import type { QueuePair } from "@dmalab/devices/nvme";
-import { formatCount } from "../../../text/numbers.ts";
-import { queuePicture } from "../../../render/pictures/queue_picture.ts";
+import type { HostRings, NvmeRequest, QueuePair } from "@dmalab/devices/nvme";
+import { formatCount, formatDuration, formatSize } from "../../../text/numbers.ts";
+import {
+  type PicturedQueue,
+  queuePicture,
+  type RingMark,
+} from "../../../render/pictures/queue_picture.ts";
 import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
-import { queueStory } from "../../explain/queue_story.ts";
-import { controllerSide, picturedQueue } from "../../pictured_queue.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
+import { factLines } from "../../explain/explanation.ts";
+import type { ExecutionContext } from "../../../values/execution_context.ts";
+
+type ControllerSide = NonNullable<ReturnType<typeof controllerSide>>;
+
+/** Where the controller stands in a queue; null once it does not know it. */
+function controllerSide(queue: QueuePair, device: string, context: ExecutionContext) {
+  return context.lab.device(device, "nvme").controller.ringsOf(queue.id);
+}
+
+/** The drawing of a queue in the state it is in. */
+function picturedQueue(
+  queue: QueuePair,
+  device: string,
+  context: ExecutionContext,
+): PicturedQueue {
+  const host = queue.rings;
+  const other = controllerSide(queue, device, context);
+  const { depthEntries } = queue;
+  const waiting = queue.waiting.length;
+  const inFlight = formatCount(queue.inFlight, "command");
+  return {
+    title: `queue ${queue.id} of ${device}   ${formatCount(depthEntries, "entry", "entries")}   ${
+      queue.polled ? "polled" : `vector ${queue.vector} to cpu ${queue.cpu}`
+    }`,
+    state: `${inFlight} in flight${waiting === 0 ? "" : `, ${waiting} waiting`}`,
+    depthEntries,
+    rings: [
+      {
+        title: "submission queue",
+        dma: queue.sq.dma,
+        doorbell: host.sqDoorbell,
+        shows: "tag",
+        cell: (slot) => commandCell(queue, host, other, slot),
+        marks: submissionMarks(host, other),
+        focus: other?.sqHead ?? host.sqTail,
+      },
+      {
+        title: "completion queue",
+        dma: queue.cq.dma,
+        doorbell: host.cqDoorbell,
+        shows: "phase bit",
+        cell: (slot) => String(queue.completionAt(slot).phase),
+        marks: completionMarks(host, other),
+        focus: host.cqHead,
+      },
+    ],
+    header: ["cid", "request", "op", "lba", "bytes", "where it is", "sent"],
+    rows: queue.sent().map((iod) => {
+      const request = iod.request!;
+      return [
+        String(request.cid),
+        String(request.id),
+        request.op,
+        String(request.lba),
+        formatSize(request.bytes),
+        whereabouts(request, queue, host, other),
+        `${formatDuration(context.lab.machine.clock.latestNs - queue.sentAtNs(iod))} ago`,
+      ];
+    }),
+    notes: other === null ? ["the controller does not know the queue"] : [],
+  };
+}
+
+/** A command id is a tag, and how often the tag was used, times this. */
+const TAGS = 4096;
+
+/** Whether a slot lies between two positions of a ring of `depth` slots. */
+function between(slot: number, from: number, to: number): boolean {
+  return from <= to ? slot >= from && slot < to : slot >= from || slot < to;
+}
+
+/** The tag of the command that waits in a slot; nothing where the controller has fetched it. */
+function commandCell(
+  queue: QueuePair,
+  host: HostRings,
+  other: ControllerSide | null,
+  slot: number,
+): string {
+  if (other === null || !between(slot, other.sqHead, host.sqTail)) return "·";
+  return String(queue.commandIdAt(slot) % TAGS);
+}
+
+function submissionMarks(host: HostRings, other: ControllerSide | null): RingMark[] {
+  const marks: RingMark[] = [{ who: "host", what: "tail", slot: host.sqTail }];
+  if (host.sqRung !== host.sqTail) marks.push({ who: "", what: "rung", slot: host.sqRung });
+  return other === null
+    ? marks
+    : [{ who: "controller", what: "head", slot: other.sqHead }, ...marks];
+}
+
+function completionMarks(host: HostRings, other: ControllerSide | null): RingMark[] {
+  const marks: RingMark[] = [
+    { who: "host", what: `phase ${host.phase} is new, head`, slot: host.cqHead },
+  ];
+  return other === null ? marks : [
+    { who: "controller", what: `writes phase ${other.phase}, tail`, slot: other.cqTail },
+    ...marks,
+  ];
+}
+
+/** Which of the rings a command in flight stands in. */
+function whereabouts(
+  { cid }: NvmeRequest,
+  queue: QueuePair,
+  host: HostRings,
+  other: ControllerSide | null,
+): string {
+  if (other === null) return "lost with the controller";
+  for (let slot = other.sqHead; slot !== host.sqTail; slot = (slot + 1) % queue.depthEntries) {
+    if (queue.commandIdAt(slot) !== cid) continue;
+    return between(slot, other.sqHead, host.sqRung) ? "not fetched" : "doorbell not rung";
+  }
+  for (let slot = host.cqHead; slot !== other.cqTail; slot = (slot + 1) % queue.depthEntries) {
+    if (queue.completionAt(slot).cid === cid) return "completed, CQE not consumed";
+  }
+  return "fetched by the controller";
+}
 
 export interface QueueTarget {
   readonly queue: QueuePair;
@@ -53,7 +173,6 @@ export const QUEUE: HandleType<QueueTarget> = {
   methods: [
     method({
       name: "poll",
-      parameters: [],
       result: "int",
       doc:
         "Handles the posted completions, with or without an interrupt, and returns their number.",
@@ -72,3 +191,55 @@ assert io.done`,
   show: ({ queue, device }, context) => queuePicture(picturedQueue(queue, device, context)),
   explain: ({ queue, device }, { columns }) => queueStory(queue, device, columns),
 };
+
+/** The facts of a queue, each with its rule. */
+function queueStory(queue: QueuePair, device: string, columns: number): string[] {
+  const { cqHead, phase, sqDoorbell, cqDoorbell, sqRung, sqTail } = queue.rings;
+  const hex = (offset: number) => `0x${offset.toString(16)}`;
+  const unrung = sqTail === sqRung
+    ? ""
+    : `; entries from slot ${sqRung} on are not yet submitted (doorbell pending)`;
+  return [
+    `queue ${queue.id} of ${device}`,
+    ...factLines(
+      {
+        title: `${formatCount(queue.depthEntries, "entry", "entries")}, up to ${
+          formatCount(queue.tags, "command")
+        } in flight`,
+        why:
+          "one entry stays empty, so that a full ring is not an empty one; requests beyond that " +
+          `wait: ${queue.waiting.length} now`,
+      },
+      "nvme.1",
+      columns,
+    ),
+    ...factLines(
+      {
+        title: `doorbells at ${hex(sqDoorbell)} and ${hex(cqDoorbell)}`,
+        why:
+          `0x1000 + ${2 * queue.id} and ${2 * queue.id + 1} strides; last doorbell write: tail ` +
+          `${sqRung}${unrung}`,
+      },
+      "nvme.4.1",
+      columns,
+    ),
+    ...factLines(
+      {
+        title: `the CQE in slot ${cqHead} is valid when its phase tag is ${phase}`,
+        why: "the phase tag inverts on each pass through the ring, so old entries need no clearing",
+      },
+      "nvme.4.2",
+      columns,
+    ),
+    ...factLines(
+      queue.polled
+        ? { title: "polled, no interrupts", why: "the submitter polls for completions" }
+        : {
+          title: `vector ${queue.vector} interrupts cpu ${queue.cpu}`,
+          why: "commands submitted on this CPU use this queue unless one is named",
+        },
+      "nvme.5.1",
+      columns,
+    ),
+  ];
+}

@@ -12,7 +12,6 @@ import { IOVA_STATE, stateOf } from "../dma/iova_state.ts";
 import { TRACE, type Trace } from "../trace.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
-/** The events that a request caused. */
 export function requestEvents(requests: readonly NvmeRequest[], context: ExecutionContext) {
   const ids = new Set(requests.map((request) => request.id));
   return context.recorder.events.filter((event) =>
@@ -105,7 +104,6 @@ export const REQUEST: HandleType<NvmeRequest> = {
     ),
     retries: f.int("How often it was retried.", (request) => request.retries),
   })),
-  methods: [],
   format: formatRequest,
   show: showRequest,
   explain: explainRequest,
@@ -124,7 +122,6 @@ export function explainRequest(request: NvmeRequest, context: ExecutionContext):
   return requestStory(request, formatRequest(request), context);
 }
 
-/** A request on one line. */
 export function formatRequest(request: NvmeRequest): string {
   const state = request.status ?? (request.mapped ? "mapped" : "queued");
   return `request ${request.id}: ${request.op} lba ${request.lba}, ${

@@ -1,7 +1,7 @@
 /** Any other device: scripts map for it, make it read and write, and describe its registers. */
 import type { EndpointDevice } from "@dmalab/devices/endpoint";
 import type { MemoryRegionConfig } from "@dmalab/runtime";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ValueError } from "../../../values/script_error.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
@@ -30,7 +30,6 @@ export const ENDPOINT: HandleType<EndpointDevice> = {
     method({
       name: "raise",
       parameters: [param.int("vector", "Which of its interrupts, from 0.")],
-      result: "nothing",
       doc: "Raises an interrupt. The handler of a C driver has run when this returns, unless " +
         "interrupts are disabled or another handler is running: then it runs later.",
       example:
@@ -38,8 +37,7 @@ export const ENDPOINT: HandleType<EndpointDevice> = {
       run(_run, device, [vector]) {
         const { vectors } = device.function;
         if (vector < 0 || vector >= vectors) {
-          throw new ScriptError(
-            "E0919",
+          throw new ValueError(
             `${device.name} has no interrupt ${vector}`,
             `it has ${vectors}, counted from 0; \`vectors = …\` in its block`,
           );

@@ -1,7 +1,8 @@
 /** Host bridges, root ports and switches: what a topology is made of. */
+import { wordValue } from "../../words.ts";
+import { ListValue } from "../../../values/value.ts";
 import { type PciNodeConfig, settingOf } from "@dmalab/devices";
 import { switchedOn } from "@dmalab/devices/pci";
-import { list, word } from "../../arguments.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
@@ -15,13 +16,12 @@ export const PORT: HandleType<PciNodeConfig> = {
         "The ACS services that are enabled, or `unknown`.",
         (port) => {
           const acs = settingOf(port, "acs") ?? [];
-          if (acs === "unknown") return word(acs);
-          return list(switchedOn(acs, settingOf(port, "acsCapable")).map(word));
+          if (acs === "unknown") return wordValue(acs);
+          return new ListValue(switchedOn(acs, settingOf(port, "acsCapable")).map(wordValue));
         },
       ),
       type: "list",
     },
   })),
-  methods: [],
   format: (port) => `${port.kind} ${port.name}`,
 };

@@ -203,7 +203,6 @@ export const P2PDMA_STATE: HandleType<PeerMemo> = {
       ({ kind, provider }) => provider === null ? null : kind,
     ),
   })),
-  methods: [],
   format: ({ kind, provider }) =>
     provider === null ? "p2pdma_state that knows no peer" : `p2pdma_state: ${kind}`,
 };

@@ -11,7 +11,7 @@ import {
 import type { HostBuffer } from "@dmalab/runtime/memory";
 import { type AddressSpace, HUGE_ORDER, type MappedPage } from "@dmalab/runtime/mm";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ValueError } from "../../../values/script_error.ts";
 import { raiseErrno } from "../../arguments.ts";
 import { PROCESS } from "../../calls/example_machines.ts";
 import { SIZE, VIRT } from "../../calls/parameters.ts";
@@ -20,7 +20,6 @@ import { BUFFER } from "../buffer.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { named, param } from "../../describe/parameters.ts";
 
-/** What a page of a process is charged. */
 const PAGE_CHARGE_BYTES = 128;
 
 /** Whole pages that hold some bytes. */
@@ -28,7 +27,7 @@ export function pagesOf(
   first: VirtAddr,
   sizeBytes: number,
 ): { readonly start: VirtAddr; readonly end: VirtAddr } {
-  if (sizeBytes === 0) throw new ScriptError("E0919", "Cannot use 0 bytes of an address space");
+  if (sizeBytes === 0) throw new ValueError("Cannot use 0 bytes of an address space");
   return {
     start: alignDown(first, PAGE_SIZE_BYTES) as VirtAddr,
     end: alignUp(first + sizeBytes, PAGE_SIZE_BYTES) as VirtAddr,
@@ -115,16 +114,14 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       const order = huge ? HUGE_ORDER : 0;
       const unit = PAGE_SIZE_BYTES * 2 ** order;
       if (sizeBytes === 0 || start !== null && start % unit !== 0) {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `Cannot map ${formatSize(sizeBytes)} at 0x${hex(start ?? 0)}`,
           `an area has at least one byte, and begins on a multiple of ${formatSize(unit)}`,
         );
       }
       const given = pages === undefined ? null : wholePages(pages, order);
       if (given !== null && given.length * PAGE_SIZE_BYTES !== sizeBytes) {
-        throw new ScriptError(
-          "E0919",
+        throw new ValueError(
           `${formatCount(given.length, "page")} of memory do not make ${formatSize(sizeBytes)}`,
         );
       }
@@ -138,7 +135,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   method({
     name: "munmap",
     parameters: [VIRT, SIZE],
-    result: "nothing",
     doc: "Unmaps memory of the process. MMU notifiers run first.",
     example: `${PROCESS}mm.touch(at, 16KiB)\nmm.munmap(at, 4KiB)\nassert mm.pages == 3`,
     run(_run, mm, [addr, size]) {
@@ -153,7 +149,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       SIZE,
       named(param.bool("blockable", "MMU notifiers may sleep, the default."), true),
     ],
-    result: "nothing",
     doc: "Drops the pages and keeps the area: the next access faults in new pages.",
     example: `${PROCESS}mm.touch(at, 8KiB)\nmm.discard(at, 4KiB)\n` +
       `assert mm.page(at) == none and mm.pages == 1`,
@@ -169,7 +164,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   method({
     name: "free",
     parameters: [VIRT, SIZE],
-    result: "nothing",
     doc: "Marks the contents as not needed: MMU notifiers run, and the pages stay until they are " +
       "paged out, which frees them, or written again.",
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.free(at, 4KiB)\n` +
@@ -182,7 +176,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   method({
     name: "page_out",
     parameters: [VIRT, SIZE],
-    result: "nothing",
     doc: "Writes private pages out, one by one; the next access reads them into other pages.",
     example: `${PROCESS}mm.write(at, bytes"01 02")\nmm.page_out(at, 4KiB)\n` +
       `assert mm.page(at) == none and mm.read(at, 2B) == bytes"01 02"`,
@@ -194,8 +187,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   }),
   method({
     name: "fork",
-    parameters: [],
-    result: "nothing",
     doc:
       "Forks a child that shares all private memory copy-on-write and exits at once: the pages " +
       "are read-only until the next write.",
@@ -231,7 +222,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
         true,
       ),
     ],
-    result: "nothing",
     doc: "Sets whether the process may write. MMU notifiers run first.",
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.protect(at, 4KiB, false)\n` +
       `assert not mm.page(at).writable`,
@@ -244,7 +234,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   method({
     name: "migrate",
     parameters: [VIRT],
-    result: "nothing",
     doc: "Migrates the page at an address, with its content, to another page, as compaction does.",
     example: `${PROCESS}mm.write(at, bytes"01 02")\nlet before = mm.page(at).phys\n` +
       `mm.migrate(at)\nassert mm.page(at).phys != before and mm.read(at, 2B) == bytes"01 02"`,
@@ -254,7 +243,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   method({
     name: "poison",
     parameters: [VIRT],
-    result: "nothing",
     doc: "Poisons the memory at an address: every access fails with EFAULT.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nmm.poison(at)\nmm.read(at, 1B) fails EFAULT`,
     raises: ["ENOENT"],
@@ -271,7 +259,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       SIZE,
       named(param.bool("write", "As for a write; default: as for a read."), false),
     ],
-    result: "nothing",
     doc:
       "The process accesses its memory, so that the pages are present. A page that was only read " +
       "is read-only until it is written.",
@@ -302,7 +289,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   method({
     name: "write",
     parameters: [VIRT, param.bytes("bytes", "What it writes.")],
-    result: "nothing",
     doc: "The process writes its memory.",
     example: `${PROCESS}mm.write(at + 4095B, bytes"01 02")\nassert mm.pages == 2`,
     raises: ["EFAULT", "EPERM", "ENOMEM"],
@@ -327,8 +313,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   }),
   method({
     name: "exit",
-    parameters: [],
-    result: "nothing",
     doc: "The process exits: all of its memory is freed.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nmm.exit()\nassert not mm.alive and mm.pages == 0`,
     run: (_run, mm) => mm.exit(),
@@ -340,8 +324,7 @@ function wholePages(buffer: HostBuffer, order: number): readonly PhysAddr[] {
     at % PAGE_SIZE_BYTES === 0 && sizeBytes % PAGE_SIZE_BYTES === 0
   );
   if (whole && order === 0) return buffer.pages;
-  throw new ScriptError(
-    "E0919",
+  throw new ValueError(
     order === 0
       ? "A process maps whole pages, but this buffer covers parts of some"
       : "The given pages have 4 KiB: leave `huge` out",

@@ -1,11 +1,12 @@
 /** Memory regions that an RDMA device pages on demand. */
+import { Handle } from "../../../values/value.ts";
 import { ImplicitRegion, type MemoryRegion, TABLE_WRITE } from "@dmalab/devices/rdma";
 import type { MachineEvent } from "@dmalab/runtime";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
-import { isHandle, makeHandle } from "../../arguments.ts";
+import { isHandle } from "../../arguments.ts";
 import { decisionList } from "../../explain/decision_list.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { HMM_MAP, isOfMap, PICTURED_ENTRIES } from "./hmm_map.ts";
@@ -67,7 +68,7 @@ const FIELDS = fieldsOf<MrTarget>((f) => ({
     "The child regions of an implicit one, in the order of their creation.",
     ({ adapter, region }) =>
       region instanceof ImplicitRegion
-        ? region.children.map((child) => makeHandle(MR, { adapter, region: child }))
+        ? region.children.map((child) => new Handle(MR, { adapter, region: child }))
         : [],
   ),
   released: f.bool(

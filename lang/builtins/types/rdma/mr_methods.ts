@@ -11,7 +11,7 @@ import {
 import { type DmaAddr, KernelError, PAGE_SIZE_BYTES, type VirtAddr } from "@dmalab/runtime";
 import { formatAddress } from "../../../text/numbers.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ScriptError, ValueError } from "../../../values/script_error.ts";
 import { failure, toInt } from "../../arguments.ts";
 import { runUntilDone } from "../../run_until_done.ts";
 import { RDMA_PROCESS } from "../../calls/example_machines.ts";
@@ -28,7 +28,6 @@ export interface MrTarget {
   readonly region: MemoryRegion | ImplicitRegion;
 }
 
-/** What an access is charged. */
 const ACCESS_BYTES = 512;
 
 /** The beginning of examples: a region of 16 KiB without an access so far. */
@@ -51,7 +50,6 @@ function mappedAt({ pageBytes, pages }: UmemOdp, page: number): DmaAddr | null {
   return pages.isUsed(index) ? pages.address(index, null) + at % pageBytes as DmaAddr : null;
 }
 
-/** An access, queued. */
 function submit(
   { adapter, region }: MrTarget,
   write: boolean,
@@ -96,7 +94,6 @@ export const MR_METHODS: readonly MethodSpec<MrTarget>[] = [
   method({
     name: "write",
     parameters: [VIRT, param.bytes("bytes", "What it writes.")],
-    result: "nothing",
     doc: "The device writes memory of the region, with a page fault for each unmapped page.",
     example: `${REGION}mr.write(at, bytes"01 02")\nassert mm.read(at, 2B) == bytes"01 02"\n` +
       `mr.dereg()`,
@@ -126,15 +123,12 @@ assert a.error == none
 mr.dereg()`,
     run(context, target, [op, addr, length, content]) {
       if (op !== "read" && op !== "write") {
-        throw new ScriptError("E0919", `Cannot ${op} a memory region`, "write read or write");
+        throw new ValueError(`Cannot ${op} a memory region`, "write read or write");
       }
       const write = op === "write";
       const sizeBytes = write ? content?.length : length;
       if (sizeBytes === undefined) {
-        throw new ScriptError(
-          "E0919",
-          `A ${op} needs ${write ? "`bytes:`, what is written" : "a size"}`,
-        );
+        throw new ValueError(`A ${op} needs ${write ? "`bytes:`, what is written" : "a size"}`);
       }
       context.chargeMemory(2 * sizeBytes + ACCESS_BYTES);
       return submit(target, write, addr, write ? content!.slice() : new Uint8Array(sizeBytes));
@@ -225,14 +219,12 @@ mr.dereg()`,
   }),
   method({
     name: "dereg",
-    parameters: [],
-    result: "nothing",
     doc: "Deregisters the region: everything is unmapped and freed.",
     example: `${REGION}mr.read(at, 16KiB)\nmr.dereg()\n` +
       `assert iommu.live_mappings == 0 and counters.iova.free == 1`,
     raises: ["ETIMEDOUT"],
     run(_run, { adapter, region }) {
-      if (region.released) throw new ScriptError("E0919", "The region was deregistered before");
+      if (region.released) throw new ValueError("The region was deregistered before");
       adapter.deregister(region);
     },
   }),

@@ -1,7 +1,7 @@
 /** RDMA devices. */
 import type { RdmaDevice } from "@dmalab/devices/rdma";
 import { formatCount } from "../../../text/numbers.ts";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ValueError } from "../../../values/script_error.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { DEVICE, deviceLines } from "../device.ts";
 import { RDMA_PROCESS } from "../../calls/example_machines.ts";
@@ -12,7 +12,6 @@ import { fieldsOf } from "../../describe/fields.ts";
 import { named, param } from "../../describe/parameters.ts";
 import { failure } from "../../arguments.ts";
 
-/** What a page of a region is charged. */
 const PAGE_CHARGE_BYTES = 32;
 /** More than that is a slip of the pen: lists and tables have an entry for each page. */
 const MAX_BYTES = 4 * 2 ** 30;
@@ -67,9 +66,9 @@ assert mr.entries == 4 and mr.map.mode == iova and mm.pages == 0
 mr.dereg()`,
       raises: ["EINVAL", "EOVERFLOW", "EOPNOTSUPP", "ENOMEM", "EFAULT"],
       run(context, { adapter, name }, [mm, virt, sizeBytes, onDemand, writable, huge]) {
-        if (!mm.alive) throw new ScriptError("E0919", "The process is gone");
+        if (!mm.alive) throw new ValueError("The process is gone");
         if (sizeBytes > MAX_BYTES && virt + sizeBytes < 2 ** 52) {
-          throw new ScriptError("E0919", `Cannot register ${sizeBytes} bytes: the maximum is 4GiB`);
+          throw new ValueError(`Cannot register ${sizeBytes} bytes: the maximum is 4GiB`);
         }
         if (sizeBytes <= MAX_BYTES) context.chargeMemory(PAGE_CHARGE_BYTES * sizeBytes / 4096);
         const region = adapter.register({ mm, virt, sizeBytes, onDemand, writable, huge });

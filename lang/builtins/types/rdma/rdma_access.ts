@@ -41,7 +41,6 @@ export const RDMA_ACCESS: HandleType<RdmaAccess> = {
       ({ refaults }) => refaults,
     ),
   })),
-  methods: [],
   format: formatAccess,
 };
 
@@ -81,8 +80,6 @@ export const PAGE_FAULT: HandleType<PageFault> = {
   methods: [
     method({
       name: "read_begin",
-      parameters: [],
-      result: "nothing",
       doc: "Reads the interval's sequence number (mmu_interval_read_begin).",
       example: `${FAULT}pf.read_begin()\nassert pf.sequence == 0\nmr.dereg()`,
       raises: ["EFAULT", "EINVAL"],
@@ -92,7 +89,6 @@ export const PAGE_FAULT: HandleType<PageFault> = {
     }),
     method({
       name: "range_fault",
-      parameters: [],
       result: "bool",
       doc: "Reads the process's page table and faults in missing pages. Returns false if an " +
         "invalidation is running, or ran in between: start again.",

@@ -1,7 +1,7 @@
 /** Devices whose state can be migrated. */
 import type { MigrationBuffer, VfioDevice } from "@dmalab/devices/vfio";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ValueError } from "../../../values/script_error.ts";
 import { toDirection } from "../../arguments.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import type { HandleType } from "../../../values/spec.ts";
@@ -114,7 +114,6 @@ vf.free_buffer(b)`,
     method({
       name: "put_buffer",
       parameters: [BUFFER],
-      result: "nothing",
       doc: "Keeps a buffer for the next get_buffer(), still mapped.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(2, to_device)\nvf.put_buffer(b)\n` +
         `assert vf.spare_buffers == [b] and iommu.live_mappings == 1\n` +
@@ -124,7 +123,6 @@ vf.free_buffer(b)`,
     method({
       name: "free_buffer",
       parameters: [BUFFER],
-      result: "nothing",
       doc: "Frees a buffer: the key first, then the mappings, the table, and the pages.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(1024, to_device)\nvf.free_buffer(b)\n` +
         `assert counters.iommu.unmap == 1 and iommu.live_mappings == 0`,
@@ -149,7 +147,6 @@ vf.free_buffer(b)`,
           param.size("size", "How many bytes; as much as the device's state when left out."),
         ),
       ],
-      result: "nothing",
       doc: "The device reads its state from the pages behind the buffer's key.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(16, to_device)\nb.content.fill(counting)\n` +
         `vf.load(b)\nassert b.content == vf.state\nvf.free_buffer(b)`,
@@ -160,13 +157,11 @@ vf.free_buffer(b)`,
     method({
       name: "change_state",
       parameters: [param.bytes("bytes", "The new first bytes of its state.")],
-      result: "nothing",
       doc: "Changes the device's state, as work of the device does.",
       example: `${VFIO_MACHINE}vf.change_state(bytes"01 02")\nassert vf.state[1] == 2`,
       run(_run, { migration }, [bytes]) {
         if (bytes.length > migration.stateBytes) {
-          throw new ScriptError(
-            "E0919",
+          throw new ValueError(
             `${formatSize(bytes.length)} are more than ${
               formatSize(migration.stateBytes)
             } of state`,
@@ -193,13 +188,10 @@ vf.free_buffer(b)`,
       raises: ["EBUSY", "ENOMEM", "ENOTCONN", "EIO", "EFAULT"],
       run(context, { driver }, [first, sizeBytes, pageBytes, npages]) {
         if (pageBytes === 0 || first % pageBytes !== 0) {
-          throw new ScriptError(
-            "E0919",
-            `The range begins inside a page of ${formatSize(pageBytes)}`,
-          );
+          throw new ValueError(`The range begins inside a page of ${formatSize(pageBytes)}`);
         }
         if (sizeBytes === 0) {
-          throw new ScriptError("E0919", "A range of 0 bytes has no page to track");
+          throw new ValueError("A range of 0 bytes has no page to track");
         }
         context.chargeMemory(32 * npages);
         return driver.track(first, sizeBytes, pageBytes, npages);
@@ -207,16 +199,12 @@ vf.free_buffer(b)`,
     }),
     method({
       name: "detach",
-      parameters: [],
-      result: "nothing",
       doc: "Resets and detaches the device: its keys are lost, and nothing can be mapped for it.",
       example: `${VFIO_MACHINE}vf.detach()\nvf.alloc_buffer(2, from_device) fails ENOTCONN`,
       run: (_run, { driver }) => driver.detach(),
     }),
     method({
       name: "attach",
-      parameters: [],
-      result: "nothing",
       doc: "Attaches the device again. Its earlier keys stay lost.",
       example: `${VFIO_MACHINE}vf.detach()\nvf.attach()\n` +
         `vf.free_buffer(vf.alloc_buffer(2, from_device))`,

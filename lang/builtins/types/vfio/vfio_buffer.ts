@@ -4,7 +4,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { HostBuffer } from "@dmalab/runtime/memory";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
-import { ScriptError } from "../../../values/script_error.ts";
+import { ValueError } from "../../../values/script_error.ts";
 import { isHandle } from "../../arguments.ts";
 import { decisionList } from "../../explain/decision_list.ts";
 import type { HandleType } from "../../../values/spec.ts";
@@ -60,7 +60,7 @@ export function usableBuffer(
     : driver.tracker?.buffer === buffer
     ? "The buffer is the dirty tracker's"
     : null;
-  if (problem !== null) throw new ScriptError("E0919", problem);
+  if (problem !== null) throw new ValueError(problem);
   return buffer;
 }
 
@@ -127,8 +127,6 @@ export const VFIO_BUFFER: HandleType<VfioBufferTarget> = {
   methods: [
     method({
       name: "map",
-      parameters: [],
-      result: "nothing",
       doc: "Maps the buffer for the device: writes the table, maps the pages, creates the key. A " +
         "buffer allocated with a direction is mapped already.",
       example:
@@ -137,7 +135,7 @@ export const VFIO_BUFFER: HandleType<VfioBufferTarget> = {
       run(_run, target) {
         const buffer = usableBuffer(target, target.driver);
         if (buffer.dir === null) {
-          throw new ScriptError("E0919", "A buffer for headers has no direction to be mapped in");
+          throw new ValueError("A buffer for headers has no direction to be mapped in");
         }
         target.driver.mapBuffer(buffer);
       },
@@ -203,7 +201,6 @@ export const DIRTY_TRACKER: HandleType<DirtyTracker> = {
   methods: [
     trackerMethod({
       name: "report",
-      parameters: [],
       result: ["dma"],
       doc: "The pages that the device has written since the last report, by their addresses; the " +
         "device writes them into the buffer, 8 bytes each.",
@@ -223,8 +220,6 @@ dma_unmap_phys(vf, m, 16KiB, from_device)`,
     }),
     trackerMethod({
       name: "stop",
-      parameters: [],
-      result: "nothing",
       doc: "Ends the tracking and frees the buffer.",
       example: `${VFIO_MACHINE}let tracker = vf.track(0, 1MiB)\ntracker.stop()\n` +
         `assert iommu.live_mappings == 0`,
@@ -239,5 +234,5 @@ dma_unmap_phys(vf, m, 16KiB, from_device)`,
 };
 
 function requireRunning(tracker: DirtyTracker): void {
-  if (tracker.buffer.freed) throw new ScriptError("E0919", "The tracker was stopped before");
+  if (tracker.buffer.freed) throw new ValueError("The tracker was stopped before");
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { explainFaultLine, explainLog, isFaultLine, logAsJson } from "./fault_log_text.ts";
+import { explainFaultLine, explainLog, isFaultLine, logAsJson } from "./line_explainer.ts";
 
 const LINE = "[    1.1] DMAR: [DMA Read NO_PASID] Request device [00:02.0] fault addr 0x7cd80000 " +
   "[fault reason 0x06] PTE Read access is not set";
