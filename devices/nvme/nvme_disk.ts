@@ -418,16 +418,14 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   }
 
   #join(plug: Plug<NvmeRequest> | null, request: NvmeRequest): NvmeRequest | null {
-    const { context } = this.machine.events;
     const { scheduler } = this.driver;
     const { bios, nrPhysSegments } = request;
-    const outer = context.enterDevice(this.name);
-    try {
-      return plug?.join(this, bios[0]!, nrPhysSegments) ??
-        scheduler?.join(bios[0]!, nrPhysSegments) ?? null;
-    } finally {
-      context.leaveDevice(outer);
-    }
+    return this.machine.events.context.asDevice(
+      this.name,
+      () =>
+        plug?.join(this, bios[0]!, nrPhysSegments) ??
+          scheduler?.join(bios[0]!, nrPhysSegments) ?? null,
+    );
   }
 
   /** A request of one bio, which has no number yet. */

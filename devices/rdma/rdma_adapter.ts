@@ -231,13 +231,7 @@ export class RdmaAdapter implements ActivityHandler {
 
   /** Has events say that something happens for this device. */
   #asMine<T>(act: () => T): T {
-    const { context } = this.#machine.events;
-    const outer = context.enterDevice(this.name);
-    try {
-      return act();
-    } finally {
-      context.leaveDevice(outer);
-    }
+    return this.#machine.events.context.asDevice(this.name, act);
   }
 
   runActivity(kind: number, id: number): void {

@@ -24,6 +24,7 @@ export {
   type HostMemoryChecks,
 } from "./host_buffer.ts";
 export { kmalloc, vmalloc } from "./kernel_allocators.ts";
+export { IntervalSet } from "./interval_set.ts";
 export { layOutMemory, type MemoryKind, type MemoryRange } from "./layout.ts";
 export { CACHE_LINE_BYTES } from "./line_owners.ts";
 export { MemoryEncryption } from "./memory_encryption.ts";

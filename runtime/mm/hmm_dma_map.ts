@@ -106,15 +106,12 @@ function during<C extends KernelCall, T>(
 ): T {
   requireFeature(machine, "hmm_dma_map", call.api);
   const { events } = machine;
-  const outer = events.context.enterDevice(dev?.name ?? null);
-  try {
+  return events.context.asDevice(dev?.name ?? null, () => {
     if (events.tick(call.call)) events.emit(call.call, args);
     const result = act();
     if (events.tick(call.ret)) events.emit(call.ret, ...outcome(result));
     return result;
-  } finally {
-    events.context.leaveDevice(outer);
-  }
+  });
 }
 
 /**

@@ -5,6 +5,7 @@
  * A table is declared: which events begin rows, and which end them. It repeats no rule of the
  * kernel; where an event says too little, the event gets a field.
  */
+import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
 import { type AllHold, type FieldTable, isAddress } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
@@ -308,14 +309,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
 
   /** The number of the first row that holds from an event on, or later; rows are numbered in that order. */
   #firstSince(seq: number): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#life(middle, LIFE.SINCE) < seq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countBefore(this.count, (row) => this.#life(row, LIFE.SINCE) < seq);
   }
 
   /** The event that wrote a row. */

@@ -328,13 +328,7 @@ export class MigrationDriver {
 
   /** Runs `act` with this device as the one that its events belong to. */
   #asDevice<T>(act: () => T): T {
-    const { context } = this.machine.events;
-    const outer = context.enterDevice(this.dev.name);
-    try {
-      return act();
-    } finally {
-      context.leaveDevice(outer);
-    }
+    return this.machine.events.context.asDevice(this.dev.name, act);
   }
 
   #failed(errno: ErrnoName, what: string): KernelError {

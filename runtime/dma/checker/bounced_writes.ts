@@ -46,7 +46,7 @@ export class BouncedWrites {
       const phys = bytes.firstIn(start, end);
       bytes.delete(start, end);
       if (phys >= 0) met.push({ site, phys, sizeBytes });
-      if (bytes.intervals().length === 0) bySite!.delete(site);
+      if (bytes.count === 0) bySite!.delete(site);
     }
     if (bySite?.size === 0) this.forget(record);
     return met;

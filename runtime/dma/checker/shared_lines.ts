@@ -1,5 +1,6 @@
 /** Live mappings of non-coherent devices by their memory: which of them share a cache line. */
 import type { Bytes } from "../../address.ts";
+import { countBefore } from "../../binary_search.ts";
 import { CACHE_LINE_BYTES } from "../../memory/line_owners.ts";
 import { NONE } from "./record_table.ts";
 
@@ -47,14 +48,7 @@ export class SharedLines {
 
   /** The place of the first mapping that begins in a line or behind it. */
   #placeOf(line: number): number {
-    let low = 0;
-    let high = this.#all.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#all[middle]!.first < line) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countBefore(this.#all.length, (index) => this.#all[index]!.first < line);
   }
 }
 
