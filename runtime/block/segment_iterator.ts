@@ -5,7 +5,6 @@
  */
 import type { Bytes, PhysAddr } from "../address.ts";
 import { type BioVec, NO_VECS, vecsSizeBytes } from "./bio.ts";
-import { canJoin, distanceToBoundary } from "./mergeable.ts";
 import type { BlockRequest } from "./request.ts";
 
 /** What bounds a segment. */
@@ -141,4 +140,22 @@ export class SegmentIterator {
       }
     }
   }
+}
+
+/** Bytes from `phys` to the next multiple of `boundaryMask + 1`; at least 1. */
+export function distanceToBoundary(phys: PhysAddr, boundaryMask: number): Bytes {
+  const boundaryBytes = boundaryMask + 1;
+  return boundaryBytes - (phys % boundaryBytes);
+}
+
+/** True when the second run starts where the first ends and both lie inside one boundary block. */
+export function canJoin(
+  firstPhys: PhysAddr,
+  firstBytes: Bytes,
+  secondPhys: PhysAddr,
+  secondBytes: Bytes,
+  boundaryMask: number,
+): boolean {
+  return firstPhys + firstBytes === secondPhys &&
+    firstBytes + secondBytes <= distanceToBoundary(firstPhys, boundaryMask);
 }

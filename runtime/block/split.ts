@@ -10,7 +10,7 @@ import type { EventStream } from "../events.ts";
 import { type Bio, BIO_FLAG, vecOffset } from "./bio.ts";
 import type { Kernel } from "../kernels/kernels.ts";
 import { keepCutGap, lowerGap, pairGap } from "./gap_bit.ts";
-import { distanceToBoundary } from "./mergeable.ts";
+import { distanceToBoundary } from "./segment_iterator.ts";
 import type { QueueLimits } from "./queue_limits.ts";
 
 const SECTOR_BYTES = SECTOR_SIZE_BYTES;

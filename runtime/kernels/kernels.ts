@@ -1,6 +1,6 @@
 /** The kernel of a machine, by the release and the defects that its configuration names. */
 import { ATTRIBUTE_PREFIX, attributeWords, DMA_ATTR } from "../dma/attributes.ts";
-import { named } from "../named.ts";
+import { named } from "../nearest_names.ts";
 import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
 import {
   type Behaviour,

@@ -10,7 +10,7 @@
  * @see rules/dma.md 3.6, 8.2 row 25
  */
 import { countBefore } from "../binary_search.ts";
-import type { UnreleasedRecord } from "../dma/checker/unreleased_records.ts";
+import type { UnreleasedRecord } from "../dma/checker/dma_checker.ts";
 import type { MachineEvent } from "../events.ts";
 import { type Leak, leaksOf, type ResourceTables } from "../held_resources.ts";
 import type { Machine } from "../machine.ts";

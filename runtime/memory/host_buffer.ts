@@ -6,9 +6,8 @@
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { Random } from "../random.ts";
 import type { CpuCaches } from "./cpu_caches.ts";
-import type { HostMemory } from "./host_memory.ts";
+import type { HostMemory, PhysicalMemory } from "./physical_memory.ts";
 import type { PageAllocator } from "./page_allocator.ts";
-import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** A piece of a buffer that lies in one run of physical memory. */
 export interface BufferSegment {

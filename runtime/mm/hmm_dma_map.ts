@@ -31,7 +31,7 @@ import type { Why } from "../events.ts";
 import { INJECTION, type InjectionPoint } from "../injection.ts";
 import { requireFeature } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
-import { dereferenceNull } from "../null_dereference.ts";
+import { dereferenceNull } from "../warnings.ts";
 import { flagWords, HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
 
 const { DMA_MAPPED, P2PDMA, P2PDMA_BUS, VALID } = HMM_PFN;

@@ -18,8 +18,12 @@ import type { DmaMachine } from "../dma_machine.ts";
 import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type Call, CallEvents, callOf, type RowArguments } from "./call_events.ts";
 import { AtomicPools } from "../../memory/atomic_pool.ts";
-import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
-import type { CoherentMemory } from "../coherent_memory.ts";
+import {
+  allocCoherent,
+  type CoherentMemory,
+  type CoherentOptions,
+  freeCoherent,
+} from "./coherent.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
 import {
   directMapPhys,
@@ -35,7 +39,15 @@ import {
   warnErrorUnmapped,
 } from "../paths/iommu_path.ts";
 import { type DmaIovaState, type LinkedSingle, RangePart } from "../iova_state.ts";
-import { MAP_BRANCH, MAP_FAILURE, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts";
+import {
+  MAP_BRANCH,
+  MAP_FAILURE,
+  type MapBranch,
+  PART_BRANCH,
+  refuseMap,
+  whyBranch,
+  whyMaskRefused,
+} from "../paths/map_branch.ts";
 import {
   addressingLimited,
   maxMappingSize,
@@ -52,7 +64,6 @@ import type { KERNEL_FUNCTIONS, KernelFunction } from "../../vocabulary/kernel_c
 import { MADE, type MadeBy } from "../checker/record_table.ts";
 import type { MappingPath } from "../../vocabulary/shared_words.ts";
 import { hexAddress } from "../hex_address.ts";
-import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
 import { APART, APART_WORDS, type Scatterlist } from "../scatterlist.ts";
 import {
   countMapped,

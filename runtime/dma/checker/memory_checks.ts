@@ -8,12 +8,12 @@ import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../add
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import { effectOf } from "./cpu_checks.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
-import type { CacheHazard } from "../../memory/cache_hazard.ts";
+import type { CacheHazard } from "../../memory/cached_page.ts";
 import { IntervalSet } from "../../memory/interval_set.ts";
 import type { BufferSegment, HostMemoryChecks } from "../../memory/host_buffer.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
-import type { CoherentMemory } from "../coherent_memory.ts";
+import type { CoherentMemory } from "../calls/coherent.ts";
 import { bytes } from "./describe.ts";
 import { type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, MARK } from "./record_table.ts";

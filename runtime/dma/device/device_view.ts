@@ -7,7 +7,7 @@ import type { Bytes, PhysAddr } from "../../address.ts";
 import { PAGE_SIZE_BYTES } from "../../address.ts";
 import { PTE_READ, PTE_WRITE } from "../../iommu/page_table.ts";
 import type { DmaMachine } from "../dma_machine.ts";
-import { sameBytes } from "../../memory/same_bytes.ts";
+import { sameBytes } from "../../memory/physical_memory.ts";
 import type { DmaDevice } from "./device.ts";
 
 /** A run of device addresses that lead to consecutive memory. */

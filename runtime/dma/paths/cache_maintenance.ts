@@ -9,7 +9,7 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { eventId } from "../../event_vocabulary.ts";
 import type { DmaMachine } from "../dma_machine.ts";
-import { CACHE_LINE_BYTES } from "../../memory/line_owners.ts";
+import { CACHE_LINE_BYTES } from "../../memory/cached_page.ts";
 import { DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 

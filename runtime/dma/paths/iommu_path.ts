@@ -18,8 +18,7 @@ import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../
 import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
-import { MAP_BRANCH, MAP_FAILURE, UNTOUCHABLE } from "./map_branch.ts";
-import { refuseMap } from "./refusal.ts";
+import { MAP_BRANCH, MAP_FAILURE, refuseMap, UNTOUCHABLE } from "./map_branch.ts";
 
 const ERROR = DMA_MAPPING_ERROR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
