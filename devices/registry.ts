@@ -89,7 +89,6 @@ export type AddedKind = DeviceKind<any, any>;
  * @internal
  */
 export class DeviceRegistry {
-  readonly kinds: readonly AnyDeviceKind[];
   /** Every block of a PCI tree by its keyword. */
   readonly blocks: ReadonlyMap<string, PciBlockKind>;
   /** What `pci` itself may hold. */
@@ -100,11 +99,10 @@ export class DeviceRegistry {
   readonly tables: readonly AnyTableSpec[];
 
   private constructor(
-    kinds: readonly AnyDeviceKind[],
+    readonly kinds: readonly AnyDeviceKind[],
     events: EventVocabulary,
     tables: readonly AnyTableSpec[],
   ) {
-    this.kinds = kinds;
     this.events = events;
     this.tables = tables;
     const withDevices = (ports: readonly string[]) => [...ports, ...kinds.map(({ kind }) => kind)];

@@ -154,7 +154,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
 
   /** I/O queues that can be submitted to. */
   get queueCount(): number {
-    return this.driver.ioQueueCount;
+    return this.driver.queues.ioCount;
   }
 
   /** Size of a logical block's data. */

@@ -31,7 +31,6 @@ const FOREVER = 0x7fff_ffff;
  */
 const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
 export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryRows<F> {
-  readonly spec: HistoryTableSpec<F>;
   /** Rows made so far, in the order of their beginnings. */
   count = 0;
   /** Rows that hold now. */
@@ -70,8 +69,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
   #lastOwner = NaN;
   #lastIndex: RowIndex | null = null;
 
-  constructor(spec: HistoryTableSpec<F>, pool: ValuePool) {
-    this.spec = spec;
+  constructor(readonly spec: HistoryTableSpec<F>, pool: ValuePool) {
     this.#pool = pool;
     this.#names = Object.keys(spec.fields) as FieldName<F>[];
     this.#isText = this.#names.map((name) => ["word", "text"].includes(spec.fields[name]!.kind));

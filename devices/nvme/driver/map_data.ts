@@ -113,9 +113,6 @@ type Outcome = BlkStatus | typeof BAD_REQUEST;
 
 /** How a driver maps a request's data and metadata. */
 export abstract class DataMapper {
-  protected readonly machine: Machine;
-  protected readonly dev: DmaDevice;
-  protected readonly settings: FormatSettings;
   protected readonly kernel: Kernel;
   protected readonly dma: DmaMapping;
   protected readonly events: EventStream;
@@ -128,10 +125,11 @@ export abstract class DataMapper {
   #leftBytes: Bytes = 0;
   #prp2 = 0;
 
-  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings) {
-    this.machine = machine;
-    this.dev = dev;
-    this.settings = settings;
+  constructor(
+    protected readonly machine: Machine,
+    protected readonly dev: DmaDevice,
+    protected readonly settings: FormatSettings,
+  ) {
     this.kernel = machine.kernel;
     this.dma = machine.dma;
     this.events = machine.events;

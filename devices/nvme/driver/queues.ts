@@ -296,11 +296,7 @@ export class QueuePair {
     for (const iod of this.#iods) {
       if (iod !== undefined && iod.request !== null) this.releaseTag(iod);
     }
-    const waiting: NvmeRequest[] = [...this.schedulerTags?.abandon() ?? []];
-    for (let next = this.waiting.shift(); next !== null; next = this.waiting.shift()) {
-      waiting.push(next);
-    }
-    return waiting;
+    return [...this.schedulerTags?.waiting.takeAll() ?? [], ...this.waiting.takeAll()];
   }
 
   /** Frees the rings' memory; the queue is of no use any more. */
@@ -540,6 +536,13 @@ export class RequestFifo {
     this.#length--;
     return request;
   }
+
+  /** All requests, taken out, the oldest first. */
+  takeAll(): readonly NvmeRequest[] {
+    const taken: NvmeRequest[] = [];
+    for (let next = this.shift(); next !== null; next = this.shift()) taken.push(next);
+    return taken;
+  }
 }
 
 /** More tags of the driver than this do not count. */
@@ -558,10 +561,11 @@ export function scheduledRequests(driverTags: number): number {
  * @see rules/nvme.md 2.5, "Records and tags"
  */
 class SchedulerTags {
+  /** Requests that wait for a tag. */
+  readonly waiting = new RequestFifo();
   readonly #tags: TagMap;
   readonly #pools: DescriptorPools;
   readonly #records: (Iod | undefined)[] = [];
-  readonly #waiting = new RequestFifo();
 
   /** @param driverTags Tags of the driver's queue. */
   constructor(driverTags: number, pools: DescriptorPools) {
@@ -581,7 +585,7 @@ class SchedulerTags {
     invariant(request.schedulerTag < 0, "A request takes a second tag of the scheduler");
     request.schedulerTag = this.#tags.take(isLimited);
     if (request.schedulerTag >= 0) return true;
-    this.#waiting.push(request);
+    this.waiting.push(request);
     return false;
   }
 
@@ -590,20 +594,11 @@ class SchedulerTags {
     return this.#records[schedulerTag] ??= new Iod(schedulerTag, this.#pools);
   }
 
-  /** Gives up the requests that wait for a tag. */
-  abandon(): readonly NvmeRequest[] {
-    const waiting: NvmeRequest[] = [];
-    for (let next = this.#waiting.shift(); next !== null; next = this.#waiting.shift()) {
-      waiting.push(next);
-    }
-    return waiting;
-  }
-
   /** Frees a request's tag. @returns The request that waited for one and has it now, or null. */
   release(request: NvmeRequest): NvmeRequest | null {
     this.#tags.free(request.schedulerTag);
     request.schedulerTag = -1;
-    const next = this.#waiting.shift();
+    const next = this.waiting.shift();
     return next !== null && this.take(next) ? next : null;
   }
 }
@@ -728,7 +723,7 @@ export class QueueSet {
     return dropped;
   }
 
-  /** How many I/O queues there are. */
+  /** How many I/O queues there are: fewer than at first where a reset has brought fewer back. */
   get ioCount(): number {
     return this.#queues.length - 1;
   }

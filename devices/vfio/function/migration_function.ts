@@ -27,7 +27,6 @@ const ENTRY_BYTES = 8;
 const RECORD_BYTES = 8;
 
 export class MigrationFunction implements CommandPort {
-  readonly stateBytes: Bytes;
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
   readonly #seed: number;
@@ -39,10 +38,9 @@ export class MigrationFunction implements CommandPort {
   #dirty: DirtyPages | null = null;
 
   /** @param seed What a fresh device's state is made from. */
-  constructor(machine: Machine, dev: DmaDevice, stateBytes: Bytes, seed: number) {
+  constructor(machine: Machine, dev: DmaDevice, readonly stateBytes: Bytes, seed: number) {
     this.#machine = machine;
     this.#dev = dev;
-    this.stateBytes = stateBytes;
     this.#seed = seed;
   }
 

@@ -56,7 +56,6 @@ export interface CheckedPlatform extends Platform {
 }
 
 export class MappingRecords {
-  readonly platform: CheckedPlatform;
   readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
   readonly bouncedWrites = new BouncedWrites();
@@ -72,8 +71,7 @@ export class MappingRecords {
   #saidMany = false;
   #printed = 0;
 
-  constructor(platform: CheckedPlatform) {
-    this.platform = platform;
+  constructor(readonly platform: CheckedPlatform) {
     this.kernel = platform.kernel;
     this.#alignsToLines = platform.iommuModel.alignsToCacheLines;
   }
