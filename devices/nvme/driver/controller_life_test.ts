@@ -367,7 +367,7 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
     rig.run();
   }
   assertEquals(steps.at(-1), "dead (no_answer)");
-  assertEquals(rig.driver.state, "dead");
+  assertEquals(rig.driver.life.state, "dead");
   for (const io of ios) assertEquals(io.status, "TRANSPORT");
   rig.machine.disarmFault(fault);
   const late = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
@@ -439,7 +439,7 @@ Deno.test("one that never stops is cut off from memory before anything is unmapp
   }, ["call.dma_iova_destroy", "call.dma_unmap_phys"]);
   assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
   rig.run();
-  assertEquals([resets, reachable, rig.driver.state], [2, false, "dead"]);
+  assertEquals([resets, reachable, rig.driver.life.state], [2, false, "dead"]);
   assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["TRANSPORT"]));
   assertEquals(rig.machine.bus.read(rig.dev, 0x1000, new Uint8Array(4), 0, 4), false);
   held.stop();

@@ -208,9 +208,9 @@ Deno.test("the device's mask is set before anything is allocated (nvme.md 5.1)",
 
 /** The CPU that each I/O queue is for, and the group of queues that it takes lists with. */
 function places(options: DriverRigOptions): [cpus: number[], groups: number[]] {
-  const { ioQueues } = new DriverRig(options).driver;
-  const pools = [...new Set(ioQueues.map((queue) => queue.pools))];
-  return [ioQueues.map(({ cpu }) => cpu), ioQueues.map((queue) => pools.indexOf(queue.pools))];
+  const { io } = new DriverRig(options).driver.queues;
+  const pools = [...new Set(io.map((queue) => queue.pools))];
+  return [io.map(({ cpu }) => cpu), io.map((queue) => pools.indexOf(queue.pools))];
 }
 
 Deno.test("CPUs are dealt out to each kind of queue from the first one on, and around (nvme.md 5.2)", () => {
