@@ -45,6 +45,27 @@ export function invalidateCaches(
   if (events.tick(CACHE_INVALIDATE)) events.emit(CACHE_INVALIDATE, { phys, size_bytes: sizeBytes });
 }
 
+/** Who is to use memory from here on. */
+export type MemoryOwner = "cpu" | "device";
+
+/** Hands memory of a mapping over, by its bounce buffer and the CPU's caches. */
+export function handOver(
+  machine: DmaMachine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  owner: MemoryOwner,
+): void {
+  if (owner === "cpu") {
+    if (!dev.coherent) invalidateCaches(machine, phys, sizeBytes, dir);
+    machine.swiotlb.syncForCpu(phys, sizeBytes, dir);
+  } else {
+    machine.swiotlb.syncForDevice(phys, sizeBytes, dir);
+    if (!dev.coherent) cleanCaches(machine, phys, sizeBytes);
+  }
+}
+
 /**
  * True when a small buffer that the device writes may share a cache line with its neighbours, so
  * that it must bounce.
