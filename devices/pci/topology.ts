@@ -74,11 +74,6 @@ export class PciTopology implements PeerRouter {
     return this.providers.of(func)?.pool ?? null;
   }
 
-  /** The function whose peer memory holds an address, or null. */
-  providerOf(phys: PhysAddr): PciFunction | null {
-    return this.providers.holding(phys)?.func ?? null;
-  }
-
   /** @see PeerRoutes.kind */
   kind(provider: PciFunction, client: PciFunction): Exclude<PeerMapType, "none"> {
     return this.routes.kind(provider, client);
@@ -107,7 +102,7 @@ export class PciTopology implements PeerRouter {
 
   /** @see PeerRouter */
   providerAt(phys: PhysAddr): PciFunction | null {
-    return this.providerOf(phys);
+    return this.providers.holding(phys)?.func ?? null;
   }
 
   /** @see PeerRouter */
