@@ -12,13 +12,12 @@ import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
-import { bytes } from "./describe.ts";
+import { bytesAt } from "./describe.ts";
 import type { CheckedDevice, PoolPage } from "./checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const { LEAKED, POOL, UNSYNCED } = MARK;
-const NO_RECORD = NONE;
 
 const BUFFERS = 0xff & ~(1 << MADE.RANGE);
 const SHARED = 1 << MADE.COHERENT;
@@ -46,12 +45,12 @@ export class AccessChecks {
     const end = dma + sizeBytes;
     let at = dma;
     let around = device.hintFor(at);
-    if (around === NO_RECORD || !this.#allows(device, around, at, against)) {
+    if (around === NONE || !this.#allows(device, around, at, against)) {
       around = table.findAround(device.number, at, BUFFERS, against);
       device.hint(at, around);
     }
     for (;;) {
-      if (around === NO_RECORD) {
+      if (around === NONE) {
         const excusedEnd = this.#excusedEnd(device, at);
         if (excusedEnd < 0) {
           this.#reportWrong(device, { dma, sizeBytes, access }, at);
@@ -82,7 +81,7 @@ export class AccessChecks {
     const { table } = this.#ledger;
     const device = this.#ledger.deviceOf(dev);
     const record = table.findAround(device.number, dma, SHARED);
-    if (record === NO_RECORD) return;
+    if (record === NONE) return;
     table.mark(record, POOL);
     device.poolPages.set(dma, page);
   }
@@ -97,7 +96,7 @@ export class AccessChecks {
     const { table } = this.#ledger;
     const device = this.#ledger.deviceOf(dev);
     const record = table.findAround(device.number, dma, BUFFERS);
-    if (record === NO_RECORD || !table.has(record, UNSYNCED)) return;
+    if (record === NONE || !table.has(record, UNSYNCED)) return;
     const why = "the IOTLB caches the not-present entry (caching mode), so the access faults";
     this.#reportUnsynced(device, record, dma, access, why);
   }
@@ -108,7 +107,7 @@ export class AccessChecks {
     const ended = ledger.ended.find(ledger.deviceOf(dev).number, dma);
     const what = ended === null
       ? ""
-      : ` after the unmap of the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)}`;
+      : ` after the unmap of the mapping of ${bytesAt(ended.sizeBytes, ended.dma)}`;
     ledger.report(
       "stale_iotlb_access",
       `Device "${dev.name}" ${access === "read" ? "read" : "wrote"} ${hexAddress(dma)} through a ` +
@@ -132,7 +131,7 @@ export class AccessChecks {
     if (onItsBus !== undefined) return onItsBus.dma + onItsBus.sizeBytes;
     const { platform, table } = this.#ledger;
     // What is mapped as well is held to its mapping, whose direction forbids this access.
-    const isMapped = table.findAround(device.number, dma, BUFFERS) !== NO_RECORD;
+    const isMapped = table.findAround(device.number, dma, BUFFERS) !== NONE;
     const unmappedEnd = isMapped ? -1 : platform.peers?.unmappedEnd(dev, dma) ?? -1;
     if (unmappedEnd >= 0) return unmappedEnd;
     if (dev.domain !== null) return dev.domain.endOfKept(dma);
@@ -152,9 +151,8 @@ export class AccessChecks {
     table.mark(record, MARK.REPORTED);
     ledger.report(
       "sync_missing",
-      `Device "${dev.name}" ${access}s ${hexAddress(dma)} in ${
-        ledger.describe(record)
-      } before dma_iova_sync(): ${why}`,
+      `Device "${dev.name}" ${access}s ${hexAddress(dma)} in ` +
+        `${ledger.describe(record)} before dma_iova_sync(): ${why}`,
       table.site(record),
     );
   }
@@ -165,10 +163,10 @@ export class AccessChecks {
     const { dev } = device;
     const { access, dma, sizeBytes } = wrong;
     const { table } = ledger;
-    const what = `Device "${dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}, `;
+    const what = `Device "${dev.name}" ${access}s ${bytesAt(sizeBytes, dma)}, `;
     const from = at === dma ? "" : `from ${hexAddress(at)} on `;
     const mapped = table.findAround(device.number, at, BUFFERS);
-    if (mapped !== NO_RECORD) {
+    if (mapped !== NONE) {
       const why = dev.domain === null ? UNTRANSLATED : "the entries of this IOMMU allow it";
       const text = `${what}${from}against the direction of ${ledger.describe(mapped)}: ${why}`;
       ledger.report("device_direction", text, table.site(mapped));
@@ -176,28 +174,28 @@ export class AccessChecks {
     }
     const beside = this.#nearest(device, at);
     const ended = dev.domain === null ? ledger.ended.find(device.number, at) : null;
-    const near = beside === NO_RECORD ? "" : `, next to ${ledger.describe(beside)}`;
+    const near = beside === NONE ? "" : `, next to ${ledger.describe(beside)}`;
     const owner = dev.domain === null
       ? undefined
       : dev.group?.members.find((member) =>
-        table.findAround(ledger.deviceOf(member).number, at, BUFFERS) !== NO_RECORD
+        table.findAround(ledger.deviceOf(member).number, at, BUFFERS) !== NONE
       );
     const why = owner !== undefined
       ? `"${owner.name}" has mapped them, and devices of an IOMMU group share its page table`
       : dev.domain === null
       ? ended === null
         ? `${UNTRANSLATED}${near}`
-        : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} has ended, but ` +
+        : `the mapping of ${bytesAt(ended.sizeBytes, ended.dma)} has ended, but ` +
           UNTRANSLATED
       : !dev.domain.table.walk(at)
       ? "they are a peer's, on the bus, where no IOMMU looks"
-      : beside === NO_RECORD
+      : beside === NONE
       ? "no live mapping covers them, but their page-table entries are still present"
       : `they share an IOMMU granule with ${ledger.describe(beside)}`;
     ledger.report(
       "device_outside_buffer",
       `${what}from ${hexAddress(at)} on outside every mapped buffer: ${why}`,
-      ended !== null ? ended.site : beside === NO_RECORD ? null : ledger.table.site(beside),
+      ended !== null ? ended.site : beside === NONE ? null : ledger.table.site(beside),
     );
   }
 
@@ -222,7 +220,7 @@ export class AccessChecks {
     if (isInside && end <= first.endBytes) return true;
     const wrongOffset = isInside ? first.endBytes : from - start;
     const wrong = page.blockAt(wrongOffset);
-    const what = `Device "${dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}, `;
+    const what = `Device "${dev.name}" ${access}s ${bytesAt(sizeBytes, dma)}, `;
     if (access === "write" && wrong !== null && !wrong.used && wrong.freedSite !== undefined) {
       this.#ledger.report(
         "device_write_after_free",
@@ -249,7 +247,7 @@ export class AccessChecks {
     const { table, platform } = this.#ledger;
     const { granuleBytes } = platform.config.iommu;
     const start = dma - dma % granuleBytes;
-    let found: number = NO_RECORD;
+    let found: number = NONE;
     table.each((record) => {
       if (
         table.device[record] === device.number && table.madeBy(record) !== MADE.RANGE &&

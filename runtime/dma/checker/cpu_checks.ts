@@ -6,7 +6,7 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { directionWord, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
-import { bytes as inWords } from "./describe.ts";
+import { bytesAt } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
 import type { CpuContext } from "../../cpu_context.ts";
 
@@ -49,13 +49,10 @@ export class CpuChecks {
     const { device, dir, dma } = lent;
     this.#ledger.report(
       "cpu_access_while_mapped",
-      `CPU ${writes ? "write" : "read"} of ${inWords(sizeBytes)} at ${
-        hexAddress(phys)
-      } ${place}, ` +
+      `CPU ${writes ? "write" : "read"} of ${bytesAt(sizeBytes, phys)} ${place}, ` +
         `at offset ${phys - lent.phys} of a buffer owned by device "${device}" (mapped ` +
-        `${directionWord(dir)} at ${hexAddress(dma)}, no dma_sync_*_for_cpu since): ${
-          effectOf(writes)
-        }`,
+        `${directionWord(dir)} at ${hexAddress(dma)}, no dma_sync_*_for_cpu since): ` +
+        effectOf(writes),
       lent.site,
     );
   }
@@ -64,7 +61,7 @@ export class CpuChecks {
   freed(lent: LentMemory, phys: PhysAddr, sizeBytes: Bytes, place: string): void {
     this.#ledger.report(
       "freed_while_mapped",
-      `${inWords(sizeBytes)} at ${hexAddress(phys)} freed ${place} while still mapped for device ` +
+      `${bytesAt(sizeBytes, phys)} freed ${place} while still mapped for device ` +
         `"${lent.device}" at ${hexAddress(lent.dma)}, ${directionWord(lent.dir)}: the device can ` +
         "access whatever is allocated there next",
       lent.site,
@@ -98,10 +95,9 @@ export class CpuChecks {
     const { count, offset, site, where } = bytes;
     this.#ledger.report(
       "uninitialized_dma_read",
-      `Device "${device}" reads ${inWords(fetch.sizeBytes)} at ${hexAddress(fetch.dma)} (physical ${
-        hexAddress(fetch.phys)
-      }); ${count} of them were never written since their allocation${where}: the first is ` +
-        `byte ${offset}`,
+      `Device "${device}" reads ${bytesAt(fetch.sizeBytes, fetch.dma)} (physical ` +
+        `${hexAddress(fetch.phys)}); ${count} of them were never written since their ` +
+        `allocation${where}: the first is byte ${offset}`,
       site,
     );
   }

@@ -4,22 +4,24 @@
  * @see rules/dma.md 8.1 (lookup), 8.2 rows 1 to 9
  */
 import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
-import { directionWord, DMA_ATTR, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
+import {
+  directionWord,
+  DMA_ATTR,
+  DMA_BIDIRECTIONAL,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
-import { attributeText, bytes, endingApi } from "./describe.ts";
+import { attributeText, bytes, bytesAt, endingApi } from "./describe.ts";
 import type { CheckedDevice } from "./checked_device.ts";
-import type { MappingRecords } from "./ledger.ts";
+import { type MappingRecords, SINGLES } from "./ledger.ts";
 import type { ReportClass } from "./report_classes.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
-import { MADE, type MadeBy, MARK, NONE, type UnmapDescription } from "./record_table.ts";
+import { LINKED, MADE, type MadeBy, MARK, NONE, type UnmapDescription } from "./record_table.ts";
 
-const { COHERENT, LIST } = MADE;
-const { TESTED } = MARK;
 const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
 const AGREED_ATTRS = DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
   DMA_ATTR.REQUIRE_COHERENT | DMA_ATTR.PRIVILEGED | DMA_ATTR.CC_SHARED;
-const NO_RECORD = NONE;
-const ERROR = DMA_MAPPING_ERROR;
 
 /** What a driver says of the mapping that it ends. Used again for every call. */
 export interface Ending extends UnmapDescription {
@@ -34,7 +36,9 @@ export interface Ending extends UnmapDescription {
   phys: PhysAddr | -1;
 }
 
-const LINKED = 1 << MADE.LINK;
+export function newEnding(made: MadeBy): Ending {
+  return { made, dma: 0, sizeBytes: 0, dir: DMA_BIDIRECTIONAL, attrs: 0, entries: 0, phys: -1 };
+}
 
 /**
  * The calls whose mappings a call's counterpart may end, as bits `1 << MADE.…`: one family for every single
@@ -42,7 +46,7 @@ const LINKED = 1 << MADE.LINK;
  */
 function familyOf({ debug_by_page: byPage }: Kernel, made: MadeBy): number {
   if (byPage) return made < MADE.RESOURCE ? ONE_BUFFER : 1 << made;
-  return made <= MADE.RESOURCE ? ONE_BUFFER | 1 << MADE.RESOURCE : 1 << made;
+  return made <= MADE.RESOURCE ? SINGLES : 1 << made;
 }
 
 /** Attributes that map and unmap must agree on (row 9). */
@@ -53,7 +57,7 @@ export function agreedAttrs({ debug_by_page: byPage }: Kernel): number {
 /** Compares an ending with what was mapped, and takes the record out. */
 export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: Ending): void {
   const { dma, sizeBytes, dir, entries, made } = ending;
-  if (dma === ERROR && made !== LIST) {
+  if (dma === DMA_MAPPING_ERROR && made !== MADE.LIST) {
     ledger.report(
       "unmap_error_value",
       `${endingApi(ending.made)} on device "${device.dev.name}" called with DMA_MAPPING_ERROR: ` +
@@ -66,8 +70,8 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
   const { table } = ledger;
   const { excusedSerial, number } = device;
   let record = table.findPerfect(number, ending, family, excusedSerial);
-  if (record === NO_RECORD) record = onlyCandidate(ledger, device, dma);
-  if (record === NO_RECORD) {
+  if (record === NONE) record = onlyCandidate(ledger, device, dma);
+  if (record === NONE) {
     reportUnknown(ledger, device, ending);
     return;
   }
@@ -76,9 +80,9 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
   const agreed = agreedAttrs(ledger.kernel);
   const otherAttrs = ((table.attrs(record) ^ ending.attrs) & agreed) !== 0;
   if (
-    !sameFamily || otherAttrs || !table.has(record, TESTED) ||
+    !sameFamily || otherAttrs || !table.has(record, MARK.TESTED) ||
     table.sizeBytes[record] !== sizeBytes || table.dir(record) !== dir ||
-    table.entries[record] !== entries || made === COHERENT
+    table.entries[record] !== entries || made === MADE.COHERENT
   ) compare(ledger, device, ending, record, sameFamily, otherAttrs);
   if (dir !== DMA_TO_DEVICE && (ending.attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
     ledger.bounceCopied(record, 0, sizeBytes, endingApi(made));
@@ -88,17 +92,17 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
 
 /** The one record that begins at an address; none when there are several, as no kernel could choose. */
 function onlyCandidate(ledger: MappingRecords, device: CheckedDevice, dma: number): number {
-  let found: number = NO_RECORD;
-  let excused: number = NO_RECORD;
+  let found: number = NONE;
+  let excused: number = NONE;
   let count = 0;
   ledger.table.eachAt(device.number, dma, (record) => {
     if (ledger.table.madeBy(record) === MADE.LINK) return false;
     if (ledger.isExcused(record)) {
-      if (excused === NO_RECORD) excused = record;
+      if (excused === NONE) excused = record;
     } else if (++count === 1) found = record;
     return false;
   });
-  if (count > 1) return NO_RECORD;
+  if (count > 1) return NONE;
   return count === 1 ? found : excused;
 }
 
@@ -136,7 +140,7 @@ function compare(
     const mapped = directionWord(table.dir(record));
     report("unmap_direction", mismatch("direction", directionWord(ending.dir), mapped));
   }
-  if (!table.has(record, TESTED)) {
+  if (!table.has(record, MARK.TESTED)) {
     const text = `${api} ${on} without checking dma_mapping_error() first: ${mapping}`;
     report("error_unchecked", text);
   }
@@ -155,34 +159,33 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
   if (device.forgotten !== null && device.dev.domain === null) return;
   const { table } = ledger;
   const what = `${endingApi(ending.made)} on device "${device.dev.name}" of ` +
-    `${bytes(ending.sizeBytes)} at ${hexAddress(ending.dma)}: `;
+    `${bytesAt(ending.sizeBytes, ending.dma)}: `;
   if (reportRange(ledger, device, ending, what)) return;
   const link = table.findAround(device.number, ending.dma, LINKED);
-  if (link !== NO_RECORD) {
+  if (link !== NONE) {
     const text = `no such mapping; that address is in ${ledger.describe(link)}`;
     ledger.report("unmap_unknown", what + text, table.site(link));
     return;
   }
   let others = 0;
-  let around: number = NO_RECORD;
+  let around: number = NONE;
   table.eachAround(device.number, ending.dma, (record) => {
     others++;
     around = record;
     return false;
   });
-  if (around !== NO_RECORD) {
+  if (around !== NONE) {
     const text = others === 1
       ? `no such mapping; that address is in ${ledger.describe(around)}`
-      : `${others} mappings cover that address, but none matches; for example ${
-        ledger.describe(around)
-      }`;
+      : `${others} mappings cover that address, but none matches; for example ` +
+        ledger.describe(around);
     ledger.report("unmap_unknown", what + text, table.site(around));
     return;
   }
   const ended = ledger.ended.find(device.number, ending.dma);
   const text = ended === null
     ? "no such mapping; nothing was ever mapped there"
-    : `already unmapped: the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)}`;
+    : `already unmapped: the mapping of ${bytesAt(ended.sizeBytes, ended.dma)}`;
   ledger.report("unmap_unknown", what + text, ended?.site ?? null);
 }
 
@@ -203,7 +206,7 @@ function reportRange(
   const { domain } = device.dev;
   if (domain === null) return false;
   const { attrs, dma, sizeBytes } = ending;
-  let range: number = NO_RECORD;
+  let range: number = NONE;
   table.each((record) => {
     if (
       table.madeBy(record) === MADE.RANGE && table.device[record] === device.number &&
@@ -211,8 +214,8 @@ function reportRange(
       dma >= table.dma[record]! - domain.offsetOf(table.dma[record]!)
     ) range = record;
   });
-  if (range === NO_RECORD) return false;
-  const linked = table.findAround(device.number, dma, LINKED) !== NO_RECORD;
+  if (range === NONE) return false;
+  const linked = table.findAround(device.number, dma, LINKED) !== NONE;
   // What needs no look at memory is taken down whatever is there.
   const ends = linked || (attrs & (DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT)) !== 0;
   const effect = ends

@@ -16,7 +16,7 @@ import { CheckedDevice } from "./checked_device.ts";
 import { CacheLineRecords, SharedLines } from "./cache_lines.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
 import { hexAddress } from "../hex_address.ts";
-import { bytes, describeRecord } from "./describe.ts";
+import { bytes, bytesAt, describeRecord } from "./describe.ts";
 import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
 import { REPORT_CLASSES, type ReportClass } from "./report_classes.ts";
 import { zeros } from "../../zeros.ts";
@@ -168,10 +168,8 @@ export class MappingRecords {
     this.report(
       "cacheline_shared",
       `Device "${dev.name}": ${this.describe(record)} shares cache lines with ` +
-        `${
-          this.describe(other)
-        }, and no kernel reports it: what a device writes may be lost when ` +
-        "a line is written back or invalidated for the other mapping",
+        `${this.describe(other)}, and no kernel reports it: what a device writes may be lost ` +
+        "when a line is written back or invalidated for the other mapping",
       this.table.site(other),
     );
   }
@@ -300,7 +298,7 @@ export class MappingRecords {
       if (call === null) continue;
       this.report(
         "bounced_write_lost",
-        `CPU write of ${bytes(met.sizeBytes)} at ${hexAddress(met.phys)} to ` +
+        `CPU write of ${bytesAt(met.sizeBytes, met.phys)} to ` +
           `${this.describe(record)} of device "${dev.name}" is lost: ${call} copies the bounce ` +
           `buffer over it, and ${why}`,
         met.site,
@@ -377,23 +375,15 @@ class EndedMappings {
 
   /** The mapping of a device that an address lay in and that ended last, or null. */
   find(device: number, dma: number): EndedMapping | null {
-    const slot = this.#slotOf(device, dma);
-    return slot === NONE ? null : {
-      dma: this.#dma[slot]!,
-      sizeBytes: this.#sizeBytes[slot]!,
-      site: this.#site[slot]!,
-    };
-  }
-
-  #slotOf(device: number, dma: number): number {
     for (let back = 1; back <= Math.min(KEPT_ENDED, this.#total); back++) {
       const slot = (this.#total - back) & (KEPT_ENDED - 1);
       const start = this.#dma[slot]!;
-      if (
-        this.#device[slot] === device && start <= dma && dma < start + this.#sizeBytes[slot]!
-      ) return slot;
+      const sizeBytes = this.#sizeBytes[slot]!;
+      if (this.#device[slot] === device && start <= dma && dma < start + sizeBytes) {
+        return { dma: start, sizeBytes, site: this.#site[slot]! };
+      }
     }
-    return NONE;
+    return null;
   }
 }
 

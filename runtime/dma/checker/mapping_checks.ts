@@ -9,27 +9,17 @@ import type { CoherentMemory } from "../calls/coherent.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
-import { checkEnd, type Ending } from "./end_check.ts";
+import { checkEnd, newEnding } from "./end_check.ts";
 import { type Forbidden, type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
 const { TESTED } = MARK;
-const NO_RECORD = NONE;
-const OF_ONE_BUFFER = SINGLES;
 
 export class MappingChecks {
   readonly #ledger: MappingRecords;
   /** The single mapping made last: the one that is asked about next. */
-  #newest: number = NO_RECORD;
-  readonly #ending: Ending = {
-    made: MADE.PHYS,
-    dma: 0,
-    sizeBytes: 0,
-    dir: DMA_BIDIRECTIONAL,
-    attrs: 0,
-    entries: 0,
-    phys: -1,
-  };
+  #newest: number = NONE;
+  readonly #ending = newEnding(MADE.PHYS);
 
   constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
@@ -59,10 +49,8 @@ export class MappingChecks {
     if (sizeBytes === 0) {
       ledger.report(
         "map_empty",
-        `0 bytes at physical ${
-          hexAddress(phys)
-        } mapped for device "${dev.name}": without an IOMMU ` +
-          "that works, behind one the map fails",
+        `0 bytes at physical ${hexAddress(phys)} mapped for device "${dev.name}": without an ` +
+          "IOMMU that works, behind one the map fails",
         null,
       );
     }
@@ -90,10 +78,8 @@ export class MappingChecks {
     this.#ledger.report(
       "map_vmalloc",
       `${bytes(sizeBytes)} of vmalloc memory (also: vmapped stack, module data) at physical ` +
-        `${
-          hexAddress(phys)
-        } mapped as one buffer for device "${dev.name}": its pages need not be ` +
-        "contiguous",
+        `${hexAddress(phys)} mapped as one buffer for device "${dev.name}": its pages need not ` +
+        "be contiguous",
       null,
     );
   }
@@ -105,25 +91,25 @@ export class MappingChecks {
     const { number } = this.#ledger.deviceOf(dev);
     const newest = this.#newest;
     if (
-      newest !== NO_RECORD && table.dma[newest] === dma && table.device[newest] === number &&
-      table.isLive(newest) && (1 << table.madeBy(newest) & OF_ONE_BUFFER) !== 0 &&
+      newest !== NONE && table.dma[newest] === dma && table.device[newest] === number &&
+      table.isLive(newest) && (1 << table.madeBy(newest) & SINGLES) !== 0 &&
       !table.has(newest, TESTED)
     ) {
       table.mark(newest, TESTED);
       return;
     }
     // Without an IOMMU the same memory may be mapped several times: each must be asked about.
-    let untested: number = NO_RECORD;
+    let untested: number = NONE;
     table.eachAt(number, dma, (record) => {
-      if ((1 << table.madeBy(record) & OF_ONE_BUFFER) === 0 || table.has(record, TESTED)) {
+      if ((1 << table.madeBy(record) & SINGLES) === 0 || table.has(record, TESTED)) {
         return false;
       }
-      if (untested === NO_RECORD || table.serial[record]! > table.serial[untested]!) {
+      if (untested === NONE || table.serial[record]! > table.serial[untested]!) {
         untested = record;
       }
       return false;
     });
-    if (untested !== NO_RECORD) table.mark(untested, TESTED);
+    if (untested !== NONE) table.mark(untested, TESTED);
   }
 
   /** A single mapping is to end. */
@@ -165,7 +151,7 @@ export class MappingChecks {
     // What costs nothing may have been mapped again.
     for (;;) {
       const record = ledger.table.findPerfect(number, ending, SINGLES, Infinity);
-      if (record === NO_RECORD) return;
+      if (record === NONE) return;
       ledger.end(record);
     }
   }

@@ -27,6 +27,9 @@ export const MADE = {
 } as const;
 export type MadeBy = (typeof MADE)[keyof typeof MADE];
 
+/** Links, as bits `1 << MADE.…`. */
+export const LINKED = 1 << MADE.LINK;
+
 /** No record. */
 export const NONE = -1;
 /** No statement of a script. */
@@ -61,7 +64,6 @@ export const MARK = {
 
 const { RANGE } = MADE;
 const { LEAKED, LIVE } = MARK;
-const NO_RECORD = NONE;
 
 /** Blocks are at least this wide: smaller ones would make more widths to look through. */
 const SMALLEST_BLOCK_BIT = 6;
@@ -90,25 +92,25 @@ export interface UnmapDescription {
 
 export class RecordTable {
   /** First byte as the device sees it. */
-  dma: Float64Array<ArrayBuffer>;
+  dma = zeros(Float64Array, FIRST_CAPACITY);
   /** First byte of the memory. Of a range: where the bytes begin that no sync has handed over. */
-  phys: Float64Array<ArrayBuffer>;
-  sizeBytes: Float64Array<ArrayBuffer>;
+  phys = zeros(Float64Array, FIRST_CAPACITY);
+  sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
   /** Numbers of devices; the ledger gives them. */
-  device: Uint16Array<ArrayBuffer>;
+  device = zeros(Uint16Array, FIRST_CAPACITY);
   /** Entries of the list that a record is an output of; 0 for all others. */
-  entries: Uint32Array<ArrayBuffer>;
+  entries = zeros(Uint32Array, FIRST_CAPACITY);
   /** Counts up with every record. */
-  serial: Uint32Array<ArrayBuffer>;
+  serial = zeros(Uint32Array, FIRST_CAPACITY);
   /** Serial number of the record made last. */
   lastSerial = 0;
 
-  #site: Int32Array<ArrayBuffer>;
-  #flags: Uint32Array<ArrayBuffer>;
-  #next: Int32Array<ArrayBuffer>;
-  #buckets: Int32Array<ArrayBuffer>;
-  #shift: number;
-  #free = NO_RECORD;
+  #site = zeros(Int32Array, FIRST_CAPACITY);
+  #flags = zeros(Uint32Array, FIRST_CAPACITY);
+  #next = zeros(Int32Array, FIRST_CAPACITY);
+  #buckets = zeros(Int32Array, FIRST_CAPACITY).fill(NONE);
+  #shift = 32 - Math.log2(FIRST_CAPACITY);
+  #free: number = NONE;
   #count = 0;
   /** How many records hang under blocks of each width, and which widths are in use. */
   readonly #countOfBit = zeros(Uint32Array, BLOCK_BITS);
@@ -117,17 +119,6 @@ export class RecordTable {
 
   /** @param reclaim Called when no row is left; returns how many it could give up. */
   constructor(private readonly reclaim: () => number = () => 0) {
-    this.dma = zeros(Float64Array, FIRST_CAPACITY);
-    this.phys = zeros(Float64Array, FIRST_CAPACITY);
-    this.sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
-    this.device = zeros(Uint16Array, FIRST_CAPACITY);
-    this.entries = zeros(Uint32Array, FIRST_CAPACITY);
-    this.serial = zeros(Uint32Array, FIRST_CAPACITY);
-    this.#site = zeros(Int32Array, FIRST_CAPACITY);
-    this.#flags = zeros(Uint32Array, FIRST_CAPACITY);
-    this.#next = zeros(Int32Array, FIRST_CAPACITY);
-    this.#buckets = zeros(Int32Array, FIRST_CAPACITY).fill(NO_RECORD);
-    this.#shift = 32 - Math.log2(FIRST_CAPACITY);
     this.#chainFree(0);
   }
 
@@ -159,9 +150,9 @@ export class RecordTable {
     site: number | null,
     spanBytes: Bytes = sizeBytes,
   ): number {
-    if (this.#free === NO_RECORD) this.#makeRoom();
+    if (this.#free === NONE) this.#makeRoom();
     const record = this.#free;
-    invariant(record !== NO_RECORD && !this.isLive(record), "A live record is allocated again");
+    invariant(record !== NONE && !this.isLive(record), "A live record is allocated again");
     this.#free = this.#next[record]!;
     this.#count++;
     const bit = blockBitOf(spanBytes > sizeBytes ? spanBytes : sizeBytes);
@@ -263,7 +254,7 @@ export class RecordTable {
       const block = Math.floor(dma * INVERSE_POWER[bit]!);
       for (
         let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-        record !== NO_RECORD;
+        record !== NONE;
         record = this.#next[record]!
       ) {
         if (
@@ -288,10 +279,10 @@ export class RecordTable {
   ): number {
     const bit = blockBitOf(sizeBytes);
     const block = Math.floor(dma * INVERSE_POWER[bit]!);
-    let excused = NO_RECORD;
+    let excused = NONE;
     for (
       let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-      record !== NO_RECORD;
+      record !== NONE;
       record = this.#next[record]!
     ) {
       if (
@@ -300,7 +291,7 @@ export class RecordTable {
         this.dir(record) === dir && this.entries[record] === entries
       ) {
         if (this.serial[record]! > excusedSerial) return record;
-        if (excused === NO_RECORD) excused = record;
+        if (excused === NONE) excused = record;
       }
     }
     return excused;
@@ -311,26 +302,15 @@ export class RecordTable {
    * @param family Calls that may have made it, as bits `1 << MADE.…`.
    * @param otherThan A direction that it must not have.
    */
-  findAround(device: number, dma: number, family: number, otherThan: number = NO_RECORD): number {
-    for (let index = 0; index < this.#bits; index++) {
-      const bit = this.#bitsInUse[index]!;
-      const last = Math.floor(dma * INVERSE_POWER[bit]!);
-      for (let block = last; block >= last - 1; block--) {
-        for (
-          let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-          record !== NO_RECORD;
-          record = this.#next[record]!
-        ) {
-          const start = this.dma[record]!;
-          if (
-            start <= dma && dma < start + this.sizeBytes[record]! &&
-            this.device[record] === device && (1 << this.madeBy(record) & family) !== 0 &&
-            this.dir(record) !== otherThan && !this.has(record, LEAKED)
-          ) return record;
-        }
-      }
-    }
-    return NO_RECORD;
+  findAround(device: number, dma: number, family: number, otherThan: number = NONE): number {
+    let found: number = NONE;
+    this.eachAround(device, dma, (record) => {
+      const matches = (1 << this.madeBy(record) & family) !== 0 &&
+        this.dir(record) !== otherThan && !this.has(record, LEAKED);
+      if (matches) found = record;
+      return matches;
+    });
+    return found;
   }
 
   /**
@@ -344,7 +324,7 @@ export class RecordTable {
       for (let block = last; block >= last - 1; block--) {
         for (
           let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-          record !== NO_RECORD;
+          record !== NONE;
           record = this.#next[record]!
         ) {
           const start = this.dma[record]!;
@@ -380,16 +360,20 @@ export class RecordTable {
     return this.#bucketOf(this.device[record]!, block, bit);
   }
 
-  #hang(record: number, bit: number): void {
+  #putInBucket(record: number): void {
     const bucket = this.#bucketOfRecord(record);
     this.#next[record] = this.#buckets[bucket]!;
     this.#buckets[bucket] = record;
+  }
+
+  #hang(record: number, bit: number): void {
+    this.#putInBucket(record);
     if (this.#countOfBit[bit]!++ === 0) this.#bitsInUse[this.#bits++] = bit;
   }
 
   #takeDown(record: number): void {
     const bucket = this.#bucketOfRecord(record);
-    invariant(this.#buckets[bucket] !== NO_RECORD, "A record hangs in no bucket");
+    invariant(this.#buckets[bucket] !== NONE, "A record hangs in no bucket");
     let at = this.#buckets[bucket]!;
     if (at === record) this.#buckets[bucket] = this.#next[record]!;
     else {
@@ -427,7 +411,7 @@ export class RecordTable {
     this.#flags = grown(this.#flags, new Uint32Array(rows));
     this.#next = grown(this.#next, new Int32Array(rows));
     this.#chainFree(old);
-    this.#buckets = new Int32Array(rows).fill(NO_RECORD);
+    this.#buckets = new Int32Array(rows).fill(NONE);
     this.#shift--;
     // In the order in which they were made, so that the newest comes first again.
     const hanging: number[] = [];
@@ -435,11 +419,7 @@ export class RecordTable {
       if (this.isLive(record) && this.madeBy(record) !== RANGE) hanging.push(record);
     }
     hanging.sort((a, b) => this.serial[a]! - this.serial[b]!);
-    for (const record of hanging) {
-      const bucket = this.#bucketOfRecord(record);
-      this.#next[record] = this.#buckets[bucket]!;
-      this.#buckets[bucket] = record;
-    }
+    for (const record of hanging) this.#putInBucket(record);
   }
 }
 
