@@ -18,6 +18,7 @@ import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const { LEAKED, POOL, UNSYNCED } = MARK;
+const NO_RECORD = NONE;
 
 const BUFFERS = 0xff & ~(1 << MADE.RANGE);
 const SHARED = 1 << MADE.COHERENT;
@@ -45,12 +46,12 @@ export class AccessChecks {
     const end = dma + sizeBytes;
     let at = dma;
     let around = device.hintFor(at);
-    if (around === NONE || !this.#allows(device, around, at, against)) {
+    if (around === NO_RECORD || !this.#allows(device, around, at, against)) {
       around = table.findAround(device.number, at, BUFFERS, against);
       device.hint(at, around);
     }
     for (;;) {
-      if (around === NONE) {
+      if (around === NO_RECORD) {
         const excusedEnd = this.#excusedEnd(device, at);
         if (excusedEnd < 0) {
           this.#reportWrong(device, { dma, sizeBytes, access }, at);
@@ -81,7 +82,7 @@ export class AccessChecks {
     const { table } = this.#ledger;
     const device = this.#ledger.deviceOf(dev);
     const record = table.findAround(device.number, dma, SHARED);
-    if (record === NONE) return;
+    if (record === NO_RECORD) return;
     table.mark(record, POOL);
     device.poolPages.set(dma, page);
   }
@@ -96,7 +97,7 @@ export class AccessChecks {
     const { table } = this.#ledger;
     const device = this.#ledger.deviceOf(dev);
     const record = table.findAround(device.number, dma, BUFFERS);
-    if (record === NONE || !table.has(record, UNSYNCED)) return;
+    if (record === NO_RECORD || !table.has(record, UNSYNCED)) return;
     const why = "the IOTLB caches the not-present entry (caching mode), so the access faults";
     this.#reportUnsynced(device, record, dma, access, why);
   }
@@ -131,7 +132,7 @@ export class AccessChecks {
     if (onItsBus !== undefined) return onItsBus.dma + onItsBus.sizeBytes;
     const { platform, table } = this.#ledger;
     // What is mapped as well is held to its mapping, whose direction forbids this access.
-    const isMapped = table.findAround(device.number, dma, BUFFERS) !== NONE;
+    const isMapped = table.findAround(device.number, dma, BUFFERS) !== NO_RECORD;
     const unmappedEnd = isMapped ? -1 : platform.peers?.unmappedEnd(dev, dma) ?? -1;
     if (unmappedEnd >= 0) return unmappedEnd;
     if (dev.domain !== null) return dev.domain.endOfKept(dma);
@@ -166,7 +167,7 @@ export class AccessChecks {
     const what = `Device "${dev.name}" ${access}s ${bytesAt(sizeBytes, dma)}, `;
     const from = at === dma ? "" : `from ${hexAddress(at)} on `;
     const mapped = table.findAround(device.number, at, BUFFERS);
-    if (mapped !== NONE) {
+    if (mapped !== NO_RECORD) {
       const why = dev.domain === null ? UNTRANSLATED : "the entries of this IOMMU allow it";
       const text = `${what}${from}against the direction of ${ledger.describe(mapped)}: ${why}`;
       ledger.report("device_direction", text, table.site(mapped));
@@ -174,11 +175,11 @@ export class AccessChecks {
     }
     const beside = this.#nearest(device, at);
     const ended = dev.domain === null ? ledger.ended.find(device.number, at) : null;
-    const near = beside === NONE ? "" : `, next to ${ledger.describe(beside)}`;
+    const near = beside === NO_RECORD ? "" : `, next to ${ledger.describe(beside)}`;
     const owner = dev.domain === null
       ? undefined
       : dev.group?.members.find((member) =>
-        table.findAround(ledger.deviceOf(member).number, at, BUFFERS) !== NONE
+        table.findAround(ledger.deviceOf(member).number, at, BUFFERS) !== NO_RECORD
       );
     const why = owner !== undefined
       ? `"${owner.name}" has mapped them, and devices of an IOMMU group share its page table`
@@ -189,13 +190,13 @@ export class AccessChecks {
           UNTRANSLATED
       : !dev.domain.table.walk(at)
       ? "they are a peer's, on the bus, where no IOMMU looks"
-      : beside === NONE
+      : beside === NO_RECORD
       ? "no live mapping covers them, but their page-table entries are still present"
       : `they share an IOMMU granule with ${ledger.describe(beside)}`;
     ledger.report(
       "device_outside_buffer",
       `${what}from ${hexAddress(at)} on outside every mapped buffer: ${why}`,
-      ended !== null ? ended.site : beside === NONE ? null : ledger.table.site(beside),
+      ended !== null ? ended.site : beside === NO_RECORD ? null : ledger.table.site(beside),
     );
   }
 
@@ -247,7 +248,7 @@ export class AccessChecks {
     const { table, platform } = this.#ledger;
     const { granuleBytes } = platform.config.iommu;
     const start = dma - dma % granuleBytes;
-    let found: number = NONE;
+    let found: number = NO_RECORD;
     table.each((record) => {
       if (
         table.device[record] === device.number && table.madeBy(record) !== MADE.RANGE &&

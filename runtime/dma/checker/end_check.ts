@@ -17,8 +17,13 @@ import type { CheckedDevice } from "./checked_device.ts";
 import { type MappingRecords, SINGLES } from "./ledger.ts";
 import type { ReportClass } from "./report_classes.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
-import { LINKED, MADE, type MadeBy, MARK, NONE, type UnmapDescription } from "./record_table.ts";
+import { MADE, type MadeBy, MARK, NONE, type UnmapDescription } from "./record_table.ts";
 
+const { COHERENT, LIST } = MADE;
+const { TESTED } = MARK;
+const NO_RECORD = NONE;
+const ERROR = DMA_MAPPING_ERROR;
+const LINKED = 1 << MADE.LINK;
 const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
 const AGREED_ATTRS = DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
   DMA_ATTR.REQUIRE_COHERENT | DMA_ATTR.PRIVILEGED | DMA_ATTR.CC_SHARED;
@@ -57,7 +62,7 @@ export function agreedAttrs({ debug_by_page: byPage }: Kernel): number {
 /** Compares an ending with what was mapped, and takes the record out. */
 export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: Ending): void {
   const { dma, sizeBytes, dir, entries, made } = ending;
-  if (dma === DMA_MAPPING_ERROR && made !== MADE.LIST) {
+  if (dma === ERROR && made !== LIST) {
     ledger.report(
       "unmap_error_value",
       `${endingApi(ending.made)} on device "${device.dev.name}" called with DMA_MAPPING_ERROR: ` +
@@ -70,8 +75,8 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
   const { table } = ledger;
   const { excusedSerial, number } = device;
   let record = table.findPerfect(number, ending, family, excusedSerial);
-  if (record === NONE) record = onlyCandidate(ledger, device, dma);
-  if (record === NONE) {
+  if (record === NO_RECORD) record = onlyCandidate(ledger, device, dma);
+  if (record === NO_RECORD) {
     reportUnknown(ledger, device, ending);
     return;
   }
@@ -80,9 +85,9 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
   const agreed = agreedAttrs(ledger.kernel);
   const otherAttrs = ((table.attrs(record) ^ ending.attrs) & agreed) !== 0;
   if (
-    !sameFamily || otherAttrs || !table.has(record, MARK.TESTED) ||
+    !sameFamily || otherAttrs || !table.has(record, TESTED) ||
     table.sizeBytes[record] !== sizeBytes || table.dir(record) !== dir ||
-    table.entries[record] !== entries || made === MADE.COHERENT
+    table.entries[record] !== entries || made === COHERENT
   ) compare(ledger, device, ending, record, sameFamily, otherAttrs);
   if (dir !== DMA_TO_DEVICE && (ending.attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
     ledger.bounceCopied(record, 0, sizeBytes, endingApi(made));
@@ -92,17 +97,17 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
 
 /** The one record that begins at an address; none when there are several, as no kernel could choose. */
 function onlyCandidate(ledger: MappingRecords, device: CheckedDevice, dma: number): number {
-  let found: number = NONE;
-  let excused: number = NONE;
+  let found: number = NO_RECORD;
+  let excused: number = NO_RECORD;
   let count = 0;
   ledger.table.eachAt(device.number, dma, (record) => {
     if (ledger.table.madeBy(record) === MADE.LINK) return false;
     if (ledger.isExcused(record)) {
-      if (excused === NONE) excused = record;
+      if (excused === NO_RECORD) excused = record;
     } else if (++count === 1) found = record;
     return false;
   });
-  if (count > 1) return NONE;
+  if (count > 1) return NO_RECORD;
   return count === 1 ? found : excused;
 }
 
@@ -140,7 +145,7 @@ function compare(
     const mapped = directionWord(table.dir(record));
     report("unmap_direction", mismatch("direction", directionWord(ending.dir), mapped));
   }
-  if (!table.has(record, MARK.TESTED)) {
+  if (!table.has(record, TESTED)) {
     const text = `${api} ${on} without checking dma_mapping_error() first: ${mapping}`;
     report("error_unchecked", text);
   }
@@ -162,19 +167,19 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
     `${bytesAt(ending.sizeBytes, ending.dma)}: `;
   if (reportRange(ledger, device, ending, what)) return;
   const link = table.findAround(device.number, ending.dma, LINKED);
-  if (link !== NONE) {
+  if (link !== NO_RECORD) {
     const text = `no such mapping; that address is in ${ledger.describe(link)}`;
     ledger.report("unmap_unknown", what + text, table.site(link));
     return;
   }
   let others = 0;
-  let around: number = NONE;
+  let around: number = NO_RECORD;
   table.eachAround(device.number, ending.dma, (record) => {
     others++;
     around = record;
     return false;
   });
-  if (around !== NONE) {
+  if (around !== NO_RECORD) {
     const text = others === 1
       ? `no such mapping; that address is in ${ledger.describe(around)}`
       : `${others} mappings cover that address, but none matches; for example ` +
@@ -206,7 +211,7 @@ function reportRange(
   const { domain } = device.dev;
   if (domain === null) return false;
   const { attrs, dma, sizeBytes } = ending;
-  let range: number = NONE;
+  let range: number = NO_RECORD;
   table.each((record) => {
     if (
       table.madeBy(record) === MADE.RANGE && table.device[record] === device.number &&
@@ -214,8 +219,8 @@ function reportRange(
       dma >= table.dma[record]! - domain.offsetOf(table.dma[record]!)
     ) range = record;
   });
-  if (range === NONE) return false;
-  const linked = table.findAround(device.number, dma, LINKED) !== NONE;
+  if (range === NO_RECORD) return false;
+  const linked = table.findAround(device.number, dma, LINKED) !== NO_RECORD;
   // What needs no look at memory is taken down whatever is there.
   const ends = linked || (attrs & (DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT)) !== 0;
   const effect = ends

@@ -10,7 +10,9 @@ import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaIovaState, RangePart } from "../iova_state.ts";
 import type { CheckedDevice } from "./checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
-import { LINKED, MADE, MARK, NONE } from "./record_table.ts";
+import { MADE, MARK, NONE } from "./record_table.ts";
+
+const LINKED = 1 << MADE.LINK;
 
 /**
  * How far a record may grow in a range whose links come and go page by page. All records that may

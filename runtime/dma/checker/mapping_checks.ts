@@ -14,11 +14,13 @@ import { type Forbidden, type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
 const { TESTED } = MARK;
+const NO_RECORD = NONE;
+const OF_ONE_BUFFER = SINGLES;
 
 export class MappingChecks {
   readonly #ledger: MappingRecords;
   /** The single mapping made last: the one that is asked about next. */
-  #newest: number = NONE;
+  #newest: number = NO_RECORD;
   readonly #ending = newEnding(MADE.PHYS);
 
   constructor(ledger: MappingRecords) {
@@ -91,25 +93,25 @@ export class MappingChecks {
     const { number } = this.#ledger.deviceOf(dev);
     const newest = this.#newest;
     if (
-      newest !== NONE && table.dma[newest] === dma && table.device[newest] === number &&
-      table.isLive(newest) && (1 << table.madeBy(newest) & SINGLES) !== 0 &&
+      newest !== NO_RECORD && table.dma[newest] === dma && table.device[newest] === number &&
+      table.isLive(newest) && (1 << table.madeBy(newest) & OF_ONE_BUFFER) !== 0 &&
       !table.has(newest, TESTED)
     ) {
       table.mark(newest, TESTED);
       return;
     }
     // Without an IOMMU the same memory may be mapped several times: each must be asked about.
-    let untested: number = NONE;
+    let untested: number = NO_RECORD;
     table.eachAt(number, dma, (record) => {
-      if ((1 << table.madeBy(record) & SINGLES) === 0 || table.has(record, TESTED)) {
+      if ((1 << table.madeBy(record) & OF_ONE_BUFFER) === 0 || table.has(record, TESTED)) {
         return false;
       }
-      if (untested === NONE || table.serial[record]! > table.serial[untested]!) {
+      if (untested === NO_RECORD || table.serial[record]! > table.serial[untested]!) {
         untested = record;
       }
       return false;
     });
-    if (untested !== NONE) table.mark(untested, TESTED);
+    if (untested !== NO_RECORD) table.mark(untested, TESTED);
   }
 
   /** A single mapping is to end. */
@@ -150,8 +152,8 @@ export class MappingChecks {
     ending.entries = 0;
     // What costs nothing may have been mapped again.
     for (;;) {
-      const record = ledger.table.findPerfect(number, ending, SINGLES, Infinity);
-      if (record === NONE) return;
+      const record = ledger.table.findPerfect(number, ending, OF_ONE_BUFFER, Infinity);
+      if (record === NO_RECORD) return;
       ledger.end(record);
     }
   }

@@ -27,9 +27,6 @@ export const MADE = {
 } as const;
 export type MadeBy = (typeof MADE)[keyof typeof MADE];
 
-/** Links, as bits `1 << MADE.…`. */
-export const LINKED = 1 << MADE.LINK;
-
 /** No record. */
 export const NONE = -1;
 /** No statement of a script. */
@@ -65,6 +62,7 @@ export const MARK = {
 const { RANGE } = MADE;
 const { LEAKED, LIVE } = MARK;
 
+const NO_RECORD = NONE;
 /** Blocks are at least this wide: smaller ones would make more widths to look through. */
 const SMALLEST_BLOCK_BIT = 6;
 const BLOCK_BITS = 54;
@@ -108,9 +106,9 @@ export class RecordTable {
   #site = zeros(Int32Array, FIRST_CAPACITY);
   #flags = zeros(Uint32Array, FIRST_CAPACITY);
   #next = zeros(Int32Array, FIRST_CAPACITY);
-  #buckets = zeros(Int32Array, FIRST_CAPACITY).fill(NONE);
+  #buckets = zeros(Int32Array, FIRST_CAPACITY).fill(NO_RECORD);
   #shift = 32 - Math.log2(FIRST_CAPACITY);
-  #free: number = NONE;
+  #free: number = NO_RECORD;
   #count = 0;
   /** How many records hang under blocks of each width, and which widths are in use. */
   readonly #countOfBit = zeros(Uint32Array, BLOCK_BITS);
@@ -150,9 +148,9 @@ export class RecordTable {
     site: number | null,
     spanBytes: Bytes = sizeBytes,
   ): number {
-    if (this.#free === NONE) this.#makeRoom();
+    if (this.#free === NO_RECORD) this.#makeRoom();
     const record = this.#free;
-    invariant(record !== NONE && !this.isLive(record), "A live record is allocated again");
+    invariant(record !== NO_RECORD && !this.isLive(record), "A live record is allocated again");
     this.#free = this.#next[record]!;
     this.#count++;
     const bit = blockBitOf(spanBytes > sizeBytes ? spanBytes : sizeBytes);
@@ -254,7 +252,7 @@ export class RecordTable {
       const block = Math.floor(dma * INVERSE_POWER[bit]!);
       for (
         let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-        record !== NONE;
+        record !== NO_RECORD;
         record = this.#next[record]!
       ) {
         if (
@@ -279,10 +277,10 @@ export class RecordTable {
   ): number {
     const bit = blockBitOf(sizeBytes);
     const block = Math.floor(dma * INVERSE_POWER[bit]!);
-    let excused = NONE;
+    let excused = NO_RECORD;
     for (
       let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-      record !== NONE;
+      record !== NO_RECORD;
       record = this.#next[record]!
     ) {
       if (
@@ -291,7 +289,7 @@ export class RecordTable {
         this.dir(record) === dir && this.entries[record] === entries
       ) {
         if (this.serial[record]! > excusedSerial) return record;
-        if (excused === NONE) excused = record;
+        if (excused === NO_RECORD) excused = record;
       }
     }
     return excused;
@@ -302,8 +300,8 @@ export class RecordTable {
    * @param family Calls that may have made it, as bits `1 << MADE.…`.
    * @param otherThan A direction that it must not have.
    */
-  findAround(device: number, dma: number, family: number, otherThan: number = NONE): number {
-    let found: number = NONE;
+  findAround(device: number, dma: number, family: number, otherThan: number = NO_RECORD): number {
+    let found: number = NO_RECORD;
     this.eachAround(device, dma, (record) => {
       const matches = (1 << this.madeBy(record) & family) !== 0 &&
         this.dir(record) !== otherThan && !this.has(record, LEAKED);
@@ -324,7 +322,7 @@ export class RecordTable {
       for (let block = last; block >= last - 1; block--) {
         for (
           let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-          record !== NONE;
+          record !== NO_RECORD;
           record = this.#next[record]!
         ) {
           const start = this.dma[record]!;
@@ -373,7 +371,7 @@ export class RecordTable {
 
   #takeDown(record: number): void {
     const bucket = this.#bucketOfRecord(record);
-    invariant(this.#buckets[bucket] !== NONE, "A record hangs in no bucket");
+    invariant(this.#buckets[bucket] !== NO_RECORD, "A record hangs in no bucket");
     let at = this.#buckets[bucket]!;
     if (at === record) this.#buckets[bucket] = this.#next[record]!;
     else {
@@ -411,7 +409,7 @@ export class RecordTable {
     this.#flags = grown(this.#flags, new Uint32Array(rows));
     this.#next = grown(this.#next, new Int32Array(rows));
     this.#chainFree(old);
-    this.#buckets = new Int32Array(rows).fill(NONE);
+    this.#buckets = new Int32Array(rows).fill(NO_RECORD);
     this.#shift--;
     // In the order in which they were made, so that the newest comes first again.
     const hanging: number[] = [];

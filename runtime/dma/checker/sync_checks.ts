@@ -18,7 +18,9 @@ import {
 import type { DmaDevice } from "../device/device.ts";
 import { bytes, bytesAt } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
-import { LINKED, MADE, MARK, NONE } from "./record_table.ts";
+import { MADE, MARK, NONE } from "./record_table.ts";
+
+const LINKED = 1 << MADE.LINK;
 
 export class SyncChecks {
   readonly #ledger: MappingRecords;
