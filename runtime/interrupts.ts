@@ -6,9 +6,8 @@
  *
  * @see rules/c-api.md 11 (request_irq, free_irq)
  */
-import { invariant } from "./errno.ts";
+import { type ErrnoName, invariant } from "./errno.ts";
 import type { CpuContext } from "./cpu_context.ts";
-import type { ErrnoName } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
 import type { EventStream } from "./events.ts";
 import type { KernelWarnings } from "./warnings.ts";

@@ -22,8 +22,8 @@ import type { MemoryRegion } from "./memory_region.ts";
 
 const RETRY = eventId("odp.retry");
 
-/** How long a page table that keeps changing is tried to be read. */
-const PATIENCE_NS = 1000 * TICK_NS;
+/** How long the host tries to read a page table that keeps changing. @see rules/hmm-rdma-vfio.md 2.2 (3) */
+export const PATIENCE_NS = 1000 * TICK_NS;
 
 export interface PageFaultRequest {
   readonly virt: VirtAddr;

@@ -18,12 +18,11 @@ import {
 } from "@dmalab/runtime";
 import { TICK_NS } from "@dmalab/runtime/time";
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import type { AddressSpace } from "@dmalab/runtime/mm";
 import { CHILD_BYTES, ImplicitRegion } from "./implicit_region.ts";
 import { MemoryRegion } from "./memory_region.ts";
-import { PageFault } from "./page_fault.ts";
+import { PageFault, PATIENCE_NS } from "./page_fault.ts";
 import type { RdmaAccess } from "./rdma_access.ts";
-import { getUmem, type UmemKind } from "./umem_odp.ts";
+import { getUmem, type UmemKind, type UmemRequest } from "./umem_odp.ts";
 
 const FAULT_EVENT = eventId("odp.fault");
 const HANDLED = eventId("odp.handled");
@@ -34,17 +33,7 @@ const READ_PAGES = 1;
 const MAP_PAGES = 2;
 const DESTROY = 3;
 
-/** How long the host tries to read a page table that keeps changing. @see 2.2 (3) */
-const PATIENCE_NS = 1000 * TICK_NS;
-
-export interface RegionRequest {
-  readonly mm: AddressSpace;
-  readonly virt: VirtAddr;
-  readonly sizeBytes: Bytes;
-  readonly writable: boolean;
-  readonly huge: boolean;
-  readonly onDemand: boolean;
-}
+export type RegionRequest = Omit<UmemRequest, "kind">;
 
 export class RdmaAdapter implements ActivityHandler {
   readonly regions: (MemoryRegion | ImplicitRegion)[] = [];
@@ -136,12 +125,7 @@ export class RdmaAdapter implements ActivityHandler {
       updateBytes: this.updateBytes,
       onEmpty,
     });
-    const umem = getUmem(
-      this.#machine,
-      this.dev,
-      { ...request, kind, start: virt },
-      region,
-    );
+    const umem = getUmem(this.#machine, this.dev, { ...request, kind }, region);
     if (typeof umem === "number") return umem;
     region.attach(umem);
     return region;
@@ -211,7 +195,6 @@ export class RdmaAdapter implements ActivityHandler {
     region: MemoryRegion | ImplicitRegion,
     virt: VirtAddr,
     sizeBytes: Bytes,
-    downgrade: boolean,
   ): PageFault | number {
     const [part] = this.#parts(region, virt, sizeBytes);
     if (part === undefined || typeof part === "number") return part ?? -ERRNO.EFAULT;
@@ -219,7 +202,7 @@ export class RdmaAdapter implements ActivityHandler {
       virt: part.virt,
       sizeBytes: part.sizeBytes,
       fault: true,
-      downgrade,
+      downgrade: false,
     });
   }
 
@@ -313,7 +296,7 @@ export class RdmaAdapter implements ActivityHandler {
         access: write ? "write" : "read",
       });
     }
-    const fault = this.pageFault(region, at, sizeBytes - access.doneBytes, false);
+    const fault = this.pageFault(region, at, sizeBytes - access.doneBytes);
     if (typeof fault === "number") {
       this.#handled(access, null, fault);
       return;

@@ -38,22 +38,19 @@ export class SegmentIterator {
   #startIndex = 0;
   #startBytes: Bytes = 0;
 
-  /** Goes to the request's first byte. */
-  start(request: BlockRequest): void {
-    this.#begin(request, false);
-    const special = request.specialPayload;
+  /** Goes to the first byte of the request's data, or of its metadata. */
+  start(request: BlockRequest, metadata = false): void {
+    this.#request = request;
+    this.#metadata = metadata;
+    this.#bioIndex = -1;
+    this.#leftBytes = 0;
+    const special = metadata ? null : request.specialPayload;
     if (special === null) {
       this.#nextBio();
     } else {
       this.#bioIndex = request.bios.length;
       this.#enter([special], 0, 0, special.sizeBytes);
     }
-  }
-
-  /** Goes to the first byte of the request's metadata. */
-  startMetadata(request: BlockRequest): void {
-    this.#begin(request, true);
-    this.#nextBio();
   }
 
   /**
@@ -101,13 +98,6 @@ export class SegmentIterator {
   /** Nothing of the current vector has been taken: the last one was used up. */
   #atVecStart(): boolean {
     return this.#vecDoneBytes === (this.#vecIndex === this.#startIndex ? this.#startBytes : 0);
-  }
-
-  #begin(request: BlockRequest, metadata: boolean): void {
-    this.#request = request;
-    this.#metadata = metadata;
-    this.#bioIndex = -1;
-    this.#leftBytes = 0;
   }
 
   #enter(vecs: readonly BioVec[], index: number, doneBytes: Bytes, leftBytes: Bytes): void {

@@ -28,7 +28,7 @@ import {
 import { ERRNO, errnoName, invariant } from "../errno.ts";
 import { type EventFields, eventId, type KernelCall } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
-import { INJECTION, type InjectionPoint } from "../injection.ts";
+import { INJECTION } from "../injection.ts";
 import { requireFeature } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
 import { dereferenceNull } from "../warnings.ts";
@@ -172,16 +172,14 @@ function newMap(
     );
   }
   if (!dev.skipSync || addressingLimited(machine, dev)) return -ERRNO.EOPNOTSUPP;
-  if (!takeList(machine, "hmm_pfn_list", pages, INJECTION["hmm_pfn_list.alloc"])) {
-    return -ERRNO.ENOMEM;
-  }
-  const map = new HmmDmaMap(pages, entrySizeBytes);
+  const map = hmmPfnListAlone(machine, pages, entrySizeBytes);
+  if (typeof map === "number") return map;
   if (machine.dma.dmaIovaTryAlloc(dev, map.state, 0 as PhysAddr, sizeBytes)) {
     map.firstDma = map.state.addr;
     return map;
   }
   if (machine.dma.dmaNeedUnmap(dev)) {
-    if (!takeList(machine, "hmm_dma_list", pages, INJECTION["hmm_dma_list.alloc"])) {
+    if (!takeList(machine, "hmm_dma_list", pages)) {
       giveList(machine, "hmm_pfn_list", pages);
       return -ERRNO.ENOMEM;
     }
@@ -196,9 +194,7 @@ export function hmmPfnListAlone(
   pages: number,
   entrySizeBytes: Bytes,
 ): HmmDmaMap | number {
-  if (!takeList(machine, "hmm_pfn_list", pages, INJECTION["hmm_pfn_list.alloc"])) {
-    return -ERRNO.ENOMEM;
-  }
+  if (!takeList(machine, "hmm_pfn_list", pages)) return -ERRNO.ENOMEM;
   return new HmmDmaMap(pages, entrySizeBytes);
 }
 
@@ -387,14 +383,9 @@ function listOf(machine: Machine, { dmaList }: HmmDmaMap, call: string): Float64
  * Takes memory for a list of words.
  * @returns False when there is none.
  */
-export function takeList(
-  machine: Machine,
-  what: ListCost,
-  entries: number,
-  point: InjectionPoint,
-): boolean {
+export function takeList(machine: Machine, what: ListCost, entries: number): boolean {
   const { events, faults } = machine;
-  if (faults !== null && faults.errnoAt(point) !== 0) return false;
+  if (faults !== null && faults.errnoAt(INJECTION[`${what}.alloc`]) !== 0) return false;
   invariant(entries >= 0, "A list has a negative number of entries");
   const sizeBytes = entries * LIST_ENTRY_BYTES;
   machine.budget.hold(sizeBytes);

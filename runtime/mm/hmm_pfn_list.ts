@@ -53,13 +53,11 @@ export function flagWords(flags: number): readonly string[] {
 }
 
 export class HmmPfnList {
-  /** How many pages of 4 KiB it covers. */
-  readonly length: number;
   /** Entry i is the halves 2i (low) and 2i + 1 (high). */
   readonly #halves: Uint32Array;
 
-  constructor(length: number) {
-    this.length = length;
+  /** @param length How many pages of 4 KiB it covers. */
+  constructor(readonly length: number) {
     this.#halves = new Uint32Array(2 * length);
   }
 

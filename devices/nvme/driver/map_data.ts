@@ -448,7 +448,7 @@ export abstract class DataMapper {
   protected setupMetaMptr(iod: Iod, request: NvmeRequest): BlkStatus {
     const { segments } = this;
     this.chooseMetadata(iod, request, "pointer");
-    segments.startMetadata(request);
+    segments.start(request, true);
     segments.next();
     const firstVec = request.bios.find(({ metadata }) => metadata.length > 0)!.metadata[0]!;
     const sizeBytes = this.kernel.mptr_first_vector_only ? firstVec.sizeBytes : segments.sizeBytes;
@@ -827,7 +827,7 @@ export class TwoStepMapper extends DataMapper {
 
   #isPeerMetadata(request: NvmeRequest): boolean {
     if (this.machine.peers === null) return false;
-    this.segments.startMetadata(request);
+    this.segments.start(request, true);
     return this.segments.next() && this.#isPeerMemory(this.segments.phys);
   }
 

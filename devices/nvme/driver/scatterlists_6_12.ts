@@ -179,7 +179,7 @@ export class ScatterlistMapper extends DataMapper {
     const list = this.#metadataLists.take();
     if (list === null) return RESOURCE;
     iod.metaList = list;
-    this.segments.startMetadata(request);
+    this.segments.start(request, true);
     while (this.segments.next()) list.add(this.segments.phys, this.segments.sizeBytes);
     if (this.dma.dmaMapSgtable(this.dev, list, dir, DMA_ATTR.NO_WARN) !== 0) {
       this.#freeMetadataScatterlist(iod);
