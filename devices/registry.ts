@@ -123,7 +123,6 @@ export class DeviceRegistry {
     this.rootHolds = withDevices(ROOT_HOLDS);
   }
 
-  /** What is built in. */
   static builtIn(): DeviceRegistry {
     const nothing = new DeviceRegistry([], CORE_EVENTS, RUNTIME_TABLES);
     return nothing.with({ devices: DEVICE_KINDS });
@@ -162,5 +161,4 @@ function taken(what: string, name: string): RangeError {
   return new RangeError(`There is a ${what} "${name}" already: choose another name`);
 }
 
-/** What is built in, and no more. */
 export const DEVICES: DeviceRegistry = DeviceRegistry.builtIn();

@@ -190,7 +190,6 @@ export class HeldResources {
   #entered = 0;
   #mappingsBefore: number;
 
-  /** Begins to watch. */
   constructor(machine: Machine, specs: readonly AnyTableSpec[] = RUNTIME_TABLES) {
     this.#machine = machine;
     this.#mappingsBefore = machine.iommu.liveMappings;

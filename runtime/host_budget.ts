@@ -53,7 +53,6 @@ export class HostBudget {
   /** @param limitBytes Most bytes of {@linkcode usedBytes}. */
   constructor(public limitBytes: Bytes = DEFAULT_LIMIT_BYTES) {}
 
-  /** All that is in use. */
   get usedBytes(): Bytes {
     return this.heldBytes + this.valueBytes;
   }

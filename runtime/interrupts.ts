@@ -21,7 +21,6 @@ const FIRST_NUMBER = 32;
 const IRQ_SHARED = 0x80;
 const IRQ_NONE = 0;
 
-/** A handler of an interrupt. */
 export interface IrqHandler {
   /** As the handler was registered with; tells several of a shared number apart. */
   readonly cookie: number;
@@ -38,7 +37,6 @@ interface Line {
   disabled: number;
 }
 
-/** The interrupts of a machine. */
 export class Interrupts {
   readonly #context: CpuContext;
   readonly #warnings: KernelWarnings;
@@ -74,7 +72,6 @@ export class Interrupts {
     return null;
   }
 
-  /** The number of a device's vector, or null. */
   numberOf(device: string, vector: number): number | null {
     for (const [number, line] of this.#lines) {
       if (line.device === device && line.vector === vector) return number;
@@ -138,7 +135,6 @@ export class Interrupts {
     return true;
   }
 
-  /** Who handles a number. */
   handlersOf(number: number): readonly IrqHandler[] {
     return this.#lines.get(number)?.handlers ?? [];
   }

@@ -14,7 +14,6 @@ const EVENT_UNITS = 100;
 
 /** Events of a run that something else keeps. */
 export interface RecordedEvents {
-  /** How many there are. */
   readonly count: number;
   /** Those with a number above `after`, up to `upTo`. */
   between(after: number, upTo: number): readonly MachineEvent[];
@@ -32,7 +31,6 @@ export class EventRecorder {
   /** Keeps nothing before `start`. */
   constructor(
     readonly stream: EventStream,
-    /** How many are kept. */
     readonly limitEvents: number,
     /**
      * What they are kept in.

@@ -55,7 +55,6 @@ export class PciTopology implements PeerRouter {
     }
   }
 
-  /** The function with this name, or undefined. */
   find(name: string): PciFunction | undefined {
     return this.functions.find((func) => func.name === name);
   }

@@ -8,7 +8,6 @@ export class RdmaAccess {
   done = false;
   /** Why it ended early; null while all is well. */
   error: ErrnoName | null = null;
-  /** Bytes that are done. */
   doneBytes: Bytes = 0;
   /** Page faults of the device. */
   faults = 0;
@@ -36,7 +35,6 @@ export class RdmaAccess {
     return this.virt + this.doneBytes as VirtAddr;
   }
 
-  /** It ends, well or not. */
   end(error: ErrnoName | null): void {
     this.error = error;
     this.done = true;

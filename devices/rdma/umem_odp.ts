@@ -46,7 +46,6 @@ export interface UmemRequest {
 }
 
 export class UmemOdp {
-  /** Its lock is held. */
   locked = false;
   notifier: IntervalNotifier | null = null;
   readonly mm: AddressSpace;

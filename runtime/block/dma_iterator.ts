@@ -66,7 +66,6 @@ type Exit = `block.2.3.${1 | 2 | 3 | 4 | "4e" | 5 | "5e"}` | `block.2.5.${1 | 2 
 export class BlkDma {
   readonly #machine: Machine;
   readonly #kernel: Kernel;
-  /** Walks what has ended. */
   readonly #ended = new SegmentIterator();
   /** The exit of the last call, for its event. */
   #exit: Exit = "block.2.3.1";

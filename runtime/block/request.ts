@@ -125,7 +125,6 @@ export class BlockRequest implements EventOrigin {
     return (this.bytes / this.limits.logicalBlockSizeBytes) * this.limits.metadataBytes;
   }
 
-  /** A user passthrough command. */
   get userCommand(): boolean {
     return this.hasFlag(BIO_FLAG.USER);
   }
@@ -140,7 +139,6 @@ export class BlockRequest implements EventOrigin {
     return this.#pieces(false);
   }
 
-  /** The pieces of metadata, as `segments` for data. */
   metadataSegments(): BioVec[] {
     return this.#pieces(true);
   }

@@ -7,7 +7,6 @@ import type { Bytes, PhysAddr } from "../address.ts";
 import { type BioVec, NO_VECS, vecsSizeBytes } from "./bio.ts";
 import type { BlockRequest } from "./request.ts";
 
-/** What bounds a segment. */
 export interface SegmentLimits {
   readonly maxSegmentSizeBytes: Bytes;
   /** A segment may not cross a multiple of this plus one, in physical addresses. */

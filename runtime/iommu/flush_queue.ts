@@ -125,7 +125,6 @@ export class FlushQueue implements TimerHandler {
     return pending;
   }
 
-  /** Ranges that wait in one ring. */
   pendingIn(ring: number): number {
     invariant(ring < this.rings, "A ring is asked for that there is not");
     const length = this.#tail[ring]! - this.#head[ring]!;

@@ -194,7 +194,6 @@ export class Iotlb {
     }
   }
 
-  /** Forgets everything of a domain. */
   invalidateDomain(domain: number): void {
     this.#removeOfDomain(domain, 0, Infinity);
   }

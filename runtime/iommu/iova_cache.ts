@@ -10,7 +10,6 @@
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";
 
-/** Frames in a magazine. */
 const MAGAZINE_PFNS = 127;
 /** Size classes: 1, 2, 4, 8, 16 and 32 granules. */
 export const CACHE_CLASSES = 6;
@@ -205,7 +204,6 @@ export class IovaCache {
     }
   }
 
-  /** Empties the depots of all classes. */
   drainDepots(release: ReleasePfn): void {
     for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
       while (this.#depotSize[sizeClass] !== 0) this.drainOneOfDepot(sizeClass, release);

@@ -286,7 +286,6 @@ export class IovaRanges {
     }
   }
 
-  /** Bytes of host memory held for the ranges. */
   get hostBytes(): number {
     return this.#bounds.byteLength + this.#links.byteLength + this.#slots.byteLength +
       (this.#skips?.hostBytes ?? 0);

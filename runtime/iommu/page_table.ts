@@ -105,7 +105,6 @@ export class LeafRuns {
     this.count++;
   }
 
-  /** How many leaves in all. */
   total(): number {
     let total = 0;
     for (let index = 0; index < this.count; index++) total += this.#leaves[index]!;
@@ -147,7 +146,6 @@ export interface TableWalkEntry {
   /** The number of the table page that it is in, from 1. */
   readonly table: number;
   readonly index: number;
-  /** How much it covers. */
   readonly spanBytes: number;
   /** The number of the table page below; 0 for a leaf and for an entry that is empty. */
   readonly below: number;
@@ -155,7 +153,6 @@ export interface TableWalkEntry {
 
 /** One IO page table. Nothing here allocates in steady state. */
 export interface PageTable {
-  /** Smallest page in bytes. */
   readonly granuleBytes: number;
   /** Sizes a leaf can have, ascending. */
   readonly pageSizesBytes: readonly number[];

@@ -351,5 +351,4 @@ export type QuirkSet = ReadonlySet<QuirkName>;
 /** The name of a way of working that a newer release has given up. */
 export type OlderWay = keyof typeof OLDER_WAYS;
 
-/** The name of a row. */
 export type BehaviourName = QuirkName | OlderWay;

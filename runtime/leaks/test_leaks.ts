@@ -16,7 +16,6 @@ import { type Leak, leaksOf, type ResourceTables } from "../held_resources.ts";
 import type { Machine } from "../machine.ts";
 import { type HeldResourceKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
 
-/** Something that is left. */
 export interface TestLeak {
   readonly kind: LeakKind;
   /** The rule of `docs/rules/` that is broken; null where that is none of theirs. */

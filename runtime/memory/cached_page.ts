@@ -4,7 +4,6 @@
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { IntervalSet } from "./interval_set.ts";
 
-/** Width of a cache line. */
 export const CACHE_LINE_BYTES = 64;
 export const PAGE_LINES = PAGE_SIZE_BYTES / CACHE_LINE_BYTES;
 

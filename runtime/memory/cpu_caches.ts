@@ -37,7 +37,6 @@ const MAX_PAGES = 4096;
 /** What the lines of a page cost in units of work that are looked at or written. */
 const PAGE_UNITS = 64;
 
-/** The statement that is being executed. */
 export interface CurrentStatement {
   readonly site: number | null;
 }
@@ -181,7 +180,6 @@ export class CpuCaches implements HostMemory {
     this.#tell("stale_memory_read", old, device.name);
   }
 
-  /** A device writes memory. */
   deviceWrite(
     device: AccessingDevice,
     phys: PhysAddr,

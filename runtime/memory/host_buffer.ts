@@ -52,7 +52,6 @@ export interface BufferHome {
 const PAGE_COST_BYTES = 16;
 const SEGMENT_COST_BYTES = 96;
 
-/** What a buffer takes of the host. */
 export function bufferCost(segments: number, pages: number): Bytes {
   return SEGMENT_COST_BYTES * segments + PAGE_COST_BYTES * pages;
 }
@@ -61,7 +60,6 @@ export function bufferCost(segments: number, pages: number): Bytes {
 const COPY_UNITS = 8;
 /** What a piece costs that is looked at. */
 const SEGMENT_UNITS = 4;
-/** What a page of random bytes costs. */
 const RANDOM_PAGE_UNITS = PAGE_SIZE_BYTES;
 
 /** After so many bytes a pattern that counts begins anew. */

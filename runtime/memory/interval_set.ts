@@ -9,7 +9,6 @@ export class IntervalSet {
   /** The end of each, exclusive. */
   readonly #ends: number[] = [];
 
-  /** How many intervals there are. */
   get count(): number {
     return this.#starts.length;
   }

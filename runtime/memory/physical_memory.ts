@@ -480,7 +480,6 @@ function copyBytes(
  * and the memory behind them.
  */
 export interface HostMemory {
-  /** Reads `sizeBytes` bytes into `into` from `offset` on. */
   read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void;
   /** Writes `sizeBytes` bytes of `from`, starting at its byte `offset`. */
   write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void;

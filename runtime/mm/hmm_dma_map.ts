@@ -83,7 +83,6 @@ export class HmmDmaMap {
     this.entrySizeBytes = entrySizeBytes;
   }
 
-  /** How it reaches memory. */
   get mode(): HmmMapMode {
     if (this.state.sizeBytes !== 0) return "iova";
     return this.dmaList === null ? "stateless" : "list";

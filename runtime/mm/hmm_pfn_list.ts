@@ -40,7 +40,6 @@ const ORDER_MASK = 0x1f * ORDER_UNIT;
 const HIGH_PFN_MASK = ORDER_UNIT - 1;
 const LOW_HALF = 2 ** 32;
 
-/** Bytes of one entry. */
 const HMM_PFN_BYTES = 8;
 
 const FLAG_WORDS: readonly (readonly [number, string])[] = Object.entries(HMM_PFN).map(

@@ -266,7 +266,6 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     return held;
   }
 
-  /** The rows that hold now. */
   liveRows(): number[] {
     return this.rowsAt(FOREVER - 1);
   }
@@ -282,7 +281,6 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     return after <= upTo ? [...begun, ...ended] : [...ended, ...begun];
   }
 
-  /** A row as an object. */
   row(row: number): HistoryRow<F> {
     const read: Record<string, unknown> = {};
     for (let index = 0; index < this.#names.length; index++) {
@@ -310,7 +308,6 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     return countBefore(this.count, (row) => this.#life(row, LIFE.SINCE) < seq);
   }
 
-  /** The event that wrote a row. */
   createdSeqOf(row: number): number {
     return this.#life(row, LIFE.BORN);
   }
@@ -387,7 +384,6 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     else this.#kill(before, seq);
   }
 
-  /** Where a row lies. */
   #indexFor(row: number): RowIndex {
     if (this.#owners !== 1) return this.#indexBelow(row);
     const owner = this.#keyOf(row, 0);

@@ -49,7 +49,6 @@ export class LiveLists {
     return lists[countBefore(lists.length, (index) => lists[index]!.seq <= seq) - 1] ?? null;
   }
 
-  /** Bytes of host memory that they take. */
   get hostBytes(): number {
     return this.#lists.reduce((sum, { rows }) => sum + rows.byteLength, 0);
   }

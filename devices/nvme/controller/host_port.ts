@@ -29,7 +29,6 @@ const QUEUE_WRITE = INJECTION["queue.write"];
 
 const NVME_WALK = eventId("nvme.walk");
 
-/** What the controller needs of the bus. */
 export type HostBus = Pick<
   DeviceBus,
   "read" | "write" | "readWords" | "writeWords" | "writePage" | "faultWide"
@@ -119,7 +118,6 @@ export class HostTransfer implements PageMaker {
     this.#host = host;
   }
 
-  /** Sends what a store holds from `offsetBytes` on. */
   sendStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
     let offset = offsetBytes;
     for (let index = 0; index < ranges.count; index++) {
@@ -149,7 +147,6 @@ export class HostTransfer implements PageMaker {
     return SUCCESS;
   }
 
-  /** Stores what the host has, from `offsetBytes` of the store on. */
   receiveStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
     return this.#take(offsetBytes, ranges, (offset, bytes, piece) => {
       store.write(offset, bytes, 0, piece);

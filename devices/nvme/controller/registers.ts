@@ -48,7 +48,6 @@ export interface LocalMemoryRegisters {
 }
 
 export interface CapabilitySettings {
-  /** Memory of the controller; null for one without. */
   readonly localMemory: LocalMemoryRegisters | null;
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;

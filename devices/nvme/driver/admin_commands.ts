@@ -52,7 +52,6 @@ const NO_WISHES: HostMemoryRequest = {
   mostChunks: 0,
 };
 
-/** The admin queue of a controller. */
 export interface AdminQueue {
   readonly machine: Machine;
   readonly dev: { readonly name: string };

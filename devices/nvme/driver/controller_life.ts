@@ -55,10 +55,8 @@ const TIMEOUT_UNIT_NS: Nanoseconds = 500_000_000;
 export const ADMIN_TIMEOUT_NS: Nanoseconds = 60e9;
 export const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
 
-/** What a controller is for its driver. */
 export type ControllerState = "new" | EventFields<"nvme.state">["state"];
 
-/** Why it became that. */
 type StateReason = EventFields<"nvme.state">["reason"];
 
 /** What was done about a command without an answer. */
@@ -567,7 +565,6 @@ export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner
 export interface ControllerCapabilities {
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
-  /** Bytes between two doorbells. */
   readonly doorbellStrideBytes: number;
   /** Smallest page size as a power of two of 4 KiB. */
   readonly minPageExponent: number;

@@ -1054,7 +1054,6 @@ export class NodePools {
     return this.#pools.flatMap(({ large, small }) => [small, large]);
   }
 
-  /** Blocks that requests hold. */
   get usedBlocks(): number {
     return this.#all.reduce((used, pool) => used + pool.usedBlocks, 0);
   }

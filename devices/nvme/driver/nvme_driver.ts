@@ -77,11 +77,9 @@ const UNKNOWN_CONTROLLER: ControllerFacts = {
   volatileWriteCache: false,
 };
 
-/** What an NVMe driver is made from. */
 export interface NvmeDriverOptions {
   readonly machine: Machine;
   readonly dev: DmaDevice;
-  /** The controller's registers. */
   readonly registers: NvmeRegisterPort;
   /** I/O queues to ask for; one for each CPU when left out. */
   readonly queues?: number;
@@ -251,7 +249,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     );
   }
 
-  /** The CPU that a vector interrupts. */
   cpuOfVector(vector: number): number {
     return this.queues.cpuOfVector(vector);
   }
@@ -535,7 +532,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
       request.retries < MAX_RETRIES;
   }
 
-  /** Ends a request: its owner is told. */
   end(request: NvmeRequest, status: BlkStatus): void {
     const { clock, events } = this.machine;
     if (events.tick(BLOCK_STATUS)) {

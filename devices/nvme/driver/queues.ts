@@ -92,7 +92,6 @@ export interface CompletionTaker {
   handleCompletion(iod: Iod, status: number, result: number): void;
 }
 
-/** A submission queue with its completion queue. */
 export class QueuePair {
   readonly id: number;
   readonly depthEntries: number;
@@ -200,7 +199,6 @@ export class QueuePair {
     return this.#freeTags.length;
   }
 
-  /** Commands in flight. */
   get inFlight(): number {
     return this.#freeTags.length - this.#freeCount;
   }
@@ -231,13 +229,11 @@ export class QueuePair {
     return this.schedulerTags?.count ?? this.tags;
   }
 
-  /** The request that a command in flight serves. */
   requestOf(commandId: number): NvmeRequest | null {
     const request = this.#iods[commandId & TAG_MASK]?.request ?? null;
     return request?.cid === commandId ? request : null;
   }
 
-  /** Frees a tag. */
   releaseTag(iod: Iod): void {
     const { request } = iod;
     if (request === null) throw new InvariantError(`Tag ${iod.tag} is not in use`);
@@ -461,7 +457,6 @@ class QueueEntries {
     this.#mask = PAGE_SIZE_BYTES / entryBytes - 1;
   }
 
-  /** Writes an entry. */
   write(slot: number, words: Int32Array): void {
     const page = this.#pageOf(slot);
     const first = (slot & this.#mask) * this.#entryWords;
@@ -671,7 +666,6 @@ export class ShadowDoorbells {
     return (value - wakeup - 1 & 0xffff) < (value - old & 0xffff);
   }
 
-  /** Frees the buffers. */
   release(): void {
     this.#machine.dma.dmaFreeCoherent(this.#dev, this.#values);
     this.#machine.dma.dmaFreeCoherent(this.#dev, this.#wakeups);
@@ -742,12 +736,10 @@ export class QueueSet {
     return this.#queues.slice(1);
   }
 
-  /** The queues that a vector stands for. */
   ofVector(vector: number): readonly QueuePair[] {
     return this.#byVector[vector] ?? NO_QUEUES;
   }
 
-  /** The CPU that a vector interrupts. */
   cpuOfVector(vector: number): number {
     return this.#byVector[vector]?.[0]?.cpu ?? 0;
   }
@@ -760,7 +752,6 @@ export class QueueSet {
     return 1 + cpu % Math.max(1, this.#interrupting);
   }
 
-  /** The request that a command in flight serves, or null. */
   requestOf(queueId: number, commandId: number): NvmeRequest | null {
     return this.#queues[queueId]?.requestOf(commandId) ?? null;
   }

@@ -54,7 +54,6 @@ export class MigrationFunction implements CommandPort {
     this.state.set(bytes.subarray(0, this.stateBytes));
   }
 
-  /** Keys that the device knows. */
   get keyCount(): number {
     return this.#keys.size;
   }

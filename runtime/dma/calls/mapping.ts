@@ -1088,7 +1088,6 @@ function whatKeepsApart(
   };
 }
 
-/** The branch on which an output was mapped. */
 function branchOf(dev: DmaDevice, list: Scatterlist, index: number): MapBranch {
   if (list.isBusAddressAt(index)) return PART_BRANCH.PEER_BUS;
   return list.branchAt(index) ??

@@ -16,7 +16,6 @@ const APIS: Readonly<Record<MadeBy, readonly [making: string, ending: string]>> 
   [MADE.LINK]: ["dma_iova_link()", "dma_iova_unlink()"],
 };
 
-/** The call that ends what a call made. */
 export function endingApi(made: MadeBy): string {
   return APIS[made][1];
 }

@@ -76,7 +76,6 @@ export class MappingRecords {
     this.#alignsToLines = platform.iommuModel.alignsToCacheLines;
   }
 
-  /** What is kept of a device. */
   deviceOf(dev: DmaDevice): CheckedDevice {
     const { checked } = dev;
     if (checked !== null && checked.ledger === this) return checked;
@@ -87,7 +86,6 @@ export class MappingRecords {
     return added;
   }
 
-  /** What is kept of the device with this number. */
   deviceNumbered(number: number): CheckedDevice {
     return this.#devices[number]!;
   }
@@ -348,7 +346,6 @@ export class MappingRecords {
 /** How many mappings that ended are remembered; a power of two. */
 const KEPT_ENDED = 64;
 
-/** One of them. */
 interface EndedMapping {
   readonly dma: number;
   readonly sizeBytes: number;

@@ -131,7 +131,6 @@ export class LinkRecords {
     return record === NONE ? null : this.#ledger.table.site(record);
   }
 
-  /** The statement that reserved a range, or null. */
   siteOfRange(state: DmaIovaState): number | null {
     const range = this.rangeOf(state);
     return range === NONE ? null : this.#ledger.table.site(range);

@@ -114,7 +114,6 @@ export class MappingChecks {
     if (untested !== NO_RECORD) table.mark(untested, TESTED);
   }
 
-  /** A single mapping is to end. */
   unmapping(
     made: MadeBy,
     dev: DmaDevice,
@@ -158,7 +157,6 @@ export class MappingChecks {
     }
   }
 
-  /** Shared memory was allocated. */
   allocated(dev: DmaDevice, memory: CoherentMemory): void {
     const ledger = this.#ledger;
     const { attrs, dma, sizeBytes, pages } = memory;
@@ -168,7 +166,6 @@ export class MappingChecks {
     ledger.table.mark(record, TESTED);
   }
 
-  /** Coherent memory is about to be freed. */
   freeing(dev: DmaDevice, memory: CoherentMemory, freed: CoherentMemory): void {
     const ending = this.#ending;
     ending.made = MADE.COHERENT;

@@ -32,7 +32,6 @@ export class RangeChecks {
     this.#links = new LinkRecords(ledger);
   }
 
-  /** A range was reserved. */
   reserved(dev: DmaDevice, state: DmaIovaState): void {
     const { addr, sizeBytes } = state;
     const device = this.#ledger.deviceOf(dev);

@@ -40,7 +40,6 @@ const ATTRS_MASK = 0x3fff;
 const BLOCK_SHIFT = 24;
 const BLOCK_MASK = 0x3f;
 
-/** Marks of a record. */
 export const MARK = {
   /** The driver has asked whether the mapping failed. */
   TESTED: 1 << 19,
@@ -100,7 +99,6 @@ export class RecordTable {
   entries = zeros(Uint32Array, FIRST_CAPACITY);
   /** Counts up with every record. */
   serial = zeros(Uint32Array, FIRST_CAPACITY);
-  /** Serial number of the record made last. */
   lastSerial = 0;
 
   #site = zeros(Int32Array, FIRST_CAPACITY);

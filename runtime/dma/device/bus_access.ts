@@ -387,7 +387,6 @@ function bytesOf(words: Int32Array): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }
 
-/** Beyond all addresses. */
 const NOWHERE = Infinity;
 
 /**
@@ -402,7 +401,6 @@ export class EntryPage {
   phys = 0;
   /** The translation that it goes through; null where there is none. */
   domain: IommuDomain | null = null;
-  /** The entry of the IOTLB that had it. */
   iotlbEntry = 0;
   /** The number of the translation that was in that entry. */
   iotlbSerial = 0;

@@ -15,7 +15,6 @@ import type { DmaMachine } from "../dma_machine.ts";
 const { MMIO, REQUIRE_COHERENT } = DMA_ATTR;
 const ERROR = DMA_MAPPING_ERROR;
 
-/** What comes of a map. */
 export type MapOutcome =
   /** The buffer's own address as the device's bus has it. */
   | "direct"
@@ -33,7 +32,6 @@ export type MapOutcome =
 export interface MapBranch {
   /** How what is mapped on it reaches memory. */
   readonly path: MappingPath;
-  /** How it is called. */
   readonly name: string;
   readonly outcome: MapOutcome;
   /** Chapter and row of `docs/rules/`. */
@@ -256,7 +254,6 @@ export function reaches(dev: DmaDevice, dma: number, sizeBytes: Bytes): boolean 
   return dma !== ERROR && dma + sizeBytes - 1 <= dev.lastAddress;
 }
 
-/** Fails a map for a reason. */
 export function refuseMap(machine: DmaMachine, branch: MapBranch): typeof DMA_MAPPING_ERROR {
   machine.dma.refusal = branch;
   return DMA_MAPPING_ERROR;
