@@ -184,7 +184,8 @@ export class HeldResources {
   readonly #specs: readonly AnyTableSpec[];
   /** Null until something is asked: of most orders of a race nothing is. */
   #set: TableSet | null = null;
-  readonly #stop: () => void;
+  /** Ends the watch; what was found stays. */
+  readonly stop: () => void;
   readonly #events: MachineEvent[] = [];
   /** How many events are in the tables. */
   #entered = 0;
@@ -195,7 +196,7 @@ export class HeldResources {
     this.#mappingsBefore = machine.iommu.liveMappings;
     this.#specs = specs.filter(({ leak }) => leak !== undefined);
     const names = this.#specs.flatMap(({ changes }) => Object.keys(changes) as EventName[]);
-    this.#stop = machine.events.listen((event) => void this.#events.push(event), names);
+    this.stop = machine.events.listen((event) => void this.#events.push(event), names);
   }
 
   /** Forgets what has happened: the watch begins anew, with the tables' room. */
@@ -204,11 +205,6 @@ export class HeldResources {
     if (this.#entered > 0) this.#set!.clear();
     this.#entered = 0;
     this.#mappingsBefore = this.#machine.iommu.liveMappings;
-  }
-
-  /** Ends the watch; what was found stays. */
-  stop(): void {
-    this.#stop();
   }
 
   #ledger(): ResourceTables {

@@ -159,4 +159,4 @@ export {
   wantedInstead,
   word,
 } from "./settings.ts";
-export { viewOf, zeros } from "./zeros.ts";
+export { grown, viewOf, zeros } from "./zeros.ts";

@@ -78,7 +78,7 @@ export interface SubmitOptions {
 }
 
 /** A command of the user's own, field by field. */
-export interface PassthroughOptions {
+export interface PassthroughOptions extends RawOptions {
   /** Its opcode, 0 to 255. */
   readonly opcode: number;
   /** Namespace; the disk's own when left out. */
@@ -91,10 +91,6 @@ export interface PassthroughOptions {
   readonly metadata?: DiskBuffer;
   /** Command dwords by number: 2, 3 and 10 to 15. */
   readonly dwords?: Readonly<Record<number, number>>;
-  /** To the admin queue. */
-  readonly admin?: boolean;
-  /** I/O queue from 1; that of the CPU when left out. */
-  readonly queue?: number;
 }
 
 /** Where a command goes that is given byte by byte. */

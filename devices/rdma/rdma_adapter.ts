@@ -20,8 +20,7 @@ import { TICK_NS } from "@dmalab/runtime/time";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import { CHILD_BYTES, ImplicitRegion } from "./implicit_region.ts";
 import { MemoryRegion } from "./memory_region.ts";
-import { PageFault, PATIENCE_NS } from "./page_fault.ts";
-import type { RdmaAccess } from "./rdma_access.ts";
+import { PageFault, PATIENCE_NS, type RdmaAccess } from "./page_fault.ts";
 import { getUmem, type UmemKind, type UmemRequest } from "./umem_odp.ts";
 
 const FAULT_EVENT = eventId("odp.fault");
@@ -92,11 +91,11 @@ export class RdmaAdapter implements ActivityHandler {
   registerImplicit(
     request: Omit<RegionRequest, "virt" | "sizeBytes">,
   ): ImplicitRegion | number {
-    const { huge, mm, onDemand, writable } = request;
+    const { huge, onDemand, writable } = request;
     if (!onDemand || huge) return -ERRNO.EINVAL;
     const name = `mr${++this.#numbered}`;
     let children = 0;
-    const parent: ImplicitRegion = new ImplicitRegion(name, mm, writable, (start) =>
+    const parent: ImplicitRegion = new ImplicitRegion(name, writable, (start) =>
       this.#make(
         "child",
         `${name}.${++children}`,

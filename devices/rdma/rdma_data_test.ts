@@ -5,7 +5,7 @@ import { MIB, PAGE, type RdmaRig, rig, START, virt } from "./_rig.ts";
 import { DeviceTable, TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";
-import { RdmaAccess } from "./rdma_access.ts";
+import { RdmaAccess } from "./page_fault.ts";
 
 function implicit({ adapter, mm }: RdmaRig): ImplicitRegion {
   const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });

@@ -49,7 +49,7 @@ export class IommuGroup {
 }
 
 /** The platform, and what groups ask of the layers above it. */
-interface GroupPlatform extends Platform {
+export interface GroupPlatform extends Platform {
   /** The CPU's caches matter from here on: some device does not see them. */
   useCaches(): unknown;
 }

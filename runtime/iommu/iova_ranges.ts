@@ -14,7 +14,7 @@
 import { roundUpPowerOfTwo } from "../address.ts";
 import { invariant } from "../errno.ts";
 import { IovaSkipList } from "./iova_skip_list.ts";
-import { zeros } from "../zeros.ts";
+import { grown, zeros } from "../zeros.ts";
 
 /** Sentinel below all ranges; every comparison with its bounds ends a downward walk. */
 const FLOOR = 0;
@@ -409,12 +409,8 @@ export class IovaRanges {
     // By half only: a doubled array would be half empty just when there are most ranges.
     this.#capacity = Math.ceil(this.#capacity * 1.5);
     invariant(this.#capacity > this.#used, "The list of ranges has not grown");
-    const bounds = new Float64Array(2 * this.#capacity);
-    bounds.set(this.#bounds);
-    this.#bounds = bounds;
-    const links = new Int32Array(2 * this.#capacity);
-    links.set(this.#links);
-    this.#links = links;
+    this.#bounds = grown(this.#bounds, new Float64Array(2 * this.#capacity));
+    this.#links = grown(this.#links, new Int32Array(2 * this.#capacity));
   }
 
   #growHash(): void {

@@ -6,7 +6,7 @@
  */
 import { invariant } from "../errno.ts";
 import type { EventFields } from "../event_vocabulary.ts";
-import { zeros } from "../zeros.ts";
+import { grown, zeros } from "../zeros.ts";
 import type { MemoryRuns } from "./memory_runs.ts";
 
 /** What a leaf allows and says, as small numbers that fit below a granule in the entry. */
@@ -67,15 +67,9 @@ export class SyncRanges {
   }
 
   #grow(): void {
-    const first = new Float64Array(2 * this.count);
-    first.set(this.#first);
-    this.#first = first;
-    const last = new Float64Array(2 * this.count);
-    last.set(this.#last);
-    this.#last = last;
-    const kind = new Uint8Array(2 * this.count);
-    kind.set(this.#kind);
-    this.#kind = kind;
+    this.#first = grown(this.#first, new Float64Array(2 * this.count));
+    this.#last = grown(this.#last, new Float64Array(2 * this.count));
+    this.#kind = grown(this.#kind, new Uint8Array(2 * this.count));
   }
 }
 
@@ -130,12 +124,8 @@ export class LeafRuns {
   }
 
   #grow(): void {
-    const sizeBytes = new Float64Array(2 * this.count);
-    sizeBytes.set(this.#sizeBytes);
-    this.#sizeBytes = sizeBytes;
-    const leaves = new Float64Array(2 * this.count);
-    leaves.set(this.#leaves);
-    this.#leaves = leaves;
+    this.#sizeBytes = grown(this.#sizeBytes, new Float64Array(2 * this.count));
+    this.#leaves = grown(this.#leaves, new Float64Array(2 * this.count));
   }
 }
 

@@ -60,7 +60,6 @@ export type ControllerState = "new" | EventFields<"nvme.state">["state"];
 type StateReason = EventFields<"nvme.state">["reason"];
 
 /** What was done about a command without an answer. */
-type TimeoutAction = EventFields<"nvme.timeout">["action"];
 
 export class ControllerLife implements ActivityHandler {
   /** Memory that the controller has borrowed, or null. */
@@ -521,7 +520,7 @@ export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner
     events.context.leave(before);
   }
 
-  #act(queue: QueuePair, iod: Iod): TimeoutAction {
+  #act(queue: QueuePair, iod: Iod): EventFields<"nvme.timeout">["action"] {
     const { life, options: { registers } } = this.#driver;
     const { request } = iod;
     this.#driver.takeAll(queue);

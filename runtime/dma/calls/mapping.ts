@@ -155,7 +155,6 @@ type UnmapCall =
   | typeof UNMAP_PAGE
   | typeof UNMAP_SINGLE
   | typeof UNMAP_RESOURCE;
-type EndCall = typeof UNLINK | typeof DESTROY;
 
 const DMA_SYNC = eventId("dma.sync");
 const DMA_MAP = eventId("dma.map");
@@ -933,7 +932,12 @@ export class DmaMapping {
   }
 
   /** Ends what is linked in a part of a range, and emits where its first byte led. */
-  #endPart(call: EndCall, part: RangePart, dir: DmaDirection, attrs: number): void {
+  #endPart(
+    call: typeof UNLINK | typeof DESTROY,
+    part: RangePart,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
     const machine = this.#machine;
     const { dev, dma, sizeBytes, state } = part;
     part.dir = state.kept?.dir ?? dir;

@@ -8,6 +8,7 @@ import { NONE, type RecordTable } from "./record_table.ts";
 import type { Bytes } from "../../address.ts";
 import { countBefore } from "../../binary_search.ts";
 import { CACHE_LINE_BYTES } from "../../memory/cached_page.ts";
+import { grown } from "../../zeros.ts";
 
 const FIRST_BUCKETS = 256;
 const HASH_MULTIPLIER = 0x9e3779b1;
@@ -72,12 +73,8 @@ export class CacheLineRecords {
   }
 
   #follow(): void {
-    const next = new Int32Array(this.#table.capacity);
-    next.set(this.#next);
-    this.#next = next;
-    const inside = new Uint8Array(this.#table.capacity);
-    inside.set(this.#inside);
-    this.#inside = inside;
+    this.#next = grown(this.#next, new Int32Array(this.#table.capacity));
+    this.#inside = grown(this.#inside, new Uint8Array(this.#table.capacity));
   }
 
   #widen(): void {

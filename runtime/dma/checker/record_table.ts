@@ -10,7 +10,7 @@
 import { invariant } from "../../errno.ts";
 import type { Bytes } from "../../address.ts";
 import type { DmaDirection } from "../attributes.ts";
-import { zeros } from "../../zeros.ts";
+import { grown, zeros } from "../../zeros.ts";
 
 /** The call that made a mapping. */
 export const MADE = {
@@ -417,12 +417,4 @@ export class RecordTable {
     hanging.sort((a, b) => this.serial[a]! - this.serial[b]!);
     for (const record of hanging) this.#putInBucket(record);
   }
-}
-
-function grown<T extends { set(other: ArrayLike<number>): void }>(
-  from: ArrayLike<number>,
-  into: T,
-): T {
-  into.set(from);
-  return into;
 }
