@@ -21,7 +21,8 @@ export {
   type DmaDirection,
 } from "./attributes.ts";
 export { type Call, callOf } from "./calls/call_events.ts";
-export { CoherentMemory, type CoherentOptions, refusesShared } from "./calls/coherent.ts";
+export { type CoherentOptions, refusesShared } from "./calls/coherent.ts";
+export { CoherentMemory } from "./coherent_memory.ts";
 export {
   DmaMapping,
   type MappingArguments,

@@ -5,7 +5,7 @@ import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { IntervalSet } from "./interval_set.ts";
 
 export const CACHE_LINE_BYTES = 64;
-export const PAGE_LINES = PAGE_SIZE_BYTES / CACHE_LINE_BYTES;
+const PAGE_LINES = PAGE_SIZE_BYTES / CACHE_LINE_BYTES;
 
 /** Whose a cache line is: the CPU's, unless a driver has given it to a device. */
 export class LineOwners {

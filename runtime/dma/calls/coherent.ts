@@ -7,6 +7,7 @@ import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import { INJECTION } from "../../injection.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
+import { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import type { AtomicPools } from "../../memory/atomic_pool.ts";
 import { MAX_BLOCK_PAGES, type PageHome } from "../../memory/page_allocator.ts";
@@ -238,32 +239,4 @@ export function freeCoherent(
     machine.caches?.makeCached(page, memory.pageSizeBytes);
   }
   freed.home?.free(freed.pages);
-}
-
-/** A piece of shared memory: one range for the device, pages for the CPU. */
-export class CoherentMemory {
-  /**
-   * @param dma First byte as the device sees it.
-   * @param sizeBytes Length in bytes, as asked.
-   * @param pages Physical addresses, one a page.
-   * @param home Where the pages came from and go back to; null for pages that the caller gave.
-   * @param attrs What was asked of it, as bits of `DMA_ATTR`.
-   * @internal
-   */
-  constructor(
-    readonly dma: DmaAddr,
-    readonly sizeBytes: Bytes,
-    readonly pages: readonly PhysAddr[],
-    readonly pageSizeBytes: Bytes,
-    readonly home: PageHome | null,
-    readonly attrs: number = 0,
-  ) {}
-
-  /** Where the CPU finds a byte. */
-  physOf(offset: number): PhysAddr {
-    const index = Math.floor(offset / this.pageSizeBytes);
-    const page = this.pages[index];
-    invariant(page !== undefined, `Offset ${offset} lies outside ${this.sizeBytes} shared bytes`);
-    return page + (offset - index * this.pageSizeBytes) as PhysAddr;
-  }
 }

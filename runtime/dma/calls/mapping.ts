@@ -18,25 +18,14 @@ import type { DmaMachine } from "../dma_machine.ts";
 import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type Call, CallEvents, callOf, type RowArguments } from "./call_events.ts";
 import { AtomicPools } from "../../memory/atomic_pool.ts";
-import {
-  allocCoherent,
-  type CoherentMemory,
-  type CoherentOptions,
-  freeCoherent,
-} from "./coherent.ts";
+import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
+import type { CoherentMemory } from "../coherent_memory.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
 import { directMapPhys, directSync, directUnmapPhys } from "../paths/direct.ts";
 import { iommuMapPhys, iommuSync, iommuUnmapPhys, warnErrorUnmapped } from "../paths/iommu_path.ts";
 import { type DmaIovaState, type LinkedSingle, RangePart } from "../iova_state.ts";
-import {
-  MAP_BRANCH,
-  MAP_FAILURE,
-  type MapBranch,
-  PART_BRANCH,
-  refuseMap,
-  whyBranch,
-  whyMaskRefused,
-} from "../paths/map_branch.ts";
+import { MAP_BRANCH, MAP_FAILURE, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts";
+import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
 import {
   addressingLimited,
   maxMappingSize,

@@ -20,7 +20,7 @@ import { eventId } from "../../event_vocabulary.ts";
 import type { Machine } from "../../machine.ts";
 import { CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
-import type { CoherentMemory } from "./coherent.ts";
+import type { CoherentMemory } from "../coherent_memory.ts";
 
 const ALLOC = callOf("dma_pool_alloc");
 const FREE = callOf("dma_pool_free");

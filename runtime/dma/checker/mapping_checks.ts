@@ -5,7 +5,7 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
-import type { CoherentMemory } from "../calls/coherent.ts";
+import type { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";

@@ -2,7 +2,7 @@ import { swiotlbConfig } from "../../machine_config.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, KIB, MIB } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
-import { CoherentMemory } from "../calls/coherent.ts";
+import { CoherentMemory } from "../coherent_memory.ts";
 import type { MachineConfig } from "../../machine_config.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";

@@ -13,7 +13,7 @@ import { IntervalSet } from "../../memory/interval_set.ts";
 import type { BufferSegment, HostMemoryChecks } from "../../memory/host_buffer.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
-import type { CoherentMemory } from "../calls/coherent.ts";
+import type { CoherentMemory } from "../coherent_memory.ts";
 import { bytes, bytesAt } from "./describe.ts";
 import { type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, MARK } from "./record_table.ts";

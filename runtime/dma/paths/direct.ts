@@ -17,9 +17,9 @@ import {
   MAP_FAILURE,
   type MapBranch,
   reaches,
-  refuseMap,
   UNTOUCHABLE,
 } from "./map_branch.ts";
+import { refuseMap } from "./refusal.ts";
 
 const { CC_SHARED, MMIO, REQUIRE_COHERENT, SKIP_CPU_SYNC } = DMA_ATTR;
 const NOT_TO_TOUCH = UNTOUCHABLE;

@@ -24,7 +24,8 @@ import {
 } from "./cache_maintenance.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
-import { MAP_BRANCH, MAP_FAILURE, refuseMap, UNTOUCHABLE } from "./map_branch.ts";
+import { MAP_BRANCH, MAP_FAILURE, UNTOUCHABLE } from "./map_branch.ts";
+import { refuseMap } from "./refusal.ts";
 
 const ERROR = DMA_MAPPING_ERROR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
