@@ -436,10 +436,12 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (vector < 0) return;
     const { faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INTERRUPT) !== 0) return;
-    if (events.tick(IRQ)) {
-      events.emit(IRQ, { vector, cpu: this.interrupt?.cpuOfVector(vector) ?? 0 });
-    }
+    if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.#cpuOf(vector) });
     this.interrupt?.raise(vector);
+  }
+
+  #cpuOf(vector: number): number {
+    return this.interrupt?.cpuOfVector(vector) ?? 0;
   }
 }
 
