@@ -31,7 +31,6 @@ export interface LabLiteral
   extends Partial<Omit<LabConfig, "iommu" | "swiotlb" | "pci" | "quirks" | "ramSizeBytes">> {
   /** Main memory. */
   readonly ram?: {
-    /** Size of the RAM. */
     readonly sizeBytes: LabConfig["ramSizeBytes"];
   };
   /** Keys of the IOMMU that are not to be their defaults. */

@@ -89,7 +89,6 @@ export type AddedKind = DeviceKind<any, any>;
  * @internal
  */
 export class DeviceRegistry {
-  readonly kinds: readonly AnyDeviceKind[];
   /** Every block of a PCI tree by its keyword. */
   readonly blocks: ReadonlyMap<string, PciBlockKind>;
   /** What `pci` itself may hold. */
@@ -100,11 +99,10 @@ export class DeviceRegistry {
   readonly tables: readonly AnyTableSpec[];
 
   private constructor(
-    kinds: readonly AnyDeviceKind[],
+    readonly kinds: readonly AnyDeviceKind[],
     events: EventVocabulary,
     tables: readonly AnyTableSpec[],
   ) {
-    this.kinds = kinds;
     this.events = events;
     this.tables = tables;
     const withDevices = (ports: readonly string[]) => [...ports, ...kinds.map(({ kind }) => kind)];
@@ -125,7 +123,6 @@ export class DeviceRegistry {
     this.rootHolds = withDevices(ROOT_HOLDS);
   }
 
-  /** What is built in. */
   static builtIn(): DeviceRegistry {
     const nothing = new DeviceRegistry([], CORE_EVENTS, RUNTIME_TABLES);
     return nothing.with({ devices: DEVICE_KINDS });
@@ -164,5 +161,4 @@ function taken(what: string, name: string): RangeError {
   return new RangeError(`There is a ${what} "${name}" already: choose another name`);
 }
 
-/** What is built in, and no more. */
 export const DEVICES: DeviceRegistry = DeviceRegistry.builtIn();

@@ -104,7 +104,6 @@ export function lastAddressOfBits(bits: number): number {
   return bits < 53 ? 2 ** bits - 1 : 2 ** 52 + (bits - FIRST_BITS + 1) * WINDOW_BYTES - 1;
 }
 
-/** How many bits the last address of a space has. */
 export function bitsOfLastAddress(last: number): number {
   return last < FIRST_FOLDED
     ? Math.round(Math.log2(last + 1))
@@ -117,7 +116,6 @@ export function leavesWindow(start: number, sizeBytes: Bytes): boolean {
     Math.floor(start / WINDOW_BYTES) !== Math.floor((start + (sizeBytes - 1)) / WINDOW_BYTES);
 }
 
-/** The hex digits of an address. */
 export function addressDigits(address: number): string {
   const high = Math.floor(address / 2 ** 32);
   if (high < FIRST_FOLDED_HIGH) return address.toString(16);

@@ -16,12 +16,10 @@ export class CpuContext {
     return this.#locks;
   }
 
-  /** A handler of an interrupt runs. */
   get inInterrupt(): boolean {
     return this.#interrupts > 0;
   }
 
-  /** Interrupts have to wait. */
   get irqsOff(): boolean {
     return this.#interrupts > 0 || this.#disabled > 0;
   }

@@ -100,36 +100,7 @@ export function blkStatusName(status: number): BlkStatusName {
  * @see rules/block.md 2.3, row 4e
  */
 export function errnoToBlkStatus(errno: number): BlkStatus {
-  switch (Math.abs(errno)) {
-    case 0:
-      return BLK_STS.OK;
-    case ERRNO.EOPNOTSUPP:
-      return BLK_STS.NOTSUPP;
-    case ERRNO.ETIMEDOUT:
-      return BLK_STS.TIMEOUT;
-    case ERRNO.ENOSPC:
-      return BLK_STS.NOSPC;
-    case ERRNO.ENOLINK:
-      return BLK_STS.TRANSPORT;
-    case ERRNO.EREMOTEIO:
-      return BLK_STS.TARGET;
-    case ERRNO.ENODATA:
-      return BLK_STS.MEDIUM;
-    case ERRNO.EILSEQ:
-      return BLK_STS.PROTECTION;
-    case ERRNO.ENOMEM:
-      return BLK_STS.RESOURCE;
-    case ERRNO.EAGAIN:
-      return BLK_STS.AGAIN;
-    case ERRNO.EBUSY:
-      return BLK_STS.DEV_RESOURCE;
-    case ERRNO.ENODEV:
-      return BLK_STS.OFFLINE;
-    case ERRNO.EINVAL:
-      return BLK_STS.INVAL;
-    default:
-      return BLK_STS.IOERR;
-  }
+  return errno === 0 ? BLK_STS.OK : STATUS_OF_ERRNO.get(Math.abs(errno)) ?? BLK_STS.IOERR;
 }
 
 const STATUS_ERRNO: Readonly<Partial<Record<BlkStatusName, ErrnoName>>> = {
@@ -137,6 +108,8 @@ const STATUS_ERRNO: Readonly<Partial<Record<BlkStatusName, ErrnoName>>> = {
   TIMEOUT: "ETIMEDOUT",
   NOSPC: "ENOSPC",
   TRANSPORT: "ENOLINK",
+  // Of two with one errno the last is what that errno comes to.
+  P2PDMA: "EREMOTEIO",
   TARGET: "EREMOTEIO",
   MEDIUM: "ENODATA",
   PROTECTION: "EILSEQ",
@@ -145,8 +118,13 @@ const STATUS_ERRNO: Readonly<Partial<Record<BlkStatusName, ErrnoName>>> = {
   DEV_RESOURCE: "EBUSY",
   OFFLINE: "ENODEV",
   INVAL: "EINVAL",
-  P2PDMA: "EREMOTEIO",
 };
+const STATUS_OF_ERRNO: ReadonlyMap<number, BlkStatus> = new Map(
+  Object.entries(STATUS_ERRNO).map(([status, errno]) => [
+    ERRNO[errno],
+    BLK_STS[status as BlkStatusName],
+  ]),
+);
 
 /** The errno a synchronous read or write raises for a block status (language.md, nvme device). */
 export function blkStatusErrno(status: BlkStatusName): ErrnoName {

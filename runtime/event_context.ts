@@ -81,6 +81,16 @@ export class EventContext implements EventOrigin {
     this.#device = outer;
   }
 
+  /** Does something as work for a device, whatever the request, and however it ends. */
+  asDevice<T>(device: string | null, act: () => T): T {
+    const outer = this.enterDevice(device);
+    try {
+      return act();
+    } finally {
+      this.leaveDevice(outer);
+    }
+  }
+
   /**
    * Work for a request from here on, whatever the device; an activity need not leave it.
    * @returns What goes to `leaveRequest`.

@@ -9,11 +9,12 @@
  * To add an event, add one entry to a table in `vocabulary/` and emit it.
  */
 import { DISK_EVENTS } from "./vocabulary/disk_events.ts";
-import type { EventEntry, EventTable } from "./vocabulary/event_table.ts";
 import {
   type AllHold,
   described,
   DURATION,
+  type EventEntry,
+  type EventTable,
   type Field,
   type FieldTable,
   INT,

@@ -22,8 +22,7 @@ import {
   type FieldValue,
   type KernelCall,
 } from "./event_vocabulary.ts";
-import type { EventEntry, EventTable } from "./vocabulary/event_table.ts";
-import type { AllHold, Field } from "./vocabulary/fields.ts";
+import type { AllHold, EventEntry, EventTable, Field } from "./vocabulary/fields.ts";
 import { zeros } from "./zeros.ts";
 
 /** Why something was decided: the rule that chose, and what it looked at. */

@@ -3,6 +3,7 @@
  * held. They begin empty, events fill them, and the event that began a row names who leaks it.
  */
 import type { Bytes } from "./address.ts";
+import { countBefore } from "./binary_search.ts";
 import type { EventName } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
 import { type HeldResourceKind, LEAK_KINDS } from "./leaks/leak_kinds.ts";
@@ -75,14 +76,9 @@ export function leaksOf(
 function growthOf({ tables }: ResourceTables): (seq: number) => boolean {
   const blocks = tables.get(POOL_BLOCKS.name);
   return (seq) => {
-    let low = 0;
-    let high = blocks?.count ?? 0;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (blocks!.since(middle) <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return low < (blocks?.count ?? 0) && Number(blocks!.value(low, "call")) < seq;
+    if (blocks === undefined) return false;
+    const next = countBefore(blocks.count, (row) => blocks.since(row) <= seq);
+    return next < blocks.count && Number(blocks.value(next, "call")) < seq;
   };
 }
 
@@ -179,13 +175,7 @@ function changeBy(set: TableSet, { device, fields, name, request, seq }: Machine
 
 /** The event of a number among some that are in order. */
 function eventOf(events: readonly MachineEvent[], seq: number): MachineEvent {
-  let low = 0;
-  for (let high = events.length; low < high;) {
-    const middle = (low + high) >>> 1;
-    if (events[middle]!.seq < seq) low = middle + 1;
-    else high = middle;
-  }
-  return events[low]!;
+  return events[countBefore(events.length, (index) => events[index]!.seq < seq)]!;
 }
 
 /** What happens from here on: events are kept, and put into tables when something is asked. */
@@ -194,19 +184,19 @@ export class HeldResources {
   readonly #specs: readonly AnyTableSpec[];
   /** Null until something is asked: of most orders of a race nothing is. */
   #set: TableSet | null = null;
-  readonly #stop: () => void;
+  /** Ends the watch; what was found stays. */
+  readonly stop: () => void;
   readonly #events: MachineEvent[] = [];
   /** How many events are in the tables. */
   #entered = 0;
   #mappingsBefore: number;
 
-  /** Begins to watch. */
   constructor(machine: Machine, specs: readonly AnyTableSpec[] = RUNTIME_TABLES) {
     this.#machine = machine;
     this.#mappingsBefore = machine.iommu.liveMappings;
     this.#specs = specs.filter(({ leak }) => leak !== undefined);
     const names = this.#specs.flatMap(({ changes }) => Object.keys(changes) as EventName[]);
-    this.#stop = machine.events.listen((event) => void this.#events.push(event), names);
+    this.stop = machine.events.listen((event) => void this.#events.push(event), names);
   }
 
   /** Forgets what has happened: the watch begins anew, with the tables' room. */
@@ -215,11 +205,6 @@ export class HeldResources {
     if (this.#entered > 0) this.#set!.clear();
     this.#entered = 0;
     this.#mappingsBefore = this.#machine.iommu.liveMappings;
-  }
-
-  /** Ends the watch; what was found stays. */
-  stop(): void {
-    this.#stop();
   }
 
   #ledger(): ResourceTables {

@@ -7,8 +7,7 @@
  * every so many units, however long a single call takes.
  */
 import { invariant } from "./errno.ts";
-import type { Bytes } from "./address.ts";
-import { GIB } from "./address.ts";
+import { type Bytes, GIB } from "./address.ts";
 
 /** Units of work between two looks at the limits: a fraction of a millisecond. */
 const LOOK_UNITS = 16_384;
@@ -54,7 +53,6 @@ export class HostBudget {
   /** @param limitBytes Most bytes of {@linkcode usedBytes}. */
   constructor(public limitBytes: Bytes = DEFAULT_LIMIT_BYTES) {}
 
-  /** All that is in use. */
   get usedBytes(): Bytes {
     return this.heldBytes + this.valueBytes;
   }

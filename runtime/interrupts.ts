@@ -6,9 +6,8 @@
  *
  * @see rules/c-api.md 11 (request_irq, free_irq)
  */
-import { invariant } from "./errno.ts";
+import { type ErrnoName, invariant } from "./errno.ts";
 import type { CpuContext } from "./cpu_context.ts";
-import type { ErrnoName } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
 import type { EventStream } from "./events.ts";
 import type { KernelWarnings } from "./warnings.ts";
@@ -22,7 +21,6 @@ const FIRST_NUMBER = 32;
 const IRQ_SHARED = 0x80;
 const IRQ_NONE = 0;
 
-/** A handler of an interrupt. */
 export interface IrqHandler {
   /** As the handler was registered with; tells several of a shared number apart. */
   readonly cookie: number;
@@ -39,7 +37,6 @@ interface Line {
   disabled: number;
 }
 
-/** The interrupts of a machine. */
 export class Interrupts {
   readonly #context: CpuContext;
   readonly #warnings: KernelWarnings;
@@ -75,7 +72,6 @@ export class Interrupts {
     return null;
   }
 
-  /** The number of a device's vector, or null. */
   numberOf(device: string, vector: number): number | null {
     for (const [number, line] of this.#lines) {
       if (line.device === device && line.vector === vector) return number;
@@ -139,7 +135,6 @@ export class Interrupts {
     return true;
   }
 
-  /** Who handles a number. */
   handlersOf(number: number): readonly IrqHandler[] {
     return this.#lines.get(number)?.handlers ?? [];
   }

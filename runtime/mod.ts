@@ -127,7 +127,7 @@ export {
   swiotlbConfig,
   type SwiotlbRows,
 } from "./machine_config.ts";
-export { dereferenceNull } from "./null_dereference.ts";
+export { dereferenceNull, KernelWarnings } from "./warnings.ts";
 export { Platform } from "./platform.ts";
 export { Random } from "./random.ts";
 export { EventRecorder, type RecordedEvents } from "./recorder.ts";
@@ -159,5 +159,4 @@ export {
   wantedInstead,
   word,
 } from "./settings.ts";
-export { KernelWarnings } from "./warnings.ts";
-export { viewOf, zeros } from "./zeros.ts";
+export { grown, viewOf, zeros } from "./zeros.ts";

@@ -17,22 +17,14 @@ import type { QuirkSet } from "./kernels/behaviours.ts";
 import { type Kernel, quirksOf, resolveKernel } from "./kernels/kernels.ts";
 import type { MachineConfig } from "./machine_config.ts";
 import type { CpuCaches } from "./memory/cpu_caches.ts";
-import type { HostMemory } from "./memory/host_memory.ts";
+import { type HostMemory, PhysicalMemory } from "./memory/physical_memory.ts";
 import { layOutMemory } from "./memory/layout.ts";
 import { MemoryEncryption } from "./memory/memory_encryption.ts";
 import { PageAllocator } from "./memory/page_allocator.ts";
-import { PhysicalMemory } from "./memory/physical_memory.ts";
 import { GrowingPool } from "./memory/swiotlb/growing_pool.ts";
 import { SwiotlbPool } from "./memory/swiotlb/swiotlb.ts";
-import {
-  areasForSlots,
-  placePool,
-  PoolPlaceError,
-  sizePool,
-  SLOT_BYTES,
-  type SwiotlbGeometry,
-} from "./memory/swiotlb/swiotlb_geometry.ts";
-import { named } from "./named.ts";
+import { placePool, PoolPlaceError } from "./memory/swiotlb/swiotlb_geometry.ts";
+import { named } from "./nearest_names.ts";
 import { Charges, hasLatencies } from "./time/latencies.ts";
 import { Random } from "./random.ts";
 import { KernelWarnings } from "./warnings.ts";
@@ -130,15 +122,16 @@ export class Platform {
     );
     this.areas = new KernelAreas(config.regions);
     this.encryption = config.memoryEncryption ? new MemoryEncryption(this.memory) : null;
+    const { areas, basePhys, sizeBytes } = config.swiotlb;
     this.swiotlb = new (config.swiotlb.dynamic ? GrowingPool : SwiotlbPool)(
       this,
-      this.#poolGeometry(),
+      placePool(this.memory.ranges, sizeBytes, areas ?? config.cpus, basePhys),
       this.kernel,
     );
     if (!this.swiotlb.active) return;
-    const { basePhys, sizeBytes } = this.swiotlb;
-    if (!this.pages.claim(basePhys, sizeBytes)) throw new PoolPlaceError(basePhys, sizeBytes);
-    this.encryption?.share(basePhys, sizeBytes);
+    const { basePhys: start, sizeBytes: length } = this.swiotlb;
+    if (!this.pages.claim(start, length)) throw new PoolPlaceError(start, length);
+    this.encryption?.share(start, length);
   }
 
   /**
@@ -211,15 +204,5 @@ export class Platform {
   stopCountingFaults(counter: HitCounter): void {
     this.#injector.stopCounting(counter);
     if (this.#injector.idle) this.faults = null;
-  }
-
-  #poolGeometry(): SwiotlbGeometry | null {
-    const { sizeBytes, areas, basePhys } = this.config.swiotlb;
-    const areasAsked = areas ?? this.config.cpus;
-    if (sizeBytes === 0) return null;
-    if (basePhys === undefined) return placePool(this.memory.ranges, sizeBytes, areasAsked);
-    const sized = sizePool(Math.ceil(sizeBytes / SLOT_BYTES), areasAsked);
-    invariant(sized.slots >= sized.areas, "A pool has areas without slots");
-    return { basePhys, slots: sized.slots, areas: areasForSlots(sized.slots, sized.areas) };
   }
 }

@@ -4,6 +4,7 @@
  * Listening costs time and memory, so a recorder is switched on only where its events may be read:
  * in tests, traces and the REPL, not in the loops of a bench.
  */
+import { countBefore } from "./binary_search.ts";
 import type { EventStream, MachineEvent } from "./events.ts";
 import type { HostBudget } from "./host_budget.ts";
 
@@ -13,7 +14,6 @@ const EVENT_UNITS = 100;
 
 /** Events of a run that something else keeps. */
 export interface RecordedEvents {
-  /** How many there are. */
   readonly count: number;
   /** Those with a number above `after`, up to `upTo`. */
   between(after: number, upTo: number): readonly MachineEvent[];
@@ -31,7 +31,6 @@ export class EventRecorder {
   /** Keeps nothing before `start`. */
   constructor(
     readonly stream: EventStream,
-    /** How many are kept. */
     readonly limitEvents: number,
     /**
      * What they are kept in.
@@ -106,13 +105,7 @@ export class EventRecorder {
   /** The events with a number above `seq`. */
   after(seq: number): readonly MachineEvent[] {
     if (this.#source !== null) return this.#source.between(Math.min(seq, this.count), this.count);
-    let low = 0;
-    let high = this.#events.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#events[middle]!.seq <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return this.#events.slice(low);
+    const events = this.#events;
+    return events.slice(countBefore(events.length, (index) => events[index]!.seq <= seq));
   }
 }

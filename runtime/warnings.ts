@@ -9,7 +9,8 @@
 import type { Nanoseconds } from "./address.ts";
 import type { VirtualClock } from "./time/clock.ts";
 import { eventId } from "./event_vocabulary.ts";
-import type { EventStream } from "./events.ts";
+import type { EventStream, Why } from "./events.ts";
+import { KernelError } from "./errno.ts";
 
 const KERNEL_WARN = eventId("kernel.warn");
 
@@ -79,4 +80,30 @@ export class KernelWarnings {
   restartTime(): void {
     this.#rates.clear();
   }
+}
+
+/** What the log has, before the address and the function. */
+const LOGGED = "BUG: kernel NULL pointer dereference";
+
+/**
+ * Ends the running activity as a null pointer does.
+ * What the task held stays held: locks, tags and memory of a request; the machine goes on with the work of others.
+ *
+ * @param at The kernel function, in kernel words.
+ * @param text What was expected behind the pointer, as a sentence without a final period.
+ * @param why The rule that it goes by, and what was looked at.
+ * @throws {KernelError} EFAULT, always.
+ */
+export function dereferenceNull(
+  events: EventStream,
+  at: string,
+  text: string,
+  why: Why | null = null,
+): never {
+  const message = `null pointer in ${at}(): ${text}`;
+  const error = "EFAULT";
+  if (events.tick(KERNEL_WARN)) {
+    events.emit(KERNEL_WARN, { at, text: message, log: LOGGED, error }, why);
+  }
+  throw new KernelError(error, `The kernel follows a ${message}`);
 }

@@ -33,6 +33,15 @@ export function zeros<A>(kind: ArrayType<A>, length: number): A {
   return array;
 }
 
+/** Puts the numbers of an array at the beginning of a longer one. */
+export function grown<A extends { set(other: ArrayLike<number>): void }>(
+  from: ArrayLike<number>,
+  into: A,
+): A {
+  into.set(from);
+  return into;
+}
+
 /** The numbers in an array's bytes, wherever these lie in their buffer. */
 export function viewOf({ buffer, byteLength, byteOffset }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);

@@ -209,7 +209,7 @@ const KINDS: readonly Kind[] = [
     name: "doorbell",
     subject: () => "doorbell sq_tail",
     probe: () => (paused) =>
-      ["ssd", "wide"].map((name) => driverOf(paused, name).ioQueues[0]!.rings.sqRung).join(" "),
+      ["ssd", "wide"].map((name) => driverOf(paused, name).queues.io[0]!.rings.sqRung).join(" "),
   },
   {
     name: "byte of memory",

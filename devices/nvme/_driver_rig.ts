@@ -166,7 +166,7 @@ export class DriverRig {
     request.queue = 1;
     request.nrPhysSegments = options.segments ?? vecs.length;
     request.gapBit = options.gapBit ?? bioGap(bio);
-    return { request, iod: new Iod(0, this.driver.ioQueues[0]!.pools) };
+    return { request, iod: new Iod(0, this.driver.queues.io[0]!.pools) };
   }
 
   /** Kernel calls made since the machine was ready, without those of the block iterator. */

@@ -49,13 +49,13 @@ function record(on: Lab, names: readonly EventName[], work: () => void): Machine
 }
 
 const depths = (on: Lab): number[] =>
-  ssdOf(on).disk.driver.ioQueues.map(({ depthEntries }) => depthEntries);
+  ssdOf(on).disk.driver.queues.io.map(({ depthEntries }) => depthEntries);
 
 Deno.test("queues lie at bus addresses of the BAR, without a mapping (nvme.md 5.4)", () => {
   const on = lab({ queues: 2, p2pmemBytes: 2 * MIB, cmbQueues: true, depth: 256 });
   const { disk, function: func } = ssdOf(on);
   const bar = func.bars.find(({ peerBytes }) => peerBytes > 0)!;
-  const rings = disk.driver.ioQueues.map(({ sq }) => sq.dma as number);
+  const rings = disk.driver.queues.io.map(({ sq }) => sq.dma as number);
   assertEquals(rings, [bar.basePhys, bar.basePhys + 256 * 64]);
   assertEquals(on.machine.iommu.lookup(ssdOf(on).dma, rings[0]!), -1);
   assertEquals(on.topology.providers.of(func)!.availableBytes, 2 * MIB - 2 * 256 * 64);
@@ -87,7 +87,7 @@ Deno.test("queues that do not all fit are cut to their share; below 64 entries i
   assertEquals(depths(abandoned), new Array(513).fill(4095));
   const { driver } = ssdOf(abandoned).disk;
   assert(
-    driver.ioQueues.every(({ sq }) => abandoned.machine.memory.kindAt(sq.physOf(0)) === "ram"),
+    driver.queues.io.every(({ sq }) => abandoned.machine.memory.kindAt(sq.physOf(0)) === "ram"),
   );
   const cut = of(64);
   const ios = read(cut, 600);
@@ -99,7 +99,7 @@ Deno.test("of a CMB that lends nothing the driver takes none: its queues lie in 
   const on = lab({ p2pmemBytes: MIB, cmbQueues: true });
   const { disk, function: func } = ssdOf(on);
   assertEquals(on.topology.providers.of(func), null);
-  assertEquals(on.machine.memory.kindAt(disk.driver.ioQueues[0]!.sq.physOf(0)), "ram");
+  assertEquals(on.machine.memory.kindAt(disk.driver.queues.io[0]!.sq.physOf(0)), "ram");
   const ios = read(on, 3);
   run(on);
   assertEquals(ios.map((io) => io.status), ["OK", "OK", "OK"]);
@@ -109,7 +109,7 @@ Deno.test("memory for peers alone holds no queue (nvme.md 5.4, SQS)", () => {
   const on = lab({ p2pmemBytes: 2 * MIB });
   const { disk, function: func } = ssdOf(on);
   assertEquals(on.topology.providers.of(func)!.availableBytes, 2 * MIB);
-  assertEquals(on.machine.memory.kindAt(disk.driver.ioQueues[0]!.sq.physOf(0)), "ram");
+  assertEquals(on.machine.memory.kindAt(disk.driver.queues.io[0]!.sq.physOf(0)), "ram");
 });
 
 Deno.test("a reset finds the queues where they were; pulled, their memory goes with the provider", () => {

@@ -51,7 +51,6 @@ export interface MalformedCommand extends PlacedCommand {
   readonly status: number;
   /** The section of the specification that states the error. */
   readonly section: string;
-  /** For the admin queue. */
   readonly admin: boolean;
   /** The same without the mistake: so the row has one mistake only. */
   readonly twin: WellFormedCommand;

@@ -138,8 +138,6 @@ const SETTINGS = {
   ...deviceSettings({ minAlignBytes: CONTROLLER_PAGE_BYTES, maxSegmentSizeBytes: 2 ** 32 - 1 }),
 };
 
-type NvmeBlock = DeviceBlock<SettingsOf<typeof SETTINGS>>;
-
 export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
   kind: "nvme",
   doc: "An NVMe controller with one disk.",
@@ -286,7 +284,7 @@ function timedInterrupts({ clock, timed }: Machine, line: NvmeInterruptLine): Nv
 }
 
 /** @throws {ConfigError} When a key needs another one. */
-function checkTogether(device: NvmeBlock, lent: Bar | null): void {
+function checkTogether(device: DeviceBlock<SettingsOf<typeof SETTINGS>>, lent: Bar | null): void {
   const { name, settings } = device;
   const { blockSizeBytes, capacityBytes, cmbQueues, metadataBytes } = settings;
   if (Math.floor(capacityBytes / blockSizeBytes) * metadataBytes > MAX_PATTERN_BYTES) {

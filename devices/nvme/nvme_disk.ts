@@ -78,7 +78,7 @@ export interface SubmitOptions {
 }
 
 /** A command of the user's own, field by field. */
-export interface PassthroughOptions {
+export interface PassthroughOptions extends RawOptions {
   /** Its opcode, 0 to 255. */
   readonly opcode: number;
   /** Namespace; the disk's own when left out. */
@@ -91,10 +91,6 @@ export interface PassthroughOptions {
   readonly metadata?: DiskBuffer;
   /** Command dwords by number: 2, 3 and 10 to 15. */
   readonly dwords?: Readonly<Record<number, number>>;
-  /** To the admin queue. */
-  readonly admin?: boolean;
-  /** I/O queue from 1; that of the CPU when left out. */
-  readonly queue?: number;
 }
 
 /** Where a command goes that is given byte by byte. */
@@ -154,7 +150,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
 
   /** I/O queues that can be submitted to. */
   get queueCount(): number {
-    return this.driver.ioQueueCount;
+    return this.driver.queues.ioCount;
   }
 
   /** Size of a logical block's data. */
@@ -418,16 +414,14 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   }
 
   #join(plug: Plug<NvmeRequest> | null, request: NvmeRequest): NvmeRequest | null {
-    const { context } = this.machine.events;
     const { scheduler } = this.driver;
     const { bios, nrPhysSegments } = request;
-    const outer = context.enterDevice(this.name);
-    try {
-      return plug?.join(this, bios[0]!, nrPhysSegments) ??
-        scheduler?.join(bios[0]!, nrPhysSegments) ?? null;
-    } finally {
-      context.leaveDevice(outer);
-    }
+    return this.machine.events.context.asDevice(
+      this.name,
+      () =>
+        plug?.join(this, bios[0]!, nrPhysSegments) ??
+          scheduler?.join(bios[0]!, nrPhysSegments) ?? null,
+    );
   }
 
   /** A request of one bio, which has no number yet. */

@@ -25,6 +25,5 @@ export interface NvmeInterruptLine {
    * activity (language.md, Stepping).
    */
   raise(vector: number): void;
-  /** The CPU that a vector interrupts. */
   cpuOfVector(vector: number): number;
 }

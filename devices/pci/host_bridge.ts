@@ -114,7 +114,6 @@ export interface HostBridgeCheck {
   readonly refused: HostBridge | null;
 }
 
-/** Family of the first Zen. */
 const ZEN_FAMILY = 0x17;
 
 /** Whether traffic between a provider and a client may go through their host bridges. */

@@ -43,13 +43,11 @@ export interface PciIommuGroup {
   readonly causes: readonly GroupCause[];
 }
 
-/** A group that still grows. */
 interface GrowingGroup extends PciIommuGroup {
   readonly functions: PciFunction[];
   readonly causes: GroupCause[];
 }
 
-/** The IOMMU groups of a tree. */
 export function iommuGroups(
   topology: { readonly functions: readonly PciFunction[] },
 ): readonly PciIommuGroup[] {

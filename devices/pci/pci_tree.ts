@@ -31,7 +31,6 @@ export interface PciDevice extends DeviceBlock<SettingsOf<AnyDeviceKind["setting
   readonly kind: AnyDeviceKind;
 }
 
-type BridgeSettings = GivenSettings<typeof PORT_KINDS.host_bridge.settings>;
 type FunctionSettings = GivenSettings<typeof FUNCTION_SETTINGS>;
 
 export interface PciTree {
@@ -94,7 +93,7 @@ class TreeBuilder {
 
   #addBridge(
     name: string,
-    settings: BridgeSettings,
+    settings: GivenSettings<typeof PORT_KINDS.host_bridge.settings>,
     children: readonly PciNodeConfig[],
     path: readonly string[],
   ): HostBridge {

@@ -55,7 +55,6 @@ export class PciTopology implements PeerRouter {
     }
   }
 
-  /** The function with this name, or undefined. */
   find(name: string): PciFunction | undefined {
     return this.functions.find((func) => func.name === name);
   }
@@ -72,11 +71,6 @@ export class PciTopology implements PeerRouter {
   /** The peer memory of a function, or null when it provides none. */
   peerMemory(func: PciFunction): PeerMemory | null {
     return this.providers.of(func)?.pool ?? null;
-  }
-
-  /** The function whose peer memory holds an address, or null. */
-  providerOf(phys: PhysAddr): PciFunction | null {
-    return this.providers.holding(phys)?.func ?? null;
   }
 
   /** @see PeerRoutes.kind */
@@ -107,7 +101,7 @@ export class PciTopology implements PeerRouter {
 
   /** @see PeerRouter */
   providerAt(phys: PhysAddr): PciFunction | null {
-    return this.providerOf(phys);
+    return this.providers.holding(phys)?.func ?? null;
   }
 
   /** @see PeerRouter */

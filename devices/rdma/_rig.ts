@@ -12,7 +12,7 @@ import { type TestBench, testBench, type TestBenchOptions } from "@dmalab/runtim
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import { AddressSpace, flagWords, HUGE_ORDER } from "@dmalab/runtime/mm";
 import type { MemoryRegion } from "./memory_region.ts";
-import { RdmaAccess } from "./rdma_access.ts";
+import { RdmaAccess } from "./page_fault.ts";
 import { RdmaAdapter, type RegionRequest } from "./rdma_adapter.ts";
 
 export const virt = (address: number) => address as VirtAddr;

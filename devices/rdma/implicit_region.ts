@@ -5,7 +5,6 @@
  * @see rules/hmm-rdma-vfio.md 2.1, 2.3 (6)
  */
 import { alignDown, type Bytes, invariant, type VirtAddr } from "@dmalab/runtime";
-import type { AddressSpace } from "@dmalab/runtime/mm";
 import { type MemoryRegion, newStatistics, type RegionStatistics } from "./memory_region.ts";
 
 /** What one child covers. The rules do not say how much that is; this is a table of 4 KiB. */
@@ -20,7 +19,6 @@ export class ImplicitRegion {
 
   constructor(
     readonly name: string,
-    readonly mm: AddressSpace,
     readonly writable: boolean,
     readonly make: (start: VirtAddr) => MemoryRegion | number,
   ) {}

@@ -40,7 +40,6 @@ export interface RegionStatistics {
   /** Entries taken out of the device's table, counted as the kernel does. */
   invalidations: number;
   invalidationsHandled: number;
-  /** Pages that were prefetched. */
   prefetch: number;
 }
 

@@ -6,8 +6,7 @@
 export { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 export { ImplicitRegion } from "./implicit_region.ts";
 export { MemoryRegion } from "./memory_region.ts";
-export { PageFault, type StepResult } from "./page_fault.ts";
-export { RdmaAccess } from "./rdma_access.ts";
+export { PageFault, RdmaAccess, type StepResult } from "./page_fault.ts";
 export { RdmaAdapter } from "./rdma_adapter.ts";
 export { RDMA, type RdmaDevice } from "./rdma_device.ts";
 export { RDMA_TABLES } from "./recording/rdma_tables.ts";

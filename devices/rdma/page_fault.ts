@@ -9,6 +9,7 @@ import {
   alignUp,
   type Bytes,
   ERRNO,
+  type ErrnoName,
   type EventFields,
   eventId,
   type Machine,
@@ -19,11 +20,12 @@ import { TICK_NS } from "@dmalab/runtime/time";
 import { HMM_PFN, hmmRangeFault } from "@dmalab/runtime/mm";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { MemoryRegion } from "./memory_region.ts";
+import type { ImplicitRegion } from "./implicit_region.ts";
 
 const RETRY = eventId("odp.retry");
 
-/** How long a page table that keeps changing is tried to be read. */
-const PATIENCE_NS = 1000 * TICK_NS;
+/** How long the host tries to read a page table that keeps changing. @see rules/hmm-rdma-vfio.md 2.2 (3) */
+export const PATIENCE_NS = 1000 * TICK_NS;
 
 export interface PageFaultRequest {
   readonly virt: VirtAddr;
@@ -173,5 +175,44 @@ export class PageFault {
       rule: "hmm-rdma-vfio.2.2",
       inputs: { sequence: this.sequence, sequence_now: notifier?.sequence ?? null },
     });
+  }
+}
+
+/** An access of a device to a memory region: what a peer or a program asks of it. */
+export class RdmaAccess {
+  done = false;
+  /** Why it ended early; null while all is well. */
+  error: ErrnoName | null = null;
+  doneBytes: Bytes = 0;
+  /** Page faults of the device. */
+  faults = 0;
+  /** Page faults at a byte whose page fault had just been handled. */
+  refaults = 0;
+  /** The page fault that is being handled; null while there is none. */
+  fault: PageFault | null = null;
+  /** Where the last page fault was; null before the first. */
+  faultedAt: VirtAddr | null = null;
+
+  constructor(
+    readonly region: MemoryRegion | ImplicitRegion,
+    readonly write: boolean,
+    readonly virt: VirtAddr,
+    /** What is read goes here, and what is written comes from here. */
+    readonly bytes: Uint8Array,
+  ) {}
+
+  get sizeBytes(): Bytes {
+    return this.bytes.length;
+  }
+
+  /** The address that is next. */
+  get at(): VirtAddr {
+    return this.virt + this.doneBytes as VirtAddr;
+  }
+
+  end(error: ErrnoName | null): void {
+    this.error = error;
+    this.done = true;
+    this.fault = null;
   }
 }

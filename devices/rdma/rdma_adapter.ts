@@ -18,12 +18,10 @@ import {
 } from "@dmalab/runtime";
 import { TICK_NS } from "@dmalab/runtime/time";
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import type { AddressSpace } from "@dmalab/runtime/mm";
 import { CHILD_BYTES, ImplicitRegion } from "./implicit_region.ts";
 import { MemoryRegion } from "./memory_region.ts";
-import { PageFault } from "./page_fault.ts";
-import type { RdmaAccess } from "./rdma_access.ts";
-import { getUmem, type UmemKind } from "./umem_odp.ts";
+import { PageFault, PATIENCE_NS, type RdmaAccess } from "./page_fault.ts";
+import { getUmem, type UmemKind, type UmemRequest } from "./umem_odp.ts";
 
 const FAULT_EVENT = eventId("odp.fault");
 const HANDLED = eventId("odp.handled");
@@ -34,17 +32,7 @@ const READ_PAGES = 1;
 const MAP_PAGES = 2;
 const DESTROY = 3;
 
-/** How long the host tries to read a page table that keeps changing. @see 2.2 (3) */
-const PATIENCE_NS = 1000 * TICK_NS;
-
-export interface RegionRequest {
-  readonly mm: AddressSpace;
-  readonly virt: VirtAddr;
-  readonly sizeBytes: Bytes;
-  readonly writable: boolean;
-  readonly huge: boolean;
-  readonly onDemand: boolean;
-}
+export type RegionRequest = Omit<UmemRequest, "kind">;
 
 export class RdmaAdapter implements ActivityHandler {
   readonly regions: (MemoryRegion | ImplicitRegion)[] = [];
@@ -103,11 +91,11 @@ export class RdmaAdapter implements ActivityHandler {
   registerImplicit(
     request: Omit<RegionRequest, "virt" | "sizeBytes">,
   ): ImplicitRegion | number {
-    const { huge, mm, onDemand, writable } = request;
+    const { huge, onDemand, writable } = request;
     if (!onDemand || huge) return -ERRNO.EINVAL;
     const name = `mr${++this.#numbered}`;
     let children = 0;
-    const parent: ImplicitRegion = new ImplicitRegion(name, mm, writable, (start) =>
+    const parent: ImplicitRegion = new ImplicitRegion(name, writable, (start) =>
       this.#make(
         "child",
         `${name}.${++children}`,
@@ -136,12 +124,7 @@ export class RdmaAdapter implements ActivityHandler {
       updateBytes: this.updateBytes,
       onEmpty,
     });
-    const umem = getUmem(
-      this.#machine,
-      this.dev,
-      { ...request, kind, start: virt },
-      region,
-    );
+    const umem = getUmem(this.#machine, this.dev, { ...request, kind }, region);
     if (typeof umem === "number") return umem;
     region.attach(umem);
     return region;
@@ -211,7 +194,6 @@ export class RdmaAdapter implements ActivityHandler {
     region: MemoryRegion | ImplicitRegion,
     virt: VirtAddr,
     sizeBytes: Bytes,
-    downgrade: boolean,
   ): PageFault | number {
     const [part] = this.#parts(region, virt, sizeBytes);
     if (part === undefined || typeof part === "number") return part ?? -ERRNO.EFAULT;
@@ -219,7 +201,7 @@ export class RdmaAdapter implements ActivityHandler {
       virt: part.virt,
       sizeBytes: part.sizeBytes,
       fault: true,
-      downgrade,
+      downgrade: false,
     });
   }
 
@@ -231,13 +213,7 @@ export class RdmaAdapter implements ActivityHandler {
 
   /** Has events say that something happens for this device. */
   #asMine<T>(act: () => T): T {
-    const { context } = this.#machine.events;
-    const outer = context.enterDevice(this.name);
-    try {
-      return act();
-    } finally {
-      context.leaveDevice(outer);
-    }
+    return this.#machine.events.context.asDevice(this.name, act);
   }
 
   runActivity(kind: number, id: number): void {
@@ -319,7 +295,7 @@ export class RdmaAdapter implements ActivityHandler {
         access: write ? "write" : "read",
       });
     }
-    const fault = this.pageFault(region, at, sizeBytes - access.doneBytes, false);
+    const fault = this.pageFault(region, at, sizeBytes - access.doneBytes);
     if (typeof fault === "number") {
       this.#handled(access, null, fault);
       return;

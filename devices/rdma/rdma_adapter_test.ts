@@ -4,7 +4,7 @@ import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";
-import { RdmaAccess } from "./rdma_access.ts";
+import { RdmaAccess } from "./page_fault.ts";
 
 Deno.test("one page fault asks for all that is left of an access (hmm-rdma-vfio.md 2.4)", () => {
   const { access, region, run } = rig();

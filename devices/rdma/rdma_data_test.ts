@@ -5,7 +5,7 @@ import { MIB, PAGE, type RdmaRig, rig, START, virt } from "./_rig.ts";
 import { DeviceTable, TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";
-import { RdmaAccess } from "./rdma_access.ts";
+import { RdmaAccess } from "./page_fault.ts";
 
 function implicit({ adapter, mm }: RdmaRig): ImplicitRegion {
   const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
@@ -283,7 +283,7 @@ Deno.test("a region's own work leaves no device in the context", () => {
   const { adapter, machine, region } = rig();
   const mr = region();
   const { context } = machine.events;
-  const fault = adapter.pageFault(mr, START, PAGE, false);
+  const fault = adapter.pageFault(mr, START, PAGE);
   assert(typeof fault !== "number");
   assertEquals([fault.mappedEntries, fault.run(), fault.mappedEntries], [0, 1, 1]);
   assertEquals(context.device, null);
@@ -295,7 +295,7 @@ Deno.test("a page fault of a region that is gone is EFAULT at every step", () =>
   for (const steps of [0, 1, 2]) {
     const { adapter, region } = rig();
     const mr = region();
-    const fault = adapter.pageFault(mr, START, PAGE, false);
+    const fault = adapter.pageFault(mr, START, PAGE);
     assert(typeof fault !== "number");
     const results = [() => fault.begin(), () => fault.readPages(), () => fault.map()];
     for (const step of results.slice(0, steps)) assertEquals(step(), 0);
@@ -308,12 +308,12 @@ Deno.test("a page fault of no bytes, or of all memory after its end, is EFAULT",
   const bench = rig();
   const { adapter } = bench;
   const all = implicit(bench);
-  assertEquals(adapter.pageFault(all, START, 0, false), -ERRNO.EFAULT);
-  const fault = adapter.pageFault(all, START, 2 * PAGE, false);
+  assertEquals(adapter.pageFault(all, START, 0), -ERRNO.EFAULT);
+  const fault = adapter.pageFault(all, START, 2 * PAGE);
   assert(typeof fault !== "number");
   assertEquals([fault.run(), fault.mappedEntries], [2, 2]);
   adapter.deregister(all);
-  assertEquals(adapter.pageFault(all, START, PAGE, false), -ERRNO.EFAULT);
+  assertEquals(adapter.pageFault(all, START, PAGE), -ERRNO.EFAULT);
 });
 
 Deno.test("an access that has ended has no page fault, however it ended", () => {

@@ -8,7 +8,6 @@ import type { Bytes, DmaAddr, Machine, Pfn, PhysAddr } from "@dmalab/runtime";
 import type { DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
 import type { HmmDmaMap, HmmPfnList } from "@dmalab/runtime/mm";
 
-/** What the pages of a region are made with. */
 export interface PagesInit {
   readonly machine: Machine;
   /** Null for a software device. */

@@ -8,7 +8,6 @@ import {
   DMA_MAPPING_ERROR,
   type DmaAddr,
   ERRNO,
-  INJECTION,
   PAGE_SIZE_BYTES,
   type Pfn,
   pfnToPhys,
@@ -32,12 +31,8 @@ const ACCESS_MASK = TABLE_READ | TABLE_WRITE;
 export function singleMappedPages(init: PagesInit): RegionPages | number {
   const { entryBytes, machine, pages } = init;
   const entries = (pages * PAGE_SIZE_BYTES) / entryBytes;
-  if (!takeList(machine, "hmm_pfn_list", pages, INJECTION["hmm_pfn_list.alloc"])) {
-    return -ERRNO.ENOMEM;
-  }
-  if (takeList(machine, "hmm_dma_list", entries, INJECTION["hmm_dma_list.alloc"])) {
-    return new SingleMappedPages(init, entries);
-  }
+  if (!takeList(machine, "hmm_pfn_list", pages)) return -ERRNO.ENOMEM;
+  if (takeList(machine, "hmm_dma_list", entries)) return new SingleMappedPages(init, entries);
   giveList(machine, "hmm_pfn_list", pages);
   return -ERRNO.ENOMEM;
 }

@@ -37,7 +37,7 @@ export type UmemKind = "explicit" | "child";
 export interface UmemRequest {
   readonly mm: AddressSpace;
   readonly kind: UmemKind;
-  readonly start: VirtAddr;
+  readonly virt: VirtAddr;
   readonly sizeBytes: Bytes;
   readonly writable: boolean;
   readonly huge: boolean;
@@ -46,16 +46,11 @@ export interface UmemRequest {
 }
 
 export class UmemOdp {
-  /** Its lock is held. */
   locked = false;
   notifier: IntervalNotifier | null = null;
   readonly mm: AddressSpace;
   readonly kind: UmemKind;
   readonly writable: boolean;
-  /** The first page. */
-  readonly start: VirtAddr;
-  /** The first address after the last page. */
-  readonly end: VirtAddr;
   readonly pageShift: number;
   readonly #machine: Machine;
 
@@ -65,14 +60,16 @@ export class UmemOdp {
     readonly dev: DmaDevice | null,
     request: UmemRequest,
     readonly pages: RegionPages,
+    /** The first page. */
+    readonly start: VirtAddr,
+    /** The first address after the last page. */
+    readonly end: VirtAddr,
   ) {
     this.#machine = machine;
     this.mm = request.mm;
     this.kind = request.kind;
     this.writable = request.writable;
     this.pageShift = request.huge ? HUGE_PAGE_SHIFT : PAGE_SHIFT;
-    this.start = alignDown(request.start, this.pageBytes) as VirtAddr;
-    this.end = alignUp(request.start + request.sizeBytes, this.pageBytes) as VirtAddr;
   }
 
   /** How many pages the kernel thinks that the device has. */
@@ -171,12 +168,11 @@ export function getUmem(
   request: UmemRequest,
   client: IntervalClient,
 ): UmemOdp | number {
-  const { huge, kind, mm, onDemand, sizeBytes } = request;
+  const { huge, kind, mm, onDemand, sizeBytes, virt } = request;
   // The kernel's addresses have 64 bits, and overflow there; those of the model end at 2^53.
-  const pageShift = huge ? HUGE_PAGE_SHIFT : PAGE_SHIFT;
-  const pageBytes = 2 ** pageShift;
-  const start = alignDown(request.start, pageBytes) as VirtAddr;
-  const end = alignUp(request.start + sizeBytes, pageBytes) as VirtAddr;
+  const pageBytes = 2 ** (huge ? HUGE_PAGE_SHIFT : PAGE_SHIFT);
+  const start = alignDown(virt, pageBytes) as VirtAddr;
+  const end = alignUp(virt + sizeBytes, pageBytes) as VirtAddr;
   if (end >= ADDRESS_LIMIT) return -ERRNO.EOVERFLOW;
   if (!onDemand) return -ERRNO.EINVAL;
   if (kind === "child" && !mm.alive) return -ERRNO.EFAULT;
@@ -191,8 +187,7 @@ export function getUmem(
     mapped.release();
     return refused;
   }
-  const umem = new UmemOdp(machine, dev, request, mapped);
-  invariant(umem.start === start && umem.end === end, "A region is watched at other addresses");
+  const umem = new UmemOdp(machine, dev, request, mapped, start, end);
   umem.notifier = mm.notifiers.insert(start, end, client);
   return umem;
 }

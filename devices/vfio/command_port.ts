@@ -41,7 +41,6 @@ export interface CommandPort {
   track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes): void;
   /** Writes the noted pages to the memory of a key, and clears them; null when it cannot. */
   report(key: number): DirtyReport | null;
-  /** Ends that. */
   stopTracking(): void;
   /** The device is reset: it knows no keys, and tracks nothing. */
   forget(): void;

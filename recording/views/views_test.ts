@@ -182,7 +182,9 @@ test "shapes" {
     const position = recording.afterEvent(seq);
     const live = recording.timeline.at(position, ({ vm: { lab } }) => {
       const disks = [...lab.devices.values()].filter((device) => device.kind === "nvme");
-      const sent = disks.flatMap(({ disk }) => disk.driver.ioQueues.flatMap((each) => each.sent()));
+      const sent = disks.flatMap(({ disk }) =>
+        disk.driver.queues.io.flatMap((each) => each.sent())
+      );
       const request = sent.find((each) => each.request?.id === id)?.request;
       if (request?.command == null) return null;
       const { format, metadataSgl, mptr, prp1, prp2, prpLists, sglList, sglOfCommand } =

@@ -30,7 +30,6 @@ export class MachineAudit {
     this.#driversAreRight = driversAreRight;
   }
 
-  /** An activity has ended. */
   afterActivity(): void {
     if (this.#activities++ % this.#every === 0) this.look();
   }

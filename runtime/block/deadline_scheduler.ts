@@ -59,7 +59,6 @@ export class DeadlineScheduler<R extends BlockRequest> {
   #batch: Direction<R> = this.#reads;
   #batched = BATCH_REQUESTS;
   #starved = 0;
-  /** What a bio was joined to last. */
   #joinedLast: R | null = null;
 
   constructor(clock: VirtualClock) {

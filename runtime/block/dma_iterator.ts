@@ -61,22 +61,11 @@ export class BlkDmaIter {
 }
 
 /** How a call was left: a row of the rules. @see rules/block.md 2.3, 2.5 */
-type Exit =
-  | "block.2.3.1"
-  | "block.2.3.2"
-  | "block.2.3.3"
-  | "block.2.3.4"
-  | "block.2.3.4e"
-  | "block.2.3.5"
-  | "block.2.3.5e"
-  | "block.2.5.1"
-  | "block.2.5.2"
-  | "block.2.5.3";
+type Exit = `block.2.3.${1 | 2 | 3 | 4 | "4e" | 5 | "5e"}` | `block.2.5.${1 | 2 | 3}`;
 
 export class BlkDma {
   readonly #machine: Machine;
   readonly #kernel: Kernel;
-  /** Walks what has ended. */
   readonly #ended = new SegmentIterator();
   /** The exit of the last call, for its event. */
   #exit: Exit = "block.2.3.1";
@@ -95,7 +84,6 @@ export class BlkDma {
    * @returns True with `addr` and `lengthBytes` set; false at the end or on failure.
    */
   start(request: BlockRequest, dev: DmaDevice, state: DmaIovaState, iter: BlkDmaIter): boolean {
-    iter.segments.start(request);
     return this.#startCall(DATA, request, dev, state, iter);
   }
 
@@ -109,7 +97,6 @@ export class BlkDma {
     state: DmaIovaState,
     iter: BlkDmaIter,
   ): boolean {
-    iter.segments.startMetadata(request);
     return this.#startCall(METADATA, request, dev, state, iter);
   }
 
@@ -121,6 +108,7 @@ export class BlkDma {
     iter: BlkDmaIter,
   ): boolean {
     const metadata = calls === METADATA;
+    iter.segments.start(request, metadata);
     const events = this.#machine.events;
     if (events.tick(calls.start.call)) {
       events.emit(calls.start.call, { req: request.id, dev: dev.name });
@@ -394,8 +382,7 @@ export class BlkDma {
     const { checker, peers } = this.#machine;
     if (checker === null) return;
     const segments = this.#ended;
-    if (metadata) segments.startMetadata(request);
-    else segments.start(request);
+    segments.start(request, metadata);
     while (segments.next()) {
       const { phys, sizeBytes } = segments;
       if (kind === "bus_addr") checker.peers.offBus(dev, peers!.busAddress(phys), sizeBytes);

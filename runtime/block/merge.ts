@@ -9,8 +9,8 @@ import type { EventStream } from "../events.ts";
 import { type Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "./bio.ts";
 import type { Kernel } from "../kernels/kernels.ts";
 import { keepJoinedGap, pairGap } from "./gap_bit.ts";
-import { canJoin } from "./mergeable.ts";
-import { dereferenceNull } from "../null_dereference.ts";
+import { canJoin } from "./segment_iterator.ts";
+import { dereferenceNull } from "../warnings.ts";
 import type { QueueLimits } from "./queue_limits.ts";
 import type { BlockRequest } from "./request.ts";
 

@@ -40,7 +40,6 @@ export class Plug<R extends BlockRequest = BlockRequest> {
     return target.merger.join(last.request, bio, nrSegments) ? last.request : null;
   }
 
-  /** Holds a request back. */
   hold(target: PlugTarget<R>, request: R): void {
     this.#held.push({ target, request });
   }

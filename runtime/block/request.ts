@@ -125,7 +125,6 @@ export class BlockRequest implements EventOrigin {
     return (this.bytes / this.limits.logicalBlockSizeBytes) * this.limits.metadataBytes;
   }
 
-  /** A user passthrough command. */
   get userCommand(): boolean {
     return this.hasFlag(BIO_FLAG.USER);
   }
@@ -137,20 +136,19 @@ export class BlockRequest implements EventOrigin {
 
   /** The pieces the DMA iterator would hand out: memory after joining what touches. */
   segments(): BioVec[] {
-    const segments: BioVec[] = [];
-    const iterator = new SegmentIterator();
-    iterator.start(this);
-    while (iterator.next()) segments.push({ phys: iterator.phys, sizeBytes: iterator.sizeBytes });
-    return segments;
+    return this.#pieces(false);
   }
 
-  /** The pieces of metadata, as `segments` for data. */
   metadataSegments(): BioVec[] {
-    const segments: BioVec[] = [];
+    return this.#pieces(true);
+  }
+
+  #pieces(metadata: boolean): BioVec[] {
+    const pieces: BioVec[] = [];
     const iterator = new SegmentIterator();
-    iterator.startMetadata(this);
-    while (iterator.next()) segments.push({ phys: iterator.phys, sizeBytes: iterator.sizeBytes });
-    return segments;
+    iterator.start(this, metadata);
+    while (iterator.next()) pieces.push({ phys: iterator.phys, sizeBytes: iterator.sizeBytes });
+    return pieces;
   }
 
   /** The one IOVA range the data was mapped to, or null. */

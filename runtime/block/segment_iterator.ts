@@ -5,10 +5,8 @@
  */
 import type { Bytes, PhysAddr } from "../address.ts";
 import { type BioVec, NO_VECS, vecsSizeBytes } from "./bio.ts";
-import { canJoin, distanceToBoundary } from "./mergeable.ts";
 import type { BlockRequest } from "./request.ts";
 
-/** What bounds a segment. */
 export interface SegmentLimits {
   readonly maxSegmentSizeBytes: Bytes;
   /** A segment may not cross a multiple of this plus one, in physical addresses. */
@@ -39,22 +37,19 @@ export class SegmentIterator {
   #startIndex = 0;
   #startBytes: Bytes = 0;
 
-  /** Goes to the request's first byte. */
-  start(request: BlockRequest): void {
-    this.#begin(request, false);
-    const special = request.specialPayload;
+  /** Goes to the first byte of the request's data, or of its metadata. */
+  start(request: BlockRequest, metadata = false): void {
+    this.#request = request;
+    this.#metadata = metadata;
+    this.#bioIndex = -1;
+    this.#leftBytes = 0;
+    const special = metadata ? null : request.specialPayload;
     if (special === null) {
       this.#nextBio();
     } else {
       this.#bioIndex = request.bios.length;
       this.#enter([special], 0, 0, special.sizeBytes);
     }
-  }
-
-  /** Goes to the first byte of the request's metadata. */
-  startMetadata(request: BlockRequest): void {
-    this.#begin(request, true);
-    this.#nextBio();
   }
 
   /**
@@ -104,13 +99,6 @@ export class SegmentIterator {
     return this.#vecDoneBytes === (this.#vecIndex === this.#startIndex ? this.#startBytes : 0);
   }
 
-  #begin(request: BlockRequest, metadata: boolean): void {
-    this.#request = request;
-    this.#metadata = metadata;
-    this.#bioIndex = -1;
-    this.#leftBytes = 0;
-  }
-
   #enter(vecs: readonly BioVec[], index: number, doneBytes: Bytes, leftBytes: Bytes): void {
     this.#vecs = vecs;
     this.#vecIndex = index;
@@ -141,4 +129,22 @@ export class SegmentIterator {
       }
     }
   }
+}
+
+/** Bytes from `phys` to the next multiple of `boundaryMask + 1`; at least 1. */
+export function distanceToBoundary(phys: PhysAddr, boundaryMask: number): Bytes {
+  const boundaryBytes = boundaryMask + 1;
+  return boundaryBytes - (phys % boundaryBytes);
+}
+
+/** True when the second run starts where the first ends and both lie inside one boundary block. */
+export function canJoin(
+  firstPhys: PhysAddr,
+  firstBytes: Bytes,
+  secondPhys: PhysAddr,
+  secondBytes: Bytes,
+  boundaryMask: number,
+): boolean {
+  return firstPhys + firstBytes === secondPhys &&
+    firstBytes + secondBytes <= distanceToBoundary(firstPhys, boundaryMask);
 }

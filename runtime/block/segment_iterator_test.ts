@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { Bio, type BioVec, vecsSizeBytes } from "./bio.ts";
-import { canJoin, distanceToBoundary } from "./mergeable.ts";
+import { canJoin, distanceToBoundary } from "./segment_iterator.ts";
 import { BlockRequest } from "./request.ts";
 
 function request(

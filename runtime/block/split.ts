@@ -10,10 +10,19 @@ import type { EventStream } from "../events.ts";
 import { type Bio, BIO_FLAG, vecOffset } from "./bio.ts";
 import type { Kernel } from "../kernels/kernels.ts";
 import { keepCutGap, lowerGap, pairGap } from "./gap_bit.ts";
-import { distanceToBoundary } from "./mergeable.ts";
+import { distanceToBoundary } from "./segment_iterator.ts";
 import type { QueueLimits } from "./queue_limits.ts";
 
 const SECTOR_BYTES = SECTOR_SIZE_BYTES;
+
+const LIMIT_OF = {
+  max_sectors: "maxSectors",
+  chunk_sectors: "chunkSectors",
+  max_segments: "maxSegments",
+  virt_boundary: "virtBoundaryMask",
+  max_discard_sectors: "maxDiscardSectors",
+  max_write_zeroes_sectors: "maxWriteZeroesSectors",
+} as const satisfies Record<CutRule, keyof QueueLimits>;
 
 const BLOCK_SPLIT = eventId("block.split");
 
@@ -261,7 +270,7 @@ export class BioSplitter {
 
   /** @param rest What is left, which begins where the cut is. */
   #emitSplit(front: Bio, rest: Bio): void {
-    const limit = this.#limitOf(this.#rule);
+    const limit = this.#limits[LIMIT_OF[this.#rule]];
     const next = rest.vecs[rest.vecIndex];
     const before = rest.vecDoneBytes === 0 ? rest.vecs[rest.vecIndex - 1] : next;
     const place = next === undefined || before === undefined ? {} : {
@@ -283,24 +292,6 @@ export class BioSplitter {
         },
       },
     );
-  }
-
-  #limitOf(rule: CutRule): number {
-    const limits = this.#limits;
-    switch (rule) {
-      case "max_sectors":
-        return limits.maxSectors;
-      case "chunk_sectors":
-        return limits.chunkSectors;
-      case "max_segments":
-        return limits.maxSegments;
-      case "virt_boundary":
-        return limits.virtBoundaryMask;
-      case "max_discard_sectors":
-        return limits.maxDiscardSectors;
-      case "max_write_zeroes_sectors":
-        return limits.maxWriteZeroesSectors;
-    }
   }
 
   #refuse(status: BlkStatus, refusal: BioRefusal): null {

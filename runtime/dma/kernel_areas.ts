@@ -32,7 +32,6 @@ export class KernelAreas {
     );
   }
 
-  /** The machine has none. */
   get isEmpty(): boolean {
     return this.#areas.length === 0 && this.#vmallocPages.size === 0;
   }
@@ -50,7 +49,6 @@ export class KernelAreas {
     for (const page of pages) this.#vmallocPages.add(page);
   }
 
-  /** Removes pages of a vmalloc area that are freed. */
   removeVmalloc(pages: readonly PhysAddr[]): void {
     for (const page of pages) this.#vmallocPages.delete(page);
   }

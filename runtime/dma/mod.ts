@@ -22,6 +22,7 @@ export {
 } from "./attributes.ts";
 export { type Call, callOf } from "./calls/call_events.ts";
 export { type CoherentOptions, refusesShared } from "./calls/coherent.ts";
+export { CoherentMemory } from "./coherent_memory.ts";
 export {
   DmaMapping,
   type MappingArguments,
@@ -47,8 +48,7 @@ export {
   type ReportClass,
   type ReportClassEntry,
 } from "./checker/report_classes.ts";
-export { CoherentMemory } from "./coherent_memory.ts";
-export { DeviceBus, type PageMaker } from "./device/bus_access.ts";
+export { DeviceBus, EntryPage, type PageMaker } from "./device/bus_access.ts";
 export {
   DEFAULT_SEGMENT_BYTES,
   type DirectRegion,
@@ -59,7 +59,6 @@ export {
   type WantedMode,
 } from "./device/device.ts";
 export { type DeviceVisibleRange, sameMemory, sameView, viewOf } from "./device/device_view.ts";
-export { EntryPage } from "./device/entry_page.ts";
 export type { DmaRange } from "./device/range_map.ts";
 export type { AccessWatcher, PeerRouter } from "./dma_machine.ts";
 export { hexAddress } from "./hex_address.ts";

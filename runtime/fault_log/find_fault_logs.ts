@@ -78,7 +78,6 @@ export class FaultLogReader {
     return least;
   }
 
-  /** The log has ended. */
   end(): void {
     this.#closeBefore(Infinity);
   }

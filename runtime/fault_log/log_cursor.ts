@@ -25,7 +25,6 @@ export class LogCursor {
     this.#text = text;
   }
 
-  /** What may be read. */
   get text(): string {
     return this.#text;
   }

@@ -10,7 +10,6 @@ import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
 export interface SmmuEvent {
   readonly number: number;
   readonly name: string;
-  /** Section of the specification. */
   readonly section: string;
   /** Its input address is read, and the bits that say how it was accessed. */
   readonly hasAddress: boolean;
@@ -44,7 +43,6 @@ export function unnamedSmmuEvent(number: number): SmmuEvent {
   return { number, name: "UNKNOWN", section: "7.3", hasAddress: false };
 }
 
-/** The event of a number or a name, or null. */
 export function smmuEvent(wanted: number | string): SmmuEvent | null {
   const found = EVENTS.find(([number, name]) => number === wanted || name === wanted);
   if (found === undefined) return null;
@@ -52,7 +50,6 @@ export function smmuEvent(wanted: number | string): SmmuEvent | null {
   return { number, name, section, hasAddress };
 }
 
-/** What a record says. */
 export function smmuReason(
   event: SmmuEvent,
   access: DeviceAccess | null,

@@ -109,17 +109,16 @@ function bit(value: number, position: number): boolean {
   return Math.floor(value / 2 ** position) % 2 === 1;
 }
 
+function entry(reason: ReasonEntry["reason"], name: string, means: string): ReasonEntry {
+  return { reason, name, means };
+}
+
 /** What the status says; an error of the walk before what it may have drawn along. */
 function reasonOf(
   status: number | null,
   access: DeviceAccess | null,
   isInstruction: boolean,
 ): ReasonEntry {
-  const entry = (reason: ReasonEntry["reason"], name: string, means: string) => ({
-    reason,
-    name,
-    means,
-  });
   if (status === null) {
     return entry("unknown", "status not in the line", "The line does not contain the fault status");
   }
@@ -155,11 +154,6 @@ function reasonOf(
 
 /** What is no matter of a mapping. */
 function otherReason(has: (position: number) => boolean): ReasonEntry | null {
-  const entry = (reason: ReasonEntry["reason"], name: string, means: string) => ({
-    reason,
-    name,
-    means,
-  });
   if (has(TLBMCF) || has(TLBLKF)) {
     return entry(
       "other",

@@ -14,7 +14,6 @@ export interface Word64 {
 
 const HALF = 2 ** 32;
 const HALF_DIGITS = 8;
-const GROUP_DIGITS = 4;
 /** The most digits that 64 bits take. */
 export const WORD64_DIGITS = 16;
 
@@ -54,15 +53,8 @@ export function bitsOf({ high, low }: Word64, first: number, width: number): num
 }
 
 /** The whole of it as the language writes addresses: `0xffff_fffd_f800_0000`. */
-export function formatWord64({ high, low }: Word64): string {
-  const digits = (high.toString(16) + low.toString(16).padStart(HALF_DIGITS, "0"))
-    .replace(/^0+(?=.)/, "");
-  const first = digits.length % GROUP_DIGITS || GROUP_DIGITS;
-  const groups = [digits.slice(0, first)];
-  for (let at = first; at < digits.length; at += GROUP_DIGITS) {
-    groups.push(digits.slice(at, at + GROUP_DIGITS));
-  }
-  return `0x${groups.join("_")}`;
+export function formatWord64(word: Word64): string {
+  return `0x${plainHex(word).replace(/(?<=.)(?=(.{4})+$)/g, "_")}`;
 }
 
 /** Plain hex digits, as logs print them: no leading zeroes unless asked for. */

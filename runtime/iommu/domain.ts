@@ -21,17 +21,20 @@ import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { failingTables, INJECTION } from "../injection.ts";
 import type { Platform } from "../platform.ts";
-import { DomainWarnings, type UnmapCaller } from "./domain_warnings.ts";
-import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
-import type { FlushReason } from "./flush_queue.ts";
+import {
+  FlushQueue,
+  type FlushQueueOptions,
+  type FlushQueueOwner,
+  type FlushReason,
+} from "./flush_queue.ts";
 import { coverByHardware, Invalidation, rangeBytes, syncDeviceTlbs } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, MAX_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
 import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
 import { MemoryRuns } from "./memory_runs.ts";
-import type { PageTable } from "./page_table.ts";
 import {
+  type PageTable,
   protectionWord,
   PTE_MMIO,
   PTE_READ,
@@ -601,5 +604,45 @@ export class IommuDomain implements FlushQueueOwner {
       });
     }
     if (this.hasDeviceTlbs) syncDeviceTlbs(this.#platform, this, invalidation);
+  }
+}
+
+/** Functions that clear leaves and look at how many there were. */
+export type UnmapCaller = "__iommu_dma_unmap" | "__iommu_dma_iova_unlink" | "iommu_unmap";
+
+/** What the kernel logs about a domain. */
+class DomainWarnings {
+  readonly #platform: Platform;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  /** No range below 4 GiB is left, where the device preferred them. @see rules/dma.md 4.2 */
+  left32Bit({ name }: { readonly name: string }, last: number): void {
+    const bits = bitsOfLastAddress(last);
+    this.#platform.warnings.warn(
+      "iommu_dma_alloc_iova",
+      `Device "${name}" has used up the IOVAs below 4 GiB ` +
+        `and from now on takes those of ${bits} bits`,
+      `Using ${bits}-bit DMA addresses`,
+    );
+  }
+
+  /** WARNs of the page table's own code. @param operation Which of the domain's operations ran. */
+  table(operation: "map_pages" | "unmap_pages", iova: number, count: number): void {
+    const text = this.#say(`the page table at ${hexAddress(iova)} is not as expected`);
+    for (let left = count; left > 0; left--) this.#platform.warnings.warn(operation, text);
+  }
+
+  /** An unmap cleared another size than it was called with. */
+  unmapped(caller: UnmapCaller, start: number, askedBytes: Bytes, doneBytes: Bytes): void {
+    const what = `${doneBytes} of ${askedBytes} bytes at ${hexAddress(start)} were mapped`;
+    this.#platform.warnings.warn(caller, this.#say(what));
+  }
+
+  /** A text about the device whose call it is. */
+  #say(what: string): string {
+    return `Device "${this.#platform.events.context.device}": ${what}`;
   }
 }

@@ -125,7 +125,6 @@ export class FlushQueue implements TimerHandler {
     return pending;
   }
 
-  /** Ranges that wait in one ring. */
   pendingIn(ring: number): number {
     invariant(ring < this.rings, "A ring is asked for that there is not");
     const length = this.#tail[ring]! - this.#head[ring]!;
@@ -140,14 +139,9 @@ export class FlushQueue implements TimerHandler {
   /** When the waiting range with a frame was parked; -1 when none has it. The newest counts. */
   parkedAtNs(pfn: number): Nanoseconds {
     let newest = -1;
-    for (let ring = 0; ring < this.rings; ring++) {
-      for (let at = this.#head[ring]!; at !== this.#tail[ring]!; at = this.#next(at)) {
-        const place = ring * this.entries + at;
-        const first = this.#pfn[place]!;
-        if (pfn < first || pfn >= first + this.#pfns[place]!) continue;
-        newest = Math.max(newest, this.#addedNs[place]!);
-      }
-    }
+    this.forEach((first, pfns, _ring, addedNs) => {
+      if (pfn >= first && pfn < first + pfns) newest = Math.max(newest, addedNs);
+    });
     return newest;
   }
 

@@ -15,10 +15,9 @@ import {
 } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
-import type { Platform } from "../platform.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import type { IommuDomain } from "./domain.ts";
-import { IommuGroups, PC_MSI_END, PC_MSI_START } from "./iommu_groups.ts";
+import { type GroupPlatform, IommuGroups, PC_MSI_END, PC_MSI_START } from "./iommu_groups.ts";
 import { Iotlb } from "./iotlb.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import { PTE_READ, PTE_WRITE } from "./page_table.ts";
@@ -46,11 +45,9 @@ export interface IommuFault {
 }
 
 /** The platform, and what an IOMMU asks of the layers above it. */
-export interface IommuPlatform extends Platform {
+export interface IommuPlatform extends GroupPlatform {
   /** Is passed accesses that a cached entry decided; null when the machine has no checker. */
   readonly checker: { readonly accesses: CachedAccessObserver } | null;
-  /** The CPU's caches matter from here on: some device does not see them. */
-  useCaches(): unknown;
 }
 
 interface CachedAccessObserver {

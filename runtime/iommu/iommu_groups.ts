@@ -22,7 +22,6 @@ import { CountedDomain, MappedPages } from "./mapped_pages.ts";
 export const PC_MSI_START = 0xfee0_0000;
 export const PC_MSI_END = 0xfef0_0000;
 
-/** How a domain is called that devices share. */
 export function domainName(devices: readonly { readonly name: string }[]): string {
   return devices.map(({ name }) => name).join("+");
 }
@@ -50,7 +49,7 @@ export class IommuGroup {
 }
 
 /** The platform, and what groups ask of the layers above it. */
-interface GroupPlatform extends Platform {
+export interface GroupPlatform extends Platform {
   /** The CPU's caches matter from here on: some device does not see them. */
   useCaches(): unknown;
 }
@@ -84,7 +83,6 @@ function mapDirectRegions(
   }
 }
 
-/** The groups of an IOMMU. */
 export class IommuGroups {
   /** Every translation, in the order in which groups were attached. */
   readonly domains: readonly IommuDomain[] = [];
@@ -98,7 +96,6 @@ export class IommuGroups {
   readonly #domains = this.domains as IommuDomain[];
   readonly #sharers = this.sharers as Map<string, string>;
   readonly #mappedPages: MappedPages | null;
-  /** Domains made so far. */
   #made = 0;
 
   constructor(platform: GroupPlatform, iotlb: Iotlb) {

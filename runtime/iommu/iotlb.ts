@@ -25,7 +25,6 @@ const POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** bit);
 const INVERSE_POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** -bit);
 
 export class Iotlb {
-  readonly entries: number;
   /** By entry. */
   readonly #page: Float64Array;
   readonly #phys: Float64Array;
@@ -52,9 +51,8 @@ export class Iotlb {
   #sizes = 0;
 
   /** @param entries How many translations it holds; 0 is no cache. */
-  constructor(entries: number) {
+  constructor(readonly entries: number) {
     invariant(entries >= 0, "The IOTLB has less than no entries");
-    this.entries = entries;
     this.#page = zeros(Float64Array, entries);
     this.#phys = zeros(Float64Array, entries);
     this.#flags = zeros(Uint8Array, entries);
@@ -196,7 +194,6 @@ export class Iotlb {
     }
   }
 
-  /** Forgets everything of a domain. */
   invalidateDomain(domain: number): void {
     this.#removeOfDomain(domain, 0, Infinity);
   }

@@ -8,9 +8,8 @@
  */
 
 import { invariant } from "../errno.ts";
-import { zeros } from "../zeros.ts";
+import { grown, zeros } from "../zeros.ts";
 
-/** Frames in a magazine. */
 const MAGAZINE_PFNS = 127;
 /** Size classes: 1, 2, 4, 8, 16 and 32 granules. */
 export const CACHE_CLASSES = 6;
@@ -205,7 +204,6 @@ export class IovaCache {
     }
   }
 
-  /** Empties the depots of all classes. */
   drainDepots(release: ReleasePfn): void {
     for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
       while (this.#depotSize[sizeClass] !== 0) this.drainOneOfDepot(sizeClass, release);
@@ -257,12 +255,8 @@ export class IovaCache {
   #grow(): void {
     const old = this.#magazines;
     this.#magazines = 2 * old;
-    const pfns = new Float64Array(this.#magazines << PLACE_BITS);
-    pfns.set(this.#pfns);
-    this.#pfns = pfns;
-    const next = new Int32Array(this.#magazines);
-    next.set(this.#next);
-    this.#next = next;
+    this.#pfns = grown(this.#pfns, new Float64Array(this.#magazines << PLACE_BITS));
+    this.#next = grown(this.#next, new Int32Array(this.#magazines));
     for (let magazine = this.#magazines - 1; magazine >= old; magazine--) this.#discard(magazine);
   }
 }

@@ -14,7 +14,7 @@
 import { roundUpPowerOfTwo } from "../address.ts";
 import { invariant } from "../errno.ts";
 import { IovaSkipList } from "./iova_skip_list.ts";
-import { zeros } from "../zeros.ts";
+import { grown, zeros } from "../zeros.ts";
 
 /** Sentinel below all ranges; every comparison with its bounds ends a downward walk. */
 const FLOOR = 0;
@@ -50,7 +50,6 @@ function sizeBits(pfns: number): number {
 }
 
 export class IovaRanges {
-  readonly startPfn: number;
   /** The first frame at 4 GiB: searches below it have a cursor and a memory of their own. */
   readonly dma32Pfn: number;
   /** A 32-bit search for this many frames or more fails at once (4.4 step 1). */
@@ -89,13 +88,12 @@ export class IovaRanges {
    * @param skippingRanges From how many ranges on long searches keep what they learn.
    */
   constructor(
-    startPfn: number,
+    readonly startPfn: number,
     dma32Pfn: number,
     readonly skippingRanges: number = SKIPPING_RANGES,
   ) {
     this.#longSteps = LONG_PART * skippingRanges;
     invariant(startPfn >= 0, "Ranges begin below frame 0");
-    this.startPfn = startPfn;
     this.dma32Pfn = dma32Pfn;
     this.max32AllocPfns = dma32Pfn;
     this.#bounds[2 * FLOOR + 1] = -1;
@@ -288,7 +286,6 @@ export class IovaRanges {
     }
   }
 
-  /** Bytes of host memory held for the ranges. */
   get hostBytes(): number {
     return this.#bounds.byteLength + this.#links.byteLength + this.#slots.byteLength +
       (this.#skips?.hostBytes ?? 0);
@@ -412,12 +409,8 @@ export class IovaRanges {
     // By half only: a doubled array would be half empty just when there are most ranges.
     this.#capacity = Math.ceil(this.#capacity * 1.5);
     invariant(this.#capacity > this.#used, "The list of ranges has not grown");
-    const bounds = new Float64Array(2 * this.#capacity);
-    bounds.set(this.#bounds);
-    this.#bounds = bounds;
-    const links = new Int32Array(2 * this.#capacity);
-    links.set(this.#links);
-    this.#links = links;
+    this.#bounds = grown(this.#bounds, new Float64Array(2 * this.#capacity));
+    this.#links = grown(this.#links, new Int32Array(2 * this.#capacity));
   }
 
   #growHash(): void {

@@ -9,8 +9,7 @@ import { hexAddress } from "../dma/hex_address.ts";
 import { invariant } from "../errno.ts";
 import type { PageWatcher } from "../memory/page_allocator.ts";
 import type { Platform } from "../platform.ts";
-import { IommuDomain, type IommuDomainOptions } from "./domain.ts";
-import type { UnmapCaller } from "./domain_warnings.ts";
+import { IommuDomain, type IommuDomainOptions, type UnmapCaller } from "./domain.ts";
 import type { PageTable } from "./page_table.ts";
 
 /** What a page costs in units of work. */

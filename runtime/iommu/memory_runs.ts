@@ -1,6 +1,6 @@
 /** The memory of a list, as page tables are given it. */
 import type { Bytes, PhysAddr } from "../address.ts";
-import { zeros } from "../zeros.ts";
+import { grown, zeros } from "../zeros.ts";
 
 /** Runs of memory that a list is made of, to be mapped side by side; kept from list to list. */
 export class MemoryRuns {
@@ -64,11 +64,7 @@ export class MemoryRuns {
   }
 
   #grow(): void {
-    const phys = new Float64Array(2 * this.count);
-    phys.set(this.#phys);
-    this.#phys = phys;
-    const sizeBytes = new Float64Array(2 * this.count);
-    sizeBytes.set(this.#sizeBytes);
-    this.#sizeBytes = sizeBytes;
+    this.#phys = grown(this.#phys, new Float64Array(2 * this.count));
+    this.#sizeBytes = grown(this.#sizeBytes, new Float64Array(2 * this.count));
   }
 }

@@ -6,7 +6,7 @@
  */
 import { invariant } from "../errno.ts";
 import type { EventFields } from "../event_vocabulary.ts";
-import { zeros } from "../zeros.ts";
+import { grown, zeros } from "../zeros.ts";
 import type { MemoryRuns } from "./memory_runs.ts";
 
 /** What a leaf allows and says, as small numbers that fit below a granule in the entry. */
@@ -67,15 +67,9 @@ export class SyncRanges {
   }
 
   #grow(): void {
-    const first = new Float64Array(2 * this.count);
-    first.set(this.#first);
-    this.#first = first;
-    const last = new Float64Array(2 * this.count);
-    last.set(this.#last);
-    this.#last = last;
-    const kind = new Uint8Array(2 * this.count);
-    kind.set(this.#kind);
-    this.#kind = kind;
+    this.#first = grown(this.#first, new Float64Array(2 * this.count));
+    this.#last = grown(this.#last, new Float64Array(2 * this.count));
+    this.#kind = grown(this.#kind, new Uint8Array(2 * this.count));
   }
 }
 
@@ -105,7 +99,6 @@ export class LeafRuns {
     this.count++;
   }
 
-  /** How many leaves in all. */
   total(): number {
     let total = 0;
     for (let index = 0; index < this.count; index++) total += this.#leaves[index]!;
@@ -131,12 +124,8 @@ export class LeafRuns {
   }
 
   #grow(): void {
-    const sizeBytes = new Float64Array(2 * this.count);
-    sizeBytes.set(this.#sizeBytes);
-    this.#sizeBytes = sizeBytes;
-    const leaves = new Float64Array(2 * this.count);
-    leaves.set(this.#leaves);
-    this.#leaves = leaves;
+    this.#sizeBytes = grown(this.#sizeBytes, new Float64Array(2 * this.count));
+    this.#leaves = grown(this.#leaves, new Float64Array(2 * this.count));
   }
 }
 
@@ -147,7 +136,6 @@ export interface TableWalkEntry {
   /** The number of the table page that it is in, from 1. */
   readonly table: number;
   readonly index: number;
-  /** How much it covers. */
   readonly spanBytes: number;
   /** The number of the table page below; 0 for a leaf and for an entry that is empty. */
   readonly below: number;
@@ -155,7 +143,6 @@ export interface TableWalkEntry {
 
 /** One IO page table. Nothing here allocates in steady state. */
 export interface PageTable {
-  /** Smallest page in bytes. */
   readonly granuleBytes: number;
   /** Sizes a leaf can have, ascending. */
   readonly pageSizesBytes: readonly number[];

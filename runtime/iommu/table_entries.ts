@@ -11,7 +11,6 @@
 import { alignUp, type Bytes, type PhysAddr, physAddr } from "../address.ts";
 import { PTE_CACHE, PTE_MMIO, PTE_PRIVILEGED, PTE_READ, PTE_WRITE } from "./page_table.ts";
 
-/** What an entry says. */
 export interface EntryFacts {
   /** The table below, or where the memory of a leaf begins. */
   readonly phys: number;
@@ -21,7 +20,6 @@ export interface EntryFacts {
   readonly isLeaf: boolean;
   /** `PTE_*` of a leaf. */
   readonly flags: number;
-  /** How much a leaf maps. */
   readonly sizeBytes: number;
   /** How much one entry of its table covers: less than a leaf that fills several. */
   readonly spanBytes: number;
@@ -31,12 +29,10 @@ export interface EntryFacts {
 interface EntryField {
   readonly name: string;
   readonly means: string;
-  /** Its lowest bit. */
   readonly low: number;
   readonly value: (entry: EntryFacts) => number | boolean;
 }
 
-/** A format of tables. */
 export interface EntryFormat {
   readonly spec: string;
   /** Names of the entries, those of the lowest tables first. */

@@ -197,6 +197,11 @@ export const OLDER_WAYS = {
   },
 } as const satisfies Readonly<Record<string, Behaviour & { readonly rule: string }>>;
 
+/** What no modelled release does. */
+function unreleased(doc: string): Behaviour {
+  return { in: [], doc };
+}
+
 /** Defects of real releases, and of related code and hardware: `docs/rules/defects.md` says what is known of each. */
 export const QUIRKS = {
   gap_bit_lost_on_split: {
@@ -211,10 +216,9 @@ export const QUIRKS = {
     in: ["7.2.12.."],
     doc: "The gap before the segment that no longer fits counts for the front part of a split.",
   },
-  sgl_unmap_args_swapped: {
-    in: [],
-    doc: "Unmapping an SGL takes the list for the command's descriptor (6.17 to some 6.18).",
-  },
+  sgl_unmap_args_swapped: unreleased(
+    "Unmapping an SGL takes the list for the command's descriptor (6.17 to some 6.18).",
+  ),
   metadata_uses_data_gap: {
     in: ["7.2.6.."],
     doc: "Whether metadata becomes one range is decided by the gaps of the data.",
@@ -256,62 +260,40 @@ export const QUIRKS = {
     in: ["7.2.12.."],
     doc: "Peer memory behind the host bridge cannot be mapped while bouncing is forced.",
   },
-  unmap_rebuilt_from_prps: {
-    in: [],
-    doc: "What to unmap is rebuilt from the PRP list (June 2025).",
-  },
-  vectors_allocated_for_iova: {
-    in: [],
-    doc: "An array of mappings is allocated for one IOVA range too, and never freed (July 2025).",
-  },
-  odp_read_only_refault: {
-    in: [],
-    doc: "Read-only pages fault again for ever (May 2025).",
-  },
-  hmm_without_dma_device: {
-    in: [],
-    doc: "Devices without DMA of their own crash the page-array helper (May 2025).",
-  },
-  sg_bus_length_missing: {
-    in: [],
-    doc: "Peer entries of a direct scatterlist have no DMA length (November 2025).",
-  },
-  gap_bits_without_data: {
-    in: [],
-    doc: "Gaps are computed for bios without data (November 2025).",
-  },
-  half_linked_on_error: {
-    in: [],
-    doc: "A failing link leaves the range half linked, the unmap takes all of it (late 2025).",
-  },
-  stale_iova_state_uncoalesced: {
-    in: [],
-    doc: "The IOVA state of the tag's last request survives into one without a range (2025).",
-  },
-  need_unmap_flip_null_list: {
-    in: [],
-    doc: "The first bounce inside a request finds no array to save mappings in (2026).",
-  },
-  vectors_leaked_p2p: {
-    in: [],
-    doc: "The array of mappings leaks for peer-memory requests (2026).",
-  },
-  first_mapping_leaked: {
-    in: [],
-    doc: "The first mapping leaks when the array or a descriptor cannot be allocated (2026).",
-  },
-  odp_populate_error_exit: {
-    in: [],
-    doc: "A page that cannot be mapped for a region leaves the region locked for ever (2026).",
-  },
-  sg_host_bridge_unmapped: {
-    in: [],
-    doc: "Peer entries behind a host bridge are not mapped in a direct scatterlist (6.16 to 7.0).",
-  },
-  bounce_link_no_middle: {
-    in: [],
-    doc: "A bounced link that is all head and tail maps an empty middle (June 2026).",
-  },
+  unmap_rebuilt_from_prps: unreleased("What to unmap is rebuilt from the PRP list (June 2025)."),
+  vectors_allocated_for_iova: unreleased(
+    "An array of mappings is allocated for one IOVA range too, and never freed (July 2025).",
+  ),
+  odp_read_only_refault: unreleased("Read-only pages fault again for ever (May 2025)."),
+  hmm_without_dma_device: unreleased(
+    "Devices without DMA of their own crash the page-array helper (May 2025).",
+  ),
+  sg_bus_length_missing: unreleased(
+    "Peer entries of a direct scatterlist have no DMA length (November 2025).",
+  ),
+  gap_bits_without_data: unreleased("Gaps are computed for bios without data (November 2025)."),
+  half_linked_on_error: unreleased(
+    "A failing link leaves the range half linked, the unmap takes all of it (late 2025).",
+  ),
+  stale_iova_state_uncoalesced: unreleased(
+    "The IOVA state of the tag's last request survives into one without a range (2025).",
+  ),
+  need_unmap_flip_null_list: unreleased(
+    "The first bounce inside a request finds no array to save mappings in (2026).",
+  ),
+  vectors_leaked_p2p: unreleased("The array of mappings leaks for peer-memory requests (2026)."),
+  first_mapping_leaked: unreleased(
+    "The first mapping leaks when the array or a descriptor cannot be allocated (2026).",
+  ),
+  odp_populate_error_exit: unreleased(
+    "A page that cannot be mapped for a region leaves the region locked for ever (2026).",
+  ),
+  sg_host_bridge_unmapped: unreleased(
+    "Peer entries behind a host bridge are not mapped in a direct scatterlist (6.16 to 7.0).",
+  ),
+  bounce_link_no_middle: unreleased(
+    "A bounced link that is all head and tail maps an empty middle (June 2026).",
+  ),
   vfio_page_array_crash: {
     in: ["7.2.6.."],
     doc: "A migration buffer that got only some of its pages is freed through a wrong pointer.",
@@ -320,59 +302,41 @@ export const QUIRKS = {
     in: ["7.2.6..7.2.13"],
     doc: "When a link of a migration buffer fails, less is freed than was reserved.",
   },
-  controller_chains_last_prp: {
-    in: [],
-    doc: "A controller follows the last entry of a PRP page as a link, needed or not.",
-  },
-  prp_pool_aligned_512: {
-    in: [],
-    doc: "Small PRP lists are aligned to 512 bytes, so that none ends where a page does.",
-  },
-  prp_full_page_chained: {
-    in: [],
-    doc: "A PRP page that is exactly full gets a link to one more.",
-  },
-  prp_single_page: {
-    in: [],
-    doc: "The driver has one PRP page for a command, and writes past its end.",
-  },
-  p2p_design_2021: {
-    in: [],
-    doc: "Peer memory as first proposed: a flag in the scatterlist's page link.",
-  },
-  single_segment_by_iterator: {
-    in: [],
-    doc:
-      "What if NVMe had no path of its own for one segment, and went through the block iterator.",
-  },
-  iova_size_32_bits: {
-    in: [],
-    doc: "What if the IOVA state had 32 bits for the size: no range of 2 GiB or more.",
-  },
-  api_rfc_2024: {
-    in: [],
-    doc: "The two-step API as first posted: three state objects, attributes kept.",
-  },
-  link_returns_address: {
-    in: [],
-    doc: "What if dma_iova_link returned the device address of what it links.",
-  },
-  unlink_covers_singles: {
-    in: [],
-    doc: "What if two-step calls mapped and unmapped single buffers where there is no range.",
-  },
-  swiotlb_2022_never_copy_in: {
-    in: [],
-    doc: "Bounce buffers are not filled for from_device mappings.",
-  },
-  swiotlb_2022_copy_in_at_map: {
-    in: [],
-    doc: "Bounce buffers are filled at the map, but not with skip_cpu_sync.",
-  },
-  swiotlb_2022_sync_rework: {
-    in: [],
-    doc: "Bounce buffers are filled for from_device whenever the device gets them (early 2022).",
-  },
+  controller_chains_last_prp: unreleased(
+    "A controller follows the last entry of a PRP page as a link, needed or not.",
+  ),
+  prp_pool_aligned_512: unreleased(
+    "Small PRP lists are aligned to 512 bytes, so that none ends where a page does.",
+  ),
+  prp_full_page_chained: unreleased("A PRP page that is exactly full gets a link to one more."),
+  prp_single_page: unreleased(
+    "The driver has one PRP page for a command, and writes past its end.",
+  ),
+  p2p_design_2021: unreleased(
+    "Peer memory as first proposed: a flag in the scatterlist's page link.",
+  ),
+  single_segment_by_iterator: unreleased(
+    "What if NVMe had no path of its own for one segment, and went through the block iterator.",
+  ),
+  iova_size_32_bits: unreleased(
+    "What if the IOVA state had 32 bits for the size: no range of 2 GiB or more.",
+  ),
+  api_rfc_2024: unreleased(
+    "The two-step API as first posted: three state objects, attributes kept.",
+  ),
+  link_returns_address: unreleased(
+    "What if dma_iova_link returned the device address of what it links.",
+  ),
+  unlink_covers_singles: unreleased(
+    "What if two-step calls mapped and unmapped single buffers where there is no range.",
+  ),
+  swiotlb_2022_never_copy_in: unreleased("Bounce buffers are not filled for from_device mappings."),
+  swiotlb_2022_copy_in_at_map: unreleased(
+    "Bounce buffers are filled at the map, but not with skip_cpu_sync.",
+  ),
+  swiotlb_2022_sync_rework: unreleased(
+    "Bounce buffers are filled for from_device whenever the device gets them (early 2022).",
+  ),
 } as const satisfies Readonly<Record<string, Behaviour>>;
 
 /** Every row, the defects first. */
@@ -387,5 +351,4 @@ export type QuirkSet = ReadonlySet<QuirkName>;
 /** The name of a way of working that a newer release has given up. */
 export type OlderWay = keyof typeof OLDER_WAYS;
 
-/** The name of a row. */
 export type BehaviourName = QuirkName | OlderWay;

@@ -8,7 +8,6 @@ export interface TreeFiles {
   text(path: string): string | null;
 }
 
-/** A tree whose folders can be listed. */
 export interface TreeFolders extends TreeFiles {
   /** Names in a folder, sorted; none where there is no such folder. */
   entries(folder: string): readonly { readonly name: string; readonly isFolder: boolean }[];

@@ -1,6 +1,6 @@
 /** The kernel of a machine, by the release and the defects that its configuration names. */
 import { ATTRIBUTE_PREFIX, attributeWords, DMA_ATTR } from "../dma/attributes.ts";
-import { named } from "../named.ts";
+import { named } from "../nearest_names.ts";
 import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
 import {
   type Behaviour,
@@ -145,7 +145,6 @@ export interface KernelConfig {
 /** A kernel of no row. Copies have its shape. */
 const NO_ROWS = Object.fromEntries(BEHAVIOUR_NAMES.map((name) => [name, false])) as Kernel;
 
-/** A kernel of some rows. */
 function kernelWith(rows: readonly Iterable<BehaviourName>[]): Kernel {
   const kernel: Record<BehaviourName, boolean> = { ...NO_ROWS };
   for (const names of rows) for (const name of names) kernel[name] = true;
@@ -194,7 +193,6 @@ function lacks(kernel: Kernel, feature: KernelFeature): string | null {
   return LACKS.get(feature)?.find(({ name }) => kernel[name])?.came ?? null;
 }
 
-/** Whether a kernel has a part. */
 export function hasFeature(kernel: Kernel, feature: KernelFeature): boolean {
   return lacks(kernel, feature) === null;
 }

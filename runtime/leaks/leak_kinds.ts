@@ -8,7 +8,6 @@ export interface LeakKindEntry {
   readonly rule: string | null;
   /** No kernel says so when the driver leaves. */
   readonly beyondKernel: boolean;
-  /** Where it can be found. */
   readonly found: FoundIn;
 }
 

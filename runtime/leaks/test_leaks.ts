@@ -9,13 +9,13 @@
  *
  * @see rules/dma.md 3.6, 8.2 row 25
  */
-import type { UnreleasedRecord } from "../dma/checker/unreleased_records.ts";
+import { countBefore } from "../binary_search.ts";
+import type { UnreleasedRecord } from "../dma/checker/dma_checker.ts";
 import type { MachineEvent } from "../events.ts";
 import { type Leak, leaksOf, type ResourceTables } from "../held_resources.ts";
 import type { Machine } from "../machine.ts";
 import { type HeldResourceKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
 
-/** Something that is left. */
 export interface TestLeak {
   readonly kind: LeakKind;
   /** The rule of `docs/rules/` that is broken; null where that is none of theirs. */
@@ -175,14 +175,8 @@ function lastBefore(
   beginningOf: (owner: Owner) => number,
   end: number,
 ): Owner | null {
-  let low = 0;
-  let high = owners.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (beginningOf(owners[middle]!) < end) low = middle + 1;
-    else high = middle;
-  }
-  return owners[low - 1] ?? null;
+  return owners[countBefore(owners.length, (index) => beginningOf(owners[index]!) < end) - 1] ??
+    null;
 }
 
 /** What one statement has left of a kind, as the first of it. */

@@ -10,7 +10,10 @@ import {
   type FillPattern,
   HostBuffer,
 } from "./host_buffer.ts";
-import type { PageRun } from "./page_allocator.ts";
+import { MAX_BLOCK_PAGES, type PageRun } from "./page_allocator.ts";
+import { INJECTION } from "../injection.ts";
+import type { Machine } from "../machine.ts";
+import type { KernelAreas } from "../dma/kernel_areas.ts";
 
 /** More pieces than this are a slip of the pen. */
 const MAX_PIECES = 2 ** 20;
@@ -255,4 +258,68 @@ function demandPages(
 
 function noMemory(sizeBytes: Bytes): KernelError {
   return new KernelError("ENOMEM", `Cannot take ${sizeBytes} bytes of host memory`);
+}
+
+/**
+ * Takes up to `wantedPages` single pages and adds their addresses to a list. Each page is a passing
+ * of the point `alloc_pages`; the first that cannot be had ends the call, and what came before stays.
+ *
+ * @param apart No two are neighbours, as far as memory goes; else they are side by side where they
+ *   can be.
+ * @returns How many it took: less than wanted, or none, where memory is short.
+ * @see rules/hmm-rdma-vfio.md 3.1
+ */
+export function allocPagesBulk(
+  machine: Machine,
+  into: PhysAddr[],
+  wantedPages: number,
+  apart: boolean,
+): number {
+  const { faults, pages } = machine;
+  const before = into.length;
+  const goesOn = () => faults === null || faults.errnoAt(INJECTION.alloc_pages) === 0;
+  pages.allocEach(into, wantedPages, apart, goesOn);
+  return into.length - before;
+}
+
+/** Where memory comes from, and who knows what kind it is. */
+export interface KernelHome extends BufferHome {
+  readonly areas: KernelAreas;
+}
+
+/** One buffer for the CPU. Its pages are vmalloc's until it is freed. */
+class VmallocBuffer extends HostBuffer {
+  readonly #areas: KernelAreas;
+
+  constructor(home: KernelHome, whole: HostBuffer, sizeBytes: Bytes) {
+    super(home, whole.slice(0, sizeBytes).segments, whole.pages);
+    this.#areas = home.areas;
+    home.areas.addVmalloc(whole.pages);
+  }
+
+  override free(): void {
+    this.#areas.removeVmalloc(this.pages);
+    super.free();
+  }
+}
+
+/**
+ * Memory that is contiguous, on pages of its own.
+ * @throws {KernelError} ENOMEM when no run of free pages is so long, or no block may be.
+ */
+export function kmalloc(home: KernelHome, sizeBytes: Bytes): HostBuffer {
+  const largestBytes = MAX_BLOCK_PAGES * home.pages.pageSizeBytes;
+  if (sizeBytes > largestBytes) {
+    throw new KernelError("ENOMEM", `kmalloc() allocates at most ${largestBytes} bytes`);
+  }
+  return allocateBuffer(home, { sizeBytes });
+}
+
+/**
+ * Memory of single pages, no two of them side by side.
+ * @throws {KernelError} ENOMEM when there are too few.
+ */
+export function vmalloc(home: KernelHome, sizeBytes: Bytes): HostBuffer {
+  const pages = Math.ceil(sizeBytes / home.pages.pageSizeBytes);
+  return new VmallocBuffer(home, allocatePages(home, { pages, contiguous: false }), sizeBytes);
 }

@@ -3,7 +3,7 @@ import { MIB, type PhysAddr } from "../address.ts";
 import { ArmedInjection, INJECTION } from "../injection.ts";
 import { Machine } from "../machine.ts";
 import { defaultMachineConfig } from "../machine_config.ts";
-import { allocPagesBulk } from "./bulk_pages.ts";
+import { allocPagesBulk } from "./allocate_buffer.ts";
 
 function machine(ramSizeBytes: number): Machine {
   const config = defaultMachineConfig();

@@ -2,7 +2,29 @@
  * Lines of the CPU's caches that differ from memory, or may, kept by page.
  */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
-import { CACHE_LINE_BYTES, PAGE_LINES } from "./line_owners.ts";
+import { IntervalSet } from "./interval_set.ts";
+
+export const CACHE_LINE_BYTES = 64;
+const PAGE_LINES = PAGE_SIZE_BYTES / CACHE_LINE_BYTES;
+
+/** Whose a cache line is: the CPU's, unless a driver has given it to a device. */
+export class LineOwners {
+  /** Numbers of the lines that are a device's. */
+  readonly #devices = new IntervalSet();
+
+  /** Gives every line that holds a byte of the span to the device, or takes it back. */
+  set(phys: number, sizeBytes: Bytes, devices: boolean): void {
+    const first = Math.floor(phys / CACHE_LINE_BYTES);
+    const end = Math.ceil((phys + sizeBytes) / CACHE_LINE_BYTES);
+    if (devices) this.#devices.add(first, end);
+    else this.#devices.delete(first, end);
+  }
+
+  /** True when the line at an address is a device's. */
+  isDevices(phys: number): boolean {
+    return this.#devices.has(Math.floor(phys / CACHE_LINE_BYTES));
+  }
+}
 
 /** The CPU has written the line, and memory has not. */
 export const DIRTY = 1;
@@ -89,4 +111,40 @@ export function holds(
     if (other[offset + at] !== bytes[at & (PAGE_SIZE_BYTES - 1)]) return false;
   }
   return true;
+}
+
+/** The kinds there are: two of old bytes, two of lost ones. */
+export type CacheHazardKind =
+  /** The CPU read bytes that a device has replaced in memory. */
+  | "stale_cacheline_read"
+  /** A device read bytes that the CPU has replaced in its caches. */
+  | "stale_memory_read"
+  /** Bytes that the CPU wrote were dropped. */
+  | "dirty_cacheline_lost"
+  /** Bytes that a device wrote were overwritten by an old line. */
+  | "device_write_lost";
+
+/** What goes wrong when a driver does not hand its memory over: how many lines one operation met, and who had written before. */
+export interface CacheHazard {
+  readonly kind: CacheHazardKind;
+  /** The first of the lines. */
+  readonly phys: PhysAddr;
+  readonly lines: number;
+  /** The device that wrote, or that reads; null where only the CPU is concerned. */
+  readonly device: string | null;
+  /** The statement that wrote the bytes which are hidden or lost. */
+  readonly writtenAt: number | null;
+}
+
+/** The lines that one operation of the caches found in trouble. */
+export class HazardFinding {
+  lines = 0;
+  phys = 0;
+  page: CachedPage | null = null;
+
+  note(page: CachedPage, phys: number): void {
+    if (this.lines++ > 0 && phys > this.phys) return;
+    this.phys = phys;
+    this.page = page;
+  }
 }

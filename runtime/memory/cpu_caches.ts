@@ -14,28 +14,29 @@
  * @see rules/dma.md 2.1, 2.2
  */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
-import { type CacheHazard, type CacheHazardKind, HazardFinding } from "./cache_hazard.ts";
 import {
+  CACHE_LINE_BYTES,
   CachedPage,
+  type CacheHazard,
+  type CacheHazardKind,
   type CacheLine,
   DIRTY,
   eachPage,
   eachRun,
+  HazardFinding,
   holds,
   lineIn,
+  LineOwners,
   OVERWRITTEN,
   STATE_WORDS,
 } from "./cached_page.ts";
-import type { HostMemory } from "./host_memory.ts";
-import { CACHE_LINE_BYTES, LineOwners } from "./line_owners.ts";
-import type { PhysicalMemory } from "./physical_memory.ts";
+import type { HostMemory, PhysicalMemory } from "./physical_memory.ts";
 
 /** Caches are finite: beyond 16 MiB, the page that came first goes back to memory. */
 const MAX_PAGES = 4096;
 /** What the lines of a page cost in units of work that are looked at or written. */
 const PAGE_UNITS = 64;
 
-/** The statement that is being executed. */
 export interface CurrentStatement {
   readonly site: number | null;
 }
@@ -179,7 +180,6 @@ export class CpuCaches implements HostMemory {
     this.#tell("stale_memory_read", old, device.name);
   }
 
-  /** A device writes memory. */
   deviceWrite(
     device: AccessingDevice,
     phys: PhysAddr,

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { GIB, type PhysAddr } from "../address.ts";
 import { Random } from "../random.ts";
-import type { CacheHazard } from "./cache_hazard.ts";
+import type { CacheHazard } from "./cached_page.ts";
 import { CpuCaches } from "./cpu_caches.ts";
 import { layOutMemory } from "./layout.ts";
 import { PhysicalMemory } from "./physical_memory.ts";

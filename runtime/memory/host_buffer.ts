@@ -6,9 +6,8 @@
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { Random } from "../random.ts";
 import type { CpuCaches } from "./cpu_caches.ts";
-import type { HostMemory } from "./host_memory.ts";
+import type { HostMemory, PhysicalMemory } from "./physical_memory.ts";
 import type { PageAllocator } from "./page_allocator.ts";
-import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** A piece of a buffer that lies in one run of physical memory. */
 export interface BufferSegment {
@@ -53,7 +52,6 @@ export interface BufferHome {
 const PAGE_COST_BYTES = 16;
 const SEGMENT_COST_BYTES = 96;
 
-/** What a buffer takes of the host. */
 export function bufferCost(segments: number, pages: number): Bytes {
   return SEGMENT_COST_BYTES * segments + PAGE_COST_BYTES * pages;
 }
@@ -62,7 +60,6 @@ export function bufferCost(segments: number, pages: number): Bytes {
 const COPY_UNITS = 8;
 /** What a piece costs that is looked at. */
 const SEGMENT_UNITS = 4;
-/** What a page of random bytes costs. */
 const RANDOM_PAGE_UNITS = PAGE_SIZE_BYTES;
 
 /** After so many bytes a pattern that counts begins anew. */

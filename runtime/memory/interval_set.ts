@@ -1,3 +1,5 @@
+import { countBefore } from "../binary_search.ts";
+
 /**
  * A set of whole numbers kept as intervals: few of them, however many numbers they hold.
  */
@@ -6,6 +8,10 @@ export class IntervalSet {
   readonly #starts: number[] = [];
   /** The end of each, exclusive. */
   readonly #ends: number[] = [];
+
+  get count(): number {
+    return this.#starts.length;
+  }
 
   /** Adds the numbers from `start` to `end - 1`. */
   add(start: number, end: number): void {
@@ -70,13 +76,6 @@ export class IntervalSet {
 
   /** The first interval that ends at a number or later. */
   #firstEndingFrom(number: number): number {
-    let low = 0;
-    let high = this.#ends.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#ends[middle]! < number) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countBefore(this.#ends.length, (index) => this.#ends[index]! < number);
   }
 }

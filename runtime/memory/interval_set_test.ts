@@ -10,6 +10,7 @@ Deno.test("IntervalSet joins what touches and parts what is cut", () => {
   assertEquals(set.intervals(), [[10, 40]]);
   set.delete(15, 35);
   assertEquals(set.intervals(), [[10, 15], [35, 40]]);
+  assertEquals(set.count, 2);
   set.delete(35, 37);
   assertEquals(set.intervals(), [[10, 15], [37, 40]]);
   set.add(0, 2 ** 52);

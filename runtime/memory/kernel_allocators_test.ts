@@ -3,7 +3,7 @@ import { DMA_TO_DEVICE } from "../dma/attributes.ts";
 import type { PhysAddr } from "../address.ts";
 import { testBench } from "../dma/testing.ts";
 import { KernelError } from "../errno.ts";
-import { kmalloc, vmalloc } from "./kernel_allocators.ts";
+import { kmalloc, vmalloc } from "./allocate_buffer.ts";
 
 Deno.test("kmalloc is one run, vmalloc pages that lie apart (c-api.md 13)", () => {
   const { machine } = testBench();

@@ -10,11 +10,13 @@
 export {
   allocateBuffer,
   allocatePages,
+  allocPagesBulk,
   type BufferRequest,
   claimBuffer,
+  kmalloc,
+  vmalloc,
 } from "./allocate_buffer.ts";
-export { allocPagesBulk } from "./bulk_pages.ts";
-export type { CacheLine, LineState } from "./cached_page.ts";
+export { CACHE_LINE_BYTES, type CacheLine, type LineState } from "./cached_page.ts";
 export { CpuCaches } from "./cpu_caches.ts";
 export {
   type BufferHome,
@@ -23,9 +25,8 @@ export {
   HostBuffer,
   type HostMemoryChecks,
 } from "./host_buffer.ts";
-export { kmalloc, vmalloc } from "./kernel_allocators.ts";
+export { IntervalSet } from "./interval_set.ts";
 export { layOutMemory, type MemoryKind, type MemoryRange } from "./layout.ts";
-export { CACHE_LINE_BYTES } from "./line_owners.ts";
 export { MemoryEncryption } from "./memory_encryption.ts";
 export {
   MAX_BLOCK_PAGES,
@@ -33,17 +34,16 @@ export {
   PageAllocator,
   type PageHome,
 } from "./page_allocator.ts";
-export { fillSeries, MemoryPage, PhysicalMemory } from "./physical_memory.ts";
+export { fillSeries, MemoryPage, PhysicalMemory, sameBytes } from "./physical_memory.ts";
 export {
   readLittleEndian,
   readRegister,
   readWideRegister,
+  type RegisterPort,
   writeLittleEndian,
   writeRegister,
   writeWideRegister,
-} from "./register_access.ts";
-export type { RegisterPort } from "./register_ports.ts";
-export { sameBytes } from "./same_bytes.ts";
+} from "./register_ports.ts";
 export { type BouncedBuffer, SwiotlbPool } from "./swiotlb/swiotlb.ts";
 export {
   areasForSlots,

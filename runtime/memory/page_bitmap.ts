@@ -23,7 +23,6 @@ export class PageBitmap {
   /** @param ram The spans of RAM, ascending and apart. */
   constructor(readonly ram: readonly PageSpan[]) {}
 
-  /** How many pages are taken. */
   get takenPages(): number {
     return this.#takenPages;
   }
@@ -50,7 +49,6 @@ export class PageBitmap {
     this.#takenPages++;
   }
 
-  /** Frees a page. */
   give(page: number): void {
     if (!this.taken(page)) return;
     const bit = page % BLOCK_PAGES;

@@ -474,3 +474,31 @@ function copyBytes(
   else if (count > LOOP_BYTES) to.set(from.subarray(fromOffset, fromOffset + count), toOffset);
   else for (let index = 0; index < count; index++) to[toOffset + index] = from[fromOffset + index]!;
 }
+
+/**
+ * Memory as the CPU sees it: physical memory itself where all devices see the CPU's caches, else the caches
+ * and the memory behind them.
+ */
+export interface HostMemory {
+  read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void;
+  /** Writes `sizeBytes` bytes of `from`, starting at its byte `offset`. */
+  write(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void;
+  /** Copies between two places that do not overlap. */
+  copy(from: PhysAddr, to: PhysAddr, sizeBytes: Bytes): void;
+  /** Sets every byte of a span. */
+  fill(phys: PhysAddr, sizeBytes: Bytes, byte: number): void;
+}
+
+/** True when the first bytes of both are the same: compared word by word where both are aligned. */
+export function sameBytes(left: Uint8Array, right: Uint8Array, sizeBytes: Bytes): boolean {
+  let index = 0;
+  if (left.byteOffset % 4 === 0 && right.byteOffset % 4 === 0) {
+    const words = Math.floor(sizeBytes / 4);
+    const one = new Int32Array(left.buffer, left.byteOffset, words);
+    const other = new Int32Array(right.buffer, right.byteOffset, words);
+    for (let word = 0; word < words; word++) if (one[word] !== other[word]) return false;
+    index = 4 * words;
+  }
+  for (; index < sizeBytes; index++) if (left[index] !== right[index]) return false;
+  return true;
+}

@@ -7,7 +7,7 @@ import {
   writeLittleEndian,
   writeRegister,
   writeWideRegister,
-} from "./register_access.ts";
+} from "./register_ports.ts";
 
 const PHYS = at(0x10_0040);
 

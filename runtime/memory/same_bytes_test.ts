@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { sameBytes } from "./same_bytes.ts";
+import { sameBytes } from "./physical_memory.ts";
 
 Deno.test("bytes are compared at any alignment and length, and only as many as asked for", () => {
   for (const [left, right] of [[0, 0], [4, 8], [1, 0], [2, 3]] as const) {

@@ -93,7 +93,6 @@ export class AddressSpace {
     return this.#pages.count;
   }
 
-  /** The area that holds an address, or null. */
   areaAt(virt: number): MemoryArea | null {
     return this.#areas.at(virt);
   }

@@ -28,10 +28,10 @@ import {
 import { ERRNO, errnoName, invariant } from "../errno.ts";
 import { type EventFields, eventId, type KernelCall } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
-import { INJECTION, type InjectionPoint } from "../injection.ts";
+import { INJECTION } from "../injection.ts";
 import { requireFeature } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
-import { dereferenceNull } from "../null_dereference.ts";
+import { dereferenceNull } from "../warnings.ts";
 import { flagWords, HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
 
 const { DMA_MAPPED, P2PDMA, P2PDMA_BUS, VALID } = HMM_PFN;
@@ -83,7 +83,6 @@ export class HmmDmaMap {
     this.entrySizeBytes = entrySizeBytes;
   }
 
-  /** How it reaches memory. */
   get mode(): HmmMapMode {
     if (this.state.sizeBytes !== 0) return "iova";
     return this.dmaList === null ? "stateless" : "list";
@@ -106,15 +105,12 @@ function during<C extends KernelCall, T>(
 ): T {
   requireFeature(machine, "hmm_dma_map", call.api);
   const { events } = machine;
-  const outer = events.context.enterDevice(dev?.name ?? null);
-  try {
+  return events.context.asDevice(dev?.name ?? null, () => {
     if (events.tick(call.call)) events.emit(call.call, args);
     const result = act();
     if (events.tick(call.ret)) events.emit(call.ret, ...outcome(result));
     return result;
-  } finally {
-    events.context.leaveDevice(outer);
-  }
+  });
 }
 
 /**
@@ -175,16 +171,14 @@ function newMap(
     );
   }
   if (!dev.skipSync || addressingLimited(machine, dev)) return -ERRNO.EOPNOTSUPP;
-  if (!takeList(machine, "hmm_pfn_list", pages, INJECTION["hmm_pfn_list.alloc"])) {
-    return -ERRNO.ENOMEM;
-  }
-  const map = new HmmDmaMap(pages, entrySizeBytes);
+  const map = hmmPfnListAlone(machine, pages, entrySizeBytes);
+  if (typeof map === "number") return map;
   if (machine.dma.dmaIovaTryAlloc(dev, map.state, 0 as PhysAddr, sizeBytes)) {
     map.firstDma = map.state.addr;
     return map;
   }
   if (machine.dma.dmaNeedUnmap(dev)) {
-    if (!takeList(machine, "hmm_dma_list", pages, INJECTION["hmm_dma_list.alloc"])) {
+    if (!takeList(machine, "hmm_dma_list", pages)) {
       giveList(machine, "hmm_pfn_list", pages);
       return -ERRNO.ENOMEM;
     }
@@ -199,9 +193,7 @@ export function hmmPfnListAlone(
   pages: number,
   entrySizeBytes: Bytes,
 ): HmmDmaMap | number {
-  if (!takeList(machine, "hmm_pfn_list", pages, INJECTION["hmm_pfn_list.alloc"])) {
-    return -ERRNO.ENOMEM;
-  }
+  if (!takeList(machine, "hmm_pfn_list", pages)) return -ERRNO.ENOMEM;
   return new HmmDmaMap(pages, entrySizeBytes);
 }
 
@@ -390,14 +382,9 @@ function listOf(machine: Machine, { dmaList }: HmmDmaMap, call: string): Float64
  * Takes memory for a list of words.
  * @returns False when there is none.
  */
-export function takeList(
-  machine: Machine,
-  what: ListCost,
-  entries: number,
-  point: InjectionPoint,
-): boolean {
+export function takeList(machine: Machine, what: ListCost, entries: number): boolean {
   const { events, faults } = machine;
-  if (faults !== null && faults.errnoAt(point) !== 0) return false;
+  if (faults !== null && faults.errnoAt(INJECTION[`${what}.alloc`]) !== 0) return false;
   invariant(entries >= 0, "A list has a negative number of entries");
   const sizeBytes = entries * LIST_ENTRY_BYTES;
   machine.budget.hold(sizeBytes);

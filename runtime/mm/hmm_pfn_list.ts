@@ -40,7 +40,6 @@ const ORDER_MASK = 0x1f * ORDER_UNIT;
 const HIGH_PFN_MASK = ORDER_UNIT - 1;
 const LOW_HALF = 2 ** 32;
 
-/** Bytes of one entry. */
 const HMM_PFN_BYTES = 8;
 
 const FLAG_WORDS: readonly (readonly [number, string])[] = Object.entries(HMM_PFN).map(
@@ -53,13 +52,11 @@ export function flagWords(flags: number): readonly string[] {
 }
 
 export class HmmPfnList {
-  /** How many pages of 4 KiB it covers. */
-  readonly length: number;
   /** Entry i is the halves 2i (low) and 2i + 1 (high). */
   readonly #halves: Uint32Array;
 
-  constructor(length: number) {
-    this.length = length;
+  /** @param length How many pages of 4 KiB it covers. */
+  constructor(readonly length: number) {
     this.#halves = new Uint32Array(2 * length);
   }
 

@@ -73,7 +73,6 @@ export class IntervalNotifiers {
   readonly #notifiers: IntervalNotifier[] = [];
   readonly #changing: ChangedRange[] = [];
 
-  /** How many there are. */
   get count(): number {
     return this.#notifiers.length;
   }

@@ -39,7 +39,6 @@ export interface FrameSource {
   take(order: number): PhysAddr | null;
   /** The page that is all zero and stays so, the same one each time; null when there is none. */
   zero(order: number): PhysAddr | null;
-  /** Frees a page. */
   give(phys: PhysAddr, order: number): void;
   /** Copies 4 KiB. */
   copy(from: PhysAddr, to: PhysAddr): void;

@@ -23,7 +23,6 @@ export interface MemoryArea {
   /** The first address behind it. */
   readonly end: VirtAddr;
   readonly access: Access;
-  /** The process may write there. */
   readonly writable: boolean;
   /** Pages are brought in by 2^order at once. */
   readonly order: number;
@@ -53,7 +52,6 @@ export class ProcessAreas {
     return this.#areas.find(({ end, start }) => virt >= start && virt < end) ?? null;
   }
 
-  /** The areas with addresses between two. */
   between(start: number, end: number): readonly MemoryArea[] {
     return this.#areas.filter((area) => area.start < end && area.end > start);
   }

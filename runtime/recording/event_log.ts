@@ -274,7 +274,6 @@ export class EventLog implements EventKeeper {
     return this.vocabulary.byDevice[this.kindAt(seq)]!;
   }
 
-  /** Virtual time at an event. */
   atNs(seq: number): number {
     return this.#times.get(this.#head(seq, HEAD.CONTEXT), 0);
   }
@@ -284,12 +283,10 @@ export class EventLog implements EventKeeper {
     return known(this.#context(seq, CONTEXT.SITE));
   }
 
-  /** The CPU whose event it is. */
   cpuAt(seq: number): number {
     return this.#context(seq, CONTEXT.CPU);
   }
 
-  /** The device that an event is about, or null. */
   deviceAt(seq: number): string | null {
     const device = this.#context(seq, CONTEXT.DEVICE);
     return device === NONE ? null : this.pool.value(device) as string;
@@ -318,7 +315,6 @@ export class EventLog implements EventKeeper {
     return this.#whyAt(seq) !== 0;
   }
 
-  /** The request that an event belongs to, or null. */
   requestAt(seq: number): number | null {
     return known(this.#context(seq, CONTEXT.REQUEST));
   }

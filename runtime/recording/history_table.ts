@@ -5,6 +5,7 @@
  * A table is declared: which events begin rows, and which end them. It repeats no rule of the
  * kernel; where an event says too little, the event gets a field.
  */
+import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
 import { type AllHold, type FieldTable, isAddress } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
@@ -30,7 +31,6 @@ const FOREVER = 0x7fff_ffff;
  */
 const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
 export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryRows<F> {
-  readonly spec: HistoryTableSpec<F>;
   /** Rows made so far, in the order of their beginnings. */
   count = 0;
   /** Rows that hold now. */
@@ -69,8 +69,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
   #lastOwner = NaN;
   #lastIndex: RowIndex | null = null;
 
-  constructor(spec: HistoryTableSpec<F>, pool: ValuePool) {
-    this.spec = spec;
+  constructor(readonly spec: HistoryTableSpec<F>, pool: ValuePool) {
     this.#pool = pool;
     this.#names = Object.keys(spec.fields) as FieldName<F>[];
     this.#isText = this.#names.map((name) => ["word", "text"].includes(spec.fields[name]!.kind));
@@ -267,7 +266,6 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     return held;
   }
 
-  /** The rows that hold now. */
   liveRows(): number[] {
     return this.rowsAt(FOREVER - 1);
   }
@@ -283,7 +281,6 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     return after <= upTo ? [...begun, ...ended] : [...ended, ...begun];
   }
 
-  /** A row as an object. */
   row(row: number): HistoryRow<F> {
     const read: Record<string, unknown> = {};
     for (let index = 0; index < this.#names.length; index++) {
@@ -308,17 +305,9 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
 
   /** The number of the first row that holds from an event on, or later; rows are numbered in that order. */
   #firstSince(seq: number): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#life(middle, LIFE.SINCE) < seq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countBefore(this.count, (row) => this.#life(row, LIFE.SINCE) < seq);
   }
 
-  /** The event that wrote a row. */
   createdSeqOf(row: number): number {
     return this.#life(row, LIFE.BORN);
   }
@@ -395,7 +384,6 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     else this.#kill(before, seq);
   }
 
-  /** Where a row lies. */
   #indexFor(row: number): RowIndex {
     if (this.#owners !== 1) return this.#indexBelow(row);
     const owner = this.#keyOf(row, 0);

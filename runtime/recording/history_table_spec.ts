@@ -4,8 +4,7 @@ import type { EventName } from "../event_vocabulary.ts";
 import type { EventOf, TableFieldsOf } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import type { HeldResourceKind } from "../leaks/leak_kinds.ts";
-import type { EventTable } from "../vocabulary/event_table.ts";
-import type { AllHold, FieldTable } from "../vocabulary/fields.ts";
+import type { AllHold, EventTable, FieldTable } from "../vocabulary/fields.ts";
 import type { Lifetime } from "./live_lists.ts";
 
 /**

@@ -1,4 +1,5 @@
 /** Which rows of a table held, listed now and then: any moment is a list and a short scan behind it. */
+import { countBefore } from "../binary_search.ts";
 
 /** What every row carries beside its own fields. */
 export interface Lifetime {
@@ -44,17 +45,10 @@ export class LiveLists {
 
   /** The last list up to a moment; null for none. */
   before(seq: number): LiveList | null {
-    let low = 0;
-    let high = this.#lists.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#lists[middle]!.seq <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return this.#lists[low - 1] ?? null;
+    const lists = this.#lists;
+    return lists[countBefore(lists.length, (index) => lists[index]!.seq <= seq) - 1] ?? null;
   }
 
-  /** Bytes of host memory that they take. */
   get hostBytes(): number {
     return this.#lists.reduce((sum, { rows }) => sum + rows.byteLength, 0);
   }

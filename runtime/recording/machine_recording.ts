@@ -71,7 +71,6 @@ export class RecordedMachine implements EventKeeper {
     return table;
   }
 
-  /** Bytes of host memory that the recording takes. */
   get hostBytes(): number {
     let bytes = this.log.hostBytes + this.statements.hostBytes + this.activities.hostBytes +
       this.memory.hostBytes;

@@ -29,7 +29,6 @@ export interface MemoryWrite {
 /** Bytes of one write that are kept, and of all. */
 const MAX_BYTES = 256;
 const MAX_TOTAL_BYTES = 32 * 1024;
-/** Writes that are kept. */
 const MAX_WRITES = 200_000;
 
 /** The whole numbers of a write; its bytes end where those of the next one begin. */
@@ -79,7 +78,6 @@ export class MemoryLog {
     };
   }
 
-  /** Bytes of host memory that it takes. */
   get hostBytes(): number {
     return this.#numbers.hostBytes + this.#addresses.hostBytes + this.#bytes.length;
   }

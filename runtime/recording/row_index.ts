@@ -5,7 +5,6 @@
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";
 
-/** What stands for no row. */
 export const NO_ROW = -1;
 
 /** Places at first, as a power of two; a half of them is used at most, and an eighth at least. */
@@ -22,7 +21,6 @@ const NO_KEYS = new Float64Array(1 << FIRST_BITS);
 const NO_ROWS = new Int32Array(1 << FIRST_BITS).fill(NO_ROW);
 
 export class RowIndex {
-  /** How many rows it has. */
   count = 0;
   #bits = FIRST_BITS;
   #keys = NO_KEYS;
@@ -64,7 +62,6 @@ export class RowIndex {
     return NO_ROW;
   }
 
-  /** Forgets a number, if it has a row. */
   delete(number: number): void {
     const key = keyOf(number);
     const rows = this.#rows;
@@ -102,7 +99,6 @@ export class RowIndex {
     return rows;
   }
 
-  /** Bytes of host memory that it takes. */
   get hostBytes(): number {
     return this.#keys.byteLength + this.#rows.byteLength;
   }

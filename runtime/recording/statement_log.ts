@@ -1,4 +1,5 @@
 /** When the statements of a script started, and where activities ended: numbers in columns. */
+import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
 import { WholeRows } from "./columns.ts";
 
@@ -74,18 +75,13 @@ export class StatementLog {
 
   /** How many calls were running after an event, since which no other statement than that had started. */
   depthAfter(seq: number, started: number): number {
-    let low = 0;
-    let high = this.#returnedCount;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const statement = this.#returned.get(middle, RETURNED.STATEMENT);
-      const isBefore = statement < started ||
-        statement === started && this.#returned.get(middle, RETURNED.SEQ) < seq;
-      if (isBefore) low = middle + 1;
-      else high = middle;
-    }
-    const isOwn = low > 0 && this.#returned.get(low - 1, RETURNED.STATEMENT) === started;
-    return isOwn ? this.#returned.get(low - 1, RETURNED.DEPTH) : this.depthAt(started);
+    const returned = this.#returned;
+    const last = countBefore(this.#returnedCount, (row) => {
+      const statement = returned.get(row, RETURNED.STATEMENT);
+      return statement < started || statement === started && returned.get(row, RETURNED.SEQ) < seq;
+    }) - 1;
+    const isOwn = last >= 0 && returned.get(last, RETURNED.STATEMENT) === started;
+    return isOwn ? returned.get(last, RETURNED.DEPTH) : this.depthAt(started);
   }
 
   /** Calls back with what was noted of calls that have returned, in order. */
@@ -116,14 +112,7 @@ export class StatementLog {
 
   /** How many had started before an event happened. */
   startedBefore(seq: number): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.seqAt(middle + 1) < seq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countBefore(this.count, (row) => this.seqAt(row + 1) < seq);
   }
 
   /** Bytes of host memory that it takes, room to grow included. */
@@ -174,13 +163,6 @@ export class Ends {
   }
 
   #indexAfter(seq: number): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#rows.get(middle, 0) <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countBefore(this.count, (row) => this.#rows.get(row, 0) <= seq);
   }
 }

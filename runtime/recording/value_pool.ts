@@ -22,7 +22,6 @@ export class ValuePool {
     return this.#lists.get(key) ?? this.#add(this.#lists, key, list);
   }
 
-  /** The value that a number names. */
   value(index: number): unknown {
     return this.#values[index];
   }

@@ -9,7 +9,6 @@ import type { LATENCY_SETTINGS } from "./latencies.ts";
 
 export type LatencyKey = keyof typeof LATENCY_SETTINGS;
 
-/** One number and its source. */
 export interface PresetLatency {
   readonly ns: Nanoseconds;
   readonly source: string;

@@ -85,7 +85,6 @@ export type CallPrototype<P extends string> = P & ([RolesOf<P>] extends [never] 
 type All<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I
   : never;
 
-/** The roles that a prototype names. */
 export function rolesIn<P extends string>(prototype: P): RolesOf<P> {
   return prototype.slice(prototype.indexOf("(") + 1, -1).split(", ") as never;
 }

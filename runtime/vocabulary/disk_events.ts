@@ -1,6 +1,15 @@
 /** Events of the block layer, and of NVMe: its driver on the host and its controller. */
-import type { EventTable } from "./event_table.ts";
-import { BOOL, described, DMA, INT, optional, PHYS, SIZE, word } from "./fields.ts";
+import {
+  BOOL,
+  described,
+  DMA,
+  type EventTable,
+  INT,
+  optional,
+  PHYS,
+  SIZE,
+  word,
+} from "./fields.ts";
 import { DIRECTION, PATH, STATUS } from "./shared_words.ts";
 
 const DOORBELL = word("doorbell", {

@@ -184,3 +184,16 @@ export function fieldText(field: Field): string {
 
 /** A field with more words is described by their titles. */
 const DISPLAYED_WORDS = 9;
+
+/** An event. */
+export interface EventEntry {
+  /** When it happens, as a sentence fragment for tables and help. */
+  readonly when: string;
+  /** What it carries, by name. */
+  readonly fields: FieldTable;
+  /** A device does it, and no CPU. */
+  readonly byDevice?: true;
+}
+
+/** Events by their names, such as `timer.expire`. */
+export type EventTable = Readonly<Record<string, EventEntry>>;

@@ -3,6 +3,7 @@ import {
   BOOL,
   described,
   DMA,
+  type EventTable,
   INT,
   LEAVES,
   listOf,
@@ -14,7 +15,6 @@ import {
   TEXT,
   word,
 } from "./fields.ts";
-import type { EventTable } from "./event_table.ts";
 import { KERNEL_FUNCTION } from "./kernel_calls.ts";
 import {
   ACCESS,

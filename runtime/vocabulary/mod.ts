@@ -8,10 +8,11 @@
  */
 export { type ArgumentRole, declarationOf } from "./call_roles.ts";
 export { DISK_EVENTS, NVME_EVENTS } from "./disk_events.ts";
-export type { EventEntry, EventTable } from "./event_table.ts";
 export {
   type AllHold,
   DMA,
+  type EventEntry,
+  type EventTable,
   type Field,
   type FieldKind,
   type FieldTable,

@@ -1,10 +1,10 @@
 /** Events of memory that devices and processes share: peers, page-wise maps, migration, RDMA. */
-import type { EventTable } from "./event_table.ts";
 import {
   BOOL,
   described,
   DMA,
   either,
+  type EventTable,
   INT,
   NAMES,
   optional,

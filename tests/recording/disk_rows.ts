@@ -38,7 +38,7 @@ export function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
   for (const device of lab.devices.values()) {
     if (device.kind !== "nvme") continue;
     const { controller, disk: { driver } } = device;
-    for (const queue of driver.ioQueues) {
+    for (const queue of driver.queues.io) {
       const own = (row: Row) => row.device === device.name && row.queue === queue.id;
       const at = `of queue ${queue.id} after event ${now}`;
       lookAtSlots(queue, slots!.filter(own), at);

@@ -78,7 +78,7 @@ export class SoakMachine {
 
   /** Whether it takes requests. */
   get isLive(): boolean {
-    return this.disk.driver.state === "live";
+    return this.disk.driver.life.state === "live";
   }
 
   get held(): Held {
@@ -86,7 +86,7 @@ export class SoakMachine {
     return {
       mappings: iommu.liveMappings,
       bounceSlots: swiotlb.usedSlots,
-      descriptors: this.disk.driver.usedDescriptors,
+      descriptors: this.disk.driver.pools.usedBlocks,
       reports: this.machine.events.count(DMA_REPORT),
     };
   }

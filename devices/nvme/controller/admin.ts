@@ -267,7 +267,7 @@ export class AdminCommandHandler {
     if (vector > this.#options.maxQueues) return STATUS.INVALID_INTERRUPT_VECTOR;
     const interrupts = (flags & 0x2) !== 0;
     queues.addCompletion(
-      new CompletionQueue(id, this.#base(command), depth, interrupts ? vector : -1),
+      new CompletionQueue(id, addressAt(command, 24), depth, interrupts ? vector : -1),
     );
     return STATUS.SUCCESS;
   }
@@ -285,7 +285,7 @@ export class AdminCommandHandler {
     if (invalid !== STATUS.SUCCESS) return invalid;
     if (queues.submission(id) !== undefined) return STATUS.INVALID_QUEUE_ID;
     if (this.#options.refusesQueue()) return STATUS.INTERNAL_ERROR;
-    queues.addSubmission(new SubmissionQueue(id, this.#base(command), depth, completion));
+    queues.addSubmission(new SubmissionQueue(id, addressAt(command, 24), depth, completion));
     return STATUS.SUCCESS;
   }
 
@@ -296,10 +296,6 @@ export class AdminCommandHandler {
     if (command.getUint32(24, true) % PAGE_BYTES !== 0) return STATUS.PRP_OFFSET;
     if (foldedHigh(command.getUint32(28, true)) >= WIDE_HALF) return STATUS.INVALID_FIELD;
     return STATUS.SUCCESS;
-  }
-
-  #base(command: DataView): DmaAddr {
-    return addressAt(command, 24) as DmaAddr;
   }
 
   #deleteSubmissionQueue(command: DataView): number {
@@ -333,8 +329,8 @@ export class AdminCommandHandler {
 }
 
 /** An address that is known to have a number. */
-function addressAt(command: DataView, at: number): number {
+function addressAt(command: DataView, at: number): DmaAddr {
   const high = foldedHigh(command.getUint32(at + 4, true));
   invariant(high < WIDE_HALF, "A command's address has no number and was not refused");
-  return high * 2 ** 32 + command.getUint32(at, true);
+  return (high * 2 ** 32 + command.getUint32(at, true)) as DmaAddr;
 }

@@ -2,7 +2,7 @@
  * Resolves what a command says about its buffers, as a controller does: data pointer and metadata
  * pointer, PRPs and SGLs, to ranges of device addresses.
  */
-import { type Bytes, type DmaAddr, foldedHigh, viewOf, zeros } from "@dmalab/runtime";
+import { type Bytes, type DmaAddr, foldedHigh, grown, viewOf, zeros } from "@dmalab/runtime";
 import type { HostPort } from "./host_port.ts";
 import {
   PAGE_BYTES,
@@ -440,11 +440,7 @@ export class RangeList {
   }
 
   #grow(): void {
-    const addresses = new Float64Array(this.#addresses.length * 2);
-    const lengths = new Uint32Array(this.#lengths.length * 2);
-    addresses.set(this.#addresses);
-    lengths.set(this.#lengths);
-    this.#addresses = addresses;
-    this.#lengths = lengths;
+    this.#addresses = grown(this.#addresses, new Float64Array(2 * this.count));
+    this.#lengths = grown(this.#lengths, new Uint32Array(2 * this.count));
   }
 }

@@ -29,7 +29,6 @@ const QUEUE_WRITE = INJECTION["queue.write"];
 
 const NVME_WALK = eventId("nvme.walk");
 
-/** What the controller needs of the bus. */
 export type HostBus = Pick<
   DeviceBus,
   "read" | "write" | "readWords" | "writeWords" | "writePage" | "faultWide"
@@ -119,7 +118,6 @@ export class HostTransfer implements PageMaker {
     this.#host = host;
   }
 
-  /** Sends what a store holds from `offsetBytes` on. */
   sendStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
     let offset = offsetBytes;
     for (let index = 0; index < ranges.count; index++) {
@@ -149,27 +147,28 @@ export class HostTransfer implements PageMaker {
     return SUCCESS;
   }
 
-  /** Stores what the host has, from `offsetBytes` of the store on. */
   receiveStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
-    let offset = offsetBytes;
-    for (let index = 0; index < ranges.count; index++) {
-      const dma = ranges.address(index);
-      const length = ranges.lengthBytes(index);
-      for (let done = 0; done < length;) {
-        const piece = Math.min(length - done, MAX_PIECE_BYTES);
-        const buffer = this.#bufferFor(piece, 0);
-        if (!this.#host.read(dma + done, buffer.bytes, 0, piece)) return STATUS.DATA_TRANSFER_ERROR;
-        store.write(offset, buffer.bytes, 0, piece);
-        done += piece;
-        offset += piece;
-      }
-      this.#moved(dma, length, DMA_TO_DEVICE);
-    }
-    return SUCCESS;
+    return this.#take(offsetBytes, ranges, (offset, bytes, piece) => {
+      store.write(offset, bytes, 0, piece);
+      return true;
+    });
   }
 
   /** Compares what the host has with what a store holds; stops after the first range that differs. */
   compareStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
+    return this.#take(
+      offsetBytes,
+      ranges,
+      (offset, bytes, piece) => store.holds(offset, bytes, piece),
+    );
+  }
+
+  /** @param each Is given a piece of what the host has, at an offset of the store; false for no match. */
+  #take(
+    offsetBytes: number,
+    ranges: RangeList,
+    each: (offset: number, bytes: Uint8Array, pieceBytes: Bytes) => boolean,
+  ): number {
     let offset = offsetBytes;
     for (let index = 0; index < ranges.count; index++) {
       const dma = ranges.address(index);
@@ -177,9 +176,9 @@ export class HostTransfer implements PageMaker {
       let same = true;
       for (let done = 0; done < length;) {
         const piece = Math.min(length - done, MAX_PIECE_BYTES);
-        const buffer = this.#bufferFor(piece, 0);
-        if (!this.#host.read(dma + done, buffer.bytes, 0, piece)) return STATUS.DATA_TRANSFER_ERROR;
-        same &&= store.holds(offset, buffer.bytes, piece);
+        const { bytes } = this.#bufferFor(piece, 0);
+        if (!this.#host.read(dma + done, bytes, 0, piece)) return STATUS.DATA_TRANSFER_ERROR;
+        same &&= each(offset, bytes, piece);
         done += piece;
         offset += piece;
       }
@@ -191,26 +190,25 @@ export class HostTransfer implements PageMaker {
 
   /** Sends bytes the controller made up, such as an identify page. */
   send(bytes: Uint8Array, ranges: RangeList): number {
-    let done = 0;
-    for (let index = 0; index < ranges.count; index++) {
-      const dma = ranges.address(index);
-      const length = ranges.lengthBytes(index);
-      if (!this.#host.write(dma, bytes, done, length)) return STATUS.DATA_TRANSFER_ERROR;
-      done += length;
-      this.#moved(dma, length, DMA_FROM_DEVICE);
-    }
-    return SUCCESS;
+    return this.#moveAll(bytes, ranges, DMA_FROM_DEVICE);
   }
 
   /** Takes bytes for the controller itself, such as a list of block ranges. */
   receive(into: Uint8Array, ranges: RangeList): number {
+    return this.#moveAll(into, ranges, DMA_TO_DEVICE);
+  }
+
+  #moveAll(bytes: Uint8Array, ranges: RangeList, dir: DmaDirection): number {
     let done = 0;
     for (let index = 0; index < ranges.count; index++) {
       const dma = ranges.address(index);
       const length = ranges.lengthBytes(index);
-      if (!this.#host.read(dma, into, done, length)) return STATUS.DATA_TRANSFER_ERROR;
+      const moved = dir === DMA_FROM_DEVICE
+        ? this.#host.write(dma, bytes, done, length)
+        : this.#host.read(dma, bytes, done, length);
+      if (!moved) return STATUS.DATA_TRANSFER_ERROR;
       done += length;
-      this.#moved(dma, length, DMA_TO_DEVICE);
+      this.#moved(dma, length, dir);
     }
     return SUCCESS;
   }

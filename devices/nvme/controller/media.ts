@@ -1,6 +1,6 @@
 /** The medium of a disk: blocks, and the metadata that goes with each. */
 import { type Bytes, type HostBudget, invariant } from "@dmalab/runtime";
-import { fillSeries, type MemoryPage, sameBytes } from "@dmalab/runtime/memory";
+import { fillSeries, IntervalSet, type MemoryPage, sameBytes } from "@dmalab/runtime/memory";
 
 /** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
 const DATA_TAG_HIGH = 0x5a00_0000;
@@ -77,13 +77,12 @@ export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
  * Typed arrays have the host's byte order, which is little-endian wherever this runs.
  */
 export class PatternStore {
-  readonly capacityBytes: Bytes;
   readonly #budget: HostBudget;
   readonly #base: number;
   readonly #unit: number;
   readonly #written = new Map<number, Uint8Array>();
   /** Chunks that were zeroed as a whole; a written chunk of the same number comes first. */
-  readonly #zeroed = new ExtentSet();
+  readonly #zeroed = new IntervalSet();
   /** A fresh chunk on its way, and one that is compared; each made with the first. */
   #scratch: TransferBuffer | null = null;
   #compared: TransferBuffer | null = null;
@@ -93,10 +92,9 @@ export class PatternStore {
    * @param capacityBytes At most {@linkcode MAX_PATTERN_BYTES}.
    * @param budget What the store's own memory is taken from.
    */
-  constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget) {
+  constructor(tagHigh: number, readonly capacityBytes: Bytes, budget: HostBudget) {
     invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
     invariant(capacityBytes <= MAX_PATTERN_BYTES, `Capacity ${capacityBytes}`);
-    this.capacityBytes = capacityBytes;
     this.#budget = budget;
     this.#base = 2 ** (tagHigh / 2 ** 20 - 1023);
     this.#unit = this.#base * 2 ** -52;
@@ -291,53 +289,5 @@ export class TransferBuffer implements StoreTarget {
     const memory = new ArrayBuffer(sizeBytes);
     this.bytes = new Uint8Array(memory);
     this.doubles = new Float64Array(memory);
-  }
-}
-
-/** A set of integers kept as disjoint ranges, for what is too large to be kept one by one. */
-export class ExtentSet {
-  /** First member of each range, ascending. */
-  readonly #starts: number[] = [];
-  /** One past the last member of each range; never equal to the next range's start. */
-  readonly #ends: number[] = [];
-
-  /** How many ranges there are. */
-  get count(): number {
-    return this.#starts.length;
-  }
-
-  has(value: number): boolean {
-    const index = this.#firstEndingAfter(value);
-    return index < this.#starts.length && this.#starts[index]! <= value;
-  }
-
-  /** Adds `start` … `end - 1`, joining ranges that overlap or touch. */
-  add(start: number, end: number): void {
-    if (start >= end) return;
-    // A range that ends exactly at `start` touches and joins too, hence the minus one.
-    const from = this.#firstEndingAfter(start - 1);
-    let to = from;
-    let joinedStart = start;
-    let joinedEnd = end;
-    while (to < this.#starts.length && this.#starts[to]! <= end) {
-      joinedStart = Math.min(joinedStart, this.#starts[to]!);
-      joinedEnd = Math.max(joinedEnd, this.#ends[to]!);
-      to++;
-    }
-    invariant(joinedStart < joinedEnd, "Extents join to none");
-    this.#starts.splice(from, to - from, joinedStart);
-    this.#ends.splice(from, to - from, joinedEnd);
-  }
-
-  /** Index of the first range whose end lies above `value`; `count` when there is none. */
-  #firstEndingAfter(value: number): number {
-    let low = 0;
-    let high = this.#ends.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#ends[middle]! > value) high = middle;
-      else low = middle + 1;
-    }
-    return low;
   }
 }

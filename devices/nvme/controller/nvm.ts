@@ -126,7 +126,6 @@ export class NvmCommands {
     return this.#pointer.metadata(command, metadataBytes, toHost, this.#metadata);
   }
 
-  /** Moves what the ranges hold from or to a store. */
   #move(opcode: number, store: PatternStore, at: Bytes, ranges: RangeList): number {
     switch (opcode) {
       case READ:

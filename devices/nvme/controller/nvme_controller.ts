@@ -75,7 +75,6 @@ const NO_HOST_MEMORY: HostMemoryNeeds = {
   mostChunks: 0,
 };
 
-/** What the controller needs of its machine. */
 export interface ControllerMachine {
   readonly events: EventStream;
   readonly activities: ActivityQueue;
@@ -114,7 +113,6 @@ interface SilentCommand {
 
 /** What is known of a command from outside the controller; only events say it. */
 export interface CommandLedger {
-  /** The request that a command serves, or null. */
   requestOf(queue: number, commandId: number): number | null;
 }
 

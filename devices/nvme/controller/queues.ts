@@ -169,43 +169,28 @@ export class ControllerShadowDoorbells {
   /** Looks for commands that no doorbell register has announced: sets the queue's tail. */
   lookForCommands(queue: SubmissionQueue): ShadowAccess {
     const at = 2 * queue.id * this.#strideBytes;
-    const look = this.#readTail(queue, at);
-    if (look !== "same") return look;
-    if (!this.#write(at, queue.tail)) return "fault";
-    return this.#readTail(queue, at);
+    return this.#look(at, queue.tail, queue.depthEntries, (tail) => queue.tail = tail);
   }
 
   /** Looks whether the host has taken completions: sets the queue's head. */
   lookForRoom(queue: CompletionQueue): ShadowAccess {
     const at = (2 * queue.id + 1) * this.#strideBytes;
-    const look = this.#readHead(queue, at);
+    return this.#look(at, queue.head, queue.depthEntries, (head) => queue.head = head);
+  }
+
+  #look(at: number, known: number, depth: number, set: (value: number) => void): ShadowAccess {
+    const look = this.#read(at, known, depth, set);
     if (look !== "same") return look;
-    if (!this.#write(at, queue.head)) return "fault";
-    return this.#readHead(queue, at);
+    this.#word[0] = known;
+    if (!this.#host.post(this.#wakeupsDma + at, this.#word)) return "fault";
+    return this.#read(at, known, depth, set);
   }
 
-  #readTail(queue: SubmissionQueue, at: number): ShadowAccess {
-    if (!this.#read(at)) return "fault";
-    const tail = this.#word[0]!;
-    if (tail === queue.tail || tail < 0 || tail >= queue.depthEntries) return "same";
-    queue.tail = tail;
+  #read(at: number, known: number, depth: number, set: (value: number) => void): ShadowAccess {
+    if (!this.#host.fetch(this.#valuesDma + at, this.#word)) return "fault";
+    const value = this.#word[0]!;
+    if (value === known || value < 0 || value >= depth) return "same";
+    set(value);
     return "moved";
-  }
-
-  #readHead(queue: CompletionQueue, at: number): ShadowAccess {
-    if (!this.#read(at)) return "fault";
-    const head = this.#word[0]!;
-    if (head === queue.head || head < 0 || head >= queue.depthEntries) return "same";
-    queue.head = head;
-    return "moved";
-  }
-
-  #read(at: number): boolean {
-    return this.#host.fetch(this.#valuesDma + at, this.#word);
-  }
-
-  #write(at: number, value: number): boolean {
-    this.#word[0] = value;
-    return this.#host.post(this.#wakeupsDma + at, this.#word);
   }
 }

@@ -17,8 +17,6 @@ import {
 } from "./specification.ts";
 
 const { DOORBELLS } = REGISTER;
-const READY = CSTS_READY;
-const FATAL = CSTS_FATAL;
 
 /** What the admin queues are made from, once the host has set it. */
 export interface AdminQueueSetup {
@@ -50,7 +48,6 @@ export interface LocalMemoryRegisters {
 }
 
 export interface CapabilitySettings {
-  /** Memory of the controller; null for one without. */
   readonly localMemory: LocalMemoryRegisters | null;
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
@@ -68,6 +65,15 @@ const CAP_HIGH_LOCAL_MEMORY = 2 ** 25; // CMBS
 /** The entry sizes that CC must ask for, as powers of two: 64 and 16 bytes. */
 const CC_ENTRY_SIZES = 0x46;
 
+/** AQA, ASQ and ACQ keep what is written to them. */
+const KEPT = [
+  REGISTER.AQA,
+  REGISTER.ASQ_LOW,
+  REGISTER.ASQ_HIGH,
+  REGISTER.ACQ_LOW,
+  REGISTER.ACQ_HIGH,
+] as const;
+
 /** What a read of an absent device returns. */
 const ALL_ONES = 0xffff_ffff;
 
@@ -79,11 +85,8 @@ export class Registers {
   #isRunning = false;
   #configuration = 0;
   #status = 0;
-  #adminAttributes = 0;
-  #submissionLow = 0;
-  #submissionHigh = 0;
-  #completionLow = 0;
-  #completionHigh = 0;
+  /** Registers that hold what was written, for when the controller is enabled. */
+  readonly #kept = new Map<number, number>(KEPT.map((offset) => [offset, 0]));
 
   constructor(capabilities: CapabilitySettings, owner: RegisterOwner) {
     this.#capabilities = capabilities;
@@ -92,12 +95,12 @@ export class Registers {
 
   /** CSTS.RDY: commands are processed. */
   get isReady(): boolean {
-    return (this.#status & READY) !== 0;
+    return (this.#status & CSTS_READY) !== 0;
   }
 
   /** The controller can do no more until it is reset: CSTS.CFS. */
   failFatally(): void {
-    this.#status |= FATAL;
+    this.#status |= CSTS_FATAL;
   }
 
   /** The device is gone: reads return all ones, writes have no effect. */
@@ -111,17 +114,13 @@ export class Registers {
     this.#isRunning = false;
     this.#configuration = 0;
     this.#status = 0;
-    this.#adminAttributes = 0;
-    this.#submissionLow = 0;
-    this.#submissionHigh = 0;
-    this.#completionLow = 0;
-    this.#completionHigh = 0;
+    for (const offset of KEPT) this.#kept.set(offset, 0);
     this.#capabilities.localMemory?.control(0, 0);
   }
 
   /** CSTS.CFS is set. */
   get hasFailed(): boolean {
-    return (this.#status & FATAL) !== 0;
+    return (this.#status & CSTS_FATAL) !== 0;
   }
 
   read32(offset: number): number {
@@ -138,16 +137,6 @@ export class Registers {
         return this.#configuration;
       case REGISTER.CSTS:
         return this.#status;
-      case REGISTER.AQA:
-        return this.#adminAttributes;
-      case REGISTER.ASQ_LOW:
-        return this.#submissionLow;
-      case REGISTER.ASQ_HIGH:
-        return this.#submissionHigh;
-      case REGISTER.ACQ_LOW:
-        return this.#completionLow;
-      case REGISTER.ACQ_HIGH:
-        return this.#completionHigh;
       case REGISTER.CMBLOC:
         return this.#capabilities.localMemory?.location ?? 0;
       case REGISTER.CMBSZ:
@@ -157,7 +146,7 @@ export class Registers {
       case REGISTER.CMBMSC_HIGH:
         return this.#capabilities.localMemory?.controlHigh ?? 0;
       default:
-        return 0;
+        return this.#kept.get(offset) ?? 0;
     }
   }
 
@@ -170,27 +159,13 @@ export class Registers {
       case REGISTER.CC:
         this.#configure(value >>> 0);
         break;
-      case REGISTER.AQA:
-        this.#adminAttributes = value >>> 0;
-        break;
-      case REGISTER.ASQ_LOW:
-        this.#submissionLow = value >>> 0;
-        break;
-      case REGISTER.ASQ_HIGH:
-        this.#submissionHigh = value >>> 0;
-        break;
-      case REGISTER.ACQ_LOW:
-        this.#completionLow = value >>> 0;
-        break;
-      case REGISTER.ACQ_HIGH:
-        this.#completionHigh = value >>> 0;
-        break;
       case REGISTER.CMBMSC_LOW:
       case REGISTER.CMBMSC_HIGH:
         this.#controlLocalMemory(offset, value >>> 0);
         break;
       default:
         // Read-only and absent registers ignore writes.
+        if (this.#kept.has(offset)) this.#kept.set(offset, value >>> 0);
     }
   }
 
@@ -223,7 +198,7 @@ export class Registers {
       if (setup === null) {
         this.failFatally();
       } else {
-        this.#status = READY;
+        this.#status = CSTS_READY;
         this.#owner.enable(setup);
       }
     } else if (!enabled && this.#isRunning && this.#owner.mayStop()) {
@@ -239,22 +214,25 @@ export class Registers {
     const entrySizes = (this.#configuration >>> 16) & 0xff;
     const pageSize = (this.#configuration >>> 7) & 0xf;
     const commandSet = (this.#configuration >>> 4) & 0x7;
-    const submissionDepth = (this.#adminAttributes & 0xfff) + 1;
-    const completionDepth = ((this.#adminAttributes >>> 16) & 0xfff) + 1;
+    const [attributes, submissionLow, submissionHigh, completionLow, completionHigh] = KEPT.map(
+      (offset) => this.#kept.get(offset)!,
+    ) as [number, number, number, number, number];
+    const submissionDepth = (attributes & 0xfff) + 1;
+    const completionDepth = ((attributes >>> 16) & 0xfff) + 1;
     if (
       entrySizes !== CC_ENTRY_SIZES || pageSize !== 0 || commandSet !== 0 ||
       submissionDepth < 2 || completionDepth < 2 ||
-      this.#submissionLow % PAGE_BYTES !== 0 || this.#completionLow % PAGE_BYTES !== 0 ||
-      foldedHigh(this.#submissionHigh) >= WIDE_HALF ||
-      foldedHigh(this.#completionHigh) >= WIDE_HALF
+      submissionLow % PAGE_BYTES !== 0 || completionLow % PAGE_BYTES !== 0 ||
+      foldedHigh(submissionHigh) >= WIDE_HALF ||
+      foldedHigh(completionHigh) >= WIDE_HALF
     ) {
       return null;
     }
     return {
       submissionDepth,
       completionDepth,
-      submissionBase: foldedHigh(this.#submissionHigh) * 2 ** 32 + this.#submissionLow,
-      completionBase: foldedHigh(this.#completionHigh) * 2 ** 32 + this.#completionLow,
+      submissionBase: foldedHigh(submissionHigh) * 2 ** 32 + submissionLow,
+      completionBase: foldedHigh(completionHigh) * 2 ** 32 + completionLow,
     };
   }
 }

@@ -52,7 +52,6 @@ const NO_WISHES: HostMemoryRequest = {
   mostChunks: 0,
 };
 
-/** The admin queue of a controller. */
 export interface AdminQueue {
   readonly machine: Machine;
   readonly dev: { readonly name: string };
@@ -79,7 +78,9 @@ export class AdminCommands {
 
   /** Identify Controller. @throws {KernelError} EIO when the controller refuses. */
   identifyController(minPageExponent: number): ControllerFacts {
-    this.#mustIdentify(CNS.CONTROLLER, 0);
+    if (!this.#identify(CNS.CONTROLLER, 0)) {
+      throw new KernelError("EIO", `${this.#queue.dev.name} refuses to identify itself`);
+    }
     const view = this.#view;
     const mdts = view.getUint8(77);
     const sgls = view.getUint32(536, true);
@@ -215,12 +216,6 @@ export class AdminCommands {
       blockSizeBytes: 2 ** view.getUint8(format + 2),
       boundaryBlocks: view.getUint16(46, true),
     };
-  }
-
-  #mustIdentify(cns: number, nsid: number): void {
-    if (!this.#identify(cns, nsid)) {
-      throw new KernelError("EIO", `${this.#queue.dev.name} refuses to identify itself`);
-    }
   }
 
   /** Reads an Identify structure into the page. @returns False when the controller refuses. */

@@ -17,7 +17,6 @@ import {
   eventId,
   invariant,
   KernelError,
-  type Machine,
   type Nanoseconds,
   realHigh,
 } from "@dmalab/runtime";
@@ -56,14 +55,11 @@ const TIMEOUT_UNIT_NS: Nanoseconds = 500_000_000;
 export const ADMIN_TIMEOUT_NS: Nanoseconds = 60e9;
 export const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
 
-/** What a controller is for its driver. */
 export type ControllerState = "new" | EventFields<"nvme.state">["state"];
 
-/** Why it became that. */
 type StateReason = EventFields<"nvme.state">["reason"];
 
 /** What was done about a command without an answer. */
-type TimeoutAction = EventFields<"nvme.timeout">["action"];
 
 export class ControllerLife implements ActivityHandler {
   /** Memory that the controller has borrowed, or null. */
@@ -233,9 +229,7 @@ export class ControllerLife implements ActivityHandler {
   }
 
   #postAll(requests: RequestFifo): void {
-    for (let next = requests.shift(); next !== null; next = requests.shift()) {
-      this.#driver.post(next);
-    }
+    for (const request of requests.takeAll()) this.#driver.post(request);
   }
 
   #enter(state: Exclude<ControllerState, "new">, reason: StateReason): void {
@@ -246,10 +240,61 @@ export class ControllerLife implements ActivityHandler {
     events.context.leave(before);
   }
 
-  /** The controller does no more DMA when this returns. @throws {KernelError} */
+  /**
+   * Disables the controller and waits until it is: it does no more DMA then. One that does not obey has
+   * its function reset, and is disabled once more.
+   *
+   * @throws {KernelError} ENODEV when it stays ready, or is not there.
+   * @see rules/nvme.md 5.1, row 5
+   */
   #stop(): void {
-    const { dev, machine, options } = this.#driver;
-    disableController(machine, options.registers, this.#capabilities!, dev.name);
+    this.#clearEnable();
+    if (this.#becomesReady(0)) return;
+    this.#driver.options.registers.resetFunction();
+    this.#clearEnable();
+    this.#waitReady(0);
+  }
+
+  #clearEnable(): void {
+    const { registers } = this.#driver.options;
+    const settings = registers.read32(REGISTER.CC);
+    registers.write32(REGISTER.CC, (settings & ~CC_ENABLE) >>> 0);
+  }
+
+  /**
+   * Points the controller at its admin queue, enables it and waits until it is ready.
+   * @throws {KernelError} ENODEV when its smallest page is above 4 KiB, or it does not get ready.
+   */
+  #enable(admin: QueuePair): void {
+    const { dev, options: { registers } } = this.#driver;
+    registers.write32(REGISTER.AQA, (ADMIN_DEPTH - 1) * 0x1_0001);
+    write64(registers, REGISTER.ASQ, admin.sq.dma);
+    write64(registers, REGISTER.ACQ, admin.cq.dma);
+    if (this.#capabilities!.minPageExponent > 0) {
+      throw new KernelError("ENODEV", `${dev.name} has no pages of 4 KiB`);
+    }
+    registers.write32(REGISTER.CC, CC_SETTINGS);
+    registers.write32(REGISTER.CC, CC_SETTINGS + CC_ENABLE);
+    this.#waitReady(CSTS_READY);
+  }
+
+  #waitReady(wanted: number): void {
+    if (this.#becomesReady(wanted)) return;
+    const what = wanted === 0 ? "disabled" : "ready";
+    throw new KernelError("ENODEV", `${this.#driver.dev.name} did not get ${what} in time`);
+  }
+
+  /** Waits for CSTS.RDY as long as the controller says that it may take. False when it took longer. */
+  #becomesReady(wanted: number): boolean {
+    const { dev, machine, options: { registers } } = this.#driver;
+    const deadlineNs = machine.clock.nowNs + this.#capabilities!.timeoutNs;
+    for (;;) {
+      const status = registers.read32(REGISTER.CSTS);
+      if (status === ALL_ONES) throw new KernelError("ENODEV", `${dev.name} has gone`);
+      if ((status & CSTS_READY) === wanted) return true;
+      if (machine.clock.nowNs >= deadlineNs) return false;
+      if (!machine.runNextActivity()) machine.advance(POLL_NS);
+    }
   }
 
   /**
@@ -307,10 +352,8 @@ export class ControllerLife implements ActivityHandler {
   /** Points the controller at its admin queue, and asks it what it can. */
   #identify(admin: QueuePair): AdminCommands {
     const driver = this.#driver;
-    const { dev, machine, options } = driver;
     const capabilities = this.#capabilities!;
-    const admins = { sqDma: admin.sq.dma, cqDma: admin.cq.dma };
-    enableController(machine, options.registers, capabilities, admins, dev.name);
+    this.#enable(admin);
     admin.enabled = true;
     const commands = new AdminCommands(driver);
     driver.setController(commands.identifyController(capabilities.minPageExponent));
@@ -477,7 +520,7 @@ export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner
     events.context.leave(before);
   }
 
-  #act(queue: QueuePair, iod: Iod): TimeoutAction {
+  #act(queue: QueuePair, iod: Iod): EventFields<"nvme.timeout">["action"] {
     const { life, options: { registers } } = this.#driver;
     const { request } = iod;
     this.#driver.takeAll(queue);
@@ -521,7 +564,6 @@ export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner
 export interface ControllerCapabilities {
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
-  /** Bytes between two doorbells. */
   readonly doorbellStrideBytes: number;
   /** Smallest page size as a power of two of 4 KiB. */
   readonly minPageExponent: number;
@@ -552,85 +594,7 @@ export function readCapabilities(
   };
 }
 
-/**
- * Disables the controller and waits until it is. One that does not obey has its function reset, and
- * is disabled once more.
- *
- * @throws {KernelError} ENODEV when it stays ready, or is not there.
- * @see rules/nvme.md 5.1, row 5
- */
-function disableController(
-  machine: Machine,
-  registers: NvmeRegisterPort,
-  capabilities: ControllerCapabilities,
-  name: string,
-): void {
-  clearEnable(registers);
-  if (becomesReady(machine, registers, capabilities, 0, name)) return;
-  registers.resetFunction();
-  clearEnable(registers);
-  waitReady(machine, registers, capabilities, 0, name);
-}
-
-function clearEnable(registers: NvmeRegisterPort): void {
-  const settings = registers.read32(REGISTER.CC);
-  registers.write32(REGISTER.CC, (settings & ~CC_ENABLE) >>> 0);
-}
-
-/**
- * Points the controller at its admin queues, enables it and waits until it is ready.
- *
- * @throws {KernelError} ENODEV when its smallest page is above 4 KiB, or it does not get ready.
- */
-function enableController(
-  machine: Machine,
-  registers: NvmeRegisterPort,
-  capabilities: ControllerCapabilities,
-  adminQueues: { readonly sqDma: number; readonly cqDma: number },
-  name: string,
-): void {
-  registers.write32(REGISTER.AQA, (ADMIN_DEPTH - 1) * 0x1_0001);
-  write64(registers, REGISTER.ASQ, adminQueues.sqDma);
-  write64(registers, REGISTER.ACQ, adminQueues.cqDma);
-  if (capabilities.minPageExponent > 0) {
-    throw new KernelError("ENODEV", `${name} has no pages of 4 KiB`);
-  }
-  registers.write32(REGISTER.CC, CC_SETTINGS);
-  registers.write32(REGISTER.CC, CC_SETTINGS + CC_ENABLE);
-  waitReady(machine, registers, capabilities, CSTS_READY, name);
-}
-
 function write64(registers: NvmeRegisterPort, offset: number, value: number): void {
   registers.write32(offset, value % 2 ** 32);
   registers.write32(offset + 4, realHigh(Math.floor(value / 2 ** 32)));
-}
-
-function waitReady(
-  machine: Machine,
-  registers: NvmeRegisterPort,
-  capabilities: ControllerCapabilities,
-  wanted: number,
-  name: string,
-): void {
-  if (becomesReady(machine, registers, capabilities, wanted, name)) return;
-  const what = wanted === 0 ? "disabled" : "ready";
-  throw new KernelError("ENODEV", `${name} did not get ${what} in time`);
-}
-
-/** Waits for CSTS.RDY as long as the controller says that it may take. False when it took longer. */
-function becomesReady(
-  machine: Machine,
-  registers: NvmeRegisterPort,
-  capabilities: ControllerCapabilities,
-  wanted: number,
-  name: string,
-): boolean {
-  const deadlineNs = machine.clock.nowNs + capabilities.timeoutNs;
-  for (;;) {
-    const status = registers.read32(REGISTER.CSTS);
-    if (status === ALL_ONES) throw new KernelError("ENODEV", `${name} has gone`);
-    if ((status & CSTS_READY) === wanted) return true;
-    if (machine.clock.nowNs >= deadlineNs) return false;
-    if (!machine.runNextActivity()) machine.advance(POLL_NS);
-  }
 }

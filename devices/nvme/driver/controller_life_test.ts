@@ -142,8 +142,8 @@ function interrupted(
       assertEquals(request.iod, null, "a tag was kept");
     }
   }
-  for (const queue of rig.driver.ioQueues) assertEquals(queue.inFlight, 0);
-  assertEquals(rig.driver.usedDescriptors, 0);
+  for (const queue of rig.driver.queues.io) assertEquals(queue.inFlight, 0);
+  assertEquals(rig.driver.pools.usedBlocks, 0);
   assertEquals(rig.machine.iommu.faults, [], "the device touched what was not its any more");
   rig.machine.advance(100 * 1e6);
   held.stop();
@@ -297,7 +297,7 @@ Deno.test("a lost interrupt: the answer is found when the time is up", () => {
   const steps = story(rig);
   const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
   failing(rig, "device.interrupt", 1, () => rig.run());
-  assertEquals([io.done, rig.driver.ioQueues[0]!.inFlight], [false, 1]);
+  assertEquals([io.done, rig.driver.queues.io[0]!.inFlight], [false, 1]);
   rig.machine.advance(30 * SECOND_NS - 1);
   assertEquals(steps, []);
   rig.machine.advance(1);
@@ -367,13 +367,13 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
     rig.run();
   }
   assertEquals(steps.at(-1), "dead (no_answer)");
-  assertEquals(rig.driver.state, "dead");
+  assertEquals(rig.driver.life.state, "dead");
   for (const io of ios) assertEquals(io.status, "TRANSPORT");
   rig.machine.disarmFault(fault);
   const late = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
   assertEquals([late.status, late.requests[0]!.nvmeStatus], ["TRANSPORT", 0x370]);
   assertThrows(() => rig.driver.reset(), KernelError, "it is dead");
-  assertEquals([rig.machine.iommu.liveMappings, rig.driver.usedDescriptors], [0, 0]);
+  assertEquals([rig.machine.iommu.liveMappings, rig.driver.pools.usedBlocks], [0, 0]);
 });
 
 Deno.test("the driver of a pulled disk frees rings and pools, and the checker finds the rest", () => {
@@ -405,14 +405,14 @@ Deno.test("a request of a batch that could not be prepared waits out a reset wit
     });
     plug.flush();
     failing(rig, "dma_pool_alloc", 1, () => rig.machine.runNextActivity());
-    assertEquals(rig.driver.ioQueues[0]!.inFlight, 2, "one is sent, one keeps its tag");
-    assertEquals(rig.driver.ioQueues[0]!.sent().length, 1);
+    assertEquals(rig.driver.queues.io[0]!.inFlight, 2, "one is sent, one keeps its tag");
+    assertEquals(rig.driver.queues.io[0]!.sent().length, 1);
     if (what === "reset") rig.driver.reset();
     else pull(rig);
     rig.run();
     const status = what === "reset" ? "OK" : "TRANSPORT";
     assertEquals(ios.map((io) => io.status), [status, status]);
-    assertEquals([rig.driver.ioQueues[0]!.inFlight, rig.driver.usedDescriptors], [0, 0]);
+    assertEquals([rig.driver.queues.io[0]!.inFlight, rig.driver.pools.usedBlocks], [0, 0]);
   }
 });
 
@@ -439,7 +439,7 @@ Deno.test("one that never stops is cut off from memory before anything is unmapp
   }, ["call.dma_iova_destroy", "call.dma_unmap_phys"]);
   assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
   rig.run();
-  assertEquals([resets, reachable, rig.driver.state], [2, false, "dead"]);
+  assertEquals([resets, reachable, rig.driver.life.state], [2, false, "dead"]);
   assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["TRANSPORT"]));
   assertEquals(rig.machine.bus.read(rig.dev, 0x1000, new Uint8Array(4), 0, 4), false);
   held.stop();

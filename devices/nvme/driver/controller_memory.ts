@@ -32,12 +32,10 @@ export class ControllerMemory {
   readonly #bar: ControllerMemoryBar;
   /** Bytes that the registers speak of, as far as they lie in the BAR. */
   readonly sizeBytes: Bytes;
-  readonly takesQueues: boolean;
 
-  private constructor(bar: ControllerMemoryBar, sizeBytes: Bytes, takesQueues: boolean) {
+  private constructor(bar: ControllerMemoryBar, sizeBytes: Bytes, readonly takesQueues: boolean) {
     this.#bar = bar;
     this.sizeBytes = sizeBytes;
-    this.takesQueues = takesQueues;
   }
 
   /** Finds it out from the registers, and opens it. @returns Null for a controller without any. */

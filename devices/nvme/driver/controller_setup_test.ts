@@ -24,7 +24,7 @@ Deno.test("queues are of the sizes that captured probes allocate", () => {
     }
   });
   assertEquals(sizes, [512, 2 * KIB, 16 * KIB, 64 * KIB]);
-  assertEquals(rig.driver.ioQueues.map(({ id, depthEntries }) => [id, depthEntries]), [[1, 1024]]);
+  assertEquals(rig.driver.queues.io.map(({ id, depthEntries }) => [id, depthEntries]), [[1, 1024]]);
 });
 
 Deno.test("four queues are granted where 16 are asked for (nvme.md ch. 1-5, assertion 12)", () => {
@@ -85,7 +85,7 @@ Deno.test("no queue at all: the controller is kept, and requests end with IOERR 
   const faults = [new ArmedInjection(INJECTION["queue.create"])];
   const { rig, opcodes } = queueCommands({ ...FOUR, faults });
   assertEquals(opcodes, [5]);
-  assertEquals([rig.disk.queueCount, rig.driver.state], [0, "live"]);
+  assertEquals([rig.disk.queueCount, rig.driver.life.state], [0, "live"]);
   const io = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
   assertEquals(io.status, "IOERR");
 });
@@ -95,7 +95,7 @@ Deno.test("of fewer queues it is polled ones that are missing, and vectors stay 
     const faults = [new ArmedInjection(INJECTION["queue.create"], passing, passing)];
     const { rig } = queueCommands({ queues: 2, pollQueues: 2, machine: { cpus: 2 }, faults });
     assertEquals(queuesOfCpus(rig), passing < 4 ? [1, 1] : [1, 2]);
-    return rig.driver.ioQueues.map(({ vector }) => vector);
+    return rig.driver.queues.io.map(({ vector }) => vector);
   };
   assertEquals(lost(7), [1, 2, -1]);
   assertEquals(lost(5), [1, 2]);
@@ -185,7 +185,7 @@ Deno.test("1024 entries are the most that are asked for by default, and fewer wh
     const [depth, entries] of [[2, 2], [1023, 1023], [1024, 1024], [1025, 1024], [65536, 1024]]
   ) {
     const { driver } = new DriverRig({ depth: depth! });
-    assertEquals(driver.ioQueues.map(({ depthEntries, tags }) => [depthEntries, tags]), [
+    assertEquals(driver.queues.io.map(({ depthEntries, tags }) => [depthEntries, tags]), [
       [entries!, entries! - 1],
     ]);
   }
@@ -208,9 +208,9 @@ Deno.test("the device's mask is set before anything is allocated (nvme.md 5.1)",
 
 /** The CPU that each I/O queue is for, and the group of queues that it takes lists with. */
 function places(options: DriverRigOptions): [cpus: number[], groups: number[]] {
-  const { ioQueues } = new DriverRig(options).driver;
-  const pools = [...new Set(ioQueues.map((queue) => queue.pools))];
-  return [ioQueues.map(({ cpu }) => cpu), ioQueues.map((queue) => pools.indexOf(queue.pools))];
+  const { io } = new DriverRig(options).driver.queues;
+  const pools = [...new Set(io.map((queue) => queue.pools))];
+  return [io.map(({ cpu }) => cpu), io.map((queue) => pools.indexOf(queue.pools))];
 }
 
 Deno.test("CPUs are dealt out to each kind of queue from the first one on, and around (nvme.md 5.2)", () => {

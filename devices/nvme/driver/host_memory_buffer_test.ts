@@ -12,7 +12,7 @@ const NEEDS = {
 };
 
 function chunksOf(rig: DriverRig): readonly number[] {
-  return rig.driver.hostMemory?.chunks.map(({ sizeBytes }) => sizeBytes) ?? [];
+  return rig.driver.life.hostMemory?.chunks.map(({ sizeBytes }) => sizeBytes) ?? [];
 }
 
 /** The fields of each Set Features, Host Memory Buffer. */
@@ -39,10 +39,10 @@ Deno.test("behind an IOMMU it is one range of any pages, with one descriptor (nv
 
 Deno.test("at most 128 MiB are given, and a controller that needs more gets nothing (nvme.md 5.3)", () => {
   const large = { ...NEEDS, preferredBytes: 1024 * MIB };
-  assertEquals(new DriverRig({ hostMemory: large }).driver.hostMemory!.sizeBytes, 128 * MIB);
+  assertEquals(new DriverRig({ hostMemory: large }).driver.life.hostMemory!.sizeBytes, 128 * MIB);
   const needy = { ...large, minimumBytes: 128 * MIB + 4 * KIB };
-  assertEquals(new DriverRig({ hostMemory: needy }).driver.hostMemory, null);
-  assertEquals(new DriverRig().driver.hostMemory, null);
+  assertEquals(new DriverRig({ hostMemory: needy }).driver.life.hostMemory, null);
+  assertEquals(new DriverRig().driver.life.hostMemory, null);
 });
 
 Deno.test("HMMAXD pieces at most: what they hold must be HMMIN, or it is nothing (nvme.md 5.3)", () => {
@@ -59,7 +59,7 @@ Deno.test("the feature tells size, list and count; after a reset the same memory
   assertEquals(grant, {
     flags: 3,
     size: 2560,
-    listLow: rig.driver.hostMemory!.listDma as number,
+    listLow: rig.driver.life.hostMemory!.listDma as number,
     count: 3,
   });
   const io = rig.finish(rig.disk.passthrough({
@@ -104,7 +104,7 @@ Deno.test("pulled: the memory is freed; nothing of the device is left for the ch
       rig.controller.unplug();
       rig.driver.remove();
     }, ["dma.report"]);
-    assertEquals([reports.length, rig.driver.hostMemory], [0, null]);
+    assertEquals([reports.length, rig.driver.life.hostMemory], [0, null]);
     // Rings of two queues, the pieces, their list.
     const pieces = options.iommu === undefined ? 3 : 1;
     assertEquals(rig.calls("dma_free_coherent") - frees, 4 + pieces + 1);

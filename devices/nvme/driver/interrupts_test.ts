@@ -24,12 +24,12 @@ Deno.test("a polled queue: created without interrupts, and who submits looks (nv
   });
   // Four queue pairs: Create CQ, Create SQ each.
   assertEquals(created.filter((opcode) => opcode === "5" || opcode === "1").length, 8);
-  assertEquals(rig.driver.ioQueues.map(({ polled }) => polled), [false, false, true, true]);
+  assertEquals(rig.driver.queues.io.map(({ polled }) => polled), [false, false, true, true]);
   const io = rig.disk.submit("read", { queue: 3, buffer: { segments: pages(3) } });
   const irqs = rig.record(() => {
     rig.machine.runNextActivity(); // the host: maps, rings
     rig.machine.runNextActivity(); // the device: all done
-    assertEquals([io.done, rig.driver.ioQueues[2]!.inFlight], [false, 1]);
+    assertEquals([io.done, rig.driver.queues.io[2]!.inFlight], [false, 1]);
     rig.machine.runNextActivity(); // the host again: looks
   }, ["irq"]);
   assertEquals([io.status, io.done, irqs.length], ["OK", true, 0]);
@@ -45,7 +45,7 @@ Deno.test("a polled queue survives a reset at any moment", () => {
     rig.driver.reset();
     rig.run();
     assertEquals(done(ios), 6, `reset after ${moment}`);
-    assertEquals(rig.driver.ioQueues.map(({ polled }) => polled), [false, true]);
+    assertEquals(rig.driver.queues.io.map(({ polled }) => polled), [false, true]);
     assertEquals(rig.machine.iommu.liveMappings, 0);
   }
 });

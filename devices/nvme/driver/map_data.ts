@@ -113,9 +113,6 @@ type Outcome = BlkStatus | typeof BAD_REQUEST;
 
 /** How a driver maps a request's data and metadata. */
 export abstract class DataMapper {
-  protected readonly machine: Machine;
-  protected readonly dev: DmaDevice;
-  protected readonly settings: FormatSettings;
   protected readonly kernel: Kernel;
   protected readonly dma: DmaMapping;
   protected readonly events: EventStream;
@@ -128,10 +125,11 @@ export abstract class DataMapper {
   #leftBytes: Bytes = 0;
   #prp2 = 0;
 
-  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings) {
-    this.machine = machine;
-    this.dev = dev;
-    this.settings = settings;
+  constructor(
+    protected readonly machine: Machine,
+    protected readonly dev: DmaDevice,
+    protected readonly settings: FormatSettings,
+  ) {
     this.kernel = machine.kernel;
     this.dma = machine.dma;
     this.events = machine.events;
@@ -450,7 +448,7 @@ export abstract class DataMapper {
   protected setupMetaMptr(iod: Iod, request: NvmeRequest): BlkStatus {
     const { segments } = this;
     this.chooseMetadata(iod, request, "pointer");
-    segments.startMetadata(request);
+    segments.start(request, true);
     segments.next();
     const firstVec = request.bios.find(({ metadata }) => metadata.length > 0)!.metadata[0]!;
     const sizeBytes = this.kernel.mptr_first_vector_only ? firstVec.sizeBytes : segments.sizeBytes;
@@ -545,7 +543,7 @@ export class TwoStepMapper extends DataMapper {
     machine: Machine,
     dev: DmaDevice,
     settings: FormatSettings,
-    vecs: DmaVecSource = new DmaVecPool(machine, MAX_SEGMENTS),
+    vecs: DmaVecSource = dmaVecPool(machine),
   ) {
     super(machine, dev, settings);
     this.#blk = new BlkDma(machine);
@@ -829,7 +827,7 @@ export class TwoStepMapper extends DataMapper {
 
   #isPeerMetadata(request: NvmeRequest): boolean {
     if (this.machine.peers === null) return false;
-    this.segments.startMetadata(request);
+    this.segments.start(request, true);
     return this.segments.next() && this.#isPeerMemory(this.segments.phys);
   }
 
@@ -983,48 +981,48 @@ export interface DmaVecSource {
   put(vecs: DmaVecs): void;
 }
 
-/**
- * A memory pool of arrays, each with room for the mappings of one request: used ones are used again,
- * so that a busy queue makes no garbage.
- */
-class DmaVecPool implements DmaVecSource {
-  readonly #free: DmaVecs[] = [];
+/** A memory pool of things of one size: used ones are used again, so that a busy queue makes no garbage. */
+export class MemoryPool<T> {
+  readonly #free: T[] = [];
   readonly #machine: Machine;
-  readonly #room: number;
+  readonly #cost: EventFields<"mem.alloc">;
+  readonly #why: Why | null;
+  readonly #make: () => T;
 
-  /** @param room Mappings that an array holds: as many as a request has segments. */
-  constructor(machine: Machine, room: number) {
+  /** @param why The rule that asks for one, and what it looks at. */
+  constructor(
+    machine: Machine,
+    what: EventFields<"mem.alloc">["what"],
+    sizeBytes: Bytes,
+    make: () => T,
+    why: Why | null = null,
+  ) {
     this.#machine = machine;
-    this.#room = room;
+    this.#cost = { what, size_bytes: sizeBytes, from: "mempool" };
+    this.#why = why;
+    this.#make = make;
   }
 
-  take(): DmaVecs | null {
+  /** One, as it was given back or made; null when there is no memory for it. */
+  take(): T | null {
     const { events, faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INJECTION.mempool_alloc) !== 0) return null;
-    if (events.tick(MEM_ALLOC)) {
-      events.emit(MEM_ALLOC, {
-        what: "dma_vecs",
-        size_bytes: this.#room * DMA_VEC_BYTES,
-        from: "mempool",
-      }, {
-        rule: "nvme.2.3",
-        inputs: { room: this.#room },
-      });
-    }
-    return this.#free.pop() ?? new DmaVecs(this.#room);
+    if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, this.#cost, this.#why);
+    return this.#free.pop() ?? this.#make();
   }
 
-  put(vecs: DmaVecs): void {
+  put(item: T): void {
     const { events } = this.#machine;
-    this.#free.push(vecs);
-    if (events.tick(MEM_FREE)) {
-      events.emit(MEM_FREE, {
-        what: "dma_vecs",
-        size_bytes: this.#room * DMA_VEC_BYTES,
-        from: "mempool",
-      });
-    }
+    this.#free.push(item);
+    if (events.tick(MEM_FREE)) events.emit(MEM_FREE, this.#cost);
   }
+}
+
+/** Arrays with room for the mappings of one request, which has so many segments at most. */
+function dmaVecPool(machine: Machine): DmaVecSource {
+  const why = { rule: "nvme.2.3", inputs: { room: MAX_SEGMENTS } };
+  const sizeBytes = MAX_SEGMENTS * DMA_VEC_BYTES;
+  return new MemoryPool(machine, "dma_vecs", sizeBytes, () => new DmaVecs(MAX_SEGMENTS), why);
 }
 
 /** The pools of each node, made when the first queue of that node is. @see rules/nvme.md 1 */
@@ -1056,7 +1054,6 @@ export class NodePools {
     return this.#pools.flatMap(({ large, small }) => [small, large]);
   }
 
-  /** Blocks that requests hold. */
   get usedBlocks(): number {
     return this.#all.reduce((used, pool) => used + pool.usedBlocks, 0);
   }

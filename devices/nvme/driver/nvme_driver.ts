@@ -24,14 +24,8 @@ import {
 import type { QueueLimits } from "@dmalab/runtime/block";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
-import {
-  ADMIN_TIMEOUT_NS,
-  CommandTimeouts,
-  ControllerLife,
-  type ControllerState,
-} from "./controller_life.ts";
+import { ADMIN_TIMEOUT_NS, CommandTimeouts, ControllerLife } from "./controller_life.ts";
 import type { ControllerMemoryBar } from "./controller_memory.ts";
-import type { HostMemoryBuffer } from "./host_memory_buffer.ts";
 import {
   type DataMapper,
   type DmaVecSource,
@@ -83,11 +77,9 @@ const UNKNOWN_CONTROLLER: ControllerFacts = {
   volatileWriteCache: false,
 };
 
-/** What an NVMe driver is made from. */
 export interface NvmeDriverOptions {
   readonly machine: Machine;
   readonly dev: DmaDevice;
-  /** The controller's registers. */
   readonly registers: NvmeRegisterPort;
   /** I/O queues to ask for; one for each CPU when left out. */
   readonly queues?: number;
@@ -116,7 +108,6 @@ export interface NvmeDriverOptions {
 export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CompletionTaker {
   readonly machine: Machine;
   readonly dev: DmaDevice;
-  readonly options: NvmeDriverOptions;
   /** Choice of format: what the controller can, and the threshold, which may be changed. */
   readonly format: FormatSettings;
   /** Keep each command with its lists after its completion. */
@@ -142,11 +133,10 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   /** Commands completed so far: progress, for requests that wait for resources. */
   #completions = 0;
 
-  constructor(options: NvmeDriverOptions) {
+  constructor(readonly options: NvmeDriverOptions) {
     const { machine, dev } = options;
     this.machine = machine;
     this.dev = dev;
-    this.options = options;
     this.format = {
       sgl: false,
       metadataSgl: false,
@@ -188,21 +178,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     );
   }
 
-  /** What the controller is to the driver just now. */
-  get state(): ControllerState {
-    return this.life.state;
-  }
-
-  /** Memory that the controller has borrowed, or null. */
-  get hostMemory(): HostMemoryBuffer | null {
-    return this.life.hostMemory;
-  }
-
-  /** Blocks of descriptor pools that requests hold. */
-  get usedDescriptors(): number {
-    return this.pools.usedBlocks;
-  }
-
   #audit(): void {
     for (const queue of this.queues.all) queue.audit();
     this.pools.audit();
@@ -211,16 +186,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   /** Numbers of the requests whose commands the controller has. */
   sentRequests(): number[] {
     return this.queues.all.flatMap((queue) => queue.sent().map(({ request }) => request!.id));
-  }
-
-  /** The I/O queues, in the order of their numbers, which begin at 1. */
-  get ioQueues(): readonly QueuePair[] {
-    return this.queues.io;
-  }
-
-  /** How many there are: fewer than at first where a reset has brought fewer back. */
-  get ioQueueCount(): number {
-    return this.queues.ioCount;
   }
 
   /**
@@ -284,7 +249,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     );
   }
 
-  /** The CPU that a vector interrupts. */
   cpuOfVector(vector: number): number {
     return this.queues.cpuOfVector(vector);
   }
@@ -426,7 +390,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
    * @see rules/nvme.md 4.1
    */
   #refuse(request: NvmeRequest): void {
-    const { queues, state } = this;
+    const { life: { state }, queues } = this;
     if (state === "resetting") {
       this.life.hold(request);
       return;
@@ -568,7 +532,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
       request.retries < MAX_RETRIES;
   }
 
-  /** Ends a request: its owner is told. */
   end(request: NvmeRequest, status: BlkStatus): void {
     const { clock, events } = this.machine;
     if (events.tick(BLOCK_STATUS)) {

@@ -53,7 +53,7 @@ Deno.test("events of a request carry its number, its device and its place in the
 
 /** Stands between controller and driver: completions get the status that is wanted. */
 function answerWith(rig: DriverRig, status: () => number): void {
-  const queue = rig.driver.ioQueues[0]!;
+  const queue = rig.driver.queues.io[0]!;
   let head = 0;
   rig.controller.interrupt = {
     raise: (vector) => {
@@ -99,5 +99,5 @@ Deno.test("out of resources: tried again while others complete, given up when no
   const stuck = rig.read(pages(1));
   assertEquals([stuck.status, stuck.error, stuck.mapped], ["RESOURCE", "ENOMEM", false]);
   assertEquals(rig.calls("nvme.submit"), before);
-  assertEquals(rig.driver.ioQueues[0]!.inFlight, 0);
+  assertEquals(rig.driver.queues.io[0]!.inFlight, 0);
 });

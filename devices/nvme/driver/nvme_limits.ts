@@ -26,7 +26,6 @@ export interface ControllerFacts {
   readonly mdtsBytes: Bytes;
   /** SGLs for data. */
   readonly sgl: boolean;
-  /** SGLs for metadata. */
   readonly metadataSgl: boolean;
   readonly discard: boolean;
   readonly writeZeroes: boolean;

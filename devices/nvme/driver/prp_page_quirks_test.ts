@@ -38,7 +38,7 @@ Deno.test("every length is right without a defect on either side (nvme.md 2.3)",
 Deno.test("controller_chains_last_prp: a short list is wrong in the last block of a page only", () => {
   const wrong = (...quirks: QuirkName[]): [entries: number, block: number][] => {
     const rig = rigWith("controller_chains_last_prp", ...quirks);
-    const { small } = rig.driver.ioQueues[0]!.pools;
+    const { small } = rig.driver.queues.io[0]!.pools;
     const perPage = 4 * KIB / small.blockSizeBytes;
     const found: [number, number][] = [];
     // The block freed last is allocated first: hold as many as there are before the one to use.

@@ -18,7 +18,7 @@ Deno.test("a queue's doorbells are its pair from 1000h on, as far apart as CAP.D
       write(offset, value);
     };
     for (const queue of [1, 2, 3]) {
-      const { cqDoorbell, sqDoorbell } = rig.driver.ioQueues[queue - 1]!.rings;
+      const { cqDoorbell, sqDoorbell } = rig.driver.queues.io[queue - 1]!.rings;
       const tail = 0x1000 + 2 * queue * bytes;
       assertEquals([sqDoorbell, cqDoorbell], [tail, tail + bytes]);
       written.length = 0;
@@ -31,7 +31,7 @@ Deno.test("a queue's doorbells are its pair from 1000h on, as far apart as CAP.D
 Deno.test("places in both rings go around, and the phase inverts with each pass of completions (NVMe 4.1, 4.6)", () => {
   const depth = 3;
   const rig = new DriverRig({ depth });
-  const [queue] = rig.driver.ioQueues;
+  const [queue] = rig.driver.queues.io;
   for (let done = 0; done <= 4 * depth; done++) {
     const { cqHead, phase, sqRung, sqTail } = queue!.rings;
     const place = done % depth;
@@ -54,7 +54,7 @@ Deno.test("tags are given from 0 on, the one that was freed last first (nvme.md 
   rig.run();
   assertEquals(second.map(({ cid }) => cid! & 0xfff), [4, 3, 2, 1, 0]);
   // All of the identifier stands in the rings: slots 5, 0, 1, 2 and 3.
-  const [queue] = rig.driver.ioQueues;
+  const [queue] = rig.driver.queues.io;
   second.forEach(({ cid }, index) => {
     const slot = (5 + index) % 6;
     assertEquals([queue!.commandIdAt(slot), queue!.completionAt(slot).cid], [cid!, cid!]);
@@ -78,7 +78,7 @@ Deno.test("a command in flight is found by its whole id, a stale one by none (nv
 Deno.test("a completion for no command in flight draws a warning, and is skipped (nvme.md 4.2)", () => {
   const rig = new DriverRig();
   const warnings = rig.record(() => {
-    const [queue] = rig.driver.ioQueues;
+    const [queue] = rig.driver.queues.io;
     const { memory } = rig.machine;
     // Command id 5, phase 1: where the first completion is looked for.
     memory.writeU32(queue!.cq.physOf(12), 0x0001_0005);

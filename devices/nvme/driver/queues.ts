@@ -92,7 +92,6 @@ export interface CompletionTaker {
   handleCompletion(iod: Iod, status: number, result: number): void;
 }
 
-/** A submission queue with its completion queue. */
 export class QueuePair {
   readonly id: number;
   readonly depthEntries: number;
@@ -200,7 +199,6 @@ export class QueuePair {
     return this.#freeTags.length;
   }
 
-  /** Commands in flight. */
   get inFlight(): number {
     return this.#freeTags.length - this.#freeCount;
   }
@@ -231,13 +229,11 @@ export class QueuePair {
     return this.schedulerTags?.count ?? this.tags;
   }
 
-  /** The request that a command in flight serves. */
   requestOf(commandId: number): NvmeRequest | null {
     const request = this.#iods[commandId & TAG_MASK]?.request ?? null;
     return request?.cid === commandId ? request : null;
   }
 
-  /** Frees a tag. */
   releaseTag(iod: Iod): void {
     const { request } = iod;
     if (request === null) throw new InvariantError(`Tag ${iod.tag} is not in use`);
@@ -296,11 +292,7 @@ export class QueuePair {
     for (const iod of this.#iods) {
       if (iod !== undefined && iod.request !== null) this.releaseTag(iod);
     }
-    const waiting: NvmeRequest[] = [...this.schedulerTags?.abandon() ?? []];
-    for (let next = this.waiting.shift(); next !== null; next = this.waiting.shift()) {
-      waiting.push(next);
-    }
-    return waiting;
+    return [...this.schedulerTags?.waiting.takeAll() ?? [], ...this.waiting.takeAll()];
   }
 
   /** Frees the rings' memory; the queue is of no use any more. */
@@ -465,7 +457,6 @@ class QueueEntries {
     this.#mask = PAGE_SIZE_BYTES / entryBytes - 1;
   }
 
-  /** Writes an entry. */
   write(slot: number, words: Int32Array): void {
     const page = this.#pageOf(slot);
     const first = (slot & this.#mask) * this.#entryWords;
@@ -540,6 +531,13 @@ export class RequestFifo {
     this.#length--;
     return request;
   }
+
+  /** All requests, taken out, the oldest first. */
+  takeAll(): readonly NvmeRequest[] {
+    const taken: NvmeRequest[] = [];
+    for (let next = this.shift(); next !== null; next = this.shift()) taken.push(next);
+    return taken;
+  }
 }
 
 /** More tags of the driver than this do not count. */
@@ -558,10 +556,11 @@ export function scheduledRequests(driverTags: number): number {
  * @see rules/nvme.md 2.5, "Records and tags"
  */
 class SchedulerTags {
+  /** Requests that wait for a tag. */
+  readonly waiting = new RequestFifo();
   readonly #tags: TagMap;
   readonly #pools: DescriptorPools;
   readonly #records: (Iod | undefined)[] = [];
-  readonly #waiting = new RequestFifo();
 
   /** @param driverTags Tags of the driver's queue. */
   constructor(driverTags: number, pools: DescriptorPools) {
@@ -581,7 +580,7 @@ class SchedulerTags {
     invariant(request.schedulerTag < 0, "A request takes a second tag of the scheduler");
     request.schedulerTag = this.#tags.take(isLimited);
     if (request.schedulerTag >= 0) return true;
-    this.#waiting.push(request);
+    this.waiting.push(request);
     return false;
   }
 
@@ -590,20 +589,11 @@ class SchedulerTags {
     return this.#records[schedulerTag] ??= new Iod(schedulerTag, this.#pools);
   }
 
-  /** Gives up the requests that wait for a tag. */
-  abandon(): readonly NvmeRequest[] {
-    const waiting: NvmeRequest[] = [];
-    for (let next = this.#waiting.shift(); next !== null; next = this.#waiting.shift()) {
-      waiting.push(next);
-    }
-    return waiting;
-  }
-
   /** Frees a request's tag. @returns The request that waited for one and has it now, or null. */
   release(request: NvmeRequest): NvmeRequest | null {
     this.#tags.free(request.schedulerTag);
     request.schedulerTag = -1;
-    const next = this.#waiting.shift();
+    const next = this.waiting.shift();
     return next !== null && this.take(next) ? next : null;
   }
 }
@@ -676,7 +666,6 @@ export class ShadowDoorbells {
     return (value - wakeup - 1 & 0xffff) < (value - old & 0xffff);
   }
 
-  /** Frees the buffers. */
   release(): void {
     this.#machine.dma.dmaFreeCoherent(this.#dev, this.#values);
     this.#machine.dma.dmaFreeCoherent(this.#dev, this.#wakeups);
@@ -728,7 +717,7 @@ export class QueueSet {
     return dropped;
   }
 
-  /** How many I/O queues there are. */
+  /** How many I/O queues there are: fewer than at first where a reset has brought fewer back. */
   get ioCount(): number {
     return this.#queues.length - 1;
   }
@@ -747,12 +736,10 @@ export class QueueSet {
     return this.#queues.slice(1);
   }
 
-  /** The queues that a vector stands for. */
   ofVector(vector: number): readonly QueuePair[] {
     return this.#byVector[vector] ?? NO_QUEUES;
   }
 
-  /** The CPU that a vector interrupts. */
   cpuOfVector(vector: number): number {
     return this.#byVector[vector]?.[0]?.cpu ?? 0;
   }
@@ -765,7 +752,6 @@ export class QueueSet {
     return 1 + cpu % Math.max(1, this.#interrupting);
   }
 
-  /** The request that a command in flight serves, or null. */
   requestOf(queueId: number, commandId: number): NvmeRequest | null {
     return this.#queues[queueId]?.requestOf(commandId) ?? null;
   }

@@ -73,7 +73,6 @@ export type UnmapRule = EventFields<"nvme.unmap">["rule"];
 /** @internal */
 export class NvmeRequest extends BlockRequest {
   declare readonly limits: QueueLimits;
-  /** For the admin queue. */
   admin = false;
   nsid = 1;
   /** A passthrough command's 64 bytes; its id and data pointer are the driver's. */
@@ -267,7 +266,6 @@ export class Iod {
     return this.sqe[TYPE] === SGL_TYPE.DATA_BLOCK;
   }
 
-  /** Puts the metadata pointer into the command. */
   setMetadataPointer(dma: DmaAddr): void {
     this.metaDma = dma;
     setU64(this.view, MPTR, dma);

@@ -10,8 +10,6 @@ import {
   type Bytes,
   type DmaAddr,
   ERRNO,
-  eventId,
-  INJECTION,
   invariant,
   type Machine,
   type PhysAddr,
@@ -31,6 +29,7 @@ import {
   ctrlPageOffset,
   DataMapper,
   type FormatSettings,
+  MemoryPool,
   prefersSgl,
   type SglUse,
 } from "./map_data.ts";
@@ -39,21 +38,18 @@ import type { Iod, NvmeRequest, UnmapRule } from "./request.ts";
 
 const { IOERR, OK, RESOURCE } = BLK_STS;
 
-const MEM_ALLOC = eventId("mem.alloc");
-const MEM_FREE = eventId("mem.free");
-
 export class ScatterlistMapper extends DataMapper {
   protected readonly metadataRule = "nvme.6";
-  readonly #lists: ScatterlistPool;
-  readonly #metadataLists: ScatterlistPool;
+  readonly #lists: MemoryPool<Scatterlist>;
+  readonly #metadataLists: MemoryPool<Scatterlist>;
   /** The list whose output the iterator stands on. */
   #walked: Scatterlist | null = null;
   #output = 0;
 
   constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings) {
     super(machine, dev, settings);
-    this.#lists = new ScatterlistPool(machine, SCATTER_TABLE_ENTRIES);
-    this.#metadataLists = new ScatterlistPool(machine, MAX_SMALL_SGLS);
+    this.#lists = scatterlistPool(machine, SCATTER_TABLE_ENTRIES);
+    this.#metadataLists = scatterlistPool(machine, MAX_SMALL_SGLS);
   }
 
   protected mapData(iod: Iod, request: NvmeRequest): BlkStatus {
@@ -159,6 +155,7 @@ export class ScatterlistMapper extends DataMapper {
   }
 
   #freeDataList(iod: Iod): void {
+    iod.dataList!.clear();
     this.#lists.put(iod.dataList!);
     iod.dataList = null;
   }
@@ -182,7 +179,7 @@ export class ScatterlistMapper extends DataMapper {
     const list = this.#metadataLists.take();
     if (list === null) return RESOURCE;
     iod.metaList = list;
-    this.segments.startMetadata(request);
+    this.segments.start(request, true);
     while (this.segments.next()) list.add(this.segments.phys, this.segments.sizeBytes);
     if (this.dma.dmaMapSgtable(this.dev, list, dir, DMA_ATTR.NO_WARN) !== 0) {
       this.#freeMetadataScatterlist(iod);
@@ -208,6 +205,7 @@ export class ScatterlistMapper extends DataMapper {
   }
 
   #freeMetadataScatterlist(iod: Iod): void {
+    iod.metaList!.clear();
     this.#metadataLists.put(iod.metaList!);
     iod.metaList = null;
   }
@@ -240,43 +238,7 @@ export class ScatterlistMapper extends DataMapper {
   }
 }
 
-/** A memory pool of lists of one fixed size: used ones are used again, so that a busy queue makes no garbage. */
-class ScatterlistPool {
-  readonly #free: Scatterlist[] = [];
-  readonly #machine: Machine;
-  readonly #capacityEntries: number;
-  readonly #sizeBytes: Bytes;
-
-  constructor(machine: Machine, capacityEntries: number) {
-    this.#machine = machine;
-    this.#capacityEntries = capacityEntries;
-    this.#sizeBytes = capacityEntries * SCATTER_ENTRY_BYTES;
-  }
-
-  /** An empty list, or null when there is no memory for one. */
-  take(): Scatterlist | null {
-    const { events, faults } = this.#machine;
-    if (faults !== null && faults.errnoAt(INJECTION.mempool_alloc) !== 0) return null;
-    if (events.tick(MEM_ALLOC)) {
-      events.emit(MEM_ALLOC, {
-        what: "scatterlist",
-        size_bytes: this.#sizeBytes,
-        from: "mempool",
-      });
-    }
-    return this.#free.pop() ?? new Scatterlist([], this.#capacityEntries);
-  }
-
-  put(list: Scatterlist): void {
-    const { events } = this.#machine;
-    list.clear();
-    this.#free.push(list);
-    if (events.tick(MEM_FREE)) {
-      events.emit(MEM_FREE, {
-        what: "scatterlist",
-        size_bytes: this.#sizeBytes,
-        from: "mempool",
-      });
-    }
-  }
+function scatterlistPool(machine: Machine, entries: number): MemoryPool<Scatterlist> {
+  const sizeBytes = entries * SCATTER_ENTRY_BYTES;
+  return new MemoryPool(machine, "scatterlist", sizeBytes, () => new Scatterlist([], entries));
 }

@@ -24,7 +24,6 @@ export interface SubmittingDisk {
 }
 
 export class ScheduledDispatch implements ActivityHandler {
-  /** Null until there is one. */
   disk: SubmittingDisk | null = null;
 
   readonly #driver: NvmeDriver;

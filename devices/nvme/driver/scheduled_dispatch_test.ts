@@ -62,7 +62,7 @@ Deno.test("adjacent writes of one io_submit find each other in a scheduler or a 
 
 Deno.test("a scheduler has twice the driver's tags, and no more than 256 (block.md ch. 1, assertion 14)", () => {
   const nrRequests = (depth: number, scheduler: Scheduler) =>
-    rigOf(scheduler, { depth, driver: { depthEntries: depth } }).driver.ioQueues[0]!.nrRequests;
+    rigOf(scheduler, { depth, driver: { depthEntries: depth } }).driver.queues.io[0]!.nrRequests;
   assertEquals([nrRequests(1024, "none"), nrRequests(1024, "mq_deadline")], [1023, 256]);
   assertEquals([nrRequests(32, "none"), nrRequests(32, "mq_deadline")], [31, 62]);
 });

@@ -131,7 +131,7 @@ Deno.test("more segments than were counted: IOERR, and the extra one stays mappe
 
 Deno.test("a descriptor in the command leaves bits 32 to 55 of the record's last PRP2 (nvme.md ch. 5, assertion 13)", () => {
   const rig = new DriverRig(SGL);
-  const iod = new Iod(0, rig.driver.ioQueues[0]!.pools);
+  const iod = new Iod(0, rig.driver.queues.io[0]!.pools);
   const bytes = (before: number | null) => {
     if (before !== null) iod.setPrps(0x1000, before);
     const { request } = rig.request([

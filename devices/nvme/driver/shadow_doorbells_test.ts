@@ -50,7 +50,7 @@ Deno.test("a full completion queue asks to be woken when there is room", () => {
   assertEquals(ios.filter((io) => io.done).length, 0);
   // The host gets no interrupt; then it polls.
   const counts = rung(rig, () => {
-    assertEquals(rig.driver.poll(rig.driver.ioQueues[0]!), 3);
+    assertEquals(rig.driver.poll(rig.driver.queues.io[0]!), 3);
     rig.run();
   });
   assert(counts.cq_head >= 1);
@@ -77,13 +77,13 @@ Deno.test("whatever the order of submitting and running, every command is seen",
         const rig = new DriverRig({ shadowDoorbells: true, depth, ...options });
         const ios: Io[] = [];
         for (const [count, pause] of rounds) {
-          const queue = 1 + ios.length % rig.driver.ioQueues.length;
+          const queue = 1 + ios.length % rig.driver.queues.io.length;
           ios.push(...submit(rig, count, ios.length, queue));
           for (let step = 0; step < pause; step++) rig.machine.runNextActivity();
         }
         rig.run();
         // No interrupt ends the requests of a polled queue: its submitter polls until none is left.
-        while (rig.driver.ioQueues.some((queue) => queue.polled && rig.driver.poll(queue) > 0)) {
+        while (rig.driver.queues.io.some((queue) => queue.polled && rig.driver.poll(queue) > 0)) {
           rig.run();
         }
         for (const [index, io] of ios.entries()) {
@@ -105,7 +105,7 @@ Deno.test("a reset at any moment begins with empty doorbells on both sides", () 
     rig.driver.reset();
     rig.run();
     assertEquals(ios.map((io) => io.status), new Array(8).fill("OK"), `reset after ${moment}`);
-    assert(rig.driver.ioQueues.every(({ shadows }) => shadows !== null));
+    assert(rig.driver.queues.io.every(({ shadows }) => shadows !== null));
     const late = submit(rig, 3, 20);
     rig.run();
     assertEquals(late.map((io) => io.status), ["OK", "OK", "OK"]);
@@ -122,7 +122,7 @@ Deno.test("the buffers are freed when the disk is pulled, or when the controller
   const refused = new DriverRig({ shadowDoorbells: true });
   const { admin } = refusing(refused);
   refused.driver.reset();
-  assertEquals([admin(), refused.driver.ioQueues[0]!.shadows], [1, null]);
+  assertEquals([admin(), refused.driver.queues.io[0]!.shadows], [1, null]);
   const counts = rung(refused, () => {
     submit(refused, 2);
     refused.run();

@@ -36,7 +36,7 @@ function prepare(options: DriverRigOptions, faults: readonly ArmedInjection[]) {
     status,
     left: [...held].filter(([, count]) => count !== 0),
     mappings: rig.dev.mappings + rig.machine.swiotlb.usedSlots,
-    lists: [iod.dataList, iod.metaList, rig.driver.usedDescriptors],
+    lists: [iod.dataList, iod.metaList, rig.driver.pools.usedBlocks],
   };
 }
 

@@ -52,21 +52,24 @@ const COMMAND_FIELDS = {
   }),
 };
 
+function comesTo(state: AllHold<typeof COMMAND_FIELDS>["state"]) {
+  return (
+    rows: HistoryRows<typeof COMMAND_FIELDS>,
+    { seq, device, request, fields: { cid, queue } }: TableEvent<
+      "nvme.submit" | "nvme.fetch" | "nvme.complete"
+    >,
+  ): void => rows.begin(seq, { device: device!, queue, cid, request, state });
+}
+
 const COMMANDS: HistoryTableSpec<typeof COMMAND_FIELDS, "commands"> = {
   name: "commands",
   doc: "A command was sent under an identifier, and so far it came.",
   fields: COMMAND_FIELDS,
   key: ["device", "queue", "cid"],
   changes: {
-    "nvme.submit": (rows, { seq, device, request, fields: { cid, queue } }) => {
-      rows.begin(seq, { device: device!, queue, cid, request, state: "put" });
-    },
-    "nvme.fetch": (rows, { seq, device, request, fields: { cid, queue } }) => {
-      rows.begin(seq, { device: device!, queue, cid, request, state: "fetched" });
-    },
-    "nvme.complete": (rows, { seq, device, request, fields: { cid, queue } }) => {
-      rows.begin(seq, { device: device!, queue, cid, request, state: "completed" });
-    },
+    "nvme.submit": comesTo("put"),
+    "nvme.fetch": comesTo("fetched"),
+    "nvme.complete": comesTo("completed"),
     "nvme.cancel": (rows, { seq, device, fields: { cid, queue } }) => {
       rows.end(seq, [device!, queue, cid]);
     },
@@ -172,10 +175,8 @@ const REQUEST_FIELDS = {
   status: optional(STATUS),
 };
 
-type RequestPhase = AllHold<typeof REQUEST_FIELDS>["phase"];
-
 /** A request reaches its next phase; what belongs to none has no row. */
-function reach(phase: RequestPhase) {
+function reach(phase: AllHold<typeof REQUEST_FIELDS>["phase"]) {
   return (rows: HistoryRows<typeof REQUEST_FIELDS>, { seq, device, request }: TableEvent): void => {
     if (request !== null) rows.begin(seq, { request, device: device!, phase, status: null });
   };

@@ -11,16 +11,11 @@ import {
   PAGE_SIZE_BYTES,
   type PhysAddr,
 } from "@dmalab/runtime";
-
-interface Span {
-  readonly start: number;
-  readonly end: number;
-}
+import { IntervalSet } from "@dmalab/runtime/memory";
 
 /** A pool of one or several ranges. An allocation lies in one of them. */
 export class PeerMemory {
-  /** Free spans, ascending; those that touch are one. */
-  #free: Span[] = [];
+  readonly #free = new IntervalSet();
   /** Allocations: size in whole pages by address. */
   readonly #taken = new Map<PhysAddr, Bytes>();
   #sizeBytes = 0;
@@ -32,7 +27,7 @@ export class PeerMemory {
 
   /** Bytes that are free, though perhaps not contiguous. */
   get availableBytes(): Bytes {
-    return this.#free.reduce((sum, { start, end }) => sum + (end - start), 0);
+    return this.#free.intervals().reduce((sum, [start, end]) => sum + (end - start), 0);
   }
 
   /** Adds a range of whole pages that is not in the pool yet. */
@@ -50,14 +45,13 @@ export class PeerMemory {
   alloc(sizeBytes: Bytes): PhysAddr | null {
     const wanted = alignUp(sizeBytes, PAGE_SIZE_BYTES);
     if (wanted === 0) return null;
-    const index = this.#free.findIndex(({ start, end }) => end - start >= wanted);
-    const span = this.#free[index];
+    const span = this.#free.intervals().find(([start, end]) => end - start >= wanted);
     if (span === undefined) return null;
-    const rest = { start: span.start + wanted, end: span.end };
-    this.#free.splice(index, 1, ...(rest.start < rest.end ? [rest] : []));
-    invariant(!this.#taken.has(span.start as PhysAddr), "Peer memory is allocated twice");
-    this.#taken.set(span.start as PhysAddr, wanted);
-    return span.start as PhysAddr;
+    const phys = span[0] as PhysAddr;
+    this.#free.delete(phys, phys + wanted);
+    invariant(!this.#taken.has(phys), "Peer memory is allocated twice");
+    this.#taken.set(phys, wanted);
+    return phys;
   }
 
   /** Splits one allocation into its pages, each to be freed by itself. */
@@ -97,15 +91,8 @@ export class PeerMemory {
   }
 
   #insertFree(phys: PhysAddr, sizeBytes: Bytes): void {
-    const spans = [...this.#free, { start: phys as number, end: phys + sizeBytes }];
-    spans.sort((a, b) => a.start - b.start);
-    this.#free = [];
-    for (const span of spans) {
-      const last = this.#free.at(-1);
-      invariant(last === undefined || last.end <= span.start, "Free peer memory overlaps");
-      if (last?.end === span.start) {
-        this.#free[this.#free.length - 1] = { start: last.start, end: span.end };
-      } else this.#free.push(span);
-    }
+    const end = phys + sizeBytes;
+    invariant(this.#free.firstIn(phys, end) < 0, "Free peer memory overlaps");
+    this.#free.add(phys, end);
   }
 }

@@ -43,7 +43,6 @@ export interface UserMapping {
 }
 
 export class PeerProvider {
-  readonly func: PciFunction;
   /** Its standard memory BARs, by number. */
   readonly bars: ReadonlyMap<number, BarProvider>;
   /** What has pages. */
@@ -61,8 +60,7 @@ export class PeerProvider {
   references = 0;
   readonly userMappings = new Set<UserMapping>();
 
-  constructor(func: PciFunction) {
-    this.func = func;
+  constructor(readonly func: PciFunction) {
     const { busOffset } = func.hostBridge;
     this.bars = new Map(func.bars.map((bar) => [bar.index, { func, bar, busOffset }]));
   }

@@ -42,7 +42,6 @@ export class DirtyTracker {
     return pages;
   }
 
-  /** Ends the tracking. */
   stop(): void {
     this.driver.stopTracking(this);
   }

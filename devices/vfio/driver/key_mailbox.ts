@@ -7,7 +7,6 @@ const ENTRIES_PER_UNIT = 2;
 
 export class KeyMailbox {
   readonly #table: Float64Array;
-  /** Bytes of the key. */
   readonly lengthBytes: Bytes;
   /** Pages of the buffer. */
   readonly entries: number;
@@ -18,7 +17,6 @@ export class KeyMailbox {
     this.#table = new Float64Array(Math.ceil(pages / ENTRIES_PER_UNIT) * ENTRIES_PER_UNIT);
   }
 
-  /** How many entries it has room for. */
   get roomEntries(): number {
     return this.#table.length;
   }

@@ -47,18 +47,12 @@ export class MigrationDriver {
   detached = false;
   /** Follows which pages the device writes; null while tracking is off. */
   tracker: DirtyTracker | null = null;
-  readonly machine: Machine;
-  readonly dev: DmaDevice;
-  readonly port: CommandPort;
   readonly #mapper: PageMapper;
   readonly #commandPage: CoherentMemory;
   #lastBuffer = 0;
 
   /** @throws {KernelError} ENOMEM when there is no page for commands. */
-  constructor(machine: Machine, dev: DmaDevice, port: CommandPort) {
-    this.machine = machine;
-    this.dev = dev;
-    this.port = port;
+  constructor(readonly machine: Machine, readonly dev: DmaDevice, readonly port: CommandPort) {
     this.#mapper = new PageMapper(machine, dev);
     const page = machine.dma.dmaAllocCoherent(dev, COMMAND_PAGE_BYTES);
     if (page === null) throw this.#failed("ENOMEM", "has no page for commands");
@@ -328,13 +322,7 @@ export class MigrationDriver {
 
   /** Runs `act` with this device as the one that its events belong to. */
   #asDevice<T>(act: () => T): T {
-    const { context } = this.machine.events;
-    const outer = context.enterDevice(this.dev.name);
-    try {
-      return act();
-    } finally {
-      context.leaveDevice(outer);
-    }
+    return this.machine.events.context.asDevice(this.dev.name, act);
   }
 
   #failed(errno: ErrnoName, what: string): KernelError {

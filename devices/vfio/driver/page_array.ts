@@ -36,7 +36,6 @@ export function takeCost(machine: Machine, what: Cost, sizeBytes: Bytes): boolea
   return true;
 }
 
-/** Frees it. */
 export function giveCost(events: EventStream, what: Cost, sizeBytes: Bytes): void {
   if (events.tick(MEM_FREE)) {
     events.emit(MEM_FREE, { what, size_bytes: sizeBytes, from: "kvmalloc" });

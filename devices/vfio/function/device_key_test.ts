@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { DeviceKey } from "./device_key.ts";
+import { DeviceKey } from "./migration_function.ts";
 
 Deno.test("a key keeps each part of its entries where it belongs, and counts to the last one", () => {
   const key = new DeviceKey(4, 4096, 4 * 4096);

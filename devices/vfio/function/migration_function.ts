@@ -11,6 +11,7 @@ import {
   type Bytes,
   type DmaAddr,
   eventId,
+  foldedHigh,
   INJECTION,
   invariant,
   type Machine,
@@ -20,14 +21,12 @@ import {
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { DeviceAccess } from "@dmalab/runtime/iommu";
 import type { CommandPort, DirtyReport } from "../command_port.ts";
-import { DeviceKey } from "./device_key.ts";
 
 const VFIO_DATA = eventId("vfio.data");
 const ENTRY_BYTES = 8;
 const RECORD_BYTES = 8;
 
 export class MigrationFunction implements CommandPort {
-  readonly stateBytes: Bytes;
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
   readonly #seed: number;
@@ -39,10 +38,9 @@ export class MigrationFunction implements CommandPort {
   #dirty: DirtyPages | null = null;
 
   /** @param seed What a fresh device's state is made from. */
-  constructor(machine: Machine, dev: DmaDevice, stateBytes: Bytes, seed: number) {
+  constructor(machine: Machine, dev: DmaDevice, readonly stateBytes: Bytes, seed: number) {
     this.#machine = machine;
     this.#dev = dev;
-    this.stateBytes = stateBytes;
     this.#seed = seed;
   }
 
@@ -56,7 +54,6 @@ export class MigrationFunction implements CommandPort {
     this.state.set(bytes.subarray(0, this.stateBytes));
   }
 
-  /** Keys that the device knows. */
   get keyCount(): number {
     return this.#keys.size;
   }
@@ -210,5 +207,43 @@ class DirtyPages {
 
   get count(): number {
     return this.#pages.size;
+  }
+}
+
+/** A key as the device keeps it: where each page of a buffer lies. */
+export class DeviceKey {
+  /** Low and high halves of the addresses: they are 64 bits wide whatever a number holds. */
+  readonly #low: Uint32Array;
+  readonly #high: Uint32Array;
+  /** Entries that were fetched. */
+  fetched = 0;
+
+  /**
+   * @param entries Pages of the buffer.
+   * @param pageBytes Bytes that an entry stands for.
+   * @param lengthBytes Bytes of the key.
+   */
+  constructor(entries: number, readonly pageBytes: Bytes, readonly lengthBytes: Bytes) {
+    this.#low = new Uint32Array(entries);
+    this.#high = new Uint32Array(entries);
+  }
+
+  get entries(): number {
+    return this.#low.length;
+  }
+
+  /** Takes entries as they lie in memory: two words each. */
+  take(first: number, words: Int32Array): void {
+    invariant(first + words.length / 2 <= this.entries, "More entries arrive than the key has");
+    for (let at = 0; at < words.length / 2; at++) {
+      this.#low[first + at] = words[2 * at]!;
+      this.#high[first + at] = words[2 * at + 1]!;
+    }
+    this.fetched = Math.max(this.fetched, first + words.length / 2);
+  }
+
+  /** The address that an entry holds; 2^53 or more where no number stands for it. */
+  addressAt(entry: number): number {
+    return foldedHigh(this.#high[entry]!) * 2 ** 32 + this.#low[entry]!;
   }
 }

@@ -54,7 +54,7 @@ export function givenMachine(config: LabConfig, file: string): HuntMachine | str
     metadataBytes: namespace.metadataBytes,
     metadataSgl: controller.metadataSgl,
     mdtsBytes: controller.mdtsBytes === 0 ? null : controller.mdtsBytes,
-    depth: driver.ioQueues[0]!.depthEntries,
+    depth: driver.queues.io[0]!.depthEntries,
     peer: PLACES[peer === null ? "none" : lab.topology.kind(peer.function, device.function)],
     given: { config, disk: device.name, peer: peer?.name ?? "", file },
   };

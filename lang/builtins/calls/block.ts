@@ -40,7 +40,7 @@ function onlyDisk(context: ExecutionContext): NvmeDevice {
 /** Whether two runs of memory may stand in one bio: both RAM, or both of one provider. */
 function sameProvider(context: ExecutionContext): (a: BioVec, b: BioVec) => boolean {
   const { topology } = context.lab;
-  return (a, b) => topology.providerOf(a.phys) === topology.providerOf(b.phys);
+  return (a, b) => topology.providerAt(a.phys) === topology.providerAt(b.phys);
 }
 
 /** The length of a bio that has no memory to tell it. */

@@ -21,21 +21,11 @@ import { AtomicPools } from "../../memory/atomic_pool.ts";
 import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
-import {
-  directMapPhys,
-  directSyncForCpu,
-  directSyncForDevice,
-  directUnmapPhys,
-} from "../paths/direct.ts";
-import {
-  iommuMapPhys,
-  iommuSyncForCpu,
-  iommuSyncForDevice,
-  iommuUnmapPhys,
-  warnErrorUnmapped,
-} from "../paths/iommu_path.ts";
+import { directMapPhys, directSync, directUnmapPhys } from "../paths/direct.ts";
+import { iommuMapPhys, iommuSync, iommuUnmapPhys, warnErrorUnmapped } from "../paths/iommu_path.ts";
 import { type DmaIovaState, type LinkedSingle, RangePart } from "../iova_state.ts";
 import { MAP_BRANCH, MAP_FAILURE, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts";
+import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
 import {
   addressingLimited,
   maxMappingSize,
@@ -52,7 +42,6 @@ import type { KERNEL_FUNCTIONS, KernelFunction } from "../../vocabulary/kernel_c
 import { MADE, type MadeBy } from "../checker/record_table.ts";
 import type { MappingPath } from "../../vocabulary/shared_words.ts";
 import { hexAddress } from "../hex_address.ts";
-import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
 import { APART, APART_WORDS, type Scatterlist } from "../scatterlist.ts";
 import {
   countMapped,
@@ -155,8 +144,6 @@ type UnmapCall =
   | typeof UNMAP_PAGE
   | typeof UNMAP_SINGLE
   | typeof UNMAP_RESOURCE;
-type SyncCall = typeof SYNC_FOR_CPU | typeof SYNC_FOR_DEVICE;
-type EndCall = typeof UNLINK | typeof DESTROY;
 
 const DMA_SYNC = eventId("dma.sync");
 const DMA_MAP = eventId("dma.map");
@@ -315,30 +302,12 @@ export class DmaMapping {
 
   /** Hands a mapping, or a part of one, to the CPU. */
   dmaSyncSingleForCpu(dev: DmaDevice, dma: DmaAddr, sizeBytes: Bytes, dir: DmaDirection): void {
-    const events = this.#events;
-    const outer = this.#enterSync(SYNC_FOR_CPU, dev, dma, sizeBytes, dir);
-    this.#checker?.syncs.syncing(dev, dma, sizeBytes, dir, true, 0);
-    if (events.tick(DMA_SYNC)) events.emit(DMA_SYNC, { for: "cpu", dma, size_bytes: sizeBytes });
-    if (this.#mustSync(SYNC_FOR_CPU, dev)) {
-      if (dev.domain === null) directSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
-      else iommuSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
-    }
-    this.#calls.leave(SYNC_FOR_CPU, outer);
+    this.#syncSingle(SYNC_FOR_CPU, dev, dma, sizeBytes, dir);
   }
 
   /** Hands a mapping, or a part of one, to the device. */
   dmaSyncSingleForDevice(dev: DmaDevice, dma: DmaAddr, sizeBytes: Bytes, dir: DmaDirection): void {
-    const events = this.#events;
-    const outer = this.#enterSync(SYNC_FOR_DEVICE, dev, dma, sizeBytes, dir);
-    this.#checker?.syncs.syncing(dev, dma, sizeBytes, dir, false, 0);
-    if (events.tick(DMA_SYNC)) {
-      events.emit(DMA_SYNC, { for: "device", dma, size_bytes: sizeBytes });
-    }
-    if (this.#mustSync(SYNC_FOR_DEVICE, dev)) {
-      if (dev.domain === null) directSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
-      else iommuSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
-    }
-    this.#calls.leave(SYNC_FOR_DEVICE, outer);
+    this.#syncSingle(SYNC_FOR_DEVICE, dev, dma, sizeBytes, dir);
   }
 
   /**
@@ -857,21 +826,27 @@ export class DmaMapping {
     return true;
   }
 
-  #mustSync(call: SyncCall, dev: DmaDevice): boolean {
-    if (dev.ownOps) this.#calls.throughTable(call.api);
-    return !dev.skipSync || this.#machine.config.dmaDebug;
-  }
-
-  #enterSync(
-    call: SyncCall,
+  #syncSingle(
+    call: typeof SYNC_FOR_CPU | typeof SYNC_FOR_DEVICE,
     dev: DmaDevice,
     dma: DmaAddr,
     sizeBytes: Bytes,
     dir: DmaDirection,
-  ): string | null {
+  ): void {
+    const machine = this.#machine;
+    const owner = call === SYNC_FOR_CPU ? "cpu" : "device";
     const outer = this.#calls.enter(dev);
     if (this.#events.tick(call.call)) this.#calls.tell(call, dev, dma, sizeBytes, dir);
-    return outer;
+    this.#checker?.syncs.syncing(dev, dma, sizeBytes, dir, owner === "cpu", 0);
+    if (this.#events.tick(DMA_SYNC)) {
+      this.#events.emit(DMA_SYNC, { for: owner, dma, size_bytes: sizeBytes });
+    }
+    if (dev.ownOps) this.#calls.throughTable(call.api);
+    if (!dev.skipSync || machine.config.dmaDebug) {
+      if (dev.domain === null) directSync(machine, dev, dma, sizeBytes, dir, owner);
+      else iommuSync(machine, dev, dma, sizeBytes, dir, owner);
+    }
+    this.#calls.leave(call, outer);
   }
 
   /**
@@ -946,7 +921,12 @@ export class DmaMapping {
   }
 
   /** Ends what is linked in a part of a range, and emits where its first byte led. */
-  #endPart(call: EndCall, part: RangePart, dir: DmaDirection, attrs: number): void {
+  #endPart(
+    call: typeof UNLINK | typeof DESTROY,
+    part: RangePart,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
     const machine = this.#machine;
     const { dev, dma, sizeBytes, state } = part;
     part.dir = state.kept?.dir ?? dir;
@@ -1101,7 +1081,6 @@ function whatKeepsApart(
   };
 }
 
-/** The branch on which an output was mapped. */
 function branchOf(dev: DmaDevice, list: Scatterlist, index: number): MapBranch {
   if (list.isBusAddressAt(index)) return PART_BRANCH.PEER_BUS;
   return list.branchAt(index) ??

@@ -39,7 +39,6 @@ export function addressingLimited(machine: DmaMachine, dev: DmaDevice): boolean 
   return dev.domain === null && dev.rangeMap?.coversRam(machine.memory.ranges) === false;
 }
 
-/** Largest single mapping. */
 export function maxMappingSize(machine: DmaMachine, dev: DmaDevice): Bytes {
   const { swiotlb } = machine;
   const bounces = dev.domain !== null

@@ -108,7 +108,6 @@ export function allocNoncontiguous(
   return null;
 }
 
-/** `dma_free_noncontiguous`. */
 export function freeNoncontiguous(
   machine: Machine,
   { dev, list, pages }: NoncontiguousMemory,

@@ -49,7 +49,6 @@ export interface DescriptorPool {
   free(block: PoolBlock, dma: DmaAddr): void;
 }
 
-/** A block as its pool keeps it. */
 interface OwnBlock extends PoolBlock {
   dma: DmaAddr;
   used: boolean;
@@ -103,7 +102,6 @@ export class DmaPool implements DescriptorPool {
     );
   }
 
-  /** Blocks that are handed out. */
   get usedBlocks(): number {
     return this.#used;
   }

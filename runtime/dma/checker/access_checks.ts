@@ -12,7 +12,7 @@ import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
-import { bytes } from "./describe.ts";
+import { bytesAt } from "./describe.ts";
 import type { CheckedDevice, PoolPage } from "./checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
@@ -108,7 +108,7 @@ export class AccessChecks {
     const ended = ledger.ended.find(ledger.deviceOf(dev).number, dma);
     const what = ended === null
       ? ""
-      : ` after the unmap of the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)}`;
+      : ` after the unmap of the mapping of ${bytesAt(ended.sizeBytes, ended.dma)}`;
     ledger.report(
       "stale_iotlb_access",
       `Device "${dev.name}" ${access === "read" ? "read" : "wrote"} ${hexAddress(dma)} through a ` +
@@ -152,9 +152,8 @@ export class AccessChecks {
     table.mark(record, MARK.REPORTED);
     ledger.report(
       "sync_missing",
-      `Device "${dev.name}" ${access}s ${hexAddress(dma)} in ${
-        ledger.describe(record)
-      } before dma_iova_sync(): ${why}`,
+      `Device "${dev.name}" ${access}s ${hexAddress(dma)} in ` +
+        `${ledger.describe(record)} before dma_iova_sync(): ${why}`,
       table.site(record),
     );
   }
@@ -165,7 +164,7 @@ export class AccessChecks {
     const { dev } = device;
     const { access, dma, sizeBytes } = wrong;
     const { table } = ledger;
-    const what = `Device "${dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}, `;
+    const what = `Device "${dev.name}" ${access}s ${bytesAt(sizeBytes, dma)}, `;
     const from = at === dma ? "" : `from ${hexAddress(at)} on `;
     const mapped = table.findAround(device.number, at, BUFFERS);
     if (mapped !== NO_RECORD) {
@@ -187,7 +186,7 @@ export class AccessChecks {
       : dev.domain === null
       ? ended === null
         ? `${UNTRANSLATED}${near}`
-        : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} has ended, but ` +
+        : `the mapping of ${bytesAt(ended.sizeBytes, ended.dma)} has ended, but ` +
           UNTRANSLATED
       : !dev.domain.table.walk(at)
       ? "they are a peer's, on the bus, where no IOMMU looks"
@@ -222,7 +221,7 @@ export class AccessChecks {
     if (isInside && end <= first.endBytes) return true;
     const wrongOffset = isInside ? first.endBytes : from - start;
     const wrong = page.blockAt(wrongOffset);
-    const what = `Device "${dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}, `;
+    const what = `Device "${dev.name}" ${access}s ${bytesAt(sizeBytes, dma)}, `;
     if (access === "write" && wrong !== null && !wrong.used && wrong.freedSite !== undefined) {
       this.#ledger.report(
         "device_write_after_free",

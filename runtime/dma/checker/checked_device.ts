@@ -15,7 +15,6 @@ export interface BusMapping {
   readonly sizeBytes: Bytes;
 }
 
-/** A block of a pool. */
 export interface PooledBlock {
   /** Where it ends in its page. */
   readonly endBytes: Bytes;

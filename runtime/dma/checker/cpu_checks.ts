@@ -6,8 +6,9 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { directionWord, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
-import { bytes as inWords } from "./describe.ts";
+import { bytesAt } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
+import type { CpuContext } from "../../cpu_context.ts";
 
 /** Memory that a driver has mapped for a device, as the CPU sees it. */
 export interface LentMemory {
@@ -48,13 +49,10 @@ export class CpuChecks {
     const { device, dir, dma } = lent;
     this.#ledger.report(
       "cpu_access_while_mapped",
-      `CPU ${writes ? "write" : "read"} of ${inWords(sizeBytes)} at ${
-        hexAddress(phys)
-      } ${place}, ` +
+      `CPU ${writes ? "write" : "read"} of ${bytesAt(sizeBytes, phys)} ${place}, ` +
         `at offset ${phys - lent.phys} of a buffer owned by device "${device}" (mapped ` +
-        `${directionWord(dir)} at ${hexAddress(dma)}, no dma_sync_*_for_cpu since): ${
-          effectOf(writes)
-        }`,
+        `${directionWord(dir)} at ${hexAddress(dma)}, no dma_sync_*_for_cpu since): ` +
+        effectOf(writes),
       lent.site,
     );
   }
@@ -63,7 +61,7 @@ export class CpuChecks {
   freed(lent: LentMemory, phys: PhysAddr, sizeBytes: Bytes, place: string): void {
     this.#ledger.report(
       "freed_while_mapped",
-      `${inWords(sizeBytes)} at ${hexAddress(phys)} freed ${place} while still mapped for device ` +
+      `${bytesAt(sizeBytes, phys)} freed ${place} while still mapped for device ` +
         `"${lent.device}" at ${hexAddress(lent.dma)}, ${directionWord(lent.dir)}: the device can ` +
         "access whatever is allocated there next",
       lent.site,
@@ -97,11 +95,40 @@ export class CpuChecks {
     const { count, offset, site, where } = bytes;
     this.#ledger.report(
       "uninitialized_dma_read",
-      `Device "${device}" reads ${inWords(fetch.sizeBytes)} at ${hexAddress(fetch.dma)} (physical ${
-        hexAddress(fetch.phys)
-      }); ${count} of them were never written since their allocation${where}: the first is ` +
-        `byte ${offset}`,
+      `Device "${device}" reads ${bytesAt(fetch.sizeBytes, fetch.dma)} (physical ` +
+        `${hexAddress(fetch.phys)}); ${count} of them were never written since their ` +
+        `allocation${where}: the first is byte ${offset}`,
       site,
     );
   }
+}
+
+export class ContextChecks {
+  readonly #ledger: MappingRecords;
+
+  constructor(ledger: MappingRecords) {
+    this.#ledger = ledger;
+  }
+
+  /** What may sleep is about to. @param what A call's name, or a statement's. */
+  maySleep(what: string): void {
+    const { context } = this.#ledger.platform;
+    if (!context.isAtomic) return;
+    this.#ledger.report(
+      "sleep_in_atomic",
+      `${what} may sleep, but is called in atomic context: ${whyAtomic(context)}`,
+      null,
+    );
+  }
+
+  /** Locks are taken in an order in which two can wait for each other. @param before Who took them so first. */
+  lockOrder(text: string, before: number | null): void {
+    this.#ledger.report("lock_order", text, before);
+  }
+}
+
+function whyAtomic({ inInterrupt, locks }: CpuContext): string {
+  if (locks > 1) return `${locks} spinlocks held`;
+  if (locks === 1) return "spinlock held";
+  return inInterrupt ? "in hardirq" : "IRQs disabled";
 }

@@ -12,9 +12,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { AccessChecks } from "./access_checks.ts";
 import type { CheckedDevice } from "./checked_device.ts";
 import { type CheckedPlatform, MappingRecords } from "./ledger.ts";
-import { CpuChecks } from "./cpu_checks.ts";
-import { ContextChecks } from "./context_checks.ts";
-import { leftRecords, type UnreleasedRecord } from "./unreleased_records.ts";
+import { ContextChecks, CpuChecks } from "./cpu_checks.ts";
 import { ListChecks } from "./list_checks.ts";
 import { MappingChecks } from "./mapping_checks.ts";
 import { RangeChecks } from "./range_checks.ts";
@@ -22,6 +20,7 @@ import { MemoryChecks } from "./memory_checks.ts";
 import { PeerChecks } from "./peer_checks.ts";
 import { MADE, type MadeBy, MARK } from "./record_table.ts";
 import { SyncChecks } from "./sync_checks.ts";
+import { describeRecord } from "./describe.ts";
 
 const RANGES = 1 << MADE.RANGE;
 /** What the kernel's debugging knows of: single mappings, outputs of lists, shared memory. */
@@ -68,9 +67,37 @@ export class DmaChecker {
     return this.#ledger.table.lastSerial;
   }
 
-  /** Mappings and ranges made after a record that are still to be unmapped or destroyed. */
+  /** Mappings and ranges made after a record that are still to be unmapped or destroyed, oldest first. */
   leftSince(serial: number): readonly UnreleasedRecord[] {
-    return leftRecords(this.#ledger, serial);
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    const found: number[] = [];
+    table.each((record) => {
+      if (table.serial[record]! <= serial || FOUND_ELSEWHERE.includes(table.madeBy(record))) return;
+      if (!ledger.isExcused(record) && !table.has(record, MARK.LEAKED)) found.push(record);
+    });
+    found.sort((a, b) => table.serial[a]! - table.serial[b]!);
+    return found.map((record) => {
+      const { dev } = ledger.deviceNumbered(table.device[record]!);
+      const isRange = table.madeBy(record) === MADE.RANGE;
+      const dma = table.dma[record]!;
+      const sizeBytes = table.sizeBytes[record]!;
+      const inGranule = dev.domain?.offsetOf(dma) ?? 0;
+      const spanBytes = dev.domain?.roundUp(inGranule + sizeBytes) ?? sizeBytes;
+      const what = describeRecord(table, record);
+      return {
+        kind: isRange ? "range" : "mapping",
+        device: dev.name,
+        dma,
+        start: dma - inGranule,
+        end: dma - inGranule + spanBytes,
+        phys: isRange ? null : table.phys[record]!,
+        site: table.site(record),
+        text: isRange
+          ? `Device "${dev.name}": IOVA ${what}, not freed`
+          : `Device "${dev.name}": ${what}, not unmapped`,
+      };
+    });
   }
 
   /** What the records take of the host's memory. */
@@ -180,3 +207,23 @@ export class DmaChecker {
     return records.length > 1 ? ` (${kinds.join(", ")})` : "";
   }
 }
+
+/** A leaked mapping or range. */
+export interface UnreleasedRecord {
+  readonly kind: "mapping" | "range";
+  readonly device: string;
+  /** First byte as the device sees it. */
+  readonly dma: number;
+  /** The device's addresses that it takes, whole granules where they are translated: `[start, end)`. */
+  readonly start: number;
+  readonly end: number;
+  /** First byte of its memory; null of a range, which has none of its own. */
+  readonly phys: number | null;
+  /** The statement that made it. */
+  readonly site: number | null;
+  /** What it is, as a sentence without a final period. */
+  readonly text: string;
+}
+
+/** Coherent memory is found by events, which tell the pools' part apart; links go with their range. */
+const FOUND_ELSEWHERE: readonly number[] = [MADE.COHERENT, MADE.LINK];

@@ -4,22 +4,29 @@
  * @see rules/dma.md 8.1 (lookup), 8.2 rows 1 to 9
  */
 import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
-import { directionWord, DMA_ATTR, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
+import {
+  directionWord,
+  DMA_ATTR,
+  DMA_BIDIRECTIONAL,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
-import { attributeText, bytes, endingApi } from "./describe.ts";
+import { attributeText, bytes, bytesAt, endingApi } from "./describe.ts";
 import type { CheckedDevice } from "./checked_device.ts";
-import type { MappingRecords } from "./ledger.ts";
+import { type MappingRecords, SINGLES } from "./ledger.ts";
 import type { ReportClass } from "./report_classes.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
 import { MADE, type MadeBy, MARK, NONE, type UnmapDescription } from "./record_table.ts";
 
 const { COHERENT, LIST } = MADE;
 const { TESTED } = MARK;
+const NO_RECORD = NONE;
+const ERROR = DMA_MAPPING_ERROR;
+const LINKED = 1 << MADE.LINK;
 const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
 const AGREED_ATTRS = DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
   DMA_ATTR.REQUIRE_COHERENT | DMA_ATTR.PRIVILEGED | DMA_ATTR.CC_SHARED;
-const NO_RECORD = NONE;
-const ERROR = DMA_MAPPING_ERROR;
 
 /** What a driver says of the mapping that it ends. Used again for every call. */
 export interface Ending extends UnmapDescription {
@@ -34,7 +41,9 @@ export interface Ending extends UnmapDescription {
   phys: PhysAddr | -1;
 }
 
-const LINKED = 1 << MADE.LINK;
+export function newEnding(made: MadeBy): Ending {
+  return { made, dma: 0, sizeBytes: 0, dir: DMA_BIDIRECTIONAL, attrs: 0, entries: 0, phys: -1 };
+}
 
 /**
  * The calls whose mappings a call's counterpart may end, as bits `1 << MADE.…`: one family for every single
@@ -42,7 +51,7 @@ const LINKED = 1 << MADE.LINK;
  */
 function familyOf({ debug_by_page: byPage }: Kernel, made: MadeBy): number {
   if (byPage) return made < MADE.RESOURCE ? ONE_BUFFER : 1 << made;
-  return made <= MADE.RESOURCE ? ONE_BUFFER | 1 << MADE.RESOURCE : 1 << made;
+  return made <= MADE.RESOURCE ? SINGLES : 1 << made;
 }
 
 /** Attributes that map and unmap must agree on (row 9). */
@@ -155,7 +164,7 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
   if (device.forgotten !== null && device.dev.domain === null) return;
   const { table } = ledger;
   const what = `${endingApi(ending.made)} on device "${device.dev.name}" of ` +
-    `${bytes(ending.sizeBytes)} at ${hexAddress(ending.dma)}: `;
+    `${bytesAt(ending.sizeBytes, ending.dma)}: `;
   if (reportRange(ledger, device, ending, what)) return;
   const link = table.findAround(device.number, ending.dma, LINKED);
   if (link !== NO_RECORD) {
@@ -173,16 +182,15 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
   if (around !== NO_RECORD) {
     const text = others === 1
       ? `no such mapping; that address is in ${ledger.describe(around)}`
-      : `${others} mappings cover that address, but none matches; for example ${
-        ledger.describe(around)
-      }`;
+      : `${others} mappings cover that address, but none matches; for example ` +
+        ledger.describe(around);
     ledger.report("unmap_unknown", what + text, table.site(around));
     return;
   }
   const ended = ledger.ended.find(device.number, ending.dma);
   const text = ended === null
     ? "no such mapping; nothing was ever mapped there"
-    : `already unmapped: the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)}`;
+    : `already unmapped: the mapping of ${bytesAt(ended.sizeBytes, ended.dma)}`;
   ledger.report("unmap_unknown", what + text, ended?.site ?? null);
 }
 

@@ -12,16 +12,14 @@ import { IntervalSet } from "../../memory/interval_set.ts";
 import type { Platform } from "../../platform.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
-import { BouncedWrites } from "./bounced_writes.ts";
 import { CheckedDevice } from "./checked_device.ts";
-import { CacheLineRecords } from "./cache_lines.ts";
+import { CacheLineRecords, SharedLines } from "./cache_lines.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
 import { hexAddress } from "../hex_address.ts";
-import { bytes, describeRecord } from "./describe.ts";
-import { EndedMappings } from "./ended_mappings.ts";
+import { bytes, bytesAt, describeRecord } from "./describe.ts";
 import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
 import { REPORT_CLASSES, type ReportClass } from "./report_classes.ts";
-import { SharedLines } from "./shared_lines.ts";
+import { zeros } from "../../zeros.ts";
 
 /** Two mappings may share a cache line when both have one of these (row 15). */
 const SHARING_ATTRS = DMA_ATTR.DEBUGGING_IGNORE_CACHELINES | DMA_ATTR.REQUIRE_COHERENT;
@@ -58,7 +56,6 @@ export interface CheckedPlatform extends Platform {
 }
 
 export class MappingRecords {
-  readonly platform: CheckedPlatform;
   readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
   readonly bouncedWrites = new BouncedWrites();
@@ -74,13 +71,11 @@ export class MappingRecords {
   #saidMany = false;
   #printed = 0;
 
-  constructor(platform: CheckedPlatform) {
-    this.platform = platform;
+  constructor(readonly platform: CheckedPlatform) {
     this.kernel = platform.kernel;
     this.#alignsToLines = platform.iommuModel.alignsToCacheLines;
   }
 
-  /** What is kept of a device. */
   deviceOf(dev: DmaDevice): CheckedDevice {
     const { checked } = dev;
     if (checked !== null && checked.ledger === this) return checked;
@@ -91,7 +86,6 @@ export class MappingRecords {
     return added;
   }
 
-  /** What is kept of the device with this number. */
   deviceNumbered(number: number): CheckedDevice {
     return this.#devices[number]!;
   }
@@ -172,10 +166,8 @@ export class MappingRecords {
     this.report(
       "cacheline_shared",
       `Device "${dev.name}": ${this.describe(record)} shares cache lines with ` +
-        `${
-          this.describe(other)
-        }, and no kernel reports it: what a device writes may be lost when ` +
-        "a line is written back or invalidated for the other mapping",
+        `${this.describe(other)}, and no kernel reports it: what a device writes may be lost ` +
+        "when a line is written back or invalidated for the other mapping",
       this.table.site(other),
     );
   }
@@ -304,7 +296,7 @@ export class MappingRecords {
       if (call === null) continue;
       this.report(
         "bounced_write_lost",
-        `CPU write of ${bytes(met.sizeBytes)} at ${hexAddress(met.phys)} to ` +
+        `CPU write of ${bytesAt(met.sizeBytes, met.phys)} to ` +
           `${this.describe(record)} of device "${dev.name}" is lost: ${call} copies the bounce ` +
           `buffer over it, and ${why}`,
         met.site,
@@ -348,5 +340,103 @@ export class MappingRecords {
       count++;
     });
     return count;
+  }
+}
+
+/** How many mappings that ended are remembered; a power of two. */
+const KEPT_ENDED = 64;
+
+interface EndedMapping {
+  readonly dma: number;
+  readonly sizeBytes: number;
+  /** The statement that made it. */
+  readonly site: number | null;
+}
+
+/** The mappings that ended last, so that a report about one that is gone can say what it was. */
+class EndedMappings {
+  readonly #dma = zeros(Float64Array, KEPT_ENDED);
+  readonly #sizeBytes = zeros(Float64Array, KEPT_ENDED);
+  readonly #device = zeros(Uint16Array, KEPT_ENDED);
+  readonly #site: (number | null)[] = new Array<number | null>(KEPT_ENDED).fill(null);
+  #total = 0;
+
+  /** Remembers a record that is about to go. */
+  add(table: RecordTable, record: number): void {
+    const slot = this.#total++ & (KEPT_ENDED - 1);
+    this.#dma[slot] = table.dma[record]!;
+    this.#sizeBytes[slot] = table.sizeBytes[record]!;
+    this.#device[slot] = table.device[record]!;
+    this.#site[slot] = table.site(record);
+  }
+
+  /** The mapping of a device that an address lay in and that ended last, or null. */
+  find(device: number, dma: number): EndedMapping | null {
+    for (let back = 1; back <= Math.min(KEPT_ENDED, this.#total); back++) {
+      const slot = (this.#total - back) & (KEPT_ENDED - 1);
+      const start = this.#dma[slot]!;
+      const sizeBytes = this.#sizeBytes[slot]!;
+      if (this.#device[slot] === device && start <= dma && dma < start + sizeBytes) {
+        return { dma: start, sizeBytes, site: this.#site[slot]! };
+      }
+    }
+    return null;
+  }
+}
+
+/** What a copy meets of one statement's writes. */
+interface MetWrite {
+  /** The statement that wrote. */
+  readonly site: number | null;
+  /** The first of the bytes. */
+  readonly phys: number;
+  readonly sizeBytes: Bytes;
+}
+
+/**
+ * What the CPU has written to bounced buffers in its turn, and no copy has taken along: the next copy
+ * of the bounce buffer to the memory overwrites it.
+ *
+ * @see rules/dma.md 6.3
+ */
+class BouncedWrites {
+  /** Addresses of bytes, by record and by the statement that wrote them last. */
+  readonly #ofRecord = new Map<number, Map<number | null, IntervalSet>>();
+
+  get isEmpty(): boolean {
+    return this.#ofRecord.size === 0;
+  }
+
+  /** A statement has written memory of a record from `start` to `end - 1`. */
+  add(record: number, site: number | null, start: number, end: number): void {
+    const bySite = this.#ofRecord.get(record) ?? new Map<number | null, IntervalSet>();
+    for (const bytes of bySite.values()) bytes.delete(start, end);
+    const bytes = bySite.get(site) ?? new IntervalSet();
+    bytes.add(start, end);
+    this.#ofRecord.set(record, bySite.set(site, bytes));
+  }
+
+  /** Takes out what lies from `start` to `end - 1`. */
+  take(record: number, start: number, end: number): MetWrite[] {
+    const met: MetWrite[] = [];
+    const bySite = this.#ofRecord.get(record);
+    for (const [site, bytes] of bySite ?? []) {
+      const inside = bytes.intervals().filter(([from, to]) => from < end && start < to);
+      const sizeBytes = inside.reduce(
+        (sum, [from, to]) => sum + Math.min(to, end) - Math.max(from, start),
+        0,
+      );
+      const phys = bytes.firstIn(start, end);
+      bytes.delete(start, end);
+      if (phys >= 0) met.push({ site, phys, sizeBytes });
+      if (bytes.count === 0) bySite!.delete(site);
+    }
+    if (bySite?.size === 0) this.forget(record);
+    return met;
+  }
+
+  /** The mapping has ended. */
+  forget(record: number): void {
+    this.#ofRecord.delete(record);
   }
 }

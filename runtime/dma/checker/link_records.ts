@@ -7,13 +7,13 @@
  */
 import { type Bytes, KIB, type PhysAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
-import type { DmaIovaState } from "../iova_state.ts";
-import type { RangePart } from "../iova_state.ts";
+import type { DmaIovaState, RangePart } from "../iova_state.ts";
 import type { CheckedDevice } from "./checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const LINKED = 1 << MADE.LINK;
+
 /**
  * How far a record may grow in a range whose links come and go page by page. All records that may
  * fill the range would be looked for in one place: a million of them there takes for ever.
@@ -131,7 +131,6 @@ export class LinkRecords {
     return record === NONE ? null : this.#ledger.table.site(record);
   }
 
-  /** The statement that reserved a range, or null. */
   siteOfRange(state: DmaIovaState): number | null {
     const range = this.rangeOf(state);
     return range === NONE ? null : this.#ledger.table.site(range);

@@ -3,12 +3,12 @@
  *
  * @see rules/dma.md 8.1, 8.2 rows 6, 22 to 24
  */
-import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
+import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
-import { checkEnd, type Ending } from "./end_check.ts";
+import { checkEnd, newEnding } from "./end_check.ts";
 import type { CheckedDevice } from "./checked_device.ts";
 import type { MappingRecords } from "./ledger.ts";
 import type { MappingChecks } from "./mapping_checks.ts";
@@ -19,15 +19,7 @@ export class ListChecks {
   readonly #ledger: MappingRecords;
   readonly #mappings: MappingChecks;
   readonly #syncs: SyncChecks;
-  readonly #ending: Ending = {
-    made: MADE.LIST,
-    dma: 0,
-    sizeBytes: 0,
-    dir: DMA_BIDIRECTIONAL,
-    attrs: 0,
-    entries: 0,
-    phys: -1,
-  };
+  readonly #ending = newEnding(MADE.LIST);
 
   constructor(ledger: MappingRecords, mappings: MappingChecks, syncs: SyncChecks) {
     this.#ledger = ledger;
@@ -105,10 +97,8 @@ export class ListChecks {
       if (lengthBytes <= dev.maxSegmentSizeBytes) continue;
       this.#ledger.report(
         "segment_too_long",
-        `An entry of ${bytes(lengthBytes)} at physical ${
-          hexAddress(list.physAt(index))
-        } is above ` +
-          `the max_seg_size of device "${dev.name}", ${bytes(dev.maxSegmentSizeBytes)}`,
+        `An entry of ${bytes(lengthBytes)} at physical ${hexAddress(list.physAt(index))} is ` +
+          `above the max_seg_size of device "${dev.name}", ${bytes(dev.maxSegmentSizeBytes)}`,
         this.#ledger.platform.events.context.site,
       );
     }
@@ -124,9 +114,8 @@ export class ListChecks {
     ledger.report(
       "segment_boundary",
       `Device "${dev.name}": ${ledger.describe(record)} crosses ` +
-        `${hexAddress((first + 1) * boundaryBytes)}; its segment boundary is ${
-          bytes(boundaryBytes)
-        }`,
+        `${hexAddress((first + 1) * boundaryBytes)}; its segment boundary is ` +
+        bytes(boundaryBytes),
       table.site(record),
     );
   }

@@ -9,7 +9,7 @@ import type { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
-import { checkEnd, type Ending } from "./end_check.ts";
+import { checkEnd, newEnding } from "./end_check.ts";
 import { type Forbidden, type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
@@ -21,15 +21,7 @@ export class MappingChecks {
   readonly #ledger: MappingRecords;
   /** The single mapping made last: the one that is asked about next. */
   #newest: number = NO_RECORD;
-  readonly #ending: Ending = {
-    made: MADE.PHYS,
-    dma: 0,
-    sizeBytes: 0,
-    dir: DMA_BIDIRECTIONAL,
-    attrs: 0,
-    entries: 0,
-    phys: -1,
-  };
+  readonly #ending = newEnding(MADE.PHYS);
 
   constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
@@ -59,10 +51,8 @@ export class MappingChecks {
     if (sizeBytes === 0) {
       ledger.report(
         "map_empty",
-        `0 bytes at physical ${
-          hexAddress(phys)
-        } mapped for device "${dev.name}": without an IOMMU ` +
-          "that works, behind one the map fails",
+        `0 bytes at physical ${hexAddress(phys)} mapped for device "${dev.name}": without an ` +
+          "IOMMU that works, behind one the map fails",
         null,
       );
     }
@@ -90,10 +80,8 @@ export class MappingChecks {
     this.#ledger.report(
       "map_vmalloc",
       `${bytes(sizeBytes)} of vmalloc memory (also: vmapped stack, module data) at physical ` +
-        `${
-          hexAddress(phys)
-        } mapped as one buffer for device "${dev.name}": its pages need not be ` +
-        "contiguous",
+        `${hexAddress(phys)} mapped as one buffer for device "${dev.name}": its pages need not ` +
+        "be contiguous",
       null,
     );
   }
@@ -126,7 +114,6 @@ export class MappingChecks {
     if (untested !== NO_RECORD) table.mark(untested, TESTED);
   }
 
-  /** A single mapping is to end. */
   unmapping(
     made: MadeBy,
     dev: DmaDevice,
@@ -164,13 +151,12 @@ export class MappingChecks {
     ending.entries = 0;
     // What costs nothing may have been mapped again.
     for (;;) {
-      const record = ledger.table.findPerfect(number, ending, SINGLES, Infinity);
+      const record = ledger.table.findPerfect(number, ending, OF_ONE_BUFFER, Infinity);
       if (record === NO_RECORD) return;
       ledger.end(record);
     }
   }
 
-  /** Shared memory was allocated. */
   allocated(dev: DmaDevice, memory: CoherentMemory): void {
     const ledger = this.#ledger;
     const { attrs, dma, sizeBytes, pages } = memory;
@@ -180,7 +166,6 @@ export class MappingChecks {
     ledger.table.mark(record, TESTED);
   }
 
-  /** Coherent memory is about to be freed. */
   freeing(dev: DmaDevice, memory: CoherentMemory, freed: CoherentMemory): void {
     const ending = this.#ending;
     ending.made = MADE.COHERENT;

@@ -8,13 +8,13 @@ import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../add
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import { effectOf } from "./cpu_checks.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
-import type { CacheHazard } from "../../memory/cache_hazard.ts";
+import type { CacheHazard } from "../../memory/cached_page.ts";
 import { IntervalSet } from "../../memory/interval_set.ts";
 import type { BufferSegment, HostMemoryChecks } from "../../memory/host_buffer.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
-import { bytes } from "./describe.ts";
+import { bytes, bytesAt } from "./describe.ts";
 import { type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, MARK } from "./record_table.ts";
 
@@ -55,9 +55,8 @@ export class MemoryChecks implements HostMemoryChecks {
       const page = alignDown(first, pageSizeBytes);
       ledger.report(
         "freed_while_mapped",
-        `The page at ${hexAddress(page)} is freed while it is still mapped: ${
-          ledger.describe(record)
-        }: the device can access whatever is allocated there next`,
+        `The page at ${hexAddress(page)} is freed while it is still mapped: ` +
+          `${ledger.describe(record)}: the device can access whatever is allocated there next`,
         table.site(record),
       );
     });
@@ -84,9 +83,8 @@ export class MemoryChecks implements HostMemoryChecks {
       if (first < 0) return;
       ledger.report(
         "cpu_access_while_mapped",
-        `CPU write at ${hexAddress(first)}, which is the device's: ${
-          ledger.describe(record)
-        }, no dma_sync_*_for_cpu since: ${effectOf(true)}`,
+        `CPU write at ${hexAddress(first)}, which is the device's: ` +
+          `${ledger.describe(record)}, no dma_sync_*_for_cpu since: ${effectOf(true)}`,
         table.site(record),
       );
     });
@@ -151,12 +149,12 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   freedTwice(phys: PhysAddr, sizeBytes: Bytes): void {
-    const text = `${bytes(sizeBytes)} at ${hexAddress(phys)} freed twice`;
+    const text = `${bytesAt(sizeBytes, phys)} freed twice`;
     this.#ledger.report("double_free", text, null);
   }
 
   usedAfterFree(phys: PhysAddr, sizeBytes: Bytes): void {
-    const text = `CPU access to ${bytes(sizeBytes)} at ${hexAddress(phys)} after they were freed`;
+    const text = `CPU access to ${bytesAt(sizeBytes, phys)} after they were freed`;
     this.#ledger.report("use_after_free", text, null);
   }
 

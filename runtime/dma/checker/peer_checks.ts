@@ -39,10 +39,8 @@ export class PeerChecks {
         "peer_revoked_queued",
         `The driver of "${provider}" unbinds, but IOVA ${hexAddress(iova)} of device ` +
           `"${domain.name}" is still in the flush queue, and a stale IOTLB entry translates ` +
-          `it to the memory of "${provider}" at ${
-            hexAddress(phys)
-          }: dma_iova_unlink() would have ` +
-          "invalidated it at once",
+          `it to the memory of "${provider}" at ${hexAddress(phys)}: dma_iova_unlink() would ` +
+          "have invalidated it at once",
         null,
       );
     });
@@ -64,10 +62,8 @@ export class PeerChecks {
   misrouted(dev: DmaDevice, dma: number, phys: PhysAddr, provider: string): void {
     this.#ledger.report(
       "peer_misrouted",
-      `Device "${dev.name}" used bus address ${
-        hexAddress(dma)
-      } of the memory of "${provider}", but no ` +
-        "switch routed it to the peer: it reached the root complex and hit host memory at " +
+      `Device "${dev.name}" used bus address ${hexAddress(dma)} of the memory of "${provider}", ` +
+        "but no switch routed it to the peer: it reached the root complex and hit host memory at " +
         hexAddress(phys),
       null,
     );
@@ -77,10 +73,8 @@ export class PeerChecks {
   usedAfterUnbind(dev: DmaDevice, dma: number, provider: string): void {
     this.#ledger.report(
       "peer_use_after_unbind",
-      `Device "${dev.name}" uses the memory of "${provider}" at ${
-        hexAddress(dma)
-      } after its driver ` +
-        "was unbound",
+      `Device "${dev.name}" uses the memory of "${provider}" at ${hexAddress(dma)} after its ` +
+        "driver was unbound",
       null,
     );
   }

@@ -10,10 +10,9 @@ import type { Bytes, PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import { directionWord, DMA_ATTR, DMA_BIDIRECTIONAL } from "../attributes.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
-import type { DmaIovaState } from "../iova_state.ts";
-import type { RangePart } from "../iova_state.ts";
+import type { DmaIovaState, RangePart } from "../iova_state.ts";
 import { hexAddress } from "../hex_address.ts";
-import { attributeText, bytes } from "./describe.ts";
+import { attributeText, bytes, bytesAt } from "./describe.ts";
 import { agreedAttrs } from "./end_check.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { LinkRecords } from "./link_records.ts";
@@ -33,7 +32,6 @@ export class RangeChecks {
     this.#links = new LinkRecords(ledger);
   }
 
-  /** A range was reserved. */
   reserved(dev: DmaDevice, state: DmaIovaState): void {
     const { addr, sizeBytes } = state;
     const device = this.#ledger.deviceOf(dev);
@@ -50,9 +48,7 @@ export class RangeChecks {
     this.#ledger.report(
       "state_overwritten",
       `dma_iova_try_alloc() on device "${dev.name}" with a state that still holds the range of ` +
-        `${bytes(sizeBytes)} at ${
-          hexAddress(addr)
-        }: the old range is overwritten and leaked${linked}`,
+        `${bytesAt(sizeBytes, addr)}: the old range is overwritten and leaked${linked}`,
       this.#links.siteOfRange(state),
     );
   }
@@ -94,11 +90,9 @@ export class RangeChecks {
     else if (hole >= 0 && sizeBytes > 0 && !this.#isConfused(state)) {
       this.#ledger.report(
         "sync_unlinked",
-        `dma_iova_sync() on device "${dev.name}" of ${
-          bytes(sizeBytes)
-        } at offset ${offset} covers ` +
-          `${hexAddress(hole)}, where nothing is linked: a later link there needs another ` +
-          "dma_iova_sync()",
+        `dma_iova_sync() on device "${dev.name}" of ${bytes(sizeBytes)} at offset ` +
+          `${offset} covers ${hexAddress(hole)}, where nothing is linked: a later link there ` +
+          "needs another dma_iova_sync()",
         this.#links.siteOfRange(state),
       );
     }
@@ -126,13 +120,12 @@ export class RangeChecks {
     }
     // What is right makes no text.
     if (otherDir === NONE && otherAttrs === NONE) return;
-    const what = `Unlink on device "${dev.name}" of ${bytes(sizeBytes)} at ${hexAddress(first)}`;
+    const what = `Unlink on device "${dev.name}" of ${bytesAt(sizeBytes, first)}`;
     if (otherDir !== NONE) {
       ledger.report(
         "unlink_direction",
-        `${what}: direction mismatch, ${directionWord(dir)} passed for ${
-          ledger.describe(otherDir)
-        }`,
+        `${what}: direction mismatch, ${directionWord(dir)} passed for ` +
+          ledger.describe(otherDir),
         table.site(otherDir),
       );
     }
@@ -168,7 +161,7 @@ export class RangeChecks {
     const site = this.#links.siteIn(device, domain, state, first, sizeBytes) ??
       this.#links.siteOfRange(state);
     if ((this.#isHeld(state) || !destroying) && !this.#isConfused(state)) {
-      const what = `Unlink on device "${dev.name}" of ${bytes(sizeBytes)} at ${hexAddress(first)}`;
+      const what = `Unlink on device "${dev.name}" of ${bytesAt(sizeBytes, first)}`;
       if (splits) {
         const text = unmappedBytes > askedBytes
           ? `all ${bytes(unmappedBytes)} of it are unmapped`
@@ -315,7 +308,7 @@ export class RangeChecks {
     this.#ledger.report(
       "link_beyond_device_limits",
       `dma_iova_link() of physical ${hexAddress(phys)} gives device "${dev.name}" one segment of ` +
-        `${bytes(end - start)} at ${hexAddress(start)}, ${limit}`,
+        `${bytesAt(end - start, start)}, ${limit}`,
       table.site(range),
     );
   }
@@ -338,9 +331,7 @@ export class RangeChecks {
     this.#ledger.report(
       "destroy_twice",
       `${destroyed ? "dma_iova_destroy()" : "dma_iova_free()"} on device "${dev.name}" of the ` +
-        `range of ${bytes(state.sizeBytes)} at ${
-          hexAddress(state.addr)
-        }, which is already free: a ` +
+        `range of ${bytesAt(state.sizeBytes, state.addr)}, which is already free: a ` +
         "double free, so the range can be allocated twice",
       this.#ledger.ended.find(device.number, state.addr)?.site ?? null,
     );
@@ -354,7 +345,7 @@ export class RangeChecks {
     const site = this.#links.siteIn(device, domain, state, addr, sizeBytes) ??
       this.#links.siteOfRange(state);
     const left = `${bytes(linkedBytes)} in whole granules stay linked`;
-    const range = `the range of ${bytes(sizeBytes)} at ${hexAddress(addr)}`;
+    const range = `the range of ${bytesAt(sizeBytes, addr)}`;
     if (mappedBytes === null) {
       ledger.report(
         "free_while_linked",

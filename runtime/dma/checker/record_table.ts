@@ -10,7 +10,7 @@
 import { invariant } from "../../errno.ts";
 import type { Bytes } from "../../address.ts";
 import type { DmaDirection } from "../attributes.ts";
-import { zeros } from "../../zeros.ts";
+import { grown, zeros } from "../../zeros.ts";
 
 /** The call that made a mapping. */
 export const MADE = {
@@ -40,7 +40,6 @@ const ATTRS_MASK = 0x3fff;
 const BLOCK_SHIFT = 24;
 const BLOCK_MASK = 0x3f;
 
-/** Marks of a record. */
 export const MARK = {
   /** The driver has asked whether the mapping failed. */
   TESTED: 1 << 19,
@@ -61,8 +60,8 @@ export const MARK = {
 
 const { RANGE } = MADE;
 const { LEAKED, LIVE } = MARK;
-const NO_RECORD = NONE;
 
+const NO_RECORD = NONE;
 /** Blocks are at least this wide: smaller ones would make more widths to look through. */
 const SMALLEST_BLOCK_BIT = 6;
 const BLOCK_BITS = 54;
@@ -90,25 +89,24 @@ export interface UnmapDescription {
 
 export class RecordTable {
   /** First byte as the device sees it. */
-  dma: Float64Array<ArrayBuffer>;
+  dma = zeros(Float64Array, FIRST_CAPACITY);
   /** First byte of the memory. Of a range: where the bytes begin that no sync has handed over. */
-  phys: Float64Array<ArrayBuffer>;
-  sizeBytes: Float64Array<ArrayBuffer>;
+  phys = zeros(Float64Array, FIRST_CAPACITY);
+  sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
   /** Numbers of devices; the ledger gives them. */
-  device: Uint16Array<ArrayBuffer>;
+  device = zeros(Uint16Array, FIRST_CAPACITY);
   /** Entries of the list that a record is an output of; 0 for all others. */
-  entries: Uint32Array<ArrayBuffer>;
+  entries = zeros(Uint32Array, FIRST_CAPACITY);
   /** Counts up with every record. */
-  serial: Uint32Array<ArrayBuffer>;
-  /** Serial number of the record made last. */
+  serial = zeros(Uint32Array, FIRST_CAPACITY);
   lastSerial = 0;
 
-  #site: Int32Array<ArrayBuffer>;
-  #flags: Uint32Array<ArrayBuffer>;
-  #next: Int32Array<ArrayBuffer>;
-  #buckets: Int32Array<ArrayBuffer>;
-  #shift: number;
-  #free = NO_RECORD;
+  #site = zeros(Int32Array, FIRST_CAPACITY);
+  #flags = zeros(Uint32Array, FIRST_CAPACITY);
+  #next = zeros(Int32Array, FIRST_CAPACITY);
+  #buckets = zeros(Int32Array, FIRST_CAPACITY).fill(NO_RECORD);
+  #shift = 32 - Math.log2(FIRST_CAPACITY);
+  #free: number = NO_RECORD;
   #count = 0;
   /** How many records hang under blocks of each width, and which widths are in use. */
   readonly #countOfBit = zeros(Uint32Array, BLOCK_BITS);
@@ -117,17 +115,6 @@ export class RecordTable {
 
   /** @param reclaim Called when no row is left; returns how many it could give up. */
   constructor(private readonly reclaim: () => number = () => 0) {
-    this.dma = zeros(Float64Array, FIRST_CAPACITY);
-    this.phys = zeros(Float64Array, FIRST_CAPACITY);
-    this.sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
-    this.device = zeros(Uint16Array, FIRST_CAPACITY);
-    this.entries = zeros(Uint32Array, FIRST_CAPACITY);
-    this.serial = zeros(Uint32Array, FIRST_CAPACITY);
-    this.#site = zeros(Int32Array, FIRST_CAPACITY);
-    this.#flags = zeros(Uint32Array, FIRST_CAPACITY);
-    this.#next = zeros(Int32Array, FIRST_CAPACITY);
-    this.#buckets = zeros(Int32Array, FIRST_CAPACITY).fill(NO_RECORD);
-    this.#shift = 32 - Math.log2(FIRST_CAPACITY);
     this.#chainFree(0);
   }
 
@@ -312,25 +299,14 @@ export class RecordTable {
    * @param otherThan A direction that it must not have.
    */
   findAround(device: number, dma: number, family: number, otherThan: number = NO_RECORD): number {
-    for (let index = 0; index < this.#bits; index++) {
-      const bit = this.#bitsInUse[index]!;
-      const last = Math.floor(dma * INVERSE_POWER[bit]!);
-      for (let block = last; block >= last - 1; block--) {
-        for (
-          let record = this.#buckets[this.#bucketOf(device, block, bit)]!;
-          record !== NO_RECORD;
-          record = this.#next[record]!
-        ) {
-          const start = this.dma[record]!;
-          if (
-            start <= dma && dma < start + this.sizeBytes[record]! &&
-            this.device[record] === device && (1 << this.madeBy(record) & family) !== 0 &&
-            this.dir(record) !== otherThan && !this.has(record, LEAKED)
-          ) return record;
-        }
-      }
-    }
-    return NO_RECORD;
+    let found: number = NO_RECORD;
+    this.eachAround(device, dma, (record) => {
+      const matches = (1 << this.madeBy(record) & family) !== 0 &&
+        this.dir(record) !== otherThan && !this.has(record, LEAKED);
+      if (matches) found = record;
+      return matches;
+    });
+    return found;
   }
 
   /**
@@ -380,10 +356,14 @@ export class RecordTable {
     return this.#bucketOf(this.device[record]!, block, bit);
   }
 
-  #hang(record: number, bit: number): void {
+  #putInBucket(record: number): void {
     const bucket = this.#bucketOfRecord(record);
     this.#next[record] = this.#buckets[bucket]!;
     this.#buckets[bucket] = record;
+  }
+
+  #hang(record: number, bit: number): void {
+    this.#putInBucket(record);
     if (this.#countOfBit[bit]!++ === 0) this.#bitsInUse[this.#bits++] = bit;
   }
 
@@ -435,18 +415,6 @@ export class RecordTable {
       if (this.isLive(record) && this.madeBy(record) !== RANGE) hanging.push(record);
     }
     hanging.sort((a, b) => this.serial[a]! - this.serial[b]!);
-    for (const record of hanging) {
-      const bucket = this.#bucketOfRecord(record);
-      this.#next[record] = this.#buckets[bucket]!;
-      this.#buckets[bucket] = record;
-    }
+    for (const record of hanging) this.#putInBucket(record);
   }
-}
-
-function grown<T extends { set(other: ArrayLike<number>): void }>(
-  from: ArrayLike<number>,
-  into: T,
-): T {
-  into.set(from);
-  return into;
 }

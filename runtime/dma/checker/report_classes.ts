@@ -18,7 +18,6 @@ export const FOUND_IN = {
 } as const;
 export type FoundIn = keyof typeof FOUND_IN;
 
-/** What is known of a class. */
 export interface ReportClassEntry {
   /** What the driver did, as a sentence. */
   readonly doc: string;
@@ -26,7 +25,6 @@ export interface ReportClassEntry {
   readonly rule: string;
   /** No kernel checks for it. */
   readonly beyondKernel: boolean;
-  /** Where it can be found. */
   readonly found: FoundIn;
   /** The kernel's DMA debugging counts it in `error_count`. */
   readonly counted: boolean;

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
-import type { CacheHazard } from "../../memory/cache_hazard.ts";
+import type { CacheHazard } from "../../memory/cached_page.ts";
 import { CoherentMemory } from "../coherent_memory.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";

@@ -16,8 +16,7 @@ import {
   type DmaDirection,
 } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
-import { hexAddress } from "../hex_address.ts";
-import { bytes } from "./describe.ts";
+import { bytes, bytesAt } from "./describe.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
@@ -43,7 +42,7 @@ export class SyncChecks {
     const { table } = ledger;
     const record = this.#find(dev, dma, sizeBytes, dir, entries);
     const call = `dma_sync_*_for_${forCpu ? "cpu" : "device"}() on device "${dev.name}" of ` +
-      `${bytes(sizeBytes)} at ${hexAddress(dma)}`;
+      `${bytesAt(sizeBytes, dma)}`;
     if (record === NONE) {
       this.#reportUnknown(dev, dma, call);
       return;
@@ -129,7 +128,7 @@ export class SyncChecks {
     const ended = ledger.ended.find(device.number, dma);
     const why = ended === null
       ? "nothing is mapped there"
-      : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} is already unmapped`;
+      : `the mapping of ${bytesAt(ended.sizeBytes, ended.dma)} is already unmapped`;
     ledger.report("sync_unknown", `${call}: ${why}`, ended?.site ?? null);
   }
 }

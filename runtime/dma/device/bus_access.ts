@@ -20,7 +20,7 @@ import type { AccessWatcher, DmaMachine, PeerRouter } from "../dma_machine.ts";
 import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
-import type { EntryPage } from "./entry_page.ts";
+import type { IommuDomain } from "../../iommu/domain.ts";
 
 const READ = INJECTION["device.read"];
 const WRITE = INJECTION["device.write"];
@@ -385,4 +385,23 @@ export class DeviceBus {
 /** The same memory in bytes. */
 function bytesOf(words: Int32Array): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+const NOWHERE = Infinity;
+
+/**
+ * Where a page of a queue leads, as the device found it when it last read or wrote an entry there: it
+ * asks for the same page again and again (`nvme.read4k`). One for each queue and one kind of access;
+ * `DeviceBus` writes it, and asks each time whether it holds.
+ */
+export class EntryPage {
+  /** First byte of the page, as the device sees it. */
+  dma = NOWHERE;
+  /** First byte of the memory that it leads to. */
+  phys = 0;
+  /** The translation that it goes through; null where there is none. */
+  domain: IommuDomain | null = null;
+  iotlbEntry = 0;
+  /** The number of the translation that was in that entry. */
+  iotlbSerial = 0;
 }

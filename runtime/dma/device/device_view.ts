@@ -3,11 +3,10 @@
  *
  * A query: nothing is translated for it, and no event happens.
  */
-import type { Bytes, PhysAddr } from "../../address.ts";
-import { PAGE_SIZE_BYTES } from "../../address.ts";
+import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../address.ts";
 import { PTE_READ, PTE_WRITE } from "../../iommu/page_table.ts";
 import type { DmaMachine } from "../dma_machine.ts";
-import { sameBytes } from "../../memory/same_bytes.ts";
+import { sameBytes } from "../../memory/physical_memory.ts";
 import type { DmaDevice } from "./device.ts";
 
 /** A run of device addresses that lead to consecutive memory. */

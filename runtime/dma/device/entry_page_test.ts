@@ -8,7 +8,7 @@ import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes
 import type { PeerRouter } from "../dma_machine.ts";
 import { at } from "../testing.ts";
 import { DmaDevice, type DmaDeviceOptions } from "./device.ts";
-import { EntryPage } from "./entry_page.ts";
+import { EntryPage } from "./bus_access.ts";
 
 const ENTRY_BYTES = 16;
 const DIRECTIONS = [DMA_BIDIRECTIONAL, DMA_BIDIRECTIONAL, DMA_TO_DEVICE, DMA_FROM_DEVICE] as const;

@@ -9,7 +9,7 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { eventId } from "../../event_vocabulary.ts";
 import type { DmaMachine } from "../dma_machine.ts";
-import { CACHE_LINE_BYTES } from "../../memory/line_owners.ts";
+import { CACHE_LINE_BYTES } from "../../memory/cached_page.ts";
 import { DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 
@@ -43,6 +43,27 @@ export function invalidateCaches(
   const { events } = machine;
   machine.useCaches().invalidate(phys, sizeBytes);
   if (events.tick(CACHE_INVALIDATE)) events.emit(CACHE_INVALIDATE, { phys, size_bytes: sizeBytes });
+}
+
+/** Who is to use memory from here on. */
+export type MemoryOwner = "cpu" | "device";
+
+/** Hands memory of a mapping over, by its bounce buffer and the CPU's caches. */
+export function handOver(
+  machine: DmaMachine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  owner: MemoryOwner,
+): void {
+  if (owner === "cpu") {
+    if (!dev.coherent) invalidateCaches(machine, phys, sizeBytes, dir);
+    machine.swiotlb.syncForCpu(phys, sizeBytes, dir);
+  } else {
+    machine.swiotlb.syncForDevice(phys, sizeBytes, dir);
+    if (!dev.coherent) cleanCaches(machine, phys, sizeBytes);
+  }
 }
 
 /**

@@ -9,7 +9,7 @@
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
-import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
+import { cleanCaches, handOver, type MemoryOwner, sharesCacheLine } from "./cache_maintenance.ts";
 import type { DmaDevice } from "../device/device.ts";
 import {
   directAddress,
@@ -90,34 +90,20 @@ export function directUnmapPhys(
 ): void {
   if ((attrs & NOT_TO_TOUCH) !== 0) return;
   if (dev.coherent && !machine.swiotlb.contains(physBehind(dev, dma))) return;
-  if ((attrs & SKIP_CPU_SYNC) === 0) directSyncForCpu(machine, dev, dma, sizeBytes, dir);
+  if ((attrs & SKIP_CPU_SYNC) === 0) directSync(machine, dev, dma, sizeBytes, dir, "cpu");
   machine.swiotlb.release(dev, physBehind(dev, dma), dir, attrs);
 }
 
-/** Hands a mapping, or a part of one, to the CPU. @see rules/dma.md 2.2 */
-export function directSyncForCpu(
+/** Hands a mapping, or a part of one, to the CPU or to the device. @see rules/dma.md 2.2 */
+export function directSync(
   machine: DmaMachine,
   dev: DmaDevice,
   dma: DmaAddr,
   sizeBytes: Bytes,
   dir: DmaDirection,
+  owner: MemoryOwner,
 ): void {
-  const phys = physBehind(dev, dma);
-  if (!dev.coherent) invalidateCaches(machine, phys, sizeBytes, dir);
-  machine.swiotlb.syncForCpu(phys, sizeBytes, dir);
-}
-
-/** Hands a mapping, or a part of one, to the device. @see rules/dma.md 2.2 */
-export function directSyncForDevice(
-  machine: DmaMachine,
-  dev: DmaDevice,
-  dma: DmaAddr,
-  sizeBytes: Bytes,
-  dir: DmaDirection,
-): void {
-  const phys = physBehind(dev, dma);
-  machine.swiotlb.syncForDevice(phys, sizeBytes, dir);
-  if (!dev.coherent) cleanCaches(machine, phys, sizeBytes);
+  handOver(machine, dev, physBehind(dev, dma), sizeBytes, dir, owner);
 }
 
 /** The memory behind an address that a map gave out; an untranslatable address has none. */

@@ -15,7 +15,13 @@ import {
 } from "../../iommu/page_table.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
-import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
+import {
+  cleanCaches,
+  handOver,
+  invalidateCaches,
+  type MemoryOwner,
+  sharesCacheLine,
+} from "./cache_maintenance.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { MAP_BRANCH, MAP_FAILURE, UNTOUCHABLE } from "./map_branch.ts";
@@ -200,37 +206,18 @@ export function iommuTearDown(
   domain.releaseIova(start, length);
 }
 
-/** Hands a mapping, or a part of one, to the CPU. @see rules/dma.md 1.6 (sync) */
-export function iommuSyncForCpu(
+/** Hands a mapping, or a part of one, to the CPU or to the device. @see rules/dma.md 1.6 (sync) */
+export function iommuSync(
   machine: DmaMachine,
   dev: DmaDevice,
   dma: DmaAddr,
   sizeBytes: Bytes,
   dir: DmaDirection,
+  owner: MemoryOwner,
 ): void {
-  const phys = syncedPhys(machine, dev, dma);
-  if (phys < 0) return;
-  if (!dev.coherent) invalidateCaches(machine, phys as PhysAddr, sizeBytes, dir);
-  machine.swiotlb.syncForCpu(phys as PhysAddr, sizeBytes, dir);
-}
-
-/** Hands a mapping, or a part of one, to the device. @see rules/dma.md 1.6 (sync) */
-export function iommuSyncForDevice(
-  machine: DmaMachine,
-  dev: DmaDevice,
-  dma: DmaAddr,
-  sizeBytes: Bytes,
-  dir: DmaDirection,
-): void {
-  const phys = syncedPhys(machine, dev, dma);
-  if (phys < 0) return;
-  machine.swiotlb.syncForDevice(phys as PhysAddr, sizeBytes, dir);
-  if (!dev.coherent) cleanCaches(machine, phys as PhysAddr, sizeBytes);
-}
-
-/** Where a sync has something to do; -1 where it has not. */
-function syncedPhys(machine: DmaMachine, dev: DmaDevice, dma: DmaAddr): PhysAddr | -1 {
-  return dev.coherent && !dev.untrusted ? -1 : machine.iommu.lookup(dev, dma);
+  if (dev.coherent && !dev.untrusted) return;
+  const phys = machine.iommu.lookup(dev, dma);
+  if (phys >= 0) handOver(machine, dev, phys as PhysAddr, sizeBytes, dir, owner);
 }
 
 /** True when a buffer may not reach the device as it is: parts of its granules belong to others. */

@@ -13,7 +13,6 @@ import type { DmaDevice } from "../device/device.ts";
 const { MMIO, REQUIRE_COHERENT } = DMA_ATTR;
 const ERROR = DMA_MAPPING_ERROR;
 
-/** What comes of a map. */
 export type MapOutcome =
   /** The buffer's own address as the device's bus has it. */
   | "direct"
@@ -31,7 +30,6 @@ export type MapOutcome =
 export interface MapBranch {
   /** How what is mapped on it reaches memory. */
   readonly path: MappingPath;
-  /** How it is called. */
   readonly name: string;
   readonly outcome: MapOutcome;
   /** Chapter and row of `docs/rules/`. */

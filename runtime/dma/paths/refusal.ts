@@ -5,7 +5,6 @@ import type { DmaMachine } from "../dma_machine.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { MapBranch } from "./map_branch.ts";
 
-/** Fails a map for a reason. */
 export function refuseMap(machine: DmaMachine, branch: MapBranch): typeof DMA_MAPPING_ERROR {
   machine.dma.refusal = branch;
   return DMA_MAPPING_ERROR;

@@ -9,12 +9,16 @@ import { ERRNO, invariant } from "../../errno.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
-import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
+import {
+  cleanCaches,
+  invalidateCaches,
+  type MemoryOwner,
+  sharesCacheLine,
+} from "./cache_maintenance.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import {
   iommuMapPhys,
-  iommuSyncForCpu,
-  iommuSyncForDevice,
+  iommuSync,
   iommuTearDown,
   iommuUnmapPhys,
   leafFlags,
@@ -321,16 +325,14 @@ export function iommuSyncSg(
   dev: DmaDevice,
   list: Scatterlist,
   dir: DmaDirection,
-  owner: "cpu" | "device",
+  owner: MemoryOwner,
 ): void {
-  const forCpu = owner === "cpu";
   for (let index = 0; index < list.count; index++) {
     if (list.bounced) {
-      const sync = forCpu ? iommuSyncForCpu : iommuSyncForDevice;
-      sync(machine, dev, list.dmaAddressAt(index), list.lengthAt(index), dir);
+      iommuSync(machine, dev, list.dmaAddressAt(index), list.lengthAt(index), dir, owner);
     } else if (!dev.coherent) {
       const [phys, sizeBytes] = [list.physAt(index), list.lengthAt(index)];
-      if (forCpu) invalidateCaches(machine, phys, sizeBytes, dir);
+      if (owner === "cpu") invalidateCaches(machine, phys, sizeBytes, dir);
       else cleanCaches(machine, phys, sizeBytes);
     }
   }

@@ -8,7 +8,8 @@ import { ERRNO, invariant } from "../../errno.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
-import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
+import type { MemoryOwner } from "./cache_maintenance.ts";
+import { directMapPhys, directSync, directUnmapPhys } from "./direct.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "./map_branch.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { iommuMapSg, iommuSyncSg, iommuUnmapSg } from "./scatterlist_iommu.ts";
@@ -141,18 +142,17 @@ export function syncSg(
   dev: DmaDevice,
   list: Scatterlist,
   dir: DmaDirection,
-  owner: "cpu" | "device",
+  owner: MemoryOwner,
 ): void {
   if (dev.domain !== null) {
     iommuSyncSg(machine, dev, list, dir, owner);
     return;
   }
-  const sync = owner === "cpu" ? directSyncForCpu : directSyncForDevice;
   for (let index = 0; index < list.count; index++) {
     const lengthBytes: Bytes = list.dmaLengthAt(index);
     // A peer's bus address is taken for one of RAM.
     if (lengthBytes === 0) continue;
-    sync(machine, dev, list.dmaAddressAt(index), lengthBytes, dir);
+    directSync(machine, dev, list.dmaAddressAt(index), lengthBytes, dir, owner);
   }
 }
 

@@ -9,13 +9,12 @@
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO, invariant } from "../../errno.ts";
 import type { DmaMachine } from "../dma_machine.ts";
-import { dereferenceNull } from "../../null_dereference.ts";
+import { dereferenceNull } from "../../warnings.ts";
 import { DMA_ATTR } from "../attributes.ts";
 import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
 import { type DmaDevice, isTranslated, type TranslatedDevice } from "../device/device.ts";
 import { bounceForIommu, leafFlags, maintainsCaches, mustBounce } from "./iommu_path.ts";
-import type { DmaIovaState } from "../iova_state.ts";
-import type { RangePart } from "../iova_state.ts";
+import type { DmaIovaState, RangePart } from "../iova_state.ts";
 import { PART_BRANCH, UNTOUCHABLE } from "./map_branch.ts";
 import { hexAddress } from "../hex_address.ts";
 

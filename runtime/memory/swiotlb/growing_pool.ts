@@ -31,7 +31,6 @@ const SWIOTLB_GROW = eventId("swiotlb.grow");
 /** Devices with a mask of 32 bits reach a pool that stays. */
 const LAST_PHYS = lastAddressOfBits(32);
 
-/** What a pool needs to grow. */
 interface GrowingSurroundings extends SwiotlbSurroundings {
   readonly pages: PageAllocator;
   readonly encryption: MemoryEncryption | null;

@@ -71,17 +71,19 @@ export function areasForSlots(slots: number, areasAsked: number): number {
  * pool that would take more than half of that RAM is halved until it does not; one that does not
  * fit with 1 MiB is left out.
  *
+ * @param wantedPhys Where it is to be instead, whatever lies there.
  * @returns Null when the machine has no pool.
  */
 export function placePool(
   ranges: readonly MemoryRange[],
   sizeBytes: Bytes,
   areasAsked: number,
+  wantedPhys?: PhysAddr,
 ): SwiotlbGeometry | null {
   if (sizeBytes === 0) return null;
   const sized = sizePool(Math.ceil(sizeBytes / SLOT_BYTES), areasAsked);
   for (let slots = sized.slots;; slots /= 2) {
-    const basePhys = highestPlace(ranges, slots * SLOT_BYTES);
+    const basePhys = wantedPhys ?? highestPlace(ranges, slots * SLOT_BYTES);
     if (basePhys !== null) return { basePhys, slots, areas: areasForSlots(slots, sized.areas) };
     if (slots * SLOT_BYTES <= MINIMUM_BYTES) return null;
   }

@@ -90,7 +90,6 @@ export class SwiotlbSlots {
     return largest;
   }
 
-  /** Slots in use in an area. */
   areaUsedSlots(area: number): number {
     return this.#areaUsed[area]!;
   }

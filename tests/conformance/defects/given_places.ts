@@ -42,7 +42,7 @@ export function poolCalls(lines: readonly CallLine[]): CaptureCall[] {
 
 /** Has the I/O queue hand out these tags next, in this order. */
 export function orderTags({ driver, disk }: DefectHost, tags: readonly number[]): void {
-  const queue = driver.ioQueues[0]!;
+  const queue = driver.queues.io[0]!;
   const taken = new Map<number, Iod>();
   for (let iod = takeTag(queue, disk.limits); iod !== null; iod = takeTag(queue, disk.limits)) {
     taken.set(iod.tag, iod);

@@ -37,7 +37,7 @@ export class Transcript {
     driver.prepare = (iod, request) => this.#prepare(iod, request, prepare);
     const complete = driver.complete.bind(driver);
     driver.complete = (iod, request) => this.#complete(iod, request, complete);
-    for (const queue of driver.ioQueues) {
+    for (const queue of driver.queues.io) {
       const releaseTag = queue.releaseTag.bind(queue);
       queue.releaseTag = (iod) => {
         const last = this.commands.findLast(({ request }) => request === iod.request);

@@ -84,7 +84,7 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
     example: `${DIRECT_MACHINE}assert ssd.queue(1).depth == 1024`,
     run(_run, { disk, name }, [n]) {
       const id = toInt(n, "n", 1, disk.queueCount);
-      return { queue: disk.driver.ioQueues[id - 1]!, device: name };
+      return { queue: disk.driver.queues.io[id - 1]!, device: name };
     },
   }),
   method({
@@ -125,12 +125,12 @@ export const NVME: HandleType<NvmeDevice> = {
     queues: f.int("Number of I/O queues.", (device) => device.disk.queueCount),
     state: f.word(
       "State of the controller as its driver sees it: live, resetting, dead or removed.",
-      (device) => device.disk.driver.state,
+      (device) => device.disk.driver.life.state,
     ),
     hmb: f.list(
       { addr: "dma", size: "size" },
       "The host memory buffer (HMB) of the controller: its segments, { addr, size }.",
-      ({ disk: { driver: { hostMemory } } }) =>
+      ({ disk: { driver: { life: { hostMemory } } } }) =>
         (hostMemory?.chunks ?? []).map(({ dma, sizeBytes }) => ({ addr: dma, size: sizeBytes })),
     ),
     block_size: f.size("Size of its logical block.", (device) => device.disk.blockSizeBytes),

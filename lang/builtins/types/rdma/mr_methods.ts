@@ -171,7 +171,7 @@ assert mr.entry(0).write
 mr.dereg()`,
     raises: ["EFAULT"],
     run(_run, { adapter, region }, [addr, sizeBytes]) {
-      const fault = adapter.pageFault(region, addr, sizeBytes, false);
+      const fault = adapter.pageFault(region, addr, sizeBytes);
       if (typeof fault !== "number") return fault;
       throw failure(fault, "The region has no such pages");
     },
