@@ -178,23 +178,3 @@ Deno.test("metadata draws no report where the release has no defect in it", () =
     }
   }
 });
-
-Deno.test("peer memory by bus address is in no buffer, and draws no report", () => {
-  for (const mode of ["off", "strict"] as const) {
-    const lab = labOf("7.2.12", mode, { settings: { sgl: true } });
-    const { machine, devices } = lab;
-    const reports: Report[] = [];
-    machine.events.listen((event) => reports.push(event.fields as unknown as Report), [
-      "dma.report",
-    ]);
-    const peer = devices.get("cmb")!.function.bars.find(({ peerBytes }) => peerBytes > 0)!;
-    const { disk } = lab.device("ssd", "nvme");
-    const segments = [0, 3, 6].map((page) => ({
-      phys: peer.basePhys + page * 4096 as never,
-      sizeBytes: 4096,
-    }));
-    const io = disk.submit("read", { lba: 0, buffer: { segments } });
-    while (machine.runNextActivity());
-    assertEquals([io.status, reports.map(({ text }) => text)], ["OK", []]);
-  }
-});

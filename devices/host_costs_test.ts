@@ -8,20 +8,12 @@ import {
   EventRecorder,
   EventStream,
   HostBudget,
-  KIB,
   MIB,
   type PhysAddr,
   Random,
 } from "@dmalab/runtime";
 import { VirtualClock } from "@dmalab/runtime/time";
-import {
-  allocateBuffer,
-  allocatePages,
-  claimBuffer,
-  layOutMemory,
-  PageAllocator,
-  PhysicalMemory,
-} from "@dmalab/runtime/memory";
+import { layOutMemory, PageAllocator, PhysicalMemory } from "@dmalab/runtime/memory";
 import { PatternStore } from "./nvme/controller/media.ts";
 import { block, lender, PeerBench } from "./pci/_lab.ts";
 
@@ -61,36 +53,6 @@ Deno.test("memory: a page that was written holds its bytes, and a walk over page
     ["copy nothing onto nothing", 20480, 8, () => memory.copy(at(0x10000), at(0x20000), 64)],
     ["copy a page to one place", 24576, 8, () => memory.copy(at(0x8000), at(0x20000), 4096)],
     ["copy where both have an edge", 28672, 24, () => memory.copy(at(0x8800), at(0x20400), 4096)],
-  ]);
-});
-
-Deno.test("buffers: 96 bytes a piece and 16 a page, a sixteenth of that as work beforehand, 64 a place, 16 a page freed", () => {
-  const machine = home();
-  const { budget } = machine.memory;
-  let freed = () => {};
-  holds(budget, [
-    ["a run of 4 pages", 96 + 64, 10 + 5 * 64, () => {
-      const buffer = allocateBuffer(machine, { sizeBytes: 16 * KIB });
-      freed = () => buffer.free();
-    }],
-    ["and back", 0, 4 * 16, () => freed()],
-    ["again: nothing is freed twice", 0, 0, () => freed()],
-    ["3 pages that lie apart", 3 * 96 + 48, 21 + 3 * 64, () => {
-      const buffer = allocatePages(machine, { pages: 3, contiguous: false });
-      freed = () => buffer.free();
-    }],
-    ["and back", 0, 3 * 16, () => freed()],
-    ["3 pages in a row", 96 + 48, 9 + 3, () => {
-      const buffer = allocatePages(machine, { pages: 3, contiguous: true });
-      freed = () => buffer.free();
-    }],
-    ["and back", 0, 3 * 16, () => freed()],
-    ["a given place of 2 pages", 96 + 32, 8 + 2 * 64, () => {
-      claimBuffer(machine, [{ phys: at(0x100_0000), sizeBytes: 8192 }]);
-    }],
-    ["2 pages of the allocator's in a row", 128, 2, () => {
-      machine.pages.alloc(2, { contiguous: true });
-    }],
   ]);
 });
 

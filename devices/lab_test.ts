@@ -80,61 +80,6 @@ Deno.test("a lab starts with devices up, and counters, events and time at 0 (lan
   assertEquals(lab.device("ssd", "nvme").disk.queueCount, 1);
 });
 
-Deno.test("the same configuration gives the same events, one by one", () => {
-  const traces = [1, 2].map(() => {
-    const lab = buildLab(config("lazy", withDisk({ sgl: true })));
-    const lines: string[] = [];
-    lab.machine.events.listen((event) => lines.push(JSON.stringify(event)));
-    const into = buffer(lab, { sizeBytes: 64 * KIB, offsetBytes: 0, pieces: 16 });
-    for (let lba = 0; lba < 10; lba++) {
-      lab.device("ssd", "nvme").disk.submit("read", { lba, buffer: into });
-    }
-    run(lab);
-    lab.machine.advance(20_000_000);
-    return lines;
-  });
-  assert(traces[0]!.length > 500);
-  assertEquals(traces[0], traces[1]);
-});
-
-Deno.test("settings reach controller, medium, driver and DMA layer", () => {
-  const lab = buildLab(config("off", [
-    block("root_port", "out", { external: true }, [
-      block("nvme", "a", {
-        queues: 3,
-        depth: 32,
-        mdtsBytes: 64 * KIB,
-        sgl: true,
-        metadataBytes: 8,
-        metadataSgl: true,
-        blockSizeBytes: 4096,
-        capacityBytes: GIB,
-        dmaMaskBits: 40,
-        busLimitBits: 36,
-        coherent: false,
-        untrusted: false,
-      }),
-    ]),
-    block("root_port", "dock", { external: true }, [
-      block("endpoint", "b", { segmentBoundaryBytes: 64 * KIB, maxSegmentSizeBytes: 4096 }),
-    ]),
-  ], { cpus: 4 }));
-  const a = lab.device("a", "nvme");
-  assertEquals(a.disk.queueCount, 3);
-  assertEquals(a.disk.limits.maxHwSectors, 128);
-  assertEquals(a.disk.limits.virtBoundaryMask, 0);
-  assertEquals(a.media.blockCount, GIB / 4096);
-  assertEquals([a.media.blockSizeBytes, a.media.metadataBytes], [4096, 8]);
-  assertEquals([a.dma.maskBits, a.dma.busLimitBits, a.dma.coherent], [40, 36, false]);
-  assertEquals([a.dma.minAlignMask, a.dma.maxSegmentSizeBytes], [4095, 2 ** 32 - 1]);
-  assertEquals(a.dma.untrusted, false);
-  const b = device(lab, "b");
-  assertEquals(b.kind, "endpoint");
-  assertThrows(() => lab.device("b", "nvme"), RangeError, 'No nvme is called "b"');
-  assertEquals([b.dma.segmentBoundaryMask, b.dma.maxSegmentSizeBytes], [0xffff, 4096]);
-  assertEquals([b.dma.minAlignMask, b.dma.untrusted], [0, true]);
-});
-
 Deno.test("BARs lie in windows that RAM leaves free", () => {
   const lab = buildLab(config("off", [
     block("root_port", "rp0", {}, [block("nvme", "ssd", { p2pmemBytes: 3 * MIB })]),
@@ -153,30 +98,6 @@ Deno.test("BARs lie in windows that RAM leaves free", () => {
   }
   const ram = memory.ranges.filter(({ type }) => type === "ram");
   assertEquals(ram.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), 4 * GIB);
-});
-
-Deno.test("one controller reads into the memory of another below the same switch (p2p.md 9.2)", () => {
-  for (const mode of MODES) {
-    const lab = buildLab(config(mode, [
-      block("root_port", "rp0", {}, [
-        block("switch", "sw0", {}, [
-          block("nvme", "ssd"),
-          block("nvme", "cmb", { p2pmemBytes: 2 * MIB }),
-        ]),
-      ]),
-    ]));
-    const target = lab.topology.peerMemory(device(lab, "cmb").function)!.alloc(4096)!;
-    const { disk, media } = lab.device("ssd", "nvme");
-    const io = disk.submit("read", {
-      lba: 8,
-      buffer: { segments: [{ phys: target, sizeBytes: 4096 }] },
-    });
-    run(lab);
-    assertEquals(io.status, "OK", mode);
-    const found = new Uint8Array(4096);
-    lab.machine.memory.read(target, found, 0, 4096);
-    assertEquals(found, media.data.bytes(4096, 4096));
-  }
 });
 
 Deno.test("across root ports peer memory needs a listed host bridge (p2p.md 9.4)", () => {
@@ -218,33 +139,6 @@ Deno.test("an offset between bus and CPU addresses shows in what the device is g
   assertEquals(io.requests[0]!.command!.prp1, phys - 0x1000_0000);
   // Devices see the window there, so no IOVA may lie in it (dma.md 4.6).
   assertEquals(lab.machine.config.windows.map(({ busOffset }) => busOffset), [-0x1000_0000]);
-});
-
-Deno.test("machines that cannot be are refused at the block or key to blame", () => {
-  const gpu = (settings: BlockSettings) => [
-    block("root_port", "rp0", {}, [block("endpoint", "gpu", settings)]),
-  ];
-  const cases: [pci: PciNodeConfig[], path: string][] = [
-    [[...withDisk(), block("endpoint", "ssd")], "ssd"],
-    [withDisk({ mdtsBytes: 4 * KIB }), "rp0.ssd.mdts"],
-    [withDisk({ mdtsBytes: 24 * KIB }), "rp0.ssd.mdts"],
-    [withDisk({ queues: 0 }), "rp0.ssd.queues"],
-    [withDisk({ depth: 1 }), "rp0.ssd.depth"],
-    [withDisk({ blockSizeBytes: 1000 }), "rp0.ssd.block_size"],
-    [withDisk({ dmaMaskBits: 65 }), "rp0.ssd.dma_mask_bits"],
-    [withDisk({ p2pmemBytes: 5000 }), "rp0.ssd.p2pmem"],
-    [withDisk({ barBytes: MIB }), "rp0.ssd.bar"],
-    [withDisk({ dmaMaskBits: 12 }), "rp0.ssd"],
-    [gpu({ barBytes: 12 * MIB }), "rp0.gpu.bar"],
-    [gpu({ barBytes: MIB, p2pmemBytes: 2 * MIB }), "rp0.gpu.p2pmem"],
-    [gpu({ queues: 2 }), "rp0.gpu.queues"],
-    [gpu({ minAlignBytes: 3 }), "rp0.gpu.min_align"],
-    [[block("host_bridge", "h", { busOffset: -GIB * 4 }, gpu({ barBytes: MIB }))], "h.bus_offset"],
-  ];
-  for (const [pci, path] of cases) {
-    const error = assertThrows(() => buildLab(config("off", pci)), ConfigError);
-    assertEquals(error.path.join("."), path, error.message);
-  }
 });
 
 Deno.test("an impossible BAR is reported with its numbers, and with what is possible", () => {
@@ -327,46 +221,6 @@ Deno.test("a bounce pool that is not all RAM is rejected, with its address", () 
   );
   assertEquals(path, ["swiotlb", "at"]);
   assertMatch(message, /^Cannot place 67108864 bytes of bounce buffers at 0x10abc00000: /);
-});
-
-Deno.test("a bad key of the machine is rejected, wherever the configuration comes from", () => {
-  const base = defaultLabConfig();
-  const cases: readonly (readonly [Partial<LabConfig>, path: string, message: string])[] = [
-    [{ cpus: 0 }, "cpus", "cpus of the machine cannot be 0 (anything from 1 to 64)"],
-    [{ cpus: 1.5 }, "cpus", "cpus of the machine cannot be 1.5 (anything from 1 to 64)"],
-    [
-      { iommu: { ...base.iommu, granuleBytes: 5000 } },
-      "iommu.granule",
-      "granule of iommu cannot be 5000 (a power of two)",
-    ],
-    [
-      { iommu: { ...base.iommu, mode: "lax" as IommuMode } },
-      "iommu.mode",
-      "mode of iommu cannot be lax (one of off, passthrough, strict, lazy)",
-    ],
-    [
-      { swiotlb: { ...base.swiotlb, sizeBytes: 1000 } },
-      "swiotlb.size",
-      "size of swiotlb cannot be 1000 (a multiple of 2048)",
-    ],
-    [
-      { ramSizeBytes: MIB },
-      "ram.size",
-      "size of ram cannot be 1048576 (anything from 16777216 to 70368744177664)",
-    ],
-    [
-      { cpu: { vendor: "amd", family: -1 } },
-      "cpu_family",
-      "cpu_family of the machine cannot be -1 (anything from 0 to 4095)",
-    ],
-  ];
-  for (const [change, path, message] of cases) {
-    const error = assertThrows(() => buildLab({ ...base, ...change }), ConfigError);
-    assertEquals(
-      [error.path.join("."), `${error.message} (${error.hint})`],
-      [path, message],
-    );
-  }
 });
 
 Deno.test("a table that the IOMMU's model has not is the configuration's fault", () => {

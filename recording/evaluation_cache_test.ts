@@ -1,9 +1,8 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { loadProgram } from "@dmalab/lang/run";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
-import { EvaluationError } from "./evaluator.ts";
 import { recordRun, runsOf } from "./open.ts";
 import { nextPosition, type Position, START } from "./position.ts";
 import { evaluate, machineNamesAt, partsOf, readMemory, variablesAt } from "./evaluate.ts";
@@ -87,25 +86,6 @@ Deno.test("an answer that stays unused at several places is prefetched no longer
   assertEquals([visitsOf(90, "page"), visitsOf(90, "sizes")], [1, 0]);
   for (const seq of [60, 100, 110, 120, 130]) visitsOf(seq, "page");
   assertEquals([visitsOf(140, "page"), visitsOf(140, "sizes")], [1, 1]);
-});
-
-Deno.test("a slow question is not prefetched, and the reason for a missing answer is cached", () => {
-  const recording = recorded();
-  const [one, other] = places(recording) as [Position, Position];
-  const visits = (work: () => void) => {
-    const before = recording.timeline.visits;
-    work();
-    return recording.timeline.visits - before;
-  };
-  const long = (position: Position) => evaluate(recording, position, "slow(5000)").text;
-  const wrong = (position: Position) =>
-    assertThrows(() => evaluate(recording, position, "unknown_name"), EvaluationError);
-  assertEquals(visits(() => assertEquals(long(one), "12497500")), 1);
-  assertEquals(visits(() => assertEquals(long(one), "12497500")), 0);
-  assertEquals(visits(() => wrong(one)), 1);
-  assertEquals(visits(() => wrong(other)), 1);
-  assertEquals(visits(() => assertEquals(long(other), "12497500")), 1);
-  assertEquals(visits(() => wrong(other)), 0);
 });
 
 Deno.test("an expression that is asked at many moments says at each what it says when asked once", () => {

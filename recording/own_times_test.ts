@@ -38,24 +38,6 @@ Deno.test("each CPU goes on at its own time, and `advance` lets both meet", () =
   `);
 });
 
-Deno.test("who waits for what another CPU has asked for goes on not before its end", () => {
-  endsWell(`
-    let ios = []
-    on cpu 1 {
-      repeat 2 { ios += [ssd.submit(read, lba: 0, into: alloc_pages(1))] }
-      wait ios
-    }
-    let end = 0ns
-    on cpu 1 { end = now() }
-    assert now() == 0ns
-    wait ios[0]
-    assert now() > 0ns and now() < end
-    wait ios
-    # The doorbell of the completion queue comes after the end.
-    assert end - now() == 100ns
-  `);
-});
-
 Deno.test("a branch begins when the last CPU is done, and lasts until then", () => {
   endsWell(`
     on cpu 1 { repeat 3 { ssd.read(lba: 0, into: alloc_pages(1)) } }

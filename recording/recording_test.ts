@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { loadProgram } from "@dmalab/lang/run";
-import { SourceFile, spanText } from "@dmalab/lang";
+import { SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { EvaluationError } from "./evaluator.ts";
 import { Cursor } from "./cursor.ts";
-import { move, type StepCommand } from "./step.ts";
+import type { StepCommand } from "./step.ts";
 import { openRun, recordRun, runsOf } from "./open.ts";
 import { atLine, atOutput, atTime } from "./places.ts";
 import {
@@ -17,14 +17,13 @@ import {
   START,
 } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import { Cancelled, type PausedRun } from "./machines/replay.ts";
+import { Cancelled } from "./machines/replay.ts";
 import { Timeline } from "./machines/timeline.ts";
 import { rewind, until } from "./search.ts";
 import { RunWatch } from "@dmalab/lang/vm";
 import { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
 import type { Breakpoint } from "./breakpoints/breakpoint.ts";
 import { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
-import { lastWrite } from "./last_write.ts";
 
 const SCRIPT =
   `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
@@ -69,19 +68,6 @@ function recordings(text = SCRIPT): readonly Recording[] {
   assert(program !== null, loaded.diagnostics.map(({ message }) => message).join("\n"));
   return runsOf(program).map((choice) => recordRun(program, choice));
 }
-
-/** Fails when its calls have returned. */
-const LEAKS = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
-fn left() {
-  dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device)
-  let count = 1
-  return count
-}
-let live = 0
-assert left() == live
-`;
-
-const NOT_YET = "`page` has no value there yet";
 
 const recorded = (text?: string) => recordings(text)[0]!;
 
@@ -136,47 +122,6 @@ Deno.test("moments are events and starts of statements, each once, and the same 
   }
 });
 
-Deno.test("each step back leads where the step ahead came from", () => {
-  const recording = recorded();
-  for (const unit of ["event", "into", "activity"] as const) {
-    const trail: Position[] = [];
-    let position = START;
-    for (;;) {
-      const outcome = move(recording, position, { unit, direction: "forward" });
-      if (outcome.reason === "end") break;
-      position = outcome.position;
-      trail.push(position);
-    }
-    assert(trail.length > 1, unit);
-    for (const place of trail.reverse()) {
-      if (comparePositions(position, place) === 0) continue;
-      position = move(recording, position, { unit, direction: "back" }).position;
-      assertEquals(position, place, unit);
-    }
-  }
-});
-
-Deno.test("a step over a statement takes the calls in it along, one into it does not", () => {
-  const recording = recorded();
-  const first = atLine(recording, { line: 9 }, START)!;
-  assertEquals(line(recording, first), 9);
-  const step = (
-    unit: StepCommand["unit"],
-    direction: StepCommand["direction"] = "forward",
-    position = first,
-  ) => line(recording, move(recording, position, { unit, direction }).position);
-  assertEquals(step("over"), 10);
-  assertEquals(step("into"), 4);
-  const inside = move(recording, first, { unit: "into", direction: "forward" }).position;
-  assertEquals(recording.frames(inside).map(({ name }) => name), ["twice", ""]);
-  assertEquals(step("out", "forward", inside), 10);
-  assertEquals(step("out", "back", inside), 9);
-  assertEquals(
-    step("over", "back", move(recording, first, { unit: "over", direction: "forward" }).position),
-    9,
-  );
-});
-
 Deno.test("lines, times and printed lines are places of a run", () => {
   const recording = recorded();
   assertEquals(line(recording, atLine(recording, { line: 11 }, START)!), 11);
@@ -209,32 +154,6 @@ Deno.test("variables and expressions are asked at any moment, and nothing change
     assert(`${error.message} ${error.hint}`.includes(message!), `${text}: ${error.message}`);
   }
   assertEquals(ask(recording, third, "iommu.live_mappings"), "1");
-});
-
-Deno.test("a parked machine answers as a fresh one does, at every moment", () => {
-  const recording = recorded();
-  const texts = ["iommu.live_mappings", "events.count(iommu.map)", "checksum(page)"];
-  const moments = momentsOf(recording);
-  const { known, start } = recording.timeline;
-  // In no order, so that every machine is used from where it was left.
-  for (let index = 0; index < moments.length; index++) {
-    const position = moments[(index * 37) % moments.length]!;
-    const fresh = new Timeline(known, start);
-    for (const text of texts) {
-      const expression = recording.evaluator.question(text);
-      const answered = (paused: PausedRun) => {
-        try {
-          return expression.evaluate(paused).text;
-        } catch (error) {
-          return (error as Error).message;
-        }
-      };
-      const parked = recording.timeline.at(position, answered);
-      assertEquals(parked, fresh.at(position, answered), `${text} at ${position.seq}`);
-      if (position.statement === 0 && text.includes("page")) assertEquals(parked, NOT_YET);
-    }
-  }
-  assert(recording.timeline.checkpoints > 0 && recording.timeline.checkpoints <= 32);
 });
 
 /** Parks machines until there is no more to do. @returns How many stretches it took. */
@@ -295,51 +214,6 @@ Deno.test("a search goes both ways, to where an expression changes", () => {
   const mapped = until(recording, START, recording.evaluator.question("iommu.live_mappings == 1"))!;
   assertEquals(recording.event(mapped.position.seq).name, "dma.map");
   assertEquals(until(recording, recording.last, expression), null);
-});
-
-Deno.test("breakpoints stop on the way, and backwards at the same places in the opposite order", () => {
-  const recording = recorded();
-  const breakpoints = new BreakpointSet();
-  breakpoints.add({ cause: { kind: "line", line: 10 } });
-  breakpoints.add({ cause: { kind: "event", names: ["iommu.unmap"] } });
-  breakpoints.add({ cause: { kind: "line", line: 11 }, condition: "total == 8KiB" });
-  const walk = (direction: StepCommand["direction"]) => {
-    const places: string[] = [];
-    let position = direction === "forward" ? START : recording.last;
-    for (;;) {
-      const outcome = stepFrom(recording, position, { unit: "run", direction }, breakpoints);
-      if (outcome.stop === null) return places;
-      position = outcome.position;
-      places.push(`${outcome.stop.stop.id} ${position.seq}.${position.statement}`);
-    }
-  };
-  const forward = walk("forward");
-  assertEquals(forward.map((each) => each[0]).filter((id) => id === "3").length, 1);
-  assertEquals(forward.filter((each) => each[0] === "1").length, 3);
-  assert(forward.filter((each) => each[0] === "2").length > 2);
-  assertEquals(walk("back"), forward.toReversed());
-});
-
-Deno.test("hit counts, messages, incidents and failures stop as they should", () => {
-  const recording = recorded();
-  const run = (breakpoints: BreakpointSet, of = recording) =>
-    stepFrom(of, START, { unit: "run", direction: "forward" }, breakpoints);
-  const third = new BreakpointSet();
-  third.add({ cause: { kind: "line", line: 10 }, hits: 3 });
-  const outcome = run(third);
-  assertEquals(ask(recording, outcome.position, "total"), "8KiB");
-  assertEquals(run(third).stop?.stop.id, 1);
-  const logging = new BreakpointSet();
-  logging.add({ cause: { kind: "line", line: 10 }, log: '"so far {total}"' });
-  const logged = run(logging);
-  assertEquals(logged.reason, "end");
-  assertEquals(logged.logged.map(({ text }) => text), ["so far 0B", "so far 4KiB", "so far 8KiB"]);
-  const failing = recordings()[1]!;
-  const failure = new BreakpointSet();
-  failure.add({ cause: { kind: "failure" } });
-  const stopped = run(failure, failing);
-  assertEquals([stopped.reason, line(failing, stopped.position)], ["stop", 21]);
-  assertEquals(run(failure).reason, "end");
 });
 
 Deno.test("a condition is asked once for each moment, whichever way is searched first", () => {
@@ -442,32 +316,6 @@ Deno.test("breakpoints on one line by the thousand stop as one does, both ways",
   assertEquals(line(recording, back.position), 10);
 });
 
-Deno.test("a data breakpoint stops where a row begins and where it ends", () => {
-  const recording = recorded();
-  const mapped = recording.table("mappings").row(0);
-  const breakpoints = new BreakpointSet();
-  const cell = {
-    table: "page_table",
-    equal: { device: "ssd" },
-    covers: { field: "iova", address: mapped.dma as number },
-  };
-  breakpoints.add({ cause: { kind: "data", cell } });
-  const first = stepFrom(recording, START, { unit: "run", direction: "forward" }, breakpoints);
-  const second = stepFrom(
-    recording,
-    first.position,
-    { unit: "run", direction: "forward" },
-    breakpoints,
-  );
-  assertEquals(
-    [first, second].map(({ position }) => recording.event(position.seq).name),
-    ["iommu.map", "iommu.unmap"],
-  );
-  const writer = lastWrite(recording, second.position, { kind: "cell", cell })!;
-  assertEquals([writer.change?.what, writer.position.seq], ["ended", second.position.seq]);
-  assertEquals(spanText(writer.span!), "dma_unmap_phys(ssd, m, 4KiB, to_device)");
-});
-
 Deno.test("a search can be cancelled", () => {
   const recording = recorded("let sum = 0\nrepeat 40000 { sum += 1 }\nprint sum\n");
   let looks = 0;
@@ -516,128 +364,4 @@ Deno.test("a run that is recorded in pieces is the one that is recorded in one g
     assertEquals(log.between(0, log.count), whole.log.between(0, whole.log.count));
     assertEquals([output, failure?.lines], [whole.output, whole.failure?.lines]);
   }
-});
-
-const RETURNS =
-  `machine { leaks = allow, iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
-const page = alloc_pages(1)
-fn take(n) {
-  let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)
-  dma_unmap_phys(ssd, m, 4KiB, to_device)
-  return n
-}
-fn deep(n) {
-  if n == 0 { return take(n) }
-  return deep(n - 1) + take(n)
-}
-fn fails_in_it() {
-  deep(0)
-  dma_map_phys(ssd, page.phys, 0B, to_device)
-}
-let sum = deep(3) + dma_map_phys(ssd, page.phys, 4KiB, to_device).size / 4KiB
-let both = [(try fails_in_it()).ok, dma_map_phys(ssd, page.phys, take(2) * 2KiB, to_device)]
-`;
-
-Deno.test("the calls that run at an event are those of the machine, whatever has returned before", () => {
-  const recording = recorded(RETURNS);
-  assertEquals(recording.failure, null);
-  let hasReturned = 0;
-  const depths = new Set<number>();
-  for (let seq = 1; seq <= recording.log.count; seq++) {
-    const position = recording.afterEvent(seq);
-    const answered = recording.frames(position).map(({ started }) =>
-      recording.statements.numberAt(started)
-    );
-    const real = recording.timeline.at(
-      position,
-      (paused) => paused.frames().map(({ statement }) => statement),
-    );
-    assertEquals(answered, real, `event ${seq}`);
-    if (answered.length < recording.statements.depthAt(position.statement)) hasReturned++;
-    depths.add(answered.length);
-  }
-  assertEquals([...depths].sort(), [1, 2, 3, 4, 5, 6]);
-  assertEquals(hasReturned, 12);
-  // A step over from there leads to the caller's next statement, and one out to who called that.
-  const call = recording.atStatement(recording.statements.count);
-  const mapped = recording.last;
-  assertEquals(recording.frames(recording.afterEvent(mapped.seq)).length, 1);
-  assertEquals(
-    move(recording, recording.afterEvent(mapped.seq), { unit: "over", direction: "forward" })
-      .reason,
-    "end",
-  );
-  assert(comparePositions(call, mapped) < 0);
-});
-
-Deno.test("a look that is refused after an event leaves the run as it was", () => {
-  const recording = recorded(`
-machine { pci { root_port rp0 { endpoint nic { coherent = false } } } }
-let page = buffer(size: 4KiB, fill: 0x11)
-let m = dma_map_phys(nic, page, 4KiB, from_device)
-nic.dma_write(m.addr, bytes"99 99")
-expect warning stale_cacheline_read { print peek(page.phys, 2) }
-dma_unmap_phys(nic, m, 4KiB, from_device)
-print page.size
-`);
-  const stale = atLine(recording, { line: 6 }, START)!;
-  const later = [atLine(recording, { line: 7 }, START)!, atLine(recording, { line: 8 }, START)!];
-  const refused = (position: Position) =>
-    assertThrows(
-      () => ask(recording, position, "peek(page.phys, 2)"),
-      EvaluationError,
-      "would change",
-    );
-  refused(stale);
-  assertEquals(later.map((position) => ask(recording, position, "page.size")), ["4KiB", "4KiB"]);
-  const sizes: (string | null)[] = [];
-  recording.timeline.from(stale, (paused) => {
-    if (sizes.length === 0) {
-      assertThrows(() => recording.evaluator.question("peek(page.phys, 2)").evaluate(paused));
-    }
-    sizes.push(recording.evaluator.question("page.size").evaluate(paused).text);
-    return later[sizes.length - 1] ?? null;
-  });
-  assertEquals(sizes, ["4KiB", "4KiB", "4KiB"]);
-});
-
-Deno.test("by events one comes back to the same position, wherever one began and whichever way one went", () => {
-  const all = [...recordings(), recorded(LEAKS)];
-  let rows = 0;
-  for (const recording of all) {
-    const starts = [recording.last, ...recording.failedAt === null ? [] : [recording.failedAt]];
-    for (let started = 1; started <= recording.statements.count; started++) {
-      starts.push(recording.atStatement(started));
-    }
-    for (const start of starts) {
-      for (const count of [1, 2, 5]) {
-        for (const [away, home] of [["back", "forward"], ["forward", "back"]] as const) {
-          const cursor = new Cursor(recording);
-          cursor.goTo(start);
-          const steps = (direction: "forward" | "back") =>
-            cursor.move({ unit: "event", direction, count });
-          if (steps(away).reason !== "arrived") continue;
-          const there = cursor.position;
-          steps(home);
-          assertEquals(cursor.position, start);
-          // And once more: it is a row of steps.
-          steps(away);
-          assertEquals(cursor.position, there);
-          steps(home);
-          assertEquals(cursor.position, start);
-          rows++;
-        }
-      }
-    }
-  }
-  assert(rows > 100, `${rows}`);
-  // Who goes elsewhere in between begins anew.
-  const [recording] = all;
-  const cursor = new Cursor(recording!);
-  cursor.goTo(recording!.last);
-  cursor.move({ unit: "event", direction: "back" });
-  cursor.move({ unit: "into", direction: "back" });
-  cursor.goTo(recording!.afterEvent(recording!.log.count - 1));
-  cursor.move({ unit: "event", direction: "forward" });
-  assertEquals(cursor.position, recording!.afterEvent(recording!.log.count));
 });

@@ -1,10 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { RunSession } from "@dmalab/lang/run/session";
-import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { evaluate } from "./evaluate.ts";
-import { firstDifferentEvent } from "./diff.ts";
 import { TimeTravelSession } from "./time_travel_session.ts";
 
 const MACHINE =
@@ -73,40 +71,6 @@ Deno.test("a branch tries out its own `fork`, and keeps its own lines", () => {
   assertEquals(linesOf(), ["1"]);
 });
 
-Deno.test("a branch and what it came from have the same past, event by event and row by row", () => {
-  const { timeTravel, say } = workbench();
-  say(MACHINE);
-  say("let buf = alloc_pages(4)");
-  for (let turn = 0; turn < 5; turn++) say("ssd.read(lba: 0, into: buf)");
-  const main = timeTravel.recording;
-  const middle = main.afterEvent(Math.floor(main.last.seq / 2));
-  timeTravel.goTo(middle);
-  assertEquals(say("let here = 1"), "b1: ");
-  const { origin } = timeTravel.branch;
-  const branch = timeTravel.recording;
-  // The read in whose midst it was is whole: it has not begun.
-  assert(origin!.position.seq <= middle.seq && origin!.position.seq > 0);
-  assertEquals(branch.last.seq, origin!.position.seq);
-  for (const table of main.tables) {
-    const rows = (of: typeof main) =>
-      of.table(table.spec.name).rowsAt(origin!.position.seq)
-        .map((row) => of.table(table.spec.name).row(row))
-        .map(({ endedSeq: _, ...row }) => JSON.stringify(row)).sort();
-    assertEquals(rows(branch), rows(main), table.spec.name);
-  }
-  for (let turn = 0; turn < 3; turn++) say("ssd.read(lba: 0, into: buf)");
-  const seq = firstDifferentEvent(main, branch);
-  assert(seq === null || seq > origin!.position.seq);
-  // What goes on from there does as if it had been typed at once.
-  const other = workbench();
-  for (const { kind, ...move } of timeTravel.session.history) {
-    assertEquals(kind, "input");
-    other.say((move as { source: { text: string } }).source.text);
-  }
-  assertEquals(firstDifferentEvent(branch, other.timeTravel.recording), null);
-  assertEquals(branch.last.seq, other.timeTravel.recording.last.seq);
-});
-
 Deno.test("a step goes as far as asked, and what its activity did beyond is the future", () => {
   const { ask, timeTravel, say } = workbench();
   say(MACHINE);
@@ -127,31 +91,6 @@ Deno.test("a step goes as far as asked, and what its activity did beyond is the 
   assertEquals(say("print req.done"), "b1: ");
 });
 
-Deno.test("a branch may branch, fork, and be ended in the middle of an input", () => {
-  const { timeTravel, say, ask } = workbench();
-  say(`${MACHINE}\nlet a = 1\nlet buf = alloc_pages(1)\na = 2\nlet b = 5`);
-  const seq = timeTravel.position.seq;
-  timeTravel.goTo(timeTravel.recording.atStatement(4));
-  assertEquals(timeTravel.position, { seq, statement: 4 });
-  assertEquals(ask("a"), "2");
-  timeTravel.goTo(timeTravel.recording.atStatement(3));
-  assertEquals(ask("a"), "1");
-  assertEquals(say("a += 0"), "b1: ");
-  assertEquals(
-    timeTravel.session.summary().variables.map(({ name }) => name),
-    ["a", "buf"],
-  );
-  say("a = 10");
-  say("let both = fork { a = 11\nassert a == 11 } and { assert a == 10 }");
-  say("a = 12");
-  timeTravel.goTo(timeTravel.recording.atStatement(timeTravel.recording.last.statement - 1));
-  assertEquals(say("a += 3"), "b2: ");
-  assertEquals(say("a"), "13");
-  assertEquals(timeTravel.branch.origin?.branch.name, "b1");
-  timeTravel.switchTo("main");
-  assertEquals(say("a + b"), "7");
-});
-
 Deno.test("what is wrong or not whole begins no branch", () => {
   const { timeTravel, say } = workbench();
   say("let a = 1");
@@ -163,18 +102,4 @@ Deno.test("what is wrong or not whole begins no branch", () => {
   assertEquals(timeTravel.branches.length, 1);
   assertEquals([say("a"), timeTravel.branches.length], ["1", 1]);
   assertEquals(say("a = 3"), "b1: ");
-});
-
-Deno.test("a long loop in a session ends with its turns: events beyond those that are kept cost nothing", () => {
-  const limits = { ...DEFAULT_LIMITS, events: 1000, memoryBytes: 8 * 2 ** 20 };
-  const options = { loader: memoryFiles({}), registry: BUILTINS, limits };
-  const timeTravel = new TimeTravelSession(
-    (hooks) => new RunSession({ ...options, ...hooks }),
-    () => {},
-  );
-  timeTravel.feed("machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }");
-  const { failure } = timeTravel.feed(
-    "repeat 5_000 { let p = alloc_pages(1); dma_unmap_phys(ssd, dma_map_phys(ssd, p, 4KiB, to_device), 4KiB, to_device); p.free() }",
-  );
-  assertEquals(failure?.code, undefined);
 });

@@ -29,39 +29,6 @@ Deno.test("activities run in the order in which they were posted, however many w
   assertEquals([context.cpu, context.site, queue.length], [3, 5, 0]);
 });
 
-Deno.test("an activity is the work of its poster, of a request or of a device, and its own handler runs it", () => {
-  const clock = new VirtualClock();
-  const { context } = clock;
-  const queue = new ActivityQueue(clock);
-  const ran: unknown[] = [];
-  const handlerOf = (name: number) => ({
-    runActivity: (kind: number, argument: number) => {
-      const { cpu, device, request, site } = context;
-      ran.push([name, kind, argument, cpu, device, request, site]);
-    },
-  });
-  // The ring begins in its middle.
-  for (let count = 0; count < 40; count++) queue.post(handlerOf(-1), 0, 0);
-  while (queue.runNext());
-  ran.length = 0;
-  context.become(3, "disk", 7, 11);
-  const expected: unknown[] = [];
-  // More than the ring has room for at first, each with a handler of its own.
-  for (let name = 0; name < 100; name++) {
-    const handler = handlerOf(name);
-    queue.post(handler, name + 1, name + 2);
-    expected.push([name, name + 1, name + 2, 3, "disk", 7, 11]);
-    queue.postFor({ cpu: 5, device: "net", request: 9, site: 13 }, handler, name + 3, name + 4);
-    expected.push([name, name + 3, name + 4, 5, "net", 9, 13]);
-    queue.postWork("gpu", handler, name + 5, name + 6);
-    expected.push([name, name + 5, name + 6, 3, "gpu", null, 11]);
-  }
-  context.become(0, null, null, null);
-  while (queue.runNext());
-  assertEquals(ran, expected);
-  assertEquals([context.device, context.request], [null, null]);
-});
-
 Deno.test("an activity that throws is over, and the context before it is restored", () => {
   const clock = new VirtualClock();
   const { context } = clock;

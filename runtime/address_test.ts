@@ -6,14 +6,12 @@ import {
   bitsOfLastAddress,
   dmaAddr,
   foldedHigh,
-  isPowerOfTwo,
   lastAddressOfBits,
   leavesWindow,
   type Pfn,
   pfnToPhys,
   physAddr,
   realHigh,
-  roundUpPowerOfTwo,
 } from "./address.ts";
 
 Deno.test("addresses are whole numbers from 0 to 2^53 - 1, of either kind", () => {
@@ -72,25 +70,4 @@ Deno.test("numbers are aligned downwards and upwards, exactly up to 2^53", () =>
     }
   }
   assertEquals<number>(pfnToPhys(0x12_3456 as Pfn), 0x1_2345_6000);
-});
-
-Deno.test("powers of two are known as such, and reached from below", () => {
-  for (let bits = 0; bits < 53; bits++) {
-    const power = 2 ** bits;
-    assertEquals([isPowerOfTwo(power), roundUpPowerOfTwo(power)], [true, power]);
-    if (bits > 1) {
-      assertEquals([isPowerOfTwo(power + 1), isPowerOfTwo(power - 1)], [false, false]);
-      assertEquals(roundUpPowerOfTwo(power - 1), power);
-    }
-    assertEquals(roundUpPowerOfTwo(power + 1), power * 2);
-  }
-  assertEquals([0, -1, -2, 0.5, 1.5, 3].map(isPowerOfTwo), [
-    false,
-    false,
-    false,
-    true,
-    false,
-    false,
-  ]);
-  assertEquals([0, 1, 2, 3].map(roundUpPowerOfTwo), [1, 1, 2, 4]);
 });

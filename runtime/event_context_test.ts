@@ -17,26 +17,6 @@ function rig() {
   return { clock, context, queue: new ActivityQueue(clock) };
 }
 
-Deno.test("an activity has the origin of its poster, however many wait", () => {
-  const { context, queue } = rig();
-  const seen: unknown[][] = [];
-  const handler = { runActivity: () => void seen.push(at(context)) };
-  for (let index = 0; index < 100; index++) {
-    context.cpu = index % 4;
-    context.site = index;
-    const before = context.enterWork(`dev${index}`, index);
-    queue.post(handler, 0, 0);
-    context.leave(before);
-    // The ring has wrapped around before it grows.
-    if (index < 30) queue.runNext();
-  }
-  context.cpu = 2;
-  context.site = 9;
-  while (queue.runNext());
-  assertEquals(seen, Array.from({ length: 100 }, (_, i) => [i % 4, `dev${i}`, i, i]));
-  assertEquals(at(context), [2, null, null, 9]);
-});
-
 Deno.test("an activity can be posted with another origin", () => {
   const { context, queue } = rig();
   const seen: unknown[][] = [];
@@ -65,29 +45,6 @@ Deno.test("an activity that throws leaves the context as it was, whatever it had
   );
   assertThrows(() => queue.runNext(), Error, "gone");
   assertEquals(at(context), [2, null, null, 9]);
-});
-
-Deno.test("a timer has the origin of the code that armed it, and leaves the context when it throws too", () => {
-  const { clock, context } = rig();
-  const seen: unknown[][] = [];
-  const before = context.enterWork("ssd", 5);
-  clock.arm({ timerExpired: () => void seen.push(at(context)) }, 1_000_000);
-  context.leave(before);
-  clock.arm(
-    {
-      timerExpired: () => {
-        context.enterWork("nic");
-        throw new Error("gone");
-      },
-    },
-    2_000_000,
-  );
-  context.cpu = 0;
-  context.site = 10;
-  clock.advance(1_000_000);
-  assertEquals(seen, [[0, "ssd", 5, 9]], "on the CPU that takes it");
-  assertThrows(() => clock.advance(1_000_000), Error, "gone");
-  assertEquals(at(context), [0, null, null, 10]);
 });
 
 Deno.test("what is entered is left in turn, and one kind does not disturb the other", () => {

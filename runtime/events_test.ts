@@ -1,20 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { VirtualClock } from "./time/clock.ts";
-import type { DmaAddr, PhysAddr } from "./address.ts";
-import { type EventFields, eventId } from "./event_vocabulary.ts";
+import { eventId } from "./event_vocabulary.ts";
 import { EventStream, type MachineEvent } from "./events.ts";
 
 const MAP = eventId("dma.map");
 const IRQ = eventId("irq");
-
-const MAPPED: EventFields<"dma.map"> = {
-  dma: 0x1000 as DmaAddr,
-  phys: 0x2000 as PhysAddr,
-  size_bytes: 4096,
-  dir: "to_device",
-  path: "iommu",
-  api: "dma_map_phys",
-};
 
 function stream() {
   const clock = new VirtualClock();
@@ -64,28 +54,4 @@ Deno.test("a stream wakes after one event, the first or a later one, and none be
     events.wakeAt(0, () => {});
     assertEquals(events.attentive, false);
   }
-});
-
-Deno.test("a keeper is given the parts of each event, before any listener and until it is stopped", () => {
-  const { clock, events } = stream();
-  const calls: unknown[] = [];
-  const stop = events.keepIn({
-    keep: (seq, atNs, { cpu, device }, kind, fields, why) => {
-      calls.push(["kept", seq, atNs, cpu, device, kind, fields, why]);
-    },
-  });
-  events.listen(({ seq }) => calls.push(["heard", seq]), ["irq"]);
-  clock.nowNs += 2;
-  assertEquals(events.tick(MAP), true);
-  events.emit(MAP, MAPPED);
-  assertEquals(events.tick(IRQ), true);
-  const why = { rule: "dma.1.1", inputs: { cpu: 0 } };
-  events.emit(IRQ, { vector: 1, cpu: 0 }, why);
-  stop();
-  assertEquals(events.tick(MAP), false);
-  assertEquals(calls, [
-    ["kept", 1, 2, 0, null, MAP, MAPPED, null],
-    ["kept", 2, 2, 0, null, IRQ, { vector: 1, cpu: 0 }, why],
-    ["heard", 2],
-  ]);
 });

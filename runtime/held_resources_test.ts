@@ -6,7 +6,7 @@ import { DmaDevice } from "./dma/device/device.ts";
 import { DmaIovaState } from "./dma/iova_state.ts";
 import { DmaPool } from "./dma/calls/pool.ts";
 import { at, type TestBench, testBench } from "./dma/testing.ts";
-import { type EventFields, eventId } from "./event_vocabulary.ts";
+import { eventId } from "./event_vocabulary.ts";
 import { HeldResources } from "./held_resources.ts";
 
 /** What is held, as [kind, amount]. */
@@ -151,56 +151,6 @@ Deno.test("coherent memory is held until it is freed", () => {
   assertEquals(held.leaks(), []);
 });
 
-Deno.test("memory that mappings cost is reported by its use, pages of pools and descriptors never", () => {
-  const { machine } = testBench();
-  const held = new HeldResources(machine);
-  const memory = (
-    event: "mem.alloc" | "mem.free",
-    size_bytes: number,
-    what: EventFields<"mem.alloc">["what"],
-  ) => {
-    const id = eventId(event);
-    if (machine.events.tick(id)) machine.events.emit(id, { size_bytes, what, from: "mempool" });
-  };
-  memory("mem.alloc", 512, "dma_vecs");
-  memory("mem.alloc", 512, "dma_vecs");
-  memory("mem.alloc", 4096, "pool_page");
-  memory("mem.alloc", 256, "descriptor");
-  memory("mem.free", 512, "dma_vecs");
-  assertEquals(held.leaks().map(({ text }) => text), [
-    "512 bytes of dma_vecs not freed",
-  ]);
-  memory("mem.free", 512, "dma_vecs");
-  memory("mem.free", 512, "dma_vecs");
-  assertEquals(held.leaks(), []);
-});
-
-Deno.test("of pieces of memory that are alike the one taken last goes back first", () => {
-  const { machine } = testBench();
-  const { events } = machine;
-  const held = new HeldResources(machine);
-  const tell = (event: "mem.alloc" | "mem.free", request: number | null, device: string | null) => {
-    const { context } = events;
-    const { cpu, device: outerDevice, request: outerRequest, site } = context;
-    context.become(cpu, device, request, site);
-    const id = eventId(event);
-    const fields = { size_bytes: 512, what: "dma_vecs", from: "mempool" } as const;
-    if (events.tick(id)) events.emit(id, fields);
-    context.become(cpu, outerDevice, outerRequest, site);
-  };
-  const takers = () => held.leaks().map(({ taken }) => [taken?.seq, taken?.device, taken?.request]);
-  for (const request of [1, 2, 2, 3]) tell("mem.alloc", request, "ssd");
-  assertEquals(takers(), [[1, "ssd", 1]]);
-  // What is of the same request goes before what was taken last.
-  tell("mem.free", 1, "ssd");
-  assertEquals(takers(), [[2, "ssd", 2]]);
-  tell("mem.free", null, "ssd");
-  tell("mem.free", 2, "ssd");
-  assertEquals(takers(), [[2, "ssd", 2]]);
-  tell("mem.free", null, null);
-  assertEquals(takers(), []);
-});
-
 Deno.test("of memory that several statements took, no event is named once one of them may have freed it", () => {
   const { machine } = testBench();
   const { events } = machine;
@@ -287,64 +237,6 @@ Deno.test("memory of a device is held in whole pages, from its call to the one t
   assertEquals(held.leaks(), []);
 });
 
-Deno.test("memory of drivers in C is held byte by byte, until it is freed", () => {
-  const { machine: { events }, machine } = testBench();
-  const held = new HeldResources(machine);
-  const tell = (name: "driver.alloc" | "driver.free", phys: number, size_bytes: number) => {
-    const id = eventId(name);
-    if (events.tick(id)) events.emit(id, { phys: at(phys), size_bytes });
-  };
-  tell("driver.alloc", 0x10_0000, 96);
-  tell("driver.alloc", 0x20_0000, 4096);
-  assertEquals(held.leaks().map(({ device, kind, span, text }) => [kind, device, span, text]), [
-    [
-      "driver_memory",
-      null,
-      { start: 0x10_0000, end: 0x10_0060 },
-      "96 bytes of memory at 0x10_0000 not freed",
-    ],
-    [
-      "driver_memory",
-      null,
-      { start: 0x20_0000, end: 0x20_1000 },
-      "4096 bytes of memory at 0x20_0000 not freed",
-    ],
-  ]);
-  tell("driver.free", 0x10_0000, 96);
-  assertEquals(held.leaks().map(({ amount, taken }) => [amount, taken?.name]), [
-    [4096, "driver.alloc"],
-  ]);
-  tell("driver.free", 0x20_0000, 4096);
-  assertEquals(held.leaks(), []);
-});
-
-Deno.test("blocks of two pools, and of one pool of two devices, are distinguished", () => {
-  const { machine, dev } = testBench();
-  const other = new DmaDevice("other");
-  machine.iommu.attach(other);
-  const pools = [
-    new DmaPool(machine, dev, "small", 256, 256),
-    new DmaPool(machine, dev, "large", 512, 512),
-    new DmaPool(machine, other, "small", 128, 128),
-  ];
-  const held = new HeldResources(machine);
-  const blocks = pools.map((pool) => pool.alloc()!);
-  // Each goes back under an address that no block of its pool has: the pool's own is back.
-  for (const [index, pool] of pools.entries()) {
-    assertEquals(
-      held.leaks().map(({ amount, device }) => [device, amount]),
-      [
-        ["dev", 256],
-        ["dev", 512],
-        ["other", 128],
-      ].slice(index),
-    );
-    const block = blocks[index]!;
-    pool.free(block, block.dma + 8 as typeof block.dma);
-  }
-  assertEquals(held.leaks(), []);
-});
-
 Deno.test("one slot and one mapping are reported in the singular, and what counts is asked of each event", () => {
   const { machine, dev } = testBench({
     iommu: { mode: "off" },
@@ -355,126 +247,10 @@ Deno.test("one slot and one mapping are reported in the singular, and what count
   assertEquals(held.leaks().map(({ text }) => text), ["bounce slot 0 not freed"]);
 });
 
-Deno.test("of several pieces of a device's memory only the one that is freed goes", () => {
-  const { machine: { events }, machine } = testBench();
-  const held = new HeldResources(machine);
-  const [call, ret, free] = [
-    eventId("call.pci_alloc_p2pmem"),
-    eventId("ret.pci_alloc_p2pmem"),
-    eventId("call.pci_free_p2pmem"),
-  ];
-  events.context.enterDevice("cmb");
-  const places = [0x1000, 0x8000, 0xc000_0000, 0xd000_0000];
-  for (const [index, phys] of places.entries()) {
-    const size = 4096 * (index + 1);
-    if (events.tick(call)) events.emit(call, { dev: "cmb", size });
-    if (events.tick(ret)) events.emit(ret, { result: at(phys), error: null });
-  }
-  for (const [gone, index] of [2, 0, 3, 1].entries()) {
-    assertEquals(held.leaks().length, places.length - gone);
-    const phys = at(places[index]!);
-    if (events.tick(free)) events.emit(free, { dev: "cmb", phys, size: 4096 * (index + 1) });
-    assertEquals(held.leaks().some(({ span }) => span?.start === phys), false);
-  }
-  assertEquals(held.leaks(), []);
-});
-
-Deno.test("memory goes back as that of the device and the request that free it, where there is any", () => {
-  const { machine: { events }, machine } = testBench();
-  const held = new HeldResources(machine);
-  const tell = (event: "mem.alloc" | "mem.free", device: string | null, request: number) => {
-    const outer = events.context.enter({ cpu: 0, device, request, site: request });
-    const id = eventId(event);
-    const fields = { size_bytes: 512, what: "dma_vecs", from: "mempool" } as const;
-    if (events.tick(id)) events.emit(id, fields);
-    events.context.leave(outer);
-  };
-  const left = () => held.leaks().map(({ taken }) => `${taken?.device} ${taken?.request}`);
-  tell("mem.alloc", "a", 1);
-  tell("mem.alloc", "b", 2);
-  tell("mem.alloc", "a", 3);
-  tell("mem.free", "b", 9);
-  assertEquals(left(), ["a 1", "a 3"]);
-  tell("mem.free", "a", 1);
-  assertEquals(left(), ["a 3"]);
-  tell("mem.free", "c", 7);
-  assertEquals(left(), []);
-  tell("mem.alloc", "a", 4);
-  tell("mem.alloc", "b", 5);
-  tell("mem.free", "c", 4);
-  assertEquals(left(), ["b 5"], "of that request, where no block is of that device");
-  tell("mem.alloc", null, 5);
-  tell("mem.free", "b", 5);
-  assertEquals(left(), ["null 5"], "of that device, though another block has no device");
-});
-
 Deno.test("a watch that begins anew counts the mappings that are live by then as before", () => {
   const { machine, dev } = testBench();
   const held = new HeldResources(machine);
   machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   held.restart();
   assertEquals(held.leaks(), []);
-});
-
-Deno.test("a handler of an interrupt is held until it is taken away, whichever its number", () => {
-  const { machine: { events }, machine } = testBench();
-  const held = new HeldResources(machine);
-  const tell = (name: "driver.request_irq" | "driver.free_irq", irq: number) => {
-    const id = eventId(name);
-    if (events.tick(id)) events.emit(id, { irq });
-  };
-  events.context.enterDevice("nic");
-  for (const irq of [24, 26, 27]) tell("driver.request_irq", irq);
-  const leaks = () =>
-    held.leaks().map(({ amount, device, kind, span, text }) => [kind, device, amount, span, text]);
-  const of = (irq: number) => [
-    "interrupt",
-    "nic",
-    1,
-    { start: irq, end: irq + 1 },
-    `handler of irq ${irq} not freed`,
-  ];
-  tell("driver.free_irq", 27);
-  assertEquals(leaks(), [of(24), of(26)]);
-  tell("driver.free_irq", 24);
-  assertEquals(leaks(), [of(26)]);
-  tell("driver.free_irq", 26);
-  assertEquals(leaks(), []);
-});
-
-Deno.test("what mappings took is counted, freed or not, and what pools grew by is not", () => {
-  const { machine: { events }, machine } = testBench();
-  const held = new HeldResources(machine);
-  assertEquals(held.takenBytes, 0);
-  const tell = (
-    name: "mem.alloc" | "mem.free",
-    what: EventFields<"mem.alloc">["what"],
-    size_bytes: number,
-  ) => {
-    const id = eventId(name);
-    if (events.tick(id)) events.emit(id, { what, size_bytes, from: "kmalloc" });
-  };
-  tell("mem.alloc", "dma_vecs", 512);
-  tell("mem.free", "dma_vecs", 512);
-  tell("mem.alloc", "descriptor", 256);
-  tell("mem.alloc", "pool_page", 4096);
-  tell("mem.alloc", "metadata", 64);
-  assertEquals(held.takenBytes, 512 + 256 + 64);
-});
-
-Deno.test("shared memory and memory of a device are held in the size of their own call", () => {
-  const { machine: { events }, machine } = testBench();
-  const held = new HeldResources(machine);
-  const asked = eventId("call.pci_alloc_p2pmem");
-  const got = eventId("ret.pci_alloc_p2pmem");
-  events.context.enterDevice("cmb");
-  for (const [size, result] of [[1, 0xc000_0000], [4097, 0xc001_0000]] as const) {
-    if (events.tick(asked)) events.emit(asked, { dev: "cmb", size });
-    if (events.tick(got)) events.emit(got, { result: at(result), error: null });
-  }
-  assertEquals(kinds(held), [["peer_memory", 4 * KIB], ["peer_memory", 8 * KIB]]);
-  assertEquals(held.leaks().map(({ device, span }) => [device, span]), [
-    ["cmb", { start: 0xc000_0000, end: 0xc000_1000 }],
-    ["cmb", { start: 0xc001_0000, end: 0xc001_2000 }],
-  ]);
 });

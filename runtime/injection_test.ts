@@ -4,13 +4,7 @@ import { DMA_TO_DEVICE } from "./dma/attributes.ts";
 import { DmaIovaState } from "./dma/iova_state.ts";
 import { at, type TestBench, testBench } from "./dma/testing.ts";
 import { ERRNO, InvariantError } from "./errno.ts";
-import {
-  ArmedInjection,
-  HitCounter,
-  INJECTION,
-  INJECTION_POINTS,
-  type InjectionHit,
-} from "./injection.ts";
+import { ArmedInjection, INJECTION, INJECTION_POINTS, type InjectionHit } from "./injection.ts";
 
 /** Maps a page; true when it could be mapped. */
 function mapOne({ machine, dev }: TestBench): boolean {
@@ -71,25 +65,6 @@ Deno.test("hits are counted from the moment of arming, and only those from first
   assertEquals([fault.seen, fault.fired], [4, 2]);
 });
 
-Deno.test("a point fails with its natural error, or with the one that was asked for", () => {
-  const bench = testBench();
-  const errnoUnder = (fault: ArmedInjection) => {
-    bench.machine.armInjection(fault);
-    const result = linkOne(bench);
-    bench.machine.disarmFault(fault);
-    return result;
-  };
-  assertEquals(errnoUnder(new ArmedInjection(INJECTION.dma_iova_try_alloc)), -ERRNO.ENOMEM);
-  assertEquals(errnoUnder(new ArmedInjection(INJECTION.dma_iova_link)), -ERRNO.ENOMEM);
-  assertEquals(errnoUnder(new ArmedInjection(INJECTION.dma_iova_link, 1, 1, "EIO")), -ERRNO.EIO);
-  assertEquals(errnoUnder(new ArmedInjection(INJECTION.dma_iova_sync)), -ERRNO.EIO);
-  assertEquals(
-    errnoUnder(new ArmedInjection(INJECTION.dma_iova_link, 2)),
-    0,
-    "it is passed only once",
-  );
-});
-
 Deno.test("an error that a point cannot have is refused when the fault is made", () => {
   assertThrows(
     () => new ArmedInjection(INJECTION.dma_map_phys, 1, 1, "EINVAL"),
@@ -140,29 +115,6 @@ Deno.test("a device's access faults with the reason that was asked for, and chan
   assertEquals(memory.readU32(at(0x10_0000)), 7);
 });
 
-Deno.test("a counter tells every place where something could fail, in the order of hits", () => {
-  const bench = testBench();
-  mapOne(bench);
-  const counter = bench.machine.countHits();
-  mapOne(bench);
-  linkOne(bench);
-  linkOne(bench);
-  bench.machine.stopCountingFaults(counter);
-  mapOne(bench);
-  assertEquals(named(counter.places), [
-    ["dma_map_phys", 1],
-    ["iova.alloc", 1],
-    ["dma_iova_try_alloc", 1],
-    ["iova.alloc", 2],
-    ["dma_iova_link", 1],
-    ["dma_iova_sync", 1],
-    ["dma_iova_try_alloc", 2],
-    ["iova.alloc", 3],
-    ["dma_iova_link", 2],
-    ["dma_iova_sync", 2],
-  ]);
-});
-
 Deno.test("the same run passes the same places, and failing at one changes only what follows", () => {
   const placesOf = (fault: ArmedInjection | null) => {
     const bench = testBench();
@@ -179,43 +131,6 @@ Deno.test("the same run passes the same places, and failing at one changes only 
     const cut = placesOf(new ArmedInjection(place, nth, nth));
     assertEquals(cut.slice(0, index + 1), whole.slice(0, index + 1));
   });
-});
-
-Deno.test("the points that kill a device, or have it answer so, are no places to go on from", () => {
-  assertEquals(INJECTION_POINTS.filter(({ survivable }) => !survivable).map(({ name }) => name), [
-    "queue.read",
-    "queue.write",
-    "device.answer",
-    "device.status",
-    "device.interrupt",
-    "device.stop",
-  ]);
-  const counter = new HitCounter();
-  [
-    INJECTION["queue.read"],
-    INJECTION["device.read"],
-    INJECTION["queue.write"],
-    INJECTION["device.read"],
-  ]
-    .forEach((point) => counter.note(point));
-  assertEquals(named(counter.places), [["device.read", 1], ["device.read", 2]]);
-});
-
-Deno.test("a fault that is armed and not due changes nothing of a run", () => {
-  const eventsOf = (fault: ArmedInjection | null) => {
-    const bench = testBench({ machine: { latenciesNs: { "iotlb.sync": 400 } } });
-    if (fault !== null) bench.machine.armInjection(fault);
-    mapOne(bench);
-    linkOne(bench);
-    bench.machine.bus.write(bench.dev, 0xffff_f000, new Uint8Array(4), 0, 4);
-    return bench.seen;
-  };
-  const plain = eventsOf(null);
-  assert(plain.length > 10);
-  INJECTION_POINTS.forEach((_, place) => {
-    assertEquals(eventsOf(new ArmedInjection(place, 1000)), plain);
-  });
-  assertEquals(eventsOf(new ArmedInjection(INJECTION.dma_map_sg)), plain, "never passed");
 });
 
 Deno.test("every point has a name of its own, a natural error first, and a sentence", () => {

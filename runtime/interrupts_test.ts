@@ -57,29 +57,6 @@ Deno.test("request() refuses a second handler, unless all of a number share it",
   assertEquals(interrupts.numberOf("ssd", 0), null);
 });
 
-Deno.test("an interrupt waits while they are off and while a handler runs, once for all its raises", () => {
-  const { context, interrupts } = rig();
-  interrupts.alloc("ssd", 2);
-  const ran: string[] = [];
-  const run = (number: number) => {
-    ran.push(`begin ${number}`);
-    if (number === 32) interrupts.raise("ssd", 1);
-    return ran.push(`end ${number}`);
-  };
-  for (const number of [32, 33]) interrupts.request(number, { cookie: number, flags: 0, run });
-  context.disableIrqs();
-  context.disableIrqs();
-  interrupts.raise("ssd", 0);
-  interrupts.raise("ssd", 0);
-  context.enableIrqs();
-  interrupts.deliverWaiting();
-  assertEquals(ran, []);
-  context.enableIrqs();
-  interrupts.deliverWaiting();
-  assertEquals(ran, ["begin 32", "end 32", "begin 33", "end 33"]);
-  assertEquals(context.enableIrqs(), false);
-});
-
 Deno.test("a number waits while it is disabled, as often as it was, and no other waits for it", () => {
   const { context, interrupts } = rig();
   interrupts.alloc("ssd", 2);
@@ -114,24 +91,4 @@ Deno.test("an interrupt without a handler, and one of no vector, are reported", 
     "irq 32 of ssd: nobody cared",
     "irq 32 of ssd: nobody cared",
   ]);
-});
-
-Deno.test("requesting and freeing a handler emit events with the line's number and its device", () => {
-  const events = new EventStream(new VirtualClock());
-  const emitted: unknown[] = [];
-  events.listen(({ device, fields, name }) => emitted.push([name, device, fields]));
-  const interrupts = new Interrupts(
-    new CpuContext(),
-    { warn: () => {} } as never as KernelWarnings,
-    events,
-  );
-  interrupts.alloc("ssd", 2);
-  emitted.length = 0;
-  interrupts.request(33, { cookie: 7, flags: 0, run: () => 1 });
-  assertEquals(interrupts.request(33, { cookie: 8, flags: 0, run: () => 1 }), "EBUSY");
-  assertEquals([interrupts.release(33, 8), interrupts.release(33, 7)], [false, true]);
-  assertEquals(emitted, [["driver.request_irq", "ssd", { irq: 33 }], ["driver.free_irq", "ssd", {
-    irq: 33,
-  }]]);
-  assertEquals(events.context.device, null);
 });

@@ -1,7 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { GIB, MIB, type PhysAddr } from "./address.ts";
-import type { TimerHandler } from "./time/clock.ts";
-import { DmaDevice } from "./dma/device/device.ts";
 import { InvariantError } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
 import { Machine } from "./machine.ts";
@@ -60,41 +58,6 @@ Deno.test("markReady() starts counters, numbers and time at 0, and puts latencie
   assertEquals(world.clock.nowNs, 56);
 });
 
-Deno.test("markReady() leaves no flush waiting from bring-up", () => {
-  const defaults = defaultMachineConfig();
-  const world = machine({ iommu: { ...defaults.iommu, mode: "lazy" } });
-  const dev = new DmaDevice("ssd");
-  world.iommu.attach(dev);
-  const dma = world.dma.dmaMapPhys(dev, at(0x1000_0000), 4096, 1);
-  world.dma.dmaUnmapPhys(dev, dma, 4096, 1);
-  assertEquals(world.iommu.pendingFlushes, 1);
-  world.markReady();
-  assertEquals([world.iommu.pendingFlushes, world.clock.pendingTimers], [0, 0]);
-  // The timer must arm again for the first unmap after bring-up.
-  const again = world.dma.dmaMapPhys(dev, at(0x1000_0000), 4096, 1);
-  world.dma.dmaUnmapPhys(dev, again, 4096, 1);
-  world.advance(20_000_000);
-  assertEquals(world.iommu.pendingFlushes, 0);
-});
-
-Deno.test("runNextActivity() runs one activity, then the timers it made due", () => {
-  const world = machine();
-  const order: string[] = [];
-  const timer: TimerHandler = { timerExpired: () => order.push("timer") };
-  const handler = {
-    runActivity: (kind: number, argument: number): void => {
-      order.push(`activity ${kind} ${argument}`);
-      world.clock.nowNs += 1_000_000;
-    },
-  };
-  world.clock.arm(timer, 1);
-  world.activities.post(handler, 1, 2);
-  world.activities.post(handler, 3, 4);
-  assertEquals(world.runNextActivity(), true);
-  assertEquals(order, ["activity 1 2", "timer"]);
-  assertEquals([world.runNextActivity(), world.runNextActivity()], [true, false]);
-});
-
 Deno.test("a machine has the CPUs it was given and no other", () => {
   const world = machine({ cpus: 2 });
   world.cpu = 1;
@@ -111,24 +74,4 @@ Deno.test("two machines of one configuration behave alike and never meet", () =>
     one.pages.alloc(4, { contiguous: false }),
     other.pages.alloc(4, { contiguous: false }),
   );
-});
-
-Deno.test("work that a device does takes the device's time where there are latencies, else the machine's", () => {
-  for (const [latenciesNs, cpuNs] of [[{ irq: 1 }, 100], [{}, 150]] as const) {
-    const world = machine({ latenciesNs });
-    world.markReady();
-    const { activities, clock } = world;
-    clock.nowNs += 100;
-    const began: number[] = [];
-    const work = {
-      byDevice: true as const,
-      runActivity() {
-        began.push(clock.nowNs);
-        clock.nowNs += 50;
-      },
-    };
-    activities.postWork("dev", work, 0, 0);
-    world.runNextActivity();
-    assertEquals([began, clock.nowNs, clock.latestNs], [[100], cpuNs, 150]);
-  }
 });

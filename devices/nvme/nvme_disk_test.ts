@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArmedInjection, INJECTION, KernelError, type PhysAddr } from "@dmalab/runtime";
-import { BIO_FLAG, type BioVec, Plug } from "@dmalab/runtime/block";
+import { type BioVec, Plug } from "@dmalab/runtime/block";
 import { allocateBuffer } from "@dmalab/runtime/memory";
 import { DriverRig, pages, scattered, vec } from "./_driver_rig.ts";
 import type { NvmeRequest } from "./driver/request.ts";
@@ -32,25 +32,6 @@ Deno.test("submit cuts at once, so that the requests are known before anything r
   assert(rig.holdsFreshData(vecs, 8));
 });
 
-Deno.test("a cut is an event of the request that the front becomes, a joining one of the request joined", () => {
-  const rig = new DriverRig({ iommu: { mode: "strict" } });
-  const vecs = pages(80);
-  const eventsOf = (name: string, work: () => void) =>
-    rig.record(work).filter((event) => event.name === name)
-      .map(({ device, request }) => [device, request]);
-  const submit = () => void rig.disk.submit("read", { lba: 8, buffer: { segments: vecs } });
-  assertEquals(eventsOf("block.split", submit), [["ssd", 1], ["ssd", 2]]);
-  rig.run();
-  assertEquals(rig.machine.events.context.request, null);
-  const plug = new Plug<NvmeRequest>();
-  const held = () => {
-    for (const lba of [0, 8]) {
-      rig.disk.submit("read", { lba, buffer: { segments: pages(1) }, plug });
-    }
-  };
-  assertEquals(eventsOf("block.merge", held), [["ssd", 4]]);
-});
-
 Deno.test("pieces with gaps are one request on an SGL controller, several without (block.md 1.3)", () => {
   const vecs = scattered([0, 1024], [0, 1024], [0, 1024]);
   const requests = (sgl: boolean): number =>
@@ -69,37 +50,6 @@ Deno.test("zeroes are written, flushed and discarded", () => {
   assertEquals(rig.machine.memory.readU64Parts(vecs[0]!.phys), [0, 0]);
   rig.read(vecs, 16);
   assert(rig.holdsFreshData(vecs, 16));
-});
-
-Deno.test("a bio that cannot be is refused at once, with a status", () => {
-  const rig = new DriverRig();
-  const statuses = rig.record(() => {
-    const odd = rig.disk.submit("read", { buffer: { segments: [vec(0x200_0000, 100)] } });
-    assertEquals([odd.done, odd.status, odd.error, odd.requests.length], [
-      true,
-      "INVAL",
-      "EINVAL",
-      0,
-    ]);
-    const unaligned = rig.disk.submit("read", { buffer: { segments: [vec(0x200_0002, 512)] } });
-    assertEquals([unaligned.done, unaligned.status], [true, "INVAL"]);
-    const nowait = rig.disk.submit("read", {
-      buffer: { segments: scattered([0, 512], [0, 512]) },
-      flags: BIO_FLAG.NOWAIT,
-    });
-    assertEquals([nowait.done, nowait.status, nowait.error], [true, "AGAIN", "EAGAIN"]);
-  }, ["block.status"]);
-  assertEquals(statuses.map(({ fields }) => fields), [
-    { status: "INVAL", ended: "bio" },
-    { status: "INVAL", ended: "bio" },
-    { status: "AGAIN", ended: "bio" },
-  ]);
-  assertEquals(statuses.map(({ why }) => [why!.rule, why!.inputs["reason"]]), [
-    ["block.1.3", "no_whole_blocks"],
-    ["block.1.3", "alignment"],
-    ["block.1.3", "nowait"],
-  ]);
-  assertEquals(rig.machine.activities.length, 0);
 });
 
 Deno.test("an io keeps why it was refused", () => {
@@ -204,29 +154,6 @@ function pluggedReads(rig: DriverRig, vecs: readonly BioVec[], lba: number): Io[
   return ios;
 }
 
-Deno.test("bios that continue each other in a plug become one request (block.md 1.5)", () => {
-  const rig = new DriverRig({ iommu: { mode: "strict" } });
-  const vecs = pages(3);
-  let ios: Io[] = [];
-  const merges = rig.record(() => {
-    ios = pluggedReads(rig, vecs, 16);
-  }, ["block.merge"]);
-  assertEquals(merges.map(({ fields }) => fields), [
-    { rule: "back", joined: true },
-    { rule: "back", joined: true },
-  ]);
-  const [request] = ios[0]!.requests;
-  assertEquals(ios.map(({ requests }) => requests), [[request!], [request!], [request!]]);
-  assertEquals([request!.id, request!.lba, request!.bytes], [1, 16, 12288]);
-  rig.run();
-  assertEquals(
-    ios.map(({ done, status }) => [done, status]),
-    vecs.map(() => [true, "OK" as const]),
-  );
-  assert(rig.holdsFreshData(vecs, 16));
-  assertEquals(rig.calls("dma_iova_sync"), 1);
-});
-
 Deno.test("without a plug nothing is merged", () => {
   const rig = new DriverRig();
   const ios = pages(2).map((one, index) =>
@@ -289,29 +216,6 @@ Deno.test("a discard in a plug ends with RESOURCE where its ranges have no memor
   assertEquals([lost!.status, sent!.status, events.length], ["RESOURCE", "OK", 1]);
 });
 
-Deno.test("a plug joins bios with their metadata, and frees all of it (block.md 1.5)", () => {
-  const rig = new DriverRig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
-  const vecs = pages(3);
-  let ios: Io[] = [];
-  const memory = rig.record(() => {
-    ios = pluggedReads(rig, vecs, 0);
-    rig.run();
-  }, ["mem.alloc", "mem.free"]);
-  const ofMetadata = memory.filter(({ fields }) =>
-    (fields as { what: string }).what === "metadata"
-  );
-  assertEquals(ofMetadata.map(({ name }) => name), [
-    "mem.alloc",
-    "mem.alloc",
-    "mem.alloc",
-    "mem.free",
-    "mem.free",
-    "mem.free",
-  ]);
-  assertEquals(ios[0]!.requests[0]!.nrIntegritySegments, 3);
-  assertEquals(ios.map(({ status }) => status), ["OK", "OK", "OK"]);
-});
-
 Deno.test("metadata in more segments than the queue takes is refused with INVAL, and copied for a user's command (nvme.md 1, block.md 1.8)", () => {
   const [first, second, third] = scattered([0, 8], [0, 8], [0, 8]);
   const data = { segments: [vec(0x900_0000, 1536)] };
@@ -336,22 +240,6 @@ Deno.test("a user's metadata lies in 256 pages at most (block.md 1.8)", () => {
     return rig.finish(rig.disk.passthrough({ opcode: 2, buffer, metadata })).status;
   });
   assertEquals(ends, ["OK", "IOERR"]);
-});
-
-Deno.test("an injected status of the controller ends the request, and is not tried again (nvme.md 4.2)", () => {
-  for (
-    const status of [
-      "MEDIUM",
-      "RESV_CONFLICT",
-      "ZONE_OPEN_RESOURCE",
-      "ZONE_ACTIVE_RESOURCE",
-    ] as const
-  ) {
-    const rig = new DriverRig();
-    rig.machine.armInjection(new ArmedInjection(INJECTION["device.status"], 1, 1, status));
-    const io = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
-    assertEquals([io.status, io.requests[0]!.retries], [status, 0]);
-  }
 });
 
 Deno.test("blocks from 2^32 on are discarded and zeroed where they are, and those before stay (NVMe 6.7)", () => {

@@ -59,24 +59,6 @@ Deno.test("each answer is the specification's number for it, and says whether to
   }
 });
 
-Deno.test("a status field is taken apart: type, code, do not retry (Base Specification 1.4, 4.6.1)", () => {
-  assertEquals(readStatus(0x4013), {
-    type: "generic",
-    code: "prp_offset_invalid",
-    doNotRetry: true,
-  });
-  assertEquals(readStatus(0x0004), {
-    type: "generic",
-    code: "data_transfer_error",
-    doNotRetry: false,
-  });
-  assertEquals(readStatus(0x4282).type, "media");
-  assertEquals(readStatus(0x410d).code, "feature_not_saveable");
-  assertEquals(readStatus(0x0370), { type: "path", code: "host_pathing_error", doNotRetry: false });
-  assertEquals(readStatus(0x07c0), { type: "vendor", code: null, doNotRetry: false });
-  assertEquals(readStatus(0x0400).type, null);
-});
-
 Deno.test("every malformed command has a named status, and fails for the block layer too (nvme.md 4.2)", () => {
   for (const { status, text } of MALFORMED_COMMANDS) {
     assert(readStatus(status).code !== null, text);

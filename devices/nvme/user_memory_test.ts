@@ -50,30 +50,6 @@ Deno.test("what the virtual boundary forbids is copied, its first start and last
   assert(sent(sgl, [vec(0x200_0000, 512), vec(0x200_3000, 512)]).lies);
 });
 
-Deno.test("a copied write carries the user's bytes, a copied read comes back whole, zeroed where nothing was written", () => {
-  const rig = new DriverRig({ iommu: { mode: "strict" } });
-  const { memory } = rig.machine;
-  const user = [vec(0x200_0001, 512), vec(0x200_2003, 512)];
-  user.forEach(({ phys, sizeBytes }, index) => {
-    memory.write(phys, new Uint8Array(sizeBytes).fill(0x31 + index), 0, sizeBytes);
-  });
-  assertEquals(sent(rig, user, WRITE).status, "OK");
-  const into = [vec(0x300_0002, 1000), vec(0x300_4001, 25)];
-  const bytes = new Uint8Array(1025).fill(0xee);
-  memory.write(into[0]!.phys, bytes, 0, 1000);
-  memory.write(into[1]!.phys, bytes, 0, 25);
-  const io = rig.finish(
-    rig.disk.passthrough({ opcode: READ, buffer: { segments: into }, dwords: { 10: 8, 12: 1 } }),
-  );
-  assertEquals(io.status, "OK");
-  memory.read(into[0]!.phys, bytes, 0, 1000);
-  memory.read(into[1]!.phys, bytes, 1000, 25);
-  const expected = new Uint8Array(1025);
-  expected.fill(0x31, 0, 512);
-  expected.fill(0x32, 512, 1024);
-  assertEquals(bytes, expected);
-});
-
 Deno.test("copied pages are freed when the command ends, and when there is no memory for them all", () => {
   const rig = new DriverRig();
   sent(rig, pages(3)); // The driver's pools have their pages.
@@ -114,71 +90,6 @@ Deno.test("a copy of more pages than the queue takes segments is refused, and le
     assertEquals([refused.status, refused.seen], ["INVAL", []]);
     assertEquals(rig.machine.pages.takenBytes, before);
   }
-});
-
-/** A command for one block whose metadata lies in these segments. */
-function withMetadata(rig: DriverRig, metadata: readonly BioVec[], blocks = 1, admin = false) {
-  const io = rig.finish(
-    rig.disk.passthrough({
-      opcode: READ,
-      admin,
-      ...blocks === 0 ? {} : { buffer: { segments: [vec(0x200_0000, blocks * 512)] } },
-      metadata: { segments: metadata },
-      dwords: { 10: 8, 12: Math.max(0, blocks - 1) },
-    }),
-  );
-  const seen = io.requests[0]?.bios.flatMap(({ metadata }) => metadata) ?? [];
-  return { status: io.status, reason: io.refusal?.inputs.reason ?? null, seen };
-}
-
-Deno.test("metadata of a user: none without a format, not too long, copied where it does not fit as it lies (block.md 1.8)", () => {
-  for (const kernel of RELEASES) {
-    const options = { metadataBytes: 8, machine: { kernel } } as const;
-    const rig = new DriverRig(options);
-    sent(rig, pages(1)); // The driver's pools have their pages.
-    const before = rig.machine.pages.takenBytes;
-    const [whole, odd] = [vec(0x300_0000, 8), vec(0x300_0002, 8)];
-    assertEquals(withMetadata(rig, [whole]), { status: "OK", reason: null, seen: [whole] });
-    const copied = withMetadata(rig, [odd]);
-    assertEquals([copied.status, lengths(copied.seen)], ["OK", [[0, 8]]]);
-    const halves = [vec(0x300_0000, 4), vec(0x300_2000, 4)];
-    assertEquals(lengths(withMetadata(rig, halves).seen), [[0, 8]]);
-    const lists = new DriverRig({ ...options, sgl: true, metadataSgl: true });
-    assertEquals(withMetadata(lists, halves).seen, halves);
-    assertEquals(withMetadata(rig, [vec(0x300_0000, 8), odd], 0).seen, []);
-    assertEquals(rig.machine.pages.takenBytes, before);
-
-    const refused = (each: DriverRig, size: number, admin = false) => {
-      const { reason, seen, status } = withMetadata(each, [vec(0x300_0000, size)], 1, admin);
-      return [status, reason, seen.length];
-    };
-    assertEquals(refused(new DriverRig({ machine: { kernel } }), 8), ["INVAL", "no_metadata", 0]);
-    assertEquals(refused(rig, 8, true), ["INVAL", "no_metadata", 0]);
-    assertEquals(refused(rig, 257 * 4096), ["IOERR", "long_metadata", 0]);
-    const small = new DriverRig({ ...options, mdtsExponent: 1 });
-    assertEquals(refused(small, 8196), ["IOERR", "long_metadata", 0]);
-  }
-});
-
-Deno.test("copied metadata has a write's bytes, and a read's are the user's when it ends (block.md 1.8)", () => {
-  const rig = new DriverRig({ metadataBytes: 8, iommu: { mode: "strict" } });
-  const { hostMemory } = rig.machine;
-  const user = [vec(0x300_0001, 3), vec(0x300_2003, 5)];
-  const tags = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]);
-  hostMemory.write(user[0]!.phys, tags, 0, 3);
-  hostMemory.write(user[1]!.phys, tags, 3, 5);
-  const send = (opcode: number, metadata: readonly BioVec[]) =>
-    rig.finish(rig.disk.passthrough({
-      opcode,
-      buffer: { segments: [vec(0x200_0000, 512)] },
-      metadata: { segments: metadata },
-      dwords: { 10: 8 },
-    })).status;
-  assertEquals(send(WRITE, user), "OK");
-  assertEquals(send(READ, [vec(0x310_0001, 8)]), "OK");
-  const read = new Uint8Array(8);
-  hostMemory.read(vec(0x310_0001, 8).phys, read, 0, 8);
-  assertEquals(read, tags);
 });
 
 Deno.test("6.12 warns of the first user's command with data for a controller without SGLs, and goes on (block.md 1.8)", () => {

@@ -24,34 +24,6 @@ Deno.test("a machine without BARs has no windows", () => {
   assertEquals(planAddressWindows(config(), [bridge({ a: [] })]).windows, []);
 });
 
-Deno.test("small BARs share a window from 3 GiB on, large ones one above all RAM", () => {
-  const plan = planAddressWindows(config(), [
-    bridge({ ssd: [16 * KIB], cmb: [16 * KIB, 64 * MIB], gpu: [16 * GIB] }),
-  ]);
-  assertEquals(plan.windows, [
-    {
-      name: "pci.mem32",
-      basePhys: physAddr(0xc000_0000),
-      sizeBytes: 80 * MIB,
-      busOffset: 0,
-      hostBridge: "pci",
-    },
-    {
-      name: "pci.mem64",
-      basePhys: physAddr(16 * GIB),
-      sizeBytes: 16 * GIB,
-      busOffset: 0,
-      hostBridge: "pci",
-    },
-  ]);
-  assertEquals(plan.bars.get("cmb")!.map(({ basePhys }) => basePhys), [
-    physAddr(0xc400_4000),
-    physAddr(0xc000_0000),
-  ]);
-  assertEquals(plan.bars.get("ssd")![0]!.basePhys, physAddr(0xc400_0000));
-  assertEquals(plan.bars.get("gpu")![0]!.basePhys, physAddr(16 * GIB));
-});
-
 Deno.test("large BARs lie at 4 GiB or above, however little RAM there is", () => {
   const base = (ramSizeBytes: number) =>
     planAddressWindows(config({ ramSizeBytes }), [bridge({ gpu: [GIB] })]).windows[0]!.basePhys;
@@ -134,30 +106,6 @@ function lowBase(
   assertEquals(plan.windows.map(({ name }) => name), ["pci.mem32"]);
   return plan.windows[0]!.basePhys;
 }
-
-Deno.test("the window below 4 GiB fits to the byte between regions, and before the interrupt controllers", () => {
-  const start = 3 * GIB;
-  const end = 0xfec0_0000;
-  const one = [16 * KIB];
-  assertEquals(lowBase(one, [start - MIB, start]), start);
-  assertEquals(lowBase(one, [start, start + LOW_UNIT]), start + LOW_UNIT);
-  assertEquals(lowBase(one, [start + LOW_UNIT, end]), start);
-  assertEquals(lowBase(one, [start + LOW_UNIT - 4 * KIB, end]), start - LOW_UNIT);
-  assertEquals(lowBase(one, [start + 4 * KIB, start + 8 * KIB]), start + LOW_UNIT);
-  // The last whole units before the interrupt controllers end where those begin, or 12 MiB earlier.
-  const last = 0xfd00_0000;
-  assertEquals(lowBase(one, [start, last]), last);
-  assertEquals(lowBase(one, [start, last + 4 * KIB]), start - LOW_UNIT);
-  assertEquals(lowBase([4 * MIB, 16 * MIB], [start, 0xfc00_0000]), 0xfc00_0000);
-  assertEquals(lowBase([4 * MIB, 16 * MIB], [start, last]), start - 2 * LOW_UNIT);
-  assertEquals(
-    lowBase(new Array(8).fill(64 * MIB), [start, start + 512 * MIB]),
-    start - 512 * MIB,
-    "too long for what is left above, though nothing else is there",
-  );
-  // BARs are aligned to the largest of them.
-  assertEquals(lowBase([64 * MIB], [start, start + LOW_UNIT]), start + 64 * MIB);
-});
 
 Deno.test("below 3 GiB the highest place is taken, down to 1 MiB", () => {
   const top: readonly [number, number] = [3 * GIB, 4 * GIB];

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { BlockSettings, PciNodeConfig } from "../lab_config.ts";
 import { acsPresent } from "./peers/access_control.ts";
 import { HostBridge } from "./host_bridge.ts";
-import { iommuGroups, ISOLATION, requesterOf } from "./iommu_groups.ts";
+import { iommuGroups, ISOLATION } from "./iommu_groups.ts";
 import { PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
 import { buildPciTree } from "./pci_tree.ts";
@@ -42,24 +42,6 @@ Deno.test("a port of a switch without the services has what is below it in its g
   );
 });
 
-Deno.test("a port without the services joins everything below it, at any depth, and nothing beside it", () => {
-  const deep = block("switch", "sw", [
-    block("switch", "inner", [x], APART),
-    y,
-  ], APART);
-  assertEquals(
-    groups(
-      block("root_port", "rp", [deep]),
-      block("root_port", "other", [block("nvme", "z")], APART),
-    ),
-    [
-      "rp sw.up sw.down0 sw.down1 inner.up inner.down0 x y",
-      "other",
-      "z",
-    ],
-  );
-});
-
 Deno.test("a cause is the first function on the way up that lacks services", () => {
   const tree = buildPciTree([
     block("root_port", "rp", [block("switch", "sw", [x, y], APART)], APART),
@@ -91,26 +73,6 @@ Deno.test("functions of a device are together where neither has the four service
   assertEquals(card(ISOLATION, ISOLATION), ["rp", "f0", "f1"]);
   assertEquals(card(["request_redirect", "completion_redirect"], ISOLATION), ["rp", "f0", "f1"]);
   assertEquals(card(null, ISOLATION, ["request_redirect"]), ["rp", "f0 f2", "f1"]);
-});
-
-Deno.test("who a function is to the IOMMU: the topmost of its aliases (dma.md 9.1)", () => {
-  const nested = [
-    block("root_port", "rp", [
-      block("bridge", "outer", [x, block("bridge", "inner", [y])]),
-    ], APART),
-    block("bridge", "legacy", [block("endpoint", "z")]),
-    block("root_port", "rp1", [block("endpoint", "plain")]),
-  ];
-  const tree = buildPciTree(nested);
-  assertEquals(
-    Object.fromEntries(
-      tree.functions.filter(({ isBridge }) => !isBridge)
-        .map((func) => [func.name, `${requesterOf(func)}`]),
-    ),
-    // A bridge from PCI Express: function 00.0 of its bus. One on the root bus: its own.
-    { x: "0000:02:00.0", y: "0000:02:00.0", z: "0000:00:02.0", plain: "0000:05:00.0" },
-  );
-  assertEquals(groups(...nested), ["rp", "legacy z", "rp1 plain", "outer x inner y"]);
 });
 
 Deno.test("devices on a root bus, and ports of different devices, are apart", () => {
@@ -160,29 +122,4 @@ Deno.test("ports that are functions of one device, and conventional buses, as a 
     "legacy card0 card1",
     "orphan below_orphan",
   ]);
-});
-
-Deno.test("a group has the causes of its own functions, and a function alone has none", () => {
-  const hostBridge = new HostBridge({ name: "h", rootBus: 0 });
-  const add = (name: string, device: number, role: PciRole, upstream: PciFunction | null = null) =>
-    new PciFunction({
-      name,
-      role,
-      address: new PciAddress(upstream === null ? 0 : 1, device, 0),
-      hostBridge,
-      upstream,
-      acs: acsPresent([]),
-    });
-  const a = add("a", 1, "root_port");
-  const b = add("b", 2, "root_port");
-  // A conventional bridge keeps nothing apart, and has nothing below it.
-  const empty = add("empty", 3, "pci_bridge");
-  const functions = [a, b, empty, add("below_a", 0, "nvme", a), add("below_b", 1, "nvme", b)];
-  assertEquals(
-    iommuGroups({ functions }).map(({ functions, causes }) => [
-      functions.map(({ name }) => name).join(" "),
-      causes.map(({ func }) => func.name).join(" "),
-    ]),
-    [["a below_a", "a"], ["b below_b", "b"], ["empty", ""]],
-  );
 });

@@ -21,30 +21,6 @@ Deno.test("each bus, device and function is read, written and counted as itself"
   assertEquals(keys.size, 10 * 32 * 8);
 });
 
-Deno.test("addresses are counted by domain, bus, device and function in this order", () => {
-  const inOrder = [
-    new PciAddress(0, 0, 0),
-    new PciAddress(0, 0, 7),
-    new PciAddress(0, 1, 0),
-    new PciAddress(0, 31, 7),
-    new PciAddress(1, 0, 0),
-    new PciAddress(255, 31, 7),
-    new PciAddress(0, 0, 0, 1),
-    new PciAddress(255, 31, 7, 0xffff_ffff),
-  ];
-  assertEquals(inOrder.map(({ key }) => key), [
-    0,
-    7,
-    8,
-    255,
-    256,
-    65535,
-    65536,
-    2 ** 48 - 1,
-  ]);
-  assertEquals(`${inOrder.at(-1)}`, "ffffffff:ff:1f.7");
-});
-
 Deno.test("what is no place is none", () => {
   for (const text of ["3b:20.0", "3b:00.8", "3b:0.0", "b:00.0", "3b:00", "3b:00.0 ", "g0:00.0"]) {
     assertEquals(parsePlace(text), null, text);

@@ -7,27 +7,6 @@ import { block } from "./_lab.ts";
 const addresses = (nodes: PciNodeConfig[]) =>
   buildPciTree(nodes).functions.map((func) => `${func.address} ${func.name}`);
 
-Deno.test("buses are numbered depth first, a new one behind each bridge", () => {
-  const tree = [
-    block("root_port", "rp0", [
-      block("switch", "sw0", [block("nvme", "ssd"), block("nvme", "cmb")]),
-    ]),
-    block("root_port", "rp1", [block("endpoint", "gpu")]),
-    block("endpoint", "dsa"),
-  ];
-  assertEquals(addresses(tree), [
-    "0000:00:01.0 rp0",
-    "0000:00:02.0 rp1",
-    "0000:00:03.0 dsa",
-    "0000:01:00.0 sw0.up",
-    "0000:02:00.0 sw0.down0",
-    "0000:02:01.0 sw0.down1",
-    "0000:03:00.0 ssd",
-    "0000:04:00.0 cmb",
-    "0000:05:00.0 gpu",
-  ]);
-});
-
 Deno.test("a name belongs to one block, whatever stands there (ConfigError)", () => {
   const kinds: readonly ((name: string) => PciNodeConfig)[] = [
     (name) => block("endpoint", name),
@@ -49,32 +28,6 @@ Deno.test("a name belongs to one block, whatever stands there (ConfigError)", ()
 Deno.test("several devices below a root port are functions of one", () => {
   const tree = [block("root_port", "rp", [block("endpoint", "a"), block("endpoint", "b")])];
   assertEquals(addresses(tree), ["0000:00:01.0 rp", "0000:01:00.0 a", "0000:01:00.1 b"]);
-});
-
-Deno.test("host bridges have root buses of their own; loose root ports share one", () => {
-  const tree = buildPciTree([
-    block("host_bridge", "h0", [block("root_port", "a", [block("nvme", "x")])], {
-      whitelisted: true,
-      busOffset: -4096,
-    }),
-    block("root_port", "b", [block("nvme", "y")]),
-    block("root_port", "c", [block("nvme", "z")]),
-  ]);
-  assertEquals(tree.hostBridges.map(({ name }) => name), ["h0", "pci"]);
-  assertEquals(tree.hostBridges.map(({ roots }) => roots.map(({ name }) => name)), [
-    ["a"],
-    ["b", "c"],
-  ]);
-  assertEquals(tree.hostBridges.map(({ whitelisted }) => whitelisted), [true, null]);
-  assertEquals(tree.hostBridges[0]!.busOffset, -4096);
-  assertEquals(tree.functions.map(({ address }) => `${address}`), [
-    "0000:00:01.0",
-    "0000:01:00.0",
-    "0000:02:01.0",
-    "0000:02:02.0",
-    "0000:03:00.0",
-    "0000:04:00.0",
-  ]);
 });
 
 Deno.test("a device below an external port is marked, through switches too", () => {
@@ -302,34 +255,6 @@ Deno.test("a device has up to eight functions, and none more", () => {
   assertEquals([beyond.message, beyond.hint], [text, "put a switch between"]);
 });
 
-Deno.test("a domain has 256 buses, and a tree that needs one more is refused", () => {
-  const ports = (count: number) =>
-    Array.from(
-      { length: count },
-      (_, at) => block("root_port", `rp${at}`, [block("endpoint", `e${at}`)]),
-    );
-  // A bus of 32 devices holds so many ports; switches of 32 ports below make more buses.
-  const wide = (name: string, count: number) =>
-    block("root_port", name, [
-      block(
-        "switch",
-        `${name}s`,
-        Array.from({ length: count }, (_, at) => block("endpoint", `${name}e${at}`)),
-      ),
-    ]);
-  // Bus 0, then a port's own bus, its switch's, and one for each endpoint.
-  const tree = (last: number) => [
-    ...ports(2),
-    ...["a", "b", "c", "d", "e", "f", "g"].map((name) => wide(name, 31)),
-    wide("h", last),
-  ];
-  const used = 1 + 2 + 7 * (2 + 31) + 2;
-  const most = addresses(tree(256 - used));
-  assertEquals(most.at(-1), `0000:ff:00.0 he${256 - used - 1}`);
-  const error = assertThrows(() => buildPciTree(tree(257 - used)), ConfigError);
-  assertEquals(error.message, "The tree needs more than 256 bus numbers");
-});
-
 Deno.test("behind a port, a switch's parts and a bridge lies a bus; behind a device none", () => {
   const { functions } = buildPciTree([
     block("root_port", "rp", [block("switch", "sw", [block("nvme", "ssd")])]),
@@ -339,25 +264,4 @@ Deno.test("behind a port, a switch's parts and a bridge lies a bus; behind a dev
     functions.filter(({ isBridge }) => isBridge).map(({ name }) => name).sort(),
     ["br", "rp", "rq", "sw.down0", "sw.up"],
   );
-});
-
-Deno.test("a block in a wrong place is reported with its place and the allowed ones (ConfigError)", () => {
-  const refusal = (...nodes: PciNodeConfig[]) => {
-    const error = assertThrows(() => buildPciTree(nodes), ConfigError);
-    return [error.path.join("."), error.message, error.hint];
-  };
-  const rp = (...children: PciNodeConfig[]) => block("root_port", "rp", children);
-  assertEquals(refusal(rp(block("root_port", "inner"))), [
-    "rp.inner",
-    'A root_port is not allowed in "rp"',
-    "it is allowed in pci, host_bridge",
-  ]);
-  assertEquals(refusal(rp(block("switch", "sw", [block("root_port", "deep")]))), [
-    "rp.sw.deep",
-    'A root_port is not allowed in "sw"',
-    "it is allowed in pci, host_bridge",
-  ]);
-  assertEquals(refusal(rp(block("host_bridge", "h")))[1], 'A host_bridge is not allowed in "rp"');
-  const [path, message] = refusal(block("switch", "top"));
-  assertEquals([path, message], ["top", 'A switch is not allowed in "pci"']);
 });

@@ -250,22 +250,6 @@ Deno.test("only the part of a BAR that is peer memory is such; the whole BAR ans
   assertEquals(bench.topology.resolveBusAddress(dev, 0x1000), -1);
 });
 
-Deno.test("an access that would pass the host bridge is not resolved below it", () => {
-  const apart = new Bench(
-    block("host_bridge", "h", [
-      block("root_port", "a", [provider]),
-      block("root_port", "b", [client]),
-    ], { whitelisted: true }),
-  );
-  assertEquals(apart.topology.resolveBusAddress(apart.client("client"), BAR), -1);
-  const redirected = new Bench(
-    block("root_port", "rp", [
-      block("switch", "sw", [provider, client], { acs: ["request_redirect"] }),
-    ]),
-  );
-  assertEquals(redirected.topology.resolveBusAddress(redirected.client("client"), BAR), -1);
-});
-
 Deno.test("a client that is no PCI function cannot have peer memory (p2p.md 9.5)", () => {
   const bench = new Bench(block("root_port", "rp", [provider]));
   const platform = new DmaDevice("platform");

@@ -4,7 +4,6 @@ import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";
-import { RdmaAccess } from "./page_fault.ts";
 
 Deno.test("one page fault asks for all that is left of an access (hmm-rdma-vfio.md 2.4)", () => {
   const { access, region, run } = rig();
@@ -57,27 +56,6 @@ Deno.test("a page table that is changing makes the fault wait, tick by tick, a s
   }
 });
 
-Deno.test("what the region or the process does not allow ends the access", () => {
-  const { access, mm, region, run } = rig();
-  const mr = region({ sizeBytes: 4 * PAGE, writable: false });
-  const beyond = access(mr, 3, 2 * PAGE);
-  const write = access(mr, 0, 1, true);
-  run();
-  assertEquals([beyond.error, write.error, beyond.faults], ["EACCES", "EACCES", 0]);
-  const all = region();
-  mm.protect(START, virt(START + PAGE), "read");
-  const denied = access(all, 0, 1);
-  run();
-  // The umem may be written, so that the pages are wanted writable, whatever the access is.
-  assertEquals([denied.error, all.statistics.faultsHandled], ["EPERM", 0]);
-  mm.unmap(START, virt(START + PAGE));
-  const gone = access(all, 0, 1);
-  all.release();
-  const late = access(all, 0, 1);
-  run();
-  assertEquals([gone.error, late.error], ["EACCES", "EACCES"]);
-});
-
 Deno.test("an access whose DMA faults ends with EIO", () => {
   const { access, failing, fault, region, run } = rig();
   const mr = region();
@@ -119,32 +97,6 @@ Deno.test("a child whose count has drifted is never seen to be empty (hmm-rdma-v
   mm.discard(START, virt(START + 2 * PAGE), true);
   run();
   assertEquals(all.children.map(({ umem }) => umem.npages), [1]);
-});
-
-Deno.test("a region that goes while the host handles its page fault ends the access; a child that goes is made anew", () => {
-  for (const ran of [1, 2]) {
-    const { access, adapter, region, run } = rig();
-    const mr = region();
-    const read = access(mr, 0, 1);
-    run(ran);
-    adapter.deregister(mr);
-    run();
-    assertEquals([read.done, read.error], [true, "EACCES"]);
-  }
-  const { adapter, machine, mm, run } = rig();
-  const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
-  assert(all instanceof ImplicitRegion);
-  const first = all.childFor(START);
-  assert(typeof first !== "number");
-  const read = new RdmaAccess(all, false, START, new Uint8Array(1));
-  adapter.submit(read);
-  run(2);
-  all.forget(first);
-  first.release();
-  run();
-  assertEquals([read.done, read.error, read.faults], [true, null, 2]);
-  adapter.deregister(all);
-  assertEquals(machine.iommu.liveMappings, 0);
 });
 
 Deno.test("a child of a process that is gone is EFAULT (hmm-rdma-vfio.md 2.1)", () => {

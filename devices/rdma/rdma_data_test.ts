@@ -1,10 +1,9 @@
 /** Which bytes accesses move, and the events of it (hmm-rdma-vfio.md chapter 2). */
 import { assert, assertEquals } from "@std/assert";
-import { type DmaAddr, ERRNO, Random } from "@dmalab/runtime";
+import { ERRNO, Random } from "@dmalab/runtime";
 import { MIB, PAGE, type RdmaRig, rig, START, virt } from "./_rig.ts";
-import { DeviceTable, TABLE_READ, TABLE_WRITE } from "./device_table.ts";
+import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
-import type { MemoryRegion } from "./memory_region.ts";
 import { RdmaAccess } from "./page_fault.ts";
 
 function implicit({ adapter, mm }: RdmaRig): ImplicitRegion {
@@ -187,96 +186,6 @@ Deno.test("a child on its way out is among the paged regions until it is gone", 
   assertEquals([all.children.length, names()], [0, ["mr1.1"]]);
   bench.run();
   assertEquals(names(), []);
-});
-
-Deno.test("a region of everything that is gone has no children, and keeps what they have counted", () => {
-  const bench = rig({ pages: 1024 });
-  const all = implicit(bench);
-  bench.adapter.prefetch(all, START, 3 * PAGE, true, false);
-  const children = all.children;
-  all.release();
-  assertEquals([all.released, all.children, all.statistics.prefetch], [true, [], 3]);
-  assertEquals(children.map(({ released }) => released), [true]);
-  all.release();
-  assertEquals(all.statistics.prefetch, 3);
-  assertEquals(bench.adapter.prefetch(all, START, PAGE, true, false), -ERRNO.EFAULT);
-  const late = new RdmaAccess(all, false, START, new Uint8Array(1));
-  bench.adapter.submit(late);
-  bench.run();
-  assertEquals(late.error, "EACCES");
-});
-
-Deno.test("a region that may not be written refuses writes, of everything as of its own", () => {
-  const bench = rig();
-  const { adapter, mm, region, run } = bench;
-  const all = adapter.registerImplicit({ mm, writable: false, huge: false, onDemand: true });
-  assert(typeof all !== "number");
-  for (const each of [all, region({ writable: false })] as (ImplicitRegion | MemoryRegion)[]) {
-    const errors = [false, true].map((write) => {
-      const access = new RdmaAccess(each, write, START, new Uint8Array(1));
-      adapter.submit(access);
-      run();
-      return access.error;
-    });
-    assertEquals(errors, [null, "EACCES"]);
-  }
-  for (const request of [{ huge: true, onDemand: true }, { huge: false, onDemand: false }]) {
-    const refused = adapter.registerImplicit({ mm, writable: true, ...request });
-    assertEquals(refused, -ERRNO.EINVAL);
-  }
-});
-
-Deno.test("entries side by side are one run where they lead side by side and allow the same", () => {
-  const table = new DeviceTable(10);
-  const of = { start: START, pageBytes: PAGE };
-  const both = TABLE_READ | TABLE_WRITE;
-  const page = (index: number) => index * PAGE as DmaAddr;
-  const entries = [
-    [0, 100, both],
-    [1, 101, both],
-    // Leads elsewhere.
-    [2, 110, both],
-    // Allows less.
-    [3, 111, TABLE_READ],
-    [4, 112, TABLE_READ],
-    // One that is not there lies between, in the table and then in memory.
-    [6, 114, TABLE_READ],
-    [7, 115, both],
-    [9, 116, both],
-  ] as const;
-  for (const [index, to, access] of entries) table.write(index, page(to), access);
-  const at = (index: number) => virt(START + index * PAGE);
-  const all = [
-    [at(0), page(100), 2 * PAGE, "read_write"],
-    [at(2), page(110), PAGE, "read_write"],
-    [at(3), page(111), 2 * PAGE, "read"],
-    [at(6), page(114), PAGE, "read"],
-    [at(7), page(115), PAGE, "read_write"],
-    [at(9), page(116), PAGE, "read_write"],
-  ] as const;
-  assertEquals(table.runs(0, 10, of), all);
-  assertEquals(table.runs(0, 16, of), all, "nothing lies behind the last one");
-  assertEquals(table.runs(1, 3, of), [
-    [at(1), page(101), PAGE, "read_write"],
-    [at(2), page(110), PAGE, "read_write"],
-    [at(3), page(111), PAGE, "read"],
-  ]);
-  table.zap(1, 6);
-  assertEquals(table.runs(0, 10, of), [
-    [at(0), page(100), PAGE, "read_write"],
-    ...all.slice(4),
-  ]);
-  const left = Array.from(
-    { length: 10 },
-    (_, index) => [table.address(index), table.access(index)],
-  );
-  assertEquals(left, [
-    [page(100), both],
-    ...new Array(6).fill([0, 0]),
-    [page(115), both],
-    [0, 0],
-    [page(116), both],
-  ]);
 });
 
 Deno.test("a region's own work leaves no device in the context", () => {

@@ -48,25 +48,6 @@ Deno.test("a driver needs a page for commands, and fails with ENOMEM without one
   assertEquals([error.errno, error.message], ["ENOMEM", "vf has no page for commands: ENOMEM"]);
 });
 
-Deno.test("events of a buffer have its number, its pages and its direction", () => {
-  const bench = new MigrationBench();
-  const { driver } = bench;
-  const headers = driver.allocBuffer(1, null, false);
-  const buffer = driver.allocBuffer(2, DMA_TO_DEVICE, false);
-  driver.freeBuffer(headers);
-  driver.freeBuffer(buffer);
-  const events = bench.events.filter(({ name }) => name === "vfio.buffer").map(({ fields }) =>
-    fields
-  );
-  const [first, second] = [headers, buffer].map(({ id }) => id);
-  assertEquals(events as unknown[], [
-    { buffer: first, action: "allocated", pages: 1, dir: null },
-    { buffer: second, action: "allocated", pages: 2, dir: "to_device" },
-    { buffer: first, action: "freed", pages: 1, dir: null },
-    { buffer: second, action: "freed", pages: 2, dir: "to_device" },
-  ]);
-});
-
 Deno.test("1024 pages behind an IOMMU: 1024 links, one sync, one unmap of 4 MiB (hmm-rdma-vfio.md ch. 3, assertion 1)", () => {
   const bench = new MigrationBench();
   const { buffer, table } = migrate(bench);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { CORE_EVENTS, eventFields, type MachineEvent } from "@dmalab/runtime";
 import type { ExecutionContext } from "../values/execution_context.ts";
-import { type EnumValue, type ListValue, Quantity, type RecordValue } from "../values/value.ts";
+import { type ListValue, Quantity, type RecordValue } from "../values/value.ts";
 import { fieldType } from "../values/event_fields.ts";
 import { fieldValue } from "./event_values.ts";
 
@@ -13,18 +13,6 @@ Deno.test("eventFields() knows the fields of events, calls and their results", (
   assertEquals(Object.keys(eventFields("ret.dma_iova_sync")), ["result", "error"]);
   assertEquals(eventFields("no.such"), {});
   assertEquals(eventFields("dma_iova_sync"), {}, "only a pattern's bare name means the call");
-});
-
-Deno.test("fieldValue() makes addresses, sizes and words of raw fields", () => {
-  const event = {
-    name: "iommu.map",
-    fields: { iova: 0x1000, phys: 0x2000, size_bytes: 4096, prot: "rw", leaves: [[4096, 1]] },
-  } as unknown as MachineEvent;
-  assertEquals(fieldValue(event, "iova", NO_RUN), new Quantity("dma", 0x1000));
-  assertEquals(fieldValue(event, "size_bytes", NO_RUN), new Quantity("size", 4096));
-  assertEquals((fieldValue(event, "prot", NO_RUN) as EnumValue).name, "rw");
-  assertEquals((fieldValue(event, "leaves", NO_RUN) as ListValue).items.length, 1);
-  assertEquals(fieldValue(event, "absent", NO_RUN), null);
 });
 
 Deno.test("fieldValue() makes records of the entries of a scatterlist", () => {

@@ -23,26 +23,6 @@ function outputOf(script: string): string {
 
 const REDIRECTING = "request_redirect, completion_redirect";
 
-Deno.test("explain of a refused map type names the hops, the bits, the rule and the way out (p2p.md 9.4)", () => {
-  const text = outputOf(
-    `${machine('vendor_device = "8086:6f00"', REDIRECTING)}
-explain pci_p2pdma_map_type(gpu, ssd)`,
-  );
-  for (
-    const part of [
-      "provider gpu (BAR), client ssd (initiator)",
-      "ACS redirect (RR CR)",
-      "◄ closest common bridge",
-      "distance 4: 2 steps up from gpu, 2 from ssd",
-      "ACS redirect on 2 ports sends it to the root complex: the whitelist decides",
-      "hb: first device 8086:6f00: not whitelisted",
-      "result: not_supported",
-      "pci=disable_acs_redir=0000:02:00.0;0000:02:01.0",
-      "then bus_addr at distance 4, below sw.up",
-    ]
-  ) assertStringIncludes(text, part);
-});
-
 Deno.test("explain of a map type that works says why, and offers the shorter way", () => {
   const direct = outputOf(`${machine("", "")}\nexplain pci_p2pdma_map_type(gpu, ssd)`);
   assertStringIncludes(direct, "no ACS redirect on the route: sw.up forwards it directly");
@@ -72,28 +52,6 @@ Deno.test("explain of a map type that no route had is an error", () => {
   assertStringIncludes(problems.join("\n"), "E0913");
 });
 
-Deno.test("a route has its path, what stands in the way, and the smallest change as values", () => {
-  outputOf(`${machine("", REDIRECTING)}
-let route = topology().route(gpu, ssd)
-assert route.provider == "gpu" and route.client == "ssd"
-assert route.map_type == not_supported and route.distance == 4
-assert route.hops == ["gpu", "sw.down1", "sw.up", "sw.down0", "ssd"]
-assert route.common_bridge == "sw.up"
-assert route.redirecting == ["sw.down1", "sw.down0"]
-assert route.uncertain == []
-assert route.change.functions == ["sw.down0", "sw.down1"]
-assert route.change.parameter == "pci=disable_acs_redir=0000:02:00.0;0000:02:01.0"
-assert route.change.map_type == bus_addr
-# Asking changes nothing.
-assert topology().route(gpu, ssd).map_type == not_supported
-let away = topology().route(gpu, far)
-assert away.common_bridge == none and away.change == none
-assert away.hops == ["gpu", "sw.down1", "sw.up", "rp", "hb", "rp1", "far"]
-explain away
-show route
-print route`);
-});
-
 Deno.test("a change that costs isolation shows the groups before and after", () => {
   const isolating = `source_validation, upstream_forwarding, ${REDIRECTING}`;
   const isolated = machine("", isolating).replace("rp {", `rp { acs = [${isolating}]\n`);
@@ -103,18 +61,6 @@ assert change.groups_before == [["sw.down0"], ["sw.down1"], ["ssd"], ["gpu"]]
 assert change.groups_after == [["sw.down0", "ssd"], ["sw.down1", "gpu"]]
 # The other root port's group stays as it is, so it is not among them.
 assert topology().groups.contains(["rp1", "far"])`);
-});
-
-Deno.test("a bit that could not be read makes the answer uncertain", () => {
-  const text = outputOf(`machine {
-  pci { root_port rp { switch sw { acs = unknown
-    nvme ssd { queues = 1 }
-    endpoint gpu { bar = 64MiB, p2pmem = 64MiB }
-  } } }
-}
-assert topology().route(gpu, ssd).uncertain == ["sw.down1", "sw.down0"]
-explain pci_p2pdma_map_type(gpu, ssd)`);
-  assertStringIncludes(text, "not certain: ACS redirect of sw.down1, sw.down0 is unknown");
 });
 
 Deno.test("memory that lends nothing for its size says so (p2p.md 9.3)", () => {

@@ -170,24 +170,6 @@ Deno.test("show of a number below zero has its sign before its digits", () => {
   assertEquals(runScript("show 0 - 255\n").output, ["-255 = -0xff"]);
 });
 
-Deno.test("show of a request draws pages, range and PRP list", () => {
-  const { output } = runScript(`machine { ${MACHINES[0]} }
-    let io = ssd.submit(read, lba: 0, into: alloc_pages(4, contiguous: false))
-    step until io.mapped
-    show io`);
-  assertEquals(output.slice(0, 9), [
-    "request 1   read   lba 0   16KiB in 4 segments   PRP           ssd queue 1 cid 0",
-    "────────────────────────────────────────────────────────────────────────────────",
-    "  physical memory           IOVA                      command",
-    "                                                  ┌─► PRP1  0xfffd_c000",
-    "   0x4000_0000    4KiB ─┐                         │   PRP2  list at 0xffff_d000",
-    "   0x4000_2000    4KiB ─┤                         │   ┌─ list 0xffff_d000 ─────┐",
-    "   0x4000_4000    4KiB ─┼─► 0xfffd_c000 16KiB ────┼─► │  0 0xfffd_d000         │",
-    "   0x4000_6000    4KiB ─┘                         ├─► │  1 0xfffd_e000         │",
-    "                                                  └─► │  2 0xfffd_f000         │",
-  ]);
-});
-
 Deno.test("show of a request draws the ends that are bounced, with what they stand for (dma.md 3.4)", () => {
   const untrusted = MACHINES[0]!.replace("nvme ssd {", "nvme ssd { untrusted = true,");
   const { output, problems } = runScript(`machine { ${untrusted} }
@@ -214,31 +196,6 @@ Deno.test("show of a request draws the ends that are bounced, with what they sta
   assert(!output.slice(at + 3).includes("  bounced"), "after its end nothing is copied any more");
 });
 
-Deno.test("explain of a mapping has its map, its uses and its unmap, with the statements", () => {
-  const { output } = runScript(`machine { ${MACHINES[0]} }
-    let buf = alloc_pages(1)
-    let m = dma_map_phys(ssd, buf, 4KiB, to_device)
-    ssd.dma_read(m.addr, 16)
-    dma_unmap_phys(ssd, m, 4KiB, to_device)
-    explain m`);
-  const text = output.join("\n");
-  assert(/map .* dma_map_phys +script\.dma:3:5/.test(text), text);
-  assert(/used +1 translated access/.test(text), text);
-  assert(/unmap .* dma_unmap_phys +script\.dma:5:5/.test(text), text);
-  assert(text.endsWith("nothing is mapped there"), text);
-});
-
-Deno.test("explain iommu tells the life of a fault's address with whole names of rules", () => {
-  const { output } = runScript(`machine { ${MACHINES[0]} }
-    let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
-    dma_unmap_phys(ssd, m, 4KiB, to_device)
-    ssd.dma_read(m.addr, 16) faults not_present
-    explain iommu`);
-  const text = output.join("\n");
-  assert(/^ {2}│ +branch translated +dma\.1\.6$/m.test(text), text);
-  assert(/^ {2}│ +#\d+ +iotlb\.sync .* dma\.5\.2$/m.test(text), text);
-});
-
 Deno.test("explain of a request names the rule that chose the format, with its inputs", () => {
   const { output } = runScript(`machine { ${MACHINES[1]} }
     let io = ssd.read(lba: 0, into: alloc_pages(32, contiguous: false))
@@ -260,30 +217,6 @@ Deno.test("a request without data has no picture of memory, and a disk shows its
   assert(text.includes("OK; the command's 64 bytes:"), text);
   // The queues take 128 KiB behind an IOMMU, whatever the controller could.
   assert(/^ {2}MDTS +none$/m.test(text) && text.endsWith("128KiB"), text);
-});
-
-Deno.test("explain of a mapping and of a fault tells of its own device, of an address of all", () => {
-  const { output } = runScript(`machine {
-      iommu { mode = strict }, leaks = allow
-      pci { root_port rp0 { endpoint a { } } root_port rp1 { endpoint b { } } }
-    }
-    let one = dma_map_phys(a, 0x5000_0000, 4KiB, to_device)
-    let two = dma_map_phys(b, 0x6000_0000, 4KiB, to_device)
-    dma_unmap_phys(a, one, 4KiB, to_device)
-    a.dma_read(one.addr, 4B) faults not_present
-    explain one
-    print "---"
-    explain iommu
-    print "---"
-    explain one.addr
-    print two.addr == one.addr`);
-  const [mapping, iommu, address] = output.join("\n").split("---\n");
-  for (const own of [mapping!, iommu!]) {
-    assert(own.includes(": 1 mapping so far") && !own.includes("b sees"), own);
-    assert(own.includes("now      nothing is mapped there"), own);
-  }
-  assert(address!.includes(": 2 mappings so far"), address);
-  assert(address!.endsWith("now      b reaches physical 0x6000_0000\ntrue"), address);
 });
 
 Deno.test("explain of an address keeps every value, however long the line", () => {

@@ -51,45 +51,6 @@ explain sg`),
   );
 });
 
-Deno.test("each rule that keeps entries apart has its own words (dma.md 7.2 step 5)", () => {
-  const why = (entries: string, machine = MACHINE) =>
-    shown(
-      `let sg = sg_of(${entries})\nlet n = dma_map_sg(nic, sg, to_device)\nassert n > 0\nshow sg`,
-      machine,
-    )
-      .flatMap((line) => /►.*B {2}(\S.*)$/.exec(line)?.[1] ?? []);
-  assertEquals(why("[[0x10_0000, 64KiB], [0x20_0000, 32KiB]]"), ["longest is 64KiB"]);
-  assertEquals(why("[[0x10_0000, 2KiB], [0x20_0000, 4KiB]]"), ["hole before it"]);
-  const boundary = MACHINE.replace("segment_boundary = 4GiB", "segment_boundary = 64KiB");
-  const wide = boundary.replace("max_segment_size = 64KiB", "max_segment_size = 1MiB");
-  assertEquals(
-    why("[[0x10_0000, 32KiB], [0x20_0000, 32KiB], [0x30_0000, 16KiB]]", wide),
-    ["boundary of 64KiB"],
-  );
-  const direct = MACHINE.replace("mode = strict", "mode = off");
-  assertEquals(why("[[0x10_0000, 4KiB], [0x10_1000, 4KiB]]", direct), ["nothing is joined"]);
-  const untrusted = MACHINE.replace("dma_mask_bits", "untrusted = true, dma_mask_bits");
-  assertEquals(why("[[0x10_0000, 4KiB], [0x20_0000, 4KiB]]", untrusted), ["may be bounced"]);
-});
-
-Deno.test("a list that bounced once tells why its ranges are apart now (dma.md 7.2, hazards)", () => {
-  const both = MACHINE.replace(
-    "    root_port rp0 {",
-    "    root_port rp1 { endpoint foreign { untrusted = true } }\n    root_port rp0 {",
-  );
-  const output = shown(
-    `let sg = sg_of([[0x10_0000, 4KiB], [0x20_0000, 4KiB], [0x30_0200, 1536B]])
-assert dma_map_sg(foreign, sg, to_device) == 3
-dma_unmap_sg(foreign, sg, to_device)
-assert sg.bounced and dma_map_sg(nic, sg, to_device) == 2
-show sg`,
-    both,
-  );
-  assertEquals(output.flatMap((line) => /►.*B {2}(\S.*)$/.exec(line)?.[1] ?? []), [
-    "starts inside a page",
-  ]);
-});
-
 Deno.test("a long list is shown by its ends", () => {
   const output = shown(`let sg = scatterlist(alloc_pages(100, contiguous: false))
 assert dma_map_sg(nic, sg, to_device) == 7

@@ -104,62 +104,6 @@ Deno.test("space() refuses a device without translation, and cache() a size that
 
 const DIRECT = MACHINE.replace("mode = strict", "mode = off");
 
-Deno.test("show swiotlb draws areas, sets, buffers and the next slot (dma.md 6.1, 6.2)", () => {
-  const script = `
-let buf = alloc_pages(64, region: high)
-let a = dma_map_phys(nic, buf.phys, 4KiB, to_device)
-let b = dma_map_phys(nic, buf.phys, 1KiB, to_device)
-on cpu 1 { let c = dma_map_phys(nic, buf.phys, 16KiB, to_device) }
-show swiotlb`;
-  assertEquals(shown(script, DIRECT), [
-    "swiotlb 1MiB at 0x7ff0_0000                   11 of 512 slots in use, at most 11",
-    "────────────────────────────────────────────────────────────────────────────────",
-    "  area 0   ▕█░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▏ 3, next 3",
-    "  area 1   ▕██░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▏ 8, next 8",
-    "  set 0, slots 0 to 127",
-    "    ▕██▓▾····························································▏",
-    "    ▕································································▏",
-    "  set 2, slots 256 to 383",
-    "    ▕████████▾·······················································▏",
-    "    ▕································································▏",
-    "     █ ▓ data   ▾ the next search starts here   · free",
-    "  slot   0  2 slots   4KiB at 0x7ff0_0000 for 0x1_2000_0000",
-    "  slot   2  1 slot    1KiB at 0x7ff0_1000 for 0x1_2000_0000",
-    "  slot 256  8 slots   16KiB at 0x7ff8_0000 for 0x1_2000_0000",
-    "  largest free block: 128 slots, 256KiB",
-  ]);
-});
-
-Deno.test("show swiotlb leaves out nothing of a pool that has grown", () => {
-  const grown = DIRECT.replace(
-    "swiotlb { size = 1MiB }",
-    "swiotlb { size = 1MiB, dynamic = true }",
-  );
-  const output = shown(
-    `
-let buf = alloc_pages(64, region: high)
-repeat 40 {
-  dma_map_phys(nic, buf.phys, 64KiB, to_device)
-  advance 2ms
-}
-print swiotlb.pools.map(pool => pool.used)
-show swiotlb`,
-    grown,
-  );
-  const [used, ...lines] = output;
-  assertEquals(used, "[512, 32, 512, 32, 192]");
-  assertEquals(lines.filter((line) => /in use,| in use$|buffers$|free block/.test(line)), [
-    "swiotlb 1MiB at 0x7ff0_0000             1280 of 1_536 slots in use, at most 1280",
-    "  … 2 more sets in use",
-    "  transient 64KiB at 0x6000_0000: 32 of 32 slots in use",
-    "  added 1MiB at 0x6001_0000: 512 of 512 slots in use",
-    "  transient 64KiB at 0x6011_0000: 32 of 32 slots in use",
-    "  added 1MiB at 0x6012_0000: 192 of 512 slots in use",
-    "  … 32 more buffers",
-    "  largest free block: 128 slots, 256KiB",
-  ]);
-});
-
 Deno.test("explain swiotlb names the statements that hold slots, and why the last map failed", () => {
   const script = `
 let buf = alloc_pages(128, region: high)
@@ -200,62 +144,6 @@ dma_iova_destroy(nic, state, 8KiB, to_device)`,
     "     0xffff_d000     4KiB ───► physical 0x1_2000_1000",
     "     0xffff_e000     4KiB ───► bounce buffer 0x7ff0_1000 for 0x1_2000_2000",
     "  some part is bounced: bit 63 of the size is set",
-  ]);
-});
-
-Deno.test("show of a walk draws the entries with their bits, and the map with its page sizes (dma.md 5.1)", () => {
-  const script = `let m = dma_map_phys(nic, 0x1_2000_1000, 4MiB, from_device)
-let walk = iommu.walk(nic, m.addr + 3MiB)
-show walk
-explain walk
-assert walk.phys == 0x1_2030_1000 and walk.page_size == 4KiB
-assert walk.map == [{
-  iova: m.addr, phys: m.phys, page_size: 4KiB, count: 1024, larger: 2MiB, why: "phys",
-}]
-dma_unmap_phys(nic, m, 4MiB, from_device)
-assert walk.phys == none and walk.map == none and walk.entries.last.set == []
-print walk`;
-  const map = [
-    "map #3: 0xffc0_0000 → 0x1_2000_1000, 4MiB                                dma.5.1",
-    "  1_024 × 4KiB: SS-PTE [0 to 511] in 2 tables",
-    "    not 2MiB: the physical address 0x1_2000_1000 is not a multiple of it",
-  ];
-  assertEquals(shown(script), [
-    "nic   0xfff0_0000 → 0x1_2030_1000, a page of 4KiB             vtd, 5 table pages",
-    "────────────────────────────────────────────────────────────────────────────────",
-    "the SSPTPTR of the context entry (VT-d 9.3) ► 0x2_0000_0000",
-    "table page      at  entry     64 bits                set",
-    "─────────────  ───  ────────  ─────────────────────  ───",
-    "0x2_0000_0000    0  SS-PML4E  0x0000_0002_0000_1003  R W",
-    "0x2_0000_1000    3  SS-PDPE   0x0000_0002_0000_2003  R W",
-    "0x2_0000_2000  511  SS-PDE    0x0000_0002_0000_4003  R W",
-    "0x2_0000_4000  256  SS-PTE    0x0000_0001_2030_1002  W",
-    "R read; W write (VT-d 9.8)",
-    "",
-    ...map,
-    ...map,
-    "page_walk of nic: 0xfff0_0000 → nothing",
-  ]);
-});
-
-Deno.test("show latencies() lists what is not free, and what it is charged for", () => {
-  const timed = MACHINE.replace(
-    "swiotlb",
-    "latencies { iotlb_sync = 300ns, irq = 5us }\n  swiotlb",
-  );
-  assertEquals(
-    shown("show latencies()\nprint latencies()\nassert latencies().alloc == 0ns", timed),
-    [
-      "latency of         charged for",
-      "──────────  ─────  ───────────────────────",
-      "iotlb_sync  300ns  each IOTLB invalidation",
-      "irq           5us  each such event",
-      "all other events: 0",
-      "latencies of 2 keys",
-    ],
-  );
-  assertEquals(shown("show latencies()"), [
-    "all latencies are 0: only `advance` moves virtual time",
   ]);
 });
 

@@ -14,23 +14,6 @@ function output(text: string): string {
   return lines.join("\n");
 }
 
-Deno.test("show of a migration buffer: how it is mapped, its table, what it costs, its first pages", () => {
-  const scattered = "vf.alloc_buffer(9, from_device, contiguous: false)";
-  const text = output(`${STRICT}show ${scattered}`);
-  assertStringIncludes(text, "migration buffer of 9 pages, from_device, key 1");
-  assertStringIncludes(text, "one range of 36KiB at 0x");
-  assertStringIncludes(text, "room for 10 entries, 80B, key of 36KiB");
-  assertStringIncludes(text, "168B besides its pages");
-  assertStringIncludes(text, "… 1 page more");
-  assertStringIncludes(output(`${DIRECT}show ${scattered}`), "mapped  page by page");
-  assertStringIncludes(output(`${OLD}show ${scattered}`), "a scatterlist of 9 entries");
-  const header = output(`${STRICT}show vf.alloc_buffer(1, none)`);
-  assertStringIncludes(header, "migration buffer of 1 page, for headers");
-  assertStringIncludes(header, "table   none");
-  const freed = output(`${STRICT}let b = vf.alloc_buffer(1, none)\nvf.free_buffer(b)\nshow b`);
-  assertEquals(freed, "migration buffer, freed");
-});
-
 Deno.test("explain of a migration buffer: pages, way, and whose it was before (hmm-rdma-vfio.md 3.1, 3.2, 3.3)", () => {
   const text = output(`${STRICT}let b = vf.alloc_buffer(4, from_device)
     vf.put_buffer(vf.alloc_buffer(2, from_device))
@@ -77,19 +60,6 @@ Deno.test("explain of an error says what was undone, and how much of the range g
   const sync = failing("dma_iova_sync", 1, "EIO");
   assertStringIncludes(sync, "the sync of 8 pages failed");
   assertStringIncludes(sync, "8 pages are unmapped");
-});
-
-Deno.test("buffers, spare ones and keys are fields of the device", () => {
-  const text = output(`${STRICT}let b = vf.alloc_buffer(2, to_device)
-    vf.put_buffer(vf.alloc_buffer(2, to_device))
-    vf.alloc_buffer(1, none)
-    show vf
-    assert vf.buffers.first == b and vf.spare_buffers.length == 1 and vf.keys == 2
-    vf.detach()
-    show vf
-    assert vf.keys == 0 and vf.detached`);
-  assertStringIncludes(text, "2 buffers, 1 spare, 2 keys");
-  assertStringIncludes(text, "detached     yes");
 });
 
 Deno.test("a buffer's content is the memory that the device is led to", () => {

@@ -43,31 +43,6 @@ Deno.test("words of the language stay usable as names", () => {
   assertEquals(errorsOf("fn key(base) { return base }\nprint key(base: 1)"), []);
 });
 
-Deno.test("calls: unknown functions, missing, surplus, unknown and doubled arguments", () => {
-  assertEquals(errorsOf(`${MACHINE}dma_iova_fre(ssd, iova_state())`), [
-    "E0303 2:1 There is no function `dma_iova_fre`",
-  ]);
-  assertEquals(
-    hintOf(`${MACHINE}dma_iova_fre(ssd, iova_state())`),
-    "did you mean `dma_iova_free`?",
-  );
-  assertEquals(errorsOf(`${MACHINE}dma_iova_free(ssd)`), [
-    "E0304 2:1 `dma_iova_free` is missing argument `state`",
-  ]);
-  assertEquals(errorsOf(`${MACHINE}dma_iova_free(ssd, iova_state(), 1)`), [
-    "E0304 2:34 `dma_iova_free` takes at most 2 positional arguments, but got 3",
-  ]);
-  assertEquals(errorsOf("alloc_pages(4, contigous: false)"), [
-    "E0305 1:16 `alloc_pages` has no argument `contigous`",
-  ]);
-  assertEquals(hintOf("alloc_pages(4, contigous: false)"), "did you mean `contiguous`?");
-  assertEquals(errorsOf("alloc_pages(4, n: 4)").map((line) => line.slice(0, 10)), ["E0306 1:16"]);
-  assertEquals(errorsOf("fn f(a) { print a }\nf(1, 2)"), [
-    "E0304 2:6 `f` takes at most 1 positional argument, but got 2",
-  ]);
-  assertEquals(errorsOf("fn f(a) { print a }\nf(b: 1)"), ["E0305 2:3 `f` has no argument `b`"]);
-});
-
 Deno.test("what is no function cannot be called, and functions are no values", () => {
   assertEquals(errorsOf("let n = 1\nlet m = n(2)"), ["E0303 2:9 Cannot call an int"]);
   assertEquals(errorsOf("let f = alloc_pages").map((line) => line.slice(0, 9)), ["E0307 1:9"]);
@@ -91,32 +66,6 @@ Deno.test("statements that stand where they cannot", () => {
   ]);
   assertEquals(errorsOf("while true { let t = trace { break } }").length, 1);
   assertEquals(errorsOf('test "t" { while true { break } }'), []);
-});
-
-Deno.test("events, their fields and outcomes are known before the run", () => {
-  const pattern = (text: string) => `${MACHINE}expect events [ ${text} ] in ssd`;
-  assertEquals(errorsOf(pattern("iommu.maps")), ["E0310 2:17 No event is called `iommu.maps`"]);
-  assertEquals(hintOf(pattern("iommu.maps")), "did you mean `iommu.map`?");
-  assertEquals(errorsOf(pattern("iomu.*")), ["E0310 2:17 No event is called `iomu.*`"]);
-  assertEquals(errorsOf(pattern("dma_iova_link, ret.dma_iova_link(result: 0), iommu.*")), []);
-  assertEquals(errorsOf(pattern("iova.alloc(size: 4KiB)")), [
-    "E0311 2:28 `iova.alloc` has no field `size`",
-  ]);
-  assertEquals(hintOf(pattern("iova.alloc(size: 4KiB)")), "did you mean `size_bytes`?");
-  assertEquals(errorsOf(pattern("iova.alloc(size_bytes: 4KiB, cpu: 0)")), []);
-  assertEquals(errorsOf(pattern("(irq, irq){100000}")).map((line) => line.slice(0, 5)), ["E0312"]);
-  assertEquals(errorsOf(`${MACHINE}dma_set_mask(ssd, 32) fails EINVALID`), [
-    "E0313 2:29 No error is called `EINVALID`",
-  ]);
-  assertEquals(hintOf(`${MACHINE}dma_set_mask(ssd, 32) fails EINVALID`), "did you mean `EINVAL`?");
-  assertEquals(errorsOf(`${MACHINE}dma_set_mask(ssd, 32) fails BLK_STS_INVAL`), []);
-  assertEquals(
-    hintOf(`${MACHINE}dma_set_mask(ssd, 32) fails not_present`),
-    "not_present is a fault: `faults`, `expect fault`",
-  );
-  assertEquals(errorsOf(`${MACHINE}expect warning unmap_sice { }`), [
-    "E0313 2:16 No checker report is called `unmap_sice`",
-  ]);
 });
 
 Deno.test("consts may stand in any order, but none may need itself", () => {
@@ -159,28 +108,6 @@ Deno.test("`inject` names a point that there is, and an error that it can have",
   ]);
 });
 
-Deno.test("blocks that run on machines of their own are only left at their end", () => {
-  const inside = (block: string) => `fn f() { for i in 0..3 { ${block} } }\nf()`;
-  for (const leave of ["return", "break", "continue"]) {
-    assertEquals(
-      errorsOf(inside(`fork { ${leave} } and { }`)).map((line) => line.slice(0, 5)),
-      ["E0309"],
-      leave,
-    );
-    assertEquals(
-      errorsOf(inside(`inject each { ${leave} }`)).map((line) => line.slice(0, 5)),
-      ["E0309"],
-      leave,
-    );
-    assertEquals(errorsOf(inside(`inject iova.alloc { ${leave} }`)), [], leave);
-  }
-  assertEquals(errorsOf("let n = 1\ncompare { cpus = [1, 2] } { n = 2 }\nprint n"), [
-    "E0308 2:29 Cannot assign to a variable of the enclosing code",
-  ]);
-  assertEquals(errorsOf("compare { cpu = [1] } { }").map((line) => line.slice(0, 5)), ["E0512"]);
-  assertEquals(errorsOf("compare { cpus = 1 } { }").map((line) => line.slice(0, 5)), ["E0318"]);
-});
-
 Deno.test("unused names and unreachable code are warnings", () => {
   assertEquals(codesOf("let a = 1"), ["W0301"]);
   assertEquals(codesOf("let _a = 1"), []);
@@ -193,43 +120,8 @@ Deno.test("unused names and unreachable code are warnings", () => {
   assertEquals(codesOf('test "a" { }\ntest "a" { }'), ["W0305"]);
 });
 
-Deno.test("names, kinds, settings of tests and of comparisons are reported at once", () => {
-  const text = `test "a" with { iommu.mod = lazy } { print stat }
-test "b" { print 4KiB + 1us }
-test "c" { print compare { kernl = ["7.2.12"] } { step } }
-print now(1)`;
-  assertEquals(errorsOf(text), [
-    'E0512 1:23 There is no "mod" in iommu',
-    "E0301 1:44 Nothing is called `stat`",
-    "E0401 2:23 A size and a duration cannot be combined by `+`",
-    'E0512 3:28 There is no "kernl" in the machine',
-    "E0304 4:11 `now` takes at most 0 positional arguments, but got 1",
-  ]);
-  // What changes a machine that is wrong would only repeat what is wrong with it.
-  assertEquals(errorsOf(`machine { cpuz = 2 }\ntest "a" with { cpuz = 3 } { }`), [
-    'E0501 1:11 There is no "cpuz" in the machine',
-  ]);
-});
-
 Deno.test("code behind a statement that cannot stand there is no code that is never reached", () => {
   assertEquals(load("continue\nprint 1").diagnostics.map(({ code }) => code), ["E0309"]);
-});
-
-Deno.test("names of events are checked as values too, and as texts that name events", () => {
-  const trace = "let t = trace { step }\n";
-  assertEquals(errorsOf(`${trace}print t.count(iova.aloc)`), [
-    "E0310 2:15 No event is called `iova.aloc`",
-  ]);
-  assertEquals(hintOf(`${trace}print t.count(iova.aloc)`), "did you mean `iova.alloc`?");
-  assertEquals(errorsOf(`${trace}print t.count("iommu.mapp")`), [
-    'E0310 2:15 No event is called "iommu.mapp"',
-  ]);
-  assertEquals(
-    errorsOf(`${trace}print [t.first("dma_iova_link"), t.filter("iommu.*"), t.last(irq)]`),
-    [],
-  );
-  // A thing of the machine that is called as a group of events.
-  assertEquals(hintOf(`${trace}print t.count(iommu.mpa)`), "did you mean `iommu.map`?");
 });
 
 Deno.test("hints name each name once, and no more names than can be read", () => {
@@ -254,19 +146,6 @@ Deno.test("of many names those are listed first that share a part with what was 
 Deno.test("a statement's word that is called gets its hint, whatever files are used", () => {
   const { diagnostics } = load('use "lib.dma"\nprint (0..4).length', { "lib.dma": "" });
   assertEquals(diagnostics[0]?.hint, "`print` is a statement: write it without parentheses");
-});
-
-Deno.test("where a name is missing its line is not searched for wrong kinds as well", () => {
-  assertEquals(errorsOf("let a = sise + [1] + 4KiB"), ["E0301 1:9 Nothing is called `sise`"]);
-  assertEquals(errorsOf("print sise\nprint 4KiB + 10us"), [
-    "E0301 1:7 Nothing is called `sise`",
-    "E0401 2:12 A size and a duration cannot be combined by `+`",
-  ]);
-  assertEquals(errorsOf("print [\n  sise,\n  4KiB + 10us,\n].sizes"), [
-    "E0301 2:3 Nothing is called `sise`",
-    "E0401 3:8 A size and a duration cannot be combined by `+`",
-    "E0315 4:3 A list has no field `sizes`",
-  ]);
 });
 
 Deno.test("words cannot be called, and patterns bind no names: the hint says what can be done", () => {

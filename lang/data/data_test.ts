@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { diagnosticLines, load } from "../testing/test_support.ts";
-import { runScript } from "../testing/run_script.ts";
 import { DATA_DEPTH } from "../values/limits.ts";
 import { Quantity, Ratio, RecordValue, type Value } from "../values/value.ts";
 import { ListValue } from "../values/value.ts";
@@ -23,18 +22,6 @@ function problemOf(
   read: { readonly value: Value } | { readonly message: string; readonly start: number },
 ) {
   return "value" in read ? null : [read.message, read.start] as const;
-}
-
-/** What both say of a text: its value, or that it is none. */
-function bothSay(text: string): readonly [own: unknown, native: unknown] {
-  const read = readJson(text);
-  let native: unknown;
-  try {
-    native = JSON.parse(text);
-  } catch {
-    native = undefined;
-  }
-  return ["value" in read ? plain(read.value) : undefined, native];
 }
 
 const SAFE_JSON = fc.letrec((tie) => ({
@@ -59,49 +46,6 @@ Deno.test("read_json reads what JSON.parse reads, however it is laid out", () =>
       assertEquals(JSON.stringify(plain(read.value)), JSON.stringify(JSON.parse(text)));
     }),
     { numRuns: 300 },
-  );
-});
-
-Deno.test("read_json refuses what JSON.parse refuses: a character changed, left out or put in", () => {
-  const mutated = fc.tuple(
-    SAFE_JSON.map((value) => JSON.stringify(value)),
-    fc.nat(),
-    fc.constantFrom(
-      "",
-      '"',
-      "[",
-      "]",
-      "{",
-      "}",
-      ",",
-      ":",
-      "0",
-      "-",
-      ".",
-      "e",
-      "\\",
-      "t",
-      "\n",
-      "x",
-    ),
-    fc.nat(1),
-  ).map(([text, at, put, dropped]) => {
-    const place = at % (text.length + 1);
-    return text.slice(0, place) + put + text.slice(place + dropped);
-  });
-  fc.assert(
-    fc.property(mutated, (text) => {
-      const [own, native] = bothSay(text);
-      // Besides, it refuses what is no exact integer, and two entries of one name.
-      if (own === undefined && native !== undefined) {
-        const [message] = problemOf(readJson(text))!;
-        assert(
-          /^(This number is not exact|There are two entries)/.test(message),
-          `${text}: ${message}`,
-        );
-      } else assertEquals(JSON.stringify(own), JSON.stringify(native), text);
-    }),
-    { numRuns: 2000 },
   );
 });
 
@@ -143,21 +87,6 @@ Deno.test("read_csv makes records of rows, and values of cells", () => {
   ]);
 });
 
-Deno.test("read_csv says what is wrong and where", () => {
-  for (
-    const [text, message, start] of [
-      ["", "The first row, with the names, is missing", 0],
-      ["a,a\n1,2\n", 'Two columns are called "a"', 0],
-      ["a,\n1,2\n", "A column has no name", 0],
-      ['a,b\n"x\ny",2\n1\n', "This row has 1 cell, and the first row 2", 12],
-      ["a,b\n1,2\n1,2,3\n", "This row has 3 cells, and the first row 2", 8],
-      ['a,b\n1,"2\n', 'This `"` is not closed', 6],
-    ] as const
-  ) {
-    assertEquals(problemOf(readCsv(text)), [message, start], text);
-  }
-});
-
 Deno.test("read_lines gives the lines without their ends", () => {
   for (
     const [text, lines] of [
@@ -171,33 +100,6 @@ Deno.test("read_lines gives the lines without their ends", () => {
     assert("value" in read);
     assertEquals(plain(read.value), [...lines]);
   }
-});
-
-const FILES = {
-  "cases.csv": "mode,pages\nstrict,1\nlazy,4\n",
-  "seeds.json": "[1, 2, 3]",
-  "machine.json": '{ "cpus": 2 }',
-};
-
-Deno.test("data files are constants of a run: in consts, `with`, `forall` and the machine", () => {
-  const { output, problems } = runScript(
-    `machine { cpus = CPUS }
-const CPUS = read_json("seeds.json").length + 0
-print CPUS`,
-    FILES,
-  );
-  assertEquals([problems, output], [[], ["3"]]);
-  const ran = runScript(
-    `const CASES = read_csv("cases.csv")
-machine { seed = read_json("seed.json") }
-for c in CASES { print "{c.mode} {c.pages * 4KiB}" }
-test "as a setting" with { seed = read_json("seed.json") } { print "seed" }
-property "as cases" forall n in read_json("seeds.json") { assert n < 4 }
-`,
-    { ...FILES, "seed.json": "7" },
-  );
-  assertEquals(ran.problems, []);
-  assertEquals(ran.output, ["strict 4KiB", "lazy 16KiB", "seed"]);
 });
 
 Deno.test("what is wrong with a call or a file is said before the run, in the file of data too", () => {

@@ -21,21 +21,6 @@ function diagnostic(
 
 const rendered = (...args: Parameters<typeof diagnostic>) => renderDiagnostic(diagnostic(...args));
 
-Deno.test("renderDiagnostic() shows message, place, line, caret with label, and hint", () => {
-  const text = "let a = 1\n\n\n  dma_map_phys(ssd, buf\n";
-  assertEquals(
-    rendered(text, 35, 35, { label: "expected `)` here", hint: "close it\nor not" }),
-    `
-error[E0203]: expected \`)\` to close the call, found end of line
-  --> examples/x.dma:4:24
-   |
- 4 |   dma_map_phys(ssd, buf
-   |                        ^ expected \`)\` here
-   = hint: close it
-           or not`.trimStart(),
-  );
-});
-
 Deno.test("renderDiagnostic() underlines a span, and of a long one the first line", () => {
   const lines = (text: string, start: number, end: number) =>
     rendered(text, start, end).split("\n").slice(-2);
@@ -53,33 +38,6 @@ Deno.test("renderDiagnostic() copies tabs into the caret's line and counts wide 
   assertEquals(lines('"日本"', 1, 3), [' 1 | "日本"', "   |  ^^^^"]);
   // A combining accent takes no column.
   assertEquals(lines('"e\u0301" x', 5, 6), [' 1 | "e\u0301" x', "   |     ^"]);
-});
-
-Deno.test("renderDiagnostic() shows related places as snippets of their own", () => {
-  const text = Array.from({ length: 12 }, (_, index) => `line${index + 1}`).join("\n");
-  const source = new SourceFile("examples/x.dma", text);
-  assertEquals(
-    renderDiagnostic({
-      code: "E0216",
-      severity: "warning",
-      span: { source, start: source.lineStarts[11]!, end: source.lineStarts[11]! + 4 },
-      message: "Key given twice",
-      related: [{ span: { source, start: 0, end: 5 }, message: "first given here" }],
-      hint: "leave one out",
-    }),
-    `
-warning[E0216]: key given twice
-  --> examples/x.dma:12:1
-    |
- 12 | line12
-    | ^^^^
-    = note: first given here
-  --> examples/x.dma:1:1
-    |
-  1 | line1
-    | ^^^^^
-    = hint: leave one out`.trimStart().replaceAll("\n  -->", "\n   -->"),
-  );
 });
 
 Deno.test("renderDiagnostic() never sends control characters of a script to the terminal", () => {

@@ -20,20 +20,6 @@ Deno.test("what is said of a name fits a terminal of 80 columns, examples includ
   assertEquals([...new Set(wide)], []);
 });
 
-Deno.test("?type tells each member in a sentence, and those of the type it extends apart", () => {
-  const lines = describeBuiltin("nvme", 80)!;
-  const at = (start: string) => lines.findIndex((line) => line.startsWith(start));
-  assertEquals(lines[0], "nvme: An NVMe controller with one disk.");
-  assert(
-    lines.includes("  .flush(…)                Makes written data durable (Flush)."),
-    lines.join("\n"),
-  );
-  assert(at("  .queues ") < at("  .submit(op, …) "), "fields stand before methods");
-  assert(at("  .remove()") < at("of every device:") && at("of every device:") < at("  .gather("));
-  assertEquals(lines.at(-1), "Name a member, such as nvme.submit, for its full description");
-  assert(lines.length <= 55, `${lines.length} lines`);
-});
-
 Deno.test("?inject describes the statement and the event, and ?iova.free the event alone", () => {
   const described = (name: string) => describeBuiltin(name, 80)!.join("\n");
   assertMatch(described("inject"), /^inject POINT \{ … \}\n[^]*\n\nevent inject: /);

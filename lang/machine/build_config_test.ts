@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertObjectMatch } from "@std/assert";
-import { type LabConfig, settingOf } from "@dmalab/devices";
+import type { LabConfig } from "@dmalab/devices";
 import { GIB, KIB, MIB } from "@dmalab/runtime";
 import {
   KERNEL_NAMES,
@@ -112,71 +112,6 @@ Deno.test("buildConfig() puts every key of the machine block in its place", () =
     "iommu.map": 5,
     "iova.free": 2,
   });
-});
-
-Deno.test("buildConfig() reads where a bus has memory, where the pool lies, and whose memory it is", () => {
-  const config = sound(`machine {
-    memory_encryption = true
-    swiotlb { size = 1MiB, at = 0x6000_0000 }
-    pci { root_port rp0 {
-      endpoint nic { ranges = [{ cpu: 1GiB, dma: 0x0, size: 1GiB }, { cpu: 0, dma: 4GiB, size: 4KiB }] }
-    } }
-  }`);
-  assertEquals(config.memoryEncryption, true);
-  assertEquals(config.swiotlb.basePhys as number, 0x6000_0000);
-  assertEquals(
-    settingOf(config.pci[0]!.children[0]!, "ranges")?.map((range) => Object.values(range)),
-    [
-      [GIB, 0, GIB],
-      [0, 4 * GIB, 4 * KIB],
-    ],
-  );
-});
-
-Deno.test("buildConfig() reads the PCI tree as it nests", () => {
-  const config = sound(`machine {
-    pci {
-      root_port rp0 {
-        switch sw0 {
-          nvme ssd { queues = 2, depth = 64, mdts = 2MiB, sgl = true, min_align = 4KiB }
-          nvme cmb { p2pmem = 64MiB, metadata = none }
-        }
-      }
-      root_port rp1 { acs = [source_validation, request_redirect], external = true
-        endpoint gpu { bar = 16MiB, p2pmem = 16MiB }
-      }
-    }
-  }`);
-  const [rp0, rp1] = config.pci;
-  assertEquals(rp0?.children[0]?.children.map(({ kind, name }) => [kind, name]), [
-    ["nvme", "ssd"],
-    ["nvme", "cmb"],
-  ]);
-  assertEquals(rp0?.children[0]?.children[0]?.settings, {
-    queues: 2,
-    depth: 64,
-    mdtsBytes: 2 * MIB,
-    sgl: true,
-    minAlignBytes: 4 * KIB,
-  });
-  assertEquals(rp0?.children[0]?.children[1]?.settings, {
-    p2pmemBytes: 64 * MIB,
-    metadataBytes: 0,
-  });
-  assertEquals(rp1?.settings, { acs: ["source_validation", "request_redirect"], external: true });
-});
-
-Deno.test("buildConfig() lets modifiers change keys of blocks, named or not, written or not", () => {
-  const config = sound(`machine {
-    pci { root_port rp0 { nvme ssd { mdts = 1MiB } } }
-  }
-  test "changed" with { iommu.mode = lazy, ssd.mdts = none, cpus = 2, latencies.iotlb.sync = 7ns } {
-    assert true
-  }`);
-  assertEquals(config.iommu.mode, "lazy");
-  assertEquals(config.cpus, 2);
-  assertEquals(settingOf(config.pci[0]!.children[0]!, "mdtsBytes"), null);
-  assertEquals(config.latenciesNs, { "iotlb.sync": 7 });
 });
 
 Deno.test("buildConfig() resolves quirks: the profile's, one more, one less, none at first", () => {

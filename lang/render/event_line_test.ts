@@ -30,22 +30,6 @@ Deno.test("formatEvent() writes number, time, device, request, name and fields o
   );
 });
 
-Deno.test("formatEvents() sets what a call did below it, and ends it with its result", () => {
-  const events = [
-    event(1, "call.dma_iova_try_alloc", { dev: "ssd", phys: 0x10_2000, size: 131072 }),
-    ALLOC,
-    event(3, "ret.dma_iova_try_alloc", { result: true, error: null }),
-    event(4, "ret.dma_iova_link", { result: 0, error: "EIO" }),
-  ];
-  assertEquals(formatEvents(events, 80), [
-    "seq   time  event",
-    "  1  600ns  dma_iova_try_alloc(0x10_2000, 128KiB)",
-    "  2  1.2us    iova.alloc  start 0xfffe_0000 128KiB limit 0xffff_ffff tree",
-    "  3  1.8us    = true",
-    "  4  2.4us    = EIO",
-  ]);
-});
-
 Deno.test("formatEvents() cuts a line at the width and shows that it did", () => {
   const lines = formatEvents([ALLOC], 40);
   assertEquals(lines[1]?.length, 40);
@@ -77,22 +61,6 @@ Deno.test("formatEvent() writes the entries of a scatterlist with their sizes", 
     formatEvent(call).trimStart(),
     "5       3us  ssd     #1    dma_map_sg(sg 0x1_0000 4KiB + 0x2_0200 512B, nents 2)",
   );
-});
-
-Deno.test("formatEvents() counts what comes again and again", () => {
-  const events: MachineEvent[] = [];
-  for (let page = 0; page < 6; page++) {
-    events.push(event(2 * page + 1, "call.dma_iova_link", { phys: page * 4096, size: 4096 }));
-    events.push(event(2 * page + 2, "ret.dma_iova_link", { result: 0, error: null }));
-  }
-  assertEquals(formatEvents(events, 80).map((line) => line.slice(12)), [
-    "event",
-    "dma_iova_link(0x0, 4KiB)",
-    "  = 0",
-    "… last 2 events repeated 4 times",
-    "dma_iova_link(0x5000, 4KiB)",
-    "  = 0",
-  ]);
 });
 
 Deno.test("formatEvent() names the entries of the command as the specification does", () => {

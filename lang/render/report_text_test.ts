@@ -12,19 +12,6 @@ const REPORT = {
   log: null,
 };
 
-Deno.test("reportLines() tells class, rule, text and both statements in 80 columns", () => {
-  assertEquals(reportLines(REPORT), [
-    "link_overlap, dma.3.6.3                                    checked by the kernel",
-    '  Device "ssd" links 4096 bytes at physical 0x20_0000 at offset 0 of a range,',
-    "  but something is mapped there already",
-    "  reserved or linked at  a.dma:5:3",
-    "  reported at            a.dma:7:5",
-  ]);
-  const lines = reportLines({ ...REPORT, beyondKernel: true, firstPlace: null, secondPlace: null });
-  assertEquals(lines.length, 3);
-  assertEquals(lines[0]?.endsWith("not checked by any kernel"), true);
-});
-
 Deno.test("reportLines() tells what to look for in a kernel's log, where it says something", () => {
   const log = "device driver frees DMA memory with different size";
   assertEquals(reportLines({ ...REPORT, log }).slice(4), [

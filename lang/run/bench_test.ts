@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type BenchOptions, benchReports, runBench } from "./bench.ts";
+import { type BenchOptions, runBench } from "./bench.ts";
 import type { BenchOutcome } from "./report.ts";
 import { program } from "../testing/test_support.ts";
 
@@ -28,28 +28,6 @@ Deno.test("runBench() counts events and virtual time of the turns asked for, set
   assertEquals(off?.counts["iotlb.sync"], undefined);
 });
 
-Deno.test("runBench() stops by a count, by its own most iterations, or before too many events, and says which", () => {
-  const bench = (loop: string) =>
-    `${MACHINE}bench "b" { setup { let buf = alloc_pages(1) }\n ${loop} }`;
-  const stopped = (text: string) => {
-    const compiled = program(text);
-    const { iterations, stopped, warmup } = runBench(compiled, compiled.tests[0]!);
-    return { iterations, stopped, warmup };
-  };
-  assertEquals(
-    [
-      stopped(bench("loop 7 { ssd.read(lba: 0, into: buf) }")),
-      stopped(bench("loop { ssd.read(lba: 0, into: buf) }")),
-      stopped(bench("loop { repeat 200 { ssd.read(lba: 0, into: buf) } }")),
-    ],
-    [
-      { iterations: 7, stopped: "loop count", warmup: 0 },
-      { iterations: 1000, stopped: "iterations", warmup: 100 },
-      { iterations: 10, stopped: "events", warmup: 2 },
-    ],
-  );
-});
-
 Deno.test("a teardown runs once behind the loop, is not counted, and ends what the setup began", () => {
   const lines: string[] = [];
   const [outcome] = outcomes(
@@ -59,46 +37,6 @@ Deno.test("a teardown runs once behind the loop, is not counted, and ends what t
     { onLine: (line) => lines.push(line) },
   );
   assertEquals([outcome?.outcome, outcome?.counts, lines], ["passed", {}, ["55"]]);
-});
-
-Deno.test("axes of values and of machine keys make cells, and what they expect is judged in each group", () => {
-  const compiled = program(
-    `${MACHINE}bench "b" for pages in [1, 4] matrix { iommu.mode = [strict, lazy] } {
-  baseline = strict
-  setup { let buf = alloc_pages(pages) }
-  loop { dma_unmap_phys(ssd, dma_map_phys(ssd, buf.phys, buf.size, to_device), buf.size, to_device) }
-  budget entries <= 4 per iteration
-  expect lazy.invalidations < 0.1 * strict.invalidations
-  expect lazy.entries < baseline.entries
-  expect strict.iotlb_misses < 2 * lazy.iotlb_misses
-}`,
-  );
-  const cells = compiled.tests.map((cell) => runBench(compiled, cell, { iterations: 100 }));
-  assertEquals(
-    cells.map(({ axes, entries, isOverBudget, outcome }) =>
-      [axes.map(({ value }) => value).join(), entries, outcome, isOverBudget] as const
-    ),
-    [
-      ["1,strict", 200, "passed", false],
-      ["1,lazy", 200, "passed", false],
-      ["4,strict", 800, "failed", true],
-      ["4,lazy", 800, "failed", true],
-    ],
-  );
-  const [report] = benchReports(compiled, cells);
-  assertEquals(
-    report!.expectations.map(({ failure, outcome, where }) => [where, outcome, failure?.message]),
-    [
-      ["pages = 1", "passed", undefined],
-      ["pages = 4", "passed", undefined],
-      ["pages = 1", "failed", "The expectation is not met at pages = 1"],
-      ["pages = 4", "failed", "The expectation is not met at pages = 4"],
-      ["pages = 1", "failed", "`lazy.iotlb_misses` is 0: there is no ratio to it"],
-      ["pages = 4", "failed", "`lazy.iotlb_misses` is 0: there is no ratio to it"],
-    ],
-  );
-  const alone = benchReports(compiled, cells.slice(0, 1))[0]!.expectations[0]!;
-  assertEquals([alone.outcome, alone.reason], ["not judged", "iommu.mode = lazy did not run"]);
 });
 
 Deno.test("requests have exact percentiles, and CPUs and devices are busy no longer than time passed", () => {
@@ -162,36 +100,6 @@ Deno.test("a bench fails for what each turn leaves, and not for what its setup h
 }`)[0];
   assertEquals(leaking("print m.size")?.failure?.code, "E0926");
   assertEquals(leaking("dma_unmap_phys(ssd, m, kept.size, to_device)")?.failure, null);
-});
-
-Deno.test("a budget counts events inside arithmetic and brackets, too", () => {
-  const budget = (text: string) =>
-    outcomes(
-      `${MACHINE}bench "b" { setup { let buf = alloc_pages(1) }
-      loop { ssd.read(lba: 0, into: buf) }
-      budget ${text} }`,
-    )[0]?.failure?.message ?? null;
-  // One invalidation a read in strict mode.
-  assertEquals(budget("(iotlb.sync + 1) <= 3 per iteration"), null);
-  assertEquals(budget("(iotlb.sync + 1) == 2 per iteration"), null);
-  assertEquals(budget("2 * (iotlb.sync + nvme.submit) == 200"), null);
-  assertEquals(
-    budget("(iotlb.sync + 1) <= 1 per iteration"),
-    "The budget is exceeded: iotlb.sync 1 per iteration",
-  );
-});
-
-Deno.test("a budget that does not hold fails the bench with the counts", () => {
-  const [outcome] = outcomes(
-    `${MACHINE}bench "b" { setup { let buf = alloc_pages(1) }
-      loop { ssd.read(lba: 0, into: buf) }
-      budget nvme.doorbell < 2 per iteration }`,
-  );
-  assertEquals(outcome?.outcome, "failed");
-  assertEquals(
-    outcome?.failure?.message,
-    "The budget is exceeded: nvme.doorbell 2 per iteration",
-  );
 });
 
 Deno.test("a bench's loop may keep state from turn to turn and ask for events", () => {

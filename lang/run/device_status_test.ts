@@ -1,6 +1,6 @@
 /** `fails` with what a controller answered, by name and by number. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { errorsOf, failureOf, load, run } from "../testing/test_support.ts";
+import { assertEquals } from "@std/assert";
+import { errorsOf, load, run } from "../testing/test_support.ts";
 
 const hintOf = (text: string) => load(text).diagnostics[0]?.hint;
 
@@ -19,25 +19,6 @@ Deno.test("fails takes an NVMe status by its name and by its number, of a raise 
     }
   }`).report;
   assertEquals(outcomes.map(({ failure }) => failure?.lines.join("\n") ?? null), [null]);
-});
-
-Deno.test("another status than the one that is expected is printed as its number", () => {
-  for (const code of ["invalid_field_in_command", "0x0001"]) {
-    assertStringIncludes(
-      failureOf(`${MACHINE}test "t" { ssd.raw(nvme_command(0x7f)) fails ${code} }`) ?? "",
-      "NOTSUPP, answered with 0x4001",
-    );
-  }
-  assertStringIncludes(
-    failureOf(`${MACHINE}test "t" {
-      inject device.status { ssd.read(lba: 0, into: alloc_pages(1)) fails lba_out_of_range }
-    }`) ?? "",
-    "answered with 0x4281",
-  );
-  assertStringIncludes(
-    failureOf(`${MACHINE}test "t" { ssd.read(lba: 0, into: alloc_pages(1)) fails 0x4080 }`) ?? "",
-    "Expected 0x4080, but the call returned io",
-  );
 });
 
 Deno.test("a number that is no status is an error before the run, with the nearest that is one", () => {

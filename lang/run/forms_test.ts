@@ -1,6 +1,6 @@
 /** Forms of the language as docs/language.md lists them, each run once. */
 import { assertEquals } from "@std/assert";
-import { errorsOf, failureOf, memoryLoader, printed, run } from "../testing/test_support.ts";
+import { errorsOf, memoryLoader, printed, run } from "../testing/test_support.ts";
 import { Session } from "../session.ts";
 
 const STRICT = `machine {
@@ -14,42 +14,6 @@ const STRICT = `machine {
 function strict(text: string): readonly string[] {
   return printed(STRICT + text);
 }
-
-Deno.test("lines are joined where something is missing, and ended by `;` (language.md, Text)", () => {
-  assertEquals(printed("let a = 1; let b = 2\nprint a + b"), ["3"]);
-  assertEquals(
-    printed("let a = 1 +\n  2\nlet b = [\n  1,\n  2,\n]\nlet c = (1\n  + 2)\nprint [a, b, c]"),
-    [
-      "[3, [1, 2], 3]",
-    ],
-  );
-  assertEquals(printed('let n = "abc"\n  .length\nprint n'), ["3"]);
-  assertEquals(
-    printed("if false { print 1 }\nelse if false { print 2 }\nelse { print 3 }"),
-    ["3"],
-  );
-  assertEquals(
-    printed("let both = fork { advance 1us }\nand { advance 2us }\nprint both.second.time"),
-    ["2us"],
-  );
-});
-
-Deno.test("soft words are names everywhere but where their statement begins (language.md, Text)", () => {
-  const words = [
-    ..."print show explain step wait advance on fail repeat invariant skip".split(" "),
-    ..."trace fork race compare as until with nth each error fault warning".split(" "),
-    ..."fails faults warns events setup loop budget per iteration forall matrix".split(" "),
-    ..."read size queue base key".split(" "),
-  ];
-  const lets = words.map((word, index) => `let ${word} = ${index}`).join("\n");
-  const sum = words.length * (words.length - 1) / 2;
-  // `print` is a name here, and opens a statement all the same.
-  assertEquals(printed(`${lets}\nprint 0 + ${words.join(" + ")}`), [String(sum)]);
-  assertEquals(printed("let step = 3\nstep = 4\nstep += 1\nprint step"), ["5"]);
-  assertEquals(printed("let r = { in: 1, match: 2, test: 3 }\nprint [r.in, r.match, r.test]"), [
-    "[1, 2, 3]",
-  ]);
-});
 
 Deno.test("literals of every kind, and what they print as (language.md, Text)", () => {
   assertEquals(printed("print [4096, 1_000_000, 0xffff_f000, 0b1010]"), [
@@ -143,27 +107,6 @@ match 9 { 1 => print 1 }`;
   assertEquals(printed(text), ["few", "to", "2", "four", "4k", "none", "t", "mid"]);
 });
 
-Deno.test("outcomes as blocks and on one line, `try`, and `inject` (language.md, Statements)", () => {
-  const text = `let s = iova_state()
-assert dma_iova_try_alloc(ssd, s, phys: 0x10_0000, size: 64KiB)
-dma_iova_link(ssd, s, phys: 0x20_0800, offset: 4KiB, size: 4KiB, dir: to_device) fails EIO
-expect error EIO { dma_iova_link(ssd, s, 0x20_0800, 4KiB, 4KiB, to_device) }
-dma_iova_free(ssd, s)
-ssd.dma_read(0x5000, 4B) faults not_present
-expect fault not_present { ssd.dma_read(0x5000, 4B) }
-let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-dma_unmap_phys(ssd, m, 8KiB, to_device) warns unmap_size
-let n = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-expect warning unmap_size { dma_unmap_phys(ssd, n, 8KiB, to_device) }
-inject dma_map_phys nth 2..=3 {
-  let tried = [1, 2, 3, 4].map(n => try dma_map_phys(ssd, n * 0x10_0000, 4KiB, to_device))
-  print tried.map(t => t.error)
-  for t in tried { if t.ok { dma_unmap_phys(ssd, t.value, 4KiB, to_device) } }
-}`;
-  assertEquals(strict(text), ["[none, ENOMEM, ENOMEM, none]"]);
-  assertEquals(failureOf('assert 1 == 2, "with {1 + 1}"'), "E0901 Assertion failed: with 2");
-});
-
 Deno.test("events by name, group, choice, number and field (language.md, Event patterns)", () => {
   const text = `let io = ssd.submit(read, lba: 0, into: alloc_pages(3, contiguous: false))
 wait io
@@ -178,34 +121,6 @@ let t = trace { ssd.read(lba: 0, into: alloc_pages(1)) }
 expect events [ iommu.map ] in t
 print [t.count("iommu.map"), t.count(iommu.map), t.filter(e => e.name == "iova.free").length]`;
   assertEquals(strict(text), ["[1, 1, 1]"]);
-});
-
-Deno.test("the result of a call that raises is its error", () => {
-  const text = `let state = iova_state()
-dma_iova_try_alloc(ssd, state, 0x10_0000, 8KiB)
-dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails EIO
-expect events [ ret.dma_iova_link(result: EIO, error: EIO) ] in ssd
-expect events [ dma_iova_try_alloc, !ret.dma_iova_sync ] in ssd
-print [events.last(ret.dma_iova_link).result, events.last(ret.dma_iova_try_alloc).result]
-dma_iova_free(ssd, state)`;
-  assertEquals(strict(text), ["[EIO, true]"]);
-});
-
-Deno.test("the machine is moved by step, wait and advance, and looked at (language.md, Stepping)", () => {
-  const text = `let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
-step
-print io.done
-step 3
-step until io.done
-wait io
-advance 10ms
-print [io.done, now()]
-on cpu 1 { ssd.read(lba: 0, into: alloc_pages(1)) }
-print events.filter(e => e.name == "nvme.submit" and e.cpu == 1).length
-let mark = counters.mark()
-ssd.read(lba: 0, into: alloc_pages(1))
-print counters.since(mark).iotlb.sync`;
-  assertEquals(strict(text), ["false", "[true, 10ms]", "1", "1"]);
 });
 
 Deno.test("`with`, `matrix` and `forall` go together in any order (language.md, Declarations)", () => {

@@ -1,21 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { codesOf, errorsOf, load, printed, program, run } from "../testing/test_support.ts";
 
-Deno.test("use brings consts, functions and the machine of another file, and of those it uses", () => {
-  const files = {
-    "lib/a.dma": 'use "b.dma"\nfn twice(n) { return 2 * n * one }',
-    "b.dma": "const one = 1\nmachine { cpus = 3 }",
-  };
-  const { lines } = run('use "lib/a.dma"\nprint twice(one + 4)', {}, files);
-  assertEquals(lines, ["10"]);
-  assertEquals(program('use "lib/a.dma"', files).machine.config.cpus, 3);
-  assertEquals(program('use "lib/a.dma"', files).files.map(({ name }) => name), [
-    "b.dma",
-    "lib/a.dma",
-    "t.dma",
-  ]);
-});
-
 Deno.test("a file that is used twice is read once, and its names do not clash with themselves", () => {
   const files = {
     "a.dma": 'use "c.dma"\nfn a() { return c() }',
@@ -74,51 +59,6 @@ Deno.test("a file with parse errors is never run", () => {
 
 Deno.test("consts are worked out before anything else, in the order in which they need each other", () => {
   assertEquals(printed("const a = b + [3]\nconst b = [1, 2]\nprint a"), ["[1, 2, 3]"]);
-});
-
-Deno.test("the machine block may use consts and operators, and nothing that needs a machine", () => {
-  assertEquals(program("const n = 2\nmachine { cpus = n * 2 }").machine.config.cpus, 4);
-  assertEquals(errorsOf("machine { cpus = f() }\nfn f() { return 1 }").map((e) => e.slice(0, 5)), [
-    "E0316",
-  ]);
-  assertEquals(errorsOf("const a = now()\nmachine { cpus = a }").map((e) => e.slice(0, 5)), [
-    "E0316",
-  ]);
-  assertEquals(errorsOf("const a = [1, 2]\nmachine { cpus = a[2] }"), [
-    "E0915 2:18 Index 2 is outside the list of length 2",
-  ]);
-  assertEquals(errorsOf("const a = 1 / 0\nmachine { cpus = a, seed = a }"), [
-    "E0912 1:13 The right side of `/` is zero",
-  ]);
-  const sized =
-    "const a = { sizes: [4KiB] }\nmachine { cpus = a.sizes.length + a.sizes[0].bytes / 4096 }";
-  assertEquals(program(sized).machine.config.cpus, 2);
-});
-
-Deno.test("with changes the machine of a test, matrix makes one for each combination", () => {
-  const { tests } = program(`
-    machine { iommu { mode = strict } }
-    const modes = [lazy, off]
-    test "plain" { }
-    test "lazy" with { iommu.mode = lazy } { }
-    test "many" matrix { iommu.mode = modes, cpus = [1, 2] } with { seed = 9 } { }`);
-  assertEquals(
-    tests.map(({ combination, config, name }) => [
-      name,
-      combination,
-      config.iommu.mode,
-      config.cpus,
-      config.seed,
-    ]),
-    [
-      ["plain", "", "strict", 1, 1],
-      ["lazy", "", "lazy", 1, 1],
-      ["many", "iommu.mode = lazy, cpus = 1", "lazy", 1, 9],
-      ["many", "iommu.mode = lazy, cpus = 2", "lazy", 2, 9],
-      ["many", "iommu.mode = off, cpus = 1", "off", 1, 9],
-      ["many", "iommu.mode = off, cpus = 2", "off", 2, 9],
-    ],
-  );
 });
 
 Deno.test("a wrong key or value in with and matrix is reported once, however many combinations", () => {

@@ -22,31 +22,6 @@ function failureText(text: string): string {
   return onlyOutcome(text).failure?.lines.join("\n") ?? "it passed";
 }
 
-Deno.test("`race` runs the rest of the test after each order, and finds a lost update", () => {
-  const text = `let x = 0
-race {
-  let seen = x
-  x = seen + 1
-} and {
-  let seen = x
-  x = seen + 1
-}
-assert x == 2`;
-  const said = failureText(text);
-  assertStringIncludes(said, "assertion failed");
-  assertStringIncludes(said, "4 of 6 orders fail");
-  // The one that is shown changes between the blocks as seldom as can be.
-  assertStringIncludes(
-    said,
-    [
-      "A  t.dma:3:3  let seen = x",
-      "     B  t.dma:6:3          let seen = x",
-      "     B  t.dma:7:3          x = seen + 1",
-      "     A  t.dma:4:3  x = seen + 1",
-    ].join("\n"),
-  );
-});
-
 Deno.test("two blocks of six statements run in all 924 orders, each from the very same state", () => {
   const text = `let n = 0
 let orders = 0
@@ -60,44 +35,6 @@ assert n == 12`;
   assertEquals(report.outcomes[0]!.failure, null);
   // Once in every order, and once in the run that goes on with the first.
   assertEquals(report.counts.assertions, 925);
-});
-
-Deno.test("a bug that shows in one order of 924 is found, and that order is shown", () => {
-  const text = `let a = 0
-let b = 0
-race {
-  a = 1; a = 2; a = 3; a = 4; a = 5; a = 6
-} and {
-  b = 1; b = 2
-  assert not (a == 3 and b == 2), "at three"
-  b = 4; b = 5; b = 6
-}`;
-  const said = failureText(text);
-  assertStringIncludes(said, "assertion failed: at three");
-  assertStringIncludes(said, "in this order of the race");
-  const steps = said.split("\n").flatMap((line) => line.match(/^ {5}([AB]) {2}t\.dma/)?.[1] ?? []);
-  assertEquals(steps.join("").slice(-1), "B");
-  assertEquals(steps.filter((letter) => letter === "A").length, 3);
-  // Three statements of A before two of B, or between them: 5 choose 2 ways, all ending in the assert.
-  assertStringIncludes(said, "10 of ");
-});
-
-Deno.test("as a value `race` leaves the machine as it is, and says what came of the orders", () => {
-  const text = `${STRICT}
-let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-let r = race {
-  dma_unmap_phys(ssd, m, 4KiB, to_device)
-} and {
-  let found = iommu.translate(ssd, m.addr)
-  assert found != none
-}
-print [r.runs, r.failures.length, r.failures[0].order, r.failures[0].message]
-print [r.outcomes.length, r.outcomes[0].orders, iommu.live_mappings]
-dma_unmap_phys(ssd, m, 4KiB, to_device)`;
-  assertEquals(printed(text), [
-    '[3, 1, "ABB", "Assertion failed"]',
-    "[1, 2, 1]",
-  ]);
 });
 
 Deno.test("outcomes of a race are distinguished by how they end", () => {
@@ -126,26 +63,6 @@ print [r.runs, x, y]`)[0];
   assertEquals(count("x = [1, 2].map(n => n + y).sum()", "y = 1; y = 2"), "[3, 0, 0]");
 });
 
-Deno.test("blocks may be empty, and races stand in each other and in every other block", () => {
-  assertEquals(printed("race { } and { }\nprint 1"), ["1"]);
-  assertEquals(printed("let r = race { } and { }\nprint r.runs"), ["1"]);
-  const nested = `race { race { advance 1us } and { advance 2us } } and { advance 3us }
-assert now() == 6us
-for k in 0..2 { race { advance 1us } and { advance 2us } }
-let c = compare { cpus = [1, 2] } { race { advance 1us } and { advance 2us } }
-print [now(), c.map(o => o.time)]`;
-  assertEquals(printed(nested), ["[12us, [3us, 3us]]"]);
-  const each = `${STRICT}
-race {
-  inject each {
-    let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-    if m.ok { dma_unmap_phys(ssd, m.value, 4KiB, to_device) }
-  }
-} and { advance 1us }
-print iommu.live_mappings`;
-  assertEquals(printed(each), ["0"]);
-});
-
 Deno.test("a function that a block calls is one statement of it", () => {
   const text = `fn twice(x) {
   let y = x + 1
@@ -154,52 +71,6 @@ Deno.test("a function that a block calls is one statement of it", () => {
 let r = race { let a = twice(1); assert a == 3 } and { let b = twice(2); assert b == 4 }
 print r.runs`;
   assertEquals(printed(text), ["6"]);
-});
-
-Deno.test("each block keeps its CPU, the errors it takes and the points it makes fail", () => {
-  const text = `${STRICT}
-race {
-  expect error ENOMEM {
-    advance 1us
-    inject dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
-  }
-} and {
-  let state = iova_state()
-  assert dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 64KiB)
-  expect error EIO {
-    dma_iova_link(ssd, state, phys: 0x20_0800, offset: 4KiB, size: 4KiB, dir: to_device)
-  }
-  dma_iova_free(ssd, state)
-}
-let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-dma_unmap_phys(ssd, m, 4KiB, to_device)`;
-  assertEquals(failureOf(text), null);
-  const cpus = `${STRICT}
-race {
-  on cpu 1 { advance 1us; dma_unmap_phys(ssd, dma_map_phys(ssd, 0x10_0000, 4KiB, to_device), 4KiB, to_device) }
-} and {
-  dma_unmap_phys(ssd, dma_map_phys(ssd, 0x20_0000, 4KiB, to_device), 4KiB, to_device)
-}
-assert events.filter(e => e.name == "call.dma_map_phys" and e.cpu == 1).events.length == 1
-assert events.filter(e => e.name == "call.dma_map_phys" and e.cpu == 0).events.length == 1`;
-  assertEquals(failureOf(cpus), null);
-});
-
-Deno.test("an error that no block takes ends the race in that order, and the statement around it takes it", () => {
-  const text = `${STRICT}
-let x = 0
-expect error ENOMEM {
-  race {
-    inject dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
-  } and {
-    on cpu 1 { x = 1; x = 2 }
-  }
-}
-let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-dma_unmap_phys(ssd, m, 4KiB, to_device)
-assert x < 3`;
-  const { report } = run(text);
-  assertEquals(report.outcomes[0]!.failure, null);
 });
 
 Deno.test("only the first order speaks, and the run goes on with it", () => {
@@ -328,36 +199,4 @@ Deno.test("`inject each` finds what leaks in one order of a race only", () => {
 }`);
   assertStringIncludes(said, "error[E0921]: the block leaks without an injected failure");
   assertStringIncludes(said, "the only one of 2 orders that fails");
-});
-
-Deno.test("a failing order shows what it holds itself, and not what stood before the race", () => {
-  const text = (own: string, after: string) =>
-    `${STRICT}test "t" {
-  let before = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-  let used = 0
-  race { let seen = used; used = seen + 1; ${own} } and { used += 1 }
-  ${after}
-  dma_unmap_phys(ssd, before, 4KiB, to_device)
-}`;
-  const held = (...of: [own: string, after: string]) =>
-    onlyOutcome(text(...of)).incidents.map(({ kind, text }) =>
-      `${kind} ${text.match(/physical (\w+)/)?.[1]}`
-    );
-  assertEquals(held("", "assert used == 2"), []);
-  const map = "dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)";
-  assertEquals(held(map, "assert used == 2"), ["held 0x20_0000"]);
-  // A fork's block and a place of `inject each` are runs beside as well.
-  const beside = (trial: string) =>
-    onlyOutcome(`${STRICT}test "t" {
-  let before = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-  ${trial}
-  dma_unmap_phys(ssd, before, 4KiB, to_device)
-}`).incidents.map(({ kind, text }) => `${kind} ${text.match(/physical (\w+)/)?.[1]}`);
-  assertEquals(beside(`fork { ${map}; assert 1 == 2 } and { advance 1us }`), ["held 0x20_0000"]);
-  assertEquals(
-    beside(
-      `inject each { let m = try ${map}; assert m.ok; dma_unmap_phys(ssd, m.value, 4KiB, to_device) }`,
-    ),
-    [],
-  );
 });

@@ -41,44 +41,6 @@ print [rung, readl(nic.bar.at + 24B)]`),
   );
 });
 
-Deno.test("registers of 8 and 16 bits: the block hears as much as is written, and gives the lower bits", () => {
-  assertEquals(
-    printed(`${MACHINE}
-writel(0x1234_5678, nic.bar.at)
-writeb(0xff, nic.bar.at + 1B)
-writew(0xabcd, nic.bar.at + 2B)
-print readl(nic.bar.at) == 0xabcd_ff78
-print [readb(nic.bar.at + 3B), readw(nic.bar.at)]
-writeb(200, nic.bar.at + 16B)
-writew(3000, nic.bar.at + 16B)
-print seen
-rung = 0x7_1234
-print readb(nic.bar.at + 20B) == 0xff and readw(nic.bar.at + 20B) == 0x34ff`),
-    ["true", "[171, 65400]", "[200, 3000]", "true"],
-  );
-});
-
-Deno.test("each machine has variables of its own: tests, cases, blocks of fork, compare and inject", () => {
-  const { problems } = runScript(`${MACHINE}
-test "one" {
-  ring(1)
-  rung = rung + 40
-  let both = fork { ring(1) } and { ring(2); assert rung == 43 }
-  assert both.first.error == none and both.second.error == none
-  assert rung == 41 and seen == [1]
-  let all = compare { iommu.mode = [off, lazy] } { ring(7); assert rung == 7 }
-  assert all.all(each => each.error == none) and rung == 41
-}
-test "two" { assert rung == 0 and seen == [] }
-property "three" forall n in 0..5 { ring(n); assert rung == n and seen == [n] }
-test "four" {
-  race { ring(1) } and { ring(2) }
-  assert rung == 3 and seen.length == 2
-}
-`);
-  assertEquals(problems, []);
-});
-
 Deno.test("the machine of a file that is used brings its registers and variables", () => {
   const files = { "nic.dma": MACHINE };
   const { problems } = runScript(

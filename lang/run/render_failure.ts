@@ -113,7 +113,7 @@ interface Drawn {
  * Values below their columns, each on the first row where it touches no other; a bar leads down
  * to it.
  */
-export function valueRows(drawn: readonly Drawn[]): string[] {
+function valueRows(drawn: readonly Drawn[]): string[] {
   let pending = [...drawn].sort((a, b) => a.column - b.column);
   const rows = [barsAt(pending)];
   while (pending.length > 0) {

@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { valueRows } from "./render_failure.ts";
 import { onlyOutcome } from "../testing/test_support.ts";
 
 const linesOf = (text: string) => onlyOutcome(text).failure?.lines.join("\n");
@@ -18,41 +17,6 @@ assert req.iova.size == 128KiB, "one range"`;
    |        |   |    4KiB false
    |        |   { start: 0xffff_f000, size: 4KiB }
    |        { iova: { start: 0xffff_f000, size: 4KiB } }`,
-  );
-});
-
-Deno.test("parts that were not evaluated are not shown", () => {
-  const text = "let a = 1\nlet b = 2\nassert a == 2 and b == 2";
-  assertEquals(
-    linesOf(text),
-    `error[E0901]: assertion failed
-  --> t.dma:3:8
-   |
- 3 | assert a == 2 and b == 2
-   |        | |    |
-   |        1 |    false
-   |          false`.replace(
-      "        1 |    false\n   |          false",
-      "        1 |    false\n   |          false",
-    ),
-  );
-});
-
-Deno.test("an assertion over several lines shows each line with its values", () => {
-  const text = "let a = [1, 2]\nassert a.length ==\n  a[0] + 3";
-  assertEquals(
-    linesOf(text),
-    `error[E0901]: assertion failed
-  --> t.dma:2:8
-   |
- 2 | assert a.length ==
-   |        | |      |
-   |        | 2      false
-   |        [1, 2]
- 3 |   a[0] + 3
-   |   ||   |
-   |   |1   4
-   |   [1, 2]`,
   );
 });
 
@@ -101,17 +65,4 @@ two \u241b
    |        | |
    |        1 false`,
   );
-});
-
-Deno.test("valueRows() puts each value on the first row where it touches no other", () => {
-  assertEquals(valueRows([{ column: 0, text: "aaaa" }, { column: 2, text: "b" }]), [
-    "| |",
-    "| b",
-    "aaaa",
-  ]);
-  assertEquals(
-    valueRows([{ column: 0, text: "a" }, { column: 2, text: "bbbb" }, { column: 4, text: "c" }]),
-    ["| | |", "a | c", "  bbbb"],
-  );
-  assertEquals(valueRows([{ column: 3, text: "one" }, { column: 3, text: "two" }]).length, 3);
 });

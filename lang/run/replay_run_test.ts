@@ -34,45 +34,6 @@ Deno.test("`inject` makes every passing of its point fail, to the end of its blo
   assertEquals(printed(strict(text)), ["[ENOMEM, ENOMEM]", "[4KiB, 2]"]);
 });
 
-Deno.test("`nth` picks one occurrence or a range of them, counted from the block's start", () => {
-  const calls = (fail: string) => `
-    ${fail} {
-      let done = []
-      for k in 0..4 {
-        let state = iova_state()
-        let ok = dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 4KiB)
-        done += [ok]
-        if ok { dma_iova_free(ssd, state) }
-      }
-      print done
-    }`;
-  const answers = (fail: string) => printed(strict(calls(fail)));
-  assertEquals(answers("inject dma_iova_try_alloc nth 3"), ["[true, true, false, true]"]);
-  assertEquals(answers("inject dma_iova_try_alloc nth 2..=3"), ["[true, false, false, true]"]);
-  assertEquals(answers("inject iova.alloc nth 1"), ["[false, true, true, true]"]);
-  assertEquals(answers("inject dma_iova_link"), ["[true, true, true, true]"]);
-});
-
-Deno.test("`with` chooses the errno, and for a device's access the fault", () => {
-  const text = `
-    let state = iova_state()
-    assert dma_iova_try_alloc(ssd, state, phys: 0x10_0000, size: 4KiB)
-    inject dma_iova_link with EADDRINUSE {
-      dma_iova_link(ssd, state, 0x10_0000, 0B, 4KiB, to_device) fails EADDRINUSE
-    }
-    dma_iova_link(ssd, state, 0x10_0000, 0B, 4KiB, to_device)
-    inject dma_iova_sync { dma_iova_sync(ssd, state, 0B, 4KiB) fails EIO }
-    inject device.read nth 2 with not_present {
-      ssd.dma_read(state.addr, 4B) warns sync_missing
-      expect fault not_present { ssd.dma_read(state.addr, 4B) }
-    }
-    dma_iova_destroy(ssd, state, 4KiB, to_device)`;
-  const { assertions, failure } = onlyOutcome(strict(text));
-  assertEquals(failure, null);
-  // An `inject` that has failed counts as one of them.
-  assertEquals(assertions, 8);
-});
-
 Deno.test("a point that is never passed is an expectation never reached", () => {
   const { report } = run(strict('test "t" { inject dma_map_sg { alloc_pages(1) } }'));
   assertEquals(report.unreached, ["t.dma:5:12"]);
@@ -104,88 +65,11 @@ Deno.test("`nth` below 1 and an empty range are refused", () => {
 
 // inject each
 
-Deno.test("`inject each` passes where every failure is undone, and runs the block once for each place", () => {
-  const text = `
-    inject each {
-      let page = alloc_pages(1)
-      let m = try dma_map_phys(ssd, page, 4KiB, to_device)
-      print m.ok
-      if m.ok { dma_unmap_phys(ssd, m.value, 4KiB, to_device) }
-    }
-    print iommu.live_mappings`;
-  const { lines, report } = run(strict(text));
-  assertEquals(report.outcomes[0]!.failure, null);
-  // Only the run without a fault speaks. The others are for alloc_pages, dma_map_phys and iova.alloc:
-  // the page tables are there already.
-  assertEquals(lines, ["true", "0"]);
-  assertEquals(report.counts.assertions, 4);
-});
-
-Deno.test("`inject each` says where something leaks, what, and who took it", () => {
-  const text = `
-    inject each {
-      let a = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-      let b = dma_map_phys(ssd, 0x20_0000, 8KiB, to_device)
-      dma_unmap_phys(ssd, b, 8KiB, to_device)
-      dma_unmap_phys(ssd, a, 4KiB, to_device)
-    }`;
-  const { failure } = onlyOutcome(strict(text));
-  assertEquals(
-    `${failure!.code} ${failure!.message}`,
-    "E0921 Leak when `dma_map_phys` fails the 2nd time",
-  );
-  const lines = failure!.lines.join("\n");
-  assertStringIncludes(lines, "allocated here");
-  assertStringIncludes(lines, "t.dma:7:15");
-  assertStringIncludes(lines, "    allocated at t.dma:7:15");
-  assertStringIncludes(lines, "the same when `iova.alloc` fails the 2nd time");
-  assertStringIncludes(lines, "ssd: page-table entries of 4096 bytes at 0xffff_d000 not cleared");
-  assertStringIncludes(lines, "4096-byte IOVA range at 0xffff_d000 not freed");
-  assertStringIncludes(lines, "1 more mapping live than before");
-  assertStringIncludes(lines, "2 of 4 places leak");
-});
-
 Deno.test("`inject each` does not accept a block that leaks by itself", () => {
   assertEquals(
     failureOf(strict("inject each { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }")),
     "E0921 The block leaks without an injected failure",
   );
-});
-
-Deno.test("`inject each` tells of a mistake that is made only when something fails", () => {
-  const body = `
-    inject each { ssd.read(lba: 0, into: alloc_pages(4, contiguous: false)) }`;
-  const machine = (checker: string) =>
-    strict(
-      `test "t" with { checker = ${checker}, quirks = [none, half_linked_on_error] } { ${body} }`,
-    );
-  // Each of four links: what was not linked is unmapped as well (defects.md M7).
-  const outcome = onlyOutcome(machine("report"));
-  assertEquals([outcome.failure, outcome.unexpectedReports], [null, 1]);
-  assertStringIncludes(
-    outcome.incidents[0]!.lines.join("\n"),
-    "4 of 17 places of `inject each`, such as when `dma_iova_link` fails the 1st time",
-  );
-  assertEquals(
-    failureOf(machine("fail")),
-    "E0908 Unexpected report unlink_unlinked when `dma_iova_link` fails the 1st time",
-  );
-  const { failure } = onlyOutcome(machine("fail"));
-  assertEquals(failure!.lines.filter((line) => line.includes("= note")), [
-    "   = note: drawn here",
-  ]);
-  const mended = onlyOutcome(strict(`test "t" with { quirks = [none] } { ${body} }`));
-  assertEquals([mended.failure, mended.unexpectedReports], [null, 0]);
-  // What the block does without a fault is reported once.
-  const always = onlyOutcome(strict(`inject each {
-    let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-    if m.ok {
-      dma_sync_single_for_device(ssd, m.value, 8KiB, to_device)
-      dma_unmap_phys(ssd, m.value, 4KiB, to_device)
-    }
-  }`));
-  assertEquals([always.failure?.code, always.unexpectedReports], ["E0908", 1]);
-  assertEquals(always.incidents[0]!.name, "sync_size");
 });
 
 Deno.test("a try of `inject each` keeps no events, and is done once more when a line asks for them", () => {
@@ -216,30 +100,6 @@ print r.outcomes.map(o => [o.order, o.outcome.events.events.filter(e => e.name =
   assertEquals(printed(text), [
     '[["AAB", [0x10_0000]], ["BAAB", [0x10_0000, 0x20_0000]]]',
   ]);
-});
-
-Deno.test("an assertion that fails under a fault says under which", () => {
-  const text = `
-    inject each {
-      let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
-      wait io
-      assert io.status == OK
-    }`;
-  const { failure } = onlyOutcome(strict(text));
-  // A disk's data that cannot be moved is tried again; a mapping that cannot be made, too.
-  assertEquals(failure, null);
-  const final = `
-    inject each {
-      let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-      assert m.ok
-      dma_unmap_phys(ssd, m.value, 4KiB, to_device)
-    }`;
-  const failed = onlyOutcome(strict(final)).failure!;
-  assertEquals(failed.code, "E0901");
-  assertStringIncludes(
-    failed.lines.join("\n"),
-    "while `dma_map_phys` fails the 1st time (`inject each`)",
-  );
 });
 
 Deno.test("a request leaks under a failing link with the defects of 7.2, and not without them", () => {
@@ -310,25 +170,6 @@ Deno.test("a block that never comes to what it is about is not ok (E0928)", () =
   }
 });
 
-Deno.test("a block is judged by all its runs: each turn, each case, and the other branch where there is one", () => {
-  for (
-    const body of [
-      "for n in 0..2 { inject each { if n == 1 { read() }\nread() } }",
-      "inject each { if probe() == 0 { read() } else { } }",
-      "inject each { match probe() { 0 => { fails() }, _ => { } } }",
-      "inject each { assert probe() == -19 or true }",
-      "let seen = { now: false }\nrace { if seen.now { read() } } and { seen.now = true }",
-    ]
-  ) {
-    const outcome = onlyOutcome(strict(`${TRIAL_FUNCTIONS}test "t" { ${body} }`));
-    assertEquals(outcome.failure?.lines.join("\n"), undefined, body);
-  }
-  const cases = strict(
-    `${TRIAL_FUNCTIONS}property "p" forall n in 0..4 { inject each { if n == 1 { read() }\nread() } }`,
-  );
-  assertEquals(onlyOutcome(cases).failure, null);
-});
-
 Deno.test("a test says how many places its `inject each` tried", () => {
   const text = "inject each { let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)\n" +
     "dma_unmap_phys(ssd, m, 4KiB, to_device) }";
@@ -338,29 +179,6 @@ Deno.test("a test says how many places its `inject each` tried", () => {
 });
 
 // fork
-
-Deno.test("`fork` runs both blocks from the state before it, and neither changes it", () => {
-  const text = `
-    let page = alloc_pages(1)
-    let m = dma_map_phys(ssd, page, 4KiB, bidirectional)
-    let both = fork {
-      page.fill(1)
-      dma_unmap_phys(ssd, m, 4KiB, bidirectional)
-      print ["first", page[0], iommu.live_mappings]
-    } and {
-      print ["second", page[0], iommu.live_mappings]
-      ssd.dma_write(m.addr, bytes"2a")
-    }
-    print [both.first.live_mappings, both.second.live_mappings, page[0], iommu.live_mappings]
-    print [both.first.calls, both.second.calls, both.first.events.count("iommu.unmap")]
-    dma_unmap_phys(ssd, m, 4KiB, bidirectional)`;
-  assertEquals(printed(strict(text)), [
-    '["first", 1, 0]',
-    '["second", 0, 1]',
-    "[0, 1, 0, 1]",
-    "[1, 0, 1]",
-  ]);
-});
 
 Deno.test("an error ends a block of `fork`, and is its outcome", () => {
   const text = `
@@ -431,47 +249,7 @@ Deno.test("benches and consts are no runs that can be done again", () => {
   );
 });
 
-Deno.test("under the table of a fork stands what each of its blocks left behind", () => {
-  const text = `
-    let both = fork {
-      dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-    } and { }
-    show both`;
-  const lines = printed(strict(text));
-  assertEquals(lines.slice(0, 4).map((line) => line.split(" ")[0]), [
-    "",
-    "──────",
-    "first",
-    "second",
-  ]);
-  assertEquals(lines.slice(4), [
-    "leak in first: page-table entries of 4096 bytes at 0xffff_d000 not cleared",
-    "leak in first: 4096-byte IOVA range at 0xffff_d000 not freed",
-    "leak in first: 1 more mapping live than before",
-  ]);
-});
-
 // compare
-
-Deno.test("`compare` runs its block on a machine for each combination, and is shown by itself", () => {
-  const text = `
-    let pages = 4
-    compare { kernel = ["6.12.117", "7.2.12"], iommu.mode = [off, strict] } {
-      ssd.read(lba: 0, into: alloc_pages(pages, contiguous: false))
-    }`;
-  const lines = printed(strict(text));
-  assertEquals(lines.length, 6);
-  assertEquals(lines[0], "kernel      mode    end  calls  total memory  invalidations");
-  assertEquals(
-    lines.slice(2).map((line) => line.replace(/\s+/g, " ")),
-    [
-      '"6.12.117" off ok 5 4352B 0',
-      '"6.12.117" strict ok 5 4352B 1',
-      '"7.2.12" off ok 13 256B 0',
-      '"7.2.12" strict ok 12 256B 1',
-    ],
-  );
-});
 
 Deno.test("what the block of `compare` prints before a `fork` in it is printed once", () => {
   const block = 'print "before"\nfork { print "first" } and { print "second" }\nprint "after"';
@@ -499,26 +277,6 @@ Deno.test("the value of `compare` is a list of outcomes", () => {
   assertEquals(printed(strict(text)), ['[2, 1, 0, "iommu.mode = lazy"]']);
 });
 
-Deno.test("`compare` goes on where a release lacks what the block calls", () => {
-  const text = (releases: string) => `
-    let all = compare { kernel = [${releases}] } {
-      dma_map_single(ssd, 0x10_0000, 4KiB, to_device)
-      dma_iova_try_alloc(ssd, iova_state(), 0x20_0000, 8KiB)
-    }
-    assert all[0].error == not_in_release and all[0].live_mappings == 1
-    assert all[1].error == none
-    show all`;
-  const { lines, report } = run(strict(text(`"6.12", "7.2"`)));
-  assertEquals(report.outcomes[0]!.failure, null);
-  assertEquals(lines[2], '"6.12"  not_in_release      1            0B              0');
-  assertEquals(
-    lines[4],
-    'not_in_release with kernel = "6.12": There is no dma_iova_try_alloc() in 6.12.117: ' +
-      "the two-step API came with 6.16",
-  );
-  assertStringIncludes(failureOf(strict(text(`"6.12"`)))!, "E0927");
-});
-
 Deno.test("a fault names the call that unmapped the address", () => {
   const { incidents: [fault] } = onlyOutcome(strict(`
     let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
@@ -544,28 +302,6 @@ Deno.test("what the checker reports in a try of `inject each` stands beside what
   assertStringIncludes(report!.text, "of `inject each`, such as when `dma_map_phys` fails the 1st");
 });
 
-Deno.test("`compare` changes the machine of the test it stands in", () => {
-  const text = `
-    test "t" with { kernel = "6.12.117", cpus = 2 } {
-      let all = compare { cpus = [1, 3] } { print cpus_of() }
-      assert all.length == 2
-    }
-    fn cpus_of() {
-      let last = 0
-      for n in 0..4 { let r = try on_cpu(n)
-        if r.ok { last = n } }
-      return last
-    }
-    fn on_cpu(n) { return n }`;
-  assertEquals(run(strict(text)).report.outcomes[0]!.failure, null);
-  const kernel = `
-    test "t" with { kernel = "6.12.117" } {
-      let all = compare { cpus = [1] } { ssd.read(lba: 0, into: alloc_pages(4, contiguous: false)) }
-      assert all[0].events.count("call.dma_map_sgtable") == 1
-    }`;
-  assertEquals(run(strict(kernel)).report.outcomes[0]!.failure, null);
-});
-
 Deno.test("things of the machine outside cannot be taken into `compare`", () => {
   assertEquals(
     failureOf(strict("let page = alloc_pages(1)\ncompare { cpus = [1] } { print page.phys }")),
@@ -574,26 +310,6 @@ Deno.test("things of the machine outside cannot be taken into `compare`", () => 
 });
 
 // invariant
-
-Deno.test("an invariant is checked where it begins and after every event in its block", () => {
-  const text = `
-    invariant "one at a time" { iommu.live_mappings <= 1 }
-    let a = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-    dma_unmap_phys(ssd, a, 4KiB, to_device)
-    let b = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-    let c = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)
-    print [b, c]`;
-  const { failure } = onlyOutcome(strict(text));
-  assertEquals(
-    `${failure!.code} ${failure!.message}`,
-    'E0923 Invariant "one at a time" does not hold after event 23, dma.map',
-  );
-  assertStringIncludes(failure!.lines.join("\n"), "t.dma:10:5");
-  assertEquals(
-    failureOf(strict('invariant "n" { iommu.live_mappings == 1 }')),
-    'E0923 Invariant "n" does not hold where it begins',
-  );
-});
 
 Deno.test("an invariant ends with its block, however that is left", () => {
   const text = `

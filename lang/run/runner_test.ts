@@ -11,35 +11,6 @@ const STATE =
   "let state = iova_state()\nassert dma_iova_try_alloc(ssd, state, phys: 0, size: 64KiB)\n";
 const MAPPED = "let m = dma_map_phys(ssd, 0x100_0000, 4KiB, to_device)\n";
 
-Deno.test("runProgram() runs the statements, then the tests, each on a machine of its own", () => {
-  const text = `${MACHINE}
-    ssd.dma_read(0x1000, 512B) faults not_present
-    print counters.iommu.fault
-    test "first" { assert counters.iommu.fault == 0
-      let buf = alloc_pages(1)
-      ssd.read(lba: 0, into: buf)
-      assert now() == 0ns }
-    test "second" { assert counters.nvme.submit == 0 }`;
-  const { lines, report } = run(text);
-  assertEquals(lines, ["1"]);
-  assertEquals(report.outcomes.map(({ kind, name, outcome }) => [kind, name, outcome]), [
-    ["main", "", "passed"],
-    ["test", "first", "passed"],
-    ["test", "second", "passed"],
-  ]);
-  assertEquals(report.counts, {
-    passed: 2,
-    failed: 0,
-    skipped: 0,
-    notRun: 0,
-    filtered: 0,
-    assertions: 4,
-    reports: 0,
-    leaks: 0,
-    faults: 0,
-  });
-});
-
 Deno.test("runProgram() with `only: tests` leaves the statements at the top alone", () => {
   const { lines, report } = run('print 1\ntest "t" { print 2 }', { only: "tests" });
   assertEquals(lines, ["2"]);
@@ -115,41 +86,6 @@ Deno.test("a failure inside functions names the calls that led there", () => {
   assert(failure?.lines.some((line) => line.includes("`g` was called here")));
 });
 
-Deno.test("unexpected faults and reports are listed and counted, and fail the test", () => {
-  const read = "ssd.dma_read(0x1000, 512B)";
-  const outcome = onlyOutcome(inTest(read));
-  assertEquals(outcome.outcome, "failed");
-  assertEquals(outcome.unexpectedFaults, 1);
-  assertEquals(outcome.incidents.map(({ kind, name, place }) => [kind, name, place]), [
-    ["fault", "not_present", "t.dma:4:1"],
-  ]);
-  assertEquals(failureOf(inTest(read)), "E0908 Unexpected fault not_present");
-  assertEquals(failureOf(inTest(`${read} faults not_present`)), null);
-  const report = inTest(`${STATE}${LINK} fails EIO${FREE}`);
-  assertEquals(failureOf(report), null, "a report about the very call that fails is expected");
-});
-
-Deno.test("expect events passes on a match and shows both sides of a mismatch", () => {
-  const io = "let buf = alloc_pages(2, contiguous: false)\n" +
-    "let io = ssd.submit(read, lba: 0, into: buf)\nwait io\n";
-  const expecting = (pattern: string) => inTest(`${io}expect events [ ${pattern} ] in io`);
-  assertEquals(failureOf(expecting("iova.alloc, iommu.map+, iommu.sync_map, iova.free")), null);
-  assertEquals(failureOf(expecting("iova.alloc, (iommu.map | iommu.sync_map)*, iova.free")), null);
-  assertEquals(failureOf(expecting("dma_iova_link{2}")), null, "a bare name is the call");
-  assertEquals(failureOf(expecting("iova.alloc(size_bytes: 8KiB), ..., !iommu.fault")), null);
-  const { failure } = onlyOutcome(expecting("iova.alloc, iommu.sync_map, iommu.map+"));
-  assertEquals(failure?.code, "E0906");
-  assertEquals(
-    failure?.message,
-    "Events do not match: number 2 is iommu.map, but iommu.sync_map was expected",
-  );
-  assert(failure?.lines.some((line) => /^ {3}> iommu\.sync_map +\d+ iommu\.map/.test(line)));
-  assertEquals(
-    failureOf(expecting("..., !iommu.map")),
-    "E0906 Events do not match: iommu.map occurred",
-  );
-});
-
 Deno.test("step until sees a condition that comes and goes within an activity", () => {
   const after = (text: string) =>
     failureOf(inTest(`let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\n${text}`));
@@ -162,28 +98,6 @@ Deno.test("step until sees a condition that comes and goes within an activity", 
     after(`step until io.requests.all(r => ${between})`),
     "E0907 No work is pending, and the condition is false",
   );
-});
-
-Deno.test("step until stops after the activity in which its condition came true, wait when it is done", () => {
-  const io = "let buf = alloc_pages(1)\nlet io = ssd.submit(read, lba: 0, into: buf)\n";
-  assertEquals(
-    failureOf(
-      inTest(
-        `${io}assert not io.mapped\nstep until io.mapped\nassert not io.done\nwait io\nassert io.done`,
-      ),
-    ),
-    null,
-  );
-  assertEquals(
-    failureOf(inTest(`${io}step until false`)),
-    "E0907 No work is pending, and the condition is false",
-  );
-  assertEquals(
-    failureOf(inTest(`${io}step\nassert counters.nvme.submit == 1\nstep 1000\nassert io.done`)),
-    null,
-  );
-  assertEquals(failureOf(inTest("step\nstep 5")), null, "nothing to do is no mistake for these");
-  assertEquals(failureOf(inTest(`${io}let ios = [io]\nwait ios\nassert io.done`)), null);
 });
 
 Deno.test("advance moves time, and on cpu runs a block on another one", () => {
@@ -270,75 +184,4 @@ Deno.test("a trace of more events than are kept is refused, not cut", () => {
   const { failure } = run(text, { limits }).report.outcomes[0]!;
   assertEquals(failure?.code, "E0805");
   assertEquals(run(text, { limits: { ...limits, events: 100 } }).report.outcomes[0]!.failure, null);
-});
-
-Deno.test("events carry the statement that called, in functions and after them", () => {
-  const { incidents } = onlyOutcome(`${MACHINE}
-fn touch() {
-  ssd.dma_read(0x1000, 1B)
-  return 0
-}
-test "t" {
-  touch()
-  ssd.dma_read(touch() + 0x2000, 1B)
-  for i in 0..touch() + 1 {
-    ssd.dma_read(i, 1B)
-  }
-}`);
-  assertEquals(incidents.map(({ place }) => place), [
-    "t.dma:5:3",
-    "t.dma:5:3",
-    "t.dma:10:3",
-    "t.dma:5:3",
-    "t.dma:12:5",
-  ]);
-});
-
-Deno.test("a note of a report names the call that mapped, or the statement where it makes several", () => {
-  const noted = (mapped: string) => {
-    const { incidents } = onlyOutcome(`${MACHINE}
-test "t" with { iommu.mode = strict } {
-  ${mapped}
-  dma_unmap_phys(ssd, m, 2KiB, to_device)
-}`);
-    const { lines } = incidents.find(({ name }) => name === "unmap_size")!;
-    const at = lines.findIndex((line) => line.includes("mapped here"));
-    const carets = lines[at + 4]!;
-    return lines[at + 3]!.slice(carets.indexOf("^"), carets.lastIndexOf("^") + 1);
-  };
-  const call = "dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device)";
-  assertEquals(noted(`let m = ${call}`), call);
-  assertEquals(noted(`let m = (try ${call}).value`), call);
-  const both = `let m = [${call}, ${call}][0]`;
-  assertEquals(noted(both), both);
-});
-
-Deno.test("an unexpected report shows both of its statements, a fault the one", () => {
-  const { incidents } = onlyOutcome(`${MACHINE}
-test "t" with { iommu.mode = strict } {
-  let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
-  dma_unmap_phys(ssd, m, 2KiB, to_device)
-  ssd.dma_read(0x1000, 1B)
-}`);
-  const [report, fault] = incidents;
-  assertEquals(report!.name, "unmap_size");
-  assertEquals(report!.lines.slice(1), [
-    "  --> t.dma:6:3",
-    "   |",
-    " 6 |   dma_unmap_phys(ssd, m, 2KiB, to_device)",
-    "   |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
-    "   = note: mapped here",
-    "  --> t.dma:5:11",
-    "   |",
-    " 5 |   let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
-    "   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
-    "   = rule: dma.8.2.3, checked by the kernel",
-    "   = kernel log: DMA-API: … device driver frees DMA memory with different size",
-    "   = hint: if it is intended, write `warns unmap_size` after the call, or " +
-    "`expect warning unmap_size { … }` around where it happens",
-  ]);
-  assertEquals(
-    fault!.lines[0],
-    'unexpected fault[not_present]: device "ssd" cannot read at 0x1000',
-  );
 });

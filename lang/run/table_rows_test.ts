@@ -35,76 +35,11 @@ Deno.test("one row is chosen by its name", () => {
   assertEquals(report.counts.filtered, 6);
 });
 
-Deno.test("a row never changes, and does not go from one test to the next", () => {
-  const text = `const cases = [{ log: [1] }, { log: [2] }]
-test "{c}" for c in cases {
-  let mine = c with { log: c.log.copy() }
-  mine.log.push(3)
-  assert mine.log.length == 2
-}
-fn spoil(c) { c.log.push(3) }
-test "spoilt {c}" for c in cases { spoil(c) }`;
-  const { report } = run(text);
-  assertEquals(report.outcomes.map(({ failure }) => failure?.code ?? null), [
-    null,
-    null,
-    "E0931",
-    "E0931",
-  ]);
-});
-
 Deno.test("what a row has is known to the checker", () => {
   const head = 'const cases = [{ n: 1 }, { n: 2 }]\ntest "{c.n}" for c in cases ';
   assertEquals(errorsOf(`${head}{ print c.m }`), ["E0315 2:39 A record has no field `m`"]);
   assertEquals(errorsOf(`${head}{ c.n = 3 }`), []);
   assertEquals(errorsOf(`${head}{ print c.n + 4KiB + 1us }`).length, 1);
-});
-
-Deno.test("a matrix takes lists that were read: numbers, and texts as words or as texts", () => {
-  const text = `machine {
-    iommu { mode = strict }
-    pci { root_port rp0 { nvme ssd { } } }
-  }
-  const DATA = read_json("d.json")
-  test "t" matrix { iommu.mode = DATA.modes, kernel = DATA.kernels } matrix { cpus = read_json("d.json").cpus } {
-    print "{iommu.mode}"
-  }`;
-  const data = { modes: ["strict", "lazy"], kernels: ["7.2"], cpus: [1, 2] };
-  const { lines, report } = run(text, {}, { "d.json": JSON.stringify(data) });
-  assertEquals(report.outcomes.map(({ combination, failure }) => [combination, failure]), [
-    ['iommu.mode = strict, kernel = "7.2", cpus = 1', null],
-    ['iommu.mode = strict, kernel = "7.2", cpus = 2', null],
-    ['iommu.mode = lazy, kernel = "7.2", cpus = 1', null],
-    ['iommu.mode = lazy, kernel = "7.2", cpus = 2', null],
-  ]);
-  assertEquals(lines, ["strict", "strict", "lazy", "lazy"]);
-});
-
-Deno.test("what changes the machine may name the row: each has machines of its own", () => {
-  const rows = "depth,modes\n16,strict\n32,lazy\n";
-  const table = (modifier: string) =>
-    `machine { iommu { mode = off }
-  pci { root_port rp0 { nvme ssd { } } } }
-test "{c.depth}" for c in read_csv("d.csv") ${modifier} { print [ssd.queue(1).depth] }
-`;
-  const { lines, report } = run(
-    table("with { ssd.depth = c.depth } matrix { cpus = [1, c.depth / 16] }"),
-    {},
-    { "d.csv": rows },
-  );
-  assertEquals(report.outcomes.map(({ failure }) => failure), [null, null, null, null]);
-  assertEquals(report.names, [
-    "16 [cpus = 1]",
-    "16 [cpus = c.depth / 16]",
-    "32 [cpus = 1]",
-    "32 [cpus = c.depth / 16]",
-  ]);
-  assertEquals(lines, ["[16]", "[16]", "[32]", "[32]"]);
-  // The second row is wrong, and is reported.
-  assertEquals(
-    errorsOf(table("with { ssd.depth = c.depth }"), { "d.csv": "depth\n16\nmany\n" }),
-    ['E0502 3:64 Cannot use a string ("many") as depth of nvme "ssd"'],
-  );
 });
 
 Deno.test("several axes make a test of each combination, whose name has their values", () => {

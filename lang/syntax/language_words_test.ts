@@ -1,9 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { type IProduction, NonTerminal, Terminal, type TokenType } from "chevrotain";
+import { type IProduction, NonTerminal } from "chevrotain";
 import { run } from "../testing/test_support.ts";
 import { LANGUAGE_WORDS, type LanguageWord } from "./language_words.ts";
 import { DmaParser } from "./rules/dma_parser.ts";
-import { Inline, Name, PrefixOperator, UnknownWord, WordTypes } from "./tokens.ts";
 
 const WORDS = Object.keys(LANGUAGE_WORDS) as LanguageWord[];
 const SHOWN = WORDS.filter((word) => LANGUAGE_WORDS[word].example !== undefined);
@@ -38,19 +37,6 @@ Deno.test("the example of every word runs, and nothing in it fails", async (t) =
       assertEquals(report.unreached, []);
     });
   }
-});
-
-Deno.test("the grammar gives every word a meaning", () => {
-  const taken = new Set<TokenType>();
-  for (const production of USED) {
-    if (production instanceof Terminal) taken.add(production.terminalType);
-  }
-  // Of these every word is one: what takes them takes names, or whatever it gets.
-  for (const any of [Inline, Name, UnknownWord]) taken.delete(any);
-  const isTaken = (type: TokenType): boolean =>
-    taken.has(type) || (type.CATEGORIES ?? []).some(isTaken);
-  assert(isTaken(PrefixOperator));
-  assertEquals(WORDS.filter((word) => !isTaken(WordTypes[word])), []);
 });
 
 Deno.test("every rule of the grammar is reached from a file", () => {

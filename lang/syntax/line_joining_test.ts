@@ -18,19 +18,6 @@ Deno.test("newlines are dropped inside ( and [, but not inside { in them", () =>
   assertEquals(lines("f(trace {\n  g()\n  h()\n})"), ["f(trace { g() h() })"]);
 });
 
-Deno.test("newlines are dropped after =, +=, =>, :, binary operators and commas", () => {
-  for (const operator of ["=", "+="]) {
-    assertEquals(lines(`x ${operator}\n  1`), [`x ${operator} 1`]);
-  }
-  const infix = "or and == != < <= > >= .. ..= | & << >> + - * / %".split(" ");
-  for (const operator of infix) {
-    assertEquals(lines(`let x = a ${operator}\n  b`), [`let x = a ${operator} b`], operator);
-  }
-  assertEquals(lines("let f = x =>\n  x"), ["let f = x => x"]);
-  assertEquals(lines("let r = { a:\n  1 }"), ["let r = { a: 1 }"]);
-  assertEquals(lines('assert x,\n  "message"'), ['assert x, "message"']);
-});
-
 Deno.test("a line that begins with `.` and a name continues the one before, `..` does not", () => {
   assertEquals(lines("ssd\n  .queue(1)\n  .read()"), ["ssd .queue(1) .read()"]);
   assertEquals(places(parseText("let a = 1\n..4").diagnostics), ["E0207 2:1"]);

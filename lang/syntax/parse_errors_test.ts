@@ -8,90 +8,6 @@ function expectErrors(cases: readonly (readonly [text: string, ...errors: string
   }
 }
 
-Deno.test("one mistake gives one error, and the lines after it are read", () => {
-  const broken = [
-    "let = 4",
-    "let x 4",
-    "let x =",
-    "let 4 = x",
-    "let x = )",
-    "let x = 1 2 3",
-    "let x = (1 + 2",
-    "let x = [1, 2",
-    "f(a b)",
-    "f(a,, b)",
-    "f(a, b; c)",
-    "f(a: 1, 2)",
-    "x = = 3",
-    "x y z",
-    "if",
-    "if x",
-    "if x y { }",
-    "while { f() }",
-    "for x of y { }",
-    "for (i = 0; i < 4; i += 1) { }",
-    "repeat { }",
-    "match x { 1 | 2 => f() }",
-    "match x { f(x) => g() }",
-    "assert",
-    "assert a <",
-    "expect error { }",
-    "expect events iova.alloc in req",
-    "expect events [ a, b in req",
-    "step until",
-    "wait",
-    "advance",
-    "on 1 { }",
-    "fail { }",
-    "fail x nth { }",
-    "print",
-    "trace { f() } + 1",
-    "f() fails",
-    "f() g()",
-    'tset "x" { f(); g() }',
-    "memry dram { size = 4 }",
-    "dma_map_phys ssd, buf",
-    "x.y() = 3",
-    "x == 3",
-    "ssd.reset",
-    "fn f(a b) { }",
-    "fn g { }",
-    "test x { }",
-    'property "x" { }',
-    'bench "x" { f() }',
-    "machine { cpus 2 }",
-    "machine { nvme ssd }",
-    "machine { x = }",
-    'let s = "a',
-    "let n = 4KB",
-    "let o = fork { f() }",
-    "let r = { a 1 }",
-    "let r = { a: 1 b: 2 }",
-    "else { }",
-    ") f()",
-    "f())",
-    "let x = if a { 1 }",
-    "let y = a ? b : c",
-    "let f = fn (x) { x }",
-    "return return",
-    "a < b < c",
-    "assert 0..1..2 == x",
-    "if x { a: 1 } { }",
-    "use lib",
-    "skip f()",
-    "const x",
-    "x fails EIO",
-  ];
-  for (const text of broken) {
-    const { diagnostics, file } = parseText(`let a = 1\n${text}\nlet b = 2\nlet c = 3\n`);
-    const lines = diagnostics.map(({ span }) => span.source.position(span.start).line);
-    assertEquals(lines.length, 1, `${text}: ${summaries(diagnostics).join(" | ")}`);
-    assertEquals(lines[0], 2, text);
-    const kinds = file.items.map(({ kind }) => kind);
-    assertEquals(kinds.slice(-2), ["Let", "Let"], text);
-  }
-});
-
 Deno.test("several mistakes give several errors", () => {
   expectErrors([
     ["let = 1\nlet x = 2\nlet = 3", "E0201 1:5", "E0201 3:5"],
@@ -119,63 +35,6 @@ Deno.test("brackets are missed where a reader would miss them", () => {
     ['test "a" with { iommu.mode = lazy {\n  f()\n}\nf()', "E0203 1:34"],
     ["f({ a: 1 )\ng()", "E0203 1:9"],
     ["machine {\n  nvme ssd\n    queues = 2\n  }\n}\nf()", "E0203 2:11"],
-  ]);
-});
-
-Deno.test("habits of other languages get a word of their own", () => {
-  expectErrors([
-    ["// comment\nf()", "E0111 1:1"],
-    ["/* two\nlines */\nf()", "E0111 1:1"],
-    ["/* no end\nf()", "E0111 1:1"],
-    ["if a && b { f() }", "E0112 1:6"],
-    ["if a || b { f() }", "E0112 1:6"],
-    ["if !a { f() }", "E0112 1:4"],
-    ["p->q()", "E0112 1:2"],
-    ["x++", "E0112 1:2"],
-    ["x--\nf()", "E0112 1:2"],
-    ["x -= 2", "E0112 1:3"],
-    ["x := 2", "E0112 1:3"],
-    ["let p = &x", "E0112 1:9"],
-    ["f(&state, *p)", "E0112 1:3", "E0112 1:11"],
-    ["assert a === b", "E0112 1:10"],
-    ["let x = NULL", "E0112 1:9"],
-    ["let NULL = 4; f(NULL)"],
-    ["if x = 4 { f() }", "E0210 1:6"],
-    ["assert req.status = OK", "E0210 1:19"],
-    ["f(a = 1)", "E0210 1:5"],
-    ["let r = { a = 1 }", "E0210 1:13"],
-    ["let a = b = c", "E0210 1:11"],
-    ["print 'x'", "E0113 1:7"],
-    ["let c = “abc”", "E0101 1:9"],
-    ["let c = a ^ b", "E0101 1:11"],
-    ["if x => 3 { f() }", "E0220 1:4"],
-    ["print(x)", "E0212 1:1"],
-    ["var x = 3\nint y = 4", "E0206 1:1", "E0206 2:1"],
-    ["if a { f() } elif b { g() }", "E0205 1:14"],
-    ["switch x { case 1: f() }", "E0206 1:1"],
-    ["with { a = 1 }", "E0206 1:1"],
-    ["matrix { a = 1 }", "E0206 1:1"],
-  ]);
-});
-
-Deno.test("text that is no token is reported once", () => {
-  expectErrors([
-    ['print "abc\nf()', "E0102 1:7"],
-    ['f("abc)\ng()', "E0102 1:3"],
-    ['test "abc {\n  f()\n}', "E0102 1:6"],
-    ['poke(x, bytes"de ad)\nf()', "E0102 1:9"],
-    ["let x = 4 KiB", "E0114 1:9"],
-    ["f(size: 4 KB, x)", "E0114 1:9"],
-    ["let x = 0x40KiB", "E0105 1:9"],
-    ["let x = 0755", "E0107 1:9"],
-    ["let x = 9007199254740992", "E0106 1:9"],
-    ['let x = "a\\q{b"', "E0108 1:11", "E0109 1:13"],
-    ['print "{a b}"', "E0205 1:11"],
-    ['print "{a +}"', "E0202 1:12"],
-    ['print "{f(a}"', "E0203 1:12"],
-    ['test "a {b}" { }', "E0109 1:9"],
-    ['let x = bytes"de a"', "E0110 1:18"],
-    ["let x = 3b:00.0", "E0104 1:10"],
   ]);
 });
 
@@ -229,19 +88,6 @@ Deno.test("malformed lambdas and patterns say what they take", () => {
   ]);
 });
 
-Deno.test("the parts of a declaration are checked", () => {
-  expectErrors([
-    ['bench "b" { loop { } loop { } }', "E0218 1:22"],
-    ['bench "b" { loop { } setup { } }', "E0218 1:22"],
-    ['bench "b" { setup { } setup { } loop { } }', "E0218 1:23"],
-    ['bench "b" { setup { } }', "E0218 1:11"],
-    ['test "a" with { cpus = 1, cpus = 2 } { }', "E0216 1:27"],
-    ["let r = { a: 1, a: 2 }", "E0216 1:17"],
-    ["if a { } else { } else { }", "E0201 1:19"],
-    ["fn f(, a) { }", "E0201 1:6"],
-  ]);
-});
-
 /** The only error of a text: its place, its sentence, and what is noted elsewhere. */
 function expectOne(cases: readonly (readonly [text: string, said: string, ...notes: string[]])[]) {
   for (const [text, said, ...notes] of cases) {
@@ -267,18 +113,6 @@ Deno.test("options without their word are one error, at the block behind them", 
     lists?.hint,
     "a second block needs a keyword: write the options of a test after `with` or `matrix`",
   );
-});
-
-Deno.test("nothing is said about a statement that holds an error", () => {
-  const wanted = "Expected `{` to begin the other block, found";
-  expectOne([
-    ["race {\n  f()\n} and and {\n  g()\n}", `E0201 3:7 ${wanted} \`and\``],
-    ["race {\n  f()\n} and on 1 {\n  g()\n}", `E0201 3:7 ${wanted} name \`on\``],
-    [
-      "if x == y { } { f() }",
-      "E0209 1:13 `{ }` may be an empty record, but this `{` opens a block",
-    ],
-  ]);
 });
 
 /** Lines of a function between its braces, which stand in lines of their own. */
@@ -401,42 +235,6 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
   );
 });
 
-Deno.test("errors keep their places in a long file, which is parsed in parts", () => {
-  const lines = Array.from(
-    { length: 3000 },
-    (_, index) => index % 97 === 50 ? "let = f(1)" : "f(a, b: 2)",
-  );
-  const { diagnostics, file } = parseText(lines.join("\n"));
-  assertEquals(
-    places(diagnostics),
-    lines.flatMap((line, index) => line.startsWith("let") ? [`E0201 ${index + 1}:5`] : []),
-  );
-  assertEquals(file.items.length, 3000);
-  const test = `test "long" {\n${lines.join("\n")}\n}\nlet = 1`;
-  assertEquals(places(parseText(test).diagnostics).length, places(diagnostics).length + 1);
-});
-
-Deno.test("habits of other languages are met with what is written here", () => {
-  const hintOf = (text: string) => parseText(text).diagnostics[0]?.hint;
-  assertEquals(
-    hintOf('property "p" forall n in 1..3 matrix { cpus = [1, 2] } { f(n) }'),
-    "`matrix { … }` goes directly after the name, before `forall`",
-  );
-  assertEquals(hintOf("assert x in [1, 2]"), "write `list.contains(x)`");
-  assertEquals(
-    hintOf("let y = 1 if x else 2"),
-    "write `if … { a } else { b }`, which is a value too",
-  );
-  assertEquals(
-    hintOf('test "t" {\n  race { f() }\n}'),
-    "`fork` and `race` have at least two blocks: `fork { … } and { … }`",
-  );
-  assertEquals(
-    hintOf("match x { 1 -> f() }"),
-    "there are no pointers: write `.` for a field, `=>` for an arm or a lambda",
-  );
-});
-
 Deno.test("what goes on with a line that is complete is the mistake, not the line's end", () => {
   expectErrors([
     ["f() warns x\n# why\n.g(1) warns y", "E0205 3:1"],
@@ -454,23 +252,4 @@ Deno.test("an operator that took the next statement's first word for its value h
     ["let x = 1 +\n  2 3", "E0205 2:5"],
     ["let x = 1 +\n  # more\n  2"],
   ]);
-});
-
-Deno.test("words that every object of the host has mean as little as any other", () => {
-  const forms = [
-    "NAME x",
-    "NAME 4",
-    "let y = 1 NAME",
-    "let y = 4NAME",
-    "let y = 4 NAME",
-    "NAME(4)",
-  ];
-  for (const name of ["constructor", "toString", "valueOf", "hasOwnProperty"]) {
-    for (const form of forms) {
-      const ours = parseText(form.replace("NAME", name)).diagnostics;
-      const other = parseText(form.replace("NAME", "zyxwvut")).diagnostics;
-      const said = (all: typeof ours) => all.map(({ code, hint }) => [code, typeof hint]);
-      assertEquals(said(ours), said(other), `${form} ${name}`);
-    }
-  }
 });

@@ -2,7 +2,6 @@ import { assertEquals } from "@std/assert";
 import { type IToken, Lexer } from "chevrotain";
 import { DmaParser } from "./rules/dma_parser.ts";
 import { HARD_WORDS, SOFT_WORDS } from "./language_words.ts";
-import { LEFT_OUT } from "./lexer.ts";
 import { SAMPLES } from "./testing_samples.ts";
 import { isA, LEXED, Name, tokenize } from "./tokens.ts";
 
@@ -17,22 +16,6 @@ Deno.test("Chevrotain's lexer has nothing against the types, and finds the same 
   for (const { name, text } of SAMPLES) {
     assertEquals(shown(tokenize(text)), shown(lexer.tokenize(text).tokens), name);
   }
-});
-
-Deno.test("every character begins the first token whose pattern takes it, as without hints", () => {
-  const wrong: number[] = [];
-  for (let code = 0; code <= 0xffff; code++) {
-    const text = String.fromCharCode(code);
-    const expected = LEXED.find(({ PATTERN: pattern }) =>
-      typeof pattern === "string"
-        ? pattern === text
-        : pattern instanceof RegExp && new RegExp(pattern.source, "y").test(text)
-    );
-    const found = tokenize(text)[0]?.tokenType.name;
-    const skipped = expected?.GROUP === LEFT_OUT;
-    if (expected === undefined || found !== (skipped ? undefined : expected.name)) wrong.push(code);
-  }
-  assertEquals(wrong, []);
 });
 
 Deno.test("the grammar passes Chevrotain's own checks: nothing is ambiguous or unreachable", () => {

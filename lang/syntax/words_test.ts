@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { HARD_WORDS, SOFT_WORDS } from "./language_words.ts";
 import { expressionOf, parseText, places, sexpr, statementsOf } from "./testing.ts";
 
@@ -71,34 +71,4 @@ Deno.test("print (x) is explained, unless the file has a function of that name",
   // Another file may declare it: the checker decides.
   assertEquals(kinds('use "lib.dma"\nprint(4)'), ["Use", "Expression"]);
   assertEquals(places(parseText("repeat (3) { f() }").diagnostics), ["E0212 1:8"]);
-});
-
-Deno.test("a forgotten condition or operand before `{` is one error", () => {
-  const cases: [string, string][] = [
-    ["if { f() }", "E0202 1:4"],
-    ["while {\n f() }", "E0202 1:7"],
-    ["for x in { f() }", "E0202 1:10"],
-    ["repeat { f() }", "E0202 1:8"],
-    ["match { 1 => f() }", "E0202 1:7"],
-    ["on cpu { f() }", "E0202 1:8"],
-    ["for x in 0.. { f() }", "E0202 1:14"],
-    ["if x == { f() }", "E0202 1:9"],
-  ];
-  for (const [text, place] of cases) {
-    assertEquals(places(parseText(text).diagnostics), [place], text);
-  }
-  // A record is a value.
-  assertEquals(kinds("if { a: 1 } == x { f() }"), ["If"]);
-  assertEquals(kinds("if x == { } { f() }"), ["If"]);
-});
-
-Deno.test("a budget may begin with a parenthesis, and a function may be called budget", () => {
-  const bench = (budget: string) => `bench "b" with { cpus = 2 } {\n  loop { }\n  ${budget}\n}`;
-  const [statement] = statementsOf(bench("budget (iotlb.sync + 1) <= 3 per iteration"));
-  assert(statement?.kind === "Bench");
-  assertEquals(statement.budgets.map(({ condition }) => sexpr(condition)), [
-    "(<= (+ (. iotlb sync) 1) 3)",
-  ]);
-  assertEquals(kinds(`${bench("budget (iotlb.sync) <= 3")}\nbudget(4)`), ["Bench", "Expression"]);
-  assertEquals(kinds('bench "b" { loop { budget(3) } }'), ["Bench"]);
 });

@@ -11,7 +11,6 @@ import {
   formatSizeCut,
   formatTimeRounded,
   groupThousands,
-  wideAddress,
 } from "./numbers.ts";
 
 Deno.test("formatAddress() groups hex digits by four from the right", () => {
@@ -20,22 +19,6 @@ Deno.test("formatAddress() groups hex digits by four from the right", () => {
   assertEquals(formatAddress(0x1_0000), "0x1_0000");
   assertEquals(formatAddress(0xffff_f000), "0xffff_f000");
   assertEquals(formatAddress(0x13_ffff_ffff_ffff), "0x13_ffff_ffff_ffff");
-});
-
-Deno.test("addresses at the end of a wide space are written and read with their real digits", () => {
-  for (
-    const text of [
-      "0xffff_ffff_ffff_f000",
-      "0xffff_0000_0000_0000",
-      "0x1ff_ffff_ffff_f008",
-      "0xff_ffff_fffe_0123",
-    ]
-  ) {
-    assertEquals(formatAddress(wideAddress(text.replaceAll("_", ""))!), text);
-  }
-  for (const text of ["0xfffeffffffffffff", "0xffffffffffffffff", "0x10000000000000000"]) {
-    assertEquals(wideAddress(text), null, text);
-  }
 });
 
 Deno.test("formatAddress() calls the mapping error by its name", () => {

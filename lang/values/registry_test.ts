@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { EVENT_NAMES } from "@dmalab/runtime";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { runScript } from "../testing/run_script.ts";
@@ -47,23 +46,6 @@ for (const [name, spec] of CALLABLES) {
   });
 }
 
-Deno.test("every parameter has a doc, a known kind, and stands before those that may be left out", () => {
-  for (const [name, spec] of CALLABLES) {
-    assert(isKnownKind(spec.result), `${name}: ${spec.result}`);
-    let optional = false;
-    for (const parameter of spec.parameters) {
-      const where = `${name} ${parameter.name}`;
-      assert(/^[A-Za-z0-9].*\.$/s.test(parameter.doc), `${where}: "${parameter.doc}"`);
-      const kinds = typeof parameter.type === "string" ? [parameter.type] : parameter.type;
-      for (const type of kinds) assert(isKnownKind(type), `${where}: ${type}`);
-      assert(parameter.optional === true || !optional, `${where} follows an optional one`);
-      optional = parameter.optional === true;
-    }
-    const names = spec.parameters.map((parameter) => parameter.name);
-    assertEquals(new Set(names).size, names.length, name);
-  }
-});
-
 Deno.test("every type has a doc, and fields with docs, known kinds and names of their own", () => {
   for (const type of TYPES.values()) {
     assert(/^[A-Z0-9].*[.”"]$/s.test(type.doc), `${type.name}: "${type.doc}"`);
@@ -94,24 +76,6 @@ Deno.test("counters have a field for every event", () => {
     EVENT_NAMES.map((event) => `assert counters.${event} == 0`).join("\n"),
   );
   assertEquals(problems, []);
-});
-
-Deno.test("the registry knows the classes of reports and the reasons of faults by name", () => {
-  assert(BUILTINS.reportClasses.has("stale_iotlb_access"));
-  assertEquals(BUILTINS.reportClasses.size, Object.keys(REPORT_CLASSES).length);
-  assertEquals([...BUILTINS.faultReasons].sort(), [
-    "address_width",
-    "context_absent",
-    "device_gone",
-    "not_present",
-    "not_readable",
-    "not_writable",
-    "peer_blocked",
-    "reserved",
-    "unreachable",
-  ]);
-  assert(BUILTINS.errnoNames.has("EREMOTEIO"));
-  assert(BUILTINS.blockStatusNames.has("PROTECTION"));
 });
 
 Deno.test("machine keys named in language.md are all in the tables of names", () => {

@@ -41,25 +41,6 @@ Deno.test("a function that calls itself is counted, and who called it first is s
   );
 });
 
-Deno.test("of many calls the innermost and the outermost are shown, the others counted", () => {
-  const text = `fn even(n) {
-  if n == 0 { return 1 / n }
-  return odd(n - 1)
-}
-fn odd(n) { return even(n - 1) }
-print even(30)`;
-  assertEquals(notesOf(text), [
-    "`even` was called here 5:20",
-    "`odd` was called here 3:10",
-    "`even` was called here 5:20",
-    "`odd` was called here 3:10",
-    "`even` was called here 5:20",
-    "`odd` was called here 3:10",
-    "`odd` was called here; 23 calls between are not shown 3:10",
-    "`even` was called here 6:7",
-  ]);
-});
-
 Deno.test("an error that is not the expected one is reported with its place and its callers inside", () => {
   const machine = "machine { iommu { mode = strict } pci { root_port rp { nvme ssd { } } } }\n";
   const text = `${machine}fn link(state) {

@@ -84,18 +84,6 @@ Deno.test("an outcome that was expected in vain is reported with the last events
   assertStringIncludes(lines, "nvme.doorbell");
 });
 
-Deno.test("an error is reported with the calls that led to it and the last events of the device", () => {
-  const text = `${DISK}fn map(phys) { return dma_map_phys(ssd, phys, 4KiB, to_device) }
-fn both(list) { return list.map(x => map(x)) }
-test "t" { inject dma_map_phys nth 2 { both([0x10_0000, 0x20_0000]) } }`;
-  const lines = onlyOutcome(text).failure!.lines.join("\n");
-  assertStringIncludes(lines, "unexpected ENOMEM");
-  assertStringIncludes(lines, "`map` was called here");
-  assertStringIncludes(lines, "`both` was called here");
-  assertStringIncludes(lines, "last events of ssd:");
-  assertStringIncludes(lines, "inject");
-});
-
 Deno.test("outcomes that differ are shown by what they are compared by", () => {
   const text = `${DISK}let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
 let f = fork { dma_unmap_phys(ssd, m, 4KiB, to_device) } and { poke(0x20_0000, bytes"ff") }

@@ -33,7 +33,7 @@ export function childRunOf({ within }: Recording): RecordedChildRun | null {
 }
 
 /** Where a block stands in the whole run; what is in the run itself stands there. */
-export function inWholeRun(runPosition: RunPosition<Recording>): RunPosition<Recording> {
+function inWholeRun(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const { within } = runPosition.recording;
   if (within === null) return runPosition;
   return inWholeRun({

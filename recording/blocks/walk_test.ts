@@ -6,9 +6,8 @@ import { memoryFiles } from "@dmalab/lang/syntax";
 import type { StepUnit } from "../step.ts";
 import { recordRun, runsOf } from "../open.ts";
 import { START } from "../position.ts";
-import { evaluate } from "../evaluate.ts";
 import { BreakpointSet } from "../breakpoints/breakpoint_set.ts";
-import { compareRunPositions, failurePosition, inWholeRun, linesBefore, walk } from "./walk.ts";
+import { compareRunPositions, linesBefore } from "./walk.ts";
 import { Cursor } from "../cursor.ts";
 import type { RunPosition } from "../recorded_run.ts";
 import type { Recording } from "../recording.ts";
@@ -147,19 +146,6 @@ Deno.test("at each spot the lines that its blocks have written by then are known
   assertEquals(prints.map(linesBefore), texts.map((_text, index) => index));
 });
 
-Deno.test("values in a block are those of its machine, and what the code changed later is not in it", () => {
-  const forward = spots(recorded(0), "into", "forward");
-  const said = forward.map(({ position, recording }) => evaluate(recording, position, "list").text);
-  assertEquals(forward.filter((runPosition) => lineOf(runPosition) === 15).length, 2);
-  forward.forEach((runPosition, index) => {
-    if (lineOf(runPosition) === 11) assertEquals(said[index], "[1, 2]");
-    if (lineOf(runPosition) === 13 || lineOf(runPosition) === 15) assertEquals(said[index], "[1]");
-  });
-  const mapped = forward.filter((runPosition) => lineOf(runPosition) === 9)
-    .map(({ position, recording }) => evaluate(recording, position, "iommu.live_mappings").text);
-  assertEquals(mapped, ["0", "1"]);
-});
-
 Deno.test("a search finds the same breakpoints backwards as forwards, conditions and events too", () => {
   const start = recorded(0);
   const { recording } = start;
@@ -174,16 +160,4 @@ Deno.test("a search finds the same breakpoints backwards as forwards, conditions
   back.forEach((runPosition, index) =>
     assertEquals(compareRunPositions(runPosition, forward[index]!), 0)
   );
-});
-
-Deno.test("steps over and out leave a block for what follows in the run; a failure is in its block", () => {
-  const start = recorded(0);
-  const inner = spots(start, "into", "forward").find((runPosition) => lineOf(runPosition) === 10)!;
-  const after = walk(inner, { unit: "out", direction: "forward" });
-  assertEquals(lineOf(after), 15);
-  const left = walk(after, { unit: "out", direction: "forward" });
-  assertEquals([lineOf(left), left.recording === start.recording], [22, true]);
-  const failed = failurePosition(recorded(1).recording)!;
-  assertEquals(lineOf(failed), 32);
-  assertEquals(lineOf(inWholeRun(failed)), 31);
 });

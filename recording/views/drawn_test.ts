@@ -22,7 +22,6 @@ import {
   timelineView,
   verdictOf,
   verdictTitle,
-  whyView,
 } from "./mod.ts";
 
 const DISK = "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }\n";
@@ -123,23 +122,6 @@ Deno.test("what failed, and which line: the verdict has the statement, its value
   assertEquals(verdict.why.slice(1), ["they differ at [1]: 4KiB is not 8KiB"]);
 });
 
-Deno.test("what failed behind a finding that no statement expects: the verdict names it and leads to it", () => {
-  const text = `${DISK}test "late" {
-  let d = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
-  dma_unmap_phys(ssd, d, 8KiB, to_device)
-  let sum = 1 + 1
-  assert sum == 3
-}`;
-  const { run, verdict } = judged(text);
-  assertEquals([verdict.place, verdict.cause], ["lab.dma:6", run.find("dma.report")]);
-  assertEquals(
-    verdict.why.at(-1),
-    "Before it, a report that no statement expects: unmap_size, in lab.dma:4",
-  );
-  const expected = judged(text.replace("8KiB, to_device)", "8KiB, to_device) warns unmap_size"));
-  assertEquals(expected.verdict.cause, expected.run.log.count);
-});
-
 Deno.test("which page leaked: the verdict names it, and only its own addresses are red", () => {
   const { run, verdict } = judged(`machine { iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } root_port rp1 { endpoint nic { } } } }
@@ -158,21 +140,6 @@ test "leak" {
   );
   const red = uses.filter(({ drawing }) => drawing.shapes.some(({ look }) => look === "leaked"));
   assertEquals(red.map(({ owner }) => owner), ["memory", "nic IOVA"]);
-});
-
-Deno.test("why two ranges: the second one says what keeps it apart, and what a failed test held is no leak", () => {
-  const { run, verdict } = judged(`machine { iommu { mode = strict }
-  pci { root_port rp0 { endpoint nic { max_segment_size = 32KiB } } } }
-test "one" {
-  let sg = scatterlist([0x1000_0000, 0x1001_0000, 0x1002_0000].map(at => { phys: at, size: 16KiB }))
-  assert dma_map_sg(nic, sg, to_device) == 1
-}`);
-  assertEquals(verdict.leaked, []);
-  assertEquals(verdict.why.at(-1), "It stopped before it unmapped 2 mappings");
-  const maps = [...Array(run.log.count).keys()].map((seq) => seq + 1)
-    .filter((seq) => run.log.nameAt(seq) === "dma.map");
-  const reasons = maps.map((seq) => whyView(run, run.afterEvent(seq))!.why);
-  assertEquals(reasons.map((why) => why.includes("longer than 32KiB")), [false, true]);
 });
 
 Deno.test("who wrote this PRP: its box leads to the event, with the request and the line", () => {

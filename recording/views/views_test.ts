@@ -1,34 +1,27 @@
 /** What is read back answers as the recording that was written, and views say what events say. */
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import {
   comparePositions,
   coveringCell,
   firstDifferentEvent,
-  keepVariables,
-  nextPosition,
-  openRun,
-  type Position,
   readMemory,
   recordRun,
   rowsAt,
   rowsCovering,
   runsOf,
-  START,
-  variablesAt,
   writesOf,
 } from "../mod.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { formatEventText } from "@dmalab/lang/render";
-import type { RequestSegment } from "@dmalab/devices/nvme";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { bytesView, writtenRanges } from "./bytes.ts";
 import { alignEvents, changedRows } from "./difference.ts";
 import { eventView } from "./event.ts";
 import { lineLocation, positionView } from "./position_view.ts";
 import { requestsAt, requestView } from "./request.ts";
-import { packText, readSerialised, serialise, unpackText } from "./serialised.ts";
-import { rowTexts, tableAt } from "./tables.ts";
+import { readSerialised, serialise } from "./serialised.ts";
+import { tableAt } from "./tables.ts";
 import { timelineView } from "./timeline.ts";
 import { keptVariablesAt } from "./variables.ts";
 import { whyView } from "./why.ts";
@@ -86,41 +79,6 @@ function answers(run: RecordedRun) {
   }));
 }
 
-Deno.test("a recording that is written and read again answers as before, at every moment", async () => {
-  const runs = [record(0), record(1)];
-  for (const run of runs) {
-    keepVariables(run, null);
-    for (let at: Position | null = START; at !== null; at = nextPosition(run, at)) {
-      const seen = variablesAt(run, at).map(({ name, text }) => [name, text] as const);
-      assertEquals(keptVariablesAt(run, at), seen);
-    }
-  }
-  assert(runs[0]!.variables!.seen.some(({ length }) => length > 0));
-  const text = await packText(serialise(runs.map((run) => ({ run }))));
-  const read = readSerialised(await unpackText(text));
-  assertEquals(read.map(({ events }) => events), runs.map(({ log }) => log.count));
-  for (const [index, run] of runs.entries()) {
-    const again = read[index]!.open();
-    assertEquals([again.name, again.last, again.failure], [run.name, run.last, run.failure]);
-    assertEquals(answers(again), answers(run));
-  }
-  assert(runs[1]!.failure !== null);
-});
-
-Deno.test("what is not a recording, of another version or cut off is refused in a sentence", async () => {
-  const bytes = serialise([{ run: record() }]);
-  const refused = (other: Uint8Array, message: string) =>
-    assertThrows(() => readSerialised(other), RangeError, message);
-  refused(bytes.subarray(0, bytes.length - 1), "cut off");
-  refused(bytes.subarray(0, 40), "not a recording");
-  refused(new Uint8Array(0), "not a recording");
-  refused(new TextEncoder().encode("a text of some length"), "not a recording");
-  const newer = bytes.slice();
-  newer[new TextDecoder("latin1").decode(bytes).indexOf('"version":') + 10] = "9".charCodeAt(0);
-  refused(newer, "of version 9 was written by");
-  await assertRejects(() => unpackText("eJwrSS0uAQAEXQHB!"));
-});
-
 Deno.test("a view of a request has its memory, its entries with their pages, what read them, and how far it is", () => {
   const run = record();
   for (const request of requestsAt(run, run.last)) {
@@ -156,98 +114,6 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
   assertEquals(prp.entries[1]!.dma, prp.listPages[0]!.dma);
 });
 
-Deno.test("a request out of its events has the memory and the entries that the driver has, at each of them", () => {
-  const program = load(`machine {
-  iommu { mode = strict }
-  pci {
-    root_port rp0 { nvme ssd { metadata = 8B, mdts = none } }
-    root_port rp1 { nvme other { sgl = true, metadata = 8B } }
-  }
-}
-test "shapes" {
-  for disk in [ssd, other] {
-    disk.read(lba: 0, into: alloc_pages(1))
-    disk.read(lba: 0, into: alloc_pages(5, contiguous: false))
-    disk.write(lba: 8, from: alloc_pages(2), metadata: buffer(size: 64B * 2))
-    disk.write(lba: 8, from: buffer(pieces: 3, piece: 1KiB, offset: 512B))
-  }
-}
-`);
-  const recording = recordRun(program, runsOf(program)[0]!);
-  const plain = ({ phys, sizeBytes }: Omit<RequestSegment, "seq">) => ({ phys, sizeBytes });
-  let compared = 0;
-  for (let seq = 1; seq <= recording.log.count; seq++) {
-    const id = recording.log.requestAt(seq);
-    if (id === null) continue;
-    const position = recording.afterEvent(seq);
-    const live = recording.timeline.at(position, ({ vm: { lab } }) => {
-      const disks = [...lab.devices.values()].filter((device) => device.kind === "nvme");
-      const sent = disks.flatMap(({ disk }) =>
-        disk.driver.queues.io.flatMap((each) => each.sent())
-      );
-      const request = sent.find((each) => each.request?.id === id)?.request;
-      if (request?.command == null) return null;
-      const { format, metadataSgl, mptr, prp1, prp2, prpLists, sglList, sglOfCommand } =
-        request.command;
-      const described = request.metadataSegments();
-      const entries = format === "prp"
-        ? [prp1, ...prp2 === 0 ? [] : [prp2], ...prpLists.flatMap((list) => list.entries)]
-        : [sglOfCommand, ...sglList].map(({ address }) => address);
-      const { iova } = request;
-      const range = iova && { dma: iova.start, sizeBytes: iova.sizeBytes };
-      const pointers = described.length === 0 ? [] : [mptr, ...metadataSgl.map((at) => at.address)];
-      return {
-        data: { entries, iova: range, segments: request.segments().map(plain) },
-        metadata: [pointers, described.map(plain)],
-      };
-    });
-    if (live === null) continue;
-    const { entries, iova, metadata, phases, segments } = requestView(recording, position, id)!;
-    const data = { entries: entries.map(({ dma }) => dma), iova, segments: segments.map(plain) };
-    assertEquals(data, live.data, `request ${id}, #${seq}`);
-    compared++;
-    // Metadata is mapped behind the data.
-    if (!phases.some(({ phase }) => phase === "sent")) continue;
-    const described = metadata?.segments.map(plain) ?? [];
-    assertEquals([metadata?.entries.map(({ dma }) => dma) ?? [], described], live.metadata);
-  }
-  assertEquals(recording.failure?.message, undefined);
-  assert(compared > 100, `${compared}`);
-});
-
-Deno.test("rows differ between two moments of a run as between those of the run and its copy", () => {
-  const run = record();
-  const copy = readSerialised(serialise([{ run }]))[0]!.open();
-  const marks = new Set<string>();
-  const moments = Array.from({ length: run.log.count + 1 }, (_, seq) => run.afterEvent(seq))
-    .filter(({ seq }) => seq % 13 === 0);
-  for (const one of moments) {
-    for (const other of moments) {
-      const to = { recording: run, position: other };
-      const rows = changedRows({ recording: run, position: one }, to);
-      const texts = (all: typeof rows) =>
-        all.map(({ mark, table, was, ...row }) =>
-          [mark, table, ...rowTexts(row), "was", ...rowTexts({ cells: was ?? [] })].join(" ")
-        ).sort();
-      assertEquals(texts(rows), texts(changedRows({ recording: copy, position: one }, to)));
-      for (const { cells, mark, table, was } of rows) {
-        marks.add(`${mark} ${table}`);
-        // Values differ, and a row of another key stands in nobody's place.
-        assert(was === null || rowTexts({ cells: was }).join() !== rowTexts({ cells }).join());
-        const { key } = run.table(table).spec;
-        for (const name of was === null ? [] : key) {
-          const valueOf = (row: typeof cells) => row.find((cell) => cell.name === name)!.value;
-          assertEquals(valueOf(was!), valueOf(cells));
-        }
-      }
-    }
-  }
-  for (const mark of ["~ requests", "+ requests", "- mappings", "~ doorbells"]) {
-    assert(marks.has(mark), `${mark} of ${[...marks]}`);
-  }
-  assert(!marks.has("~ mappings"), "several mappings have the same key");
-});
-
 Deno.test("one lookup finds the rows that cover an address, at any moment", () => {
   const run = record();
   const position = run.afterEvent(run.find("nvme.submit")!);
@@ -262,17 +128,6 @@ Deno.test("one lookup finds the rows that cover an address, at any moment", () =
   assertEquals(rowsCovering(run, "page_table", dma, run.last, { device }), []);
   assertEquals(coveringCell(run, "swiotlb", 4).covers.field, "tlb_phys");
   assertThrows(() => rowsCovering(run, "doorbells", 0, position), RangeError, "cover no addresses");
-});
-
-Deno.test("the pieces of an event's text are its text, and its addresses are among them", () => {
-  const run = record();
-  for (let seq = 1; seq <= run.log.count; seq++) {
-    const { parts } = eventView(run, seq);
-    assertEquals(parts.map(({ text }) => text).join("").trimEnd(), formatEventText(run.event(seq)));
-  }
-  const { parts } = eventView(run, run.find("iommu.map")!);
-  const values = parts.filter(({ kind }) => kind !== null).map(({ kind, name }) => [name, kind]);
-  assertEquals(values.slice(0, 3), [["iova", "dma"], ["phys", "phys"], ["size_bytes", "size"]]);
 });
 
 Deno.test("a timeline has each event in the lane of who did it, each request's states and each command", () => {
@@ -453,20 +308,4 @@ Deno.test("why stays in the request that it is asked at", () => {
     const view = whyView(run, run.afterEvent(seq));
     if (view !== null) assertEquals(run.log.requestAt(view.seq), run.log.requestAt(seq));
   }
-});
-
-Deno.test("a run grows in stretches until it is over, or cancelled", async () => {
-  const endless = load('test "for ever" { let n = 0; while true { n += 1 } }');
-  const open = openRun(endless, runsOf(endless)[0]!);
-  const cancel = new AbortController();
-  let breaths = 0;
-  await open.growToEnd(() => {
-    if (++breaths === 3) cancel.abort();
-    return Promise.resolve();
-  }, cancel.signal);
-  assertEquals([breaths, open.isOver], [3, false]);
-  assert(open.recording.statements.count > 1000);
-  const whole = openRun(PROGRAM, runsOf(PROGRAM)[0]!);
-  await whole.growToEnd(() => Promise.resolve());
-  assertEquals([whole.isOver, whole.recording.last], [true, record().last]);
 });

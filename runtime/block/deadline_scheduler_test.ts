@@ -68,22 +68,6 @@ Deno.test("a request that has waited too long begins the next batch (block.md 1.
   assertEquals(queue.drain(), [800, 900, 700]);
 });
 
-Deno.test("a read waits 500 ms and a write 5 s before it goes first, and not a nanosecond less (block.md 1.5)", () => {
-  for (const [op, expireNs] of [["read", 500e6], ["write", 5e9]] as const) {
-    const order = (waitedNs: number) => {
-      const queue = new Queue();
-      queue.clock.advance(1e9);
-      queue.insert(800, op);
-      queue.clock.advance(waitedNs);
-      queue.insert(900, op);
-      queue.insert(700, op);
-      return queue.drain();
-    };
-    assertEquals(order(expireNs - 1), [700, 800, 900], op);
-    assertEquals(order(expireNs), [800, 900, 700], op);
-  }
-});
-
 Deno.test("of two reads at one sector the older goes first, and both directions are counted", () => {
   const queue = new Queue();
   queue.insert(5, "write");

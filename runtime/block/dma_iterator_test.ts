@@ -283,23 +283,6 @@ Deno.test("a coherent direct device needs no unmap until it has bounced once (bl
   assertEquals(fixture.count("call.dma_unmap_phys"), 0);
 });
 
-Deno.test("a granule of 64 KiB asks for gaps on 64 KiB (block.md 1.7)", () => {
-  const iommu = {
-    mode: "strict",
-    model: "smmu",
-    granuleBytes: 65536,
-    pageSizesBytes: [65536],
-  } as const;
-  const pages = new Fixture({ iommu });
-  assert(pages.start(pages.request([0x10_0000, 4096], [0x20_0000, 4096])));
-  assertEquals(pages.calls[0], "map_phys(0x100000, 0x1000)");
-  const whole = new Fixture({ iommu });
-  const request = whole.request([0x10_0000, 65536], [0x20_0000, 65536]);
-  assertEquals(request.gapBit, 17);
-  assert(whole.start(request));
-  assertEquals(whole.calls[0], "iova_try_alloc(0x100000, 0x20000)");
-});
-
 Deno.test("start() on a request without segments says so and touches nothing (block.md 2.3 row 1)", () => {
   const fixture = new Fixture(STRICT);
   fixture.state.sizeBytes = 77;
@@ -308,48 +291,6 @@ Deno.test("start() on a request without segments says so and touches nothing (bl
   assert(!fixture.start(flush));
   assertEquals([flush.sector, flush.bytes, fixture.status], [0, 0, "OK"]);
   assertEquals([fixture.state.sizeBytes, fixture.calls], [77, []]);
-});
-
-Deno.test("an iterator that has mapped peer memory begins anew on any request (block.md 2.3)", () => {
-  const fixture = new Fixture(STRICT);
-  fixture.usePeers("bus_addr");
-  assert(fixture.start(fixture.request([0x9000_0000, 4096])));
-  assertEquals(fixture.iter.kind, "bus_addr");
-  assert(!fixture.start(new BlockRequest("ssd", "flush", [], LIMITS)));
-  assertEquals([fixture.iter.kind, fixture.status], ["none", "OK"]);
-
-  assert(fixture.start(fixture.request([0x9000_0000, 4096])));
-  // The last peer has left the machine.
-  fixture.machine.peers = null;
-  const request = fixture.request([0x10_0000, 4096], [0x20_0000, 4096]);
-  assert(fixture.start(request));
-  assertEquals(fixture.iter.kind, "none");
-  assert(fixture.blk.coalesce(fixture.state));
-  assert(fixture.blk.unmap(request, fixture.dev, fixture.state, 8192, fixture.iter.kind));
-  assertEquals(fixture.calls.slice(-1), ["iova_destroy(0x2000)"]);
-});
-
-Deno.test("iterator calls, segments and ends are events", () => {
-  const fixture = new Fixture();
-  const seen: [string, unknown][] = [];
-  fixture.machine.events.listen(({ name, fields }) => {
-    if (name.includes("blk_rq") || name.startsWith("block.")) seen.push([name, fields]);
-  });
-  const request = fixture.request([0x10_0000, 4096]);
-  request.id = 5;
-  fixture.start(request);
-  fixture.next(request);
-  fixture.blk.unmap(request, fixture.dev, fixture.state, 4096, "none");
-  assertEquals(seen, [
-    ["call.blk_rq_dma_map_iter_start", { req: 5, dev: "ssd" }],
-    ["block.segment", { phys: 0x10_0000, size_bytes: 4096, dma: 0x10_0000, path: "direct" }],
-    ["ret.blk_rq_dma_map_iter_start", { result: true, error: null }],
-    ["call.blk_rq_dma_map_iter_next", { req: 5, dev: "ssd" }],
-    ["ret.blk_rq_dma_map_iter_next", { result: false, error: null }],
-    ["block.status", { status: "OK", ended: "iterator" }],
-    ["call.blk_rq_dma_unmap", { req: 5, dev: "ssd", mapped: 4096 }],
-    ["ret.blk_rq_dma_unmap", { result: true, error: null }],
-  ]);
 });
 
 Deno.test("each call tells by which row it was left, and what it looked at (block.md 2.3, 2.5)", () => {

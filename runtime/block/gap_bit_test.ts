@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { Bio, BIO_FLAG, type BioVec } from "./bio.ts";
-import { bioGap, gapMeets, lowestBit } from "./gap_bit.ts";
+import { bioGap, lowestBit } from "./gap_bit.ts";
 
 Deno.test("lowestBit() counts from 1 and works above 31 bits", () => {
   assertEquals(lowestBit(0), 0);
@@ -35,23 +35,4 @@ Deno.test("each flag of a bio is a bit of its own", () => {
   const flags = Object.values(BIO_FLAG);
   assertEquals(flags.reduce((all: number, flag) => all | flag, 0), 2 ** flags.length - 1);
   assertEquals(flags.every((flag) => Number.isInteger(Math.log2(flag))), true);
-});
-
-Deno.test("gapMeets() compares the gap's mask with a merge boundary (block.md 1.7)", () => {
-  const cases: [gapBit: number, boundary: number, meets: boolean][] = [
-    [0, 4095, false],
-    [13, 4095, false],
-    [12, 4095, true],
-    [10, 4095, true],
-    [1, 4095, true],
-    [13, 65535, true],
-    [16, 65535, true],
-    [17, 65535, false],
-    [0, 0, false],
-    [1, 0, false],
-    [13, 0, false],
-  ];
-  for (const [gapBit, boundary, meets] of cases) {
-    assertEquals(gapMeets(gapBit, boundary), meets, `bit ${gapBit} against ${boundary}`);
-  }
 });

@@ -5,7 +5,7 @@ import { KernelError } from "../errno.ts";
 import { EventStream, type MachineEvent } from "../events.ts";
 import type { KernelProfile, QuirkName } from "../kernels/behaviours.ts";
 import { resolveKernel } from "../kernels/kernels.ts";
-import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
+import { Bio, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
 import { type NoMerges, RequestMerger } from "./merge.ts";
 import { deriveLimits, type LimitsInput, type QueueLimits } from "./queue_limits.ts";
 import { BlockRequest } from "./request.ts";
@@ -125,32 +125,6 @@ Deno.test("a request joins the one before it when both and the queue have room (
   assertEquals(gap.merger.joinRequests(short, gap.request(bio(1, [vec(B, 4096)]))), false);
 });
 
-Deno.test("a bio joins behind or before the request that it touches on the disk (block.md 1.5)", () => {
-  const queue = new Queue();
-  const request = queue.request(bio(80, [vec(A + 512, 4096)]));
-  assertEquals(queue.join(request, bio(88, [vec(B, 4096)])), true);
-  assertEquals(queue.rule, "back");
-  assertEquals(queue.join(request, bio(72, [vec(B + 0x10400, 4096)])), true);
-  assertEquals(queue.rule, "front");
-  assertEquals(request.bios.map(({ sector }) => sector), [72, 80, 88]);
-  assertEquals([request.sector, request.bytes, request.nrPhysSegments], [72, 12288, 3]);
-  assertEquals(queue.events[0]?.why, {
-    rule: "block.1.5",
-    inputs: {
-      request: 0,
-      bytes: 8192,
-      max_sectors: 8192,
-      segments: 2,
-      max_segments: 256,
-      virt_boundary_mask: 0,
-      first_offset: 512,
-      end_offset: 4608,
-      next_offset: 0,
-    },
-  });
-  assertEquals(queue.events[1]?.why?.inputs?.first_offset, 0x400);
-});
-
 Deno.test("a merged request ends for its owners in the order in which their bios joined", () => {
   const request = new Queue().request(bio(80, [vec(A, 4096)]));
   const ended: string[] = [];
@@ -237,28 +211,6 @@ Deno.test("a merged request crosses no chunk (block.md 1.5, sectors)", () => {
   assertEquals(queue.rule, "sectors");
 });
 
-Deno.test("metadata goes with metadata, as far as the queue takes its segments (block.md 1.5)", () => {
-  const part = (sector: number, at: number, metadata?: number): Bio =>
-    bio(
-      sector,
-      [vec(at, 4096)],
-      metadata === undefined ? {} : { metadata: [vec(metadata, 64)] },
-    );
-  const one = new Queue({ metadataBytes: 8, maxIntegritySegments: 1 });
-  const request = one.request(part(0, A, 0x5000));
-  assertEquals(one.join(request, part(8, B, 0x6000)), false);
-  // The captures show such requests without the mark that closes them.
-  assertEquals([one.rule, request.closed], ["integrity", false]);
-
-  const many = new Queue({ metadataBytes: 8, maxIntegritySegments: 2 });
-  const merged = many.request(part(0, A, 0x5000));
-  assertEquals(many.join(merged, part(8, B)), false);
-  assertEquals(many.join(merged, part(8, B, 0x6000)), true);
-  assertEquals(merged.nrIntegritySegments, 2);
-  assertEquals(many.join(merged, part(16, B + 0x10000, 0x7000)), false);
-  assertEquals(many.rule, "integrity");
-});
-
 Deno.test("two requests with metadata join as far as the queue takes its segments (block.md 1.5)", () => {
   const queue = new Queue({ metadataBytes: 8, maxIntegritySegments: 2 });
   const request = (sector: number, metadata: number): BlockRequest =>
@@ -276,45 +228,6 @@ Deno.test("two requests with metadata join as far as the queue takes its segment
   assertEquals(joined(1, 0), [false, 1]);
   assertEquals(joined(0, 1), [false, 0]);
   assertEquals(joined(0, 0), [true, 0]);
-});
-
-Deno.test("metadata must meet on the virt boundary too, seen from the first bio's (block.md 1.5)", () => {
-  const queue = new Queue({ ...PRP_ONLY, metadataBytes: 8, maxIntegritySegments: 15 });
-  const request = queue.request(bio(0, [vec(A, 4096)], { metadata: [vec(0x5040, 64)] }));
-  const next = bio(8, [vec(B, 4096)], { metadata: [vec(0x6000, 64)] });
-  assertEquals(queue.join(request, next), false);
-  assertEquals([queue.rule, request.closed], ["integrity_gap", false]);
-  const whole = queue.request(bio(0, [vec(A, 4096)], { metadata: [vec(0x5000, 64)] }));
-  const touching = bio(8, [vec(B, 4096)], { metadata: [vec(0x5040, 64)] });
-  assertEquals(queue.join(whole, touching), true);
-  // What ends with a page goes on where a page begins, and nowhere else.
-  for (const [phys, joins] of [[0x7040, false], [0x7000, true]] as const) {
-    const metadata = [vec(0x5000, 4096), vec(0x9800, 0x800)];
-    const paged = queue.request(bio(0, [vec(A, 4096)], { metadata }));
-    const other = bio(8, [vec(B, 4096)], { metadata: [vec(phys, 64)] });
-    assertEquals(queue.join(paged, other), joins);
-  }
-});
-
-Deno.test("some things are never merged (block.md 1.5)", () => {
-  const queue = new Queue({ maxWriteZeroesSectors: 100 });
-  const tries = (op: BlockOp, firstFlags: number, secondFlags: number): boolean => {
-    const request = queue.request(bio(0, [vec(A, 4096)], { op, flags: firstFlags }));
-    const next = bio(8, [vec(B, 4096)], { op, flags: secondFlags });
-    return queue.merger.join(request, next, 1);
-  };
-  assertEquals(tries("read", 0, 0), true);
-  assertEquals(tries("drv_in", 0, 0), false);
-  assertEquals(tries("write_zeroes", 0, 0), false);
-  for (const flag of [BIO_FLAG.NOMERGE, BIO_FLAG.FUA, BIO_FLAG.USER]) {
-    assertEquals(tries("write", flag, 0), false);
-    assertEquals(tries("write", 0, flag), false);
-  }
-  assertEquals(tries("write", BIO_FLAG.ATOMIC, 0), false);
-  assertEquals(tries("write", BIO_FLAG.ATOMIC, BIO_FLAG.ATOMIC), true);
-  const mixed = queue.request(bio(0, [vec(A, 4096)]));
-  assertEquals(queue.join(mixed, bio(8, [vec(B, 4096)], { op: "write" })), false);
-  assertEquals(queue.events.filter(({ fields }) => fields.joined === false), []);
 });
 
 Deno.test("a request that has been started takes nothing more (block.md 1.5)", () => {
@@ -384,28 +297,4 @@ Deno.test("gap_bits_without_data: a discard that joins another has no vector to 
   const discard = (sector: number): Bio => bio(sector, [], { op: "discard", sizeBytes: 4096 });
   // A release without gap bits has nothing to get wrong.
   assertEquals(old.join(old.request(discard(0)), discard(8)), true);
-});
-
-Deno.test("what meets on the queue's boundary leaves no gap, whatever the boundary is (block.md 1.6)", () => {
-  for (const virtBoundaryMask of [511, 1023, 4095]) {
-    const unit = virtBoundaryMask + 1;
-    for (const begin of [0, 512, 1024]) {
-      for (const length of [512, 1024, 3584, 4096]) {
-        for (const next of [0, 512, 1024, 2048]) {
-          const queue = new Queue({ virtBoundaryMask });
-          const request = queue.request(bio(80, [vec(A + begin, length)]));
-          const joins = queue.join(request, bio(80 + length / 512, [vec(B + next, 512)]));
-          const meets = [begin, begin + length, next].every((at) => at % unit === 0);
-          const says = `${unit}: ${begin} to ${begin + length}, ${next}`;
-          assertEquals([joins, queue.rule], [meets, meets ? "back" : "gap"], says);
-          assertEquals(request.closed, false);
-        }
-      }
-      // What touches has none, if the request begins on the boundary.
-      const queue = new Queue({ virtBoundaryMask });
-      const request = queue.request(bio(80, [vec(A + begin, 512)]));
-      const joins = queue.join(request, bio(81, [vec(A + begin + 512, 512)]));
-      assertEquals(joins, begin % unit === 0, `${unit}: ${begin}`);
-    }
-  }
 });

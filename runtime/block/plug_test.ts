@@ -59,20 +59,3 @@ Deno.test("with several queues a plug looks at the last request of the bio's que
   assertEquals(plug.join(first, read(8), 1), request);
   assertEquals(plug.join(new Target("c"), read(16), 1), null);
 });
-
-Deno.test("flushing sends what was held in order, one batch for a run of one queue's", () => {
-  const plug = new Plug();
-  const log: string[] = [];
-  const [first, second] = [new Target("a", log), new Target("b", log)];
-  hold(plug, first, 0);
-  hold(plug, first, 100);
-  hold(plug, second, 200);
-  hold(plug, first, 300);
-  plug.flush();
-  assertEquals(log, ["a 2", "b 1", "a 1"]);
-  assertEquals(first.batches, [[0, 100], [300]]);
-  assertEquals(plug.count, 0);
-  assertEquals(plug.join(first, read(308), 1), null);
-  plug.flush();
-  assertEquals(log.length, 3);
-});

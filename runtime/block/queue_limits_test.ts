@@ -39,33 +39,6 @@ Deno.test("what is left out has the kernel's default (block.md 1.1)", () => {
   assertEquals(limits.joinsInsideBio, true);
 });
 
-Deno.test("what a driver states and nothing else bounds is kept (block.md 1.1)", () => {
-  const stated = {
-    physicalBlockSizeBytes: 4096,
-    ioMinBytes: 8192,
-    ioOptBytes: 65_536,
-    maxSegments: 33,
-    maxIntegritySegments: 7,
-    metadataBytes: 8,
-    maxDiscardSegments: 256,
-    maxDiscardSectors: 1,
-    discardGranularityBytes: 512,
-    maxWriteZeroesSectors: 100,
-    segBoundaryMask: 4095,
-    maxSegmentSizeBytes: 8192,
-    virtBoundaryMask: 4095,
-    dmaAlignmentMask: 3,
-    chunkSectors: 32,
-    joinsInsideBio: false,
-    p2pdma: 1,
-  };
-  const limits = derive(stated);
-  assertEquals({ ...limits, ...stated }, limits);
-  // What cannot be discarded has no granularity; what has none stated has 0.
-  assertEquals(derive({ discardGranularityBytes: 512 }).discardGranularityBytes, 0);
-  assertEquals(derive({ maxDiscardSectors: 8 }).discardGranularityBytes, 0);
-});
-
 Deno.test("the soft limit follows user, optimal and minimal sizes in this order (block.md 1.1)", () => {
   const sectorsOf = (mib: number): number => (mib * 2 ** 20) / 512;
   const base = { maxHwSectors: 65536 };
@@ -104,32 +77,6 @@ Deno.test("the last values that make sense (block.md 1.1)", () => {
   assertEquals(derive({ segBoundaryMask: 4095 }).segBoundaryMask, 4095);
   assertEquals(derive({ maxSegmentSizeBytes: 4096 }).maxSegmentSizeBytes, 4096);
   assertEquals(derive({ dmaAlignmentMask: 4096 }).dmaAlignmentMask, 4096);
-});
-
-Deno.test("the soft limit names its source, with its inputs (block.md 1.1)", () => {
-  const MIB = 2 ** 20;
-  const rows: readonly [LimitsInput, string, number][] = [
-    [{}, "max_transfer", 255],
-    [{ maxHwSectors: 65536 }, "block_layer", 8192],
-    [{ maxHwSectors: 8192 }, "max_transfer", 8192],
-    [{ maxHwSectors: 65536, maxDevSectors: 100 }, "max_transfer", 100],
-    [{ maxHwSectors: 65536, maxUserSectors: 64 }, "user", 64],
-    [{ maxHwSectors: 65536, maxUserSectors: 65536 }, "max_transfer", 65536],
-    [{ maxHwSectors: 65536, ioOptBytes: 4 * MIB }, "block_layer", 8192],
-    [{ maxHwSectors: 65536, ioOptBytes: 4 * MIB + 512 }, "controller", 8193],
-    [{ maxHwSectors: 65536, ioMinBytes: 4 * MIB }, "block_layer", 8192],
-    [{ maxHwSectors: 65536, ioMinBytes: 8 * MIB }, "controller", 16384],
-  ];
-  for (const [input, setBy, sectors] of rows) {
-    const { maxSectors, why } = derive(input);
-    const inputs = why.findLast(({ limit }) => limit === "maxSectors")!.inputs;
-    assertEquals([maxSectors, inputs["set_by"]], [sectors, setBy], JSON.stringify(input));
-    assertEquals(inputs["user_sectors"], input.maxUserSectors ?? 0);
-    assertEquals(inputs["device_sectors"], input.maxDevSectors ?? 0);
-    assertEquals(inputs["hardware_sectors"], input.maxHwSectors ?? 255);
-    assertEquals(inputs["io_opt_bytes"], input.ioOptBytes ?? 0);
-    assertEquals(inputs["io_min_bytes"], Math.max(512, input.ioMinBytes ?? 0));
-  }
 });
 
 Deno.test("where metadata limits a transfer, its reason is last (block.md 1.2)", () => {

@@ -58,34 +58,6 @@ Deno.test("what would pass the size limit is not appended in part (block.md 2.1)
   assertEquals(segments(rq), [[0x10_0000, 0x1000], [0x10_1000, 0x2000]]);
 });
 
-Deno.test("a window inside a vector begins and ends where the bio says", () => {
-  const vecs: BioVec[] = [
-    { phys: 0x10_0000 as PhysAddr, sizeBytes: 0x1000 },
-    { phys: 0x20_0000 as PhysAddr, sizeBytes: 0x1000 },
-  ];
-  const rest = new Bio("read", 0, vecs, 0x2000);
-  const front = rest.clone(0x600);
-  rest.advance(0x600);
-  const limits = {
-    maxSegmentSizeBytes: 0xffff_ffff,
-    segBoundaryMask: 0xffff_ffff,
-    logicalBlockSizeBytes: 512,
-    metadataBytes: 0,
-    joinsInsideBio: true,
-  };
-  assertEquals(segments(new BlockRequest("ssd", "read", [front], limits)), [[0x10_0000, 0x600]]);
-  assertEquals(segments(new BlockRequest("ssd", "read", [rest], limits)), [
-    [0x10_0600, 0xa00],
-    [0x20_0000, 0x1000],
-  ]);
-  // Both windows together are the vector again: they touch across the two bios.
-  assertEquals(segments(new BlockRequest("ssd", "read", [front, rest], limits)), [
-    [0x10_0000, 0x1000],
-    [0x20_0000, 0x1000],
-  ]);
-  assertEquals(rest.sector, 3);
-});
-
 Deno.test("a special payload stands for the bios' memory (block.md 2.1)", () => {
   const rq = request([[[0x10_0000, 4096]]]);
   rq.specialPayload = { phys: 0x77_0000 as PhysAddr, sizeBytes: 4096 };

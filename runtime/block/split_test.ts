@@ -122,22 +122,6 @@ Deno.test("without a virt boundary the gap is remembered instead (block.md ch. 1
   assertEquals(pieces[0]!.gapBit, 10);
 });
 
-Deno.test("what is refused says why (block.md 1.3)", () => {
-  const gap = { virtBoundaryMask: 4095 };
-  const inBlock = scattered([0, 256], [0, 256]);
-  const refusal = (vecs: readonly BioVec[], limits: LimitsInput, options = {}) => {
-    const end = split(vecs, limits, options);
-    return [end.status, end.refusal];
-  };
-  assertEquals(refusal(scattered([0x202, 512]), {}), ["INVAL", "alignment"]);
-  assertEquals(refusal(WITH_GAP, gap, { op: "drv_in" }), ["INVAL", "uncut_command"]);
-  assertEquals(refusal(WITH_GAP, gap, { flags: BIO_FLAG.ATOMIC }), ["INVAL", "atomic"]);
-  assertEquals(refusal(WITH_GAP, gap, { flags: BIO_FLAG.NOWAIT }), ["AGAIN", "nowait"]);
-  assertEquals(refusal(inBlock, gap), ["INVAL", "below_a_block"]);
-  assertEquals(refusal([], {}, { op: "discard", sizeBytes: 4096 }), ["NOTSUPP", "unsupported"]);
-  assertEquals(refusal(WITH_GAP, {}), ["OK", null]);
-});
-
 Deno.test("too many segments cut at the last one that fits (block.md ch. 1, assertion 4)", () => {
   const vecs = scattered(...Array.from({ length: 200 }, (): [number, number] => [0, 512]));
   const { pieces, events } = split(vecs, { maxSegments: 128 });
@@ -234,26 +218,6 @@ Deno.test("a bio that may not wait is not cut (block.md ch. 1, assertion 8)", ()
   assertEquals(outcome.events, []);
 });
 
-Deno.test("a read is cut at the soft limit, rounded to the physical block (block.md 1.3)", () => {
-  const large = [vec(0x100_0000, 2 ** 20)];
-  assertEquals(split(large, { maxUserSectors: 256 }).pieces.map(({ bytes }) => bytes), [
-    131072,
-    131072,
-    131072,
-    131072,
-    131072,
-    131072,
-    131072,
-    131072,
-  ]);
-  const unaligned = split(large, { maxUserSectors: 256, physicalBlockSizeBytes: 4096 }, {
-    sector: 3,
-  });
-  // 3 + 256 = 259 sectors end in the middle of a physical block; 256 do not.
-  assertEquals(unaligned.pieces[0]!.bytes, 253 * 512);
-  assertEquals(unaligned.pieces[1]!.sector, 256);
-});
-
 Deno.test("the fast path leaves the gap bit as it is (block.md 1.3, 1.6)", () => {
   const events = new EventStream(new VirtualClock());
   const splitter = splitterOf({}, events);
@@ -287,28 +251,6 @@ Deno.test("gap_bit_lost_on_split: the front of a cut has no gap bit, the remaind
     split(vecs, { maxSegments: 33 }, { quirks }).pieces.map(({ gapBit }) => gapBit);
   assertEquals(bits(["gap_bit_lost_on_split"]), [0, 11]);
   assertEquals(bits([]), [11, 0]);
-});
-
-Deno.test("write zeroes are cut at their own limit and have no segments (block.md 1.3)", () => {
-  const { pieces, events } = split([], { maxWriteZeroesSectors: 100 }, {
-    op: "write_zeroes",
-    sizeBytes: 250 * 512,
-  });
-  assertEquals(
-    pieces.map(({ sector, bytes, segments, gapBit }) => [
-      sector,
-      bytes / 512,
-      segments,
-      gapBit,
-    ]),
-    [[0, 100, 0, 0], [100, 100, 0, 0], [200, 50, 0, 0]],
-  );
-  assertEquals(events[0]!.fields, {
-    at_sectors: 100,
-    rule: "max_write_zeroes_sectors",
-    limit: 100,
-  });
-  assertEquals(split([], {}, { op: "write_zeroes", sizeBytes: 512 }).status, "NOTSUPP");
 });
 
 Deno.test("a discard is cut at its limit, on a granule, and has one segment (block.md 1.3)", () => {

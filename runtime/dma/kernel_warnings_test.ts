@@ -81,25 +81,6 @@ Deno.test("coherent memory is freed with interrupts on: a spin lock alone does n
   assertEquals(frees(({ machine }) => machine.context.disableIrqs()), ["dma_free_attrs"]);
 });
 
-Deno.test("the kernel's words of a pool without room (dma.md 6.2)", () => {
-  const options = {
-    ...OFF,
-    machine: { swiotlb: swiotlbConfig({ force: true, basePhys: at(0x6000_0000) }) },
-  };
-  const full = (bench: TestBench) => {
-    map(bench, 0x10_0000, 4096);
-    map(bench, 0x10_0000, 300_000);
-  };
-  assertEquals(warned(options, full), [
-    warning(
-      "swiotlb_full",
-      "swiotlb buffer is full: 300000 bytes asked, 2 of 32768 slots in use",
-      "swiotlb buffer is full (sz: 300000 bytes), total 32768 (slots), used 2 (slots)",
-    ),
-  ]);
-  assertEquals(warned(options, (bench) => map(bench, 0x10_0000, 300_000, DMA_ATTR.NO_WARN)), []);
-});
-
 Deno.test("the kernel's words of what an IOMMU refuses (dma.md 1.5, 1.6, 4.2)", () => {
   assertEquals(warned({ device: { minAlignMask: 0x1fff } }, (bench) => map(bench, 0x1000, 4096)), [
     warning("__iommu_dma_map", 'Device "dev" wants more address bits kept than a granule has'),

@@ -132,23 +132,6 @@ Deno.test("dma_map_sg() leaves every entry's offset and length as they were (dma
   }
 });
 
-Deno.test("dma_unmap_sg() ends a list by one tear-down, and nothing is left", () => {
-  const { machine, dev, list, fields } = mapped([[0x10200, 0xe00], [0x20000, 0x1000]]);
-  assertEquals([machine.iommu.liveMappings, dev.mappings], [1, 1]);
-  machine.dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);
-  assertEquals(fields("iommu.unmap").map(({ size_bytes }) => size_bytes), [0x2000]);
-  assertEquals([machine.iommu.liveMappings, dev.mappings], [0, 0]);
-  assertEquals(fields("dma.map").length, 1);
-  assertEquals(fields("dma.unmap"), [{
-    api: "dma_unmap_sg",
-    phys: 0x10200,
-    dma: 0xffff_e200,
-    size_bytes: 0x1e00,
-    dir: "to_device",
-    path: "iommu",
-  }] as never);
-});
-
 Deno.test("dma_map_sgtable() returns the kernel's codes (dma.md 1.8)", () => {
   const full = testBench({ device: { maskBits: 12 } });
   const list = new Scatterlist([{ phys: at(0x1000), sizeBytes: 16 }]);

@@ -53,25 +53,6 @@ Deno.test("a stream is a requester id of 16 bits, with the PCI domain above it",
   }
 });
 
-Deno.test("a decoded line has what stands before the next one", () => {
-  const line = (name: string, stream: string) =>
-    `arm-smmu-v3 1.iommu: event: ${name} client: (unassigned sid) sid: 0x${stream} ssid: 0x0`;
-  const later = `${line("F_TRANSLATION", "2100")} iova: 0x9000 ipa: 0x0
-arm-smmu-v3 1.iommu: unpriv data read s2 "Input address caused fault" stag: 0x0`;
-  for (
-    const [first, address] of [
-      [`${line("F_TRANSLATION", "100")} iova: 0x1000 ipa: 0x0`, 0x1000],
-      [line("C_BAD_STREAMID", "100"), null],
-    ] as const
-  ) {
-    const read = decodeFaultLog(`${first}\n${later}`);
-    assert(read.ok);
-    const { fault } = read;
-    assertEquals([fault.streamId, fault.access, fault.flags], [0x100, null, []]);
-    assertEquals(fault.address?.low ?? null, address);
-  }
-});
-
 Deno.test("a substream is decoded where its bit says that there is one", () => {
   for (const substream of [0n, 1n, 0x5_5555n, 0xf_ffffn]) {
     assertEquals(decoded({ low: substream << 1n }).pasid, null);

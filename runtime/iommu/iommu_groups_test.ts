@@ -285,28 +285,6 @@ Deno.test("a member that leaves: the others go on, its mappings stay in the tabl
   );
 });
 
-Deno.test("VT-d in legacy mode: who leaves takes the context entry of its alias along (dma.md 9.7)", () => {
-  for (const model of ["vtd", "vtd_scalable"] as const) {
-    for (const shares of [true, false]) {
-      const bench = pair({ iommu: { mode: "strict", model } });
-      const { machine: { bus, iommu }, x, y } = bench;
-      x.requesterId = 0x300;
-      y.requesterId = shares ? 0x300 : 0x308;
-      const dma = map(bench, y, 0x1000_0000);
-      iommu.groups.remove(x);
-      const read = new Uint8Array(1);
-      const faults = model === "vtd" && shares;
-      assertEquals(bus.read(y, dma, read, 0, 1), !faults);
-      assertEquals(iommu.faults.map(({ reason }) => reason), faults ? ["context_absent"] : []);
-      // Until it is attached anew.
-      iommu.groups.unbindDriver(y);
-      assertEquals(name(iommu.groups.claim(y)), "ok");
-      iommu.groups.release(y);
-      assertEquals(bus.read(y, dma, read, 0, 1), true);
-    }
-  }
-});
-
 Deno.test("the timer's ranges go to the magazines of the CPU that runs it, whoever queued them (dma.md 5.3)", () => {
   for (const runsOn of [0, 1]) {
     const bench = pair({ machine: { cpus: 2 }, iommu: { mode: "lazy" } });

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { Iotlb } from "./iotlb.ts";
 
 const PAGE = 4096;
@@ -72,26 +72,6 @@ Deno.test("Iotlb tells whether an entry lets an access through, and looking uses
   // The entry looked at is still the one used longest ago.
   tlb.insert(1, 0x9000, 0x7000, PAGE, 3, 0);
   assertEquals([tlb.holds(1, 0x1000), tlb.holds(1, 0x9000)], [false, true]);
-});
-
-Deno.test("Iotlb finds a translation again while it has it and all entries have one size", () => {
-  const iotlb = new Iotlb(2);
-  const insert = (iova: number, sizeBytes: number) =>
-    iotlb.insert(0, iova, 2 * MIB_2, sizeBytes, 3, 0);
-  insert(0, PAGE);
-  const [entry, serial] = [iotlb.newest, iotlb.serialOf(iotlb.newest)];
-  insert(PAGE, PAGE);
-  assert(iotlb.findsAgain(entry, serial));
-  // It has been used since the other: that one goes.
-  insert(MIB_2, MIB_2);
-  assertEquals([iotlb.holds(0, 0), iotlb.holds(0, PAGE)], [true, false]);
-  assert(!iotlb.findsAgain(entry, serial));
-  iotlb.invalidate(0, range(MIB_2, MIB_2));
-  assert(iotlb.findsAgain(entry, serial));
-  iotlb.invalidateDomain(0);
-  assert(!iotlb.findsAgain(entry, serial));
-  insert(0, PAGE);
-  assert(iotlb.newest === entry && !iotlb.findsAgain(entry, serial));
 });
 
 Deno.test("Iotlb of no entries remembers nothing", () => {

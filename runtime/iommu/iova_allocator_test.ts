@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
 import { VirtualClock } from "../time/clock.ts";
 import { IovaAllocator } from "./iova_allocator.ts";
 
@@ -135,66 +134,6 @@ Deno.test("freeing nothing puts frame 0 into class 0, where a later hit falls th
   assertEquals(iova.lastSource, "tree");
 });
 
-Deno.test("live ranges never overlap, stay below their limit, and all of them can be freed", () => {
-  const step = fc.record({
-    pfns: fc.integer({ min: 1, max: 200 }),
-    limit: fc.constantFrom(0xfff, LIMIT_31, LIMIT_32, LIMIT_48),
-    cpu: fc.integer({ min: 0, max: 1 }),
-    free: fc.boolean(),
-    pick: fc.nat(),
-  });
-  fc.assert(fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
-    const iova = allocator(2);
-    const live: { pfn: number; pfns: number }[] = [];
-    for (const { pfns, limit, cpu, free, pick } of steps) {
-      if (free && live.length > 0) {
-        const [gone] = live.splice(pick % live.length, 1);
-        iova.freeFast(cpu, gone!.pfn, gone!.pfns);
-        continue;
-      }
-      const pfn = iova.allocFast(cpu, pfns, limit, true);
-      if (pfn === 0) continue;
-      assert(pfn + pfns - 1 <= limit);
-      for (const other of live) {
-        assert(pfn + pfns <= other.pfn || other.pfn + other.pfns <= pfn, "two ranges overlap");
-      }
-      live.push({ pfn, pfns });
-    }
-    for (const { pfn, pfns } of live) iova.freeFast(0, pfn, pfns);
-    iova.flushCaches();
-    assertEquals(iova.ranges.count, 0);
-  }));
-});
-
-/** So many frees of single frames that one magazine goes to the depot each time. */
-function spill(iova: IovaAllocator, magazines: number): void {
-  const frames = 127 * (magazines + 2);
-  const pfns = Array.from({ length: frames }, () => iova.ranges.alloc(1, LIMIT_32, true));
-  for (const pfn of pfns) iova.freeFast(0, pfn, 1);
-  // The magazine that is loaded next takes one more, so that the last full one has gone.
-  iova.freeFast(0, iova.ranges.alloc(1, LIMIT_32, true), 1);
-}
-
-Deno.test("delayed clean-ups that are stopped never run, and begin anew with the next spill (dma.md 4.5)", () => {
-  const clock = new VirtualClock();
-  const iova = allocator(1, clock);
-  spill(iova, 3);
-  const before = iova.cache.depotSize(0);
-  assertEquals([before, clock.pendingTimers, iova.depotWorks], [4, 1, 0]);
-  iova.stopTimers();
-  assertEquals(clock.pendingTimers, 0);
-  clock.advance(1_000_000_000);
-  assertEquals([iova.cache.depotSize(0), iova.depotWorks], [before, 0]);
-  spill(iova, 1);
-  assertEquals(clock.pendingTimers, 1);
-  const now = iova.cache.depotSize(0);
-  clock.advance(100_000_000);
-  assertEquals([iova.cache.depotSize(0), iova.depotWorks], [now - 1, 1]);
-  clock.advance(2_000_000_000);
-  // One for each magazine but one, and one that finds no more to free.
-  assertEquals([iova.cache.depotSize(0), iova.depotWorks, clock.pendingTimers], [1, now, 0]);
-});
-
 Deno.test("each allocation and free says where it came from and went to (dma.md 4.3, 4.5)", () => {
   const iova = allocator();
   assertEquals(iova.granuleBytes, 4096);
@@ -215,31 +154,4 @@ Deno.test("each allocation and free says where it came from and went to (dma.md 
   assertEquals([iova.allocFast(0, 64, LIMIT_32, true), iova.lastSource], [0xf_ffc0, "tree"]);
   iova.freeFast(0, 0xf_ffc0, 64);
   assertEquals(iova.lastDestination, "tree");
-});
-
-Deno.test("a CPU that has gone keeps nothing, and a depot is measured by those that are left (dma.md 4.5)", () => {
-  const clock = new VirtualClock();
-  const iova = allocator(3, clock);
-  assertEquals(iova.onlineCpus, 3);
-  const [a, b] = [iova.allocFast(0, 1, LIMIT_32, true), iova.allocFast(0, 1, LIMIT_32, true)];
-  iova.freeFast(1, a, 1);
-  iova.freeFast(2, b, 1);
-  iova.cpuDead(1);
-  iova.cpuDead(1);
-  assertEquals([iova.onlineCpus, iova.cache.fills(1, 0), iova.ranges.count], [2, [0, 0], 1]);
-  // What lies with a CPU that is off is not among what a search empties.
-  iova.freeFast(1, iova.allocFast(0, 1, LIMIT_32, true), 1);
-  iova.flushCaches();
-  assertEquals([iova.cache.fills(1, 0), iova.cache.fills(2, 0)], [[1, 0], [0, 0]]);
-  iova.cpuUp(1);
-  iova.cpuUp(1);
-  assertEquals(iova.onlineCpus, 3);
-  iova.flushCaches();
-  assertEquals([iova.cache.fills(1, 0), iova.ranges.count], [[0, 0], 0]);
-  for (const [online, left] of [[3, 3], [2, 2]] as const) {
-    if (online === 2) iova.cpuDead(1);
-    spill(iova, 4);
-    clock.advance(3_000_000_000);
-    assertEquals([iova.onlineCpus, iova.cache.depotSize(0)], [online, left]);
-  }
 });

@@ -161,35 +161,6 @@ Deno.test("every search, free and reservation answers as the rule does (dma.md 4
   }
 });
 
-Deno.test("thousands of ranges are found and freed by any of their frames, in any order", () => {
-  const ranges = new IovaRanges(1, 2 ** 20);
-  const random = new Random(46);
-  const live: Range[] = [];
-  const check = ({ lo, hi }: Range, there: boolean) => {
-    for (const pfn of [lo, hi, lo + random.below(hi - lo + 1)]) {
-      assertEquals(ranges.find(pfn), there);
-      if (there) assertEquals([ranges.foundLo, ranges.foundHi], [lo, hi]);
-    }
-  };
-  for (let step = 0; step < 6_000; step++) {
-    if (live.length > 0 && random.below(step < 4_000 ? 4 : 2) === 0) {
-      const at = random.below(live.length);
-      const range = live[at]!;
-      check(range, true);
-      assertEquals(ranges.free(range.lo + random.below(range.hi - range.lo + 1)), true);
-      check(range, false);
-      live[at] = live.at(-1)!;
-      live.pop();
-      continue;
-    }
-    const pfns = random.between(1, 6);
-    const lo = ranges.alloc(pfns, 2 ** 36 - 1 - random.below(2) * (2 ** 36 - 2 ** 20), true);
-    live.push({ lo, hi: lo + pfns - 1 });
-  }
-  for (const range of live) check(range, true);
-  assertEquals(ranges.count, live.length);
-});
-
 Deno.test("any size begins at a multiple of the power of two above it, up to the largest (dma.md 4.4 step 3)", () => {
   for (let bits = 0; bits <= 45; bits++) {
     for (const pfns of [2 ** bits - 1, 2 ** bits, 2 ** bits + 1]) {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ADDRESS_LIMIT, lastAddressOfBits } from "../address.ts";
+import { ADDRESS_LIMIT } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
@@ -73,36 +73,6 @@ Deno.test("AMD v1 writes an 8 KiB page for one link, not for two adjacent ones (
   assertEquals(two.map(0x9000, 0x10_1000, 0x1000, RW), 0);
   two.unmap(0x8000, 0x2000);
   assertEquals(two.leaves.toList(), [[0x1000, 2]]);
-});
-
-Deno.test("each format refuses with its own errno (dma.md 5.1)", () => {
-  const attempts = (table: PageTable): Record<string, number> => {
-    table.map(0x10_0000, 0x20_0000, 0x1000, RW);
-    return {
-      unaligned: table.map(0x10_0800, 0x20_0000, 0x1000, RW),
-      unalignedPhys: table.map(0x11_0000, 0x20_0800, 0x1000, RW),
-      occupied: table.map(0x10_0000, 0x30_0000, 0x1000, RW),
-      beyond: table.map(2 ** 48, 0x30_0000, 0x1000, RW),
-      noRights: table.map(0x12_0000, 0x30_0000, 0x1000, 0),
-      empty: table.map(0x12_0000, 0x30_0000, 0, RW),
-    };
-  };
-  assertEquals(attempts(vtd()), {
-    unaligned: -ERRNO.ENXIO,
-    unalignedPhys: -ERRNO.ENXIO,
-    occupied: -ERRNO.EADDRINUSE,
-    beyond: -ERRNO.ERANGE,
-    noRights: -ERRNO.EINVAL,
-    empty: -ERRNO.EINVAL,
-  });
-  assertEquals(attempts(arm()), {
-    unaligned: -ERRNO.EINVAL,
-    unalignedPhys: -ERRNO.EINVAL,
-    occupied: -ERRNO.EEXIST,
-    beyond: -ERRNO.ERANGE,
-    noRights: -ERRNO.EINVAL,
-    empty: 0,
-  });
 });
 
 Deno.test("the last addresses that a table maps, and memory's last ones (dma.md 5.1)", () => {
@@ -199,36 +169,6 @@ Deno.test("a leaf at physical 0 that can only be read is a leaf like any other (
   }
 });
 
-Deno.test("AMD v1 grows by a level where an address needs it, and not without memory (dma.md 5.1)", () => {
-  const table = new GenericPageTable({
-    pageSizesBytes: STANDARD,
-    addressBits: 64,
-    growsOnDemand: true,
-  });
-  const at = 2 ** 39;
-  let left = 0;
-  table.outOfMemory = () => left-- <= 0;
-  assertEquals(table.map(at, 0, KIB_4, RW), -ERRNO.ENOMEM);
-  assertEquals(table.tables, 1);
-  // Looking and unmapping make nothing.
-  left = 10;
-  assertEquals([table.walk(at), table.unmap(at, KIB_4), table.tables, left], [false, 0, 1, 10]);
-  assertEquals(table.map(at - KIB_4, 0, KIB_4, RW), 0);
-  assertEquals([table.tables, left], [3, 8]);
-  // Without memory an address above is not taken for the one below that its lower bits give.
-  left = 0;
-  assertEquals(table.map(2 * at - 2 * KIB_4, 0, KIB_4, RW), -ERRNO.ENOMEM);
-  assertEquals([table.tables, table.walk(at - 2 * KIB_4)], [3, false]);
-  left = 8;
-  // One above the three, and three below it.
-  assertEquals(table.map(at, KIB_4, KIB_4, RW), 0);
-  assertEquals([table.tables, left], [7, 4]);
-  assertEquals([table.walk(at), table.walkPhys], [true, KIB_4]);
-  assertEquals([table.walk(at - 1), table.walkPhys], [true, KIB_4 - 1]);
-  table.clear();
-  assertEquals([table.tables, table.walk(at), table.walk(at - 1)], [1, false, false]);
-});
-
 Deno.test("tables hold as much of the host as they have entries, free ones too", () => {
   for (const [table, entries] of [[vtd(), 512], [arm(), 512]] as const) {
     assertEquals([table.tables, table.hostBytes], [1, entries * 8]);
@@ -263,22 +203,6 @@ Deno.test("runs of leaves and ranges to flush are kept however many there are", 
   for (let index = 0; index < 40; index++) {
     const range = [syncs.first(index), syncs.last(index), syncs.kind(index)];
     assertEquals(range, [index, 100 + index, index % 3]);
-  }
-});
-
-Deno.test("a table says what it is made of, and where its addresses end", () => {
-  for (const pageSizesBytes of [[KIB_4], [KIB_4, MIB_2], STANDARD]) {
-    for (const addressBits of [39, 48, 57]) {
-      const options = { pageSizesBytes, addressBits };
-      const tables = [
-        new GenericPageTable(options),
-        ...addressBits > 52 ? [] : [new ArmPageTable({ ...options, granuleBytes: KIB_4 })],
-      ];
-      for (const table of tables) {
-        assertEquals([table.granuleBytes, table.pageSizesBytes], [KIB_4, pageSizesBytes]);
-        assertEquals([table.lastAddress, table.warnings], [lastAddressOfBits(addressBits), 0]);
-      }
-    }
   }
 });
 

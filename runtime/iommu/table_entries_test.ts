@@ -57,25 +57,6 @@ Deno.test("a permission that is not given is a bit that is not set, where the fo
   assertEquals(words("smmu", PTE_READ | PTE_WRITE | PTE_PRIVILEGED), "V T SH=2 AF nG");
 });
 
-Deno.test("AMD v1 says a page's size in its address, where the level does not (AMD 2.2.3)", () => {
-  const page = (kib: number, level: number) => {
-    const sizeBytes = kib * 1024;
-    return bits("amd", {
-      ...LEAF,
-      phys: 2 ** 32,
-      level,
-      sizeBytes,
-      spanBytes: 4096 * 512 ** level,
-    });
-  };
-  // 8 KiB: bit 12 is 0; 16 KiB: bit 12 is 1, bit 13 is 0; and so on.
-  assertEquals(page(8, 0), "7000000100000e01");
-  assertEquals(page(16, 0), "7000000100001e01");
-  assertEquals(page(1024, 0), "700000010007fe01");
-  assertEquals(page(4096, 1), "70000001001ffe01");
-  assertEquals(page(2048, 1), "7000000100000001");
-});
-
 Deno.test("with granules of 64 KiB an Arm descriptor has the highest address bits at its lowest place (Arm VMSAv8-64)", () => {
   const far = { ...LEAF, phys: 0xa_0000_1234_0000, sizeBytes: 65536, granuleBytes: 65536 };
   assertEquals(bits("smmu", far), "1234af47");

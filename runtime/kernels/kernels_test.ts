@@ -4,7 +4,6 @@ import { defaultMachineConfig, type MachineConfig } from "../machine_config.ts";
 import {
   type Behaviour,
   BEHAVIOURS,
-  KERNEL_SHORT_NAMES,
   type KernelProfile,
   OLDER_WAYS,
   type QuirkName,
@@ -15,7 +14,6 @@ import {
   differencesOf,
   hasBehaviour,
   KERNEL_NAMES,
-  kernelNamed,
   KERNELS,
   quirksOf,
   releaseWith,
@@ -68,24 +66,6 @@ Deno.test("null are the release's own defects, and a set is that set and no othe
   assertEquals(of({ kernel: "7.2.6" }), KERNELS["7.2.6"].quirks);
   assert(of({ kernel: "7.2.6" }).has("gap_bit_lost_on_split"));
   assertEquals(of({ quirks: new Set() }).size, 0);
-});
-
-Deno.test("a short name means the release modelled, and releases stand in the order of their versions", () => {
-  for (const [short, full] of Object.entries(KERNEL_SHORT_NAMES)) {
-    assert(full.startsWith(short));
-    assertEquals(kernelNamed(short), full);
-    assertEquals(quirksOf(new Machine(untyped({ kernel: short })).kernel), KERNELS[full].quirks);
-  }
-  assertEquals(kernelNamed("7"), undefined);
-  // A candidate is older than every release of its version.
-  const version = (name: string) =>
-    name.replace(/-rc(\d+)$/, ".-1.$1").split(".").map(Number).map((part) => part + 1);
-  const sorted = KERNEL_NAMES.toSorted((a, b) => {
-    const [left, right] = [version(a), version(b)];
-    const at = left.findIndex((part, index) => part !== right[index]);
-    return left[at]! - right[at]!;
-  });
-  assertEquals(KERNEL_NAMES, sorted);
 });
 
 const differences = (older: KernelProfile, newer: KernelProfile) =>

@@ -93,39 +93,6 @@ Deno.test("bytes that turn out to be the same are no hazard", () => {
   assertEquals(bench.kinds(), []);
 });
 
-Deno.test("whether bytes are the same is looked at in each line of a page (dma.md 2.2)", () => {
-  for (const line of [0, 1, 2, 63]) {
-    const at = PAGE + 64 * line;
-    const same = new Bench();
-    same.cpuWrites(at + 63, 0x22);
-    same.deviceWrites(at, 0x11, 63);
-    same.deviceWrites(at + 63, 0x22);
-    same.caches.clean(at as PhysAddr, 64);
-    assertEquals(same.kinds(), [], `line ${line}`);
-    const other = new Bench();
-    other.cpuWrites(at + 63, 0x22);
-    other.deviceWrites(at, 0x33);
-    other.caches.clean(at as PhysAddr, 64);
-    assertEquals(other.kinds(), ["device_write_lost 1"], `line ${line}`);
-  }
-});
-
-Deno.test("invalidating a whole line drops what the CPU wrote, and names the statement that wrote it", () => {
-  const bench = new Bench();
-  bench.place.site = 7;
-  bench.cpuWrites(PAGE, 0x22, 100);
-  bench.place.site = 8;
-  bench.caches.invalidate(PAGE, 128);
-  assertEquals(bench.views(PAGE), [0x11, 0x11, 0x11]);
-  assertEquals(bench.hazards, [{
-    kind: "dirty_cacheline_lost",
-    phys: PAGE,
-    lines: 2,
-    device: null,
-    writtenAt: 7,
-  }]);
-});
-
 Deno.test("invalidating a part of a line writes the rest back, over what the device wrote beside it", () => {
   const bench = new Bench();
   bench.deviceWrites(PAGE, 0x33, 32);

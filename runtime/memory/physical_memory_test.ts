@@ -1,10 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
 import { GIB, MIB, type PhysAddr } from "../address.ts";
 import { InvariantError } from "../errno.ts";
 import { layOutMemory } from "./layout.ts";
 import { MemoryLimitError } from "../host_budget.ts";
-import { MemoryPage, PhysicalMemory } from "./physical_memory.ts";
+import { PhysicalMemory } from "./physical_memory.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
@@ -33,46 +32,6 @@ Deno.test("PhysicalMemory keeps bytes across page and 4 MiB borders", () => {
   assertEquals(back.subarray(1, 10001), bytes);
   assertEquals([back[0], back[10001]], [0, 0]);
   assertEquals(ram.budget.usedBytes, 4 * 4096);
-});
-
-Deno.test("PhysicalMemory behaves as one flat array under any reads, writes, copies and fills", () => {
-  const size = 5 * 4096;
-  const span = fc.tuple(fc.nat(size - 1), fc.nat(9000)).map(([start, length]) => ({
-    start,
-    length: Math.min(length, size - start),
-  }));
-  const step = fc.oneof(
-    fc.record({ op: fc.constant("write" as const), span, byte: fc.nat(255), to: fc.constant(0) }),
-    fc.record({ op: fc.constant("fill" as const), span, byte: fc.nat(255), to: fc.constant(0) }),
-    fc.record({ op: fc.constant("copy" as const), span, byte: fc.constant(0), to: fc.nat(size) }),
-  );
-  // The flat array lies twice in memory, so that copies have a place that does not overlap.
-  const far = 0x40_0000_0000;
-  fc.assert(fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
-    const ram = memory();
-    const near = new Uint8Array(size);
-    const remote = new Uint8Array(2 * size);
-    const base = 3 * MIB + 100;
-    for (const { op, span: { start, length }, byte, to } of steps) {
-      if (op === "write") {
-        const bytes = Uint8Array.from({ length: length + 3 }, (_, index) => byte + index);
-        ram.write(at(base + start), bytes, 3, length);
-        near.set(bytes.subarray(3), start);
-      } else if (op === "fill") {
-        ram.fill(at(base + start), length, byte);
-        near.fill(byte, start, start + length);
-      } else {
-        ram.copy(at(base + start), at(far + to), length);
-        remote.set(near.subarray(start, start + length), to);
-      }
-    }
-    const back = new Uint8Array(size);
-    ram.read(at(base), back, 0, size);
-    assertEquals(back, near);
-    const farBack = new Uint8Array(2 * size);
-    ram.read(at(far), farBack, 0, 2 * size);
-    assertEquals(farBack, remote);
-  }));
 });
 
 Deno.test("PhysicalMemory makes no page for zeros filled or copied onto nothing", () => {
@@ -146,31 +105,6 @@ Deno.test("words, doubles and bytes of a page are the same memory, little-endian
   ram.writeU32(at(0x2ffe), 0xddcc_bbaa);
   assertEquals([ram.readU32(at(0x2ffc)), ram.readU32(at(0x3000))], [0xbbaa_0000, 0xddcc]);
   assertEquals(ram.budget.usedBytes, 2 * 4096);
-});
-
-Deno.test("a series is in the page before anything that looks at it, or writes to it", () => {
-  const series = (first: number) => Float64Array.from({ length: 512 }, (_, at) => first + 2 * at);
-  const looks: readonly ((ram: PhysicalMemory) => void)[] = [
-    (ram) => ram.readU32(at(0x2000)),
-    (ram) => ram.writeU32(at(0x2000), 0),
-    (ram) => ram.writeWords(at(0x2000), Int32Array.of(0, 0)),
-    (ram) => ram.write(at(0x2000), new Uint8Array(8), 0, 8),
-    (ram) => ram.fill(at(0x2000), 8, 0),
-    (ram) => ram.copy(at(0x2000), at(0x4000), 8),
-    (ram) => ram.adopt(at(0x2000), new Uint8Array(4096)),
-    (ram) => ram.forEachPage(() => {}),
-  ];
-  for (const look of looks) {
-    const ram = memory();
-    const page = ram.pageForWriting(0x2000);
-    page.fillSeries(-1, 7);
-    page.fillSeries(0, 2);
-    look(ram);
-    assertEquals(ram.pageForWriting(0x2000).doubles, series(0), String(look));
-  }
-  const shared = new Uint8Array(4096);
-  new MemoryPage(shared, true).fillSeries(3, 2);
-  assertEquals(new Float64Array(shared.buffer), series(3));
 });
 
 Deno.test("reading words where nothing was written makes no page", () => {

@@ -11,23 +11,6 @@ import {
 
 const PHYS = at(0x10_0040);
 
-Deno.test("1, 2 and 4 bytes are written and read the lowest byte first, and none beside them", () => {
-  const { memory } = testBench().machine;
-  const value = 0x4455_6677;
-  const bytes = [0x77, 0x66, 0x55, 0x44];
-  const around = new Uint8Array(12);
-  for (const sizeBytes of [1, 2, 4] as const) {
-    memory.write(at(PHYS - 2), new Uint8Array(12).fill(0xee), 0, 12);
-    const written = value % 256 ** sizeBytes;
-    writeLittleEndian(memory, PHYS, sizeBytes, written);
-    memory.read(at(PHYS - 2), around, 0, 12);
-    const others = (count: number) => new Array<number>(count).fill(0xee);
-    const whole = [...others(2), ...bytes.slice(0, sizeBytes), ...others(10 - sizeBytes)];
-    assertEquals([...around], whole, `${sizeBytes}`);
-    assertEquals(readLittleEndian(memory, PHYS, sizeBytes), written);
-  }
-});
-
 Deno.test("of a number the lower bits are written, and 64 bits are two words of their own", () => {
   const { machine } = testBench();
   const { memory } = machine;

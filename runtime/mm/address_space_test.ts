@@ -88,22 +88,6 @@ Deno.test("a page that is upgraded keeps its mapping, one that went keeps only t
   assertEquals(flags()[0], "valid,write,dma_mapped");
 });
 
-Deno.test("no memory is EFAULT, a write to what may only be read EPERM, a broken page EFAULT", () => {
-  const { fault, flags, machine, mm, list } = process();
-  mm.protect(START, at(START + PAGE), "read");
-  assertEquals(fault(VALID + WRITE), -ERRNO.EPERM);
-  assertEquals(fault(VALID), 0);
-  mm.pageAt(START)!.frame.broken = true;
-  assertEquals(fault(VALID), -ERRNO.EFAULT);
-  assertEquals(fault(0), 0);
-  assertEquals(flags()[0], "error");
-  const beyond = { mm, notifier: null, sequence: 0, list, firstIndex: 0, pages: 1 };
-  const start = at(START + 4 * PAGE);
-  assertEquals(hmmRangeFault(machine, { ...beyond, start, wanted: VALID }), -ERRNO.EFAULT);
-  mm.exit();
-  assertEquals(fault(VALID), -ERRNO.EFAULT);
-});
-
 Deno.test("a huge page comes as one, with the order in each of its entries (hmm-rdma-vfio.md 1.1)", () => {
   const { fault, list, mm } = process(512, HUGE_ORDER);
   assertEquals(fault(VALID + WRITE), 0);
@@ -264,28 +248,6 @@ Deno.test("no memory for a page is ENOMEM since 7.3, and EFAULT before; a read-o
   assertEquals(ends("7.3-rc7"), [-ERRNO.ENOMEM, -ERRNO.EPERM]);
 });
 
-Deno.test("whatever a fault needs memory for, it is ENOMEM without it, and comes with the next try", () => {
-  const cases: readonly [string, Partial<Parameters<AddressSpace["map"]>[0]>, number, boolean?][] =
-    [
-      ["the first write", {}, 1],
-      ["a huge page", { order: HUGE_ORDER }, 1],
-      ["a write after a read", {}, 1, true],
-      ["a write after a read of a huge page", { order: HUGE_ORDER }, 1, true],
-      ["a page of a file", { kind: "private_file" }, 1],
-      ["its copy", { kind: "private_file" }, 2],
-      ["a page that is shared", { kind: "shared" }, 1],
-    ];
-  for (const [says, area, hit, isRead] of cases) {
-    const { machine } = testBench();
-    const mm = new AddressSpace(machine);
-    mm.map({ start: START, sizeBytes: 512 * PAGE, writable: true, order: 0, ...area });
-    if (isRead) assertEquals(mm.faultIn(START, false), 0);
-    machine.armInjection(new ArmedInjection(INJECTION.alloc_pages, hit, hit));
-    assertEquals([mm.faultIn(START, true), mm.faultIn(START, true)], [-ERRNO.ENOMEM, 0], says);
-    assertEquals(mm.pageAt(START)!.writable, true, says);
-  }
-});
-
 Deno.test("a huge page moves as one, every page of it with its own bytes (hmm-rdma-vfio.md 1.5)", () => {
   const { machine, mm } = process(512, HUGE_ORDER);
   mm.faultIn(START, true);
@@ -396,28 +358,4 @@ Deno.test("a part of a file that moved shows the same pages of it, again and aga
     mm.exit();
     assertEquals(machine.pages.takenBytes, before);
   }
-});
-
-Deno.test("a notifier gets a change from the first area that it concerns to the end of the last", () => {
-  const concerned = (from: number, to: number) => {
-    const { mm } = process(4);
-    for (const [first, pages] of [[6, 2], [10, 1]] as const) {
-      mm.map({
-        start: at(START + first * PAGE),
-        sizeBytes: pages * PAGE,
-        writable: true,
-        order: 0,
-      });
-    }
-    for (const page of [0, 3, 6, 7, 10]) mm.faultIn(START + page * PAGE, true);
-    const { changes } = watch(mm, at(START - MIB), at(START + MIB));
-    mm.unmap(at(START + from * PAGE), at(START + to * PAGE));
-    return changes.map(({ end, start }) => [(start - START) / PAGE, (end - START) / PAGE]);
-  };
-  assertEquals(concerned(-5, 50), [[0, 11]]);
-  assertEquals(concerned(0, 4), [[0, 4]]);
-  assertEquals(concerned(2, 7), [[2, 7]]);
-  assertEquals(concerned(-5, 9), [[0, 8]]);
-  assertEquals(concerned(5, 20), [[6, 11]]);
-  assertEquals(concerned(9, 11), [[10, 11]]);
 });

@@ -239,25 +239,6 @@ Deno.test("a page of shared memory that was only read is written without a fault
   }
 });
 
-Deno.test("memory that is moved takes what was written out along, however much of it was never there", () => {
-  const { machine } = testBench();
-  const mm = new AddressSpace(machine);
-  const start = 0x1000_0000_0000 as VirtAddr;
-  // Page by page, this would be a quarter of a thousand million pages.
-  mm.map({ start, sizeBytes: 2 ** 40, writable: true, order: 0 });
-  const far = start + 2 ** 39 as VirtAddr;
-  assertEquals([mm.faultIn(start, true), mm.faultIn(far, true)], [0, 0]);
-  machine.memory.write(mm.pageAt(far)!.phys, new Uint8Array([7]), 0, 1);
-  mm.pageOut(far, far + PAGE as VirtAddr);
-  const there = mm.remap(start, start + 2 ** 40 as VirtAddr) as VirtAddr;
-  assertEquals([mm.pageAt(start), mm.pageAt(far)], [null, null]);
-  assert(mm.pageAt(there) !== null);
-  assertEquals(mm.faultIn(there + 2 ** 39, true), 0);
-  const byte = new Uint8Array(1);
-  machine.memory.read(mm.pageAt(there + 2 ** 39 as VirtAddr)!.phys, byte, 0, 1);
-  assertEquals([...byte], [7]);
-});
-
 Deno.test("an entry that stayed mapped while its page went leads the device to the old page (hmm-rdma-vfio.md 5.11)", () => {
   const { fault, flags, machine, map, mapPfn, mm, dev } = shared(4);
   fault(VALID + WRITE);

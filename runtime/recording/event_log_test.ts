@@ -8,44 +8,6 @@ function event(seq: number, parts: Partial<Record<keyof MachineEvent, unknown>>)
   return { ...common, ...parts } as MachineEvent;
 }
 
-Deno.test("an event comes back as it was: places, words, lists, reasons and what is not there", () => {
-  const log = new EventLog();
-  const events = [
-    event(1, {
-      name: "iommu.map",
-      at_ns: 12.5,
-      cpu: 3,
-      device: "ssd",
-      request: 7,
-      site: 0,
-      fields: {
-        iova: 2 ** 48,
-        phys: 0x4000_0000,
-        size_bytes: 8192,
-        prot: "read_write",
-        leaves: [[4096, 2]],
-      },
-    }),
-    event(2, {
-      name: "ret.dma_map_phys",
-      fields: { result: null, error: "ENOMEM" },
-      why: {
-        rule: "dma.4.3",
-        inputs: { cpu: 1, limit: null, cached: false, words: ["mmio"], pairs: [[1, 2], [3, 4]] },
-      },
-    }),
-    event(3, {
-      name: "ret.dma_iova_free",
-      fields: { result: null, error: null },
-      why: { rule: "dma.4.3", inputs: { cpu: 2, limit: 9, cached: true, words: [], pairs: [] } },
-    }),
-  ];
-  for (const each of events) log.append(each);
-  assertEquals(log.count, 3);
-  assertEquals([1, 2, 3].map((seq) => log.event(seq)), events);
-  assertEquals([log.atNs(1), log.siteAt(1), log.siteAt(2), log.requestAt(1)], [12.5, 0, null, 7]);
-});
-
 Deno.test("CPUs and devices are listed once for events that have them in common, from where one was", () => {
   const log = new EventLog();
   const origins: unknown[] = [];
@@ -83,37 +45,6 @@ Deno.test("equal words and lists are kept once, however many events have them", 
   // 12 bytes of head and 32 of fields, in arrays of a power of two; one context, one name, one list.
   const contexts = 32 * (16 + 8);
   assertEquals(log.hostBytes, 1024 * 12 + contexts + 4096 * 8 + (64 + 2 * 3) + (64 + 2 * 10));
-});
-
-Deno.test("events keep device, request, site, CPU and time, whichever of them changes", () => {
-  const log = new EventLog();
-  const heads = [
-    [0, null, null, null, 0],
-    [0, null, null, null, 0],
-    [1, null, null, null, 0],
-    [1, "ssd", null, null, 0],
-    [1, "ssd", 7, null, 0],
-    [1, "ssd", 7, 3, 0],
-    [1, "ssd", 7, 3, 0.5],
-    [1, "ssd", 7, 4, 0.5],
-    [1, "nic", 7, 4, 0.5],
-    [1, "nic", null, 4, 0.5],
-    [0, null, null, null, 0],
-  ] as const;
-  const events = heads.map(([cpu, device, request, site, at_ns], index): MachineEvent => ({
-    seq: index + 1,
-    at_ns: at_ns as Nanoseconds,
-    cpu,
-    device,
-    request,
-    site,
-    name: "flush_queue.add",
-    fields: { pending: index },
-    why: index % 3 === 0 ? { rule: `dma.${index}`, inputs: { index } } : null,
-  }));
-  for (const event of events) log.append(event);
-  assertEquals(log.between(0, events.length), events);
-  assertEquals(events.map(({ seq }) => log.hasWhy(seq)), events.map(({ why }) => why !== null));
 });
 
 Deno.test("fields that come in another order, and reasons of other inputs, are kept all the same", () => {

@@ -177,23 +177,6 @@ Deno.test("a field that a table has not got is no field to ask for", () => {
   assertThrows(() => table.value(0, "iova" as "at"), RangeError, 'no field "iova"');
 });
 
-Deno.test("rows cover the addresses of their size, and one each where a table has no sizes", () => {
-  const table = new HistoryTable(RANGES, new ValuePool());
-  table.begin(1, range(0x1000, 0x2000));
-  table.begin(2, range(0x3000, 0x1));
-  table.endRange(3, ["ssd"], 0x1000, 0x3000);
-  table.begin(4, range(0x2000, 0x1000));
-  const covering = (address: number, upTo: number) => table.covering("iova", address, upTo);
-  assertEquals([covering(0xfff, 9), covering(0x1000, 9), covering(0x2fff, 9)], [[], [0], [0, 2]]);
-  assertEquals([covering(0x3000, 9), covering(0x3001, 9)], [[1], []]);
-  assertEquals([covering(0x2000, 3), covering(0x2000, 0), covering(0x2000, 1)], [[0], [], [0]]);
-  const bag = new HistoryTable(BAG, new ValuePool());
-  bag.begin(1, { at: 10, size_bytes: 5 });
-  bag.begin(1, { at: 10, size_bytes: 5 });
-  bag.begin(2, { at: 11, size_bytes: 5 });
-  assertEquals([9, 10, 11, 12].map((at) => bag.covering("at", at, 2)), [[], [0, 1], [2], []]);
-});
-
 Deno.test("a table takes eight bytes a field, four of each number of a life, and its lists", () => {
   const table = new HistoryTable(RANGES, new ValuePool());
   table.begin(1, range(0, 0x1000));

@@ -45,24 +45,3 @@ Deno.test("a near number takes a byte, a far one up to eight, any other nine", (
   assertEquals([sizeOf(2 ** 50 - 1, 0), sizeOf(2 ** 50, 0)], [8, 9]);
   assertEquals([sizeOf(5, 0.5), sizeOf(0.5, 5), sizeOf(-0, 0)], [9, 9, 9]);
 });
-
-Deno.test("a recording that is cut off is refused wherever the cut is", () => {
-  const writer = new PackedWriter();
-  writer.number(1e6, 0);
-  writer.number(0.5, 0);
-  writer.bytes(Uint8Array.of(1, 2, 3));
-  const whole = writer.finish();
-  for (let length = 0; length < whole.length; length++) {
-    const reader = new PackedReader(whole.slice(0, length));
-    assertThrows(
-      () => [reader.number(0), reader.number(0), reader.bytes()],
-      RangeError,
-      "cut off",
-    );
-  }
-  assertThrows(
-    () => new PackedReader(new Uint8Array(20).fill(0xff)).count(),
-    RangeError,
-    "cut off",
-  );
-});

@@ -61,53 +61,6 @@ Deno.test("three numbers of 32 bits are kept for a statement, and one for an end
   assertEquals(ends.hostBytes, 64 * 4);
 });
 
-Deno.test("ends are found from any event, before it and after it", () => {
-  const random = new Random(8);
-  const ends = new Ends();
-  const all: number[] = [];
-  assertEquals([ends.after(0), ends.before(9), ends.endsAt(0)], [null, null, false]);
-  for (let seq = 3; all.length < 300; seq += random.below(4)) {
-    ends.note(seq);
-    if (all.at(-1) !== seq) all.push(seq);
-    // One that comes late, or again, is none.
-    ends.note(seq - random.below(2));
-  }
-  assertEquals(ends.count, all.length);
-  for (let seq = 0; seq <= all.at(-1)! + 2; seq++) {
-    assertEquals(ends.after(seq), all.find((end) => end > seq) ?? null);
-    assertEquals(ends.before(seq), all.findLast((end) => end < seq) ?? null);
-    assertEquals(ends.endsAt(seq), all.includes(seq));
-  }
-});
-
-Deno.test("how deep a statement is after an event is what its last return before that says", () => {
-  const random = new Random(9);
-  const log = new StatementLog();
-  let returns: { statement: number; seq: number; depth: number }[] = [];
-  let seq = 0;
-  log.noteReturn(seq, 1);
-  for (let step = 0; step < 600; step++) {
-    // A return after which nothing has happened gives way to what comes next.
-    returns = returns.filter((each) => each.statement !== log.count || each.seq !== seq);
-    const depth = 1 + random.below(5);
-    if (log.count > 0 && random.below(3) > 0) {
-      log.noteReturn(seq, depth);
-      returns.push({ statement: log.count, seq, depth });
-    } else log.note(seq, 0, depth);
-    seq += random.below(3);
-  }
-  const noted: typeof returns = [];
-  log.forEachReturn((statement, seq, depth) => noted.push({ statement, seq, depth }));
-  assertEquals(noted, returns);
-  for (let started = 1; started <= log.count; started++) {
-    const own = returns.filter(({ statement }) => statement === started);
-    for (let at = log.seqAt(started); at < log.seqAt(started) + 12; at++) {
-      const last = own.findLast((each) => each.seq < at);
-      assertEquals(log.depthAfter(at, started), last?.depth ?? log.depthAt(started));
-    }
-  }
-});
-
 Deno.test("a return after which nothing has happened gives way, the first one too", () => {
   const log = new StatementLog();
   const noted = () => {

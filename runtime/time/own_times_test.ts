@@ -35,38 +35,6 @@ Deno.test("two CPUs work side by side, and `advance` brings both to one time", (
   assertEquals([clock.nowNs, clock.latestNs], [25, 25]);
 });
 
-Deno.test("a device begins what was posted not before that, and the CPU goes on meanwhile", () => {
-  const { alloc, clock, context, events, queue, seen } = timed({
-    iova_alloc: 10,
-    "nvme.fetch": 100,
-    interrupt: 3,
-  });
-  const device = {
-    byDevice: true,
-    runActivity: () => {
-      if (events.tick(FETCH)) events.emit(FETCH, { queue: 1, cid: 0 });
-      const outer = clock.own!.interrupt(1);
-      assertEquals(clock.nowNs, context.cpu === 1 ? 113 : 213);
-      clock.own!.leave(outer);
-    },
-  } as const;
-  alloc(1);
-  queue.postWork("ssd", device, 0, 0);
-  context.cpu = 0;
-  alloc(0);
-  alloc(0);
-  queue.postWork("ssd", device, 0, 0);
-  alloc(0);
-  queue.runNext();
-  // The second waits for the device, which is busy with the first.
-  queue.runNext();
-  assertEquals(seen.slice(-2), [["nvme.fetch", 1, 110], ["nvme.fetch", 0, 210]]);
-  // The handler of the second ran on CPU 1, for work of CPU 0.
-  assertEquals(clock.nowNs, 213);
-  context.cpu = 1;
-  assertEquals(clock.nowNs, 213);
-});
-
 Deno.test("work that one CPU posts for another begins not before that", () => {
   const { alloc, clock, context, queue } = timed({ iova_alloc: 10 });
   alloc(0);

@@ -24,7 +24,6 @@ const {
   PRP_OFFSET,
   NO_COMPLETION_QUEUE,
   QUEUE_ID,
-  QUEUE_SIZE,
   INTERRUPT_VECTOR,
   LOG_PAGE,
   NOT_SAVEABLE,
@@ -109,25 +108,6 @@ Deno.test("queues are granted by the larger of the two numbers, zero-based, up t
   assertEquals(get(0x07), [SUCCESS, 0x0003_0003]);
 });
 
-Deno.test("queues are made with numbers up to what was granted, and a reset grants all (NVMe 5.3, 5.4)", () => {
-  const { answer, rig, set } = bench({ maxQueues: 3 });
-  const create = (opcode: number, id: number, completion: number) =>
-    answer({
-      opcode,
-      prp1: 0x2_0000 + id * 0x4000 + opcode * 0x1000,
-      dwords: { 10: 0x0001_0000 + id, 11: 1 + completion * 0x1_0000 },
-    });
-  set(0x07, 0x0001_0001);
-  for (const opcode of [0x05, 0x01]) {
-    for (const id of [0, 3, 4]) assertEquals(create(opcode, id, 1)[0], QUEUE_ID);
-    // The completion queues are there when submission queues are made.
-    for (const id of [1, 2]) assertEquals(create(opcode, id, id), [SUCCESS, 0]);
-  }
-  assertEquals(set(0x07, 0x0001_0001), [SEQUENCE_ERROR, 0]);
-  rig.restart();
-  assertEquals([create(0x05, 3, 3)[0], create(0x05, 4, 3)[0]], [SUCCESS, QUEUE_ID]);
-});
-
 Deno.test("a submission queue asks for a completion queue that can be and is (NVMe 5.4)", () => {
   const { answer } = bench({ maxQueues: 2 });
   const create = (completion: number) =>
@@ -139,35 +119,6 @@ Deno.test("a submission queue asks for a completion queue that can be and is (NV
   answer({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x0001_0001, 11: 1 } });
   // Number 0 is the admin queue's, 3 can never be, 2 could be and is not.
   assertEquals([0, 3, 2, 1].map(create), [QUEUE_ID, QUEUE_ID, NO_COMPLETION_QUEUE, SUCCESS]);
-});
-
-Deno.test("both kinds of queue have the same borders for size, memory and flags (NVMe 5.3, 5.4)", () => {
-  const rows: [fields: { prp1?: number | bigint; depth?: number; flags?: number }, number][] = [
-    [{ depth: 1 }, QUEUE_SIZE],
-    [{ depth: 2 }, SUCCESS],
-    [{ depth: 64 }, SUCCESS],
-    [{ depth: 65 }, QUEUE_SIZE],
-    [{ depth: 65536 }, QUEUE_SIZE],
-    [{ flags: 0 }, INVALID_FIELD],
-    [{ flags: 2 }, INVALID_FIELD],
-    [{ flags: 3 }, SUCCESS],
-    ...[4, 0x200, 0x800, 0xffc].map((beside) => [{ prp1: 0x4000 + beside }, PRP_OFFSET] as const),
-    [{ prp1: LAST_PAGE }, SUCCESS],
-    [{ prp1: WIDE }, INVALID_FIELD],
-    [{ prp1: 2n ** 63n }, INVALID_FIELD],
-  ].map((row) => row as [{ prp1?: number | bigint; depth?: number; flags?: number }, number]);
-  for (const opcode of [0x05, 0x01]) {
-    for (const [{ prp1 = 0x4000, depth = 4, flags = 1 }, status] of rows) {
-      const { answer } = bench({ depth: 64, maxQueues: 2 });
-      if (opcode === 0x01) {
-        answer({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x0003_0002, 11: 1 } });
-      }
-      // Vector 2, or completion queue 2.
-      const dwords = { 10: (depth - 1) * 0x1_0000 + 1, 11: 0x2_0000 + flags };
-      const row = `opcode ${opcode}, ${prp1}, ${depth} entries, flags ${flags}`;
-      assertEquals(answer({ opcode, prp1, dwords }), [status, 0], row);
-    }
-  }
 });
 
 Deno.test("a completion queue may have any vector up to the number of queues (NVMe 5.3)", () => {
@@ -316,24 +267,6 @@ Deno.test("Doorbell Buffer Config takes two pages below 2^53 (NVMe 5.7)", () => 
     assertEquals(configure(far!, wakeups), [Number(status), 0], `${far}`);
     assertEquals(configure(values, far!), [Number(status), 0], `${far}`);
   }
-});
-
-Deno.test("doorbells are looked for in the first page, and what wakes is noted in the second (NVMe 5.7)", () => {
-  const [values, wakeups] = [0x20_0000, 0x21_0000];
-  const rig = new ControllerRig({ shadowDoorbells: true });
-  rig.memory.bytes.fill(0, values, wakeups + PAGE);
-  rig.memory.view.setUint32(values + 8, 1, true);
-  assertEquals(rig.admin({ opcode: 0x7c, prp1: values, prp2: wakeups }).status, SUCCESS);
-  assertEquals(rig.io({ prp1: BUFFER }).status, SUCCESS);
-  const touched = (accesses: [number, number][]) =>
-    accesses.filter(([dma]) => dma >= values && dma < wakeups + PAGE);
-  assertEquals(touched(rig.memory.reads), [[values + 8, 4], [values + 8, 4]]);
-  assertEquals(touched(rig.memory.writes), [[wakeups + 8, 4]]);
-  // Above 4 GiB, which is a fault here: where the first look goes.
-  const far = new ControllerRig({ shadowDoorbells: true });
-  far.admin({ opcode: 0x7c, prp1: 0x3_0020_0000, prp2: wakeups });
-  far.io({ prp1: BUFFER });
-  assertEquals(far.memory.faults, ["read 0x300200008"]);
 });
 
 Deno.test("an admin command has PRPs and stands alone: no SGL, no fused operation (NVMe 4.2)", () => {

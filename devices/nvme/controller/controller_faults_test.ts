@@ -11,26 +11,6 @@ function rigFailing(fault: ArmedInjection, options: ControllerRigOptions = {}): 
   return rig;
 }
 
-Deno.test("of commands without an answer Abort ends the one that it names, with Command Abort Requested (NVMe 5.1)", () => {
-  const rig = rigFailing(new ArmedInjection(INJECTION["device.answer"], 1, 3));
-  const cids = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER }, { prp1: BUFFER });
-  rig.run();
-  assertEquals(rig.reap(1), []);
-  const abort = (queue: number, cid: number) =>
-    rig.admin({ opcode: 0x08, dwords: { 10: cid * 0x1_0000 + queue } }).result;
-  // Neither another queue's command of this number, nor another number of this queue.
-  assertEquals([abort(0, cids[1]!), abort(2, cids[1]!), abort(1, 999)], [1, 1, 1]);
-  assertEquals(rig.reap(1), []);
-  for (const cid of [cids[1]!, cids[0]!, cids[2]!]) {
-    rig.interrupts.length = 0;
-    assertEquals(abort(1, cid), 0);
-    assertEquals(rig.interrupts, [1, 0]);
-    const ended = rig.reap(1).map(({ cid, queue, result, status }) => [cid, queue, result, status]);
-    assertEquals(ended, [[cid, 1, 0, 0x0007]]);
-    assertEquals(abort(1, cid), 1, "it is over");
-  }
-});
-
 Deno.test("a reset forgets commands without an answer: Abort does not find them", () => {
   const rig = rigFailing(new ArmedInjection(INJECTION["device.answer"], 1, 1));
   const [cid] = rig.queueIo({ prp1: BUFFER });
@@ -38,22 +18,6 @@ Deno.test("a reset forgets commands without an answer: Abort does not find them"
   rig.restart();
   assertEquals(rig.admin({ opcode: 0x08, dwords: { 10: cid! * 0x1_0000 + 1 } }).result, 1);
   assertEquals(rig.reap(1), []);
-});
-
-Deno.test("a command with an injected status ends with it, and moves no data", () => {
-  const rows = [
-    ["RESV_CONFLICT", 0x4083],
-    ["ZONE_ACTIVE_RESOURCE", 0x41bd],
-    ["ZONE_OPEN_RESOURCE", 0x41be],
-    ["MEDIUM", 0x4281],
-  ] as const;
-  for (const [name, status] of rows) {
-    const rig = rigFailing(new ArmedInjection(INJECTION["device.status"], 1, 1, name));
-    const found = rig.io({ prp1: BUFFER });
-    assertEquals([found.status, found.result], [status, 0], name);
-    assertEquals(rig.memory.bytes[BUFFER], 0xa5);
-    assertEquals(rig.io({ prp1: BUFFER }).status, 0);
-  }
 });
 
 Deno.test("an interrupt that is lost leaves its completion", () => {

@@ -21,23 +21,6 @@ function bench(support: SglSupport = { sgl: true, metadataSgl: true }) {
 const command = (fields: Parameters<typeof commandBytes>[0]) =>
   new DataView(commandBytes(fields).buffer);
 
-Deno.test("of the flags the fused operation is refused, and the two highest bits choose the format (Base 1.4, figure 105)", () => {
-  for (const [sgl, metadataSgl] of [[false, false], [true, false], [true, true]] as const) {
-    const { pointer } = bench({ sgl, metadataSgl });
-    const formats = [true, sgl, metadataSgl, false];
-    for (let flags = 0; flags < 256; flags++) {
-      const taken = (flags & 3) === 0 && formats[flags >> 6];
-      assertEquals(pointer.check(command({ flags })), taken ? 0 : STATUS.INVALID_FIELD, `${flags}`);
-    }
-  }
-  const { pointer } = bench();
-  for (let flags = 0; flags < 0x40; flags += 4) {
-    const ranges = new RangeList();
-    assertEquals(pointer.data(command({ flags, prp1: 0x5000 }), 512, true, ranges), 0);
-    assertEquals(ranges.pairs() as [number, number][], [[0x5000, 512]]);
-  }
-});
-
 Deno.test("a metadata pointer counts with both halves, and faults where no number stands for it", () => {
   const { memory, pointer } = bench();
   const at = (mptr: number | bigint, toHost: boolean) => {

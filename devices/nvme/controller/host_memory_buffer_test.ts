@@ -60,51 +60,6 @@ function bench(needs: Partial<HostMemoryNeeds> = {}) {
   return { buffer, memory, grant, lookUp };
 }
 
-Deno.test("memory is taken from the least that the controller needs on, in as many pieces as it takes", () => {
-  const status = (pieces: readonly Piece[], changes = {}, needs = {}) =>
-    bench(needs).grant(pieces, changes);
-  const two: Piece[] = [[0x10_0000, 2], [0x20_0000, 2]];
-  assertEquals(status(two), SUCCESS);
-  assertEquals(status([[0x10_0000, 3]]), INVALID_FIELD);
-  assertEquals(status([[0x10_0000, 4]]), SUCCESS);
-  assertEquals(status([]), INVALID_FIELD);
-  const many = (count: number): Piece[] =>
-    Array.from({ length: count }, (_, index) => [0x10_0000 + index * 0x1_0000, 2]);
-  assertEquals([status(many(4)), status(many(5))], [SUCCESS, INVALID_FIELD]);
-  assertEquals(status(many(5), {}, { mostChunks: 0 }), SUCCESS);
-  // The list says what there is; the size that the host tells may be less, and not more.
-  assertEquals(status(two, { sizeBytes: 5 * PAGE }), INVALID_FIELD);
-  assertEquals(status([[0x10_0000, 8]], { sizeBytes: 4 * PAGE }), SUCCESS);
-  // None of the pieces is large enough.
-  assertEquals(
-    status([[0x10_0000, 1], [0x20_0000, 1], [0x30_0000, 1], [0x40_0000, 1]]),
-    INVALID_FIELD,
-  );
-  assertEquals(status([[0x10_0000, 1], [0x20_0000, 3]]), SUCCESS);
-});
-
-Deno.test("the list lies on 16 bytes, its pieces on pages, and all within 53 bits", () => {
-  const four: Piece[] = [[0x10_0000, 4]];
-  for (const below of [1, 4, 8, 15]) {
-    assertEquals(bench().grant(four, { listLow: LIST + below }), INVALID_FIELD);
-  }
-  assertEquals(bench().grant(four, { listHigh: 2 ** 21 }), INVALID_FIELD);
-  // There is no such memory: its reading fails.
-  const far = bench();
-  assertEquals(far.grant(four, { listHigh: 0x12 }), 4);
-  assertEquals(far.memory.faults, ["read 0x1200010000"]);
-  for (const beside of [1, 512, 4095]) {
-    assertEquals(bench().grant([[0x10_0000 + beside, 4]]), INVALID_FIELD);
-  }
-  assertEquals(bench().grant([[2n ** 53n, 4]]), INVALID_FIELD);
-  assertEquals(bench().grant([[2n ** 53n - 4096n, 4]]), SUCCESS);
-  // A piece above 4 GiB is looked at where it lies.
-  const high = bench();
-  assertEquals(high.grant([[0x3_0010_0000, 4]]), SUCCESS);
-  high.lookUp(1);
-  assertEquals(high.memory.faults[0], "read 0x300100008");
-});
-
 Deno.test("memory is granted once at a time", () => {
   const { buffer, grant } = bench();
   assertEquals(grant([[0x10_0000, 4]]), SUCCESS);
@@ -112,27 +67,6 @@ Deno.test("memory is granted once at a time", () => {
   assertEquals(grant([[0x10_0000, 4]]), 0x400c);
   buffer.disable();
   assertEquals([buffer.grant, grant([[0x10_0000, 4]])], [null, SUCCESS]);
-});
-
-Deno.test("a block has the slot of its number, over the pieces in their order, and is found the second time", () => {
-  const { grant, lookUp } = bench();
-  assertEquals(lookUp(0), []);
-  // The piece of one page is too small, and not used: 4 pages of 512 slots.
-  grant([[0x10_0000, 2], [0x30_0000, 1], [0x20_0000, 2]]);
-  const places: [lba: number, dma: number][] = [
-    [0, 0x10_0000],
-    [1, 0x10_0008],
-    [1023, 0x10_1ff8],
-    [1024, 0x20_0000],
-    [2047, 0x20_1ff8],
-  ];
-  for (const hit of [false, true]) {
-    for (const [lba, dma] of places) assertEquals(lookUp(lba), [[dma, hit]], `block ${lba}`);
-  }
-  // Another block of the same slot takes its place.
-  assertEquals(lookUp(2048), [[0x10_0000, false]]);
-  assertEquals([lookUp(2048), lookUp(0)], [[[0x10_0000, true]], [[0x10_0000, false]]]);
-  assertEquals(lookUp(Infinity), []);
 });
 
 Deno.test("blocks that differ in any part of their number are not taken for each other", () => {
@@ -145,27 +79,6 @@ Deno.test("blocks that differ in any part of their number are not taken for each
       const at = 0x10_0028;
       assertEquals(seen, [[at, false], [at, true], [at, false], [at, true], [at, false]]);
     }
-  }
-});
-
-Deno.test("what is in memory that comes back holds, and in any other it does not", () => {
-  const { buffer, grant, lookUp } = bench();
-  const pieces: Piece[] = [[0x10_0000, 4]];
-  const again = (returned: boolean) => {
-    buffer.disable();
-    grant(pieces, { returned });
-  };
-  grant(pieces);
-  lookUp(7);
-  again(true);
-  assertEquals(lookUp(7)[0]?.[1], true);
-  again(false);
-  assertEquals(lookUp(7)[0]?.[1], false);
-  // Every life has a number of its own, 65535 of them.
-  for (let life = 0; life < 300; life++) {
-    again(false);
-    assertEquals(lookUp(7)[0]?.[1], false, `life ${life}`);
-    assertEquals(lookUp(7)[0]?.[1], true);
   }
 });
 

@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { commandBytes } from "../command_bytes.ts";
 import { ADMIN_DEPTH, ControllerRig } from "./_rig.ts";
 
 const BUFFER = 0x10_0000;
@@ -32,27 +31,6 @@ Deno.test("CC.EN makes the controller ready, clearing it takes everything back",
   rig.memory.bytes.fill(0, 0x1000, 0x3000);
   controller.write32(0x14, 0x0046_0001);
   assertEquals(controller.read32(0x1c), 1);
-});
-
-Deno.test("an admin command of before a reset is not carried out after it, though it still lies in memory", () => {
-  const rig = new ControllerRig({ adminOnly: true });
-  const { controller, memory } = rig;
-  memory.bytes.set(
-    commandBytes({ opcode: 0x06, nsid: 0, prp1: BUFFER, dwords: { 10: 1 } }, 77),
-    0x1000,
-  );
-  controller.write32(0x1000, 1);
-  controller.write32(0x14, 0x0046_0000);
-  // Disabled: doorbells have no effect.
-  controller.write32(0x1000, 1);
-  rig.run();
-  assertEquals(memory.reads, []);
-  rig.enable();
-  rig.run();
-  assertEquals([memory.reads, rig.reap(0, true)], [[], []]);
-  controller.write32(0x1000, 1);
-  rig.run();
-  assertEquals(rig.reap(0, true).map(({ cid, sqHead }) => [cid, sqHead]), [[77, 1]]);
 });
 
 Deno.test("an impossible setup leaves the controller not ready with CFS set", () => {
@@ -163,23 +141,6 @@ Deno.test("plain features keep their value until a reset, unknown ones are refus
   assertEquals(rig.admin({ opcode: 0x0a, dwords: { 10: 0x0d } }).status, 0x4002);
 });
 
-Deno.test("queues are created and deleted in the order that dependencies ask for", () => {
-  const rig = new ControllerRig({ adminOnly: true });
-  const cq = { opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x003f_0001, 11: 0x0001_0003 } };
-  const sq = { opcode: 0x01, prp1: 0x4000, dwords: { 10: 0x003f_0001, 11: 0x0001_0001 } };
-  assertEquals(rig.admin(sq).status, 0x4100); // no completion queue yet
-  assertEquals(rig.admin(cq).status, 0);
-  assertEquals(rig.admin(cq).status, 0x4101); // taken
-  assertEquals(rig.admin(sq).status, 0);
-  assertEquals(rig.admin(sq).status, 0x4101);
-  const number = rig.admin({ opcode: 0x09, dwords: { 10: 7, 11: 0 } });
-  assertEquals(number.status, 0x400c); // too late
-  assertEquals(rig.admin({ opcode: 0x04, dwords: { 10: 1 } }).status, 0x410c); // still in use
-  assertEquals(rig.admin({ opcode: 0x00, dwords: { 10: 1 } }).status, 0);
-  assertEquals(rig.admin({ opcode: 0x04, dwords: { 10: 1 } }).status, 0);
-  assertEquals(rig.admin({ opcode: 0x04, dwords: { 10: 1 } }).status, 0x4101);
-});
-
 Deno.test("queues that cannot be are refused", () => {
   const rig = new ControllerRig({ adminOnly: true, depth: 64, maxQueues: 2 });
   const create = (prp1: number | bigint, dword10: number, dword11: number) =>
@@ -235,22 +196,6 @@ Deno.test("log pages, abort and asynchronous events are answered as far as they 
   assertEquals(rig.admin({ opcode: 0x08, dwords: { 10: 1 } }).result, 1);
   assertEquals(rig.admin({ opcode: 0x7c }).status, 0x4001);
   assertEquals(rig.admin({ opcode: 0x06, flags: 0x40, prp1: BUFFER }).status, 0x4002);
-});
-
-Deno.test("a command that stays open posts no completion, and the fifth event request is refused", () => {
-  const rig = new ControllerRig();
-  const before = rig.interrupts.length;
-  for (let index = 0; index < 4; index++) {
-    let failed = false;
-    try {
-      rig.admin({ opcode: 0x0c });
-    } catch {
-      failed = true;
-    }
-    assert(failed, "an event was reported although nothing happened");
-  }
-  assertEquals(rig.interrupts.length, before);
-  assertEquals(rig.admin({ opcode: 0x0c }).status, 0x4105);
 });
 
 Deno.test("the phase inverts at every wrap and the submission head is reported (nvme.md 4.2)", () => {
@@ -310,35 +255,6 @@ Deno.test("a command that cannot be fetched, or completed, is fatal until the ne
   }
 });
 
-Deno.test("a read's events come in order: fetch, walk, data, complete, irq", () => {
-  const rig = new ControllerRig();
-  rig.cpuOfVector = (vector) => vector + 4;
-  rig.controller.ledger = { requestOf: (queue, cid) => queue * 1000 + cid };
-  rig.memory.putU64(0x9000, 0x20_0000);
-  rig.memory.putU64(0x9008, 0x21_0000);
-  const events = rig.record(
-    ["nvme.fetch", "nvme.walk", "nvme.data", "nvme.complete", "irq"],
-    () => assertEquals(rig.io({ prp1: BUFFER + 0x200, prp2: 0x9000, blocks: 17 }).status, 0),
-  );
-  const cid = 3;
-  assertEquals<unknown>(events.map(({ name, fields }) => [name, fields]), [
-    ["nvme.fetch", { queue: 1, cid }],
-    ["nvme.walk", { entry: 0, dma: 0x9000 }],
-    ["nvme.walk", { entry: 1, dma: 0x9008 }],
-    ["nvme.data", { dma: BUFFER + 0x200, size_bytes: 3584, dir: "from_device" }],
-    ["nvme.data", { dma: 0x20_0000, size_bytes: 4096, dir: "from_device" }],
-    ["nvme.data", { dma: 0x21_0000, size_bytes: 1024, dir: "from_device" }],
-    ["nvme.complete", { queue: 1, cid, status: 0 }],
-    ["irq", { vector: 1, cpu: 5 }],
-  ]);
-  for (const event of events) {
-    assertEquals(event.device, "ssd");
-    assertEquals(event.request, 1000 + cid);
-  }
-  assertEquals(rig.events.context.device, null);
-  assertEquals(rig.events.context.request, null);
-});
-
 Deno.test("a completion queue without interrupts raises none", () => {
   const rig = new ControllerRig({ adminOnly: true });
   rig.admin({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x003f_0001, 11: 0x0001_0001 } });
@@ -346,24 +262,4 @@ Deno.test("a completion queue without interrupts raises none", () => {
   const before = rig.interrupts.length;
   assertEquals(rig.io({ prp1: BUFFER }).status, 0);
   assertEquals(rig.interrupts.length, before);
-});
-
-Deno.test("resolve() gives the ranges of a command and moves nothing", () => {
-  const rig = new ControllerRig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
-  rig.memory.putSgl(0x9000, 0x30_0000, 16, 0);
-  const sqe = new Uint8Array(80);
-  const view = new DataView(sqe.buffer, 16);
-  view.setUint8(0, 2);
-  view.setUint8(1, 0x80);
-  view.setUint32(4, 1, true);
-  view.setUint32(16, 0x9000, true);
-  view.setUint32(24, BUFFER, true);
-  view.setUint32(32, 1024, true);
-  view.setUint16(48, 1, true);
-  const before = rig.memory.bytes.slice();
-  const { status, ranges, metadataRanges } = rig.controller.resolve(sqe.subarray(16));
-  assertEquals(status, 0);
-  assertEquals<[number, number][]>(ranges, [[BUFFER, 1024]]);
-  assertEquals<[number, number][]>(metadataRanges, [[0x30_0000, 16]]);
-  assertEquals(rig.memory.bytes, before);
 });

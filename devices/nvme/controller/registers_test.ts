@@ -93,28 +93,6 @@ Deno.test("each register that a host writes keeps all 32 bits, and the others no
   assertEquals([readAll(without.registers), without.calls()], [CAP, []]);
 });
 
-Deno.test("a controller that is enabled takes its queues from AQA, ASQ and ACQ (3.1.5)", () => {
-  const { registers, setups, calls } = bench();
-  setUp(registers);
-  registers.write32(0x14, CC);
-  assertEquals([calls(), registers.isReady, registers.hasFailed], [["enable"], true, false]);
-  assertEquals(setups, [{
-    submissionDepth: 64,
-    completionDepth: 32,
-    submissionBase: 0x12_1000_3000,
-    completionBase: 0x34_f000_5000,
-  }]);
-  assertEquals([registers.read32(0x14), registers.read32(0x1c)], [CC, 1]);
-  // A second time is none; clearing the bit stops it, and leaves the registers as they are.
-  registers.write32(0x14, CC);
-  assertEquals(calls(), []);
-  registers.write32(0x14, CC - 1);
-  assertEquals([calls(), registers.isReady, registers.read32(0x1c)], [["disable"], false, 0]);
-  assertEquals(registers.read32(0x28), 0x1000_3000);
-  registers.write32(0x14, CC - 1);
-  assertEquals(calls(), []);
-});
-
 Deno.test("what a controller cannot be enabled with leaves it failed, not ready (3.1.5, 3.1.6)", () => {
   const status = (cc: number, changes: Record<number, number> = {}) => {
     const { registers, calls } = bench();
@@ -159,56 +137,4 @@ Deno.test("a shutdown is complete at once, and one that may not stop goes on (3.
   registers.write32(0x14, CC);
   registers.write32(0x14, 0);
   assertEquals([calls(), registers.isReady], [["enable"], true]);
-});
-
-Deno.test("doorbells lie 4 bytes shifted by the stride apart, tail and head by turns (3.1.24, 3.1.25)", () => {
-  for (const doorbellStride of [0, 1, 3]) {
-    const { registers, calls } = bench({ doorbellStride });
-    const at = (doorbell: number) => 0x1000 + doorbell * (4 << doorbellStride);
-    registers.write32(at(0), 1);
-    assertEquals(calls(), [], "not ready");
-    setUp(registers);
-    registers.write32(0x14, CC);
-    calls();
-    for (const doorbell of [0, 1, 2, 3, 8, 9]) registers.write32(at(doorbell), 5 + doorbell);
-    assertEquals(calls(), [
-      "SQ 0 tail 5",
-      "CQ 0 head 6",
-      "SQ 1 tail 7",
-      "CQ 1 head 8",
-      "SQ 4 tail 13",
-      "CQ 4 head 14",
-    ]);
-    for (const beside of [1, 2, 3]) registers.write32(at(2) + beside, 1);
-    if (doorbellStride > 0) registers.write32(at(2) + 4, 1);
-    registers.write32(0xffc, 1);
-    assertEquals(calls(), []);
-  }
-});
-
-Deno.test("one that is gone reads all ones and takes nothing; reset is as power-on", () => {
-  const { registers, calls } = bench();
-  setUp(registers);
-  registers.write32(0x50, 0x1003);
-  registers.write32(0x14, CC);
-  registers.failFatally();
-  assertEquals([registers.read32(0x1c), registers.hasFailed, registers.isReady], [3, true, true]);
-  calls();
-  registers.reset();
-  assertEquals(calls(), ["memory 0 0"]);
-  assertEquals(readAll(registers), { ...CAP, "4": 0x20 + 2 ** 25, ...CMB });
-  assertEquals([registers.hasFailed, registers.isReady], [false, false]);
-  setUp(registers);
-  registers.write32(0x14, CC);
-  assertEquals(calls(), ["enable"]);
-  registers.unplug();
-  assertEquals([registers.read32(0), registers.read32(0x1c), registers.read32(0x99)], [
-    0xffff_ffff,
-    0xffff_ffff,
-    0xffff_ffff,
-  ]);
-  registers.write32(0x14, 0);
-  registers.write32(0x50, 5);
-  registers.write32(0x1000, 1);
-  assertEquals([calls(), registers.isReady, registers.hasFailed], [[], false, false]);
 });

@@ -221,32 +221,3 @@ Deno.test("a wrong metadata list is refused: length 0x10, alignment 0x02, wide o
   memory.holes.add(9);
   assertEquals(walkMetadata(memory, 0x9000n, 8).status, 0x0004);
 });
-
-/** Addresses of which each half is wanted: nothing of the flat memory is there. */
-const WIDE = [
-  2n ** 32n,
-  0x12_3456_7000n,
-  0xffff_ffff_f000n,
-  2n ** 52n + 0x8000n,
-  2n ** 52n + 2n ** 50n - 4096n,
-];
-
-Deno.test("both halves of an address count, of data, of segments and of a metadata list", () => {
-  for (const address of WIDE) {
-    const hex = `read 0x${address.toString(16)}`;
-    assertEquals(walk(new FlatMemory(), [address, 512, DATA_BLOCK], 512).ranges, [
-      [Number(address), 512],
-    ]);
-    const segment = new FlatMemory();
-    assertEquals(walk(segment, [address, 32, LAST_SEGMENT], 512).status, 4);
-    assertEquals(segment.faults, [hex]);
-    const linked = new FlatMemory();
-    linked.putSgl(0x1000, 0x10_0000, 512, DATA_BLOCK);
-    linked.putSgl(0x1010, address, 32, LAST_SEGMENT);
-    assertEquals(walk(linked, [0x1000, 32, SEGMENT], 1024).status, 4);
-    assertEquals(linked.faults, [hex]);
-    const metadata = new FlatMemory();
-    assertEquals(walkMetadata(metadata, address, 64).status, 4);
-    assertEquals(metadata.faults, [hex]);
-  }
-});

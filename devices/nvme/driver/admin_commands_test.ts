@@ -247,24 +247,3 @@ Deno.test("a version before that of a structure does not ask for it, however lat
   assertEquals(asked(0x1_ffff), [0x06, 0x02, 0x03, 0x00, 0x05]);
   assertEquals(asked(0x2_0000), [0x06, 0x02, 0x03, 0x08, 0x00, 0x05]);
 });
-
-Deno.test("FLBAS names one of 16 formats in bits 3:0, bit 4 says that metadata lies among the data (NVM Express 1.4, 5.15)", () => {
-  const facts = (flbas: number) =>
-    found("1.0", (page) => {
-      page.setBigUint64(0, 1000n, true);
-      page.setBigUint64(8, 1000n, true);
-      page.setUint8(26, flbas);
-      for (let format = 0; format < 16; format++) {
-        page.setUint16(128 + 4 * format, 0x100 + format, true);
-        page.setUint8(128 + 4 * format + 2, 9 + format);
-        page.setUint8(128 + 4 * format + 3, 0xff);
-      }
-    })[1];
-  for (let format = 0; format < 16; format++) {
-    for (const above of [0x00, 0x20, 0x40, 0x80]) {
-      const { blockSizeBytes, metadataBytes } = facts(above + format)!;
-      assertEquals([metadataBytes, blockSizeBytes], [0x100 + format, 2 ** (9 + format)]);
-    }
-    assertEquals(facts(0x10 + format), null);
-  }
-});

@@ -11,10 +11,8 @@ import {
   type InjectionPointName,
   KernelError,
 } from "@dmalab/runtime";
-import { Plug } from "@dmalab/runtime/block";
 import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
-import type { NvmeRequest } from "./request.ts";
 import type { DiskOp } from "../nvme_disk.ts";
 import type { Io } from "../io.ts";
 
@@ -239,40 +237,6 @@ Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5
   assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["OK"]));
 });
 
-Deno.test("a reset cancels what is in flight, and it is mapped again from scratch (nvme.md 4.2)", () => {
-  const rig = new DriverRig({ iommu: { mode: "strict" } });
-  const steps = story(rig);
-  const io = rig.disk.submit("read", { buffer: { segments: pages(4) } });
-  rig.machine.runNextActivity();
-  const [rq] = io.requests;
-  const cancels = rig.record(() => rig.driver.reset(), ["nvme.cancel"]);
-  assertEquals(cancels.map(({ fields, request }) => [fields, request]), [
-    [{ queue: 1, cid: 0 }, 1],
-  ]);
-  assertEquals([rq!.done, rq!.retries, rig.machine.iommu.liveMappings], [false, 1, 0]);
-  rig.run();
-  assertEquals([io.status, rq!.cid], ["OK", 0x1000]);
-  assert(rig.holdsFreshData(pages(4)));
-  assertEquals(rig.calls("dma_iova_try_alloc"), 2);
-  assertEquals(steps, ["resetting (asked)", "live (up)"]);
-});
-
-Deno.test("the controller is stopped before anything is unmapped", () => {
-  const rig = new DriverRig({ iommu: { mode: "strict" } });
-  rig.disk.submit("read", { buffer: { segments: pages(4) } });
-  rig.machine.runNextActivity();
-  let unmaps = -1;
-  const { controller } = rig;
-  const original = controller.write32.bind(controller);
-  controller.write32 = (offset, value) => {
-    if (offset === 0x14 && (value & 1) === 0 && unmaps < 0) unmaps = rig.calls("dma_iova_destroy");
-    original(offset, value);
-  };
-  rig.driver.reset();
-  assertEquals(unmaps, 0);
-  assertEquals(rig.calls("dma_iova_destroy"), 1);
-});
-
 Deno.test("passthrough is not tried again: a reset ends it with IOERR (nvme.md 4.2)", () => {
   const rig = new DriverRig();
   const io = rig.disk.passthrough({ opcode: 2, buffer: { segments: pages(1) } });
@@ -323,24 +287,6 @@ Deno.test("at most ACL + 1 = 4 Aborts are outstanding; the fifth command is give
   assertEquals([steps.at(-1), ios[4]!.status], ["abort", "OK"]);
 });
 
-Deno.test("an Abort that is not answered either causes a reset", () => {
-  const rig = new DriverRig();
-  const steps = story(rig);
-  const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
-  const fault = new ArmedInjection(INJECTION["device.answer"], 1, 2);
-  rig.machine.armInjection(fault);
-  rig.run();
-  rig.machine.advance(30 * SECOND_NS);
-  rig.run();
-  rig.machine.advance(30 * SECOND_NS);
-  rig.run();
-  // The Abort has waited 30 s of its 60 s: the read is what ran out of time.
-  assertEquals(steps, ["abort", "reset", "resetting (timeout)", "live (up)"]);
-  assertEquals([io.status, io.requests[0]!.retries], ["OK", 1]);
-  rig.machine.advance(300 * SECOND_NS);
-  assertEquals(steps.length, 4, "nothing is looked after when nothing is in flight");
-});
-
 Deno.test("a controller that has failed is reset at the first timeout", () => {
   for (const point of ["queue.read", "queue.write"] as const) {
     const rig = new DriverRig();
@@ -374,76 +320,4 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
   assertEquals([late.status, late.requests[0]!.nvmeStatus], ["TRANSPORT", 0x370]);
   assertThrows(() => rig.driver.reset(), KernelError, "it is dead");
   assertEquals([rig.machine.iommu.liveMappings, rig.driver.pools.usedBlocks], [0, 0]);
-});
-
-Deno.test("the driver of a pulled disk frees rings and pools, and the checker finds the rest", () => {
-  const rig = new DriverRig({ iommu: { mode: "strict" } });
-  rig.read(pages(20));
-  const reports: string[] = [];
-  rig.machine.events.listen(({ fields }) => reports.push((fields as { class: string }).class), [
-    "dma.report",
-  ]);
-  const before = rig.machine.budget.usedBytes;
-  assert(before > 0);
-  rig.machine.dma.dmaMapPhys(rig.dev, vec(0x100_0000, 0).phys, 4096, 1);
-  pull(rig);
-  assertEquals(reports, ["leak_at_unbind"]);
-  assertThrows(() => rig.driver.remove(), KernelError, "gone already");
-  assertThrows(() => rig.driver.reset(), KernelError, "it is removed");
-});
-
-Deno.test("a request of a batch that could not be prepared waits out a reset with its tag", () => {
-  for (const what of ["reset", "pulled"] as const) {
-    const rig = new DriverRig();
-    const plug = new Plug<NvmeRequest>();
-    const ios = [0, 1].map((index) => {
-      const segments = Array.from(
-        { length: 4 },
-        (_, page) => vec(0x100_0000 + index * 0x10_0000 + page * 0x2000, 4096),
-      );
-      return rig.disk.submit("read", { lba: index * 4096, buffer: { segments }, plug });
-    });
-    plug.flush();
-    failing(rig, "dma_pool_alloc", 1, () => rig.machine.runNextActivity());
-    assertEquals(rig.driver.queues.io[0]!.inFlight, 2, "one is sent, one keeps its tag");
-    assertEquals(rig.driver.queues.io[0]!.sent().length, 1);
-    if (what === "reset") rig.driver.reset();
-    else pull(rig);
-    rig.run();
-    const status = what === "reset" ? "OK" : "TRANSPORT";
-    assertEquals(ios.map((io) => io.status), [status, status]);
-    assertEquals([rig.driver.queues.io[0]!.inFlight, rig.driver.pools.usedBlocks], [0, 0]);
-  }
-});
-
-Deno.test("one that never stops is cut off from memory before anything is unmapped", () => {
-  const rig = new DriverRig({ iommu: { mode: "strict" } });
-  const held = new HeldResources(rig.machine);
-  // Commands that it has taken and not begun to work on, so that they are in flight to the end.
-  const silence = new ArmedInjection(INJECTION["device.answer"]);
-  const endless = new ArmedInjection(INJECTION["device.stop"]);
-  rig.machine.armInjection(silence);
-  const ios = workload(rig);
-  rig.run();
-  rig.machine.disarmFault(silence);
-  rig.machine.armInjection(endless);
-  const reset = rig.controller.resetFunction.bind(rig.controller);
-  let resets = 0;
-  rig.controller.resetFunction = () => {
-    // A function whose reset does nothing either.
-    resets++;
-  };
-  let reachable = true;
-  rig.machine.events.listen(() => {
-    reachable &&= rig.dev.refusal === null;
-  }, ["call.dma_iova_destroy", "call.dma_unmap_phys"]);
-  assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
-  rig.run();
-  assertEquals([resets, reachable, rig.driver.life.state], [2, false, "dead"]);
-  assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["TRANSPORT"]));
-  assertEquals(rig.machine.bus.read(rig.dev, 0x1000, new Uint8Array(4), 0, 4), false);
-  held.stop();
-  assertEquals(held.leaks(), []);
-  rig.machine.disarmFault(endless);
-  reset();
 });

@@ -1,7 +1,7 @@
 /** How completions reach the host: by interrupts, without them, and where they are lost. */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { ArmedInjection, INJECTION } from "@dmalab/runtime";
-import { DriverRig, pages, vec } from "../_driver_rig.ts";
+import { DriverRig, vec } from "../_driver_rig.ts";
 import type { Io } from "../io.ts";
 
 function submit(rig: DriverRig, count: number, queue = 0): readonly Io[] {
@@ -14,28 +14,6 @@ function submit(rig: DriverRig, count: number, queue = 0): readonly Io[] {
 }
 
 const done = (ios: readonly Io[]): number => ios.filter((io) => io.done).length;
-
-Deno.test("a polled queue: created without interrupts, and who submits looks (nvme.md 5.2)", () => {
-  const created: string[] = [];
-  const rig = new DriverRig({ queues: 2, pollQueues: 2 }, (events) => {
-    for (const { name, fields } of events) {
-      if (name === "nvme.submit") created.push(String((fields as { opcode: number }).opcode));
-    }
-  });
-  // Four queue pairs: Create CQ, Create SQ each.
-  assertEquals(created.filter((opcode) => opcode === "5" || opcode === "1").length, 8);
-  assertEquals(rig.driver.queues.io.map(({ polled }) => polled), [false, false, true, true]);
-  const io = rig.disk.submit("read", { queue: 3, buffer: { segments: pages(3) } });
-  const irqs = rig.record(() => {
-    rig.machine.runNextActivity(); // the host: maps, rings
-    rig.machine.runNextActivity(); // the device: all done
-    assertEquals([io.done, rig.driver.queues.io[2]!.inFlight], [false, 1]);
-    rig.machine.runNextActivity(); // the host again: looks
-  }, ["irq"]);
-  assertEquals([io.status, io.done, irqs.length], ["OK", true, 0]);
-  assert(rig.holdsFreshData(pages(3)));
-  assert(!rig.machine.runNextActivity());
-});
 
 Deno.test("a polled queue survives a reset at any moment", () => {
   for (let moment = 0; moment < 24; moment++) {

@@ -1,9 +1,9 @@
-import { BLK_STS, type DmaAddr, swiotlbConfig } from "@dmalab/runtime";
-import { assert, assertEquals } from "@std/assert";
+import { BLK_STS, type DmaAddr } from "@dmalab/runtime";
+import { assertEquals } from "@std/assert";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
-import { IOD_FLAG, type UnmapRule } from "./request.ts";
+import { DriverRig, pages, scattered, vec } from "../_driver_rig.ts";
+import { IOD_FLAG } from "./request.ts";
 
 Deno.test("the simple path maps and unmaps once, coherent or not (nvme.md ch. 1-5, assertion 3)", () => {
   const rig = new DriverRig();
@@ -21,44 +21,6 @@ Deno.test("on an SGL controller that is one data block (nvme.md ch. 1-5, asserti
   assertEquals(rq.command!.bytes[1], 0x40);
   assertEquals(rig.calls("dma_pool_alloc"), 0);
   assertEquals(rq.unmappedBy, "single");
-});
-
-/** The rows of 2.6, in their order. */
-const ROWS: readonly UnmapRule[] = ["single", "bus", "iova", "nothing", "from_sgl", "saved"];
-
-Deno.test("how a mapping ends follows the rows of nvme.md 2.6", () => {
-  const gaps = scattered([0, 512], [0, 512], [0, 512]);
-  const whole = pages(3);
-  const force = { machine: { swiotlb: swiotlbConfig({ force: true }) } };
-  const cases: [options: DriverRigOptions, vecs: typeof whole, rule: UnmapRule, unmaps: number][] =
-    [
-      [{}, pages(1), "single", 1],
-      [{}, whole, "nothing", 0],
-      [{ sgl: true }, gaps, "nothing", 0],
-      [{ iommu: { mode: "strict" } }, whole, "iova", 0],
-      [{ sgl: true, iommu: { mode: "strict" } }, gaps, "from_sgl", 3],
-      [{ iommu: { mode: "passthrough" } }, whole, "nothing", 0],
-      [{ device: { coherent: false } }, whole, "saved", 3],
-      [{ sgl: true, device: { coherent: false } }, gaps, "from_sgl", 3],
-      [force, whole, "saved", 3],
-      [{ ...force, sgl: true }, gaps, "from_sgl", 3],
-    ];
-  for (const [options, vecs, rule, unmaps] of cases) {
-    const rig = new DriverRig(options);
-    const ended = rig.record(() => {
-      const rq = rig.read(vecs);
-      assertEquals([rq.status, rq.unmappedBy], ["OK", rule]);
-    }, ["nvme.unmap"]);
-    assertEquals(ended.map(({ fields }) => fields), [{ rule }]);
-    assertEquals(ended[0]!.why!.rule, `nvme.2.6.${ROWS.indexOf(rule) + 1}`);
-    const { domain, coherent } = rig.driver.dev;
-    const { translated, coherent: coherentInput } = ended[0]!.why!.inputs;
-    assertEquals([translated, coherentInput], [domain !== null, coherent]);
-    assertEquals(rig.calls("dma_unmap_phys"), unmaps, rule);
-    assertEquals(rig.calls("dma_iova_destroy"), rule === "iova" ? 1 : 0);
-    assertEquals(rig.calls("dma_pool_alloc"), rig.calls("dma_pool_free"));
-    assert(rig.holdsFreshData(vecs));
-  }
 });
 
 Deno.test("a single data block from the iterator is unmapped from the command (nvme.md 2.6)", () => {

@@ -46,35 +46,6 @@ Deno.test("one piece of metadata is a plain pointer (nvme.md ch. 1-5, assertion 
   }
 });
 
-Deno.test("the format of a command's metadata is an event with its reasons (nvme.md 3, 6)", () => {
-  const choice = (options: DriverRigOptions, segments: number) => {
-    const rig = new DriverRig(options);
-    const buffer = { segments: pages(1) };
-    const metadata = { segments: pieces(segments, 64 / segments) };
-    const events = rig.record(
-      () => rig.finish(rig.disk.submit("read", { buffer, metadata })),
-      ["nvme.metadata"],
-    );
-    return events.map(({ fields, why }) => [
-      (fields as { format: string }).format,
-      why!.rule,
-      why!.inputs,
-    ]);
-  };
-  const looked = { data_sgl: true, controller_metadata_sgl: true, user_command: false };
-  assertEquals(choice(BOTH, 2), [
-    ["sgl", "nvme.3", { ...looked, metadata_segments: 2 }],
-  ]);
-  assertEquals(choice(PLAIN, 1), [[
-    "pointer",
-    "nvme.3",
-    { ...looked, data_sgl: false, controller_metadata_sgl: false, metadata_segments: 1 },
-  ]]);
-  assertEquals(choice({ ...BOTH, machine: { kernel: "6.12.117" } }, 2), [
-    ["sgl", "nvme.6", { ...looked, metadata_segments: 2 }],
-  ]);
-});
-
 Deno.test("metadata is mapped after the data and unmapped before it (nvme.md 2.6, 3)", () => {
   const rig = new DriverRig(PLAIN);
   const sizes = rig.record(() => rig.read(pages(1)), ["call.dma_map_phys", "call.dma_unmap_phys"])
@@ -100,24 +71,6 @@ Deno.test("a user command carries metadata in a descriptor (nvme.md ch. 1-5, ass
   assertEquals(descriptors(rig, iod.metaDma, 1), [[0x00, META, 8]]);
   rig.driver.complete(iod, request);
   assertEquals(rig.calls("dma_pool_free"), 1);
-});
-
-Deno.test("several segments follow a descriptor that counts them (nvme.md 3)", () => {
-  const rig = new DriverRig(BOTH);
-  const metadata = pieces(3, 64);
-  const { request, iod } = rig.request(pages(3), { metadata });
-  assertEquals(request.nrIntegritySegments, 3);
-  assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
-  assertEquals(iod.sqe[1], PSDT.SGL_AND_METADATA_SGL);
-  assertEquals(descriptors(rig, iod.metaDma, 4), [
-    [0x30, iod.metaDma + 16, 48],
-    ...metadata.map(({ phys, sizeBytes }): [number, number, number] => [0x00, phys, sizeBytes]),
-  ]);
-  assertEquals(iod.metaTotalBytes, 192);
-  // Data and metadata each have a small list; metadata's is freed first.
-  const freed = rig.record(() => rig.driver.complete(iod, request), ["call.dma_pool_free"]);
-  assertEquals((freed[0]!.fields as { dma: number }).dma, iod.metaDma as number);
-  assertEquals(freed.length, 2);
 });
 
 Deno.test("more than one piece of metadata forces SGLs for the data (nvme.md 2.1)", () => {
@@ -152,24 +105,6 @@ Deno.test("metadata that cannot be mapped is final, and the data is undone (nvme
   assertEquals(rig.calls("dma_unmap_phys"), 1);
 });
 
-Deno.test("without a list for metadata its first mapping is undone: RESOURCE (nvme.md 3)", () => {
-  const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
-  const { request, iod } = rig.request(pages(1), {
-    flags: BIO_FLAG.USER,
-    metadata: [vec(META, 64)],
-  });
-  const { small, large } = iod.pools;
-  Object.assign(iod, {
-    pools: {
-      large,
-      small: { ...small, blockSizeBytes: 256, alloc: () => null },
-    },
-  });
-  const calls = rig.watchCalls();
-  assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
-  assertEquals(calls, ["map_phys", "iova_try_alloc", "map_phys", "unmap_phys", "unmap_phys"]);
-});
-
 Deno.test("a later piece that cannot be mapped undoes those listed: RESOURCE (nvme.md 3)", () => {
   const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
   const { request, iod } = rig.request(pages(1), { metadata: pieces(3, 64) });
@@ -180,22 +115,6 @@ Deno.test("a later piece that cannot be mapped undoes those listed: RESOURCE (nv
   assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
   assertEquals(rig.calls("dma_unmap_phys"), 3);
   assertEquals(rig.calls("dma_pool_free"), 1);
-});
-
-Deno.test("listed metadata of a non-coherent device is unmapped from its descriptors (nvme.md 3)", () => {
-  for (const count of [1, 4]) {
-    const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
-    // To the device: small pieces that a device writes would be bounced (dma.md 2.1).
-    const { request, iod } = rig.request(pages(1), {
-      op: "write",
-      flags: BIO_FLAG.USER,
-      metadata: pieces(count, 16),
-    });
-    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
-    const unmapped = rig.record(() => rig.driver.complete(iod, request), ["call.dma_unmap_phys"]);
-    assertEquals(unmapped.length, count + 1);
-    assertEquals((unmapped[0]!.fields as { dma: number }).dma, META + 0x40);
-  }
 });
 
 const STRICT_BOTH: DriverRigOptions = { ...BOTH, iommu: { mode: "strict" } };
@@ -267,34 +186,6 @@ Deno.test("mptr_first_vector_only: touching vectors are mapped as far as the fir
   };
   assertEquals(mapped(["mptr_first_vector_only"]), [128, 128]);
   assertEquals(mapped([]), [256, 256]);
-});
-
-Deno.test("metadata is read as it was written, in every mode", () => {
-  const bases: DriverRigOptions[] = [PLAIN, BOTH];
-  for (const base of bases) {
-    for (const mode of ["off", "strict", "lazy", "passthrough"] as const) {
-      const rig = new DriverRig({ ...base, iommu: { mode } });
-      const metadata = { segments: [vec(META, 160 * 8)] };
-      const { memory } = rig.machine;
-      for (let block = 0; block < 160; block++) {
-        memory.writeU64((META + block * 8) as PhysAddr, 7_000_000 + block);
-      }
-      const write = rig.disk.submit("write", { buffer: { segments: pages(20) }, metadata });
-      assertEquals(rig.finish(write).status, "OK");
-      memory.fill(META as PhysAddr, 4096, 0xaa);
-      // Read in another cut: metadata is divided with the data.
-      const read = rig.disk.submit("read", {
-        lba: 8,
-        buffer: { segments: pages(19) },
-        metadata: { segments: [vec(META, 152 * 8)] },
-      });
-      assertEquals(rig.finish(read).status, "OK");
-      for (let block = 0; block < 152; block++) {
-        assertEquals(memory.readU64((META + block * 8) as PhysAddr), 7_000_008 + block);
-      }
-      assertEquals(rig.machine.iommu.liveMappings, 0);
-    }
-  }
 });
 
 Deno.test("metadata without a buffer of the caller costs memory, and belongs to the request", () => {

@@ -17,7 +17,7 @@ import {
 } from "@dmalab/runtime";
 import type { BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./request.ts";
 
 /** Out of reach of 32 address bits. */
@@ -149,24 +149,6 @@ Deno.test("half_linked_on_error: a sync that fails ends the same way, and nothin
 // M8
 
 // M9
-
-Deno.test("sgl_unmap_args_swapped: of a list only the first block is unmapped (defects.md M9)", () => {
-  const gaps = scattered(...Array.from({ length: 5 }, (): [number, number] => [0, 1024]));
-  for (const [quirks, unmapped] of [[[], 5], [["sgl_unmap_args_swapped"], 1]] as const) {
-    const rig = rigWith({ ...NOT_COHERENT, sgl: true }, ...quirks);
-    const request = rig.read(gaps);
-    assertEquals(request.unmappedBy, "from_sgl");
-    assertEquals(rig.calls("dma_unmap_phys"), unmapped);
-    // The CPU reads what its caches held before in each line that was not invalidated.
-    const host = rig.machine.hostMemory;
-    const bytes = new Uint8Array(8);
-    const fresh = gaps.filter(({ phys }) => {
-      host.read(phys, bytes, 0, 8);
-      return bytes[7] === 0x5a;
-    });
-    assertEquals(fresh.length, unmapped);
-  }
-});
 
 Deno.test("sgl_unmap_args_swapped: bounced, the other slots are never freed, nor copied (defects.md M9)", () => {
   const gaps = Array.from({ length: 5 }, (_, index) => vec(HIGH + index * 0x2000, 1024));

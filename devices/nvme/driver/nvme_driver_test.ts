@@ -1,32 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type PhysAddr } from "@dmalab/runtime";
+import type { PhysAddr } from "@dmalab/runtime";
 import { DriverRig, pages } from "../_driver_rig.ts";
-
-Deno.test("a CPU has its queue, and completes on itself (golden v7.2-lazy-smp2)", () => {
-  const rig = new DriverRig({ machine: { cpus: 4 }, queues: 2 });
-  const seen: [queue: number, mapCpu: number, unmapCpu: number, vector: number][] = [];
-  for (let cpu = 0; cpu < 4; cpu++) {
-    rig.machine.cpu = cpu;
-    const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
-    rig.machine.cpu = 0;
-    const events = rig.record(() => rig.run(), [
-      "call.dma_map_phys",
-      "call.dma_unmap_phys",
-      "irq",
-    ]);
-    const cpuOf = (name: string): number => events.find((event) => event.name === name)!.cpu;
-    const irq = events.find(({ name }) => name === "irq")!.fields as { vector: number };
-    seen.push([
-      io.requests[0]!.queue,
-      cpuOf("call.dma_map_phys"),
-      cpuOf("call.dma_unmap_phys"),
-      irq.vector,
-    ]);
-    assertEquals(rig.machine.cpu, 0);
-  }
-  assertEquals(seen, [[1, 0, 0, 1], [2, 1, 1, 2], [1, 2, 2, 1], [2, 3, 3, 2]]);
-  assertEquals([1, 2, 7].map((vector) => rig.driver.cpuOfVector(vector)), [0, 1, 0]);
-});
 
 Deno.test("events of a request carry its number, its device and its place in the script", () => {
   const rig = new DriverRig();
@@ -84,20 +58,4 @@ Deno.test("passthrough commands are not tried again (nvme.md 4.2)", () => {
     rig.disk.passthrough({ opcode: 2, buffer: { segments: pages(1) }, dwords: { 12: 7 } }),
   );
   assertEquals([io.status, io.requests[0]!.retries, io.requests[0]!.nvmeStatus], ["IOERR", 0, 4]);
-});
-
-Deno.test("out of resources: tried again while others complete, given up when nothing moves", () => {
-  const rig = new DriverRig();
-  const { dma } = rig.machine;
-  const original = dma.dmaMapPhys.bind(dma);
-  let failures = 3;
-  dma.dmaMapPhys = (...args) => failures-- > 0 ? DMA_MAPPING_ERROR : original(...args);
-  assertEquals(rig.read(pages(1)).status, "OK");
-
-  failures = Infinity;
-  const before = rig.calls("nvme.submit");
-  const stuck = rig.read(pages(1));
-  assertEquals([stuck.status, stuck.error, stuck.mapped], ["RESOURCE", "ENOMEM", false]);
-  assertEquals(rig.calls("nvme.submit"), before);
-  assertEquals(rig.driver.queues.io[0]!.inFlight, 0);
 });

@@ -1,32 +1,9 @@
 /** Rings, tags and doorbells of a queue, as numbers (rules/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
-import { assertEquals, assertThrows } from "@std/assert";
-import { ArmedInjection, INJECTION, KernelError } from "@dmalab/runtime";
-import { Plug } from "@dmalab/runtime/block";
+import { assertEquals } from "@std/assert";
+import { ArmedInjection, INJECTION } from "@dmalab/runtime";
 import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
-import type { DescriptorPools, NvmeRequest } from "./request.ts";
-import { QueuePair } from "./queues.ts";
 
 const SECOND_NS = 1e9;
-
-Deno.test("a queue's doorbells are its pair from 1000h on, as far apart as CAP.DSTRD says (NVMe 3.1.24)", () => {
-  for (const [doorbellStride, bytes] of [[0, 4], [1, 8], [4, 64]] as const) {
-    const rig = new DriverRig({ queues: 3, doorbellStride });
-    const written: number[] = [];
-    const write = rig.controller.write32.bind(rig.controller);
-    rig.controller.write32 = (offset, value) => {
-      written.push(offset);
-      write(offset, value);
-    };
-    for (const queue of [1, 2, 3]) {
-      const { cqDoorbell, sqDoorbell } = rig.driver.queues.io[queue - 1]!.rings;
-      const tail = 0x1000 + 2 * queue * bytes;
-      assertEquals([sqDoorbell, cqDoorbell], [tail, tail + bytes]);
-      written.length = 0;
-      rig.finish(rig.disk.submit("read", { queue, buffer: { segments: pages(1) } }));
-      assertEquals(written, [tail, tail + bytes]);
-    }
-  }
-});
 
 Deno.test("places in both rings go around, and the phase inverts with each pass of completions (NVMe 4.1, 4.6)", () => {
   const depth = 3;
@@ -41,24 +18,6 @@ Deno.test("places in both rings go around, and the phase inverts with each pass 
     assertEquals(queue!.commandIdAt(place), cid);
     assertEquals(queue!.completionAt(place), { cid: cid!, phase });
   }
-});
-
-Deno.test("tags are given from 0 on, the one that was freed last first (nvme.md 4.1)", () => {
-  const rig = new DriverRig({ depth: 6 });
-  const submit = () => rig.disk.submit("read", { buffer: { segments: pages(1) } }).requests[0]!;
-  const first = Array.from({ length: 5 }, submit);
-  rig.run();
-  assertEquals(first.map(({ cid }) => cid! & 0xfff), [0, 1, 2, 3, 4]);
-  // They were freed in this order.
-  const second = Array.from({ length: 5 }, submit);
-  rig.run();
-  assertEquals(second.map(({ cid }) => cid! & 0xfff), [4, 3, 2, 1, 0]);
-  // All of the identifier stands in the rings: slots 5, 0, 1, 2 and 3.
-  const [queue] = rig.driver.queues.io;
-  second.forEach(({ cid }, index) => {
-    const slot = (5 + index) % 6;
-    assertEquals([queue!.commandIdAt(slot), queue!.completionAt(slot).cid], [cid!, cid!]);
-  });
 });
 
 Deno.test("a command in flight is found by its whole id, a stale one by none (nvme.md 4.2)", () => {
@@ -88,23 +47,6 @@ Deno.test("a completion for no command in flight draws a warning, and is skipped
   assertEquals(warnings.map(({ fields }) => (fields as { text: string }).text), [
     "queue 1 completed command id 5, which is not in flight",
   ]);
-});
-
-Deno.test("a batch goes to its queue, whichever it is (nvme.md 4.1)", () => {
-  for (const cpu of [0, 1, 2, 3]) {
-    const rig = new DriverRig({ queues: 4, machine: { cpus: 4 } });
-    rig.machine.cpu = cpu;
-    const plug = new Plug<NvmeRequest>();
-    const ios = [0, 64, 128].map((lba) =>
-      rig.disk.submit("read", { lba, buffer: { segments: pages(1) }, plug })
-    );
-    plug.flush();
-    const rung = rig.record(() => rig.run(), ["nvme.doorbell"])
-      .map(({ fields }) => fields as { queue: number; which: string; value: number })
-      .filter(({ which }) => which === "sq_tail");
-    assertEquals(ios.map(({ status }) => status), ["OK", "OK", "OK"]);
-    assertEquals(rung.map(({ queue, value }) => [queue, value]), [[cpu + 1, 3]]);
-  }
 });
 
 Deno.test("what has no resources is tried 16 times while nothing else completes (nvme.md 4.1)", () => {
@@ -155,33 +97,6 @@ Deno.test("no timer runs for a disk without commands, or for one that is gone", 
   rig.driver.remove();
   rig.run();
   assertEquals(rig.machine.clock.pendingTimers, 0);
-});
-
-Deno.test("a queue without memory for one of its rings is out of memory (nvme.md 5.2)", () => {
-  const { dev, machine } = new DriverRig();
-  const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
-  for (const refused of [8 * 16, 8 * 64]) {
-    machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) =>
-      sizeBytes === refused ? null : original(ofDev, sizeBytes);
-    const error = assertThrows(
-      () =>
-        new QueuePair({
-          machine,
-          dev,
-          registers: { read32: () => 0, write32: () => {}, resetFunction: () => {} },
-          id: 7,
-          depthEntries: 8,
-          tags: 7,
-          vector: 7,
-          cpu: 0,
-          doorbellStrideBytes: 4,
-          pools: {} as DescriptorPools,
-          watch: { armed: true, start: () => {} },
-        }),
-      KernelError,
-    );
-    assertEquals(error.message, "Cannot allocate queue 7 of ssd: ENOMEM");
-  }
 });
 
 Deno.test("a status arrives with all its 15 bits, whatever the phase is (NVMe 4.6)", () => {

@@ -1,12 +1,4 @@
-import {
-  BLK_STS,
-  type Bytes,
-  type DmaAddr,
-  KIB,
-  type MachineEvent,
-  MIB,
-  swiotlbConfig,
-} from "@dmalab/runtime";
+import { BLK_STS, type Bytes, type DmaAddr, KIB, MIB, swiotlbConfig } from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
 import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
 import { NVM_OPCODE, PSDT } from "./protocol.ts";
@@ -44,22 +36,6 @@ Deno.test("the limits are those of 6.12 (nvme.md 6, captured.md)", () => {
     [128, 4095, 2560, false],
   );
   assertEquals(rigOf({ sgl: true, ...STRICT }).disk.limits.maxSegments, 33);
-});
-
-Deno.test("one segment within two pages is one page call and PRPs, a user's too (captured.md 6.12)", () => {
-  const rig = rigOf({ sgl: true });
-  const calls = rig.watchCalls();
-  const rq = rig.read([vec(0x200_0200, 7680)]);
-  assertEquals([rq.command!.prp1, rq.command!.prp2], [0x200_0200, 0x200_1000] as DmaAddr[]);
-  assertEquals(calls, ["map_page", "unmap_page"]);
-  assertEquals(rq.unmappedBy, "single");
-  assertEquals(rq.iova, null, "nothing is translated");
-
-  const user = rig.disk.passthrough({
-    opcode: NVM_OPCODE.READ,
-    buffer: { segments: [vec(0x200_0000, 512)] },
-  });
-  assertEquals(rig.finish(user).requests[0]!.command!.bytes[1], PSDT.PRP);
 });
 
 Deno.test("a request knows its range where all of it is one: a lone segment, and a list that joined (nvme.md 6)", () => {
@@ -144,24 +120,6 @@ Deno.test("the pool is chosen by what was mapped (nvme.md 6)", () => {
   assertEquals(pool(STRICT, 17), []);
 });
 
-Deno.test("a list costs a table of 4096 bytes until its request ends (nvme.md 6)", () => {
-  const rig = rigOf({ sgl: true, ...STRICT });
-  const memory = (events: readonly MachineEvent[]) =>
-    events.map(({ name, fields }) => {
-      const { what, size_bytes } = fields as { what: string; size_bytes: number };
-      return [name, what, size_bytes];
-    }).filter(([, what]) => what !== "pool_page");
-  const events = rig.record(() => rig.read(pages(4)), ["mem.alloc", "mem.free"]);
-  assertEquals(memory(events), [
-    ["mem.alloc", "scatterlist", 4096],
-    ["mem.alloc", "descriptor", 256],
-    ["mem.free", "descriptor", 256],
-    ["mem.free", "scatterlist", 4096],
-  ]);
-  const simple = rig.record(() => rig.read(pages(1)), ["mem.alloc", "mem.free"]);
-  assertEquals(memory(simple), []);
-});
-
 Deno.test("a request without a list of descriptors is undone as a whole (nvme.md 6)", () => {
   for (const sgl of [true, false]) {
     const rig = rigOf({ sgl, ...FORCE, driver: { sglThresholdBytes: 512 } });
@@ -207,34 +165,6 @@ Deno.test("a list that cannot be mapped is RESOURCE, a refused peer TARGET (nvme
   }
 });
 
-Deno.test("data is read as it was written in every mode, through every format", () => {
-  const modes: DriverRigOptions[] = [
-    {},
-    STRICT,
-    FORCE,
-    { iommu: { mode: "lazy" } },
-    { ...STRICT, device: { untrusted: true } },
-    { device: { coherent: false } },
-  ];
-  const shapes = [
-    pages(1),
-    [vec(0x200_0200, 64 * KIB)],
-    pages(33),
-    scattered([0x200, 0xe00], [0, 4096], [0, 512]),
-  ];
-  for (const mode of modes) {
-    for (const sgl of [true, false]) {
-      const rig = rigOf({ sgl, ...mode });
-      for (const [index, vecs] of shapes.entries()) {
-        const io = rig.finish(rig.disk.submit("read", { lba: index, buffer: { segments: vecs } }));
-        assertEquals(io.status, "OK");
-        assert(rig.holdsFreshData(vecs, index));
-      }
-      assertEquals([rig.dev.mappings, rig.machine.swiotlb.usedSlots], [0, 0]);
-    }
-  }
-});
-
 Deno.test("vectors of one bio that touch stay segments of their own (block.md 2.1)", () => {
   const rig = rigOf();
   const rq = rig.read([vec(0x200_0000, 4096), vec(0x200_1000, 4096), vec(0x300_0000, 4096)]);
@@ -253,20 +183,4 @@ Deno.test("metadata is a plain pointer mapped by its page, before the data unmap
   assertEquals(io.status, "OK");
   assert(io.requests[0]!.command!.mptr > 0);
   assertEquals(calls, ["map_sgtable", "map_page", "unmap_page", "unmap_sg"]);
-});
-
-Deno.test("several segments of metadata are a list of their own, by descriptors (nvme.md 6)", () => {
-  const rig = rigOf({ sgl: true, metadataBytes: 8, metadataSgl: true });
-  const metadata = [vec(64 * MIB + 0x40, 8), vec(65 * MIB + 0x40, 8)];
-  const { request, iod } = rig.request([vec(0x200_0000, 1024)], { metadata });
-  assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
-  assertEquals(iod.sqe[1], PSDT.SGL_AND_METADATA_SGL);
-  assertEquals(rig.calls("dma_map_sgtable"), 2);
-  const { memory } = rig.machine;
-  const listPhys = iod.metaDescriptor!.phys;
-  assertEquals(memory.readU32(listPhys + 8 as typeof listPhys), 32);
-  assertEquals(memory.readU64(listPhys + 16 as typeof listPhys), 64 * MIB + 0x40);
-  assertEquals(memory.readU64(listPhys + 32 as typeof listPhys), 65 * MIB + 0x40);
-  rig.driver.complete(iod, request);
-  assertEquals([iod.metaList, iod.dataList, rig.dev.mappings], [null, null, 0]);
 });

@@ -95,24 +95,6 @@ Deno.test("touching bios make a list of one entry (nvme.md 7, case 11)", () => {
   assertEquals(rig.calls("dma_map_phys"), 1);
 });
 
-Deno.test("without a list the first mapping is undone: RESOURCE (nvme.md 2.4)", () => {
-  const rig = new DriverRig({ ...SGL, device: { coherent: false } });
-  const { request, iod } = rig.request(gaps(3));
-  Object.assign(iod, {
-    pools: {
-      large: iod.pools.large,
-      small: {
-        blockSizeBytes: 256,
-        alloc: () => null,
-        free: () => {},
-      },
-    },
-  });
-  const calls = rig.watchCalls();
-  assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
-  assertEquals(calls, ["iova_try_alloc", "map_phys", "unmap_phys"]);
-});
-
 Deno.test("more segments than were counted: IOERR, and the extra one stays mapped (nvme.md 7, case 19)", () => {
   const rig = new DriverRig({ ...SGL, device: { coherent: false } });
   const warnings: unknown[] = [];

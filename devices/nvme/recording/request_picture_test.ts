@@ -37,35 +37,6 @@ function texts({ entries }: RequestMemory): readonly string[] {
   );
 }
 
-Deno.test("PRP entries reach to the ends of their pages, and a full list page leads to the next", () => {
-  const [first, second] = [0x8000, 0x9000];
-  const list = Array.from({ length: 511 }, (_, index) => prp(index, (100 + index) * PAGE, 0));
-  const written = [
-    ...list,
-    prp(511, second, 0),
-    prp(0, 900 * PAGE, 1),
-    prp(-1, 99 * PAGE + 0x200),
-    prp(-2, first),
-  ];
-  const memory = describedMemory(
-    segments(PAGE - 0x200 + 511 * PAGE + 512),
-    writtenPointer(events(written)),
-    (at) => at === null ? 7 : at === first ? 8 : null,
-  );
-  const shown = texts(memory);
-  assertEquals(shown.slice(0, 3), [
-    `- PRP1 ? data ${99 * PAGE + 0x200} ${PAGE - 0x200}`,
-    `- PRP2 ? list ${first} 0`,
-    `0 0 ${first} data ${100 * PAGE} ${PAGE}`,
-  ]);
-  assertEquals(shown.slice(-2), [
-    `0 511 ${first + 511 * 8} list ${second} 0`,
-    `1 0 ${second} data ${900 * PAGE} 512`,
-  ]);
-  assertEquals(memory.listPages.map(({ dma }) => dma), [first, second]);
-  assertEquals(memory.entries.slice(0, 4).map(({ fetched }) => fetched), [7, 7, 8, null]);
-});
-
 Deno.test("entries of a list that is being built lead nowhere but to data", () => {
   const half = [prp(0, 5 * PAGE, 0), prp(1, 7 * PAGE, 0), prp(-1, 3 * PAGE)];
   assertEquals(texts(describedMemory(segments(4 * PAGE), writtenPointer(events(half)))), [

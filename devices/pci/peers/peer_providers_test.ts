@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import { ERRNO, type IommuMode, MIB, type PhysAddr } from "@dmalab/runtime";
-import { DMA_ATTR, DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import type { PeerProviders } from "./peer_providers.ts";
 
@@ -147,51 +146,6 @@ Deno.test("free() frees what was allocated, and nothing else", () => {
   const mapping = providers.userMap(p, { sizeBytes: 8192 });
   assert(typeof mapping !== "number");
   assertEquals(providers.free(p, mapping.pages[0]!), false, "a user has it");
-});
-
-/** Memory without pages, mapped by a client, and used through the mapping. */
-function mappedExport(mode: IommuMode) {
-  const { bench, providers } = benchOf(mode);
-  const { dma, bus } = bench.lab.machine;
-  const plain = bench.func("plain");
-  providers.init(plain);
-  const { basePhys } = providers.barProvider(plain, 0)!.bar;
-  const dev = bench.device("c");
-  const address = dma.dmaMapPhys(dev, basePhys, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO);
-  dma.dmaMappingError(dev, address);
-  assert(bus.write(dev, address, Uint8Array.of(1), 0, 1));
-  return {
-    bench,
-    unmap: () => dma.dmaUnmapPhys(dev, address, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO),
-    use: () => bus.write(dev, address, Uint8Array.of(2), 0, 1),
-    unbind: () => providers.unbind(plain),
-  };
-}
-
-Deno.test("what still leads to memory that is taken away is reported (p2p.md 9.8)", () => {
-  for (const mode of ["off", "strict", "lazy"] as const) {
-    const { bench, unbind } = mappedExport(mode);
-    assertEquals(unbind(), true, "nothing protects it");
-    assertEquals(bench.reports, ["peer_revoked_mapped"], mode);
-  }
-  const strict = mappedExport("strict");
-  strict.unmap();
-  strict.unbind();
-  assertEquals(strict.bench.reports, []);
-
-  const lazy = mappedExport("lazy");
-  lazy.unmap();
-  lazy.unbind();
-  assertEquals(lazy.bench.reports, ["peer_revoked_queued"]);
-  assert(lazy.use());
-  assertEquals(lazy.bench.reports.slice(1).sort(), ["peer_use_after_unbind", "stale_iotlb_access"]);
-
-  const flushed = mappedExport("lazy");
-  flushed.unmap();
-  flushed.bench.lab.machine.advance(10_000_000);
-  flushed.unbind();
-  assertEquals(flushed.bench.reports, []);
-  assertEquals(flushed.use(), false);
 });
 
 Deno.test("p2p.provider tells each state once (docs/events.md)", () => {

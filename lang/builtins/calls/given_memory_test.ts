@@ -1,6 +1,6 @@
 /** `data:`: memory for whichever way an operation moves its data. */
 import { assertEquals } from "@std/assert";
-import { failureOf, printed } from "../../testing/test_support.ts";
+import { printed } from "../../testing/test_support.ts";
 
 const DISK = "machine { pci { root_port rp0 { nvme ssd { } } } }\n";
 
@@ -18,19 +18,4 @@ let own = ssd.passthrough(0x02, data: buf, dwords: { cdw10: 8, cdw12: 7 })
 wait own
 print own.status`;
   assertEquals(printed(text), ["[4KiB, 4KiB]", "OK"]);
-});
-
-Deno.test("memory is given once, and in the way that the operation has", () => {
-  const end = (call: string) => failureOf(`${DISK}let b = alloc_pages(1)\n${call}`);
-  const once = (what: string) =>
-    `E0917 ${what} moves data one way: it takes one of \`into\`, \`from\` and \`data\``;
-  assertEquals(end("ssd.submit(read, into: b, data: b)"), once("read"));
-  assertEquals(end("ssd.submit(write, from: b, into: b)"), once("write"));
-  assertEquals(end("ssd.passthrough(2, into: b, from: b)"), once("passthrough"));
-  assertEquals(end("bio(read, into: b, from: b)"), once("read"));
-  assertEquals(end("ssd.submit(write, into: b)"), "E0917 write needs memory: write `from: buffer`");
-  assertEquals(
-    end("ssd.submit(flush, data: b)"),
-    "E0917 flush carries no data: it takes no memory",
-  );
 });

@@ -33,16 +33,3 @@ Deno.test("6.12 has neither dma_map_phys nor dma_need_unmap: a call says when th
     null,
   );
 });
-
-Deno.test("attributes of 6.12 end at PRIVILEGED (dma.md 7.3)", () => {
-  const map = (attrs: string) =>
-    `let m = dma_map_single(ssd, b, 4KiB, to_device, ${attrs}); dma_unmap_single(ssd, m, 4KiB, to_device, ${attrs})`;
-  assertEquals(on("6.12.117", map("[privileged, skip_cpu_sync]")), null);
-  for (const word of ["require_coherent", "debugging_ignore_cachelines"]) {
-    assertEquals(on("7.3.4", map(word)), null);
-    assertEquals(
-      on("6.12.117", map(`[privileged, ${word}]`)),
-      `E0927 There is no DMA_ATTR_${word.toUpperCase()} in 6.12.117: it came between 6.12 and 7.2`,
-    );
-  }
-});

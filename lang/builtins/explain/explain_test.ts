@@ -29,44 +29,6 @@ Deno.test("explain of a request says why it is one range and why PRP (block.md 2
   assertStringIncludes(text, "1 call of dma_iova_destroy, 16KiB; 1 IOTLB invalidation");
 });
 
-Deno.test("explain of a request says what forced an SGL, and why there is no range", () => {
-  const text = sentence(STRICT, `explain ssd.read(lba: 0, into: ${WITH_GAP})`);
-  assertStringIncludes(text, "the data mapped per segment (no IOVA coalescing) block.2.3.5");
-  assertStringIncludes(text, "512B-aligned (phys_gap_bit 10), below the 4KiB IOMMU granule");
-  assertStringIncludes(
-    text,
-    "required: segment boundaries are only 512B-aligned (phys_gap_bit 10)",
-  );
-  assertStringIncludes(text, "2 calls of dma_unmap_phys, 1KiB; 2 IOTLB invalidations");
-});
-
-Deno.test("explain of an unmap says whether a bounce or debugging asks for it (dma.md 1.7)", () => {
-  const read = `explain ssd.read(lba: 0, into: ${SCATTERED})`;
-  const debugged = sentence(`dma_debug = true\n${PRP_ONLY}`, read);
-  assertStringIncludes(
-    debugged,
-    "dma_need_unmap() is true: the kernel is built with DMA debugging",
-  );
-  const bounced = sentence(`swiotlb { force = true }\n${PRP_ONLY}`, read);
-  assertStringIncludes(bounced, "dma_need_unmap() is true since a mapping bounced");
-});
-
-Deno.test("explain of a null pointer says why the device has no IOVAs (dma.md 3.5)", () => {
-  const linked =
-    "try dma_iova_link(ssd, iova_state(), phys: 0, offset: 0, size: 4KiB, dir: to_device)";
-  const text = sentence(DIRECT, `print ${linked}\nexplain EFAULT`);
-  assertStringIncludes(text, "kernel crash in dma_iova_link dma.3.5");
-  assertStringIncludes(text, 'device "ssd" has no IOMMU address space; the machine has no IOMMU');
-  const passed = sentence(
-    DIRECT.replace("pci", "iommu { mode = passthrough } pci"),
-    `print ${linked}\nexplain EFAULT`,
-  );
-  assertStringIncludes(
-    passed,
-    "the IOMMU passes the device's addresses through untranslated (passthrough)",
-  );
-});
-
 Deno.test("explain says of a call that gives nothing that it is done (hmm-rdma-vfio.md 1.2)", () => {
   const text = sentence(
     "iommu { mode = strict } pci { root_port rp0 { endpoint nic { } } }",
@@ -90,22 +52,6 @@ Deno.test("explain of each limit of a device gives its value, in 80 columns (nvm
     "chunk = 0B No transfer crosses a multiple of this; 0: no such limit. not set; block-layer " +
       "default",
   );
-});
-
-Deno.test("explain of a request leads each entry back to its segment and its mapping", () => {
-  const output = printed(
-    PRP_ONLY,
-    `let io = ssd.read(lba: 0, into: ${SCATTERED})
-    explain io
-    for made in io.events.filter(dma.map).events { print "{made.seq}" }`,
-  ).split("\n");
-  const numbers = output.slice(-4);
-  const origins = output.filter((line) => line.includes("◄"));
-  assertEquals(origins.length, 4);
-  origins.forEach((line, index) => {
-    assertStringIncludes(line, `◄ segment ${index}, dma_map_phys #${numbers[index]}`);
-  });
-  assert(/PRP2 +0x[\da-f_]+, a list/.test(output.join("\n")), output.join("\n"));
 });
 
 Deno.test("explain of a request counts on when the list has a second page (nvme.md 2.3)", () => {
@@ -154,17 +100,6 @@ Deno.test("explain of limits derives 128 KiB behind an IOMMU from 32 pages (nvme
   assertStringIncludes(text, "33 segments × 4KiB = 132KiB, so 128KiB fit");
 });
 
-Deno.test("explain of limits says why 8 MiB need segments of 32 KiB (nvme.md 1.1)", () => {
-  const text = sentence(DIRECT, "explain ssd.limits");
-  assertStringIncludes(text, "the driver's ceiling 8MiB, the optimal mapping size unlimited");
-  assertStringIncludes(
-    text,
-    "256 segments × 4KiB = 1MiB in one command; the segment limit is reached first",
-  );
-  assertStringIncludes(text, "8MiB in one command: segments of 32KiB on average (8MiB / 256)");
-  assertStringIncludes(text, "a read or write is split at 4MiB; a passthrough command is not");
-});
-
 Deno.test("explain of limits says what bounces leave of a transfer (nvme.md 1.1, row 2)", () => {
   const text = sentence(`swiotlb { force = true } ${DIRECT}`, "explain ssd.limits");
   assertStringIncludes(text, "max_transfer = 252KiB set by dma mapping");
@@ -188,20 +123,6 @@ Deno.test("explain of an error leads to the call that gave it, and to its reason
     "dma_iova_link fails: EIO dma.3.3 only the first link of a range may be unaligned",
   );
   assertStringIncludes(text, "at offset 4096 of the range, begins 2048 bytes into a granule");
-});
-
-Deno.test("explain of a status shows the injected failure", () => {
-  const text = sentence(
-    STRICT,
-    `inject dma_iova_link nth 1 with EIO {
-      let io = ssd.submit(read, lba: 0, into: ${SCATTERED})
-      wait io
-      explain io.status
-    }`,
-  );
-  assertStringIncludes(text, "injected failure: dma_iova_link returns EIO hit number 1");
-  assertStringIncludes(text, "dma_iova_link fails: EIO dma.3.3 injected failure");
-  assertStringIncludes(text, "one range for the data failed: IOERR block.2.3.4e");
 });
 
 Deno.test("explain of a request tells each try, and what the controller answered (nvme.md 4.2)", () => {
@@ -310,23 +231,6 @@ Deno.test("explain of what no decision led to is the script's mistake", () => {
   }
 });
 
-Deno.test("explain of a request says what was done on a timeout", () => {
-  const text = sentence(
-    STRICT,
-    `let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
-    inject device.answer nth 1 { step until io.mapped; step }
-    advance 30s
-    ssd.reset()
-    step until io.mapped and io.requests[0].cid == 4096
-    ssd.remove()
-    wait io
-    explain io`,
-  );
-  assertStringIncludes(text, "timeout nvme.5.2 an Abort command is sent");
-  assertEquals(text.split("the driver completes the command: Command Aborted By Host").length, 3);
-  assertStringIncludes(text, "completed with TRANSPORT without a completion of the controller");
-});
-
 Deno.test("explain tells a region's pages with their rules, and why an access of it failed (hmm-rdma-vfio.md 2.2)", () => {
   const text = sentence(
     "iommu { mode = strict } pci { root_port rp0 { rdma nic { } rdma other { } } }",
@@ -384,42 +288,4 @@ Deno.test("explain says what a page table has against a link (dma.md 5.1)", () =
     "iommu_map fails: EEXIST dma.5.1 0xffff_d000 → 0x7000_0000, 4KiB: the IOVA is " +
     "already mapped",
   ]);
-});
-
-Deno.test("explain of a bounced head says that its slot is not where a page begins (dma.md 3.4)", () => {
-  const text = sentence(
-    "leaks = allow, iommu { mode = strict } swiotlb { at = 0x6000_0000 } " +
-      "pci { root_port rp0 { endpoint nic { untrusted = true } } }",
-    `let state = iova_state()
-    assert dma_iova_try_alloc(nic, state, 0x1000_0600, 8KiB)
-    let tried = try dma_iova_link(nic, state, 0x1000_0600, 0, 8KiB, to_device)
-    explain tried`,
-  );
-  assertStringIncludes(
-    text,
-    "0xffff_c000 → 0x5fff_fa00, 4KiB: the physical address is not aligned to 4KiB",
-  );
-});
-
-Deno.test("explain of a list that was refused names the peers, or what is not coherent (dma.md 1.8)", () => {
-  const refused = sentence(
-    "iommu { mode = strict } pci { root_port rp0 { endpoint lender { p2pmem = 2MiB } } " +
-      "host_bridge far { root_port rp1 { endpoint nic { coherent = false } } } }",
-    `let memory = pci_alloc_p2pmem(lender, 4KiB)
-    dma_map_sgtable(nic, scatterlist(memory), to_device) fails EREMOTEIO
-    explain EREMOTEIO
-    let list = scatterlist(alloc_pages(1))
-    dma_map_sgtable(nic, list, to_device, [require_coherent]) fails EOPNOTSUPP
-    explain EOPNOTSUPP`,
-  );
-  assertStringIncludes(refused, "memory of lender: not_supported p2p.9.4");
-  assertStringIncludes(
-    refused,
-    "dma_map_sgtable fails: EREMOTEIO dma.1.8 a list has peer memory that the device cannot reach",
-  );
-  assertStringIncludes(
-    refused,
-    "dma_map_sgtable fails: EOPNOTSUPP dma.1.4.3 coherent memory is required for a device that " +
-      "is not coherent: mapping fails",
-  );
 });

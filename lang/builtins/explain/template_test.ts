@@ -1,18 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { EventFacts } from "./explanation.ts";
 import { explainByText } from "./explain_decision.ts";
-import { TEXTS, WORDS } from "./texts.ts";
-
-Deno.test("every text of a word names a list of words, and the last row of each event always fits", () => {
-  for (const [event, rows] of Object.entries(TEXTS)) {
-    assertEquals(rows.at(-1)![0], {}, event);
-    for (const [, ...texts] of rows) {
-      for (const [, list] of texts.join(" ").matchAll(/\{[\w.]+:([A-Z_]+)\}/g)) {
-        assert(list! in WORDS, `${event}: ${list}`);
-      }
-    }
-  }
-});
 
 Deno.test("places are printed as the vocabulary does, and optional parts go where they hold nothing", () => {
   const fields = { start: 0xffff_d000, size_bytes: 8192, to: "tree" };

@@ -10,20 +10,6 @@ Deno.test("a name that a function lacks a parameter for is an error of the funct
   assertEquals(notes, ["used here", "called with 2 arguments here, and it takes 1"]);
 });
 
-Deno.test("without a call that has an argument more the use is the mistake", () => {
-  assertEquals(
-    errorsOf("fn pages(n) { return alloc_pages(n, contiguous: joined) }\nprint pages(2)"),
-    [
-      "E0301 1:49 Nothing is called `joined`",
-    ],
-  );
-  // One argument more does not explain two names.
-  assertEquals(errorsOf("fn f() { return left + right }\nprint f(2)"), [
-    "E0301 1:17 Nothing is called `left`",
-    "E0301 1:24 Nothing is called `right`",
-  ]);
-});
-
 Deno.test("a name bound and never used is the mistake when its like is used all over", () => {
   assertEquals(errorsOf("let stat = iova_state()\nprint state\nprint state.size"), [
     "E0301 1:5 `stat` is never used, but `state` is, 2 times, and is bound nowhere",

@@ -1,10 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
-import type { Contents } from "../../values/spec.ts";
-import { LoadError } from "../../syntax/load_files.ts";
-import { Session } from "../../session.ts";
-import { errorsOf, load } from "../../testing/test_support.ts";
-import { typeOf } from "../../values/value_types.ts";
-import { Handle, ListValue, RecordValue, type Value } from "../../values/value.ts";
+import { assertEquals } from "@std/assert";
+import { errorsOf } from "../../testing/test_support.ts";
 
 const MACHINE =
   `machine { iommu { mode = strict } pci { root_port rp { nvme ssd { sgl = true } } } }\n`;
@@ -31,33 +26,6 @@ Deno.test("a lambda that a list calls knows what it gets, and what it gives is k
   ]);
   assertEquals(errorsOf("print [[1], [2]].map(l => l.lenght)"), [
     "E0315 1:29 A list has no field `lenght`",
-  ]);
-});
-
-Deno.test("entries of records are known by name and kind", () => {
-  assertEquals(errorsOf("let r = { at: 4KiB, name: 1 }\nprint r.nam"), [
-    "E0315 2:9 A record has no field `nam`",
-  ]);
-  assertEquals(
-    load("let r = { at: 4KiB, name: 1 }\nprint r.nam").diagnostics[0]!.hint,
-    "did you mean `name`?",
-  );
-  assertEquals(errorsOf("let r = { at: 4KiB }\nprint r.at + 1us"), [
-    "E0401 2:12 A size and a duration cannot be combined by `+`",
-  ]);
-  assertEquals(errorsOf("let r = { in: { at: 4KiB } }\nprint [r.in.at, r.keys(), r.in.on]"), [
-    "E0315 2:32 A record has no field `on`",
-  ]);
-  assertEquals(
-    errorsOf("let l = [{ a: 1 }, { a: 2, b: 3 }]\nprint l[1].b"),
-    [],
-    "not the same entries",
-  );
-  assertEquals(errorsOf("let l = [{ a: 1 }, { a: 2 }]\nprint l[1].b"), [
-    "E0315 2:12 A record has no field `b`",
-  ]);
-  assertEquals(errorsOf("let t = try alloc_pages(1)\nprint [t.ok, t.value, t.eror]"), [
-    "E0315 2:25 A record has no field `eror`",
   ]);
 });
 
@@ -112,72 +80,6 @@ Deno.test("a chain of ten thousand names ends", () => {
   const chain = Array.from({ length: 10_000 }, (_, n) => `let a${n + 1} = a${n}\n`).join("");
   assertEquals(errorsOf(`let a0 = [1]\n${chain}print a10000[0]`), []);
 });
-
-/** Expressions whose fields say what is in them, on a machine where something has happened. */
-const THINGS: readonly string[] = [
-  "io",
-  "io.requests[0]",
-  "io.requests[0].command",
-  "prp.requests[0].command",
-  "buf",
-  "ssd",
-  "sg",
-  "b",
-  "iommu",
-  "iommu.space(ssd)",
-  "events",
-  "f.first",
-  "topology()",
-];
-
-Deno.test("values have what their specs say is in them", () => {
-  const session = new Session({ loader: { load: (path) => new LoadError("not_found", path) } });
-  const valueOf = (expression: string): Value => {
-    const { diagnostics, failure, values } = session.feed(expression);
-    assertEquals([diagnostics, failure?.lines], [[], undefined], expression);
-    return values[0]?.value ?? null;
-  };
-  session.feed(`${MACHINE}let buf = alloc_pages(3, contiguous: false)
-let pieces = buffer(segments: [{ phys: 0x10_0000, size: 4KiB }, { phys: 0x20_0200, size: 512B }])
-let io = ssd.read(lba: 0, into: pieces)
-let prp = ssd.submit(read, lba: 0, into: alloc_pages(8, contiguous: false))
-step until prp.mapped
-let sg = scatterlist(buf)
-dma_map_sg(ssd, sg, to_device)
-let b = bio(read, lba: 0, into: buf)
-ssd.dma_read(0x1000 as dma, 8B) faults not_present
-let f = fork { ssd.dma_read(0x1000 as dma, 8B) } and { step }
-`);
-  let checked = 0;
-  for (const thing of THINGS) {
-    const handle = valueOf(thing);
-    assert(handle instanceof Handle, thing);
-    for (const { name, type: kind, of } of handle.type.fields()) {
-      if (of === undefined) continue;
-      const value = valueOf(`${thing}.${name}`);
-      for (const item of value instanceof ListValue ? value.items : [value]) {
-        if (item === null) continue;
-        assertEquals(kindsIn(item, of), of, `${thing}.${name}`);
-        checked++;
-      }
-      assertEquals(value === null || typeOf(value) === kind, true, `${thing}.${name}`);
-    }
-  }
-  assert(checked > 30, `only ${checked}`);
-});
-
-/** The kind of a value, or those of a record's entries, in the form in which specs say them. */
-function kindsIn(value: Value, of: Contents): Contents {
-  if (typeof of === "string") return of === "any" ? "any" : typeOf(value);
-  if (0 in of) {
-    const [item] = value instanceof ListValue ? value.items : [];
-    return item === undefined ? of : [kindsIn(item, of[0])];
-  }
-  if (!(value instanceof RecordValue)) return typeOf(value);
-  return Object.fromEntries(
-    [...value.entries].map(([name, entry]) => [name, kindsIn(entry, of[name] ?? "nothing")]),
-  );
-}
 
 Deno.test("an entry whose name has run into the next word is an error where it is put in", () => {
   const text = "let rows = [1, 2].map(n => { at: n, sizemax: 4KiB })\n" +

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { errorsOf, failureOf, load } from "../../testing/test_support.ts";
+import { errorsOf, load } from "../../testing/test_support.ts";
 
 const MACHINE = "machine { pci { root_port rp { nvme ssd { } } } }\nlet buf = alloc_pages(1)\n";
 const hintOf = (text: string) => load(text).diagnostics[0]?.hint;
@@ -26,33 +26,6 @@ Deno.test("kinds: what the table of language.md allows is no error", () => {
   ) assertEquals(errorsOf(MACHINE + text), [], text);
 });
 
-Deno.test("kinds: other mixes are found before the run", () => {
-  const cases: readonly (readonly [string, string])[] = [
-    ["print 4KiB + 10ns", "E0401 3:12 A size and a duration cannot be combined by `+`"],
-    [
-      "print buf.phys + buf.phys",
-      "E0401 3:16 A physical address (phys) and a physical address " +
-      "(phys) cannot be combined by `+`",
-    ],
-    [
-      "print buf.phys * 2",
-      "E0401 3:16 A physical address (phys) and an int cannot be combined by `*`",
-    ],
-    ["print 4KiB * 4KiB", "E0401 3:12 A size and a size cannot be combined by `*`"],
-    ["print 2 / 4KiB", "E0401 3:9 An int and a size cannot be combined by `/`"],
-    [
-      "print buf.phys & 0xfff",
-      "E0401 3:16 A physical address (phys) and an int cannot be combined by `&`",
-    ],
-    ["print 1.5 * 4KiB", "E0401 3:11 A ratio and a size cannot be combined by `*`"],
-    ["print 1 < true", "E0401 3:9 An int and a bool cannot be compared"],
-    ["print -buf.phys", "E0401 3:8 Cannot negate a physical address (phys)"],
-    ["print 4KiB..10ns", "E0401 3:7 A range cannot go from a size to a duration"],
-    ['print 1 + "a"', "E0401 3:9 An int and a string cannot be combined by `+`"],
-  ];
-  for (const [text, error] of cases) assertEquals(errorsOf(MACHINE + text), [error], text);
-});
-
 Deno.test("an address of the wrong space is refused, with the cast to write", () => {
   assertEquals(errorsOf(`${MACHINE}ssd.dma_read(buf.phys, 512B)`), [
     "E0402 3:14 `dma_read` takes a device address (dma) or a mapping as `dma`, but this is a physical address (phys)",
@@ -74,33 +47,6 @@ Deno.test("an address of the wrong space is refused, with the cast to write", ()
     hintOf(`${MACHINE}ssd.dma_read(${sum}, 512)`)?.split("; ")[0],
     "`(…) as dma` makes an address of a size, as in `(0x10_0000 + 64KiB) as dma`",
   );
-});
-
-Deno.test("a pattern asks for a field in the kind it has, before the run and in it", () => {
-  const asking = (field: string) =>
-    `${MACHINE}let t = trace { ssd.read(lba: 0, into: buf) }\nexpect events [ ${field}, ... ] in t`;
-  const cases: readonly (readonly [string, string])[] = [
-    [
-      "mem.alloc(size_bytes: 4096ns)",
-      "`size_bytes` is a size and never equals a duration",
-    ],
-    [
-      "dma.map(phys: (0x1000 as dma))",
-      "`phys` is a physical address (phys) and never equals a device address (dma)",
-    ],
-    ["dma_map_phys(size: to_device)", "`size` is a size and never equals a word"],
-    ["irq(at_ns: 4KiB)", "`at_ns` is a duration and never equals a size"],
-  ];
-  for (const [field, message] of cases) {
-    assertEquals(load(asking(field)).diagnostics.map((each) => each.message), [message]);
-  }
-  const late = `fn same(x) { return x }\n${asking("dma.map(phys: (same(0x1000 as dma)))")}`;
-  assertEquals(
-    failureOf(late),
-    "E0913 Cannot compare the field phys (a physical address (phys)) with " +
-      "a device address (dma)",
-  );
-  assertEquals(errorsOf(asking("dma.map(phys: (buf.phys), size_bytes: 4096)")), []);
 });
 
 Deno.test("values of some kinds are never equal", () => {

@@ -1,8 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { diagnosticLines, errorsOf, load } from "../../testing/test_support.ts";
 
-const MACHINE = "machine { pci { root_port rp { nvme ssd { } } } }\n";
-
 /** The errors' notes as `line:column text`. */
 function notesOf(text: string): string[] {
   return load(text).diagnostics.flatMap(({ related = [] }) =>
@@ -32,29 +30,6 @@ Deno.test("when most uses find a value right the wrong one is the mistake, with 
   assertEquals(errorsOf("let n = 4\nprint n.size\nprint n.phys\nprint n"), [
     "E0408 1:9 `n` is an int, which fits only 1 of its 3 uses",
   ]);
-});
-
-Deno.test("one use alone is the place, unless the value looks like a call that lost its name", () => {
-  assertEquals(errorsOf("let n = 4\nprint n.size"), ["E0315 2:9 An int has no field `size`"]);
-  assertEquals(errorsOf("let n = (4)\nprint n.size"), [
-    "E0408 1:9 `n` is an int, which does not fit its use",
-  ]);
-  // A sum in parentheses may just be a sum.
-  assertEquals(errorsOf("let n = (4) + (5)\nprint n.size"), [
-    "E0315 2:9 An int has no field `size`",
-  ]);
-});
-
-Deno.test("blame is passed on from a name to the function that its value is from", () => {
-  const uses = 'test "a" { let sg = pieces()\n dma_map_sg(ssd, sg, to_device) }\n' +
-    'test "b" { let other = pieces()\n dma_map_sg(ssd, other, to_device) }';
-  assertEquals(errorsOf(`${MACHINE}fn pieces() { return [alloc_pages(1)] }\n${uses}`), [
-    "E0408 2:22 `pieces` returns a list, which fits none of its 2 uses",
-  ]);
-  assertEquals(
-    errorsOf(`${MACHINE}fn pieces() { return scatterlist([alloc_pages(1)]) }\n${uses}`),
-    [],
-  );
 });
 
 Deno.test("a function whose value is used and that returns none is one error, inside it", () => {
@@ -126,29 +101,6 @@ Deno.test("a chain of ten thousand names is followed a hundred far, and ends", (
   const links = Array.from({ length: 10_000 }, (_, index) => `let a${index + 1} = a${index}`);
   const { diagnostics } = load(`let a0 = (1)\n${links.join("\n")}\nprint a10000.phys`);
   assertEquals(diagnosticLines(diagnostics).length, 1);
-});
-
-Deno.test("blame goes through lists and records to what was put in", () => {
-  const none = "fn take(n) {\n  iova_state()\n  return\n}\n";
-  assertEquals(
-    errorsOf(
-      `${none}let all = [1, 2].map(n => take(n))\nprint all.map(s => s.addr)\nprint all[0].size`,
-    ),
-    ["E0407 3:3 `take` is used for its value, but returns none"],
-  );
-  assertEquals(errorsOf(`${none}let one = { state: take(1) }\nprint one.state.addr`), [
-    "E0407 3:3 `take` is used for its value, but returns none",
-  ]);
-  const lost =
-    "let pages = [1, 2].map(n => (n))\nprint pages[0].phys\nfor p in pages { print p.size }";
-  assertEquals(errorsOf(lost), [
-    "E0408 1:29 The item added here is an int, which does not fit its uses",
-  ]);
-  assertEquals(hintOf(lost), "is the name of a function missing before the `(`?");
-  const plain = "let pages = [1, 2]\nprint pages[0].phys\nfor p in pages { print p.size }";
-  assertEquals(errorsOf(plain), ["E0315 2:16 An int has no field `phys`"]);
-  assertEquals(notesOf(plain), ["1:14 it is added here"]);
-  assertEquals(hintOf(plain), "it does not fit in 1 more place");
 });
 
 Deno.test("two values from one place are one value to blame", () => {

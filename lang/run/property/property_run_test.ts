@@ -2,8 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../values/limits.ts";
 import { FAST_CHECK } from "./fast_check_engine.ts";
 import { caseSpace, caseValues } from "./property_cases.ts";
-import { ListValue, Quantity, RangeValue } from "../../values/value.ts";
-import { failureOf, onlyOutcome, run } from "../../testing/test_support.ts";
+import { ListValue, RangeValue } from "../../values/value.ts";
+import { failureOf, onlyOutcome } from "../../testing/test_support.ts";
 
 /** The lines of the only outcome's failure. */
 function failureLines(text: string, options = {}): readonly string[] {
@@ -39,29 +39,6 @@ Deno.test("caseSpace() has every case when there are few, the last name counting
   ]);
 });
 
-Deno.test("of many cases the ends come first, then drawn ones, the same for the same seed", () => {
-  const forall = [
-    { name: "a", values: new RangeValue(1, 513, "int") },
-    { name: "b", values: new RangeValue(0, 8, "size") },
-  ];
-  const cases = (seed: number) => {
-    const tried: (readonly number[])[] = [];
-    FAST_CHECK.search(caseSpace(forall, seed, 50), (drawn) => {
-      tried.push(drawn as readonly number[]);
-      return true;
-    });
-    return tried;
-  };
-  const first = cases(1);
-  assertEquals(first.length, 50);
-  assertEquals(caseValues(forall, first[0]!), [1, new Quantity("size", 0)]);
-  assertEquals(caseValues(forall, first[1]!), [512, new Quantity("size", 7)]);
-  assertEquals(first, cases(1));
-  assert(JSON.stringify(first) !== JSON.stringify(cases(2)));
-  assert(JSON.stringify(first) !== JSON.stringify(cases(1 + 2 ** 40)), "all bits of a seed count");
-  for (const [a, b] of first) assert(a! >= 1 && a! <= 512 && b! >= 0 && b! <= 7, `${a} ${b}`);
-});
-
 Deno.test("what is thrown while a case is tried is no failure of it", () => {
   const space = caseSpace([{ name: "a", values: new RangeValue(0, 5, "int") }], 1);
   let tried = 0;
@@ -93,35 +70,6 @@ Deno.test("a failing property shrinks to the smallest case that fails", () => {
   assertEquals(shrunk("op in [read, write, flush]", "op != read"), "op = write");
 });
 
-Deno.test("the test to paste fails in the same way, on the same machine", () => {
-  const head = `machine {
-  iommu { mode = off }
-  pci { root_port rp0 { nvme ssd { queues = 1 } } }
-}
-const most = 9
-`;
-  const property =
-    `property "\\{some\\} layouts" matrix { iommu.mode = [strict] } with { cpus = 2 } forall pages in 1..=64, op in [write, read] {
-  # reads of more than nine pages are refused here, and only by an IOMMU
-  let buf = alloc_pages(pages)
-  if op == read {
-    assert pages <= most or iommu.mode != strict, "pages: {pages}"
-    ssd.read(lba: 0, into: buf)
-  }
-}
-`;
-  const lines = failureLines(head + property);
-  assertEquals(smallest(lines), "pages = 10, op = read");
-  const pasted = pastedFrom(lines);
-  assertEquals(pasted.split("\n").slice(0, 3).map((line) => line.trim()), [
-    'test "\\{some\\} layouts: pages = 10, op = read" with { cpus = 2 } with { iommu.mode = strict } {',
-    "let pages = 10",
-    "let op = read",
-  ]);
-  assertEquals(failureOf(head + pasted), "E0901 Assertion failed: pages: 10");
-  assertEquals(failureOf(head + pasted.replace("pages = 10\n", "pages = 9\n")), null);
-});
-
 Deno.test("a property on one line is pasted as a test, with the seed where it was given", () => {
   const lines = failureLines('property "p" forall n in 0..9 { assert random(0..100) < n * 0 }', {
     seed: 0x2a,
@@ -143,46 +91,12 @@ Deno.test("smaller cases must fail at the same place", () => {
   assertEquals(smallest(lines), "n = 500");
 });
 
-Deno.test("smaller cases say nothing and count for nothing", () => {
-  const { lines, report } = run(`property "p" forall n in 0..1000 {
-  print n
-  assert n < 500
-}`);
-  assertEquals(lines, ["0", "999"]);
-  const [outcome] = report.outcomes;
-  assertEquals([outcome!.cases, outcome!.assertions], [2, 2]);
-  assertStringIncludes(outcome!.failure!.lines.join("\n"), "case 2 of 100 fails; ");
-});
-
 Deno.test("a case that a limit stopped is not made smaller: each would take as long", () => {
   const failure = onlyOutcome('property "p" forall n in 5..1000 { while true { } }', {
     limits: { ...DEFAULT_LIMITS, steps: 100_000 },
   }).failure!;
   assertEquals([failure.code, failure.kind], ["E0801", "limit"]);
   assertEquals(smallest(failure.lines), "n = 5");
-});
-
-Deno.test("a mapping bug shrinks to the layout that shows it: a hole in a range is kept by `destroy`", () => {
-  // A driver that unlinks all but its last piece, and says that nothing was mapped.
-  const text = `machine {
-  iommu { mode = strict }
-  pci { root_port rp0 { endpoint dev { } } }
-}
-property "nothing stays mapped" forall pages in 1..=32, kept in 0..8 {
-  let buf = alloc_pages(pages, contiguous: false)
-  let state = iova_state()
-  assert dma_iova_try_alloc(dev, state, buf.phys, pages * 4KiB)
-  for k in 0..pages { dma_iova_link(dev, state, buf.pages[k], k * 4KiB, 4KiB, to_device) }
-  dma_iova_sync(dev, state, 0B, pages * 4KiB)
-  if kept < pages - 1 {
-    dma_iova_unlink(dev, state, 0B, (pages - kept) * 4KiB, to_device)
-    dma_iova_free(dev, state)
-  } else {
-    dma_iova_destroy(dev, state, pages * 4KiB, to_device)
-  }
-  assert iommu.live_mappings == 0
-}`;
-  assertEquals(smallest(failureLines(text)), "pages = 3, kept = 1");
 });
 
 Deno.test("an interrupt while smaller cases are tried says that there may be smaller ones", () => {

@@ -1,6 +1,6 @@
 /** Sequences of operations: what is drawn, and how one that fails is made smaller. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { errorsOf, failureOf, onlyOutcome, printed, run } from "../../testing/test_support.ts";
+import { errorsOf, onlyOutcome, printed, run } from "../../testing/test_support.ts";
 import { sequenceChoices } from "../../values/sequences.ts";
 import { ListValue, RangeValue, RecordValue } from "../../values/value.ts";
 
@@ -44,27 +44,6 @@ Deno.test("a sequence has as many steps as it may, and each is one of the choice
     run('property "p" forall ops in sequence(0..=9, [1]) { print ops.length }').lines,
   );
   assert(lengths.has("0") && lengths.has("9"), [...lengths].join(" "));
-});
-
-Deno.test("the test to paste has a line for each step, and fails in the same way", () => {
-  const text =
-    `property "p" forall ops in sequence(0..=20, [{ op: read, n: 0..9 }, { op: write }]) {
-  assert ops.filter(o => o.op == write).length < 2
-}`;
-  const lines = failureLines(text);
-  const start = lines.findIndex((line) => line.includes("as a test to paste:"));
-  const pasted = lines.slice(start + 1).map((line) => line.replace(/^ {5}/, ""));
-  assertEquals(pasted.slice(0, 5), [
-    'test "p: ops of 2 steps" {',
-    "  let ops = [",
-    "    { op: write },",
-    "    { op: write },",
-    "  ]",
-  ]);
-  assertEquals(
-    failureOf(pasted.filter((line) => !line.startsWith("repeat")).join("\n")),
-    "E0901 Assertion failed",
-  );
 });
 
 Deno.test("the same seed draws the same, and a case changes nothing of the next", () => {

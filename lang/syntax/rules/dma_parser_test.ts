@@ -88,20 +88,3 @@ Deno.test("what has a mistake in it keeps its name, and what it has read by then
   assertEquals(kept("driver d = c"), ["ErrorStatement"]);
   assertEquals(kept("test { f() }"), ["ErrorStatement"]);
 });
-
-Deno.test("a torn line keeps the values that it has read by then", () => {
-  const torn = (text: string) => {
-    const [item] = parseText(text).file.items;
-    return JSON.stringify(item, (key, value) => /span$/i.test(key) ? undefined : value);
-  };
-  const lost = '{"kind":"ErrorExpression"}';
-  const a = '{"kind":"Name","name":"a"}';
-  const sum = `{"kind":"Binary","operator":"+","left":${a},"right":${lost}}`;
-  assertEquals(torn("let x = a +"), `{"kind":"Let","name":{"text":"x"},"value":${sum}}`);
-  assertEquals(
-    torn("a ="),
-    `{"kind":"Assign","target":{"text":"a"},"operator":"=","value":${lost}}`,
-  );
-  assertEquals(torn("let x = a."), `{"kind":"Let","name":{"text":"x"},"value":${a}}`);
-  assertEquals(torn("wait"), `{"kind":"Wait","subject":${lost}}`);
-});

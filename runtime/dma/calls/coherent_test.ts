@@ -11,22 +11,6 @@ import { ERRNO } from "../../errno.ts";
 import { DMA_ATTR } from "../attributes.ts";
 import { at, testBench } from "../testing.ts";
 
-Deno.test("dma_alloc_coherent() maps whole pages for both sides, neighbours in one piece", () => {
-  const { machine, dev, fields } = testBench();
-  const pages = [at(0x2000_0000), at(0x2000_1000), at(0x3000_0000)];
-  const memory = machine.dma.dmaAllocCoherent(dev, 0x2800, { pages });
-  assertEquals(memory?.dma, 0xffff_c000);
-  assertEquals(
-    fields("iommu.map").map(({ iova, phys, size_bytes, prot }) => [iova, phys, size_bytes, prot]),
-    [
-      [0xffff_c000, 0x2000_0000, 0x2000, "read_write"],
-      [0xffff_e000, 0x3000_0000, 0x1000, "read_write"],
-    ] as never,
-  );
-  assertEquals(memory?.physOf(0x2010), 0x3000_0010);
-  assertEquals(machine.iommu.liveMappings, 0);
-});
-
 Deno.test("memory of which a later part cannot be mapped leaves no part mapped", () => {
   const pages = [at(0x2000_0000), at(0x2000_1000), at(0x3000_0000)];
   for (const fails of [1, 2]) {
@@ -95,25 +79,6 @@ function fragment({ machine }: ReturnType<typeof testBench>, runPages: number): 
     pages.free(Array.from({ length: runPages }, (_, page) => at + page * PAGE as PhysAddr));
   }
 }
-
-Deno.test("behind an IOMMU coherent memory is made of single pages where no larger run is free (dma.md 1.9)", () => {
-  const bench = testBench();
-  fragment(bench, 1);
-  const memory = bench.machine.dma.dmaAllocCoherent(bench.dev, 64 * KIB)!;
-  assertEquals(memory.pages.length, 16);
-  assertEquals(bench.fields("iova.alloc").map(({ size_bytes }) => size_bytes), [64 * KIB]);
-  assertEquals(bench.fields("iommu.map").map(({ size_bytes }) => size_bytes), Array(16).fill(PAGE));
-  const { dma } = bench.machine;
-  assertEquals(
-    dma.dmaAllocCoherent(bench.dev, 64 * KIB, { attrs: DMA_ATTR.FORCE_CONTIGUOUS }),
-    null,
-  );
-  assertEquals(dma.dmaAllocCoherent(bench.dev, 64 * KIB, { atomic: true }), null);
-  assertEquals(
-    refusals(bench),
-    ["no_pages", "no_pages"],
-  );
-});
 
 Deno.test("the largest page size that fits comes first, and one that is not to be had is not tried again (dma.md 1.9)", () => {
   const empty = testBench();

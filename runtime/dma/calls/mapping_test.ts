@@ -1,5 +1,4 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB } from "../../address.ts";
 import { ERRNO, KernelError } from "../../errno.ts";
 import { ArmedInjection, INJECTION } from "../../injection.ts";
@@ -48,51 +47,6 @@ Deno.test("calls of a device with DMA functions of its own go through its table,
   assertEquals([dma.dmaSetMask(dev, 64), dma.dmaNeedUnmap(dev)], [0, true]);
   const shared = dma.dmaMapPhys(dev, at(0x1000), 64, DMA_BIDIRECTIONAL, DMA_ATTR.CC_SHARED);
   assertEquals([shared, dma.refusal?.rule], [DMA_MAPPING_ERROR, "dma.1.4.5"]);
-});
-
-Deno.test("a translated map and unmap make these events in this order", () => {
-  const { machine, dev, names, fields } = testBench();
-  const dma = machine.dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_FROM_DEVICE, DMA_ATTR.NO_WARN);
-  assertEquals(machine.dma.dmaMappingError(dev, dma), 0);
-  machine.dma.dmaUnmapPhys(dev, dma, 4096, DMA_FROM_DEVICE);
-  assertEquals(names(), [
-    "call.dma_map_phys",
-    "iova.alloc",
-    "iommu.map",
-    "iommu.sync_map",
-    "dma.map",
-    "ret.dma_map_phys",
-    "call.dma_unmap_phys",
-    "iommu.unmap",
-    "iotlb.sync",
-    "iova.free",
-    "dma.unmap",
-    "ret.dma_unmap_phys",
-  ]);
-  assertEquals(fields("call.dma_map_phys"), [{
-    dev: "dev",
-    phys: 0x1000,
-    size: 4096,
-    dir: "from_device",
-    attrs: ["no_warn"],
-  }]);
-  assertEquals(fields("ret.dma_map_phys"), [{ result: 0xffff_f000, error: null }]);
-  assertEquals(fields("dma.map"), [{
-    api: "dma_map_phys",
-    phys: 0x1000,
-    dma: 0xffff_f000,
-    size_bytes: 4096,
-    dir: "from_device",
-    path: "iommu",
-  }] as never);
-  assertEquals(fields("dma.unmap"), [{
-    api: "dma_unmap_phys",
-    phys: 0x1000,
-    dma: 0xffff_f000,
-    size_bytes: 4096,
-    dir: "from_device",
-    path: "iommu",
-  }] as never);
 });
 
 Deno.test("unaligned MMIO of an untrusted device is mapped as it is from 7.2.12 on, and refused by 7.2.6 (dma.md 1.6)", () => {
@@ -145,24 +99,6 @@ Deno.test("REQUIRE_COHERENT on a non-coherent device, and CC_SHARED with an IOMM
   assertEquals(map(bare, DMA_ATTR.REQUIRE_COHERENT), DMA_MAPPING_ERROR);
   assertEquals(map(testBench(), DMA_ATTR.CC_SHARED), DMA_MAPPING_ERROR);
   assertEquals(bare.names("dma.map", "kernel.warn"), []);
-});
-
-Deno.test("dma_map_page() refuses MMIO; dma_map_resource() is dma_map_phys() with it (dma.md 1.4)", () => {
-  const { machine, dev, fields } = testBench();
-  const { dma } = machine;
-  assertEquals(
-    dma.dmaMapPage(dev, at(0x1000), 0, 4096, DMA_TO_DEVICE, DMA_ATTR.MMIO),
-    DMA_MAPPING_ERROR,
-  );
-  const page = dma.dmaMapPage(dev, at(0x1000), 0x200, 0x100, DMA_TO_DEVICE);
-  assertEquals(machine.iommu.lookup(dev, page), 0x1200);
-  const resource = dma.dmaMapResource(dev, at(0x8000), 4096, DMA_TO_DEVICE);
-  assertEquals(fields("call.dma_map_resource")[0]?.attrs, []);
-  dma.dmaUnmapPage(dev, page, 0x100, DMA_TO_DEVICE);
-  dma.dmaUnmapResource(dev, resource, 4096, DMA_TO_DEVICE);
-  const single = dma.dmaMapSingle(dev, at(0x9000), 16, DMA_TO_DEVICE);
-  dma.dmaUnmapSingle(dev, single, 16, DMA_TO_DEVICE);
-  assertEquals(machine.iommu.liveMappings, 0);
 });
 
 Deno.test("a kernel with debugging refuses pages that are a device's memory (dma.md 1.4)", () => {
@@ -256,24 +192,6 @@ Deno.test("dma_set_mask() refuses what cannot work without translation (dma.md 1
   ]);
 });
 
-Deno.test("every call leaves the device that it worked for, whatever came of it", () => {
-  const { machine, dev } = testBench({ iommu: OFF });
-  const { dma, events: { context } } = machine;
-  const list = new Scatterlist([{ phys: at(0x1000), sizeBytes: 0x1000 }]);
-  const calls: Record<string, () => unknown> = {
-    mask: () => dma.dmaSetMask(dev, 23),
-    coherent: () => dma.dmaSetCoherentMask(dev, 64),
-    phys: () => dma.dmaMapPhys(dev, at(0x1000), 16, DMA_TO_DEVICE),
-    list: () => dma.dmaMapSg(dev, list, DMA_TO_DEVICE),
-    table: () => dma.dmaMapSgtable(dev, new Scatterlist([]), DMA_TO_DEVICE),
-    memory: () => dma.dmaAllocCoherent(dev, 4096),
-  };
-  for (const [name, call] of Object.entries(calls)) {
-    call();
-    assertEquals(context.device, null, name);
-  }
-});
-
 Deno.test("a map that fails does not say why the one before was refused (dma.md 1.6)", () => {
   const bench = testBench({ device: { minAlignMask: 0x1fff } });
   const map = () => bench.machine.dma.dmaMapPhys(bench.dev, at(0x1000), 4096, DMA_TO_DEVICE);
@@ -332,56 +250,6 @@ Deno.test("an unmap of 0 bytes queues a range of no granules, which a flush free
   ]);
 });
 
-Deno.test("map then unmap restores everything, whatever the order, in strict and lazy mode", () => {
-  const step = fc.record({
-    phys: fc.integer({ min: 0x1000, max: 0x1000_0000 }),
-    sizeBytes: fc.integer({ min: 1, max: 300_000 }),
-    unmapFirst: fc.boolean(),
-    pick: fc.nat(),
-  });
-  const modes = fc.constantFrom("strict" as const, "lazy" as const);
-  fc.assert(
-    fc.property(
-      modes,
-      fc.boolean(),
-      fc.array(step, { maxLength: 60 }),
-      (mode, untrusted, steps) => {
-        const { machine, dev } = testBench({
-          iommu: { mode },
-          device: { untrusted, minAlignMask: 0xfff },
-        });
-        const live: { dma: DmaAddr; phys: number; sizeBytes: number }[] = [];
-        const unmap = (index: number) => {
-          const [gone] = live.splice(index, 1);
-          machine.dma.dmaUnmapPhys(dev, gone!.dma, gone!.sizeBytes, DMA_TO_DEVICE);
-        };
-        for (const { phys, sizeBytes, unmapFirst, pick } of steps) {
-          if (unmapFirst && live.length > 0) unmap(pick % live.length);
-          const dma = machine.dma.dmaMapPhys(dev, at(phys), sizeBytes, DMA_TO_DEVICE);
-          if (dma !== DMA_MAPPING_ERROR) live.push({ dma, phys, sizeBytes });
-        }
-        if (!untrusted) {
-          for (const { dma, phys, sizeBytes } of live) {
-            assertEquals(machine.iommu.lookup(dev, dma), phys);
-            assertEquals(machine.iommu.lookup(dev, dma + sizeBytes - 1), phys + sizeBytes - 1);
-          }
-        }
-        while (live.length > 0) unmap(0);
-        machine.advance(10_000_000);
-        const { iova, table } = dev.domain!;
-        iova.flushCaches();
-        assertEquals(iova.ranges.count, 0);
-        assertEquals(machine.swiotlb.usedSlots, 0);
-        assertEquals([machine.iommu.liveMappings, dev.mappings], [0, 0]);
-        table.forEachLeaf(0, 2 ** 48 - 1, () => {
-          throw new Error("A leaf is left");
-        });
-      },
-    ),
-    { numRuns: 40 },
-  );
-});
-
 Deno.test("an unmap of what is not mapped leaves the device with no mappings, and not with less", () => {
   for (const iommu of [OFF, { mode: "strict" }] as const) {
     const { machine, dev } = testBench({ iommu });
@@ -393,28 +261,6 @@ Deno.test("an unmap of what is not mapped leaves the device with no mappings, an
     machine.dma.dmaMapPhys(dev, at(0x10_0000), 4096, DMA_TO_DEVICE);
     assertEquals(dev.mappings, 1);
   }
-});
-
-Deno.test("dma_map_sg gives the number of outputs, dma_map_sgtable 0; with an injected failure, 0 and its errno (dma.md 7.1)", () => {
-  const bench = testBench();
-  const { machine, dev } = bench;
-  const list = () =>
-    new Scatterlist(
-      [0x10_0000, 0x20_0000, 0x30_0200].map((phys) => ({ phys: at(phys), sizeBytes: 0x200 })),
-    );
-  assertEquals(machine.dma.dmaMapSg(dev, list(), DMA_TO_DEVICE), 3);
-  assertEquals(machine.dma.dmaMapSgtable(dev, list(), DMA_TO_DEVICE), 0);
-  assertEquals(bench.fields("ret.dma_map_sg"), [{ result: 3, error: null }]);
-  assertEquals(bench.fields("ret.dma_map_sgtable"), [{ result: 0, error: null }]);
-  // What it had when it was mapped before is no output of the map that fails.
-  const again = list();
-  machine.dma.dmaMapSg(dev, again, DMA_TO_DEVICE);
-  machine.dma.dmaUnmapSg(dev, again, DMA_TO_DEVICE);
-  bench.forget();
-  machine.armInjection(new ArmedInjection(INJECTION.dma_map_sg, 1, 1));
-  assertEquals([machine.dma.dmaMapSg(dev, again, DMA_TO_DEVICE), again.outputs], [0, 0]);
-  assertEquals(bench.names(), ["call.dma_map_sg", "inject", "ret.dma_map_sg"]);
-  assertEquals(bench.fields("ret.dma_map_sg"), [{ result: 0, error: "ENOMEM" }]);
 });
 
 Deno.test("a reservation with an injected failure leaves a state with nothing in it (dma.md 3.2)", () => {

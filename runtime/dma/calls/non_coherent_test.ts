@@ -1,16 +1,9 @@
 import { swiotlbConfig } from "../../machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
-import { DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "../../address.ts";
+import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { IommuMode } from "../../machine_config.ts";
-import {
-  DMA_ATTR,
-  DMA_BIDIRECTIONAL,
-  DMA_FROM_DEVICE,
-  DMA_TO_DEVICE,
-  type DmaDirection,
-} from "../attributes.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { Scatterlist } from "../scatterlist.ts";
@@ -139,33 +132,6 @@ Deno.test("a map with SKIP_CPU_SYNC leaves the device the old bytes until the dr
     assertEquals(maintenance(some), ["clean 100000+1000"]);
     assertEquals(reports(some), ["stale_memory_read"]);
   }
-});
-
-Deno.test("a CPU that looks before the sync sees the line from before, and the report says who wrote (dma.md 2.2)", () => {
-  const some = bench();
-  const { dma, events } = some.machine;
-  events.context.site = 1;
-  cpuFill(some, PAGE, 4096, 0x22);
-  events.context.site = 2;
-  const mapped = dma.dmaMapPhys(some.dev, PAGE, 4096, DMA_FROM_DEVICE);
-  events.context.site = 3;
-  deviceFill(some, mapped + 64, 64, 0x33);
-  events.context.site = 4;
-  assertEquals(cpuReads(some, PAGE + 64), 0x22);
-  assertEquals(some.fields("dma.report"), [{
-    class: "stale_cacheline_read",
-    rule: "dma.2.2",
-    text: 'CPU read of stale data from 1 cache line at 0x10_0040: device "dev" wrote the memory, ' +
-      "and the line was not invalidated",
-    first_site: 3,
-    second_site: 4,
-    beyond_kernel: true,
-    log: null,
-  }]);
-  dma.dmaSyncSingleForCpu(some.dev, mapped, 4096, DMA_FROM_DEVICE);
-  assertEquals(cpuReads(some, PAGE + 64), 0x33);
-  dma.dmaUnmapPhys(some.dev, mapped, 4096, DMA_FROM_DEVICE);
-  assertEquals(reports(some).length, 1);
 });
 
 Deno.test("what the CPU writes while the device has a buffer is dropped when it gets it back", () => {
@@ -306,55 +272,4 @@ Deno.test("a device that sees the caches needs no hand-over beside one that does
   some.machine.bus.write(nic, PAGE, new Uint8Array([0x33]), 0, 1);
   assertEquals([cpuReads(some, PAGE), cpuReads(some, PAGE + 1)], [0x33, 0x22]);
   assertEquals(reports(some), []);
-});
-
-Deno.test("a driver that hands its buffers over sees what was written last, in every mode and direction", () => {
-  const DIRS: readonly DmaDirection[] = [DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL];
-  const step = fc.record({
-    buffer: fc.nat(3),
-    dir: fc.constantFrom(...DIRS),
-    partial: fc.boolean(),
-    rounds: fc.nat(2),
-    byte: fc.integer({ min: 1, max: 255 }),
-  });
-  fc.assert(
-    fc.property(
-      fc.constantFrom(...MODES),
-      fc.constantFrom(64, 192, 4096, 5120),
-      fc.array(step, { maxLength: 25 }),
-      (mode, sizeBytes, steps) => {
-        const some = bench(mode);
-        const { dma } = some.machine;
-        const last = [0, 0, 0, 0];
-        for (const { buffer, dir, partial, rounds, byte } of steps) {
-          const phys = at(PAGE + buffer * MIB);
-          if (dir !== DMA_FROM_DEVICE || partial) {
-            cpuFill(some, phys, sizeBytes, byte);
-            last[buffer] = byte;
-          }
-          const mapped = dma.dmaMapPhys(some.dev, phys, sizeBytes, dir);
-          for (let round = 0; round <= rounds; round++) {
-            if (dir !== DMA_FROM_DEVICE) assertEquals(deviceReads(some, mapped), last[buffer]);
-            if (dir !== DMA_TO_DEVICE) {
-              last[buffer] = (byte + round + 1) & 255;
-              deviceFill(some, mapped, sizeBytes, last[buffer]!);
-            }
-            if (round === rounds) break;
-            dma.dmaSyncSingleForCpu(some.dev, mapped, sizeBytes, dir);
-            assertEquals(cpuReads(some, phys + sizeBytes - 1), last[buffer]);
-            if (dir === DMA_BIDIRECTIONAL) {
-              cpuFill(some, phys, sizeBytes, byte);
-              last[buffer] = byte;
-            }
-            dma.dmaSyncSingleForDevice(some.dev, mapped, sizeBytes, dir);
-          }
-          dma.dmaUnmapPhys(some.dev, mapped, sizeBytes, dir);
-          assertEquals(cpuReads(some, phys), last[buffer]);
-        }
-        assertEquals(reports(some), []);
-        assertEquals(some.machine.caches!.owners.isDevices(PAGE), false);
-      },
-    ),
-    { numRuns: 60 },
-  );
 });

@@ -17,31 +17,6 @@ function bench(mode: "off" | "strict" = "off") {
   return { machine, dev, seen };
 }
 
-Deno.test("DmaPool says what it does, and its growth belongs to no request", () => {
-  const { machine, dev, seen } = bench();
-  const pool = new DmaPool(machine, dev, "small", 256, 256);
-  machine.events.context.enterRequest(7);
-  const block = pool.alloc()!;
-  const { dma } = block;
-  pool.free(block, dma);
-  const mine = seen.filter(({ name }) => name.includes("pool") || name === "mem.alloc");
-  assertEquals(mine.map(({ name, request, device }) => [name, request, device]), [
-    ["call.dma_pool_alloc", 7, "ssd"],
-    ["mem.alloc", null, "ssd"],
-    ["ret.dma_pool_alloc", 7, "ssd"],
-    ["call.dma_pool_free", 7, "ssd"],
-    ["ret.dma_pool_free", 7, "ssd"],
-  ]);
-  assertEquals(mine.map(({ fields }) => fields), [
-    { pool: "small", size_bytes: 256 },
-    { what: "pool_page", size_bytes: 4096, from: "small" },
-    { result: dma, error: null },
-    { pool: "small", size_bytes: 256, dma },
-    { result: null, error: null },
-  ]);
-  assertEquals([machine.events.context.request, machine.events.context.device], [7, null]);
-});
-
 Deno.test("DmaPool hands out a block at the address it was freed with (nvme.md 7, case 9)", () => {
   const { machine, dev } = bench();
   const pool = new DmaPool(machine, dev, "small", 256, 256);

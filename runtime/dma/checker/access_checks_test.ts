@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DMA_TO_DEVICE } from "../attributes.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at } from "../testing.ts";
-import { checkerBench, DIRECT } from "./_bench.ts";
+import { checkerBench } from "./_bench.ts";
 
 Deno.test("a device that stays inside its buffers is never reported", () => {
   const bench = checkerBench();
@@ -17,34 +17,6 @@ Deno.test("a device that stays inside its buffers is never reported", () => {
   assertEquals(bench.classes(), []);
 });
 
-Deno.test("the rest of a buffer's granules is no buffer: device_outside_buffer (dma.md 1.6)", () => {
-  const bench = checkerBench();
-  bench.machine.events.context.site = 2;
-  const mapped = bench.map(0x10_0200, 0x400);
-  bench.machine.events.context.site = 5;
-  bench.read(mapped - 1, 1);
-  bench.read(mapped + 0x3ff, 2);
-  bench.read(mapped + 0x400, 1);
-  const reports = bench.reports();
-  assertEquals(reports.map((report) => report.class), [
-    "device_outside_buffer",
-    "device_outside_buffer",
-    "device_outside_buffer",
-  ]);
-  assertEquals(
-    reports.map(({ first_site, second_site, beyond_kernel }) => [
-      first_site,
-      second_site,
-      beyond_kernel,
-    ]),
-    [[2, 5, true], [2, 5, true], [2, 5, true]],
-  );
-  assertMatch(
-    reports[1]!.text,
-    /reads 2 bytes at 0xffff_f5ff, from 0xffff_f600 on outside every mapped buffer: they share an IOMMU granule with the mapping of 1024 bytes/,
-  );
-});
-
 Deno.test("an access across two buffers side by side is inside", () => {
   const bench = checkerBench();
   bench.tryAlloc(0, 0x2000);
@@ -56,24 +28,6 @@ Deno.test("an access across two buffers side by side is inside", () => {
   assertEquals(bench.machine.checker!.records, 3);
   bench.read(bench.state.addr + 0x800, 0x1000);
   assertEquals(bench.classes(), []);
-});
-
-Deno.test("memory that padding maps after an entry is outside (dma.md 7.2)", () => {
-  const bench = checkerBench({ device: { segmentBoundaryMask: 0xffff } });
-  const list = new Scatterlist([
-    { phys: at(0x10_0000), sizeBytes: 0x6000 },
-    { phys: at(0x20_0000), sizeBytes: 0x6000 },
-    { phys: at(0x30_0000), sizeBytes: 0x6000 },
-  ]);
-  bench.machine.dma.dmaMapSg(bench.dev, list, DMA_TO_DEVICE);
-  const end = list.dmaAddressAt(0) + list.dmaLengthAt(0);
-  assertEquals(bench.read(end, 16), true);
-  const [report] = bench.reports();
-  assertEquals(report?.class, "device_outside_buffer");
-  assertMatch(
-    report!.text,
-    /no live mapping covers them, but their page-table entries are still present$/,
-  );
 });
 
 Deno.test("what leaked is no buffer any more, though the device still reaches it, as it may have before", () => {
@@ -106,28 +60,6 @@ Deno.test("a stale IOTLB entry is one hazard, and names who made the mapping (dm
   assertMatch(
     report!.text,
     /after the unmap of the mapping of 4096 bytes at 0xffff_f000: unmapped /,
-  );
-});
-
-Deno.test("a device without translation reaches everything, and is held to its mappings as behind an IOMMU", () => {
-  const bench = checkerBench(DIRECT);
-  const classes = (access: () => void) => {
-    access();
-    return bench.classes();
-  };
-  const outside = ["device_outside_buffer"];
-  assertEquals(classes(() => bench.write(0x10_0200, 16)), outside, "before the map");
-  const dma = bench.map(0x10_0200, 0x400, DMA_FROM_DEVICE);
-  assertEquals(classes(() => bench.write(dma, 0x400)), []);
-  assertEquals(classes(() => bench.write(dma + 0x3f0, 32)), outside, "beyond its end");
-  assertEquals(classes(() => bench.read(0x10_0000, 16)), outside, "beside it");
-  assertEquals(classes(() => bench.read(dma, 16)), ["device_direction"]);
-  bench.unmap(dma, 0x400, DMA_FROM_DEVICE);
-  bench.write(dma, 16);
-  const [report] = bench.reports();
-  assertMatch(
-    report!.text,
-    /has ended, but nothing is translated, so nothing stops the device, and no kernel sees it$/,
   );
 });
 

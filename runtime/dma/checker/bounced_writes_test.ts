@@ -192,28 +192,6 @@ Deno.test("where memory is not bounced, a write in the CPU's turn is kept", () =
   }
 });
 
-Deno.test("the report says what to do, by what a sync for the device does there", () => {
-  const say = (dir: Direction) => {
-    const bench = bufferBench(FORCED, dir);
-    bench.forCpu();
-    bench.cpuWrites(0xaa, 16, 4);
-    bench.end();
-    return bench.reports().map(({ text }) => text);
-  };
-  const [wrote, call] = [
-    "CPU write of 4 bytes at 0x10_0210 to the mapping of 256 bytes at ",
-    "copies the bounce buffer over it, and ",
-  ];
-  const told = [...say(DMA_FROM_DEVICE), ...say(DMA_BIDIRECTIONAL)];
-  assertEquals(told.map((text) => text.startsWith(wrote)), [true, true]);
-  assertEquals(told.map((text) => text.slice(text.indexOf(" of device"))), [
-    ` of device "dev" is lost: dma_unmap_phys() ${call}no sync of a from_device mapping copies it ` +
-    "there; map it bidirectional, and call dma_sync_*_for_device() after the write",
-    ` of device "dev" is lost: dma_unmap_phys() ${call}no sync has copied it there; call ` +
-    "dma_sync_*_for_device() after the write",
-  ]);
-});
-
 Deno.test("of random syncs and writes, what is reported are the bytes that vanish", () => {
   const random = new Random(46);
   let lostBytes = 0;

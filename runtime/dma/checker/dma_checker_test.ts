@@ -1,5 +1,4 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import fc from "fast-check";
 import { type DmaAddr, GIB, MIB } from "../../address.ts";
 import { swiotlbConfig } from "../../machine_config.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
@@ -49,26 +48,6 @@ Deno.test("several mappings that a driver leaves are counted by kind, one alone 
     const text = bench.reports()[0]!.text;
     assertEquals(/\d live mappings?([^;:]*)/.exec(text)?.[1], kinds, text);
   }
-});
-
-Deno.test("unbinding one device leaves the records of another", () => {
-  const bench = checkerBench();
-  const { machine } = bench;
-  const other = new DmaDevice("other");
-  machine.iommu.attach(other);
-  const dma = machine.dma.dmaMapPhys(other, at(0x1000), 4096, DMA_TO_DEVICE);
-  machine.dma.dmaMappingError(other, dma);
-  bench.map(0x10_0000, 0x1000);
-  assertEquals(machine.dma.unbind(bench.dev), 1);
-  const [report, ...others] = bench.reports();
-  assertEquals([report!.class, others], ["leak_at_unbind", []]);
-  // One mapping is of one kind, which its description tells.
-  assertMatch(
-    report!.text,
-    /^The driver of device "dev" unbinds with 1 live mapping; one is the mapping of 4096 bytes at /,
-  );
-  machine.dma.dmaUnmapPhys(other, dma, 4096, DMA_TO_DEVICE);
-  assertEquals([machine.dma.unbind(other), bench.classes()], [0, []]);
 });
 
 Deno.test("two devices may have the same address mapped", () => {
@@ -147,95 +126,6 @@ Deno.test("errorCount begins at 0 when devices are up", () => {
   assertEquals(bench.errorCount(), 1);
   bench.machine.markReady();
   assertEquals(bench.errorCount(), 0);
-});
-
-Deno.test("the checker only observes: the machine's other events are the same without it", () => {
-  const step = fc.record({
-    phys: fc.integer({ min: 0x10_0000, max: 0x100_0000 }),
-    sizeBytes: fc.integer({ min: 1, max: 20_000 }),
-    wrong: fc.nat(3),
-    pick: fc.nat(),
-  });
-  interface Step {
-    readonly phys: number;
-    readonly sizeBytes: number;
-    readonly wrong: number;
-    readonly pick: number;
-  }
-  const run = (checker: "report" | "off", untrusted: boolean, steps: readonly Step[]) => {
-    const bench = testBench({
-      machine: { checker },
-      iommu: { mode: "lazy" },
-      device: { untrusted, minAlignMask: 0xfff },
-    });
-    const { machine: { dma }, dev } = bench;
-    const live: { dma: DmaAddr; sizeBytes: number }[] = [];
-    for (const { phys, sizeBytes, wrong, pick } of steps) {
-      if (wrong > 0 && live.length > 0) {
-        const one = live[pick % live.length]!;
-        if (wrong !== 3) live.splice(pick % live.length, 1);
-        dma.dmaUnmapPhys(dev, one.dma, one.sizeBytes, DMA_TO_DEVICE);
-        continue;
-      }
-      const mapped = dma.dmaMapPhys(dev, at(phys), sizeBytes, DMA_TO_DEVICE);
-      if (mapped >= 0) live.push({ dma: mapped, sizeBytes });
-    }
-    return bench.seen.filter(({ name }) => name !== "dma.report")
-      .map(({ name, fields, at_ns }) => JSON.stringify([name, fields, at_ns]));
-  };
-  fc.assert(
-    fc.property(fc.boolean(), fc.array(step, { maxLength: 40 }), (untrusted, steps) => {
-      assertEquals(run("report", untrusted, steps), run("off", untrusted, steps));
-    }),
-    { numRuns: 30 },
-  );
-});
-
-Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls unseen, and for hazards", () => {
-  const beyond = Object.entries(REPORT_CLASSES).filter(([, entry]) => entry.beyondKernel)
-    .map(([name]) => name);
-  assertEquals(beyond, [
-    "link_beyond_range",
-    "sync_missing",
-    "unlink_direction",
-    "unlink_attributes",
-    "free_while_linked",
-    "destroy_short",
-    "destroy_twice",
-    "iova_leak_at_unbind",
-    "link_beyond_device_limits",
-    "state_overwritten",
-    "link_stack",
-    "link_text",
-    "link_mmio_is_ram",
-    "range_other_device",
-    "sync_unlinked",
-    "stale_iotlb_access",
-    "device_outside_buffer",
-    "device_direction",
-    "stale_cacheline_read",
-    "stale_memory_read",
-    "dirty_cacheline_lost",
-    "cacheline_shared",
-    "device_write_lost",
-    "cpu_access_while_mapped",
-    "bounced_write_lost",
-    "freed_while_mapped",
-    "map_outside_ram",
-    "map_empty",
-    "map_freed",
-    "double_free",
-    "use_after_free",
-    "uninitialized_dma_read",
-    "device_write_after_free",
-    "mask_failure_ignored",
-    "private_memory_access",
-    "peer_misrouted",
-    "peer_memory_without_pool",
-    "peer_revoked_mapped",
-    "peer_revoked_queued",
-    "peer_use_after_unbind",
-  ]);
 });
 
 Deno.test("memory of a provider without a pool is reported as the crash that it is (p2p.md 9.5)", () => {

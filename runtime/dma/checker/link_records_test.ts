@@ -3,7 +3,6 @@ import { assertEquals } from "@std/assert";
 import { ERRNO } from "../../errno.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice } from "../device/device.ts";
-import { DmaIovaState } from "../iova_state.ts";
 import { at } from "../testing.ts";
 import { type CheckerBench, checkerBench } from "./_bench.ts";
 
@@ -57,23 +56,6 @@ Deno.test("links of two statements that follow each other are one segment to the
   assertEquals(bench.classes(), ["link_beyond_device_limits"]);
 });
 
-Deno.test("a link goes on in a record of its own range, although the range below ends there", () => {
-  const bench = checkerBench();
-  const { machine: { checker, dma }, dev } = bench;
-  const below = new DmaIovaState();
-  bench.tryAlloc(0, 4 * PAGE);
-  dma.dmaIovaTryAlloc(dev, below, at(0), 4 * PAGE);
-  assertEquals(below.addr + 4 * PAGE, bench.state.addr);
-  bench.link(0x10_0000, 0, PAGE);
-  bench.unlink(0, PAGE);
-  dma.dmaIovaLink(dev, below, at(0x20_0000), 3 * PAGE, PAGE, DMA_TO_DEVICE);
-  bench.link(0x30_0000, 0, PAGE);
-  assertEquals(checker!.records, 4, "two ranges and two links");
-  dma.dmaIovaUnlink(dev, below, 3 * PAGE, PAGE, DMA_TO_DEVICE);
-  bench.destroy(PAGE);
-  assertEquals([bench.classes(), checker!.records], [[], 1]);
-});
-
 Deno.test("an unlink ends the last link and what was linked behind it before", () => {
   const bench = checkerBench();
   bench.tryAlloc(0, 4 * PAGE);
@@ -94,26 +76,6 @@ Deno.test("what lies behind an unaligned head is found from the next granule on 
   assertEquals(bench.classes(), [], "the part that is linked has been handed over");
   assertEquals(bench.link(0x10_0600, 0, 0x1200), -ERRNO.EADDRINUSE);
   assertEquals(reported(bench), [["link_overlap", 7]]);
-});
-
-Deno.test("of links that a long one meets the lowest is named, whichever was made first", () => {
-  for (const order of [[2, 3], [3, 2]]) {
-    const bench = checkerBench({ device: { maxSegmentSizeBytes: 2 ** 32 } });
-    const other = new DmaDevice("other", { maxSegmentSizeBytes: 2 ** 32 });
-    const { machine: { dma, events, iommu } } = bench;
-    iommu.attach(other);
-    const others = new DmaIovaState();
-    bench.tryAlloc(0, 8 * MIB);
-    dma.dmaIovaTryAlloc(other, others, at(0), 8 * MIB);
-    events.context.site = 1;
-    dma.dmaIovaLink(other, others, at(0x40_0000), MIB, PAGE, DMA_TO_DEVICE);
-    for (const mib of order) {
-      events.context.site = 10 * mib;
-      bench.link(0x10_0000 * mib, mib * MIB, PAGE);
-    }
-    assertEquals(bench.link(0x1000_0000, 0, 6 * MIB), -ERRNO.EADDRINUSE);
-    assertEquals(reported(bench), [["link_overlap", 20]], `${order}`);
-  }
 });
 
 Deno.test("a link that begins where a long span ends is not in it", () => {
@@ -161,39 +123,6 @@ Deno.test("a link that leaked is named where nothing else is, and hides nothing 
   assertEquals(links(4, 1), 0);
   assertEquals(links(5, 1), -ERRNO.EADDRINUSE);
   assertEquals(reported(bench), [["link_overlap", 4]]);
-});
-
-Deno.test("what leaks is of one range and one device: links of others stay what they are", () => {
-  const bench = checkerBench();
-  const { machine: { checker, dma, iommu }, dev } = bench;
-  const { context } = bench.machine.events;
-  const below = new DmaIovaState();
-  bench.tryAlloc(0, 2 * PAGE);
-  dma.dmaIovaTryAlloc(dev, below, at(0), 2 * PAGE);
-  context.site = 1;
-  dma.dmaIovaLink(dev, below, at(0x20_0000), 0, 2 * PAGE, DMA_TO_DEVICE);
-  dma.dmaIovaSync(dev, below, 0, 2 * PAGE);
-  const other = new DmaDevice("other");
-  iommu.attach(other);
-  const others = new DmaIovaState();
-  dma.dmaIovaTryAlloc(other, others, at(0), 2 * PAGE);
-  context.site = 2;
-  dma.dmaIovaLink(other, others, at(0x30_0000), 0, 2 * PAGE, DMA_TO_DEVICE);
-  context.site = 3;
-  bench.link(0x10_0000, 0, 2 * PAGE);
-  assertEquals(others.addr, bench.state.addr);
-  bench.free();
-  dma.dmaIovaFree(other, others);
-  assertEquals(reported(bench), [["free_while_linked", 3], ["free_while_linked", 2]]);
-  bench.read(below.addr, 2 * PAGE);
-  assertEquals(bench.classes(), []);
-  assertEquals(checker!.records, 4, "two that leaked, a range and its link");
-  bench.unlink(0, 2 * PAGE);
-  assertEquals(checker!.records, 3);
-  dma.dmaIovaUnlink(other, others, 0, 2 * PAGE, DMA_TO_DEVICE);
-  assertEquals(checker!.records, 2);
-  dma.dmaIovaDestroy(dev, below, 2 * PAGE, DMA_TO_DEVICE);
-  assertEquals([bench.classes(), checker!.records], [[], 0]);
 });
 
 Deno.test("what another device links into a range is known as that device's (dma.md 3.6, row 5)", () => {

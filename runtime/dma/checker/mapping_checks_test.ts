@@ -145,24 +145,6 @@ Deno.test("row 2: the error value is nothing to unmap (dma.md 8.2)", () => {
   }
 });
 
-Deno.test("row 3: the size of the unmap is that of the map (dma.md 8.2)", () => {
-  const bench = checkerBench();
-  bench.machine.events.context.site = 3;
-  const dma = bench.map(0x10_0000, 0x1000);
-  bench.machine.events.context.site = 8;
-  bench.unmap(dma, 0x2000);
-  assertEquals(bench.reports(), [{
-    class: "unmap_size",
-    rule: "dma.8.2.3",
-    text: 'dma_unmap_phys() size mismatch on device "dev": 8192 bytes passed, 4096 bytes mapped, ' +
-      "for the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, to_device, dma_map_phys())",
-    first_site: 3,
-    second_site: 8,
-    beyond_kernel: false,
-    log: "device driver frees DMA memory with different size",
-  }]);
-});
-
 Deno.test("row 4: a mapping ends by the family of calls that made it (dma.md 8.2)", () => {
   const bench = checkerBench();
   const { machine: { dma }, dev } = bench;
@@ -176,29 +158,6 @@ Deno.test("row 4: a mapping ends by the family of calls that made it (dma.md 8.2
   bench.unmap(memory.dma, 0x1000, DMA_BIDIRECTIONAL);
   assertEquals(bench.classes(), ["unmap_kind", "unmap_kind", "unmap_kind"]);
   assertEquals(bench.errorCount(), 3);
-});
-
-Deno.test("row 4: page, single, resource and phys are one family in 7.2, resource another in 6.12", () => {
-  const run = (kernel: MachineConfig["kernel"]) => {
-    const window = {
-      name: "bar",
-      basePhys: at(0xf000_0000),
-      sizeBytes: MIB,
-      type: "mmio" as const,
-    };
-    const bench = checkerBench({ machine: { kernel, regions: [window] } });
-    const { machine: { dma }, dev } = bench;
-    const page = dma.dmaMapPage(dev, at(0x10_0000), 0, 0x1000, DMA_TO_DEVICE);
-    dma.dmaMappingError(dev, page);
-    dma.dmaUnmapSingle(dev, page, 0x1000, DMA_TO_DEVICE);
-    const bar = dma.dmaMapResource(dev, at(0xf000_0000), 0x1000, DMA_TO_DEVICE);
-    dma.dmaMappingError(dev, bar);
-    dma.dmaUnmapPage(dev, bar, 0x1000, DMA_TO_DEVICE);
-    return bench.classes();
-  };
-  // 7.2 tells MMIO by the attribute (row 9).
-  assertEquals(run("7.2.12"), ["unmap_attributes"]);
-  assertEquals(run("6.12.117"), ["unmap_kind"]);
 });
 
 Deno.test("row 5: coherent memory is freed with its own CPU address (dma.md 8.2)", () => {
@@ -223,62 +182,6 @@ Deno.test("row 7: the direction of the unmap is that of the map (dma.md 8.2)", (
     report!.text,
     /direction mismatch .*to_device passed, bidirectional mapped, for .*bidirectional, dma_map_phys/,
   );
-});
-
-Deno.test("row 8: each single mapping must be tested for an error, lists and shared memory not (dma.md 8.2)", () => {
-  const bench = checkerBench(DIRECT);
-  const { machine: { dma }, dev } = bench;
-  const twice = () => dma.dmaMapSingle(dev, at(0x10_0000), 64, DMA_TO_DEVICE);
-  twice();
-  const mapped = twice();
-  // Both lie at one address: one question answers for one of them.
-  dma.dmaMappingError(dev, mapped);
-  bench.map(0x20_0000, 64);
-  dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
-  dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
-  assertEquals([bench.errorCount(), bench.classes()], [1, ["error_unchecked"]]);
-  twice();
-  twice();
-  dma.dmaMappingError(dev, mapped);
-  dma.dmaMappingError(dev, mapped);
-  dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
-  dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
-  const list = new Scatterlist([{ phys: at(0x10_0000), sizeBytes: 64 }]);
-  dma.dmaMapSg(dev, list, DMA_TO_DEVICE);
-  dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);
-  dma.dmaFreeCoherent(dev, dma.dmaAllocCoherent(dev, 64)!);
-  assertEquals(bench.classes(), []);
-});
-
-Deno.test("row 9: six attributes must agree, the others may differ, and 6.12 compares none (dma.md 8.2)", () => {
-  const run = (attrs: number, kernel: MachineConfig["kernel"] = "7.2.12") => {
-    const bench = checkerBench({ machine: { kernel } });
-    bench.unmap(bench.map(0x10_0000, 0x1000), 0x1000, DMA_TO_DEVICE, attrs);
-    return bench.classes();
-  };
-  const {
-    NO_KERNEL_MAPPING,
-    FORCE_CONTIGUOUS,
-    MMIO,
-    REQUIRE_COHERENT,
-    PRIVILEGED,
-    CC_SHARED,
-    ...others
-  } = DMA_ATTR;
-  for (
-    const attr of [
-      NO_KERNEL_MAPPING,
-      FORCE_CONTIGUOUS,
-      MMIO,
-      REQUIRE_COHERENT,
-      PRIVILEGED,
-      CC_SHARED,
-    ]
-  ) {
-    assertEquals(run(attr), ["unmap_attributes"]);
-    assertEquals(run(attr, "6.12.117"), []);
-  }
-  for (const attr of Object.values(others)) assertEquals(run(attr), []);
 });
 
 const AREAS: Partial<MachineConfig> = {
@@ -359,51 +262,6 @@ Deno.test("row 14: the mmio attribute is not for RAM (dma.md 8.2)", () => {
 });
 
 const NO_POOL = swiotlbConfig({ sizeBytes: 0 });
-
-Deno.test("row 15: only first lines count, and only where the device writes (dma.md 8.2)", () => {
-  const run = (
-    first: readonly [number, 0 | 1 | 2, number?],
-    second: readonly [number, 0 | 1 | 2, number?],
-    options: TestBenchOptions = { iommu: { model: "smmu" }, machine: { swiotlb: NO_POOL } },
-  ) => {
-    const bench = checkerBench(options);
-    for (const [phys, dir, attrs] of [first, second]) bench.map(phys, 256, dir, attrs);
-    return bench.classes();
-  };
-  const overlap = ["cacheline_overlap"];
-  const { SKIP_CPU_SYNC, DEBUGGING_IGNORE_CACHELINES, REQUIRE_COHERENT } = DMA_ATTR;
-  assertEquals(run([0x1000, 2], [0x103f, 2]), overlap);
-  assertEquals(run([0x1000, 2], [0x1040, 2]), []);
-  assertEquals(run([0x1000, 0], [0x1000, 2]), overlap);
-  assertEquals(run([0x1000, 1], [0x1000, 2]), []);
-  assertEquals(run([0x1000, 2], [0x1000, 2, SKIP_CPU_SYNC]), []);
-  assertEquals(run([0x1000, 2, SKIP_CPU_SYNC], [0x1000, 2]), overlap);
-  const ignore = [0x1000, 2, DEBUGGING_IGNORE_CACHELINES] as const;
-  assertEquals(run(ignore, ignore), []);
-  assertEquals(run(ignore, [0x1000, 2, REQUIRE_COHERENT]), []);
-  assertEquals(run(ignore, [0x1000, 2]), overlap);
-});
-
-Deno.test("row 15: machines that align nothing to lines are exempt, and so are those that bounce (dma.md 8.2)", () => {
-  const run = (options: TestBenchOptions) => {
-    const bench = checkerBench(options);
-    bench.map(0x1000, 256, DMA_FROM_DEVICE);
-    bench.map(0x1000, 256, DMA_FROM_DEVICE);
-    return bench.classes();
-  };
-  const overlap = ["cacheline_overlap"];
-  const swiotlb = NO_POOL;
-  assertEquals(run({}), []);
-  assertEquals(run({ machine: { swiotlb } }), []);
-  assertEquals(run({ machine: { swiotlb }, device: { coherent: false } }), overlap);
-  assertEquals(run({ device: { coherent: false } }), ["cacheline_shared"]);
-  assertEquals(run({ device: { coherent: false }, iommu: { mode: "off" } }), ["cacheline_shared"]);
-  assertEquals(run({ iommu: { model: "smmu" } }), []);
-  // 6.12 knows no exemption for machines that align nothing.
-  assertEquals(run({ machine: { kernel: "6.12.117" } }), overlap);
-  const silent = ["cacheline_shared"];
-  assertEquals(run({ machine: { kernel: "6.12.117" }, device: { coherent: false } }), silent);
-});
 
 Deno.test("two mappings of a non-coherent device in one line are reported where the kernel's check is silent (dma.md 2.2)", () => {
   type Map = readonly [phys: number, sizeBytes: number, dir: 0 | 1 | 2, attrs?: number];

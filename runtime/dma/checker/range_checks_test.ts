@@ -1,37 +1,12 @@
-import type { PhysAddr } from "../../address.ts";
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { ERRNO } from "../../errno.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
-import { DmaDevice } from "../device/device.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { at } from "../testing.ts";
 import { checkerBench } from "./_bench.ts";
 
 const LARGE = { device: { maxSegmentSizeBytes: 2 ** 32 } };
 const UNTRUSTED = { device: { untrusted: true, minAlignMask: 0xfff } };
-
-Deno.test("a range that is reserved, linked, synced and destroyed is right, in every mode", () => {
-  for (
-    const options of [
-      {},
-      { iommu: { mode: "lazy" } },
-      { iommu: { model: "smmu" } },
-      { iommu: { model: "amd" } },
-      { device: { coherent: false } },
-      UNTRUSTED,
-    ] as const
-  ) {
-    const bench = checkerBench(options);
-    bench.tryAlloc(0x10_0600, 0x2a00);
-    bench.link(0x10_0600, 0, 0xa00);
-    bench.link(0x20_0000, 0xa00, 0x1000);
-    bench.link(0x30_0000, 0x1a00, 0x1000);
-    bench.sync(0, 0x2a00);
-    bench.read(bench.state.addr, 0x2a00);
-    bench.destroy(0x2a00);
-    assertEquals([bench.classes(), bench.machine.checker!.records], [[], 0]);
-  }
-});
 
 Deno.test("links side by side share a record, links of other kinds do not", () => {
   const bench = checkerBench();
@@ -56,60 +31,6 @@ Deno.test("a span of any length is looked through at once, for what is linked in
   bench.read(bench.state.addr + 0x1000, 0x1000);
   assertEquals(bench.classes(), ["sync_unlinked"]);
   assertEquals(bench.machine.checker!.records, 2);
-});
-
-Deno.test("row 1: a later link with an unaligned buffer (dma.md 3.6)", () => {
-  const bench = checkerBench();
-  bench.machine.events.context.site = 1;
-  bench.tryAlloc(0, 0x3000);
-  bench.machine.events.context.site = 2;
-  assertEquals(bench.link(0x10_0200, 0x1000, 0x1000), -ERRNO.EIO);
-  assertEquals(bench.reports(), [{
-    class: "link_unaligned",
-    rule: "dma.3.6.1",
-    text:
-      'dma_iova_link() on device "dev" of 4096 bytes of physical 0x10_0200 at offset 4096: not ' +
-      "granule-aligned; only the first link of a range may be unaligned (granule 4096 bytes)",
-    first_site: 1,
-    second_site: 2,
-    beyond_kernel: false,
-    log: null,
-  }]);
-});
-
-Deno.test("row 2: a link behind an unaligned end, or with another offset than reserved (dma.md 3.6)", () => {
-  const behind = checkerBench();
-  behind.tryAlloc(0, 0x3000);
-  behind.link(0x10_0000, 0, 0x800);
-  assertEquals(behind.link(0x20_0000, 0x800, 0x1000), -ERRNO.ENXIO);
-  const other = checkerBench();
-  other.tryAlloc(0x400, 0x1000);
-  assertEquals(other.link(0x10_0000, 0, 0x1000), -ERRNO.ENXIO);
-  const arm = checkerBench({ iommu: { model: "smmu" } });
-  arm.tryAlloc(0x400, 0x1000);
-  assertEquals(arm.link(0x10_0000, 0, 0x1000), -ERRNO.EINVAL);
-  for (const bench of [behind, other, arm]) {
-    const [report, ...others] = bench.reports();
-    assertEquals([report?.class, report?.rule, others], ["link_unaligned", "dma.3.6.2", []]);
-    assertEquals(report?.beyond_kernel, false);
-  }
-});
-
-Deno.test("row 3: a link over a live one (dma.md 3.6)", () => {
-  for (const [model, errno] of [["vtd", ERRNO.EADDRINUSE], ["smmu", ERRNO.EEXIST]] as const) {
-    const bench = checkerBench({ iommu: { model } });
-    bench.tryAlloc(0, 0x4000);
-    bench.machine.events.context.site = 7;
-    bench.link(0x10_0000, 0x1000, 0x1000);
-    bench.machine.events.context.site = 9;
-    assertEquals(bench.link(0x20_0000, 0, 0x2000), -errno);
-    const [report, ...others] = bench.reports();
-    assertEquals([report?.class, report?.first_site, others], ["link_overlap", 7, []]);
-    assertMatch(
-      report!.text,
-      /is already mapped by the mapping of 4096 bytes at 0xffff_d000 .*dma_iova_link\(\)\)$/,
-    );
-  }
 });
 
 Deno.test("a sync of no bytes where a link begins makes nothing visible (dma.md 3.5)", () => {
@@ -157,23 +78,6 @@ Deno.test("row 5: a collision behind the end is reported as what it is, once", (
   assertMatch(report!.text, /the state holds no range/);
 });
 
-Deno.test("row 6: a device uses what was linked and never synced (dma.md 3.6)", () => {
-  const bench = checkerBench();
-  bench.tryAlloc(0, 0x2000);
-  bench.machine.events.context.site = 4;
-  bench.link(0x10_0000, 0, 0x2000);
-  assertEquals(bench.read(bench.state.addr + 0x10, 16), true);
-  assertEquals(bench.read(bench.state.addr + 0x1000, 16), true);
-  const [report, ...others] = bench.reports();
-  assertEquals([report?.class, report?.beyond_kernel, report?.first_site, others], [
-    "sync_missing",
-    true,
-    4,
-    [],
-  ]);
-  assertEquals(report?.rule, "dma.3.6.6");
-});
-
 Deno.test("row 6: a sync of the wrong range leaves the rest invisible (dma.md 3.6)", () => {
   const bench = checkerBench();
   bench.tryAlloc(0, 0x3000);
@@ -199,32 +103,6 @@ Deno.test("row 6: a sync covers whole granules, so a sync of a part of one is en
   assertEquals(bench.classes(), []);
   bench.read(bench.state.addr + 0xe00, 1);
   assertEquals(bench.classes(), ["sync_missing"]);
-});
-
-Deno.test("rows 10, 11 and 14 are reported of links as well, beyond the kernel (dma.md 8.3)", () => {
-  const region = (name: string, basePhys: number) =>
-    ({ name, basePhys: basePhys as PhysAddr, sizeBytes: 0x1000, type: "ram" }) as const;
-  const regions = [region("kernel_stack", 0x100_0000), region("kernel_text", 0x200_0000)];
-  const bench = checkerBench({ machine: { regions } });
-  const { machine: { dma }, dev, state } = bench;
-  bench.tryAlloc(0, 0x4000);
-  bench.link(0x100_0000, 0, 0x1000);
-  bench.link(0x200_0000, 0x1000, 0x1000);
-  dma.dmaIovaLink(
-    dev,
-    state,
-    0x300_0000 as PhysAddr,
-    0x2000,
-    0x1000,
-    DMA_TO_DEVICE,
-    DMA_ATTR.MMIO,
-  );
-  bench.link(0x300_0000, 0x3000, 0x1000);
-  assertEquals(
-    bench.reports().map((report) => [report.class, report.beyond_kernel]),
-    [["link_stack", true], ["link_text", true], ["link_mmio_is_ram", true]],
-  );
-  assertEquals(bench.errorCount(), 0);
 });
 
 Deno.test("unwinding without a sync is right: no device accessed the links", () => {
@@ -271,42 +149,6 @@ Deno.test("row 8: unlinking a part of a large entry, at its start or inside (dma
   assertEquals(run("vtd", 0x1000), ["unlink_splits_leaf", 2]);
   assertEquals(run("smmu", 0), ["unlink_splits_leaf", 2]);
   assertEquals(run("smmu", 0x1000), ["unlink_splits_leaf", 2]);
-});
-
-Deno.test("row 9: unlinking in another direction (dma.md 3.6)", () => {
-  const bench = checkerBench();
-  bench.tryAlloc(0, 0x2000);
-  bench.machine.events.context.site = 11;
-  bench.link(0x10_0000, 0, 0x1000, DMA_TO_DEVICE);
-  bench.link(0x20_0000, 0x1000, 0x1000, DMA_FROM_DEVICE);
-  bench.destroy(0x2000, DMA_TO_DEVICE);
-  const [report, ...others] = bench.reports();
-  assertEquals([report?.class, report?.beyond_kernel, report?.first_site, others], [
-    "unlink_direction",
-    true,
-    11,
-    [],
-  ]);
-  assertMatch(
-    report!.text,
-    /to_device passed for .*at 0xffff_f000 \(physical 0x20_0000, from_device/,
-  );
-});
-
-Deno.test("row 9: unlinking with other attributes (dma.md 3.6)", () => {
-  const window = {
-    name: "bar",
-    basePhys: at(0xf000_0000),
-    sizeBytes: 0x10000,
-    type: "mmio" as const,
-  };
-  const bench = checkerBench({ machine: { regions: [window] } });
-  bench.tryAlloc(0, 0x1000);
-  bench.link(0xf000_0000, 0, 0x1000, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO);
-  bench.unlink(0, 0x1000, DMA_BIDIRECTIONAL);
-  const [report, ...others] = bench.reports();
-  assertEquals([report?.class, report?.beyond_kernel, others], ["unlink_attributes", true, []]);
-  assertMatch(report!.text, /attributes mismatch, none passed, mmio linked, for /);
 });
 
 Deno.test("row 9: skip_cpu_sync may differ where nothing is copied or maintained, and when no device saw the data", () => {
@@ -363,44 +205,6 @@ Deno.test("row 10: destroying less than is linked, and who meets the rest later 
   const next = new DmaIovaState();
   dma.dmaIovaTryAlloc(dev, next, at(0), 0x4000);
   assertEquals(dma.dmaIovaLink(dev, next, at(0x50_0000), 0, 0x4000, DMA_TO_DEVICE), 0);
-});
-
-Deno.test("row 11: destroying or freeing twice (dma.md 3.6)", () => {
-  const bench = checkerBench();
-  bench.machine.events.context.site = 1;
-  bench.tryAlloc(0, 0x1000);
-  bench.link(0x10_0000, 0, 0x1000);
-  bench.destroy(0x1000);
-  bench.machine.events.context.site = 2;
-  bench.destroy(0x1000);
-  bench.free();
-  const [destroyed, freed, ...others] = bench.reports();
-  assertEquals([destroyed?.class, freed?.class, others], ["destroy_twice", "destroy_twice", []]);
-  assertEquals([destroyed?.beyond_kernel, destroyed?.first_site, destroyed?.second_site], [
-    true,
-    1,
-    2,
-  ]);
-});
-
-Deno.test("row 12: ranges that are left at unbind, all in one report (dma.md 3.6)", () => {
-  const bench = checkerBench();
-  const { machine: { dma, checker }, dev } = bench;
-  bench.machine.events.context.site = 6;
-  for (let count = 0; count < 3; count++) {
-    dma.dmaIovaTryAlloc(dev, new DmaIovaState(), at(0), 0x1000);
-  }
-  assertEquals(checker!.liveOf(dev), 3);
-  assertEquals(dma.unbind(dev), 3);
-  const [report, ...others] = bench.reports();
-  assertEquals([report?.class, report?.beyond_kernel, report?.first_site, others], [
-    "iova_leak_at_unbind",
-    true,
-    6,
-    [],
-  ]);
-  assertMatch(report!.text, /3 IOVA ranges allocated/);
-  assertEquals([dma.unbind(dev), bench.classes()], [0, []]);
 });
 
 Deno.test("row 12: a range whose state is used for another is left behind", () => {
@@ -486,26 +290,6 @@ Deno.test("what leaked and is unlinked after all is remembered no longer", () =>
   assertEquals([bench.classes(), bench.machine.checker!.records], [["free_while_linked"], 0]);
 });
 
-Deno.test("a state that still has a range reserves another: the first is lost (dma.md 3.2)", () => {
-  const bench = checkerBench();
-  const { machine: { events } } = bench;
-  events.context.site = 1;
-  bench.tryAlloc(0, 0x2000);
-  events.context.site = 2;
-  bench.link(0x10_0000, 0, 0x1000);
-  events.context.site = 3;
-  bench.tryAlloc(0, 0x1000);
-  const [report, ...others] = bench.reports();
-  assertEquals([report?.class, report?.rule, report?.first_site, report?.second_site, others], [
-    "state_overwritten",
-    "dma.3.2",
-    1,
-    3,
-    [],
-  ]);
-  assertMatch(report!.text, /still holds the range of 8192 bytes .* with 4096 bytes linked/);
-});
-
 Deno.test("a state is reused as often as its range was freed", () => {
   const bench = checkerBench();
   for (const destroys of [true, false, true]) {
@@ -518,63 +302,6 @@ Deno.test("a state is reused as often as its range was freed", () => {
     }
   }
   assertEquals(bench.classes(), []);
-});
-
-Deno.test("a call names another device than the range's (dma.md 3.6, row 5): once of a range", () => {
-  const does = {
-    link: "dma_iova_link() of 4096 bytes at physical 0x20_0000",
-    sync: "dma_iova_sync()",
-    unlink: "Unlink",
-    destroy: "Unlink",
-    free: "Free",
-  };
-  for (const call of ["link", "sync", "unlink", "destroy", "free"] as const) {
-    const bench = checkerBench();
-    const { machine: { dma, events, iommu }, dev, state } = bench;
-    const other = new DmaDevice("other");
-    iommu.attach(other);
-    events.context.site = 1;
-    bench.tryAlloc(0, 0x2000);
-    bench.link(0x10_0000, 0, 0x1000);
-    bench.sync(0, 0x1000);
-    events.context.site = 2;
-    if (call === "link") dma.dmaIovaLink(other, state, at(0x20_0000), 0x1000, 0x1000, 1);
-    if (call === "sync") dma.dmaIovaSync(other, state, 0, 0x1000);
-    if (call === "unlink") dma.dmaIovaUnlink(other, state, 0, 0x1000, 1);
-    if (call === "destroy") dma.dmaIovaDestroy(other, state, 0x1000, 1);
-    if (call === "free") dma.dmaIovaFree(other, state);
-    const [report, ...others] = bench.reports();
-    assertEquals([report?.class, report?.first_site, report?.second_site, others], [
-      "range_other_device",
-      1,
-      2,
-      [],
-    ], call);
-    assertMatch(report!.text, / is allocated for device "dev": /);
-    assertStringIncludes(report!.text, `${does[call]} on device "other", but `);
-    // What the right device does afterwards is its consequence, not a mistake of its own.
-    if (!state.held) continue;
-    dma.dmaIovaDestroy(dev, state, 0x2000, 1);
-    assertEquals(bench.classes(), [], call);
-  }
-});
-
-Deno.test("two devices with ranges at the same addresses are each right", () => {
-  const bench = checkerBench();
-  const { machine: { dma, iommu } } = bench;
-  const other = new DmaDevice("other");
-  iommu.attach(other);
-  const second = new DmaIovaState();
-  bench.tryAlloc(0, 0x1000);
-  dma.dmaIovaTryAlloc(other, second, at(0), 0x1000);
-  assertEquals(second.addr, bench.state.addr);
-  bench.link(0x10_0000, 0, 0x1000);
-  dma.dmaIovaLink(other, second, at(0x20_0000), 0, 0x1000, 1);
-  bench.sync(0, 0x1000);
-  dma.dmaIovaSync(other, second, 0, 0x1000);
-  dma.dmaIovaDestroy(other, second, 0x1000, 1);
-  bench.destroy(0x1000);
-  assertEquals([bench.classes(), bench.machine.checker!.records], [[], 0]);
 });
 
 Deno.test("a sync of what is not linked, behind, before or between (dma.md 3.6, row 6)", () => {
@@ -612,44 +339,6 @@ Deno.test("a range with an unaligned head is synced whole, from its first byte",
   bench.sync(0x1a00, 0x1000);
   bench.destroy(0x2a00);
   assertEquals(bench.classes(), []);
-});
-
-Deno.test("a range that dma_unmap_phys() frees has two owners, which is reported once (dma.md 8.3)", () => {
-  const bench = checkerBench();
-  const { machine: { checker, dma, events }, dev } = bench;
-  events.context.site = 1;
-  bench.tryAlloc(0, 0x2000);
-  events.context.site = 2;
-  bench.link(0x10_0000, 0, 0x2000);
-  bench.sync(0, 0x2000);
-  events.context.site = 3;
-  bench.unmap(bench.state.addr, 0x2000);
-  const [report, ...others] = bench.reports();
-  assertEquals([report?.class, report?.rule, report?.first_site, report?.second_site, others], [
-    "range_unmapped",
-    "dma.8.3",
-    1,
-    3,
-    [],
-  ]);
-  assertMatch(
-    report!.text,
-    /freed again with the range: a double free, so the range can be allocated twice$/,
-  );
-  assertEquals(
-    [checker!.errorCount, report?.beyond_kernel],
-    [1, false],
-    "debugging sees no record",
-  );
-  assertEquals(checker!.leftSince(0), [], "it has no owner any more");
-  // The address goes to the next one, and then the first owner frees it once more.
-  const next = new DmaIovaState();
-  dma.dmaIovaTryAlloc(dev, next, at(0), 0x2000);
-  assertEquals(next.addr, bench.state.addr);
-  events.context.site = 4;
-  bench.destroy(0x2000);
-  const [twice, ...more] = bench.reports();
-  assertEquals([twice?.class, twice?.second_site, more], ["destroy_twice", 4, []]);
 });
 
 Deno.test("an unmap of a range in which nothing is linked does nothing, and is reported", () => {

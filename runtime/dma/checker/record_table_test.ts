@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
 import { DMA_TO_DEVICE } from "../attributes.ts";
 import { MADE, MARK, NONE, RecordTable } from "./record_table.ts";
 
@@ -13,22 +12,6 @@ const add = (table: RecordTable, dma: number, sizeBytes: number, device = 0, sit
 
 const perfect = (table: RecordTable, dma: number, sizeBytes: number, excusedSerial = 0) =>
   table.findPerfect(0, { dma, sizeBytes, dir: DMA_TO_DEVICE, entries: 0 }, PHYS, excusedSerial);
-
-Deno.test("a record keeps what it was made with", () => {
-  const table = new RecordTable();
-  const record = table.add(7, MADE.LIST, 2 ** 52 + 1, 2 ** 40, null);
-  table.describe(record, 3, 2, 0x3fff);
-  assertEquals(
-    [table.device[record], table.madeBy(record), table.dma[record], table.phys[record]],
-    [7, MADE.LIST, 2 ** 52 + 1, 3],
-  );
-  assertEquals(
-    [table.sizeBytes[record], table.dir(record), table.attrs(record), table.site(record)],
-    [2 ** 40, 2, 0x3fff, null],
-  );
-  assertEquals([table.end(record), table.has(record, MARK.TESTED)], [2 ** 52 + 1 + 2 ** 40, false]);
-  assertEquals(table.count, 1);
-});
 
 Deno.test("findPerfect() takes the newest of equals, and an excused one only when there is no other", () => {
   const table = new RecordTable();
@@ -117,47 +100,4 @@ Deno.test("reclaim() is asked before the table grows, and believed when it frees
   const { capacity } = table;
   for (let index = 0; index < 3 * capacity; index++) live.push(add(table, index, 64));
   assertEquals([asked, table.capacity], [2, capacity]);
-});
-
-Deno.test("lookups agree with a plain list of records, whatever comes and goes", () => {
-  const step = fc.record({
-    dma: fc.integer({ min: 0, max: 600 }),
-    sizeBytes: fc.integer({ min: 1, max: 700 }),
-    device: fc.nat(1),
-    remove: fc.boolean(),
-    pick: fc.nat(),
-    probe: fc.integer({ min: 0, max: 1400 }),
-  });
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
-      const table = new RecordTable();
-      const model: { record: number; dma: number; sizeBytes: number; device: number }[] = [];
-      for (const { dma, sizeBytes, device, remove, pick, probe } of steps) {
-        if (remove && model.length > 0) {
-          table.remove(model.splice(pick % model.length, 1)[0]!.record);
-        } else {
-          model.push({ record: add(table, dma, sizeBytes, device), dma, sizeBytes, device });
-        }
-        const around = model.filter((one) =>
-          one.device === 0 && one.dma <= probe && probe < one.dma + one.sizeBytes
-        ).map(({ record }) => record).sort();
-        const seen: number[] = [];
-        table.eachAround(0, probe, (record) => {
-          seen.push(record);
-          return false;
-        });
-        if (seen.sort().join() !== around.join()) return false;
-        if ((table.findAround(0, probe, PHYS) === NONE) !== (around.length === 0)) return false;
-        const begins = model.filter((one) => one.device === 0 && one.dma === probe);
-        let count = 0;
-        table.eachAt(0, probe, () => {
-          count++;
-          return false;
-        });
-        if (count !== begins.length) return false;
-      }
-      return table.count === model.length;
-    }),
-    { numRuns: 60 },
-  );
 });

@@ -138,32 +138,6 @@ Deno.test("of a mapping and a list at the same memory a list's sync means the li
   assertEquals(bench.classes(), []);
 });
 
-type Mapping = readonly [sizeBytes: number, dir: 0 | 1 | 2];
-
-Deno.test("of several mappings at an address the one most like what is synced is meant: its length, then its direction", () => {
-  const meant = (mappings: readonly Mapping[], sizeBytes: number) => {
-    const bench = checkerBench(DIRECT);
-    const { machine: { dma, events }, dev } = bench;
-    mappings.forEach(([mappedBytes, dir], index) => {
-      events.context.site = index + 1;
-      bench.map(0x10_0000, mappedBytes, dir);
-    });
-    dma.dmaSyncSingleForCpu(dev, 0x10_0000 as DmaAddr, sizeBytes, DMA_TO_DEVICE);
-    return bench.reports().map((report) => [report.class, report.first_site]);
-  };
-  const short: Mapping = [0x1000, DMA_TO_DEVICE];
-  const long: Mapping = [0x3000, DMA_FROM_DEVICE];
-  for (const flip of [false, true]) {
-    const rows = flip ? [long, short] : [short, long];
-    const [shortSite, longSite] = flip ? [2, 1] : [1, 2];
-    // Only the long one has so much, whatever its direction.
-    assertEquals(meant(rows, 0x2000), [["sync_direction", longSite]]);
-    assertEquals(meant(rows, 0x1000), [], "both have it, one has the direction");
-    assertEquals(meant(rows, 0x3001), [["sync_size", shortSite]], "neither has it");
-  }
-  assertEquals(meant([short, short], 0x1001), [["sync_size", 2]], "of equals the newest");
-});
-
 Deno.test("a list that has ended is synced in the mapping that is still there, however little they have in common (dma.md 8.2)", () => {
   const bench = checkerBench(DIRECT);
   const { machine: { dma }, dev } = bench;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { DMA_MAPPING_ERROR } from "../../address.ts";
 import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../attributes.ts";
 import { at, testBench } from "../testing.ts";
 
@@ -86,28 +86,6 @@ Deno.test("addresses that no number holds fault with address_width", () => {
     "address_width",
   ]);
   assertEquals(machine.iommu.faults.length, 3);
-});
-
-Deno.test("a peer below a common switch answers before any translation", () => {
-  const { machine, dev, names } = testBench({
-    machine: {
-      windows: [{ name: "peer", basePhys: at(0xf000_0000), sizeBytes: 0x2000 }],
-      ramSizeBytes: 2 ** 31,
-    },
-  });
-  machine.peers = {
-    unmappedEnd: () => -1,
-    isPeerMemory: () => true,
-    providerAt: () => "peer",
-    passesRoot: () => true,
-    mapType: () => "bus_addr",
-    busAddress: (phys) => phys as number as DmaAddr,
-    resolveBusAddress: (_client, dma) =>
-      dma >= 0xf000_0000 && dma < 0xf000_2000 ? dma as PhysAddr : -1,
-  };
-  assertEquals(machine.bus.write(dev, 0xf000_0ff0, bytes(0x20), 0, 0x20), true);
-  assertEquals(machine.memory.readU32(at(0xf000_0ff0)), 0x0302_0100);
-  assertEquals(names("iommu.translate", "iommu.fault"), []);
 });
 
 Deno.test("a mapping of what is no memory is unreachable behind the translation", () => {

@@ -3,7 +3,6 @@ import { KIB } from "../../address.ts";
 import { PTE_READ, PTE_WRITE } from "../../iommu/page_table.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { sameMemory, sameView, viewOf } from "./device_view.ts";
-import { DmaIovaState } from "../iova_state.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../testing.ts";
 
 /** A bench on which two pages are filled and mapped, one after the other. */
@@ -151,25 +150,6 @@ Deno.test("views are the same when the same bytes lie at the same addresses, whe
   assertEquals(sameMemory(here.machine, there.machine), false);
   there.machine.memory.fill(at(0x40_0fff), 1, 0);
   assertEquals(sameView(view(here), view(there)), false, "the very last byte counts");
-});
-
-Deno.test("one range of three pages and three ranges of one page are the same view", () => {
-  const single = mapped({}, [0x10_2000, 0x10_1000, 0x10_0000]);
-  const together = testBench();
-  const { dma, memory } = together.machine;
-  [0x33, 0x22, 0x11].forEach((byte, page) => {
-    memory.fill(at(0x10_0000 + page * 4 * KIB), 4 * KIB, byte);
-  });
-  const state = new DmaIovaState();
-  dma.dmaIovaTryAlloc(together.dev, state, at(0x10_0000), 12 * KIB);
-  dma.dmaIovaLink(together.dev, state, at(0x10_0000), 0, 12 * KIB, DMA_TO_DEVICE, 0);
-  // The range was made as one and begins where the size class says: the bytes are held against it.
-  const start = ranges(single)[0]![0]!;
-  const moved = view(together).map((range) => ({
-    ...range,
-    start: range.start - state.addr + start,
-  }));
-  assertEquals(sameView(view(single), moved), true);
 });
 
 Deno.test("a view is what it says, in whatever order its ranges come", () => {

@@ -88,19 +88,3 @@ Deno.test("small slab buffers of a non-coherent device bounce, unless the device
   const coherent = bench({});
   assertEquals(coherent.map(0x1000_0000, 8, 0, DMA_FROM_DEVICE), 0x1000_0000);
 });
-
-Deno.test("caches are cleaned after a map for a non-coherent device, a bounced one after its copy, unless SKIP or MMIO (dma.md 2.1)", () => {
-  const { map, names } = bench({ coherent: false, maskBits: 32 });
-  map(0x1000_0000, 0x1000, DMA_ATTR.SKIP_CPU_SYNC);
-  map(0xe000_0000, 0x1000, DMA_ATTR.MMIO);
-  assertEquals(names(), []);
-  map(0x1000_0000, 0x1000);
-  assertEquals(names(), ["cache.clean"]);
-  map(0x1_0000_0000, 0x1000);
-  assertEquals(names(), ["cache.clean", "swiotlb.map", "swiotlb.copy", "cache.clean"]);
-  map(0x1_0000_0000, 0x1000, DMA_ATTR.SKIP_CPU_SYNC);
-  assertEquals(names().slice(4), ["swiotlb.map", "swiotlb.copy"]);
-  const coherent = bench({});
-  coherent.map(0x1000_0000, 0x1000);
-  assertEquals(coherent.names(), []);
-});

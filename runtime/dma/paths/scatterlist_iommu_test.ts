@@ -4,7 +4,6 @@ import { ERRNO } from "../../errno.ts";
 import { KERNEL_NAMES, type KernelName } from "../../kernels/kernels.ts";
 import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
-import { DmaDevice } from "../device/device.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../testing.ts";
 
@@ -125,23 +124,6 @@ Deno.test("an untrusted device's list fails as a whole, without copying out (dma
   assertEquals(bench.fields("swiotlb.copy").map(({ direction }) => direction), ["in"]);
   assertEquals(bench.machine.swiotlb.usedSlots, 0);
   assertEquals(bench.names("iova.alloc").length, bench.names("iova.free").length);
-});
-
-Deno.test("the mark of a list that was mapped entry by entry stays (dma.md 7.2, hazards)", () => {
-  const bench = testBench({ device: { untrusted: true, minAlignMask: 0xfff } });
-  const trusted = new DmaDevice("trusted");
-  bench.machine.iommu.attach(trusted);
-  const list = listOf([0x1_0000, 0x1000], [0x3_0000, 0x1000]);
-  map(bench, list);
-  bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
-  assertEquals(bench.machine.dma.dmaMapSg(trusted, list, DMA_TO_DEVICE), 1);
-  bench.forget();
-  // Entry by entry: the first ends the one output, the second has none.
-  bench.machine.dma.dmaUnmapSg(trusted, list, DMA_TO_DEVICE);
-  assertEquals(bench.fields("iommu.unmap").map(({ size_bytes }) => size_bytes), [0x2000]);
-  assertEquals(bench.fields("kernel.warn").length, 1);
-  list.clear();
-  assertEquals(list.bounced, false);
 });
 
 Deno.test("syncing a list maintains its buffers' caches, whatever the device sees as one (dma.md 1.6)", () => {

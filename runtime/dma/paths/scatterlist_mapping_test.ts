@@ -80,36 +80,6 @@ Deno.test("peer memory out of reach is bounced in 7.2 and refused in 6.12 (dma.m
   assertEquals(mapFarPeer("6.12.117", "thru_host_bridge", true), refused);
 });
 
-Deno.test("a peer that cannot be reached ends a map, and nothing before it stays (dma.md 7.1)", () => {
-  for (let good = 0; good < 4; good++) {
-    const bench = testBench({
-      ...NARROW,
-      machine: {
-        ramSizeBytes: 8 * GIB,
-        windows: [{ name: "peers", basePhys: at(0xf000_0000), sizeBytes: 0x10_0000 }],
-      },
-    });
-    const { machine, dev } = bench;
-    machine.peers = {
-      unmappedEnd: () => -1,
-      isPeerMemory: (phys) => phys >= 0xf000_0000 && phys < 4 * GIB,
-      providerAt: () => "peer",
-      mapType: (): PeerMapType => "not_supported",
-      busAddress: (phys) => phys as number as DmaAddr,
-      resolveBusAddress: () => -1,
-      passesRoot: () => false,
-    };
-    const parts = Array.from(
-      { length: good },
-      (_, index): Part => [4 * GIB + index * 0x1_0000, 0x1000],
-    );
-    const list = listOf(...parts, [0xf000_0000, 0x1000]);
-    assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE), -ERRNO.EREMOTEIO);
-    assertEquals([machine.swiotlb.usedSlots, dev.mappings], [0, 0]);
-    assertEquals(bench.fields("swiotlb.map").length, good);
-  }
-});
-
 Deno.test("a list that is unmapped with fewer entries unmaps only those, and keeps its count (dma.md 8.2, row 6)", () => {
   const { machine, dev, fields } = testBench(NARROW);
   const list = listOf([4 * GIB, 0x1000], [5 * GIB, 0x1000], [6 * GIB, 0x1000]);

@@ -239,44 +239,6 @@ Deno.test("misuse that the page table sees is an errno (dma.md 3.6)", () => {
   assertEquals(classes(bench), ["link_overlap", "link_empty", "link_unaligned"]);
 });
 
-Deno.test("misuse that no kernel sees has the effect it has there, and a report here (dma.md 3.6)", () => {
-  const beyond = twoStep();
-  beyond.tryAlloc(0, 0x1000);
-  assertEquals(beyond.link(0x1000_0000, 0x1000, 0x1000), 0);
-  assertEquals(leaves(beyond), [[0x1_0000_0000, 0x1000_0000, 4096]]);
-
-  const freed = twoStep();
-  freed.tryAlloc(0, 0x1000);
-  freed.link(0x1000_0000, 0, 0x1000);
-  freed.machine.dma.dmaIovaFree(freed.dev, freed.state);
-  assertEquals(leaves(freed).length, 1);
-
-  const short = twoStep();
-  short.tryAlloc(0, 0x8000);
-  short.link(0x1000_0000, 0, 0x8000);
-  short.destroy(0x1000);
-  assertEquals(leaves(short).length, 7);
-
-  assertEquals([classes(beyond), classes(freed), classes(short)], [
-    ["link_beyond_range"],
-    ["free_while_linked"],
-    ["destroy_short"],
-  ]);
-  const beyondKernel = [beyond, freed, short].flatMap((bench) =>
-    bench.fields("dma.report").map((report) => report.beyond_kernel)
-  );
-  assertEquals(beyondKernel, [true, true, true]);
-  // What leaked stays a live mapping.
-  assertEquals([freed.machine.iommu.liveMappings, short.machine.iommu.liveMappings], [1, 1]);
-
-  // Until the driver unlinks it after all.
-  freed.machine.dma.dmaIovaUnlink(freed.dev, freed.state, 0, 0x1000, DMA_TO_DEVICE);
-  short.machine.dma.dmaIovaUnlink(short.dev, short.state, 0x1000, 0x7000, DMA_TO_DEVICE);
-  assertEquals([leaves(freed), leaves(short)], [[], []]);
-  assertEquals([freed.machine.iommu.liveMappings, short.machine.iommu.liveMappings], [0, 0]);
-  assertEquals([freed.dev.mappings, short.dev.mappings], [0, 0]);
-});
-
 Deno.test("iova_size_32_bits: there is no range from 2 GiB on, and a warning says so (defects.md)", () => {
   const allocates = (sizeBytes: number, ...quirks: QuirkName[]) => {
     const bench = twoStep({ machine: { quirks: new Set(quirks) } });
@@ -299,67 +261,6 @@ Deno.test("api_rfc_2024: direction and attributes are those of the range's first
   const [first, second] = rights();
   assertNotEquals(first, second);
   assertEquals(rights("api_rfc_2024"), [first, first]);
-});
-
-Deno.test("api_rfc_2024: an unmap in another direction copies as the link said, and the range forgets", () => {
-  const copies = (...quirks: QuirkName[]): [copied: unknown[], reports: unknown[]] => {
-    const bench = twoStep({ device: NVME_UNTRUSTED, machine: { quirks: new Set(quirks) } });
-    bench.tryAlloc(0x1000_0100, 0x200);
-    bench.link(0x1000_0100, 0, 0x200, 0, DMA_FROM_DEVICE);
-    bench.destroy(0x200, DMA_TO_DEVICE);
-    const copied = bench.fields("swiotlb.copy").map(({ direction }) => direction);
-    bench.tryAlloc(0x1000_0000, 0x1000);
-    assertEquals(bench.state.kept, null);
-    return [copied, classes(bench)];
-  };
-  // Merged: what the device wrote is lost, and no kernel sees it (dma.md 3.6).
-  assertEquals(copies(), [["in"], ["unlink_direction"]]);
-  assertEquals(copies("api_rfc_2024"), [["in", "out"], []]);
-});
-
-Deno.test("api_rfc_2024: attributes of the first link hold for unlinking and destroying, too (defects.md)", () => {
-  const { SKIP_CPU_SYNC } = DMA_ATTR;
-  const invalidates = (end: "unlink" | "destroy", ...quirks: QuirkName[]): number => {
-    const bench = twoStep({ device: { coherent: false }, machine: { quirks: new Set(quirks) } });
-    const { machine, dev, state } = bench;
-    bench.tryAlloc(0x1000_0000, 0x1000);
-    bench.link(0x1000_0000, 0, 0x1000, SKIP_CPU_SYNC, DMA_FROM_DEVICE);
-    if (end === "unlink") machine.dma.dmaIovaUnlink(dev, state, 0, 0x1000, DMA_FROM_DEVICE, 0);
-    else machine.dma.dmaIovaDestroy(dev, state, 0x1000, DMA_FROM_DEVICE, 0);
-    return bench.fields("cache.invalidate").length;
-  };
-  for (const end of ["unlink", "destroy"] as const) {
-    assertEquals([invalidates(end), invalidates(end, "api_rfc_2024")], [1, 0], end);
-  }
-});
-
-Deno.test("unlink_covers_singles: without a range links map by themselves, and unlinks unmap what lies in their part (defects.md)", () => {
-  const quirks = new Set(["unlink_covers_singles"] as const);
-  const bench = twoStep({ iommu: { mode: "off" }, machine: { quirks } });
-  const { machine, dev, state } = bench;
-  assertEquals(bench.tryAlloc(0x1000_0000, 0x3000), false);
-  for (const n of [0, 1, 2]) {
-    assertEquals(bench.link(0x1000_0000 + n * 0x2000, n * 0x1000, 0x1000), 0);
-  }
-  assertEquals(machine.dma.dmaIovaSync(dev, state, 0, 0x3000), 0);
-  machine.dma.dmaIovaUnlink(dev, state, 0x1000, 0x1000, DMA_TO_DEVICE);
-  assertEquals(state.singles.map(({ dma }) => dma as number), [0x1000_0000, 0x1000_4000]);
-  machine.dma.dmaIovaDestroy(dev, state, 0x3000, DMA_TO_DEVICE);
-  machine.dma.dmaIovaFree(dev, state);
-  assertEquals([state.singles, classes(bench)], [[], []]);
-  assertEquals(bench.fields("dma.unmap").map(({ dma }) => dma), [
-    0x1000_2000,
-    0x1000_0000,
-    0x1000_4000,
-  ]);
-  // What cannot be mapped is not linked; and with a range nothing is different.
-  const narrow = twoStep({ iommu: { mode: "off" }, device: { maskBits: 24 }, machine: { quirks } });
-  assertEquals([narrow.link(0x1000_0000, 0, 2 ** 20), narrow.state.singles], [-ERRNO.ENOMEM, []]);
-  const ranged = twoStep({ machine: { quirks } });
-  ranged.tryAlloc(0x1000_0000, 0x1000);
-  assertEquals([ranged.link(0x1000_0000, 0, 0x1000), ranged.state.singles], [0, []]);
-  ranged.destroy(0x1000, DMA_TO_DEVICE);
-  assertEquals([leaves(ranged), classes(ranged)], [[], []]);
 });
 
 Deno.test("a sync with an injected failure says that it was injected (dma.md 3.5)", () => {
@@ -425,29 +326,6 @@ Deno.test("dma.map of a link cites the row of the link (dma.md 3.3 row 6, 3.4)",
   const bounced = ["swiotlb", "dma.3.4", "linked_bounce"];
   assertEquals(cited(NVME_UNTRUSTED, 0x1234_5600, 0x2000), bounced);
   assertEquals(cited(NVME_UNTRUSTED, 0x1234_5000, 0x200), bounced);
-});
-
-Deno.test("a call that is made while an event of another is heard does not mix with it", () => {
-  const { destroy, dev, fields, link, machine, ...bench } = twoStep({ device: NVME_UNTRUSTED });
-  const other = new DmaIovaState();
-  machine.dma.dmaIovaTryAlloc(dev, other, at(0x50_0000), 0x1000);
-  machine.dma.dmaIovaLink(dev, other, at(0x50_0000), 0, 0x1000, DMA_TO_DEVICE, 0);
-  bench.tryAlloc(0x10_0800, 0x2000);
-  const stop = machine.events.listen(() => {
-    stop();
-    machine.dma.dmaIovaDestroy(dev, other, 0x1000, DMA_TO_DEVICE, 0);
-  }, ["swiotlb.map"]);
-  assertEquals(link(0x10_0800, 0, 0x2000), 0);
-  // A slot for the head, the page between as it is, a slot for the tail.
-  const linked = leaves({ dev });
-  assertEquals(
-    linked.map(([iova]) => iova),
-    [0, 1, 2].map((page) => bench.state.addr - 0x800 + page * 0x1000),
-  );
-  assertEquals(linked[1]![1], 0x10_1000);
-  destroy(0x2000);
-  assertEquals(leaves({ dev }), []);
-  assertEquals(fields("dma.report"), []);
 });
 
 Deno.test("a buffer whose tail alone is bounced is mapped and unmapped by the bounce path (dma.md 3.4)", () => {

@@ -5,8 +5,6 @@ import { at, type TestBench, testBench } from "../../dma/testing.ts";
 import { InvariantError } from "../../errno.ts";
 import { swiotlbConfig } from "../../machine_config.ts";
 
-const HIGH = 4 * GIB;
-
 /** A device that cannot reach what lies above 4 GiB, and a pool that grows. */
 function bench(ramSizeBytes: number, sizeBytes = MIB, minAlignMask = 0): TestBench {
   return testBench({
@@ -22,27 +20,6 @@ function fill({ dev, machine: { dma, swiotlb } }: TestBench): void {
     dma.dmaMapPhys(dev, at(slot * 2 * KIB), 4 * KIB, DMA_BIDIRECTIONAL);
   }
 }
-
-Deno.test("a transient pool has just the slots of its buffer, in the device's reach, and keeps its low bits (dma.md 6.4)", () => {
-  const one = bench(8 * GIB, MIB, 4 * KIB - 1);
-  const { dev, machine: { dma, pages, swiotlb } } = one;
-  fill(one);
-  const addr = dma.dmaMapPhys(dev, at(HIGH + 0xa00), 0x400, DMA_BIDIRECTIONAL);
-  assertEquals([addr % 0x1000, addr < HIGH], [0xa00, true]);
-  const [, transient] = swiotlb.pools;
-  assertEquals([transient!.transient, transient!.slots, swiotlb.pools.length], [true, 2, 2]);
-  // A transient pool has used slots, and adds none to the total (dma.md 6.4).
-  assertEquals([swiotlb.usedSlots, swiotlb.totalSlots], [swiotlb.slots + 1, swiotlb.slots]);
-  let buffers = 0;
-  swiotlb.forEachBuffer(() => buffers++);
-  assertEquals(buffers, swiotlb.slots / 2 + 1, "those of the first pool, and the transient one");
-  const page = { firstPhys: transient!.basePhys, lastPhys: transient!.basePhys + 4 * KIB - 1 };
-  assertEquals(pages.alloc(1, { contiguous: true, ...page }), null);
-  dma.dmaUnmapPhys(dev, addr, 0x400, DMA_BIDIRECTIONAL);
-  assertEquals(swiotlb.pools.length, 1);
-  assertEquals(pages.alloc(1, { contiguous: true, ...page }), [page.firstPhys]);
-  assertEquals(swiotlb.contains(addr), false);
-});
 
 Deno.test("the worker adds a pool of the first one's size, or the half that fits, and no second one while it does (dma.md 6.4)", () => {
   const small = bench(32 * MIB, 16 * MIB);

@@ -158,25 +158,6 @@ Deno.test("a partial sync inside a buffer copies just that part (dma.md 6.3)", (
   assertEquals([bytes.indexOf(0x55), bytes.lastIndexOf(0x55)], [0x700, 0x7ff]);
 });
 
-Deno.test("a copy longer than its buffer is cut, with one warning a boot (dma.md 6.3)", () => {
-  const bench = new Bench();
-  const tlb = at(bench.map(0x9000, 2048));
-  bench.pool.syncForCpu(tlb, 4096, DMA_FROM_DEVICE);
-  bench.pool.syncForCpu(tlb, 4096, DMA_FROM_DEVICE);
-  assertEquals(bench.warnings.total, 1);
-  const text = "A copy of 4096 bytes is truncated to 2048";
-  assertEquals(bench.fields("kernel.warn"), [{
-    at: "swiotlb_bounce",
-    text,
-    log: null,
-    error: null,
-  }]);
-  assertEquals(
-    bench.fields("swiotlb.copy").map((fields) => (fields as { size_bytes: number }).size_bytes),
-    [2048, 2048, 2048],
-  );
-});
-
 Deno.test("each slot knows what is left of its buffer from there (dma.md 6.3)", () => {
   const bench = new Bench();
   const tlb = bench.map(0x9000, 0x1800);
@@ -200,29 +181,6 @@ Deno.test("a pool that is not a multiple of a set ends where it ends (dma.md 6.1
   assertEquals([bench.pool.usedSlots, bench.pool.largestFreeSlots], [63, 1]);
 });
 
-/** With a granule of 64 KiB, 0x2c00 bytes in: five slots and a half before the data. */
-const PADDED = 0x10_2c00;
-
-Deno.test("releasing twice goes unnoticed until the slots have a new owner (dma.md 6.3)", () => {
-  const bench = new Bench(128);
-  const tlb = at(bench.map(0x9000, 2048));
-  bench.pool.release(bench.device, tlb);
-  bench.pool.release(bench.device, tlb);
-  assertEquals(bench.fields("swiotlb.unmap"), [{
-    slot: 0,
-    slots: 1,
-    orig_phys: 0x9000,
-    tlb_phys: 0x6000_0000,
-    size_bytes: 2048,
-    dir: "bidirectional",
-    attrs: ["skip_cpu_sync"],
-  }]);
-  assertEquals(bench.pool.usedSlots, 0);
-  assertEquals(bench.map(0x9000, 127 * 2048), tlb);
-  bench.pool.release(bench.device, tlb);
-  assertEquals(bench.pool.usedSlots, 0, "the new owner's slots are gone");
-});
-
 Deno.test("releasing twice frees the padding before the data once (dma.md 6.3)", () => {
   const bench = new Bench(128);
   bench.device.minAlignMask = 0xfff;
@@ -233,41 +191,6 @@ Deno.test("releasing twice frees the padding before the data once (dma.md 6.3)",
   const used = bench.pool.usedSlots;
   bench.pool.release(bench.device, tlb);
   assertEquals([bench.fields("swiotlb.unmap").length, bench.pool.usedSlots], [1, used]);
-});
-
-Deno.test("releasing twice frees one slot too many when the data began inside it (dma.md 6.3)", () => {
-  const bench = new Bench(128);
-  bench.device.minAlignMask = 0xfff;
-  const tlb = at(bench.map(0x9a00, 1024));
-  bench.pool.release(bench.device, tlb);
-  bench.map(0x9000, 64 * 2048);
-  bench.pool.release(bench.device, tlb);
-  assertEquals(bench.fields("swiotlb.unmap").at(-1), {
-    slot: 1,
-    slots: 1,
-    orig_phys: null,
-    tlb_phys: 0x6000_0a00,
-    size_bytes: 0,
-    dir: "bidirectional",
-    attrs: ["skip_cpu_sync"],
-  });
-});
-
-Deno.test("a release at a slot of padding frees from there to the end, and copies nothing (dma.md 6.3)", () => {
-  for (const [slot, left] of [[0, []], [4, [0, 1, 2, 3]]] as const) {
-    const bench = new Bench();
-    bench.device.minAlignMask = 0xffff;
-    const tlb = at(bench.map(PADDED, 0x400, 0xffff));
-    const end = at(0x6000_0000 + slot * 2048);
-    bench.pool.unmap(bench.device, end, 0x400, DMA_FROM_DEVICE, 0);
-    const used = Array.from({ length: 33 }, (_, at) => at).filter((at) => bench.pool.slotUsed(at));
-    assertEquals([used, bench.fields("swiotlb.copy").length], [left, 1]);
-    const [freed] = bench.fields("swiotlb.unmap") as { slots: number; orig_phys: null }[];
-    assertEquals([freed!.slots, freed!.orig_phys], [32 - slot, null]);
-    // What the driver should have ended finds nothing to copy.
-    bench.pool.unmap(bench.device, tlb, 0x400, DMA_FROM_DEVICE, 0);
-    assertEquals(bench.fields("swiotlb.copy").length, 1);
-  }
 });
 
 Deno.test("addresses outside the pool do nothing (dma.md 6.3)", () => {
@@ -295,116 +218,6 @@ Deno.test("the high-water mark keeps the most slots in use at once", () => {
   assertEquals([bench.pool.usedSlots, bench.pool.highWaterSlots], [1, 4]);
   bench.pool.resetHighWater();
   assertEquals(bench.pool.highWaterSlots, 1);
-});
-
-Deno.test("swiotlb.full tells apart what the kernel's one message hides", () => {
-  const cause = (prepare: (bench: Bench) => void, slots = 128): unknown => {
-    const bench = new Bench(slots);
-    prepare(bench);
-    return (bench.fields("swiotlb.full").at(-1) as { cause: string }).cause;
-  };
-  assertEquals(cause((bench) => bench.map(0x9000, 256 * KIB + 1)), "over_segment");
-  assertEquals(
-    cause((bench) => {
-      bench.map(0x9000, 256 * KIB);
-      bench.map(0x9000, 1);
-    }),
-    "full",
-  );
-  assertEquals(
-    cause((bench) => {
-      const tlbs = Array.from({ length: 64 }, () => bench.map(0x9000, 4096));
-      for (let index = 0; index < 64; index += 2) {
-        bench.pool.release(bench.device, at(tlbs[index]!));
-      }
-      bench.map(0x9000, 8192);
-    }),
-    "fragmented",
-  );
-  assertEquals(
-    cause((bench) => {
-      for (let slot = 0; slot < 128; slot += 2) bench.map(0x9000, 2048);
-      bench.device.minAlignMask = 0xffff;
-      for (let slot = 0; slot < 64; slot += 32) bench.map(0x1_0000, 2048);
-      bench.map(0x1_0000, 2048);
-      bench.map(0x1_0000, 2048);
-      bench.map(0x1_0000, 2048);
-    }),
-    "alignment",
-  );
-  assertEquals(
-    cause((bench) => {
-      bench.map(0x9000, 256 * KIB);
-      bench.clock.nowNs = 2_000_000_000;
-      bench.map(0x9000, 1);
-    }),
-    "leak_suspected",
-  );
-});
-
-Deno.test("padding belongs to its buffer: it is listed, allocated and freed with it (dma.md 6.2)", () => {
-  const bench = new Bench();
-  bench.device.minAlignMask = 0xffff;
-  const tlb = at(bench.map(PADDED, 0x400, 0xffff));
-  assertEquals([tlb, bench.pool.usedSlots], [0x6000_2c00, 32]);
-  const buffers = (): unknown[] => {
-    const seen: unknown[] = [];
-    bench.pool.forEachBuffer((buffer) => seen.push(buffer));
-    return seen;
-  };
-  const padded = { slot: 0, slots: 32, padSlots: 5, origPhys: PADDED, tlbPhys: tlb };
-  assertEquals(buffers(), [{ ...padded, sizeBytes: 0x400, bornNs: 0 }]);
-  assertEquals([0, 4, 5, 31, 32].map((slot) => bench.pool.slotUsed(slot)), [
-    true,
-    true,
-    true,
-    true,
-    false,
-  ]);
-  // A slot of padding has no original: nothing is copied from or to it.
-  bench.pool.syncForCpu(at(0x6000_2000), 0x800, DMA_FROM_DEVICE);
-  assertEquals(bench.fields("swiotlb.copy").length, 1);
-
-  bench.clock.nowNs = 70;
-  bench.pool.unmap(bench.device, tlb, 0x400, DMA_FROM_DEVICE, 0);
-  assertEquals([bench.pool.usedSlots, buffers()], [0, []]);
-  bench.device.minAlignMask = 0;
-  for (let count = 0; count < 32; count++) bench.map(0x9000, 0x800);
-  assertEquals(
-    buffers().map((buffer) => (buffer as { padSlots: number }).padSlots),
-    new Array(32).fill(0),
-  );
-  assertEquals(bench.pool.usedSlots, 32);
-});
-
-Deno.test("a leak is suspected from one second or 1024 releases on, and when it is most of the pool (dma.md 6.2)", () => {
-  const full = (prepare: (bench: Bench) => void): [cause: unknown, old: unknown] => {
-    const bench = new Bench(128);
-    bench.device.minAlignMask = 0xffff;
-    // 96 slots, the padding of each buffer among them.
-    for (let count = 0; count < 3; count++) bench.map(PADDED, 0x400, 0xffff);
-    prepare(bench);
-    bench.map(0x1_0000, 256 * KIB);
-    const { fields, why } = bench.seen.findLast(({ name }) => name === "swiotlb.full")!;
-    return [(fields as { cause: string }).cause, why!.inputs["slots_in_use_for_long"]];
-  };
-  const age = (ns: number) => (bench: Bench) => void (bench.clock.nowNs = ns);
-  assertEquals(full(age(999_999_999)), ["full", 0]);
-  assertEquals(full(age(1_000_000_000)), ["leak_suspected", 96]);
-  const releases = (count: number) => (bench: Bench) => {
-    for (let done = 0; done < count; done++) {
-      bench.pool.release(bench.device, at(bench.map(0x1_0000, 0x800)));
-    }
-  };
-  assertEquals(full(releases(1023)), ["full", 0]);
-  assertEquals(full(releases(1024)), ["leak_suspected", 96]);
-  // Half of what is in use is not most of it.
-  const half = new Bench(128);
-  half.map(0x9000, 32 * KIB);
-  half.clock.nowNs = 1_000_000_000;
-  half.map(0x9000, 32 * KIB);
-  half.map(0x9000, 256 * KIB);
-  assertEquals(half.fields("swiotlb.full"), [{ wanted_bytes: 256 * KIB, cause: "full" }]);
 });
 
 Deno.test("a full pool is warned about ten times in five seconds, and not at all with NO_WARN", () => {

@@ -12,7 +12,6 @@ import { MachineRecording } from "../machine_recording.ts";
 import { RUNTIME_TABLES } from "./runtime_tables.ts";
 
 const PAGE = 4096;
-const NVME_UNMAP = eventId("nvme.unmap");
 
 /** Rows without the events that they come from, those of a page table page by page. */
 function plain(name: string, rows: readonly object[]): string[] {
@@ -86,26 +85,6 @@ Deno.test("a link of nothing, which a classic table takes, is no entry and no ma
   }
   const counted = ["iommu.map", "dma.map", "call.dma_iova_link"] as const;
   assertEquals(counted.map((name) => machine.events.count(eventId(name))), [0, 0, 1]);
-});
-
-Deno.test("mappings that need no unmap leave the table with their own request", () => {
-  const { dev, machine } = testBench({ iommu: { mode: "off" } });
-  const recording = new MachineRecording(machine, RUNTIME_TABLES);
-  const table = recording.table("mappings");
-  const { context } = machine.events;
-  const before = context.enterWork(dev.name);
-  for (const request of [1, 2, 2]) {
-    context.enterRequest(request);
-    machine.dma.dmaMapPhys(dev, 0x10_0000 as PhysAddr, PAGE, DMA_TO_DEVICE);
-  }
-  const live = () => table.rowsAt(machine.events.seq).length;
-  assertEquals(live(), 3);
-  for (const [request, left] of [[2, 1], [2, 1], [1, 0]] as const) {
-    context.enterRequest(request);
-    if (machine.events.tick(NVME_UNMAP)) machine.events.emit(NVME_UNMAP, { rule: "nothing" });
-    assertEquals(live(), left);
-  }
-  context.leave(before);
 });
 
 /** What the ranges of a machine hold after a destroy of less than was linked, by everyone who says so. */
