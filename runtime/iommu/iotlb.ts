@@ -25,6 +25,7 @@ const POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** bit);
 const INVERSE_POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** -bit);
 
 export class Iotlb {
+  readonly entries: number;
   /** By entry. */
   readonly #page: Float64Array;
   readonly #phys: Float64Array;
@@ -51,8 +52,9 @@ export class Iotlb {
   #sizes = 0;
 
   /** @param entries How many translations it holds; 0 is no cache. */
-  constructor(readonly entries: number) {
+  constructor(entries: number) {
     invariant(entries >= 0, "The IOTLB has less than no entries");
+    this.entries = entries;
     this.#page = zeros(Float64Array, entries);
     this.#phys = zeros(Float64Array, entries);
     this.#flags = zeros(Uint8Array, entries);

@@ -50,6 +50,7 @@ function sizeBits(pfns: number): number {
 }
 
 export class IovaRanges {
+  readonly startPfn: number;
   /** The first frame at 4 GiB: searches below it have a cursor and a memory of their own. */
   readonly dma32Pfn: number;
   /** A 32-bit search for this many frames or more fails at once (4.4 step 1). */
@@ -88,12 +89,13 @@ export class IovaRanges {
    * @param skippingRanges From how many ranges on long searches keep what they learn.
    */
   constructor(
-    readonly startPfn: number,
+    startPfn: number,
     dma32Pfn: number,
     readonly skippingRanges: number = SKIPPING_RANGES,
   ) {
     this.#longSteps = LONG_PART * skippingRanges;
     invariant(startPfn >= 0, "Ranges begin below frame 0");
+    this.startPfn = startPfn;
     this.dma32Pfn = dma32Pfn;
     this.max32AllocPfns = dma32Pfn;
     this.#bounds[2 * FLOOR + 1] = -1;

@@ -56,6 +56,7 @@ export interface CheckedPlatform extends Platform {
 }
 
 export class MappingRecords {
+  readonly platform: CheckedPlatform;
   readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
   readonly bouncedWrites = new BouncedWrites();
@@ -71,7 +72,8 @@ export class MappingRecords {
   #saidMany = false;
   #printed = 0;
 
-  constructor(readonly platform: CheckedPlatform) {
+  constructor(platform: CheckedPlatform) {
+    this.platform = platform;
     this.kernel = platform.kernel;
     this.#alignsToLines = platform.iommuModel.alignsToCacheLines;
   }
