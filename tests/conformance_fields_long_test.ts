@@ -9,10 +9,11 @@ import {
   type Exception,
   exceptionOf,
   EXCEPTIONS,
+  givenOfMapsTable,
+  givenTable,
   type RecordKind,
   recordOfTrace,
 } from "./conformance/given.ts";
-import { givenOfMapsTable, givenTable } from "./conformance/given_table.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { GroupCount, type GroupResult } from "./conformance/group_result.ts";
 import {

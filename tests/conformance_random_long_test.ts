@@ -21,7 +21,7 @@ import {
 } from "./conformance/kernel/captured_run.ts";
 import { leftOutOfStep, replayDeviceFacts } from "./conformance/hmm/device_facts.ts";
 import { isGivenResult } from "./conformance/hmm/hmm_given.ts";
-import { readHmmCases, readHmmFacts } from "./conformance/hmm/hmm_groups.ts";
+import { readHmmCases, readHmmFacts } from "./conformance/replay.ts";
 import { replayHmm, type WatchResults } from "./conformance/hmm/hmm_replay.ts";
 import { replayOdp } from "./conformance/hmm/odp_replay.ts";
 import { profileOf } from "./conformance/kernel/kernel_machine.ts";

@@ -1,12 +1,11 @@
 /** `deno task reference`: writes the pages of `docs/` that are made from the sources. */
 import { fileURLToPath } from "node:url";
 import { writeBuiltinsPages } from "./reference/builtins_page.ts";
-import { withCommandTable } from "./reference/command_table.ts";
+import { withCommandTable, withPermissionTable } from "./reference/command_table.ts";
 import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { withEventTables } from "./reference/events_page.ts";
 import { withFindingTables } from "./reference/findings_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
-import { withPermissionTable } from "./reference/permission_table.ts";
 import { withProfiles, withReleaseTables } from "./reference/releases.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
 

@@ -15,11 +15,10 @@ import {
   type Fields,
   renamed,
 } from "./capture_words.ts";
-import type { Probes } from "./capture_probes.ts";
 import type { InnerLine } from "../inner_record.ts";
 import { InnerOperations, type LinkedRange } from "./captured_inner.ts";
 import type { Json } from "../difference.ts";
-import type { CaptureCall, DataExtent } from "./kernel_data.ts";
+import type { CaptureCall, DataExtent, Probes } from "./kernel_data.ts";
 
 /** Every captured machine used pages of 4 KiB. */
 const GRANULE_BYTES = 4096;

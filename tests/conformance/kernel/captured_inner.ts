@@ -1,5 +1,5 @@
 /** What happened inside a captured call, in the words of the captured data. */
-import type { Probes } from "./capture_probes.ts";
+import type { Probes } from "./kernel_data.ts";
 import { attributeBits, type Fields, renamed } from "./capture_words.ts";
 import { InnerRecord } from "../inner_record.ts";
 

@@ -4,8 +4,7 @@
  */
 import { type Machine, type MachineEvent, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { Fields } from "./capture_words.ts";
-import type { Probes } from "./capture_probes.ts";
-import type { HistoryEvent } from "./kernel_data.ts";
+import type { HistoryEvent, Probes } from "./kernel_data.ts";
 
 /** Lines that say that something was freed, or what that led to. */
 const LINES: ReadonlySet<string> = new Set([

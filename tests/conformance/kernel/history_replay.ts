@@ -5,16 +5,17 @@
 import { type Machine, type MachineEvent, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
 import { PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
-import { ruleOf } from "./case_rule.ts";
 import { type Difference, firstDifference } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
-import { type Probes, probesOf } from "./capture_probes.ts";
 import { HistoryLines, tellsOfRelease } from "./history_lines.ts";
 import {
   type CaptureCase,
   type CaptureHistory,
   caseNumber,
   type HistoryEvent,
+  type Probes,
+  probesOf,
+  ruleOf,
 } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
 import type { KernelReplay } from "./kernel_replay.ts";

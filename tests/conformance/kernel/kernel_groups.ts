@@ -6,7 +6,6 @@
  */
 import { join } from "node:path";
 import { compareDescription, replayRun, type RunResults, UNKNOWN_KERNEL } from "./captured_run.ts";
-import { ruleOf } from "./case_rule.ts";
 import type { Difference } from "../difference.ts";
 import {
   type GoldenFile,
@@ -16,7 +15,12 @@ import {
   readGoldenText,
 } from "../golden_files.ts";
 import { GroupCount, groupNotBuilt, type GroupResult, groupUnreadable } from "../group_result.ts";
-import type { CaptureCase, CaptureEnvironment, CaptureHistory } from "./kernel_data.ts";
+import {
+  type CaptureCase,
+  type CaptureEnvironment,
+  type CaptureHistory,
+  ruleOf,
+} from "./kernel_data.ts";
 import type { CapturedCall, TracedCase } from "../submission/submission_data.ts";
 import { type CapturedSubmissions, replaySubmissions } from "../submission/submission_replay.ts";
 import { profileOf } from "./kernel_machine.ts";
