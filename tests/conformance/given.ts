@@ -320,14 +320,6 @@ function patternOf(pattern: string): RegExp {
   );
 }
 
-/** What the lines of a group of traces are; null for what is no trace. */
-export function recordOfTrace(group: string): RecordKind | null {
-  if (group.startsWith("pagetable/")) return "page-table trace";
-  if (group.startsWith("swiotlb/")) return "bounce-pool trace";
-  if (group.startsWith("iova/dma-")) return "mapping trace";
-  return group.startsWith("iova/") ? "allocator trace" : null;
-}
-
 /** Markdown lines: one row for each entry, in the order of the list. */
 export function givenTable(): readonly string[] {
   return [

@@ -10,9 +10,8 @@ import {
 import { groupNotBuilt, type GroupResult, groupUnreadable } from "./group_result.ts";
 import type { DefectCase } from "./defects/defect_data.ts";
 import { replayDefects } from "./defects/defect_replay.ts";
-import type { IovaTraceLine } from "./traces/iova_trace.ts";
 import { KernelGroups } from "./kernel/kernel_groups.ts";
-import { replayTrace } from "./traces/traces.ts";
+import { type OperationLine, replayTrace } from "./traces.ts";
 import { dirname, join } from "node:path";
 import type { HmmCase, HmmFacts } from "./hmm/hmm_data.ts";
 import { replayDeviceFacts } from "./hmm/device_facts.ts";
@@ -57,7 +56,7 @@ async function replayFile(file: GoldenFile, kernel: KernelGroups): Promise<Group
   const text = await readGoldenText(file.path);
   return kind === "defects"
     ? replayDefects(file.group, parseLines<DefectCase>(text))
-    : replayTrace(file.group, parseLines<IovaTraceLine>(text));
+    : replayTrace(file.group, parseLines<OperationLine>(text));
 }
 
 /** A number that fits no double is read as text, which loses nothing. */
