@@ -343,23 +343,18 @@ export class TreeMapping implements Implementation<MappingOperation> {
       ...this.#noted.imports(),
       ...REQUEST_IMPORTS,
       ...this.#coherent.imports(),
-      walk_system_ram_range: (
-        _first: TreeValue,
-        _count: TreeValue,
-        argument: TreeValue,
-        visit: TreeValue,
-      ) =>
+      walk_system_ram_range: (_first, _count, argument, visit) =>
         tree().callPointer(
           Number(visit),
           0n,
           BigInt(RAM_BYTES / PAGE_SIZE_BYTES),
           BigInt(argument),
         ),
-      kmalloc_size_roundup: (size: TreeValue) => BigInt(slabBytes(Number(size))),
-      arch_sync_dma_for_device: (phys: TreeValue, size: TreeValue) => {
+      kmalloc_size_roundup: (size) => BigInt(slabBytes(Number(size))),
+      arch_sync_dma_for_device: (phys, size) => {
         this.#caches.push(["clean", Number(phys), Number(size)]);
       },
-      arch_sync_dma_for_cpu: (phys: TreeValue, size: TreeValue, dir: TreeValue) => {
+      arch_sync_dma_for_cpu: (phys, size, dir) => {
         // As architectures do it. @see rules/dma.md 2.2
         if (Number(dir) === DMA_TO_DEVICE) return;
         this.#caches.push(["invalidate", Number(phys), Number(size)]);

@@ -2,7 +2,7 @@
 import type { PhysAddr } from "@dmalab/runtime";
 import { DMA_ATTR, type DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
 import type { Kernel } from "@dmalab/runtime/kernels";
-import type { CCallEntry } from "../call_entry.ts";
+import { callEntries, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { kernelEntry, mappingEntry } from "../kernel_entry.ts";
 import { showState } from "../c_iova_state.ts";
@@ -111,30 +111,21 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
     ([name, which]) =>
       kernelEntry(name, (kernel, [device, mask]) => setMasks(kernel, device, mask, [which])),
   ),
-  {
-    c: "int dma_set_mask_and_coherent(struct device *dev, u64 mask)",
-    run(kernel, [dev, mask]) {
+  ...callEntries({
+    "int dma_set_mask_and_coherent(struct device *dev, u64 mask)"(kernel, [dev, mask]) {
       kernel.maySleep();
       return setMasks(kernel, kernel.device(dev), mask, BOTH_MASKS);
     },
-  },
-  {
-    c: "int dma_coerce_mask_and_coherent(struct device *dev, u64 mask)",
-    run(kernel, [dev, mask]) {
+    "int dma_coerce_mask_and_coherent(struct device *dev, u64 mask)"(kernel, [dev, mask]) {
       kernel.maySleep();
       const device = kernel.device(dev);
       kernel.part(SharedMasks).of.add(device);
       return setMasks(kernel, device, mask, BOTH_MASKS);
     },
-  },
-  {
-    c: "u64 dma_get_mask(struct device *dev)",
-    run: (kernel, [dev]) => kernel.device(dev).lastAddress,
-  },
-  {
-    c: "bool dma_pci_p2pdma_supported(struct device *dev)",
-    run: (kernel, [dev]) => kernel.device(dev).ownOps ? 0 : 1,
-  },
+    "u64 dma_get_mask(struct device *dev)": (kernel, [dev]) => kernel.device(dev).lastAddress,
+    "bool dma_pci_p2pdma_supported(struct device *dev)": (kernel, [dev]) =>
+      kernel.device(dev).ownOps ? 0 : 1,
+  }),
 ];
 
 /** @see rules/c-api.md 4 */
