@@ -311,9 +311,7 @@ function byPage(vecs: readonly BioVec[], pageSizeBytes: number): Map<number, Bio
       const page = at - at % pageSizeBytes;
       const next = Math.min(end, page + pageSizeBytes);
       const piece = { phys: at as PhysAddr, sizeBytes: next - at };
-      const known = pages.get(page);
-      if (known === undefined) pages.set(page, [piece]);
-      else known.push(piece);
+      pages.getOrInsertComputed(page, () => []).push(piece);
       at = next;
     }
   }

@@ -78,9 +78,7 @@ export class DeviceOwnedRanges {
     const whole = this.#lentOf(mapped, phys, sizeBytes);
     if (!ownSyncs) mapped.lent = [whole];
     else if (this.#mayLose(dir)) mapped.copied = [whole];
-    const there = this.#mapped.get(dma);
-    if (there === undefined) this.#mapped.set(dma, [mapped]);
-    else there.push(mapped);
+    this.#mapped.getOrInsertComputed(dma, () => []).push(mapped);
     for (const part of partsOf(mapped)) this.#watch(part);
   }
 

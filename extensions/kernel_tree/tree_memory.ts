@@ -46,9 +46,7 @@ export class TreeMemory {
       throw new RangeError(`Frees 0x${at.toString(16)}, which is not allocated`);
     }
     this.#sizes.delete(at);
-    const list = this.#free.get(size);
-    if (list === undefined) this.#free.set(size, [at]);
-    else list.push(at);
+    this.#free.getOrInsertComputed(size, () => []).push(at);
   }
 
   word(at: number): number {

@@ -24,9 +24,7 @@ class CManaged {
   readonly #of = new Map<DeviceOfC, Managed[]>();
 
   add(device: DeviceOfC, key: number | string, give: () => void): void {
-    const list = this.#of.get(device);
-    if (list === undefined) this.#of.set(device, [{ key, give }]);
-    else list.push({ key, give });
+    this.#of.getOrInsertComputed(device, () => []).push({ key, give });
   }
 
   /** Releases something before its time. @returns False when the device has no such thing. */

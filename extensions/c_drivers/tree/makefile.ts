@@ -132,9 +132,7 @@ export class Makefiles {
       if (base === undefined) continue;
       const symbols = [...conditions, symbol].filter((each) => each !== undefined);
       for (const object of objects.split(/\s+/)) {
-        const rules = made.get(object);
-        if (rules === undefined) made.set(object, [{ base, symbols }]);
-        else rules.push({ base, symbols });
+        made.getOrInsertComputed(object, () => []).push({ base, symbols });
       }
     }
     this.#rules.set(folder, made);

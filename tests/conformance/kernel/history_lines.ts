@@ -82,9 +82,7 @@ export class HistoryLines {
   }
 
   #tell(cpu: number, kind: string, ...values: readonly number[]): void {
-    const lines = this.#pending.get(cpu);
     const line: HistoryEvent = [kind, cpu, ...values];
-    if (lines === undefined) this.#pending.set(cpu, [line]);
-    else lines.push(line);
+    this.#pending.getOrInsertComputed(cpu, () => []).push(line);
   }
 }

@@ -55,9 +55,7 @@ export class KernelGroups {
   }
 
   #run(name: string, group: string): Promise<Replayed> {
-    let run = this.#runs.get(name);
-    if (run === undefined) this.#runs.set(name, run = this.#replayRun(name, group));
-    return run;
+    return this.#runs.getOrInsertComputed(name, () => this.#replayRun(name, group));
   }
 
   async #replayRun(name: string, group: string): Promise<Replayed> {

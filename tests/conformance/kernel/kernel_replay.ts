@@ -184,9 +184,7 @@ export class KernelReplay {
   /** A record lives on between its requests, as in the kernel. */
   #iodOf(captured: CaptureCase): Iod {
     const record = this.#records.numberOf(captured);
-    let iod = this.#iods.get(record);
-    if (iod === undefined) this.#iods.set(record, iod = new Iod(record, this.host.pools));
-    return iod;
+    return this.#iods.getOrInsertComputed(record, () => new Iod(record, this.host.pools));
   }
 
   /** What the controller makes of a command. Of a discard's list nothing was recorded. */
