@@ -5,4 +5,4 @@ export { runDeno } from "./deno_process.ts";
 export { dmalab, programWords, runProgram } from "./dmalab_program.ts";
 export { scenariosBelow } from "./examples.ts";
 export { hasPty } from "./pty.ts";
-export { filesBelow, readSources, ROOT } from "./source_text.ts";
+export { filesBelow, ROOT } from "./source_text.ts";

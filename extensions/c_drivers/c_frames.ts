@@ -32,7 +32,6 @@ export interface FramesOf {
 
 /** A call that has not returned. */
 class CFrame implements NativeFrame {
-  /** Where its stack is. */
   stackAt = 0;
   #line = 0;
   /** What the locals of the compiled code held where the line began: two words for each. */

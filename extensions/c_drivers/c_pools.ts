@@ -15,7 +15,6 @@ interface Pool {
   readonly used: Map<number, PoolBlock>;
 }
 
-/** What a pool is asked to be. */
 interface PoolRequest {
   readonly name: string;
   readonly sizeBytes: number;

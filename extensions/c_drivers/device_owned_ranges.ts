@@ -18,14 +18,12 @@ import {
 import type { Machine, PhysAddr } from "@dmalab/runtime";
 import { type CMemory, NOWHERE } from "./c_memory.ts";
 
-/** A mapping that is live. */
 interface Mapped {
   readonly device: DmaDevice;
   readonly dma: number;
   readonly phys: PhysAddr;
   readonly sizeBytes: number;
   readonly dir: DmaDirection;
-  /** The statement that mapped it. */
   readonly site: number | null;
   /** It was mapped without a sync: whose turn it is, only the driver knows. */
   readonly ownSyncs: boolean;

@@ -25,7 +25,6 @@ export class TreeStopped extends Error {}
 interface Delayed {
   readonly at: number;
   readonly atMs: number;
-  /** The member that names the function. */
   readonly member: "delayed_work.work.func" | "timer_list.function";
 }
 

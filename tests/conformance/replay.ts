@@ -87,7 +87,6 @@ export async function readHmmFacts(folder: string): Promise<Readonly<Record<stri
   return parseJson(await readGoldenText(place), place);
 }
 
-/** The cases of a file. */
 export async function readHmmCases(path: string): Promise<HmmCase[]> {
   return parseLines<HmmCase>((await readGoldenText(path)).replaceAll(WIDE_NUMBER, ':"$1"'));
 }

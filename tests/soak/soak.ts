@@ -32,7 +32,6 @@ export interface SoakOptions {
   readonly onLab?: (lab: Lab) => void;
 }
 
-/** How it stands. */
 export interface SoakPoint {
   readonly requests: number;
   /** Requests that ended well. */

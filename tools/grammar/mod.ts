@@ -34,7 +34,6 @@ const GROUPS: Readonly<Record<WordRole, readonly [name: string, like: string]>> 
   constant: ["dmaConstant", "Boolean"],
 };
 
-/** The syntax as a file. */
 function vimSyntax(): string {
   return [
     '" Written by `deno task reference` from the words of the lexer.',

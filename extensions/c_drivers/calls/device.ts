@@ -16,7 +16,6 @@ const LEVELS = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debu
 /** What is less important is logged only on request. */
 const DEBUG_LEVEL = 7;
 
-/** Where a register lies. */
 function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
   if (at >= IO_BASE) {
     const phys = kernel.phys(at);

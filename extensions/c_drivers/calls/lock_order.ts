@@ -6,7 +6,6 @@
  */
 import type { Machine } from "@dmalab/runtime";
 
-/** A lock that is held. */
 interface Held {
   readonly at: number;
   /** The statement that took it. */

@@ -71,7 +71,6 @@ export function openPatched(
   });
 }
 
-/** Loads scenarios; what is to be compiled is compiled together. */
 export async function loadTogether(
   opened: readonly OpenedScenario[],
   compile: typeof compileRequested,

@@ -57,7 +57,6 @@ const INCLUDES = [
   "workqueue",
 ];
 
-/** Draws from a seed. */
 class Draw {
   readonly #random: Random;
 

@@ -71,7 +71,6 @@ export interface MarkedLine {
   readonly locals: readonly number[];
 }
 
-/** What the compiler gave. */
 interface CompiledBytes {
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;

@@ -88,7 +88,6 @@ export interface HuntResult {
   readonly findings: readonly HuntFinding[];
   /** Steps tried. */
   readonly cases: number;
-  /** Machines that they ran on. */
   readonly machines: number;
 }
 
@@ -102,7 +101,6 @@ export interface HuntState {
 
 export const NOTHING_FOUND: HuntState = { named: [], known: [] };
 
-/** The result of a turn. */
 export interface TurnEnd {
   /** Steps tried, and machines that they ran on. */
   readonly cases: number;

@@ -43,7 +43,6 @@ interface WrittenIo {
   readonly memory: IoMemory;
 }
 
-/** The scenario's text. */
 export function scenarioText(
   each: HuntCase,
   release: HuntRelease,

@@ -93,7 +93,6 @@ const READABLE = "see that the files and folders named can be read";
 /** A patch of a mailbox, or a file that is one. */
 interface MailedPatch {
   readonly subject: string;
-  /** Where the patch is. */
   readonly path: string;
   readonly text: string;
 }

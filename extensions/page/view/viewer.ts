@@ -221,7 +221,6 @@ export class Viewer {
     document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
   }
 
-  /** Draws the runs of the file. */
   drawRuns(): void {
     const runs = this.runs();
     drawRuns(runs, byId("runs"));

@@ -22,7 +22,6 @@ import { Transcript } from "./transcript.ts";
 import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { givenBlocks } from "../kernel/recorded_pool.ts";
 
-/** Replays a file of cases. */
 export function replayDefects(group: string, cases: readonly DefectCase[]): GroupResult {
   const count = new GroupCount(group);
   for (const captured of cases) {

@@ -23,7 +23,6 @@ import type { Transcript } from "./transcript.ts";
 const PLUG_FROM_CALLS = 3;
 const OPCODES = { read: 2, write: 1 } as const;
 
-/** A request of a step with its memory. */
 export interface StepRequest {
   readonly kind: "preadv" | "io_submit" | "passthrough" | "io_uring";
   readonly op: "read" | "write";

@@ -21,7 +21,6 @@ function lettersOf(flags: number): string {
   return LETTERS.filter(([, bit]) => (flags & bit) !== 0).map(([letter]) => letter).join("");
 }
 
-/** One entry of a list. */
 export interface PfnEntry {
   readonly index: number;
   readonly flags: number;

@@ -40,7 +40,6 @@ const INTERRUPTS: ReadonlySet<string> = new Set([
 /** Where the rules stand of what is freed. */
 const RELEASES = "dma.5.3";
 
-/** What is followed. */
 export interface CapturedOrder {
   readonly cases: readonly CaptureCase[];
   readonly history: CaptureHistory;

@@ -143,7 +143,6 @@ const RULES: readonly (readonly [RegExp, string])[] = [
 export interface Probes {
   /** Of ranges that are asked to be freed: parked ones, and in a history all of them. */
   readonly releases: boolean;
-  /** Of flushes. */
   readonly flushes: boolean;
 }
 
