@@ -20,13 +20,11 @@ export type RecordKind =
   | "page-table trace"
   | "bounce-pool trace";
 
-/** Given: the model gets it. Left out: it is not compared, and changing it changes nothing. */
-export type Treatment = "given" | "left out";
-
 export interface Exception {
   readonly record: RecordKind;
   readonly fields: readonly string[];
-  readonly treatment: Treatment;
+  /** Given: the model gets it. Left out: it is not compared, and changing it changes nothing. */
+  readonly treatment: "given" | "left out";
   /** Given only to runs without a history; with one it must come out. */
   readonly withoutHistory?: true;
   readonly why: string;

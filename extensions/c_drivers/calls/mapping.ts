@@ -13,14 +13,14 @@ export const since72 = (kernel: Kernel): boolean => !kernel.no_two_step;
 /** How C says 64 bits where there is no limit. */
 const ALL_BITS = 64;
 
-/** What a call that maps is given. */
-type Mapping = readonly [DmaDevice, PhysAddr, sizeBytes: number, DmaDirection, attrs: number];
-
 /** Notes a mapping that was made. */
-function lend(kernel: CKernel, dma: number, mapping: Mapping): void {
-  const [device, phys, sizeBytes, dir, attrs] = mapping;
+function lend(
+  kernel: CKernel,
+  dma: number,
+  ...[device, ...mapping]: readonly [DmaDevice, PhysAddr, size: number, DmaDirection, attrs: number]
+): void {
   kernel.usesMask(device);
-  if (dma >= 0) kernel.lent.add(device, dma, phys, sizeBytes, dir, attrs);
+  if (dma >= 0) kernel.lent.add(device, dma, ...mapping);
 }
 
 /** A call that maps memory by its address. @param adds Attributes that it adds to those of its caller. */
@@ -28,7 +28,7 @@ function mapEntry(name: `dma_map_${"single" | "phys" | "resource"}`, adds = 0): 
   return mappingEntry(name, {
     before: (kernel, [, phys, size]) => void kernel.exact(phys + size, "address"),
     after: (kernel, [device, phys, size, dir, attrs], dma) =>
-      lend(kernel, dma, [device, phys, size, dir, attrs | adds]),
+      lend(kernel, dma, device, phys, size, dir, attrs | adds),
   });
 }
 
@@ -92,7 +92,7 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
   mappingEntry("dma_map_page", {
     before: (kernel, [, , offset, size]) => void kernel.exact(offset + size, "size"),
     after: (kernel, [device, first, offset, ...part], dma) =>
-      lend(kernel, dma, [device, first + offset as PhysAddr, ...part]),
+      lend(kernel, dma, device, first + offset as PhysAddr, ...part),
   }),
   ...UNMAPS.map((name) =>
     mappingEntry(name, { before: (kernel, [device, dma]) => kernel.lent.end(device, dma) })

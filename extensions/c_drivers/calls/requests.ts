@@ -14,9 +14,6 @@ import { showState, stateAsItIs, stateAt } from "../c_iova_state.ts";
 export const DMA_ITER = { addr: 0, len: 8, p2pdma: 16, status: 32, dmalab_iter: 40 } as const;
 const DMA_ITER_BYTES = 48;
 
-type Start = "start" | "startMetadata";
-type Next = "next" | "nextMetadata";
-
 /** Works on a request, whose events are the request's. */
 function forRequest<T>(
   kernel: CKernel,
@@ -70,7 +67,7 @@ function lendAll(
   }
 }
 
-function starting(method: Start) {
+function starting(method: "start" | "startMetadata") {
   return (kernel: CKernel, args: readonly [number, DmaDevice, number, number]): number => {
     const [req, device, stateAddress, at] = args;
     if (!kernel.memory.isOpen(at, DMA_ITER_BYTES)) throw kernel.crash("There is no blk_dma_iter");
@@ -97,7 +94,7 @@ function starting(method: Start) {
   };
 }
 
-function stepping(method: Next) {
+function stepping(method: "next" | "nextMetadata") {
   return (kernel: CKernel, [req, device, at]: readonly [number, DmaDevice, number]): number => {
     const iter = kernel.part(CRequests).walks.get(at);
     const isOwn = kernel.memory.isOpen(at, DMA_ITER_BYTES) &&

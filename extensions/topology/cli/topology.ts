@@ -41,6 +41,7 @@ const LEGEND = `ACS: ${
 const DEFAULT_COLUMNS = 80;
 const MAX_COLUMNS = 200;
 
+/** @param path A listing, in whatever encoding it was saved; `-` for standard input. */
 export async function runTopology(
   path: string,
   options: TopologyOptions,
@@ -52,11 +53,14 @@ export async function runTopology(
   if (cpu === undefined) {
     return refuse(`"${options.cpu}" is not a CPU: write vendor:family, such as amd:0x19`, screen);
   }
-  const file = readListingText(path);
+  const isInput = path === "-";
+  const file = isInput ? readHostInput() : readHostBytes(path);
   if (!file.found) return refuse(file.problem, screen);
-  const listing = linkListing(readListing(file.text));
+  const name = isInput ? "standard input" : printable(path);
+  const text = decode(file.bytes);
+  const listing = linkListing(readListing(text));
   if (listing.findings.length > 0) {
-    screen.err(findingText(listing.findings, file.name, file.text, screen.colour));
+    screen.err(findingText(listing.findings, name, text, screen.colour));
   }
   if (listing.functions.length === 0) return WRONG;
   const imported = importMachine(listing);
@@ -64,10 +68,10 @@ export async function runTopology(
   if (options.provider !== null) {
     return showPair(machine, options.provider, options.client!, options, screen);
   }
-  if (options.as === null) return showMachine(machine, listing, file.name, options, screen);
+  if (options.as === null) return showMachine(machine, listing, name, options, screen);
   // The style of scenarios takes a while to load.
   const { dmaText } = await import("../dma_text.ts");
-  screen.out(dmaText(machine, file.name, options.all));
+  screen.out(dmaText(machine, name, options.all));
   return HELD;
 }
 
@@ -192,22 +196,6 @@ function firstLines(text: string, count: number): string {
     if (end < 0) return text;
   }
   return text.slice(0, end);
-}
-
-/** Reads a listing from a file or standard input, in whatever encoding it was saved. */
-type ListingText =
-  | { readonly found: true; readonly name: string; readonly text: string }
-  | { readonly found: false; readonly problem: string };
-
-/** @param path A file, or `-` for standard input. */
-function readListingText(path: string): ListingText {
-  if (path === "-") {
-    const input = readHostInput();
-    return input.found ? { found: true, name: "standard input", text: decode(input.bytes) } : input;
-  }
-  const file = readHostBytes(path);
-  if (!file.found) return file;
-  return { found: true, name: printable(path), text: decode(file.bytes) };
 }
 
 /** UTF-8; UTF-16 as some shells of Windows write it; and what is neither, byte by byte. */

@@ -57,9 +57,6 @@ interface Range {
   readonly sizeBytes: number;
 }
 
-/** An allocation's size and place, as the history tells it. */
-type Allocation = readonly (string | number)[];
-
 /**
  * Follows a history with the model.
  *
@@ -207,8 +204,8 @@ export class HistoryReplay {
     this.#machine.cpu = cpu;
   }
 
-  /** Compares an allocation with its line. */
-  #judge(line: number, got: Allocation): void {
+  /** Compares an allocation's size and place with its line. */
+  #judge(line: number, got: readonly (string | number)[]): void {
     if (line < 0) return;
     const [kind, , ...expected] = this.#events[line]!;
     const difference = firstDifference(expected, [...got]);

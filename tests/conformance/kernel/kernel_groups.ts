@@ -27,9 +27,6 @@ import { profileOf } from "./kernel_machine.ts";
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
 
-/** What a run's system calls are compared with. */
-type SubmittedRun = Pick<CapturedSubmissions, "environment" | "cases" | "outcomes">;
-
 /** A run, and the system calls that it came of. */
 type Replayed = Omit<RunResults, "outcomes"> & { readonly submissions: GroupResult };
 
@@ -89,7 +86,10 @@ export class KernelGroups {
     }
   }
 
-  async #submissions(name: string, run: SubmittedRun): Promise<GroupResult> {
+  async #submissions(
+    name: string,
+    run: Pick<CapturedSubmissions, "environment" | "cases" | "outcomes">,
+  ): Promise<GroupResult> {
     const group = `kernel/submissions/${name}`;
     try {
       const calls = await this.#lines<CapturedCall>(`submissions/${name}.jsonl.gz`);
