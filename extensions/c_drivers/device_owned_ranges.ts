@@ -40,15 +40,10 @@ interface Span {
 }
 
 export class DeviceOwnedRanges {
-  readonly #machine: Machine;
-  readonly #memory: CMemory;
   /** By the first address for the device; of two devices', both. */
   readonly #mapped = new Map<number, Mapped[]>();
 
-  constructor(machine: Machine, memory: CMemory) {
-    this.#machine = machine;
-    this.#memory = memory;
-  }
+  constructor(private readonly machine: Machine, private readonly memory: CMemory) {}
 
   /** A buffer is mapped. @param attrs Of a bus address nothing is kept: no memory of the CPU's is lent. */
   add(
@@ -60,7 +55,7 @@ export class DeviceOwnedRanges {
     attrs = 0,
   ): void {
     if ((attrs & DMA_ATTR.MMIO) !== 0) return;
-    const { site } = this.#machine.events.context;
+    const { site } = this.machine.events.context;
     const ownSyncs = (attrs & DMA_ATTR.SKIP_CPU_SYNC) !== 0;
     const mapped: Mapped = {
       device,
@@ -124,12 +119,12 @@ export class DeviceOwnedRanges {
     const isCopied = [...this.#mapped.values()].some((there) =>
       there.some(({ copied }) => copied.some((part) => overlaps(part, phys, sizeBytes)))
     );
-    if (isCopied) this.#machine.checker?.memory.written([{ phys, sizeBytes }]);
+    if (isCopied) this.machine.checker?.memory.written([{ phys, sizeBytes }]);
   }
 
   /** Whether a copy may come back over what the CPU writes. */
   #mayLose(dir: DmaDirection): boolean {
-    return dir !== DMA_TO_DEVICE && this.#machine.swiotlb.usedSlots > 0;
+    return dir !== DMA_TO_DEVICE && this.machine.swiotlb.usedSlots > 0;
   }
 
   /** What of some bytes is a device's and may not be touched so; null for nothing. */
@@ -171,19 +166,19 @@ export class DeviceOwnedRanges {
     phys: PhysAddr,
     sizeBytes: number,
   ): LentMemory {
-    const { site } = this.#machine.events.context;
+    const { site } = this.machine.events.context;
     return { device: device.name, phys, dma: dma + (phys - first), sizeBytes, dir, site };
   }
 
   #watch({ phys, sizeBytes }: Span): void {
-    const at = this.#memory.pointerTo(phys);
-    if (at !== NOWHERE) this.#memory.watch(at, sizeBytes);
+    const at = this.memory.pointerTo(phys);
+    if (at !== NOWHERE) this.memory.watch(at, sizeBytes);
   }
 
   #unwatch({ phys, sizeBytes }: Span): void {
-    const at = this.#memory.pointerTo(phys);
+    const at = this.memory.pointerTo(phys);
     if (at === NOWHERE) return;
-    this.#memory.unwatch(at, sizeBytes);
+    this.memory.unwatch(at, sizeBytes);
     // Bytes of another mapping may lie in the same eight.
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {

@@ -82,7 +82,6 @@ export class MappingWorld {
   readonly model: PlainRanges;
   readonly #dev: DmaDevice;
   readonly #granule: number;
-  readonly #options: WorldOptions;
   readonly #mappings: Mapping[] = [];
   readonly #online: boolean[];
   readonly #rangesAtFirst: number;
@@ -97,7 +96,7 @@ export class MappingWorld {
   /** Maps that found no room. */
   refused = 0;
 
-  constructor(options: WorldOptions) {
+  constructor(private readonly options: WorldOptions) {
     const defaults = defaultMachineConfig();
     const { granuleBytes, model, lazy, cpus, iotlbEntries } = options;
     const reserved = [{ start: 0xfee0_0000, end: 0xfef0_0000 }];
@@ -117,7 +116,6 @@ export class MappingWorld {
         pageSizesBytes: [granuleBytes, 2 ** 16, 2 ** 21, 2 ** 23, LARGE_PAGE_BYTES, 2 ** 30],
       },
     });
-    this.#options = options;
     this.#granule = granuleBytes;
     this.#dev = new DmaDevice("dev", {
       maskBits: options.maskBits,
@@ -206,7 +204,7 @@ export class MappingWorld {
 
   /** A size: a hot one or any, on the granule or not. */
   #sizeBytes(number: number, whole: boolean): number {
-    const { hotGranules, hotPercent } = this.#options;
+    const { hotGranules, hotPercent } = this.options;
     const granules = number % 100 < hotPercent
       ? hotGranules[Math.floor(number / 100) % hotGranules.length]!
       : 1 + Math.floor(number / 100) % (number % 7 === 0 ? HUGE_GRANULES : MAX_GRANULES);
