@@ -132,7 +132,6 @@ class CFrame implements NativeFrame {
 }
 
 export class CFrames {
-  readonly debugHooks: DebugHooks;
   /** The line's number for the follower, by its number in the code. */
   readonly #numbers: readonly number[];
   /** The calls, the innermost last; frames behind the count are used again. */
@@ -143,8 +142,7 @@ export class CFrames {
   /** Calls that were there before the script called, or the kernel called back. */
   #below = 0;
 
-  constructor(private readonly of: FramesOf, debugHooks: DebugHooks) {
-    this.debugHooks = debugHooks;
+  constructor(private readonly of: FramesOf, readonly debugHooks: DebugHooks) {
     this.#numbers = of.lines.map(({ line }) => debugHooks.numberOf(line));
   }
 

@@ -72,16 +72,14 @@ export class RightUse {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   readonly events: MachineEvent[] = [];
-  readonly options: UseOptions;
   readonly #live: Live[] = [];
   readonly #beginning: Beginning;
   readonly #pool: DmaPool;
   #asked = false;
 
-  constructor(options: UseOptions) {
+  constructor(readonly options: UseOptions) {
     const defaults = defaultMachineConfig();
     const { coherent, granuleBytes, kernel, mode, model } = options;
-    this.options = options;
     this.machine = new Machine({
       ...defaults,
       kernel,
