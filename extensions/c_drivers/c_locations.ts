@@ -133,16 +133,13 @@ export class CPlaces {
   }
 
   #spanAt(at: number, call: string): Span | null {
-    const { callSpans } = this.code;
-    const known = callSpans.get(at);
-    if (known !== undefined) return known;
-    const memory = this.memory;
-    const source = this.code.source(memory.textAt(memory.wordAt(at)));
-    const line = memory.view.getInt32(at + LINE_AT, true);
-    const column = memory.view.getInt32(at + COLUMN_AT, true);
-    const span = source === undefined ? null : callSpan(source, line, column, call);
-    callSpans.set(at, span);
-    return span;
+    const { code, memory } = this;
+    return code.callSpans.getOrInsertComputed(at, () => {
+      const source = code.source(memory.textAt(memory.wordAt(at)));
+      const line = memory.view.getInt32(at + LINE_AT, true);
+      const column = memory.view.getInt32(at + COLUMN_AT, true);
+      return source === undefined ? null : callSpan(source, line, column, call);
+    });
   }
 
   /** The place of a call, for a message. */
@@ -155,11 +152,10 @@ export class CPlaces {
 
   /** The driver's own place at an offset of a stack. */
   #spanOf(offset: number): Span | null {
-    const known = this.#spans.get(offset);
-    if (known !== undefined) return known;
-    const span = this.#spanAtAddress(this.running.addressOf(offset));
-    this.#spans.set(offset, span);
-    return span;
+    return this.#spans.getOrInsertComputed(
+      offset,
+      () => this.#spanAtAddress(this.running.addressOf(offset)),
+    );
   }
 
   #spanAtAddress(address: number): Span | null {

@@ -107,15 +107,13 @@ export class CRequests {
   }
 
   #queueOf(device: DmaDevice): Queue {
-    const known = this.#queues.get(device);
-    if (known !== undefined) return known;
-    const kernel = this.kernel;
-    const at = kernel.room(QUEUE_BYTES);
-    const hctxAt = kernel.room(HCTX_BYTES);
-    kernel.memory.putWord(hctxAt + HCTX.queue, at);
-    const queue: Queue = { at, hctxAt, slots: [] };
-    this.#queues.set(device, queue);
-    return queue;
+    return this.#queues.getOrInsertComputed(device, () => {
+      const { kernel } = this;
+      const at = kernel.room(QUEUE_BYTES);
+      const hctxAt = kernel.room(HCTX_BYTES);
+      kernel.memory.putWord(hctxAt + HCTX.queue, at);
+      return { at, hctxAt, slots: [] };
+    });
   }
 
   #newSlot(queue: Queue): Slot {

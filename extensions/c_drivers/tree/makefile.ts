@@ -140,14 +140,12 @@ export class Makefiles {
   }
 
   #text(folder: string): string {
-    const known = this.#texts.get(folder);
-    if (known !== undefined) return known;
-    const found = NAMES.map((name) => this.files.text(`${folder}/${name}`)).find((text) =>
-      text !== null
-    );
-    const text = this.#whole(found ?? "", folder, { length: 0 });
-    this.#texts.set(folder, text);
-    return text;
+    return this.#texts.getOrInsertComputed(folder, () => {
+      const found = NAMES.map((name) => this.files.text(`${folder}/${name}`)).find((text) =>
+        text !== null
+      );
+      return this.#whole(found ?? "", folder, { length: 0 });
+    });
   }
 
   /** A makefile with those that it includes: `$(src)` is its folder in them, too. */

@@ -292,7 +292,7 @@ class Editor {
 }
 
 function constant(value: number): readonly number[] {
-  return [OP.I32_CONST, ...signed(value)];
+  return [OP.I32_CONST, ...wide(BigInt(value))];
 }
 
 function sizeOf(parts: readonly Part[]): number {
@@ -307,9 +307,4 @@ function unsigned(value: number): readonly number[] {
 function wide(value: bigint): readonly number[] {
   if (value >= -0x40n && value < 0x40n) return [Number(value & 0x7fn)];
   return [Number(value & 0x7fn) | 0x80, ...wide(value >> 7n)];
-}
-
-/** Of a number that is not negative. */
-function signed(value: number): readonly number[] {
-  return value < 0x40 ? [value] : [value % 0x80 | 0x80, ...signed(Math.floor(value / 0x80))];
 }

@@ -245,24 +245,23 @@ export class DebugInfo {
   }
 
   #abbreviationsAt(at: number): ReadonlyMap<number, Abbreviation> {
-    const known = this.#abbreviations.get(at);
-    if (known !== undefined) return known;
-    const reader = this.#reader("abbrev", at);
-    const found = new Map<number, Abbreviation>();
-    for (let code = reader.unsigned(); code !== 0; code = reader.unsigned()) {
-      const tag = reader.unsigned();
-      const hasChildren = reader.byte() !== 0;
-      const pairs: (readonly [number, number])[] = [];
-      for (;;) {
-        const pair = [reader.unsigned(), reader.unsigned()] as const;
-        if (pair[0] === 0) break;
-        pairs.push(pair);
+    return this.#abbreviations.getOrInsertComputed(at, () => {
+      const reader = this.#reader("abbrev", at);
+      const found = new Map<number, Abbreviation>();
+      for (let code = reader.unsigned(); code !== 0; code = reader.unsigned()) {
+        const tag = reader.unsigned();
+        const hasChildren = reader.byte() !== 0;
+        const pairs: (readonly [number, number])[] = [];
+        for (;;) {
+          const pair = [reader.unsigned(), reader.unsigned()] as const;
+          if (pair[0] === 0) break;
+          pairs.push(pair);
+        }
+        // Assembler can write what it likes: what has an unknown form ends its list.
+        if (pairs.every(([, form]) => form in FORMS)) found.set(code, { tag, hasChildren, pairs });
       }
-      // Assembler can write what it likes: what has an unknown form ends its list.
-      if (pairs.every(([, form]) => form in FORMS)) found.set(code, { tag, hasChildren, pairs });
-    }
-    this.#abbreviations.set(at, found);
-    return found;
+      return found;
+    });
   }
 
   /** What stands at the top of the files, each with its own. */
