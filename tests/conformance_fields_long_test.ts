@@ -9,10 +9,10 @@ import {
   type Exception,
   exceptionOf,
   EXCEPTIONS,
+  givenOfMapsTable,
+  givenTable,
   type RecordKind,
-  recordOfTrace,
 } from "./conformance/given.ts";
-import { givenOfMapsTable, givenTable } from "./conformance/given_table.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { GroupCount, type GroupResult } from "./conformance/group_result.ts";
 import {
@@ -27,8 +27,7 @@ import {
   type CapturedSubmissions,
   replaySubmissions,
 } from "./conformance/submission/submission_replay.ts";
-import { replayTrace } from "./conformance/traces/traces.ts";
-import type { IovaTraceLine } from "./conformance/traces/iova_trace.ts";
+import { type OperationLine, recordOfTrace, replayTrace } from "./conformance/traces.ts";
 import { beginningOf, GIVEN_BACK, KERNEL, readRun, runDiffers } from "./captured_runs.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
@@ -221,7 +220,7 @@ function changeDefects(cases: readonly DefectCase[], findings: Findings): void {
 function changeTrace(
   record: RecordKind,
   group: string,
-  lines: readonly IovaTraceLine[],
+  lines: readonly OperationLine[],
   findings: Findings,
 ): void {
   for (const [index, line] of lines.entries()) {
@@ -270,7 +269,7 @@ Deno.test("a changed field of any kind of record makes its case differ, or stand
     const record = recordOfTrace(group);
     if (record === null) continue;
     await t.step(group, async () => {
-      const lines = parseLines<IovaTraceLine>(await readGoldenText(path));
+      const lines = parseLines<OperationLine>(await readGoldenText(path));
       changeTrace(record, group, lines, findings);
     });
   }

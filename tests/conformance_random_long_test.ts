@@ -11,7 +11,7 @@ import { beginningOf, KERNEL, readEnvironments, readRun, runDiffers } from "./ca
 import type { DefectCase } from "./conformance/defects/defect_data.ts";
 import { replayDefects } from "./conformance/defects/defect_replay.ts";
 import type { Json } from "./conformance/difference.ts";
-import { exceptionOf, type RecordKind, recordOfTrace } from "./conformance/given.ts";
+import { exceptionOf, type RecordKind } from "./conformance/given.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { GroupCount } from "./conformance/group_result.ts";
 import {
@@ -21,7 +21,7 @@ import {
 } from "./conformance/kernel/captured_run.ts";
 import { leftOutOfStep, replayDeviceFacts } from "./conformance/hmm/device_facts.ts";
 import { isGivenResult } from "./conformance/hmm/hmm_given.ts";
-import { readHmmCases, readHmmFacts } from "./conformance/hmm/hmm_groups.ts";
+import { readHmmCases, readHmmFacts } from "./conformance/replay.ts";
 import { replayHmm, type WatchResults } from "./conformance/hmm/hmm_replay.ts";
 import { replayOdp } from "./conformance/hmm/odp_replay.ts";
 import { profileOf } from "./conformance/kernel/kernel_machine.ts";
@@ -30,8 +30,7 @@ import {
   type CapturedSubmissions,
   replaySubmissions,
 } from "./conformance/submission/submission_replay.ts";
-import type { IovaTraceLine } from "./conformance/traces/iova_trace.ts";
-import { replayTrace } from "./conformance/traces/traces.ts";
+import { type OperationLine, recordOfTrace, replayTrace } from "./conformance/traces.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
 const [COUNT = 30, SEED = 1] = Deno.args.map(Number);
@@ -148,7 +147,7 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
   },
   async function trace() {
     const { group, path } = pick(TRACES);
-    const lines = parseLines<IovaTraceLine>(await readGoldenText(path));
+    const lines = parseLines<OperationLine>(await readGoldenText(path));
     const at = random.between(0, Math.min(lines.length, MAX_LINES));
     const line = lines[at]!;
     const change = pickChange(recordOfTrace(group)!, line, false, line.op);

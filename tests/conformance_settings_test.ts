@@ -7,7 +7,7 @@ import {
   compareDescription,
   replayRun,
 } from "./conformance/kernel/captured_run.ts";
-import { resultBehindTheEnd } from "./conformance/submission/call_outcome.ts";
+import { resultBehindTheEnd } from "./conformance/submission/submission_replay.ts";
 import type { CapturedCall } from "./conformance/submission/submission_data.ts";
 import { beginningOf, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
 

@@ -8,6 +8,7 @@
  */
 import { join, relative } from "node:path";
 import { citedRules, type CoverageRecord, joinRecords } from "@dmalab/cli/testing/coverage";
+import { limitsOf } from "@dmalab/cli/scenario";
 import { type FileJob, runFile } from "@dmalab/cli/testing";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
@@ -37,15 +38,7 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
       lenient: false,
       trace: null,
       tree: null,
-      limits: {
-        steps: null,
-        memoryBytes: null,
-        events: null,
-        outputLines: null,
-        outputBytes: null,
-        depth: null,
-        timeMs: null,
-      },
+      limits: limitsOf(() => null),
       colour: false,
       coverage: true,
     };

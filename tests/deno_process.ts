@@ -1,5 +1,4 @@
 /** Starting Deno from a test or a task, and reading what it says. */
-import { blankAnsi } from "./text.ts";
 
 export interface DenoRun {
   readonly success: boolean;
@@ -89,4 +88,10 @@ export function testCounts(output: string): { passed: number; failed: number } |
   const lines = [...output.matchAll(/^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/gm)];
   const last = lines.at(-1);
   return last === undefined ? null : { passed: Number(last[1]), failed: Number(last[2]) };
+}
+
+/** Text without the colours a terminal shows. */
+export function blankAnsi(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/\x1b\[[\d;]*m/g, "");
 }

@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
-/** A package of the lock file. */
 export interface LockedPackage {
   readonly name: string;
   readonly version: string;

@@ -27,7 +27,6 @@ export async function dmalab(...words: string[]) {
  */
 const LAZY = "--unstable-lazy-dynamic-imports";
 
-/** What starts the program. */
 export function programWords(...permissions: string[]): [command: string, ...args: string[]] {
   const readsAll = permissions.includes("-R") || permissions.includes("-A");
   const options = ["--no-prompt", ...readsAll ? [LAZY] : [], ...permissions];

@@ -8,7 +8,7 @@ import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golde
 import { leftOutOfStep, replayDeviceFacts } from "./conformance/hmm/device_facts.ts";
 import type { HmmCase, HmmOp, PfnRun } from "./conformance/hmm/hmm_data.ts";
 import { isGivenResult } from "./conformance/hmm/hmm_given.ts";
-import { readHmmCases, readHmmFacts, replayHmmFile } from "./conformance/hmm/hmm_groups.ts";
+import { readHmmCases, readHmmFacts, replayHmmFile } from "./conformance/replay.ts";
 import { replayHmm, type WatchResults } from "./conformance/hmm/hmm_replay.ts";
 import { replayOdp } from "./conformance/hmm/odp_replay.ts";
 import { changesOf } from "./recorded_fields.ts";

@@ -3,8 +3,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { VERSION } from "@dmalab/cli/package_version";
 import { builtPackage } from "./built_package.ts";
-import { ownCaches } from "./package_shell.ts";
-import { blankAnsi } from "./text.ts";
+import { ownCaches, runShell, type ShellOutcome } from "./package_shell.ts";
 
 /** A test that leaves a mapping, which fails only where the run is strict. */
 export const LEAK = `machine { pci { root_port rp0 { nvme ssd { } } } }
@@ -14,11 +13,6 @@ test "a mapping is left" {
   assert m.size == 4KiB
 }
 `;
-
-export interface Outcome {
-  readonly code: number;
-  readonly output: string;
-}
 
 /** A folder for one test. */
 export class Rooms {
@@ -43,15 +37,12 @@ export class Rooms {
   }
 
   /** Runs a line of a shell. @param isBare With Node, npm and a shell alone on the PATH. */
-  sh(folder: string, line: string, isBare = true): Outcome {
-    const { code, stdout, stderr } = new Deno.Command("/bin/sh", {
+  sh(folder: string, line: string, isBare = true): ShellOutcome {
+    return runShell("/bin/sh", {
       args: ["-e", "-c", `${ownCaches()} ${line}`],
       cwd: this.at(folder),
-      clearEnv: true,
       env: { PATH: isBare ? this.at("bin") : Deno.env.get("PATH")!, GIT_CONFIG_NOSYSTEM: "1" },
-    }).outputSync();
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    return { code, output: blankAnsi(text(stdout) + text(stderr)) };
+    });
   }
 
   clone(folder: string, to: string): void {

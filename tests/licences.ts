@@ -35,7 +35,6 @@ export function licencesBelow(npmCache: string): LicenceOf {
   };
 }
 
-/** A row of the table. */
 export interface LicenceRow {
   readonly name: string;
   readonly version: string;

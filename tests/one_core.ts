@@ -5,7 +5,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { type CommandContext, runReplCommand } from "@dmalab/cli/repl";
-import { HostLoader } from "@dmalab/cli";
 import { nameOf } from "@dmalab/editor/dap";
 import { loadForDebugging } from "@dmalab/lang";
 import { Cursor, type Recording, recordRun, runsOf } from "@dmalab/recording";
@@ -13,7 +12,7 @@ import { painter } from "@dmalab/lang/render";
 import { positionView, rowTexts, tableAt, type TableView } from "@dmalab/recording/views";
 import { Random } from "@dmalab/runtime";
 import { type Client, withClient } from "@dmalab/editor/tests";
-import { scenariosBelow } from "./examples.ts";
+import { openScenario, scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
 /** Positions of one run, and what a run has at most that is compared: each is asked many times. */
@@ -153,9 +152,8 @@ export async function compareFrontEnds(wanted: number, seed: number): Promise<vo
   const paths = scenariosBelow("examples");
   for (let turn = 0; positions < wanted; turn++) {
     const path = paths[(seed + turn) % paths.length]!;
-    const opened = HostLoader.open(join(ROOT, path));
-    assert(typeof opened !== "string", path);
-    const { program } = loadForDebugging(opened.entry, opened.loader);
+    const { entry, loader } = openScenario(path);
+    const { program } = loadForDebugging(entry, loader);
     const runs = runsOf(program!).filter(({ name: { kind }, skip }) => !skip && kind === "test");
     if (runs.length === 0) continue;
     const run = runs[draws.below(runs.length)]!;

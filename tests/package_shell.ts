@@ -6,11 +6,19 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { putPackage } from "./built_package.ts";
 import { ROOT } from "./source_text.ts";
-import { blankAnsi } from "./text.ts";
+import { blankAnsi } from "./deno_process.ts";
 
-interface Outcome {
+export interface ShellOutcome {
   readonly code: number;
   readonly output: string;
+}
+
+/** Runs a shell to its end. @param options Its environment is all that it has. */
+export function runShell(command: string, options: Deno.CommandOptions): ShellOutcome {
+  const { code, stdout, stderr } = new Deno.Command(command, { ...options, clearEnv: true })
+    .outputSync();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, output: blankAnsi(text(stdout) + text(stderr)) };
 }
 
 /** The whole environment of a user's shell: home and caches are in `base`. */
@@ -38,15 +46,8 @@ export function ownCaches(): string {
 }
 
 /** Runs a line of a shell as a user would. */
-export function shell(base: string, folder: string, line: string): Outcome {
-  const { code, stdout, stderr } = new Deno.Command("sh", {
-    args: ["-c", line],
-    cwd: folder,
-    clearEnv: true,
-    env: environment(base),
-  }).outputSync();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, output: blankAnsi(text(stdout) + text(stderr)) };
+export function shell(base: string, folder: string, line: string): ShellOutcome {
+  return runShell("sh", { args: ["-c", line], cwd: folder, env: environment(base) });
 }
 
 /** A link, so that `deno` is the one that runs us wherever it lies. */

@@ -17,6 +17,17 @@ const PATIENCE_MS = 45_000;
 /** Waits between the looks at what was written. */
 const LOOK_MS = 20;
 
+/** A text as soon as it has what is wanted. @throws {AssertionError} When it does not come. */
+async function untilIn(text: () => string, wanted: RegExp): Promise<string> {
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_MS) {
+    if (wanted.test(text())) break;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  const last = text();
+  assertMatch(last, wanted);
+  return last;
+}
+
 /** What a terminal shows, without how: colours, the cursor, modes of its keys. */
 function textOf(written: string): string {
   // deno-lint-ignore no-control-regex
@@ -71,19 +82,11 @@ export class Pty {
 
   /** Waits until something is written, and forgets all up to it. @returns What was forgotten. */
   async see(wanted: RegExp): Promise<string> {
-    for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_MS) {
-      const text = textOf(this.#seen);
-      const match = wanted.exec(text);
-      if (match !== null) {
-        const end = match.index + match[0].length;
-        this.#seen = text.slice(end);
-        return text.slice(0, end);
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
-    const text = textOf(this.#seen);
-    assertMatch(text, wanted);
-    return text;
+    const text = await untilIn(() => textOf(this.#seen), wanted);
+    const match = wanted.exec(text)!;
+    const end = match.index + match[0].length;
+    this.#seen = text.slice(end);
+    return text.slice(0, end);
   }
 
   /** The lines of the screen, as a person sees them now. */
@@ -102,15 +105,8 @@ export class Pty {
   }
 
   /** Waits until the screen has something. @returns The screen then. */
-  async seeScreen(wanted: RegExp): Promise<string> {
-    for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_MS) {
-      const text = this.lines.join("\n");
-      if (wanted.test(text)) return text;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
-    const text = this.lines.join("\n");
-    assertMatch(text, wanted);
-    return text;
+  seeScreen(wanted: RegExp): Promise<string> {
+    return untilIn(() => this.lines.join("\n"), wanted);
   }
 
   /** Gives the terminal another size, as a window does; what runs at it is reported by the system. */

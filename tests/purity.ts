@@ -3,7 +3,9 @@
  * `lang/`, `runtime/` and `devices/` run unchanged in a browser page and in a worker, and give the
  * same events for the same file, seed and profile.
  */
-import { blankOut, lineAt, type SourceText } from "./source_text.ts";
+import ts from "typescript";
+import type { SourceText } from "./source_text.ts";
+import { commentsOf, walk } from "./tidy.ts";
 
 /** A use of the host, as a pattern over code without comments and strings, and what to use instead. */
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
@@ -26,11 +28,34 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
 export function purityViolations(sources: readonly SourceText[]): string[] {
   return sources.flatMap(({ path, text }) => {
     if (path.endsWith("_test.ts")) return [];
-    const code = blankOut(text, { strings: true });
+    const code = blankOut(text);
     return FORBIDDEN.flatMap(([pattern, instead]) =>
       [...code.matchAll(pattern)].map((match) =>
-        `${path}:${lineAt(code, match.index)} uses ${match[0].trim()}: ${instead}`
+        `${path}:${code.slice(0, match.index).split("\n").length} uses ${
+          match[0].trim()
+        }: ${instead}`
       )
     );
   });
+}
+
+/**
+ * The text with comments and the insides of strings replaced by blanks; line breaks stay, so that a place
+ * in the result is the same place in the source.
+ */
+export function blankOut(text: string): string {
+  const tree = ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, true);
+  const out = text.split("");
+  const blank = (start: number, end: number) => {
+    for (let index = start; index < end; index++) if (out[index] !== "\n") out[index] = " ";
+  };
+  for (const comment of commentsOf({ text, tree })) {
+    blank(comment.start, comment.start + comment.text.length);
+  }
+  walk(tree, (node) => {
+    if (ts.isStringLiteral(node) || ts.isTemplateLiteralToken(node)) {
+      blank(node.getStart(tree) + 1, node.getEnd() - 1);
+    }
+  });
+  return out.join("");
 }

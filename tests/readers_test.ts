@@ -16,11 +16,12 @@ import {
   SWIOTLB_SETTINGS,
 } from "@dmalab/runtime";
 import { LATENCY_SETTINGS } from "@dmalab/runtime/time";
-import { blankOut, readSources, type SourceText } from "./source_text.ts";
+import { blankOut } from "./purity.ts";
+import { readSources, type SourceText } from "./source_text.ts";
 
 const CODE = readSources(["devices", "lang", "runtime"])
   .filter(({ path }) => !path.endsWith("_test.ts"))
-  .map(({ path, text }) => ({ path, text: blankOut(text, { strings: true }) }));
+  .map(({ path, text }) => ({ path, text: blankOut(text) }));
 
 /** A property is read as `.name`, or taken out of an object: `{ name }`, `{ name = 1 }`. */
 function isRead(property: string, sources: readonly SourceText[]): boolean {

@@ -3,8 +3,6 @@
  * the opposite order, and that is what the events themselves say.
  */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "node:path";
-import { HostLoader } from "@dmalab/cli";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import {
   type Breakpoint,
@@ -23,9 +21,8 @@ import {
 } from "@dmalab/recording";
 import { Random } from "@dmalab/runtime";
 import { memoryFiles } from "@dmalab/lang/syntax";
-import { scenariosBelow } from "./examples.ts";
+import { openScenario, scenariosBelow } from "./examples.ts";
 import { comparePosition, recordingsOf } from "./recording/same_run.ts";
-import { ROOT } from "./source_text.ts";
 
 /** Runs of an example that are searched, each with as many breakpoints, and how long they are at most. */
 const RUNS = 2;
@@ -37,9 +34,8 @@ const MAX_STOPS = 60;
 const MAX_ASKED = 400;
 
 function* recordings(path: string, draws: Random): Generator<Recording> {
-  const opened = HostLoader.open(join(ROOT, path));
-  if (typeof opened === "string") throw new Error(opened);
-  const { program } = loadForDebugging(opened.entry, opened.loader);
+  const { entry, loader } = openScenario(path);
+  const { program } = loadForDebugging(entry, loader);
   const runs = runsOf(program!).filter(({ skip }) => !skip);
   for (let turn = 0; turn < Math.min(RUNS, runs.length); turn++) {
     const recording = recordRun(program!, runs[draws.below(runs.length)]!);

@@ -3,8 +3,6 @@
  * every example, tests/examples_test.ts does it, and of random machines tests/property/cases_test.ts.
  */
 import { assert, assertEquals, AssertionError } from "@std/assert";
-import { join } from "node:path";
-import { HostLoader } from "@dmalab/cli";
 import { LAB_TABLES } from "@dmalab/devices";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { SourceFile } from "@dmalab/lang";
@@ -14,8 +12,7 @@ import { runProgram } from "@dmalab/lang/run/run_program";
 import { type AnyTableSpec, HELD_TABLES, MAPPINGS } from "@dmalab/runtime/recording";
 import { DISK_TABLES } from "./recording/disk_rows.ts";
 import { Watch } from "./recording/watched_machine.ts";
-import { scenariosBelow } from "./examples.ts";
-import { ROOT } from "./source_text.ts";
+import { openScenario, scenariosBelow } from "./examples.ts";
 
 /** Keeps buffers of migrations while something else goes on: examples do it in one go. */
 const KEPT_BUFFERS = `machine {
@@ -38,9 +35,8 @@ wait ssd.submit(read, lba: 0, into: page)
 
 /** @param mode Of the IOMMU; null for the example's own. */
 function watchExample(path: string, watch: Watch, mode: "off" | null = null): void {
-  const opened = HostLoader.open(join(ROOT, path));
-  if (typeof opened === "string") throw new Error(opened);
-  watchScript(opened.entry, opened.loader, watch, mode);
+  const { entry, loader } = openScenario(path);
+  watchScript(entry, loader, watch, mode);
 }
 
 /** Runs a script, every machine of it watched. @throws {AssertionError} At the first row that differs. */

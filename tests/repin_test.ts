@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { nearestPart } from "./repin/nearest_part.ts";
+import { nearestPart } from "./repin/assert.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -7,9 +7,16 @@
  * Ends with one line that scripts can read: `N passed, N failed`.
  */
 import { jobOf, type Ran, runJobs, shownOf, typesOf } from "./running/lanes.ts";
-import { type Size, testsOf, worldsOf } from "./running/sizes.ts";
+import {
+  COSTS,
+  isLong,
+  readCosts,
+  type Size,
+  type Tests,
+  testsOf,
+  worldsOf,
+} from "./running/sizes.ts";
 import { CORE_FOLDERS } from "./source_text.ts";
-import { measureCosts } from "./running/times.ts";
 
 const OWN = ["--all", "--rest", "--times", "core"];
 
@@ -55,4 +62,36 @@ if (import.meta.main) {
     console.log(`${passed} passed, ${failed} failed`);
     Deno.exit(failed === 0 && passed > 0 ? 0 : 1);
   }
+}
+
+/** What each test file costs. */
+const SHOWN = 50;
+/** Short ones that cost less are not kept: they share a process with others of their folder. */
+const LEAST_SECONDS = 1;
+
+/**
+ * Runs each file in a process of its own, prints the costliest by processor time, and writes those that
+ * get a process of their own.
+ */
+async function measureCosts(tests: readonly Tests[]): Promise<void> {
+  const jobs = tests.map(({ file, filter, name }) =>
+    jobOf({ name, files: [file], filter, seconds: 0 }, "", [])
+  );
+  const shared = Deno.makeTempDirSync({ prefix: "dmalab-" });
+  const ran = await runJobs(jobs, () => {}, { measured: true, shared });
+  Deno.removeSync(shared, { recursive: true });
+  const sorted = ran.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds);
+  const whole = sorted.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+  console.log(`\nseconds of the processor: ${whole.toFixed(0)} for ${tests.length} files\n`);
+  for (const { cpuSeconds, job } of sorted.slice(0, SHOWN)) {
+    console.log(`${cpuSeconds.toFixed(1).padStart(7)}  ${job.name}`);
+  }
+  const others = Object.entries(readCosts()).filter(([name]) =>
+    !tests.some((each) => each.name === name)
+  );
+  const costly = sorted.filter(({ cpuSeconds, job }) =>
+    cpuSeconds >= LEAST_SECONDS || isLong(job.name)
+  ).map(({ cpuSeconds, job }) => [job.name, Math.round(cpuSeconds)] as const);
+  const costs = [...others, ...costly].toSorted(([a], [b]) => a < b ? -1 : 1);
+  Deno.writeTextFileSync(COSTS, `${JSON.stringify(Object.fromEntries(costs), null, 2)}\n`);
 }

@@ -261,7 +261,7 @@ export function judge(
   ];
 }
 
-function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
+export function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
   visit(node);
   ts.forEachChild(node, (child) => walk(child, visit));
 }
@@ -382,7 +382,7 @@ interface Comment {
   readonly start: number;
 }
 
-function commentsOf({ text, tree }: Parsed): Comment[] {
+export function commentsOf({ text, tree }: Pick<Parsed, "text" | "tree">): Comment[] {
   const literals = new Map<number, number>();
   walk(tree, (node) => {
     if (ts.isLiteralExpression(node) || ts.isTemplateLiteralToken(node)) {

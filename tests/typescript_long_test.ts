@@ -3,9 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
-import { runDeno } from "./deno_process.ts";
+import { blankAnsi, runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
-import { blankAnsi } from "./text.ts";
 
 const PAGE = "docs/typescript.md";
 
@@ -36,7 +35,9 @@ Deno.test("the lint sees an export without documentation, and a type that is not
     Deno.writeTextFileSync(file, "interface Own { a: 1 }\nexport const a: Own = { a: 1 };\n");
     const { output, success } = await lint(file);
     assert(!success);
-    const found = [...blankAnsi(output).matchAll(/^error\[([\w-]+)\]/gm)].map(([, code]) => code);
+    const found = [...blankAnsi(output).matchAll(/^error\[([\w-]+)\]/gm)].map((
+      [, code],
+    ) => code);
     assertEquals(found.sort(), ["missing-jsdoc", "private-type-ref"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });

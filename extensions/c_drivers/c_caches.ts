@@ -30,25 +30,21 @@ interface SharedPage {
 }
 
 export class CachedView {
-  readonly #caches: CpuCaches;
-  readonly #memory: DriverMemory;
   readonly #pages: SharedPage[] = [];
   /** The same by their numbers. */
   readonly #byNumber = new Map<number, SharedPage>();
   /** Numbers of pages that are not as they were when it looked last. */
   readonly #changed: Set<number>;
 
-  constructor(caches: CpuCaches, memory: DriverMemory) {
-    this.#caches = caches;
+  constructor(private readonly caches: CpuCaches, private readonly memory: DriverMemory) {
     this.#changed = caches.follow();
-    this.#memory = memory;
   }
 
   /** A page that the driver sees from now on. */
   add(phys: PhysAddr, at: number): void {
     const known = this.#pages.findIndex((page) => page.phys === phys);
     if (known >= 0) this.#pages.splice(known, 1);
-    const { buffer } = this.#memory.bytes;
+    const { buffer } = this.memory.bytes;
     const before = new Uint8Array(PAGE_SIZE_BYTES);
     const page = {
       phys,
@@ -69,8 +65,8 @@ export class CachedView {
   }
 
   #giveAll({ at, before, phys }: SharedPage): void {
-    const { bytes } = this.#memory;
-    this.#caches.write(phys, bytes, at, PAGE_SIZE_BYTES);
+    const { bytes } = this.memory;
+    this.caches.write(phys, bytes, at, PAGE_SIZE_BYTES);
     before.set(bytes.subarray(at, at + PAGE_SIZE_BYTES));
   }
 
@@ -80,7 +76,7 @@ export class CachedView {
   }
 
   #give(page: SharedPage): void {
-    const { bytes } = this.#memory;
+    const { bytes } = this.memory;
     const { words, wordsBefore } = page;
     for (let word = 0; word < words.length; word++) {
       if (words[word] === wordsBefore[word]) continue;
@@ -95,7 +91,7 @@ export class CachedView {
     if (first === end) return;
     let last = end - 1;
     while (bytes[at + last] === before[last]) last--;
-    this.#caches.write(phys + first as PhysAddr, bytes, at + first, last - first + 1);
+    this.caches.write(phys + first as PhysAddr, bytes, at + first, last - first + 1);
     before.set(bytes.subarray(at + first, at + last + 1), first);
   }
 
@@ -115,12 +111,12 @@ export class CachedView {
 
   #take(page: SharedPage): void {
     const { at, before, old, phys } = page;
-    const memory = this.#memory;
-    this.#caches.look(phys, memory.bytes, at, PAGE_SIZE_BYTES);
+    const memory = this.memory;
+    this.caches.look(phys, memory.bytes, at, PAGE_SIZE_BYTES);
     before.set(memory.bytes.subarray(at, at + PAGE_SIZE_BYTES));
     for (const line of old) memory.unwatch(at + line, CACHE_LINE_BYTES);
     old.clear();
-    for (const line of this.#caches.oldLinesIn(phys)) {
+    for (const line of this.caches.oldLinesIn(phys)) {
       old.add(line);
       memory.watch(at + line, CACHE_LINE_BYTES);
     }
@@ -128,6 +124,6 @@ export class CachedView {
 
   /** The driver reads bytes that may be old: the caches tell of it. */
   reads(phys: PhysAddr, sizeBytes: number): void {
-    this.#caches.read(phys, new Uint8Array(sizeBytes), 0, sizeBytes);
+    this.caches.read(phys, new Uint8Array(sizeBytes), 0, sizeBytes);
   }
 }

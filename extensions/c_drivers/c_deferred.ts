@@ -29,14 +29,12 @@ interface Job {
 
 /** Jobs that have a process of their own, of which none waits twice. */
 export class CDeferred implements ActivityHandler, TimerHandler {
-  readonly #kernel: CKernel;
   readonly #waiting = new Map<string, number>();
   readonly #jobs = new Map<number, Job>();
   #held: number[] = [];
   #next = 0;
 
-  constructor(kernel: CKernel) {
-    this.#kernel = kernel;
+  constructor(private readonly kernel: CKernel) {
     kernel.deferred.push((at, end) => this.#waitingIn(at, end));
   }
 
@@ -52,9 +50,9 @@ export class CDeferred implements ActivityHandler, TimerHandler {
     if (this.waits(key)) return false;
     const number = this.#next++;
     this.#waiting.set(key, number);
-    const { site } = this.#kernel.machine.events.context;
+    const { site } = this.kernel.machine.events.context;
     this.#jobs.set(number, { key, at, site, run });
-    this.#kernel.machine.activities.post(this, 0, number);
+    this.kernel.machine.activities.post(this, 0, number);
     return true;
   }
 
@@ -75,18 +73,18 @@ export class CDeferred implements ActivityHandler, TimerHandler {
   runActivity(_kind: number, number: number): void {
     const job = this.#jobs.get(number);
     if (job === undefined) return;
-    if (!this.#kernel.machine.context.isAtomic) {
+    if (!this.kernel.machine.context.isAtomic) {
       this.take(job.key)!();
       return;
     }
     this.#held.push(number);
-    if (this.#held.length === 1) this.#kernel.machine.clock.arm(this, NEXT_TICK_NS);
+    if (this.#held.length === 1) this.kernel.machine.clock.arm(this, NEXT_TICK_NS);
   }
 
   timerExpired(): void {
     const held = this.#held;
     this.#held = [];
-    for (const number of held) this.#kernel.machine.activities.post(this, 0, number);
+    for (const number of held) this.kernel.machine.activities.post(this, 0, number);
   }
 }
 
@@ -136,11 +134,9 @@ class CTimer implements TimerHandler {
 
 /** The timers of a driver, by where they lie. */
 export class CTimers {
-  readonly #kernel: CKernel;
   readonly #timers = new Map<number, CTimer>();
 
-  constructor(kernel: CKernel) {
-    this.#kernel = kernel;
+  constructor(private readonly kernel: CKernel) {
     kernel.deferred.push((at, end) => this.#waitingIn(at, end));
   }
 
@@ -159,8 +155,8 @@ export class CTimers {
    */
   arm(at: number, expiresJiffies: number, run = 0): boolean {
     const wasArmed = this.disarm(at);
-    const { clock, events } = this.#kernel.machine;
-    const timer = new CTimer(this.#kernel, at, run);
+    const { clock, events } = this.kernel.machine;
+    const timer = new CTimer(this.kernel, at, run);
     timer.isArmed = true;
     timer.site = events.context.site;
     this.#timers.set(at, timer);
@@ -175,7 +171,7 @@ export class CTimers {
     const timer = this.#timers.get(at);
     if (timer === undefined || !timer.isArmed) return false;
     timer.isArmed = false;
-    this.#kernel.machine.clock.disarm(timer);
+    this.kernel.machine.clock.disarm(timer);
     this.#timers.delete(at);
     return true;
   }

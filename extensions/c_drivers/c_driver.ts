@@ -62,8 +62,6 @@ const GLOBAL_BYTES = 64;
 type Exported = (...args: (number | bigint)[]) => number | bigint | undefined;
 
 export class CDriver {
-  readonly #code: CCode;
-  readonly #machine: Machine;
   readonly #memory: CMemory;
   readonly #kernel: CKernel;
   readonly #functions: Readonly<Record<string, Exported>>;
@@ -80,9 +78,11 @@ export class CDriver {
   /** Where the compiler describes the static variables. */
   readonly #globals: number[] = [];
 
-  constructor(code: CCode, machine: Machine, context: ExecutionContext) {
-    this.#code = code;
-    this.#machine = machine;
+  constructor(
+    private readonly code: CCode,
+    private readonly machine: Machine,
+    context: ExecutionContext,
+  ) {
     const { ofTree, shape: { staticBytes } } = code;
     this.#memory = new CMemory(machine, staticBytes, code.checked.blocks.length, ofTree !== null);
     const { debugHooks } = context;
@@ -126,7 +126,7 @@ export class CDriver {
     const border: Record<string, WebAssembly.ImportValue> = {
       touch: (at: number, bytes: number, writes: number) => this.#touch(at, bytes, writes !== 0),
       globals: (at: number, count: number) => this.#guardGlobals(at, count),
-      passed: (block: number) => this.#code.coverage.pass(block),
+      passed: (block: number) => this.code.coverage.pass(block),
       burnt: () => {
         kernel.context.work(FUEL_BLOCKS * BLOCK_STEPS);
         return this.#memory.refuel(FUEL_BLOCKS);
@@ -149,9 +149,9 @@ export class CDriver {
       border[call.prototype.name] = this.#cachedCall(plain);
     }
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.#memory.memory };
-    for (const each of this.#code.shape.imports.filter(isOfTree)) {
+    for (const each of this.code.shape.imports.filter(isOfTree)) {
       env[each.name] = this.#cachedCall(
-        treeFunction(each, kernel, this.#code.ofTree!),
+        treeFunction(each, kernel, this.code.ofTree!),
       );
     }
     return { env, dmalab: border };
@@ -173,7 +173,7 @@ export class CDriver {
       physOf: (at) => memory.physOf(at),
       functionAt: (pointer) => {
         const index = Number(this.#functionAt(pointer)?.name ?? NaN);
-        return this.#code.shape.bodies.find((body) => body.index === index)?.name ?? "";
+        return this.code.shape.bodies.find((body) => body.index === index)?.name ?? "";
       },
     };
   }
@@ -200,8 +200,8 @@ export class CDriver {
 
   /** Calls a function of the driver for a script. */
   call(run: ExecutionContext, name: string, args: readonly Value[]): Value {
-    const { parameters, result } = this.#code.shape.functions.get(name)!;
-    const { context } = this.#machine.events;
+    const { parameters, result } = this.code.shape.functions.get(name)!;
+    const { context } = this.machine.events;
     const { cached } = this.#memory;
     const { site } = context;
     this.#kernel.context = run;
@@ -336,7 +336,7 @@ export class CDriver {
   /** Closes the room behind static variables. @param table Where the compiler describes them. */
   #guardGlobals(table: number, count: number): void {
     const memory = this.#memory;
-    const { staticBytes } = this.#code.shape;
+    const { staticBytes } = this.code.shape;
     const isInside = (at: number, sizeBytes: number) => at >= 0 && at + sizeBytes <= staticBytes;
     if (!isInside(table, count * GLOBAL_BYTES)) return;
     this.#kernel.context.work(count);
@@ -382,13 +382,13 @@ export class CDriver {
     const { lent: book } = this.#kernel;
     const lent = book.find(phys, bytes, writes);
     if (lent === null && !writes && memory.cached === null) return;
-    const { context } = this.#machine.events;
+    const { context } = this.machine.events;
     const { site } = context;
     const place = this.#placeHere();
     if (place.span !== null) context.site = this.#kernel.context.siteOf(place.span);
     if (lent !== null) {
       const first = Math.max(phys, lent.phys) as PhysAddr;
-      this.#machine.checker?.cpu.touched(lent, first, bytes, writes, place.text);
+      this.machine.checker?.cpu.touched(lent, first, bytes, writes, place.text);
     } else if (writes) book.written(phys, bytes);
     if (!writes) memory.cached?.reads(phys, bytes);
     context.site = site;

@@ -32,7 +32,6 @@ export interface FramesOf {
 
 /** A call that has not returned. */
 class CFrame implements NativeFrame {
-  /** Where its stack is. */
   stackAt = 0;
   #line = 0;
   /** What the locals of the compiled code held where the line began: two words for each. */
@@ -133,8 +132,6 @@ class CFrame implements NativeFrame {
 }
 
 export class CFrames {
-  readonly #of: FramesOf;
-  readonly debugHooks: DebugHooks;
   /** The line's number for the follower, by its number in the code. */
   readonly #numbers: readonly number[];
   /** The calls, the innermost last; frames behind the count are used again. */
@@ -145,9 +142,7 @@ export class CFrames {
   /** Calls that were there before the script called, or the kernel called back. */
   #below = 0;
 
-  constructor(of: FramesOf, debugHooks: DebugHooks) {
-    this.#of = of;
-    this.debugHooks = debugHooks;
+  constructor(private readonly of: FramesOf, readonly debugHooks: DebugHooks) {
     this.#numbers = of.lines.map(({ line }) => debugHooks.numberOf(line));
   }
 
@@ -176,13 +171,13 @@ export class CFrames {
   /** A line starts. @param stackAt Where the stack is. */
   reached(line: number, stackAt: number): void {
     const frames = this.#frames;
-    const { isEntry } = this.#of.lines[line]!.line;
+    const { isEntry } = this.of.lines[line]!.line;
     let count = this.#count;
     if (!isEntry && this.#isOpening) frames[count - 1]!.stackAt = stackAt;
     while (count > this.#below && frames[count - 1]!.stackAt < stackAt) count--;
     this.#return(count);
     if (isEntry) {
-      const frame = frames[count] ??= new CFrame(this.#of);
+      const frame = frames[count] ??= new CFrame(this.of);
       // What it takes for itself is lower, whatever that will be.
       frame.stackAt = stackAt - 1;
       this.debugHooks.nativeFrames.push(frame);

@@ -39,15 +39,13 @@ export interface UnwrittenBytes {
 const WHOLE = 0xff;
 
 export class FreshMemory {
-  readonly #memory: MarkedMemory;
   readonly #fresh: number;
   readonly #taken = new Map<number, Taken>();
   /** Which bytes of a granule are written, where it is some of them. */
   readonly #parts = new Map<number, number>();
 
   /** @param freshMark The bit of a mark that says that not all of a granule is written. */
-  constructor(memory: MarkedMemory, freshMark: number) {
-    this.#memory = memory;
+  constructor(private readonly memory: MarkedMemory, freshMark: number) {
     this.#fresh = freshMark;
   }
 
@@ -55,7 +53,7 @@ export class FreshMemory {
   take(at: number, sizeBytes: number, zeroed: boolean, site: number | null): void {
     this.#forgetParts(at, sizeBytes);
     this.#taken.set(at, { sizeBytes, zeroed, site, reported: false });
-    this.#memory.markFresh(at, sizeBytes, true);
+    this.memory.markFresh(at, sizeBytes, true);
   }
 
   /** It was freed. */
@@ -80,7 +78,7 @@ export class FreshMemory {
     for (let byte = at; byte < end;) {
       const granule = Math.floor(byte / GRANULE_BYTES);
       const next = Math.min(end, (granule + 1) * GRANULE_BYTES);
-      if ((this.#memory.markAt(byte) & this.#fresh) !== 0) this.#writeIn(granule, byte, next);
+      if ((this.memory.markAt(byte) & this.#fresh) !== 0) this.#writeIn(granule, byte, next);
       byte = next;
     }
   }
@@ -91,7 +89,7 @@ export class FreshMemory {
     const written = (this.#parts.get(granule) ?? 0) | bits;
     if (written === WHOLE) {
       this.#parts.delete(granule);
-      this.#memory.markFresh(granule * GRANULE_BYTES, GRANULE_BYTES, false);
+      this.memory.markFresh(granule * GRANULE_BYTES, GRANULE_BYTES, false);
     } else this.#parts.set(granule, written);
   }
 
@@ -120,8 +118,8 @@ export class FreshMemory {
 
   /** By the driver, or by a device or a script, which leave other bytes than were there. */
   #isWritten(byte: number, { zeroed }: Taken): boolean {
-    if ((this.#memory.markAt(byte) & this.#fresh) === 0) return true;
-    if (this.#memory.bytes[byte] !== (zeroed ? 0 : UNWRITTEN)) return true;
+    if ((this.memory.markAt(byte) & this.#fresh) === 0) return true;
+    if (this.memory.bytes[byte] !== (zeroed ? 0 : UNWRITTEN)) return true;
     const part = this.#parts.get(Math.floor(byte / GRANULE_BYTES)) ?? 0;
     return (part >> byte % GRANULE_BYTES & 1) !== 0;
   }

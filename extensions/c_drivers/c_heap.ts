@@ -49,17 +49,12 @@ export interface HeapBlock {
 }
 
 export class CHeap {
-  readonly #machine: Machine;
-  readonly #memory: CMemory;
   readonly #live = new Map<number, HeapBlock>();
   /** By size: blocks that are free. */
   readonly #free = new Map<number, number[]>();
   readonly #resting: HeapBlock[] = [];
 
-  constructor(machine: Machine, memory: CMemory) {
-    this.#machine = machine;
-    this.#memory = memory;
-  }
+  constructor(private readonly machine: Machine, private readonly memory: CMemory) {}
 
   /** A block of at least so many bytes; null when there is none. */
   take(sizeBytes: number, zeroed: boolean, freedBy: FreeCall = "kfree"): HeapBlock | null {
@@ -86,7 +81,7 @@ export class CHeap {
    */
   takePages(order: number, zeroed: boolean, isCompound = false): HeapBlock | null {
     // C's unsigned int: one below 0 is huge.
-    const sizeBytes = 2 ** (order >>> 0) * this.#machine.pages.pageSizeBytes;
+    const sizeBytes = 2 ** (order >>> 0) * this.machine.pages.pageSizeBytes;
     if (!(sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
     const particular = isCompound ? { ...PLAIN, compoundOrder: order } : PLAIN;
     return this.#takePages(sizeBytes, order, zeroed, particular);
@@ -98,14 +93,14 @@ export class CHeap {
     if (isTooMuch || this.#refuses(INJECTION.kvmalloc)) return null;
     const particular: Particular = { compoundOrder: 0, isVmalloc: true, freedBy };
     const block = this.#takePages(sizeBytes, 0, zeroed, particular);
-    if (block !== null) this.#machine.areas.addVmalloc(framesOf(block));
+    if (block !== null) this.machine.areas.addVmalloc(framesOf(block));
     return block;
   }
 
   #refuses(
     point: typeof INJECTION.alloc_pages | typeof INJECTION.kvmalloc = INJECTION.alloc_pages,
   ): boolean {
-    const { faults } = this.#machine;
+    const { faults } = this.machine;
     return faults !== null && faults.errnoAt(point) !== 0;
   }
 
@@ -115,20 +110,20 @@ export class CHeap {
     zeroed: boolean,
     particular: Particular = PLAIN,
   ): HeapBlock | null {
-    const { pages } = this.#machine;
+    const { pages } = this.machine;
     const count = Math.ceil(sizeBytes / pages.pageSizeBytes);
     const first = this.#findPages(count + 1, order);
     if (first === null) return null;
     const roomBytes = (count + 1) * pages.pageSizeBytes;
-    const at = this.#memory.share(first, roomBytes);
+    const at = this.memory.share(first, roomBytes);
     return this.#give(at, sizeBytes, roomBytes, zeroed, { ...particular, isPages: true });
   }
 
   /** Pages of the window, of which the last stays closed. */
   #findPages(count: number, order: number): PhysAddr | null {
-    const { windowPhys } = this.#memory;
+    const { windowPhys } = this.memory;
     const within = { firstPhys: windowPhys, lastPhys: windowPhys + WINDOW_BYTES - 1 };
-    const taken = this.#machine.pages.alloc(count, {
+    const taken = this.machine.pages.alloc(count, {
       contiguous: true,
       orderAligned: order,
       ...within,
@@ -139,10 +134,10 @@ export class CHeap {
   #freeBlocks(roomBytes: number): number[] {
     const known = this.#free.get(roomBytes);
     if (known !== undefined && known.length > 0) return known;
-    const { pageSizeBytes } = this.#machine.pages;
+    const { pageSizeBytes } = this.machine.pages;
     const page = this.#findPages(1, 0);
     if (page === null) return [];
-    const start = this.#memory.share(page, pageSizeBytes);
+    const start = this.memory.share(page, pageSizeBytes);
     const blocks: number[] = [];
     // Every second one stays closed.
     for (let at = start; at < start + pageSizeBytes; at += 2 * roomBytes) blocks.push(at);
@@ -157,8 +152,8 @@ export class CHeap {
     zeroed: boolean,
     kind: Particular & Pick<HeapBlock, "isPages">,
   ): HeapBlock {
-    const { events } = this.#machine;
-    const memory = this.#memory;
+    const { events } = this.machine;
+    const memory = this.memory;
     const phys = memory.physOf(at) as PhysAddr;
     const block = {
       at,
@@ -186,10 +181,10 @@ export class CHeap {
       if (known === null) return "not an allocated block";
       return known.freedAt === null ? "not the start of the block" : "double free";
     }
-    const { events } = this.#machine;
-    const memory = this.#memory;
+    const { events } = this.machine;
+    const memory = this.memory;
     this.#live.delete(at);
-    if (block.isVmalloc) this.#machine.areas.removeVmalloc(framesOf(block));
+    if (block.isVmalloc) this.machine.areas.removeVmalloc(framesOf(block));
     block.freedAt = events.context.site ?? 0;
     memory.bytes.fill(FREED_BYTE, at, at + block.sizeBytes);
     memory.fresh.give(at);
@@ -205,7 +200,7 @@ export class CHeap {
       this.#free.get(roomBytes)?.push(at);
       return;
     }
-    const { pages } = this.#machine;
+    const { pages } = this.machine;
     const count = roomBytes / pages.pageSizeBytes;
     pages.free(
       Array.from({ length: count }, (_, page) => phys + page * pages.pageSizeBytes) as PhysAddr[],

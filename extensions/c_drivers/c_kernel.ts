@@ -109,11 +109,7 @@ export class CKernel implements AccessWatcher {
 
   /** A part of the kernel that keeps something of its own, made when it is first asked for. */
   part<T>(Part: new (kernel: CKernel) => T): T {
-    const known = this.#parts.get(Part);
-    if (known !== undefined) return known as T;
-    const made = new Part(this);
-    this.#parts.set(Part, made);
-    return made;
+    return this.#parts.getOrInsertComputed(Part, () => new Part(this)) as T;
   }
 
   /** A device reads memory: reports what this driver allocated and never wrote. */
@@ -392,11 +388,7 @@ export class CKernel implements AccessWatcher {
 
   /** The state of the two-step API at an address, as C has it now. */
   state(at: number): DmaIovaState {
-    const known = this.#states.get(at);
-    if (known !== undefined) return known;
-    const state = new DmaIovaState();
-    this.#states.set(at, state);
-    return state;
+    return this.#states.getOrInsertComputed(at, () => new DmaIovaState());
   }
 
   /** Lets C see physical memory; where there is no room, a pointer that must not be used. */

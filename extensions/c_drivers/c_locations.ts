@@ -108,9 +108,6 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
 }
 
 export class CPlaces {
-  readonly #code: CCode;
-  readonly #running: RunnableCode;
-  readonly #memory: CMemory;
   readonly #sites = new Map<number, number>();
   /** The same of calls that do not say their place, by the compiler's addresses. */
   readonly #calls = new Map<number, number>();
@@ -118,11 +115,11 @@ export class CPlaces {
   readonly #spans = new Map<number, Span | null>();
 
   /** @param running The code as it runs, in which stacks tell where it is. */
-  constructor(code: CCode, running: RunnableCode, memory: CMemory) {
-    this.#code = code;
-    this.#running = running;
-    this.#memory = memory;
-  }
+  constructor(
+    private readonly code: CCode,
+    private readonly running: RunnableCode,
+    private readonly memory: CMemory,
+  ) {}
 
   /** The number that events know a call's place by. @param at Of the constant that says it. */
   siteAt(at: number, call: string, context: ExecutionContext): number | null {
@@ -136,38 +133,34 @@ export class CPlaces {
   }
 
   #spanAt(at: number, call: string): Span | null {
-    const { callSpans } = this.#code;
-    const known = callSpans.get(at);
-    if (known !== undefined) return known;
-    const memory = this.#memory;
-    const source = this.#code.source(memory.textAt(memory.wordAt(at)));
-    const line = memory.view.getInt32(at + LINE_AT, true);
-    const column = memory.view.getInt32(at + COLUMN_AT, true);
-    const span = source === undefined ? null : callSpan(source, line, column, call);
-    callSpans.set(at, span);
-    return span;
+    const { code, memory } = this;
+    return code.callSpans.getOrInsertComputed(at, () => {
+      const source = code.source(memory.textAt(memory.wordAt(at)));
+      const line = memory.view.getInt32(at + LINE_AT, true);
+      const column = memory.view.getInt32(at + COLUMN_AT, true);
+      return source === undefined ? null : callSpan(source, line, column, call);
+    });
   }
 
   /** The place of a call, for a message. */
   placeOf(at: number, call: string): CLocation {
     const span = this.#spanAt(at, call);
-    const memory = this.#memory;
+    const memory = this.memory;
     const name = at === 0 ? "" : memory.textAt(memory.wordAt(at + FUNCTION_AT));
     return { span, text: textOf(name, span) };
   }
 
   /** The driver's own place at an offset of a stack. */
   #spanOf(offset: number): Span | null {
-    const known = this.#spans.get(offset);
-    if (known !== undefined) return known;
-    const span = this.#spanAtAddress(this.#running.addressOf(offset));
-    this.#spans.set(offset, span);
-    return span;
+    return this.#spans.getOrInsertComputed(
+      offset,
+      () => this.#spanAtAddress(this.running.addressOf(offset)),
+    );
   }
 
   #spanAtAddress(address: number): Span | null {
-    const place = this.#code.lines.find(address);
-    const source = place === null ? undefined : this.#code.source(place.file);
+    const place = this.code.lines.find(address);
+    const source = place === null ? undefined : this.code.source(place.file);
     return source === undefined || place === null
       ? null
       : spanInLine(source, place.line, place.column);
@@ -175,7 +168,7 @@ export class CPlaces {
 
   /** The number that events know a call's place by, of code that does not say it. @param above What C has called. */
   siteHere(above: Above, context: ExecutionContext): number | null {
-    const at = this.#memory.calledAt;
+    const at = this.memory.calledAt;
     const known = this.#calls.get(at);
     if (known !== undefined) return known;
     const called = at === 0 ? null : this.#spanAtAddress(at);
@@ -203,7 +196,7 @@ export class CPlaces {
     for (const { name, offset } of frames) {
       if (OWN_FUNCTION.test(name)) continue;
       const span = this.#spanOf(offset);
-      if (span !== null || this.#code.ofTree === null) return { span, text: textOf(name, span) };
+      if (span !== null || this.code.ofTree === null) return { span, text: textOf(name, span) };
       if (innermost === "") innermost = name;
     }
     return { span: null, text: textOf(innermost, null) };

@@ -88,7 +88,6 @@ export class CMemory {
   readonly cached: CachedView | null;
   /** Where `struct page` of page 0 is. */
   readonly pageMapAt: number;
-  readonly #machine: Machine;
   readonly #shadowWords: Uint32Array;
   /** Addresses of C by the number of a page that lies outside the window. */
   readonly #aliases = new Map<number, number>();
@@ -103,8 +102,12 @@ export class CMemory {
    * @param blockCount Of blocks of code.
    * @param ofTree The driver was compiled with a kernel tree.
    */
-  constructor(machine: Machine, staticBytes: number, blockCount: number, ofTree: boolean) {
-    this.#machine = machine;
+  constructor(
+    private readonly machine: Machine,
+    staticBytes: number,
+    blockCount: number,
+    ofTree: boolean,
+  ) {
     this.pageMapAt = ofTree ? TREE_PAGE_MAP : PAGE_MAP;
     this.windowPhys = machine.pages.scriptStartPhys;
     const end = ofTree ? TREE_PAGE_MAP + TREE_PAGE_MAP_BYTES : BLOCKS_AT + blockCount;
@@ -154,7 +157,7 @@ export class CMemory {
 
   /** Static data is memory of its own, which is contiguous for the CPU only. */
   #placeStatics(staticBytes: number): void {
-    const { areas, pages } = this.#machine;
+    const { areas, pages } = this.machine;
     const count = Math.ceil(staticBytes / pages.pageSizeBytes);
     const taken = pages.alloc(count, { contiguous: true, owner: "driver" });
     if (taken === null) return;
@@ -251,7 +254,7 @@ export class CMemory {
   /** Puts a page of RAM into the bytes that C sees. */
   #place(phys: PhysAddr, at: number): void {
     if (this.cached !== null) this.cached.add(phys, at);
-    else this.#machine.memory.adopt(phys, this.bytes.subarray(at, at + PAGE_SIZE_BYTES));
+    else this.machine.memory.adopt(phys, this.bytes.subarray(at, at + PAGE_SIZE_BYTES));
   }
 
   /** Bytes that may be touched from now on; `at` is a multiple of 8. */

@@ -33,18 +33,15 @@ export function mapTypeOf(kernel: Kernel, number: number): PeerMapType | null {
 }
 
 export class CPeers {
-  readonly #kernel: CKernel;
   readonly #providers = new Map<string, number>();
   /** What C was given, by where it lies. */
   readonly #given = new Map<number, BarProvider | null>();
 
-  constructor(kernel: CKernel) {
-    this.#kernel = kernel;
-  }
+  constructor(private readonly kernel: CKernel) {}
 
   /** The function behind a `struct pci_dev *`, which begins with its `struct device`. */
   functionAt(at: number): PciFunction {
-    return this.#kernel.labDevice(this.#kernel.device(at)).function;
+    return this.kernel.labDevice(this.kernel.device(at)).function;
   }
 
   /** Where C finds what lends the memory of a BAR. */
@@ -52,7 +49,7 @@ export class CPeers {
     const key = `${provider.func.name} ${provider.bar.index}`;
     const known = this.#providers.get(key);
     if (known !== undefined) return known;
-    const kernel = this.#kernel;
+    const kernel = this.kernel;
     const at = kernel.room(PROVIDER_BYTES);
     const device = kernel.context.lab.devices.get(provider.func.name)!;
     kernel.memory.putWord(at + PROVIDER.owner, kernel.pointerTo(device.dma));
@@ -66,12 +63,12 @@ export class CPeers {
   providerAt(at: number): BarProvider {
     const provider = this.#given.get(at);
     if (provider != null) return provider;
-    throw this.#kernel.crash(`${at === 0 ? "NULL" : hex(at)} is not a provider of peer memory`);
+    throw this.kernel.crash(`${at === 0 ? "NULL" : hex(at)} is not a provider of peer memory`);
   }
 
   /** The provider of a page; null for RAM. */
   providerOf(phys: PhysAddr): BarProvider | null {
-    const { providers } = this.#kernel.context.lab.topology;
+    const { providers } = this.kernel.context.lab.topology;
     const holding = providers.holding(phys);
     const range = holding?.rangeOf(phys) ?? null;
     return range === null ? null : holding!.bars.get(range.bar.index)!;
@@ -79,26 +76,26 @@ export class CPeers {
 
   /** Takes memory of a function's; gives what C reads and writes it by, or 0. */
   alloc(func: PciFunction, sizeBytes: number): number {
-    const phys = this.#kernel.context.lab.topology.providers.alloc(func, sizeBytes);
+    const phys = this.kernel.context.lab.topology.providers.alloc(func, sizeBytes);
     if (phys === null) return 0;
     const wholeBytes = Math.ceil(sizeBytes / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
-    const at = this.#kernel.share(phys, wholeBytes);
-    this.#kernel.memory.open(at, wholeBytes);
+    const at = this.kernel.share(phys, wholeBytes);
+    this.kernel.memory.open(at, wholeBytes);
     return at;
   }
 
   /** @returns False for what the function has not lent. */
   free(func: PciFunction, at: number, sizeBytes: number): boolean {
-    const phys = this.#kernel.phys(at);
-    if (!this.#kernel.context.lab.topology.providers.free(func, phys)) return false;
+    const phys = this.kernel.phys(at);
+    if (!this.kernel.context.lab.topology.providers.free(func, phys)) return false;
     const wholeBytes = Math.ceil(sizeBytes / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
-    this.#kernel.memory.close(at, wholeBytes, MARK.FREED);
+    this.kernel.memory.close(at, wholeBytes, MARK.FREED);
     return true;
   }
 
   /** Tells C of a provider and its kind. */
   putState(at: number, provider: BarProvider | null, kind: PeerMapType): void {
-    const { machine, memory } = this.#kernel;
+    const { machine, memory } = this.kernel;
     memory.putWord(at + MAP_STATE.mem, provider === null ? 0 : this.pointerTo(provider));
     const number = mapTypeNumber(machine.kernel, kind);
     memory.view.setUint32(at + MAP_STATE.map, number, true);

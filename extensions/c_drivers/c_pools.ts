@@ -15,7 +15,6 @@ interface Pool {
   readonly used: Map<number, PoolBlock>;
 }
 
-/** What a pool is asked to be. */
 interface PoolRequest {
   readonly name: string;
   readonly sizeBytes: number;
@@ -25,12 +24,9 @@ interface PoolRequest {
 }
 
 export class CPools {
-  readonly #kernel: CKernel;
   readonly #pools = new Map<number, Pool>();
 
-  constructor(kernel: CKernel) {
-    this.#kernel = kernel;
-  }
+  constructor(private readonly kernel: CKernel) {}
 
   /** @returns What C knows it by; 0 for what no pool can be. */
   create(device: DmaDevice, { alignBytes, boundaryBytes, name, sizeBytes }: PoolRequest): number {
@@ -40,10 +36,10 @@ export class CPools {
     const whole = isPowerOfTwo(align) && isPowerOfTwo(boundary);
     const roomBytes = Math.ceil(sizeBytes / align) * align;
     if (!whole || sizeBytes === 0 || roomBytes > Math.min(boundary, PAGE_SIZE_BYTES)) return 0;
-    const { machine } = this.#kernel;
+    const { machine } = this.kernel;
     const pool = new DmaPool(machine, device, "pool", sizeBytes, align, boundary);
     pool.driverName = name;
-    const at = this.#kernel.handle();
+    const at = this.kernel.handle();
     this.#pools.set(at, { pool, name, blockBytes: sizeBytes, used: new Map() });
     return at;
   }
@@ -53,12 +49,12 @@ export class CPools {
     const { blockBytes, pool, used } = this.#poolAt(at);
     const block = pool.alloc();
     if (block === null) return null;
-    const { memory } = this.#kernel;
+    const { memory } = this.kernel;
     const page = block.phys - block.phys % PAGE_SIZE_BYTES;
-    const start = this.#kernel.share(page as PhysAddr, PAGE_SIZE_BYTES) + (block.phys - page);
+    const start = this.kernel.share(page as PhysAddr, PAGE_SIZE_BYTES) + (block.phys - page);
     memory.open(start, blockBytes);
     memory.bytes.fill(zeroed ? 0 : UNWRITTEN, start, start + blockBytes);
-    memory.fresh.take(start, blockBytes, zeroed, this.#kernel.machine.events.context.site);
+    memory.fresh.take(start, blockBytes, zeroed, this.kernel.machine.events.context.site);
     used.set(start, block);
     return { at: start, dma: block.dma };
   }
@@ -67,20 +63,20 @@ export class CPools {
     const { blockBytes, name, pool, used } = this.#poolAt(at);
     const block = used.get(start);
     if (block === undefined) {
-      throw this.#kernel.crash(
+      throw this.kernel.crash(
         `dma_pool_free(${hex(start)}): not a block of pool "${name}"`,
       );
     }
     if (dma !== block.dma) {
-      throw this.#kernel.crash(
+      throw this.kernel.crash(
         `dma_pool_free() DMA address mismatch: ${hex(dma)} passed for ${hex(start)}, allocated at ${
           hex(block.dma)
         }`,
       );
     }
     used.delete(start);
-    this.#kernel.memory.fresh.give(start);
-    this.#kernel.memory.close(start, blockBytes, MARK.FREED);
+    this.kernel.memory.fresh.give(start);
+    this.kernel.memory.close(start, blockBytes, MARK.FREED);
     pool.free(block, block.dma);
   }
 
@@ -88,16 +84,16 @@ export class CPools {
     if (at === 0) return;
     const { blockBytes, name, pool, used } = this.#poolAt(at);
     if (used.size > 0) {
-      const { text } = this.#kernel.place;
+      const { text } = this.kernel.place;
       const count = formatCount(used.size, "block");
-      this.#kernel.machine.warnings.warn(
+      this.kernel.machine.warnings.warn(
         "dma_pool_destroy",
         `Pool "${name}" is destroyed with ${count} still allocated ${text}`,
       );
     }
     for (const start of used.keys()) {
-      this.#kernel.memory.fresh.give(start);
-      this.#kernel.memory.close(start, blockBytes, MARK.FREED);
+      this.kernel.memory.fresh.give(start);
+      this.kernel.memory.close(start, blockBytes, MARK.FREED);
     }
     pool.destroy();
     this.#pools.delete(at);
@@ -106,6 +102,6 @@ export class CPools {
   #poolAt(at: number): Pool {
     const pool = this.#pools.get(at);
     if (pool !== undefined) return pool;
-    throw this.#kernel.crash(`${at === 0 ? "NULL" : hex(at)} is no pool`);
+    throw this.kernel.crash(`${at === 0 ? "NULL" : hex(at)} is no pool`);
   }
 }

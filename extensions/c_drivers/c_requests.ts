@@ -84,20 +84,17 @@ interface Queue {
 }
 
 export class CRequests {
-  readonly #kernel: CKernel;
   readonly #queues = new Map<DmaDevice, Queue>();
   readonly #slots = new Map<number, Slot>();
   /** Walks over requests that were started, by where their `struct blk_dma_iter` lies. */
   readonly walks = new Map<number, BlkDmaIter>();
 
-  constructor(kernel: CKernel) {
-    this.#kernel = kernel;
-  }
+  constructor(private readonly kernel: CKernel) {}
 
   /** Where C finds a request; it has a tag from now on. */
   pointerTo(request: BlockRequest): number {
     for (const { at, request: there } of this.#slots.values()) if (there === request) return at;
-    const kernel = this.#kernel;
+    const kernel = this.kernel;
     const device = kernel.context.lab.devices.get(request.device)!.dma;
     const queue = this.#queueOf(device);
     const slot = queue.slots.find((each) => each.request === null) ?? this.#newSlot(queue);
@@ -110,20 +107,18 @@ export class CRequests {
   }
 
   #queueOf(device: DmaDevice): Queue {
-    const known = this.#queues.get(device);
-    if (known !== undefined) return known;
-    const kernel = this.#kernel;
-    const at = kernel.room(QUEUE_BYTES);
-    const hctxAt = kernel.room(HCTX_BYTES);
-    kernel.memory.putWord(hctxAt + HCTX.queue, at);
-    const queue: Queue = { at, hctxAt, slots: [] };
-    this.#queues.set(device, queue);
-    return queue;
+    return this.#queues.getOrInsertComputed(device, () => {
+      const { kernel } = this;
+      const at = kernel.room(QUEUE_BYTES);
+      const hctxAt = kernel.room(HCTX_BYTES);
+      kernel.memory.putWord(hctxAt + HCTX.queue, at);
+      return { at, hctxAt, slots: [] };
+    });
   }
 
   #newSlot(queue: Queue): Slot {
-    const at = this.#kernel.room(PDU.at + PDU.bytes);
-    this.#kernel.memory.close(at + REQUEST_BYTES, PDU.at - REQUEST_BYTES, MARK.BEHIND);
+    const at = this.kernel.room(PDU.at + PDU.bytes);
+    this.kernel.memory.close(at + REQUEST_BYTES, PDU.at - REQUEST_BYTES, MARK.BEHIND);
     const slot: Slot = {
       at,
       tag: queue.slots.length,
@@ -139,7 +134,7 @@ export class CRequests {
 
   /** What C reads of a request; the driver's area stays as it is. */
   #fill(slot: Slot, queue: Queue, request: BlockRequest): void {
-    const { memory } = this.#kernel;
+    const { memory } = this.kernel;
     const { bytes, view } = memory;
     const { at } = slot;
     const vecs = vecsOf(request);
@@ -160,7 +155,7 @@ export class CRequests {
   }
 
   #putVecs(slot: Slot, vecs: readonly BioVec[]): void {
-    const kernel = this.#kernel;
+    const kernel = this.kernel;
     if (vecs.length > slot.vecsRoom) {
       const sizeBytes = alignUp(vecs.length * BIO_VEC_BYTES, PAGE_SIZE_BYTES / 4);
       slot.vecsAt = kernel.room(sizeBytes);
@@ -174,7 +169,7 @@ export class CRequests {
 
   /** Lets C touch what requests have in a page: who asks for its address wants to. */
   showPage(page: PhysAddr): void {
-    const kernel = this.#kernel;
+    const kernel = this.kernel;
     for (const slot of this.#slots.values()) {
       if (slot.request === null) continue;
       slot.hidden ??= byPage(vecsOf(slot.request), kernel.machine.pages.pageSizeBytes);
@@ -184,8 +179,8 @@ export class CRequests {
   }
 
   #putVec(at: number, { phys, sizeBytes }: BioVec): void {
-    const { machine, memory } = this.#kernel;
-    memory.putWord(at + BIO_VEC.bv_page, this.#kernel.pageAt(phys));
+    const { machine, memory } = this.kernel;
+    memory.putWord(at + BIO_VEC.bv_page, this.kernel.pageAt(phys));
     memory.view.setUint32(at + BIO_VEC.bv_len, sizeBytes, true);
     memory.view.setUint32(at + BIO_VEC.bv_offset, phys % machine.pages.pageSizeBytes, true);
   }
@@ -193,7 +188,7 @@ export class CRequests {
   /** The request that C means, with the payload that the driver has given it. */
   requestAt(at: number): BlockRequest {
     const { request } = this.#slotAt(at);
-    const { memory } = this.#kernel;
+    const { memory } = this.kernel;
     const flags = memory.view.getUint32(at + REQUEST.rq_flags, true);
     const isSpecial = (flags & RQF_SPECIAL_PAYLOAD) !== 0;
     request!.specialPayload = isSpecial ? this.#vecAt(at + REQUEST.special_vec) : null;
@@ -203,7 +198,7 @@ export class CRequests {
   #slotAt(at: number): Slot {
     const slot = this.#slots.get(at);
     if (slot?.request != null) return slot;
-    throw this.#kernel.crash(
+    throw this.kernel.crash(
       slot === undefined
         ? `${hex(at)} is no request`
         : `The request of tag ${slot.tag} has ended: its tag is free`,
@@ -211,8 +206,8 @@ export class CRequests {
   }
 
   #vecAt(at: number): BioVec {
-    const { memory } = this.#kernel;
-    const page = this.#kernel.pagePhys(memory.wordAt(at + BIO_VEC.bv_page));
+    const { memory } = this.kernel;
+    const page = this.kernel.pagePhys(memory.wordAt(at + BIO_VEC.bv_page));
     const offset = memory.view.getUint32(at + BIO_VEC.bv_offset, true);
     return {
       phys: page + offset as PhysAddr,
@@ -222,7 +217,7 @@ export class CRequests {
 
   /** The driver is through with a request: its tag is free, and its memory the submitter's again. */
   end(at: number, status: number): void {
-    const kernel = this.#kernel;
+    const kernel = this.kernel;
     const request = this.requestAt(at);
     const slot = this.#slotAt(at);
     const known = Object.values(BLK_STS).find((each) => each === status);
@@ -236,7 +231,7 @@ export class CRequests {
 
   /** The driver is through with a request's mappings: those that need no unmap end without one. */
   takeBack(request: BlockRequest, device: DmaDevice): void {
-    const { lent, machine } = this.#kernel;
+    const { lent, machine } = this.kernel;
     if (machine.dma.dmaNeedUnmap(device)) return;
     const dir = opDirection(request.op);
     for (const { phys, sizeBytes } of request.segments()) {
@@ -247,7 +242,7 @@ export class CRequests {
 
   /** A request may not end while a device owns its memory. */
   #checkUnmapped(request: BlockRequest): void {
-    const kernel = this.#kernel;
+    const kernel = this.kernel;
     const device = kernel.context.lab.devices.get(request.device)!.dma;
     this.takeBack(request, device);
     for (const { phys, sizeBytes } of request.segments()) {
@@ -311,9 +306,7 @@ function byPage(vecs: readonly BioVec[], pageSizeBytes: number): Map<number, Bio
       const page = at - at % pageSizeBytes;
       const next = Math.min(end, page + pageSizeBytes);
       const piece = { phys: at as PhysAddr, sizeBytes: next - at };
-      const known = pages.get(page);
-      if (known === undefined) pages.set(page, [piece]);
-      else known.push(piece);
+      pages.getOrInsertComputed(page, () => []).push(piece);
       at = next;
     }
   }

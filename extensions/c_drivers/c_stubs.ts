@@ -41,13 +41,11 @@ export class CStubs {
 
   /** Zeroed memory in place of what a function returns a pointer to. */
   struct(name: string): number {
-    const known = this.#structs.get(name);
-    if (known !== undefined) return known;
-    const { memory } = this.kernel;
-    const at = this.kernel.room(STRUCT_BYTES);
-    memory.watch(at, STRUCT_BYTES);
-    this.#structs.set(name, at);
-    return at;
+    return this.#structs.getOrInsertComputed(name, () => {
+      const at = this.kernel.room(STRUCT_BYTES);
+      this.kernel.memory.watch(at, STRUCT_BYTES);
+      return at;
+    });
   }
 
   /** The driver frees a structure that a stub returned: a further call returns another one. */

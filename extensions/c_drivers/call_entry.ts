@@ -24,3 +24,13 @@ export interface CCallEntry {
   readonly isIn?: (kernel: Kernel) => boolean;
   readonly run: (kernel: CKernel, args: CArguments) => number | void;
 }
+
+/** Entries by their lines of C: what each does, alone or with what else is said of it. */
+export function callEntries(
+  rows: Readonly<Record<string, CCallEntry["run"] | Omit<CCallEntry, "c">>>,
+): readonly CCallEntry[] {
+  return Object.entries(rows).map(([c, row]) => ({
+    c,
+    ...typeof row === "function" ? { run: row } : row,
+  }));
+}

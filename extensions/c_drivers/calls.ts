@@ -25,7 +25,6 @@ import { type CPrototype, prototypeOf } from "./prototype.ts";
 
 export interface CCall extends CCallEntry {
   readonly prototype: CPrototype;
-  /** The header that brings it. */
   readonly header: string;
 }
 

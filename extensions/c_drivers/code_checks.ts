@@ -41,7 +41,6 @@ const MODULE = "dmalab";
 const TREE_MODULE = "env";
 const WIRES: Readonly<Record<CType["wire"], string>> = { int: "i32", wide: "f64", none: "" };
 
-/** Parts of a compiled driver. */
 interface CompiledParts {
   /** Null where the lab's own headers were used. */
   readonly ofTree: unknown;

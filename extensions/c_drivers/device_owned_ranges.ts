@@ -18,14 +18,12 @@ import {
 import type { Machine, PhysAddr } from "@dmalab/runtime";
 import { type CMemory, NOWHERE } from "./c_memory.ts";
 
-/** A mapping that is live. */
 interface Mapped {
   readonly device: DmaDevice;
   readonly dma: number;
   readonly phys: PhysAddr;
   readonly sizeBytes: number;
   readonly dir: DmaDirection;
-  /** The statement that mapped it. */
   readonly site: number | null;
   /** It was mapped without a sync: whose turn it is, only the driver knows. */
   readonly ownSyncs: boolean;
@@ -42,15 +40,10 @@ interface Span {
 }
 
 export class DeviceOwnedRanges {
-  readonly #machine: Machine;
-  readonly #memory: CMemory;
   /** By the first address for the device; of two devices', both. */
   readonly #mapped = new Map<number, Mapped[]>();
 
-  constructor(machine: Machine, memory: CMemory) {
-    this.#machine = machine;
-    this.#memory = memory;
-  }
+  constructor(private readonly machine: Machine, private readonly memory: CMemory) {}
 
   /** A buffer is mapped. @param attrs Of a bus address nothing is kept: no memory of the CPU's is lent. */
   add(
@@ -62,7 +55,7 @@ export class DeviceOwnedRanges {
     attrs = 0,
   ): void {
     if ((attrs & DMA_ATTR.MMIO) !== 0) return;
-    const { site } = this.#machine.events.context;
+    const { site } = this.machine.events.context;
     const ownSyncs = (attrs & DMA_ATTR.SKIP_CPU_SYNC) !== 0;
     const mapped: Mapped = {
       device,
@@ -78,9 +71,7 @@ export class DeviceOwnedRanges {
     const whole = this.#lentOf(mapped, phys, sizeBytes);
     if (!ownSyncs) mapped.lent = [whole];
     else if (this.#mayLose(dir)) mapped.copied = [whole];
-    const there = this.#mapped.get(dma);
-    if (there === undefined) this.#mapped.set(dma, [mapped]);
-    else there.push(mapped);
+    this.#mapped.getOrInsertComputed(dma, () => []).push(mapped);
     for (const part of partsOf(mapped)) this.#watch(part);
   }
 
@@ -128,12 +119,12 @@ export class DeviceOwnedRanges {
     const isCopied = [...this.#mapped.values()].some((there) =>
       there.some(({ copied }) => copied.some((part) => overlaps(part, phys, sizeBytes)))
     );
-    if (isCopied) this.#machine.checker?.memory.written([{ phys, sizeBytes }]);
+    if (isCopied) this.machine.checker?.memory.written([{ phys, sizeBytes }]);
   }
 
   /** Whether a copy may come back over what the CPU writes. */
   #mayLose(dir: DmaDirection): boolean {
-    return dir !== DMA_TO_DEVICE && this.#machine.swiotlb.usedSlots > 0;
+    return dir !== DMA_TO_DEVICE && this.machine.swiotlb.usedSlots > 0;
   }
 
   /** What of some bytes is a device's and may not be touched so; null for nothing. */
@@ -175,19 +166,19 @@ export class DeviceOwnedRanges {
     phys: PhysAddr,
     sizeBytes: number,
   ): LentMemory {
-    const { site } = this.#machine.events.context;
+    const { site } = this.machine.events.context;
     return { device: device.name, phys, dma: dma + (phys - first), sizeBytes, dir, site };
   }
 
   #watch({ phys, sizeBytes }: Span): void {
-    const at = this.#memory.pointerTo(phys);
-    if (at !== NOWHERE) this.#memory.watch(at, sizeBytes);
+    const at = this.memory.pointerTo(phys);
+    if (at !== NOWHERE) this.memory.watch(at, sizeBytes);
   }
 
   #unwatch({ phys, sizeBytes }: Span): void {
-    const at = this.#memory.pointerTo(phys);
+    const at = this.memory.pointerTo(phys);
     if (at === NOWHERE) return;
-    this.#memory.unwatch(at, sizeBytes);
+    this.memory.unwatch(at, sizeBytes);
     // Bytes of another mapping may lie in the same eight.
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {

@@ -19,7 +19,6 @@ import { type CPrototype, type CType, isPointer } from "./prototype.ts";
 export interface CTarget {
   /** The release's name. */
   readonly kernel: string;
-  /** How it behaves. */
   readonly behaviour: Kernel;
   readonly pageSizeBytes: number;
 }

@@ -164,11 +164,16 @@ export function firstDifference(
 ) {
   for (const [index, { lines, name }] of old.entries()) {
     const other = changed[index]?.lines ?? [];
-    const differs = lines.findIndex((line, at) => line !== other[at]);
-    if (differs < 0 && other.length === lines.length) continue;
-    return { name, lines, other, at: differs < 0 ? lines.length : differs };
+    const at = differsAt(lines, other);
+    if (at >= 0) return { name, lines, other, at };
   }
   return null;
+}
+
+/** The first place at which two lists part; -1 where there is none. */
+export function differsAt(one: readonly unknown[], other: readonly unknown[]): number {
+  const at = one.findIndex((each, index) => each !== other[index]);
+  return at < 0 && one.length < other.length ? one.length : at;
 }
 
 /** A tree's folder as places of its files begin: two trees have two. */

@@ -46,21 +46,20 @@ export class TreeCoherent {
     const take = (size: TreeValue) => BigInt(this.tree().memory.take(Number(size)));
     return {
       __kvmalloc_node_noprof: take,
-      kvfree: (at: TreeValue) => this.tree().memory.give(Number(at)),
+      kvfree: (at) => this.tree().memory.give(Number(at)),
       // From 7.3 on.
-      alloc_pages_node_noprof: (_node: TreeValue, _flags: TreeValue, order: TreeValue) =>
-        this.#take(2 ** Number(order)),
-      __alloc_pages_noprof: (_flags: TreeValue, order: TreeValue) => this.#take(2 ** Number(order)),
+      alloc_pages_node_noprof: (_node, _flags, order) => this.#take(2 ** Number(order)),
+      __alloc_pages_noprof: (_flags, order) => this.#take(2 ** Number(order)),
       __free_pages: () => {},
       split_page: () => {},
-      is_vmalloc_addr: (at: TreeValue) => Number(Number(at) >= VIRTUAL_START),
-      dma_common_pages_remap: (pages: TreeValue, size: TreeValue) => {
+      is_vmalloc_addr: (at) => Number(Number(at) >= VIRTUAL_START),
+      dma_common_pages_remap: (pages, size) => {
         const at = this.#next;
         this.#next += Math.ceil(Number(size) / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
         this.#arrays.set(at, pages);
         return BigInt(at);
       },
-      dma_common_find_pages: (at: TreeValue) => this.#arrays.get(Number(at)) ?? 0n,
+      dma_common_find_pages: (at) => this.#arrays.get(Number(at)) ?? 0n,
       dma_common_free_remap: () => {},
     };
   }

@@ -86,7 +86,7 @@ export class TreeDomain {
 
   imports(): TreeImports {
     return {
-      lab_flush: (what: TreeValue, first: TreeValue, last: TreeValue) => {
+      lab_flush: (what, first, last) => {
         // The range without a length at 0 ends before it.
         const isWrapped = Number(first) === 0 && BigInt(last) === -1n;
         const range = [numberOf(first), isWrapped ? U64_MAX : numberOf(last)];
@@ -96,14 +96,14 @@ export class TreeDomain {
             : [Number(what) === FLUSH_WALK ? "walk" : "sync", ...range],
         );
       },
-      lab_call: (iova: TreeValue, phys: TreeValue, ...rest: TreeValue[]) => {
+      lab_call: (iova, phys, ...rest) => {
         const given = BigInt(phys) === -1n ? [iova] : [iova, phys];
         this.calls.push([...given, ...rest].map(Number));
       },
-      lab_virt_to_phys: (at: TreeValue) => at,
-      lab_phys_to_virt: (at: TreeValue) => at,
-      __folio_alloc_noprof: (_flags: TreeValue, order: TreeValue) => this.#takePage(Number(order)),
-      __folio_put: (page: TreeValue) => {
+      lab_virt_to_phys: (at) => at,
+      lab_phys_to_virt: (at) => at,
+      __folio_alloc_noprof: (_flags, order) => this.#takePage(Number(order)),
+      __folio_put: (page) => {
         this.tables--;
         this.tree().memory.give(
           (Number(page) - TREE_PAGE_MAP) / PAGE_STRUCT_BYTES * PAGE_SIZE_BYTES,

@@ -25,7 +25,6 @@ import {
   TreeDomain,
 } from "./tree_domain.ts";
 import { TreeCoherent } from "./tree_coherent.ts";
-import { TreeHmm } from "./tree_hmm.ts";
 import { NotedCopies } from "./tree_pool.ts";
 import { placePeers, REQUEST_IMPORTS, TreeRequests } from "./tree_requests.ts";
 import {
@@ -344,23 +343,18 @@ export class TreeMapping implements Implementation<MappingOperation> {
       ...this.#noted.imports(),
       ...REQUEST_IMPORTS,
       ...this.#coherent.imports(),
-      walk_system_ram_range: (
-        _first: TreeValue,
-        _count: TreeValue,
-        argument: TreeValue,
-        visit: TreeValue,
-      ) =>
+      walk_system_ram_range: (_first, _count, argument, visit) =>
         tree().callPointer(
           Number(visit),
           0n,
           BigInt(RAM_BYTES / PAGE_SIZE_BYTES),
           BigInt(argument),
         ),
-      kmalloc_size_roundup: (size: TreeValue) => BigInt(slabBytes(Number(size))),
-      arch_sync_dma_for_device: (phys: TreeValue, size: TreeValue) => {
+      kmalloc_size_roundup: (size) => BigInt(slabBytes(Number(size))),
+      arch_sync_dma_for_device: (phys, size) => {
         this.#caches.push(["clean", Number(phys), Number(size)]);
       },
-      arch_sync_dma_for_cpu: (phys: TreeValue, size: TreeValue, dir: TreeValue) => {
+      arch_sync_dma_for_cpu: (phys, size, dir) => {
         // As architectures do it. @see rules/dma.md 2.2
         if (Number(dir) === DMA_TO_DEVICE) return;
         this.#caches.push(["invalidate", Number(phys), Number(size)]);
@@ -382,4 +376,39 @@ function limitsOf(tree: TreeModule, device: number): OperationResult {
     required_mask: sizeOf(tree.call("dma_get_required_mask", device)),
     addressing_limited: tree.call("dma_addressing_limited", device) !== 0,
   };
+}
+
+/** Lists of pages that devices map with a tree's own `mm/hmm.c`, with the interface of `HmmModel`. */
+class TreeHmm {
+  readonly #maps = new Map<number, number>();
+
+  constructor(readonly tree: TreeModule) {}
+
+  run(device: number, line: HmmOperation): OperationResult {
+    const { tree } = this;
+    if (line.op === "hmm_alloc") {
+      const map = tree.call("lab_hmm_new");
+      const ret = tree.call("hmm_dma_map_alloc", device, map, line.pages, line.entry_bytes);
+      if (ret !== 0) return { ret };
+      this.#maps.set(line.id, map);
+      const has = (what: string) => tree.call(`lab_hmm_has_${what}`, map) !== 0;
+      return { ret, mode: has("range") ? "iova" : has("list") ? "list" : "stateless" };
+    }
+    const map = this.#maps.get(line.id)!;
+    if (line.op === "hmm_free") {
+      tree.call("hmm_dma_map_free", device, map);
+      return {};
+    }
+    const { index, op } = line;
+    if (op === "hmm_fill") {
+      tree.call("lab_hmm_fill", map, index, line.pfn);
+      return {};
+    }
+    const flags = () => tree.call("lab_hmm_flags", map, index);
+    if (op === "hmm_unmap") {
+      return { ret: tree.call("hmm_dma_unmap_pfn", device, map, index) !== 0, flags: flags() };
+    }
+    const dma = tree.call("lab_hmm_map", device, map, index);
+    return { dma: dma < 0 ? null : dma, flags: flags() };
+  }
 }

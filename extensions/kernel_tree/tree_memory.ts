@@ -8,7 +8,6 @@ const PAGE_BYTES = 2 ** 16;
 const MAX_BYTES = 2 ** 30;
 
 export class TreeMemory {
-  readonly #memory: WebAssembly.Memory;
   #view: DataView;
   #end: number;
   #extended = 0;
@@ -16,14 +15,13 @@ export class TreeMemory {
   readonly #free = new Map<number, number[]>();
 
   /** @param start Where nothing of the module lies any more. */
-  constructor(memory: WebAssembly.Memory, start: number) {
-    this.#memory = memory;
-    this.#view = new DataView(this.#memory.buffer);
+  constructor(private readonly memory: WebAssembly.Memory, start: number) {
+    this.#view = new DataView(this.memory.buffer);
     this.#end = Math.ceil(start / UNIT_BYTES) * UNIT_BYTES;
   }
 
   get view(): DataView {
-    if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer);
+    if (this.#view.buffer !== this.memory.buffer) this.#view = new DataView(this.memory.buffer);
     return this.#view;
   }
 
@@ -34,7 +32,7 @@ export class TreeMemory {
     const at = free ?? this.#extend(size, unit);
     if (free !== undefined) this.#free.set(size, this.#free.get(size)!.filter((at) => at !== free));
     this.#sizes.set(at, size);
-    new Uint8Array(this.#memory.buffer, at, size).fill(0);
+    new Uint8Array(this.memory.buffer, at, size).fill(0);
     return at;
   }
 
@@ -46,9 +44,7 @@ export class TreeMemory {
       throw new RangeError(`Frees 0x${at.toString(16)}, which is not allocated`);
     }
     this.#sizes.delete(at);
-    const list = this.#free.get(size);
-    if (list === undefined) this.#free.set(size, [at]);
-    else list.push(at);
+    this.#free.getOrInsertComputed(size, () => []).push(at);
   }
 
   word(at: number): number {
@@ -56,15 +52,15 @@ export class TreeMemory {
   }
 
   fill(at: number, byte: number, sizeBytes: number): void {
-    new Uint8Array(this.#memory.buffer, at, sizeBytes).fill(byte);
+    new Uint8Array(this.memory.buffer, at, sizeBytes).fill(byte);
   }
 
   copy(to: number, from: number, sizeBytes: number): void {
-    new Uint8Array(this.#memory.buffer).copyWithin(to, from, from + sizeBytes);
+    new Uint8Array(this.memory.buffer).copyWithin(to, from, from + sizeBytes);
   }
 
   text(at: number): string {
-    const bytes = new Uint8Array(this.#memory.buffer, at);
+    const bytes = new Uint8Array(this.memory.buffer, at);
     const end = bytes.indexOf(0);
     return new TextDecoder().decode(bytes.subarray(0, end < 0 ? 0 : end));
   }
@@ -73,7 +69,7 @@ export class TreeMemory {
   takeText(text: string): number {
     const bytes = new TextEncoder().encode(text);
     const at = this.take(bytes.length + 1);
-    new Uint8Array(this.#memory.buffer, at, bytes.length).set(bytes);
+    new Uint8Array(this.memory.buffer, at, bytes.length).set(bytes);
     return at;
   }
 
@@ -90,11 +86,11 @@ export class TreeMemory {
 
   /** Makes room up to an address. */
   growTo(end: number): void {
-    const missing = end - this.#memory.buffer.byteLength;
+    const missing = end - this.memory.buffer.byteLength;
     if (missing > 0) {
       const pages = BigInt(Math.max(GROW_PAGES, Math.ceil(missing / PAGE_BYTES)));
       // It counts in 64 bits here, which the types do not know of.
-      this.#memory.grow(pages as bigint & number);
+      this.memory.grow(pages as bigint & number);
     }
   }
 }

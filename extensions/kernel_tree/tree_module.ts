@@ -25,7 +25,6 @@ export class TreeStopped extends Error {}
 interface Delayed {
   readonly at: number;
   readonly atMs: number;
-  /** The member that names the function. */
   readonly member: "delayed_work.work.func" | "timer_list.function";
 }
 
@@ -186,20 +185,20 @@ export class TreeModule {
     const take = (size: TreeValue) => BigInt(this.memory.take(Number(size)));
     const give = (at: TreeValue) => this.memory.give(Number(at));
     return {
-      kmem_cache_alloc_noprof: (cache: TreeValue) => take(this.#caches.get(Number(cache)) ?? 0),
-      kmem_cache_free: (_cache: TreeValue, at: TreeValue) => give(at),
-      __kmem_cache_create_args: (_name: TreeValue, size: TreeValue) => {
+      kmem_cache_alloc_noprof: (cache) => take(this.#caches.get(Number(cache)) ?? 0),
+      kmem_cache_free: (_cache, at) => give(at),
+      __kmem_cache_create_args: (_name, size) => {
         const cache = this.memory.take(0);
         this.#caches.set(cache, Number(size));
         return BigInt(cache);
       },
       kmem_cache_destroy: nothing,
-      __kmalloc_cache_noprof: (_cache: TreeValue, _flags: TreeValue, size: TreeValue) => take(size),
+      __kmalloc_cache_noprof: (_cache, _flags, size) => take(size),
       __kmalloc_noprof: take,
       kfree: give,
       vmalloc_noprof: take,
       vfree: give,
-      pcpu_alloc_noprof: (size: TreeValue, align: TreeValue) => {
+      pcpu_alloc_noprof: (size, align) => {
         const unit = Math.max(8, Number(align));
         const at = Math.ceil(this.#cpuAt / unit) * unit;
         this.#cpuAt = at + Number(size);
@@ -207,45 +206,39 @@ export class TreeModule {
       },
       free_percpu: nothing,
       // The compiler's own: a product of 128 bits, of halves.
-      __multi3: (
-        at: TreeValue,
-        low: TreeValue,
-        high: TreeValue,
-        otherLow: TreeValue,
-        otherHigh: TreeValue,
-      ) => {
+      __multi3: (at, low, high, otherLow, otherHigh) => {
         const whole = (first: TreeValue, second: TreeValue) =>
           BigInt.asUintN(64, BigInt(first)) + (BigInt(second) << 64n);
         const product = whole(low, high) * whole(otherLow, otherHigh);
         this.memory.view.setBigUint64(Number(at), product, true);
         this.memory.view.setBigUint64(Number(at) + 8, product >> 64n, true);
       },
-      simple_strtoul: (text: TreeValue, end: TreeValue) => {
+      simple_strtoul: (text, end) => {
         const [digits = ""] = /^\d*/.exec(this.memory.text(Number(text))) ?? [];
         if (Number(end) !== 0) {
           this.memory.view.setBigUint64(Number(end), BigInt(text) + BigInt(digits.length), true);
         }
         return BigInt(digits);
       },
-      strcmp: (one: TreeValue, other: TreeValue) =>
+      strcmp: (one, other) =>
         Number(this.memory.text(Number(one)) !== this.memory.text(Number(other))),
-      strncmp: (one: TreeValue, other: TreeValue, count: TreeValue) => {
+      strncmp: (one, other, count) => {
         const [first, second] = [one, other].map((at) =>
           this.memory.text(Number(at)).slice(0, Number(count))
         );
         return Number(first !== second);
       },
-      memset: (at: TreeValue, byte: TreeValue, size: TreeValue) => {
+      memset: (at, byte, size) => {
         this.memory.fill(Number(at), Number(byte), Number(size));
         return at;
       },
-      memset64: (at: TreeValue, value: TreeValue, count: TreeValue) => {
+      memset64: (at, value, count) => {
         for (let index = 0; index < Number(count); index++) {
           this.memory.view.setBigUint64(Number(at) + 8 * index, BigInt(value), true);
         }
         return at;
       },
-      memcpy: (to: TreeValue, from: TreeValue, size: TreeValue) => {
+      memcpy: (to, from, size) => {
         this.memory.copy(Number(to), Number(from), Number(size));
         return to;
       },
@@ -271,7 +264,7 @@ export class TreeModule {
       arch_local_irq_restore: nothing,
       _raw_spin_lock: lock,
       _raw_spin_unlock: unlock,
-      _raw_spin_lock_irqsave: (at: TreeValue) => {
+      _raw_spin_lock_irqsave: (at) => {
         lock(at);
         return 0n;
       },
@@ -283,33 +276,22 @@ export class TreeModule {
       warn_slowpath_fmt: stopped("WARN"),
       timer_init_key: initTimer,
       init_timer_key: initTimer,
-      mod_timer: (timer: TreeValue, expires: TreeValue) => {
+      mod_timer: (timer, expires) => {
         const wasPending = this.#cancel(timer);
         this.#delayed.push({ at: Number(timer), atMs: Number(expires), member: TIMER });
         return wasPending;
       },
-      timer_delete_sync: (timer: TreeValue) => this.#cancel(timer),
+      timer_delete_sync: (timer) => this.#cancel(timer),
       // The configuration's `HZ` is 1000.
-      __msecs_to_jiffies: (ms: TreeValue) => BigInt(ms),
+      __msecs_to_jiffies: (ms) => BigInt(ms),
       cancel_delayed_work_sync: nothing,
-      queue_delayed_work_on: (
-        _cpu: TreeValue,
-        _queue: TreeValue,
-        work: TreeValue,
-        delay: TreeValue,
-      ) => {
+      queue_delayed_work_on: (_cpu, _queue, work, delay) => {
         if (this.#delayed.some((each) => each.at === Number(work))) return 0;
         const atMs = this.#nowMs + Number(delay);
         this.#delayed.push({ at: Number(work), atMs, member: WORK });
         return 1;
       },
-      __cpuhp_setup_state: (
-        _state: TreeValue,
-        _name: TreeValue,
-        _now: TreeValue,
-        _up: TreeValue,
-        down: TreeValue,
-      ) => {
+      __cpuhp_setup_state: (_state, _name, _now, _up, down) => {
         this.#deadCallback = Number(down);
         return 0;
       },

@@ -82,11 +82,11 @@ export class TreeP2p implements Implementation<P2pOperation> {
       _dev_warn: () => {
         this.#messages++;
       },
-      get_device: (device: TreeValue) => device,
+      get_device: (device) => device,
       put_device: () => {},
-      pci_dev_get: (device: TreeValue) => device,
+      pci_dev_get: (device) => device,
       pci_dev_put: () => {},
-      devm_kmalloc: (_device: TreeValue, size: TreeValue) => take(size),
+      devm_kmalloc: (_device, size) => take(size),
       __devm_add_action: () => 0,
       seq_buf_printf: () => 0,
       // What the cache of kinds is made of.

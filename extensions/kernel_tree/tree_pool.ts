@@ -12,14 +12,7 @@ import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { DMA_ATTR } from "@dmalab/runtime/dma";
 import { SLOT_BYTES } from "@dmalab/runtime/memory";
 import { TreeDomain } from "./tree_domain.ts";
-import {
-  Int,
-  type LinkedTree,
-  type TreeImports,
-  TreeModule,
-  TreeStopped,
-  type TreeValue,
-} from "./tree_module.ts";
+import { Int, type LinkedTree, type TreeImports, TreeModule, TreeStopped } from "./tree_module.ts";
 
 /** Bounce buffers of which copies and fills are noted, not done: their bytes are nowhere. */
 export class NotedCopies {
@@ -58,17 +51,17 @@ export class NotedCopies {
       at >= this.#start && at < this.#start + this.#slots * SLOT_BYTES;
     return {
       // The pool lies where the operation says.
-      memblock_alloc_try_nid: (size: TreeValue) =>
+      memblock_alloc_try_nid: (size) =>
         Number(size) === this.#slots * SLOT_BYTES
           ? BigInt(this.#start)
           : BigInt(this.tree().memory.take(Number(size))),
-      memcpy: (to: TreeValue, from: TreeValue, size: TreeValue) => {
+      memcpy: (to, from, size) => {
         const [target, source, count] = [Number(to), Number(from), Number(size)];
         if (isBounce(target) || isBounce(source)) this.copies.push([source, target, count]);
         else this.tree().memory.copy(target, source, count);
         return to;
       },
-      memset: (at: TreeValue, byte: TreeValue, size: TreeValue) => {
+      memset: (at, byte, size) => {
         const fill = [Number(at), Number(byte), Number(size)] as const;
         if (fill[0] < this.#start || this.#slots === 0) this.tree().memory.fill(...fill);
         else this.fills.push([...fill]);

@@ -6,14 +6,14 @@ import { errnoToBlkStatus, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { attributesOf } from "@dmalab/runtime/block";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "@dmalab/runtime/dma";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import { Int, type TreeImports, type TreeModule, type TreeValue } from "./tree_module.ts";
+import { Int, type TreeImports, type TreeModule } from "./tree_module.ts";
 
 /** The C part has a constant for each. */
 const KINDS: readonly PeerMapType[] = ["none", "not_supported", "bus_addr", "thru_host_bridge"];
 const MAX_ENTRIES = 256;
 
 export const REQUEST_IMPORTS: TreeImports = {
-  errno_to_blk_status: (error: TreeValue) => errnoToBlkStatus(Number(error)),
+  errno_to_blk_status: (error) => errnoToBlkStatus(Number(error)),
 };
 
 /** The tree's numbers of `KINDS`. */

@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { joined, walkRequest } from "./_walker.ts";
 import { VECTOR_KERNELS } from "./edge_shapes.ts";
-import { randomInputs } from "./random_inputs.ts";
-import { makeVectorFile, vectorFileText } from "./vector_file.ts";
+import { makeVectorFile, randomInputs, vectorFileText } from "./vector_file.ts";
 import type { Range, Vector, VectorFile } from "./vector.ts";
 
 const FILE = makeVectorFile(150, 1);

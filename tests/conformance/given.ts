@@ -1,3 +1,5 @@
+import { GIVEN, GIVEN_TO_SOFTWARE, type GivenFields } from "./hmm/hmm_given.ts";
+
 /**
  * What a replay takes from a record, and what it leaves out of the comparison: the one list of both.
  * Every field of a record that is not in it is compared.
@@ -18,13 +20,11 @@ export type RecordKind =
   | "page-table trace"
   | "bounce-pool trace";
 
-/** Given: the model gets it. Left out: it is not compared, and changing it changes nothing. */
-export type Treatment = "given" | "left out";
-
 export interface Exception {
   readonly record: RecordKind;
   readonly fields: readonly string[];
-  readonly treatment: Treatment;
+  /** Given: the model gets it. Left out: it is not compared, and changing it changes nothing. */
+  readonly treatment: "given" | "left out";
   /** Given only to runs without a history; with one it must come out. */
   readonly withoutHistory?: true;
   readonly why: string;
@@ -318,10 +318,34 @@ function patternOf(pattern: string): RegExp {
   );
 }
 
-/** What the lines of a group of traces are; null for what is no trace. */
-export function recordOfTrace(group: string): RecordKind | null {
-  if (group.startsWith("pagetable/")) return "page-table trace";
-  if (group.startsWith("swiotlb/")) return "bounce-pool trace";
-  if (group.startsWith("iova/dma-")) return "mapping trace";
-  return group.startsWith("iova/") ? "allocator trace" : null;
+/** Markdown lines: one row for each entry, in the order of the list. */
+export function givenTable(): readonly string[] {
+  return [
+    "| record | fields | treatment | why |",
+    "| --- | --- | --- | --- |",
+    ...EXCEPTIONS.map(row),
+  ];
+}
+
+function row({ fields, record, treatment, why, withoutHistory }: Exception): string {
+  const names = fields.map((field) => `\`${field}\``).join(", ");
+  const words = withoutHistory === true ? `${treatment}, without a history only` : treatment;
+  return `| ${record} | ${names} | ${words} | ${why} |`;
+}
+
+/** The same for the operations of page-wise maps, where all that is not listed is compared. */
+export function givenOfMapsTable(): readonly string[] {
+  return [
+    "| operations | given fields | why |",
+    "| --- | --- | --- |",
+    ...[...GIVEN, ...GIVEN_TO_SOFTWARE].map(mapsRow),
+  ];
+}
+
+function mapsRow({ fields, ops, why }: GivenFields): string {
+  return `| ${code(ops)} | ${fields.length === 0 ? "all" : code(fields)} | ${why} |`;
+}
+
+function code(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(", ");
 }

@@ -8,7 +8,7 @@ import { ProcessScreen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { hostReason, isHostError, toItsEnd } from "@dmalab/cli";
 import { printable } from "@dmalab/lang/diagnostics";
-import { givenOfMapsTable, givenTable } from "./given_table.ts";
+import { givenOfMapsTable, givenTable } from "./given.ts";
 import { replayAll } from "./replay.ts";
 import { formatGroup, type GroupResult } from "./group_result.ts";
 

@@ -1,12 +1,22 @@
 /** Sends each group of golden data to the replay of its kind. */
-import { type GoldenFile, listGoldenFiles, parseLines, readGoldenText } from "./golden_files.ts";
-import { type GroupResult, groupUnreadable } from "./group_result.ts";
+import {
+  type GoldenFile,
+  GoldenReadError,
+  listGoldenFiles,
+  parseJson,
+  parseLines,
+  readGoldenText,
+} from "./golden_files.ts";
+import { groupNotBuilt, type GroupResult, groupUnreadable } from "./group_result.ts";
 import type { DefectCase } from "./defects/defect_data.ts";
 import { replayDefects } from "./defects/defect_replay.ts";
-import { replayHmmFile } from "./hmm/hmm_groups.ts";
-import type { IovaTraceLine } from "./traces/iova_trace.ts";
 import { KernelGroups } from "./kernel/kernel_groups.ts";
-import { replayTrace } from "./traces/traces.ts";
+import { type OperationLine, replayTrace } from "./traces.ts";
+import { dirname, join } from "node:path";
+import type { HmmCase, HmmFacts } from "./hmm/hmm_data.ts";
+import { replayDeviceFacts } from "./hmm/device_facts.ts";
+import { replayHmm } from "./hmm/hmm_replay.ts";
+import { replayOdp } from "./hmm/odp_replay.ts";
 
 /**
  * Replays every group below `directory` whose name contains `filter`.
@@ -46,5 +56,37 @@ async function replayFile(file: GoldenFile, kernel: KernelGroups): Promise<Group
   const text = await readGoldenText(file.path);
   return kind === "defects"
     ? replayDefects(file.group, parseLines<DefectCase>(text))
-    : replayTrace(file.group, parseLines<IovaTraceLine>(text));
+    : replayTrace(file.group, parseLines<OperationLine>(text));
+}
+
+/** A number that fits no double is read as text, which loses nothing. */
+const WIDE_NUMBER = /:(\d{17,})(?=[,}])/g;
+
+/** Replays the group of one file. @throws {GoldenReadError} When facts.json has nothing on it. */
+export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupResult> {
+  if (group.includes("/device-facts/")) {
+    return replayDeviceFacts(group, parseLines(await readGoldenText(path)));
+  }
+  const facts = (await readHmmFacts(dirname(path)))[group.slice(group.lastIndexOf("/") + 1)];
+  if (facts === undefined) throw new GoldenReadError(`facts.json has nothing on ${group}`);
+  const cases = await readHmmCases(path);
+  try {
+    // A software device has no mapping of any kind.
+    return facts.mapping === undefined
+      ? replayOdp(group, facts, cases)
+      : replayHmm(group, facts, cases);
+  } catch (error) {
+    if (!(error instanceof GoldenReadError)) throw error;
+    return groupNotBuilt(group, cases.length, error.message);
+  }
+}
+
+/** What facts.json of a folder says of each file. */
+export async function readHmmFacts(folder: string): Promise<Readonly<Record<string, HmmFacts>>> {
+  const place = join(folder, "facts.json");
+  return parseJson(await readGoldenText(place), place);
+}
+
+export async function readHmmCases(path: string): Promise<HmmCase[]> {
+  return parseLines<HmmCase>((await readGoldenText(path)).replaceAll(WIDE_NUMBER, ':"$1"'));
 }

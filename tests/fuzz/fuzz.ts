@@ -1,20 +1,14 @@
 /** Many mutated programs, on several workers. */
 import { readCorpus } from "./corpus.ts";
 import { fuzzCase } from "./cases.ts";
-import type { Verdict } from "./judge.ts";
-import { NO_ANSWER, runShares } from "./shares.ts";
+import { NO_VERDICTS, type Verdict } from "./judge.ts";
+import { NO_ANSWER, runShares, type SharesOptions } from "./shares.ts";
 import type { FoundBug, SlowText, WorkerResult } from "./worker.ts";
 
-export interface FuzzOptions {
-  /** How many; Infinity when only the time counts. */
-  readonly cases: number;
-  readonly seed: number;
-  readonly workers: number;
-  /** When no further case is begun; Infinity when only the cases count. */
-  readonly seconds?: number;
-  /** Whether programs without a mistake are run, too (true). */
-  readonly runs?: boolean;
-}
+/** How much; without `seconds` only the cases count. */
+type FuzzOptions =
+  & Pick<SharesOptions<WorkerResult>, "cases" | "seed" | "workers" | "runs">
+  & Partial<Pick<SharesOptions<WorkerResult>, "seconds">>;
 
 export interface FuzzResult {
   readonly verdicts: Readonly<Record<Verdict, number>>;
@@ -35,19 +29,17 @@ export async function fuzz(
     workers,
     runs,
     hung: (number) => ({
-      verdicts: { refused: 0, held: 0, failed: 0, stopped: 0, "not run": 0, bug: 1 },
+      verdicts: { ...NO_VERDICTS, bug: 1 },
       slowest: [],
       bugs: [{ number, problem: NO_ANSWER, text: fuzzCase(seed, number, readCorpus()).text }],
     }),
   });
-  const verdicts: Record<string, number> = {};
+  const verdicts = { ...NO_VERDICTS };
   for (const result of results) {
-    for (const [name, count] of Object.entries(result.verdicts)) {
-      verdicts[name] = (verdicts[name] ?? 0) + count;
-    }
+    for (const name of Object.keys(verdicts) as Verdict[]) verdicts[name] += result.verdicts[name];
   }
   return {
-    verdicts: verdicts as Record<Verdict, number>,
+    verdicts,
     bugs: results.flatMap(({ bugs }) => bugs).sort((a, b) => a.number - b.number),
     slowest: results.flatMap(({ slowest }) => slowest).sort((a, b) => b.timeShare - a.timeShare),
   };

@@ -110,14 +110,15 @@ function tryLayout(): boolean {
 function tryAllSlips(): boolean {
   const { counts, poor } = trySlips(1);
   const { variants, valid, syntax, meaning } = counts;
-  const { syntaxFar, syntaxMany, meaningFar, meaningMany } = counts;
   console.log(
     `\n${grouped(variants)} slips of a hand in the examples: a token left out, doubled, swapped\n` +
       `  ${grouped(valid)} are valid programs\n` +
-      `  ${grouped(syntax)} break the grammar: ${syntaxFar} with the first error elsewhere, ` +
-      `${syntaxMany} with more than 3\n` +
-      `  ${grouped(meaning)} break the meaning: ${meaningFar} with the first error elsewhere, ` +
-      `${meaningMany} with more than 3`,
+      `  ${grouped(syntax.all)} break the grammar: ${syntax.far} with the first error elsewhere, ` +
+      `${syntax.many} with more than 3\n` +
+      `  ${
+        grouped(meaning.all)
+      } break the meaning: ${meaning.far} with the first error elsewhere, ` +
+      `${meaning.many} with more than 3`,
   );
   for (const line of poor.slice(0, SHOWN)) console.log(`  ${line}`);
   if (poor.length > SHOWN) console.log(`  … and ${poor.length - SHOWN} more`);

@@ -10,6 +10,16 @@ import { runProgram } from "@dmalab/lang/run/run_program";
 /** How a text fared. `bug`: it was answered with a stack trace, or by nonsense. */
 export type Verdict = "refused" | "held" | "failed" | "stopped" | "not run" | "bug";
 
+/** How many texts fared in each way: none yet. */
+export const NO_VERDICTS: Readonly<Record<Verdict, number>> = {
+  refused: 0,
+  held: 0,
+  failed: 0,
+  stopped: 0,
+  "not run": 0,
+  bug: 0,
+};
+
 export interface Judgement {
   readonly verdict: Verdict;
   /** Of a bug: what happened. */

@@ -5,14 +5,11 @@
  * touched or a neighbour of it with code on it, and the error itself must point there: a note does
  * not count.
  */
-import { join } from "node:path";
-import { HostLoader } from "@dmalab/cli";
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import { parse, type SourceLoader } from "@dmalab/lang/syntax";
 import { type TokenEdit, tokenEdits } from "@dmalab/lang/syntax/testing_edits";
 import { loadProgram, SourceFile } from "@dmalab/lang";
-import { scenariosBelow } from "../examples.ts";
-import { ROOT } from "../source_text.ts";
+import { openScenario, scenariosBelow } from "../examples.ts";
 
 export const MAX_ERRORS = 3;
 
@@ -28,18 +25,17 @@ export function mostPoor(variants: number): number {
   return Math.ceil(usual + 2 * Math.sqrt(usual));
 }
 
+/** Variants that are refused: all, those whose first error is elsewhere, those with too many. */
+type RefusedCounts = Record<"all" | "far" | "many", number>;
+
 export interface SlipCounts {
   variants: number;
   /** Variants that are programs as good as the example. */
   valid: number;
   /** Variants that the grammar refuses. */
-  syntax: number;
+  readonly syntax: RefusedCounts;
   /** Variants that only the checker refuses: the grammar has nothing against them. */
-  meaning: number;
-  syntaxFar: number;
-  syntaxMany: number;
-  meaningFar: number;
-  meaningMany: number;
+  readonly meaning: RefusedCounts;
 }
 
 export interface SlipReport {
@@ -57,18 +53,13 @@ export function trySlips(step: number): SlipReport {
   const counts: SlipCounts = {
     variants: 0,
     valid: 0,
-    syntax: 0,
-    meaning: 0,
-    syntaxFar: 0,
-    syntaxMany: 0,
-    meaningFar: 0,
-    meaningMany: 0,
+    syntax: { all: 0, far: 0, many: 0 },
+    meaning: { all: 0, far: 0, many: 0 },
   };
   const poor: string[] = [];
   let number = 0;
   for (const path of scenariosBelow("examples")) {
-    const opened = HostLoader.open(join(ROOT, path));
-    if (typeof opened === "string") throw new Error(opened);
+    const opened = openScenario(path);
     // What an example uses, a file of data or another example, lies where it says.
     const loader: SourceLoader = { load: (used) => opened.loader.load(used, null) };
     for (const edit of tokenEdits(new SourceFile(path, opened.entry.text))) {
@@ -100,15 +91,10 @@ function judgeSlip(
   }
   const isFar = !pointsNear(first, edit);
   const isMany = errors.length > MAX_ERRORS;
-  if (syntax.length > 0) {
-    counts.syntax++;
-    if (isFar) counts.syntaxFar++;
-    if (isMany) counts.syntaxMany++;
-  } else {
-    counts.meaning++;
-    if (isFar) counts.meaningFar++;
-    if (isMany) counts.meaningMany++;
-  }
+  const refused = syntax.length > 0 ? counts.syntax : counts.meaning;
+  refused.all++;
+  if (isFar) refused.far++;
+  if (isMany) refused.many++;
   if (!isFar && !isMany) return null;
   const { line } = source.position(first.span.start);
   return `${path}:${edit.firstLine} (${edit.kind}): ${errors.length} errors, ` +

@@ -2,7 +2,7 @@
 /** A share of the fuzz cases, in a worker, so that one that hangs can be found and ended. */
 import { readCorpus } from "./corpus.ts";
 import { fuzzCase } from "./cases.ts";
-import { judge, type Verdict } from "./judge.ts";
+import { judge, NO_VERDICTS, type Verdict } from "./judge.ts";
 import { numbersOf, type WorkerShare } from "./shares.ts";
 
 export interface FoundBug {
@@ -30,14 +30,7 @@ const MAX_BUGS = 20;
 
 self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
   const corpus = readCorpus();
-  const verdicts: Record<Verdict, number> = {
-    refused: 0,
-    held: 0,
-    failed: 0,
-    stopped: 0,
-    "not run": 0,
-    bug: 0,
-  };
+  const verdicts = { ...NO_VERDICTS };
   const bugs: FoundBug[] = [];
   const slowest: SlowText[] = [];
   for (const number of numbersOf(data)) {

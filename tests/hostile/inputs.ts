@@ -12,6 +12,21 @@ const NOT_WRITTEN = 4;
 /** Words that every object of the host knows. */
 const HOST_WORDS = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"];
 
+/** @param words Those of the command line, as one text where none has a blank. @param ends Codes, `or` between them. */
+function hostile(
+  name: string,
+  words: string | readonly string[],
+  ends: string,
+  more: Partial<HostileCase> = {},
+): HostileCase {
+  return {
+    name,
+    words: typeof words === "string" ? words.split(" ") : words,
+    ends: ends.split(" or "),
+    ...more,
+  };
+}
+
 /** A file, whose text is made when it is wanted. */
 function file(name: string, text: () => string): (folder: string) => void {
   return (folder) => Deno.writeTextFileSync(join(folder, name), text());
@@ -126,193 +141,172 @@ const NO_FILES: readonly (readonly [string, string, (folder: string) => void, sa
 /** Files and streams that are not what they are taken for, or have no end. */
 const READING: readonly HostileCase[] = [
   ...["run", "check", "fmt", "test", "topology"].flatMap((command) =>
-    NO_FILES.map(([what, word, input, says]): HostileCase => ({
-      name: `${command} reads ${what}`,
-      words: [command, word],
-      ends: ["refused"],
-      input,
-      ...says === undefined ? {} : { says },
-    }))
+    NO_FILES.map(([what, word, input, says]) =>
+      hostile(`${command} reads ${what}`, `${command} ${word}`, "refused", {
+        input,
+        ...says === undefined ? {} : { says },
+      })
+    )
   ),
-  ...[["fmt", "-"], ["explain", "-"], ["topology", "-"]].map((words): HostileCase => ({
-    name: `${words.join(" ")} reads an input without an end`,
-    words,
-    ends: ["refused"],
-    stdin: { text: "y\n".repeat(2 ** 15), endless: true },
-    says: "The standard input has more than",
-  })),
-  ...["DIR/fifo.dma", "/dev/zero", "DIR/../../../../../../etc/passwd"].map((path): HostileCase => ({
-    name: `a scenario uses ${path}`,
-    words: ["run", "DIR/a.dma"],
-    ends: ["E07"],
-    input: (folder) => {
-      makeFifo(join(folder, "fifo.dma"));
-      Deno.writeTextFileSync(join(folder, "a.dma"), `use "${path.replace("DIR/", "")}"\n`);
-    },
-  })),
-  {
-    name: "a chain of 2,000 files that use each other",
-    words: ["run", "DIR/0.dma"],
-    ends: ["E0709"],
+  ...[["fmt", "-"], ["explain", "-"], ["topology", "-"]].map((words) =>
+    hostile(`${words.join(" ")} reads an input without an end`, words, "refused", {
+      stdin: { text: "y\n".repeat(2 ** 15), endless: true },
+      says: "The standard input has more than",
+    })
+  ),
+  ...["DIR/fifo.dma", "/dev/zero", "DIR/../../../../../../etc/passwd"].map((path) =>
+    hostile(`a scenario uses ${path}`, "run DIR/a.dma", "E07", {
+      input: (folder) => {
+        makeFifo(join(folder, "fifo.dma"));
+        Deno.writeTextFileSync(join(folder, "a.dma"), `use "${path.replace("DIR/", "")}"\n`);
+      },
+    })
+  ),
+  hostile("a chain of 2,000 files that use each other", "run DIR/0.dma", "E0709", {
     input: (folder) => {
       for (let index = 0; index < 2000; index++) {
         Deno.writeTextFileSync(join(folder, `${index}.dma`), `use "${index + 1}.dma"\n`);
       }
     },
-  },
-  {
-    name: "a file that uses 2,000 others",
-    words: ["run", "DIR/a.dma"],
-    ends: ["E0709"],
+  }),
+  hostile("a file that uses 2,000 others", "run DIR/a.dma", "E0709", {
     input: (folder) => {
       const names = Array.from({ length: 2000 }, (_, index) => `${index}.dma`);
       for (const name of names) Deno.writeTextFileSync(join(folder, name), "");
       const uses = names.map((name) => `use "${name}"\n`).join("");
       Deno.writeTextFileSync(join(folder, "a.dma"), uses);
     },
-  },
-  {
-    name: "a file that uses itself by a link",
-    words: ["run", "DIR/a.dma"],
-    ends: ["E0703"],
+  }),
+  hostile("a file that uses itself by a link", "run DIR/a.dma", "E0703", {
     input: (folder) => {
       Deno.writeTextFileSync(join(folder, "a.dma"), 'use "b.dma"\n');
       Deno.symlinkSync("a.dma", join(folder, "b.dma"));
     },
-  },
-  {
-    name: "a file that grows while it is read",
-    words: ["run", "DIR/a.dma"],
-    ends: ["E0115", "it has more than"],
+  }),
+  hostile("a file that grows while it is read", "run DIR/a.dma", "E0115 or it has more than", {
     memoryBytes: 2 ** 29,
     input: (folder) => startGrowing(join(folder, "a.dma")),
-  },
-  {
-    name: "a listing of 50 MB",
-    words: ["topology", "DIR/a.txt"],
-    ends: ["refused"],
+  }),
+  hostile("a listing of 50 MB", "topology DIR/a.txt", "refused", {
     input: file("a.txt", () => `${"00:00.0 Host bridge: one\n".repeat(2_000_000)}`),
     says: "it has more than",
-  },
-  {
-    name: "a listing of 200,000 functions of one address",
-    words: ["topology", "DIR/a.txt"],
-    ends: ["held"],
+  }),
+  hostile("a listing of 200,000 functions of one address", "topology DIR/a.txt", "held", {
     exit: 2,
     memoryBytes: 2 ** 30,
     outputBytes: 2 ** 20,
     input: file("a.txt", () => "00:00.0 Host bridge: one\n".repeat(200_000)),
-  },
-  ...[" ", "\t", "DMAR: [", "0"].map((character): HostileCase => ({
-    name: `a log of half a million ${JSON.stringify(character)}`,
-    words: ["explain", "-"],
-    ends: ["refused"],
-    stdin: { text: character.repeat(500_000) },
-    outputBytes: 2 ** 20,
-  })),
-  ...NONSENSE.map(([what, data]): HostileCase => ({
-    name: `the replay is given ${what}`,
-    program: "replay",
-    words: ["--data", "DIR"],
-    ends: ["refused"],
-    exit: 1,
-    outputBytes: 2 ** 16,
-    input: (folder) => {
-      for (const kind of ["kernel", "iova", "pagetable", "swiotlb", "hmm", "defects"]) {
-        Deno.mkdirSync(join(folder, kind));
-        for (const name of ["a.jsonl", "a.json", "a.jsonl.gz"]) {
-          Deno.writeTextFileSync(join(folder, kind, name), data);
+  }),
+  ...[" ", "\t", "DMAR: [", "0"].map((character) =>
+    hostile(`a log of half a million ${JSON.stringify(character)}`, "explain -", "refused", {
+      stdin: { text: character.repeat(500_000) },
+      outputBytes: 2 ** 20,
+    })
+  ),
+  ...NONSENSE.map(([what, data]) =>
+    hostile(`the replay is given ${what}`, "--data DIR", "refused", {
+      program: "replay",
+      exit: 1,
+      outputBytes: 2 ** 16,
+      input: (folder) => {
+        for (const kind of ["kernel", "iova", "pagetable", "swiotlb", "hmm", "defects"]) {
+          Deno.mkdirSync(join(folder, kind));
+          for (const name of ["a.jsonl", "a.json", "a.jsonl.gz"]) {
+            Deno.writeTextFileSync(join(folder, kind, name), data);
+          }
         }
-      }
-    },
-  })),
+      },
+    })
+  ),
   ...["README.md", "/dev/null", "/dev/zero", "no such folder", "", "\x1b[2J"].map((
     path,
-  ): HostileCase => ({
-    name: `the replay is given ${JSON.stringify(path)} for a folder`,
-    program: "replay",
-    words: ["--data", path],
-    ends: ["refused"],
-  })),
-  ...["DIR/fifo.dma", "/dev/zero", "DIR"].map((path): HostileCase => ({
-    name: `the runner of scenarios is given ${path}`,
-    program: "runner",
-    words: [path],
-    ends: ["refused"],
-    input: (folder) => makeFifo(join(folder, "fifo.dma")),
-  })),
-  ...ENTRIES.map(([what, before, entry, after], at): HostileCase => {
+  ) =>
+    hostile(
+      `the replay is given ${JSON.stringify(path)} for a folder`,
+      ["--data", path],
+      "refused",
+      { program: "replay" },
+    )
+  ),
+  ...["DIR/fifo.dma", "/dev/zero", "DIR"].map((path) =>
+    hostile(`the runner of scenarios is given ${path}`, [path], "refused", {
+      program: "runner",
+      input: (folder) => makeFifo(join(folder, "fifo.dma")),
+    })
+  ),
+  ...ENTRIES.map(([what, before, entry, after], at) => {
     const length = at === 0 ? ENTRY_COUNT.first : ENTRY_COUNT.other;
-    return {
-      name: `a machine of ${length} ${what}`,
-      words: ["run", "DIR/a.dma"],
-      ends: ["E0514"],
+    return hostile(`a machine of ${length} ${what}`, "run DIR/a.dma", "E0514", {
       memoryBytes: 2 ** 30,
       input: file("a.dma", () => {
         const entries = Array.from({ length }, (_, index) => entry(index));
         return `machine {\n${before}${entries.join("")}${after}}\nprint 1\n`;
       }),
-    };
+    });
   }),
-  ...REPEATED.map(([what, ends, text]): HostileCase => ({
-    name: `a file of ${what}`,
-    words: ["check", "DIR/a.dma"],
-    ends: [ends],
-    memoryBytes: 2 ** 30,
-    seconds: 20,
-    input: file("a.dma", text),
-  })),
+  ...REPEATED.map(([what, ends, text]) =>
+    hostile(`a file of ${what}`, "check DIR/a.dma", ends, {
+      memoryBytes: 2 ** 30,
+      seconds: 20,
+      input: file("a.dma", text),
+    })
+  ),
 ];
 
 /** Texts that another user has written, in every place where they are reported. */
 const ANYBODYS_TEXT: readonly HostileCase[] = [
-  ...["pretty", "dot", "tap", "junit", "json"].map((reporter): HostileCase => ({
-    name: `escape sequences in names and lines, as ${reporter}`,
-    words: ["test", "DIR/a.dma", "--reporter", reporter],
-    ends: ["held"],
-    exit: 1,
-    input: file(
-      "a.dma",
-      () => `test "${ESCAPES}" { print "${ESCAPES}"\n assert "${ESCAPES}" == "x", "${ESCAPES}" }\n`,
-    ),
-  })),
-  ...["pretty", "json", "sarif"].map((format): HostileCase => ({
-    name: `escape sequences in a wrong file, as ${format}`,
-    words: ["check", "DIR/a.dma", "--format", format],
-    ends: ["held"],
-    exit: 2,
-    input: file("a.dma", () => `test "a" { print ${ESCAPES} }\n`),
-  })),
+  ...["pretty", "dot", "tap", "junit", "json"].map((reporter) =>
+    hostile(
+      `escape sequences in names and lines, as ${reporter}`,
+      `test DIR/a.dma --reporter ${reporter}`,
+      "held",
+      {
+        exit: 1,
+        input: file(
+          "a.dma",
+          () =>
+            `test "${ESCAPES}" { print "${ESCAPES}"\n assert "${ESCAPES}" == "x", "${ESCAPES}" }\n`,
+        ),
+      },
+    )
+  ),
+  ...["pretty", "json", "sarif"].map((format) =>
+    hostile(
+      `escape sequences in a wrong file, as ${format}`,
+      `check DIR/a.dma --format ${format}`,
+      "held",
+      { exit: 2, input: file("a.dma", () => `test "a" { print ${ESCAPES} }\n`) },
+    )
+  ),
   ...["run", "check", "test", "fmt", "topology", "bench", "releases"].map((
     command,
-  ): HostileCase => ({
-    name: `${command} of a file that is not there, whose name is an escape sequence`,
-    words: [command, `DIR/${ESCAPES}.dma`],
-    ends: ["refused"],
-  })),
-  ...["run", "check", "test", "fmt"].map((command): HostileCase => ({
-    name: `${command} of a wrong file whose name is an escape sequence`,
-    words: [command, `DIR/${ESCAPES}.dma`],
-    ends: ["E02"],
-    input: file(`${ESCAPES}.dma`, () => "let =\n"),
-  })),
-  ...["", " --as dma --all", " --json --all"].map((options): HostileCase => ({
-    name: `a name from lspci is an escape sequence${options}`,
-    words: `topology DIR/a.txt${options}`.split(" "),
-    ends: ["held"],
-    input: file("a.txt", () => `00:00.0 Host bridge: ${ESCAPES} Host bridge (rev 01)\n`),
-  })),
-  {
-    name: "a line of a log is an escape sequence",
-    words: ["explain", "-"],
-    ends: ["refused"],
+  ) =>
+    hostile(
+      `${command} of a file that is not there, whose name is an escape sequence`,
+      `${command} DIR/${ESCAPES}.dma`,
+      "refused",
+    )
+  ),
+  ...["run", "check", "test", "fmt"].map((command) =>
+    hostile(
+      `${command} of a wrong file whose name is an escape sequence`,
+      `${command} DIR/${ESCAPES}.dma`,
+      "E02",
+      { input: file(`${ESCAPES}.dma`, () => "let =\n") },
+    )
+  ),
+  ...["", " --as dma --all", " --json --all"].map((options) =>
+    hostile(
+      `a name from lspci is an escape sequence${options}`,
+      `topology DIR/a.txt${options}`,
+      "held",
+      { input: file("a.txt", () => `00:00.0 Host bridge: ${ESCAPES} Host bridge (rev 01)\n`) },
+    )
+  ),
+  hostile("a line of a log is an escape sequence", "explain -", "refused", {
     stdin: { text: `DMAR: [DMA Read] Request device [${ESCAPES}] fault addr ${ESCAPES}\n` },
-  },
-  {
-    name: "a word of the command line is an escape sequence",
-    words: [ESCAPES],
-    ends: ["refused"],
-  },
+  }),
+  hostile("a word of the command line is an escape sequence", ESCAPES, "refused"),
 ];
 
 /** A kernel tree by its Makefile, with what is none of it, and ways out of it. */
@@ -384,17 +378,21 @@ const ASKED: readonly (readonly [line: string, ends: string, says?: string])[] =
   ),
 ];
 
-const READ_FOR_SCRIPTS = ASKED.map(([line, ends, says], at): HostileCase => ({
-  name: `${at % 2 === 0 ? "check" : "run"} of ${line.split("\n")[0]}`,
-  words: [at % 2 === 0 ? "check" : "run", "DIR/a.dma"],
-  ends: [ends],
-  input: (folder) => {
-    makeTree(folder);
-    Deno.writeTextFileSync(join(folder, "a.dma"), `${line}\n`);
-  },
-  hides: SECRET,
-  ...says === undefined ? {} : { says },
-}));
+const READ_FOR_SCRIPTS = ASKED.map(([line, ends, says], at) =>
+  hostile(
+    `${at % 2 === 0 ? "check" : "run"} of ${line.split("\n")[0]}`,
+    `${at % 2 === 0 ? "check" : "run"} DIR/a.dma`,
+    ends,
+    {
+      input: (folder) => {
+        makeTree(folder);
+        Deno.writeTextFileSync(join(folder, "a.dma"), `${line}\n`);
+      },
+      hides: SECRET,
+      ...says === undefined ? {} : { says },
+    },
+  )
+);
 
 /** A driver of 270 bytes that expands to a hundred million. */
 function makeBomb(folder: string): void {
@@ -540,54 +538,40 @@ const STRANGERS: readonly (readonly [
 
 export const INPUTS: readonly HostileCase[] = [
   ...READ_FOR_SCRIPTS,
-  ...STRANGERS.map(([what, words, ends, more]): HostileCase => ({
-    name: `a stranger's ${what}`,
-    words: words.split(" "),
-    ends: [ends],
-    hides: SECRET,
-    ...more,
-  })),
-  ...["run", "test", "report", "releases"].map((command): HostileCase => ({
-    name: `${command} of a driver in C that is a macro bomb`,
-    words: [command, "DIR/a.dma", "--max-time", "2"],
-    ends: ["E0710"],
-    input: makeBomb,
-    says: "stopped after 2 s of processor time",
-  })),
-  ...HOST_WORDS.map((word): HostileCase => ({
-    name: `explain ${word}`,
-    words: ["explain", word],
-    ends: ["refused"],
-    says: "no rule, diagnostic, event or function",
-  })),
-  ...HOST_WORDS.map((word): HostileCase => ({
-    name: `completions ${word}`,
-    words: ["completions", word],
-    ends: ["refused"],
-  })),
-  {
-    name: "the REPL is asked for what every object has, and goes on",
-    words: ["repl"],
-    // A pipe learns of the words that are nothing.
-    ends: ["held"],
+  ...STRANGERS.map(([what, words, ends, more]) =>
+    hostile(`a stranger's ${what}`, words, ends, { hides: SECRET, ...more })
+  ),
+  ...["run", "test", "report", "releases"].map((command) =>
+    hostile(
+      `${command} of a driver in C that is a macro bomb`,
+      `${command} DIR/a.dma --max-time 2`,
+      "E0710",
+      { input: makeBomb, says: "stopped after 2 s of processor time" },
+    )
+  ),
+  ...HOST_WORDS.map((word) =>
+    hostile(`explain ${word}`, `explain ${word}`, "refused", {
+      says: "no rule, diagnostic, event or function",
+    })
+  ),
+  ...HOST_WORDS.map((word) => hostile(`completions ${word}`, `completions ${word}`, "refused")),
+  // A pipe learns of the words that are nothing.
+  hostile("the REPL is asked for what every object has, and goes on", "repl", "held", {
     exit: 2,
     stdin: { text: `${HOST_WORDS.map((word) => `?${word}\n:${word}\n`).join("")}print 6 * 7\n` },
     says: "\n42\n",
-  },
-  ...["run X", "test X --reporter json"].map((line): HostileCase => ({
-    name: `a full disk: ${line}`,
-    words: line.replace("X", "examples/start/02-hello-map.dma").split(" "),
-    ends: ["refused"],
-    exit: NOT_WRITTEN,
-    stdout: FULL_DISK,
-    says: "Cannot write the output",
-  })),
+  }),
+  ...["run X", "test X --reporter json"].map((line) =>
+    hostile(
+      `a full disk: ${line}`,
+      line.replace("X", "examples/start/02-hello-map.dma"),
+      "refused",
+      { exit: NOT_WRITTEN, stdout: FULL_DISK, says: "Cannot write the output" },
+    )
+  ),
   ...READING,
   ...ANYBODYS_TEXT,
-  {
-    name: "constants that share parts",
-    words: ["check", "DIR/a.dma"],
-    ends: ["refused"],
+  hostile("constants that share parts", "check DIR/a.dma", "refused", {
     says: "E0801",
     input: file(
       "a.dma",
@@ -596,15 +580,18 @@ export const INPUTS: readonly HostileCase[] = [
           Array.from({ length: 40 }, (_, at) => `const c${at + 1} = [c${at}, c${at}]\n`).join("")
         }machine { seed = c40 }\n`,
     ),
-  },
+  }),
   ...["\n", "\r", "x y\n", "0000:01:00.0 Non-Volatile memory controller [0108]: A [1234:5678]\n"]
     .map(
-      (line): HostileCase => ({
-        name: `50 MB of lspci, ${JSON.stringify(line)} over and over`,
-        words: ["topology", "DIR/lspci.txt"],
-        ends: ["refused"],
-        memoryBytes: 2 ** 29,
-        input: file("lspci.txt", () => line.repeat(50_000_000 / line.length)),
-      }),
+      (line) =>
+        hostile(
+          `50 MB of lspci, ${JSON.stringify(line)} over and over`,
+          "topology DIR/lspci.txt",
+          "refused",
+          {
+            memoryBytes: 2 ** 29,
+            input: file("lspci.txt", () => line.repeat(50_000_000 / line.length)),
+          },
+        ),
     ),
 ];

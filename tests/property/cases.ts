@@ -53,7 +53,6 @@ const LONG_REQUEST: fc.Arbitrary<HuntStep> = fc.record({
 /** What leaves the machine's memory as it was: its tables are still compared. */
 const HARMLESS: readonly Violation["kind"][] = ["left", "report", "status"];
 
-/** What was tried. */
 export class Tried {
   cases = 0;
   steps = 0;

@@ -26,23 +26,8 @@ import { type Leaf, type OwnedRange, PlainRanges } from "./plain_ranges.ts";
 const DMA_REPORT = eventId("dma.report");
 const MAP_FAILED = eventId("iommu.map_failed");
 
-/** What can happen, in the order of the numbers that choose. */
-export const KINDS = [
-  "map",
-  "unmap",
-  "list",
-  "twostep",
-  "unlink",
-  "coherent",
-  "raw",
-  "look",
-  "access",
-  "advance",
-  "cpu",
-  "hotplug",
-  "mode",
-] as const;
-export type Kind = (typeof KINDS)[number];
+/** What can happen. */
+export type Kind = keyof MappingWorld["ways"];
 
 /** One operation; the numbers choose among what there is, so that any numbers will do. */
 export interface RandomOperation {
@@ -97,7 +82,6 @@ export class MappingWorld {
   readonly model: PlainRanges;
   readonly #dev: DmaDevice;
   readonly #granule: number;
-  readonly #options: WorldOptions;
   readonly #mappings: Mapping[] = [];
   readonly #online: boolean[];
   readonly #rangesAtFirst: number;
@@ -112,7 +96,7 @@ export class MappingWorld {
   /** Maps that found no room. */
   refused = 0;
 
-  constructor(options: WorldOptions) {
+  constructor(private readonly options: WorldOptions) {
     const defaults = defaultMachineConfig();
     const { granuleBytes, model, lazy, cpus, iotlbEntries } = options;
     const reserved = [{ start: 0xfee0_0000, end: 0xfef0_0000 }];
@@ -132,7 +116,6 @@ export class MappingWorld {
         pageSizesBytes: [granuleBytes, 2 ** 16, 2 ** 21, 2 ** 23, LARGE_PAGE_BYTES, 2 ** 30],
       },
     });
-    this.#options = options;
     this.#granule = granuleBytes;
     this.#dev = new DmaDevice("dev", {
       maskBits: options.maskBits,
@@ -148,45 +131,33 @@ export class MappingWorld {
     this.#rangesAtFirst = this.domain.iova.ranges.count;
   }
 
-  /** Does one operation on both sides and compares; now and then the machine with itself. */
-  run(operation: RandomOperation): void {
-    this.#do(operation);
-    if (this.#operations++ % AUDIT_EVERY === 0) this.machine.audit!.look();
-  }
+  /** What can happen. */
+  readonly ways = {
+    map: (a: number, b: number, c: number) => this.#map(a, b, c),
+    unmap: (a: number) => this.#unmap(a),
+    list: (a: number, b: number, c: number) => this.#mapList(a, b, c),
+    twostep: (a: number, b: number, c: number) => this.#link(a, b, c, false),
+    unlink: (a: number, b: number, c: number) => this.#link(a, b, c, true),
+    coherent: (a: number) => this.#allocCoherent(a),
+    raw: (a: number, b: number) => this.#allocRaw(a, b),
+    look: (a: number, b: number) => this.#checkAddress(this.#address(a, b)),
+    access: (a: number, b: number) => this.#accessAt(this.#address(a, b)),
+    advance: (a: number) => {
+      this.machine.advance((a % 25) * 1_000_000);
+      this.model.flushed(this.#flushes);
+    },
+    cpu: (a: number) => this.#moveToCpu(a),
+    hotplug: (a: number) => this.#plug(a),
+    mode: () => {
+      const refused = this.machine.iommu.groups.setMode(this.#dev, "lazy");
+      if (refused === 0) this.model.flushed(this.#flushes);
+    },
+  };
 
-  #do({ kind, a, b, c }: RandomOperation): void {
-    switch (kind) {
-      case "map":
-        return this.#map(a, b, c);
-      case "unmap":
-        return this.#unmap(a);
-      case "list":
-        return this.#mapList(a, b, c);
-      case "twostep":
-        return this.#link(a, b, c, false);
-      case "unlink":
-        return this.#link(a, b, c, true);
-      case "coherent":
-        return this.#allocCoherent(a);
-      case "raw":
-        return this.#allocRaw(a, b);
-      case "look":
-        return this.#look(a, b);
-      case "access":
-        return this.#accessAt(this.#address(a, b));
-      case "advance":
-        this.machine.advance((a % 25) * 1_000_000);
-        return this.model.flushed(this.#flushes);
-      case "cpu":
-        return this.#moveToCpu(a);
-      case "hotplug":
-        return this.#plug(a);
-      case "mode":
-        if (this.machine.iommu.groups.setMode(this.#dev, "lazy") === 0) {
-          this.model.flushed(this.#flushes);
-        }
-        return;
-    }
+  /** Does one operation on both sides and compares; now and then the machine with itself. */
+  run({ kind, a, b, c }: RandomOperation): void {
+    this.ways[kind](a, b, c);
+    if (this.#operations++ % AUDIT_EVERY === 0) this.machine.audit!.look();
   }
 
   /** Ends everything that lives, and looks for what is left. */
@@ -233,7 +204,7 @@ export class MappingWorld {
 
   /** A size: a hot one or any, on the granule or not. */
   #sizeBytes(number: number, whole: boolean): number {
-    const { hotGranules, hotPercent } = this.#options;
+    const { hotGranules, hotPercent } = this.options;
     const granules = number % 100 < hotPercent
       ? hotGranules[Math.floor(number / 100) % hotGranules.length]!
       : 1 + Math.floor(number / 100) % (number % 7 === 0 ? HUGE_GRANULES : MAX_GRANULES);
@@ -355,9 +326,7 @@ export class MappingWorld {
     const list = new Scatterlist(segments);
     const dir = this.#dir(c);
     const outputs = dma.dmaMapSg(this.#dev, list, dir);
-    if (outputs === 0) {
-      return this.#noteRefusal();
-    }
+    if (outputs === 0) return this.#noteRefusal();
     const leaves: Leaf[] = [];
     let output = 0;
     let doneBytes = 0;
@@ -437,9 +406,7 @@ export class MappingWorld {
     const { dma } = this.machine;
     const sizeBytes = (1 + a % 5) * 4096;
     const memory: CoherentMemory | null = dma.dmaAllocCoherent(this.#dev, sizeBytes);
-    if (memory === null) {
-      return this.#noteRefusal();
-    }
+    if (memory === null) return this.#noteRefusal();
     const leaves: Leaf[] = [];
     for (let offset = 0; offset < this.#ceil(sizeBytes); offset += 4096) {
       const phys = offset < sizeBytes ? memory.physOf(offset) : leaves.at(-1)!.phys + 4096;
@@ -459,9 +426,7 @@ export class MappingWorld {
     if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const sizeBytes = this.#sizeBytes(b, true);
     const start = this.domain.allocIova(this.#dev, sizeBytes, false);
-    if (start === 0) {
-      return this.#noteRefusal();
-    }
+    if (start === 0) return this.#noteRefusal();
     const range = this.#take(start, start + sizeBytes, []);
     this.#keep(range, false, () => this.domain.freeIova(start, sizeBytes));
   }
@@ -472,10 +437,6 @@ export class MappingWorld {
     const range = ranges[a % Math.max(1, ranges.length)];
     if (range === undefined || a % 5 === 0) return b % 2 ** 32;
     return range.start + b % (range.end - range.start);
-  }
-
-  #look(a: number, b: number): void {
-    this.#checkAddress(this.#address(a, b));
   }
 
   /** What the hardware does; where leaves are gone and no flush has come, it may not know. */

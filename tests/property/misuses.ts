@@ -19,10 +19,10 @@ import { RIGHT_SITE, type RightUse, type UseOptions } from "./right_use.ts";
 /** The statement of the mistake. */
 export const MISTAKE_SITE = 2;
 
-export interface Misuse {
-  readonly expected: readonly ReportClass[];
-  /** Whether it is one on such a machine; everywhere when left out. */
-  readonly needs?: (options: UseOptions) => boolean;
+interface Misuse {
+  readonly expected: ReportClass;
+  /** Whether it is one on such a machine. */
+  readonly needs: (options: UseOptions) => boolean;
   readonly plant: (world: RightUse, mistake: (call: () => unknown) => void) => void;
 }
 
@@ -40,6 +40,17 @@ const isTranslated = ({ mode }: UseOptions) => mode === "strict" || mode === "la
 const hasRanges = (options: UseOptions) => isTranslated(options) && options.kernel !== "6.12.117";
 const isDirect = ({ bounces, mode }: UseOptions) => !bounces && mode === "off";
 const comparesAttributes = ({ kernel }: UseOptions) => kernel !== "6.12.117";
+
+function misuse(
+  expected: ReportClass,
+  plant: Misuse["plant"],
+  needs: Misuse["needs"] = () => true,
+): Misuse {
+  return { expected, needs, plant };
+}
+
+const ofRange = (expected: ReportClass, plant: Misuse["plant"]) =>
+  misuse(expected, plant, hasRanges);
 
 const SIZE = 8192;
 
@@ -76,57 +87,37 @@ function range(world: RightUse, linked: number, attrs = 0, visible = true) {
   return { dev, dma, end, granule, machine, state };
 }
 
-const SINGLE: Readonly<Record<string, Misuse>> = {
-  "unmapped twice": {
-    expected: ["unmap_unknown"],
-    plant(world, mistake) {
-      const { address, dev, dma } = mapped(world);
-      dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
-      mistake(() => dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE));
-    },
-  },
-  "unmapped with another size": {
-    expected: ["unmap_size"],
-    plant(world, mistake) {
-      const { address, dev, dma } = mapped(world);
-      mistake(() => dma.dmaUnmapPhys(dev, address, SIZE / 2, DMA_TO_DEVICE));
-    },
-  },
-  "unmapped in another direction": {
-    expected: ["unmap_direction"],
-    plant(world, mistake) {
-      const { address, dev, dma } = mapped(world);
-      mistake(() => dma.dmaUnmapPhys(dev, address, SIZE, DMA_BIDIRECTIONAL));
-    },
-  },
-  "unmapped with other attributes": {
-    expected: ["unmap_attributes"],
-    needs: comparesAttributes,
-    plant(world, mistake) {
-      const { address, dev, dma } = mapped(world, DMA_TO_DEVICE, DMA_ATTR.PRIVILEGED);
-      mistake(() => dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE));
-    },
-  },
-  "never asked whether the map failed": {
-    expected: ["error_unchecked"],
-    plant(world, mistake) {
-      const { dev, machine: { dma } } = world;
-      const address = dma.dmaMapPhys(dev, world.memory(2), SIZE, DMA_TO_DEVICE);
-      mistake(() => dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE));
-    },
-  },
-  "the error value unmapped": {
-    expected: ["unmap_error_value"],
-    plant({ dev, machine: { dma } }, mistake) {
-      mistake(() => dma.dmaUnmapPhys(dev, DMA_MAPPING_ERROR, SIZE, DMA_TO_DEVICE));
-    },
-  },
-  "RAM mapped as MMIO": {
-    expected: ["mmio_is_ram"],
-    // What cannot be reached as it is would be bounced, and MMIO never is.
-    needs: (options) =>
-      !options.untrusted && options.maskBits === 64 && (isTranslated(options) || !options.bounces),
-    plant(world, mistake) {
+/** Every mistake by its name. */
+export const MISUSES: Readonly<Record<string, Misuse>> = {
+  "unmapped twice": misuse("unmap_unknown", (world, mistake) => {
+    const { address, dev, dma } = mapped(world);
+    dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
+    mistake(() => dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE));
+  }),
+  "unmapped with another size": misuse("unmap_size", (world, mistake) => {
+    const { address, dev, dma } = mapped(world);
+    mistake(() => dma.dmaUnmapPhys(dev, address, SIZE / 2, DMA_TO_DEVICE));
+  }),
+  "unmapped in another direction": misuse("unmap_direction", (world, mistake) => {
+    const { address, dev, dma } = mapped(world);
+    mistake(() => dma.dmaUnmapPhys(dev, address, SIZE, DMA_BIDIRECTIONAL));
+  }),
+  "unmapped with other attributes": misuse("unmap_attributes", (world, mistake) => {
+    const { address, dev, dma } = mapped(world, DMA_TO_DEVICE, DMA_ATTR.PRIVILEGED);
+    mistake(() => dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE));
+  }, comparesAttributes),
+  "never asked whether the map failed": misuse("error_unchecked", (world, mistake) => {
+    const { dev, machine: { dma } } = world;
+    const address = dma.dmaMapPhys(dev, world.memory(2), SIZE, DMA_TO_DEVICE);
+    mistake(() => dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE));
+  }),
+  "the error value unmapped": misuse("unmap_error_value", ({ dev, machine: { dma } }, mistake) => {
+    mistake(() => dma.dmaUnmapPhys(dev, DMA_MAPPING_ERROR, SIZE, DMA_TO_DEVICE));
+  }),
+  // What cannot be reached as it is would be bounced, and MMIO never is.
+  "RAM mapped as MMIO": misuse(
+    "mmio_is_ram",
+    (world, mistake) => {
       const { dev, machine: { dma } } = world;
       const phys = world.memory(2);
       mistake(() => {
@@ -135,220 +126,143 @@ const SINGLE: Readonly<Record<string, Misuse>> = {
         dma.dmaUnmapResource(dev, address, SIZE, DMA_TO_DEVICE);
       });
     },
-  },
-  "synced after the unmap": {
-    expected: ["sync_unknown"],
-    plant(world, mistake) {
-      const { address, dev, dma } = mapped(world);
-      dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
-      mistake(() => dma.dmaSyncSingleForDevice(dev, address, SIZE, DMA_TO_DEVICE));
-    },
-  },
-  "synced past the end": {
-    expected: ["sync_size"],
-    plant(world, mistake) {
-      const { address, dev, dma } = mapped(world, DMA_TO_DEVICE, 0, SIZE / 2);
-      mistake(() => dma.dmaSyncSingleForDevice(dev, address, SIZE / 2 + 64, DMA_TO_DEVICE));
-      dma.dmaUnmapPhys(dev, address, SIZE / 2, DMA_TO_DEVICE);
-    },
-  },
-  "synced in another direction": {
-    expected: ["sync_direction"],
-    plant(world, mistake) {
-      const { address, dev, dma } = mapped(world);
-      mistake(() => dma.dmaSyncSingleForDevice(dev, address, SIZE, DMA_FROM_DEVICE));
-      dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
-    },
-  },
-  "the device touches what lies beside its buffer": {
-    expected: ["device_outside_buffer"],
-    needs: (options) => isTranslated(options) && options.coherent,
-    plant(world, mistake) {
+    (options) =>
+      !options.untrusted && options.maskBits === 64 && (isTranslated(options) || !options.bounces),
+  ),
+  "synced after the unmap": misuse("sync_unknown", (world, mistake) => {
+    const { address, dev, dma } = mapped(world);
+    dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
+    mistake(() => dma.dmaSyncSingleForDevice(dev, address, SIZE, DMA_TO_DEVICE));
+  }),
+  "synced past the end": misuse("sync_size", (world, mistake) => {
+    const { address, dev, dma } = mapped(world, DMA_TO_DEVICE, 0, SIZE / 2);
+    mistake(() => dma.dmaSyncSingleForDevice(dev, address, SIZE / 2 + 64, DMA_TO_DEVICE));
+    dma.dmaUnmapPhys(dev, address, SIZE / 2, DMA_TO_DEVICE);
+  }),
+  "synced in another direction": misuse("sync_direction", (world, mistake) => {
+    const { address, dev, dma } = mapped(world);
+    mistake(() => dma.dmaSyncSingleForDevice(dev, address, SIZE, DMA_FROM_DEVICE));
+    dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
+  }),
+  "the device touches what lies beside its buffer": misuse(
+    "device_outside_buffer",
+    (world, mistake) => {
       const { address, dev, dma } = mapped(world, DMA_TO_DEVICE, 0, 256);
       mistake(() => world.machine.bus.read(dev, address + 512, new Uint8Array(64), 0, 64));
       dma.dmaUnmapPhys(dev, address, 256, DMA_TO_DEVICE);
     },
-  },
-  "the device reads what was unmapped and not flushed": {
-    expected: ["stale_iotlb_access"],
-    needs: ({ mode, untrusted }) => mode === "lazy" && !untrusted,
-    plant(world, mistake) {
+    (options) => isTranslated(options) && options.coherent,
+  ),
+  "the device reads what was unmapped and not flushed": misuse(
+    "stale_iotlb_access",
+    (world, mistake) => {
       const { address, dev, dma } = mapped(world);
       const read = () => world.machine.bus.read(dev, address, new Uint8Array(64), 0, 64);
       read();
       dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
       mistake(read);
     },
-  },
-  "the CPU writes while the device owns the buffer": {
-    expected: ["stale_memory_read"],
-    needs: (options) => isDirect(options) && !options.coherent && options.maskBits === 64,
-    plant(world, mistake) {
+    ({ mode, untrusted }) => mode === "lazy" && !untrusted,
+  ),
+  "the CPU writes while the device owns the buffer": misuse(
+    "stale_memory_read",
+    (world, mistake) => {
       const { address, dev, dma, phys } = mapped(world);
       world.machine.hostMemory.fill(phys, 64, 2);
       mistake(() => world.machine.bus.read(dev, address, new Uint8Array(64), 0, 64));
       dma.dmaUnmapPhys(dev, address, SIZE, DMA_TO_DEVICE);
     },
-  },
+    (options) => isDirect(options) && !options.coherent && options.maskBits === 64,
+  ),
+  "a list's buffer unmapped by itself": misuse("unmap_kind", (world, mistake) => {
+    const { dev, dma, sg } = list(world);
+    mistake(() => dma.dmaUnmapPhys(dev, sg.dmaAddressAt(0), sg.dmaLengthAt(0), DMA_TO_DEVICE));
+  }),
+  "a list unmapped with fewer entries": misuse("unmap_entries", (world, mistake) => {
+    const { dev, dma, sg } = list(world);
+    mistake(() => dma.dmaUnmapSg(dev, sg, DMA_TO_DEVICE, 0, 2));
+  }),
+  "a list synced with fewer entries": misuse("sync_entries", (world, mistake) => {
+    const { dev, dma, sg } = list(world);
+    mistake(() => dma.dmaSyncSgForDevice(dev, sg, DMA_TO_DEVICE, 2));
+    dma.dmaUnmapSg(dev, sg, DMA_TO_DEVICE);
+  }),
+  "a later link that starts inside a granule": ofRange("link_unaligned", (world, mistake) => {
+    const { dev, dma, end, granule, state } = range(world, 1);
+    const phys = world.memory(1) + 512 as PhysAddr;
+    mistake(() => dma.dmaIovaLink(dev, state, phys, granule, 512, DMA_TO_DEVICE));
+    end();
+  }),
+  "a link over another": ofRange("link_overlap", (world, mistake) => {
+    const { dev, dma, end, granule, state } = range(world, 2);
+    mistake(() => dma.dmaIovaLink(dev, state, world.memory(1), 0, granule, DMA_TO_DEVICE));
+    end();
+  }),
+  "a link of no bytes": ofRange("link_empty", (world, mistake) => {
+    const { dev, dma, end, granule, state } = range(world, 1);
+    mistake(() => dma.dmaIovaLink(dev, state, world.memory(1), granule, 0, DMA_TO_DEVICE));
+    end();
+  }),
+  "a link past the end of the range": ofRange("link_beyond_range", (world, mistake) => {
+    const { dev, dma, granule, state } = range(world, 0);
+    const link = () =>
+      dma.dmaIovaLink(dev, state, world.memory(1), 4 * granule, granule, DMA_TO_DEVICE);
+    mistake(() => {
+      if (link() === 0) dma.dmaIovaUnlink(dev, state, 4 * granule, granule, DMA_TO_DEVICE);
+    });
+    dma.dmaIovaFree(dev, state);
+  }),
+  "a link in another device's range": ofRange("range_other_device", (world, mistake) => {
+    const { dma, end, granule, machine, state } = range(world, 1);
+    const other = new DmaDevice("other");
+    machine.iommu.attach(other);
+    const phys = world.memory(1);
+    mistake(() => dma.dmaIovaLink(other, state, phys, granule, granule, DMA_TO_DEVICE));
+    end();
+  }),
+  "a use before the sync": ofRange("sync_missing", (world, mistake) => {
+    const { dev, end, machine, state } = range(world, 1, 0, false);
+    mistake(() => machine.bus.read(dev, state.addr, new Uint8Array(64), 0, 64));
+    end();
+  }),
+  "a sync past what is linked": ofRange("sync_unlinked", (world, mistake) => {
+    const { dev, dma, end, granule, state } = range(world, 2);
+    mistake(() => dma.dmaIovaSync(dev, state, 0, 3 * granule));
+    end();
+  }),
+  "an unlink of nothing": ofRange("unlink_unlinked", (world, mistake) => {
+    const { dev, dma, end, granule, state } = range(world, 1);
+    mistake(() => dma.dmaIovaUnlink(dev, state, 2 * granule, granule, DMA_TO_DEVICE));
+    end();
+  }),
+  "an unlink in another direction": ofRange("unlink_direction", (world, mistake) => {
+    const { dev, dma, granule, state } = range(world, 2);
+    mistake(() => dma.dmaIovaDestroy(dev, state, 2 * granule, DMA_FROM_DEVICE));
+  }),
+  "an unlink with other attributes": ofRange("unlink_attributes", (world, mistake) => {
+    const { dev, dma, granule, state } = range(world, 2, DMA_ATTR.PRIVILEGED);
+    mistake(() => dma.dmaIovaDestroy(dev, state, 2 * granule, DMA_TO_DEVICE));
+  }),
+  "a free of what is linked": ofRange("free_while_linked", (world, mistake) => {
+    const { dev, dma, state } = range(world, 2);
+    mistake(() => dma.dmaIovaFree(dev, state));
+  }),
+  "a destroy of less than is linked": ofRange("destroy_short", (world, mistake) => {
+    const { dev, dma, granule, state } = range(world, 2);
+    mistake(() => dma.dmaIovaDestroy(dev, state, granule, DMA_TO_DEVICE));
+  }),
+  "a destroy done twice": ofRange("destroy_twice", (world, mistake) => {
+    const { end } = range(world, 2);
+    end();
+    mistake(end);
+  }),
+  "a range reserved by a state that has one": ofRange("state_overwritten", (world, mistake) => {
+    const { dev, dma, granule, state } = range(world, 0);
+    mistake(() => dma.dmaIovaTryAlloc(dev, state, 0 as PhysAddr, granule));
+    dma.dmaIovaFree(dev, state);
+  }),
+  "a range ended by a call for single mappings": ofRange("range_unmapped", (world, mistake) => {
+    const { dev, dma, granule, state } = range(world, 4);
+    mistake(() => dma.dmaUnmapPhys(dev, state.addr, 4 * granule, DMA_TO_DEVICE));
+  }),
 };
-
-const LISTS: Readonly<Record<string, Misuse>> = {
-  "a list's buffer unmapped by itself": {
-    expected: ["unmap_kind"],
-    plant(world, mistake) {
-      const { dev, dma, sg } = list(world);
-      mistake(() => dma.dmaUnmapPhys(dev, sg.dmaAddressAt(0), sg.dmaLengthAt(0), DMA_TO_DEVICE));
-    },
-  },
-  "a list unmapped with fewer entries": {
-    expected: ["unmap_entries"],
-    plant(world, mistake) {
-      const { dev, dma, sg } = list(world);
-      mistake(() => dma.dmaUnmapSg(dev, sg, DMA_TO_DEVICE, 0, 2));
-    },
-  },
-  "a list synced with fewer entries": {
-    expected: ["sync_entries"],
-    plant(world, mistake) {
-      const { dev, dma, sg } = list(world);
-      mistake(() => dma.dmaSyncSgForDevice(dev, sg, DMA_TO_DEVICE, 2));
-      dma.dmaUnmapSg(dev, sg, DMA_TO_DEVICE);
-    },
-  },
-};
-
-const RANGES: Readonly<Record<string, Misuse>> = {
-  "a later link that starts inside a granule": {
-    expected: ["link_unaligned"],
-    plant(world, mistake) {
-      const { dev, dma, end, granule, state } = range(world, 1);
-      const phys = world.memory(1) + 512 as PhysAddr;
-      mistake(() => dma.dmaIovaLink(dev, state, phys, granule, 512, DMA_TO_DEVICE));
-      end();
-    },
-  },
-  "a link over another": {
-    expected: ["link_overlap"],
-    plant(world, mistake) {
-      const { dev, dma, end, granule, state } = range(world, 2);
-      mistake(() => dma.dmaIovaLink(dev, state, world.memory(1), 0, granule, DMA_TO_DEVICE));
-      end();
-    },
-  },
-  "a link of no bytes": {
-    expected: ["link_empty"],
-    plant(world, mistake) {
-      const { dev, dma, end, granule, state } = range(world, 1);
-      mistake(() => dma.dmaIovaLink(dev, state, world.memory(1), granule, 0, DMA_TO_DEVICE));
-      end();
-    },
-  },
-  "a link past the end of the range": {
-    expected: ["link_beyond_range"],
-    plant(world, mistake) {
-      const { dev, dma, granule, state } = range(world, 0);
-      const link = () =>
-        dma.dmaIovaLink(dev, state, world.memory(1), 4 * granule, granule, DMA_TO_DEVICE);
-      mistake(() => {
-        if (link() === 0) dma.dmaIovaUnlink(dev, state, 4 * granule, granule, DMA_TO_DEVICE);
-      });
-      dma.dmaIovaFree(dev, state);
-    },
-  },
-  "a link in another device's range": {
-    expected: ["range_other_device"],
-    plant(world, mistake) {
-      const { dma, end, granule, machine, state } = range(world, 1);
-      const other = new DmaDevice("other");
-      machine.iommu.attach(other);
-      const phys = world.memory(1);
-      mistake(() => dma.dmaIovaLink(other, state, phys, granule, granule, DMA_TO_DEVICE));
-      end();
-    },
-  },
-  "a use before the sync": {
-    expected: ["sync_missing"],
-    plant(world, mistake) {
-      const { dev, end, machine, state } = range(world, 1, 0, false);
-      mistake(() => machine.bus.read(dev, state.addr, new Uint8Array(64), 0, 64));
-      end();
-    },
-  },
-  "a sync past what is linked": {
-    expected: ["sync_unlinked"],
-    plant(world, mistake) {
-      const { dev, dma, end, granule, state } = range(world, 2);
-      mistake(() => dma.dmaIovaSync(dev, state, 0, 3 * granule));
-      end();
-    },
-  },
-  "an unlink of nothing": {
-    expected: ["unlink_unlinked"],
-    plant(world, mistake) {
-      const { dev, dma, end, granule, state } = range(world, 1);
-      mistake(() => dma.dmaIovaUnlink(dev, state, 2 * granule, granule, DMA_TO_DEVICE));
-      end();
-    },
-  },
-  "an unlink in another direction": {
-    expected: ["unlink_direction"],
-    plant(world, mistake) {
-      const { dev, dma, granule, state } = range(world, 2);
-      mistake(() => dma.dmaIovaDestroy(dev, state, 2 * granule, DMA_FROM_DEVICE));
-    },
-  },
-  "an unlink with other attributes": {
-    expected: ["unlink_attributes"],
-    plant(world, mistake) {
-      const { dev, dma, granule, state } = range(world, 2, DMA_ATTR.PRIVILEGED);
-      mistake(() => dma.dmaIovaDestroy(dev, state, 2 * granule, DMA_TO_DEVICE));
-    },
-  },
-  "a free of what is linked": {
-    expected: ["free_while_linked"],
-    plant(world, mistake) {
-      const { dev, dma, state } = range(world, 2);
-      mistake(() => dma.dmaIovaFree(dev, state));
-    },
-  },
-  "a destroy of less than is linked": {
-    expected: ["destroy_short"],
-    plant(world, mistake) {
-      const { dev, dma, granule, state } = range(world, 2);
-      mistake(() => dma.dmaIovaDestroy(dev, state, granule, DMA_TO_DEVICE));
-    },
-  },
-  "a destroy done twice": {
-    expected: ["destroy_twice"],
-    plant(world, mistake) {
-      const { end } = range(world, 2);
-      end();
-      mistake(end);
-    },
-  },
-  "a range reserved by a state that has one": {
-    expected: ["state_overwritten"],
-    plant(world, mistake) {
-      const { dev, dma, granule, state } = range(world, 0);
-      mistake(() => dma.dmaIovaTryAlloc(dev, state, 0 as PhysAddr, granule));
-      dma.dmaIovaFree(dev, state);
-    },
-  },
-  "a range ended by a call for single mappings": {
-    expected: ["range_unmapped"],
-    plant(world, mistake) {
-      const { dev, dma, granule, state } = range(world, 4);
-      mistake(() => dma.dmaUnmapPhys(dev, state.addr, 4 * granule, DMA_TO_DEVICE));
-    },
-  },
-};
-
-/** Every mistake by its name. */
-export const MISUSES: ReadonlyMap<string, Misuse> = new Map([
-  ...Object.entries(SINGLE),
-  ...Object.entries(LISTS),
-  ...Object.entries(RANGES).map(([name, misuse]): [string, Misuse] => [
-    name,
-    { ...misuse, needs: (options) => hasRanges(options) && (misuse.needs?.(options) ?? true) },
-  ]),
-]);

@@ -2,7 +2,6 @@
 import { Random } from "@dmalab/runtime";
 import {
   type Kind,
-  KINDS,
   MappingWorld,
   type RandomOperation,
   type WorldOptions,
@@ -34,6 +33,9 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   hotplug: 0.3,
   mode: 0.05,
 };
+
+/** In the order of the numbers that choose. */
+const KINDS = Object.keys(WEIGHTS) as Kind[];
 
 /** A world of one seed: format, mode, CPUs, mask, and sizes that come again and again. */
 export function randomOptions(random: Random): WorldOptions {

@@ -72,16 +72,14 @@ export class RightUse {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   readonly events: MachineEvent[] = [];
-  readonly options: UseOptions;
   readonly #live: Live[] = [];
   readonly #beginning: Beginning;
   readonly #pool: DmaPool;
   #asked = false;
 
-  constructor(options: UseOptions) {
+  constructor(readonly options: UseOptions) {
     const defaults = defaultMachineConfig();
     const { coherent, granuleBytes, kernel, mode, model } = options;
-    this.options = options;
     this.machine = new Machine({
       ...defaults,
       kernel,
@@ -130,25 +128,19 @@ export class RightUse {
     return this.#beginning.leftovers(ledgerOf(this.machine, RUNTIME_TABLES, this.events));
   }
 
+  readonly #ways: Readonly<Record<Use, (a: number, b: number, c: number) => void>> = {
+    single: (a, b, c) => this.#mapSingle(a, b, c),
+    list: (a, b, c) => this.#mapList(a, b, c),
+    shared: (a) => this.#share(a),
+    pool: () => this.#takeBlock(),
+    range: (a, b, c) => this.#mapRange(a, b, c, false),
+    pages: (a, b, c) => this.#mapRange(a, b, c, true),
+    look: (a, b) => this.#live[a % Math.max(1, this.#live.length)]?.look(b),
+    end: (a) => this.#endOne(a),
+  };
+
   run({ a, b, c, use }: UseStep): void {
-    switch (use) {
-      case "single":
-        return this.#mapSingle(a, b, c);
-      case "list":
-        return this.#mapList(a, b, c);
-      case "shared":
-        return this.#share(a);
-      case "pool":
-        return this.#takeBlock();
-      case "range":
-        return this.#mapRange(a, b, c, false);
-      case "pages":
-        return this.#mapRange(a, b, c, true);
-      case "look":
-        return this.#live[a % Math.max(1, this.#live.length)]?.look(b);
-      case "end":
-        return this.#endOne(a);
-    }
+    this.#ways[use](a, b, c);
   }
 
   /** Ends everything: nothing is left. */

@@ -3,8 +3,6 @@
  * and wherever one has been in it in between.
  */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "node:path";
-import { HostLoader } from "@dmalab/cli";
 import { loadForDebugging, loadProgram } from "@dmalab/lang";
 import {
   boundValues,
@@ -24,7 +22,7 @@ import {
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { Random } from "@dmalab/runtime";
 import type { HistoryTable, RecordedMachine } from "@dmalab/runtime/recording";
-import { ROOT } from "../source_text.ts";
+import { openScenario } from "../examples.ts";
 
 /** How much of each run is compared. */
 export interface Thoroughness {
@@ -43,15 +41,9 @@ export interface Compared {
   looks: number;
 }
 
-function open(path: string) {
-  const opened = HostLoader.open(join(ROOT, path));
-  if (typeof opened === "string") throw new Error(opened);
-  return opened;
-}
-
 /** Every run of a scenario that is not skipped, recorded one at a time. */
 export function* recordingsOf(path: string): Generator<Recording> {
-  const { entry, loader } = open(path);
+  const { entry, loader } = openScenario(path);
   const { program } = loadForDebugging(entry, loader);
   for (const run of runsOf(program!)) if (!run.skip) yield recordRun(program!, run);
 }
@@ -127,6 +119,15 @@ function askedAt(recording: Recording, position: Position): readonly string[] {
   return [...ASKED, ...variablesAt(recording, position).map(({ name }) => name)];
 }
 
+/** A text, or why there is none. */
+function textOrMessage(text: () => string): string {
+  try {
+    return text();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** The rows of every table at an event, as text; when they end is not known to a run that stops there. */
 function rowsIn(tables: Iterable<HistoryTable>, seq: number): readonly string[] {
   return [...tables].flatMap((table) =>
@@ -154,26 +155,20 @@ export function comparePosition(recording: Recording, position: Position): numbe
       vm.machine.readEventsAgain(own.log);
     }));
   const expressions = askedAt(recording, position);
-  const values = expressions.map((text) => {
-    try {
-      return evaluate(recording, position, text).text;
-    } catch (error) {
-      return (error as Error).message;
-    }
-  });
+  const values = expressions.map((text) =>
+    textOrMessage(() => evaluate(recording, position, text).text)
+  );
   const isAtFailure = recording.returnedCalls(position) > 0;
   const { count, rows, said } = fresh.at(position, (paused) => ({
     // The run goes on from here to the end of its activity.
     count: own!.log.count,
     rows: rowsIn(own!.tables.values(), position.seq),
-    said: expressions.map((text) => {
-      try {
+    said: expressions.map((text) =>
+      textOrMessage(() => {
         const frame = isAtFailure ? paused.frames().at(-1)! : undefined;
         return recording.evaluator.question(text).evaluate(paused, frame).text;
-      } catch (error) {
-        return (error as Error).message;
-      }
-    }),
+      })
+    ),
   }));
   assertEquals(count, position.seq, `${where}: events`);
   assertEquals(rowsIn(recording.tables, position.seq), rows, where);
@@ -220,7 +215,7 @@ function sameLook(recording: Recording, position: Position): void {
  * @throws {AssertionError} At the first thing that differs.
  */
 export function compareRuns(path: string, { compared, looks, moves }: Thoroughness): Compared {
-  const { entry, loader } = open(path);
+  const { entry, loader } = openScenario(path);
   const plain = runProgram(loadProgram(entry, loader).program!);
   const outcomes = plain.outcomes.filter(({ outcome }) => outcome !== "skipped");
   const again = recordingsOf(path);

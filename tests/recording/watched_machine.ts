@@ -23,9 +23,6 @@ const COMPARED_EVENTS = 5000;
 const CHANGES_MAPPINGS: ReadonlySet<string> = new Set(["dma.map", "dma.unmap", "nvme.unmap"]);
 const COUNTED = 2000;
 
-/** A row as a text by which tables are compared. */
-type RowText = (row: Row) => string;
-
 /** What of a row a machine can be asked for, where that is not all of it. */
 const COMPARED: Readonly<Record<string, readonly string[]>> = {
   // Caches keep ranges in sizes of powers of two: what was asked for is not kept.
@@ -200,7 +197,7 @@ function sameRows(
 
 function texts(spec: AnyTableSpec, rows: readonly Row[]): string[] {
   const fields = COMPARED[spec.name] ?? Object.keys(spec.fields);
-  const text: RowText = (row) => fields.map((field) => String(row[field])).join(" ");
+  const text = (row: Row) => fields.map((field) => String(row[field])).join(" ");
   const moving = JOINED[spec.name];
   return (moving === undefined ? rows : joined(spec, moving, fields, rows)).map(text).sort();
 }

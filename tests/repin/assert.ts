@@ -3,8 +3,8 @@
  * load these in place of the usual ones. All else fails as ever.
  */
 import * as std from "../assert.ts";
-import { nearestPart } from "./nearest_part.ts";
-import { writePins } from "./write_pins.ts";
+import ts from "typescript";
+import { fileURLToPath } from "node:url";
 
 export * from "../assert.ts";
 
@@ -54,4 +54,92 @@ export function assertStringIncludes(got: string, wanted: string, message?: stri
   const part = got.includes(wanted) ? wanted : nearestPart(got, wanted);
   if (part === null) std.assertStringIncludes(got, wanted, message);
   else if (part !== wanted) take(wanted, part);
+}
+
+/** A constant text of a source, however many parts it is written in. */
+interface Constant {
+  readonly value: string;
+  readonly start: number;
+  readonly end: number;
+  readonly line: number;
+}
+
+const FRAME = /(file:\/\/[^\s)]+\.ts):(\d+):\d+/g;
+
+/** Those that no constant of a test's files has are named on the standard error. */
+function writePins(pins: readonly Pin[]): void {
+  const edits = new Map<string, Map<Constant, string>>();
+  const sources = new Map<string, readonly Constant[]>();
+  for (const { got, pinned, stack } of pins) {
+    const frames = [...stack.matchAll(FRAME)].filter(([, url]) => !/\/(?:std|repin)\//.test(url!));
+    const places = frames.flatMap(([, url, line]) => {
+      const path = fileURLToPath(url!);
+      const constants = sources.get(path) ?? constantsOf(Deno.readTextFileSync(path));
+      sources.set(path, constants);
+      return constants.filter(({ value }) => value === pinned)
+        .map((constant) => ({ path, constant, far: Math.abs(constant.line - Number(line)) }));
+    });
+    const [nearest] = places.toSorted((a, b) => a.far - b.far);
+    if (nearest === undefined) {
+      console.error(`not pinned anew, ${frames[0]?.[0]}: ${JSON.stringify(got)}`);
+      continue;
+    }
+    const own = edits.get(nearest.path) ?? new Map<Constant, string>();
+    edits.set(nearest.path, own.set(nearest.constant, got));
+  }
+  for (const [path, own] of edits) {
+    let text = Deno.readTextFileSync(path);
+    for (const [{ end, start }, got] of [...own].toSorted(([a], [b]) => b.start - a.start)) {
+      text = text.slice(0, start) + JSON.stringify(got) + text.slice(end);
+    }
+    Deno.writeTextFileSync(path, text);
+    console.log(`${path}: ${own.size} texts pinned anew`);
+  }
+}
+
+function constantsOf(text: string): Constant[] {
+  const tree = ts.createSourceFile("test.ts", text, ts.ScriptTarget.Latest, true);
+  const found: Constant[] = [];
+  const visit = (node: ts.Node): void => {
+    const value = valueOf(node);
+    if (value === null) return ts.forEachChild(node, visit);
+    const start = node.getStart(tree);
+    const line = tree.getLineAndCharacterOfPosition(start).line + 1;
+    found.push({ value, start, end: node.end, line });
+  };
+  visit(tree);
+  return found;
+}
+
+function valueOf(node: ts.Node): string | null {
+  if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) return node.text;
+  if (!ts.isBinaryExpression(node) || node.operatorToken.kind !== ts.SyntaxKind.PlusToken) {
+    return null;
+  }
+  const [left, right] = [valueOf(node.left), valueOf(node.right)];
+  return left === null || right === null ? null : left + right;
+}
+
+/** The words of a text that are most like some others; null where fewer than half of them are there. */
+export function nearestPart(text: string, wanted: string): string | null {
+  const words = [...text.matchAll(/\S+/g)];
+  const parts = wanted.trim().split(/\s+/);
+  // For each end in the text, the fewest changes to the words wanted so far, and where that began.
+  let row = Array.from({ length: words.length + 1 }, (_, at) => ({ changes: 0, from: at }));
+  for (const [done, part] of parts.entries()) {
+    const next = [{ changes: done + 1, from: 0 }];
+    for (const [index, [word]] of words.entries()) {
+      const same = { ...row[index]!, changes: row[index]!.changes + (word === part ? 0 : 1) };
+      const missing = { ...row[index + 1]!, changes: row[index + 1]!.changes + 1 };
+      const more = { ...next[index]!, changes: next[index]!.changes + 1 };
+      next.push([same, missing, more].toSorted((a, b) => a.changes - b.changes)[0]!);
+    }
+    row = next;
+  }
+  const fewest = Math.min(...row.map(({ changes }) => changes));
+  const end = row.findLastIndex(({ changes }) => changes === fewest);
+  const { from } = row[end]!;
+  if (fewest * 2 > parts.length || end <= from) return null;
+  const last = words[end - 1]!;
+  return text.slice(words[from]!.index, last.index + last[0].length);
 }

@@ -143,15 +143,13 @@ const SILENCE_MS = 10_000;
 
 /** How many jobs are done, which run, and how long it has taken. */
 class Progress {
-  readonly #count: number;
   readonly #running = new Set<string>();
   readonly #start = performance.now();
   readonly #timer: ReturnType<typeof setInterval>;
   #lastLine = performance.now();
   #done = 0;
 
-  constructor(count: number) {
-    this.#count = count;
+  constructor(private readonly count: number) {
     this.#timer = setInterval(() => this.#tick(), 1000);
   }
 
@@ -185,8 +183,8 @@ class Progress {
   #place(): string {
     const seconds = Math.round((performance.now() - this.#start) / 1000);
     const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-    const width = String(this.#count).length;
-    return `${clock}  ${String(this.#done).padStart(width)}/${this.#count}`;
+    const width = String(this.count).length;
+    return `${clock}  ${String(this.#done).padStart(width)}/${this.count}`;
   }
 
   #status(): string {

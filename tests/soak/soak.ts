@@ -32,7 +32,6 @@ export interface SoakOptions {
   readonly onLab?: (lab: Lab) => void;
 }
 
-/** How it stands. */
 export interface SoakPoint {
   readonly requests: number;
   /** Requests that ended well. */
@@ -62,7 +61,6 @@ export function soak({ onBatch, onLab, onPoint, requests, seed }: SoakOptions): 
 
 class Soak {
   requests = 0;
-  readonly #seed: number;
   readonly #random: Random;
   readonly #machines: SoakMachine[] = [];
   #digest = FNV_OFFSET;
@@ -73,11 +71,10 @@ class Soak {
   #removals = 0;
 
   constructor(
-    seed: number,
+    private readonly seed: number,
     readonly onBatch: (machine: SoakMachine) => void,
     readonly onLab: ((lab: Lab) => void) | undefined,
   ) {
-    this.#seed = seed;
     this.#random = new Random(seed);
     for (let index = 0; index < MACHINES; index++) this.#machines.push(this.#newMachine());
   }
@@ -107,7 +104,7 @@ class Soak {
     for (const what of Object.keys(held) as (keyof Held)[]) {
       if (held[what] <= before[what]) continue;
       throw new Error(
-        `After ${this.requests} requests of seed ${this.#seed}, on machine ${index}: ` +
+        `After ${this.requests} requests of seed ${this.seed}, on machine ${index}: ` +
           `${held[what]} ${what} are held, and ${before[what]} were`,
       );
     }
@@ -145,7 +142,7 @@ class Soak {
   }
 
   #newMachine(): SoakMachine {
-    const seed = this.#seed + 1 + this.#made++;
+    const seed = this.seed + 1 + this.#made++;
     const [spec] = fc.sample(HUNT_MACHINES, { seed, numRuns: 1 });
     const kernel = KERNEL_NAMES[this.#random.below(KERNEL_NAMES.length)]!;
     return new SoakMachine(spec!, { kernel, quirks: new Set() }, this.#random, this.onLab);

@@ -50,7 +50,6 @@ export type Blow = "none" | "failure" | "reset" | "removal";
 export class SoakMachine {
   readonly machine: Machine;
   readonly disk: NvmeDisk;
-  readonly #random: Random;
   readonly #peerBase: number | null;
   /** A user's command without metadata would move it to and from the address 0. */
   readonly #hasMetadata: boolean;
@@ -61,7 +60,7 @@ export class SoakMachine {
   constructor(
     spec: HuntMachine,
     release: HuntRelease,
-    random: Random,
+    private readonly random: Random,
     onLab: (lab: Lab) => void = () => {},
   ) {
     const lab = buildLab(caseConfig(spec, release));
@@ -71,7 +70,6 @@ export class SoakMachine {
     this.disk = lab.device("ssd", "nvme").disk;
     // A command that is done is not looked up again.
     this.disk.driver.keepCommands = false;
-    this.#random = random;
     this.#hasMetadata = spec.metadataBytes > 0;
     this.#peerBase = spec.peer === "none" ? null : peerMemoryOf(lab);
   }
@@ -102,7 +100,7 @@ export class SoakMachine {
    */
   batch(blow: Blow): readonly Io[] {
     const { machine } = this;
-    const random = this.#random;
+    const random = this.random;
     const fault = blow === "failure" ? this.#anyFault() : null;
     if (fault !== null) machine.armInjection(fault);
     const plug = random.below(4) === 0 ? new Plug<NvmeRequest>() : null;
@@ -121,14 +119,14 @@ export class SoakMachine {
   }
 
   #anyFault(): ArmedInjection {
-    const random = this.#random;
+    const random = this.random;
     const nth = 1 + random.below(MAX_NTH);
     return new ArmedInjection(random.below(INJECTION_POINTS.length), nth, nth);
   }
 
   /** In the middle of what is under way. */
   #strike(blow: "reset" | "removal"): void {
-    for (let left = this.#random.below(24); left > 0; left--) this.machine.runNextActivity();
+    for (let left = this.random.below(24); left > 0; left--) this.machine.runNextActivity();
     if (!this.isLive) return;
     if (blow === "reset") this.disk.driver.reset();
     else this.disk.driver.remove();
@@ -136,7 +134,7 @@ export class SoakMachine {
 
   #submit(place: number, plug: Plug<NvmeRequest> | null): Io {
     const { disk } = this;
-    const random = this.#random;
+    const random = this.random;
     const draw = random.below(100);
     const lba = random.below(BLOCKS_USED);
     const queue = 1 + random.below(disk.queueCount);
@@ -159,7 +157,7 @@ export class SoakMachine {
 
   /** Memory of one request: one run, or pages that lie apart; small ones are most frequent. */
   #memory(place: number): BioVec[] {
-    const random = this.#random;
+    const random = this.random;
     const isPeer = this.#peerBase !== null && random.below(4) === 0;
     const base = (isPeer ? this.#peerBase! : PLACE_BASE) + place * PLACE_BYTES;
     const blockBytes = this.disk.blockSizeBytes;

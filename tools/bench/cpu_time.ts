@@ -10,3 +10,10 @@ export function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
 }
+
+/** What some work takes of them. */
+export function secondsOf(work: () => void): number {
+  const start = cpuSeconds();
+  work();
+  return cpuSeconds() - start;
+}

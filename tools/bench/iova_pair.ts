@@ -4,7 +4,7 @@ import { IovaAllocator } from "@dmalab/runtime/iommu";
 import { Random } from "@dmalab/runtime";
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { type BenchResult, median, medianOf, rounded } from "@dmalab/cli/bench/statistics";
-import { cpuSeconds } from "./cpu_time.ts";
+import { secondsOf } from "./cpu_time.ts";
 
 /** Sizes in granules: up to 32 come from the caches, larger ones from the search. */
 const SIZES = [1, 32, 33, 256];
@@ -61,12 +61,13 @@ export function layOut(liveRanges: number): IovaAllocator {
 
 /** Time of one pair in nanoseconds, over one round. */
 function timePairs(allocator: IovaAllocator, pfns: number): number {
-  const start = cpuSeconds();
-  for (let pair = 0; pair < PAIRS; pair++) {
-    const pfn = allocator.allocFast(0, pfns, LIMIT_PFN, true);
-    allocator.freeFast(0, pfn, pfns);
-  }
-  return (cpuSeconds() - start) * 1e9 / PAIRS;
+  const seconds = secondsOf(() => {
+    for (let pair = 0; pair < PAIRS; pair++) {
+      const pfn = allocator.allocFast(0, pfns, LIMIT_PFN, true);
+      allocator.freeFast(0, pfn, pfns);
+    }
+  });
+  return seconds * 1e9 / PAIRS;
 }
 
 /** By size and then by number of live ranges: the median time of a pair. */
@@ -130,15 +131,14 @@ function timeChurn(drawPfns: (random: Random) => number): number {
     if (pfn[index] === 0) throw new Error("No range is free");
   };
   for (let index = 0; index < CHURNED; index++) allocate(index);
-  return medianOf(3, 2, () => {
-    const start = cpuSeconds();
+  const churn = () => {
     for (let pair = 0; pair < PAIRS; pair++) {
       const index = random.below(CHURNED);
       allocator.freeFast(0, pfn[index]!, pfns[index]!);
       allocate(index);
     }
-    return (cpuSeconds() - start) * 1e9 / PAIRS;
-  });
+  };
+  return medianOf(3, 2, () => secondsOf(churn) * 1e9 / PAIRS);
 }
 
 const CHURN_DOC = "a range freed at random and one allocated, 100,000 live";

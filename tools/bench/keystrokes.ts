@@ -2,8 +2,8 @@
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { Server } from "@dmalab/editor/lsp";
-import type { Benchmark } from "./benchmark.ts";
-import { type BenchResult, median } from "@dmalab/cli/bench/statistics";
+import { type Benchmark, plainResult } from "./benchmark.ts";
+import { median } from "@dmalab/cli/bench/statistics";
 
 const URI = "file:///nowhere/long.dma";
 const LINES = 1000;
@@ -86,13 +86,8 @@ export const KEYSTROKES: Benchmark = {
     "an editor's wait after a key in a file of 1,000 lines: diagnostics, the pause of 25 ms among it, and completion",
   async run() {
     const { completion, wrong } = await measure();
-    const result = (name: string, value: number): BenchResult => ({
-      name,
-      value: Math.round(value * 10) / 10,
-      unit: "ms",
-      ratio: null,
-      to: null,
-    });
+    const result = (name: string, value: number) =>
+      plainResult(name, Math.round(value * 10) / 10, "ms");
     return [result("lsp.keystroke", wrong), result("lsp.completion", completion)];
   },
 };

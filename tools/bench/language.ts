@@ -5,7 +5,7 @@ import { type Program, runProgramWith } from "@dmalab/lang/run";
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { measureInChild, ONE_THREAD } from "./child.ts";
-import { cpuSeconds } from "./cpu_time.ts";
+import { secondsOf } from "./cpu_time.ts";
 
 /** Rounds that count, and rounds before those, for the compiler. */
 const ROUNDS = 15;
@@ -77,12 +77,11 @@ export function readProgram(text: string): Program {
 /** Milliseconds for 10,000 lines. */
 export function measureParse(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
   const source = new SourceFile("bench.dma", longFile());
-  return medianOf(rounds, warmUps, () => {
-    const start = cpuSeconds();
+  const read = () => {
     const [problem] = checkProgram(source, ALONE);
     if (problem !== undefined) throw new Error(problem.message);
-    return 1000 * (cpuSeconds() - start);
-  });
+  };
+  return medianOf(rounds, warmUps, () => 1000 * secondsOf(read));
 }
 
 /** What is wrong in each block of the broken file: its end, each of its lines, a bracket, ever deeper blocks. */
@@ -98,12 +97,9 @@ export function measureBroken(rounds: number = ROUNDS, warmUps: number = WARM_UP
   const right = longFile();
   const ratioOf = (line: string) => {
     const broken = 'test "x" {\n' + line.repeat(right.length / line.length);
-    const secondsOf = (text: string) => {
-      const start = cpuSeconds();
-      checkProgram(new SourceFile("bench.dma", text), ALONE);
-      return cpuSeconds() - start;
-    };
-    return medianOf(rounds, warmUps, () => secondsOf(broken) / secondsOf(right));
+    const checked = (text: string) =>
+      secondsOf(() => checkProgram(new SourceFile("bench.dma", text), ALONE));
+    return medianOf(rounds, warmUps, () => checked(broken) / checked(right));
   };
   return Math.max(...BROKEN_LINES.map(ratioOf));
 }
@@ -160,11 +156,10 @@ export function measureLoop(
 ): number {
   const program = readProgram(LOOP);
   let seen = 0;
-  const rate = medianOf(rounds, warmUps, () => {
-    const start = cpuSeconds();
+  const loop = () => {
     seen += where === "script" ? loopInScript(program) : loopHere(TURNS);
-    return STATEMENTS_PER_TURN * TURNS / (cpuSeconds() - start);
-  });
+  };
+  const rate = medianOf(rounds, warmUps, () => STATEMENTS_PER_TURN * TURNS / secondsOf(loop));
   if (!(seen > 0)) throw new Error("The loop was not run");
   return rate;
 }

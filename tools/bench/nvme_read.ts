@@ -6,7 +6,7 @@ import type { IommuMode, MachineConfig } from "@dmalab/runtime";
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { medianOf } from "@dmalab/cli/bench/statistics";
 import { measureInChild, ONE_THREAD } from "./child.ts";
-import { cpuSeconds } from "./cpu_time.ts";
+import { secondsOf } from "./cpu_time.ts";
 
 /** Rounds that count, and the requests of each. */
 const ROUNDS = 15;
@@ -105,11 +105,10 @@ export function measureReads(
   warmUps: number = WARM_UPS,
 ): number {
   const reader = new Reader(options);
-  return medianOf(rounds, warmUps, () => {
-    const start = cpuSeconds();
+  const round = () => {
     for (let requests = 0; requests < ROUND_REQUESTS; requests += BATCH) reader.runBatch();
-    return ROUND_REQUESTS / (cpuSeconds() - start);
-  });
+  };
+  return medianOf(rounds, warmUps, () => ROUND_REQUESTS / secondsOf(round));
 }
 
 const MAIN = "tools/bench/nvme_read_main.ts";

@@ -4,7 +4,7 @@ import { buildPciTree, PciTopology, type PciTree } from "@dmalab/devices/pci";
 import { defaultMachineConfig, Machine, physAddr } from "@dmalab/runtime";
 import { plainBenchmark } from "./benchmark.ts";
 import { medianOf } from "@dmalab/cli/bench/statistics";
-import { cpuSeconds } from "./cpu_time.ts";
+import { secondsOf } from "./cpu_time.ts";
 
 /** Host bridges, root ports of each, and devices below the switch of each: 256 functions. */
 const BRIDGES = 4;
@@ -58,11 +58,7 @@ export function askAll(tree: PciTree): Readonly<Record<string, number>> {
 /** The median time of all pairs in milliseconds. */
 export function measureMatrix(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
   const tree = largeTree();
-  return medianOf(rounds, warmUps, () => {
-    const start = cpuSeconds();
-    askAll(tree);
-    return (cpuSeconds() - start) * 1000;
-  });
+  return medianOf(rounds, warmUps, () => 1000 * secondsOf(() => askAll(tree)));
 }
 
 export const P2P_MATRIX = plainBenchmark(

@@ -12,9 +12,9 @@ import {
 import { loadProgram } from "@dmalab/lang";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { DEFAULT_KERNEL } from "@dmalab/runtime/kernels";
-import { type Benchmark, plainBenchmark } from "./benchmark.ts";
+import { type Benchmark, plainBenchmark, plainResult } from "./benchmark.ts";
 import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
-import { cpuSeconds } from "./cpu_time.ts";
+import { cpuSeconds, secondsOf } from "./cpu_time.ts";
 
 /** Rounds that count, and rounds before those. */
 const ROUNDS = 3;
@@ -48,17 +48,15 @@ function measureCases(): readonly BenchResult[] {
   const sizes = cases.map(sizesOf);
   const bytes = sizes.reduce((sum, each) => sum + each.bytes, 0);
   const pieces = sizes.reduce((sum, each) => sum + each.pieces, 0);
-  const seconds = medianOf(ROUNDS, WARM_UPS, () => {
-    const start = cpuSeconds();
+  const runAll = () => {
     for (const { machine, steps } of cases) {
       const run = new CaseRun(machine, RELEASE);
       for (const step of steps) if (run.step(step) !== null) throw new Error("A step went wrong");
     }
-    return cpuSeconds() - start;
-  });
-  const result = (name: string, value: number, unit: string): BenchResult => (
-    { name, value: rounded(value), unit, ratio: null, to: null }
-  );
+  };
+  const seconds = medianOf(ROUNDS, WARM_UPS, () => secondsOf(runAll));
+  const result = (name: string, value: number, unit: string) =>
+    plainResult(name, rounded(value), unit);
   return [
     result("hunt.cases", steps / seconds, "steps/s"),
     result("hunt.cases.moved", bytes / MIB / seconds, "MiB/s"),

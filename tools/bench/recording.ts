@@ -8,7 +8,7 @@ import { memoryFiles } from "@dmalab/lang/syntax";
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { median, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { measureInChild, ONE_THREAD } from "./child.ts";
-import { cpuSeconds } from "./cpu_time.ts";
+import { secondsOf } from "./cpu_time.ts";
 
 /** Events of one run. */
 const EVENTS = 1_000_000;
@@ -52,9 +52,8 @@ export function measureRate(recorded: boolean): number {
   return medianOf(ROUNDS, WARM_UPS, () => {
     const lab = makeLab();
     if (recorded) new MachineRecording(lab.machine, LAB_TABLES);
-    const start = cpuSeconds();
-    runReads(lab);
-    return lab.machine.events.seq / (cpuSeconds() - start);
+    const seconds = secondsOf(() => runReads(lab));
+    return lab.machine.events.seq / seconds;
   });
 }
 

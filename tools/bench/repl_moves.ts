@@ -3,6 +3,7 @@ import { LoadError } from "@dmalab/lang/syntax";
 import { Repl } from "@dmalab/cli/repl";
 import { INTERRUPT } from "@dmalab/cli/terminal";
 import { plainBenchmark } from "./benchmark.ts";
+import { median } from "@dmalab/cli/bench/statistics";
 import { measureInChild } from "./child.ts";
 import { RECORDING_MAIN } from "./recording.ts";
 
@@ -66,37 +67,33 @@ async function longSession(): Promise<Typist> {
   return typist;
 }
 
-/** Milliseconds from the line to the next prompt: the median of some, each from the end. */
-async function measureLine(line: string, between: string): Promise<number> {
+/** Milliseconds from a line to the next prompt: the median of some, each behind some others. */
+async function measureLine(
+  line: string,
+  answer: string,
+  before: (round: number) => readonly string[],
+): Promise<number> {
   const typist = await longSession();
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    await typist.type(between);
+    for (const each of before(round)) await typist.type(each);
     const start = performance.now();
-    await typist.type(line);
+    const answered = await typist.type(line);
     times.push(performance.now() - start);
+    if (!answered.includes(answer)) throw new Error(answered);
   }
-  return times.sort((one, other) => one - other)[ROUNDS >> 1]!;
+  return median(times);
 }
 
 /** One event back from the end, with what changed. */
 export function measureBack(): Promise<number> {
-  return measureLine(":back", ":goto end");
+  return measureLine(":back", "", () => [":goto end"]);
 }
 
 /** A statement typed at a past event: it begins a branch. */
-export async function measureLive(): Promise<number> {
-  const typist = await longSession();
-  const times: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    await typist.type(":switch main");
-    await typist.type(`:goto ${494_500 + round}`);
-    const start = performance.now();
-    const answer = await typist.type("let here = done");
-    times.push(performance.now() - start);
-    if (!answer.includes("branch")) throw new Error(answer);
-  }
-  return times.sort((one, other) => one - other)[ROUNDS >> 1]!;
+export function measureLive(): Promise<number> {
+  const before = (round: number) => [":switch main", `:goto ${494_500 + round}`];
+  return measureLine("let here = done", "branch", before);
 }
 
 const STEPS = 1000;

@@ -2,7 +2,7 @@
 import { LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { medianOf } from "@dmalab/cli/bench/statistics";
-import { cpuSeconds } from "./cpu_time.ts";
+import { secondsOf } from "./cpu_time.ts";
 
 const LINES = 200_000;
 const ROUNDS = 5;
@@ -37,12 +37,7 @@ function strictTrace(): string[] {
 function stage(name: string, doc: string, run: (lines: readonly string[]) => void): Benchmark {
   return plainBenchmark(`trace.${name}`, "lines/s", doc, () => {
     const lines = strictTrace();
-    const seconds = medianOf(ROUNDS, WARM_UPS, () => {
-      const start = cpuSeconds();
-      run(lines);
-      return cpuSeconds() - start;
-    });
-    return LINES / seconds;
+    return LINES / medianOf(ROUNDS, WARM_UPS, () => secondsOf(() => run(lines)));
   });
 }
 

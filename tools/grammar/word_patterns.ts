@@ -35,12 +35,11 @@ export interface WordPattern {
   readonly atStart: boolean;
 }
 
-type Asked = (row: KeywordSpec) => boolean;
-
 /** The patterns, in the order in which they are tried. */
 export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
   const { before, notBefore, noValue, signs: { addTo, assign, brace, dot, open } } = parts;
-  const soft = (isAsked: Asked) => keywordsWhere((row) => row.class === "soft" && isAsked(row));
+  const soft = (isAsked: (row: KeywordSpec) => boolean) =>
+    keywordsWhere((row) => row.class === "soft" && isAsked(row));
   const found = new Patterns(parts);
   found.add(soft(({ place }) => place === "statement"), true, notBefore(assign, addTo, dot, open));
   const inBench = soft(({ place }) => place === "bench");

@@ -16,6 +16,7 @@ import {
 } from "@dmalab/lang/values";
 import { firstSentence } from "@dmalab/lang/text";
 import { INJECTION_POINTS } from "@dmalab/runtime";
+import { markdownTable } from "./marked_part.ts";
 
 /** The command that writes the pages anew. */
 export const REFERENCE_COMMAND = "deno task reference";
@@ -105,10 +106,9 @@ function constantLines(): string[] {
     "",
     "What `inject POINT { … }` takes.",
     "",
-    "| point | what fails | with |",
-    "| --- | --- | --- |",
-    ...INJECTION_POINTS.map(({ name, doc, errors }) =>
-      tableRow([`\`${name}\``, doc, errorList(errors)])
+    ...markdownTable(
+      ["point", "what fails", "with"],
+      INJECTION_POINTS.map(({ name, doc, errors }) => [`\`${name}\``, doc, errorList(errors)]),
     ),
   ];
 }
@@ -124,14 +124,13 @@ function functionLines(spec: FunctionSpec | MethodSpec, level: string, title: st
     doc,
     ...parameters.length === 0 ? [] : [
       "",
-      "| argument | kind | |",
-      "| --- | --- | --- |",
-      ...parameters.map((parameter, index) =>
-        tableRow([
+      ...markdownTable(
+        ["argument", "kind", ""],
+        parameters.map((parameter, index) => [
           `\`${parameter.name}\``,
           kindsText(parameter.type),
           parameter.doc + notes(parameter, variadic === true && index === parameters.length - 1),
-        ])
+        ]),
       ),
     ],
     ...raises.length === 0 ? [] : ["", `Raises ${raises.join(", ")}.`],
@@ -180,10 +179,9 @@ function typeLines(type: HandleType): string[] {
     parent === undefined ? doc : `${doc} It has all that ${typeLink(parent.name)} has.`,
     ...fields.length === 0 ? [] : [
       "",
-      "| field | kind | |",
-      "| --- | --- | --- |",
-      ...fields.map((field: FieldSpec) =>
-        tableRow([`\`.${field.name}\``, kindText(field.type), field.doc])
+      ...markdownTable(
+        ["field", "kind", ""],
+        fields.map(({ doc, name, type }: FieldSpec) => [`\`.${name}\``, kindText(type), doc]),
       ),
     ],
     ...methods.flatMap((method) => functionLines(method, "###", `${name}.${method.name}`)),
@@ -196,10 +194,13 @@ function wordLines(): string[] {
     "",
     `## ${group[0]!.toUpperCase()}${group.slice(1)}`,
     "",
-    "| word | also | |",
-    "| --- | --- | --- |",
-    ...words.map(({ aliases, doc, name }) =>
-      tableRow([`\`${name}\``, aliases.map((alias) => `\`${alias}\``).join(" "), doc])
+    ...markdownTable(
+      ["word", "also", ""],
+      words.map(({ aliases, doc, name }) => [
+        `\`${name}\``,
+        aliases.map((alias) => `\`${alias}\``).join(" "),
+        doc,
+      ]),
     ),
   ]);
 }
@@ -229,11 +230,4 @@ function typeLink(name: string): string {
 
 function typeAnchor(name: string): string {
   return `type-${name.replaceAll(".", "")}`;
-}
-
-/** A row of a table: bars in cells are escaped. */
-export function tableRow(cells: readonly string[]): string {
-  return `| ${
-    cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")
-  } |`;
 }

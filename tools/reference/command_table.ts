@@ -1,6 +1,7 @@
 /** The table of the README: the commands, each as `dmalab --help` describes it. */
-import { COMMANDS } from "@dmalab/cli/all_commands";
+import { COMMANDS, PERMISSIONS } from "@dmalab/cli/all_commands";
 import { withPart } from "./marked_part.ts";
+import type { CommandPermissions } from "@dmalab/cli/permissions";
 
 /** The page with its table of the commands there are. @throws {RangeError} When it has no place for it. */
 export function withCommandTable(page: string): string {
@@ -10,4 +11,54 @@ export function withCommandTable(page: string): string {
   const lines = [["command", "what it does"], ["-".repeat(names), "-".repeat(briefs)], ...rows]
     .map(([name, brief]) => `| ${name!.padEnd(names)} | ${brief!.padEnd(briefs)} |`);
   return withPart(page, "commands", lines);
+}
+
+/** The page with its table. @throws {RangeError} When it has no place for it. */
+export function withPermissionTable(page: string): string {
+  const rows = Object.entries(PERMISSIONS).map(([name, may]) =>
+    `| \`${name}\` | ${cell(readsOf(may))} | ${cell(writesOf(may))} | ${cell(othersOf(may))} |`
+  );
+  const head = ["| command | also reads | writes | else |", "| --- | --- | --- | --- |"];
+  return withPart(page, "permissions", [...head, ...rows]);
+}
+
+function cell(parts: readonly string[]): string {
+  return parts.length === 0 ? "–" : parts.join(", ");
+}
+
+function code(words: readonly string[]): string[] {
+  return words.map((word) => `\`${word}\``);
+}
+
+function readsOf(may: CommandPermissions): string[] {
+  return [
+    ...may.readsAll ? ["every file"] : [],
+    ...may.compiles && !may.readsAll ? ["`$DMALAB_TREE`"] : [],
+    ...may.findsRoot ? ["`.git` in the folders above"] : [],
+  ];
+}
+
+function writesOf(may: CommandPermissions): string[] {
+  const options = [...may.files ?? [], ...may.folders ?? []];
+  return [
+    ...options.length > 0 ? [`what ${code(options).join(", ")} name`] : [],
+    ...may.here === undefined
+      ? []
+      : [may.here === "always" ? "the current folder" : "else the current folder"],
+    ...may.named === undefined
+      ? []
+      : [may.named === "always" ? "what is named" : `with \`${may.named}\` what is named`],
+    ...may.keeps ? ["`.dmalab/`"] : [],
+    ...may.compiles ? ["the cache of C drivers"] : [],
+    ...may.spools ? ["temporary files"] : [],
+  ];
+}
+
+function othersOf(may: CommandPermissions): string[] {
+  return [
+    ...may.compiles ? ["runs the compiler of C"] : [],
+    ...may.runs === undefined ? [] : [`runs ${code(may.runs).join(", ")}`],
+    ...may.edits ? ["runs `$VISUAL` or `$EDITOR`"] : [],
+    ...may.port === undefined ? [] : [`listens on \`${may.port}\` of 127.0.0.1`],
+  ];
 }

@@ -2,8 +2,7 @@ import { assert, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "@dmalab/tests";
 import { REFERENCE_COMMAND } from "./builtins_page.ts";
-import { withCommandTable } from "./command_table.ts";
-import { withPermissionTable } from "./permission_table.ts";
+import { withCommandTable, withPermissionTable } from "./command_table.ts";
 
 Deno.test("the README has all commands, as their help describes them", () => {
   const page = Deno.readTextFileSync(join(ROOT, "README.md"));

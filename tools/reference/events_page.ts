@@ -1,38 +1,37 @@
 /** The tables of `docs/events.md`, written from the runtime's vocabulary into the page's own prose. */
 import { CALL_TABLE, COMMON_FIELDS, EVENT_TABLE, KERNEL_CALLS } from "@dmalab/runtime";
 import { type EventEntry, type Field, type FieldTable, wordsOf } from "@dmalab/runtime/vocabulary";
-import { tableRow } from "./builtins_page.ts";
-import { withPart } from "./marked_part.ts";
+import { markdownTable, withPart } from "./marked_part.ts";
 
 /** A field with more words leads to the list of them. */
 const DISPLAYED_WORDS = 12;
 
 /** Each part of the page that is made, by the comment above it. */
 const PARTS: Readonly<Record<string, () => readonly string[]>> = {
-  "common fields": () => [
-    "| field | what it holds |",
-    "| --- | --- |",
-    ...Object.entries<Field>(COMMON_FIELDS).map(([name, { doc }]) =>
-      tableRow([`\`${name}\``, doc ?? ""])
+  "common fields": () =>
+    markdownTable(
+      ["field", "what it holds"],
+      Object.entries<Field>(COMMON_FIELDS).map(([name, { doc }]) => [`\`${name}\``, doc ?? ""]),
     ),
-  ],
-  events: () => [
-    "| event | fields | when |",
-    "| --- | --- | --- |",
-    ...Object.entries<EventEntry>(EVENT_TABLE).map(([name, { fields, when }]) =>
-      tableRow([`\`${name}\``, fieldsText(fields), when])
+  events: () =>
+    markdownTable(
+      ["event", "fields", "when"],
+      Object.entries<EventEntry>(EVENT_TABLE).map(([name, { fields, when }]) => [
+        `\`${name}\``,
+        fieldsText(fields),
+        when,
+      ]),
     ),
-  ],
-  calls: () => [
-    "| function | arguments | result |",
-    "| --- | --- | --- |",
-    ...KERNEL_CALLS.map((name) => {
-      const { arguments: args, result }: { arguments: FieldTable; result: Field } =
-        CALL_TABLE[name];
-      const names = Object.keys(args).map((argument) => `\`${argument}\``).join(", ");
-      return tableRow([`\`${name}\``, names, result.kind === "nothing" ? "" : noted(result)]);
-    }),
-  ],
+  calls: () =>
+    markdownTable(
+      ["function", "arguments", "result"],
+      KERNEL_CALLS.map((name) => {
+        const { arguments: args, result }: { arguments: FieldTable; result: Field } =
+          CALL_TABLE[name];
+        const names = Object.keys(args).map((argument) => `\`${argument}\``).join(", ");
+        return [`\`${name}\``, names, result.kind === "nothing" ? "" : noted(result)];
+      }),
+    ),
 };
 
 /** The page with its tables as the vocabulary says. @throws {RangeError} When it has no place for one. */

@@ -2,50 +2,43 @@
 import { FOUND_IN, REPORT_CLASSES, type ReportClassEntry } from "@dmalab/runtime/dma";
 import { LEAK_KINDS, type LeakKindEntry } from "@dmalab/runtime/leaks";
 import { FAULT_REASONS } from "@dmalab/runtime/vocabulary";
-import { tableRow } from "./builtins_page.ts";
-import { withPart } from "./marked_part.ts";
+import { markdownTable, withPart } from "./marked_part.ts";
 
 /** Each part of the page that is made, by the comment above it. */
 const PARTS: Readonly<Record<string, () => readonly string[]>> = {
-  reports: () => [
-    "| report | what was done | found in | a kernel sees it | rule | kernel log |",
-    "| --- | --- | --- | --- | --- | --- |",
-    ...Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) =>
-      tableRow([
+  reports: () =>
+    markdownTable(
+      ["report", "what was done", "found in", "a kernel sees it", "rule", "kernel log"],
+      Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) => [
         `\`${name}\``,
         entry.doc,
         FOUND_IN[entry.found],
         seenBy(entry),
         entry.rule,
         entry.log ?? "",
-      ])
+      ]),
     ),
-  ],
-  faults: () => [
-    "| fault | what it is | found in | a kernel sees it |",
-    "| --- | --- | --- | --- |",
-    ...Object.entries(FAULT_REASONS).map(([name, { doc, found, isLogged }]) =>
-      tableRow([
+  faults: () =>
+    markdownTable(
+      ["fault", "what it is", "found in", "a kernel sees it"],
+      Object.entries(FAULT_REASONS).map(([name, { doc, found, isLogged }]) => [
         `\`${name}\``,
         doc,
         FOUND_IN[found],
         isLogged ? "the IOMMU's fault line in the log" : "no",
-      ])
+      ]),
     ),
-  ],
-  leaks: () => [
-    "| leak | what it is | found in | a kernel sees it | rule |",
-    "| --- | --- | --- | --- | --- |",
-    ...Object.entries<LeakKindEntry>(LEAK_KINDS).map(([kind, entry]) =>
-      tableRow([
+  leaks: () =>
+    markdownTable(
+      ["leak", "what it is", "found in", "a kernel sees it", "rule"],
+      Object.entries<LeakKindEntry>(LEAK_KINDS).map(([kind, entry]) => [
         `\`${kind}\``,
         entry.doc,
         FOUND_IN[entry.found],
         entry.beyondKernel ? "no" : "DMA debugging, when the driver unbinds",
         entry.rule ?? "none",
-      ])
+      ]),
     ),
-  ],
 };
 
 function seenBy({ beyondKernel, counted }: ReportClassEntry): string {

@@ -11,7 +11,7 @@ import {
 } from "@dmalab/lang/machine";
 import { formatDuration } from "@dmalab/lang/text";
 import { LATENCY_PRESETS, type LatencyPreset } from "@dmalab/runtime/time";
-import { withPart } from "./marked_part.ts";
+import { markdownTable, withPart } from "./marked_part.ts";
 
 /** The page with its tables as the rows say. @throws {RangeError} When it has no place for one. */
 export function withMachineKeys(page: string): string {
@@ -27,33 +27,36 @@ function presetTable(): string[] {
     ...index === 0 ? [] : [""],
     `\`${name}\`: ${doc}`,
     "",
-    "| latency | of | source of the number |",
-    "| --- | --- | --- |",
-    ...Object.entries(latencies).map(([key, { ns, source }]) =>
-      row([`\`${key}\``, formatDuration(ns), source])
+    ...markdownTable(
+      ["latency", "of", "source of the number"],
+      Object.entries(latencies).map(([key, { ns, source }]) => [
+        `\`${key}\``,
+        formatDuration(ns),
+        source,
+      ]),
     ),
   ]);
 }
 
 function tables(): string[] {
   return [
-    "| block | inside | meaning |",
-    "| --- | --- | --- |",
-    ...[...MACHINE_SCHEMA.blocks.values()].map(({ doc, keyword, named }) =>
-      row([
+    ...markdownTable(
+      ["block", "inside", "meaning"],
+      [...MACHINE_SCHEMA.blocks.values()].map(({ doc, keyword, named }) => [
         `\`${keyword}${named ? " NAME" : ""}\``,
         MACHINE_SCHEMA.placesOf(keyword).join(", "),
         doc,
-      ])
+      ]),
     ),
     "",
-    "| key | takes | default | what it is |",
-    "| --- | --- | --- | --- |",
-    ...groups().map(([name, [first, ...others]]) => {
-      const { shape, doc } = first!.spec;
-      const defaults = new Set([first!, ...others].map(({ spec }) => defaultText(spec)));
-      return row([`\`${name}\``, shapeText(shape), [...defaults].join(" or "), doc]);
-    }),
+    ...markdownTable(
+      ["key", "takes", "default", "what it is"],
+      groups().map(([name, [first, ...others]]) => {
+        const { shape, doc } = first!.spec;
+        const defaults = new Set([first!, ...others].map(({ spec }) => defaultText(spec)));
+        return [`\`${name}\``, shapeText(shape), [...defaults].join(" or "), doc];
+      }),
+    ),
   ];
 }
 
@@ -70,8 +73,4 @@ function groups(): readonly (readonly [string, readonly MachineKey[]])[] {
       return deviceWords.has(keyword) && ofEveryDevice(key) ? `DEVICE.${key}` : keyName(each);
     }),
   ];
-}
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }

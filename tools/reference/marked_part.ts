@@ -13,3 +13,13 @@ export function withPart(page: string, name: string, lines: readonly string[]): 
   if (from < 0 || to < 0) throw new RangeError(`The page has no part "${name}"`);
   return `${page.slice(0, from)}${begin}\n\n${lines.join("\n")}\n\n${page.slice(to)}`;
 }
+
+/** A table of Markdown: bars in cells are escaped. */
+export function markdownTable(
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+): readonly string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+  return [line(heads), line(heads.map(() => "---")), ...rows.map((row) => line(row.map(cell)))];
+}

@@ -57,7 +57,6 @@ export function notationPage(): string {
   return ["# Notation of the rules", "", ...parts].join("\n");
 }
 
-/** Each diagnostic with its example. */
 export function diagnosticsPage(): string {
   const entries = Object.entries(DIAGNOSTIC_CODES).sort(([a], [b]) => a < b ? -1 : 1);
   return [

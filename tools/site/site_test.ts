@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { checkSite, incompletePages, unlinkedRules } from "./check_site.ts";
 import { doorPages, notationPage, releasesPage } from "./made_pages.ts";
-import { changeProse } from "./prose.ts";
+import { changeProse } from "./site_pages.ts";
 import { addressOfRule, linkRules, rulePages } from "./rules.ts";
 import { withRunnable } from "./runnable.ts";
 

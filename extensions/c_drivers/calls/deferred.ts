@@ -1,7 +1,7 @@
 /** Work that is queued, and timers. @see rules/c-api.md 14 */
 import type { Kernel } from "@dmalab/runtime/kernels";
 import { callOwn, CDeferred, CTimers } from "../c_deferred.ts";
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 
 /** Timers had other names. */
@@ -26,52 +26,36 @@ function stopTimerAndWait(kernel: CKernel, args: CArguments): number {
 }
 
 export const DEFERRED_CALLS: Readonly<Record<"workqueue" | "timer", readonly CCallEntry[]>> = {
-  workqueue: [
-    {
-      c: "bool schedule_work(struct work_struct *work)",
-      run(kernel, [work]) {
-        const at = checked(kernel, "work_struct", work);
-        const { site } = kernel.machine.events.context;
-        const run = () => callOwn(kernel, "Work", at, site);
-        return Number(kernel.part(CDeferred).post(workKey(at), run, at));
-      },
+  workqueue: callEntries({
+    "bool schedule_work(struct work_struct *work)"(kernel, [work]) {
+      const at = checked(kernel, "work_struct", work);
+      const { site } = kernel.machine.events.context;
+      const run = () => callOwn(kernel, "Work", at, site);
+      return Number(kernel.part(CDeferred).post(workKey(at), run, at));
     },
-    {
-      c: "bool work_pending(const struct work_struct *work)",
-      run: (kernel, [work]) => Number(kernel.part(CDeferred).waits(workKey(work))),
+    "bool work_pending(const struct work_struct *work)": (kernel, [work]) =>
+      Number(kernel.part(CDeferred).waits(workKey(work))),
+    "bool cancel_work(struct work_struct *work)": (kernel, [work]) =>
+      Number(kernel.part(CDeferred).take(workKey(work)) !== null),
+    "bool cancel_work_sync(struct work_struct *work)"(kernel, [work]) {
+      kernel.maySleep();
+      return Number(kernel.part(CDeferred).take(workKey(work)) !== null);
     },
-    {
-      c: "bool cancel_work(struct work_struct *work)",
-      run: (kernel, [work]) => Number(kernel.part(CDeferred).take(workKey(work)) !== null),
+    "bool flush_work(struct work_struct *work)"(kernel, [work]) {
+      kernel.maySleep();
+      const run = kernel.part(CDeferred).take(workKey(work));
+      run?.();
+      return Number(run !== null);
     },
-    {
-      c: "bool cancel_work_sync(struct work_struct *work)",
-      run(kernel, [work]) {
-        kernel.maySleep();
-        return Number(kernel.part(CDeferred).take(workKey(work)) !== null);
-      },
+  }),
+  timer: callEntries({
+    "int mod_timer(struct timer_list *timer, unsigned long expires)"(kernel, [timer, expires]) {
+      const at = checked(kernel, "timer_list", timer);
+      return Number(kernel.part(CTimers).arm(at, kernel.exact(expires, "time")));
     },
-    {
-      c: "bool flush_work(struct work_struct *work)",
-      run(kernel, [work]) {
-        kernel.maySleep();
-        const run = kernel.part(CDeferred).take(workKey(work));
-        run?.();
-        return Number(run !== null);
-      },
-    },
-  ],
-  timer: [
-    {
-      c: "int mod_timer(struct timer_list *timer, unsigned long expires)",
-      run(kernel, [timer, expires]) {
-        const at = checked(kernel, "timer_list", timer);
-        return Number(kernel.part(CTimers).arm(at, kernel.exact(expires, "time")));
-      },
-    },
-    { c: "int timer_delete(struct timer_list *timer)", run: stopTimer },
-    { c: "int timer_delete_sync(struct timer_list *timer)", run: stopTimerAndWait },
-    { c: "int del_timer(struct timer_list *timer)", isIn: before72, run: stopTimer },
-    { c: "int del_timer_sync(struct timer_list *timer)", isIn: before72, run: stopTimerAndWait },
-  ],
+    "int timer_delete(struct timer_list *timer)": stopTimer,
+    "int timer_delete_sync(struct timer_list *timer)": stopTimerAndWait,
+    "int del_timer(struct timer_list *timer)": { isIn: before72, run: stopTimer },
+    "int del_timer_sync(struct timer_list *timer)": { isIn: before72, run: stopTimerAndWait },
+  }),
 };

@@ -8,7 +8,7 @@ import {
 } from "@dmalab/runtime/memory";
 import { IO_BASE } from "../c_addresses.ts";
 import { CFailures } from "../c_failures.ts";
-import type { CCallEntry } from "../call_entry.ts";
+import { callEntries, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { formatMessage } from "../print_format.ts";
 
@@ -16,7 +16,6 @@ const LEVELS = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debu
 /** What is less important is logged only on request. */
 const DEBUG_LEVEL = 7;
 
-/** Where a register lies. */
 function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
   if (at >= IO_BASE) {
     const phys = kernel.phys(at);
@@ -62,55 +61,47 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
           },
         },
       ]),
-    // 64 bits cross the border as two numbers of 32, so that none of them is lost.
-    {
-      c: "u32 dmalab_readq(const volatile void *addr, u32 *high)",
-      as: "readq",
-      run(kernel, [at, highAt]) {
-        const { machine, memory } = kernel;
-        const [low, high] = readWideRegister(machine, register(kernel, at, 8));
-        if (!memory.isOpen(highAt, 4)) throw kernel.crash(`readq() writes at ${hex(highAt)}`);
-        memory.view.setUint32(highAt, high, true);
-        return low;
+    ...callEntries({
+      // 64 bits cross the border as two numbers of 32, so that none of them is lost.
+      "u32 dmalab_readq(const volatile void *addr, u32 *high)": {
+        as: "readq",
+        run(kernel, [at, highAt]) {
+          const { machine, memory } = kernel;
+          const [low, high] = readWideRegister(machine, register(kernel, at, 8));
+          if (!memory.isOpen(highAt, 4)) throw kernel.crash(`readq() writes at ${hex(highAt)}`);
+          memory.view.setUint32(highAt, high, true);
+          return low;
+        },
       },
-    },
-    {
-      c: "void dmalab_writeq(u32 low, u32 high, volatile void *addr)",
-      as: "writeq",
-      run(kernel, [low, high, at]) {
-        writeWideRegister(kernel.machine, register(kernel, at, 8), low, high);
+      "void dmalab_writeq(u32 low, u32 high, volatile void *addr)": {
+        as: "writeq",
+        run(kernel, [low, high, at]) {
+          writeWideRegister(kernel.machine, register(kernel, at, 8), low, high);
+        },
       },
-    },
-    {
-      c: "void *ioremap(phys_addr_t phys, size_t size)",
-      run: (kernel, [phys, size]) => kernel.machine.memory.covers(phys, size) ? IO_BASE + phys : 0,
-    },
-    { c: "void iounmap(volatile void *addr)", run() {} },
+      "void *ioremap(phys_addr_t phys, size_t size)": (kernel, [phys, size]) =>
+        kernel.machine.memory.covers(phys, size) ? IO_BASE + phys : 0,
+      "void iounmap(volatile void *addr)"() {},
+    }),
   ],
-  printk: [
-    {
-      c: "void dmalab_print_line(int level, const struct device *dev, const char *format, const void *arguments)",
-      run(kernel, [level, dev, format, args]) {
-        if (level >= DEBUG_LEVEL) return;
-        const text = formatMessage(kernel.memory, format, args).trimEnd();
-        const name = dev === 0 ? "" : `${kernel.device(dev).name}: `;
-        kernel.context.print(`${LEVELS[level] ?? "info"}: ${name}${text}`);
-      },
+  printk: callEntries({
+    "void dmalab_print_line(int level, const struct device *dev, const char *format, const void *arguments)"(
+      kernel,
+      [level, dev, format, args],
+    ) {
+      if (level >= DEBUG_LEVEL) return;
+      const text = formatMessage(kernel.memory, format, args).trimEnd();
+      const name = dev === 0 ? "" : `${kernel.device(dev).name}: `;
+      kernel.context.print(`${LEVELS[level] ?? "info"}: ${name}${text}`);
     },
-  ],
-  bug: [
-    {
-      c: "void dmalab_warn(const char *what)",
-      run(kernel, [what]) {
-        const text = `WARN_ON(${kernel.memory.textAt(what)}) ${kernel.place.text}`;
-        kernel.machine.warnings.warn("driver", text);
-      },
+  }),
+  bug: callEntries({
+    "void dmalab_warn(const char *what)"(kernel, [what]) {
+      const text = `WARN_ON(${kernel.memory.textAt(what)}) ${kernel.place.text}`;
+      kernel.machine.warnings.warn("driver", text);
     },
-    {
-      c: "void dmalab_bug(const char *what)",
-      run(kernel, [what]) {
-        throw kernel.crash(`BUG_ON(${kernel.memory.textAt(what)})`);
-      },
+    "void dmalab_bug(const char *what)"(kernel, [what]) {
+      throw kernel.crash(`BUG_ON(${kernel.memory.textAt(what)})`);
     },
-  ],
+  }),
 };

@@ -27,7 +27,6 @@ const ORDERS = 32;
 const STICKY = HMM_PFN.DMA_MAPPED + HMM_PFN.P2PDMA + HMM_PFN.P2PDMA_BUS;
 const FAULTED = HMM_PFN.VALID + HMM_PFN.WRITE + HMM_PFN.ERROR;
 
-/** A map as C has it. */
 interface KnownMap {
   readonly map: HmmDmaMap;
   /** Where the list of frames lies. */

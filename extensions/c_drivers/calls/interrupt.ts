@@ -7,7 +7,7 @@
 import { ERRNO, INJECTION } from "@dmalab/runtime";
 import { ACTIVITY_STEPS } from "@dmalab/lang/values";
 import { CDeferred } from "../c_deferred.ts";
-import type { CCallEntry } from "../call_entry.ts";
+import { callEntries, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 
 /** What a look at a device takes at least of a CPU that turns round and round. */
@@ -120,58 +120,39 @@ export function freeIrq(kernel: CKernel, irq: number, cookie: number): void {
 }
 
 export const INTERRUPT_CALLS: Readonly<Record<"interrupt" | "sleep", readonly CCallEntry[]>> = {
-  interrupt: [
-    {
-      c: "int dmalab_request_irq(unsigned int irq, void *handler, void *thread_fn, unsigned long flags, const char *name, void *dev_id)",
-      as: "request_threaded_irq",
-      run: (kernel, [irq, handler, thread, flags, _name, cookie]) =>
-        requestIrq(kernel, { irq, handler, thread, flags, cookie }),
-    },
-    {
-      c: "const void *free_irq(unsigned int irq, void *dev_id)",
-      run(kernel, [irq, cookie]) {
-        freeIrq(kernel, irq, cookie);
-        return 0;
+  interrupt: callEntries({
+    "int dmalab_request_irq(unsigned int irq, void *handler, void *thread_fn, unsigned long flags, const char *name, void *dev_id)":
+      {
+        as: "request_threaded_irq",
+        run: (kernel, [irq, handler, thread, flags, _name, cookie]) =>
+          requestIrq(kernel, { irq, handler, thread, flags, cookie }),
       },
+    "const void *free_irq(unsigned int irq, void *dev_id)"(kernel, [irq, cookie]) {
+      freeIrq(kernel, irq, cookie);
+      return 0;
     },
-    {
-      c: "void disable_irq(unsigned int irq)",
-      run(kernel, [irq]) {
-        kernel.maySleep();
-        disable(kernel, irq);
-        waitForThreads(kernel, irq);
-      },
+    "void disable_irq(unsigned int irq)"(kernel, [irq]) {
+      kernel.maySleep();
+      disable(kernel, irq);
+      waitForThreads(kernel, irq);
     },
-    {
-      c: "void disable_irq_nosync(unsigned int irq)",
-      run: (kernel, [irq]) => disable(kernel, irq),
+    "void disable_irq_nosync(unsigned int irq)": (kernel, [irq]) => disable(kernel, irq),
+    "void enable_irq(unsigned int irq)"(kernel, [irq]) {
+      if (!kernel.machine.interrupts.enable(irq)) {
+        throw kernel.crash(`enable_irq() of irq ${irq}, which is not disabled`);
+      }
     },
-    {
-      c: "void enable_irq(unsigned int irq)",
-      run(kernel, [irq]) {
-        if (!kernel.machine.interrupts.enable(irq)) {
-          throw kernel.crash(`enable_irq() of irq ${irq}, which is not disabled`);
-        }
-      },
+    "void synchronize_irq(unsigned int irq)"(kernel, [irq]) {
+      kernel.maySleep();
+      waitForThreads(kernel, irq);
     },
-    {
-      c: "void synchronize_irq(unsigned int irq)",
-      run(kernel, [irq]) {
-        kernel.maySleep();
-        waitForThreads(kernel, irq);
-      },
+    "int dmalab_irq_save(void)"(kernel) {
+      const { context } = kernel.machine;
+      const were = context.irqsOff;
+      context.disableIrqs();
+      return Number(were);
     },
-    {
-      c: "int dmalab_irq_save(void)",
-      run(kernel) {
-        const { context } = kernel.machine;
-        const were = context.irqsOff;
-        context.disableIrqs();
-        return Number(were);
-      },
-    },
-    {
-      c: "void dmalab_irq_restore(void)",
+    "void dmalab_irq_restore(void)": {
       as: "local_irq_restore",
       run(kernel) {
         const { context, interrupts } = kernel.machine;
@@ -181,45 +162,34 @@ export const INTERRUPT_CALLS: Readonly<Record<"interrupt" | "sleep", readonly CC
         interrupts.deliverWaiting();
       },
     },
-  ],
-  sleep: [
-    {
-      c: "bool dmalab_wait(unsigned int *done, u64 timeout_ns)",
-      run(kernel, [done, timeoutNs]) {
-        kernel.maySleep("wait_for_completion");
-        if (!kernel.memory.isOpen(done, 4)) throw kernel.crash("There is no completion");
-        const { view } = kernel.memory;
-        return Number(waitWhile(kernel, timeoutNs, () => view.getUint32(done, true) === 0));
-      },
+  }),
+  sleep: callEntries({
+    "bool dmalab_wait(unsigned int *done, u64 timeout_ns)"(kernel, [done, timeoutNs]) {
+      kernel.maySleep("wait_for_completion");
+      if (!kernel.memory.isOpen(done, 4)) throw kernel.crash("There is no completion");
+      const { view } = kernel.memory;
+      return Number(waitWhile(kernel, timeoutNs, () => view.getUint32(done, true) === 0));
     },
-    {
-      c: "bool dmalab_wait_woken(unsigned int *wakes, unsigned int seen, u64 timeout_ns)",
-      run(kernel, [wakes, seen, timeoutNs]) {
-        if (!kernel.memory.isOpen(wakes, 4)) throw kernel.crash("There is no wait queue");
-        const { view } = kernel.memory;
-        return Number(
-          waitWhile(kernel, timeoutNs, () => view.getUint32(wakes, true) === seen >>> 0),
-        );
-      },
+    "bool dmalab_wait_woken(unsigned int *wakes, unsigned int seen, u64 timeout_ns)"(
+      kernel,
+      [wakes, seen, timeoutNs],
+    ) {
+      if (!kernel.memory.isOpen(wakes, 4)) throw kernel.crash("There is no wait queue");
+      const { view } = kernel.memory;
+      return Number(
+        waitWhile(kernel, timeoutNs, () => view.getUint32(wakes, true) === seen >>> 0),
+      );
     },
-    {
-      c: "void dmalab_may_sleep(const char *what)",
-      run: (kernel, [what]) => kernel.maySleep(kernel.memory.textAt(what)),
+    "void dmalab_may_sleep(const char *what)": (kernel, [what]) =>
+      kernel.maySleep(kernel.memory.textAt(what)),
+    "void dmalab_sleep(const char *what, u64 ns)"(kernel, [what, ns]) {
+      kernel.maySleep(kernel.memory.textAt(what));
+      passAll(kernel, ns);
     },
-    {
-      c: "void dmalab_sleep(const char *what, u64 ns)",
-      run(kernel, [what, ns]) {
-        kernel.maySleep(kernel.memory.textAt(what));
-        passAll(kernel, ns);
-      },
+    "void dmalab_spin(u64 ns)": (kernel, [ns]) => passAll(kernel, ns),
+    "void cpu_relax(void)"(kernel) {
+      pass(kernel, kernel.machine.clock.nowNs + RELAX_NS);
     },
-    { c: "void dmalab_spin(u64 ns)", run: (kernel, [ns]) => passAll(kernel, ns) },
-    {
-      c: "void cpu_relax(void)",
-      run(kernel) {
-        pass(kernel, kernel.machine.clock.nowNs + RELAX_NS);
-      },
-    },
-    { c: "u64 dmalab_now(void)", run: (kernel) => Math.floor(kernel.machine.clock.nowNs) },
-  ],
+    "u64 dmalab_now(void)": (kernel) => Math.floor(kernel.machine.clock.nowNs),
+  }),
 };

@@ -6,7 +6,6 @@
  */
 import type { Machine } from "@dmalab/runtime";
 
-/** A lock that is held. */
 interface Held {
   readonly at: number;
   /** The statement that took it. */
@@ -14,8 +13,6 @@ interface Held {
 }
 
 export class LockOrder {
-  readonly #machine: Machine;
-  readonly #place: (site: number | null) => string;
   /** Locks that were taken while one was held, with the statement, by both. */
   readonly #after = new Map<number, Map<number, number | null>>();
   /** Of who runs: the first taken first. */
@@ -24,10 +21,10 @@ export class LockOrder {
   readonly #outer: Held[][] = [];
 
   /** @param place Says where a statement stands. */
-  constructor(machine: Machine, place: (site: number | null) => string) {
-    this.#machine = machine;
-    this.#place = place;
-  }
+  constructor(
+    private readonly machine: Machine,
+    private readonly place: (site: number | null) => string,
+  ) {}
 
   /** Another context interrupts the running one: it holds nothing. */
   enter(): void {
@@ -45,14 +42,14 @@ export class LockOrder {
 
   /** A lock was taken by a call that would have waited for it. */
   taken(at: number): void {
-    const { site } = this.#machine.events.context;
+    const { site } = this.machine.events.context;
     for (const held of this.#held) this.#follow(held, at, site);
     this.tried(at);
   }
 
   /** One was taken because it was free. */
   tried(at: number): void {
-    this.#held.push({ at, site: this.#machine.events.context.site });
+    this.#held.push({ at, site: this.machine.events.context.site });
   }
 
   given(at: number): void {
@@ -65,7 +62,7 @@ export class LockOrder {
     const all = [...this.#outer.flat(), ...this.#held];
     const held = all.findLast((each) => each.at === at);
     const waits = held !== undefined && !this.#held.includes(held);
-    return { since: held === undefined ? "" : ` since ${this.#place(held.site)}`, waits };
+    return { since: held === undefined ? "" : ` since ${this.place(held.site)}`, waits };
   }
 
   /** What lies in freed memory is no lock any more. */
@@ -84,9 +81,9 @@ export class LockOrder {
     if (after === undefined) this.#after.set(held.at, new Map([[at, site]]));
     else after.set(at, site);
     if (back === undefined) return;
-    this.#machine.checker?.contexts.lockOrder(
+    this.machine.checker?.contexts.lockOrder(
       `Lock-order inversion: taken while holding the lock from ${
-        this.#place(held.site)
+        this.place(held.site)
       }; the opposite ` +
         "order was seen before (possible ABBA deadlock)",
       back,

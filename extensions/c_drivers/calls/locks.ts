@@ -4,7 +4,7 @@
  *
  * @see rules/c-api.md 14
  */
-import type { CCallEntry } from "../call_entry.ts";
+import { callEntries, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 
 const FREE = 0;
@@ -56,9 +56,8 @@ function tryTake(kernel: CKernel, at: number): boolean {
 }
 
 export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEntry[]>> = {
-  spinlock: [
-    {
-      c: "void dmalab_lock(int *held)",
+  spinlock: callEntries({
+    "void dmalab_lock(int *held)": {
       as: "spin_lock",
       run(kernel, [held]) {
         // The only CPU that could unlock it is the one that waits.
@@ -71,8 +70,7 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
         kernel.machine.context.lock();
       },
     },
-    {
-      c: "int dmalab_trylock(int *held)",
+    "int dmalab_trylock(int *held)": {
       as: "spin_trylock",
       run(kernel, [held]) {
         if (!tryTake(kernel, held)) return 0;
@@ -80,37 +78,27 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
         return 1;
       },
     },
-    {
-      c: "void dmalab_unlock(int *held)",
+    "void dmalab_unlock(int *held)": {
       as: "spin_unlock",
       run(kernel, [held]) {
         unlock(kernel, held);
         kernel.machine.context.unlock();
       },
     },
-  ],
-  mutex: [
-    { c: "void mutex_lock(struct mutex *lock)", run: (kernel, [lock]) => takeMutex(kernel, lock) },
-    {
-      c: "int mutex_lock_interruptible(struct mutex *lock)",
-      run(kernel, [lock]) {
-        takeMutex(kernel, lock);
-        return 0;
-      },
+  }),
+  mutex: callEntries({
+    "void mutex_lock(struct mutex *lock)": (kernel, [lock]) => takeMutex(kernel, lock),
+    "int mutex_lock_interruptible(struct mutex *lock)"(kernel, [lock]) {
+      takeMutex(kernel, lock);
+      return 0;
     },
-    {
-      c: "int mutex_trylock(struct mutex *lock)",
-      run(kernel, [lock]) {
-        kernel.maySleep();
-        return Number(tryTake(kernel, lock));
-      },
+    "int mutex_trylock(struct mutex *lock)"(kernel, [lock]) {
+      kernel.maySleep();
+      return Number(tryTake(kernel, lock));
     },
-    {
-      c: "void mutex_unlock(struct mutex *lock)",
-      run(kernel, [lock]) {
-        kernel.maySleep();
-        unlock(kernel, lock);
-      },
+    "void mutex_unlock(struct mutex *lock)"(kernel, [lock]) {
+      kernel.maySleep();
+      unlock(kernel, lock);
     },
-  ],
+  }),
 };

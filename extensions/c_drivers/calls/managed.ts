@@ -5,7 +5,7 @@
  * @see rules/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
  */
 import { ERRNO, INJECTION } from "@dmalab/runtime";
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, type DeviceOfC, GFP, hex } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";
 import { freeIrq, requestIrq } from "./interrupt.ts";
@@ -24,9 +24,7 @@ class CManaged {
   readonly #of = new Map<DeviceOfC, Managed[]>();
 
   add(device: DeviceOfC, key: number | string, give: () => void): void {
-    const list = this.#of.get(device);
-    if (list === undefined) this.#of.set(device, [{ key, give }]);
-    else list.push({ key, give });
+    this.#of.getOrInsertComputed(device, () => []).push({ key, give });
   }
 
   /** Releases something before its time. @returns False when the device has no such thing. */
@@ -124,24 +122,18 @@ function allocManaged(kernel: CKernel, args: CArguments): number {
 export const MANAGED_CALLS: Readonly<
   Record<"devres" | "dmam" | "dmam_pool" | "pcim" | "devm_irq", readonly CCallEntry[]>
 > = {
-  devres: [
-    {
-      c: "void *devm_kmalloc(struct device *dev, size_t size, gfp_t gfp)",
-      run(kernel, [dev, size, gfp]) {
-        kernel.maySleepBy(gfp);
-        const device = kernel.owner(dev);
-        const block = kernel.heap.take(size, (gfp & GFP.ZERO) !== 0);
-        if (block === null) return 0;
-        kernel.part(CManaged).add(device, block.at, () => kernel.free(block.at));
-        return block.at;
-      },
+  devres: callEntries({
+    "void *devm_kmalloc(struct device *dev, size_t size, gfp_t gfp)"(kernel, [dev, size, gfp]) {
+      kernel.maySleepBy(gfp);
+      const device = kernel.owner(dev);
+      const block = kernel.heap.take(size, (gfp & GFP.ZERO) !== 0);
+      if (block === null) return 0;
+      kernel.part(CManaged).add(device, block.at, () => kernel.free(block.at));
+      return block.at;
     },
-    {
-      c: "void devm_kfree(struct device *dev, const void *ptr)",
-      run: (kernel, [dev, ptr]) => giveNow(kernel, dev, ptr),
-    },
-    {
-      c: "int dmalab_devm_action(struct device *dev, void *action, void *data)",
+    "void devm_kfree(struct device *dev, const void *ptr)": (kernel, [dev, ptr]) =>
+      giveNow(kernel, dev, ptr),
+    "int dmalab_devm_action(struct device *dev, void *action, void *data)": {
       as: "devm_add_action_or_reset",
       run(kernel, [dev, action, data]) {
         const error = noteAction(kernel, dev, action, data);
@@ -149,85 +141,77 @@ export const MANAGED_CALLS: Readonly<
         return error;
       },
     },
-    {
-      c: "void dmalab_release(struct device *dev)",
-      run: (kernel, [dev]) => kernel.part(CManaged).release(kernel.owner(dev)),
+    "void dmalab_release(struct device *dev)": (kernel, [dev]) =>
+      kernel.part(CManaged).release(kernel.owner(dev)),
+  }),
+  dmam: callEntries({
+    "void *dmam_alloc_coherent(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp)":
+      allocManaged,
+    "void *dmam_alloc_attrs(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp, unsigned long attrs)":
+      allocManaged,
+    "void dmam_free_coherent(struct device *dev, size_t size, void *cpu, dma_addr_t handle)": (
+      kernel,
+      [dev, _size, cpu],
+    ) => giveNow(kernel, dev, cpu),
+  }),
+  dmam_pool: callEntries({
+    "struct dma_pool *dmam_pool_create(const char *name, struct device *dev, size_t size, size_t align, size_t boundary)"(
+      kernel,
+      args,
+    ) {
+      const pool = createPool(kernel, args);
+      if (pool === 0) return 0;
+      const give = () => kernel.part(CPools).destroy(pool);
+      kernel.part(CManaged).add(kernel.device(args[1]), pool, give);
+      return pool;
     },
-  ],
-  dmam: [
-    {
-      c: "void *dmam_alloc_coherent(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp)",
-      run: allocManaged,
+    "void dmam_pool_destroy(struct dma_pool *pool)"(kernel, [pool]) {
+      if (!kernel.part(CManaged).giveOfAny(pool)) {
+        throw kernel.crash(`${hex(pool)} is no managed pool`);
+      }
     },
-    {
-      c: "void *dmam_alloc_attrs(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp, unsigned long attrs)",
-      run: allocManaged,
+  }),
+  pcim: callEntries({
+    "int pcim_enable_device(struct pci_dev *pdev)"(kernel, [pdev]) {
+      const error = enableDevice(kernel, pdev);
+      if (error !== 0) return error;
+      kernel.part(CManaged).add(kernel.device(pdev), 0, () => {
+        freeVectors(kernel, pdev);
+        giveRegionsBack(kernel, pdev);
+      });
+      return 0;
     },
-    {
-      c: "void dmam_free_coherent(struct device *dev, size_t size, void *cpu, dma_addr_t handle)",
-      run: (kernel, [dev, _size, cpu]) => giveNow(kernel, dev, cpu),
+    "void *pcim_iomap(struct pci_dev *pdev, int bar, unsigned long maxlen)": (
+      kernel,
+      [pdev, bar],
+    ) => mapBar(kernel, pdev, bar),
+    "void *pcim_iomap_region(struct pci_dev *pdev, int bar, const char *name)"(
+      kernel,
+      [pdev, bar],
+    ) {
+      const at = mapBar(kernel, pdev, bar);
+      if (at === 0) return -ERRNO.ENOMEM;
+      const claimed = claimBar(kernel, pdev, bar);
+      if (claimed === null) return -ERRNO.EBUSY;
+      kernel.part(CManaged).add(kernel.device(pdev), at, claimed);
+      return at;
     },
-  ],
-  dmam_pool: [
-    {
-      c: "struct dma_pool *dmam_pool_create(const char *name, struct device *dev, size_t size, size_t align, size_t boundary)",
-      run(kernel, args) {
-        const pool = createPool(kernel, args);
-        if (pool === 0) return 0;
-        const give = () => kernel.part(CPools).destroy(pool);
-        kernel.part(CManaged).add(kernel.device(args[1]), pool, give);
-        return pool;
+  }),
+  devm_irq: callEntries({
+    "int dmalab_devm_irq(struct device *dev, unsigned int irq, void *handler, void *thread_fn, unsigned long flags, const char *name, void *dev_id)":
+      {
+        as: "devm_request_threaded_irq",
+        run(kernel, [dev, irq, handler, thread, flags, _name, cookie]) {
+          const device = kernel.owner(dev);
+          const error = requestIrq(kernel, { irq, handler, thread, flags, cookie });
+          if (error !== 0) return error;
+          kernel.part(CManaged).add(
+            device,
+            irqKey(irq, cookie),
+            () => freeIrq(kernel, irq, cookie),
+          );
+          return 0;
+        },
       },
-    },
-    {
-      c: "void dmam_pool_destroy(struct dma_pool *pool)",
-      run(kernel, [pool]) {
-        if (!kernel.part(CManaged).giveOfAny(pool)) {
-          throw kernel.crash(`${hex(pool)} is no managed pool`);
-        }
-      },
-    },
-  ],
-  pcim: [
-    {
-      c: "int pcim_enable_device(struct pci_dev *pdev)",
-      run(kernel, [pdev]) {
-        const error = enableDevice(kernel, pdev);
-        if (error !== 0) return error;
-        kernel.part(CManaged).add(kernel.device(pdev), 0, () => {
-          freeVectors(kernel, pdev);
-          giveRegionsBack(kernel, pdev);
-        });
-        return 0;
-      },
-    },
-    {
-      c: "void *pcim_iomap(struct pci_dev *pdev, int bar, unsigned long maxlen)",
-      run: (kernel, [pdev, bar]) => mapBar(kernel, pdev, bar),
-    },
-    {
-      c: "void *pcim_iomap_region(struct pci_dev *pdev, int bar, const char *name)",
-      run(kernel, [pdev, bar]) {
-        const at = mapBar(kernel, pdev, bar);
-        if (at === 0) return -ERRNO.ENOMEM;
-        const claimed = claimBar(kernel, pdev, bar);
-        if (claimed === null) return -ERRNO.EBUSY;
-        kernel.part(CManaged).add(kernel.device(pdev), at, claimed);
-        return at;
-      },
-    },
-  ],
-  devm_irq: [
-    {
-      c: "int dmalab_devm_irq(struct device *dev, unsigned int irq, void *handler, void *thread_fn, unsigned long flags, const char *name, void *dev_id)",
-      as: "devm_request_threaded_irq",
-      run(kernel, [dev, irq, handler, thread, flags, _name, cookie]) {
-        const device = kernel.owner(dev);
-        const error = requestIrq(kernel, { irq, handler, thread, flags, cookie });
-        if (error !== 0) return error;
-        kernel.part(CManaged).add(device, irqKey(irq, cookie), () => freeIrq(kernel, irq, cookie));
-        return 0;
-      },
-    },
-  ],
+  }),
 };

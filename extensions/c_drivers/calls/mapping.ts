@@ -2,7 +2,7 @@
 import type { PhysAddr } from "@dmalab/runtime";
 import { DMA_ATTR, type DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
 import type { Kernel } from "@dmalab/runtime/kernels";
-import type { CCallEntry } from "../call_entry.ts";
+import { callEntries, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { kernelEntry, mappingEntry } from "../kernel_entry.ts";
 import { showState } from "../c_iova_state.ts";
@@ -13,14 +13,14 @@ export const since72 = (kernel: Kernel): boolean => !kernel.no_two_step;
 /** How C says 64 bits where there is no limit. */
 const ALL_BITS = 64;
 
-/** What a call that maps is given. */
-type Mapping = readonly [DmaDevice, PhysAddr, sizeBytes: number, DmaDirection, attrs: number];
-
 /** Notes a mapping that was made. */
-function lend(kernel: CKernel, dma: number, mapping: Mapping): void {
-  const [device, phys, sizeBytes, dir, attrs] = mapping;
+function lend(
+  kernel: CKernel,
+  dma: number,
+  ...[device, ...mapping]: readonly [DmaDevice, PhysAddr, size: number, DmaDirection, attrs: number]
+): void {
   kernel.usesMask(device);
-  if (dma >= 0) kernel.lent.add(device, dma, phys, sizeBytes, dir, attrs);
+  if (dma >= 0) kernel.lent.add(device, dma, ...mapping);
 }
 
 /** A call that maps memory by its address. @param adds Attributes that it adds to those of its caller. */
@@ -28,7 +28,7 @@ function mapEntry(name: `dma_map_${"single" | "phys" | "resource"}`, adds = 0): 
   return mappingEntry(name, {
     before: (kernel, [, phys, size]) => void kernel.exact(phys + size, "address"),
     after: (kernel, [device, phys, size, dir, attrs], dma) =>
-      lend(kernel, dma, [device, phys, size, dir, attrs | adds]),
+      lend(kernel, dma, device, phys, size, dir, attrs | adds),
   });
 }
 
@@ -92,7 +92,7 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
   mappingEntry("dma_map_page", {
     before: (kernel, [, , offset, size]) => void kernel.exact(offset + size, "size"),
     after: (kernel, [device, first, offset, ...part], dma) =>
-      lend(kernel, dma, [device, first + offset as PhysAddr, ...part]),
+      lend(kernel, dma, device, first + offset as PhysAddr, ...part),
   }),
   ...UNMAPS.map((name) =>
     mappingEntry(name, { before: (kernel, [device, dma]) => kernel.lent.end(device, dma) })
@@ -111,30 +111,21 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
     ([name, which]) =>
       kernelEntry(name, (kernel, [device, mask]) => setMasks(kernel, device, mask, [which])),
   ),
-  {
-    c: "int dma_set_mask_and_coherent(struct device *dev, u64 mask)",
-    run(kernel, [dev, mask]) {
+  ...callEntries({
+    "int dma_set_mask_and_coherent(struct device *dev, u64 mask)"(kernel, [dev, mask]) {
       kernel.maySleep();
       return setMasks(kernel, kernel.device(dev), mask, BOTH_MASKS);
     },
-  },
-  {
-    c: "int dma_coerce_mask_and_coherent(struct device *dev, u64 mask)",
-    run(kernel, [dev, mask]) {
+    "int dma_coerce_mask_and_coherent(struct device *dev, u64 mask)"(kernel, [dev, mask]) {
       kernel.maySleep();
       const device = kernel.device(dev);
       kernel.part(SharedMasks).of.add(device);
       return setMasks(kernel, device, mask, BOTH_MASKS);
     },
-  },
-  {
-    c: "u64 dma_get_mask(struct device *dev)",
-    run: (kernel, [dev]) => kernel.device(dev).lastAddress,
-  },
-  {
-    c: "bool dma_pci_p2pdma_supported(struct device *dev)",
-    run: (kernel, [dev]) => kernel.device(dev).ownOps ? 0 : 1,
-  },
+    "u64 dma_get_mask(struct device *dev)": (kernel, [dev]) => kernel.device(dev).lastAddress,
+    "bool dma_pci_p2pdma_supported(struct device *dev)": (kernel, [dev]) =>
+      kernel.device(dev).ownOps ? 0 : 1,
+  }),
 ];
 
 /** @see rules/c-api.md 4 */

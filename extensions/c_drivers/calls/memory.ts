@@ -1,6 +1,6 @@
 /** The kernel's allocators, and where memory lies. @see rules/c-api.md 13 */
 import type { PhysAddr } from "@dmalab/runtime";
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import { type FreeCall, KMALLOC_BYTES } from "../c_heap.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { NOWHERE } from "../c_memory.ts";
@@ -90,17 +90,13 @@ function fillPages(kernel: CKernel, gfp: number, count: number, listAt: number):
 
 export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>> = {
   slab: [
-    {
-      c: "void *kmalloc(size_t size, gfp_t gfp)",
-      run(kernel, [size, gfp]) {
+    ...callEntries({
+      "void *kmalloc(size_t size, gfp_t gfp)"(kernel, [size, gfp]) {
         kernel.maySleepBy(gfp);
         if (size === 0) return ZERO_SIZE;
         return kernel.heap.take(size, (gfp & GFP.ZERO) !== 0)?.at ?? 0;
       },
-    },
-    {
-      c: "void *kvmalloc(size_t size, gfp_t gfp)",
-      run(kernel, [size, gfp]) {
+      "void *kvmalloc(size_t size, gfp_t gfp)"(kernel, [size, gfp]) {
         kernel.maySleep();
         if (size === 0) return ZERO_SIZE;
         const zeroed = (gfp & GFP.ZERO) !== 0;
@@ -109,29 +105,19 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
         if (size > KMALLOC_BYTES) return heap.takeVmalloc(size, zeroed, "kvfree")?.at ?? 0;
         return heap.take(size, zeroed, "kvfree")?.at ?? 0;
       },
-    },
-    {
-      c: "void *dmalab_vmalloc(size_t size, gfp_t gfp)",
-      as: "vmalloc",
-      run(kernel, [size, gfp]) {
-        kernel.maySleep();
-        return kernel.heap.takeVmalloc(size, (gfp & GFP.ZERO) !== 0, "vfree")?.at ?? 0;
+      "void *dmalab_vmalloc(size_t size, gfp_t gfp)": {
+        as: "vmalloc",
+        run(kernel, [size, gfp]) {
+          kernel.maySleep();
+          return kernel.heap.takeVmalloc(size, (gfp & GFP.ZERO) !== 0, "vfree")?.at ?? 0;
+        },
       },
-    },
-    {
-      c: "bool is_vmalloc_addr(const void *ptr)",
-      run: (kernel, [ptr]) => Number(isVmalloc(kernel, ptr)),
-    },
-    {
-      c: "struct page *vmalloc_to_page(const void *ptr)",
-      run(kernel, [ptr]) {
+      "bool is_vmalloc_addr(const void *ptr)": (kernel, [ptr]) => Number(isVmalloc(kernel, ptr)),
+      "struct page *vmalloc_to_page(const void *ptr)"(kernel, [ptr]) {
         if (isVmalloc(kernel, ptr)) return kernel.pageAt(kernel.phys(ptr));
         throw kernel.crash(`vmalloc_to_page(${hex(ptr)}): not vmalloc memory`);
       },
-    },
-    {
-      c: "void *krealloc(const void *ptr, size_t size, gfp_t gfp)",
-      run(kernel, [ptr, size, gfp]) {
+      "void *krealloc(const void *ptr, size_t size, gfp_t gfp)"(kernel, [ptr, size, gfp]) {
         kernel.maySleepBy(gfp);
         const zeroed = (gfp & GFP.ZERO) !== 0;
         const isBlock = ptr !== 0 && ptr !== ZERO_SIZE;
@@ -143,7 +129,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
         if (isBlock) kernel.free(ptr);
         return ZERO_SIZE;
       },
-    },
+    }),
     ...(["kfree", "vfree", "kvfree"] as const).map((call) => ({
       c: `void ${call}(const void *ptr)`,
       run: (kernel: CKernel, [ptr]: CArguments) => free(kernel, ptr, call),
@@ -164,56 +150,34 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       isIn: (kernel) => kernel.no_two_step === (index === 0),
       run: (kernel, [gfp, count, pages]) => fillPages(kernel, gfp, count, pages),
     })),
-    {
-      c: "void __free_pages(struct page *page, unsigned int order)",
-      run(kernel, [page, _order]) {
+    ...callEntries({
+      "void __free_pages(struct page *page, unsigned int order)"(kernel, [page, _order]) {
         if (page !== 0) putPage(kernel, page);
       },
-    },
-    {
-      c: "void get_page(struct page *page)",
-      run(kernel, [page]) {
+      "void get_page(struct page *page)"(kernel, [page]) {
         const { extra } = kernel.part(PageReferences);
         const at = firstOf(kernel, page);
         extra.set(at, (extra.get(at) ?? 0) + 1);
       },
-    },
-    { c: "void put_page(struct page *page)", run: (kernel, [page]) => putPage(kernel, page) },
-    {
-      c: "unsigned int compound_order(struct page *page)",
-      run(kernel, [page]) {
+      "void put_page(struct page *page)": (kernel, [page]) => putPage(kernel, page),
+      "unsigned int compound_order(struct page *page)"(kernel, [page]) {
         const block = kernel.heap.blockAt(kernel.memory.pointerTo(kernel.pagePhys(page)));
         return block?.compoundOrder ?? 0;
       },
-    },
-    {
-      c: "unsigned long __get_free_pages(gfp_t gfp, unsigned int order)",
-      run(kernel, [gfp, order]) {
+      "unsigned long __get_free_pages(gfp_t gfp, unsigned int order)"(kernel, [gfp, order]) {
         kernel.maySleepBy(gfp);
         return kernel.heap.takePages(order, (gfp & GFP.ZERO) !== 0)?.at ?? 0;
       },
-    },
-    {
-      c: "void free_pages(unsigned long at, unsigned int order)",
-      run(kernel, [at, _order]) {
+      "void free_pages(unsigned long at, unsigned int order)"(kernel, [at, _order]) {
         if (at !== 0) putPage(kernel, kernel.pageAt(kernel.phys(at)));
       },
-    },
-    {
-      c: "void *page_address(const struct page *page)",
-      run(kernel, [page]) {
+      "void *page_address(const struct page *page)"(kernel, [page]) {
         const phys = kernel.pagePhys(page);
         kernel.part(CRequests).showPage(phys);
         return kernel.share(phys, 1);
       },
-    },
-    {
-      c: "phys_addr_t virt_to_phys(const void *ptr)",
-      run: (kernel, [ptr]) => kernel.phys(ptr),
-    },
-    {
-      c: "void *phys_to_virt(phys_addr_t phys)",
-      run(kernel, [phys]) {
+      "phys_addr_t virt_to_phys(const void *ptr)": (kernel, [ptr]) => kernel.phys(ptr),
+      "void *phys_to_virt(phys_addr_t phys)"(kernel, [phys]) {
         const at = kernel.memory.pointerTo(kernel.exact(phys, "address"));
         if (at === NOWHERE) throw kernel.crash(`phys_to_virt(${hex(phys)}): no memory there`);
         kernel.part(CRequests).showPage(
@@ -221,6 +185,6 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
         );
         return at;
       },
-    },
+    }),
   ],
 };

@@ -7,7 +7,7 @@
  * @see rules/c-api.md 5 (dma_alloc_noncoherent, dma_alloc_pages)
  */
 import { allocPageMemory, freePageMemory, type PageMemory } from "@dmalab/runtime/dma";
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { MARK, NOWHERE } from "../c_memory.ts";
 
@@ -74,24 +74,18 @@ function free(kernel: CKernel, at: number, [dev, size, given, dma, dir]: CArgume
   memory.close(at, known.pages.length * machine.pages.pageSizeBytes, MARK.FREED);
 }
 
-export const PAGE_MEMORY_CALLS: readonly CCallEntry[] = [
-  {
-    c: "void *dma_alloc_noncoherent(struct device *dev, size_t size, dma_addr_t *handle, enum dma_data_direction dir, gfp_t gfp)",
-    run: (kernel, args) => alloc(kernel, args)?.at ?? 0,
+export const PAGE_MEMORY_CALLS: readonly CCallEntry[] = callEntries({
+  "void *dma_alloc_noncoherent(struct device *dev, size_t size, dma_addr_t *handle, enum dma_data_direction dir, gfp_t gfp)":
+    (kernel, args) => alloc(kernel, args)?.at ?? 0,
+  "void dma_free_noncoherent(struct device *dev, size_t size, void *cpu, dma_addr_t handle, enum dma_data_direction dir)":
+    (kernel, args) => free(kernel, args[2], args),
+  "struct page *dma_alloc_pages(struct device *dev, size_t size, dma_addr_t *handle, enum dma_data_direction dir, gfp_t gfp)"(
+    kernel,
+    args,
+  ) {
+    const made = alloc(kernel, args);
+    return made === null ? 0 : kernel.pageAt(made.pages[0]!);
   },
-  {
-    c: "void dma_free_noncoherent(struct device *dev, size_t size, void *cpu, dma_addr_t handle, enum dma_data_direction dir)",
-    run: (kernel, args) => free(kernel, args[2], args),
-  },
-  {
-    c: "struct page *dma_alloc_pages(struct device *dev, size_t size, dma_addr_t *handle, enum dma_data_direction dir, gfp_t gfp)",
-    run(kernel, args) {
-      const made = alloc(kernel, args);
-      return made === null ? 0 : kernel.pageAt(made.pages[0]!);
-    },
-  },
-  {
-    c: "void dma_free_pages(struct device *dev, size_t size, struct page *page, dma_addr_t handle, enum dma_data_direction dir)",
-    run: (kernel, args) => free(kernel, kernel.memory.pointerTo(kernel.pagePhys(args[2])), args),
-  },
-];
+  "void dma_free_pages(struct device *dev, size_t size, struct page *page, dma_addr_t handle, enum dma_data_direction dir)":
+    (kernel, args) => free(kernel, kernel.memory.pointerTo(kernel.pagePhys(args[2])), args),
+});

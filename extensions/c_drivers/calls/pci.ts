@@ -2,7 +2,7 @@
 import type { Bar, PciFunction } from "@dmalab/devices/pci";
 import { ERRNO, INJECTION } from "@dmalab/runtime";
 import { IO_BASE } from "../c_addresses.ts";
-import type { CCallEntry } from "../call_entry.ts";
+import { callEntries, type CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 
 /** Bits of `pci_alloc_irq_vectors`. */
@@ -96,91 +96,63 @@ export function freeVectors(kernel: CKernel, pdev: number): void {
 }
 
 export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
-  pci: [
-    {
-      c: "int pci_enable_device_mem(struct pci_dev *pdev)",
-      run: (kernel, [pdev]) => enableDevice(kernel, pdev),
+  pci: callEntries({
+    "int pci_enable_device_mem(struct pci_dev *pdev)": (kernel, [pdev]) =>
+      enableDevice(kernel, pdev),
+    "void pci_disable_device(struct pci_dev *pdev)"(kernel, [pdev]) {
+      kernel.maySleep();
+      functionOf(kernel, pdev);
     },
-    {
-      c: "void pci_disable_device(struct pci_dev *pdev)",
-      run(kernel, [pdev]) {
-        kernel.maySleep();
-        functionOf(kernel, pdev);
-      },
+    "int pci_request_mem_regions(struct pci_dev *pdev, const char *name)"(kernel, [pdev]) {
+      kernel.maySleep();
+      const { name } = functionOf(kernel, pdev);
+      if ([...kernel.regionsOf].some((each) => isOf(each, name))) return -ERRNO.EBUSY;
+      const refused = kernel.refused(INJECTION.pci_request_regions);
+      if (refused !== 0) return refused;
+      kernel.regionsOf.add(name);
+      return 0;
     },
-    {
-      c: "int pci_request_mem_regions(struct pci_dev *pdev, const char *name)",
-      run(kernel, [pdev]) {
-        kernel.maySleep();
-        const { name } = functionOf(kernel, pdev);
-        if ([...kernel.regionsOf].some((each) => isOf(each, name))) return -ERRNO.EBUSY;
-        const refused = kernel.refused(INJECTION.pci_request_regions);
-        if (refused !== 0) return refused;
-        kernel.regionsOf.add(name);
-        return 0;
-      },
+    "void pci_release_mem_regions(struct pci_dev *pdev)"(kernel, [pdev]) {
+      kernel.maySleep();
+      giveRegionsBack(kernel, pdev);
     },
-    {
-      c: "void pci_release_mem_regions(struct pci_dev *pdev)",
-      run(kernel, [pdev]) {
-        kernel.maySleep();
-        giveRegionsBack(kernel, pdev);
-      },
+    "resource_size_t pci_resource_start(struct pci_dev *pdev, int bar)": (kernel, [pdev, bar]) =>
+      barOf(kernel, pdev, bar)?.basePhys ?? 0,
+    "resource_size_t pci_resource_len(struct pci_dev *pdev, int bar)": (kernel, [pdev, bar]) =>
+      barOf(kernel, pdev, bar)?.sizeBytes ?? 0,
+    "void *pci_iomap(struct pci_dev *pdev, int bar, unsigned long maxlen)": (kernel, [pdev, bar]) =>
+      mapBar(kernel, pdev, bar),
+    "void pci_iounmap(struct pci_dev *pdev, volatile void *addr)"(kernel) {
+      kernel.maySleep();
     },
-    {
-      c: "resource_size_t pci_resource_start(struct pci_dev *pdev, int bar)",
-      run: (kernel, [pdev, bar]) => barOf(kernel, pdev, bar)?.basePhys ?? 0,
+    "int pci_alloc_irq_vectors(struct pci_dev *pdev, unsigned int min, unsigned int max, unsigned int flags)"(
+      kernel,
+      [pdev, min, max, flags],
+    ) {
+      kernel.maySleep();
+      const { name, numbers, vectors } = functionOf(kernel, pdev);
+      const { iommu, interrupts } = kernel.machine;
+      const messages = Math.max(
+        (flags & MSI) !== 0 ? numbers.get("msi") ?? vectors : 0,
+        (flags & MSIX) !== 0 ? numbers.get("msix") ?? vectors : 0,
+      );
+      const there = (flags & MESSAGES) !== 0 ? messages : Math.min(flags & INTX, vectors);
+      const count = Math.min(max >>> 0, there);
+      if (count < min >>> 0 || count === 0) return -ERRNO.ENOSPC;
+      const refused = kernel.refused(INJECTION.pci_alloc_irq_vectors);
+      if (refused !== 0) return refused;
+      const isMessage = (flags & MESSAGES) !== 0;
+      if (isMessage && iommu.groups.messageAddress(kernel.device(pdev)) < 0) return -ERRNO.ENOMEM;
+      return interrupts.alloc(name, count) ? count : -ERRNO.EINVAL;
     },
-    {
-      c: "resource_size_t pci_resource_len(struct pci_dev *pdev, int bar)",
-      run: (kernel, [pdev, bar]) => barOf(kernel, pdev, bar)?.sizeBytes ?? 0,
+    "int pci_irq_vector(struct pci_dev *pdev, unsigned int nr)"(kernel, [pdev, nr]) {
+      const { name } = functionOf(kernel, pdev);
+      return kernel.machine.interrupts.numberOf(name, nr) ?? -ERRNO.EINVAL;
     },
-    {
-      c: "void *pci_iomap(struct pci_dev *pdev, int bar, unsigned long maxlen)",
-      run: (kernel, [pdev, bar]) => mapBar(kernel, pdev, bar),
+    "void pci_free_irq_vectors(struct pci_dev *pdev)": (kernel, [pdev]) =>
+      freeVectors(kernel, pdev),
+    "void dmalab_unbind(struct device *dev)"(kernel, [dev]) {
+      kernel.machine.dma.unbind(kernel.device(dev));
     },
-    {
-      c: "void pci_iounmap(struct pci_dev *pdev, volatile void *addr)",
-      run(kernel) {
-        kernel.maySleep();
-      },
-    },
-    {
-      c: "int pci_alloc_irq_vectors(struct pci_dev *pdev, unsigned int min, unsigned int max, unsigned int flags)",
-      run(kernel, [pdev, min, max, flags]) {
-        kernel.maySleep();
-        const { name, numbers, vectors } = functionOf(kernel, pdev);
-        const { iommu, interrupts } = kernel.machine;
-        const messages = Math.max(
-          (flags & MSI) !== 0 ? numbers.get("msi") ?? vectors : 0,
-          (flags & MSIX) !== 0 ? numbers.get("msix") ?? vectors : 0,
-        );
-        const there = (flags & MESSAGES) !== 0 ? messages : Math.min(flags & INTX, vectors);
-        const count = Math.min(max >>> 0, there);
-        if (count < min >>> 0 || count === 0) return -ERRNO.ENOSPC;
-        const refused = kernel.refused(INJECTION.pci_alloc_irq_vectors);
-        if (refused !== 0) return refused;
-        const isMessage = (flags & MESSAGES) !== 0;
-        if (isMessage && iommu.groups.messageAddress(kernel.device(pdev)) < 0) return -ERRNO.ENOMEM;
-        return interrupts.alloc(name, count) ? count : -ERRNO.EINVAL;
-      },
-    },
-    {
-      c: "int pci_irq_vector(struct pci_dev *pdev, unsigned int nr)",
-      run(kernel, [pdev, nr]) {
-        const { name } = functionOf(kernel, pdev);
-        return kernel.machine.interrupts.numberOf(name, nr) ?? -ERRNO.EINVAL;
-      },
-    },
-    {
-      c: "void pci_free_irq_vectors(struct pci_dev *pdev)",
-      run: (kernel, [pdev]) => freeVectors(kernel, pdev),
-    },
-    {
-      c: "void dmalab_unbind(struct device *dev)",
-      run(kernel, [dev]) {
-        kernel.machine.dma.unbind(kernel.device(dev));
-      },
-    },
-  ],
+  }),
 };

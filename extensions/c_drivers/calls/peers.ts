@@ -1,5 +1,5 @@
 /** Memory of peers. @see rules/c-api.md 9, trap 8 */
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { CPeers, MAP_STATE, mapTypeNumber } from "../c_peers.ts";
 import { kernelEntry } from "../kernel_entry.ts";
@@ -62,21 +62,20 @@ export const PEER_CALLS: readonly CCallEntry[] = [
     const found = topology.routes.find(clientsAt(kernel, clients, count), kernel.machine.random);
     return found === null ? 0 : kernel.pointerTo(devices.get(found.func.name)!.dma);
   }),
-  {
-    c: "bool is_pci_p2pdma_page(const struct page *page)",
-    run: (kernel, [page]) => Number(kernel.part(CPeers).providerOf(kernel.pagePhys(page)) !== null),
-  },
-  {
-    c: "enum pci_p2pdma_map_type pci_p2pdma_state(struct pci_p2pdma_map_state *state, struct device *dev, struct page *page)",
-    isIn: since72,
-    run: state,
-  },
-  {
-    c: "dma_addr_t pci_p2pdma_bus_addr_map(struct p2pdma_provider *provider, phys_addr_t phys)",
-    isIn: since72,
-    run: (kernel, [provider, phys]) =>
-      kernel.exact(phys, "address") + kernel.part(CPeers).providerAt(provider).busOffset,
-  },
+  ...callEntries({
+    "bool is_pci_p2pdma_page(const struct page *page)": (kernel, [page]) =>
+      Number(kernel.part(CPeers).providerOf(kernel.pagePhys(page)) !== null),
+    "enum pci_p2pdma_map_type pci_p2pdma_state(struct pci_p2pdma_map_state *state, struct device *dev, struct page *page)":
+      {
+        isIn: since72,
+        run: state,
+      },
+    "dma_addr_t pci_p2pdma_bus_addr_map(struct p2pdma_provider *provider, phys_addr_t phys)": {
+      isIn: since72,
+      run: (kernel, [provider, phys]) =>
+        kernel.exact(phys, "address") + kernel.part(CPeers).providerAt(provider).busOffset,
+    },
+  }),
   kernelEntry(
     "pcim_p2pdma_init",
     (kernel, [func]) => kernel.context.lab.topology.providers.register(func),

@@ -1,5 +1,5 @@
 /** Pools of blocks for descriptor lists. @see rules/c-api.md 5 */
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";
 import { kernelEntry } from "../kernel_entry.ts";
@@ -19,15 +19,15 @@ export function createPool(
 }
 
 export const POOL_CALLS: readonly CCallEntry[] = [
-  {
-    c: "struct dma_pool *dma_pool_create(const char *name, struct device *dev, size_t size, size_t align, size_t boundary)",
-    run: createPool,
-  },
-  {
-    c: "struct dma_pool *dma_pool_create_node(const char *name, struct device *dev, size_t size, size_t align, size_t boundary, int node)",
-    isIn: since72,
-    run: createPool,
-  },
+  ...callEntries({
+    "struct dma_pool *dma_pool_create(const char *name, struct device *dev, size_t size, size_t align, size_t boundary)":
+      createPool,
+    "struct dma_pool *dma_pool_create_node(const char *name, struct device *dev, size_t size, size_t align, size_t boundary, int node)":
+      {
+        isIn: since72,
+        run: createPool,
+      },
+  }),
   kernelEntry("dma_pool_alloc", (kernel, [pool, gfp, handle]) => {
     if (!kernel.memory.isOpen(handle, 8)) {
       throw kernel.crash("dma_pool_alloc() without a place for the address");

@@ -2,7 +2,7 @@
 import { BlkDma, BlkDmaIter, type BlockRequest, opDirection } from "@dmalab/runtime/block";
 import type { DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
 import { BLK_STS, blkStatusErrno, blkStatusName, ERRNO, errnoToBlkStatus } from "@dmalab/runtime";
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { callEntries, type CArguments, type CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { CPeers, mapTypeOf } from "../c_peers.ts";
 import { CRequests } from "../c_requests.ts";
@@ -13,9 +13,6 @@ import { showState, stateAsItIs, stateAt } from "../c_iova_state.ts";
 /** Where the members of `struct blk_dma_iter` lie; `extensions/c_drivers/include/linux/blk-mq-dma.h` has the same. */
 export const DMA_ITER = { addr: 0, len: 8, p2pdma: 16, status: 32, dmalab_iter: 40 } as const;
 const DMA_ITER_BYTES = 48;
-
-type Start = "start" | "startMetadata";
-type Next = "next" | "nextMetadata";
 
 /** Works on a request, whose events are the request's. */
 function forRequest<T>(
@@ -70,7 +67,7 @@ function lendAll(
   }
 }
 
-function starting(method: Start) {
+function starting(method: "start" | "startMetadata") {
   return (kernel: CKernel, args: readonly [number, DmaDevice, number, number]): number => {
     const [req, device, stateAddress, at] = args;
     if (!kernel.memory.isOpen(at, DMA_ITER_BYTES)) throw kernel.crash("There is no blk_dma_iter");
@@ -97,7 +94,7 @@ function starting(method: Start) {
   };
 }
 
-function stepping(method: Next) {
+function stepping(method: "next" | "nextMetadata") {
   return (kernel: CKernel, [req, device, at]: readonly [number, DmaDevice, number]): number => {
     const iter = kernel.part(CRequests).walks.get(at);
     const isOwn = kernel.memory.isOpen(at, DMA_ITER_BYTES) &&
@@ -130,30 +127,21 @@ function fillList(kernel: CKernel, [req, at]: CArguments): number {
   return segments.length;
 }
 
-export const REQUEST_CALLS: readonly CCallEntry[] = [
-  {
-    c: "void blk_mq_end_request(struct request *req, blk_status_t status)",
-    run: (kernel, [req, status]) => kernel.part(CRequests).end(req, status),
-  },
-  {
-    c: "int dmalab_rq_map_sg(struct request *req, struct scatterlist *sg)",
+export const REQUEST_CALLS: readonly CCallEntry[] = callEntries({
+  "void blk_mq_end_request(struct request *req, blk_status_t status)": (kernel, [req, status]) =>
+    kernel.part(CRequests).end(req, status),
+  "int dmalab_rq_map_sg(struct request *req, struct scatterlist *sg)": {
     as: "blk_rq_map_sg",
     run: fillList,
   },
-  {
-    c: "int blk_status_to_errno(blk_status_t status)",
-    run(kernel, [status]) {
-      if (status === BLK_STS.OK) return 0;
-      const known = Object.values(BLK_STS).find((each) => each === status);
-      if (known === undefined) throw kernel.crash(`${status} is no block status`);
-      return -ERRNO[blkStatusErrno(blkStatusName(known))];
-    },
+  "int blk_status_to_errno(blk_status_t status)"(kernel, [status]) {
+    if (status === BLK_STS.OK) return 0;
+    const known = Object.values(BLK_STS).find((each) => each === status);
+    if (known === undefined) throw kernel.crash(`${status} is no block status`);
+    return -ERRNO[blkStatusErrno(blkStatusName(known))];
   },
-  {
-    c: "blk_status_t errno_to_blk_status(int error)",
-    run: (_kernel, [error]) => errnoToBlkStatus(error),
-  },
-];
+  "blk_status_t errno_to_blk_status(int error)": (_kernel, [error]) => errnoToBlkStatus(error),
+});
 
 export const REQUEST_MAPPING_CALLS: readonly CCallEntry[] = [
   kernelEntry("blk_rq_dma_map_iter_start", starting("start")),

@@ -7,7 +7,7 @@ import {
   type DmaDevice,
 } from "@dmalab/runtime/dma";
 import { formatAddress, formatCount } from "@dmalab/lang/text";
-import type { CCallEntry } from "../call_entry.ts";
+import { callEntries, type CCallEntry } from "../call_entry.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { MARK, NOWHERE } from "../c_memory.ts";
@@ -118,15 +118,15 @@ export const SHARED_MEMORY_CALLS: readonly CCallEntry[] = [
     "dma_free_coherent",
     (kernel, [device, ...given]) => freeShared(kernel, device, given),
   ),
-  {
-    c: "void *dma_alloc_attrs(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp, unsigned long attrs)",
-    run(kernel, [dev, ...given]) {
+  ...callEntries({
+    "void *dma_alloc_attrs(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp, unsigned long attrs)"(
+      kernel,
+      [dev, ...given],
+    ) {
       kernel.maySleepBy(given[2]);
       return allocShared(kernel, kernel.device(dev), given);
     },
-  },
-  {
-    c: "void dma_free_attrs(struct device *dev, size_t size, void *cpu, dma_addr_t handle, unsigned long attrs)",
-    run: (kernel, [dev, ...given]) => freeShared(kernel, kernel.device(dev), given),
-  },
+    "void dma_free_attrs(struct device *dev, size_t size, void *cpu, dma_addr_t handle, unsigned long attrs)":
+      (kernel, [dev, ...given]) => freeShared(kernel, kernel.device(dev), given),
+  }),
 ];

@@ -34,11 +34,9 @@ export const COMPILER_BYTES = 2 ** 30;
 const PROCESS_BYTES = 2 ** 28;
 const WASM_PAGE_BYTES = 2 ** 16;
 
-/** What came of a compilation. */
 export interface Compiled {
   /** Null when the text is wrong. */
   readonly module: Uint8Array<ArrayBuffer> | null;
-  /** What the compiler has said. */
   readonly said: string;
 }
 
@@ -122,7 +120,6 @@ export const LINKING: readonly string[] = [
 /** What all drivers are compiled with: a part of their keys. */
 export const ARGUMENTS: readonly (readonly string[])[] = [COMPILING, LINKING];
 
-/** A driver that is to be compiled. */
 export interface CompileJob {
   /** Path of its source. */
   readonly source: string;

@@ -71,7 +71,6 @@ export function openPatched(
   });
 }
 
-/** Loads scenarios; what is to be compiled is compiled together. */
 export async function loadTogether(
   opened: readonly OpenedScenario[],
   compile: typeof compileRequested,
@@ -92,11 +91,10 @@ function patching(inner: HostLoader, { file, text }: Patch): WantingLoader {
     load(path, from, limitBytes) {
       const source = inner.load(path, from, limitBytes);
       if (!(source instanceof SourceFile) || !source.name.endsWith(file)) return source;
-      const known = patched.get(source.name);
-      if (known !== undefined) return known;
-      const made = new SourceFile(source.name, applyPatch(source.text, text));
-      patched.set(source.name, made);
-      return made;
+      return patched.getOrInsertComputed(
+        source.name,
+        (name) => new SourceFile(name, applyPatch(source.text, text)),
+      );
     },
   };
 }

@@ -10,7 +10,6 @@ import { MIB } from "@dmalab/runtime";
 import { type Compiled, COMPILER_BYTES } from "./clang.ts";
 import { KERNEL_NAMES, resolveKernel } from "@dmalab/runtime/kernels";
 
-/** What is known of a compilation. */
 interface Compilation {
   /** The source that was asked for: what has no place is reported there. */
   readonly main: SourceFile;

@@ -57,7 +57,6 @@ const INCLUDES = [
   "workqueue",
 ];
 
-/** Draws from a seed. */
 class Draw {
   readonly #random: Random;
 
@@ -83,77 +82,73 @@ class Draw {
 /** A pointer that leads to nothing, with what must be done before. */
 interface BadPointer {
   readonly kind: string;
-  readonly before: readonly string[];
   /** An expression of type `char *`. */
   readonly at: string;
+  readonly before: readonly string[];
+}
+
+function bad(kind: string, at: string, ...before: readonly string[]): BadPointer {
+  return { kind, at, before };
 }
 
 const BAD_POINTERS: readonly ((draw: Draw) => BadPointer)[] = [
-  (draw) => ({ kind: "a stray pointer", before: [], at: `(char *)${draw.wild()}` }),
-  (draw) => ({ kind: "a null pointer", before: [], at: `(char *)${draw.below(4000)}UL` }),
+  (draw) => bad("a stray pointer", `(char *)${draw.wild()}`),
+  (draw) => bad("a null pointer", `(char *)${draw.below(4000)}UL`),
   (draw) => {
     const size = 1 + draw.below(1900);
     const at = size + draw.below(16);
-    return {
-      kind: "behind a block",
-      before: [`char *p = kmalloc(${size}, GFP_KERNEL);`],
-      at: `(p + ${at})`,
-    };
+    return bad("behind a block", `(p + ${at})`, `char *p = kmalloc(${size}, GFP_KERNEL);`);
   },
   (draw) => {
     const size = 16 + draw.below(1900);
-    return {
-      kind: "after kfree",
-      before: [`char *p = kmalloc(${size}, GFP_KERNEL);`, "kfree(p);"],
-      at: `(p + ${draw.below(size - 8)})`,
-    };
+    return bad(
+      "after kfree",
+      `(p + ${draw.below(size - 8)})`,
+      `char *p = kmalloc(${size}, GFP_KERNEL);`,
+      "kfree(p);",
+    );
   },
-  (draw) => ({
-    kind: "after __free_pages",
-    before: [
+  (draw) =>
+    bad(
+      "after __free_pages",
+      `(p + ${draw.below(8000)})`,
       "struct page *page = alloc_pages(GFP_KERNEL, 1);",
       "char *p = page_address(page);",
       "__free_pages(page, 1);",
-    ],
-    at: `(p + ${draw.below(8000)})`,
-  }),
-  (draw) => ({
-    kind: "inside a struct page",
-    before: ["struct page *page = alloc_page(GFP_KERNEL);"],
-    at: `((char *)page + ${draw.below(56)})`,
-  }),
+    ),
+  (draw) =>
+    bad(
+      "inside a struct page",
+      `((char *)page + ${draw.below(56)})`,
+      "struct page *page = alloc_page(GFP_KERNEL);",
+    ),
   (draw) => {
     const size = 8 + draw.below(4000);
-    return {
-      kind: "behind shared memory",
-      before: [
-        "dma_addr_t handle;",
-        `char *p = dma_alloc_coherent(dev, ${size}, &handle, GFP_KERNEL);`,
-      ],
-      at: `(p + ${size} + ${draw.below(16)})`,
-    };
+    return bad(
+      "behind shared memory",
+      `(p + ${size} + ${draw.below(16)})`,
+      "dma_addr_t handle;",
+      `char *p = dma_alloc_coherent(dev, ${size}, &handle, GFP_KERNEL);`,
+    );
   },
-  (draw) => ({
-    kind: "after dma_pool_free",
-    before: [
+  (draw) =>
+    bad(
+      "after dma_pool_free",
+      `(p + ${draw.below(56)})`,
       "dma_addr_t handle;",
       'struct dma_pool *pool = dma_pool_create("x", dev, 64, 64, 0);',
       "char *p = dma_pool_alloc(pool, GFP_KERNEL, &handle);",
       "dma_pool_free(pool, p, handle);",
-    ],
-    at: `(p + ${draw.below(56)})`,
-  }),
-  (draw) => ({
-    kind: "a request that has ended",
-    before: ["char *p = (char *)req;", "blk_mq_end_request(req, BLK_STS_IOERR);"],
-    at: `(p + ${draw.below(80)})`,
-  }),
-  (draw) => ({ kind: "registers", before: [], at: `((char *)regs + ${draw.below(4000)})` }),
-  (draw) => ({
-    kind: "behind a static variable",
-    before: [],
-    at: `(area + 48 + ${draw.below(16)})`,
-  }),
+    ),
+  (draw) =>
+    bad(
+      "a request that has ended",
+      `(p + ${draw.below(80)})`,
+      "char *p = (char *)req;",
+      "blk_mq_end_request(req, BLK_STS_IOERR);",
+    ),
+  (draw) => bad("registers", `((char *)regs + ${draw.below(4000)})`),
+  (draw) => bad("behind a static variable", `(area + 48 + ${draw.below(16)})`),
 ];
 
 /** What is done with it; `at` is a `char *`. */
@@ -175,162 +170,144 @@ function memoryAct(draw: Draw): Act {
   return { kind, before, line: draw.of(ACCESSES)(at, draw), exact: true };
 }
 
+/** @param before None where there are none: that is wrapped in other ways. */
+function exactly(kind: string, line: string, ...before: readonly string[]): Act {
+  return { kind, ...before.length === 0 ? {} : { before }, line, exact: true };
+}
+
 const LOOPS: readonly ((draw: Draw) => Act)[] = [
-  () => ({ kind: "for ever", line: "for (;;) seen = seen * 3 + 1;", exact: true }),
-  () => ({ kind: "while it holds", line: "while (scratch[0] == 0) seen++;", exact: true }),
-  () => ({ kind: "goto", line: "again: seen += 2; if (seen != 1) goto again;", exact: true }),
-  () => ({
-    kind: "calls for ever",
-    line: "for (;;) kfree(kmalloc(64, GFP_KERNEL));",
-    exact: true,
-  }),
-  () => ({
-    kind: "maps for ever",
-    before: ["char *p = kmalloc(64, GFP_KERNEL);"],
-    line:
+  () => exactly("for ever", "for (;;) seen = seen * 3 + 1;"),
+  () => exactly("while it holds", "while (scratch[0] == 0) seen++;"),
+  () => exactly("goto", "again: seen += 2; if (seen != 1) goto again;"),
+  () => exactly("calls for ever", "for (;;) kfree(kmalloc(64, GFP_KERNEL));"),
+  () =>
+    exactly(
+      "maps for ever",
       "for (;;) dma_unmap_single(dev, dma_map_single(dev, p, 64, DMA_TO_DEVICE), 64, DMA_TO_DEVICE);",
-    exact: true,
-  }),
-  (draw) => ({
-    kind: "a list that is a circle",
-    before: ["struct list_head *at = &nodes;"],
-    line: `for (at = nodes.next; at != (void *)${draw.wild()}; at = at->next) seen++;`,
-    exact: true,
-  }),
-  () => ({ kind: "prints for ever", line: 'for (;;) dev_err(dev, "again\\n");', exact: true }),
+      "char *p = kmalloc(64, GFP_KERNEL);",
+    ),
+  (draw) =>
+    exactly(
+      "a list that is a circle",
+      `for (at = nodes.next; at != (void *)${draw.wild()}; at = at->next) seen++;`,
+      "struct list_head *at = &nodes;",
+    ),
+  () => exactly("prints for ever", 'for (;;) dev_err(dev, "again\\n");'),
   () => ({
-    kind: "takes memory until there is none",
-    line: "while (kmalloc(4096, GFP_KERNEL)) seen++;",
+    ...exactly("takes memory until there is none", "while (kmalloc(4096, GFP_KERNEL)) seen++;"),
     exact: false,
   }),
 ];
 
+/** @param line What calls them first. */
+function recursion(kind: string, line: string, ...helpers: readonly string[]): Act {
+  return { kind, helpers, line, exact: false };
+}
+
 const RECURSIONS: readonly ((draw: Draw) => Act)[] = [
-  () => ({
-    kind: "calls itself",
-    helpers: ["static long deep(long n) { return n ? deep(n - 1) + n : 0; }"],
-    line: "seen = deep(1L << 40);",
-    exact: false,
-  }),
-  (draw) => ({
-    kind: "calls itself with a large frame",
-    helpers: [
+  () =>
+    recursion(
+      "calls itself",
+      "seen = deep(1L << 40);",
+      "static long deep(long n) { return n ? deep(n - 1) + n : 0; }",
+    ),
+  (draw) =>
+    recursion(
+      "calls itself with a large frame",
+      "seen = deep(1L << 40);",
       `static long deep(long n) { volatile char room[${
         256 + draw.below(2000)
       }]; room[n & 255] = 1; return n ? deep(n - 1) + room[3] : 0; }`,
-    ],
-    line: "seen = deep(1L << 40);",
-    exact: false,
-  }),
-  () => ({
-    kind: "two call each other",
-    helpers: [
+    ),
+  () =>
+    recursion(
+      "two call each other",
+      "seen = deep(1L << 40);",
       "static long other(long n);",
       "static long deep(long n) { return n ? other(n - 1) + n : 0; }",
       "static long other(long n) { return n ? deep(n - 1) - n : 1; }",
-    ],
-    line: "seen = deep(1L << 40);",
-    exact: false,
-  }),
+    ),
   () => ({
-    kind: "calls itself by a pointer",
-    helpers: [
+    ...recursion(
+      "calls itself by a pointer",
+      "seen = again(1L << 40);",
       "static long (*volatile again)(long);",
       "static long deep(long n) { return n ? again(n - 1) + n : 0; }",
-    ],
+    ),
     before: ["again = deep;"],
-    line: "seen = again(1L << 40);",
-    exact: false,
   }),
-  () => ({
-    kind: "calls itself as a tree",
-    helpers: ["static long deep(long n) { return n < 2 ? n : deep(n - 1) + deep(n - 2); }"],
-    line: "seen = deep(70);",
-    exact: false,
-  }),
+  () =>
+    recursion(
+      "calls itself as a tree",
+      "seen = deep(70);",
+      "static long deep(long n) { return n < 2 ? n : deep(n - 1) + deep(n - 2); }",
+    ),
 ];
 
 const FATALS: readonly ((draw: Draw) => Act)[] = [
-  () => ({
-    kind: "divides by zero",
-    line: "seen = 7 / (long)*(volatile char *)(scratch + 1);",
-    exact: true,
-  }),
-  () => ({ kind: "BUG", line: "BUG();", exact: true }),
-  () => ({ kind: "BUG_ON", line: "BUG_ON(scratch[2] == 0);", exact: true }),
-  () => ({ kind: "a trap", line: "__builtin_trap();", exact: true }),
-  (draw) => ({
-    kind: "calls what is no function",
-    line: `((void (*)(void))${draw.wild()})();`,
-    exact: true,
-  }),
-  () => ({
-    kind: "takes a lock twice",
-    before: ["spin_lock(&guard);"],
-    line: "spin_lock(&guard);",
-    exact: true,
-  }),
-  () => ({ kind: "unlocks a lock twice", line: "spin_unlock(&guard);", exact: true }),
-  () => ({
-    kind: "frees memory twice",
-    before: ["char *p = kmalloc(48, GFP_KERNEL);", "kfree(p);"],
-    line: "kfree(p);",
-    exact: true,
-  }),
-  () => ({
-    kind: "takes a mutex twice",
-    before: ["mutex_lock(&gate);"],
-    line: "mutex_lock(&gate);",
-    exact: true,
-  }),
-  (draw) => ({
-    kind: "frees what is no block",
-    before: ["char *p = kmalloc(48, GFP_KERNEL);"],
-    line: `kfree(p + ${1 + draw.below(40)});`,
-    exact: true,
-  }),
-  () => ({
-    kind: "ends a request twice",
-    before: ["blk_mq_end_request(req, BLK_STS_OK);"],
-    line: "blk_mq_end_request(req, BLK_STS_OK);",
-    exact: true,
-  }),
-  () => ({
-    kind: "deletes from a list twice",
-    before: ["struct list_head node;", "list_add(&node, &nodes);", "list_del(&node);"],
-    line: "list_del(&node);",
-    exact: true,
-  }),
+  () => exactly("divides by zero", "seen = 7 / (long)*(volatile char *)(scratch + 1);"),
+  () => exactly("BUG", "BUG();"),
+  () => exactly("BUG_ON", "BUG_ON(scratch[2] == 0);"),
+  () => exactly("a trap", "__builtin_trap();"),
+  (draw) => exactly("calls what is no function", `((void (*)(void))${draw.wild()})();`),
+  () => exactly("takes a lock twice", "spin_lock(&guard);", "spin_lock(&guard);"),
+  () => exactly("unlocks a lock twice", "spin_unlock(&guard);"),
+  () =>
+    exactly(
+      "frees memory twice",
+      "kfree(p);",
+      "char *p = kmalloc(48, GFP_KERNEL);",
+      "kfree(p);",
+    ),
+  () => exactly("takes a mutex twice", "mutex_lock(&gate);", "mutex_lock(&gate);"),
+  (draw) =>
+    exactly(
+      "frees what is no block",
+      `kfree(p + ${1 + draw.below(40)});`,
+      "char *p = kmalloc(48, GFP_KERNEL);",
+    ),
+  () =>
+    exactly(
+      "ends a request twice",
+      "blk_mq_end_request(req, BLK_STS_OK);",
+      "blk_mq_end_request(req, BLK_STS_OK);",
+    ),
+  () =>
+    exactly(
+      "deletes from a list twice",
+      "list_del(&node);",
+      "struct list_head node;",
+      "list_add(&node, &nodes);",
+      "list_del(&node);",
+    ),
 ];
 
 const HUGE: readonly ((draw: Draw) => Act)[] = [
-  (draw) => ({
-    kind: "a huge kmalloc",
-    before: [`char *p = kmalloc(1UL << ${23 + draw.below(40)}, GFP_KERNEL);`],
-    line: "p[0] = 1;",
-    exact: true,
-  }),
-  (draw) => ({
-    kind: "a kcalloc that overflows",
-    before: [`u64 *p = kcalloc(1UL << ${40 + draw.below(24)}, 1UL << 30, GFP_KERNEL);`],
-    line: "p[1] = 1;",
-    exact: true,
-  }),
-  (draw) => ({
-    kind: "pages of a huge order",
-    before: [`char *p = (char *)__get_free_pages(GFP_KERNEL, ${11 + draw.below(100)});`],
-    line: "p[2] = 1;",
-    exact: true,
-  }),
-  (draw) => ({
-    kind: "huge shared memory",
-    before: [
+  (draw) =>
+    exactly(
+      "a huge kmalloc",
+      "p[0] = 1;",
+      `char *p = kmalloc(1UL << ${23 + draw.below(40)}, GFP_KERNEL);`,
+    ),
+  (draw) =>
+    exactly(
+      "a kcalloc that overflows",
+      "p[1] = 1;",
+      `u64 *p = kcalloc(1UL << ${40 + draw.below(24)}, 1UL << 30, GFP_KERNEL);`,
+    ),
+  (draw) =>
+    exactly(
+      "pages of a huge order",
+      "p[2] = 1;",
+      `char *p = (char *)__get_free_pages(GFP_KERNEL, ${11 + draw.below(100)});`,
+    ),
+  (draw) =>
+    exactly(
+      "huge shared memory",
+      "p[3] = 1;",
       "dma_addr_t handle;",
       `char *p = dma_alloc_coherent(dev, 1UL << ${34 + draw.below(18)}, &handle, GFP_KERNEL);`,
-    ],
-    line: "p[3] = 1;",
-    exact: true,
-  }),
+    ),
 ];
 
 /** An argument that may be anything. */

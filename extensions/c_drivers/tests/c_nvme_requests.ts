@@ -66,21 +66,15 @@ export async function requestsProgram(count: number, tree?: string): Promise<Pro
 
 /** Reads what a command leads to, as its controller does: addresses of memory, whatever lies between. */
 class CommandReader {
-  readonly #machine: Machine;
-  readonly #dev: DmaDevice;
-
-  constructor(machine: Machine, dev: DmaDevice) {
-    this.#machine = machine;
-    this.#dev = dev;
-  }
+  constructor(private readonly machine: Machine, private readonly dev: DmaDevice) {}
 
   #phys(dma: number): number {
-    return this.#machine.iommu.lookup(this.#dev, dma);
+    return this.machine.iommu.lookup(this.dev, dma);
   }
 
   #wide(dma: number): number {
     const phys = this.#phys(dma);
-    const { memory } = this.#machine;
+    const { memory } = this.machine;
     return memory.readU32(phys as never) + memory.readU32(phys + 4 as never) * 2 ** 32;
   }
 

@@ -12,7 +12,6 @@ import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { loadOpened, programOf } from "./c_together.ts";
 import { ROOT } from "@dmalab/tests";
 
-/** How a planted bug is found. */
 export interface FoundBug {
   /** Part of the name of the tests that find it. */
   readonly by: string;
@@ -24,7 +23,6 @@ export interface PlantedDriver {
   readonly folder: string;
   readonly scenario: string;
   readonly cFile: string;
-  /** Tests of the scenario. */
   readonly testCount: number;
   /** By the name of the patch, in the order of their names. */
   readonly found: Readonly<Record<string, FoundBug>>;

@@ -63,11 +63,10 @@ export class Architectures {
   }
 
   #kconfig(name: string): Kconfig {
-    const known = this.#kconfigs.get(name);
-    if (known !== undefined) return known;
-    const made = readKconfig(this.files, `arch/${name}/Kconfig`);
-    this.#kconfigs.set(name, made);
-    return made;
+    return this.#kconfigs.getOrInsertComputed(
+      name,
+      () => readKconfig(this.files, `arch/${name}/Kconfig`),
+    );
   }
 
   /** Its headers, those of its machines before those of all. */

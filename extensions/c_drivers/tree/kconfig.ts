@@ -166,9 +166,7 @@ class KconfigReader {
   }
 
   #symbol(name: string): Symbol {
-    const known = this.symbols.get(name);
-    if (known !== undefined) return known;
-    const made = {
+    return this.symbols.getOrInsertComputed(name, () => ({
       isSwitch: false,
       isTristate: false,
       selects: new Set<string>(),
@@ -177,9 +175,7 @@ class KconfigReader {
       isDefault: false,
       unless: null,
       implies: new Set<string>(),
-    };
-    this.symbols.set(name, made);
-    return made;
+    }));
   }
 }
 

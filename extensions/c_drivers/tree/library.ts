@@ -61,7 +61,6 @@ export function* requestFilesOf(files: TreeFolders): Texts {
   for (const path of OF_REQUESTS) yield [path, files.text(path) ?? ""];
 }
 
-/** Files of a tree's library. */
 export function* libraryOf(files: TreeFolders): Texts {
   for (const path of FILES) yield [path, files.text(path) ?? ""];
   for (const folder of FOLDERS) yield* sourcesOf(files, folder);

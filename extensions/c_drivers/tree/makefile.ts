@@ -132,9 +132,7 @@ export class Makefiles {
       if (base === undefined) continue;
       const symbols = [...conditions, symbol].filter((each) => each !== undefined);
       for (const object of objects.split(/\s+/)) {
-        const rules = made.get(object);
-        if (rules === undefined) made.set(object, [{ base, symbols }]);
-        else rules.push({ base, symbols });
+        made.getOrInsertComputed(object, () => []).push({ base, symbols });
       }
     }
     this.#rules.set(folder, made);
@@ -142,14 +140,12 @@ export class Makefiles {
   }
 
   #text(folder: string): string {
-    const known = this.#texts.get(folder);
-    if (known !== undefined) return known;
-    const found = NAMES.map((name) => this.files.text(`${folder}/${name}`)).find((text) =>
-      text !== null
-    );
-    const text = this.#whole(found ?? "", folder, { length: 0 });
-    this.#texts.set(folder, text);
-    return text;
+    return this.#texts.getOrInsertComputed(folder, () => {
+      const found = NAMES.map((name) => this.files.text(`${folder}/${name}`)).find((text) =>
+        text !== null
+      );
+      return this.#whole(found ?? "", folder, { length: 0 });
+    });
   }
 
   /** A makefile with those that it includes: `$(src)` is its folder in them, too. */

@@ -142,11 +142,7 @@ export class Units {
   }
 
   #text(path: string): string | null {
-    const known = this.#texts.get(path);
-    if (known !== undefined) return known;
-    const text = this.files.text(path);
-    this.#texts.set(path, text);
-    return text;
+    return this.#texts.getOrInsertComputed(path, () => this.files.text(path));
   }
 
   #includesOf(name: string, text: string): readonly (readonly [boolean, string])[] {

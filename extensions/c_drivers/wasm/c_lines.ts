@@ -6,7 +6,6 @@ import type { DebugInfo } from "./debug_info.ts";
 import { firstInstruction, type LocalSets, OP } from "./wasm_code.ts";
 import { ByteReader, type CodeSpan, type ModuleShape } from "./wasm_reader.ts";
 
-/** What the compiler gave. */
 interface CompiledCode {
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;
@@ -15,7 +14,6 @@ interface CompiledCode {
   localSets(body: CodeSpan): LocalSets;
   /** Null of a driver that is not compiled with a kernel tree. */
   readonly ofTree: unknown;
-  /** A source by the name that the compiler has for it. */
   source(name: string): SourceFile | undefined;
 }
 

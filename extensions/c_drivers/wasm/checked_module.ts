@@ -71,7 +71,6 @@ export interface MarkedLine {
   readonly locals: readonly number[];
 }
 
-/** What the compiler gave. */
 interface CompiledBytes {
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;
@@ -177,16 +176,14 @@ export class CheckedModule implements RunnableCode {
 class Editor {
   readonly blocks: number[] = [];
   readonly lines: MarkedLine[] = [];
-  readonly #compiled: CompiledBytes;
   readonly #shape: ModuleShape;
   readonly #reader: ByteReader;
   /** Functions that are left as they are: those that check. */
   readonly #checks = new Set<number>();
   readonly #stackPointer: number | undefined;
 
-  constructor(compiled: CompiledBytes, code: Uint8Array) {
+  constructor(private readonly compiled: CompiledBytes, code: Uint8Array) {
     const { shape } = compiled;
-    this.#compiled = compiled;
     this.#shape = shape;
     this.#reader = new ByteReader(code);
     this.#stackPointer = shape.globals.get(STACK_POINTER);
@@ -204,11 +201,11 @@ class Editor {
     const marked = Map.groupBy(marks, ({ address }) => address);
     const reader = this.#reader;
     reader.at = firstInstruction(body, reader);
-    const { lines, ofTree } = this.#compiled;
+    const { lines, ofTree } = this.compiled;
     const places = lines.rowsIn(body.start, body.end);
     const rows = places.map(({ address }) => address);
     const isOwn = ofTree !== null &&
-      places.some(({ file }) => this.#compiled.source(file) !== undefined);
+      places.some(({ file }) => this.compiled.source(file) !== undefined);
     let block: Edit | null = null;
     let startsBlock = true;
     while (reader.at < body.end) {
@@ -253,8 +250,8 @@ class Editor {
   /** Stores what a debugger sees of a function where a line begins. */
   #stores(line: CLine): MarkedLine & { readonly bytes: readonly number[] } {
     const { address, body } = line;
-    const described = this.#compiled.debugInfo.functionOf(body);
-    const sets = this.#compiled.localSets(body);
+    const described = this.compiled.debugInfo.functionOf(body);
+    const sets = this.compiled.localSets(body);
     const locals = described === null
       ? []
       : localsAt(described, address, sets).slice(0, MAX_LOCALS);
@@ -295,7 +292,7 @@ class Editor {
 }
 
 function constant(value: number): readonly number[] {
-  return [OP.I32_CONST, ...signed(value)];
+  return [OP.I32_CONST, ...wide(BigInt(value))];
 }
 
 function sizeOf(parts: readonly Part[]): number {
@@ -310,9 +307,4 @@ function unsigned(value: number): readonly number[] {
 function wide(value: bigint): readonly number[] {
   if (value >= -0x40n && value < 0x40n) return [Number(value & 0x7fn)];
   return [Number(value & 0x7fn) | 0x80, ...wide(value >> 7n)];
-}
-
-/** Of a number that is not negative. */
-function signed(value: number): readonly number[] {
-  return value < 0x40 ? [value] : [value % 0x80 | 0x80, ...signed(Math.floor(value / 0x80))];
 }

@@ -111,23 +111,20 @@ function addressIn(reader: ByteReader, bytes: number): number {
 
 /** One entry: a function, a variable, a type, a part of one. */
 export class DebugEntry {
-  readonly #values: ReadonlyMap<number, FormValue>;
   #children: readonly DebugEntry[] | null = null;
 
   constructor(
     readonly info: DebugInfo,
     readonly unit: Unit,
     readonly tag: number,
-    values: ReadonlyMap<number, FormValue>,
+    private readonly values: ReadonlyMap<number, FormValue>,
     /** Where its children begin; null where it has none. */
     readonly childrenAt: number | null,
-  ) {
-    this.#values = values;
-  }
+  ) {}
 
   /** An attribute: its own, or that of the entry that it is an instance of. */
   get(attribute: number): FormValue | undefined {
-    return this.#values.get(attribute) ??
+    return this.values.get(attribute) ??
       (this.#referred(AT.ABSTRACT_ORIGIN) ?? this.#referred(AT.SPECIFICATION))?.get(attribute);
   }
 
@@ -148,7 +145,7 @@ export class DebugEntry {
   }
 
   #referred(attribute: number): DebugEntry | undefined {
-    const at = this.#values.get(attribute);
+    const at = this.values.get(attribute);
     return typeof at === "number" ? this.info.entryAt(at) : undefined;
   }
 
@@ -222,7 +219,6 @@ function isIn({ from, to }: SaidSpan, address: number): boolean {
 }
 
 export class DebugInfo {
-  readonly #sections: ReadonlyMap<string, Uint8Array>;
   readonly #units: Unit[] = [];
   readonly #entries = new Map<number, DebugEntry>();
   readonly #abbreviations = new Map<number, ReadonlyMap<number, Abbreviation>>();
@@ -231,8 +227,7 @@ export class DebugInfo {
   #functions: ReadonlyMap<number, DebugEntry> | null = null;
 
   /** @param sections Of a module, by their names. */
-  constructor(sections: ReadonlyMap<string, Uint8Array>) {
-    this.#sections = sections;
+  constructor(private readonly sections: ReadonlyMap<string, Uint8Array>) {
     const reader = this.#reader("info");
     while (!reader.isAtEnd) {
       const at = reader.at;
@@ -246,28 +241,27 @@ export class DebugInfo {
   }
 
   #reader(section: string, at = 0): ByteReader {
-    return new ByteReader(this.#sections.get(`.debug_${section}`) ?? new Uint8Array(), at);
+    return new ByteReader(this.sections.get(`.debug_${section}`) ?? new Uint8Array(), at);
   }
 
   #abbreviationsAt(at: number): ReadonlyMap<number, Abbreviation> {
-    const known = this.#abbreviations.get(at);
-    if (known !== undefined) return known;
-    const reader = this.#reader("abbrev", at);
-    const found = new Map<number, Abbreviation>();
-    for (let code = reader.unsigned(); code !== 0; code = reader.unsigned()) {
-      const tag = reader.unsigned();
-      const hasChildren = reader.byte() !== 0;
-      const pairs: (readonly [number, number])[] = [];
-      for (;;) {
-        const pair = [reader.unsigned(), reader.unsigned()] as const;
-        if (pair[0] === 0) break;
-        pairs.push(pair);
+    return this.#abbreviations.getOrInsertComputed(at, () => {
+      const reader = this.#reader("abbrev", at);
+      const found = new Map<number, Abbreviation>();
+      for (let code = reader.unsigned(); code !== 0; code = reader.unsigned()) {
+        const tag = reader.unsigned();
+        const hasChildren = reader.byte() !== 0;
+        const pairs: (readonly [number, number])[] = [];
+        for (;;) {
+          const pair = [reader.unsigned(), reader.unsigned()] as const;
+          if (pair[0] === 0) break;
+          pairs.push(pair);
+        }
+        // Assembler can write what it likes: what has an unknown form ends its list.
+        if (pairs.every(([, form]) => form in FORMS)) found.set(code, { tag, hasChildren, pairs });
       }
-      // Assembler can write what it likes: what has an unknown form ends its list.
-      if (pairs.every(([, form]) => form in FORMS)) found.set(code, { tag, hasChildren, pairs });
-    }
-    this.#abbreviations.set(at, found);
-    return found;
+      return found;
+    });
   }
 
   /** What stands at the top of the files, each with its own. */

@@ -69,7 +69,6 @@ interface DataSpan {
   readonly end: number;
 }
 
-/** What is known of a module. */
 export interface ModuleShape {
   /** Functions by the names they are exported under. */
   readonly functions: ReadonlyMap<string, WasmSignature>;

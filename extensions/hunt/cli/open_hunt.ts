@@ -31,7 +31,6 @@ export interface DriverHuntSettings {
   readonly seconds: number;
 }
 
-/** The drivers of a file. */
 export interface OpenedDrivers {
   readonly drivers: DriverHuntSettings;
 }

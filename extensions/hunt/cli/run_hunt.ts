@@ -14,7 +14,6 @@ export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
   readonly jobs: number;
 }
 
-/** Hunts, and prints. */
 export async function runHunt(
   opened: OpenedHunt,
   jobs: HuntJobs,

@@ -264,14 +264,8 @@ export class DriverBench {
 
   #reads(ranges: readonly ScriptDmaRange[], sizeBytes: number): CaseViolation | null {
     if (this.#scratch.length < sizeBytes) this.#scratch = new Uint8Array(sizeBytes);
-    let at = 0;
-    for (const range of ranges) {
-      const { bus } = this.machine;
-      if (!bus.read(this.#device, range.dma, this.#scratch, at, range.sizeBytes)) {
-        return this.#faulted("read", range);
-      }
-      at += range.sizeBytes;
-    }
+    const fault = this.#access("read", ranges, this.#scratch);
+    if (fault !== null) return fault;
     const text = differenceOf(this.#scratch, this.#content, sizeBytes);
     return text === null ? null : wrong("seen", `The device sees ${text}`);
   }
@@ -283,25 +277,30 @@ export class DriverBench {
   ): CaseViolation | null {
     // What the CPU has written must not pass for what the device has.
     this.#content = fillWithNoise(this.#content, sizeBytes, number + 1);
-    let at = 0;
-    for (const range of ranges) {
-      const { bus } = this.machine;
-      if (!bus.write(this.#device, range.dma, this.#content, at, range.sizeBytes)) {
-        return this.#faulted("write", range);
-      }
-      at += range.sizeBytes;
-    }
-    return null;
+    return this.#access("write", ranges, this.#content);
   }
 
-  #faulted(access: string, { dma, sizeBytes }: ScriptDmaRange): CaseViolation {
-    const reason = this.machine.iommu.faults.at(-1)?.reason ?? "unreachable";
-    return wrong(
-      "fault",
-      `The device's ${access} of ${formatSize(sizeBytes)} at ${
-        formatAddress(dma)
-      } faults: ${reason}`,
-    );
+  /** The device accesses all ranges in their order, until one faults. */
+  #access(
+    access: "read" | "write",
+    ranges: readonly ScriptDmaRange[],
+    bytes: Uint8Array,
+  ): CaseViolation | null {
+    const { bus, iommu } = this.machine;
+    let at = 0;
+    for (const { dma, sizeBytes } of ranges) {
+      if (!bus[access](this.#device, dma, bytes, at, sizeBytes)) {
+        const reason = iommu.faults.at(-1)?.reason ?? "unreachable";
+        return wrong(
+          "fault",
+          `The device's ${access} of ${formatSize(sizeBytes)} at ${
+            formatAddress(dma)
+          } faults: ${reason}`,
+        );
+      }
+      at += sizeBytes;
+    }
+    return null;
   }
 
   #arrived(buffer: HostBuffer): CaseViolation | null {

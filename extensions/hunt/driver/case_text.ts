@@ -2,8 +2,8 @@
 import type { DriverEntry, DriverFunction } from "@dmalab/lang/run";
 import { formatCount, formatOrdinal, formatSize, wrapText } from "@dmalab/lang/text";
 import { segmentsText } from "../requests/scenario_memory.ts";
-import type { DriverCase } from "./driver_case.ts";
-import type { DriverFinding } from "./driver_case.ts";
+import { indent } from "../requests/scenario_text.ts";
+import type { DriverCase, DriverFinding } from "./driver_case.ts";
 import { HIGH_PHYS, layoutBytes, segmentsOf } from "./layout.ts";
 
 const COMMENT_COLUMNS = 96;
@@ -106,8 +106,4 @@ class BodyWriter {
   #call({ name, takesDirection }: DriverFunction, args: string): string {
     return `${name}(${args}${takesDirection ? `, ${this.finding.case.dir}` : ""})`;
   }
-}
-
-function indent(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line.replaceAll("\n", "\n  ")}`);
 }

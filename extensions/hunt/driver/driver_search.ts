@@ -19,7 +19,6 @@ export interface DriverPart {
   readonly number: number;
 }
 
-/** The result of a part. */
 export interface PartEnd {
   readonly cases: number;
   readonly refused: number;

@@ -20,7 +20,6 @@ export const HIGH_PHYS = physAddr(4 * GIB);
 /** More than the longest buffer takes at either place. */
 export const ROOM_BYTES = 256 * MIB;
 
-/** One piece of a buffer. */
 export interface LayoutPiece {
   /** Apart from the piece before it, right behind that piece's last byte, or above 4 GiB. */
   readonly place: "apart" | "touching" | "high";
@@ -96,7 +95,6 @@ export function segmentsOf(layout: BufferLayout): readonly BufferSegment[] {
   });
 }
 
-/** The length of a buffer of that layout. */
 export function layoutBytes(layout: BufferLayout): Bytes {
   return layout.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }

@@ -20,7 +20,6 @@ export interface MachineVariation {
   readonly config: LabConfig;
 }
 
-/** The machines of a hunt. */
 export interface MachineSpace {
   /** Those that differ least from the file's first. All have memory above 4 GiB. */
   readonly machines: readonly MachineVariation[];

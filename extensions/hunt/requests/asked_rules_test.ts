@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { sampleCases } from "./arbitraries.ts";
-import { AskedRules } from "./asked_rules.ts";
+import { AskedRules } from "./diagnose.ts";
 import { CaseRun } from "./case_run.ts";
 import type { HuntCase } from "./hunt_case.ts";
 import { hitPoints } from "./hit_points.ts";

@@ -62,7 +62,6 @@ export class CaseRun {
   readonly #watch: DeviceWatch;
   readonly #held: HeldResources;
   readonly #facts: LayoutFacts;
-  readonly #spec: HuntMachine;
   /** What a request's memory held last, and room behind it. */
   #content = new Uint8Array(0);
   #step = 0;
@@ -75,7 +74,7 @@ export class CaseRun {
    * @param watch Observes which rules are asked for.
    */
   constructor(
-    spec: HuntMachine,
+    private readonly spec: HuntMachine,
     release: HuntRelease,
     mostBytes: number = MAX_BYTES,
     onLab: (lab: Lab) => void = () => {},
@@ -88,7 +87,6 @@ export class CaseRun {
     this.machine.startAudit({ every: AUDIT_EVERY, driversAreRight: release.quirks.size === 0 });
     this.disk = device.disk;
     this.#media = device.media;
-    this.#spec = spec;
     this.#watch = new DeviceWatch(lab.machine, device.dma);
     this.#held = new HeldResources(lab.machine);
     const peer = lab.devices.get(spec.given?.peer ?? "peer");
@@ -149,7 +147,7 @@ export class CaseRun {
       const { status } = io;
       if (status === null) return found("hang", "the request never completes");
       const ends = allowedEnds(
-        this.#spec,
+        this.spec,
         kernelNamed(this.machine.config.kernel),
         this.disk.limits,
         placed[number]!,
@@ -193,7 +191,7 @@ export class CaseRun {
   }
 
   #submitOne({ data, io, lba, memory, metadata }: PlacedIo, plug: Plug<NvmeRequest> | null): Io {
-    const { blockSizeBytes } = this.#spec;
+    const { blockSizeBytes } = this.spec;
     const own = metadata === null ? {} : { metadata };
     if (isUserCommand(io.op)) {
       return this.disk.passthrough({

@@ -60,7 +60,6 @@ export class DeviceWatch {
     machine.events.listen((event) => this.#see(event), WATCHED);
   }
 
-  /** A step begins. */
   begin(callers: readonly Extent[]): void {
     this.sights.length = 0;
     this.callers = callers;

@@ -1,8 +1,7 @@
 /** What a case that was found is about: the switch that it is gone without, and the rule that applied. */
 import type { MachineEvent } from "@dmalab/runtime";
-import type { KernelConfig, QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
+import type { Kernel, KernelConfig, QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 import { causingDefects, withoutDefects } from "@dmalab/lang/values";
-import { AskedRules } from "./asked_rules.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import type { HuntCase, HuntRelease } from "./hunt_case.ts";
 import type { Violation } from "./violation.ts";
@@ -98,4 +97,29 @@ export function signatureOf(
   { kind, text }: Pick<Violation, "text"> & { readonly kind: string },
 ): string {
   return `${kind}: ${text.replace(/0x[0-9a-f_]+/g, "0x…").replace(/\d+/g, "…")}`;
+}
+
+/** Which rows of the table of behaviours a run asked for: what nothing asked for leaves the run as it was. */
+export class AskedRules {
+  readonly #names = new Set<string>();
+
+  /** The same kernel, which notes what is read of it. */
+  readonly watch = (kernel: Kernel): Kernel => {
+    const noting = {};
+    for (const [name, value] of Object.entries(kernel)) {
+      Object.defineProperty(noting, name, {
+        enumerable: true,
+        get: () => {
+          this.#names.add(name);
+          return value;
+        },
+      });
+    }
+    return noting as Kernel;
+  };
+
+  /** Whether a switch was asked for. */
+  has(name: QuirkName): boolean {
+    return this.#names.has(name);
+  }
 }

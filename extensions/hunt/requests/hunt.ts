@@ -3,7 +3,6 @@
  * name of the switch that it is gone without, written down as a scenario, and left out from then on.
  */
 import fc, { type Arbitrary } from "fast-check";
-import { aftermathOf } from "./aftermath.ts";
 import { huntCases, huntMachines } from "./arbitraries.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import {
@@ -18,15 +17,15 @@ import {
 } from "./diagnose.ts";
 import type { SourceLoader } from "@dmalab/lang/syntax";
 import { wrapText } from "@dmalab/lang/text";
-import type { HuntCase, HuntMachine, HuntRelease } from "./hunt_case.ts";
+import type { HuntCase, HuntMachine, HuntRelease, HuntStep, PieceRun } from "./hunt_case.ts";
 import { hitPoints } from "./hit_points.ts";
 import { runScenarioText } from "./scenario_check.ts";
 import { scenarioText } from "./scenario_text.ts";
 import { quirkList } from "./scenario_machine.ts";
-import { simplify } from "./simplify.ts";
 import type { Violation } from "./violation.ts";
 import { DEFAULT_KERNEL, type QuirkName } from "@dmalab/runtime/kernels";
 import type { InjectionPointName, IommuMode } from "@dmalab/runtime";
+import { reduce } from "../reduce.ts";
 
 /** Machines of one turn of the generator: what was found is left out from the next turn on. */
 const MACHINES_A_BATCH = 40;
@@ -89,7 +88,6 @@ export interface HuntResult {
   readonly findings: readonly HuntFinding[];
   /** Steps tried. */
   readonly cases: number;
-  /** Machines that they ran on. */
   readonly machines: number;
 }
 
@@ -103,7 +101,6 @@ export interface HuntState {
 
 export const NOTHING_FOUND: HuntState = { named: [], known: [] };
 
-/** The result of a turn. */
 export interface TurnEnd {
   /** Steps tried, and machines that they ran on. */
   readonly cases: number;
@@ -437,4 +434,87 @@ function commandOf({ mode, release, seed, where }: HuntOptions): string {
     ...mode === undefined ? [] : [`--mode ${mode}`],
     `--seed ${seed}`,
   ].join(" ");
+}
+
+/** A case with one more step, which is spoilt by what the others left. */
+interface Aftermath {
+  readonly case: HuntCase;
+  readonly violation: Violation;
+}
+
+/**
+ * Does the last step of a case once more, with nothing made to fail: what was left behind may be
+ * harmless, as memory that is lost, or in the way.
+ *
+ * @returns Null where the second time is right, or only leaves something behind as well.
+ */
+function aftermathOf(each: HuntCase, release: HuntRelease): Aftermath | null {
+  const again: HuntCase = {
+    ...each,
+    steps: [...each.steps, { ...each.steps.at(-1)!, fault: null }],
+  };
+  const violation = violationsOf(again, release).at(-1)!;
+  const spoilt = violation !== null && violation.kind !== "left" && violation.kind !== "report";
+  return spoilt ? { case: again, violation } : null;
+}
+
+/** Pieces that are tried instead of several runs: more than fit into most requests. */
+const MANY_PIECES: readonly PieceRun[] = [4, 16, 40].map((count) => ({
+  count,
+  sizeBytes: 512,
+  offsetBytes: 0,
+  touching: false,
+  high: false,
+}));
+
+/**
+ * @param fails Whether a case still shows what it is about.
+ * @returns A case that does, of which no part can be left out.
+ */
+export function simplify(start: HuntCase, fails: (each: HuntCase) => boolean): HuntCase {
+  return reduce(start, smallerCases, (each) => fails(each) ? each : null);
+}
+
+function* smallerCases({ machine, steps }: HuntCase): Generator<HuntCase> {
+  // The last step is the one that shows it: what came before goes first.
+  if (steps.length > 2) yield { machine, steps: steps.slice(-1) };
+  for (let index = 0; index < steps.length && steps.length > 1; index++) {
+    yield { machine, steps: steps.toSpliced(index, 1) };
+  }
+  for (const [index, step] of steps.entries()) {
+    for (const smaller of smallerSteps(step)) {
+      yield { machine, steps: steps.with(index, smaller) };
+    }
+  }
+}
+
+function* smallerSteps(step: HuntStep): Generator<HuntStep> {
+  const { ios } = step;
+  if (step.fault !== null) yield { ...step, fault: null };
+  if (step.plugged) yield { ...step, plugged: false };
+  for (let index = 0; index < ios.length && ios.length > 1; index++) {
+    yield { ...step, ios: ios.toSpliced(index, 1) };
+  }
+  for (const [index, io] of ios.entries()) {
+    if (io.metadata !== null) yield { ...step, ios: ios.with(index, { ...io, metadata: null }) };
+    for (let at = 0; at < io.runs.length && io.runs.length > 1; at++) {
+      yield { ...step, ios: ios.with(index, { ...io, runs: io.runs.toSpliced(at, 1) }) };
+    }
+    if (io.runs.length > 1) {
+      for (const run of MANY_PIECES) {
+        yield { ...step, ios: ios.with(index, { ...io, runs: [run] }) };
+      }
+    } else {
+      for (const run of fewerPieces(io.runs[0]!)) {
+        yield { ...step, ios: ios.with(index, { ...io, runs: [run] }) };
+      }
+    }
+  }
+}
+
+/** The same with fewer pieces: by half, by some, by one. */
+function* fewerPieces(run: PieceRun): Generator<PieceRun> {
+  for (const less of [Math.ceil(run.count / 2), 5, 1]) {
+    if (less < run.count) yield { ...run, count: run.count - less };
+  }
 }

@@ -22,7 +22,6 @@ export const HIGH_BASE = 4 * GIB + 512 * MIB;
 /** What a hunt leaves a request at most: enough for every limit there is. */
 export const MAX_BYTES = 256 * KIB;
 
-/** The memory of one request. */
 export interface IoMemory {
   readonly data: readonly BioVec[];
   readonly dataBytes: Bytes;

@@ -43,7 +43,6 @@ interface WrittenIo {
   readonly memory: IoMemory;
 }
 
-/** The scenario's text. */
 export function scenarioText(
   each: HuntCase,
   release: HuntRelease,
@@ -297,6 +296,6 @@ function slice({ phys, sizeBytes }: BioVec): string {
   return `lent.slice(${formatSize(phys)}..${formatSize(phys + sizeBytes)})`;
 }
 
-function indent(lines: readonly string[]): string[] {
+export function indent(lines: readonly string[]): string[] {
   return lines.map((line) => `  ${line.replaceAll("\n", "\n  ")}`);
 }

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { HuntCase, HuntIo, HuntMachine, HuntStep, PieceRun } from "./hunt_case.ts";
-import { simplify } from "./simplify.ts";
+import { simplify } from "./hunt.ts";
 
 const MACHINE = { mode: "off", given: null } as unknown as HuntMachine;
 

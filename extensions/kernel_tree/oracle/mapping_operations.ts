@@ -129,13 +129,16 @@ export class MappingModel implements Implementation<MappingOperation> {
     if (operation.cpu !== undefined) this.#machine.cpu = operation.cpu as number;
     this.#seen = [];
     const answer = this.#answer(this.#machine, operation);
+    const warnings = this.#seen.flatMap((event) =>
+      event.name === "kernel.warn" ? event.fields.at : []
+    );
     return {
       ...answer,
       events: this.#flushes(),
       copies: this.#copies(),
       caches: this.#caches(),
-      went_beyond_32bit: this.#wentBeyond(),
-      warn: this.#warnings().filter(({ at }) => !MESSAGES.has(at)).length,
+      went_beyond_32bit: warnings.includes("iommu_dma_alloc_iova"),
+      warn: warnings.filter((at) => !MESSAGES.has(at)).length,
     };
   }
 
@@ -268,44 +271,29 @@ export class MappingModel implements Implementation<MappingOperation> {
   }
 
   #flushes(): unknown[] {
-    const list: unknown[] = [];
-    for (const event of this.#seen) {
-      if (event.name !== "iotlb.sync") continue;
-      const { kind, start, size_bytes } = (event as MachineEvent<"iotlb.sync">).fields;
-      if (kind === "all") list.push(["flush_all"]);
-      else list.push([kind === "walk" ? "walk" : "sync", start, start + size_bytes - 1]);
-    }
-    return list;
+    return this.#seen.flatMap((event) => {
+      if (event.name !== "iotlb.sync") return [];
+      const { kind, start, size_bytes } = event.fields;
+      if (kind === "all") return [["flush_all"]];
+      return [[kind === "walk" ? "walk" : "sync", start, start + size_bytes - 1]];
+    });
   }
 
-  #copies(): [number, number, number][] {
-    const list: [number, number, number][] = [];
-    for (const event of this.#seen) {
-      if (event.name !== "swiotlb.copy") continue;
-      const { direction, orig_phys, tlb_phys, size_bytes } =
-        (event as MachineEvent<"swiotlb.copy">).fields;
-      list.push(
-        direction === "in" ? [orig_phys, tlb_phys, size_bytes] : [tlb_phys, orig_phys, size_bytes],
-      );
-    }
-    return list;
+  #copies(): unknown[] {
+    return this.#seen.flatMap((event) => {
+      if (event.name !== "swiotlb.copy") return [];
+      const { direction, orig_phys, tlb_phys, size_bytes } = event.fields;
+      const ends = direction === "in" ? [orig_phys, tlb_phys] : [tlb_phys, orig_phys];
+      return [[...ends, size_bytes]];
+    });
   }
 
   #caches(): unknown[] {
     return this.#seen.flatMap((event) => {
       if (event.name !== "cache.clean" && event.name !== "cache.invalidate") return [];
-      const { phys, size_bytes } = (event as MachineEvent<"cache.clean">).fields;
+      const { phys, size_bytes } = event.fields;
       return [[event.name === "cache.clean" ? "clean" : "invalidate", phys, size_bytes]];
     });
-  }
-
-  #wentBeyond(): boolean {
-    return this.#warnings().some(({ at }) => at === "iommu_dma_alloc_iova");
-  }
-
-  #warnings(): readonly MachineEvent<"kernel.warn">["fields"][] {
-    return this.#seen.filter(({ name }) => name === "kernel.warn")
-      .map((event) => (event as MachineEvent<"kernel.warn">).fields);
   }
 
   #state(machine: Machine): Record<string, unknown> {

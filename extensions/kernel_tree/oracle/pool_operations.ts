@@ -62,7 +62,6 @@ interface Area {
   readonly index: number;
 }
 
-/** The simulated pool. */
 export class PoolModel implements Implementation<PoolOperation> {
   #copies: Copies = [];
   #pool: SwiotlbPool | null = null;

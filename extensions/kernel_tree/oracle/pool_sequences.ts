@@ -19,7 +19,6 @@ const LOOK_EVERY = 25;
 /** One end in so many is a driver's mistake: the address of another slot of the buffer. */
 const MISTAKEN = 16;
 
-/** A sequence from a seed. */
 export function poolSequence(seed: number): readonly PoolStep[] {
   const random = new Random(seed);
   const steps: PoolStep[] = [];

@@ -3,10 +3,10 @@ import type { Program } from "@dmalab/lang/run";
 import { formatCount } from "@dmalab/lang/text";
 import { eventEntry, isCall, type MachineEvent } from "@dmalab/runtime";
 import type { ComparedTestRun } from "../diff_scenario.ts";
-import { firstDifference, shownFolder, type Tree } from "../diff_scenario.ts";
+import { differsAt, firstDifference, shownFolder, type Tree } from "../diff_scenario.ts";
 import { type OperationDifference, STOPPED } from "../oracle/compare.ts";
 import { differingText } from "../run_tree.ts";
-import type { KeptOutcome, KeptTest, ListedTest, ScenarioRuns } from "./kept_runs.ts";
+import type { KeptOutcome, ListedTest, ScenarioRuns } from "./kept_runs.ts";
 import type { ReviewStep } from "./series.ts";
 
 /** Where one side is when the two part. */
@@ -56,10 +56,10 @@ export class ScenarioDifferences {
   compare(test: ListedTest, fresh: ComparedTestRun | null): void {
     const before = this.old.known(test)!;
     const known = this.changed.known(test);
-    if (known !== null && differsAt(before, known) < 0) return;
+    if (known !== null && differsAt(before.hashes, known.hashes) < 0) return;
     const run = this.changed.run(test);
     const after = this.changed.known(test)!;
-    const at = differsAt(before, after);
+    const at = differsAt(before.hashes, after.hashes);
     if (at < 0) return;
     const { program, tree } = this.changed;
     const defect = defectOf(before.outcome, after.outcome);
@@ -102,12 +102,6 @@ export class ScenarioDifferences {
       others: 0,
     };
   }
-}
-
-/** The first line at which two runs of a test part; -1 where there is none. */
-function differsAt({ hashes: one }: KeptTest, { hashes: other }: KeptTest): number {
-  const at = one.findIndex((hash, index) => hash !== other[index]);
-  return at < 0 && one.length < other.length ? one.length : at;
 }
 
 /** The same of a sequence of operations on mapping code. */
@@ -189,10 +183,8 @@ function deviceDifference(
   const [before, after] = [old, changed].map(({ events, lines }) =>
     lines.filter((_, at) => isByDevice(events[at] ?? null))
   ) as [string[], string[]];
-  const at = before.findIndex((line, index) => line !== after[index]);
-  if (at < 0 && before.length === after.length) return null;
-  const first = at < 0 ? before.length : at;
-  return [before[first] ?? null, after[first] ?? null];
+  const at = differsAt(before, after);
+  return at < 0 ? null : [before[at] ?? null, after[at] ?? null];
 }
 
 function isByDevice(event: MachineEvent | null): boolean {

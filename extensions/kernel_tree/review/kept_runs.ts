@@ -18,7 +18,6 @@ export interface KeptOutcome {
   readonly failure: string | null;
 }
 
-/** What one test did. */
 export interface KeptTest {
   /** A hash of each event and line, and of the outcome. */
   readonly hashes: readonly number[];
@@ -51,7 +50,6 @@ export function testsOf(program: Program, matches: readonly NameMatch[]): readon
 export class ScenarioRuns {
   /** Lines that there is code of, by paths in the tree. */
   readonly code: ReadonlyMap<string, readonly number[]>;
-  /** By the tests' numbers. */
   readonly #tests: Map<string, KeptTest>;
   #isKept = true;
 

@@ -57,8 +57,6 @@ export interface ReviewOptions {
   readonly onProgress: (text: string) => void;
 }
 
-type FilesRun = ReadonlyMap<string, LinesRun>;
-
 /** Random sequences on mapping code. */
 const CASES = { count: 60, seed: 1 };
 
@@ -286,7 +284,7 @@ function linesOf(
   tree: Tree,
   path: string,
   changed: readonly number[],
-  run: FilesRun,
+  run: ReadonlyMap<string, LinesRun>,
 ): readonly UnreachedLine[] {
   return unreachedLines(tree.files.text(path) ?? "", changed, run.get(path) ?? null)
     .map((line) => ({ path, side, ...line }));

@@ -5,7 +5,6 @@ import { currentFolder, host, HostTree, readHostBytes, shortPath } from "@dmalab
 import { makeOwnFolder, writeFile } from "@dmalab/cli/files";
 import { openTree, type Tree } from "../diff_scenario.ts";
 import { type ChangedFile, changedFilesIn } from "./changed_lines.ts";
-import { firstLine, git, gitOutput } from "./git.ts";
 
 /** One change: a patch, a commit, or all that two trees have differently. */
 export interface ReviewStep {
@@ -94,7 +93,6 @@ const READABLE = "see that the files and folders named can be read";
 /** A patch of a mailbox, or a file that is one. */
 interface MailedPatch {
   readonly subject: string;
-  /** Where the patch is. */
   readonly path: string;
   readonly text: string;
 }
@@ -263,4 +261,66 @@ async function commitSteps(tree: HostTree, range: string): Promise<readonly Revi
     });
   }
   return steps;
+}
+
+/** Nothing of the user's settings changes what is printed, and no program but git itself is started. */
+const PLAIN = [
+  "-c",
+  "core.quotePath=false",
+  "-c",
+  "core.fsmonitor=false",
+  "-c",
+  "core.hooksPath=/dev/null",
+];
+
+interface GitResult {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs git. @throws {TreeError} Where it cannot be started. */
+async function git(
+  folder: string,
+  args: readonly string[],
+  input: Uint8Array<ArrayBuffer> | null = null,
+): Promise<GitResult> {
+  try {
+    const child = new host.Command("git", {
+      args: ["-C", folder, ...PLAIN, ...args],
+      stdin: input === null ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    if (input !== null) {
+      const writer = child.stdin.getWriter();
+      // Where it ends early, its errors say why.
+      await writer.write(input).then(() => writer.close()).catch(() => {});
+    }
+    const { code, stderr, stdout } = await child.output();
+    const [output, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    return { code, output: output!, errors: errors! };
+  } catch (error) {
+    const why = error instanceof host.errors.NotCapable
+      ? "starting it is not permitted"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new TreeError(
+      `Cannot run git: ${why}`,
+      "install git, and allow it with `--allow-run=git`",
+    );
+  }
+}
+
+/** Runs git, and expects success. @throws {TreeError} */
+async function gitOutput(folder: string, args: readonly string[]): Promise<string> {
+  const { code, errors, output } = await git(folder, args);
+  if (code === 0) return output;
+  throw new TreeError(`git ${args[0]}: ${firstLine(errors)}`, "run it by hand to see more");
+}
+
+function firstLine(errors: string): string {
+  const [line = "it failed"] = errors.trim().split("\n");
+  return line.replace(/^(?:fatal|error): /, "");
 }

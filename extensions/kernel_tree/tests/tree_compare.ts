@@ -3,17 +3,12 @@
  * mapping layer and page tables with a tree's own code, and prints how many results are equal. The
  * mapping layer of a release that recorded none of them is compared with the model of that release.
  */
+import { basename } from "node:path";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { HostTree } from "@dmalab/cli";
 import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { GOLDEN_ORACLES } from "../oracles.ts";
-import {
-  compareFields,
-  type IovaTraceLine,
-  recordedFields,
-  recordedPool,
-  recordedTable,
-} from "@dmalab/tests";
+import { compareFields, type OperationLine, recordedFields } from "@dmalab/tests";
 import { answerOf, type Implementation, STOPPED } from "../oracle/compare.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 
@@ -45,9 +40,9 @@ for (const [folder, name] of names.toSorted()) {
     ? file.readable.pipeThrough(new DecompressionStream("gzip"))
     : file.readable;
   const lines = (await new Response(stream).text()).trim().split("\n");
+  const group = `${basename(folder)}/${name}`;
   const isTable = folder.endsWith("pagetable");
   const isPool = folder.endsWith("swiotlb");
-  const recorded = isTable ? recordedTable : isPool ? recordedPool : recordedFields;
   const side = makeSide(
     isPool
       ? "pool"
@@ -68,7 +63,7 @@ for (const [folder, name] of names.toSorted()) {
   // Of recorded addresses those that this release has given instead.
   const addresses = new Map<unknown, unknown>();
   for (const [index, text] of lines.entries()) {
-    const written = JSON.parse(text) as IovaTraceLine;
+    const written = JSON.parse(text) as OperationLine;
     const dma = addresses.get(written["dma"]);
     const line = dma === undefined || written.op === "map_phys" ? written : { ...written, dma };
     const result = answerOf(side, line);
@@ -78,7 +73,7 @@ for (const [folder, name] of names.toSorted()) {
       console.log(`${name}:${index + 1}`, result[STOPPED], text.slice(0, 200));
       break;
     }
-    const answer = model === null ? recorded(line, result) : result;
+    const answer = model === null ? recordedFields(group, line, result) : result;
     const expected = model === null ? line : { ...line, ...answerOf(model, line) };
     const found = compareFields(expected, answer);
     // What answers nothing is no answer that could differ.
@@ -107,12 +102,12 @@ async function opened(folder: string) {
       else console.log(`skipped | ${oracle.paths[0]} | the tree has no ${lacking}`);
     }
     const makeSide = (name: keyof typeof GOLDEN_ORACLES) =>
-      (makes.get(name)?.() ?? null) as Implementation<IovaTraceLine> | null;
+      (makes.get(name)?.() ?? null) as Implementation<OperationLine> | null;
     const { major, patch } = build.version;
     const makeModel = () =>
       `${major}.${patch}` === RECORDED
         ? null
-        : GOLDEN_ORACLES.mapping.model(build)() as Implementation<IovaTraceLine>;
+        : GOLDEN_ORACLES.mapping.model(build)() as Implementation<OperationLine>;
     return { makeModel, makeSide, version: build.version };
   } finally {
     await clang.close();

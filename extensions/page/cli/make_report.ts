@@ -9,12 +9,12 @@ import {
   type TestOutcome,
 } from "@dmalab/lang/run";
 import { keepVariables, type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
-import { formatEventText } from "@dmalab/lang/render";
+import { formatEventText, painter } from "@dmalab/lang/render";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import type { RunAndOutcome } from "@dmalab/recording/views";
 import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
 import type { MachineEvent } from "@dmalab/runtime";
-import { formatCount } from "@dmalab/lang/text";
+import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import { HostLoader, MemoryScreen, type SignalWatch, withCompiled } from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import {
@@ -32,8 +32,10 @@ import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, type PrintOptions, printReports, printRun } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
 import { failedBench } from "../engine/bench_verdict.ts";
-import { benchPage, benchText, plotsOf } from "./bench_page.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
+import { benchLines, hasFailed } from "@dmalab/cli/bench/bench_text";
+import { staticPage } from "@dmalab/cli/static_page";
+import { benchPlot, type PlotColours } from "@dmalab/lang/bench";
 
 /** What may be said about a report. */
 export interface PageOptions extends Omit<PrintOptions, "trace"> {
@@ -254,5 +256,48 @@ function recorded(
     const run = recordRun(program, choice, record);
     keepVariables(run, watch);
     return [{ run, outcome }];
+  });
+}
+
+/** The report of a file that has benches alone: each with its plot and its tables. */
+const STYLE = "svg{max-width:100%;height:auto}section{border-top:1px solid var(--line)}";
+
+/** Those of the page, light or dark as it is. */
+const COLOURS: PlotColours = {
+  ground: "var(--bg)",
+  text: "var(--text)",
+  grid: "var(--line)",
+  axis: "var(--dim)",
+  series: ["map", "unmap", "data", "decision", "fault", "translate"].map((name) =>
+    `var(--${name})`
+  ),
+};
+
+/** What `dmalab bench` prints of it. */
+function benchText(report: BenchReport): string {
+  return benchLines(report, null, [], painter(false)).join("\n");
+}
+
+/** Their plots, as SVG. */
+function plotsOf(reports: readonly BenchReport[]): readonly string[] {
+  return reports.flatMap((report) => benchPlot(report, [], [], COLOURS) ?? []);
+}
+
+/** @param path The file. */
+export function benchPage(path: string, reports: readonly BenchReport[]): string {
+  const bad = reports.filter(hasFailed).length;
+  const count = formatCount(reports.length, "bench", "benches");
+  return staticPage({
+    title: `${path}: ${count}, ${bad === 0 ? "all as expected" : `${bad} failed`}`,
+    failed: bad > 0,
+    style: STYLE,
+    body: reports.map((report) => {
+      const state = hasFailed(report) ? "✕" : "✓";
+      const failure = failedBench([report]);
+      const why = failure === null ? [] : [`${failure.place}: ${failure.what}`, ...failure.why];
+      return `<section><h2>${state} ${escapeMarkup(report.name)}</h2>
+${why.map((each) => `<p>${escapeMarkup(each)}</p>\n`).join("")}${plotsOf([report]).join("")}
+<pre tabindex="0">${escapeMarkup(benchText(report))}</pre></section>`;
+    }).join("\n"),
   });
 }

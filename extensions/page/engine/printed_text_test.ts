@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { PrintedText } from "./printed_text.ts";
+import { PrintedText } from "./engine.ts";
 
 Deno.test("a short text is shown whole, of a long one the first 30,000 and the last 10,000 characters", () => {
   const short = new PrintedText();

@@ -48,7 +48,6 @@ export interface RunEntry {
   readonly report: TestOutcome | null;
 }
 
-/** An answer of the engine. */
 export type EngineResponse =
   | { readonly kind: "ready" }
   | { readonly id: number; readonly kind: "checked"; readonly problems: readonly PageProblem[] }

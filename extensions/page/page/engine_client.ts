@@ -7,8 +7,6 @@ const MAX_MS = 30_000;
 /** How long another request waits for the one that runs. */
 const WAIT_MS = 200;
 
-type RunAnswer = Exclude<EngineResponse, { readonly kind: "ready" }>;
-
 /** What is asked for. */
 type Wish =
   | { readonly kind: "run"; readonly project: Project; readonly run: number | null }
@@ -31,7 +29,9 @@ export class EngineClient {
   /** @param program The text of the page's own script. */
   constructor(
     program: string,
-    private readonly onAnswer: (answer: RunAnswer) => void,
+    private readonly onAnswer: (
+      answer: Exclude<EngineResponse, { readonly kind: "ready" }>,
+    ) => void,
     /** Gets why, as a sentence. */
     private readonly onLost: (why: string) => void,
   ) {

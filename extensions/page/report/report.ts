@@ -8,7 +8,6 @@ import { Messages } from "../page/messages.ts";
 import { startTheme } from "../page/theme.ts";
 import type { ListedRun } from "../view/page_model.ts";
 import { Viewer } from "../view/viewer.ts";
-import { besideEditor, type EditorCursor } from "./beside_editor.ts";
 import { SourceList } from "./source_list.ts";
 
 export function startReport(): void {
@@ -138,4 +137,32 @@ class Report {
 
 function outcomeOf({ failure, outcome }: SerialisedRun) {
   return outcome?.outcome ?? (failure === null ? "recorded" : "failed");
+}
+
+/** An editor that shows the page beside its text: where its cursor is, and which line the page is at. */
+
+/** A line of a file of the report. */
+interface EditorCursor {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** What VS Code has for a page in it. */
+declare const acquireVsCodeApi: (() => { postMessage(message: unknown): void }) | undefined;
+
+/**
+ * Connects the page with the editor around it; the editor has the source.
+ * @returns Says the place of the page, `file:line`, to the editor; null where there is none.
+ */
+function besideEditor(
+  follow: (cursor: EditorCursor) => void,
+): ((place: string) => void) | null {
+  if (typeof acquireVsCodeApi === "undefined") return null;
+  const editor = acquireVsCodeApi();
+  const { body, documentElement } = document;
+  body.dataset.beside = "";
+  const isLight = body.dataset.vscodeThemeKind?.endsWith("light") === true;
+  documentElement.dataset.theme = isLight ? "light" : "dark";
+  addEventListener("message", ({ data }) => follow(data));
+  return (place) => editor.postMessage({ place });
 }

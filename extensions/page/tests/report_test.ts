@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { EMPTY_DATA, type PageData } from "../cli/page_data.ts";
-import { benchPage } from "../cli/bench_page.ts";
-import { indexPage } from "../cli/index_page.ts";
-import { findingLines, writeReport } from "../cli/make_report.ts";
+import { indexPage } from "../cli/suite_report.ts";
+import { benchPage, findingLines, writeReport } from "../cli/make_report.ts";
 import { reportPage } from "../cli/report_data.ts";
 import { MemoryScreen, readMatches, SignalWatch, withInterrupts } from "@dmalab/cli";
 import { limitsOf } from "@dmalab/cli/scenario";

@@ -3,7 +3,6 @@ import type { Position, RecordedRun } from "@dmalab/recording";
 import type { RowDiff, RunIndex } from "@dmalab/recording/views";
 import type { SelectionMap } from "./selection.ts";
 
-/** What came of a run, in a list of runs. */
 export interface ListedRun {
   readonly title: string;
   readonly state: "failed" | "warned" | "passed" | "none";
@@ -19,7 +18,6 @@ export interface FileRuns {
   readonly shown: number;
   /** Records one of them, with its blocks that run on machines of their own. */
   open(index: number): Promise<RecordedRun>;
-  /** Shows one of them. */
   show(index: number): void;
 }
 
@@ -43,7 +41,6 @@ export interface PageModel {
   readonly redraw: () => void;
 }
 
-/** One of the views. */
 export interface Pane {
   /** Draws into an element that is empty or has what was drawn before. */
   draw(model: PageModel, root: HTMLElement): void;

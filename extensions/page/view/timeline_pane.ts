@@ -26,7 +26,6 @@ const MIN_EVENTS = 12;
 const ZOOM = 1.6;
 const WHOLE: TimelineSight = { from: 0, to: 1 };
 
-/** What is known of the run that is shown. */
 interface KnownRun {
   readonly run: RecordedRun;
   readonly leaked: ReadonlySet<number>;

@@ -15,35 +15,33 @@ import {
   type StepUnit,
 } from "@dmalab/recording";
 import { runTitle, type TestOutcome } from "@dmalab/lang/run";
-import { formatDuration, groupThousands } from "@dmalab/lang/text";
+import { formatCount, formatDuration, groupThousands } from "@dmalab/lang/text";
 import {
+  addressPieces,
+  addressUses,
   changedRows,
   lineLocation,
   positionView,
   type RowDiff,
   RunIndex,
   type RunVerdict,
+  VERDICT_SIGNS,
   verdictOf,
   verdictTitle,
 } from "@dmalab/recording/views";
 import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import { byId } from "../page/dom.ts";
-import { drawAddresses } from "./addresses.ts";
 import { BytesPane } from "./bytes_pane.ts";
 import { DiffPane } from "./diff_pane.ts";
-import { el } from "./dom.ts";
+import { drawn, el } from "./dom.ts";
 import { EventsPane } from "./events_pane.ts";
 import type { FileRuns, PageModel, Pane } from "./page_model.ts";
 import { PicturePane } from "./picture_pane.ts";
 import { StatePane } from "./state_pane.ts";
-import { showKeys } from "./keys_help.ts";
 import { nextStop, openingOf, stopsOf } from "./breakpoints.ts";
-import { drawRuns } from "./runs_list.ts";
 import { SelectedPane } from "./selected_pane.ts";
 import { type Selection, SelectionMap } from "./selection.ts";
-import { startSplitters } from "./splitters.ts";
 import { TimelinePane } from "./timeline_pane.ts";
-import { drawVerdict, type VerdictStep } from "./verdict_line.ts";
 
 /** Something to be said below a line of the source. */
 export interface LineNote {
@@ -223,7 +221,6 @@ export class Viewer {
     document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
   }
 
-  /** Draws the runs of the file. */
   drawRuns(): void {
     const runs = this.runs();
     drawRuns(runs, byId("runs"));
@@ -630,4 +627,183 @@ export class Viewer {
       ...[...this.#stopLines].map((each) => ({ place: each, name: "stop" as const })),
     ]);
   }
+}
+
+/** Strips that are drawn; the tables have all rows. */
+const MAX_STRIPS = 12;
+const NAME_PX = 160;
+const NARROW_PX = 700;
+
+function drawAddresses(model: PageModel, root: HTMLElement): void {
+  const { changed, goTo, leaked, position, run, selections } = model;
+  const room = root.clientWidth - 26;
+  const width = Math.max(200, innerWidth < NARROW_PX + 20 ? room : room - NAME_PX);
+  const uses = addressUses(run, addressPieces(run, position, changed()), leaked, width);
+  const left = uses.length - MAX_STRIPS;
+  root.replaceChildren(
+    el(
+      "h2",
+      {},
+      uses.length === 0
+        ? "No addresses are in use at this position"
+        : "Addresses in use: a cell is a page, gaps are shortened",
+    ),
+    ...uses.slice(0, MAX_STRIPS).map(({ drawing, owner, title }) => {
+      const picture = drawn(drawing);
+      for (const shape of picture.querySelectorAll("rect[data-seq]")) {
+        const seq = Number(shape.getAttribute("data-seq"));
+        selections.set(shape, { seq, spans: [] });
+        shape.addEventListener("click", () => goTo(seq));
+      }
+      const name = el("span", { class: "strip-name cut", title }, owner);
+      name.append(el("small", { class: "cut" }, title.slice(owner.length + 2)));
+      return el("div", { class: "strip" }, name, picture);
+    }),
+    ...left > 0 ? [el("p", { class: "dim" }, `and ${left} more strips`)] : [],
+  );
+}
+
+/** The keys, as a window of the page. */
+const KEYS: readonly (readonly [keys: string, what: string])[] = [
+  ["← →", "one event back, forward"],
+  ["↑ ↓", "one statement back, forward; in a list, previous and next entry"],
+  [
+    "c, shift+c",
+    "next stop, previous stop: faults, reports, failures, marked lines",
+  ],
+  ["b", "set or clear a stop on the line of this statement; or click its number"],
+  ["Home, End", "start, end of the run"],
+  ["Enter", "on an entry: go to the event that created it"],
+  ["u", "go back to the position before Enter"],
+  ["1, 2, …", "select a view, in the order of their tabs"],
+  ["+, -, 0", "timeline: zoom in, zoom out, the whole run"],
+  ["/", "filter the events"],
+  ["t", "dark or light"],
+  ["ctrl+Enter", "in the editor: go to the next run of this line"],
+  ["Enter, shift+Enter", "in the filter of events: next, previous match"],
+  ["?", "this list"],
+];
+
+function showKeys(): void {
+  const dialog = byId<HTMLDialogElement>("keys");
+  const close = el("button", {}, "Close");
+  close.addEventListener("click", () => dialog.close());
+  const rows = KEYS.map(([keys, what]) =>
+    el("tr", {}, el("th", { scope: "row" }, keys), el("td", {}, what))
+  );
+  dialog.replaceChildren(
+    el("h2", {}, "Keys (outside the editor)"),
+    el("table", {}, el("tbody", {}, ...rows)),
+    close,
+  );
+  dialog.showModal();
+}
+
+/** Draws them; the one that is open is marked. */
+function drawRuns({ runs, show, shown }: FileRuns, root: HTMLElement): void {
+  const failed = runs.filter(({ state }) => state === "failed").length;
+  const count = formatCount(runs.length, "run");
+  root.replaceChildren(
+    el(
+      "h2",
+      {},
+      runs.length === 0 ? "No runs" : failed === 0 ? count : `${count}, ${failed} failed`,
+    ),
+    el(
+      "ol",
+      {},
+      ...runs.map(({ events, outcome, state, title }, index) => {
+        const button = el(
+          "button",
+          {
+            title: `${title}: ${outcome}${
+              events === null ? "" : `, ${formatCount(events, "event")}`
+            }`,
+            "aria-current": index === shown ? "true" : null,
+          },
+          el("span", { class: state, role: "img", "aria-label": outcome }, VERDICT_SIGNS[state]),
+          el("span", { class: "cut" }, title),
+          el("span", { class: "count" }, events === null ? "" : groupThousands(events)),
+        );
+        button.addEventListener("click", () => show(index));
+        return el("li", {}, button);
+      }),
+    ),
+  );
+}
+
+/** The bars between source, views and events: dragged, or moved by the arrow keys. */
+const LEAST = 10;
+const MOST = 60;
+const STEP = 2;
+
+/** @param onMove What has to be drawn again. */
+function startSplitters(onMove: () => void): void {
+  const parts = { source: 30, event: 32 };
+  const apply = () => {
+    const { style } = byId("work");
+    style.setProperty("--source-part", `${parts.source}fr`);
+    style.setProperty("--event-part", `${parts.event}fr`);
+    style.setProperty("--view-part", `${100 - parts.source - parts.event}fr`);
+    onMove();
+  };
+  const connect = (id: string, name: keyof typeof parts, sign: 1 | -1) => {
+    const bar = byId(id);
+    const set = (part: number) => {
+      parts[name] = Math.round(Math.max(LEAST, Math.min(MOST, part)));
+      bar.setAttribute("aria-valuenow", `${parts[name]}`);
+      apply();
+    };
+    bar.addEventListener("pointerdown", ({ pointerId }) => bar.setPointerCapture(pointerId));
+    bar.addEventListener("pointermove", ({ clientX, pointerId }) => {
+      if (!bar.hasPointerCapture(pointerId)) return;
+      const { left, width } = byId("work").getBoundingClientRect();
+      const part = (clientX - left) / width * 100;
+      set(sign === 1 ? part : 100 - part);
+    });
+    bar.addEventListener("keydown", (event) => {
+      const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (way === undefined) return;
+      event.preventDefault();
+      event.stopPropagation();
+      set(parts[name] + way * sign * STEP);
+    });
+  };
+  connect("split-left", "source", 1);
+  connect("split-right", "event", -1);
+}
+
+/** Something that a reader can do about a verdict. */
+interface VerdictStep {
+  readonly title: string;
+  readonly act: () => void;
+}
+
+/** Draws it. @param steps What can be done, the most likely first. */
+function drawVerdict(
+  { place, state, what, why, word }: SaidVerdict,
+  steps: readonly VerdictStep[],
+): void {
+  const root = byId("verdict");
+  root.className = state;
+  const shortPlace = place === null ? "" : place.slice(place.lastIndexOf("/") + 1);
+  root.replaceChildren(
+    el(
+      "h1",
+      {},
+      el("span", { class: "word" }, `${VERDICT_SIGNS[state]} ${word}`),
+      ...place === null ? [] : [el("code", { title: place }, shortPlace)],
+      el("span", {}, what),
+    ),
+    ...why.map((sentence) => el("p", { title: sentence }, sentence)),
+    el(
+      "div",
+      { class: "next" },
+      ...steps.map(({ act, title }, index) => {
+        const button = el("button", { class: index === 0 ? "boxed first" : "boxed more" }, title);
+        button.addEventListener("click", act);
+        return button;
+      }),
+    ),
+  );
 }

@@ -1,6 +1,11 @@
 /** `dmalab topology`: a machine from the text of lspci, as a picture, a scenario or JSON. */
-import { printableJson } from "@dmalab/lang/diagnostics";
-import { ACS_SERVICES, type CpuIdentity, ORDINARY_CPU } from "@dmalab/devices/pci";
+import { nearestNames, printable, printableJson, renderFinding } from "@dmalab/lang/diagnostics";
+import {
+  ACS_SERVICES,
+  type CpuIdentity,
+  ORDINARY_CPU,
+  type PciFunction,
+} from "@dmalab/devices/pci";
 import { type ImportedMachine, importMachine } from "../lspci/imported_machine.ts";
 import { type LinkedListing, linkListing } from "../lspci/linked_listing.ts";
 import { readListing } from "../lspci/read_listing.ts";
@@ -9,14 +14,14 @@ import { formatCount, wrapText } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { painter } from "@dmalab/lang/render";
-import { findFunction } from "../find_function.ts";
-import { findingText } from "./finding_text.ts";
-import { groupCheckLine } from "../group_check.ts";
 import { groupLines } from "../group_lines.ts";
-import { readListingText } from "./listing_text.ts";
 import { changeJson, machineJson, pairJson } from "../machine_json.ts";
 import { matrixFunctions, matrixLines, pairOf } from "../pair_matrix.ts";
-import { shortName, shownFunctions, treePicture } from "../tree_picture.ts";
+import { groupMarks, shortName, shownFunctions, treePicture } from "../tree_picture.ts";
+import type { ListingFinding } from "../lspci/finding.ts";
+import { SourceFile } from "@dmalab/lang";
+import { diagnosticStyle } from "@dmalab/cli/scenario/diagnostic_style";
+import { readHostBytes, readHostInput } from "@dmalab/cli";
 
 export interface TopologyOptions {
   /** `dma`, or null for a picture. */
@@ -36,6 +41,7 @@ const LEGEND = `ACS: ${
 const DEFAULT_COLUMNS = 80;
 const MAX_COLUMNS = 200;
 
+/** @param path A listing, in whatever encoding it was saved; `-` for standard input. */
 export async function runTopology(
   path: string,
   options: TopologyOptions,
@@ -47,11 +53,14 @@ export async function runTopology(
   if (cpu === undefined) {
     return refuse(`"${options.cpu}" is not a CPU: write vendor:family, such as amd:0x19`, screen);
   }
-  const file = readListingText(path);
+  const isInput = path === "-";
+  const file = isInput ? readHostInput() : readHostBytes(path);
   if (!file.found) return refuse(file.problem, screen);
-  const listing = linkListing(readListing(file.text));
+  const name = isInput ? "standard input" : printable(path);
+  const text = decode(file.bytes);
+  const listing = linkListing(readListing(text));
   if (listing.findings.length > 0) {
-    screen.err(findingText(listing.findings, file.name, file.text, screen.colour));
+    screen.err(findingText(listing.findings, name, text, screen.colour));
   }
   if (listing.functions.length === 0) return WRONG;
   const imported = importMachine(listing);
@@ -59,10 +68,10 @@ export async function runTopology(
   if (options.provider !== null) {
     return showPair(machine, options.provider, options.client!, options, screen);
   }
-  if (options.as === null) return showMachine(machine, listing, file.name, options, screen);
+  if (options.as === null) return showMachine(machine, listing, name, options, screen);
   // The style of scenarios takes a while to load.
   const { dmaText } = await import("../dma_text.ts");
-  screen.out(dmaText(machine, file.name, options.all));
+  screen.out(dmaText(machine, name, options.all));
   return HELD;
 }
 
@@ -147,4 +156,118 @@ function showPair(
   });
   screen.out(lines.map((line) => `${line.trimEnd()}\n`).join(""));
   return HELD;
+}
+
+/** @param name How the listing is called in messages. */
+function findingText(
+  findings: readonly ListingFinding[],
+  name: string,
+  text: string,
+  colour: boolean,
+): string {
+  const last = findings.reduce((most, { line }) => Math.max(most, line), 1);
+  const source = new SourceFile(name, firstLines(text, last));
+  const style = diagnosticStyle(painter(colour));
+  return findings.map(({ code, severity, line, message, hint }) => {
+    const start = source.lineStarts[line - 1] ?? 0;
+    const whole = source.line(line);
+    const blanks = whole.length - whole.trimStart().length;
+    const lines = renderFinding({
+      word: severity,
+      severity,
+      tag: code,
+      message,
+      span: {
+        source,
+        start: start + blanks,
+        end: start + Math.max(blanks, whole.trimEnd().length),
+      },
+      ...hint === null ? {} : { hint },
+    }, { style });
+    return `${lines.join("\n")}\n`;
+  }).join("\n");
+}
+
+/** As much of a text as is shown: a table of all lines of a large one is many times its size. */
+function firstLines(text: string, count: number): string {
+  let end = -1;
+  for (let line = 0; line < count; line++) {
+    end = text.indexOf("\n", end + 1);
+    if (end < 0) return text;
+  }
+  return text.slice(0, end);
+}
+
+/** UTF-8; UTF-16 as some shells of Windows write it; and what is neither, byte by byte. */
+export function decode(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
+  if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}
+
+/** @returns The function, or what is wrong as a sentence without its end. */
+function findFunction(
+  machine: ImportedMachine,
+  wanted: string,
+): PciFunction | string {
+  const text = wanted.toLowerCase();
+  const { functions } = machine;
+  const exact = functions.find(({ address, name }) => `${address}` === text || name === text);
+  if (exact !== undefined) return exact;
+  // `05:00.0` is in domain 0 when several domains have one.
+  const short = functions.filter(({ address }) => `${address}`.endsWith(`:${text}`));
+  const [first, ...others] = short;
+  if (first !== undefined) {
+    if (others.length === 0 || first.address.domain === 0) return first;
+    return `"${wanted}" is in several domains: ${short.map(({ address }) => address).join(", ")}`;
+  }
+  const candidates = functions.flatMap(({ address, name }) => [name, `${address}`]);
+  const [nearest] = nearestNames(text, candidates, 1);
+  return `There is no function "${wanted}"` +
+    (nearest === undefined
+      ? ": give an address such as 0000:05:00.0, or a name of the picture"
+      : `; did you mean "${nearest}"?`);
+}
+
+/**
+ * One line on whether both agree; null when the listing names no groups.
+ *
+ * They may differ: a kernel knows of hardware that keeps functions apart without saying so, and of
+ * hardware that lies.
+ */
+function groupCheckLine(machine: ImportedMachine): string | null {
+  const { functions, listed } = machine;
+  const marks = groupMarks(machine);
+  const listedFunctions = functions.filter((func) =>
+    listed.get(func)!.iommuGroup !== null && !marks.get(func)!.uncertain
+  );
+  if (listedFunctions.length < 2) return null;
+  const modelled = membersBy(listedFunctions, (func) => marks.get(func)!.id);
+  const named = membersBy(listedFunctions, (func) => listed.get(func)!.iommuGroup!);
+  const different = listedFunctions.filter((func) => modelled.get(func) !== named.get(func));
+  if (different.length === 0) {
+    return `the groups of the listing are those of the model, for all ${listedFunctions.length} functions that both have`;
+  }
+  const names = different.slice(0, 6).map(({ name }) => name).join(", ");
+  return `the listing groups ${formatCount(different.length, "function")} differently (${names}${
+    different.length > 6 ? ", …" : ""
+  }): its kernel had other information than the listing`;
+}
+
+/** Who is in one group with a function, as names. */
+function membersBy(
+  functions: readonly PciFunction[],
+  groupOf: (func: PciFunction) => number,
+): ReadonlyMap<PciFunction, string> {
+  const names = new Map<number, string>();
+  for (const func of functions) {
+    const group = groupOf(func);
+    names.set(group, `${names.get(group) ?? ""} ${func.name}`);
+  }
+  return new Map(functions.map((func) => [func, names.get(groupOf(func))!]));
 }

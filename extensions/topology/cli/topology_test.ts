@@ -18,7 +18,7 @@ import { MemoryScreen } from "@dmalab/cli";
 import { main } from "@dmalab/cli/program";
 import { painter } from "@dmalab/lang/render";
 import { dmaText, writtenFunctions } from "../dma_text.ts";
-import { decode } from "./listing_text.ts";
+import { decode } from "./topology.ts";
 import { matrixFunctions, matrixLines } from "../pair_matrix.ts";
 import { treePicture } from "../tree_picture.ts";
 

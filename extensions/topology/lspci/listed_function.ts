@@ -2,7 +2,6 @@
 import type { Bytes } from "@dmalab/runtime";
 import type { AcsService, DomainPlace } from "@dmalab/devices/pci";
 
-/** Where a function is. */
 export type ListedAddress = DomainPlace;
 
 /** Device or port type of the PCI Express capability. @see PCI Express Base Specification, 7.5.3.2 */
@@ -17,7 +16,6 @@ export type PortType =
   | "integrated_endpoint"
   | "event_collector";
 
-/** Bus numbers of a bridge. */
 export interface ListedBusNumbers {
   readonly primary: number;
   readonly secondary: number;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { pastedLines } from "./pasted_lines.ts";
+import { pastedLines } from "./read_listing.ts";
 
 function linesOf(text: string): string[] {
   return [...pastedLines(text)].map((line) => line.text);

@@ -6,12 +6,11 @@
  * length, ends, and throws nothing.
  */
 import { CpuReader, type ListedCpu } from "./cpu_lines.ts";
-import { decodeConfigSpace } from "./config_space.ts";
+import { CONFIG_SPACE_BYTES, decodeConfigSpace } from "./config_space.ts";
 import { DetailReader } from "./detail_lines.ts";
 import type { ListingCode, ListingFinding } from "./finding.ts";
 import { readHeader, readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
-import { readDumpLine, takeDumpLine } from "./hex_dump.ts";
 import { placeKey } from "@dmalab/devices/pci";
 import {
   formatListedAddress,
@@ -19,7 +18,6 @@ import {
   type ListedAddress,
   type ListedFunction,
 } from "./listed_function.ts";
-import { pastedLines } from "./pasted_lines.ts";
 import { reviewListing } from "./review_listing.ts";
 
 /** What a text tells, before anything is put below anything. */
@@ -245,4 +243,78 @@ function idsOf({ vendor, device, buses }: GrowingFunction): string {
   const digits = (value: number | null) => value === null ? "????" : hex(value, 4);
   const leads = buses === null ? "" : ` (to bus ${hex(buses.secondary, 2)})`;
   return vendor === null ? `a function${leads}` : `${digits(vendor)}:${digits(device)}${leads}`;
+}
+
+/** Lines of `lspci -x`: `00: 86 80 30 20 …`, sixteen bytes each. */
+const LINE = /^\s*([0-9a-f]{2,3}): ?((?:[0-9a-f]{2}(?: |$)){1,16})$/i;
+const BYTES_A_LINE = 16;
+
+interface DumpLine {
+  readonly offset: number;
+  readonly bytes: readonly number[];
+}
+
+/** Reads a line of a dump; null when it is none. */
+function readDumpLine(line: string): DumpLine | null {
+  const match = LINE.exec(line);
+  if (match === null) return null;
+  const offset = parseInt(match[1]!, 16);
+  const bytes = match[2]!.trim().split(" ").map((digits) => parseInt(digits, 16));
+  // The last line that three digits can name ends where the space does.
+  return offset % BYTES_A_LINE === 0 ? { offset, bytes } : null;
+}
+
+/** Puts a line's bytes in their place; what follows a gap is not used. */
+function takeDumpLine(into: GrowingFunction, { offset, bytes }: DumpLine): void {
+  if (offset !== into.registerBytes) return;
+  into.registers ??= new Uint8Array(CONFIG_SPACE_BYTES);
+  into.registers.set(bytes, offset);
+  into.registerBytes = offset + bytes.length;
+}
+
+/**
+ * Text as people paste it, as lines that can be read: colours, quote marks, carriage returns and
+ * the like are taken off. Line numbers stay those of the text.
+ */
+interface PastedLine {
+  /** From 1. */
+  readonly number: number;
+  /** Without quote marks and what terminals add; what stands in front (blanks, tabs) is kept. */
+  readonly text: string;
+}
+
+/** Longer lines are cut: no line that matters is nearly as long. */
+const MAX_LINE_LENGTH = 2000;
+
+/** Colours and cursor movements, window titles, and single characters behind an escape. */
+// deno-lint-ignore no-control-regex
+const ESCAPES = /\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]/g;
+/** What no terminal shows; tabs stay. */
+// deno-lint-ignore no-control-regex
+const INVISIBLE = /[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2060\ufeff]/g;
+/** Blanks of word processors and chat programs. */
+const ODD_BLANKS = /[\u00a0\u2000-\u200a\u202f\u3000]/g;
+/** What pages make of brackets: `&lt;access denied&gt;` has to be read as such. */
+const ENTITIES: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
+const ENTITY = /&(?:lt|gt|amp);/g;
+/** `> ` of mail and `» ` of some readers of it, as often as the text was quoted. */
+const QUOTE = /^(?: {0,3}[>»] ?)+/;
+
+/** Reads a text's lines, one at a time. */
+export function* pastedLines(text: string): Generator<PastedLine> {
+  let number = 0;
+  let start = 0;
+  while (start <= text.length) {
+    let end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    number++;
+    yield { number, text: clean(text.slice(start, Math.min(end, start + MAX_LINE_LENGTH))) };
+    start = end + 1;
+  }
+}
+
+function clean(raw: string): string {
+  const text = raw.replace(ESCAPES, "").replace(INVISIBLE, "").replace(ODD_BLANKS, " ");
+  return (text.includes("&") ? text.replace(ENTITY, (entity) => ENTITIES[entity]!) : text)
+    .replace(QUOTE, "").trimEnd();
 }

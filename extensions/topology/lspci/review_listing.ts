@@ -6,7 +6,6 @@ import { formatListedAddress, type ListedFunction } from "./listed_function.ts";
 export interface ReadText {
   /** Every mention of a function in lists and dumps, in the order of the text. */
   readonly listed: readonly GrowingFunction[];
-  /** What came of them. */
   readonly functions: readonly ListedFunction[];
   /** The first line of registers of no function; 0 when there is none. */
   readonly looseDumpLine: number;

@@ -39,12 +39,60 @@ export class CallLines {
   /** Where the line of the iterator's segment goes; -1 when it is reported or there is none. */
   #segmentAt = -1;
   #reserved = 0;
+  /** What each event inside a call tells. */
+  readonly #happened: Readonly<Record<string, (given: Fields) => void>> = {
+    "block.segment": (given) => {
+      if (given.path !== "bus") return;
+      this.#tell("segment", given, ["phys", "size_bytes"]);
+      this.#segmentAt = -1;
+    },
+    "iova.alloc": (given) => {
+      this.#reserved = given.start as number;
+      this.#tell("iova.reserve", given, ["size_bytes", "start"]);
+    },
+    "iova.free": (given) => {
+      if (this.#isLate(given.to === "flush_queue")) return;
+      this.#tell("iova.release", given, ["start", "size_bytes"]);
+    },
+    "iommu.map": (given) => this.#tell("pagetable.map", given, ["iova", "phys", "size_bytes"]),
+    "iommu.map_failed": (given) => {
+      this.#tell("pagetable.map", given, ["iova", "phys", "size_bytes"]);
+      this.#tell("pagetable.unmap", given, ["iova", "undone_bytes", "undone_bytes"]);
+    },
+    "iommu.unmap": (given) =>
+      this.#tell("pagetable.unmap", given, ["iova", "size_bytes", "unmapped_bytes"]),
+    inject: () => {
+      for (const call of this.#open) call.injected = true;
+    },
+  };
+  /** What each call tells when it returns. */
+  readonly #returned: Readonly<Record<string, (call: OpenCall, result: Fields) => void>> = {
+    dma_iova_try_alloc: ({ given }, { result }) => {
+      if (result !== true) return;
+      const addr = this.#reserved + (given.phys as number) % GRANULE_BYTES;
+      this.#ranges.push({ addr, sizeBytes: given.size as number });
+      this.#tell("iova.alloc", given, ["phys", "size"], addr);
+    },
+    dma_iova_link: ({ given }, result) =>
+      this.#tell("iommu.link", given, ["phys", "offset", "size"], errnoOf(result)),
+    dma_iova_sync: ({ given }, result) =>
+      this.#tell("iova.sync", given, ["offset", "size"], errnoOf(result)),
+    dma_iova_destroy: (call) => this.#destroyed(call),
+    dma_map_phys: ({ given }, { result }) =>
+      this.#tell("dma.map", given, ["phys", "size"], result as number | null),
+    dma_unmap_phys: ({ given }) => this.#tell("dma.unmap", given, ["dma", "size"]),
+    dma_pool_alloc: ({ given }, { result }) => {
+      if (typeof result !== "number" || result < 0) return;
+      this.#tell("pool.alloc", given, ["size_bytes"], result);
+    },
+    dma_pool_free: ({ given }) => this.#tell("pool.free", given, ["size_bytes", "dma"]),
+  };
 
   add({ name, fields }: MachineEvent): void {
     const given = fields as Fields;
     if (name.startsWith("call.")) this.#enter(name.slice("call.".length), given);
     else if (name.startsWith("ret.")) this.#leave(name.slice("ret.".length), given);
-    else this.#happened(name, given);
+    else this.#happened[name]?.(given);
   }
 
   #enter(api: string, given: Fields): void {
@@ -62,38 +110,6 @@ export class CallLines {
     this.#segmentAt = -1;
   }
 
-  #happened(name: string, given: Fields): void {
-    switch (name) {
-      case "block.segment":
-        if (given.path !== "bus") break;
-        this.#tell("segment", given, "phys", "size_bytes");
-        this.#segmentAt = -1;
-        break;
-      case "iova.alloc":
-        this.#reserved = given.start as number;
-        this.#tell("iova.reserve", given, "size_bytes", "start");
-        break;
-      case "iova.free":
-        if (!this.#isLate(given.to === "flush_queue")) {
-          this.#tell("iova.release", given, "start", "size_bytes");
-        }
-        break;
-      case "iommu.map":
-        this.#tell("pagetable.map", given, "iova", "phys", "size_bytes");
-        break;
-      case "iommu.map_failed":
-        this.#tell("pagetable.map", given, "iova", "phys", "size_bytes");
-        this.#tell("pagetable.unmap", given, "iova", "undone_bytes", "undone_bytes");
-        break;
-      case "iommu.unmap":
-        this.#tell("pagetable.unmap", given, "iova", "size_bytes", "unmapped_bytes");
-        break;
-      case "inject":
-        for (const call of this.#open) call.injected = true;
-        break;
-    }
-  }
-
   /** Ranges are freed when they are parked; leaving the queue is no new release. */
   #isLate(parked: boolean): boolean {
     const call = this.#open.at(-1);
@@ -102,50 +118,19 @@ export class CallLines {
     return call.parked && !parked;
   }
 
-  /** Adds a line of numbers. */
-  #tell(name: string, given: Fields, ...fields: readonly string[]): void {
-    this.lines.push([name, ...fields.map((field) => given[field] as number)]);
+  /** Adds a line of numbers that were given, with what came of them. */
+  #tell(
+    name: string,
+    given: Fields,
+    fields: readonly string[],
+    ...results: (number | null)[]
+  ): void {
+    this.lines.push([name, ...fields.map((field) => given[field] as number), ...results]);
   }
 
   #leave(api: string, result: Fields): void {
     const call = this.#open.pop();
-    if (call === undefined || call.injected) return;
-    const number = (field: string) => call.given[field] as number;
-    switch (api) {
-      case "dma_iova_try_alloc": {
-        if (result.result !== true) break;
-        const addr = this.#reserved + number("phys") % GRANULE_BYTES;
-        this.#ranges.push({ addr, sizeBytes: number("size") });
-        this.lines.push(["iova.alloc", number("phys"), number("size"), addr]);
-        break;
-      }
-      case "dma_iova_link": {
-        const piece = [number("phys"), number("offset"), number("size")];
-        this.lines.push(["iommu.link", ...piece, errnoOf(result)]);
-        break;
-      }
-      case "dma_iova_sync":
-        this.lines.push(["iova.sync", number("offset"), number("size"), errnoOf(result)]);
-        break;
-      case "dma_iova_destroy":
-        this.#destroyed(call);
-        break;
-      case "dma_map_phys": {
-        const dma = result.result as number | null;
-        this.lines.push(["dma.map", number("phys"), number("size"), dma]);
-        break;
-      }
-      case "dma_unmap_phys":
-        this.#tell("dma.unmap", call.given, "dma", "size");
-        break;
-      case "dma_pool_alloc":
-        if (typeof result.result !== "number" || result.result < 0) break;
-        this.lines.push(["pool.alloc", number("size_bytes"), result.result]);
-        break;
-      case "dma_pool_free":
-        this.#tell("pool.free", call.given, "size_bytes", "dma");
-        break;
-    }
+    if (call !== undefined && !call.injected) this.#returned[api]?.(call, result);
   }
 
   /** One that links nothing any more ends in the other call, whose release had no probe. */

@@ -11,17 +11,17 @@ import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { limitsOfQueue } from "../kernel/captured_description.ts";
 import { damageOf, expectedDamage } from "./damage_report.ts";
-import { bringAlong } from "./earlier_commands.ts";
 import { commandForms, expectedCommands } from "./command_forms.ts";
 import type { DefectCase, DefectStep } from "./defect_data.ts";
 import { type DefectHost, defectHost, firstBounced, inject } from "./defect_machine.ts";
-import { givePlaces } from "./given_places.ts";
+import { givePlaces, orderTags, poolCalls } from "./given_places.ts";
 import { distinctRequests } from "./shown_memory.ts";
 import { StepMemory } from "./step_memory.ts";
 import { runStep } from "./step_run.ts";
 import { Transcript } from "./transcript.ts";
+import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { givenBlocks } from "../kernel/recorded_pool.ts";
 
-/** Replays a file of cases. */
 export function replayDefects(group: string, cases: readonly DefectCase[]): GroupResult {
   const count = new GroupCount(group);
   for (const captured of cases) {
@@ -94,4 +94,43 @@ function comparableResult(result: Json): Json {
 
 function indexOf(entry: Json): number {
   return Array.isArray(entry) ? (entry[0] as number) : 0;
+}
+
+/**
+ * What ran before a step that the record does not list.
+ *
+ * tests/golden/defects/README.md, "What a replay must bring along": in `p2pm` ordinary commands ran
+ * between the steps, so that every tag had been used, with metadata that was one range.
+ */
+const SCENARIOS_WITH_COMMANDS_BETWEEN: ReadonlySet<string> = new Set(["p2pm"]);
+
+/** Memory of the earlier commands: without an owner in the record. */
+const DATA = 16 * MIB;
+const METADATA = 24 * MIB;
+
+/** Runs an ordinary command on the tag of a step, if the scenario had such. */
+function bringAlong(host: DefectHost, captured: DefectCase, stepIndex: number): void {
+  const scenario = captured.id.slice(0, captured.id.lastIndexOf("_"));
+  if (stepIndex === 0 || !SCENARIOS_WITH_COMMANDS_BETWEEN.has(scenario)) return;
+  const { commands, request } = captured.steps[stepIndex]!;
+  orderTags(host, [commands[0]!.tag]);
+  host.iovas?.expect([]);
+  // The blocks of the pool are free between the steps.
+  host.pools.small.expect(givenBlocks(poolCalls(commands[0]!.calls)));
+  const sizeBytes = commands[0]!.bytes;
+  const [, metadataBytes] = request.metadata!;
+  const vec = (phys: number, bytes: number) => ({ phys: phys as PhysAddr, sizeBytes: bytes });
+  host.disk.passthrough({
+    opcode: 2,
+    buffer: { segments: [vec(DATA, sizeBytes)] },
+    // Two pieces that meet at the border of a page are one range.
+    metadata: {
+      segments: [
+        vec(METADATA + PAGE_SIZE_BYTES - metadataBytes / 2, metadataBytes / 2),
+        vec(METADATA + 4 * PAGE_SIZE_BYTES, metadataBytes / 2),
+      ],
+    },
+    dwords: { 12: sizeBytes / host.disk.blockSizeBytes - 1 },
+  });
+  while (host.machine.runNextActivity());
 }

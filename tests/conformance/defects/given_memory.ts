@@ -43,9 +43,7 @@ export class GivenIovas {
       return pfn;
     };
     iova.freeFast = (_cpu, pfn, pfns) => {
-      const free = this.#free.get(pfns);
-      if (free === undefined) this.#free.set(pfns, [pfn]);
-      else free.push(pfn);
+      this.#free.getOrInsertComputed(pfns, () => []).push(pfn);
     };
   }
 

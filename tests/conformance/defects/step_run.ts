@@ -23,7 +23,6 @@ import type { Transcript } from "./transcript.ts";
 const PLUG_FROM_CALLS = 3;
 const OPCODES = { read: 2, write: 1 } as const;
 
-/** A request of a step with its memory. */
 export interface StepRequest {
   readonly kind: "preadv" | "io_submit" | "passthrough" | "io_uring";
   readonly op: "read" | "write";
@@ -48,32 +47,31 @@ export function runStep(
   tags: readonly number[],
 ): Json {
   const pace = new DispatchPace(host, tags);
-  const ios = submit(host, transcript, step);
+  const way = WAYS[step.kind];
+  const ios = way.submit(host, transcript, step);
   pace.dispatch();
   while (host.machine.runNextActivity());
-  switch (step.kind) {
-    case "preadv":
-      return callResult(ios);
-    case "passthrough":
-      return commandResult(ios[0]!);
-    case "io_submit":
-      return { res: ios.map((io, index) => [index, ioResult(io)]) };
-    case "io_uring":
-      return { res: ios.map(ioResult) };
-  }
+  return way.result(ios);
 }
 
-function submit(host: DefectHost, transcript: Transcript, step: StepRequest): Io[] {
-  switch (step.kind) {
-    case "preadv":
-      return submitCall(host, transcript, step);
-    case "passthrough":
-      return [passThrough(host, step)];
-    case "io_submit":
-    case "io_uring":
-      return submitMany(host, transcript, step);
-  }
+interface Way {
+  submit(host: DefectHost, transcript: Transcript, step: StepRequest): Io[];
+  /** What the program receives. */
+  result(ios: readonly Io[]): Json;
 }
+
+const WAYS: Readonly<Record<StepRequest["kind"], Way>> = {
+  preadv: { submit: submitCall, result: callResult },
+  passthrough: {
+    submit: (host, _, step) => [passThrough(host, step)],
+    result: ([io]) => commandResult(io!),
+  },
+  io_submit: {
+    submit: submitMany,
+    result: (ios) => ({ res: ios.map((io, index) => [index, ioResult(io)]) }),
+  },
+  io_uring: { submit: submitMany, result: (ios) => ({ res: ios.map(ioResult) }) },
+};
 
 function builderOf({ disk, machine }: DefectHost, pieces: readonly UserPiece[]): BioBuilder {
   return new BioBuilder(pieces, directIoRules(machine.kernel).pageJoin, disk.blockSizeBytes);

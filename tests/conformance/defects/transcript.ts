@@ -20,12 +20,10 @@ export interface PreparedCommand {
   completed: boolean;
 }
 
-/** What the block layer did to a bio, as the recorded defects tell it. */
-export type BlockEvent = readonly [string, number];
-
 export class Transcript {
   commands: PreparedCommand[] = [];
-  blockEvents: BlockEvent[] = [];
+  /** What the block layer did to a bio, as the recorded defects tell it. */
+  blockEvents: (readonly [string, number])[] = [];
   /** The bio whose fate is reported: sector of what is left of it. */
   #bioSector = 0;
   #calls: CallLines | null = null;

@@ -5,12 +5,12 @@
  * Events tell most of it. What a search for IOVAs tried and with which flags a page was mapped
  * is no event; there the recorder looks at the call itself.
  */
-import type { Machine, MachineEvent, PhysAddr } from "@dmalab/runtime";
+import type { EventName, Machine, MachineEvent, PhysAddr } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import { type FlushQueue, type IommuDomain, PTE_MMIO } from "@dmalab/runtime/iommu";
 import type { Json } from "../difference.ts";
 import { type InnerLine, InnerRecord } from "../inner_record.ts";
-import type { Fields } from "../kernel/capture_words.ts";
+import { type Fields, renamed, SYNCED, UNMAPPED } from "../kernel/capture_words.ts";
 import { type AddressWords, attributeList, type WarnSites } from "./hmm_words.ts";
 
 const GRANULE_BYTES = 4096;
@@ -27,6 +27,18 @@ export interface Around {
   readonly attrs: readonly string[];
 }
 
+/** Calls of which something follows for the lines below them. */
+const CALLS = [
+  "call.dma_iova_unlink",
+  "call.dma_iova_destroy",
+  "call.dma_iova_free",
+  "call.dma_iova_sync",
+  "call.dma_iova_link",
+  "call.dma_iova_try_alloc",
+  "call.dma_map_phys",
+  "call.dma_unmap_phys",
+] as const satisfies readonly EventName[];
+
 const NOTHING_AROUND: Around = { link: null, attrs: [] };
 
 /** A timer that fired in the middle of the next call, after so many of its operations. */
@@ -41,9 +53,6 @@ export class InnerLines extends InnerRecord {
   around: Around = NOTHING_AROUND;
   /** What a timer did inside of the operation at hand. */
   fired: InnerLine[] | null = null;
-  readonly #words: AddressWords;
-  readonly #tellsFlushes: boolean;
-  readonly #sites: WarnSites;
   #tries: Json[] = [];
   #timer: TimerInside | null = null;
   /** Lines that are complete since the operation at hand began. */
@@ -56,39 +65,48 @@ export class InnerLines extends InnerRecord {
   #parks = false;
   /** Lines of a flush of the queue, while that is under way beside a call. */
   #beside: InnerLine[] | null = null;
+  /** What each event tells. */
+  readonly #seen: Partial<Record<EventName, (fields: Fields, why: MachineEvent["why"]) => void>> = {
+    "iova.alloc": (fields) => {
+      const taken = renamed(fields, { iova: "start", size: "size_bytes" });
+      this.push({ op: "iova_alloc", ...taken, tries: this.#tries });
+    },
+    "iova.free": ({ size_bytes, start, to }) =>
+      this.#addFree(start as number, size_bytes as number, to as string),
+    "iommu.unmap": (fields) => this.push({ op: "iommu_unmap", ...renamed(fields, UNMAPPED) }),
+    "iommu.sync_map": (fields) => {
+      // Inside a single mapping the kernel's call is inlined, and no probe saw it.
+      if (this.#syncing) this.push({ op: "iommu_sync_map", ...renamed(fields, SYNCED) });
+    },
+    "iotlb.sync": (fields, why) => {
+      if (!this.of.tellsFlushes) return;
+      const leaf_only = why?.inputs.leaf_only === true;
+      this.addFlush(fields, { leaf_only }, { leaf_only: false });
+    },
+    "swiotlb.map": (fields) => this.#addBounce(fields),
+    "swiotlb.unmap": (fields) => this.#addRelease(fields),
+    "swiotlb.copy": (fields) => this.addCopy(fields),
+    "kernel.warn": ({ at, log }) => this.#addWarning(at as string, log !== null),
+  };
 
   constructor(
     private readonly machine: Machine,
     private readonly dev: DmaDevice,
-    options: {
+    private readonly of: {
       readonly words: AddressWords;
       readonly tellsFlushes: boolean;
       readonly sites: WarnSites;
     },
   ) {
     super();
-    this.#words = options.words;
-    this.#tellsFlushes = options.tellsFlushes;
-    this.#sites = options.sites;
-    machine.events.listen((event) => this.#add(event), [
-      "iova.alloc",
-      "iova.free",
-      "iommu.unmap",
-      "iommu.sync_map",
-      "iotlb.sync",
-      "swiotlb.map",
-      "swiotlb.unmap",
-      "swiotlb.copy",
-      "kernel.warn",
-      "call.dma_iova_unlink",
-      "call.dma_iova_destroy",
-      "call.dma_iova_free",
-      "call.dma_iova_sync",
-      "call.dma_iova_link",
-      "call.dma_iova_try_alloc",
-      "call.dma_map_phys",
-      "call.dma_unmap_phys",
-    ]);
+    const calls = CALLS.map((name) =>
+      [name, (fields: Fields) => this.#enter(name, fields)] as const
+    );
+    const seen = { ...this.#seen, ...Object.fromEntries(calls) };
+    machine.events.listen(
+      ({ fields, name, why }) => seen[name]!(fields as Fields, why),
+      Object.keys(seen) as EventName[],
+    );
     if (dev.domain !== null) this.#watch(dev.domain);
   }
 
@@ -145,7 +163,7 @@ export class InnerLines extends InnerRecord {
       this.#fireWhenDue(false);
       const pfn = allocFast(cpu, pfns, limitPfn, flush);
       const from = iova.lastSource === "rcache" ? "cache" : "tree";
-      this.#tries.push([this.#words.recordedLimit(limitPfn), flush, from, pfn !== 0]);
+      this.#tries.push([this.of.words.recordedLimit(limitPfn), flush, from, pfn !== 0]);
       return pfn;
     };
     const alloc = iova.ranges.alloc.bind(iova.ranges);
@@ -207,58 +225,6 @@ export class InnerLines extends InnerRecord {
     this.fired = this.fire(timer.queue);
   }
 
-  #add(event: MachineEvent): void {
-    const of = event.fields as Fields;
-    const number = (field: string) => of[field] as number;
-    switch (event.name) {
-      case "iova.alloc":
-        this.push({
-          op: "iova_alloc",
-          size: number("size_bytes"),
-          iova: number("start"),
-          tries: this.#tries,
-        });
-        break;
-      case "iova.free":
-        this.#addFree(number("start"), number("size_bytes"), of.to as string);
-        break;
-      case "iommu.unmap":
-        this.push({
-          op: "iommu_unmap",
-          iova: number("iova"),
-          size: number("size_bytes"),
-          unmapped: number("unmapped_bytes"),
-        });
-        break;
-      case "iommu.sync_map":
-        // Inside a single mapping the kernel's call is inlined, and no probe saw it.
-        if (this.#syncing) {
-          this.push({ op: "iommu_sync_map", iova: number("iova"), size: number("size_bytes") });
-        }
-        break;
-      case "iotlb.sync":
-        if (this.#tellsFlushes) {
-          const leaf_only = event.why?.inputs.leaf_only === true;
-          this.addFlush(of, { leaf_only }, { leaf_only: false });
-        }
-        break;
-      case "swiotlb.map":
-        this.#addBounce(of);
-        break;
-      case "swiotlb.unmap":
-        this.#addRelease(of);
-        break;
-      case "swiotlb.copy":
-        this.addCopy(of);
-        break;
-      case "kernel.warn":
-        this.#addWarning(of.at as string, of.log !== null);
-        break;
-      default:
-        this.#enter(event.name, of);
-    }
-  }
-
   /** A call begins: what its lines look like, and the line that some begin with. */
   #enter(name: string, fields: Fields): void {
     const mapped = name === "call.dma_iova_destroy" ? fields.mapped_len as number : 0;
@@ -305,11 +271,11 @@ export class InnerLines extends InnerRecord {
     if (at === "iommu_dma_alloc_iova") {
       const { lastAddress } = this.dev;
       const last = Math.min(lastAddress, this.dev.domain?.table.lastAddress ?? lastAddress);
-      this.push({ op: "message", bits: this.#words.recordedBits(Math.log2(last + 1)) });
+      this.push({ op: "message", bits: this.of.words.recordedBits(Math.log2(last + 1)) });
       return;
     }
     if (isMessage) return;
-    const [site, within] = this.#sites[at] ?? [`unknown place "${at}"`, this.#call];
+    const [site, within] = this.of.sites[at] ?? [`unknown place "${at}"`, this.#call];
     this.push({ op: "warn", site, function: within });
   }
 }

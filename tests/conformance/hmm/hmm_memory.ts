@@ -1,6 +1,5 @@
 /** The memory of a process under a page-wise map, and what tests/golden/hmm does to it. */
 import {
-  type Access,
   type AddressSpace,
   type AreaKind,
   type ChangedRange,
@@ -27,12 +26,6 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
   mmap_file_shared: { ...PLAIN, kind: "shared" },
   mmap_file_private: { ...PLAIN, kind: "private_file" },
   mmap_file_private_ro: { ...PLAIN, kind: "private_file", writable: false },
-};
-
-const ACCESS: Readonly<Record<string, Access>> = {
-  mprotect_none: "none",
-  mprotect_read: "read",
-  mprotect_write: "write",
 };
 
 /** The kernel's number for the event that a callback gets. */
@@ -64,32 +57,26 @@ export function changeMemory(
   start: VirtAddr,
   end: VirtAddr,
 ): number | null {
-  const access = ACCESS[what];
-  if (access !== undefined) return mm.protect(start, end, access);
-  switch (what) {
-    case "read":
-    case "write":
-      return touch(mm, start, end, what === "write");
-    case "dontneed":
-      return mm.discard(start, end, true);
-    case "free":
-      return mm.free(start, end);
-    case "cold":
-      return 0;
-    case "pageout":
-      return mm.pageOut(start, end);
-    case "remove":
-      return mm.punchHole(start, end);
-    case "munmap":
-      return mm.unmap(start, end);
-    case "mremap_away":
-      return Math.min(mm.remap(start, end), 0);
-    case "fork_exit":
-      return mm.fork();
-    default:
-      return null;
-  }
+  return Object.hasOwn(CHANGES, what) ? CHANGES[what]!(mm, start, end) : null;
 }
+
+const CHANGES: Readonly<
+  Record<string, (mm: AddressSpace, start: VirtAddr, end: VirtAddr) => number>
+> = {
+  mprotect_none: (mm, start, end) => mm.protect(start, end, "none"),
+  mprotect_read: (mm, start, end) => mm.protect(start, end, "read"),
+  mprotect_write: (mm, start, end) => mm.protect(start, end, "write"),
+  read: (mm, start, end) => touch(mm, start, end, false),
+  write: (mm, start, end) => touch(mm, start, end, true),
+  dontneed: (mm, start, end) => mm.discard(start, end, true),
+  free: (mm, start, end) => mm.free(start, end),
+  cold: () => 0,
+  pageout: (mm, start, end) => mm.pageOut(start, end),
+  remove: (mm, start, end) => mm.punchHole(start, end),
+  munmap: (mm, start, end) => mm.unmap(start, end),
+  mremap_away: (mm, start, end) => Math.min(mm.remap(start, end), 0),
+  fork_exit: (mm) => mm.fork(),
+};
 
 function touch(mm: AddressSpace, start: VirtAddr, end: VirtAddr, write: boolean): number {
   for (let at = start as number; at < end; at += PAGE_SIZE_BYTES) {

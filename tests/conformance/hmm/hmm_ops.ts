@@ -21,7 +21,7 @@ import type { InnerLines } from "./hmm_inner.ts";
 import type { HmmMachine } from "./hmm_machine.ts";
 import { changeMemory, eventNumber, mapMemory, MEMORY_START } from "./hmm_memory.ts";
 import { addressOrNull } from "./hmm_words.ts";
-import { entriesOf, ReportedEntries, runsOf, sameEntry, wishOf, writeEntry } from "./pfn_runs.ts";
+import { entriesOf, flagsOf, ReportedEntries, runsOf, sameEntry, writeEntry } from "./pfn_runs.ts";
 
 type Answer = Record<string, Json>;
 
@@ -70,7 +70,9 @@ export class HmmOps {
   /** Does an operation; null for one that is not about maps or memory. */
   run(op: HmmOp): Answer | null {
     this.#calls.begin();
-    const answer = this.#do(op);
+    const answer = Object.hasOwn(this.#ways, op.op)
+      ? this.#ways[op.op]!(op, this.#memoryOf(op))
+      : null;
     const calls = this.#calls.take();
     if (answer === null || calls.length === 0) return answer;
     const state = stateOf(this.#memoryOf(op).map);
@@ -80,54 +82,33 @@ export class HmmOps {
     return { ...answer, calls };
   }
 
-  #do(op: HmmOp): Answer | null {
-    const memory = this.#memoryOf(op);
-    switch (op.op) {
-      case "hmm_alloc":
-        return this.#alloc(op, memory);
-      case "hmm_free":
-        hmmDmaMapFree(this.host.machine, this.host.dev, memory.map!);
-        return stateOf(memory.map);
-      case "hmm_map":
-        return this.#mapEntry(op, memory);
-      case "hmm_unmap":
-        return this.#unmapEntry(op, memory);
-      case "set_entry":
-        return this.#setEntry(op, memory);
-      case "dma_list_entry":
-        return { value: this.#listed?.dmaList?.[op.index as number] ?? null };
-      case "peer_pfn":
-        return {};
-      default:
-        return this.#onMemory(op, memory);
-    }
-  }
-
-  #onMemory(op: HmmOp, memory: MappedMemory): Answer | null {
-    switch (op.op) {
-      case "notifier_add":
-        return this.#addNotifier(op, memory);
-      case "notifier_remove":
-        if (memory.notifier !== null) memory.mm?.notifiers.remove(memory.notifier);
-        memory.notifier = null;
-        return {};
-      case "memory":
-        return this.#change(op, memory);
-      case "race":
-        memory.race = op;
-        return {};
-      case "range_fault":
-        return this.#fault(op, memory);
-      default:
-        return null;
-    }
-  }
+  readonly #ways: Readonly<Record<string, (op: HmmOp, memory: MappedMemory) => Answer | null>> = {
+    hmm_alloc: (op, memory) => this.#alloc(op, memory),
+    hmm_free: (_, { map }) => {
+      hmmDmaMapFree(this.host.machine, this.host.dev, map!);
+      return stateOf(map);
+    },
+    hmm_map: (op, memory) => this.#mapEntry(op, memory),
+    hmm_unmap: (op, memory) => this.#unmapEntry(op, memory),
+    set_entry: (op, memory) => this.#setEntry(op, memory),
+    dma_list_entry: ({ index }) => ({ value: this.#listed?.dmaList?.[index as number] ?? null }),
+    peer_pfn: () => ({}),
+    notifier_add: (op, memory) => this.#addNotifier(op, memory),
+    notifier_remove: (_, memory) => {
+      if (memory.notifier !== null) memory.mm?.notifiers.remove(memory.notifier);
+      memory.notifier = null;
+      return {};
+    },
+    memory: (op, memory) => this.#change(op, memory),
+    race: (op, memory) => {
+      memory.race = op;
+      return {};
+    },
+    range_fault: (op, memory) => this.#fault(op, memory),
+  };
 
   #memoryOf({ map }: HmmOp): MappedMemory {
-    const slot = (map ?? 0) as number;
-    let known = this.#maps.get(slot);
-    if (known === undefined) this.#maps.set(slot, known = new MappedMemory());
-    return known;
+    return this.#maps.getOrInsertComputed((map ?? 0) as number, () => new MappedMemory());
   }
 
   #alloc(op: HmmOp, memory: MappedMemory): Answer {
@@ -238,8 +219,8 @@ export class HmmOps {
         firstIndex: first,
         start: MEMORY_START + first * PAGE_SIZE_BYTES as VirtAddr,
         pages: op.pages as number,
-        wanted: wishOf(op.default as string),
-        wishes: wishOf(op.mask as string),
+        wanted: flagsOf(op.default as string),
+        wishes: flagsOf(op.mask as string),
       });
       if (ret === -ERRNO.EBUSY) {
         busy++;

@@ -132,9 +132,8 @@ class HmmFile {
     this.#inside = null;
     const between = timer === null ? null : this.#differs(timer, fired ?? []);
     const differs = (results: Json) => firstDifference(this.#words.recorded(results), answer);
-    const results = resultsOf(op);
-    this.watch?.(op.op, results, (other) => differs(other) !== null);
-    return between ?? differs(results);
+    const found = this.#watched(op, resultsOf(op), differs);
+    return between ?? found;
   }
 
   /** The program does what no kernel survives. */
@@ -148,10 +147,20 @@ class HmmFile {
       this.#killed = true;
     }
     const answer = { killed: this.#killed, ...this.#calls.enteredBy(last) };
-    const differs = (results: Readonly<Record<string, Json>>) =>
-      firstDifference({ killed: true, ...results }, answer);
-    const results = resultsOf(op);
-    this.watch?.(op.op, results, (other) => differs(other) !== null);
+    return this.#watched(
+      op,
+      resultsOf(op),
+      (results) => firstDifference({ killed: true, ...results }, answer),
+    );
+  }
+
+  /** Shows the watcher what is compared, and compares it. */
+  #watched(
+    { op }: HmmOp,
+    results: Readonly<Record<string, Json>>,
+    differs: (results: Readonly<Record<string, Json>>) => Difference | null,
+  ): Difference | null {
+    this.watch?.(op, results, (other) => differs(other) !== null);
     return differs(results);
   }
 
@@ -181,9 +190,11 @@ class HmmFile {
   #differs(op: HmmOp, got: Json): Difference | null {
     const lines = (op.inner ?? [])
       .map(({ inside_next_call: _inside, after_inner: _after, ...line }) => line);
-    const differs = (inner: Json) => firstDifference(this.#words.recorded(inner), got, "between");
-    this.watch?.(op.op, { inner: lines }, ({ inner }) => differs(inner!) !== null);
-    return differs(lines);
+    return this.#watched(
+      op,
+      { inner: lines },
+      ({ inner }) => firstDifference(this.#words.recorded(inner!), got, "between"),
+    );
   }
 }
 

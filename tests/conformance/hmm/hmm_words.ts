@@ -77,11 +77,6 @@ export class AddressWords {
     return 2 ** this.addressBits;
   }
 
-  /** A size, which is no address; one that fits no double loses its last bits. */
-  size(word: Json | undefined): number {
-    return Number(word);
-  }
-
   /** An address: those that fit no double are text in the record. */
   number(word: Json | undefined): number {
     if (typeof word === "number") return word;

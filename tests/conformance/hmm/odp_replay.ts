@@ -72,7 +72,6 @@ interface Region {
 class OdpCase {
   readonly #case: HmmCase;
   readonly #adapter: RdmaAdapter;
-  readonly #mm: AddressSpace;
   /** What an address of the record is higher than the model's. */
   readonly #gap: bigint;
   /** Where the memory of the case begins; everything else is counted from there. */
@@ -85,14 +84,13 @@ class OdpCase {
   /** @param file Where the record has the memory of its first case, and who watches. */
   constructor(
     machine: Machine,
-    mm: AddressSpace,
+    private readonly mm: AddressSpace,
     odpCase: HmmCase,
     { origin, watch }: { readonly origin: bigint; readonly watch: WatchResults | null },
   ) {
     this.#watch = watch;
     this.#case = odpCase;
     this.#adapter = new RdmaAdapter(machine, "rxe", null, 0);
-    this.#mm = mm;
     this.#gap = origin - BigInt(MEMORY_START);
     const base = baseOf(odpCase);
     this.#start = Number((base ?? origin) - this.#gap);
@@ -147,7 +145,7 @@ class OdpCase {
       case "memory": {
         const start = this.#virt(op);
         const end = start + (op.length as number) as VirtAddr;
-        return changeMemory(this.#mm, op.what as string, start, end);
+        return changeMemory(this.mm, op.what as string, start, end);
       }
       default:
         return null;
@@ -163,10 +161,10 @@ class OdpCase {
     const virt = this.#virt(op);
     if (op.on_demand === 0) {
       const end = alignUp(virt + sizeBytes, PAGE_SIZE_BYTES) as VirtAddr;
-      return changeMemory(this.#mm, "write", virt, end)!;
+      return changeMemory(this.mm, "write", virt, end)!;
     }
     const access = ON_DEMAND + (writable ? LOCAL_WRITE : 0);
-    const request = { mm: this.#mm, virt, sizeBytes, writable, huge: false, onDemand: true };
+    const request = { mm: this.mm, virt, sizeBytes, writable, huge: false, onDemand: true };
     const made = this.#adapter.register(request);
     const ret = typeof made === "number" ? made : 0;
     this.#calls.push({ call: "ib_umem_odp_get", size: sizeBytes, access, ret });
@@ -174,7 +172,7 @@ class OdpCase {
     this.#region = { region: made, writable };
     const { end, start } = made.umem;
     // Called after the region's own callback.
-    this.#mm.notifiers.insert(start, end, {
+    this.mm.notifiers.insert(start, end, {
       invalidate: (notifier, range) => {
         notifier.advance();
         this.#emitInvalidation(made, range);

@@ -12,12 +12,8 @@ const LETTERS: readonly (readonly [string, number])[] = [
   ["B", HMM_PFN.P2PDMA_BUS],
 ];
 
-/** What is asked of a range fault. */
-export function wishOf(letters: string): number {
-  return flagsOf(letters);
-}
-
-function flagsOf(letters: string): number {
+/** Flags of entries, or what is asked of a range fault. */
+export function flagsOf(letters: string): number {
   return LETTERS.reduce((flags, [letter, bit]) => flags + (letters.includes(letter) ? bit : 0), 0);
 }
 
@@ -25,7 +21,6 @@ function lettersOf(flags: number): string {
   return LETTERS.filter(([, bit]) => (flags & bit) !== 0).map(([letter]) => letter).join("");
 }
 
-/** One entry of a list. */
 export interface PfnEntry {
   readonly index: number;
   readonly flags: number;

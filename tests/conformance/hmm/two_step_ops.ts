@@ -34,37 +34,29 @@ export class TwoStepOps {
     private readonly words: AddressWords,
   ) {}
 
+  readonly #ways: Readonly<Record<string, (op: HmmOp) => Answer>> = {
+    try_alloc: (op) => this.#tryAlloc(op),
+    link: (op) => this.#link(op),
+    sync: (op) => this.#onState(op),
+    unlink: (op) => this.#onState(op),
+    destroy: (op) => this.#onState(op),
+    free: (op) => this.#onState(op),
+    map_phys: (op) => this.#mapPhys(op),
+    unmap_phys: (op) => this.#unmapPhys(op),
+    set_mask: (op) => this.#setMask(op),
+    set_min_align_mask: ({ mask }) => {
+      this.dev.minAlignMask = mask as number;
+      return {};
+    },
+    query: () => this.#query(),
+    table: (op) => ({ map: this.#runs(op, false) }),
+    residual_removed: (op) => ({ map: this.#remove(op) }),
+  };
+
   /** Does an operation; null for one that is not of the DMA API. */
   run(op: HmmOp): Answer | null {
     if (this.#isBeyond(op)) return this.#asGiven(op);
-    switch (op.op) {
-      case "try_alloc":
-        return this.#tryAlloc(op);
-      case "link":
-        return this.#link(op);
-      case "sync":
-      case "unlink":
-      case "destroy":
-      case "free":
-        return this.#onState(op);
-      case "map_phys":
-        return this.#mapPhys(op);
-      case "unmap_phys":
-        return this.#unmapPhys(op);
-      case "set_mask":
-        return this.#setMask(op);
-      case "set_min_align_mask":
-        this.dev.minAlignMask = op.mask as number;
-        return {};
-      case "query":
-        return this.#query();
-      case "table":
-        return { map: this.#runs(op, false) };
-      case "residual_removed":
-        return { map: this.#remove(op) };
-      default:
-        return null;
-    }
+    return Object.hasOwn(this.#ways, op.op) ? this.#ways[op.op]!(op) : null;
   }
 
   /** The call that an operation makes, as the record tells of one that never ended. */
@@ -78,7 +70,7 @@ export class TwoStepOps {
   #isBeyond(op: HmmOp): boolean {
     const slot = op.state as number;
     if (op.op === "try_alloc") {
-      const reserved = op.ok === 1 && this.words.size(op.size) >= this.words.spaceBytes;
+      const reserved = op.ok === 1 && Number(op.size) >= this.words.spaceBytes;
       if (reserved) this.#beyond.add(slot);
       return reserved;
     }
@@ -91,17 +83,14 @@ export class TwoStepOps {
   }
 
   #state({ state }: HmmOp): DmaIovaState {
-    const slot = state as number;
-    let known = this.#states.get(slot);
-    if (known === undefined) this.#states.set(slot, known = new DmaIovaState());
-    return known;
+    return this.#states.getOrInsertComputed(state as number, () => new DmaIovaState());
   }
 
   #tryAlloc(op: HmmOp): Answer {
     const state = new DmaIovaState();
     this.#states.set(op.state as number, state);
     const phys = this.words.number(op.phys) as PhysAddr;
-    const size = this.words.size(op.size);
+    const size = Number(op.size);
     const ok = this.machine.dma.dmaIovaTryAlloc(this.dev, state, phys, size);
     return { ok: ok ? 1 : 0, ...stateOf(state), ...this.#inside() };
   }
@@ -121,7 +110,7 @@ export class TwoStepOps {
       state,
       phys,
       offset,
-      this.words.size(op.size),
+      Number(op.size),
       dir,
       attrs,
     );

@@ -15,32 +15,47 @@ import {
   type Fields,
   renamed,
 } from "./capture_words.ts";
-import type { Probes } from "./capture_probes.ts";
 import type { InnerLine } from "../inner_record.ts";
 import { InnerOperations, type LinkedRange } from "./captured_inner.ts";
 import type { Json } from "../difference.ts";
-import type { CaptureCall, DataExtent } from "./kernel_data.ts";
+import type { CaptureCall, DataExtent, Probes } from "./kernel_data.ts";
 
 /** Every captured machine used pages of 4 KiB. */
 const GRANULE_BYTES = 4096;
 
-/** Calls of the DMA layer that the captures record, with the name they print. */
-const RECORDED_CALLS: Readonly<Record<string, string>> = {
-  dma_map_phys: "dma_map_phys",
-  dma_unmap_phys: "dma_unmap_phys",
-  dma_map_page: "dma_map_page",
-  dma_unmap_page: "dma_unmap_page",
-  dma_map_sg: "dma_map_sg",
-  // The probe sat below both functions.
-  dma_map_sgtable: "dma_map_sg",
-  dma_unmap_sg: "dma_unmap_sg",
-  dma_iova_try_alloc: "dma_iova_try_alloc",
-  dma_iova_link: "dma_iova_link",
-  dma_iova_sync: "dma_iova_sync",
-  dma_iova_destroy: "dma_iova_destroy",
-  dma_iova_free: "dma_iova_free",
-  dma_pool_alloc: "dma_pool_alloc",
-  dma_pool_free: "dma_pool_free",
+type Body = Record<string, Json>;
+
+/** Calls of the DMA layer that the captures record, with their arguments and results in the captures' words. */
+const RECORDED_CALLS: Readonly<
+  Record<string, (open: OpenCall, result: Fields, ranges: LinkedRange[]) => Body>
+> = {
+  dma_map_phys: ({ given }, result) => mappedBody(given, given.phys as number, result),
+  dma_map_page: ({ given }, result) =>
+    mappedBody(given, (given.page as number) + (given.offset as number), result),
+  dma_unmap_phys: unmappedBody,
+  dma_unmap_page: unmappedBody,
+  dma_map_sg: ({ given, mapped }, result) => {
+    const ret = result.error === null ? mapped.length : errnoOf(result);
+    return { nents: given.nents as number, ...flagsOf(given), ret };
+  },
+  dma_unmap_sg: ({ given }) => ({ nents: given.nents as number, ...flagsOf(given) }),
+  dma_iova_try_alloc: describeReservation,
+  dma_iova_link: ({ given }, result) => {
+    const piece = renamed(given, { phys: "phys", offset: "offset", size: "size" });
+    return { ...piece, ...flagsOf(given), ret: errnoOf(result) };
+  },
+  dma_iova_sync: ({ given }, result) => {
+    return { ...renamed(given, { offset: "offset", size: "size" }), ret: errnoOf(result) };
+  },
+  dma_iova_destroy: ({ given, inner: { lines } }, _, ranges) => {
+    const { addr, bounced, sizeBytes } = rangeEnded(lines, ranges);
+    const mapped = given.mapped_len as number;
+    const bounces = bounced ? { uses_bounce: true } : {};
+    return { addr, state_size: sizeBytes, ...bounces, mapped, ...flagsOf(given) };
+  },
+  dma_iova_free: () => ({}),
+  dma_pool_alloc: ({ given }, { result }) => poolBody(given, result as number),
+  dma_pool_free: ({ given }) => poolBody(given, given.dma as number),
 };
 
 /** Calls whose line was written when they were entered; of all others, when they returned. */
@@ -96,8 +111,9 @@ export function capturedCalls(
       open.inner.add(api, fields);
       continue;
     }
-    const name = RECORDED_CALLS[api];
-    if (name !== undefined) {
+    // The probe sat below both functions.
+    const name = api === "dma_map_sgtable" ? "dma_map_sg" : api;
+    if (Object.hasOwn(RECORDED_CALLS, name)) {
       if (side === "call") {
         const range = name === "dma_iova_link" ? ranges.at(-1) ?? null : null;
         const inner = new InnerOperations(name, fields, range, probes);
@@ -146,22 +162,10 @@ function splitName(name: string): [side: "call" | "ret" | null, api: string] {
 }
 
 function closeCall(open: OpenCall, result: Fields, ranges: LinkedRange[]): CaptureCall {
-  const { name, given, inner: { lines: list } } = open;
-  const plain = (body: Record<string, Json>, inner: readonly InnerLine[] = list): CaptureCall =>
-    inner.length === 0 ? { call: name, ...body } : { call: name, ...body, inner };
-  if (name === "dma_iova_try_alloc") return plain(describeReservation(open, result, ranges));
-  if (name !== "dma_iova_destroy") return plain(describeCall(open, result));
-
-  const range = rangeEnded(list, ranges);
-  const body = {
-    addr: range.addr,
-    state_size: range.sizeBytes,
-    ...(range.bounced ? { uses_bounce: true } : {}),
-    mapped: given.mapped_len as number,
-    dir: directionNumber(given.dir),
-    attrs: attributeBits(given.attrs),
-  };
-  return plain(body, withUnlink(list, range, given.mapped_len as number));
+  const { name, inner: { lines } } = open;
+  const body = RECORDED_CALLS[name]!(open, result, ranges);
+  const inner = name === "dma_iova_destroy" ? withUnlink(lines, body) : lines;
+  return inner.length === 0 ? { call: name, ...body } : { call: name, ...body, inner };
 }
 
 /** Which range a call ends: the one whose leaves it clears, or whose addresses it frees. */
@@ -172,13 +176,9 @@ function rangeEnded(inner: readonly InnerLine[], ranges: readonly LinkedRange[])
 }
 
 /** The captures had a probe where `dma_iova_destroy` begins to clear what is linked. */
-function withUnlink(
-  list: readonly InnerLine[],
-  range: LinkedRange,
-  size: number,
-): readonly InnerLine[] {
+function withUnlink(list: readonly InnerLine[], { addr, mapped }: Body): readonly InnerLine[] {
   if (!list.some(({ op }) => op === "iommu_unmap")) return list;
-  return [{ op: "iova_unlink", addr: range.addr, offset: 0, size }, ...list];
+  return [{ op: "iova_unlink", addr: addr!, offset: 0, size: mapped! }, ...list];
 }
 
 /** Notes the range that was reserved, if one was. */
@@ -186,7 +186,7 @@ function describeReservation(
   { given, inner: { lines: list } }: OpenCall,
   result: Fields,
   ranges: LinkedRange[],
-): Record<string, Json> {
+): Body {
   const phys = given.phys as number;
   const size = given.size as number;
   const start = list.find(({ op }) => op === "iova_alloc")?.iova;
@@ -198,42 +198,24 @@ function describeReservation(
   return { phys, size, ok: true, addr, state_size: size };
 }
 
-/** A call's arguments and results in the captures' words. */
-function describeCall(open: OpenCall, result: Fields): Record<string, Json> {
-  const { given } = open;
-  const number = (field: string) => given[field] as number;
-  const flags = () => ({ dir: directionNumber(given.dir), attrs: attributeBits(given.attrs) });
-  switch (open.name) {
-    case "dma_map_phys":
-    case "dma_map_page":
-      return {
-        dir: directionName(given.dir),
-        phys: open.name === "dma_map_page" ? number("page") + number("offset") : number("phys"),
-        size: number("size"),
-        dma: result.result as number,
-        attrs: attributeNames(given.attrs),
-      };
-    case "dma_unmap_phys":
-    case "dma_unmap_page":
-      return { dir: directionName(given.dir), dma: number("dma"), size: number("size") };
-    case "dma_map_sg": {
-      const ret = result.error === null ? open.mapped.length : errnoOf(result);
-      return { nents: number("nents"), ...flags(), ret };
-    }
-    case "dma_unmap_sg":
-      return { nents: number("nents"), ...flags() };
-    case "dma_iova_link": {
-      const piece = renamed(given, { phys: "phys", offset: "offset", size: "size" });
-      return { ...piece, ...flags(), ret: errnoOf(result) };
-    }
-    case "dma_iova_sync":
-      return { offset: number("offset"), size: number("size"), ret: errnoOf(result) };
-    case "dma_pool_alloc":
-    case "dma_pool_free": {
-      const dma = open.name === "dma_pool_alloc" ? result.result as number : number("dma");
-      return { pool: given.pool as string, psize: number("size_bytes"), dma };
-    }
-    default:
-      return {};
-  }
+function flagsOf({ attrs, dir }: Fields) {
+  return { dir: directionNumber(dir), attrs: attributeBits(attrs) };
+}
+
+function mappedBody({ attrs, dir, size }: Fields, phys: number, { result }: Fields): Body {
+  return {
+    dir: directionName(dir),
+    phys,
+    size: size as number,
+    dma: result as number,
+    attrs: attributeNames(attrs),
+  };
+}
+
+function unmappedBody({ given: { dir, dma, size } }: OpenCall): Body {
+  return { dir: directionName(dir), dma: dma as number, size: size as number };
+}
+
+function poolBody({ pool, size_bytes }: Fields, dma: number): Body {
+  return { pool: pool as string, psize: size_bytes as number, dma };
 }

@@ -19,6 +19,10 @@ export function renamed<N extends string>(
   return named;
 }
 
+/** The numbers of a synced and of an unmapped range, for `renamed`. */
+export const SYNCED = { iova: "iova", size: "size_bytes" };
+export const UNMAPPED = { ...SYNCED, unmapped: "unmapped_bytes" };
+
 /** The direction of calls that print a word. */
 export function directionName(word: FieldValue | undefined): string {
   return String(word).toUpperCase();

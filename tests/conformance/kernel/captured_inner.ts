@@ -1,6 +1,6 @@
 /** What happened inside a captured call, in the words of the captured data. */
-import type { Probes } from "./capture_probes.ts";
-import { attributeBits, type Fields, renamed } from "./capture_words.ts";
+import type { Probes } from "./kernel_data.ts";
+import { attributeBits, type Fields, renamed, SYNCED, UNMAPPED } from "./capture_words.ts";
 import { InnerRecord } from "../inner_record.ts";
 
 /** Every captured machine used pages of 4 KiB. */
@@ -16,14 +16,39 @@ export interface LinkedRange {
 /** Calls whose bouncing had a probe of its own, where 7.2 takes a buffer for a translated device. */
 const SHOWS_IOMMU_BOUNCE: ReadonlySet<string> = new Set(["dma_map_phys", "dma_iova_link"]);
 
-const SYNCED = { iova: "iova", size: "size_bytes" };
 const MAPPED = { ...SYNCED, phys: "phys" };
-const UNMAPPED = { ...SYNCED, unmapped: "unmapped_bytes" };
 
 /** The operations inside one call, collected event by event. */
 export class InnerOperations extends InnerRecord {
   /** A range was parked inside this call; what is freed after that was parked before. */
   #parked = false;
+  /** What each event tells. */
+  readonly #seen: Readonly<Record<string, (fields: Fields) => void>> = {
+    "iova.alloc": (fields) => {
+      const source = fields.source === "rcache" ? "cache" : "tree";
+      const limit_pfn = Math.floor(fields.limit as number / GRANULE_BYTES);
+      const taken = renamed(fields, { iova: "start", size: "size_bytes" });
+      this.lines.push({ op: "iova_alloc", ...taken, source, limit_pfn });
+    },
+    "iova.free": ({ size_bytes, start, to }) =>
+      this.#addFree(start as number, size_bytes as number, to === "flush_queue"),
+    "iommu.map": (fields) => this.push({ op: "iommu_map", ...renamed(fields, MAPPED) }),
+    "iommu.unmap": (fields) => this.push({ op: "iommu_unmap", ...renamed(fields, UNMAPPED) }),
+    "iommu.sync_map": (fields) => {
+      // Inside a single mapping the kernel's call is inlined, and no probe saw it.
+      if (this.api !== "dma_iova_sync") return;
+      this.push({ op: "iommu_sync_map", ...renamed(fields, SYNCED) });
+    },
+    "iotlb.sync": (fields) => {
+      if (this.probes.flushes) this.addFlush(fields, {}, {});
+    },
+    "swiotlb.map": (fields) => this.#addBounce(fields),
+    "swiotlb.unmap": (fields) => {
+      const copies = !(fields.attrs as readonly string[]).includes("skip_cpu_sync");
+      this.addRelease(fields, copies, { attrs: attributeBits(fields.attrs) });
+    },
+    "swiotlb.copy": (fields) => this.addCopy(fields),
+  };
 
   /**
    * @param api The call's kernel name.
@@ -47,49 +72,7 @@ export class InnerOperations extends InnerRecord {
 
   /** Takes an event in: none, one or more lines. */
   add(name: string, fields: Fields): void {
-    const number = (field: string) => fields[field] as number;
-    switch (name) {
-      case "iova.alloc":
-        this.lines.push({
-          op: "iova_alloc",
-          size: number("size_bytes"),
-          iova: number("start"),
-          source: fields.source === "rcache" ? "cache" : "tree",
-          limit_pfn: Math.floor(number("limit") / GRANULE_BYTES),
-        });
-        break;
-      case "iova.free":
-        this.#addFree(number("start"), number("size_bytes"), fields.to === "flush_queue");
-        break;
-      case "iommu.map":
-        this.lines.push({ op: "iommu_map", ...renamed(fields, MAPPED) });
-        break;
-      case "iommu.unmap":
-        this.lines.push({ op: "iommu_unmap", ...renamed(fields, UNMAPPED) });
-        break;
-      case "iommu.sync_map":
-        // Inside a single mapping the kernel's call is inlined, and no probe saw it.
-        if (this.api === "dma_iova_sync") {
-          this.lines.push({ op: "iommu_sync_map", ...renamed(fields, SYNCED) });
-        }
-        break;
-      case "iotlb.sync":
-        if (this.probes.flushes) this.addFlush(fields, {}, {});
-        break;
-      case "swiotlb.map":
-        this.#addBounce(fields);
-        break;
-      case "swiotlb.unmap":
-        this.addRelease(
-          fields,
-          !(fields.attrs as readonly string[]).includes("skip_cpu_sync"),
-          { attrs: attributeBits(fields.attrs) },
-        );
-        break;
-      case "swiotlb.copy":
-        this.addCopy(fields);
-        break;
-    }
+    this.#seen[name]?.(fields);
   }
 
   #addFree(iova: number, size: number, deferred: boolean): void {

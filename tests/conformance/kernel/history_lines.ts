@@ -4,8 +4,7 @@
  */
 import { type Machine, type MachineEvent, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { Fields } from "./capture_words.ts";
-import type { Probes } from "./capture_probes.ts";
-import type { HistoryEvent } from "./kernel_data.ts";
+import type { HistoryEvent, Probes } from "./kernel_data.ts";
 
 /** Lines that say that something was freed, or what that led to. */
 const LINES: ReadonlySet<string> = new Set([
@@ -83,9 +82,7 @@ export class HistoryLines {
   }
 
   #tell(cpu: number, kind: string, ...values: readonly number[]): void {
-    const lines = this.#pending.get(cpu);
     const line: HistoryEvent = [kind, cpu, ...values];
-    if (lines === undefined) this.#pending.set(cpu, [line]);
-    else lines.push(line);
+    this.#pending.getOrInsertComputed(cpu, () => []).push(line);
   }
 }

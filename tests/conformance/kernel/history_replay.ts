@@ -5,16 +5,17 @@
 import { type Machine, type MachineEvent, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
 import { PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
-import { ruleOf } from "./case_rule.ts";
 import { type Difference, firstDifference } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
-import { type Probes, probesOf } from "./capture_probes.ts";
 import { HistoryLines, tellsOfRelease } from "./history_lines.ts";
 import {
   type CaptureCase,
   type CaptureHistory,
   caseNumber,
   type HistoryEvent,
+  type Probes,
+  probesOf,
+  ruleOf,
 } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
 import type { KernelReplay } from "./kernel_replay.ts";
@@ -39,7 +40,6 @@ const INTERRUPTS: ReadonlySet<string> = new Set([
 /** Where the rules stand of what is freed. */
 const RELEASES = "dma.5.3";
 
-/** What is followed. */
 export interface CapturedOrder {
   readonly cases: readonly CaptureCase[];
   readonly history: CaptureHistory;
@@ -56,9 +56,6 @@ interface Range {
   readonly start: number;
   readonly sizeBytes: number;
 }
-
-/** An allocation's size and place, as the history tells it. */
-type Allocation = readonly (string | number)[];
 
 /**
  * Follows a history with the model.
@@ -207,8 +204,8 @@ export class HistoryReplay {
     this.#machine.cpu = cpu;
   }
 
-  /** Compares an allocation with its line. */
-  #judge(line: number, got: Allocation): void {
+  /** Compares an allocation's size and place with its line. */
+  #judge(line: number, got: readonly (string | number)[]): void {
     if (line < 0) return;
     const [kind, , ...expected] = this.#events[line]!;
     const difference = firstDifference(expected, [...got]);

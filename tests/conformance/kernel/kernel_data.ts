@@ -1,7 +1,7 @@
 /** The shapes of the captured kernel data (tests/golden/kernel/README.md), as far as they are used. */
 import type { PhysAddr } from "@dmalab/runtime";
 import type { BioVec } from "@dmalab/runtime/block";
-import type { Json } from "../difference.ts";
+import type { Difference, Json } from "../difference.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 
 /** `[physical address, length]`, or a device address and a length. */
@@ -112,4 +112,44 @@ export function extentOf({ phys, sizeBytes }: BioVec): DataExtent {
 
 export function vecOf([phys, sizeBytes]: DataExtent): BioVec {
   return { phys: phys as PhysAddr, sizeBytes };
+}
+
+/**
+ * Which rule of `docs/rules/` decides the part of a case that differs.
+ * @returns Page and number, or null where none can be named.
+ */
+export function ruleOf(difference: Difference | null): string | null {
+  if (difference === null) return null;
+  return RULES.find(([pattern]) => pattern.test(difference.path))?.[1] ?? null;
+}
+
+const RULES: readonly (readonly [RegExp, string])[] = [
+  [/inner.*(iova|source|limit_pfn)/, "dma.4.3"],
+  [/inner.*(start|end)/, "dma.5.2"],
+  [/inner.*(tlb|orig)/, "dma.6.2"],
+  [/^map/, "nvme.2.1"],
+  [/^iter/, "block.2.3"],
+  [/^segments/, "block.2.1"],
+  [/^command.*(prp|sqe)/, "nvme.2.3"],
+  [/^command/, "nvme.2.4"],
+  [/^unmap/, "nvme.2.6"],
+  [/^queue_status/, "block.2.3"],
+];
+
+/**
+ * Which lines a record has: rules of what its probes could see, no answers from it.
+ * @see tests/golden/kernel/README.md
+ */
+export interface Probes {
+  /** Of ranges that are asked to be freed: parked ones, and in a history all of them. */
+  readonly releases: boolean;
+  readonly flushes: boolean;
+}
+
+/** The probes of a run: those of 6.12 had none where a range is parked. */
+export function probesOf({ config, kernel }: CaptureEnvironment): Probes {
+  return {
+    releases: !kernel.startsWith("6.12."),
+    flushes: config.flushes_recorded !== false,
+  };
 }

@@ -6,7 +6,6 @@
  */
 import { join } from "node:path";
 import { compareDescription, replayRun, type RunResults, UNKNOWN_KERNEL } from "./captured_run.ts";
-import { ruleOf } from "./case_rule.ts";
 import type { Difference } from "../difference.ts";
 import {
   type GoldenFile,
@@ -16,15 +15,17 @@ import {
   readGoldenText,
 } from "../golden_files.ts";
 import { GroupCount, groupNotBuilt, type GroupResult, groupUnreadable } from "../group_result.ts";
-import type { CaptureCase, CaptureEnvironment, CaptureHistory } from "./kernel_data.ts";
+import {
+  type CaptureCase,
+  type CaptureEnvironment,
+  type CaptureHistory,
+  ruleOf,
+} from "./kernel_data.ts";
 import type { CapturedCall, TracedCase } from "../submission/submission_data.ts";
 import { type CapturedSubmissions, replaySubmissions } from "../submission/submission_replay.ts";
 import { profileOf } from "./kernel_machine.ts";
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
-
-/** What a run's system calls are compared with. */
-type SubmittedRun = Pick<CapturedSubmissions, "environment" | "cases" | "outcomes">;
 
 /** A run, and the system calls that it came of. */
 type Replayed = Omit<RunResults, "outcomes"> & { readonly submissions: GroupResult };
@@ -51,9 +52,7 @@ export class KernelGroups {
   }
 
   #run(name: string, group: string): Promise<Replayed> {
-    let run = this.#runs.get(name);
-    if (run === undefined) this.#runs.set(name, run = this.#replayRun(name, group));
-    return run;
+    return this.#runs.getOrInsertComputed(name, () => this.#replayRun(name, group));
   }
 
   async #replayRun(name: string, group: string): Promise<Replayed> {
@@ -87,7 +86,10 @@ export class KernelGroups {
     }
   }
 
-  async #submissions(name: string, run: SubmittedRun): Promise<GroupResult> {
+  async #submissions(
+    name: string,
+    run: Pick<CapturedSubmissions, "environment" | "cases" | "outcomes">,
+  ): Promise<GroupResult> {
     const group = `kernel/submissions/${name}`;
     try {
       const calls = await this.#lines<CapturedCall>(`submissions/${name}.jsonl.gz`);

@@ -130,7 +130,6 @@ export function capturedDevice(machine: Machine, untrusted: boolean = false): Dm
   return dev;
 }
 
-/** What is recorded of a captured disk. */
 interface CapturedDisk {
   readonly blockSizeBytes: number;
   readonly metadataBytes: number;

@@ -8,9 +8,8 @@
  */
 import type { IommuDomain, IovaAllocator } from "@dmalab/runtime/iommu";
 import { type BouncingDevice, SLOT_BYTES, type SwiotlbPool } from "@dmalab/runtime/memory";
-import { ruleOf } from "./case_rule.ts";
 import type { GroupCount } from "../group_result.ts";
-import type { CaptureCase } from "./kernel_data.ts";
+import { type CaptureCase, ruleOf } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
 import type { KernelReplay } from "./kernel_replay.ts";
 

@@ -11,19 +11,17 @@ import {
   type BlkStatus,
   blkStatusErrno,
   blkStatusName,
+  type DmaAddr,
   ERRNO,
   invariant,
   type MachineEvent,
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
 import { Bio, BIO_FLAG, type BlockOp, sliceVecs, vecsSizeBytes } from "@dmalab/runtime/block";
-import { Iod, NvmeRequest } from "@dmalab/devices/nvme";
+import { Iod, type NvmeCommandView, NvmeRequest, type SglDescriptor } from "@dmalab/devices/nvme";
 import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
 import type { CaptureConfig } from "./capture_config.ts";
-import { type Probes, probesOf } from "./capture_probes.ts";
 import type { LinkedRange } from "./captured_inner.ts";
-import { comparable, expectedForm, iteratorResults } from "./case_forms.ts";
-import { capturedCommand } from "./command_form.ts";
 import { attempt, type Difference, firstDifference, type Json } from "../difference.ts";
 import {
   type CaptureCall,
@@ -31,6 +29,8 @@ import {
   type CaptureRequest,
   type DataExtent,
   extentOf,
+  type Probes,
+  probesOf,
   vecOf,
 } from "./kernel_data.ts";
 import { describe, descriptionForm } from "./captured_description.ts";
@@ -184,9 +184,7 @@ export class KernelReplay {
   /** A record lives on between its requests, as in the kernel. */
   #iodOf(captured: CaptureCase): Iod {
     const record = this.#records.numberOf(captured);
-    let iod = this.#iods.get(record);
-    if (iod === undefined) this.#iods.set(record, iod = new Iod(record, this.host.pools));
-    return iod;
+    return this.#iods.getOrInsertComputed(record, () => new Iod(record, this.host.pools));
   }
 
   /** What the controller makes of a command. Of a discard's list nothing was recorded. */
@@ -294,4 +292,97 @@ function userCommand(given: CaptureRequest, blockSizeBytes: number): Uint8Array 
   view.setUint32(44, Math.floor(given.slba / 2 ** 32), true);
   view.setUint32(48, given.bytes / blockSizeBytes - 1, true);
   return bytes;
+}
+
+/** Calls that walk a request's pieces one by one. */
+const ITERATOR_STARTS = "call.blk_rq_dma_map_iter_start";
+
+/** Everything of a case that must come out. */
+function expectedForm(captured: CaptureCase): Record<string, Json> {
+  const { command, config, device, iter, kernel, limits, map, request, sg, unmap = [] } = captured;
+  return {
+    kernel,
+    config: config as Json,
+    limits: { ...limits },
+    map: map.map(comparable),
+    sg: sg?.mapped ?? null,
+    command,
+    iter: iter ?? null,
+    unmap: unmap.map(comparable),
+    accesses: device?.accesses ?? null,
+    status: captured.status ?? null,
+    queue_status: captured.queue_status ?? null,
+    user_errno: captured.user_errno ?? null,
+    // Not recorded for every request that was walked.
+    ...(request.segments === undefined ? {} : { segments: request.segments }),
+  };
+}
+
+/** A call without what says nothing: an empty `inner`, attributes of 0. */
+function comparable(call: CaptureCall): Json {
+  const { inner = [], attrs = 0, ...rest } = call;
+  const body: Record<string, Json | undefined> = rest;
+  if (inner.length > 0) body.inner = inner;
+  if (attrs !== 0) body.attrs = attrs;
+  return body as Json;
+}
+
+/** What the DMA iterator's calls gave, as the captures print it; null where it was not asked. */
+function iteratorResults(events: readonly MachineEvent[]): Json {
+  if (!events.some(({ name }) => name === ITERATOR_STARTS)) return null;
+  const results: Json[] = [];
+  let last: readonly [DmaAddr, number] = [0 as DmaAddr, 0];
+  let coalesced: readonly [DmaAddr, number] | null = null;
+  for (const event of events) {
+    const fields = event.fields as Readonly<Record<string, unknown>>;
+    if (event.name === ITERATOR_STARTS) coalesced = null;
+    else if (event.name === "block.segment") {
+      last = [fields.dma as DmaAddr, fields.size_bytes as number];
+      coalesced = coalesced === null ? last : [coalesced[0], coalesced[1] + last[1]];
+    } else if (event.name === "ret.blk_rq_dma_map_iter_start") {
+      const [addr, length] = coalesced ?? last;
+      results.push(fields.result === true ? ["istart", 1, addr, length] : ["istart", 0]);
+    } else if (event.name === "ret.blk_rq_dma_map_iter_next") {
+      results.push(fields.result === true ? ["inext", 1, ...last] : ["inext", 0]);
+    }
+  }
+  return results;
+}
+
+/** The 64 bytes, what they say, and the lists they lead to. */
+function capturedCommand(command: NvmeCommandView): Json {
+  const view = new DataView(
+    command.bytes.buffer,
+    command.bytes.byteOffset,
+    command.bytes.byteLength,
+  );
+  const head = {
+    opcode: command.opcode,
+    cid: command.cid,
+    nsid: view.getUint32(4, true),
+    mptr: command.mptr,
+    sqe: command.bytes.toHex(),
+    // Bits 7:6 of the flags byte choose between PRPs and SGLs.
+    psdt: command.bytes[1]! >>> 6,
+    ...(command.metadataSgl.length === 0 ? {} : { meta_sgl: command.metadataSgl.map(descriptor) }),
+  };
+  if (command.format === "prp") {
+    const lists = command.prpLists.map(({ dma, entries }) => ({ dma, entries: [...entries] }));
+    return {
+      ...head,
+      prp1: command.prp1,
+      prp2: command.prp2,
+      ...(lists.length === 0 ? {} : { prp_lists: lists }),
+    };
+  }
+  const list = command.sglList.map(descriptor);
+  return {
+    ...head,
+    sgl1: descriptor(command.sglOfCommand),
+    ...(list.length === 0 ? {} : { sgl_list: list }),
+  };
+}
+
+function descriptor({ type, address, sizeBytes }: SglDescriptor): Json {
+  return { addr: address, len: sizeBytes, type };
 }

@@ -28,7 +28,6 @@ const RET_FREE = eventId("ret.dma_pool_free");
 /** Where a page is taken from that the capture has no line for: a case that differs for its growth. */
 const UNTOLD_PAGE = 0x10_0000 as PhysAddr;
 
-/** What is given of an allocation. */
 export interface GivenBlock {
   readonly pool: string;
   readonly dma: number;

@@ -52,9 +52,7 @@ export class RequestRecords {
 
   #tagsOf(captured: CaptureCase): TagMap {
     const queue = queueOf(captured);
-    let tags = this.#tags.get(queue);
-    if (tags === undefined) this.#tags.set(queue, tags = new TagMap(SCHEDULER_TAGS));
-    return tags;
+    return this.#tags.getOrInsertComputed(queue, () => new TagMap(SCHEDULER_TAGS));
   }
 
   /** -1 for a request without a command: its record is unknown, and it leaves nothing behind. */

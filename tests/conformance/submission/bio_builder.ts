@@ -43,9 +43,6 @@ export function directIoRules(
 
 /** Takes bios off the front of a caller's list of buffers. */
 export class BioBuilder {
-  readonly #pieces: readonly UserPiece[];
-  readonly #join: PageJoin;
-  readonly #blockBytes: Bytes;
   #pieceIndex = 0;
   #runIndex = 0;
   #runDoneBytes: Bytes = 0;
@@ -55,10 +52,11 @@ export class BioBuilder {
    * @param pieces The caller's buffers, none of them empty.
    * @param blockBytes Every bio is a multiple of this long; 1 where that does not matter.
    */
-  constructor(pieces: readonly UserPiece[], join: PageJoin, blockBytes: Bytes) {
-    this.#pieces = pieces;
-    this.#join = join;
-    this.#blockBytes = blockBytes;
+  constructor(
+    private readonly pieces: readonly UserPiece[],
+    private readonly join: PageJoin,
+    private readonly blockBytes: Bytes,
+  ) {
     for (const { sizeBytes } of pieces.flat()) this.#leftBytes += sizeBytes;
   }
 
@@ -70,9 +68,9 @@ export class BioBuilder {
   /** Pages that no bio has taken yet; one that a bio took a part of counts. */
   get leftPages(): number {
     let pages = 0;
-    for (let index = this.#pieceIndex; index < this.#pieces.length; index++) {
+    for (let index = this.#pieceIndex; index < this.pieces.length; index++) {
       const started = index === this.#pieceIndex;
-      const piece = this.#pieces[index]!;
+      const piece = this.pieces[index]!;
       for (let run = started ? this.#runIndex : 0; run < piece.length; run++) {
         const doneBytes = started && run === this.#runIndex ? this.#runDoneBytes : 0;
         const { phys, sizeBytes } = piece[run]!;
@@ -96,7 +94,7 @@ export class BioBuilder {
     while (this.#leftBytes > 0 && vecs.length < maxVecs && this.#run()!.provider === provider) {
       sizeBytes += this.#lookUp(vecs, maxVecs);
     }
-    const excessBytes = sizeBytes - alignDown(sizeBytes, this.#blockBytes);
+    const excessBytes = sizeBytes - alignDown(sizeBytes, this.blockBytes);
     if (excessBytes > 0) this.#giveBack(vecs, excessBytes);
     if (sizeBytes === excessBytes) return null;
     const flags = provider === null ? 0 : BIO_FLAG.NOMERGE;
@@ -109,7 +107,7 @@ export class BioBuilder {
     const provider = this.#run()!.provider;
     let pages = maxVecs - vecs.length;
     let sizeBytes = 0;
-    const touching = this.#join === "contiguous";
+    const touching = this.join === "contiguous";
     while (pages > 0 && this.#leftBytes > 0 && this.#pieceIndex === piece) {
       const run = this.#run()!;
       if (run.provider !== provider) break;
@@ -134,13 +132,13 @@ export class BioBuilder {
 
   /** Bytes up to the end of the folio; without end where folios do not matter. */
   #folioLeft({ folioBytes }: UserRun, phys: PhysAddr): Bytes {
-    return this.#join === "contiguous" ? Infinity : folioBytes - phys % folioBytes;
+    return this.join === "contiguous" ? Infinity : folioBytes - phys % folioBytes;
   }
 
   #take(sizeBytes: Bytes): void {
     this.#leftBytes -= sizeBytes;
     this.#runDoneBytes += sizeBytes;
-    const piece = this.#pieces[this.#pieceIndex]!;
+    const piece = this.pieces[this.#pieceIndex]!;
     if (this.#runDoneBytes < piece[this.#runIndex]!.sizeBytes) return;
     this.#runDoneBytes = 0;
     this.#runIndex++;
@@ -168,7 +166,7 @@ export class BioBuilder {
     let leftBytes = sizeBytes;
     while (leftBytes > 0) {
       if (this.#runDoneBytes === 0) {
-        if (this.#runIndex === 0) this.#runIndex = this.#pieces[--this.#pieceIndex]!.length;
+        if (this.#runIndex === 0) this.#runIndex = this.pieces[--this.#pieceIndex]!.length;
         this.#runIndex--;
         this.#runDoneBytes = this.#run()!.sizeBytes;
       }
@@ -179,6 +177,6 @@ export class BioBuilder {
   }
 
   #run(): UserRun | undefined {
-    return this.#pieces[this.#pieceIndex]?.[this.#runIndex];
+    return this.pieces[this.#pieceIndex]?.[this.#runIndex];
   }
 }

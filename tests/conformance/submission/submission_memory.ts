@@ -45,7 +45,6 @@ export class CapturedMemory {
     }
   }
 
-  /** The buffers of a call. */
   piecesOf(call: CapturedCall): readonly UserPiece[] {
     return call.pieces.map((runs) =>
       runs.map(([phys, sizeBytes]): UserRun => ({

@@ -5,25 +5,33 @@
  * took for itself (pages of the page cache, a discard's list of ranges) are no outcome of these
  * rules; they are taken from the captures, all else is compared.
  */
-import { PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import {
+  BLK_STS,
+  blkStatusErrno,
+  blkStatusName,
+  ERRNO,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  SECTOR_SIZE_BYTES,
+} from "@dmalab/runtime";
 import { type Bio, BIO_FLAG, type BlockOp, type BlockRequest } from "@dmalab/runtime/block";
 import { type KernelProfile, resolveKernel } from "@dmalab/runtime/kernels";
 import { attempt, firstDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
 import { hostOf, isDifference } from "../kernel/captured_run.ts";
 import {
+  type CaptureCase,
   type CaptureEnvironment,
   caseNumber,
   type DataExtent,
   extentOf,
 } from "../kernel/kernel_data.ts";
 import type { Outcome } from "../kernel/kernel_replay.ts";
-import { callResult, isPassthrough, REFUSED, resultBehindTheEnd } from "./call_outcome.ts";
 import { separateMetadataBytes } from "../kernel/kernel_machine.ts";
-import { LostRequests } from "../kernel/lost_requests.ts";
 import { type CapturedCall, OPS_OF, type TracedCase } from "./submission_data.ts";
 import { CapturedMemory } from "./submission_memory.ts";
 import { type KernelPages, SubmissionModel } from "./submission_model.ts";
+import { blockStatusOf } from "@dmalab/devices/nvme";
 
 /** The kernel's flag of a request that takes no more bios. */
 const REQ_NOMERGE = 0x4000;
@@ -283,4 +291,112 @@ function extentsOf(bio: Bio): readonly DataExtent[] {
     doneBytes = 0;
   }
   return extents;
+}
+
+/** What of a case tells its place. */
+type Numbered = Pick<CaptureCase, "id" | "request">;
+
+/**
+ * Requests that the record of a run lost.
+ *
+ * A run says how many it dropped (`limits.json`), and the requests are numbered, so that a hole in
+ * the numbers tells where. Nothing is known of such a request; what is known is that there was one.
+ */
+export class LostRequests {
+  /** Numbers that no request of the run has, between the first and the last. */
+  readonly #missing = new Set<number>();
+
+  /** @param cases All requests of the run. */
+  constructor({ dropped = 0 }: CaptureEnvironment, cases: readonly Numbered[]) {
+    if (dropped === 0) return;
+    const numbers = new Set(cases.map(({ id }) => caseNumber(id)));
+    const last = Math.max(...numbers);
+    for (let number = Math.min(...numbers); number < last; number++) {
+      if (!numbers.has(number)) this.#missing.add(number);
+    }
+  }
+
+  /**
+   * The requests of a call that the record can show.
+   * @param got All that the model made of the call.
+   * @param recorded Those the record has.
+   */
+  withoutLost<R extends BlockRequest>(
+    got: readonly R[],
+    recorded: readonly Numbered[],
+  ): readonly R[] {
+    let lost = this.#missingBeside(recorded);
+    if (lost === 0) return got;
+    const sectors = new Set(recorded.map(({ request }) => request.slba));
+    return got.filter(({ sector }) => sectors.has(sector) || lost-- <= 0);
+  }
+
+  /**
+   * How many numbers are missing right before, between and right behind those of some cases. Of a
+   * call that left no trace at all any of the missing ones may be.
+   */
+  #missingBeside(recorded: readonly Numbered[]): number {
+    if (recorded.length === 0) return this.#missing.size;
+    const beside = new Set<number>();
+    for (const { id } of recorded) {
+      for (const step of [-1, 1]) {
+        let number = caseNumber(id) + step;
+        for (; this.#missing.has(number); number += step) beside.add(number);
+      }
+    }
+    return beside.size;
+  }
+}
+
+/** A call's `result` and `errno`, as the captures have them. */
+type CallResult = Pick<CapturedCall, "result" | "errno">;
+
+/** The errno of a call that was refused before it made a request. */
+const REFUSED: number = ERRNO.EINVAL;
+
+/** Whether a call hands a command of its own to the driver, past the block device. */
+function isPassthrough({ how }: CapturedCall): boolean {
+  return how === "passthru" || how === "passthru_vec";
+}
+
+/**
+ * What a call returns that goes to a block device without blocks: the kernel makes one of 0 bytes for
+ * a disk whose metadata lies among its data, and every place is behind its end.
+ */
+export function resultBehindTheEnd(call: CapturedCall): CallResult {
+  const errno = call.how === "ioctl" ? ERRNO.EINVAL : call.op === "write" ? ERRNO.ENOSPC : 0;
+  return resultOf(call, errno, 0);
+}
+
+/**
+ * What a call returns.
+ *
+ * @param errno Why it was refused before it made all its requests; 0 when it was not.
+ * @param outcomes Of the requests that hold parts of it.
+ */
+function callResult(
+  call: CapturedCall,
+  errno: number,
+  outcomes: readonly Outcome[],
+): CallResult {
+  const failed = outcomes.find(({ nvmeStatus, status }) =>
+    status !== BLK_STS.OK || nvmeStatus !== 0
+  );
+  // A user's own command that the controller refused returns what the controller said.
+  if (isPassthrough(call) && errno === 0 && failed !== undefined && failed.nvmeStatus !== 0) {
+    return { result: failed.nvmeStatus, errno: 0 };
+  }
+  const failure = errno !== 0 || failed === undefined ? errno : errnoOf(failed);
+  const movesBytes = call.how === "preadv" || call.how === "aio";
+  return resultOf(call, failure, movesBytes ? call.bytes : 0);
+}
+
+function resultOf({ how }: CapturedCall, errno: number, bytes: number): CallResult {
+  if (errno === 0) return { result: bytes, errno };
+  return { result: how === "aio" ? -errno : -1, errno };
+}
+
+function errnoOf({ nvmeStatus, status }: Outcome): number {
+  const blockStatus = status === BLK_STS.OK ? blockStatusOf(nvmeStatus) : status;
+  return ERRNO[blkStatusErrno(blkStatusName(blockStatus))];
 }

@@ -12,7 +12,6 @@ import type { BenchResult } from "@dmalab/cli/bench/statistics";
 import { PROJECT } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";
 
-const DENO_PROMPT = "> ";
 const INPUT = "1 + 1";
 const ANSWER = "2";
 
@@ -62,33 +61,23 @@ interface Program {
   readonly file: string;
 }
 
-const TO = "deno repl";
-
-function replOf({ file }: Program): readonly string[] {
-  return ["run", "--no-prompt", "-R=.", file, "repl"];
-}
-
-function measurePrompt(name: string, program: Program): Promise<BenchResult> {
-  const { folder } = program;
-  return measureStart(
-    name,
-    () => promptMs(replOf(program), folder, FIRST_PROMPT.trim()),
-    () => promptMs(["repl"], folder, DENO_PROMPT),
-    TO,
-  );
-}
-
-function measureAnswer(name: string, program: Program): Promise<BenchResult> {
-  const { folder } = program;
-  return measureStart(
-    name,
-    () => answerMs(replOf(program), folder),
-    () => answerMs(["repl"], folder),
-    TO,
-  );
-}
+/** Starts a REPL. @returns Milliseconds until it had done what is waited for. */
+type Start = (args: readonly string[], folder: string, prompt: string) => number | Promise<number>;
 
 type Measure = (name: string, program: Program) => Promise<BenchResult>;
+
+/** A program's REPL against Deno's. */
+function measured(start: Start): Measure {
+  return (name, { file, folder }) => {
+    const own = ["run", "--no-prompt", "-R=.", file, "repl"];
+    return measureStart(
+      name,
+      () => start(own, folder, FIRST_PROMPT.trim()),
+      () => start(["repl"], folder, "> "),
+      "deno repl",
+    );
+  };
+}
 
 /** Measures what users have: a package. */
 async function inPackage(name: string, measure: Measure): Promise<BenchResult> {
@@ -121,11 +110,11 @@ export const REPL_STARTS: readonly Benchmark[] = [
   ...pair(
     "repl.start",
     "the REPL with dmalab as a package, up to its prompt at a terminal, against deno repl",
-    measurePrompt,
+    measured(promptMs),
   ),
   ...pair(
     "repl.answer",
     "the REPL with dmalab as a package, up to the first answer in a pipe, against deno repl",
-    measureAnswer,
+    measured(answerMs),
   ),
 ];

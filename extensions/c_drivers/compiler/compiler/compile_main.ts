@@ -32,7 +32,6 @@ interface Job {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** One run of clang. */
 interface SingleRun {
   /** Texts that further runs name by their paths. */
   readonly put: Readonly<Record<string, string>>;

@@ -9,6 +9,7 @@ import {
 } from "playwright-core";
 import { join } from "node:path";
 import { ROOT } from "@dmalab/tests";
+import type { LookedAt } from "./firefox.ts";
 
 /** Where Debian and others have the browser. */
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -124,13 +125,12 @@ export async function waitFor(
   }
 }
 
-/** Goes to an event by its number. */
-export async function goToEvent(page: Page, seq: number): Promise<void> {
-  await page.evaluate(`{
+export async function goToEvent(page: Pick<LookedAt, "evaluate">, seq: number): Promise<void> {
+  await page.evaluate(`(() => {
     const at = document.getElementById("at");
     at.value = ${seq};
     at.dispatchEvent(new Event("change"));
-  }`);
+  })()`);
 }
 
 /** Waits until a run is shown. */

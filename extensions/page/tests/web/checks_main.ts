@@ -6,7 +6,7 @@ import { checkLinks, checkOutput, checkRunaways } from "./playground_checks.ts";
 import { checkLargeRun, checkReports } from "./report_checks.ts";
 import { checkFirefox, checkLook } from "./look_checks.ts";
 import { checkPictures } from "./picture_checks.ts";
-import { checkSizes } from "./size_checks.ts";
+import type { Browser } from "playwright-core";
 
 const CHECKS = {
   sizes: checkSizes,
@@ -49,3 +49,18 @@ for (const [name, check] of Object.entries(CHECKS)) {
 await browser.close();
 console.log(found.failures === 0 ? "all held" : `${found.failures} failed`);
 Deno.exit(found.failures === 0 ? 0 : 1);
+
+/** How large the pages are. */
+async function checkSizes(_browser: Browser, found: Findings): Promise<void> {
+  const playground = Deno.readFileSync(`${PAGES}/playground.html`);
+  found.atMost(playground.length, 2_600_000, "the playground", "bytes");
+  const packed = new Blob([playground]).stream().pipeThrough(new CompressionStream("gzip"));
+  const { length } = await new Response(packed).bytes();
+  found.atMost(length, 840_000, "the playground, as gzip", "bytes");
+  found.atMost(
+    Deno.statSync(`${PAGES}/report.html`).size,
+    250_000,
+    "a report without runs",
+    "bytes",
+  );
+}

@@ -5,7 +5,7 @@
  */
 import type { Browser } from "playwright-core";
 import { scenariosBelow } from "@dmalab/tests";
-import { type Findings, openPage } from "./bench.ts";
+import { type Findings, goToEvent, openPage } from "./bench.ts";
 import { type LookedAt, startFirefox } from "./firefox.ts";
 import { reportOf } from "./report_checks.ts";
 
@@ -168,11 +168,7 @@ async function lookAt(name: string, page: LookedAt, found: Findings): Promise<vo
           await page.evaluate(`document.getElementById("tab-${tab}").click()`);
           const last = Number(await page.evaluate(`document.getElementById("at").max`));
           const seq = scheme === "light" ? last : Math.ceil(last / 2);
-          await page.evaluate(`(() => {
-            const at = document.getElementById("at");
-            at.value = ${seq};
-            at.dispatchEvent(new Event("change"));
-          })()`);
+          await goToEvent(page, seq);
           const own = await page.evaluate(LOOK) as readonly string[];
           wrong.push(...own.map((each) => `${width} ${scheme} ${tab}: ${each}`));
           states++;

@@ -1,6 +1,5 @@
 /** The playground: what it prints, how soon, what runs without an end do to it, and its links. */
 import type { Browser, Page } from "playwright-core";
-import { join } from "node:path";
 import { readLink, writeLink } from "../../page/share_link.ts";
 import { playgroundData } from "@dmalab/tools/web";
 import { recordRun, runsOf } from "@dmalab/recording";
@@ -284,7 +283,7 @@ export async function checkLinks(browser: Browser, found: Findings): Promise<voi
 }
 
 /** Texts that would do something if they were taken for markup or for code. */
-export const HOSTILE: readonly string[] = [
+const HOSTILE: readonly string[] = [
   "<script>window.hit = 1</script>",
   "<img src=x onerror='window.hit = 1'>",
   "<svg onload='window.hit = 1'>",
@@ -320,7 +319,7 @@ export const HOSTILE: readonly string[] = [
 async function checkHostile(browser: Browser, found: Findings): Promise<void> {
   const hit: string[] = [];
   for (const hostile of HOSTILE) {
-    const text = `test ${JSON.stringify(hostile.replaceAll("$", "$"))} {\n  print "${
+    const text = `test ${JSON.stringify(hostile)} {\n  print "${
       hostile.replaceAll("\\", "").replaceAll('"', "'")
     }"\n  assert 1 == 2, "x"\n}\n${hostile}\n`;
     const entry = `${hostile.slice(0, 20)}.dma`;
@@ -341,6 +340,3 @@ async function checkHostile(browser: Browser, found: Findings): Promise<void> {
   }
   found.check(hit.length === 0, `${HOSTILE.length} hostile texts stay text ${hit.join(", ")}`);
 }
-
-/** Where the examples lie, for checks that write files of them. */
-export const EXAMPLES = join(ROOT, "examples");

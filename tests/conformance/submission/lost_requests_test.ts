@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { BlockRequest } from "@dmalab/runtime/block";
-import type { CaptureCase, CaptureEnvironment } from "./kernel_data.ts";
-import { LostRequests } from "./lost_requests.ts";
+import type { CaptureCase, CaptureEnvironment } from "../kernel/kernel_data.ts";
+import { LostRequests } from "./submission_replay.ts";
 
 const at = (number: number, slba: number) =>
   ({ id: `run.1/${number}`, request: { slba } }) as unknown as CaptureCase;
