@@ -58,6 +58,7 @@ Deno.test("services of a switch are those of its downstream ports", () => {
 Deno.test("impossible trees are refused with the path to the block", () => {
   const many = (count: number, kind: PciNodeKind) =>
     Array.from({ length: count }, (_, index) => block(kind, `${kind}${index}`));
+  const crowded = block("port", "p", [block("switch", "t"), block("nvme", "n")]);
   const cases: [nodes: PciNodeConfig[], path: string, says?: string][] = [
     [[block("root_port", "a"), block("root_port", "a")], "a"],
     [[block("switch", "sw")], "sw"],
@@ -67,6 +68,7 @@ Deno.test("impossible trees are refused with the path to the block", () => {
     [[block("nvme", "a", [block("nvme", "b")])], "a.b"],
     [[block("root_port", "a", [block("switch", "s"), block("nvme", "n")])], "a"],
     [[block("root_port", "a", many(9, "endpoint"))], "a"],
+    [[block("root_port", "a", [block("switch", "s", [crowded])])], "a.s.p", "one link"],
     [[block("root_port", "a", [block("switch", "s", many(33, "nvme"))])], "a.s", "at most 32"],
     [many(32, "root_port"), "", "room for 31"],
     [[block("root_port", "a", [], { acs: ["redirect"] })], "a.acs"],

@@ -4,6 +4,7 @@ import { decodeFaultLog } from "./decode_fault_log.ts";
 import type { FaultLogProblem, LoggedFault } from "./logged_fault.ts";
 import { formatSource } from "./pci_source.ts";
 import { smmuEvent, smmuReason } from "./smmu_events.ts";
+import { vtdReason } from "./vtd_reasons.ts";
 import { formatWord64, numberOf } from "./word64.ts";
 
 function decoded(text: string): LoggedFault {
@@ -254,4 +255,13 @@ Deno.test("decodeFaultLog() mixes no two faults: the second one gives nothing to
   assertStringIncludes(problem(`${AMD.slice(0, 30)}\n${AMD}`).message, "name of an event");
   const words = SMMU.split("\n").slice(0, 3).join("\n");
   assertStringIncludes(problem(`${words}\n${SMMU}`).message, "there are 2");
+});
+
+Deno.test("each fault reason of VT-d has a name and says what it means (traces.md T.46)", () => {
+  for (let code = 0; code < 0x100; code++) {
+    for (const access of ["read", "write", null] as const) {
+      const { means, name } = vtdReason(code, access);
+      assert(name !== "" && means !== "", `0x${code.toString(16)}`);
+    }
+  }
 });

@@ -184,3 +184,19 @@ Deno.test("metadata is a plain pointer mapped by its page, before the data unmap
   assert(io.requests[0]!.command!.mptr > 0);
   assertEquals(calls, ["map_sgtable", "map_page", "unmap_page", "unmap_sg"]);
 });
+
+Deno.test("metadata of several pieces is a list of its own, unmapped before the data's (nvme.md 6)", () => {
+  const rig = rigOf({ ...STRICT, sgl: true, metadataBytes: 8, metadataSgl: true });
+  const metadata = [vec(64 * MIB, 64), vec(64 * MIB + 0x2000, 64)];
+  const { request, iod } = rig.request(pages(16), { metadata });
+  const calls = rig.watchCalls();
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+  rig.driver.complete(iod, request);
+  assertEquals(calls.filter((call) => /_sg/.test(call)), [
+    "map_sgtable",
+    "map_sgtable",
+    "unmap_sg",
+    "unmap_sg",
+  ]);
+  assertEquals(rig.machine.iommu.liveMappings, 0);
+});

@@ -40,6 +40,7 @@ Deno.test("the worker adds a pool of the first one's size, or the half that fits
   ]);
   const addr = map();
   assertEquals(addr >= swiotlb.pools[3]!.basePhys, true);
+  assertEquals(swiotlb.highWaterSlots, swiotlb.usedSlots);
   assertEquals(small.fields("swiotlb.grow").length, 3);
   dma.dmaUnmapPhys(dev, addr, 4 * KIB, DMA_BIDIRECTIONAL);
   assertEquals([swiotlb.pools.length, swiotlb.pools[3]!.usedSlots], [4, 0], "empty, and it stays");
