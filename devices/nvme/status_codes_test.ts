@@ -13,6 +13,14 @@ Deno.test("whatever the controller can answer has a name, and no two names mean 
   assertEquals(new Set(numbers).size, numbers.length);
 });
 
+Deno.test("a status forbids a retry by its bit 14 alone, as the queue entry has it", () => {
+  assertEquals([0x0002, 0x3fff, 0x4002].map((status) => readStatus(status).doNotRetry), [
+    false,
+    false,
+    true,
+  ]);
+});
+
 /** The controller has numbers of its own for what it answers: these are the names of them. */
 const ANSWERS: Readonly<Record<keyof typeof STATUS, StatusCode>> = {
   SUCCESS: "successful_completion",

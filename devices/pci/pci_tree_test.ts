@@ -191,7 +191,7 @@ Deno.test("places that contradict each other are refused with their block", () =
     ],
     [
       [block("root_port", "rp", [block("nvme", "x", [], { at: "04:00.0" })], { at: "05:00.0" })],
-      "numbers grow downwards",
+      'Bus 04 cannot lie below "rp": numbers grow downwards',
     ],
     [
       [

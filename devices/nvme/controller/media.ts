@@ -77,7 +77,6 @@ export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
  * Typed arrays have the host's byte order, which is little-endian wherever this runs.
  */
 export class PatternStore {
-  readonly capacityBytes: Bytes;
   readonly #budget: HostBudget;
   readonly #base: number;
   readonly #unit: number;
@@ -96,7 +95,6 @@ export class PatternStore {
   constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget) {
     invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
     invariant(capacityBytes <= MAX_PATTERN_BYTES, `Capacity ${capacityBytes}`);
-    this.capacityBytes = capacityBytes;
     this.#budget = budget;
     this.#base = 2 ** (tagHigh / 2 ** 20 - 1023);
     this.#unit = this.#base * 2 ** -52;

@@ -114,3 +114,12 @@ Deno.test("of two buffers in neighbouring granules the one in the granule of the
     assertMatch(report!.text, /granule with .*32 bytes/);
   }
 });
+
+Deno.test("without an IOMMU an access after the unmap is told with the mapping that has ended", () => {
+  const bench = checkerBench({ iommu: { mode: "off" } });
+  const mapped = bench.map(0x10_0000, 0x1000);
+  bench.unmap(mapped, 0x1000);
+  bench.read(mapped + 0x10, 16);
+  const [report] = bench.reports();
+  assertMatch(report!.text, /the mapping of 4096 bytes at 0x10_0000 has ended/);
+});
