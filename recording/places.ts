@@ -1,4 +1,5 @@
 /** Places of a run: the moments beside a moment, and those that a line, a time or an output names. */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import { type Position, START } from "./position.ts";
 import type { RecordedRun } from "./recorded_run.ts";
 
@@ -14,13 +15,7 @@ export function statementsOnLine(recording: RecordedRun, place: LineLocation): {
   readonly numbers: ReadonlySet<number>;
 } {
   const { lines, numbers } = recording.linesOf(place.file);
-  let low = 0;
-  for (let high = lines.length; low < high;) {
-    const middle = (low + high) >>> 1;
-    if (lines[middle]! < place.line) low = middle + 1;
-    else high = middle;
-  }
-  const line = lines[low] ?? null;
+  const line = lines[countBefore(lines.length, (index) => lines[index]! < place.line)] ?? null;
   return { line, numbers: line === null ? NO_STATEMENTS : numbers.get(line)! };
 }
 

@@ -1,4 +1,5 @@
 /** Positions of a run, one after the other. */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
 
 /**
@@ -34,14 +35,7 @@ export function ordinalOf({ seq, statement }: Position): number {
 
 /** The last statement that has started after so long a way; 0 for none. */
 export function statementAtOrdinal({ statements }: PositionLogs, way: number): number {
-  let low = 0;
-  let high = statements.count;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (statements.seqAt(middle) + middle <= way) low = middle;
-    else high = middle - 1;
-  }
-  return low;
+  return countBefore(statements.count, (index) => statements.seqAt(index + 1) + index + 1 <= way);
 }
 
 /** The moment after so long a way. */

@@ -2,6 +2,7 @@
  * What is kept of a run: its events, its statements, its tables and what it wrote. Everything here is
  * answered from numbers in columns, with or without the machine that made them.
  */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import type { LabTableName, TableFields } from "@dmalab/devices";
 import type { EventName, MachineEvent } from "@dmalab/runtime";
 import type {
@@ -356,14 +357,9 @@ export class RecordedRun {
 
   /** Lines written before a moment; those of the statement that starts there come after it. */
   outputBefore(position: Position): readonly OutputLine[] {
-    let low = 0;
-    let high = this.output.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (comparePositions(this.output[middle]!.position, position) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return this.output.slice(0, low);
+    const { output } = this;
+    const isBefore = (index: number) => comparePositions(output[index]!.position, position) < 0;
+    return output.slice(0, countBefore(output.length, isBefore));
   }
 
   /** `file:line` and the statement's first line, for what names a moment. */

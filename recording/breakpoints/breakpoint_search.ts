@@ -2,6 +2,7 @@
  * Which moments of a run stop at a breakpoint. Which could is decided by numbers alone; conditions are
  * asked of the machine in one pass forwards, whose answers are kept for every later search.
  */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import { changesOf } from "../cells.ts";
 import { type CompiledExpression, EvaluationError, type OwnNames } from "../evaluator.ts";
 import { statementsOnLine } from "../places.ts";
@@ -256,14 +257,8 @@ function hitsWithin(
 function stopsAt({ pass, stop: { hits = 1 } }: Places, position: Position): boolean {
   if (pass === null) return true;
   const way = ordinalOf(position);
-  let low = 0;
-  let high = pass.ways.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (pass.ways[middle]! < way) low = middle + 1;
-    else high = middle;
-  }
-  return pass.ways[low] === way && low + 1 >= hits;
+  const earlier = countBefore(pass.ways.length, (index) => pass.ways[index]! < way);
+  return pass.ways[earlier] === way && earlier + 1 >= hits;
 }
 
 /** Breakpoints that stop: those that have to be asked, and those that do not. */

@@ -1,4 +1,5 @@
 /** What a request, or the mappings of a device, are at a moment: page by page, with what each has come to. */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import type { LabTableRow } from "@dmalab/devices";
 import { ADDRESS_TITLES, type RequestEntry } from "@dmalab/devices/nvme";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -293,12 +294,7 @@ function mappingsPictureView(
   leaked: ReadonlySet<number>,
 ): PictureView | null {
   const made = mappings.get(device) ?? [];
-  let [count, high] = [0, made.length];
-  while (count < high) {
-    const middle = (count + high) >>> 1;
-    if (made[middle]!.createdSeq <= seq) count = middle + 1;
-    else high = middle;
-  }
+  const count = countBefore(made.length, (index) => made[index]!.createdSeq <= seq);
   const rows = made.slice(Math.max(0, count - MAX_MAPPINGS), count);
   if (rows.length === 0) return null;
   const pages = rows.map((row): PicturePage => {

@@ -1,4 +1,5 @@
 /** A timeline as shapes: as many as there are pixels, however many events the run has. */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import { formatDuration, groupThousands } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
 import { type Drawing, fitted, labelled, LETTER_PX, type Shape } from "./drawing.ts";
@@ -72,13 +73,7 @@ export class TimelineScale {
     const { from, to } = this.sight;
     const part = from + (x - LANES_PX) / (this.widthPx - LANES_PX) * (to - from);
     if (part < 0) return 0;
-    let [low, high] = [0, this.run.log.count];
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.partOf(middle) <= part) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return countBefore(this.run.log.count, (index) => this.partOf(index + 1) <= part);
   }
 
   /** The time at a part of the whole. */
@@ -161,13 +156,7 @@ function nameOf(name: string, y: number): Shape {
 
 /** The first span of a line that ends at or behind an event. */
 function firstInSight(row: readonly TimelineSpan[], seq: number): number {
-  let [low, high] = [0, row.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (row[middle]!.last < seq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return countBefore(row.length, (index) => row[index]!.last < seq);
 }
 
 /** What stands for several narrow spans: the one that matters most. */

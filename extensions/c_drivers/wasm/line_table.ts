@@ -3,6 +3,7 @@
  *
  * @see DWARF Debugging Information Format 4, 6.2 (line number information)
  */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import { ByteReader } from "./wasm_reader.ts";
 
 const VERSION = 4;
@@ -86,14 +87,7 @@ export class LineTable {
 
   /** How many rows begin before an address. */
   #countBefore(address: number): number {
-    let low = 0;
-    let high = this.#rows.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#rows[middle]!.address < address) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countBefore(this.#rows.length, (index) => this.#rows[index]!.address < address);
   }
 }
 

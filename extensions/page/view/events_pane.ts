@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 /** The events of a run, each call as one line, with a filter. Only those that are seen are elements. */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import { eventView, meaningAt, MEANINGS, type RunIndex } from "@dmalab/recording/views";
 import { formatEventText } from "@dmalab/lang/render";
 import { formatCount, groupThousands } from "@dmalab/lang/text";
@@ -119,13 +120,7 @@ export class EventsPane implements Pane {
   /** The row of the last event up to a number. */
   #rowOf(seq: number): number {
     const seqs = this.#seqs();
-    let [low, high] = [0, seqs.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (seqs[middle]! <= seq) low = middle + 1;
-      else high = middle;
-    }
-    const row = low - 1;
+    const row = countBefore(seqs.length, (index) => seqs[index]! <= seq) - 1;
     // A return stands in the row of its call.
     const call = this.#filtered === null ? this.#moment!.index.partners[seq]! : 0;
     return call > 0 && call < seq && seqs[row] !== call ? this.#rowOf(call) : row;

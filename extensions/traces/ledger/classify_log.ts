@@ -4,6 +4,7 @@
  *
  * @see rules/traces.md T.61 to T.63
  */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import {
   formatSource,
   isAboutMappings,
@@ -240,15 +241,10 @@ class LogWindows {
   }
 
   #between(line: number, from: number, until: number): Window {
-    let [low, high] = [0, this.#pairLines.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#pairLines[middle]! < line) low = middle + 1;
-      else high = middle;
-    }
+    const next = countBefore(this.#pairLines.length, (index) => this.#pairLines[index]! < line);
     return [
-      Math.max(from, this.#latest[low - 1] ?? -Infinity),
-      Math.min(until, (this.#earliest[low] ?? Infinity) + PRINTED_SECONDS),
+      Math.max(from, this.#latest[next - 1] ?? -Infinity),
+      Math.min(until, (this.#earliest[next] ?? Infinity) + PRINTED_SECONDS),
     ];
   }
 }

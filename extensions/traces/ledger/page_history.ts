@@ -5,6 +5,7 @@
  *
  * @see rules/traces.md T.62, T.69
  */
+import { countBefore } from "@dmalab/runtime/binary_search";
 import { type Device, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
 
 /** The mappings of a page by time, for traces that map one page a hundred thousand times. */
@@ -55,13 +56,7 @@ function firstAfter(
   seconds: number,
   timeOf: (mapping: TracedMapping) => number,
 ): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (timeOf(sorted[middle]!) > seconds) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return countBefore(sorted.length, (index) => timeOf(sorted[index]!) <= seconds);
 }
 
 export class PageHistory {
@@ -108,24 +103,22 @@ export class PageHistory {
 
   /** When mappings of a page were mapped or unmapped, within a window and at most so many times. */
   changesAt(page: number, [first, last]: readonly [number, number], most: number): number[] {
-    let changes = this.#changes.get(page);
-    if (changes === undefined) {
-      const times = this.at(page).flatMap(({ mappedAt, unmappedAt }) =>
-        unmappedAt === null ? [mappedAt.seconds] : [mappedAt.seconds, unmappedAt.seconds]
-      );
-      this.#changes.set(page, changes = Float64Array.from(times).sort());
-    }
-    let [low, high] = [0, changes.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (changes[middle]! < first) low = middle + 1;
-      else high = middle;
-    }
+    const changes = this.#changes.get(page) ?? this.#timesOf(page);
     const found: number[] = [];
-    while (low < changes.length && changes[low]! <= last && found.length < most) {
-      found.push(changes[low++]!);
+    let next = countBefore(changes.length, (index) => changes[index]! < first);
+    while (next < changes.length && changes[next]! <= last && found.length < most) {
+      found.push(changes[next++]!);
     }
     return found;
+  }
+
+  #timesOf(page: number): Float64Array {
+    const times = this.at(page).flatMap(({ mappedAt, unmappedAt }) =>
+      unmappedAt === null ? [mappedAt.seconds] : [mappedAt.seconds, unmappedAt.seconds]
+    );
+    const sorted = Float64Array.from(times).sort();
+    this.#changes.set(page, sorted);
+    return sorted;
   }
 
   at(page: number): readonly TracedMapping[] {

@@ -1,0 +1,269 @@
+/** What each pane of the screen shows of a place: source, events, state, watches and addresses. */
+import type { SourceFile, Span } from "@dmalab/lang";
+import { formatEventText, stripCells, type TextRole } from "@dmalab/lang/render";
+import { formatAddress, formatSize } from "@dmalab/lang/text";
+import { type SetBreakpoint, spanOfEvent } from "@dmalab/recording";
+import {
+  type AddressPiece,
+  addressPieces,
+  type AddressStrip,
+  addressStrips,
+  type RowDiff,
+  rowTexts,
+  tableAt,
+  tableSizes,
+} from "@dmalab/recording/views";
+import {
+  firstShown,
+  type PaneLine,
+  type PaneView,
+  type Room,
+  type ScreenModel,
+  shownPart,
+} from "./screen_model.ts";
+
+export function watchPane(
+  model: ScreenModel,
+  watches: readonly string[],
+  chosen: number,
+  room: Room,
+): PaneView {
+  const watched = watches.map((text) =>
+    valueLine(text, model.value(text), model.value(text, model.before))
+  );
+  const before = new Map(
+    model.variables(model.before).map(({ name, text }) => [name, text] as const),
+  );
+  const variables = model.variables().map(({ name, text }) =>
+    valueLine(name, text, before.get(name) ?? null)
+  );
+  const title = watches.length === 0
+    ? "watches: variables"
+    : `watches: ${watches.length}, variables`;
+  return shownPart(title, [...watched, ...variables], chosen, room);
+}
+
+/** @param was What it was before the last move; null where it was not. */
+function valueLine(name: string, is: string, was: string | null): PaneLine {
+  const text = `${name}: ${is.split("\n")[0]}`;
+  const enter = `:rewind ${name}`;
+  if (was === is) return { line: [`  ${text}`], enter };
+  if (was === null) return { line: [["good", `+ ${text}`]], enter };
+  return { line: [["warning", `~ ${text}, was ${was.split("\n")[0]}`]], enter };
+}
+
+/** @param scroll Events after the current one that the chosen one is. */
+export function eventsPane(model: ScreenModel, scroll: number, { rows }: Room): PaneView {
+  const { position, recording } = model;
+  const { count } = recording.log;
+  if (count === 0) return { title: "events: none", lines: [], chosen: -1 };
+  const chosen = Math.max(0, Math.min(position.seq + scroll, count));
+  const first = firstShown(count, Math.max(0, chosen - 1), rows) + 1;
+  const last = Math.min(count, first + rows - 1);
+  const width = String(last).length;
+  const lines: PaneLine[] = [];
+  let depth = first === 1 ? 0 : recording.kernelFrames(recording.afterEvent(first - 1)).length;
+  for (let seq = first; seq <= last; seq++) {
+    const name = recording.eventNameAt(seq);
+    const indent = "  ".repeat(depth);
+    if (name.startsWith("call.")) depth++;
+    else if (name.startsWith("ret.")) depth = Math.max(0, depth - 1);
+    const text = `${markOf(model, seq)}${String(seq).padStart(width)} ${indent}${
+      formatEventText(recording.event(seq))
+    }`;
+    const role = roleOf(model, seq, name);
+    lines.push({ line: role === null ? [text] : [[role, text]], enter: `:goto ${seq}` });
+  }
+  return { title: `events 1 to ${count}`, lines, chosen: chosen - first };
+}
+
+/** `>` the last that has happened, `+` what the last move has made happen. */
+function markOf({ position, before }: ScreenModel, seq: number): string {
+  if (seq === position.seq) return ">";
+  return seq < position.seq && seq > before.seq ? "+" : " ";
+}
+
+function roleOf({ position }: ScreenModel, seq: number, name: string): TextRole | null {
+  if (seq > position.seq) return "dim";
+  if (name === "iommu.fault" || name === "dma.report") return "bad";
+  return seq === position.seq ? "strong" : null;
+}
+
+/** @param scroll Lines below the current one that the chosen line is. */
+export function sourcePane(model: ScreenModel, scroll: number, { rows }: Room): PaneView {
+  const span = spanHere(model);
+  const source = span?.source ?? model.recording.code.statements[0]?.span.source;
+  if (source === undefined) return { title: "source", lines: [], chosen: -1 };
+  const current = span === null ? null : source.position(span.start).line;
+  const texts = linesOf(source);
+  const chosen = Math.max(1, Math.min((current ?? firstLine(model)) + scroll, texts.length));
+  const first = firstShown(texts.length, chosen - 1, rows);
+  const breaks = breakLines(model, source);
+  const width = String(texts.length).length;
+  const lines = texts.slice(first, first + rows).map((text, index): PaneLine => {
+    const number = first + index + 1;
+    const marks = `${number === current ? ">" : " "}${breaks.has(number) ? "*" : " "}`;
+    const head = `${marks}${String(number).padStart(width)}  `;
+    return {
+      line: number === current ? [["strong", head + text]] : [["dim", head], text],
+      enter: `:goto ${source.name}:${number}`,
+    };
+  });
+  return { title: `source ${source.name}`, lines, chosen: chosen - 1 - first };
+}
+
+/** Where the run begins. */
+function firstLine({ recording }: ScreenModel): number {
+  if (recording.statements.count === 0) return 1;
+  const { source, start } = recording.started(1).span;
+  return source.position(start).line;
+}
+
+function linesOf({ text }: SourceFile): readonly string[] {
+  const lines = text.split("\n");
+  return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
+}
+
+/** The statement that a moment belongs to. */
+function spanHere({ position, recording }: ScreenModel): Span | null {
+  if (recording.isStatementStart(position) || position.seq === 0) {
+    return recording.statement(position)?.span ?? null;
+  }
+  return spanOfEvent(recording, position.seq);
+}
+
+function breakLines(
+  { recording, breakpoints }: ScreenModel,
+  source: SourceFile,
+): ReadonlySet<number> {
+  const { statements } = recording.code;
+  const isHere = ({ cause }: SetBreakpoint) =>
+    cause.kind === "line" &&
+    (cause.file === undefined
+      ? statements.some(({ native, span }) => span.source === source && native === undefined)
+      : cause.file === source.name);
+  return new Set(
+    breakpoints.all.filter(isHere).flatMap((stop) => breakpoints.lineOf(recording, stop) ?? []),
+  );
+}
+
+/** A row with what the last move did to it. */
+interface ShownRow extends Pick<RowDiff, "cells" | "createdSeq" | "endedSeq" | "was"> {
+  readonly mark: RowDiff["mark"] | " ";
+}
+
+const ROLES: Readonly<Record<ShownRow["mark"], TextRole | null>> = {
+  "+": "good",
+  "-": "bad",
+  "~": "warning",
+  " ": null,
+};
+
+/** @param table A table's name; null for what has changed. */
+export function statePane(
+  model: ScreenModel,
+  table: string | null,
+  chosen: number,
+  room: Room,
+): PaneView {
+  if (table !== null) return tablePane(model, table, chosen, room);
+  const changed = model.changedRows();
+  if (changed.length > 0) {
+    const title = `state: changed by the last move ${changed.length}`;
+    const lines = changed.map((row) => rowLine(row, `${row.table} ${rowTexts(row).join(" ")}`));
+    return shownPart(title, lines, chosen, room);
+  }
+  const sizes = tableSizes(model.recording, model.position).filter(({ rows }) => rows > 0);
+  const lines = sizes.map(({ name, rows }): PaneLine => ({
+    line: [`  ${name}  ${rows === 1 ? "1 row" : `${rows} rows`}`],
+    enter: `:table ${name}`,
+  }));
+  return shownPart("state: nothing has changed", lines, chosen, room);
+}
+
+function tablePane(model: ScreenModel, name: string, chosen: number, room: Room): PaneView {
+  const { position, recording } = model;
+  const changed = model.changedRows().filter(({ table }) => table === name);
+  const marks = new Map(changed.map((row) => [row.row, row]));
+  const { columns, rows } = tableAt(recording, name, position);
+  const held = rows.map((row): ShownRow => marks.get(row.row) ?? { ...row, mark: " ", was: null });
+  const all = [...held, ...changed.filter(({ mark }) => mark === "-")];
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...all.map(({ cells }) => cells[index]!.text.length))
+  );
+  const padded = (cells: readonly string[]) =>
+    cells.map((cell, index) => cell.padEnd(widths[index]!)).join(" ");
+  const lines = all.map((row) => rowLine(row, padded(rowTexts(row))));
+  const below = { ...room, rows: room.rows - 1 };
+  const title = `state: ${name}, ${rows.length === 1 ? "1 row" : `${rows.length} rows`}`;
+  const view = shownPart(title, lines, chosen, below);
+  const header: PaneLine = { line: [["dim", `  ${padded(columns)}`]], enter: null };
+  return { ...view, lines: [header, ...view.lines], chosen: view.chosen + 1 };
+}
+
+function rowLine({ createdSeq, endedSeq, mark, was }: ShownRow, text: string): PaneLine {
+  const by = mark === "-" ? endedSeq : createdSeq;
+  const event = by === null || by === 0 ? "" : `  #${by}`;
+  const before = was === null ? "" : `  was ${rowTexts({ cells: was }).join(" ")}`;
+  const whole = `${mark} ${text}${event}${before}`;
+  const role = ROLES[mark];
+  return {
+    line: role === null ? [whole] : [[role, whole]],
+    enter: by === null ? null : `:goto ${by}`,
+  };
+}
+
+/** What there is at an address; where several meet, the first one here is shown. */
+const LETTERS = { new: "+", gone: "-", mapped: "#", reserved: ":" } as const;
+const KINDS = ["new", "gone", "mapped", "reserved"] as const;
+const FREE = ".";
+/** Smallest step of a strip. */
+const PAGE_BYTES = 4096;
+
+/** The IOVAs of devices, as strips: a letter for as many pages as fit. */
+export function addressPane(model: ScreenModel, chosen: number, room: Room): PaneView {
+  const strips = stripsOf(model);
+  const lines = strips.map((strip): PaneLine => ({
+    line: [stripText(strip, room.columns)],
+    enter: `:goto ${Math.max(0, ...strip.pieces.map(({ seq }) => seq))}`,
+  }));
+  const legend = KINDS.map((word) => `${LETTERS[word]} ${word}`).join("  ");
+  const title = strips.length === 0 ? "addresses: none in use" : `addresses  ${legend}`;
+  return shownPart(title, lines, chosen, room);
+}
+
+export function countStrips(model: ScreenModel): number {
+  return stripsOf(model).length;
+}
+
+function stripsOf(model: ScreenModel): readonly AddressStrip[] {
+  const pieces = addressPieces(model.recording, model.position, model.changedRows());
+  // What a device's IOMMU maps comes and goes; the ranges of IOVAs around it only are there.
+  return addressStrips(
+    pieces.filter(({ change, kind, space }) =>
+      space === "dma" && (kind === "mapped" || change !== "gone")
+    ),
+  );
+}
+
+function letterOf({ change, kind }: AddressPiece): keyof typeof LETTERS {
+  return kind === "mapped" ? change ?? kind : kind;
+}
+
+/** `ssd 0xfffe_0000 ..####:: 0xffff_ffff  4KiB each`. */
+function stripText({ end, owner, pieces, start }: AddressStrip, columns: number): string {
+  const head = `${owner} ${formatAddress(start)} `;
+  const tail = ` ${formatAddress(end - 1)}`;
+  const room = Math.max(4, columns - head.length - tail.length - "  1024GiB each".length);
+  let cellBytes = PAGE_BYTES;
+  while (Math.ceil((end - start) / cellBytes) > room) cellBytes *= 2;
+  const lettered = pieces.map((piece) => ({
+    start: piece.start,
+    sizeBytes: piece.end - piece.start,
+    kind: letterOf(piece),
+  }));
+  const scale = { start, cellBytes, cells: Math.ceil((end - start) / cellBytes) };
+  const cells = stripCells(lettered, scale, KINDS)
+    .map((kind) => kind === null ? FREE : LETTERS[kind]);
+  return `${head}${cells.join("")}${tail}  ${formatSize(cellBytes)} each`;
+}
