@@ -45,12 +45,15 @@ const OACS_SHADOW_DOORBELLS = 1 << 8;
 const FLBAS_FORMAT_MASK = 0xf;
 const FLBAS_EXTENDED = 0x10;
 
-const NO_WISHES: HostMemoryRequest = {
-  preferredBytes: 0,
-  minimumBytes: 0,
-  smallestChunkBytes: 0,
-  mostChunks: 0,
-};
+/** What Identify Controller says. */
+export interface ControllerAnswer extends ControllerFacts {
+  /** Abort commands that may be outstanding. */
+  readonly abortLimit: number;
+  /** Memory that it would like to have of the host. */
+  readonly hostMemory: HostMemoryRequest;
+  /** It supports doorbells in memory (Doorbell Buffer Config). */
+  readonly takesShadowDoorbells: boolean;
+}
 
 export interface AdminQueue {
   readonly machine: Machine;
@@ -63,12 +66,6 @@ export interface AdminQueue {
 
 export class AdminCommands {
   readonly #queue: AdminQueue;
-  /** Abort commands that may be outstanding, as the last Identify Controller said. */
-  abortLimit = 1;
-  /** Memory that it would like to have of the host. */
-  hostMemory: HostMemoryRequest = NO_WISHES;
-  /** It supports doorbells in memory (Doorbell Buffer Config). */
-  takesShadowDoorbells = false;
   readonly #page = zeros(Uint8Array, CTRL_PAGE_BYTES);
   readonly #view = viewOf(this.#page);
 
@@ -77,7 +74,7 @@ export class AdminCommands {
   }
 
   /** Identify Controller. @throws {KernelError} EIO when the controller refuses. */
-  identifyController(minPageExponent: number): ControllerFacts {
+  identifyController(minPageExponent: number): ControllerAnswer {
     if (!this.#identify(CNS.CONTROLLER, 0)) {
       throw new KernelError("EIO", `${this.#queue.dev.name} refuses to identify itself`);
     }
@@ -85,15 +82,15 @@ export class AdminCommands {
     const mdts = view.getUint8(77);
     const sgls = view.getUint32(536, true);
     const oncs = view.getUint16(520, true);
-    this.takesShadowDoorbells = (view.getUint16(256, true) & OACS_SHADOW_DOORBELLS) !== 0;
-    this.hostMemory = {
-      preferredBytes: view.getUint32(272, true) * CTRL_PAGE_BYTES,
-      minimumBytes: view.getUint32(276, true) * CTRL_PAGE_BYTES,
-      smallestChunkBytes: view.getUint32(332, true) * CTRL_PAGE_BYTES,
-      mostChunks: view.getUint16(336, true),
-    };
-    this.abortLimit = view.getUint8(258) + 1;
     return {
+      takesShadowDoorbells: (view.getUint16(256, true) & OACS_SHADOW_DOORBELLS) !== 0,
+      hostMemory: {
+        preferredBytes: view.getUint32(272, true) * CTRL_PAGE_BYTES,
+        minimumBytes: view.getUint32(276, true) * CTRL_PAGE_BYTES,
+        smallestChunkBytes: view.getUint32(332, true) * CTRL_PAGE_BYTES,
+        mostChunks: view.getUint16(336, true),
+      },
+      abortLimit: view.getUint8(258) + 1,
       mdtsBytes: mdts === 0 ? 0 : 2 ** (mdts + minPageExponent) * CTRL_PAGE_BYTES,
       sgl: (sgls & SGL_DATA_MASK) !== 0,
       metadataSgl: (sgls >>> SGL_METADATA_BIT & 1) !== 0,

@@ -74,9 +74,8 @@ function facts(bytes: Readonly<Record<number, number>>, minPageExponent = 0) {
   const { commands } = bench((page) => {
     for (const [at, value] of Object.entries(bytes)) page.setUint8(Number(at), value);
   });
-  const known = commands.identifyController(minPageExponent);
-  const { abortLimit, hostMemory, takesShadowDoorbells } = commands;
-  return { ...known, ...hostMemory, abortLimit, takesShadowDoorbells };
+  const { hostMemory, ...known } = commands.identifyController(minPageExponent);
+  return { ...known, ...hostMemory };
 }
 
 const NOTHING = {

@@ -23,7 +23,7 @@ import {
 import type { RequestOwner } from "@dmalab/runtime/block";
 import type { TimerHandler } from "@dmalab/runtime/time";
 import type { NvmeRegisterPort } from "../register_port.ts";
-import { AdminCommands } from "./admin_commands.ts";
+import { AdminCommands, type ControllerAnswer } from "./admin_commands.ts";
 import { ControllerMemory } from "./controller_memory.ts";
 import { allocateHostMemoryBuffer, type HostMemoryBuffer } from "./host_memory_buffer.ts";
 import type { NvmeDriver } from "./nvme_driver.ts";
@@ -58,8 +58,6 @@ export const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
 export type ControllerState = "new" | EventFields<"nvme.state">["state"];
 
 type StateReason = EventFields<"nvme.state">["reason"];
-
-/** What was done about a command without an answer. */
 
 export class ControllerLife implements ActivityHandler {
   /** Memory that the controller has borrowed, or null. */
@@ -113,9 +111,10 @@ export class ControllerLife implements ActivityHandler {
       throw new KernelError("ENOMEM", `No interrupt can be set up for "${dev.name}"`);
     }
     const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS);
-    const commands = this.#identify(admin);
-    if (commands.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
-    this.hostMemory = allocateHostMemoryBuffer(machine, dev, commands.hostMemory);
+    const commands = new AdminCommands(this.#driver);
+    const answer = this.#identify(admin, commands);
+    if (answer.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
+    this.hostMemory = allocateHostMemoryBuffer(machine, dev, answer.hostMemory);
     this.#lendMemory(commands, false);
     this.#addIoQueues(commands, capabilities);
     this.#createQueues(commands);
@@ -308,7 +307,8 @@ export class ControllerLife implements ActivityHandler {
       ControllerMemory.open(options.registers, options.controllerMemory!);
     }
     for (const queue of queues.all) queue.restart();
-    const commands = this.#identify(queues.get(0)!);
+    const commands = new AdminCommands(this.#driver);
+    this.#identify(queues.get(0)!, commands);
     this.#lendMemory(commands, true);
     const count = queues.io.length;
     if (count > 0) this.#keepQueues(commands.numberOfQueues(count));
@@ -350,16 +350,16 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /** Points the controller at its admin queue, and asks it what it can. */
-  #identify(admin: QueuePair): AdminCommands {
+  #identify(admin: QueuePair, commands: AdminCommands): ControllerAnswer {
     const driver = this.#driver;
-    const capabilities = this.#capabilities!;
+    const { minPageExponent, version } = this.#capabilities!;
     this.#enable(admin);
     admin.enabled = true;
-    const commands = new AdminCommands(driver);
-    driver.setController(commands.identifyController(capabilities.minPageExponent));
-    driver.timeouts.abortLimit = commands.abortLimit;
-    commands.identifyCommandSet(capabilities.version);
-    return commands;
+    const answer = commands.identifyController(minPageExponent);
+    driver.setController(answer);
+    driver.timeouts.abortLimit = answer.abortLimit;
+    commands.identifyCommandSet(version);
+    return answer;
   }
 
   /** Allocates the memory of all queues first; then creates each on the controller. */

@@ -189,7 +189,8 @@ export abstract class DataMapper {
 
   protected unmapData(iod: Iod, request: NvmeRequest): void {
     if (iod.hasFlag(SINGLE_SEGMENT)) {
-      this.unmapOne(request, iod.usesSgl ? iod.sglAddress : iod.prp1, iod.totalBytes);
+      // A descriptor's address stands where PRP1 does.
+      this.unmapOne(request, iod.prp1, iod.totalBytes);
       this.unmapped(request, "single");
       return;
     }
@@ -450,7 +451,7 @@ export abstract class DataMapper {
     this.chooseMetadata(iod, request, "pointer");
     segments.start(request, true);
     segments.next();
-    const firstVec = request.bios.find(({ metadata }) => metadata.length > 0)!.metadata[0]!;
+    const firstVec = request.bios[0]!.metadata[0]!;
     const sizeBytes = this.kernel.mptr_first_vector_only ? firstVec.sizeBytes : segments.sizeBytes;
     const addr = this.mapOne(request, firstVec.phys, sizeBytes);
     if (this.dma.dmaMappingError(this.dev, addr) !== 0) return IOERR;
@@ -763,7 +764,7 @@ export class TwoStepMapper extends DataMapper {
       this.#freeSglsSwapped(iod, request, attrs);
     } else if (iod.sglIsDataBlock) {
       this.#unmapSegment(request, iod.sglAddress, iod.sglLengthBytes, attrs);
-    } else if (iod.nrDescriptors > 0) {
+    } else {
       const { phys } = iod.descriptors[0]!;
       const count = iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES;
       for (let index = 0; index < count; index++) this.#unmapListed(request, phys, index, attrs);
@@ -1066,7 +1067,6 @@ export class NodePools {
   /** Frees all memory: the driver leaves. */
   destroy(): void {
     for (const pool of this.#all) pool.destroy();
-    this.#pools.length = 0;
   }
 }
 

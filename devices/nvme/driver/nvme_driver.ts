@@ -278,7 +278,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
       return;
     }
     for (const request of requests) this.#adopt(request);
-    invariant(this.scheduler === null, "A batch goes past the scheduler");
     this.#batches.push(requests);
     // The doorbells are rung where the last one was made.
     this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, requests[0]!.queue);

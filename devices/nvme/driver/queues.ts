@@ -276,7 +276,6 @@ export class QueuePair {
    */
   restart(): void {
     invariant(!this.enabled, "A queue restarts while it is enabled");
-    this.shadows = null;
     this.#sqTail = 0;
     this.#sqRung = 0;
     this.#cqHead = 0;

@@ -352,7 +352,8 @@ function setUpReadWrite({ words }: Iod, request: NvmeRequest): void {
     control |= CONTROL.LIMITED_RETRY;
     hint = DSM_PREFETCH;
   }
-  words[0] = (request.op === "read" ? READ : WRITE) | PRP << 8;
+  // The flags of PRPs are 0.
+  words[0] = request.op === "read" ? READ : WRITE;
   words[1] = request.nsid;
   words[2] = 0;
   words[3] = 0;
