@@ -24,6 +24,8 @@ Deno.test("fewer frames are free than are wanted: full (dma.md 4.4)", () => {
 Deno.test("enough frames are free in pieces: fragmented, with the longest run (dma.md 4.4)", () => {
   const ranges = used(15, 2, 3, 5, 9, 10, 11, 15);
   assertEquals(shortage(ranges, 4, 15), { cause: "fragmented", freePfns: 7, longestPfns: 3 });
+  const few = used(15, 2, 3, 5, 9);
+  assertEquals(shortage(few, 4, 15), { cause: "fragmented", freePfns: 4, longestPfns: 2 });
 });
 
 Deno.test("a run that is long enough and begins at the wrong frame: alignment (dma.md 4.4 step 3)", () => {

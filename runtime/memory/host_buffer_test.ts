@@ -1,6 +1,7 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { MIB, type PhysAddr } from "../address.ts";
 import { Random } from "../random.ts";
+import { CpuCaches } from "./cpu_caches.ts";
 import { HostBuffer } from "./host_buffer.ts";
 import { layOutMemory } from "./layout.ts";
 import { PageAllocator } from "./page_allocator.ts";
@@ -129,4 +130,50 @@ Deno.test("HostBuffer knows its pages and where each byte lies", () => {
     RangeError,
     `Cannot find byte 6656 of a buffer: it has ${host.sizeBytes} bytes`,
   );
+});
+
+Deno.test("HostBuffer: freed memory is used by reads and writes of its owner, and by writes alone of a view of pages", () => {
+  const pages = new PageAllocator(memory);
+  const seen: string[] = [];
+  const checks = {
+    written: () => void seen.push("written"),
+    freed: () => void seen.push("freed"),
+    freedTwice: () => void seen.push("freed twice"),
+    usedAfterFree: (phys: PhysAddr, sizeBytes: number) =>
+      void seen.push(`used ${phys - owned[0]!} ${sizeBytes}`),
+  };
+  const home = { memory, pages, random: new Random(1), checker: { memory: checks } };
+  const owned = pages.alloc(2)!;
+  const owner = new HostBuffer(home, [{ phys: owned[0]!, sizeBytes: 0x2000 }], owned);
+  const view = new HostBuffer(home, [{ phys: at(owned[0]! + 0x10), sizeBytes: 0x20 }]);
+  const told = (work: () => unknown) => {
+    work();
+    return seen.splice(0);
+  };
+  const uses = (host: HostBuffer) =>
+    [() => host.readAll(), () => host.readInto(new Uint8Array(0x2000)), () => host.look()]
+      .concat([() => host.fill(1), () => host.writeAll(new Uint8Array(1))] as never[]).map(told);
+  const live = [[], [], [], ["written"], ["written"]];
+  assertEquals([uses(owner), uses(view), uses(owner.slice(1, 2))], [live, live, live]);
+  assertEquals(told(() => owner.free()), ["freed"]);
+  const [whole, part] = [["used 0 8192"], ["used 16 32"]];
+  assertEquals(uses(owner), [whole, whole, [], whole, whole]);
+  assertEquals(uses(view), [[], [], [], part, part], "its reads are what a scenario looks at");
+  assertEquals(told(() => owner.free()), ["freed twice"]);
+  assertEquals(pages.alloc(2), owned);
+  assertEquals(uses(view), live, "the pages have a user again");
+});
+
+Deno.test("HostBuffer.look() sees what the CPU's caches hold of each piece", () => {
+  const home = { memory, pages: new PageAllocator(memory), random: new Random(1) };
+  const caches = new CpuCaches(memory, { site: 0 }, () => {});
+  const pieces = [{ phys: at(0x50_0f00), sizeBytes: 0x101 }, {
+    phys: at(0x52_0000),
+    sizeBytes: 0x80,
+  }];
+  const host = new HostBuffer({ ...home, caches }, pieces);
+  host.fill("counting");
+  const counted = Uint8Array.from({ length: 0x181 }, (_, index) => index % 256);
+  assertEquals([host.look(), host.readAll()], [counted, counted]);
+  assertEquals(new HostBuffer(home, pieces).readAll(), new Uint8Array(0x181), "not in memory yet");
 });

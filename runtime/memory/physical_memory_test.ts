@@ -125,3 +125,27 @@ Deno.test("forEachPage() visits pages in the order of their addresses, however f
   ram.forEachPage((phys) => visited.push(phys));
   assertEquals(visited, written.toSorted((a, b) => a - b));
 });
+
+Deno.test("PhysicalMemory tells of each write where it begins and how long it is, and of no read", () => {
+  const ram = memory();
+  const written: number[][] = [];
+  ram.onWrite = (phys, sizeBytes) => void written.push([phys, sizeBytes]);
+  const bytes = new Uint8Array(5000);
+  ram.write(at(0x1ff0), bytes, 1, 4999);
+  ram.copy(at(0x1ff0), at(0x8001), 5000);
+  ram.fill(at(0x9ffe), 3, 7);
+  ram.writeU32(at(0x3000), 1);
+  ram.writeU32(at(0x3fff), 1);
+  ram.writeWords(at(0x5004), new Int32Array(4));
+  ram.read(at(0x1ff0), bytes, 0, 5000);
+  ram.readU32(at(0x3fff));
+  ram.readWords(at(0x5004), new Int32Array(4));
+  assertEquals(written, [
+    [0x1ff0, 4999],
+    [0x8001, 5000],
+    [0x9ffe, 3],
+    [0x3000, 4],
+    [0x3fff, 4],
+    [0x5004, 16],
+  ]);
+});

@@ -67,3 +67,28 @@ Deno.test("an audit checks the slots of the first pool and of each that was adde
     assertThrows(() => swiotlb.audit(), InvariantError, "are not the pool's");
   }
 });
+
+Deno.test("a buffer in an added pool is synced, released and listed there, and a transient pool counts for nothing else (dma.md 6.4)", () => {
+  const { dev, fields, machine: { dma, pages, swiotlb }, ...rest } = bench(GIB);
+  fill({ dev, fields, machine: { dma, pages, swiotlb }, ...rest } as TestBench);
+  const before = { takenBytes: pages.takenBytes, slots: swiotlb.totalSlots };
+  const addr = at(dma.dmaMapPhys(dev, at(0x9000), 4 * KIB, DMA_BIDIRECTIONAL));
+  const [, added] = swiotlb.pools;
+  assertEquals([added!.slots, added!.areas, added!.transient], [2, 1, true]);
+  assertEquals(fields("swiotlb.grow"), [{ phys: addr, slots: 2, transient: true }]);
+  assertEquals([swiotlb.totalSlots, swiotlb.usedSlots], [before.slots, before.slots + 2]);
+  const buffers: number[] = [];
+  swiotlb.forEachBuffer(({ slot, tlbPhys }) => void (tlbPhys === addr && buffers.push(slot)));
+  assertEquals(buffers, [swiotlb.slots], "slots of all pools are counted through");
+  rest.forget();
+  swiotlb.syncForDevice(addr, 4 * KIB, DMA_BIDIRECTIONAL);
+  swiotlb.syncForCpu(at(addr + 1), KIB, DMA_BIDIRECTIONAL);
+  assertEquals(fields("swiotlb.copy"), [
+    { direction: "in", orig_phys: 0x9000, tlb_phys: addr, size_bytes: 4 * KIB },
+    { direction: "out", orig_phys: 0x9001, tlb_phys: addr + 1, size_bytes: KIB },
+  ]);
+  assertEquals([swiotlb.contains(addr), swiotlb.contains(addr + 4 * KIB)], [true, false]);
+  swiotlb.release(dev, addr);
+  assertEquals([swiotlb.pools.length, swiotlb.contains(addr)], [1, false]);
+  assertEquals(pages.takenBytes, before.takenBytes);
+});

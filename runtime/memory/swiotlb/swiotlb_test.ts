@@ -262,3 +262,42 @@ Deno.test("placePool() puts 64 MiB below 2 GiB, halves a pool that does not fit,
   assertEquals(place(4 * GIB, 64 * KIB), [0x7ff0_0000, 512, 4]);
   assertEquals(placePool(ranges(4 * GIB), 256 * KIB, 1)?.slots, 128);
 });
+
+Deno.test("a search that fails says why: too long, too few, in pieces, or at the wrong place (dma.md 6.2)", () => {
+  const cause = (released: readonly number[], sizeBytes: number) => {
+    const bench = new Bench(4);
+    const tlbs = [0, 1, 2, 3].map(() => at(bench.map(0x9000, 2 * KIB)));
+    for (const slot of released) bench.pool.release(bench.device, tlbs[slot]!);
+    bench.pool.audit();
+    if (bench.map(0x9000, sizeBytes) !== DMA_MAPPING_ERROR) return null;
+    return (bench.fields("swiotlb.full")[0] as { cause: string }).cause;
+  };
+  assertEquals([cause([], 256 * KIB), cause([], 256 * KIB + 1)], ["full", "over_segment"]);
+  assertEquals([cause([1], 4 * KIB), cause([1], 2 * KIB)], ["full", null]);
+  assertEquals([cause([1, 3], 4 * KIB), cause([1, 2], 4 * KIB)], ["fragmented", "alignment"]);
+  assertEquals([cause([0, 1], 4 * KIB), cause([0, 2, 3], 4 * KIB)], [null, null]);
+});
+
+Deno.test("a full pool is suspected of a leak when more than half of it is a second old, or has seen 1024 others end", () => {
+  const cause = (old: number, ageNs: number, releases: number) => {
+    const bench = new Bench(128);
+    const fill = (count: number) => {
+      // 32 slots each: one of padding, and 31 of data.
+      for (let made = 0; made < count; made++) bench.map(0x9800, 62 * KIB, 0xfff);
+    };
+    bench.device.minAlignMask = 0xfff;
+    fill(old);
+    for (let ended = 0; ended < releases; ended++) {
+      bench.pool.release(bench.device, at(bench.map(0x9000, 2 * KIB)));
+    }
+    bench.clock.nowNs += ageNs;
+    fill(4 - old);
+    assertEquals([bench.pool.usedSlots, bench.map(0x9000, 2 * KIB)], [128, DMA_MAPPING_ERROR]);
+    const full = bench.seen.find(({ name }) => name === "swiotlb.full")!;
+    return [(full.fields as { cause: string }).cause, full.why?.inputs.slots_in_use_for_long];
+  };
+  assertEquals(cause(3, 1e9, 0), ["leak_suspected", 96]);
+  assertEquals(cause(3, 0, 1024), ["leak_suspected", 96]);
+  assertEquals(cause(3, 1e9 - 1, 1023), ["full", 0]);
+  assertEquals(cause(2, 1e9, 1024), ["full", 64]);
+});
