@@ -1,8 +1,9 @@
 /**
  * `deno task snapshots --update [PATH…]`: writes anew what all kept scenarios print, or those that are named,
- * after a change that was meant. Read what git shows then.
+ * and what drawn runs come to, after a change that was meant. Read what git shows then.
  */
 import { KEPT_SCENARIOS, printedBy, snapshotFile } from "./snapshots.ts";
+import { writeSums } from "./sums/kept_sums.ts";
 
 const [option, ...named] = Deno.args;
 const unknown = named.find((path) => !KEPT_SCENARIOS.includes(path));
@@ -13,3 +14,4 @@ if (option !== "--update" || unknown !== undefined) {
 for (const path of named.length > 0 ? named : KEPT_SCENARIOS) {
   Deno.writeTextFileSync(snapshotFile(path), (await printedBy(path)).join("\n"));
 }
+writeSums();

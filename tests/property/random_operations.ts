@@ -90,14 +90,21 @@ export class FailedRun extends Error {
 
 /**
  * Runs one random world to its end.
+ *
+ * @param onWorld Gets it before anything happens.
  * @throws {FailedRun} When machine and model disagree.
  */
-export function runSeed(seed: number, operations: number): RunResult {
+export function runSeed(
+  seed: number,
+  operations: number,
+  onWorld: (world: MappingWorld) => void = () => {},
+): RunResult {
   const random = new Random(seed);
   const options = randomOptions(random);
   const mix = randomMix(random);
   const total = mix.at(-1)!.upTo;
   const world = new MappingWorld(options);
+  onWorld(world);
   let mostLive = 0;
   let at = 0;
   try {

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { command, flag, refuse } from "@dmalab/cli/extend";
 import { HELD } from "@dmalab/cli/exit_code";
 
@@ -21,7 +20,10 @@ export const LSP = command({
   ],
   may: { compiles: true, readsAll: true },
   async run({ screen }) {
-    const { Server } = await import("./server.ts");
+    const [{ Server }, { default: process }] = await Promise.all([
+      import("./server.ts"),
+      import("node:process"),
+    ]);
     const problem = await new Server(process.stdin, process.stdout).serve();
     process.stdin.destroy();
     return problem === null ? HELD : refuse(problem, screen);
