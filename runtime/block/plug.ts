@@ -51,7 +51,7 @@ export class Plug<R extends BlockRequest = BlockRequest> {
     let start = 0;
     while (start < held.length) {
       const { target } = held[start]!;
-      let end = start + 1;
+      let end = start;
       while (end < held.length && held[end]!.target === target) end++;
       target.sendBatch(held.slice(start, end).map(({ request }) => request));
       start = end;

@@ -59,3 +59,18 @@ Deno.test("with several queues a plug looks at the last request of the bio's que
   assertEquals(plug.join(first, read(8), 1), request);
   assertEquals(plug.join(new Target("c"), read(16), 1), null);
 });
+
+Deno.test("a plug sends neighbours of one queue as one batch, in their order, and is empty then", () => {
+  const log: string[] = [];
+  const [first, second] = [new Target("a", log), new Target("b", log)];
+  const plug = new Plug();
+  [first, second, second, first].forEach((target, index) => hold(plug, target, 100 * index));
+  plug.flush();
+  plug.flush();
+  assertEquals([log, first.batches, second.batches, plug.count], [
+    ["a 1", "b 2", "a 1"],
+    [[0], [300]],
+    [[100, 200]],
+    0,
+  ]);
+});
