@@ -1,7 +1,14 @@
 /** Rings, tags and doorbells of a queue, as numbers (rules/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
-import { assertEquals } from "@std/assert";
-import { ArmedInjection, INJECTION } from "@dmalab/runtime";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  ArmedInjection,
+  DMA_MAPPING_ERROR,
+  INJECTION,
+  KernelError,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
+import type { QueuePair } from "./queues.ts";
 
 const SECOND_NS = 1e9;
 
@@ -18,6 +25,24 @@ Deno.test("places in both rings go around, and the phase inverts with each pass 
     assertEquals(queue!.commandIdAt(place), cid);
     assertEquals(queue!.completionAt(place), { cid: cid!, phase });
   }
+});
+
+Deno.test("each write of a ring's memory is reported with its place and size (NVMe 4.2, 4.6)", () => {
+  const rig = new DriverRig({ depth: 80, shadowDoorbells: true });
+  const [{ cq, shadows, sq }] = rig.driver.queues.io as [QueuePair];
+  const written: [phys: number, sizeBytes: number][] = [];
+  rig.machine.memory.onWrite = (phys, sizeBytes) => void written.push([phys, sizeBytes]);
+  rig.disk.submit("read", { buffer: { segments: pages(1) } });
+  rig.machine.runNextActivity();
+  // The values are in the page before that of the wakeups; queue 1's tail is the third word.
+  const values = shadows!.dma[0];
+  assertEquals(written.slice(-2), [[sq.physOf(0), 64], [values + 8, 4]]);
+  written.length = 0;
+  rig.driver.reset();
+  const entries = Array.from({ length: 80 }, (_, slot) => [cq.physOf(slot * 16), 16]);
+  const places = new Set(entries.map(([phys]) => phys));
+  const cleared = written.filter(([phys, bytes]) => bytes === 16 && places.has(phys as PhysAddr));
+  assertEquals(cleared, entries as typeof cleared);
 });
 
 Deno.test("a command in flight is found by its whole id, a stale one by none (nvme.md 4.2)", () => {
@@ -60,6 +85,32 @@ Deno.test("what has no resources is tried 16 times while nothing else completes 
   assertEquals(tries(1, 15), ["OK", 16]);
   assertEquals(tries(1, 16), ["RESOURCE", 16]);
   assertEquals(tries(1, 1000), ["RESOURCE", 16]);
+
+  // A completion in between: 16 tries more.
+  const rig = new DriverRig();
+  const { dma } = rig.machine;
+  const [starved, other] = pages(2);
+  let failed = 0;
+  const original = dma.dmaMapPhys.bind(dma);
+  dma.dmaMapPhys = (dev, phys, ...rest) =>
+    phys === starved!.phys ? (failed++, DMA_MAPPING_ERROR) : original(dev, phys, ...rest);
+  const [first, second] = [starved!, other!].map((segment, index) =>
+    rig.disk.submit("read", { lba: 64 * index, buffer: { segments: [segment] } })
+  );
+  let before = 0;
+  while (!first!.done && rig.machine.runNextActivity()) if (!second!.done) before = failed;
+  assertEquals([first!.status, second!.status], ["RESOURCE", "OK"]);
+  assert(before > 0);
+  assertEquals(failed, before + 16);
+});
+
+Deno.test("without memory for a ring there is no queue: ENOMEM (nvme.md 5.1)", () => {
+  // The admin queue's rings, then those of queue 1.
+  for (const [nth, queue] of [[1, 0], [2, 0], [3, 1], [4, 1]] as const) {
+    const faults = [new ArmedInjection(INJECTION.dma_alloc_coherent, nth, nth)];
+    const error = assertThrows(() => new DriverRig({ faults }), KernelError);
+    assertEquals(error.message, `Cannot allocate queue ${queue} of ssd: ENOMEM`);
+  }
 });
 
 /** When the first command without an answer is looked after, in seconds. */
