@@ -230,6 +230,20 @@ Deno.test("two requests with metadata join as far as the queue takes its segment
   assertEquals(joined(0, 0), [true, 0]);
 });
 
+Deno.test("metadata must meet on the virt boundary too, seen from the first bio's (block.md 1.5)", () => {
+  const queue = new Queue({ ...PRP_ONLY, metadataBytes: 8, maxIntegritySegments: 15 });
+  const joins = (first: BioVec[], phys: number) => {
+    const request = queue.request(bio(0, [vec(A, 4096)], { metadata: first }));
+    const next = bio(8, [vec(B, 4096)], { metadata: [vec(phys, 64)] });
+    return [queue.join(request, next), queue.rule, request.closed];
+  };
+  assertEquals(joins([vec(0x5040, 64)], 0x6000), [false, "integrity_gap", false]);
+  assertEquals(joins([vec(0x5000, 64)], 0x5040)[0], true);
+  // What ends with a page goes on where a page begins, and nowhere else.
+  const paged = [vec(0x5000, 4096), vec(0x9800, 0x800)];
+  assertEquals([joins(paged, 0x7040)[0], joins(paged, 0x7000)[0]], [false, true]);
+});
+
 Deno.test("a request that has been started takes nothing more (block.md 1.5)", () => {
   const queue = new Queue();
   const mapped = queue.request(bio(0, [vec(A, 4096)]));

@@ -155,3 +155,22 @@ Deno.test("each allocation and free says where it came from and went to (dma.md 
   iova.freeFast(0, 0xf_ffc0, 64);
   assertEquals(iova.lastDestination, "tree");
 });
+
+Deno.test("a CPU that has gone keeps nothing, and counts again when it is back (dma.md 4.5)", () => {
+  const iova = allocator(3);
+  const pfns = [0, 0].map(() => iova.allocFast(0, 1, LIMIT_32, true));
+  for (const [index, pfn] of pfns.entries()) iova.freeFast(index + 1, pfn, 1);
+  const seen = () => [iova.onlineCpus, iova.cache.fills(1, 0), iova.ranges.count];
+  assertEquals(seen(), [3, [1, 0], 2]);
+  for (const _ of [1, 2]) iova.cpuDead(1);
+  assertEquals(seen(), [2, [0, 0], 1]);
+  // What lies with a CPU that is off is not among what a search empties.
+  iova.freeFast(1, iova.allocFast(0, 1, LIMIT_32, true), 1);
+  iova.flushCaches();
+  assertEquals([seen(), iova.cache.fills(2, 0)], [[2, [1, 0], 1], [0, 0]]);
+  for (const _ of [1, 2]) iova.cpuUp(1);
+  iova.flushCaches();
+  assertEquals(seen(), [3, [0, 0], 0]);
+  iova.cpuDead(1);
+  assertEquals(iova.onlineCpus, 2);
+});

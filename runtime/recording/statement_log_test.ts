@@ -61,6 +61,24 @@ Deno.test("three numbers of 32 bits are kept for a statement, and one for an end
   assertEquals(ends.hostBytes, 64 * 4);
 });
 
+Deno.test("ends are found from any event, before it and after it", () => {
+  const random = new Random(8);
+  const ends = new Ends();
+  const all: number[] = [];
+  assertEquals([ends.after(0), ends.before(9), ends.endsAt(0)], [null, null, false]);
+  for (let seq = 3; all.length < 300; seq += random.below(4)) {
+    ends.note(seq);
+    if (all.at(-1) !== seq) all.push(seq);
+    // One that comes late, or again, is none.
+    ends.note(seq - random.below(2));
+  }
+  for (let seq = 0; seq <= all.at(-1)! + 2; seq++) {
+    assertEquals(ends.after(seq), all.find((end) => end > seq) ?? null);
+    assertEquals(ends.before(seq), all.findLast((end) => end < seq) ?? null);
+    assertEquals(ends.endsAt(seq), all.includes(seq));
+  }
+});
+
 Deno.test("a return after which nothing has happened gives way, the first one too", () => {
   const log = new StatementLog();
   const noted = () => {

@@ -36,6 +36,17 @@ Deno.test("limits follow the environment as the table of nvme.md 1.1 says", () =
   }
 });
 
+Deno.test("a controller without SGLs has a virt boundary, the admin queue always (nvme.md 1.1)", () => {
+  const [plain, sgl] = [new DriverRig(), new DriverRig({ sgl: true })];
+  const { adminLimits } = sgl.driver;
+  const limits = [plain.disk.limits, sgl.disk.limits, adminLimits];
+  assertEquals(limits.map((each) => each.virtBoundaryMask), [4095, 0, 4095]);
+  for (const each of limits) {
+    assertEquals([each.dmaAlignmentMask, each.maxIntegritySegments], [3, 1]);
+    assertEquals([each.maxSegmentSizeBytes, each.segBoundaryMask], [0xffff_ffff, 0xffff_ffff]);
+  }
+});
+
 Deno.test("a preferred boundary becomes chunk sectors and is never crossed (nvme.md 5.2)", () => {
   const rig = new DriverRig();
   rig.driver.setNamespace({ ...rig.driver.namespace!, boundaryBlocks: 32 });
