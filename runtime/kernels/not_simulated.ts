@@ -61,7 +61,8 @@ export const NOT_SIMULATED: readonly NotSimulated[] = [
     after: "7.3-rc7",
     in: "7.3.4",
     doc: "The bound of a device-TLB flush of Intel's IOMMU.",
-    because: "Devices of a machine have no ATS, and so no device-TLB.",
+    because:
+      "A device-TLB is sent the range of the IOTLB's command in both; what the bound changes of it is not captured.",
   },
   {
     after: "7.3-rc7",

@@ -85,8 +85,6 @@ export class CacheLineRecords {
   }
 }
 
-/** Number of the line that a record's memory begins in. */
-
 /** The cache lines of a mapping, both ends included. */
 interface Lines {
   readonly record: number;
