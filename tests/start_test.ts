@@ -18,6 +18,11 @@ Deno.test("deno run -R=. scenario.dma runs a scenario of this project, and with 
   assertStringIncludes(summary(output)!, "ok | 1 passed | 0 failed");
   const plain = await runDeno([...RUN, "dma", EXAMPLE], { folder: ROOT });
   assertEquals([plain.code, plain.output], [0, output]);
+  // Those that lie in a member's folder, too: one in C says what it must be allowed.
+  const bench = await runDeno([...RUN, "tools/bench/scenarios/start.dma"], { folder: ROOT });
+  assertEquals(bench.code, 0, bench.output);
+  const inC = await runDeno([...RUN, "extensions/c_drivers/drivers/map/map.dma"], { folder: ROOT });
+  assertStringIncludes(inC.output, "--allow-run extensions/c_drivers/drivers/map/map.dma");
 });
 
 Deno.test("deno run -R=. works from inside a folder, and with an absolute path", async () => {
