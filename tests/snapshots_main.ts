@@ -1,6 +1,6 @@
 /**
- * `deno task snapshots --update [PATH…]`: writes anew what all kept scenarios print, or those that are named,
- * and what drawn runs come to, after a change that was meant. Read what git shows then.
+ * `deno task snapshots --update [PATH…]`: writes anew what the named scenarios print, or without a name all that
+ * are kept and what drawn runs come to, after a change that was meant. Read what git shows then.
  */
 import { KEPT_SCENARIOS, printedBy, snapshotFile } from "./snapshots.ts";
 import { writeSums } from "./sums/kept_sums.ts";
@@ -14,4 +14,4 @@ if (option !== "--update" || unknown !== undefined) {
 for (const path of named.length > 0 ? named : KEPT_SCENARIOS) {
   Deno.writeTextFileSync(snapshotFile(path), (await printedBy(path)).join("\n"));
 }
-writeSums();
+if (named.length === 0) writeSums();

@@ -150,9 +150,15 @@ Deno.test("HostBuffer: freed memory is used by reads and writes of its owner, an
     work();
     return seen.splice(0);
   };
-  const uses = (host: HostBuffer) =>
-    [() => host.readAll(), () => host.readInto(new Uint8Array(0x2000)), () => host.look()]
-      .concat([() => host.fill(1), () => host.writeAll(new Uint8Array(1))] as never[]).map(told);
+  const uses = (host: HostBuffer) => {
+    return [
+      told(() => host.readAll()),
+      told(() => host.readInto(new Uint8Array(0x2000))),
+      told(() => host.look()),
+      told(() => host.fill(1)),
+      told(() => host.writeAll(new Uint8Array(1))),
+    ];
+  };
   const live = [[], [], [], ["written"], ["written"]];
   assertEquals([uses(owner), uses(view), uses(owner.slice(1, 2))], [live, live, live]);
   assertEquals(told(() => owner.free()), ["freed"]);

@@ -7,7 +7,7 @@ import { LAB_TABLES } from "@dmalab/devices";
 import { CaseRun, HUNT_MACHINES, huntCases, type HuntRelease } from "@dmalab/hunt/requests";
 import { INJECTION_POINTS, type InjectionPointName, Random } from "@dmalab/runtime";
 import { KERNEL_NAMES, KERNELS, QUIRK_NAMES } from "@dmalab/runtime/kernels";
-import { makeNegativeFile } from "@dmalab/vectors";
+import { makeNegativeFile } from "@dmalab/vectors/negative";
 import { runSeed } from "../property/random_operations.ts";
 import { type Blow, SoakMachine } from "../soak/soak_machine.ts";
 import type { EventSums } from "./event_sums.ts";

@@ -3,7 +3,7 @@
  * the sum of its numbers or the count of each of its words. A rule that was followed is a kind too.
  */
 import { LAB_TABLES } from "@dmalab/devices";
-import type { FieldValue, Machine, MachineEvent } from "@dmalab/runtime";
+import { type FieldValue, hashText, type Machine, type MachineEvent } from "@dmalab/runtime";
 import { MachineRecording } from "@dmalab/runtime/recording";
 
 /** Events of one machine that count. */
@@ -35,8 +35,8 @@ class FieldSum {
     const words = [...this.#words];
     const total = this.#sum === 0 && words.length > 0 ? [] : [`${this.#sum}`];
     if (words.length > MOST_WORDS) {
-      const sum = sumOfTexts(words.map((each) => each.join(" ")));
-      return [...total, `${words.length} words ${sum}`].join(",");
+      const hash = hashTexts(words.map((each) => each.join(" ")));
+      return [...total, `${words.length} words ${hash}`].join(",");
     }
     const counted = words.map(([word, count]) => count === times ? word : `${word}×${count}`);
     return [...total, ...counted].join(",");
@@ -64,13 +64,9 @@ class KindSum {
   }
 }
 
-/** A sum of texts in their order. */
-function sumOfTexts(texts: readonly string[]): string {
-  let sum = 0;
-  for (const text of texts) {
-    for (let at = 0; at < text.length; at++) sum = Math.imul(sum, 31) + text.charCodeAt(at) | 0;
-  }
-  return (sum >>> 0).toString(16);
+/** Of texts in their order. */
+function hashTexts(texts: readonly string[]): string {
+  return texts.reduce((hash, text) => hashText(`${text}\n`, hash), hashText("")).toString(16);
 }
 
 export class EventSums {
@@ -148,14 +144,16 @@ export class EventSums {
       iova.ranges.forEach((lo, hi) => this.add("range", { lo, hi }));
       table.forEachLeaf(0, table.lastAddress, (...leaf) => this.add("leaf", numbered(leaf)));
     }
-    memory.forEachPage((phys, bytes) => this.add("page", { phys, bytes: sumOfBytes(bytes) }));
+    memory.forEachPage((phys, bytes) =>
+      this.add("page", { phys, bytes: bytes.reduce(foldByte, 0) })
+    );
   }
 
   get lines(): string[] {
     const kinds = [...this.#kinds].map(([kind, { text }]) => `${kind} ${text}`);
     const said = this.#said.length === 0
       ? []
-      : [`said ${this.#said.length} ${sumOfTexts(this.#said)}`];
+      : [`said ${this.#said.length} ${hashTexts(this.#said)}`];
     return [...this.#machines > 0 ? [`machines ${this.#machines}`] : [], ...kinds, ...said];
   }
 }
@@ -164,8 +162,7 @@ function numbered(values: readonly (FieldValue | undefined)[]): Values {
   return Object.fromEntries(values.map((value, index) => [index, value]));
 }
 
-function sumOfBytes(bytes: Uint8Array): number {
-  let sum = 0;
-  for (const byte of bytes) sum = (sum * 31 + byte) % MODULUS;
-  return sum;
+/** A page's bytes in their order, as one number. */
+function foldByte(folded: number, byte: number): number {
+  return (folded * 31 + byte) % MODULUS;
 }

@@ -20,6 +20,7 @@ export const LSP = command({
   ],
   may: { compiles: true, readsAll: true },
   async run({ screen }) {
+    // Loaded here: every command's start reads this row.
     const [{ Server }, { default: process }] = await Promise.all([
       import("./server.ts"),
       import("node:process"),

@@ -69,8 +69,9 @@ Deno.test("an audit checks the slots of the first pool and of each that was adde
 });
 
 Deno.test("a buffer in an added pool is synced, released and listed there, and a transient pool counts for nothing else (dma.md 6.4)", () => {
-  const { dev, fields, machine: { dma, pages, swiotlb }, ...rest } = bench(GIB);
-  fill({ dev, fields, machine: { dma, pages, swiotlb }, ...rest } as TestBench);
+  const grown = bench(GIB);
+  fill(grown);
+  const { dev, fields, machine: { dma, pages, swiotlb } } = grown;
   const before = { takenBytes: pages.takenBytes, slots: swiotlb.totalSlots };
   const addr = at(dma.dmaMapPhys(dev, at(0x9000), 4 * KIB, DMA_BIDIRECTIONAL));
   const [, added] = swiotlb.pools;
@@ -80,7 +81,7 @@ Deno.test("a buffer in an added pool is synced, released and listed there, and a
   const buffers: number[] = [];
   swiotlb.forEachBuffer(({ slot, tlbPhys }) => void (tlbPhys === addr && buffers.push(slot)));
   assertEquals(buffers, [swiotlb.slots], "slots of all pools are counted through");
-  rest.forget();
+  grown.forget();
   swiotlb.syncForDevice(addr, 4 * KIB, DMA_BIDIRECTIONAL);
   swiotlb.syncForCpu(at(addr + 1), KIB, DMA_BIDIRECTIONAL);
   assertEquals(fields("swiotlb.copy"), [
