@@ -13,6 +13,7 @@ import {
   type EventFields,
   eventId,
   type Machine,
+  type Nanoseconds,
   PAGE_SIZE_BYTES,
   type VirtAddr,
 } from "@dmalab/runtime";
@@ -25,7 +26,7 @@ import type { ImplicitRegion } from "./implicit_region.ts";
 const RETRY = eventId("odp.retry");
 
 /** How long the host tries to read a page table that keeps changing. @see rules/hmm-rdma-vfio.md 2.2 (3) */
-export const PATIENCE_NS = 1000 * TICK_NS;
+const PATIENCE_NS = 1000 * TICK_NS;
 
 export interface PageFaultRequest {
   readonly virt: VirtAddr;
@@ -44,6 +45,8 @@ export class PageFault {
   sequence: number | null = null;
   /** Entries of the region that this fault has mapped; 0 before. */
   mappedEntries = 0;
+  /** Until when the host tries. */
+  #deadlineNs: Nanoseconds;
   readonly #machine: Machine;
 
   constructor(
@@ -52,6 +55,7 @@ export class PageFault {
     readonly request: PageFaultRequest,
   ) {
     this.#machine = machine;
+    this.#deadlineNs = machine.clock.nowNs + PATIENCE_NS;
   }
 
   /**
@@ -104,6 +108,8 @@ export class PageFault {
     if (compare && umem.notifier!.readRetry(this.sequence!)) {
       umem.unlock();
       this.#emitRetry("sequence");
+      const { clock, kernel } = this.#machine;
+      if (!kernel.fault_retries_share_timeout) this.#deadlineNs = clock.nowNs + PATIENCE_NS;
       return "again";
     }
     const { end, start } = this.#range();
@@ -122,40 +128,30 @@ export class PageFault {
   }
 
   /**
-   * All steps in a row, for a caller that waits. A page table that is changing is tried again tick by
-   * tick for a second.
+   * Begins and reads, for a caller that tries for a second. While an invalidation of these pages is
+   * under way, they are read again a tick later. What has changed since then, as the fault's own
+   * first write of a page does, is read again at once.
    *
-   * @returns How many entries were mapped, or a negative errno.
+   * @returns 0; `again` when it is to be called again; -EBUSY when the second is over.
    */
-  run(): number {
-    const { clock, kernel } = this.#machine;
-    let deadlineNs = clock.nowNs + PATIENCE_NS;
-    for (;;) {
-      const begun = this.begin();
-      if (begun !== 0) return begun;
-      const read = this.readPages();
-      if (read === "again") {
-        if (clock.nowNs >= deadlineNs) return -ERRNO.EBUSY;
-        if (this.waits) clock.advance(TICK_NS);
-        continue;
-      }
-      if (read !== 0) return read;
-      const mapped = this.map();
-      if (mapped === "again") {
-        if (!kernel.fault_retries_share_timeout) deadlineNs = clock.nowNs + PATIENCE_NS;
-        continue;
-      }
-      return mapped === 0 ? this.mappedEntries : mapped;
-    }
+  read(): StepResult {
+    const begun = this.begin();
+    const read = begun === 0 ? this.readPages() : begun;
+    if (read !== "again") return read;
+    const { clock } = this.#machine;
+    if (clock.nowNs >= this.#deadlineNs) return -ERRNO.EBUSY;
+    const { end, start } = this.#range();
+    if (this.region.umem.mm.notifiers.isChanging(start, end)) clock.advance(TICK_NS);
+    return "again";
   }
 
-  /**
-   * An invalidation of these pages is under way: they are read again a tick later. What has changed
-   * since then, as the fault's own first write of a page does, is read again at once.
-   */
-  get waits(): boolean {
-    const { end, start } = this.#range();
-    return this.region.umem.mm.notifiers.isChanging(start, end);
+  /** All steps in a row. @returns How many entries were mapped, or a negative errno. */
+  run(): number {
+    for (;;) {
+      const read = this.read();
+      const step = read === 0 ? this.map() : read;
+      if (step !== "again") return step === 0 ? this.mappedEntries : step;
+    }
   }
 
   /** Whole pages of the region. */

@@ -16,11 +16,10 @@ import {
   type PhysAddr,
   type VirtAddr,
 } from "@dmalab/runtime";
-import { TICK_NS } from "@dmalab/runtime/time";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import { CHILD_BYTES, ImplicitRegion } from "./implicit_region.ts";
 import { MemoryRegion } from "./memory_region.ts";
-import { PageFault, PATIENCE_NS, type RdmaAccess } from "./page_fault.ts";
+import { PageFault, type RdmaAccess } from "./page_fault.ts";
 import { getUmem, type UmemKind, type UmemRequest } from "./umem_odp.ts";
 
 const FAULT_EVENT = eventId("odp.fault");
@@ -39,7 +38,6 @@ export class RdmaAdapter implements ActivityHandler {
   readonly #machine: Machine;
   readonly #accesses = new Map<number, RdmaAccess>();
   readonly #leaving = new Map<number, MemoryRegion>();
-  readonly #deadlines = new Map<number, number>();
   #numbered = 0;
   #posted = 0;
 
@@ -227,10 +225,7 @@ export class RdmaAdapter implements ActivityHandler {
       if (kind === ACCESS || access.fault!.region.released) this.#goOn(id, access);
       else if (kind === READ_PAGES) this.#readPages(id, access);
       else this.#mapPages(id, access);
-      if (access.done) {
-        this.#accesses.delete(id);
-        this.#deadlines.delete(id);
-      }
+      if (access.done) this.#accesses.delete(id);
     }
   }
 
@@ -301,39 +296,23 @@ export class RdmaAdapter implements ActivityHandler {
       return;
     }
     access.fault = fault;
-    this.#deadlines.set(id, this.#machine.clock.nowNs + PATIENCE_NS);
     this.#machine.activities.post(this, READ_PAGES, id);
   }
 
   /** The host reads the process's page table. */
   #readPages(id: number, access: RdmaAccess): void {
     const fault = access.fault!;
-    const begun = fault.begin();
-    const read = begun === 0 ? fault.readPages() : begun;
-    const { activities, clock } = this.#machine;
-    if (read === "again") {
-      if (clock.nowNs >= this.#deadlines.get(id)!) {
-        this.#handled(access, fault, -ERRNO.EBUSY);
-        return;
-      }
-      if (fault.waits) clock.advance(TICK_NS);
-      activities.post(this, READ_PAGES, id);
-    } else if (read === 0) activities.post(this, MAP_PAGES, id);
-    else this.#handled(access, fault, read);
+    const read = fault.read();
+    if (typeof read === "number" && read !== 0) this.#handled(access, fault, read);
+    else this.#machine.activities.post(this, read === 0 ? MAP_PAGES : READ_PAGES, id);
   }
 
   /** The host tells the device of the pages, if they are still what was read. */
   #mapPages(id: number, access: RdmaAccess): void {
     const fault = access.fault!;
     const mapped = fault.map();
-    const { activities, clock, kernel } = this.#machine;
-    if (mapped === "again") {
-      if (!kernel.fault_retries_share_timeout) this.#deadlines.set(id, clock.nowNs + PATIENCE_NS);
-      activities.post(this, READ_PAGES, id);
-      return;
-    }
-    this.#handled(access, fault, mapped);
-    if (mapped === 0) activities.post(this, ACCESS, id);
+    if (mapped !== "again") this.#handled(access, fault, mapped);
+    if (!access.done) this.#machine.activities.post(this, mapped === 0 ? ACCESS : READ_PAGES, id);
   }
 
   /** A page fault is over: the device goes on, or the access ends. */
