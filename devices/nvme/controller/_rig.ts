@@ -278,7 +278,7 @@ export class ControllerRig {
     this.#ring(queue);
     this.run();
     const [completion, ...more] = this.reap(queue);
-    if (completion === undefined || more.length > 0) throw new Error("not exactly one completion");
+    if (completion?.queue !== queue || more.length > 0) throw new Error("not its one completion");
     return completion;
   }
 

@@ -298,7 +298,7 @@ export class SglWalk {
   #first(descriptors: DataView, at: number, into: RangeList): number {
     const type = descriptors.getUint8(at + 15);
     if (!isSupported(type)) return STATUS.SGL_TYPE;
-    if (type >> 4 === SGL_TYPE.DATA_BLOCK) {
+    if (type === SGL_TYPE.DATA_BLOCK) {
       const status = this.#dataBlock(descriptors, at, into);
       return status === STATUS.SUCCESS ? this.#end() : status;
     }
@@ -306,7 +306,7 @@ export class SglWalk {
       descriptors.getUint32(at, true),
       foldedHigh(descriptors.getUint32(at + 4, true)),
       descriptors.getUint32(at + 8, true),
-      type >> 4 === SGL_TYPE.LAST_SEGMENT,
+      type === SGL_TYPE.LAST_SEGMENT,
       into,
     );
   }
@@ -346,7 +346,7 @@ export class SglWalk {
           this.#host.walked(this.#walked++, address + at);
           const type = this.#descriptors.getUint8(at + 15);
           if (!isSupported(type)) return STATUS.SGL_TYPE;
-          if (type >> 4 === SGL_TYPE.DATA_BLOCK) {
+          if (type === SGL_TYPE.DATA_BLOCK) {
             const status = this.#dataBlock(this.#descriptors, at, into);
             if (status !== STATUS.SUCCESS) return status;
             continue;
@@ -356,7 +356,7 @@ export class SglWalk {
           addressLow = this.#descriptors.getUint32(at, true);
           addressHigh = foldedHigh(this.#descriptors.getUint32(at + 4, true));
           segmentBytes = this.#descriptors.getUint32(at + 8, true);
-          last = type >> 4 === SGL_TYPE.LAST_SEGMENT;
+          last = type === SGL_TYPE.LAST_SEGMENT;
           follows = true;
         }
         address += fetched * SGL_DESCRIPTOR_BYTES;
@@ -388,10 +388,10 @@ export class SglWalk {
   }
 }
 
-/** A descriptor's last byte: type above, subtype below. Only absolute addresses are supported. */
+/** Only absolute addresses are supported. */
 function isSupported(type: number): boolean {
-  return type === SGL_TYPE.DATA_BLOCK << 4 || type === SGL_TYPE.SEGMENT << 4 ||
-    type === SGL_TYPE.LAST_SEGMENT << 4;
+  return type === SGL_TYPE.DATA_BLOCK || type === SGL_TYPE.SEGMENT ||
+    type === SGL_TYPE.LAST_SEGMENT;
 }
 
 /** How many descriptors lie from `address` to the page's end; one that crosses it counts alone. */

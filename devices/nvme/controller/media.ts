@@ -45,9 +45,7 @@ export class Media {
   /** Forgets blocks: they read as zeros, and so does their metadata. */
   zeroBlocks(lba: number, blocks: number): void {
     this.data.zero(lba * this.blockSizeBytes, blocks * this.blockSizeBytes);
-    if (this.metadataBytes > 0) {
-      this.metadata.zero(lba * this.metadataBytes, blocks * this.metadataBytes);
-    }
+    this.metadata.zero(lba * this.metadataBytes, blocks * this.metadataBytes);
   }
 }
 

@@ -101,11 +101,11 @@ export const STATUS = {
   COMPARE_FAILURE: DO_NOT_RETRY | 0x0285,
 } as const;
 
-/** SGL descriptor types, the upper half of a descriptor's last byte (section 4.4). */
+/** An SGL descriptor's last byte: type above, subtype below, 0 for an absolute address (section 4.4). */
 export const SGL_TYPE = {
-  DATA_BLOCK: 0x0,
-  SEGMENT: 0x2,
-  LAST_SEGMENT: 0x3,
+  DATA_BLOCK: 0x00,
+  SEGMENT: 0x20,
+  LAST_SEGMENT: 0x30,
 } as const;
 
 /** How a command points at its data: the two top bits of its flags byte (section 4.2). */

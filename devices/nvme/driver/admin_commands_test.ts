@@ -217,6 +217,17 @@ Deno.test("no list, no namespace in it, no descriptors, no structure: no namespa
   assertEquals(found("2.0", () => {}), [[[0x02, 0]], null]);
 });
 
+Deno.test("a namespace without capacity, or whose metadata follows each block's data, is none (nvme.md 5.2)", () => {
+  const withByte = (at: number, value: number) =>
+    found("1.0", (page, structure) => {
+      namespace(page, structure);
+      if (at === 8) page.setBigUint64(8, 0n, true);
+      page.setUint8(at, value);
+    })[1]?.blockSizeBytes ?? null;
+  assertEquals([0, 1].map((ncap) => withByte(8, ncap)), [null, 4096]);
+  assertEquals([0x02, 0x12, 0xef, 0x0f].map((flbas) => withByte(26, flbas)), [4096, null, 1, 1]);
+});
+
 Deno.test("a controller that cannot be asked for want of a page is out of memory", () => {
   const { machine } = testBench();
   Object.assign(machine.pages, { alloc: () => null });

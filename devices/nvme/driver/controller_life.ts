@@ -141,12 +141,8 @@ export class ControllerLife implements ActivityHandler {
     const reason = this.#due;
     this.#due = null;
     if (reason === null || this.#state !== "live") return;
-    try {
-      this.reset(reason);
-    } catch (error) {
-      // Not awaited: the statuses of the requests report the failure.
-      if (!(error instanceof KernelError)) throw error;
-    }
+    // Not awaited: the statuses of the requests report a failure.
+    failureOf(() => this.reset(reason));
   }
 
   /**
@@ -162,14 +158,15 @@ export class ControllerLife implements ActivityHandler {
     }
     this.#due = null;
     this.#enter("resetting", reason);
-    try {
+    const failure = failureOf(() => {
       for (const queue of this.#driver.queues.all) queue.enabled = false;
       this.#stop();
       this.#takeLeft();
       this.#restart();
-    } catch (error) {
-      if (error instanceof KernelError) this.#die();
-      throw error;
+    });
+    if (failure !== null) {
+      this.#die();
+      throw failure;
     }
     this.#enter("live", "up");
     this.#postAll(this.#held);
@@ -200,13 +197,8 @@ export class ControllerLife implements ActivityHandler {
   /** It did not come up again: nothing more is sent to it. */
   #die(): void {
     this.#enter("dead", "no_answer");
-    try {
-      this.#stop();
-    } catch (error) {
-      // It does not even stop. Its DMA must not reach memory that is used again.
-      if (!(error instanceof KernelError)) throw error;
-      this.#driver.dev.refusal = "device_gone";
-    }
+    // If it does not even stop, its DMA must not reach memory that is used again.
+    if (failureOf(() => this.#stop()) !== null) this.#driver.dev.refusal = "device_gone";
     this.#takeLeft();
     this.#drain();
   }
@@ -592,6 +584,17 @@ export function readCapabilities(
     minPageExponent: (high >>> 16) & 0xf,
     version: registers.read32(REGISTER.VS),
   };
+}
+
+/** Does what may fail. @returns How it did; null where it did not. */
+function failureOf(act: () => void): KernelError | null {
+  try {
+    act();
+    return null;
+  } catch (error) {
+    if (error instanceof KernelError) return error;
+    throw error;
+  }
 }
 
 function write64(registers: NvmeRegisterPort, offset: number, value: number): void {

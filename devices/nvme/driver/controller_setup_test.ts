@@ -110,12 +110,8 @@ Deno.test("the disk is as large as its namespace says", () => {
   // Counts of one byte and of more than 32 bits.
   assertEquals(new DriverRig({ capacityBytes: 100 * 512 }).disk.capacityBytes, 100 * 512);
   assertEquals(new DriverRig({ capacityBytes: 2 ** 45 }).disk.capacityBytes, 2 ** 45);
-  const identified = rig.driver.controller;
-  assertEquals([identified.discard, identified.writeZeroes, identified.volatileWriteCache], [
-    true,
-    true,
-    true,
-  ]);
+  const { maxDiscardSectors, maxWriteZeroesSectors } = rig.disk.limits;
+  assertEquals([maxDiscardSectors, maxWriteZeroesSectors], [0xffff_ffff, 16384]);
 });
 
 /** A driver on registers that answer by `read`. */

@@ -731,7 +731,6 @@ export class TwoStepMapper extends DataMapper {
     let runBytes = 0;
     let leftBytes = iod.totalBytes;
     for (const entry of this.#entriesOf(iod)) {
-      if (leftBytes === 0) break;
       const sizeBytes = Math.min(leftBytes, CTRL_PAGE_BYTES - ctrlPageOffset(entry));
       if (runBytes !== 0 && entry !== start + runBytes) {
         this.#unmapSegment(request, start as DmaAddr, runBytes, attrs);

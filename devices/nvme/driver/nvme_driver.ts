@@ -67,16 +67,6 @@ const MAX_RETRIES = 5;
  */
 const MAX_STARVED_TRIES = 16;
 
-/** A controller that nothing is known of yet. */
-const UNKNOWN_CONTROLLER: ControllerFacts = {
-  mdtsBytes: 0,
-  sgl: false,
-  metadataSgl: false,
-  discard: false,
-  writeZeroes: false,
-  volatileWriteCache: false,
-};
-
 export interface NvmeDriverOptions {
   readonly machine: Machine;
   readonly dev: DmaDevice;
@@ -120,13 +110,13 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   /** Where requests wait for a worker; null without a scheduler. */
   readonly scheduler: ScheduledDispatch | null;
 
+  #controller: ControllerFacts | null = null;
   readonly #mapper: DataMapper;
   /** Each CPU and each device has its own time. */
   readonly #timed: boolean;
   readonly #dispatch = new RequestFifo();
   readonly #batches: (readonly NvmeRequest[])[] = [];
   readonly #archive = new CommandArchive();
-  #controller: ControllerFacts = UNKNOWN_CONTROLLER;
   #namespace: NamespaceFacts | null = null;
   #adminLimits: QueueLimits | null = null;
   #ioLimits: QueueLimits | null = null;
@@ -153,9 +143,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     machine.auditors.push(() => this.#audit());
   }
 
-  /** What Identify Controller said. */
+  /** What Identify Controller said, of a driver that is up. */
   get controller(): ControllerFacts {
-    return this.#controller;
+    return this.#controller!;
   }
 
   /** What Identify Namespace said; null before bring-up and for a controller without one. */
@@ -174,7 +164,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     return this.#adminLimits ??= adminLimits(
       this.machine,
       this.dev,
-      this.#controller,
+      this.#controller?.mdtsBytes ?? 0,
     );
   }
 
@@ -243,7 +233,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     this.#ioLimits = ioLimits(
       this.machine,
       this.dev,
-      this.#controller,
+      this.#controller!,
       namespace,
       this.options.maxUserSectors ?? 0,
     );
@@ -308,7 +298,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   #runOther(kind: number, queueId: number): void {
     if (kind === POLL) {
       const queue = this.queues.get(queueId);
-      if (queue !== undefined) this.poll(queue);
+      if (queue !== undefined) this.takeAll(queue);
       return;
     }
     const batch = this.#batches.shift();
@@ -454,20 +444,15 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     return viewCommand(iod, this.machine.memory);
   }
 
-  /**
-   * Looks at a queue that the controller knows.
-   * @returns How many completions were taken.
-   */
-  poll(queue: QueuePair): number {
-    return queue.enabled ? this.takeAll(queue) : 0;
-  }
-
   /** Posts the poll of a queue by its submitter, after the device's work. */
   #pollSoon(queue: QueuePair): void {
     this.machine.activities.post(this, POLL, queue.id);
   }
 
-  /** Takes what a queue has completed, whether an interrupt said so or not. */
+  /**
+   * Takes what a queue has completed, whether an interrupt said so or not.
+   * @returns How many completions it took.
+   */
   takeAll(queue: QueuePair): number {
     let taken = 0;
     while (queue.takeCompletion(this)) taken++;

@@ -53,13 +53,13 @@ const ALL_ONES_32 = 2 ** 32 - 1;
 function hardwareLimit(
   machine: Machine,
   dev: DmaDevice,
-  facts: ControllerFacts,
+  mdtsBytes: Bytes,
 ): { readonly sectors: number; readonly reason: LimitReason } {
   const mappingBytes = machine.dma.dmaOptMappingSize(dev);
   let bytes = Math.min(MAX_TRANSFER_BYTES, mappingBytes);
-  if (facts.mdtsBytes !== 0) bytes = Math.min(bytes, facts.mdtsBytes);
+  if (mdtsBytes !== 0) bytes = Math.min(bytes, mdtsBytes);
   const sectors = Math.floor(bytes / SECTOR_SIZE_BYTES);
-  const setBy = bytes === facts.mdtsBytes
+  const setBy = bytes === mdtsBytes
     ? "controller"
     : bytes === mappingBytes
     ? "dma_mapping"
@@ -74,7 +74,7 @@ function hardwareLimit(
         set_by: setBy,
         driver_bytes: MAX_TRANSFER_BYTES,
         optimal_mapping_bytes: mappingBytes,
-        mdts_bytes: facts.mdtsBytes,
+        mdts_bytes: mdtsBytes,
         ...mappingSizeInputs(machine, dev),
       },
     },
@@ -108,13 +108,12 @@ function derive(input: LimitsInput, { kernel }: Machine, name: string): QueueLim
   return limits;
 }
 
-/** Limits of the admin queue, which never takes SGLs. */
-export function adminLimits(
-  machine: Machine,
-  dev: DmaDevice,
-  facts: ControllerFacts,
-): QueueLimits {
-  const hardware = hardwareLimit(machine, dev, facts);
+/**
+ * Limits of the admin queue, which never takes SGLs.
+ * @param mdtsBytes The controller's longest transfer; 0 is no limit, or none that is known yet.
+ */
+export function adminLimits(machine: Machine, dev: DmaDevice, mdtsBytes: Bytes): QueueLimits {
+  const hardware = hardwareLimit(machine, dev, mdtsBytes);
   return derive(
     {
       maxHwSectors: hardware.sectors,
@@ -142,7 +141,7 @@ export function ioLimits(
   namespace: NamespaceFacts,
   maxUserSectors = 0,
 ): QueueLimits {
-  const { sectors, reason } = hardwareLimit(machine, dev, facts);
+  const { sectors, reason } = hardwareLimit(machine, dev, facts.mdtsBytes);
   const listEntries = listEntriesOf(machine);
   const maxSegments = segmentLimit(sectors, listEntries);
   const meetsOnPages = !facts.sgl || machine.kernel.virt_boundary_with_sgl;

@@ -1,4 +1,5 @@
 import { KernelError, swiotlbConfig } from "@dmalab/runtime";
+import type { LimitReason } from "@dmalab/runtime/block";
 import { assertEquals, assertThrows } from "@std/assert";
 import { DriverRig, type DriverRigOptions, pages } from "../_driver_rig.ts";
 
@@ -13,26 +14,37 @@ const TABLE: [
   hw: number,
   segments: number,
   soft: number,
+  by: "driver" | "dma_mapping" | "controller",
 ][] = [
-  ["direct", {}, 16384, 256, 8192],
-  ["passthrough", { iommu: { mode: "passthrough" } }, 16384, 256, 8192],
-  ["direct, bounce forced", FORCED, 504, 64, 504],
-  ["strict", { iommu: { mode: "strict" } }, 256, 33, 256],
-  ["lazy", { iommu: { mode: "lazy" } }, 256, 33, 256],
-  ["untrusted", { iommu: { mode: "strict" }, device: { untrusted: true } }, 256, 33, 256],
-  ["MDTS 5, direct", { mdtsExponent: 5 }, 256, 33, 256],
-  ["MDTS 7, direct", { mdtsExponent: 7 }, 1024, 129, 1024],
-  ["MDTS 3, direct", { mdtsExponent: 3 }, 64, 9, 64],
+  ["direct", {}, 16384, 256, 8192, "driver"],
+  ["passthrough", { iommu: { mode: "passthrough" } }, 16384, 256, 8192, "driver"],
+  ["direct, bounce forced", FORCED, 504, 64, 504, "dma_mapping"],
+  ["strict", { iommu: { mode: "strict" } }, 256, 33, 256, "dma_mapping"],
+  ["lazy", { iommu: { mode: "lazy" } }, 256, 33, 256, "dma_mapping"],
+  [
+    "untrusted",
+    { iommu: { mode: "strict" }, device: { untrusted: true } },
+    256,
+    33,
+    256,
+    "dma_mapping",
+  ],
+  ["MDTS 5, direct", { mdtsExponent: 5 }, 256, 33, 256, "controller"],
+  ["MDTS 7, direct", { mdtsExponent: 7 }, 1024, 129, 1024, "controller"],
+  ["MDTS 3, direct", { mdtsExponent: 3 }, 64, 9, 64, "controller"],
 ];
 
 Deno.test("limits follow the environment as the table of nvme.md 1.1 says", () => {
-  for (const [what, options, hw, segments, soft] of TABLE) {
+  for (const [what, options, hw, segments, soft, by] of TABLE) {
     const { limits } = new DriverRig(options).disk;
-    assertEquals([limits.maxHwSectors, limits.maxSegments, limits.maxSectors], [
-      hw,
-      segments,
-      soft,
-    ], what);
+    const setBy = (of: LimitReason["limit"]) =>
+      limits.why.find(({ limit }) => limit === of)!.inputs.set_by;
+    assertEquals(
+      [limits.maxHwSectors, limits.maxSegments, limits.maxSectors, setBy("maxHwSectors")],
+      [hw, segments, soft, by],
+      what,
+    );
+    assertEquals(setBy("maxSegments"), segments === 256 ? "driver" : "max_transfer", what);
   }
 });
 

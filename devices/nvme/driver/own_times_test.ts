@@ -17,7 +17,7 @@ Deno.test("with latencies what one CPU polls is completed on its request's, not 
     rig.machine.cpu = 0;
     context.site = 3;
     clock.nowNs = polledNs;
-    const events = rig.record(() => rig.driver.poll(rig.driver.queues.io[1]!), ["nvme.unmap"]);
+    const events = rig.record(() => rig.driver.takeAll(rig.driver.queues.io[1]!), ["nvme.unmap"]);
     assertEquals(events.map(({ at_ns, cpu, request, site }) => [at_ns, cpu, request, site]), [
       [endedNs, 1, 1, 71],
     ]);

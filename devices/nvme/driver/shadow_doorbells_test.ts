@@ -32,7 +32,7 @@ Deno.test("a full completion queue asks to be woken when there is room", () => {
   assertEquals(ios.filter((io) => io.done).length, 0);
   // The host gets no interrupt; then it polls.
   const counts = rung(rig, () => {
-    assertEquals(rig.driver.poll(rig.driver.queues.io[0]!), 3);
+    assertEquals(rig.driver.takeAll(rig.driver.queues.io[0]!), 3);
     rig.run();
   });
   assert(counts.cq_head >= 1);
@@ -65,7 +65,9 @@ Deno.test("whatever the order of submitting and running, every command is seen",
         }
         rig.run();
         // No interrupt ends the requests of a polled queue: its submitter polls until none is left.
-        while (rig.driver.queues.io.some((queue) => queue.polled && rig.driver.poll(queue) > 0)) {
+        while (
+          rig.driver.queues.io.some((queue) => queue.polled && rig.driver.takeAll(queue) > 0)
+        ) {
           rig.run();
         }
         for (const [index, io] of ios.entries()) {

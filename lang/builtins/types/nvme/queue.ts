@@ -181,7 +181,7 @@ inject device.interrupt nth 1 { step until io.mapped; step }
 assert not io.done and ssd.queue(1).poll() == 1
 assert io.done`,
       run: (context, { queue, device }) =>
-        context.lab.device(device, "nvme").disk.driver.poll(queue),
+        context.lab.device(device, "nvme").disk.driver.takeAll(queue),
     }),
   ],
   format: ({ queue, device }) =>
