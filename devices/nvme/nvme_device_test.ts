@@ -1,6 +1,7 @@
 /** A disk as a lab has it. */
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "@dmalab/runtime";
+import { readRegister } from "@dmalab/runtime/memory";
 import { buildLab } from "../lab.ts";
 import { defaultLabConfig, pciNode } from "../lab_config.ts";
 
@@ -56,4 +57,14 @@ Deno.test("a disk whose kernel driver is unbound interrupts the CPU that runs", 
     while (machine.runNextActivity());
   }
   assertEquals(cpus, [0, 1, 2]);
+});
+
+Deno.test("a CPU reads the controller's registers in its first BAR (NVMe 3.1.1: CAP, VS)", () => {
+  const ssd = pciNode("nvme", "ssd", [], {});
+  const lab = buildLab({ ...defaultLabConfig(), pci: [pciNode("root_port", "rp0", [ssd])] });
+  const [bar] = lab.device("ssd", "nvme").function.bars;
+  const words = [0, 8, bar!.sizeBytes - 4].map((offset) =>
+    readRegister(lab.machine, bar!.basePhys + offset as PhysAddr, 4)
+  );
+  assertEquals(words, [0x0f01_03ff, 0x0001_0400, 0]);
 });

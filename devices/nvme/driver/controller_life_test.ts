@@ -321,3 +321,19 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
   assertThrows(() => rig.driver.reset(), KernelError, "it is dead");
   assertEquals([rig.machine.iommu.liveMappings, rig.driver.pools.usedBlocks], [0, 0]);
 });
+
+Deno.test("a controller that does not even stop reaches no memory any more (nvme.md 5.1)", () => {
+  // A try, and one more after the function's reset; then as many again before it is given up.
+  for (const ignored of [1, 2, 3, 4]) {
+    const rig = new DriverRig();
+    rig.controller.resetFunction = () => {};
+    const fault = new ArmedInjection(INJECTION["device.stop"], 1, ignored);
+    rig.machine.armInjection(fault);
+    if (ignored === 1) rig.driver.reset();
+    else assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
+    assertEquals([rig.driver.life.state, rig.dev.refusal], [
+      ignored === 1 ? "live" : "dead",
+      ignored === 4 ? "device_gone" : null,
+    ]);
+  }
+});

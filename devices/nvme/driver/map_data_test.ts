@@ -1,8 +1,9 @@
-import { BLK_STS, type DmaAddr } from "@dmalab/runtime";
+import { BLK_STS, type DmaAddr, GIB } from "@dmalab/runtime";
 import { assertEquals } from "@std/assert";
+import type { BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import { DriverRig, pages, scattered, vec } from "../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
 import { IOD_FLAG } from "./request.ts";
 
 Deno.test("the simple path maps and unmaps once, coherent or not (nvme.md ch. 1-5, assertion 3)", () => {
@@ -92,4 +93,24 @@ Deno.test("a request mapped as one range, or by one call under an IOMMU, says wh
   assertEquals(new DriverRig().read(pages(4)).iova, null);
   const gaps = new DriverRig({ sgl: true, iommu: { mode: "strict" } });
   assertEquals(gaps.read(scattered([0, 512], [0, 512])).iova, null);
+});
+
+Deno.test("an unmap says all that decided it (nvme.md 2.6)", () => {
+  const why = (memory: readonly BioVec[], options: DriverRigOptions = {}) => {
+    const rig = new DriverRig(options);
+    const [event] = rig.record(() => rig.read(memory), ["nvme.unmap"]);
+    const { rule, inputs: { format, iova_bytes, ...inputs } } = event!.why!;
+    return [rule, format, iova_bytes, Object.keys(inputs).filter((key) => inputs[key] === true)];
+  };
+  const high = [0, 1, 2].map((page) => vec(5 * GIB + page * 0x2000, 4096));
+  const bounced = { machine: { ramSizeBytes: 8 * GIB }, device: { maskBits: 32 } };
+  const lists = { sgl: true, driver: { sglThresholdBytes: 512 } };
+  assertEquals(why(pages(1)), ["nvme.2.6.1", "prp", 0, ["coherent"]]);
+  assertEquals(why(pages(3)), ["nvme.2.6.4", "prp", 0, ["coherent"]]);
+  assertEquals(why(pages(3), lists), ["nvme.2.6.4", "sgl", 0, ["coherent"]]);
+  const needs = (...more: string[]) => ["nvme.2.6.6", "prp", 0, ["needs_unmap", ...more]];
+  assertEquals(why(high, bounced), needs("coherent", "bounced"));
+  assertEquals(why(pages(3), { device: { ownOps: true } }), needs("coherent", "own_ops"));
+  const strict = ["nvme.2.6.3", "prp", 12288, ["needs_unmap", "coherent", "translated"]];
+  assertEquals(why(pages(3), { iommu: { mode: "strict" } }), strict);
 });

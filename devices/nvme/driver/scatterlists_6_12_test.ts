@@ -191,7 +191,14 @@ Deno.test("metadata of several pieces is a list of its own, unmapped before the 
   const { request, iod } = rig.request(pages(16), { metadata });
   const calls = rig.watchCalls();
   assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+  const { metadataSgl } = rig.driver.viewCommand(iod);
   rig.driver.complete(iod, request);
+  // A descriptor with their number before the pieces; each within a page of its own.
+  assertEquals(metadataSgl.map(({ sizeBytes, type }) => [type, sizeBytes]), [
+    [0x30, 32],
+    [0x00, 64],
+    [0x00, 64],
+  ]);
   assertEquals(calls.filter((call) => /_sg/.test(call)), [
     "map_sgtable",
     "map_sgtable",
