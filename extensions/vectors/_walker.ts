@@ -81,6 +81,8 @@ export function walkRequest(
       mdtsExponent: controller.mdts_bytes === null ? 0 : Math.log2(controller.mdts_bytes / PAGE),
       sgl: controller.sgl,
       metadataSgl: false,
+      shadowDoorbells: false,
+      doorbellStride: 0,
       maxQueues: 1,
       depth: 64,
     },

@@ -257,7 +257,7 @@ export class ControllerRig {
   }
 
   get #stride(): number {
-    return 4 * 2 ** (this.controller.settings.doorbellStride ?? 0);
+    return 4 * 2 ** this.controller.settings.doorbellStride;
   }
 
   #createIoQueues(): void {

@@ -124,7 +124,15 @@ class Walker {
           metadataBytes,
           budget: new HostBudget(0),
         }),
-        settings: { mdtsExponent: 0, sgl, metadataSgl, maxQueues: 1, depth: 1024 },
+        settings: {
+          mdtsExponent: 0,
+          sgl,
+          metadataSgl,
+          maxQueues: 1,
+          depth: 1024,
+          shadowDoorbells: false,
+          doorbellStride: 0,
+        },
       });
       this.#controllers.set(key, controller);
     }

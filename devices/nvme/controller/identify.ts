@@ -15,7 +15,7 @@ export interface ControllerIdentity {
   /** It takes Doorbell Buffer Config. */
   readonly shadowDoorbells: boolean;
   /** Memory that it would like to have of the host. */
-  readonly hostMemory: HostMemoryNeeds;
+  readonly hostMemory: HostMemoryNeeds | null;
 }
 
 export interface NamespaceIdentity {
@@ -101,10 +101,12 @@ export function identifyController(identity: ControllerIdentity): Uint8Array {
   page[CONTROLLER.EVENT_LIMIT] = ASYNC_EVENT_LIMIT;
   page[CONTROLLER.FIRMWARE_UPDATES] = 0x3; // one slot, read only
   const { hostMemory } = identity;
-  view.setUint32(CONTROLLER.HOST_MEMORY_PREFERRED, hostMemory.preferredBytes / UNIT_BYTES, true);
-  view.setUint32(CONTROLLER.HOST_MEMORY_MINIMUM, hostMemory.minimumBytes / UNIT_BYTES, true);
-  view.setUint32(CONTROLLER.HOST_MEMORY_CHUNK, hostMemory.smallestChunkBytes / UNIT_BYTES, true);
-  view.setUint16(CONTROLLER.HOST_MEMORY_CHUNKS, hostMemory.mostChunks, true);
+  if (hostMemory !== null) {
+    view.setUint32(CONTROLLER.HOST_MEMORY_PREFERRED, hostMemory.preferredBytes / UNIT_BYTES, true);
+    view.setUint32(CONTROLLER.HOST_MEMORY_MINIMUM, hostMemory.minimumBytes / UNIT_BYTES, true);
+    view.setUint32(CONTROLLER.HOST_MEMORY_CHUNK, hostMemory.smallestChunkBytes / UNIT_BYTES, true);
+    view.setUint16(CONTROLLER.HOST_MEMORY_CHUNKS, hostMemory.mostChunks, true);
+  }
   page[CONTROLLER.SUBMISSION_SIZES] = 0x66;
   page[CONTROLLER.COMPLETION_SIZES] = 0x44;
   view.setUint32(CONTROLLER.NAMESPACES, 1, true);

@@ -68,13 +68,6 @@ const QUEUE_IDS = 65536;
 /** Version 1.4 of the specification. */
 const VERSION = 0x0001_0400;
 
-const NO_HOST_MEMORY: HostMemoryNeeds = {
-  preferredBytes: 0,
-  minimumBytes: 0,
-  smallestChunkBytes: 0,
-  mostChunks: 0,
-};
-
 export interface ControllerMachine {
   readonly events: EventStream;
   readonly activities: ActivityQueue;
@@ -95,10 +88,10 @@ export interface ControllerSettings {
   readonly depth: number;
   /** It takes the last entry of a PRP page for a link though no data follows: a defect. */
   readonly chainsLastPrp?: boolean;
-  /** CAP.DSTRD: doorbells are 4 << this bytes apart. Default 0. */
-  readonly doorbellStride?: number;
-  /** The controller supports doorbells in memory (Doorbell Buffer Config). Default false. */
-  readonly shadowDoorbells?: boolean;
+  /** CAP.DSTRD: doorbells are 4 << this bytes apart. */
+  readonly doorbellStride: number;
+  /** The controller supports doorbells in memory (Doorbell Buffer Config). */
+  readonly shadowDoorbells: boolean;
   /** Memory that the controller has itself. Default none. */
   readonly localMemory?: LocalMemorySettings;
   /** Memory that the controller would like to have of the host. Default none. */
@@ -165,7 +158,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#host = new HostPort(machine.events, dev, machine.bus, local);
     this.#registers = new Registers({
       maxQueueEntries: settings.depth,
-      doorbellStride: settings.doorbellStride ?? 0,
+      doorbellStride: settings.doorbellStride,
       version: VERSION,
       localMemory: local,
     }, this);
@@ -185,8 +178,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
         mdtsExponent: settings.mdtsExponent,
         sgl: settings.sgl,
         metadataSgl: settings.metadataSgl,
-        shadowDoorbells: settings.shadowDoorbells ?? false,
-        hostMemory: settings.hostMemory ?? NO_HOST_MEMORY,
+        shadowDoorbells: settings.shadowDoorbells,
+        hostMemory: settings.hostMemory ?? null,
       },
       namespace: {
         blockCount: media.blockCount,
@@ -203,7 +196,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       abort: (queueId, commandId) => this.#abort(queueId, commandId),
       hostMemory: this.#hostMemory,
       shadowDoorbells: (valuesDma, wakeupsDma) => {
-        const stride = settings.doorbellStride ?? 0;
+        const stride = settings.doorbellStride;
         this.#shadows = new ControllerShadowDoorbells(this.#host, valuesDma, wakeupsDma, stride);
       },
     });

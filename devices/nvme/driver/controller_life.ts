@@ -372,7 +372,7 @@ export class ControllerLife implements ActivityHandler {
 
   /** I/O queues to ask for, of either kind. */
   get #wantedQueues(): number {
-    const { machine, options: { pollQueues, queues = machine.config.cpus } } = this.#driver;
+    const { pollQueues, queues } = this.#driver.options;
     return queues + pollQueues;
   }
 

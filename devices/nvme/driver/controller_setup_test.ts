@@ -124,6 +124,7 @@ function driverOn(
     machine: rig.machine,
     dev: rig.dev,
     registers: { read32: read, write32: () => {}, resetFunction },
+    queues: 1,
     pollQueues: 0,
   });
 }

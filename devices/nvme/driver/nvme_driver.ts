@@ -71,8 +71,8 @@ export interface NvmeDriverOptions {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   readonly registers: NvmeRegisterPort;
-  /** I/O queues to ask for; one for each CPU when left out. */
-  readonly queues?: number;
+  /** I/O queues to ask for. */
+  readonly queues: number;
   /** Further I/O queues that are polled instead of interrupting (`poll_queues`). */
   readonly pollQueues: number;
   /** Entries of an I/O queue, 2 to 4095 (`io_queue_depth`). Default 1024. */

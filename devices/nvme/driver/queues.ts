@@ -63,10 +63,10 @@ export interface QueuePairOptions {
   readonly pools: DescriptorPools;
   /** Looks after commands that are not answered. */
   readonly watch: CommandWatch;
-  /** A scheduler stands in front, so that records have tags of their own. Default false. */
-  readonly scheduled?: boolean;
-  /** Memory of the controller for the commands; the host's when left out. */
-  readonly submissionMemory?: SubmissionMemory | null;
+  /** A scheduler stands in front, so that records have tags of their own. */
+  readonly scheduled: boolean;
+  /** Memory of the controller for the commands; null for the host's. */
+  readonly submissionMemory: SubmissionMemory | null;
 }
 
 /** When a tag was taken for a command that could not be sent yet. */
@@ -141,9 +141,7 @@ export class QueuePair {
     this.polled = options.vector < 0;
     this.cpu = options.cpu;
     this.pools = options.pools;
-    this.schedulerTags = options.scheduled === true
-      ? new SchedulerTags(options.tags, options.pools)
-      : null;
+    this.schedulerTags = options.scheduled ? new SchedulerTags(options.tags, options.pools) : null;
     this.#machine = machine;
     this.#dev = dev;
     this.#registers = options.registers;
@@ -151,7 +149,7 @@ export class QueuePair {
     this.#sqDoorbell = REGISTER.DOORBELLS + 2 * this.id * stride;
     this.#cqDoorbell = REGISTER.DOORBELLS + (2 * this.id + 1) * stride;
     const cq = machine.dma.dmaAllocCoherent(dev, depthEntries * CQE_BYTES);
-    this.#submissionMemory = options.submissionMemory ?? null;
+    this.#submissionMemory = options.submissionMemory;
     const sq = this.#submissionMemory === null
       ? machine.dma.dmaAllocCoherent(dev, depthEntries * SQE_BYTES)
       : this.#submissionMemory.memory;

@@ -133,7 +133,10 @@ export function capturedDevice(machine: Machine, untrusted: boolean = false): Dm
 interface CapturedDisk {
   readonly blockSizeBytes: number;
   readonly metadataBytes: number;
-  readonly controller: Omit<ControllerSettings, "depth">;
+  readonly controller: Pick<
+    ControllerSettings,
+    "mdtsExponent" | "sgl" | "metadataSgl" | "maxQueues"
+  >;
   readonly sglThresholdBytes?: number;
   readonly maxSectorsKb?: number | undefined;
 }
@@ -146,7 +149,12 @@ export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk
     machine,
     dev,
     media: new Media({ capacityBytes: CAPACITY_BYTES, blockSizeBytes, metadataBytes, budget }),
-    settings: { ...disk.controller, depth: QUEUE_DEPTH },
+    settings: {
+      ...disk.controller,
+      depth: QUEUE_DEPTH,
+      shadowDoorbells: false,
+      doorbellStride: 0,
+    },
   });
   const pools = {
     small: new RecordedPool(machine, dev, "small", 256),
