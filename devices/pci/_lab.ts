@@ -61,11 +61,11 @@ export class PeerBench {
   }
 
   kind(provider: string, client: string): string {
-    return this.lab.topology.kind(this.func(provider), this.func(client));
+    return this.lab.topology.routes.kind(this.func(provider), this.func(client));
   }
 
   distance(provider: string, ...clients: string[]): number {
-    return this.lab.topology.distance(
+    return this.lab.topology.routes.distance(
       this.func(provider),
       clients.map((name) => this.func(name)),
       true,

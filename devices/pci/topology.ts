@@ -73,16 +73,6 @@ export class PciTopology implements PeerRouter {
     return this.providers.of(func)?.pool ?? null;
   }
 
-  /** @see PeerRoutes.kind */
-  kind(provider: PciFunction, client: PciFunction): Exclude<PeerMapType, "none"> {
-    return this.routes.kind(provider, client);
-  }
-
-  /** @see PeerRoutes.distance */
-  distance(provider: PciFunction, clients: readonly PciFunction[], verbose = false): number {
-    return this.routes.distance(provider, clients, verbose);
-  }
-
   /** @see PeerRouter */
   isPeerMemory(phys: PhysAddr): boolean {
     return this.providers.holding(phys) !== null;

@@ -42,8 +42,8 @@ class Bench {
 
   route(client = "client"): [distance: number, kind: string] {
     const provider = this.func("provider");
-    const distance = this.topology.distance(provider, [this.func(client)]);
-    return [distance, this.topology.kind(provider, this.func(client))];
+    const distance = this.topology.routes.distance(provider, [this.func(client)]);
+    return [distance, this.topology.routes.kind(provider, this.func(client))];
   }
 }
 
@@ -159,7 +159,7 @@ Deno.test("a refused path warns: 2 for redirection, 1 for the root device, 1 for
   );
   const warnings: unknown[] = [];
   bench.events.listen(({ fields }) => warnings.push(fields), ["kernel.warn"]);
-  bench.topology.kind(bench.func("provider"), bench.func("client"));
+  bench.topology.routes.kind(bench.func("provider"), bench.func("client"));
   const warning = (text: string, log: string) => ({
     at: "pci_p2pdma_map_type",
     text,
@@ -181,10 +181,10 @@ Deno.test("a refused path warns: 2 for redirection, 1 for the root device, 1 for
       "cannot be used for peer-to-peer DMA as the client and provider (0000:03:00.0) do not share an upstream bridge or whitelisted host bridge",
     ),
   ]);
-  bench.topology.kind(bench.func("provider"), bench.func("client"));
+  bench.topology.routes.kind(bench.func("provider"), bench.func("client"));
   assertEquals(bench.warnings.total, 4, "the cached answer warns no more");
   const apart = new Bench(block("root_port", "a", [provider]), block("root_port", "b", [client]));
-  apart.topology.kind(apart.func("provider"), apart.func("client"));
+  apart.topology.routes.kind(apart.func("provider"), apart.func("client"));
   assertEquals(apart.warnings.total, 1);
 });
 
@@ -196,7 +196,7 @@ Deno.test("a distance without `verbose` warns of the root device alone (p2p.md 9
   );
   const ask = (verbose?: boolean) => {
     const before = bench.warnings.total;
-    bench.topology.distance(bench.func("provider"), [bench.func("client")], verbose);
+    bench.topology.routes.distance(bench.func("provider"), [bench.func("client")], verbose);
     return bench.warnings.total - before;
   };
   assertEquals([ask(), ask(false), ask(true)], [1, 1, 4]);
@@ -205,9 +205,9 @@ Deno.test("a distance without `verbose` warns of the root device alone (p2p.md 9
 Deno.test("a kind is computed once and then remembered; a distance is always computed (p2p.md 9.5)", () => {
   const bench = new Bench(block("root_port", "rp", [provider, client]));
   const [from, to] = [bench.func("provider"), bench.func("client")];
-  bench.topology.kind(from, to);
-  bench.topology.kind(from, to);
-  bench.topology.distance(from, [to]);
+  bench.topology.routes.kind(from, to);
+  bench.topology.routes.kind(from, to);
+  bench.topology.routes.distance(from, [to]);
   assertEquals(bench.routes.map(({ cached }) => cached), [false, true, false]);
 });
 
@@ -217,7 +217,7 @@ Deno.test("distance() adds up clients, and is -1 without any or when one is refu
     block("root_port", "other", [block("nvme", "far")]),
   );
   const distance = (...names: string[]) =>
-    bench.topology.distance(bench.func("provider"), names.map((name) => bench.func(name)));
+    bench.topology.routes.distance(bench.func("provider"), names.map((name) => bench.func(name)));
   assertEquals(distance(), -1);
   assertEquals(distance("client"), 4);
   assertEquals(distance("client", "second", "provider"), 8);

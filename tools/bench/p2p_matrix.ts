@@ -50,7 +50,7 @@ export function askAll(tree: PciTree): Readonly<Record<string, number>> {
   const topology = new PciTopology(new Machine(defaultMachineConfig()), tree);
   const counts: Record<string, number> = { bus_addr: 0, thru_host_bridge: 0, not_supported: 0 };
   for (const { func: provider } of tree.devices) {
-    for (const { func: client } of tree.devices) counts[topology.kind(provider, client)]!++;
+    for (const { func: client } of tree.devices) counts[topology.routes.kind(provider, client)]!++;
   }
   return counts;
 }

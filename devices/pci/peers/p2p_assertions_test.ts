@@ -81,7 +81,7 @@ Deno.test("a redirect below one switch, with a listed and an unlisted root (p2p.
   assertEquals(unlisted.distance("p", "c"), -1);
   unlisted.forget();
   const { topology } = unlisted.lab;
-  topology.distance(unlisted.func("p"), [unlisted.func("c")]);
+  topology.routes.distance(unlisted.func("p"), [unlisted.func("c")]);
   assertEquals(unlisted.warnings, ["The root device of h is not on the list"], "not verbose");
 });
 

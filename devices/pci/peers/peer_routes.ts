@@ -108,13 +108,13 @@ export class PeerRoutes {
    * @returns Null when none reaches all of them.
    */
   find(clients: readonly (PciFunction | null)[], random: Random): PeerProvider | null {
-    let nearest = -1;
+    let nearest = Infinity;
     let tied: PeerProvider[] = [];
     for (const provider of this.#providers.all) {
       if (provider.state !== "published") continue;
       const distance = this.distance(provider.func, clients);
-      if (distance < 0 || (nearest >= 0 && distance > nearest)) continue;
-      if (distance < nearest || nearest < 0) {
+      if (distance < 0 || distance > nearest) continue;
+      if (distance < nearest) {
         nearest = distance;
         tied = [];
       }

@@ -10,6 +10,8 @@ export class KeyMailbox {
   readonly lengthBytes: Bytes;
   /** Pages of the buffer. */
   readonly entries: number;
+  /** The device's number for it, once it has made a key of it. */
+  key = 0;
 
   constructor(pages: number, pageBytes: Bytes) {
     this.entries = pages;

@@ -27,9 +27,8 @@ export class MigrationBuffer {
   readonly state = new DmaIovaState();
   /** The pages as the scatterlist that 6.12 keeps instead of an array. */
   list: Scatterlist | null = null;
+  /** What its key was made of; null while it is not mapped. */
   mailbox: KeyMailbox | null = null;
-  /** The device's number for it. */
-  key: number | null = null;
   /** It was freed: nothing of it is left. */
   freed = false;
 
@@ -42,6 +41,11 @@ export class MigrationBuffer {
     readonly dir: DmaDirection | null,
     readonly pageBytes: Bytes,
   ) {}
+
+  /** The device's number for it; null while it is not mapped. */
+  get key(): number | null {
+    return this.mailbox?.key ?? null;
+  }
 
   get npages(): number {
     return this.pages.length;

@@ -239,7 +239,7 @@ export class MigrationDriver {
 
   /** The device makes a key of a table; 0 or a negative errno. */
   #createKey(buffer: MigrationBuffer, mailbox: KeyMailbox): number {
-    const { events, faults } = this.machine;
+    const { faults } = this.machine;
     const injected = faults === null ? 0 : faults.errnoAt(INJECTION["vfio.key"]);
     if (injected !== 0) return injected;
     const { entries, lengthBytes } = mailbox;
@@ -251,17 +251,19 @@ export class MigrationDriver {
       this.port.destroyKey(key);
       return -ERRNO.EIO;
     }
-    buffer.key = key;
-    if (events.tick(KEY)) {
-      events.emit(KEY, {
-        buffer: buffer.id,
-        key,
-        entries,
-        size_bytes: lengthBytes,
-        state: "made",
-      });
-    }
+    mailbox.key = key;
+    this.#tellKey(buffer, mailbox, "made");
     return 0;
+  }
+
+  #tellKey(
+    { id }: MigrationBuffer,
+    { entries, key, lengthBytes }: KeyMailbox,
+    state: EventFields<"vfio.key">["state"],
+  ): void {
+    const { events } = this.machine;
+    if (!events.tick(KEY)) return;
+    events.emit(KEY, { buffer: id, key, entries, size_bytes: lengthBytes, state });
   }
 
   /** Puts a part of a table where the device fetches it. */
@@ -282,27 +284,14 @@ export class MigrationDriver {
   }
 
   #release(buffer: MigrationBuffer): void {
-    const { dir, key, mailbox } = buffer;
-    const { events } = this.machine;
+    const { dir, mailbox } = buffer;
     this.#tell("freed", buffer);
-    if (key !== null && mailbox !== null) {
-      this.port.destroyKey(key);
-      if (events.tick(KEY)) {
-        const { entries, lengthBytes } = mailbox;
-        events.emit(KEY, {
-          buffer: buffer.id,
-          key,
-          entries,
-          size_bytes: lengthBytes,
-          state: "destroyed",
-        });
-      }
+    if (mailbox !== null) {
+      this.port.destroyKey(mailbox.key);
+      this.#tellKey(buffer, mailbox, "destroyed");
+      this.#mapper.unregister({ buffer, mailbox, dir: dir! });
+      giveCost(this.machine.events, "key_table", mailbox.sizeBytes);
     }
-    if (mailbox !== null && dir !== null) {
-      this.#mapper.unregister({ buffer, mailbox, dir });
-      giveCost(events, "key_table", mailbox.sizeBytes);
-    }
-    buffer.key = null;
     buffer.mailbox = null;
     dropPages(this.machine, buffer);
     buffer.freed = true;

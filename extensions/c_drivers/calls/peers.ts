@@ -55,7 +55,7 @@ export const PEER_CALLS: readonly CCallEntry[] = [
   ),
   kernelEntry("pci_p2pdma_distance", (kernel, [provider, clients, count, verbose]) => {
     const functions = clientsAt(kernel, clients, count);
-    return kernel.context.lab.topology.distance(provider, functions, verbose !== 0);
+    return kernel.context.lab.topology.routes.distance(provider, functions, verbose !== 0);
   }),
   kernelEntry("pci_p2pmem_find", (kernel, [clients, count]) => {
     const { devices, topology } = kernel.context.lab;
@@ -86,7 +86,7 @@ export const PEER_CALLS: readonly CCallEntry[] = [
   }),
   kernelEntry("pci_p2pdma_map_type", (kernel, [provider, client]) => {
     const { func } = kernel.part(CPeers).providerAt(provider);
-    const kind = kernel.context.lab.topology.kind(func, client);
+    const kind = kernel.context.lab.topology.routes.kind(func, client);
     return mapTypeNumber(kernel.machine.kernel, kind);
   }),
 ];

@@ -55,7 +55,7 @@ export function givenMachine(config: LabConfig, file: string): HuntMachine | str
     metadataSgl: controller.metadataSgl,
     mdtsBytes: controller.mdtsBytes === 0 ? null : controller.mdtsBytes,
     depth: driver.queues.io[0]!.depthEntries,
-    peer: PLACES[peer === null ? "none" : lab.topology.kind(peer.function, device.function)],
+    peer: PLACES[peer === null ? "none" : lab.topology.routes.kind(peer.function, device.function)],
     given: { config, disk: device.name, peer: peer?.name ?? "", file },
   };
 }

@@ -79,13 +79,13 @@ export class P2pModel implements Implementation<P2pOperation> {
         );
         return {};
       case "kind": {
-        const kind = topology.kind(functionAt(line.provider), functionAt(line.client));
+        const kind = topology.routes.kind(functionAt(line.provider), functionAt(line.client));
         return { kind, messages: this.#messages };
       }
       case "distance": {
         const { clients, provider, verbose } = line;
         const places = clients.map(functionAt);
-        const distance = topology.distance(functionAt(provider), places, verbose);
+        const distance = topology.routes.distance(functionAt(provider), places, verbose);
         return { distance, messages: this.#messages };
       }
     }

@@ -105,7 +105,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
         MAP_TYPE,
         to.name,
         { provider: from.name, client: to.name },
-        () => context.lab.topology.kind(from.function, to.function),
+        () => context.lab.topology.routes.kind(from.function, to.function),
         (kind) => ({ result: kind, error: null }),
       );
     },
@@ -123,7 +123,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
         DISTANCE,
         from.name,
         { provider: from.name, clients: to.map((device) => device.name) },
-        () => context.lab.topology.distance(from.function, functions, verbose),
+        () => context.lab.topology.routes.distance(from.function, functions, verbose),
         (value) => ({ result: value, error: null }),
       );
       return distance < 0 ? null : distance;
