@@ -53,6 +53,7 @@ Deno.test("a page table that is changing makes the fault wait, tick by tick, a s
     }
     run(5000);
     assertEquals([read.done, read.error], [true, ends ? null : "EBUSY"]);
+    assertEquals(mr.statistics.faultsHandled, ends ? 1 : 0);
   }
 });
 

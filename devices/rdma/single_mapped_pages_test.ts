@@ -118,6 +118,8 @@ Deno.test("two huge pages are led to their own memory on 6.12 (hmm-rdma-vfio.md 
   assertEquals(bench.fields("call.dma_map_page").map(({ size }) => size), [2 * MIB, 2 * MIB]);
   const second = bench.machine.iommu.lookup(region.umem.dev!, region.table!.address(1));
   assertEquals(second, bench.mm.pageAt(START + 2 * MIB)!.phys);
+  bench.discard(0, 1024);
+  assertEquals(bench.fields("odp.dirty").map(({ phys }) => phys)[1] as number, second);
 });
 
 Deno.test("taken back, a page is unmapped by itself, is dirty if it could be written, and forgotten (hmm-rdma-vfio.md 6.8)", () => {
