@@ -44,7 +44,7 @@ export function decodeAmd(cursor: LogCursor): LoggedFault {
   const source = values.source ?? sourceBefore(cursor, logged.index);
   const isPageFault = name === "IO_PAGE_FAULT";
   const end = cursor.at;
-  if (isPageFault && !values.hasAddress) cursor.fail('expected "address=0x…"', end);
+  if (isPageFault && values.address === undefined) cursor.fail('expected "address=0x…"', end);
   if (isPageFault && !values.numbers.has("flags")) cursor.fail('expected "flags=0x…"', end);
   const flags = isPageFault ? PAGE_FAULT_FLAGS.filter((_, bit) => (code >> bit) % 2 === 1) : [];
   const has = new Set<string>(flags);
@@ -60,7 +60,7 @@ export function decodeAmd(cursor: LogCursor): LoggedFault {
     access: isPageFault && !has.has("I") ? access : null,
     // "RW is only meaningful when PR=1, TR=0, and I=0" is how the specification limits the bit.
     accessCertain: has.has("PR") && !has.has("TR") && !has.has("I"),
-    address: values.address,
+    address: values.address ?? null,
     addressUnitBytes: 1,
     domainId: numberIn(values, "domain", cursor, 0xffff),
     pasid: numberIn(values, "pasid", cursor, 0xf_ffff),
@@ -130,9 +130,8 @@ interface Field {
 
 interface Fields {
   source: LoggedSource | null;
-  /** Null where it is masked, too. */
-  address: Word64 | null;
-  hasAddress: boolean;
+  /** Null where it is masked, undefined where there is none. */
+  address?: Word64 | null;
   readonly numbers: Map<string, Field>;
 }
 
@@ -146,7 +145,7 @@ function eventName(cursor: LogCursor): AmdEventName {
 
 /** `key=value` up to the closing bracket. */
 function fieldsOf(cursor: LogCursor, name: AmdEventName): Fields {
-  const fields: Fields = { source: null, address: null, hasAddress: false, numbers: new Map() };
+  const fields: Fields = { source: null, numbers: new Map() };
   while (true) {
     cursor.take(/[\s,>]+/);
     if (cursor.take(/\]/) !== null) return fields;
@@ -159,7 +158,6 @@ function fieldsOf(cursor: LogCursor, name: AmdEventName): Fields {
     }
     if (ADDRESS_KEYS.has(key)) {
       fields.address = addressIn(cursor);
-      fields.hasAddress = true;
       continue;
     }
     const digits = cursor.needHere(NUMBER, `a number in hex after "${key}="`)[1]!;

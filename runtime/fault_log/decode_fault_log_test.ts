@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { AMD_EVENT_NAMES, amdEvent } from "./amd_events.ts";
 import { decodeFaultLog } from "./decode_fault_log.ts";
-import type { FaultLogProblem, LoggedFault } from "./logged_fault.ts";
+import {
+  type FaultLogProblem,
+  isAboutMappings,
+  type LoggedFault,
+  type LoggedReason,
+  NO_DETAILS,
+} from "./logged_fault.ts";
 import { formatSource } from "./pci_source.ts";
 import { smmuEvent, smmuReason } from "./smmu_events.ts";
 import { vtdReason } from "./vtd_reasons.ts";
@@ -76,16 +82,23 @@ const VTD_REASONS: Readonly<Record<string, readonly number[]>> = {
   other: [0x87],
 };
 
-Deno.test("decodeFaultLog() knows these reasons, and no others (VT-d, appendix A)", () => {
+Deno.test("decodeFaultLog() knows these reasons, each with a sentence, and no others (VT-d, appendix A; traces.md T.46)", () => {
   const found: Record<string, number[]> = {};
   const groups: Record<string, number[]> = {};
   for (let code = 0; code < 256; code++) {
     const { name, reason } = decoded(VTD.replace("0x06", `0x${code.toString(16)}`));
     if (reason !== "unknown") (found[reason] ??= []).push(code);
+    for (const access of ["read", "write", null] as const) {
+      assertMatch(vtdReason(code, access).means, SENTENCE);
+    }
     const group = /^reason 0x[0-9a-f]{2}, (.*)$/.exec(name)?.[1];
     if (group !== undefined) (groups[group] ??= []).push(code);
   }
   assertEquals(found, VTD_REASONS as never);
+  assertEquals(
+    (Object.keys(VTD_REASONS) as LoggedReason[]).filter(isAboutMappings).sort(),
+    ["address_width", "not_allowed", "not_present", "not_readable", "not_writable"],
+  );
   const bounds = Object.entries(groups).map(([group, codes]) => [group, codes[0], codes.at(-1)]);
   assertEquals(bounds, [
     ["DMA remapping", 0x00, 0x1f],
@@ -144,6 +157,57 @@ Deno.test("decodeFaultLog() reads AMD's flags bit by bit (48882, 2.5)", () => {
   );
 });
 
+Deno.test("a fault of AMD is read with all its fields, and one of no address or no name with none (48882, 2.5)", () => {
+  const { means, ...page } = decoded(
+    AMD.replace("flags=0x0070", "pasid=0xfffff flags=0x0070 tag=0xffff") +
+      ["0a", "0b", "0c", "0D"].map((word, at) => `\nAMD-Vi: DTE[${at}]: 00000000000000${word}`)
+        .join(""),
+  );
+  const deviceTableEntry = ["0a", "0b", "0c", "0d"].map((word) => word.padStart(16, "0"));
+  const source = { domain: null, requesterId: 0x100 };
+  assertMatch(means, SENTENCE);
+  const expected = {
+    ...{ format: "amd", event: "IO_PAGE_FAULT", code: 0x70, reason: "not_writable" },
+    ...{
+      name: "no write permission",
+      source,
+      streamId: null,
+      access: "write",
+      accessCertain: true,
+    },
+    ...{ address: { high: 0, low: 0xfdf800c0 }, addressUnitBytes: 1, domainId: 14, pasid: 0xfffff },
+    ...{ flags: ["PR", "RW", "PE"], spec: "AMD IOMMU specification, 2.5: IO_PAGE_FAULT" },
+    details: { ...NO_DETAILS, tag: 0xffff, deviceTableEntry },
+  };
+  assertEquals(page, expected as never);
+  const bare = { ...expected, code: null, access: null, address: null, pasid: null, flags: [] };
+  const logged = "AMD-Vi: Event logged [";
+  const unattached = decoded(
+    `${logged}Device not attached to domain properly] device=01:00.0 domain=0xe`,
+  );
+  assertMatch(unattached.means, SENTENCE);
+  assertEquals({ ...unattached, means }, {
+    ...{ ...bare, means, reason: "no_entry", name: "device not attached to a domain" },
+    details: NO_DETAILS,
+  } as never);
+  const unnamed = decoded(
+    `${logged}UNKNOWN event[0]=0xff000100 event[1]=0x1 event[2]=0x2 event[3]=0x3`,
+  );
+  assertMatch(unnamed.means, SENTENCE);
+  assertEquals({ ...unnamed, means }, {
+    ...{
+      ...bare,
+      means,
+      event: "UNKNOWN",
+      reason: "unknown",
+      name: "event without a name",
+      domainId: null,
+    },
+    ...{ spec: "AMD IOMMU specification, 2.5: UNKNOWN" },
+    details: { ...NO_DETAILS, words: [0xff000100, 1, 2, 3] },
+  } as never);
+});
+
 Deno.test("every event of AMD's log and of SMMUv3's has a name and a whole sentence", () => {
   const entries = AMD_EVENT_NAMES.filter((name) => name !== "IO_PAGE_FAULT").map(amdEvent);
   for (let number = 0; number < 256; number++) {
@@ -178,6 +242,10 @@ Deno.test("decodeFaultLog() takes the dump of the page table behind VT-d's line 
   assertEquals([other.details.dump?.read, other.details.dump?.write], [false, true]);
   assertEquals(formatWord64(other.details.dump!.phys!), "0x450_c000");
   assertStringIncludes(other.means, "mapped, but for the other direction:");
+  assertMatch(
+    decoded(dump(at, "0x450c001")).means,
+    /^The kernel's dump .* allows the access: .* entry$/,
+  );
   const large = decoded(dump(at, "0x8000000004a01083", 2));
   assertEquals(formatWord64(large.details.dump!.phys!), "0x4a0_0000");
   // The larger the page, the more of its address's lower bits mean something else (VT-d 9.8).
@@ -209,44 +277,86 @@ Deno.test("decodeFaultLog() never makes a wrong number of an address of 2^53 and
   assertEquals(numberOf(at("0x1ffffffff0000")), 0x1_ffff_ffff_0000);
 });
 
+/** By how they begin, how lines may go on: what is right, `‸` where it goes wrong, and what is said of that. */
+const DAMAGED = {
+  "": `
+‸ → expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3"
+‸DMAR: x → expected [DMA Read …], [DMA Write …] or [INTR-REMAP]
+DMAR: [DMA Read‸] fault → expected "Request device"
+‸AMD-Vi: x → expected "Event logged ["
+‸arm-smmu-v3 x → expected "event 0x… received:" and four words, or "event: NAME"
+arm-smmu-v3 a: ‸event: F_NONE → No event of that name is known
+‸arm-smmu x → expected "Unhandled context fault" or "Blocked unknown Stream ID"`,
+  "DMAR: [DMA Read] ": `
+Request device ‸01:00.0 → expected the device in brackets, as [01:00.0]
+Request device [‸x → expected bus:device.function, as 01:00.0
+Request device [‸01:20.0] → A PCI device number is at most 1f, not 20
+Request device [‸01:1f.8] → A PCI function number is at most 7, not 8
+Request device [01:1f.7 ‸x → expected "]" after the device`,
+  "DMAR: [INTR-REMAP] Request device [01:00.0] ":
+    '\n‸fault index z → expected "fault index" and a number',
+  "DMAR: [DMA Read] Request device [01:00.0] ": `
+‸fault adr 0xff000000 [fau → expected "fault addr"
+fault addr ‸z → expected an address in hex digits
+fault addr 0x‸1ff000000ff000000 → An address has at most 16 hex digits
+fault addr 0 ‸[reason → expected "[fault reason"
+fault addr 0 [fault reason ‸x → expected the number of a reason
+fault addr 0 [fault reason ‸0c] → A fault reason without 0x is decimal
+fault addr 0 [fault reason 0x‸100] → A fault reason has 8 bits
+fault addr 0 [fault reason ‸256] → A fault reason has 8 bits
+fault addr 0 [fault reason 0xff ‸x → expected "]" after the reason`,
+  "AMD-Vi: Event logged [": `
+Device not attached to domain ‸properly → expected "device="
+Device not attached to domain properly] device=‸x → expected bus:device.function, as 01:00.0
+‸x → expected the name of an event
+‸IO_CAGE_FAULT → No event of that name is known
+IO_PAGE_FAULT ‸x → expected "device=", "domain=", "pasid=", "address=", "flags=" or "]" in IO_PAGE_FAULT
+IO_PAGE_FAULT device=‸x → expected bus:device.function, as 01:00.0
+IO_PAGE_FAULT domain=‸x → expected a number in hex after "domain="
+IO_PAGE_FAULT pasid=0x‸12345678123456781] → A number has at most 16 hex digits
+IO_PAGE_FAULT flags=0x‸1000] → flags is at most 0xfff
+IO_PAGE_FAULT address=0 flags=0x0fff domain=0x‸10000] → domain is at most 0xffff
+IO_PAGE_FAULT address=0 flags=0 pasid=0x‸100000] → pasid is at most 0xfffff
+INVALID_PPR_REQUEST tag=0x‸10000] → tag is at most 0xffff
+IO_PAGE_FAULT flags=0x70]‸ device → expected "address=0x…"
+IO_PAGE_FAULT address=0]‸ → expected "flags=0x…"
+UNKNOWN event[1]=0x5‸ → expected word 0 of the event
+UNKNOWN event[0]=0x5 event[1]=0x6 ‸x → expected "event[2]=0x…"`,
+  "arm-smmu-v3 a: event": `
+ 0x10 received:‸ → expected 4 words of 64 bits, there are 0
+ 0x10 received: arm-smmu-v3 a: ‸0x12345678123456780 → A word has at most 16 hex digits
+ 0x13 received: arm-smmu-v3 a: ‸0x10 arm-smmu-v3 a: 0x1 arm-smmu-v3 a: 0x2 arm-smmu-v3 a: 0x3 → The line says event 0x13, the first word event 0x10
+: F_TRANSLATION ‸x → expected "client: …"
+: F_TRANSLATION client: a ‸x → expected "sid: 0x…"
+: F_TRANSLATION client: a sid: 1 ‸x → expected "ssid: 0x…"
+: F_TRANSLATION client: a sid: 1 ssid: 0 ‸x → expected "iova: 0x…"
+: F_TRANSLATION ‸event: F_UUT client: → expected "client: …"
+: F_STE_FETCH client: a sid: 1 ssid: 0 fetch_addr: ‸z → expected an address in hex digits`,
+  "arm-smmu 5000000.iommu: ": `
+Unhandled context fault ‸x → expected ":" and the registers
+Unhandled context fault: ‸fsr=0x402 → expected "iova="
+Unhandled context fault: iova=‸z → expected an address in hex digits
+Blocked unknown Stream ID ‸x → expected the number of a stream`,
+};
+
 Deno.test("decodeFaultLog() says what is wrong with a damaged line, and where", () => {
-  const damaged = VTD.replace("fault addr", "fault adr");
-  assertEquals(
-    problem(damaged).message,
+  for (const [head, rows] of Object.entries(DAMAGED)) {
+    for (const row of rows.split("\n").slice(1)) {
+      const [right, wrong, expected] = `${head}${row}`.split(/‸| → /) as [string, string, string];
+      const { message, offset } = problem(right + wrong);
+      assertEquals([message.slice(0, expected.length), offset], [expected, right.length], row);
+    }
+  }
+  // What is there instead is shown up to the end of its line, and not for ever.
+  const shown = ["fault adr 0xff000000 [fau", "fault adr 0xff000000 [fa", "", "\nnext"].map((
+    rest,
+  ) => problem(VTD.slice(0, VTD.indexOf("fault addr")) + rest).message);
+  assertEquals(shown, [
     'expected "fault addr", found "fault adr 0xff000000 [fa…"',
-  );
-  assertEquals(damaged.slice(problem(damaged).offset).startsWith("fault adr"), true);
-  assertEquals(
-    problem("").message,
-    'expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3", the text ends',
-  );
-  assertStringIncludes(problem(VTD.slice(0, 60)).message, "fault addr");
-  assertStringIncludes(problem(VTD.replace("01:00.0", "01:20.0")).message, "at most 1f, not 20");
-  assertStringIncludes(problem(VTD.replace("01:00.0", "01:00.9")).message, "at most 7, not 9");
-  assertStringIncludes(problem(VTD.replace("0x06", "0x106")).message, "has 8 bits");
-  assertStringIncludes(problem(VTD.replace("0x06", "0c")).message, "decimal");
-  assertStringIncludes(problem(VTD.replace("ff000000", "1ff000000ff000000")).message, "16 hex");
-  assertStringIncludes(problem(AMD.replace("flags=0x0070", "")).message, 'expected "flags=0x…"');
-  assertStringIncludes(
-    problem(AMD.replace("flags=0x0070", "flags=0x1000")).message,
-    "at most 0xfff",
-  );
-  assertEquals(decodeFaultLog(AMD.replace("flags=0x0070", "flags=0x0fff")).ok, true);
-  assertStringIncludes(problem(AMD.slice(0, -1)).message, '"]" in IO_PAGE_FAULT, the text ends');
-  assertStringIncludes(problem(AMD.replace("IO_PAGE", "IO_CAGE")).message, "No event of that name");
-  assertStringIncludes(
-    problem(SMMU.replace("event 0x10", "event 0x13")).message,
-    "first word event 0x10",
-  );
-  const short = SMMU.split("\n").slice(0, 3).join("\n");
-  assertEquals(problem(short), {
-    message: "expected 4 words of 64 bits, there are 2, the text ends",
-    offset: short.length,
-  });
-  assertStringIncludes(
-    problem("arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402").message,
-    'expected "iova="',
-  );
+    'expected "fault addr", found "fault adr 0xff000000 [fa"',
+    'expected "fault addr", the text ends',
+    'expected "fault addr", the line ends',
+  ]);
 });
 
 Deno.test("decodeFaultLog() mixes no two faults: the second one gives nothing to a damaged first", () => {
@@ -255,13 +365,4 @@ Deno.test("decodeFaultLog() mixes no two faults: the second one gives nothing to
   assertStringIncludes(problem(`${AMD.slice(0, 30)}\n${AMD}`).message, "name of an event");
   const words = SMMU.split("\n").slice(0, 3).join("\n");
   assertStringIncludes(problem(`${words}\n${SMMU}`).message, "there are 2");
-});
-
-Deno.test("each fault reason of VT-d has a name and says what it means (traces.md T.46)", () => {
-  for (let code = 0; code < 0x100; code++) {
-    for (const access of ["read", "write", null] as const) {
-      const { means, name } = vtdReason(code, access);
-      assert(name !== "" && means !== "", `0x${code.toString(16)}`);
-    }
-  }
 });

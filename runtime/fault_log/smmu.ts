@@ -92,24 +92,23 @@ function usualSource(streamId: number): LoggedSource {
 function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
   cursor.stopBefore(/\bevent 0x[0-9a-f]+ received/i);
   const words: Word64[] = [];
-  const starts: number[] = [];
+  let first = 0;
   while (words.length < WORDS) {
     const next = cursor.find(WORD);
     if (next === null) {
       return cursor.fail(`expected ${WORDS} words of 64 bits, there are ${words.length}`);
     }
-    if (next[1]!.length > WORD64_DIGITS) {
-      cursor.fail("A word has at most 16 hex digits", next.index);
-    }
-    words.push(parseHex64(next[1]!));
-    starts.push(cursor.at - next[1]!.length - 2);
+    const digits = next[1]!;
+    const start = cursor.at - digits.length - 2;
+    if (digits.length > WORD64_DIGITS) cursor.fail("A word has at most 16 hex digits", start);
+    if (words.push(parseHex64(digits)) === 1) first = start;
   }
   const number = parseInt(raw[1]!, 16);
   const inWord = bitsOf(words[0]!, 0, 8);
   if (inWord !== number) {
     cursor.fail(
       `The line says event ${raw[1]}, the first word event 0x${inWord.toString(16)}`,
-      starts[0],
+      first,
     );
   }
   const event = smmuEvent(number) ?? unnamedSmmuEvent(number);
