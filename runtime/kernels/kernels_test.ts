@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { DMA_ATTR } from "../dma/attributes.ts";
 import { Machine } from "../machine.ts";
 import { defaultMachineConfig, type MachineConfig } from "../machine_config.ts";
 import {
@@ -13,10 +14,13 @@ import {
 import {
   differencesOf,
   hasBehaviour,
+  hasFeature,
   KERNEL_NAMES,
   KERNELS,
   quirksOf,
   releaseWith,
+  requireAttributes,
+  requireFeature,
   resolveKernel,
 } from "./kernels.ts";
 
@@ -124,6 +128,39 @@ Deno.test("the newest release has no older way, and each older way and span name
   }
   for (const name of Object.keys(OLDER_WAYS) as (keyof typeof OLDER_WAYS)[]) {
     assert(KERNEL_NAMES.some((kernel) => hasBehaviour(kernel, name)), name);
+  }
+});
+
+Deno.test("what a release lacks is refused by its name, with since when there is one (dma.md 7.3)", () => {
+  const on = (kernel: KernelProfile) => {
+    const config = { kernel, quirks: null };
+    return { config, kernel: resolveKernel(config) };
+  };
+  const came = {
+    two_step: "the two-step API came with 6.16",
+    physical_calls: "the mapping calls by physical address came between 6.12 and 7.2",
+    hmm_dma_map: "the page-wise DMA map came with 6.16",
+    blk_dma_iter: "the block layer's DMA iterator came between 6.12 and 7.2",
+  };
+  const [old, newer] = [on("6.12.117"), on("7.2.6")];
+  for (const feature of Object.keys(came) as (keyof typeof came)[]) {
+    requireFeature(newer, feature, "dma_call");
+    assertEquals([hasFeature(old.kernel, feature), hasFeature(newer.kernel, feature)], [
+      false,
+      true,
+    ]);
+    const { message } = assertThrows(() => requireFeature(old, feature, "dma_call"));
+    assertEquals(message, `There is no dma_call() in 6.12.117: ${came[feature]}`);
+  }
+  requireAttributes(old, DMA_ATTR.MMIO - 1);
+  requireAttributes(newer, 2 * DMA_ATTR.CC_SHARED - 1);
+  for (
+    const name of ["MMIO", "DEBUGGING_IGNORE_CACHELINES", "REQUIRE_COHERENT", "CC_SHARED"] as const
+  ) {
+    const { message } = assertThrows(() =>
+      requireAttributes(old, DMA_ATTR[name] | DMA_ATTR.NO_WARN)
+    );
+    assertEquals(message, `There is no DMA_ATTR_${name} in 6.12.117: it came between 6.12 and 7.2`);
   }
 });
 
