@@ -10,43 +10,39 @@ import { countBefore } from "../../binary_search.ts";
 import { CACHE_LINE_BYTES } from "../../memory/cached_page.ts";
 import { grown } from "../../zeros.ts";
 
-const FIRST_BUCKETS = 256;
-const HASH_MULTIPLIER = 0x9e3779b1;
-
 export class CacheLineRecords {
   readonly #table: RecordTable;
-  /** The next record in the same bucket, by record. */
-  #next: Int32Array<ArrayBuffer>;
-  /** Whether a record is in here. */
-  #inside: Uint8Array<ArrayBuffer>;
-  #buckets = new Int32Array(FIRST_BUCKETS).fill(NONE);
-  #count = 0;
+  /** The newest record of each line. */
+  readonly #newest = new Map<number, number>();
+  /** The next older record of the same line, by record. */
+  #older = new Int32Array(0);
 
   constructor(table: RecordTable) {
     this.#table = table;
-    this.#next = new Int32Array(table.capacity);
-    this.#inside = new Uint8Array(table.capacity);
   }
 
   add(record: number): void {
-    if (this.#next.length < this.#table.capacity) this.#follow();
-    if (this.#count === this.#buckets.length) this.#widen();
-    this.#hang(record);
-    this.#inside[record] = 1;
-    this.#count++;
+    const { capacity, phys } = this.#table;
+    if (this.#older.length < capacity) this.#older = grown(this.#older, new Int32Array(capacity));
+    const line = lineOf(phys[record]!);
+    this.#older[record] = this.#newest.get(line) ?? NONE;
+    this.#newest.set(line, record);
   }
 
+  /** Takes a record out, if it is in here. */
   remove(record: number): void {
-    if (this.#inside[record] !== 1) return;
-    this.#inside[record] = 0;
-    this.#count--;
-    const bucket = this.#bucketOf(lineOf(this.#table.phys[record]!));
-    let at = this.#buckets[bucket]!;
-    if (at === record) this.#buckets[bucket] = this.#next[record]!;
-    else {
-      while (this.#next[at] !== record) at = this.#next[at]!;
-      this.#next[at] = this.#next[record]!;
+    const line = lineOf(this.#table.phys[record]!);
+    let newer: number = NONE;
+    let at = this.#newest.get(line) ?? NONE;
+    while (at !== record) {
+      if (at === NONE) return;
+      newer = at;
+      at = this.#older[at]!;
     }
+    const older = this.#older[record]!;
+    if (newer !== NONE) this.#older[newer] = older;
+    else if (older !== NONE) this.#newest.set(line, older);
+    else this.#newest.delete(line);
   }
 
   /**
@@ -55,33 +51,8 @@ export class CacheLineRecords {
    */
   nextBeside(record: number, after: number): number {
     const line = lineOf(this.#table.phys[record]!);
-    let other = after === NONE ? this.#buckets[this.#bucketOf(line)]! : this.#next[after]!;
-    while (other !== NONE && (other === record || lineOf(this.#table.phys[other]!) !== line)) {
-      other = this.#next[other]!;
-    }
-    return other;
-  }
-
-  #hang(record: number): void {
-    const bucket = this.#bucketOf(lineOf(this.#table.phys[record]!));
-    this.#next[record] = this.#buckets[bucket]!;
-    this.#buckets[bucket] = record;
-  }
-
-  #bucketOf(line: number): number {
-    return (Math.imul(line | 0, HASH_MULTIPLIER) >>> 8) & (this.#buckets.length - 1);
-  }
-
-  #follow(): void {
-    this.#next = grown(this.#next, new Int32Array(this.#table.capacity));
-    this.#inside = grown(this.#inside, new Uint8Array(this.#table.capacity));
-  }
-
-  #widen(): void {
-    this.#buckets = new Int32Array(2 * this.#buckets.length).fill(NONE);
-    for (let record = 0; record < this.#inside.length; record++) {
-      if (this.#inside[record] === 1) this.#hang(record);
-    }
+    const other = after === NONE ? this.#newest.get(line) ?? NONE : this.#older[after]!;
+    return other === record ? this.#older[record]! : other;
   }
 }
 
