@@ -36,7 +36,7 @@ Deno.test("of a driver that makes no mistake nothing is reported, on any machine
       world.machine.audit!.look();
       assertEquals(world.reports, []);
       assertEquals([world.faults, world.leftovers()], [0, []]);
-      assertEquals(world.machine.checker!.liveOf(world.dev), 0);
+      assertEquals(world.machine.checker!.leftSince(0).length, 0);
       mapped += world.events.filter(({ name }) => name === "dma.map").length;
     }),
     { numRuns: 300 },

@@ -123,15 +123,6 @@ export class DmaChecker {
   }
 
   /**
-   * Live mappings of a device that need an unmap: single ones, outputs of lists, and ranges of the
-   * two-step API. Coherent memory does not count.
-   */
-  liveOf(dev: DmaDevice): number {
-    const streaming = KNOWN_TO_KERNEL & ~(1 << MADE.COHERENT);
-    return this.#leaks(this.#ledger.deviceOf(dev), streaming | RANGES).length;
-  }
-
-  /**
    * The driver unbinds from its device: leaked mappings and ranges are reported, and forgotten.
    * @returns How many mappings and ranges leaked.
    * @see rules/dma.md 3.6 row 12, 8.2 row 25
