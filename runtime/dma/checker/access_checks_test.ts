@@ -1,8 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { DMA_TO_DEVICE } from "../attributes.ts";
+import { DmaPool, type PoolBlock } from "../calls/pool.ts";
+import type { DmaAddr } from "../../address.ts";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DmaDevice } from "../device/device.ts";
 import { Scatterlist } from "../scatterlist.ts";
-import { at } from "../testing.ts";
-import { checkerBench } from "./_bench.ts";
+import { at, type TestBenchOptions } from "../testing.ts";
+import { type CheckerBench, checkerBench, DIRECT } from "./_bench.ts";
 
 Deno.test("a device that stays inside its buffers is never reported", () => {
   const bench = checkerBench();
@@ -115,11 +118,155 @@ Deno.test("of two buffers in neighbouring granules the one in the granule of the
   }
 });
 
-Deno.test("without an IOMMU an access after the unmap is told with the mapping that has ended", () => {
-  const bench = checkerBench({ iommu: { mode: "off" } });
-  const mapped = bench.map(0x10_0000, 0x1000);
-  bench.unmap(mapped, 0x1000);
-  bench.read(mapped + 0x10, 16);
-  const [report] = bench.reports();
-  assertMatch(report!.text, /the mapping of 4096 bytes at 0x10_0000 has ended/);
+/** How a device may go wrong, and what is said of it behind its name: with `of 1` of the mapping's statement. */
+type Row = readonly [
+  options: TestBenchOptions,
+  run: (bench: CheckerBench) => unknown,
+  ...expected: string[],
+];
+
+const SMMU: TestBenchOptions = { iommu: { model: "smmu" } };
+const PAGE = 0x1000;
+const FREE = "nothing is translated, so nothing stops the device, and no kernel sees it";
+const WHOLE = ": the page is mapped as a whole, so nothing stops the device";
+
+const inPool =
+  (run: (bench: CheckerBench, pool: DmaPool, blocks: PoolBlock[]) => unknown) =>
+  (bench: CheckerBench) => {
+    const pool = new DmaPool(bench.machine, bench.dev, "small", 256, 256);
+    run(bench, pool, [pool.alloc()!, pool.alloc()!]);
+  };
+
+const ROWS: readonly Row[] = [
+  [
+    SMMU,
+    (bench) => bench.read(bench.map(0x10_0000, PAGE, DMA_FROM_DEVICE), 16),
+    `device_direction of 1: reads 16 bytes at 0xffff_f000, against the direction of the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, from_device, dma_map_phys()): the entries of this IOMMU allow it`,
+  ],
+  [
+    DIRECT,
+    (bench) => {
+      bench.map(0x10_0000, 8);
+      bench.map(0x10_0008, 8, DMA_FROM_DEVICE);
+      bench.read(0x10_0000, 16);
+    },
+    `device_direction of 1: reads 16 bytes at 0x10_0000, from 0x10_0008 on against the direction of the mapping of 8 bytes at 0x10_0008 (physical 0x10_0008, from_device, dma_map_phys()): ${FREE}`,
+  ],
+  [
+    DIRECT,
+    (bench) => bench.write(bench.map(0x10_0000, PAGE), 16),
+    `device_direction of 1: writes 16 bytes at 0x10_0000, against the direction of the mapping of 4096 bytes at 0x10_0000 (physical 0x10_0000, to_device, dma_map_phys()): ${FREE}`,
+  ],
+  [
+    DIRECT,
+    (bench) => {
+      // The device has just used the address so: what is there now is another mapping.
+      bench.read(bench.map(0x10_0000, PAGE), 16);
+      bench.unmap(0x10_0000 as DmaAddr, PAGE);
+      bench.read(bench.map(0x10_0000, PAGE, DMA_FROM_DEVICE), 16);
+    },
+    `device_direction of 1: reads 16 bytes at 0x10_0000, against the direction of the mapping of 4096 bytes at 0x10_0000 (physical 0x10_0000, from_device, dma_map_phys()): ${FREE}`,
+  ],
+  [
+    DIRECT,
+    (bench) => {
+      const other = new DmaDevice("other");
+      bench.machine.iommu.attach(other);
+      bench.read(bench.map(0x10_0000, PAGE), 16);
+      bench.unmap(0x10_0000 as DmaAddr, PAGE);
+      bench.machine.dma.dmaMapPhys(other, at(0x10_0000), PAGE, DMA_TO_DEVICE);
+      bench.read(0x10_0000, 16);
+    },
+    `device_outside_buffer of 1: reads 16 bytes at 0x10_0000, from 0x10_0000 on outside every mapped buffer: the mapping of 4096 bytes at 0x10_0000 has ended, but ${FREE}`,
+  ],
+  [DIRECT, (bench) => {
+    for (const phys of [0x10_0000, 0x10_0100]) bench.map(phys, 8);
+    for (const phys of [0x10_0000, 0x10_0100, 0x10_0000]) bench.read(phys, 8);
+  }],
+  [
+    DIRECT,
+    (bench) => bench.read(0x10_0000, 16),
+    `device_outside_buffer of null: reads 16 bytes at 0x10_0000, from 0x10_0000 on outside every mapped buffer: ${FREE}`,
+  ],
+  [
+    DIRECT,
+    (bench) => bench.read(bench.map(0x10_0000, 8), 16),
+    `device_outside_buffer of 1: reads 16 bytes at 0x10_0000, from 0x10_0008 on outside every mapped buffer: ${FREE}, next to the mapping of 8 bytes at 0x10_0000 (physical 0x10_0000, to_device, dma_map_phys())`,
+  ],
+  [
+    {},
+    (bench) => bench.read(bench.map(0x10_0000, 8), 16),
+    `device_outside_buffer of 1: reads 16 bytes at 0xffff_f000, from 0xffff_f008 on outside every mapped buffer: they share an IOMMU granule with the mapping of 8 bytes at 0xffff_f000 (physical 0x10_0000, to_device, dma_map_phys())`,
+  ],
+  [
+    {},
+    (bench) => {
+      bench.tryAlloc(0, 2 * PAGE);
+      bench.link(0x10_0000, 0, PAGE);
+      for (let times = 0; times < 2; times++) bench.read(bench.state.addr, 16);
+    },
+    `sync_missing of 1: reads 0xffff_e000 in the mapping of 4096 bytes at 0xffff_e000 (physical 0x10_0000, to_device, dma_iova_link()) before dma_iova_sync(): this IOMMU walks the table and finds it; one that caches not-present entries faults`,
+  ],
+  [
+    {},
+    ({ machine }) => {
+      const [owner, member] = [new DmaDevice("owner"), new DmaDevice("dev")];
+      machine.iommu.groups.make([owner, member]);
+      const mapped = machine.dma.dmaMapPhys(owner, at(0x10_0000), PAGE, DMA_TO_DEVICE);
+      machine.bus.read(member, mapped, new Uint8Array(16), 0, 16);
+    },
+    `device_outside_buffer of null: reads 16 bytes at 0xffff_f000, from 0xffff_f000 on outside every mapped buffer: "owner" has mapped them, and devices of an IOMMU group share its page table`,
+  ],
+  [
+    {},
+    inPool(({ read, write }, _pool, [one, two]) => {
+      read(one!.dma, 256);
+      write(two!.dma + 255, 1);
+    }),
+  ],
+  [
+    {},
+    inPool(({ read }, _pool, [one]) => read(one!.dma + 8, 256)),
+    `device_outside_buffer of null: reads 256 bytes at 0xffff_f008, from 0xffff_f100 on outside its block of pool "small"${WHOLE}`,
+  ],
+  [
+    {},
+    inPool(({ read, write }, _pool, [, two]) => {
+      read(two!.dma + 256, 4);
+      write(two!.dma + 300, 4);
+    }),
+    `device_outside_buffer of null: reads 4 bytes at 0xffff_f200, from 0xffff_f200 on outside every block of pool "small" that is allocated${WHOLE}`,
+    `device_outside_buffer of null: writes 4 bytes at 0xffff_f22c, from 0xffff_f22c on outside every block of pool "small" that is allocated${WHOLE}`,
+  ],
+  [
+    {},
+    inPool(({ machine, read, write }, pool, [, two]) => {
+      machine.events.context.site = 2;
+      pool.free(two!, two!.dma);
+      write(two!.dma + 252, 4);
+      read(two!.dma, 4);
+    }),
+    `device_write_after_free of 2: writes 4 bytes at 0xffff_f1fc, in a block of pool "small" that dma_pool_free() freed: the pool may hand it out again`,
+    `device_outside_buffer of null: reads 4 bytes at 0xffff_f100, from 0xffff_f100 on outside every block of pool "small" that is allocated${WHOLE}`,
+  ],
+  [
+    DIRECT,
+    inPool(({ read }, pool, [one]) => {
+      pool.destroy();
+      read(one!.dma, 4);
+    }),
+    `device_outside_buffer of 1: reads 4 bytes at 0x6400_0000, from 0x6400_0000 on outside every mapped buffer: the mapping of 4096 bytes at 0x6400_0000 has ended, but ${FREE}`,
+  ],
+];
+
+Deno.test("accesses that go wrong, word for word (dma.md 1.6, 3.6, 5.3; nvme.md 7)", () => {
+  for (const [options, run, ...expected] of ROWS) {
+    const bench = checkerBench(options);
+    bench.machine.events.context.site = 1;
+    run(bench);
+    const reports = bench.reports().map(({ class: kind, first_site, text }) =>
+      `${kind} of ${first_site}: ${text.replace('Device "dev" ', "")}`
+    );
+    assertEquals(reports, expected, String(run));
+  }
 });
