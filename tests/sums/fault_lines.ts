@@ -8,6 +8,60 @@ const FAULT_REASONS = wordsOf(FAULT_REASON);
 
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0");
 
+const AMD_EVENTS = [
+  ...["ILLEGAL_DEV_TABLE_ENTRY", "DEV_TAB_HARDWARE_ERROR", "PAGE_TAB_HARDWARE_ERROR"],
+  ...["ILLEGAL_COMMAND_ERROR", "COMMAND_HARDWARE_ERROR", "IOTLB_INV_TIMEOUT", "RMP_HW_ERROR"],
+  ...["INVALID_DEVICE_REQUEST", "INVALID_PPR_REQUEST", "RMP_PAGE_FAULT"],
+];
+const SMMU_EVENTS = [
+  "F_UUT",
+  "C_BAD_STREAMID",
+  "F_STE_FETCH",
+  "F_TRANSLATION",
+  "F_PERMISSION",
+  "UNKNOWN",
+];
+
+/** Dumps of page tables, PASIDs, records without a name, and what newer SMMU drivers say in words. */
+const OTHER_FORMS: Readonly<Record<string, readonly string[]>> = {
+  "vtd dump": ["Read", "Write"].flatMap((access) =>
+    [0, 1, 2, 3, 0x81, 0x83].flatMap((bits) =>
+      [1, 2, 3, 4].map((level) =>
+        `DMAR: [DMA ${access} NO_PASID] Request device [02:1f.7] fault addr 0x1000 [fault reason 0x06] x\n` +
+        "DMAR: Dump dmar0 table entries for IOVA 0x1000\n" +
+        `DMAR: pte level: ${level}, pte value: 0x${
+          bits === 0 ? 0 : `8fffffffffffff${hex(bits, 2)}`
+        }`
+      )
+    )
+  ),
+  "vtd PASID": [0, 1, 0xf_ffff, 0x10_0000].flatMap((pasid) => [
+    `DMAR: [DMA Read PASID ${
+      hex(pasid, 1)
+    }] Request device [02:00.1] fault addr 1000 [fault reason 20]`,
+    `DMAR:[DMA Write] Request device [02:00.1] PASID ${
+      hex(pasid, 1)
+    } fault addr 0x1000 [fault reason 06]`,
+  ]),
+  "amd events": AMD_EVENTS.flatMap((name) => [
+    `AMD-Vi: Event logged [${name} device=0001:02:00.1 pasid=0x12 gpa=0x1000 flags=0x0010 tag=0x3]`,
+    `nvme 0001:02:00.1: AMD-Vi: Event logged [${name} address=0x1234567812345678 flags=0x130]`,
+  ]),
+  "amd without names": [
+    "AMD-Vi: Event logged [Device not attached to domain properly] device=02:00.1 domain=0x12",
+    "AMD-Vi: Event logged [UNKNOWN event[0]=0x12340201 event[1]=0x5 event[2]=0x6 event[3]=0x7",
+  ],
+  "smmu in words": SMMU_EVENTS.flatMap((name) =>
+    ["unpriv data write s1", "priv inst read s2", "priv data read s1"].flatMap((how) =>
+      ["iova: 0x1000", "fetch_addr: 0x2000"].map((where) =>
+        `arm-smmu-v3 s.auto: event: ${name} client: 0002:21:00.1 sid: 0x2101 ssid: 0x1 ${where} ipa: 0x0\n` +
+        `arm-smmu-v3 s.auto: ${how} "Input address caused fault" stag: 0x0`
+      )
+    )
+  ),
+  "smmu of 2, blocked": ["arm-smmu 5.iommu: Blocked unknown Stream ID 0x402; boot with x"],
+};
+
 export function allFaultLines(sums: EventSums): void {
   const decode = (kind: string, text: string) =>
     sums.add(kind, { as: textOf(decodeFaultLog(text)) });
@@ -36,6 +90,9 @@ export function allFaultLines(sums: EventSums): void {
       const where = "cbfrsynra=0x1ffff, cb=1";
       decode("smmu of 2", `arm-smmu 5000000.iommu: Unhandled context fault: ${status}, ${where}`);
     }
+  }
+  for (const [kind, texts] of Object.entries(OTHER_FORMS)) {
+    for (const text of texts) decode(kind, text);
   }
   for (const model of IOMMU_MODEL_NAMES) {
     for (const reason of FAULT_REASONS) {
