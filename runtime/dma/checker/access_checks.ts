@@ -122,7 +122,7 @@ export class AccessChecks {
     return table.dma[record]! <= dma && dma < table.end(record) &&
       table.device[record] === device.number && table.isLive(record) &&
       table.dir(record) !== against && !table.has(record, LEAKED) &&
-      (1 << table.madeBy(record) & BUFFERS) !== 0;
+      table.isOf(record, BUFFERS);
   }
 
   /** The end of what a device may use at an address without a record; -1 for nothing. */

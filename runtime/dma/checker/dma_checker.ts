@@ -174,7 +174,7 @@ export class DmaChecker {
     const found: number[] = [];
     table.each((record) => {
       if (
-        table.device[record] === device.number && (1 << table.madeBy(record) & family) !== 0 &&
+        table.device[record] === device.number && table.isOf(record, family) &&
         !ledger.isExcused(record) && !table.has(record, MARK.LEAKED)
       ) found.push(record);
     });

@@ -81,7 +81,7 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
     return;
   }
   // Nearly always all is well, which one comparison of each tells.
-  const sameFamily = (1 << table.madeBy(record) & family) !== 0;
+  const sameFamily = table.isOf(record, family);
   const agreed = agreedAttrs(ledger.kernel);
   const otherAttrs = ((table.attrs(record) ^ ending.attrs) & agreed) !== 0;
   if (

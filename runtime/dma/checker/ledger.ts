@@ -113,7 +113,7 @@ export class MappingRecords {
   /** A mapping that may stay as it is. */
   isExcused(record: number): boolean {
     const { table } = this;
-    return (1 << table.madeBy(record) & SINGLES) !== 0 &&
+    return table.isOf(record, SINGLES) &&
       table.serial[record]! <= this.#devices[table.device[record]!]!.excusedSerial;
   }
 

@@ -233,7 +233,7 @@ export class LinkRecords {
     let first = NONE;
     table.each((record) => {
       if (
-        table.device[record] === device.number && (1 << table.madeBy(record) & LINKED) !== 0 &&
+        table.device[record] === device.number && table.isOf(record, LINKED) &&
         !table.has(record, MARK.LEAKED) && table.dma[record]! < end && table.end(record) > from &&
         (first === NONE || table.dma[record]! < table.dma[first]!)
       ) first = record;

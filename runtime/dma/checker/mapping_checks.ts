@@ -94,7 +94,7 @@ export class MappingChecks {
     const newest = this.#newest;
     if (
       newest !== NO_RECORD && table.dma[newest] === dma && table.device[newest] === number &&
-      table.isLive(newest) && (1 << table.madeBy(newest) & OF_ONE_BUFFER) !== 0 &&
+      table.isLive(newest) && table.isOf(newest, OF_ONE_BUFFER) &&
       !table.has(newest, TESTED)
     ) {
       table.mark(newest, TESTED);
@@ -103,7 +103,7 @@ export class MappingChecks {
     // Without an IOMMU the same memory may be mapped several times: each must be asked about.
     let untested: number = NO_RECORD;
     table.eachAt(number, dma, (record) => {
-      if ((1 << table.madeBy(record) & OF_ONE_BUFFER) === 0 || table.has(record, TESTED)) {
+      if (!table.isOf(record, OF_ONE_BUFFER) || table.has(record, TESTED)) {
         return false;
       }
       if (untested === NO_RECORD || table.serial[record]! > table.serial[untested]!) {

@@ -74,8 +74,7 @@ export class MemoryChecks implements HostMemoryChecks {
     const memory = new IntervalSet();
     for (const { phys, sizeBytes } of pieces) memory.add(phys, phys + sizeBytes);
     table.each((record) => {
-      const made = 1 << table.madeBy(record);
-      if ((made & LENT) === 0) return;
+      if (!table.isOf(record, LENT)) return;
       const ownSyncs = (table.attrs(record) & OWN_SYNCS) !== 0;
       if (ownSyncs || table.has(record, MARK.CPU)) return this.#writtenInTurn(record, pieces);
       if (ledger.isExcused(record)) return;
@@ -115,7 +114,7 @@ export class MemoryChecks implements HostMemoryChecks {
     const phys = table.phys[record]!;
     const sizeBytes = table.sizeBytes[record]!;
     const pageTable = this.#ledger.deviceNumbered(table.device[record]!).dev.domain?.table ?? null;
-    const isOneRun = (1 << table.madeBy(record) & SINGLES) !== 0 || pageTable === null;
+    const isOneRun = table.isOf(record, SINGLES) || pageTable === null;
     const runBytes = isOneRun ? sizeBytes : Math.min(sizeBytes, GRANULE - phys % GRANULE);
     const first = memory.firstIn(phys, phys + runBytes);
     if (isOneRun || first >= 0) return first;

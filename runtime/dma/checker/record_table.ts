@@ -205,6 +205,14 @@ export class RecordTable {
     return (this.#flags[record]! & MADE_MASK) as MadeBy;
   }
 
+  /**
+   * Whether one of some calls made a record.
+   * @param family Those calls, as bits `1 << MADE.…`.
+   */
+  isOf(record: number, family: number): boolean {
+    return (1 << this.madeBy(record) & family) !== 0;
+  }
+
   dir(record: number): DmaDirection {
     return ((this.#flags[record]! >>> DIR_SHIFT) & DIR_MASK) as DmaDirection;
   }
@@ -283,7 +291,7 @@ export class RecordTable {
     ) {
       if (
         this.dma[record] === dma && this.sizeBytes[record] === sizeBytes &&
-        this.device[record] === device && (1 << this.madeBy(record) & family) !== 0 &&
+        this.device[record] === device && this.isOf(record, family) &&
         this.dir(record) === dir && this.entries[record] === entries
       ) {
         if (this.serial[record]! > excusedSerial) return record;
@@ -301,7 +309,7 @@ export class RecordTable {
   findAround(device: number, dma: number, family: number, otherThan: number = NO_RECORD): number {
     let found: number = NO_RECORD;
     this.eachAround(device, dma, (record) => {
-      const matches = (1 << this.madeBy(record) & family) !== 0 &&
+      const matches = this.isOf(record, family) &&
         this.dir(record) !== otherThan && !this.has(record, LEAKED);
       if (matches) found = record;
       return matches;
