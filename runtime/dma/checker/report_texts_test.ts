@@ -513,3 +513,60 @@ Deno.test("what caches hide and what another key encrypts is reported word for w
     ],
   ]);
 });
+
+Deno.test("what shares cache lines, what is left at an unbind and what a context forbids, word for word (dma.md 8.2)", () => {
+  const old: TestBenchOptions = { machine: { kernel: "6.12.117" } };
+  const byte = (dma: string, phys = "0x10_0000") =>
+    `the mapping of 8 bytes at ${dma} (physical ${phys}, from_device, dma_map_phys())`;
+  const overlap = (one: string, other: string) =>
+    `cacheline_overlap: Device "dev": ${one} shares a cache line with ${other}: data that the ` +
+    "device writes may be lost when the line is written back";
+  const full = page("0xffff_e000", "from_device, dma_map_phys()", "0x10_0800");
+  hold([
+    [
+      old,
+      ({ map }) => [0x10_0000, 0x10_003f].forEach((phys) => map(phys, 8, DMA_FROM_DEVICE)),
+      overlap(byte("0xffff_e03f", "0x10_003f"), byte("0xffff_f000")),
+    ],
+    [
+      old,
+      ({ map, reports }) => {
+        for (let times = 0; times < 8; times++) map(0x10_0000, 8, DMA_FROM_DEVICE);
+        reports();
+        map(0x10_0000, 8, DMA_FROM_DEVICE);
+      },
+      overlap(byte("0xffff_7000"), byte("0xffff_8000")),
+      `cacheline_overlap_many: Device "dev": ${byte("0xffff_7000")} shares a cache line with 8 ` +
+      "other mappings: the kernel counts no further",
+    ],
+    [
+      { device: { coherent: false } },
+      ({ map }) => [0x10_0000, 0x10_0800].forEach((phys) => map(phys, PAGE, DMA_FROM_DEVICE)),
+      `cacheline_shared: Device "dev": ${full.replace("e000", "c800")} shares cache lines with ` +
+      `${page("0xffff_f000", "from_device, dma_map_phys()")}, and no kernel reports it: what a ` +
+      "device writes may be lost when a line is written back or invalidated for the other mapping",
+    ],
+    [
+      {},
+      ({ dev, machine: { dma }, map, tryAlloc }) => {
+        map(0x10_0000, PAGE);
+        tryAlloc(0, 3 * PAGE);
+        dma.unbind(dev);
+      },
+      `leak_at_unbind: The driver of device "dev" unbinds with 1 live mapping; one is ${PHYS}`,
+      'iova_leak_at_unbind: The driver of device "dev" unbinds with 1 IOVA range allocated, with ' +
+      `their links; one is ${RANGE.replace("c000", "8000")}`,
+    ],
+    [
+      {},
+      ({ machine: { checker } }) => {
+        checker!.cpu.maskIgnored("dev", "dma_map_phys", 1);
+        checker!.contexts.lockOrder("a is taken before b", 1);
+        checker!.contexts.maySleep("msleep()");
+      },
+      'mask_failure_ignored: dma_map_phys() for device "dev" after setting its DMA mask failed: ' +
+      "the previous mask is in effect",
+      "lock_order: a is taken before b",
+    ],
+  ]);
+});
