@@ -1,3 +1,4 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS, PERMISSIONS } from "./all_commands.ts";
 import { permissionsOf } from "./permissions.ts";
@@ -13,17 +14,16 @@ function flagsOf(line: string, env: Readonly<Record<string, string>> = {}): stri
 /** Works in a folder `here` beside a folder `there`, which has a scenario. */
 function withFolders(work: (base: string) => void): void {
   const before = Deno.cwd();
-  const base = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-permissions-" }));
+  using base = new TempFolder();
   try {
-    for (const name of ["here", "there"]) Deno.mkdirSync(`${base}/${name}`);
-    Deno.writeTextFileSync(`${base}/there/x.dma`, "");
-    Deno.writeTextFileSync(`${base}/here/y.dma`, "");
-    Deno.symlinkSync(`${base}/there`, `${base}/link`);
-    Deno.chdir(`${base}/here`);
-    work(base);
+    for (const name of ["here", "there"]) Deno.mkdirSync(base.at(name));
+    base.write("there/x.dma", "");
+    base.write("here/y.dma", "");
+    Deno.symlinkSync(base.at("there"), base.at("link"));
+    Deno.chdir(base.at("here"));
+    work(base.path);
   } finally {
     Deno.chdir(before);
-    Deno.removeSync(base, { recursive: true });
   }
 }
 

@@ -1,8 +1,8 @@
 /** `dmalab bench` with its options, from outside. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { MemoryScreen } from "@dmalab/cli";
-import { main } from "@dmalab/cli/program";
+import { dmalab } from "./dmalab_program.ts";
 
 const LAB = `machine {
   iommu { mode = strict }
@@ -23,31 +23,17 @@ test "{n} pages, {twice}" for n in 1..=3, twice in [false, true] { assert n < 3 
 property "more" for pages in [1, 2] forall n in 0..4 { assert n < 4 * pages }
 `;
 
-interface Ran {
-  readonly code: number;
-  readonly output: string;
-  readonly errors: string;
-}
-
-async function dmalab(folder: string, command: string, ...words: string[]): Promise<Ran> {
-  const screen = new MemoryScreen();
-  const code = await main([command, join(folder, "lab.dma"), ...words], screen);
-  return { code, output: screen.output, errors: screen.errors };
-}
+const run = (folder: string, command: string, ...words: string[]) =>
+  dmalab(command, join(folder, "lab.dma"), ...words);
 
 async function inLab(act: (folder: string) => Promise<void>, text = LAB): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-bench-" });
-  try {
-    Deno.writeTextFileSync(join(folder, "lab.dma"), text);
-    await act(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({ "lab.dma": text });
+  await act(folder.path);
 }
 
 Deno.test("a cell over its budget stays in the table, marked, and fails the bench", async () => {
   await inLab(async (folder) => {
-    const { code, output } = await dmalab(folder, "bench", "--filter", "sent=2");
+    const { code, output } = await run(folder, "bench", "--filter", "sent=2");
     assertEquals(code, 1);
     assertMatch(output, /^reads \(size = 64KiB, sent = 2\) .* \.\.\. over budget$/m);
     assertStringIncludes(output, "the budget is exceeded: entries 64.05 per iteration");
@@ -59,25 +45,25 @@ Deno.test("a cell over its budget stays in the table, marked, and fails the benc
 
 Deno.test("three axes are rows, two a matrix, one columns; --filter chooses values, --figure figures", async () => {
   await inLab(async (folder) => {
-    const three = await dmalab(folder, "bench");
+    const three = await run(folder, "bench");
     assertMatch(three.output, /^size +sent +iommu\.mode +time/m);
-    const two = await dmalab(folder, "bench", "--filter", "sent=1");
+    const two = await run(folder, "bench", "--filter", "sent=1");
     assertMatch(two.output, /^invalidations: size, iommu\.mode +strict +lazy$/m);
     assertMatch(two.output, /^4KiB +1 +0 ×0$/m);
-    const one = await dmalab(
+    const one = await run(
       folder,
       "bench",
       ...["--filter", "sent=1", "--filter", "size=4KiB", "--figure", "iotlb.sync"],
     );
     assertMatch(one.output, /^iommu\.mode +strict +lazy\n.*\niotlb\.sync +1 +0 ×0\n\n/m);
-    const both = await dmalab(folder, "bench", "--filter", "size=4KiB", "--filter", "size=64KiB");
+    const both = await run(folder, "bench", "--filter", "size=4KiB", "--filter", "size=64KiB");
     assertMatch(both.output, /^reads .*\(8 cells\)$/m);
-    const none = await dmalab(folder, "bench", "--filter", "size=8KiB");
+    const none = await run(folder, "bench", "--filter", "size=8KiB");
     assertEquals([none.code, none.errors], [1, "error: No bench found\n"]);
-    const wrong = await dmalab(folder, "bench", "--filter", "size");
+    const wrong = await run(folder, "bench", "--filter", "size");
     assertEquals(wrong.code, 2);
     assertStringIncludes(wrong.errors, "--filter takes AXIS=VALUE");
-    const figure = await dmalab(folder, "bench", "--figure", "invalidation");
+    const figure = await run(folder, "bench", "--figure", "invalidation");
     assertEquals(figure.code, 2);
     assertStringIncludes(figure.errors, 'did you mean "invalidations"?');
   });
@@ -85,28 +71,28 @@ Deno.test("three axes are rows, two a matrix, one columns; --filter chooses valu
 
 Deno.test("an expectation is judged in each group, and not judged where a cell was left out", async () => {
   await inLab(async (folder) => {
-    const { code, output } = await dmalab(folder, "bench", "--filter", "size=4KiB");
+    const { code, output } = await run(folder, "bench", "--filter", "size=4KiB");
     assertEquals(code, 1);
     assertMatch(output, /^expect lazy\.invalidations .* \.\.\. ok \(2 groups\)$/m);
     assertMatch(
       output,
       /^expect lazy\.calls < strict\.calls at size = 4KiB, sent = 1 \.\.\. FAILED$/m,
     );
-    const part = await dmalab(folder, "bench", "--filter", "iommu.mode=lazy", "--filter", "sent=1");
+    const part = await run(folder, "bench", "--filter", "iommu.mode=lazy", "--filter", "sent=1");
     assertMatch(part.output, /not judged: iommu\.mode = strict did not run/);
   });
 });
 
 Deno.test("--filter chooses tests and properties by the same words", async () => {
   await inLab(async (folder) => {
-    const all = await dmalab(folder, "test");
+    const all = await run(folder, "test");
     assertEquals(all.code, 1);
     assertMatch(all.output, /^3 pages, false .*FAILED/m);
-    const list = await dmalab(folder, "test", "--list", "--filter", "n=2");
+    const list = await run(folder, "test", "--list", "--filter", "n=2");
     assertEquals(list.output.match(/2 pages/g)?.length, 2);
-    const one = await dmalab(folder, "test", "--filter", "twice=true");
+    const one = await run(folder, "test", "--filter", "twice=true");
     assertEquals([one.code, /3 passed/.test(one.output)], [0, true], one.output);
-    const property = await dmalab(folder, "test", "--filter", "pages=2");
+    const property = await run(folder, "test", "--filter", "pages=2");
     assertMatch(property.output, /^more \(pages = 2\) \.\.\. ok/m);
   });
 });
@@ -114,7 +100,7 @@ Deno.test("--filter chooses tests and properties by the same words", async () =>
 Deno.test("--junit-path has a case for each cell and expectation, --plot a picture, both whole XML", async () => {
   await inLab(async (folder) => {
     const [xml, svg] = [join(folder, "bench.xml"), join(folder, "bench.svg")];
-    const ran = await dmalab(
+    const ran = await run(
       folder,
       "bench",
       "--filter",
@@ -147,17 +133,17 @@ Deno.test("--junit-path has a case for each cell and expectation, --plot a pictu
 Deno.test("--against names the exact figures that differ from what was saved, and refuses what was not", async () => {
   await inLab(async (folder) => {
     const path = join(folder, "before.json");
-    await dmalab(folder, "bench", "--save", path);
-    const same = await dmalab(folder, "bench", "--against", path);
+    await run(folder, "bench", "--save", path);
+    const same = await run(folder, "bench", "--against", path);
     assertStringIncludes(same.output, "no exact figure differs");
     const file = join(folder, "lab.dma");
     Deno.writeTextFileSync(file, LAB.replace("repeat sent {", "repeat 2 * sent {"));
-    const twice = await dmalab(folder, "bench", "--against", path);
+    const twice = await run(folder, "bench", "--against", path);
     assertMatch(
       twice.output,
       /^reads \(size = 4KiB, sent = 1\) \[iommu\.mode = strict\] invalidations: 1 → 2 per iteration$/m,
     );
-    const wrong = await dmalab(folder, "bench", "--against", file);
+    const wrong = await run(folder, "bench", "--against", file);
     assertEquals(wrong.code, 2);
     assertStringIncludes(wrong.errors, "was not written by --save");
   });
@@ -173,7 +159,7 @@ bench "a" matrix { iommu.mode = [strict, lazy, strict, lazy] } {
   }
 }`;
   await inLab(async (folder) => {
-    const { code, output } = await dmalab(folder, "bench", "--host-time");
+    const { code, output } = await run(folder, "bench", "--host-time");
     assertEquals(code, 0, output);
     const table = output.slice(output.indexOf("processor time on this host"));
     const rows = [...table.matchAll(/^(\d) +a \[iommu\.mode = (\w+)\].*× \d+ *([\d, ]*)$/gm)];

@@ -1,4 +1,5 @@
 /** The command line from outside: what it prints, where, and its exit codes. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { COMMANDS } from "@dmalab/cli/all_commands";
@@ -13,23 +14,6 @@ import {
 } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
 
-/** Runs something in a folder with some files, which are gone afterwards. */
-async function withFiles<T>(
-  files: Readonly<Record<string, string>>,
-  body: (folder: string) => Promise<T>,
-): Promise<T> {
-  const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-cli-" }));
-  try {
-    for (const [name, text] of Object.entries(files)) {
-      Deno.mkdirSync(join(folder, name, ".."), { recursive: true });
-      Deno.writeTextFileSync(join(folder, name), text);
-    }
-    return await body(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
 const GOOD = 'test "holds" { assert 1 + 1 == 2 }\n';
 const FAILS = 'print "before"\ntest "does not hold" { assert 1 + 1 == 3 }\n' + GOOD;
 const WRONG_FILE = 'test "x" { asert 1 == 1 }\nlet a = 4KB\n';
@@ -41,14 +25,13 @@ Deno.test("run exits 0 when all holds, 1 when a test fails, 2 for a wrong file, 
     "wrong.dma": WRONG_FILE,
     "endless.dma": 'test "endless" { while true { } }\n',
   };
-  await withFiles(files, async (folder) => {
-    assertEquals((await dmalab("run", join(folder, "good.dma"))).code, 0);
-    assertEquals((await dmalab("run", join(folder, "fails.dma"))).code, 1);
-    assertEquals((await dmalab("run", join(folder, "wrong.dma"))).code, 2);
-    const endless = await dmalab("run", join(folder, "endless.dma"), "--max-steps", "10_000");
-    assertEquals(endless.code, 3);
-    assertStringIncludes(endless.output, "error[E08");
-  });
+  using folder = new TempFolder(files);
+  assertEquals((await dmalab("run", folder.at("good.dma"))).code, 0);
+  assertEquals((await dmalab("run", folder.at("fails.dma"))).code, 1);
+  assertEquals((await dmalab("run", folder.at("wrong.dma"))).code, 2);
+  const endless = await dmalab("run", folder.at("endless.dma"), "--max-steps", "10_000");
+  assertEquals(endless.code, 3);
+  assertStringIncludes(endless.output, "error[E08");
 });
 
 Deno.test("each limit of a script can be set, and reaching it is exit code 3", async () => {
@@ -56,14 +39,13 @@ Deno.test("each limit of a script can be set, and reaching it is exit code 3", a
     "chatty.dma": 'test "talks" { repeat 9 { print "a" } }\n',
     "greedy.dma": 'test "takes" { let all = [1]; while true { all = all + all } }\n',
   };
-  await withFiles(files, async (folder) => {
-    const chatty = await dmalab("run", join(folder, "chatty.dma"), "--max-output", "3");
-    assertEquals(chatty.code, 3);
-    assertStringIncludes(chatty.output, "--max-output");
-    const greedy = await dmalab("run", join(folder, "greedy.dma"), "--max-memory=0x1000");
-    assertEquals(greedy.code, 3, greedy.output + greedy.errors);
-    assertStringIncludes(greedy.output, "--max-memory");
-  });
+  using folder = new TempFolder(files);
+  const chatty = await dmalab("run", folder.at("chatty.dma"), "--max-output", "3");
+  assertEquals(chatty.code, 3);
+  assertStringIncludes(chatty.output, "--max-output");
+  const greedy = await dmalab("run", folder.at("greedy.dma"), "--max-memory=0x1000");
+  assertEquals(greedy.code, 3, greedy.output + greedy.errors);
+  assertStringIncludes(greedy.output, "--max-memory");
 });
 
 Deno.test("time and depth of calls are limits as well, and their errors say how to raise them", async () => {
@@ -72,42 +54,40 @@ Deno.test("time and depth of calls are limits as well, and their errors say how 
     "deep.dma": "fn f(n) {\n  if n == 0 { return 0 }\n  return f(n - 1)\n}\n" +
       'test "goes deep" { assert f(1200) == 0 }\n',
   };
-  await withFiles(files, async (folder) => {
-    const start = performance.now();
-    const long = await dmalab(
-      "run",
-      join(folder, "long.dma"),
-      "--max-time",
-      "1",
-      "--max-steps=1_000_000_000_000",
-    );
-    assertEquals(long.code, 3);
-    assertOutOfTime(long.output, performance.now() - start);
-    assertStringIncludes(long.output, "`--max-time 2` allows twice as much");
-    const deep = await dmalab("run", join(folder, "deep.dma"));
-    assertEquals(deep.code, 3);
-    assertStringIncludes(deep.output, "`--max-depth 2000` allows twice as many");
-    assertEquals((await dmalab("run", join(folder, "deep.dma"), "--max-depth", "2000")).code, 0);
-  });
+  using folder = new TempFolder(files);
+  const start = performance.now();
+  const long = await dmalab(
+    "run",
+    folder.at("long.dma"),
+    "--max-time",
+    "1",
+    "--max-steps=1_000_000_000_000",
+  );
+  assertEquals(long.code, 3);
+  assertOutOfTime(long.output, performance.now() - start);
+  assertStringIncludes(long.output, "`--max-time 2` allows twice as much");
+  const deep = await dmalab("run", folder.at("deep.dma"));
+  assertEquals(deep.code, 3);
+  assertStringIncludes(deep.output, "`--max-depth 2000` allows twice as many");
+  assertEquals((await dmalab("run", folder.at("deep.dma"), "--max-depth", "2000")).code, 0);
 });
 
 Deno.test("a driver in C whose file cannot be read is one error, and its uses are none", async () => {
   const text = 'driver lost = c "lost.c"\ntest "t" { assert lost.start(1) == 0 }\n';
-  await withFiles({ "a.dma": text }, async (folder) => {
-    const { code, errors, output } = await dmalab("check", join(folder, "a.dma"));
-    assertEquals(code, 2);
-    assertEquals((output + errors).match(/error\[E\d+\]/g), ["error[E0701]"]);
-  });
+  using folder = new TempFolder({ "a.dma": text });
+  const { code, errors, output } = await dmalab("check", folder.at("a.dma"));
+  assertEquals(code, 2);
+  assertEquals((output + errors).match(/error\[E\d+\]/g), ["error[E0701]"]);
 });
 
 Deno.test("what says how to raise a limit can be said: bench and repl have them, too", async () => {
   const bench = 'bench "long" { loop { let i = 0; while i < 10_000 { i += 1 } } }\n';
-  await withFiles({ "long.dma": bench }, async (folder) => {
-    const few = await dmalab("bench", join(folder, "long.dma"), "--max-steps", "1000");
-    assertEquals(few.code, 3);
-    assertStringIncludes(few.output, "`--max-steps 2_000` allows twice as many");
-    assertEquals((await dmalab("bench", join(folder, "long.dma"))).code, 0);
-  });
+  using folder = new TempFolder({ "long.dma": bench });
+  const few = await dmalab("bench", folder.at("long.dma"), "--max-steps", "1000");
+  assertEquals(few.code, 3);
+  assertStringIncludes(few.output, "`--max-steps 2_000` allows twice as many");
+  assertEquals((await dmalab("bench", folder.at("long.dma"))).code, 0);
+
   for (const name of ["run", "test", "bench", "repl"]) {
     const { output } = await dmalab(name, "--help");
     for (const limit of ["steps", "memory", "output", "events", "depth", "time"]) {
@@ -120,48 +100,45 @@ Deno.test("Ctrl-C ends a run with what it has found so far, and exit code 130", 
   const text = 'test "fails at once" { assert 1 == 2 }\n' +
     'test "never ends" { print "here"; while true { } }\ntest "not come to" { assert true }\n';
   const files = { "before.dma": WRONG_FILE, "endless.dma": text, "next.dma": GOOD };
-  await withFiles(files, async (folder) => {
-    // What is said of a wrong file is written at once.
-    const { code, output } = await runProgram(
-      ["run", "--max-steps=1_000_000_000_000", folder],
-      { folder: ROOT, interruptAfter: "error[" },
-      "-R",
-    );
-    assertEquals(code, 130);
-    assertStringIncludes(output, "fails at once ... FAILED");
-    assertStringIncludes(output, "error[E0807]: interrupted");
-    assertMatch(output, /0 passed \| 2 failed \| 1 not run/);
-  });
+  using folder = new TempFolder(files);
+  // What is said of a wrong file is written at once.
+  const { code, output } = await runProgram(
+    ["run", "--max-steps=1_000_000_000_000", folder.path],
+    { folder: ROOT, interruptAfter: "error[" },
+    "-R",
+  );
+  assertEquals(code, 130);
+  assertStringIncludes(output, "fails at once ... FAILED");
+  assertStringIncludes(output, "error[E0807]: interrupted");
+  assertMatch(output, /0 passed \| 2 failed \| 1 not run/);
 });
 
 Deno.test("run says what the file said, one line a test, and a summary", async () => {
-  await withFiles({ "fails.dma": FAILS }, async (folder) => {
-    const { output } = await dmalab("run", join(folder, "fails.dma"));
-    const lines = output.split("\n");
-    assert(lines.includes("before"));
-    assertMatch(output, /^does not hold \.\.\. FAILED \(0 events\)$/m);
-    assertMatch(output, /^holds \.\.\. ok \(0 events\)$/m);
-    assertEquals(lines.at(-2), "FAILED | 1 passed | 1 failed | 2 assertions");
-  });
+  using folder = new TempFolder({ "fails.dma": FAILS });
+  const { output } = await dmalab("run", folder.at("fails.dma"));
+  const lines = output.split("\n");
+  assert(lines.includes("before"));
+  assertMatch(output, /^does not hold \.\.\. FAILED \(0 events\)$/m);
+  assertMatch(output, /^holds \.\.\. ok \(0 events\)$/m);
+  assertEquals(lines.at(-2), "FAILED | 1 passed | 1 failed | 2 assertions");
 });
 
 Deno.test("a failure ends with the line that repeats it, and the line does", async () => {
-  await withFiles({ "fails.dma": FAILS }, async (folder) => {
-    const { output } = await dmalab("run", join(folder, "fails.dma"));
-    const repeat = output.match(/^repeat it: dmalab (test \S+ --match "[^"]*" --seed \S+)$/m)?.[1];
-    assert(repeat !== undefined, output);
-    const words = repeat.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ""));
-    const again = await dmalab(...words);
-    assertEquals(again.code, 1);
-    assertStringIncludes(again.output, "FAILED | 0 passed | 1 failed | 1 filtered out");
-    const debug = output.match(/^debug it: dmalab (debug \S+ --match "[^"]*" --seed \S+)$/m)?.[1];
-    assert(debug !== undefined, output);
-    const opened = await dmalab(
-      ...debug.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', "")),
-    );
-    assertStringIncludes(opened.output, "error[E0901]");
-    assertMatch(opened.output, /^event \d+\/\d+ {2}\S*fails\.dma:\d+ {2}assert/m);
-  });
+  using folder = new TempFolder({ "fails.dma": FAILS });
+  const { output } = await dmalab("run", folder.at("fails.dma"));
+  const repeat = output.match(/^repeat it: dmalab (test \S+ --match "[^"]*" --seed \S+)$/m)?.[1];
+  assert(repeat !== undefined, output);
+  const words = repeat.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ""));
+  const again = await dmalab(...words);
+  assertEquals(again.code, 1);
+  assertStringIncludes(again.output, "FAILED | 0 passed | 1 failed | 1 filtered out");
+  const debug = output.match(/^debug it: dmalab (debug \S+ --match "[^"]*" --seed \S+)$/m)?.[1];
+  assert(debug !== undefined, output);
+  const opened = await dmalab(
+    ...debug.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', "")),
+  );
+  assertStringIncludes(opened.output, "error[E0901]");
+  assertMatch(opened.output, /^event \d+\/\d+ {2}\S*fails\.dma:\d+ {2}assert/m);
 });
 
 Deno.test("a property that fails on purpose ends with its smallest case as a test, which fails when pasted", async () => {
@@ -170,60 +147,56 @@ Deno.test("a property that fails on purpose ends with its smallest case as a tes
   assert size < 64KiB or skipped < 8B
 }
 `;
-  await withFiles({ "p.dma": property }, async (folder) => {
-    const { code, output } = await dmalab("run", join(folder, "p.dma"));
-    assertEquals(code, 1);
-    const lines = output.split("\n");
-    const start = lines.findIndex((line) => line.includes("as a test to paste:"));
-    const end = lines.findIndex((line) => line.startsWith("repeat it:"));
-    const pasted = lines.slice(start + 1, end).join("\n");
-    assertStringIncludes(pasted, 'test "small enough: pages = 17, skipped = 8B" {');
-    Deno.writeTextFileSync(join(folder, "pasted.dma"), pasted);
-    assertEquals((await dmalab("run", join(folder, "pasted.dma"))).code, 1);
-    const held = pasted.replace("let pages = 17", "let pages = 16");
-    Deno.writeTextFileSync(join(folder, "held.dma"), held);
-    assertEquals((await dmalab("run", join(folder, "held.dma"))).code, 0);
-  });
+  using folder = new TempFolder({ "p.dma": property });
+  const { code, output } = await dmalab("run", folder.at("p.dma"));
+  assertEquals(code, 1);
+  const lines = output.split("\n");
+  const start = lines.findIndex((line) => line.includes("as a test to paste:"));
+  const end = lines.findIndex((line) => line.startsWith("repeat it:"));
+  const pasted = lines.slice(start + 1, end).join("\n");
+  assertStringIncludes(pasted, 'test "small enough: pages = 17, skipped = 8B" {');
+  folder.write("pasted.dma", pasted);
+  assertEquals((await dmalab("run", folder.at("pasted.dma"))).code, 1);
+  const held = pasted.replace("let pages = 17", "let pages = 16");
+  folder.write("held.dma", held);
+  assertEquals((await dmalab("run", folder.at("held.dma"))).code, 0);
 });
 
 Deno.test("a wrong file shows every mistake with its place on the error stream, and runs nothing", async () => {
-  await withFiles({ "wrong.dma": WRONG_FILE }, async (folder) => {
-    const { output, errors } = await dmalab("run", join(folder, "wrong.dma"));
-    assertEquals(output, "");
-    assertMatch(errors, /wrong\.dma:1:12/);
-    assertMatch(errors, /wrong\.dma:2:\d+/);
-    assertStringIncludes(errors, "hint:");
-  });
+  using folder = new TempFolder({ "wrong.dma": WRONG_FILE });
+  const { output, errors } = await dmalab("run", folder.at("wrong.dma"));
+  assertEquals(output, "");
+  assertMatch(errors, /wrong\.dma:1:12/);
+  assertMatch(errors, /wrong\.dma:2:\d+/);
+  assertStringIncludes(errors, "hint:");
 });
 
 Deno.test("run takes several files and folders, and counts them", async () => {
-  await withFiles({ "a.dma": GOOD, "sub/b.dma": GOOD, "sub/c.txt": "no" }, async (folder) => {
-    const { code, output } = await dmalab("run", folder);
-    assertEquals(code, 0);
-    assertStringIncludes(output, "ok | 2 files | 2 passed | 0 failed | 2 assertions");
-    Deno.writeTextFileSync(join(folder, "wrong.dma"), WRONG_FILE);
-    const wrong = await dmalab("run", folder);
-    assertEquals(wrong.code, 2);
-    const summary = "FAILED | 2 files | 2 passed | 0 failed | 2 assertions | 1 file wrong";
-    assertStringIncludes(wrong.output, summary);
-    assertStringIncludes((await dmalab("test", folder)).output, summary);
-  });
+  using folder = new TempFolder({ "a.dma": GOOD, "sub/b.dma": GOOD, "sub/c.txt": "no" });
+  const { code, output } = await dmalab("run", folder.path);
+  assertEquals(code, 0);
+  assertStringIncludes(output, "ok | 2 files | 2 passed | 0 failed | 2 assertions");
+  folder.write("wrong.dma", WRONG_FILE);
+  const wrong = await dmalab("run", folder.path);
+  assertEquals(wrong.code, 2);
+  const summary = "FAILED | 2 files | 2 passed | 0 failed | 2 assertions | 1 file wrong";
+  assertStringIncludes(wrong.output, summary);
+  assertStringIncludes((await dmalab("test", folder.path)).output, summary);
 });
 
 Deno.test("test leaves the statements out, and finding no test is a failure", async () => {
-  await withFiles({ "fails.dma": FAILS, "none.dma": 'print "hello"\n' }, async (folder) => {
-    const tests = await dmalab("test", join(folder, "fails.dma"), "--match", "holds");
-    assertEquals(tests.code, 0);
-    assert(!tests.output.includes("before"));
-    const none = await dmalab("test", join(folder, "none.dma"));
-    assertEquals(none.code, 1);
-    assertStringIncludes(none.errors, "No test found");
-    const run = await dmalab("run", join(folder, "none.dma"));
-    assertEquals([run.code, run.output], [0, "hello\n"]);
-    const unmatched = await dmalab("test", join(folder, "fails.dma"), "--match", "zebra");
-    assertEquals(unmatched.code, 1);
-    assertStringIncludes(unmatched.errors, 'no name contains "zebra"');
-  });
+  using folder = new TempFolder({ "fails.dma": FAILS, "none.dma": 'print "hello"\n' });
+  const tests = await dmalab("test", folder.at("fails.dma"), "--match", "holds");
+  assertEquals(tests.code, 0);
+  assert(!tests.output.includes("before"));
+  const none = await dmalab("test", folder.at("none.dma"));
+  assertEquals(none.code, 1);
+  assertStringIncludes(none.errors, "No test found");
+  const run = await dmalab("run", folder.at("none.dma"));
+  assertEquals([run.code, run.output], [0, "hello\n"]);
+  const unmatched = await dmalab("test", folder.at("fails.dma"), "--match", "zebra");
+  assertEquals(unmatched.code, 1);
+  assertStringIncludes(unmatched.errors, 'no name contains "zebra"');
 });
 
 Deno.test("--trace prints events aligned, with device and request", async () => {
@@ -235,31 +208,29 @@ Deno.test("--trace prints events aligned, with device and request", async () => 
 });
 
 Deno.test("check reads without running, and exits 2 for a wrong file", async () => {
-  await withFiles({ "fails.dma": FAILS, "wrong.dma": WRONG_FILE }, async (folder) => {
-    const fine = await dmalab("check", join(folder, "fails.dma"));
-    assertEquals([fine.code, fine.output], [0, "ok | 1 file | 0 errors | 0 warnings\n"]);
-    const wrong = await dmalab("check", folder);
-    assertEquals(wrong.code, 2);
-    assertMatch(wrong.output, /^wrong \| 2 files \| [2-9] errors/);
-  });
+  using folder = new TempFolder({ "fails.dma": FAILS, "wrong.dma": WRONG_FILE });
+  const fine = await dmalab("check", folder.at("fails.dma"));
+  assertEquals([fine.code, fine.output], [0, "ok | 1 file | 0 errors | 0 warnings\n"]);
+  const wrong = await dmalab("check", folder.path);
+  assertEquals(wrong.code, 2);
+  assertMatch(wrong.output, /^wrong \| 2 files \| [2-9] errors/);
 });
 
 Deno.test("a missing file, a folder without scenarios, bytes that are no text: a sentence each", async () => {
-  await withFiles({ "sub/readme.txt": "" }, async (folder) => {
-    Deno.writeFileSync(join(folder, "binary.dma"), new Uint8Array([0x66, 0xff, 0xfe]));
-    const missing = await dmalab("run", join(folder, "missing.dma"));
-    assertEquals(missing.code, 2);
-    assertMatch(missing.errors, /^error: Cannot read ".*missing\.dma": there is no such file\n$/);
-    const binary = await dmalab("run", join(folder, "binary.dma"));
-    assertEquals(binary.code, 2);
-    assertMatch(binary.errors, /it is not UTF-8 text/);
-    const empty = await dmalab("run", join(folder, "sub"));
-    assertEquals(empty.code, 2);
-    assertStringIncludes(empty.errors, "There is no scenario");
-    for (const command of ["test", "check", "bench"]) {
-      assertEquals((await dmalab(command, join(folder, "sub"))).code, 2, command);
-    }
-  });
+  using folder = new TempFolder({ "sub/readme.txt": "" });
+  Deno.writeFileSync(folder.at("binary.dma"), new Uint8Array([0x66, 0xff, 0xfe]));
+  const missing = await dmalab("run", folder.at("missing.dma"));
+  assertEquals(missing.code, 2);
+  assertMatch(missing.errors, /^error: Cannot read ".*missing\.dma": there is no such file\n$/);
+  const binary = await dmalab("run", folder.at("binary.dma"));
+  assertEquals(binary.code, 2);
+  assertMatch(binary.errors, /it is not UTF-8 text/);
+  const empty = await dmalab("run", folder.at("sub"));
+  assertEquals(empty.code, 2);
+  assertStringIncludes(empty.errors, "There is no scenario");
+  for (const command of ["test", "check", "bench"]) {
+    assertEquals((await dmalab(command, folder.at("sub"))).code, 2, command);
+  }
 });
 
 Deno.test("use reads below the root and never outside it, links included", async () => {
@@ -272,29 +243,28 @@ Deno.test("use reads below the root and never outside it, links included", async
     "lab/sub/missing.dma": 'use "../lib/page.dma"\ntest "uses" { assert 1 == 1 }\n',
     "lab/sub/linked.dma": 'use "link.dma"\ntest "uses" { assert secret() == 1 }\n',
   };
-  await withFiles(files, async (folder) => {
-    Deno.symlinkSync(join(folder, "secret.dma"), join(folder, "lab/sub/link.dma"));
-    assertEquals((await dmalab("run", join(folder, "lab/sub/inside.dma"))).code, 0);
-    for (const name of ["outside", "linked"]) {
-      const { code, errors } = await dmalab("run", join(folder, `lab/sub/${name}.dma`));
-      assertEquals(code, 2);
-      assertStringIncludes(errors, "lies outside");
-      // A mark further up would change nothing while there is this one.
-      const mark = join(folder, "lab/deno.json");
-      assertStringIncludes(errors, `hint: \`${mark}\` makes its folder the root: move the file`);
-    }
-    Deno.removeSync(join(folder, "lab/deno.json"));
-    const unmarked = await dmalab("run", join(folder, "lab/sub/outside.dma"));
-    assertStringIncludes(
-      unmarked.errors,
-      "hint: a `deno.json` or `package.json` in a folder above",
-    );
-    Deno.writeTextFileSync(join(folder, "lab/deno.json"), "{}");
-    const missing = await dmalab("run", join(folder, "lab/sub/missing.dma"));
-    assertEquals(missing.code, 2);
-    assertStringIncludes(missing.errors, "there is no such file");
-    assertStringIncludes(missing.errors, 'hint: did you mean "../lib/pages.dma"?');
-  });
+  using folder = new TempFolder(files);
+  Deno.symlinkSync(folder.at("secret.dma"), folder.at("lab/sub/link.dma"));
+  assertEquals((await dmalab("run", folder.at("lab/sub/inside.dma"))).code, 0);
+  for (const name of ["outside", "linked"]) {
+    const { code, errors } = await dmalab("run", folder.at(`lab/sub/${name}.dma`));
+    assertEquals(code, 2);
+    assertStringIncludes(errors, "lies outside");
+    // A mark further up would change nothing while there is this one.
+    const mark = folder.at("lab/deno.json");
+    assertStringIncludes(errors, `hint: \`${mark}\` makes its folder the root: move the file`);
+  }
+  Deno.removeSync(folder.at("lab/deno.json"));
+  const unmarked = await dmalab("run", folder.at("lab/sub/outside.dma"));
+  assertStringIncludes(
+    unmarked.errors,
+    "hint: a `deno.json` or `package.json` in a folder above",
+  );
+  folder.write("lab/deno.json", "{}");
+  const missing = await dmalab("run", folder.at("lab/sub/missing.dma"));
+  assertEquals(missing.code, 2);
+  assertStringIncludes(missing.errors, "there is no such file");
+  assertStringIncludes(missing.errors, 'hint: did you mean "../lib/pages.dma"?');
 });
 
 Deno.test("bench counts events of a loop iteration, exactly; --json prints one object per bench", async () => {
@@ -339,13 +309,12 @@ Deno.test("bench counts events of a loop iteration, exactly; --json prints one o
 
 Deno.test("with --json the lines that a bench prints leave the standard output", async () => {
   const printing = 'bench "b" {\n  setup { print "a line" }\n  loop { let _n = 1 }\n}\n';
-  await withFiles({ "printing.dma": printing }, async (folder) => {
-    const path = join(folder, "printing.dma");
-    const { code, errors, output } = await dmalab("bench", path, "--json");
-    assertEquals(code, 0);
-    assertMatch(errors, /^a line\n/);
-    for (const line of output.trim().split("\n")) JSON.parse(line);
-  });
+  using folder = new TempFolder({ "printing.dma": printing });
+  const path = folder.at("printing.dma");
+  const { code, errors, output } = await dmalab("bench", path, "--json");
+  assertEquals(code, 0);
+  assertMatch(errors, /^a line\n/);
+  for (const line of output.trim().split("\n")) JSON.parse(line);
 });
 
 /** Two benches, of which one unmaps with a wrong size. */
@@ -374,23 +343,22 @@ bench "right" matrix { iommu.mode = [strict, lazy] } {
 `;
 
 Deno.test("each bench of a file has a table, and bench prints its reports", async () => {
-  await withFiles({ "benches.dma": BENCHES }, async (folder) => {
-    const path = join(folder, "benches.dma");
-    const several = await dmalab("bench", path, "--lenient");
-    assertEquals(several.code, 0, several.errors);
-    assertMatch(several.output, /^per iteration +a size that is not the …$/m);
-    assertMatch(several.output, /^iommu\.mode +strict +lazy$/m);
-    assertStringIncludes(
-      several.output,
-      'unexpected report[unmap_size]: dma_unmap_single() size mismatch on device "nic"',
-    );
-    assertStringIncludes(several.output, "benches.dma:11:5");
-    assertStringIncludes(several.output, "… 1099 times more");
-    assertMatch(several.output, /^warning: 1 bench run passed with unexpected reports/m);
-    const failing = await dmalab("bench", path, "--json");
-    assertEquals(failing.code, 1);
-    assertMatch(failing.output, /"name":"unmap_size",[^{}]*"place":"[^"]*benches\.dma:11:5"/);
-  });
+  using folder = new TempFolder({ "benches.dma": BENCHES });
+  const path = folder.at("benches.dma");
+  const several = await dmalab("bench", path, "--lenient");
+  assertEquals(several.code, 0, several.errors);
+  assertMatch(several.output, /^per iteration +a size that is not the …$/m);
+  assertMatch(several.output, /^iommu\.mode +strict +lazy$/m);
+  assertStringIncludes(
+    several.output,
+    'unexpected report[unmap_size]: dma_unmap_single() size mismatch on device "nic"',
+  );
+  assertStringIncludes(several.output, "benches.dma:11:5");
+  assertStringIncludes(several.output, "… 1099 times more");
+  assertMatch(several.output, /^warning: 1 bench run passed with unexpected reports/m);
+  const failing = await dmalab("bench", path, "--json");
+  assertEquals(failing.code, 1);
+  assertMatch(failing.output, /"name":"unmap_size",[^{}]*"place":"[^"]*benches\.dma:11:5"/);
 });
 
 Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint for a name it does not know", async () => {
@@ -451,9 +419,9 @@ Deno.test("hunt prints what it finds as a test that fails when it is run, and ex
   const found = await dmalab("hunt", "--quirks", defect, "--cases", "8", "--seed", "5");
   assertEquals(found.code, 1);
   const scenario = /^# Found by:[^]*?^}\n(?=\n\w+ \|)/m.exec(found.output)![0];
-  await withFiles({ "found.dma": scenario }, async (folder) => {
-    assertEquals((await dmalab("test", join(folder, "found.dma"))).code, 1);
-  });
+  using folder = new TempFolder({ "found.dma": scenario });
+  assertEquals((await dmalab("test", folder.at("found.dma"))).code, 1);
+
   const NONE = ["hunt", "--quirks", "none", "--cases", "21"];
   const nothing = await dmalab(...NONE, "--seed", "2");
   assertEquals(nothing.code, 0);
@@ -476,31 +444,30 @@ Deno.test("hunt of a file with a driver tries its cases, and prints the smallest
   const source = Deno.readTextFileSync("examples/api/04-two-step-unwind.dma")
     .replace("pieces = 1..=4", "pieces = 1..=2");
   const wrong = source.replace("  dma_iova_free(nic, ring.state)\n", "");
-  await withFiles({ "right.dma": source, "wrong.dma": wrong }, async (folder) => {
-    const right = await dmalab("hunt", join(folder, "right.dma"));
-    assertEquals([right.code, right.errors], [0, ""]);
-    assertMatch(
-      right.output,
-      /^ok \| driver "page by page" \| 1_032 cases, 0 failures \| 8 layouts on 24 machines \|.*exhaustive\n$/,
-    );
-    const found = await dmalab("hunt", join(folder, "wrong.dma"), "--cases", "5000");
-    assertEquals(found.code, 1);
-    assertMatch(found.output, /\nfound \| driver "page by page" \| \d+ cases, 1 failure /);
-    const [scenario] = /^# [^]*?^}\n/m.exec(found.output)!;
-    Deno.writeTextFileSync(join(folder, "found.dma"), scenario);
-    assertEquals((await dmalab("test", join(folder, "found.dma"))).code, 1);
-    const full = source.replace("machine {", "machine {\n  swiotlb { at = 16MiB }");
-    Deno.writeTextFileSync(join(folder, "full.dma"), full);
-    const noRoom = await dmalab("hunt", join(folder, "full.dma"));
-    assertEquals([noRoom.code, noRoom.output], [2, ""]);
-    assertStringIncludes(
-      noRoom.errors,
-      "cannot be tested: the hunt allocates buffers in the 256MiB at 16MiB",
-    );
-    const refused = await dmalab("hunt", join(folder, "right.dma"), "--kernel", "6.12.117");
-    assertEquals(refused.code, 2);
-    assertStringIncludes(refused.errors, "error: `--kernel` is for random requests");
-  });
+  using folder = new TempFolder({ "right.dma": source, "wrong.dma": wrong });
+  const right = await dmalab("hunt", folder.at("right.dma"));
+  assertEquals([right.code, right.errors], [0, ""]);
+  assertMatch(
+    right.output,
+    /^ok \| driver "page by page" \| 1_032 cases, 0 failures \| 8 layouts on 24 machines \|.*exhaustive\n$/,
+  );
+  const found = await dmalab("hunt", folder.at("wrong.dma"), "--cases", "5000");
+  assertEquals(found.code, 1);
+  assertMatch(found.output, /\nfound \| driver "page by page" \| \d+ cases, 1 failure /);
+  const [scenario] = /^# [^]*?^}\n/m.exec(found.output)!;
+  folder.write("found.dma", scenario);
+  assertEquals((await dmalab("test", folder.at("found.dma"))).code, 1);
+  const full = source.replace("machine {", "machine {\n  swiotlb { at = 16MiB }");
+  folder.write("full.dma", full);
+  const noRoom = await dmalab("hunt", folder.at("full.dma"));
+  assertEquals([noRoom.code, noRoom.output], [2, ""]);
+  assertStringIncludes(
+    noRoom.errors,
+    "cannot be tested: the hunt allocates buffers in the 256MiB at 16MiB",
+  );
+  const refused = await dmalab("hunt", folder.at("right.dma"), "--kernel", "6.12.117");
+  assertEquals(refused.code, 2);
+  assertStringIncludes(refused.errors, "error: `--kernel` is for random requests");
 });
 
 Deno.test("vectors --negative writes malformed commands, and takes nothing that is random", async () => {
@@ -517,22 +484,21 @@ Deno.test("vectors writes to a file or to the standard output, and says when it 
   // Those for controllers are the quicker ones.
   const printed = await dmalab("vectors", "--negative");
   assertEquals(printed.code, 0);
-  await withFiles({}, async (folder) => {
-    const path = join(folder, "v.json");
-    const { code, output } = await dmalab("vectors", "--negative", "--out", path);
-    assertEquals(code, 0);
-    assertMatch(output, /^Wrote \d+ vectors to /);
-    assertEquals(Deno.readTextFileSync(path), printed.output);
-    const nowhere = await dmalab("vectors", "--negative", "--out", join(folder, "no", "v.json"));
-    assertEquals(nowhere.code, 2);
-    const missing = `error: Cannot write "${join(folder, "no", "v.json")}": there is no folder`;
-    assertEquals(nowhere.errors, `${missing} "${join(folder, "no")}"\n`);
-    const itself = await dmalab("vectors", "--negative", "--out", folder);
-    assertEquals(itself.errors, `error: Cannot write "${folder}": it is a folder\n`);
-    const below = await dmalab("vectors", "--negative", "--out", join(path, "v.json"));
-    assertStringIncludes(below.errors, `there is no folder "${path}"`);
-    for (const each of [itself, below]) assertEquals(each.code, 2);
-  });
+  using folder = new TempFolder({});
+  const path = folder.at("v.json");
+  const { code, output } = await dmalab("vectors", "--negative", "--out", path);
+  assertEquals(code, 0);
+  assertMatch(output, /^Wrote \d+ vectors to /);
+  assertEquals(Deno.readTextFileSync(path), printed.output);
+  const nowhere = await dmalab("vectors", "--negative", "--out", folder.at("no", "v.json"));
+  assertEquals(nowhere.code, 2);
+  const missing = `error: Cannot write "${folder.at("no", "v.json")}": there is no folder`;
+  assertEquals(nowhere.errors, `${missing} "${folder.at("no")}"\n`);
+  const itself = await dmalab("vectors", "--negative", "--out", folder.path);
+  assertEquals(itself.errors, `error: Cannot write "${folder.path}": it is a folder\n`);
+  const below = await dmalab("vectors", "--negative", "--out", join(path, "v.json"));
+  assertStringIncludes(below.errors, `there is no folder "${path}"`);
+  for (const each of [itself, below]) assertEquals(each.code, 2);
 });
 
 Deno.test("every command has help with examples, and every example's command exists", async () => {
@@ -559,49 +525,44 @@ Deno.test("dmalab without colours writes none, and into a pipe that closes it sa
 Deno.test("fmt writes files in their style, --check only says which are not, and a wrong file stays", async () => {
   const ugly = 'test   "a"{\nassert 1==1 # so\n }\n';
   const neat = 'test "a" {\n  assert 1 == 1  # so\n}\n';
-  await withFiles(
-    { "ugly.dma": ugly, "neat.dma": neat, "sub/wrong.dma": "let =\n" },
-    async (folder) => {
-      const [one, wrong] = [join(folder, "ugly.dma"), join(folder, "sub")];
-      const checked = await dmalab("fmt", "--check", one, join(folder, "neat.dma"));
-      assertEquals(checked.code, 1);
-      assertMatch(checked.output, /^not formatted {2}\S*ugly\.dma:1$/m);
-      assertStringIncludes(checked.output, "FAILED | 2 files | 1 would change");
-      assertEquals(Deno.readTextFileSync(one), ugly);
-      assertEquals((await dmalab("fmt", one)).code, 0);
-      assertEquals(Deno.readTextFileSync(one), neat);
-      assertEquals((await dmalab("fmt", "--check", one)).code, 0);
-      const refused = await dmalab("fmt", wrong);
-      assertEquals(refused.code, 2);
-      assertStringIncludes(refused.errors, "error[E02");
-      assertEquals(Deno.readTextFileSync(join(wrong, "wrong.dma")), "let =\n");
-    },
-  );
+  using folder = new TempFolder({ "ugly.dma": ugly, "neat.dma": neat, "sub/wrong.dma": "let =\n" });
+  const [one, wrong] = [folder.at("ugly.dma"), folder.at("sub")];
+  const checked = await dmalab("fmt", "--check", one, folder.at("neat.dma"));
+  assertEquals(checked.code, 1);
+  assertMatch(checked.output, /^not formatted {2}\S*ugly\.dma:1$/m);
+  assertStringIncludes(checked.output, "FAILED | 2 files | 1 would change");
+  assertEquals(Deno.readTextFileSync(one), ugly);
+  assertEquals((await dmalab("fmt", one)).code, 0);
+  assertEquals(Deno.readTextFileSync(one), neat);
+  assertEquals((await dmalab("fmt", "--check", one)).code, 0);
+  const refused = await dmalab("fmt", wrong);
+  assertEquals(refused.code, 2);
+  assertStringIncludes(refused.errors, "error[E02");
+  assertEquals(Deno.readTextFileSync(join(wrong, "wrong.dma")), "let =\n");
 });
 
 Deno.test("repl ends with what its lines came to, from a pipe and from a file", async () => {
-  await withFiles({}, async (folder) => {
-    const path = join(folder, "lines.txt");
-    const pipe = ["cat lines.txt | ", ""] as const;
-    const file = ["", " < lines.txt"] as const;
-    const repl = async ([start, end]: readonly [string, string], lines: string) => {
-      Deno.writeTextFileSync(path, lines);
-      const { code, stdout } = await new Deno.Command("sh", {
-        args: ["-c", `${start}${programLine("-R")} repl${end}`],
-        cwd: folder,
-      }).output();
-      return [code, new TextDecoder().decode(stdout).split("\n").at(-2)];
-    };
-    assertEquals(await repl(pipe, "6 * 7\n"), [0, "42"]);
-    assertEquals(await repl(pipe, "assert 1 == 2\n6 * 7\n"), [1, "42"]);
-    assertEquals(await repl(pipe, "asert 1 == 2\n6 * 7\n"), [2, "42"]);
-    const unfinished = "The input ended in the middle of a statement";
-    for (const given of [pipe, file]) {
-      assertEquals(await repl(given, "let a = [\n"), [2, unfinished]);
-      assertEquals(await repl(given, ""), [0, undefined]);
-    }
-    assertEquals(await repl(file, "asert 1 == 2\n6 * 7\n"), [2, "42"]);
-  });
+  using folder = new TempFolder({});
+  const path = folder.at("lines.txt");
+  const pipe = ["cat lines.txt | ", ""] as const;
+  const file = ["", " < lines.txt"] as const;
+  const repl = async ([start, end]: readonly [string, string], lines: string) => {
+    Deno.writeTextFileSync(path, lines);
+    const { code, stdout } = await new Deno.Command("sh", {
+      args: ["-c", `${start}${programLine("-R")} repl${end}`],
+      cwd: folder.path,
+    }).output();
+    return [code, new TextDecoder().decode(stdout).split("\n").at(-2)];
+  };
+  assertEquals(await repl(pipe, "6 * 7\n"), [0, "42"]);
+  assertEquals(await repl(pipe, "assert 1 == 2\n6 * 7\n"), [1, "42"]);
+  assertEquals(await repl(pipe, "asert 1 == 2\n6 * 7\n"), [2, "42"]);
+  const unfinished = "The input ended in the middle of a statement";
+  for (const given of [pipe, file]) {
+    assertEquals(await repl(given, "let a = [\n"), [2, unfinished]);
+    assertEquals(await repl(given, ""), [0, undefined]);
+  }
+  assertEquals(await repl(file, "asert 1 == 2\n6 * 7\n"), [2, "42"]);
 });
 
 Deno.test("repl reads lines from a pipe, whatever ends them and wherever a letter is cut", async () => {
@@ -689,14 +650,13 @@ Deno.test("trace export gives the kernel's own text, which is the same trace aga
     ]
   ) {
     const text = await dmalab("trace", "export", run, "--as", "ftrace");
-    const copy = await Deno.makeTempFile();
-    await Deno.writeTextFile(copy, text.output);
+    using folder = new TempFolder();
+    const copy = folder.write("lines.txt", text.output);
     const [before, after] = await Promise.all(
       [run, copy].map(async (path) =>
         JSON.parse((await dmalab("trace", "check", "--json", path)).output)
       ),
     );
-    await Deno.remove(copy);
     assertEquals(after.summary.events, before.summary.events, run);
     assertEquals(after.balance.devices, before.balance.devices, run);
     assertEquals(after.summary.findings, before.summary.findings, run);

@@ -1,4 +1,5 @@
 /** The script for bash in a bash: which words it asks with, and what it makes of the answers. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals } from "@std/assert";
 import { dmalab } from "./dmalab_program.ts";
 
@@ -21,19 +22,15 @@ Deno.test({
   name: "bash completes words, scenarios and folders as the program answers",
   ignore: Deno.build.os === "windows",
   fn: async () => {
-    const folder = Deno.makeTempDirSync({ prefix: "dmalab-completions-" });
-    try {
-      for (const name of ["a.dma", "a b.dma", "c.txt"]) {
-        Deno.writeTextFileSync(`${folder}/${name}`, "");
-      }
-      Deno.mkdirSync(`${folder}/lab`);
-      const of = (answer: string, ...words: string[]) => complete(folder, answer, ...words);
-      assertEquals(await of("run\\tRuns.\\nrepl\\n", "dmalab", "r"), ["repl", "run"]);
-      assertEquals(await of(":files.dma\\n", "dmalab", "run", ""), ["a b.dma", "a.dma", "lab"]);
-      assertEquals(await of(":files\\n", "dmalab", "report", "c"), ["c.txt"]);
-      assertEquals(await of(":folders\\n", "dmalab", "init", ""), ["lab"]);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
+    using folder = new TempFolder();
+    for (const name of ["a.dma", "a b.dma", "c.txt"]) {
+      folder.write(name, "");
     }
+    Deno.mkdirSync(folder.at("lab"));
+    const of = (answer: string, ...words: string[]) => complete(folder.path, answer, ...words);
+    assertEquals(await of("run\\tRuns.\\nrepl\\n", "dmalab", "r"), ["repl", "run"]);
+    assertEquals(await of(":files.dma\\n", "dmalab", "run", ""), ["a b.dma", "a.dma", "lab"]);
+    assertEquals(await of(":files\\n", "dmalab", "report", "c"), ["c.txt"]);
+    assertEquals(await of(":folders\\n", "dmalab", "init", ""), ["lab"]);
   },
 });

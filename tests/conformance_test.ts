@@ -1,4 +1,5 @@
 /** A sixth of the captured and generated data; conformance_long_test.ts has all of it. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import type { GroupResult } from "./conformance/group_result.ts";
@@ -23,36 +24,23 @@ Deno.test("each sixth group of golden data agrees as far as it is recorded to, a
 });
 
 Deno.test("a changed number in a captured case is noticed", async () => {
-  const directory = await Deno.makeTempDir();
-  try {
-    await Deno.mkdir(join(directory, "swiotlb"));
-    const lines = (await Deno.readTextFile(join(GOLDEN, "swiotlb", "basics.jsonl"))).split("\n");
-    const victim = lines.findIndex((line) =>
-      line.includes('"tlb":') && line.includes('"op":"map"')
-    );
-    lines[victim] = lines[victim]!.replace(
-      /"tlb":(\d+)/,
-      (_, tlb) => `"tlb":${Number(tlb) + 2048}`,
-    );
-    await Deno.writeTextFile(join(directory, "swiotlb", "basics.jsonl"), lines.join("\n"));
-    const [result] = await collect(directory);
-    assert(result !== undefined && result.agree < result.total);
-    assertEquals(result.firstDifference?.caseName, `line ${victim + 1} (map)`);
-    assertEquals(result.firstDifference?.difference.path, "tlb");
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  using directory = new TempFolder();
+  const lines = (await Deno.readTextFile(join(GOLDEN, "swiotlb", "basics.jsonl"))).split("\n");
+  const victim = lines.findIndex((line) => line.includes('"tlb":') && line.includes('"op":"map"'));
+  lines[victim] = lines[victim]!.replace(
+    /"tlb":(\d+)/,
+    (_, tlb) => `"tlb":${Number(tlb) + 2048}`,
+  );
+  directory.write("swiotlb/basics.jsonl", lines.join("\n"));
+  const [result] = await collect(directory.path);
+  assert(result !== undefined && result.agree < result.total);
+  assertEquals(result.firstDifference?.caseName, `line ${victim + 1} (map)`);
+  assertEquals(result.firstDifference?.difference.path, "tlb");
 });
 
 Deno.test("a damaged file is reported by name and counts against us", async () => {
-  const directory = await Deno.makeTempDir();
-  try {
-    await Deno.mkdir(join(directory, "iova"));
-    await Deno.writeTextFile(join(directory, "iova", "broken.jsonl"), '{"op":"init"\n');
-    const [result] = await collect(directory);
-    assertEquals(result?.unreadable, true);
-    assertMatch(result?.note ?? "", /Line 1 is not JSON/);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  using directory = new TempFolder({ "iova/broken.jsonl": '{"op":"init"\n' });
+  const [result] = await collect(directory.path);
+  assertEquals(result?.unreadable, true);
+  assertMatch(result?.note ?? "", /Line 1 is not JSON/);
 });

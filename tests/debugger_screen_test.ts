@@ -1,4 +1,5 @@
 /** The debugger at a pseudo-terminal: what its panes show, and that the terminal is always as before. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { LEFT_MAPPED } from "@dmalab/cli/debug";
@@ -39,9 +40,8 @@ async function withShell(
   talk: (shell: Shell) => Promise<void>,
   turns = 1,
 ): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-screen-" });
-  Deno.writeTextFileSync(join(folder, "left.dma"), scriptOf(turns));
-  const pty = new Pty(folder);
+  using folder = new TempFolder({ "left.dma": scriptOf(turns) });
+  const pty = new Pty(folder.path);
   try {
     await pty.see(/\$ /);
     // The shell marks what is pasted at its own prompt, which is not ours to change.
@@ -71,7 +71,6 @@ async function withShell(
     });
   } finally {
     await pty.close();
-    Deno.removeSync(folder, { recursive: true });
   }
 }
 

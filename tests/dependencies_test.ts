@@ -1,3 +1,4 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -99,34 +100,30 @@ const NOT_BUNDLED = [
 ];
 
 Deno.test("the package has a licence text for every package that is bundled", () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const names = ["bin", "main", "mod", "recording", "run", "scenarios", "worker"];
-    const paths = names.map((name) => `tools/package/entries/${name}.ts`);
-    // The playground has the texts of what it is made of inside.
-    const entries = [...paths, "extensions/page/playground_main.ts"].map((path) =>
-      pathToFileURL(join(ROOT, path))
-    );
-    assertEquals(writeLicences(entries, folder), null);
-    const text = Deno.readTextFileSync(join(folder, LICENCES));
-    const parts = text.split(/^={80}\n/m).slice(1);
-    const heads = parts.filter((_, index) => index % 2 === 0);
-    const bundled = dependencies.packages.filter(({ name }) => !NOT_BUNDLED.includes(name));
-    assertEquals(
-      heads.flatMap((head) => head.trim().split("\n")).toSorted(),
-      bundled.map(({ name, version }) => `${name} ${version}`).toSorted(),
-    );
-    for (const [index, part] of parts.entries()) {
-      if (index % 2 === 1) {
-        assertMatch(part, /^\n(?=[^]{300})[^]*\b(?:permi|licen[cs]e)/i, heads[index - 1]);
-      }
+  using folder = new TempFolder();
+  const names = ["bin", "main", "mod", "recording", "run", "scenarios", "worker"];
+  const paths = names.map((name) => `tools/package/entries/${name}.ts`);
+  // The playground has the texts of what it is made of inside.
+  const entries = [...paths, "extensions/page/playground_main.ts"].map((path) =>
+    pathToFileURL(join(ROOT, path))
+  );
+  assertEquals(writeLicences(entries, folder.path), null);
+  const text = Deno.readTextFileSync(folder.at(LICENCES));
+  const parts = text.split(/^={80}\n/m).slice(1);
+  const heads = parts.filter((_, index) => index % 2 === 0);
+  const bundled = dependencies.packages.filter(({ name }) => !NOT_BUNDLED.includes(name));
+  assertEquals(
+    heads.flatMap((head) => head.trim().split("\n")).toSorted(),
+    bundled.map(({ name, version }) => `${name} ${version}`).toSorted(),
+  );
+  for (const [index, part] of parts.entries()) {
+    if (index % 2 === 1) {
+      assertMatch(part, /^\n(?=[^]{300})[^]*\b(?:permi|licen[cs]e)/i, heads[index - 1]);
     }
-    // Nothing is made up for a package that is not there.
-    const gone = [pathToFileURL(join(folder, "gone.ts"))];
-    assertStringIncludes(writeLicences(gone, folder) ?? "", "gone.ts");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
   }
+  // Nothing is made up for a package that is not there.
+  const gone = [pathToFileURL(folder.at("gone.ts"))];
+  assertStringIncludes(writeLicences(gone, folder.path) ?? "", "gone.ts");
 });
 
 Deno.test("licenceRows() follows who needs whom, and refuses to guess a licence", () => {

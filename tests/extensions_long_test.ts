@@ -4,6 +4,7 @@
  * other tests nothing has changed. One that others need, by the arrows of docs/dev/architecture.md, takes
  * them along.
  */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { members } from "@dmalab/tools/members";
 import { assert, assertEquals } from "@std/assert";
 import { basename, join, relative } from "node:path";
@@ -93,21 +94,22 @@ Deno.test("several tests of cli/ load the list of extensions", () => {
 });
 
 Deno.test("without any one extension, and without all, the core's types and tests hold", async (t) => {
-  const copy = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-" }));
-  try {
-    copyTo(copy);
-    for (const gone of EXTENSIONS.map((name) => withDependents([name]))) {
-      await t.step(
-        `without ${gone.join(", ")}`,
-        () => without(gone, copy, () => holds(copy, ["cli/main.ts", "cli/run_main.ts"], LOADING)),
-      );
-    }
-    // All tests of the core take five minutes of a processor, and load no extension: `deno task test core`.
+  using copy = new TempFolder();
+  copyTo(copy.path);
+  for (const gone of EXTENSIONS.map((name) => withDependents([name]))) {
     await t.step(
-      "without all",
-      () => without(EXTENSIONS, copy, () => holds(copy, CORE_FOLDERS, ["cli"])),
+      `without ${gone.join(", ")}`,
+      () =>
+        without(
+          gone,
+          copy.path,
+          () => holds(copy.path, ["cli/main.ts", "cli/run_main.ts"], LOADING),
+        ),
     );
-  } finally {
-    Deno.removeSync(copy, { recursive: true });
   }
+  // All tests of the core take five minutes of a processor, and load no extension: `deno task test core`.
+  await t.step(
+    "without all",
+    () => without(EXTENSIONS, copy.path, () => holds(copy.path, CORE_FOLDERS, ["cli"])),
+  );
 });

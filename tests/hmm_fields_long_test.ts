@@ -2,6 +2,7 @@
  * Changes each field of each kind of operation of tests/golden/hmm once: the case must differ then,
  * unless `tests/conformance/hmm/hmm_given.ts` says that the field is given.
  */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import type { Json } from "./conformance/difference.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
@@ -95,19 +96,15 @@ Deno.test("two pages never get one frame, and pages that were only read never tw
 });
 
 Deno.test("a machine that cannot be built counts against us with its reason, and so does an unknown operation", async () => {
-  const directory = await Deno.makeTempDir();
-  try {
-    const name = "v7.2-none-p2pswitch";
-    await Deno.copyFile(`${GOLDEN}/${name}.jsonl.gz`, `${directory}/${name}.jsonl.gz`);
-    const facts = { ...FACTS[name], variation: ["upside-down"] };
-    await Deno.writeTextFile(`${directory}/facts.json`, JSON.stringify({ [name]: facts }));
-    const file = { group: `hmm/${name}`, path: `${directory}/${name}.jsonl.gz` };
-    const { agree, note, total } = await replayHmmFile(file);
-    assertEquals([agree, total], [0, 13]);
-    assertEquals(note, `${name}: unknown variation "upside-down"`);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  using directory = new TempFolder();
+  const name = "v7.2-none-p2pswitch";
+  await Deno.copyFile(`${GOLDEN}/${name}.jsonl.gz`, directory.at(`${name}.jsonl.gz`));
+  const facts = { ...FACTS[name], variation: ["upside-down"] };
+  directory.write("facts.json", JSON.stringify({ [name]: facts }));
+  const file = { group: `hmm/${name}`, path: directory.at(`${name}.jsonl.gz`) };
+  const { agree, note, total } = await replayHmmFile(file);
+  assertEquals([agree, total], [0, 13]);
+  assertEquals(note, `${name}: unknown variation "upside-down"`);
   const [start, second, ...rest] = await casesOf("v7.2-none-p2pswitch");
   const strange: HmmCase = { ...second!, ops: [{ op: "hmm_map", map: 0, index: 0, dma: 0 }] };
   const result = replayHmm("x", FACTS["v7.2-none-p2pswitch"]!, [start!, strange, second!, ...rest]);

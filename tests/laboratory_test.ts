@@ -1,3 +1,4 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -21,25 +22,20 @@ const MACHINE = `machine { iommu { mode = strict }; pci { root_port rp0 { counte
 Deno.test("the example of a device adds it from outside of the repository, in a short file", async () => {
   const text = Deno.readTextFileSync(join(ROOT, "examples/typescript/counter.ts"));
   assert(text.trimEnd().split("\n").length <= 150);
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-own-" });
-  try {
-    const entry = (name: string) => pathToFileURL(join(ROOT, name)).href;
-    const file = join(folder, "counter.ts");
-    Deno.writeTextFileSync(
-      file,
-      text.replace('"dmalab"', `"${entry("mod.ts")}"`)
-        .replace('"dmalab/recording"', `"${entry("recording/library.ts")}"`),
-    );
-    const config = ["--config", join(ROOT, "deno.json")];
-    const { output, success } = await runDeno(
-      ["run", "--quiet", "--no-check", "--no-prompt", ...config, file],
-      { folder: ROOT, env: { NO_COLOR: "1" } },
-    );
-    assert(success, output);
-    assertEquals(output.trimEnd(), "10 was written by event 12");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const entry = (name: string) => pathToFileURL(join(ROOT, name)).href;
+  const file = folder.write(
+    "counter.ts",
+    text.replace('"dmalab"', `"${entry("mod.ts")}"`)
+      .replace('"dmalab/recording"', `"${entry("recording/library.ts")}"`),
+  );
+  const config = ["--config", join(ROOT, "deno.json")];
+  const { output, success } = await runDeno(
+    ["run", "--quiet", "--no-check", "--no-prompt", ...config, file],
+    { folder: ROOT, env: { NO_COLOR: "1" } },
+  );
+  assert(success, output);
+  assertEquals(output.trimEnd(), "10 was written by event 12");
 });
 
 const RING = `${MACHINE}test "ring" {

@@ -1,4 +1,5 @@
 /** The library as the package has it, on Node 22 and on Deno: it works there, and patches nothing. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -32,22 +33,17 @@ Deno.test("the library runs on Node 22 and on Deno, and changes none of the lang
     });
   }
   const blocks = codeBlocks(PAGE, Deno.readTextFileSync(join(ROOT, PAGE)));
-  const project = Deno.makeTempDirSync({ prefix: "dmalab-library-" });
-  try {
-    Deno.mkdirSync(join(project, "node_modules"));
-    Deno.symlinkSync(dist, join(project, "node_modules/dmalab"));
-    for (const [index, { code, heading, language }] of blocks.entries()) {
-      if (language !== "ts") continue;
-      await t.step(`node: ${heading}`, () => {
-        const file = join(project, `program${index}.ts`);
-        Deno.writeTextFileSync(file, code);
-        const types = ["--experimental-strip-types", "--no-warnings"];
-        // Node prints texts inside a list in other quotes.
-        const printed = run(node, [...types, file]).trimEnd().replaceAll("'", '"');
-        assertEquals(printed, blocks[index + 1]!.code);
-      });
-    }
-  } finally {
-    Deno.removeSync(project, { recursive: true });
+  using project = new TempFolder();
+  Deno.mkdirSync(project.at("node_modules"));
+  Deno.symlinkSync(dist, project.at("node_modules/dmalab"));
+  for (const [index, { code, heading, language }] of blocks.entries()) {
+    if (language !== "ts") continue;
+    await t.step(`node: ${heading}`, () => {
+      const file = project.write(`program${index}.ts`, code);
+      const types = ["--experimental-strip-types", "--no-warnings"];
+      // Node prints texts inside a list in other quotes.
+      const printed = run(node, [...types, file]).trimEnd().replaceAll("'", '"');
+      assertEquals(printed, blocks[index + 1]!.code);
+    });
   }
 });

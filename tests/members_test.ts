@@ -1,4 +1,5 @@
 /** The members of the workspace, and what each imports of the others, as Deno itself resolves it. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { members } from "@dmalab/tools/members";
 import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "node:path";
@@ -28,21 +29,17 @@ function memberOf(file: string): string | undefined {
 async function importsOfMembers(): Promise<readonly Import[]> {
   const files = MEMBERS.flatMap((member) => filesBelow(join(ROOT, member)))
     .filter((path) => path.endsWith(".ts"));
-  const all = Deno.makeTempFileSync({ suffix: ".ts" });
-  try {
-    Deno.writeTextFileSync(
-      all,
-      files.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)};\n`).join(""),
-    );
-    const { output, success } = await runDeno(
-      ["info", "--json", "--config", join(ROOT, "deno.json"), all],
-      { folder: ROOT },
-    );
-    assertEquals(success, true, output);
-    return importsIn(JSON.parse(output.slice(output.indexOf("{"))));
-  } finally {
-    Deno.removeSync(all);
-  }
+  using temp = new TempFolder();
+  const all = temp.write(
+    "imports.ts",
+    files.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)};\n`).join(""),
+  );
+  const { output, success } = await runDeno(
+    ["info", "--json", "--config", join(ROOT, "deno.json"), all],
+    { folder: ROOT },
+  );
+  assertEquals(success, true, output);
+  return importsIn(JSON.parse(output.slice(output.indexOf("{"))));
 }
 
 interface Graph {

@@ -4,6 +4,7 @@
  * `deno test --doc` cannot do it for a file of the top folder: the import map sends what it makes up
  * beside the file to the package itself. So each example becomes a file of its own here.
  */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -18,16 +19,12 @@ for (const [name, least] of [["mod.ts", 2], ["recording/library.ts", 1]] as cons
     assert(examples.length >= least);
     for (const { code, line } of examples) {
       await t.step(`${name}:${line}`, async () => {
-        const file = Deno.makeTempFileSync({ suffix: ".ts" });
-        try {
-          Deno.writeTextFileSync(
-            file,
-            code.replace(/"dmalab(?:\/recording)?"/, `"${pathToFileURL(module)}"`),
-          );
-          await import(pathToFileURL(file).href);
-        } finally {
-          Deno.removeSync(file);
-        }
+        using folder = new TempFolder();
+        const file = folder.write(
+          "program.ts",
+          code.replace(/"dmalab(?:\/recording)?"/, `"${pathToFileURL(module)}"`),
+        );
+        await import(pathToFileURL(file).href);
       });
     }
   });

@@ -1,4 +1,5 @@
 /** What `deno task mutate` changes, how it puts the changes into one text, and its list of judged ones. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { runDeno } from "./deno_process.ts";
@@ -28,13 +29,8 @@ export const kind = (given?: Kind) => given ?? 3;
 
 /** The candidates of a file of its own. */
 function candidatesOf(text: string): Candidate[] {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.writeTextFileSync(join(folder, "cut.ts"), text);
-    return findCandidates(`${folder}/`, ["cut.ts"]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({ "cut.ts": text });
+  return findCandidates(folder.at(""), ["cut.ts"]);
 }
 
 Deno.test("changes: borders, choices, constants, arguments of one type, statements, values, texts", () => {
@@ -83,23 +79,19 @@ Deno.test("all changes stand in one text, each behind its switch, on the lines t
 
 /** By line of the changed file: the lines where a test may notice what it changes. */
 function usesIn(files: Readonly<Record<string, string>>): Record<number, string[]> {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const paths = Object.keys(files);
-    for (const path of paths) Deno.writeTextFileSync(join(folder, path), files[path]!);
-    const mutants = findCandidates(`${folder}/`, ["sizes.ts"]).map((each, id) => ({ ...each, id }));
-    const { marks, of } = findUses(`${folder}/`, paths, mutants);
-    return Object.fromEntries(mutants.map(({ id, line }) => {
-      const use = of.get(id)!;
-      const places = [...use.marks].map((mark) => {
-        const { path, start } = marks[mark]!;
-        return `${path}:${files[path]!.slice(0, start).split("\n").length}`;
-      });
-      return [line, [...places, ...use.testFiles, ...use.isOpen ? ["anybody"] : []].toSorted()];
-    }));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const paths = Object.keys(files);
+  for (const path of paths) folder.write(path, files[path]!);
+  const mutants = findCandidates(folder.at(""), ["sizes.ts"]).map((each, id) => ({ ...each, id }));
+  const { marks, of } = findUses(folder.at(""), paths, mutants);
+  return Object.fromEntries(mutants.map(({ id, line }) => {
+    const use = of.get(id)!;
+    const places = [...use.marks].map((mark) => {
+      const { path, start } = marks[mark]!;
+      return `${path}:${files[path]!.slice(0, start).split("\n").length}`;
+    });
+    return [line, [...places, ...use.testFiles, ...use.isOpen ? ["anybody"] : []].toSorted()];
+  }));
 }
 
 Deno.test("what acts at load is followed to who uses it: by name, by entry, by what is made of it", () => {

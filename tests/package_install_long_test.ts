@@ -1,4 +1,5 @@
 /** The package as Node and Deno install it: what docs/install.md and the README say, line by line. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { VERSION } from "@dmalab/cli/package_version";
@@ -42,14 +43,8 @@ Deno.test("the package installs and works without this project (docs/install.md)
   }));
 
 Deno.test("a package replaces an earlier one, whose bundles had other names", () => {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-earlier-" });
-  try {
-    Deno.writeTextFileSync(join(folder, "package.json"), '{"name": "dmalab"}');
-    Deno.writeTextFileSync(join(folder, "chunk-OLD.js"), "");
-    assertEquals(buildPackage(folder, false), null);
-    assert(![...Deno.readDirSync(folder)].some(({ name }) => name === "chunk-OLD.js"));
-    assertStringIncludes(Deno.readTextFileSync(join(folder, "package.json")), '"bin"');
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({ "package.json": '{"name": "dmalab"}', "chunk-OLD.js": "" });
+  assertEquals(buildPackage(folder.path, false), null);
+  assert(![...Deno.readDirSync(folder.path)].some(({ name }) => name === "chunk-OLD.js"));
+  assertStringIncludes(Deno.readTextFileSync(folder.at("package.json")), '"bin"');
 });

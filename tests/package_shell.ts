@@ -2,6 +2,7 @@
  * The package as a user has it, without this project and without a network: other folders, an empty
  * cache, no home, a registry that is not there.
  */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { putPackage } from "./built_package.ts";
@@ -77,16 +78,12 @@ export function giveDeno(dist: string): void {
 
 /** A folder with the package and tools, for as long as a test works in it. */
 export async function withPackage(work: (base: string, dist: string) => void | Promise<void>) {
-  const base = Deno.makeTempDirSync({ prefix: "dmalab-package-" });
-  try {
-    makeTools(base);
-    const dist = join(base, "dist");
-    putPackage(dist);
-    Deno.copyFileSync(join(ROOT, "examples/api/01-two-step-basic.dma"), join(base, "two.dma"));
-    await work(base, dist);
-  } finally {
-    Deno.removeSync(base, { recursive: true });
-  }
+  using base = new TempFolder();
+  makeTools(base.path);
+  const dist = base.at("dist");
+  putPackage(dist);
+  Deno.copyFileSync(join(ROOT, "examples/api/01-two-step-basic.dma"), base.at("two.dma"));
+  await work(base.path, dist);
 }
 
 /** What the three tests of `two.dma` end with. */

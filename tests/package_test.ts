@@ -1,4 +1,5 @@
 /** What the package carries, and that it runs; package_install_long_test.ts installs it. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { buildPackage } from "@dmalab/tools/package";
@@ -70,13 +71,7 @@ Deno.test("what a new folder names is the Deno that this project is tested with"
 });
 
 Deno.test("a package is built in an empty folder or instead of an earlier one", () => {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-foreign-" });
-  try {
-    Deno.writeTextFileSync(join(folder, "package.json"), '{"name": "theirs"}');
-    Deno.writeTextFileSync(join(folder, "notes.js"), "// theirs");
-    assertMatch(buildPackage(folder, false) ?? "", /has files, and is no package of dmalab/);
-    assertEquals([...Deno.readDirSync(folder)].length, 2);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({ "package.json": '{"name": "theirs"}', "notes.js": "// theirs" });
+  assertMatch(buildPackage(folder.path, false) ?? "", /has files, and is no package of dmalab/);
+  assertEquals([...Deno.readDirSync(folder.path)].length, 2);
 });

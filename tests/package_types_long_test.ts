@@ -1,4 +1,5 @@
 /** The package's declarations, as a plain TypeScript compiler reads them: no Deno, nothing skipped. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import ts from "typescript";
@@ -25,22 +26,14 @@ const OPTIONS: ts.CompilerOptions = {
 
 /** What the compiler reports of some programs in a project that has the package. */
 function complaints(programs: Readonly<Record<string, string>>): readonly string[] {
-  const project = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-types-" }));
-  try {
-    Deno.mkdirSync(join(project, "node_modules"));
-    Deno.symlinkSync(builtPackage(), join(project, "node_modules/dmalab"));
-    Deno.writeTextFileSync(join(project, "package.json"), '{ "type": "module" }\n');
-    const paths = Object.entries(programs).map(([name, text]) => {
-      Deno.writeTextFileSync(join(project, name), text);
-      return join(project, name);
-    });
-    return ts.getPreEmitDiagnostics(ts.createProgram(paths, OPTIONS)).map((each) => {
-      const text = ts.flattenDiagnosticMessageText(each.messageText, "\n");
-      return `${each.file?.fileName}:${each.start}: TS${each.code} ${text}`;
-    });
-  } finally {
-    Deno.removeSync(project, { recursive: true });
-  }
+  using project = new TempFolder({ "package.json": '{ "type": "module" }\n' });
+  Deno.mkdirSync(project.at("node_modules"));
+  Deno.symlinkSync(builtPackage(), project.at("node_modules/dmalab"));
+  const paths = Object.entries(programs).map(([name, text]) => project.write(name, text));
+  return ts.getPreEmitDiagnostics(ts.createProgram(paths, OPTIONS)).map((each) => {
+    const text = ts.flattenDiagnosticMessageText(each.messageText, "\n");
+    return `${each.file?.fileName}:${each.start}: TS${each.code} ${text}`;
+  });
 }
 
 Deno.test("tsc finds no error in the package's declarations and in programs that use them, but in wrong ones", () => {

@@ -1,4 +1,5 @@
 /** The README's commands, in its order, in a fresh copy of the project, by Node and npm alone. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, join } from "node:path";
 import { codeBlocks } from "@dmalab/cli/scenario";
@@ -44,40 +45,36 @@ function commands(): string[] {
 }
 
 Deno.test("the README's commands work in its order, with Node and npm alone", async (t) => {
-  const base = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-readme-" }));
-  try {
-    const clone = join(base, "clone");
-    copyProject(clone);
-    const npm = join(dirname(Deno.realPathSync(nodeRelease(20))), "npm");
-    assert(Deno.statSync(npm).isFile, npm);
-    const bin = join(base, "bin");
-    Deno.mkdirSync(bin);
-    // No Deno among them.
-    for (const name of ["node", "npm", "npx"]) {
-      Deno.symlinkSync(join(dirname(npm), name), join(bin, name));
-    }
-    for (const name of ["sh", "env", "ls", "cat"]) {
-      Deno.symlinkSync(`/usr/bin/${name}`, join(bin, name));
-    }
-    const env = {
-      NO_COLOR: "1",
-      NPM_CONFIG_PREFIX: join(base, "prefix"),
-      PATH: `${join(base, "prefix/bin")}:${bin}`,
-    };
-    for (const line of commands()) {
-      await t.step(line, async () => {
-        const { code, stderr, stdout } = await new Deno.Command("/bin/sh", {
-          args: ["-c", line],
-          cwd: clone,
-          env,
-        }).output();
-        const said = new TextDecoder().decode(stdout);
-        assertEquals(code, 0, said + new TextDecoder().decode(stderr));
-        if (/^dmalab run|task demo/.test(line)) assertMatch(said, /^ok \| 1 passed \| 0 failed/m);
-        if (/task package/.test(line)) assert(Deno.statSync(join(clone, "dist/bin.js")).isFile);
-      });
-    }
-  } finally {
-    Deno.removeSync(base, { recursive: true });
+  using base = new TempFolder();
+  const clone = base.at("clone");
+  copyProject(clone);
+  const npm = join(dirname(Deno.realPathSync(nodeRelease(20))), "npm");
+  assert(Deno.statSync(npm).isFile, npm);
+  const bin = base.at("bin");
+  Deno.mkdirSync(bin);
+  // No Deno among them.
+  for (const name of ["node", "npm", "npx"]) {
+    Deno.symlinkSync(join(dirname(npm), name), join(bin, name));
+  }
+  for (const name of ["sh", "env", "ls", "cat"]) {
+    Deno.symlinkSync(`/usr/bin/${name}`, join(bin, name));
+  }
+  const env = {
+    NO_COLOR: "1",
+    NPM_CONFIG_PREFIX: base.at("prefix"),
+    PATH: `${base.at("prefix/bin")}:${bin}`,
+  };
+  for (const line of commands()) {
+    await t.step(line, async () => {
+      const { code, stderr, stdout } = await new Deno.Command("/bin/sh", {
+        args: ["-c", line],
+        cwd: clone,
+        env,
+      }).output();
+      const said = new TextDecoder().decode(stdout);
+      assertEquals(code, 0, said + new TextDecoder().decode(stderr));
+      if (/^dmalab run|task demo/.test(line)) assertMatch(said, /^ok \| 1 passed \| 0 failed/m);
+      if (/task package/.test(line)) assert(Deno.statSync(join(clone, "dist/bin.js")).isFile);
+    });
   }
 });

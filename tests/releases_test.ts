@@ -1,15 +1,16 @@
 /** `dmalab releases`: where scenarios turn, and by what. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { explain } from "@dmalab/cli/explain";
-import { MemoryScreen, readRulePage } from "@dmalab/cli";
-import { main } from "@dmalab/cli/program";
+import { readRulePage } from "@dmalab/cli";
 import { releasesJson, releasesText, type TestOutcomeChanges, turnsOf } from "@dmalab/cli/releases";
 import { painter } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { differencesOf, KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
+import { dmalab } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
 
 function turns(text: string, ...matches: readonly string[]): readonly TestOutcomeChanges[] {
@@ -200,30 +201,15 @@ function showsWhatChanges(tests: readonly TestOutcomeChanges[]): void {
   assert(linesAt(64).length > linesAt(120).length);
 }
 
-async function dmalab(...words: string[]) {
-  const screen = new MemoryScreen();
-  const code = await main(words, screen);
-  return { code, output: screen.output, errors: screen.errors };
-}
-
 Deno.test("the command refuses what it cannot run, and says what it cannot find", async () => {
   const missing = await dmalab("releases", "nowhere.dma");
   assertEquals(missing.code, 2);
   const unmatched = await dmalab("releases", "examples/start/01-first-look.dma", "--match", "xyz");
   assertEquals([unmatched.code, unmatched.errors.includes("no name contains")], [2, true]);
-  const endless = 'test "t" { while true { } }\n';
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.writeTextFileSync(join(folder, "endless.dma"), endless);
-    const stopped = await dmalab("releases", join(folder, "endless.dma"), "--max-steps", "1000");
-    assertEquals(stopped.code, 0);
-    assertStringIncludes(
-      stopped.output,
-      `the same on ${RELEASES}, where 1 fails`,
-    );
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({ "endless.dma": 'test "t" { while true { } }\n' });
+  const stopped = await dmalab("releases", folder.at("endless.dma"), "--max-steps", "1000");
+  assertEquals(stopped.code, 0);
+  assertStringIncludes(stopped.output, `the same on ${RELEASES}, where 1 fails`);
   const json = await dmalab("releases", "examples/start/01-first-look.dma", "--json");
   assertEquals(JSON.parse(json.output).releases, KERNEL_NAMES);
 });

@@ -1,3 +1,4 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { nearestPart } from "./repin/assert.ts";
@@ -23,28 +24,24 @@ Deno.test("texts", () => {
 `;
 
 Deno.test("repin writes texts that have changed into the test, and nothing else", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const path = join(folder, "texts_test.ts");
-    const repin = async (text: string) => {
-      Deno.writeTextFileSync(path, text);
-      return await runDeno(["run", "-A", join(ROOT, "tests/repin_main.ts"), path], {
-        folder: ROOT,
-      });
-    };
-    const { success, output } = await repin(BEFORE);
-    assert(success, output);
-    const after = Deno.readTextFileSync(path);
-    assertEquals(
-      after,
-      BEFORE.replace('"an old " + "text"', '"a new text"')
-        .replace('hint: ["one"]', 'hint: ["one more"]')
-        .replace("is empty: no slot", "is full: no slot"),
-    );
-    const failing = await repin(BEFORE.replace("code: 7 });", "code: 8 });"));
-    assert(!failing.success);
-    assertStringIncludes(failing.output, "1 failed");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const path = folder.at("texts_test.ts");
+  const repin = async (text: string) => {
+    Deno.writeTextFileSync(path, text);
+    return await runDeno(["run", "-A", join(ROOT, "tests/repin_main.ts"), path], {
+      folder: ROOT,
+    });
+  };
+  const { success, output } = await repin(BEFORE);
+  assert(success, output);
+  const after = Deno.readTextFileSync(path);
+  assertEquals(
+    after,
+    BEFORE.replace('"an old " + "text"', '"a new text"')
+      .replace('hint: ["one"]', 'hint: ["one more"]')
+      .replace("is empty: no slot", "is full: no slot"),
+  );
+  const failing = await repin(BEFORE.replace("code: 7 });", "code: 8 });"));
+  assert(!failing.success);
+  assertStringIncludes(failing.output, "1 failed");
 });

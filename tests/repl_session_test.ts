@@ -1,4 +1,5 @@
 /** A session at a pseudo-terminal, as a user has it who works for a while: sixty inputs, two runs. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { programLine } from "./dmalab_program.ts";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, ENTER, hasPty, Pty, TAB, UP } from "./pty.ts";
@@ -113,8 +114,8 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
 ];
 
 async function inFolder(talk: (pty: Pty) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-session-" });
-  const pty = new Pty(folder);
+  using folder = new TempFolder();
+  const pty = new Pty(folder.path);
   try {
     await pty.see(/\$ /);
     await pty.press("bind 'set enable-bracketed-paste off'; stty cols 80 rows 24\n");
@@ -122,7 +123,6 @@ async function inFolder(talk: (pty: Pty) => Promise<void>): Promise<void> {
     await talk(pty);
   } finally {
     await pty.close();
-    Deno.removeSync(folder, { recursive: true });
   }
 }
 

@@ -1,4 +1,5 @@
 /** `deno run -R=. scenario.dma`, literally, in this project and in a folder made by `dmalab init`. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { initFolder } from "@dmalab/cli/init";
@@ -60,15 +61,10 @@ Deno.test("a scenario that may not be read, or is not there, is a sentence and e
 });
 
 Deno.test("dmalab init touches nothing when one of its files is there", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-init-" });
-  try {
-    Deno.writeTextFileSync(join(folder, "package.json"), "mine");
-    const outcome = await initFolder(folder);
-    assert(!outcome.done);
-    assertStringIncludes(outcome.problem, "has package.json already");
-    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["package.json"]);
-    assertEquals(Deno.readTextFileSync(join(folder, "package.json")), "mine");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({ "package.json": "mine" });
+  const outcome = await initFolder(folder.path);
+  assert(!outcome.done);
+  assertStringIncludes(outcome.problem, "has package.json already");
+  assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["package.json"]);
+  assertEquals(Deno.readTextFileSync(folder.at("package.json")), "mine");
 });

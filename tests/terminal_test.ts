@@ -1,5 +1,5 @@
 /** The REPL at a pseudo-terminal: what its keys do, with the shell that started it around it. */
-import { join } from "node:path";
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } from "./pty.ts";
 import { programLine } from "./dmalab_program.ts";
 
@@ -14,11 +14,11 @@ function start(permissions: string): string {
 }
 
 async function withRepl(talk: (pty: Pty) => Promise<void>, permissions = "-R"): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-terminal-" });
+  using folder = new TempFolder();
   // An editor that takes its first line from the keyboard.
   const editor = '#!/bin/bash\necho editing\nread -r line\necho "$line + $(cat "$1")" > "$1"\n';
-  Deno.writeTextFileSync(join(folder, "edit.sh"), editor, { mode: 0o755 });
-  const pty = new Pty(folder);
+  Deno.writeTextFileSync(folder.at("edit.sh"), editor, { mode: 0o755 });
+  const pty = new Pty(folder.path);
   try {
     await pty.see(/\$ /);
     await pty.press("export EDITOR=./edit.sh\n");
@@ -28,7 +28,6 @@ async function withRepl(talk: (pty: Pty) => Promise<void>, permissions = "-R"): 
     await talk(pty);
   } finally {
     await pty.close();
-    Deno.removeSync(folder, { recursive: true });
   }
 }
 

@@ -1,4 +1,5 @@
 /** `dmalab test`: what to run, how to say it, and what it holds the output to. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { assertOutOfTime, dmalab, programWords, runProgram } from "./dmalab_program.ts";
@@ -28,70 +29,52 @@ test "refuses" {
 `;
 const FAILS = 'test "is wrong" {\n  print "said"\n  assert 1 == 2, "a \\"b\\" & c"\n}\n';
 
-async function inFolder(
-  files: Readonly<Record<string, string>>,
-  body: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-test-" }));
-  try {
-    for (const [name, text] of Object.entries(files)) {
-      Deno.writeTextFileSync(join(folder, name), text);
-    }
-    await body(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
 Deno.test("every test is in exactly one shard, and an empty shard says so and is no failure", async () => {
-  await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
-    const seen: string[] = [];
-    for (let part = 1; part <= 7; part++) {
-      const { code, errors, output } = await dmalab("test", folder, "--shard", `${part}/7`);
-      const names = [...output.matchAll(/^(.+) \.\.\. (?:ok|FAILED|ignored)/gm)].map(([, n]) => n!);
-      seen.push(...names);
-      const none = `Shard ${part}/7 has none of the 5 tests: nothing was run\n`;
-      assertEquals(errors, names.length === 0 ? none : "");
-      assertEquals(code, names.includes("is wrong") ? 1 : 0);
-    }
-    assertEquals(seen.sort(), [
-      "is wrong",
-      "later",
-      "maps & <unmaps> [iommu.mode = lazy]",
-      "maps & <unmaps> [iommu.mode = strict]",
-      "refuses",
-    ]);
-    const wrong = await dmalab("test", folder, "--shard", "8/7");
-    assertEquals([wrong.code, wrong.output], [2, ""]);
-    // A name that no test has is no matter of the shard.
-    const other = await dmalab("test", folder, "--shard", "1/7", "--match", "nowhere");
-    assertEquals([other.code, other.errors.includes("No test found")], [1, true]);
-  });
+  using folder = new TempFolder({ "a.dma": TEXT, "b.dma": FAILS });
+  const seen: string[] = [];
+  for (let part = 1; part <= 7; part++) {
+    const { code, errors, output } = await dmalab("test", folder.path, "--shard", `${part}/7`);
+    const names = [...output.matchAll(/^(.+) \.\.\. (?:ok|FAILED|ignored)/gm)].map(([, n]) => n!);
+    seen.push(...names);
+    const none = `Shard ${part}/7 has none of the 5 tests: nothing was run\n`;
+    assertEquals(errors, names.length === 0 ? none : "");
+    assertEquals(code, names.includes("is wrong") ? 1 : 0);
+  }
+  assertEquals(seen.sort(), [
+    "is wrong",
+    "later",
+    "maps & <unmaps> [iommu.mode = lazy]",
+    "maps & <unmaps> [iommu.mode = strict]",
+    "refuses",
+  ]);
+  const wrong = await dmalab("test", folder.path, "--shard", "8/7");
+  assertEquals([wrong.code, wrong.output], [2, ""]);
+  // A name that no test has is no matter of the shard.
+  const other = await dmalab("test", folder.path, "--shard", "1/7", "--match", "nowhere");
+  assertEquals([other.code, other.errors.includes("No test found")], [1, true]);
 });
 
 Deno.test("with --jobs the output is the same, in the order of the files", async () => {
   const files = Object.fromEntries(
     ["a", "b", "c", "d"].map((name) => [`${name}.dma`, TEXT.replaceAll("maps", `maps ${name}`)]),
   );
-  await inFolder(files, async (folder) => {
-    const one = await dmalab("test", folder);
-    const three = await dmalab("test", folder, "--jobs", "3");
-    assertEquals(three, one);
-    assertStringIncludes(one.output, "ok | 4 files | 12 passed | 0 failed | 4 ignored");
-  });
+  using folder = new TempFolder(files);
+  const one = await dmalab("test", folder.path);
+  const three = await dmalab("test", folder.path, "--jobs", "3");
+  assertEquals(three, one);
+  assertStringIncludes(one.output, "ok | 4 files | 12 passed | 0 failed | 4 ignored");
 });
 
 Deno.test("a name that nothing contains is one sentence and exit code 1", async () => {
-  await inFolder({ "a.dma": TEXT }, async (folder) => {
-    const said = await dmalab("test", folder, "--match", "zebra");
-    assertEquals(said, {
-      code: 1,
-      output: "",
-      errors: 'error: No test found: no name contains "zebra"\n',
-    });
-    const run = await dmalab("run", folder, "--match", "zebra");
-    assertEquals([run.code, run.output], [1, ""]);
+  using folder = new TempFolder({ "a.dma": TEXT });
+  const said = await dmalab("test", folder.path, "--match", "zebra");
+  assertEquals(said, {
+    code: 1,
+    output: "",
+    errors: 'error: No test found: no name contains "zebra"\n',
   });
+  const run = await dmalab("run", folder.path, "--match", "zebra");
+  assertEquals([run.code, run.output], [1, ""]);
 });
 
 Deno.test("numbers of zero, and places that cannot be watched, are refused in a sentence", async () => {
@@ -104,150 +87,142 @@ Deno.test("numbers of zero, and places that cannot be watched, are refused in a 
 });
 
 Deno.test("TAP has a plan, a line for each test, and the diagnostic of what fails", async () => {
-  await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
-    const { code, output } = await dmalab("test", folder, "--reporter", "tap");
-    assertEquals(code, 1);
-    const lines = output.split("\n");
-    assertEquals([lines[0], lines.at(-2)], ["TAP version 14", "1..5"]);
-    assertEquals(lines.filter((line) => /^(?:not )?ok \d+ - /.test(line)).length, 5);
-    assertMatch(output, /^ok 3 - \S*a\.dma: later # SKIP$/m);
-    assertMatch(output, /^not ok 5 - \S*b\.dma: is wrong$/m);
-    assertStringIncludes(output, '  message: "Assertion failed: a \\"b\\" & c"');
-    assert(lines.includes("# said"));
-  });
+  using folder = new TempFolder({ "a.dma": TEXT, "b.dma": FAILS });
+  const { code, output } = await dmalab("test", folder.path, "--reporter", "tap");
+  assertEquals(code, 1);
+  const lines = output.split("\n");
+  assertEquals([lines[0], lines.at(-2)], ["TAP version 14", "1..5"]);
+  assertEquals(lines.filter((line) => /^(?:not )?ok \d+ - /.test(line)).length, 5);
+  assertMatch(output, /^ok 3 - \S*a\.dma: later # SKIP$/m);
+  assertMatch(output, /^not ok 5 - \S*b\.dma: is wrong$/m);
+  assertStringIncludes(output, '  message: "Assertion failed: a \\"b\\" & c"');
+  assert(lines.includes("# said"));
 });
 
 Deno.test("a JUnit report replaces an earlier one, and no scenario", async () => {
-  await inFolder({ "a.dma": FAILS }, async (folder) => {
-    const report = (name: string) => dmalab("test", folder, "--junit-path", join(folder, name));
-    assertEquals([(await report("t.xml")).code, (await report("t.xml")).code], [1, 1]);
-    const { code, errors } = await report("a.dma");
-    assertEquals(code, 2);
-    assertStringIncludes(errors, "error[E1103]: Cannot write");
-    assertEquals(Deno.readTextFileSync(join(folder, "a.dma")), FAILS);
-  });
+  using folder = new TempFolder({ "a.dma": FAILS });
+  const report = (name: string) => dmalab("test", folder.path, "--junit-path", folder.at(name));
+  assertEquals([(await report("t.xml")).code, (await report("t.xml")).code], [1, 1]);
+  const { code, errors } = await report("a.dma");
+  assertEquals(code, 2);
+  assertStringIncludes(errors, "error[E1103]: Cannot write");
+  assertEquals(Deno.readTextFileSync(folder.at("a.dma")), FAILS);
 });
 
 Deno.test("a folder in which nothing can be kept does not change how a run ends", async () => {
-  await inFolder({ "a.dma": FAILS }, async (folder) => {
-    Deno.mkdirSync(join(folder, ".dmalab"));
-    Deno.writeTextFileSync(join(folder, ".dmalab/failed"), "");
-    Deno.chmodSync(join(folder, ".dmalab/failed"), 0o444);
-    const { code, output } = await dmalabIn(folder, "test");
-    assertEquals(code, 1);
-    assertStringIncludes(output, 'warning: Cannot write ".dmalab/failed": it is write-protected');
-  });
+  using folder = new TempFolder({ "a.dma": FAILS });
+  Deno.mkdirSync(folder.at(".dmalab"));
+  folder.write(".dmalab/failed", "");
+  Deno.chmodSync(folder.at(".dmalab/failed"), 0o444);
+  const { code, output } = await dmalabIn(folder.path, "test");
+  assertEquals(code, 1);
+  assertStringIncludes(output, 'warning: Cannot write ".dmalab/failed": it is write-protected');
 });
 
 Deno.test("a file that is wrong, and finding no test, are complete documents of every reporter for programs", async () => {
-  await inFolder({ "a.dma": FAILS, "wrong.dma": "let\n" }, async (folder) => {
-    const wrong = join(folder, "wrong.dma");
-    const tap = await dmalab("test", folder, "--reporter", "tap");
-    assertEquals(tap.code, 2);
-    assertMatch(tap.output, /^not ok 2 - \S*wrong\.dma: the file has errors$/m);
-    assertStringIncludes(tap.output, "    error[E0201]");
-    assertMatch(tap.output, /\n1\.\.2\n$/);
-    const junit = await dmalab("test", wrong, "--reporter", "junit");
-    assertMatch(junit.output, /wrong\.dma" tests="1" failures="0" skipped="0" errors="1">/);
-    assertStringIncludes(junit.output, '<error message="the file has errors">error[E0201]');
-    assertStringIncludes(junit.output, "</testsuites>\n");
-    const json = JSON.parse((await dmalab("test", wrong, "--reporter", "json")).output);
-    assertEquals([json.exitCode, json.wrong.length, json.noTest], [2, 1, null]);
+  using folder = new TempFolder({ "a.dma": FAILS, "wrong.dma": "let\n" });
+  const wrong = folder.at("wrong.dma");
+  const tap = await dmalab("test", folder.path, "--reporter", "tap");
+  assertEquals(tap.code, 2);
+  assertMatch(tap.output, /^not ok 2 - \S*wrong\.dma: the file has errors$/m);
+  assertStringIncludes(tap.output, "    error[E0201]");
+  assertMatch(tap.output, /\n1\.\.2\n$/);
+  const junit = await dmalab("test", wrong, "--reporter", "junit");
+  assertMatch(junit.output, /wrong\.dma" tests="1" failures="0" skipped="0" errors="1">/);
+  assertStringIncludes(junit.output, '<error message="the file has errors">error[E0201]');
+  assertStringIncludes(junit.output, "</testsuites>\n");
+  const json = JSON.parse((await dmalab("test", wrong, "--reporter", "json")).output);
+  assertEquals([json.exitCode, json.wrong.length, json.noTest], [2, 1, null]);
 
-    const none = ["test", join(folder, "a.dma"), "--match", "zebra", "--reporter"];
-    const why = 'No test found: no name contains "zebra"';
-    assertEquals((await dmalab(...none, "tap")).output, `TAP version 14\nBail out! ${why}\n`);
-    const noJunit = await dmalab(...none, "junit");
-    assertStringIncludes(noJunit.output, 'errors="1">');
-    assertStringIncludes(noJunit.output, `<error message="${why.replaceAll('"', "&quot;")}">`);
-    const noJson = JSON.parse((await dmalab(...none, "json")).output);
-    assertEquals([noJson.exitCode, noJson.noTest], [1, why]);
-  });
+  const none = ["test", folder.at("a.dma"), "--match", "zebra", "--reporter"];
+  const why = 'No test found: no name contains "zebra"';
+  assertEquals((await dmalab(...none, "tap")).output, `TAP version 14\nBail out! ${why}\n`);
+  const noJunit = await dmalab(...none, "junit");
+  assertStringIncludes(noJunit.output, 'errors="1">');
+  assertStringIncludes(noJunit.output, `<error message="${why.replaceAll('"', "&quot;")}">`);
+  const noJson = JSON.parse((await dmalab(...none, "json")).output);
+  assertEquals([noJson.exitCode, noJson.noTest], [1, why]);
 });
 
 Deno.test("what a script says and what its tests are called cannot command the terminal", async () => {
   const text = 'test "rings \\u{7} in\\ntwo" { print "\\u{1b}[2J"; assert false, "\\u{1b}[31m" }\n';
-  await inFolder({ "a.dma": text }, async (folder) => {
-    for (const reporter of ["pretty", "dot", "tap", "junit"]) {
-      const { output } = await dmalab("test", folder, "--reporter", reporter);
-      // deno-lint-ignore no-control-regex
-      assertEquals(output.match(/[\x00-\x09\x0b-\x1f]/g), null, reporter);
-    }
-    const { output } = await dmalab("test", folder);
-    assertStringIncludes(output, "\n\u241b[2J\nrings \u2407 in\u240atwo ... FAILED");
-    assertStringIncludes(output, "error[E0901]: assertion failed: \u241b[31m\n");
-    assertStringIncludes(output, "a.dma --match '/^rings [^] in[^]two$/' --seed 0x1\n");
-    const json = JSON.parse((await dmalab("test", folder, "--reporter", "json")).output);
-    assertEquals(json.files[0].tests[0].printed, ["\x1b[2J"]);
-  });
+  using folder = new TempFolder({ "a.dma": text });
+  for (const reporter of ["pretty", "dot", "tap", "junit"]) {
+    const { output } = await dmalab("test", folder.path, "--reporter", reporter);
+    // deno-lint-ignore no-control-regex
+    assertEquals(output.match(/[\x00-\x09\x0b-\x1f]/g), null, reporter);
+  }
+  const { output } = await dmalab("test", folder.path);
+  assertStringIncludes(output, "\n\u241b[2J\nrings \u2407 in\u240atwo ... FAILED");
+  assertStringIncludes(output, "error[E0901]: assertion failed: \u241b[31m\n");
+  assertStringIncludes(output, "a.dma --match '/^rings [^] in[^]two$/' --seed 0x1\n");
+  const json = JSON.parse((await dmalab("test", folder.path, "--reporter", "json")).output);
+  assertEquals(json.files[0].tests[0].printed, ["\x1b[2J"]);
 });
 
 Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report (long)", async () => {
   const endless = 'test "fails at once" { assert 1 == 2 }\n' +
     'test "never ends" { while true { } }\ntest "not come to" { assert true }\n';
-  await inFolder({ "a.dma": FAILS, "b.dma": endless, "c.dma": FAILS }, async (folder) => {
-    const options = ["--jobs", "2", "--max-steps", "1_000_000_000_000"];
-    const start = performance.now();
-    const long = await dmalab("test", folder, ...options, "--max-time", "1");
-    assertEquals(long.code, 3);
-    assertOutOfTime(long.output, performance.now() - start);
+  using folder = new TempFolder({ "a.dma": FAILS, "b.dma": endless, "c.dma": FAILS });
+  const options = ["--jobs", "2", "--max-steps", "1_000_000_000_000"];
+  const start = performance.now();
+  const long = await dmalab("test", folder.path, ...options, "--max-time", "1");
+  assertEquals(long.code, 3);
+  assertOutOfTime(long.output, performance.now() - start);
 
-    // What is said of a wrong file is written at once.
-    Deno.writeTextFileSync(join(folder, "0.dma"), "let\n");
-    const { code, output } = await runProgram(
-      ["test", folder, ...options, "--reporter", "tap"],
-      { folder: ROOT, interruptAfter: "error[" },
-      "-R",
-    );
-    assertEquals(code, 130, output);
-    assertMatch(output, /^not ok 2 - \S*a\.dma: is wrong$/m);
-    assertMatch(output, /^not ok 3 - \S*b\.dma: fails at once$/m);
-    assertStringIncludes(output, "error[E0807]: interrupted");
-  });
+  // What is said of a wrong file is written at once.
+  folder.write("0.dma", "let\n");
+  const { code, output } = await runProgram(
+    ["test", folder.path, ...options, "--reporter", "tap"],
+    { folder: ROOT, interruptAfter: "error[" },
+    "-R",
+  );
+  assertEquals(code, 130, output);
+  assertMatch(output, /^not ok 2 - \S*a\.dma: is wrong$/m);
+  assertMatch(output, /^not ok 3 - \S*b\.dma: fails at once$/m);
+  assertStringIncludes(output, "error[E0807]: interrupted");
 });
 
 Deno.test("JUnit's XML counts, escapes, and carries failures and output", async () => {
-  await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
-    const { output } = await dmalab("test", folder, "--reporter", "junit");
-    assertMatch(
-      output,
-      /<testsuite name="\S*a\.dma" tests="4" failures="0" skipped="1" errors="0"/,
-    );
-    assertMatch(output, /<testsuite name="\S*b\.dma" tests="1" failures="1"/);
-    assertStringIncludes(output, 'name="maps &amp; &lt;unmaps&gt; [iommu.mode = lazy]"');
-    assertMatch(
-      output,
-      /<failure type="E0901" message="Assertion failed: a &quot;b&quot; &amp; c">/,
-    );
-    assertStringIncludes(output, "<system-out>said</system-out>");
-    const opened = [...output.matchAll(/<(\w[\w-]*)[^>]*[^/>?]>|<(testsuite)>/g)].length;
-    assertEquals(opened, [...output.matchAll(/<\/\w/g)].length);
-  });
+  using folder = new TempFolder({ "a.dma": TEXT, "b.dma": FAILS });
+  const { output } = await dmalab("test", folder.path, "--reporter", "junit");
+  assertMatch(
+    output,
+    /<testsuite name="\S*a\.dma" tests="4" failures="0" skipped="1" errors="0"/,
+  );
+  assertMatch(output, /<testsuite name="\S*b\.dma" tests="1" failures="1"/);
+  assertStringIncludes(output, 'name="maps &amp; &lt;unmaps&gt; [iommu.mode = lazy]"');
+  assertMatch(
+    output,
+    /<failure type="E0901" message="Assertion failed: a &quot;b&quot; &amp; c">/,
+  );
+  assertStringIncludes(output, "<system-out>said</system-out>");
+  const opened = [...output.matchAll(/<(\w[\w-]*)[^>]*[^/>?]>|<(testsuite)>/g)].length;
+  assertEquals(opened, [...output.matchAll(/<\/\w/g)].length);
 });
 
 Deno.test("every reporter tells what a test has left and fails for it, but for --lenient", async () => {
   const text = `machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\n` +
     'test "forgets" { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }\n';
-  await inFolder({ "a.dma": text }, async (folder) => {
-    const said = (reporter: string, ...more: string[]) =>
-      dmalab("test", folder, "--reporter", reporter, ...more);
-    const pretty = await said("pretty");
-    assertStringIncludes(pretty.output, "error[E0926]: device");
-    // Printed once, as the failure.
-    assertEquals(pretty.output.match(/not unmapped/g)?.length, 1);
-    assertStringIncludes(pretty.output, "FAILED | 0 passed | 1 failed | 0 assertions | 1 leak\n");
-    const lenient = await said("pretty", "--lenient");
-    assertStringIncludes(lenient.output, "leak[mapping]: device");
-    assertStringIncludes(
-      lenient.output,
-      "1 leak; without --lenient that is a failure\nok | 1 passed",
-    );
-    assertEquals([pretty.code, lenient.code, (await said("dot", "--strict")).code], [1, 0, 1]);
-    assertMatch((await said("tap")).output, /^# leak mapping, dma\.8\.2\.25: .*a\.dma:3:18\)$/m);
-    assertStringIncludes((await said("junit")).output, "<system-err>leak mapping, dma.8.2.25");
-    assertStringIncludes((await said("json")).output, '"leaks": 1');
-    assertMatch((await said("junit")).output, /<failure type="E0926"/);
-  });
+  using folder = new TempFolder({ "a.dma": text });
+  const said = (reporter: string, ...more: string[]) =>
+    dmalab("test", folder.path, "--reporter", reporter, ...more);
+  const pretty = await said("pretty");
+  assertStringIncludes(pretty.output, "error[E0926]: device");
+  // Printed once, as the failure.
+  assertEquals(pretty.output.match(/not unmapped/g)?.length, 1);
+  assertStringIncludes(pretty.output, "FAILED | 0 passed | 1 failed | 0 assertions | 1 leak\n");
+  const lenient = await said("pretty", "--lenient");
+  assertStringIncludes(lenient.output, "leak[mapping]: device");
+  assertStringIncludes(
+    lenient.output,
+    "1 leak; without --lenient that is a failure\nok | 1 passed",
+  );
+  assertEquals([pretty.code, lenient.code, (await said("dot", "--strict")).code], [1, 0, 1]);
+  assertMatch((await said("tap")).output, /^# leak mapping, dma\.8\.2\.25: .*a\.dma:3:18\)$/m);
+  assertStringIncludes((await said("junit")).output, "<system-err>leak mapping, dma.8.2.25");
+  assertStringIncludes((await said("json")).output, '"leaks": 1');
+  assertMatch((await said("junit")).output, /<failure type="E0926"/);
 });
 
 Deno.test("`deno test` fails for what `dmalab test` fails for, and for no warning about a text", async () => {
@@ -255,96 +230,91 @@ Deno.test("`deno test` fails for what `dmalab test` fails for, and for no warnin
 test "warned" { let unused = 1 }
 test "forgets" { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
 `;
-  await inFolder({ "a.dma": LEAKS }, async (folder) => {
-    const registered = async (options: string) => {
-      const { href } = new URL("../cli/testing/register_scenarios.ts", import.meta.url);
-      const text = `import { registerScenarios } from "${href}";\n` +
-        `registerScenarios(import.meta.dirname, ${options});\n`;
-      Deno.writeTextFileSync(join(folder, "a_test.ts"), text);
-      const args = ["test", "-A", "--no-check", "--config", join(ROOT, "deno.json"), "a_test.ts"];
-      return await runDeno(args, { folder });
-    };
-    const { code, output } = await registered("{}");
-    assertEquals(code, 1, output);
-    assertStringIncludes(output, "warning[W0301]");
-    assertStringIncludes(output, "error[E0926]");
-    assertMatch(output, /warned \(line 2\) \.\.\. .*ok.*[^]*forgets \(line 3\) \.\.\. .*FAILED/);
-    const lenient = await registered("{ lenient: true }");
-    assertEquals(lenient.code, 0, lenient.output);
-    assertStringIncludes(lenient.output, "leak[mapping]");
-  });
+  using folder = new TempFolder({ "a.dma": LEAKS });
+  const registered = async (options: string) => {
+    const { href } = new URL("../cli/testing/register_scenarios.ts", import.meta.url);
+    const text = `import { registerScenarios } from "${href}";\n` +
+      `registerScenarios(import.meta.dirname, ${options});\n`;
+    folder.write("a_test.ts", text);
+    const args = ["test", "-A", "--no-check", "--config", join(ROOT, "deno.json"), "a_test.ts"];
+    return await runDeno(args, { folder: folder.path });
+  };
+  const { code, output } = await registered("{}");
+  assertEquals(code, 1, output);
+  assertStringIncludes(output, "warning[W0301]");
+  assertStringIncludes(output, "error[E0926]");
+  assertMatch(output, /warned \(line 2\) \.\.\. .*ok.*[^]*forgets \(line 3\) \.\.\. .*FAILED/);
+  const lenient = await registered("{ lenient: true }");
+  assertEquals(lenient.code, 0, lenient.output);
+  assertStringIncludes(lenient.output, "leak[mapping]");
 });
 
 Deno.test("JSON has every outcome with what it printed; dots are one a test", async () => {
-  await inFolder({ "a.dma": TEXT, "b.dma": FAILS, "c.dma": "let\n" }, async (folder) => {
-    const json = await dmalab("test", folder, "--reporter", "json");
-    const { exitCode, files, wrong } = JSON.parse(json.output);
-    assertEquals([json.code, exitCode, wrong.length], [2, 2, 1]);
-    assertEquals(files[0].tests[0].printed, ["mapped 4KiB"]);
-    assertEquals(files[1].tests[0].failure.code, "E0901");
-    const dots = await dmalab("test", folder, "--reporter", "dot");
-    assertMatch(dots.output, /^\.\.,\.!$/m);
-    assertEquals((await dmalab("test", folder, "--reporter", "dots")).code, 2);
-  });
+  using folder = new TempFolder({ "a.dma": TEXT, "b.dma": FAILS, "c.dma": "let\n" });
+  const json = await dmalab("test", folder.path, "--reporter", "json");
+  const { exitCode, files, wrong } = JSON.parse(json.output);
+  assertEquals([json.code, exitCode, wrong.length], [2, 2, 1]);
+  assertEquals(files[0].tests[0].printed, ["mapped 4KiB"]);
+  assertEquals(files[1].tests[0].failure.code, "E0901");
+  const dots = await dmalab("test", folder.path, "--reporter", "dot");
+  assertMatch(dots.output, /^\.\.,\.!$/m);
+  assertEquals((await dmalab("test", folder.path, "--reporter", "dots")).code, 2);
 });
 
 Deno.test("--snapshot writes beside the scenario only on request, and checks later runs against it", async () => {
-  await inFolder({ "a.dma": TEXT }, async (folder) => {
-    const [file, snap] = [join(folder, "a.dma"), join(folder, "a.dma.snap")];
-    const none = await dmalab("test", file, "--snapshot", "check");
-    assertEquals(none.code, 1);
-    assertStringIncludes(none.output, "there is no snapshot yet");
-    assertEquals([...Deno.readDirSync(folder)].length, 1);
-    assertEquals((await dmalab("test", file, "--snapshot", "update")).code, 0);
-    assertStringIncludes(Deno.readTextFileSync(snap), "== maps & <unmaps> [iommu.mode = lazy]\n| ");
-    assertEquals((await dmalab("test", file, "--snapshot", "check")).code, 0);
-    Deno.writeTextFileSync(file, TEXT.replace("mapped", "Mapped"));
-    const changed = await dmalab("test", file, "--snapshot", "check");
-    assertEquals(changed.code, 1);
-    assertStringIncludes(changed.output, "- mapped 4KiB\n+ Mapped 4KiB");
-    assertMatch(changed.output, /^FAILED \| .* \| 0 failed \| .* \| 2 snapshots differ$/m);
-  });
+  using folder = new TempFolder({ "a.dma": TEXT });
+  const [file, snap] = [folder.at("a.dma"), folder.at("a.dma.snap")];
+  const none = await dmalab("test", file, "--snapshot", "check");
+  assertEquals(none.code, 1);
+  assertStringIncludes(none.output, "there is no snapshot yet");
+  assertEquals([...Deno.readDirSync(folder.path)].length, 1);
+  assertEquals((await dmalab("test", file, "--snapshot", "update")).code, 0);
+  assertStringIncludes(Deno.readTextFileSync(snap), "== maps & <unmaps> [iommu.mode = lazy]\n| ");
+  assertEquals((await dmalab("test", file, "--snapshot", "check")).code, 0);
+  Deno.writeTextFileSync(file, TEXT.replace("mapped", "Mapped"));
+  const changed = await dmalab("test", file, "--snapshot", "check");
+  assertEquals(changed.code, 1);
+  assertStringIncludes(changed.output, "- mapped 4KiB\n+ Mapped 4KiB");
+  assertMatch(changed.output, /^FAILED \| .* \| 0 failed \| .* \| 2 snapshots differ$/m);
 });
 
 Deno.test("--coverage counts what passing tests decide by and cite, and the exits they take", async () => {
-  await inFolder({ "a.dma": TEXT }, async (folder) => {
-    const { output } = await dmalab("test", folder, "--coverage");
-    assertMatch(output, /^ {2}dma\.md +\d+ +[1-9]\d* +1 +[1-9]\d* /m);
-    assertMatch(output, /^ {2}errors of calls +\d+ +1 /m);
-    assertMatch(output, /^ {2}report +\d+ +1 /m);
-    assertMatch(output, /^rule coverage \d+ of \d+ \(\d+\.\d %\), exits 2 of \d+ \(\d+\.\d %\)$/m);
-    assert(!/^ {2}dma\.3\.3 /m.test(output), "it is cited, so it is not open");
-    assertMatch(output, /^ {2}dma\.7\.2 +\S/m);
-  });
+  using folder = new TempFolder({ "a.dma": TEXT });
+  const { output } = await dmalab("test", folder.path, "--coverage");
+  assertMatch(output, /^ {2}dma\.md +\d+ +[1-9]\d* +1 +[1-9]\d* /m);
+  assertMatch(output, /^ {2}errors of calls +\d+ +1 /m);
+  assertMatch(output, /^ {2}report +\d+ +1 /m);
+  assertMatch(output, /^rule coverage \d+ of \d+ \(\d+\.\d %\), exits 2 of \d+ \(\d+\.\d %\)$/m);
+  assert(!/^ {2}dma\.3\.3 /m.test(output), "it is cited, so it is not open");
+  assertMatch(output, /^ {2}dma\.7\.2 +\S/m);
 });
 
 Deno.test("--watch runs again when a scenario changes", async () => {
-  await inFolder({ "a.dma": 'test "one" { }\n' }, async (folder) => {
-    const [command, ...args] = programWords("-R");
-    const child = new Deno.Command(command, {
-      args: [...args, "test", folder, "--watch"],
-      cwd: ROOT,
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let output = "";
-    const until = async (text: string) => {
-      while (!output.includes(text)) {
-        const { value, done } = await reader.read();
-        if (done) break;
-        output += value;
-      }
-      assertStringIncludes(output, text);
-    };
-    await until("watching for changes");
-    output = "";
-    Deno.writeTextFileSync(join(folder, "a.dma"), 'test "two" { }\n');
-    await until("two ... ok");
-    child.kill("SIGKILL");
-    await reader.cancel();
-    await child.status;
-  });
+  using folder = new TempFolder({ "a.dma": 'test "one" { }\n' });
+  const [command, ...args] = programWords("-R");
+  const child = new Deno.Command(command, {
+    args: [...args, "test", folder.path, "--watch"],
+    cwd: ROOT,
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let output = "";
+  const until = async (text: string) => {
+    while (!output.includes(text)) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      output += value;
+    }
+    assertStringIncludes(output, text);
+  };
+  await until("watching for changes");
+  output = "";
+  folder.write("a.dma", 'test "two" { }\n');
+  await until("two ... ok");
+  child.kill("SIGKILL");
+  await reader.cancel();
+  await child.status;
 });
 
 Deno.test("dmalab test needs to read and nothing else", async () => {
@@ -367,105 +337,108 @@ test "unmaps it (all)" { }
 `;
 
 Deno.test("--match takes parts of names and expressions, any number of them", async () => {
-  await inFolder({ "a.dma": NAMES }, async (folder) => {
-    const passed = async (...words: string[]) =>
-      Number((await dmalab("test", folder, ...words)).output.match(/\| (\d+) passed/)?.[1] ?? -1);
-    assertEquals(await passed("--match", "maps"), 3);
-    assertEquals(await passed("--match", "/^maps/"), 2);
-    assertEquals(await passed("--match", "/^MAPS$/i"), 1);
-    assertEquals(await passed("--match", "twice", "--match", "/all\\)$/"), 2);
-    const none = await dmalab("test", folder, "--match", "thrice", "--match", "/^u$/");
-    assertEquals(none.code, 1);
-    assertStringIncludes(none.errors, 'No test found: no name contains "thrice" or /^u$/');
-    const wrong = await dmalab("test", folder, "--match", "/(/");
-    assertEquals(wrong.code, 2);
-    assertStringIncludes(wrong.errors, "--match /(/ is not a regular expression: ");
-  });
+  using folder = new TempFolder({ "a.dma": NAMES });
+  const passed = async (...words: string[]) =>
+    Number(
+      (await dmalab("test", folder.path, ...words)).output.match(/\| (\d+) passed/)?.[1] ?? -1,
+    );
+  assertEquals(await passed("--match", "maps"), 3);
+  assertEquals(await passed("--match", "/^maps/"), 2);
+  assertEquals(await passed("--match", "/^MAPS$/i"), 1);
+  assertEquals(await passed("--match", "twice", "--match", "/all\\)$/"), 2);
+  const none = await dmalab("test", folder.path, "--match", "thrice", "--match", "/^u$/");
+  assertEquals(none.code, 1);
+  assertStringIncludes(none.errors, 'No test found: no name contains "thrice" or /^u$/');
+  const wrong = await dmalab("test", folder.path, "--match", "/(/");
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.errors, "--match /(/ is not a regular expression: ");
 });
 
 Deno.test("--list prints places and names, and runs nothing", async () => {
-  await inFolder({ "a.dma": NAMES + FAILS }, async (folder) => {
-    const { code, output } = await dmalab("test", folder, "--list", "--match", "/maps|wrong/");
-    assertEquals(code, 0);
-    assertEquals(output.split("\n").map((line) => line.replace(/^\S+(a\.dma\S+)/, "$1")), [
-      "a.dma:1:6  maps",
-      "a.dma:2:6  maps twice",
-      "a.dma:3:6  unmaps it (all)",
-      "a.dma:4:6  is wrong",
-      "",
-    ]);
-    assertEquals((await dmalab("test", folder, "--list", "--match", "no such")).code, 1);
-  });
+  using folder = new TempFolder({ "a.dma": NAMES + FAILS });
+  const { code, output } = await dmalab("test", folder.path, "--list", "--match", "/maps|wrong/");
+  assertEquals(code, 0);
+  assertEquals(output.split("\n").map((line) => line.replace(/^\S+(a\.dma\S+)/, "$1")), [
+    "a.dma:1:6  maps",
+    "a.dma:2:6  maps twice",
+    "a.dma:3:6  unmaps it (all)",
+    "a.dma:4:6  is wrong",
+    "",
+  ]);
+  assertEquals((await dmalab("test", folder.path, "--list", "--match", "no such")).code, 1);
 });
 
 Deno.test("--fail-fast ends the run with the first test that fails", async () => {
-  await inFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES }, async (folder) => {
-    const { code, output } = await dmalab("test", folder, "--fail-fast");
-    assertEquals(code, 1);
-    assertStringIncludes(output, "| 0 passed | 1 failed | 3 not run |");
-    assert(!output.includes("b.dma"), output);
-  });
+  using folder = new TempFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES });
+  const { code, output } = await dmalab("test", folder.path, "--fail-fast");
+  assertEquals(code, 1);
+  assertStringIncludes(output, "| 0 passed | 1 failed | 3 not run |");
+  assert(!output.includes("b.dma"), output);
 });
 
 Deno.test("--failed runs what failed the last time, until nothing does", async () => {
-  await inFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES }, async (folder) => {
-    assertStringIncludes((await dmalabIn(folder, "test", "--failed")).output, "Nothing failed");
-    assertStringIncludes((await dmalabIn(folder, "test")).output, "| 6 passed | 1 failed |");
-    const again = await dmalabIn(folder, "test", "--failed");
-    assertEquals(again.code, 1);
-    assertStringIncludes(again.output, "| 0 passed | 1 failed | 3 filtered out |");
-    Deno.writeTextFileSync(join(folder, "a.dma"), FAILS.replace("1 == 2", "1 == 1"));
-    assertStringIncludes((await dmalabIn(folder, "test", "--failed")).output, "| 1 passed |");
-    const nothing = await dmalabIn(folder, "test", "--failed");
-    assertEquals([nothing.code, nothing.output], [
-      0,
-      "Nothing failed in the last run of this folder\n",
-    ]);
-  });
+  using folder = new TempFolder({ "a.dma": FAILS + NAMES, "b.dma": NAMES });
+  assertStringIncludes((await dmalabIn(folder.path, "test", "--failed")).output, "Nothing failed");
+  assertStringIncludes((await dmalabIn(folder.path, "test")).output, "| 6 passed | 1 failed |");
+  const again = await dmalabIn(folder.path, "test", "--failed");
+  assertEquals(again.code, 1);
+  assertStringIncludes(again.output, "| 0 passed | 1 failed | 3 filtered out |");
+  folder.write("a.dma", FAILS.replace("1 == 2", "1 == 1"));
+  assertStringIncludes((await dmalabIn(folder.path, "test", "--failed")).output, "| 1 passed |");
+  const nothing = await dmalabIn(folder.path, "test", "--failed");
+  assertEquals([nothing.code, nothing.output], [
+    0,
+    "Nothing failed in the last run of this folder\n",
+  ]);
 });
 
 Deno.test("the line that repeats a failure repeats that test alone", async () => {
   const text = ["maps", "maps it's $HOME", "/x/"]
     .map((name) => `test "${name}" { assert 1 == 2 }\n`).join("");
-  await inFolder({ "a.dma": text }, async (folder) => {
-    const { output } = await dmalab("test", join(folder, "a.dma"));
-    const repeats = [...output.matchAll(/^repeat it: dmalab (.*)$/gm)].map(([, line]) => line!);
-    assertEquals(repeats.length, 3);
-    assertStringIncludes(repeats[0]!, "--match '/^maps$/'");
-    for (const [index, line] of repeats.entries()) {
-      const shell = new Deno.Command("sh", {
-        args: ["-c", `printf '%s\\n' ${line}`],
-        env: { HOME: "elsewhere" },
-      });
-      const words = new TextDecoder().decode(shell.outputSync().stdout).trimEnd().split("\n");
-      const repeated = await dmalab(...words);
-      assertStringIncludes(
-        repeated.output,
-        "| 0 passed | 1 failed | 2 filtered out",
-        repeats[index],
-      );
-    }
-  });
+  using folder = new TempFolder({ "a.dma": text });
+  const { output } = await dmalab("test", folder.at("a.dma"));
+  const repeats = [...output.matchAll(/^repeat it: dmalab (.*)$/gm)].map(([, line]) => line!);
+  assertEquals(repeats.length, 3);
+  assertStringIncludes(repeats[0]!, "--match '/^maps$/'");
+  for (const [index, line] of repeats.entries()) {
+    const shell = new Deno.Command("sh", {
+      args: ["-c", `printf '%s\\n' ${line}`],
+      env: { HOME: "elsewhere" },
+    });
+    const words = new TextDecoder().decode(shell.outputSync().stdout).trimEnd().split("\n");
+    const repeated = await dmalab(...words);
+    assertStringIncludes(
+      repeated.output,
+      "| 0 passed | 1 failed | 2 filtered out",
+      repeats[index],
+    );
+  }
 });
 
 Deno.test("--trace json gives every event of all files to programs, and all else to people", async () => {
-  await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
-    const { code, errors, output } = await dmalab("test", folder, "--trace", "json", "--jobs", "2");
-    assertEquals(code, 1);
-    const lines = output.trimEnd().split("\n").map((line) => JSON.parse(line));
-    assertEquals(lines[0].dmatrace, 1);
-    const runs = lines.filter((line) => "run" in line);
-    assertEquals(runs.map(({ name, run }) => `${run} ${name}`), [
-      "1 maps & <unmaps>",
-      "2 maps & <unmaps>",
-      "3 refuses",
-      "4 is wrong",
-    ]);
-    const events = lines.filter((line) => "seq" in line);
-    assertEquals(lines.at(-1), { runs: 4, events: events.length });
-    assertEquals(events.filter(({ name }) => name === "dma.map").length, 2);
-    assertEquals(lines.filter(({ outcome }) => outcome === "failed").length, 1);
-    assertStringIncludes(errors, "maps & <unmaps> [iommu.mode = strict] ... ok");
-    assertStringIncludes(errors, "1 failed");
-  });
+  using folder = new TempFolder({ "a.dma": TEXT, "b.dma": FAILS });
+  const { code, errors, output } = await dmalab(
+    "test",
+    folder.path,
+    "--trace",
+    "json",
+    "--jobs",
+    "2",
+  );
+  assertEquals(code, 1);
+  const lines = output.trimEnd().split("\n").map((line) => JSON.parse(line));
+  assertEquals(lines[0].dmatrace, 1);
+  const runs = lines.filter((line) => "run" in line);
+  assertEquals(runs.map(({ name, run }) => `${run} ${name}`), [
+    "1 maps & <unmaps>",
+    "2 maps & <unmaps>",
+    "3 refuses",
+    "4 is wrong",
+  ]);
+  const events = lines.filter((line) => "seq" in line);
+  assertEquals(lines.at(-1), { runs: 4, events: events.length });
+  assertEquals(events.filter(({ name }) => name === "dma.map").length, 2);
+  assertEquals(lines.filter(({ outcome }) => outcome === "failed").length, 1);
+  assertStringIncludes(errors, "maps & <unmaps> [iommu.mode = strict] ... ok");
+  assertStringIncludes(errors, "1 failed");
 });

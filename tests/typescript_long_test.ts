@@ -1,4 +1,5 @@
 /** The library as its users see it: documented as a whole, and with programs that do what they say. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -29,54 +30,46 @@ Deno.test("everything that the library exports is documented, and so are the typ
 });
 
 Deno.test("the lint sees an export without documentation, and a type that is not exported", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-doc-" });
-  try {
-    const file = join(folder, "planted.ts");
-    Deno.writeTextFileSync(file, "interface Own { a: 1 }\nexport const a: Own = { a: 1 };\n");
-    const { output, success } = await lint(file);
-    assert(!success);
-    const found = [...blankAnsi(output).matchAll(/^error\[([\w-]+)\]/gm)].map((
-      [, code],
-    ) => code);
-    assertEquals(found.sort(), ["missing-jsdoc", "private-type-ref"]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const file = folder.write(
+    "planted.ts",
+    "interface Own { a: 1 }\nexport const a: Own = { a: 1 };\n",
+  );
+  const { output, success } = await lint(file);
+  assert(!success);
+  const found = [...blankAnsi(output).matchAll(/^error\[([\w-]+)\]/gm)].map(([, code]) => code);
+  assertEquals(found.sort(), ["missing-jsdoc", "private-type-ref"]);
 });
 
 Deno.test("the programs of docs/typescript.md compile, run, and print what stands below them", async (t) => {
   const blocks = codeBlocks(PAGE, Deno.readTextFileSync(join(ROOT, PAGE)));
   const programs = blocks.filter(({ language }) => language === "ts");
   assertEquals(programs.length, 7);
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-page-" });
-  const fileOf = (program: CodeBlock) => join(folder, `line_${program.line}.ts`);
+  using folder = new TempFolder();
+  const fileOf = (program: CodeBlock) => folder.at(`line_${program.line}.ts`);
   const config = ["--config", join(ROOT, "deno.json")];
-  try {
-    for (const program of programs) {
-      const code = program.code.replaceAll(
-        /"dmalab(\/recording)?"/g,
-        (_, recording) =>
-          `"${pathToFileURL(join(ROOT, recording ? "recording/library.ts" : "mod.ts")).href}"`,
+  for (const program of programs) {
+    const code = program.code.replaceAll(
+      /"dmalab(\/recording)?"/g,
+      (_, recording) =>
+        `"${pathToFileURL(join(ROOT, recording ? "recording/library.ts" : "mod.ts")).href}"`,
+    );
+    Deno.writeTextFileSync(fileOf(program), code);
+  }
+  const checked = await runDeno(["check", "--quiet", ...config, ...programs.map(fileOf)], {
+    folder: ROOT,
+  });
+  assert(checked.success, checked.output);
+  for (const program of programs) {
+    const printed = blocks[blocks.indexOf(program) + 1];
+    await t.step(program.heading, async () => {
+      assertEquals([printed?.language, printed?.heading], ["text", program.heading]);
+      const { output, success } = await runDeno(
+        ["run", "--quiet", "--no-check", "--no-prompt", ...config, fileOf(program)],
+        { folder: ROOT, env: { NO_COLOR: "1" } },
       );
-      Deno.writeTextFileSync(fileOf(program), code);
-    }
-    const checked = await runDeno(["check", "--quiet", ...config, ...programs.map(fileOf)], {
-      folder: ROOT,
+      assert(success, output);
+      assertEquals(output.trimEnd(), printed?.code);
     });
-    assert(checked.success, checked.output);
-    for (const program of programs) {
-      const printed = blocks[blocks.indexOf(program) + 1];
-      await t.step(program.heading, async () => {
-        assertEquals([printed?.language, printed?.heading], ["text", program.heading]);
-        const { output, success } = await runDeno(
-          ["run", "--quiet", "--no-check", "--no-prompt", ...config, fileOf(program)],
-          { folder: ROOT, env: { NO_COLOR: "1" } },
-        );
-        assert(success, output);
-        assertEquals(output.trimEnd(), printed?.code);
-      });
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
   }
 });

@@ -1,3 +1,4 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { joined, walkRequest } from "./_walker.ts";
 import { VECTOR_KERNELS } from "./edge_shapes.ts";
@@ -31,14 +32,9 @@ function edge(about: string, kernel: string, iommu: string, sgl: boolean): Vecto
 }
 
 Deno.test("every vector of a written file is walked by the controller to the memory that was asked for", () => {
-  const path = Deno.makeTempFileSync();
-  let file: VectorFile;
-  try {
-    Deno.writeTextFileSync(path, vectorFileText(FILE));
-    file = JSON.parse(Deno.readTextFileSync(path));
-  } finally {
-    Deno.removeSync(path);
-  }
+  using folder = new TempFolder();
+  const path = folder.write("vectors.json", vectorFileText(FILE));
+  const file: VectorFile = JSON.parse(Deno.readTextFileSync(path));
   assertEquals(file, JSON.parse(JSON.stringify(FILE)));
   let walked = 0;
   for (const vector of file.vectors) {

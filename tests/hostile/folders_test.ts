@@ -1,4 +1,5 @@
 /** A folder is that folder, however it is named: nothing of another one is read, and none is changed. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { doAll } from "./do_all.ts";
@@ -68,44 +69,40 @@ Deno.test({
   name: "every command reads and writes the folder that is named, by .., links and odd names",
   ignore: Deno.build.os === "windows",
   async fn(context) {
-    const folder = Deno.makeTempDirSync({ prefix: "dmalab-folders-" });
-    try {
-      const cases = FORMS.flatMap(([typed, place], index) => {
-        const root = join(folder, `${index}`, ROOT_NAME);
-        makeRoot(root);
-        const named = typed.replace("ROOT", root);
-        const words = [...COMMANDS.map((command) => [command, named]), [
-          "run",
-          `${named.replace(/\/$/, "")}/x.dma`,
-        ]];
-        // A bench takes its time.
-        const tried = words.filter(([command]) => command !== "bench" || typed.endsWith("/b"));
-        return tried.map((each) => ({ root, place, folder: join(root, "here"), words: each }));
+    using folder = new TempFolder();
+    const cases = FORMS.flatMap(([typed, place], index) => {
+      const root = folder.at(`${index}`, ROOT_NAME);
+      makeRoot(root);
+      const named = typed.replace("ROOT", root);
+      const words = [...COMMANDS.map((command) => [command, named]), [
+        "run",
+        `${named.replace(/\/$/, "")}/x.dma`,
+      ]];
+      // A bench takes its time.
+      const tried = words.filter(([command]) => command !== "bench" || typed.endsWith("/b"));
+      return tried.map((each) => ({ root, place, folder: join(root, "here"), words: each }));
+    });
+    const done = await doAll(cases, folder.path);
+    for (const [index, { place, root, words }] of cases.entries()) {
+      await context.step(words.join(" ").replace(root, "ROOT"), () => {
+        const { errors, exitCode, output } = done[index]!;
+        const said = `${output}${errors}`;
+        const [command, named] = words;
+        const below = PLACES.filter((each) =>
+          each === place || place === "" || each.startsWith(`${place}/`)
+        );
+        if (command === "fmt") {
+          // A link out of the current folder is not written through.
+          const isRefused = named!.includes("link");
+          assertEquals(changedIn(root), isRefused ? [] : below, said);
+          assertEquals([said.includes("E1101"), exitCode], [isRefused, isRefused ? 2 : 0], said);
+        } else {
+          const read = named!.endsWith(".dma") ? [place] : below;
+          const markers = new Set(said.match(/<\d+>/g));
+          assertEquals([...markers].sort(), read.map(markerOf).sort(), said);
+          assertEquals(exitCode, 0, said);
+        }
       });
-      const done = await doAll(cases, folder);
-      for (const [index, { place, root, words }] of cases.entries()) {
-        await context.step(words.join(" ").replace(root, "ROOT"), () => {
-          const { errors, exitCode, output } = done[index]!;
-          const said = `${output}${errors}`;
-          const [command, named] = words;
-          const below = PLACES.filter((each) =>
-            each === place || place === "" || each.startsWith(`${place}/`)
-          );
-          if (command === "fmt") {
-            // A link out of the current folder is not written through.
-            const isRefused = named!.includes("link");
-            assertEquals(changedIn(root), isRefused ? [] : below, said);
-            assertEquals([said.includes("E1101"), exitCode], [isRefused, isRefused ? 2 : 0], said);
-          } else {
-            const read = named!.endsWith(".dma") ? [place] : below;
-            const markers = new Set(said.match(/<\d+>/g));
-            assertEquals([...markers].sort(), read.map(markerOf).sort(), said);
-            assertEquals(exitCode, 0, said);
-          }
-        });
-      }
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
     }
   },
 });

@@ -1,4 +1,5 @@
 /** Tries what a cloned repository has put into places: each is refused by its name. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, join } from "node:path";
 import { doAll } from "./do_all.ts";
@@ -64,16 +65,16 @@ export async function refuseAll(
   context: Deno.TestContext,
   cases: readonly Case[],
 ): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-places-" });
+  using folder = new TempFolder();
   const open: Open = [];
   try {
-    const folders = cases.map((_, index) => join(folder, `${index}`));
+    const folders = cases.map((_, index) => folder.at(`${index}`));
     const todo = cases.map(({ trap, use }, index) => ({
       folder: makeCase(use, trap, folders[index]!, open),
       words: use.words,
     }));
     const before = folders.map(outsideOf);
-    const done = await doAll(todo, folder);
+    const done = await doAll(todo, folder.path);
     for (const [index, { trap, use }] of cases.entries()) {
       await context.step(`${use.name}: ${trap.name}`, () => {
         assertEquals(outsideOf(folders[index]!), before[index], "something outside has changed");
@@ -84,7 +85,6 @@ export async function refuseAll(
     }
   } finally {
     for (const socket of open) socket.close();
-    Deno.removeSync(folder, { recursive: true });
   }
 }
 

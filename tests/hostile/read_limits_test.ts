@@ -1,4 +1,5 @@
 /** Files that are too large, or become so when they are unpacked, and disks that are full. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
@@ -26,56 +27,50 @@ async function makePacked(path: string, sizeBytes: number, text: string): Promis
 }
 
 Deno.test("what is too large is refused by its size before it is read, and what unpacks to too much soon after", async (context) => {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-limits-" });
-  try {
-    Deno.mkdirSync(join(folder, ".dmalab"));
-    Deno.writeTextFileSync(join(folder, "a.dma"), 'test "prints" { print 1 }\n');
-    for (const name of [".dmalab/failed", ".dmalab/history", "a.dma.snap", "large.dma"]) {
-      makeSparse(join(folder, name), 300 * MIB);
-    }
-    // One line, and no end of it.
-    makeSparse(join(folder, "line.txt"), 300 * MIB);
-    await makePacked(join(folder, "bomb.txt.gz"), 128 * MIB, "\0");
-    await makePacked(join(folder, "trace.txt.gz"), MIB, Deno.readTextFileSync(join(ROOT, TRACE)));
-    const cases: readonly (readonly [words: readonly string[], exitCode: number, said: RegExp])[] =
-      [
-        [
-          ["test", "--failed", "a.dma"],
-          2,
-          /^error\[E1102\]: Cannot read "\.dmalab\/failed": it has/m,
-        ],
-        [["test", "a.dma"], 2, /^error\[E1102\]: Cannot read "\.dmalab\/failed"/m],
-        [[":history"], 0, /^error\[E1102\]: Cannot read "\.dmalab\/history"/m],
-        [
-          ["test", "--snapshot", "check", "a.dma"],
-          2,
-          /^error\[E1102\]: Cannot read "a\.dma\.snap"/m,
-        ],
-        [["run", "large.dma"], 2, /Cannot read "large\.dma": it has more than 33554432 bytes/],
-        [
-          ["trace", "summary", "bomb.txt.gz"],
-          2,
-          /"bomb\.txt\.gz": it unpacks to more than 100 times/,
-        ],
-        [
-          ["trace", "check", "bomb.txt.gz"],
-          2,
-          /"bomb\.txt\.gz": it unpacks to more than 100 times/,
-        ],
-        [["trace", "summary", "line.txt"], 2, /no line of a trace or a log/],
-        [["trace", "summary", "trace.txt.gz"], 0, /dma_map_phys/],
-        [["trace", "check", "large.dma"], 2, /no line of a trace/],
-      ];
-    const done = await doAll(cases.map(([words]) => ({ folder, words })), folder);
-    for (const [index, [words, code, said]] of cases.entries()) {
-      await context.step(words.join(" "), () => {
-        const { errors, exitCode, output } = done[index]!;
-        assertMatch(`${output}${errors}`, said);
-        assertEquals(exitCode, code);
-      });
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder({ "a.dma": 'test "prints" { print 1 }\n' });
+  Deno.mkdirSync(folder.at(".dmalab"));
+  for (const name of [".dmalab/failed", ".dmalab/history", "a.dma.snap", "large.dma"]) {
+    makeSparse(folder.at(name), 300 * MIB);
+  }
+  // One line, and no end of it.
+  makeSparse(folder.at("line.txt"), 300 * MIB);
+  await makePacked(folder.at("bomb.txt.gz"), 128 * MIB, "\0");
+  await makePacked(folder.at("trace.txt.gz"), MIB, Deno.readTextFileSync(join(ROOT, TRACE)));
+  const cases: readonly (readonly [words: readonly string[], exitCode: number, said: RegExp])[] = [
+    [
+      ["test", "--failed", "a.dma"],
+      2,
+      /^error\[E1102\]: Cannot read "\.dmalab\/failed": it has/m,
+    ],
+    [["test", "a.dma"], 2, /^error\[E1102\]: Cannot read "\.dmalab\/failed"/m],
+    [[":history"], 0, /^error\[E1102\]: Cannot read "\.dmalab\/history"/m],
+    [
+      ["test", "--snapshot", "check", "a.dma"],
+      2,
+      /^error\[E1102\]: Cannot read "a\.dma\.snap"/m,
+    ],
+    [["run", "large.dma"], 2, /Cannot read "large\.dma": it has more than 33554432 bytes/],
+    [
+      ["trace", "summary", "bomb.txt.gz"],
+      2,
+      /"bomb\.txt\.gz": it unpacks to more than 100 times/,
+    ],
+    [
+      ["trace", "check", "bomb.txt.gz"],
+      2,
+      /"bomb\.txt\.gz": it unpacks to more than 100 times/,
+    ],
+    [["trace", "summary", "line.txt"], 2, /no line of a trace or a log/],
+    [["trace", "summary", "trace.txt.gz"], 0, /dma_map_phys/],
+    [["trace", "check", "large.dma"], 2, /no line of a trace/],
+  ];
+  const done = await doAll(cases.map(([words]) => ({ folder: folder.path, words })), folder.path);
+  for (const [index, [words, code, said]] of cases.entries()) {
+    await context.step(words.join(" "), () => {
+      const { errors, exitCode, output } = done[index]!;
+      assertMatch(`${output}${errors}`, said);
+      assertEquals(exitCode, code);
+    });
   }
 });
 
@@ -120,33 +115,26 @@ for (const [name, file, words] of WRITERS) {
       `a full disk leaves every old file whole, has its own exit code, leaves no draft: ${name}`,
     ignore: Deno.build.os === "windows",
     async fn() {
-      const folder = Deno.makeTempDirSync({ prefix: "dmalab-full-" });
-      try {
-        const old: Record<string, string> = { ...SOURCES };
-        for (const [name, text] of Object.entries(old)) {
-          Deno.writeTextFileSync(join(folder, name), text);
-        }
-        if (!(file in old)) {
-          // A result replaces one that the same command wrote, whole or not.
-          assertEquals((await withRoom(MUCH_ROOM, folder, words)).code, 0);
-          const text = Deno.readTextFileSync(join(folder, file));
-          old[file] = text.slice(0, text.length / 2);
-          Deno.writeTextFileSync(join(folder, file), old[file]!);
-        }
-        const { code, said } = await withRoom(16, folder, words);
-        assertEquals(code, 4, said);
-        assertStringIncludes(said, `error: Cannot write "${file}": `);
-        const left = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-        assertEquals(left, Object.keys(old).sort());
-        for (const [name, text] of Object.entries(old)) {
-          assertEquals(Deno.readTextFileSync(join(folder, name)), text);
-        }
-        // With room, it is written: the test does not hold for what writes nothing.
-        assertEquals((await withRoom(MUCH_ROOM, folder, words)).code, 0);
-        assertNotEquals(Deno.readTextFileSync(join(folder, file)), old[file]);
-      } finally {
-        Deno.removeSync(folder, { recursive: true });
+      const old: Record<string, string> = { ...SOURCES };
+      using folder = new TempFolder(old);
+      if (!(file in old)) {
+        // A result replaces one that the same command wrote, whole or not.
+        assertEquals((await withRoom(MUCH_ROOM, folder.path, words)).code, 0);
+        const text = Deno.readTextFileSync(folder.at(file));
+        old[file] = text.slice(0, text.length / 2);
+        folder.write(file, old[file]!);
       }
+      const { code, said } = await withRoom(16, folder.path, words);
+      assertEquals(code, 4, said);
+      assertStringIncludes(said, `error: Cannot write "${file}": `);
+      const left = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+      assertEquals(left, Object.keys(old).sort());
+      for (const [name, text] of Object.entries(old)) {
+        assertEquals(Deno.readTextFileSync(folder.at(name)), text);
+      }
+      // With room, it is written: the test does not hold for what writes nothing.
+      assertEquals((await withRoom(MUCH_ROOM, folder.path, words)).code, 0);
+      assertNotEquals(Deno.readTextFileSync(folder.at(file)), old[file]);
     },
   });
 }

@@ -1,4 +1,5 @@
 /** What commands write does not replace a file that they did not write. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "node:path";
 import { doAll } from "./do_all.ts";
@@ -33,36 +34,32 @@ function makeFolders(folder: string): string[] {
 
 Deno.test("a result replaces an earlier one of its kind or an empty file, and no other file", async (t) => {
   assert(RESULTS.length >= 12);
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-replaced-" });
-  try {
-    const folders = makeFolders(folder);
-    const paths = folders.map((each, index) => join(each, RESULTS[index]!.place));
-    const all = RESULTS.map(({ words }, index) => ({ folder: folders[index]!, words }));
-    for (const path of paths) {
-      Deno.mkdirSync(dirname(path), { recursive: true });
-      Deno.writeTextFileSync(path, NOTES);
-    }
-    const refused = await doAll(all, folder);
-    const kept = paths.map((path) => Deno.readTextFileSync(path));
-    for (const path of paths) Deno.writeTextFileSync(path, "");
-    const first = await doAll(all, folder);
-    const written = paths.map((path) => Deno.readTextFileSync(path));
-    const second = await doAll(all, folder);
-    for (const [index, { name, place, words }] of RESULTS.entries()) {
-      await t.step(name, () => {
-        const said = refused[index]!;
-        assertEquals(kept[index], NOTES);
-        assertStringIncludes(`${said.output}${said.errors}`, OWN_ANSWERS[place] ?? "error[E1103]");
-        if (!words[0]!.startsWith(":") && place !== "dmalab-fault-1.trace.txt") {
-          assertEquals(said.exitCode, 2);
-        }
-        if (place === "dmalab-fault-1.trace.txt") return;
-        assert(written[index]!.length > 0, `${first[index]!.output}${first[index]!.errors}`);
-        const again = `${second[index]!.output}${second[index]!.errors}`;
-        assert(!again.includes("Cannot"), again);
-      });
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder();
+  const folders = makeFolders(folder.path);
+  const paths = folders.map((each, index) => join(each, RESULTS[index]!.place));
+  const all = RESULTS.map(({ words }, index) => ({ folder: folders[index]!, words }));
+  for (const path of paths) {
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    Deno.writeTextFileSync(path, NOTES);
+  }
+  const refused = await doAll(all, folder.path);
+  const kept = paths.map((path) => Deno.readTextFileSync(path));
+  for (const path of paths) Deno.writeTextFileSync(path, "");
+  const first = await doAll(all, folder.path);
+  const written = paths.map((path) => Deno.readTextFileSync(path));
+  const second = await doAll(all, folder.path);
+  for (const [index, { name, place, words }] of RESULTS.entries()) {
+    await t.step(name, () => {
+      const said = refused[index]!;
+      assertEquals(kept[index], NOTES);
+      assertStringIncludes(`${said.output}${said.errors}`, OWN_ANSWERS[place] ?? "error[E1103]");
+      if (!words[0]!.startsWith(":") && place !== "dmalab-fault-1.trace.txt") {
+        assertEquals(said.exitCode, 2);
+      }
+      if (place === "dmalab-fault-1.trace.txt") return;
+      assert(written[index]!.length > 0, `${first[index]!.output}${first[index]!.errors}`);
+      const again = `${second[index]!.output}${second[index]!.errors}`;
+      assert(!again.includes("Cannot"), again);
+    });
   }
 });

@@ -3,6 +3,7 @@
  * checkout; a case that does not hold there is decided by a process of its own, which is one of the
  * package.
  */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { join } from "node:path";
 import { builtPackage } from "../built_package.ts";
 import { ROOT } from "../source_text.ts";
@@ -62,13 +63,9 @@ async function inFolder<T>(
   { input, words }: HostileCase,
   run: (words: readonly string[]) => Promise<T>,
 ): Promise<T> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-hostile-" });
-  try {
-    input?.(folder);
-    return await run(words.map((word) => word.replaceAll("DIR", folder)));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  input?.(folder.path);
+  return await run(words.map((word) => word.replaceAll("DIR", folder.path)));
 }
 
 async function runAlone(

@@ -2,6 +2,7 @@
  * Text of strangers, with sequences that clear a terminal, hide or turn the direction of what follows:
  * in whatever a command prints or exports it stands as pictures, or in JSON as numbers.
  */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { withClient } from "@dmalab/editor/tests";
@@ -94,59 +95,47 @@ const WRITTEN: readonly (readonly [file: string, words: readonly string[]])[] = 
 ];
 
 Deno.test("text of strangers is escaped in all that the commands print, export and keep", async (context) => {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-strangers-" });
-  try {
-    for (const [name, text] of Object.entries(FILES)) {
-      Deno.writeTextFileSync(join(folder, name), text);
-    }
-    const own = join(folder, "own");
-    Deno.mkdirSync(own);
-    Deno.writeTextFileSync(join(own, "a.dma"), SCENARIO);
-    const unmap = "  dma_unmap_phys(ssd, m, 4KiB, from_device)\n";
-    Deno.writeTextFileSync(join(own, "pass.dma"), SCENARIO.replace(/ *assert.*\n/, unmap));
-    const todo = [
-      ...COMMANDS.map(([words]) => ({ folder, words })),
-      ...WRITTEN.map(([, words]) => ({ folder: own, words })),
-    ];
-    const done = await doAll(todo, folder);
-    let shown = 0;
-    for (const [index, [words, json]] of COMMANDS.entries()) {
-      await context.step(words.join(" ").replaceAll(ESCAPES, "ESC"), () => {
-        const { errors, exitCode, output } = done[index]!;
-        assertEquals(`${output}${errors}`.match(UNCLEAN), null);
-        assert(exitCode < 4, `${exitCode}: ${errors}`);
-        if (PICTURE.test(`${output}${errors}`)) shown++;
-        if (json === "whole") JSON.parse(output);
-        if (json === "lines") { for (const line of output.trim().split("\n")) JSON.parse(line); }
-      });
-    }
-    // The test would hold for what prints nothing.
-    assert(shown >= COMMANDS.length - SILENT, `${shown} of ${COMMANDS.length} show some of it`);
-    for (const [file] of WRITTEN) {
-      const path = join(own, file);
-      await context.step(file, () => {
-        const text = Deno.readTextFileSync(path);
-        assertEquals(text.match(UNCLEAN), null);
-        assert(PICTURE.test(text), text);
-      });
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder(FILES);
+  const own = folder.at("own");
+  folder.write("own/a.dma", SCENARIO);
+  const unmap = "  dma_unmap_phys(ssd, m, 4KiB, from_device)\n";
+  folder.write("own/pass.dma", SCENARIO.replace(/ *assert.*\n/, unmap));
+  const todo = [
+    ...COMMANDS.map(([words]) => ({ folder: folder.path, words })),
+    ...WRITTEN.map(([, words]) => ({ folder: own, words })),
+  ];
+  const done = await doAll(todo, folder.path);
+  let shown = 0;
+  for (const [index, [words, json]] of COMMANDS.entries()) {
+    await context.step(words.join(" ").replaceAll(ESCAPES, "ESC"), () => {
+      const { errors, exitCode, output } = done[index]!;
+      assertEquals(`${output}${errors}`.match(UNCLEAN), null);
+      assert(exitCode < 4, `${exitCode}: ${errors}`);
+      if (PICTURE.test(`${output}${errors}`)) shown++;
+      if (json === "whole") JSON.parse(output);
+      if (json === "lines") { for (const line of output.trim().split("\n")) JSON.parse(line); }
+    });
+  }
+  // The test would hold for what prints nothing.
+  assert(shown >= COMMANDS.length - SILENT, `${shown} of ${COMMANDS.length} show some of it`);
+  for (const [file] of WRITTEN) {
+    const path = join(own, file);
+    await context.step(file, () => {
+      const text = Deno.readTextFileSync(path);
+      assertEquals(text.match(UNCLEAN), null);
+      assert(PICTURE.test(text), text);
+    });
   }
 });
 
 Deno.test("text of a script is escaped on its way to a client of the adapter", async () => {
-  const program = Deno.makeTempFileSync({ suffix: ".dma" });
-  try {
-    Deno.writeTextFileSync(program, `print "${ESCAPES}"\n`);
-    await withClient(async (client) => {
-      await client.body("launch", { program });
-      await client.event("initialized");
-      await client.move("configurationDone");
-      assertStringIncludes(client.output("stdout"), "␛[2J");
-      assertEquals(client.output("stdout").match(UNCLEAN), null);
-    });
-  } finally {
-    Deno.removeSync(program);
-  }
+  using folder = new TempFolder();
+  const program = folder.write("lab.dma", `print "${ESCAPES}"\n`);
+  await withClient(async (client) => {
+    await client.body("launch", { program });
+    await client.event("initialized");
+    await client.move("configurationDone");
+    assertStringIncludes(client.output("stdout"), "␛[2J");
+    assertEquals(client.output("stdout").match(UNCLEAN), null);
+  });
 });

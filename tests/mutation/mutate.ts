@@ -1,4 +1,5 @@
 /** Trying mutants on all the processes that it is given. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import type { Candidate } from "./candidates.ts";
 import { type Choice, Plan } from "./plan.ts";
 import { type Clean, NO_MUTANT, type Order, type TestName } from "./protocol.ts";
@@ -54,15 +55,15 @@ const LOAD_LIMIT_MS = 120_000;
 
 /** Tries every candidate, until the time is over. */
 export async function mutate(run: MutationRun): Promise<void> {
-  const tree = Deno.makeTempDirSync({ prefix: "dmalab-mutate-" });
+  using tree = new TempFolder();
   const mutants = run.candidates.map((candidate, id) => ({ ...candidate, id }));
   const uses = findUses(run.root, allSources(run.root), mutants);
   const runners = Array.from(
     { length: run.jobs },
-    () => new Runner(tree, mutants.length, uses.marks.length),
+    () => new Runner(tree.path, mutants.length, uses.marks.length),
   );
   try {
-    writeTree(run.root, tree, mutants, uses.marks);
+    writeTree(run.root, tree.path, mutants, uses.marks);
     let left: readonly Mutant[] = mutants;
     const results = new Map<number, Result>();
     for (const [index, stage] of run.stages.entries()) {
@@ -73,7 +74,6 @@ export async function mutate(run: MutationRun): Promise<void> {
     for (const result of results.values()) run.done(result);
   } finally {
     for (const runner of runners) await runner.end();
-    Deno.removeSync(tree, { recursive: true });
   }
 }
 

@@ -1,16 +1,17 @@
 /** What a person sees of the suite while it runs, and of a test that fails. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals, assertMatch } from "@std/assert";
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { ROOT } from "../source_text.ts";
 import { jobOf, runJobs } from "./lanes.ts";
 
 Deno.test("the suite says at once what runs, and names a failed test by its file and line", async () => {
-  const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-" }));
+  using folder = new TempFolder();
   const written: string[] = [];
   const { writeSync } = Deno.stdout;
   try {
-    const files = ["good_test.ts", "bad_test.ts"].map((name) => join(folder, name));
-    Deno.writeTextFileSync(files[0]!, 'Deno.test("holds", () => {});\n');
+    const files = ["good_test.ts", "bad_test.ts"].map((name) => folder.at(name));
+    folder.write("good_test.ts", 'Deno.test("holds", () => {});\n');
     Deno.writeTextFileSync(
       files[1]!,
       '// A comment.\nDeno.test("fails", async (t) => {\n' +
@@ -29,7 +30,7 @@ Deno.test("the suite says at once what runs, and names a failed test by its file
       written.push(new TextDecoder().decode(bytes));
       return bytes.length;
     };
-    const [ran] = await runJobs([jobOf(world, folder, [])], () => {}, { shared: folder });
+    const [ran] = await runJobs([jobOf(world, folder.path, [])], () => {}, { shared: folder.path });
     assertEquals([ran!.passed, ran!.failed], [1, 1]);
     assertEquals(ran!.failures.map((failure) => failure.split("/").at(-1)), [
       "bad_test.ts:3:11 fails ... in a step",
@@ -39,6 +40,5 @@ Deno.test("the suite says at once what runs, and names a failed test by its file
     assertEquals(firstMs < 5000, true);
   } finally {
     Deno.stdout.writeSync = writeSync;
-    Deno.removeSync(folder, { recursive: true });
   }
 });

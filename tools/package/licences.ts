@@ -1,4 +1,5 @@
 /** The licence texts of the packages whose code is in the bundles: their licences ask for them. */
+import { TempFolder } from "../temp_folder.ts";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { PROJECT } from "./bundle.ts";
@@ -103,16 +104,14 @@ function denoInfo(...program: string[]): unknown {
  * @returns What went wrong; null when nothing did.
  */
 export function writeLicences(entries: readonly URL[], folder: string): string | null {
-  const all = Deno.makeTempFileSync({ prefix: "dmalab-entries-", suffix: ".ts" });
+  using temp = new TempFolder();
   try {
-    Deno.writeTextFileSync(all, entries.map(({ href }) => `import "${href}";\n`).join(""));
+    const all = temp.write("imports.ts", entries.map(({ href }) => `import "${href}";\n`).join(""));
     const { npmCache } = denoInfo() as { readonly npmCache: string };
     const packages = packagesOf(denoInfo(pathToFileURL(all).href) as Graph);
     Deno.writeTextFileSync(join(folder, LICENCES), licenceText(packages, packagesBelow(npmCache)));
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  } finally {
-    Deno.removeSync(all);
   }
 }

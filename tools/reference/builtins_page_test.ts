@@ -1,3 +1,4 @@
+import { TempFolder } from "../temp_folder.ts";
 import { assert, assertEquals } from "@std/assert";
 import { FUNCTIONS, GROUPS, TYPES, wordSpecs } from "@dmalab/lang/builtins";
 import { builtinsPages, REFERENCE_COMMAND, writeBuiltinsPages } from "./builtins_page.ts";
@@ -14,21 +15,15 @@ Deno.test("docs/builtins.md is what the entries of lang/builtins/ say", () => {
 });
 
 Deno.test("writeBuiltinsPages() leaves every page in a folder, and no page of a group that is gone", () => {
-  const docs = Deno.makeTempDirSync();
-  try {
-    Deno.mkdirSync(`${docs}/builtins`);
-    Deno.writeTextFileSync(`${docs}/builtins/gone.md`, "# Gone");
-    writeBuiltinsPages(docs);
-    const paths = ["", "builtins/"].flatMap((folder) =>
-      [...Deno.readDirSync(`${docs}/${folder}`)].filter(({ isFile }) => isFile)
-        .map(({ name }) => `${folder}${name}`)
-    );
-    assertEquals(paths.sort(), [...PAGES.keys()].sort());
-    for (const path of paths) {
-      assert(Deno.readTextFileSync(`${docs}/${path}`) === PAGES.get(path), path);
-    }
-  } finally {
-    Deno.removeSync(docs, { recursive: true });
+  using docs = new TempFolder({ "builtins/gone.md": "# Gone" });
+  writeBuiltinsPages(docs.path);
+  const paths = ["", "builtins/"].flatMap((folder) =>
+    [...Deno.readDirSync(docs.at(folder))].filter(({ isFile }) => isFile)
+      .map(({ name }) => `${folder}${name}`)
+  );
+  assertEquals(paths.sort(), [...PAGES.keys()].sort());
+  for (const path of paths) {
+    assert(Deno.readTextFileSync(docs.at(path)) === PAGES.get(path), path);
   }
 });
 

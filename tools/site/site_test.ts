@@ -1,6 +1,6 @@
 /** How the pages of the site are made, and that its check of links finds what is dead. */
+import { TempFolder } from "../temp_folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "node:path";
 import { checkSite, incompletePages, unlinkedRules } from "./check_site.ts";
 import { doorPages, notationPage, releasesPage } from "./made_pages.ts";
 import { changeProse } from "./site_pages.ts";
@@ -70,23 +70,19 @@ Deno.test("the doors, the releases and the notation come from their records", ()
 });
 
 Deno.test("a dead link, a dead place on a page and a page that needs scripts are found, and a rule without a link", () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const put = (name: string, text: string) => Deno.writeTextFileSync(join(folder, name), text);
-    put("a.html", '<main><h1 id="x">A</h1></main><a href="b.html#y">b</a><a href="/b#z">b</a>');
-    put("b.html", '<a class="k" href="./c.html">c</a><h2 id="y">B</h2><img src="no.png">');
-    const { dead, links, pages } = checkSite(folder);
-    assertEquals([pages, links], [2, 4]);
-    assertEquals(dead, ["a.html: /b#z", "b.html: ./c.html", "b.html: no.png"]);
-    const made = new Map([["a.md", "# A\n```\n# no\n```\n"], ["b.md", "# B\n"]]);
-    assertEquals(incompletePages(folder, made), ["b.md"]);
-    put(
-      "a.html",
-      '<main><h1>dma.3.3</h1><a href="x">dma.3.3</a><code>dma.99 x.dma.3.3</code></main>',
-    );
-    put("b.html", "<main><pre><span># by dma.3.3</span></pre></main>");
-    assertEquals(unlinkedRules(folder), ["b.html"]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({
+    "a.html": '<main><h1 id="x">A</h1></main><a href="b.html#y">b</a><a href="/b#z">b</a>',
+    "b.html": '<a class="k" href="./c.html">c</a><h2 id="y">B</h2><img src="no.png">',
+  });
+  const { dead, links, pages } = checkSite(folder.path);
+  assertEquals([pages, links], [2, 4]);
+  assertEquals(dead, ["a.html: /b#z", "b.html: ./c.html", "b.html: no.png"]);
+  const made = new Map([["a.md", "# A\n```\n# no\n```\n"], ["b.md", "# B\n"]]);
+  assertEquals(incompletePages(folder.path, made), ["b.md"]);
+  folder.write(
+    "a.html",
+    '<main><h1>dma.3.3</h1><a href="x">dma.3.3</a><code>dma.99 x.dma.3.3</code></main>',
+  );
+  folder.write("b.html", "<main><pre><span># by dma.3.3</span></pre></main>");
+  assertEquals(unlinkedRules(folder.path), ["b.html"]);
 });

@@ -1,4 +1,5 @@
 /** The VS Code extension as a `.vsix`, packed by VS Code's own `vsce`. */
+import { TempFolder } from "../temp_folder.ts";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PROJECT, runProjectDeno } from "../package/bundle.ts";
@@ -22,26 +23,22 @@ const PACKER = [
 
 /** Writes the extension into a file. @returns What went wrong; null when nothing did. */
 export function buildExtension(path: string): string | null {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const bundle = join(folder, "extension.js");
-    const entry = fileURLToPath(new URL("extension.ts", FOLDER));
-    const options = ["--format", "cjs", "--external", "vscode", "--minify", "--output", bundle];
-    const problem = runProjectDeno("bundle", [...options, entry]);
-    if (problem !== null) return `The extension cannot be built: ${problem}`;
-    Deno.writeTextFileSync(join(folder, "package.json"), JSON.stringify(manifest(), null, 2));
-    Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE.txt"));
-    Deno.mkdirSync(join(folder, "syntaxes"));
-    for (const name of AS_THEY_ARE) Deno.copyFileSync(new URL(name, FOLDER), join(folder, name));
-    const packed = new Deno.Command(Deno.execPath(), {
-      args: [...PACKER, resolve(path)],
-      cwd: folder,
-    }).outputSync();
-    if (!packed.success) {
-      return `The extension cannot be packed: ${new TextDecoder().decode(packed.stderr)}`;
-    }
-    return null;
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder();
+  const bundle = folder.at("extension.js");
+  const entry = fileURLToPath(new URL("extension.ts", FOLDER));
+  const options = ["--format", "cjs", "--external", "vscode", "--minify", "--output", bundle];
+  const problem = runProjectDeno("bundle", [...options, entry]);
+  if (problem !== null) return `The extension cannot be built: ${problem}`;
+  folder.write("package.json", JSON.stringify(manifest(), null, 2));
+  Deno.copyFileSync(join(PROJECT, "LICENSE"), folder.at("LICENSE.txt"));
+  Deno.mkdirSync(folder.at("syntaxes"));
+  for (const name of AS_THEY_ARE) Deno.copyFileSync(new URL(name, FOLDER), folder.at(name));
+  const packed = new Deno.Command(Deno.execPath(), {
+    args: [...PACKER, resolve(path)],
+    cwd: folder.path,
+  }).outputSync();
+  if (!packed.success) {
+    return `The extension cannot be packed: ${new TextDecoder().decode(packed.stderr)}`;
   }
+  return null;
 }

@@ -2,6 +2,7 @@
  * The pages in `extensions/page/`, each as one HTML file with everything inside, which works from a disk and under a
  * policy that forbids the network and every script but its own.
  */
+import { TempFolder } from "../temp_folder.ts";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -56,20 +57,17 @@ function denseStyle(style: string): string {
 }
 
 function bundledScript(entry: URL, options: readonly string[]): string {
-  const file = Deno.makeTempFileSync({ suffix: ".js" });
-  try {
-    const problem = runProjectDeno("bundle", [
-      "--platform=browser",
-      "--format=iife",
-      ...options,
-      `--output=${file}`,
-      fileURLToPath(entry),
-    ]);
-    if (problem !== null) throw new Error(problem);
-    return Deno.readTextFileSync(file);
-  } finally {
-    Deno.removeSync(file);
-  }
+  using folder = new TempFolder();
+  const file = folder.at("bundle.js");
+  const problem = runProjectDeno("bundle", [
+    "--platform=browser",
+    "--format=iife",
+    ...options,
+    `--output=${file}`,
+    fileURLToPath(entry),
+  ]);
+  if (problem !== null) throw new Error(problem);
+  return Deno.readTextFileSync(file);
 }
 
 const NO_PACKAGES = "This page contains no code of other packages.";
@@ -78,14 +76,10 @@ const NO_PACKAGES = "This page contains no code of other packages.";
 function licencesOf(entry: URL): string {
   // A bundle names the file of each part; what only types are taken of leaves no code.
   if (!/^\s*\/\/ .*\/npm\/.*\.m?js$/m.test(bundledScript(entry, []))) return NO_PACKAGES;
-  const folder = Deno.makeTempDirSync();
-  try {
-    const problem = writeLicences([entry], folder);
-    if (problem !== null) throw new Error(problem);
-    return Deno.readTextFileSync(join(folder, LICENCES));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const problem = writeLicences([entry], folder.path);
+  if (problem !== null) throw new Error(problem);
+  return Deno.readTextFileSync(folder.at(LICENCES));
 }
 
 /** A script as the text of its element: what would end it stands only in strings and patterns. */

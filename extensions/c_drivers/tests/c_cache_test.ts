@@ -1,4 +1,5 @@
 /** Compiled drivers in the user's cache folder. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cacheModule, keptModule, removeOldest } from "../compiler/c_cache.ts";
 import type { CompileJob } from "../compiler/clang.ts";
@@ -7,6 +8,7 @@ import { loadTogether, openPatched } from "../compiler/patched.ts";
 import { hasPty, ROOT, runDeno } from "@dmalab/tests";
 
 const SCENARIO = 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 1 }\n';
+const ONE = "int one(void) { return 1; }\n";
 
 /** Where this Deno keeps its packages: with another one it would download them. */
 function denoFolder(): string {
@@ -26,119 +28,101 @@ async function run(folder: string, cache: string): Promise<boolean> {
 }
 
 Deno.test("a driver is kept in the cache folder, bound to its text and its own bytes, never in the project (long)", async () => {
-  const folder = Deno.makeTempDirSync();
-  const cache = Deno.makeTempDirSync();
-  const kept = () => [...Deno.readDirSync(`${cache}/dmalab/c`)].map(({ name }) => name).toSorted();
-  try {
-    Deno.writeTextFileSync(`${folder}/d.dma`, SCENARIO);
-    Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
-    assert(await run(folder, cache));
-    const [right] = kept();
-    assertEquals([...Deno.readDirSync(folder)].length, 2);
-    Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 2; }\n");
-    assert(!await run(folder, cache));
-    const wrong = kept().find((name) => name !== right)!;
-    // Bytes under the key of a text that they were not compiled of, as a disk's error would leave them.
-    const bytes = Deno.readFileSync(`${cache}/dmalab/c/${right}`);
-    bytes[bytes.length - 1]! ^= 1;
-    Deno.writeFileSync(`${cache}/dmalab/c/${wrong}`, bytes);
-    assert(!await run(folder, cache));
-    // What a cloned repository brings along is not read.
-    Deno.mkdirSync(`${folder}/.dmalab/c`, { recursive: true });
-    for (const ending of ["wasm", "txt"]) {
-      Deno.copyFileSync(`${cache}/dmalab/c/${right}`, `${folder}/.dmalab/c/${wrong}.${ending}`);
-    }
-    assert(!await run(folder, cache));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-    Deno.removeSync(cache, { recursive: true });
+  using folder = new TempFolder({ "d.dma": SCENARIO, "d.c": ONE });
+  using cache = new TempFolder();
+  const kept = () => [...Deno.readDirSync(cache.at("dmalab/c"))].map(({ name }) => name).toSorted();
+  assert(await run(folder.path, cache.path));
+  const [right] = kept();
+  assertEquals([...Deno.readDirSync(folder.path)].length, 2);
+  folder.write("d.c", "int one(void) { return 2; }\n");
+  assert(!await run(folder.path, cache.path));
+  const wrong = kept().find((name) => name !== right)!;
+  // Bytes under the key of a text that they were not compiled of, as a disk's error would leave them.
+  const bytes = Deno.readFileSync(cache.at(`dmalab/c/${right}`));
+  bytes[bytes.length - 1]! ^= 1;
+  Deno.writeFileSync(cache.at(`dmalab/c/${wrong}`), bytes);
+  assert(!await run(folder.path, cache.path));
+  // What a cloned repository brings along is not read.
+  Deno.mkdirSync(folder.at(".dmalab/c"), { recursive: true });
+  for (const ending of ["wasm", "txt"]) {
+    Deno.copyFileSync(cache.at(`dmalab/c/${right}`), folder.at(`.dmalab/c/${wrong}.${ending}`));
   }
+  assert(!await run(folder.path, cache.path));
 });
 
 Deno.test("a driver that may not be compiled is an error in its line, with a command that compiles it", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab c-" });
-  try {
-    Deno.writeTextFileSync(`${folder}/d e.dma`, SCENARIO);
-    Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
-    const main = `${ROOT}/cli/main.ts`;
-    const refused = await runDeno(["run", "--no-prompt", "-R", main, "run", "d e.dma"], { folder });
-    const [said, line, command] =
-      /^error\[E0710\][^]*--> d e\.dma:(2:14)\n[^]*= hint: type `deno (.*)`\n/m.exec(
-        refused.output,
-      )!;
-    assertEquals([refused.code, line], [2, "2:14"], said);
-    const typed = ["-c", `"$0" ${command}`, Deno.execPath()];
-    const { code, output } = await runDeno(typed, { folder, command: "sh" });
-    assertEquals(code, 0, output);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({ "d e.dma": SCENARIO, "d.c": ONE });
+  const main = `${ROOT}/cli/main.ts`;
+  const refused = await runDeno(["run", "--no-prompt", "-R", main, "run", "d e.dma"], {
+    folder: folder.path,
+  });
+  const [said, line, command] =
+    /^error\[E0710\][^]*--> d e\.dma:(2:14)\n[^]*= hint: type `deno (.*)`\n/m.exec(
+      refused.output,
+    )!;
+  assertEquals([refused.code, line], [2, "2:14"], said);
+  const typed = ["-c", `"$0" ${command}`, Deno.execPath()];
+  const { code, output } = await runDeno(typed, { folder: folder.path, command: "sh" });
+  assertEquals(code, 0, output);
 });
 
 Deno.test({
   name: "a driver runs where it cannot be kept, and a terminal shows that (long)",
   ignore: !hasPty(),
   fn: () => {
-    const folder = Deno.makeTempDirSync();
-    try {
-      Deno.writeTextFileSync(`${folder}/d.dma`, SCENARIO);
-      Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
-      const places: readonly [env: Record<string, string>, why: string][] = [
-        [{}, "`HOME` is not set, or `--allow-env=XDG_CACHE_HOME,HOME` is missing"],
-        [
-          { XDG_CACHE_HOME: `${folder}/d.c` },
-          `Cannot write "${folder}/d.c/dmalab/c": there is no folder "${folder}/d.c/dmalab"`,
-        ],
-      ];
-      for (const [env, why] of places) {
-        const command = `${Deno.execPath()} run -A ${ROOT}/cli/main.ts run ${folder}/d.dma`;
-        const { code, stdout } = new Deno.Command("script", {
-          args: ["-qec", command, "/dev/null"],
-          clearEnv: true,
-          env: { ...env, PATH: Deno.env.get("PATH")!, DENO_DIR: denoFolder(), NO_COLOR: "1" },
-          stdin: "null",
-        }).outputSync();
-        const text = new TextDecoder().decode(stdout);
-        assertStringIncludes(text, `compiled drivers are not kept for the next run: ${why}\r\n`);
-        assertStringIncludes(text, "ok | 1 passed");
-        assertEquals(code, 0);
-      }
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
+    using folder = new TempFolder({ "d.dma": SCENARIO, "d.c": ONE });
+    const places: readonly [env: Record<string, string>, why: string][] = [
+      [{}, "`HOME` is not set, or `--allow-env=XDG_CACHE_HOME,HOME` is missing"],
+      [
+        { XDG_CACHE_HOME: folder.at("d.c") },
+        `Cannot write "${folder.path}/d.c/dmalab/c": there is no folder "${folder.path}/d.c/dmalab"`,
+      ],
+    ];
+    for (const [env, why] of places) {
+      const command = `${Deno.execPath()} run -A ${ROOT}/cli/main.ts run ${folder.path}/d.dma`;
+      const { code, stdout } = new Deno.Command("script", {
+        args: ["-qec", command, "/dev/null"],
+        clearEnv: true,
+        env: { ...env, PATH: Deno.env.get("PATH")!, DENO_DIR: denoFolder(), NO_COLOR: "1" },
+        stdin: "null",
+      }).outputSync();
+      const text = new TextDecoder().decode(stdout);
+      assertStringIncludes(text, `compiled drivers are not kept for the next run: ${why}\r\n`);
+      assertStringIncludes(text, "ok | 1 passed");
+      assertEquals(code, 0);
     }
   },
 });
 
 Deno.test("what is kept under a key is found again unless its bytes have changed", async () => {
-  const cache = Deno.makeTempDirSync();
+  using cache = new TempFolder();
   const [variable, before] = ["XDG_CACHE_HOME", Deno.env.get("XDG_CACHE_HOME")];
   try {
-    Deno.env.set(variable, cache);
+    Deno.env.set(variable, cache.path);
     const module = new Uint8Array([0, 10, 1]);
     assertEquals(await cacheModule("right", module, "said"), null);
     assertEquals(await keptModule("right"), { module, said: "said" });
     assertEquals(await keptModule("wrong"), null);
-    const bytes = Deno.readFileSync(`${cache}/dmalab/c/right`);
+    const bytes = Deno.readFileSync(cache.at("dmalab/c/right"));
     bytes[bytes.length - 1]! ^= 1;
-    Deno.writeFileSync(`${cache}/dmalab/c/wrong`, bytes);
+    Deno.writeFileSync(cache.at("dmalab/c/wrong"), bytes);
     assertEquals(await keptModule("wrong"), null);
     // What is no file blocks who reads it, and what is too large was never kept.
-    new Deno.Command("mkfifo", { args: [`${cache}/dmalab/c/pipe`] }).outputSync();
+    new Deno.Command("mkfifo", { args: [cache.at("dmalab/c/pipe")] }).outputSync();
     assertEquals(await keptModule("pipe"), null);
-    Deno.truncateSync(`${cache}/dmalab/c/wrong`, 2 ** 40);
+    Deno.truncateSync(cache.at("dmalab/c/wrong"), 2 ** 40);
     assertEquals(await keptModule("wrong"), null);
-    Deno.env.set(variable, `${cache}/dmalab/c/right`);
+    Deno.env.set(variable, cache.at("dmalab/c/right"));
     assertStringIncludes(await cacheModule("right", module, "") ?? "", "there is no folder");
   } finally {
     if (before === undefined) Deno.env.delete(variable);
     else Deno.env.set(variable, before);
-    Deno.removeSync(cache, { recursive: true });
   }
 });
 
 Deno.test("a driver that several scenarios want is compiled once", async () => {
   const { Command } = Deno;
-  const cache = Deno.makeTempDirSync();
+  using cache = new TempFolder();
   const [variable, before] = ["XDG_CACHE_HOME", Deno.env.get("XDG_CACHE_HOME")];
   const sources: string[] = [];
   // A compiler that notes what it is given, and finds every text wrong.
@@ -166,7 +150,7 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
     }
   }
   try {
-    Deno.env.set(variable, cache);
+    Deno.env.set(variable, cache.path);
     Object.assign(Deno, { Command: NotingCompiler });
     const opened = ["wire", "wire_left", "two_step"].flatMap((name) =>
       openPatched(`${ROOT}/extensions/c_drivers/tests/c/${name}.dma`, [null])
@@ -181,31 +165,29 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
     Object.assign(Deno, { Command });
     if (before === undefined) Deno.env.delete(variable);
     else Deno.env.set(variable, before);
-    Deno.removeSync(cache, { recursive: true });
   }
 });
 
 Deno.test("removeOldest() removes what was not used for longest, down to the limit", () => {
   const { statSync } = Deno;
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
   try {
     for (const [index, name] of ["c", "a", "b"].entries()) {
-      Deno.writeFileSync(`${folder}/${name}`, new Uint8Array(100));
-      Deno.utimeSync(`${folder}/${name}`, index + 1, index + 1);
+      Deno.writeFileSync(folder.at(name), new Uint8Array(100));
+      Deno.utimeSync(folder.at(name), index + 1, index + 1);
     }
-    removeOldest(folder, 250);
-    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).toSorted(), ["a", "b"]);
-    removeOldest(folder, 250);
-    assertEquals([...Deno.readDirSync(folder)].length, 2);
+    removeOldest(folder.path, 250);
+    assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name).toSorted(), ["a", "b"]);
+    removeOldest(folder.path, 250);
+    assertEquals([...Deno.readDirSync(folder.path)].length, 2);
     // Another process removes one meanwhile.
     Deno.statSync = (path) => {
       if (`${path}`.endsWith("/a")) Deno.removeSync(path);
       return statSync(path);
     };
-    removeOldest(folder, 50);
-    assertEquals([...Deno.readDirSync(folder)].length, 0);
+    removeOldest(folder.path, 50);
+    assertEquals([...Deno.readDirSync(folder.path)].length, 0);
   } finally {
     Deno.statSync = statSync;
-    Deno.removeSync(folder, { recursive: true });
   }
 });

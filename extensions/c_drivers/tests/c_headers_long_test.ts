@@ -1,5 +1,6 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { compileC, type Compiled, type CompileJob } from "../compiler/clang.ts";
 import { readHeaders, SUPPORT } from "@dmalab/cli";
 import { openScenario } from "@dmalab/cli/scenario";
@@ -78,48 +79,39 @@ Deno.test({
   ignore: SYSTEM === null,
   fn: () => {
     for (const kernel of ["6.12.117", "7.2.12"] as const) {
-      const folder = Deno.makeTempDirSync();
-      try {
-        const behaviour = resolveKernel({ kernel, quirks: null });
-        const target = { kernel, behaviour, pageSizeBytes: 4096 };
-        const headers = { ...readHeaders(), ...derivedHeaders(target) };
-        for (const [name, text] of Object.entries(headers)) {
-          Deno.mkdirSync(dirname(join(folder, name)), { recursive: true });
-          Deno.writeTextFileSync(join(folder, name), text);
-        }
-        const names = Object.keys(headers).filter((name) => /^(?:linux|asm)\//.test(name));
-        assert(names.length >= 35, `${names.length}`);
-        const text = names.map((name) => `#include <${name}>\n`).join("");
-        for (const [file, standard] of [["c", "c11"], ["c", "gnu11"], ["cpp", "c++17"]] as const) {
-          const source = join(folder, `all.${file}`);
-          Deno.writeTextFileSync(source, text);
-          const { code, stderr } = new Deno.Command(SYSTEM!, {
-            args: [
-              "--target=wasm64",
-              "-ffreestanding",
-              "-fsyntax-only",
-              "-Wall",
-              "-Wpedantic",
-              ...LOUD.filter((option) => !option.startsWith("-I")),
-              `-std=${standard}`,
-              `-I${folder}`,
-              source,
-            ],
-          }).outputSync();
-          assertEquals([standard, code, new TextDecoder().decode(stderr)], [standard, 0, ""]);
-        }
-      } finally {
-        Deno.removeSync(folder, { recursive: true });
+      const behaviour = resolveKernel({ kernel, quirks: null });
+      const target = { kernel, behaviour, pageSizeBytes: 4096 };
+      const headers = { ...readHeaders(), ...derivedHeaders(target) };
+      using folder = new TempFolder(headers);
+      const names = Object.keys(headers).filter((name) => /^(?:linux|asm)\//.test(name));
+      assert(names.length >= 35, `${names.length}`);
+      const text = names.map((name) => `#include <${name}>\n`).join("");
+      for (const [file, standard] of [["c", "c11"], ["c", "gnu11"], ["cpp", "c++17"]] as const) {
+        const source = folder.write(`all.${file}`, text);
+        const { code, stderr } = new Deno.Command(SYSTEM!, {
+          args: [
+            "--target=wasm64",
+            "-ffreestanding",
+            "-fsyntax-only",
+            "-Wall",
+            "-Wpedantic",
+            ...LOUD.filter((option) => !option.startsWith("-I")),
+            `-std=${standard}`,
+            `-I${folder.path}`,
+            source,
+          ],
+        }).outputSync();
+        assertEquals([standard, code, new TextDecoder().decode(stderr)], [standard, 0, ""]);
       }
     }
   },
 });
 
 Deno.test("a header in a folder above is found, and one that is refused says why", async () => {
-  const folder = Deno.makeTempDirSync();
-  const write = (name: string, text: string) => Deno.writeTextFileSync(`${folder}/${name}`, text);
+  using folder = new TempFolder();
+  const write = (name: string, text: string) => Deno.writeTextFileSync(folder.at(name), text);
   const load = async () => {
-    const opened = await openScenario(`${folder}/own/d.dma`);
+    const opened = await openScenario(folder.at("own/d.dma"));
     assert(!("problem" in opened));
     const { diagnostics, program } = opened;
     return {
@@ -131,26 +123,22 @@ Deno.test("a header in a folder above is found, and one that is refused says why
         : runProgramWith(null, program, {}).outcomes.map(({ failure }) => failure),
     };
   };
-  try {
-    Deno.mkdirSync(`${folder}/own/deep`, { recursive: true });
-    write("own/d.dma", 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 8 }\n');
-    write(
-      "own/d.c",
-      '#include "../h.h"\n#include "deep/x.h"\nint one(void) { return h() + x(); }\n',
-    );
-    // The same file by another path.
-    write("own/deep/x.h", '#include "../../h.h"\nstatic int x(void) { return 1; }\n');
-    write("h.h", "#pragma once\nstatic int h(void) { return 7; }\n");
-    assertEquals((await load()).said, [
-      'd.c:1 Cannot use "../h.h": it lies outside "' + `${folder}/own"`,
-    ]);
-    write("deno.json", "{}");
-    assertEquals(await load(), { said: [], failures: [null] });
-    write("h.h", "#pragma once\nstatic int h(void) { return wrong; }\n");
-    assertEquals((await load()).said, ["h.h:2 use of undeclared identifier 'wrong'"]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  Deno.mkdirSync(folder.at("own/deep"), { recursive: true });
+  write("own/d.dma", 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 8 }\n');
+  write(
+    "own/d.c",
+    '#include "../h.h"\n#include "deep/x.h"\nint one(void) { return h() + x(); }\n',
+  );
+  // The same file by another path.
+  write("own/deep/x.h", '#include "../../h.h"\nstatic int x(void) { return 1; }\n');
+  write("h.h", "#pragma once\nstatic int h(void) { return 7; }\n");
+  assertEquals((await load()).said, [
+    'd.c:1 Cannot use "../h.h": it lies outside "' + folder.at('own"'),
+  ]);
+  write("deno.json", "{}");
+  assertEquals(await load(), { said: [], failures: [null] });
+  write("h.h", "#pragma once\nstatic int h(void) { return wrong; }\n");
+  assertEquals((await load()).said, ["h.h:2 use of undeclared identifier 'wrong'"]);
 });
 
 Deno.test("every call of the record is one line of C, and says once what it is", () => {

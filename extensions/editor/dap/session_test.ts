@@ -1,3 +1,4 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { Client } from "../tests/dap/client.ts";
@@ -77,9 +78,9 @@ Deno.test("a run begins at its first statement, goes by statements both ways, an
 });
 
 Deno.test("a function that has returned is on the stack no more, and its caller has the names", async () => {
-  const program = Deno.makeTempFileSync({ suffix: ".dma" });
-  Deno.writeTextFileSync(
-    program,
+  using folder = new TempFolder();
+  const program = folder.write(
+    "lab.dma",
     `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
 fn half(size) {
   let result = size / 2
@@ -122,8 +123,8 @@ dma_unmap_phys(ssd, map, half(16KiB), to_device)
 let done = 1
 assert half(8KiB) == 8KiB
 `;
-  const program = Deno.makeTempFileSync({ suffix: ".dma" });
-  Deno.writeTextFileSync(program, text);
+  using folder = new TempFolder();
+  const program = folder.write("lab.dma", text);
   await withClient(async (client) => {
     await client.body("launch", { program, stopOnEntry: true });
     await client.body("setExceptionBreakpoints", { filters: ["failure"] });
@@ -327,10 +328,10 @@ Deno.test("a client that counts from 0 is answered from 0, and braces of a messa
 });
 
 Deno.test("a breakpoint in a block that comes too late to be recorded is not verified", async () => {
-  const program = Deno.makeTempFileSync({ suffix: ".dma" });
+  using folder = new TempFolder();
   const forks = "repeat 501 { fork { advance 1ns } and { advance 1ns } }";
   const last = "let two = fork {\nadvance 1us\n} and {\nadvance 2us\n}\nprint two";
-  Deno.writeTextFileSync(program, `test "late" {\n${forks}\n${last}\n}\n`);
+  const program = folder.write("lab.dma", `test "late" {\n${forks}\n${last}\n}\n`);
   await withClient(async (client) => {
     await launch(client, { program, run: "late", stopOnEntry: false });
     const { breakpoints } = await setLines(client, [{ line: 4 }, { line: 8 }], program);
@@ -350,10 +351,10 @@ Deno.test("a breakpoint in a block that comes too late to be recorded is not ver
 });
 
 Deno.test("a line that a block prints is sent when its statement has run, and once", async () => {
-  const program = Deno.makeTempFileSync({ suffix: ".dma" });
+  using folder = new TempFolder();
   const lines = ['test "says" {', "let two = fork {", 'print "one"', 'print "two"', "} and {"];
-  Deno.writeTextFileSync(
-    program,
+  const program = folder.write(
+    "lab.dma",
     [...lines, 'print "three"', "}", "print two", "}", ""].join("\n"),
   );
   await withClient(async (client) => {

@@ -1,3 +1,4 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
@@ -197,40 +198,37 @@ Deno.test("values of the last run stand behind its statements, and stay where th
   }));
 
 Deno.test("a library's names are found and renamed in what uses it", async () => {
-  const folder = Deno.realPathSync(Deno.makeTempDirSync());
-  const uri = (name: string) => `file://${folder}/${name}`;
-  Deno.writeTextFileSync(`${folder}/package.json`, "{}");
-  Deno.writeTextFileSync(`${folder}/lib.dma`, "fn double(n) { return 2 * n }\n");
-  Deno.writeTextFileSync(`${folder}/user.dma`, 'use "lib.dma"\nprint double(2)\n');
-  Deno.writeTextFileSync(`${folder}/other.dma`, "fn double(n) { return 3 * n }\nprint double(1)\n");
-  try {
-    await withClient(async (client) => {
-      await open(client, 'use "lib.dma"\nprint double(4)\n', uri("open.dma"));
-      const place = {
-        textDocument: { uri: uri("open.dma") },
-        position: { line: 1, character: 7 },
-      };
-      const found = await client.sendRequest(Lsp.ReferencesRequest.type, {
-        ...place,
-        context: { includeDeclaration: true },
-      });
-      const names = found!.map(({ uri }) => uri.slice(uri.lastIndexOf("/") + 1)).sort();
-      assertEquals(names, ["lib.dma", "open.dma", "user.dma"]);
-      const { changes } = (await client.sendRequest(Lsp.RenameRequest.type, {
-        ...place,
-        newName: "twice",
-      }))!;
-      assertEquals(Object.keys(changes!).sort(), [
-        uri("lib.dma"),
-        uri("open.dma"),
-        uri("user.dma"),
-      ]);
-      const definition = await client.sendRequest(Lsp.DefinitionRequest.type, place);
-      assertEquals((definition as Lsp.Location).uri, uri("lib.dma"));
+  using folder = new TempFolder({
+    "package.json": "{}",
+    "lib.dma": "fn double(n) { return 2 * n }\n",
+    "user.dma": 'use "lib.dma"\nprint double(2)\n',
+    "other.dma": "fn double(n) { return 3 * n }\nprint double(1)\n",
+  });
+  const uri = (name: string) => `file://${folder.path}/${name}`;
+  await withClient(async (client) => {
+    await open(client, 'use "lib.dma"\nprint double(4)\n', uri("open.dma"));
+    const place = {
+      textDocument: { uri: uri("open.dma") },
+      position: { line: 1, character: 7 },
+    };
+    const found = await client.sendRequest(Lsp.ReferencesRequest.type, {
+      ...place,
+      context: { includeDeclaration: true },
     });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+    const names = found!.map(({ uri }) => uri.slice(uri.lastIndexOf("/") + 1)).sort();
+    assertEquals(names, ["lib.dma", "open.dma", "user.dma"]);
+    const { changes } = (await client.sendRequest(Lsp.RenameRequest.type, {
+      ...place,
+      newName: "twice",
+    }))!;
+    assertEquals(Object.keys(changes!).sort(), [
+      uri("lib.dma"),
+      uri("open.dma"),
+      uri("user.dma"),
+    ]);
+    const definition = await client.sendRequest(Lsp.DefinitionRequest.type, place);
+    assertEquals((definition as Lsp.Location).uri, uri("lib.dma"));
+  });
 });
 
 /** What a server writes for an input that ends at once, and why it dropped the client. */

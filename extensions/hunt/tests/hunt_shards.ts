@@ -1,4 +1,5 @@
 /** Hunts that several shards share, in a folder of their own. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { join } from "node:path";
 import { dmalab, ROOT } from "@dmalab/tests";
 
@@ -13,13 +14,9 @@ export const HUNTS: readonly (readonly [name: string, words: (folder: string) =>
 
 /** Does something in a folder with a scenario that has drivers; the folder is gone afterwards. */
 export async function inFolder<T>(body: (folder: string) => T | Promise<T>): Promise<T> {
-  const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-shards-" }));
-  try {
-    Deno.copyFileSync(join(ROOT, "examples/drivers/01-hunted-driver.dma"), `${folder}/lists.dma`);
-    return await body(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  Deno.copyFileSync(join(ROOT, "examples/drivers/01-hunted-driver.dma"), folder.at("lists.dma"));
+  return await body(folder.path);
 }
 
 /** The shards' files of a folder and their texts, in the order of their names. */

@@ -1,4 +1,5 @@
 /** `dmalab review` on a small tree of ours: what differs, what did not run, and what cannot be reviewed. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { withMarks } from "@dmalab/c_drivers/tree";
@@ -35,30 +36,23 @@ async function run(folder: string, program: string, ...args: string[]): Promise<
 
 /** A repository with a commit for each change, what is in front of it, and a mailbox of all. */
 async function withSeries(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync();
-  try {
-    await run(".", "cp", "-r", MINI, folder);
-    Deno.writeTextFileSync(`${folder}/toy.dma`, SCENARIO);
-    const tree = `${folder}/mini`;
-    const git = (...args: string[]) =>
-      run(tree, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", ...args);
-    await git("init", "-q");
-    await git("add", "-A");
-    await git("commit", "-qm", "base");
-    for (const [subject, from, to] of CHANGES) {
-      const text = Deno.readTextFileSync(`${tree}/${TOY}`);
-      assert(text.includes(from));
-      Deno.writeTextFileSync(`${tree}/${TOY}`, text.replace(from, to));
-      await git("commit", "-qam", subject);
-    }
-    Deno.writeTextFileSync(
-      `${folder}/series.mbox`,
-      await git("format-patch", "--stdout", "HEAD~3"),
-    );
-    await work(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder();
+  await run(".", "cp", "-r", MINI, folder.path);
+  folder.write("toy.dma", SCENARIO);
+  const tree = folder.at("mini");
+  const git = (...args: string[]) =>
+    run(tree, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", ...args);
+  await git("init", "-q");
+  await git("add", "-A");
+  await git("commit", "-qm", "base");
+  for (const [subject, from, to] of CHANGES) {
+    const text = Deno.readTextFileSync(`${tree}/${TOY}`);
+    assert(text.includes(from));
+    Deno.writeTextFileSync(`${tree}/${TOY}`, text.replace(from, to));
+    await git("commit", "-qam", subject);
   }
+  folder.write("series.mbox", await git("format-patch", "--stdout", "HEAD~3"));
+  await work(folder.path);
 }
 
 async function review(

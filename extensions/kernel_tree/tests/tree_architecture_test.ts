@@ -1,4 +1,5 @@
 /** Files of other architectures, and files that others include: a small tree with an architecture of its own. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree } from "@dmalab/cli";
 import { runProgram } from "@dmalab/lang/run/run_program";
@@ -166,36 +167,26 @@ Deno.test("a file compiles for the architecture that has its headers, or within 
 });
 
 Deno.test("a driver of another architecture runs in a scenario, up to its assembler", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const write = (path: string, text: string) => {
-      const at = `${folder}/tree/${path}`;
-      Deno.mkdirSync(at.slice(0, at.lastIndexOf("/")), { recursive: true });
-      Deno.writeTextFileSync(at, text);
-    };
-    for (const path of filesBelow(MINI)) {
-      write(path.slice(MINI.length + 1), Deno.readTextFileSync(path));
-    }
-    for (const [path, text] of Object.entries(TEXTS)) write(path, text);
-    const scenario = `machine { kernel = "7.2.12" }
+  using folder = new TempFolder();
+  for (const path of filesBelow(MINI)) {
+    folder.write(`tree/${path.slice(MINI.length + 1)}`, Deno.readTextFileSync(path));
+  }
+  for (const [path, text] of Object.entries(TEXTS)) folder.write(`tree/${path}`, text);
+  const scenario = `machine { kernel = "7.2.12" }
 driver d = c "drivers/toy/wired.c" { tree = "tree" }
 test "it reads by assembler" { d.wired() }
 `;
-    Deno.writeTextFileSync(`${folder}/a.dma`, scenario);
-    const [loaded] = await loadPatched(`${folder}/a.dma`, [null]);
-    assertEquals(loaded!.diagnostics.map(({ hint, message }) => `${message} ${hint}`), []);
-    const lines: string[] = [];
-    const { outcomes } = runProgram(loaded!.program!, { onLine: (line) => void lines.push(line) });
-    assertEquals(lines.map((line) => line.replace(folder, "")), [
-      "info: /tree/drivers/toy/wired.c is compiled for oak, and runs on the lab's machine: 64 bits, little-endian",
-    ]);
-    assertEquals(outcomes.map(({ failure }) => failure?.message.replace(folder, "")), [
-      "Unexpected EFAULT: calls inline_assembler(), which the lab does not have " +
-      "(in wired() at /tree/drivers/toy/wired.c:6:9)",
-    ]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const [loaded] = await loadPatched(folder.write("a.dma", scenario), [null]);
+  assertEquals(loaded!.diagnostics.map(({ hint, message }) => `${message} ${hint}`), []);
+  const lines: string[] = [];
+  const { outcomes } = runProgram(loaded!.program!, { onLine: (line) => void lines.push(line) });
+  assertEquals(lines.map((line) => line.replace(folder.path, "")), [
+    "info: /tree/drivers/toy/wired.c is compiled for oak, and runs on the lab's machine: 64 bits, little-endian",
+  ]);
+  assertEquals(outcomes.map(({ failure }) => failure?.message.replace(folder.path, "")), [
+    "Unexpected EFAULT: calls inline_assembler(), which the lab does not have " +
+    "(in wired() at /tree/drivers/toy/wired.c:6:9)",
+  ]);
 });
 
 Deno.test("assembler becomes a call that nothing defines, and lines keep their numbers", () => {

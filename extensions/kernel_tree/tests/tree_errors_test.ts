@@ -1,28 +1,21 @@
 /** What is wrong with a driver of a kernel tree, and where. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { openScenario } from "@dmalab/cli/scenario";
 
 /** What loading a scenario with one driver says. */
 async function saidOf(kernel: string, driver: string, option: string | null = null, own = "") {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.symlinkSync(`${Deno.cwd()}/extensions/kernel_tree/tests/tree/mini`, `${folder}/mini`);
-    Deno.writeTextFileSync(`${folder}/secret.c`, "int secret;");
-    Deno.mkdirSync(`${folder}/here`);
-    Deno.writeTextFileSync(`${folder}/here/own.c`, own);
-    const machine = `machine { kernel = "${kernel}" }\ndriver d = c ${driver}\ntest "t" { }\n`;
-    Deno.writeTextFileSync(`${folder}/here/a.dma`, machine);
-    const tree = option === null ? null : `${folder}/${option}`;
-    const opened = await openScenario(`${folder}/here/a.dma`, tree);
-    assert("diagnostics" in opened);
-    return opened.diagnostics.map(({ message, span }) => {
-      const { column, line } = span.source.position(span.start);
-      const path = span.source.name.replace(`${folder}/`, "");
-      return `${path}:${line}:${column}: ${message}`;
-    }).join("\n");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({ "secret.c": "int secret;", "here/own.c": own });
+  Deno.symlinkSync(`${Deno.cwd()}/extensions/kernel_tree/tests/tree/mini`, folder.at("mini"));
+  const machine = `machine { kernel = "${kernel}" }\ndriver d = c ${driver}\ntest "t" { }\n`;
+  const tree = option === null ? null : folder.at(option);
+  const opened = await openScenario(folder.write("here/a.dma", machine), tree);
+  assert("diagnostics" in opened);
+  return opened.diagnostics.map(({ message, span }) => {
+    const { column, line } = span.source.position(span.start);
+    const path = span.source.name.replace(folder.at(""), "");
+    return `${path}:${line}:${column}: ${message}`;
+  }).join("\n");
 }
 
 Deno.test("a wrong tree, a wrong release and a path that leaves both are errors of one sentence", async () => {

@@ -1,4 +1,5 @@
 /** Files that want more than their kernel tree: 500 that include what lies outside, and some that are compiled. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { HostTree } from "@dmalab/cli";
 import { openScenario } from "@dmalab/cli/scenario";
@@ -13,24 +14,18 @@ const SECRET = "kept_outside_of_the_tree";
 
 /** A folder with a secret, and in it a tree with links out of it. */
 function withFolder<T>(run: (folder: string) => T): T {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.writeTextFileSync(`${folder}/secret.h`, `int ${SECRET};\n`);
-    Deno.mkdirSync(`${folder}/outside`);
-    Deno.writeTextFileSync(`${folder}/outside/more.h`, `int ${SECRET};\n`);
-    Deno.mkdirSync(`${folder}/tree/include/linux`, { recursive: true });
-    Deno.mkdirSync(`${folder}/tree/drivers/toy`, { recursive: true });
-    Deno.copyFileSync(
-      `${ROOT}/extensions/kernel_tree/tests/tree/mini/Makefile`,
-      `${folder}/tree/Makefile`,
-    );
-    Deno.symlinkSync(`${folder}/secret.h`, `${folder}/tree/include/linux/link.h`);
-    Deno.symlinkSync(`${folder}/outside`, `${folder}/tree/include/away`);
-    Deno.symlinkSync("../../..", `${folder}/tree/drivers/toy/up`);
-    return run(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const text = `int ${SECRET};\n`;
+  using folder = new TempFolder({ "secret.h": text, "outside/more.h": text });
+  Deno.mkdirSync(folder.at("tree/include/linux"), { recursive: true });
+  Deno.mkdirSync(folder.at("tree/drivers/toy"), { recursive: true });
+  Deno.copyFileSync(
+    `${ROOT}/extensions/kernel_tree/tests/tree/mini/Makefile`,
+    folder.at("tree/Makefile"),
+  );
+  Deno.symlinkSync(folder.at("secret.h"), folder.at("tree/include/linux/link.h"));
+  Deno.symlinkSync(folder.at("outside"), folder.at("tree/include/away"));
+  Deno.symlinkSync("../../..", folder.at("tree/drivers/toy/up"));
+  return run(folder.path);
 }
 
 const DIRECTIVES: readonly ((path: string) => string)[] = [
@@ -113,22 +108,16 @@ const CALLS = ["far", "shadow", "freed", "fuel", "deep"];
 const INTERPOSED = `void dmalab_touch(double at, double bytes, int writes) { }\n${COMPILED}`;
 
 async function load(text: string) {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.writeTextFileSync(`${folder}/bad.c`, text);
-    const tests = CALLS.map((name) => `test "${name}" with { leaks = allow } { bad.${name}(nic) }`);
-    const machine = 'machine { kernel = "7.2", pci { root_port rp0 { endpoint nic { } } } }';
-    const driver = 'driver bad = c "bad.c" { stubs = "zero" }';
-    Deno.writeTextFileSync(`${folder}/a.dma`, [machine, driver, ...tests].join("\n"));
-    const opened = await openScenario(
-      `${folder}/a.dma`,
-      `${ROOT}/extensions/kernel_tree/tests/tree/mini`,
-    );
-    assert("diagnostics" in opened);
-    return opened;
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder({ "bad.c": text });
+  const tests = CALLS.map((name) => `test "${name}" with { leaks = allow } { bad.${name}(nic) }`);
+  const machine = 'machine { kernel = "7.2", pci { root_port rp0 { endpoint nic { } } } }';
+  const driver = 'driver bad = c "bad.c" { stubs = "zero" }';
+  const opened = await openScenario(
+    folder.write("a.dma", [machine, driver, ...tests].join("\n")),
+    `${ROOT}/extensions/kernel_tree/tests/tree/mini`,
+  );
+  assert("diagnostics" in opened);
+  return opened;
 }
 
 Deno.test("what a file with a tree defines, imports and marks does not put a check out of force", async () => {

@@ -1,4 +1,5 @@
 /** Kernel trees: what is read of one, what is derived, what is refused; a small one of ours is run. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { diffScenarios } from "../diff_scenario.ts";
@@ -374,36 +375,31 @@ Deno.test("where a macro makes an include's name, a unit has all headers of that
 });
 
 Deno.test("nothing outside of a tree is read, by a path or by a link", () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.mkdirSync(`${folder}/tree`);
-    Deno.writeTextFileSync(`${folder}/secret.h`, "secret");
-    assertThrows(() => new HostTree(`${folder}/tree`), TreeError, "not a kernel tree");
-    Deno.copyFileSync(
-      `${ROOT}/extensions/kernel_tree/tests/tree/mini/Makefile`,
-      `${folder}/tree/Makefile`,
-    );
-    for (const name of ["Kconfig.debug", "reg.inc", ".config", "id_rsa"]) {
-      Deno.writeTextFileSync(`${folder}/tree/${name}`, "text");
-    }
-    Deno.symlinkSync(`${folder}/tree/id_rsa`, `${folder}/tree/key.h`);
-    Deno.writeTextFileSync(`${folder}/tree/open.h`, "open");
-    Deno.symlinkSync(`${folder}/secret.h`, `${folder}/tree/link.h`);
-    Deno.symlinkSync(`${folder}/tree/open.h`, `${folder}/tree/inside.h`);
-    Deno.writeTextFileSync(`${folder}/tree/made.h_shipped`, "made");
-    const tree = new HostTree(`${folder}/tree`);
-    assertEquals(tree.text("open.h"), "open");
-    assertEquals(tree.text("made.h"), "made");
-    assertEquals(tree.text("inside.h"), "open");
-    for (const path of ["Kconfig.debug", "reg.inc"]) assertEquals(tree.text(path), "text");
-    const outside = ["link.h", "../secret.h", `${folder}/secret.h`, "none.h", "."];
-    for (const path of [...outside, ".config", "id_rsa", "key.h"]) {
-      assertEquals(tree.text(path), null, path);
-    }
-    assertThrows(() => new HostTree(`${folder}/none`), TreeError, "Cannot read the kernel tree");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder({ "secret.h": "secret" });
+  Deno.mkdirSync(folder.at("tree"));
+  assertThrows(() => new HostTree(folder.at("tree")), TreeError, "not a kernel tree");
+  Deno.copyFileSync(
+    `${ROOT}/extensions/kernel_tree/tests/tree/mini/Makefile`,
+    folder.at("tree/Makefile"),
+  );
+  for (const name of ["Kconfig.debug", "reg.inc", ".config", "id_rsa"]) {
+    folder.write(`tree/${name}`, "text");
   }
+  Deno.symlinkSync(folder.at("tree/id_rsa"), folder.at("tree/key.h"));
+  folder.write("tree/open.h", "open");
+  Deno.symlinkSync(folder.at("secret.h"), folder.at("tree/link.h"));
+  Deno.symlinkSync(folder.at("tree/open.h"), folder.at("tree/inside.h"));
+  folder.write("tree/made.h_shipped", "made");
+  const tree = new HostTree(folder.at("tree"));
+  assertEquals(tree.text("open.h"), "open");
+  assertEquals(tree.text("made.h"), "made");
+  assertEquals(tree.text("inside.h"), "open");
+  for (const path of ["Kconfig.debug", "reg.inc"]) assertEquals(tree.text(path), "text");
+  const outside = ["link.h", "../secret.h", folder.at("secret.h"), "none.h", "."];
+  for (const path of [...outside, ".config", "id_rsa", "key.h"]) {
+    assertEquals(tree.text(path), null, path);
+  }
+  assertThrows(() => new HostTree(folder.at("none")), TreeError, "Cannot read the kernel tree");
 });
 
 Deno.test("data that a file only declares gets storage of its type's size", () => {
@@ -675,46 +671,40 @@ Deno.test("a call of a tree's driver has the place that the stack says, after ca
 });
 
 Deno.test("a changed driver of a tree differs from the old one at its first other call, on the tree's release", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const copied = await new Deno.Command("cp", {
-      args: ["-r", "extensions/kernel_tree/tests/tree/mini", folder],
-    })
-      .output();
-    assert(copied.success);
-    const scenario = `${folder}/toy.dma`;
-    Deno.writeTextFileSync(
-      scenario,
-      'machine { kernel = "6.12"\n pci { root_port rp0 { endpoint nic { } } } }\n' +
-        'driver toy = c "drivers/toy/toy.c" { tree = "mini" }\n' +
-        'test "starts" { assert toy.toy_start(nic) == 0\n toy.toy_stop(nic) }\n' +
-        'test "fails" { toy.toy_bug() }\n',
-    );
-    const driver = `${folder}/mini/drivers/toy/toy.c`;
-    const text = Deno.readTextFileSync(driver);
-    const trees = ["extensions/kernel_tree/tests/tree/mini", `${folder}/mini`] as const;
-    const diff = async () => {
-      const screen = new MemoryScreen();
-      const code = await diffScenarios([scenario], trees, screen);
-      return { code, ...screen };
-    };
-    for (const moved of [text, `\n${text}`]) {
-      Deno.writeTextFileSync(driver, moved);
-      const same = await diff();
-      assertEquals([same.code, same.errors], [0, ""]);
-      assert(same.output.startsWith("note: fails fails with both trees: "), same.output);
-      assert(same.output.endsWith("no difference\n"), same.output);
-    }
+  using folder = new TempFolder();
+  const copied = await new Deno.Command("cp", {
+    args: ["-r", "extensions/kernel_tree/tests/tree/mini", folder.path],
+  }).output();
+  assert(copied.success);
+  const scenario = folder.write(
+    "toy.dma",
+    'machine { kernel = "6.12"\n pci { root_port rp0 { endpoint nic { } } } }\n' +
+      'driver toy = c "drivers/toy/toy.c" { tree = "mini" }\n' +
+      'test "starts" { assert toy.toy_start(nic) == 0\n toy.toy_stop(nic) }\n' +
+      'test "fails" { toy.toy_bug() }\n',
+  );
+  const driver = folder.at("mini/drivers/toy/toy.c");
+  const text = Deno.readTextFileSync(driver);
+  const trees = ["extensions/kernel_tree/tests/tree/mini", folder.at("mini")] as const;
+  const diff = async () => {
     const screen = new MemoryScreen();
-    assertEquals(await diffScenarios(["examples/api/01-two-step-basic.dma"], trees, screen), 0);
-    assert(screen.output.startsWith("skipped | "), screen.output);
-    Deno.writeTextFileSync(driver, text.replace("TOY_BYTES, DMA_TO", "TOY_BYTES / 2, DMA_TO"));
-    const { code, output } = await diff();
-    assertEquals(code, 1);
-    const [title, , ...lines] = output.trimEnd().split("\n");
-    assert(title!.includes("| starts |"), output);
-    assertEquals(lines.slice(-2).map((line) => line.slice(0, 6)), ["  OLD ", "  NEW "]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+    const code = await diffScenarios([scenario], trees, screen);
+    return { code, ...screen };
+  };
+  for (const moved of [text, `\n${text}`]) {
+    Deno.writeTextFileSync(driver, moved);
+    const same = await diff();
+    assertEquals([same.code, same.errors], [0, ""]);
+    assert(same.output.startsWith("note: fails fails with both trees: "), same.output);
+    assert(same.output.endsWith("no difference\n"), same.output);
   }
+  const screen = new MemoryScreen();
+  assertEquals(await diffScenarios(["examples/api/01-two-step-basic.dma"], trees, screen), 0);
+  assert(screen.output.startsWith("skipped | "), screen.output);
+  Deno.writeTextFileSync(driver, text.replace("TOY_BYTES, DMA_TO", "TOY_BYTES / 2, DMA_TO"));
+  const { code, output } = await diff();
+  assertEquals(code, 1);
+  const [title, , ...lines] = output.trimEnd().split("\n");
+  assert(title!.includes("| starts |"), output);
+  assertEquals(lines.slice(-2).map((line) => line.slice(0, 6)), ["  OLD ", "  NEW "]);
 });

@@ -1,3 +1,4 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { EMPTY_DATA, type PageData } from "../cli/page_data.ts";
@@ -162,31 +163,27 @@ Deno.test("the index of reports leads to each, those with failures first, with n
 });
 
 Deno.test("a file of a suite in which no test matches has no report, and is no failure", async () => {
-  const path = Deno.makeTempFileSync({ suffix: ".dma" });
-  try {
-    Deno.writeTextFileSync(path, `test "good" { assert 1 == 1 }\n`);
-    const matches = await readMatches(["other"]);
-    assert(typeof matches !== "string");
-    const limits = limitsOf(() => null);
-    const asked = { ...matches, limits, only: "all", lenient: false, seed: null } as const;
-    const screen = new MemoryScreen();
-    const exitCode = await withInterrupts(async (watch) => {
-      const options = { ...asked, coverage: false };
-      const made = await writeReport(path, `${path}.html`, options, screen, watch);
-      assert(!made.isWritten);
-      return made.exitCode;
-    });
-    assertEquals([exitCode, screen.errors], [0, ""]);
-  } finally {
-    Deno.removeSync(path);
-  }
+  using folder = new TempFolder();
+  const path = folder.write("lab.dma", `test "good" { assert 1 == 1 }\n`);
+  const matches = await readMatches(["other"]);
+  assert(typeof matches !== "string");
+  const limits = limitsOf(() => null);
+  const asked = { ...matches, limits, only: "all", lenient: false, seed: null } as const;
+  const screen = new MemoryScreen();
+  const exitCode = await withInterrupts(async (watch) => {
+    const options = { ...asked, coverage: false };
+    const made = await writeReport(path, `${path}.html`, options, screen, watch);
+    assert(!made.isWritten);
+    return made.exitCode;
+  });
+  assertEquals([exitCode, screen.errors], [0, ""]);
 });
 
 Deno.test("the page of a trace lists what was found in it, also where that has failed nothing", async () => {
-  const folder = Deno.makeTempDirSync();
-  const [path, trace] = [`${folder}/lab.dma`, `${folder}/lab.dmatrace.jsonl`];
-  Deno.writeTextFileSync(
-    path,
+  using folder = new TempFolder();
+  const trace = folder.at("lab.dmatrace.jsonl");
+  const path = folder.write(
+    "lab.dma",
     `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
 test "two" {
   let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
@@ -195,19 +192,15 @@ test "two" {
 }
 `,
   );
-  try {
-    for (const options of [["--lenient"], []]) {
-      await dmalab("run", path, "--export", trace, ...options);
-      const runs = keptTraces(Deno.readTextFileSync(trace), { name: trace, textOf: () => null });
-      const [run] = runs as readonly RecordedRun[];
-      assertEquals(run!.failure === null, options.length > 0);
-      const lines = findingLines(run!);
-      assertMatch(lines[0]!, /^ {2}#8 dma\.report +unmap_direction /);
-      assertMatch(lines[1]!, /^ {2}#\d+ iommu\.fault .*not_present/);
-      assertEquals([lines.length, lines.at(-1)], [21, "  and 21 more findings"]);
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  for (const options of [["--lenient"], []]) {
+    await dmalab("run", path, "--export", trace, ...options);
+    const runs = keptTraces(Deno.readTextFileSync(trace), { name: trace, textOf: () => null });
+    const [run] = runs as readonly RecordedRun[];
+    assertEquals(run!.failure === null, options.length > 0);
+    const lines = findingLines(run!);
+    assertMatch(lines[0]!, /^ {2}#8 dma\.report +unmap_direction /);
+    assertMatch(lines[1]!, /^ {2}#\d+ iommu\.fault .*not_present/);
+    assertEquals([lines.length, lines.at(-1)], [21, "  and 21 more findings"]);
   }
 });
 
@@ -215,8 +208,8 @@ Deno.test("each block of a Markdown page runs in its place, and a page without o
   const page =
     `# Two\n\n\`\`\`dma\ntest "one" { assert 1 == 1 }\n\`\`\`\n\nText.\n\n\`\`\`dma fragment\nlet\n\`\`\`\n\n` +
     `\`\`\`dma\ntest "two" {\n  assert 1 == 2\n}\n\`\`\`\n`;
-  const folder = Deno.makeTempDirSync();
-  const path = `${folder}/page.md`;
+  using folder = new TempFolder();
+  const path = folder.write("page.md", page);
   const options = {
     limits: limitsOf(() => null),
     matches: [],
@@ -226,20 +219,15 @@ Deno.test("each block of a Markdown page runs in its place, and a page without o
     coverage: false,
   } as const;
   const report = (screen: MemoryScreen) =>
-    writeReport(path, `${folder}/page.html`, options, screen, new SignalWatch());
-  try {
-    Deno.writeTextFileSync(path, page);
-    const { reports } = await report(new MemoryScreen());
-    const outcomes = reports.flatMap((each) => each.outcomes);
-    assertEquals(outcomes.map(({ name, outcome, place }) => [name, outcome, place.split(":")[1]]), [
-      ["one", "passed", "4"],
-      ["two", "failed", "14"],
-    ]);
-    Deno.writeTextFileSync(path, "# No block\n");
-    const screen = new MemoryScreen();
-    assertEquals((await report(screen)).isWritten, false);
-    assertStringIncludes(screen.errors, "has no block to run");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+    writeReport(path, folder.at("page.html"), options, screen, new SignalWatch());
+  const { reports } = await report(new MemoryScreen());
+  const outcomes = reports.flatMap((each) => each.outcomes);
+  assertEquals(outcomes.map(({ name, outcome, place }) => [name, outcome, place.split(":")[1]]), [
+    ["one", "passed", "4"],
+    ["two", "failed", "14"],
+  ]);
+  Deno.writeTextFileSync(path, "# No block\n");
+  const screen = new MemoryScreen();
+  assertEquals((await report(screen)).isWritten, false);
+  assertStringIncludes(screen.errors, "has no block to run");
 });

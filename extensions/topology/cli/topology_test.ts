@@ -1,3 +1,4 @@
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   buildPciTree,
@@ -13,9 +14,8 @@ import { readListing } from "../lspci/read_listing.ts";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { LoadError } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
+import { dmalab } from "@dmalab/tests";
 import { Choices, damageListing } from "@dmalab/tests/fuzz";
-import { MemoryScreen } from "@dmalab/cli";
-import { main } from "@dmalab/cli/program";
 import { painter } from "@dmalab/lang/render";
 import { dmaText, writtenFunctions } from "../dma_text.ts";
 import { decode } from "./topology.ts";
@@ -54,12 +54,7 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   lost_switch: ["ssd0 · 4x?", "gpu0 4x? ·"],
 };
 
-async function topology(...words: string[]) {
-  const screen = new MemoryScreen();
-  const code = await main(["topology", ...words], screen);
-  return { code, output: screen.output, errors: screen.errors };
-}
-
+const topology = (...words: string[]) => dmalab("topology", ...words);
 const fileOf = (name: string) => `${FOLDER}/${name}.txt`;
 
 function imported(name: string) {
@@ -155,17 +150,13 @@ Deno.test("functions that are alike are drawn as one, and asked about as one", a
   }
   // The first one is the card itself.
   lines.splice(5, 1);
-  const path = Deno.makeTempFileSync();
-  try {
-    Deno.writeTextFileSync(path, lines.join("\n"));
-    const { output } = await topology(path);
-    assertStringIncludes(output, "… 62 more like it, to 01:07.7 nic63");
-    assertStringIncludes(output, "      nic0 nic1\n");
-    const all = JSON.parse((await topology(path, "--all", "--json")).output);
-    assertEquals([all.pairs.length, all.unpaired.length], [65 * 64, 0]);
-  } finally {
-    Deno.removeSync(path);
-  }
+  using folder = new TempFolder();
+  const path = folder.write("lines.txt", lines.join("\n"));
+  const { output } = await topology(path);
+  assertStringIncludes(output, "… 62 more like it, to 01:07.7 nic63");
+  assertStringIncludes(output, "      nic0 nic1\n");
+  const all = JSON.parse((await topology(path, "--all", "--json")).output);
+  assertEquals([all.pairs.length, all.unpaired.length], [65 * 64, 0]);
 });
 
 Deno.test("--as dma without --all leaves out what no peer's route or group depends on", () => {
@@ -186,12 +177,10 @@ Deno.test("--as dma without --all leaves out what no peer's route or group depen
 Deno.test("what is written is a scenario that runs", async () => {
   const { code, output } = await topology(fileOf("full"), "--as", "dma");
   assertEquals(code, 0);
-  const folder = Deno.makeTempDirSync();
-  try {
-    const path = `${folder}/server.dma`;
-    Deno.writeTextFileSync(
-      path,
-      `${output}
+  using folder = new TempFolder();
+  const path = folder.write(
+    "server.dma",
+    `${output}
 test "refused, and why" {
   assert pci_p2pdma_map_type(gpu0, ssd0) == not_supported
   assert gpu0.address == "0000:05:00.0"
@@ -199,12 +188,9 @@ test "refused, and why" {
   ssd0.read(lba: 0, into: buf)
 }
 `,
-    );
-    const screen = new MemoryScreen();
-    assertEquals(await main(["run", path], screen), 0, screen.output + screen.errors);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  );
+  const ran = await dmalab("run", path);
+  assertEquals(ran.code, 0, ran.output + ran.errors);
 });
 
 Deno.test("the picture has each function's place, BARs, access control and group", async () => {
@@ -246,16 +232,12 @@ Deno.test("a large matrix is cut into parts that fit", async () => {
       "",
     );
   }
-  const path = Deno.makeTempFileSync();
-  try {
-    Deno.writeTextFileSync(path, lines.join("\n"));
-    const { output } = await topology(path);
-    const rows = output.split("\n").filter((line) => line.startsWith("ssd23 "));
-    assertEquals(rows.length, 2);
-    for (const line of output.split("\n")) assert(line.length <= 80, line);
-  } finally {
-    Deno.removeSync(path);
-  }
+  using folder = new TempFolder();
+  const path = folder.write("lines.txt", lines.join("\n"));
+  const { output } = await topology(path);
+  const rows = output.split("\n").filter((line) => line.startsWith("ssd23 "));
+  assertEquals(rows.length, 2);
+  for (const line of output.split("\n")) assert(line.length <= 80, line);
 });
 
 Deno.test("a pair is explained hop by hop, with the smallest change and what it costs", async () => {
@@ -293,18 +275,14 @@ Deno.test("where no bridge is above both, no parameter helps, and that is said",
 
 Deno.test("a port that is free is named as the place to move to", async () => {
   const text = Deno.readTextFileSync(fileOf("full"));
-  const path = Deno.makeTempFileSync();
-  try {
-    // The network card is pulled.
-    Deno.writeTextFileSync(path, text.replace(/0000:06:00\.0[^]*?\n\n/, ""));
-    const { output } = await topology(path, "--provider", "gpu0", "--client", "ssd2");
-    assertStringIncludes(
-      output,
-      "move ssd2 below sw0 (at 0000:02:00.0): sw0p2 (0000:03:11.0) is free\n",
-    );
-  } finally {
-    Deno.removeSync(path);
-  }
+  using folder = new TempFolder();
+  // The network card is pulled.
+  const path = folder.write("lines.txt", text.replace(/0000:06:00\.0[^]*?\n\n/, ""));
+  const { output } = await topology(path, "--provider", "gpu0", "--client", "ssd2");
+  assertStringIncludes(
+    output,
+    "move ssd2 below sw0 (at 0000:02:00.0): sw0p2 (0000:03:11.0) is free\n",
+  );
 });
 
 Deno.test("groups of several functions are printed with what joins them", async () => {

@@ -1,4 +1,5 @@
 /** `--trace json` and `--export`: what is written is what happened (docs/trace-files.md). */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { buildLab } from "@dmalab/devices";
@@ -49,15 +50,11 @@ function eventsOf(path: string): { readonly runs: number; readonly events: Machi
 }
 
 async function exported(path: string, suffix: string, ...more: string[]): Promise<string> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-trace-" });
-  try {
-    const file = join(folder, `trace${suffix}`);
-    const { code, output } = await dmalab("run", path, "--export", file, ...more);
-    assertEquals(code, 0, output);
-    return Deno.readTextFileSync(file);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const file = folder.at(`trace${suffix}`);
+  const { code, output } = await dmalab("run", path, "--export", file, ...more);
+  assertEquals(code, 0, output);
+  return Deno.readTextFileSync(file);
 }
 
 Deno.test("--export writes every event of every run, and the reader returns them", async () => {
@@ -104,45 +101,39 @@ Deno.test("--trace json writes nothing but lines of the format to the standard o
 });
 
 Deno.test("--picture writes what each `show` of a run draws, or says why there is no picture", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-picture-" });
-  try {
-    const file = join(folder, "shown.svg");
-    const drawn = await dmalab("run", TWO_STEP, "--picture", file);
-    assertEquals(drawn.code, 0, drawn.errors);
-    const svg = Deno.readTextFileSync(file);
-    const places = [...svg.matchAll(/class="title"[^>]*>show .*? {3}([^<]*)</g)];
-    assertEquals(
-      places.length > 0 && places.every(([, place]) => place!.startsWith(TWO_STEP)),
-      true,
-    );
-    const page = join(folder, "page.md");
-    const block = 'show ["a"]\n';
-    Deno.writeTextFileSync(
-      page,
-      `# Two\n\n\`\`\`dma\n${block}\`\`\`\n\n\`\`\`dma\n${block}\`\`\`\n`,
-    );
-    assertEquals((await dmalab("run", page, "--picture", file)).code, 0);
-    const lines = [...Deno.readTextFileSync(file).matchAll(/page\.md:(\d+):1<\/text>/g)];
-    assertEquals(lines.map(([, line]) => line), ["4", "8"]);
-    const refused = async (complaint: string, ...words: string[]) => {
-      const { code, errors } = await dmalab("run", ...words);
-      assertEquals(code, 2, errors);
-      assertStringIncludes(errors, complaint);
-    };
-    await refused(
-      '--picture takes a name that ends in .svg, not "x.png"',
-      TWO_STEP,
-      "--picture",
-      "x.png",
-    );
-    const silent = join(folder, "silent.dma");
-    Deno.writeTextFileSync(silent, "print 1\n");
-    await refused("no `show` has run", silent, "--picture", join(folder, "none.svg"));
-    await refused('Cannot write "/nowhere/x.svg"', TWO_STEP, "--picture", "/nowhere/x.svg");
-    assertEquals([...Deno.readDirSync(folder)].length, 3);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const file = folder.at("shown.svg");
+  const drawn = await dmalab("run", TWO_STEP, "--picture", file);
+  assertEquals(drawn.code, 0, drawn.errors);
+  const svg = Deno.readTextFileSync(file);
+  const places = [...svg.matchAll(/class="title"[^>]*>show .*? {3}([^<]*)</g)];
+  assertEquals(
+    places.length > 0 && places.every(([, place]) => place!.startsWith(TWO_STEP)),
+    true,
+  );
+  const block = 'show ["a"]\n';
+  const page = folder.write(
+    "page.md",
+    `# Two\n\n\`\`\`dma\n${block}\`\`\`\n\n\`\`\`dma\n${block}\`\`\`\n`,
+  );
+  assertEquals((await dmalab("run", page, "--picture", file)).code, 0);
+  const lines = [...Deno.readTextFileSync(file).matchAll(/page\.md:(\d+):1<\/text>/g)];
+  assertEquals(lines.map(([, line]) => line), ["4", "8"]);
+  const refused = async (complaint: string, ...words: string[]) => {
+    const { code, errors } = await dmalab("run", ...words);
+    assertEquals(code, 2, errors);
+    assertStringIncludes(errors, complaint);
+  };
+  await refused(
+    '--picture takes a name that ends in .svg, not "x.png"',
+    TWO_STEP,
+    "--picture",
+    "x.png",
+  );
+  const silent = folder.write("silent.dma", "print 1\n");
+  await refused("no `show` has run", silent, "--picture", folder.at("none.svg"));
+  await refused('Cannot write "/nowhere/x.svg"', TWO_STEP, "--picture", "/nowhere/x.svg");
+  assertEquals([...Deno.readDirSync(folder.path)].length, 3);
 });
 
 Deno.test("both options are refused where they make no sense, and said to be missing a right", async () => {
@@ -191,30 +182,25 @@ Deno.test("what the debugger exports of its runs is what --export writes of them
 });
 
 Deno.test("a scenario that is wrong leaves no trace behind, and the trace of another as it was", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-trace-" });
-  try {
-    const wrong = join(folder, "wrong.dma");
-    Deno.writeTextFileSync(wrong, "let a = (\n");
-    for (const name of ["trace.json", "trace.dmatrace.jsonl"]) {
-      const file = join(folder, name);
-      for (const path of [wrong, join(folder, "nowhere.dma")]) {
-        const { code } = await dmalab("run", path, "--export", file);
-        assertEquals(code, 2);
-      }
-      assertEquals([...Deno.readDirSync(folder)].map((each) => each.name), ["wrong.dma"]);
+  using folder = new TempFolder();
+  const wrong = folder.write("wrong.dma", "let a = (\n");
+  for (const name of ["trace.json", "trace.dmatrace.jsonl"]) {
+    const file = folder.at(name);
+    for (const path of [wrong, folder.at("nowhere.dma")]) {
+      const { code } = await dmalab("run", path, "--export", file);
+      assertEquals(code, 2);
     }
-    const file = join(folder, "trace.json");
-    assertEquals((await dmalab("run", TWO_STEP, "--export", file)).code, 0);
-    const before = Deno.readTextFileSync(file);
-    assertEquals((await dmalab("run", wrong, "--export", file)).code, 2);
-    assertEquals(Deno.readTextFileSync(file), before);
-    // With one that is right beside it the file is its own.
-    const { code } = await dmalab("run", wrong, TWO_STEP, "--export", file);
-    assertEquals(code, 2);
-    assert(JSON.parse(Deno.readTextFileSync(file)).traceEvents.length > 29);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+    assertEquals([...Deno.readDirSync(folder.path)].map((each) => each.name), ["wrong.dma"]);
   }
+  const file = folder.at("trace.json");
+  assertEquals((await dmalab("run", TWO_STEP, "--export", file)).code, 0);
+  const before = Deno.readTextFileSync(file);
+  assertEquals((await dmalab("run", wrong, "--export", file)).code, 2);
+  assertEquals(Deno.readTextFileSync(file), before);
+  // With one that is right beside it the file is its own.
+  const { code } = await dmalab("run", wrong, TWO_STEP, "--export", file);
+  assertEquals(code, 2);
+  assert(JSON.parse(Deno.readTextFileSync(file)).traceEvents.length > 29);
 });
 
 interface ChromeEntry {

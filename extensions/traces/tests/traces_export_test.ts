@@ -1,4 +1,5 @@
 /** Traces of real machines in other forms: the same events, every slice with its end. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { runExport } from "../cli/export.ts";
@@ -164,25 +165,22 @@ Deno.test("a trace as a file of events is held to the format of scenarios' own",
 });
 
 Deno.test("a device of which nothing says who makes its addresses is written as translated, with a warning", async () => {
-  const path = Deno.makeTempFileSync({ suffix: ".trace.txt" });
-  try {
-    const map = (addr: string) =>
-      `  fio-7  [000] .....  1.000000: dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=${addr} ` +
-      "size=512 phys_addr=9000000 attrs=\n";
-    for (
-      const [lines, way, warned] of [
-        [map("fff00000"), "iommu", true],
-        [map("1fff00000"), "iommu", false],
-        [map("fff00000") + map("9000000"), "swiotlb", false],
-      ] as const
-    ) {
-      Deno.writeTextFileSync(path, lines);
-      const { errors, output } = await dmalab("trace", "export", "--as", "dmatrace", path);
-      assertMatch(output, new RegExp(`"path":"${way}"`));
-      assertEquals(errors.startsWith("warning: nothing says whether"), warned, lines);
-    }
-  } finally {
-    Deno.removeSync(path);
+  using folder = new TempFolder();
+  const path = folder.at("made.trace.txt");
+  const map = (addr: string) =>
+    `  fio-7  [000] .....  1.000000: dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=${addr} ` +
+    "size=512 phys_addr=9000000 attrs=\n";
+  for (
+    const [lines, way, warned] of [
+      [map("fff00000"), "iommu", true],
+      [map("1fff00000"), "iommu", false],
+      [map("fff00000") + map("9000000"), "swiotlb", false],
+    ] as const
+  ) {
+    Deno.writeTextFileSync(path, lines);
+    const { errors, output } = await dmalab("trace", "export", "--as", "dmatrace", path);
+    assertMatch(output, new RegExp(`"path":"${way}"`));
+    assertEquals(errors.startsWith("warning: nothing says whether"), warned, lines);
   }
 });
 

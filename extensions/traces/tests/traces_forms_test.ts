@@ -2,6 +2,7 @@
  * One trace in every form that tools print it in: read with the same findings, or refused with what
  * the form looks like and how to record it anew.
  */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runCheck } from "../cli/check.ts";
 import { refusingUnreadable } from "../cli/read_lines.ts";
@@ -162,13 +163,12 @@ function checked(lines: readonly string[]) {
 }
 
 async function checkedBytes(bytes: Uint8Array) {
-  const path = await Deno.makeTempFile();
-  await Deno.writeFile(path, bytes);
+  using folder = new TempFolder();
+  const path = folder.write("lines.txt", bytes);
   let said = "";
   const take = (text: string) => void (said += text);
   const screen: Screen = { out: take, err: take, data: take, colour: false, columns: null };
   const code = await refusingUnreadable(screen, () => runCheck([path], true, screen));
-  await Deno.remove(path);
   return { code, said };
 }
 

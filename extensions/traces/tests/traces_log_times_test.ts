@@ -1,4 +1,5 @@
 /** Logs taken in other forms than dmesg's own: the same findings, whatever their lines' times look like. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lineSource } from "../cli/read_lines.ts";
 import { LOG_FORMS, LogForms } from "../kernel_log/log_forms.ts";
@@ -80,15 +81,11 @@ Deno.test("a log in UTF-16 is read, with either order of its bytes, by its mark"
     const bytes = new Uint8Array(2 * text.length);
     const view = new DataView(bytes.buffer);
     for (let at = 0; at < text.length; at++) view.setUint16(2 * at, text.charCodeAt(at), isLittle);
-    const path = await Deno.makeTempFile();
-    try {
-      await Deno.writeFile(path, bytes);
-      const lines: string[] = [];
-      await lineSource(path).each((each) => lines.push(each));
-      assertEquals(lines, [line, line]);
-    } finally {
-      await Deno.remove(path);
-    }
+    using folder = new TempFolder();
+    const path = folder.write("lines.txt", bytes);
+    const lines: string[] = [];
+    await lineSource(path).each((each) => lines.push(each));
+    assertEquals(lines, [line, line]);
   }
 });
 

@@ -1,4 +1,5 @@
 /** Captures of real kernels as scenarios: they run, and report what the machine did. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { runScenarioText } from "@dmalab/hunt/requests";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
@@ -251,13 +252,13 @@ Deno.test("what blkparse saw become requests of a workload that runs: the same b
 });
 
 Deno.test("what blkparse saw beside reads and writes is named as left out", async () => {
-  const path = await Deno.makeTempFile();
+  using folder = new TempFolder();
   const seen = (number: number, rwbs: string, what: string) =>
     `259,0    1 ${String(number).padStart(8)}     0.00000${number}000  412  D ${
       rwbs.padStart(3)
     } ${what} [fio]\n`;
-  await Deno.writeTextFile(
-    path,
+  const path = folder.write(
+    "lines.txt",
     seen(1, "R", "2048 + 8") + seen(2, "DS", "4096 + 2048") + seen(3, "D", "8192 + 2048"),
   );
   const script = await workloadOf(path);
@@ -266,9 +267,9 @@ Deno.test("what blkparse saw beside reads and writes is named as left out", asyn
 });
 
 Deno.test("a job for fio becomes a workload with its sizes, depth and share of reads", async () => {
-  const path = await Deno.makeTempFile();
-  await Deno.writeTextFile(
-    path,
+  using folder = new TempFolder();
+  const path = folder.write(
+    "lines.txt",
     "[global]\niodepth=16\n\n[a]\nrw=randread\nbs=8k\nsize=64m\n[b]\nrw=write\nbs=128k\noffset=1m\n",
   );
   const script = await workloadOf(path);
@@ -284,5 +285,4 @@ Deno.test("a job for fio becomes a workload with its sizes, depth and share of r
     assertEquals([verb, at, bytes], ["write", String(2048 + 256 * index), "131072"])
   );
   assertEquals(runScenarioText(script), { end: "held" });
-  await Deno.remove(path);
 });

@@ -1,4 +1,5 @@
 /** Everything that is recorded, as one log of events. */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { runSummary } from "../cli/summary.ts";
 import type { Screen } from "@dmalab/cli/extend";
@@ -80,9 +81,9 @@ Deno.test("blkparse, an emulator's log and a kernel's log stand in the same log 
 });
 
 Deno.test("a job for fio is read option by option, and what is not used is reported as ignored (T.58)", async () => {
-  const path = await Deno.makeTempFile();
+  using folder = new TempFolder();
   const job = "[global]\nrw=randread\nbs=4k\nioengine=libaio\n\n[job1]\nsize=1g\nbsrange=4k-64k\n";
-  await Deno.writeTextFile(path, job);
+  const path = folder.write("job.fio", job);
   const events = await eventsOf([path]);
   assertEquals(
     events.map(({ event, name, option, value }) => [event, name ?? option, value ?? null]),
@@ -96,7 +97,6 @@ Deno.test("a job for fio is read option by option, and what is not used is repor
       ["option", "bsrange", "4k-64k"],
     ],
   );
-  await Deno.remove(path);
 });
 
 Deno.test("trace, kernel's log and emulator's log come in one order, by the trace's clock (T.61)", async () => {
@@ -183,7 +183,8 @@ Deno.test("a log without times is placed by its commands, and one without any of
 });
 
 Deno.test("fields of an emulator's lines are words with a value, in every form of them (T.42)", async () => {
-  const path = await Deno.makeTempFile();
+  using folder = new TempFolder();
+  const path = folder.at("lines.txt");
   const fields = async (line: string) => {
     await Deno.writeTextFile(path, `${line}\n`);
     const [
@@ -215,7 +216,6 @@ Deno.test("fields of an emulator's lines are words with a value, in every form o
     }],
   ];
   for (const [line, expected] of cases) assertEquals(await fields(line), expected);
-  await Deno.remove(path);
 });
 
 Deno.test("two traces have no clock in common: each is written by itself", async () => {

@@ -2,6 +2,7 @@
  * `trace watch`: what is proved of a trace is said while it is read, whichever capture it is; at a
  * fault the last seconds are written, in whole lines.
  */
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileError } from "@dmalab/cli/files";
 import { KeptBytes, runWatch } from "../cli/watch.ts";
@@ -103,20 +104,15 @@ Deno.test("what is kept of a stream is its newest bytes, in whole lines and not 
 });
 
 Deno.test("at a fault the watch writes its last seconds, which can be checked", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const trace = (await readGolden("planted/p17-fault-after-unmap.trace.txt.gz"))!;
-    const log = (await readGolden("planted/p17-fault-after-unmap.dmesg.txt"))!;
-    Deno.writeTextFileSync(`${folder}/t.txt`, trace + log);
-    const screen = new MemoryScreen();
-    const form = { asJson: false, keepSeconds: 3600, name: `${folder}/fault` };
-    assertEquals(await runWatch([`${folder}/t.txt`], form, screen), 1);
-    assertMatch(screen.output, /use_after_unmap .*; the last .* s are in .*fault-1\.trace\.txt\n$/);
-    assertEquals(Deno.readTextFileSync(`${folder}/fault-1.trace.txt`), trace + log);
-    assertMatch(screen.errors, /^\d+ lines?, .* 1 fault; memory /);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const trace = (await readGolden("planted/p17-fault-after-unmap.trace.txt.gz"))!;
+  const log = (await readGolden("planted/p17-fault-after-unmap.dmesg.txt"))!;
+  using folder = new TempFolder({ "t.txt": trace + log });
+  const screen = new MemoryScreen();
+  const form = { asJson: false, keepSeconds: 3600, name: folder.at("fault") };
+  assertEquals(await runWatch([folder.at("t.txt")], form, screen), 1);
+  assertMatch(screen.output, /use_after_unmap .*; the last .* s are in .*fault-1\.trace\.txt\n$/);
+  assertEquals(Deno.readTextFileSync(folder.at("fault-1.trace.txt")), trace + log);
+  assertMatch(screen.errors, /^\d+ lines?, .* 1 fault; memory /);
 });
 
 Deno.test({
@@ -124,24 +120,20 @@ Deno.test({
     "a file of a fault that cannot be written ends the watch with a message, whenever it settles",
   ignore: Deno.build.os === "windows",
   async fn() {
-    const folder = Deno.makeTempDirSync();
-    try {
-      const [pipe, file] = [`${folder}/pipe`, `${folder}/fault-1.trace.txt`];
-      new Deno.Command("mkfifo", { args: [pipe] }).outputSync();
-      Deno.symlinkSync("elsewhere", file);
-      const log = (await readGolden("planted/p17-fault-after-unmap.dmesg.txt"))!;
-      // Longer than the watch waits for a complete entry.
-      const script = 'printf %s "$0" > "$1"; exec sleep 1';
-      const writer = new Deno.Command("sh", { args: ["-c", `{ ${script}; } 3> "$1"`, log, pipe] })
-        .spawn();
-      const screen = new MemoryScreen();
-      const form = { asJson: false, keepSeconds: 10, name: `${folder}/fault` };
-      const error = await assertRejects(() => runWatch([pipe], form, screen), FileError);
-      assertEquals(error.message, `Cannot write "${file}": it is a symbolic link`);
-      assertMatch(screen.output, /: iommu_fault /);
-      await writer.status;
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    const [pipe, file] = [folder.at("pipe"), folder.at("fault-1.trace.txt")];
+    new Deno.Command("mkfifo", { args: [pipe] }).outputSync();
+    Deno.symlinkSync("elsewhere", file);
+    const log = (await readGolden("planted/p17-fault-after-unmap.dmesg.txt"))!;
+    // Longer than the watch waits for a complete entry.
+    const script = 'printf %s "$0" > "$1"; exec sleep 1';
+    const writer = new Deno.Command("sh", { args: ["-c", `{ ${script}; } 3> "$1"`, log, pipe] })
+      .spawn();
+    const screen = new MemoryScreen();
+    const form = { asJson: false, keepSeconds: 10, name: folder.at("fault") };
+    const error = await assertRejects(() => runWatch([pipe], form, screen), FileError);
+    assertEquals(error.message, `Cannot write "${file}": it is a symbolic link`);
+    assertMatch(screen.output, /: iommu_fault /);
+    await writer.status;
   },
 });

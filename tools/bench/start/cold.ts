@@ -4,6 +4,7 @@
  * `start.cold` is what users have: dmalab as the package that npm installs into a folder of `dmalab init`,
  * one bundle. `start.checkout` is the same scenario in this project, from some three hundred sources.
  */
+import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";
 import { initFolder } from "@dmalab/cli/init";
 import { buildPackage } from "../../package/build_package.ts";
@@ -29,18 +30,14 @@ export const START_COLD: Benchmark = {
   name: "start.cold",
   doc: "a scenario of five lines with dmalab as a package, against an empty file",
   async run() {
-    const folder = Deno.makeTempDirSync({ prefix: "dmalab-start-" });
-    try {
-      const made = initFolder(folder);
-      if (!made.done) throw new Error(made.problem);
-      // Without types: no benchmark reads them.
-      const problem = buildPackage(join(folder, "node_modules/dmalab"), false);
-      if (problem !== null) throw new Error(problem);
-      Deno.copyFileSync(join(PROJECT, SCENARIO), join(folder, "start.dma"));
-      return await measureScenario(START_COLD.name, folder, "start.dma");
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    using folder = new TempFolder();
+    const made = initFolder(folder.path);
+    if (!made.done) throw new Error(made.problem);
+    // Without types: no benchmark reads them.
+    const problem = buildPackage(folder.at("node_modules/dmalab"), false);
+    if (problem !== null) throw new Error(problem);
+    Deno.copyFileSync(join(PROJECT, SCENARIO), folder.at("start.dma"));
+    return await measureScenario(START_COLD.name, folder.path, "start.dma");
   },
 };
 

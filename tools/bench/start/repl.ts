@@ -5,6 +5,7 @@
  * input needs is loaded while it is typed. `repl.answer` is the time to the answer of an input that is
  * there from the beginning, in a pipe: nothing can be loaded beside it.
  */
+import { TempFolder } from "../../temp_folder.ts";
 import { buildPackage } from "../../package/build_package.ts";
 import { FIRST_PROMPT } from "@dmalab/cli/repl";
 import type { Benchmark } from "../benchmark.ts";
@@ -81,14 +82,10 @@ function measured(start: Start): Measure {
 
 /** Measures what users have: a package. */
 async function inPackage(name: string, measure: Measure): Promise<BenchResult> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-start-" });
-  try {
-    const problem = buildPackage(folder, false);
-    if (problem !== null) throw new Error(problem);
-    return await measure(name, { folder, file: "main.js" });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const problem = buildPackage(folder.path, false);
+  if (problem !== null) throw new Error(problem);
+  return await measure(name, { folder: folder.path, file: "main.js" });
 }
 
 const CHECKOUT: Program = { folder: PROJECT, file: "cli/main.ts" };

@@ -1,4 +1,5 @@
 /** Where the time of a start goes, from the shell's call to the end of the process. */
+import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";
 import { bundle, PROJECT } from "../../package/bundle.ts";
 import type { Benchmark } from "../benchmark.ts";
@@ -63,24 +64,20 @@ export const START_STAGES: Benchmark = {
   doc:
     "where the time of a start goes: Deno itself, reading dmalab, its modules, parser and machine",
   run() {
-    const folder = Deno.makeTempDirSync({ prefix: "dmalab-stages-" });
-    try {
-      const problem = bundle(PROGRAMS, folder);
-      if (problem !== null) throw new Error(problem);
-      // As in a folder of scenarios: it is the root.
-      Deno.writeTextFileSync(join(folder, "deno.json"), "{}\n");
-      Deno.copyFileSync(join(PROJECT, "tools/bench/scenarios/start.dma"), join(folder, SCENARIO));
-      const runs = PROGRAMS.map((): Stages[] => []);
-      for (let round = -WARM_UPS; round < ROUNDS; round++) {
-        for (const [index, program] of PROGRAMS.entries()) {
-          const stages = runStages(folder, program);
-          if (round >= 0) runs[index]!.push(stages);
-        }
+    using folder = new TempFolder();
+    const problem = bundle(PROGRAMS, folder.path);
+    if (problem !== null) throw new Error(problem);
+    // As in a folder of scenarios: it is the root.
+    folder.write("deno.json", "{}\n");
+    Deno.copyFileSync(join(PROJECT, "tools/bench/scenarios/start.dma"), folder.at(SCENARIO));
+    const runs = PROGRAMS.map((): Stages[] => []);
+    for (let round = -WARM_UPS; round < ROUNDS; round++) {
+      for (const [index, program] of PROGRAMS.entries()) {
+        const stages = runStages(folder.path, program);
+        if (round >= 0) runs[index]!.push(stages);
       }
-      return resultsOf(shortest(runs[0]!), shortest(runs[1]!));
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
     }
+    return resultsOf(shortest(runs[0]!), shortest(runs[1]!));
   },
 };
 

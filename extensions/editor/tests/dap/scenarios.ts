@@ -1,19 +1,13 @@
 /** Scenarios for the adapter, in files of their own. */
-import { join } from "node:path";
+import { TempFolder } from "@dmalab/tools/temp_folder";
 
 /** Writes scenarios into a folder that is gone afterwards. */
 export async function withScenario(
   text: string,
   work: (path: string) => Promise<void>,
 ): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-dap-" });
-  try {
-    const path = join(folder, "lab.dma");
-    Deno.writeTextFileSync(path, text);
-    await work(path);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  await work(folder.write("lab.dma", text));
 }
 
 export const ENDLESS = `machine { pci { root_port rp0 { nvme ssd { } } } }

@@ -1,0 +1,31 @@
+/** A folder that is there for a while. */
+import { dirname, join } from "node:path";
+
+const ENCODER = new TextEncoder();
+
+/** A folder of the host's for temporary files, with files of its own; it is gone when its block ends. */
+export class TempFolder implements Disposable {
+  readonly path: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-" }));
+
+  /** @param files Texts by their paths in the folder. */
+  constructor(files: Readonly<Record<string, string>> = {}) {
+    for (const [name, text] of Object.entries(files)) this.write(name, text);
+  }
+
+  /** A path in the folder. */
+  at(...names: readonly string[]): string {
+    return join(this.path, ...names);
+  }
+
+  /** Writes a file, with the folders that it is in. @returns Its path. */
+  write(name: string, content: string | Uint8Array): string {
+    const path = this.at(name);
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    Deno.writeFileSync(path, typeof content === "string" ? ENCODER.encode(content) : content);
+    return path;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
