@@ -41,37 +41,33 @@ async function withShell(
   turns = 1,
 ): Promise<void> {
   using folder = new TempFolder({ "left.dma": scriptOf(turns) });
-  const pty = new Pty(folder.path);
-  try {
-    await pty.see(/\$ /);
-    // The shell marks what is pasted at its own prompt, which is not ours to change.
-    await pty.press("bind 'set enable-bracketed-paste off'\ntty\n");
-    const device = (await pty.see(/\/dev\/pts\/\d+/)).match(/\/dev\/pts\/\d+/)![0];
-    const resize = (columns: number, rows: number) => pty.resize(columns, rows, device);
-    await resize(columns, rows);
-    const settings = async () => {
-      await pty.press("stty -g\n");
-      return (await pty.see(/^[\da-f:]{40,}$/m)).match(/[\da-f:]{40,}/)![0];
-    };
-    const before = await settings();
-    await talk({
-      pty,
-      device,
-      resize,
-      settings,
-      async left() {
-        // Keys pressed before its prompt is there may be lost.
-        await pty.see(/\$ $/);
-        await pty.press("echo left with $?.\n");
-        const code = Number((await pty.see(/left with \d+\./)).match(/left with (\d+)\./)![1]);
-        assertEquals(pty.changedModes, [], "alternate screen, cursor, marks of what is pasted");
-        assertEquals(await settings(), before, "settings of the terminal");
-        return code;
-      },
-    });
-  } finally {
-    await pty.close();
-  }
+  await using pty = new Pty(folder.path);
+  await pty.see(/\$ /);
+  // The shell marks what is pasted at its own prompt, which is not ours to change.
+  await pty.press("bind 'set enable-bracketed-paste off'\ntty\n");
+  const device = (await pty.see(/\/dev\/pts\/\d+/)).match(/\/dev\/pts\/\d+/)![0];
+  const resize = (columns: number, rows: number) => pty.resize(columns, rows, device);
+  await resize(columns, rows);
+  const settings = async () => {
+    await pty.press("stty -g\n");
+    return (await pty.see(/^[\da-f:]{40,}$/m)).match(/[\da-f:]{40,}/)![0];
+  };
+  const before = await settings();
+  await talk({
+    pty,
+    device,
+    resize,
+    settings,
+    async left() {
+      // Keys pressed before its prompt is there may be lost.
+      await pty.see(/\$ $/);
+      await pty.press("echo left with $?.\n");
+      const code = Number((await pty.see(/left with \d+\./)).match(/left with (\d+)\./)![1]);
+      assertEquals(pty.changedModes, [], "alternate screen, cursor, marks of what is pasted");
+      assertEquals(await settings(), before, "settings of the terminal");
+      return code;
+    },
+  });
 }
 
 const ignore = !hasPty();
@@ -84,10 +80,8 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
   withShell(80, 24, async ({ left, pty }) => {
     await pty.press(`${DEBUG}\n`);
     await pty.seeScreen(/which run\? +2 of 2 runs\n» 1 +FAILED +all is unmapped\n +2 +ok +goes on/);
-    await pty.press("goes");
-    await pty.seeScreen(/1 of 2 runs\n» 2 +ok +goes on/);
-    await pty.press("\x7f\x7f\x7f\x7f2");
-    await pty.seeScreen(/1 of 2 runs\n» 2 +ok +goes on/);
+    await pty.screenAfter("goes", /1 of 2 runs\n» 2 +ok +goes on/);
+    await pty.screenAfter("\x7f\x7f\x7f\x7f2", /1 of 2 runs\n» 2 +ok +goes on/);
     await pty.press("\x7f" + ENTER);
     const opened = await pty.seeScreen(/assert iommu\.live_mappings == 0\n.*\n +\| +1 +false/);
     const lines = opened.split("\n");
@@ -99,11 +93,9 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
     assertMatch(opened, /^ {2}17 {3}dma\.unmap {2}0xffff_d000 → 0x4000_0000 .* to_device iommu/m);
     assertMatch(opened, /│ {3}left: mapping of 4KiB at 0xfffd_f000/);
     assertMatch(opened, /^─ addresses .*\n ssd 0xfffd_f000 #+\.+#/m);
-    await pty.press(LEFT.repeat(5));
-    const back = await pty.seeScreen(/event 13\/18/);
+    const back = await pty.screenAfter(LEFT.repeat(5), /event 13\/18/);
     assertMatch(back, /^ {2}14 {3}iommu\.unmap/m);
-    await pty.press(RIGHT);
-    const changed = await pty.seeScreen(/event 14\/18/);
+    const changed = await pty.screenAfter(RIGHT, /event 14\/18/);
     assertMatch(changed, /- page_table ssd 0xffff_d000 .*│/, "what the move has ended");
     assertMatch(changed, /0xfffd_f000 #+\.+#+\.-#+ 0xffff_ffff/, "and where");
     await pty.press("y");
@@ -111,20 +103,14 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
       /event 14 has no decision: iommu\.unmap.*\nthe last decision before it: event 11/,
     );
     // Every command can be typed, and Tab completes it.
-    await pty.press(":mapp");
-    await pty.seeScreen(/^:mapp/m);
-    await pty.press(`${ESCAPE}`);
-    await pty.seeScreen(/\? f1 keys/);
-    await pty.press(`:tab${TAB} mapp${TAB}${ENTER}`);
-    await pty.seeScreen(/\[state: mappings, 2 rows\]/);
+    await pty.screenAfter(":mapp", /^:mapp/m);
+    await pty.screenAfter(`${ESCAPE}`, /\? f1 keys/);
+    await pty.screenAfter(`:tab${TAB} mapp${TAB}${ENTER}`, /\[state: mappings, 2 rows\]/);
     // Enter goes to what made the row; u comes back.
-    await pty.press(ENTER);
-    await pty.seeScreen(/event 11\/18/);
+    await pty.screenAfter(ENTER, /event 11\/18/);
     assertMatch(pty.lines.join("\n"), /^ > {2}4 {4}let two = dma_map_phys/m);
-    await pty.press("u");
-    await pty.seeScreen(/event 14\/18/);
-    await pty.press(UP);
-    await pty.seeScreen(/^ > {2}5 {4}dma_unmap_phys/m);
+    await pty.screenAfter("u", /event 14\/18/);
+    await pty.screenAfter(UP, /^ > {2}5 {4}dma_unmap_phys/m);
     await pty.press("q");
     assertEquals(await left(), 0);
     // However long the command is before it: a terminal breaks lines anywhere.
@@ -133,8 +119,7 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
 
 test("200 by 60 has every pane, 60 by 20 has pages, and the screen follows its window", () =>
   withShell(200, 60, async ({ left, pty, resize }) => {
-    await pty.press(`${DEBUG} --run 1\n`);
-    const wide = await pty.seeScreen(/error\[E0901\]/);
+    const wide = await pty.screenAfter(`${DEBUG} --run 1\n`, /error\[E0901\]/);
     assertEquals(wide.split("\n").length, 60);
     for (
       const title of ["source left.dma", "[events 1 to 18]", "state: ", "watches: ", "addresses "]
@@ -157,8 +142,7 @@ test("200 by 60 has every pane, 60 by 20 has pages, and the screen follows its w
     await pty.seeScreen(/^ event 18\/18 {2}0ns/m);
     await resize(80, 24);
     await pty.seeScreen(/─ source left\.dma ─+\n/);
-    await pty.press("?");
-    const keys = await pty.seeScreen(/── keys {2}lines 1 to/);
+    const keys = await pty.screenAfter("?", /── keys {2}lines 1 to/);
     assertMatch(keys, /^→ +:step +step N events forward/m);
     await pty.press("qq");
     assertEquals(await left(), 0);
@@ -167,17 +151,13 @@ test("200 by 60 has every pane, 60 by 20 has pages, and the screen follows its w
 test("Ctrl-Z gives the shell its screen, and fg goes on", () =>
   withShell(80, 24, async ({ device, left, pty, settings }) => {
     const before = await settings();
-    await pty.press(`${DEBUG} --run 1\n`);
-    await pty.seeScreen(/event 18\/18/);
-    await pty.press(CTRL_Z);
-    await pty.see(/Stopped[^]*\$ /);
+    await pty.screenAfter(`${DEBUG} --run 1\n`, /event 18\/18/);
+    await pty.press(CTRL_Z, /Stopped[^]*\$ /);
     assertEquals(pty.changedModes, [], device);
     assertEquals(await settings(), before);
-    await pty.press("fg\n");
-    await pty.seeScreen(/^ event 18\/18/m);
+    await pty.screenAfter("fg\n", /^ event 18\/18/m);
     assertEquals(pty.changedModes.includes("1049"), true);
-    await pty.press(LEFT);
-    await pty.seeScreen(/event 17\/18/);
+    await pty.screenAfter(LEFT, /event 17\/18/);
     await pty.press("q");
     assertEquals(await left(), 0);
   }));
@@ -188,8 +168,7 @@ for (const [signal, code] of [["TERM", 143], ["HUP", 129], ["QUIT", 131]] as con
     signal === "TERM" ? name : `${name} (long)`,
     () =>
       withShell(80, 24, async ({ left, pty }) => {
-        await pty.press(`${DEBUG} --run 1 & pid=$!; fg\n`);
-        await pty.seeScreen(/event 18\/18/);
+        await pty.screenAfter(`${DEBUG} --run 1 & pid=$!; fg\n`, /event 18\/18/);
         const pids = await new Deno.Command("pgrep", { args: ["-f", "debug left.dma --run 1"] })
           .output();
         const own = new TextDecoder().decode(pids.stdout).trim().split("\n").map(Number);
@@ -206,10 +185,8 @@ for (const where of ["frame", "timer", "promise"] as const) {
     where === "frame" ? name : `${name} (long)`,
     () =>
       withShell(80, 24, async ({ left, pty }) => {
-        await pty.press(`${THROWS} ${where}\n`);
-        await pty.seeScreen(/planted\.dma/);
-        await pty.press(DOWN);
-        await pty.seeScreen(/> 2 {4}let page/);
+        await pty.screenAfter(`${THROWS} ${where}\n`, /planted\.dma/);
+        await pty.screenAfter(DOWN, /> 2 {4}let page/);
         await pty.press(DOWN);
         await pty.see(new RegExp(`error\\[E0999\\]: bug in dmalab: planted in a ${where}`));
         assertEquals(await left(), 5);
@@ -219,13 +196,11 @@ for (const where of ["frame", "timer", "promise"] as const) {
 
 test("what a script prints does not command the terminal, and Ctrl-C ends a search", () =>
   withShell(80, 24, async ({ left, pty }) => {
-    await pty.press(`${DEBUG} --run 2\n`);
-    await pty.seeScreen(/event 0\/0 +0ns +START/);
+    await pty.screenAfter(`${DEBUG} --run 2\n`, /event 0\/0 +0ns +START/);
     await pty.press(":goto end" + ENTER + ":rewind n == 17" + ENTER);
     // No key is read before it has taken a while.
     await new Promise((resolve) => setTimeout(resolve, 1500));
-    await pty.press("\x03");
-    await pty.seeScreen(/Interrupted; the position is unchanged/);
+    await pty.screenAfter("\x03", /Interrupted; the position is unchanged/);
     await pty.seeScreen(/event 0\/0 +0ns +END/);
     await pty.press("q");
     assertEquals(await left(), 0);
@@ -237,8 +212,7 @@ test("dmalab test --debug opens where the first test failed, and ends as the tes
     // The values come last; what the tests print has them, too.
     const opened = await pty.seeScreen(/^ > 11 {4}assert[^]*\n +\| +1 +false/m);
     assertMatch(opened, /^ event 18\/18 +0ns +FAILED +left\.dma +run 1\/2/m);
-    await pty.press(LEFT);
-    await pty.seeScreen(/event 17\/18/);
+    await pty.screenAfter(LEFT, /event 17\/18/);
     await pty.press("q");
     assertEquals(await left(), 1);
     const shown = pty.lines.join("\n");

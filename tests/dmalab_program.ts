@@ -38,6 +38,9 @@ export function programLine(...permissions: string[]): string {
   return programWords(...permissions).map((word) => JSON.stringify(word)).join(" ");
 }
 
+/** What the REPL writes before each input. */
+export const PROMPT = /dma\[\d+( @ \w+)?\]> /;
+
 /** Runs the program in a process of its own, to its end. */
 export function runProgram(
   words: readonly string[],

@@ -1,8 +1,9 @@
 /** The command as Node starts it: what the launcher permits, and what it passes on. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
+import { PROMPT } from "./dmalab_program.ts";
 import { environment, giveDeno, shell, withPackage } from "./package_shell.ts";
-import { CTRL_C, CTRL_D, CTRL_Z, hasPty, Pty } from "./pty.ts";
+import { CTRL_C, CTRL_Z, hasPty, Pty } from "./pty.ts";
 
 const ENDLESS = 'test "never ends" { while true { } }\n';
 const PATIENT = "--max-steps=1_000_000_000_000 --max-time=300";
@@ -100,30 +101,16 @@ Deno.test("the launcher starts Deno with the permissions of the command, and pas
       ignore: !hasPty(),
       fn: async () => {
         const env = environment(base);
-        const pty = new Pty(work, { ...env, PATH: `${join(base, "bin")}:/usr/bin:/bin` });
-        const prompt = /dma\[\d+( @ \w+)?\]> /;
-        try {
-          await pty.see(/\$ /);
-          await pty.press(`stty cols 80; dmalab repl ${PATIENT.replaceAll("=", " ")}\n`);
-          await pty.see(prompt);
-          await pty.press("while true { }\n");
-          await new Promise((done) => setTimeout(done, 1500));
-          await pty.press(CTRL_C);
-          await pty.see(/interrupted/);
-          await pty.see(prompt);
-          await pty.press(CTRL_Z);
-          await pty.see(/Stopped[^]*\$ /);
-          await pty.press("fg\n");
-          await pty.see(prompt);
-          await pty.press("print 40 + 2\n");
-          await pty.see(/^42$/m);
-          await pty.press(CTRL_D);
-          await pty.see(/\$ /);
-          await pty.press("echo left with $?\n");
-          await pty.see(/^left with 0$/m);
-        } finally {
-          await pty.close();
-        }
+        await using pty = new Pty(work, { ...env, PATH: `${join(base, "bin")}:/usr/bin:/bin` });
+        await pty.see(/\$ /);
+        await pty.press(`stty cols 80; dmalab repl ${PATIENT.replaceAll("=", " ")}\n`, PROMPT);
+        await pty.press("while true { }\n");
+        await new Promise((done) => setTimeout(done, 1500));
+        await pty.press(CTRL_C, /interrupted/, PROMPT);
+        await pty.press(CTRL_Z, /Stopped[^]*\$ /);
+        await pty.press("fg\n", PROMPT);
+        await pty.press("print 40 + 2\n", /^42$/m);
+        await pty.leave();
       },
     });
 

@@ -14,8 +14,9 @@ import {
   shell,
   withPackage,
 } from "./package_shell.ts";
+import { PROMPT } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
-import { CTRL_D, CTRL_Z, hasPty, Pty, TAB } from "./pty.ts";
+import { CTRL_Z, hasPty, Pty, TAB } from "./pty.ts";
 
 const MANUAL = codeBlocks(
   "docs/install.md",
@@ -157,38 +158,23 @@ async function tryRepl(
   command: string,
   atCtrlZ: "stops" | "stays",
 ): Promise<void> {
-  const pty = new Pty(folder, environment(base));
-  const prompt = /dma\[\d+( @ \w+)?\]> /;
-  try {
-    await pty.see(/\$ /);
-    await pty.press(`stty cols 80; ${command}\n`);
-    await pty.see(/a laboratory for DMA mapping. :help lists the commands/);
-    await pty.see(prompt);
-    await pty.press("let page = alloc_pages(1)\n");
-    await pty.see(prompt);
-    await pty.press("page.pa");
-    await pty.see(/page\.pa/);
-    await pty.press(TAB);
-    await pty.see(/ges/);
-    await pty.press("\n");
-    await pty.see(/^\[0x4000_0000\]$/m);
-    await pty.see(prompt);
-    await pty.press(CTRL_Z);
-    if (atCtrlZ === "stops") {
-      await pty.see(/Stopped[^]*\$ /);
-      await pty.press("fg\n");
-    } else await pty.see(/would suspend only this process/);
-    await pty.see(prompt);
-    await pty.press("page.size + 38\n");
-    await pty.see(/^4134B$/m);
-    await pty.see(prompt);
-    await pty.press(CTRL_D);
-    await pty.see(/\$ /);
-    await pty.press("echo left with $?\n");
-    await pty.see(/^left with 0$/m);
-  } finally {
-    await pty.close();
-  }
+  await using pty = new Pty(folder, environment(base));
+  await pty.see(/\$ /);
+  await pty.press(`stty cols 80; ${command}\n`);
+  await pty.see(/a laboratory for DMA mapping. :help lists the commands/);
+  await pty.see(PROMPT);
+  await pty.press("let page = alloc_pages(1)\n", PROMPT);
+  await pty.press("page.pa", /page\.pa/);
+  await pty.press(TAB, /ges/);
+  await pty.press("\n", /^\[0x4000_0000\]$/m, PROMPT);
+  await pty.press(CTRL_Z);
+  if (atCtrlZ === "stops") {
+    await pty.see(/Stopped[^]*\$ /);
+    await pty.press("fg\n");
+  } else await pty.see(/would suspend only this process/);
+  await pty.see(PROMPT);
+  await pty.press("page.size + 38\n", /^4134B$/m, PROMPT);
+  await pty.leave();
 }
 
 Deno.test("a folder made by the package works, and tests of node --test too (docs/install.md)", (t) =>

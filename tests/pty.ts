@@ -43,7 +43,8 @@ function shellEnvironment(): Record<string, string> {
 /** Modes that a program sets and has to set back: each with how it is before. */
 const MODES = { "25": "h", "1049": "l", "2004": "l" } as const;
 
-export class Pty {
+/** The terminal is there until its block ends. */
+export class Pty implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #keys: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reading: Promise<void>;
@@ -127,13 +128,26 @@ export class Pty {
       .map(([mode]) => mode);
   }
 
-  /** Presses keys. A signal's key throws away what is unread: see something before it. */
-  async press(keys: string): Promise<void> {
+  /** Presses keys, and sees what follows. A signal's key throws away what is unread: see something before it. */
+  async press(keys: string, ...wanted: readonly RegExp[]): Promise<void> {
     await this.#keys.write(new TextEncoder().encode(keys));
+    for (const each of wanted) await this.see(each);
+  }
+
+  /** Presses keys, and waits until the screen has something. @returns The screen then. */
+  async screenAfter(keys: string, wanted: RegExp): Promise<string> {
+    await this.press(keys);
+    return await this.seeScreen(wanted);
+  }
+
+  /** Leaves the REPL for the shell. */
+  async leave(): Promise<void> {
+    await this.press(CTRL_D, /\$ /);
+    await this.press("echo left with $?\n", /^left with 0$/m);
   }
 
   /** Takes the terminal away: what runs at it is reported so by the system. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#child.status;
     await this.#reading;

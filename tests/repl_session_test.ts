@@ -115,15 +115,10 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
 
 async function inFolder(talk: (pty: Pty) => Promise<void>): Promise<void> {
   using folder = new TempFolder();
-  const pty = new Pty(folder.path);
-  try {
-    await pty.see(/\$ /);
-    await pty.press("bind 'set enable-bracketed-paste off'; stty cols 80 rows 24\n");
-    await pty.see(/\$ $/);
-    await talk(pty);
-  } finally {
-    await pty.close();
-  }
+  await using pty = new Pty(folder.path);
+  await pty.see(/\$ /);
+  await pty.press("bind 'set enable-bracketed-paste off'; stty cols 80 rows 24\n", /\$ $/);
+  await talk(pty);
 }
 
 Deno.test({
@@ -138,10 +133,8 @@ Deno.test({
 
       // Completion: of a name, of a member, of an argument, of an address in sight, with what they are.
       await session.give(`pag${TAB}.si${TAB}`, /^dma\[\d+\]> page\.size\n4KiB$/m);
-      await pty.press(`dma_map_${TAB}`);
-      await pty.seeScreen(/dma_map_\n[^]*dma_map_phys {2,}\S/);
-      await pty.press(CTRL_C);
-      await pty.seeScreen(/\^C\ndma\[\d+\]>/);
+      await pty.screenAfter(`dma_map_${TAB}`, /dma_map_\n[^]*dma_map_phys {2,}\S/);
+      await pty.screenAfter(CTRL_C, /\^C\ndma\[\d+\]>/);
       await session.give(`ssd.read(lb${TAB}: 0, into: page)`, /ssd\.read\(lba: 0, into: page\)/);
       await session.give(`:stat${TAB} map${TAB}`, /:state mappings\n/);
 
@@ -168,16 +161,13 @@ Deno.test({
       await session.give("n", /^2000000$/m);
 
       // A search in what was typed.
-      await pty.press(`${CTRL_R}live_map`);
-      await pty.seeScreen(/search back "live_map": iommu\.live_mappings/);
-      await pty.press(CTRL_R);
-      await pty.seeScreen(/search back "live_map": :watch iommu\.live_mappings/);
+      await pty.screenAfter(`${CTRL_R}live_map`, /search back "live_map": iommu\.live_mappings/);
+      await pty.screenAfter(CTRL_R, /search back "live_map": :watch iommu\.live_mappings/);
       await pty.press(CTRL_G);
       await session.give("7 * 6", /^42$/m);
       assert(session.inputs >= 60, `${session.inputs} inputs`);
 
-      await pty.press(CTRL_D);
-      await pty.seeScreen(/\n\$\n*$/);
+      await pty.screenAfter(CTRL_D, /\n\$\n*$/);
       await pty.press("clear; echo left with $?\n");
       assertStringIncludes(await pty.seeScreen(/^left with 0$/m), "left with 0");
       assertEquals(pty.changedModes, []);
@@ -187,7 +177,6 @@ Deno.test({
       await next.give(UP, /^dma\[0\]> 7 \* 6\n42\n/m);
       await next.give(`${CTRL_R}sizes = `, /let sizes = \[\n +\.\.\.> +4KiB,\n/);
       await next.give("sizes.sum()", /^12KiB$/m);
-      await pty.press(CTRL_D);
-      await pty.seeScreen(/\n\$\n*$/);
+      await pty.screenAfter(CTRL_D, /\n\$\n*$/);
     }),
 });

@@ -1,9 +1,7 @@
 /** The REPL at a pseudo-terminal: what its keys do, with the shell that started it around it. */
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } from "./pty.ts";
-import { programLine } from "./dmalab_program.ts";
-
-const PROMPT = /dma\[\d+( @ \w+)?\]> /;
+import { programLine, PROMPT } from "./dmalab_program.ts";
 
 /** A loop without an end lasts until it is interrupted, however long that takes on a busy host. */
 const LIMITS = `--max-steps ${10 ** 14} --max-time 300`;
@@ -18,17 +16,11 @@ async function withRepl(talk: (pty: Pty) => Promise<void>, permissions = "-R"): 
   // An editor that takes its first line from the keyboard.
   const editor = '#!/bin/bash\necho editing\nread -r line\necho "$line + $(cat "$1")" > "$1"\n';
   Deno.writeTextFileSync(folder.at("edit.sh"), editor, { mode: 0o755 });
-  const pty = new Pty(folder.path);
-  try {
-    await pty.see(/\$ /);
-    await pty.press("export EDITOR=./edit.sh\n");
-    await pty.see(/\$ /);
-    await pty.press(start(permissions));
-    await pty.see(PROMPT);
-    await talk(pty);
-  } finally {
-    await pty.close();
-  }
+  await using pty = new Pty(folder.path);
+  await pty.see(/\$ /);
+  await pty.press("export EDITOR=./edit.sh\n", /\$ /);
+  await pty.press(start(permissions), PROMPT);
+  await talk(pty);
 }
 
 const ignore = !hasPty();
@@ -41,12 +33,8 @@ Deno.test({
       // Nothing is waited for in between: the prompt stands there before the REPL does.
       await pty.press("40 + ");
       await pty.press(CTRL_C);
-      await pty.press("20 + 3\n");
-      await pty.see(/40 \+ \^C\n/);
-      await pty.see(/^23$/m);
-      await pty.see(PROMPT);
-      await pty.press(CTRL_D);
-      await pty.see(/\$ $/);
+      await pty.press("20 + 3\n", /40 \+ \^C\n/, /^23$/m, PROMPT);
+      await pty.press(CTRL_D, /\$ $/);
     }),
 });
 
@@ -55,48 +43,26 @@ Deno.test({
   ignore,
   fn: () =>
     withRepl(async (pty) => {
-      await pty.press("3 + ");
-      await pty.see(/3 \+/);
-      await pty.press(CTRL_Z);
-      await pty.see(/Stopped[^]*\$ /);
-      await pty.press("echo still $((20 + 3))\n");
-      await pty.see(/^still 23$/m);
-      await pty.press("fg\n");
-      await pty.see(/dma\[.*3 \+/);
-      await pty.press("39\n");
-      await pty.see(/^42$/m);
-      await pty.see(PROMPT);
+      await pty.press("3 + ", /3 \+/);
+      await pty.press(CTRL_Z, /Stopped[^]*\$ /);
+      await pty.press("echo still $((20 + 3))\n", /^still 23$/m);
+      await pty.press("fg\n", /dma\[.*3 \+/);
+      await pty.press("39\n", /^42$/m, PROMPT);
       // A key by itself is a key, not text that was pasted.
-      await pty.press("prin");
-      await pty.see(/prin/);
-      await pty.press(TAB);
-      await pty.see(/t/);
-      await pty.press(" 6 * 8\n");
-      await pty.see(/^48$/m);
-      await pty.see(PROMPT);
+      await pty.press("prin", /prin/);
+      await pty.press(TAB, /t/);
+      await pty.press(" 6 * 8\n", /^48$/m, PROMPT);
       // Stopped once more, and all keys are keys still: the history, a search in it, giving up, the end.
-      await pty.press(CTRL_Z);
-      await pty.see(/Stopped[^]*\$ /);
-      await pty.press("fg\n");
-      await pty.see(PROMPT);
-      await pty.press(UP);
-      await pty.see(/print 6 \* 8/);
-      await pty.press(`${LEFT}1\n`);
-      await pty.see(/^108$/m);
-      await pty.see(PROMPT);
+      await pty.press(CTRL_Z, /Stopped[^]*\$ /);
+      await pty.press("fg\n", PROMPT);
+      await pty.press(UP, /print 6 \* 8/);
+      await pty.press(`${LEFT}1\n`, /^108$/m, PROMPT);
       await pty.press(CTRL_R);
-      await pty.press("3 +");
-      await pty.see(/3 \+ 39/);
+      await pty.press("3 +", /3 \+ 39/);
       await pty.press(CTRL_G);
-      await pty.press("let gone = [");
-      await pty.see(/let gone/);
-      await pty.press(CTRL_C);
-      await pty.see(/\^C/);
-      await pty.see(PROMPT);
-      await pty.press(CTRL_D);
-      await pty.see(/\$ /);
-      await pty.press("echo left with $?\n");
-      await pty.see(/^left with 0$/m);
+      await pty.press("let gone = [", /let gone/);
+      await pty.press(CTRL_C, /\^C/, PROMPT);
+      await pty.leave();
     }),
 });
 
@@ -105,25 +71,14 @@ Deno.test({
   ignore,
   fn: () =>
     withRepl(async (pty) => {
-      await pty.press("let sizes = [");
-      await pty.see(/let sizes = \[/);
-      await pty.press(CTRL_C);
-      await pty.see(/\^C/);
-      await pty.see(PROMPT);
-      await pty.press("while true {}\n");
-      await pty.see(/while true/);
+      await pty.press("let sizes = [", /let sizes = \[/);
+      await pty.press(CTRL_C, /\^C/, PROMPT);
+      await pty.press("while true {}\n", /while true/);
       // No key is read before the input has taken a while: until then there is nothing to end.
       await new Promise((resolve) => setTimeout(resolve, 1000));
-      await pty.press(CTRL_C);
-      await pty.see(/error\[E0807\]: interrupted/);
-      await pty.see(PROMPT);
-      await pty.press("40 + 2\n");
-      await pty.see(/^42$/m);
-      await pty.see(PROMPT);
-      await pty.press(CTRL_D);
-      await pty.see(/\$ /);
-      await pty.press("echo left with $?\n");
-      await pty.see(/^left with 0$/m);
+      await pty.press(CTRL_C, /error\[E0807\]: interrupted/, PROMPT);
+      await pty.press("40 + 2\n", /^42$/m, PROMPT);
+      await pty.leave();
     }),
 });
 
@@ -132,21 +87,13 @@ Deno.test({
   ignore,
   fn: () =>
     withRepl(async (pty) => {
-      await pty.press("40 + 1\n");
-      await pty.see(/^41$/m);
-      await pty.see(PROMPT);
-      await pty.press(":edit\n");
-      await pty.see(/^editing$/m);
+      await pty.press("40 + 1\n", /^41$/m, PROMPT);
+      await pty.press(":edit\n", /^editing$/m);
       // Ctrl-Z stops both, and fg lets both go on.
-      await pty.press(CTRL_Z);
-      await pty.see(/Stopped[^]*\$ /);
-      await pty.press("fg\n");
-      await pty.see(/repl\s/);
-      await pty.press("59\n");
-      await pty.see(/dma\[0\]> 59 \+ 40 \+ 1/);
-      await pty.press("\n");
-      await pty.see(/^100$/m);
-      await pty.see(PROMPT);
+      await pty.press(CTRL_Z, /Stopped[^]*\$ /);
+      await pty.press("fg\n", /repl\s/);
+      await pty.press("59\n", /dma\[0\]> 59 \+ 40 \+ 1/);
+      await pty.press("\n", /^100$/m, PROMPT);
     }, "-R -W --allow-env=VISUAL,EDITOR --allow-run"),
 });
 
@@ -168,11 +115,8 @@ Deno.test({
     ] as const;
     for (const [permissions, seen] of ways) {
       await withRepl(async (pty) => {
-        await pty.press(":edit\n");
-        await pty.see(seen);
-        await pty.see(PROMPT);
-        await pty.press("40 + 2\n");
-        await pty.see(/^42$/m);
+        await pty.press(":edit\n", seen, PROMPT);
+        await pty.press("40 + 2\n", /^42$/m);
       }, permissions);
     }
   },
