@@ -23,7 +23,13 @@ import {
   withStorage,
 } from "@dmalab/c_drivers/tree";
 import { DEFAULT_KERNEL, TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
-import { compareSequences } from "../oracle/compare.ts";
+import {
+  compareSequences,
+  type Implementation,
+  type MakeImplementation,
+  type OperationResult,
+  type Sequences,
+} from "../oracle/compare.ts";
 import { iovaSequence } from "../oracle/iova_sequences.ts";
 import {
   answerOf,
@@ -485,98 +491,98 @@ Deno.test("an operation calls the function of its name with its row's arguments,
   ]);
 });
 
+/** The shortest sequence that tells a model from one with a mistake in its answers; two that are right agree. */
+function operationsThatTell<O extends { readonly op: string }>(
+  make: MakeImplementation<O>,
+  sequences: Sequences<O>,
+  mistake: (answer: OperationResult, operation: O, model: Implementation<O>) => OperationResult,
+): readonly string[] {
+  assertEquals(compareSequences([make, make], sequences).difference, null);
+  const makeWrong = () => {
+    const model = make();
+    return { run: (operation: O) => mistake(model.run(operation), operation, model) };
+  };
+  const { difference } = compareSequences([make, makeWrong], sequences);
+  return difference!.operations.map(({ op }) => op);
+}
+
 Deno.test("an allocator that differs in one answer is found, by a minimal sequence", () => {
-  const same = () => new IovaModel();
-  const options = { count: 3, seed: 1, stepsOf: iovaSequence };
-  assertEquals(compareSequences([same, same], options).difference, null);
   // It forgets that a free range below the limit may be larger than asked for.
-  class Wrong extends IovaModel {
-    override run(operation: IovaOperation) {
-      const answer = super.run(operation);
-      return operation.op === "alloc_fast" && operation.size % 5 === 3
+  const operations = operationsThatTell<IovaOperation>(
+    () => new IovaModel(),
+    { count: 3, seed: 1, stepsOf: iovaSequence },
+    (answer, operation) =>
+      operation.op === "alloc_fast" && operation.size % 5 === 3
         ? { pfn: Number(answer["pfn"]) - 1 }
-        : answer;
-    }
-  }
-  const { difference } = compareSequences([same, () => new Wrong()], options);
-  assertEquals(difference?.operations.map(({ op }) => op), ["init", "alloc_fast"]);
+        : answer,
+  );
+  assertEquals(operations, ["init", "alloc_fast"]);
 });
 
 Deno.test("a mapping layer that forgets a flush is found, by a minimal sequence", () => {
-  const same = () => new MappingModel();
-  const options = { count: 12, seed: 1, stepsOf: mappingSequence };
-  assertEquals(compareSequences([same, same], options).difference, null);
-  class Wrong extends MappingModel {
-    override run(operation: MappingOperation) {
-      const answer = super.run(operation);
-      return operation.op === "unmap_phys" ? { ...answer, events: [] } : answer;
-    }
-  }
-  const { difference } = compareSequences([same, () => new Wrong()], options);
-  assertEquals(difference?.operations.map(({ op }) => op), ["init", "map_phys", "unmap_phys"]);
+  const operations = operationsThatTell<MappingOperation>(
+    () => new MappingModel(),
+    { count: 12, seed: 1, stepsOf: mappingSequence },
+    (answer, { op }) => op === "unmap_phys" ? { ...answer, events: [] } : answer,
+  );
+  assertEquals(operations, ["init", "map_phys", "unmap_phys"]);
 });
 
 Deno.test("an iterator that forgets a request's last segment is found, by a minimal sequence", () => {
-  const same = () => new MappingModel();
-  const options = { count: 12, seed: 1, stepsOf: requestSequence };
-  assertEquals(compareSequences([same, same], options).difference, null);
-  class Wrong extends MappingModel {
-    override run(operation: MappingOperation) {
-      const answer = super.run(operation);
-      if (operation.op !== "rq_list") return answer;
-      return { ...answer, list: (answer["list"] as unknown[]).slice(0, -1) };
-    }
-  }
-  const { difference } = compareSequences([same, () => new Wrong()], options);
-  assertEquals(difference?.operations.map(({ op }) => op), ["init", "rq_list"]);
+  const operations = operationsThatTell<MappingOperation>(
+    () => new MappingModel(),
+    { count: 12, seed: 1, stepsOf: requestSequence },
+    (answer, { op }) =>
+      op === "rq_list" ? { ...answer, list: (answer["list"] as unknown[]).slice(0, -1) } : answer,
+  );
+  assertEquals(operations, ["init", "rq_list"]);
 });
 
 Deno.test("a list of pages that stays mapped when an entry is unmapped is found, by a minimal sequence", () => {
-  const same = () => new MappingModel();
-  const options = { count: 12, seed: 1, stepsOf: hmmSequence };
-  assertEquals(compareSequences([same, same], options).difference, null);
-  class Wrong extends MappingModel {
-    override run(operation: MappingOperation) {
-      const answer = super.run(operation);
-      return answer["ret"] === true ? { ...answer, events: [] } : answer;
-    }
-  }
-  const { difference } = compareSequences([same, () => new Wrong()], options);
-  assertEquals(
-    difference?.operations.map(({ op }) => op).filter((op) => op.startsWith("hmm_")),
-    ["hmm_alloc", "hmm_fill", "hmm_map", "hmm_unmap"],
+  const operations = operationsThatTell<MappingOperation>(
+    () => new MappingModel(),
+    { count: 12, seed: 1, stepsOf: hmmSequence },
+    (answer) => answer["ret"] === true ? { ...answer, events: [] } : answer,
   );
+  const own = operations.filter((op) => op.startsWith("hmm_"));
+  assertEquals(own, ["hmm_alloc", "hmm_fill", "hmm_map", "hmm_unmap"]);
 });
 
 Deno.test("a kind of peer memory that is worked out without its messages is found, by a minimal sequence", () => {
-  const same = () => new P2pModel(DEFAULT_KERNEL);
-  const options = { count: 40, seed: 1, stepsOf: p2pSequence };
-  assertEquals(compareSequences([same, same], options).difference, null);
-  class Wrong extends P2pModel {
-    override run(operation: P2pOperation) {
-      const answer = super.run(operation);
+  const operations = operationsThatTell<P2pOperation>(
+    () => new P2pModel(DEFAULT_KERNEL),
+    { count: 40, seed: 1, stepsOf: p2pSequence },
+    (answer, operation, model) => {
       if (operation.op !== "kind") return answer;
       const { client, provider } = operation;
-      super.run({ op: "distance", provider, clients: [client], verbose: false });
-      return super.run(operation);
-    }
-  }
-  const { difference } = compareSequences([same, () => new Wrong(DEFAULT_KERNEL)], options);
-  assertEquals(difference?.operations.map(({ op }) => op), ["tree", "kind"]);
+      model.run({ op: "distance", provider, clients: [client], verbose: false });
+      return model.run(operation);
+    },
+  );
+  assertEquals(operations, ["tree", "kind"]);
 });
 
 Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", () => {
-  const same = () => new PoolModel();
-  const options = { count: 6, seed: 1, stepsOf: poolSequence };
-  assertEquals(compareSequences([same, same], options).difference, null);
-  class Wrong extends PoolModel {
-    override run(operation: PoolOperation) {
-      const answer = super.run(operation);
-      return operation.op === "sync_for_cpu" ? { ...answer, copies: [] } : answer;
-    }
+  const operations = operationsThatTell<PoolOperation>(
+    () => new PoolModel(),
+    { count: 6, seed: 1, stepsOf: poolSequence },
+    (answer, { op }) => op === "sync_for_cpu" ? { ...answer, copies: [] } : answer,
+  );
+  assertEquals(operations, ["init", "map", "sync_for_cpu"]);
+});
+
+Deno.test("a page table that frees one table too few is found, by a minimal sequence", () => {
+  for (const shapes of [GENERIC_SHAPES, ARM_SHAPES]) {
+    const operations = operationsThatTell<TableOperation>(
+      () => new TableModel(),
+      { count: 2 * shapes.length, seed: 0, stepsOf: tableSequences(shapes) },
+      (answer, { op }) =>
+        op === "unmap" && Number(answer["unmapped"]) >= 2 ** 21
+          ? { ...answer, tables: Number(answer["tables"]) + 1 }
+          : answer,
+    );
+    assertEquals(operations, ["init", "map", "unmap"]);
   }
-  const { difference } = compareSequences([same, () => new Wrong()], options);
-  assertEquals(difference?.operations.map(({ op }) => op), ["init", "map", "sync_for_cpu"]);
 });
 
 Deno.test("what a tree fills inside bounce buffers is noted for the operation that does it", () => {
@@ -590,23 +596,6 @@ Deno.test("what a tree fills inside bounce buffers is noted for the operation th
   assertEquals(filled, [[0x1000, 0, 64]]);
   noted.begin();
   assertEquals(noted.fills, []);
-});
-
-Deno.test("a page table that frees one table too few is found, by a minimal sequence", () => {
-  const same = () => new TableModel();
-  for (const shapes of [GENERIC_SHAPES, ARM_SHAPES]) {
-    const options = { count: 2 * shapes.length, seed: 0, stepsOf: tableSequences(shapes) };
-    assertEquals(compareSequences([same, same], options).difference, null);
-    class Wrong extends TableModel {
-      override run(operation: TableOperation) {
-        const answer = super.run(operation);
-        const isLarge = operation.op === "unmap" && Number(answer["unmapped"]) >= 2 ** 21;
-        return isLarge ? { ...answer, tables: Number(answer["tables"]) + 1 } : answer;
-      }
-    }
-    const { difference } = compareSequences([same, () => new Wrong()], options);
-    assertEquals(difference?.operations.map(({ op }) => op), ["init", "map", "unmap"]);
-  }
 });
 
 /** How the tests of mini.dma end: four use what stubs have not set, the last one leaks. */
