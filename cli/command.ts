@@ -43,6 +43,11 @@ export const text = (placeholder: string, doc: string) =>
   ({ kind: "text", placeholder, doc }) as const;
 export const texts = (placeholder: string, doc: string) =>
   ({ kind: "texts", placeholder, doc }) as const;
+export const integer = (
+  placeholder: string,
+  doc: string,
+  bounds: { readonly least?: number; readonly most?: number } = {},
+) => ({ kind: "integer", placeholder, doc, ...bounds }) as const;
 
 export interface Example {
   /** The command line, without the program's name. */

@@ -3,7 +3,7 @@
  *
  * With `--json` each line is one object `{"name","value","unit","ratio","to"}`.
  */
-import { command, type Invocation } from "@dmalab/cli/extend";
+import { command, flag, type Invocation, text } from "@dmalab/cli/extend";
 import { type ExitCode, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { type Benchmark, formatResult } from "./bench/benchmark.ts";
 import { BENCHMARKS } from "./bench/mod.ts";
@@ -12,16 +12,15 @@ import { measureRepeatedly } from "./bench/repeated.ts";
 import { runTask } from "./task.ts";
 
 const OPTIONS = {
-  list: { kind: "flag", doc: "List the benchmarks." },
-  json: { kind: "flag", doc: "Print an object per result." },
-  long: { kind: "flag", doc: "Let the benchmarks that look for growth over time take minutes." },
-  save: { kind: "text", placeholder: "FILE", doc: "Measure nine rounds and write them to FILE." },
-  against: {
-    kind: "text",
-    placeholder: "FILE|COMMIT",
-    doc: "Compare nine rounds with a saved file, or with a commit in alternating rounds, and say " +
+  list: flag("List the benchmarks."),
+  json: flag("Print an object per result."),
+  long: flag("Let the benchmarks that look for growth over time take minutes."),
+  save: text("FILE", "Measure nine rounds and write them to FILE."),
+  against: text(
+    "FILE|COMMIT",
+    "Compare nine rounds with a saved file, or with a commit in alternating rounds, and say " +
       "which differences are noise.",
-  },
+  ),
 } as const;
 
 /** @throws {CannotMeasure} */

@@ -1,4 +1,4 @@
-import { command, flag } from "../command.ts";
+import { command, flag, integer } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
@@ -24,12 +24,7 @@ export const DEBUG = command({
   },
   options: {
     match: MATCH,
-    run: {
-      kind: "integer",
-      least: 1,
-      placeholder: "N",
-      doc: "run N of the list",
-    },
+    run: integer("N", "run N of the list", { least: 1 }),
     plain: flag("read commands line by line, as from a pipe"),
     ...VERDICT,
     seed: SEED,

@@ -1,7 +1,7 @@
 /** What commands that run scenarios have in common. */
 import { nearestNames } from "@dmalab/lang/diagnostics";
 import { CLOCK_TIMES } from "@dmalab/lang/values";
-import { type ArgumentSpec, flag, type OptionSpec, text, texts } from "../command.ts";
+import { type ArgumentSpec, flag, integer, type OptionSpec, text, texts } from "../command.ts";
 import type { LimitOption } from "../scenario/limit_options.ts";
 import { TRACE_FORMS } from "../scenario/trace_form.ts";
 import type { Screen } from "../screen.ts";
@@ -48,19 +48,12 @@ function matching(runs: string) {
   );
 }
 
-export const SEED = {
-  kind: "integer",
-  placeholder: "NUMBER",
-  doc: "random seed (default: the file's)",
-} as const satisfies OptionSpec;
+export const SEED = integer("NUMBER", "random seed (default: the file's)");
 
-export const JOBS = {
-  kind: "integer",
+export const JOBS = integer("N", "workers (default: 1); the report does not depend on N", {
   least: 1,
   most: 256,
-  placeholder: "N",
-  doc: "workers (default: 1); the report does not depend on N",
-} as const satisfies OptionSpec;
+});
 
 /** The script's limits. Each has an error of its own and exit code 3. */
 export const LIMITS = {
@@ -77,7 +70,7 @@ export const LIMITS = {
 } satisfies Record<LimitOption, OptionSpec>;
 
 function limit(placeholder: string, doc: string) {
-  return { kind: "integer", least: 1, placeholder, doc } as const;
+  return integer(placeholder, doc, { least: 1 });
 }
 
 /** The value of an option that takes one of a few words, the first without one; null after saying so. */

@@ -1,4 +1,4 @@
-import { command, JOBS, refuse, type Screen, SEED } from "@dmalab/cli/extend";
+import { command, integer, JOBS, refuse, type Screen, SEED, text } from "@dmalab/cli/extend";
 import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
 import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { HuntWords } from "./requests/hunt_options.ts";
@@ -34,42 +34,31 @@ export const HUNT = command({
     count: "any",
   },
   options: {
-    kernel: {
-      kind: "text",
-      placeholder: "RELEASE",
-      doc: `kernel release: ${KERNEL_NAMES.join(", ")} (default: ${DEFAULT_KERNEL})`,
-    },
-    quirks: {
-      kind: "text",
-      placeholder: "LIST",
-      doc:
-        'defects to add to or remove from the release\'s: "x" adds, "not x" removes, "none" first: empty set',
-    },
-    mode: {
-      kind: "text",
-      placeholder: "MODE",
-      doc: "IOMMU mode of random machines (default: drawn)",
-    },
-    cases: {
-      kind: "integer",
-      placeholder: "NUMBER",
-      doc: "requests to try (default: 20000), or cases of a driver (default: 1000000)",
-    },
-    seconds: { kind: "integer", placeholder: "NUMBER", doc: "stop after NUMBER seconds" },
+    kernel: text(
+      "RELEASE",
+      `kernel release: ${KERNEL_NAMES.join(", ")} (default: ${DEFAULT_KERNEL})`,
+    ),
+    quirks: text(
+      "LIST",
+      'defects to add to or remove from the release\'s: "x" adds, "not x" removes, "none" first: empty set',
+    ),
+    mode: text("MODE", "IOMMU mode of random machines (default: drawn)"),
+    cases: integer(
+      "NUMBER",
+      "requests to try (default: 20000), or cases of a driver (default: 1000000)",
+    ),
+    seconds: integer("NUMBER", "stop after NUMBER seconds"),
     seed: { ...SEED, doc: "random seed (default: 1)" },
-    seeds: {
-      kind: "integer",
-      least: 1,
-      most: MAX_SEEDS,
-      placeholder: "NUMBER",
-      doc: "how many seeds to hunt with, one after the other (default: 1; with --shard I/N: N)",
-    },
-    shard: { kind: "text", placeholder: "I/N", doc: "run shard I of N of the seeds" },
-    out: {
-      kind: "text",
-      placeholder: "DIR",
-      doc: "keep each seed's result in DIR/shard-I.jsonl; started again, the shard goes on there",
-    },
+    seeds: integer(
+      "NUMBER",
+      "how many seeds to hunt with, one after the other (default: 1; with --shard I/N: N)",
+      { least: 1, most: MAX_SEEDS },
+    ),
+    shard: text("I/N", "run shard I of N of the seeds"),
+    out: text(
+      "DIR",
+      "keep each seed's result in DIR/shard-I.jsonl; started again, the shard goes on there",
+    ),
     jobs: JOBS,
   },
   examples: [

@@ -1,4 +1,4 @@
-import { command, refuse } from "@dmalab/cli/extend";
+import { command, integer, refuse } from "@dmalab/cli/extend";
 
 /** Actions with the number of trees that each takes. */
 const ACTIONS: Readonly<Record<string, number>> = { compile: 1, compare: 1, diff: 2 };
@@ -25,17 +25,8 @@ export const TREE = command({
     count: "some",
   },
   options: {
-    cases: {
-      kind: "integer",
-      placeholder: "N",
-      least: 1,
-      doc: `for compare and diff: sequences (default: ${USUAL_CASES})`,
-    },
-    seed: {
-      kind: "integer",
-      placeholder: "N",
-      doc: `for compare and diff: first random seed (default: ${USUAL_SEED})`,
-    },
+    cases: integer("N", `for compare and diff: sequences (default: ${USUAL_CASES})`, { least: 1 }),
+    seed: integer("N", `for compare and diff: first random seed (default: ${USUAL_SEED})`),
   },
   examples: [
     { line: "tree compile ../linux drivers/nvme/host/pci.c", doc: "whether this file compiles" },

@@ -1,4 +1,4 @@
-import { command } from "@dmalab/cli/extend";
+import { command, flag, text } from "@dmalab/cli/extend";
 
 export const TOPOLOGY = command({
   name: "topology",
@@ -16,29 +16,16 @@ export const TOPOLOGY = command({
     count: "one",
   },
   options: {
-    as: {
-      kind: "text",
-      placeholder: "dma",
-      doc: "write a machine block with the same topology",
-    },
-    provider: {
-      kind: "text",
-      placeholder: "FUNCTION",
-      doc: "the provider (its BAR is the DMA target), as an address (05:00.0) or a name in the " +
+    as: text("dma", "write a machine block with the same topology"),
+    provider: text(
+      "FUNCTION",
+      "the provider (its BAR is the DMA target), as an address (05:00.0) or a name in the " +
         "drawing (gpu0); with --client: the route hop by hop and the smallest ACS change that improves it",
-    },
-    client: {
-      kind: "text",
-      placeholder: "FUNCTION",
-      doc: "the client (the function that issues the DMA)",
-    },
-    cpu: {
-      kind: "text",
-      placeholder: "VENDOR:FAMILY",
-      doc: "the CPU, if the input does not name it: amd:0x19",
-    },
-    json: { kind: "flag", doc: "print everything as JSON" },
-    all: { kind: "flag", doc: "include chipset-internal functions" },
+    ),
+    client: text("FUNCTION", "the client (the function that issues the DMA)"),
+    cpu: text("VENDOR:FAMILY", "the CPU, if the input does not name it: amd:0x19"),
+    json: flag("print everything as JSON"),
+    all: flag("include chipset-internal functions"),
   },
   examples: [
     { line: "topology server.txt", doc: "the PCI tree and all pairs" },

@@ -1,4 +1,4 @@
-import { command, flag, refuse, text } from "@dmalab/cli/extend";
+import { command, flag, integer, refuse, text } from "@dmalab/cli/extend";
 
 /** What can be done with a trace. */
 const ACTIONS = [
@@ -36,22 +36,17 @@ export const TRACE = command({
   options: {
     json: flag("one JSON object: summary, balance and findings"),
     at: text("PLACE", "for show: a line (318), an address (0xfffff000) or a time (9.591s)"),
-    around: {
-      kind: "integer",
-      placeholder: "LINE",
-      doc: "for script: only the mappings involved in the finding at LINE",
-    },
+    around: integer("LINE", "for script: only the mappings involved in the finding at LINE"),
     as: text(
       "FORM",
       "for export: ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
     ),
     events: flag("for summary: every event with its file and line, one JSON object per line"),
     html: flag("for devices: one HTML page with plots; each point links to its trace lines"),
-    keep: {
-      kind: "integer",
-      placeholder: "SECONDS",
-      doc: "for watch: seconds of the trace to write at a fault (default: 10; at most 32 MiB)",
-    },
+    keep: integer(
+      "SECONDS",
+      "for watch: seconds of the trace to write at a fault (default: 10; at most 32 MiB)",
+    ),
     to: text("NAME", "for watch: write each fault to NAME-1.trace.txt, … (default: dmalab-fault)"),
     shrink: flag("for script: only the mappings involved in findings"),
   },

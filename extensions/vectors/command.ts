@@ -1,4 +1,4 @@
-import { command, refuse, SEED } from "@dmalab/cli/extend";
+import { command, flag, integer, refuse, SEED, text } from "@dmalab/cli/extend";
 import { HELD, WRONG } from "@dmalab/cli/exit_code";
 
 /** Random vectors by default. */
@@ -18,16 +18,9 @@ export const VECTORS = command({
     "field.",
   argument: null,
   options: {
-    out: { kind: "text", placeholder: "FILE", doc: "output file (default: standard output)" },
-    count: {
-      kind: "integer",
-      placeholder: "NUMBER",
-      doc: `random requests (default: ${DEFAULT_COUNT}, at most ${MAX_COUNT})`,
-    },
-    negative: {
-      kind: "flag",
-      doc: "malformed commands for controllers, each with the status it must get",
-    },
+    out: text("FILE", "output file (default: standard output)"),
+    count: integer("NUMBER", `random requests (default: ${DEFAULT_COUNT}, at most ${MAX_COUNT})`),
+    negative: flag("malformed commands for controllers, each with the status it must get"),
     seed: { ...SEED, doc: `random seed (default: ${DEFAULT_SEED})` },
   },
   examples: [

@@ -4,7 +4,7 @@
  *
  * What is found is printed with its text; put it into `tests/fuzz/found_test.ts`, and mend it.
  */
-import { command, type Invocation, ProcessScreen } from "@dmalab/cli/extend";
+import { command, flag, integer, type Invocation, ProcessScreen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { type HuntSettings, readHuntOptions } from "@dmalab/hunt/requests";
 import { runHunt } from "@dmalab/hunt/cli";
@@ -24,21 +24,12 @@ const CALLS = 1_000_000;
 const SHARES = { programs: 4, calls: 3, requests: 3 };
 
 const OPTIONS = {
-  cases: { kind: "integer", placeholder: "N", doc: "Try N programs (a million); 0: no programs." },
-  check: { kind: "flag", doc: "Check the programs and run none; print the slowest to check." },
-  calls: { kind: "integer", placeholder: "N", doc: "Try N calls (a million); 0: no calls." },
-  seconds: {
-    kind: "integer",
-    placeholder: "N",
-    doc: "Try programs, calls and requests for N seconds.",
-  },
-  seed: { kind: "integer", placeholder: "S", doc: "Draw others (1)." },
-  workers: {
-    kind: "integer",
-    placeholder: "N",
-    least: 1,
-    doc: "Use N workers (one for each processor).",
-  },
+  cases: integer("N", "Try N programs (a million); 0: no programs."),
+  check: flag("Check the programs and run none; print the slowest to check."),
+  calls: integer("N", "Try N calls (a million); 0: no calls."),
+  seconds: integer("N", "Try programs, calls and requests for N seconds."),
+  seed: integer("S", "Draw others (1)."),
+  workers: integer("N", "Use N workers (one for each processor).", { least: 1 }),
 } as const;
 
 /** How much to try; infinite where only the time is counted. */

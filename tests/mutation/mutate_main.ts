@@ -5,7 +5,7 @@
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
  * and its change, then the score by file. With a file of results, a run that was interrupted goes on.
  */
-import { command, type Invocation } from "@dmalab/cli/extend";
+import { command, flag, integer, type Invocation, text } from "@dmalab/cli/extend";
 import { HELD, WRONG } from "@dmalab/cli/exit_code";
 import { isLong } from "../running/sizes.ts";
 import { ROOT, SOURCE_FOLDERS } from "../source_text.ts";
@@ -18,38 +18,17 @@ import { FIRST, mutableFiles, nearestTestFiles, otherTestFiles } from "./tree.ts
 import { Judged, Score, scoreText } from "./verdict.ts";
 
 const OPTIONS = {
-  file: {
-    kind: "text",
-    placeholder: "PATH",
-    doc: "Change this file or the files of this folder only.",
-  },
-  sample: {
-    kind: "integer",
-    placeholder: "N",
-    doc: "Try N changes drawn at random instead of all.",
-  },
-  seed: { kind: "integer", placeholder: "S", doc: "Draw another sample (1)." },
-  seconds: { kind: "integer", placeholder: "N", doc: "Stop after N seconds." },
-  jobs: {
-    kind: "integer",
-    placeholder: "N",
-    least: 1,
-    doc: "Run N processes (one for each processor).",
-  },
-  results: {
-    kind: "text",
-    placeholder: "FILE",
-    doc: "Keep results in FILE, and continue from them.",
-  },
-  short: { kind: "flag", doc: "Use the tests of the short suite only." },
-  nearest: { kind: "flag", doc: "Use the tests beside the changed sources only." },
-  tests: { kind: "text", placeholder: "PATH,…", doc: "Use these test files only." },
-  others: {
-    kind: "text",
-    placeholder: "PATH,…",
-    doc: "After the nearest tests, use these files only.",
-  },
-  thorough: { kind: "flag", doc: "Run every test that reaches a change, however long it takes." },
+  file: text("PATH", "Change this file or the files of this folder only."),
+  sample: integer("N", "Try N changes drawn at random instead of all."),
+  seed: integer("S", "Draw another sample (1)."),
+  seconds: integer("N", "Stop after N seconds."),
+  jobs: integer("N", "Run N processes (one for each processor).", { least: 1 }),
+  results: text("FILE", "Keep results in FILE, and continue from them."),
+  short: flag("Use the tests of the short suite only."),
+  nearest: flag("Use the tests beside the changed sources only."),
+  tests: text("PATH,…", "Use these test files only."),
+  others: text("PATH,…", "After the nearest tests, use these files only."),
+  thorough: flag("Run every test that reaches a change, however long it takes."),
 } as const;
 
 type Options = Invocation<typeof OPTIONS>["options"];

@@ -5,7 +5,7 @@
  * Prints ten times what the machines hold and what the process takes of the host. Ends with exit code
  * 1 when something is held that was not before, or when the memory in use keeps growing.
  */
-import { command } from "@dmalab/cli/extend";
+import { command, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { runTask } from "@dmalab/tools";
 import { soak, type SoakPoint } from "./soak.ts";
@@ -68,8 +68,8 @@ await runTask(command({
     "resets and removals; fails when something stays held or the heap keeps growing.",
   argument: null,
   options: {
-    requests: { kind: "integer", placeholder: "N", least: 1, doc: "Run N requests (ten million)." },
-    seed: { kind: "integer", placeholder: "S", doc: "Draw other requests (1)." },
+    requests: integer("N", "Run N requests (ten million).", { least: 1 }),
+    seed: integer("S", "Draw other requests (1)."),
   },
   examples: [{ line: "soak --requests 100000", doc: "A short run." }],
   may: {},

@@ -6,7 +6,7 @@
  * whose ring buffers hold as much time loses nothing. Ends with exit code 1 when lines are missing,
  * the reader found anything, was late for longer than that, or its memory grew.
  */
-import { command } from "@dmalab/cli/extend";
+import { command, flag, integer } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { runTask } from "@dmalab/tools";
 import { TraceFeed } from "./trace_feed.ts";
@@ -151,10 +151,10 @@ await runTask(command({
     "missing, the reader is late, or its memory grows.",
   argument: null,
   options: {
-    rate: { kind: "integer", placeholder: "N", least: 1, doc: "N lines a second (200000)." },
-    seconds: { kind: "integer", placeholder: "S", least: 1, doc: "For S seconds (600)." },
-    check: { kind: "flag", doc: "Ten million lines to `trace check`, as fast as it reads." },
-    file: { kind: "flag", doc: "With --check: from a file instead of a pipe." },
+    rate: integer("N", "N lines a second (200000).", { least: 1 }),
+    seconds: integer("S", "For S seconds (600).", { least: 1 }),
+    check: flag("Ten million lines to `trace check`, as fast as it reads."),
+    file: flag("With --check: from a file instead of a pipe."),
   },
   examples: [{ line: "soak-watch --seconds 60", doc: "A short run." }],
   may: {},

@@ -1,4 +1,4 @@
-import { command } from "@dmalab/cli/extend";
+import { command, integer } from "@dmalab/cli/extend";
 
 export const DAP = command({
   name: "dap",
@@ -9,13 +9,10 @@ export const DAP = command({
     "and the arguments of a launch. Runs are recorded, so every step can be reversed.",
   argument: null,
   options: {
-    port: {
-      kind: "integer",
-      placeholder: "NUMBER",
+    port: integer("NUMBER", "listen on this TCP port of localhost, for any number of clients", {
       least: 1,
       most: 65_535,
-      doc: "listen on this TCP port of localhost, for any number of clients",
-    },
+    }),
   },
   examples: [
     { line: "dap", doc: "on standard input and output, as an editor starts it" },

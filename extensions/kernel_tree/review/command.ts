@@ -1,4 +1,4 @@
-import { command, MATCH, refuse } from "@dmalab/cli/extend";
+import { command, flag, MATCH, refuse, text, texts } from "@dmalab/cli/extend";
 
 export const REVIEW = command({
   name: "review",
@@ -18,19 +18,13 @@ export const REVIEW = command({
     count: "some",
   },
   options: {
-    scenario: {
-      kind: "texts",
-      placeholder: "FILE",
-      doc:
-        "scenario, a name of dmalab's (reach.dma), or mapping code for random sequences, to run instead of all",
-    },
+    scenario: texts(
+      "FILE",
+      "scenario, a name of dmalab's (reach.dma), or mapping code for random sequences, to run instead of all",
+    ),
     match: MATCH,
-    html: {
-      kind: "text",
-      placeholder: "FILE",
-      doc: "also write it as an HTML page, with each patch beside what it changes",
-    },
-    "allow-unreached": { kind: "flag", doc: "exit with 0 where changed lines did not run" },
+    html: text("FILE", "also write it as an HTML page, with each patch beside what it changes"),
+    "allow-unreached": flag("exit with 0 where changed lines did not run"),
   },
   examples: [
     { line: "review ../linux ../patched", doc: "the tree before and after a patch" },
