@@ -282,19 +282,7 @@ export class CRequests {
 
 /** A request's memory, bio by bio. */
 function vecsOf(request: BlockRequest): readonly BioVec[] {
-  return request.bios.flatMap((bio) => {
-    const vecs: BioVec[] = [];
-    let leftBytes = bio.sizeBytes;
-    let skippedBytes = bio.vecDoneBytes;
-    for (const { phys, sizeBytes } of bio.vecs.slice(bio.vecIndex)) {
-      const takenBytes = Math.min(leftBytes, sizeBytes - skippedBytes);
-      if (takenBytes <= 0) break;
-      vecs.push({ phys: phys + skippedBytes as PhysAddr, sizeBytes: takenBytes });
-      leftBytes -= takenBytes;
-      skippedBytes = 0;
-    }
-    return vecs;
-  });
+  return request.bios.flatMap((bio) => bio.parts());
 }
 
 /** Memory cut at pages, by where these begin. */

@@ -35,6 +35,12 @@ export interface BioVec {
   readonly sizeBytes: Bytes;
 }
 
+/** A vector as far as a bio reaches into it. */
+export interface VecPart extends BioVec {
+  /** From the page that the vector begins in; more than a page when its front was cut off. */
+  readonly offset: number;
+}
+
 /** Flags of a bio, inherited by its request. */
 export const BIO_FLAG = {
   /** Fail rather than wait: a bio that must be cut ends with AGAIN. */
@@ -104,9 +110,20 @@ export class Bio {
     return (this.vecs[this.vecIndex]!.phys + this.vecDoneBytes) as PhysAddr;
   }
 
-  /** Offset of the window's first byte, from the page that its vector begins in. */
-  get firstOffset(): number {
-    return vecOffset(this.vecs[this.vecIndex]!.phys) + this.vecDoneBytes;
+  /** The memory of the window, vector by vector; none for an operation without memory. */
+  parts(): readonly VecPart[] {
+    const parts: VecPart[] = [];
+    let leftBytes = this.sizeBytes;
+    let doneBytes = this.vecDoneBytes;
+    for (let index = this.vecIndex; leftBytes > 0 && index < this.vecs.length; index++) {
+      const vec = this.vecs[index]!;
+      const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
+      const offset = vecOffset(vec.phys) + doneBytes;
+      parts.push({ phys: (vec.phys + doneBytes) as PhysAddr, offset, sizeBytes });
+      leftBytes -= sizeBytes;
+      doneBytes = 0;
+    }
+    return parts;
   }
 
   /** A window of its own over the same vectors. Gap bit and metadata are the caller's. */

@@ -21,8 +21,18 @@ Deno.test("a window that moves begins at the byte that it has come to, in memory
       const { phys } = VECS[index]!;
       assertEquals([bio.sector, bio.sizeBytes], [1000 + done / 512, WHOLE - done]);
       assertEquals([bio.vecIndex, bio.vecDoneBytes], [index, rest]);
-      assertEquals([bio.firstPhys, bio.firstOffset], [phys + rest, phys % 4096 + rest]);
+      assertEquals(bio.firstPhys, phys + rest);
+      const sizes = VECS.slice(index).map(({ sizeBytes }, at) => sizeBytes - (at === 0 ? rest : 0));
+      assertEquals(
+        bio.parts(),
+        VECS.slice(index).map((vec, at) => {
+          const doneBytes = at === 0 ? rest : 0;
+          const offset = vec.phys % 4096 + doneBytes;
+          return { phys: vec.phys + doneBytes as PhysAddr, offset, sizeBytes: sizes[at]! };
+        }),
+      );
       const clone = bio.clone(0x200);
+      assertEquals(clone.parts(), [{ ...bio.parts()[0]!, sizeBytes: 0x200 }]);
       bio.advance(0x200);
       assertEquals([clone.op, clone.sector, clone.sizeBytes], ["read", 1000 + done / 512, 0x200]);
       assertEquals([clone.firstPhys, clone.flags, clone.vecs], [

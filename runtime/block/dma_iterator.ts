@@ -29,7 +29,7 @@ import type { Kernel } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
 import type { MappingPath, PeerMapType } from "../vocabulary/shared_words.ts";
 import { opDirection, vecOffset, vecsSizeBytes } from "./bio.ts";
-import { gapMeets, lowerGap, pairGap } from "./gap_bit.ts";
+import { gapMeets, vecsGap } from "./gap_bit.ts";
 import type { BlockRequest } from "./request.ts";
 import { SegmentIterator } from "./segment_iterator.ts";
 
@@ -417,14 +417,9 @@ function metadataBytes(request: BlockRequest, fromFormat: boolean): Bytes {
 
 /** The gap bit of the metadata's own joins, after joining what touches. */
 function metadataGap(request: BlockRequest): number {
-  let gap = 0;
-  let end = -1;
-  for (const { phys, sizeBytes } of request.metadataSegments()) {
-    const offset = vecOffset(phys);
-    if (end >= 0) gap = lowerGap(gap, pairGap(end, offset));
-    end = offset + sizeBytes;
-  }
-  return gap;
+  return vecsGap(
+    request.metadataSegments().map((vec) => ({ ...vec, offset: vecOffset(vec.phys) })),
+  );
 }
 
 /** The attribute that peer memory across the host bridge is mapped and unmapped with. */

@@ -9,7 +9,7 @@
  * @see rules/block.md 1.6
  */
 import type { Kernel } from "../kernels/kernels.ts";
-import { type Bio, vecOffset } from "./bio.ts";
+import type { Bio, VecPart } from "./bio.ts";
 import type { BlockRequest } from "./request.ts";
 
 /** One plus the position of the lowest set bit; 0 for 0. */
@@ -45,23 +45,19 @@ export function gapMeets(gapBit: number, boundaryMask: number): boolean {
   return gapBit !== 0 && 2 ** (gapBit - 1) <= boundaryMask;
 }
 
+/** The gap bit of vectors that follow each other. */
+export function vecsGap(vecs: readonly Pick<VecPart, "offset" | "sizeBytes">[]): number {
+  let gap = 0;
+  vecs.slice(1).forEach(({ offset }, index) => {
+    const before = vecs[index]!;
+    gap = lowerGap(gap, pairGap(before.offset + before.sizeBytes, offset));
+  });
+  return gap;
+}
+
 /** The gap bit of a bio's own joins. */
 export function bioGap(bio: Bio): number {
-  if (bio.vecs.length === 0) return 0;
-  let gap = 0;
-  let leftBytes = bio.sizeBytes;
-  let doneBytes = bio.vecDoneBytes;
-  let end = -1;
-  for (let index = bio.vecIndex; leftBytes > 0; index++) {
-    const vec = bio.vecs[index]!;
-    const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
-    const offset = vecOffset(vec.phys) + doneBytes;
-    if (end >= 0) gap = lowerGap(gap, pairGap(end, offset));
-    end = offset + sizeBytes;
-    leftBytes -= sizeBytes;
-    doneBytes = 0;
-  }
-  return gap;
+  return vecsGap(bio.parts());
 }
 
 /**

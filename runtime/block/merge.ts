@@ -6,7 +6,7 @@
 import { type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
-import { type Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "./bio.ts";
+import { type Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset, type VecPart } from "./bio.ts";
 import type { Kernel } from "../kernels/kernels.ts";
 import { keepJoinedGap, pairGap } from "./gap_bit.ts";
 import { canJoin } from "./segment_iterator.ts";
@@ -27,44 +27,10 @@ const SINGLE_OPS: ReadonlySet<BlockOp> = new Set(["flush", "write_zeroes", "drv_
 /** Flags with which a bio is never merged. */
 const SINGLE_FLAGS = BIO_FLAG.NOMERGE | BIO_FLAG.FUA | BIO_FLAG.USER;
 
-/** One end of a bio's memory: a vector as far as the bio reaches into it. */
-class VecEnd {
-  phys = 0 as PhysAddr;
-  /** From the page that the vector begins in; more than a page when its front was cut off. */
-  offset = 0;
-  sizeBytes: Bytes = 0;
+const NOTHING: VecPart = { phys: 0 as PhysAddr, offset: 0, sizeBytes: 0 };
 
-  toFirstOf(bio: Bio): void {
-    this.phys = bio.firstPhys;
-    this.offset = bio.firstOffset;
-    const leftBytes = bio.vecs[bio.vecIndex]!.sizeBytes - bio.vecDoneBytes;
-    this.sizeBytes = Math.min(leftBytes, bio.sizeBytes);
-  }
-
-  toLastOf(bio: Bio): void {
-    let leftBytes = bio.sizeBytes;
-    let doneBytes = bio.vecDoneBytes;
-    let index = bio.vecIndex;
-    for (;;) {
-      const vec = bio.vecs[index]!;
-      const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
-      leftBytes -= sizeBytes;
-      if (leftBytes === 0) {
-        this.phys = (vec.phys + doneBytes) as PhysAddr;
-        this.offset = vecOffset(vec.phys) + doneBytes;
-        this.sizeBytes = sizeBytes;
-        return;
-      }
-      index++;
-      doneBytes = 0;
-    }
-  }
-
-  toVec(vec: BioVec): void {
-    this.phys = vec.phys;
-    this.offset = vecOffset(vec.phys);
-    this.sizeBytes = vec.sizeBytes;
-  }
+function whole(vec: BioVec): VecPart {
+  return { ...vec, offset: vecOffset(vec.phys) };
 }
 
 /** Segments of a bio's metadata: its vectors, those that touch as one. */
@@ -96,8 +62,8 @@ export class RequestMerger {
   readonly #events: EventStream;
   readonly nomerges: NoMerges;
   /** The two vectors that would meet. */
-  readonly #end = new VecEnd();
-  readonly #next = new VecEnd();
+  #end = NOTHING;
+  #next = NOTHING;
 
   constructor(limits: QueueLimits, kernel: Kernel, events: EventStream, nomerges: NoMerges = 0) {
     this.#limits = limits;
@@ -211,13 +177,13 @@ export class RequestMerger {
     const { virtBoundaryMask } = this.#limits;
     const earlier = first[0]!;
     if (virtBoundaryMask !== 0 && earlier.metadata.length !== 0) {
-      this.#end.toVec(earlier.metadata.at(-1)!);
-      this.#next.toVec(later.metadata[0]!);
+      this.#end = whole(earlier.metadata.at(-1)!);
+      this.#next = whole(later.metadata[0]!);
       if (this.#gapAtBoundary(earlier.metadata[0]!.phys)) return "integrity_gap";
     }
     if (earlier.vecs.length === 0) return null;
-    this.#end.toLastOf(first.at(-1)!);
-    this.#next.toFirstOf(later);
+    this.#end = first.at(-1)!.parts().at(-1)!;
+    this.#next = later.parts()[0]!;
     return virtBoundaryMask !== 0 && this.#gapAtBoundary(earlier.firstPhys) ? "gap" : null;
   }
 
@@ -252,7 +218,7 @@ export class RequestMerger {
 
   /** Where in its page the joined request would begin. */
   #firstOffset(request: BlockRequest, bio: Bio): number {
-    return (bio.sector < request.sector ? bio : request.bios[0]!).firstOffset;
+    return (bio.sector < request.sector ? bio : request.bios[0]!).parts()[0]!.offset;
   }
 
   #touches(): boolean {

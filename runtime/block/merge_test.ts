@@ -146,6 +146,28 @@ Deno.test("behind what is left of a cut vector, offsets count from the vector's 
   assertEquals(request.gapBit, 21);
 });
 
+Deno.test("where two bios meet, the last vector of one and the first of the other count (block.md 1.5, gap)", () => {
+  const queue = new Queue(PRP_ONLY);
+  const two = (sector: number, first: BioVec, second: BioVec) => bio(sector, [first, second]);
+  const joins = (side: "back" | "front", endBytes: number, nextPhys: number): boolean => {
+    const before = two(0, vec(A, 8192), vec(B, endBytes));
+    const behind = two(
+      before.sizeBytes / 512,
+      vec(nextPhys, 0x3000 - nextPhys % 4096),
+      vec(A, 512),
+    );
+    return side === "back"
+      ? queue.join(queue.request(before), behind)
+      : queue.join(queue.request(behind), before);
+  };
+  assertEquals(joins("back", 4096, A), true);
+  assertEquals(joins("back", 512, A), false);
+  assertEquals(joins("back", 4096, A + 512), false);
+  assertEquals(joins("back", 512, B + 512), true);
+  assertEquals(joins("front", 4096, A), true);
+  assertEquals(joins("front", 512, A), false);
+});
+
 Deno.test("of a cut vector only what is left joins the segment before it (block.md 1.6)", () => {
   const queue = new Queue({ segBoundaryMask: 0x1fff });
   const request = queue.request(bio(0, [vec(A, 4096)]));

@@ -135,7 +135,7 @@ function gapOf(bios: readonly BioFields[]): number {
   let [gap, end] = [0, -1];
   for (const fields of bios) {
     const bio = bioOf(fields, "read");
-    const start = bio.firstOffset;
+    const start = bio.parts()[0]!.offset;
     gap = lowerGap(gap, bioGap(bio));
     if (end >= 0) gap = lowerGap(gap, pairGap(end, start));
     const last = fields.vecs.at(-1)!;

@@ -280,17 +280,7 @@ function opName(op: BlockOp): string {
 }
 
 function extentsOf(bio: Bio): readonly DataExtent[] {
-  const extents: DataExtent[] = [];
-  let leftBytes = bio.sizeBytes;
-  let doneBytes = bio.vecDoneBytes;
-  for (let index = bio.vecIndex; leftBytes > 0; index++) {
-    const vec = bio.vecs[index]!;
-    const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
-    extents.push([vec.phys + doneBytes, sizeBytes]);
-    leftBytes -= sizeBytes;
-    doneBytes = 0;
-  }
-  return extents;
+  return bio.parts().map(({ phys, sizeBytes }) => [phys, sizeBytes]);
 }
 
 /** What of a case tells its place. */
