@@ -131,7 +131,6 @@ export class AddressSpace {
       start,
       end,
       access: writable ? "write" : "read",
-      writable,
       order,
       kind,
       file: kind === "anonymous" ? null : new Map(),
@@ -212,7 +211,7 @@ export class AddressSpace {
       const to = Math.min(area.end, end) as VirtAddr;
       this.#cut(from, to);
       const part = this.#areas.at(from)!;
-      this.#areas.replace(part, { ...part, access, writable: access === "write" });
+      this.#areas.replace(part, { ...part, access });
       if (!this.#pages.hasUpperTable(pageOf(from))) continue;
       const change = { start: from, end: to, event: "protect_area", reason: "protect" } as const;
       const error = this.#change(change, () => this.#apply(this.#areas.at(from)!));
@@ -223,11 +222,11 @@ export class AddressSpace {
   }
 
   /** What the process may do with an area becomes what it may do with its pages. */
-  #apply({ end, kind, start, writable }: MemoryArea): void {
+  #apply({ access, end, kind, start }: MemoryArea): void {
     this.#pages.forEach(pageOf(start), pageOf(end), (_page, mapped) => {
       // A page that others may have is written to first, and faults.
       const owner = mapped.frame.owner;
-      mapped.writable = writable &&
+      mapped.writable = access === "write" &&
         (mapped.exclusive || kind === "shared" && owner === "file");
     });
   }
@@ -349,7 +348,7 @@ export class AddressSpace {
     this.#machine.budget.work(FAULT_UNITS);
     const area = this.alive ? this.areaAt(virt) : null;
     if (area === null || area.access === "none") return -ERRNO.EFAULT;
-    if (write && !area.writable) return -ERRNO.EPERM;
+    if (write && area.access !== "write") return -ERRNO.EPERM;
     return this.#faults.handle(area, pageOf(virt), write);
   }
 

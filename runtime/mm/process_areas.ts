@@ -23,7 +23,6 @@ export interface MemoryArea {
   /** The first address behind it. */
   readonly end: VirtAddr;
   readonly access: Access;
-  readonly writable: boolean;
   /** Pages are brought in by 2^order at once. */
   readonly order: number;
   readonly kind: AreaKind;

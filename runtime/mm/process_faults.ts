@@ -4,7 +4,7 @@
  *
  * @see rules/hmm-rdma-vfio.md 5.4, 5.5
  */
-import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
+import { PAGE_SIZE_BYTES } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import type { PageFrame } from "./page_frame.ts";
 import { filePageOf, type FilePages, type MemoryArea } from "./process_areas.ts";
@@ -58,7 +58,7 @@ export class ProcessFaults {
     const frame = this.#pages.newFrame(0, false);
     if (frame === null) return -ERRNO.ENOMEM;
     this.#pages.swapIn(page, frame);
-    this.#pages.putFrame(page, frame, write || area.writable);
+    this.#pages.putFrame(page, frame, write || area.access === "write");
     return 0;
   }
 
@@ -72,7 +72,7 @@ export class ProcessFaults {
       file.set(number, cached);
     }
     if (write && area.kind !== "shared") {
-      const own = this.#copyOf(area, cached.phys);
+      const own = this.#copyOf(area, cached);
       if (own === null) return -ERRNO.ENOMEM;
       this.#pages.putFrame(page, own, true);
       return 0;
@@ -82,8 +82,8 @@ export class ProcessFaults {
     return 0;
   }
 
-  #putFilePage({ kind, writable }: MemoryArea, page: number, frame: PageFrame): void {
-    this.#pages.put(page, frame, frame.phys, writable && kind === "shared", 0);
+  #putFilePage({ access, kind }: MemoryArea, page: number, frame: PageFrame): void {
+    this.#pages.put(page, frame, frame.phys, access === "write" && kind === "shared", 0);
   }
 
   /** What a file has already around a page that is read is mapped with it. */
@@ -98,46 +98,32 @@ export class ProcessFaults {
     }
   }
 
-  /** A page of the process's own, which holds what another one does; null when there is none. */
-  #copyOf(area: MemoryArea, other: PhysAddr | null): PageFrame | null {
-    const own = this.#pages.newFrame(0, false);
+  /** A frame of the process's own, which holds what another one does; null when there is none. */
+  #copyOf(area: MemoryArea, other: PageFrame): PageFrame | null {
+    const own = this.#pages.newFrame(other.order, false);
     if (own === null) return null;
-    if (other !== null) this.#pages.copy(other, own.phys);
+    if (other.owner !== "zero") this.#pages.copy(other.phys, own.phys);
     area.ownsPages = true;
     return own;
   }
 
   /** A page that is there may be written: in place, or as a copy where others have it too. */
-  #allowWrite(area: MemoryArea, page: number, mapped: MappedPage): number {
-    const { frame, order, phys } = mapped;
-    const isZero = frame.owner === "zero";
-    if (isZero && order > 0) return this.#replaceHugeZero(area, page);
-    if (isZero || frame.owner === "file" && area.kind !== "shared") {
-      const own = this.#copyOf(area, isZero ? null : phys);
-      return own === null ? -ERRNO.ENOMEM : this.#putInstead(page, 1, own);
-    }
+  #allowWrite(area: MemoryArea, page: number, { frame, order }: MappedPage): number {
     const first = page - page % 2 ** order;
-    for (let at = first; at < first + 2 ** order; at++) {
+    const end = first + 2 ** order;
+    if (frame.owner === "zero" || frame.owner === "file" && area.kind !== "shared") {
+      const own = this.#copyOf(area, frame);
+      if (own === null) return -ERRNO.ENOMEM;
+      return this.#replace(first * PAGE_SIZE_BYTES, end * PAGE_SIZE_BYTES, () => {
+        this.#pages.removeAll(first, end);
+        this.#pages.putFrame(first, own, true);
+      });
+    }
+    for (let at = first; at < end; at++) {
       const each = this.#pages.get(at)!;
       each.writable = true;
       each.exclusive = true;
     }
     return 0;
-  }
-
-  #replaceHugeZero(area: MemoryArea, page: number): number {
-    const own = this.#pages.newFrame(HUGE_ORDER, false);
-    if (own === null) return -ERRNO.ENOMEM;
-    area.ownsPages = true;
-    return this.#putInstead(page - page % HUGE_PAGES, HUGE_PAGES, own);
-  }
-
-  /** A frame of the process's own takes the place of pages that others have too. */
-  #putInstead(first: number, count: number, own: PageFrame): number {
-    const end = first + count;
-    return this.#replace(first * PAGE_SIZE_BYTES, end * PAGE_SIZE_BYTES, () => {
-      this.#pages.removeAll(first, end);
-      this.#pages.putFrame(first, own, true);
-    });
   }
 }

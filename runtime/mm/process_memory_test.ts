@@ -346,3 +346,24 @@ Deno.test("an entry may be as large as 1 GiB: it is not checked whether its addr
   assertEquals([map.state.sizeBytes, map.pfns.has(0, DMA_MAPPED)], [PAGE, true]);
   assertEquals(machine.iommu.lookup(dev, map.state.addr + MIB), GIB + MIB as PhysAddr);
 });
+
+Deno.test("pages are written out in the order of their addresses, however they came (hmm-rdma-vfio.md 5.5)", () => {
+  const { callbacks, mm, write } = shared(1024);
+  const order = [1023, 5, 700, 3, 1];
+  for (const index of order) write(index);
+  callbacks();
+  assertEquals(mm.pageOut(page(3), page(1023)), 0);
+  assertEquals(callbacks(), [3, 5, 700].map((index) => [index, index + 1, "clear"]));
+  assertEquals(order.map((index) => mm.pageAt(page(index)) !== null), [
+    true,
+    false,
+    false,
+    false,
+    true,
+  ]);
+  // What was written out goes with its page, and moves with it.
+  const there = mm.remap(page(3), page(6)) as VirtAddr;
+  mm.discard(page(700), page(701), true);
+  write(700);
+  assertEquals([mm.presentPages, mm.faultIn(there + 2 * PAGE, false), mm.presentPages], [3, 0, 4]);
+});

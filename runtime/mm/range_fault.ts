@@ -120,7 +120,7 @@ class RangeWalk {
       const page = mm.pageAt(at);
       const alone = page !== null && page.order === 0 || page === null && mm.hasTable(at);
       const needed = alone ? this.#needs(this.#page, page) : this.#needsAny(end, page);
-      if (needed !== 0) return this.#bringIn(end, needed, area.writable);
+      if (needed !== 0) return this.#bringIn(end, needed, area.access === "write");
       const upTo = alone ? this.#page + 1 : end;
       while (this.#page < upTo) this.#read(this.#page++);
     }

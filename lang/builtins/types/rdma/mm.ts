@@ -55,7 +55,12 @@ export const MM: HandleType<AddressSpace> = {
     areas: f.list(
       { start: "virt", size: "size", writable: "bool" },
       "Its areas: a list of { start, size, writable }, in the order of addresses.",
-      (mm) => mm.areas.map(({ end, start, writable }) => ({ start, size: end - start, writable })),
+      (mm) =>
+        mm.areas.map(({ access, end, start }) => ({
+          start,
+          size: end - start,
+          writable: access === "write",
+        })),
     ),
     notifiers: f.int("How many MMU notifiers are registered.", (mm) => mm.notifiers.count),
   })),
