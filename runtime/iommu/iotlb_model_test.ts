@@ -59,8 +59,23 @@ function anyAddress(random: Random): { iova: number; sizeBytes: number } {
   return { iova: base + random.below(PAGES) * sizeBytes + offset, sizeBytes };
 }
 
+/** A translation that an access found, as `translateAgain` remembers it. */
+interface Hit {
+  readonly number: number;
+  readonly serial: number;
+  readonly entry: Entry;
+}
+
+/** A hit is found again while its entry is there, and the only size of leaves is its own. */
+function findAgain(tlb: Iotlb, listed: ListedTlb, { entry, number, serial }: Hit): void {
+  const sizes = new Set(listed.list.map(({ sizeBytes }) => sizeBytes));
+  const found = listed.list.includes(entry) && sizes.size === 1;
+  assertEquals(tlb.findsAgain(number, serial), found);
+  if (found) listed.lookup(entry.domain, entry.iova);
+}
+
 /** An access as the IOMMU makes it: looked up, and noted when it was not there. */
-function access(tlb: Iotlb, listed: ListedTlb, random: Random, step: number): void {
+function access(tlb: Iotlb, listed: ListedTlb, random: Random, step: number, hits: Hit[]): void {
   const { iova, sizeBytes } = anyAddress(random);
   const domain = random.below(3);
   const held = listed.at(domain, iova);
@@ -74,6 +89,8 @@ function access(tlb: Iotlb, listed: ListedTlb, random: Random, step: number): vo
       entry.flags,
       entry.generation,
     ]);
+    assertEquals(tlb.newest, number);
+    hits.push({ number, serial: tlb.serialOf(number), entry });
     if (random.below(2) === 0) {
       tlb.confirm(number, step);
       entry.generation = step;
@@ -104,10 +121,11 @@ function invalidate(tlb: Iotlb, listed: ListedTlb, random: Random): void {
 Deno.test("accesses, replacements and flushes leave what a list of the entries has (dma.md 5.2, 5.3)", () => {
   const random = new Random(52);
   for (const entries of [1, 2, 3, 5, 8, 40]) {
-    const [tlb, listed] = [new Iotlb(entries), new ListedTlb(entries)];
+    const [tlb, listed, hits] = [new Iotlb(entries), new ListedTlb(entries), [] as Hit[]];
     for (let step = 0; step < 1_000; step++) {
-      if (random.below(entries > 8 ? 30 : 6) > 0) access(tlb, listed, random, step);
+      if (random.below(entries > 8 ? 30 : 6) > 0) access(tlb, listed, random, step, hits);
       else invalidate(tlb, listed, random);
+      for (const hit of hits.slice(-3)) findAgain(tlb, listed, hit);
       assertEquals(tlb.used, listed.list.length);
       const found: (readonly number[])[] = [];
       tlb.forEach((...entry) => found.push(entry));
