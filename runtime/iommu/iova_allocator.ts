@@ -27,17 +27,6 @@ export function freedPfns(pfns: number): number {
 /** Time after which a depot that is too large frees one magazine, in nanoseconds. */
 const DEPOT_DELAY_NS = 100_000_000;
 
-const MAX_CACHED = MAX_CACHED_PFNS;
-
-const SOURCES: readonly IovaSource[] = ["rcache", "tree", "tree_after_flush"];
-const FROM_CACHE = 0;
-const FROM_TREE = 1;
-const FROM_TREE_AFTER_FLUSH = 2;
-const DESTINATIONS: readonly IovaDestination[] = ["rcache", "depot", "tree"];
-const TO_CACHE = 0;
-const TO_DEPOT = 1;
-const TO_TREE = 2;
-
 /** Where the last allocation's range came from. */
 export type IovaSource = EventFields<"iova.alloc">["source"];
 /** Where the last freed range went. */
@@ -58,7 +47,7 @@ function classOf(pfns: number): number {
 
 /** Frames that a search looks for when so many are asked for: what caches keep comes in their sizes. */
 export function searchedPfns(pfns: number): number {
-  return pfns > MAX_CACHED ? pfns : 1 << classOf(pfns);
+  return pfns > MAX_CACHED_PFNS ? pfns : 1 << classOf(pfns);
 }
 
 /** One class's delayed clean-up: shrinks the depot by a magazine at a time (4.5). */
@@ -80,7 +69,7 @@ class DepotWorker implements TimerHandler {
 
   /** Forgets the delay, if one runs. */
   stop(): void {
-    if (this.#pending) this.clock.disarm(this);
+    this.clock.disarm(this);
     this.#pending = false;
   }
 
@@ -92,17 +81,15 @@ class DepotWorker implements TimerHandler {
 }
 
 export class IovaAllocator {
-  readonly granuleBytes: number;
   readonly ranges: IovaRanges;
   readonly cache: IovaCache;
-  /** Index of `lastSource` and of `lastDestination`: a number costs less to note than a string. */
-  #source = FROM_TREE;
-  #destination = TO_TREE;
+  /** Of the last allocation; set by those who answer in the allocator's place, too. */
+  lastSource: IovaSource = "tree";
+  lastDestination: IovaDestination = "tree";
   /** How many delayed clean-ups of a depot have run. */
   depotWorks = 0;
 
   readonly #online: Uint8Array;
-  #onlineCpus: number;
   readonly #workers: DepotWorker[] = [];
   readonly #release = (pfn: number): void => {
     this.ranges.free(pfn);
@@ -110,11 +97,9 @@ export class IovaAllocator {
 
   constructor(options: IovaAllocatorOptions) {
     invariant(options.granuleBytes > 0, "IOVAs have no unit");
-    this.granuleBytes = options.granuleBytes;
     this.ranges = new IovaRanges(options.startPfn, 2 ** 32 / options.granuleBytes);
     this.cache = new IovaCache(options.cpus);
     this.#online = new Uint8Array(options.cpus).fill(1);
-    this.#onlineCpus = options.cpus;
     for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
       this.#workers.push(new DepotWorker(this, sizeClass, options.clock));
     }
@@ -130,21 +115,21 @@ export class IovaAllocator {
    * @see rules/dma.md 4.3
    */
   allocFast(cpu: number, pfns: number, limitPfn: number, flush: boolean): number {
-    if (pfns > MAX_CACHED) return this.#allocRange(pfns, limitPfn, flush);
+    if (pfns > MAX_CACHED_PFNS) return this.#allocRange(pfns, limitPfn, flush);
     const sizeClass = classOf(pfns);
     const pfn = this.cache.take(cpu, sizeClass, limitPfn + 1);
     if (pfn === 0) return this.#allocRange(1 << sizeClass, limitPfn, flush);
-    this.#source = FROM_CACHE;
+    this.lastSource = "rcache";
     return pfn;
   }
 
   #allocRange(pfns: number, limitPfn: number, flush: boolean): number {
     let pfn = this.ranges.alloc(pfns, limitPfn, true);
-    this.#source = FROM_TREE;
+    this.lastSource = "tree";
     if (pfn === 0 && flush) {
       this.flushCaches();
       pfn = this.ranges.alloc(pfns, limitPfn, true);
-      this.#source = FROM_TREE_AFTER_FLUSH;
+      this.lastSource = "tree_after_flush";
     }
     return pfn;
   }
@@ -155,29 +140,15 @@ export class IovaAllocator {
    * @see rules/dma.md 4.3
    */
   freeFast(cpu: number, pfn: number, pfns: number): void {
-    if (pfns > MAX_CACHED) {
+    if (pfns > MAX_CACHED_PFNS) {
       this.ranges.free(pfn);
-      this.#destination = TO_TREE;
+      this.lastDestination = "tree";
       return;
     }
     const sizeClass = classOf(pfns);
     const spilled = this.cache.put(cpu, sizeClass, pfn);
-    this.#destination = spilled ? TO_DEPOT : TO_CACHE;
+    this.lastDestination = spilled ? "depot" : "rcache";
     if (spilled) this.#workers[sizeClass]!.schedule();
-  }
-
-  get lastSource(): IovaSource {
-    return SOURCES[this.#source]!;
-  }
-
-  /** For those who answer in the allocator's place. */
-  set lastSource(source: IovaSource) {
-    invariant(SOURCES.includes(source), "A range comes from nowhere");
-    this.#source = SOURCES.indexOf(source);
-  }
-
-  get lastDestination(): IovaDestination {
-    return DESTINATIONS[this.#destination]!;
   }
 
   /** Empties the caches of all online CPUs, then the depots, into the free space. */
@@ -191,7 +162,7 @@ export class IovaAllocator {
   /** Gives one magazine of a depot back if it holds more than the number of online CPUs. */
   shrinkDepot(sizeClass: number): boolean {
     this.depotWorks++;
-    if (this.cache.depotSize(sizeClass) <= this.#onlineCpus) return false;
+    if (this.cache.depotSize(sizeClass) <= this.onlineCpus) return false;
     this.cache.drainOneOfDepot(sizeClass, this.#release);
     return true;
   }
@@ -210,17 +181,15 @@ export class IovaAllocator {
   cpuDead(cpu: number): void {
     this.cache.drainCpu(cpu, this.#release);
     invariant(cpu < this.#online.length, "A CPU goes offline that there is not");
-    if (this.#online[cpu] !== 0) this.#onlineCpus--;
     this.#online[cpu] = 0;
   }
 
   /** A CPU counts as online again. */
   cpuUp(cpu: number): void {
-    if (this.#online[cpu] === 0) this.#onlineCpus++;
     this.#online[cpu] = 1;
   }
 
   get onlineCpus(): number {
-    return this.#onlineCpus;
+    return this.#online.reduce((sum, isOnline) => sum + isOnline, 0);
   }
 }

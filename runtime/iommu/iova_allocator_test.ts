@@ -136,7 +136,6 @@ Deno.test("freeing nothing puts frame 0 into class 0, where a later hit falls th
 
 Deno.test("each allocation and free says where it came from and went to (dma.md 4.3, 4.5)", () => {
   const iova = allocator();
-  assertEquals(iova.granuleBytes, 4096);
   const limit = 3;
   const all = [iova.allocFast(0, 1, limit, true), iova.allocFast(0, 1, limit, true)];
   assertEquals([all, iova.lastSource], [[3, 2], "tree"]);
@@ -149,8 +148,6 @@ Deno.test("each allocation and free says where it came from and went to (dma.md 
   assertEquals([iova.allocFast(0, 1, limit, true), iova.lastSource], [1, "tree"]);
   iova.freeFast(0, 1, 1);
   assertEquals([iova.allocFast(0, 1, limit, true), iova.lastSource], [1, "rcache"]);
-  iova.lastSource = "tree_after_flush";
-  assertEquals(iova.lastSource, "tree_after_flush");
   assertEquals([iova.allocFast(0, 64, LIMIT_32, true), iova.lastSource], [0xf_ffc0, "tree"]);
   iova.freeFast(0, 0xf_ffc0, 64);
   assertEquals(iova.lastDestination, "tree");

@@ -14,8 +14,6 @@ const MAGAZINE_PFNS = 127;
 /** Size classes: 1, 2, 4, 8, 16 and 32 granules. */
 export const CACHE_CLASSES = 6;
 
-const CAPACITY = MAGAZINE_PFNS;
-const CLASSES = CACHE_CLASSES;
 const NO_MAGAZINE = -1;
 
 /**
@@ -71,7 +69,7 @@ export class IovaCache {
    * @returns The first frame, or 0.
    */
   take(cpu: number, sizeClass: number, endPfn: number): number {
-    const list = cpu * CLASSES + sizeClass;
+    const list = cpu * CACHE_CLASSES + sizeClass;
     let newest = this.#loaded[list]!;
     if ((newest & FILL_MASK) === 0) {
       newest = this.#refill(list, sizeClass);
@@ -120,9 +118,9 @@ export class IovaCache {
    * @returns True when a full magazine went to the depot to make room.
    */
   put(cpu: number, sizeClass: number, pfn: number): boolean {
-    const list = cpu * CLASSES + sizeClass;
+    const list = cpu * CACHE_CLASSES + sizeClass;
     const newest = this.#loaded[list]!;
-    if ((newest & FILL_MASK) === CAPACITY) return this.#putBesideFull(list, sizeClass, pfn);
+    if ((newest & FILL_MASK) === MAGAZINE_PFNS) return this.#putBesideFull(list, sizeClass, pfn);
     this.#pfns[newest + 1] = pfn;
     this.#loaded[list] = newest + 1;
     return false;
@@ -130,7 +128,7 @@ export class IovaCache {
 
   #putBesideFull(list: number, sizeClass: number, pfn: number): boolean {
     const spilled = this.#makeRoom(list, sizeClass);
-    invariant((this.#loaded[list]! & FILL_MASK) < CAPACITY, "A full magazine was loaded");
+    invariant((this.#loaded[list]! & FILL_MASK) < MAGAZINE_PFNS, "A full magazine was loaded");
     this.#pfns[++this.#loaded[list]!] = pfn;
     return spilled;
   }
@@ -142,7 +140,7 @@ export class IovaCache {
   #makeRoom(list: number, sizeClass: number): boolean {
     const full = this.#loaded[list]!;
     const previous = this.#previous[list]!;
-    if ((previous & FILL_MASK) !== CAPACITY) {
+    if ((previous & FILL_MASK) !== MAGAZINE_PFNS) {
       this.#previous[list] = full;
       this.#loaded[list] = previous;
       return false;
@@ -263,5 +261,5 @@ export class IovaCache {
 
 /** The place of the newest frame of a magazine that is full. */
 function newestOfFull(magazine: number): number {
-  return (magazine << PLACE_BITS) + CAPACITY;
+  return (magazine << PLACE_BITS) + MAGAZINE_PFNS;
 }
