@@ -61,10 +61,12 @@ Deno.test("an audit checks the slots of the first pool and of each that was adde
     dma.dmaMapPhys(dev, at(0), 4 * KIB, DMA_BIDIRECTIONAL);
     assertEquals(swiotlb.pools.length, 2);
     swiotlb.audit();
-    // Half a slot: the pool counts it, and its area does not.
+    // Two are freed, and of the second none is taken: the run of the first ends before it all the same.
     const pool = swiotlb.pools[wrong]!;
-    Reflect.get(pool, "take").call(pool, 0, 1.5);
-    assertThrows(() => swiotlb.audit(), InvariantError, "are not the pool's");
+    Reflect.get(pool, "give").call(pool, 0, 2);
+    swiotlb.audit();
+    Reflect.get(pool, "take").call(pool, 1, 0);
+    assertThrows(() => swiotlb.audit(), InvariantError, "another length than is kept");
   }
 });
 

@@ -105,7 +105,6 @@ export class SwiotlbPool extends SwiotlbSlots {
   readonly #end: number;
   #releases = 0;
 
-  #ready = false;
   /** Original address of the data's byte that lies `#phase` bytes into the slot, or `NOTHING`. */
   #origin = new Float64Array(0);
   /** Bytes of the allocation from that byte on, those of padding before it included; 0 when free. */
@@ -137,23 +136,32 @@ export class SwiotlbPool extends SwiotlbSlots {
 
   /** Calls back with every buffer in the pool, the lowest first. */
   forEachBuffer(visit: (buffer: BouncedBuffer) => void): void {
-    if (!this.#ready) return;
-    for (let slot = 0; slot < this.slots; slot++) {
-      const bytes = this.#left[slot]!;
-      // Every data slot knows what is left of its buffer; only the first knows its birth.
-      if (bytes === 0 || this.#bornNs[slot] === NOTHING) continue;
+    for (const slot of this.#firstSlots()) {
       const padSlots = this.#padSlots[slot]!;
-      const phase = this.#phase[slot]!;
       visit({
         slot: this.firstSlot + slot - padSlots,
-        slots: padSlots + Math.ceil((bytes + phase) / SLOT_BYTES),
+        slots: this.#bufferSlots(slot),
         padSlots,
         origPhys: this.#origin[slot]! as PhysAddr,
-        tlbPhys: this.basePhys + slot * SLOT_BYTES + phase as PhysAddr,
+        tlbPhys: this.basePhys + slot * SLOT_BYTES + this.#phase[slot]! as PhysAddr,
         sizeBytes: this.#askedBytes[slot]!,
         bornNs: this.#bornNs[slot]!,
       });
     }
+  }
+
+  /** Of each buffer the first data slot: all know what is left, and only that one its birth. */
+  #firstSlots(): readonly number[] {
+    const first: number[] = [];
+    for (let slot = 0; slot < this.#left.length; slot++) {
+      if (this.#left[slot] !== 0 && this.#bornNs[slot] !== NOTHING) first.push(slot);
+    }
+    return first;
+  }
+
+  /** Slots of a buffer by its first data slot, padding included. */
+  #bufferSlots(slot: number): number {
+    return this.#padSlots[slot]! + Math.ceil((this.#left[slot]! + this.#phase[slot]!) / SLOT_BYTES);
   }
 
   /** All pools, this one first: those that it has grown by follow. */
@@ -220,7 +228,7 @@ export class SwiotlbPool extends SwiotlbSlots {
       return DMA_MAPPING_ERROR;
     }
     dev.skipSync = false;
-    if (!this.#ready) this.#prepare();
+    if (!this.#isReady) this.#prepare();
 
     const padSlots = Math.floor(pad / SLOT_BYTES);
     const phase = pad % SLOT_BYTES;
@@ -300,7 +308,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     attrs: number,
     saidBytes: Bytes | null,
   ): void {
-    if (!this.contains(tlb) || !this.#ready) return;
+    if (!this.contains(tlb) || !this.#isReady) return;
     const { events } = this.#around;
     const dataSlot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
     const phase = lowBits(tlb, dev.minAlignMask, SLOT_BYTES - 1);
@@ -368,7 +376,7 @@ export class SwiotlbPool extends SwiotlbSlots {
 
   /** Copies between a buffer and its original, from any address inside it. */
   #copy(tlb: PhysAddr, sizeBytes: Bytes, direction: "in" | "out"): void {
-    if (!this.contains(tlb) || !this.#ready) return;
+    if (!this.contains(tlb) || !this.#isReady) return;
     const { events, charges, warnings } = this.#around;
     const memory = this.#around.caches ?? this.#around.memory;
     const slot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
@@ -443,23 +451,20 @@ export class SwiotlbPool extends SwiotlbSlots {
 
   /** Slots of buffers that have been mapped for suspiciously long. */
   #oldSlots(): number {
-    if (!this.#ready) return 0;
     let old = 0;
-    for (let slot = 0; slot < this.slots; slot++) {
-      const bytes = this.#left[slot]!;
-      // A buffer is judged at its first data slot; the others repeat it with less left.
-      if (bytes === 0 || this.#bornNs[slot] === NOTHING) continue;
+    for (const slot of this.#firstSlots()) {
       const ageNs = this.#around.clock.nowNs - this.#bornNs[slot]!;
       const outlived = this.#releases - this.#bornReleases[slot]!;
-      if (ageNs >= LEAK_AGE_NS || outlived >= LEAK_RELEASES) {
-        old += this.#padSlots[slot]! + Math.ceil((bytes + this.#phase[slot]!) / SLOT_BYTES);
-      }
+      if (ageNs >= LEAK_AGE_NS || outlived >= LEAK_RELEASES) old += this.#bufferSlots(slot);
     }
     return old;
   }
 
+  get #isReady(): boolean {
+    return this.#left.length > 0;
+  }
+
   #prepare(): void {
-    invariant(!this.#ready, "The pool is prepared twice");
     this.#origin = new Float64Array(this.slots).fill(NOTHING);
     this.#left = new Int32Array(this.slots);
     this.#phase = new Uint16Array(this.slots);
@@ -467,7 +472,6 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#askedBytes = new Int32Array(this.slots);
     this.#bornNs = new Float64Array(this.slots).fill(NOTHING);
     this.#bornReleases = new Float64Array(this.slots);
-    this.#ready = true;
   }
 }
 
