@@ -129,11 +129,9 @@ export class IommuDomain implements FlushQueueOwner {
   readonly #inverseGranule: number;
   readonly #granuleMask: number;
   readonly #invalidation = new Invalidation();
-  readonly #warnings: DomainWarnings;
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
-    this.#warnings = new DomainWarnings(platform);
     this.#model = platform.iommuModel;
     this.#iotlb = options.iotlb;
     this.id = options.id;
@@ -231,7 +229,7 @@ export class IommuDomain implements FlushQueueOwner {
       pfn = iova.allocFast(cpu, pfns, limitPfn, false);
       if (pfn === 0) {
         device.prefer32Bit = false;
-        this.#warnings.left32Bit(device, last);
+        warnOfLast32Bit(this.#platform, device, last);
       }
     }
     if (pfn === 0) {
@@ -389,7 +387,7 @@ export class IommuDomain implements FlushQueueOwner {
   #emitMapFailed(iova: number, phys: PhysAddr, sizeBytes: Bytes, error: number): void {
     const { events } = this.#platform;
     const { lastAddress: last_address, lastPhys: last_phys, warnings } = this.table;
-    if (warnings !== 0) this.#warnings.table("map_pages", iova, warnings);
+    warnOfTable(this.#platform, "map_pages", iova, warnings);
     if (!events.tick(IOMMU_MAP_FAILED)) return;
     events.emit(IOMMU_MAP_FAILED, {
       iova: iova as DmaAddr,
@@ -490,7 +488,7 @@ export class IommuDomain implements FlushQueueOwner {
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
     const { audited, charges, events } = this.#platform;
     const unmapped = this.table.unmap(iova, sizeBytes);
-    if (this.table.warnings !== 0) this.#warnings.table("unmap_pages", iova, this.table.warnings);
+    warnOfTable(this.#platform, "unmap_pages", iova, this.table.warnings);
     if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, unmapped);
     if (events.tick(IOMMU_UNMAP)) {
       events.emit(IOMMU_UNMAP, {
@@ -500,7 +498,10 @@ export class IommuDomain implements FlushQueueOwner {
         leaves: this.table.leaves.toList(),
       });
     }
-    if (unmapped !== sizeBytes) this.#warnings.unmapped(caller, iova, sizeBytes, unmapped);
+    if (unmapped !== sizeBytes) {
+      const what = `${unmapped} of ${sizeBytes} bytes at ${hexAddress(iova)} were mapped`;
+      warnOfDevice(this.#platform, caller, what);
+    }
     if (this.table.syncs.count !== 0) this.#syncTable(flushNow);
     if (!flushNow) this.generation++;
     return unmapped;
@@ -610,39 +611,26 @@ export class IommuDomain implements FlushQueueOwner {
 /** Functions that clear leaves and look at how many there were. */
 export type UnmapCaller = "__iommu_dma_unmap" | "__iommu_dma_iova_unlink" | "iommu_unmap";
 
-/** What the kernel logs about a domain. */
-class DomainWarnings {
-  readonly #platform: Platform;
+/** No range below 4 GiB is left, where the device preferred them. @see rules/dma.md 4.2 */
+function warnOfLast32Bit({ warnings }: Platform, { name }: DomainMember, last: number): void {
+  const bits = bitsOfLastAddress(last);
+  warnings.warn(
+    "iommu_dma_alloc_iova",
+    `Device "${name}" has used up the IOVAs below 4 GiB ` +
+      `and from now on takes those of ${bits} bits`,
+    `Using ${bits}-bit DMA addresses`,
+  );
+}
 
-  constructor(platform: Platform) {
-    this.#platform = platform;
+/** WARNs of the page table's own code. @param operation Which of the domain's operations ran. */
+function warnOfTable(platform: Platform, operation: string, iova: number, count: number): void {
+  for (let left = count; left > 0; left--) {
+    const what = `the page table at ${hexAddress(iova)} is not as expected`;
+    warnOfDevice(platform, operation, what);
   }
+}
 
-  /** No range below 4 GiB is left, where the device preferred them. @see rules/dma.md 4.2 */
-  left32Bit({ name }: { readonly name: string }, last: number): void {
-    const bits = bitsOfLastAddress(last);
-    this.#platform.warnings.warn(
-      "iommu_dma_alloc_iova",
-      `Device "${name}" has used up the IOVAs below 4 GiB ` +
-        `and from now on takes those of ${bits} bits`,
-      `Using ${bits}-bit DMA addresses`,
-    );
-  }
-
-  /** WARNs of the page table's own code. @param operation Which of the domain's operations ran. */
-  table(operation: "map_pages" | "unmap_pages", iova: number, count: number): void {
-    const text = this.#say(`the page table at ${hexAddress(iova)} is not as expected`);
-    for (let left = count; left > 0; left--) this.#platform.warnings.warn(operation, text);
-  }
-
-  /** An unmap cleared another size than it was called with. */
-  unmapped(caller: UnmapCaller, start: number, askedBytes: Bytes, doneBytes: Bytes): void {
-    const what = `${doneBytes} of ${askedBytes} bytes at ${hexAddress(start)} were mapped`;
-    this.#platform.warnings.warn(caller, this.#say(what));
-  }
-
-  /** A text about the device whose call it is. */
-  #say(what: string): string {
-    return `Device "${this.#platform.events.context.device}": ${what}`;
-  }
+/** A WARN about the device whose call it is. */
+function warnOfDevice({ events, warnings }: Platform, at: string, what: string): void {
+  warnings.warn(at, `Device "${events.context.device}": ${what}`);
 }
