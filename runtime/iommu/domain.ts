@@ -7,7 +7,6 @@
  * @see rules/dma.md 4.2, 5.2, 5.3, 9.4
  */
 import {
-  ADDRESS_LIMIT,
   AddressLimitError,
   bitsOfLastAddress,
   type Bytes,
@@ -61,8 +60,6 @@ const DIRECT = PTE_READ | PTE_WRITE;
 /** What a page costs in units of work that may be mapped one to one. */
 const DIRECT_PAGE_UNITS = 16;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
-/** The last address of a device whose mask and bus leave nothing out. */
-const NO_LAST_ADDRESS = ADDRESS_LIMIT - 1;
 
 /** A device, as far as its domain asks it. */
 export interface DomainMember {
@@ -221,8 +218,7 @@ export class IommuDomain implements FlushQueueOwner {
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
     const { cpu } = events.context;
     const pfns = sizeBytes * this.#inverseGranule;
-    const isLimited = lastAddress < this.table.lastAddress && lastAddress !== NO_LAST_ADDRESS;
-    const last = isLimited ? lastAddress : this.table.lastAddress;
+    const last = Math.min(lastAddress, this.table.lastAddress);
     let limitPfn = iova.ranges.dma32Pfn - 1;
     let pfn = 0;
     if (last > LAST_32BIT_ADDRESS && device.prefer32Bit) {

@@ -35,20 +35,18 @@ export class MappedPages implements PageWatcher {
     for (let at: number = phys; at < phys + sizeBytes; at += granuleBytes) this.#add(at, 1);
   }
 
-  /** `iommu_unmap` begins: what translates now counts no more. @returns It, for `notUnmapped`. */
-  unmapping(table: PageTable, iova: number, sizeBytes: Bytes): readonly Counted[] {
+  /** `iommu_unmap` begins: the frames that a range leads to, for `unmapped`. */
+  framesOf(table: PageTable, iova: number, sizeBytes: Bytes): readonly Counted[] {
     const counted: Counted[] = [];
     for (let at = iova; at < iova + sizeBytes; at += table.granuleBytes) {
-      if (!table.walk(at)) continue;
-      this.#add(table.walkPhys, -1);
-      counted.push({ iova: at, frame: table.walkPhys });
+      if (table.walk(at)) counted.push({ iova: at, frame: table.walkPhys });
     }
     return counted;
   }
 
-  /** … and has cleared less: what lies from an address on counts again. */
-  notUnmapped(counted: readonly Counted[], fromIova: number): void {
-    for (const { frame, iova } of counted) if (iova >= fromIova) this.#add(frame, 1);
+  /** … and has cleared what lies before an address. */
+  unmapped(counted: readonly Counted[], endIova: number): void {
+    for (const { frame, iova } of counted) if (iova < endIova) this.#add(frame, -1);
   }
 
   #add(phys: number, more: 1 | -1): void {
@@ -101,9 +99,9 @@ export class CountedDomain extends IommuDomain {
   }
 
   override unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
-    const counted = this.#mappedPages.unmapping(this.table, iova, sizeBytes);
+    const counted = this.#mappedPages.framesOf(this.table, iova, sizeBytes);
     const unmapped = super.unmap(iova, sizeBytes, flushNow, caller);
-    this.#mappedPages.notUnmapped(counted, iova + unmapped);
+    this.#mappedPages.unmapped(counted, iova + unmapped);
     return unmapped;
   }
 }

@@ -97,3 +97,25 @@ Deno.test("the line is the kernel's, one for each frame (dma.md 8.4)", () => {
     "iommu: Detected page leak!",
   ]);
 });
+
+Deno.test("each granule of a mapping counts by itself, until it is really cleared (dma.md 8.4)", () => {
+  const machine = new Machine(testConfig({ iommu: { debugPagealloc: true } }));
+  const dev = new DmaDevice("nic");
+  machine.iommu.attach(dev);
+  const domain = dev.domain!;
+  const pages = machine.pages.alloc(4)!;
+  const [first, iova] = [pages[0]!, 0x1000_0000];
+  const unmap = (page: number, count: number) =>
+    domain.unmap(iova + page * PAGE_SIZE_BYTES, count * PAGE_SIZE_BYTES, true, "iommu_unmap");
+  assertEquals(domain.map(iova, first, 4 * PAGE_SIZE_BYTES, 3), 0);
+  assertEquals(domain.map(iova, first, PAGE_SIZE_BYTES, 3) < 0, true, "what fails counts nothing");
+  assertEquals(unmap(1, 1), PAGE_SIZE_BYTES);
+  // It ends at the hole that is there by now, and what lies behind is still mapped.
+  assertEquals(unmap(0, 4), PAGE_SIZE_BYTES);
+  const warned = pages.map((page) => {
+    const { total } = machine.warnings;
+    machine.pages.free([page]);
+    return machine.warnings.total - total;
+  });
+  assertEquals(warned, [0, 0, 1, 1]);
+});
