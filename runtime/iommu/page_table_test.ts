@@ -372,3 +372,16 @@ Deno.test("tables that grow do so by all the levels that an address needs, or by
   assertEquals(table.tables, 1);
   assertEquals(table.map(ADDRESS_LIMIT - KIB_4, 0x1000, 2 * KIB_4, RW), -ERRNO.EOVERFLOW);
 });
+
+Deno.test("behind what tables have grown to nothing is found, read, or unmapped (dma.md 5.1)", () => {
+  for (const reach of [2 ** 39, 2 ** 48]) {
+    const table = amd();
+    assertEquals(table.map(reach - KIB_4, 0x1000, KIB_4, RW), 0);
+    const { tables } = table;
+    for (const beyond of [reach, 2 * reach - KIB_4, 2 ** 51 + reach - KIB_4]) {
+      assertEquals([table.walk(beyond), table.path(beyond)], [false, []]);
+      assertEquals([table.unmap(beyond, KIB_4), toForget(table)], [0, []]);
+    }
+    assertEquals([table.tables, table.walk(reach - KIB_4)], [tables, true]);
+  }
+});
