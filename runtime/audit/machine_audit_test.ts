@@ -40,6 +40,31 @@ Deno.test("an audit finds a frame that lies in two magazines, and one that is fr
   assertThrows(() => look(), InvariantError, "is free");
 });
 
+Deno.test("an audit looks at magazines, the IOTLB and bounce slots, and at the order and number of ranges", () => {
+  const { domain: { iova, name }, look, machine: { iommu, swiotlb } } = mapped();
+  const seen: string[] = [];
+  const parts = { magazines: iova.cache, iotlb: iommu.iotlb, slots: swiotlb };
+  for (const [part, { audit }] of Object.entries(parts)) {
+    Object.assign(parts[part as keyof typeof parts], {
+      audit() {
+        seen.push(part);
+        audit.call(this);
+      },
+    });
+  }
+  look();
+  assertEquals(seen, ["magazines", "iotlb", "slots"]);
+  const finds = (ranges: readonly (readonly [number, number])[], text: string) => {
+    iova.ranges.forEach = (visit) => ranges.forEach((range) => visit(...range));
+    assertThrows(() => look(false), InvariantError, `${name}: ${text}`);
+  };
+  finds([[1, 2], [2, 3]], "frames 2 to 3 come behind 2");
+  finds([[3, 2]], "frames 3 to 2 come behind -1");
+  finds([[0, 0], [1, 1]], "2 ranges, and 1 counted");
+  iova.ranges.forEach = (visit) => visit(0, 0);
+  look(false);
+});
+
 Deno.test("an audit runs after activities, and calls what devices have to look at", () => {
   const { machine } = mapped();
   const seen: number[] = [];
