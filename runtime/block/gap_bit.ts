@@ -66,13 +66,8 @@ export function bioGap(bio: Bio): number {
  */
 export function keepCutGap(kernel: Kernel, front: Bio, rest: Bio, walkedGap: number): void {
   if (kernel.no_gap_bit) return;
-  if (kernel.gap_bit_lost_on_split) {
-    front.gapBit = 0;
-    rest.gapBit = walkedGap;
-    return;
-  }
-  front.gapBit = kernel.gap_of_next_piece_counts ? walkedGap : bioGap(front);
-  rest.gapBit = 0;
+  if (kernel.gap_bit_lost_on_split) rest.gapBit = walkedGap;
+  else front.gapBit = kernel.gap_of_next_piece_counts ? walkedGap : bioGap(front);
 }
 
 /**

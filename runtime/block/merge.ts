@@ -65,7 +65,7 @@ export class RequestMerger {
   #end = NOTHING;
   #next = NOTHING;
 
-  constructor(limits: QueueLimits, kernel: Kernel, events: EventStream, nomerges: NoMerges = 0) {
+  constructor(limits: QueueLimits, kernel: Kernel, events: EventStream, nomerges: NoMerges) {
     this.#limits = limits;
     this.#kernel = kernel;
     this.#events = events;
@@ -174,9 +174,8 @@ export class RequestMerger {
 
   /** Leaves the two vectors that meet in `#end` and `#next`. */
   #gapRefusal(first: readonly Bio[], later: Bio): MergeRefusal | null {
-    const { virtBoundaryMask } = this.#limits;
     const earlier = first[0]!;
-    if (virtBoundaryMask !== 0 && earlier.metadata.length !== 0) {
+    if (earlier.metadata.length !== 0) {
       this.#end = whole(earlier.metadata.at(-1)!);
       this.#next = whole(later.metadata[0]!);
       if (this.#gapAtBoundary(earlier.metadata[0]!.phys)) return "integrity_gap";
@@ -184,7 +183,7 @@ export class RequestMerger {
     if (earlier.vecs.length === 0) return null;
     this.#end = first.at(-1)!.parts().at(-1)!;
     this.#next = later.parts()[0]!;
-    return virtBoundaryMask !== 0 && this.#gapAtBoundary(earlier.firstPhys) ? "gap" : null;
+    return this.#gapAtBoundary(earlier.firstPhys) ? "gap" : null;
   }
 
   #discardRefusal(request: BlockRequest, bio: Bio): MergeRefusal | null {

@@ -5,8 +5,8 @@ import { KernelError } from "../errno.ts";
 import { EventStream, type MachineEvent } from "../events.ts";
 import type { KernelProfile, QuirkName } from "../kernels/behaviours.ts";
 import { resolveKernel } from "../kernels/kernels.ts";
-import { Bio, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
-import { type NoMerges, RequestMerger } from "./merge.ts";
+import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecsSizeBytes } from "./bio.ts";
+import { integritySegments, type NoMerges, RequestMerger } from "./merge.ts";
 import { deriveLimits, type LimitsInput, type QueueLimits } from "./queue_limits.ts";
 import { BlockRequest } from "./request.ts";
 import { BioSplitter } from "./split.ts";
@@ -28,6 +28,7 @@ class Queue {
   readonly limits: QueueLimits;
   readonly merger: RequestMerger;
   readonly events: MachineEvent<"block.merge">[] = [];
+  readonly stream = new EventStream(new VirtualClock());
   readonly #splitter: BioSplitter;
 
   constructor(
@@ -38,7 +39,7 @@ class Queue {
   ) {
     const limits = deriveLimits({ ...WIDE, ...input }, 8192);
     assert(typeof limits !== "number");
-    const events = new EventStream(new VirtualClock());
+    const events = this.stream;
     events.listen((event) => this.events.push(event as MachineEvent<"block.merge">));
     const release = resolveKernel({ kernel, quirks: new Set(quirks) });
     this.limits = limits;
@@ -200,6 +201,10 @@ Deno.test("with a virt boundary the join must be on it or touch (block.md 1.5, g
   assertEquals(tries(vec(A, 512), vec(B, 4096)), false);
   assertEquals(tries(vec(A, 4096), vec(B + 512, 512)), false);
   assertEquals(tries(vec(A, 512), vec(A + 512, 512)), true);
+  // What is left of a cut vector begins a page behind the one that the vector begins in.
+  const rest = bio(0, [vec(B, 8192)]);
+  rest.advance(4096);
+  assertEquals(queue.join(queue.request(bio(0, [vec(A, 4096)])), rest), true);
 });
 
 Deno.test("a front merge asks the same of the bio that comes first (block.md 1.5)", () => {
@@ -223,6 +228,93 @@ Deno.test("too many sectors or segments close the request (block.md 1.5)", () =>
   const many = segments.request(bio(0, [vec(A, 4096), vec(B, 4096)]));
   assertEquals(segments.join(many, bio(16, [vec(A, 4096), vec(B, 4096)])), false);
   assertEquals([segments.rule, many.closed], ["segments", true]);
+  const three = segments.request(bio(0, [vec(A, 4096), vec(B, 4096)]));
+  assertEquals([segments.join(three, bio(16, [vec(A, 512)])), three.nrPhysSegments], [true, 3]);
+  assertEquals(segments.join(many, bio(16, [vec(A, 4096)])), false);
+  assertEquals(segments.merger.refusal, null, "nothing was looked at");
+});
+
+Deno.test("some flags forbid a merge on either side, ATOMIC on one alone (block.md 1.5)", () => {
+  const queue = new Queue();
+  const joined = (first: number, second: number) => {
+    const request = queue.request(bio(0, [vec(A, 4096)], { flags: first }));
+    return queue.join(request, bio(8, [vec(B, 4096)], { flags: second }));
+  };
+  const { ATOMIC, FUA, NOMERGE, NOWAIT, READ_AHEAD, USER } = BIO_FLAG;
+  const either = (flag: number) => [joined(flag, 0), joined(0, flag), joined(flag, flag)];
+  for (const flag of [NOMERGE, FUA, USER]) assertEquals(either(flag), [false, false, false]);
+  for (const flag of [NOWAIT, READ_AHEAD]) assertEquals(either(flag), [true, true, true]);
+  assertEquals(either(ATOMIC), [false, false, true]);
+});
+
+Deno.test("an attempt to merge tells what it looked at, in the name of the request (block.md 1.5)", () => {
+  const queue = new Queue({ maxUserSectors: 24, maxSegments: 3, virtBoundaryMask: 511 });
+  const request = queue.request(bio(8, [vec(A + 0x200, 512)]));
+  request.id = 7;
+  assertEquals(queue.join(request, bio(9, [vec(B + 0x400, 512), vec(B + 0x800, 512)])), true);
+  assertEquals(queue.join(request, bio(7, [vec(B, 512)])), false);
+  const front = queue.request(bio(8, [vec(A + 0x200, 512)]));
+  assertEquals(queue.join(front, bio(6, [vec(B + 0x600, 1024)])), true);
+  const limits = { max_sectors: 24, max_segments: 3, virt_boundary_mask: 511 };
+  const at = (first_offset: number, end_offset: number, next_offset: number) => ({
+    first_offset,
+    end_offset,
+    next_offset,
+  });
+  assertEquals(
+    queue.events.map((
+      { fields, request, why },
+    ) => [fields.rule, fields.joined, request, why?.inputs]),
+    [
+      ["back", true, 7, {
+        request: 7,
+        bytes: 1536,
+        segments: 3,
+        ...limits,
+        ...at(0x200, 0x400, 0x400),
+      }],
+      ["segments", false, 7, {
+        request: 7,
+        bytes: 2048,
+        segments: 4,
+        ...limits,
+        ...at(0, 0x200, 0x200),
+      }],
+      ["front", true, 0, {
+        request: 0,
+        bytes: 1536,
+        segments: 2,
+        ...limits,
+        ...at(0x600, 0xa00, 0x200),
+      }],
+    ],
+  );
+  assertEquals(queue.stream.context.request, null);
+});
+
+Deno.test("metadata that touches is one segment, inside a boundary (block.md 1.5)", () => {
+  const { limits } = new Queue({ segBoundaryMask: 4095 });
+  const count = (...parts: [number, number][]) =>
+    integritySegments(bio(0, [], { metadata: parts.map(([at, size]) => vec(at, size)) }), limits);
+  assertEquals([count(), count([0x5000, 64])], [0, 1]);
+  assertEquals(count([0x5000, 64], [0x5040, 64], [0x5080, 8]), 1);
+  assertEquals(count([0x5000, 64], [0x5048, 64], [0x5088, 8]), 2);
+  assertEquals(count([0x5fc0, 64], [0x6000, 64]), 2);
+  assertEquals(count([0x5000, 8], [0x5008, 8], [0x5000, 8]), 2);
+});
+
+Deno.test("nothing joins a request that is closed, is without a bio, or whose queue merges nothing (block.md 1.5)", () => {
+  const queue = new Queue();
+  const next = () => queue.request(bio(8, [vec(B, 4096)]));
+  const joins = (second: BlockRequest, nomerges: NoMerges = 0) => {
+    const { merger } = new Queue({}, "7.2.12", [], nomerges);
+    return merger.joinRequests(queue.request(bio(0, [vec(A, 4096)])), second);
+  };
+  const closed = next();
+  closed.closed = true;
+  const bare = new BlockRequest("disk", "read", [], queue.limits);
+  assertEquals([joins(next()), joins(closed), joins(bare)], [true, false, false]);
+  assertEquals([joins(next(), 1), joins(next(), 2)], [false, false]);
 });
 
 Deno.test("a merged request crosses no chunk (block.md 1.5, sectors)", () => {
@@ -243,7 +335,12 @@ Deno.test("two requests with metadata join as far as the queue takes its segment
     );
   const joined = (...counts: [number, number]) => {
     const [first, second] = [request(0, counts[0]), request(8, counts[1])];
-    return [queue.merger.joinRequests(first, second), first.nrIntegritySegments];
+    const answer = [queue.merger.joinRequests(first, second), first.nrIntegritySegments];
+    // A bio joins as a request does.
+    const alike = request(0, counts[0]);
+    assertEquals([queue.join(alike, second.bios[0]!), alike.nrIntegritySegments], answer);
+    assertEquals(queue.merger.refusal, answer[0] ? null : "integrity");
+    return answer;
   };
   assertEquals(joined(1, 1), [true, 2]);
   assertEquals(joined(1, 2), [false, 1]);
@@ -264,6 +361,7 @@ Deno.test("metadata must meet on the virt boundary too, seen from the first bio'
   // What ends with a page goes on where a page begins, and nowhere else.
   const paged = [vec(0x5000, 4096), vec(0x9800, 0x800)];
   assertEquals([joins(paged, 0x7040)[0], joins(paged, 0x7000)[0]], [false, true]);
+  assertEquals(joins([vec(0x5000, 4096), vec(0x9000, 64)], 0xa000)[0], false);
 });
 
 Deno.test("a request that has been started takes nothing more (block.md 1.5)", () => {
@@ -294,6 +392,8 @@ Deno.test("discards need not touch where a command holds several ranges (block.m
   assertEquals(queue.join(few, discard(1000, 11)), false);
   assertEquals(queue.rule, "sectors");
 
+  const two = new Queue({ maxDiscardSegments: 2, maxDiscardSectors: 100 });
+  assertEquals(two.join(two.request(discard(0, 8)), discard(16, 8)), true);
   const one = new Queue({ maxDiscardSegments: 1, maxDiscardSectors: 100 });
   const single = one.request(discard(0, 8));
   assertEquals(one.join(single, discard(16, 8)), false);
@@ -322,6 +422,8 @@ Deno.test("gap_bits_without_data: a discard that joins another has no vector to 
         queue.join(request, next(8));
         return false;
       } catch (error) {
+        assertEquals((error as Error).message.includes("attempt_merge"), true);
+        assertEquals((error as Error).message.includes("no vector to look at for gaps"), true);
         return error instanceof KernelError && error.errno === "EFAULT";
       }
     });

@@ -19,6 +19,7 @@ class Target implements PlugTarget<BlockRequest> {
     limits,
     resolveKernel({ kernel: "7.2.12", quirks: new Set() }),
     new EventStream(new VirtualClock()),
+    0,
   );
   readonly batches: number[][] = [];
 

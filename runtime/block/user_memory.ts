@@ -45,7 +45,6 @@ export function whyCopied(
 
 /** Whether two vectors meet elsewhere than on the boundary; the first start and the last end are free. */
 export function meetsOffBoundary(vecs: readonly BioVec[], boundaryMask: number): boolean {
-  if (boundaryMask === 0) return false;
   return vecs.some(({ phys, sizeBytes }, index) =>
     index > 0 && phys % (boundaryMask + 1) !== 0 ||
     index < vecs.length - 1 && (phys + sizeBytes) % (boundaryMask + 1) !== 0

@@ -62,7 +62,7 @@ function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[])
   const { device } = targets[0]!;
   const disk = device.disk;
   const splitter = new BioSplitter(disk.limits, kernel, events);
-  const merger = new RequestMerger(disk.limits, kernel, events);
+  const merger = new RequestMerger(disk.limits, kernel, events, 0);
   let request: NvmeRequest | null = null;
   for (const target of targets) {
     const bio = target.toBio();
