@@ -196,15 +196,6 @@ Deno.test("a failing sync destroys everything (block.md ch. 2, assertion 5)", ()
   assertEquals(fixture.calls.at(-1), "iova_destroy(0x2200)");
 });
 
-Deno.test("as intended, a failing link frees all of the range (defects.md)", () => {
-  const fixture = new Fixture(STRICT);
-  fixture.failCall("dmaIovaLink", 2, ERRNO.ENOMEM);
-  assert(!fixture.start(fixture.request(...FIRST)));
-  assertEquals(fixture.status, "RESOURCE");
-  assertEquals(fixture.calls.slice(2), ["iova_unlink(0x0, 0xe00)", "iova_free()"]);
-  assertEquals(fixture.count("iova.free"), 1);
-});
-
 Deno.test("errnos of links become block statuses (block.md 2.3, row 4e)", () => {
   const cases: [errno: number, status: BlkStatusName][] = [
     [ERRNO.ENOMEM, "RESOURCE"],
@@ -335,6 +326,81 @@ Deno.test("each call tells by which row it was left, and what it looked at (bloc
   strict.usePeers("not_supported");
   assert(!strict.start(strict.request([0x9000_0000, 0x1000])));
   assertEquals(left.map(([rule]) => rule), ["block.2.3.2", "block.2.5.1", "block.2.3.3"]);
+});
+
+Deno.test("each call is told with its end, what ended it, and what it leaves to unmap (block.md 2.2 to 2.5)", () => {
+  const told = (fixture: Fixture, request: BlockRequest, kind: PeerMapType) => {
+    const lines: string[] = [];
+    fixture.machine.events.listen(({ fields, name }) => {
+      if (!/blk_rq|block\.status/.test(name)) return;
+      lines.push(`${name.replace(/blk_rq_(dma_)?/, "")} ${Object.values(fields).join()}`);
+    });
+    request.id = 5;
+    request.mappedSegments = 0;
+    for (let more = fixture.start(request); more;) more = fixture.next(request);
+    const { mappedSegments } = request;
+    const done = fixture.blk.unmap(request, fixture.dev, fixture.state, 0x2000, kind);
+    const { checker } = fixture.machine;
+    return [lines, mappedSegments, request.mappedSegments, done, checker!.leftSince(0).length];
+  };
+  const parts: [number, number][] = [[0x10_0200, 0x200], [0x14_0000, 0x1000]];
+  const start = ["call.map_iter_start 5,ssd", "ret.map_iter_start true,"];
+  const next = ["call.map_iter_next 5,ssd", "ret.map_iter_next true,"];
+  const end = ["call.map_iter_next 5,ssd", "ret.map_iter_next false,", "block.status OK,iterator"];
+  const unmapped = (result: boolean) => ["call.unmap 5,ssd,8192", `ret.unmap ${result},`];
+  const strict = new Fixture(STRICT);
+  assertEquals(told(strict, strict.request(...parts), "none"), [
+    [...start, ...next, ...end, ...unmapped(false)],
+    2,
+    0,
+    false,
+    2,
+  ]);
+  const direct = new Fixture({ device: { minAlignMask: 0 } });
+  assertEquals(told(direct, direct.request(...parts), "none"), [
+    [...start, ...next, ...end, ...unmapped(true)],
+    2,
+    2,
+    true,
+    0,
+  ]);
+  strict.usePeers("not_supported");
+  const refused = strict.request([0x9000_0000, 0x1000]);
+  assertEquals(told(strict, refused, "bus_addr")[0], [
+    "call.map_iter_start 5,ssd",
+    "ret.map_iter_start false,INVAL",
+    "block.status INVAL,iterator",
+    ...unmapped(true),
+  ]);
+});
+
+Deno.test("what is mapped by its bus address is known until the request is unmapped (block.md 2.5)", () => {
+  const fixture = new Fixture(STRICT);
+  fixture.usePeers("bus_addr", 0x1000);
+  const known: unknown[][] = [];
+  const { peers } = fixture.machine.checker!;
+  peers.onBus = (dev, dma, sizeBytes) => void known.push(["on", dev, dma, sizeBytes]);
+  peers.offBus = (dev, dma, sizeBytes) => void known.push(["off", dev, dma, sizeBytes]);
+  const request = fixture.request([0x9000_0000, 4096], [0x9800_0000, 512]);
+  for (let more = fixture.start(request); more;) more = fixture.next(request);
+  assert(fixture.blk.unmap(request, fixture.dev, fixture.state, 0, "bus_addr"));
+  const parts = [[fixture.dev, 0x9000_1000, 4096], [fixture.dev, 0x9800_1000, 512]];
+  assertEquals(known, ["on", "off"].flatMap((word) => parts.map((part) => [word, ...part])));
+});
+
+Deno.test("where the first link fails as intended nothing is unlinked (defects.md)", () => {
+  for (
+    const [nth, calls] of [[1, ["iova_free()"]], [2, [
+      "iova_unlink(0x0, 0xe00)",
+      "iova_free()",
+    ]]] as const
+  ) {
+    const fixture = new Fixture(STRICT);
+    fixture.failCall("dmaIovaLink", nth, ERRNO.ENOMEM);
+    assert(!fixture.start(fixture.request(...FIRST)));
+    assertEquals([fixture.status, fixture.calls.slice(nth)], ["RESOURCE", calls]);
+    assertEquals(fixture.count("iova.free"), 1);
+  }
 });
 
 /** What the `block.segment` events of a start and all steps behind it say of the way to memory. */
