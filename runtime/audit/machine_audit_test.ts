@@ -7,8 +7,8 @@ import { InvariantError } from "../errno.ts";
 import { MachineAudit } from "./machine_audit.ts";
 
 /** A machine with one page mapped for its device. */
-function mapped() {
-  const { dev, machine } = testBench();
+function mapped(mode: "strict" | "lazy" = "strict") {
+  const { dev, machine } = testBench({ iommu: { mode } });
   const addr = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4096, DMA_TO_DEVICE, 0);
   const look = (driversAreRight = true) => new MachineAudit(machine, { driversAreRight }).look();
   return { addr, dev, domain: dev.domain!, look, machine };
@@ -38,6 +38,31 @@ Deno.test("an audit finds a frame that lies in two magazines, and one that is fr
   domain.iova.flushCaches();
   domain.iova.cache.put(0, 0, addr / 4096);
   assertThrows(() => look(), InvariantError, "is free");
+});
+
+Deno.test("an audit finds a leaf beyond its range, and none in memory of firmware; what waits for a flush is in use", () => {
+  const { domain: { direct, iova: { ranges }, table }, look } = mapped();
+  const wrong = (text: string) => assertThrows(() => look(), InvariantError, text);
+  ranges.reserve(0x1000, 0x11ff);
+  table.map(0x100_0000, 0, 0x20_0000, 3);
+  look();
+  ranges.free(0x1000);
+  ranges.reserve(0x1000, 0x11fe);
+  wrong("a leaf at frame 4096 lies in no range in use");
+  (direct as { start: number; end: number }[]).push({ start: 0x100_0000, end: 0x120_0000 });
+  look();
+  for (const beside of [0xff_f000, 0x120_0000]) {
+    table.map(beside, 0, 4096, 3);
+    wrong(`a leaf at frame ${beside / 4096} lies`);
+    table.unmap(beside, 4096);
+    look();
+  }
+  const lazy = mapped("lazy");
+  lazy.machine.dma.dmaUnmapPhys(lazy.dev, lazy.addr, 4096, DMA_TO_DEVICE, 0);
+  lazy.look();
+  lazy.domain.iova.ranges.free(lazy.addr / 4096);
+  assertThrows(() => lazy.look(), InvariantError, "is free");
+  new MachineAudit(lazy.machine, {}).look();
 });
 
 Deno.test("an audit looks at magazines, the IOTLB and bounce slots, and at the order and number of ranges", () => {
@@ -70,10 +95,10 @@ Deno.test("an audit runs after activities, and calls what devices have to look a
   const seen: number[] = [];
   machine.auditors.push(() => seen.push(machine.clock.nowNs));
   machine.startAudit({ every: 2 });
-  for (let left = 4; left > 0; left--) machine.activities.post({ runActivity() {} }, 0, 0);
+  for (let left = 5; left > 0; left--) machine.activities.post({ runActivity() {} }, 0, 0);
   while (machine.runNextActivity());
-  // After the first and the third.
-  assertEquals(seen.length, 2);
+  // After the first, the third and the fifth.
+  assertEquals(seen.length, 3);
 });
 
 Deno.test("a block of a pool is freed once", () => {

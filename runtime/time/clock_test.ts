@@ -49,3 +49,31 @@ Deno.test("a delay is rounded up to the next tick, and one that is disarmed neve
   clock.advance(1000);
   assertEquals(expired, [["exact", 100], ["late", 200]]);
 });
+
+Deno.test("a timer's work is for whom it was armed, on the CPU that runs, and what ran before goes on", () => {
+  const clock = new VirtualClock();
+  const { context } = clock;
+  const origin = () => [context.cpu, context.device, context.request, context.site];
+  const seen: unknown[] = [];
+  const handler = { timerExpired: () => void seen.push(origin()) };
+  context.become(1, "nic", 7, 42);
+  clock.arm(handler, 3_000_001);
+  context.become(0, "disk", 8, 43);
+  assertEquals(clock.nextTimerNs, 4_000_000);
+  clock.nowNs = 3_999_999;
+  clock.runDue();
+  assertEquals(seen, []);
+  clock.nowNs = 4_000_000;
+  clock.runDue();
+  assertEquals([seen, origin()], [[[0, "nic", 7, 42]], [0, "disk", 8, 43]]);
+  clock.arm(handler, 0);
+  clock.nowNs = 0;
+  clock.startOwn(2);
+  clock.reset();
+  assertEquals([clock.own, clock.nowNs, clock.pendingTimers, clock.nextTimerNs], [
+    null,
+    0,
+    0,
+    Infinity,
+  ]);
+});

@@ -18,10 +18,18 @@ Deno.test("a latency key charges the events it stands for", () => {
   assertEquals(clock.nowNs, 300);
   events.tick(eventId("nvme.doorbell"));
   events.tick(eventId("irq"));
+  assertEquals(clock.nowNs, 307);
   clock.own!.interrupt(0);
   events.tick(eventId("iova.alloc"));
   events.tick(eventId("iova.free"));
   assertEquals(clock.nowNs, 314);
+});
+
+Deno.test("one nanosecond is a latency, and none is not", () => {
+  assertEquals([timed({ doorbell: 1 }).clock.own === null, timed({ interrupt: 0 }).clock.own], [
+    false,
+    null,
+  ]);
 });
 
 Deno.test("an event's own latency comes on top of its key's", () => {

@@ -108,3 +108,30 @@ Deno.test("who waits is not busy: for another, for posted work, and while time a
   clock.advance(1000);
   assertEquals([busy(), clock.nowNs], [[20, 10, 100], 1110]);
 });
+
+Deno.test("a device has a time from its first work on, waits to the nanosecond, and advances with all", () => {
+  const { alloc, clock, context, queue } = timed({ iova_alloc: 1, "nvme.fetch": 100 });
+  const own = clock.own!;
+  alloc(0);
+  const seen: number[] = [];
+  const work = {
+    byDevice: true,
+    runActivity() {
+      seen.push(clock.nowNs);
+      clock.nowNs += 5;
+      seen.push(clock.nowNs, own.nowNs);
+    },
+  } as const;
+  queue.postWork("ssd", work, 0, 0);
+  queue.runNext();
+  assertEquals([seen, own.latestNs], [[1, 6, 6], 6]);
+  context.become(0, "ssd", null, null);
+  // It goes on where it was, and the CPU that asks for it waits until it is done.
+  assertEquals([own.charge(true, 4), clock.nowNs, own.charge(true, 1)], [10, 10, 11]);
+  context.become(1, "nic", null, null);
+  assertEquals([clock.nowNs, own.charge(true, 2), clock.nowNs], [0, 2, 2]);
+  own.meetAt(12);
+  const { cpus, devices } = own.busyNs();
+  assertEquals([cpus, [...devices]], [[1, 0], [["ssd", 10], ["nic", 2]]]);
+  assertEquals([own.charge(true, 0), own.latestNs], [12, 12]);
+});
