@@ -181,15 +181,6 @@ Deno.test("only intervals that a change touches are notified, and their number g
   assertEquals(near.changes.length, 1);
 });
 
-Deno.test("who refuses keeps the pages (hmm-rdma-vfio.md 2.3)", () => {
-  const { mm } = process();
-  mm.faultIn(START, true);
-  watch(mm, START, at(START + PAGE), false);
-  assertEquals(mm.discard(START, at(START + PAGE), false), -ERRNO.EAGAIN);
-  assert(mm.pageAt(START) !== null);
-  assertEquals(mm.notifiers.isChanging(START, at(START + PAGE)), false);
-});
-
 Deno.test("while a range changes, or after it has, a range fault is EBUSY (hmm-rdma-vfio.md 2.2)", () => {
   const { fault, fields, mm } = process();
   const { notifier } = watch(mm);

@@ -421,3 +421,74 @@ Deno.test("an entry that is mapped and not valid is refused, and linking it agai
   assertEquals(link!.error, "EADDRINUSE");
   assertEquals(rig.map.pfns.has(1, DMA_MAPPED), false);
 });
+
+Deno.test("an allocation tells what it has made, or what kept it from that (hmm-rdma-vfio.md 1.2)", () => {
+  const told = (options: TestBenchOptions, entrySizeBytes = 4 * PAGE) => {
+    const bench = testBench(options);
+    const made = hmmDmaMapAlloc(bench.machine, bench.dev, 4, entrySizeBytes);
+    const { fields, why } = bench.seen.findLast(({ name }) => name === "ret.hmm_dma_map_alloc")!;
+    assertEquals(bench.names("kernel.warn").length, entrySizeBytes > 4 * PAGE ? 1 : 0);
+    const range = typeof made === "number" ? 0 : made.state.addr;
+    return [
+      Object.values(fields),
+      ...Object.values(why!.inputs).map((it) => it === range ? "range" : it),
+    ];
+  };
+  const [made, failed] = [[0, null], [-ERRNO.EOPNOTSUPP, "EOPNOTSUPP"]];
+  assertEquals(told(STRICT), [made, "iova", "range", false, false, 32]);
+  assertEquals(told(STRICT, 4 * PAGE + 1), [made, "iova", "range", false, false, 32]);
+  assertEquals(told(DIRECT), [made, "stateless", "range", false, false, 32]);
+  assertEquals(told({ device: { maskBits: 31 } }), [failed, null, "range", false, true, "range"]);
+  assertEquals(told({ device: { coherent: false } }), [
+    failed,
+    null,
+    "range",
+    true,
+    false,
+    "range",
+  ]);
+});
+
+Deno.test("each row of a map is told, with the address or ENOMEM; a list is held, and the map until it is freed (hmm-rdma-vfio.md 1.3)", () => {
+  const told = (rig: Rig, index: number) => {
+    rig.mapPfn(index);
+    const { fields, why } = rig.seen.findLast(({ name }) => name === "ret.hmm_dma_map_pfn")!;
+    return [why!.rule.at(-1), Reflect.get(fields, "error")];
+  };
+  const refused = withPeer("not_supported");
+  refused.page(4, PEER);
+  assertEquals(told(refused, 4), ["4", "ENOMEM"]);
+  const late = lateBounce();
+  assertEquals(told(late, 2), ["8", "ENOMEM"]);
+  assertEquals(late.fields("kernel.warn").map(({ text }) => text), [
+    'Device "dev" needs unmaps now, and there is no list to keep addresses in',
+  ]);
+  const list = allocated({ ...DIRECT, machine: { dmaDebug: true } }, 4);
+  const { dev, machine } = list;
+  const { heldBytes } = machine.budget;
+  hmmDmaMapAlloc(machine, dev, 4, PAGE);
+  assertEquals([machine.budget.heldBytes - heldBytes, list.map.held], [2 * 4 * 8, true]);
+  list.page(1);
+  assertEquals([told(list, 1), told(list, 1)], [["9", null], ["2", null]]);
+  list.free();
+  assertEquals(list.map.held, false);
+});
+
+Deno.test("what needs no unmap, and a peer by its bus address, is known to the checker while it is mapped (hmm-rdma-vfio.md 1.4)", () => {
+  const direct = allocated(DIRECT, 4);
+  direct.page(1);
+  direct.mapPfn(1);
+  const left = () => direct.machine.checker!.leftSince(0).length;
+  const before = left();
+  direct.unmapPfn(1);
+  assertEquals([before, left()], [1, 0]);
+  const rig = withPeer("bus_addr");
+  const known: unknown[] = [];
+  const { peers } = rig.machine.checker!;
+  peers.onBus = (dev, dma, sizeBytes) => void known.push(["on", dev, dma, sizeBytes]);
+  peers.offBus = (dev, dma, sizeBytes) => void known.push(["off", dev, dma, sizeBytes]);
+  rig.page(4, PEER);
+  rig.mapPfn(4);
+  rig.unmapPfn(4);
+  assertEquals(known, ["on", "off"].map((word) => [word, rig.dev, PEER + 2 ** 40, PAGE]));
+});

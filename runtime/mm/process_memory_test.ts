@@ -14,6 +14,7 @@ import {
 } from "./hmm_dma_map.ts";
 import { flagWords, HMM_PFN } from "./hmm_pfn_list.ts";
 import type { IntervalNotifier, NotifierEvent } from "./interval_notifier.ts";
+import { ArmedInjection, INJECTION } from "../injection.ts";
 import { HUGE_ORDER } from "./process_pages.ts";
 import { hmmRangeFault } from "./range_fault.ts";
 
@@ -129,17 +130,156 @@ Deno.test("the huge page of zeroes: its first write clears all 512 entries, and 
   assert(map.pfns.pfn(511) !== map.pfns.pfn(512) + 511);
 });
 
-Deno.test("a part of a huge page that goes, or is protected, costs all 512 (hmm-rdma-vfio.md 5.6)", () => {
-  const { fault, map, mm, callbacks, write } = shared(512, { order: HUGE_ORDER });
-  write(0);
-  mm.discard(page(3), page(4), true);
-  assertEquals(callbacks(), [[3, 4, "clear"], [0, 512, "clear"]]);
-  fault(0);
-  assertEquals([map.pfns.order(0), map.pfns.order(511)], [0, 0]);
-  const whole = shared(512, { order: HUGE_ORDER });
-  whole.write(0);
-  whole.mm.protect(page(64), page(65), "read");
-  assertEquals(whole.callbacks(), [[0, 512, "clear"], [64, 65, "protect_area"]]);
+/** Changes of pages 100 to 599, or of one on either side of a border: what is told, and the areas then. */
+const CHANGES: readonly (readonly [
+  (mm: AddressSpace) => number,
+  told: readonly string[],
+  areas: string,
+])[] = [
+  [(mm) => mm.unmap(page(100), page(600)), ["split", "100-600 unmap"], "0-100w 600-1024w"],
+  [(mm) => mm.discard(page(100), page(600), true), ["100-600 clear", "split"], "0-1024w"],
+  [(mm) => mm.free(page(100), page(600)), ["100-600 clear", "split"], "0-1024w"],
+  [
+    (mm) => mm.protect(page(100), page(600), "read"),
+    ["split", "100-600 protect_area"],
+    "0-100w 100-600r 600-1024w",
+  ],
+  [
+    (mm) => Math.min(0, mm.remap(page(100), page(600))),
+    ["split", "100-600 unmap", "100-600 unmap"],
+    "0-100w 600-1024w 1024-1524w",
+  ],
+  [
+    (mm) => mm.pageOut(page(511), page(513)),
+    ["0-512 clear", "511-512 clear", "512-1024 clear", "512-513 clear"],
+    "0-1024w",
+  ],
+  [(mm) => mm.migrate(page(600)), ["512-1024 clear"], "0-1024w"],
+  [(mm) => mm.fork(), ["0-1024 protect_page"], "0-1024w"],
+];
+
+Deno.test("a change that cuts huge pages splits both, in its order, and who refuses it keeps its pages (hmm-rdma-vfio.md 2.3, 5.6)", () => {
+  for (const [change, told, areas] of CHANGES) {
+    for (const agrees of [true, false]) {
+      const { machine } = testBench();
+      const mm = new AddressSpace(machine);
+      mm.map({ start: START, sizeBytes: 1024 * PAGE, writable: true, order: HUGE_ORDER });
+      for (const first of [0, 512]) mm.faultIn(page(first), true);
+      const seen: string[] = [];
+      mm.notifiers.insert(START, page(1024), {
+        invalidate(_own, { end, event, start }) {
+          seen.push(`${(start - START) / PAGE}-${(end - START) / PAGE} ${event}`);
+          return agrees;
+        },
+      });
+      const { presentPages } = mm;
+      const result = change(mm);
+      const all = told.flatMap((one) =>
+        one === "split" ? ["0-512 clear", "512-1024 clear"] : [one]
+      );
+      if (!agrees) {
+        const last = seen.at(-1)!;
+        assertEquals([result, mm.presentPages, all.includes(last)], [
+          -ERRNO.EAGAIN,
+          presentPages,
+          true,
+        ]);
+        continue;
+      }
+      const shown = mm.areas.map(({ access, end, start }) =>
+        `${(start - START) / PAGE}-${(end - START) / PAGE}${access[0]}`
+      );
+      assertEquals([result, seen, shown.join(" ")], [0, all, areas]);
+      const isSplit = told.length > 1;
+      assertEquals(mm.pageAt(page(0))!.order, isSplit ? 0 : HUGE_ORDER);
+      assertEquals(mm.pageAt(page(1023))!.order, isSplit ? 0 : HUGE_ORDER);
+    }
+  }
+});
+
+Deno.test("no memory for a page is ENOMEM wherever one is needed, and nothing has changed (hmm-rdma-vfio.md 1.1)", () => {
+  const needs: readonly (readonly [
+    area: Partial<AreaRequest>,
+    prepare: (mm: AddressSpace) => unknown,
+    act: (mm: AddressSpace) => number,
+  ])[] = [
+    [{}, () => {}, (mm) => mm.faultIn(START, true)],
+    [{ order: HUGE_ORDER }, (mm) => mm.faultIn(START, false), (mm) => mm.faultIn(START, true)],
+    [{}, (mm) => mm.faultIn(START, false), (mm) => mm.faultIn(START, true)],
+    [{ kind: "shared" }, () => {}, (mm) => mm.faultIn(START, false)],
+    [{ kind: "private_file" }, (mm) => mm.faultIn(START, false), (mm) => mm.faultIn(START, true)],
+    [
+      { kind: "private_file" },
+      (mm) => [mm.faultIn(START, false), mm.discard(START, page(1), true)],
+      (mm) => mm.faultIn(START, true),
+    ],
+    [
+      {},
+      (mm) => [mm.faultIn(START, true), mm.pageOut(START, page(1))],
+      (mm) => mm.faultIn(START, false),
+    ],
+    [{}, (mm) => mm.faultIn(START, true), (mm) => mm.migrate(START)],
+  ];
+  for (const [area, prepare, act] of needs) {
+    const { machine, mm } = shared(512, area);
+    prepare(mm);
+    const before = [mm.presentPages, machine.pages.takenBytes, mm.pageAt(START)?.phys];
+    const fault = new ArmedInjection(INJECTION.alloc_pages, 1, 1);
+    machine.armInjection(fault);
+    assertEquals(act(mm), -ERRNO.ENOMEM);
+    machine.disarmFault(fault);
+    assertEquals([mm.presentPages, machine.pages.takenBytes, mm.pageAt(START)?.phys], before);
+    assertEquals(act(mm), 0);
+  }
+});
+
+Deno.test("a range fault tells what it found, what it was asked, and the number that it read (hmm-rdma-vfio.md 1.1, 2.2)", () => {
+  const { fault, fields, flags, mm, seen, write } = shared(6);
+  write(1);
+  mm.pageAt(page(1))!.frame.broken = true;
+  mm.faultIn(page(2), false);
+  write(3);
+  assertEquals([fault(0), fault(VALID, 1, 3)], [0, -ERRNO.EFAULT]);
+  assertEquals([0, 1, 2, 3].map(flags), ["", "error", "valid", "valid,write"]);
+  assertEquals(mm.faultIn(page(1), true), -ERRNO.EFAULT);
+  assertEquals(fault(VALID + WRITE, 2, 2), -ERRNO.EBUSY);
+  assertEquals(fault(VALID + WRITE, 2, 2), 0);
+  const counted = fields("hmm.fault").map((event) =>
+    [
+      event.virt - START,
+      event.size_bytes,
+      event.valid,
+      event.writable,
+      event.brought_in,
+      event.result,
+    ]
+      .join(" ")
+  );
+  assertEquals(counted, [
+    `0 ${6 * PAGE} 2 1 0 OK`,
+    `${PAGE} ${3 * PAGE} 0 0 0 EFAULT`,
+    `${2 * PAGE} ${2 * PAGE} 0 0 1 EBUSY`,
+    `${2 * PAGE} ${2 * PAGE} 2 2 0 OK`,
+  ]);
+  const why = seen.filter(({ name }) => name === "hmm.fault").map((event) => event.why!);
+  const asked = (valid: boolean, write: boolean, sequence: number, now = sequence) => ({
+    wanted_valid: valid,
+    wanted_write: write,
+    sequence,
+    sequence_now: now,
+  });
+  assertEquals(why.map(({ inputs }) => inputs), [
+    asked(false, false, 0),
+    asked(true, false, 0),
+    asked(true, true, 0, 1),
+    asked(true, true, 1),
+  ]);
+  assertEquals(why.map(({ rule }) => rule.slice("hmm-rdma-vfio.".length)), [
+    "1.1",
+    "1.1",
+    "2.2",
+    "1.1",
+  ]);
 });
 
 Deno.test("a whole huge page that goes costs the ones beside it nothing (hmm-rdma-vfio.md 5.6)", () => {
