@@ -534,7 +534,7 @@ export class IommuDomain implements FlushQueueOwner {
         size_bytes: sizeBytes,
         hw_start: 0 as DmaAddr,
         hw_size_bytes: sizeBytes,
-      }, { rule: "dma.5.3", inputs: { pending: this.flushQueue?.pending ?? 0 } });
+      }, { rule: "dma.5.3", inputs: { pending: this.flushQueue!.pending } });
     }
     if (this.hasDeviceTlbs) syncDeviceTlbs(this.#platform, this, null);
   }
@@ -542,7 +542,7 @@ export class IommuDomain implements FlushQueueOwner {
   flushed(entries: number, reason: FlushReason): void {
     const { events } = this.#platform;
     if (!events.tick(FLUSH_QUEUE_FLUSH)) return;
-    const { entries: places = 0, timeoutNs = 0 } = this.flushQueue ?? {};
+    const { entries: places, timeoutNs } = this.flushQueue!;
     events.emit(FLUSH_QUEUE_FLUSH, { entries, reason }, {
       rule: "dma.5.3",
       inputs: { usable_entries: places - 1, timeout_ns: timeoutNs },

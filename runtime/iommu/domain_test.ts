@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
 import { DmaDevice } from "../dma/device/device.ts";
+import { ERRNO } from "../errno.ts";
 import { Machine } from "../machine.ts";
 import { defaultMachineConfig } from "../machine_config.ts";
 import { at, testBench } from "../dma/testing.ts";
@@ -118,4 +119,85 @@ Deno.test("a page table that is not as expected warns by its function, once for 
     assertEquals(warned(model, (domain) => domain.map(0x1000, at(0x5000), 0x1000, 3)), []);
     assertEquals(warned(model, clears), [...isArm ? [odd("unmap_pages")] : [], none]);
   }
+});
+
+Deno.test("each step of a domain tells what it did and why, and charges for leaves (dma.md 4.2 to 4.4, 5.1, 5.3)", () => {
+  const { dev, machine, seen } = testBench({
+    iommu: { mode: "lazy", model: "vtd" },
+    device: { maskBits: 33, busLimitBits: 40 },
+  });
+  machine.charges.tableWriteNs = 3;
+  const domain = dev.domain!;
+  const told = () =>
+    seen.splice(0).filter(({ name }) => name !== "kernel.warn").map(({ fields, why }) => {
+      const reason = why === null ? "" : ` ${why.rule} ${Object.values(why.inputs)}`;
+      return `${Object.values(fields)}${reason}`;
+    });
+  const alloc = (sizeBytes: number) => [domain.allocIova(dev, sizeBytes, false), ...told()];
+  const iova = 0xffff_c000;
+  assertEquals(alloc(0x3000), [
+    iova,
+    `${iova},12288,4294967295,tree dma.4.2 3,true,8589934591,true,0`,
+  ]);
+  assertEquals([domain.map(iova, at(0x5000), 0x3000, 3), machine.clock.nowNs], [0, 9]);
+  assertEquals(told(), [`${iova},20480,12288,read_write,4096,3`]);
+  assertEquals([domain.map(iova, at(0x5000), 0x3000, 3), machine.clock.nowNs], [
+    -ERRNO.EADDRINUSE,
+    9,
+  ]);
+  const table = "dma.5.1 4096,281474976710655,4503599627370495";
+  assertEquals(told(), [`${iova},20480,12288,0,EADDRINUSE ${table}`]);
+  domain.unmap(iova, 0x3000, false, "__iommu_dma_unmap");
+  assertEquals([domain.generation, machine.clock.nowNs, told()], [1, 18, [
+    `${iova},12288,12288,4096,3`,
+  ]]);
+  domain.releaseIova(iova, 0x3000);
+  assertEquals(told(), [`${iova},12288,flush_queue dma.5.3 true`, "1"]);
+  const failed = (wanted: number, cause: string, ...inputs: (string | number)[]) => [
+    0,
+    `${wanted},8589934591,${cause} dma.4.4 ${wanted},${inputs},${wanted}`,
+  ];
+  const [gib4, gib8] = [2 ** 32, 2 ** 33];
+  assertEquals(alloc(gib8), failed(gib8, "beyond_limit", gib8 - 0x5000, gib4, "mask", 1));
+  assertEquals(alloc(2 ** 31), [
+    6442450944,
+    "6442450944,2147483648,8589934591,tree dma.4.4 524288,false,8589934591,false,0",
+  ]);
+  assertEquals(alloc(gib4), failed(gib4, "fragmented", 6442430464, 4294946816, "mask", 1));
+  machine.advance(11_000_000);
+  assertEquals(told(), [
+    "all,0,281474976710656,0,281474976710656 dma.5.3 1",
+    "1,timer dma.5.3 255,10000000",
+    `${iova},12288,rcache dma.4.3 3,32`,
+  ]);
+  // The range is free again, and what is kept for nobody afterwards is not.
+  assertEquals(alloc(gib4), failed(gib4, "alignment", 6442446848, 6442446848, "mask", 0));
+  domain.reserve(0x1000, 0x1fff);
+  assertEquals(alloc(gib4), failed(gib4, "alignment", 6425669632, 6408896512, "mask", 0));
+});
+
+Deno.test("a domain that is made new has nothing parked, cached or remembered, and no timer (dma.md 4.5, 5.3)", () => {
+  const { dev, machine } = testBench({ iommu: { mode: "lazy" } });
+  const domain = dev.domain!;
+  const { iova, flushQueue } = domain;
+  for (let count = 0; count < 2 * 127 + 1; count++) {
+    domain.freeIova(domain.allocIova(dev, 0x1000, false), 0x1000);
+  }
+  const held = Array.from({ length: 300 }, () => domain.allocIova(dev, 0x1000, false));
+  for (const start of held) domain.freeIova(start, 0x1000);
+  const start = domain.allocIova(dev, 0x1000, false);
+  domain.map(start, at(0x5000), 0x1000, 3);
+  machine.iommu.translate(dev, start, "read");
+  domain.unmap(start, 0x1000, false, "__iommu_dma_unmap");
+  domain.releaseIova(start, 0x1000);
+  const state = () => [
+    flushQueue!.pending > 0,
+    iova.ranges.count > 1,
+    iova.cache.depotSize(0) > 0,
+    machine.clock.pendingTimers > 0,
+    machine.iommu.iotlb.used > 0,
+  ];
+  assertEquals(state(), [true, true, true, true, true]);
+  domain.renew();
+  assertEquals(state(), [false, false, false, false, false]);
 });
