@@ -80,7 +80,7 @@ function countingBytes(sizeBytes: Bytes): Uint8Array {
 export class HostBuffer {
   readonly sizeBytes: Bytes;
   readonly #home: BufferHome;
-  #ownedPages: readonly PhysAddr[];
+  readonly #ownedPages: readonly PhysAddr[];
   /** What it takes of the host; a view of another buffer is its maker's business. */
   #heldBytes = 0;
   #isFreed = false;
@@ -276,8 +276,6 @@ export class HostBuffer {
     checker?.memory.freed(this.#ownedPages, pages.pageSizeBytes);
     pages.free(this.#ownedPages);
     this.#home.memory.budget.release(this.#heldBytes);
-    this.#heldBytes = 0;
-    this.#ownedPages = [];
   }
 
   /** Of a view of others' memory its writes count; its reads are what a scenario looks at. */

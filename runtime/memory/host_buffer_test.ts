@@ -24,6 +24,7 @@ Deno.test("HostBuffer.fill('counting') writes 0, 1 … 255, 0 … across pieces"
   host.fill("counting");
   assertEquals(host.readAll(), Uint8Array.from({ length: 0x1a00 }, (_, index) => index % 256));
   assertEquals(memory.readU32(at(0x20_0001)), 0x0403_0201);
+  assertEquals([memory.readU32(at(0x10_1100)), memory.readU32(at(0x20_1800))], [0, 0]);
 });
 
 Deno.test("HostBuffer.fill('random') depends on the machine's seed alone", () => {
@@ -70,6 +71,9 @@ Deno.test("HostBuffer.slice() is a view that cuts through pieces", () => {
   assertEquals(host.differences(buffer().slice(0, 0)).length, 1);
   assertEquals(host.readAll().indexOf(9), 0x1f0);
   assertThrows(() => host.slice(0, 0x1a01), RangeError, "it has 6656 bytes");
+  for (const [start, end] of [[-1, 1], [2, 1]] as const) {
+    assertThrows(() => host.slice(start, end), RangeError, `bytes ${start}..${end}`);
+  }
 });
 
 Deno.test("HostBuffer.writeAll() writes from the start and refuses too many bytes", () => {
@@ -77,6 +81,11 @@ Deno.test("HostBuffer.writeAll() writes from the start and refuses too many byte
   host.fill(0xff);
   host.writeAll(new Uint8Array(0x201));
   assertEquals(host.readAll().indexOf(0xff), 0x201);
+  const written: number[][] = [];
+  memory.onWrite = (phys, sizeBytes) => void written.push([phys, sizeBytes]);
+  host.writeAll(new Uint8Array(0x240));
+  memory.onWrite = null;
+  assertEquals(written, [[0x10_0f00, 0x200], [0x20_0000, 0x40]]);
   assertThrows(() => host.writeAll(new Uint8Array(0x1a01)), RangeError, "Cannot write 6657 bytes");
 });
 
@@ -160,14 +169,28 @@ Deno.test("HostBuffer: freed memory is used by reads and writes of its owner, an
     ];
   };
   const live = [[], [], [], ["written"], ["written"]];
+  const { budget } = memory;
+  const before = budget.heldBytes;
+  owner.slice(1, 2);
+  assertEquals(told(() => view.free()), ["freed"], "it owns nothing, and stays what it is");
+  assertEquals(budget.heldBytes, before);
   assertEquals([uses(owner), uses(view), uses(owner.slice(1, 2))], [live, live, live]);
+  const { heldBytes } = budget;
   assertEquals(told(() => owner.free()), ["freed"]);
+  assertEquals(heldBytes - budget.heldBytes, 96 + 2 * 16);
+  assertEquals(told(() => owner.slice(1, 2).readAll()), ["used 1 1"]);
   const [whole, part] = [["used 0 8192"], ["used 16 32"]];
   assertEquals(uses(owner), [whole, whole, [], whole, whole]);
   assertEquals(uses(view), [[], [], [], part, part], "its reads are what a scenario looks at");
   assertEquals(told(() => owner.free()), ["freed twice"]);
   assertEquals(pages.alloc(2), owned);
   assertEquals(uses(view), live, "the pages have a user again");
+  const one = pages.alloc(1)!;
+  const single = new HostBuffer(home, [{ phys: one[0]!, sizeBytes: 1 }], one);
+  single.free();
+  assertEquals(told(() => single.free()), ["freed twice"]);
+  const nothing = new HostBuffer(home, []);
+  assertEquals([nothing.phys, nothing.sizeBytes, nothing.pages], [at(0), 0, []]);
 });
 
 Deno.test("HostBuffer.look() sees what the CPU's caches hold of each piece", () => {
