@@ -34,7 +34,8 @@ Deno.test("PageAllocator never gives two adjacent pages when they must not be co
 
 Deno.test("PageAllocator stays in a region and below a last address", () => {
   const region = { name: "low", basePhys: at(2 * MIB), sizeBytes: 16384, type: "ram" as const };
-  const pages = allocator(8 * GIB, [region]);
+  const other = { ...region, name: "other", basePhys: at(MIB) };
+  const pages = allocator(8 * GIB, [other, region]);
   assertEquals(pages.alloc(4, { contiguous: true, region: "low" })![0], at(2 * MIB));
   assertEquals(pages.alloc(1, { contiguous: true, region: "low" }), null);
   const low = pages.alloc(1, { contiguous: true, lastPhys: 2 ** 24 - 1 })!;
@@ -145,4 +146,38 @@ Deno.test("a page of zeroes is taken once, whole, and counts as no memory in use
   assertEquals([zero % (4096 * 2 ** order), pages.zeroPage(order), pages.takenBytes], [0, zero, 0]);
   const [next] = pages.alloc(1, { contiguous: true, owner: "driver" })!;
   assertEquals([next, pages.takenBytes], [zero + 4096 * 2 ** order as PhysAddr, 4096]);
+});
+
+Deno.test("PageAllocator knows what was freed until somebody has it again, from the byte on that is asked for", () => {
+  const pages = allocator(GIB);
+  assertEquals([pages.totalPages, pages.scriptStartPhys], [2 ** 18, 0x2000_0000]);
+  const got = pages.alloc(6)!;
+  const [first] = got;
+  const freed = (page: number, sizeBytes: number) => {
+    const phys = pages.firstFreed(first! + page * 4096, sizeBytes);
+    return phys < 0 ? -1 : (phys - first!) / 4096;
+  };
+  assertEquals(freed(0, 6 * 4096), -1);
+  pages.free([got[1]!, got[2]!, got[4]!]);
+  assertEquals([freed(0, 4096), freed(0, 4097), freed(1.5, 1), freed(1, 0)], [-1, 1, 1.5, -1]);
+  assertEquals([freed(3, 4096), freed(3, 4097), freed(2, 2 * 4096), freed(5, 4096)], [
+    -1,
+    4,
+    2,
+    -1,
+  ]);
+  assertEquals([pages.alloc(2), freed(0, 6 * 4096)], [got.slice(1, 3), 4]);
+  pages.free([got[1]!, got[2]!, got[3]!]);
+  assertEquals(pages.claim(got[1]!, 4 * 4096), true);
+  assertEquals(freed(0, 6 * 4096), -1);
+  const large = new PageAllocator(
+    new PhysicalMemory(layOutMemory({ ramSizeBytes: GIB, windows: [], regions: [] })),
+    [],
+    65_536,
+  );
+  assertEquals([large.totalPages, large.scriptStartPhys, large.alloc(2)], [
+    2 ** 14,
+    0x2000_0000,
+    [at(0x2000_0000), at(0x2001_0000)],
+  ]);
 });

@@ -149,3 +149,52 @@ Deno.test("PhysicalMemory tells of each write where it begins and how long it is
     [0x5004, 16],
   ]);
 });
+
+Deno.test("a page that is adopted keeps its content, and is the caller's bytes from then on", () => {
+  const ram = memory();
+  ram.write(at(0x40_5004), new Uint8Array([1, 2]), 0, 2);
+  ram.write(at(0x40_6000), new Uint8Array([3]), 0, 1);
+  const bytes = new Uint8Array(8192).subarray(4096);
+  ram.adopt(at(0x40_5000), bytes);
+  assertEquals([...bytes.subarray(3, 7)], [0, 1, 2, 0]);
+  bytes[5] = 9;
+  ram.writeU32(at(0x40_5ffc), 0x0504_0302);
+  assertEquals([ram.readU32(at(0x40_5004)), bytes.at(-1), ram.readU32(at(0x40_6000))], [
+    0x901,
+    5,
+    3,
+  ]);
+  // A series is made at once where others look at the bytes, and elsewhere when it is asked for.
+  const doubles = new Float64Array(bytes.buffer, 4096, 512);
+  ram.pageForWriting(0x40_5000).fillSeries(5, 2);
+  assertEquals([doubles[0], doubles[511]], [5, 1027]);
+  const page = ram.pageForWriting(0x40_6000);
+  for (const act of [() => page.doubles[3], () => ram.readU32(at(0x40_601c))]) {
+    page.fillSeries(5, 2);
+    assertEquals(act(), act.toString().includes("doubles") ? 11 : 0x4026_0000);
+  }
+});
+
+Deno.test("each range of memory answers for its own addresses, whichever was asked last", () => {
+  const ram = memory();
+  const window = 0x40_0000_0000;
+  const ends = [0, GIB - 1, window, window + 16 * MIB - 1];
+  for (const first of ends) {
+    const kinds = ends.map((phys) => {
+      ram.kindAt(first);
+      return ram.kindAt(phys);
+    });
+    assertEquals(kinds, ["ram", "ram", "mmio", "mmio"]);
+    ram.kindAt(first);
+    assertEquals([GIB, window - 1, window + 16 * MIB].map((phys) => ram.kindAt(phys)), [
+      "none",
+      "none",
+      "none",
+    ]);
+    assertEquals([ram.covers(0, GIB), ram.covers(GIB - 1, 2), ram.covers(window, 16 * MIB + 1)], [
+      true,
+      false,
+      false,
+    ]);
+  }
+});

@@ -95,3 +95,40 @@ Deno.test("a buffer in an added pool is synced, released and listed there, and a
   assertEquals([swiotlb.pools.length, swiotlb.contains(addr)], [1, false]);
   assertEquals(pages.takenBytes, before.takenBytes);
 });
+
+Deno.test("each pool has its own buffers: what is synced, listed, or ended in one leaves the others alone (dma.md 6.4)", () => {
+  const grown = bench(GIB);
+  fill(grown);
+  const { dev, fields, machine: { clock, dma, swiotlb } } = grown;
+  const map = () => at(dma.dmaMapPhys(dev, at(0x9000), 4 * KIB, DMA_BIDIRECTIONAL));
+  const [one, two] = [map(), map()];
+  const numbers = fields("swiotlb.map").slice(-2).map(({ slot }) => slot);
+  assertEquals(numbers, [512, 514]);
+  assertEquals([swiotlb.largestFreeSlots, clock.pendingTimers], [0, 1]);
+  clock.advance(0);
+  const staying = swiotlb.pools[3]!;
+  assertEquals([staying.areas, staying.transient, swiotlb.largestFreeSlots], [
+    swiotlb.areas,
+    false,
+    128,
+  ]);
+  const first = at(swiotlb.basePhys);
+  grown.forget();
+  for (const tlb of [first, one]) {
+    swiotlb.syncForCpu(tlb, 8, DMA_BIDIRECTIONAL);
+    swiotlb.syncForDevice(tlb, 8, DMA_BIDIRECTIONAL);
+  }
+  assertEquals(fields("swiotlb.copy").map(({ direction, tlb_phys }) => [direction, tlb_phys]), [
+    ["out", first],
+    ["in", first],
+    ["out", one],
+    ["in", one],
+  ]);
+  const listed: number[] = [];
+  swiotlb.forEachBuffer(({ tlbPhys }) => listed.push(tlbPhys));
+  assertEquals([listed.length, listed[0], listed.slice(-2)], [258, first, [one, two]]);
+  swiotlb.unmap(dev, one, 4 * KIB, DMA_BIDIRECTIONAL, 0);
+  assertEquals(swiotlb.pools.map(({ basePhys }) => basePhys), [first, two, staying.basePhys]);
+  swiotlb.unmap(dev, first, 4 * KIB, DMA_BIDIRECTIONAL, 0);
+  assertEquals([swiotlb.usedSlots, map(), map()], [512, first, staying.basePhys]);
+});

@@ -301,3 +301,72 @@ Deno.test("a full pool is suspected of a leak when more than half of it is a sec
   assertEquals(cause(3, 1e9 - 1, 1023), ["full", 0]);
   assertEquals(cause(2, 1e9, 1024), ["full", 64]);
 });
+
+Deno.test("a copy is the bounce buffer's own writing, and one that is too long is cut with a warning, once (dma.md 6.3)", () => {
+  const bench = new Bench();
+  const writers: (string | null)[] = [];
+  bench.memory.onWrite = () => void writers.push(bench.memory.writer);
+  const tlb = at(bench.map(0x9000, 100));
+  for (const sizeBytes of [101, 102, 1]) bench.pool.syncForCpu(tlb, sizeBytes, DMA_FROM_DEVICE);
+  bench.pool.syncForCpu(at(tlb + 100), 1, DMA_FROM_DEVICE);
+  assertEquals([writers, bench.memory.writer], [Array(4).fill("bounce copy"), null]);
+  const copied = bench.fields("swiotlb.copy") as { direction: string; size_bytes: number }[];
+  assertEquals(copied.map(({ direction, size_bytes }) => `${direction} ${size_bytes}`), [
+    "in 100",
+    "out 100",
+    "out 100",
+    "out 1",
+  ]);
+  const warned = bench.fields("kernel.warn") as { at: string; text: string }[];
+  assertEquals(warned.map((warning) => `${warning.at}: ${warning.text}`), [
+    "swiotlb_bounce: A copy of 101 bytes is truncated to 100",
+  ]);
+});
+
+Deno.test("an unmap tells how long its caller says that the buffer is, a release what it was, and another one nothing (dma.md 6.3)", () => {
+  const bench = new Bench(128);
+  const tlbs = [0, 1, 2].map(() => at(bench.map(0x9000, 0x900)));
+  bench.pool.unmap(bench.device, tlbs[0]!, 0x10, DMA_TO_DEVICE, DMA_ATTR.NO_WARN);
+  bench.pool.release(bench.device, tlbs[1]!, DMA_FROM_DEVICE);
+  // From the second slot on: what lies there is no whole buffer, and what is left of it is freed.
+  bench.pool.release(bench.device, at(tlbs[2]! + 0x800));
+  bench.pool.release(bench.device, tlbs[1]!);
+  const told = bench.fields("swiotlb.unmap") as Record<string, unknown>[];
+  assertEquals(
+    told.map((
+      { attrs, dir, orig_phys, size_bytes, slots },
+    ) => [orig_phys, size_bytes, slots, dir, `${attrs}`]),
+    [
+      [0x9000, 0x10, 2, "to_device", "no_warn"],
+      [0x9000, 0x900, 2, "from_device", "skip_cpu_sync"],
+      [0x9800, 0, 1, "bidirectional", "skip_cpu_sync"],
+    ],
+  );
+  assertEquals(bench.pool.usedSlots, 1);
+  bench.pool.syncForCpu(tlbs[0]!, 1, DMA_FROM_DEVICE);
+  assertEquals(bench.fields("swiotlb.copy").length, 3, "what was freed has no original");
+});
+
+Deno.test("a pool that is full says so in the kernel's words (dma.md 6.2)", () => {
+  const text = (pool: Pick<SwiotlbPool, "map">, bench: Bench) => {
+    const answer = pool.map(bench.device, at(0x9000), 4096, 0, DMA_BIDIRECTIONAL, 0);
+    const warning = bench.fields("kernel.warn").at(-1) as { at: string; text: string; log: string };
+    return [answer, warning.at, warning.text, warning.log];
+  };
+  const bench = new Bench(1);
+  bench.map(0x9000, 1);
+  assertEquals(text(bench.pool, bench), [
+    DMA_MAPPING_ERROR,
+    "swiotlb_full",
+    "swiotlb buffer is full: 4096 bytes asked, 1 of 1 slots in use",
+    "swiotlb buffer is full (sz: 4096 bytes), total 1 (slots), used 1 (slots)",
+  ]);
+  const none = new Bench();
+  const words = "Cannot bounce 4096 bytes: the machine has no bounce-buffer pool";
+  assertEquals(text(new SwiotlbPool(none, null), none), [
+    DMA_MAPPING_ERROR,
+    "swiotlb_full",
+    words,
+    null as never,
+  ]);
+});
