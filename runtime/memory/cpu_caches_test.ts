@@ -246,3 +246,43 @@ Deno.test("ownership is kept by line, in parts of pages and in whole ones", () =
   bench.caches.invalidate(PAGE, 8 * KIB);
   assertEquals(owners(), 0);
 });
+
+Deno.test("of lines that both have written only those that differ are lost, and who wrote them is told (dma.md 2.2)", () => {
+  const bench = new Bench();
+  bench.place.site = 5;
+  for (const line of [2, 3, 4]) bench.cpuWrites(PAGE + 64 * line + 1, 0x22);
+  const bytes = new Uint8Array(64).fill(0x11);
+  bytes[1] = 0x22;
+  bench.place.site = 6;
+  for (const line of [2, 4]) {
+    bench.caches.deviceWrite(APART, at(PAGE + 64 * line), bytes, 0, 64);
+  }
+  bench.deviceWrites(PAGE + 64 * 3, 0x33, 64);
+  bench.caches.clean(at(PAGE + 128), 192);
+  bench.cpuWrites(PAGE + 64, 0x44);
+  bench.caches.deviceRead(APART, at(PAGE + 64), bytes, 0, 1);
+  const phys = (line: number) => PAGE + 64 * line as PhysAddr;
+  assertEquals(bench.hazards, [
+    { kind: "device_write_lost", phys: phys(3), lines: 1, device: "ssd", writtenAt: 6 },
+    { kind: "stale_memory_read", phys: phys(1), lines: 1, device: "ssd", writtenAt: 6 },
+  ]);
+});
+
+Deno.test("who follows the caches is told of each page that may have changed, and a large span keeps what lies before it", () => {
+  const bench = new Bench();
+  const { caches } = bench;
+  const changed = caches.follow();
+  const pages = (act: () => unknown) => {
+    changed.clear();
+    act();
+    return [...changed].map((number) => number - PAGE / (4 * KIB));
+  };
+  assertEquals(pages(() => bench.deviceWrites(PAGE + 4095, 0x33, 2)), [0, 1]);
+  assertEquals(pages(() => caches.fillMemory(at(PAGE + 4095), 2, 0x33)), [0, 1]);
+  assertEquals(pages(() => caches.makeUncached(at(PAGE + 4 * KIB), 8 * KIB)), [1, 2]);
+  assertEquals(pages(() => bench.cpuWrites(PAGE + 4095, 0x22, 2)), [0, 1]);
+  bench.cpuWrites(PAGE, 0x22, 4 * KIB);
+  caches.invalidate(at(PAGE + 128), 2 ** 30);
+  const states = [0, 64, 128, 4032].map((at) => bench.state(PAGE + at));
+  assertEquals(states, ["cpu dirty", "cpu dirty", "cpu clean", "cpu clean"]);
+});

@@ -37,8 +37,9 @@ Deno.test("pages that are shared are stored plain, until they are encrypted agai
   assertEquals(plain(), [true, true, false]);
   assertEquals(encryption.anyPrivate(at(0x10_0000), 0x1000), false);
   assertEquals(encryption.anyPrivate(at(0x10_0000), 0x1001), true);
+  encryption.share(at(0x10_1000), 0x1000);
   encryption.unshare(at(0x10_0000), 0x1000);
-  assertEquals(plain(), [false, false, false]);
+  assertEquals(plain(), [false, false, true]);
 });
 
 Deno.test("windows of devices are no memory of the guest's", () => {
