@@ -43,3 +43,8 @@ Deno.test("a window that moves begins at the byte that it has come to, in memory
     }
   }
 });
+
+Deno.test("a window may end with a single byte of a vector", () => {
+  const bio = new Bio("drv_in", 0, VECS, 0x601);
+  assertEquals(bio.parts().map(({ sizeBytes }) => sizeBytes), [0x600, 1]);
+});

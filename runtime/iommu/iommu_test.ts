@@ -265,9 +265,19 @@ Deno.test("a mapping's direction is the right the device has", () => {
 
 Deno.test("addresses beyond the table's width and in the interrupt window fault as such", () => {
   const { machine, dev, fields } = testBench();
-  machine.iommu.translate(dev, 2 ** 48, "read");
-  machine.iommu.translate(dev, 0xfee0_0000, "write");
-  assertEquals(fields("iommu.fault").map(({ reason }) => reason), ["address_width", "reserved"]);
+  const reason = (dma: number) => {
+    assertEquals(machine.iommu.translate(dev, dma, "write"), -1);
+    return fields("iommu.fault").at(-1)!.reason;
+  };
+  assertEquals([2 ** 48, 0xfee0_0000, 0xfeef_ffff].map(reason), [
+    "address_width",
+    "reserved",
+    "reserved",
+  ]);
+  const inside = [0, 2 ** 48 - 1, 0xfedf_ffff, 0xfef0_0000];
+  assertEquals(inside.map(reason), Array(4).fill("not_present"));
+  const direct = testBench({ iommu: { mode: "off" } });
+  assertEquals(direct.machine.iommu.translate(direct.dev, 0, "read"), 0);
 });
 
 Deno.test("in caching mode the IOTLB caches a not-present entry until it is invalidated", () => {

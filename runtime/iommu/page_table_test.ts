@@ -285,6 +285,12 @@ Deno.test("an unmap of all that a table covers frees the table, one page less ke
     assertEquals(table.unmap(MIB_2, sizeBytes), sizeBytes);
     assertEquals(toForget(table), [[MIB_2, MIB_2 + sizeBytes - 1, kind]]);
     assertEquals(table.tables, tables);
+    table.map(0x1000, 0x1000, KIB_4, RW);
+    assertEquals([table.unmap(0x1000, KIB_4), toForget(table)], [KIB_4, [[
+      0x1000,
+      0x1fff,
+      SYNC_LEAVES,
+    ]]]);
   }
 });
 
@@ -376,12 +382,41 @@ Deno.test("tables that grow do so by all the levels that an address needs, or by
 Deno.test("behind what tables have grown to nothing is found, read, or unmapped (dma.md 5.1)", () => {
   for (const reach of [2 ** 39, 2 ** 48]) {
     const table = amd();
-    assertEquals(table.map(reach - KIB_4, 0x1000, KIB_4, RW), 0);
+    for (const iova of [0, reach - KIB_4]) assertEquals(table.map(iova, 0x1000, KIB_4, RW), 0);
     const { tables } = table;
     for (const beyond of [reach, 2 * reach - KIB_4, 2 ** 51 + reach - KIB_4]) {
       assertEquals([table.walk(beyond), table.path(beyond)], [false, []]);
       assertEquals([table.unmap(beyond, KIB_4), toForget(table)], [0, []]);
     }
     assertEquals([table.tables, table.walk(reach - KIB_4)], [tables, true]);
+  }
+});
+
+Deno.test("what a map refuses it refuses in the table that was used last, too (dma.md 5.1)", () => {
+  for (const make of [vtd, amd]) {
+    const table = make();
+    assertEquals(table.map(0x1000, 0x5000, KIB_4, RW), 0);
+    const maps = (
+      iova: number,
+      phys: number,
+      sizeBytes = KIB_4,
+      flags = RW,
+    ) => [table.map(iova, phys, sizeBytes, flags), table.warnings];
+    assertEquals([maps(0x2000, 2 ** 52), maps(0x2000, 0x6000, 0, 0)], [[-ERRNO.ERANGE, 0], [
+      -ERRNO.EINVAL,
+      0,
+    ]]);
+    assertEquals([maps(0x2800, 0x6000), maps(0x2000, 0x6800)], [[-ERRNO.ENXIO, 0], [
+      -ERRNO.ENXIO,
+      0,
+    ]]);
+    assertEquals([maps(0x2000, 0x6000, KIB_4, 0), maps(0x2000, 0x6000, 0)], [[-ERRNO.EINVAL, 1], [
+      -ERRNO.EINVAL,
+      0,
+    ]]);
+    assertEquals([maps(0x1000, 0x6000), maps(0x2000, 2 ** 52 - KIB_4)], [[-ERRNO.EADDRINUSE, 0], [
+      0,
+      0,
+    ]]);
   }
 });

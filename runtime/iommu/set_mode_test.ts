@@ -5,7 +5,7 @@ import type { IommuMode } from "../machine_config.ts";
 
 function set({ machine, dev }: TestBench, mode: string, privileged = true): string {
   const error = machine.iommu.groups.setMode(dev, mode, privileged);
-  return error === 0 ? "ok" : errnoName(error);
+  return error === 0 ? "ok" : error > 0 ? "a count" : errnoName(error);
 }
 
 const MODES: readonly IommuMode[] = ["passthrough", "strict", "lazy"];
