@@ -21,7 +21,7 @@ Deno.test("each page, piece or run of lines that is gone through is work", () =>
   }];
   const buffer = claimBuffer(machine, pieces);
 
-  const scattered = () => allocateBuffer(machine, { pieces: 2, pieceBytes: 512 });
+  const scattered = () => allocateBuffer(machine, { pieces: 2, pieceBytes: 8192 });
   const strided = () => allocateBuffer(machine, { pieces: 2, pieceBytes: 512, strideBytes: PAGE });
   const costs: readonly (readonly [what: string, units: number, act: () => unknown])[] = [
     ["a read of five pages", 5 * 8, () => memory.read(from, bytes, 0, 4 * PAGE)],
@@ -41,7 +41,7 @@ Deno.test("each page, piece or run of lines that is gone through is work", () =>
     ["a buffer written", 2 * 8 + 3 * 8, () => buffer.writeAll(bytes.subarray(0, 2 * PAGE + 1))],
     ["a buffer that counts", 3 * 8 + 2 * (2 * 8), () => buffer.fill("counting")],
     ["a random buffer", 3 * PAGE + 2 * (2 * 8), () => buffer.fill("random")],
-    ["a buffer of pieces", 2 * (64 + 64) + (2 * 96 + 2 * 16) / 16, () => scattered()],
+    ["a buffer of pieces", 2 * (64 + 2 * 64) + (2 * 96 + 4 * 16) / 16, () => scattered()],
     ["a buffer of pieces at a distance", 2 * 64 + (2 * 96 + 2 * 16) / 16, () => strided()],
     [
       "a buffer of pages",
