@@ -170,7 +170,7 @@ export class IommuDomain implements FlushQueueOwner {
   /** Keeps frames, both ends included, out of use. */
   reserve(loPfn: number, hiPfn: number): void {
     this.#lastShortage = null;
-    this.iova.reserve(loPfn, hiPfn);
+    this.iova.ranges.reserve(loPfn, hiPfn);
   }
 
   /**

@@ -172,11 +172,6 @@ export class IovaAllocator {
     for (const worker of this.#workers) worker.stop();
   }
 
-  /** Keeps frames out of use. @see rules/dma.md 4.6 */
-  reserve(loPfn: number, hiPfn: number): void {
-    this.ranges.reserve(loPfn, hiPfn);
-  }
-
   /** A CPU goes away: its caches are emptied. */
   cpuDead(cpu: number): void {
     this.cache.drainCpu(cpu, this.#release);

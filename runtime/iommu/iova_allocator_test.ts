@@ -30,7 +30,7 @@ Deno.test("IovaAllocator goes top down with natural alignment (dma.md ch. 4 asse
 
 Deno.test("IovaAllocator keeps off the interrupt window (dma.md ch. 4 assertion 2)", () => {
   const iova = allocator();
-  iova.reserve(0xfee00, 0xfeeff);
+  iova.ranges.reserve(0xfee00, 0xfeeff);
   const answers = [4096, 4096, 4096].map((pfns) =>
     address(iova.allocFast(0, pfns, LIMIT_32, true))
   );

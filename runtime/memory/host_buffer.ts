@@ -161,7 +161,7 @@ export class HostBuffer {
 
   /** The content as the CPU reads it, copied. */
   readAll(): Uint8Array {
-    return this.#readAll(this.#accessed(false));
+    return this.#read(this.#accessed(false));
   }
 
   /** The same, into the first bytes of an array that is long enough. */
@@ -172,25 +172,20 @@ export class HostBuffer {
   /** The same for an observer: stale bytes are not reported. */
   look(): Uint8Array {
     const { caches, memory } = this.#home;
-    if (!caches) return this.#readAll(memory);
-    return this.#readAll({
-      read: (phys, into, offset, sizeBytes) => caches.look(phys, into, offset, sizeBytes),
-    });
+    return this.#read(caches ? { read: caches.look.bind(caches) } : memory);
   }
 
-  #readAll(memory: Pick<HostMemory, "read">): Uint8Array {
-    const bytes = new Uint8Array(this.sizeBytes);
-    this.#read(memory, bytes);
-    return bytes;
-  }
-
-  #read(memory: Pick<HostMemory, "read">, bytes: Uint8Array): void {
+  #read(
+    memory: Pick<HostMemory, "read">,
+    bytes: Uint8Array = new Uint8Array(this.sizeBytes),
+  ): Uint8Array {
     let at = 0;
     for (const { phys, sizeBytes } of this.segments) {
       this.#work(COPY_UNITS);
       memory.read(phys, bytes, at, sizeBytes);
       at += sizeBytes;
     }
+    return bytes;
   }
 
   /** The memory as the CPU reads or writes it, which the checker is told of. */

@@ -40,7 +40,7 @@ export function layOut(liveRanges: number): IovaAllocator {
     cpus: 1,
     clock: new VirtualClock(),
   });
-  allocator.reserve(...RESERVED_PFNS);
+  allocator.ranges.reserve(...RESERVED_PFNS);
   const random = new Random(SEED);
   const count = Math.round(liveRanges * 1.25);
   const pfn = new Float64Array(count);
