@@ -188,16 +188,6 @@ Deno.test("the flush timer runs 10 ms from the first parked range and empties al
   assertEquals(bench.machine.clock.pendingTimers, 0);
 });
 
-Deno.test("a range that moves through the flush queue makes one iova.free each time it moves", () => {
-  const bench = testBench({ iommu: { mode: "lazy" } });
-  unmap(bench, map(bench));
-  bench.machine.advance(10_000_000);
-  assertEquals(bench.fields("iova.free"), [
-    { start: 0xffff_f000, size_bytes: 4096, to: "flush_queue" },
-    { start: 0xffff_f000, size_bytes: 4096, to: "rcache" },
-  ] as never);
-});
-
 Deno.test("caching mode flushes after each map too, before the mapping is made visible (dma.md 5.2)", () => {
   const bench = testBench({ iommu: { cachingMode: true } });
   map(bench);

@@ -51,15 +51,6 @@ Deno.test("the largest page comes first where it fits (dma.md ch. 5 assertion 3)
   ]);
 });
 
-Deno.test("each format tells the leaves of its last call, written or cleared", () => {
-  for (const table of [vtd(), arm()]) {
-    assertEquals(table.map(0x1f_e000, 0x3f_e000, 0x20_3000, RW), 0);
-    assertEquals(table.leaves.toList(), [[KIB_4, 2], [MIB_2, 1], [KIB_4, 1]]);
-    assertEquals(table.unmap(0x1f_e000, 0x20_3000), 0x20_3000);
-    assertEquals(table.leaves.toList(), [[KIB_4, 2], [MIB_2, 1], [KIB_4, 1]]);
-  }
-});
-
 Deno.test("AMD v1 writes an 8 KiB page for one link, not for two adjacent ones (dma.md ch. 5 assertion 7)", () => {
   const sizes = Array.from({ length: 20 }, (_, bit) => KIB_4 * 2 ** bit);
   const make = () =>
@@ -88,47 +79,6 @@ Deno.test("the last addresses that a table maps, and memory's last ones (dma.md 
   }
 });
 
-Deno.test("a failed map undoes itself and flushes what it undid (dma.md 5.1)", () => {
-  const table = vtd();
-  table.map(0x3000, 0x9000, 0x1000, RW);
-  assertEquals(table.map(0x1000, 0x5000, 0x4000, RW), -ERRNO.EADDRINUSE);
-  assertEquals([table.syncs.first(0), table.syncs.last(0)], [0x1000, 0x2fff]);
-  assertEquals(table.undoneBytes, 0x2000);
-  assertEquals(table.walk(0x1000), false);
-  assertEquals(table.walk(0x3000), true);
-});
-
-Deno.test("the generic formats take a whole large leaf by its front, and nothing by its middle (dma.md 3.6)", () => {
-  const table = vtd();
-  table.map(MIB_2, 2 * MIB_2, MIB_2, RW);
-  assertEquals(table.unmap(MIB_2 + 0x1000, 0x1000), 0);
-  assertEquals(table.unmap(MIB_2, 0x1000), MIB_2);
-  const other = arm();
-  other.map(MIB_2, 2 * MIB_2, MIB_2, RW);
-  assertEquals(other.unmap(MIB_2, 0x1000), 0);
-  assertEquals(other.warnings, 1);
-});
-
-Deno.test("an unmap stops at a hole (dma.md 3.6)", () => {
-  const table = vtd();
-  table.map(0x1000, 0x5000, 0x1000, RW);
-  table.map(0x3000, 0x7000, 0x1000, RW);
-  assertEquals(table.unmap(0x1000, 0x3000), 0x1000);
-  assertEquals(table.walk(0x3000), true);
-});
-
-Deno.test("a walk gives the very byte, the leaf's size and its rights", () => {
-  const table = vtd();
-  table.map(GIB_1, 4 * GIB_1, GIB_1, PTE_WRITE);
-  assertEquals(table.walk(GIB_1 + 0x1234_5678), true);
-  assertEquals([table.walkPhys, table.walkSizeBytes, table.walkFlags], [
-    4 * GIB_1 + 0x1234_5678,
-    GIB_1,
-    PTE_WRITE,
-  ]);
-  assertEquals(table.walk(2 * GIB_1), false);
-});
-
 Deno.test("each table page is charged to the host memory, and none is made when the charge fails", () => {
   const taken: number[] = [];
   const charge = (sizeBytes: number) => {
@@ -147,26 +97,6 @@ Deno.test("each table page is charged to the host memory, and none is made when 
   taken.length = 0;
   new ArmPageTable({ ...options, granuleBytes: KIB_4 });
   assertEquals(taken, [KIB_4]);
-});
-
-Deno.test("a leaf at physical 0 that can only be read is a leaf like any other (dma.md 5.1)", () => {
-  for (const make of [vtd, arm]) {
-    for (const sizeBytes of [KIB_4, MIB_2, GIB_1]) {
-      const table = make();
-      assertEquals(table.map(0, 0, sizeBytes, PTE_READ), 0);
-      assertEquals([table.walk(0), table.walkPhys, table.walkFlags], [true, 0, PTE_READ]);
-      const leaves: number[][] = [];
-      table.forEachLeaf(0, GIB_1, (...leaf) => leaves.push(leaf));
-      assertEquals(leaves, [[0, 0, sizeBytes, PTE_READ]]);
-      // Nothing comes in its place, large or small, and it goes as others do.
-      const occupied = table.map(0, MIB_2, KIB_4, RW);
-      assertEquals([-ERRNO.EADDRINUSE, -ERRNO.EEXIST].includes(occupied), true);
-      assertEquals(table.map(0, GIB_1, GIB_1, RW) === 0, make === arm && sizeBytes < GIB_1);
-      if (make === arm) continue;
-      assertEquals(table.unmap(0, sizeBytes), sizeBytes);
-      assertEquals(table.walk(0), false);
-    }
-  }
 });
 
 Deno.test("tables hold as much of the host as they have entries, free ones too", () => {
@@ -217,62 +147,6 @@ const EVERY_SIZE = Array.from({ length: 20 }, (_, bit) => KIB_4 * 2 ** bit);
 const amd = () =>
   new GenericPageTable({ pageSizesBytes: EVERY_SIZE, addressBits: 64, growsOnDemand: true });
 
-/** Leaves an empty table below each of so many multiples of 2 MiB from `iova` on. */
-function emptyTables(table: PageTable, iova: number, count: number): void {
-  for (let index = 0; index < count; index++) {
-    assertEquals(table.map(iova + index * MIB_2, 0x1000, KIB_4, RW), 0);
-    assertEquals(table.unmap(iova + index * MIB_2, KIB_4), KIB_4);
-  }
-}
-
-Deno.test("large leaves take the place of empty tables, which the hardware must forget in one range (dma.md 5.1)", () => {
-  for (const [make, leaves] of [[vtd, [[MIB_2, 2]]], [amd, [[2 * MIB_2, 1]]]] as const) {
-    const table = make();
-    emptyTables(table, 2 * MIB_2, 3);
-    const { tables } = table;
-    assertEquals(table.map(2 * MIB_2, 4 * MIB_2, 2 * MIB_2, RW), 0);
-    assertEquals(table.leaves.toList(), leaves);
-    assertEquals(toForget(table), [[2 * MIB_2, 4 * MIB_2 - 1, SYNC_TABLES]]);
-    assertEquals(table.tables, tables - 2);
-    // What replaces nothing leaves nothing to forget.
-    assertEquals(table.map(8 * MIB_2, 4 * MIB_2, 2 * MIB_2, RW), 0);
-    assertEquals([toForget(table), table.tables], [[], tables - 2]);
-    assertEquals(table.map(4 * MIB_2, 4 * MIB_2, MIB_2, RW), 0);
-    assertEquals(toForget(table), [[4 * MIB_2, 5 * MIB_2 - 1, SYNC_TABLES]]);
-  }
-});
-
-Deno.test("a table in which something is mapped stays; an empty one before it is gone, though the map fails (dma.md 5.1)", () => {
-  const table = amd();
-  emptyTables(table, 2 * MIB_2, 1);
-  assertEquals(table.map(3 * MIB_2 + KIB_4, 0x1000, KIB_4, RW), 0);
-  const { tables } = table;
-  assertEquals(table.map(2 * MIB_2, 4 * MIB_2, 2 * MIB_2, RW), -ERRNO.EADDRINUSE);
-  const forgotten = [[2 * MIB_2, 3 * MIB_2 - 1, SYNC_TABLES]];
-  assertEquals([toForget(table), table.leaves.toList(), table.tables], [forgotten, [], tables - 1]);
-  assertEquals([table.walk(2 * MIB_2), table.walk(3 * MIB_2 + KIB_4)], [false, true]);
-});
-
-Deno.test("Arm: an unmap behind the tables' end is one of a hole, and takes nothing of what lies below (dma.md 5.1)", () => {
-  const table = new ArmPageTable({
-    granuleBytes: KIB_4,
-    pageSizesBytes: STANDARD,
-    addressBits: 48,
-  });
-  table.map(0x1000, 0x5000, KIB_4, 3);
-  assertEquals([table.unmap(2 ** 48 + 0x1000, KIB_4), table.warnings], [0, 1]);
-  assertEquals(table.walk(0x1000), true);
-});
-
-Deno.test("AMD v1: a map that fails over an emptied table leaves one table fewer (dma.md 5.1)", () => {
-  const table = amd();
-  assertEquals(table.map(1125896597610496, 41195995136, 32768, RW), 0);
-  assertEquals(table.unmap(1125896597610496, 32768), 32768);
-  assertEquals(table.map(1125896685613056, 24696061952, 4096, RW), 0);
-  assertEquals(table.map(1125895613972480, 7518289920, 1075843072, RW), -ERRNO.EADDRINUSE);
-  assertEquals(table.tables, 7);
-});
-
 Deno.test("an unmap of all that a table covers frees the table, one page less keeps it (dma.md 5.2)", () => {
   for (
     const [sizeBytes, tables, kind] of [
@@ -291,27 +165,6 @@ Deno.test("an unmap of all that a table covers frees the table, one page less ke
       0x1fff,
       SYNC_LEAVES,
     ]]]);
-  }
-});
-
-Deno.test("a table that was freed and serves elsewhere translates nothing where it was", () => {
-  const table = vtd();
-  table.map(MIB_2, 0x1000, MIB_2, RW);
-  assertEquals(table.walk(MIB_2), true);
-  table.unmap(MIB_2, MIB_2);
-  assertEquals(table.map(GIB_1, 0x1000, KIB_4, RW), 0);
-  assertEquals([table.walk(MIB_2), table.walk(GIB_1)], [false, true]);
-});
-
-Deno.test("each address is looked up in its own table, whichever was used last", () => {
-  for (const make of [vtd, amd, arm]) {
-    for (let bit = 12; bit < 47; bit++) {
-      const table = make();
-      assertEquals(table.map(2 ** bit, 0x1000, KIB_4, RW), 0);
-      const found: number[] = [];
-      for (let other = 12; other < 48; other++) if (table.walk(2 ** other)) found.push(other);
-      assertEquals([found, table.warnings], [[bit], 0]);
-    }
   }
 });
 
