@@ -175,29 +175,3 @@ Deno.test("each step of a domain tells what it did and why, and charges for leav
   domain.reserve(0x1000, 0x1fff);
   assertEquals(alloc(gib4), failed(gib4, "alignment", 6425669632, 6408896512, "mask", 0));
 });
-
-Deno.test("a domain that is made new has nothing parked, cached or remembered, and no timer (dma.md 4.5, 5.3)", () => {
-  const { dev, machine } = testBench({ iommu: { mode: "lazy" } });
-  const domain = dev.domain!;
-  const { iova, flushQueue } = domain;
-  for (let count = 0; count < 2 * 127 + 1; count++) {
-    domain.freeIova(domain.allocIova(dev, 0x1000, false), 0x1000);
-  }
-  const held = Array.from({ length: 300 }, () => domain.allocIova(dev, 0x1000, false));
-  for (const start of held) domain.freeIova(start, 0x1000);
-  const start = domain.allocIova(dev, 0x1000, false);
-  domain.map(start, at(0x5000), 0x1000, 3);
-  machine.iommu.translate(dev, start, "read");
-  domain.unmap(start, 0x1000, false, "__iommu_dma_unmap");
-  domain.releaseIova(start, 0x1000);
-  const state = () => [
-    flushQueue!.pending > 0,
-    iova.ranges.count > 1,
-    iova.cache.depotSize(0) > 0,
-    machine.clock.pendingTimers > 0,
-    machine.iommu.iotlb.used > 0,
-  ];
-  assertEquals(state(), [true, true, true, true, true]);
-  domain.renew();
-  assertEquals(state(), [false, false, false, false, false]);
-});

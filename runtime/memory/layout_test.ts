@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { GIB, MIB, type PhysAddr } from "../address.ts";
 import { layOutMemory, ramEndPhys } from "./layout.ts";
 
@@ -47,27 +47,6 @@ Deno.test("layOutMemory() makes windows of MMIO regions and only names those of 
     ],
   });
   assertEquals(ranges.map(({ name, type }) => [name, type]), [["ram", "ram"], ["window", "mmio"]]);
-});
-
-Deno.test("layOutMemory() names the windows that overlap, and a window of no bytes is none", () => {
-  const at = (name: string, basePhys: number, sizeBytes: number) => ({
-    name,
-    basePhys: basePhys as PhysAddr,
-    sizeBytes,
-  });
-  const lay = (...windows: ReturnType<typeof at>[]) =>
-    layOutMemory({ ramSizeBytes: MIB, windows, regions: [] }).map(({ name }) => name);
-  assertEquals(lay(at("b", 2 * MIB, 2), at("none", 2 * MIB, 0), at("a", MIB, MIB)), [
-    "ram",
-    "a",
-    "b",
-  ]);
-  assertThrows(
-    () => lay(at("c", 3 * MIB, 1), at("b", 2 * MIB - 1, 2), at("a", MIB, MIB)),
-    RangeError,
-    'window "b" overlaps "a"',
-  );
-  assertEquals(ramEndPhys([]), 0);
 });
 
 Deno.test("layOutMemory() leaves a window far above the RAM where it is", () => {

@@ -174,27 +174,3 @@ Deno.test("a page that is adopted keeps its content, and is the caller's bytes f
     assertEquals(act(), act.toString().includes("doubles") ? 11 : 0x4026_0000);
   }
 });
-
-Deno.test("each range of memory answers for its own addresses, whichever was asked last", () => {
-  const ram = memory();
-  const window = 0x40_0000_0000;
-  const ends = [0, GIB - 1, window, window + 16 * MIB - 1];
-  for (const first of ends) {
-    const kinds = ends.map((phys) => {
-      ram.kindAt(first);
-      return ram.kindAt(phys);
-    });
-    assertEquals(kinds, ["ram", "ram", "mmio", "mmio"]);
-    ram.kindAt(first);
-    assertEquals([GIB, window - 1, window + 16 * MIB].map((phys) => ram.kindAt(phys)), [
-      "none",
-      "none",
-      "none",
-    ]);
-    assertEquals([ram.covers(0, GIB), ram.covers(GIB - 1, 2), ram.covers(window, 16 * MIB + 1)], [
-      true,
-      false,
-      false,
-    ]);
-  }
-});

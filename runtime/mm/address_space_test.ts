@@ -153,34 +153,6 @@ Deno.test("a notifier runs before the page table changes, and the change takes p
   assertEquals(mm.migrate(at(START + PAGE)), -ERRNO.ENOENT);
 });
 
-Deno.test("a moved page has the same bytes, and the old memory is free again", () => {
-  const { machine, mm } = process();
-  mm.faultIn(START, true);
-  const taken = machine.pages.takenBytes;
-  const before = mm.pageAt(START)!.phys;
-  machine.memory.write(before, new Uint8Array([7, 8]), 0, 2);
-  mm.migrate(START);
-  const bytes = new Uint8Array(2);
-  machine.memory.read(mm.pageAt(START)!.phys, bytes, 0, 2);
-  assertEquals([...bytes], [7, 8]);
-  assertEquals(machine.pages.takenBytes, taken);
-  assert(!machine.pages.inUse(before));
-});
-
-Deno.test("only intervals that a change touches are notified, and their number goes up (hmm-rdma-vfio.md 2.2)", () => {
-  const { mm } = process();
-  const near = watch(mm, START, at(START + PAGE));
-  const far = watch(mm, at(START + 2 * PAGE), at(START + 3 * PAGE));
-  const sequence = near.notifier.readBegin();
-  mm.discard(START, at(START + 2 * PAGE), true);
-  assertEquals([near.changes.length, far.changes.length], [1, 0]);
-  assert(near.notifier.readRetry(sequence));
-  assert(!far.notifier.readRetry(0));
-  mm.notifiers.remove(near.notifier);
-  mm.discard(START, at(START + 2 * PAGE), true);
-  assertEquals(near.changes.length, 1);
-});
-
 Deno.test("while a range changes, or after it has, a range fault is EBUSY (hmm-rdma-vfio.md 2.2)", () => {
   const { fault, fields, mm } = process();
   const { notifier } = watch(mm);

@@ -346,27 +346,3 @@ Deno.test("an unmap tells how long its caller says that the buffer is, a release
   bench.pool.syncForCpu(tlbs[0]!, 1, DMA_FROM_DEVICE);
   assertEquals(bench.fields("swiotlb.copy").length, 3, "what was freed has no original");
 });
-
-Deno.test("a pool that is full says so in the kernel's words (dma.md 6.2)", () => {
-  const text = (pool: Pick<SwiotlbPool, "map">, bench: Bench) => {
-    const answer = pool.map(bench.device, at(0x9000), 4096, 0, DMA_BIDIRECTIONAL, 0);
-    const warning = bench.fields("kernel.warn").at(-1) as { at: string; text: string; log: string };
-    return [answer, warning.at, warning.text, warning.log];
-  };
-  const bench = new Bench(1);
-  bench.map(0x9000, 1);
-  assertEquals(text(bench.pool, bench), [
-    DMA_MAPPING_ERROR,
-    "swiotlb_full",
-    "swiotlb buffer is full: 4096 bytes asked, 1 of 1 slots in use",
-    "swiotlb buffer is full (sz: 4096 bytes), total 1 (slots), used 1 (slots)",
-  ]);
-  const none = new Bench();
-  const words = "Cannot bounce 4096 bytes: the machine has no bounce-buffer pool";
-  assertEquals(text(new SwiotlbPool(none, null), none), [
-    DMA_MAPPING_ERROR,
-    "swiotlb_full",
-    words,
-    null as never,
-  ]);
-});
