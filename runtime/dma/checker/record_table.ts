@@ -114,7 +114,7 @@ export class RecordTable {
   #bits = 0;
 
   /** @param reclaim Called when no row is left; returns how many it could give up. */
-  constructor(private readonly reclaim: () => number = () => 0) {
+  constructor(private readonly reclaim: () => number) {
     this.#chainFree(0);
   }
 

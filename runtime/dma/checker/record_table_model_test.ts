@@ -27,7 +27,7 @@ const SIZES = [0, 6, 7, 12, 13, 20, 30, 31, 32, 33, 40].flatMap((bits) =>
 const STARTS = [0, 0x40, 0x1000, 0x1f40, 2 ** 31, 2 ** 32 - 64, 2 ** 33, 2 ** 40 - 1, 2 ** 52];
 
 class Both {
-  readonly table = new RecordTable();
+  readonly table = new RecordTable(() => 0);
   rows: Row[] = [];
 
   constructor(readonly random: Random) {}
@@ -168,7 +168,7 @@ Deno.test("records are found by device, address, size and call, whatever their s
 });
 
 Deno.test("the table says what it takes of the host: 46 bytes a row, and four for each bucket", () => {
-  const table = new RecordTable();
+  const table = new RecordTable(() => 0);
   assertEquals([table.capacity, table.heldBytes], [256, 256 * 50]);
   for (let index = 0; index < 300; index++) table.add(0, MADE.PHYS, index * 4096, 4096, null);
   assertEquals(table.capacity >= 300, true);

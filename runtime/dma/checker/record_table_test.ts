@@ -14,7 +14,7 @@ const perfect = (table: RecordTable, dma: number, sizeBytes: number, excusedSeri
   table.findPerfect(0, { dma, sizeBytes, dir: DMA_TO_DEVICE, entries: 0 }, PHYS, excusedSerial);
 
 Deno.test("findPerfect() takes the newest of equals, and an excused one only when there is no other", () => {
-  const table = new RecordTable();
+  const table = new RecordTable(() => 0);
   const old = add(table, 0x1000, 64);
   const excusedUpTo = table.lastSerial;
   const mid = add(table, 0x1000, 64);
@@ -33,7 +33,7 @@ Deno.test("findPerfect() takes the newest of equals, and an excused one only whe
 });
 
 Deno.test("findAround() finds a record by any byte, in either block that it reaches into", () => {
-  const table = new RecordTable();
+  const table = new RecordTable(() => 0);
   const record = add(table, 0xf00, 0x400);
   for (const dma of [0xf00, 0xfff, 0x1000, 0x12ff]) {
     assertEquals(table.findAround(0, dma, PHYS), record);
@@ -44,7 +44,7 @@ Deno.test("findAround() finds a record by any byte, in either block that it reac
 });
 
 Deno.test("split() cuts a record, and both parts are found", () => {
-  const table = new RecordTable();
+  const table = new RecordTable(() => 0);
   const record = add(table, 0x1000, 0x3000, 0, 9);
   table.mark(record, MARK.UNSYNCED);
   const rest = table.split(record, 0x2000);
@@ -56,7 +56,7 @@ Deno.test("split() cuts a record, and both parts are found", () => {
 });
 
 Deno.test("a record may grow in its place up to the span it was made for", () => {
-  const table = new RecordTable();
+  const table = new RecordTable(() => 0);
   const record = table.add(0, MADE.LINK, 0x8000, 0x1000, null, 0x5000);
   assert(table.mayGrowTo(record, 0x8000));
   assert(!table.mayGrowTo(record, 0x8001));
@@ -65,7 +65,7 @@ Deno.test("a record may grow in its place up to the span it was made for", () =>
 });
 
 Deno.test("a range is in no hash, but visited with all others", () => {
-  const table = new RecordTable();
+  const table = new RecordTable(() => 0);
   const range = table.add(0, MADE.RANGE, 0x1000, 64, null);
   assertEquals(table.findAround(0, 0x1000, 0xff), NONE);
   const seen: number[] = [];
@@ -76,7 +76,7 @@ Deno.test("a range is in no hash, but visited with all others", () => {
 });
 
 Deno.test("rows are used again, and the table grows only when all are taken", () => {
-  const table = new RecordTable();
+  const table = new RecordTable(() => 0);
   const { capacity } = table;
   for (let round = 0; round < 10 * capacity; round++) table.remove(add(table, round * 4096, 4096));
   assertEquals(table.capacity, capacity);

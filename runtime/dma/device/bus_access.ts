@@ -16,7 +16,7 @@ import {
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import { type FailureInjector, INJECTION, type InjectionPoint } from "../../injection.ts";
 import type { EventContext } from "../../event_context.ts";
-import type { AccessWatcher, DmaMachine, PeerRouter } from "../dma_machine.ts";
+import type { AccessWatcher, DmaMachine } from "../dma_machine.ts";
 import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
@@ -29,8 +29,6 @@ const LIMIT = ADDRESS_LIMIT;
 const PAGE_BYTES = 4096;
 /** What a peer router says of an access that is lost below the root complex. */
 const PEER_LOST = -2;
-/** The access goes on to the root complex. */
-const TO_ROOT = -3;
 
 /** Makes the bytes of a page where they are wanted. */
 export interface PageMaker {
@@ -332,12 +330,11 @@ export class DeviceBus {
       return this.#outOfReach(dev, dma, access);
     }
     if (peers !== null) {
-      const peer = this.#askPeers(peers, dev, dma, access);
-      if (peer !== TO_ROOT) {
-        if (peer >= 0 && dev.domain !== null) {
-          this.#checker?.accesses.touched(dev, dma, sizeBytes, access);
-        }
-        return peer;
+      const peer = peers.resolveBusAddress(dev, dma, access);
+      if (peer === PEER_LOST) return iommu.fault(dev, dma, access, "peer_blocked");
+      if (peer >= 0) {
+        if (dev.domain !== null) this.#checker?.accesses.touched(dev, dma, sizeBytes, access);
+        return peer as PhysAddr;
       }
     }
     const { staleAccesses } = iommu;
@@ -359,20 +356,6 @@ export class DeviceBus {
   #checkUntranslated(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): void {
     if (this.#checker === null || dev.domain !== null) return;
     this.#checker.accesses.touched(dev, dma, sizeBytes, access);
-  }
-
-  /** Where the wires below the root complex lead: to a peer's memory, nowhere, or on to the root. */
-  #askPeers(
-    peers: PeerRouter,
-    dev: DmaDevice,
-    dma: number,
-    access: DeviceAccess,
-  ): PhysAddr | -1 | typeof TO_ROOT {
-    const peer = peers.resolveBusAddress(dev, dma, access);
-    if (peer >= 0) return peer as PhysAddr;
-    return peer === PEER_LOST
-      ? this.#machine.iommu.fault(dev, dma, access, "peer_blocked")
-      : TO_ROOT;
   }
 
   #outOfReach(dev: DmaDevice, dma: number, access: DeviceAccess): -1 {
