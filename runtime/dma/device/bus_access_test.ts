@@ -34,6 +34,19 @@ Deno.test("who watches accesses sees each page's piece, by both of its addresses
   ]);
 });
 
+Deno.test("memory knows which device writes it for as long as it does", () => {
+  const { machine: { bus, dma, memory }, dev } = testBench();
+  const mapped = dma.dmaMapPhys(dev, at(0x1_0000), 0x1000, DMA_BIDIRECTIONAL);
+  const writers: unknown[] = [];
+  memory.onWrite = () => void writers.push(memory.writer);
+  bus.write(dev, mapped, bytes(8), 0, 8);
+  writers.push(memory.writer);
+  bus.writeWords(dev, mapped, Int32Array.of(1));
+  writers.push(memory.writer);
+  bus.writePage(dev, mapped, { makePage: () => {} });
+  assertEquals([...writers, memory.writer], ["dev", null, "dev", null, "dev", null]);
+});
+
 Deno.test("a write that faults on its last page changes no byte", () => {
   const { machine, dev, fields } = testBench();
   const dma = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x1000, DMA_BIDIRECTIONAL);

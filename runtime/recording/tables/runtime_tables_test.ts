@@ -1,6 +1,6 @@
 /** What tables read off a machine equals what they hold after its events, one by one. */
 import { assertEquals } from "@std/assert";
-import type { PhysAddr } from "../../address.ts";
+import type { DmaAddr, PhysAddr } from "../../address.ts";
 import { DmaIovaState } from "../../dma/iova_state.ts";
 import { HeldResources } from "../../held_resources.ts";
 import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE, type DmaDirection } from "../../dma/attributes.ts";
@@ -9,6 +9,7 @@ import { testBench } from "../../dma/testing.ts";
 import { swiotlbConfig } from "../../machine_config.ts";
 import type { IommuMode } from "../../machine_config.ts";
 import { MachineRecording } from "../machine_recording.ts";
+import { likeness } from "./held.ts";
 import { RUNTIME_TABLES } from "./runtime_tables.ts";
 
 const PAGE = 4096;
@@ -138,4 +139,30 @@ Deno.test("after a short destroy the leak report, the table and the machine hold
   }
   // Both neighbours are held anyway; the rest of a range is where its size class differs.
   assertEquals(lost > 20, true);
+});
+
+Deno.test("of what lies at one address an unmap ends what has its length, then what has its direction; of memory its device's, then its request's", () => {
+  const ends = (sizeBytes: number, dir: DmaDirection) => {
+    const { dev, machine } = testBench({ iommu: { mode: "off" } });
+    const recording = new MachineRecording(machine, RUNTIME_TABLES);
+    const phys = 0x10_0000 as PhysAddr;
+    for (const [size, direction] of [[8, 1], [16, 0], [8, 0], [24, 1]] as const) {
+      machine.dma.dmaMapPhys(dev, phys, size, direction, 0);
+    }
+    machine.dma.dmaUnmapPhys(dev, phys as number as DmaAddr, sizeBytes, dir, 0);
+    const table = recording.table("mappings");
+    const rows = table.rowsAt(machine.events.seq).map((row) => table.row(row) as never);
+    recording.stop();
+    return rows.map(({ size_bytes, dir }) => `${size_bytes} ${dir}`).sort();
+  };
+  const all = ["16 bidirectional", "24 to_device", "8 bidirectional", "8 to_device"];
+  const without = (row: string) => all.filter((each) => each !== row);
+  assertEquals(ends(8, 1), without("8 to_device"));
+  assertEquals(ends(8, 0), without("8 bidirectional"));
+  assertEquals(ends(16, 1), without("16 bidirectional"));
+  assertEquals(ends(24, 0), without("24 to_device"));
+  const like = (device: string, request: number) =>
+    likeness({ createdSeq: 0, device, request }, { device: "a", request: 1 } as never);
+  const order = [like("a", 1), like("a", 2), like("b", 1), like("b", 2)];
+  assertEquals([order.toSorted((a, b) => b - a), new Set(order).size], [order, 4]);
 });
