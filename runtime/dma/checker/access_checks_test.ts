@@ -257,6 +257,48 @@ const ROWS: readonly Row[] = [
     }),
     `device_outside_buffer of 1: reads 4 bytes at 0x6400_0000, from 0x6400_0000 on outside every mapped buffer: the mapping of 4096 bytes at 0x6400_0000 has ended, but ${FREE}`,
   ],
+  [
+    DIRECT,
+    inPool(({ read }, pool) => {
+      for (let count = 2; count < 16; count++) pool.alloc();
+      read(0x6400_0f00, 512);
+      read(0x6400_0008, 0x2000);
+    }),
+    `device_outside_buffer of null: reads 512 bytes at 0x6400_0f00, from 0x6400_1000 on outside every mapped buffer: ${FREE}`,
+    `device_outside_buffer of null: reads 8192 bytes at 0x6400_0008, from 0x6400_0100 on outside its block of pool "small"${WHOLE}`,
+  ],
+  [
+    DIRECT,
+    ({ map, read }) => {
+      map(0x10_1000, 8);
+      read(0x10_0000, 16);
+    },
+    `device_outside_buffer of null: reads 16 bytes at 0x10_0000, from 0x10_0000 on outside every mapped buffer: ${FREE}`,
+  ],
+  [
+    {},
+    (bench) => {
+      // The record of the range is where that of the mapping was.
+      const mapped = bench.map(0x10_0000, PAGE);
+      bench.read(mapped, 16);
+      bench.unmap(mapped, PAGE);
+      bench.tryAlloc(0, PAGE);
+      bench.link(0x10_0000, 0, PAGE);
+      bench.read(mapped, 16);
+    },
+    `sync_missing of 1: reads 0xffff_f000 in the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, to_device, dma_iova_link()) before dma_iova_sync(): this IOMMU walks the table and finds it; one that caches not-present entries faults`,
+  ],
+  [
+    { iommu: { mode: "lazy" } },
+    (bench) => {
+      const mapped = bench.map(0x10_0000, PAGE);
+      bench.write(mapped, 16);
+      bench.read(mapped, 16);
+      bench.unmap(mapped, PAGE);
+      bench.read(mapped, 16);
+    },
+    `stale_iotlb_access of 1: read 0xffff_f000 through a stale IOTLB entry after the unmap of the mapping of 4096 bytes at 0xffff_f000: unmapped 0 ns ago, and the flush queue has not been flushed since`,
+  ],
 ];
 
 Deno.test("accesses that go wrong, word for word (dma.md 1.6, 3.6, 5.3; nvme.md 7)", () => {

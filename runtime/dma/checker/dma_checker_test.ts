@@ -4,7 +4,7 @@ import { swiotlbConfig } from "../../machine_config.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice } from "../device/device.ts";
 import { Scatterlist } from "../scatterlist.ts";
-import { at, testBench } from "../testing.ts";
+import { at, testBench, type TestBenchOptions } from "../testing.ts";
 import { checkerBench, DIRECT } from "./_bench.ts";
 import { REPORT_CLASSES } from "./report_classes.ts";
 
@@ -165,4 +165,55 @@ Deno.test("a class that DMA debugging counts has words in a log, but for those t
     "sync_for_device_write_only",
     "sync_entries",
   ]);
+});
+
+Deno.test("what is left since a record is told with its granules, the oldest first (dma.md 8.2)", () => {
+  const left = (options: TestBenchOptions) => {
+    const bench = checkerBench(options);
+    const checker = bench.machine.checker!;
+    bench.map(0x10_0200, 0x100);
+    const before = checker.lastSerial;
+    bench.machine.events.context.site = 7;
+    bench.map(0x20_0f00, 0x200);
+    bench.tryAlloc(0, 0x2800);
+    bench.machine.dma.dmaAllocCoherent(bench.dev, 0x1000);
+    return checker.leftSince(before);
+  };
+  const mapping = { kind: "mapping", device: "dev", site: 7, phys: 0x20_0f00 };
+  const text = (dma: string) =>
+    `Device "dev": mapping of 512 bytes at ${dma} (physical 0x20_0f00, to_device, dma_map_phys()), not unmapped`;
+  assertEquals<unknown>(left({}), [
+    {
+      ...{ ...mapping, dma: 0xffff_cf00, start: 0xffff_c000, end: 0xffff_e000 },
+      text: text("0xffff_cf00"),
+    },
+    {
+      ...{ kind: "range", device: "dev", site: 7, phys: null, dma: 0xffff_8000 },
+      ...{ start: 0xffff_8000, end: 0xffff_b000 },
+      text: 'Device "dev": IOVA range of 10240 bytes at 0xffff_8000, not freed',
+    },
+  ]);
+  assertEquals<unknown>(left(DIRECT), [
+    { ...mapping, dma: 0x20_0f00, start: 0x20_0f00, end: 0x20_1100, text: text("0x20_0f00") },
+  ]);
+});
+
+Deno.test("of mappings at one address each question is about the newest that none was about (dma.md 8.2)", () => {
+  for (const questions of [0, 1, 2, 3]) {
+    const { dev, machine: { dma }, reports } = checkerBench(DIRECT);
+    const address = 0x10_0000 as DmaAddr;
+    for (const sizeBytes of [8, 16, 24]) {
+      dma.dmaMapPhys(dev, at(address), sizeBytes, DMA_TO_DEVICE, 0);
+    }
+    dma.dmaMapPhys(dev, at(0x20_0000), 8, DMA_TO_DEVICE, 0);
+    for (let times = 0; times < questions; times++) dma.dmaMappingError(dev, address);
+    for (const sizeBytes of [8, 16, 24]) {
+      dma.dmaUnmapPhys(dev, address, sizeBytes, DMA_TO_DEVICE, 0);
+    }
+    const untested = reports().map(({ class: kind, text }) =>
+      `${kind} ${/\d+ bytes/.exec(text)?.[0]}`
+    );
+    const expected = [8, 16, 24].map((sizeBytes) => `error_unchecked ${sizeBytes} bytes`);
+    assertEquals(untested, expected.slice(0, 3 - questions));
+  }
 });

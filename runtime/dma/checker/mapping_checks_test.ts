@@ -344,3 +344,42 @@ Deno.test("row 16: more than seven overlaps of a line are warned of once, and no
   bench.map(0x1000, 64, DMA_FROM_DEVICE);
   assertEquals([bench.errorCount(), bench.classes()], [9, ["cacheline_overlap"]]);
 });
+
+Deno.test("an unmap fits the maps of its family, and agrees with them on attributes that change the mapping (dma.md 8.2, row 9)", () => {
+  const calls = ["Phys", "Page", "Single", "Resource"] as const;
+  const found = (kernel: "6.12.117" | "7.2.12", map: typeof calls[number], unmap: typeof map) => {
+    const { classes, dev, machine: { dma } } = checkerBench({ machine: { kernel } });
+    const phys = at(0x10_0000);
+    const mapped = map === "Page"
+      ? dma.dmaMapPage(dev, phys, 0, 0x1000, DMA_TO_DEVICE)
+      : dma[`dmaMap${map}`](dev, phys, 0x1000, DMA_TO_DEVICE);
+    dma.dmaMappingError(dev, mapped);
+    classes();
+    dma[`dmaUnmap${unmap}`](dev, mapped, 0x1000, DMA_TO_DEVICE);
+    return classes().join(" ");
+  };
+  const matrix = (kernel: "6.12.117" | "7.2.12") =>
+    calls.map((map) => calls.map((unmap) => found(kernel, map, unmap)));
+  for (
+    const [kernel, wrong] of [["6.12.117", "unmap_kind"], ["7.2.12", "unmap_attributes"]] as const
+  ) {
+    const ofRam = ["", "", "", wrong];
+    assertEquals(matrix(kernel), [ofRam, ofRam, ofRam, [wrong, wrong, wrong, ""]], kernel);
+  }
+  const agreed = Object.entries(DMA_ATTR).filter(([, attr]) => {
+    const { classes, map, unmap } = checkerBench();
+    unmap(map(0x10_0000, 0x1000), 0x1000, DMA_TO_DEVICE, attr);
+    return classes().length > 0;
+  });
+  assertEquals(
+    agreed.map(([name]) => name).sort(),
+    [
+      "CC_SHARED",
+      "FORCE_CONTIGUOUS",
+      "MMIO",
+      "NO_KERNEL_MAPPING",
+      "PRIVILEGED",
+      "REQUIRE_COHERENT",
+    ],
+  );
+});
