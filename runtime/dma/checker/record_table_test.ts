@@ -101,3 +101,17 @@ Deno.test("reclaim() is asked before the table grows, and believed when it frees
   for (let index = 0; index < 3 * capacity; index++) live.push(add(table, index, 64));
   assertEquals([asked, table.capacity], [2, capacity]);
 });
+
+Deno.test("records of every width come and go any number of times, and those that stay are found", () => {
+  const table = new RecordTable(() => 0);
+  const stays = add(table, 2 ** 40, 2 ** 20);
+  for (let times = 0; times < 100; times++) {
+    const [one, other] = [add(table, 2 ** 41, 2 ** (7 + times % 30)), add(table, 0, 1)];
+    table.remove(times % 2 === 0 ? one : other);
+    table.remove(times % 2 === 0 ? other : one);
+    assertEquals(table.findAround(0, 2 ** 40 + 5, PHYS), stays);
+    const seen: number[] = [];
+    for (const dma of [2 ** 41, 0]) table.eachAround(0, dma, (record) => seen.push(record) === 0);
+    assertEquals([seen, table.count], [[], 1]);
+  }
+});

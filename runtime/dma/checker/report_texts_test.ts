@@ -570,3 +570,41 @@ Deno.test("what shares cache lines, what is left at an unbind and what a context
     ],
   ]);
 });
+
+Deno.test("what memory is mapped, written, freed and freed twice is reported word for word (dma.md 1.6, 8.2)", () => {
+  hold([
+    [
+      {},
+      ({ dev, machine: { dma } }) => dma.dmaMapResource(dev, at(0x10_0000), PAGE, DMA_TO_DEVICE),
+      `mmio_is_ram: RAM mapped with DMA_ATTR_MMIO for device "dev": ${
+        page("0xffff_f000", "to_device, dma_map_resource()")
+      }`,
+    ],
+    [
+      DIRECT,
+      ({ map }) => map(0x10_0000, 0),
+      'map_empty: 0 bytes at physical 0x10_0000 mapped for device "dev": without an IOMMU that works, ' +
+      "behind one the map fails",
+    ],
+    [
+      {},
+      ({ map }) => map(2 ** 40, PAGE),
+      'map_outside_ram: 4096 bytes at physical 0x100_0000_0000 mapped for device "dev" without ' +
+      "DMA_ATTR_MMIO: there is no RAM",
+    ],
+    [
+      {},
+      ({ machine: { checker }, map }) => {
+        map(0x10_0000, PAGE);
+        checker!.memory.written([{ phys: at(0x10_0008), sizeBytes: 8 }]);
+        checker!.memory.freed([at(0x10_0000)], PAGE);
+        checker!.memory.freedTwice(at(0x10_0000), 8);
+      },
+      `cpu_access_while_mapped: CPU write at 0x10_0008, which is the device's: ${PHYS}, no ` +
+      "dma_sync_*_for_cpu since: the device may not see the data, or data it wrote may be lost",
+      `freed_while_mapped: The page at 0x10_0000 is freed while it is still mapped: ${PHYS}: ` +
+      "the device can access whatever is allocated there next",
+      "double_free: 8 bytes at 0x10_0000 freed twice",
+    ],
+  ]);
+});
