@@ -22,7 +22,7 @@ import {
   withRounds,
   withStorage,
 } from "@dmalab/c_drivers/tree";
-import { DEFAULT_KERNEL, TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
+import { DEFAULT_KERNEL, TreeError, type TreeFolders } from "@dmalab/runtime/kernels";
 import {
   compareSequences,
   type Implementation,
@@ -100,12 +100,6 @@ ccflags-y += -I$(src)/inner -DTOY_LEVEL=3
 `,
   "drivers/Makefile": "obj-$(CONFIG_BUS) += toy/\n",
 };
-
-Deno.test("a tree's release is what its Makefile says, and a folder without one is no tree", () => {
-  const makefile = "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\n";
-  assertEquals(versionOf(treeOf({ Makefile: makefile })).name, "7.2.13");
-  assertThrows(() => versionOf(treeOf({})), TreeError, "not a kernel tree");
-});
 
 Deno.test("symbols that build a file bring what they select, depend on and stand under", () => {
   const files = treeOf(TEXTS);

@@ -205,19 +205,6 @@ Deno.test("rows 10 and 11: the kernel's stack, code and constants are not mapped
   assertEquals(bench.classes(), ["map_stack"]);
 });
 
-Deno.test("asking about one mapping says nothing of the newest one (dma.md 8.2)", () => {
-  const bench = checkerBench();
-  const { machine: { dma }, dev } = bench;
-  const [asked, other] = [0x10_0000, 0x20_0000].map((phys) =>
-    dma.dmaMapPhys(dev, at(phys), 0x1000, DMA_TO_DEVICE)
-  );
-  dma.dmaMappingError(dev, asked!);
-  bench.unmap(asked!, 0x1000);
-  assertEquals(bench.classes(), []);
-  bench.unmap(other!, 0x1000);
-  assertEquals(bench.classes(), ["error_unchecked"]);
-});
-
 Deno.test("row 12: map-single of an address without RAM (dma.md 8.2)", () => {
   const bench = checkerBench({ machine: AREAS });
   const { machine: { dma }, dev } = bench;
@@ -318,17 +305,6 @@ Deno.test("row 16: any number of mappings may share a line that all of them keep
     return new Set(bench.classes()).has("cacheline_overlap_many");
   };
   assertEquals([run(0), run(DEBUGGING_IGNORE_CACHELINES)], [true, false]);
-});
-
-Deno.test("row 15: a mapping that has ended is no neighbour", () => {
-  const bench = checkerBench({ iommu: { model: "smmu" }, machine: { swiotlb: NO_POOL } });
-  for (let round = 0; round < 600; round++) {
-    bench.unmap(bench.map(0x1000, 64, DMA_FROM_DEVICE), 64, DMA_FROM_DEVICE);
-    bench.map(0x10_0000 + round * 64, 64, DMA_FROM_DEVICE);
-  }
-  assertEquals(bench.classes(), []);
-  bench.map(0x10_0000 + 599 * 64, 64, DMA_FROM_DEVICE);
-  assertEquals(bench.classes(), ["cacheline_overlap"]);
 });
 
 Deno.test("row 16: more than seven overlaps of a line are warned of once, and not counted (dma.md 8.2)", () => {
