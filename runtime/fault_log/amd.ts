@@ -9,7 +9,7 @@
  * @see AMD I/O Virtualization Technology (IOMMU) Specification (48882), 2.5
  */
 import {
-  amdEvent,
+  AMD_EVENTS,
   type AmdEventName,
   isAmdEvent,
   NOT_ATTACHED,
@@ -49,7 +49,7 @@ export function decodeAmd(cursor: LogCursor): LoggedFault {
   const flags = isPageFault ? PAGE_FAULT_FLAGS.filter((_, bit) => (code >> bit) % 2 === 1) : [];
   const has = new Set<string>(flags);
   const access = has.has("RW") ? "write" : "read";
-  const entry = isPageFault ? pageFaultReason(has, access) : amdEvent(name);
+  const entry = isPageFault ? pageFaultReason(has, access) : AMD_EVENTS[name];
   return {
     format: "amd",
     event: name,

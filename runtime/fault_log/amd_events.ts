@@ -13,26 +13,6 @@ import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
  */
 export const PAGE_FAULT_FLAGS = ["GN", "NX", "US", "I", "PR", "RW", "PE", "RZ", "TR"] as const;
 
-export const AMD_EVENT_NAMES = [
-  "ILLEGAL_DEV_TABLE_ENTRY",
-  "IO_PAGE_FAULT",
-  "DEV_TAB_HARDWARE_ERROR",
-  "PAGE_TAB_HARDWARE_ERROR",
-  "ILLEGAL_COMMAND_ERROR",
-  "COMMAND_HARDWARE_ERROR",
-  "IOTLB_INV_TIMEOUT",
-  "INVALID_DEVICE_REQUEST",
-  "INVALID_PPR_REQUEST",
-  "RMP_HW_ERROR",
-  "RMP_PAGE_FAULT",
-] as const;
-
-export type AmdEventName = (typeof AMD_EVENT_NAMES)[number];
-
-export function isAmdEvent(name: string): name is AmdEventName {
-  return (AMD_EVENT_NAMES as readonly string[]).includes(name);
-}
-
 function entry(reason: LoggedReason, name: string, means: string): ReasonEntry {
   return { reason, name, means };
 }
@@ -78,74 +58,68 @@ export function pageFaultReason(flags: ReadonlySet<string>, access: DeviceAccess
 }
 
 /** What the other entries say. */
-export function amdEvent(name: Exclude<AmdEventName, "IO_PAGE_FAULT">): ReasonEntry {
-  switch (name) {
-    case "ILLEGAL_DEV_TABLE_ENTRY":
-      return entry(
-        "bad_entry",
-        "device table entry illegal",
-        "The device's table entry, written by the kernel or firmware, contradicts the hardware's capabilities; " +
-          "no mapping of the driver is the cause",
-      );
-    case "DEV_TAB_HARDWARE_ERROR":
-      return entry(
-        "fetch_failed",
-        "device table not readable",
-        "The IOMMU could not read its device table: wrong address, or failing memory",
-      );
-    case "PAGE_TAB_HARDWARE_ERROR":
-      return entry(
-        "fetch_failed",
-        "page table not readable",
-        "An entry of an upper level points to a missing table: tables freed while still in " +
-          "use, or memory overwritten",
-      );
-    case "ILLEGAL_COMMAND_ERROR":
-      return entry(
-        "command_failed",
-        "illegal command",
-        "The IOMMU found an invalid command in its command buffer",
-      );
-    case "COMMAND_HARDWARE_ERROR":
-      return entry(
-        "command_failed",
-        "command buffer not readable",
-        "The IOMMU could not read its command buffer",
-      );
-    case "IOTLB_INV_TIMEOUT":
-      return entry(
-        "command_failed",
-        "device TLB did not answer",
-        "The IOMMU sent the device an ATS invalidation, and the device did not complete it in " +
-          "time: it hangs, is in a reset, was removed, or its ATS does not work",
-      );
-    case "INVALID_DEVICE_REQUEST":
-      return entry(
-        "other",
-        "request not allowed",
-        "The device sent a request that its entry does not allow, such as an access to the address range of " +
-          "interrupts, or an address that claims to be translated",
-      );
-    case "INVALID_PPR_REQUEST":
-      return entry(
-        "ats_refused",
-        "page request not allowed",
-        "The device sent a page request without permission",
-      );
-    case "RMP_HW_ERROR":
-      return entry(
-        "fetch_failed",
-        "ownership table not readable",
-        "The IOMMU could not read the table that says which guest owns a page of memory",
-      );
-    case "RMP_PAGE_FAULT":
-      return entry(
-        "not_allowed",
-        "page has another owner",
-        "The page belongs to a memory-encrypted guest, or to another guest than the device is " +
-          "assigned to: a buffer that was not shared before it was mapped",
-      );
-  }
+export const AMD_EVENTS = {
+  ILLEGAL_DEV_TABLE_ENTRY: entry(
+    "bad_entry",
+    "device table entry illegal",
+    "The device's table entry, written by the kernel or firmware, contradicts the hardware's capabilities; " +
+      "no mapping of the driver is the cause",
+  ),
+  DEV_TAB_HARDWARE_ERROR: entry(
+    "fetch_failed",
+    "device table not readable",
+    "The IOMMU could not read its device table: wrong address, or failing memory",
+  ),
+  PAGE_TAB_HARDWARE_ERROR: entry(
+    "fetch_failed",
+    "page table not readable",
+    "An entry of an upper level points to a missing table: tables freed while still in " +
+      "use, or memory overwritten",
+  ),
+  ILLEGAL_COMMAND_ERROR: entry(
+    "command_failed",
+    "illegal command",
+    "The IOMMU found an invalid command in its command buffer",
+  ),
+  COMMAND_HARDWARE_ERROR: entry(
+    "command_failed",
+    "command buffer not readable",
+    "The IOMMU could not read its command buffer",
+  ),
+  IOTLB_INV_TIMEOUT: entry(
+    "command_failed",
+    "device TLB did not answer",
+    "The IOMMU sent the device an ATS invalidation, and the device did not complete it in " +
+      "time: it hangs, is in a reset, was removed, or its ATS does not work",
+  ),
+  INVALID_DEVICE_REQUEST: entry(
+    "other",
+    "request not allowed",
+    "The device sent a request that its entry does not allow, such as an access to the address range of " +
+      "interrupts, or an address that claims to be translated",
+  ),
+  INVALID_PPR_REQUEST: entry(
+    "ats_refused",
+    "page request not allowed",
+    "The device sent a page request without permission",
+  ),
+  RMP_HW_ERROR: entry(
+    "fetch_failed",
+    "ownership table not readable",
+    "The IOMMU could not read the table that says which guest owns a page of memory",
+  ),
+  RMP_PAGE_FAULT: entry(
+    "not_allowed",
+    "page has another owner",
+    "The page belongs to a memory-encrypted guest, or to another guest than the device is " +
+      "assigned to: a buffer that was not shared before it was mapped",
+  ),
+} as const satisfies Readonly<Record<string, ReasonEntry>>;
+
+export type AmdEventName = "IO_PAGE_FAULT" | keyof typeof AMD_EVENTS;
+
+export function isAmdEvent(name: string): name is AmdEventName {
+  return name === "IO_PAGE_FAULT" || Object.hasOwn(AMD_EVENTS, name);
 }
 
 /** What the driver says where no domain is attached to a device that faults. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { AMD_EVENT_NAMES, amdEvent } from "./amd_events.ts";
+import { AMD_EVENTS } from "./amd_events.ts";
 import { decodeFaultLog } from "./decode_fault_log.ts";
 import {
   type FaultLogProblem,
@@ -7,6 +7,7 @@ import {
   type LoggedFault,
   type LoggedReason,
   NO_DETAILS,
+  type ReasonEntry,
 } from "./logged_fault.ts";
 import { formatSource } from "./pci_source.ts";
 import { smmuEvent, smmuReason } from "./smmu_events.ts";
@@ -177,7 +178,7 @@ Deno.test("a fault of AMD is read with all its fields, and the words of its devi
 });
 
 Deno.test("every event of AMD's log and of SMMUv3's has a name and a whole sentence", () => {
-  const entries = AMD_EVENT_NAMES.filter((name) => name !== "IO_PAGE_FAULT").map(amdEvent);
+  const entries: ReasonEntry[] = Object.values(AMD_EVENTS);
   for (let number = 0; number < 256; number++) {
     const event = smmuEvent(number);
     if (event === null) continue;
