@@ -79,7 +79,7 @@ function operate(lab: Lab): Report[] {
   const reports: Report[] = [];
   const { machine } = lab;
   machine.events.listen((event) => reports.push(event.fields as unknown as Report), ["dma.report"]);
-  const { disk, dma: dev } = lab.device("ssd", "nvme");
+  const { disk } = lab.device("ssd", "nvme");
   const run = () => {
     while (machine.runNextActivity());
   };
