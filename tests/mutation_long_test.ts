@@ -30,7 +30,7 @@ export const kind = (given?: Kind) => given ?? 3;
 /** The candidates of a file of its own. */
 function candidatesOf(text: string): Candidate[] {
   using folder = new TempFolder({ "cut.ts": text });
-  return findCandidates(folder.at(""), ["cut.ts"]);
+  return findCandidates(`${folder.path}/`, ["cut.ts"]);
 }
 
 Deno.test("changes: borders, choices, constants, arguments of one type, statements, values, texts", () => {
@@ -82,8 +82,8 @@ function usesIn(files: Readonly<Record<string, string>>): Record<number, string[
   using folder = new TempFolder();
   const paths = Object.keys(files);
   for (const path of paths) folder.write(path, files[path]!);
-  const mutants = findCandidates(folder.at(""), ["sizes.ts"]).map((each, id) => ({ ...each, id }));
-  const { marks, of } = findUses(folder.at(""), paths, mutants);
+  const mutants = findCandidates(`${folder.path}/`, ["sizes.ts"]).map((each, id) => ({ ...each, id }));
+  const { marks, of } = findUses(`${folder.path}/`, paths, mutants);
   return Object.fromEntries(mutants.map(({ id, line }) => {
     const use = of.get(id)!;
     const places = [...use.marks].map((mark) => {
