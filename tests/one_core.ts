@@ -11,7 +11,7 @@ import { Cursor, type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { painter } from "@dmalab/lang/render";
 import { positionView, rowTexts, tableAt, type TableView } from "@dmalab/recording/views";
 import { Random } from "@dmalab/runtime";
-import { type Client, withClient } from "@dmalab/editor/tests";
+import { type Client, startClient } from "@dmalab/editor/tests";
 import { openScenario, scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -160,20 +160,19 @@ export async function compareFrontEnds(wanted: number, seed: number): Promise<vo
     const recording = recordRun(program!, run);
     if (recording.log.count === 0 || recording.log.count > MAX_EVENTS) continue;
     const terminal = new Terminal(new Cursor(recording));
-    await withClient(async (client) => {
-      const launch = { program: join(ROOT, path), run: nameOf(run), stopOnEntry: true };
-      await client.body("launch", launch);
-      await client.event("initialized");
-      await client.body("setExceptionBreakpoints", { filters: [] });
-      await client.move("configurationDone");
-      // The run is known to its end when one has been there.
-      await client.move("continue");
-      for (let each = 0; each < POSITIONS_OF_RUN && positions < wanted; each++) {
-        const seq = draws.below(recording.log.count + 1);
-        rows += await compare(recording, terminal, client, seq);
-        positions++;
-      }
-    });
+    await using client = await startClient();
+    const launch = { program: join(ROOT, path), run: nameOf(run), stopOnEntry: true };
+    await client.body("launch", launch);
+    await client.event("initialized");
+    await client.body("setExceptionBreakpoints", { filters: [] });
+    await client.move("configurationDone");
+    // The run is known to its end when one has been there.
+    await client.move("continue");
+    for (let each = 0; each < POSITIONS_OF_RUN && positions < wanted; each++) {
+      const seq = draws.below(recording.log.count + 1);
+      rows += await compare(recording, terminal, client, seq);
+      positions++;
+    }
   }
   assert(rows > 20 * wanted, `only ${rows} rows`);
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connect } from "node:net";
 import { PassThrough } from "node:stream";
 import { serveClient } from "@dmalab/editor/dap";
-import { withClient } from "@dmalab/editor/tests";
+import { startClient } from "@dmalab/editor/tests";
 import { runDeno } from "../deno_process.ts";
 import { ROOT } from "../source_text.ts";
 
@@ -79,15 +79,14 @@ Deno.test("what is no client is dropped at its first line that is not a header, 
 Deno.test("100,000 breakpoints are set and searched as fast as their answers are written", async () => {
   const program = join(ROOT, "examples/start/01-first-look.dma");
   const breakpoints = Array.from({ length: 100_000 }, () => ({ line: 12 }));
-  await withClient(async (client) => {
-    const source = { path: program };
-    const early = await client.ask("setBreakpoints", { source, breakpoints });
-    assertMatch(early.message!, /No run is launched \(launch first;/);
-    await client.body("launch", { program });
-    const set = await client.body("setBreakpoints", { source, breakpoints });
-    assert(set.breakpoints.every(({ verified }: { verified: boolean }) => verified));
-    assertEquals((await client.move("configurationDone")).hitBreakpointIds, [1]);
-  });
+  await using client = await startClient();
+  const source = { path: program };
+  const early = await client.ask("setBreakpoints", { source, breakpoints });
+  assertMatch(early.message!, /No run is launched \(launch first;/);
+  await client.body("launch", { program });
+  const set = await client.body("setBreakpoints", { source, breakpoints });
+  assert(set.breakpoints.every(({ verified }: { verified: boolean }) => verified));
+  assertEquals((await client.move("configurationDone")).hitBreakpointIds, [1]);
 });
 
 Deno.test("a header in any spelling that the protocol allows is read", async () => {
@@ -142,22 +141,21 @@ function freePort(): number {
 }
 
 Deno.test("a field that is null is a field that is left out", async () => {
-  await withClient(async (client) => {
-    const program = join(ROOT, "examples/start/01-first-look.dma");
-    await client.body("launch", { program, run: null, limits: null });
-    await client.event("initialized");
-    const nothing = { condition: null, hitCondition: null, logMessage: null };
-    const { breakpoints } = await client.body("setBreakpoints", {
-      source: { path: program, name: null },
-      breakpoints: [{ line: 20, column: null, ...nothing }],
-    });
-    assertEquals(breakpoints[0].verified, true);
-    await client.body("setFunctionBreakpoints", {
-      breakpoints: [{ name: "iommu.map", ...nothing }],
-    });
-    await client.body("setExceptionBreakpoints", { filters: ["fault"], filterOptions: null });
-    await client.body("setBreakpoints", { source: { path: program }, breakpoints: null });
+  await using client = await startClient();
+  const program = join(ROOT, "examples/start/01-first-look.dma");
+  await client.body("launch", { program, run: null, limits: null });
+  await client.event("initialized");
+  const nothing = { condition: null, hitCondition: null, logMessage: null };
+  const { breakpoints } = await client.body("setBreakpoints", {
+    source: { path: program, name: null },
+    breakpoints: [{ line: 20, column: null, ...nothing }],
   });
+  assertEquals(breakpoints[0].verified, true);
+  await client.body("setFunctionBreakpoints", {
+    breakpoints: [{ name: "iommu.map", ...nothing }],
+  });
+  await client.body("setExceptionBreakpoints", { filters: ["fault"], filterOptions: null });
+  await client.body("setBreakpoints", { source: { path: program }, breakpoints: null });
 });
 
 Deno.test("a port that cannot be one is a sentence and exit code 2", async () => {

@@ -5,7 +5,7 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { withClient } from "@dmalab/editor/tests";
+import { startClient } from "@dmalab/editor/tests";
 import { ROOT } from "../source_text.ts";
 import { doAll } from "./do_all.ts";
 import { UNCLEAN } from "./hold_cases.ts";
@@ -131,11 +131,10 @@ Deno.test("text of strangers is escaped in all that the commands print, export a
 Deno.test("text of a script is escaped on its way to a client of the adapter", async () => {
   using folder = new TempFolder();
   const program = folder.write("lab.dma", `print "${ESCAPES}"\n`);
-  await withClient(async (client) => {
-    await client.body("launch", { program });
-    await client.event("initialized");
-    await client.move("configurationDone");
-    assertStringIncludes(client.output("stdout"), "␛[2J");
-    assertEquals(client.output("stdout").match(UNCLEAN), null);
-  });
+  await using client = await startClient();
+  await client.body("launch", { program });
+  await client.event("initialized");
+  await client.move("configurationDone");
+  assertStringIncludes(client.output("stdout"), "␛[2J");
+  assertEquals(client.output("stdout").match(UNCLEAN), null);
 });

@@ -1,9 +1,9 @@
 /** A decoded command: each field at its offset (NVM Express 1.4, 4.2), and the lists it points to. */
 import { assertEquals } from "@std/assert";
-import type { DmaAddr } from "@dmalab/runtime";
+import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "@dmalab/runtime";
 import { commandBytes } from "../command_bytes.ts";
 import { DriverRig, type DriverRigOptions, type pages, scattered } from "../_driver_rig.ts";
-import type { NvmeCommandView } from "./request.ts";
+import { getU64, type NvmeCommandView, readListedAddress, setU64 } from "./request.ts";
 
 const address = (value: number) => value as DmaAddr;
 
@@ -40,4 +40,20 @@ Deno.test("a command written by hand has the descriptors that its writer made, a
   const { command } = io.requests[0]!;
   assertEquals([command!.mptr, command!.metadataSgl], [address(0x300_0000), []]);
   assertEquals(command!.sgl, [{ type: 0, address: address(0x200_0000), sizeBytes: 512 }]);
+});
+
+Deno.test("64 bits are a number below 2^53; what a list holds beyond is the error value (nvme.md 2.3)", () => {
+  const { machine } = new DriverRig();
+  const [at, view] = [0x200_0000 as PhysAddr, new DataView(new ArrayBuffer(8))];
+  for (const value of [0, 1, 2 ** 32 - 1, 2 ** 32, 2 ** 52 + 1]) {
+    setU64(view, 0, value);
+    assertEquals([view.getBigUint64(0, true), getU64(view, 0)], [BigInt(value), value]);
+    machine.hostMemory.write(at, new Uint8Array(view.buffer), 0, 8);
+    assertEquals(readListedAddress(machine.memory, at), address(value));
+  }
+  for (const high of [2 ** 21, 2 ** 22, 2 ** 31]) {
+    view.setUint32(4, high, true);
+    machine.hostMemory.write(at, new Uint8Array(view.buffer), 0, 8);
+    assertEquals(readListedAddress(machine.memory, at), DMA_MAPPING_ERROR);
+  }
 });

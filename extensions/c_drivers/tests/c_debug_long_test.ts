@@ -16,7 +16,7 @@ import {
 } from "@dmalab/recording";
 import { runProgramWith } from "@dmalab/lang/run";
 import { codeBlocks } from "@dmalab/cli/scenario";
-import { withClient } from "@dmalab/editor/tests";
+import { startClient } from "@dmalab/editor/tests";
 import { loadFiles } from "./c_together.ts";
 import { programOf, recordedRun } from "./recorded.ts";
 import { ROOT } from "@dmalab/tests";
@@ -186,89 +186,88 @@ Deno.test("a fault in C is where it is, however its code was made longer for tho
 });
 
 Deno.test("an adapter stops at lines and functions of C, says which, and shows their source", async () => {
-  await withClient(async (client) => {
-    const program = join(ROOT, "extensions/c_drivers/drivers/nic/ring_nic.dma");
-    const source = { path: join(ROOT, "extensions/c_drivers/drivers/nic/ring_nic.c") };
-    const lines = Deno.readTextFileSync(source.path).split("\n");
-    const mapped = lines.findIndex((line) => line.includes("dma_map_single(nic->dev, head")) + 1;
-    const empty = lines.findLastIndex((line, index) => line === "" && index < mapped) + 1;
-    await client.body("launch", {
-      program,
-      run: "frames go out and come in [iommu.mode = strict]",
-      stopOnEntry: true,
-    });
-    const { breakpoints } = await client.body("setBreakpoints", {
-      source,
-      breakpoints: [{ line: mapped }, { line: empty }, { line: lines.length }],
-    });
-    assertEquals(breakpoints[0].verified, true);
-    assertEquals([breakpoints[0].line, breakpoints[0].source.path], [mapped, source.path]);
-    assertEquals(breakpoints[1].verified, true);
-    assert(breakpoints[1].line > empty);
-    assertEquals(breakpoints[2].verified, false);
-    await client.body("setBreakpoints", { source, breakpoints: [{ line: mapped }] });
-    await client.move("configurationDone");
-    const first = await client.move("continue");
-    assertEquals(first.reason, "breakpoint");
-    const { threadId } = first;
-    const { stackFrames } = await client.body("stackTrace", { threadId });
-    const names = stackFrames.map(({ name }: { name: string }) => name);
-    assertEquals(names.slice(0, 2), ["nic_send", "nic_xmit"]);
-    assertEquals([stackFrames[0].line, stackFrames[0].source.path], [mapped, source.path]);
-    const [frame] = stackFrames;
-    // In C `nic` is the parameter, and not the script's device of that name.
-    const refused = await client.ask("evaluate", { expression: "nic.mappings", frameId: frame.id });
-    assertEquals(refused.message, "struct nic has no member `mappings` (it has dev, regs, tx, rx)");
-    const { scopes } = await client.body("scopes", { frameId: frame.id });
-    assertEquals(
-      scopes.map(({ name }: { name: string }) => name).slice(0, 2),
-      ["Locals", "Globals"],
-    );
-    const open = async (variablesReference: number) =>
-      (await client.body("variables", { variablesReference })).variables;
-    const locals = await open(scopes[0].variablesReference);
-    type Variable = DebugProtocol.Variable;
-    const named = (all: Variable[], name: string) => all.find((each) => each.name === name)!;
-    assertEquals(named(locals, "len").value, "60");
-    const tx = named(await open(named(locals, "nic").variablesReference), "tx");
-    assertEquals([tx.type, tx.evaluateName], ["struct nic_tx_ring", "nic->tx"]);
-    assertEquals(named(await open(tx.variablesReference), "next").value, "0");
-    const hover = { context: "hover", expression: "tx->slots[1].head", frameId: frame.id };
-    assertEquals((await client.body("evaluate", hover)).result, "NULL");
-    const { breakpoints: [conditional] } = await client.body("setBreakpoints", {
-      source,
-      breakpoints: [{ line: mapped, condition: "nic->tx.next == 4" }],
-    });
-    assertEquals(conditional.verified, true);
-    await client.body("setBreakpoints", { source, breakpoints: [{ line: mapped }] });
-    const mapping = "iommu.live_mappings";
-    const { result } = await client.body("evaluate", { expression: mapping, frameId: frame.id });
-    const script = stackFrames.find(({ source }: { source: { path: string } }) =>
-      source.path === program
-    );
-    const { success } = await client.ask("evaluate", { expression: "nic", frameId: script.id });
-    assertEquals(success, true);
-    assertEquals((await client.move("next", { threadId })).reason, "step");
-    const later = await client.body("stackTrace", { threadId });
-    const after = await client.body("evaluate", {
-      expression: mapping,
-      frameId: later.stackFrames[0].id,
-    });
-    assertEquals(Number(after.result), Number(result) + 1);
-    // From the end back to the last time, and forwards no more.
-    await client.body("setBreakpoints", { source, breakpoints: [] });
-    const { breakpoints: [xmit] } = await client.body("setFunctionBreakpoints", {
-      breakpoints: [{ name: "nic_xmit" }],
-    });
-    assertEquals(xmit.verified, true);
-    assertEquals(
-      (await client.move("reverseContinue", { threadId })).reason,
-      "function breakpoint",
-    );
-    assertEquals((await client.body("stackTrace", { threadId })).stackFrames[0].name, "nic_xmit");
-    const { sources } = await client.body("loadedSources");
-    assert(sources.some(({ path }: { path: string }) => path === source.path));
+  await using client = await startClient();
+  const program = join(ROOT, "extensions/c_drivers/drivers/nic/ring_nic.dma");
+  const source = { path: join(ROOT, "extensions/c_drivers/drivers/nic/ring_nic.c") };
+  const lines = Deno.readTextFileSync(source.path).split("\n");
+  const mapped = lines.findIndex((line) => line.includes("dma_map_single(nic->dev, head")) + 1;
+  const empty = lines.findLastIndex((line, index) => line === "" && index < mapped) + 1;
+  await client.body("launch", {
+    program,
+    run: "frames go out and come in [iommu.mode = strict]",
+    stopOnEntry: true,
   });
+  const { breakpoints } = await client.body("setBreakpoints", {
+    source,
+    breakpoints: [{ line: mapped }, { line: empty }, { line: lines.length }],
+  });
+  assertEquals(breakpoints[0].verified, true);
+  assertEquals([breakpoints[0].line, breakpoints[0].source.path], [mapped, source.path]);
+  assertEquals(breakpoints[1].verified, true);
+  assert(breakpoints[1].line > empty);
+  assertEquals(breakpoints[2].verified, false);
+  await client.body("setBreakpoints", { source, breakpoints: [{ line: mapped }] });
+  await client.move("configurationDone");
+  const first = await client.move("continue");
+  assertEquals(first.reason, "breakpoint");
+  const { threadId } = first;
+  const { stackFrames } = await client.body("stackTrace", { threadId });
+  const names = stackFrames.map(({ name }: { name: string }) => name);
+  assertEquals(names.slice(0, 2), ["nic_send", "nic_xmit"]);
+  assertEquals([stackFrames[0].line, stackFrames[0].source.path], [mapped, source.path]);
+  const [frame] = stackFrames;
+  // In C `nic` is the parameter, and not the script's device of that name.
+  const refused = await client.ask("evaluate", { expression: "nic.mappings", frameId: frame.id });
+  assertEquals(refused.message, "struct nic has no member `mappings` (it has dev, regs, tx, rx)");
+  const { scopes } = await client.body("scopes", { frameId: frame.id });
+  assertEquals(
+    scopes.map(({ name }: { name: string }) => name).slice(0, 2),
+    ["Locals", "Globals"],
+  );
+  const open = async (variablesReference: number) =>
+    (await client.body("variables", { variablesReference })).variables;
+  const locals = await open(scopes[0].variablesReference);
+  type Variable = DebugProtocol.Variable;
+  const named = (all: Variable[], name: string) => all.find((each) => each.name === name)!;
+  assertEquals(named(locals, "len").value, "60");
+  const tx = named(await open(named(locals, "nic").variablesReference), "tx");
+  assertEquals([tx.type, tx.evaluateName], ["struct nic_tx_ring", "nic->tx"]);
+  assertEquals(named(await open(tx.variablesReference), "next").value, "0");
+  const hover = { context: "hover", expression: "tx->slots[1].head", frameId: frame.id };
+  assertEquals((await client.body("evaluate", hover)).result, "NULL");
+  const { breakpoints: [conditional] } = await client.body("setBreakpoints", {
+    source,
+    breakpoints: [{ line: mapped, condition: "nic->tx.next == 4" }],
+  });
+  assertEquals(conditional.verified, true);
+  await client.body("setBreakpoints", { source, breakpoints: [{ line: mapped }] });
+  const mapping = "iommu.live_mappings";
+  const { result } = await client.body("evaluate", { expression: mapping, frameId: frame.id });
+  const script = stackFrames.find(({ source }: { source: { path: string } }) =>
+    source.path === program
+  );
+  const { success } = await client.ask("evaluate", { expression: "nic", frameId: script.id });
+  assertEquals(success, true);
+  assertEquals((await client.move("next", { threadId })).reason, "step");
+  const later = await client.body("stackTrace", { threadId });
+  const after = await client.body("evaluate", {
+    expression: mapping,
+    frameId: later.stackFrames[0].id,
+  });
+  assertEquals(Number(after.result), Number(result) + 1);
+  // From the end back to the last time, and forwards no more.
+  await client.body("setBreakpoints", { source, breakpoints: [] });
+  const { breakpoints: [xmit] } = await client.body("setFunctionBreakpoints", {
+    breakpoints: [{ name: "nic_xmit" }],
+  });
+  assertEquals(xmit.verified, true);
+  assertEquals(
+    (await client.move("reverseContinue", { threadId })).reason,
+    "function breakpoint",
+  );
+  assertEquals((await client.body("stackTrace", { threadId })).stackFrames[0].name, "nic_xmit");
+  const { sources } = await client.body("loadedSources");
+  assert(sources.some(({ path }: { path: string }) => path === source.path));
 });
 
 /** What docs/c-drivers.md goes through, one block after the other. */

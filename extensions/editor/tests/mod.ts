@@ -1,3 +1,3 @@
 /** What tests of other members use of the tests of `extensions/editor`. */
 export { Client } from "./dap/client.ts";
-export { withClient } from "./dap/in_process.ts";
+export { startClient } from "./dap/in_process.ts";

@@ -1,15 +1,4 @@
-/** Scenarios for the adapter, in files of their own. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
-
-/** Writes scenarios into a folder that is gone afterwards. */
-export async function withScenario(
-  text: string,
-  work: (path: string) => Promise<void>,
-): Promise<void> {
-  using folder = new TempFolder();
-  await work(folder.write("lab.dma", text));
-}
-
+/** Scenarios for the adapter. */
 export const ENDLESS = `machine { pci { root_port rp0 { nvme ssd { } } } }
 let page = alloc_pages(1)
 let turns = 0
