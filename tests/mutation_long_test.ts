@@ -82,7 +82,10 @@ function usesIn(files: Readonly<Record<string, string>>): Record<number, string[
   using folder = new TempFolder();
   const paths = Object.keys(files);
   for (const path of paths) folder.write(path, files[path]!);
-  const mutants = findCandidates(`${folder.path}/`, ["sizes.ts"]).map((each, id) => ({ ...each, id }));
+  const mutants = findCandidates(`${folder.path}/`, ["sizes.ts"]).map((each, id) => ({
+    ...each,
+    id,
+  }));
   const { marks, of } = findUses(`${folder.path}/`, paths, mutants);
   return Object.fromEntries(mutants.map(({ id, line }) => {
     const use = of.get(id)!;
