@@ -71,14 +71,13 @@ export class MemoryChecks implements HostMemoryChecks {
     const ledger = this.#ledger;
     const { table } = ledger;
     if (table.count === 0) return;
-    const memory = new IntervalSet();
-    for (const { phys, sizeBytes } of pieces) memory.add(phys, phys + sizeBytes);
+    let memory: IntervalSet | null = null;
     table.each((record) => {
       if (!table.isOf(record, LENT)) return;
       const ownSyncs = (table.attrs(record) & OWN_SYNCS) !== 0;
       if (ownSyncs || table.has(record, MARK.CPU)) return this.#writtenInTurn(record, pieces);
       if (ledger.isExcused(record)) return;
-      const first = this.#firstOf(record, memory);
+      const first = this.#firstOf(record, memory ??= memoryOf(pieces));
       if (first < 0) return;
       ledger.report(
         "cpu_access_while_mapped",
@@ -187,4 +186,10 @@ function hazardText({ kind, phys, lines, device }: CacheHazard): string {
       return `Write of device "${device}" under ${where} lost: the CPU dirtied the same line (false ` +
         "sharing), and its write-back overwrote it";
   }
+}
+
+function memoryOf(pieces: readonly BufferSegment[]): IntervalSet {
+  const memory = new IntervalSet();
+  for (const { phys, sizeBytes } of pieces) memory.add(phys, phys + sizeBytes);
+  return memory;
 }
