@@ -155,7 +155,7 @@ export class EventStream {
   #wake: () => void = () => {};
   #each: (() => void) | null = null;
   #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
-  #keepers: readonly EventKeeper[] = [];
+  #keeper: EventKeeper | null = null;
 
   /** @internal */
   constructor(clock: VirtualClock, vocabulary: EventVocabulary = CORE_EVENTS) {
@@ -235,7 +235,7 @@ export class EventStream {
 
   #refreshAttention(): void {
     const attentive = this.#timed || this.#each !== null ||
-      this.#wakeSeq > 0 || this.#listeners.length + this.#keepers.length > 0;
+      this.#wakeSeq > 0 || this.#keeper !== null || this.#listeners.length > 0;
     if (attentive && !this.#attentive) this.#seq = this.#countAll();
     this.#attentive = attentive;
   }
@@ -245,10 +245,7 @@ export class EventStream {
    * @internal
    */
   emit<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null = null): void {
-    const keepers = this.#keepers;
-    for (let index = 0; index < keepers.length; index++) {
-      keepers[index]!.keep(this.#seq, this.#atNs, this.context, id, fields, why);
-    }
+    this.#keeper?.keep(this.#seq, this.#atNs, this.context, id, fields, why);
     if ((this.#wanted[id]! & LISTENED) !== 0) this.#deliver(id, fields, why);
     if (this.#seq === this.#wakeSeq) this.#wake();
   }
@@ -344,10 +341,11 @@ export class EventStream {
    * @internal
    */
   keepIn(keeper: EventKeeper): () => void {
-    this.#keepers = [...this.#keepers, keeper];
+    invariant(this.#keeper === null, "Events have one keeper at a time");
+    this.#keeper = keeper;
     this.#refreshWanted();
     return () => {
-      this.#keepers = this.#keepers.filter((other) => other !== keeper);
+      this.#keeper = null;
       this.#refreshWanted();
     };
   }
@@ -365,7 +363,7 @@ export class EventStream {
 
   #refreshWanted(): void {
     this.#refreshAttention();
-    this.#wanted.fill(this.#keepers.length > 0 ? KEPT : 0);
+    this.#wanted.fill(this.#keeper !== null ? KEPT : 0);
     for (const { wants } of this.#listeners) {
       for (let id = 0; id < wants.length; id++) if (wants[id] !== 0) this.#wanted[id]! |= LISTENED;
     }

@@ -4,10 +4,10 @@ import { parseProperties } from "./node_properties.ts";
 
 Deno.test("properties are cells, texts in either quotes, bytes, or nothing", () => {
   const found = parseProperties(
-    "reg-shift = <2 0x10>; phy-mode = 'rgmii;id', \"B\"; mac = [00 11 2233], <1>; big-endian;",
+    "reg-shift = <2 0x10203040>; phy-mode = 'rgmii;id', \"B\"; mac = [00 11 2233], <1>; big-endian;",
   );
   assertEquals([...found!].map(([name, bytes]) => [name, [...bytes]]), [
-    ["reg-shift", [0, 0, 0, 2, 0, 0, 0, 16]],
+    ["reg-shift", [0, 0, 0, 2, 0x10, 0x20, 0x30, 0x40]],
     ["phy-mode", [...new TextEncoder().encode("rgmii;id\0B\0")]],
     ["mac", [0, 0x11, 0x22, 0x33, 0, 0, 0, 1]],
     ["big-endian", []],

@@ -3,6 +3,7 @@ import {
   type ArmedInjection,
   type Bytes,
   defaultMachineConfig,
+  type DmaAddr,
   EVENT_NAMES,
   type EventName,
   HostBudget,
@@ -22,6 +23,7 @@ import {
   vecsSizeBytes,
 } from "@dmalab/runtime/block";
 import { DmaDevice, type DmaDeviceOptions } from "@dmalab/runtime/dma";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import type { HostMemoryNeeds } from "./controller/host_memory_buffer.ts";
 import { Media } from "./controller/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
@@ -196,6 +198,22 @@ export class DriverRig {
     }
     return true;
   }
+}
+
+/**
+ * Gives a machine a peer, and says what the device's way to it is.
+ * @param basePhys Where its memory begins; on its bus it has the address 256 MiB below.
+ */
+export function usePeers(rig: DriverRig, kind: PeerMapType, basePhys = 0x8000_0000): void {
+  rig.machine.peers = {
+    unmappedEnd: () => -1,
+    isPeerMemory: (phys) => phys >= basePhys,
+    providerAt: () => "peer",
+    passesRoot: () => true,
+    mapType: (phys) => phys >= basePhys ? kind : "none",
+    busAddress: (phys) => (phys - 0x1000_0000) as DmaAddr,
+    resolveBusAddress: () => -1,
+  };
 }
 
 function callNumber(name: string): number {

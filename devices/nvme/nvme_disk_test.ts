@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArmedInjection, INJECTION, KernelError, type PhysAddr } from "@dmalab/runtime";
 import { type BioVec, Plug } from "@dmalab/runtime/block";
 import { allocateBuffer } from "@dmalab/runtime/memory";
-import { DriverRig, pages, scattered, vec } from "./_driver_rig.ts";
+import { DriverRig, pages, scattered, usePeers, vec } from "./_driver_rig.ts";
 import type { NvmeRequest } from "./driver/request.ts";
 import type { Io } from "./io.ts";
 
@@ -160,6 +160,15 @@ Deno.test("without a plug nothing is merged", () => {
     rig.disk.submit("read", { lba: index * 8, buffer: { segments: [one] } })
   );
   assertEquals(ios.map(({ requests }) => requests[0]!.id), [1, 2]);
+});
+
+Deno.test("memory of a peer is never joined, whoever submits it (block.md 1.4)", () => {
+  for (const [base, joined] of [[0x20_0000, true], [0x9000_0000, false]] as const) {
+    const rig = new DriverRig();
+    usePeers(rig, "bus_addr");
+    const [one, other] = pluggedReads(rig, [vec(base, 4096), vec(base + 4096, 4096)], 8);
+    assertEquals(one!.requests[0] === other!.requests[0], joined);
+  }
 });
 
 Deno.test("all who share a request learn that it failed", () => {

@@ -192,3 +192,11 @@ Deno.test("peer memory is a bus address, RAM-like across the host bridge, or ref
   assertEquals(run("thru_host_bridge"), { result: 0, paths: [[0xffff_c000, "iommu"]] });
   assertEquals(run("not_supported"), { result: -ERRNO.EREMOTEIO, paths: [] });
 });
+
+Deno.test("an output that is taken away is no bus address any more (p2p.md 9.3)", () => {
+  const list = new Scatterlist([{ phys: at(0x10_0000), sizeBytes: 4096 }]);
+  list.setBusOutput(0, at(0x10_0000), 0x9000 as DmaAddr, 4096);
+  assertEquals([list.isBusAddressAt(0), list.busMarkAt(0)], [true, "dma_flags"]);
+  list.clearOutputs(0);
+  assertEquals([list.isBusAddressAt(0), list.busMarkAt(0)], [false, null]);
+});

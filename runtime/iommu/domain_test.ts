@@ -74,7 +74,13 @@ Deno.test("a domain that is made new prefers what its device preferred when it w
 Deno.test("what is mapped for good ends where its pages do, and a domain that is made new maps it again (dma.md 4.7, 9.11)", () => {
   const bench = testBench({
     iommu: { mode: "lazy", model: "smmu" },
-    device: { directRegions: [{ start: 0x1000_0800, end: 0x1000_2801, relaxable: false }] },
+    device: {
+      directRegions: [[0, 0x1800], [0x1000_0800, 0x1000_2801]].map(([start, end]) => ({
+        start: start!,
+        end: end!,
+        relaxable: false,
+      })),
+    },
   });
   const { dev, machine: { events: { context }, iommu } } = bench;
   const domain = dev.domain!;
@@ -95,6 +101,7 @@ Deno.test("what is mapped for good ends where its pages do, and a domain that is
       0x1000_3000,
       -1,
     ]);
+    assertEquals(ends(0, 0x1fff, 0x2000), [0x2000, 0x2000, -1]);
     assertEquals([page, 0x1000_1000].map((address) => domain.table.walk(address)), [true, true]);
     domain.renew();
     assertEquals([domain.endOfKept(page), domain.table.walk(page)], [-1, false]);

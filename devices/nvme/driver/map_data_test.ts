@@ -2,8 +2,14 @@ import { BLK_STS, type DmaAddr, GIB } from "@dmalab/runtime";
 import { assertEquals } from "@std/assert";
 import type { BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
-import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import {
+  DriverRig,
+  type DriverRigOptions,
+  pages,
+  scattered,
+  usePeers,
+  vec,
+} from "../_driver_rig.ts";
 import { IOD_FLAG } from "./request.ts";
 
 Deno.test("the simple path maps and unmaps once, coherent or not (nvme.md ch. 1-5, assertion 3)", () => {
@@ -35,18 +41,6 @@ Deno.test("a single data block from the iterator is unmapped from the command (n
   assertEquals(request.unmappedBy, "from_sgl");
   assertEquals(attrs.map(({ fields }) => (fields as { attrs: unknown }).attrs), [["mmio"]]);
 });
-
-function usePeers(rig: DriverRig, kind: PeerMapType): void {
-  rig.machine.peers = {
-    unmappedEnd: () => -1,
-    isPeerMemory: (phys) => phys >= 0x8000_0000,
-    providerAt: () => "peer",
-    passesRoot: () => true,
-    mapType: (phys) => phys >= 0x8000_0000 ? kind : "none",
-    busAddress: (phys) => (phys - 0x1000_0000) as DmaAddr,
-    resolveBusAddress: () => -1,
-  };
-}
 
 Deno.test("peer memory never takes the simple path; by bus address it needs no call (nvme.md 2.2, 2.6)", () => {
   const rig = new DriverRig({ iommu: { mode: "strict" } });

@@ -2,7 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "@dmalab/runtime";
 import { BIO_FLAG, type BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import {
+  DriverRig,
+  type DriverRigOptions,
+  pages,
+  scattered,
+  usePeers,
+  vec,
+} from "../_driver_rig.ts";
 import { IOD_FLAG } from "./request.ts";
 import { PSDT } from "./protocol.ts";
 
@@ -201,15 +208,7 @@ Deno.test("metadata without a buffer of the caller costs memory, and belongs to 
 Deno.test("peer metadata takes the iterator: no descriptor for one piece, none needed by bus (nvme.md 3)", () => {
   for (const options of [PLAIN, BOTH]) {
     const rig = new DriverRig(options);
-    rig.machine.peers = {
-      unmappedEnd: () => -1,
-      isPeerMemory: (phys) => phys >= 0x8000_0000,
-      providerAt: () => "peer",
-      passesRoot: () => true,
-      mapType: (phys) => phys >= 0x8000_0000 ? "bus_addr" : "none",
-      busAddress: (phys) => (phys - 0x1000_0000) as DmaAddr,
-      resolveBusAddress: () => -1,
-    };
+    usePeers(rig, "bus_addr");
     const { request, iod } = rig.request(pages(1), { metadata: [vec(0x9000_0000, 64)] });
     assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
     assertEquals([iod.metaDma, iod.metaTotalBytes], [0x8000_0000 as DmaAddr, 64]);

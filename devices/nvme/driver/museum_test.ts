@@ -7,7 +7,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   ArmedInjection,
-  type DmaAddr,
   GIB,
   HeldResources,
   INJECTION,
@@ -17,7 +16,7 @@ import {
 } from "@dmalab/runtime";
 import type { BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
-import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, usePeers, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./request.ts";
 
 /** Out of reach of 32 address bits. */
@@ -64,19 +63,6 @@ function leaksUnder(
 
 function reportsOf(rig: DriverRig, work: () => void): string[] {
   return rig.record(work, ["dma.report"]).map(({ fields }) => (fields as { class: string }).class);
-}
-
-/** Memory from 0x9000_0000 on belongs to a peer below the same switch. */
-function usePeers(rig: DriverRig): void {
-  rig.machine.peers = {
-    unmappedEnd: () => -1,
-    isPeerMemory: (phys) => phys >= 0x9000_0000,
-    providerAt: () => "peer",
-    passesRoot: () => true,
-    mapType: (phys) => phys >= 0x9000_0000 ? "bus_addr" : "none",
-    busAddress: (phys) => phys as number as DmaAddr,
-    resolveBusAddress: () => -1,
-  };
 }
 
 // M1
@@ -188,7 +174,7 @@ Deno.test("need_unmap_flip_null_list: the first bounce inside a request finds no
 Deno.test("vectors_leaked_p2p: bus addresses that need no unmap are saved, and lost (defects.md M11)", () => {
   const leaks = (quirks: QuirkName[], options: DriverRigOptions): string[] => {
     const rig = rigWith(options, ...quirks);
-    usePeers(rig);
+    usePeers(rig, "bus_addr");
     const { request, iod } = rig.request([vec(0x9000_0000, 4096), vec(0x9000_2000, 4096)]);
     const held = new HeldResources(rig.machine);
     rig.driver.prepare(iod, request);

@@ -1,6 +1,13 @@
-import { BLK_STS, type Bytes, type DmaAddr, KIB, MIB, swiotlbConfig } from "@dmalab/runtime";
+import { BLK_STS, type Bytes, KIB, MIB, swiotlbConfig } from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import {
+  DriverRig,
+  type DriverRigOptions,
+  pages,
+  scattered,
+  usePeers,
+  vec,
+} from "../_driver_rig.ts";
 import { NVM_OPCODE, PSDT } from "./protocol.ts";
 
 /** A disk of 6.12. */
@@ -132,15 +139,7 @@ Deno.test("a request without a list of descriptors is undone as a whole (nvme.md
 });
 
 function refusePeers(rig: DriverRig): void {
-  rig.machine.peers = {
-    unmappedEnd: () => -1,
-    isPeerMemory: () => true,
-    providerAt: () => "peer",
-    passesRoot: () => true,
-    mapType: () => "not_supported",
-    busAddress: (phys) => phys as number as DmaAddr,
-    resolveBusAddress: () => -1,
-  };
+  usePeers(rig, "not_supported", 0);
   rig.machine.memory.kindAt = () => "mmio";
 }
 

@@ -64,6 +64,25 @@ function bufferBench(options: TestBenchOptions, dir: Direction, attrs = 0) {
 
 const LOST = [["bounced_write_lost", WRITE, LOSS]];
 
+Deno.test("a lost write is told with where it went, who copied over it, and what to do (dma.md 6.3)", () => {
+  const texts = ([DMA_FROM_DEVICE, DMA_BIDIRECTIONAL] as const).map((dir) => {
+    const bench = bufferBench(FORCED, dir);
+    bench.forCpu();
+    bench.cpuWrites(0xaa, 16, 4);
+    bench.end();
+    return bench.reports()[0]!.text;
+  });
+  const lost = (dir: string) =>
+    "CPU write of 4 bytes at 0x10_0210 to the mapping of 256 bytes at 0x7c00_0000 (physical " +
+    `0x10_0200, ${dir}, dma_map_phys()) of device "dev" is lost: dma_unmap_phys() copies the ` +
+    "bounce buffer over it, and no sync ";
+  assertEquals(texts, [
+    `${lost("from_device")}of a from_device mapping copies it there; map it bidirectional, and ` +
+    "call dma_sync_*_for_device() after the write",
+    `${lost("bidirectional")}has copied it there; call dma_sync_*_for_device() after the write`,
+  ]);
+});
+
 for (const [mode, options] of Object.entries({ forced: FORCED, untrusted: UNTRUSTED })) {
   Deno.test(`a CPU's write that the unmap or a sync for the CPU overwrites is reported, and is gone: ${mode} (dma.md 6.3)`, () => {
     for (const dir of [DMA_FROM_DEVICE, DMA_BIDIRECTIONAL] as const) {
