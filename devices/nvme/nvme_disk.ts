@@ -335,9 +335,9 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     queue: number,
   ): NvmeRequest | null {
     const bio = new Bio(op, 0, vecs, sizeBytes, BIO_FLAG.USER);
-    if (sizeBytes > 0 && this.#nextPiece(splitter, bio) === null) return null;
+    if (this.#nextPiece(splitter, bio) === null) return null;
     bio.metadata = metadata;
-    return this.#request(bio, sizeBytes === 0 ? 0 : splitter.nrSegments, queue);
+    return this.#request(bio, splitter.nrSegments, queue);
   }
 
   /** Whether a fixed buffer is one that the queue takes at all. */

@@ -206,7 +206,7 @@ export function readRequest(
   const found = segmentsOf(tried.data);
   const segments = found.length > 0 ? found : memory.map((each) => ({ ...each, seq: null }));
   const maps = named("dma.map").map(({ fields }) => fields);
-  const pointer = writtenPointer(tried.data.filter(({ seq }) => seq > (chosen?.seq ?? 0)));
+  const pointer = writtenPointer(tried.data);
   return {
     request,
     device: events.find(({ device }) => device !== null)?.device ?? null,
