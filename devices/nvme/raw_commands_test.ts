@@ -1,7 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { buildLab } from "../lab.ts";
 import { defaultLabConfig, pciNode } from "../lab_config.ts";
-import type { PhysAddr } from "@dmalab/runtime";
+import { KernelError, type PhysAddr } from "@dmalab/runtime";
 import { commandBytes } from "./command_bytes.ts";
 import {
   MALFORMED_CAPACITY_BYTES,
@@ -65,4 +65,5 @@ Deno.test("the identifier of a raw command is the queue's, all else is as it was
   assertEquals(readStatus(io.requests[0]!.nvmeStatus).code, "invalid_command_opcode");
   assertEquals(io.requests[0]!.bytes, 0, "the driver maps nothing for it");
   assertEquals(io.requests[0]!.retries, 0, "a user's command is not retried");
+  assertThrows(() => disk.submitRaw(bytes, { queue: 99 }), KernelError, "ssd has no queue 99");
 });

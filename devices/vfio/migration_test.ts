@@ -195,6 +195,7 @@ Deno.test("mapping: ENOTCONN before EINVAL before ENOMEM, and no table is left (
   const mapped = driver.allocBuffer(2, DMA_FROM_DEVICE, false);
   assertEquals(errnoOf(() => driver.mapBuffer(mapped)), "EINVAL");
   assertEquals(errnoOf(() => driver.allocBuffer(0, DMA_FROM_DEVICE, false)), "EINVAL");
+  assertThrows(() => driver.allocBuffer(0, DMA_FROM_DEVICE, false), KernelError, "maps no pages");
   driver.detach();
   assertEquals(errnoOf(() => driver.mapBuffer(mapped)), "ENOTCONN");
   assertEquals(errnoOf(() => driver.allocBuffer(0, DMA_FROM_DEVICE, false)), "ENOTCONN");

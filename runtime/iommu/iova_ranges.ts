@@ -157,12 +157,9 @@ export class IovaRanges {
         node = links[2 * node]!;
         // The floor ends at -1, so nothing fits below it and the walk stops there at the latest.
       } while (lo <= bounds[2 * node + 1]! && lo >= low);
-      if (lo >= low) {
+      if (lo >= low || pass === 2 || retryPfn >= below) {
         if (steps > this.#longSteps) this.#afterLongSearch(steps);
-        return this.#insertAbove(node, lo, lo + pfns - 1);
-      }
-      if (pass === 2 || retryPfn >= below) {
-        if (steps > this.#longSteps) this.#afterLongSearch(steps);
+        if (lo >= low) return this.#insertAbove(node, lo, lo + pfns - 1);
         this.max32AllocPfns = pfns;
         return 0;
       }

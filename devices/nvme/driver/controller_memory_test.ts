@@ -35,6 +35,8 @@ Deno.test("memory of a controller is opened where its registers say (nvme.md 5.4
   assertEquals([memory!.sizeBytes, memory!.takesQueues], [256 * KIB, true]);
   // Shown first; then its place on the bus, the upper half before the lower one.
   assertEquals(writes, [[0x50, 1], [0x54, 0x38], [0x50, 0x1237_0003]]);
+  const more = open({ ...SUPPORTED, [SIZE]: units(512), [LOCATION]: 3 * 4096 });
+  assertEquals(more.memory!.sizeBytes, 16 * MIB - 192 * KIB, "no more than its BAR has");
   const peers = open({ ...SUPPORTED, [SIZE]: units(4) - 1 });
   assertEquals([peers.memory!.takesQueues, peers.writes.at(-1)], [false, [0x50, 0x1234_0003]]);
 });

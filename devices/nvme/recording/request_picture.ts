@@ -180,9 +180,7 @@ export function writtenPointer(events: readonly MachineEvent[]): WrittenPointer 
       isWhole = descriptors.length === 1 || fields.type === "last_segment";
     }
   }
-  if (own.length > 0 || pages.length > 0) {
-    return { format: "prp", labels: PRP_LABELS, own, pages };
-  }
+  if (own.length > 0) return { format: "prp", labels: PRP_LABELS, own, pages };
   if (descriptors.length === 0) return null;
   const first = isWhole ? descriptors.splice(-1) : [];
   const listed = descriptors.length > 0 ? [descriptors] : [];
