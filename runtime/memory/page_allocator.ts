@@ -261,15 +261,12 @@ export class PageAllocator implements PageHome {
     const { from, lowest, spans } = this.#scope({ owner: "driver" });
     const last = into.at(-1);
     const begin = apart && last !== undefined ? last / this.pageSizeBytes + 2 : from;
-    // Up to the top, then from the bottom up, then whatever is left in the gaps.
-    const rounds = [{ begin, step: apart ? 2 : 1 }, { begin: lowest, step: apart ? 2 : 1 }, {
-      begin: lowest,
-      step: 1,
-    }];
+    const step = apart ? 2 : 1;
     const wanted = into.length + pages;
     invariant(pages >= 0, "A negative number of pages is asked for");
-    for (const { begin, step } of rounds) {
-      let at = begin;
+    // Up to the top, then from the bottom up, then what is left in the gaps: no two are neighbours.
+    for (const start of [begin, lowest, lowest]) {
+      let at = start;
       while (into.length < wanted) {
         const page = this.#bitmap.nextFree(at, spans);
         if (page < 0) break;
