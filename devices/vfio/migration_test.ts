@@ -530,6 +530,7 @@ Deno.test("6.12 keeps a list of 32 bytes for each contiguous run instead of 8 a 
   assertEquals(costs, [32 + 8192, 32 * 1024 + 8192]);
   const now = new MigrationBench();
   assertEquals(migrate(now, true).buffer.costBytes, 8192 + 16 + 8192);
+  assertEquals(now.driver.allocBuffer(1, null, false).costBytes, 8 + 16, "not mapped: no table");
 });
 
 Deno.test("6.12: whatever fails is undone (hmm-rdma-vfio.md 3.1)", () => {

@@ -115,5 +115,5 @@ Deno.test("each limit that was chosen says who chose it", () => {
   });
   const soft = limits.why.find(({ limit }) => limit === "maxSectors");
   assertEquals(soft?.value, 256);
-  assertEquals(soft?.inputs["default_sectors"], 8192);
+  assertEquals([soft?.inputs["default_sectors"], soft?.inputs["device_sectors"]], [8192, 0]);
 });

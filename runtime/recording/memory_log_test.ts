@@ -35,6 +35,7 @@ const all = (log: MemoryLog) => Array.from({ length: log.count }, (_, index) => 
 Deno.test("a write is kept with its bytes, up to 256 of them, and comes back out of a recording", () => {
   const { log, writes } = noted([1, 0, 255, 256, 257, 4096, 7]);
   assertEquals(all(log), writes);
+  assertEquals(log.hostBytes, 32 * (5 * 4 + 8) + 2048, "room for 32 writes, and for bytes");
   for (const index of [-1, writes.length]) assertThrows(() => log.write(index), InvariantError);
   const packed = new PackedWriter();
   log.pack(packed);

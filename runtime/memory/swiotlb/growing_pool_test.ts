@@ -8,7 +8,11 @@ import { swiotlbConfig } from "../../machine_config.ts";
 /** A device that cannot reach what lies above 4 GiB, and a pool that grows. */
 function bench(ramSizeBytes: number, sizeBytes = MIB, minAlignMask = 0): TestBench {
   return testBench({
-    machine: { ramSizeBytes, swiotlb: swiotlbConfig({ sizeBytes, dynamic: true, force: true }) },
+    machine: {
+      memoryEncryption: true,
+      ramSizeBytes,
+      swiotlb: swiotlbConfig({ sizeBytes, dynamic: true, force: true }),
+    },
     device: { maskBits: 32, minAlignMask },
     iommu: { mode: "off" },
   });
@@ -73,11 +77,12 @@ Deno.test("an audit checks the slots of the first pool and of each that was adde
 Deno.test("a buffer in an added pool is synced, released and listed there, and a transient pool counts for nothing else (dma.md 6.4)", () => {
   const grown = bench(GIB);
   fill(grown);
-  const { dev, fields, machine: { dma, pages, swiotlb } } = grown;
+  const { dev, fields, machine: { dma, encryption, pages, swiotlb } } = grown;
   const before = { takenBytes: pages.takenBytes, slots: swiotlb.totalSlots };
   const addr = at(dma.dmaMapPhys(dev, at(0x9000), 4 * KIB, DMA_BIDIRECTIONAL));
   const [, added] = swiotlb.pools;
   assertEquals([added!.slots, added!.areas, added!.transient], [2, 1, true]);
+  assertEquals(encryption!.anyPrivate(addr, 4 * KIB), false, "a device reads what bounces");
   assertEquals(fields("swiotlb.grow"), [{ phys: addr, slots: 2, transient: true }]);
   assertEquals([swiotlb.totalSlots, swiotlb.usedSlots], [before.slots, before.slots + 2]);
   const buffers: number[] = [];
