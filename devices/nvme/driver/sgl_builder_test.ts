@@ -29,6 +29,10 @@ Deno.test("20 pieces with gaps make a list in a large descriptor (nvme.md ch. 1-
   assertEquals(rig.calls("dma_pool_alloc"), 1);
   assertEquals(rq.unmappedBy, "nothing");
   assert(rig.holdsFreshData(vecs));
+  const told = rig.record(() => rig.read(vecs), ["nvme.sgl"]).map(({ fields }) =>
+    Reflect.get(fields, "type")
+  );
+  assertEquals(told, [...new Array(20).fill("data_block"), "last_segment"]);
 });
 
 Deno.test("16 descriptors fit a small list, 17 need a large one (nvme.md 2.4, 7 case 20)", () => {
