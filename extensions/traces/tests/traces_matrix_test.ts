@@ -7,6 +7,8 @@ import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
 import {
   DISK,
+  type MadeFields,
+  type MadeMapping,
   type MadeMode,
   MadeTrace,
   MODES,
@@ -52,112 +54,96 @@ function vtd(us: number, device: string, address: number, access: "Read" | "Writ
 }
 
 const here = (trace: MadeTrace): Shown => ({ at: trace.calls.length });
-const request = (trace: MadeTrace, dir = "TO_DEVICE") => trace.map(DISK, dir, 4096, 0);
+const request = (trace: MadeTrace) => trace.map(DISK, "TO_DEVICE", 4096, 0);
+const received = (trace: MadeTrace) => trace.map(DISK, "FROM_DEVICE", 4096, 0);
+const listOf = (entries: number) => (trace: MadeTrace) => trace.list(DISK, "TO_DEVICE", entries);
+const allocated = (bytes: number) => (trace: MadeTrace) => trace.alloc(NIC, bytes);
 /** A call without a line of the page table. */
-const bare = (
-  trace: MadeTrace,
-  event: string,
-  mapping: ReturnType<typeof request>,
-  change = {},
-) => {
+const bare = (trace: MadeTrace, event: string, mapping: MadeMapping, change = {}) => {
   const { addr, bytes, device, dir, physAddrs } = mapping;
   trace.write(event, { device, dir, addr, bytes, physAddrs, ...change });
   return here(trace);
 };
-const fault = (
-  us: number,
-  mapping: ReturnType<typeof request>,
-  access: "Read" | "Write",
-  by = 0,
-) => {
+const fault = (us: number, mapping: MadeMapping, access: "Read" | "Write", by = 0) => {
   const address = Math.floor(mapping.addr / 4096) * 4096 + by;
   return { at: null, log: vtd(us, mapping.device, address, access) };
 };
 
+/** Its unmap says something else than its map. */
+const unmappedWith = (
+  map: typeof request,
+  change: (mapping: MadeMapping) => Partial<MadeFields>,
+  who = 0,
+): Fault["act"] =>
+(trace) => {
+  const mapping = map(trace);
+  const first = trace.calls.length + 1;
+  trace.unmap(mapping, who, change(mapping));
+  // Of one mapping the line of its page table is the first.
+  return { at: mapping.kind === "map" ? trace.calls.length : first };
+};
+/** A call of what has been unmapped. */
+const afterUnmap = (map: typeof request, event: string, who = 0): Fault["act"] => (trace) => {
+  const mapping = map(trace);
+  trace.unmap(mapping, who);
+  trace.pause(20);
+  return bare(trace, event, mapping);
+};
+const syncedWith = (change: object): Fault["act"] => (trace) => {
+  const mapping = received(trace);
+  const shown = bare(trace, "dma_sync_single_for_cpu", mapping, change);
+  trace.unmap(mapping, 0);
+  return shown;
+};
+/** A fault of a device while its mapping, or another one, lives. */
+const faultWhileMapped = (
+  map: typeof request,
+  change: (mapping: MadeMapping) => object,
+  access: "Read" | "Write",
+  by = 0,
+): Fault["act"] =>
+(trace) => {
+  const mapping = map(trace);
+  const shown = fault(trace.us + 400, { ...mapping, ...change(mapping) }, access, by);
+  trace.pause(900);
+  trace.unmap(mapping, 0);
+  return shown;
+};
+
 const FAULTS: Readonly<Record<string, Fault>> = {
-  "unmap of more": {
-    kinds: ["unmap_size"],
-    act: (trace) => {
-      trace.unmap(request(trace), 0, { bytes: 8192 });
-      return here(trace);
-    },
-  },
-  "unmap of less": {
-    kinds: ["unmap_size"],
-    act: (trace) => {
-      trace.unmap(request(trace), 0, { bytes: 512 });
-      return here(trace);
-    },
-  },
+  "unmap of more": { kinds: ["unmap_size"], act: unmappedWith(request, () => ({ bytes: 8192 })) },
+  "unmap of less": { kinds: ["unmap_size"], act: unmappedWith(request, () => ({ bytes: 512 })) },
   "unmap with another direction": {
     kinds: ["unmap_direction"],
-    act: (trace) => {
-      trace.unmap(request(trace), 0, { dir: "FROM_DEVICE" });
-      return here(trace);
-    },
+    act: unmappedWith(request, () => ({ dir: "FROM_DEVICE" })),
   },
   "list unmapped with fewer entries": {
     kinds: ["unmap_entries"],
-    act: (trace) => {
-      const list = trace.list(DISK, "TO_DEVICE", 4);
-      const at = trace.calls.length + 1;
-      trace.unmap(list, 0, { physAddrs: list.physAddrs.slice(0, 2) });
-      return { at };
-    },
+    act: unmappedWith(listOf(4), ({ physAddrs }) => ({ physAddrs: physAddrs.slice(0, 2) })),
   },
   "list unmapped with more entries": {
     kinds: ["unmap_entries"],
-    act: (trace) => {
-      const list = trace.list(DISK, "TO_DEVICE", 3);
-      const at = trace.calls.length + 1;
-      trace.unmap(list, 0, { physAddrs: [...list.physAddrs, 0x99000] });
-      return { at };
-    },
+    act: unmappedWith(listOf(3), ({ physAddrs }) => ({ physAddrs: [...physAddrs, 0x99000] })),
   },
   "list unmapped with another direction": {
     kinds: ["unmap_direction"],
-    act: (trace) => {
-      const list = trace.list(DISK, "TO_DEVICE", 4);
-      const at = trace.calls.length + 1;
-      trace.unmap(list, 0, { dir: "FROM_DEVICE" });
-      return { at };
-    },
+    act: unmappedWith(listOf(4), () => ({ dir: "FROM_DEVICE" })),
   },
   "coherent memory freed with another size": {
     kinds: ["unmap_size"],
-    act: (trace) => {
-      const buffer = trace.alloc(NIC, 8192);
-      const at = trace.calls.length + 1;
-      trace.unmap(buffer, 2, { bytes: 4096 });
-      return { at };
-    },
+    act: unmappedWith(allocated(8192), () => ({ bytes: 4096 }), 2),
   },
   "second unmap": {
     kinds: ["double_unmap", "unmap_unknown"],
-    act: (trace) => {
-      const mapping = request(trace);
-      trace.unmap(mapping, 0);
-      trace.pause(20);
-      return bare(trace, "dma_unmap_phys", mapping);
-    },
+    act: afterUnmap(request, "dma_unmap_phys"),
   },
   "second free": {
     kinds: ["double_unmap", "unmap_unknown"],
-    act: (trace) => {
-      const buffer = trace.alloc(NIC, 4096);
-      trace.unmap(buffer, 2);
-      trace.pause(20);
-      return bare(trace, "dma_free", buffer);
-    },
+    act: afterUnmap(allocated(4096), "dma_free", 2),
   },
   "second unmap of a list": {
     kinds: ["double_unmap", "unmap_unknown"],
-    act: (trace) => {
-      const list = trace.list(DISK, "TO_DEVICE", 4);
-      trace.unmap(list, 0);
-      trace.pause(20);
-      return bare(trace, "dma_unmap_sg", list);
-    },
+    act: afterUnmap(listOf(4), "dma_unmap_sg"),
   },
   "mapping freed as coherent memory": {
     kinds: ["unmap_kind"],
@@ -256,30 +242,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   "sync after the unmap": {
     kinds: ["sync_unknown"],
-    act: (trace) => {
-      const mapping = request(trace, "FROM_DEVICE");
-      trace.unmap(mapping, 0);
-      trace.pause(10);
-      return bare(trace, "dma_sync_single_for_cpu", mapping);
-    },
+    act: afterUnmap(received, "dma_sync_single_for_cpu"),
   },
-  "sync beyond the end": {
-    kinds: ["sync_size"],
-    act: (trace) => {
-      const mapping = request(trace, "FROM_DEVICE");
-      const shown = bare(trace, "dma_sync_single_for_cpu", mapping, { bytes: 8192 });
-      trace.unmap(mapping, 0);
-      return shown;
-    },
-  },
+  "sync beyond the end": { kinds: ["sync_size"], act: syncedWith({ bytes: 8192 }) },
   "sync with another direction": {
     kinds: ["sync_direction"],
-    act: (trace) => {
-      const mapping = request(trace, "FROM_DEVICE");
-      const shown = bare(trace, "dma_sync_single_for_cpu", mapping, { dir: "TO_DEVICE" });
-      trace.unmap(mapping, 0);
-      return shown;
-    },
+    act: syncedWith({ dir: "TO_DEVICE" }),
   },
   "a two-step range that is never destroyed": {
     kinds: ["leak"],
@@ -310,25 +278,18 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "fault against the direction": {
     kinds: ["wrong_direction"],
     modes: ["translated"],
-    act: (trace) => {
-      const mapping = request(trace);
-      const shown = fault(trace.us + 400, mapping, "Write");
-      trace.pause(900);
-      trace.unmap(mapping, 0);
-      return shown;
-    },
+    act: faultWhileMapped(request, () => ({}), "Write"),
   },
   "fault past the end": {
     kinds: ["past_end"],
     modes: ["translated"],
-    act: (trace) => {
-      // Nothing is above the address that was allocated first.
-      const mapping = trace.map("0000:03:00.0", "TO_DEVICE", 4096, 0);
-      const shown = fault(trace.us + 400, mapping, "Read", 4096);
-      trace.pause(900);
-      trace.unmap(mapping, 0);
-      return shown;
-    },
+    // Nothing is above the address that was allocated first.
+    act: faultWhileMapped(
+      (trace) => trace.map("0000:03:00.0", "TO_DEVICE", 4096, 0),
+      () => ({}),
+      "Read",
+      4096,
+    ),
   },
   "fault where nothing was mapped": {
     kinds: ["never_mapped"],
@@ -339,24 +300,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "fault at another device's mapping": {
     kinds: ["other_device"],
     modes: ["translated"],
-    act: (trace) => {
-      const mapping = trace.map(NIC, "TO_DEVICE", 4096, 0);
-      const shown = fault(trace.us + 400, { ...mapping, device: DISK }, "Read");
-      trace.pause(900);
-      trace.unmap(mapping, 0);
-      return shown;
-    },
+    act: faultWhileMapped(
+      (trace) => trace.map(NIC, "TO_DEVICE", 4096, 0),
+      () => ({ device: DISK }),
+      "Read",
+    ),
   },
   "fault at the memory's own address": {
     kinds: ["physical_address"],
     modes: ["translated"],
-    act: (trace) => {
-      const mapping = request(trace);
-      const shown = fault(trace.us + 400, { ...mapping, addr: mapping.phys }, "Read");
-      trace.pause(900);
-      trace.unmap(mapping, 0);
-      return shown;
-    },
+    act: faultWhileMapped(request, ({ phys }) => ({ addr: phys }), "Read"),
   },
   "fault at the error value": {
     kinds: ["error_value"],
