@@ -163,39 +163,6 @@ Deno.test("lspci -PP tells the tree by itself", () => {
   assertEquals(shape(machine.roots[0]!.functions), "00:00.0 00:01.0(01:00.0(02:08.0(03:00.0)))");
 });
 
-Deno.test("nonsense is refused with what is wanted", () => {
-  const { findings, functions } = importFile("nonsense");
-  assertEquals(functions, []);
-  assertEquals(findings.map(({ code, severity, line }) => [code, severity, line]), [
-    ["E1001", "error", 1],
-  ]);
-  assertStringIncludes(findings[0]!.hint!, "lspci -D -nn -vvv");
-});
-
-Deno.test("what else cannot be imported is refused with its line", () => {
-  const refusals: readonly (readonly [text: string, code: string, line: number])[] = [
-    ["", "E1001", 1],
-    [" \n\n", "E1001", 1],
-    // Without -v no bridge says where it leads.
-    [
-      "00:00.0 Host bridge: A\n00:01.0 PCI bridge: B\n01:00.0 3D controller: C\n",
-      "E1003",
-      2,
-    ],
-    // Two machines, one after the other.
-    ["00:00.0 0600: 8086:6f00\n\n00:00.0 0600: 1022:1480\n", "E1002", 3],
-    ["Slot:\t00:00.0\nClass:\tHost bridge\n", "E1005", 1],
-    ["00: 86 80 00 6f\n", "E1001", 1],
-    ["# lspci -t | tail\n           \\-1f.0\n", "E1001", 2],
-  ];
-  for (const [text, code, line] of refusals) {
-    const { findings, functions } = importText(text);
-    assertEquals(functions, [], text);
-    assertEquals(findings.map((each) => [each.code, each.line]), [[code, line]], text);
-    assert(findings[0]!.hint !== null, text);
-  }
-});
-
 Deno.test("bridges that contradict each other cost what is below them, not the rest", () => {
   const bridge = (at: string, buses: string) =>
     `00:${at} 0604: 8086:1901\n\tBus: primary=00, ${buses}, sec-latency=0\n\n`;
@@ -215,36 +182,6 @@ Deno.test("a part of a machine is imported, and the bridge that is missing is na
   );
   assertEquals(codes(machine), ["E1011", "E1013"]);
   assertEquals(machine.roots.map(({ bus, assumed }) => [bus, assumed]), [[0, false], [5, true]]);
-});
-
-Deno.test("what a text lacks is said at its line, and the rest is imported", () => {
-  const root = "00:00.0 0600: 8086:1918\n\tControl: Mem+\n\n";
-  const warnings: readonly (readonly [text: string, code: string, line: number])[] = [
-    // Fallen off the bus.
-    [`${root}01:00.0 0302: 10de:15f8 (rev ff)\n\t!!! Unknown header type 7f\n\n`, "E1015", 4],
-    // A dump without its beginning.
-    [`00: 86 80 18 19\n${root}`, "E1012", 1],
-    // A dump that stops after a line.
-    [`${root}00:1f.0 0601: 8086:a143\n00: 86 80 43 a1\n\n`, "E1012", 4],
-  ];
-  for (const [text, code, line] of warnings) {
-    const { findings, functions } = importText(text);
-    assert(functions.length > 0, text);
-    const found = findings.find((each) => each.code === code);
-    assertEquals([found?.severity, found?.line], ["warning", line], text);
-  }
-});
-
-Deno.test("a machine with more functions than are read is refused, not read in part", () => {
-  const lines: string[] = [];
-  for (let bus = 0; bus < 256; bus++) {
-    for (let device = 0; device < 32; device++) {
-      lines.push(`${hex(bus, 2)}:${hex(device, 2)}.0 0600: 8086:1918`);
-    }
-  }
-  const { findings, functions } = importText(lines.join("\n"));
-  assertEquals(functions, []);
-  assertEquals(findings.map(({ code }) => code), ["E1004"]);
 });
 
 Deno.test("1000 damaged texts are imported or refused: none throws, none loses its way", () =>
