@@ -2,18 +2,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { checkJson } from "../ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { TraceCheck } from "../ledger/trace_check.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { IovaSpace } from "../usage/iova_space.ts";
 import { PowersOfTwo } from "../usage/powers_of_two.ts";
 import { TracedUse } from "../usage/traced_use.ts";
 import { UsePage } from "../usage/use_page.ts";
 import { restLines, traceJson, useLines, usesJson } from "../usage/use_report.ts";
+import { checkedTrace, passOf } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function usesOf(lines: readonly string[]) {
-  const log = new LogPass();
-  log.end();
+  const log = passOf([]);
   const check = new TraceCheck(log);
   const use = new TracedUse();
   const line = new TraceLine();
@@ -97,14 +97,8 @@ Deno.test("bytes, lifetimes, callers and bounce buffers of a device are what its
   assertEquals([json!.lowest_address, json!.highest_address], ["0x100000", "0x108000"]);
 });
 
-function checkedOf(lines: readonly string[], beside: readonly string[] = []) {
-  const log = new LogPass();
-  beside.forEach((text, index) => log.push(text, index + 1));
-  log.end();
-  const check = new TraceCheck(log);
-  lines.forEach((text, index) => check.push(text, index + 1));
-  return checkJson(check, log, check.end()).summary.devices;
-}
+const checkedOf = (lines: readonly string[], beside: readonly string[] = []) =>
+  checkedTrace(lines, beside).json().summary.devices;
 
 Deno.test("without lines of page tables and of bouncing a device's mode is the true one or unknown", async () => {
   const modes = { same: 0, unknown: 0, byGroup: 0 };

@@ -6,9 +6,9 @@ import { runExport } from "../cli/export.ts";
 import type { Screen } from "@dmalab/cli/extend";
 import { keptTraces, TraceReader } from "@dmalab/recording/trace_file";
 import type { RecordedRun } from "@dmalab/recording";
-import { checkJson, findingLine } from "../ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { findingLine } from "../ledger/check_report.ts";
 import { isSure } from "../ledger/traced_mapping.ts";
+import { checkedTrace } from "./checked_trace.ts";
 import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
 /** What a run gives as a form of text. */
@@ -25,16 +25,9 @@ async function exported(run: string, form: string): Promise<string> {
   return parts.join("");
 }
 
-function check(text: string): TraceCheck {
-  const ledger = new TraceCheck(new LogPass());
-  text.split("\n").forEach((line, index) => ledger.push(line, index + 1));
-  return ledger;
-}
-
 /** Everything a check says but the numbers of lines, which the new file has others of. */
 function plain(text: string): unknown {
-  const ledger = check(text);
-  const { balance, findings, summary } = checkJson(ledger, new LogPass(), ledger.end());
+  const { balance, findings, summary } = checkedTrace(text.split("\n")).json();
   const { events, overwritten, devices } = summary;
   const { links, ranges_ended } = balance.two_step;
   return {
@@ -84,9 +77,8 @@ Deno.test("a trace for the viewers of slices has a process for each device, a pa
         args: { name: string; live: number };
       }[];
     };
-    const ledger = check((await readGolden(run))!);
-    const result = ledger.end();
-    const { balance } = checkJson(ledger, new LogPass(), result);
+    const { check, json } = checkedTrace((await readGolden(run))!.split("\n"));
+    const { balance } = json();
     const births = Object.values(balance.devices).reduce((sum, { births }) => sum + births, 0);
     const begins = traceEvents.filter(({ ph }) => ph === "b");
     const ends = new Map(traceEvents.filter(({ ph }) => ph === "e").map((end) => [end.id, end]));
@@ -101,7 +93,7 @@ Deno.test("a trace for the viewers of slices has a process for each device, a pa
       traceEvents.filter(({ ph }) => ph === "M").map(({ args, pid }) => [args.name, pid]),
     );
     assertEquals(new Set(processes.values()).size, processes.size, run);
-    for (const pid of [...ledger.ledger.devices.keys()].map((name) => processes.get(name)!)) {
+    for (const pid of [...check.ledger.devices.keys()].map((name) => processes.get(name)!)) {
       const live = traceEvents.filter((each) => each.ph === "C" && each.pid === pid)
         .map(({ args }) => args.live);
       assertEquals(live.length, 2 * begins.filter((each) => each.pid === pid).length, run);
@@ -188,7 +180,8 @@ Deno.test("what is found in a trace fails the run that is made of it, and its pa
   for (const run of RUNS) {
     const text = await exported(run, "dmatrace");
     const [kept] = keptTraces(text, { name: run, textOf: () => null }) as readonly RecordedRun[];
-    const findings = check((await readGolden(run))!).end().findings.filter(isSure);
+    const trace = (await readGolden(run))!.split("\n");
+    const findings = checkedTrace(trace).findings.filter(isSure);
     assertEquals(kept!.failure?.code ?? null, findings[0]?.rule ?? null, run);
     assertEquals(kept!.failure?.message.split("\n") ?? [], findings.map(findingLine), run);
     assertEquals(kept!.failure?.lines.length ?? 0, findings.length && findings.length + 1, run);

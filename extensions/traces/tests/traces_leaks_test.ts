@@ -4,9 +4,8 @@
  * found from the second of a kind on, and no buffer of a ring is called a leak.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { checkLines } from "../ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { isSure } from "../ledger/traced_mapping.ts";
+import { checkedTrace } from "./checked_trace.ts";
 import { Random } from "@dmalab/runtime";
 
 /** The seeds of each suite: each number of leaks has its turn in either. */
@@ -130,16 +129,8 @@ function workload(seed: number, leaks: number): Workload {
   return load;
 }
 
-function checked({ lines }: Pick<Workload, "lines">) {
-  const log = new LogPass();
-  log.end();
-  const check = new TraceCheck(log);
-  lines.forEach((line, index) => check.push(line, index + 1));
-  return { check, log, result: check.end() };
-}
-
-function leaksFound(load: Pick<Workload, "lines">) {
-  return checked(load).result.findings.filter(isSure);
+function leaksFound({ lines }: Pick<Workload, "lines">) {
+  return checkedTrace(lines).findings.filter(isSure);
 }
 
 function holdClean(first: number, last: number): void {
@@ -233,16 +224,14 @@ Deno.test("a two-step range that is never destroyed is a leak, with its lines", 
   const later = new Workload(new Random(1), false);
   later.pause(1_012_000);
   for (let step = 0; step < 100; step++) later.unmap(1, later.map(NIC, 1, "FROM_DEVICE", 2048));
-  const [left] = checked({ lines: [...last, ...later.lines] }).result.findings;
+  const [left] = checkedTrace([...last, ...later.lines]).findings;
   assertEquals([left!.kind, left!.certainty, left!.line], ["leak", "possible", 110]);
   assertStringIncludes(left!.text, "or the request hangs");
 });
 
 Deno.test("leaks that are alike are printed as one, with how many and how often", () => {
   const load = workload(5, 100);
-  const { check, log, result } = checked(load);
-  const text = checkLines(check, log, result, { trace: "t", log: "l" }).join("\n");
-  const words = text.replaceAll(/\s+/g, " ");
+  const words = checkedTrace(load.lines).text().replaceAll(/\s+/g, " ");
   assertMatch(
     words,
     /100 of 1900 of 4_096 bytes, TO_DEVICE, by task, are never unmapped/,

@@ -3,18 +3,12 @@ import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lineSource } from "../cli/read_lines.ts";
 import { LOG_FORMS, LogForms } from "../kernel_log/log_forms.ts";
-import { checkLines } from "../ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { checkedTrace } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 import { COARSE, inForm, OTHER_ZERO, SAME } from "./log_forms.ts";
 
 function findings(trace: readonly string[], log: readonly string[]) {
-  const pass = new LogPass();
-  log.forEach((line, index) => pass.push(line, index + 1));
-  pass.end();
-  const check = new TraceCheck(pass);
-  trace.forEach((line, index) => check.push(line, index + 1));
-  return check.end().findings
+  return checkedTrace(trace, log).findings
     .filter(({ certainty, logLine }) => certainty !== "unknown" || logLine !== null)
     .map(({ address, candidates = [], certainty, device, kind, line, logLine, otherLine }) => {
       return { kind, line, otherLine, logLine, device, address, certainty, candidates };
@@ -136,14 +130,7 @@ Deno.test("a fault without a verdict is listed with the reason, and is never cal
   const event = (seconds: number) =>
     ` x-1 [000] ..... ${seconds}.000000: dma_map_phys: 0000:00:04.0 dir=FROM_DEVICE ` +
     `dma_addr=fff${seconds}000 size=4096 phys_addr=1234${seconds}000 attrs=`;
-  const text = (trace: readonly string[], ...log: readonly string[]) => {
-    const pass = new LogPass();
-    log.forEach((line, index) => pass.push(line, index + 1));
-    pass.end();
-    const check = new TraceCheck(pass);
-    trace.forEach((line, index) => check.push(line, index + 1));
-    return checkLines(check, pass, check.end(), { trace: "t", log: "l" }).join("\n");
-  };
+  const text = (trace: readonly string[], log: string) => checkedTrace(trace, [log]).text();
   const alone = text([], fault("00:04.0", "0xfffff000"));
   assertStringIncludes(alone, "1 fault of the log without a sure cause");
   assertStringIncludes(alone, "no verdict: only a log was given, no trace");
@@ -171,12 +158,7 @@ Deno.test("where a trace's times go back no fault is proved across it, and the l
     );
   assertEquals(faults(lines).filter(isSure).length, 3);
   assertEquals(faults(back).filter(isSure), []);
-  const pass = new LogPass();
-  pass.end();
-  const check = new TraceCheck(pass);
-  back.forEach((line, index) => check.push(line, index + 1));
-  const text = checkLines(check, pass, check.end(), { trace: "t", log: "l" }).join("\n");
-  assertStringIncludes(text, `times go back at line ${half + 1}:`);
+  assertStringIncludes(checkedTrace(back).text(), `times go back at line ${half + 1}:`);
 });
 
 Deno.test("a second boot in a log is a boundary: nothing of the trace is proved of its faults", async (t) => {
@@ -229,15 +211,10 @@ Deno.test("a second boot in a log is a boundary: nothing of the trace is proved 
     assertEquals(found.filter((each) => isSure(each) && each.line !== null).length, sure);
   });
   await t.step("the same log twice: of which boot the trace is, nothing says", () => {
-    const pass = new LogPass();
-    [...log, ...log].forEach((line, index) => pass.push(line, index + 1));
-    pass.end();
-    const check = new TraceCheck(pass);
-    trace.forEach((line, index) => check.push(line, index + 1));
-    const result = check.end();
-    const ofLog = result.findings.filter(({ line, logLine }) => line !== null && logLine !== null);
+    const checked = checkedTrace(trace, [...log, ...log]);
+    const ofLog = checked.findings.filter(({ line, logLine }) => line !== null && logLine !== null);
     assert(ofLog.length > 0 && !ofLog.some(isSure), JSON.stringify(ofLog.filter(isSure)));
-    const text = checkLines(check, pass, result, { trace: "t", log: "l" }).join("\n");
+    const text = checked.text();
     assertStringIncludes(text, "the log has 2 boots");
     assertStringIncludes(text, "no line says of which boot the trace is");
   });

@@ -3,8 +3,8 @@
  * line, and nothing besides is called proved or likely, in clean traces and in faulty ones.
  */
 import { assert, assertEquals } from "@std/assert";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
+import { checkedTrace } from "./checked_trace.ts";
 import {
   DISK,
   type MadeFields,
@@ -338,16 +338,6 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** What each fault leaves besides itself: what it mapped for show. */
-function checked(lines: readonly string[], log: readonly string[]): readonly TraceFinding[] {
-  const pass = new LogPass();
-  log.forEach((line, index) => pass.push(line, index + 1));
-  pass.end();
-  const check = new TraceCheck(pass);
-  lines.forEach((line, index) => check.push(line, index + 1));
-  return check.end().findings;
-}
-
 interface Score {
   found: number;
   possible: number;
@@ -393,7 +383,7 @@ function playTrace(name: string, { act, kinds }: Fault, trace: MadeTrace, score:
     // The tool does not print the call: nothing can be seen.
     if (line === undefined) continue;
     score.traces++;
-    const findings = checked(lines, log);
+    const { findings } = checkedTrace(lines, log);
     const key = `${name}, ${tool}`;
     const found = findings.find((each) =>
       [each, ...each.candidates ?? []].some(({ kind }) => kinds.includes(kind)) &&
@@ -433,7 +423,7 @@ function holdClean(seeds: readonly number[], least: number): void {
         run(trace, () => {});
         for (const [tool, print] of Object.entries(TOOLS)) {
           const { lines } = printed(trace, print);
-          const accused = checked(lines, []).filter(isSure);
+          const accused = checkedTrace(lines).findings.filter(isSure);
           assertEquals(accused, [], `${mode}, ${name}, ${tool}, seed ${seed}`);
           count++;
         }

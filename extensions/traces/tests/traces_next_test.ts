@@ -1,20 +1,13 @@
 /** What a check says to do next, and which lines of a log it reports as one story. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { checkJson, checkLines, nextSteps } from "../ledger/check_report.ts";
+import { nextSteps } from "../ledger/check_report.ts";
 import { FINDING_KINDS } from "../ledger/finding_kinds.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { isSure } from "../ledger/traced_mapping.ts";
+import { checkedTrace } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
-function checked(trace: string, log: string | null) {
-  const pass = new LogPass();
-  log?.split("\n").forEach((line, index) => pass.push(line, index + 1));
-  pass.end();
-  const check = new TraceCheck(pass);
-  trace.split("\n").forEach((line, index) => check.push(line, index + 1));
-  const result = check.end();
-  return { check, pass, result };
-}
+const checked = (trace: string, log: string | null) =>
+  checkedTrace(trace.split("\n"), log?.split("\n"));
 
 Deno.test("the page names every kind of finding that can be sure", () => {
   const page = Deno.readTextFileSync(new URL("../../../docs/traces.md", import.meta.url));
@@ -29,7 +22,7 @@ Deno.test("each kind of finding in the planted captures has a next step", async 
     const trace = await readGolden(`planted/${run}.trace.txt.gz`);
     const log = await readGolden(`planted/${run}.dmesg.txt`);
     if (trace === null) continue;
-    for (const finding of checked(trace, log).result.findings.filter(isSure)) {
+    for (const finding of checked(trace, log).findings.filter(isSure)) {
       kinds.add(finding.kind);
       assert(nextSteps([finding]).length > 0, `${run}: ${finding.kind}`);
     }
@@ -53,20 +46,19 @@ function logOf(device: string, controller: string, timeout: number): string {
 }
 
 Deno.test("a timeout that follows a fault of the same device is reported with it", () => {
-  const { check, pass, result } = checked(TRACE, logOf("00:04.0", "nvme0", 41));
-  assertEquals(checkJson(check, pass, result).stories, [{
+  const { json, text } = checked(TRACE, logOf("00:04.0", "nvme0", 41));
+  assertEquals(json().stories, [{
     controller: "nvme0",
     device: "0000:00:04.0",
     fault_line: 1,
     timeout_line: 2,
     seconds: 30.9,
   }]);
-  const text = checkLines(check, pass, result, { trace: "t", log: "l" }).join("\n");
   assertStringIncludes(
-    text,
+    text(),
     "nvme0 (0000:00:04.0) timed out at l:2, 30.9 s after its fault at l:1",
   );
-  assertStringIncludes(text, "  next  ");
+  assertStringIncludes(text(), "  next  ");
 });
 
 Deno.test("a timeout of another device, of an unknown one, or long after is no story", () => {
@@ -76,8 +68,7 @@ Deno.test("a timeout of another device, of an unknown one, or long after is no s
     logOf("00:04.0", "nvme0", 99),
   ];
   for (const log of logs) {
-    const { check, pass, result } = checked(TRACE, log);
-    assertEquals(checkJson(check, pass, result).stories, [], log);
+    assertEquals(checked(TRACE, log).json().stories, [], log);
   }
 });
 
@@ -89,9 +80,9 @@ Deno.test("of many devices those with the most maps are listed, and the number o
         index.toString(16).padStart(2, "0")
       }:00.0 dir=TO_DEVICE dma_addr=fffff000 size=64 phys_addr=9000 attrs=`,
   ).join("\n");
-  const { check, pass, result } = checked(trace, null);
-  const lines = checkLines(check, pass, result, { trace: "t", log: "l" });
+  const { json, text } = checked(trace, null);
+  const lines = text().split("\n");
   assertEquals(lines.filter((line) => /^0000:/.test(line)).length, 100);
   assert(lines.some((line) => line.startsWith("… and 200 devices with fewer maps")));
-  assertEquals(Object.keys(checkJson(check, pass, result).balance.devices).length, 300);
+  assertEquals(Object.keys(json().balance.devices).length, 300);
 });

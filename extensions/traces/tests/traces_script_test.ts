@@ -2,13 +2,13 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { runScenarioText } from "@dmalab/hunt/requests";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
-import type { ScriptedCall } from "../script/recorder.ts";
 import { type ScriptOptions, type TraceScript, traceScript } from "../script/trace_script.ts";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { formatSource } from "@dmalab/lang/format";
 import { runScript } from "../cli/script.ts";
+import type { ScriptedCall } from "../script/recorder.ts";
+import { checkedTrace } from "./checked_trace.ts";
 import { goldenPath, readGolden, runsOf } from "./golden_traces.ts";
 
 async function scriptOf(run: string, options: ScriptOptions): Promise<string> {
@@ -16,19 +16,13 @@ async function scriptOf(run: string, options: ScriptOptions): Promise<string> {
 }
 
 async function wholeScriptOf(run: string, options: ScriptOptions): Promise<TraceScript> {
-  const log = new LogPass();
-  for (const file of [`real/${run}.dmesg.txt.gz`, `real/${run}.facts.txt`]) {
-    const text = await readGolden(file);
-    (text ?? "").split("\n").forEach((line, index) => log.push(line, index + 1));
-  }
-  log.end();
-  const check = new TraceCheck(log);
+  const files = [`real/${run}.dmesg.txt.gz`, `real/${run}.facts.txt`];
+  const texts = await Promise.all(files.map(readGolden));
+  const trace = (await readGolden(`real/${run}.trace.txt.gz`))!.split("\n");
+  const log = texts.flatMap((text) => (text ?? "").split("\n"));
   const steps: ScriptedCall[] = [];
-  check.ledger.recorder = (step) => steps.push(step);
-  const trace = (await readGolden(`real/${run}.trace.txt.gz`))!;
-  trace.split("\n").forEach((line, index) => check.push(line, index + 1));
-  const { classified, findings } = check.end();
-  const machine = { facts: log.facts, version: classified.boot?.version ?? null };
+  const { findings, pass, result } = checkedTrace(trace, log, steps);
+  const machine = { facts: pass.facts, version: result.classified.boot?.version ?? null };
   return traceScript(steps, findings, machine, `${run}.trace.txt`, options);
 }
 
@@ -154,13 +148,9 @@ Deno.test("the machine of a scenario is the traced one: release, mode, hardware,
 Deno.test("of a device that is translated or bounced the scenario is translated, and says that it is a guess", async () => {
   const trace = (await readGolden("real/72-strict-small.trace.txt.gz"))!.split("\n")
     .filter((line) => !line.includes(": IOMMU:"));
-  const log = new LogPass();
-  const check = new TraceCheck(log);
   const steps: ScriptedCall[] = [];
-  check.ledger.recorder = (step) => steps.push(step);
-  trace.forEach((line, index) => check.push(line, index + 1));
-  const { findings } = check.end();
-  const { text } = traceScript(steps, findings, { facts: log.facts, version: null }, "it", WHOLE);
+  const { findings, pass } = checkedTrace(trace, [], steps);
+  const { text } = traceScript(steps, findings, { facts: pass.facts, version: null }, "it", WHOLE);
   assert(text.includes("iommu { mode = strict }") && !text.includes("swiotlb"), text);
   assert(/^# - that 0000:00:05\.0 is translated: .*bounce buffer/m.test(text), text);
   assertEquals(runScenarioText(text), { end: "held" });
@@ -197,23 +187,16 @@ Deno.test("traces/02-trace-to-scenario.dma is what its trace becomes", async () 
   const folder = new URL("../../../examples/", import.meta.url);
   const example = await Deno.readTextFile(new URL("traces/02-trace-to-scenario.dma", folder));
   const trace = await Deno.readTextFile(new URL("traces/data/leaky-driver.trace.txt", folder));
-  const { facts } = new LogPass();
-  const check = new TraceCheck(new LogPass());
   const steps: ScriptedCall[] = [];
-  check.ledger.recorder = (step) => steps.push(step);
-  trace.split("\n").forEach((line, index) => check.push(line, index + 1));
-  const { findings } = check.end();
-  for (const shrink of [false, true]) {
-    const machine = { facts, version: null };
-    const { text: script } = traceScript(steps, findings, machine, "trace", {
-      around: null,
-      shrink,
-    });
+  const { findings, pass } = checkedTrace(trace.split("\n"), [], steps);
+  for (const options of [WHOLE, SHRUNK]) {
+    const machine = { facts: pass.facts, version: null };
+    const { text: script } = traceScript(steps, findings, machine, "trace", options);
     const body = script.slice(
       script.indexOf('as the trace has it"') + 20,
       script.lastIndexOf("}"),
     );
-    assert(example.includes(body), `${shrink}\n${body}`);
+    assert(example.includes(body), `${options.shrink}\n${body}`);
   }
 });
 

@@ -4,23 +4,11 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { checkLines } from "../ledger/check_report.ts";
 import { modeOf } from "../ledger/device_mode.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { isSure } from "../ledger/traced_mapping.ts";
+import { checkedTrace } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 import { ROOT } from "@dmalab/tests";
-
-function checked(trace: readonly string[], log = "") {
-  const pass = new LogPass();
-  log.split("\n").forEach((line, index) => pass.push(line, index + 1));
-  pass.end();
-  const check = new TraceCheck(pass);
-  trace.forEach((line, index) => check.push(line, index + 1));
-  const result = check.end();
-  const text = checkLines(check, pass, result, { trace: "t", log: "l" }).join("\n");
-  return { check, findings: result.findings, text };
-}
 
 /** A capture without the events that older kernels lack: emptied lines keep the others' numbers. */
 function withoutDma(text: string): string[] {
@@ -32,12 +20,12 @@ Deno.test("without dma:* events nothing is proved of any capture", async () => {
   for (const run of runsOf("real")) {
     const trace = await readGolden(`real/${run}.trace.txt.gz`);
     if (trace === null) continue;
-    const { check, findings, text } = checked(withoutDma(trace));
+    const { check, findings, text } = checkedTrace(withoutDma(trace));
     assertEquals(findings.filter(isSure), [], run);
     if (!check.ledger.isTableAlone) continue;
     alone++;
-    assertStringIncludes(text, "no dma:* events");
-    assert(!text.includes("two-step"), run);
+    assertStringIncludes(text(), "no dma:* events");
+    assert(!text().includes("two-step"), run);
   }
   assert(alone > 5, `${alone} captures have lines of page tables`);
 });
@@ -45,9 +33,9 @@ Deno.test("without dma:* events nothing is proved of any capture", async () => {
 Deno.test("without dma:* events a fault has its page's history: who mapped it, and when it went", async () => {
   const trace = (await readGolden("planted/p17-fault-after-unmap.trace.txt.gz"))!;
   const log = (await readGolden("planted/p17-fault-after-unmap.dmesg.txt"))!;
-  const whole = checked(trace.split("\n"), log).findings
+  const whole = checkedTrace(trace.split("\n"), log.split("\n")).findings
     .find(({ kind }) => kind === "use_after_unmap")!;
-  const fault = checked(withoutDma(trace), log).findings
+  const fault = checkedTrace(withoutDma(trace), log.split("\n")).findings
     .find(({ logLine }) => logLine === whole.logLine)!;
   assertEquals([fault.kind, fault.certainty], ["use_after_unmap", "possible"]);
   // The page table's own line stands beside the call's.
@@ -89,7 +77,7 @@ Deno.test("what the recipe for bpftrace prints is read like the events, and says
       virt_addr: "0xffff888003793000",
     })
   );
-  const { check, findings } = checked(lines);
+  const { check, findings } = checkedTrace(lines);
   assertEquals(check.ledger.damaged, []);
   assertEquals(findings, []);
   const [device] = [...check.ledger.devices.values()];
@@ -108,7 +96,7 @@ Deno.test("without dma:* events the first and the last map that stay are named b
       iova.join(" - ")
     }${paddr} ${size}`;
   };
-  const { text } = checked([
+  const { text } = checkedTrace([
     line(1, "map", 16),
     line(2, "map", 32),
     line(3, "unmap", 32),
@@ -116,7 +104,7 @@ Deno.test("without dma:* events the first and the last map that stay are named b
     line(5, "map", 64),
   ]);
   assertStringIncludes(
-    text,
+    text(),
     "page tables: 4 maps, 1 unmap, 3 maps never unmapped (first t:1, last t:5)",
   );
 });

@@ -5,9 +5,9 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { emulatorJson } from "../clocks/emulator_report.ts";
-import { checkJson } from "../ledger/check_report.ts";
+import type { checkJson } from "../ledger/check_report.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { checkedTrace, passOf } from "./checked_trace.ts";
 import {
   type Expected,
   type ExpectedAnomaly,
@@ -27,12 +27,7 @@ function linesOf(text: string): string[] {
 }
 
 function check(trace: string, log: string | null): Report {
-  const pass = new LogPass();
-  linesOf(log ?? "").forEach((line, index) => pass.push(line, index + 1));
-  pass.end();
-  const ledger = new TraceCheck(pass);
-  linesOf(trace).forEach((line, index) => ledger.push(line, index + 1));
-  return checkJson(ledger, pass, ledger.end());
+  return checkedTrace(linesOf(trace), linesOf(log ?? "")).json();
 }
 
 async function checkRun(run: string): Promise<Report> {
@@ -184,12 +179,8 @@ Deno.test("accesses that the emulator refused and the kernel did not log are tho
       ["dmesg.txt", "qemu.log"].map((kind) => readGolden(`real/${run}.${kind}.gz`)),
     );
     const { accesses_without_a_line: without = [] } = readExpected(`real/${run}`);
-    const log = new LogPass();
-    for (const text of texts) {
-      linesOf(text ?? "").forEach((line, index) => log.push(line, index + 1));
-    }
-    log.end();
-    const unlogged = emulatorJson(log.qemu, log.entries)?.accesses.filter(({ logged }) => !logged);
+    const { entries, qemu } = passOf(texts.flatMap((text) => linesOf(text ?? "")));
+    const unlogged = emulatorJson(qemu, entries)?.accesses.filter(({ logged }) => !logged);
     assertEquals(
       unlogged?.map(({ access, address }) => [access, pageOf(Number(address))]) ?? [],
       without.map(({ access, address }) => [access, Number(address)]),
@@ -199,14 +190,9 @@ Deno.test("accesses that the emulator refused and the kernel did not log are tho
 });
 
 Deno.test("the log of an emulator is tied to the trace by the commands that both have (T.43)", async () => {
-  const log = new LogPass();
   const lines = linesOf((await readGolden("real/72-mono-clock.qemu.log.gz"))!);
-  lines.forEach((line, index) => log.push(line, index + 1));
-  log.end();
-  const check = new TraceCheck(log);
   const trace = linesOf((await readGolden("real/72-mono-clock.trace.txt.gz"))!);
-  trace.forEach((line, index) => check.push(line, index + 1));
-  const { qemu } = checkJson(check, log, check.end()).summary;
+  const { qemu } = checkedTrace(trace, lines).json().summary;
   assertEquals([qemu?.pairs, Math.floor(qemu!.qemu_minus_trace_seconds!)], [3, 1795197555]);
   // Delays only add; in this run to at most 17 milliseconds.
   assert(qemu!.spread_seconds! > 0.001 && qemu!.spread_seconds! < 0.018, `${qemu!.spread_seconds}`);

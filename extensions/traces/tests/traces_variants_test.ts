@@ -3,8 +3,8 @@
  * where it is, and nothing is called so that a missing line explains.
  */
 import { assert, assertEquals } from "@std/assert";
-import { checkJson } from "../ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import type { checkJson } from "../ledger/check_report.ts";
+import { checkedTrace } from "./checked_trace.ts";
 import { readExpected, readGolden, runsOf } from "./golden_traces.ts";
 import {
   type Planted,
@@ -18,12 +18,7 @@ type Report = ReturnType<typeof checkJson>;
 type Found = Report["findings"][number];
 
 function check(lines: readonly string[], log: string): Report {
-  const pass = new LogPass();
-  log.split("\n").forEach((line, index) => pass.push(line, index + 1));
-  pass.end();
-  const ledger = new TraceCheck(pass);
-  lines.forEach((line, index) => ledger.push(line, index + 1));
-  const report = checkJson(ledger, pass, ledger.end());
+  const report = checkedTrace(lines, log.split("\n")).json();
   for (
     const [device, { alive, births, deaths, uncertain }] of Object.entries(report.balance.devices)
   ) {

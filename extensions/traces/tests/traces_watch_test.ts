@@ -7,9 +7,9 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileError } from "@dmalab/cli/files";
 import { KeptBytes, runWatch } from "../cli/watch.ts";
 import { MemoryScreen } from "@dmalab/cli";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceWatch } from "../watch/trace_watch.ts";
+import { checkedTrace } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function watched(lines: readonly string[]) {
@@ -36,9 +36,7 @@ Deno.test("watching says of each capture what checking it says", async (t) => {
       if (text === null) continue;
       await t.step(run, () => {
         const lines = text.split("\n");
-        const check = new TraceCheck(new LogPass());
-        lines.forEach((line, index) => check.push(line, index + 1));
-        const right = check.end().findings.filter(isSure);
+        const right = checkedTrace(lines).findings.filter(isSure);
         const { findings } = watched(lines);
         // Of leaks alike one is reported; a range without its end is seen at the end only.
         const rest = (list: readonly TraceFinding[]) =>
@@ -60,9 +58,8 @@ Deno.test("a fault in the trace's own console event is explained by the mappings
   const trace = (await readGolden("planted/p17-fault-after-unmap.trace.txt.gz"))!.trimEnd();
   const log = (await readGolden("planted/p17-fault-after-unmap.dmesg.txt"))!.trimEnd();
   const lines = trace.split("\n");
-  const check = new TraceCheck(pass(log));
-  lines.forEach((line, index) => check.push(line, index + 1));
-  const right = check.end().findings.find(({ kind }) => kind === "use_after_unmap")!;
+  const right = checkedTrace(lines, log.split("\n")).findings
+    .find(({ kind }) => kind === "use_after_unmap")!;
   const at = right.line!;
   const seconds = /(\d+\.\d+): /.exec(lines[at - 1]!)![1]!;
   const console_ = log.split("\n").map((line) =>
@@ -74,13 +71,6 @@ Deno.test("a fault in the trace's own console event is explained by the mappings
   assertEquals(faults.map(placeOf), [placeOf(right)]);
   assertEquals(faults[0]!.certainty, "proved");
 });
-
-function pass(log: string): LogPass {
-  const read = new LogPass();
-  log.split("\n").forEach((line, index) => read.push(line, index + 1));
-  read.end();
-  return read;
-}
 
 Deno.test("what is kept of a stream is its newest bytes, in whole lines and not older than asked", () => {
   for (const sizeBytes of [64, 1000, 1 << 16]) {

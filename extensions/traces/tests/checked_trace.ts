@@ -1,0 +1,33 @@
+/** Lines of a trace and of the log beside it, checked as the command checks files of them. */
+import { checkJson, checkLines } from "../ledger/check_report.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import type { ScriptedCall } from "../script/recorder.ts";
+
+export function passOf(log: readonly string[]): LogPass {
+  const pass = new LogPass();
+  log.forEach((line, index) => pass.push(line, index + 1));
+  pass.end();
+  return pass;
+}
+
+/** @param steps Gets the calls that a scenario is made of. */
+export function checkedTrace(
+  trace: readonly string[],
+  log: readonly string[] = [],
+  steps: ScriptedCall[] | null = null,
+) {
+  const pass = passOf(log);
+  const check = new TraceCheck(pass);
+  if (steps !== null) check.ledger.recorder = (step) => steps.push(step);
+  trace.forEach((line, index) => check.push(line, index + 1));
+  const result = check.end();
+  return {
+    check,
+    pass,
+    result,
+    findings: result.findings,
+    /** What is printed of files `t` and `l`. */
+    text: () => checkLines(check, pass, result, { trace: "t", log: "l" }).join("\n"),
+    json: () => checkJson(check, pass, result),
+  };
+}
