@@ -2,14 +2,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { runCompare } from "../cli/compare.ts";
 import { runDevices } from "../cli/devices.ts";
-import type { Screen } from "@dmalab/cli/extend";
+import { MemoryScreen } from "@dmalab/cli";
 import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
-async function outputOf(run: (screen: Screen) => Promise<number>) {
-  let text = "";
-  const take = (more: string) => void (text += more);
-  const screen: Screen = { out: take, err: take, data: take, colour: false, columns: null };
-  return { code: await run(screen), text };
+async function outputOf(run: (screen: MemoryScreen) => Promise<number>) {
+  const screen = new MemoryScreen();
+  const code = await run(screen);
+  return { code, text: screen.errors + screen.output };
 }
 
 const OLD = goldenPath("real/612-lazy-2cpu-small.trace.txt.gz")!;

@@ -3,7 +3,7 @@ import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dmalab } from "@dmalab/tests";
 import { runExport } from "../cli/export.ts";
-import type { Screen } from "@dmalab/cli/extend";
+import { MemoryScreen } from "@dmalab/cli";
 import { keptTraces, TraceReader } from "@dmalab/recording/trace_file";
 import type { RecordedRun } from "@dmalab/recording";
 import { findingLine } from "../ledger/check_report.ts";
@@ -11,18 +11,12 @@ import { isSure } from "../ledger/traced_mapping.ts";
 import { checkedTrace } from "./checked_trace.ts";
 import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
-/** What a run gives as a form of text. */
-async function exported(run: string, form: string): Promise<string> {
-  const parts: string[] = [];
-  const screen: Screen = {
-    out: (text) => parts.push(text),
-    err: (text) => parts.push(`error: ${text}`),
-    data: (text) => parts.push(text),
-    colour: false,
-    columns: null,
-  };
-  assertEquals(await runExport([goldenPath(run)!], form, screen), 0, parts.join(""));
-  return parts.join("");
+/** What files give as a form of text. */
+async function exported(form: string, ...files: readonly string[]): Promise<string> {
+  const screen = new MemoryScreen();
+  const paths = files.map((file) => goldenPath(file)!);
+  assertEquals([await runExport(paths, form, screen), screen.errors], [0, ""]);
+  return screen.output;
 }
 
 /** Everything a check says but the numbers of lines, which the new file has others of. */
@@ -51,7 +45,7 @@ const RUNS = [
 
 Deno.test("a trace as the kernel's text says the same when it is read again, whatever dialect it was", async () => {
   for (const run of [...RUNS, "dialects/trace-cmd-72.txt.gz", "dialects/perf-script-72.txt.gz"]) {
-    const text = await exported(run, "ftrace");
+    const text = await exported("ftrace", run);
     const before = await readGolden(run);
     // User space calls the kernel's marks otherwise.
     assertEquals(
@@ -67,7 +61,7 @@ Deno.test("a trace as the kernel's text says the same when it is read again, wha
 
 Deno.test("a trace for the viewers of slices has a process for each device, a pair for every mapping, two-step ranges too, and how many are live", async () => {
   for (const run of RUNS) {
-    const { traceEvents } = JSON.parse(await exported(run, "chrome")) as {
+    const { traceEvents } = JSON.parse(await exported("chrome", run)) as {
       traceEvents: {
         ph: string;
         id: number;
@@ -106,12 +100,8 @@ Deno.test("a trace for the viewers of slices has a process for each device, a pa
 
 Deno.test("findings and faults are instants of their device in the viewers of slices", async () => {
   const run = "real/72-strict-mistakes";
-  const parts: string[] = [];
-  const take = (text: string) => void parts.push(text);
-  const screen: Screen = { out: take, err: take, data: take, colour: false, columns: null };
-  const paths = ["trace", "dmesg"].map((kind) => goldenPath(`${run}.${kind}.txt.gz`)!);
-  assertEquals(await runExport(paths, "chrome", screen), 0);
-  const { traceEvents } = JSON.parse(parts.join("")) as {
+  const files = ["trace", "dmesg"].map((kind) => `${run}.${kind}.txt.gz`);
+  const { traceEvents } = JSON.parse(await exported("chrome", ...files)) as {
     traceEvents: { ph: string; name: string; ts: number; args: Record<string, unknown> }[];
   };
   const { anomalies, trace_minus_dmesg_seconds: offset } = readExpected(run);
@@ -135,7 +125,7 @@ Deno.test("findings and faults are instants of their device in the viewers of sl
 
 Deno.test("a trace as a file of events is held to the format of scenarios' own", async () => {
   for (const run of RUNS) {
-    const lines = (await exported(run, "dmatrace")).trimEnd().split("\n");
+    const lines = (await exported("dmatrace", run)).trimEnd().split("\n");
     const reader = new TraceReader();
     const read = lines.map((line) => reader.read(line));
     const wrong = read.filter((line) => "problem" in line);
@@ -178,7 +168,7 @@ Deno.test("a device of which nothing says who makes its addresses is written as 
 
 Deno.test("what is found in a trace fails the run that is made of it, and its page says so", async () => {
   for (const run of RUNS) {
-    const text = await exported(run, "dmatrace");
+    const text = await exported("dmatrace", run);
     const [kept] = keptTraces(text, { name: run, textOf: () => null }) as readonly RecordedRun[];
     const trace = (await readGolden(run))!.split("\n");
     const findings = checkedTrace(trace).findings.filter(isSure);
@@ -186,5 +176,5 @@ Deno.test("what is found in a trace fails the run that is made of it, and its pa
     assertEquals(kept!.failure?.message.split("\n") ?? [], findings.map(findingLine), run);
     assertEquals(kept!.failure?.lines.length ?? 0, findings.length && findings.length + 1, run);
   }
-  assertMatch(await exported("real/72-strict-mistakes.trace.txt.gz", "dmatrace"), /unmap_size/);
+  assertMatch(await exported("dmatrace", "real/72-strict-mistakes.trace.txt.gz"), /unmap_size/);
 });

@@ -6,7 +6,7 @@ import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runCheck } from "../cli/check.ts";
 import { refusingUnreadable } from "../cli/read_lines.ts";
-import type { Screen } from "@dmalab/cli/extend";
+import { MemoryScreen } from "@dmalab/cli";
 import { LogPass } from "../ledger/trace_check.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { readGolden } from "./golden_traces.ts";
@@ -165,11 +165,9 @@ function checked(lines: readonly string[]) {
 async function checkedBytes(bytes: Uint8Array) {
   using folder = new TempFolder();
   const path = folder.write("lines.txt", bytes);
-  let said = "";
-  const take = (text: string) => void (said += text);
-  const screen: Screen = { out: take, err: take, data: take, colour: false, columns: null };
+  const screen = new MemoryScreen();
   const code = await refusingUnreadable(screen, () => runCheck([path], true, screen));
-  return { code, said };
+  return { code, said: screen.output + screen.errors };
 }
 
 Deno.test("a line of a megabyte takes no time, whatever it repeats", () => {

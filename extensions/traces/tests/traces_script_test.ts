@@ -1,6 +1,7 @@
 /** Captures of real kernels as scenarios: they run, and report what the machine did. */
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
+import { MemoryScreen } from "@dmalab/cli";
 import { runScenarioText } from "@dmalab/hunt/requests";
 import { type ScriptOptions, type TraceScript, traceScript } from "../script/trace_script.ts";
 import { loadProgram, SourceFile } from "@dmalab/lang";
@@ -176,10 +177,9 @@ Deno.test("of every capture each sure finding is in the shrunk scenario, or list
   }
   assertEquals(sides, { reproduced: 27, listed: 5 });
   const paths = ["trace", "dmesg"].map((part) => goldenPath(`real/72-bounce-full.${part}.txt.gz`)!);
-  let said = "";
-  const take = (more: string) => void (said += more);
-  const screen = { out: take, err: take, data: take, colour: false, columns: null };
+  const screen = new MemoryScreen();
   assertEquals(await runScript(paths, null, true, screen), 2);
+  const said = screen.output + screen.errors;
   assertEquals(said.match(/^not reproduced: log line \d+: swiotlb_full$/gm)?.length, 2, said);
 });
 
@@ -210,11 +210,9 @@ Deno.test("a scenario of a trace is in the style of `dmalab fmt`", async () => {
 });
 
 async function workloadOf(path: string): Promise<string> {
-  let text = "";
-  const take = (more: string) => void (text += more);
-  const screen = { out: take, err: take, data: take, colour: false, columns: null };
-  assertEquals(await runScript([path], null, false, screen), 0, text);
-  return text;
+  const screen = new MemoryScreen();
+  assertEquals(await runScript([path], null, false, screen), 0);
+  return screen.output;
 }
 
 /** `write 223200 36352`, of each request of a scenario. */

@@ -2,22 +2,16 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { runSummary } from "../cli/summary.ts";
-import type { Screen } from "@dmalab/cli/extend";
+import { MemoryScreen } from "@dmalab/cli";
 import { goldenPath, readExpected } from "./golden_traces.ts";
 
 type Event = Readonly<Record<string, unknown>>;
 
 async function eventsOf(paths: readonly string[], said: string[] = []): Promise<Event[]> {
-  const parts: string[] = [];
-  const screen: Screen = {
-    out: (text) => parts.push(text),
-    err: (text) => said.push(text),
-    data: (text) => parts.push(text),
-    colour: false,
-    columns: null,
-  };
+  const screen = new MemoryScreen();
   assertEquals(await runSummary(paths, { asJson: false, asEvents: true }, screen), 0);
-  return parts.join("").trimEnd().split("\n").map((line) => JSON.parse(line));
+  if (screen.errors !== "") said.push(screen.errors);
+  return screen.output.trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
 const filesOf = (run: string, kinds: readonly string[]) =>
