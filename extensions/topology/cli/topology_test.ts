@@ -56,6 +56,9 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
 
 const topology = (...words: string[]) => dmalab("topology", ...words);
 const fileOf = (name: string) => `${FOLDER}/${name}.txt`;
+/** What is said of two functions of a listing. */
+const pair = (name: string, provider: string, client: string, ...more: string[]) =>
+  topology(fileOf(name), "--provider", provider, "--client", client, ...more);
 
 function imported(name: string) {
   return importMachine(linkListing(readListing(Deno.readTextFileSync(fileOf(name)))));
@@ -241,13 +244,7 @@ Deno.test("a large matrix is cut into parts that fit", async () => {
 });
 
 Deno.test("a pair is explained hop by hop, with the smallest change and what it costs", async () => {
-  const { code, output } = await topology(
-    fileOf("full"),
-    "--provider",
-    "05:00.0",
-    "--client",
-    "ssd0",
-  );
+  const { code, output } = await pair("full", "05:00.0", "ssd0");
   assertEquals(code, 0);
   for (
     const line of [
@@ -267,7 +264,7 @@ Deno.test("a pair is explained hop by hop, with the smallest change and what it 
 });
 
 Deno.test("where no bridge is above both, no parameter helps, and that is said", async () => {
-  const { output } = await topology(fileOf("full"), "--provider", "gpu0", "--client", "82:00.0");
+  const { output } = await pair("full", "gpu0", "82:00.0");
   assertStringIncludes(output, "no ACS setting changes this");
   assertStringIncludes(output, "move gpu1 below sw0 (at 0000:02:00.0): no port of it is free");
   assert(!output.includes("disable_acs_redir"));
@@ -301,13 +298,7 @@ Deno.test("groups of several functions are printed with what joins them", async 
 });
 
 Deno.test("what is unknown is said with the answer", async () => {
-  const { output } = await topology(
-    fileOf("no_root"),
-    "--provider",
-    "81:00.0",
-    "--client",
-    "81:00.1",
-  );
+  const { output } = await pair("no_root", "81:00.0", "81:00.1");
   assertStringIncludes(output, "result: bus_addr\nnot certain: ACS redirect of ");
 });
 
@@ -334,19 +325,12 @@ Deno.test("--json has functions, groups and pairs", async () => {
 });
 
 Deno.test("--json of a pair has the change, and what it costs", async () => {
-  const { output } = await topology(
-    fileOf("full"),
-    "--provider",
-    "gpu0",
-    "--client",
-    "ssd0",
-    "--json",
-  );
+  const { output } = await pair("full", "gpu0", "ssd0", "--json");
   const { change, distance } = JSON.parse(output);
   assertEquals(distance, 4);
   assertEquals(change.parameter, "pci=disable_acs_redir=0000:03:08.0;0000:03:10.0");
   assertEquals([change.groupsBefore.length, change.groupsAfter.length], [4, 2]);
-  const apart = await topology(fileOf("full"), "--provider", "gpu0", "--client", "gpu1", "--json");
+  const apart = await pair("full", "gpu0", "gpu1", "--json");
   assertEquals(JSON.parse(apart.output).change, null);
 });
 
@@ -378,13 +362,7 @@ Deno.test("mistakes on the command line are answered with what was meant", async
 });
 
 Deno.test("a short address means domain 0 when several domains have it", async () => {
-  const { output } = await topology(
-    fileOf("several_domains"),
-    "--provider",
-    "17:00.0",
-    "--client",
-    "10000:82:00.0",
-  );
+  const { output } = await pair("several_domains", "17:00.0", "10000:82:00.0");
   assertStringIncludes(output, "10000:80       host3  host bridge");
 });
 
@@ -422,7 +400,7 @@ Deno.test("what rests on a bridge that the text has not carries its question mar
   assertMatch(output, /03:08\.0 rp1 {2}downstream port .* 2\?\n/);
   assertMatch(output, /04:00\.0 ssd0 .* 2\?\n/);
   assertStringIncludes(output, "what is above bus 0000:03 is not in the text");
-  const pair = await topology(fileOf("lost_switch"), "--provider", "gpu0", "--client", "ssd0");
-  assertStringIncludes(pair.output, "not certain: what is above bus 0000:03 is not in the text");
-  assert(!pair.output.includes("no ACS setting changes this"));
+  const asked = await pair("lost_switch", "gpu0", "ssd0");
+  assertStringIncludes(asked.output, "not certain: what is above bus 0000:03 is not in the text");
+  assert(!asked.output.includes("no ACS setting changes this"));
 });

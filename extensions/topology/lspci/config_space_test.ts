@@ -18,6 +18,10 @@ const BRIDGE = [0x0e, 0x81];
 /** PCI Express at 0x40: version 2, a root port. */
 const ROOT_PORT = [[0x34, 0x40], [0x40, 0x10, 0x00, 0x42, 0x00]];
 
+/** The same of an endpoint of PCI Express. */
+const decodeEndpoint = (shownBytes: number, ...registers: readonly (readonly number[])[]) =>
+  decode(shownBytes, IDS, HAS_CAPABILITIES, [0x34, 0x40], [0x40, 0x10, 0, 2, 0], ...registers);
+
 Deno.test("a bridge's registers give its bus numbers and windows", () => {
   const bridge = decode(
     256,
@@ -36,18 +40,6 @@ Deno.test("a bridge's registers give its bus numbers and windows", () => {
     { space: "memory", base: 0xb800_0000, limit: 0xb9ff_ffff },
     { space: "prefetchable", base: 0x3800_0000_0000, limit: 0x3800_0fff_ffff },
   ]);
-});
-
-Deno.test("a window whose limit is below its base is switched off", () => {
-  const { windows } = decode(
-    64,
-    IDS,
-    BRIDGE,
-    [0x1c, 0xf0, 0x00],
-    [0x20, 0xf0, 0xff, 0x00, 0x00],
-    [0x24, 0xf0, 0xff, 0x00, 0x00],
-  );
-  assertEquals(windows, []);
 });
 
 Deno.test("BARs of 64 bits take two registers, and I/O BARs are recognised", () => {
@@ -83,60 +75,19 @@ Deno.test("a window of I/O beyond 64 KiB has its upper halves in registers of th
 });
 
 Deno.test("Resizable BAR tells the size that is set", () => {
-  const { bars } = decode(
-    4096,
-    IDS,
-    HAS_CAPABILITIES,
-    [0x10, 0x0c, 0, 0, 0, 0x00, 0x38, 0, 0],
-    [0x34, 0x40],
-    [0x40, 0x10, 0x00, 0x02, 0x00],
-    [0x100, 0x15, 0x00, 0x01, 0x00],
-    // One BAR, number 0, of 2^14 MiB.
-    [0x108, 0x20, 0x0e, 0x00, 0x00],
-  );
-  assertEquals(bars[0]!.sizeBytes, 16 * 2 ** 30);
   const shown = (bytes: number, at: number) =>
-    decode(
+    decodeEndpoint(
       bytes,
-      IDS,
-      HAS_CAPABILITIES,
       [0x10, 0x0c, 0, 0, 0, 0x00, 0x38, 0, 0],
-      [0x34, 0x40],
-      [0x40, 0x10, 0x00, 0x02, 0x00],
       // The list leads on to where the capability is; the low two bits of the way mean nothing.
       [0x100, 0x01, 0x00, 0x01 + (((at + 3) % 16) << 4), (at + 3) >> 4],
       [at, 0x15, 0x00, 0x01, 0x00],
+      // One BAR, number 0, of 2^14 MiB.
       [at + 8, 0x20, 0x0e, 0x00, 0x00],
     ).bars[0]!.sizeBytes;
-  assertEquals([shown(4096, 0x200), shown(4096, 0x224), shown(4096, 0x7f4)], [
-    16 * 2 ** 30,
-    16 * 2 ** 30,
-    16 * 2 ** 30,
-  ]);
+  for (const at of [0x200, 0x224, 0x7f4]) assertEquals(shown(4096, at), 16 * 2 ** 30);
   // Its first entry is shown just so, or just not.
   assertEquals([shown(0x20c, 0x200), shown(0x20b, 0x200)], [16 * 2 ** 30, null]);
-});
-
-Deno.test("Access Control Services stand in extended space, capability 0x000d", () => {
-  const port = decode(
-    4096,
-    IDS,
-    BRIDGE,
-    HAS_CAPABILITIES,
-    ...ROOT_PORT,
-    // Advanced Error Reporting first, and the next at 0x148.
-    [0x100, 0x01, 0x00, 0x82, 0x14],
-    [0x148, 0x0d, 0x00, 0x01, 0x00, 0x1f, 0x00, 0x1d, 0x00],
-  );
-  assertEquals(port.portType, "root_port");
-  assertEquals(port.acs.state, "present");
-  assertEquals([...port.acs.enabled!], [
-    "source_validation",
-    "request_redirect",
-    "completion_redirect",
-    "upstream_forwarding",
-  ]);
-  assertEquals(port.acs.capable!.size, 5);
 });
 
 Deno.test("a dump that ends before extended space leaves access control unknown, not off", () => {
@@ -172,9 +123,7 @@ Deno.test("all ones are a function that does not answer", () => {
 Deno.test("the kind of port is the number in bits 7 to 4 of the capability's register (PCIe 7.5.3.2)", () => {
   const kinds = Array.from(
     { length: 16 },
-    (_, kind) =>
-      decode(256, IDS, HAS_CAPABILITIES, [0x34, 0x40], [0x40, 0x10, 0x00, 0x02 + 16 * kind, 0x01])
-        .portType,
+    (_, kind) => decodeEndpoint(256, [0x40, 0x10, 0x00, 0x02 + 16 * kind, 0x01]).portType,
   );
   assertEquals(kinds, [
     "endpoint",
@@ -263,12 +212,8 @@ Deno.test("headers of other kinds have no BARs here, and a header that is not al
 
 /** An endpoint with Access Control Services at a place of extended space. */
 function guarded(shownBytes: number, at: number, capable: number, enabled: number) {
-  return decode(
+  return decodeEndpoint(
     shownBytes,
-    IDS,
-    HAS_CAPABILITIES,
-    [0x34, 0x40],
-    [0x40, 0x10, 0x00, 0x02, 0x00],
     [0x100, 0x01, 0x00, 0x01 + ((at % 16) << 4), at >> 4],
     [at, 0x0d, 0x00, 0x01, 0x00, capable, 0x00, enabled, 0x00],
   ).acs;
@@ -290,8 +235,8 @@ Deno.test("each service has its bit in both registers, and the eighth means some
     const other = guarded(4096, 0x148, 0, 2 ** bit);
     assertEquals([[...other.capable!], [...other.enabled!]] as unknown, [[], [service]]);
   }
-  const eighth = guarded(4096, 0x148, 0x80, 0x80);
-  assertEquals([eighth.state, eighth.capable!.size, eighth.enabled!.size], ["present", 0, 0]);
+  const eighth = guarded(4096, 0x148, 0xff, 0x80);
+  assertEquals([eighth.state, eighth.capable!.size, eighth.enabled!.size], ["present", 7, 0]);
 });
 
 Deno.test("a capability whose registers were not all shown is not known", () => {
@@ -312,16 +257,12 @@ Deno.test("a capability whose registers were not all shown is not known", () => 
 
 Deno.test("Resizable BAR has an entry for each of up to six BARs, with number and size (PCIe 7.8.6)", () => {
   const sizes = (...entries: readonly (readonly [control: number, size: number])[]) =>
-    decode(
+    decodeEndpoint(
       4096,
-      IDS,
-      HAS_CAPABILITIES,
       [0x10, 0, 0, 0, 0xa0],
       [0x14, 0, 0, 0, 0xa1],
       [0x18, 0x01, 0xe0, 0, 0],
       [0x1c, 0x04, 0, 0, 0xa2, 1],
-      [0x34, 0x40],
-      [0x40, 0x10, 0x00, 0x02, 0x00],
       [0x100, 0x15, 0x00, 0x01, 0x00],
       ...entries.map(([control, size], index) => [0x108 + 8 * index, control, size, 0, 0]),
     ).bars.map(({ index, sizeBytes }) => [index, sizeBytes]);
@@ -376,16 +317,8 @@ Deno.test("Resizable BAR tells the size of the sixth BAR too, and of entries tha
   const bars = Array.from({ length: 6 }, (_, index) => [0x10 + 4 * index, 0, 0, 0, 0xa0 + index]);
   const entries = bars.map((_, index) => [0x108 + 8 * index, index + 6 * 32, 2 * index]);
   const sizes = (shown: number, ...more: readonly (readonly number[])[]) =>
-    decode(
-      shown,
-      IDS,
-      HAS_CAPABILITIES,
-      ...bars,
-      [0x34, 0x40],
-      [0x40, 0x10, 0x00, 0x02, 0x00],
-      [0x100, 0x15, 0x00, 0x01, 0x00],
-      ...more,
-    ).bars.map(({ sizeBytes }) => sizeBytes);
+    decodeEndpoint(shown, ...bars, [0x100, 0x15, 0x00, 0x01, 0x00], ...more)
+      .bars.map(({ sizeBytes }) => sizeBytes);
   const all = bars.map((_, index) => 2 ** 20 * 4 ** index);
   assertEquals(sizes(4096, ...entries), all);
   // The last of them ends at 0x134.
@@ -396,13 +329,9 @@ Deno.test("Resizable BAR tells the size of the sixth BAR too, and of entries tha
 });
 
 Deno.test("a capability that begins with the last bytes of extended space has no registers", () => {
-  const { acs, bars } = decode(
+  const { acs, bars } = decodeEndpoint(
     4096,
-    IDS,
-    HAS_CAPABILITIES,
     [0x10, 0, 0, 0, 0xa0],
-    [0x34, 0x40],
-    [0x40, 0x10, 0x00, 0x02, 0x00],
     [0x100, 0x01, 0x00, 0x81, 0xff],
     [0xff8, 0x15, 0x00, 0x01, 0x00],
   );
