@@ -57,6 +57,18 @@ class Published {
   }
 }
 
+/** Changes the text that is opened by default. */
+export async function change(
+  client: Client,
+  version: number,
+  content: Lsp.TextDocumentContentChangeEvent,
+): Promise<void> {
+  await client.sendNotification(Lsp.DidChangeTextDocumentNotification.type, {
+    textDocument: { uri: URI, version },
+    contentChanges: [content],
+  });
+}
+
 export async function open(client: Client, text: string, uri = URI): Promise<void> {
   await client.sendNotification(Lsp.DidOpenTextDocumentNotification.type, {
     textDocument: { uri, languageId: "dma", version: 1, text },

@@ -26,7 +26,10 @@ each("completion offers what can stand at the cursor", [
 each("hover describes what stands at the cursor", [
   ["let si‸ze = 4KiB", "let size: a size"],
   ["const max = 4\r\nprint m‸ax\r\n", "const max = 4"],
-  ["# Twice.\nfn double(n) { return 2 * n }\nprint dou‸ble(2)", "fn double(n)"],
+  [
+    "# Twice.\nfn double(n) { return 2 * n }\nprint dou‸ble(2)",
+    "```dma\nfn double(n)\n```\n```text\nTwice.\n```",
+  ],
   ['# 😀\nlet s = 4KiB\nprint "😀 {s‸}"', "let s: a size"],
   ["let page = alloc_‸pages(1)", "alloc_pages("],
   ["\tlet page = alloc_pages(1, contig‸uous: true)", "contiguous: a bool"],
@@ -36,7 +39,7 @@ each("hover describes what stands at the cursor", [
   ['test "t" { assert tr‸ue', "The true value."],
 ], async (client, { position, textDocument }, expected, text) => {
   const found = await client.sendRequest(Lsp.HoverRequest.type, { textDocument, position });
-  assert(JSON.stringify(found?.contents ?? null).includes(expected), text);
+  assert((found!.contents as Lsp.MarkupContent).value.includes(expected), text);
 });
 
 each<readonly [label: string, active: string] | null>("signature help names the parameter", [
@@ -101,6 +104,7 @@ each("rename changes the places that name the same, and nothing else", [
 each("a text has symbols, folds and tokens, broken or not", [
   ["const «a» = 1", ["a", "", "variable"]],
   ["fn «f»(n) {\n  return n\n}", ["f", "0-1", "function"]],
+  ["«machine» { iommu { mode = strict } }", ["machine", "", "keyword"]],
   ['test "one" {\r\n  let «x» = 1\r\n  print x\r\n}', ["one", "0-2", "variable"]],
   ["# a\n# b\nlet «x» = 1", ["x", "0-1", "variable"]],
   ["let «x» = [\n\t1,\n\t2,\n]", ["x", "0-2", "variable"]],

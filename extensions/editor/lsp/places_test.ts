@@ -119,8 +119,10 @@ each("each test and property has its lenses", [
   const lenses = await client.sendRequest(Lsp.CodeLensRequest.type, { textDocument });
   const lines = text.split("\n");
   const wanted = lines.flatMap((line, index) => /^\s*(?:test|property) /.test(line) ? [index] : []);
-  const titles = wanted.flatMap(() => ["Run", "Debug", "Report"]);
-  assertEquals(lenses!.map(({ command }) => command!.title), titles, text);
+  const verbs = wanted.flatMap(() => ["Run", "Debug", "Report"]);
+  assertEquals(lenses!.map(({ command }) => command!.title), verbs, text);
+  const commands = verbs.map((verb) => `dmalab.${verb.toLowerCase()}`);
+  assertEquals(lenses!.map(({ command }) => command!.command), commands, text);
   for (const [index, { command, range }] of lenses!.entries()) {
     const line = wanted[Math.floor(index / 3)]!;
     assertEquals(command!.arguments, [textDocument.uri, line + 1], text);
