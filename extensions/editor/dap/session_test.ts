@@ -1,4 +1,3 @@
-import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { Client } from "../tests/dap/client.ts";
@@ -77,9 +76,7 @@ Deno.test("a run begins at its first statement, goes by statements both ways, an
 });
 
 Deno.test("a function that has returned is on the stack no more, and its caller has the names", async () => {
-  using folder = new TempFolder();
-  const program = folder.write(
-    "lab.dma",
+  await using client = await startClient(
     `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
 fn half(size) {
   let result = size / 2
@@ -92,8 +89,7 @@ test "maps" {
 }
 `,
   );
-  await using client = await startClient();
-  await launch(client, { program, run: "maps" });
+  await launch(client, { program: client.program, run: "maps" });
   await client.body("setFunctionBreakpoints", { breakpoints: [{ name: "half" }] });
   await client.move("configurationDone");
   await client.move("continue");
@@ -121,10 +117,8 @@ dma_unmap_phys(ssd, map, half(16KiB), to_device)
 let done = 1
 assert half(8KiB) == 8KiB
 `;
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", text);
-  await using client = await startClient();
-  await client.body("launch", { program, stopOnEntry: true });
+  await using client = await startClient(text);
+  await client.body("launch", { program: client.program, stopOnEntry: true });
   await client.body("setExceptionBreakpoints", { filters: ["failure"] });
   await client.move("configurationDone");
   const event = { threadId: 1, granularity: "instruction" };
@@ -319,11 +313,10 @@ Deno.test("a client that counts from 0 is answered from 0, and braces of a messa
 });
 
 Deno.test("a breakpoint in a block that comes too late to be recorded is not verified", async () => {
-  using folder = new TempFolder();
   const forks = "repeat 501 { fork { advance 1ns } and { advance 1ns } }";
   const last = "let two = fork {\nadvance 1us\n} and {\nadvance 2us\n}\nprint two";
-  const program = folder.write("lab.dma", `test "late" {\n${forks}\n${last}\n}\n`);
-  await using client = await startClient();
+  await using client = await startClient(`test "late" {\n${forks}\n${last}\n}\n`);
+  const { program } = client;
   await launch(client, { program, run: "late", stopOnEntry: false });
   const { breakpoints } = await setLines(client, [{ line: 4 }, { line: 8 }], program);
   const ids = breakpoints.map(({ id }: { id: number }) => id);
@@ -341,14 +334,11 @@ Deno.test("a breakpoint in a block that comes too late to be recorded is not ver
 });
 
 Deno.test("a line that a block prints is sent when its statement has run, and once", async () => {
-  using folder = new TempFolder();
   const lines = ['test "says" {', "let two = fork {", 'print "one"', 'print "two"', "} and {"];
-  const program = folder.write(
-    "lab.dma",
+  await using client = await startClient(
     [...lines, 'print "three"', "}", "print two", "}", ""].join("\n"),
   );
-  await using client = await startClient();
-  await launch(client, { program, run: "says" });
+  await launch(client, { program: client.program, run: "says" });
   await client.move("configurationDone");
   const seen: string[] = [];
   for (let step = 0; step < 4; step++) {

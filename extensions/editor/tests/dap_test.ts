@@ -1,5 +1,4 @@
 /** `dmalab dap` over its streams, in this process: what a client asks, against examples. */
-import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -26,9 +25,8 @@ Deno.test("a port that may not be listened at is a sentence and exit code 2", as
 });
 
 Deno.test("what a statement writes comes after the stop before it, and the last of it before the end", async () => {
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", 'print "first"\nshow 2\nprint "last"\n');
-  await using client = await startClient();
+  await using client = await startClient('print "first"\nshow 2\nprint "last"\n');
+  const { program } = client;
   await client.body("launch", { program });
   await client.body("setBreakpoints", {
     source: { path: program },
@@ -48,10 +46,8 @@ Deno.test("what a statement writes comes after the stop before it, and the last 
 });
 
 Deno.test("limits end a run at the debugger, too, and the time that one looks does not count", async () => {
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", ENDLESS);
-  await using client = await startClient();
-  await client.body("launch", { program, limits: { "max-steps": 100_000 } });
+  await using client = await startClient(ENDLESS);
+  await client.body("launch", { program: client.program, limits: { "max-steps": 100_000 } });
   await client.body("setExceptionBreakpoints", { filters: ["failure"] });
   const { reason, text } = await client.move("configurationDone");
   assertEquals(reason, "exception");
@@ -68,9 +64,8 @@ Deno.test("limits end a run at the debugger, too, and the time that one looks do
 });
 
 Deno.test("what a client gets wrong is said in a sentence, and the session goes on", async () => {
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", ENDLESS);
-  await using client = await startClient();
+  await using client = await startClient(ENDLESS);
+  const { program } = client;
   const refusals: readonly [string, object | undefined, RegExp][] = [
     ["threads", undefined, /No run is launched/],
     ["launch", {}, /"program" is missing/],
@@ -189,9 +184,8 @@ Deno.test("the hunt of docs/debugging.md goes as the page tells it", async () =>
   const blocks = codeBlocks(page, Deno.readTextFileSync(join(ROOT, page)));
   const scenario = blocks.find(({ language }) => language === "dma")!.code;
   const shown = blocks.find(({ code }) => code.startsWith("> "))!.code;
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", scenario);
-  await using client = await startClient();
+  await using client = await startClient(scenario);
+  const { program } = client;
   await client.body("launch", { program });
   await client.body("setExceptionBreakpoints", { filters: ["failure"] });
   assertEquals((await client.move("configurationDone")).reason, "exception");
@@ -231,10 +225,8 @@ print "{n}"
 `;
 
 Deno.test("an expression is waited for, both ways, and words are offered in the console", async () => {
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", COUNTING);
-  await using client = await startClient();
-  await client.body("launch", { program, stopOnEntry: true });
+  await using client = await startClient(COUNTING);
+  await client.body("launch", { program: client.program, stopOnEntry: true });
   await client.event("initialized");
   await client.move("configurationDone");
   await client.move("next");
@@ -289,10 +281,8 @@ Deno.test("an expression is waited for, both ways, and words are offered in the 
 const WRONG = `let size = 4KiB + 10us\n`;
 
 Deno.test("a scenario that is wrong is not launched, and says where it is wrong", async () => {
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", WRONG);
-  await using client = await startClient();
-  const { message, success } = await client.ask("launch", { program });
+  await using client = await startClient(WRONG);
+  const { message, success } = await client.ask("launch", { program: client.program });
   assertEquals(success, false);
   assertMatch(message!, /error\[E0401\][^]*lab\.dma:1:17/);
 });
@@ -311,17 +301,13 @@ test "second" matrix { iommu.mode = [strict, lazy] } {
 `;
 
 Deno.test("a run is chosen by its name, by a line, or is the first; it is begun anew as it is then", async () => {
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", SEVERAL);
+  await using client = await startClient(SEVERAL);
+  const { program } = client;
   const nameOf = async (args: object) => {
-    let name = "";
-    {
-      await using client = await startClient();
-      await client.body("launch", { program, stopOnEntry: true, ...args });
-      await client.move("configurationDone");
-      name = (await frames(client, 1))[0]!.name;
-    }
-    return name;
+    await using client = await startClient();
+    await client.body("launch", { program, stopOnEntry: true, ...args });
+    await client.move("configurationDone");
+    return (await frames(client, 1))[0]!.name;
   };
   assertEquals(await nameOf({}), "first");
   assertEquals(await nameOf({ run: "second" }), "second [iommu.mode = strict]");
@@ -339,7 +325,6 @@ Deno.test("a run is chosen by its name, by a line, or is the first; it is begun 
     await client.body("launch", { program, line: 1 });
     assertMatch(client.output("stderr"), /^No test begins on line 1 or above it: this runs /);
   }
-  await using client = await startClient();
   await client.body("launch", { program, run: "first" });
   await client.body("setBreakpoints", {
     source: { path: program },
@@ -356,9 +341,8 @@ Deno.test("a run is chosen by its name, by a line, or is the first; it is begun 
 });
 
 Deno.test("functions of the script, memory, places to go to and the failure are at hand", async () => {
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", SEVERAL);
-  await using client = await startClient();
+  await using client = await startClient(SEVERAL);
+  const { program } = client;
   const source = { path: program };
   await client.body("launch", { program, run: "second" });
   await client.body("setExceptionBreakpoints", { filters: ["failure"] });
@@ -414,10 +398,8 @@ Deno.test("functions of the script, memory, places to go to and the failure are 
 });
 
 Deno.test("numbers of frames and variables are of one moment: others do not get them", async () => {
-  using folder = new TempFolder();
-  const program = folder.write("lab.dma", COUNTING);
-  await using client = await startClient();
-  await client.body("launch", { program, stopOnEntry: true });
+  await using client = await startClient(COUNTING);
+  await client.body("launch", { program: client.program, stopOnEntry: true });
   await client.move("configurationDone");
   const look = async () => {
     const { stackFrames: [frame] } = await client.body("stackTrace", { threadId: 1 });

@@ -1,10 +1,14 @@
 /** A client with an adapter in the same process, at the two ends of a pipe. */
 import { PassThrough } from "node:stream";
 import { serveClient } from "../../dap/serve.ts";
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import { Client } from "./client.ts";
 
-/** A client that talks to an adapter; both end with its block. */
-export async function startClient(): Promise<Client & AsyncDisposable> {
+type StartedClient = Client & AsyncDisposable & { readonly program: string };
+
+/** A client that talks to an adapter, and a file with a scenario's text; all end with its block. */
+export async function startClient(text = ""): Promise<StartedClient> {
+  const folder = new TempFolder();
   const input = new PassThrough();
   const output = new PassThrough();
   const client = new Client((bytes) => input.write(bytes));
@@ -12,11 +16,13 @@ export async function startClient(): Promise<Client & AsyncDisposable> {
   const served = serveClient(input, output);
   await client.body("initialize", { adapterID: "dmalab" });
   return Object.assign(client, {
+    program: folder.write("lab.dma", text),
     async [Symbol.asyncDispose]() {
       await client.ask("disconnect");
       await served;
       input.destroy();
       output.destroy();
+      folder[Symbol.dispose]();
     },
   });
 }
