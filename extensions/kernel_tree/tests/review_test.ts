@@ -34,12 +34,17 @@ async function run(folder: string, program: string, ...args: string[]): Promise<
   return new TextDecoder().decode(stdout);
 }
 
+class SeriesFolder extends TempFolder {
+  readonly scenario = this.write("toy.dma", SCENARIO);
+  readonly tree = this.at("mini");
+  readonly mailbox = this.at("series.mbox");
+}
+
 /** A repository with a commit for each change, what is in front of it, and a mailbox of all. */
-async function withSeries(work: (folder: string) => Promise<void>): Promise<void> {
-  using folder = new TempFolder();
+async function makeSeries(): Promise<SeriesFolder> {
+  const folder = new SeriesFolder();
   await run(".", "cp", "-r", MINI, folder.path);
-  folder.write("toy.dma", SCENARIO);
-  const tree = folder.at("mini");
+  const { tree } = folder;
   const git = (...args: string[]) =>
     run(tree, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", ...args);
   await git("init", "-q");
@@ -52,7 +57,7 @@ async function withSeries(work: (folder: string) => Promise<void>): Promise<void
     await git("commit", "-qam", subject);
   }
   folder.write("series.mbox", await git("format-patch", "--stdout", "HEAD~3"));
-  await work(folder.path);
+  return folder;
 }
 
 async function review(
@@ -68,54 +73,53 @@ async function review(
 }
 
 Deno.test("each patch has its verdict, from a mailbox, a range and two trees", async () => {
-  await withSeries(async (folder) => {
-    const scenario = `${folder}/toy.dma`;
-    for (
-      const words of [[MINI, `${folder}/series.mbox`], [`${folder}/mini`, "HEAD~3..HEAD"]]
-    ) {
-      const { code, errors, output } = await review(words, scenario);
-      assertEquals([code, errors], [1, ""], output);
-      const parts = output.split(/^patch /m).slice(1);
-      const verdicts = parts.map((part) => /^ {2}verdict \| (.*)$/m.exec(part)?.[1]);
-      assertEquals(verdicts, [
-        "no difference, and every changed line with code ran",
-        "1 defect",
-        "2 changed lines not known to have run",
-      ]);
-      const wrong = parts[1]!;
-      assert(wrong.includes("checker unmap_size, "), wrong);
-      assert(wrong.includes("call    dma_unmap_page()"), wrong);
-      assert(wrong.includes("NEW     dma_unmap_page(dma 0x4000_0000, 1KiB, to_device)"), wrong);
-      assert(
-        /^ {12}drivers\/toy\/toy\.c:\d+ {2}dma_unmap_single\(dev, dma, TOY_BYTES \/ 2/m.test(wrong),
-        wrong,
-      );
-      assert(wrong.includes("again   dmalab review "), wrong);
-      assert(wrong.includes(`--scenario ${scenario} --match "it starts and stops"`), wrong);
-      const rare = parts[2]!;
-      assert(
-        /new \d+ {2}not executed +return pci_find_capability\(to_pci_dev\(dev\), 2\);/.test(rare),
-        rare,
-      );
-      assert(
-        /old \d+ {2}not executed +return pci_find_capability\(to_pci_dev\(dev\), 1\);/.test(rare),
-        rare,
-      );
-    }
-    const { code, output } = await review([MINI, `${folder}/mini`], scenario);
-    assertEquals(code, 1, output);
-    assert(output.includes("verdict | 1 defect, 2 changed lines not known to have run"), output);
-    const range = [`${folder}/mini`, "HEAD~1..HEAD"];
-    const page = `${folder}/review.html`;
-    await review([MINI, `${folder}/series.mbox`], scenario, { page });
-    const html = Deno.readTextFileSync(page);
-    assertEquals(html.match(/<section>/g)?.length, 3);
-    assertEquals(html.match(/class="(?:add|del) open" title="not executed"/g)?.length, 2);
-    assert(html.includes('<span class="add">+\tdma_unmap_single(dev, dma, TOY_BYTES / 2'), html);
-    assertEquals((await review(range, scenario)).code, 2);
-    assertEquals((await review(range, scenario, { allowsUnreached: true })).code, 0);
-    assertEquals((await review([`${folder}/mini`, "HEAD~3..HEAD~2"], scenario)).code, 0);
-  });
+  using folder = await makeSeries();
+  const { mailbox, scenario, tree } = folder;
+  for (
+    const words of [[MINI, mailbox], [tree, "HEAD~3..HEAD"]]
+  ) {
+    const { code, errors, output } = await review(words, scenario);
+    assertEquals([code, errors], [1, ""], output);
+    const parts = output.split(/^patch /m).slice(1);
+    const verdicts = parts.map((part) => /^ {2}verdict \| (.*)$/m.exec(part)?.[1]);
+    assertEquals(verdicts, [
+      "no difference, and every changed line with code ran",
+      "1 defect",
+      "2 changed lines not known to have run",
+    ]);
+    const wrong = parts[1]!;
+    assert(wrong.includes("checker unmap_size, "), wrong);
+    assert(wrong.includes("call    dma_unmap_page()"), wrong);
+    assert(wrong.includes("NEW     dma_unmap_page(dma 0x4000_0000, 1KiB, to_device)"), wrong);
+    assert(
+      /^ {12}drivers\/toy\/toy\.c:\d+ {2}dma_unmap_single\(dev, dma, TOY_BYTES \/ 2/m.test(wrong),
+      wrong,
+    );
+    assert(wrong.includes("again   dmalab review "), wrong);
+    assert(wrong.includes(`--scenario ${scenario} --match "it starts and stops"`), wrong);
+    const rare = parts[2]!;
+    assert(
+      /new \d+ {2}not executed +return pci_find_capability\(to_pci_dev\(dev\), 2\);/.test(rare),
+      rare,
+    );
+    assert(
+      /old \d+ {2}not executed +return pci_find_capability\(to_pci_dev\(dev\), 1\);/.test(rare),
+      rare,
+    );
+  }
+  const { code, output } = await review([MINI, tree], scenario);
+  assertEquals(code, 1, output);
+  assert(output.includes("verdict | 1 defect, 2 changed lines not known to have run"), output);
+  const range = [tree, "HEAD~1..HEAD"];
+  const page = folder.at("review.html");
+  await review([MINI, mailbox], scenario, { page });
+  const html = Deno.readTextFileSync(page);
+  assertEquals(html.match(/<section>/g)?.length, 3);
+  assertEquals(html.match(/class="(?:add|del) open" title="not executed"/g)?.length, 2);
+  assert(html.includes('<span class="add">+\tdma_unmap_single(dev, dma, TOY_BYTES / 2'), html);
+  assertEquals((await review(range, scenario)).code, 2);
+  assertEquals((await review(range, scenario, { allowsUnreached: true })).code, 0);
+  assertEquals((await review([tree, "HEAD~3..HEAD~2"], scenario)).code, 0);
 });
 
 Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears nobody", () => {
@@ -126,128 +130,106 @@ Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears
   assertEquals(verdict({ uncompiled: ["probe.dma"], broken: ["error"] }), "defect");
 });
 
+/** Of each patch of the series: changed lines not known to have run, and differences. */
+async function countsOf({ mailbox, path, scenario }: SeriesFolder, onProgress = (_: string) => {}) {
+  const review = new Review({ scenarios: [scenario], oracles: [], matches: [], onProgress });
+  const counts: (readonly [lines: number, differences: number])[] = [];
+  for (const step of await readSteps([MINI, mailbox], Deno.makeTempDirSync({ dir: path }))) {
+    const { differences, unreached } = await review.step(step);
+    counts.push([unreached.length, differences.length]);
+  }
+  await review.close();
+  return counts;
+}
+
 Deno.test("a test that runs no changed function runs on no other side, and what is kept does not run again", async () => {
-  await withSeries(async (folder) => {
-    const scenario = `${folder}/toy.dma`;
-    // No other scenario has this text, and none of it is kept.
-    Deno.writeTextFileSync(
-      scenario,
-      `# ${crypto.randomUUID()}\n${SCENARIO}test "it looks" { let _ = toy.toy_capability(nic) }\n`,
-    );
-    const running = async () => {
-      const told: string[] = [];
-      const work = Deno.makeTempDirSync({ dir: folder });
-      const onProgress = (text: string) => {
-        if (text.startsWith("running ")) told.push(text.replace(/^.*: /, ""));
-      };
-      const review = new Review({ scenarios: [scenario], oracles: [], matches: [], onProgress });
-      const found: (readonly [lines: number, differences: number])[] = [];
-      for (const step of await readSteps([MINI, `${folder}/series.mbox`], work)) {
-        const { differences, unreached } = await review.step(step);
-        found.push([unreached.length, differences.length]);
-      }
-      await review.close();
-      return { found, told };
-    };
-    const starts = "it starts and stops";
-    const looks = "it looks";
-    const first = await running();
-    assertEquals(first.found, [[0, 0], [0, 1], [0, 0]]);
-    assertEquals(first.told, [
-      // Both on the tree, and what the first patch changes.
-      ...[starts, starts, looks],
-      // What the second one changes, on its other side once more for its words.
-      ...[starts, starts, looks],
-      ...[looks, looks],
-    ]);
-    const again = await running();
-    assertEquals(again.found, first.found);
-    // What differs, for its words.
-    assertEquals(again.told, [starts, starts]);
-  });
+  using folder = await makeSeries();
+  // No other scenario has this text, and none of it is kept.
+  folder.write(
+    "toy.dma",
+    `# ${crypto.randomUUID()}\n${SCENARIO}test "it looks" { let _ = toy.toy_capability(nic) }\n`,
+  );
+  const running = async () => {
+    const told: string[] = [];
+    const found = await countsOf(folder, (text) => {
+      if (text.startsWith("running ")) told.push(text.replace(/^.*: /, ""));
+    });
+    return { found, told };
+  };
+  const starts = "it starts and stops";
+  const looks = "it looks";
+  const first = await running();
+  assertEquals(first.found, [[0, 0], [0, 1], [0, 0]]);
+  assertEquals(first.told, [
+    // Both on the tree, and what the first patch changes.
+    ...[starts, starts, looks],
+    // What the second one changes, on its other side once more for its words.
+    ...[starts, starts, looks],
+    ...[looks, looks],
+  ]);
+  const again = await running();
+  assertEquals(again.found, first.found);
+  // What differs, for its words.
+  assertEquals(again.told, [starts, starts]);
 });
 
 Deno.test("two tests of one name are two tests", async () => {
-  await withSeries(async (folder) => {
-    const scenario = `${folder}/toy.dma`;
-    const other = 'test "it starts and stops" { assert 1 == 1 }\n';
-    Deno.writeTextFileSync(scenario, SCENARIO.replace("test ", `${other}test `));
-    const onProgress = () => {};
-    const review = new Review({ scenarios: [scenario], oracles: [], matches: [], onProgress });
-    const work = Deno.makeTempDirSync({ dir: folder });
-    const found: number[] = [];
-    for (const step of await readSteps([MINI, `${folder}/series.mbox`], work)) {
-      found.push((await review.step(step)).differences.length);
-    }
-    await review.close();
-    assertEquals(found, [0, 1, 0]);
-  });
+  using folder = await makeSeries();
+  const other = 'test "it starts and stops" { assert 1 == 1 }\n';
+  folder.write("toy.dma", SCENARIO.replace("test ", `${other}test `));
+  assertEquals(await countsOf(folder), [[0, 0], [0, 1], [2, 0]]);
 });
 
 Deno.test("what iterates requests concerns the drivers that call it", async () => {
-  await withSeries(async (folder) => {
-    const path = "block/blk-mq-dma.c";
-    const root = `${folder}/mini`;
-    Deno.mkdirSync(`${root}/block`);
-    Deno.writeTextFileSync(`${root}/${path}`, "int toy_iter(int at)\n{\n\treturn at;\n}\n");
-    const compiled = async () => {
-      const told: string[] = [];
-      const tree = openTree(new HostTree(root));
-      const review = new Review({
-        scenarios: [`${folder}/toy.dma`],
-        oracles: [],
-        matches: [],
-        onProgress: (text) => told.push(text),
-      });
-      const files = [{ path, removed: [3], added: [3] }];
-      await review.step({ subject: "", old: tree, new: tree, files, diff: "" });
-      await review.close();
-      return told.filter((text) => text.startsWith("compiling ")).length;
-    };
-    assertEquals(await compiled(), 0);
-    const toy = Deno.readTextFileSync(`${root}/${TOY}`);
-    const caller = "\nint toy_iter(int at);\nint toy_next(void)\n{\n\treturn toy_iter(1);\n}\n";
-    Deno.writeTextFileSync(`${root}/${TOY}`, toy + caller);
-    assertEquals(await compiled(), 1);
-  });
+  using folder = await makeSeries();
+  const path = "block/blk-mq-dma.c";
+  const { tree: root } = folder;
+  Deno.mkdirSync(`${root}/block`);
+  Deno.writeTextFileSync(`${root}/${path}`, "int toy_iter(int at)\n{\n\treturn at;\n}\n");
+  const compiled = async () => {
+    const told: string[] = [];
+    const tree = openTree(new HostTree(root));
+    const onProgress = (text: string) => void told.push(text);
+    const scenarios = [folder.scenario];
+    const review = new Review({ scenarios, oracles: [], matches: [], onProgress });
+    const files = [{ path, removed: [3], added: [3] }];
+    await review.step({ subject: "", old: tree, new: tree, files, diff: "" });
+    await review.close();
+    return told.filter((text) => text.startsWith("compiling ")).length;
+  };
+  assertEquals(await compiled(), 0);
+  const toy = Deno.readTextFileSync(`${root}/${TOY}`);
+  const caller = "\nint toy_iter(int at);\nint toy_next(void)\n{\n\treturn toy_iter(1);\n}\n";
+  Deno.writeTextFileSync(`${root}/${TOY}`, toy + caller);
+  assertEquals(await compiled(), 1);
 });
 
 Deno.test("what cannot be reviewed is an error of one sentence", async () => {
-  await withSeries(async (folder) => {
-    const scenario = `${folder}/toy.dma`;
-    Deno.writeTextFileSync(
-      `${folder}/letter.txt`,
-      "From: a@example.org\nSubject: hello\n\nNo patch.\n",
-    );
-    Deno.writeTextFileSync(
-      `${folder}/out.patch`,
-      "--- a/../secret.c\n+++ b/../secret.c\n@@ -1 +1 @@\n-a\n+b\n",
-    );
-    const cases: readonly (readonly [words: readonly string[], said: string])[] = [
-      [[`${folder}/mini`, `${folder}/series.mbox`], 'Patch 1 of 3 ("harmless") does not apply: '],
-      [[folder, `${folder}/series.mbox`], "The folder is not a kernel tree"],
-      [[`${folder}/mini`, folder], "The folder is not a kernel tree"],
-      [[MINI, `${folder}/letter.txt`], "has no patch"],
-      [[MINI, `${folder}/none.mbox`], "which is no folder and no range"],
-      [[MINI, `${folder}/out.patch`], "which is outside of the tree"],
-      [[`${folder}/mini`, "none..HEAD"], 'Cannot review "none..HEAD": '],
-      [[`${folder}/mini`, "HEAD..HEAD"], "it has no commit"],
-    ];
-    for (const [words, said] of cases) {
-      const { code, errors, output } = await review(words, scenario);
-      assertEquals([code, output], [2, ""], errors);
-      assert(errors.startsWith("error: ") && errors.includes(said), errors);
-      assert(errors.includes("\n  hint: "), errors);
-    }
-    // A file that is no C changes nothing that runs.
-    Deno.writeTextFileSync(
-      `${folder}/words.patch`,
-      "--- /dev/null\n+++ b/words.txt\n@@ -0,0 +1 @@\n+words\n",
-    );
-    const { code, output } = await review([MINI, `${folder}/words.patch`], scenario);
-    assertEquals(code, 0);
-    assert(output.includes("verdict | no line of C with code changes"), output);
-  });
+  using folder = await makeSeries();
+  const { mailbox, scenario, tree } = folder;
+  folder.write("letter.txt", "From: a@example.org\nSubject: hello\n\nNo patch.\n");
+  folder.write("out.patch", "--- a/../secret.c\n+++ b/../secret.c\n@@ -1 +1 @@\n-a\n+b\n");
+  const cases: readonly (readonly [words: readonly string[], said: string])[] = [
+    [[tree, mailbox], 'Patch 1 of 3 ("harmless") does not apply: '],
+    [[folder.path, mailbox], "The folder is not a kernel tree"],
+    [[tree, folder.path], "The folder is not a kernel tree"],
+    [[MINI, folder.at("letter.txt")], "has no patch"],
+    [[MINI, folder.at("none.mbox")], "which is no folder and no range"],
+    [[MINI, folder.at("out.patch")], "which is outside of the tree"],
+    [[tree, "none..HEAD"], 'Cannot review "none..HEAD": '],
+    [[tree, "HEAD..HEAD"], "it has no commit"],
+  ];
+  for (const [words, said] of cases) {
+    const { code, errors, output } = await review(words, scenario);
+    assertEquals([code, output], [2, ""], errors);
+    assert(errors.startsWith("error: ") && errors.includes(said), errors);
+    assert(errors.includes("\n  hint: "), errors);
+  }
+  // A file that is no C changes nothing that runs.
+  folder.write("words.patch", "--- /dev/null\n+++ b/words.txt\n@@ -0,0 +1 @@\n+words\n");
+  const { code, output } = await review([MINI, folder.at("words.patch")], scenario);
+  assertEquals(code, 0);
+  assert(output.includes("verdict | no line of C with code changes"), output);
 });
 
 Deno.test("a diff's lines are counted on both sides, whatever they begin with", () => {
