@@ -92,28 +92,21 @@ const READ: Readonly<Record<string, Form>> = {
   "perf script --reltime": (line) => perf(line, `${line.pid}`, "", seconds(line.us - 1_000_000)),
 };
 
-/** Forms that are refused, each with words of the answer. */
-const REFUSED: Readonly<Record<string, readonly [Form, form: string, instead: string]>> = {
-  "context-info off": [
-    (line) => `${line.event}: ${line.payload}`,
-    "without CPU and time",
-    "options/context-info",
-  ],
-  "fields": [
+/** Forms that are refused, by what they are called then; and words of what to do instead. */
+const REFUSED: Readonly<Record<string, readonly [Form, instead: string]>> = {
+  "without CPU and time": [(line) => `${line.event}: ${line.payload}`, "options/context-info"],
+  "the option fields": [
     (line) => kernel({ ...line, payload: line.event.startsWith("dma_") ? fieldsOf(line) : "" }, 0),
-    "the option fields",
     "echo 0 > options/fields",
   ],
-  "verbose": [
+  "verbose or raw output": [
     (line) =>
       `${line.task} ${line.pid} ${line.cpu} 0 00000000 00010a95 [58127d26] 1720.415ms ` +
       `(+0.000ms): ${line.event}: ${line.payload}`,
-    "verbose or raw output",
     "options/verbose",
   ],
   "function_graph": [
     (line) => ` ${line.cpu})               |  /* ${line.event}: ${line.payload} */`,
-    "function_graph",
     "echo nop > current_tracer",
   ],
   "perf trace": [
@@ -121,41 +114,31 @@ const REFUSED: Readonly<Record<string, readonly [Form, form: string, instead: st
       `${(line.us / 1e3).toFixed(3).padStart(10)} ${line.task}/${line.pid} ${full(line)}(device: "${
         line.payload.split(" ")[0]
       }", size: 4096)`,
-    "perf trace",
     "perf record",
   ],
   "perf script without the CPU": [
     (line) => perf(line, `${line.pid}`).replace(/\[\d+\] /, ""),
-    "perf script without the CPU",
     "-F +cpu",
   ],
   "perf script without the time": [
     (line) => `${line.task} ${line.pid} ${full(line)}: ${line.payload}`,
-    "perf script without the time",
     "-F +time,+cpu",
   ],
-  "perf script --deltatime": [
+  "times are differences": [
     (line, before) => perf(line, `${line.pid}`, "", seconds(line.us - before)),
-    "times are differences",
     "without --deltatime",
   ],
   "perf's data as JSON": [
     (line) => `{ "timestamp": ${line.us}000, "pid": ${line.pid}, "event": "${full(line)}" },`,
-    "perf's data as JSON",
     "perf script",
   ],
-  "LTTng": [
+  "LTTng or babeltrace": [
     (line) =>
       `[17:04:12.${line.us}] (+0.000001) host ${line.event}: { cpu_id = 0 }, { size = 4096 }`,
-    "LTTng or babeltrace",
     "trace-cmd record",
   ],
-  "a file of trace-cmd": [
-    () => "\x17\x08\x44tracing6\0\0",
-    "a file of trace-cmd",
-    "trace-cmd report",
-  ],
-  "a file of perf": [() => "PERFILE2h\0\0\0", "a file of perf", "perf script -i"],
+  "a file of trace-cmd": [() => "\x17\x08\x44tracing6\0\0", "trace-cmd report"],
+  "a file of perf": [() => "PERFILE2h\0\0\0", "perf script -i"],
 };
 
 function checked(lines: readonly string[]) {
@@ -230,8 +213,8 @@ Deno.test("39 forms of one trace are read alike, or refused with what they look 
       assertEquals(findingsOf(said), right);
     });
   }
-  for (const [name, [form, what, instead]] of Object.entries(REFUSED)) {
-    await t.step(`${name}, refused`, async () => {
+  for (const [what, [form, instead]] of Object.entries(REFUSED)) {
+    await t.step(`${what}, refused`, async () => {
       const { code, said } = await checked(written(form));
       assertEquals(code, 2, said);
       assert(
