@@ -485,65 +485,62 @@ Deno.test("an operation calls the function of its name with its row's arguments,
   ]);
 });
 
-/** The shortest sequence that tells a model from one with a mistake in its answers; two that are right agree. */
-function operationsThatTell<O extends { readonly op: string }>(
+/** The shortest sequence tells a model from one with a mistake in its answers; two that are right agree. */
+function assertTold<O extends { readonly op: string }>(
+  expected: readonly string[],
   make: MakeImplementation<O>,
   sequences: Sequences<O>,
   mistake: (answer: OperationResult, operation: O, model: Implementation<O>) => OperationResult,
-): readonly string[] {
+): void {
   assertEquals(compareSequences([make, make], sequences).difference, null);
   const makeWrong = () => {
     const model = make();
     return { run: (operation: O) => mistake(model.run(operation), operation, model) };
   };
   const { difference } = compareSequences([make, makeWrong], sequences);
-  return difference!.operations.map(({ op }) => op);
+  assertEquals(difference!.operations.map(({ op }) => op), expected);
 }
 
-Deno.test("an allocator that differs in one answer is found, by a minimal sequence", () => {
-  // It forgets that a free range below the limit may be larger than asked for.
-  const operations = operationsThatTell<IovaOperation>(
+Deno.test("an allocator that differs in one answer is found, by a minimal sequence", () =>
+  assertTold<IovaOperation>(
+    ["init", "alloc_fast"],
+    // It forgets that a free range below the limit may be larger than asked for.
     () => new IovaModel(),
     { count: 3, seed: 1, stepsOf: iovaSequence },
     (answer, operation) =>
       operation.op === "alloc_fast" && operation.size % 5 === 3
         ? { pfn: Number(answer["pfn"]) - 1 }
         : answer,
-  );
-  assertEquals(operations, ["init", "alloc_fast"]);
-});
+  ));
 
-Deno.test("a mapping layer that forgets a flush is found, by a minimal sequence", () => {
-  const operations = operationsThatTell<MappingOperation>(
+Deno.test("a mapping layer that forgets a flush is found, by a minimal sequence", () =>
+  assertTold<MappingOperation>(
+    ["init", "map_phys", "unmap_phys"],
     () => new MappingModel(),
     { count: 12, seed: 1, stepsOf: mappingSequence },
     (answer, { op }) => op === "unmap_phys" ? { ...answer, events: [] } : answer,
-  );
-  assertEquals(operations, ["init", "map_phys", "unmap_phys"]);
-});
+  ));
 
-Deno.test("an iterator that forgets a request's last segment is found, by a minimal sequence", () => {
-  const operations = operationsThatTell<MappingOperation>(
+Deno.test("an iterator that forgets a request's last segment is found, by a minimal sequence", () =>
+  assertTold<MappingOperation>(
+    ["init", "rq_list"],
     () => new MappingModel(),
     { count: 12, seed: 1, stepsOf: requestSequence },
     (answer, { op }) =>
       op === "rq_list" ? { ...answer, list: (answer["list"] as unknown[]).slice(0, -1) } : answer,
-  );
-  assertEquals(operations, ["init", "rq_list"]);
-});
+  ));
 
-Deno.test("a list of pages that stays mapped when an entry is unmapped is found, by a minimal sequence", () => {
-  const operations = operationsThatTell<MappingOperation>(
+Deno.test("a list of pages that stays mapped when an entry is unmapped is found, by a minimal sequence", () =>
+  assertTold<MappingOperation>(
+    ["init", "hmm_alloc", "hmm_fill", "hmm_map", "hmm_unmap"],
     () => new MappingModel(),
     { count: 12, seed: 1, stepsOf: hmmSequence },
     (answer) => answer["ret"] === true ? { ...answer, events: [] } : answer,
-  );
-  const own = operations.filter((op) => op.startsWith("hmm_"));
-  assertEquals(own, ["hmm_alloc", "hmm_fill", "hmm_map", "hmm_unmap"]);
-});
+  ));
 
-Deno.test("a kind of peer memory that is worked out without its messages is found, by a minimal sequence", () => {
-  const operations = operationsThatTell<P2pOperation>(
+Deno.test("a kind of peer memory that is worked out without its messages is found, by a minimal sequence", () =>
+  assertTold<P2pOperation>(
+    ["tree", "kind"],
     () => new P2pModel(DEFAULT_KERNEL),
     { count: 40, seed: 1, stepsOf: p2pSequence },
     (answer, operation, model) => {
@@ -552,22 +549,20 @@ Deno.test("a kind of peer memory that is worked out without its messages is foun
       model.run({ op: "distance", provider, clients: [client], verbose: false });
       return model.run(operation);
     },
-  );
-  assertEquals(operations, ["tree", "kind"]);
-});
+  ));
 
-Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", () => {
-  const operations = operationsThatTell<PoolOperation>(
+Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", () =>
+  assertTold<PoolOperation>(
+    ["init", "map", "sync_for_cpu"],
     () => new PoolModel(),
     { count: 6, seed: 1, stepsOf: poolSequence },
     (answer, { op }) => op === "sync_for_cpu" ? { ...answer, copies: [] } : answer,
-  );
-  assertEquals(operations, ["init", "map", "sync_for_cpu"]);
-});
+  ));
 
 Deno.test("a page table that frees one table too few is found, by a minimal sequence", () => {
   for (const shapes of [GENERIC_SHAPES, ARM_SHAPES]) {
-    const operations = operationsThatTell<TableOperation>(
+    assertTold<TableOperation>(
+      ["init", "map", "unmap"],
       () => new TableModel(),
       { count: 2 * shapes.length, seed: 0, stepsOf: tableSequences(shapes) },
       (answer, { op }) =>
@@ -575,7 +570,6 @@ Deno.test("a page table that frees one table too few is found, by a minimal sequ
           ? { ...answer, tables: Number(answer["tables"]) + 1 }
           : answer,
     );
-    assertEquals(operations, ["init", "map", "unmap"]);
   }
 });
 
