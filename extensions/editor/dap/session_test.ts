@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { Client } from "../tests/dap/client.ts";
 import { startClient } from "../tests/dap/in_process.ts";
+import { frames, named, scopeOf } from "../tests/dap/walk.ts";
 
 const EXAMPLE = fileURLToPath(
   new URL("../../../examples/api/01-two-step-basic.dma", import.meta.url),
@@ -18,10 +19,7 @@ const setLines = (client: Client, breakpoints: readonly object[], path = EXAMPLE
   client.body("setBreakpoints", { source: { path }, breakpoints });
 
 /** Where the client would show that one stands: line and names of the frames. */
-async function stack(client: Client, threadId = 1) {
-  const { stackFrames } = await client.body("stackTrace", { threadId });
-  return stackFrames as { id: number; name: string; line: number }[];
-}
+const stack = (client: Client) => frames(client, 1);
 
 async function line(client: Client): Promise<number> {
   return (await stack(client)).at(-1)!.line;
@@ -29,11 +27,7 @@ async function line(client: Client): Promise<number> {
 
 /** What a scope holds, by names. */
 async function scope(client: Client, name: string): Promise<Map<string, string>> {
-  const { id } = (await stack(client))[0]!;
-  const { scopes } = await client.body("scopes", { frameId: id });
-  const found = scopes.find((each: { name: string }) => each.name === name);
-  const { variables } = await client.body("variables", found);
-  return new Map(variables.map((each: { name: string; value: string }) => [each.name, each.value]));
+  return new Map((await scopeOf(client, name)).map((each) => [each.name, each.value]));
 }
 
 Deno.test("a run begins at its first statement, goes by statements both ways, and ends twice", async () => {
@@ -186,10 +180,7 @@ Deno.test("a moment shows names of the script, its event with the reason, and ta
     ["iommu.sync_map", "18", "0", "ssd", "examples/api/01-two-step-basic.dma:42:3"],
   );
   const { id } = (await stack(client))[0]!;
-  const { scopes } = await client.body("scopes", { frameId: id });
-  const machine = scopes.find((each: { name: string }) => each.name === "Machine");
-  const { variables: tables } = await client.body("variables", machine);
-  const pages = tables.find((each: { name: string }) => each.name === "page_table");
+  const pages = named(await scopeOf(client, "Machine"), "page_table");
   assertEquals([pages.value, pages.indexedVariables], ["25 rows", 25]);
   const page = async (start: number, count: number) => {
     const { variablesReference } = pages;

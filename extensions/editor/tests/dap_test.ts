@@ -7,7 +7,7 @@ import { codeBlocks } from "@dmalab/cli/scenario";
 import { Client } from "./dap/client.ts";
 import { startClient } from "./dap/in_process.ts";
 import { ENDLESS } from "./dap/scenarios.ts";
-import { frames, KNOWN, pathOf, walkedThrough } from "./dap/walk.ts";
+import { frames, KNOWN, named, pathOf, scopeOf, walkedThrough } from "./dap/walk.ts";
 import { ROOT, runDeno } from "@dmalab/tests";
 
 for (const known of KNOWN) {
@@ -198,15 +198,10 @@ Deno.test("the hunt of docs/debugging.md goes as the page tells it", async () =>
   assertEquals(lines.join("\n"), shown.trimEnd());
   assertEquals((await client.event("stopped")).reason, "goto");
   // The same by clicking on the row.
-  const { id } = (await frames(client, 1))[0]!;
-  const { scopes } = await client.body("scopes", { frameId: id });
-  const machine = scopes.find((each: { name: string }) => each.name === "Machine");
-  const { variables } = await client.body("variables", machine);
-  const table = variables.find((each: { name: string }) => each.name === "mappings");
+  const table = named(await scopeOf(client, "Machine"), "mappings");
   const { variables: rows } = await client.body("variables", table);
-  const row = rows.find((each: { name: string }) => each.name === "ssd 0xffff_d000");
-  const { variablesReference } = table;
-  const asked = { variablesReference, name: row.name };
+  const { name } = named<{ name: string }>(rows, "ssd 0xffff_d000");
+  const asked = { variablesReference: table.variablesReference, name };
   const { dataId } = await client.body("dataBreakpointInfo", asked);
   await client.body("setDataBreakpoints", { breakpoints: [{ dataId }] });
   const { reason, text } = await client.move("reverseContinue");
@@ -255,12 +250,8 @@ Deno.test("an expression is waited for, both ways, and words are offered in the 
     direction: "forward",
     count: 3,
   });
-  const { id } = (await frames(client, threadId))[0]!;
-  const { scopes } = await client.body("scopes", { frameId: id });
-  const locals = scopes.find((each: { name: string }) => each.name === "Locals");
-  const { variables } = await client.body("variables", locals);
-  const sizes = variables.find((each: { name: string }) => each.name === "sizes");
-  const part = { variablesReference: sizes.variablesReference, name: "second" };
+  const { variablesReference } = named(await scopeOf(client, "Locals", threadId), "sizes");
+  const part = { variablesReference, name: "second" };
   const { dataId, description } = await client.body("dataBreakpointInfo", part);
   assertEquals(description, "sizes.second");
   await client.body("setDataBreakpoints", { breakpoints: [{ dataId }] });

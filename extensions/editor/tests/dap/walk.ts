@@ -100,12 +100,21 @@ async function stops(client: Client, command: string): Promise<readonly number[]
   }
 }
 
-async function tableRows(client: Client, frameId: number, name: string): Promise<number> {
-  const { scopes } = await client.body("scopes", { frameId });
-  const machine = scopes.find((each: { name: string }) => each.name === "Machine");
-  const { variables } = await client.body("variables", machine);
-  const found = variables.find((each: { name: string }) => each.name === name);
-  return found.indexedVariables ?? 0;
+type Named = Readonly<Record<"name" | "value", string>> & {
+  readonly variablesReference: number;
+  readonly indexedVariables?: number;
+};
+
+/** What a scope of the innermost frame holds. */
+export async function scopeOf(client: Client, name: string, threadId = 1) {
+  const [frame] = await frames(client, threadId);
+  const { scopes } = await client.body("scopes", { frameId: frame!.id });
+  const { variables } = await client.body("variables", named(scopes, name));
+  return variables as readonly Named[];
+}
+
+export function named<T extends { readonly name: string }>(all: readonly T[], name: string): T {
+  return all.find((each) => each.name === name)!;
 }
 
 export async function walkedThrough(client: Client, known: Known): Promise<void> {
@@ -120,7 +129,7 @@ export async function walkedThrough(client: Client, known: Known): Promise<void>
   assertEquals(ahead.length, statements);
   const [end] = await frames(client, 1);
   assertEquals(end!.name, "the run is over");
-  assertEquals(await tableRows(client, end!.id, table), rows);
+  assertEquals(named(await scopeOf(client, "Machine"), table).indexedVariables ?? 0, rows);
   assertEquals(await walk(client, "stepBack"), ahead.toReversed());
   await client.body("setFunctionBreakpoints", { breakpoints: [{ name: stop }] });
   const there = await stops(client, "continue");
