@@ -32,6 +32,12 @@ const RUNS: readonly (readonly [path: string, runs: number])[] = [
 // Each test takes what was compiled from the cache.
 await loadFiles(RUNS.map(([path]) => path));
 
+const sentBuffer = () =>
+  recordedRun(
+    "extensions/c_drivers/tests/c/wire.dma",
+    "what is in the buffer is sent [iommu.mode = strict]",
+  );
+
 /** `wire.c:31`. */
 function lineAt(recording: Recording, position: Position): string {
   const { span: { source, start } } = recording.statement(position)!;
@@ -64,10 +70,7 @@ function stopsOf(
 }
 
 Deno.test("a run with a driver in C is gone through line by line, handlers of interrupts included", async () => {
-  const recording = await recordedRun(
-    "extensions/c_drivers/tests/c/wire.dma",
-    "what is in the buffer is sent [iommu.mode = strict]",
-  );
+  const recording = await sentBuffer();
   const lines: string[] = [];
   for (let started = 1; started <= recording.statements.count; started++) {
     const position = recording.atStatement(started);
@@ -82,10 +85,7 @@ Deno.test("a run with a driver in C is gone through line by line, handlers of in
 });
 
 Deno.test("a line of C stops forwards and backwards, with the calls of both languages", async () => {
-  const recording = await recordedRun(
-    "extensions/c_drivers/tests/c/wire.dma",
-    "what is in the buffer is sent [iommu.mode = strict]",
-  );
+  const recording = await sentBuffer();
   const file = join("extensions/c_drivers/tests/c/wire.c");
   const [position, ...others] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
   assertEquals(others, []);
@@ -111,10 +111,7 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
 });
 
 Deno.test("steps go over calls of C, into them and out of them, both ways", async () => {
-  const recording = await recordedRun(
-    "extensions/c_drivers/tests/c/wire.dma",
-    "what is in the buffer is sent [iommu.mode = strict]",
-  );
+  const recording = await sentBuffer();
   const file = "extensions/c_drivers/tests/c/wire.c";
   const [bell] = stopsOf(recording, { kind: "line", file, line: 98 }, "forward");
   const [irq] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");

@@ -18,21 +18,14 @@ function heldIn(loaded: LoadResult | undefined): readonly [number, readonly stri
   return [outcomes.length, wrong];
 }
 
-Deno.test("counts, bitmaps, lists, mutexes and blocks give what a kernel's would", () => {
-  assertEquals(heldIn(helpers), [29, []]);
-});
-
-Deno.test("lists in parts, by pages and by bytes, and calls that map beside the usual ones", () => {
-  assertEquals(heldIn(lists), [33, []]);
-});
-
-Deno.test("wait queues, work, timers and threads of interrupts let each other go on", () => {
-  assertEquals(heldIn(waits), [18, []]);
-});
-
-Deno.test("what is a device's goes with its driver, and with a probe that fails", () => {
-  assertEquals(heldIn(managed), [10, []]);
-});
+for (
+  const [says, loaded, tests] of [
+    ["counts, bitmaps, lists, mutexes and blocks give what a kernel's would", helpers, 29],
+    ["lists in parts, by pages and by bytes, and calls that map beside the usual ones", lists, 33],
+    ["wait queues, work, timers and threads of interrupts let each other go on", waits, 18],
+    ["what is a device's goes with its driver, and with a probe that fails", managed, 10],
+  ] as const
+) Deno.test(says, () => assertEquals(heldIn(loaded), [tests, []]));
 
 Deno.test("what a release does not have is reported with those that have it", () => {
   assertEquals(gone!.program, null);
