@@ -101,9 +101,11 @@ ccflags-y += -I$(src)/inner -DTOY_LEVEL=3
   "drivers/Makefile": "obj-$(CONFIG_BUS) += toy/\n",
 };
 
+const settingsIn = (files: TreeFolders, path = "drivers/toy/main.c") =>
+  settingsFor([path], readKconfig(files), new Makefiles(files));
+
 Deno.test("symbols that build a file bring what they select, depend on and stand under", () => {
-  const files = treeOf(TEXTS);
-  const settings = settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files));
+  const settings = settingsIn(treeOf(TEXTS));
   assertEquals(settings.asked, ["BUS", "TOY"]);
   assertEquals(settings.isModule, true);
   for (const name of ["TOY", "HELP", "HELP_CORE", "BUS", "SMP", "DMA_NEED_SYNC"]) {
@@ -132,8 +134,7 @@ Deno.test("symbols in brackets, the default of a choice and conditions of a make
     "drivers/toy/Makefile": makefile,
   });
   const makefiles = new Makefiles(files);
-  const settings = (name: string) =>
-    settingsFor([`drivers/toy/${name}.c`], readKconfig(files), makefiles);
+  const settings = (name: string) => settingsIn(files, `drivers/toy/${name}.c`);
   assertEquals(settings("large").asked, ["BUS", "GADGET", "LARGE"]);
   assertEquals(settings("small").asked, ["BUS", "GADGET"]);
   assertEquals(settings("small").values.get("POOL"), "1");
@@ -170,11 +171,7 @@ Deno.test("symbols without a prompt follow what they depend on, and a number's f
     "drivers/Kconfig": TEXTS["drivers/Kconfig"] + kconfig,
     "drivers/toy/Makefile": "obj-$(CONFIG_GADGET) += gadget.o\n",
   });
-  const { values } = settingsFor(
-    ["drivers/toy/gadget.c"],
-    readKconfig(files),
-    new Makefiles(files),
-  );
+  const { values } = settingsIn(files, "drivers/toy/gadget.c");
   const names = ["GADGET_OF", "GADGET_ACPI", "GADGET_OF_MORE", "GADGET_ROOM"];
   assertEquals(names.map((name) => values.get(name)), ["1", undefined, "1", "16"]);
 });
@@ -255,12 +252,8 @@ Deno.test("a function that is called and returns a pointer is known by its decla
 
 Deno.test("a tree without a symbol that right answers need is refused with the reason", () => {
   const texts = { ...TEXTS, "kernel/dma/Kconfig": "config BUG\n\tbool\n" };
-  const files = treeOf(texts);
-  assertThrows(
-    () => settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files)),
-    TreeError,
-    "has no DMA_API_DEBUG: without it dma_mapping_error()",
-  );
+  const why = "has no DMA_API_DEBUG: without it dma_mapping_error()";
+  assertThrows(() => settingsIn(treeOf(texts)), TreeError, why);
 });
 
 Deno.test("Kconfig files that name each other end", () => {
@@ -454,8 +447,7 @@ Deno.test("bounds are read off the compiled source of them, and time constants a
   const code =
     'call void asm sideeffect "\\0A.ascii \\22->NR_PAGEFLAGS $0 __NR_PAGEFLAGS\\22", "i"(i32 21)';
   assertEquals(boundsHeader(code), "#define NR_PAGEFLAGS 21\n");
-  const files = treeOf(TEXTS);
-  const settings = settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files));
+  const settings = settingsIn(treeOf(TEXTS));
   const version = { major: 7, patch: 2, sub: 300, name: "7.2.300" };
   const headers = generatedHeaders(version, settings);
   const time = headers["generated/timeconst.h"]!;
