@@ -119,20 +119,15 @@ Deno.test("--picture writes what each `show` of a run draws, or says why there i
   assertEquals((await dmalab("run", page, "--picture", file)).code, 0);
   const lines = [...Deno.readTextFileSync(file).matchAll(/page\.md:(\d+):1<\/text>/g)];
   assertEquals(lines.map(([, line]) => line), ["4", "8"]);
-  const refused = async (complaint: string, ...words: string[]) => {
-    const { code, errors } = await dmalab("run", ...words);
+  const refused = async (complaint: string, path: string, picture: string) => {
+    const { code, errors } = await dmalab("run", path, "--picture", picture);
     assertEquals(code, 2, errors);
     assertStringIncludes(errors, complaint);
   };
-  await refused(
-    '--picture takes a name that ends in .svg, not "x.png"',
-    TWO_STEP,
-    "--picture",
-    "x.png",
-  );
+  await refused('--picture takes a name that ends in .svg, not "x.png"', TWO_STEP, "x.png");
   const silent = folder.write("silent.dma", "print 1\n");
-  await refused("no `show` has run", silent, "--picture", folder.at("none.svg"));
-  await refused('Cannot write "/nowhere/x.svg"', TWO_STEP, "--picture", "/nowhere/x.svg");
+  await refused("no `show` has run", silent, folder.at("none.svg"));
+  await refused('Cannot write "/nowhere/x.svg"', TWO_STEP, "/nowhere/x.svg");
   assertEquals([...Deno.readDirSync(folder.path)].length, 3);
 });
 

@@ -89,6 +89,11 @@ const afterUnmap = (map: typeof request, event: string, who = 0): Fault["act"] =
   trace.pause(20);
   return bare(trace, event, mapping);
 };
+const unmappedAsMapping = (map: (trace: MadeTrace) => MadeMapping): Fault["act"] => (trace) => {
+  const mapping = map(trace);
+  trace.table("unmap", mapping.device, mapping.addr, mapping.bytes, mapping.phys, 0);
+  return bare(trace, "dma_unmap_phys", mapping);
+};
 const syncedWith = (change: object): Fault["act"] => (trace) => {
   const mapping = received(trace);
   const shown = bare(trace, "dma_sync_single_for_cpu", mapping, change);
@@ -156,20 +161,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   "coherent memory unmapped as a mapping": {
     kinds: ["unmap_kind"],
-    act: (trace) => {
-      const buffer = trace.alloc(NIC, 4096);
-      trace.table("unmap", NIC, buffer.addr, buffer.bytes, buffer.phys, 0);
-      return bare(trace, "dma_unmap_phys", buffer);
-    },
+    act: unmappedAsMapping(allocated(4096)),
   },
   "list unmapped as a mapping": {
     kinds: ["unmap_kind"],
     modes: ["translated", "bounced"],
-    act: (trace) => {
-      const list = trace.list(DISK, "TO_DEVICE", 3);
-      trace.table("unmap", DISK, list.addr, list.bytes, list.phys, 0);
-      return bare(trace, "dma_unmap_phys", list);
-    },
+    act: unmappedAsMapping(listOf(3)),
   },
   "mapping unmapped as a list": {
     kinds: ["unmap_kind"],
