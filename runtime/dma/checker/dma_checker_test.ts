@@ -50,17 +50,21 @@ Deno.test("several mappings that a driver leaves are counted by kind, one alone 
   }
 });
 
-Deno.test("two devices may have the same address mapped", () => {
+Deno.test("several devices may have the same address mapped", () => {
   const bench = checkerBench();
   const { machine } = bench;
-  const other = new DmaDevice("other");
-  machine.iommu.attach(other);
+  const { dma } = machine;
   const one = bench.map(0x10_0000, 0x1000);
-  const two = machine.dma.dmaMapPhys(other, at(0x20_0000), 0x800, DMA_FROM_DEVICE);
-  assertEquals(one, two);
-  machine.dma.dmaMappingError(other, two);
+  const others = ["b", "c", "d", "e"].map((name) => {
+    const other = new DmaDevice(name);
+    machine.iommu.attach(other);
+    const mapped = dma.dmaMapPhys(other, at(0x20_0000), 0x800, DMA_FROM_DEVICE);
+    assertEquals(mapped, one);
+    dma.dmaMappingError(other, mapped);
+    return other;
+  });
   bench.unmap(one, 0x1000);
-  machine.dma.dmaUnmapPhys(other, two, 0x800, DMA_FROM_DEVICE);
+  for (const other of others) dma.dmaUnmapPhys(other, one, 0x800, DMA_FROM_DEVICE);
   assertEquals(bench.classes(), []);
 });
 
