@@ -223,6 +223,22 @@ Deno.test("a bounce pool that is not all RAM is rejected, with its address", () 
   assertMatch(message, /^Cannot place 67108864 bytes of bounce buffers at 0x10abc00000: /);
 });
 
+Deno.test("the frame of an interrupt controller gets a window unless a region has it (dma.md 4.7)", () => {
+  const base = defaultLabConfig();
+  const iommu = { ...base.iommu, model: "smmu", mode: "strict" } as const;
+  const windows = (basePhys: number, sizeBytes: number) =>
+    buildLab({
+      ...base,
+      iommu,
+      pci: [],
+      regions: [{ name: "mmio", basePhys: physAddr(basePhys), sizeBytes, type: "mmio" }],
+    }).machine.config.windows.map(({ name, basePhys }) => [name, basePhys]);
+  const made = [["iommu.msi_doorbell", 0x0808_0000]];
+  assertEquals(windows(0x0800_0000, 64 * KIB), made);
+  assertEquals(windows(0x0809_0000, 64 * KIB), made);
+  assertEquals(windows(0x0808_0000, 64 * KIB), []);
+});
+
 Deno.test("a table that the IOMMU's model has not is the configuration's fault", () => {
   const base = defaultLabConfig();
   const iommu = {

@@ -125,7 +125,7 @@ Deno.test("a passthrough command for the admin queue uses PRPs (nvme.md 2.1)", (
     dwords: { 10: 1 },
   }));
   const [rq] = io.requests;
-  assertEquals([io.status, rq!.format, rq!.queue], ["OK", "prp", 0]);
+  assertEquals([io.status, rq!.format, rq!.queue, rq!.nsid], ["OK", "prp", 0, 0]);
   const sgls = (pages(1)[0]!.phys + 536) as PhysAddr;
   assertEquals(rig.machine.memory.readU32(sgls) & 3, 1);
 });

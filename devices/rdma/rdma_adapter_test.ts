@@ -100,12 +100,15 @@ Deno.test("a child whose count has drifted is never seen to be empty (hmm-rdma-v
   assertEquals(all.children.map(({ umem }) => umem.npages), [1]);
 });
 
-Deno.test("a child of a process that is gone is EFAULT (hmm-rdma-vfio.md 2.1)", () => {
-  const { adapter, mm } = rig();
-  const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
-  assert(all instanceof ImplicitRegion);
-  mm.exit();
-  assertEquals(adapter.prefetch(all, START, PAGE, true, false), -ERRNO.EFAULT);
+Deno.test("a child of a process that is gone, or of a region that is, is EFAULT (hmm-rdma-vfio.md 2.1)", () => {
+  for (const gone of ["process", "region"]) {
+    const { adapter, mm } = rig();
+    const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
+    assert(all instanceof ImplicitRegion);
+    if (gone === "process") mm.exit();
+    else adapter.deregister(all);
+    assertEquals(adapter.prefetch(all, START, PAGE, true, false), -ERRNO.EFAULT);
+  }
 });
 
 /** A software device whose process may only read the first page, and write the second. */

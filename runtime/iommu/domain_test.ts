@@ -5,6 +5,7 @@ import { ERRNO } from "../errno.ts";
 import { Machine } from "../machine.ts";
 import { defaultMachineConfig } from "../machine_config.ts";
 import { at, testBench } from "../dma/testing.ts";
+import { testConfig } from "../testing.ts";
 import type { IommuDomain } from "./domain.ts";
 import type { IommuModel } from "./iommu_models.ts";
 import { MemoryRuns } from "./memory_runs.ts";
@@ -32,6 +33,18 @@ Deno.test("granules of a list are mapped together only where none has to be coun
   assertEquals(mapped((machine) => machine.startAudit()), 0);
   assertEquals(mapped((machine) => machine.charges.tableWriteNs = 1), 0);
   assertEquals(mapped((machine) => machine.events.listen(() => {})), 0);
+});
+
+Deno.test("leaves cost time where nobody audits as well", () => {
+  const machine = new Machine(testConfig({ iommu: { mode: "strict" } }));
+  const dev = new DmaDevice("ssd");
+  machine.iommu.attach(dev);
+  machine.charges.tableWriteNs = 3;
+  const domain = dev.domain!;
+  domain.map(0x1000, at(0x5000), 0x3000, PTE_READ);
+  assertEquals(machine.clock.nowNs, 9);
+  domain.unmap(0x1000, 0x3000, true, "__iommu_dma_unmap");
+  assertEquals([machine.audited, machine.clock.nowNs], [false, 18]);
 });
 
 Deno.test("what a search was limited by is the bus where its limit is the lower one, else the mask (dma.md 4.4)", () => {
