@@ -24,7 +24,9 @@ export function checkValues(
   path: readonly string[],
   owner: string,
 ): void {
-  for (const [property, row] of Object.entries(rows)) {
+  // Without a list of entries: each machine of a sweep or a hunt is checked (`fail.sweep`).
+  for (const property in rows) {
+    const row = rows[property]!;
     const value = Reflect.get(values, property);
     const wanted = value === undefined ? null : wantedInstead(row, value);
     if (wanted === null) continue;

@@ -77,6 +77,11 @@ interface Scope {
   readonly lowest: number;
 }
 
+/** Pages whose multiple a block starts at. */
+function alignmentOf({ orderAligned = 0 }: PageAllocation): number {
+  return 2 ** orderAligned;
+}
+
 /** Gives pages of memory to those who ask. */
 export class PageAllocator implements PageHome {
   /** Size of the machine's pages. */
@@ -159,18 +164,18 @@ export class PageAllocator implements PageHome {
    * @returns One address a page, ascending as far as there is room; null when they do not fit.
    */
   alloc(pages: number, options: PageAllocation = {}): readonly PhysAddr[] | null {
-    const block = 2 ** (options.orderAligned ?? 0);
     if (options.contiguous ?? true) {
-      const first = this.allocPattern([{ startPage: 0, pages }], { ...options, alignPages: block });
+      const first = this.allocPattern([{ startPage: 0, pages }], options);
       if (first === null) return null;
       this.#memory.budget.demand(PAGE_COST_BYTES * pages);
       const addresses = new Array<PhysAddr>(pages);
       this.#putRun(addresses, 0, first, pages);
       return addresses;
     }
+    const block = alignmentOf(options);
     const counts: number[] = [];
     for (let rest = pages; rest > 0; rest -= block) counts.push(Math.min(rest, block));
-    const starts = this.allocApart(counts, { ...options, alignPages: block });
+    const starts = this.allocApart(counts, options);
     if (starts === null) return null;
     const addresses = new Array<PhysAddr>(pages);
     starts.forEach((start, index) => this.#putRun(addresses, index * block, start, counts[index]!));
@@ -196,10 +201,10 @@ export class PageAllocator implements PageHome {
    */
   allocPattern(
     runs: readonly PageRun[],
-    options: Omit<PageAllocation, "contiguous"> & { readonly alignPages?: number } = {},
+    options: Omit<PageAllocation, "contiguous"> = {},
   ): PhysAddr | null {
     const scope = this.#scope(options);
-    const alignPages = options.alignPages ?? 1;
+    const alignPages = alignmentOf(options);
     let base = this.#findPattern(runs, alignPages, scope.from, scope.spans);
     if (base < 0) base = this.#findPattern(runs, alignPages, scope.lowest, scope.spans);
     if (base < 0) return null;
@@ -218,10 +223,10 @@ export class PageAllocator implements PageHome {
    */
   allocApart(
     counts: readonly number[],
-    options: Omit<PageAllocation, "contiguous"> & { readonly alignPages?: number } = {},
+    options: Omit<PageAllocation, "contiguous"> = {},
   ): readonly PhysAddr[] | null {
     const scope = this.#scope(options);
-    const alignPages = options.alignPages ?? 1;
+    const alignPages = alignmentOf(options);
     const starts: number[] = [];
     let from = scope.from;
     // After the wrap, blocks approach from below those that came first.
