@@ -30,7 +30,7 @@ export interface Leak {
   readonly taken: MachineEvent | null;
 }
 
-/** Tables of what is held, and the events that changed them. */
+/** Tables of what is held, as far as anything was, and the events that changed them. */
 export interface ResourceTables {
   readonly tables: ReadonlyMap<string, HistoryTable>;
   event(seq: number): MachineEvent;
@@ -161,7 +161,7 @@ export function ledgerOf(
     machine.events.vocabulary,
   );
   for (const event of events) changeBy(set, event);
-  return { tables: set.tables, event: (seq) => eventOf(events, seq) };
+  return { tables: set.changed(), event: (seq) => eventOf(events, seq) };
 }
 
 /** Tables of what is held, and that of mappings, which says what made them. */
@@ -217,12 +217,13 @@ export class HeldResources {
       vocabulary,
     );
     while (this.#entered < events.length) changeBy(set, events[this.#entered++]!);
-    return { tables: set.tables, event: (seq) => eventOf(events, seq) };
+    return { tables: set.changed(), event: (seq) => eventOf(events, seq) };
   }
 
   /** Host memory that mappings took, freed or not; what a pool takes to grow is for others too. */
   get takenBytes(): Bytes {
-    const memory = this.#ledger().tables.get(HOST_MEMORY.name)!;
+    const memory = this.#ledger().tables.get(HOST_MEMORY.name);
+    if (memory === undefined) return 0;
     let bytes = 0;
     for (let row = 0; row < memory.count; row++) {
       if (memory.value(row, "what") !== "pool_page") {

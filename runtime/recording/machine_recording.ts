@@ -40,7 +40,7 @@ export class RecordedMachine implements EventKeeper {
     this.log = new EventLog(vocabulary);
     this.granules = { iommu: { granuleBytes, sharers }, pages: { pageSizeBytes } };
     this.#set = new TableSet(specs, this.granules, this.log.pool, vocabulary);
-    this.tables = this.#set.tables;
+    this.tables = this.#set.all();
   }
 
   /**

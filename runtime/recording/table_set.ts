@@ -1,6 +1,6 @@
 /** Tables that events change together. */
 import type { Bytes } from "../address.ts";
-import type { EventName, EventVocabulary } from "../event_vocabulary.ts";
+import type { EventVocabulary } from "../event_vocabulary.ts";
 import { HistoryTable } from "./history_table.ts";
 import type { AnyTableSpec, TableEvent } from "./history_table_spec.ts";
 import type { ValuePool } from "./value_pool.ts";
@@ -21,11 +21,14 @@ export interface Granules {
   readonly pages: { readonly pageSizeBytes: Bytes };
 }
 
+/** Each table is made when something first changes it: a sweep has many machines, on which little happens. */
 export class TableSet {
-  /** By name, in the order in which they were declared. */
-  readonly tables: ReadonlyMap<string, HistoryTable>;
-  /** By the number of a kind of event; none where it changes nothing. */
-  readonly #changes: (Change[] | undefined)[];
+  readonly #specs: readonly AnyTableSpec[];
+  readonly #pool: ValuePool;
+  /** By specification; none where nothing has changed it. */
+  readonly #tables: (HistoryTable | undefined)[] = [];
+  /** By the number of a kind of event; none where none of it has happened. */
+  readonly #changes: (readonly Change[] | undefined)[];
   readonly #granuleBytes: Bytes;
   readonly #sharers: ReadonlyMap<string, string>;
   readonly #pageBytes: Bytes;
@@ -37,26 +40,43 @@ export class TableSet {
     pool: ValuePool,
     readonly vocabulary: EventVocabulary,
   ) {
+    this.#specs = specs;
+    this.#pool = pool;
     this.#changes = new Array(vocabulary.names.length);
     this.#granuleBytes = iommu.granuleBytes;
     this.#sharers = iommu.sharers;
     this.#pageBytes = pages.pageSizeBytes;
-    const tables = new Map<string, HistoryTable>();
-    for (const spec of specs) {
-      const table = new HistoryTable(spec, pool);
-      tables.set(spec.name, table);
-      for (const name of Object.keys(spec.changes) as EventName[]) {
-        // The name leads to the event's type, here as in the stream: no type can say so.
-        const make = spec.changes[name] as Change["make"];
-        (this.#changes[vocabulary.number(name)] ??= []).push({ table, make });
-      }
-    }
-    this.tables = tables;
+  }
+
+  #table(index: number): HistoryTable {
+    return this.#tables[index] ??= new HistoryTable(this.#specs[index]!, this.#pool);
+  }
+
+  #changesOf(kind: number): readonly Change[] {
+    const name = this.vocabulary.names[kind]!;
+    return this.#specs.flatMap(({ changes }, index) => {
+      // The name leads to the event's type, here as in the stream: no type can say so.
+      const make = changes[name] as Change["make"] | undefined;
+      return make === undefined ? [] : [{ table: this.#table(index), make }];
+    });
+  }
+
+  /** All tables by name, in the order in which they were declared. */
+  all(): ReadonlyMap<string, HistoryTable> {
+    return new Map(this.#specs.map(({ name }, index) => [name, this.#table(index)]));
+  }
+
+  /** Those that something has changed, by name, in the same order. */
+  changed(): ReadonlyMap<string, HistoryTable> {
+    return new Map(this.#specs.flatMap(({ name }, index) => {
+      const table = this.#tables[index];
+      return table === undefined ? [] : [[name, table] as const];
+    }));
   }
 
   /** Makes all tables empty, as new ones are. */
   clear(): void {
-    for (const table of this.tables.values()) table.clear();
+    for (const table of this.#tables) table?.clear();
   }
 
   /** An event has happened: it changes its tables. */
@@ -67,8 +87,8 @@ export class TableSet {
     request: number | null,
     fields: object,
   ): void {
-    const changes = this.#changes[kind];
-    if (changes === undefined) return;
+    const changes = this.#changes[kind] ??= this.#changesOf(kind);
+    if (changes.length === 0) return;
     const granuleBytes = this.#granuleBytes;
     const pageBytes = this.#pageBytes;
     // The kind leads to the fields, as the name does in the stream: no type can say so.
