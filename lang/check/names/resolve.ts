@@ -59,6 +59,7 @@ import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automa
 export type Owner = ConstBinding | FunctionBinding;
 
 const ADVANCES = "virtual time passes by statements: `advance 10ms`";
+const FREES = "write `buf.free()`; what is left is freed when the test ends";
 
 /** Names of other languages, and what to write instead. */
 const FOREIGN_NAMES: Readonly<Record<string, string>> = {
@@ -74,11 +75,19 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   alloc_page: "write `alloc_pages(1)`",
   GFP_KERNEL: "leave it out: `alloc_pages(count)`",
   GFP_ATOMIC: "leave it out: `alloc_pages(count)`",
-  kfree: "memory is freed when the test ends",
-  free: "memory is freed when the test ends",
+  kfree: FREES,
+  free: FREES,
+  free_page: FREES,
+  free_pages: FREES,
+  __free_page: FREES,
+  __free_pages: FREES,
   PAGE_SIZE: "write it out: `4KiB`",
   PAGE_SHIFT: "write the size itself: `4KiB`",
   virt_to_phys: "a buffer has the field `.phys`",
+  page_to_phys: "a buffer has the field `.phys`",
+  DMA_BIT_MASK: "a mask is given in bits: `dma_set_mask(dev, 32)`",
+  sg_init_table: "write `scatterlist(buf)`",
+  dma_set_mask_and_coherent: "call `dma_set_mask()` and `dma_set_coherent_mask()`",
   sleep: ADVANCES,
   msleep: ADVANCES,
   mdelay: ADVANCES,
