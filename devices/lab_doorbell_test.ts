@@ -213,3 +213,14 @@ Deno.test("firmware's memory that no table reaches: the device does not come up,
   assertEquals(errnoName(-iommu.groups.setMode(dma, "strict")), "ERANGE");
   assertEquals([iommu.modeOf(dma), iommu.domains.length], ["passthrough", 0]);
 });
+
+Deno.test("a region of firmware's memory has 4 GiB at most", () => {
+  const refused = (settings: BlockSettings<"endpoint">) =>
+    assertThrows(() => lab({ mode: "off" }, [endpoint(settings)]), ConfigError, "has 4 GiB at most")
+      .path.join(".");
+  const whole = { start: 2 ** 40, end: 2 ** 40 + 2 ** 32 };
+  const more = { start: 0, end: 2 ** 32 + 1 };
+  lab({ mode: "off" }, [endpoint({ relaxableRegions: [whole] })]);
+  assertEquals(refused({ relaxableRegions: [whole, more] }), "rp0.nic.relaxable_regions");
+  assertEquals(refused({ directRegions: [more] }), "rp0.nic.direct_regions");
+});
