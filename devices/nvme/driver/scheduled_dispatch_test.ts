@@ -177,3 +177,12 @@ Deno.test("a discard without memory for its ranges ends alone, with an event of 
     ...new Array(8).fill(-1),
   ]);
 });
+
+Deno.test("the doorbell for a read is no event of the discard that was refused before it (nvme.md 2.2)", () => {
+  const rig = rigOf("mq_deadline");
+  rig.disk.submit("discard", { lba: 4000, sizeBytes: 4096 });
+  const read = rig.disk.submit("read", { buffer: { segments: pages(1) } });
+  rig.machine.armInjection(new ArmedInjection(INJECTION.alloc_pages));
+  const rung = rig.record(() => rig.run(), ["nvme.doorbell"]);
+  assertEquals([read.status, rung.map(({ request }) => request)], ["OK", [null, null]]);
+});
