@@ -82,8 +82,6 @@ export function buildLab(config: LabConfig, registry: DeviceRegistry = DEVICES):
   checkMachine(config);
   const tree = buildPciTree(config.pci, !resolveKernel(config).nvidia_bridges_unlisted, registry);
   const machine = asConfigured(() => buildMachine(config, tree, registry));
-  // From the first byte that is written: some of them will not be seen without a hand-over.
-  if (tree.devices.some(({ settings }) => !settings.coherent)) machine.useCaches();
   const topology = new PciTopology(machine, tree, config.cpu);
   const attached = asConfigured(() => attachDevices(machine, topology.groups, tree.devices));
   const devices = new Map<string, LabDevice>();

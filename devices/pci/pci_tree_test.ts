@@ -206,7 +206,7 @@ Deno.test("places that contradict each other are refused with their block", () =
     ],
     [
       [block("host_bridge", "h", [block("nvme", "x", [], { at: "01:00.0" })], { bus: 2 })],
-      "are on bus 01, not on 02",
+      'The blocks in "h" are on bus 01, not on 02',
     ],
     [[block("root_port", "rp", [block("port", "p")])], "it is allowed in switch"],
   ];

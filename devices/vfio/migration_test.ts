@@ -264,8 +264,8 @@ Deno.test("get takes the first spare buffer that is large enough, and frees smal
   const small = driver.allocBuffer(2, DMA_FROM_DEVICE, false);
   const fits = driver.allocBuffer(8, DMA_FROM_DEVICE, false);
   const behind = driver.allocBuffer(2, DMA_FROM_DEVICE, false);
-  const other = put(16, DMA_TO_DEVICE);
   for (const buffer of [small, fits, behind]) driver.putBuffer(buffer);
+  const other = put(16, DMA_TO_DEVICE);
   const header = put(1, null);
   assertEquals(driver.buffers.size, 0, "none is in use");
   const registered = bench.count("vfio.register");
@@ -273,7 +273,7 @@ Deno.test("get takes the first spare buffer that is large enough, and frees smal
   assertEquals(driver.getBuffer(4, DMA_FROM_DEVICE, false), fits);
   assertEquals([small.freed, behind.freed, other.freed, header.freed], [true, false, false, false]);
   assertEquals(bench.count("vfio.register"), registered, "as is: nothing is mapped anew");
-  assertEquals(driver.spare, [other, behind, header]);
+  assertEquals(driver.spare, [behind, other, header]);
 
   // None is large enough: all of that direction are freed on the way, and a new one is made.
   const made = driver.getBuffer(4, DMA_FROM_DEVICE, false);
@@ -282,6 +282,8 @@ Deno.test("get takes the first spare buffer that is large enough, and frees smal
     true,
     registered + 1,
   ]);
+  const reasons = bench.events.flatMap(({ name, why }) => name === "vfio.buffer" ? why ?? [] : []);
+  assertEquals(reasons.map(({ inputs }) => inputs.freed), [1, 1]);
   assertEquals(driver.getBuffer(1, null, false), header);
   assertEquals(driver.spare, [other]);
 });
@@ -412,6 +414,7 @@ Deno.test("a device cannot write where it may only read, and says EIO (hmm-rdma-
   const small = driver.allocBuffer(15, DMA_FROM_DEVICE, false);
   assertEquals(errnoOf(() => driver.save(small)), "ENOSPC");
   assertEquals(errnoOf(() => driver.load(buffer, 64 * KIB + 1)), "EINVAL");
+  assertEquals(errnoOf(() => driver.load(small, 60 * KIB + 1)), "EINVAL");
   driver.detach();
   driver.detached = false;
   assertEquals(errnoOf(() => driver.save(small)), "ENOSPC");

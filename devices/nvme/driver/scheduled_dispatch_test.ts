@@ -133,6 +133,8 @@ Deno.test("discards that wait together are one command with a range for each (bl
   assertEquals(requestsOf(ios).length, 1);
   const sent = rig.record(() => rig.run(), ["nvme.submit"]);
   assertEquals([sent.length, ios.map(({ status }) => status)], [1, ["OK", "OK", "OK"]]);
+  // The number of ranges less one (NVMe 6.7, Dword 10).
+  assertEquals(ios[0]!.requests[0]!.command!.bytes[40], 2);
 });
 
 Deno.test("a reset that brings fewer queues back: what waited for a queue that is gone takes a tag of another (nvme.md 5.2)", () => {
