@@ -32,7 +32,7 @@ export const ORDINARY_CPU: CpuIdentity = defaultsOf(CPU_SETTINGS);
 
 export interface HostBridgeInit {
   readonly name: string;
-  readonly domain?: number;
+  readonly domain: number;
   readonly rootBus: number;
   /** PCI bus address minus CPU address of everything below. Default 0. */
   readonly busOffset?: number;
@@ -61,7 +61,7 @@ export class HostBridge {
 
   constructor(init: HostBridgeInit) {
     this.name = init.name;
-    this.domain = init.domain ?? 0;
+    this.domain = init.domain;
     this.rootBus = init.rootBus;
     this.busOffset = init.busOffset ?? 0;
     this.whitelisted = init.whitelisted ?? null;

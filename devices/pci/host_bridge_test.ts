@@ -14,7 +14,7 @@ const INTEL: CpuIdentity = { vendor: "intel", family: 6 };
 
 function bridge(text: string | null, more: Partial<HostBridgeInit> = {}): HostBridge {
   const rootDevice = text === null ? null : parseVendorDevice(text);
-  return new HostBridge({ name: text ?? "none", rootBus: 0, rootDevice, ...more });
+  return new HostBridge({ name: text ?? "none", domain: 0, rootBus: 0, rootDevice, ...more });
 }
 
 function check(cpu: CpuIdentity, provider: HostBridge, client = provider): string {
