@@ -35,6 +35,13 @@ Deno.test("the first BAR has the doorbells of all queues behind 4 KiB, a power o
   assertEquals(bar({ queues: 6, pollQueues: 0, doorbellStride: 8 }), [32768]);
 });
 
+Deno.test("a disk has the queues of both kinds, and a vector for each and for the admin queue (nvme.md 5.2)", () => {
+  const ssd = pciNode("nvme", "ssd", [], { queues: 2, pollQueues: 3 });
+  const lab = buildLab({ ...defaultLabConfig(), pci: [pciNode("root_port", "rp0", [ssd])] });
+  const { disk, function: { vectors } } = lab.device("ssd", "nvme");
+  assertEquals([disk.queueCount, vectors], [5, 6]);
+});
+
 Deno.test("a disk whose kernel driver is unbound interrupts the CPU that runs", () => {
   const ssd = pciNode("nvme", "ssd", [], { driver: "none" });
   const lab = buildLab({

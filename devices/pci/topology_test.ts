@@ -256,6 +256,7 @@ Deno.test("a client that is no PCI function cannot have peer memory (p2p.md 9.5)
   assertEquals(bench.topology.mapType(physAddr(BAR), platform), "not_supported");
   assertEquals(bench.topology.mapType(physAddr(0), platform), "none");
   assertEquals(bench.topology.resolveBusAddress(platform, BAR), -1);
+  assertEquals(bench.topology.passesRoot(platform, BAR as DmaAddr, physAddr(BAR), "read"), true);
 });
 
 Deno.test("peer memory is lent in pages, first fit (p2p.md 9.7, assertion 8)", () => {
