@@ -242,7 +242,8 @@ Deno.test("passthrough is not tried again: a reset ends it with IOERR (nvme.md 4
   const io = rig.disk.passthrough({ opcode: 2, buffer: { segments: pages(1) } });
   rig.machine.runNextActivity();
   rig.driver.reset();
-  assertEquals([io.status, io.requests[0]!.nvmeStatus, io.done], ["IOERR", 0x371, true]);
+  const { nvmeStatus, result } = io.requests[0]!;
+  assertEquals([io.status, nvmeStatus, result, io.done], ["IOERR", 0x371, 0, true]);
 });
 
 Deno.test("a request that six resets in a row hit ends with IOERR (nvme.md 4.2: five retries)", () => {

@@ -1,5 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "@dmalab/runtime";
+import {
+  ArmedInjection,
+  BLK_STS,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  INJECTION,
+  MIB,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { BIO_FLAG, type BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import {
@@ -122,6 +130,17 @@ Deno.test("a later piece that cannot be mapped undoes those listed: RESOURCE (nv
   assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
   assertEquals(rig.calls("dma_unmap_phys"), 3);
   assertEquals(rig.calls("dma_pool_free"), 1);
+});
+
+Deno.test("without memory for a list of metadata all is undone: RESOURCE (nvme.md 3)", () => {
+  const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
+  const { request, iod } = rig.request([vec(32 * MIB, 512)], {
+    flags: BIO_FLAG.USER,
+    metadata: [vec(META, 8)],
+  });
+  rig.machine.armInjection(new ArmedInjection(INJECTION.dma_pool_alloc));
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
+  assertEquals([rig.calls("dma_map_phys"), rig.calls("dma_unmap_phys")], [2, 2]);
 });
 
 const STRICT_BOTH: DriverRigOptions = { ...BOTH, iommu: { mode: "strict" } };

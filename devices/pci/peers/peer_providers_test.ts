@@ -34,6 +34,7 @@ Deno.test("a provider goes from initialised to published, and forth and back (p2
   assertEquals(providers.init(plain), first, "a second call does nothing");
   assertEquals(first.state, "initialised");
   assertEquals(providers.barProvider(plain, 0)!.bar.sizeBytes, 16 * MIB);
+  assertEquals([providers.of(plain)!.sizeBytes, providers.of(plain)!.availableBytes], [0, 0]);
   providers.publish(plain, true);
   assertEquals(first.state, "initialised", "nothing to publish yet");
   assertEquals(providers.addResource(plain, 0, 2 * MIB, 2 * MIB), 0);
