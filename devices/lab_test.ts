@@ -238,6 +238,19 @@ Deno.test("the frame of an interrupt controller gets a window unless a region ha
   assertEquals(windows(0x0808_0000, 64 * KIB), []);
 });
 
+Deno.test("an endpoint's configuration space says what its block says, a capability that it lacks 0", () => {
+  const numbers = (settings: BlockSettings<"endpoint">) => {
+    const lab = buildLab(config("off", [block("endpoint", "dev", settings)]));
+    return Object.fromEntries(device(lab, "dev").function.numbers);
+  };
+  assertEquals(numbers({ vectors: 48 }), { pm: 1, express: 1, msi: 32, msix: 48 });
+  const ids = { vendor: 1, device: 2, subvendor: 3, subdevice: 4, class: 5, revision: 6 };
+  assertEquals(numbers({ ...ids, capabilities: ["msi"], msi: 8 }), {
+    ...ids,
+    ...{ pm: 0, express: 0, msi: 8, msix: 0 },
+  });
+});
+
 Deno.test("a table that the IOMMU's model has not is the configuration's fault", () => {
   const base = defaultLabConfig();
   const iommu = {

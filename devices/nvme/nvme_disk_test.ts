@@ -241,6 +241,27 @@ Deno.test("metadata in more segments than the queue takes is refused with INVAL,
   assertEquals(end(true), ["OK", "OK"]);
 });
 
+Deno.test("a user's metadata needs a format that has some, and an I/O queue (block.md 1.8)", () => {
+  const buffer = { segments: [vec(0x900_0000, 1)] };
+  const metadata = { segments: [vec(0x910_0000, 8)] };
+  const end = (metadataBytes: number, admin: boolean) =>
+    new DriverRig({ metadataBytes }).disk.passthrough({ opcode: 2, admin, buffer, metadata })
+      .status;
+  assertEquals([end(0, false), end(8, true), end(8, false)], ["INVAL", "INVAL", null]);
+});
+
+Deno.test("each piece of a write that is cut has its part of the metadata (nvme.md 3)", () => {
+  const rig = new DriverRig({ metadataBytes: 8, mdtsExponent: 1 });
+  const buffer = allocateBuffer(rig.machine, { sizeBytes: 16384 });
+  const [written, found] = (["counting", 0xaa] as const).map((fill) =>
+    allocateBuffer(rig.machine, { sizeBytes: 256, fill })
+  );
+  const write = rig.finish(rig.disk.submit("write", { buffer, metadata: written! }));
+  const read = rig.finish(rig.disk.submit("read", { buffer, metadata: found! }));
+  assertEquals([write.requests.length, read.status], [2, "OK"]);
+  assert(found!.equals(written!));
+});
+
 Deno.test("a user's metadata lies in 256 pages at most (block.md 1.8)", () => {
   const ends = [256, 257].map((pages) => {
     const rig = new DriverRig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
