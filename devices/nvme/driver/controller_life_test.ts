@@ -276,7 +276,7 @@ Deno.test("at most ACL + 1 = 4 Aborts are outstanding; the fifth command is give
   const fault = new ArmedInjection(INJECTION["device.answer"], 1, 5);
   rig.machine.armInjection(fault);
   const ios = [1, 2, 3, 4, 5].map((lba) =>
-    rig.disk.submit("read", { lba, buffer: { segments: [vec(0x100_0000 + lba * 8192, 512)] } })
+    rig.disk.submit("read", { lba, buffer: { segments: pages(3) } })
   );
   rig.run();
   rig.machine.advance(30 * SECOND_NS);
