@@ -158,6 +158,17 @@ Deno.test("an impossible BAR is reported with its numbers, and with what is poss
   ]);
 });
 
+Deno.test("a device that finds no addresses does not come up, and what would help is said", () => {
+  const { hint, message } = assertThrows(
+    () => buildLab(config("strict", withDisk({ dmaMaskBits: 12 }))),
+    ConfigError,
+  );
+  assertEquals([message, hint], [
+    '"ssd" does not come up: Cannot allocate queue 0 of ssd: ENOMEM',
+    "give the machine more RAM or the device a wider mask",
+  ]);
+});
+
 Deno.test("memory that overlaps is refused as a configuration, not as a crash", () => {
   const region = (name: string, at: number) => ({
     name,

@@ -232,13 +232,21 @@ Deno.test("metadata in more segments than the queue takes is refused with INVAL,
   const end = (metadataSgl: boolean) => {
     const rig = new DriverRig({ sgl: true, metadataSgl, metadataBytes: 8 });
     const user = { opcode: 2, buffer: data, metadata, dwords: { 12: 2 } };
+    const own = rig.finish(rig.disk.passthrough(user));
     return [
       rig.finish(rig.disk.submit("read", { buffer: data, metadata })).status,
-      rig.finish(rig.disk.passthrough(user)).status,
+      own.status,
+      own.requests[0]!.bios[0]!.metadata.length,
     ];
   };
-  assertEquals(end(false), ["INVAL", "OK"]);
-  assertEquals(end(true), ["OK", "OK"]);
+  assertEquals(end(false), ["INVAL", "OK", 1]);
+  assertEquals(end(true), ["OK", "OK", 3]);
+  // What touches is one segment, wherever it touches.
+  const touching = { segments: [vec(0x910_0000, 8), vec(0x910_0008, 8)] };
+  const buffer = { segments: [vec(0x900_0000, 1024)] };
+  const io = new DriverRig({ metadataBytes: 8 }).disk
+    .passthrough({ opcode: 2, buffer, metadata: touching, dwords: { 12: 1 } });
+  assertEquals(io.requests[0]!.bios[0]!.metadata, touching.segments);
 });
 
 Deno.test("a user's metadata needs a format that has some, and an I/O queue (block.md 1.8)", () => {

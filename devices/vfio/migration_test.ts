@@ -88,6 +88,8 @@ Deno.test("the link of page 700 fails: 700 pages are destroyed, and nothing is l
   });
   assertEquals(bench.fields("call.dma_iova_destroy", "mapped_len"), [2867200]);
   assertEquals(bench.fields("vfio.unwind", "mapped_pages"), [700]);
+  const unwound = bench.events.find(({ name }) => name === "vfio.unwind");
+  assertEquals(unwound!.why!.inputs.linked_only, true);
   assertEquals(bench.counts("call.dma_iova_link", "call.dma_iova_sync", "iommu.unmap"), [
     701,
     0,
@@ -149,7 +151,7 @@ Deno.test("3 pages: a table with room for 4, and a length of 12288 (hmm-rdma-vfi
   const { mailbox } = bench.driver.allocBuffer(3, DMA_FROM_DEVICE, false);
   assertEquals([mailbox!.entries, mailbox!.roomEntries, mailbox!.sizeBytes], [3, 4, 32]);
   assertEquals([mailbox!.lengthBytes, bench.function.keyCount], [12288, 1]);
-  assertEquals(bench.fields("vfio.key", "size_bytes"), [12288]);
+  assertEquals([mailbox!.key, bench.fields("vfio.key", "size_bytes")], [1, [12288]]);
 });
 
 Deno.test("a buffer for headers costs no DMA call, and a page array only (hmm-rdma-vfio.md ch. 3, assertion 6)", () => {
@@ -426,16 +428,20 @@ Deno.test("a device cannot write where it may only read, and says EIO (hmm-rdma-
 });
 
 Deno.test("a device whose key holds an address of 64 bits that nothing is mapped at neither saves nor loads (hmm-rdma-vfio.md 3.3)", () => {
-  const bench = new MigrationBench({ settings: { stateBytes: 512 } });
+  const bench = new MigrationBench({
+    iommu: { model: "vtd_first_stage", addressBits: 57 },
+    settings: { stateBytes: 512 },
+  });
   const { dev, function: migration, machine } = bench;
   const page = machine.dma.dmaAllocCoherent(dev, 4096)!;
-  machine.hostMemory.write(page.physOf(0), new Uint8Array(8).fill(0xf0), 0, 8);
+  machine.hostMemory.write(page.physOf(0), Uint8Array.of(0, 0, 0, 0, 0, 0, 0x80, 0xff), 0, 8);
   migration.shareCommandPage(page.dma);
   const key = migration.beginKey(1, 4096, 4096);
   assert(migration.fetchEntries(key, 0, 1));
   assertEquals([migration.save(key), migration.load(key, 512)], [false, false]);
   assertEquals(bench.count("vfio.data"), 0);
   assertEquals(bench.fields("iommu.fault", "access"), ["write", "read"]);
+  assertEquals(bench.fields("iommu.fault", "reason"), ["not_present", "not_present"]);
 });
 
 Deno.test("a key moves nothing before all of its entries are fetched, nor more than its length, nor once it is destroyed (hmm-rdma-vfio.md 3.3)", () => {
@@ -509,9 +515,10 @@ Deno.test("a device that follows no pages has nothing to report, and none into a
   const bench = new MigrationBench();
   const { key } = bench.driver.allocBuffer(1, DMA_FROM_DEVICE, false);
   assertEquals(bench.function.report(key!), null);
-  const tracker = bench.driver.track(0x10_0000 as never, MIB, 4096, 1);
-  bench.function.noteWrite(0x10_0000, 1);
+  const tracker = bench.driver.track(0x10_0000 as never, 4 * MIB, 4096, 1);
+  bench.function.noteWrite(0x10_0000, 513 * 4096);
   assertEquals(bench.function.report(key! + 100), null);
+  assertEquals(bench.function.report(key!), { records: 512, more: true });
   assertEquals(bench.function.report(key!), { records: 1, more: false });
   tracker.stop();
   assertEquals(bench.function.report(key!), null);

@@ -41,6 +41,10 @@ Deno.test("a provider goes from initialised to published, and forth and back (p2
   assertEquals(first.state, "published");
   providers.publish(plain, false);
   assertEquals(first.state, "unpublished");
+  const told = bench.events.filter(({ name }) => name === "p2p.provider");
+  assertEquals(told.map(({ fields }) => Reflect.get(fields, "state")), [
+    ...["initialised", "initialised", "published", "unpublished"],
+  ]);
   assertEquals(bench.kind("plain", "c"), "bus_addr");
 });
 
