@@ -262,6 +262,20 @@ Deno.test("an endpoint's configuration space says what its block says, a capabil
   });
 });
 
+Deno.test("an endpoint's interrupt is an event of it, on the CPU that runs", () => {
+  const lab = buildLab(config("off", [block("endpoint", "dev", { vectors: 3 })], { cpus: 2 }));
+  const seen: unknown[] = [];
+  lab.machine.events.listen(({ device, fields }) => seen.push([device, fields]), ["irq"]);
+  lab.machine.cpu = 1;
+  lab.device("dev", "endpoint").raise(2);
+  assertEquals(seen, [["dev", { vector: 2, cpu: 1 }]]);
+});
+
+Deno.test("a value that its key does not take is refused with who has the key", () => {
+  const refused = () => buildLab({ ...defaultLabConfig(), cpus: 0 });
+  assertThrows(refused, ConfigError, "cpus of the machine cannot be 0");
+});
+
 Deno.test("a table that the IOMMU's model has not is the configuration's fault", () => {
   const base = defaultLabConfig();
   const iommu = {

@@ -138,8 +138,11 @@ Deno.test("a passthrough command without data needs no mapping", () => {
 
 Deno.test("a passthrough command larger than the hardware limit is refused (block.md 1.3)", () => {
   const rig = new DriverRig({ mdtsExponent: 3 });
-  const io = rig.disk.passthrough({ opcode: 2, buffer: { segments: [vec(0x200_0000, 65536)] } });
-  assertEquals([io.done, io.status], [true, "INVAL"]);
+  for (const admin of [false, true]) {
+    const buffer = { segments: [vec(0x200_0000, 65536)] };
+    const io = rig.disk.passthrough({ opcode: 2, admin, buffer });
+    assertEquals([io.done, io.status], [true, "INVAL"]);
+  }
 });
 
 /** Reads of one page each that continue each other on the disk, held back by one plug. */

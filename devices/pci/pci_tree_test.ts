@@ -92,7 +92,10 @@ Deno.test("a tree of more than 256 buses is refused", () => {
       ),
     ]));
   const error = assertThrows(() => buildPciTree(ports), ConfigError);
-  assertEquals(error.path[0], "rp25");
+  assertEquals([error.path[0], error.message], [
+    "rp25",
+    "The tree needs more than 256 bus numbers",
+  ]);
 });
 
 Deno.test("a device block is one device of several functions, wherever a device can stand", () => {

@@ -109,6 +109,7 @@ Deno.test("a page that may be written is marked dirty once, one that may only be
   mm.faultIn(virt(START + 8 * PAGE), false);
   adapter.prefetch(mr, virt(START + 8 * PAGE), PAGE, true, true);
   assertEquals(mr.table!.access(8), TABLE_READ);
+  assertEquals(fields("odp.table").at(-1)!.runs[0]![3], "read");
   const frames = [phys, mm.pageAt(virt(START + 8 * PAGE))!.phys].map((at) =>
     mm.frameOf(at / PAGE)!
   );

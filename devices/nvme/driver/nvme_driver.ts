@@ -270,7 +270,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     for (const request of requests) this.#adopt(request);
     this.#batches.push(requests);
     // The doorbells are rung where the last one was made.
-    this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, requests[0]!.queue);
+    this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, 0);
   }
 
   #adopt(request: NvmeRequest): void {

@@ -108,7 +108,7 @@ export class MigrationFunction implements CommandPort {
     const records = new Uint8Array(pages.length * RECORD_BYTES);
     const view = new DataView(records.buffer);
     pages.forEach((page, index) => {
-      view.setUint32(index * RECORD_BYTES, page % 2 ** 32, true);
+      view.setUint32(index * RECORD_BYTES, page, true);
       view.setUint32(index * RECORD_BYTES + 4, realHigh(Math.floor(page / 2 ** 32)), true);
     });
     if (!this.#move(key, records, records.length, "write")) return null;
