@@ -159,14 +159,13 @@ Deno.test("an impossible BAR is reported with its numbers, and with what is poss
 });
 
 Deno.test("a device that finds no addresses does not come up, and what would help is said", () => {
-  const { hint, message } = assertThrows(
-    () => buildLab(config("strict", withDisk({ dmaMaskBits: 12 }))),
+  const build = () => buildLab(config("strict", withDisk({ dmaMaskBits: 12 })));
+  const { hint } = assertThrows(
+    build,
     ConfigError,
+    '"ssd" does not come up: Cannot allocate queue',
   );
-  assertEquals([message, hint], [
-    '"ssd" does not come up: Cannot allocate queue 0 of ssd: ENOMEM',
-    "give the machine more RAM or the device a wider mask",
-  ]);
+  assertEquals(hint, "give the machine more RAM or the device a wider mask");
 });
 
 Deno.test("memory that overlaps is refused as a configuration, not as a crash", () => {
@@ -256,10 +255,8 @@ Deno.test("an endpoint's configuration space says what its block says, a capabil
   };
   assertEquals(numbers({ vectors: 48 }), { pm: 1, express: 1, msi: 32, msix: 48 });
   const ids = { vendor: 1, device: 2, subvendor: 3, subdevice: 4, class: 5, revision: 6 };
-  assertEquals(numbers({ ...ids, capabilities: ["msi"], msi: 8 }), {
-    ...ids,
-    ...{ pm: 0, express: 0, msi: 8, msix: 0 },
-  });
+  const found = numbers({ ...ids, capabilities: ["msi"], msi: 8 });
+  assertEquals(found, { ...ids, pm: 0, express: 0, msi: 8, msix: 0 });
 });
 
 Deno.test("an endpoint's interrupt is an event of it, on the CPU that runs", () => {
