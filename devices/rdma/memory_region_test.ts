@@ -137,6 +137,8 @@ Deno.test("a page that moves between reading and mapping is read again, and neve
   mm.faultIn(START, true);
   const before = mm.pageAt(START)!.phys;
   const request = { virt: START, sizeBytes: PAGE, fault: true, downgrade: false };
+  const none = new PageFault(machine, mr, { ...request, sizeBytes: 0 });
+  assertEquals(none.begin(), -ERRNO.EFAULT);
   const fault = new PageFault(machine, mr, request);
   assertEquals([fault.begin(), fault.readPages()], [0, 0]);
   mm.migrate(START);
