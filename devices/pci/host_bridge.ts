@@ -95,7 +95,7 @@ const LISTED_NVIDIA: ReadonlySet<number> = new Set([0x2f95, 0x2f96, 0x2f97, 0x2f
  * How the kernel's list has a bridge with this root device.
  * @param listsNvidia The list is one that has bridges of NVIDIA.
  */
-export function listingOf(rootDevice: VendorDevice | null, listsNvidia = false): BridgeListing {
+export function listingOf(rootDevice: VendorDevice | null, listsNvidia: boolean): BridgeListing {
   if (rootDevice === null) return "not_listed";
   const { vendor, device } = rootDevice;
   if (vendor === GOOGLE) return "any";

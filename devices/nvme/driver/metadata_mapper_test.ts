@@ -89,10 +89,13 @@ Deno.test("a user command carries metadata in a descriptor (nvme.md ch. 1-5, ass
 });
 
 Deno.test("more than one piece of metadata forces SGLs for the data (nvme.md 2.1)", () => {
-  const rig = new DriverRig(BOTH);
+  const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
   const two = rig.request(pages(2), { metadata: pieces(2, 64) });
   rig.driver.prepare(two.iod, two.request);
   assertEquals(two.request.format, "sgl");
+  const ended = rig.record(() => rig.driver.complete(two.iod, two.request), ["dma.unmap"]);
+  const phys = [...pieces(2, 64), ...pages(2)].map((each) => each.phys);
+  assertEquals(ended.map(({ fields }) => Reflect.get(fields, "phys")), phys);
   const one = rig.request(pages(2), { metadata: pieces(1, 128) });
   rig.driver.prepare(one.iod, one.request);
   assertEquals(one.request.format, "prp");
