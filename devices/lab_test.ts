@@ -168,7 +168,7 @@ Deno.test("a device that finds no addresses does not come up, and what would hel
   assertEquals(hint, "give the machine more RAM or the device a wider mask");
 });
 
-Deno.test("memory that overlaps is refused as a configuration, not as a crash", () => {
+Deno.test("memory that overlaps and a value that its key does not take are refused as a configuration, not as a crash", () => {
   const region = (name: string, at: number) => ({
     name,
     basePhys: physAddr(at),
@@ -177,6 +177,8 @@ Deno.test("memory that overlaps is refused as a configuration, not as a crash", 
   });
   const regions = [region("a", GIB), region("b", GIB + 4096)];
   assertThrows(() => buildLab(config("off", [], { regions })), ConfigError, "overlaps");
+  const none = config("off", [], { cpus: 0 });
+  assertThrows(() => buildLab(none), ConfigError, "cpus of the machine cannot be 0");
   assertThrows(() => buildLab(config("off", withDisk(), { regions })), ConfigError, "overlaps");
 });
 
@@ -266,11 +268,6 @@ Deno.test("an endpoint's interrupt is an event of it, on the CPU that runs", () 
   lab.machine.cpu = 1;
   lab.device("dev", "endpoint").raise(2);
   assertEquals(seen, [["dev", { vector: 2, cpu: 1 }]]);
-});
-
-Deno.test("a value that its key does not take is refused with who has the key", () => {
-  const refused = () => buildLab({ ...defaultLabConfig(), cpus: 0 });
-  assertThrows(refused, ConfigError, "cpus of the machine cannot be 0");
 });
 
 Deno.test("a table that the IOMMU's model has not is the configuration's fault", () => {

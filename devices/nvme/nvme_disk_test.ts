@@ -246,9 +246,8 @@ Deno.test("metadata in more segments than the queue takes is refused with INVAL,
   assertEquals(end(true), ["OK", "OK", 3]);
   // What touches is one segment, wherever it touches.
   const touching = { segments: [vec(0x910_0000, 8), vec(0x910_0008, 8)] };
-  const buffer = { segments: [vec(0x900_0000, 1024)] };
-  const io = new DriverRig({ metadataBytes: 8 }).disk
-    .passthrough({ opcode: 2, buffer, metadata: touching, dwords: { 12: 1 } });
+  const { disk } = new DriverRig({ metadataBytes: 8 });
+  const io = disk.passthrough({ opcode: 2, buffer: data, metadata: touching });
   assertEquals(io.requests[0]!.bios[0]!.metadata, touching.segments);
 });
 

@@ -23,7 +23,6 @@ Deno.test("a forced write says so (NVM command set, write, bit 30)", () => {
   iod.sqe.fill(0xff);
   rig.driver.prepare(iod, request);
   assertEquals(hex(iod.sqe.slice(40)), "0".repeat(16) + "0700004000000000" + "0".repeat(16));
-  // All but the identifier; the data pointer is the tag's last one where PRPs do not set it.
   assertEquals(iod.sqe[0], 0x01);
   assertEquals(hex(iod.sqe.slice(4, 24)), "01000000" + "0".repeat(32));
 });
