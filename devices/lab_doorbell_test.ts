@@ -213,3 +213,22 @@ Deno.test("firmware's memory that no table reaches: the device does not come up,
   assertEquals(errnoName(-iommu.groups.setMode(dma, "strict")), "ERANGE");
   assertEquals([iommu.modeOf(dma), iommu.domains.length], ["passthrough", 0]);
 });
+
+Deno.test("what the DMA layer cannot take of a device is refused with its key", () => {
+  const refused = (settings: BlockSettings<"endpoint">) => {
+    const build = () => lab({ mode: "off", model: "amd" }, [endpoint(settings)]);
+    const { message, path } = assertThrows(build, ConfigError);
+    return `${path.at(-1)}: ${message}`;
+  };
+  const untrusted = '"nic" is untrusted, and an untrusted device is always translated';
+  assertEquals(refused({ untrusted: true, ownOps: true }), `dma_ops: ${untrusted}`);
+  const unknown = 'What "nic" is sent by an IOMMU of model amd is not known';
+  assertEquals(refused({ ats: true }), `ats: ${unknown}`);
+  const whole = { start: 2 ** 40, end: 2 ** 40 + 2 ** 32 };
+  const more = { start: 0, end: 2 ** 32 + 1 };
+  const most = "A region of firmware's memory has 4 GiB at most";
+  lab({ mode: "off" }, [endpoint({ relaxableRegions: [whole] })]);
+  const relaxable = refused({ relaxableRegions: [whole, more] });
+  assertEquals(relaxable, `relaxable_regions: ${most}`);
+  assertEquals(refused({ directRegions: [more] }), `direct_regions: ${most}`);
+});

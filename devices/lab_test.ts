@@ -121,7 +121,7 @@ Deno.test("across root ports peer memory needs a listed host bridge (p2p.md 9.4)
 
 Deno.test("an offset between bus and CPU addresses shows in what the device is given", () => {
   const lab = buildLab(config("strict", [
-    block("host_bridge", "h0", { busOffset: -0x1000_0000 }, [
+    block("host_bridge", "h0", { busOffset: -3 * GIB }, [
       block("root_port", "rp0", {}, [
         block("switch", "sw0", {}, [
           block("nvme", "ssd"),
@@ -135,10 +135,9 @@ Deno.test("an offset between bus and CPU addresses shows in what the device is g
     buffer: { segments: [{ phys, sizeBytes: 4096 }] },
   });
   run(lab);
-  assertEquals(io.status, "OK");
-  assertEquals(io.requests[0]!.command!.prp1, phys - 0x1000_0000);
+  assertEquals([io.status, io.requests[0]!.command!.prp1, phys - 3 * GIB], ["OK", 0, 0]);
   // Devices see the window there, so no IOVA may lie in it (dma.md 4.6).
-  assertEquals(lab.machine.config.windows.map(({ busOffset }) => busOffset), [-0x1000_0000]);
+  assertEquals(lab.machine.config.windows.map(({ busOffset }) => busOffset), [-3 * GIB]);
 });
 
 Deno.test("an impossible BAR is reported with its numbers, and with what is possible", () => {
@@ -152,14 +151,24 @@ Deno.test("an impossible BAR is reported with its numbers, and with what is poss
     'The BAR of "gpu" cannot be 12582912 bytes: it is not a power of two',
     "16777216 is the next one",
   ]);
-  const [message, hint] = refusal(
-    block("host_bridge", "h", { busOffset: -GIB * 4 }, [gpu({ barBytes: MIB })]),
-  );
-  assertMatch(message!, /^The BAR of "gpu" would lie at bus address -\d+$/);
-  assertEquals(hint, "choose an offset that keeps bus addresses from 0 to 2^53");
+  const busOffset = -3 * GIB - 4 * KIB;
+  assertEquals(refusal(block("host_bridge", "h", { busOffset }, [gpu({ barBytes: MIB })])), [
+    'The BAR of "gpu" would lie at bus address -4096',
+    "choose an offset that keeps bus addresses at 0 or above",
+  ]);
 });
 
-Deno.test("memory that overlaps is refused as a configuration, not as a crash", () => {
+Deno.test("a device that finds no addresses does not come up, and what would help is said", () => {
+  const build = () => buildLab(config("strict", withDisk({ dmaMaskBits: 12 })));
+  const { hint } = assertThrows(
+    build,
+    ConfigError,
+    '"ssd" does not come up: Cannot allocate queue',
+  );
+  assertEquals(hint, "give the machine more RAM or the device a wider mask");
+});
+
+Deno.test("memory that overlaps and a value that its key does not take are refused as a configuration, not as a crash", () => {
   const region = (name: string, at: number) => ({
     name,
     basePhys: physAddr(at),
@@ -168,6 +177,8 @@ Deno.test("memory that overlaps is refused as a configuration, not as a crash", 
   });
   const regions = [region("a", GIB), region("b", GIB + 4096)];
   assertThrows(() => buildLab(config("off", [], { regions })), ConfigError, "overlaps");
+  const none = config("off", [], { cpus: 0 });
+  assertThrows(() => buildLab(none), ConfigError, "cpus of the machine cannot be 0");
   assertThrows(() => buildLab(config("off", withDisk(), { regions })), ConfigError, "overlaps");
 });
 
@@ -237,6 +248,26 @@ Deno.test("the frame of an interrupt controller gets a window unless a region ha
   assertEquals(windows(0x0800_0000, 64 * KIB), made);
   assertEquals(windows(0x0809_0000, 64 * KIB), made);
   assertEquals(windows(0x0808_0000, 64 * KIB), []);
+});
+
+Deno.test("an endpoint's configuration space says what its block says, a capability that it lacks 0", () => {
+  const numbers = (settings: BlockSettings<"endpoint">) => {
+    const lab = buildLab(config("off", [block("endpoint", "dev", settings)]));
+    return Object.fromEntries(device(lab, "dev").function.numbers);
+  };
+  assertEquals(numbers({ vectors: 48 }), { pm: 1, express: 1, msi: 32, msix: 48 });
+  const ids = { vendor: 1, device: 2, subvendor: 3, subdevice: 4, class: 5, revision: 6 };
+  const found = numbers({ ...ids, capabilities: ["msi"], msi: 8 });
+  assertEquals(found, { ...ids, pm: 0, express: 0, msi: 8, msix: 0 });
+});
+
+Deno.test("an endpoint's interrupt is an event of it, on the CPU that runs", () => {
+  const lab = buildLab(config("off", [block("endpoint", "dev", { vectors: 3 })], { cpus: 2 }));
+  const seen: unknown[] = [];
+  lab.machine.events.listen(({ device, fields }) => seen.push([device, fields]), ["irq"]);
+  lab.machine.cpu = 1;
+  lab.device("dev", "endpoint").raise(2);
+  assertEquals(seen, [["dev", { vector: 2, cpu: 1 }]]);
 });
 
 Deno.test("a table that the IOMMU's model has not is the configuration's fault", () => {

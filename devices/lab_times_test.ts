@@ -1,7 +1,9 @@
 /** The times of CPUs and devices on whole machines: latencies change when something happens, and never what. */
 import { assert, assertEquals } from "@std/assert";
 import {
+  ArmedInjection,
   eventEntry,
+  INJECTION,
   type IommuMode,
   KIB,
   type MachineEvent,
@@ -12,6 +14,7 @@ import {
 import { allocateBuffer } from "@dmalab/runtime/memory";
 import { buildLab } from "./lab.ts";
 import { defaultLabConfig } from "./lab_config.ts";
+import { labConfig } from "./lab_literal.ts";
 
 const CPUS = 4;
 const REQUESTS = 300;
@@ -92,4 +95,23 @@ Deno.test("what a CPU does for a completion is never before the device has compl
     checked++;
   }
   assertEquals(checked, REQUESTS);
+});
+
+Deno.test("an Abort and the command that it ends are completed at once: interrupts take the CPU's time", () => {
+  const ssd = { kind: "nvme", name: "ssd" } as const;
+  const lab = buildLab(labConfig({
+    latenciesNs: { interrupt: 200 },
+    pci: [{ kind: "root_port", name: "rp0", children: [ssd] }],
+  }));
+  const { machine } = lab;
+  machine.armInjection(new ArmedInjection(INJECTION["device.answer"], 1, 1));
+  const buffer = allocateBuffer(machine, { sizeBytes: KIB });
+  lab.device("ssd", "nvme").disk.submit("read", { buffer });
+  while (machine.runNextActivity());
+  const completed: number[] = [];
+  machine.events.listen(({ at_ns }) => completed.push(at_ns), ["nvme.complete"]);
+  machine.advance(30e9);
+  while (machine.runNextActivity());
+  // The read is tried again on the CPU that has taken both interrupts.
+  assertEquals(completed, [30e9, 30e9, 30e9 + 400]);
 });

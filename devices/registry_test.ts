@@ -26,6 +26,11 @@ Deno.test("every block has a sentence, names each key once, and holds blocks tha
   }
 });
 
+Deno.test("only an endpoint's block says what its registers do", () => {
+  const described = [...DEVICES.blocks].filter(([, { hasRegisters }]) => hasRegisters);
+  assertEquals(described.map(([word]) => word), ["endpoint"]);
+});
+
 Deno.test("a reader of recordings knows the tables that the kinds of devices have", () => {
   assertEquals(DEVICES.tables, LAB_TABLES);
 });

@@ -1,6 +1,13 @@
 /** Submission queues in the controller's own memory, and what becomes of it. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type EventName, KIB, type MachineEvent, MIB, type PhysAddr } from "@dmalab/runtime";
+import {
+  type EventName,
+  KernelError,
+  KIB,
+  type MachineEvent,
+  MIB,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { ConfigError } from "../config_error.ts";
 import { buildLab, type Lab } from "../lab.ts";
 import type { NvmeDevice } from "./nvme_device.ts";
@@ -138,7 +145,8 @@ Deno.test("what peers still hold of a pulled disk keeps its provider (p2p.md 9.8
   const { providers } = on.topology;
   const held = providers.alloc(func, 8 * KIB)!;
   unplugNvme(ssdOf(on), on);
-  assertEquals(providers.of(func)!.state, "unbinding");
+  assertEquals([providers.of(func)!.state, ssdOf(on).dma.refusal], ["unbinding", "device_gone"]);
+  assertThrows(() => unplugNvme(ssdOf(on), on), KernelError, "it is gone already");
   providers.free(func, held);
   assertEquals(providers.everOf(func)!.state, "unbound");
 });

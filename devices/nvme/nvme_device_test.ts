@@ -32,7 +32,15 @@ Deno.test("the first BAR has the doorbells of all queues behind 4 KiB, a power o
   // The pairs of six queues, the admin queue among them, fill what 16 KiB have left.
   assertEquals(bar({ queues: 4, pollQueues: 1, doorbellStride: 8 }), [16384]);
   assertEquals(bar({ queues: 4, pollQueues: 2, doorbellStride: 8 }), [32768]);
-  assertEquals(bar({ queues: 6, pollQueues: 0, doorbellStride: 8 }), [32768]);
+  assertEquals(bar({ queues: 12, pollQueues: 0, doorbellStride: 7 }), [32768]);
+});
+
+Deno.test("a disk has the queues of both kinds, and a vector for each and for the admin queue (nvme.md 5.2)", () => {
+  const ssd = pciNode("nvme", "ssd", [], { queues: 2, pollQueues: 3, depth: 4096 });
+  const lab = buildLab({ ...defaultLabConfig(), pci: [pciNode("root_port", "rp0", [ssd])] });
+  const { disk, function: { vectors } } = lab.device("ssd", "nvme");
+  const { depthEntries } = disk.driver.queues.get(1)!;
+  assertEquals([disk.queueCount, vectors, depthEntries], [5, 6, 4095]);
 });
 
 Deno.test("a disk whose kernel driver is unbound interrupts the CPU that runs", () => {

@@ -138,8 +138,11 @@ Deno.test("a passthrough command without data needs no mapping", () => {
 
 Deno.test("a passthrough command larger than the hardware limit is refused (block.md 1.3)", () => {
   const rig = new DriverRig({ mdtsExponent: 3 });
-  const io = rig.disk.passthrough({ opcode: 2, buffer: { segments: [vec(0x200_0000, 65536)] } });
-  assertEquals([io.done, io.status], [true, "INVAL"]);
+  for (const admin of [false, true]) {
+    const buffer = { segments: [vec(0x200_0000, 65536)] };
+    const io = rig.disk.passthrough({ opcode: 2, admin, buffer });
+    assertEquals([io.done, io.status], [true, "INVAL"]);
+  }
 });
 
 /** Reads of one page each that continue each other on the disk, held back by one plug. */
@@ -232,13 +235,41 @@ Deno.test("metadata in more segments than the queue takes is refused with INVAL,
   const end = (metadataSgl: boolean) => {
     const rig = new DriverRig({ sgl: true, metadataSgl, metadataBytes: 8 });
     const user = { opcode: 2, buffer: data, metadata, dwords: { 12: 2 } };
+    const own = rig.finish(rig.disk.passthrough(user));
     return [
       rig.finish(rig.disk.submit("read", { buffer: data, metadata })).status,
-      rig.finish(rig.disk.passthrough(user)).status,
+      own.status,
+      own.requests[0]!.bios[0]!.metadata.length,
     ];
   };
-  assertEquals(end(false), ["INVAL", "OK"]);
-  assertEquals(end(true), ["OK", "OK"]);
+  assertEquals(end(false), ["INVAL", "OK", 1]);
+  assertEquals(end(true), ["OK", "OK", 3]);
+  // What touches is one segment, wherever it touches.
+  const touching = { segments: [vec(0x910_0000, 8), vec(0x910_0008, 8)] };
+  const { disk } = new DriverRig({ metadataBytes: 8 });
+  const io = disk.passthrough({ opcode: 2, buffer: data, metadata: touching });
+  assertEquals(io.requests[0]!.bios[0]!.metadata, touching.segments);
+});
+
+Deno.test("a user's metadata needs a format that has some, and an I/O queue (block.md 1.8)", () => {
+  const buffer = { segments: [vec(0x900_0000, 1)] };
+  const metadata = { segments: [vec(0x910_0000, 8)] };
+  const end = (metadataBytes: number, admin: boolean) =>
+    new DriverRig({ metadataBytes }).disk.passthrough({ opcode: 2, admin, buffer, metadata })
+      .status;
+  assertEquals([end(0, false), end(8, true), end(8, false)], ["INVAL", "INVAL", null]);
+});
+
+Deno.test("each piece of a write that is cut has its part of the metadata (nvme.md 3)", () => {
+  const rig = new DriverRig({ metadataBytes: 8, mdtsExponent: 1 });
+  const buffer = allocateBuffer(rig.machine, { sizeBytes: 16384 });
+  const [written, found] = (["counting", 0xaa] as const).map((fill) =>
+    allocateBuffer(rig.machine, { sizeBytes: 256, fill })
+  );
+  const write = rig.finish(rig.disk.submit("write", { buffer, metadata: written! }));
+  const read = rig.finish(rig.disk.submit("read", { buffer, metadata: found! }));
+  assertEquals([write.requests.length, read.status], [2, "OK"]);
+  assert(found!.equals(written!));
 });
 
 Deno.test("a user's metadata lies in 256 pages at most (block.md 1.8)", () => {

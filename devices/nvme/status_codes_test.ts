@@ -13,6 +13,12 @@ Deno.test("whatever the controller can answer has a name, and no two names mean 
   assertEquals(new Set(numbers).size, numbers.length);
 });
 
+Deno.test("types of statuses have the specification's numbers (section 4.6.1.1)", () => {
+  const types = [0, 1, 2, 3, 4, 5, 6, 7].map((number) => readStatus(number * 256).type);
+  const kept = [null, null, null];
+  assertEquals(types, ["generic", "command_specific", "media", "path", ...kept, "vendor"]);
+});
+
 Deno.test("a status forbids a retry by its bit 14 alone, as the queue entry has it", () => {
   assertEquals([0x0002, 0x3fff, 0x4002].map((status) => readStatus(status).doNotRetry), [
     false,

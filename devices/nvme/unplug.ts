@@ -15,7 +15,7 @@ export function unplugNvme(
   { machine, topology }: Pick<Lab, "machine" | "topology">,
 ): void {
   const { controller, disk, dma, function: func, isBound } = device;
-  if (!isBound && !func.present) {
+  if (!func.present) {
     throw new KernelError("ENODEV", `Cannot remove ${device.name}: it is gone already`);
   }
   controller.unplug();

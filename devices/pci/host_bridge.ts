@@ -32,7 +32,7 @@ export const ORDINARY_CPU: CpuIdentity = defaultsOf(CPU_SETTINGS);
 
 export interface HostBridgeInit {
   readonly name: string;
-  readonly domain?: number;
+  readonly domain: number;
   readonly rootBus: number;
   /** PCI bus address minus CPU address of everything below. Default 0. */
   readonly busOffset?: number;
@@ -61,7 +61,7 @@ export class HostBridge {
 
   constructor(init: HostBridgeInit) {
     this.name = init.name;
-    this.domain = init.domain ?? 0;
+    this.domain = init.domain;
     this.rootBus = init.rootBus;
     this.busOffset = init.busOffset ?? 0;
     this.whitelisted = init.whitelisted ?? null;
@@ -95,7 +95,7 @@ const LISTED_NVIDIA: ReadonlySet<number> = new Set([0x2f95, 0x2f96, 0x2f97, 0x2f
  * How the kernel's list has a bridge with this root device.
  * @param listsNvidia The list is one that has bridges of NVIDIA.
  */
-export function listingOf(rootDevice: VendorDevice | null, listsNvidia = false): BridgeListing {
+export function listingOf(rootDevice: VendorDevice | null, listsNvidia: boolean): BridgeListing {
   if (rootDevice === null) return "not_listed";
   const { vendor, device } = rootDevice;
   if (vendor === GOOGLE) return "any";

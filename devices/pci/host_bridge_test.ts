@@ -14,7 +14,7 @@ const INTEL: CpuIdentity = { vendor: "intel", family: 6 };
 
 function bridge(text: string | null, more: Partial<HostBridgeInit> = {}): HostBridge {
   const rootDevice = text === null ? null : parseVendorDevice(text);
-  return new HostBridge({ name: text ?? "none", rootBus: 0, rootDevice, ...more });
+  return new HostBridge({ name: text ?? "none", domain: 0, rootBus: 0, rootDevice, ...more });
 }
 
 function check(cpu: CpuIdentity, provider: HostBridge, client = provider): string {
@@ -24,15 +24,15 @@ function check(cpu: CpuIdentity, provider: HostBridge, client = provider): strin
 
 Deno.test("the list has four root devices for one bridge only (p2p.md 9.4)", () => {
   for (const device of [0x3c00, 0x3c01, 0x2f00, 0x2f01]) {
-    assertEquals(listingOf({ vendor: 0x8086, device }), "same_bridge_only");
+    assertEquals(listingOf({ vendor: 0x8086, device }, false), "same_bridge_only");
   }
   for (const device of [0x2030, 0x2031, 0x2032, 0x2033, 0x2020, 0x09a2]) {
-    assertEquals(listingOf({ vendor: 0x8086, device }), "any");
+    assertEquals(listingOf({ vendor: 0x8086, device }, false), "any");
   }
-  assertEquals(listingOf({ vendor: 0x8086, device: 0x2034 }), "not_listed");
-  assertEquals(listingOf({ vendor: 0x1ae0, device: 0x1234 }), "any", "Google, any device");
-  assertEquals(listingOf({ vendor: 0x1022, device: 0x2030 }), "not_listed");
-  assertEquals(listingOf(null), "not_listed");
+  assertEquals(listingOf({ vendor: 0x8086, device: 0x2034 }, false), "not_listed");
+  assertEquals(listingOf({ vendor: 0x1ae0, device: 0x1234 }, false), "any", "Google, any device");
+  assertEquals(listingOf({ vendor: 0x1022, device: 0x2030 }, false), "not_listed");
+  assertEquals(listingOf(null, false), "not_listed");
 });
 
 Deno.test("a bridge that is restricted to itself reaches no other one (p2p.md assertion 4)", () => {

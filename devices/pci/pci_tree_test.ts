@@ -92,7 +92,10 @@ Deno.test("a tree of more than 256 buses is refused", () => {
       ),
     ]));
   const error = assertThrows(() => buildPciTree(ports), ConfigError);
-  assertEquals(error.path[0], "rp25");
+  assertEquals([error.path[0], error.message], [
+    "rp25",
+    "The tree needs more than 256 bus numbers",
+  ]);
 });
 
 Deno.test("a device block is one device of several functions, wherever a device can stand", () => {
@@ -206,7 +209,7 @@ Deno.test("places that contradict each other are refused with their block", () =
     ],
     [
       [block("host_bridge", "h", [block("nvme", "x", [], { at: "01:00.0" })], { bus: 2 })],
-      "are on bus 01, not on 02",
+      'The blocks in "h" are on bus 01, not on 02',
     ],
     [[block("root_port", "rp", [block("port", "p")])], "it is allowed in switch"],
   ];

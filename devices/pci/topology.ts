@@ -23,7 +23,6 @@ export class PciTopology implements PeerRouter {
   readonly functions: readonly PciFunction[];
   /** As they were at boot: switching access control later does not change them. */
   readonly groups: readonly PciIommuGroup[];
-  readonly cpu: CpuIdentity;
   readonly providers: PeerProviders;
   readonly routes: PeerRoutes;
   readonly wire: Wire;
@@ -35,11 +34,10 @@ export class PciTopology implements PeerRouter {
    * @param tree Its functions have their BARs; the peer memory in them is added and published.
    * @param cpu The processor that the machine booted on.
    */
-  constructor(machine: Machine, tree: PciTree, cpu: CpuIdentity = ORDINARY_CPU) {
+  constructor(machine: Machine, tree: PciTree, readonly cpu: CpuIdentity = ORDINARY_CPU) {
     this.hostBridges = tree.hostBridges;
     this.functions = tree.functions;
     this.groups = iommuGroups(tree);
-    this.cpu = cpu;
     this.#machine = machine;
     this.providers = new PeerProviders(machine, () => machine.peers ??= this);
     this.routes = new PeerRoutes(machine, this.providers, cpu);

@@ -200,6 +200,8 @@ Deno.test("a distance without `verbose` warns of the root device alone (p2p.md 9
     return bench.warnings.total - before;
   };
   assertEquals([ask(), ask(false), ask(true)], [1, 1, 4]);
+  bench.topology.routes.distance(bench.func("provider"), [null], true);
+  assertEquals(bench.warnings.total, 7, "a client that is no PCI device");
 });
 
 Deno.test("a kind is computed once and then remembered; a distance is always computed (p2p.md 9.5)", () => {
@@ -256,6 +258,7 @@ Deno.test("a client that is no PCI function cannot have peer memory (p2p.md 9.5)
   assertEquals(bench.topology.mapType(physAddr(BAR), platform), "not_supported");
   assertEquals(bench.topology.mapType(physAddr(0), platform), "none");
   assertEquals(bench.topology.resolveBusAddress(platform, BAR), -1);
+  assertEquals(bench.topology.passesRoot(platform, BAR as DmaAddr, physAddr(BAR), "read"), true);
 });
 
 Deno.test("peer memory is lent in pages, first fit (p2p.md 9.7, assertion 8)", () => {

@@ -88,6 +88,8 @@ Deno.test("the link of page 700 fails: 700 pages are destroyed, and nothing is l
   });
   assertEquals(bench.fields("call.dma_iova_destroy", "mapped_len"), [2867200]);
   assertEquals(bench.fields("vfio.unwind", "mapped_pages"), [700]);
+  const unwound = bench.events.find(({ name }) => name === "vfio.unwind");
+  assertEquals(unwound!.why!.inputs.linked_only, true);
   assertEquals(bench.counts("call.dma_iova_link", "call.dma_iova_sync", "iommu.unmap"), [
     701,
     0,
@@ -148,8 +150,8 @@ Deno.test("3 pages: a table with room for 4, and a length of 12288 (hmm-rdma-vfi
   const bench = new MigrationBench();
   const { mailbox } = bench.driver.allocBuffer(3, DMA_FROM_DEVICE, false);
   assertEquals([mailbox!.entries, mailbox!.roomEntries, mailbox!.sizeBytes], [3, 4, 32]);
-  assertEquals(mailbox!.lengthBytes, 12288);
-  assertEquals(bench.fields("vfio.key", "size_bytes"), [12288]);
+  assertEquals([mailbox!.lengthBytes, bench.function.keyCount], [12288, 1]);
+  assertEquals([mailbox!.key, bench.fields("vfio.key", "size_bytes")], [1, [12288]]);
 });
 
 Deno.test("a buffer for headers costs no DMA call, and a page array only (hmm-rdma-vfio.md ch. 3, assertion 6)", () => {
@@ -264,8 +266,8 @@ Deno.test("get takes the first spare buffer that is large enough, and frees smal
   const small = driver.allocBuffer(2, DMA_FROM_DEVICE, false);
   const fits = driver.allocBuffer(8, DMA_FROM_DEVICE, false);
   const behind = driver.allocBuffer(2, DMA_FROM_DEVICE, false);
-  const other = put(16, DMA_TO_DEVICE);
   for (const buffer of [small, fits, behind]) driver.putBuffer(buffer);
+  const other = put(16, DMA_TO_DEVICE);
   const header = put(1, null);
   assertEquals(driver.buffers.size, 0, "none is in use");
   const registered = bench.count("vfio.register");
@@ -273,7 +275,7 @@ Deno.test("get takes the first spare buffer that is large enough, and frees smal
   assertEquals(driver.getBuffer(4, DMA_FROM_DEVICE, false), fits);
   assertEquals([small.freed, behind.freed, other.freed, header.freed], [true, false, false, false]);
   assertEquals(bench.count("vfio.register"), registered, "as is: nothing is mapped anew");
-  assertEquals(driver.spare, [other, behind, header]);
+  assertEquals(driver.spare, [behind, other, header]);
 
   // None is large enough: all of that direction are freed on the way, and a new one is made.
   const made = driver.getBuffer(4, DMA_FROM_DEVICE, false);
@@ -282,6 +284,8 @@ Deno.test("get takes the first spare buffer that is large enough, and frees smal
     true,
     registered + 1,
   ]);
+  const reasons = bench.events.flatMap(({ name, why }) => name === "vfio.buffer" ? why ?? [] : []);
+  assertEquals(reasons.map(({ inputs }) => inputs.freed), [1, 1]);
   assertEquals(driver.getBuffer(1, null, false), header);
   assertEquals(driver.spare, [other]);
 });
@@ -412,6 +416,7 @@ Deno.test("a device cannot write where it may only read, and says EIO (hmm-rdma-
   const small = driver.allocBuffer(15, DMA_FROM_DEVICE, false);
   assertEquals(errnoOf(() => driver.save(small)), "ENOSPC");
   assertEquals(errnoOf(() => driver.load(buffer, 64 * KIB + 1)), "EINVAL");
+  assertEquals(errnoOf(() => driver.load(small, 60 * KIB + 1)), "EINVAL");
   driver.detach();
   driver.detached = false;
   assertEquals(errnoOf(() => driver.save(small)), "ENOSPC");
@@ -423,16 +428,20 @@ Deno.test("a device cannot write where it may only read, and says EIO (hmm-rdma-
 });
 
 Deno.test("a device whose key holds an address of 64 bits that nothing is mapped at neither saves nor loads (hmm-rdma-vfio.md 3.3)", () => {
-  const bench = new MigrationBench({ settings: { stateBytes: 512 } });
+  const bench = new MigrationBench({
+    iommu: { model: "vtd_first_stage", addressBits: 57 },
+    settings: { stateBytes: 512 },
+  });
   const { dev, function: migration, machine } = bench;
   const page = machine.dma.dmaAllocCoherent(dev, 4096)!;
-  machine.hostMemory.write(page.physOf(0), new Uint8Array(8).fill(0xf0), 0, 8);
+  machine.hostMemory.write(page.physOf(0), Uint8Array.of(0, 0, 0, 0, 0, 0, 0x80, 0xff), 0, 8);
   migration.shareCommandPage(page.dma);
   const key = migration.beginKey(1, 4096, 4096);
   assert(migration.fetchEntries(key, 0, 1));
   assertEquals([migration.save(key), migration.load(key, 512)], [false, false]);
   assertEquals(bench.count("vfio.data"), 0);
   assertEquals(bench.fields("iommu.fault", "access"), ["write", "read"]);
+  assertEquals(bench.fields("iommu.fault", "reason"), ["not_present", "not_present"]);
 });
 
 Deno.test("a key moves nothing before all of its entries are fetched, nor more than its length, nor once it is destroyed (hmm-rdma-vfio.md 3.3)", () => {
@@ -506,9 +515,10 @@ Deno.test("a device that follows no pages has nothing to report, and none into a
   const bench = new MigrationBench();
   const { key } = bench.driver.allocBuffer(1, DMA_FROM_DEVICE, false);
   assertEquals(bench.function.report(key!), null);
-  const tracker = bench.driver.track(0x10_0000 as never, MIB, 4096, 1);
-  bench.function.noteWrite(0x10_0000, 1);
+  const tracker = bench.driver.track(0x10_0000 as never, 4 * MIB, 4096, 1);
+  bench.function.noteWrite(0x10_0000, 513 * 4096);
   assertEquals(bench.function.report(key! + 100), null);
+  assertEquals(bench.function.report(key!), { records: 512, more: true });
   assertEquals(bench.function.report(key!), { records: 1, more: false });
   tracker.stop();
   assertEquals(bench.function.report(key!), null);

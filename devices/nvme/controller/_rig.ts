@@ -30,6 +30,8 @@ export class FlatMemory implements HostBus {
   readonly reads: [dma: number, sizeBytes: number][] = [];
   readonly writes: [dma: number, sizeBytes: number][] = [];
   readonly faults: string[] = [];
+  /** Upper halves of addresses that no number stands for. */
+  readonly wideHighs: number[] = [];
 
   read(_dev: DmaDevice, dma: number, into: Uint8Array, offset: number, size: number): boolean {
     if (!this.#check(dma, size, "read")) return false;
@@ -60,8 +62,9 @@ export class FlatMemory implements HostBus {
     return true;
   }
 
-  faultWide(_dev: DmaDevice, access: "read" | "write"): void {
+  faultWide(_dev: DmaDevice, access: "read" | "write", high: number): void {
     this.faults.push(`${access} wide`);
+    this.wideHighs.push(high % 2 ** 32);
   }
 
   putU64(at: number, value: number | bigint): void {

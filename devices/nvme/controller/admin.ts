@@ -310,7 +310,7 @@ export class AdminCommandHandler {
     const id = command.getUint16(40, true);
     const queue = id === 0 ? undefined : this.#options.queues.completion(id);
     if (queue === undefined) return STATUS.INVALID_QUEUE_ID;
-    if (queue.users > 0) return STATUS.INVALID_QUEUE_DELETION;
+    if (this.#options.queues.hasUsers(queue)) return STATUS.INVALID_QUEUE_DELETION;
     this.#options.queues.removeCompletion(queue);
     return STATUS.SUCCESS;
   }

@@ -331,7 +331,7 @@ export class SglWalk {
       if (segmentBytes === 0 || segmentBytes % SGL_DESCRIPTOR_BYTES !== 0 || addressLow % 8 !== 0) {
         return STATUS.INVALID_SGL_SEGMENT;
       }
-      if (addressHigh >= WIDE) return this.#wide("read", high);
+      if (addressHigh >= WIDE) return this.#wide("read", addressHigh);
       const count = segmentBytes / SGL_DESCRIPTOR_BYTES;
       if (this.#walked + count > MAX_DESCRIPTORS) return STATUS.INVALID_SGL_COUNT;
       let address = addressHigh * HALF + addressLow;

@@ -107,7 +107,7 @@ export class ControllerHostMemory {
     const dma = this.#slotDma(lba % this.#slots);
     if (!this.#host.read(dma, this.#bytes, 0, ENTRY_BYTES)) return this.disable();
     const low = lba % 2 ** 32;
-    const high = this.#epoch * 2 ** 16 + Math.floor(lba / 2 ** 32) % 2 ** 16;
+    const high = this.#epoch * 2 ** 16 + Math.floor(lba / 2 ** 32);
     const entry = this.#entry;
     const hit = entry.getUint32(0, true) === low && entry.getUint32(4, true) === high;
     const { events } = this.#host;

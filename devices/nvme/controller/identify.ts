@@ -127,7 +127,7 @@ export function identifyNamespace(identity: NamespaceIdentity): Uint8Array {
   const page = zeros(Uint8Array, IDENTIFY_BYTES);
   const view = viewOf(page);
   for (const at of [NAMESPACE.SIZE, NAMESPACE.CAPACITY, NAMESPACE.UTILIZATION]) {
-    view.setUint32(at, identity.blockCount % 2 ** 32, true);
+    view.setUint32(at, identity.blockCount, true);
     view.setUint32(at + 4, Math.floor(identity.blockCount / 2 ** 32), true);
   }
   if (identity.metadataBytes > 0) page[NAMESPACE.METADATA_CAPABILITIES] = METADATA_SEPARATE;

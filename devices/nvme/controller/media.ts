@@ -202,11 +202,7 @@ export class PatternStore {
     const end = offsetBytes + sizeBytes;
     const firstWhole = Math.ceil(offsetBytes / CHUNK_BYTES);
     const endWhole = Math.floor(end / CHUNK_BYTES);
-    if (firstWhole >= endWhole) {
-      this.#zeroPart(offsetBytes, Math.min(end, firstWhole * CHUNK_BYTES));
-      this.#zeroPart(Math.max(offsetBytes, firstWhole * CHUNK_BYTES), end);
-      return;
-    }
+    if (firstWhole > endWhole) return this.#zeroPart(offsetBytes, end);
     this.#zeroPart(offsetBytes, firstWhole * CHUNK_BYTES);
     this.#dropChunks(firstWhole, endWhole);
     this.#budget.hold(EXTENT_BYTES);

@@ -58,6 +58,7 @@ Deno.test("what was written is read back, and its neighbours stay fresh", () => 
   assertEquals(disk.bytes(5000, 6000), data);
   assertEquals(disk.bytes(4000, 1000), fresh(4000, 1000));
   assertEquals(disk.bytes(11000, 1000), fresh(11000, 1000));
+  assertEquals(disk.bytes(16376, 4104), fresh(16376, 4104));
   assertEquals(budget.heldBytes, 2 * 4096);
 });
 

@@ -18,8 +18,6 @@ export interface ControllerRings {
 }
 
 export class CompletionQueue {
-  /** Submission queues that complete here. */
-  users = 0;
   /** Where the page of the last entry lies. */
   readonly page = new EntryPage();
   /** What the host has taken, as its doorbell said. */
@@ -69,9 +67,7 @@ export class SubmissionQueue {
     readonly baseDma: DmaAddr,
     readonly depthEntries: number,
     readonly completion: CompletionQueue,
-  ) {
-    completion.users++;
-  }
+  ) {}
 
   get isEmpty(): boolean {
     return this.head === this.tail;
@@ -109,21 +105,21 @@ export class QueueTable {
 
   removeSubmission(queue: SubmissionQueue): void {
     this.#submission[queue.id] = undefined;
-    invariant(
-      queue.completion.users > 0,
-      "A completion queue has fewer users than submission queues",
-    );
-    queue.completion.users--;
   }
 
   removeCompletion(queue: CompletionQueue): void {
-    invariant(queue.users === 0, "A completion queue goes before its users");
+    invariant(!this.hasUsers(queue), "A completion queue goes before its users");
     this.#completion[queue.id] = undefined;
   }
 
   /** Whether any I/O queue exists. */
   get hasIoQueues(): boolean {
     return this.#completion.some((queue) => queue !== undefined && queue.id !== 0);
+  }
+
+  /** Whether a submission queue completes at `completion`. */
+  hasUsers(completion: CompletionQueue): boolean {
+    return this.#submission.some((queue) => queue?.completion === completion);
   }
 
   /** Every submission queue that completes at `completion`, in the order of their numbers. */

@@ -93,6 +93,15 @@ Deno.test("each register that a host writes keeps all 32 bits, and the others no
   assertEquals([readAll(without.registers), without.calls()], [CAP, []]);
 });
 
+Deno.test("queues of the admin pair lie where ASQ and ACQ say, and have AQA's depths (3.1.8 to 3.1.10)", () => {
+  const { registers, setups } = bench();
+  setUp(registers);
+  registers.write32(0x14, CC);
+  const { completionBase, completionDepth, submissionBase, submissionDepth } = setups[0]!;
+  assertEquals([submissionDepth, submissionBase], [64, 0x12_1000_3000]);
+  assertEquals([completionDepth, completionBase], [32, 0x34_f000_5000]);
+});
+
 Deno.test("what a controller cannot be enabled with leaves it failed, not ready (3.1.5, 3.1.6)", () => {
   const status = (cc: number, changes: Record<number, number> = {}) => {
     const { registers, calls } = bench();

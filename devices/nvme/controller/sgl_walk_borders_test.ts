@@ -57,7 +57,7 @@ const fault = (what: string) => ({
 });
 
 Deno.test("addresses of data, segments and metadata lists reach up to 2^64, but for what no number stands for", () => {
-  const { data, metadata } = bench();
+  const { data, memory, metadata } = bench();
   const whole = { status: 0, ranges: [[last, 512]] as [number, number][], entries: [], faults: [] };
   assertEquals(data([LAST_PAGE, 512, DATA], 512), whole);
   assertEquals(data([WIDE, 512, DATA], 512), fault("write wide"));
@@ -69,6 +69,10 @@ Deno.test("addresses of data, segments and metadata lists reach up to 2^64, but 
   }
   assertEquals(metadata(LAST_PAGE, 8), fault(read));
   assertEquals(metadata(WIDE, 8), fault("read wide"));
+  memory.putSgl(LIST, 3n * WIDE, 32, LAST_SEGMENT);
+  memory.wideHighs.length = 0;
+  assertEquals(data([LIST, 16, SEGMENT], 512).faults, ["read wide"]);
+  assertEquals(memory.wideHighs, [3 * 2 ** 21], "of the segment that is wide");
 });
 
 Deno.test("each walk begins anew: ranges, numbers of entries, and what it takes of a block that is too long", () => {

@@ -8,9 +8,10 @@ import type { Io } from "../io.ts";
 /** Reads of one page each, apart from each other on the disk, held back by one plug. */
 function batchOf(rig: DriverRig, count: number): Io[] {
   const plug = new Plug<NvmeRequest>();
-  const ios = pages(count).map((page, index) =>
-    rig.disk.submit("read", { lba: index * 64, buffer: { segments: [page] }, plug })
-  );
+  const ios = pages(count).map((page, index) => {
+    rig.machine.events.context.site = index;
+    return rig.disk.submit("read", { lba: index * 64, buffer: { segments: [page] }, plug });
+  });
   plug.flush();
   return ios;
 }
@@ -21,8 +22,9 @@ Deno.test("a batch is one activity with one doorbell for all its commands (nvme.
   const events = rig.record(() => rig.machine.runNextActivity(), ["nvme.submit", "nvme.doorbell"]);
   const submits = events.filter(({ name }) => name === "nvme.submit");
   assertEquals(submits.map(({ request }) => request), ios.map(({ requests }) => requests[0]!.id));
-  assertEquals(events.slice(5).map(({ fields, request }) => [fields, request]), [
-    [{ queue: 1, value: 5, which: "sq_tail" }, null],
+  // It is rung where the last one was made.
+  assertEquals(events.slice(5).map(({ fields, request, site }) => [fields, request, site]), [
+    [{ queue: 1, value: 5, which: "sq_tail" }, null, 4],
   ]);
   rig.run();
   assertEquals(ios.map(({ status }) => status), Array(5).fill("OK"));

@@ -20,9 +20,11 @@ Deno.test("read-ahead is limited in retries and hinted (captured: control 0x8000
 Deno.test("a forced write says so (NVM command set, write, bit 30)", () => {
   const rig = new DriverRig();
   const { request, iod } = rig.request(pages(1), { op: "write", flags: BIO_FLAG.FUA });
+  iod.sqe.fill(0xff);
   rig.driver.prepare(iod, request);
-  assertEquals(hex(iod.sqe.slice(48, 56)), "0700004000000000");
+  assertEquals(hex(iod.sqe.slice(40)), "0".repeat(16) + "0700004000000000" + "0".repeat(16));
   assertEquals(iod.sqe[0], 0x01);
+  assertEquals(hex(iod.sqe.slice(4, 24)), "01000000" + "0".repeat(32));
 });
 
 Deno.test("commands without data have no data pointer", () => {

@@ -72,8 +72,6 @@ export class ControllerLife implements ActivityHandler {
   #controllerMemory: ControllerMemory | null = null;
   /** Commands of I/O queues lie in the controller's memory. */
   #queuesInController = false;
-  /** I/O queues that interrupt: the first ones. */
-  #interruptQueues = 0;
 
   constructor(driver: NvmeDriver) {
     this.#driver = driver;
@@ -316,7 +314,7 @@ export class ControllerLife implements ActivityHandler {
       "queues are numbered in the order in which they are made",
     );
     // CPUs are dealt out to each kind of queue from the first one on.
-    const place = vector < 0 ? id - 1 - this.#interruptQueues : id - 1;
+    const place = vector < 0 ? id - 1 - options.queues : id - 1;
     const cpu = id === 0 ? 0 : place % machine.config.cpus;
     // And to nodes in runs of equal length.
     const node = Math.floor((cpu * (options.nodes ?? 1)) / machine.config.cpus);
@@ -356,16 +354,15 @@ export class ControllerLife implements ActivityHandler {
 
   /** Allocates the memory of all queues first; then creates each on the controller. */
   #addIoQueues(commands: AdminCommands, capabilities: ControllerCapabilities): void {
-    const { depthEntries = 1024, pollQueues } = this.#driver.options;
+    const { depthEntries = 1024, queues } = this.#driver.options;
     const count = commands.numberOfQueues(this.#wantedQueues);
-    // Where there are fewer than asked for, it is the polled ones that are missing.
-    this.#interruptQueues = Math.min(count, this.#wantedQueues - pollQueues);
     const wanted = Math.min(capabilities.maxQueueEntries, depthEntries);
     const there = this.#controllerMemory?.queueDepth(count, wanted) ?? 0;
     this.#queuesInController = there > 0;
     const depth = there > 0 ? there : wanted;
     for (let id = 1; id <= count; id++) {
-      const vector = id <= this.#interruptQueues ? id : -1;
+      // Where there are fewer than asked for, it is the polled ones that are missing.
+      const vector = id <= queues ? id : -1;
       this.#addQueue(id, vector, depth, depth - 1);
     }
   }
@@ -401,7 +398,6 @@ export class ControllerLife implements ActivityHandler {
       for (const request of queue.abandon()) this.#driver.post(request);
       queue.release();
     }
-    this.#interruptQueues = Math.min(this.#interruptQueues, count);
   }
 
   /** A controller that refuses the memory works without it. */

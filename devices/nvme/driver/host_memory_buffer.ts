@@ -127,7 +127,6 @@ function describe(
     const at = index * DESCRIPTOR_BYTES;
     memory.writeU64(list.physOf(at), dma);
     memory.writeU32(list.physOf(at + 8), sizeBytes / CTRL_PAGE_BYTES);
-    memory.writeU32(list.physOf(at + 12), 0);
   });
   return new HostMemoryBuffer(machine, dev, chunks, list);
 }

@@ -52,6 +52,22 @@ Deno.test("HMMAXD pieces at most: what they hold must be HMMIN, or it is nothing
   assertEquals(chunksOf(new DriverRig({ hostMemory: needy })), []);
 });
 
+Deno.test("memory that the controller refuses is freed (nvme.md 5.3)", () => {
+  const rig = new DriverRig({ hostMemory: NEEDS });
+  const { bus, pages } = rig.machine;
+  const before = pages.takenBytes;
+  const original = bus.readWords.bind(bus);
+  bus.readWords = (dev, dma, into, point) => {
+    const read = original(dev, dma, into, point);
+    // A list of no pieces.
+    if (into.length === 16 && into[10] === 0x0d) into[15] = 0;
+    return read;
+  };
+  rig.driver.reset();
+  // Its pieces, and the page of their list.
+  assertEquals([chunksOf(rig), before - pages.takenBytes], [[], 10 * MIB + 4 * KIB]);
+});
+
 Deno.test("the feature tells size, list and count; after a reset the same memory is returned", () => {
   const rig = new DriverRig({ hostMemory: NEEDS });
   const [grant, ...more] = grants(rig, () => rig.driver.reset());

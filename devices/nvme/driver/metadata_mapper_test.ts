@@ -1,5 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "@dmalab/runtime";
+import {
+  ArmedInjection,
+  BLK_STS,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  INJECTION,
+  MIB,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { BIO_FLAG, type BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import {
@@ -66,7 +74,7 @@ Deno.test("metadata is mapped after the data and unmapped before it (nvme.md 2.6
 });
 
 Deno.test("a user command carries metadata in a descriptor (nvme.md ch. 1-5, assertion 8)", () => {
-  const rig = new DriverRig(BOTH);
+  const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
   const { request, iod } = rig.request([vec(32 * MIB, 512)], {
     op: "write",
     flags: BIO_FLAG.USER,
@@ -77,14 +85,17 @@ Deno.test("a user command carries metadata in a descriptor (nvme.md ch. 1-5, ass
   assertEquals([iod.sglAddress, iod.sglLengthBytes], [32 * MIB as DmaAddr, 512]);
   assertEquals(descriptors(rig, iod.metaDma, 1), [[0x00, META, 8]]);
   rig.driver.complete(iod, request);
-  assertEquals(rig.calls("dma_pool_free"), 1);
+  assertEquals([rig.calls("dma_unmap_phys"), rig.calls("dma_pool_free")], [2, 1]);
 });
 
 Deno.test("more than one piece of metadata forces SGLs for the data (nvme.md 2.1)", () => {
-  const rig = new DriverRig(BOTH);
+  const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
   const two = rig.request(pages(2), { metadata: pieces(2, 64) });
   rig.driver.prepare(two.iod, two.request);
   assertEquals(two.request.format, "sgl");
+  const ended = rig.record(() => rig.driver.complete(two.iod, two.request), ["dma.unmap"]);
+  const phys = [...pieces(2, 64), ...pages(2)].map((each) => each.phys);
+  assertEquals(ended.map(({ fields }) => Reflect.get(fields, "phys")), phys);
   const one = rig.request(pages(2), { metadata: pieces(1, 128) });
   rig.driver.prepare(one.iod, one.request);
   assertEquals(one.request.format, "prp");
@@ -122,6 +133,17 @@ Deno.test("a later piece that cannot be mapped undoes those listed: RESOURCE (nv
   assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
   assertEquals(rig.calls("dma_unmap_phys"), 3);
   assertEquals(rig.calls("dma_pool_free"), 1);
+});
+
+Deno.test("without memory for a list of metadata all is undone: RESOURCE (nvme.md 3)", () => {
+  const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
+  const { request, iod } = rig.request([vec(32 * MIB, 512)], {
+    flags: BIO_FLAG.USER,
+    metadata: [vec(META, 8)],
+  });
+  rig.machine.armInjection(new ArmedInjection(INJECTION.dma_pool_alloc));
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
+  assertEquals([rig.calls("dma_map_phys"), rig.calls("dma_unmap_phys")], [2, 2]);
 });
 
 const STRICT_BOTH: DriverRigOptions = { ...BOTH, iommu: { mode: "strict" } };

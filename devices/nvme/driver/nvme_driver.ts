@@ -240,7 +240,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   }
 
   cpuOfVector(vector: number): number {
-    return this.queues.cpuOfVector(vector);
+    return this.queues.ofVector(vector)?.cpu ?? 0;
   }
 
   /** The number of the request that a command in flight serves, or null. */
@@ -270,7 +270,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     for (const request of requests) this.#adopt(request);
     this.#batches.push(requests);
     // The doorbells are rung where the last one was made.
-    this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, requests[0]!.queue);
+    this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, 0);
   }
 
   #adopt(request: NvmeRequest): void {
@@ -465,17 +465,16 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     return taken;
   }
 
-  /** Takes the completions of every queue with this vector. */
+  /** Takes the completions of the queue with this vector. */
   raise(vector: number): void {
+    const queue = this.queues.ofVector(vector);
+    if (queue === undefined || !queue.takeCompletion(this)) return;
+    while (queue.takeCompletion(this));
+    // One doorbell for all that were taken: it belongs to no request.
     const { context } = this.machine.events;
-    for (const queue of this.queues.ofVector(vector)) {
-      if (!queue.takeCompletion(this)) continue;
-      while (queue.takeCompletion(this));
-      // One doorbell for all that were taken: it belongs to no request.
-      const request = context.enterRequest(null);
-      queue.ringCompletionDoorbell();
-      context.leaveRequest(request);
-    }
+    const request = context.enterRequest(null);
+    queue.ringCompletionDoorbell();
+    context.leaveRequest(request);
   }
 
   /** One completion (`nvme_handle_cqe()`): unmap, then decide. */

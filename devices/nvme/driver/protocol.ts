@@ -110,7 +110,7 @@ export const SQE = {
 export const PSDT = { PRP: 0x00, SGL: 0x40, SGL_AND_METADATA_SGL: 0x80 } as const;
 
 /** Type byte of an SGL descriptor. */
-export const SGL_TYPE = { DATA_BLOCK: 0x00, SEGMENT: 0x20, LAST_SEGMENT: 0x30 } as const;
+export const SGL_TYPE = { DATA_BLOCK: 0x00, LAST_SEGMENT: 0x30 } as const;
 
 /** Bits of the control half of a read's or write's cdw12. */
 export const CONTROL = { LIMITED_RETRY: 0x8000, FORCE_UNIT_ACCESS: 0x4000 } as const;

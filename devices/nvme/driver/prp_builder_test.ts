@@ -214,6 +214,12 @@ Deno.test("partial_destroy_on_list_failure: only what was placed is destroyed (n
   assertEquals(live([]).unmapped, 131072);
 });
 
+Deno.test("of data in one page only PRP1 is written (nvme.md 2.3)", () => {
+  const rig = new DriverRig();
+  const written = rig.record(() => rig.read(pages(1)), ["nvme.prp"]);
+  assertEquals(written.map(({ fields }) => Reflect.get(fields, "index")), [-1]);
+});
+
 Deno.test("a failed allocation of a chained page undoes everything (nvme.md 2.3)", () => {
   const rig = new DriverRig({ device: { coherent: false } });
   const { iod, status } = prepareShort(rig, [vec(BASE, 513 * 4096), vec(2 * BASE, 8192)], {

@@ -43,6 +43,8 @@ Deno.test("each write of a ring's memory is reported with its place and size (NV
   const places = new Set(entries.map(([phys]) => phys));
   const cleared = written.filter(([phys, bytes]) => bytes === 16 && places.has(phys as PhysAddr));
   assertEquals(cleared, entries as typeof cleared);
+  const { memory } = rig.machine;
+  assertEquals(entries.filter(([phys]) => memory.readU32(phys! + 12 as PhysAddr) !== 0), []);
 });
 
 Deno.test("a command in flight is found by its whole id, a stale one by none (nvme.md 4.2)", () => {
@@ -50,7 +52,7 @@ Deno.test("a command in flight is found by its whole id, a stale one by none (nv
   rig.read(pages(1));
   const [request] = rig.disk.submit("read", { buffer: { segments: pages(1) } }).requests;
   rig.machine.runNextActivity();
-  assertEquals(request!.cid, 0x1000);
+  assertEquals([request!.cid, request!.command!.bytes[0]], [0x1000, 0x02]);
   assertEquals(rig.driver.requestOf(1, 0x1000), request!.id);
   for (const other of [0x0000, 0x2000, 0x1001]) assertEquals(rig.driver.requestOf(1, other), null);
   assertEquals([rig.driver.requestOf(0, 0x1000), rig.driver.requestOf(9, 0x1000)], [null, null]);

@@ -683,35 +683,23 @@ export class ShadowDoorbells {
   }
 }
 
-const NO_QUEUES: readonly QueuePair[] = [];
-
 /** A controller's queues: by number, by interrupt vector, and by the CPU they serve. */
 export class QueueSet {
   /** By number; 0 is the admin queue. */
   readonly #queues: QueuePair[] = [];
-  readonly #byVector: QueuePair[][] = [];
-
   /** I/O queues that interrupt. They have the lower numbers; those after them are polled. */
   #interrupting = 0;
 
   add(queue: QueuePair): void {
     invariant(queue.id === this.#queues.length, "Queues are added out of order");
     this.#queues[queue.id] = queue;
-    if (queue.polled) return;
-    if (queue.id > 0) this.#interrupting++;
-    (this.#byVector[queue.vector] ??= []).push(queue);
+    if (queue.id > 0 && !queue.polled) this.#interrupting++;
   }
 
   /** Keeps the I/O queues up to a number. @returns The others, which are no part of it any more. */
   keep(lastId: number): readonly QueuePair[] {
-    const dropped = this.#queues.splice(lastId + 1);
-    for (const queue of dropped) {
-      if (queue.polled) continue;
-      invariant(this.#interrupting > 0, "More queues go than interrupt");
-      this.#interrupting--;
-      this.#byVector[queue.vector] = this.ofVector(queue.vector).filter((each) => each !== queue);
-    }
-    return dropped;
+    this.#interrupting = Math.min(this.#interrupting, lastId);
+    return this.#queues.splice(lastId + 1);
   }
 
   /** How many I/O queues there are: fewer than at first where a reset has brought fewer back. */
@@ -733,12 +721,10 @@ export class QueueSet {
     return this.#queues.slice(1);
   }
 
-  ofVector(vector: number): readonly QueuePair[] {
-    return this.#byVector[vector] ?? NO_QUEUES;
-  }
-
-  cpuOfVector(vector: number): number {
-    return this.#byVector[vector]?.[0]?.cpu ?? 0;
+  /** The queue that an interrupt is for: one that is not polled has its number as its vector. */
+  ofVector(vector: number): QueuePair | undefined {
+    const queue = this.#queues[vector];
+    return queue?.polled === false ? queue : undefined;
   }
 
   /**

@@ -45,6 +45,12 @@ Deno.test("the limits are those of 6.12 (nvme.md 6, captured.md)", () => {
   assertEquals(rigOf({ sgl: true, ...STRICT }).disk.limits.maxSegments, 33);
 });
 
+Deno.test("a request without a segment is IOERR (nvme.md 6)", () => {
+  const rig = rigOf();
+  const { iod, request } = rig.request([], { segments: 1 });
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.IOERR);
+});
+
 Deno.test("a request knows its range where all of it is one: a lone segment, and a list that joined (nvme.md 6)", () => {
   const rangeOf = (...parts: [offset: number, sizeBytes: number][]) => {
     const rq = rigOf(STRICT).read(scattered(...parts));

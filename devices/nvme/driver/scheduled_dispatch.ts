@@ -89,7 +89,7 @@ export class ScheduledDispatch implements ActivityHandler {
       const queue = this.#queueOf(next);
       if (queue !== undefined && queue.inFlight + batch.length >= queue.tags) break;
     }
-    if (batch.length > 0) this.#driver.dispatchBatch(batch);
+    this.#driver.dispatchBatch(batch);
   }
 
   /** Ends a request without memory; the event belongs to this request, not to the worker. */

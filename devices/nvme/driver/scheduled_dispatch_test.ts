@@ -133,6 +133,8 @@ Deno.test("discards that wait together are one command with a range for each (bl
   assertEquals(requestsOf(ios).length, 1);
   const sent = rig.record(() => rig.run(), ["nvme.submit"]);
   assertEquals([sent.length, ios.map(({ status }) => status)], [1, ["OK", "OK", "OK"]]);
+  // The number of ranges less one (NVMe 6.7, Dword 10).
+  assertEquals(ios[0]!.requests[0]!.command!.bytes[40], 2);
 });
 
 Deno.test("a reset that brings fewer queues back: what waited for a queue that is gone takes a tag of another (nvme.md 5.2)", () => {
@@ -176,4 +178,13 @@ Deno.test("a discard without memory for its ranges ends alone, with an event of 
   assertEquals([discard, ...reads].map(({ requests }) => requests[0]!.schedulerTag), [
     ...new Array(8).fill(-1),
   ]);
+});
+
+Deno.test("the doorbell for a read is no event of the discard that was refused before it (nvme.md 2.2)", () => {
+  const rig = rigOf("mq_deadline");
+  rig.disk.submit("discard", { lba: 4000, sizeBytes: 4096 });
+  const read = rig.disk.submit("read", { buffer: { segments: pages(1) } });
+  rig.machine.armInjection(new ArmedInjection(INJECTION.alloc_pages));
+  const rung = rig.record(() => rig.run(), ["nvme.doorbell"]);
+  assertEquals([read.status, rung.map(({ request }) => request)], ["OK", [null, null]]);
 });

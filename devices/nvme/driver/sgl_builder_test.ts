@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { BLK_STS, type DmaAddr } from "@dmalab/runtime";
+import { ArmedInjection, BLK_STS, type DmaAddr, INJECTION } from "@dmalab/runtime";
 import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
 import { Iod } from "./request.ts";
 import { PSDT, SGL_TYPE } from "./protocol.ts";
@@ -113,6 +113,14 @@ Deno.test("more segments than were counted: IOERR, and the extra one stays mappe
     log: null,
     error: null,
   }]);
+});
+
+Deno.test("without memory for a list nothing is unmapped that needs no unmap (nvme.md 2.4)", () => {
+  const rig = new DriverRig(SGL);
+  const { request, iod } = rig.request(gaps(2));
+  rig.machine.armInjection(new ArmedInjection(INJECTION.dma_pool_alloc));
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
+  assertEquals([rig.calls("dma_map_phys"), rig.calls("dma_unmap_phys")], [1, 0]);
 });
 
 Deno.test("a descriptor in the command leaves bits 32 to 55 of the record's last PRP2 (nvme.md ch. 5, assertion 13)", () => {

@@ -64,6 +64,21 @@ Deno.test("an SGL descriptor that leads to data is the command's own", () => {
   assertEquals(describedMemory(segments(512), writtenPointer([])).entries, []);
 });
 
+Deno.test("a try begins behind the unmap before it, and ends with its own", () => {
+  const tried = [
+    ["nvme.choose", { format: "simple_prp" }] as const,
+    ["swiotlb.map", { orig_phys: 0x1200, size_bytes: 512, tlb_phys: 0x9200 }] as const,
+    ["dma.map", { phys: 0x1200, dma: 0x9200, size_bytes: 512, path: "swiotlb" }] as const,
+    prp(-1, 0x9200),
+  ];
+  const part = { dma: 0x9200, sizeBytes: 512, tlbPhys: 0x9200, origPhys: 0x1200 };
+  const unmapped = [["swiotlb.unmap", { tlb_phys: 0x9200 }], ["nvme.unmap", {}]] as const;
+  for (const [written, parts] of [[tried, [part]], [[...tried, ...unmapped], []]] as const) {
+    const { copies, entries } = readRequest(1, events(written));
+    assertEquals([copies, entries.length], [[...parts], 1]);
+  }
+});
+
 Deno.test("MPTR leads to the first descriptor of the metadata, and that one to the others", () => {
   const segment = (phys: number) =>
     ["block.segment", { phys, size_bytes: 64, dma: phys, path: "direct" }] as const;

@@ -220,9 +220,10 @@ Deno.test("of more than 512 providers equally near, 512 can be chosen (p2p.md 9.
   const bench = new PeerBench([port("rp", sw("s", side("a"), side("b"), side("e"), sw("d", C)))]);
   const { providers, routes } = bench.lab.topology;
   assertEquals(providers.all.length, 3 * 22 * 8);
-  routes.find([bench.func("c")], bench.lab.machine.random);
+  const found = routes.find([bench.func("c")], bench.lab.machine.random);
   const [choice] = bench.events.filter(({ name }) => name === "p2p.choose") as MachineEvent<
     "p2p.choose"
   >[];
+  assertEquals([choice!.fields.provider, choice!.fields.distance], [found!.func.name, 8]);
   assertEquals(choice!.fields.tied, providers.all.slice(0, 512).map(({ func }) => func.name));
 });

@@ -16,4 +16,6 @@ Deno.test("several ranges are one pool, and a piece lies in one of them", () => 
   assertEquals([memory.sizeBytes, memory.availableBytes], [3 * 4096, 3 * 4096]);
   assertEquals(memory.alloc(8192), physAddr(BASE + 64 * 4096));
   assertEquals(memory.alloc(8192), null);
+  const ends = [64 * 4096 - 1, 64 * 4096, 66 * 4096 - 1].map((at) => memory.takenEnd(BASE + at));
+  assertEquals(ends, [-1, BASE + 66 * 4096, BASE + 66 * 4096]);
 });

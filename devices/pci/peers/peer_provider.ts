@@ -89,12 +89,12 @@ export class PeerProvider {
 
   /** The bus address of memory in one of its BARs. @see rules/p2p.md 9.1 */
   busAddress(phys: PhysAddr): DmaAddr {
-    for (const { bar, busOffset } of this.bars.values()) {
-      if (phys >= bar.basePhys && phys < bar.basePhys + bar.sizeBytes) {
-        return (phys + busOffset) as DmaAddr;
-      }
-    }
-    invariant(false, `0x${phys.toString(16)} is in no BAR of ${this.func.name}`);
+    const { bars, hostBridge, name } = this.func;
+    invariant(
+      bars.some(({ basePhys, sizeBytes }) => phys >= basePhys && phys < basePhys + sizeBytes),
+      `0x${phys.toString(16)} is in no BAR of ${name}`,
+    );
+    return (phys + hostBridge.busOffset) as DmaAddr;
   }
 
   /** Takes memory and a reference; null when there is none, or the driver is leaving. */

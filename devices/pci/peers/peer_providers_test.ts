@@ -34,12 +34,17 @@ Deno.test("a provider goes from initialised to published, and forth and back (p2
   assertEquals(providers.init(plain), first, "a second call does nothing");
   assertEquals(first.state, "initialised");
   assertEquals(providers.barProvider(plain, 0)!.bar.sizeBytes, 16 * MIB);
+  assertEquals([providers.of(plain)!.sizeBytes, providers.of(plain)!.availableBytes], [0, 0]);
   providers.publish(plain, true);
   assertEquals(first.state, "initialised", "nothing to publish yet");
   assertEquals(providers.addResource(plain, 0, 2 * MIB, 2 * MIB), 0);
   assertEquals(first.state, "published");
   providers.publish(plain, false);
   assertEquals(first.state, "unpublished");
+  const told = bench.events.filter(({ name }) => name === "p2p.provider");
+  assertEquals(told.map(({ fields }) => Reflect.get(fields, "state")), [
+    ...["initialised", "initialised", "published", "unpublished"],
+  ]);
   assertEquals(bench.kind("plain", "c"), "bus_addr");
 });
 

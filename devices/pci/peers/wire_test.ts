@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MIB, type PhysAddr } from "@dmalab/runtime";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "@dmalab/runtime/dma";
+import { PTE_WRITE } from "@dmalab/runtime/iommu";
 import type { PciNodeConfig } from "../../lab_config.ts";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import { acsPresent, type AcsService } from "./access_control.ts";
@@ -56,6 +57,10 @@ Deno.test("a port that redirects requests sends it up, where the IOMMU knows no 
     hops: ["c > s.down1", "s.down1 > s.up redirect", "s.up > rp", "rp > h"],
   });
   assertEquals(bench.count("iommu.fault"), 1);
+  // Where it does, the request is meant for what is mapped there.
+  bench.device("c").domain!.map(busBase(bench), 0x1000_0000 as PhysAddr, 4096, PTE_WRITE);
+  write(bench, busBase(bench));
+  assertEquals(bench.reports, ["device_outside_buffer"]);
 });
 
 Deno.test("redirected completions: writes arrive, and reads only through a bridge that carries them", () => {
@@ -141,15 +146,19 @@ Deno.test("a request has events up to the root, then its translation, then event
   const { dma } = bench.lab.machine;
   const phys = bench.func("p").bars[0]!.basePhys;
   const mapped = dma.dmaMapPhys(bench.device("c"), phys, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO);
-  assert(write(bench, mapped).arrived);
-  const order = bench.events.map(({ name, fields }) =>
-    name === "pci.tlp" ? `hop ${Reflect.get(fields, "hop")}` : name
-  );
-  assertEquals(order, [
-    ...["hop 1", "hop 2", "hop 3", "hop 4"],
-    "iommu.translate",
-    ...["hop 5", "hop 6", "hop 7", "hop 8"],
-  ]);
+  const behind = busBase(bench) + bench.func("p").bars[0]!.sizeBytes;
+  bench.device("c").domain!.map(behind, phys, 4096, PTE_WRITE);
+  for (const address of [behind, mapped]) {
+    assert(write(bench, address).arrived);
+    const order = bench.events.flatMap(({ name, fields }) =>
+      name === "pci.tlp" ? `hop ${Reflect.get(fields, "hop")}` : name === "dma.report" ? [] : name
+    );
+    assertEquals(order, [
+      ...["hop 1", "hop 2", "hop 3", "hop 4"],
+      "iommu.translate",
+      ...["hop 5", "hop 6", "hop 7", "hop 8"],
+    ]);
+  }
   assert(write(bench, mapped).arrived);
   assertEquals(bench.count("pci.tlp"), 8, "the same again");
 });

@@ -272,7 +272,7 @@ export class MigrationDriver {
     const view = new DataView(bytes.buffer);
     for (let at = 0; at < count; at++) {
       const dma = mailbox.entryAt(first + at);
-      view.setUint32(at * ENTRY_BYTES, dma % 2 ** 32, true);
+      view.setUint32(at * ENTRY_BYTES, dma, true);
       view.setUint32(at * ENTRY_BYTES + 4, realHigh(Math.floor(dma / 2 ** 32)), true);
     }
     this.machine.hostMemory.write(this.#commandPage.physOf(0), bytes, 0, bytes.length);

@@ -102,14 +102,13 @@ export class MigrationFunction implements CommandPort {
   }
 
   report(key: number): DirtyReport | null {
-    const room = Math.floor((this.#keys.get(key)?.lengthBytes ?? 0) / RECORD_BYTES);
     const dirty = this.#dirty;
-    if (dirty === null || room === 0) return null;
-    const pages = dirty.lowest(room);
+    if (dirty === null) return null;
+    const pages = dirty.lowest(Math.floor((this.#keys.get(key)?.lengthBytes ?? 0) / RECORD_BYTES));
     const records = new Uint8Array(pages.length * RECORD_BYTES);
     const view = new DataView(records.buffer);
     pages.forEach((page, index) => {
-      view.setUint32(index * RECORD_BYTES, page % 2 ** 32, true);
+      view.setUint32(index * RECORD_BYTES, page, true);
       view.setUint32(index * RECORD_BYTES + 4, realHigh(Math.floor(page / 2 ** 32)), true);
     });
     if (!this.#move(key, records, records.length, "write")) return null;
