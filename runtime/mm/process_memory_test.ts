@@ -130,6 +130,22 @@ Deno.test("the huge page of zeroes: its first write clears all 512 entries, and 
   assert(map.pfns.pfn(511) !== map.pfns.pfn(512) + 511);
 });
 
+Deno.test("a huge page that loses a page is small ones, those of zeroes one page that is not written (hmm-rdma-vfio.md 5.5, 5.6)", () => {
+  for (const written of [false, true]) {
+    const { mm } = shared(512, { order: HUGE_ORDER });
+    mm.faultIn(START, written);
+    mm.discard(START, page(1), true);
+    assertEquals([mm.presentPages, mm.faultIn(START, false), mm.presentPages], [511, 0, 512]);
+    const seen = [0, 1, 511].map((index) => mm.pageAt(page(index))!);
+    assertEquals(seen.map(({ order, writable }) => [order, writable]), [
+      [0, false],
+      [0, written],
+      [0, written],
+    ]);
+    assertEquals(new Set(seen.map(({ phys }) => phys)).size, written ? 3 : 1);
+  }
+});
+
 /** Changes of pages 100 to 599, or of one on either side of a border: what is told, and the areas then. */
 const CHANGES: readonly (readonly [
   (mm: AddressSpace) => number,
