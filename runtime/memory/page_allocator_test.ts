@@ -170,6 +170,9 @@ Deno.test("PageAllocator knows what was freed until somebody has it again, from 
   pages.free([got[1]!, got[2]!, got[3]!]);
   assertEquals(pages.claim(got[1]!, 4 * 4096), true);
   assertEquals(freed(0, 6 * 4096), -1);
+  assertEquals(pages.claim(at(0), 1), true);
+  pages.free([at(0)]);
+  assertEquals(pages.firstFreed(0, 1), 0);
   const large = new PageAllocator(
     new PhysicalMemory(layOutMemory({ ramSizeBytes: GIB, windows: [], regions: [] })),
     [],
