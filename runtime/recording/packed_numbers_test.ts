@@ -50,7 +50,7 @@ Deno.test("there is room for what is written wherever it begins", () => {
   const written: readonly (readonly [number, (writer: PackedWriter) => void])[] = [
     [8, (writer) => writer.count(Number.MAX_SAFE_INTEGER)],
     [9, (writer) => writer.number(0.5, 0)],
-    [101, (writer) => writer.bytes(new Uint8Array(100))],
+    [5002, (writer) => writer.bytes(new Uint8Array(5000))],
   ];
   for (const [size, write] of written) {
     // The room at first is 4 KiB.
