@@ -14,6 +14,14 @@ import { requiredMask } from "./mapping_queries.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { swiotlbConfig } from "../../machine_config.ts";
+import {
+  PTE_CACHE,
+  PTE_MMIO,
+  PTE_PRIVILEGED,
+  PTE_READ,
+  PTE_WRITE,
+} from "../../iommu/page_table.ts";
+import { leafFlags } from "../paths/iommu_path.ts";
 import { KERNEL_NAMES } from "../../kernels/kernels.ts";
 import { at, testBench } from "../testing.ts";
 
@@ -60,6 +68,17 @@ Deno.test("unaligned MMIO of an untrusted device is mapped as it is from 7.2.12 
     return dma === DMA_MAPPING_ERROR;
   });
   assertEquals(refused, ["7.2.6"]);
+});
+
+Deno.test("a leaf is privileged or MMIO by its attribute, and MMIO is not cached (dma.md 1.6)", () => {
+  const { PRIVILEGED, MMIO } = DMA_ATTR;
+  const { dev } = testBench();
+  const cached = PTE_READ | PTE_WRITE | PTE_CACHE;
+  const flags = [0, PRIVILEGED, MMIO, PRIVILEGED | MMIO].map((attrs) =>
+    leafFlags(dev, DMA_BIDIRECTIONAL, attrs)
+  );
+  const mmio = PTE_READ | PTE_WRITE | PTE_MMIO;
+  assertEquals(flags, [cached, cached | PTE_PRIVILEGED, mmio, mmio | PTE_PRIVILEGED]);
 });
 
 Deno.test("a min-align mask above the granule cannot be mapped, and warns once (dma.md 1.6 row 3)", () => {
