@@ -30,7 +30,7 @@ export interface Leak {
   readonly taken: MachineEvent | null;
 }
 
-/** Tables of what is held, as far as anything was, and the events that changed them. */
+/** Tables of what is held, and the events that changed them. Of a table without rows there may be none. */
 export interface ResourceTables {
   readonly tables: ReadonlyMap<string, HistoryTable>;
   event(seq: number): MachineEvent;
@@ -161,7 +161,7 @@ export function ledgerOf(
     machine.events.vocabulary,
   );
   for (const event of events) changeBy(set, event);
-  return { tables: set.changed(), event: (seq) => eventOf(events, seq) };
+  return { tables: set.all(), event: (seq) => eventOf(events, seq) };
 }
 
 /** Tables of what is held, and that of mappings, which says what made them. */

@@ -30,12 +30,12 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
     const isReordered = parts !== null && other.length === lower.length &&
       sortedParts(other) === parts;
     const distance = other === lower || isReordered
-      ? 0.5
+      ? 0
       // Letters left out are likelier than letters exchanged.
       : editDistance(lower, other, allowed) - (other.includes(lower) ? 0.25 : 0);
     // Two letters of five are much: then at least the word must begin as the other does.
     const far = distance > 1 && word.length <= 5 && other[0] !== lower[0];
-    if (distance === 0.5 || distance <= allowed && !far) found.push({ name, distance });
+    if (distance <= allowed && !far) found.push({ name, distance });
   }
   found.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
   const best = found[0]?.distance ?? 0;

@@ -3,8 +3,8 @@ import { editDistance, nearestNames } from "./nearest_names.ts";
 
 Deno.test("a longer word may differ in more letters: none up to 2, 1 up to 4, 2 up to 8, 3 beyond", () => {
   const near = (word: string, ...names: string[]) => nearestNames(word, names);
-  assertEquals(near("ab", "ac"), []);
-  assertEquals(near("abc", "abd"), ["abd"]);
+  assertEquals([near("ab", "ac"), near("ab", "AB")], [[], ["AB"]]);
+  assertEquals([near("abc", "abd"), near("abc", "xbc")], [["abd"], ["xbc"]]);
   assertEquals([near("abcd", "abce"), near("abcd", "abef")], [["abce"], []]);
   assertEquals([near("abcde", "abcxy"), near("abcde", "abxyz")], [["abcxy"], []]);
   assertEquals([near("abcdefgh", "abcdefxy"), near("abcdefgh", "abcdexyz")], [["abcdefxy"], []]);

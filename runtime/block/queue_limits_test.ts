@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { MIB } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import { deriveLimits, type LimitsInput, type QueueLimits } from "./queue_limits.ts";
 
@@ -113,6 +114,10 @@ Deno.test("each limit that was chosen says who chose it", () => {
     rule: "block.1.1",
     inputs: { set_by: "block_layer" },
   });
+  const setter = (ioOptBytes: number) =>
+    derive({ maxHwSectors: 2 ** 15, ioOptBytes }).why.find(({ limit }) => limit === "maxSectors")
+      ?.inputs["set_by"];
+  assertEquals([4 * MIB, 4 * MIB + 512].map(setter), ["block_layer", "controller"]);
   const soft = limits.why.find(({ limit }) => limit === "maxSectors");
   assertEquals(soft?.value, 256);
   assertEquals([soft?.inputs["default_sectors"], soft?.inputs["device_sectors"]], [8192, 0]);

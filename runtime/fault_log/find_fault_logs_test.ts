@@ -87,6 +87,7 @@ Deno.test("lines of SMMUv1 and SMMUv2 and VT-d's oldest form are read in a whole
     found.map(({ line, read }) => `${line} ${read.ok ? read.fault.event : read.problem.message}`),
     ["1 context_fault", "2 INTR-REMAP", "4 global_fault", "5 DMA"],
   );
+  assertEquals(found.map(({ read }) => read.ok && read.fault.streamId)[2], 0x401);
 });
 
 Deno.test("a fault ends 64 lines behind its first one, whatever those lines are", () => {

@@ -83,6 +83,8 @@ Deno.test("printFaultLog() has no line where no hardware is known to write one",
     assertEquals(printFaultLog(model, { ...FAULT, reason: "reserved" }), null);
   }
   assertEquals(printFaultLog("amd", { ...FAULT, reason: "address_width" }), null);
+  const isPrinted = (pciDomain: number) => printFaultLog("smmu", { ...FAULT, pciDomain }) !== null;
+  assertEquals([0xffff, 0x1_0000].map(isPrinted), [true, false], "a stream has 32 bits");
 });
 
 Deno.test("the error value, all ones, is printed as 64 bits and stays a number nowhere", () => {

@@ -122,6 +122,15 @@ Deno.test("what is mapped for good ends where its pages do, and a domain that is
   }
 });
 
+Deno.test("in caching mode what is mapped for good is flushed as any map is (dma.md 5.2, 9.11)", () => {
+  const { dev, fields } = testBench({
+    iommu: { cachingMode: true },
+    device: { directRegions: [{ start: 0x1000_0000, end: 0x1000_2000, relaxable: false }] },
+  });
+  dev.domain!.renew();
+  assertEquals(fields("iommu.sync_map"), [{ iova: 0x1000_0000, size_bytes: 0x2000 }]);
+});
+
 Deno.test("a page table that is not as expected warns by its function, once for each time (dma.md 5.1, 5.2)", () => {
   const warned = (model: IommuModel, act: (domain: IommuDomain) => unknown) => {
     const { dev, fields, machine } = testBench({ iommu: { model } });

@@ -81,16 +81,17 @@ Deno.test("a large range is flushed as one aligned block, not as the whole domai
 });
 
 Deno.test("between the halves of 64 bits an address is not canonical; in the upper one nothing is there (dma.md 1.6)", () => {
-  const reason = (model: IommuModel, dma: number) => {
-    const { dev, machine } = bench(model);
+  const reason = (model: IommuModel, addressBits: number, dma: number) => {
+    const { dev, machine } = bench(model, { iommu: { addressBits } });
     if (dma < 2 ** 53) machine.bus.read(dev, dma, bytes(), 0, 8);
     else machine.bus.faultWide(dev, "read", Math.floor(dma / 2 ** 32));
     return machine.iommu.faults[0]!.reason;
   };
   const upper = 2 ** 64 - TOP;
   const places = [0x1234_5000, TOP - 4096, TOP, 2 ** 63, upper - 2 ** 32, upper, -1 as DmaAddr];
-  const seen = (model: IommuModel) => places.map((dma) => reason(model, dma));
+  const seen = (model: IommuModel, bits = 48) => places.map((dma) => reason(model, bits, dma));
   const [absent, wide] = ["not_present", "address_width"];
   assertEquals(seen("vtd_first_stage"), [absent, absent, wide, wide, wide, absent, absent]);
   assertEquals(seen("vtd"), [absent, absent, absent, wide, wide, wide, wide]);
+  assertEquals(seen("amd", 64), places.map(() => absent), "no address is too wide");
 });

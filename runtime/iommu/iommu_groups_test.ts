@@ -6,7 +6,7 @@ import { at } from "../dma/testing.ts";
 import { errnoName, KernelError } from "../errno.ts";
 import { hexAddress } from "../dma/hex_address.ts";
 import { Machine } from "../machine.ts";
-import type { IommuMode } from "../machine_config.ts";
+import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import { testConfig, type TestConfigOptions } from "../testing.ts";
 
 /** A machine with x and y in one group, as behind one bridge. */
@@ -234,9 +234,9 @@ Deno.test("strict to lazy is for all members at once; without drivers there is a
   assertEquals(iommu.modeOf(y), "strict");
 });
 
-Deno.test("what a member rules out is EINVAL, and auto asks again (dma.md 9.9)", () => {
-  const change = (mode: string, x: DmaDeviceOptions) => {
-    const { machine: { iommu }, x: first, y } = pair({ iommu: { mode: "strict" } }, x, {});
+Deno.test("what a member rules out is EINVAL, and auto asks again; what cannot be mapped is an error, too (dma.md 9.9, 9.11)", () => {
+  const change = (mode: string, x: DmaDeviceOptions, config: Partial<IommuConfig> = {}) => {
+    const { machine: { iommu }, x: first, y } = pair({ iommu: config }, x, {});
     iommu.groups.unbindDriver(first);
     iommu.groups.unbindDriver(y);
     return `${name(iommu.groups.setMode(y, mode))} ${iommu.modeOf(y)}`;
@@ -245,6 +245,16 @@ Deno.test("what a member rules out is EINVAL, and auto asks again (dma.md 9.9)",
   assertEquals(change("lazy", { untrusted: true }), "EINVAL strict");
   assertEquals(change("strict", { wantedMode: "passthrough" }), "EINVAL passthrough");
   assertEquals(change("auto", { wantedMode: "passthrough" }), "ok passthrough");
+  const firmware = { directRegions: [{ start: 2 ** 40, end: 2 ** 40 + PAGE, relaxable: false }] };
+  const narrow = { mode: "passthrough", addressBits: 39 } as const;
+  assertEquals(change("strict", firmware, narrow), "ERANGE passthrough");
+});
+
+Deno.test("a group whose devices all have DMA functions of their own has no domain in any mode (dma.md 9.9)", () => {
+  const own = { ownOps: true };
+  const { machine: { iommu }, x, y } = pair({ iommu: { mode: "passthrough" } }, own, own);
+  for (const dev of [x, y]) iommu.groups.unbindDriver(dev);
+  assertEquals([name(iommu.groups.setMode(x, "strict")), iommu.domains], ["ok", []]);
 });
 
 Deno.test("a user gets a group without drivers, and a driver no group with a user (dma.md ch. 9, assertion 7)", () => {

@@ -59,8 +59,8 @@ Deno.test("the aperture ends where the IOMMU's width does (dma.md ch. 4, asserti
 });
 
 Deno.test("a space of 57 or 64 bits is allocated from its very end (dma.md ch. 4, assertion 9)", () => {
-  const seen = (iommu: Partial<IommuConfig>) => {
-    const bench = testBench({ iommu: { forcedac: true, ...iommu } });
+  const seen = (iommu: Partial<IommuConfig>, maskBits = 64) => {
+    const bench = testBench({ iommu: { forcedac: true, ...iommu }, device: { maskBits } });
     const dma = map(bench);
     const { dev, machine } = bench;
     assertEquals(machine.bus.read(dev, dma, new Uint8Array(8), 0, 8), true);
@@ -76,6 +76,11 @@ Deno.test("a space of 57 or 64 bits is allocated from its very end (dma.md ch. 4
     "0xffff_ffff_ffff_f000",
     "0xffff_ffff_ffff_ffff",
     "127 511 511 511 511 511",
+  ]);
+  assertEquals(seen({ addressBits: 57 }, 49), [
+    "0x1_ffff_ffff_f000",
+    "0x1_ffff_ffff_ffff",
+    "1 511 511 511 511",
   ]);
 });
 

@@ -42,4 +42,7 @@ Deno.test("memory that touches is one run, and a run of no bytes makes room for 
   runs.add(physAddr(GIB + MIB + 16 * KIB), 4 * KIB);
   runs.lengthen(-4 * KIB);
   assertEquals(made().slice(1), [[MIB + 12 * KIB, 64 * KIB], [MIB + 16 * KIB, 0]]);
+  const bytes = new MemoryRuns();
+  for (const byte of [0, 1, 4, 6]) bytes.add(physAddr(byte), 1);
+  assertEquals([0, 1, 2].map((run) => bytes.sizeAt(run)), [2, 1, 1]);
 });

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { KIB } from "../address.ts";
 import { DmaPool } from "../dma/calls/pool.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
+import { DmaDevice } from "../dma/device/device.ts";
 import { DmaIovaState } from "../dma/iova_state.ts";
 import { at, testBench, type TestBenchOptions } from "../dma/testing.ts";
 import { swiotlbConfig } from "../machine_config.ts";
@@ -97,7 +98,11 @@ Deno.test("entries of a range that was freed have no owner, and say who wrote th
   bench.site(2);
   bench.dma.dmaIovaLink(bench.dev, state, at(0x10_0000), 0, 8 * KIB, DMA_TO_DEVICE);
   bench.dma.dmaIovaFree(bench.dev, state);
-  assertEquals(bench.left().map(({ kind, rule, site, text }) => [kind, rule, site, text]), [[
+  const other = new DmaDevice("other");
+  bench.machine.iommu.attach(other);
+  assertEquals(bench.dma.dmaMapPhys(other, at(0), 8 * KIB, DMA_TO_DEVICE), state.addr);
+  const left = bench.left().filter(({ device }) => device === "dev");
+  assertEquals(left.map(({ kind, rule, site, text }) => [kind, rule, site, text]), [[
     "page_table",
     "dma.3.6.10",
     2,

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { GIB, MIB, type PhysAddr } from "../address.ts";
 import { layOutMemory, ramEndPhys } from "./layout.ts";
 
@@ -56,4 +56,17 @@ Deno.test("layOutMemory() leaves a window far above the RAM where it is", () => 
     regions: [],
   });
   assertEquals(ranges.map(({ basePhys }) => basePhys as number), [0, 0x40_0000_0000]);
+});
+
+Deno.test("layOutMemory() refuses windows that overlap, and names both", () => {
+  const windows = [0, 0x2000, 0x1fff].map((start, index) => ({
+    name: `window${index}`,
+    basePhys: at(start),
+    sizeBytes: 0x1000,
+  }));
+  assertThrows(
+    () => layOutMemory({ ramSizeBytes: GIB, windows, regions: [] }),
+    RangeError,
+    'window "window1" overlaps "window2"',
+  );
 });

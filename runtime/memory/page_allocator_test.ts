@@ -104,7 +104,7 @@ Deno.test("PageAllocator.allocEach() goes up to the top, then from the bottom, t
   // The second round meets what the first has left between its pages.
   assertEquals(each(20, true), [0, 2, 4, 6, -8, -6, -4, -2, 1, 3, 5, 7, -7, -5, -3, -1]);
   // Apart from what the user has already; and where they need not be, from the beginning.
-  assertEquals(each(2, true, [at(0x6000_2000)]), [4, 6]);
+  assertEquals(each(2, true, [at(0x6000_0000), at(0x6000_2000)]), [4, 6]);
   assertEquals(each(2, false, [at(0x6000_2000)]), [0, 1]);
 });
 
@@ -170,6 +170,9 @@ Deno.test("PageAllocator knows what was freed until somebody has it again, from 
   pages.free([got[1]!, got[2]!, got[3]!]);
   assertEquals(pages.claim(got[1]!, 4 * 4096), true);
   assertEquals(freed(0, 6 * 4096), -1);
+  assertEquals(pages.claim(at(0), 1), true);
+  pages.free([at(0)]);
+  assertEquals(pages.firstFreed(0, 1), 0);
   const large = new PageAllocator(
     new PhysicalMemory(layOutMemory({ ramSizeBytes: GIB, windows: [], regions: [] })),
     [],

@@ -260,7 +260,6 @@ export class AddressSpace {
     this.#cut(start, end);
     const change = { start, end, event: "unmap", reason: "remap" } as const;
     const moved = this.#change(change, () => {
-      this.#splitEnds(start, end, "remap");
       this.#pages.moveAll(pageOf(start), pageOf(end), pageOf(to));
     });
     if (moved !== 0) return moved;

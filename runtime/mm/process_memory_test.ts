@@ -39,7 +39,7 @@ function shared(pages: number, area: Partial<AreaRequest> = {}) {
       return true;
     },
   });
-  const fault = (wanted: number, first = 0, count = pages) =>
+  const fault = (wanted: number, first = 0, count = pages, wishes = 0) =>
     hmmRangeFault(machine, {
       mm,
       notifier,
@@ -49,6 +49,7 @@ function shared(pages: number, area: Partial<AreaRequest> = {}) {
       start: page(first),
       pages: count,
       wanted,
+      wishes,
     });
   return {
     ...bench,
@@ -128,6 +129,36 @@ Deno.test("the huge page of zeroes: its first write clears all 512 entries, and 
   assertEquals(callbacks(), [[512, 1024, "clear"]]);
   assertEquals(fault(VALID + WRITE, 500, 30), 0);
   assert(map.pfns.pfn(511) !== map.pfns.pfn(512) + 511);
+});
+
+Deno.test("small pages are wanted one by one, a huge one that is missing as all of its pages are (hmm-rdma-vfio.md 1.1)", () => {
+  const seen = (order: number) => {
+    const { fault, flags, map, mm } = shared(512, { order });
+    if (order === 0) mm.faultIn(page(511), false);
+    map.pfns.replace(1, VALID, 0, 0);
+    map.pfns.replace(2, VALID + WRITE, 0, 0);
+    const results = [0, 1].map(() => fault(0, 0, 512, VALID + WRITE));
+    return [results, [0, 1, 2, 511].map(flags), mm.presentPages];
+  };
+  const [read, written] = ["valid", "valid,write"];
+  assertEquals(seen(0), [[-ERRNO.EBUSY, 0], ["", read, written, written], 511]);
+  assertEquals(seen(HUGE_ORDER), [[0, 0], [written, written, written, written], 512]);
+});
+
+Deno.test("a huge page that loses a page is small ones, those of zeroes one page that is not written (hmm-rdma-vfio.md 5.5, 5.6)", () => {
+  for (const written of [false, true]) {
+    const { mm } = shared(512, { order: HUGE_ORDER });
+    mm.faultIn(START, written);
+    mm.discard(START, page(1), true);
+    assertEquals([mm.presentPages, mm.faultIn(START, false), mm.presentPages], [511, 0, 512]);
+    const seen = [0, 1, 511].map((index) => mm.pageAt(page(index))!);
+    assertEquals(seen.map(({ order, writable }) => [order, writable]), [
+      [0, false],
+      [0, written],
+      [0, written],
+    ]);
+    assertEquals(new Set(seen.map(({ phys }) => phys)).size, written ? 3 : 1);
+  }
 });
 
 /** Changes of pages 100 to 599, or of one on either side of a border: what is told, and the areas then. */

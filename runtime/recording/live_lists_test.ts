@@ -8,6 +8,7 @@ Deno.test("a list is due after 512 changes and as many more as rows hold, and no
   assertEquals(lists.isDue(1, 8), false);
   lists.changes = 520;
   assertEquals([lists.isDue(1, 8), lists.isDue(1, 9)], [true, false]);
+  lists.add({ seq: 4, made: 0, rows: new Uint32Array(0) });
   lists.add({ seq: 10, made: 520, rows: new Uint32Array(8) });
   assertEquals([lists.changes, lists.hostBytes], [0, 32]);
   lists.changes = 600;

@@ -45,3 +45,20 @@ Deno.test("a near number takes a byte, a far one up to eight, any other nine", (
   assertEquals([sizeOf(2 ** 50 - 1, 0), sizeOf(2 ** 50, 0)], [8, 9]);
   assertEquals([sizeOf(5, 0.5), sizeOf(0.5, 5), sizeOf(-0, 0)], [9, 9, 9]);
 });
+
+Deno.test("there is room for what is written wherever it begins", () => {
+  const written: readonly (readonly [number, (writer: PackedWriter) => void])[] = [
+    [8, (writer) => writer.count(Number.MAX_SAFE_INTEGER)],
+    [9, (writer) => writer.number(0.5, 0)],
+    [5002, (writer) => writer.bytes(new Uint8Array(5000))],
+  ];
+  for (const [size, write] of written) {
+    // The room at first is 4 KiB.
+    for (let before = 4000; before < 4096; before++) {
+      const writer = new PackedWriter();
+      writer.bytes(new Uint8Array(before - 2));
+      write(writer);
+      assertEquals(writer.finish().length, before + size);
+    }
+  }
+});

@@ -14,6 +14,14 @@ import { requiredMask } from "./mapping_queries.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { swiotlbConfig } from "../../machine_config.ts";
+import {
+  PTE_CACHE,
+  PTE_MMIO,
+  PTE_PRIVILEGED,
+  PTE_READ,
+  PTE_WRITE,
+} from "../../iommu/page_table.ts";
+import { leafFlags } from "../paths/iommu_path.ts";
 import { KERNEL_NAMES } from "../../kernels/kernels.ts";
 import { at, testBench } from "../testing.ts";
 
@@ -60,6 +68,17 @@ Deno.test("unaligned MMIO of an untrusted device is mapped as it is from 7.2.12 
     return dma === DMA_MAPPING_ERROR;
   });
   assertEquals(refused, ["7.2.6"]);
+});
+
+Deno.test("a leaf is privileged or MMIO by its attribute, and MMIO is not cached (dma.md 1.6)", () => {
+  const { PRIVILEGED, MMIO } = DMA_ATTR;
+  const { dev } = testBench();
+  const cached = PTE_READ | PTE_WRITE | PTE_CACHE;
+  const flags = [0, PRIVILEGED, MMIO, PRIVILEGED | MMIO].map((attrs) =>
+    leafFlags(dev, DMA_BIDIRECTIONAL, attrs)
+  );
+  const mmio = PTE_READ | PTE_WRITE | PTE_MMIO;
+  assertEquals(flags, [cached, cached | PTE_PRIVILEGED, mmio, mmio | PTE_PRIVILEGED]);
 });
 
 Deno.test("a min-align mask above the granule cannot be mapped, and warns once (dma.md 1.6 row 3)", () => {
@@ -250,13 +269,13 @@ Deno.test("an unmap of 0 bytes queues a range of no granules, which a flush free
   ]);
 });
 
-Deno.test("an unmap of what is not mapped leaves the device with no mappings, and not with less", () => {
+Deno.test("an unmap of half a mapping, or of none, leaves the device with no mappings, and not with less", () => {
   for (const iommu of [OFF, { mode: "strict" }] as const) {
     const { machine, dev } = testBench({ iommu });
-    const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4096, DMA_TO_DEVICE);
-    for (let times = 0; times < 3; times++) {
-      machine.dma.dmaUnmapPhys(dev, dma, 4096, DMA_TO_DEVICE);
-      assertEquals(dev.mappings, 0);
+    const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 8192, DMA_TO_DEVICE);
+    for (const offset of [0, 4096, 0]) {
+      machine.dma.dmaUnmapPhys(dev, dma + offset as DmaAddr, 4096, DMA_TO_DEVICE);
+      assertEquals([dev.mappings, machine.iommu.liveMappings], [0, 0]);
     }
     machine.dma.dmaMapPhys(dev, at(0x10_0000), 4096, DMA_TO_DEVICE);
     assertEquals(dev.mappings, 1);

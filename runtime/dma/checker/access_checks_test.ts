@@ -3,6 +3,7 @@ import { DmaPool, type PoolBlock } from "../calls/pool.ts";
 import type { DmaAddr } from "../../address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice } from "../device/device.ts";
+import { DmaIovaState } from "../iova_state.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";
 import { type CheckerBench, checkerBench, DIRECT } from "./_bench.ts";
@@ -23,14 +24,38 @@ Deno.test("an access across two buffers side by side is inside", () => {
 Deno.test("what leaked is no buffer any more, though the device still reaches it, as it may have before", () => {
   for (const isRead of [false, true]) {
     const bench = checkerBench();
-    bench.tryAlloc(0, 0x1000);
-    bench.link(0x10_0000, 0, 0x1000);
-    bench.sync(0, 0x1000);
+    bench.tryAlloc(0, 0x2000);
+    for (const offset of [0, 0x1000]) bench.link(0x10_0000, offset, 0x1000);
+    bench.sync(0, 0x2000);
+    const { dev, machine: { dma } } = bench;
+    const below = new DmaIovaState();
+    dma.dmaIovaTryAlloc(dev, below, at(0), 0x1000);
+    dma.dmaIovaLink(dev, below, at(0x20_0000), 0, 0x1000, DMA_TO_DEVICE);
     if (isRead) bench.read(bench.state.addr, 16);
     bench.free();
-    bench.read(bench.state.addr, 16);
-    assertEquals(bench.classes(), ["free_while_linked", "device_outside_buffer"]);
+    dma.dmaIovaSync(dev, below, 0, 0x1000);
+    bench.read(below.addr, 16);
+    assertEquals(bench.classes(), ["free_while_linked"], "other links stay");
+    for (const offset of [0, 0x1000]) {
+      bench.read(bench.state.addr + offset, 16);
+      assertEquals(bench.classes(), ["device_outside_buffer"]);
+    }
   }
+});
+
+Deno.test("what a driver passes on as a bus address is accessed up to its end, and while it does", () => {
+  const bench = checkerBench(DIRECT);
+  const { dev, machine: { checker } } = bench;
+  const seen = (dma: number, sizeBytes: number) => {
+    bench.read(dma, sizeBytes);
+    return bench.classes();
+  };
+  checker!.peers.onBus(dev, 0x10_0000, 0x1000);
+  const outside = ["device_outside_buffer"];
+  assertEquals(seen(0x10_0000, 0x1000), []);
+  assertEquals([seen(0xf_ffff, 1), seen(0x10_0fff, 2)], [outside, outside]);
+  checker!.peers.offBus(dev, 0x10_0000, 0x1000);
+  assertEquals(seen(0x10_0000, 1), outside);
 });
 
 Deno.test("a fault is reported as a missing sync where the IOTLB caches the not-present entry (dma.md 3.6 row 6, 5.2)", () => {
@@ -268,10 +293,12 @@ const ROWS: readonly Row[] = [
       const mapped = bench.map(0x10_0000, PAGE);
       bench.write(mapped, 16);
       bench.read(mapped, 16);
+      bench.machine.advance(1000);
       bench.unmap(mapped, PAGE);
+      bench.machine.advance(7);
       bench.read(mapped, 16);
     },
-    `stale_iotlb_access of 1: read 0xffff_f000 through a stale IOTLB entry after the unmap of the mapping of 4096 bytes at 0xffff_f000: unmapped 0 ns ago, and the flush queue has not been flushed since`,
+    `stale_iotlb_access of 1: read 0xffff_f000 through a stale IOTLB entry after the unmap of the mapping of 4096 bytes at 0xffff_f000: unmapped 7 ns ago, and the flush queue has not been flushed since`,
   ],
 ];
 

@@ -61,6 +61,8 @@ Deno.test("row 5: a link behind the end of its range (dma.md 3.6)", () => {
   const [report, ...others] = bench.reports();
   assertEquals([report?.class, report?.beyond_kernel, others], ["link_beyond_range", true, []]);
   assertMatch(report!.text, /1 byte past the end of the range of 4096 bytes/);
+  bench.read(bench.state.addr, 1);
+  assertEquals(bench.classes(), ["sync_missing"], "it is linked all the same");
 });
 
 Deno.test("row 5: a collision behind the end is reported as what it is, once", () => {

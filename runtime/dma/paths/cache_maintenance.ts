@@ -16,9 +16,6 @@ import type { DmaDevice } from "../device/device.ts";
 const CACHE_CLEAN = eventId("cache.clean");
 const CACHE_INVALIDATE = eventId("cache.invalidate");
 
-/** A DMA buffer from the slab allocator shares no cache line when it is aligned to this. */
-const DMA_MINIMUM_ALIGN_BYTES = 128;
-
 /** Writes the CPU's view of a buffer back, so that the device reads it. */
 export function cleanCaches(machine: DmaMachine, phys: PhysAddr, sizeBytes: Bytes): void {
   const { events } = machine;
@@ -76,7 +73,6 @@ export function handOver(
  */
 export function sharesCacheLine(dev: DmaDevice, sizeBytes: Bytes, dir: DmaDirection): boolean {
   if (dev.coherent || dir === DMA_TO_DEVICE) return false;
-  if (sizeBytes >= 2 * DMA_MINIMUM_ALIGN_BYTES) return false;
   return slabBytes(sizeBytes) % CACHE_LINE_BYTES !== 0;
 }
 

@@ -7,6 +7,7 @@ import { defaultMachineConfig, swiotlbConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
 import { directMapPhys } from "./direct.ts";
+import { slabBytes } from "./cache_maintenance.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
@@ -76,6 +77,11 @@ Deno.test("a bounce buffer out of reach is released without a copy (dma.md 2.1)"
   assertEquals(map(0x5000_0000, 0x800), DMA_MAPPING_ERROR);
   assertEquals(machine.swiotlb.usedSlots, 0);
   assertEquals(names(), ["swiotlb.map", "swiotlb.copy", "swiotlb.unmap", "kernel.warn"]);
+});
+
+Deno.test("a slab has a power of two from 8 bytes on, or 96 or 192 (dma.md 2.1)", () => {
+  const sizes = [1, 8, 9, 64, 65, 96, 97, 128, 129, 192, 193, 256, 257];
+  assertEquals(sizes.map(slabBytes), [8, 8, 16, 64, 96, 96, 128, 128, 192, 192, 256, 256, 512]);
 });
 
 Deno.test("small slab buffers of a non-coherent device bounce, unless the device only reads (dma.md 2.1, kmalloc rule)", () => {

@@ -263,6 +263,31 @@ Deno.test("api_rfc_2024: direction and attributes are those of the range's first
   assertEquals(rights("api_rfc_2024"), [first, first]);
 });
 
+Deno.test("unlink_covers_singles: an unlink unmaps the buffers of its part, and no other (dma.md 3.1 point 7)", () => {
+  const { dev, fields, link, machine: { dma }, state } = twoStep({
+    iommu: { mode: "off" },
+    machine: { quirks: new Set(["unlink_covers_singles"]) },
+  });
+  for (const page of [0, 1, 2, 3]) link(0x1_0000 + 0x1000 * page, 0x1000 * page, 0x1000);
+  dma.dmaIovaUnlink(dev, state, 0x1000, 0x2000, DMA_TO_DEVICE);
+  assertEquals(fields("dma.unmap").map((unmap) => unmap.dma), [0x1_1000, 0x1_2000]);
+  assertEquals(state.singles.map(({ offset }) => offset), [0, 0x3000]);
+});
+
+Deno.test("who links while another link runs has a part of his own (dma.md 3.3)", () => {
+  const bench = twoStep();
+  const { dev, machine: { dma, events }, state } = bench;
+  const inner = new DmaIovaState();
+  bench.tryAlloc(0, 0x1000);
+  dma.dmaIovaTryAlloc(dev, inner, at(0), 0x1000);
+  const stop = events.listen(() => {
+    stop();
+    dma.dmaIovaLink(dev, inner, at(0x2_0000), 0, 0x1000, DMA_TO_DEVICE);
+  }, ["call.dma_iova_link"]);
+  bench.link(0x1_0000, 0, 0x1000);
+  assertEquals(leaves(bench), [[inner.addr, 0x2_0000, 4096], [state.addr, 0x1_0000, 4096]]);
+});
+
 Deno.test("a sync with an injected failure says that it was injected (dma.md 3.5)", () => {
   const bench = twoStep();
   bench.tryAlloc(0, 0x1000);

@@ -88,6 +88,9 @@ Deno.test("a buffer in an added pool is synced, released and listed there, and a
   const buffers: number[] = [];
   swiotlb.forEachBuffer(({ slot, tlbPhys }) => void (tlbPhys === addr && buffers.push(slot)));
   assertEquals(buffers, [swiotlb.slots], "slots of all pools are counted through");
+  const half = at(dma.dmaMapPhys(dev, at(0x9000), 2 * KIB, DMA_BIDIRECTIONAL));
+  assertEquals(swiotlb.largestFreeSlots, 0);
+  swiotlb.release(dev, half);
   grown.forget();
   swiotlb.syncForDevice(addr, 4 * KIB, DMA_BIDIRECTIONAL);
   swiotlb.syncForCpu(at(addr + 1), KIB, DMA_BIDIRECTIONAL);

@@ -76,6 +76,7 @@ Deno.test("a device's minimum alignment keeps the address bits (dma.md ch. 6 ass
   bench.device.minAlignMask = 0xfff;
   assertEquals(bench.map(0x12_3a00, 0x400), 0x6000_0a00);
   assertEquals(bench.pool.usedSlots, 1);
+  assertEquals(bench.map(2 ** 31 + 0x7ff, 1), 0x6000_17ff);
 });
 
 Deno.test("an IOMMU's granule pads before the data (dma.md ch. 6 assertion 3)", () => {
