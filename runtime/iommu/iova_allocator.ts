@@ -11,8 +11,9 @@ import type { TimerHandler, VirtualClock } from "../time/clock.ts";
 import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
 import { IovaRanges } from "./iova_ranges.ts";
 
-/** Largest range that the caches keep, in granules: 128 KiB at 4 KiB. */
-export const MAX_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
+/** Largest range that the caches keep, in granules: 128 KiB at 4 KiB. The engine folds what is not exported (`iova.pair`). */
+const MAX_CACHED = 2 ** (CACHE_CLASSES - 1);
+export const MAX_CACHED_PFNS = MAX_CACHED;
 
 /**
  * How many granules become available when so many from a range's start on are freed: the caches keep
@@ -21,7 +22,7 @@ export const MAX_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
  * @see rules/dma.md 3.5 (size-class effect)
  */
 export function freedPfns(pfns: number): number {
-  return pfns > MAX_CACHED_PFNS ? Infinity : 1 << classOf(pfns);
+  return pfns > MAX_CACHED ? Infinity : 1 << classOf(pfns);
 }
 
 /** Time after which a depot that is too large frees one magazine, in nanoseconds. */
@@ -55,7 +56,7 @@ function classOf(pfns: number): number {
 
 /** Frames that a search looks for when so many are asked for: what caches keep comes in their sizes. */
 export function searchedPfns(pfns: number): number {
-  return pfns > MAX_CACHED_PFNS ? pfns : 1 << classOf(pfns);
+  return pfns > MAX_CACHED ? pfns : 1 << classOf(pfns);
 }
 
 /** One class's delayed clean-up: shrinks the depot by a magazine at a time (4.5). */
@@ -123,7 +124,7 @@ export class IovaAllocator {
    * @see rules/dma.md 4.3
    */
   allocFast(cpu: number, pfns: number, limitPfn: number, flush: boolean): number {
-    if (pfns > MAX_CACHED_PFNS) return this.#allocRange(pfns, limitPfn, flush);
+    if (pfns > MAX_CACHED) return this.#allocRange(pfns, limitPfn, flush);
     const sizeClass = classOf(pfns);
     const pfn = this.cache.take(cpu, sizeClass, limitPfn + 1);
     if (pfn === 0) return this.#allocRange(1 << sizeClass, limitPfn, flush);
@@ -148,7 +149,7 @@ export class IovaAllocator {
    * @see rules/dma.md 4.3
    */
   freeFast(cpu: number, pfn: number, pfns: number): void {
-    if (pfns > MAX_CACHED_PFNS) {
+    if (pfns > MAX_CACHED) {
       this.ranges.free(pfn);
       this.#destination = TREE;
       return;

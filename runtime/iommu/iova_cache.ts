@@ -11,8 +11,9 @@ import { invariant } from "../errno.ts";
 import { grown, zeros } from "../zeros.ts";
 
 const MAGAZINE_PFNS = 127;
-/** Size classes: 1, 2, 4, 8, 16 and 32 granules. */
-export const CACHE_CLASSES = 6;
+/** Size classes: 1, 2, 4, 8, 16 and 32 granules. The engine folds what is not exported (`iova.pair`). */
+const CLASSES = 6;
+export const CACHE_CLASSES = CLASSES;
 
 const NO_MAGAZINE = -1;
 
@@ -40,12 +41,12 @@ export class IovaCache {
   readonly #loaded: Int32Array;
   readonly #previous: Int32Array;
   /** By class: the newest full magazine, and how many there are. */
-  readonly #depot = zeros(Int32Array, CACHE_CLASSES).fill(NO_MAGAZINE);
-  readonly #depotSize = zeros(Int32Array, CACHE_CLASSES);
+  readonly #depot = zeros(Int32Array, CLASSES).fill(NO_MAGAZINE);
+  readonly #depotSize = zeros(Int32Array, CLASSES);
 
   constructor(readonly cpus: number) {
     invariant(cpus > 0, "A cache has no CPU");
-    const lists = cpus * CACHE_CLASSES;
+    const lists = cpus * CLASSES;
     this.#magazines = 2 * lists;
     this.#pfns = zeros(Float64Array, this.#magazines << PLACE_BITS);
     this.#next = zeros(Int32Array, this.#magazines).fill(NO_MAGAZINE);
@@ -69,7 +70,7 @@ export class IovaCache {
    * @returns The first frame, or 0.
    */
   take(cpu: number, sizeClass: number, endPfn: number): number {
-    const list = cpu * CACHE_CLASSES + sizeClass;
+    const list = cpu * CLASSES + sizeClass;
     let newest = this.#loaded[list]!;
     if ((newest & FILL_MASK) === 0) {
       newest = this.#refill(list, sizeClass);
@@ -118,7 +119,7 @@ export class IovaCache {
    * @returns True when a full magazine went to the depot to make room.
    */
   put(cpu: number, sizeClass: number, pfn: number): boolean {
-    const list = cpu * CACHE_CLASSES + sizeClass;
+    const list = cpu * CLASSES + sizeClass;
     const newest = this.#loaded[list]!;
     if ((newest & FILL_MASK) === MAGAZINE_PFNS) return this.#putBesideFull(list, sizeClass, pfn);
     this.#pfns[newest + 1] = pfn;
@@ -165,19 +166,19 @@ export class IovaCache {
 
   /** How many frames a CPU's magazines of a class hold: loaded, previous. */
   fills(cpu: number, sizeClass: number): readonly [number, number] {
-    const list = cpu * CACHE_CLASSES + sizeClass;
+    const list = cpu * CLASSES + sizeClass;
     return [this.#loaded[list]! & FILL_MASK, this.#previous[list]! & FILL_MASK];
   }
 
   /** Calls back with every cached frame: each CPU's magazines, then the depots. */
   forEach(visit: VisitCached): void {
     for (let list = 0; list < this.#loaded.length; list++) {
-      const cpu = Math.floor(list / CACHE_CLASSES);
-      const sizeClass = list % CACHE_CLASSES;
+      const cpu = Math.floor(list / CLASSES);
+      const sizeClass = list % CLASSES;
       this.#visitMagazine(this.#loaded[list]!, (pfn) => visit(pfn, sizeClass, cpu));
       this.#visitMagazine(this.#previous[list]!, (pfn) => visit(pfn, sizeClass, cpu));
     }
-    for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
+    for (let sizeClass = 0; sizeClass < CLASSES; sizeClass++) {
       for (let at = this.#depot[sizeClass]!; at !== NO_MAGAZINE; at = this.#next[at]!) {
         this.#visitMagazine(newestOfFull(at), (pfn) => visit(pfn, sizeClass, -1));
       }
@@ -193,8 +194,8 @@ export class IovaCache {
 
   /** Empties a CPU's magazines: all classes in order, the loaded one first. */
   drainCpu(cpu: number, release: ReleasePfn): void {
-    for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
-      const list = cpu * CACHE_CLASSES + sizeClass;
+    for (let sizeClass = 0; sizeClass < CLASSES; sizeClass++) {
+      const list = cpu * CLASSES + sizeClass;
       for (const newest of [this.#loaded, this.#previous]) {
         this.#visitMagazine(newest[list]!, release);
         newest[list]! &= ~FILL_MASK;
@@ -203,7 +204,7 @@ export class IovaCache {
   }
 
   drainDepots(release: ReleasePfn): void {
-    for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
+    for (let sizeClass = 0; sizeClass < CLASSES; sizeClass++) {
       while (this.#depotSize[sizeClass] !== 0) this.drainOneOfDepot(sizeClass, release);
     }
   }
@@ -226,7 +227,7 @@ export class IovaCache {
       const isOther = newest >> PLACE_BITS !== this.#previous[list]! >> PLACE_BITS;
       invariant(isOther, "A CPU has loaded a magazine twice");
     }
-    for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
+    for (let sizeClass = 0; sizeClass < CLASSES; sizeClass++) {
       let size = 0;
       for (let at = this.#depot[sizeClass]!; at !== NO_MAGAZINE; at = this.#next[at]!) size++;
       invariant(size === this.#depotSize[sizeClass], "A depot counts other magazines than it has");
