@@ -184,7 +184,7 @@ export class RdmaAccess {
   faults = 0;
   /** Page faults at a byte whose page fault had just been handled. */
   refaults = 0;
-  /** The page fault that is being handled, or was last; null before the first and at the end. */
+  /** The page fault that is being handled; null while there is none. */
   fault: PageFault | null = null;
   /** Where the last page fault was; null before the first. */
   faultedAt: VirtAddr | null = null;

@@ -331,6 +331,7 @@ export class RdmaAdapter implements ActivityHandler {
         result: error === 0 ? "OK" : errnoName(error),
       }, { rule: "hmm-rdma-vfio.2.2", inputs: { refaults: access.refaults } });
     }
+    access.fault = null;
     if (error !== 0) access.end(errnoName(error));
   }
 }

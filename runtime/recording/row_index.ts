@@ -127,11 +127,9 @@ export class RowIndex {
 
 /** Rows by the request that they began for, until it is over. */
 export class RowsOfRequests {
-  /** Null before the first: most tables have none, and a machine of a sweep has many tables. */
-  #rows: Map<number | null, number[]> | null = null;
+  readonly #rows = new Map<number | null, number[]>();
 
   add(request: number | null, row: number): void {
-    this.#rows ??= new Map();
     const own = this.#rows.get(request);
     if (own === undefined) this.#rows.set(request, [row]);
     else own.push(row);
@@ -139,13 +137,13 @@ export class RowsOfRequests {
 
   /** The request is over. */
   take(request: number | null): readonly number[] {
-    const own = this.#rows?.get(request) ?? [];
-    this.#rows?.delete(request);
+    const own = this.#rows.get(request) ?? [];
+    this.#rows.delete(request);
     return own;
   }
 
   clear(): void {
-    this.#rows = null;
+    this.#rows.clear();
   }
 }
 

@@ -23,8 +23,6 @@ export interface Granules {
 
 /** Each table is made when something first changes it: a sweep has many machines, on which little happens. */
 export class TableSet {
-  readonly #specs: readonly AnyTableSpec[];
-  readonly #pool: ValuePool;
   /** By specification; none where nothing has changed it. */
   readonly #tables: (HistoryTable | undefined)[] = [];
   /** By the number of a kind of event; none where none of it has happened. */
@@ -35,13 +33,11 @@ export class TableSet {
 
   /** @param vocabulary Of the machine whose events change them. */
   constructor(
-    specs: readonly AnyTableSpec[],
+    private readonly specs: readonly AnyTableSpec[],
     { iommu, pages }: Granules,
-    pool: ValuePool,
+    private readonly pool: ValuePool,
     readonly vocabulary: EventVocabulary,
   ) {
-    this.#specs = specs;
-    this.#pool = pool;
     this.#changes = new Array(vocabulary.names.length);
     this.#granuleBytes = iommu.granuleBytes;
     this.#sharers = iommu.sharers;
@@ -49,12 +45,12 @@ export class TableSet {
   }
 
   #table(index: number): HistoryTable {
-    return this.#tables[index] ??= new HistoryTable(this.#specs[index]!, this.#pool);
+    return this.#tables[index] ??= new HistoryTable(this.specs[index]!, this.pool);
   }
 
   #changesOf(kind: number): readonly Change[] {
     const name = this.vocabulary.names[kind]!;
-    return this.#specs.flatMap(({ changes }, index) => {
+    return this.specs.flatMap(({ changes }, index) => {
       // The name leads to the event's type, here as in the stream: no type can say so.
       const make = changes[name] as Change["make"] | undefined;
       return make === undefined ? [] : [{ table: this.#table(index), make }];
@@ -63,12 +59,12 @@ export class TableSet {
 
   /** All tables by name, in the order in which they were declared. */
   all(): ReadonlyMap<string, HistoryTable> {
-    return new Map(this.#specs.map(({ name }, index) => [name, this.#table(index)]));
+    return new Map(this.specs.map(({ name }, index) => [name, this.#table(index)]));
   }
 
   /** Those that something has changed, by name, in the same order. */
   changed(): ReadonlyMap<string, HistoryTable> {
-    return new Map(this.#specs.flatMap(({ name }, index) => {
+    return new Map(this.specs.flatMap(({ name }, index) => {
       const table = this.#tables[index];
       return table === undefined ? [] : [[name, table] as const];
     }));
