@@ -93,6 +93,11 @@ class Gathered {
   }
 }
 
+/** Before clang runs: what the run before took would be counted with what this one takes. */
+function collectGarbage(): void {
+  (Reflect.get(globalThis, "gc") as () => void)();
+}
+
 /** Runs clang. Null where it makes nothing; what it says is passed on. */
 async function clang(
   args: readonly string[],
@@ -214,8 +219,6 @@ class Compiler {
 
   /** Sizes by the assembler text, where no object can be made; none where the C has a mistake. */
   async #assembledSizes(job: Job): Promise<Sizes> {
-    // The memory in which no object could be made is not taken twice.
-    (Reflect.get(globalThis, "gc") as () => void)();
     const bytes = await this.#run(["-S", ...job.more ?? [], job.source], job, () => {});
     const text = new TextDecoder().decode(bytes ?? new Uint8Array());
     return new Map([...text.matchAll(SIZE)].map(([, name, size]) => [name!, Number(size)]));
@@ -235,6 +238,7 @@ class Compiler {
     { files }: Job,
     say: (text: string) => void,
   ): Promise<Uint8Array | null> {
+    collectGarbage();
     return clang([...this.orders.compiling, ...args], STREAM, files, say);
   }
 }
@@ -266,6 +270,7 @@ async function single(
   for (const [path, text] of Object.entries(put)) texts.set(path, text);
   let said = "";
   const files = Object.fromEntries(names.map((name) => [name, texts.get(name)!]));
+  collectGarbage();
   const made = await clang(args, output, files, (text) => said += text);
   tell({ job: 0, made: { module: made?.toBase64() ?? null, said } });
 }
