@@ -54,7 +54,8 @@ export class SharedInterrupts implements HostWatch {
 
 export class SignalWatch extends SharedInterrupts {
   readonly #raise = () => void Atomics.store(this.flag, 0, 1);
-  #startMs = performance.now();
+  /** When a run asked first: what was loaded or waited for before is none of it. */
+  #startMs: number | null = null;
   #isLong = false;
   #worker: Worker | null = null;
   #listening = false;
@@ -64,7 +65,8 @@ export class SignalWatch extends SharedInterrupts {
   }
 
   override interrupted(): boolean {
-    if (!this.#isLong && performance.now() - this.#startMs > DEAF_MS) {
+    const nowMs = this.nowMs();
+    if (!this.#isLong && nowMs - (this.#startMs ??= nowMs) > DEAF_MS) {
       this.#isLong = true;
       if (!this.#listening) this.#worker ??= this.#startListener();
     }
@@ -89,7 +91,7 @@ export class SignalWatch extends SharedInterrupts {
   /** Begins with other work: a signal of before does not end it. */
   reset(): void {
     Atomics.store(this.flag, 0, 0);
-    this.#startMs = performance.now();
+    this.#startMs = null;
     this.#isLong = false;
   }
 
