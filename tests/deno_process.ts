@@ -18,17 +18,17 @@ export interface DenoOptions {
   /** Pass on what is written while it is written. */
   readonly show?: boolean;
   readonly env?: Readonly<Record<string, string>>;
-  /** Sends Ctrl-C a second after this text is seen. */
+  /** Sends Ctrl-C two seconds after this text is seen. */
   readonly interruptAfter?: string;
   /** Measures processor time, by a shell: Deno does not say it of a child. */
   readonly measured?: boolean;
 }
 
 /**
- * From what is seen to Ctrl-C: a run listens for it when it has taken a third of a second, and may not
+ * From what is seen to Ctrl-C: a run listens for it a third of a second after it began, and may not
  * say anything before it ends.
  */
-const INTERRUPT_MS = 1000;
+const INTERRUPT_MS = 2000;
 
 /** Ends with the shell's own times and those of its children, a line each. */
 const MEASURE = '"$0" "$@"; code=$?; times; exit $code';
