@@ -13,7 +13,7 @@ import {
   PARTNERS,
 } from "./bracket_fixes.ts";
 import type { RelatedSpan } from "../../diagnostics/diagnostic.ts";
-import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
+import { BracketMatcher, continuesAfter, endsValue } from "./bracket_matcher.ts";
 import { shortened } from "../token_text.ts";
 import type { DiagnosticReporter } from "../report.ts";
 import * as t from "../tokens.ts";
@@ -32,11 +32,11 @@ export function balanceBrackets(
   endName = "end of file",
 ): readonly IToken[] {
   const { source } = reporter;
-  let match = matchBrackets(source, tokens, null);
+  let match = new BracketMatcher(source, tokens, null).run();
   if (match.fixes.length === 0) return tokens;
   const { open, close, rows } = match.surplus;
   if (mode === "file" && open + close + rows > 0) {
-    match = matchBrackets(source, tokens, match.surplus);
+    match = new BracketMatcher(source, tokens, match.surplus).run();
   }
   const fixes = mode === "repl" ? fixesAtTheEnd(match.fixes, tokens) : match.fixes;
   new FixReport(tokens, reporter, endName).report(fixes);
