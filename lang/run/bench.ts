@@ -11,20 +11,15 @@ import {
 import { summariseLatencies } from "../bench/distribution.ts";
 import { formatValue } from "../render/value_text.ts";
 import { spanPlace, spanText } from "../source.ts";
-import type { Failure } from "../vm/failure.ts";
+import { findingKey } from "../values/incident.ts";
+import { failed, type Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Quantity, Ratio, type Value } from "../values/value.ts";
 import type { TestLeak } from "@dmalab/runtime/leaks";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
-import {
-  describeIncident,
-  DISPLAYED_INCIDENTS,
-  findingKey,
-  foundIncidents,
-  judgeEnd,
-} from "./incidents.ts";
+import { describeIncident, DISPLAYED_INCIDENTS, foundIncidents, judgeEnd } from "./incidents.ts";
 import type { BenchIncident, BenchOutcome, BenchReport, BusyTime } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
 import { reportFailure } from "./tally.ts";
@@ -362,19 +357,8 @@ class BenchRun {
           return `${name} ${value}${perIteration ? " per iteration" : ""}`;
         });
       this.#isOverBudget = true;
-      this.#failure = {
-        kind: "failed",
-        diagnostic: {
-          code: "E0909",
-          severity: "error",
-          span,
-          message: used.length === 0
-            ? "The budget is exceeded"
-            : `The budget is exceeded: ${used.join(", ")}`,
-        },
-        parts: [],
-        notes: [],
-      };
+      const over = used.length === 0 ? "" : `: ${used.join(", ")}`;
+      this.#failure = failed({ code: "E0909", span, message: `The budget is exceeded${over}` });
       return;
     }
   }
