@@ -36,6 +36,9 @@ interface RequestTimes {
   isComplete: boolean;
 }
 
+/** What is added up of events that say more than that they happened. */
+const NO_SUMS = { entries: 0, iotlbMisses: 0, copiedBytes: 0, memoryBytes: 0, treeAllocs: 0 };
+
 /** Listens to a machine from its making on, until it is stopped. */
 class TurnCounter {
   /** How long each CPU and each device worked in these turns; empty before the end. */
@@ -46,11 +49,7 @@ class TurnCounter {
   #turnNs: number;
   readonly #turnsNs: number[] = [];
   readonly #requests = new Map<number, RequestTimes>();
-  #entries = 0;
-  #iotlbMisses = 0;
-  #copiedBytes = 0;
-  #memoryBytes = 0;
-  #treeAllocs = 0;
+  readonly #sums = { ...NO_SUMS };
   readonly #stopListening: () => void;
 
   constructor(readonly machine: SimulatedMachine) {
@@ -77,11 +76,7 @@ class TurnCounter {
     const requests = [...this.#requests.values()].filter(({ isComplete }) => isComplete);
     return {
       counts: Object.fromEntries(this.machine.stream.countsSince(this.#before)),
-      entries: this.#entries,
-      iotlbMisses: this.#iotlbMisses,
-      copiedBytes: this.#copiedBytes,
-      memoryBytes: this.#memoryBytes,
-      treeAllocs: this.#treeAllocs,
+      ...this.#sums,
       virtualNs,
       latency: requests.length > 0
         ? summariseLatencies("request", requests.map(({ endNs, startNs }) => endNs - startNs))
@@ -94,19 +89,19 @@ class TurnCounter {
     switch (event.name) {
       case "iommu.map":
       case "iommu.unmap":
-        for (const [, count] of event.fields.leaves) this.#entries += count;
+        for (const [, count] of event.fields.leaves) this.#sums.entries += count;
         break;
       case "iommu.translate":
-        if (event.fields.hit === "walk") this.#iotlbMisses++;
+        if (event.fields.hit === "walk") this.#sums.iotlbMisses++;
         break;
       case "swiotlb.copy":
-        this.#copiedBytes += event.fields.size_bytes;
+        this.#sums.copiedBytes += event.fields.size_bytes;
         break;
       case "mem.alloc":
-        this.#memoryBytes += event.fields.size_bytes;
+        this.#sums.memoryBytes += event.fields.size_bytes;
         break;
       case "iova.alloc":
-        if (event.fields.source !== "rcache") this.#treeAllocs++;
+        if (event.fields.source !== "rcache") this.#sums.treeAllocs++;
         break;
       default:
         break;
@@ -143,11 +138,7 @@ const MAX_WARMUP_EVENTS = MAX_EVENTS / 10;
 
 const NOTHING_COUNTED: BenchTally = {
   counts: {},
-  entries: 0,
-  iotlbMisses: 0,
-  copiedBytes: 0,
-  memoryBytes: 0,
-  treeAllocs: 0,
+  ...NO_SUMS,
   virtualNs: 0,
   latency: summariseLatencies("iteration", []),
 };
