@@ -146,6 +146,16 @@ function lastFailedMap(
   ) ?? null;
 }
 
+/** A verdict about a mapping. @param culprit The call that is to blame. */
+function about(
+  found: JudgedFault,
+  verdict: FaultVerdict,
+  mapping: LedgerEntry,
+  culprit: MachineEvent | null,
+): JudgedFault {
+  return { ...found, verdict, mapping, ended: mapping.ended, culprit };
+}
+
 class Judgement {
   /** Names of the devices that share the device's page table, itself among them. */
   readonly #members: ReadonlySet<string>;
@@ -202,23 +212,13 @@ class Judgement {
       ? "read"
       : null;
     if (accessCertain && access !== null && access === forbidden) {
-      return {
-        ...found,
-        verdict: "wrong_direction",
-        mapping,
-        ended: mapping.ended,
-        culprit: mapping.created,
-      };
+      return about(found, "wrong_direction", mapping, mapping.created);
     }
     const isHidden = this.own?.fields.reason === "not_present" &&
       this.device.dma.domain!.cachingMode;
-    return {
-      ...found,
-      verdict: isHidden ? "sync_missing" : "access_allowed",
-      mapping,
-      ended: mapping.ended,
-      culprit: isHidden ? mapping.created : null,
-    };
+    return isHidden
+      ? about(found, "sync_missing", mapping, mapping.created)
+      : about(found, "access_allowed", mapping, null);
   }
 
   /** @param died What put it out of reach at the line's address. */
@@ -237,15 +237,8 @@ class Judgement {
     }) ?? null;
     const { iotlb } = this.#run.lab.machine.iommu;
     const isCached = this.own === null && iotlb.holds(this.device.dma.domain!.id, this.address);
-    return {
-      ...found,
-      verdict: isCached ? "stale_iotlb" : "use_after_unmap",
-      mapping,
-      ended: ended,
-      culprit: ended,
-      staleUses,
-      forgotten,
-    };
+    const verdict = isCached ? "stale_iotlb" : "use_after_unmap";
+    return { ...about(found, verdict, mapping, ended), ended, staleUses, forgotten };
   }
 
   /** Translations that no mapping call tells of: a device's queues, pages of a pool. */
@@ -297,14 +290,7 @@ class Judgement {
       const limitBytes = Math.max(mapping.sizeBytes, this.#granuleBytes);
       if (offByBytes > limitBytes || !isBetter(mapping, offByBytes)) continue;
       const verdict = isBehind ? "past_end" : "before_start";
-      best = {
-        ...found,
-        verdict,
-        mapping,
-        ended: mapping.ended,
-        culprit: mapping.created,
-        offByBytes,
-      };
+      best = { ...about(found, verdict, mapping, mapping.created), offByBytes };
     }
     return best;
   }
@@ -317,13 +303,7 @@ class Judgement {
   ): JudgedFault {
     const byPhys = ours.findLast((entry) => this.#isIn(entry.phys, entry.sizeBytes));
     if (byPhys !== undefined) {
-      return {
-        ...found,
-        verdict: "physical_address",
-        mapping: byPhys,
-        ended: byPhys.ended,
-        culprit: byPhys.created,
-      };
+      return about(found, "physical_address", byPhys, byPhys.created);
     }
     const others = all.findLast((entry) =>
       entry.ended === null && this.#isIn(entry.dma, entry.sizeBytes)

@@ -5,7 +5,6 @@ import {
   type DeviceRegistry,
   type Lab,
   type LabConfig,
-  type LabDevice,
   type PciNodeConfig,
 } from "@dmalab/devices";
 import {
@@ -56,34 +55,7 @@ import { describeValue } from "../values/operators.ts";
 
 const WORD_LIMIT = 2 ** 32;
 
-/** Has a device do something when one of its registers is accessed. The machine's check has found both. */
-function describeRegister(
-  device: LabDevice | undefined,
-  access: RegisterName["access"],
-  offsetBytes: number,
-  handler: RegisterHandler,
-): void {
-  const { name, registers } = device ?? {};
-  if (registers === undefined || registers === null) {
-    throw new Error("This device has no registers: the check of the machine refuses it");
-  }
-  if (access === "write") {
-    registers.onWrite(offsetBytes, (value) => void handler([value]));
-    return;
-  }
-  registers.onRead(offsetBytes, () => {
-    const value = handler([]);
-    if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < WORD_LIMIT) {
-      return value as number;
-    }
-    throw new ValueError(
-      `A register of ${name} cannot hold ${describeValue(value)}`,
-      "the block of `on read` returns a number of 32 bits",
-    );
-  });
-}
-
-class LabMachine implements SimulatedMachine {
+export class LabMachine implements SimulatedMachine {
   readonly lab: Lab;
   readonly recorder: EventRecorder;
   readonly stream: MachineStream;
@@ -147,8 +119,26 @@ class LabMachine implements SimulatedMachine {
     return this.lab.machine.activities.length;
   }
 
+  /** The machine's check has found both the device and the register. */
   describeRegister({ access, device, offsetBytes }: RegisterName, handler: RegisterHandler): void {
-    describeRegister(this.lab.devices.get(device), access, offsetBytes, handler);
+    const registers = this.lab.devices.get(device)?.registers ?? null;
+    if (registers === null) {
+      throw new Error("This device has no registers: the check of the machine refuses it");
+    }
+    if (access === "write") {
+      registers.onWrite(offsetBytes, (value) => void handler([value]));
+      return;
+    }
+    registers.onRead(offsetBytes, () => {
+      const value = handler([]);
+      if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < WORD_LIMIT) {
+        return value as number;
+      }
+      throw new ValueError(
+        `A register of ${device} cannot hold ${describeValue(value)}`,
+        "the block of `on read` returns a number of 32 bits",
+      );
+    });
   }
 
   maySleep(what: string): void {
@@ -241,14 +231,6 @@ class LabMachine implements SimulatedMachine {
     const isComplete = recorder.recording && recorder.droppedEvents === 0;
     return ledgerOf(this.lab.machine, this.lab.registry.tables, isComplete ? recorder.events : []);
   }
-}
-
-export function buildMachine(
-  config: LabConfig,
-  options: MachineBuildOptions,
-  registry: DeviceRegistry,
-): SimulatedMachine {
-  return new LabMachine(config, options, registry);
 }
 
 /** What there is before a machine: a look at anything but the memory for values is refused. */

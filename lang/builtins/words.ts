@@ -10,7 +10,7 @@ import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
 import type { EventTable, WordSet } from "@dmalab/runtime/vocabulary";
 import { EVENT_TABLE, wordSets } from "@dmalab/runtime";
 import { STATUS_CODES, STATUS_TYPES } from "@dmalab/devices/nvme";
-import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "@dmalab/runtime/iommu";
+import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
 import { EnumValue } from "../values/value.ts";
 import { once } from "./describe/once.ts";
 import { HMM_MODES } from "./types/rdma/hmm_modes.ts";
@@ -104,10 +104,7 @@ const MACHINE_WORDS = [
     strict: "Translated; every unmap invalidates at once.",
     lazy: "Translated; invalidations are collected in a flush queue.",
   }),
-  {
-    title: "IOMMU model",
-    docs: Object.fromEntries(IOMMU_MODEL_NAMES.map((name) => [name, IOMMU_MODELS[name].doc])),
-  },
+  ...group("IOMMU model", mapValues(IOMMU_MODELS, ({ doc }) => doc)),
   ...group("scheduler", {
     mq_deadline: "Requests wait for a worker, which dispatches them in the order of their sectors.",
   }),
@@ -128,10 +125,7 @@ const MACHINE_WORDS = [
     all: "Every service that the function's access control implements.",
     unknown: "It is unknown whether the function has ACS.",
   }),
-  ...group(
-    "preset of latencies",
-    Object.fromEntries(Object.entries(LATENCY_PRESETS).map(([name, { doc }]) => [name, doc])),
-  ),
+  ...group("preset of latencies", mapValues(LATENCY_PRESETS, ({ doc }) => doc)),
   ...group("maker of the CPU", {
     intel: "Intel.",
     hygon: "Hygon, whose cores are AMD's.",
@@ -147,15 +141,13 @@ const VIEW_WORDS = [
     supported: "They are used for large segments.",
     forced: "Required: PRPs cannot describe the request.",
   }),
-  {
-    title: "map branch",
-    docs: Object.fromEntries(
-      [...Object.values(MAP_BRANCH), ...Object.values(MAP_FAILURE)].map(({ name, doc }) => [
-        name,
-        doc,
-      ]),
+  ...group(
+    "map branch",
+    Object.fromEntries(
+      [...Object.values(MAP_BRANCH), ...Object.values(MAP_FAILURE)]
+        .map(({ name, doc }) => [name, doc]),
     ),
-  },
+  ),
   ...group("cache line", {
     clean: "Not cached, or the CPU's copy equals memory.",
     dirty: "The CPU has written it and not written it back.",

@@ -140,15 +140,15 @@ function findMachine(
   const found = machinesOf(entry, new Set());
   const [first, second] = found;
   if (first !== undefined && second !== undefined) {
-    bag.add({
-      code: "E0704",
-      severity: "error",
-      span: keywordOf(second.declaration),
-      message: first.loaded === second.loaded
+    bag.error(
+      "E0704",
+      keywordOf(second.declaration),
+      first.loaded === second.loaded
         ? "The file declares two machines"
         : "Two of the used files declare a machine",
-      related: [{ span: keywordOf(first.declaration), message: "the other one" }],
-    });
+      undefined,
+      [{ span: keywordOf(first.declaration), message: "the other one" }],
+    );
   }
   const scope = scopes.get(first?.loaded ?? entry)!;
   const declaration = first?.declaration ?? null;
@@ -162,23 +162,14 @@ export function programMachine(
   registry: Registry,
   bag: DiagnosticBag,
 ): ProgramMachine {
-  const config = buildMachine(declaration, scope, registry, bag);
-  return { declaration, scope, config, parts: machineParts(declaration, scope) };
-}
-
-function buildMachine(
-  declaration: MachineDeclaration | null,
-  scope: FileScope,
-  registry: Registry,
-  bag: DiagnosticBag,
-): LabConfig {
   const evaluator = new ConstantEvaluator(scope, bag);
-  return registry.buildConfig(
+  const config = registry.buildConfig(
     declaration,
     [],
     (value, wanted) => evaluator.evaluate(value, wanted),
     bag,
   );
+  return { declaration, scope, config, parts: machineParts(declaration, scope) };
 }
 
 interface FoundMachine {

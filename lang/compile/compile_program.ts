@@ -110,25 +110,15 @@ export class ProgramCompiler {
     this.code.finish(this.tables.functionIndex(declaration), compiler.builder);
   }
 
-  /** The case of a table comes as arguments. */
-  test(test: TestDeclaration): number {
-    return this.#case("test", test, axesOf(test), (compiler) => {
+  /** The case of a table comes as arguments; that of a property behind it. */
+  test(test: TestDeclaration | PropertyDeclaration): number {
+    const [role, forall] = test.kind === "Test"
+      ? ["test", []] as const
+      : ["property", test.forall] as const;
+    return this.#case(role, test, [...axesOf(test), ...forall], (compiler) => {
       compiler.block(test.body);
       endFunction(compiler.builder);
     });
-  }
-
-  /** A property takes its case as arguments, that of a table first. */
-  property(property: PropertyDeclaration): number {
-    return this.#case(
-      "property",
-      property,
-      [...axesOf(property), ...property.forall],
-      (compiler) => {
-        compiler.block(property.body);
-        endFunction(compiler.builder);
-      },
-    );
   }
 
   /**

@@ -186,19 +186,15 @@ export class FunctionCompiler {
         builder.at(expression.span);
         builder.emit(1 - expression.items.length, Op.MakeList, expression.items.length);
         return;
-      case "Record": {
-        for (const entry of expression.entries) this.expression(entry.value);
-        builder.at(expression.span);
-        const keys = this.code.recordKeys.push(expression.entries.map(({ key }) => key.text)) - 1;
-        builder.emit(1 - expression.entries.length, Op.MakeRecord, keys);
-        return;
-      }
+      case "Record":
       case "CopyWith": {
-        this.expression(expression.object);
-        for (const entry of expression.entries) this.expression(entry.value);
-        builder.at(expression.span);
-        const keys = this.code.recordKeys.push(expression.entries.map(({ key }) => key.text)) - 1;
-        builder.emit(-expression.entries.length, RareOp.CopyWith, keys);
+        const { entries, kind, span } = expression;
+        if (kind === "CopyWith") this.expression(expression.object);
+        for (const { value } of entries) this.expression(value);
+        builder.at(span);
+        const keys = this.code.recordKeys.push(entries.map(({ key }) => key.text)) - 1;
+        if (kind === "Record") builder.emit(1 - entries.length, Op.MakeRecord, keys);
+        else builder.emit(-entries.length, RareOp.CopyWith, keys);
         return;
       }
       case "IfValue":
@@ -589,7 +585,7 @@ export class FunctionCompiler {
         return;
       }
       case "Assert":
-        return this.#assert(statement);
+        return this.#check(statement, this.#expectation(statement.span));
       case "ExpectOutcome":
         this.#outcome(statement.expected, statement.span, false, () => this.block(statement.body));
         return;
@@ -756,8 +752,6 @@ export class FunctionCompiler {
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
     this.condition(statement.condition, out);
     this.#loopBody(statement.body, again, out);
-    builder.jump(0, Op.Jump, again);
-    builder.place(out);
   }
 
   #for(statement: ForStatement): void {
@@ -789,16 +783,17 @@ export class FunctionCompiler {
     builder.place(again);
     builder.jump(0, Op.ForNext, out, slot, variable);
     this.#loopBody(body, again, out);
-    builder.jump(0, Op.Jump, again);
-    builder.place(out);
   }
 
+  /** The block of a loop, after which it begins again; its end is behind that. */
   #loopBody(body: Block, again: Label, out: Label): void {
     const { builder } = this;
     const outer = builder.loop;
     builder.loop = { again, out, cleanups: builder.cleanups.length };
     this.block(body);
     builder.loop = outer;
+    builder.jump(0, Op.Jump, again);
+    builder.place(out);
   }
 
   #match(statement: MatchStatement): void {
@@ -821,15 +816,9 @@ export class FunctionCompiler {
 
   // Expectations.
 
-  #assert({ condition, message, span }: AssertStatement): void {
-    this.#check(condition, message, span, this.#expectation(span));
-  }
-
   /** @param expectation Null where being asked is nothing to be reached. */
   #check(
-    condition: Expression,
-    message: Expression | null,
-    span: Span,
+    { condition, message, span }: Pick<AssertStatement, "condition" | "message" | "span">,
     expectation: number | null,
   ): void {
     const { builder } = this;
@@ -856,12 +845,8 @@ export class FunctionCompiler {
     const holds = new Label();
     builder.at(span);
     builder.jump(-1, Op.Assert, holds, info);
-    if (message !== null) {
-      this.expression(message);
-      builder.emit(-1, RareOp.AssertFailed, info);
-    } else {
-      builder.emit(0, RareOp.AssertFailed, info);
-    }
+    if (message !== null) this.expression(message);
+    builder.emit(message === null ? 0 : -1, RareOp.AssertFailed, info);
     builder.place(holds);
     builder.release(before);
   }
@@ -1054,7 +1039,7 @@ export class FunctionCompiler {
     const { condition, name, span } = statement;
     const inner = this.#nested();
     this.#closure(statement, inner, [], () => {
-      inner.#check(condition, null, condition.span, null);
+      inner.#check({ condition, message: null, span: condition.span }, null);
       endFunction(inner.builder);
     });
     builder.at(condition.span);

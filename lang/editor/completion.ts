@@ -3,7 +3,7 @@ import { EVENT_NAMES, eventEntry } from "@dmalab/runtime";
 import { FUNCTIONS, TYPES } from "../builtins/mod.ts";
 import { wordRow } from "../syntax/language_words.ts";
 import { firstSentence } from "../text/columns.ts";
-import type { HandleType, ParameterSpec } from "../values/spec.ts";
+import type { HandleType } from "../values/spec.ts";
 import { findField, findMethod, handleTypeOf, memberNames } from "../values/types.ts";
 import { type KnownNames, knownNames, nameDoc, typeOf } from "./describe_name.ts";
 import { openCall } from "./open_call.ts";
@@ -238,7 +238,7 @@ const plain = (text: string): Suggestion => ({ text, doc: "", kind: "constant" }
 function argumentWords(text: string, names: KnownNames): ArgumentWords {
   const call = openCall(text);
   if (call === null) return NO_WORDS;
-  const parameters = parametersOf(call.callee, names);
+  const parameters = calledSpec(call.callee, names)?.parameters ?? [];
   const current = call.name === null
     ? parameters[call.unnamed]
     : parameters.find(({ name }) => name === call.name);
@@ -259,11 +259,6 @@ function argumentWords(text: string, names: KnownNames): ArgumentWords {
     kind: "argument",
   }));
   return { words, only: false };
-}
-
-/** What a function or method takes; nothing for one that is not known. */
-function parametersOf(callee: string, names: KnownNames): readonly ParameterSpec[] {
-  return calledSpec(callee, names)?.parameters ?? [];
 }
 
 /** The description of what a call calls; undefined for a function of the script, and for an unknown one. */

@@ -2,7 +2,6 @@
 import { FUNCTIONS, TYPES, wordSpecs } from "../builtins/mod.ts";
 import { COUNTER_GROUPS, COUNTERS } from "../builtins/types/counters.ts";
 import { EVENT } from "../builtins/types/event.ts";
-import type { WordSpec } from "../builtins/words.ts";
 import {
   CALL_CONTEXTS,
   type FunctionSpec,
@@ -160,7 +159,10 @@ export function describeLanguage(name: string, columns: number): string[] | null
     !(word.group === "kernel function" && spec !== undefined) && word.group !== "event"
   );
   if (words.length > 0) {
-    found.push(words.flatMap((word) => wrapText(wordText(word), columns)));
+    found.push(words.flatMap(({ aliases, doc, group, name }) => {
+      const others = aliases.length === 0 ? "" : ` (${aliases.join(", ")})`;
+      return wrapText(`${name}${others}, ${group}: ${doc}`, columns);
+    }));
   }
   found.push(...describeMembers(name, columns));
   if (found.length === 0) return null;
@@ -236,10 +238,6 @@ function pointText({ doc, errors, name }: InjectionPointSpec): string {
     ? ", or any other errno after `with`"
     : `, or ${others.join(", ")} after \`with\``;
   return `inject ${name}: ${doc}. It fails with ${natural}${more}`;
-}
-
-function wordText({ aliases, doc, group, name }: WordSpec): string {
-  return `${name}${aliases.length === 0 ? "" : ` (${aliases.join(", ")})`}, ${group}: ${doc}`;
 }
 
 function valueText({ kind, text }: SessionVariable): string {

@@ -100,7 +100,9 @@ function variablesAt(analysis: Analysis, offset: number): ReadonlyMap<string, Va
   };
   for (const variable of scope.machine?.variables.values() ?? []) see(variable);
   for (const node of pathAt(file, offset)) {
-    if (OWN_CODE.has(node.kind)) dropLocals(found);
+    if (OWN_CODE.has(node.kind)) {
+      for (const [name, { role }] of found) if (role !== "machine") found.delete(name);
+    }
     for (const name of boundBy(node)) see(resolution.variables.get(name));
     for (const statement of statementsOf(node)) {
       if (statement.span.end > offset) break;
@@ -110,6 +112,7 @@ function variablesAt(analysis: Analysis, offset: number): ReadonlyMap<string, Va
   return found;
 }
 
+/** Functions and tests see nothing of the statements around them. */
 const OWN_CODE: ReadonlySet<string | undefined> = new Set([
   "Function",
   "Test",
@@ -117,11 +120,6 @@ const OWN_CODE: ReadonlySet<string | undefined> = new Set([
   "Bench",
   "Register",
 ]);
-
-/** Functions and tests see nothing of the statements around them. */
-function dropLocals(found: Map<string, Variable>): void {
-  for (const [name, { role }] of found) if (role !== "machine") found.delete(name);
-}
 
 function statementsOf(node: TreeNode): readonly Statement[] {
   if (node.kind === "File") return (node as FileNode).items;

@@ -1,4 +1,5 @@
 /** Every place where a name of a program stands, with what it names. */
+import { remembered } from "../values/remembered.ts";
 import type { NameBinding, Variable } from "../check/names/bindings.ts";
 import { type SourceFile, type Span, spanText } from "../source.ts";
 import type {
@@ -45,12 +46,7 @@ class Collector {
 
   #symbolOf(binding: NameBinding): NameSymbol {
     const { key, name, declaration } = identityOf(binding, this.checked);
-    let symbol = this.#symbols.get(key);
-    if (symbol === undefined) {
-      symbol = { name, binding, declaration };
-      this.#symbols.set(key, symbol);
-    }
-    return symbol;
+    return remembered(this.#symbols, key, () => ({ name, binding, declaration }));
   }
 }
 

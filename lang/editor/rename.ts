@@ -4,7 +4,6 @@ import type { SourceLoader } from "../syntax/load_files.ts";
 import { HARD_WORDS } from "../syntax/language_words.ts";
 import { analyse, type Analysis } from "./analysis.ts";
 import { isOwnName, type NameSymbol, occurrenceAt } from "./occurrences.ts";
-import type { CDriverDeclaration, UseDeclaration } from "../syntax/tree/ast.ts";
 
 export interface TextEdit {
   readonly span: Span;
@@ -97,9 +96,9 @@ type Definition = { readonly span: Span } | { readonly path: string };
 
 /** Where the name at an offset is declared; null for what no file declares. */
 export function definitionAt(analysis: Analysis, offset: number): Definition | null {
-  const file = filesNamed(analysis).find(({ pathSpan: { end, start } }) =>
-    start <= offset && offset <= end
-  );
+  const file = analysis.file.items
+    .filter((item) => item.kind === "Use" || item.kind === "CDriver")
+    .find(({ pathSpan: { end, start } }) => start <= offset && offset <= end);
   if (file !== undefined) {
     const used = analysis.checked.entry.uses.find(({ declaration }) => declaration === file);
     if (used === undefined) return { path: file.path };
@@ -107,12 +106,6 @@ export function definitionAt(analysis: Analysis, offset: number): Definition | n
   }
   const declaration = occurrenceAt(analysis, offset)?.symbol.declaration ?? null;
   return declaration === null ? null : { span: declaration };
-}
-
-function filesNamed(
-  { file }: Analysis,
-): readonly (UseDeclaration | CDriverDeclaration)[] {
-  return file.items.filter((item) => item.kind === "Use" || item.kind === "CDriver");
 }
 
 /** Every place that names the same as the name at an offset; none where nothing is named. */

@@ -5,7 +5,7 @@
  * tokens alone do not say, the tree does: whether a word begins a statement, a setting, an entry of
  * a record or an arm of a `match`.
  */
-import type { BenchDeclaration, Block, FileNode } from "../syntax/tree/ast.ts";
+import type { FileNode } from "../syntax/tree/ast.ts";
 
 /** What stands between two braces, by what begins in them. */
 export type EntryKind = "statement" | "setting" | "path" | "record" | "arm";
@@ -28,56 +28,38 @@ function visit(node: unknown, text: string, found: Map<number, EntryKind>): void
     return;
   }
   if (!isNode(node)) return;
-  if (isBlock(node) && text[node.span.start] === "{") {
-    // The body of a match arm is a block without braces when it is one statement.
-    mark(node.statements, "statement", found);
-  }
-  if (hasEntries(node)) {
-    const kind = node.kind === "Record" || node.kind === "CopyWith"
-      ? "record"
-      : node.kind === "Machine" || node.kind === "Block"
-      ? "setting"
-      : "path";
-    mark(node.entries, kind, found);
-  }
-  if (hasArms(node)) mark(node.arms, "arm", found);
+  const { arms, entries, expectations, kind, span, statements } = node;
+  // The body of a match arm is a block without braces when it is one statement.
+  if (text[span.start] === "{") mark(statements, "statement", found);
+  const isRecord = kind === "Record" || kind === "CopyWith";
+  const isMachine = kind === "Machine" || kind === "Block";
+  mark(entries, isRecord ? "record" : isMachine ? "setting" : "path", found);
+  mark(arms, "arm", found);
   // The other parts of a bench begin with words that are theirs alone.
-  if (isBench(node)) mark(node.expectations, "statement", found);
+  mark(expectations, "statement", found);
   for (const [key, child] of Object.entries(node)) {
     if (!key.toLowerCase().endsWith("span")) visit(child, text, found);
   }
 }
 
+/** Any node of the tree, with the parts that have entries. */
 interface LocatedNode {
+  readonly kind?: string;
   readonly span: { readonly start: number };
+  readonly statements?: readonly LocatedNode[];
+  readonly entries?: readonly LocatedNode[];
+  readonly arms?: readonly LocatedNode[];
+  readonly expectations?: readonly LocatedNode[];
 }
 
 function mark(
-  entries: readonly LocatedNode[],
+  entries: readonly LocatedNode[] | undefined,
   kind: EntryKind,
   found: Map<number, EntryKind>,
 ): void {
-  for (const { span } of entries) found.set(span.start, kind);
+  for (const { span } of entries ?? []) found.set(span.start, kind);
 }
 
-function isNode(value: unknown): value is LocatedNode & { readonly kind?: string } {
+function isNode(value: unknown): value is LocatedNode {
   return typeof value === "object" && value !== null && "span" in value;
-}
-
-function isBlock(node: LocatedNode): node is Block {
-  return "statements" in node;
-}
-
-function hasEntries(
-  node: LocatedNode,
-): node is LocatedNode & { kind?: string; entries: readonly LocatedNode[] } {
-  return "entries" in node;
-}
-
-function isBench(node: LocatedNode): node is BenchDeclaration {
-  return "expectations" in node;
-}
-
-function hasArms(node: LocatedNode): node is LocatedNode & { arms: readonly LocatedNode[] } {
-  return "arms" in node;
 }

@@ -56,13 +56,17 @@ const { breakParent, fill, group, hardline, ifBreak, indent, join, line, lineSuf
 
 export function layOutFile(items: readonly Item[], end: readonly Comment[]): Doc {
   const doc: Doc[] = [...statementList(items, true)];
-  for (const [index, comment] of end.entries()) {
-    if (index > 0 || items.length > 0) doc.push(hardline);
-    if (comment.blankBefore && (index > 0 || items.length > 0)) doc.push(hardline);
-    doc.push(comment.text);
-  }
+  doc.push(...commentsBelow(items, end));
   if (doc.length > 0) doc.push(hardline);
   return doc;
+}
+
+/** Comments on lines of their own, below the items that there are. */
+function commentsBelow(items: readonly Item[], comments: readonly Comment[]): Doc[] {
+  return comments.flatMap(({ blankBefore, text }, index): Doc[] => {
+    if (items.length === 0 && index === 0) return [text];
+    return blankBefore ? [hardline, hardline, text] : [hardline, text];
+  });
 }
 
 /** Declarations with a body stand apart from their neighbours. */
@@ -207,11 +211,7 @@ function bracesDoc(node: Group): Doc[] {
     if (kind === "record") content.push(ifBreak(",", ""));
     content.push(...trailingComments(item.trailing));
   }
-  for (const [index, comment] of dangling.entries()) {
-    if (items.length > 0 || index > 0) content.push(hardline);
-    if (comment.blankBefore && (items.length > 0 || index > 0)) content.push(hardline);
-    content.push(comment.text);
-  }
+  content.push(...commentsBelow(items, dangling));
   const forced = breaksItself(node) || dangling.length > 0 ? [breakParent] : [];
   return [
     "{",
@@ -468,10 +468,6 @@ function rowOf(row: readonly (readonly [Item, Doc])[], kind: GroupKind): Doc {
     ...trailingComments(item.trailing),
   ]);
   if (!FILLED.has(kind)) return join([",", line], docs);
-  const parts: Doc[] = [];
-  for (const [index, doc] of docs.entries()) {
-    if (index < docs.length - 1) parts.push([doc, ","], line);
-    else parts.push(doc);
-  }
-  return fill(parts);
+  const last = docs.length - 1;
+  return fill(docs.flatMap((doc, index) => index < last ? [[doc, ","], line] : [doc]));
 }

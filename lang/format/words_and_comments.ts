@@ -1,12 +1,8 @@
 /** The words of a file with the comments and line ends between them. */
 import type { IToken } from "chevrotain";
 import type { SourceFile } from "../source.ts";
-import { balanceBrackets } from "../syntax/recovery/brackets.ts";
-import { checkTokens } from "../syntax/lexical.ts";
-import { joinLines } from "../syntax/line_joining.ts";
-import { DiagnosticReporter } from "../syntax/report.ts";
-import { Comma, isA, Newline, retype, tokenEnd, tokenize } from "../syntax/tokens.ts";
-import { classifyWords } from "../syntax/words.ts";
+import { wordsOf } from "../syntax/parse.ts";
+import { Comma, isA, Newline, retype, tokenEnd } from "../syntax/tokens.ts";
 
 export interface Comment {
   readonly text: string;
@@ -37,10 +33,7 @@ export interface Words {
 
 /** The words of a file without errors, line ends left out, comments put to their neighbours. */
 export function readWords(source: SourceFile): Words {
-  const reporter = new DiagnosticReporter(source);
-  const balanced = balanceBrackets(checkTokens(tokenize(source.text), reporter), reporter, "file");
-  const tokens = classifyWords(joinLines(balanced, reporter), reporter)
-    .filter(({ tokenType }) => tokenType !== Newline);
+  const tokens = wordsOf(source).filter(({ tokenType }) => tokenType !== Newline);
   const words: FormattedToken[] = [];
   let from = 0;
   for (const token of tokens) {

@@ -51,15 +51,13 @@ function checkRegions(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag):
   for (const region of sorted) {
     if (highest !== null && region.basePhys < endOf(highest)) {
       const first = `"${highest.name}"`;
-      bag.add({
-        code: "E0509",
-        severity: "error",
-        span: regionSpan(tree, region),
-        message: `Region "${region.name}" (${extent(region)}) overlaps ${first} (${
-          extent(highest)
-        })`,
-        related: [{ span: regionSpan(tree, highest), message: `${first} is declared here` }],
-      });
+      bag.error(
+        "E0509",
+        regionSpan(tree, region),
+        `Region "${region.name}" (${extent(region)}) overlaps ${first} (${extent(highest)})`,
+        undefined,
+        [{ span: regionSpan(tree, highest), message: `${first} is declared here` }],
+      );
     }
     if (highest === null || endOf(region) > endOf(highest)) highest = region;
   }

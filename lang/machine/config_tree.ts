@@ -6,7 +6,7 @@
  */
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { similarNames } from "../diagnostics/suggest.ts";
+import { type Hint, similarNames } from "../diagnostics/suggest.ts";
 import { type Span, spanText } from "../source.ts";
 import type {
   Expression,
@@ -222,29 +222,25 @@ export class ConfigTreeReader {
     }
     const taken = this.#named.get(name.text)?.name?.span ?? null;
     if (taken === null && !MACHINE_NAMES.has(name.text)) return true;
-    this.bag.add({
-      code: "E0507",
-      severity: "error",
-      span: name.span,
-      message: `The name "${name.text}" is taken`,
-      hint: taken === null ? "it is a built-in name of every machine" : "choose another name",
-      ...(taken === null ? {} : { related: [{ span: taken, message: "first used here" }] }),
-    });
+    this.bag.error(
+      "E0507",
+      name.span,
+      `The name "${name.text}" is taken`,
+      taken === null ? "it is a built-in name of every machine" : "choose another name",
+      taken === null ? [] : [{ span: taken, message: "first used here" }],
+    );
     return false;
   }
 
   #twice(name: Name, first: Span): void {
-    this.bag.add({
-      code: "E0504",
-      severity: "error",
-      span: name.span,
-      message: `"${name.text}" is given twice`,
-      related: [{ span: first, message: "first given here" }],
-    });
+    const related = [{ span: first, message: "first given here" }];
+    this.bag.error("E0504", name.span, `"${name.text}" is given twice`, undefined, related);
   }
 
   /** @param value What the name is given as a key; null where it begins a block. */
   #unknownKey(block: ConfigBlock, name: Name, value: Expression | null): void {
+    const wrong = (message: string, hint: Hint) =>
+      this.bag.error("E0501", name.span, message, hint);
     const [owner = "", key] = name.text.split(".");
     const other = this.schema.blocks.get(owner);
     const isOfOther = key === undefined || other?.settings.some((setting) => setting.key === key);
@@ -252,22 +248,16 @@ export class ConfigTreeReader {
       const home = block.spec.children.includes(other.keyword)
         ? ""
         : `, in ${placesList(this.schema.placesOf(other.keyword))}`;
-      this.bag.error(
-        "E0501",
-        name.span,
+      return wrong(
         `\`${owner}\` is a block, not a key of ${describe(block)}`,
         `write \`${blockWith(other, key, value)}\`${home}`,
       );
-      return;
     }
     if (value === null && block.spec.settings.some((setting) => setting.key === owner)) {
-      this.bag.error(
-        "E0501",
-        name.span,
+      return wrong(
         `\`${owner}\` is a key of ${describe(block)}, not a block`,
         `write \`${owner} = …\``,
       );
-      return;
     }
     const known = [...block.spec.settings.map((setting) => setting.key), ...block.spec.children];
     const homes = [...this.schema.blocks.values()].filter((spec) =>
@@ -277,22 +267,17 @@ export class ConfigTreeReader {
       shape.kind === "word" && shape.choices.includes(name.text)
     );
     if (value !== null && chosen !== undefined) {
-      this.bag.error(
-        "E0501",
-        name.span,
+      return wrong(
         `\`${name.text}\` is a value, not a key of ${describe(block)}`,
         `write \`${chosen.key} = ${name.text}\``,
       );
-      return;
     }
     // Of latencies any event is a key.
     const others = block.spec.keyword === "latencies" ? this.schema.registry.events.names : [];
     const elsewhere = homes.length === 0
       ? known.length === 0 ? "it takes no keys" : oneOf(known)
       : `it is a key of ${homes.map((spec) => spec.keyword).join(", ")}`;
-    this.bag.error(
-      "E0501",
-      name.span,
+    wrong(
       `There is no "${name.text}" in ${describe(block)}`,
       homes.length > 0
         ? elsewhere

@@ -163,6 +163,14 @@ function numberHint(
   }
 }
 
+/** What a key is given. */
+interface GivenValue {
+  /** How the key is called in messages: `size of ram`. */
+  readonly name: string;
+  readonly value: Value;
+  readonly span: Span;
+}
+
 export class SettingReader {
   constructor(readonly evaluate: EvaluateConstant, readonly bag: DiagnosticBag) {}
 
@@ -179,7 +187,9 @@ export class SettingReader {
       // Item by item, so that a mistake is shown at the item.
       return allOrNone(expression.items.map((item) => {
         const value = this.evaluate(item);
-        return value === undefined ? undefined : this.#item(shape, name, value, item.span);
+        return value === undefined
+          ? undefined
+          : this.#item(shape, { name, value, span: item.span });
       }));
     }
     const isChoice = shape.kind === "word" || shape.kind === "string";
@@ -188,27 +198,23 @@ export class SettingReader {
       : undefined;
     const value = this.evaluate(expression, choices);
     if (value === undefined) return undefined;
-    return this.convert(shape, name, value, expression.span);
+    return this.convert(shape, { name, value, span: expression.span });
   }
 
   /** The same of a value that is known. */
-  convert(
-    shape: ValueShape,
-    name: string,
-    value: Value,
-    span: Span,
-  ): SettingValue | undefined {
+  convert(shape: ValueShape, given: GivenValue): SettingValue | undefined {
+    const { name, span, value } = given;
     switch (shape.kind) {
       case "int":
       case "size":
       case "duration":
       case "phys":
-        return this.#number(shape, name, value, span);
+        return this.#number(shape, given);
       case "bool":
-        return typeof value === "boolean" ? value : this.#wrongKind(shape, name, value, span);
+        return typeof value === "boolean" ? value : this.#wrongKind(shape, given);
       case "string": {
         if (typeof value !== "string") {
-          return this.#wrongKind(shape, name, value, span, oneOf(choicesOf(shape)));
+          return this.#wrongKind(shape, given, oneOf(choicesOf(shape)));
         }
         const full = shape.aliases[value] ?? value;
         return this.#choice(name, full, choicesOf(shape), span) ? full : undefined;
@@ -219,43 +225,38 @@ export class SettingReader {
         if (!(value instanceof EnumValue)) {
           const isQuoted = typeof value === "string" && shape.choices.includes(value);
           const wanted = isQuoted ? `\`${value}\` without quotes` : oneOf(shape.choices);
-          return this.#wrongKind(shape, name, value, span, wanted);
+          return this.#wrongKind(shape, given, wanted);
         }
         return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
       case "text":
-        if (typeof value !== "string") {
-          return this.#wrongKind(shape, name, value, span, shape.form);
-        }
+        if (typeof value !== "string") return this.#wrongKind(shape, given, shape.form);
         if (shape.accepts(value)) return shape.keepsCase ? value : value.toLowerCase();
         this.bag.error("E0508", span, `Cannot use "${value}" as ${name}`, shape.form);
         return undefined;
       case "words":
         if (value === null && shape.orNone) return null;
         if (value instanceof EnumValue && shape.orWords?.includes(value.name)) return value.name;
-        if (!(value instanceof ListValue)) return this.#wrongKind(shape, name, value, span);
-        return allOrNone(value.items.map((item) => this.#item(shape, name, item, span)));
+        return this.#items(shape, given);
       case "sizes":
       case "ranges":
       case "dma_ranges":
-        if (!(value instanceof ListValue)) return this.#wrongKind(shape, name, value, span);
-        return allOrNone(value.items.map((item) => this.#item(shape, name, item, span)));
-      case "quirks": {
-        const items = value instanceof ListValue ? value.items : null;
-        if (items === null) return this.#wrongKind(shape, name, value, span);
-        return this.#readQuirkNames(items, span);
-      }
+        return this.#items(shape, given);
+      case "quirks":
+        if (!(value instanceof ListValue)) return this.#wrongKind(shape, given);
+        return this.#readQuirkNames(value.items, span);
     }
   }
 
-  #number(
-    shape: NumberShape,
-    name: string,
-    value: Value,
-    span: Span,
-  ): number | null | undefined {
+  #items(shape: ListShape, given: GivenValue): SettingValue | undefined {
+    if (!(given.value instanceof ListValue)) return this.#wrongKind(shape, given);
+    return allOrNone(given.value.items.map((value) => this.#item(shape, { ...given, value })));
+  }
+
+  #number(shape: NumberShape, given: GivenValue): number | null | undefined {
+    const { name, span, value } = given;
     if (value === null && shape.none !== undefined) return shape.none;
     const amount = amountOf(shape, value);
-    if (amount === undefined) return this.#wrongKind(shape, name, value, span);
+    if (amount === undefined) return this.#wrongKind(shape, given);
     const problem = numberProblem(shape, amount);
     if (problem === null) return amount;
     const format = FORMATS[shape.kind];
@@ -286,46 +287,39 @@ export class SettingReader {
     return false;
   }
 
-  #item(
-    shape: ListShape,
-    name: string,
-    value: Value,
-    span: Span,
-  ): ListItem | undefined {
+  #item(shape: ListShape, given: GivenValue): ListItem | undefined {
+    const { name, span, value } = given;
+    const part = { ...given, name: `part of ${name}` };
     switch (shape.kind) {
       case "words":
         if (!(value instanceof EnumValue)) {
-          return this.#wrongKind(shape, `part of ${name}`, value, span, oneOf(shape.choices));
+          return this.#wrongKind(shape, part, oneOf(shape.choices));
         }
         return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
       case "sizes":
-        return this.#number(shape.item, name, value, span) ?? undefined;
+        return this.#number(shape.item, given) ?? undefined;
       case "ranges":
-        if (!(value instanceof RangeValue)) {
-          return this.#wrongKind(shape, `part of ${name}`, value, span);
-        }
+        if (!(value instanceof RangeValue)) return this.#wrongKind(shape, part);
         if (value.first >= value.end) {
           this.bag.error("E0503", span, `The range ${formatValue(value)} of ${name} is empty`);
           return undefined;
         }
-        return this.#number(PHYS, `a part of ${name}`, value.first, span) === undefined
+        return this.#number(PHYS, { name: `a ${part.name}`, value: value.first, span }) ===
+            undefined
           ? undefined
           : { start: value.first, end: value.end };
       case "dma_ranges":
-        return this.#busRange(shape, name, value, span);
+        if (!(value instanceof RecordValue)) return this.#wrongKind(shape, part);
+        return this.#busRange(shape, value, given);
     }
   }
 
   #busRange(
-    shape: Extract<ValueShape, { kind: "dma_ranges" }>,
-    name: string,
-    value: Value,
-    span: Span,
+    shape: ListShape,
+    { entries }: RecordValue,
+    { name, span }: GivenValue,
   ): BusRange | undefined {
-    if (!(value instanceof RecordValue)) {
-      return this.#wrongKind(shape, `part of ${name}`, value, span);
-    }
-    const keys = [...value.entries.keys()];
+    const keys = [...entries.keys()];
     const unknown = keys.find((key) => !BUS_RANGE_KEYS.includes(key));
     const missing = BUS_RANGE_KEYS.find((key) => !keys.includes(key));
     if (unknown !== undefined || missing !== undefined) {
@@ -333,10 +327,10 @@ export class SettingReader {
       this.bag.error("E0502", span, `A part of ${name} ${what}`, `write ${WANTED.dma_ranges}`);
       return undefined;
     }
-    const part = (key: string) => value.entries.get(key)!;
-    const cpu = this.#number(PHYS, `cpu of ${name}`, part("cpu"), span);
-    const dma = this.#busAddress(shape, `dma of ${name}`, part("dma"), span);
-    const size = this.#number(BUS_RANGE_SIZE, `size of ${name}`, part("size"), span);
+    const part = (key: string) => ({ name: `${key} of ${name}`, value: entries.get(key)!, span });
+    const cpu = this.#number(PHYS, part("cpu"));
+    const dma = this.#busAddress(shape, part("dma"));
+    const size = this.#number(BUS_RANGE_SIZE, part("size"));
     if (typeof cpu !== "number" || dma === undefined || typeof size !== "number") return undefined;
     for (const start of [cpu, dma]) {
       if (start % PAGE_SIZE_BYTES === 0 && start + size - 1 <= LAST_PHYS) continue;
@@ -351,26 +345,20 @@ export class SettingReader {
     return { cpuPhys: cpu, dma, sizeBytes: size };
   }
 
-  #busAddress(
-    shape: ValueShape,
-    name: string,
-    value: Value,
-    span: Span,
-  ): number | undefined {
+  #busAddress(shape: ListShape, given: GivenValue): number | undefined {
+    const { value } = given;
     const amount = value instanceof Quantity && value.kind === "dma" ? value.value : value;
     if (
       amountOf(PHYS, amount) !== undefined && !(value instanceof Quantity && value.kind === "phys")
     ) {
-      return this.#number(PHYS, name, amount, span) ?? undefined;
+      return this.#number(PHYS, { ...given, value: amount }) ?? undefined;
     }
-    return this.#wrongKind(shape, name, value, span, "a device address such as 0x4000_0000");
+    return this.#wrongKind(shape, given, "a device address such as 0x4000_0000");
   }
 
   #wrongKind(
     shape: ValueShape,
-    name: string,
-    value: Value,
-    span: Span,
+    { name, span, value }: GivenValue,
     wanted: string = WANTED[shape.kind],
   ): undefined {
     const shown = value === null ? "none" : `${kindOf(value)} (${formatValue(value, null, true)})`;

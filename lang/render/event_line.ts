@@ -117,7 +117,8 @@ export function formatEvents(events: readonly MachineEvent[], columns: number): 
   for (const { start, end, hiddenTimes } of shownParts(events.length, same)) {
     for (let at = start; at < end; at++) lines.push(formatEvent(events[at]!, layout, depths[at]!));
     if (hiddenTimes === 0) continue;
-    const indent = " ".repeat(eventColumn(layout)) + "  ".repeat(depths[start]!);
+    const column = formatTitle(layout).length - EVENT_TITLE.length;
+    const indent = " ".repeat(column) + "  ".repeat(depths[start]!);
     lines.push(clip(`${indent}${repeatText(end - start, hiddenTimes)}`, columns));
   }
   return lines;
@@ -172,22 +173,15 @@ function layoutFor(
 /** Names longer than this stand out of their column. */
 const MAX_NAME = 18;
 
-function titleCells(layout: EventLayout): string[] {
+const EVENT_TITLE = "event";
+
+export function formatTitle(layout: EventLayout): string {
   const cells = [pad("time", layout.timeWidth, "right")];
   if (layout.seqWidth > 0) cells.unshift(pad("seq", layout.seqWidth, "right"));
   if (layout.cpu) cells.push("cpu ");
   if (layout.deviceWidth > 0) cells.push(pad("device", layout.deviceWidth));
   if (layout.requestWidth > 0) cells.push(pad("req", layout.requestWidth));
-  return cells;
-}
-
-export function formatTitle(layout: EventLayout): string {
-  return [...titleCells(layout), "event"].join("  ");
-}
-
-/** Where the text of an event begins. */
-function eventColumn(layout: EventLayout): number {
-  return titleCells(layout).join("  ").length + 2;
+  return [...cells, EVENT_TITLE].join("  ");
 }
 
 /** A piece of a text: words, or the value of a field. */

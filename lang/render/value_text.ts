@@ -180,11 +180,8 @@ function plainText(
   if (value instanceof RangeValue) return formatRange(value);
   if (value instanceof BytesValue) return formatBytes(value.bytes);
   if (value instanceof Closure) return value.name === "" ? "a function" : `fn ${value.name}`;
-  return formatHandle(value, context);
-}
-
-function formatHandle(handle: Handle, context: ExecutionContext | null): string {
-  return context === null ? handle.type.name : handle.type.format(handle.target as never, context);
+  const { target, type }: Handle = value;
+  return context === null ? type.name : type.format(target as never, context);
 }
 
 function formatRange(range: RangeValue): string {

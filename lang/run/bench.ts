@@ -11,20 +11,15 @@ import {
 import { summariseLatencies } from "../bench/distribution.ts";
 import { formatValue } from "../render/value_text.ts";
 import { spanPlace, spanText } from "../source.ts";
-import type { Failure } from "../vm/failure.ts";
+import { findingKey } from "../values/incident.ts";
+import { failed, type Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Quantity, Ratio, type Value } from "../values/value.ts";
 import type { TestLeak } from "@dmalab/runtime/leaks";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
-import {
-  describeIncident,
-  DISPLAYED_INCIDENTS,
-  findingKey,
-  foundIncidents,
-  judgeEnd,
-} from "./incidents.ts";
+import { describeIncident, DISPLAYED_INCIDENTS, foundIncidents, judgeEnd } from "./incidents.ts";
 import type { BenchIncident, BenchOutcome, BenchReport, BusyTime } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
 import { reportFailure } from "./tally.ts";
@@ -41,6 +36,9 @@ interface RequestTimes {
   isComplete: boolean;
 }
 
+/** What is added up of events that say more than that they happened. */
+const NO_SUMS = { entries: 0, iotlbMisses: 0, copiedBytes: 0, memoryBytes: 0, treeAllocs: 0 };
+
 /** Listens to a machine from its making on, until it is stopped. */
 class TurnCounter {
   /** How long each CPU and each device worked in these turns; empty before the end. */
@@ -51,11 +49,7 @@ class TurnCounter {
   #turnNs: number;
   readonly #turnsNs: number[] = [];
   readonly #requests = new Map<number, RequestTimes>();
-  #entries = 0;
-  #iotlbMisses = 0;
-  #copiedBytes = 0;
-  #memoryBytes = 0;
-  #treeAllocs = 0;
+  readonly #sums = { ...NO_SUMS };
   readonly #stopListening: () => void;
 
   constructor(readonly machine: SimulatedMachine) {
@@ -82,11 +76,7 @@ class TurnCounter {
     const requests = [...this.#requests.values()].filter(({ isComplete }) => isComplete);
     return {
       counts: Object.fromEntries(this.machine.stream.countsSince(this.#before)),
-      entries: this.#entries,
-      iotlbMisses: this.#iotlbMisses,
-      copiedBytes: this.#copiedBytes,
-      memoryBytes: this.#memoryBytes,
-      treeAllocs: this.#treeAllocs,
+      ...this.#sums,
       virtualNs,
       latency: requests.length > 0
         ? summariseLatencies("request", requests.map(({ endNs, startNs }) => endNs - startNs))
@@ -99,19 +89,19 @@ class TurnCounter {
     switch (event.name) {
       case "iommu.map":
       case "iommu.unmap":
-        for (const [, count] of event.fields.leaves) this.#entries += count;
+        for (const [, count] of event.fields.leaves) this.#sums.entries += count;
         break;
       case "iommu.translate":
-        if (event.fields.hit === "walk") this.#iotlbMisses++;
+        if (event.fields.hit === "walk") this.#sums.iotlbMisses++;
         break;
       case "swiotlb.copy":
-        this.#copiedBytes += event.fields.size_bytes;
+        this.#sums.copiedBytes += event.fields.size_bytes;
         break;
       case "mem.alloc":
-        this.#memoryBytes += event.fields.size_bytes;
+        this.#sums.memoryBytes += event.fields.size_bytes;
         break;
       case "iova.alloc":
-        if (event.fields.source !== "rcache") this.#treeAllocs++;
+        if (event.fields.source !== "rcache") this.#sums.treeAllocs++;
         break;
       default:
         break;
@@ -148,11 +138,7 @@ const MAX_WARMUP_EVENTS = MAX_EVENTS / 10;
 
 const NOTHING_COUNTED: BenchTally = {
   counts: {},
-  entries: 0,
-  iotlbMisses: 0,
-  copiedBytes: 0,
-  memoryBytes: 0,
-  treeAllocs: 0,
+  ...NO_SUMS,
   virtualNs: 0,
   latency: summariseLatencies("iteration", []),
 };
@@ -362,19 +348,8 @@ class BenchRun {
           return `${name} ${value}${perIteration ? " per iteration" : ""}`;
         });
       this.#isOverBudget = true;
-      this.#failure = {
-        kind: "failed",
-        diagnostic: {
-          code: "E0909",
-          severity: "error",
-          span,
-          message: used.length === 0
-            ? "The budget is exceeded"
-            : `The budget is exceeded: ${used.join(", ")}`,
-        },
-        parts: [],
-        notes: [],
-      };
+      const over = used.length === 0 ? "" : `: ${used.join(", ")}`;
+      this.#failure = failed({ code: "E0909", span, message: `The budget is exceeded${over}` });
       return;
     }
   }

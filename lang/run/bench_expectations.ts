@@ -3,7 +3,7 @@ import { BASELINE_CELL, type CellFigure, readCountKey } from "../check/names/ben
 import { figureEach } from "../bench/figures.ts";
 import { formatValue } from "../render/value_text.ts";
 import { spanPlace, spanText } from "../source.ts";
-import type { Failure } from "../vm/failure.ts";
+import { failed, type Failure } from "../vm/failure.ts";
 import { figureValue } from "./bench.ts";
 import { describeSettings } from "../values/machine_variant.ts";
 import { axisOf, cellGroups, cellOf } from "./bench_cells.ts";
@@ -103,7 +103,8 @@ class GroupJudge {
     const zero = cells.find((each) => each.isScaled && this.#each(each) === 0);
     if (zero !== undefined) {
       const figure = `${this.#value(zero.cell)}.${zero.figure}`;
-      return failed(zero.span, `\`${figure}\` is 0: there is no ratio to it`, [], []);
+      const message = `\`${figure}\` is 0: there is no ratio to it`;
+      return failed({ code: "E0909", span: zero.span, message });
     }
     const figureOf = (key: string) => {
       const { cell, figure } = readCountKey(key);
@@ -114,28 +115,12 @@ class GroupJudge {
     if (failure !== null) return failure;
     if (machine.vm.result === true) return null;
     const others = (this.group[0]?.axes ?? []).filter(({ key }) => key !== this.axis);
-    return failed(
-      span,
-      `The expectation is not met${others.length === 0 ? "" : ` at ${describeSettings(others)}`}`,
-      cells.map((each) => ({
+    const where = others.length === 0 ? "" : ` at ${describeSettings(others)}`;
+    return failed({ code: "E0909", span, message: `The expectation is not met${where}` }, {
+      parts: cells.map((each) => ({
         anchor: each.span,
         text: formatValue(figureValue(each.figure, this.#each(each))),
       })),
-      [],
-    );
+    });
   }
-}
-
-function failed(
-  span: Failure["diagnostic"]["span"],
-  message: string,
-  parts: Failure["parts"],
-  notes: Failure["notes"],
-): Failure {
-  return {
-    kind: "failed",
-    diagnostic: { code: "E0909", severity: "error", span, message },
-    parts,
-    notes,
-  };
 }

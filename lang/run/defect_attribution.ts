@@ -9,7 +9,8 @@ import {
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 import type { TestLeak } from "@dmalab/runtime/leaks";
 import type { Failure } from "../vm/failure.ts";
-import { findingKey, type RunFinding, unexpectedIncidents } from "./incidents.ts";
+import { findingKey, type RunFinding } from "../values/incident.ts";
+import { unexpectedIncidents } from "./incidents.ts";
 import type { TestMachine } from "./test_machine.ts";
 
 export interface TestRunResult {

@@ -213,7 +213,7 @@ class DriverReader {
   ): readonly T[] {
     const { span } = this.#entries.get(key)!.value;
     const name = `${key} of driver "${this.declaration.name}"`;
-    const read = values.map((value) => this.#settings.convert(shape, name, value, span));
+    const read = values.map((value) => this.#settings.convert(shape, { name, value, span }));
     if (read.includes(undefined)) this.#wrong = true;
     return read.filter((each) => each !== undefined) as readonly SettingValue[] as readonly T[];
   }

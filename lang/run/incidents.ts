@@ -1,13 +1,13 @@
 /** Faults and reports that no statement of a test expected, and what is left at its end. */
-import { type IncidentEvent, incidentName } from "../values/incident.ts";
+import { type IncidentEvent, incidentName, type RunFinding } from "../values/incident.ts";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { TestLeak } from "@dmalab/runtime/leaks";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress } from "../text/numbers.ts";
 import { logLine, reportSentence } from "../render/report_text.ts";
-import { spanPlace } from "../source.ts";
-import type { Failure } from "../vm/failure.ts";
+import { type Span, spanPlace } from "../source.ts";
+import { failed, type Failure } from "../vm/failure.ts";
 import type { ChildVm } from "../vm/branches.ts";
 import { relatedTo } from "../vm/report_places.ts";
 import type { SweepIncident } from "../vm/sweeps.ts";
@@ -29,33 +29,24 @@ export function unexpectedIncidents(vm: ChildVm): readonly IncidentEvent[] {
 function judgeIncidents(vm: ChildVm): Failure | null {
   const first = unexpectedIncidents(vm).find((event) => vm.machine.fails(incidentKind(event)));
   if (first === undefined) return null;
-  const kind = incidentKind(first);
-  const name = incidentName(first);
-  return {
-    kind: "failed",
+  return failed({
+    code: "E0908",
+    span: spanOf(first.site, vm) ?? vm.span,
+    message: `Unexpected ${incidentKind(first)} ${incidentName(first)}`,
+    hint: hintOf(first),
+    related: relatedTo(first, vm),
+  }, {
     finding: first,
-    diagnostic: {
-      code: "E0908",
-      severity: "error",
-      span: spanOf(first.site, vm) ?? vm.span,
-      message: `Unexpected ${kind} ${name}`,
-      hint: hintOf(first),
-      related: relatedTo(first, vm),
-    },
-    parts: [],
     notes: first.name === "dma.report"
       ? [first.fields.text, ...factsOf(first).map(([label, text]) => `${label}: ${text}`)]
       : [formatEventText(first)],
-  };
+  });
 }
 
 /** What fails a run that completed: unexpected incidents, then leaks. */
 export function judgeEnd(vm: ChildVm, leaks: readonly TestLeak[]): Failure | null {
   return judgeIncidents(vm) ?? judgeLeaks(vm, leaks);
 }
-
-/** Unexpected incidents, or leaks. */
-export type RunFinding = IncidentEvent | TestLeak;
 
 /** What a finding of a run counts as. */
 export function kindOfFinding({ finding, context, where }: FoundIncident): Incident["kind"] {
@@ -74,13 +65,6 @@ function hintOf(event: IncidentEvent): string {
 
 function incidentKind(event: IncidentEvent): "fault" | "report" {
   return event.name === "iommu.fault" ? "fault" : "report";
-}
-
-/** What it is called, and the statement it happened at, or that left it. */
-export function findingKey(finding: RunFinding): string {
-  return "name" in finding
-    ? `${incidentName(finding)} ${finding.site}`
-    : `leak ${finding.kind} ${finding.device} ${finding.site}`;
 }
 
 /** An incident, and in which runs it happened. */
@@ -141,50 +125,47 @@ export function describeIncident(
 }
 
 function describeEvent(
-  finding: IncidentEvent,
-  context: ChildVm,
-  options: RenderOptions,
-  facts: Facts,
-): Incident {
-  return finding.name === "dma.report"
-    ? describeReport(finding, context, options, facts)
-    : describeFault(finding, context, options, facts);
-}
-
-function describeReport(
-  event: MachineEvent<"dma.report">,
+  event: IncidentEvent,
   vm: ChildVm,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
-  const fields = event.fields;
-  const { beyond_kernel: beyondKernel, class: reportClass, rule } = fields;
-  const first = spanOf(fields.first_site, vm);
-  const second = spanOf(fields.second_site, vm) ?? spanOf(event.site, vm);
+  const kind = incidentKind(event);
+  const name = incidentName(event);
+  const own = spanOf(event.site, vm);
+  const said = event.name === "dma.report" ? reportOf(event, own, vm) : faultOf(event);
   const lines = renderFinding({
-    word: "unexpected report",
+    word: `unexpected ${kind}`,
     severity: "warning",
-    tag: reportClass,
-    message: fields.text,
-    span: second,
+    tag: name,
+    message: said.message,
+    span: said.span ?? own,
     related: relatedTo(event, vm),
-    facts: [...factsOf(event), ...facts],
+    facts: [...said.facts, ...facts],
     hint: hintOf(event),
   }, options);
-  return {
-    kind: "report",
-    name: reportClass,
-    text: reportSentence({
-      reportClass,
-      rule,
-      text: fields.text,
-      beyondKernel,
-      firstPlace: first === null ? null : spanPlace(first),
-      secondPlace: second === null ? null : spanPlace(second),
-    }),
-    place: locationOf(event.site, vm),
-    lines,
-  };
+  return { kind, name, text: said.text, place: own === null ? null : spanPlace(own), lines };
+}
+
+function reportOf(event: MachineEvent<"dma.report">, own: Span | null, vm: ChildVm) {
+  const { beyond_kernel: beyondKernel, class: reportClass, rule, text, ...sites } = event.fields;
+  const first = spanOf(sites.first_site, vm);
+  const span = spanOf(sites.second_site, vm) ?? own;
+  const sentence = reportSentence({
+    reportClass,
+    rule,
+    text,
+    beyondKernel,
+    firstPlace: first === null ? null : spanPlace(first),
+    secondPlace: span === null ? null : spanPlace(span),
+  });
+  return { message: text, span, facts: factsOf(event), text: sentence };
+}
+
+function faultOf(event: MachineEvent<"iommu.fault">) {
+  const { access, dma } = event.fields;
+  const message = `Device "${event.device}" cannot ${access} at ${formatAddress(dma)}`;
+  return { message, span: null, facts: [], text: formatEventText(event) };
 }
 
 function factsOf({ fields }: MachineEvent<"dma.report">): Facts {
@@ -193,30 +174,4 @@ function factsOf({ fields }: MachineEvent<"dma.report">): Facts {
     ["rule", `${rule}, ${beyondKernel ? "not checked by any kernel" : "checked by the kernel"}`],
     ...log === null ? [] : [["kernel log", logLine(log)] as const],
   ];
-}
-
-function describeFault(
-  event: MachineEvent<"iommu.fault">,
-  vm: ChildVm,
-  options: RenderOptions,
-  facts: Facts,
-): Incident {
-  const { access, dma, reason } = event.fields;
-  const lines = renderFinding({
-    word: "unexpected fault",
-    severity: "warning",
-    tag: reason,
-    message: `Device "${event.device}" cannot ${access} at ${formatAddress(dma)}`,
-    span: spanOf(event.site, vm),
-    related: relatedTo(event, vm),
-    facts,
-    hint: hintOf(event),
-  }, options);
-  const text = formatEventText(event);
-  return { kind: "fault", name: reason, text, place: locationOf(event.site, vm), lines };
-}
-
-function locationOf(site: number | null, vm: ChildVm): string | null {
-  const span = spanOf(site, vm);
-  return span === null ? null : spanPlace(span);
 }

@@ -4,7 +4,7 @@ import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatTimeRounded } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
 import type { ChildVm } from "../vm/branches.ts";
-import type { Failure } from "../vm/failure.ts";
+import { failed, type Failure } from "../vm/failure.ts";
 import type { Incident } from "./report.ts";
 
 const HINT =
@@ -56,19 +56,11 @@ export function describeLeak(
 export function judgeLeaks(vm: ChildVm, leaks: readonly TestLeak[]): Failure | null {
   const [first] = leaks;
   if (first === undefined || !vm.machine.fails("leak")) return null;
-  return {
-    kind: "failed",
+  const span = spanOf(first.site, vm) ?? vm.span;
+  return failed({ code: "E0926", span, message: first.text, hint: HINT }, {
     finding: first,
-    diagnostic: {
-      code: "E0926",
-      severity: "error",
-      span: spanOf(first.site, vm) ?? vm.span,
-      message: first.text,
-      hint: HINT,
-    },
-    parts: [],
     notes: factsOf(first).map(([label, text]) => `${label}: ${text.replaceAll("\n", "; ")}`),
-  };
+  });
 }
 
 function factsOf({ event, more, rule, with: others }: TestLeak): [label: string, text: string][] {

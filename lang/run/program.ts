@@ -178,49 +178,40 @@ function readProgram(entry: SourceFile, loader: SourceLoader, plain: Registry): 
 export function loadProgram(
   entry: SourceFile,
   loader: SourceLoader,
-  registry: Registry,
+  plain: Registry,
   followed = false,
 ): LoadResult {
   try {
-    return compiledProgram(entry, loader, registry, followed);
+    const { diagnostics, right } = readProgram(entry, loader, plain);
+    if (right === null) return { program: null, diagnostics };
+    const { checked, drivers, files, loaded, registry, variants } = right;
+    const compiler = new ProgramCompiler(registry, checked.resolution, followed);
+    const { parts } = checked.machine;
+    const consts = [...compiler.consts(checked.consts), ...compiler.machine(parts)];
+    for (const { file } of files) {
+      for (const item of file.items) if (item.kind === "Function") compiler.function(item);
+    }
+    const program: Program = {
+      source: entry,
+      files: files.map(({ file }) => file.span.source),
+      registry,
+      code: compiler.code,
+      machine: checked.machine,
+      machineGlobals: compiler.tables.machineGlobals,
+      consts,
+      registers: compiler.registers(parts),
+      variant: variantIn(checked.scope),
+      main: compiler.main(loaded.file),
+      tests: [...variants].flatMap(([declaration, variant]) =>
+        compileTest(declaration, variant, compiler)
+      ),
+      drivers: drivers.map((driver) => compileDriver(driver, compiler)),
+      follow: followed ? { compiler, scope: checked.scope } : null,
+    };
+    return { program, diagnostics };
   } catch (error) {
     return { program: null, diagnostics: [brokenOff(error, entry)] };
   }
-}
-
-function compiledProgram(
-  entry: SourceFile,
-  loader: SourceLoader,
-  plain: Registry,
-  followed: boolean,
-): LoadResult {
-  const { diagnostics, right } = readProgram(entry, loader, plain);
-  if (right === null) return { program: null, diagnostics };
-  const { checked, drivers, files, loaded, registry, variants } = right;
-  const compiler = new ProgramCompiler(registry, checked.resolution, followed);
-  const { parts } = checked.machine;
-  const consts = [...compiler.consts(checked.consts), ...compiler.machine(parts)];
-  for (const { file } of files) {
-    for (const item of file.items) if (item.kind === "Function") compiler.function(item);
-  }
-  const program: Program = {
-    source: entry,
-    files: files.map(({ file }) => file.span.source),
-    registry,
-    code: compiler.code,
-    machine: checked.machine,
-    machineGlobals: compiler.tables.machineGlobals,
-    consts,
-    registers: compiler.registers(parts),
-    variant: variantIn(checked.scope),
-    main: compiler.main(loaded.file),
-    tests: [...variants].flatMap(([declaration, variant]) =>
-      compileTest(declaration, variant, compiler)
-    ),
-    drivers: drivers.map((driver) => compileDriver(driver, compiler)),
-    follow: followed ? { compiler, scope: checked.scope } : null,
-  };
-  return { program, diagnostics };
 }
 
 /** The drivers that a file marks; what is wrong with one goes into the bag. */

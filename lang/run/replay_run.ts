@@ -9,7 +9,6 @@ import type { QuirkSet } from "@dmalab/runtime/kernels";
 import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
 import {
-  type BranchChoice,
   type Branches,
   type ChildRunLimits,
   goesOn,
@@ -173,7 +172,8 @@ export class ChildRunStarter implements RunStarter {
     const output = new BranchOutput(this.options.output, false);
     const choice = choices.at(-1);
     const isBlock = typeof choice?.taken !== "string";
-    const counts = choice !== undefined && isOneOfMany(choice) && !this.#requireEvents;
+    // Of one place of a sweep, or one order of a race that ends with it, hardly one is asked for events.
+    const counts = typeof choice?.taken === "object" && !goesOn(choice) && !this.#requireEvents;
     const repeated = counts ? new ReplayedEvents(() => this.#repeat(request)) : null;
     const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });
     output.branches = vm.branches;
@@ -279,11 +279,6 @@ export class ChildRunStarter implements RunStarter {
     vm.resume();
     return vm;
   }
-}
-
-/** One place of a sweep, or one order of a race that ends with it: hardly one is asked for events. */
-function isOneOfMany(choice: BranchChoice): boolean {
-  return typeof choice.taken === "object" && !goesOn(choice);
 }
 
 function begin(vm: Vm, start: ReplayStart): void {

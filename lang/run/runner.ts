@@ -14,7 +14,7 @@ import {
   type TestOutcome,
 } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
-import { TestTally } from "./tally.ts";
+import { type EntryNames, TestTally } from "./tally.ts";
 
 /**
  * Runs a program's statements and tests. Benches are run by `runBench`.
@@ -26,23 +26,21 @@ export function runProgramWith(
   program: Program,
   options: RunOptions = {},
 ): RunReport {
-  const shared = sharedOptions(options);
+  const run = new ProgramRun(engine, program, sharedOptions(options));
   const outcomes: TestOutcome[] = [];
-  const reached = new Set<number>();
   const finished = (outcome: TestOutcome) => {
     outcomes.push(outcome);
     options.onOutcome?.(outcome);
   };
-  if (options.only !== "tests" && program.main !== null) {
-    finished(runMain(program, program.main, shared, reached));
-  }
+  if (options.only !== "tests" && program.main !== null) finished(run.main(program.main));
   const tests = program.tests.filter(({ kind }) => kind !== "bench");
-  const { select = () => true } = options;
-  const { failFast = false, match = [] } = options;
+  const { failFast = false, match = [], select = () => true } = options;
   const wanted = tests.filter((test, number) => select(number) && isNamed(test, match));
   for (const test of wanted) {
-    if (shared.stopped() || failFast && outcomes.some(({ failure }) => failure !== null)) break;
-    finished(runEntry(engine, program, test, shared, reached));
+    if (run.options.stopped() || failFast && outcomes.some(({ failure }) => failure !== null)) {
+      break;
+    }
+    finished(run.test(test));
   }
   const complete = wanted.length === tests.length &&
     outcomes.every(({ outcome }) => outcome === "passed");
@@ -51,7 +49,7 @@ export function runProgramWith(
     names: tests.map(displayName),
     outcomes,
     counts: countOutcomes(outcomes, tests.length - wanted.length, wanted.length),
-    unreached: neverReached(program, wanted, outcomes, reached, complete),
+    unreached: neverReached(program, wanted, outcomes, run.reached, complete),
     limitReached: outcomes.some(({ failure }) => failure?.kind === "limit"),
   };
 }
@@ -63,7 +61,7 @@ export function runTestWith(
   test: TestEntry,
   options: RunOptions = {},
 ): TestOutcome {
-  return runEntry(engine, program, test, sharedOptions(options), new Set());
+  return new ProgramRun(engine, program, sharedOptions(options)).test(test);
 }
 
 /**
@@ -78,58 +76,48 @@ export function shownRun(
 ): PlannedRun {
   if (test.kind !== "property") return test;
   const shared = sharedOptions({ ...options, attributeDefects: false });
-  return tallyOf(engine, program, test, shared, new Set()).shown ?? test;
+  return new ProgramRun(engine, program, shared).tally(test).shown ?? test;
 }
 
-function runMain(
-  program: Program,
-  functionIndex: number,
-  options: SharedOptions,
-  reached: Set<number>,
-): TestOutcome {
-  const { config } = program.machine;
-  const place = spanPlace(program.code.functions[functionIndex]!.span);
-  const entry = { kind: "main", name: "", combination: "", place, functionIndex } as const;
-  const tally = new TestTally(program, entry, config.seed, options, reached);
-  tally.run({ config, variant: program.variant, functionIndex, args: [] });
-  return tally.outcome();
-}
+/** Runs parts of a program, and notes which expectations they came to. */
+class ProgramRun {
+  readonly reached = new Set<number>();
 
-function runEntry(
-  engine: CaseEngine | null,
-  program: Program,
-  test: TestEntry,
-  options: SharedOptions,
-  reached: Set<number>,
-): TestOutcome {
-  if (!test.skip) return tallyOf(engine, program, test, options, reached).outcome();
-  return newTally(program, test, options, reached).skipped();
-}
+  constructor(
+    readonly engine: CaseEngine | null,
+    readonly program: Program,
+    readonly options: SharedOptions,
+  ) {}
 
-function tallyOf(
-  engine: CaseEngine | null,
-  program: Program,
-  test: TestEntry,
-  options: SharedOptions,
-  reached: Set<number>,
-): TestTally {
-  const tally = newTally(program, test, options, reached);
-  if (test.kind === "test") tally.run(test);
-  else runProperty(engine, test, tally, options.machine);
-  return tally;
-}
+  main(functionIndex: number): TestOutcome {
+    const { code, machine: { config }, variant } = this.program;
+    const place = spanPlace(code.functions[functionIndex]!.span);
+    const entry = { kind: "main", name: "", combination: "", place, functionIndex } as const;
+    const tally = this.#tally(entry, config.seed);
+    tally.run({ config, variant, functionIndex, args: [] });
+    return tally.outcome();
+  }
 
-function newTally(
-  program: Program,
-  test: TestEntry,
-  options: SharedOptions,
-  reached: Set<number>,
-): TestTally {
-  const { combination, functionIndex, kind, name } = test;
-  if (kind === "bench") throw new Error("A bench is run by runBench()");
-  const place = spanPlace(test.span);
-  const entry = { kind, name, combination, place, functionIndex };
-  return new TestTally(program, entry, test.config.seed, options, reached);
+  test(test: TestEntry): TestOutcome {
+    return test.skip ? this.#tallyOf(test).skipped() : this.tally(test).outcome();
+  }
+
+  tally(test: TestEntry): TestTally {
+    const tally = this.#tallyOf(test);
+    if (test.kind === "test") tally.run(test);
+    else runProperty(this.engine, test, tally, this.options.machine);
+    return tally;
+  }
+
+  #tallyOf({ combination, config, functionIndex, kind, name, span }: TestEntry): TestTally {
+    if (kind === "bench") throw new Error("A bench is run by runBench()");
+    const entry = { kind, name, combination, place: spanPlace(span), functionIndex };
+    return this.#tally(entry, config.seed);
+  }
+
+  #tally(entry: EntryNames, seed: number): TestTally {
+    return new TestTally(this.program, entry, seed, this.options, this.reached);
+  }
 }
 
 function countOutcomes(

@@ -353,26 +353,23 @@ export class RunSession {
   #runTests({ file, machine, scope }: PreparedInput): TestOutcome[] {
     const outcomes: TestOutcome[] = [];
     const { compiler, registry } = this.code;
-    for (const item of file.items) {
-      if (item.kind !== "Test" && item.kind !== "Property") continue;
-      const variants = testVariants(item, machine, scope, registry, new DiagnosticBag());
-      const tests: TestEntry[] = compileTest(item, variants, compiler);
-      const program = this.#state.program(file.span.source, tests);
-      outcomes.push(...tests.map((test) => runTest(program, test, this.#testOptions())));
-    }
-    return outcomes;
-  }
-
-  #testOptions(): RunOptions {
     const { limits, seed, style, watch } = this.#options;
     const { output } = this.#state;
-    return {
+    const options: RunOptions = {
       ...limits === undefined ? {} : { limits },
       watch,
       onLine: (...line) => output.write(...line),
       seed,
       style,
     };
+    for (const item of file.items) {
+      if (item.kind !== "Test" && item.kind !== "Property") continue;
+      const variants = testVariants(item, machine, scope, registry, new DiagnosticBag());
+      const tests: TestEntry[] = compileTest(item, variants, compiler);
+      const program = this.#state.program(file.span.source, tests);
+      outcomes.push(...tests.map((test) => runTest(program, test, options)));
+    }
+    return outcomes;
   }
 }
 
@@ -428,6 +425,5 @@ function reportBranchPoints(
   onRest: SessionParts["onBranchPoint"],
   move: () => number,
 ): void {
-  const note = (part: number, isStatement: boolean) => onRest?.(move(), part, isStatement);
-  state.onBranchPoint = note;
+  state.onBranchPoint = (part, isStatement) => onRest?.(move(), part, isStatement);
 }

@@ -2,7 +2,7 @@
 import type { LabConfig } from "@dmalab/devices";
 import { spanPlace } from "../source.ts";
 import type { TrialDuty } from "../vm/code.ts";
-import type { Failure } from "../vm/failure.ts";
+import { failed, type Failure } from "../vm/failure.ts";
 import { formatCount } from "../text/numbers.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
@@ -199,30 +199,23 @@ export class TestTally {
 function undone({ kind, span, word }: TrialDuty, places: number): Failure {
   const isEach = word === "inject each";
   const runs = isEach ? "run" : "order";
-  return {
-    kind: "failed",
-    diagnostic: {
-      code: "E0928",
-      severity: "error",
-      span,
-      ...{
-        holds: {
-          message: `This holds in no ${runs} of \`${word}\`: its block was never tried`,
-          hint: "if that is meant, write `else { }` after the block",
-        },
-        succeeds: {
-          message: `This succeeds in no ${runs} of \`${word}\``,
-          hint: "if that is meant, assert what it returns",
-        },
-        fails: {
-          message: "Nothing in this block can fail",
-          hint: "no call in it maps or allocates, and no device accesses memory",
-        },
-      }[kind],
+  const said = {
+    holds: {
+      message: `This holds in no ${runs} of \`${word}\`: its block was never tried`,
+      hint: "if that is meant, write `else { }` after the block",
     },
-    parts: [],
+    succeeds: {
+      message: `This succeeds in no ${runs} of \`${word}\``,
+      hint: "if that is meant, assert what it returns",
+    },
+    fails: {
+      message: "Nothing in this block can fail",
+      hint: "no call in it maps or allocates, and no device accesses memory",
+    },
+  }[kind];
+  return failed({ code: "E0928", span, ...said }, {
     notes: isEach ? [`${formatCount(places, "place")} tried`] : [],
-  };
+  });
 }
 
 /** A failure as plain data. */

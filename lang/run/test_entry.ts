@@ -100,11 +100,7 @@ export function compileTest(
     span: test.nameSpan,
     skip: test.skip,
     declaration: test,
-    functionIndex: test.kind === "Test"
-      ? compiler.test(test)
-      : test.kind === "Property"
-      ? compiler.property(test)
-      : compiler.bench(test),
+    functionIndex: test.kind === "Bench" ? compiler.bench(test) : compiler.test(test),
     forall: variants.forall,
     budgets: bench?.budgets.map((budget) => ({
       functionIndex: compiler.benchCondition(budget),

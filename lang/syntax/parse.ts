@@ -117,7 +117,7 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
     });
     return { file: unreadable(source), diagnostics: lexical.diagnostics, incomplete: false };
   }
-  const { tokens, words } = readWords(source, mode, lexical, brackets);
+  const { tokens, words } = readWords(tokenize(source.text), mode, lexical, brackets);
   const early = lexical.diagnostics.length + brackets.diagnostics.length;
   const file = early < MAX_PARSER_ERRORS && isShallow(words, lexical)
     ? parseTokens(words, source, mode, syntax, meaning)
@@ -138,25 +138,23 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
   return { file, diagnostics, incomplete };
 }
 
+/** @param written The tokens of a file, or of a part of it that ends at `endName`. */
 function readWords(
-  source: SourceFile,
+  written: readonly IToken[],
   mode: ParseMode,
   lexical: DiagnosticReporter,
   brackets: DiagnosticReporter,
+  endName?: string,
 ) {
-  const tokens = checkTokens(tokenize(source.text), lexical);
-  const balanced = balanceBrackets(tokens, brackets, mode);
+  const tokens = checkTokens(written, lexical);
+  const balanced = balanceBrackets(tokens, brackets, mode, endName);
   return { tokens, words: classifyWords(joinLines(balanced, lexical), lexical) };
 }
 
 /** The words and signs of a text, each with the type that it has for the parser. */
 export function wordsOf(source: SourceFile): readonly IToken[] {
-  const { words } = readWords(
-    source,
-    "file",
-    new DiagnosticReporter(source),
-    new DiagnosticReporter(source),
-  );
+  const reporter = new DiagnosticReporter(source);
+  const { words } = readWords(tokenize(source.text), "file", reporter, reporter);
   return words.filter(({ image }) => image !== "");
 }
 
@@ -198,8 +196,7 @@ function parseInsertion(context: BuildContext, start: number, end: number): Expr
     return { kind: "ErrorExpression", span: { source, start, end } };
   }
   const raw = tokenize(source.text.slice(start, end), start);
-  const balanced = balanceBrackets(checkTokens(raw, found), found, "repl", "`}`");
-  const tokens = classifyWords(joinLines(balanced, found), found);
+  const { words: tokens } = readWords(raw, "repl", found, found, "`}`");
   if (!isShallow(tokens, found) || found.diagnostics.length > 0) {
     reporter.diagnostics.push(...found.diagnostics.slice(0, 1));
     return { kind: "ErrorExpression", span: { source, start, end } };

@@ -1,5 +1,6 @@
 /** What a statement may expect with `faults` and `warns`. */
 import type { MachineEvent } from "@dmalab/runtime";
+import type { TestLeak } from "@dmalab/runtime/leaks";
 
 /** A device's access that went nowhere, or something that the checker found. */
 export type IncidentEvent = MachineEvent<"iommu.fault" | "dma.report">;
@@ -7,6 +8,16 @@ export type IncidentEvent = MachineEvent<"iommu.fault" | "dma.report">;
 /** What it is called: the reason of a fault, the class of a report. */
 export function incidentName(incident: IncidentEvent): string {
   return incident.name === "iommu.fault" ? incident.fields.reason : incident.fields.class;
+}
+
+/** Unexpected incidents, or leaks. */
+export type RunFinding = IncidentEvent | TestLeak;
+
+/** What it is called, and the statement it happened at, or that left it. */
+export function findingKey(finding: RunFinding): string {
+  return "name" in finding
+    ? `${incidentName(finding)} ${finding.site}`
+    : `leak ${finding.kind} ${finding.device} ${finding.site}`;
 }
 
 /** True for the events that are incidents. */

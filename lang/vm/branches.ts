@@ -7,7 +7,7 @@
  * that number is how the second run knows where to turn off.
  */
 import type { LabConfig } from "@dmalab/devices";
-import type { QuirkSet } from "@dmalab/runtime/kernels";
+import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 import type {
   InjectionHitName,
   ResourceWatch,
@@ -28,9 +28,10 @@ import type { RaceOrder } from "./race_order.ts";
 import { type Limits, MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError, ValueError } from "../values/script_error.ts";
 import { type Closure, Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
-import { BranchEnded, type Control } from "./control.ts";
+import type { Control } from "./control.ts";
 import { requireAllEvents, tooMuchMemory } from "./vm_errors.ts";
 import type { HandleType } from "../values/spec.ts";
+import { withoutDefects } from "../values/causing_defects.ts";
 import { describeValue } from "../values/operators.ts";
 import { partsOf } from "../values/changes.ts";
 import type { Leak, MachineEvent } from "@dmalab/runtime";
@@ -47,8 +48,6 @@ interface RunningBranch {
 
 class BranchResult implements BranchOutcome {
   readonly raised: Raised | null;
-  readonly missing: string | null;
-  readonly settings: readonly VariantSetting[];
   readonly durationNs: number;
   #counts: BranchOutcome["counts"] | null = null;
   #events: readonly MachineEvent[] | null = null;
@@ -58,11 +57,10 @@ class BranchResult implements BranchOutcome {
   constructor(
     readonly machine: SimulatedMachine,
     readonly branch: RunningBranch,
-    { missing, settings }: Pick<BranchOutcome, "missing" | "settings">,
+    readonly missing: string | null,
+    readonly settings: readonly VariantSetting[],
   ) {
     this.raised = branch.raised;
-    this.missing = missing;
-    this.settings = settings;
     this.durationNs = machine.nowNs() - branch.startNs;
   }
 
@@ -260,10 +258,6 @@ export class Branches {
     return value;
   }
 
-  end(): never {
-    throw new BranchEnded();
-  }
-
   /** Runs the block of a `compare` on each of its machines. */
   compare(machines: readonly ComparedMachine[], block: Value): ListValue {
     const branching = this.nextChoicePoint();
@@ -361,6 +355,28 @@ export class Branches {
     return child;
   }
 
+  /**
+   * Takes a branch again on a machine without some of the known defects.
+   *
+   * @param steps How many it may take.
+   */
+  withoutDefects(choice: BranchChoice, off: readonly QuirkName[], steps: number): ChildVm {
+    const { budget, lab } = this.vm.machine;
+    return this.requireRuns("explain").replay({
+      choices: [...this.choices, choice],
+      resolvedChoices: new Map(),
+      steps,
+      memoryBytes: budget.leftBytes,
+      emitsOutput: false,
+      quirks: withoutDefects(lab.machine.quirks, off),
+    });
+  }
+
+  /** Known defects are looked for: by a run that can be repeated, and whose output is read. */
+  get looksForDefects(): boolean {
+    return this.runs !== null && this.attributeDefects && !this.isReplaying;
+  }
+
   #left(): ChildRunLimits {
     this.vm.countWork();
     return { steps: this.vm.steps, memoryBytes: this.vm.machine.budget.leftBytes };
@@ -384,7 +400,7 @@ export class Branches {
   outcomeOf(child: ChildVm, settings: readonly VariantSetting[]): BranchOutcome {
     this.vm.holdMemory(MACHINE_BYTES + child.machine.budget.usedBytes);
     const missing = child.failure?.diagnostic.message ?? null;
-    return new BranchResult(child.machine, child.branches.branch!, { missing, settings });
+    return new BranchResult(child.machine, child.branches.branch!, missing, settings);
   }
 
   requireRuns(word: string): RunStarter {

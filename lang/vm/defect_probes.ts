@@ -3,12 +3,7 @@
  * machine without one of its defects, to look at the same thing there.
  */
 import { MACHINE_STEPS } from "../values/limits.ts";
-import {
-  ATTRIBUTION_STEPS,
-  attributionText,
-  causingDefects,
-  withoutDefects,
-} from "../values/causing_defects.ts";
+import { ATTRIBUTION_STEPS, attributionText, causingDefects } from "../values/causing_defects.ts";
 import { inherited, typeAndTarget } from "../values/types.ts";
 import type { Value } from "../values/value.ts";
 import type { Branches } from "./branches.ts";
@@ -34,20 +29,13 @@ export class DefectProbes {
 
   /** What to say of the thing that was just explained: the defects that it is gone without. */
   causingDefects(value: Value): readonly string[] {
-    const { choices, attributeDefects, isReplaying, runs } = this.branches;
-    if (runs === null || !attributeDefects || isReplaying || !this.#isWrong(value)) return [];
+    if (!this.branches.looksForDefects || !this.#isWrong(value)) return [];
     const { quirks } = this.vm.machine.lab.machine;
     const gone = attributionText(causingDefects(quirks, (off) => {
       const steps = this.#steps -= MACHINE_STEPS;
       if (steps <= 0) return false;
-      const { branches: { probe }, steps: left } = runs.replay({
-        choices: [...choices, { choicePoint: this.#branching, taken: "look" }],
-        resolvedChoices: new Map(),
-        steps,
-        memoryBytes: this.vm.machine.budget.leftBytes,
-        emitsOutput: false,
-        quirks: withoutDefects(quirks, off),
-      });
+      const choice = { choicePoint: this.#branching, taken: "look" } as const;
+      const { branches: { probe }, steps: left } = this.branches.withoutDefects(choice, off, steps);
       this.#steps = Math.min(steps, Math.max(0, left));
       // Another way through the script leads to another thing.
       return probe !== null && probe.pc === this.vm.pc && !probe.wrong;

@@ -28,6 +28,15 @@ export interface Failure {
   readonly held?: readonly TestLeak[];
 }
 
+/** What is said of a run that does not hold, where nothing stopped it. */
+export function failed(
+  diagnostic: Omit<Diagnostic, "severity">,
+  more: Partial<Failure> = {},
+): Failure {
+  const error = { ...diagnostic, severity: "error" } as const;
+  return { kind: "failed", diagnostic: error, parts: [], notes: [], ...more };
+}
+
 /** Carries a failure up to the runner of the script. */
 export class ScriptFailure extends Error {
   override readonly name = "ScriptFailure";

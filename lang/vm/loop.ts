@@ -305,19 +305,7 @@ export function loop(vm: LoopVm, floor: number): VmState {
         case Op.Negate:
           stack[sp - 1] = negate(stack[sp - 1]!);
           break;
-        case Op.BitOr: {
-          const right = stack[--sp]!;
-          const left = stack[sp - 1]!;
-          if (
-            typeof left === "number" && typeof right === "number" &&
-            (left | 0) === left && (right | 0) === right && left >= 0 && right >= 0
-          ) {
-            stack[sp - 1] = left | right;
-            break;
-          }
-          stack[sp - 1] = bitwise("|", left, right);
-          break;
-        }
+        case Op.BitOr:
         case Op.BitAnd: {
           const right = stack[--sp]!;
           const left = stack[sp - 1]!;
@@ -325,10 +313,10 @@ export function loop(vm: LoopVm, floor: number): VmState {
             typeof left === "number" && typeof right === "number" &&
             (left | 0) === left && (right | 0) === right && left >= 0 && right >= 0
           ) {
-            stack[sp - 1] = left & right;
+            stack[sp - 1] = op === Op.BitOr ? left | right : left & right;
             break;
           }
-          stack[sp - 1] = bitwise("&", left, right);
+          stack[sp - 1] = bitwise(op === Op.BitOr ? "|" : "&", left, right);
           break;
         }
         case Op.ShiftLeft:
@@ -405,22 +393,16 @@ export function loop(vm: LoopVm, floor: number): VmState {
           else throw wantedBool("A condition", value);
           break;
         }
-        case Op.JumpIfFalseKeep: {
-          const value = stack[sp - 1]!;
-          if (value === true) {
-            sp--;
-            pc++;
-          } else if (value === false) pc = code[pc]!;
-          else throw wantedBool("`and`", value);
-          break;
-        }
+        case Op.JumpIfFalseKeep:
         case Op.JumpIfTrueKeep: {
           const value = stack[sp - 1]!;
-          if (value === false) {
+          const wanted = op === Op.JumpIfTrueKeep;
+          if (typeof value !== "boolean") throw wantedBool(wanted ? "`or`" : "`and`", value);
+          if (value === wanted) pc = code[pc]!;
+          else {
             sp--;
             pc++;
-          } else if (value === true) pc = code[pc]!;
-          else throw wantedBool("`or`", value);
+          }
           break;
         }
         case Op.JumpUnlessLess: {

@@ -10,14 +10,14 @@
  * statements of other blocks may be run before it goes on. It has a stack of the host's, so that it
  * goes on only when they are over.
  */
-import { type IncidentEvent, incidentName } from "../values/incident.ts";
-import type { TestLeak } from "@dmalab/runtime/leaks";
+import { findingKey, incidentName, type RunFinding } from "../values/incident.ts";
 import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";
 import { valuesEqual } from "../values/equality.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { nextOrder, RaceOrder } from "./race_order.ts";
 import { RACE_STEP_BYTES } from "../values/limits.ts";
+import { remembered } from "../values/remembered.ts";
 import { LimitError } from "../values/script_error.ts";
 import { ListValue, RecordValue, type Value } from "../values/value.ts";
 import { type Branches, type ChildVm, failureOf, RaceSchedule, withNote } from "./branches.ts";
@@ -90,7 +90,7 @@ interface RaceEnd {
 
 /** Unexpected incidents, or leaks, in an order that did not fail. */
 export interface RaceIncident {
-  readonly finding: IncidentEvent | TestLeak;
+  readonly finding: RunFinding;
   /** The run in which it happened. */
   readonly context: ChildVm;
   readonly order: RaceOrder;
@@ -135,16 +135,16 @@ export class Races implements Preemption {
       const { wanted, whole } = choice.taken as RaceSchedule;
       branches.raceOrder = new RaceOrder(wanted);
       this.#enter(branches.raceOrder, whole, target, entries);
-    } else if (info.whole) {
-      const known = branches.resolvedChoices.get(branching) ?? this.#tryOrders(info, branching);
-      branches.resolvedChoices.set(branching, known);
-      const wanted = (known as ListValue).items as readonly number[];
-      this.vm.reached.add(info.trial);
+      return;
+    }
+    const value = branches.resolvedChoices.get(branching) ??
+      (info.whole ? this.#tryOrders(info, branching) : this.#raceValue(branching));
+    branches.resolvedChoices.set(branching, value);
+    this.vm.reached.add(info.trial);
+    if (info.whole) {
+      const wanted = (value as ListValue).items as readonly number[];
       this.#enter(new RaceOrder(wanted), true, target, entries);
     } else {
-      const value = branches.resolvedChoices.get(branching) ?? this.#raceValue(branching);
-      branches.resolvedChoices.set(branching, value);
-      this.vm.reached.add(info.trial);
       this.vm.push(value);
       this.vm.jump(target);
     }
@@ -373,20 +373,15 @@ export class Races implements Preemption {
   /** Counts unexpected incidents: once for each place and kind. */
   #addIncidents(incidents: Map<string, RaceIncident>, child: ChildVm, order: RaceOrder): void {
     const keys = new Set<string>();
-    const add = (finding: IncidentEvent | TestLeak, key: string) => {
-      if (keys.has(key)) return;
+    const unexpected = child.machine.incidents.filter((event) =>
+      !child.expectedIncidents.has(event)
+    );
+    for (const finding of [...unexpected, ...child.machine.leftovers()]) {
+      const key = findingKey(finding);
+      if (keys.has(key)) continue;
       keys.add(key);
-      const known = incidents.get(key);
-      if (known === undefined) {
-        incidents.set(key, { finding, context: child, order, orders: 1, runs: 0 });
-      } else known.orders++;
-    };
-    for (const event of child.machine.incidents) {
-      if (child.expectedIncidents.has(event)) continue;
-      add(event, [event.name, incidentName(event), event.site].join(" "));
-    }
-    for (const leak of child.machine.leftovers()) {
-      add(leak, ["leak", leak.kind, leak.device, leak.site].join(" "));
+      const first = { finding, context: child, order, orders: 0, runs: 0 };
+      remembered(incidents, key, () => first).orders++;
     }
   }
 

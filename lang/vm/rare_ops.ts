@@ -16,7 +16,7 @@ import { AttemptValue, Closure, type Value } from "../values/value.ts";
 import type { Activities } from "./activities.ts";
 import type { Branches } from "./branches.ts";
 import type { Code, OutcomeInfo } from "./code.ts";
-import type { Control } from "./control.ts";
+import { BranchEnded, type Control } from "./control.ts";
 import { expectEvents } from "./expected_events.ts";
 import type { Invariants } from "./invariants.ts";
 import type { DefectProbes } from "./defect_probes.ts";
@@ -316,8 +316,7 @@ export function rare(vm: RareVm, op: RareOp): void {
       break;
     }
     case RareOp.BranchEnd:
-      vm.branches.end();
-      break;
+      throw new BranchEnded();
     case RareOp.RaceStart: {
       const info = code[vm.pc++]!;
       const target = code[vm.pc++]!;

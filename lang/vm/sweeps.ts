@@ -6,12 +6,7 @@ import { formatCount, formatOrdinal } from "../text/numbers.ts";
 import { headOf, type Span, spanPlace } from "../source.ts";
 import type { FailEachInfo, FailInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
-import {
-  ATTRIBUTION_STEPS,
-  attributionText,
-  causingDefects,
-  withoutDefects,
-} from "../values/causing_defects.ts";
+import { ATTRIBUTION_STEPS, attributionText, causingDefects } from "../values/causing_defects.ts";
 import { MACHINE_STEPS } from "../values/limits.ts";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import { describeValue } from "../values/operators.ts";
@@ -162,22 +157,14 @@ export class Sweeps {
     groups: readonly (readonly InjectionHitName[])[],
     holds: (child: ChildVm) => boolean,
   ): readonly string[] | undefined {
-    const { choices, attributeDefects, isReplaying, runs } = this.branches;
-    if (runs === null || !attributeDefects || isReplaying) return undefined;
+    if (!this.branches.looksForDefects) return undefined;
     const { quirks } = this.vm.machine.lab.machine;
     let steps = ATTRIBUTION_STEPS;
     let untried = 0;
     const isGone = (taken: InjectionHitName, off: readonly QuirkName[]) => {
       steps -= MACHINE_STEPS;
       if (steps <= 0) return false;
-      const child = runs.replay({
-        choices: [...choices, { choicePoint, taken }],
-        resolvedChoices: new Map(),
-        steps,
-        memoryBytes: this.vm.machine.budget.leftBytes,
-        emitsOutput: false,
-        quirks: withoutDefects(quirks, off),
-      });
+      const child = this.branches.withoutDefects({ choicePoint, taken }, off, steps);
       steps = Math.min(steps, Math.max(0, child.steps));
       return child.failure === null && child.branches.arrived && holds(child);
     };

@@ -80,7 +80,12 @@ function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[])
       const outer = events.context.enterDevice(device.name);
       try {
         if (!merger.join(request, bio, splitter.nrSegments)) {
-          refuseJoin(refusalOf(merger, request, bio));
+          throw new KernelError(
+            "EINVAL",
+            `The block layer does not merge these bios: ${
+              REFUSALS[refusalOf(merger, request, bio)]
+            }`,
+          );
         }
       } finally {
         events.context.leaveDevice(outer);
@@ -112,13 +117,6 @@ const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
   peer_memory: "one of them has peer memory, which is never merged",
   apart: "they are not contiguous reads or writes of the disk",
 };
-
-function refuseJoin(refusal: RequestRefusal): never {
-  throw new KernelError(
-    "EINVAL",
-    `The block layer does not merge these bios: ${REFUSALS[refusal]}`,
-  );
-}
 
 /** A bio must fit into one request as it is. */
 export function checkWhole(splitter: BioSplitter, bio: Bio): void {

@@ -17,7 +17,6 @@ import {
   hmmRangeFault,
 } from "@dmalab/runtime/mm";
 import { ValueError } from "../../values/script_error.ts";
-import {} from "../../values/value.ts";
 import { failure, raiseErrno, toInt } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../types/rdma/hmm_map.ts";

@@ -50,7 +50,7 @@ function toTypeByte(value: Value): number {
 }
 
 /** Command dwords by number, out of a record { cdw10: …, cdw11: … }. */
-export function dwordsOf({ entries }: RecordValue): Readonly<Record<number, number>> {
+function dwordsOf({ entries }: RecordValue): Readonly<Record<number, number>> {
   const dwords: Record<number, number> = {};
   for (const [key, dword] of entries) {
     const number = Number(/^cdw(\d+)$/.exec(key)?.[1]);
@@ -61,6 +61,16 @@ export function dwordsOf({ entries }: RecordValue): Readonly<Record<number, numb
   }
   return dwords;
 }
+
+export const DWORDS = named(
+  param.of(
+    "dwords",
+    "record",
+    "Command dwords: { cdw10: …, cdw12: … }.",
+    (value) => dwordsOf(value as RecordValue),
+  ),
+  {},
+);
 
 export const NVME_BYTE_CALLS: readonly FunctionSpec[] = [
   builtin({
@@ -74,15 +84,7 @@ export const NVME_BYTE_CALLS: readonly FunctionSpec[] = [
       wide("prp1", "The first PRP entry."),
       wide("prp2", "The second PRP entry, or the address of the PRP list."),
       named(param.bytes("sgl", "An SGL descriptor instead of prp1 and prp2.")),
-      named(
-        param.of(
-          "dwords",
-          "record",
-          "Command dwords: { cdw10: …, cdw12: … }.",
-          (value) => dwordsOf(value as RecordValue),
-        ),
-        {},
-      ),
+      DWORDS,
     ],
     result: "bytes",
     doc: "The 64 bytes of a command for `raw`: fields left out are zero. Nothing is validated.",

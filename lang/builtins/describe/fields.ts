@@ -66,18 +66,11 @@ const MAKERS: { readonly [K in keyof FieldMakers<never>]: unknown } = {
   of: field,
 };
 
-/** What makes a type's fields, once, when they are first asked for. */
-export function fieldList<T>(
-  make: () => readonly FieldSpec<T>[],
-): () => readonly FieldSpec<T>[] {
-  return once(make);
-}
-
 /** The fields that a type describes, by name, in their order. */
 export function fieldsOf<T>(
   describe: (f: FieldMakers<T>) => Readonly<Record<string, Unnamed<T>>>,
 ): () => readonly FieldSpec<T>[] {
-  return fieldList(() =>
+  return once(() =>
     Object.entries(describe(MAKERS as FieldMakers<T>)).map(([name, rest]) => ({ name, ...rest }))
   );
 }

@@ -36,13 +36,16 @@ export function commandStory(
 
 type Row = readonly [offset: string, bytes: string, meaning: string];
 
+/** What the upper two bits of the flags say. */
+const FLAGS = ["PRP entries", "SGL, metadata by pointer", "SGL, metadata by SGL", "reserved"];
+
 function fieldRows(command: NvmeCommandView, request: NvmeRequest): Row[] {
   const { bytes } = command;
   const at = (offset: number, length: number) =>
     formatHexBytes(bytes.subarray(offset, offset + length));
   return [
     ["0", at(0, 1), `opcode, ${request.op}`],
-    ["1", at(1, 1), flagsText(bytes[1]!)],
+    ["1", at(1, 1), `flags: ${FLAGS[bytes[1]! >> 6]}`],
     [
       "2",
       at(2, 2),
@@ -64,11 +67,6 @@ function blockRows(
     ["40", at(40, 8), `first block ${request.lba}`],
     ["48", at(48, 2), `${formatCount(blocks, "block")}, less one`],
   ];
-}
-
-function flagsText(flags: number): string {
-  const kinds = ["PRP entries", "SGL, metadata by pointer", "SGL, metadata by SGL", "reserved"];
-  return `flags: ${kinds[flags >> 6]}`;
 }
 
 function metadataText(command: NvmeCommandView, request: NvmeRequest): string {
@@ -100,12 +98,13 @@ function sglRows(
   at: (offset: number, length: number) => string,
 ): Row[] {
   const head = command.sglOfCommand;
+  const leadsToList = head.type === 0x20 || head.type === 0x30;
   const count = command.sglList.length;
   return [
     [
       "24",
       at(24, 8),
-      leadsToList(head.type)
+      leadsToList
         ? `a list at ${formatAddress(head.address)}`
         : `data at ${formatAddress(head.address)}`,
     ],
@@ -116,12 +115,8 @@ function sglRows(
         ? `length ${formatSize(head.sizeBytes)}`
         : `length of the list, ${formatSize(head.sizeBytes)}: ${count} descriptors`,
     ],
-    ["39", at(39, 1), `type: ${sglTypeText(head.type)}`],
+    ["39", at(39, 1), `type: ${sglTypeName(head.type)?.replaceAll("_", " ") ?? "reserved"}`],
   ];
-}
-
-function leadsToList(type: number): boolean {
-  return type === 0x20 || type === 0x30;
 }
 
 /** Names of the SGL descriptor types. @see NVM Express Base Specification, SGL descriptors */
@@ -134,8 +129,4 @@ const SGL_TYPES: ReadonlyMap<number, string> = new Map([
 /** A descriptor type's name; null for one that has none. */
 export function sglTypeName(type: number): string | null {
   return SGL_TYPES.get(type) ?? null;
-}
-
-function sglTypeText(type: number): string {
-  return sglTypeName(type)?.replaceAll("_", " ") ?? "reserved";
 }

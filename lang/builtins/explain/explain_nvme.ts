@@ -120,7 +120,7 @@ export function explainCompletion(facts: EventFacts<"nvme.complete">): Explanati
   };
 }
 
-/** @see rules/nvme.md 2.6 */
+/** Unmapped segment by segment. @see rules/nvme.md 2.6 */
 export function explainUnmap(facts: EventFacts<"nvme.unmap">): Explanation {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");
   const needs = facts.inputIs("own_ops")
@@ -133,20 +133,6 @@ export function explainUnmap(facts: EventFacts<"nvme.unmap">): Explanation {
     ? "the device is translated, and there is no IOVA range"
     : "dma_need_unmap() is true: the device is not coherent";
   switch (facts.fields.rule) {
-    case "single":
-      return { title: "unmapped: the one segment", why: "one mapping, one call" };
-    case "bus":
-      return { title: "nothing to unmap", why: "bus addresses were never mapped" };
-    case "iova":
-      return {
-        title: `unmapped: one range of ${facts.inputSize("iova_bytes")}`,
-        why: "the request's IOVA state holds a range",
-      };
-    case "nothing":
-      return {
-        title: "nothing to unmap",
-        why: "the device is coherent, not translated, and has not bounced",
-      };
     case "from_sgl":
       return {
         title: "unmapped per segment, read from the SGL",
@@ -162,8 +148,6 @@ export function explainUnmap(facts: EventFacts<"nvme.unmap">): Explanation {
         title: "unmapped as read from the PRP entries",
         why: `${needs}; but PRP entries do not record segment lengths`,
       };
-    case "scatterlist":
-      return { title: "unmapped: the scatterlist", why: "6.12 kept one for the request" };
     default:
       return { title: `unmapped: ${facts.fields.rule}`, why: "" };
   }

@@ -160,14 +160,12 @@ function mappingLines(
       `${formatCount(staleUses, "access", "accesses")} after that still went through the IOTLB`,
     ),
     ...forgotten === null ? [] : momentLines("  flushed", forgotten, "from the IOTLB"),
-    ...fault === null
-      ? []
-      : momentLines("  fault", fault, ended === null ? "" : afterText(ended, fault)),
+    ...fault === null ? [] : momentLines(
+      "  fault",
+      fault,
+      ended === null ? "" : `${formatDuration(fault.at_ns - ended.at_ns)} after the unmap`,
+    ),
   ];
-}
-
-function afterText(ended: MachineEvent, fault: MachineEvent): string {
-  return `${formatDuration(fault.at_ns - ended.at_ns)} after the unmap`;
 }
 
 function besideText({ line, offByBytes, verdict }: JudgedFault): string {

@@ -209,18 +209,24 @@ function originLines(
     .map((line) => clip(`          ${line}`, columns));
 }
 
+/** The events before one, since the last of certain names. */
+function eventsUpTo(
+  { seq: end }: MachineEvent,
+  events: readonly MachineEvent[],
+  begins: readonly string[],
+): readonly MachineEvent[] {
+  const before = events.filter(({ seq }) => seq < end);
+  return before.slice(before.findLastIndex(({ name }) => begins.includes(name)) + 1);
+}
+
 /** How many links made a range. */
 function linkLines(
   event: MachineEvent,
   events: readonly MachineEvent[],
   { columns }: ExecutionContext,
 ): string[] {
-  const begin =
-    events.findLast(({ seq, name }) =>
-      seq < event.seq && name === event.name.replace("ret.", "call.")
-    )?.seq ?? 0;
-  const made = (wanted: string) =>
-    events.filter(({ seq, name }) => seq > begin && seq < event.seq && name === wanted).length;
+  const during = eventsUpTo(event, events, [event.name.replace("ret.", "call.")]);
+  const made = (wanted: string) => during.filter(({ name }) => name === wanted).length;
   const links = made("call.dma_iova_link");
   if (links === 0) return [];
   return reasonLines(
@@ -237,11 +243,7 @@ function unmapLines(
   events: readonly MachineEvent[],
   { columns }: ExecutionContext,
 ): string[] {
-  const begin =
-    events.findLast(({ seq, name }) =>
-      seq < event.seq && (name === "nvme.submit" || name === "nvme.choose")
-    )?.seq ?? 0;
-  const ended = events.filter(({ seq }) => seq > begin && seq < event.seq);
+  const ended = eventsUpTo(event, events, ["nvme.submit", "nvme.choose"]);
   const calls = new Map<string, { count: number; sizeBytes: number }>();
   for (const { name, fields } of ended) {
     if (name !== "dma.unmap") continue;

@@ -117,6 +117,8 @@ const HELD = "the process has {valid:page} at {virt}, {size_bytes}";
 const BROUGHT = "{brought_in} faulted in or made writable";
 const BY_LIST = "metadata by SGL descriptors";
 const BY_ADDRESS = "metadata at the address in MPTR";
+const RANGE_HELD = "the request's IOVA state holds a range";
+const NOT_NEEDED = "the device is coherent, not translated, and has not bounced";
 const METADATA = "it has {metadata_segments:segment}";
 const DROPPED = "[; {freed:smaller one} on the way freed]";
 
@@ -202,16 +204,20 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
       "one dma_iova_destroy() for the whole range",
       "the state says that a range is in use",
     ],
-    [
-      { result: true },
-      "nothing to unmap",
-      "the device is coherent, not translated, and has not bounced",
-    ],
+    [{ result: true }, "nothing to unmap", NOT_NEEDED],
     [
       {},
       "each segment must be unmapped",
       "there is no IOVA range, and dma_need_unmap() is true",
     ],
+  ],
+  // nvme.md 2.6
+  "nvme.unmap": [
+    [{ rule: "single" }, "unmapped: the one segment", "one mapping, one call"],
+    [{ rule: "bus" }, "nothing to unmap", "bus addresses were never mapped"],
+    [{ rule: "iova" }, "unmapped: one range of {iova_bytes}", RANGE_HELD],
+    [{ rule: "nothing" }, "nothing to unmap", NOT_NEEDED],
+    [{ rule: "scatterlist" }, "unmapped: the scatterlist", "6.12 kept one for the request"],
   ],
   // nvme.md 3
   "nvme.metadata": [

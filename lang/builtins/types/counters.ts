@@ -9,7 +9,7 @@ import { CORE_EVENTS, type EventVocabulary, KERNEL_CALLS } from "@dmalab/runtime
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, groupThousands } from "../../text/numbers.ts";
 import { isHandle } from "../arguments.ts";
-import { fieldList } from "../describe/fields.ts";
+import { once } from "../describe/once.ts";
 import type { FieldSpec, HandleType } from "../../values/spec.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
@@ -55,7 +55,7 @@ function groupType(group: string, names: readonly string[]): HandleType<Counters
   const type: HandleType<Counters> = {
     name: `counters_${group}`,
     doc: `Counters of the ${group}.* events.`,
-    fields: fieldList(() => names.map((name) => countField(name, `${group}.${name}`))),
+    fields: once(() => names.map((name) => countField(name, `${group}.${name}`))),
     format: (counters) => `${formatCount(total(counters, `${group}.`), "event")} below ${group}`,
     show: (counters) => counterLines(counters, `${group}.`),
     equals: (counters, other) =>
@@ -109,7 +109,7 @@ const method = methodsOf<Counters>();
 export const COUNTERS: HandleType<Counters> = {
   name: "counters",
   doc: "The number of events of each name since the machine was ready: counters.iotlb.sync.",
-  fields: fieldList(() => rootFields(GROUPS, CORE_EVENTS)),
+  fields: once(() => rootFields(GROUPS, CORE_EVENTS)),
   methods: [
     method({
       name: "mark",
@@ -148,7 +148,7 @@ export const COUNTER_GROUPS: readonly HandleType<Counters>[] = [...GROUPS.values
 export function counterTypes(vocabulary: EventVocabulary): readonly HandleType<Counters>[] {
   const groups = groupsOf(vocabulary);
   return [
-    { ...COUNTERS, fields: fieldList(() => rootFields(groups, vocabulary)) },
+    { ...COUNTERS, fields: once(() => rootFields(groups, vocabulary)) },
     ...groups.values(),
   ];
 }

@@ -11,7 +11,7 @@ import { readLedger } from "../ledger.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { ledgerMapping } from "./dma/ledger_mapping.ts";
 import { LIMITS, type LimitsTarget } from "./limits.ts";
-import { mappedAddress, MAPPING, type Mapping } from "./dma/mapping.ts";
+import { MAPPING, type Mapping, WHERE } from "./dma/mapping.ts";
 import { DIRECT_MACHINE } from "../calls/example_machines.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import { fieldsOf } from "../describe/fields.ts";
@@ -47,13 +47,6 @@ function liveMappings(device: DeviceBase, context: ExecutionContext): Mapping[] 
   context.chargeMemory(64 * live.length);
   return live.map(ledgerMapping);
 }
-
-const WHERE = param.of(
-  "dma",
-  ["dma", "@mapping"],
-  "The address as the device sees it.",
-  mappedAddress,
-);
 
 const RANGES = param.any(
   "ranges",

@@ -8,7 +8,8 @@ import { formatValue } from "../../render/value_text.ts";
 import { spanPlace } from "../../source.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { valueOf } from "../describe/form.ts";
-import { fieldList, fieldsOf } from "../describe/fields.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { once } from "../describe/once.ts";
 import { fieldType } from "../../values/event_fields.ts";
 import { fieldValue, plainInput } from "../event_values.ts";
 import { decisionList } from "../explain/decision_list.ts";
@@ -78,7 +79,7 @@ function vocabularyFields(vocabulary: EventVocabulary): FieldSpec<MachineEvent>[
 }
 
 function fieldsFor(vocabulary: EventVocabulary): HandleType<MachineEvent>["fields"] {
-  return fieldList(() => [...ownFields(), ...vocabularyFields(vocabulary)]);
+  return once(() => [...ownFields(), ...vocabularyFields(vocabulary)]);
 }
 
 /** The type of events with the fields of those that a vocabulary has. */

@@ -15,7 +15,8 @@ import type { HandleType } from "../../values/spec.ts";
 import { EVENT, siteText } from "./event.ts";
 import { ledgerMapping } from "./dma/ledger_mapping.ts";
 import { MAPPING } from "./dma/mapping.ts";
-import { fieldList, fieldsOf } from "../describe/fields.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { once } from "../describe/once.ts";
 
 /** What a line says by itself. */
 const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
@@ -139,7 +140,7 @@ export const FAULT_LOG: HandleType<LoggedFault> = {
   name: "fault_log",
   doc: "A decoded fault line of a kernel log, matched with the mappings of this run.",
   portable: true,
-  fields: fieldList(() => [...LINE_FIELDS(), ...RUN_FIELDS()]),
+  fields: once(() => [...LINE_FIELDS(), ...RUN_FIELDS()]),
   format(fault) {
     const who = fault.source === null ? "an unnamed source" : formatSource(fault.source);
     const access = accessText(fault);

@@ -36,17 +36,16 @@ export class FileScope {
     for (const [name, binding] of other.declared) {
       const known = this.declared.get(name);
       if (known !== undefined && known.declaration !== binding.declaration) {
-        bag.add({
-          code: "E0705",
-          severity: "error",
-          span: use.span,
-          message: `\`${name}\` is declared in two of the used files`,
-          hint: "rename one of them",
-          related: [known, binding].map((each) => ({
+        bag.error(
+          "E0705",
+          use.span,
+          `\`${name}\` is declared in two of the used files`,
+          "rename one of them",
+          [known, binding].map((each) => ({
             span: each.declaration.name.span,
             message: `\`${name}\` is declared here`,
           })),
-        });
+        );
       } else {
         this.declared.set(name, binding);
       }
@@ -65,16 +64,13 @@ export class FileScope {
       const name = item.name.text;
       const known = this.declared.get(name);
       if (own.has(name) || known !== undefined && !redeclare) {
-        bag.add({
-          code: "E0302",
-          severity: "error",
-          span: item.name.span,
-          message: `\`${name}\` is already declared`,
-          hint: "choose another name",
-          related: known === undefined
-            ? []
-            : [{ span: known.declaration.name.span, message: "declared here first" }],
-        });
+        bag.error(
+          "E0302",
+          item.name.span,
+          `\`${name}\` is already declared`,
+          "choose another name",
+          known && [{ span: known.declaration.name.span, message: "declared here first" }],
+        );
         continue;
       }
       own.add(name);

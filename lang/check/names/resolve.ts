@@ -17,6 +17,7 @@ import type {
   Expression,
   FieldExpression,
   FileNode,
+  ForallBinding,
   FunctionDeclaration,
   IndexExpression,
   MachineDeclaration,
@@ -27,13 +28,14 @@ import type {
   Statement,
   TestDeclaration,
 } from "../../syntax/tree/ast.ts";
-import { ownEntry } from "../../syntax/own_entry.ts";
+import { byWord, ownEntry } from "../../syntax/own_entry.ts";
 import { someChild } from "../../syntax/tree/walk.ts";
 import { isCalledWord } from "../../syntax/recovery/statement_hints.ts";
 import { findMethod } from "../../values/types.ts";
 import { remembered } from "../../values/remembered.ts";
 import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import {
+  type ClosureNode,
   type CodeScope,
   type ConstBinding,
   type FunctionBinding,
@@ -58,46 +60,31 @@ import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automa
 /** A const or function, for the graph of what needs what. */
 export type Owner = ConstBinding | FunctionBinding;
 
-const ADVANCES = "virtual time passes by statements: `advance 10ms`";
-const FREES = "write `buf.free()`; what is left is freed when the test ends";
-
 /** Names of other languages, and what to write instead. */
-const FOREIGN_NAMES: Readonly<Record<string, string>> = {
-  printf: 'write `print "{n} pages"`: values go into the string',
-  printk: 'write `print "{n} pages"`: values go into the string',
-  println: 'write `print "{n} pages"`: values go into the string',
-  pr_info: 'write `print "{n} pages"`: values go into the string',
-  sizeof: "the size is a field: `buf.size`",
-  len: "the length is a field: `list.length`",
-  range: "a range is written `0..n`",
-  malloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
-  kmalloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
-  alloc_page: "write `alloc_pages(1)`",
-  GFP_KERNEL: "leave it out: `alloc_pages(count)`",
-  GFP_ATOMIC: "leave it out: `alloc_pages(count)`",
-  kfree: FREES,
-  free: FREES,
-  free_page: FREES,
-  free_pages: FREES,
-  __free_page: FREES,
-  __free_pages: FREES,
-  PAGE_SIZE: "write it out: `4KiB`",
-  PAGE_SHIFT: "write the size itself: `4KiB`",
-  virt_to_phys: "a buffer has the field `.phys`",
-  page_to_phys: "a buffer has the field `.phys`",
-  DMA_BIT_MASK: "a mask is given in bits: `dma_set_mask(dev, 32)`",
-  sg_init_table: "write `scatterlist(buf)`",
-  dma_set_mask_and_coherent: "call `dma_set_mask()` and `dma_set_coherent_mask()`",
-  sleep: ADVANCES,
-  msleep: ADVANCES,
-  mdelay: ADVANCES,
-  ndelay: ADVANCES,
-  udelay: ADVANCES,
-  usleep: ADVANCES,
-  usleep_range: ADVANCES,
-  BUG_ON: "write `assert not …`",
-  WARN_ON: "write `assert not …`",
-};
+const FOREIGN_NAMES = byWord([
+  ["printf printk println pr_info", 'write `print "{n} pages"`: values go into the string'],
+  ["sizeof", "the size is a field: `buf.size`"],
+  ["len", "the length is a field: `list.length`"],
+  ["range", "a range is written `0..n`"],
+  ["malloc kmalloc", "write `buffer(size: 4KiB)` or `alloc_pages(1)`"],
+  ["alloc_page", "write `alloc_pages(1)`"],
+  ["GFP_KERNEL GFP_ATOMIC", "leave it out: `alloc_pages(count)`"],
+  [
+    "kfree free free_page free_pages __free_page __free_pages",
+    "write `buf.free()`; what is left is freed when the test ends",
+  ],
+  ["PAGE_SIZE", "write it out: `4KiB`"],
+  ["PAGE_SHIFT", "write the size itself: `4KiB`"],
+  ["virt_to_phys page_to_phys", "a buffer has the field `.phys`"],
+  ["DMA_BIT_MASK", "a mask is given in bits: `dma_set_mask(dev, 32)`"],
+  ["sg_init_table", "write `scatterlist(buf)`"],
+  ["dma_set_mask_and_coherent", "call `dma_set_mask()` and `dma_set_coherent_mask()`"],
+  [
+    "sleep msleep mdelay ndelay udelay usleep usleep_range",
+    "virtual time passes by statements: `advance 10ms`",
+  ],
+  ["BUG_ON WARN_ON", "write `assert not …`"],
+]);
 
 interface StatementContext {
   readonly scope: Scope;
@@ -169,14 +156,13 @@ export class Resolver {
   ): Variable {
     const known = scope.ownVariable(name.text);
     if (known !== undefined) {
-      this.bag.add({
-        code: "E0302",
-        severity: "error",
-        span: name.span,
-        message: `\`${name.text}\` is already bound in this block`,
-        hint: role === "let" ? `to assign to it, write \`${name.text} = …\`` : "rename it",
-        related: [{ span: known.span, message: "bound here first" }],
-      });
+      this.bag.error(
+        "E0302",
+        name.span,
+        `\`${name.text}\` is already bound in this block`,
+        role === "let" ? `to assign to it, write \`${name.text} = …\`` : "rename it",
+        [{ span: known.span, message: "bound here first" }],
+      );
     }
     const variable = new Variable(name.text, name.span, scope.code, role, source);
     scope.declare(variable);
@@ -200,9 +186,7 @@ export class Resolver {
       case "Name":
         return this.#name(expression, scope);
       case "Lambda": {
-        const code = codeScope("lambda", scope.code);
-        this.resolution.closures.set(expression, code);
-        const inner = new Scope(code, scope);
+        const inner = this.#closure("lambda", expression, scope);
         this.#parameters(expression.parameters, inner);
         this.#expression(expression.body, inner);
         return;
@@ -229,12 +213,11 @@ export class Resolver {
         }
         return;
       case "Trace":
-        return this.#traceBlock(expression.body, scope);
+        // The block's own loops decide about `break`: one that leaves the trace has no value.
+        return this.#block(expression.body, { scope, inLoop: false });
       case "Compare": {
-        const code = codeScope("compare", scope.code);
-        this.resolution.closures.set(expression, code);
-        this.#sealedBlock(expression.body, new Scope(code, scope), "compare");
-        return;
+        const inner = this.#closure("compare", expression, scope);
+        return this.#sealedBlock(expression.body, inner, "compare");
       }
       case "Fork":
       case "Race":
@@ -267,6 +250,13 @@ export class Resolver {
       default:
         expression satisfies never;
     }
+  }
+
+  /** The scope of code inside other code that has a frame of its own. */
+  #closure(role: CodeScope["role"], node: ClosureNode, around: Scope): Scope {
+    const code = codeScope(role, around.code);
+    this.resolution.closures.set(node, code);
+    return new Scope(code, around);
   }
 
   /** A method that changes what it is called on, whatever that turns out to be. */
@@ -507,16 +497,15 @@ export class Resolver {
     const { declared, machineKinds } = this.fileScope;
     const first = before.get(name)?.span ?? declared.get(name)?.declaration.name.span;
     if (first === undefined && !machineKinds.has(name)) return;
-    this.bag.add({
-      code: "E0302",
-      severity: "error",
+    this.bag.error(
+      "E0302",
       span,
-      message: first === undefined
+      first === undefined
         ? `\`${name}\` is already the name of a part of the machine`
         : `\`${name}\` is already declared`,
-      hint: "choose another name",
-      related: first === undefined ? [] : [{ span: first, message: "declared here first" }],
-    });
+      "choose another name",
+      first === undefined ? [] : [{ span: first, message: "declared here first" }],
+    );
   }
 
   #const(binding: ConstBinding): void {
@@ -549,25 +538,24 @@ export class Resolver {
   }
 
   #table(table: CaseTable | null, scope: Scope): void {
-    for (const { name, values } of table?.axes ?? []) {
-      // Rows and names are worked out before there is a machine: nothing but consts is known there.
-      this.#expression(values, new Scope(codeScope("constant", null), null));
-      this.resolution.variables.set(name, this.#variable(name, scope, "forall", values));
-    }
+    this.#bindings(table?.axes ?? [], scope);
     for (const part of table?.nameParts ?? []) {
       if (typeof part !== "string") this.#expression(part, scope);
+    }
+  }
+
+  /** The values are worked out before there is a machine: nothing but consts is known there. */
+  #bindings(bindings: readonly ForallBinding[], scope: Scope): void {
+    for (const { name, values } of bindings) {
+      this.#expression(values, new Scope(codeScope("constant", null), null));
+      this.resolution.variables.set(name, this.#variable(name, scope, "forall", values));
     }
   }
 
   #property(property: PropertyDeclaration): void {
     const scope = new Scope(codeScope("property", null), null);
     this.#table(property.table, scope);
-    for (const binding of property.forall) {
-      // The values are worked out before there is a machine: nothing but consts is known there.
-      this.#expression(binding.values, new Scope(codeScope("constant", null), null));
-      const variable = this.#variable(binding.name, scope, "forall", binding.values);
-      this.resolution.variables.set(binding.name, variable);
-    }
+    this.#bindings(property.forall, scope);
     this.#body(property.body, { scope, inLoop: false });
   }
 
@@ -716,8 +704,6 @@ export class Resolver {
         }
         break;
       case "ExpectOutcome":
-        checkOutcomeName(statement.expected, this.fileScope.registry, this.bag);
-        break;
       case "Expression":
         if (statement.expected !== null) {
           checkOutcomeName(statement.expected, this.fileScope.registry, this.bag);
@@ -731,17 +717,14 @@ export class Resolver {
         checkFail(statement, this.fileScope.registry, this.bag);
         if (statement.point !== null) break;
         return this.#sealedBlock(statement.body, scope, "inject each");
-      case "Invariant": {
-        const code = codeScope("lambda", scope.code);
-        this.resolution.closures.set(statement, code);
-        return this.#expression(statement.condition, new Scope(code, scope));
-      }
-      case "Step": {
+      case "Invariant":
+        return this.#expression(
+          statement.condition,
+          this.#closure("lambda", statement, scope),
+        );
+      case "Step":
         if (statement.until === null) break;
-        const code = codeScope("until", scope.code);
-        this.resolution.closures.set(statement, code);
-        return this.#expression(statement.until, new Scope(code, scope));
-      }
+        return this.#expression(statement.until, this.#closure("until", statement, scope));
     }
     // What has names of its own is above; in all others names mean what they mean around them.
     for (const expression of statementExpressions(statement)) this.#expression(expression, scope);
@@ -827,11 +810,6 @@ export class Resolver {
   #misplaced(statement: Statement, rule: string): void {
     this.resolution.misplaced.add(statement);
     this.bag.error("E0309", statement.span, `This is not allowed here: ${rule}`);
-  }
-
-  #traceBlock(block: Block, scope: Scope): void {
-    // The block's own loops decide about `break`: one that leaves the trace has no value.
-    this.#block(block, { scope, inLoop: false });
   }
 
   #sealedBlock(block: Block, scope: Scope, word: string): void {

@@ -13,6 +13,7 @@ import type {
   Statement,
 } from "../../syntax/tree/ast.ts";
 import { spanText } from "../../source.ts";
+import type { Type } from "../../values/spec.ts";
 import { typeText } from "../../values/value_types.ts";
 import { mixHint } from "../../values/operators.ts";
 import { findField, handleTypeOf } from "../../values/types.ts";
@@ -69,7 +70,9 @@ export class StatementChecker {
         for (const { condition } of statement.expectations) {
           this.kinds.requireBool(condition, "`expect`");
         }
-        if (statement.count !== null) this.#requireInt(statement.count, "`loop`");
+        if (statement.count !== null) {
+          this.#require(statement.count, ["int"], "`loop` takes an int");
+        }
         break;
       case "If":
         // Those of `else if` as well.
@@ -81,10 +84,15 @@ export class StatementChecker {
         this.kinds.requireBool(statement.condition, "`while`");
         break;
       case "For":
-        this.#walkable(statement.values, "`for`");
+        this.#require(
+          statement.values,
+          ["range", "list", "bytes"],
+          "`for` iterates over a range, a list or bytes",
+          "a range of ints is `0..n`",
+        );
         break;
       case "Repeat":
-        this.#requireInt(statement.count, "`repeat`");
+        this.#require(statement.count, ["int"], "`repeat` takes an int");
         break;
       case "Match": {
         const arms = statement.arms.map(({ body, pattern }) => ({ pattern, behind: body.span }));
@@ -101,7 +109,7 @@ export class StatementChecker {
         break;
       case "Step":
         if (statement.count !== null) {
-          this.#requireInt(statement.count, "`step`", TIME_HINT);
+          this.#require(statement.count, ["int"], "`step` takes an int", TIME_HINT);
         }
         if (statement.until !== null) this.kinds.requireBool(statement.until, "`step until`");
         break;
@@ -109,13 +117,15 @@ export class StatementChecker {
         this.#wait(statement.subject);
         break;
       case "Advance":
-        this.#advance(statement.duration);
+        this.#require(statement.duration, ["duration"], "`advance` takes a duration", TIME_HINT);
         break;
       case "OnCpu":
-        this.#requireInt(statement.cpu, "`on cpu`");
+        this.#require(statement.cpu, ["int"], "`on cpu` takes an int");
         break;
       case "Fail":
-        if (statement.nth !== null) this.#occurrences(statement.nth);
+        if (statement.nth !== null) {
+          this.#require(statement.nth, ["int", "range"], "`nth` takes an int or a range");
+        }
         break;
       case "Invariant":
         this.kinds.requireBool(statement.condition, "`invariant`");
@@ -198,35 +208,18 @@ export class StatementChecker {
     return type.startsWith("@") ? type.slice(1) : null;
   }
 
-  #walkable(values: Expression, what: string): void {
-    const type = this.kinds.kindOf(values);
-    if (["any", "range", "list", "bytes"].includes(type)) return;
-    const message = `${what} iterates over a range, a list or bytes, but this is ${typeText(type)}`;
-    const hint = type === "int" ? "a range of ints is `0..n`" : undefined;
-    this.mismatches.wrong("E0405", values, type, message, hint);
-  }
-
-  #requireInt(value: Expression, what: string, hint?: string): void {
+  /**
+   * Reports a value of another kind than a statement takes.
+   *
+   * @param takes The kinds that it takes, as `rule` says them.
+   * @param hint For who gives an int where none is taken, or no int where nothing else is.
+   */
+  #require(value: Expression, takes: readonly Type[], rule: string, hint?: string): void {
     const type = this.kinds.kindOf(value);
-    if (type === "any" || type === "int") return;
-    const message = `${what} takes ${typeText("int")}, but this is ${typeText(type)}`;
-    this.mismatches.wrong("E0405", value, type, message, hint);
-  }
-
-  /** An int is a duration in ns everywhere else; here nobody means so few. */
-  #advance(duration: Expression): void {
-    const type = this.kinds.kindOf(duration);
-    if (type === "any" || type === "duration") return;
-    const message = `\`advance\` takes a duration, but this is ${typeText(type)}`;
-    const hint = type === "int" ? TIME_HINT : undefined;
-    this.mismatches.wrong("E0405", duration, type, message, hint);
-  }
-
-  #occurrences(nth: Expression): void {
-    const type = this.kinds.kindOf(nth);
-    if (type === "any" || type === "int" || type === "range") return;
-    const message = `\`nth\` takes an int or a range, but this is ${typeText(type)}`;
-    this.mismatches.wrong("E0405", nth, type, message);
+    if (type === "any" || takes.includes(type)) return;
+    const isMeant = type === "int" || takes.includes("int");
+    const message = `${rule}, but this is ${typeText(type)}`;
+    this.mismatches.wrong("E0405", value, type, message, isMeant ? hint : undefined);
   }
 
   #wait(subject: Expression): void {

@@ -107,11 +107,12 @@ function entryRows(request: RequestMemory, rowsOf: (page: number | null) => read
   }
   for (const { page, index, hiddenBefore } of shownPages(request)) {
     if (hiddenBefore > 0) rows.push(frame(`   …  ${hiddenBefore} more list pages`));
+    const links = request.entries.filter((entry) => entry.page === index && !leadsToData(entry));
     rows.push(
-      frame(boxTop(page)),
+      frame(`┌─ list ${formatAddress(page.dma)} `.padEnd(RIGHT - 1, "─") + "┐"),
       ...endsOf(rowsOf(index), SHOWN, (hidden) => gapRow(hidden, boxedText)),
-      ...request.entries.filter((entry) => entry.page === index && !leadsToData(entry)).map(
-        linkRow,
+      ...links.map(({ dma, label }) =>
+        frame(boxedText(`${pad(label, 3, "right")} ${formatAddress(dma)} next`))
       ),
       frame(BOX_BOTTOM),
     );
@@ -138,14 +139,6 @@ function entryText(request: RequestMemory, entry: RequestEntry): string {
   if (entry.page !== null) return boxed(request, entry);
   const size = request.hasLengths ? ` ${formatSize(entry.sizeBytes)}` : "";
   return `${entry.label === "SGL" ? "data" : entry.label}  ${formatAddress(entry.dma)}${size}`;
-}
-
-function linkRow({ dma, label }: RequestEntry): PieceRow {
-  return frame(boxedText(`${pad(label, 3, "right")} ${formatAddress(dma)} next`));
-}
-
-function boxTop(page: RequestListPage): string {
-  return `┌─ list ${formatAddress(page.dma)} `.padEnd(RIGHT - 1, "─") + "┐";
 }
 
 const BOX_BOTTOM = `└${"─".repeat(RIGHT - 2)}┘`;

@@ -15,7 +15,7 @@ import * as t from "../tokens.ts";
 const { Hard } = t;
 
 /** How many brackets do not pair up. */
-export interface Surplus {
+interface Surplus {
   /** Braces that are not closed. */
   readonly open: number;
   /** Braces that close nothing. */
@@ -24,7 +24,7 @@ export interface Surplus {
   readonly rows: number;
 }
 
-export interface BracketMatch {
+interface BracketMatch {
   readonly fixes: readonly BracketFix[];
   readonly surplus: Surplus;
 }
@@ -77,25 +77,13 @@ interface Open {
   rowEnd: number | null;
 }
 
-/**
- * Matches the brackets of a file.
- *
- * @param surplus How many braces were found not to pair up; with it the indentation is asked.
- */
-export function matchBrackets(
-  source: SourceFile,
-  tokens: readonly IToken[],
-  surplus: Surplus | null,
-): BracketMatch {
-  return new Matcher(source, tokens, surplus).run();
-}
-
 /** How many tokens above it the partner of a bracket is looked for. */
 const MAX_ROWS = 300;
 /** With more brackets astray than that no lines are compared. */
 const MAX_FIXES = 100;
 
-class Matcher {
+/** Matches the brackets of a file. */
+export class BracketMatcher {
   readonly #stack: Open[] = [];
   #fixes: BracketFix[] = [];
   #line = 0;
@@ -110,6 +98,7 @@ class Matcher {
   #mayDrop: number;
   #mayEndRow: number;
 
+  /** @param surplus How many brackets were found not to pair up; with it the indentation is asked. */
   constructor(
     readonly source: SourceFile,
     readonly tokens: readonly IToken[],
@@ -152,11 +141,9 @@ class Matcher {
       if (this.#top!.type === t.LBrace) this.#unclosed++;
       this.#popUnclosed(tokens.length);
     }
-    const rows =
-      this.#fixes.filter((fix) =>
-        fix.kind === "close" && tokens[fix.opener]!.tokenType !== t.LBrace
-      )
-        .length;
+    const isRow = (fix: BracketFix) =>
+      fix.kind === "close" && tokens[fix.opener]!.tokenType !== t.LBrace;
+    const rows = this.#fixes.filter(isRow).length;
     return { fixes: this.#fixes, surplus: { open: this.#unclosed, close: this.#stray, rows } };
   }
 

@@ -13,7 +13,7 @@ import {
   PARTNERS,
 } from "./bracket_fixes.ts";
 import type { RelatedSpan } from "../../diagnostics/diagnostic.ts";
-import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
+import { BracketMatcher, continuesAfter, endsValue } from "./bracket_matcher.ts";
 import { shortened } from "../token_text.ts";
 import type { DiagnosticReporter } from "../report.ts";
 import * as t from "../tokens.ts";
@@ -32,14 +32,14 @@ export function balanceBrackets(
   endName = "end of file",
 ): readonly IToken[] {
   const { source } = reporter;
-  let match = matchBrackets(source, tokens, null);
+  let match = new BracketMatcher(source, tokens, null).run();
   if (match.fixes.length === 0) return tokens;
   const { open, close, rows } = match.surplus;
   if (mode === "file" && open + close + rows > 0) {
-    match = matchBrackets(source, tokens, match.surplus);
+    match = new BracketMatcher(source, tokens, match.surplus).run();
   }
   const fixes = mode === "repl" ? fixesAtTheEnd(match.fixes, tokens) : match.fixes;
-  reportFixes(fixes, tokens, reporter, endName);
+  new FixReport(tokens, reporter, endName).report(fixes);
   return applyFixes(fixes, tokens);
 }
 
@@ -53,154 +53,130 @@ function fixesAtTheEnd(
   return isBalanced(applyFixes(late, tokens)) ? late : fixes;
 }
 
-function reportFixes(
-  fixes: readonly BracketFix[],
-  tokens: readonly IToken[],
-  reporter: DiagnosticReporter,
-  endName: string,
-): void {
-  const places = new Set<number>();
-  let strayLine = 0;
-  for (const fix of fixes) {
-    const place = endBefore(tokens, fix.at);
-    switch (fix.kind) {
-      case "close":
-        // Several brackets that end at one place are one mistake.
-        if (!places.has(place)) reportUnclosed(fix, place, tokens, reporter, endName);
-        places.add(place);
-        break;
-      case "open":
-        reportUnopened(fix, place, tokens, reporter);
-        break;
-      case "drop": {
-        const { line } = reporter.source.position(tokens[fix.at]!.startOffset);
-        // A line may have thousands, of which one is shown.
-        const isFirst = line !== strayLine;
-        reportStray(
-          fix.at,
-          tokens,
-          reporter,
-          isFirst ? statementBegin(fix.at, tokens, reporter) : undefined,
-        );
-        strayLine = line;
-        break;
-      }
-      case "replace": {
-        const token = tokens[fix.at]!;
-        const opener = tokens[fix.opener]!;
-        const closer = PARTNERS.get(opener.tokenType)!.LABEL;
-        const noun = bracketNoun(opener.tokenType, tokens[fix.opener - 1]);
-        const message = `Expected ${closer} to close ${noun}, found \`${token.image}\``;
-        reporter.errorOn("E0203", token, message, undefined, {
-          label: `expected ${closer} here`,
-          related: openedHere(opener, token, reporter),
-        });
-      }
-    }
-  }
-}
-
-function reportUnclosed(
-  fix: BracketFix & { kind: "close" },
-  place: number,
-  tokens: readonly IToken[],
-  reporter: DiagnosticReporter,
-  endName: string,
-): void {
-  const opener = tokens[fix.opener]!;
-  const closer = (PARTNERS.get(opener.tokenType) ?? t.RBrace).LABEL;
-  const noun = bracketNoun(opener.tokenType, tokens[fix.opener - 1]);
-  const message = `Expected ${closer} to close ${noun}, found ${foundAt(fix.at, tokens, endName)}`;
-  const token = t.virtualToken(t.Newline, place);
-  reporter.errorOn("E0203", token, message, undefined, {
-    label: `expected ${closer} here`,
-    related: openedHere(opener, token, reporter),
-  });
-}
-
-/** What stands where a bracket is missed. */
-function foundAt(at: number, tokens: readonly IToken[], endName: string): string {
-  const next = tokens[at];
-  return t.skipLineEnds(tokens, at) >= tokens.length
-    ? endName
-    : next!.tokenType === t.Newline
-    ? "end of line"
-    : `\`${shortened(next!.image)}\``;
-}
-
-function reportUnopened(
-  { at, closer }: BracketFix & { kind: "open" },
-  place: number,
-  tokens: readonly IToken[],
-  reporter: DiagnosticReporter,
-): void {
-  const found = foundAt(at, tokens, "end of file");
-  const opener = openerOf(tokens, closer);
-  const noun = closer === null ? openedNoun(at, tokens) : bracketNoun(opener, tokens[at - 1]);
-  const close = closer === null ? null : tokens[closer]!;
-  const message = `Expected ${opener.LABEL} to begin ${noun}, found ${found}`;
-  reporter.error("E0203", place, place, message, {
-    label: `expected ${opener.LABEL} here`,
-    related: close === null
-      ? undefined
-      : [noteAt(close, `\`${close.image}\` closes it here`, reporter)],
-  });
-}
-
-function noteAt(token: IToken, message: string, { source }: DiagnosticReporter): RelatedSpan {
-  return { span: { source, start: token.startOffset, end: t.tokenEnd(token) }, message };
-}
-
-/** Shows a token when it stands on another line than one behind it. */
-function noteAbove(
-  token: IToken,
-  message: string,
-  below: IToken,
-  reporter: DiagnosticReporter,
-): readonly RelatedSpan[] | undefined {
-  const lineOf = ({ startOffset }: IToken) => reporter.source.position(startOffset).line;
-  return lineOf(token) === lineOf(below) ? undefined : [noteAt(token, message, reporter)];
-}
-
-function openedHere(opener: IToken, place: IToken, reporter: DiagnosticReporter) {
-  return noteAbove(opener, `\`${opener.image}\` opened here`, place, reporter);
-}
-
-function reportStray(
-  at: number,
-  tokens: readonly IToken[],
-  reporter: DiagnosticReporter,
-  related: readonly RelatedSpan[] | undefined,
-): void {
-  const token = tokens[at]!;
-  const opens = t.OPENERS.has(token.tokenType);
-  const message = opens
-    ? `This \`${token.image}\` repeats the one before it`
-    : `\`${token.image}\` closes nothing`;
-  const hint = opens ? "delete one of the two" : "delete it, or add the opening bracket";
-  reporter.errorOn("E0204", token, message, hint, { related });
-}
-
 /** Tokens that are looked at for the beginning of a statement. */
 const MAX_STATEMENT = 300;
 
-/** Shows where a statement of several lines begins: what is missing may be missing there. */
-function statementBegin(at: number, tokens: readonly IToken[], reporter: DiagnosticReporter) {
-  let depth = 0;
-  let begin = at;
-  for (let index = at - 1; index >= 0; index--) {
-    if (index < at - MAX_STATEMENT) return undefined;
-    const token = tokens[index]!;
-    if (t.CLOSERS.has(token.tokenType)) depth++;
-    else if (t.OPENERS.has(token.tokenType)) {
-      if (depth === 0) break;
-      depth--;
-    } else if (token.tokenType === t.Newline && depth === 0 && !continuesAfter(tokens[index - 1])) {
-      break;
+class FixReport {
+  constructor(
+    readonly tokens: readonly IToken[],
+    readonly reporter: DiagnosticReporter,
+    readonly endName: string,
+  ) {}
+
+  report(fixes: readonly BracketFix[]): void {
+    const { tokens } = this;
+    const places = new Set<number>();
+    let strayLine = 0;
+    for (const fix of fixes) {
+      const place = endBefore(tokens, fix.at);
+      switch (fix.kind) {
+        case "close":
+          // Several brackets that end at one place are one mistake.
+          if (!places.has(place)) {
+            this.#unclosed(fix.opener, t.virtualToken(t.Newline, place), this.#foundAt(fix.at));
+          }
+          places.add(place);
+          break;
+        case "open":
+          this.#unopened(fix.at, fix.closer, place);
+          break;
+        case "drop": {
+          const line = this.#lineOf(tokens[fix.at]!);
+          // A line may have thousands, of which one is shown.
+          this.#stray(fix.at, line !== strayLine ? this.#statementBegin(fix.at) : undefined);
+          strayLine = line;
+          break;
+        }
+        case "replace": {
+          const token = tokens[fix.at]!;
+          this.#unclosed(fix.opener, token, `\`${token.image}\``);
+        }
+      }
     }
-    if (token.tokenType !== t.Newline) begin = index;
   }
-  return noteAbove(tokens[begin]!, "the statement begins here", tokens[at]!, reporter);
+
+  /** @param place What stands where the closing bracket is due, and as what it is shown. */
+  #unclosed(at: number, place: IToken, found: string): void {
+    const opener = this.tokens[at]!;
+    // A block without its `{` is opened by the first word of its head.
+    const closer = (PARTNERS.get(opener.tokenType) ?? t.RBrace).LABEL;
+    const noun = bracketNoun(opener.tokenType, this.tokens[at - 1]);
+    const message = `Expected ${closer} to close ${noun}, found ${found}`;
+    this.reporter.errorOn("E0203", place, message, undefined, {
+      label: `expected ${closer} here`,
+      related: this.#noteAbove(opener, `\`${opener.image}\` opened here`, place),
+    });
+  }
+
+  #unopened(at: number, closer: number | null, place: number): void {
+    const { tokens } = this;
+    const opener = openerOf(tokens, closer);
+    const noun = closer === null ? openedNoun(at, tokens) : bracketNoun(opener, tokens[at - 1]);
+    const close = closer === null ? null : tokens[closer]!;
+    const message = `Expected ${opener.LABEL} to begin ${noun}, found ${this.#foundAt(at)}`;
+    this.reporter.error("E0203", place, place, message, {
+      label: `expected ${opener.LABEL} here`,
+      related: close === null
+        ? undefined
+        : [this.#noteAt(close, `\`${close.image}\` closes it here`)],
+    });
+  }
+
+  #stray(at: number, related: readonly RelatedSpan[] | undefined): void {
+    const token = this.tokens[at]!;
+    const opens = t.OPENERS.has(token.tokenType);
+    const message = opens
+      ? `This \`${token.image}\` repeats the one before it`
+      : `\`${token.image}\` closes nothing`;
+    const hint = opens ? "delete one of the two" : "delete it, or add the opening bracket";
+    this.reporter.errorOn("E0204", token, message, hint, { related });
+  }
+
+  /** What stands where a bracket is missed. */
+  #foundAt(at: number): string {
+    const next = this.tokens[at];
+    return t.skipLineEnds(this.tokens, at) >= this.tokens.length
+      ? this.endName
+      : next!.tokenType === t.Newline
+      ? "end of line"
+      : `\`${shortened(next!.image)}\``;
+  }
+
+  /** Shows where a statement of several lines begins: what is missing may be missing there. */
+  #statementBegin(at: number): readonly RelatedSpan[] | undefined {
+    const { tokens } = this;
+    let depth = 0;
+    let begin = at;
+    for (let index = at - 1; index >= 0; index--) {
+      if (index < at - MAX_STATEMENT) return undefined;
+      const token = tokens[index]!;
+      if (t.CLOSERS.has(token.tokenType)) depth++;
+      else if (t.OPENERS.has(token.tokenType)) {
+        if (depth === 0) break;
+        depth--;
+      } else if (
+        token.tokenType === t.Newline && depth === 0 && !continuesAfter(tokens[index - 1])
+      ) {
+        break;
+      }
+      if (token.tokenType !== t.Newline) begin = index;
+    }
+    return this.#noteAbove(tokens[begin]!, "the statement begins here", tokens[at]!);
+  }
+
+  /** Shows a token when it stands on another line than one behind it. */
+  #noteAbove(token: IToken, message: string, below: IToken): readonly RelatedSpan[] | undefined {
+    return this.#lineOf(token) === this.#lineOf(below) ? undefined : [this.#noteAt(token, message)];
+  }
+
+  #noteAt(token: IToken, message: string): RelatedSpan {
+    const { source } = this.reporter;
+    return { span: { source, start: token.startOffset, end: t.tokenEnd(token) }, message };
+  }
+
+  #lineOf({ startOffset }: IToken): number {
+    return this.reporter.source.position(startOffset).line;
+  }
 }
 
 /** What a missing `{` would begin, judged by what follows. */

@@ -13,7 +13,7 @@ import {
 import * as t from "../tokens.ts";
 import type * as ast from "../tree/ast.ts";
 import { readString } from "../tree/literals.ts";
-import { BRACKETED, type Bracketed, ITEMS, itemsOf, pushed } from "./expression_rules.ts";
+import { BRACKETED, ITEMS, itemsOf, pushed } from "./expression_rules.ts";
 import { PatternRules } from "./pattern_rules.ts";
 import { BLOCK_START, due, FIRST_WINS } from "./rule_tools.ts";
 
@@ -65,7 +65,7 @@ interface BenchParts extends BenchState {
 
 interface BenchBlock {
   readonly count: ast.Expression | null;
-  readonly body: ast.Block;
+  readonly value: ast.Block;
   readonly span: Span;
 }
 
@@ -121,7 +121,7 @@ const BENCH_BODY = (): BenchParts => ({
   hasStrays: false,
   span: NO_SPAN,
 });
-const BENCH_BLOCK = (): BenchBlock => ({ ...HEADED, count: null });
+const BENCH_BLOCK = (): BenchBlock => ({ count: null, value: NO_BLOCK, span: NO_SPAN });
 const EXPECTATION = (): ast.BenchExpectation => ({ condition: NO_VALUE, span: NO_SPAN });
 const BUDGET = (): ast.BenchBudget => ({ condition: NO_VALUE, perIteration: false, span: NO_SPAN });
 const MODIFIER = (): ast.MachineModifier => ({ kind: "With", entries: NONE, span: NO_SPAN });
@@ -360,10 +360,10 @@ export abstract class DeclarationRules extends PatternRules {
     this.MANY(() => {
       this.OR([
         { ALT: () => this.CONSUME(t.End) },
-        { ALT: () => this.#setup(parts, this.SUBRULE(this.setup)), ...FIRST_WINS },
+        { ALT: () => this.#once(parts, "setup", this.SUBRULE(this.setup)), ...FIRST_WINS },
         { ALT: () => this.#loop(parts, this.SUBRULE(this.loop)), ...FIRST_WINS },
-        { ALT: () => this.#teardown(parts, this.SUBRULE(this.teardown)), ...FIRST_WINS },
-        { ALT: () => this.#baseline(parts, this.SUBRULE(this.baseline)), ...FIRST_WINS },
+        { ALT: () => this.#once(parts, "teardown", this.SUBRULE(this.teardown)), ...FIRST_WINS },
+        { ALT: () => this.#once(parts, "baseline", this.SUBRULE(this.baseline)), ...FIRST_WINS },
         { ALT: () => budgets.push(this.SUBRULE(this.budget)), ...FIRST_WINS },
         { ALT: () => expectations.push(this.SUBRULE(this.benchExpectation)), ...FIRST_WINS },
         { ALT: () => this.#stray(parts, reported().length, this.SUBRULE(this.statement)) },
@@ -382,7 +382,7 @@ export abstract class DeclarationRules extends PatternRules {
 
   readonly setup = this.node("setup", BENCH_BLOCK, (node) => {
     this.CONSUME(Soft.setup);
-    node.body = this.SUBRULE(this.block);
+    node.value = this.SUBRULE(this.block);
   });
 
   readonly loop = this.node("loop", BENCH_BLOCK, (node) => {
@@ -393,12 +393,12 @@ export abstract class DeclarationRules extends PatternRules {
         node.count = this.SUBRULE(this.expression);
       },
     });
-    node.body = this.SUBRULE(this.block);
+    node.value = this.SUBRULE(this.block);
   });
 
   readonly teardown = this.node("teardown", BENCH_BLOCK, (node) => {
     this.CONSUME(Soft.teardown);
-    node.body = this.SUBRULE(this.block);
+    node.value = this.SUBRULE(this.block);
   });
 
   readonly baseline = this.node("baseline", BRACKETED, (node) => {
@@ -422,28 +422,21 @@ export abstract class DeclarationRules extends PatternRules {
     });
   });
 
-  #setup(parts: Draft<BenchParts>, { body, span }: BenchBlock): void {
-    if (parts.setup !== null || parts.loop !== null) {
-      this.#reportBench(span, parts.setup !== null ? "Second `setup`" : "`setup` after `loop`");
-    }
-    parts.setup = body;
+  #loop(parts: Draft<BenchParts>, loop: BenchBlock): void {
+    this.#once(parts, "loop", loop);
+    parts.count = loop.count;
   }
 
-  #loop(parts: Draft<BenchParts>, { body, count, span }: BenchBlock): void {
-    if (parts.loop !== null) this.#reportBench(span, "Second `loop`");
-    else if (parts.teardown !== null) this.#reportBench(span, "`loop` after `teardown`");
-    parts.loop = body;
-    parts.count = count;
-  }
-
-  #teardown(parts: Draft<BenchParts>, { body, span }: BenchBlock): void {
-    if (parts.teardown !== null) this.#reportBench(span, "Second `teardown`");
-    parts.teardown = body;
-  }
-
-  #baseline(parts: Draft<BenchParts>, { span, value }: Bracketed): void {
-    if (parts.baseline !== null) this.#reportBench(span, "Second `baseline`");
-    parts.baseline = value;
+  /** A bench has one of each of these, `setup` before `loop` and `loop` before `teardown`. */
+  #once<P extends "setup" | "loop" | "teardown" | "baseline">(
+    parts: Draft<BenchParts>,
+    word: P,
+    { span, value }: { readonly span: Span; readonly value: Draft<BenchParts>[P] },
+  ): void {
+    const behind = word === "setup" ? "loop" : word === "loop" ? "teardown" : word;
+    if (parts[word] !== null) this.#reportBench(span, `Second \`${word}\``);
+    else if (parts[behind] !== null) this.#reportBench(span, `\`${word}\` after \`${behind}\``);
+    parts[word] = value;
   }
 
   /** What is wrong in what does not belong here says nothing. */

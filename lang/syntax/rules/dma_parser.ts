@@ -90,11 +90,6 @@ const OUTCOMES: ReadonlyMap<TokenType, ast.OutcomeKind> = new Map([
   [Soft.warns, "warning"],
 ]);
 
-const VERBS: ReadonlyMap<TokenType, ast.OutputStatement["verb"]> = new Map([
-  [Soft.show, "show"],
-  [Soft.explain, "explain"],
-]);
-
 /** Expressions that do something by themselves. */
 const ACTIONS: ReadonlySet<ast.Expression["kind"]> = new Set([
   "Call",
@@ -473,7 +468,7 @@ export class DmaParser extends DeclarationRules {
   }
 
   readonly outputStatement = this.node("outputStatement", OUTPUT, (node) => {
-    node.verb = VERBS.get(this.CONSUME(t.OutputVerb).tokenType) ?? "print";
+    node.verb = this.CONSUME(t.OutputVerb).image as ast.OutputStatement["verb"];
     node.value = this.SUBRULE(this.expression);
   });
 

@@ -72,7 +72,7 @@ export interface Items<T> {
   readonly span: Span;
 }
 
-export interface Bracketed {
+interface Bracketed {
   readonly value: ast.Expression;
   readonly span: Span;
 }

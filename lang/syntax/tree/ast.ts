@@ -186,8 +186,6 @@ export interface MatchArm extends Node {
 }
 
 export type ReturnStatement = Tagged<"Return", { value: Expression | null }>;
-export type BreakStatement = Tagged<"Break">;
-export type ContinueStatement = Tagged<"Continue">;
 
 export type AssertStatement = Tagged<
   "Assert",
@@ -201,12 +199,6 @@ export interface ExpectedOutcome extends Node {
   readonly outcome: OutcomeKind;
   readonly code: Name;
 }
-
-/** `expect error EINVAL { … }`. */
-export type ExpectOutcomeStatement = Tagged<
-  "ExpectOutcome",
-  { expected: ExpectedOutcome; body: Block }
->;
 
 /** `expect events [ … ] in x`. */
 export type ExpectEventsStatement = Tagged<
@@ -243,10 +235,7 @@ export type ExpressionStatement = Tagged<
   { expression: Expression; expected: ExpectedOutcome | null }
 >;
 
-/** What the parser could not make sense of. */
-export type ErrorStatement = Tagged<"ErrorStatement">;
-
-export type Declaration =
+export type Statement =
   | UseDeclaration
   | MachineDeclaration
   | ConstDeclaration
@@ -255,10 +244,7 @@ export type Declaration =
   | PropertyDeclaration
   | BenchDeclaration
   | DriverDeclaration
-  | CDriverDeclaration;
-
-export type Statement =
-  | Declaration
+  | CDriverDeclaration
   | LetStatement
   | AssignStatement
   | ChangeStatement
@@ -268,10 +254,11 @@ export type Statement =
   | RepeatStatement
   | MatchStatement
   | ReturnStatement
-  | BreakStatement
-  | ContinueStatement
+  | Tagged<"Break">
+  | Tagged<"Continue">
   | AssertStatement
-  | ExpectOutcomeStatement
+  /** `expect error EINVAL { … }`. */
+  | Tagged<"ExpectOutcome", { expected: ExpectedOutcome; body: Block }>
   | ExpectEventsStatement
   | StepStatement
   | WaitStatement
@@ -281,7 +268,8 @@ export type Statement =
   | InvariantStatement
   | OutputStatement
   | ExpressionStatement
-  | ErrorStatement;
+  /** What the parser could not make sense of. */
+  | Tagged<"ErrorStatement">;
 
 // ---------------------------------------------------------------------------------------------
 // Event patterns
@@ -305,40 +293,22 @@ export interface PatternField extends Node {
   readonly value: Expression;
 }
 
-/** `...`: any number of the events that the pattern looks at. */
-export type PatternGap = Tagged<"Gap">;
-
 /** Items one after the other: the whole pattern, or a group in parentheses. */
 export type PatternSequence = Tagged<"Sequence", { items: readonly EventPattern[] }>;
-export type PatternAlternatives = Tagged<"Alternatives", { choices: readonly EventPattern[] }>;
-export type PatternRepeat = Tagged<"Repeat", { item: EventPattern; times: RepeatCount }>;
-
-/** `!name`: does not occur at all. Only at the top level. */
-export type PatternAbsent = Tagged<"Absent", { event: PatternEvent }>;
 
 export type EventPattern =
   | PatternEvent
-  | PatternGap
   | PatternSequence
-  | PatternAlternatives
-  | PatternRepeat
-  | PatternAbsent;
+  /** `...`: any number of the events that the pattern looks at. */
+  | Tagged<"Gap">
+  | Tagged<"Alternatives", { choices: readonly EventPattern[] }>
+  | Tagged<"Repeat", { item: EventPattern; times: RepeatCount }>
+  /** `!name`: does not occur at all. Only at the top level. */
+  | Tagged<"Absent", { event: PatternEvent }>;
 
 // ---------------------------------------------------------------------------------------------
 // Expressions
 
-export type IntegerLiteral = Tagged<"Integer", { value: number }>;
-
-/** A decimal such as `1.5`: only for ratios. */
-export type RatioLiteral = Tagged<"Ratio", { value: number }>;
-export type SizeLiteral = Tagged<"Size", { valueBytes: number }>;
-export type DurationLiteral = Tagged<"Duration", { valueNs: number }>;
-
-/** A string: literal text and `{expr}` parts by turns. */
-export type StringLiteral = Tagged<"String", { parts: readonly (string | Expression)[] }>;
-export type BytesLiteral = Tagged<"Bytes", { bytes: Uint8Array }>;
-export type BooleanLiteral = Tagged<"Boolean", { value: boolean }>;
-export type NoneLiteral = Tagged<"None">;
 export type NameExpression = Tagged<"Name", { name: string }>;
 export type ListExpression = Tagged<"List", { items: readonly Expression[] }>;
 export type RecordExpression = Tagged<"Record", { entries: readonly RecordEntry[] }>;
@@ -349,10 +319,6 @@ export interface RecordEntry extends Node {
 }
 
 export type LambdaExpression = Tagged<"Lambda", { parameters: readonly Name[]; body: Expression }>;
-export type UnaryExpression = Tagged<"Unary", { operator: "not" | "-"; operand: Expression }>;
-
-/** `try e`: a value with `.ok`, `.value`, `.error`. */
-export type TryExpression = Tagged<"Try", { operand: Expression }>;
 
 export type BinaryOperator =
   | "or"
@@ -377,17 +343,6 @@ export type BinaryExpression = Tagged<
   "Binary",
   { operator: BinaryOperator; operatorSpan: Span; left: Expression; right: Expression }
 >;
-
-export interface RangeExpression extends Node {
-  readonly kind: "Range";
-  readonly first: Expression;
-  readonly last: Expression;
-  /** True for `..=`. */
-  readonly inclusive: boolean;
-}
-
-/** `e as dma`, `e as phys`. */
-export type CastExpression = Tagged<"Cast", { operand: Expression; target: Name }>;
 
 export interface Argument extends Node {
   readonly name: Name | null;
@@ -438,23 +393,28 @@ export type BranchesExpression = Tagged<"Fork" | "Race", { branches: readonly Bl
 export type ErrorExpression = Tagged<"ErrorExpression">;
 
 export type Expression =
-  | IntegerLiteral
-  | RatioLiteral
-  | SizeLiteral
-  | DurationLiteral
-  | StringLiteral
-  | BytesLiteral
-  | BooleanLiteral
-  | NoneLiteral
+  | Tagged<"Integer", { value: number }>
+  /** A decimal such as `1.5`: only for ratios. */
+  | Tagged<"Ratio", { value: number }>
+  | Tagged<"Size", { valueBytes: number }>
+  | Tagged<"Duration", { valueNs: number }>
+  /** Literal text and `{expr}` parts by turns. */
+  | Tagged<"String", { parts: readonly (string | Expression)[] }>
+  | Tagged<"Bytes", { bytes: Uint8Array }>
+  | Tagged<"Boolean", { value: boolean }>
+  | Tagged<"None">
   | NameExpression
   | ListExpression
   | RecordExpression
   | LambdaExpression
-  | UnaryExpression
-  | TryExpression
+  | Tagged<"Unary", { operator: "not" | "-"; operand: Expression }>
+  /** `try e`: a value with `.ok`, `.value`, `.error`. */
+  | Tagged<"Try", { operand: Expression }>
   | BinaryExpression
-  | RangeExpression
-  | CastExpression
+  /** `inclusive` is true for `..=`. */
+  | Tagged<"Range", { first: Expression; last: Expression; inclusive: boolean }>
+  /** `e as dma`, `e as phys`. */
+  | Tagged<"Cast", { operand: Expression; target: Name }>
   | CallExpression
   | IndexExpression
   | FieldExpression

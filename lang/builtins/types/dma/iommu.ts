@@ -19,7 +19,7 @@ import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { named, param } from "../../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "../../calls/example_machines.ts";
-import { mappedAddress } from "./mapping.ts";
+import { WHERE } from "./mapping.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { explainAddress } from "../../ledger.ts";
 import { decisionList } from "../../explain/decision_list.ts";
@@ -121,12 +121,7 @@ export const IOMMU: HandleType<Machine> = {
       pure: true,
       parameters: [
         param.handle("device", DEVICE, "Whose address."),
-        param.of(
-          "dma",
-          ["dma", "@mapping"],
-          "The address as the device sees it.",
-          mappedAddress,
-        ),
+        WHERE,
       ],
       result: "phys",
       doc:
@@ -163,12 +158,7 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
       pure: true,
       parameters: [
         param.handle("device", DEVICE, "Whose table."),
-        param.of(
-          "dma",
-          ["dma", "@mapping"],
-          "The address as the device sees it.",
-          mappedAddress,
-        ),
+        WHERE,
       ],
       result: PAGE_WALK,
       doc: "Walks the page table for an address, entry by entry, as hardware does. It records no " +

@@ -6,7 +6,7 @@ import { explainAddress } from "../../ledger.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { siteText } from "../event.ts";
 import { fieldsOf } from "../../describe/fields.ts";
-import { addressOf } from "../../describe/parameters.ts";
+import { addressOf, param } from "../../describe/parameters.ts";
 import { Handle, type Quantity, type Value } from "../../../values/value.ts";
 
 export interface Mapping {
@@ -30,6 +30,14 @@ export function mappedAddress(value: Value): DmaAddr {
     ? (value.target as Mapping).addr
     : addressOf(value as Quantity) as DmaAddr;
 }
+
+/** An argument that says where a device sees something. */
+export const WHERE = param.of(
+  "dma",
+  ["dma", "@mapping"],
+  "The address as the device sees it.",
+  mappedAddress,
+);
 
 export const MAPPING: HandleType<Mapping> = {
   name: "mapping",

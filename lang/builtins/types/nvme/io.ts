@@ -17,7 +17,8 @@ import {
   traceOf,
   wentWrong,
 } from "./request.ts";
-import { fieldList, fieldsOf } from "../../describe/fields.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { once } from "../../describe/once.ts";
 import { TRACE } from "../trace.ts";
 
 /** Where addresses came from differs from request to request, and says nothing about the io. */
@@ -122,7 +123,7 @@ function requestFields(): FieldSpec<Io>[] {
 export const IO: HandleType<Io> = {
   name: "io",
   doc: "One bio as its submitter sees it. It may have been split into several requests.",
-  fields: fieldList(() => [...OWN_FIELDS(), ...requestFields()]),
+  fields: once(() => [...OWN_FIELDS(), ...requestFields()]),
   format: (io) => {
     if (io.requests.length === 1) return `io: ${formatRequest(io.requests[0]!)}`;
     const state = io.status ?? "in flight";

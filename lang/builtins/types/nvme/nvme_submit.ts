@@ -5,7 +5,7 @@ import { type ErrnoName, KernelError, SECTOR_SIZE_BYTES } from "@dmalab/runtime"
 import type { HostBuffer } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { ScriptError, ValueError } from "../../../values/script_error.ts";
-import type { RecordValue, Value } from "../../../values/value.ts";
+import type { Value } from "../../../values/value.ts";
 import { refusing, toInt, toWord } from "../../arguments.ts";
 import { runUntilDone } from "../../run_until_done.ts";
 import type { MethodSpec } from "../../../values/spec.ts";
@@ -13,7 +13,7 @@ import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
 import { BUFFER } from "../buffer.ts";
 import { IO } from "./io.ts";
 import { methodsOf } from "../../describe/builtin.ts";
-import { dwordsOf } from "../../calls/nvme_bytes.ts";
+import { DWORDS } from "../../calls/nvme_bytes.ts";
 
 /** Bytes of a command in a submission queue. */
 const SQE_BYTES = 64;
@@ -267,15 +267,7 @@ for op in [write, read] { wait ssd.submit(op, lba: 8, data: buf) }`,
       { ...INTO, doc: "Memory the device writes." },
       { ...FROM, doc: "Memory the device reads." },
       DATA,
-      named(
-        param.of(
-          "dwords",
-          "record",
-          "Command dwords: { cdw10: …, cdw12: … }.",
-          (value) => dwordsOf(value as RecordValue),
-        ),
-        {},
-      ),
+      DWORDS,
       named(param.bool("admin", "For the admin queue."), false),
       { ...METADATA, doc: "Memory for metadata." },
       QUEUE,

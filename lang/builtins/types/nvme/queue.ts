@@ -10,7 +10,7 @@ import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
-import { factLines } from "../../explain/explanation.ts";
+import { type Explanation, factLines } from "../../explain/explanation.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 
 type ControllerSide = NonNullable<ReturnType<typeof controllerSide>>;
@@ -199,47 +199,35 @@ function queueStory(queue: QueuePair, device: string, columns: number): string[]
   const unrung = sqTail === sqRung
     ? ""
     : `; entries from slot ${sqRung} on are not yet submitted (doorbell pending)`;
-  return [
-    `queue ${queue.id} of ${device}`,
-    ...factLines(
-      {
-        title: `${formatCount(queue.depthEntries, "entry", "entries")}, up to ${
-          formatCount(queue.tags, "command")
-        } in flight`,
-        why:
-          "one entry stays empty, so that a full ring is not an empty one; requests beyond that " +
-          `wait: ${queue.waiting.length} now`,
-      },
-      "nvme.1",
-      columns,
-    ),
-    ...factLines(
-      {
-        title: `doorbells at ${hex(sqDoorbell)} and ${hex(cqDoorbell)}`,
-        why:
-          `0x1000 + ${2 * queue.id} and ${2 * queue.id + 1} strides; last doorbell write: tail ` +
-          `${sqRung}${unrung}`,
-      },
-      "nvme.4.1",
-      columns,
-    ),
-    ...factLines(
-      {
-        title: `the CQE in slot ${cqHead} is valid when its phase tag is ${phase}`,
-        why: "the phase tag inverts on each pass through the ring, so old entries need no clearing",
-      },
-      "nvme.4.2",
-      columns,
-    ),
-    ...factLines(
+  const facts: readonly (readonly [rule: string, fact: Explanation])[] = [
+    ["nvme.1", {
+      title: `${formatCount(queue.depthEntries, "entry", "entries")}, up to ${
+        formatCount(queue.tags, "command")
+      } in flight`,
+      why: "one entry stays empty, so that a full ring is not an empty one; requests beyond that " +
+        `wait: ${queue.waiting.length} now`,
+    }],
+    ["nvme.4.1", {
+      title: `doorbells at ${hex(sqDoorbell)} and ${hex(cqDoorbell)}`,
+      why: `0x1000 + ${2 * queue.id} and ${2 * queue.id + 1} strides; last doorbell write: tail ` +
+        `${sqRung}${unrung}`,
+    }],
+    ["nvme.4.2", {
+      title: `the CQE in slot ${cqHead} is valid when its phase tag is ${phase}`,
+      why: "the phase tag inverts on each pass through the ring, so old entries need no clearing",
+    }],
+    [
+      "nvme.5.1",
       queue.polled
         ? { title: "polled, no interrupts", why: "the submitter polls for completions" }
         : {
           title: `vector ${queue.vector} interrupts cpu ${queue.cpu}`,
           why: "commands submitted on this CPU use this queue unless one is named",
         },
-      "nvme.5.1",
-      columns,
-    ),
+    ],
+  ];
+  return [
+    `queue ${queue.id} of ${device}`,
+    ...facts.flatMap(([rule, fact]) => factLines(fact, rule, columns)),
   ];
 }
