@@ -40,7 +40,7 @@ export interface RegisterOwner {
 }
 
 export interface CapabilitySettings {
-  readonly localMemory: LocalMemory | null;
+  readonly localMemory: Omit<LocalMemory, "readWords"> | null;
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
   /** Doorbells are 4 << this bytes apart. */
