@@ -27,7 +27,6 @@ import { AdminCommands, type ControllerAnswer } from "./admin_commands.ts";
 import { ControllerMemory } from "./controller_memory.ts";
 import { allocateHostMemoryBuffer, type HostMemoryBuffer } from "./host_memory_buffer.ts";
 import type { NvmeDriver } from "./nvme_driver.ts";
-import type { NamespaceFacts } from "./nvme_limits.ts";
 import {
   ADMIN_DEPTH,
   ADMIN_OPCODE,
@@ -94,10 +93,9 @@ export class ControllerLife implements ActivityHandler {
   /**
    * Brings the controller up: admin queue, identify, I/O queues, namespace.
    *
-   * @returns The namespace, or null for a controller without one.
    * @throws {KernelError} ENODEV, EIO or ENOMEM, from the controller or the machine.
    */
-  probe(): NamespaceFacts | null {
+  probe(): void {
     const { dev, machine, options: { controllerMemory: bar, registers } } = this.#driver;
     const capabilities = readCapabilities(registers, dev.name);
     this.#capabilities = capabilities;
@@ -120,11 +118,7 @@ export class ControllerLife implements ActivityHandler {
     const namespace = commands.findNamespace(capabilities.version);
     // Whatever was in flight is done, and time begins anew when the machine is ready.
     this.#driver.timeouts.stop();
-    return namespace;
-  }
-
-  /** It has been brought up for the first time. */
-  begin(): void {
+    if (namespace !== null) this.#driver.setNamespace(namespace);
     this.#enter("live", "up");
   }
 
@@ -144,12 +138,13 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Stops the controller, ends what it has not completed, and brings it up again.
+   * Stops the controller, cancels and unmaps what it has not completed, and brings it up again.
+   * Requests that came meanwhile, and those that may be tried again, follow.
    *
    * @throws {KernelError} ENODEV for one that is dead or gone; what stopped it from coming up, and
    *   then it is dead.
    */
-  reset(reason: StateReason): void {
+  reset(reason: StateReason = "asked"): void {
     if (this.#state !== "live") {
       const { name } = this.#driver.dev;
       throw new KernelError("ENODEV", `Cannot reset ${name}: it is ${this.#state}`);
@@ -171,7 +166,8 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * The controller has been pulled: everything ends, and what the driver holds is freed.
+   * The controller has been pulled: everything ends, and what the driver holds is freed. What is left
+   * mapped then, the checker reports.
    * @throws {KernelError} ENODEV when it is gone already.
    */
   remove(): void {

@@ -88,6 +88,8 @@ const NVME_PRP = eventId("nvme.prp");
 const NVME_SGL = eventId("nvme.sgl");
 const NVME_UNMAP = eventId("nvme.unmap");
 
+const DMA_VEC_BYTES = 16;
+
 /** Index of PRP1 and PRP2 in `nvme.prp`. */
 const PRP1_INDEX = -1;
 const PRP2_INDEX = -2;
@@ -538,17 +540,14 @@ export class TwoStepMapper extends DataMapper {
   protected readonly metadataRule = "nvme.3";
   readonly #blk: BlkDma;
   readonly #metadataIter = new BlkDmaIter();
-  readonly #vecs: DmaVecSource;
+  readonly #vecs: MemoryPool<DmaVecs>;
 
-  constructor(
-    machine: Machine,
-    dev: DmaDevice,
-    settings: FormatSettings,
-    vecs: DmaVecSource = dmaVecPool(machine),
-  ) {
+  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings) {
     super(machine, dev, settings);
     this.#blk = new BlkDma(machine);
-    this.#vecs = vecs;
+    const why = { rule: "nvme.2.3", inputs: { room: MAX_SEGMENTS } };
+    const vecs = () => new DmaVecs(MAX_SEGMENTS);
+    this.#vecs = new MemoryPool(machine, "dma_vecs", MAX_SEGMENTS * DMA_VEC_BYTES, vecs, why);
   }
 
   protected mapData(iod: Iod, request: NvmeRequest): BlkStatus {
@@ -972,15 +971,6 @@ function firstPhys(request: NvmeRequest): PhysAddr {
   return request.specialPayload === null ? request.bios[0]!.firstPhys : request.specialPayload.phys;
 }
 
-const DMA_VEC_BYTES = 16;
-
-/** Where arrays of saved mappings come from. */
-export interface DmaVecSource {
-  /** An array, or null when there is none. */
-  take(): DmaVecs | null;
-  put(vecs: DmaVecs): void;
-}
-
 /** A memory pool of things of one size: used ones are used again, so that a busy queue makes no garbage. */
 export class MemoryPool<T> {
   readonly #free: T[] = [];
@@ -1016,13 +1006,6 @@ export class MemoryPool<T> {
     this.#free.push(item);
     if (events.tick(MEM_FREE)) events.emit(MEM_FREE, this.#cost);
   }
-}
-
-/** Arrays with room for the mappings of one request, which has so many segments at most. */
-function dmaVecPool(machine: Machine): DmaVecSource {
-  const why = { rule: "nvme.2.3", inputs: { room: MAX_SEGMENTS } };
-  const sizeBytes = MAX_SEGMENTS * DMA_VEC_BYTES;
-  return new MemoryPool(machine, "dma_vecs", sizeBytes, () => new DmaVecs(MAX_SEGMENTS), why);
 }
 
 /** The pools of each node, made when the first queue of that node is. @see rules/nvme.md 1 */

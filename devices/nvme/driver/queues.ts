@@ -734,8 +734,4 @@ export class QueueSet {
   ofCpu(cpu: number): number {
     return 1 + cpu % Math.max(1, this.#interrupting);
   }
-
-  requestOf(queueId: number, commandId: number): NvmeRequest | null {
-    return this.#queues[queueId]?.requestOf(commandId) ?? null;
-  }
 }
