@@ -3,7 +3,7 @@
  *
  * @see rules/p2p.md 9.4
  */
-import { acsPresent, type AcsService } from "./access_control.ts";
+import { acsPresent, REDIRECTION } from "./access_control.ts";
 import type { CpuIdentity } from "../host_bridge.ts";
 import { iommuGroups, type PciIommuGroup } from "../iommu_groups.ts";
 import type { PciFunction } from "../pci_function.ts";
@@ -21,13 +21,6 @@ export interface RedirectChange {
   /** … and as they would be. */
   readonly groupsAfter: readonly PciIommuGroup[];
 }
-
-/** What counts as redirection, and what the boot parameter switches off. */
-const REDIRECTION: readonly AcsService[] = [
-  "request_redirect",
-  "completion_redirect",
-  "egress_control",
-];
 
 /**
  * The smallest change that lets a route stay below its common bridge.
