@@ -15,7 +15,7 @@ export interface ControllerIdentity {
   /** It takes Doorbell Buffer Config. */
   readonly shadowDoorbells: boolean;
   /** Memory that it would like to have of the host. */
-  readonly hostMemory: HostMemoryNeeds | null;
+  readonly hostMemory?: HostMemoryNeeds;
 }
 
 export interface NamespaceIdentity {
@@ -101,7 +101,7 @@ export function identifyController(identity: ControllerIdentity): Uint8Array {
   page[CONTROLLER.EVENT_LIMIT] = ASYNC_EVENT_LIMIT;
   page[CONTROLLER.FIRMWARE_UPDATES] = 0x3; // one slot, read only
   const { hostMemory } = identity;
-  if (hostMemory !== null) {
+  if (hostMemory !== undefined) {
     view.setUint32(CONTROLLER.HOST_MEMORY_PREFERRED, hostMemory.preferredBytes / UNIT_BYTES, true);
     view.setUint32(CONTROLLER.HOST_MEMORY_MINIMUM, hostMemory.minimumBytes / UNIT_BYTES, true);
     view.setUint32(CONTROLLER.HOST_MEMORY_CHUNK, hostMemory.smallestChunkBytes / UNIT_BYTES, true);

@@ -19,8 +19,8 @@ import {
   type FailureInjector,
   INJECTION,
   invariant,
+  type Machine,
 } from "@dmalab/runtime";
-import type { VirtualClock } from "@dmalab/runtime/time";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommandHandler, NO_COMPLETION } from "./admin.ts";
@@ -68,13 +68,8 @@ const QUEUE_IDS = 65536;
 /** Version 1.4 of the specification. */
 const VERSION = 0x0001_0400;
 
-export interface ControllerMachine {
-  readonly events: EventStream;
-  readonly activities: ActivityQueue;
+interface ControllerMachine extends Pick<Machine, "activities" | "events" | "faults"> {
   readonly bus: HostBus;
-  readonly clock: VirtualClock;
-  /** Injected failures, of answers and interrupts among others. */
-  readonly faults: FailureInjector | null;
 }
 
 export interface ControllerSettings {
@@ -172,15 +167,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       ? null
       : new ControllerHostMemory(this.#host, settings.hostMemory);
     this.#admin = new AdminCommandHandler({
-      controller: {
-        serial: dev.name,
-        version: VERSION,
-        mdtsExponent: settings.mdtsExponent,
-        sgl: settings.sgl,
-        metadataSgl: settings.metadataSgl,
-        shadowDoorbells: settings.shadowDoorbells,
-        hostMemory: settings.hostMemory ?? null,
-      },
+      controller: { ...settings, serial: dev.name, version: VERSION },
       namespace: {
         blockCount: media.blockCount,
         blockSizeBytes: media.blockSizeBytes,
