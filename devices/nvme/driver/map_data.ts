@@ -585,10 +585,7 @@ export class TwoStepMapper extends DataMapper {
     else if (iter.kind === "thru_host_bridge") iod.flags |= DATA_MMIO;
 
     const coalesced = this.#blk.coalesce(iod.dmaState);
-    if (coalesced) {
-      request.iovaStart = iod.dmaState.addr;
-      request.iovaSizeBytes = iod.dmaState.sizeBytes;
-    }
+    if (coalesced) this.noteRange(request, iod.dmaState.addr, iod.dmaState.sizeBytes);
     const segments = coalesced ? 1 : request.nrPhysSegments;
     const averageBytes = avgSegSize(request.payloadBytes, segments);
     const sgl = prefersSgl(use, averageBytes, this.settings.sglThresholdBytes);

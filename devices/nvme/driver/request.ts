@@ -495,7 +495,6 @@ function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
 }
 
 function readSglList(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
-  if (iod.nrDescriptors === 0) return [];
   const { phys } = iod.descriptors[0]!;
   return readDescriptors(phys, iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES, memory);
 }
