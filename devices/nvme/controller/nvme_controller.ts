@@ -356,7 +356,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (events.tick(NVME_FETCH)) events.emit(NVME_FETCH, { queue: queue.id, cid: commandId });
 
     const { faults } = this.#machine;
-    if (faults !== null && this.#fallsSilent(faults, queue, commandId)) return;
+    if (faults !== null && faults.errnoAt(ANSWER) !== 0) {
+      this.#silent.push({ queue, commandId });
+      return;
+    }
     let status: number;
     let result = 0;
     if (queue.id === 0) {
@@ -369,13 +372,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       status = injected === SUCCESS ? this.#nvm.execute(this.#command) : injected;
     }
     this.#complete(queue, commandId, status, result);
-  }
-
-  /** True for a command that something broken keeps from being worked on. */
-  #fallsSilent(faults: FailureInjector, queue: SubmissionQueue, commandId: number): boolean {
-    if (faults.errnoAt(ANSWER) === 0) return false;
-    this.#silent.push({ queue, commandId });
-    return true;
   }
 
   /**
@@ -416,12 +412,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (vector < 0) return;
     const { faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INTERRUPT) !== 0) return;
-    if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.#cpuOf(vector) });
+    if (events.tick(IRQ)) {
+      events.emit(IRQ, { vector, cpu: this.interrupt?.cpuOfVector(vector) ?? 0 });
+    }
     this.interrupt?.raise(vector);
-  }
-
-  #cpuOf(vector: number): number {
-    return this.interrupt?.cpuOfVector(vector) ?? 0;
   }
 }
 
