@@ -61,8 +61,9 @@ type StateReason = EventFields<"nvme.state">["reason"];
 export class ControllerLife implements ActivityHandler {
   /** Memory that the controller has borrowed, or null. */
   hostMemory: HostMemoryBuffer | null = null;
+  /** Requests that wait until the controller takes commands again. */
+  readonly held = new RequestFifo();
   readonly #driver: NvmeDriver;
-  readonly #held = new RequestFifo();
   #state: ControllerState = "new";
   /** Why a reset has been asked for that has not begun. */
   #due: "timeout" | "failed" | null = null;
@@ -85,11 +86,6 @@ export class ControllerLife implements ActivityHandler {
     return this.#state === "live" && this.#due === null;
   }
 
-  /** Keeps a request until the controller takes commands again. */
-  hold(request: NvmeRequest): void {
-    this.#held.push(request);
-  }
-
   /**
    * Brings the controller up: admin queue, identify, I/O queues, namespace.
    *
@@ -109,7 +105,11 @@ export class ControllerLife implements ActivityHandler {
     const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS);
     const commands = new AdminCommands(this.#driver);
     const answer = this.#identify(admin, commands);
-    if (answer.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
+    if (answer.takesShadowDoorbells) {
+      // A pair of doorbells for each queue that may come, the admin queue's place among them.
+      const sizeBytes = (this.#wantedQueues + 1) * 2 * capabilities.doorbellStrideBytes;
+      this.#shadows = ShadowDoorbells.allocate(machine, dev, sizeBytes);
+    }
     this.hostMemory = allocateHostMemoryBuffer(machine, dev, answer.hostMemory);
     this.#lendMemory(commands, false);
     this.#addIoQueues(commands, capabilities);
@@ -162,7 +162,7 @@ export class ControllerLife implements ActivityHandler {
       throw failure;
     }
     this.#enter("live", "up");
-    this.#postAll(this.#held);
+    this.#postAll(this.held);
   }
 
   /**
@@ -210,7 +210,7 @@ export class ControllerLife implements ActivityHandler {
   /** Requests that wait for a tag or for better times are dispatched once more, to be refused. */
   #drain(): void {
     for (const queue of this.#driver.queues.all) this.#postAll(queue.waiting);
-    this.#postAll(this.#held);
+    this.#postAll(this.held);
   }
 
   #postAll(requests: RequestFifo): void {
@@ -401,13 +401,6 @@ export class ControllerLife implements ActivityHandler {
     if (this.hostMemory === null || commands.lendMemory(this.hostMemory, returned)) return;
     this.hostMemory.release();
     this.hostMemory = null;
-  }
-
-  /** A pair of doorbells for each queue that may come, the admin queue's place among them. */
-  #allocateShadows({ doorbellStrideBytes }: ControllerCapabilities): ShadowDoorbells | null {
-    const { dev, machine } = this.#driver;
-    const sizeBytes = (this.#wantedQueues + 1) * 2 * doorbellStrideBytes;
-    return ShadowDoorbells.allocate(machine, dev, sizeBytes);
   }
 
   /** The controller takes doorbells from memory; one that refuses has its registers. */

@@ -465,7 +465,7 @@ export abstract class DataMapper {
 
   /** Allocates the list of metadata descriptors; null when there is no memory. */
   protected takeMetadataList(iod: Iod, entries: number): PoolBlock | null {
-    const list = takeDescriptor(this.events, iod.pools.small, this.metadataRule, entries);
+    const list = this.#takeBlock(iod.pools.small, this.metadataRule, entries);
     if (list !== null) iod.setMetadataList(list);
     return list;
   }
@@ -495,7 +495,7 @@ export abstract class DataMapper {
    * @param entries How many entries there are for it and the lists after it.
    */
   #takeList(iod: Iod, pool: DescriptorPool, rule: string, entries: number): PoolBlock | null {
-    const block = takeDescriptor(this.events, pool, rule, entries);
+    const block = this.#takeBlock(pool, rule, entries);
     if (block !== null) iod.descriptors[iod.nrDescriptors++] = block;
     return block;
   }
@@ -513,14 +513,34 @@ export abstract class DataMapper {
       const block = iod.descriptors[index]!;
       // SGLs have one list; a page of PRPs says in its last entry where the next one is.
       const next = index + 1 < count ? this.readPrp(block.phys, PRPS_PER_PAGE - 1) : dma;
-      returnDescriptor(this.events, pool, block, dma);
+      this.#freeBlock(pool, block, dma);
       dma = next;
     }
     iod.nrDescriptors = 0;
   }
 
   protected freeMetadataList(iod: Iod): void {
-    returnDescriptor(this.events, iod.pools.small, iod.metaDescriptor!, iod.metaDma);
+    this.#freeBlock(iod.pools.small, iod.metaDescriptor!, iod.metaDma);
+  }
+
+  /**
+   * Allocates a block and counts what the request costs. Null when there is none.
+   *
+   * @param rule The rule that chose the pool.
+   * @param entries How many entries it was chosen for.
+   */
+  #takeBlock(pool: DescriptorPool, rule: string, entries: number): PoolBlock | null {
+    const block = pool.alloc();
+    if (block !== null && this.events.tick(MEM_ALLOC)) {
+      this.events.emit(MEM_ALLOC, costOf(pool), { rule, inputs: { entries } });
+    }
+    return block;
+  }
+
+  /** Frees a block by the DMA address that the command has for it. */
+  #freeBlock(pool: DescriptorPool, block: PoolBlock, dma: DmaAddr): void {
+    pool.free(block, dma);
+    if (this.events.tick(MEM_FREE)) this.events.emit(MEM_FREE, costOf(pool));
   }
 }
 
@@ -1047,36 +1067,6 @@ export class NodePools {
   destroy(): void {
     for (const pool of this.#all) pool.destroy();
   }
-}
-
-/**
- * Allocates a block and counts what the request costs. Null when there is none.
- *
- * @param rule The rule that chose the pool.
- * @param entries How many entries it was chosen for.
- */
-function takeDescriptor(
-  events: EventStream,
-  pool: DescriptorPool,
-  rule: string,
-  entries: number,
-): PoolBlock | null {
-  const block = pool.alloc();
-  if (block !== null && events.tick(MEM_ALLOC)) {
-    events.emit(MEM_ALLOC, costOf(pool), { rule, inputs: { entries } });
-  }
-  return block;
-}
-
-/** Frees a block by the DMA address that the command has for it. */
-function returnDescriptor(
-  events: EventStream,
-  pool: DescriptorPool,
-  block: PoolBlock,
-  dma: DmaAddr,
-): void {
-  pool.free(block, dma);
-  if (events.tick(MEM_FREE)) events.emit(MEM_FREE, costOf(pool));
 }
 
 function costOf({ blockSizeBytes }: DescriptorPool): EventFields<"mem.alloc"> {

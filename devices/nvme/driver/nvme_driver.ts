@@ -328,7 +328,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   #refuse(request: NvmeRequest): void {
     const { life: { state }, queues } = this;
     if (state === "resetting") {
-      this.life.hold(request);
+      this.life.held.push(request);
       return;
     }
     if (request.queue > queues.ioCount && queues.ioCount > 0 && state === "live") {
