@@ -167,13 +167,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
     const lent = func.bars.find(({ peerBytes }) => peerBytes > 0) ?? null;
     checkTogether(device, lent);
     const { cmbQueues, depth, mdtsBytes, pollQueues, queues } = settings;
-    const { blockSizeBytes, capacityBytes, metadataBytes } = settings;
-    const media = new Media({
-      blockSizeBytes,
-      capacityBytes,
-      metadataBytes,
-      budget: machine.budget,
-    });
+    const media = new Media({ ...settings, budget: machine.budget });
     const controller = new NvmeController({
       machine,
       dev: dma,

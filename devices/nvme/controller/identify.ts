@@ -116,9 +116,7 @@ export function identifyController(identity: ControllerIdentity): Uint8Array {
     (identity.metadataSgl ? SGL_METADATA_SEGMENT : 0);
   view.setUint32(CONTROLLER.SGL_SUPPORT, sgls, true);
   const nqn = `nqn.2014.08.org.nvmexpress:dmalab:${identity.serial}`;
-  for (let index = 0; index < nqn.length && index < 223; index++) {
-    page[CONTROLLER.NQN + index] = nqn.charCodeAt(index) & 0x7f;
-  }
+  putText(page, CONTROLLER.NQN, Math.min(nqn.length, 223), nqn);
   return page;
 }
 
