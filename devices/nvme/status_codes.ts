@@ -78,7 +78,7 @@ const CODE_NAMES = new Map<number, StatusCode>(
 );
 
 /** An answer of the controller, taken apart. */
-export interface NvmeStatus {
+interface NvmeStatus {
   /** Null for a type that the specification keeps for later. */
   readonly type: StatusType | null;
   /** Null for a code that has no name here. */

@@ -34,7 +34,7 @@ const HIGH_WINDOW_UNIT = 1 * GIB;
 const HIGH_LIMIT = 2 ** 52;
 
 /** The BARs of one function, as asked for. */
-export interface DeviceBars {
+interface DeviceBars {
   readonly name: string;
   readonly requests: readonly BarRequest[];
 }
@@ -47,7 +47,7 @@ export interface BridgeBars {
   readonly devices: readonly DeviceBars[];
 }
 
-export interface AddressPlan {
+interface AddressPlan {
   /** To be left free of RAM. */
   readonly windows: readonly MemoryWindow[];
   /** The placed BARs of each function, by its name, in the order of the requests. */

@@ -66,7 +66,7 @@ export class HostBridge {
 }
 
 /** How the list has a host bridge. */
-export type BridgeListing = "any" | "same_bridge_only" | "not_listed";
+type BridgeListing = "any" | "same_bridge_only" | "not_listed";
 
 const INTEL = 0x8086;
 const GOOGLE = 0x1ae0;

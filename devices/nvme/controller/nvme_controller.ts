@@ -100,11 +100,11 @@ interface SilentCommand {
 }
 
 /** What is known of a command from outside the controller; only events say it. */
-export interface CommandLedger {
+interface CommandLedger {
   requestOf(queue: number, commandId: number): number | null;
 }
 
-export interface ControllerOptions {
+interface ControllerOptions {
   readonly machine: ControllerMachine;
   readonly dev: DmaDevice;
   readonly media: Media;

@@ -39,7 +39,7 @@ export interface RegisterOwner {
   completionDoorbell(queue: number, head: number): void;
 }
 
-export interface CapabilitySettings {
+interface CapabilitySettings {
   readonly localMemory: Omit<LocalMemory, "readWords"> | null;
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;

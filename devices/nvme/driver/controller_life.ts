@@ -54,7 +54,7 @@ const TIMEOUT_UNIT_NS: Nanoseconds = 500_000_000;
 export const ADMIN_TIMEOUT_NS: Nanoseconds = 60e9;
 export const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
 
-export type ControllerState = "new" | EventFields<"nvme.state">["state"];
+type ControllerState = "new" | EventFields<"nvme.state">["state"];
 
 type StateReason = EventFields<"nvme.state">["reason"];
 
@@ -538,7 +538,7 @@ export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner
 }
 
 /** What the capabilities register says. */
-export interface ControllerCapabilities {
+interface ControllerCapabilities {
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
   readonly doorbellStrideBytes: number;

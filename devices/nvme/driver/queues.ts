@@ -45,7 +45,7 @@ export interface CommandWatch {
   start(): void;
 }
 
-export interface QueuePairOptions {
+interface QueuePairOptions {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   readonly registers: NvmeRegisterPort;

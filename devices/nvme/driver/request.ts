@@ -379,7 +379,7 @@ function lastBlock({ bytes, limits }: NvmeRequest): number {
 }
 
 /** One page, or part of a page, of PRP entries. */
-export interface PrpListPage {
+interface PrpListPage {
   readonly dma: DmaAddr;
   /** As the device reads them: the last of a full page that is followed by another leads there. */
   readonly entries: readonly DmaAddr[];

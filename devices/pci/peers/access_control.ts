@@ -14,7 +14,7 @@ export const ACS_SERVICES = [
 export type AcsService = (typeof ACS_SERVICES)[number];
 
 /** Whether a function has the capability. `unknown` is what a listing taken without rights says. */
-export type AcsPresence = "present" | "absent" | "unknown";
+type AcsPresence = "present" | "absent" | "unknown";
 
 /** A function's capability: what it can do, and what of it is switched on. */
 export interface AcsCapability {

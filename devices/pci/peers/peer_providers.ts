@@ -38,7 +38,7 @@ function mappedCost(sizeBytes: Bytes): Bytes {
 }
 
 /** How a user's program asks for memory through the provider's file. */
-export interface UserMapRequest {
+interface UserMapRequest {
   readonly sizeBytes: Bytes;
   readonly offsetBytes?: Bytes;
   readonly isPrivate?: boolean;

@@ -10,7 +10,7 @@ import type { PciFunction } from "../pci_function.ts";
 import { findRoute, type PeerRoute } from "./route.ts";
 
 /** Switching redirection off on all functions of a route that have it on: no fewer will do. */
-export interface RedirectChange {
+interface RedirectChange {
   /** By address. */
   readonly functions: readonly PciFunction[];
   /** What a kernel is started with: `pci=disable_acs_redir=0000:03:08.0;0000:03:10.0`. */

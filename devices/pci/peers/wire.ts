@@ -40,7 +40,7 @@ const TO_ROOT = -1;
 const LOST = -2;
 
 /** A BAR as the wires know it. */
-export interface BarWindow {
+interface BarWindow {
   readonly func: PciFunction;
   readonly busStart: number;
   readonly busEnd: number;
@@ -48,7 +48,7 @@ export interface BarWindow {
 }
 
 /** What moves: a request, or the answer to a read. */
-export type TlpKind = EventFields<"pci.tlp">["kind"];
+type TlpKind = EventFields<"pci.tlp">["kind"];
 
 export class Wire {
   readonly #events: EventStream;
