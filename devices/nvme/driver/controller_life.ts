@@ -305,10 +305,6 @@ export class ControllerLife implements ActivityHandler {
   /** @param vector Its interrupt, or -1 for a queue that is polled. */
   #addQueue(id: number, vector: number, depthEntries: number, tags: number): QueuePair {
     const { dev, machine, options, pools, queues, scheduler, timeouts } = this.#driver;
-    invariant(
-      id === queues.all.length,
-      "queues are numbered in the order in which they are made",
-    );
     // CPUs are dealt out to each kind of queue from the first one on.
     const place = vector < 0 ? id - 1 - options.queues : id - 1;
     const cpu = id === 0 ? 0 : place % machine.config.cpus;
