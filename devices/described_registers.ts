@@ -11,30 +11,25 @@ import {
 } from "@dmalab/runtime/memory";
 import type { PciFunction } from "./pci/pci_function.ts";
 
-/** Gets the value written to a register, in as many bits as were written. */
-export type WriteHandler = (value: number) => void;
-/** Computes the value of a register. @returns 32 bits without a sign. */
-export type ReadHandler = () => number;
-
 /** @internal */
 export class DescribedRegisters implements RegisterPort {
   readonly #memory: PhysicalMemory;
-  readonly #writes = new Map<number, WriteHandler>();
-  readonly #reads = new Map<number, ReadHandler>();
+  readonly #writes = new Map<number, (value: number) => void>();
+  readonly #reads = new Map<number, () => number>();
 
   /** @param basePhys Where the window begins. */
   constructor(memory: PhysicalMemory, readonly basePhys: PhysAddr, readonly sizeBytes: number) {
     this.#memory = memory;
   }
 
-  /** Sets the handler that runs after each write to a register. */
-  onWrite(offset: number, handler: WriteHandler): void {
+  /** @param handler Runs after each write to a register, with the value in the bits of that write. */
+  onWrite(offset: number, handler: (value: number) => void): void {
     invariant(offset < this.sizeBytes, "A register lies behind its window");
     this.#writes.set(offset, handler);
   }
 
-  /** Sets the handler that computes each read of a register. */
-  onRead(offset: number, handler: ReadHandler): void {
+  /** @param handler Computes each read of a register: 32 bits without a sign. */
+  onRead(offset: number, handler: () => number): void {
     invariant(offset < this.sizeBytes, "A register lies behind its window");
     this.#reads.set(offset, handler);
   }

@@ -38,14 +38,10 @@ export interface DmaDefaults {
  * What `deviceSettings` gives.
  * @internal
  */
-export type DeviceSettings = ReturnType<typeof rowsFor>;
+export type DeviceSettings = ReturnType<typeof deviceSettings>;
 
 /** Keys of every device: where it is, its access control, and its limits for the DMA layer. */
-export function deviceSettings(defaults: DmaDefaults): DeviceSettings {
-  return rowsFor(defaults);
-}
-
-function rowsFor(defaults: DmaDefaults) {
+export function deviceSettings(defaults: DmaDefaults) {
   return {
     ...FUNCTION_SETTINGS,
     dmaMaskBits: setting("dma_mask_bits", int(1, 64), 64, {
@@ -117,7 +113,7 @@ export const P2PMEM = setting("p2pmem", pages(4 * KIB, TIB, { none: 0 }), 0, {
 /** Firmware has far less; each page is an entry of a table. */
 const MAX_DIRECT_BYTES: Bytes = 4 * GIB;
 
-type CommonSettings = SettingsOf<ReturnType<typeof deviceSettings>>;
+type CommonSettings = SettingsOf<DeviceSettings>;
 
 /** The error for one key of a device. `key` is spelled as in scripts. */
 export function settingError(

@@ -2,20 +2,14 @@
  * What machines can be made of. To add a kind of device here, add its folder and one line; from
  * outside `DeviceRegistry.with` adds one.
  */
-import {
-  CORE_EVENTS,
-  type EventVocabulary,
-  type GivenSettings,
-  invariant,
-  type SettingRows,
-} from "@dmalab/runtime";
+import { CORE_EVENTS, type EventVocabulary, type GivenSettings, invariant } from "@dmalab/runtime";
 import { type AnyTableSpec, RUNTIME_TABLES } from "@dmalab/runtime/recording";
 import type { EventTable } from "@dmalab/runtime/vocabulary";
 import type { DeviceKind } from "./device_kind.ts";
 import type { deviceSettings } from "./device_settings.ts";
 import { ENDPOINT } from "./endpoint/endpoint.ts";
 import { NVME } from "./nvme/nvme_device.ts";
-import { PORT_KINDS, ROOT_HOLDS } from "./pci/port_kinds.ts";
+import { PORT_KINDS, type PortKind, ROOT_HOLDS } from "./pci/port_kinds.ts";
 import { RDMA } from "./rdma/rdma_device.ts";
 import { VFIO } from "./vfio/vfio_device.ts";
 
@@ -57,13 +51,8 @@ export type BlockSettings<K extends PciNodeKind = PciNodeKind> = K extends PciNo
   ? GivenSettings<RowsOf<K>>
   : never;
 
-/** What one kind of block is: its sentence, its keys, and the kinds of blocks that it may hold. */
-export interface PciBlockKind {
-  readonly doc: string;
-  /** What it is called in a picture of the tree. */
-  readonly title: string;
-  readonly settings: SettingRows;
-  readonly holds: readonly string[];
+/** What one kind of block is; it `holds` devices too. */
+export interface PciBlockKind extends PortKind {
   /** Whether a scenario says what its registers do. */
   readonly hasRegisters: boolean;
 }

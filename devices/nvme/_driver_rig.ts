@@ -115,7 +115,7 @@ export class DriverRig {
       ? () => {}
       : this.machine.events.listen((event) => seen.push(event));
     for (const fault of options.faults ?? []) this.machine.armInjection(fault);
-    this.driver.bringUp();
+    this.driver.life.probe();
     for (const fault of options.faults ?? []) this.machine.disarmFault(fault);
     stop();
     beforeReady?.(seen);

@@ -124,7 +124,7 @@ Deno.test("a reset finds the queues where they were; pulled, their memory goes w
     const on = lab({ p2pmemBytes: 2 * MIB, cmbQueues: true, depth: 4 * KIB / 64 });
     const ios = read(on, 6);
     for (let count = 0; count < moment; count++) on.machine.runNextActivity();
-    ssdOf(on).disk.driver.reset();
+    ssdOf(on).disk.driver.life.reset();
     run(on);
     assertEquals(ios.map((io) => io.status), new Array(6).fill("OK"));
     const last = read(on, 3);

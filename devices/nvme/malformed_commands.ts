@@ -26,7 +26,7 @@ export interface MalformedTarget extends Partial<ControllerSettings> {
 }
 
 /** Bytes that lie in memory before the command is sent. */
-export interface MemoryBytes {
+interface MemoryBytes {
   readonly at: number;
   readonly bytes: Uint8Array;
 }
@@ -40,7 +40,7 @@ export interface PlacedCommand {
 }
 
 /** A command that succeeds. */
-export interface WellFormedCommand extends PlacedCommand {
+interface WellFormedCommand extends PlacedCommand {
   /** Admin commands before it, which succeed too. */
   readonly first: readonly CommandFields[];
 }

@@ -167,13 +167,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
     const lent = func.bars.find(({ peerBytes }) => peerBytes > 0) ?? null;
     checkTogether(device, lent);
     const { cmbQueues, depth, mdtsBytes, pollQueues, queues } = settings;
-    const { blockSizeBytes, capacityBytes, metadataBytes } = settings;
-    const media = new Media({
-      blockSizeBytes,
-      capacityBytes,
-      metadataBytes,
-      budget: machine.budget,
-    });
+    const media = new Media({ ...settings, budget: machine.budget });
     const controller = new NvmeController({
       machine,
       dev: dma,
@@ -252,7 +246,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
  * controller cannot read what the driver writes, as behind an IOMMU in a confidential guest.
  */
 function bringUpDisk(driver: NvmeDriver): void {
-  driver.bringUp();
+  driver.life.probe();
   if (driver.namespace !== null) return;
   throw new KernelError("ENODEV", "The controller answers nothing that names a namespace");
 }
@@ -261,7 +255,7 @@ function bringUpDisk(driver: NvmeDriver): void {
 function unbindDriver(machine: Machine, controller: NvmeController, driver: NvmeDriver): void {
   const { name } = driver.dev;
   controller.resetFunction();
-  driver.remove();
+  driver.life.remove();
   controller.interrupt = timedInterrupts(machine, {
     raise: (vector) => machine.interrupts.raise(name, vector),
     cpuOfVector: () => machine.cpu,

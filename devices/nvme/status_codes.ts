@@ -6,8 +6,8 @@
  * Driver and controller have numbers of their own; this is for texts that show an answer.
  */
 
-/** Status code types, by number (section 4.6.1.1). */
-const TYPE_ROWS = {
+/** Status code types (section 4.6.1.1), in the specification's words, and where it lists codes. */
+export const STATUS_TYPES = {
   generic: { number: 0, says: "Generic Command Status", section: "4.6.1.2.1" },
   command_specific: { number: 1, says: "Command Specific Status", section: "4.6.1.2.2" },
   media: { number: 2, says: "Media and Data Integrity Errors", section: "4.6.1.2.3" },
@@ -15,20 +15,10 @@ const TYPE_ROWS = {
   vendor: { number: 7, says: "Vendor Specific", section: "4.6.1.1" },
 } as const;
 
-export type StatusType = keyof typeof TYPE_ROWS;
+type StatusType = keyof typeof STATUS_TYPES;
 
-interface StatusTypeRow {
-  readonly number: number;
-  /** In the specification's words. */
-  readonly says: string;
-  /** Of the specification: where its codes are listed. */
-  readonly section: string;
-}
-
-export const STATUS_TYPES: Readonly<Record<StatusType, StatusTypeRow>> = TYPE_ROWS;
-
-/** Codes with their types: the type's number above bit 8. */
-const CODE_ROWS = {
+/** Each code's number, its type's above bit 8, and its name in the specification. */
+export const STATUS_CODES = {
   successful_completion: [0x000, "Successful Completion"],
   invalid_command_opcode: [0x001, "Invalid Command Opcode"],
   invalid_field_in_command: [0x002, "Invalid Field in Command"],
@@ -75,24 +65,20 @@ const CODE_ROWS = {
   command_aborted_by_host: [0x371, "Command Aborted By Host"],
 } as const satisfies Record<string, readonly [number, string]>;
 
-export type StatusCode = keyof typeof CODE_ROWS;
-
-/** Each code's number, its type's above bit 8, and its name in the specification. */
-export const STATUS_CODES: Readonly<Record<StatusCode, readonly [code: number, says: string]>> =
-  CODE_ROWS;
+export type StatusCode = keyof typeof STATUS_CODES;
 
 /** The bits of a status that tell type and code. */
 export const STATUS_CODE_MASK = 0x7ff;
 
-const TYPE_NAMES = new Map(
+const TYPE_NAMES = new Map<number, StatusType>(
   Object.entries(STATUS_TYPES).map(([name, { number }]) => [number, name as StatusType]),
 );
-const CODE_NAMES = new Map(
+const CODE_NAMES = new Map<number, StatusCode>(
   Object.entries(STATUS_CODES).map(([name, [code]]) => [code, name as StatusCode]),
 );
 
 /** An answer of the controller, taken apart. */
-export interface NvmeStatus {
+interface NvmeStatus {
   /** Null for a type that the specification keeps for later. */
   readonly type: StatusType | null;
   /** Null for a code that has no name here. */

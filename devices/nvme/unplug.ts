@@ -20,7 +20,7 @@ export function unplugNvme(
   }
   controller.unplug();
   dma.refusal = "device_gone";
-  if (isBound) disk.driver.remove();
+  if (isBound) disk.driver.life.remove();
   // Its memory answers no more requests; its peer memory goes when the last page of it is freed.
   topology.unplug(func);
   machine.iommu.groups.remove(dma);

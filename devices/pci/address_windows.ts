@@ -34,7 +34,7 @@ const HIGH_WINDOW_UNIT = 1 * GIB;
 const HIGH_LIMIT = 2 ** 52;
 
 /** The BARs of one function, as asked for. */
-export interface DeviceBars {
+interface DeviceBars {
   readonly name: string;
   readonly requests: readonly BarRequest[];
 }
@@ -47,7 +47,7 @@ export interface BridgeBars {
   readonly devices: readonly DeviceBars[];
 }
 
-export interface AddressPlan {
+interface AddressPlan {
   /** To be left free of RAM. */
   readonly windows: readonly MemoryWindow[];
   /** The placed BARs of each function, by its name, in the order of the requests. */
@@ -102,19 +102,13 @@ export function planAddressWindows(
 
   let from = endOfMemory({ ...config, windows: [...config.windows, ...windows] });
   for (const { bridge, items } of large) {
-    const basePhys = alignUp(from, Math.max(HIGH_WINDOW_UNIT, largest(items))) as PhysAddr;
+    const basePhys = alignUp(from, Math.max(HIGH_WINDOW_UNIT, largest(items)));
     const sizeBytes = alignUp(pack(items, basePhys, placed), HIGH_WINDOW_UNIT);
     from = basePhys + sizeBytes;
     if (from > HIGH_LIMIT) {
       throw new ConfigError([items[0]!.device], "The PCI memory does not fit below 2^52");
     }
-    windows.push({
-      name: `${bridge.name}.mem64`,
-      basePhys,
-      sizeBytes,
-      busOffset: bridge.busOffset,
-      hostBridge: bridge.name,
-    });
+    windows.push(windowOf(bridge, "mem64", basePhys, sizeBytes));
   }
 
   const bars = new Map<string, Bar[]>();
@@ -140,6 +134,16 @@ function largest(items: readonly Item[]): Bytes {
   return Math.max(...items.map(({ request }) => request.sizeBytes));
 }
 
+function windowOf(
+  { busOffset, name }: BridgeBars,
+  kind: "mem32" | "mem64",
+  base: number,
+  sizeBytes: Bytes,
+): MemoryWindow {
+  const basePhys = base as PhysAddr;
+  return { name: `${name}.${kind}`, basePhys, sizeBytes, busOffset, hostBridge: name };
+}
+
 /** The first free place from 3 GiB up or, when there is none, the highest below. */
 function placeLow(
   bridge: BridgeBars,
@@ -153,24 +157,15 @@ function placeLow(
     occupied.find((other) =>
       base < other.basePhys + other.sizeBytes && other.basePhys < base + sizeBytes
     );
-  const window = (base: number): MemoryWindow => {
-    return {
-      name: `${bridge.name}.mem32`,
-      basePhys: base as PhysAddr,
-      sizeBytes,
-      busOffset: bridge.busOffset,
-      hostBridge: bridge.name,
-    };
-  };
   for (let base = alignUp(LOW_START, unit); base + sizeBytes <= LOW_END;) {
     const clash = clashAt(base);
     invariant(base % unit === 0, "A window is not aligned");
-    if (clash === undefined) return window(base);
+    if (clash === undefined) return windowOf(bridge, "mem32", base, sizeBytes);
     base = alignUp(clash.basePhys + clash.sizeBytes, unit);
   }
   for (let base = alignDown(LOW_START - sizeBytes, unit); base >= LOW_BOTTOM;) {
     const clash = clashAt(base);
-    if (clash === undefined) return window(base);
+    if (clash === undefined) return windowOf(bridge, "mem32", base, sizeBytes);
     base = alignDown(clash.basePhys - sizeBytes, unit);
   }
   throw new ConfigError(

@@ -30,31 +30,26 @@ export type CpuIdentity = SettingsOf<CpuRows>;
 /** A processor about which no rule says anything. */
 export const ORDINARY_CPU: CpuIdentity = defaultsOf(CPU_SETTINGS);
 
-export interface HostBridgeInit {
-  readonly name: string;
-  readonly domain: number;
-  readonly rootBus: number;
-  /** PCI bus address minus CPU address of everything below. Default 0. */
-  readonly busOffset?: number;
-  /** Says outright whether the kernel's list has it; null, the default, asks the list. */
-  readonly whitelisted?: boolean | null;
-  /**
-   * The first device on the root bus, which the list is asked about; null, the default, when it is
-   * not known, or is neither function 00.0 nor a root port.
-   */
-  readonly rootDevice?: VendorDevice | null;
-  /** The kernel's list has bridges of NVIDIA. @see rules/v7.3.md 5.3 */
-  readonly listsNvidia?: boolean;
-}
+/** What a host bridge is made from; what is left out is 0, null or false. */
+export type HostBridgeInit =
+  & Pick<HostBridge, "name" | "domain" | "rootBus">
+  & Partial<Pick<HostBridge, "busOffset" | "whitelisted" | "rootDevice" | "listsNvidia">>;
 
 /** What sits above a root bus: the way to memory and to other host bridges. */
 export class HostBridge {
   readonly name: string;
   readonly domain: number;
   readonly rootBus: number;
+  /** PCI bus address minus CPU address of everything below. */
   readonly busOffset: number;
+  /** Says outright whether the kernel's list has it; null asks the list. */
   readonly whitelisted: boolean | null;
+  /**
+   * The first device on the root bus, which the list is asked about; null when it is not known, or
+   * is neither function 00.0 nor a root port.
+   */
   readonly rootDevice: VendorDevice | null;
+  /** The kernel's list has bridges of NVIDIA. @see rules/v7.3.md 5.3 */
   readonly listsNvidia: boolean;
   /** The functions on the root bus, in the order in which they were made. */
   readonly roots: readonly PciFunction[] = [];
@@ -71,7 +66,7 @@ export class HostBridge {
 }
 
 /** How the list has a host bridge. */
-export type BridgeListing = "any" | "same_bridge_only" | "not_listed";
+type BridgeListing = "any" | "same_bridge_only" | "not_listed";
 
 const INTEL = 0x8086;
 const GOOGLE = 0x1ae0;

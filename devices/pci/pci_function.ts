@@ -1,6 +1,6 @@
 /** The functions that a PCI tree is made of. */
 import type { Bytes, PhysAddr } from "@dmalab/runtime";
-import { ACS_ABSENT, type AcsCapability, redirects } from "./peers/access_control.ts";
+import { ACS_ABSENT, type AcsCapability, REDIRECTION } from "./peers/access_control.ts";
 import type { HostBridge } from "./host_bridge.ts";
 import type { PciAddress } from "./pci_address.ts";
 
@@ -36,21 +36,14 @@ export interface Bar extends BarRequest {
   readonly basePhys: PhysAddr;
 }
 
-export interface PciFunctionInit {
-  /** The block's name; ports of a switch have its name with `.up`, `.down0` …. */
-  readonly name: string;
-  readonly role: PciRole;
-  readonly address: PciAddress;
-  readonly hostBridge: HostBridge;
-  /** The bridge above, or null on the root bus. */
-  readonly upstream: PciFunction | null;
-  /** None when left out. */
-  readonly acs?: AcsCapability;
-}
+/** What a function is made from; it has no access control when that is left out. */
+type PciFunctionInit =
+  & Pick<PciFunction, "name" | "role" | "address" | "hostBridge" | "upstream">
+  & Partial<Pick<PciFunction, "acs">>;
 
 /** A function of the PCI tree: a device, or a port of a bridge. */
 export class PciFunction {
-  /** The name of its block. */
+  /** The name of its block; ports of a switch have its name with `.up`, `.down0` …. */
   readonly name: string;
   /** What it is in the tree. */
   readonly role: PciRole;
@@ -101,7 +94,8 @@ export class PciFunction {
 
   /** Whether this function sends peer traffic up. */
   get redirects(): boolean {
-    return redirects(this.acs);
+    const { enabled } = this.acs;
+    return enabled.size > 0 && REDIRECTION.some((service) => enabled.has(service));
   }
 
   /** Whether a bus lies behind it. */

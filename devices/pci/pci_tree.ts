@@ -27,7 +27,7 @@ import type { PORT_KINDS } from "./port_kinds.ts";
 /** Name of the host bridge that root ports outside of any share. */
 const DEFAULT_BRIDGE = "pci";
 
-export interface PciDevice extends DeviceBlock<SettingsOf<AnyDeviceKind["settings"]>> {
+interface PciDevice extends DeviceBlock<SettingsOf<AnyDeviceKind["settings"]>> {
   readonly kind: AnyDeviceKind;
 }
 

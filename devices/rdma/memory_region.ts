@@ -55,7 +55,7 @@ export interface Reached {
   readonly leftBytes: Bytes;
 }
 
-export interface RegionInit {
+interface RegionInit {
   readonly name: string;
   /** The device that it was registered with, as events call it. */
   readonly device: string;

@@ -28,7 +28,7 @@ const RETRY = eventId("odp.retry");
 /** How long the host tries to read a page table that keeps changing. @see rules/hmm-rdma-vfio.md 2.2 (3) */
 const PATIENCE_NS = 1000 * TICK_NS;
 
-export interface PageFaultRequest {
+interface PageFaultRequest {
   readonly virt: VirtAddr;
   readonly sizeBytes: Bytes;
   /** Fault pages in; otherwise only pages that are present are written into the device's table. */

@@ -153,8 +153,7 @@ export class RdmaAdapter implements ActivityHandler {
     let pages = 0;
     for (const part of this.#parts(region, virt, sizeBytes)) {
       if (typeof part === "number") return part;
-      const request = { virt: part.virt, sizeBytes: part.sizeBytes, fault, downgrade };
-      const pageFault = new PageFault(this.#machine, part.region, request);
+      const pageFault = new PageFault(this.#machine, part.region, { ...part, fault, downgrade });
       const mapped = this.#asMine(() => pageFault.run());
       if (mapped < 0) return mapped;
       part.region.statistics.prefetch += mapped;
@@ -195,12 +194,7 @@ export class RdmaAdapter implements ActivityHandler {
   ): PageFault | number {
     const [part] = this.#parts(region, virt, sizeBytes);
     if (part === undefined || typeof part === "number") return part ?? -ERRNO.EFAULT;
-    return new PageFault(this.#machine, part.region, {
-      virt: part.virt,
-      sizeBytes: part.sizeBytes,
-      fault: true,
-      downgrade: false,
-    });
+    return new PageFault(this.#machine, part.region, { ...part, fault: true, downgrade: false });
   }
 
   #post(kind: number): number {

@@ -66,7 +66,6 @@ export function walkRequest(
     machine: {
       events: new EventStream(clock),
       activities: new ActivityQueue(clock),
-      clock,
       faults: null,
       bus,
     },

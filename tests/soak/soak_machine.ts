@@ -128,8 +128,8 @@ export class SoakMachine {
   #strike(blow: "reset" | "removal"): void {
     for (let left = this.random.below(24); left > 0; left--) this.machine.runNextActivity();
     if (!this.isLive) return;
-    if (blow === "reset") this.disk.driver.reset();
-    else this.disk.driver.remove();
+    if (blow === "reset") this.disk.driver.life.reset();
+    else this.disk.driver.life.remove();
   }
 
   #submit(place: number, plug: Plug<NvmeRequest> | null): Io {

@@ -150,7 +150,6 @@ export class ControllerRig {
         events: this.events,
         activities: this.activities,
         bus: this.memory,
-        clock: this.clock,
         faults: options.fails === true ? this.faults : null,
       },
       dev: new DmaDevice(options.name ?? "ssd"),

@@ -76,14 +76,7 @@ export class DataPointer {
     if (command.getUint8(1) >> 6 === PRP) {
       return this.prp.walk(command, DATA_POINTER, lengthBytes, toHost, into);
     }
-    return this.#sgl.walk(
-      command,
-      DATA_POINTER,
-      lengthBytes,
-      toHost,
-      STATUS.DATA_SGL_LENGTH,
-      into,
-    );
+    return this.#sgl.walk(command, DATA_POINTER, lengthBytes, toHost, into);
   }
 
   /**
@@ -99,11 +92,8 @@ export class DataPointer {
       return this.#sgl.walkMetadata(low, upper, lengthBytes, toHost, into);
     }
     const high = foldedHigh(upper);
-    if (high >= WIDE) {
-      this.#host.faultWide(toHost ? "write" : "read", high);
-      return STATUS.DATA_TRANSFER_ERROR;
-    }
-    into.add(high * 2 ** 32 + low, lengthBytes);
+    if (high >= WIDE) return this.#host.faultWide(toHost, high);
+    into.add(high * HALF + low, lengthBytes);
     return SUCCESS;
   }
 }
@@ -151,7 +141,7 @@ export class PrpWalk {
     const low1 = command.getUint32(at, true);
     const high1 = foldedHigh(command.getUint32(at + 4, true));
     if (low1 % 4 !== 0) return STATUS.PRP_OFFSET;
-    if (high1 >= WIDE) return this.#wide(toHost, high1);
+    if (high1 >= WIDE) return this.#host.faultWide(toHost, high1);
     const firstBytes = Math.min(lengthBytes, PAGE - (low1 & PAGE_MASK));
     into.add(high1 * HALF + low1, firstBytes);
 
@@ -161,12 +151,12 @@ export class PrpWalk {
     const high2 = foldedHigh(command.getUint32(at + 12, true));
     if (rest <= PAGE) {
       if ((low2 & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
-      if (high2 >= WIDE) return this.#wide(toHost, high2);
+      if (high2 >= WIDE) return this.#host.faultWide(toHost, high2);
       into.add(high2 * HALF + low2, rest);
       return SUCCESS;
     }
     if (low2 % ENTRY_BYTES !== 0) return STATUS.PRP_OFFSET;
-    if (high2 >= WIDE) return this.#wide(false, high2);
+    if (high2 >= WIDE) return this.#host.faultWide(false, high2);
     return this.#walkList(high2 * HALF + low2, rest, toHost, into);
   }
 
@@ -183,30 +173,23 @@ export class PrpWalk {
       if (!this.#host.read(list, this.#list, 0, count * ENTRY_BYTES)) {
         return STATUS.DATA_TRANSFER_ERROR;
       }
-      const data = chained ? count - 1 : count;
-      for (let index = 0; index < data; index++) {
+      for (let index = 0; index < count; index++) {
         this.#host.walked(walked++, list + index * ENTRY_BYTES);
         const low = this.#entries.getUint32(index * ENTRY_BYTES, true);
         const high = foldedHigh(this.#entries.getUint32(index * ENTRY_BYTES + 4, true));
         if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
-        if (high >= WIDE) return this.#wide(toHost, high);
+        const leadsOn = chained && index + 1 === count;
+        if (high >= WIDE) return this.#host.faultWide(!leadsOn && toHost, high);
+        if (leadsOn) {
+          list = high * HALF + low;
+          break;
+        }
         const piece = Math.min(rest, PAGE);
         into.add(high * HALF + low, piece);
         rest -= piece;
       }
       if (!chained) return SUCCESS;
-      this.#host.walked(walked++, list + data * ENTRY_BYTES);
-      const low = this.#entries.getUint32(data * ENTRY_BYTES, true);
-      const high = foldedHigh(this.#entries.getUint32(data * ENTRY_BYTES + 4, true));
-      if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
-      if (high >= WIDE) return this.#wide(false, high);
-      list = high * HALF + low;
     }
-  }
-
-  #wide(toHost: boolean, high: number): number {
-    this.#host.faultWide(toHost ? "write" : "read", high);
-    return STATUS.DATA_TRANSFER_ERROR;
   }
 }
 
@@ -228,10 +211,9 @@ export class SglWalk {
   readonly #descriptors = viewOf(this.#segment);
   #rest: Bytes = 0;
   #walked = 0;
-  #lengthStatus: number = STATUS.DATA_SGL_LENGTH;
   #toHost = false;
-  /** The last block may be longer than what is left of the transfer. */
-  #takesExcess = false;
+  /** The last block of metadata may be longer than what is left of the transfer. */
+  #isMetadata = false;
 
   constructor(host: HostPort) {
     this.#host = host;
@@ -243,7 +225,6 @@ export class SglWalk {
    * @param command The command; its descriptor is at byte `at`.
    * @param lengthBytes What the command transfers, > 0.
    * @param toHost The data goes to the host: an address that cannot be is a write fault.
-   * @param lengthStatus Status when the list describes less or more: of data, or of metadata.
    * @param into Emptied first; complete only when the result is success.
    * @returns 0, or the status of the first descriptor that is wrong.
    */
@@ -252,12 +233,9 @@ export class SglWalk {
     at: number,
     lengthBytes: Bytes,
     toHost: boolean,
-    lengthStatus: number,
     into: RangeList,
   ): number {
-    into.clear();
-    this.#begin(lengthBytes, toHost, lengthStatus);
-    this.#takesExcess = false;
+    this.#begin(lengthBytes, toHost, false, into);
     return this.#first(command, at, into);
   }
 
@@ -273,12 +251,10 @@ export class SglWalk {
     toHost: boolean,
     into: RangeList,
   ): number {
-    into.clear();
-    this.#begin(lengthBytes, toHost, STATUS.METADATA_SGL_LENGTH);
-    this.#takesExcess = true;
+    this.#begin(lengthBytes, toHost, true, into);
     if (low % 8 !== 0) return STATUS.INVALID_FIELD;
     const high = foldedHigh(upper);
-    if (high >= WIDE) return this.#wide("read", high);
+    if (high >= WIDE) return this.#host.faultWide(false, high);
     const address = high * HALF + low;
     if (!this.#host.read(address, this.#segment, 0, SGL_DESCRIPTOR_BYTES)) {
       return STATUS.DATA_TRANSFER_ERROR;
@@ -287,11 +263,17 @@ export class SglWalk {
     return this.#first(this.#descriptors, 0, into);
   }
 
-  #begin(lengthBytes: Bytes, toHost: boolean, lengthStatus: number): void {
+  #begin(lengthBytes: Bytes, toHost: boolean, isMetadata: boolean, into: RangeList): void {
+    into.clear();
     this.#rest = lengthBytes;
     this.#walked = 0;
     this.#toHost = toHost;
-    this.#lengthStatus = lengthStatus;
+    this.#isMetadata = isMetadata;
+  }
+
+  /** The list describes less or more than the transfer. */
+  get #lengthStatus(): number {
+    return this.#isMetadata ? STATUS.METADATA_SGL_LENGTH : STATUS.DATA_SGL_LENGTH;
   }
 
   /** Takes up the descriptor that stands for the whole list. */
@@ -317,21 +299,17 @@ export class SglWalk {
 
   /** Follows segments, the first described by address halves and length. */
   #segments(
-    low: number,
-    high: number,
-    sizeBytes: Bytes,
-    isLast: boolean,
+    addressLow: number,
+    addressHigh: number,
+    segmentBytes: Bytes,
+    last: boolean,
     into: RangeList,
   ): number {
-    let addressLow = low;
-    let addressHigh = high;
-    let segmentBytes = sizeBytes;
-    let last = isLast;
     while (true) {
       if (segmentBytes === 0 || segmentBytes % SGL_DESCRIPTOR_BYTES !== 0 || addressLow % 8 !== 0) {
         return STATUS.INVALID_SGL_SEGMENT;
       }
-      if (addressHigh >= WIDE) return this.#wide("read", addressHigh);
+      if (addressHigh >= WIDE) return this.#host.faultWide(false, addressHigh);
       const count = segmentBytes / SGL_DESCRIPTOR_BYTES;
       if (this.#walked + count > MAX_DESCRIPTORS) return STATUS.INVALID_SGL_COUNT;
       let address = addressHigh * HALF + addressLow;
@@ -371,20 +349,15 @@ export class SglWalk {
   #dataBlock(descriptors: DataView, at: number, into: RangeList): number {
     const lengthBytes = descriptors.getUint32(at + 8, true);
     if (lengthBytes === 0) return STATUS.SUCCESS;
-    if (this.#rest === 0 || (lengthBytes > this.#rest && !this.#takesExcess)) {
+    if (this.#rest === 0 || (lengthBytes > this.#rest && !this.#isMetadata)) {
       return this.#lengthStatus;
     }
     const high = foldedHigh(descriptors.getUint32(at + 4, true));
-    if (high >= WIDE) return this.#wide(this.#toHost ? "write" : "read", high);
+    if (high >= WIDE) return this.#host.faultWide(this.#toHost, high);
     const usedBytes = Math.min(lengthBytes, this.#rest);
     into.add(high * HALF + descriptors.getUint32(at, true), usedBytes);
     this.#rest -= usedBytes;
     return STATUS.SUCCESS;
-  }
-
-  #wide(access: "read" | "write", high: number): number {
-    this.#host.faultWide(access, high);
-    return STATUS.DATA_TRANSFER_ERROR;
   }
 }
 

@@ -114,7 +114,6 @@ class Walker {
           events: new EventStream(clock),
           activities: new ActivityQueue(clock),
           bus: this.memory,
-          clock,
           faults: null,
         },
         dev: new DmaDevice("captured"),

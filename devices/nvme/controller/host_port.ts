@@ -75,9 +75,13 @@ export class HostPort {
     return this.#bus.writeWords(this.dev, dma, from, QUEUE_WRITE, page);
   }
 
-  /** An address of 2^53 or more was to be accessed: a fault, whatever the machine. */
-  faultWide(access: "read" | "write", high: number): void {
-    this.#bus.faultWide(this.dev, access, high);
+  /**
+   * An address of 2^53 or more was to be accessed: a fault, whatever the machine.
+   * @param toHost It was to be written. @returns The status of a command that has such an address.
+   */
+  faultWide(toHost: boolean, high: number): number {
+    this.#bus.faultWide(this.dev, toHost ? "write" : "read", high);
+    return STATUS.DATA_TRANSFER_ERROR;
   }
 
   /** Records that one entry of a list was taken up. */

@@ -15,7 +15,7 @@ export interface ControllerIdentity {
   /** It takes Doorbell Buffer Config. */
   readonly shadowDoorbells: boolean;
   /** Memory that it would like to have of the host. */
-  readonly hostMemory: HostMemoryNeeds | null;
+  readonly hostMemory?: HostMemoryNeeds;
 }
 
 export interface NamespaceIdentity {
@@ -101,7 +101,7 @@ export function identifyController(identity: ControllerIdentity): Uint8Array {
   page[CONTROLLER.EVENT_LIMIT] = ASYNC_EVENT_LIMIT;
   page[CONTROLLER.FIRMWARE_UPDATES] = 0x3; // one slot, read only
   const { hostMemory } = identity;
-  if (hostMemory !== null) {
+  if (hostMemory !== undefined) {
     view.setUint32(CONTROLLER.HOST_MEMORY_PREFERRED, hostMemory.preferredBytes / UNIT_BYTES, true);
     view.setUint32(CONTROLLER.HOST_MEMORY_MINIMUM, hostMemory.minimumBytes / UNIT_BYTES, true);
     view.setUint32(CONTROLLER.HOST_MEMORY_CHUNK, hostMemory.smallestChunkBytes / UNIT_BYTES, true);
@@ -116,9 +116,7 @@ export function identifyController(identity: ControllerIdentity): Uint8Array {
     (identity.metadataSgl ? SGL_METADATA_SEGMENT : 0);
   view.setUint32(CONTROLLER.SGL_SUPPORT, sgls, true);
   const nqn = `nqn.2014.08.org.nvmexpress:dmalab:${identity.serial}`;
-  for (let index = 0; index < nqn.length && index < 223; index++) {
-    page[CONTROLLER.NQN + index] = nqn.charCodeAt(index) & 0x7f;
-  }
+  putText(page, CONTROLLER.NQN, Math.min(nqn.length, 223), nqn);
   return page;
 }
 

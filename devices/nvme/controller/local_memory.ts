@@ -5,7 +5,6 @@
  */
 import type { Bytes, PhysAddr } from "@dmalab/runtime";
 import type { PhysicalMemory } from "@dmalab/runtime/memory";
-import type { LocalMemoryRegisters } from "./registers.ts";
 
 export interface LocalMemorySettings {
   readonly memory: PhysicalMemory;
@@ -31,10 +30,11 @@ const WRITE_DATA = 0x10; // WDS
 const CAPABILITIES_ENABLED = 0x1; // CRE
 const MEMORY_ENABLED = 0x2; // CMSE
 
-export class LocalMemory implements LocalMemoryRegisters {
+export class LocalMemory {
+  /** CMBMSC, as it was written. */
+  controlLow = 0;
+  controlHigh = 0;
   readonly #settings: LocalMemorySettings;
-  #controlLow = 0;
-  #controlHigh = 0;
   /** The controller base address that the host has set for this memory (CMBMSC.CBA); -1 before. */
   #baseDma = -1;
 
@@ -63,18 +63,10 @@ export class LocalMemory implements LocalMemoryRegisters {
 
   /** CMBMSC: shows the two registers, and says where the host has the memory. */
   control(low: number, high: number): void {
-    this.#controlLow = low;
-    this.#controlHigh = high;
+    this.controlLow = low;
+    this.controlHigh = high;
     const base = high * 2 ** 32 + Math.floor(low / 2 ** 12) * 2 ** 12;
     this.#baseDma = (low & MEMORY_ENABLED) !== 0 ? base : -1;
-  }
-
-  get controlLow(): number {
-    return this.#controlLow;
-  }
-
-  get controlHigh(): number {
-    return this.#controlHigh;
   }
 
   /** Reads words that lie in one page. @returns False when the address is not its own. */
@@ -87,6 +79,6 @@ export class LocalMemory implements LocalMemoryRegisters {
   }
 
   get #isShown(): boolean {
-    return (this.#controlLow & CAPABILITIES_ENABLED) !== 0;
+    return (this.controlLow & CAPABILITIES_ENABLED) !== 0;
   }
 }

@@ -7,7 +7,7 @@ const DATA_TAG_HIGH = 0x5a00_0000;
 /** Tag of its metadata, counted in metadata bytes: 0x4D00_0000_0000_0000 + x. */
 const METADATA_TAG_HIGH = 0x4d00_0000;
 
-export interface MediaOptions {
+interface MediaOptions {
   /** Size of a logical block's data, a power of two from 512. */
   readonly blockSizeBytes: Bytes;
   /** Rounded down to whole blocks. */

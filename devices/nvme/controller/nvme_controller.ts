@@ -19,8 +19,8 @@ import {
   type FailureInjector,
   INJECTION,
   invariant,
+  type Machine,
 } from "@dmalab/runtime";
-import type { VirtualClock } from "@dmalab/runtime/time";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommandHandler, NO_COMPLETION } from "./admin.ts";
@@ -68,13 +68,8 @@ const QUEUE_IDS = 65536;
 /** Version 1.4 of the specification. */
 const VERSION = 0x0001_0400;
 
-export interface ControllerMachine {
-  readonly events: EventStream;
-  readonly activities: ActivityQueue;
+interface ControllerMachine extends Pick<Machine, "activities" | "events" | "faults"> {
   readonly bus: HostBus;
-  readonly clock: VirtualClock;
-  /** Injected failures, of answers and interrupts among others. */
-  readonly faults: FailureInjector | null;
 }
 
 export interface ControllerSettings {
@@ -105,11 +100,11 @@ interface SilentCommand {
 }
 
 /** What is known of a command from outside the controller; only events say it. */
-export interface CommandLedger {
+interface CommandLedger {
   requestOf(queue: number, commandId: number): number | null;
 }
 
-export interface ControllerOptions {
+interface ControllerOptions {
   readonly machine: ControllerMachine;
   readonly dev: DmaDevice;
   readonly media: Media;
@@ -172,15 +167,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       ? null
       : new ControllerHostMemory(this.#host, settings.hostMemory);
     this.#admin = new AdminCommandHandler({
-      controller: {
-        serial: dev.name,
-        version: VERSION,
-        mdtsExponent: settings.mdtsExponent,
-        sgl: settings.sgl,
-        metadataSgl: settings.metadataSgl,
-        shadowDoorbells: settings.shadowDoorbells,
-        hostMemory: settings.hostMemory ?? null,
-      },
+      controller: { ...settings, serial: dev.name, version: VERSION },
       namespace: {
         blockCount: media.blockCount,
         blockSizeBytes: media.blockSizeBytes,
@@ -369,7 +356,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (events.tick(NVME_FETCH)) events.emit(NVME_FETCH, { queue: queue.id, cid: commandId });
 
     const { faults } = this.#machine;
-    if (faults !== null && this.#fallsSilent(faults, queue, commandId)) return;
+    if (faults !== null && faults.errnoAt(ANSWER) !== 0) {
+      this.#silent.push({ queue, commandId });
+      return;
+    }
     let status: number;
     let result = 0;
     if (queue.id === 0) {
@@ -382,13 +372,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       status = injected === SUCCESS ? this.#nvm.execute(this.#command) : injected;
     }
     this.#complete(queue, commandId, status, result);
-  }
-
-  /** True for a command that something broken keeps from being worked on. */
-  #fallsSilent(faults: FailureInjector, queue: SubmissionQueue, commandId: number): boolean {
-    if (faults.errnoAt(ANSWER) === 0) return false;
-    this.#silent.push({ queue, commandId });
-    return true;
   }
 
   /**
@@ -429,12 +412,10 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (vector < 0) return;
     const { faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INTERRUPT) !== 0) return;
-    if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.#cpuOf(vector) });
+    if (events.tick(IRQ)) {
+      events.emit(IRQ, { vector, cpu: this.interrupt?.cpuOfVector(vector) ?? 0 });
+    }
     this.interrupt?.raise(vector);
-  }
-
-  #cpuOf(vector: number): number {
-    return this.interrupt?.cpuOfVector(vector) ?? 0;
   }
 }
 

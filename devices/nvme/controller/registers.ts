@@ -5,6 +5,7 @@
  * the owner's.
  */
 import { foldedHigh } from "@dmalab/runtime";
+import type { LocalMemory } from "./local_memory.ts";
 import {
   CC_ENABLE,
   CC_SHUTDOWN_MASK,
@@ -38,17 +39,8 @@ export interface RegisterOwner {
   completionDoorbell(queue: number, head: number): void;
 }
 
-/** The registers of memory that the controller has itself. */
-export interface LocalMemoryRegisters {
-  readonly location: number;
-  readonly size: number;
-  readonly controlLow: number;
-  readonly controlHigh: number;
-  control(low: number, high: number): void;
-}
-
-export interface CapabilitySettings {
-  readonly localMemory: LocalMemoryRegisters | null;
+interface CapabilitySettings {
+  readonly localMemory: Omit<LocalMemory, "readWords"> | null;
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
   /** Doorbells are 4 << this bytes apart. */

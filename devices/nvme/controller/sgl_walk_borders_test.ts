@@ -39,7 +39,7 @@ function bench() {
     memory,
     data: (sgl: readonly [number | bigint, number, number], lengthBytes: number, toHost = true) => {
       const command = new DataView(commandBytes({ sgl }).buffer);
-      return found(walker.walk(command, 24, lengthBytes, toHost, DATA_LENGTH, ranges));
+      return found(walker.walk(command, 24, lengthBytes, toHost, ranges));
     },
     metadata: (mptr: bigint, lengthBytes: number) => {
       const [low, high] = [Number(mptr & 0xffff_ffffn), Number(mptr >> 32n)];

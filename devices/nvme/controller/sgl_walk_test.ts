@@ -37,7 +37,7 @@ function walk(
   const { walker, entries } = setup(memory);
   const ranges = new RangeList();
   const command = new DataView(commandBytes({ sgl }).buffer);
-  const status = walker.walk(command, 24, lengthBytes, true, 0x400f, ranges);
+  const status = walker.walk(command, 24, lengthBytes, true, ranges);
   return { status, ranges: ranges.pairs(), entries };
 }
 

@@ -55,7 +55,7 @@ export interface ControllerAnswer extends ControllerFacts {
   readonly takesShadowDoorbells: boolean;
 }
 
-export interface AdminQueue {
+interface AdminQueue {
   readonly machine: Machine;
   readonly dev: { readonly name: string };
   /** Its limits, which change once the controller is known. */

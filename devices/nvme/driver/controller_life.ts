@@ -27,7 +27,6 @@ import { AdminCommands, type ControllerAnswer } from "./admin_commands.ts";
 import { ControllerMemory } from "./controller_memory.ts";
 import { allocateHostMemoryBuffer, type HostMemoryBuffer } from "./host_memory_buffer.ts";
 import type { NvmeDriver } from "./nvme_driver.ts";
-import type { NamespaceFacts } from "./nvme_limits.ts";
 import {
   ADMIN_DEPTH,
   ADMIN_OPCODE,
@@ -55,15 +54,16 @@ const TIMEOUT_UNIT_NS: Nanoseconds = 500_000_000;
 export const ADMIN_TIMEOUT_NS: Nanoseconds = 60e9;
 export const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
 
-export type ControllerState = "new" | EventFields<"nvme.state">["state"];
+type ControllerState = "new" | EventFields<"nvme.state">["state"];
 
 type StateReason = EventFields<"nvme.state">["reason"];
 
 export class ControllerLife implements ActivityHandler {
   /** Memory that the controller has borrowed, or null. */
   hostMemory: HostMemoryBuffer | null = null;
+  /** Requests that wait until the controller takes commands again. */
+  readonly held = new RequestFifo();
   readonly #driver: NvmeDriver;
-  readonly #held = new RequestFifo();
   #state: ControllerState = "new";
   /** Why a reset has been asked for that has not begun. */
   #due: "timeout" | "failed" | null = null;
@@ -86,18 +86,12 @@ export class ControllerLife implements ActivityHandler {
     return this.#state === "live" && this.#due === null;
   }
 
-  /** Keeps a request until the controller takes commands again. */
-  hold(request: NvmeRequest): void {
-    this.#held.push(request);
-  }
-
   /**
    * Brings the controller up: admin queue, identify, I/O queues, namespace.
    *
-   * @returns The namespace, or null for a controller without one.
    * @throws {KernelError} ENODEV, EIO or ENOMEM, from the controller or the machine.
    */
-  probe(): NamespaceFacts | null {
+  probe(): void {
     const { dev, machine, options: { controllerMemory: bar, registers } } = this.#driver;
     const capabilities = readCapabilities(registers, dev.name);
     this.#capabilities = capabilities;
@@ -111,7 +105,11 @@ export class ControllerLife implements ActivityHandler {
     const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS);
     const commands = new AdminCommands(this.#driver);
     const answer = this.#identify(admin, commands);
-    if (answer.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
+    if (answer.takesShadowDoorbells) {
+      // A pair of doorbells for each queue that may come, the admin queue's place among them.
+      const sizeBytes = (this.#wantedQueues + 1) * 2 * capabilities.doorbellStrideBytes;
+      this.#shadows = ShadowDoorbells.allocate(machine, dev, sizeBytes);
+    }
     this.hostMemory = allocateHostMemoryBuffer(machine, dev, answer.hostMemory);
     this.#lendMemory(commands, false);
     this.#addIoQueues(commands, capabilities);
@@ -120,11 +118,7 @@ export class ControllerLife implements ActivityHandler {
     const namespace = commands.findNamespace(capabilities.version);
     // Whatever was in flight is done, and time begins anew when the machine is ready.
     this.#driver.timeouts.stop();
-    return namespace;
-  }
-
-  /** It has been brought up for the first time. */
-  begin(): void {
+    if (namespace !== null) this.#driver.setNamespace(namespace);
     this.#enter("live", "up");
   }
 
@@ -144,12 +138,13 @@ export class ControllerLife implements ActivityHandler {
   }
 
   /**
-   * Stops the controller, ends what it has not completed, and brings it up again.
+   * Stops the controller, cancels and unmaps what it has not completed, and brings it up again.
+   * Requests that came meanwhile, and those that may be tried again, follow.
    *
    * @throws {KernelError} ENODEV for one that is dead or gone; what stopped it from coming up, and
    *   then it is dead.
    */
-  reset(reason: StateReason): void {
+  reset(reason: StateReason = "asked"): void {
     if (this.#state !== "live") {
       const { name } = this.#driver.dev;
       throw new KernelError("ENODEV", `Cannot reset ${name}: it is ${this.#state}`);
@@ -167,11 +162,12 @@ export class ControllerLife implements ActivityHandler {
       throw failure;
     }
     this.#enter("live", "up");
-    this.#postAll(this.#held);
+    this.#postAll(this.held);
   }
 
   /**
-   * The controller has been pulled: everything ends, and what the driver holds is freed.
+   * The controller has been pulled: everything ends, and what the driver holds is freed. What is left
+   * mapped then, the checker reports.
    * @throws {KernelError} ENODEV when it is gone already.
    */
   remove(): void {
@@ -214,7 +210,7 @@ export class ControllerLife implements ActivityHandler {
   /** Requests that wait for a tag or for better times are dispatched once more, to be refused. */
   #drain(): void {
     for (const queue of this.#driver.queues.all) this.#postAll(queue.waiting);
-    this.#postAll(this.#held);
+    this.#postAll(this.held);
   }
 
   #postAll(requests: RequestFifo): void {
@@ -309,10 +305,6 @@ export class ControllerLife implements ActivityHandler {
   /** @param vector Its interrupt, or -1 for a queue that is polled. */
   #addQueue(id: number, vector: number, depthEntries: number, tags: number): QueuePair {
     const { dev, machine, options, pools, queues, scheduler, timeouts } = this.#driver;
-    invariant(
-      id === queues.all.length,
-      "queues are numbered in the order in which they are made",
-    );
     // CPUs are dealt out to each kind of queue from the first one on.
     const place = vector < 0 ? id - 1 - options.queues : id - 1;
     const cpu = id === 0 ? 0 : place % machine.config.cpus;
@@ -405,13 +397,6 @@ export class ControllerLife implements ActivityHandler {
     if (this.hostMemory === null || commands.lendMemory(this.hostMemory, returned)) return;
     this.hostMemory.release();
     this.hostMemory = null;
-  }
-
-  /** A pair of doorbells for each queue that may come, the admin queue's place among them. */
-  #allocateShadows({ doorbellStrideBytes }: ControllerCapabilities): ShadowDoorbells | null {
-    const { dev, machine } = this.#driver;
-    const sizeBytes = (this.#wantedQueues + 1) * 2 * doorbellStrideBytes;
-    return ShadowDoorbells.allocate(machine, dev, sizeBytes);
   }
 
   /** The controller takes doorbells from memory; one that refuses has its registers. */
@@ -549,7 +534,7 @@ export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner
 }
 
 /** What the capabilities register says. */
-export interface ControllerCapabilities {
+interface ControllerCapabilities {
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
   readonly doorbellStrideBytes: number;

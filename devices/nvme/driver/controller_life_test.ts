@@ -24,7 +24,7 @@ const BUFFERS = 0x1_2000_0000;
 function pull(rig: DriverRig): void {
   rig.controller.unplug();
   rig.dev.refusal = "device_gone";
-  rig.driver.remove();
+  rig.driver.life.remove();
 }
 
 /** Has a point fail while `work` runs. */
@@ -174,12 +174,8 @@ Deno.test("reset or pulled at any moment: what waits in a scheduler ends once (n
     iommu: { mode: "strict" },
     driver: { scheduler: "mq_deadline" },
   };
-  for (
-    const [what, right] of [[(rig: DriverRig) => rig.driver.reset(), ["OK"]], [pull, [
-      "OK",
-      "TRANSPORT",
-    ]]] as const
-  ) {
+  const reset = ({ driver }: DriverRig) => driver.life.reset();
+  for (const [what, right] of [[reset, ["OK"]], [pull, ["OK", "TRANSPORT"]]] as const) {
     let moments = 0;
     for (;; moments++) {
       const ending = interrupted(options, moments, what);
@@ -208,7 +204,7 @@ Deno.test("a reset that brings fewer queues back, at any moment: requests of the
           { queues: 3, depth: 2, iommu: { mode }, machine, driver: { scheduler } },
           moments,
           (rig) => {
-            failing(rig, "queue.create", nth, () => rig.driver.reset());
+            failing(rig, "queue.create", nth, () => rig.driver.life.reset());
             assertEquals(rig.disk.queueCount, left);
           },
         );
@@ -229,7 +225,7 @@ Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5
     if (into.length === 16 && (into[0]! & 0xff) === 0x09 && into[10] === 0x07) into[11] = 0x1_0001;
     return done;
   };
-  rig.driver.reset();
+  rig.driver.life.reset();
   rig.machine.bus.readWords = read;
   assertEquals(rig.disk.queueCount, 2);
   const ios = workload(rig);
@@ -241,7 +237,7 @@ Deno.test("passthrough is not tried again: a reset ends it with IOERR (nvme.md 4
   const rig = new DriverRig();
   const io = rig.disk.passthrough({ opcode: 2, buffer: { segments: pages(1) } });
   rig.machine.runNextActivity();
-  rig.driver.reset();
+  rig.driver.life.reset();
   const { nvmeStatus, result } = io.requests[0]!;
   assertEquals([io.status, nvmeStatus, result, io.done], ["IOERR", 0x371, 0, true]);
 });
@@ -252,7 +248,7 @@ Deno.test("a request that six resets in a row hit ends with IOERR (nvme.md 4.2: 
   for (let count = 1; count <= 6; count++) {
     assertEquals(io.done, false);
     rig.machine.runNextActivity();
-    rig.driver.reset();
+    rig.driver.life.reset();
   }
   assertEquals([io.status, io.requests[0]!.retries], ["IOERR", 5]);
 });
@@ -319,7 +315,7 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
   rig.machine.disarmFault(fault);
   const late = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
   assertEquals([late.status, late.requests[0]!.nvmeStatus], ["TRANSPORT", 0x370]);
-  assertThrows(() => rig.driver.reset(), KernelError, "it is dead");
+  assertThrows(() => rig.driver.life.reset(), KernelError, "it is dead");
   assertEquals([rig.machine.iommu.liveMappings, rig.driver.pools.usedBlocks], [0, 0]);
 });
 
@@ -330,9 +326,10 @@ Deno.test("a controller that does not even stop reaches no memory any more (nvme
     rig.controller.resetFunction = () => {};
     const fault = new ArmedInjection(INJECTION["device.stop"], 1, ignored);
     rig.machine.armInjection(fault);
-    if (ignored === 1) rig.driver.reset();
-    else assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
-    assertEquals([rig.driver.life.state, rig.dev.refusal], [
+    const { life } = rig.driver;
+    if (ignored === 1) life.reset();
+    else assertThrows(() => life.reset(), KernelError, "did not get disabled in time");
+    assertEquals([life.state, rig.dev.refusal], [
       ignored === 1 ? "live" : "dead",
       ignored === 4 ? "device_gone" : null,
     ]);

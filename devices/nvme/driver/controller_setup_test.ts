@@ -131,7 +131,7 @@ function driverOn(
 
 Deno.test("a controller that is not there is ENODEV (nvme.md 5.1, step 1)", () => {
   const rig = new DriverRig();
-  const error = assertThrows(() => driverOn(rig, () => ALL_ONES).bringUp(), KernelError);
+  const error = assertThrows(() => driverOn(rig, () => ALL_ONES).life.probe(), KernelError);
   assertEquals([error.errno, error.message], ["ENODEV", "ssd does not answer: ENODEV"]);
 });
 
@@ -143,7 +143,7 @@ Deno.test("one that stays ready is ENODEV after a function-level reset and one m
   };
   const resetsAtNs: number[] = [];
   const driver = driverOn(rig, read, () => resetsAtNs.push(rig.machine.clock.nowNs));
-  const error = assertThrows(() => driver.bringUp(), KernelError);
+  const error = assertThrows(() => driver.life.probe(), KernelError);
   assertEquals(error.message, "ssd did not get disabled in time: ENODEV");
   assertEquals([resetsAtNs, rig.machine.clock.nowNs], [[1_000_000_000], 2_000_000_000]);
 });
@@ -151,7 +151,7 @@ Deno.test("one that stays ready is ENODEV after a function-level reset and one m
 Deno.test("a controller without 4 KiB pages is ENODEV (nvme.md 5.1, step 8)", () => {
   const rig = new DriverRig();
   const read = (offset: number): number => offset === REGISTER.CAP + 4 ? 0x1_0000 : 0;
-  const error = assertThrows(() => driverOn(rig, read).bringUp(), KernelError);
+  const error = assertThrows(() => driverOn(rig, read).life.probe(), KernelError);
   assertEquals(error.message, "ssd has no pages of 4 KiB: ENODEV");
 });
 

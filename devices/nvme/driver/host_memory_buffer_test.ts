@@ -63,14 +63,14 @@ Deno.test("memory that the controller refuses is freed (nvme.md 5.3)", () => {
     if (into.length === 16 && into[10] === 0x0d) into[15] = 0;
     return read;
   };
-  rig.driver.reset();
+  rig.driver.life.reset();
   // Its pieces, and the page of their list.
   assertEquals([chunksOf(rig), before - pages.takenBytes], [[], 10 * MIB + 4 * KIB]);
 });
 
 Deno.test("the feature tells size, list and count; after a reset the same memory is returned", () => {
   const rig = new DriverRig({ hostMemory: NEEDS });
-  const [grant, ...more] = grants(rig, () => rig.driver.reset());
+  const [grant, ...more] = grants(rig, () => rig.driver.life.reset());
   assertEquals(more, []);
   assertEquals(grant, {
     flags: 3,
@@ -106,7 +106,7 @@ Deno.test("the controller looks blocks up there: a miss is entered, and found ag
       [false], // the same slot
       [false],
     ]);
-    rig.driver.reset();
+    rig.driver.life.reset();
     assertEquals([hits(7), hits(far - 1)], [[true], [true]]);
     assertEquals(rig.machine.iommu.faults, []);
   }
@@ -118,7 +118,7 @@ Deno.test("pulled: the memory is freed; nothing of the device is left for the ch
     const frees = rig.calls("dma_free_coherent");
     const reports = rig.record(() => {
       rig.controller.unplug();
-      rig.driver.remove();
+      rig.driver.life.remove();
     }, ["dma.report"]);
     assertEquals([reports.length, rig.driver.life.hostMemory], [0, null]);
     // Rings of two queues, the pieces, their list.

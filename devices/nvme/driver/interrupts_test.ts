@@ -20,7 +20,7 @@ Deno.test("a polled queue survives a reset at any moment", () => {
     const rig = new DriverRig({ pollQueues: 1, depth: 4, iommu: { mode: "strict" } });
     const ios = submit(rig, 6, 2);
     for (let count = 0; count < moment; count++) rig.machine.runNextActivity();
-    rig.driver.reset();
+    rig.driver.life.reset();
     rig.run();
     assertEquals(done(ios), 6, `reset after ${moment}`);
     assertEquals(rig.driver.queues.io.map(({ polled }) => polled), [false, true]);
@@ -45,9 +45,9 @@ Deno.test("a completion without its interrupt is found when the controller is re
     rig.run();
     assertEquals(done(ios), 0);
     const cancels = rig.record(() => {
-      if (!pulled) return rig.driver.reset();
+      if (!pulled) return rig.driver.life.reset();
       rig.controller.unplug();
-      rig.driver.remove();
+      rig.driver.life.remove();
     }, ["nvme.cancel"]);
     assertEquals([cancels.length, ios.map((io) => io.status)], [0, ["OK", "OK"]]);
     assertEquals(rig.machine.iommu.liveMappings, 0);

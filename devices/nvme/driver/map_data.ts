@@ -88,6 +88,8 @@ const NVME_PRP = eventId("nvme.prp");
 const NVME_SGL = eventId("nvme.sgl");
 const NVME_UNMAP = eventId("nvme.unmap");
 
+const DMA_VEC_BYTES = 16;
+
 /** Index of PRP1 and PRP2 in `nvme.prp`. */
 const PRP1_INDEX = -1;
 const PRP2_INDEX = -2;
@@ -463,7 +465,7 @@ export abstract class DataMapper {
 
   /** Allocates the list of metadata descriptors; null when there is no memory. */
   protected takeMetadataList(iod: Iod, entries: number): PoolBlock | null {
-    const list = takeDescriptor(this.events, iod.pools.small, this.metadataRule, entries);
+    const list = this.#takeBlock(iod.pools.small, this.metadataRule, entries);
     if (list !== null) iod.setMetadataList(list);
     return list;
   }
@@ -493,7 +495,7 @@ export abstract class DataMapper {
    * @param entries How many entries there are for it and the lists after it.
    */
   #takeList(iod: Iod, pool: DescriptorPool, rule: string, entries: number): PoolBlock | null {
-    const block = takeDescriptor(this.events, pool, rule, entries);
+    const block = this.#takeBlock(pool, rule, entries);
     if (block !== null) iod.descriptors[iod.nrDescriptors++] = block;
     return block;
   }
@@ -511,14 +513,34 @@ export abstract class DataMapper {
       const block = iod.descriptors[index]!;
       // SGLs have one list; a page of PRPs says in its last entry where the next one is.
       const next = index + 1 < count ? this.readPrp(block.phys, PRPS_PER_PAGE - 1) : dma;
-      returnDescriptor(this.events, pool, block, dma);
+      this.#freeBlock(pool, block, dma);
       dma = next;
     }
     iod.nrDescriptors = 0;
   }
 
   protected freeMetadataList(iod: Iod): void {
-    returnDescriptor(this.events, iod.pools.small, iod.metaDescriptor!, iod.metaDma);
+    this.#freeBlock(iod.pools.small, iod.metaDescriptor!, iod.metaDma);
+  }
+
+  /**
+   * Allocates a block and counts what the request costs. Null when there is none.
+   *
+   * @param rule The rule that chose the pool.
+   * @param entries How many entries it was chosen for.
+   */
+  #takeBlock(pool: DescriptorPool, rule: string, entries: number): PoolBlock | null {
+    const block = pool.alloc();
+    if (block !== null && this.events.tick(MEM_ALLOC)) {
+      this.events.emit(MEM_ALLOC, costOf(pool), { rule, inputs: { entries } });
+    }
+    return block;
+  }
+
+  /** Frees a block by the DMA address that the command has for it. */
+  #freeBlock(pool: DescriptorPool, block: PoolBlock, dma: DmaAddr): void {
+    pool.free(block, dma);
+    if (this.events.tick(MEM_FREE)) this.events.emit(MEM_FREE, costOf(pool));
   }
 }
 
@@ -538,17 +560,14 @@ export class TwoStepMapper extends DataMapper {
   protected readonly metadataRule = "nvme.3";
   readonly #blk: BlkDma;
   readonly #metadataIter = new BlkDmaIter();
-  readonly #vecs: DmaVecSource;
+  readonly #vecs: MemoryPool<DmaVecs>;
 
-  constructor(
-    machine: Machine,
-    dev: DmaDevice,
-    settings: FormatSettings,
-    vecs: DmaVecSource = dmaVecPool(machine),
-  ) {
+  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings) {
     super(machine, dev, settings);
     this.#blk = new BlkDma(machine);
-    this.#vecs = vecs;
+    const why = { rule: "nvme.2.3", inputs: { room: MAX_SEGMENTS } };
+    const vecs = () => new DmaVecs(MAX_SEGMENTS);
+    this.#vecs = new MemoryPool(machine, "dma_vecs", MAX_SEGMENTS * DMA_VEC_BYTES, vecs, why);
   }
 
   protected mapData(iod: Iod, request: NvmeRequest): BlkStatus {
@@ -586,10 +605,7 @@ export class TwoStepMapper extends DataMapper {
     else if (iter.kind === "thru_host_bridge") iod.flags |= DATA_MMIO;
 
     const coalesced = this.#blk.coalesce(iod.dmaState);
-    if (coalesced) {
-      request.iovaStart = iod.dmaState.addr;
-      request.iovaSizeBytes = iod.dmaState.sizeBytes;
-    }
+    if (coalesced) this.noteRange(request, iod.dmaState.addr, iod.dmaState.sizeBytes);
     const segments = coalesced ? 1 : request.nrPhysSegments;
     const averageBytes = avgSegSize(request.payloadBytes, segments);
     const sgl = prefersSgl(use, averageBytes, this.settings.sglThresholdBytes);
@@ -972,15 +988,6 @@ function firstPhys(request: NvmeRequest): PhysAddr {
   return request.specialPayload === null ? request.bios[0]!.firstPhys : request.specialPayload.phys;
 }
 
-const DMA_VEC_BYTES = 16;
-
-/** Where arrays of saved mappings come from. */
-export interface DmaVecSource {
-  /** An array, or null when there is none. */
-  take(): DmaVecs | null;
-  put(vecs: DmaVecs): void;
-}
-
 /** A memory pool of things of one size: used ones are used again, so that a busy queue makes no garbage. */
 export class MemoryPool<T> {
   readonly #free: T[] = [];
@@ -1016,13 +1023,6 @@ export class MemoryPool<T> {
     this.#free.push(item);
     if (events.tick(MEM_FREE)) events.emit(MEM_FREE, this.#cost);
   }
-}
-
-/** Arrays with room for the mappings of one request, which has so many segments at most. */
-function dmaVecPool(machine: Machine): DmaVecSource {
-  const why = { rule: "nvme.2.3", inputs: { room: MAX_SEGMENTS } };
-  const sizeBytes = MAX_SEGMENTS * DMA_VEC_BYTES;
-  return new MemoryPool(machine, "dma_vecs", sizeBytes, () => new DmaVecs(MAX_SEGMENTS), why);
 }
 
 /** The pools of each node, made when the first queue of that node is. @see rules/nvme.md 1 */
@@ -1067,36 +1067,6 @@ export class NodePools {
   destroy(): void {
     for (const pool of this.#all) pool.destroy();
   }
-}
-
-/**
- * Allocates a block and counts what the request costs. Null when there is none.
- *
- * @param rule The rule that chose the pool.
- * @param entries How many entries it was chosen for.
- */
-function takeDescriptor(
-  events: EventStream,
-  pool: DescriptorPool,
-  rule: string,
-  entries: number,
-): PoolBlock | null {
-  const block = pool.alloc();
-  if (block !== null && events.tick(MEM_ALLOC)) {
-    events.emit(MEM_ALLOC, costOf(pool), { rule, inputs: { entries } });
-  }
-  return block;
-}
-
-/** Frees a block by the DMA address that the command has for it. */
-function returnDescriptor(
-  events: EventStream,
-  pool: DescriptorPool,
-  block: PoolBlock,
-  dma: DmaAddr,
-): void {
-  pool.free(block, dma);
-  if (events.tick(MEM_FREE)) events.emit(MEM_FREE, costOf(pool));
 }
 
 function costOf({ blockSizeBytes }: DescriptorPool): EventFields<"mem.alloc"> {

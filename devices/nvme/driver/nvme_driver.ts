@@ -26,13 +26,7 @@ import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { ADMIN_TIMEOUT_NS, CommandTimeouts, ControllerLife } from "./controller_life.ts";
 import type { ControllerMemoryBar } from "./controller_memory.ts";
-import {
-  type DataMapper,
-  type DmaVecSource,
-  type FormatSettings,
-  NodePools,
-  TwoStepMapper,
-} from "./map_data.ts";
+import { type DataMapper, type FormatSettings, NodePools, TwoStepMapper } from "./map_data.ts";
 import { adminLimits, type ControllerFacts, ioLimits, type NamespaceFacts } from "./nvme_limits.ts";
 import { HOST_STATUS } from "./protocol.ts";
 import { type CompletionTaker, type QueuePair, QueueSet, RequestFifo } from "./queues.ts";
@@ -91,8 +85,6 @@ export interface NvmeDriverOptions {
   readonly controllerMemory?: ControllerMemoryBar | null;
   /** Descriptor pools to use instead of the driver's own. */
   readonly pools?: DescriptorPools;
-  /** Where arrays of saved mappings come from instead of the driver's own pool. */
-  readonly dmaVecs?: DmaVecSource;
 }
 
 export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CompletionTaker {
@@ -102,6 +94,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   readonly format: FormatSettings;
   /** Keep each command with its lists after its completion. */
   keepCommands = true;
+  /** What Identify Namespace said; null before bring-up and for a controller without one. */
+  namespace: NamespaceFacts | null = null;
   readonly queues = new QueueSet();
   /** Where requests take descriptor lists from. */
   readonly pools: NodePools;
@@ -117,7 +111,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   readonly #dispatch = new RequestFifo();
   readonly #batches: (readonly NvmeRequest[])[] = [];
   readonly #archive = new CommandArchive();
-  #namespace: NamespaceFacts | null = null;
   #adminLimits: QueueLimits | null = null;
   #ioLimits: QueueLimits | null = null;
   /** Commands completed so far: progress, for requests that wait for resources. */
@@ -138,7 +131,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     this.life = new ControllerLife(this);
     this.#mapper = machine.kernel.nvme_scatterlists
       ? new ScatterlistMapper(machine, dev, this.format)
-      : new TwoStepMapper(machine, dev, this.format, options.dmaVecs);
+      : new TwoStepMapper(machine, dev, this.format);
     this.scheduler = (options.scheduler ?? "none") === "none" ? null : new ScheduledDispatch(this);
     machine.auditors.push(() => this.#audit());
   }
@@ -146,11 +139,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   /** What Identify Controller said, of a driver that is up. */
   get controller(): ControllerFacts {
     return this.#controller!;
-  }
-
-  /** What Identify Namespace said; null before bring-up and for a controller without one. */
-  get namespace(): NamespaceFacts | null {
-    return this.#namespace;
   }
 
   /** Limits of the I/O queues. */
@@ -178,47 +166,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
     return this.queues.all.flatMap((queue) => queue.sent().map(({ request }) => request!.id));
   }
 
-  /**
-   * Brings the controller up: admin queue, identify, I/O queues, namespace.
-   *
-   * @throws {KernelError} ENODEV, EIO or ENOMEM, from the controller or the machine.
-   * @see rules/nvme.md 5
-   */
-  bringUp(): void {
-    const namespace = this.life.probe();
-    if (namespace !== null) this.setNamespace(namespace);
-    this.life.begin();
-  }
-
-  /**
-   * Resets the controller: it is stopped, what it has not completed is cancelled and unmapped, and
-   * it is brought up again. Requests that came meanwhile, and those that may be tried again, follow.
-   *
-   * @throws {KernelError} ENODEV when it is dead or gone, EIO when it does not come up again.
-   */
-  reset(): void {
-    this.life.reset("asked");
-  }
-
-  /**
-   * The controller has been pulled: every request ends, and everything that the driver holds goes
-   * back. What is left mapped then, the checker reports.
-   *
-   * @throws {KernelError} ENODEV when it was pulled before.
-   */
-  remove(): void {
-    this.life.remove();
-  }
-
-  /**
-   * States what a controller can, without asking one. For conformance runs, which have requests but
-   * no controller; `bringUp` finds out by itself.
-   */
-  assumeController(controller: ControllerFacts, namespace: NamespaceFacts): void {
-    this.setController(controller);
-    this.setNamespace(namespace);
-  }
-
   /** Takes what Identify Controller said. */
   setController(controller: ControllerFacts): void {
     this.#controller = controller;
@@ -229,7 +176,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
 
   /** Uses a namespace from here on: its limits are those of the I/O queues. */
   setNamespace(namespace: NamespaceFacts): void {
-    this.#namespace = namespace;
+    this.namespace = namespace;
     this.#ioLimits = ioLimits(
       this.machine,
       this.dev,
@@ -245,7 +192,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
 
   /** The number of the request that a command in flight serves, or null. */
   requestOf(queueId: number, commandId: number): number | null {
-    return this.queues.requestOf(queueId, commandId)?.request ?? null;
+    return this.queues.get(queueId)?.requestOf(commandId)?.request ?? null;
   }
 
   /** Queues a request: one host activity that prepares it and rings the doorbell. */
@@ -381,7 +328,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   #refuse(request: NvmeRequest): void {
     const { life: { state }, queues } = this;
     if (state === "resetting") {
-      this.life.hold(request);
+      this.life.held.push(request);
       return;
     }
     if (request.queue > queues.ioCount && queues.ioCount > 0 && state === "live") {

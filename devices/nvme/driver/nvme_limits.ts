@@ -54,29 +54,25 @@ function hardwareLimit(
   machine: Machine,
   dev: DmaDevice,
   mdtsBytes: Bytes,
-): { readonly sectors: number; readonly reason: LimitReason } {
+): LimitReason {
   const mappingBytes = machine.dma.dmaOptMappingSize(dev);
   let bytes = Math.min(MAX_TRANSFER_BYTES, mappingBytes);
   if (mdtsBytes !== 0) bytes = Math.min(bytes, mdtsBytes);
-  const sectors = Math.floor(bytes / SECTOR_SIZE_BYTES);
   const setBy = bytes === mdtsBytes
     ? "controller"
     : bytes === mappingBytes
     ? "dma_mapping"
     : "driver";
   return {
-    sectors,
-    reason: {
-      limit: "maxHwSectors",
-      value: sectors,
-      rule: "nvme.1.1",
-      inputs: {
-        set_by: setBy,
-        driver_bytes: MAX_TRANSFER_BYTES,
-        optimal_mapping_bytes: mappingBytes,
-        mdts_bytes: mdtsBytes,
-        ...mappingSizeInputs(machine, dev),
-      },
+    limit: "maxHwSectors",
+    value: Math.floor(bytes / SECTOR_SIZE_BYTES),
+    rule: "nvme.1.1",
+    inputs: {
+      set_by: setBy,
+      driver_bytes: MAX_TRANSFER_BYTES,
+      optimal_mapping_bytes: mappingBytes,
+      mdts_bytes: mdtsBytes,
+      ...mappingSizeInputs(machine, dev),
     },
   };
 }
@@ -86,10 +82,16 @@ function listEntriesOf({ kernel }: Machine): number {
   return kernel.nvme_scatterlists ? SCATTER_TABLE_ENTRIES : MAX_SEGMENTS;
 }
 
-/** Data segments of one command: what its list holds, and no more than the bytes could need. */
-function segmentLimit(maxHwSectors: number, maxSegments: number): number {
+/** What every queue of a driver has; data segments are no more than the bytes could need. */
+function driverLimits(machine: Machine, maxHwSectors: number) {
   const pages = maxHwSectors / (PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES);
-  return Math.floor(Math.min(maxSegments, pages + 1));
+  return {
+    maxHwSectors,
+    maxSegments: Math.floor(Math.min(listEntriesOf(machine), pages + 1)),
+    maxSegmentSizeBytes: ALL_ONES_32,
+    segBoundaryMask: ALL_ONES_32,
+    dmaAlignmentMask: 3,
+  };
 }
 
 /** A limit that the driver sets the same for every controller. */
@@ -116,14 +118,10 @@ export function adminLimits(machine: Machine, dev: DmaDevice, mdtsBytes: Bytes):
   const hardware = hardwareLimit(machine, dev, mdtsBytes);
   return derive(
     {
-      maxHwSectors: hardware.sectors,
-      maxSegments: segmentLimit(hardware.sectors, listEntriesOf(machine)),
-      maxSegmentSizeBytes: ALL_ONES_32,
-      segBoundaryMask: ALL_ONES_32,
+      ...driverLimits(machine, hardware.value),
       virtBoundaryMask: CTRL_PAGE_BYTES - 1,
-      dmaAlignmentMask: 3,
       maxIntegritySegments: 1,
-      reasons: [hardware.reason],
+      reasons: [hardware],
     },
     machine,
     dev.name,
@@ -141,16 +139,17 @@ export function ioLimits(
   namespace: NamespaceFacts,
   maxUserSectors = 0,
 ): QueueLimits {
-  const { sectors, reason } = hardwareLimit(machine, dev, facts.mdtsBytes);
+  const hardware = hardwareLimit(machine, dev, facts.mdtsBytes);
+  const common = driverLimits(machine, hardware.value);
+  const { maxHwSectors, maxSegments } = common;
   const listEntries = listEntriesOf(machine);
-  const maxSegments = segmentLimit(sectors, listEntries);
   const meetsOnPages = !facts.sgl || machine.kernel.virt_boundary_with_sgl;
   const virtBoundaryMask = meetsOnPages ? CTRL_PAGE_BYTES - 1 : 0;
   const maxIntegritySegments = facts.metadataSgl ? MAX_METADATA_SEGMENTS : 1;
   const block = namespace.blockSizeBytes;
   const chunkSectors = (namespace.boundaryBlocks * block) / SECTOR_SIZE_BYTES;
   const reasons: LimitReason[] = [
-    reason,
+    hardware,
     {
       limit: "maxSegments",
       value: maxSegments,
@@ -158,7 +157,7 @@ export function ioLimits(
       inputs: {
         set_by: maxSegments === listEntries ? "driver" : "max_transfer",
         list_entries: listEntries,
-        hardware_sectors: sectors,
+        hardware_sectors: maxHwSectors,
       },
     },
     {
@@ -197,21 +196,17 @@ export function ioLimits(
   }
   return derive(
     {
+      ...common,
       logicalBlockSizeBytes: block,
-      maxHwSectors: sectors,
       maxUserSectors,
-      maxSegments,
-      maxSegmentSizeBytes: ALL_ONES_32,
-      segBoundaryMask: ALL_ONES_32,
       virtBoundaryMask,
-      dmaAlignmentMask: 3,
       chunkSectors,
       maxIntegritySegments,
       metadataBytes: namespace.metadataBytes,
       maxDiscardSegments: MAX_DISCARD_RANGES,
       maxDiscardSectors: facts.discard ? ALL_ONES_32 : 0,
       discardGranularityBytes: block,
-      maxWriteZeroesSectors: facts.writeZeroes ? sectors : 0,
+      maxWriteZeroesSectors: facts.writeZeroes ? maxHwSectors : 0,
       p2pdma: dev.ownOps ? 0 : 1,
       reasons,
     },

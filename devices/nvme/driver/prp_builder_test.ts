@@ -1,4 +1,12 @@
-import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "@dmalab/runtime";
+import {
+  ArmedInjection,
+  BLK_STS,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  INJECTION,
+  MIB,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
 import type { DescriptorPool, PoolBlock } from "@dmalab/runtime/dma";
 import type { QuirkName } from "@dmalab/runtime/kernels";
@@ -172,10 +180,8 @@ Deno.test("non-coherent pieces are saved and unmapped one by one (nvme.md ch. 1-
 });
 
 Deno.test("without an array for the first mapping that is undone, and nothing else (nvme.md 2.3)", () => {
-  const rig = new DriverRig({
-    device: { coherent: false },
-    driver: { dmaVecs: { take: () => null, put: () => {} } },
-  });
+  const rig = new DriverRig({ device: { coherent: false } });
+  rig.machine.armInjection(new ArmedInjection(INJECTION.mempool_alloc, 1));
   const { request, iod } = rig.request(pages(3));
   const calls = rig.watchCalls();
   assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);

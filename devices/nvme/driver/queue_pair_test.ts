@@ -38,7 +38,7 @@ Deno.test("each write of a ring's memory is reported with its place and size (NV
   const values = shadows!.dma[0];
   assertEquals(written.slice(-2), [[sq.physOf(0), 64], [values + 8, 4]]);
   written.length = 0;
-  rig.driver.reset();
+  rig.driver.life.reset();
   const entries = Array.from({ length: 80 }, (_, slot) => [cq.physOf(slot * 16), 16]);
   const places = new Set(entries.map(([phys]) => phys));
   const cleared = written.filter(([phys, bytes]) => bytes === 16 && places.has(phys as PhysAddr));
@@ -147,7 +147,7 @@ Deno.test("no timer runs for a disk without commands, or for one that is gone", 
   rig.run();
   assertEquals(rig.machine.clock.pendingTimers, 1);
   rig.controller.unplug();
-  rig.driver.remove();
+  rig.driver.life.remove();
   rig.run();
   assertEquals(rig.machine.clock.pendingTimers, 0);
 });

@@ -45,7 +45,7 @@ export interface CommandWatch {
   start(): void;
 }
 
-export interface QueuePairOptions {
+interface QueuePairOptions {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   readonly registers: NvmeRegisterPort;
@@ -733,9 +733,5 @@ export class QueueSet {
    */
   ofCpu(cpu: number): number {
     return 1 + cpu % Math.max(1, this.#interrupting);
-  }
-
-  requestOf(queueId: number, commandId: number): NvmeRequest | null {
-    return this.#queues[queueId]?.requestOf(commandId) ?? null;
   }
 }

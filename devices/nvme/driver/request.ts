@@ -379,7 +379,7 @@ function lastBlock({ bytes, limits }: NvmeRequest): number {
 }
 
 /** One page, or part of a page, of PRP entries. */
-export interface PrpListPage {
+interface PrpListPage {
   readonly dma: DmaAddr;
   /** As the device reads them: the last of a full page that is followed by another leads there. */
   readonly entries: readonly DmaAddr[];
@@ -495,7 +495,6 @@ function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
 }
 
 function readSglList(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
-  if (iod.nrDescriptors === 0) return [];
   const { phys } = iod.descriptors[0]!;
   return readDescriptors(phys, iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES, memory);
 }

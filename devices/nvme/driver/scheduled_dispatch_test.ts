@@ -145,7 +145,7 @@ Deno.test("a reset that brings fewer queues back: what waited for a queue that i
   // Two hits for each queue that is made: the second queue is refused.
   const fault = new ArmedInjection(INJECTION["queue.create"], 3, 3);
   rig.machine.armInjection(fault);
-  rig.driver.reset();
+  rig.driver.life.reset();
   rig.machine.disarmFault(fault);
   rig.run();
   assertEquals([rig.disk.queueCount, ios.map(({ status }) => status)], [1, ["OK", "OK"]]);

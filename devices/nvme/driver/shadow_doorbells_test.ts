@@ -86,7 +86,7 @@ Deno.test("a reset at any moment begins with empty doorbells on both sides", () 
     const rig = new DriverRig({ shadowDoorbells: true, depth: 4, iommu: { mode: "strict" } });
     const ios = submit(rig, 8);
     for (let count = 0; count < moment; count++) rig.machine.runNextActivity();
-    rig.driver.reset();
+    rig.driver.life.reset();
     rig.run();
     assertEquals(ios.map((io) => io.status), new Array(8).fill("OK"), `reset after ${moment}`);
     assert(rig.driver.queues.io.every(({ shadows }) => shadows !== null));
@@ -100,12 +100,12 @@ Deno.test("the buffers are freed when the disk is pulled, or when the controller
   const rig = new DriverRig({ shadowDoorbells: true, iommu: { mode: "strict" } });
   const reports = rig.record(() => {
     rig.controller.unplug();
-    rig.driver.remove();
+    rig.driver.life.remove();
   }, ["dma.report"]);
   assertEquals(reports, []);
   const refused = new DriverRig({ shadowDoorbells: true });
   const { admin } = refusing(refused);
-  refused.driver.reset();
+  refused.driver.life.reset();
   assertEquals([admin(), refused.driver.queues.io[0]!.shadows], [1, null]);
   const counts = rung(refused, () => {
     submit(refused, 2);

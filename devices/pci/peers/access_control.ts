@@ -14,7 +14,7 @@ export const ACS_SERVICES = [
 export type AcsService = (typeof ACS_SERVICES)[number];
 
 /** Whether a function has the capability. `unknown` is what a listing taken without rights says. */
-export type AcsPresence = "present" | "absent" | "unknown";
+type AcsPresence = "present" | "absent" | "unknown";
 
 /** A function's capability: what it can do, and what of it is switched on. */
 export interface AcsCapability {
@@ -59,10 +59,11 @@ export function isAcsService(name: string): name is AcsService {
 }
 
 /**
- * Whether a function with this capability redirects peer traffic, in the kernel's eyes.
+ * Services that redirect peer traffic, in the kernel's eyes, and that the boot parameter switches off.
  * @see rules/p2p.md 9.4, "ACS redirect"
  */
-export function redirects({ enabled }: AcsCapability): boolean {
-  return enabled.size > 0 && (enabled.has("request_redirect") ||
-    enabled.has("completion_redirect") || enabled.has("egress_control"));
-}
+export const REDIRECTION: readonly AcsService[] = [
+  "request_redirect",
+  "completion_redirect",
+  "egress_control",
+];

@@ -9,7 +9,7 @@ import type { PciFunction } from "../pci_function.ts";
 import type { PciTopology } from "../topology.ts";
 
 /** Peer memory is used or not, and if only one device's will do, whose. */
-export interface PeerChoice {
+interface PeerChoice {
   readonly enabled: boolean;
   readonly provider: PciFunction | null;
 }

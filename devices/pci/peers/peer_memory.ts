@@ -56,14 +56,16 @@ export class PeerMemory {
 
   /** Splits one allocation into its pages, each to be freed by itself. */
   split(phys: PhysAddr): readonly PhysAddr[] {
-    const sizeBytes = this.takenAt(phys);
-    invariant(sizeBytes % PAGE_SIZE_BYTES === 0, "Peer memory is split inside a page");
-    const pages: PhysAddr[] = [];
-    for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
-      this.#taken.set((phys + at) as PhysAddr, PAGE_SIZE_BYTES);
-      pages.push((phys + at) as PhysAddr);
-    }
+    const pages = this.pagesAt(phys);
+    for (const page of pages) this.#taken.set(page, PAGE_SIZE_BYTES);
     return pages;
+  }
+
+  /** The pages of the allocation at an address; none when none begins there. */
+  pagesAt(phys: PhysAddr): readonly PhysAddr[] {
+    const length = this.takenAt(phys) / PAGE_SIZE_BYTES;
+    invariant(Number.isInteger(length), "An allocation of peer memory ends inside a page");
+    return Array.from({ length }, (_, page) => phys + page * PAGE_SIZE_BYTES as PhysAddr);
   }
 
   /** The size of the allocation at an address, in whole pages; 0 when none begins there. */

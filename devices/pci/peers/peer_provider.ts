@@ -16,7 +16,7 @@ import type { PeerMemory } from "./peer_memory.ts";
 import type { PeerRoute } from "./route.ts";
 
 /** A part of a BAR that has pages, so that requests can be made of it. */
-export interface LentRange {
+interface LentRange {
   readonly bar: Bar;
   readonly basePhys: PhysAddr;
   readonly sizeBytes: Bytes;
@@ -35,7 +35,7 @@ export interface BarProvider {
  * with such memory, and found by `find` only in the second. `unbinding`: the driver is leaving and
  * waits for the last page. `unbound`: it has left.
  */
-export type ProviderState = EventFields<"p2p.provider">["state"];
+type ProviderState = EventFields<"p2p.provider">["state"];
 
 /** What a user's program has mapped: each page is held by itself. */
 export interface UserMapping {

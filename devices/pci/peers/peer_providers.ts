@@ -38,7 +38,7 @@ function mappedCost(sizeBytes: Bytes): Bytes {
 }
 
 /** How a user's program asks for memory through the provider's file. */
-export interface UserMapRequest {
+interface UserMapRequest {
   readonly sizeBytes: Bytes;
   readonly offsetBytes?: Bytes;
   readonly isPrivate?: boolean;
@@ -217,14 +217,7 @@ export class PeerProviders {
 
   #give(provider: PeerProvider, phys: PhysAddr): void {
     const { checker } = this.#machine;
-    if (checker !== null) {
-      const count = Math.ceil(provider.pool!.takenAt(phys) / PAGE_SIZE_BYTES);
-      const pages = Array.from(
-        { length: count },
-        (_, page) => phys + page * PAGE_SIZE_BYTES as PhysAddr,
-      );
-      checker.memory.freed(pages, PAGE_SIZE_BYTES);
-    }
+    checker?.memory.freed(provider.pool!.pagesAt(phys), PAGE_SIZE_BYTES);
     provider.give(phys);
   }
 

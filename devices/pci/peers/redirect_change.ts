@@ -3,14 +3,14 @@
  *
  * @see rules/p2p.md 9.4
  */
-import { acsPresent, type AcsService } from "./access_control.ts";
+import { acsPresent, REDIRECTION } from "./access_control.ts";
 import type { CpuIdentity } from "../host_bridge.ts";
 import { iommuGroups, type PciIommuGroup } from "../iommu_groups.ts";
 import type { PciFunction } from "../pci_function.ts";
 import { findRoute, type PeerRoute } from "./route.ts";
 
 /** Switching redirection off on all functions of a route that have it on: no fewer will do. */
-export interface RedirectChange {
+interface RedirectChange {
   /** By address. */
   readonly functions: readonly PciFunction[];
   /** What a kernel is started with: `pci=disable_acs_redir=0000:03:08.0;0000:03:10.0`. */
@@ -21,13 +21,6 @@ export interface RedirectChange {
   /** … and as they would be. */
   readonly groupsAfter: readonly PciIommuGroup[];
 }
-
-/** What counts as redirection, and what the boot parameter switches off. */
-const REDIRECTION: readonly AcsService[] = [
-  "request_redirect",
-  "completion_redirect",
-  "egress_control",
-];
 
 /**
  * The smallest change that lets a route stay below its common bridge.

@@ -19,33 +19,24 @@ export type PathNode = PciFunction | HostBridge;
 
 const NONE: readonly PciFunction[] = [];
 
-/** What was found out about the way from a client to a provider. */
-interface RouteFacts {
-  /** Steps from the provider up and down again to the client. */
-  readonly distance: number;
-  readonly mapType: Exclude<PeerMapType, "none">;
-  /** The function both chains meet at; null when they meet in a host bridge or above it. */
-  readonly commonBridge: PciFunction | null;
-  /** The functions on the path that redirect peer traffic upwards, provider's side first. */
-  readonly redirecting: readonly PciFunction[];
-  /** What the host-bridge check said; null when it was not consulted. */
-  readonly check: HostBridgeCheck | null;
-}
-
 /** A worked-out route from a client to a provider of memory. */
-export class PeerRoute implements RouteFacts {
-  readonly distance: number;
-  readonly mapType: Exclude<PeerMapType, "none">;
-  readonly commonBridge: PciFunction | null;
-  readonly redirecting: readonly PciFunction[];
-  readonly check: HostBridgeCheck | null;
+export class PeerRoute {
+  constructor(
+    readonly provider: PciFunction,
+    readonly client: PciFunction,
+    /** Steps from the provider up and down again to the client. */
+    readonly distance: number,
+    /** The function both chains meet at; null when they meet in a host bridge or above it. */
+    readonly commonBridge: PciFunction | null,
+    /** The functions on the path that redirect peer traffic upwards, provider's side first. */
+    readonly redirecting: readonly PciFunction[],
+    /** What the host-bridge check said; null when it was not consulted. */
+    readonly check: HostBridgeCheck | null,
+  ) {}
 
-  constructor(readonly provider: PciFunction, readonly client: PciFunction, facts: RouteFacts) {
-    this.distance = facts.distance;
-    this.mapType = facts.mapType;
-    this.commonBridge = facts.commonBridge;
-    this.redirecting = facts.redirecting;
-    this.check = facts.check;
+  get mapType(): Exclude<PeerMapType, "none"> {
+    if (this.check === null) return "bus_addr";
+    return this.check.passes ? "thru_host_bridge" : "not_supported";
   }
 
   /** Everything on the way from the provider to the client. */
@@ -103,24 +94,9 @@ export function findRoute(
     const check = redirecting === null
       ? null
       : checkHostBridges(cpu, provider.hostBridge, client.hostBridge);
-    return new PeerRoute(provider, client, {
-      distance: up + down,
-      mapType: check === null ? "bus_addr" : throughHostBridge(check),
-      commonBridge: node,
-      redirecting: redirecting ?? NONE,
-      check,
-    });
+    return new PeerRoute(provider, client, up + down, node, redirecting ?? NONE, check);
   }
+  const distance = providerChain.length + clientChain.length;
   const check = checkHostBridges(cpu, provider.hostBridge, client.hostBridge);
-  return new PeerRoute(provider, client, {
-    distance: providerChain.length + clientChain.length,
-    mapType: throughHostBridge(check),
-    commonBridge: null,
-    redirecting: NONE,
-    check,
-  });
-}
-
-function throughHostBridge({ passes }: HostBridgeCheck): "thru_host_bridge" | "not_supported" {
-  return passes ? "thru_host_bridge" : "not_supported";
+  return new PeerRoute(provider, client, distance, null, NONE, check);
 }

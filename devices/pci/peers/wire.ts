@@ -40,7 +40,7 @@ const TO_ROOT = -1;
 const LOST = -2;
 
 /** A BAR as the wires know it. */
-export interface BarWindow {
+interface BarWindow {
   readonly func: PciFunction;
   readonly busStart: number;
   readonly busEnd: number;
@@ -48,13 +48,13 @@ export interface BarWindow {
 }
 
 /** What moves: a request, or the answer to a read. */
-export type TlpKind = EventFields<"pci.tlp">["kind"];
+type TlpKind = EventFields<"pci.tlp">["kind"];
 
 export class Wire {
   readonly #events: EventStream;
   readonly #cpu: CpuIdentity;
   readonly #windows: readonly BarWindow[];
-  readonly #byBridge = new Map<HostBridge, BarWindow[]>();
+  readonly #byBridge: ReadonlyMap<HostBridge, readonly BarWindow[]>;
   /** No BAR lies outside of these, on any bus and in physical memory. */
   #busLow = Infinity;
   #busHigh = 0;
@@ -76,9 +76,6 @@ export class Wire {
         const busStart = basePhys + hostBridge.busOffset;
         const window = { func, busStart, busEnd: busStart + sizeBytes, basePhys };
         windows.push(window);
-        const known = this.#byBridge.get(hostBridge);
-        if (known === undefined) this.#byBridge.set(hostBridge, [window]);
-        else known.push(window);
         this.#busLow = Math.min(this.#busLow, busStart);
         this.#busHigh = Math.max(this.#busHigh, window.busEnd);
         this.#physLow = Math.min(this.#physLow, basePhys);
@@ -86,6 +83,7 @@ export class Wire {
       }
     }
     this.#windows = windows;
+    this.#byBridge = Map.groupBy(windows, ({ func }) => func.hostBridge);
   }
 
   /** Whether any bus has a BAR near an address: false is certain, and found out at once. */

@@ -24,9 +24,8 @@ export class DirtyTracker {
     const { detached, dev, machine, port } = this.driver;
     if (detached) throw new KernelError("ENOTCONN", `${dev.name} is detached`);
     const { events } = machine;
-    const outer = events.context.enterDevice(dev.name);
-    const pages: DmaAddr[] = [];
-    try {
+    return events.context.asDevice(dev.name, () => {
+      const pages: DmaAddr[] = [];
       for (let more = true; more;) {
         const part = port.report(this.buffer.key!);
         if (part === null) {
@@ -36,10 +35,8 @@ export class DirtyTracker {
         more = part.more;
         if (events.tick(DIRTY)) events.emit(DIRTY, { records: part.records, more });
       }
-    } finally {
-      events.context.leaveDevice(outer);
-    }
-    return pages;
+      return pages;
+    });
   }
 
   stop(): void {

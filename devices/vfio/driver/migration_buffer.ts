@@ -19,9 +19,6 @@ export const PAGE_ENTRY_BYTES = 8;
 /** The state of the two-step API, which each buffer has in itself. */
 const IOVA_STATE_BYTES = 16;
 
-/** Which way the bytes go; `none` is for headers, which the device never sees. */
-export type BufferDirection = DirectionWord | null;
-
 export class MigrationBuffer {
   readonly pages: PhysAddr[] = [];
   readonly state = new DmaIovaState();
@@ -55,7 +52,8 @@ export class MigrationBuffer {
     return this.pages.length * this.pageBytes;
   }
 
-  get direction(): BufferDirection {
+  /** Which way the bytes go; null for headers, which the device never sees. */
+  get direction(): DirectionWord | null {
     return this.dir === null ? null : directionWord(this.dir);
   }
 

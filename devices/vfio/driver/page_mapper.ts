@@ -13,7 +13,7 @@ import {
   type Machine,
   type PhysAddr,
 } from "@dmalab/runtime";
-import type { DmaDevice, DmaDirection } from "@dmalab/runtime/dma";
+import type { DmaDevice, DmaDirection, Scatterlist } from "@dmalab/runtime/dma";
 import type { KeyMailbox } from "./key_mailbox.ts";
 import type { MigrationBuffer } from "./migration_buffer.ts";
 
@@ -53,68 +53,53 @@ export class PageMapper {
    * @returns 0, or a negative errno with nothing mapped.
    */
   register(registration: Registration): number {
-    const { buffer, mailbox, dir } = registration;
+    const { buffer, dir } = registration;
     const { dma, events } = this.#machine;
-    const outer = events.context.enterDevice(this.#dev.name);
-    let way: Way = "iova";
-    let error: number;
-    if (buffer.list !== null) {
-      way = "scatterlist";
-      error = this.#mapList(registration);
-    } else if (dma.dmaIovaTryAlloc(this.#dev, buffer.state, NO_PAGE, buffer.sizeBytes)) {
-      error = this.#linkAll(registration);
-    } else {
-      way = "single";
-      error = this.#mapAll(registration);
-    }
+    const error = buffer.list !== null
+      ? this.#mapList(registration, buffer.list)
+      : dma.dmaIovaTryAlloc(this.#dev, buffer.state, NO_PAGE, buffer.sizeBytes)
+      ? this.#linkAll(registration)
+      : this.#mapAll(registration);
     if (error === 0 && events.tick(REGISTER)) {
-      events.emit(REGISTER, {
-        buffer: buffer.id,
-        pages: buffer.npages,
-        dma: mailbox.entryAt(0),
-        rule: way,
-        dir: buffer.direction,
-      }, {
+      events.emit(REGISTER, this.#mappingOf(registration), {
         rule: RULE,
         inputs: {
-          range: way === "iova",
+          range: this.#wayOf(buffer) === "iova",
           translated: this.#dev.domain !== null,
           bytes: buffer.sizeBytes,
           direction: dir,
         },
       });
     }
-    events.context.leaveDevice(outer);
     return error;
   }
 
   /** Ends all mappings of a buffer. */
-  unregister({ buffer, mailbox, dir }: Registration): void {
+  unregister(registration: Registration): void {
+    const { buffer, dir } = registration;
     const { dma, events } = this.#machine;
     const dev = this.#dev;
-    const outer = events.context.enterDevice(dev.name);
-    const way: Way = buffer.list !== null
-      ? "scatterlist"
-      : dma.dmaUseIova(buffer.state)
-      ? "iova"
-      : "single";
     if (buffer.list !== null) dma.dmaUnmapSg(dev, buffer.list, dir);
-    else if (way === "iova") dma.dmaIovaDestroy(dev, buffer.state, buffer.sizeBytes, dir);
-    else this.#unmapBelow(buffer.npages, { buffer, mailbox, dir });
-    if (events.tick(UNREGISTER)) {
-      events.emit(UNREGISTER, {
-        buffer: buffer.id,
-        pages: buffer.npages,
-        dma: mailbox.entryAt(0),
-        rule: way,
-        dir: buffer.direction,
-      });
-    }
-    events.context.leaveDevice(outer);
+    else if (dma.dmaUseIova(buffer.state)) {
+      dma.dmaIovaDestroy(dev, buffer.state, buffer.sizeBytes, dir);
+    } else this.#unmapBelow(buffer.npages, registration);
+    if (events.tick(UNREGISTER)) events.emit(UNREGISTER, this.#mappingOf(registration));
+  }
+
+  #wayOf({ list, state }: MigrationBuffer): Way {
+    if (list !== null) return "scatterlist";
+    return this.#machine.dma.dmaUseIova(state) ? "iova" : "single";
+  }
+
+  /** What events say of a mapping. */
+  #mappingOf({ buffer, mailbox }: Registration) {
+    const { direction: dir, id, npages: pages } = buffer;
+    return { buffer: id, pages, dma: mailbox.entryAt(0), rule: this.#wayOf(buffer), dir };
   }
 
   /** One link for each page, and one sync for all of them. */
-  #linkAll({ buffer, mailbox, dir }: Registration): number {
+  #linkAll(registration: Registration): number {
+    const { buffer, mailbox, dir } = registration;
     const { dma } = this.#machine;
     const dev = this.#dev;
     const { pageBytes, pages, state } = buffer;
@@ -122,7 +107,7 @@ export class PageMapper {
       const offset = index * pageBytes;
       const error = dma.dmaIovaLink(dev, state, page, offset, pageBytes, dir);
       if (error !== 0) {
-        this.#undoLinks(index, { buffer, mailbox, dir }, error);
+        this.#undoLinks(index, registration, error);
         return error;
       }
       invariant(offset < buffer.sizeBytes, "A link lies behind its buffer");
@@ -151,13 +136,14 @@ export class PageMapper {
     dma.dmaIovaFree(dev, buffer.state);
   }
 
-  #mapAll({ buffer, mailbox, dir }: Registration): number {
+  #mapAll(registration: Registration): number {
+    const { buffer, mailbox, dir } = registration;
     const { dma } = this.#machine;
     for (const [index, page] of buffer.pages.entries()) {
       const address = dma.dmaMapPage(this.#dev, page, 0, buffer.pageBytes, dir);
       if (dma.dmaMappingError(this.#dev, address) !== 0) {
         this.#emitUnwind(index, buffer, "single", -ERRNO.ENOMEM);
-        this.#unmapBelow(index, { buffer, mailbox, dir });
+        this.#unmapBelow(index, registration);
         return -ERRNO.ENOMEM;
       }
       mailbox.setEntry(index, address);
@@ -174,9 +160,7 @@ export class PageMapper {
   }
 
   /** The whole list at once, and an entry for each page of its ranges. */
-  #mapList({ buffer, mailbox, dir }: Registration): number {
-    invariant(buffer.list !== null, "A buffer without a list is mapped as one");
-    const list = buffer.list!;
+  #mapList({ buffer, mailbox, dir }: Registration, list: Scatterlist): number {
     const error = this.#machine.dma.dmaMapSgtable(this.#dev, list, dir);
     if (error !== 0) return error;
     let index = 0;

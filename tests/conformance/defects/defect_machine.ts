@@ -77,7 +77,7 @@ export function defectHost(captured: DefectCase): DefectHost {
     maxSectorsKb: writtenMaxSectorsKb(captured),
   });
   host.controller.interrupt = host.driver;
-  host.driver.bringUp();
+  host.driver.life.probe();
   machine.markReady();
   return {
     ...host,

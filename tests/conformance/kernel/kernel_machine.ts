@@ -82,23 +82,21 @@ export function capturedMachine(
     sglThresholdBytes: config.sgl_threshold,
     maxSectorsKb: config.max_sectors_kb_set,
   });
-  captured.driver.assumeController(
-    {
-      mdtsBytes: mdtsExponent === 0 ? 0 : 4 * KIB * 2 ** mdtsExponent,
-      sgl,
-      metadataSgl,
-      discard: true,
-      writeZeroes: true,
-      volatileWriteCache: true,
-    },
-    {
-      nsid: 1,
-      blockCount: CAPACITY_BYTES / blockSizeBytes,
-      blockSizeBytes,
-      metadataBytes,
-      boundaryBlocks: 0,
-    },
-  );
+  captured.driver.setController({
+    mdtsBytes: mdtsExponent === 0 ? 0 : 4 * KIB * 2 ** mdtsExponent,
+    sgl,
+    metadataSgl,
+    discard: true,
+    writeZeroes: true,
+    volatileWriteCache: true,
+  });
+  captured.driver.setNamespace({
+    nsid: 1,
+    blockCount: CAPACITY_BYTES / blockSizeBytes,
+    blockSizeBytes,
+    metadataBytes,
+    boundaryBlocks: 0,
+  });
   return { ...captured, environment };
 }
 

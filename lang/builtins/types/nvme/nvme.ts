@@ -99,7 +99,7 @@ assert not io.done
 wait io
 assert io.status == OK and io.requests[0].retries == 1`,
     raises: ["ENODEV", "EIO"],
-    run: (_run, { disk }) => disk.driver.reset(),
+    run: (_run, { disk }) => disk.driver.life.reset(),
   }),
   method({
     name: "remove",
