@@ -21,19 +21,15 @@ const LINKED = 1 << MADE.LINK;
 const PIECEMEAL_SPAN_BYTES: Bytes = 64 * KIB;
 
 export class LinkRecords {
-  readonly #ledger: MappingRecords;
-
-  constructor(ledger: MappingRecords) {
-    this.#ledger = ledger;
-  }
+  constructor(private readonly ledger: MappingRecords) {}
 
   /**
    * Records a link, behind the last one where it fits.
    * @returns Whether it continues what no sync has handed over yet.
    */
   add({ attrs, dev, dir, dma, sizeBytes, state }: RangePart, phys: PhysAddr): boolean {
-    const { table, platform } = this.#ledger;
-    const device = this.#ledger.deviceOf(dev);
+    const { table, platform } = this.ledger;
+    const device = this.ledger.deviceOf(dev);
     const last = this.#lastOf(device, state);
     const continues = last !== NONE && table.end(last) === dma && table.has(last, MARK.UNSYNCED);
     if (
@@ -46,7 +42,7 @@ export class LinkRecords {
     }
     const alone = state.linkedBytes <= dev.domain.roundUp(sizeBytes);
     const spanBytes = continues || alone ? state.sizeBytes : PIECEMEAL_SPAN_BYTES;
-    const record = this.#ledger.add(device, MADE.LINK, dma, sizeBytes, spanBytes);
+    const record = this.ledger.add(device, MADE.LINK, dma, sizeBytes, spanBytes);
     table.describe(record, phys, dir, attrs);
     table.mark(record, MARK.UNSYNCED);
     state.lastLinkRecord = record;
@@ -64,7 +60,7 @@ export class LinkRecords {
     first: number,
     sizeBytes: Bytes,
   ): number {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     const last = this.#lastOf(device, state);
     const start = first - domain.offsetOf(first);
     const end = start + domain.roundUp(first + sizeBytes - start);
@@ -108,7 +104,7 @@ export class LinkRecords {
     first: number,
     sizeBytes: Bytes,
   ): number {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     const last = this.#lastOf(device, state);
     if (last !== NONE && table.dma[last]! <= first && first < table.end(last)) return last;
     return this.#firstFrom(device, domain, first, first + sizeBytes);
@@ -116,7 +112,7 @@ export class LinkRecords {
 
   /** The next link behind one, before `end`, or `NONE`. */
   nextIn(device: CheckedDevice, domain: IommuDomain, record: number, end: number): number {
-    return this.#firstFrom(device, domain, this.#ledger.table.end(record), end);
+    return this.#firstFrom(device, domain, this.ledger.table.end(record), end);
   }
 
   /** The statement that made the first link in a span, or null. */
@@ -128,17 +124,17 @@ export class LinkRecords {
     sizeBytes: Bytes,
   ): number | null {
     const record = this.firstIn(device, domain, state, first, sizeBytes);
-    return record === NONE ? null : this.#ledger.table.site(record);
+    return record === NONE ? null : this.ledger.table.site(record);
   }
 
   siteOfRange(state: DmaIovaState): number | null {
     const range = this.rangeOf(state);
-    return range === NONE ? null : this.#ledger.table.site(range);
+    return range === NONE ? null : this.ledger.table.site(range);
   }
 
   /** The record of the range that a state has; `NONE` where it has none, or none is kept. */
   rangeOf({ addr, rangeRecord }: DmaIovaState): number {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     const known = rangeRecord !== NONE && table.isLive(rangeRecord) &&
       table.madeBy(rangeRecord) === MADE.RANGE && table.dma[rangeRecord] === addr;
     return known ? rangeRecord : NONE;
@@ -146,7 +142,7 @@ export class LinkRecords {
 
   /** What is mapped at a span, whatever made it; a link that leaked when nothing else is. */
   occupant(device: CheckedDevice, domain: IommuDomain, dma: number, sizeBytes: Bytes): number {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     if (sizeBytes > table.capacity * domain.granuleBytes) {
       return this.#firstOfAll(device, dma, dma + sizeBytes);
     }
@@ -170,7 +166,7 @@ export class LinkRecords {
     start: number,
     end: number,
   ): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { table } = ledger;
     const last = this.#lastOf(device, state);
     if (last !== NONE && table.dma[last] === first && table.end(last) <= end) {
@@ -193,18 +189,18 @@ export class LinkRecords {
 
   /** Forgets what leaked in `[start, end)`: it has been unlinked after all. */
   forgetLeaked(device: CheckedDevice, start: number, end: number): void {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     table.each((record) => {
       if (
         table.has(record, MARK.LEAKED) && table.device[record] === device.number &&
         start <= table.dma[record]! && table.end(record) <= end
-      ) this.#ledger.end(record);
+      ) this.ledger.end(record);
     });
   }
 
   /** What is still linked belongs to no range any more. */
   leak(device: CheckedDevice, domain: IommuDomain, state: DmaIovaState): void {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     const { addr, sizeBytes } = state;
     for (
       let record = this.firstIn(device, domain, state, addr, sizeBytes);
@@ -214,7 +210,7 @@ export class LinkRecords {
   }
 
   #firstFrom(device: CheckedDevice, domain: IommuDomain, from: number, end: number): number {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     // A wrong length may span more granules than there are records.
     if ((end - from) / domain.granuleBytes > table.capacity) {
       return this.#firstOfAll(device, from, end);
@@ -229,7 +225,7 @@ export class LinkRecords {
 
   /** The lowest link with a byte in a span, or `NONE`. */
   #firstOfAll(device: CheckedDevice, from: number, end: number): number {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     let first = NONE;
     table.each((record) => {
       if (
@@ -243,18 +239,18 @@ export class LinkRecords {
 
   #end(record: number, state: DmaIovaState): void {
     if (state.lastLinkRecord === record) state.lastLinkRecord = NONE;
-    this.#ledger.end(record);
+    this.ledger.end(record);
   }
 
   #split(record: number, dma: number, state: DmaIovaState): number {
-    const rest = this.#ledger.table.split(record, dma);
+    const rest = this.ledger.table.split(record, dma);
     if (state.lastLinkRecord === record) state.lastLinkRecord = rest;
     return rest;
   }
 
   /** The link made last, unless its record has become another's. */
   #lastOf(device: CheckedDevice, state: DmaIovaState): number {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     const record = state.lastLinkRecord;
     const valid = record !== NONE && table.isLive(record) &&
       table.madeBy(record) === MADE.LINK && table.device[record] === device.number;
