@@ -454,20 +454,12 @@ export class DmaMapping {
    * @see rules/dma.md chapter 7
    */
   dmaMapSg(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
-    const outer = this.#enterMapSg(MAP_SG, dev, list, dir, attrs);
-    const outputs = this.#mapSg(MAP_SG, dev, list, dir, attrs);
-    const result = outputs > 0 ? outputs : sgtableResult(this.#machine, outputs);
-    this.#calls.leaveWithCount(MAP_SG, result, outer, this.#whyListRefused(dev, result));
-    return Math.max(outputs, 0);
+    return this.#mapSg(MAP_SG, dev, list, dir, attrs) === 0 ? list.outputs : 0;
   }
 
   /** Maps a list of buffers together; 0 or a negative errno. @see rules/dma.md 1.8 */
   dmaMapSgtable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
-    const outer = this.#enterMapSg(MAP_SGTABLE, dev, list, dir, attrs);
-    const outputs = this.#mapSg(MAP_SGTABLE, dev, list, dir, attrs);
-    const result = sgtableResult(this.#machine, outputs);
-    this.#calls.leaveWithErrno(MAP_SGTABLE, result, outer, this.#whyListRefused(dev, result));
-    return result;
+    return this.#mapSg(MAP_SGTABLE, dev, list, dir, attrs);
   }
 
   /**
@@ -955,24 +947,10 @@ export class DmaMapping {
     part.busy = false;
   }
 
-  #enterMapSg(
-    call: typeof MAP_SG | typeof MAP_SGTABLE,
-    dev: DmaDevice,
-    list: Scatterlist,
-    dir: DmaDirection,
-    attrs: number,
-  ): string | null {
-    const outer = this.#calls.enter(dev);
-    if (this.#events.tick(call.call)) {
-      this.#calls.tell(call, dev, list, list.count, dir, attrs);
-    }
-    if (dev.ownOps) this.#calls.throughTable(call.api);
-    this.#machine.charges.segments(list.count);
-    this.refusal = null;
-    return outer;
-  }
-
-  /** How many outputs a map makes, or a negative errno: its own or an injected one. */
+  /**
+   * Maps a list; its outputs say how many there are.
+   * @returns 0 or a negative errno: its own or an injected one.
+   */
   #mapSg(
     call: typeof MAP_SG | typeof MAP_SGTABLE,
     dev: DmaDevice,
@@ -980,11 +958,24 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs: number,
   ): number {
-    const injected = this.#calls.injected(call);
+    const machine = this.#machine;
+    const calls = this.#calls;
+    const outer = calls.enter(dev);
+    if (this.#events.tick(call.call)) calls.tell(call, dev, list, list.count, dir, attrs);
+    if (dev.ownOps) calls.throughTable(call.api);
+    machine.charges.segments(list.count);
+    this.refusal = null;
+    const injected = calls.injected(call);
     if (injected !== 0) list.outputs = 0;
-    const outputs = injected !== 0 ? injected : mapSg(this.#machine, dev, list, dir, attrs);
+    const outputs = injected !== 0 ? injected : mapSg(machine, dev, list, dir, attrs);
     this.#listMapped(dev, list, dir, attrs);
-    return outputs;
+    const error = sgtableResult(machine, outputs);
+    // The branch of the entry that could not be mapped, where one was refused by itself.
+    const { refusal } = this;
+    const why = error === 0 || refusal === null ? null : whyBranch(machine, dev, refusal);
+    if (call === MAP_SG) calls.leaveWithCount(call, error === 0 ? outputs : error, outer, why);
+    else calls.leaveWithErrno(call, error, outer, why);
+    return error;
   }
 
   /** One mapping for each output. */
@@ -996,12 +987,6 @@ export class DmaMapping {
       const fields = { api: MAP_SG.api, ...outputOf(list, index), dir: directionWord(dir) };
       this.#emitMapped(dev, branchOf(dev, list, index), fields, whatKeepsApart(dev, list, index));
     }
-  }
-
-  /** The branch of the entry that could not be mapped, where one was refused by itself. */
-  #whyListRefused(dev: DmaDevice, result: number): Why | null {
-    const { refusal } = this;
-    return result >= 0 || refusal === null ? null : whyBranch(this.#machine, dev, refusal);
   }
 
   /** @param entries How many the driver says the list has; only as many are looked at. */
