@@ -6,6 +6,7 @@
 import { bitsOfLastAddress, type Bytes, type DmaAddr } from "../address.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Platform } from "../platform.ts";
+import type { IommuDomain } from "./domain.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { PageTable } from "./page_table.ts";
 
@@ -87,12 +88,6 @@ export function rangeBytes({ lastAddress }: PageTable, first: number, last: numb
     : last - first + 1;
 }
 
-/** Devices that an invalidation concerns, and the table that it is of. */
-interface Invalidated {
-  readonly members: readonly { readonly ats: boolean; readonly name: string }[];
-  readonly table: PageTable;
-}
-
 /**
  * Each device with ATS gets the command too, the one that unmaps or not.
  * @param invalidation What the IOTLB was sent; null for all of the domain.
@@ -100,7 +95,7 @@ interface Invalidated {
  */
 export function syncDeviceTlbs(
   { events }: Platform,
-  { members, table }: Invalidated,
+  { members, table }: Pick<IommuDomain, "members" | "table">,
   invalidation: Invalidation | null,
 ): void {
   const { hardwareFirst: first = 0, hardwareLast: last = table.lastAddress } = invalidation ?? {};
