@@ -3,10 +3,10 @@ import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import type { DeviceAccess, Iommu, IommuPlatform } from "../iommu/iommu.ts";
 import type { CpuCaches } from "../memory/cpu_caches.ts";
 import type { PeerMapType } from "../vocabulary/shared_words.ts";
-import type { DmaMapping } from "./calls/mapping.ts";
 import type { DmaChecker } from "./checker/dma_checker.ts";
 import type { DmaDevice } from "./device/device.ts";
 import type { DeviceMemory } from "./device/device_memory.ts";
+import type { MapBranch } from "./paths/map_branch.ts";
 
 /** An observer of the memory that devices access. @internal */
 export interface AccessWatcher {
@@ -50,11 +50,20 @@ export interface PeerRouter {
   passesRoot(client: DmaDevice, dma: number, phys: PhysAddr, access: DeviceAccess): boolean;
 }
 
+/** How the release maps, and what became of the last map. */
+export interface MapDecisions {
+  /** The branch on which the last map failed; null where nothing in it decided that. */
+  refusal: MapBranch | null;
+  /** The branch that the last map took which did not fail. */
+  taken: MapBranch;
+  /** Whether the map under way is of a single buffer or of a list. */
+  caller: "single" | "list";
+}
+
 /** A machine as the DMA layer knows it. */
 export interface DmaMachine extends IommuPlatform {
   readonly iommu: Iommu;
-  /** What became of the last map. */
-  readonly dma: Pick<DmaMapping, "refusal" | "taken" | "caller">;
+  readonly dma: MapDecisions;
   readonly checker: DmaChecker | null;
   readonly deviceMemory: DeviceMemory | null;
   readonly peers: PeerRouter | null;

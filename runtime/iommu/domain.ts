@@ -14,7 +14,6 @@ import {
   leavesWindow,
   type PhysAddr,
 } from "../address.ts";
-import type { DmaDevice } from "../dma/device/device.ts";
 import { hexAddress } from "../dma/hex_address.ts";
 import { ERRNO, errnoName, invariant, InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
@@ -62,12 +61,28 @@ const DIRECT = PTE_READ | PTE_WRITE;
 const DIRECT_PAGE_UNITS = 16;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 
+/** A device, as far as its domain asks it. */
+export interface DomainMember {
+  readonly name: string;
+  /** It keeps translations itself. */
+  readonly ats: boolean;
+  readonly lastAddress: number;
+  readonly lastCoherentAddress: number;
+  /** 0 where its bus reaches everything. */
+  readonly busLimitBits: number;
+  /** Mappings that are not ended. */
+  readonly mappings: number;
+  /** IOVAs below 4 GiB first; an allocation that fails changes it for good. */
+  prefer32Bit: boolean;
+  setUp32Bit(forcedac: boolean): void;
+}
+
 export interface IommuDomainOptions {
   readonly id: number;
   /** Its device's name, or those of a group when it is made: `x+y`. */
   readonly name: string;
   /** Those of its group. */
-  readonly members: readonly DmaDevice[];
+  readonly members: readonly DomainMember[];
   readonly table: PageTable;
   readonly iotlb: Iotlb;
   /** Set for a domain in lazy mode. */
@@ -82,7 +97,7 @@ export class IommuDomain implements FlushQueueOwner {
   readonly id: number;
   readonly name: string;
   /** The devices that it translates for, in the order in which they were probed. */
-  readonly members: readonly DmaDevice[];
+  readonly members: readonly DomainMember[];
   readonly iova: IovaAllocator;
   readonly table: PageTable;
   readonly granuleBytes: Bytes;
@@ -196,7 +211,7 @@ export class IommuDomain implements FlushQueueOwner {
    * @throws {AddressLimitError} When it would be one that is no exact number.
    * @see rules/dma.md 4.2, 9.5
    */
-  allocIova(device: DmaDevice, sizeBytes: Bytes, coherent: boolean): number {
+  allocIova(device: DomainMember, sizeBytes: Bytes, coherent: boolean): number {
     const { iova } = this;
     const { events, faults } = this.#platform;
     if (faults !== null && faults.errnoAt(INJECTION["iova.alloc"]) !== 0) return 0;
@@ -236,7 +251,7 @@ export class IommuDomain implements FlushQueueOwner {
     return start;
   }
 
-  #whyAllocated(device: DmaDevice, pfns: number, last: number, limitPfn: number): Why {
+  #whyAllocated(device: DomainMember, pfns: number, last: number, limitPfn: number): Why {
     const fromCache = this.iova.lastSource === "rcache";
     return {
       rule: fromCache ? "dma.4.3" : limitPfn < this.iova.ranges.dma32Pfn ? "dma.4.2" : "dma.4.4",
@@ -251,7 +266,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /** Says why a search for whole granules found none. @see rules/dma.md 4.4 */
-  #noneFits(device: DmaDevice, sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
+  #noneFits(device: DomainMember, sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
     const { events } = this.#platform;
     if (!events.tick(IOVA_ALLOC_FAILED)) return;
     const { granuleBytes, iova: { ranges } } = this;
@@ -398,7 +413,7 @@ export class IommuDomain implements FlushQueueOwner {
    * @returns It, or -ENOMEM where no range or no table is to be had.
    * @see rules/dma.md 4.7
    */
-  messageAddress(device: DmaDevice, doorbellPhys: PhysAddr): DmaAddr | number {
+  messageAddress(device: DomainMember, doorbellPhys: PhysAddr): DmaAddr | number {
     const offset = this.offsetOf(doorbellPhys);
     const phys = doorbellPhys - offset as PhysAddr;
     let iova = this.#doorbellPages.get(phys);
@@ -597,7 +612,7 @@ export class IommuDomain implements FlushQueueOwner {
 export type UnmapCaller = "__iommu_dma_unmap" | "__iommu_dma_iova_unlink" | "iommu_unmap";
 
 /** No range below 4 GiB is left, where the device preferred them. @see rules/dma.md 4.2 */
-function warnOfLast32Bit({ warnings }: Platform, { name }: DmaDevice, last: number): void {
+function warnOfLast32Bit({ warnings }: Platform, { name }: DomainMember, last: number): void {
   const bits = bitsOfLastAddress(last);
   warnings.warn(
     "iommu_dma_alloc_iova",

@@ -6,7 +6,6 @@
 import { bitsOfLastAddress, type Bytes, type DmaAddr } from "../address.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Platform } from "../platform.ts";
-import type { IommuDomain } from "./domain.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { PageTable } from "./page_table.ts";
 
@@ -88,6 +87,12 @@ export function rangeBytes({ lastAddress }: PageTable, first: number, last: numb
     : last - first + 1;
 }
 
+/** Devices that an invalidation concerns, and the table that it is of. */
+interface Invalidated {
+  readonly members: readonly { readonly ats: boolean; readonly name: string }[];
+  readonly table: PageTable;
+}
+
 /**
  * Each device with ATS gets the command too, the one that unmaps or not.
  * @param invalidation What the IOTLB was sent; null for all of the domain.
@@ -95,7 +100,7 @@ export function rangeBytes({ lastAddress }: PageTable, first: number, last: numb
  */
 export function syncDeviceTlbs(
   { events }: Platform,
-  { members, table }: Pick<IommuDomain, "members" | "table">,
+  { members, table }: Invalidated,
   invalidation: Invalidation | null,
 ): void {
   const { hardwareFirst: first = 0, hardwareLast: last = table.lastAddress } = invalidation ?? {};

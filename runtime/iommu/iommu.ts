@@ -13,7 +13,6 @@ import {
   type PhysAddr,
   realHigh,
 } from "../address.ts";
-import type { AccessChecks } from "../dma/checker/access_checks.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
@@ -48,7 +47,14 @@ export interface IommuFault {
 /** The platform, and what an IOMMU asks of the layers above it. */
 export interface IommuPlatform extends GroupPlatform {
   /** Is passed accesses that a cached entry decided; null when the machine has no checker. */
-  readonly checker: { readonly accesses: Pick<AccessChecks, "hidden" | "stale"> } | null;
+  readonly checker: { readonly accesses: CachedAccessObserver } | null;
+}
+
+interface CachedAccessObserver {
+  /** A cached absence refused an access that the page table may allow by now. */
+  hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void;
+  /** A stale entry translated an access. */
+  stale(dev: DmaDevice, dma: number, access: DeviceAccess, age: string): void;
 }
 
 /** Faults kept for those who ask; the counter goes on. */

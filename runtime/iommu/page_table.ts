@@ -421,7 +421,7 @@ export interface GenericPageTableOptions {
 }
 
 /** The pages that tables consist of, recycled: each a `Float64Array` of entries, addressed by index. */
-export class TablePages {
+class TablePages {
   /** Entries by table index; index 0 is no table, so that an entry of 0 is empty. */
   readonly pages: Float64Array[] = [new Float64Array(0)];
   #free: number[] = [];
