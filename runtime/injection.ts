@@ -180,13 +180,10 @@ export class HitCounter {
 
 /** What is to fail, and who counts what could. */
 export class FailureInjector {
-  readonly #events: EventStream;
   readonly #armed: ArmedInjection[] = [];
   readonly #counters: HitCounter[] = [];
 
-  constructor(events: EventStream) {
-    this.#events = events;
-  }
+  constructor(private readonly events: EventStream) {}
 
   /** True when there is nothing to do at any point. */
   get idle(): boolean {
@@ -236,9 +233,9 @@ export class FailureInjector {
     }
     if (failing === null) return null;
     failing.fired++;
-    if (this.#events.tick(INJECT)) {
+    if (this.events.tick(INJECT)) {
       const { name } = INJECTION_POINTS[point]!;
-      this.#events.emit(INJECT, { point: name, nth: failing.seen, error: failing.error });
+      this.events.emit(INJECT, { point: name, nth: failing.seen, error: failing.error });
     }
     return failing.error;
   }

@@ -42,7 +42,6 @@ const METADATA = {
   start: callOf("blk_rq_integrity_dma_map_iter_start"),
   next: callOf("blk_rq_integrity_dma_map_iter_next"),
 };
-type Calls = typeof DATA | typeof METADATA;
 
 const UNMAP = callOf("blk_rq_dma_unmap");
 const BLOCK_SEGMENT = eventId("block.segment");
@@ -81,33 +80,18 @@ export class BlkDma {
    * @param state The caller's IOVA state. Written only where the request may use an IOVA; with the
    * quirk `stale_iova_state_p2p` a request by bus address leaves what the last request left, and with
    * `stale_iova_state_uncoalesced` one whose gaps keep it from being one range.
+   * @param metadata The request's metadata is mapped instead, with a state and an iterator of its own:
+   * rules/block.md 2.7.
    * @returns True with `addr` and `lengthBytes` set; false at the end or on failure.
    */
-  start(request: BlockRequest, dev: DmaDevice, state: DmaIovaState, iter: BlkDmaIter): boolean {
-    return this.#startCall(DATA, request, dev, state, iter);
-  }
-
-  /**
-   * The same for the request's metadata, with a state and an iterator of its own.
-   * @see rules/block.md 2.7
-   */
-  startMetadata(
+  start(
     request: BlockRequest,
     dev: DmaDevice,
     state: DmaIovaState,
     iter: BlkDmaIter,
+    metadata = false,
   ): boolean {
-    return this.#startCall(METADATA, request, dev, state, iter);
-  }
-
-  #startCall(
-    calls: Calls,
-    request: BlockRequest,
-    dev: DmaDevice,
-    state: DmaIovaState,
-    iter: BlkDmaIter,
-  ): boolean {
-    const metadata = calls === METADATA;
+    const calls = metadata ? METADATA : DATA;
     iter.segments.start(request, metadata);
     const events = this.#machine.events;
     if (events.tick(calls.start.call)) {
@@ -127,16 +111,8 @@ export class BlkDma {
   }
 
   /** Maps the next segment, in the way that `start` found for the first. */
-  next(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
-    return this.#nextCall(DATA, request, dev, iter);
-  }
-
-  /** Maps the next segment of metadata, in the way that `startMetadata` found for the first. */
-  nextMetadata(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
-    return this.#nextCall(METADATA, request, dev, iter);
-  }
-
-  #nextCall(calls: Calls, request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
+  next(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter, metadata = false): boolean {
+    const calls = metadata ? METADATA : DATA;
     const events = this.#machine.events;
     if (events.tick(calls.next.call)) {
       events.emit(calls.next.call, { req: request.id, dev: dev.name });

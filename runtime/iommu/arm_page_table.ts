@@ -10,15 +10,12 @@ import { ERRNO } from "../errno.ts";
 import {
   type HostCharge,
   PageSizeChoice,
-  type PageTable,
+  PageTable,
   PTE_READ,
   PTE_WRITE,
   SYNC_LEAVES,
   SYNC_WALK,
-  TablePages,
-  type TableWalkEntry,
 } from "./page_table.ts";
-import { RadixTable } from "./radix_table.ts";
 
 /** Granules of 64 KiB have room for physical addresses of 52 bits, the others for 48. */
 const physBits = (granuleBytes: number) => granuleBytes === 2 ** 16 ? 52 : 48;
@@ -42,18 +39,15 @@ export interface ArmPageTableOptions {
   readonly charge?: HostCharge;
 }
 
-export class ArmPageTable extends RadixTable implements PageTable {
+export class ArmPageTable extends PageTable {
   readonly granuleBytes: number;
   readonly pageSizesBytes: readonly number[];
   readonly lastAddress: number;
   readonly lastPhys: number;
 
   readonly #choice: PageSizeChoice;
-  readonly #tables: TablePages;
   readonly #entries: number;
-  readonly #levels: number;
   readonly #onCall: ArmCallListener | null;
-  #top: number;
   /** Bytes an entry covers, by level, 0 being the lowest. */
   readonly #spans: readonly number[];
   readonly #inverseSpans: readonly number[];
@@ -66,31 +60,18 @@ export class ArmPageTable extends RadixTable implements PageTable {
 
   constructor(options: ArmPageTableOptions) {
     const entries = options.granuleBytes / 8;
-    super(options.granuleBytes, options.granuleBytes * entries);
+    const shift = Math.log2(options.granuleBytes);
+    const levels = Math.ceil((options.addressBits - shift) / (shift - 3));
+    super(options.granuleBytes, entries, levels, options.charge);
     this.granuleBytes = options.granuleBytes;
     this.pageSizesBytes = options.pageSizesBytes;
     this.lastAddress = 2 ** options.addressBits - 1;
     this.lastPhys = 2 ** physBits(options.granuleBytes) - 1;
     this.#choice = new PageSizeChoice(options.pageSizesBytes);
     this.#entries = entries;
-    const shift = Math.log2(options.granuleBytes);
-    this.#levels = Math.ceil((options.addressBits - shift) / (shift - 3));
-    this.#spans = Array.from(
-      { length: this.#levels },
-      (_, level) => options.granuleBytes * this.#entries ** level,
-    );
+    this.#spans = Array.from({ length: levels }, (_, level) => this.spanOf(level));
     this.#inverseSpans = this.#spans.map((span) => 1 / span);
-    this.#tables = new TablePages(this.#entries, options.charge);
-    this.#top = this.#tables.take();
     this.#onCall = options.onCall ?? null;
-  }
-
-  get tables(): number {
-    return this.#tables.count;
-  }
-
-  get hostBytes(): number {
-    return this.#tables.hostBytes;
   }
 
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
@@ -124,7 +105,7 @@ export class ArmPageTable extends RadixTable implements PageTable {
     const level = this.#levelOf(leafBytes);
     const page = level === 0 && this.isInHot(iova) ? this.hot : this.#tableToMap(iova, level);
     if (page === null) return 0;
-    const first = this.#indexAt(iova, level);
+    const first = this.indexAt(iova, level);
     const end = Math.min(this.#entries, first + count);
     for (let index = first; index < end; index++) {
       const value = page[index]!;
@@ -144,25 +125,20 @@ export class ArmPageTable extends RadixTable implements PageTable {
 
   /** The table of a level for an address; null, with an error, where none is to be had. */
   #tableToMap(iova: number, level: number): Float64Array | null {
-    let page = this.#tables.pages[this.#top]!;
-    for (let at = this.#levels - 1; at > level; at--) {
-      const index = this.#indexAt(iova, at);
+    let page = this.nodes.pages[this.top]!;
+    for (let at = this.levels - 1; at > level; at--) {
+      const index = this.indexAt(iova, at);
       let value = page[index]!;
       if (value > 0) this.#refuse(ERRNO.EEXIST);
       else if (value === 0) {
         if (this.outOfMemory !== null && this.outOfMemory()) this.#fail(ERRNO.ENOMEM);
-        else value = page[index] = -this.#tables.take();
+        else value = page[index] = -this.nodes.take();
       }
       if (this.#error !== 0) return null;
-      page = this.#tables.pages[-value]!;
+      page = this.nodes.pages[-value]!;
     }
     if (level === 0) this.warm(page, iova);
     return page;
-  }
-
-  #release(table: number): void {
-    this.cool();
-    this.#tables.release(table);
   }
 
   #refuse(error: number): number {
@@ -176,7 +152,7 @@ export class ArmPageTable extends RadixTable implements PageTable {
   }
 
   #dropTable(value: number, iova: number, leafBytes: number): void {
-    this.#release(-value);
+    this.release(-value);
     this.syncs.add(iova, iova + leafBytes - 1, SYNC_WALK);
   }
 
@@ -205,22 +181,22 @@ export class ArmPageTable extends RadixTable implements PageTable {
   /** Unmaps up to `count` leaves that lie in one table; returns the bytes gone. */
   #unmapCall(iova: number, leafBytes: number, count: number): number {
     const level = this.#levelOf(leafBytes);
-    let page = this.#tables.pages[this.#top]!;
+    let page = this.nodes.pages[this.top]!;
     // Behind the tables' end there is nothing.
     if (iova > this.lastAddress) {
       this.warnings++;
       return 0;
     }
-    for (let at = this.#levels - 1; at > level; at--) {
-      const value = page[this.#indexAt(iova, at)]!;
+    for (let at = this.levels - 1; at > level; at--) {
+      const value = page[this.indexAt(iova, at)]!;
       // Nothing there, or a leaf too large to be split: neither goes.
       if (value >= 0) {
         this.warnings++;
         return 0;
       }
-      page = this.#tables.pages[-value]!;
+      page = this.nodes.pages[-value]!;
     }
-    const first = this.#indexAt(iova, level);
+    const first = this.indexAt(iova, level);
     const end = Math.min(this.#entries, first + count);
     let index = first;
     for (; index < end; index++) {
@@ -252,19 +228,14 @@ export class ArmPageTable extends RadixTable implements PageTable {
     this.#gatherLast = -1;
   }
 
-  clear(): void {
-    this.#release(this.#top);
-    this.#top = this.#tables.take();
-  }
-
   walk(iova: number): boolean {
     if (iova > this.lastAddress || iova < 0) return false;
-    if (this.isInHot(iova)) return this.#found(this.hot[this.#indexAt(iova, 0)]!, iova, 0);
-    let page = this.#tables.pages[this.#top]!;
-    for (let level = this.#levels - 1;; level--) {
-      const value = page[this.#indexAt(iova, level)]!;
+    if (this.isInHot(iova)) return this.#found(this.hot[this.indexAt(iova, 0)]!, iova, 0);
+    let page = this.nodes.pages[this.top]!;
+    for (let level = this.levels - 1;; level--) {
+      const value = page[this.indexAt(iova, level)]!;
       if (value >= 0) return this.#found(value, iova, level);
-      page = this.#tables.pages[-value]!;
+      page = this.nodes.pages[-value]!;
       if (level === 1) this.warm(page, iova);
     }
   }
@@ -272,53 +243,15 @@ export class ArmPageTable extends RadixTable implements PageTable {
   #found(value: number, iova: number, level: number): boolean {
     if (value === 0) return false;
     const sizeBytes = this.#spans[level]!;
-    const phys = this.#physOf(value);
+    const phys = Math.floor(value * this.#inverseSpans[0]!) * this.granuleBytes;
     this.walkPhys = phys + (iova - Math.floor(iova * this.#inverseSpans[level]!) * sizeBytes);
     this.walkFlags = value - phys;
     this.walkSizeBytes = sizeBytes;
     return true;
   }
 
-  path(iova: number): readonly TableWalkEntry[] {
-    if (iova > this.lastAddress) return [];
-    return this.#tables.path(
-      this.#top,
-      this.#levels,
-      this.granuleBytes,
-      (level) => this.#indexAt(iova, level),
-    );
-  }
-
-  forEachLeaf(
-    first: number,
-    last: number,
-    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
-  ): void {
-    this.#visit(this.#top, this.#levels - 1, 0, first, last, visit);
-  }
-
-  #visit(
-    table: number,
-    level: number,
-    base: number,
-    first: number,
-    last: number,
-    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
-  ): void {
-    const page = this.#tables.pages[table]!;
-    const span = this.#spans[level]!;
-    const start = Math.max(0, Math.floor((first - base) / span));
-    for (let index = start; index < page.length && base + index * span <= last; index++) {
-      const value = page[index]!;
-      if (value < 0) this.#visit(-value, level - 1, base + index * span, first, last, visit);
-      if (value <= 0) continue;
-      const phys = this.#physOf(value);
-      visit(base + index * span, phys, span, value - phys);
-    }
-  }
-
-  #physOf(leaf: number): number {
-    return Math.floor(leaf * this.#inverseSpans[0]!) * this.granuleBytes;
+  protected spanOf(level: number): number {
+    return this.granuleBytes * this.#entries ** level;
   }
 
   /** Whether a number is of whole granules. A mask takes it modulo 2^32, whatever its size. */
@@ -330,7 +263,7 @@ export class ArmPageTable extends RadixTable implements PageTable {
     return leafBytes === this.granuleBytes ? 0 : this.#spans.indexOf(leafBytes);
   }
 
-  #indexAt(iova: number, level: number): number {
+  protected indexAt(iova: number, level: number): number {
     return Math.floor(iova * this.#inverseSpans[level]!) & (this.#entries - 1);
   }
 }

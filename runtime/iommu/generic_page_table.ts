@@ -13,16 +13,15 @@ import { ADDRESS_LIMIT, lastAddressOfBits, realHigh } from "../address.ts";
 import { ERRNO, invariant } from "../errno.ts";
 import {
   type GenericPageTableOptions,
+  orderOf,
   PageSizeChoice,
-  type PageTable,
+  PageTable,
   PTE_READ,
   PTE_WRITE,
   SYNC_LEAVES,
   SYNC_TABLES,
-  TablePages,
   type TableWalkEntry,
 } from "./page_table.ts";
-import { RadixTable } from "./radix_table.ts";
 
 const ACCESSIBLE = PTE_READ | PTE_WRITE;
 
@@ -34,8 +33,6 @@ const INDEX_MASK = ENTRIES - 1;
 const INVERSE_GRANULE = 1 / GRANULE_BYTES;
 /** A mask takes a number modulo 2^32 first, so that what it leaves is exact below 2^53. */
 const OFFSET_MASK = GRANULE_BYTES - 1;
-/** What a lowest table covers. */
-const TABLE_BYTES = ENTRIES * GRANULE_BYTES;
 /** Entries a leaf fills, as a power of two, above all flags. */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;
@@ -57,7 +54,7 @@ function entryBytes(level: number): number {
   return level === LEVELS_57 ? END_57 : ADDRESS_LIMIT;
 }
 
-export class GenericPageTable extends RadixTable implements PageTable {
+export class GenericPageTable extends PageTable {
   readonly granuleBytes = GRANULE_BYTES;
   readonly pageSizesBytes: readonly number[];
   readonly lastAddress: number;
@@ -65,13 +62,10 @@ export class GenericPageTable extends RadixTable implements PageTable {
 
   readonly #endOfTables: number;
   readonly #choice: PageSizeChoice;
-  readonly #tables: TablePages;
   /** Below this size a mapping can only consist of smallest pages. */
   readonly #secondSizeBytes: number;
   /** Some leaves fill several entries of a table, so that one may reach beyond a range. */
   readonly #multiEntryLeaves: boolean;
-  #top: number;
-  #levels: number;
   /** Before any map made it grow. */
   readonly #firstLevels: number;
   #stopped = false;
@@ -84,7 +78,11 @@ export class GenericPageTable extends RadixTable implements PageTable {
   #replacedLast = -1;
 
   constructor(options: GenericPageTableOptions) {
-    super(GRANULE_BYTES, TABLE_BYTES);
+    const levels = options.growsOnDemand === true
+      ? 3
+      : Math.ceil((options.addressBits - GRANULE_SHIFT) / LEVEL_BITS);
+    super(GRANULE_BYTES, ENTRIES, levels, options.charge);
+    this.#firstLevels = levels;
     this.pageSizesBytes = options.pageSizesBytes;
     this.#choice = new PageSizeChoice(options.pageSizesBytes);
     this.#secondSizeBytes = options.pageSizesBytes[1] ?? Infinity;
@@ -93,20 +91,6 @@ export class GenericPageTable extends RadixTable implements PageTable {
     );
     this.lastAddress = lastAddressOfBits(options.apertureBits ?? options.addressBits);
     this.#endOfTables = lastAddressOfBits(options.addressBits) + 1;
-    this.#levels = options.growsOnDemand === true
-      ? 3
-      : Math.ceil((options.addressBits - GRANULE_SHIFT) / LEVEL_BITS);
-    this.#firstLevels = this.#levels;
-    this.#tables = new TablePages(ENTRIES, options.charge);
-    this.#top = this.#tables.take();
-  }
-
-  get tables(): number {
-    return this.#tables.count;
-  }
-
-  get hostBytes(): number {
-    return this.#tables.hostBytes;
   }
 
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
@@ -202,16 +186,16 @@ export class GenericPageTable extends RadixTable implements PageTable {
     const order = shift % LEVEL_BITS;
     const page = this.#descend(iova, level, true);
     if (page === null) return false;
-    const first = this.#indexAt(iova, level);
+    const first = this.indexAt(iova, level);
     const count = 1 << order;
     invariant(first + count <= ENTRIES, "A leaf reaches beyond its table");
     const span = entryBytes(level);
     // An empty table is gone for good, even where a later entry is in the way.
     for (let index = first; index < first + count; index++) {
       const value = page[index]!;
-      if (value > 0 || (value < 0 && !this.#tables.isEmpty(-value))) return false;
+      if (value > 0 || (value < 0 && !this.nodes.isEmpty(-value))) return false;
       if (value === 0) continue;
-      this.#release(-value);
+      this.release(-value);
       page[index] = 0;
       const entryBase = iova + (index - first) * span;
       if (entryBase < this.#replacedFirst) this.#replacedFirst = entryBase;
@@ -245,10 +229,10 @@ export class GenericPageTable extends RadixTable implements PageTable {
       : this.#unmapInOneTable(iova, sizeBytes);
     if (unmapped < 0) {
       const end = iova + sizeBytes;
-      const levels = this.#levels;
+      const levels = this.levels;
       unmapped = iova >= entryBytes(levels)
         ? 0
-        : this.#unmapBelow(this.#tables.pages[this.#top]!, levels - 1, 0, iova, end) - iova;
+        : this.#unmapBelow(this.nodes.pages[this.top]!, levels - 1, 0, iova, end) - iova;
     }
     const last = iova + unmapped - 1;
     // An empty range is nothing to flush, but the one at 0 wraps around to everything.
@@ -291,7 +275,7 @@ export class GenericPageTable extends RadixTable implements PageTable {
       const value = page[index]!;
       const entryBase = base + index * span;
       if (value > 0) {
-        const entries = 1 << this.#orderOf(value);
+        const entries = 1 << orderOf(value);
         const leafFirst = index - (index % entries);
         if (base + leafFirst * span < at) break;
         page.fill(0, leafFirst, leafFirst + entries);
@@ -300,7 +284,7 @@ export class GenericPageTable extends RadixTable implements PageTable {
         continue;
       }
       if (value === 0) break;
-      const below = this.#tables.pages[-value]!;
+      const below = this.nodes.pages[-value]!;
       const reached = this.#unmapBelow(
         below,
         level - 1,
@@ -312,7 +296,7 @@ export class GenericPageTable extends RadixTable implements PageTable {
       at = reached;
       if (this.#stopped) return at;
       if (whole) {
-        this.#release(-value);
+        this.release(-value);
         this.#releasedTables = true;
         page[index] = 0;
       }
@@ -334,12 +318,9 @@ export class GenericPageTable extends RadixTable implements PageTable {
     return base + index * GRANULE_BYTES;
   }
 
-  clear(): void {
-    this.#tables.release(this.#top);
-    this.#top = this.#tables.take();
-    invariant(this.#tables.count === 1, "Tables are left after clearing");
-    this.#levels = this.#firstLevels;
-    this.cool();
+  override clear(): void {
+    super.clear();
+    this.levels = this.#firstLevels;
   }
 
   walk(iova: number): boolean {
@@ -347,13 +328,13 @@ export class GenericPageTable extends RadixTable implements PageTable {
     if (this.isInHot(iova)) {
       return this.#found(this.hot[(iova >>> GRANULE_SHIFT) & INDEX_MASK]!, iova, 0);
     }
-    let level = this.#levels - 1;
+    let level = this.levels - 1;
     if (iova >= entryBytes(level + 1)) return false;
-    let page = this.#tables.pages[this.#top]!;
+    let page = this.nodes.pages[this.top]!;
     for (;; level--) {
-      const value = page[this.#indexAt(iova, level)]!;
+      const value = page[this.indexAt(iova, level)]!;
       if (value >= 0) return this.#found(value, iova, level);
-      page = this.#tables.pages[-value]!;
+      page = this.nodes.pages[-value]!;
       if (level === 1) this.warm(page, iova);
     }
   }
@@ -374,62 +355,20 @@ export class GenericPageTable extends RadixTable implements PageTable {
     return true;
   }
 
-  path(iova: number): readonly TableWalkEntry[] {
-    if (iova > this.lastAddress || iova >= entryBytes(this.#levels)) return [];
+  protected spanOf(level: number): number {
+    return entryBytes(level);
+  }
+
+  override path(iova: number): readonly TableWalkEntry[] {
     const top = Math.floor(realHigh(iova / 2 ** 32) / 2 ** 16);
-    return this.#tables.path(
-      this.#top,
-      this.#levels,
-      GRANULE_BYTES,
-      (level) => this.#indexAt(iova, level),
-    ).map((entry) =>
+    return super.path(iova).map((entry) =>
       entry.level < 4
         ? entry
         : { ...entry, index: (top >> LEVEL_BITS * (entry.level - 4)) % ENTRIES }
     );
   }
 
-  forEachLeaf(
-    first: number,
-    last: number,
-    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
-  ): void {
-    this.#visit(this.#top, this.#levels - 1, 0, first, last, visit);
-  }
-
-  #visit(
-    table: number,
-    level: number,
-    base: number,
-    first: number,
-    last: number,
-    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
-  ): void {
-    const page = this.#tables.pages[table]!;
-    const span = entryBytes(level);
-    const start = Math.max(0, Math.floor((first - base) / span));
-    const end = Math.min(ENTRIES, Math.floor((last - base) / span) + 1);
-    for (let index = start; index < end; index++) {
-      const value = page[index]!;
-      // Most entries of most tables are empty.
-      if (value === 0) continue;
-      if (value < 0) {
-        this.#visit(-value, level - 1, base + index * span, first, last, visit);
-        continue;
-      }
-      const entries = 1 << this.#orderOf(value);
-      const leafFirst = index - (index % entries);
-      const phys = Math.floor(value * INVERSE_GRANULE) * GRANULE_BYTES;
-      visit(base + leafFirst * span, phys, entries * span, (value - phys) & FLAGS_MASK);
-      index = leafFirst + entries - 1;
-    }
-  }
-
-  #orderOf(leaf: number): number {
-    return (leaf & ORDER_MASK) / ORDER_UNIT;
-  }
-
-  #indexAt(iova: number, level: number): number {
+  protected indexAt(iova: number, level: number): number {
     if (level === 0) return (iova >>> GRANULE_SHIFT) & INDEX_MASK;
     if (level === 1) return iova >>> 21 & INDEX_MASK;
     return Math.floor((iova % entryBytes(level + 1)) / entryBytes(level));
@@ -448,16 +387,16 @@ export class GenericPageTable extends RadixTable implements PageTable {
    * where no memory is.
    */
   #descend(iova: number, level: number, create: boolean): Float64Array | null {
-    if (iova >= entryBytes(this.#levels) && !(create && this.#grow(iova))) return null;
-    const { pages } = this.#tables;
-    let page = pages[this.#top]!;
-    for (let at = this.#levels - 1; at > level; at--) {
-      const index = this.#indexAt(iova, at);
+    if (iova >= entryBytes(this.levels) && !(create && this.#grow(iova))) return null;
+    const { pages } = this.nodes;
+    let page = pages[this.top]!;
+    for (let at = this.levels - 1; at > level; at--) {
+      const index = this.indexAt(iova, at);
       let value = page[index]!;
       if (value > 0) return null;
       if (value === 0) {
         if (!create || this.#findsNoMemory()) return null;
-        value = -this.#tables.take();
+        value = -this.nodes.take();
         page[index] = value;
       }
       page = pages[-value]!;
@@ -472,19 +411,14 @@ export class GenericPageTable extends RadixTable implements PageTable {
 
   /** Adds all the levels that an address needs, or where there is no memory for them none. */
   #grow(iova: number): boolean {
-    let levels = this.#levels;
+    let levels = this.levels;
     for (; iova >= entryBytes(levels); levels++) if (this.#findsNoMemory()) return false;
-    while (this.#levels < levels) {
-      const top = this.#tables.take();
-      this.#tables.pages[top]![0] = -this.#top;
-      this.#top = top;
-      this.#levels++;
+    while (this.levels < levels) {
+      const top = this.nodes.take();
+      this.nodes.pages[top]![0] = -this.top;
+      this.top = top;
+      this.levels++;
     }
     return true;
-  }
-
-  #release(table: number): void {
-    this.cool();
-    this.#tables.release(table);
   }
 }

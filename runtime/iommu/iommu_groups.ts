@@ -17,6 +17,7 @@ import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from
 import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { CountedDomain, MappedPages } from "./mapped_pages.ts";
+import type { PageTable } from "./page_table.ts";
 
 /** Writes to these addresses are interrupts on a PC, whatever the tables say. */
 export const PC_MSI_START = 0xfee0_0000;
@@ -183,8 +184,7 @@ export class IommuGroups {
 
   /** Makes a domain for the first device of a group; null, with a warning, where its bus leaves no IOVAs. */
   #makeDomain(dev: DmaDevice, group: IommuGroup, mode: IommuMode): IommuDomain | null {
-    const { budget } = this.#platform;
-    const table = makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes));
+    const table = this.#newTable();
     const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
     if (typeof gaps === "number") {
       this.#platform.warnings.warn(
@@ -194,7 +194,7 @@ export class IommuGroups {
       );
       return null;
     }
-    const lazy = mode === "lazy" && this.#defersFlushes && this.#hasQueueFor(dev);
+    const lazy = mode === "lazy" && this.#defersFlushesOf(dev);
     const domain = this.#newDomain(group, {
       table,
       flushQueue: lazy ? this.#flushQueueOptions : null,
@@ -203,6 +203,11 @@ export class IommuGroups {
     mapDirectRegions(this.#platform, domain, group.members);
     this.#domains.push(domain);
     return domain;
+  }
+
+  #newTable(): PageTable {
+    const { budget } = this.#platform;
+    return makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes));
   }
 
   /** One with nothing in it. */
@@ -223,17 +228,14 @@ export class IommuGroups {
       : new CountedDomain(this.#platform, options, this.#mappedPages);
   }
 
+  /** Hardware that needs a flush after each map is no hardware to batch on (rules/dma.md 1.3). */
   get #cachesAbsence(): boolean {
     return this.#config.cachingMode && this.#model.hasCachingMode;
   }
 
-  /** Hardware that needs a flush after each map is no hardware to batch on (rules/dma.md 1.3). */
-  get #defersFlushes(): boolean {
-    return !this.#cachesAbsence;
-  }
-
   /** Without memory for a flush queue a device is strict. */
-  #hasQueueFor(dev: DmaDevice): boolean {
+  #defersFlushesOf(dev: DmaDevice): boolean {
+    if (this.#cachesAbsence) return false;
     if (this.#config.flushQueueFits) return true;
     this.#platform.warnings.warn(
       "iommu_dma_init_domain",
@@ -271,7 +273,7 @@ export class IommuGroups {
     const { domain, group } = dev;
     if (this.#config.mode === "off" || group === null) return -ERRNO.ENODEV;
     if (domain !== null && !domain.lazy && mode === "lazy" && !group.hasUntrusted) {
-      if (this.#defersFlushes && this.#hasQueueFor(dev)) {
+      if (this.#defersFlushesOf(dev)) {
         domain.startFlushQueue(this.#flushQueueOptions);
         group.mode = mode;
       }
@@ -333,9 +335,7 @@ export class IommuGroups {
     return 0;
   }
 
-  /**
-   * A driver of the kernel leaves a device.
-   */
+  /** A driver of the kernel leaves a device. */
   unbindDriver(dev: DmaDevice): void {
     if (!dev.hasDriver) return;
     const { group } = dev;
@@ -365,19 +365,13 @@ export class IommuGroups {
       return -ERRNO.EINVAL;
     }
     group.users = 1;
-    const { budget } = this.#platform;
-    group.userDomain = this.#newDomain(group, {
-      table: makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes)),
-      flushQueue: null,
-      reserved: [],
-    });
+    const table = this.#newTable();
+    group.userDomain = this.#newDomain(group, { table, flushQueue: null, reserved: [] });
     for (const dev of group.members) enter(dev, group.userDomain);
     return 0;
   }
 
-  /**
-   * The user releases the group: it is on its default domain again, with the mappings in it.
-   */
+  /** The user releases the group: it is on its default domain again, with the mappings in it. */
   release({ group }: DmaDevice): void {
     if (group === null || group.userDomain === null) return;
     invariant(group.users === 1, "A user's group has drivers");

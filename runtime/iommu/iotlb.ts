@@ -9,12 +9,7 @@
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";
-
-/** What a flush covers, both ends included. */
-export interface HardwareRange {
-  readonly hardwareFirst: number;
-  readonly hardwareLast: number;
-}
+import type { Invalidation } from "./invalidation.ts";
 
 const NONE = -1;
 /** Sizes are powers of two below 2^53. */
@@ -177,7 +172,7 @@ export class Iotlb {
   }
 
   /** Forgets everything of a domain that the hardware's range of a flush touches. */
-  invalidate(domain: number, range: HardwareRange): void {
+  invalidate(domain: number, range: Pick<Invalidation, "hardwareFirst" | "hardwareLast">): void {
     const first = range.hardwareFirst;
     const last = range.hardwareLast;
     for (let index = this.#sizes - 1; index >= 0; index--) {

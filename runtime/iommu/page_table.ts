@@ -126,65 +126,184 @@ export interface TableWalkEntry {
   readonly below: number;
 }
 
-/** One IO page table. Nothing here allocates in steady state. */
-export interface PageTable {
-  readonly granuleBytes: number;
+/** Entries a leaf fills, as a power of two, above all flags and below the smallest granule. */
+const ORDER_UNIT = 256;
+const FLAGS_MASK = ORDER_UNIT - 1;
+const ORDER_MASK = 4096 - ORDER_UNIT;
+
+/** How many entries of its table a leaf fills, as a power of two. */
+export function orderOf(leaf: number): number {
+  return (leaf & ORDER_MASK) / ORDER_UNIT;
+}
+
+type LeafVisitor = (iova: number, phys: number, sizeBytes: number, flags: number) => void;
+
+/**
+ * One IO page table: a tree of tables, the record of the last operation, the answer of the last walk,
+ * and the lowest table used last, where most addresses lie that are asked for next. Nothing here
+ * allocates in steady state.
+ */
+export abstract class PageTable {
+  abstract readonly granuleBytes: number;
   /** Sizes a leaf can have, ascending. */
-  readonly pageSizesBytes: readonly number[];
+  abstract readonly pageSizesBytes: readonly number[];
   /** Last IOVA the table can translate. */
-  readonly lastAddress: number;
+  abstract readonly lastAddress: number;
   /** Last physical address an entry can hold. */
-  readonly lastPhys: number;
-  /** Table pages in existence, the top one included. */
-  readonly tables: number;
-  /** Bytes of host memory held for tables. */
-  readonly hostBytes: number;
+  abstract readonly lastPhys: number;
   /** What must be invalidated after the last `map` or `unmap`. */
-  readonly syncs: SyncRanges;
+  readonly syncs: SyncRanges = new SyncRanges();
   /** Leaves the last `map` wrote or the last `unmap` cleared. */
-  readonly leaves: LeafRuns;
+  readonly leaves: LeafRuns = new LeafRuns();
   /** Bytes that a `map` which failed had written before, and took back; 0 after success. */
-  readonly undoneBytes: number;
+  undoneBytes = 0;
   /** Kernel warnings the last operation raised. */
-  readonly warnings: number;
+  warnings = 0;
   /** Asked before a table page is taken: true, and the map ends with -ENOMEM. Null: never. */
-  outOfMemory: (() => boolean) | null;
+  outOfMemory: (() => boolean) | null = null;
+  walkPhys = 0;
+  walkFlags = 0;
+  walkSizeBytes = 0;
+  /** The lowest table used last. */
+  protected hot: Float64Array = new Float64Array(0);
+  protected readonly nodes: TablePages;
+  /** The number of the table at the top. */
+  protected top: number;
+  protected levels: number;
+  /** The first address that the lowest table used last covers; NaN for none. */
+  #hotBase = NaN;
+  /** What a lowest table covers. */
+  readonly #lowestBytes: number;
+  readonly #inverseGranule: number;
+
+  /** @param entries Of a table. */
+  constructor(granuleBytes: number, entries: number, levels: number, charge?: HostCharge) {
+    this.#lowestBytes = granuleBytes * entries;
+    this.#inverseGranule = 1 / granuleBytes;
+    this.levels = levels;
+    this.nodes = new TablePages(entries, charge);
+    this.top = this.nodes.take();
+  }
+
+  /** Table pages in existence, the top one included. */
+  get tables(): number {
+    return this.nodes.count;
+  }
+
+  /** Bytes of host memory held for tables. */
+  get hostBytes(): number {
+    return this.nodes.hostBytes;
+  }
 
   /**
    * Maps `[iova, iova + sizeBytes)` to consecutive physical memory.
    * @param flags `PTE_*` of the leaves; at least one of read and write.
    * @returns 0 or a negative errno; on failure nothing of the request stays mapped.
    */
-  map(iova: number, phys: number, sizeBytes: number, flags: number): number;
+  abstract map(iova: number, phys: number, sizeBytes: number, flags: number): number;
 
   /**
    * Maps runs of one granule each to consecutive entries of the lowest table used last, as one `map` for
    * each run would, without a record of the leaves. An earlier `map` had the same flags.
    * @returns How many runs were mapped: it stops at a run that needs more than one entry of that table.
    */
-  mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number;
+  mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
+    if (!this.isInHot(iova)) return 0;
+    const start = (iova - this.#hotBase) * this.#inverseGranule;
+    return runs.writeGranules(first, this.hot, start, this.granuleBytes, this.lastPhys, flags);
+  }
 
   /** Unmaps and returns the bytes gone: less at a hole, more where a large leaf was hit. */
-  unmap(iova: number, sizeBytes: number): number;
+  abstract unmap(iova: number, sizeBytes: number): number;
 
   /** Clears every leaf and every table but an empty one at the top: the caller must invalidate. */
-  clear(): void;
+  clear(): void {
+    this.release(this.top);
+    this.top = this.nodes.take();
+    invariant(this.tables === 1, "Tables are left after clearing");
+  }
 
   /** Looks one address up; true when it translates, with the answer in the `walk…` fields. */
-  walk(iova: number): boolean;
-  readonly walkPhys: number;
-  readonly walkFlags: number;
-  readonly walkSizeBytes: number;
+  abstract walk(iova: number): boolean;
 
   /** The entries that a walk of hardware reads, from the top down; none where the tables end before. */
-  path(iova: number): readonly TableWalkEntry[];
+  path(iova: number): readonly TableWalkEntry[] {
+    const path: TableWalkEntry[] = [];
+    if (iova > this.lastAddress || iova >= this.spanOf(this.levels)) return path;
+    let table = this.top;
+    for (let level = this.levels - 1; table !== 0; level--) {
+      invariant(level >= 0, "An entry of the lowest tables leads to a table");
+      const index = this.indexAt(iova, level);
+      const below = Math.max(0, -this.nodes.pages[table]![index]!);
+      const spanBytes = this.granuleBytes * this.nodes.entries ** level;
+      path.push({ level, table, index, spanBytes, below });
+      table = below;
+    }
+    return path;
+  }
 
   /** Calls back with each leaf that touches `[first, last]`, in ascending order. */
-  forEachLeaf(
+  forEachLeaf(first: number, last: number, visit: LeafVisitor): void {
+    this.#visit(this.top, this.levels - 1, 0, first, last, visit);
+  }
+
+  #visit(
+    table: number,
+    level: number,
+    base: number,
     first: number,
     last: number,
-    visit: (iova: number, phys: number, sizeBytes: number, flags: number) => void,
-  ): void;
+    visit: LeafVisitor,
+  ): void {
+    const page = this.nodes.pages[table]!;
+    const span = this.spanOf(level);
+    const start = Math.max(0, Math.floor((first - base) / span));
+    const end = Math.min(page.length, Math.floor((last - base) / span) + 1);
+    for (let index = start; index < end; index++) {
+      const value = page[index]!;
+      // Most entries of most tables are empty.
+      if (value === 0) continue;
+      if (value < 0) {
+        this.#visit(-value, level - 1, base + index * span, first, last, visit);
+        continue;
+      }
+      const entries = 1 << orderOf(value);
+      const leafFirst = index - (index % entries);
+      const phys = Math.floor(value * this.#inverseGranule) * this.granuleBytes;
+      visit(base + leafFirst * span, phys, entries * span, (value - phys) & FLAGS_MASK);
+      index = leafFirst + entries - 1;
+    }
+  }
+
+  /** Bytes that one entry of a table at a level covers. */
+  protected abstract spanOf(level: number): number;
+
+  /** Which entry of its table at a level an address has. */
+  protected abstract indexAt(iova: number, level: number): number;
+
+  /** A new operation begins. */
+  protected begin(): void {
+    this.syncs.count = 0;
+    this.leaves.count = 0;
+    this.undoneBytes = 0;
+    this.warnings = 0;
+  }
+
+  protected isInHot(iova: number): boolean {
+    const offset = iova - this.#hotBase;
+    return offset >= 0 && offset < this.#lowestBytes;
+  }
+
+  protected warm(page: Float64Array, iova: number): void {
+    this.hot = page;
+    this.#hotBase = Math.floor(iova / this.#lowestBytes) * this.#lowestBytes;
+  }
+
+  /** Frees a table and everything below it. */
+  protected release(table: number): void {
+    this.#hotBase = NaN;
+    this.nodes.release(table);
+  }
 }
 
 /**
@@ -302,7 +421,7 @@ export interface GenericPageTableOptions {
 }
 
 /** The pages that tables consist of, recycled: each a `Float64Array` of entries, addressed by index. */
-export class TablePages {
+class TablePages {
   /** Entries by table index; index 0 is no table, so that an entry of 0 is empty. */
   readonly pages: Float64Array[] = [new Float64Array(0)];
   #free: number[] = [];
@@ -351,25 +470,5 @@ export class TablePages {
       if (value > 0 || (value < 0 && !this.isEmpty(-value))) return false;
     }
     return true;
-  }
-
-  /** The entries on the way to an address, in a tree of so many levels below a table. */
-  path(
-    top: number,
-    levels: number,
-    granuleBytes: number,
-    indexAt: (level: number) => number,
-  ): TableWalkEntry[] {
-    const path: TableWalkEntry[] = [];
-    let table = top;
-    for (let level = levels - 1; table !== 0; level--) {
-      invariant(level >= 0, "An entry of the lowest tables leads to a table");
-      const spanBytes = granuleBytes * this.entries ** level;
-      const index = indexAt(level);
-      const below = Math.max(0, -this.pages[table]![index]!);
-      path.push({ level, table, index, spanBytes, below });
-      table = below;
-    }
-    return path;
   }
 }

@@ -9,6 +9,7 @@ import {
   type BufferSegment,
   type FillPattern,
   HostBuffer,
+  segmentsOf,
 } from "./host_buffer.ts";
 import { MAX_BLOCK_PAGES, type PageRun } from "./page_allocator.ts";
 import { INJECTION } from "../injection.ts";
@@ -86,13 +87,7 @@ export function allocatePages(
   demandPages(home, segments, request.pages);
   const pages = home.pages.alloc(request.pages, request);
   if (pages === null) throw noMemory(request.pages * pageBytes);
-  const runs: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
-  for (const phys of pages) {
-    const last = runs.at(-1);
-    if (last !== undefined && last.phys + last.sizeBytes === phys) last.sizeBytes += pageBytes;
-    else runs.push({ phys, sizeBytes: pageBytes });
-  }
-  return new HostBuffer(home, runs, pages);
+  return new HostBuffer(home, segmentsOf(pages, pageBytes), pages);
 }
 
 /**

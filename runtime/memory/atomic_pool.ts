@@ -81,12 +81,9 @@ class AtomicPool implements PageHome, TimerHandler {
 
 /** The pools of a machine, each made when it is first asked for. */
 export class AtomicPools {
-  readonly #home: AtomicPoolHome;
   readonly #ofZones = ZONE_ENDS.map((): AtomicPool | null => null);
 
-  constructor(home: AtomicPoolHome) {
-    this.#home = home;
-  }
+  constructor(private readonly home: AtomicPoolHome) {}
 
   /**
    * Adjacent pages of a zone that lies below an address.
@@ -99,7 +96,7 @@ export class AtomicPools {
     const zone = ZONE_ENDS.findIndex((end) => end <= lastPhys);
     if (zone < 0) return null;
     const pool = this.#ofZones[zone] ??= new AtomicPool(
-      this.#home,
+      this.home,
       ZONE_ENDS[zone]!,
       this.#initialPages(),
     );
@@ -109,7 +106,7 @@ export class AtomicPools {
 
   /** 128 KiB for each GiB of memory, at least that, at most the largest block. */
   #initialPages(): number {
-    const { pageSizeBytes, totalPages } = this.#home.pages;
+    const { pageSizeBytes, totalPages } = this.home.pages;
     const pages = Math.floor(totalPages / (GIB / PER_GIB_BYTES));
     return Math.min(Math.max(pages, PER_GIB_BYTES / pageSizeBytes), MAX_BLOCK_PAGES);
   }

@@ -17,6 +17,17 @@ export interface BufferSegment {
   readonly sizeBytes: Bytes;
 }
 
+/** Pages as segments, one for each run of neighbours. */
+export function segmentsOf(pages: readonly PhysAddr[], pageSizeBytes: Bytes): BufferSegment[] {
+  const runs: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
+  for (const phys of pages) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.phys + last.sizeBytes === phys) last.sizeBytes += pageSizeBytes;
+    else runs.push({ phys, sizeBytes: pageSizeBytes });
+  }
+  return runs;
+}
+
 /** A byte, bytes 0, 1, 2 … 255, 0 …, or bytes of the machine's generator. */
 export type FillPattern = "counting" | "random" | number;
 

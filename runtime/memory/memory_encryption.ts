@@ -12,19 +12,16 @@
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { eachPage } from "./cached_page.ts";
 import { IntervalSet } from "./interval_set.ts";
-import type { MemoryKind } from "./layout.ts";
+import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** Stands for the key: one number, since it need not be secure. */
 const KEY = 0x9e37_79b1;
 
 export class MemoryEncryption {
-  readonly #memory: { kindAt(phys: number): MemoryKind };
   /** Numbers of the pages that are stored plain. */
   readonly #shared = new IntervalSet();
 
-  constructor(memory: { kindAt(phys: number): MemoryKind }) {
-    this.#memory = memory;
-  }
+  constructor(private readonly memory: Pick<PhysicalMemory, "kindAt">) {}
 
   /** Stores every page that holds a byte of the span plain from now on. */
   share(phys: PhysAddr, sizeBytes: Bytes): void {
@@ -38,8 +35,7 @@ export class MemoryEncryption {
 
   /** True for RAM that only the guest's CPU can read. */
   isPrivate(phys: number): boolean {
-    return !this.#shared.has(firstPage(phys)) &&
-      this.#memory.kindAt(phys) === "ram";
+    return !this.#shared.has(firstPage(phys)) && this.memory.kindAt(phys) === "ram";
   }
 
   /** True when any byte of a span is. */

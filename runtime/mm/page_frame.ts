@@ -50,23 +50,19 @@ export interface FrameSource {
 
 /** The machine's own memory. */
 export class MachineFrames implements FrameSource {
-  readonly #machine: Machine;
-
-  constructor(machine: Machine) {
-    this.#machine = machine;
-  }
+  constructor(private readonly machine: Machine) {}
 
   take(order: number): PhysAddr | null {
-    const { faults, pages } = this.#machine;
+    const { faults, pages } = this.machine;
     if (faults !== null && faults.errnoAt(INJECTION.alloc_pages) !== 0) return null;
     const taken = pages.alloc(2 ** order, { contiguous: true, orderAligned: order });
     if (taken === null) return null;
-    for (const phys of taken) this.#machine.hostMemory.fill(phys, PAGE_SIZE_BYTES, 0);
+    for (const phys of taken) this.machine.hostMemory.fill(phys, PAGE_SIZE_BYTES, 0);
     return taken[0]!;
   }
 
   zero(order: number): PhysAddr | null {
-    return this.#machine.pages.zeroPage(order);
+    return this.machine.pages.zeroPage(order);
   }
 
   give(phys: PhysAddr, order: number): void {
@@ -74,21 +70,21 @@ export class MachineFrames implements FrameSource {
       { length: 2 ** order },
       (_, index) => phys + index * PAGE_SIZE_BYTES as PhysAddr,
     );
-    this.#machine.checker?.memory.freed(pages, PAGE_SIZE_BYTES);
-    this.#machine.pages.free(pages);
+    this.machine.checker?.memory.freed(pages, PAGE_SIZE_BYTES);
+    this.machine.pages.free(pages);
   }
 
   copy(from: PhysAddr, to: PhysAddr): void {
-    this.#machine.hostMemory.copy(from, to, PAGE_SIZE_BYTES);
+    this.machine.hostMemory.copy(from, to, PAGE_SIZE_BYTES);
   }
 
   save(phys: PhysAddr): Uint8Array {
     const bytes = new Uint8Array(PAGE_SIZE_BYTES);
-    this.#machine.hostMemory.read(phys, bytes, 0, PAGE_SIZE_BYTES);
+    this.machine.hostMemory.read(phys, bytes, 0, PAGE_SIZE_BYTES);
     return bytes;
   }
 
   restore(phys: PhysAddr, saved: Uint8Array): void {
-    this.#machine.hostMemory.write(phys, saved, 0, PAGE_SIZE_BYTES);
+    this.machine.hostMemory.write(phys, saved, 0, PAGE_SIZE_BYTES);
   }
 }

@@ -44,11 +44,8 @@ export class ProcessPages {
   /** Tables of small pages, and the tables above them. */
   readonly #tables = new Set<number>();
   readonly #upperTables = new Set<number>();
-  readonly #source: FrameSource;
 
-  constructor(source: FrameSource) {
-    this.#source = source;
-  }
+  constructor(private readonly source: FrameSource) {}
 
   /** Pages of 4 KiB that are there. */
   get count(): number {
@@ -77,13 +74,13 @@ export class ProcessPages {
 
   /** A frame of the process's own, or the zero page; null when there is none. */
   newFrame(order: number, zero: boolean): PageFrame | null {
-    const phys = zero ? this.#source.zero(order) : this.#source.take(order);
+    const phys = zero ? this.source.zero(order) : this.source.take(order);
     return phys === null ? null : new PageFrame(phys, order, zero ? "zero" : "process");
   }
 
   /** A frame for memory that processes share; null when there is none. */
   newSharedFrame(): PageFrame | null {
-    const phys = this.#source.take(0);
+    const phys = this.source.take(0);
     return phys === null ? null : new PageFrame(phys, 0, "file");
   }
 
@@ -128,13 +125,13 @@ export class ProcessPages {
     if (frame.mapped > 0 || frame.cached || frame.owner === "zero") return;
     const first = frame.phys / PAGE_SIZE_BYTES;
     for (let index = 0; index < 2 ** frame.order; index++) this.#frames.delete(first + index);
-    if (frame.owner !== "lent") this.#source.give(frame.phys, frame.order);
+    if (frame.owner !== "lent") this.source.give(frame.phys, frame.order);
   }
 
   /** Takes a page out to where it takes no memory. */
   swapOut(page: number): void {
     invariant(this.#pages.has(page), "A page is swapped out that is not present");
-    const saved = this.#source.save(this.#pages.get(page)!.phys);
+    const saved = this.source.save(this.#pages.get(page)!.phys);
     this.remove(page);
     this.#swapped.set(page, saved);
   }
@@ -147,12 +144,12 @@ export class ProcessPages {
   swapIn(page: number, frame: PageFrame): void {
     invariant(this.#swapped.has(page), "A page is swapped in that is not swapped out");
     const saved = this.#swapped.get(page);
-    if (saved) this.#source.restore(frame.phys, saved);
+    if (saved) this.source.restore(frame.phys, saved);
     this.#swapped.delete(page);
   }
 
   copy(from: PhysAddr, to: PhysAddr): void {
-    this.#source.copy(from, to);
+    this.source.copy(from, to);
   }
 
   /** Lets pages from `to` on lead where those between two pages do, and takes them away here. */

@@ -3,19 +3,14 @@
  * events between which it held. Any moment of a run can be asked for.
  *
  * A table is declared: which events begin rows, and which end them. It repeats no rule of the
- * kernel; where an event says too little, the event gets a field.
+ * kernel; where an event says too little, the event gets a field. Keys are values of the key's fields;
+ * `seq` is the event's number.
  */
 import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
 import { type AllHold, type FieldTable, isAddress } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
-import type {
-  CallNote,
-  FieldName,
-  HistoryRow,
-  HistoryRows,
-  HistoryTableSpec,
-} from "./history_table_spec.ts";
+import type { CallNote, FieldName, HistoryRow, HistoryTableSpec } from "./history_table_spec.ts";
 import { LiveLists } from "./live_lists.ts";
 import { clearLevel, type Level, NO_ROW, RowIndex, RowsOfRequests } from "./row_index.ts";
 import type { ValuePool } from "./value_pool.ts";
@@ -30,11 +25,12 @@ const FOREVER = 0x7fff_ffff;
  * and of a bag the row with the same key that was there before. The last is how many there are.
  */
 const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
-export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryRows<F> {
+export class HistoryTable<F extends FieldTable = FieldTable> {
   /** Rows made so far, in the order of their beginnings. */
   count = 0;
   /** Rows that hold now. */
   live = 0;
+  /** The call that runs, for the event of its return. */
   call: CallNote | null = null;
   /** Rows that began for requests under way. */
   readonly #ofRequests = new RowsOfRequests();
@@ -81,6 +77,10 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     this.#root = this.#owners === 0 ? new RowIndex() : new Map();
   }
 
+  /**
+   * A row begins. One with the same key ends, unless several may hold.
+   * @param request What `endRequest` ends it by.
+   */
   begin(seq: number, values: AllHold<F>, request?: number | null): void {
     const row = this.#make(seq, seq);
     if (!this.#fill(values)) {
@@ -122,6 +122,10 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     this.#order = { names, places };
   }
 
+  /**
+   * The row with a key ends, if there is one.
+   * @param prefers Of a bag: how well a row fits; of the best the newest ends.
+   */
   end(
     seq: number,
     key: readonly (number | string)[],
@@ -140,6 +144,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     return true;
   }
 
+  /** Of a bag: the row that fits best ends, the newest of equals; null for what does not fit. */
   endBest(seq: number, fits: (row: HistoryRow<F>) => number | null): void {
     let best = NO_ROW;
     let most = -Infinity;
@@ -151,6 +156,11 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     this.#endOne(seq, best);
   }
 
+  /**
+   * Of a bag: what makes up `[first, first + sizeBytes)` ends, the row that fits at each place, as
+   * one call ends what many have put side by side.
+   * @param owner The values of the key before its last.
+   */
   endRun(
     seq: number,
     owner: readonly (number | string)[],
@@ -180,6 +190,11 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     }
   }
 
+  /**
+   * Of a table of ranges: what lies in `[first, end)` ends. A row that reaches beyond is cut, and
+   * what is left of it holds on, written by the same event as before.
+   * @param owner The values of the key before its last.
+   */
   endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void {
     const index = this.#descend(owner, owner.length) as RowIndex | null;
     if (index === null) return;
@@ -198,6 +213,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     }
   }
 
+  /** A row has another size from here on, 0 for none; what is left is written by the event as before. */
   resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void {
     const index = this.#descend(key, key.length - 1) as RowIndex;
     const last = this.#keyNumber(key.at(-1)!);
@@ -207,12 +223,17 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     if (sizeBytes > 0) this.#keep(index, row, seq, 0, sizeBytes);
   }
 
+  /** The row that holds with a key; null for none. */
   held(key: readonly (number | string)[]): HistoryRow<F> | null {
     const index = this.#descend(key, key.length - 1) as RowIndex | null;
     const row = index?.get(this.#keyNumber(key.at(-1)!)) ?? NO_ROW;
     return row === NO_ROW ? null : this.row(row);
   }
 
+  /**
+   * Of a bag: rows that began for a request end, as far as they hold still.
+   * @param seq Null where none ends, and the request is over.
+   */
   endRequest(seq: number | null, request: number | null): void {
     for (const row of this.#ofRequests.take(request)) {
       if (seq !== null && this.#life(row, LIFE.DIED) === FOREVER) this.#endOne(seq, row);
@@ -226,6 +247,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> implements HistoryR
     this.#kill(row, seq);
   }
 
+  /** Every row that holds ends whose values begin like that. */
   endAll(seq: number, owner: readonly (number | string)[]): void {
     const outer = this.#descend(owner, owner.length - 1) as Level | null;
     const last = this.#keyNumber(owner.at(-1)!);

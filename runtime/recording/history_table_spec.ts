@@ -3,6 +3,7 @@ import type { Bytes } from "../address.ts";
 import type { EventName } from "../event_vocabulary.ts";
 import type { EventOf, TableFieldsOf } from "../events.ts";
 import type { Machine } from "../machine.ts";
+import type { HistoryTable } from "./history_table.ts";
 import type { HeldResourceKind } from "../leaks/leak_kinds.ts";
 import type { AllHold, EventTable, FieldTable } from "../vocabulary/fields.ts";
 import type { Lifetime } from "./live_lists.ts";
@@ -22,57 +23,6 @@ export interface CallNote {
   readonly size_bytes: Bytes;
   /** Empty where it has none. */
   readonly pool: string;
-}
-
-/** What an event can do to a table. Keys are values of the key's fields; `seq` is the event's number. */
-export interface HistoryRows<F extends FieldTable> {
-  /** The call that runs, for the event of its return. */
-  call: CallNote | null;
-  /**
-   * A row begins. One with the same key ends, unless several may hold.
-   * @param request What `endRequest` ends it by.
-   */
-  begin(seq: number, values: AllHold<F>, request?: number | null): void;
-  /**
-   * The row with a key ends, if there is one.
-   * @param prefers Of a bag: how well a row fits; of the best the newest ends.
-   */
-  end(
-    seq: number,
-    key: readonly (number | string)[],
-    prefers?: (row: HistoryRow<F>) => number,
-  ): boolean;
-  /** Of a bag: the row that fits best ends, the newest of equals; null for what does not fit. */
-  endBest(seq: number, fits: (row: HistoryRow<F>) => number | null): void;
-  /**
-   * Of a bag: what makes up `[first, first + sizeBytes)` ends, the row that fits at each place, as
-   * one call ends what many have put side by side.
-   * @param owner The values of the key before its last.
-   */
-  endRun(
-    seq: number,
-    owner: readonly (number | string)[],
-    first: number,
-    sizeBytes: number,
-    prefers: (row: HistoryRow<F>) => number,
-  ): void;
-  /**
-   * Of a table of ranges: what lies in `[first, end)` ends. A row that reaches beyond is cut, and
-   * what is left of it holds on, written by the same event as before.
-   * @param owner The values of the key before its last.
-   */
-  endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void;
-  /** A row has another size from here on, 0 for none; what is left is written by the event as before. */
-  resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void;
-  /** The row that holds with a key; null for none. */
-  held(key: readonly (number | string)[]): HistoryRow<F> | null;
-  /**
-   * Of a bag: rows that began for a request end, as far as they hold still.
-   * @param seq Null where none ends, and the request is over.
-   */
-  endRequest(seq: number | null, request: number | null): void;
-  /** Every row that holds ends whose values begin like that. */
-  endAll(seq: number, owner: readonly (number | string)[]): void;
 }
 
 /** What a table sees of an event: made once for all tables, and for none where none changes. */
@@ -110,7 +60,7 @@ export interface LeakSpec<F extends FieldTable> {
  * @internal
  */
 export type Changes<F extends FieldTable> = {
-  readonly [N in EventName]?: (rows: HistoryRows<F>, event: TableEvent<N>) => void;
+  readonly [N in EventName]?: (rows: HistoryTable<F>, event: TableEvent<N>) => void;
 };
 
 /**
@@ -119,7 +69,7 @@ export type Changes<F extends FieldTable> = {
  */
 export type AddedChanges<F extends FieldTable, T extends EventTable> = {
   readonly [N in keyof T]?: (
-    rows: HistoryRows<F>,
+    rows: HistoryTable<F>,
     event: Omit<TableEvent, "fields"> & { readonly fields: TableFieldsOf<T, N> },
   ) => void;
 };

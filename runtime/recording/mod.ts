@@ -15,7 +15,6 @@ export type {
   Changes,
   FieldName,
   HistoryRow,
-  HistoryRows,
   HistoryTableSpec,
   LeakSpec,
   TableEvent,

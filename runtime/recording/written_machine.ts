@@ -148,11 +148,8 @@ class ShapeColumns {
   readonly shapes: WrittenLayout[] = [];
   readonly #columns: Columns[] = [];
   readonly #byKey = new Map<string, Columns>();
-  readonly #pool: NumberedValues;
 
-  constructor(pool: NumberedValues) {
-    this.#pool = pool;
-  }
+  constructor(private readonly pool: NumberedValues) {}
 
   /** @returns The number of the event's shape. */
   add({ fields, name, why }: MachineEvent): number {
@@ -186,7 +183,7 @@ class ShapeColumns {
   #write({ forms, last, writers }: Columns, index: number, value: unknown): void {
     const form = forms[index] as Form;
     if (form === "0") return;
-    const number = form === "t" ? this.#pool.of(value) : Number(value);
+    const number = form === "t" ? this.pool.of(value) : Number(value);
     writers[index]!.number(number, last[index]!);
     last[index] = number;
   }
@@ -255,16 +252,13 @@ class ShapeReader {
 /** What events that follow each other have in common, and for how many. */
 class OriginWriter {
   readonly #writer = new PackedWriter();
-  readonly #pool: NumberedValues;
   #last: readonly number[] = [0, 0, 0, 0, 0];
   #lastSeq = 0;
 
-  constructor(pool: NumberedValues) {
-    this.#pool = pool;
-  }
+  constructor(private readonly pool: NumberedValues) {}
 
   add({ at_ns, cpu, device, request, seq, site }: MachineEvent): void {
-    const name = device === null ? 0 : this.#pool.of(device) + 1;
+    const name = device === null ? 0 : this.pool.of(device) + 1;
     const now = [at_ns, cpu, name, (request ?? -1) + 1, (site ?? -1) + 1];
     if (seq > 1 && now.every((value, index) => value === this.#last[index])) return;
     this.#writer.count(seq - this.#lastSeq);

@@ -52,25 +52,22 @@ export class Charges {
   copyPerKibNs: Nanoseconds = 0;
   /** Latency of one segment mapped. 0 until latencies are in force. */
   mapSegmentNs: Nanoseconds = 0;
-  readonly #clock: VirtualClock;
 
-  constructor(clock: VirtualClock) {
-    this.#clock = clock;
-  }
+  constructor(private readonly clock: VirtualClock) {}
 
   /** Charges for page-table leaves. */
   tableWrites(leaves: number): void {
-    if (this.tableWriteNs !== 0) this.#clock.nowNs += leaves * this.tableWriteNs;
+    if (this.tableWriteNs !== 0) this.clock.nowNs += leaves * this.tableWriteNs;
   }
 
   /** Charges for segments that a call maps. */
   segments(count: number): void {
-    if (this.mapSegmentNs !== 0) this.#clock.nowNs += count * this.mapSegmentNs;
+    if (this.mapSegmentNs !== 0) this.clock.nowNs += count * this.mapSegmentNs;
   }
 
   /** Charges for copied bytes. */
   copied(sizeBytes: Bytes): void {
-    this.#clock.nowNs += (sizeBytes / KIB) * this.copyPerKibNs;
+    this.clock.nowNs += (sizeBytes / KIB) * this.copyPerKibNs;
   }
 }
 

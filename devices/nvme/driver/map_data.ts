@@ -849,7 +849,7 @@ export class TwoStepMapper extends DataMapper {
 
   #setupMetaIter(iod: Iod, request: NvmeRequest): BlkStatus {
     const iter = this.#metadataIter;
-    if (!this.#blk.startMetadata(request, this.dev, iod.metaState, iter)) return iter.status;
+    if (!this.#blk.start(request, this.dev, iod.metaState, iter, true)) return iter.status;
     if (iter.kind === "bus_addr") iod.flags |= META_P2P;
     else if (iter.kind === "thru_host_bridge") iod.flags |= META_MMIO;
 
@@ -892,7 +892,7 @@ export class TwoStepMapper extends DataMapper {
     do {
       this.writeSgl(list.phys, ++mapped, iter.addr, iter.lengthBytes);
       iod.metaTotalBytes += iter.lengthBytes;
-    } while (this.#blk.nextMetadata(request, this.dev, iter));
+    } while (this.#blk.next(request, this.dev, iter, true));
     this.writeMetadataSegment(list, mapped);
     if (iter.status !== OK) this.unmapMetadataSegments(iod, request);
     return iter.status;

@@ -1,7 +1,7 @@
 /** The tables of NVMe disks: what stands in queues, lists and doorbells. */
 import type {
   AnyTableSpec,
-  HistoryRows,
+  HistoryTable,
   HistoryTableSpec,
   TableEvent,
 } from "@dmalab/runtime/recording";
@@ -54,7 +54,7 @@ const COMMAND_FIELDS = {
 
 function comesTo(state: AllHold<typeof COMMAND_FIELDS>["state"]) {
   return (
-    rows: HistoryRows<typeof COMMAND_FIELDS>,
+    rows: HistoryTable<typeof COMMAND_FIELDS>,
     { seq, device, request, fields: { cid, queue } }: TableEvent<
       "nvme.submit" | "nvme.fetch" | "nvme.complete"
     >,
@@ -103,7 +103,7 @@ const DOORBELLS: HistoryTableSpec<typeof DOORBELL_FIELDS, "doorbells"> = {
 };
 
 /** A request's data is described no more. */
-function endOf<F extends FieldTable>(rows: HistoryRows<F>, seq: number, request: number | null) {
+function endOf<F extends FieldTable>(rows: HistoryTable<F>, seq: number, request: number | null) {
   if (request !== null) rows.endAll(seq, [request]);
 }
 
@@ -177,7 +177,10 @@ const REQUEST_FIELDS = {
 
 /** A request reaches its next phase; what belongs to none has no row. */
 function reach(phase: AllHold<typeof REQUEST_FIELDS>["phase"]) {
-  return (rows: HistoryRows<typeof REQUEST_FIELDS>, { seq, device, request }: TableEvent): void => {
+  return (
+    rows: HistoryTable<typeof REQUEST_FIELDS>,
+    { seq, device, request }: TableEvent,
+  ): void => {
     if (request !== null) rows.begin(seq, { request, device: device!, phase, status: null });
   };
 }

@@ -1,7 +1,7 @@
 /** The tables of devices that can be migrated: buffers, what maps them, and keys to them. */
 import type {
   AnyTableSpec,
-  HistoryRows,
+  HistoryTable,
   HistoryTableSpec,
   TableEvent,
 } from "@dmalab/runtime/recording";
@@ -63,7 +63,7 @@ const PAGES: HistoryTableSpec<typeof PAGE_FIELDS, "migration_pages"> = {
 };
 
 function addPages(
-  rows: HistoryRows<typeof PAGE_FIELDS>,
+  rows: HistoryTable<typeof PAGE_FIELDS>,
   { seq, device, pageBytes, fields: { buffer } }: TableEvent<"vfio.add_pages" | "vfio.free_pages">,
   pages: number,
 ): void {

@@ -67,7 +67,7 @@ function lendAll(
   }
 }
 
-function starting(method: "start" | "startMetadata") {
+function starting(isMetadata: boolean) {
   return (kernel: CKernel, args: readonly [number, DmaDevice, number, number]): number => {
     const [req, device, stateAddress, at] = args;
     if (!kernel.memory.isOpen(at, DMA_ITER_BYTES)) throw kernel.crash("There is no blk_dma_iter");
@@ -75,7 +75,7 @@ function starting(method: "start" | "startMetadata") {
     return forRequest(kernel, req, (blk, request) => {
       const state = stateAsItIs(kernel, stateAddress);
       const { addr, sizeBytes } = state;
-      const started = blk[method](request, device, state, iter);
+      const started = blk.start(request, device, state, iter, isMetadata);
       // A state that was not written stays as the driver left it, which may be no state at all.
       if (state.addr !== addr || state.sizeBytes !== sizeBytes) {
         showState(kernel, stateAddress, state);
@@ -84,7 +84,6 @@ function starting(method: "start" | "startMetadata") {
       kernel.memory.putWord(at + DMA_ITER.dmalab_iter, at);
       showIter(kernel, at, iter);
       if (started && iter.kind === "none") {
-        const isMetadata = method === "startMetadata";
         if (state.held && iter.addr === state.addr) {
           lendAll(kernel, device, request, state, isMetadata);
         } else lend(kernel, device, request, iter);
@@ -94,7 +93,7 @@ function starting(method: "start" | "startMetadata") {
   };
 }
 
-function stepping(method: "next" | "nextMetadata") {
+function stepping(isMetadata: boolean) {
   return (kernel: CKernel, [req, device, at]: readonly [number, DmaDevice, number]): number => {
     const iter = kernel.part(CRequests).walks.get(at);
     const isOwn = kernel.memory.isOpen(at, DMA_ITER_BYTES) &&
@@ -103,7 +102,7 @@ function stepping(method: "next" | "nextMetadata") {
       throw kernel.crash(`${hex(at)} is no blk_dma_iter that was started`);
     }
     return forRequest(kernel, req, (blk, request) => {
-      const found = blk[method](request, device, iter);
+      const found = blk.next(request, device, iter, isMetadata);
       showIter(kernel, at, iter);
       if (found) lend(kernel, device, request, iter);
       return Number(found);
@@ -144,10 +143,10 @@ export const REQUEST_CALLS: readonly CCallEntry[] = callEntries({
 });
 
 export const REQUEST_MAPPING_CALLS: readonly CCallEntry[] = [
-  kernelEntry("blk_rq_dma_map_iter_start", starting("start")),
-  kernelEntry("blk_rq_dma_map_iter_next", stepping("next")),
-  kernelEntry("blk_rq_integrity_dma_map_iter_start", starting("startMetadata")),
-  kernelEntry("blk_rq_integrity_dma_map_iter_next", stepping("nextMetadata")),
+  kernelEntry("blk_rq_dma_map_iter_start", starting(false)),
+  kernelEntry("blk_rq_dma_map_iter_next", stepping(false)),
+  kernelEntry("blk_rq_integrity_dma_map_iter_start", starting(true)),
+  kernelEntry("blk_rq_integrity_dma_map_iter_next", stepping(true)),
   kernelEntry(
     "blk_rq_dma_map_coalesce",
     (kernel, [state]) => Number(kernel.machine.dma.dmaUseIova(stateAsItIs(kernel, state))),

@@ -88,14 +88,12 @@ export class RequestModel {
     const request = this.#request(line);
     const { metadata } = line;
     const pieces: Part[] = [];
-    let isMapped = metadata
-      ? blk.startMetadata(request, dev, state, iter)
-      : blk.start(request, dev, state, iter);
+    let isMapped = blk.start(request, dev, state, iter, metadata);
     const oneRange = isMapped && blk.coalesce(state);
     while (isMapped) {
       pieces.push([iter.addr, iter.lengthBytes]);
       if (oneRange) break;
-      isMapped = metadata ? blk.nextMetadata(request, dev, iter) : blk.next(request, dev, iter);
+      isMapped = blk.next(request, dev, iter, metadata);
     }
     return { pieces, one_range: oneRange, status: isMapped ? 0 : iter.status, kind: iter.kind };
   }

@@ -61,7 +61,7 @@ function forRequest<T>(
 const STEP = [BY_ROLE.req, DEV, STATE, BY_ROLE.iter] as const;
 type IteratorStep = Decoded<typeof STEP>;
 
-function starting(method: "start" | "startMetadata") {
+function starting(metadata: boolean) {
   return (context: ExecutionContext, [request, dev, state, target]: IteratorStep): boolean => {
     const { recorder } = context;
     const before = recorder.events.length;
@@ -70,7 +70,7 @@ function starting(method: "start" | "startMetadata") {
     const started = forRequest(
       context,
       request,
-      (blk) => blk[method](request, dev, state.state, iter),
+      (blk) => blk.start(request, dev, state.state, iter, metadata),
     );
     state.kind = iter.kind;
     target.leftBy = recorder.events.slice(before);
@@ -78,11 +78,12 @@ function starting(method: "start" | "startMetadata") {
   };
 }
 
-function stepping(method: "next" | "nextMetadata") {
+function stepping(metadata: boolean) {
   return (context: ExecutionContext, [request, dev, , target]: IteratorStep): boolean => {
     const { recorder } = context;
     const before = recorder.events.length;
-    const found = forRequest(context, request, (blk) => blk[method](request, dev, target.iter));
+    const { iter } = target;
+    const found = forRequest(context, request, (blk) => blk.next(request, dev, iter, metadata));
     target.leftBy = [...target.leftBy ?? [], ...recorder.events.slice(before)];
     return found;
   };
@@ -103,7 +104,7 @@ export const BLOCK_ITERATOR_CALLS: readonly FunctionSpec[] = [
       "False at the end and on failure: the iterator's status distinguishes them.",
     example: `${STARTED}assert iter.len == 12KiB
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: starting("start"),
+    run: starting(false),
   }),
   builtin({
     ...facts("blk_rq_dma_map_iter_next"),
@@ -114,7 +115,7 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
 assert not blk_rq_dma_map_iter_next(req, ssd, state, iter)
 assert iter.status == OK
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: stepping("next"),
+    run: stepping(false),
   }),
   kernelCall("blk_rq_integrity_dma_map_iter_start", {
     result: "bool",
@@ -124,7 +125,7 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     example: `${METADATA_STARTED}assert iter.len == 32B and state.size == 0
 assert not blk_rq_dma_unmap(req, ssd, state, 32B)
 dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
-    run: starting("startMetadata"),
+    run: starting(true),
   }),
   builtin({
     ...facts("blk_rq_integrity_dma_map_iter_next"),
@@ -136,7 +137,7 @@ assert blk_rq_integrity_dma_map_iter_next(req, ssd, state, iter)
 assert iter.addr % 4KiB == 0x80
 dma_unmap_phys(ssd, first, 32B, from_device)
 dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
-    run: stepping("nextMetadata"),
+    run: stepping(true),
   }),
   kernelCall("blk_rq_dma_map_coalesce", {
     result: "bool",

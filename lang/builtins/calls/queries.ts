@@ -296,7 +296,7 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
       if (freed) throw new ValueError("The memory was freed before");
       const { pages, pageSizeBytes } = memory;
       return {
-        list: listOfPages(pages, pageSizeBytes, pages.length * pageSizeBytes),
+        list: listOfPages(pages, pageSizeBytes),
         device: null,
       };
     },

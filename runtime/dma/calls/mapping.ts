@@ -21,21 +21,17 @@ import { AtomicPools } from "../../memory/atomic_pool.ts";
 import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
-import { directMapPhys, directSync, directUnmapPhys } from "../paths/direct.ts";
+import { directMapPhys, directSync, directUnmapPhys, physBehind } from "../paths/direct.ts";
 import { iommuMapPhys, iommuSync, iommuUnmapPhys, warnErrorUnmapped } from "../paths/iommu_path.ts";
 import { type DmaIovaState, type LinkedSingle, RangePart } from "../iova_state.ts";
 import { MAP_BRANCH, MAP_FAILURE, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts";
-import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
+import { refuseMap, whyBranch } from "../paths/refusal.ts";
 import {
   addressingLimited,
   maxMappingSize,
-  mergeBoundary,
-  needSync,
-  needUnmap,
   optMappingSize,
   requiredMask,
-  setCoherentMask,
-  setMask,
+  supportsMask,
 } from "./mapping_queries.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { KERNEL_FUNCTIONS, KernelFunction } from "../../vocabulary/kernel_calls.ts";
@@ -388,9 +384,11 @@ export class DmaMapping {
     const part = this.#partOf(SYNC, dev, state, offset, sizeBytes);
     const outer = this.#calls.enter(dev);
     if (this.#events.tick(SYNC.call)) this.#calls.tell(SYNC, dev, offset, sizeBytes);
-    const injected = this.#calls.injected(SYNC);
-    const error = injected !== 0 ? injected : iovaSync(part);
-    if (error === 0) this.#checker?.ranges.synced(part);
+    const error = this.#calls.injected(SYNC);
+    if (error === 0) {
+      iovaSync(part);
+      this.#checker?.ranges.synced(part);
+    }
     const why = error === 0 ? null : { rule: SYNC.rule, inputs: { injected: true } };
     part.busy = false;
     this.#calls.leaveWithErrno(SYNC, error, outer, why);
@@ -456,20 +454,12 @@ export class DmaMapping {
    * @see rules/dma.md chapter 7
    */
   dmaMapSg(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
-    const outer = this.#enterMapSg(MAP_SG, dev, list, dir, attrs);
-    const outputs = this.#mapSg(MAP_SG, dev, list, dir, attrs);
-    const result = outputs > 0 ? outputs : sgtableResult(this.#machine, outputs);
-    this.#calls.leaveWithCount(MAP_SG, result, outer, this.#whyListRefused(dev, result));
-    return Math.max(outputs, 0);
+    return this.#mapSg(MAP_SG, dev, list, dir, attrs) === 0 ? list.outputs : 0;
   }
 
   /** Maps a list of buffers together; 0 or a negative errno. @see rules/dma.md 1.8 */
   dmaMapSgtable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
-    const outer = this.#enterMapSg(MAP_SGTABLE, dev, list, dir, attrs);
-    const outputs = this.#mapSg(MAP_SGTABLE, dev, list, dir, attrs);
-    const result = sgtableResult(this.#machine, outputs);
-    this.#calls.leaveWithErrno(MAP_SGTABLE, result, outer, this.#whyListRefused(dev, result));
-    return result;
+    return this.#mapSg(MAP_SGTABLE, dev, list, dir, attrs);
   }
 
   /**
@@ -553,14 +543,21 @@ export class DmaMapping {
 
   /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
   dmaNeedUnmap(dev: DmaDevice): boolean {
-    const needed = needUnmap(this.#machine, dev);
+    const needed = dev.domain !== null || !dev.skipSync || this.#machine.config.dmaDebug;
     if (!needed) this.#checker?.mappings.needsNoUnmap(dev);
     return needed;
   }
 
-  /** True when a mapping has to be synchronised before its memory is handed over. Ask after mapping. */
+  /**
+   * True when handing a mapping over takes a sync: it is looked up, its caches are cleaned or it is
+   * copied. Sync calls do nothing while the device sees the caches and has bounced nothing yet. Ask
+   * after mapping.
+   * @see rules/dma.md 1.6 (sync), 1.7 (need-unmap), 2.2
+   */
   dmaNeedSync(dev: DmaDevice, dma: DmaAddr): boolean {
-    return needSync(this.#machine, dev, dma);
+    const { config, swiotlb } = this.#machine;
+    if (dev.skipSync && !config.dmaDebug) return false;
+    return !dev.coherent || dev.domain !== null || swiotlb.contains(physBehind(dev, dma));
   }
 
   /** Largest single mapping, or `UNLIMITED_BYTES`. */
@@ -585,7 +582,7 @@ export class DmaMapping {
 
   /** Mask of the boundary on which buffers join into one range; 0 where they do not. */
   dmaGetMergeBoundary(dev: DmaDevice): number {
-    return mergeBoundary(dev);
+    return dev.domain === null ? 0 : dev.domain.granuleBytes - 1;
   }
 
   /**
@@ -603,24 +600,32 @@ export class DmaMapping {
     return left;
   }
 
-  /** Sets the streaming mask; 0 or -EIO. */
+  /** Sets the streaming mask; 0, or -EIO for one that cannot work without translation. */
   dmaSetMask(dev: DmaDevice, bits: number): number {
-    const outer = this.#calls.enter(dev);
-    if (this.#events.tick(SET_MASK.call)) this.#calls.tell(SET_MASK, dev, bits);
-    const injected = this.#calls.injected(SET_MASK);
-    const error = injected !== 0 ? injected : setMask(this.#machine, dev, bits);
-    const why = error === 0 ? null : whyMaskRefused(SET_MASK.rule, bits, injected !== 0);
-    this.#calls.leaveWithErrno(SET_MASK, error, outer, why);
-    return error;
+    return this.#setMask(SET_MASK, dev, bits);
   }
 
   /** Sets the mask for memory that CPU and device share; 0 or -EIO. */
   dmaSetCoherentMask(dev: DmaDevice, bits: number): number {
+    return this.#setMask(SET_COHERENT_MASK, dev, bits);
+  }
+
+  #setMask(
+    call: typeof SET_MASK | typeof SET_COHERENT_MASK,
+    dev: DmaDevice,
+    bits: number,
+  ): number {
     const outer = this.#calls.enter(dev);
-    if (this.#events.tick(SET_COHERENT_MASK.call)) this.#calls.tell(SET_COHERENT_MASK, dev, bits);
-    const error = setCoherentMask(this.#machine, dev, bits);
-    const why = error === 0 ? null : whyMaskRefused(SET_COHERENT_MASK.rule, bits, false);
-    this.#calls.leaveWithErrno(SET_COHERENT_MASK, error, outer, why);
+    if (this.#events.tick(call.call)) this.#calls.tell(call, dev, bits);
+    const injected = call === SET_MASK ? this.#calls.injected(call) : 0;
+    const supported = injected === 0 && supportsMask(this.#machine, dev, bits);
+    if (supported && call === SET_MASK) {
+      dev.maskBits = bits;
+      dev.skipSync = dev.syncsNothing;
+    } else if (supported) dev.coherentMaskBits = bits;
+    const error = supported ? 0 : injected !== 0 ? injected : -ERRNO.EIO;
+    const why = supported ? null : { rule: call.rule, inputs: { bits, injected: injected !== 0 } };
+    this.#calls.leaveWithErrno(call, error, outer, why);
     return error;
   }
 
@@ -942,24 +947,10 @@ export class DmaMapping {
     part.busy = false;
   }
 
-  #enterMapSg(
-    call: typeof MAP_SG | typeof MAP_SGTABLE,
-    dev: DmaDevice,
-    list: Scatterlist,
-    dir: DmaDirection,
-    attrs: number,
-  ): string | null {
-    const outer = this.#calls.enter(dev);
-    if (this.#events.tick(call.call)) {
-      this.#calls.tell(call, dev, list, list.count, dir, attrs);
-    }
-    if (dev.ownOps) this.#calls.throughTable(call.api);
-    this.#machine.charges.segments(list.count);
-    this.refusal = null;
-    return outer;
-  }
-
-  /** How many outputs a map makes, or a negative errno: its own or an injected one. */
+  /**
+   * Maps a list; its outputs say how many there are.
+   * @returns 0 or a negative errno: its own or an injected one.
+   */
   #mapSg(
     call: typeof MAP_SG | typeof MAP_SGTABLE,
     dev: DmaDevice,
@@ -967,11 +958,24 @@ export class DmaMapping {
     dir: DmaDirection,
     attrs: number,
   ): number {
-    const injected = this.#calls.injected(call);
+    const machine = this.#machine;
+    const calls = this.#calls;
+    const outer = calls.enter(dev);
+    if (this.#events.tick(call.call)) calls.tell(call, dev, list, list.count, dir, attrs);
+    if (dev.ownOps) calls.throughTable(call.api);
+    machine.charges.segments(list.count);
+    this.refusal = null;
+    const injected = calls.injected(call);
     if (injected !== 0) list.outputs = 0;
-    const outputs = injected !== 0 ? injected : mapSg(this.#machine, dev, list, dir, attrs);
+    const outputs = injected !== 0 ? injected : mapSg(machine, dev, list, dir, attrs);
     this.#listMapped(dev, list, dir, attrs);
-    return outputs;
+    const error = sgtableResult(machine, outputs);
+    // The branch of the entry that could not be mapped, where one was refused by itself.
+    const { refusal } = this;
+    const why = error === 0 || refusal === null ? null : whyBranch(machine, dev, refusal);
+    if (call === MAP_SG) calls.leaveWithCount(call, error === 0 ? outputs : error, outer, why);
+    else calls.leaveWithErrno(call, error, outer, why);
+    return error;
   }
 
   /** One mapping for each output. */
@@ -983,12 +987,6 @@ export class DmaMapping {
       const fields = { api: MAP_SG.api, ...outputOf(list, index), dir: directionWord(dir) };
       this.#emitMapped(dev, branchOf(dev, list, index), fields, whatKeepsApart(dev, list, index));
     }
-  }
-
-  /** The branch of the entry that could not be mapped, where one was refused by itself. */
-  #whyListRefused(dev: DmaDevice, result: number): Why | null {
-    const { refusal } = this;
-    return result >= 0 || refusal === null ? null : whyBranch(this.#machine, dev, refusal);
   }
 
   /** @param entries How many the driver says the list has; only as many are looked at. */

@@ -3,8 +3,7 @@
  *
  * @see rules/dma.md 1.2, 1.7
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, lastAddressOfBits } from "../../address.ts";
-import { ERRNO } from "../../errno.ts";
+import { type Bytes, DMA_MAPPING_ERROR, lastAddressOfBits } from "../../address.ts";
 import type { Why } from "../../events.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { ramEndPhys } from "../../memory/layout.ts";
@@ -67,55 +66,14 @@ export function mappingSizeInputs(machine: DmaMachine, dev: DmaDevice): Why["inp
   };
 }
 
-/** Mask of the boundary on which buffers can be joined into one range; 0 where they cannot. */
-export function mergeBoundary(dev: DmaDevice): number {
-  return dev.domain === null ? 0 : dev.domain.granuleBytes - 1;
-}
-
-/** True when mappings must be unmapped for anything to happen. Ask after mapping. */
-export function needUnmap(machine: DmaMachine, dev: DmaDevice): boolean {
-  return dev.domain !== null || !dev.skipSync || machine.config.dmaDebug;
-}
-
-/**
- * True when handing a mapping over takes a sync: it is looked up, its caches are cleaned or it is
- * copied. Sync calls do nothing while the device sees the caches and has bounced nothing yet.
- *
- * @see rules/dma.md 1.6 (sync), 1.7 (need-unmap), 2.2
- */
-export function needSync(machine: DmaMachine, dev: DmaDevice, dma: DmaAddr): boolean {
-  if (dev.skipSync && !machine.config.dmaDebug) return false;
-  if (!dev.coherent || dev.domain !== null) return true;
-  const phys = dev.rangeMap === null ? dma : dev.rangeMap.physOf(dma);
-  return machine.swiotlb.contains(phys);
-}
-
 /**
  * True when a mask can work: behind an IOMMU any can, without one it must reach the zone that memory
  * for DMA comes from.
  * @see rules/dma.md 1.2 (mask support)
  */
-function supportsMask(machine: DmaMachine, dev: DmaDevice, bits: number): boolean {
+export function supportsMask(machine: DmaMachine, dev: DmaDevice, bits: number): boolean {
   if (dev.domain !== null || bits >= 32) return true;
   const lastNeeded = Math.min(ramEndPhys(machine.memory.ranges) - 1, DMA_ZONE_LAST_ADDRESS);
   const address = directAddress(dev, lastNeeded);
   return address !== DMA_MAPPING_ERROR && 2 ** bits - 1 >= address;
-}
-
-/**
- * Sets the streaming mask.
- * @returns 0, or -EIO for a mask that cannot work without translation.
- */
-export function setMask(machine: DmaMachine, dev: DmaDevice, bits: number): number {
-  if (!supportsMask(machine, dev, bits)) return -ERRNO.EIO;
-  dev.maskBits = bits;
-  dev.skipSync = dev.syncsNothing;
-  return 0;
-}
-
-/** Sets the mask for shared memory. @returns 0, or -EIO as `setMask` does. */
-export function setCoherentMask(machine: DmaMachine, dev: DmaDevice, bits: number): number {
-  if (!supportsMask(machine, dev, bits)) return -ERRNO.EIO;
-  dev.coherentMaskBits = bits;
-  return 0;
 }

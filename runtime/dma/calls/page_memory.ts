@@ -6,11 +6,11 @@
  *
  * @see rules/c-api.md 5 (dma_alloc_pages, dma_alloc_noncontiguous), rules/dma.md 1.9
  */
-import { invariant } from "../../errno.ts";
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { Machine } from "../../machine.ts";
+import { segmentsOf } from "../../memory/host_buffer.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { collectForDevice, mapPages, takePages } from "./coherent.ts";
 
@@ -90,7 +90,7 @@ export function allocNoncontiguous(
     : collectForDevice(machine, domain, count, attrs);
   if (pages === null) return null;
   for (const page of pages) machine.memory.fill(page, pageSizeBytes, 0);
-  const list = listOfPages(pages, pageSizeBytes, count * pageSizeBytes);
+  const list = listOfPages(pages, pageSizeBytes);
   const made = { dev, list, pages };
   if (domain === null) {
     if (machine.dma.dmaMapSgtable(dev, list, dir, SKIP_CPU_SYNC) === 0) return made;
@@ -118,20 +118,6 @@ export function freeNoncontiguous(
 }
 
 /** A list of pages as `dma_get_sgtable` makes it: an entry for each run of neighbours. */
-export function listOfPages(
-  pages: readonly PhysAddr[],
-  pageSizeBytes: Bytes,
-  sizeBytes: Bytes,
-): Scatterlist {
-  const entries: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
-  let left = sizeBytes;
-  for (const phys of pages) {
-    const last = entries.at(-1);
-    const part = Math.min(left, pageSizeBytes);
-    if (last !== undefined && last.phys + last.sizeBytes === phys) last.sizeBytes += part;
-    else entries.push({ phys, sizeBytes: part });
-    left -= part;
-  }
-  invariant(left === 0, "the pages hold all that the list describes");
-  return new Scatterlist(entries);
+export function listOfPages(pages: readonly PhysAddr[], pageSizeBytes: Bytes): Scatterlist {
+  return new Scatterlist(segmentsOf(pages, pageSizeBytes));
 }

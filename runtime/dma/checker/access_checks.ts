@@ -32,16 +32,12 @@ interface WrongAccess {
 }
 
 export class AccessChecks {
-  readonly #ledger: MappingRecords;
-
-  constructor(ledger: MappingRecords) {
-    this.#ledger = ledger;
-  }
+  constructor(private readonly ledger: MappingRecords) {}
 
   /** A device read or wrote, and nothing on the way to the memory stopped it. */
   touched(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): void {
-    const { table } = this.#ledger;
-    const device = this.#ledger.deviceOf(dev);
+    const { table } = this.ledger;
+    const device = this.ledger.deviceOf(dev);
     const against = access === "read" ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
     const end = dma + sizeBytes;
     let at = dma;
@@ -79,8 +75,8 @@ export class AccessChecks {
 
   /** Coherent memory at an address is a pool's, which divides it into blocks. */
   pooled(dev: DmaDevice, dma: number, page: PoolPage): void {
-    const { table } = this.#ledger;
-    const device = this.#ledger.deviceOf(dev);
+    const { table } = this.ledger;
+    const device = this.ledger.deviceOf(dev);
     const record = table.findAround(device.number, dma, SHARED);
     if (record === NO_RECORD) return;
     table.mark(record, POOL);
@@ -89,13 +85,13 @@ export class AccessChecks {
 
   /** The pool of a page is destroyed. */
   unpooled(dev: DmaDevice, dma: number): void {
-    this.#ledger.deviceOf(dev).poolPages.delete(dma);
+    this.ledger.deviceOf(dev).poolPages.delete(dma);
   }
 
   /** The IOTLB answered an access by a cached not-present entry, whatever the page table holds. */
   hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void {
-    const { table } = this.#ledger;
-    const device = this.#ledger.deviceOf(dev);
+    const { table } = this.ledger;
+    const device = this.ledger.deviceOf(dev);
     const record = table.findAround(device.number, dma, BUFFERS);
     if (record === NO_RECORD || !table.has(record, UNSYNCED)) return;
     const why = "the IOTLB caches the not-present entry (caching mode), so the access faults";
@@ -104,7 +100,7 @@ export class AccessChecks {
 
   /** A device used a translation that the page table has no longer. */
   stale(dev: DmaDevice, dma: number, access: DeviceAccess, why: string): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const ended = ledger.ended.find(ledger.deviceOf(dev).number, dma);
     const what = ended === null
       ? ""
@@ -118,7 +114,7 @@ export class AccessChecks {
   }
 
   #allows(device: CheckedDevice, record: number, dma: number, against: DmaDirection): boolean {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     return table.dma[record]! <= dma && dma < table.end(record) &&
       table.device[record] === device.number && table.isLive(record) &&
       table.dir(record) !== against && !table.has(record, LEAKED) &&
@@ -130,7 +126,7 @@ export class AccessChecks {
     const { dev, forgotten, onBus } = device;
     const onItsBus = onBus.find((each) => each.dma <= dma && dma < each.dma + each.sizeBytes);
     if (onItsBus !== undefined) return onItsBus.dma + onItsBus.sizeBytes;
-    const { platform, table } = this.#ledger;
+    const { platform, table } = this.ledger;
     // What is mapped as well is held to its mapping, whose direction forbids this access.
     const isMapped = table.findAround(device.number, dma, BUFFERS) !== NO_RECORD;
     const unmappedEnd = isMapped ? -1 : platform.peers?.unmappedEnd(dev, dma) ?? -1;
@@ -146,7 +142,7 @@ export class AccessChecks {
     access: DeviceAccess,
     why: string,
   ): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { table } = ledger;
     if (table.has(record, MARK.REPORTED)) return;
     table.mark(record, MARK.REPORTED);
@@ -160,7 +156,7 @@ export class AccessChecks {
 
   /** @param at The first byte that the device may not access so. */
   #reportWrong(device: CheckedDevice, wrong: WrongAccess, at: number): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { dev } = device;
     const { access, dma, sizeBytes } = wrong;
     const { table } = ledger;
@@ -211,7 +207,7 @@ export class AccessChecks {
     { access, dma, sizeBytes }: WrongAccess,
     from: number,
   ): boolean {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     const start = table.dma[record]!;
     const page = poolPages.get(start);
     if (page === undefined) return true;
@@ -223,7 +219,7 @@ export class AccessChecks {
     const wrong = page.blockAt(wrongOffset);
     const what = `Device "${dev.name}" ${access}s ${bytesAt(sizeBytes, dma)}, `;
     if (access === "write" && wrong !== null && !wrong.used && wrong.freedSite !== undefined) {
-      this.#ledger.report(
+      this.ledger.report(
         "device_write_after_free",
         `${what}in a block of pool "${page.pool}" that dma_pool_free() freed: the pool may hand it ` +
           "out again",
@@ -231,7 +227,7 @@ export class AccessChecks {
       );
       return false;
     }
-    this.#ledger.report(
+    this.ledger.report(
       "device_outside_buffer",
       `${what}from ${hexAddress(start + wrongOffset)} on outside ` +
         (isInside
@@ -245,7 +241,7 @@ export class AccessChecks {
 
   /** The buffer in the same granule, or none. */
   #nearest(device: CheckedDevice, dma: number): number {
-    const { table, platform } = this.#ledger;
+    const { table, platform } = this.ledger;
     const { granuleBytes } = platform.config.iommu;
     const start = dma - dma % granuleBytes;
     let found: number = NO_RECORD;

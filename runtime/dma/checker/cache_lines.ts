@@ -11,18 +11,15 @@ import { CACHE_LINE_BYTES } from "../../memory/cached_page.ts";
 import { grown } from "../../zeros.ts";
 
 export class CacheLineRecords {
-  readonly #table: RecordTable;
   /** The newest record of each line. */
   readonly #newest = new Map<number, number>();
   /** The next older record of the same line, by record. */
   #older = new Int32Array(0);
 
-  constructor(table: RecordTable) {
-    this.#table = table;
-  }
+  constructor(private readonly table: RecordTable) {}
 
   add(record: number): void {
-    const { capacity, phys } = this.#table;
+    const { capacity, phys } = this.table;
     if (this.#older.length < capacity) this.#older = grown(this.#older, new Int32Array(capacity));
     const line = lineOf(phys[record]!);
     this.#older[record] = this.#newest.get(line) ?? NONE;
@@ -31,7 +28,7 @@ export class CacheLineRecords {
 
   /** Takes a record out, if it is in here. */
   remove(record: number): void {
-    const line = lineOf(this.#table.phys[record]!);
+    const line = lineOf(this.table.phys[record]!);
     let newer: number = NONE;
     let at = this.#newest.get(line) ?? NONE;
     while (at !== record) {
@@ -50,7 +47,7 @@ export class CacheLineRecords {
    * @param after The one before; `NONE` for the newest.
    */
   nextBeside(record: number, after: number): number {
-    const line = lineOf(this.#table.phys[record]!);
+    const line = lineOf(this.table.phys[record]!);
     const other = after === NONE ? this.#newest.get(line) ?? NONE : this.#older[after]!;
     return other === record ? this.#older[record]! : other;
   }

@@ -29,11 +29,7 @@ export function effectOf(writes: boolean): string {
 }
 
 export class CpuChecks {
-  readonly #ledger: MappingRecords;
-
-  constructor(ledger: MappingRecords) {
-    this.#ledger = ledger;
-  }
+  constructor(private readonly ledger: MappingRecords) {}
 
   /**
    * The CPU reads or writes what is the device's.
@@ -47,7 +43,7 @@ export class CpuChecks {
     place: string,
   ): void {
     const { device, dir, dma } = lent;
-    this.#ledger.report(
+    this.ledger.report(
       "cpu_access_while_mapped",
       `CPU ${writes ? "write" : "read"} of ${bytesAt(sizeBytes, phys)} ${place}, ` +
         `at offset ${phys - lent.phys} of a buffer owned by device "${device}" (mapped ` +
@@ -59,7 +55,7 @@ export class CpuChecks {
 
   /** Memory goes back to the allocator. @param place Where in the source, as a sentence fragment. */
   freed(lent: LentMemory, phys: PhysAddr, sizeBytes: Bytes, place: string): void {
-    this.#ledger.report(
+    this.ledger.report(
       "freed_while_mapped",
       `${bytesAt(sizeBytes, phys)} freed ${place} while still mapped for device ` +
         `"${lent.device}" at ${hexAddress(lent.dma)}, ${directionWord(lent.dir)}: the device can ` +
@@ -70,7 +66,7 @@ export class CpuChecks {
 
   /** A driver goes on after its device's mask was refused. @param site The call that set it. */
   maskIgnored(device: string, call: string, site: number | null): void {
-    this.#ledger.report(
+    this.ledger.report(
       "mask_failure_ignored",
       `${call}() for device "${device}" after setting its DMA mask failed: the previous mask is in effect`,
       site,
@@ -93,7 +89,7 @@ export class CpuChecks {
     },
   ): void {
     const { count, offset, site, where } = bytes;
-    this.#ledger.report(
+    this.ledger.report(
       "uninitialized_dma_read",
       `Device "${device}" reads ${bytesAt(fetch.sizeBytes, fetch.dma)} (physical ` +
         `${hexAddress(fetch.phys)}); ${count} of them were never written since their ` +
@@ -104,17 +100,13 @@ export class CpuChecks {
 }
 
 export class ContextChecks {
-  readonly #ledger: MappingRecords;
-
-  constructor(ledger: MappingRecords) {
-    this.#ledger = ledger;
-  }
+  constructor(private readonly ledger: MappingRecords) {}
 
   /** What may sleep is about to. @param what A call's name, or a statement's. */
   maySleep(what: string): void {
-    const { context } = this.#ledger.platform;
+    const { context } = this.ledger.platform;
     if (!context.isAtomic) return;
-    this.#ledger.report(
+    this.ledger.report(
       "sleep_in_atomic",
       `${what} may sleep, but is called in atomic context: ${whyAtomic(context)}`,
       null,
@@ -123,7 +115,7 @@ export class ContextChecks {
 
   /** Locks are taken in an order in which two can wait for each other. @param before Who took them so first. */
   lockOrder(text: string, before: number | null): void {
-    this.#ledger.report("lock_order", text, before);
+    this.ledger.report("lock_order", text, before);
   }
 }
 

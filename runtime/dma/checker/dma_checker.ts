@@ -10,7 +10,6 @@
 import type { Bytes } from "../../address.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { AccessChecks } from "./access_checks.ts";
-import type { CheckedDevice } from "./checked_device.ts";
 import { type CheckedPlatform, MappingRecords } from "./ledger.ts";
 import { ContextChecks, CpuChecks } from "./cpu_checks.ts";
 import { ListChecks } from "./list_checks.ts";
@@ -71,13 +70,10 @@ export class DmaChecker {
   leftSince(serial: number): readonly UnreleasedRecord[] {
     const ledger = this.#ledger;
     const { table } = ledger;
-    const found: number[] = [];
-    table.each((record) => {
-      if (table.serial[record]! <= serial || FOUND_ELSEWHERE.includes(table.madeBy(record))) return;
-      if (!ledger.isExcused(record) && !table.has(record, MARK.LEAKED)) found.push(record);
-    });
-    found.sort((a, b) => table.serial[a]! - table.serial[b]!);
-    return found.map((record) => {
+    const left = this.#leaks((record) =>
+      table.serial[record]! > serial && !table.isOf(record, FOUND_ELSEWHERE)
+    );
+    return left.map((record) => {
       const { dev } = ledger.deviceNumbered(table.device[record]!);
       const isRange = table.madeBy(record) === MADE.RANGE;
       const dma = table.dma[record]!;
@@ -131,8 +127,10 @@ export class DmaChecker {
     const ledger = this.#ledger;
     const { table } = ledger;
     const device = ledger.deviceOf(dev);
-    const mappings = this.#leaks(device, KNOWN_TO_KERNEL);
-    const ranges = this.#leaks(device, RANGES);
+    const isOwn = (record: number) => table.device[record] === device.number;
+    const leaks = this.#leaks(isOwn);
+    const mappings = leaks.filter((record) => table.isOf(record, KNOWN_TO_KERNEL));
+    const ranges = leaks.filter((record) => table.isOf(record, RANGES));
     const what = `The driver of device "${dev.name}" unbinds with `;
     const [mapping] = mappings;
     if (mapping !== undefined) {
@@ -155,7 +153,7 @@ export class DmaChecker {
       );
     }
     table.each((record) => {
-      if (table.device[record] === device.number) ledger.end(record);
+      if (isOwn(record)) ledger.end(record);
     });
     device.forgotten = null;
     device.onBus.length = 0;
@@ -167,16 +165,14 @@ export class DmaChecker {
     this.#ledger.errorCount = 0;
   }
 
-  /** Records of a device that nothing excuses, the oldest first. */
-  #leaks(device: CheckedDevice, family: number): number[] {
+  /** Those of some records that nothing excuses, the oldest first. */
+  #leaks(isAsked: (record: number) => boolean): number[] {
     const ledger = this.#ledger;
     const { table } = ledger;
     const found: number[] = [];
     table.each((record) => {
-      if (
-        table.device[record] === device.number && table.isOf(record, family) &&
-        !ledger.isExcused(record) && !table.has(record, MARK.LEAKED)
-      ) found.push(record);
+      if (!isAsked(record) || ledger.isExcused(record) || table.has(record, MARK.LEAKED)) return;
+      found.push(record);
     });
     return found.sort((a, b) => table.serial[a]! - table.serial[b]!);
   }
@@ -217,4 +213,4 @@ export interface UnreleasedRecord {
 }
 
 /** Coherent memory is found by events, which tell the pools' part apart; links go with their range. */
-const FOUND_ELSEWHERE: readonly number[] = [MADE.COHERENT, MADE.LINK];
+const FOUND_ELSEWHERE = 1 << MADE.COHERENT | 1 << MADE.LINK;

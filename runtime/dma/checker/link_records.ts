@@ -6,9 +6,8 @@
  * granule, so a walk over a range looks at its first byte and at granules from there.
  */
 import { type Bytes, KIB, type PhysAddr } from "../../address.ts";
-import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaIovaState, RangePart } from "../iova_state.ts";
-import type { CheckedDevice } from "./checked_device.ts";
+import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
@@ -21,20 +20,15 @@ const LINKED = 1 << MADE.LINK;
 const PIECEMEAL_SPAN_BYTES: Bytes = 64 * KIB;
 
 export class LinkRecords {
-  readonly #ledger: MappingRecords;
-
-  constructor(ledger: MappingRecords) {
-    this.#ledger = ledger;
-  }
+  constructor(private readonly ledger: MappingRecords) {}
 
   /**
    * Records a link, behind the last one where it fits.
    * @returns Whether it continues what no sync has handed over yet.
    */
   add({ attrs, dev, dir, dma, sizeBytes, state }: RangePart, phys: PhysAddr): boolean {
-    const { table, platform } = this.#ledger;
-    const device = this.#ledger.deviceOf(dev);
-    const last = this.#lastOf(device, state);
+    const { table, platform } = this.ledger;
+    const last = this.#lastOf(dev, state);
     const continues = last !== NONE && table.end(last) === dma && table.has(last, MARK.UNSYNCED);
     if (
       continues && table.dir(last) === dir && table.attrs(last) === attrs &&
@@ -46,7 +40,7 @@ export class LinkRecords {
     }
     const alone = state.linkedBytes <= dev.domain.roundUp(sizeBytes);
     const spanBytes = continues || alone ? state.sizeBytes : PIECEMEAL_SPAN_BYTES;
-    const record = this.#ledger.add(device, MADE.LINK, dma, sizeBytes, spanBytes);
+    const record = this.ledger.add(this.ledger.deviceOf(dev), MADE.LINK, dma, sizeBytes, spanBytes);
     table.describe(record, phys, dir, attrs);
     table.mark(record, MARK.UNSYNCED);
     state.lastLinkRecord = record;
@@ -57,15 +51,9 @@ export class LinkRecords {
    * Whole granules from `first` on are visible to the device now.
    * @returns Where nothing is linked in them, the lowest such address; -1 for none.
    */
-  sync(
-    device: CheckedDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    first: number,
-    sizeBytes: Bytes,
-  ): number {
-    const { table } = this.#ledger;
-    const last = this.#lastOf(device, state);
+  sync({ dev, dev: { domain }, dma: first, sizeBytes, state }: RangePart): number {
+    const { table } = this.ledger;
+    const last = this.#lastOf(dev, state);
     const start = first - domain.offsetOf(first);
     const end = start + domain.roundUp(first + sizeBytes - start);
     // A sync of no bytes at the beginning of a granule touches none.
@@ -78,13 +66,13 @@ export class LinkRecords {
       return -1;
     }
     // Of a link that ends inside the first granule, all of it is visible.
-    const endsInside = table.findAround(device.number, start, LINKED) !== NONE;
+    const endsInside = table.findAround(this.#numberOf(dev), start, LINKED) !== NONE;
     let reached = endsInside ? start + domain.granuleBytes : start;
     let hole = -1;
     for (
-      let record = this.firstIn(device, domain, state, first, sizeBytes);
+      let record = this.firstIn(dev, state, first, sizeBytes);
       record !== NONE;
-      record = this.nextIn(device, domain, record, first + sizeBytes)
+      record = this.nextIn(dev, record, first + sizeBytes)
     ) {
       let inside = record;
       if (table.dma[inside]! < start) inside = this.#split(inside, start, state);
@@ -101,58 +89,52 @@ export class LinkRecords {
   }
 
   /** The first link of a range that has a byte in a span, or `NONE`. */
-  firstIn(
-    device: CheckedDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    first: number,
-    sizeBytes: Bytes,
-  ): number {
-    const { table } = this.#ledger;
-    const last = this.#lastOf(device, state);
+  firstIn(dev: TranslatedDevice, state: DmaIovaState, first: number, sizeBytes: Bytes): number {
+    const { table } = this.ledger;
+    const last = this.#lastOf(dev, state);
     if (last !== NONE && table.dma[last]! <= first && first < table.end(last)) return last;
-    return this.#firstFrom(device, domain, first, first + sizeBytes);
+    return this.#firstFrom(dev, first, first + sizeBytes);
   }
 
   /** The next link behind one, before `end`, or `NONE`. */
-  nextIn(device: CheckedDevice, domain: IommuDomain, record: number, end: number): number {
-    return this.#firstFrom(device, domain, this.#ledger.table.end(record), end);
+  nextIn(dev: TranslatedDevice, record: number, end: number): number {
+    return this.#firstFrom(dev, this.ledger.table.end(record), end);
   }
 
-  /** The statement that made the first link in a span, or null. */
+  /** The statement that made the first link in a span, or else the range; null for neither. */
   siteIn(
-    device: CheckedDevice,
-    domain: IommuDomain,
+    dev: TranslatedDevice,
     state: DmaIovaState,
     first: number,
     sizeBytes: Bytes,
   ): number | null {
-    const record = this.firstIn(device, domain, state, first, sizeBytes);
-    return record === NONE ? null : this.#ledger.table.site(record);
+    const record = this.firstIn(dev, state, first, sizeBytes);
+    return (record === NONE ? null : this.ledger.table.site(record)) ?? this.siteOfRange(state);
   }
 
   siteOfRange(state: DmaIovaState): number | null {
     const range = this.rangeOf(state);
-    return range === NONE ? null : this.#ledger.table.site(range);
+    return range === NONE ? null : this.ledger.table.site(range);
   }
 
   /** The record of the range that a state has; `NONE` where it has none, or none is kept. */
   rangeOf({ addr, rangeRecord }: DmaIovaState): number {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     const known = rangeRecord !== NONE && table.isLive(rangeRecord) &&
       table.madeBy(rangeRecord) === MADE.RANGE && table.dma[rangeRecord] === addr;
     return known ? rangeRecord : NONE;
   }
 
   /** What is mapped at a span, whatever made it; a link that leaked when nothing else is. */
-  occupant(device: CheckedDevice, domain: IommuDomain, dma: number, sizeBytes: Bytes): number {
-    const { table } = this.#ledger;
+  occupant({ dev, dev: { domain }, dma, sizeBytes }: RangePart): number {
+    const { table } = this.ledger;
+    const number = this.#numberOf(dev);
     if (sizeBytes > table.capacity * domain.granuleBytes) {
-      return this.#firstOfAll(device, dma, dma + sizeBytes);
+      return this.#firstOfAll(number, dma, dma + sizeBytes);
     }
     let found: number = NONE;
-    for (let at = dma; at < dma + sizeBytes && found === NONE;) {
-      table.eachAround(device.number, at, (record) => {
+    for (let at: number = dma; at < dma + sizeBytes && found === NONE;) {
+      table.eachAround(number, at, (record) => {
         found = record;
         return !table.has(record, MARK.LEAKED);
       });
@@ -162,26 +144,18 @@ export class LinkRecords {
   }
 
   /** Takes out what lies in `[start, end)`: whole records, or parts of them. */
-  cut(
-    device: CheckedDevice,
-    domain: IommuDomain,
-    state: DmaIovaState,
-    first: number,
-    start: number,
-    end: number,
-  ): void {
-    const ledger = this.#ledger;
-    const { table } = ledger;
-    const last = this.#lastOf(device, state);
+  cut({ dev, dev: { domain }, dma: first, state }: RangePart, start: number, end: number): void {
+    const { table } = this.ledger;
+    const last = this.#lastOf(dev, state);
     if (last !== NONE && table.dma[last] === first && table.end(last) <= end) {
       // The one record of a request, and the end of it.
       const whole = table.end(last) + domain.granuleBytes > end;
       this.#end(last, state);
       if (whole) return;
     }
-    let at = first;
+    let at: number = first;
     while (at < end) {
-      const record = this.#firstFrom(device, domain, at, end);
+      const record = this.#firstFrom(dev, at, end);
       if (record === NONE) return;
       at = table.end(record);
       let inside = record;
@@ -192,35 +166,38 @@ export class LinkRecords {
   }
 
   /** Forgets what leaked in `[start, end)`: it has been unlinked after all. */
-  forgetLeaked(device: CheckedDevice, start: number, end: number): void {
-    const { table } = this.#ledger;
+  forgetLeaked(dev: DmaDevice, start: number, end: number): void {
+    const { table } = this.ledger;
+    const number = this.#numberOf(dev);
     table.each((record) => {
       if (
-        table.has(record, MARK.LEAKED) && table.device[record] === device.number &&
+        table.has(record, MARK.LEAKED) && table.device[record] === number &&
         start <= table.dma[record]! && table.end(record) <= end
-      ) this.#ledger.end(record);
+      ) this.ledger.end(record);
     });
   }
 
   /** What is still linked belongs to no range any more. */
-  leak(device: CheckedDevice, domain: IommuDomain, state: DmaIovaState): void {
-    const { table } = this.#ledger;
+  leak(dev: TranslatedDevice, state: DmaIovaState): void {
+    const { table } = this.ledger;
     const { addr, sizeBytes } = state;
     for (
-      let record = this.firstIn(device, domain, state, addr, sizeBytes);
+      let record = this.firstIn(dev, state, addr, sizeBytes);
       record !== NONE;
-      record = this.nextIn(device, domain, record, addr + sizeBytes)
+      record = this.nextIn(dev, record, addr + sizeBytes)
     ) table.mark(record, MARK.LEAKED);
   }
 
-  #firstFrom(device: CheckedDevice, domain: IommuDomain, from: number, end: number): number {
-    const { table } = this.#ledger;
+  #firstFrom(dev: TranslatedDevice, from: number, end: number): number {
+    const { table } = this.ledger;
+    const { domain } = dev;
+    const number = this.#numberOf(dev);
     // A wrong length may span more granules than there are records.
     if ((end - from) / domain.granuleBytes > table.capacity) {
-      return this.#firstOfAll(device, from, end);
+      return this.#firstOfAll(number, from, end);
     }
     for (let at = from; at < end;) {
-      const record = table.findAround(device.number, at, LINKED);
+      const record = table.findAround(number, at, LINKED);
       if (record !== NONE) return record;
       at += domain.granuleBytes - domain.offsetOf(at);
     }
@@ -228,12 +205,12 @@ export class LinkRecords {
   }
 
   /** The lowest link with a byte in a span, or `NONE`. */
-  #firstOfAll(device: CheckedDevice, from: number, end: number): number {
-    const { table } = this.#ledger;
+  #firstOfAll(device: number, from: number, end: number): number {
+    const { table } = this.ledger;
     let first = NONE;
     table.each((record) => {
       if (
-        table.device[record] === device.number && table.isOf(record, LINKED) &&
+        table.device[record] === device && table.isOf(record, LINKED) &&
         !table.has(record, MARK.LEAKED) && table.dma[record]! < end && table.end(record) > from &&
         (first === NONE || table.dma[record]! < table.dma[first]!)
       ) first = record;
@@ -243,21 +220,25 @@ export class LinkRecords {
 
   #end(record: number, state: DmaIovaState): void {
     if (state.lastLinkRecord === record) state.lastLinkRecord = NONE;
-    this.#ledger.end(record);
+    this.ledger.end(record);
   }
 
   #split(record: number, dma: number, state: DmaIovaState): number {
-    const rest = this.#ledger.table.split(record, dma);
+    const rest = this.ledger.table.split(record, dma);
     if (state.lastLinkRecord === record) state.lastLinkRecord = rest;
     return rest;
   }
 
   /** The link made last, unless its record has become another's. */
-  #lastOf(device: CheckedDevice, state: DmaIovaState): number {
-    const { table } = this.#ledger;
+  #lastOf(dev: DmaDevice, state: DmaIovaState): number {
+    const { table } = this.ledger;
     const record = state.lastLinkRecord;
     const valid = record !== NONE && table.isLive(record) &&
-      table.madeBy(record) === MADE.LINK && table.device[record] === device.number;
+      table.madeBy(record) === MADE.LINK && table.device[record] === this.#numberOf(dev);
     return valid ? record : NONE;
+  }
+
+  #numberOf(dev: DmaDevice): number {
+    return this.ledger.deviceOf(dev).number;
   }
 }

@@ -18,14 +18,11 @@ const NO_RECORD = NONE;
 const OF_ONE_BUFFER = SINGLES;
 
 export class MappingChecks {
-  readonly #ledger: MappingRecords;
   /** The single mapping made last: the one that is asked about next. */
   #newest: number = NO_RECORD;
   readonly #ending = newEnding(MADE.PHYS);
 
-  constructor(ledger: MappingRecords) {
-    this.#ledger = ledger;
-  }
+  constructor(private readonly ledger: MappingRecords) {}
 
   /** A buffer was mapped, on whichever path. */
   mapped(
@@ -37,7 +34,7 @@ export class MappingChecks {
     dir: DmaDirection,
     attrs: number,
   ): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const device = ledger.deviceOf(dev);
     const record = ledger.add(device, made, dma, sizeBytes);
     ledger.table.describe(record, phys, dir, attrs);
@@ -61,7 +58,7 @@ export class MappingChecks {
 
   /** What a driver must not map at all. Lists are looked at as well. */
   checkAreas(dev: DmaDevice, record: number): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { table, platform: { memory } } = ledger;
     const phys = table.phys[record]! as PhysAddr;
     const made = table.madeBy(record);
@@ -77,7 +74,7 @@ export class MappingChecks {
 
   /** The kernel refused memory that is contiguous for the CPU only. */
   refusedVmalloc(dev: DmaDevice, phys: PhysAddr, sizeBytes: Bytes): void {
-    this.#ledger.report(
+    this.ledger.report(
       "map_vmalloc",
       `${bytes(sizeBytes)} of vmalloc memory (also: vmapped stack, module data) at physical ` +
         `${hexAddress(phys)} mapped as one buffer for device "${dev.name}": its pages need not ` +
@@ -89,8 +86,8 @@ export class MappingChecks {
   /** The driver asked whether a map had failed. */
   tested(dev: DmaDevice, dma: DmaAddr): void {
     if (dma === DMA_MAPPING_ERROR) return;
-    const { table } = this.#ledger;
-    const { number } = this.#ledger.deviceOf(dev);
+    const { table } = this.ledger;
+    const { number } = this.ledger.deviceOf(dev);
     const newest = this.#newest;
     if (
       newest !== NO_RECORD && table.dma[newest] === dma && table.device[newest] === number &&
@@ -129,12 +126,12 @@ export class MappingChecks {
     ending.dir = dir;
     ending.attrs = attrs;
     ending.phys = -1;
-    checkEnd(this.#ledger, this.#ledger.deviceOf(dev), ending);
+    checkEnd(this.ledger, this.ledger.deviceOf(dev), ending);
   }
 
   /** The driver called dma_need_unmap(), which returned false. */
   needsNoUnmap(dev: DmaDevice): void {
-    this.#ledger.deviceOf(dev).excusedSerial = this.#ledger.table.lastSerial;
+    this.ledger.deviceOf(dev).excusedSerial = this.ledger.table.lastSerial;
   }
 
   /**
@@ -142,7 +139,7 @@ export class MappingChecks {
    * no more.
    */
   through(dev: DmaDevice, dma: number, sizeBytes: Bytes, dir: DmaDirection): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const ending = this.#ending;
     ending.dma = dma;
     ending.sizeBytes = sizeBytes;
@@ -158,7 +155,7 @@ export class MappingChecks {
   }
 
   allocated(dev: DmaDevice, memory: CoherentMemory): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { attrs, dma, sizeBytes, pages } = memory;
     const device = ledger.deviceOf(dev);
     const record = ledger.add(device, MADE.COHERENT, dma, sizeBytes);
@@ -174,7 +171,7 @@ export class MappingChecks {
     ending.dir = DMA_BIDIRECTIONAL;
     ending.attrs = memory.attrs;
     ending.phys = freed.pages[0]!;
-    checkEnd(this.#ledger, this.#ledger.deviceOf(dev), ending);
+    checkEnd(this.ledger, this.ledger.deviceOf(dev), ending);
   }
 
   #report(
@@ -183,8 +180,8 @@ export class MappingChecks {
     record: number,
     what: string,
   ): void {
-    const { table } = this.#ledger;
-    const text = `${what} for device "${dev.name}": ${this.#ledger.describe(record)}`;
-    this.#ledger.report(reportClass, text, table.site(record));
+    const { table } = this.ledger;
+    const text = `${what} for device "${dev.name}": ${this.ledger.describe(record)}`;
+    this.ledger.report(reportClass, text, table.site(record));
   }
 }

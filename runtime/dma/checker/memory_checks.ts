@@ -24,17 +24,14 @@ const OWN_SYNCS = DMA_ATTR.MMIO | DMA_ATTR.SKIP_CPU_SYNC;
 const GRANULE = PAGE_SIZE_BYTES;
 
 export class MemoryChecks implements HostMemoryChecks {
-  readonly #ledger: MappingRecords;
   /** Coherent memory that was freed, and that no buffer has had since. */
   readonly #freedCoherent = new IntervalSet();
 
-  constructor(ledger: MappingRecords) {
-    this.#ledger = ledger;
-  }
+  constructor(private readonly ledger: MappingRecords) {}
 
   /** A read was stale, or a write was lost, because caches and memory differed. */
   cachesDiffer(hazard: CacheHazard): void {
-    this.#ledger.report(hazard.kind, hazardText(hazard), hazard.writtenAt);
+    this.ledger.report(hazard.kind, hazardText(hazard), hazard.writtenAt);
   }
 
   /**
@@ -42,7 +39,7 @@ export class MemoryChecks implements HostMemoryChecks {
    * @see rules/dma.md 1.6
    */
   freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { table } = ledger;
     for (const page of pages) this.#freedCoherent.delete(page, page + pageSizeBytes);
     if (table.count === 0 || pages.length === 0) return;
@@ -68,7 +65,7 @@ export class MemoryChecks implements HostMemoryChecks {
    * @see rules/dma.md 1.6
    */
   written(pieces: readonly BufferSegment[]): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { table } = ledger;
     if (table.count === 0) return;
     let memory: IntervalSet | null = null;
@@ -93,7 +90,7 @@ export class MemoryChecks implements HostMemoryChecks {
    * that the device may write will not have it.
    */
   #writtenInTurn(record: number, pieces: readonly BufferSegment[]): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { bouncedWrites, platform, table } = ledger;
     const { dev } = ledger.deviceNumbered(table.device[record]!);
     if (table.dir(record) === DMA_TO_DEVICE || !ledger.isBounced(dev, record)) return;
@@ -109,10 +106,10 @@ export class MemoryChecks implements HostMemoryChecks {
 
   /** Where memory begins that a record maps; -1 for nowhere. */
   #firstOf(record: number, memory: IntervalSet): number {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     const phys = table.phys[record]!;
     const sizeBytes = table.sizeBytes[record]!;
-    const pageTable = this.#ledger.deviceNumbered(table.device[record]!).dev.domain?.table ?? null;
+    const pageTable = this.ledger.deviceNumbered(table.device[record]!).dev.domain?.table ?? null;
     const isOneRun = table.isOf(record, SINGLES) || pageTable === null;
     const runBytes = isOneRun ? sizeBytes : Math.min(sizeBytes, GRANULE - phys % GRANULE);
     const first = memory.firstIn(phys, phys + runBytes);
@@ -142,18 +139,18 @@ export class MemoryChecks implements HostMemoryChecks {
    */
   peeked(phys: PhysAddr, sizeBytes: Bytes): void {
     const first = this.#freedCoherent.firstIn(phys, phys + sizeBytes);
-    if (first < 0 || this.#ledger.platform.pages.firstFreed(first, 1) < 0) return;
+    if (first < 0 || this.ledger.platform.pages.firstFreed(first, 1) < 0) return;
     this.usedAfterFree(phys, sizeBytes);
   }
 
   freedTwice(phys: PhysAddr, sizeBytes: Bytes): void {
     const text = `${bytesAt(sizeBytes, phys)} freed twice`;
-    this.#ledger.report("double_free", text, null);
+    this.ledger.report("double_free", text, null);
   }
 
   usedAfterFree(phys: PhysAddr, sizeBytes: Bytes): void {
     const text = `CPU access to ${bytesAt(sizeBytes, phys)} after they were freed`;
-    this.#ledger.report("use_after_free", text, null);
+    this.ledger.report("use_after_free", text, null);
   }
 
   /** A device touched memory that is encrypted with a key it does not have. */
@@ -161,7 +158,7 @@ export class MemoryChecks implements HostMemoryChecks {
     const effect = access === "read"
       ? "it gets what is stored, not what the guest wrote"
       : "the guest will decrypt what was never encrypted";
-    this.#ledger.report(
+    this.ledger.report(
       "private_memory_access",
       `Device "${dev.name}" ${access}s ${bytes(sizeBytes)} of private memory at ` +
         `${hexAddress(phys)}: ${effect}`,

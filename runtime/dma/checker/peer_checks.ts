@@ -13,11 +13,7 @@ import type { MappingRecords } from "./ledger.ts";
 import { MADE } from "./record_table.ts";
 
 export class PeerChecks {
-  readonly #ledger: MappingRecords;
-
-  constructor(ledger: MappingRecords) {
-    this.#ledger = ledger;
-  }
+  constructor(private readonly ledger: MappingRecords) {}
 
   /**
    * The memory of a device is taken away: whatever still leads there leads nowhere from now on.
@@ -35,7 +31,7 @@ export class PeerChecks {
       if (domain.table.walk(iova)) return;
       const parkedNs = domain.flushQueue?.parkedAtNs(Math.floor(iova / domain.granuleBytes)) ?? -1;
       invariant(parkedNs >= 0, "An entry of the IOTLB outlived its mapping, and no flush is due");
-      this.#ledger.report(
+      this.ledger.report(
         "peer_revoked_queued",
         `The driver of "${provider}" unbinds, but IOVA ${hexAddress(iova)} of device ` +
           `"${domain.name}" is still in the flush queue, and a stale IOTLB entry translates ` +
@@ -48,19 +44,19 @@ export class PeerChecks {
 
   /** A driver passes memory of a peer on as a bus address, which no call maps. */
   onBus(dev: DmaDevice, dma: number, sizeBytes: Bytes): void {
-    this.#ledger.deviceOf(dev).onBus.push({ dma, sizeBytes });
+    this.ledger.deviceOf(dev).onBus.push({ dma, sizeBytes });
   }
 
   /** The driver is through with it. */
   offBus(dev: DmaDevice, dma: number, sizeBytes: Bytes): void {
-    const { onBus } = this.#ledger.deviceOf(dev);
+    const { onBus } = this.ledger.deviceOf(dev);
     const index = onBus.findIndex((each) => each.dma === dma && each.sizeBytes === sizeBytes);
     if (index >= 0) onBus.splice(index, 1);
   }
 
   /** An address for a peer's memory has led to the host's instead. */
   misrouted(dev: DmaDevice, dma: number, phys: PhysAddr, provider: string): void {
-    this.#ledger.report(
+    this.ledger.report(
       "peer_misrouted",
       `Device "${dev.name}" used bus address ${hexAddress(dma)} of the memory of "${provider}", ` +
         "but no switch routed it to the peer: it reached the root complex and hit host memory at " +
@@ -71,7 +67,7 @@ export class PeerChecks {
 
   /** A device still uses memory whose provider has gone. */
   usedAfterUnbind(dev: DmaDevice, dma: number, provider: string): void {
-    this.#ledger.report(
+    this.ledger.report(
       "peer_use_after_unbind",
       `Device "${dev.name}" uses the memory of "${provider}" at ${hexAddress(dma)} after its ` +
         "driver was unbound",
@@ -81,7 +77,7 @@ export class PeerChecks {
 
   /** Memory is wanted of a provider that never got a pool: a kernel would crash here. */
   withoutPool(provider: string): void {
-    this.#ledger.report(
+    this.ledger.report(
       "peer_memory_without_pool",
       `Allocation of P2P memory of "${provider}", whose pool was initialised but never given memory: ` +
         "the kernel dereferences a null pointer",
@@ -90,16 +86,16 @@ export class PeerChecks {
   }
 
   #mappings(provider: string, start: number, end: number): void {
-    const { table } = this.#ledger;
+    const { table } = this.ledger;
     table.each((record) => {
       if (table.madeBy(record) === MADE.RANGE) return;
       const phys = table.phys[record]!;
       const sizeBytes = table.sizeBytes[record]!;
       if (phys >= end || phys + sizeBytes <= start) return;
-      this.#ledger.report(
+      this.ledger.report(
         "peer_revoked_mapped",
         `The driver of "${provider}" unbinds while ${bytes(sizeBytes)} of its memory are still ` +
-          `mapped: ${this.#ledger.describe(record)}`,
+          `mapped: ${this.ledger.describe(record)}`,
         table.site(record),
       );
     });

@@ -84,8 +84,8 @@ export class RangeChecks {
   }
 
   synced(part: RangePart): void {
-    const { dev, dev: { domain }, dma, offset, sizeBytes, state } = part;
-    const hole = this.#links.sync(this.#ledger.deviceOf(dev), domain, state, dma, sizeBytes);
+    const { dev, offset, sizeBytes, state } = part;
+    const hole = this.#links.sync(part);
     if (this.#isForeign(dev, state)) this.#reportForeign(dev, state, "dma_iova_sync()");
     else if (hole >= 0 && sizeBytes > 0 && !this.#isConfused(state)) {
       this.#ledger.report(
@@ -100,20 +100,18 @@ export class RangeChecks {
 
   /** Links are about to be unlinked: direction and attributes must be those of the link. */
   unlinking({ attrs, dev, dir, dma: first, sizeBytes, state }: RangePart): void {
-    const { domain } = dev;
     const ledger = this.#ledger;
     if (this.#isForeign(dev, state)) {
       this.#reportForeign(dev, state, "Unlink");
       return;
     }
     const { table } = ledger;
-    const device = ledger.deviceOf(dev);
     let otherDir: number = NONE;
     let otherAttrs: number = NONE;
     for (
-      let record = this.#links.firstIn(device, domain, state, first, sizeBytes);
+      let record = this.#links.firstIn(dev, state, first, sizeBytes);
       record !== NONE;
-      record = this.#links.nextIn(device, domain, record, first + sizeBytes)
+      record = this.#links.nextIn(dev, record, first + sizeBytes)
     ) {
       if (otherDir === NONE && table.dir(record) !== dir) otherDir = record;
       if (otherAttrs === NONE && this.#attrsMatter(dev, state, record, attrs)) otherAttrs = record;
@@ -147,19 +145,17 @@ export class RangeChecks {
   unlinked(part: RangePart, destroying: boolean, unmappedBytes: Bytes): void {
     const { dev, dev: { domain }, dma: first, sizeBytes, state } = part;
     const ledger = this.#ledger;
-    const device = ledger.deviceOf(dev);
     const inGranule = domain.offsetOf(first);
     const start = first - inGranule;
     const askedBytes = domain.roundUp(sizeBytes + inGranule);
-    if (!state.held) this.#links.forgetLeaked(device, start, start + unmappedBytes);
+    if (!state.held) this.#links.forgetLeaked(dev, start, start + unmappedBytes);
     if (askedBytes === unmappedBytes) {
-      this.#links.cut(device, domain, state, first, start, start + askedBytes);
+      this.#links.cut(part, start, start + askedBytes);
       return;
     }
     const from = unmappedBytes > askedBytes ? start : start + unmappedBytes;
     const splits = unmappedBytes > askedBytes || domain.table.walk(from);
-    const site = this.#links.siteIn(device, domain, state, first, sizeBytes) ??
-      this.#links.siteOfRange(state);
+    const site = this.#links.siteIn(dev, state, first, sizeBytes);
     if ((this.#isHeld(state) || !destroying) && !this.#isConfused(state)) {
       const what = `Unlink on device "${dev.name}" of ${bytesAt(sizeBytes, first)}`;
       if (splits) {
@@ -174,7 +170,7 @@ export class RangeChecks {
         ledger.report("unlink_unlinked", why, site);
       }
     }
-    this.#links.cut(device, domain, state, first, start, start + unmappedBytes);
+    this.#links.cut(part, start, start + unmappedBytes);
   }
 
   /**
@@ -262,8 +258,7 @@ export class RangeChecks {
         site,
       );
     } else if (OCCUPIED.includes(error)) {
-      const device = ledger.deviceOf(dev);
-      const other = this.#links.occupant(device, domain, dma, sizeBytes);
+      const other = this.#links.occupant(part);
       const there = other === NONE ? "" : ` by ${ledger.describe(other)}`;
       const text = `${what}: IOVA ${hexAddress(dma)} is already mapped${there}`;
       ledger.report("link_overlap", text, other === NONE ? site : ledger.table.site(other));
@@ -338,12 +333,9 @@ export class RangeChecks {
   }
 
   #reportLeft(dev: TranslatedDevice, state: DmaIovaState, mappedBytes: Bytes | null): void {
-    const { domain } = dev;
     const ledger = this.#ledger;
-    const device = ledger.deviceOf(dev);
     const { addr, sizeBytes, linkedBytes } = state;
-    const site = this.#links.siteIn(device, domain, state, addr, sizeBytes) ??
-      this.#links.siteOfRange(state);
+    const site = this.#links.siteIn(dev, state, addr, sizeBytes);
     const left = `${bytes(linkedBytes)} in whole granules stay linked`;
     const range = `the range of ${bytesAt(sizeBytes, addr)}`;
     if (mappedBytes === null) {
@@ -361,6 +353,6 @@ export class RangeChecks {
         site,
       );
     }
-    this.#links.leak(device, domain, state);
+    this.#links.leak(dev, state);
   }
 }

@@ -23,11 +23,7 @@ import { MADE, MARK, NONE } from "./record_table.ts";
 const LINKED = 1 << MADE.LINK;
 
 export class SyncChecks {
-  readonly #ledger: MappingRecords;
-
-  constructor(ledger: MappingRecords) {
-    this.#ledger = ledger;
-  }
+  constructor(private readonly ledger: MappingRecords) {}
 
   /** @param entries Entries of the list that is synced; 0 for a single mapping. */
   syncing(
@@ -38,7 +34,7 @@ export class SyncChecks {
     forCpu: boolean,
     entries: number,
   ): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { table } = ledger;
     const record = this.#find(dev, dma, sizeBytes, dir, entries);
     const call = `dma_sync_*_for_${forCpu ? "cpu" : "device"}() on device "${dev.name}" of ` +
@@ -91,7 +87,7 @@ export class SyncChecks {
     entries: number,
   ): number {
     if (dma === DMA_MAPPING_ERROR) return NONE;
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const { table } = ledger;
     let best: number = NONE;
     let bestScore = -1;
@@ -111,7 +107,7 @@ export class SyncChecks {
   }
 
   #reportUnknown(dev: DmaDevice, dma: DmaAddr, call: string): void {
-    const ledger = this.#ledger;
+    const ledger = this.ledger;
     const device = ledger.deviceOf(dev);
     if (device.forgotten !== null && dev.domain === null) return;
     const link = dma === DMA_MAPPING_ERROR

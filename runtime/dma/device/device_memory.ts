@@ -23,14 +23,10 @@ export interface DeviceMemoryParts {
 }
 
 export class DeviceMemory {
-  readonly #parts: DeviceMemoryParts;
-
-  constructor(parts: DeviceMemoryParts) {
-    this.#parts = parts;
-  }
+  constructor(private readonly parts: DeviceMemoryParts) {}
 
   read(dev: DmaDevice, phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
-    const { memory, caches, encryption, onPrivate } = this.#parts;
+    const { memory, caches, encryption, onPrivate } = this.parts;
     if (caches === null) memory.read(phys, into, offset, sizeBytes);
     else caches.deviceRead(dev, phys, into, offset, sizeBytes);
     if (encryption === null || !encryption.anyPrivate(phys, sizeBytes)) return;
@@ -39,7 +35,7 @@ export class DeviceMemory {
   }
 
   write(dev: DmaDevice, phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
-    const { caches, encryption, onPrivate } = this.#parts;
+    const { caches, encryption, onPrivate } = this.parts;
     if (encryption === null || !encryption.anyPrivate(phys, sizeBytes)) {
       this.#store(caches, dev, phys, from, offset, sizeBytes);
       return;
@@ -59,7 +55,7 @@ export class DeviceMemory {
     offset: number,
     sizeBytes: Bytes,
   ): void {
-    if (caches === null) this.#parts.memory.write(phys, from, offset, sizeBytes);
+    if (caches === null) this.parts.memory.write(phys, from, offset, sizeBytes);
     else caches.deviceWrite(dev, phys, from, offset, sizeBytes);
   }
 }

@@ -107,7 +107,7 @@ export function directSync(
 }
 
 /** The memory behind an address that a map gave out; an untranslatable address has none. */
-function physBehind(dev: DmaDevice, dma: DmaAddr): PhysAddr {
+export function physBehind(dev: DmaDevice, dma: DmaAddr): PhysAddr {
   return (dev.rangeMap === null ? dma : dev.rangeMap.physOf(dma)) as number as PhysAddr;
 }
 

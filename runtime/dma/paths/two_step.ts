@@ -200,10 +200,9 @@ function linkThroughSlot(
 }
 
 /** Makes what was linked in a part of the range visible. @see rules/dma.md 3.5 */
-export function iovaSync({ dev: { domain }, dma: first, sizeBytes }: RangePart): number {
+export function iovaSync({ dev: { domain }, dma: first, sizeBytes }: RangePart): void {
   const inGranule = domain.offsetOf(first);
   domain.syncMap(first - inGranule, domain.roundUp(sizeBytes + inGranule));
-  return 0;
 }
 
 /** Ends the mappings of a part of the range; its addresses stay reserved. @see rules/dma.md 3.5 */

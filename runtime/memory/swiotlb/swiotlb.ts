@@ -30,7 +30,7 @@ import { type FailureInjector, INJECTION } from "../../injection.ts";
 import type { Kernel } from "../../kernels/kernels.ts";
 import type { Charges } from "../../time/latencies.ts";
 import type { KernelWarnings } from "../../warnings.ts";
-import { BOUNCE_COPY, type PhysicalMemory } from "../physical_memory.ts";
+import { BOUNCE_COPY, type HostMemory, type PhysicalMemory } from "../physical_memory.ts";
 import { SET_BYTES, SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
 import { type BouncingDevice, SwiotlbSlots } from "./swiotlb_slots.ts";
 
@@ -52,16 +52,11 @@ function deviceReads(dir: DmaDirection): boolean {
   return dir === DMA_TO_DEVICE || dir === DMA_BIDIRECTIONAL;
 }
 
-/** What the pool does to memory. */
-interface CopyingMemory {
-  copy(from: PhysAddr, to: PhysAddr, sizeBytes: Bytes): void;
-}
-
 /** What the pool needs around it. */
 export interface SwiotlbSurroundings {
-  readonly memory: CopyingMemory & Pick<PhysicalMemory, "writer">;
+  readonly memory: Pick<PhysicalMemory, "copy" | "writer">;
   /** The CPU's caches, where they matter: the CPU is who copies. */
-  readonly caches?: CopyingMemory | null;
+  readonly caches?: Pick<HostMemory, "copy"> | null;
   readonly events: EventStream;
   readonly clock: VirtualClock;
   readonly charges: Charges;
