@@ -21,6 +21,7 @@ export {
 } from "./serialised.ts";
 export { keptVariablesAt } from "./variables.ts";
 export {
+  type CellView,
   keyText,
   rowsByKey,
   rowTexts,

@@ -6,10 +6,9 @@ import type { EngineResponse, PageProblem, Project, RunEntry } from "../engine/p
 import type { Position, RecordedRun } from "@dmalab/recording";
 import { readSerialised } from "@dmalab/recording/views";
 import { formatCount } from "@dmalab/lang/text";
-import { save } from "../view/dom.ts";
+import { byId, fillSelect, offerFiles, save } from "../view/dom.ts";
 import type { ListedRun } from "../view/page_model.ts";
 import { type SourceView, Viewer } from "../view/viewer.ts";
-import { byId, fillSelect } from "./dom.ts";
 import { SourceEditor } from "./editor.ts";
 import { EngineClient } from "./engine_client.ts";
 import { LanguageHelp } from "./language_help.ts";
@@ -150,10 +149,7 @@ class Playground {
     byId("printed").textContent = "";
     this.#runs = [];
     this.#viewer.title = project.entry;
-    const names = Object.keys(project.files);
-    const choices = names.map((name) => ({ value: name, title: name }));
-    fillSelect(byId<HTMLSelectElement>("file"), choices, project.entry);
-    byId("file-choice").hidden = names.length < 2;
+    offerFiles(Object.keys(project.files), project.entry);
     const { examples } = this.data;
     byId<HTMLSelectElement>("example").value = examples.includes(project.entry)
       ? project.entry
