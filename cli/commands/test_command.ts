@@ -4,7 +4,7 @@ import type { WriteReports } from "../extension.ts";
 import { command, flag, text } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
-import { allLimits, limitsOf } from "../scenario/limit_options.ts";
+import { limitsOf, runSettings } from "../scenario/limit_options.ts";
 import {
   FILTER,
   JOBS,
@@ -140,7 +140,7 @@ export const TEST = command({
       const exitCode = junit.failed ? worseExitCode(reported, WRONG) : reported;
       if (first.failed === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
-      const record = { limits: allLimits(limits), seed: first.failed.seed, lenient };
+      const record = runSettings({ lenient, limits, seed: first.failed.seed });
       await runDebug(first.failed.path, { ...first.failed, record, plain: false, tree }, screen);
       return exitCode;
     };

@@ -15,7 +15,7 @@ import { limited, SlowMatch } from "../read_matches.ts";
 import { painter } from "@dmalab/lang/render";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
-import { allLimits } from "../scenario/limit_options.ts";
+import { allLimits, runSettings } from "../scenario/limit_options.ts";
 import { codeOf, type PrintOptions } from "../scenario/print_run.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
 import { TracePrinter } from "../scenario/trace_printer.ts";
@@ -101,11 +101,10 @@ export async function runFile(
   let began = performance.now();
   const { shard } = job;
   const report = runProgramWith(await engineFor(program), program, {
+    ...runSettings(job),
     only: "tests",
-    lenient: job.lenient,
     match,
     failFast: job.failFast,
-    ...job.seed === null ? {} : { seed: job.seed },
     ...shard === null
       ? {}
       : { select: (number) => (shard.first + number) % shard.count === shard.index },
@@ -137,7 +136,6 @@ export async function runFile(
     },
     style: diagnosticStyle(paint),
     ...watch === undefined ? {} : { watch },
-    limits: allLimits(job.limits),
   });
   const coverage = recorder?.record(report) ?? null;
   onEvent({ ...end, report, exitCode: codeOf(report), coverage });

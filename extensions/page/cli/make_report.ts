@@ -27,7 +27,7 @@ import {
   WRONG,
 } from "@dmalab/cli/exit_code";
 import { FileError, type OutputTarget, READ_LIMITS, writeFile } from "@dmalab/cli/files";
-import { allLimits, blocksOf, engineFor, foreignFile, PAGE_SUFFIX } from "@dmalab/cli/scenario";
+import { blocksOf, engineFor, foreignFile, PAGE_SUFFIX, runSettings } from "@dmalab/cli/scenario";
 import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, type PrintOptions, printReports, printRun } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
@@ -222,35 +222,24 @@ async function entryRuns(
 /** The benches that are asked for: the machine's figures, which are the same wherever they run. */
 function benchesOf(
   program: Program,
-  { lenient, limits, matches, seed }: PageOptions,
+  options: PageOptions,
   watch: SignalWatch,
 ): readonly BenchReport[] {
-  const chosen = program.tests.filter((each) => isNamed(each, matches));
-  return runBenches({ ...program, tests: chosen }, {
-    limits: allLimits(limits),
-    lenient,
-    watch,
-    ...seed === null ? {} : { seed },
-  });
+  const tests = program.tests.filter((each) => isNamed(each, options.matches));
+  return runBenches({ ...program, tests }, { ...runSettings(options), watch });
 }
 
 /** The runs that were run, recorded, each with what came of it. */
 function recorded(
   program: Program,
   { outcomes }: RunReport,
-  { lenient, limits, matches, seed }: PageOptions,
+  options: PageOptions,
   watch: SignalWatch,
 ): readonly RunAndOutcome[] {
-  const record = {
-    limits: allLimits(limits),
-    sides: true,
-    lenient,
-    watch,
-    ...seed === null ? {} : { seed },
-  };
+  const record = { ...runSettings(options), sides: true, watch };
   return runsOf(program).flatMap((choice) => {
     const { name, test } = choice;
-    if (watch.interrupted() || test !== null && !isNamed(test, matches)) return [];
+    if (watch.interrupted() || test !== null && !isNamed(test, options.matches)) return [];
     const outcome = outcomes.find((each) => isSameEntry(each, name));
     if (outcome === undefined || outcome.outcome === "skipped") return [];
     const run = recordRun(program, choice, record);

@@ -7,7 +7,7 @@ import type { Position, RecordedRun } from "@dmalab/recording";
 import { readSerialised } from "@dmalab/recording/views";
 import { formatCount } from "@dmalab/lang/text";
 import { byId, fillSelect, offerFiles, save } from "../view/dom.ts";
-import type { ListedRun } from "../view/page_model.ts";
+import { type ListedRun, marksIn } from "../view/page_model.ts";
 import { type SourceView, Viewer } from "../view/viewer.ts";
 import { SourceEditor } from "./editor.ts";
 import { EngineClient } from "./engine_client.ts";
@@ -66,7 +66,7 @@ class Playground {
     });
     this.#viewer = new Viewer({
       mark: (marks) => this.#mark(marks),
-      annotate: (_, notes) => this.#editor.annotate(this.#own(notes)),
+      annotate: (_, notes) => this.#editor.annotate(marksIn(this.#file, notes)),
     }, () => ({
       runs: this.#runs.map(({ outcome, report, title }): ListedRun => ({
         title,
@@ -244,19 +244,9 @@ class Playground {
     byId("stale").textContent = why;
   }
 
-  /** Those of the file that is shown, by their lines. */
-  #own<T extends { readonly place: string }>(marks: readonly T[]) {
-    return marks.flatMap((mark) => {
-      const colon = mark.place.lastIndexOf(":");
-      return mark.place.slice(0, colon) === this.#file
-        ? [{ ...mark, line: Number(mark.place.slice(colon + 1)) }]
-        : [];
-    });
-  }
-
   /** Marks lines of the file that is shown. */
   #mark(marks: Parameters<SourceView["mark"]>[0]): void {
-    const own = this.#own(marks);
+    const own = marksIn(this.#file, marks);
     // Who writes stays where the cursor is.
     const here = this.#editor.hasFocus ? undefined : own.find(({ name }) => name === "here");
     this.#editor.mark(own, here?.line ?? null);
