@@ -67,6 +67,16 @@ ${
 .drawing .stop{stroke:var(--fault);stroke-width:2;fill:none}
 .drawing .stop-sign{fill:var(--fault)}`;
 
+export function textAt(
+  x: number,
+  y: number,
+  look: string,
+  text: string,
+  more: Pick<Shape, "part" | "tip"> = {},
+): Shape {
+  return { tag: "text", look, at: { x, y }, text, ...more };
+}
+
 /** A box with a text in it that fits. */
 export function labelled(
   shape: Omit<Shape, "tag" | "at">,
@@ -76,8 +86,7 @@ export function labelled(
   const box: Shape = { tag: "rect", ...shape, at: { ...at, rx: at.width > 8 ? 2 : 0 } };
   const text = fitted(label, at.width - 6);
   if (text === "") return [box];
-  const middle = { x: at.x + 4, y: at.y + at.height / 2 + 0.5 };
-  return [box, { tag: "text", look: "", at: middle, text }];
+  return [box, textAt(at.x + 4, at.y + at.height / 2 + 0.5, "", text)];
 }
 
 /** A text, cut where there is no room for it; none where too little of it would be left. */

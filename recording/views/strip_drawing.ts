@@ -6,7 +6,7 @@
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
-import { type Drawing, labelled, LETTER_PX, type Shape } from "./drawing.ts";
+import { type Drawing, labelled, LETTER_PX, type Shape, textAt } from "./drawing.ts";
 import type { Position } from "../position.ts";
 import type { RowDiff } from "./difference.ts";
 
@@ -237,25 +237,17 @@ function stripDrawing(groups: readonly Group[], name: string, widthPx: number): 
     if (gap > NEAR_BYTES) {
       const words = `⋯${formatSize(gap)}⋯`;
       const isShown = words.length * LETTER_PX < gapPx - 4;
-      shapes.push({
-        tag: "text",
-        look: "dim",
-        at: { x: x + 4, y: BOX_PX / 2 },
-        text: isShown ? words : gapPx > 12 ? "⋯" : "",
-        tip: `${formatSize(gap)} not in use`,
-      });
+      const text = isShown ? words : gapPx > 12 ? "⋯" : "";
+      const tip = `${formatSize(gap)} not in use`;
+      shapes.push(textAt(x + 4, BOX_PX / 2, "dim", text, { tip }));
       x += gapPx;
     } else x += gap / PAGE_BYTES * cell;
     const width = Math.max(2, (end - start) / PAGE_BYTES * cell);
     const box = { x: x + 0.5, y: 0.5, width: Math.max(1, width - 1), height: BOX_PX - 1 };
     const what = look === "leaked" ? "never unmapped" : look === "free" ? "" : look;
-    const tip = [
-      `${formatAddress(start)} to ${formatAddress(end - 1)}`,
-      formatSize(end - start),
-      label,
-      what,
-    ]
-      .filter((each) => each !== "").join(", ");
+    const range = `${formatAddress(start)} to ${formatAddress(end - 1)}`;
+    const tip = [range, formatSize(end - start), label, what].filter((each) => each !== "")
+      .join(", ");
     // Of `request 1` and `line 20` stays `r1` and `l20` where there is little room.
     const fits = label.length * LETTER_PX <= box.width - 6;
     const shown = fits ? label : label.replace(/^(\w)\w+ (\d+).*$/, "$1$2");
@@ -272,7 +264,7 @@ function stripDrawing(groups: readonly Group[], name: string, widthPx: number): 
     }
     const address = formatAddress(start);
     if (x > labelledTo && x + address.length * LETTER_PX < widthPx) {
-      shapes.push({ tag: "text", look: "dim", at: { x, y: 26 }, text: address });
+      shapes.push(textAt(x, 26, "dim", address));
       labelledTo = x + address.length * LETTER_PX + 8;
     }
     x += width;
