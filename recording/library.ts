@@ -68,14 +68,17 @@ export { EvaluationError } from "./evaluator.ts";
 export { spanOfEvent } from "./last_writes.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
 export { comparePositions, type Position, START } from "./position.ts";
-export { type ChildRun, type KernelFrame, RecordedRun, type RunPosition } from "./recorded_run.ts";
 export {
+  type ChildRun,
+  type KernelFrame,
   type OutputLine,
-  Recording,
+  RecordedRun,
   type RunName,
+  type RunPosition,
   type ScriptFrame,
   type StartedStatement,
-} from "./recording.ts";
+} from "./recorded_run.ts";
+export { Recording } from "./recording.ts";
 export { type RowFilter, rowsAt, rowsCovering } from "./rows.ts";
 export { move, type StepCommand, type StepTarget, type StepUnit } from "./step.ts";
 export {

@@ -42,8 +42,8 @@ export {
   positionAt,
   START,
 } from "./position.ts";
-export { RecordedRun, type RunPosition } from "./recorded_run.ts";
-export { type OutputLine, Recording, type RunName } from "./recording.ts";
+export { type OutputLine, RecordedRun, type RunName, type RunPosition } from "./recorded_run.ts";
+export { Recording } from "./recording.ts";
 export { rowsAt, rowsCovering } from "./rows.ts";
 export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
 export { displayName } from "@dmalab/lang/run";

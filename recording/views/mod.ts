@@ -10,7 +10,6 @@ export { pictureFile, timelineFile } from "./export_picture.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";
 export { firstLine, lineLocation, positionView } from "./position_view.ts";
-export type { RequestPhase, RequestView } from "./request.ts";
 export {
   packText,
   readSerialised,
@@ -31,17 +30,11 @@ export {
   tableSizes,
   type TableView,
 } from "./tables.ts";
-export {
-  type TimelineLane,
-  type TimelineSpan,
-  type TimelineView,
-  timelineView,
-} from "./timeline.ts";
+export { type TimelineView, timelineView } from "./timeline.ts";
 export {
   LANES_PX,
   type TimelineAxis,
   timelineDrawing,
-  type TimelineMark,
   TimelineScale,
   type TimelineSight,
 } from "./timeline_drawing.ts";
@@ -51,15 +44,13 @@ export {
   addressPieces,
   type AddressStrip,
   addressStrips,
-  type AddressUse,
   addressUses,
 } from "./strip_drawing.ts";
+export { colourProperties, meaningAt, MEANINGS } from "./meaning.ts";
 export { type RunVerdict, VERDICT_SIGNS, verdictOf, verdictTitle } from "./verdict.ts";
-export { type Drawing, DRAWING_STYLE, type Shape, svgText } from "./drawing.ts";
-export { colourProperties, type Meaning, meaningAt, MEANINGS } from "./meaning.ts";
+export { type Drawing, DRAWING_STYLE, svgText } from "./drawing.ts";
 export {
   type PageState,
-  type PictureFact,
   type PicturePage,
   type PictureSubject,
   pictureSubjects,
