@@ -17,25 +17,17 @@ export interface ReplStart {
 export function replMaker(
   { limits, seed }: ReplStart,
   screen: Screen,
-  opened: OpenedFile | null = null,
+  opened: OpenedFile | null,
 ): MakeTool {
   return (console, options) => {
-    const repl = new Repl(console, {
+    return new Repl(console, {
       ...options,
+      ...opened === null ? {} : { entry: opened.entry },
       loader: opened?.loader ?? HostLoader.here(),
       save: (path, text) => writeOrSay(path, text, screen),
       exportRun: exportRecording,
       ...seed === null ? {} : { seed },
       limits: allLimits(limits),
     });
-    return {
-      get exitCode() {
-        return repl.exitCode;
-      },
-      start: () => opened !== null && repl.start(opened.entry),
-      run: () => repl.run(),
-      suggest: (before) => repl.suggest(before),
-      isWhole: (text) => repl.isWhole(text),
-    };
   };
 }
