@@ -2,7 +2,6 @@
 import {
   isNamed,
   type Program,
-  type RunOptions,
   runProgramWith,
   type RunReport,
   type TestOutcome,
@@ -18,6 +17,7 @@ import { loadScenario } from "../scenario/load_scenario.ts";
 import { allLimits, runSettings } from "../scenario/limit_options.ts";
 import { codeOf, type PrintOptions } from "../scenario/print_run.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
+import type { RunListeners } from "../scenario/trace_outputs.ts";
 import { TracePrinter } from "../scenario/trace_printer.ts";
 import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
 
@@ -61,9 +61,7 @@ export type FileEvent =
     readonly coverage: CoverageRecord | null;
   };
 
-export type ListenersOf = (
-  program: Program,
-) => Required<Pick<RunOptions, "onRun" | "onEvent" | "onOutcome">>;
+export type ListenersOf = (program: Program) => RunListeners;
 
 export async function runFile(
   job: FileJob,
@@ -109,7 +107,7 @@ export async function runFile(
       ? {}
       : { select: (number) => (shard.first + number) % shard.count === shard.index },
     onRun: (start) => {
-      observers?.onRun?.(start);
+      observers?.onRun(start);
       trace.run(start);
     },
     ...job.trace !== null || recorder !== null
