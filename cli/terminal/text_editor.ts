@@ -21,10 +21,6 @@ export interface EditProblem {
   readonly problem: string;
 }
 
-export interface EditedText {
-  readonly text: string;
-}
-
 /** What a shell would not take as it stands, as in `emacsclient -a ''`. */
 const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 
@@ -68,7 +64,7 @@ function mayDo(descriptor: Deno.PermissionDescriptor): boolean {
 export async function editText(
   { args, command }: TextEditor,
   text: string,
-): Promise<EditedText | EditProblem> {
+): Promise<{ readonly text: string } | EditProblem> {
   // One for each session: others may run in the same folder.
   const name = `input-${process.pid}.dma`;
   const path = `${STATE_FOLDER}/${name}`;
