@@ -19,8 +19,6 @@ export interface ScreenLayout {
   readonly isPaged: boolean;
   /** Lines that say what a command had to say. */
   readonly message: ScreenArea;
-  /** The last row: where commands are typed. */
-  readonly inputRow: number;
 }
 
 /** Below this, panes become pages. */
@@ -58,8 +56,8 @@ export function mostMessageRows({ rows }: Size): number {
 function panes(size: Size, { messageLines, strips }: ScreenContent): ScreenLayout {
   const { columns, rows } = size;
   const messageRows = Math.max(3, Math.min(messageLines, mostMessageRows(size)));
-  const inputRow = rows - 1;
-  const bottom = inputRow - messageRows;
+  // The last row is where commands are typed.
+  const bottom = rows - 1 - messageRows;
   const addresses = 1 + Math.max(1, Math.min(strips, Math.floor(rows / 8)));
   const addressRow = bottom - addresses;
   const body = addressRow - 1;
@@ -71,7 +69,6 @@ function panes(size: Size, { messageLines, strips }: ScreenContent): ScreenLayou
   const lower = { row: 1 + top, rows: body - top };
   return {
     isPaged: false,
-    inputRow,
     message: { row: bottom, column: 0, rows: messageRows, columns },
     panes: {
       source: { ...upper, column: 0, columns: left },
@@ -99,7 +96,6 @@ function stacked(
   const lower = { row: 1 + source + events, rows: body - source - events };
   return {
     isPaged: false,
-    inputRow: rows - 1,
     message: { ...whole, row: rows - 1 - messageRows, rows: messageRows },
     panes: {
       source: { ...whole, row: 1, rows: source },
@@ -115,15 +111,13 @@ function pages(size: Size, { focus, messageLines }: ScreenContent): ScreenLayout
   const { columns, rows } = size;
   const least = Math.max(1, Math.min(2, rows - 4));
   const messageRows = Math.max(least, Math.min(messageLines, mostMessageRows(size)));
-  const inputRow = rows - 1;
-  const bottom = inputRow - messageRows;
+  const bottom = rows - 1 - messageRows;
   const body = Math.max(1, bottom - 1);
   const hasTwo = rows >= LEAST_ROWS_OF_TWO && focus !== "source";
   const top = hasTwo ? Math.floor(body * 0.45) : 0;
   const whole = { column: 0, columns };
   return {
     isPaged: true,
-    inputRow,
     message: { ...whole, row: bottom, rows: messageRows },
     panes: {
       ...hasTwo ? { source: { ...whole, row: 1, rows: top } } : {},
