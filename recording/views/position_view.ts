@@ -26,23 +26,28 @@ export interface PositionView {
 /** What there is to say of a moment. */
 export function positionView(recording: RecordedRun, position: Position): PositionView {
   const { last } = recording;
-  const isStart = recording.isStatementStart(position);
-  const span = isStart || position.seq === 0
-    ? recording.statement(position)?.span ?? null
-    : spanOfEvent(recording, position.seq);
+  const span = spanHere(recording, position);
+  const isEvent = position.seq > 0 && !recording.isStatementStart(position);
   return {
     seq: position.seq,
     events: last.seq,
     atNs: recording.nowNs(position),
     place: span === null ? null : lineLocation(span),
     text: span === null ? null : firstLine(span),
-    event: isStart || position.seq === 0 ? null : formatEventText(recording.event(position.seq)),
+    event: isEvent ? formatEventText(recording.event(position.seq)) : null,
     edge: position.seq === last.seq && position.statement === last.statement
       ? "end"
       : position.seq === 0 && position.statement === 0
       ? "start"
       : null,
   };
+}
+
+/** The statement that a moment belongs to: the one that starts there, or that led to its event; null for none. */
+export function spanHere(recording: RecordedRun, position: Position): Span | null {
+  return position.seq === 0 || recording.isStatementStart(position)
+    ? recording.statement(position)?.span ?? null
+    : spanOfEvent(recording, position.seq);
 }
 
 /** `file:line` of a span's start. */
