@@ -63,9 +63,10 @@ export {
   WRITE_TARGET_FORMS,
   WRITE_TARGET_WORDS,
 } from "./position_text.ts";
-export { atLine, fileNamed, functionLocation, statementsOnLine } from "./places.ts";
+export { atLine, fileNamed, statementsOnLine } from "./places.ts";
 export { coveringCell } from "./rows.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
+export { causeNamed } from "./breakpoints/breakpoint_names.ts";
 export { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
 export type {
   Breakpoint,

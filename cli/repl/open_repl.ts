@@ -17,7 +17,7 @@ export interface ReplStart {
 export function replMaker(
   { limits, seed }: ReplStart,
   screen: Screen,
-  opened: OpenedFile | null,
+  opened: OpenedFile | null = null,
 ): MakeTool {
   return (console, options) => {
     return new Repl(console, {
