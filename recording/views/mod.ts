@@ -9,8 +9,9 @@ export { alignEvents, changedRows, type RowDiff } from "./difference.ts";
 export { pictureFile, timelineFile } from "./export_picture.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";
-export { firstLine, lineLocation, positionView } from "./position_view.ts";
+export { firstLine, lineLocation, positionView, spanHere } from "./position_view.ts";
 export {
+  base64,
   packText,
   readSerialised,
   type RunAndOutcome,
