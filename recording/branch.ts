@@ -22,7 +22,6 @@ interface BranchPoint {
   readonly isStatement: boolean;
 }
 
-/** Where a branch begins. */
 export interface Origin {
   readonly branch: Branch;
   readonly position: Position;

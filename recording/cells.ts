@@ -22,11 +22,9 @@ interface Version {
   readonly createdSeq: number;
   /** The event that ended it; null while it holds. */
   readonly endedSeq: number | null;
-  /** The row's fields. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** An event that changed a cell. */
 export interface RowFieldChange {
   readonly seq: number;
   /** `written`: a row began, perhaps in another's place; `ended`: there is none from here on. */

@@ -58,7 +58,6 @@ export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPositi
     return move(recording, position, step);
   }
 
-  /** A step has led here. */
   protected stepped({ unit }: StepCommand, from: RunPosition<R>): void {
     if (unit === "event") {
       this.#steps = { start: this.#stepsStart(from) ?? from, end: this.here };

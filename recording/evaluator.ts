@@ -68,7 +68,6 @@ export interface EvaluationResult {
   readonly native?: NativeValue;
 }
 
-/** An expression, ready to be asked. */
 export interface CompiledExpression {
   readonly text: string;
   /**
@@ -91,7 +90,6 @@ export interface OwnNames {
   valueAt(paused: PausedRun): (name: string) => Value;
 }
 
-/** An expression as code. */
 interface Compiled {
   readonly closure: Closure;
   /** What its value is, as far as that is known. */

@@ -17,7 +17,6 @@ interface Subject {
   readonly text: string;
 }
 
-/** Most names that are listed. */
 const MAX_FOUND = 15;
 
 /** Characters of a title that are listed. */

@@ -8,7 +8,6 @@ export interface AnyJob {
   readonly path: string | null;
 }
 
-/** A job, and the flag that interrupts it. */
 export interface WorkerJob<J> {
   readonly job: J;
   readonly interrupts: SharedArrayBuffer;

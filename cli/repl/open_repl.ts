@@ -7,7 +7,6 @@ import { writeOrSay } from "../files/write_file.ts";
 import type { MakeTool } from "./line_tool.ts";
 import { Repl } from "./repl.ts";
 
-/** What a session is begun with. */
 export interface ReplStart {
   readonly seed: number | null;
   readonly limits: LimitOptions;

@@ -193,7 +193,6 @@ function wordThatFinds(name: string, names: readonly string[]): string {
   return isEnough ? quoted(name) : `'${String(exactMatch(name)).replaceAll("'", "'\\''")}'`;
 }
 
-/** A word as a shell takes it. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text);
 }

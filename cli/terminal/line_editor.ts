@@ -9,7 +9,6 @@ import type { InputHistory } from "./input_history.ts";
 import type { KeyPress } from "./keys.ts";
 import * as place from "./line_text.ts";
 
-/** What an editor needs from its user. */
 export interface EditorParts {
   readonly history: InputHistory;
   /** What could stand where a text ends. */
@@ -20,7 +19,6 @@ export interface EditorParts {
   pasted?(text: string): string;
 }
 
-/** The effect of a key on the input. */
 export type EditorAction = "edited" | "entered" | "dropped" | "ended" | "suspended" | "cleared";
 
 /** A search in what was typed before. */
@@ -29,7 +27,6 @@ interface Search {
   /** The number of the input that has it. */
   index: number;
   isFound: boolean;
-  /** What stood there before the search. */
   readonly before: { readonly text: string; readonly cursor: number };
 }
 
@@ -46,7 +43,6 @@ export class LineEditor {
   /** What was typed before the first step back in the history. */
   #draft = "";
   #search: Search | null = null;
-  /** What was cut last. */
   #cut = "";
   #suggestions: readonly Suggestion[] = [];
 
@@ -87,7 +83,6 @@ export class LineEditor {
     return text;
   }
 
-  /** Gives up what stands there. */
   drop(): void {
     this.set("");
     this.#search = null;

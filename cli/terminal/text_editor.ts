@@ -10,7 +10,6 @@ import { removeFile, rewriteFile } from "../files/write_file.ts";
 /** Where a program for texts is named: the first one that is set. */
 const VARIABLES = ["VISUAL", "EDITOR"] as const;
 
-/** A program that edits a file. */
 export interface TextEditor {
   readonly command: string;
   readonly args: readonly string[];

@@ -7,7 +7,6 @@
 
 import { printable } from "@dmalab/lang/diagnostics";
 
-/** Output that differs from the snapshot. */
 export interface SnapshotProblem {
   /** `lab.dma.snap: name of the test`. */
   readonly place: string;

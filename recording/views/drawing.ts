@@ -10,7 +10,6 @@ export interface Shape {
   readonly look: string;
   /** Where it is, by the names that SVG has. */
   readonly at: Readonly<Record<string, number | string>>;
-  /** What it says, of a text. */
   readonly text?: string;
   /** What is said of it where one points. */
   readonly tip?: string;
@@ -24,18 +23,13 @@ export interface Shape {
 export interface Drawing {
   /** What it shows, in words. */
   readonly name: string;
-  /** Its width in pixels. */
   readonly width: number;
-  /** Its height in pixels. */
   readonly height: number;
-  /** The shapes. */
   readonly shapes: readonly Shape[];
 }
 
-/** The width of a letter of a drawing. */
 export const LETTER_PX = 7.25;
 
-/** How shapes look. */
 export const DRAWING_STYLE = `
 .drawing text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace;fill:var(--text);dominant-baseline:central;white-space:pre}
 .drawing text.head{fill:var(--dim);font-weight:600}

@@ -19,16 +19,12 @@ export type PageState = "none" | "reserved" | "mapped" | "moved" | "unmapped" | 
 
 /** A page, or what there is of a segment in one. */
 export interface PicturePage {
-  /** Where it lies in memory. */
   readonly phys: number;
-  /** Where the device sees it. */
   readonly dma: number;
   readonly sizeBytes: number;
-  /** What has become of it. */
   readonly state: PageState;
   /** Its data has moved, whatever came after. */
   readonly hasMoved: boolean;
-  /** The event that mapped it. */
   readonly mappedSeq: number;
   /** The event that moved its data; null for none by then. */
   readonly movedSeq: number | null;
@@ -43,24 +39,18 @@ export interface PicturePage {
 /** A fact about a mapping: a name, and events or words. */
 export interface PictureFact {
   readonly name: string;
-  /** What there is to say. */
   readonly text: string;
   /** The event that it comes from; null for none. */
   readonly seq: number | null;
-  /** It is what is wrong. */
   readonly isWrong: boolean;
 }
 
-/** A request or mappings at a moment. */
 export interface PictureView {
   readonly subject: PictureSubject;
-  /** Its name. */
   readonly title: string;
   /** How the device reaches the memory. */
   readonly path: MachineEvent<"dma.map">["fields"]["path"];
-  /** What the memory is. */
   readonly memoryTitle: string;
-  /** What the addresses are that the device uses. */
   readonly addressTitle: string;
   /** The way between two peers; null for none. */
   readonly route: string | null;

@@ -15,7 +15,6 @@ export class RunIndex {
   #lines: ReadonlyMap<string, readonly number[]> | null = null;
   #mappings: ReadonlyMap<string, readonly LabTableRow<"mappings">[]> | null = null;
 
-  /** @param run What is read. */
   constructor(readonly run: RecordedRun) {
     const { log } = run;
     const requests = new Map<number, number[]>();

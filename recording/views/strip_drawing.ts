@@ -16,7 +16,6 @@ export interface AddressPiece {
   readonly owner: string;
   /** Addresses of a device, or of memory. */
   readonly space: "dma" | "phys";
-  /** What they are in use for. */
   readonly kind: "mapped" | "reserved";
   /** What the last move did to it. */
   readonly change: "new" | "gone" | null;
@@ -112,7 +111,6 @@ const HEIGHT_PX = 34;
 const GAP_PX = 72;
 /** Free addresses up to these are drawn as wide as they are. */
 const NEAR_BYTES = 2 * PAGE_BYTES;
-/** Groups of a strip that are drawn. */
 const MAX_GROUPS = 24;
 /** Narrower cells have no edges. */
 const NARROW_PX = 6;
@@ -140,7 +138,6 @@ export interface AddressUse {
   readonly owner: string;
   /** Whose addresses they are, and how much of them is mapped. */
   readonly title: string;
-  /** The strip. */
   readonly drawing: Drawing;
 }
 

@@ -6,14 +6,11 @@ import { type Drawing, fitted, labelled, LETTER_PX, type Shape, textAt } from ".
 import type { Meaning } from "./meaning.ts";
 import type { TimelineLane, TimelineSpan, TimelineView } from "./timeline.ts";
 
-/** What the axis counts. */
 export type TimelineAxis = "events" | "time";
 
 /** What of a run is in sight, in parts of the whole, from 0 to 1. */
 export interface TimelineSight {
-  /** Where it begins. */
   readonly from: number;
-  /** Where it ends. */
   readonly to: number;
 }
 
@@ -26,7 +23,6 @@ const GAP_PX = 3;
 const NARROW_PX = 3;
 /** Requests that have a lane: of those in sight, the first. */
 const MAX_REQUESTS = 12;
-/** Lines of a lane that are drawn. */
 const MAX_ROWS = 6;
 /** What time passes in is drawn so wide that the last event can be seen. */
 const TIME_PART = 0.98;
@@ -36,12 +32,6 @@ export class TimelineScale {
   readonly #startNs: number;
   readonly #lastsNs: number;
 
-  /**
-   * @param run Whose events.
-   * @param axis What it counts.
-   * @param sight What is in sight.
-   * @param widthPx The width of the drawing.
-   */
   constructor(
     readonly run: RecordedRun,
     readonly axis: TimelineAxis,
@@ -84,9 +74,7 @@ export class TimelineScale {
 
 /** Events to be marked from top to bottom. */
 export interface TimelineMark {
-  /** The event. */
   readonly seq: number;
-  /** What is said of it where one points. */
   readonly tip: string;
 }
 

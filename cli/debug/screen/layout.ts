@@ -28,7 +28,6 @@ const LEAST_OF_TWO_COLUMNS = 120;
 /** Below this there is no room for the source above a page. */
 const LEAST_ROWS_OF_TWO = 14;
 
-/** What there is to lay out. */
 export interface ScreenContent {
   /** The pane that keys go to. */
   readonly focus: PaneName;

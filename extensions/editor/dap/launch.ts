@@ -54,7 +54,6 @@ export const LAUNCH_KEYS = {
   },
 } as const satisfies Readonly<Record<string, LaunchKey>>;
 
-/** How it is read. */
 const LAUNCH = {
   program: (value, name) => {
     if (value === undefined) throw new RequestError(`"${name}" is missing: the path of a scenario`);

@@ -1,6 +1,5 @@
 import type { EvaluationError } from "@dmalab/recording";
 
-/** A request that cannot be done. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
 

@@ -26,7 +26,6 @@ import { NamesInSight } from "@dmalab/cli/debug";
 /** Consoles wrap what is longer. */
 const COLUMNS = 160;
 
-/** Collects what a command says. */
 class Lines implements CommandContext {
   readonly timeTravel = null;
   readonly paint: Paint = painter(false);
@@ -235,7 +234,6 @@ const MOVES: Readonly<Record<string, Answer>> = {
     { targetId: number },
     (adapter, { targetId }) => adapter.goToPlace(targetId, "goto"),
   ),
-  /** To an event by its number. */
   "dmalab.goto": answer({ seq: number }, (adapter, { seq }) => {
     const { recording } = adapter;
     if (!Number.isSafeInteger(seq) || seq < 0 || seq > recording.log.count) {

@@ -34,7 +34,6 @@ export class DapSession {
     this.#adapter = new Adapter(send, cancellation);
   }
 
-  /** Takes what the client sent. */
   receive(arrival: Arrival): void {
     if (arrival.kind === "request") {
       this.#answering = this.#answering.then(() => this.#answer(arrival.request));

@@ -24,7 +24,6 @@ import { evaluationProblem } from "./request_error.ts";
 
 type Variable = DebugProtocol.Variable;
 
-/** Something that can be opened. */
 interface Container {
   readonly count: number;
   /** What is in it has numbers instead of names. */

@@ -43,7 +43,6 @@ export interface PageOptions extends Omit<PrintOptions, "trace"> {
   readonly coverage: boolean;
 }
 
-/** What came of a file. */
 export interface Reported {
   readonly exitCode: ExitCode;
   /** One for each program that ran: a Markdown page has one for each of its blocks. */
@@ -272,7 +271,6 @@ function plotsOf(reports: readonly BenchReport[]): readonly string[] {
   return reports.flatMap((report) => benchPlot(report, [], [], COLOURS) ?? []);
 }
 
-/** @param path The file. */
 export function benchPage(path: string, reports: readonly BenchReport[]): string {
   const bad = reports.filter(hasFailed).length;
   const count = formatCount(reports.length, "bench", "benches");

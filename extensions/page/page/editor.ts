@@ -73,7 +73,6 @@ const marks = atLines(
   ({ name }, { from }) => Decoration.line({ class: name }).range(from),
 );
 
-/** Words below a line. */
 interface NotedLine {
   /** From 1. */
   readonly line: number;

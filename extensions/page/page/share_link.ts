@@ -4,7 +4,6 @@
  */
 import { base64 } from "@dmalab/recording/views";
 
-/** What a link carries. */
 export interface Shared {
   readonly files: Readonly<Record<string, string>>;
   readonly entry: string;

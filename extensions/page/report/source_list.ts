@@ -28,7 +28,6 @@ export class SourceList {
     root.addEventListener("mouseleave", () => events.onPoint(null));
   }
 
-  /** The file that is shown. */
   get name(): string {
     return this.#name;
   }

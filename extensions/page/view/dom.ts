@@ -16,7 +16,6 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A button that does something. */
 export function button(
   attributes: Attributes,
   act: () => void,
@@ -27,7 +26,6 @@ export function button(
   return element;
 }
 
-/** A table with a line of heads. */
 export function table(
   heads: readonly string[],
   body: HTMLElement,
@@ -120,7 +118,6 @@ export function saveDrawing(drawing: Drawing, name: string): void {
   save(`${name}.svg`, svgText(drawing), "image/svg+xml");
 }
 
-/** Saves a text as a file. */
 export function save(name: string, text: string, type: string): void {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement("a");

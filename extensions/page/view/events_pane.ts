@@ -76,7 +76,6 @@ export class EventsPane implements Pane {
     this.#reveal();
   }
 
-  /** The cursor goes to the filter. */
   focusFilter(): void {
     this.#filter.focus();
   }
@@ -304,7 +303,6 @@ class EventTexts {
 
   constructor(readonly run: RecordedRun) {}
 
-  /** Makes no more of them. */
   stop(): void {
     clearTimeout(this.#timer);
   }

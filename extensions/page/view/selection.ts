@@ -60,7 +60,6 @@ export class SelectionMap {
   readonly #of = new WeakMap<Element, Selection>();
   #marked: Selection | null = null;
 
-  /** Notes what an element stands for. */
   set(element: Element, selection: Selection): void {
     this.#of.set(element, selection);
     element.setAttribute("data-thing", "");

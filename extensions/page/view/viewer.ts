@@ -49,7 +49,6 @@ export interface LineNote {
   readonly text: string;
 }
 
-/** The source beside the panes. */
 export interface SourceView {
   /** Marks lines by their places, `file:line`; the first current one is brought into sight. */
   mark(
