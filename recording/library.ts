@@ -54,7 +54,6 @@ export { memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
 export type { EventName, EventOf, MachineEvent } from "@dmalab/runtime";
 export type { HistoryRow, MemoryWriter } from "@dmalab/runtime/recording";
 export type { FieldKind } from "@dmalab/runtime/vocabulary";
-export { firstDifferentEvent } from "./diff.ts";
 export {
   evaluate,
   type OpenValue,
@@ -89,7 +88,13 @@ export {
   type WrittenRange,
   writtenRanges,
 } from "./views/bytes.ts";
-export { type AlignedEvents, alignEvents, changedRows, type RowDiff } from "./views/difference.ts";
+export {
+  type AlignedEvents,
+  alignEvents,
+  changedRows,
+  firstDifferentEvent,
+  type RowDiff,
+} from "./views/difference.ts";
 export { type EventView, eventView } from "./views/event.ts";
 export { pictureFile, timelineFile } from "./views/export_picture.ts";
 export { type IncidentView, incidentView } from "./views/incident.ts";

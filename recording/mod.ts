@@ -19,7 +19,7 @@
  *
  * What other members use, and more than `library.ts` has, which is `dmalab/recording` for users:
  */
-export { firstDifferentEvent } from "./diff.ts";
+export { firstDifferentEvent } from "./views/difference.ts";
 export {
   evaluate,
   machineNamesAt,

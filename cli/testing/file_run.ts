@@ -24,7 +24,6 @@ import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
 export interface FileJob
   extends Pick<PrintOptions, "lenient" | "limits" | "matches" | "seed" | "trace"> {
   readonly path: string;
-  /** No further test after one that failed. */
   readonly failFast: boolean;
   /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;

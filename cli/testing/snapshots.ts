@@ -87,7 +87,6 @@ export function compareSnapshot(
   return problems;
 }
 
-/** Lines of context around a change. */
 const CONTEXT = 2;
 /** Lines that must be alike before a change is over. */
 const ALIKE = 3;

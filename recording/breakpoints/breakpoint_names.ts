@@ -33,7 +33,6 @@ export function causeNamed(recording: Recording, name: string): BreakpointTrigge
   return place === null ? null : { kind: "line", ...place };
 }
 
-/** The fields of the events that a breakpoint stops at. */
 export function fieldsOf(recording: Recording, cause: BreakpointTrigger): OwnNames {
   const { registry } = recording.evaluator;
   const events = eventsOf(recording, cause);

@@ -9,7 +9,13 @@ export { alignEvents, changedRows, type RowDiff } from "./difference.ts";
 export { pictureFile, timelineFile } from "./export_picture.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";
-export { firstLine, lineLocation, positionView, spanHere } from "./position_view.ts";
+export {
+  firstLine,
+  keptVariablesAt,
+  lineLocation,
+  positionView,
+  spanHere,
+} from "./position_view.ts";
 export {
   base64,
   packText,
@@ -19,7 +25,6 @@ export {
   type SerialisedRun,
   unpackText,
 } from "./serialised.ts";
-export { keptVariablesAt } from "./variables.ts";
 export {
   type CellView,
   keyText,

@@ -1,7 +1,7 @@
 /** A moment of a run, as a line that says where one is. */
 import { formatEventText } from "@dmalab/lang/render";
-import type { Position } from "../position.ts";
-import type { RecordedRun } from "../recorded_run.ts";
+import { ordinalOf, type Position } from "../position.ts";
+import type { KeptVariables, RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
 import { type Span, spanText } from "@dmalab/lang";
 
@@ -55,8 +55,16 @@ export function lineLocation({ source, start }: Span): string {
   return `${source.name}:${source.position(start).line}`;
 }
 
-/** The first line of a span's text. */
 export function firstLine(span: Span): string {
   const [first, ...more] = spanText(span).split("\n");
   return more.length === 0 ? first! : `${first} …`;
+}
+
+/** Names with their values, of the innermost call; null where they are not kept. */
+export function keptVariablesAt(
+  { variables }: RecordedRun,
+  position: Position,
+): KeptVariables["seen"][number] | null {
+  const number = variables?.at[ordinalOf(position) - variables.first];
+  return number === undefined ? null : variables!.seen[number]!;
 }

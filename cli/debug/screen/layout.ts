@@ -58,49 +58,25 @@ function panes(size: Size, { messageLines, strips }: ScreenContent): ScreenLayou
   // The last row is where commands are typed.
   const bottom = rows - 1 - messageRows;
   const addresses = 1 + Math.max(1, Math.min(strips, Math.floor(rows / 8)));
-  const addressRow = bottom - addresses;
-  const body = addressRow - 1;
-  if (columns < LEAST_OF_TWO_COLUMNS) return stacked(size, { addresses, body, messageRows });
-  const top = Math.ceil(body * 0.55);
-  const left = Math.floor((columns - 1) / 2);
-  const right = { column: left + 1, columns: columns - left - 1 };
-  const upper = { row: 1, rows: top };
-  const lower = { row: 1 + top, rows: body - top };
-  return {
-    isPaged: false,
-    message: { row: bottom, column: 0, rows: messageRows, columns },
-    panes: {
-      source: { ...upper, column: 0, columns: left },
-      events: { ...upper, ...right },
-      state: { ...lower, column: 0, columns: left },
-      watches: { ...lower, ...right },
-      addresses: { row: addressRow, column: 0, rows: addresses, columns },
-    } satisfies Record<PaneName, ScreenArea>,
-  };
-}
-
-/** Lines of code and of events are as wide as the screen: half of one would cut nearly each. */
-function stacked(
-  { columns, rows }: Size,
-  { addresses, body, messageRows }: {
-    readonly addresses: number;
-    readonly body: number;
-    readonly messageRows: number;
-  },
-): ScreenLayout {
-  const source = Math.max(3, Math.floor(body * 0.35));
-  const events = Math.max(4, Math.floor(body * 0.4));
-  const left = Math.floor((columns - 1) / 2);
+  const body = bottom - addresses - 1;
+  const half = Math.floor((columns - 1) / 2);
   const whole = { column: 0, columns };
+  const left = { column: 0, columns: half };
+  const right = { column: half + 1, columns: columns - half - 1 };
+  // Lines of code and of events are as wide as the screen where half of one would cut nearly each.
+  const isStacked = columns < LEAST_OF_TWO_COLUMNS;
+  const source = isStacked ? Math.max(3, Math.floor(body * 0.35)) : Math.ceil(body * 0.55);
+  const events = isStacked ? Math.max(4, Math.floor(body * 0.4)) : 0;
+  const upper = { row: 1, rows: source };
   const lower = { row: 1 + source + events, rows: body - source - events };
   return {
     isPaged: false,
-    message: { ...whole, row: rows - 1 - messageRows, rows: messageRows },
+    message: { ...whole, row: bottom, rows: messageRows },
     panes: {
-      source: { ...whole, row: 1, rows: source },
-      events: { ...whole, row: 1 + source, rows: events },
-      state: { ...lower, column: 0, columns: left },
-      watches: { ...lower, column: left + 1, columns: columns - left - 1 },
+      source: { ...upper, ...isStacked ? whole : left },
+      events: isStacked ? { ...whole, row: 1 + source, rows: events } : { ...upper, ...right },
+      state: { ...lower, ...left },
+      watches: { ...lower, ...right },
       addresses: { ...whole, row: 1 + body, rows: addresses },
     } satisfies Record<PaneName, ScreenArea>,
   };

@@ -35,7 +35,6 @@ export class ScreenModel {
     this.breakpoints = breakpoints;
   }
 
-  /** Rows that the last move has changed. */
   changedRows(): readonly RowDiff[] {
     const { position, recording } = this;
     return this.#changed ??= changedRows(

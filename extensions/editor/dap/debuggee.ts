@@ -86,7 +86,6 @@ class Stopwatch {
 }
 
 export class Debuggee extends Cursor {
-  /** Whether the moment at which the run fails stops it. */
   stopsAtFailure = false;
   readonly #run: OpenRun;
   readonly #clock: RunClock;

@@ -82,7 +82,6 @@ const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsCancelRequest: true,
 };
 
-/** Bytes that are read at once at most. */
 const MAX_BYTES = 2 ** 20;
 /** Words that are offered at once at most. */
 const MAX_COMPLETIONS = 200;
@@ -90,7 +89,6 @@ const MAX_COMPLETIONS = 200;
 /** Answers a request. @returns The body of the response; undefined for none. */
 type Answer = (adapter: Adapter, args: Readonly<Record<string, unknown>>) => unknown;
 
-/** The answer to a request whose arguments have a shape. */
 function answer<S extends Parameters<typeof record>[0]>(
   shape: S,
   run: (adapter: Adapter, args: ReturnType<ReturnType<typeof record<S>>>) => unknown,

@@ -10,12 +10,12 @@ import {
 } from "@dmalab/lang/run";
 import { keepVariables, type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
 import { formatEventText, painter } from "@dmalab/lang/render";
-import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { SourceFile } from "@dmalab/lang";
 import type { RunAndOutcome } from "@dmalab/recording/views";
 import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
 import type { MachineEvent } from "@dmalab/runtime";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
-import { HostLoader, MemoryScreen, type SignalWatch, withCompiled } from "@dmalab/cli";
+import { HostLoader, loadCompiled, MemoryScreen, type SignalWatch } from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import {
   codeOfFailure,
@@ -185,10 +185,7 @@ async function entryRuns(
   screen: Screen,
   watch: SignalWatch,
 ): Promise<Made> {
-  const { diagnostics, program } = await withCompiled(
-    loader,
-    () => loadForDebugging(entry, loader),
-  );
+  const { diagnostics, program } = await loadCompiled(entry, loader);
   printDiagnostics(diagnostics, screen);
   const wrong = codeOfProblems(diagnostics);
   if (program === null) return { ...NOTHING, exitCode: wrong };

@@ -106,7 +106,6 @@ const notes = atLines(
 interface EditorEvents {
   /** The text was changed by its writer. */
   readonly onEdit: () => void;
-  /** The number of a line was clicked. */
   readonly onLine: (line: number) => void;
   /** The next time that a line runs is wanted. */
   readonly onRunTo: (line: number) => void;

@@ -43,7 +43,6 @@ export class EngineClient {
     this.#ask({ kind: "run", project, run });
   }
 
-  /** Records another run of the same project. */
   record(run: number): void {
     if (this.#project !== null) this.#ask({ kind: "record", run });
   }

@@ -44,7 +44,6 @@ class Playground {
   /** Where the run that comes is opened; null for where it opens by itself. */
   #at: Position | null = null;
   #runs: readonly RunEntry[] = [];
-  /** The text does not run. */
   #hasErrors = false;
   /** The runner has said what came of the runs of this text. */
   #isListed = false;
@@ -244,7 +243,6 @@ class Playground {
     byId("stale").textContent = why;
   }
 
-  /** Marks lines of the file that is shown. */
   #mark(marks: Parameters<SourceView["mark"]>[0]): void {
     const own = marksIn(this.#file, marks);
     // Who writes stays where the cursor is.

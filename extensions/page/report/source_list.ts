@@ -12,7 +12,6 @@ interface LineEvents {
   readonly onStop: (line: number) => void;
   readonly onRunTo: (line: number) => void;
   readonly onPoint: (line: number | null) => void;
-  /** The next event of a line is wanted. */
   readonly onNext: (events: readonly number[]) => void;
 }
 

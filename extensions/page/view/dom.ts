@@ -113,7 +113,6 @@ export function drawn({ height, name, shapes, width }: Drawing): SVGSVGElement {
   return root;
 }
 
-/** Saves a drawing as a file of SVG. */
 export function saveDrawing(drawing: Drawing, name: string): void {
   save(`${name}.svg`, svgText(drawing), "image/svg+xml");
 }

@@ -42,7 +42,6 @@ export class EventsPane implements Pane {
     | null = null;
   #texts: EventTexts | null = null;
   #slice: ReturnType<typeof setTimeout> | undefined;
-  /** Calls that the reader opened or closed. */
   readonly #toggled = new Set<number>();
   /** The rows of the whole run, and the calls around the position that they were made for. */
   #whole: { readonly index: RunIndex; readonly key: string; readonly seqs: Int32Array } | null =
