@@ -106,7 +106,7 @@ export const TEST = command({
     const made = () =>
       makeReporter(reporterName, options.trace === "json" ? errorScreen(screen) : screen);
     const run = async () => {
-      let first: FailedRun | null = null;
+      let first = null as FailedRun | null;
       let junitCode: ExitCode = HELD;
       const paths = findScenarios(places, screen);
       if (paths === null) return WRONG;
@@ -123,7 +123,7 @@ export const TEST = command({
       const reporter = path === null
         ? made()
         : withJunitFile(made(), path, screen, () => void (junitCode = WRONG));
-      const { lenient, report, seed, tree } = options;
+      const { coverage, lenient, report, seed, trace, tree } = options;
       const limits = limitsOf((option) => options[option]);
       const ran = await runTests(
         paths,
@@ -131,11 +131,8 @@ export const TEST = command({
           ...match,
           failed,
           failFast: options["fail-fast"],
-          ...{ lenient, limits, seed, shard, snapshot },
+          ...{ coverage, lenient, limits, seed, shard, snapshot, trace, tree },
           workers: options.jobs ?? 1,
-          trace: options.trace,
-          tree,
-          coverage: options.coverage,
         },
         heard(reporter, ({ reports }) => void (first = firstFailure(reports))),
         screen,
@@ -143,10 +140,9 @@ export const TEST = command({
       const asked = { only: "tests", coverage: true, ...match, limits, seed, lenient } as const;
       const reported = await alsoReport(paths, report, asked, ran, screen);
       const exitCode = worseExitCode(reported, junitCode);
-      const failedRun = first as FailedRun | null;
-      if (!options.debug || failedRun === null) return exitCode;
+      if (!options.debug || first === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
-      const { match: named, path: file, seed: own } = failedRun;
+      const { match: named, path: file, seed: own } = first;
       const record = runSettings({ lenient, limits, seed: own });
       await runDebug(file, { match: named, run: null, record, plain: false, tree }, screen);
       return exitCode;
