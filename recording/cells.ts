@@ -8,7 +8,6 @@ import type { RecordedRun } from "./recorded_run.ts";
 /** A place of a table: rows whose fields have these values, or cover them where they are ranges. */
 export interface RowField {
   readonly table: string;
-  /** Fields that must be equal. */
   readonly equal: Readonly<Record<string, number | string | null>>;
   /** An address that a row must cover, from one of its fields on; null for none. */
   readonly covers: { readonly field: string; readonly address: number } | null;

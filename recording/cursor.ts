@@ -113,7 +113,6 @@ export class Cursor extends RunCursor<Recording> {
     }
   }
 
-  /** Names that are seen there, with their values. */
   variables(): readonly ShownVariable[] {
     return variablesAt(this.recording, this.position);
   }

@@ -30,7 +30,6 @@ export interface BenchJob {
   readonly number: number;
 }
 
-/** What a cell printed, and its result. */
 export interface BenchMessage {
   readonly kind: "end";
   readonly text: string;

@@ -19,7 +19,6 @@ interface Subject {
 
 const MAX_FOUND = 15;
 
-/** Characters of a title that are listed. */
 const MAX_TITLE = 100;
 
 /** What it counts for to be called exactly so. */

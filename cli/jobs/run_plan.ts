@@ -13,7 +13,6 @@ export interface WorkerJob<J> {
   readonly interrupts: SharedArrayBuffer;
 }
 
-/** What runs in workers. */
 export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
   /** The job to start now; null: none before another one ends. */
   next(): J | null;

@@ -21,7 +21,6 @@ export interface EditorParts {
 
 export type EditorAction = "edited" | "entered" | "dropped" | "ended" | "suspended" | "cleared";
 
-/** A search in what was typed before. */
 interface Search {
   query: string;
   /** The number of the input that has it. */

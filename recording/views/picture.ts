@@ -178,7 +178,7 @@ function pageAt(
   view: RequestView,
   segments: readonly MappedSegment[],
   path: PictureView["path"],
-  { dma, phys, sizeBytes }: Pick<PicturePage, "dma" | "phys" | "sizeBytes">,
+  { dma, phys, sizeBytes }: Extent,
   by: number,
 ): PicturePage {
   const unmapped = view.phases.find(({ phase }) => phase === "unmapped")?.seq ?? null;
@@ -220,10 +220,10 @@ function pageAt(
   };
 }
 
-interface MappedSegment {
-  readonly phys: number;
-  readonly dma: number;
-  readonly sizeBytes: number;
+/** Where memory lies, where the device sees it, and how much of it there is. */
+type Extent = Pick<PicturePage, "dma" | "phys" | "sizeBytes">;
+
+interface MappedSegment extends Extent {
   readonly seq: number;
 }
 
@@ -247,7 +247,7 @@ function segmentsOf(run: RunIndex["run"], view: RequestView): readonly MappedSeg
 }
 
 function pagesOf(phys: number, dma: number, sizeBytes: number) {
-  const pages: { phys: number; dma: number; sizeBytes: number }[] = [];
+  const pages: Extent[] = [];
   for (let at = 0; at < sizeBytes;) {
     const size = Math.min(sizeBytes - at, PAGE_BYTES - (dma + at) % PAGE_BYTES);
     pages.push({ phys: phys + at, dma: dma + at, sizeBytes: size });

@@ -132,7 +132,6 @@ interface LeakedRange {
   readonly end: number;
 }
 
-/** The addresses of a device, or memory. */
 export interface AddressUse {
   /** A device's, or `memory`. */
   readonly owner: string;

@@ -66,7 +66,6 @@ export class TimelineScale {
     return countBefore(this.run.log.count, (index) => this.partOf(index + 1) <= part);
   }
 
-  /** The time at a part of the whole. */
   nsAt(part: number): number {
     return this.#startNs + part / TIME_PART * this.#lastsNs;
   }

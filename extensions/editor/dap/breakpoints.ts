@@ -53,7 +53,6 @@ type Incident = typeof INCIDENTS[number];
 
 type BreakpointResponse = DebugProtocol.Breakpoint;
 
-/** Conditions as clients write them. */
 interface BreakpointConditions {
   readonly condition?: string | undefined;
   readonly hitCondition?: string | undefined;

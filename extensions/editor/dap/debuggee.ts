@@ -93,7 +93,6 @@ export class Debuggee extends Cursor {
   /** The last move has ended by a wish to stop that is still on its way. */
   hasHeard = false;
   #pauses = false;
-  /** Lines that were reported. */
   #printed = 0;
 
   constructor(

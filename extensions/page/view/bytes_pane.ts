@@ -15,7 +15,6 @@ import type { PageModel, Pane } from "./page_model.ts";
 
 const LINE_BYTES = 16;
 const DISPLAYED_BYTES = 256;
-/** Ranges that are offered. */
 const MAX_RANGES = 200;
 
 export class BytesPane implements Pane {

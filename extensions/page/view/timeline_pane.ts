@@ -20,7 +20,6 @@ import { rowsAt } from "@dmalab/recording";
 import { byId, drawn, el, saveDrawing } from "./dom.ts";
 import type { PageModel } from "./page_model.ts";
 
-/** Events that are in sight at least. */
 const MIN_EVENTS = 12;
 const ZOOM = 1.6;
 const WHOLE: TimelineSight = { from: 0, to: 1 };
