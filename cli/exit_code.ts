@@ -7,7 +7,6 @@ export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130 | EndedBySignal;
 /** A signal has ended a session at a terminal: 128 and its number, as shells say it. */
 export type EndedBySignal = 129 | 131 | 143;
 
-/** All held. */
 export const HELD: ExitCode = 0;
 /** An assertion or a test failed. */
 export const FAILED: ExitCode = 1;
@@ -18,7 +17,6 @@ export const STOPPED: ExitCode = 3;
 
 /** The output could not be written: a full disk, for example. */
 export const NOT_WRITTEN: ExitCode = 4;
-/** A bug in dmalab. */
 export const BUG: ExitCode = 5;
 
 /** Ctrl-C ended the run; the number is what shells say of a program that it has ended. */

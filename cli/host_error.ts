@@ -20,7 +20,6 @@ export function isFullDisk(error: unknown): boolean {
     (NO_ROOM.test(String(Reflect.get(error, "code"))) || NO_ROOM.test(error.message));
 }
 
-/** Its reason, in few words. */
 export function hostReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof host.errors.NotCapable) {

@@ -23,7 +23,6 @@ const TREE_VARIABLE = "DMALAB_TREE";
 const NAME_A_TREE =
   `write \`tree = "../linux"\`, start with \`--tree ../linux\`, or set ${TREE_VARIABLE} (and allow it to be read)`;
 
-/** A scenario, and what loads what it uses. */
 export interface OpenedFile {
   readonly loader: HostLoader;
   readonly entry: SourceFile;

@@ -173,7 +173,6 @@ function columnWidths(
 
 type Style = "plain" | "code" | "strong";
 
-/** A character as it will be printed. */
 interface Glyph {
   readonly char: string;
   readonly style: Style;

@@ -50,4 +50,4 @@ export {
 export { toItsEnd } from "./process_end.ts";
 export { processorMs } from "./processor_time.ts";
 export { readMatches } from "./read_matches.ts";
-export { withCompiled } from "./with_compiled.ts";
+export { loadCompiled, withCompiled } from "./with_compiled.ts";

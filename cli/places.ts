@@ -27,7 +27,6 @@ function newestMs(folder: URL): number {
   return Math.max(0, ...times);
 }
 
-/** The folders of the manual. */
 export const DOCS: string = fileURLToPath(new URL("docs", ROOT));
 export const EXAMPLES: string = fileURLToPath(new URL("examples", ROOT));
 
@@ -50,7 +49,6 @@ export const TREE_SCENARIOS: readonly string[] = [
   "extensions/kernel_tree/drivers/vtd",
 ].map((folder) => fileURLToPath(new URL(folder, ROOT)));
 
-/** The program that compiles C. */
 const COMPILER = new URL("extensions/c_drivers/compiler/compiler/compile_main.ts", ROOT);
 
 /** What pins the compiler: a file of settings, and beside it the lock. */

@@ -1,5 +1,7 @@
 /** Loads what may have drivers in C: what they need is compiled, and then it is loaded again. */
 import type { CompiledC } from "@dmalab/lang/values";
+import type { LoadResult } from "@dmalab/lang/run";
+import { loadForDebugging, type SourceFile } from "@dmalab/lang";
 import type { HostLoader } from "./host_loader.ts";
 import type { CompileRequest } from "./compile_cache.ts";
 
@@ -14,6 +16,11 @@ export async function withCompiled<T>(loader: HostLoader, load: () => T): Promis
     loaded = load();
   }
   return loaded;
+}
+
+/** A program whose runs can be followed. */
+export function loadCompiled(entry: SourceFile, loader: HostLoader): Promise<LoadResult> {
+  return withCompiled(loader, () => loadForDebugging(entry, loader));
 }
 
 function notCompiled({ source }: CompileRequest): CompiledC {

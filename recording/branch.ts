@@ -4,7 +4,8 @@ import type { RunSession } from "@dmalab/lang/run/session";
 import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
 import { comparePositions, type Position } from "./position.ts";
-import { type OutputLine, Recording } from "./recording.ts";
+import type { OutputLine } from "./recorded_run.ts";
+import { Recording } from "./recording.ts";
 import { pausedAt } from "./machines/replay.ts";
 
 /** What a session tells who keeps it. */
@@ -21,7 +22,6 @@ interface BranchPoint {
   readonly isStatement: boolean;
 }
 
-/** Where a branch begins. */
 export interface Origin {
   readonly branch: Branch;
   readonly position: Position;
@@ -75,7 +75,7 @@ export class Branch {
   }
 
   #record(recorder: RunRecorder): Recording {
-    const { compiler, registry, resolution } = this.session.code;
+    const { compiler, registry } = this.session.code;
     const { seed } = this.session.machine.lab.machine.config;
     const place = "session:1:1";
     const recording = new Recording({
@@ -85,12 +85,7 @@ export class Branch {
       childRuns: [],
       sideKeeper: null,
       run: recorder.vm,
-      evaluator: new Evaluator({
-        registry,
-        resolution,
-        compiler,
-        scope: () => this.session.state.names.scope,
-      }),
+      evaluator: new Evaluator(registry, compiler, () => this.session.state.names.scope),
     });
     const live = () => pausedAt(recorder.vm, recorder.end, null);
     recording.timeline.live = live;

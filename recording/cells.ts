@@ -8,7 +8,6 @@ import type { RecordedRun } from "./recorded_run.ts";
 /** A place of a table: rows whose fields have these values, or cover them where they are ranges. */
 export interface RowField {
   readonly table: string;
-  /** Fields that must be equal. */
   readonly equal: Readonly<Record<string, number | string | null>>;
   /** An address that a row must cover, from one of its fields on; null for none. */
   readonly covers: { readonly field: string; readonly address: number } | null;
@@ -22,11 +21,9 @@ interface Version {
   readonly createdSeq: number;
   /** The event that ended it; null while it holds. */
   readonly endedSeq: number | null;
-  /** The row's fields. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** An event that changed a cell. */
 export interface RowFieldChange {
   readonly seq: number;
   /** `written`: a row began, perhaps in another's place; `ended`: there is none from here on. */

@@ -58,7 +58,6 @@ export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPositi
     return move(recording, position, step);
   }
 
-  /** A step has led here. */
   protected stepped({ unit }: StepCommand, from: RunPosition<R>): void {
     if (unit === "event") {
       this.#steps = { start: this.#stepsStart(from) ?? from, end: this.here };
@@ -114,7 +113,6 @@ export class Cursor extends RunCursor<Recording> {
     }
   }
 
-  /** Names that are seen there, with their values. */
   variables(): readonly ShownVariable[] {
     return variablesAt(this.recording, this.position);
   }
@@ -146,11 +144,10 @@ export class Cursor extends RunCursor<Recording> {
   ): Generator<readonly LogpointLine[], BreakpointHit | null> {
     if (breakpoints === null || breakpoints.all.length === 0) return null;
     const isAhead = compareRunPositions(this, limit) <= 0;
-    const pieceOf = isAhead ? positionAfter : positionBefore;
     for (const { from, recording, to: end } of pathTo(this.here, limit)) {
       for (let begin = from; comparePositions(begin, end) !== 0;) {
         const { hit, logged, to } = pieces.piece((moments) => {
-          const to = pieceOf(recording, begin, moments, end);
+          const to = positionBy(recording, begin, isAhead ? moments : -moments, end);
           return { ...breakpoints.between(recording, begin, to), to };
         });
         this.stand({ recording, position: hit?.position ?? to });
@@ -166,8 +163,8 @@ export class Cursor extends RunCursor<Recording> {
   }
 }
 
-/** The first of: so many events on, so many statements on, a limit. */
-function positionAfter(
+/** The nearest of: so many events on, so many statements on, a limit; back where their number is negative. */
+function positionBy(
   recording: Recording,
   { seq, statement }: Position,
   moments: number,
@@ -175,22 +172,9 @@ function positionAfter(
 ): Position {
   const { log, statements } = recording;
   const ends = [limit];
-  if (seq + moments <= log.count) ends.push(recording.afterEvent(seq + moments));
-  if (statement + moments <= statements.count) {
-    ends.push(recording.atStatement(statement + moments));
-  }
-  return ends.sort(comparePositions)[0]!;
-}
-
-/** The last of: so many events back, so many statements back, a limit. */
-function positionBefore(
-  recording: Recording,
-  { seq, statement }: Position,
-  moments: number,
-  limit: Position,
-): Position {
-  const ends = [limit];
-  if (seq > moments) ends.push(recording.afterEvent(seq - moments));
-  if (statement > moments) ends.push(recording.atStatement(statement - moments));
-  return ends.sort(comparePositions).at(-1)!;
+  const [event, started] = [seq + moments, statement + moments];
+  if (event > 0 && event <= log.count) ends.push(recording.afterEvent(event));
+  if (started > 0 && started <= statements.count) ends.push(recording.atStatement(started));
+  ends.sort(comparePositions);
+  return moments > 0 ? ends[0]! : ends.at(-1)!;
 }

@@ -68,7 +68,6 @@ export interface EvaluationResult {
   readonly native?: NativeValue;
 }
 
-/** An expression, ready to be asked. */
 export interface CompiledExpression {
   readonly text: string;
   /**
@@ -91,7 +90,6 @@ export interface OwnNames {
   valueAt(paused: PausedRun): (name: string) => Value;
 }
 
-/** An expression as code. */
 interface Compiled {
   readonly closure: Closure;
   /** What its value is, as far as that is known. */
@@ -112,29 +110,26 @@ const NOWHERE = -1;
 const NAMES = /[A-Za-z_]\w*/g;
 const UNKNOWN_NAME = "E0301";
 
-/** What looks are compiled with. */
-export interface EvaluatorParts {
-  readonly registry: Registry;
-  readonly resolution: Resolution;
-  readonly compiler: ProgramCompiler;
-  /** What the code sees at its top level; another one later where it grows. */
-  readonly scope: () => FileScope;
-}
-
 /** Compiles looks, each once for the names that are bound where it is asked. */
 export class Evaluator {
-  readonly registry: Registry;
   readonly #compiled = new Map<FileScope, Map<string, Compiled>>();
   /** How many names of the machine each one that was looked at has bound. */
   readonly #boundNames = new WeakMap<Vm, number>();
 
-  constructor(private readonly parts: EvaluatorParts) {
-    this.registry = parts.registry;
+  /** @param scopeNow What the code sees at its top level; another one later where it grows. */
+  constructor(
+    readonly registry: Registry,
+    private readonly compiler: ProgramCompiler,
+    private readonly scopeNow: () => FileScope,
+  ) {}
+
+  get #resolution(): Resolution {
+    return this.compiler.tables.resolution;
   }
 
   /** What expressions see at the top level. */
   get scope(): FileScope {
-    return this.parts.scope();
+    return this.scopeNow();
   }
 
   /**
@@ -142,7 +137,7 @@ export class Evaluator {
    * @throws {EvaluationError} When it is none.
    */
   question(text: string, own: OwnNames = NO_NAMES): CompiledExpression {
-    const { statements } = this.parts.compiler.code;
+    const { statements } = this.compiler.code;
     if (!statements.some(({ native }) => native !== undefined)) this.#parse(text);
     const hasOwn = text.match(NAMES)?.some((name) => own.kinds.has(name)) === true;
     const inNative = (frame: PausedFrame | null, isNative: boolean) =>
@@ -252,7 +247,7 @@ export class Evaluator {
 
   /** Names of the machine that no code had asked for before have no value yet. */
   #bindNew(vm: Vm): void {
-    const { machineGlobals } = this.parts.compiler.tables;
+    const { machineGlobals } = this.compiler.tables;
     if (this.#boundNames.get(vm) === machineGlobals.size) return;
     let isWhole = true;
     for (const [name, global] of machineGlobals) {
@@ -264,10 +259,10 @@ export class Evaluator {
 
   /** Consts and variables of a session that an expression uses, each with its global. */
   #usedGlobals(expression: Expression): ReadonlyMap<string, number> {
-    const { compiler: { tables }, resolution } = this.parts;
+    const { tables } = this.compiler;
     const used = new Map<string, number>();
     someExpression(expression, (each) => {
-      const binding = each.kind === "Name" ? resolution.names.get(each) : undefined;
+      const binding = each.kind === "Name" ? this.#resolution.names.get(each) : undefined;
       if (binding?.kind === "variable" && binding.owner === null) {
         used.set(binding.name, tables.variableGlobal(binding));
       } else if (
@@ -296,8 +291,8 @@ export class Evaluator {
   }
 
   #compile(text: string, names: readonly string[], kinds: OwnNames["kinds"]): Compiled {
-    const { compiler, registry, resolution } = this.parts;
-    const { scope } = this;
+    const { compiler, registry, scope } = this;
+    const resolution = this.#resolution;
     const known = this.#compiled.get(scope) ?? new Map<string, Compiled>();
     this.#compiled.set(scope, known);
     const key = [text, ...names.map((name) => `${name} ${kinds.get(name) ?? ""}`)].join("\n");

@@ -14,7 +14,6 @@ import { type LastWrite, lastWritesOf, spanAt } from "./last_writes.ts";
 import type { PausedRun } from "./machines/replay.ts";
 import { lastChangeOf, rewind } from "./search.ts";
 
-/** What a writer can be searched for. */
 export type WriteTarget =
   | { readonly kind: "cell"; readonly cell: RowField }
   /** A byte of memory, by the CPU's address. */

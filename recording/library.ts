@@ -54,7 +54,6 @@ export { memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
 export type { EventName, EventOf, MachineEvent } from "@dmalab/runtime";
 export type { HistoryRow, MemoryWriter } from "@dmalab/runtime/recording";
 export type { FieldKind } from "@dmalab/runtime/vocabulary";
-export { firstDifferentEvent } from "./diff.ts";
 export {
   evaluate,
   type OpenValue,
@@ -68,14 +67,17 @@ export { EvaluationError } from "./evaluator.ts";
 export { spanOfEvent } from "./last_writes.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
 export { comparePositions, type Position, START } from "./position.ts";
-export { type ChildRun, type KernelFrame, RecordedRun, type RunPosition } from "./recorded_run.ts";
 export {
+  type ChildRun,
+  type KernelFrame,
   type OutputLine,
-  Recording,
+  RecordedRun,
   type RunName,
+  type RunPosition,
   type ScriptFrame,
   type StartedStatement,
-} from "./recording.ts";
+} from "./recorded_run.ts";
+export { Recording } from "./recording.ts";
 export { type RowFilter, rowsAt, rowsCovering } from "./rows.ts";
 export { move, type StepCommand, type StepTarget, type StepUnit } from "./step.ts";
 export {
@@ -86,7 +88,13 @@ export {
   type WrittenRange,
   writtenRanges,
 } from "./views/bytes.ts";
-export { type AlignedEvents, alignEvents, changedRows, type RowDiff } from "./views/difference.ts";
+export {
+  type AlignedEvents,
+  alignEvents,
+  changedRows,
+  firstDifferentEvent,
+  type RowDiff,
+} from "./views/difference.ts";
 export { type EventView, eventView } from "./views/event.ts";
 export { pictureFile, timelineFile } from "./views/export_picture.ts";
 export { type IncidentView, incidentView } from "./views/incident.ts";

@@ -19,7 +19,7 @@
  *
  * What other members use, and more than `library.ts` has, which is `dmalab/recording` for users:
  */
-export { firstDifferentEvent } from "./diff.ts";
+export { firstDifferentEvent } from "./views/difference.ts";
 export {
   evaluate,
   machineNamesAt,
@@ -42,8 +42,8 @@ export {
   positionAt,
   START,
 } from "./position.ts";
-export { RecordedRun, type RunPosition } from "./recorded_run.ts";
-export { type OutputLine, Recording, type RunName } from "./recording.ts";
+export { type OutputLine, RecordedRun, type RunName, type RunPosition } from "./recorded_run.ts";
+export { Recording } from "./recording.ts";
 export { rowsAt, rowsCovering } from "./rows.ts";
 export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
 export { displayName } from "@dmalab/lang/run";
@@ -63,9 +63,10 @@ export {
   WRITE_TARGET_FORMS,
   WRITE_TARGET_WORDS,
 } from "./position_text.ts";
-export { atLine, fileNamed, functionLocation, statementsOnLine } from "./places.ts";
+export { atLine, fileNamed, statementsOnLine } from "./places.ts";
 export { coveringCell } from "./rows.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
+export { causeNamed } from "./breakpoints/breakpoint_names.ts";
 export { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
 export type {
   Breakpoint,

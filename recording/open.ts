@@ -1,8 +1,7 @@
 /** The runs of a file, and the recording of one. */
-import { DEFAULT_LIMITS, type Registry } from "@dmalab/lang/values";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { spanPlace } from "@dmalab/lang";
 import {
-  type DebugBuild,
   judgeEnd,
   leftoversOf,
   LimitedOutput,
@@ -20,7 +19,8 @@ import { type Failure, RunWatch } from "@dmalab/lang/vm";
 import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
 import type { Position } from "./position.ts";
-import { Recording, type RunName } from "./recording.ts";
+import type { RunName } from "./recorded_run.ts";
+import { Recording } from "./recording.ts";
 import { keepOutermost, pausedAt } from "./machines/replay.ts";
 import { ChildRunRecorder, reported } from "./machines/child_runs.ts";
 
@@ -166,7 +166,8 @@ export function openRun(
   });
   const machineOptions: MachineOptions = { lenient, limits, output, seed, record: true };
   const name = { ...choice.name, seed: seed ?? choice.name.seed };
-  const evaluator = new Evaluator(evaluatorParts(program.registry, follow));
+  const { compiler, scope } = follow;
+  const evaluator = new Evaluator(program.registry, compiler, () => scope);
   const keeper = new ChildRunRecorder(name, program.code, evaluator);
   const prepared = prepareRun(program, run, {
     ...machineOptions,
@@ -205,8 +206,4 @@ function runOf(program: Program, { name, test }: RunChoice, options: RecordOptio
   const { machine: { config }, main, variant } = program;
   if (main === null) throw new Error(`${name.file} has no statements at its top`);
   return { config, variant, functionIndex: main, args: [] };
-}
-
-function evaluatorParts(registry: Registry, { compiler, scope }: DebugBuild) {
-  return { registry, compiler, resolution: compiler.tables.resolution, scope: () => scope };
 }

@@ -268,18 +268,21 @@ export class RecordedRun {
       const own = this.statements.depthAt(started);
       if (own >= depth) continue;
       depth = own;
-      frames.push({ ...this.started(started), name: this.#functionName(this.marked(started)) });
+      const { native, span } = this.marked(started);
+      const name = native ?? this.functionAt(span)?.name ?? "";
+      frames.push({ ...this.started(started), name });
     }
     return frames;
   }
 
-  #functionName({ native, span }: RecordedCode["statements"][number]): string {
-    return native ?? this.functionAt(span)?.name ?? "";
-  }
-
   /** The function whose code a piece of the source is. */
   functionAt(span: Span): RecordedFunction | null {
-    return innermostFunction(this.code, span);
+    let found: RecordedFunction | null = null;
+    for (const each of this.code.functions) {
+      if (each.role === "lambda" || !isInside(span, each.span)) continue;
+      if (found === null || isInside(each.span, found.span)) found = each;
+    }
+    return found;
   }
 
   /**
@@ -367,18 +370,4 @@ export class RecordedRun {
     const statement = this.statement(position);
     return statement === null ? null : spanText(statement.span).split("\n")[0]!;
   }
-}
-
-type Named = Pick<FunctionCode, "role" | "span">;
-
-function innermostFunction<F extends Named>(
-  { functions }: { readonly functions: readonly F[] },
-  span: Span,
-): F | null {
-  let found: F | null = null;
-  for (const each of functions) {
-    if (each.role === "lambda" || !isInside(span, each.span)) continue;
-    if (found === null || isInside(each.span, found.span)) found = each;
-  }
-  return found;
 }

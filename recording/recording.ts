@@ -13,14 +13,6 @@ import type { Evaluator } from "./evaluator.ts";
 import { Timeline } from "./machines/timeline.ts";
 import type { Position } from "./position.ts";
 
-export type {
-  KernelFrame,
-  OutputLine,
-  RunName,
-  ScriptFrame,
-  StartedStatement,
-} from "./recorded_run.ts";
-
 /** A side, every moment of which can be asked about. */
 export interface RecordedChildRun extends ChildRun {
   /** Where the run stood when the block ran. */

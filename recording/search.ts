@@ -72,14 +72,14 @@ export function rewind(
   return lastChangeOf(recording, from, (paused) => tell(expression, paused));
 }
 
-/** The text of a value at a moment; null where it has none. */
-export type Tell = (paused: PausedRun) => string | null;
-
-/** The last moment, up to a given one, at which a value changed to what it is then. */
+/**
+ * The last moment, up to a given one, at which a value changed to what it is then.
+ * @param tell Its text at a moment; null where it has none.
+ */
 export function lastChangeOf(
   recording: Recording,
   from: Position,
-  tell: Tell,
+  tell: (paused: PausedRun) => string | null,
 ): ExpressionChange | null {
   const { timeline } = recording;
   /** The value at the beginning of what was searched, and where it is first found. */

@@ -55,15 +55,13 @@ export interface StepOutcome {
 export function move<R extends RecordedRun>(
   recording: R,
   from: Position,
-  { count = 1, unit, direction }: StepCommand,
+  step: StepCommand,
 ): StepTarget<R> {
   let position = from;
-  for (let turn = 0; turn < count; turn++) {
-    const target = direction === "forward"
-      ? stepForward(recording, position, unit)
-      : stepBack(recording, position, unit);
+  for (let turn = 0; turn < (step.count ?? 1); turn++) {
+    const target = stepOnce(recording, position, step);
     if (target === null) {
-      return direction === "forward"
+      return step.direction === "forward"
         ? { recording, position: recording.last, reason: "end" }
         : { recording, position: START, reason: "beginning" };
     }
@@ -73,60 +71,37 @@ export function move<R extends RecordedRun>(
 }
 
 /**
- * The next moment of a kind; null when there is none.
+ * The nearest moment of a kind on one side of another; null when there is none.
  * @internal
  */
-export function stepForward(
+export function stepOnce(
   recording: RecordedRun,
   from: Position,
-  unit: StepUnit,
+  { direction, unit }: Pick<StepCommand, "direction" | "unit">,
 ): Position | null {
   const { machine: { activities }, statements } = recording;
+  const isForward = direction === "forward";
+  const way = isForward ? 1 : -1;
+  // Inside of a statement its own start is behind.
+  let next = from.statement + (isForward ? 1 : recording.isStatementStart(from) ? -1 : 0);
+  const isThere = () => next > 0 && next <= statements.count;
   switch (unit) {
-    case "event":
-      return from.seq < recording.last.seq ? recording.afterEvent(from.seq + 1) : null;
+    case "event": {
+      const seq = from.seq + way;
+      return seq >= 0 && seq <= recording.last.seq ? recording.afterEvent(seq) : null;
+    }
     case "into":
-      return from.statement < statements.count ? recording.atStatement(from.statement + 1) : null;
+      return isThere() ? recording.atStatement(next) : null;
     case "over":
     case "out": {
       const depth = depthAt(recording, from) - (unit === "out" ? 1 : 0);
-      for (let next = from.statement + 1; next <= statements.count; next++) {
+      for (; isThere(); next += way) {
         if (statements.depthAt(next) <= depth) return recording.atStatement(next);
       }
       return null;
     }
     case "activity": {
-      const end = activities.after(from.seq);
-      return end === null ? null : recording.afterEvent(end);
-    }
-    case "run":
-      return null;
-  }
-}
-
-/**
- * The last moment of a kind before one; null when there is none.
- * @internal
- */
-export function stepBack(recording: RecordedRun, from: Position, unit: StepUnit): Position | null {
-  const { machine: { activities }, statements } = recording;
-  // Inside of a statement its own start is behind.
-  const last = recording.isStatementStart(from) ? from.statement - 1 : from.statement;
-  switch (unit) {
-    case "event":
-      return from.seq > 0 ? recording.afterEvent(from.seq - 1) : null;
-    case "into":
-      return last > 0 ? recording.atStatement(last) : null;
-    case "over":
-    case "out": {
-      const depth = depthAt(recording, from) - (unit === "out" ? 1 : 0);
-      for (let before = last; before > 0; before--) {
-        if (statements.depthAt(before) <= depth) return recording.atStatement(before);
-      }
-      return null;
-    }
-    case "activity": {
-      const end = activities.before(from.seq);
+      const end = isForward ? activities.after(from.seq) : activities.before(from.seq);
       return end === null ? null : recording.afterEvent(end);
     }
     case "run":

@@ -13,7 +13,7 @@ import type { HostWatch } from "@dmalab/lang/vm";
 import type { Plan } from "../jobs/run_plan.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { allLimits } from "../scenario/limit_options.ts";
+import { runSettings } from "../scenario/limit_options.ts";
 import type { PrintOptions } from "../scenario/print_run.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 
@@ -30,7 +30,6 @@ export interface BenchJob {
   readonly number: number;
 }
 
-/** What a cell printed, and its result. */
 export interface BenchMessage {
   readonly kind: "end";
   readonly text: string;
@@ -43,15 +42,13 @@ export function cellsOf({ tests }: Program, { matches }: BenchSettings): readonl
 
 /** What a run of a cell gets; @param onLine Gets the lines that it prints. */
 export function benchOptions(
-  { colour, columns, lenient, limits, seed }: BenchSettings,
+  { colour, columns, ...settings }: BenchSettings,
   watch: HostWatch,
   onLine: (line: string) => void = () => {},
 ): BenchOptions {
   return {
+    ...runSettings(settings),
     watch,
-    limits: allLimits(limits),
-    lenient,
-    ...seed === null ? {} : { seed },
     onLine,
     columns: columns ?? undefined,
     style: diagnosticStyle(painter(colour)),

@@ -12,7 +12,6 @@ import { formatTimeRounded, tableLines } from "@dmalab/lang/text";
 import { counted } from "../scenario/report_printer.ts";
 import { equalCells } from "./host_time.ts";
 
-/** Whether a cell of a bench failed, or what it expects. */
 export function hasFailed({ cells, expectations }: BenchReport): boolean {
   return [...cells, ...expectations].some(({ outcome }) => outcome === "failed");
 }

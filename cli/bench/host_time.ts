@@ -75,7 +75,6 @@ class TimedCell {
   }
 }
 
-/** How rounds are run. */
 export interface HostTimeOptions {
   /** Processor time of this process, in milliseconds. */
   readonly clockMs: () => number;

@@ -41,7 +41,6 @@ export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "co
   readonly jobs: number;
   /** Figures and events that tables show; all that happened where there are none. */
   readonly figures: readonly string[];
-  /** Whether the host's time is measured as well. */
   readonly hostTime: boolean;
   /** Files to write: a plot, a JUnit report, measurements; null for none. */
   readonly plot: string | null;

@@ -183,7 +183,6 @@ interface CheckProblem {
   readonly related: readonly { readonly message: string; readonly region: Region }[];
 }
 
-/** A diagnostic as plain data. */
 function problemOf(diagnostic: Diagnostic): CheckProblem {
   const { code, severity, message, hint, span, related = [] } = diagnostic;
   return {

@@ -1,9 +1,9 @@
 import { command, flag, integer } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
-import { allLimits, limitsOf } from "../scenario/limit_options.ts";
+import { limitsOf, runSettings } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, SEED, TREE_FOLDER, VERDICT } from "./scenario_options.ts";
+import { LIMITS, MATCH, SCENARIOS, SEED, TREE_FOLDER, VERDICT } from "./scenario_options.ts";
 
 export const DEBUG = command({
   name: "debug",
@@ -16,12 +16,7 @@ export const DEBUG = command({
     "several runs match, choose one from a list. With --plain, or with piped input, commands are " +
     "read line by line. Expressions are evaluated at the current position and cannot change the " +
     "recording. Exit codes: 0 success; 2 the file or a piped command has errors.",
-  argument: {
-    placeholder: "FILE",
-    doc: "a scenario",
-    completes: "scenarios",
-    count: "one",
-  },
+  argument: { ...SCENARIOS, doc: "a scenario", count: "one" },
   options: {
     match: MATCH,
     run: integer("N", "run N of the list", { least: 1 }),
@@ -43,8 +38,7 @@ export const DEBUG = command({
     if (path === undefined) return WRONG;
     const { runDebug } = await import("../debug/run_debug.ts");
     const { lenient, plain, run, seed, tree } = options;
-    const limits = allLimits(limitsOf((option) => options[option]));
-    const record = { lenient, limits, ...seed === null ? {} : { seed } };
+    const record = runSettings({ lenient, limits: limitsOf((option) => options[option]), seed });
     return await runDebug(path, { match: match.matches, plain, run, record, tree }, screen);
   },
 });

@@ -76,11 +76,11 @@ export const EXPLAIN = command({
     if (options.in !== null) {
       const { explainOfMachine } = await import("../explain/machine_answer.ts");
       const answer = explainOfMachine(options.in, question);
-      if (!answer.answered) {
-        screen.err(`${answer.message}\n`);
+      if (typeof answer === "string") {
+        screen.err(`${answer}\n`);
         return WRONG;
       }
-      screen.out(answer.lines.map((line) => `${line}\n`).join(""));
+      screen.out(answer.map((line) => `${line}\n`).join(""));
       return HELD;
     }
     const { KINDS, search } = await import("../explain/search.ts");

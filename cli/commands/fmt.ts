@@ -1,5 +1,6 @@
 import { command, flag } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
+import { SCENARIOS } from "./scenario_options.ts";
 
 export const FMT = command({
   name: "fmt",
@@ -11,9 +12,8 @@ export const FMT = command({
     "Without FILE, formats every scenario below the current folder; `-` reads standard input. " +
     "Exit codes: 1 with --check, a file is not formatted; 2 a file has errors.",
   argument: {
-    placeholder: "FILE",
+    ...SCENARIOS,
     doc: "scenarios, folders that contain them, or - for standard input",
-    completes: "scenarios",
     count: "any",
   },
   options: { check: flag("report files that are not formatted; write nothing") },

@@ -1,6 +1,6 @@
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { command, flag } from "../command.ts";
-import { LIMITS, MATCH } from "./scenario_options.ts";
+import { LIMITS, MATCH, SCENARIOS } from "./scenario_options.ts";
 
 export const RELEASES = command({
   name: "releases",
@@ -11,7 +11,7 @@ export const RELEASES = command({
     "and each older way that differs between them one at a time, and reports those that reproduce the " +
     "other outcome as the cause. A test that names its own release stays on it. Exit codes: 0 the " +
     "scenario ran; 2 it has errors on one of the releases.",
-  argument: { placeholder: "FILE", doc: "a scenario", completes: "scenarios", count: "one" },
+  argument: { ...SCENARIOS, doc: "a scenario", count: "one" },
   options: { match: MATCH, json: flag("print everything as JSON"), ...LIMITS },
   examples: [
     {

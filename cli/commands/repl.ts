@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
-import { LIMITS, SEED } from "./scenario_options.ts";
+import { LIMITS, SCENARIOS, SEED } from "./scenario_options.ts";
 
 export const REPL = command({
   name: "repl",
@@ -10,9 +10,8 @@ export const REPL = command({
     "the last event and the virtual time. `:help` lists the commands. With piped input the exit " +
     "code is that of the most severe error, as for `dmalab run`; at a terminal it is 0.",
   argument: {
-    placeholder: "FILE",
+    ...SCENARIOS,
     doc: "a scenario to load first: its machine, functions and statements, not its tests",
-    completes: "scenarios",
     count: "maybe",
   },
   options: { seed: SEED, ...LIMITS },

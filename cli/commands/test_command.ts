@@ -1,10 +1,11 @@
 // `deno test` takes a file that is called test for a module of tests.
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
+import type { FailedRun } from "../testing/first_failure.ts";
 import { command, flag, text } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
-import { allLimits, limitsOf } from "../scenario/limit_options.ts";
+import { limitsOf, runSettings } from "../scenario/limit_options.ts";
 import {
   FILTER,
   JOBS,
@@ -98,13 +99,15 @@ export const TEST = command({
     const places = words.length === 0 ? ["."] : words;
     const match = await readMatches(options.match, options.filter);
     if (typeof match === "string") return refuse(match, screen);
-    const { JunitFile } = await import("../testing/reporters/junit_file.ts");
-    const { FirstFailure } = await import("../testing/first_failure.ts");
+    const { withJunitFile } = await import("../testing/reporters/junit_file.ts");
+    const { firstFailure } = await import("../testing/first_failure.ts");
+    const { heard } = await import("../testing/reporter.ts");
     // Lines of JSON are for programs: what is for people goes the other way.
     const made = () =>
       makeReporter(reporterName, options.trace === "json" ? errorScreen(screen) : screen);
     const run = async () => {
-      const first = new FirstFailure();
+      let first = null as FailedRun | null;
+      let junitCode: ExitCode = HELD;
       const paths = findScenarios(places, screen);
       if (paths === null) return WRONG;
       if (options.list) {
@@ -116,9 +119,11 @@ export const TEST = command({
         screen.out("Nothing failed in the last run of this folder\n");
         return HELD;
       }
-      const junit = new JunitFile(options["junit-path"], screen);
-      const reporter = junit.besides(made());
-      const { lenient, report, seed, tree } = options;
+      const path = options["junit-path"];
+      const reporter = path === null
+        ? made()
+        : withJunitFile(made(), path, screen, () => void (junitCode = WRONG));
+      const { coverage, lenient, report, seed, trace, tree } = options;
       const limits = limitsOf((option) => options[option]);
       const ran = await runTests(
         paths,
@@ -126,22 +131,20 @@ export const TEST = command({
           ...match,
           failed,
           failFast: options["fail-fast"],
-          ...{ lenient, limits, seed, shard, snapshot },
+          ...{ coverage, lenient, limits, seed, shard, snapshot, trace, tree },
           workers: options.jobs ?? 1,
-          trace: options.trace,
-          tree,
-          coverage: options.coverage,
         },
-        options.debug ? first.hearing(reporter) : reporter,
+        heard(reporter, ({ reports }) => void (first = firstFailure(reports))),
         screen,
       );
       const asked = { only: "tests", coverage: true, ...match, limits, seed, lenient } as const;
       const reported = await alsoReport(paths, report, asked, ran, screen);
-      const exitCode = junit.failed ? worseExitCode(reported, WRONG) : reported;
-      if (first.failed === null) return exitCode;
+      const exitCode = worseExitCode(reported, junitCode);
+      if (!options.debug || first === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
-      const record = { limits: allLimits(limits), seed: first.failed.seed, lenient };
-      await runDebug(first.failed.path, { ...first.failed, record, plain: false, tree }, screen);
+      const { match: named, path: file, seed: own } = first;
+      const record = runSettings({ lenient, limits, seed: own });
+      await runDebug(file, { match: named, run: null, record, plain: false, tree }, screen);
       return exitCode;
     };
     if (!options.watch) return await run();

@@ -9,8 +9,7 @@ import {
   runsOf,
 } from "@dmalab/recording";
 import { displayName, isNamed, type NameMatch, type Program } from "@dmalab/lang/run";
-import { withCompiled } from "../with_compiled.ts";
-import { loadForDebugging } from "@dmalab/lang";
+import { loadCompiled } from "../with_compiled.ts";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { painter } from "@dmalab/lang/render";
@@ -46,10 +45,7 @@ export async function runDebug(
   const opened = await openFile(path, tree, record.limits?.timeMs);
   if (typeof opened === "string") return refuse(opened, screen);
   const { entry, loader } = opened;
-  const { diagnostics, program } = await withCompiled(
-    loader,
-    () => loadForDebugging(entry, loader),
-  );
+  const { diagnostics, program } = await loadCompiled(entry, loader);
   if (program === null) {
     const style = diagnosticStyle(painter(screen.colour));
     screen.err(`${renderDiagnostics(diagnostics, { style })}\n`);

@@ -4,28 +4,24 @@ import { Session } from "@dmalab/lang/session";
 import type { InputResult } from "@dmalab/lang/run";
 import { HostLoader } from "../host_loader.ts";
 
-export type MachineAnswer =
-  | { readonly answered: true; readonly lines: readonly string[] }
-  | { readonly answered: false; readonly message: string };
-
 /**
  * Runs a scenario's statements, its tests left out, and then `explain QUESTION`.
  *
  * @param question An expression, such as `ssd.limits.max_transfer`.
+ * @returns What it prints; or what is wrong, as a text.
  */
-export function explainOfMachine(path: string, question: string): MachineAnswer {
+export function explainOfMachine(path: string, question: string): readonly string[] | string {
   const opened = HostLoader.open(path);
-  if (typeof opened === "string") return { answered: false, message: `error: ${opened}` };
+  if (typeof opened === "string") return `error: ${opened}`;
   let lines: string[] = [];
   const session = new Session({
     loader: opened.loader,
     onLine: (line) => lines.push(printable(line)),
   });
   const problem = problemOf(session.feedSource(opened.entry));
-  if (problem !== null) return { answered: false, message: problem };
+  if (problem !== null) return problem;
   lines = [];
-  const failed = problemOf(session.feed(`explain ${question}`));
-  return failed === null ? { answered: true, lines } : { answered: false, message: failed };
+  return problemOf(session.feed(`explain ${question}`)) ?? lines;
 }
 
 function problemOf({ diagnostics, failure, incomplete }: InputResult): string | null {

@@ -17,10 +17,8 @@ interface Subject {
   readonly text: string;
 }
 
-/** Most names that are listed. */
 const MAX_FOUND = 15;
 
-/** Characters of a title that are listed. */
 const MAX_TITLE = 100;
 
 /** What it counts for to be called exactly so. */

@@ -7,7 +7,6 @@ import type { InitFile } from "./init_file.ts";
 /** The report of a job, in the form of JUnit. */
 export const REPORT = "scenarios.xml";
 
-/** The release of Node that jobs run. */
 const NODE_RELEASE = 22;
 
 // Not by "npm ci": a lock that was made elsewhere may lack this system's Deno.

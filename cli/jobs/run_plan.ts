@@ -8,13 +8,11 @@ export interface AnyJob {
   readonly path: string | null;
 }
 
-/** A job, and the flag that interrupts it. */
 export interface WorkerJob<J> {
   readonly job: J;
   readonly interrupts: SharedArrayBuffer;
 }
 
-/** What runs in workers. */
 export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
   /** The job to start now; null: none before another one ends. */
   next(): J | null;

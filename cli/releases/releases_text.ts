@@ -20,7 +20,6 @@ const LEAST_NAME_COLUMNS = 8;
 /** How the text is shown. */
 interface Reader {
   readonly paint: Paint;
-  /** How wide the screen is. */
   readonly columns: number;
 }
 

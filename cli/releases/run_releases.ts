@@ -20,7 +20,6 @@ import { refuse, type Screen } from "../screen.ts";
 import { releasesText } from "./releases_text.ts";
 import { KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 
-/** What the command line says. */
 export interface ReleasesOptions extends Readonly<Record<LimitOption, number | null>> {
   readonly match: readonly string[];
   readonly json: boolean;

@@ -42,6 +42,7 @@ import {
   tableSizes,
   whyView,
 } from "@dmalab/recording/views";
+import type { Span } from "@dmalab/lang";
 import { readWholeNumber } from "../numbers.ts";
 import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
@@ -280,10 +281,15 @@ function printWriter(
     : `  ${repl.cursor.recording.event(position.seq).name}`;
   const where = span === null
     ? change?.seq === 0 ? "since the machine was ready" : "before the first statement"
-    : `${lineLocation(span)}  ${firstLine(span)}`;
+    : placeText(span);
   for (const line of [`event ${position.seq}${event}: ${what}`, `  ${where}`]) {
     for (const part of foldLine(line, repl.columns)) repl.say(part);
   }
+}
+
+/** `file:line  statement`. */
+function placeText(span: Span): string {
+  return `${lineLocation(span)}  ${firstLine(span)}`;
 }
 
 /** An address that a number or an expression is; null for what is none. */
@@ -370,9 +376,7 @@ function why(repl: CommandContext, argument: string): void {
   if (inputs !== "") {
     for (const line of foldLine(`  inputs: ${inputs}`, columns)) repl.say(line);
   }
-  if (view.span !== null) {
-    repl.say(clip(`  ${lineLocation(view.span)}  ${firstLine(view.span)}`, repl.columns));
-  }
+  if (view.span !== null) repl.say(clip(`  ${placeText(view.span)}`, repl.columns));
 }
 
 /** A fault, a report or a warning is explained by what caused it. @returns False for other events. */
@@ -396,8 +400,8 @@ function bytes(repl: CommandContext, argument: string): void {
   const read = readMemory(recording, position, phys, sizeBytes);
   const { bytes, writers } = bytesView(recording, position, phys, sizeBytes);
   for (let from = 0; from < read.length; from += LINE_BYTES) {
-    const line = [...read.subarray(from, from + LINE_BYTES)];
-    const hex = line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const line = read.subarray(from, from + LINE_BYTES);
+    const hex = hexOf(line);
     const by = new Set(bytes.slice(from, from + LINE_BYTES).map(({ writer }) => writer));
     const said = [...by].flatMap((index) => index === null ? [] : [writerText(writers[index]!)]);
     const hexWidth = 3 * Math.min(LINE_BYTES, read.length) - 1;
@@ -445,25 +449,24 @@ function writes(repl: CommandContext, argument: string): void {
   }
   if (left > 0) repl.say(`${formatCount(left, "change")} before these`);
   for (const { after, position, before, phys, span } of writes) {
-    const what = `${formatAddress(phys)} ${hexOf(before)} → ${hexOf(after)}`;
+    const what = `${formatAddress(phys)} ${hexOf(before, WRITTEN_BYTES)} → ${
+      hexOf(after, WRITTEN_BYTES)
+    }`;
     repl.say(
       clip(
         `event ${position.seq}: ${formatCount(after.length, "byte")} at ${what}`,
         repl.columns,
       ),
     );
-    const where = span === null
-      ? "before the first statement"
-      : `${lineLocation(span)}  ${firstLine(span)}`;
+    const where = span === null ? "before the first statement" : placeText(span);
     repl.say(clip(`  ${where}`, repl.columns));
   }
 }
 
-/** The first of some bytes. */
-function hexOf(bytes: Uint8Array): string {
-  const shown = [...bytes.subarray(0, WRITTEN_BYTES)];
-  const hex = shown.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  return bytes.length > WRITTEN_BYTES ? `${hex} …` : hex;
+/** @param most How many are shown, the first ones. */
+function hexOf(bytes: Iterable<number>, most = Infinity): string {
+  const all = [...bytes].map((byte) => byte.toString(16).padStart(2, "0"));
+  return [...all.slice(0, most), ...all.length > most ? ["…"] : []].join(" ");
 }
 
 function trace(repl: CommandContext, argument: string): void {

@@ -71,6 +71,7 @@ export async function runAtTerminal(
   screen: TerminalScreen,
   plan: LineToolPlan,
   options: ToolOptions,
+  write: (text: string) => void,
 ): Promise<ExitCode> {
   let terminal: Terminal | null = null;
   const interrupts = new SignalWatch({
@@ -80,7 +81,7 @@ export async function runAtTerminal(
   try {
     terminal = new Terminal(screen, { whole: false });
     const watched = { ...options, watch: interrupts };
-    return await atTerminal({ screen, terminal, interrupts }, plan, watched);
+    return await atTerminal({ screen, terminal, interrupts, write }, plan, watched);
   } finally {
     terminal?.close();
     interrupts.close();
@@ -88,19 +89,16 @@ export async function runAtTerminal(
 }
 
 async function atTerminal(
-  { interrupts, screen, terminal }: {
+  { interrupts, screen, terminal, write }: {
     readonly screen: TerminalScreen;
     readonly terminal: Terminal;
     readonly interrupts: SignalWatch;
+    readonly write: (text: string) => void;
   },
   { firstPrompt, greeting, load }: LineToolPlan,
   options: ToolOptions,
 ): Promise<ExitCode> {
   const history: InputHistory = openHistory((lines) => screen.err(lines));
-  const write = (text: string) => {
-    screen.out(text);
-    screen.flush?.();
-  };
   // Each side needs the other.
   let tool: LineTool | null = null;
   const editor = new LineEditor({

@@ -26,7 +26,6 @@ export interface CommandContext {
   /** What statements are typed into; null where a run is only looked at. */
   readonly timeTravel: TimeTravelSession | null;
   readonly paint: Paint;
-  /** How wide the screen is. */
   readonly columns: number;
   /** Null where nothing is kept from one command to the next. */
   readonly kept?: ReplState | null;
@@ -82,11 +81,9 @@ export interface ScreenView {
   showTable(name: string | null): void;
   /** The next table that has rows. */
   turnTable(): void;
-  /** All keys, with what they do. */
   showKeys(): void;
   /** All that the last command has said. */
   showSaid(): void;
-  /** Draws all of it anew. */
   redraw(): void;
 }
 

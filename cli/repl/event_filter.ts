@@ -3,7 +3,6 @@ import type { Recording } from "@dmalab/recording";
 
 export const EVENT_FILTER_FORMS = "NAME [in req N] [of DEVICE]";
 
-/** Whether the event of a number is selected. */
 export type EventFilter = (seq: number) => boolean;
 
 /**

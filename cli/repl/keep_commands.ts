@@ -103,9 +103,9 @@ function unwatch(repl: CommandContext, argument: string): void {
 function mark(repl: CommandContext, name: string): void {
   if (!/^[A-Za-z_]\w*$/.test(name)) repl.refuse(`"${name}" is not a name for a position`);
   else {
-    const { position, recording } = repl.cursor;
-    repl.kept!.marks.set(name, { position, recording });
-    printMark(repl, name, { position, recording });
+    const { here } = repl.cursor;
+    repl.kept!.marks.set(name, here);
+    printMark(repl, name, here);
   }
 }
 

@@ -2,12 +2,12 @@
 import {
   blocksAhead,
   type Breakpoint,
+  causeNamed,
   checkBreakpoint,
   comparePositions,
   crossed,
   type ExpressionChange,
   fileNamed,
-  functionLocation,
   neverReached,
   POSITION_FORMS,
   readPosition,
@@ -307,7 +307,6 @@ function setBreak(repl: CommandContext, argument: string): void {
 
 function causeOf(repl: CommandContext, text: string): Breakpoint["cause"] | null {
   const { recording } = repl.cursor;
-  const { eventNames } = recording.evaluator.registry;
   const line = text.match(/^(?:line\s+|(\S+):)?(\d+)$/);
   if (line !== null) {
     const [, file, number] = line;
@@ -320,10 +319,7 @@ function causeOf(repl: CommandContext, text: string): Breakpoint["cause"] | null
   if (text === "failure") return { kind: "failure" };
   const changed = text.match(/^changed\s+(.+)$/)?.[1];
   if (changed !== undefined) return { kind: "change", expression: changed };
-  const isEvent = [text, `call.${text}`].some((name) => eventNames.includes(name));
-  if (isEvent) return { kind: "event", names: [text] };
-  const place = functionLocation(recording, text);
-  return place === null ? null : { kind: "line", ...place };
+  return causeNamed(recording, text);
 }
 
 /** A line, and where a statement begins that it stops at. */

@@ -7,7 +7,6 @@ import { writeOrSay } from "../files/write_file.ts";
 import type { MakeTool } from "./line_tool.ts";
 import { Repl } from "./repl.ts";
 
-/** What a session is begun with. */
 export interface ReplStart {
   readonly seed: number | null;
   readonly limits: LimitOptions;
@@ -20,22 +19,14 @@ export function replMaker(
   opened: OpenedFile | null = null,
 ): MakeTool {
   return (console, options) => {
-    const repl = new Repl(console, {
+    return new Repl(console, {
       ...options,
+      ...opened === null ? {} : { entry: opened.entry },
       loader: opened?.loader ?? HostLoader.here(),
       save: (path, text) => writeOrSay(path, text, screen),
       exportRun: exportRecording,
       ...seed === null ? {} : { seed },
       limits: allLimits(limits),
     });
-    return {
-      get exitCode() {
-        return repl.exitCode;
-      },
-      start: () => opened !== null && repl.start(opened.entry),
-      run: () => repl.run(),
-      suggest: (before) => repl.suggest(before),
-      isWhole: (text) => repl.isWhole(text),
-    };
   };
 }

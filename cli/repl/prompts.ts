@@ -1,7 +1,6 @@
 /** The prompt of a session, and the input in a pasted piece of a session. */
 import { formatTimeRounded } from "@dmalab/lang/text";
 
-/** A position in a run. */
 export interface PromptPlace {
   /** The name of a branch; left out for the first one. */
   readonly branch?: string;

@@ -29,6 +29,8 @@ export interface ReplOptions extends Pick<SessionOptions, "limits" | "loader" | 
   /** Writes a file; false, after saying why, where it cannot be. */
   readonly save?: (path: string, text: string) => boolean;
   readonly exportRun?: ExportRun;
+  /** A scenario to begin with. */
+  readonly entry?: SourceFile;
   readonly colour: boolean;
   /** Columns for tables and events. */
   readonly columns: number;
@@ -46,7 +48,7 @@ export class Repl extends LineSession {
   /** What a command wants to be edited before the next input. */
   #toEdit: string | null = null;
 
-  constructor(console: LineConsole, options: ReplOptions) {
+  constructor(console: LineConsole, private readonly options: ReplOptions) {
     super(console, options);
     const { exportRun, loader, save, seed, columns, limits, watch } = options;
     this.edit = console.edit === undefined ? null : (text) => void (this.#toEdit = text);
@@ -89,8 +91,9 @@ export class Repl extends LineSession {
     if (problem !== null) this.refuse(problem);
   }
 
-  /** Begins with a scenario: its declarations become the session's, its statements are run. */
-  start(source: SourceFile): void {
+  /** Begins with a scenario, where there is one: its declarations become the session's, its statements are run. */
+  start(source: SourceFile | undefined = this.options.entry): void {
+    if (source === undefined) return;
     this.#show(this.work(() => this.timeTravel.feedSource(source)), source.name);
   }
 

@@ -52,24 +52,24 @@ export async function runLineTool(
     colour: screen.colour,
     columns: screen.columns ?? DEFAULT_COLUMNS,
   };
-  // Not by its columns: a terminal may not know them.
-  if (host.stdin.isTerminal() && host.stdout.isTerminal()) {
-    const { runAtTerminal } = await import("./at_terminal.ts");
-    return await runAtTerminal(screen, plan, options);
-  }
-  return await fromPipe(screen, plan, options);
-}
-
-/** Without a terminal there is no prompt, and input is not echoed. */
-async function fromPipe(
-  screen: TerminalScreen,
-  { firstPrompt, load }: LineToolPlan,
-  options: ToolOptions,
-): Promise<ExitCode> {
   const write = (text: string) => {
     screen.out(text);
     screen.flush?.();
   };
+  // Not by its columns: a terminal may not know them.
+  if (host.stdin.isTerminal() && host.stdout.isTerminal()) {
+    const { runAtTerminal } = await import("./at_terminal.ts");
+    return await runAtTerminal(screen, plan, options, write);
+  }
+  return await fromPipe(plan, options, write);
+}
+
+/** Without a terminal there is no prompt, and input is not echoed. */
+async function fromPipe(
+  { firstPrompt, load }: LineToolPlan,
+  options: ToolOptions,
+  write: (text: string) => void,
+): Promise<ExitCode> {
   const interrupts = new SignalWatch();
   try {
     const lines = firstPrompt === null ? pipedLines() : await begunLines(pipedLines());

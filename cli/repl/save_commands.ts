@@ -34,21 +34,6 @@ export const SAVE_COMMANDS: readonly ReplCommand[] = [
 /** The first line of a saved file, by which `:save` knows what it may replace. */
 const SAVED = "# Saved by dmalab repl.\n\n";
 
-/** An input with the lines that it has in the file. */
-interface Part {
-  readonly text: string;
-  readonly first: number;
-  readonly last: number;
-}
-
-/** The result of running a text. */
-interface Tried {
-  /** The line of what is wrong; null when it passes. */
-  readonly wrongLine: number | null;
-  /** What was run; null where nothing was. */
-  readonly recording: Recording | null;
-}
-
 function save(repl: CommandContext, argument: string): void {
   const [, path, expects] = argument.match(/^(\S+\.dma)(?:\s+(\S+))?$/) ?? [];
   if (path === undefined || (expects ?? EXPECT) !== EXPECT) {
@@ -81,24 +66,14 @@ function passingInputs(repl: CommandContext) {
     const text = inputs.map((input) => `${input}\n`).join("");
     const { recording, wrongLine } = tryOut(repl, text);
     if (wrongLine === null) return { inputs, left, recording, text };
-    const wrong = partsOf(inputs).findIndex(({ first, last }) =>
-      first <= wrongLine && wrongLine <= last
-    );
+    let last = 0;
+    const wrong = inputs.findIndex((input) => (last += input.split("\n").length) >= wrongLine);
     if (wrong < 0) {
       return `The inputs are not a scenario that passes: line ${wrongLine} is wrong`;
     }
     left.push(inputs[wrong]!);
     inputs = inputs.toSpliced(wrong, 1);
   }
-}
-
-function partsOf(inputs: readonly string[]): readonly Part[] {
-  let line = 1;
-  return inputs.map((text) => {
-    const first = line;
-    line += text.split("\n").length;
-    return { text, first, last: line - 1 };
-  });
 }
 
 /** What a scenario that passes expects of its events; null, after saying so, where it cannot. */
@@ -116,8 +91,8 @@ function expectation(repl: CommandContext, text: string, recording: Recording): 
   return null;
 }
 
-/** Runs a text as a file. */
-function tryOut(repl: CommandContext, text: string): Tried {
+/** Runs a text as a file. @returns The line of what is wrong, null when it passes, and what was run, null for nothing. */
+function tryOut(repl: CommandContext, text: string) {
   const source = new SourceFile("saved.dma", text);
   const { diagnostics, program } = loadForDebugging(source, repl.host!.loader);
   if (program === null) {

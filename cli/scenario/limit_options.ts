@@ -28,6 +28,15 @@ export function limitsOf(valueOf: (option: LimitOption) => number | null): Limit
   return Object.fromEntries(limits);
 }
 
+/** What a run takes of the command line. @param seed Null for the one that the file names. */
+export function runSettings({ lenient, limits, seed }: {
+  readonly lenient: boolean;
+  readonly limits: LimitOptions;
+  readonly seed: number | null;
+}) {
+  return { lenient, limits: allLimits(limits), ...seed === null ? {} : { seed } };
+}
+
 /** All limits: those that are named, the usual ones for the others. */
 export function allLimits(named: LimitOptions): Limits {
   return {

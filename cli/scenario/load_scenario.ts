@@ -1,6 +1,6 @@
 /** A scenario from the host, ready to run; what is wrong with it has been said. */
 import { countMistakes, type Diagnostic } from "@dmalab/lang/diagnostics";
-import { checkProgram, loadProgram } from "@dmalab/lang";
+import { checkProgram, loadProgram, type SourceFile } from "@dmalab/lang";
 import type { LoadResult, Program } from "@dmalab/lang/run";
 import { codeOfProblems, type ExitCode, WRONG } from "../exit_code.ts";
 import { withCompiled } from "../with_compiled.ts";
@@ -29,10 +29,19 @@ export async function openScenario(
   tree: string | null = null,
   compileMs: number | null = null,
 ): Promise<LoadResult | { readonly problem: string }> {
-  const opened = await openFile(path, tree, compileMs);
-  if (typeof opened === "string") return { problem: opened };
-  const { entry, loader } = opened;
-  return await withCompiled(loader, () => loadProgram(entry, loader));
+  return await opened(path, tree, compileMs, loadProgram);
+}
+
+async function opened<T>(
+  path: string,
+  tree: string | null,
+  compileMs: number | null,
+  load: (entry: SourceFile, loader: HostLoader) => T,
+): Promise<T | { readonly problem: string }> {
+  const file = await openFile(path, tree, compileMs);
+  if (typeof file === "string") return { problem: file };
+  const { entry, loader } = file;
+  return await withCompiled(loader, () => load(entry, loader));
 }
 
 /** The same where nothing is compiled: a scenario with a driver in C is then wrong. */
@@ -47,10 +56,7 @@ export function readScenario(path: string): LoadResult | { readonly problem: str
 export async function checkScenario(
   path: string,
 ): Promise<readonly Diagnostic[] | { readonly problem: string }> {
-  const opened = await openFile(path);
-  if (typeof opened === "string") return { problem: opened };
-  const { entry, loader } = opened;
-  return await withCompiled(loader, () => checkProgram(entry, loader));
+  return await opened(path, null, null, checkProgram);
 }
 
 /** Loads a scenario; problems, warnings among them, go to the screen's error stream. */

@@ -1,5 +1,11 @@
 export { exportRecording } from "./export_recording.ts";
-export { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "./limit_options.ts";
+export {
+  allLimits,
+  LIMIT_OPTIONS,
+  type LimitOption,
+  limitsOf,
+  runSettings,
+} from "./limit_options.ts";
 export { loadScenario, openScenario, readScenario } from "./load_scenario.ts";
 export { foreignFile, openFile } from "./open_file.ts";
 export { blocksOf, type CodeBlock, codeBlocks, PAGE_SUFFIX, runningBlocks } from "./page_blocks.ts";

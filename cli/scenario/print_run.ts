@@ -16,7 +16,7 @@ import { BUG, type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
 import { matchText } from "../name_match.ts";
 import type { Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
-import { allLimits, type LimitOptions } from "./limit_options.ts";
+import { allLimits, type LimitOptions, runSettings } from "./limit_options.ts";
 import {
   failureLines,
   headLine,
@@ -64,10 +64,9 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
   if (tests > 0) lines.head(headLine(tests, program.source.name, paint));
   return runProgramWith(engine, program, {
+    ...runSettings(options),
     only: options.only,
-    lenient: options.lenient,
     match: options.matches,
-    ...options.seed === null ? {} : { seed: options.seed },
     ...eventListeners(observers, options.trace === "text" ? trace : null),
     onLine: (line) => lines.body(printable(line)),
     ...options.onShown === undefined ? {} : { onShown: options.onShown },
@@ -80,7 +79,6 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
     },
     style: diagnosticStyle(paint),
     watch,
-    limits: allLimits(options.limits),
   });
 }
 

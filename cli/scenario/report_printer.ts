@@ -73,28 +73,20 @@ export function failureLines(
   if (failed.length === 0) return [];
   return [
     paint("bad", "FAILURES"),
-    ...failed.flatMap(({ outcome, report }) => [
-      "",
-      `${paint("strong", nameOf(outcome))} ${paint("dim", `=> ${outcome.place}`)}`,
-      ...outcome.failure!.lines,
-      paint("dim", `repeat it: ${repeatCommand(report, outcome)}${withTree}`),
-      paint("dim", `debug it: ${debugCommand(report, outcome)}${withTree}`),
-    ]),
+    ...failed.flatMap(({ outcome, report }) => {
+      const again = `dmalab ${outcome.kind === "main" ? "run" : "test"}`;
+      return [
+        "",
+        `${paint("strong", nameOf(outcome))} ${paint("dim", `=> ${outcome.place}`)}`,
+        ...outcome.failure!.lines,
+        paint("dim", `repeat it: ${again} ${runWords(report, outcome, "")}${withTree}`),
+        paint("dim", `debug it: dmalab debug ${runWords(report, outcome, " --run 1")}${withTree}`),
+      ];
+    }),
   ];
 }
 
-/** The command that runs one test again, with the same seed. */
-function repeatCommand(report: RunReport, outcome: TestOutcome): string {
-  const isMain = outcome.kind === "main";
-  return `dmalab ${isMain ? "run" : "test"} ${runWords(report, outcome, "")}`;
-}
-
-/** The command that goes through the run, from where it failed. */
-function debugCommand(report: RunReport, outcome: TestOutcome): string {
-  return `dmalab debug ${runWords(report, outcome, " --run 1")}`;
-}
-
-/** @param main What means the statements at the top of the file. */
+/** The words that name one test of a file, with its seed. @param main What means the statements at its top. */
 function runWords({ file, names }: RunReport, outcome: TestOutcome, main: string): string {
   const seed = `--seed 0x${outcome.seed.toString(16)}${outcome.lenient ? " --lenient" : ""}`;
   if (outcome.kind === "main") return `${shellWord(file)}${main} ${seed}`;
@@ -201,7 +193,6 @@ function wordThatFinds(name: string, names: readonly string[]): string {
   return isEnough ? quoted(name) : `'${String(exactMatch(name)).replaceAll("'", "'\\''")}'`;
 }
 
-/** A word as a shell takes it. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text);
 }

@@ -81,7 +81,7 @@ async function runAll(
         exitCode = worseExitCode(exitCode, loaded);
         continue;
       }
-      const observers = outputs?.listeners(program) ?? null;
+      const observers = outputs?.listeners(program.code, program.source.name) ?? null;
       const engine = await engineFor(program);
       const report = printRun(program, { ...options, engine, observers, watch }, screen);
       reports.push(report);

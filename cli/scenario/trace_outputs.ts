@@ -28,12 +28,6 @@ export interface RunListeners {
   readonly onOutcome: TraceWriter["outcome"];
 }
 
-/** What of a program is asked about its runs. */
-interface Listened {
-  readonly code: Program["code"];
-  readonly source: { readonly name: string };
-}
-
 /** The writers of one command. */
 export class TraceOutputs {
   readonly #writers: TraceWriter[] = [];
@@ -60,13 +54,13 @@ export class TraceOutputs {
     return null;
   }
 
-  /** The observers of a program's runs. */
-  listeners({ code, source }: Listened): RunListeners {
+  /** The observers of a program's runs. @param file Its name. */
+  listeners(code: Program["code"], file: string): RunListeners {
     const places = placesOf(code);
     const writers = this.#writers;
     this.#isWanted = true;
     return {
-      onRun: (run) => writers.forEach((each) => each.run(source.name, run, places)),
+      onRun: (run) => writers.forEach((each) => each.run(file, run, places)),
       onEvent: (event) => writers.forEach((each) => each.event(event)),
       onOutcome: (outcome) => writers.forEach((each) => each.outcome(outcome)),
     };
@@ -75,7 +69,7 @@ export class TraceOutputs {
   /** What was recorded of a run. @param isOver Whether the run has its outcome. */
   recorded(recording: Recording, isOver: boolean): void {
     const { code, failure, log, name: { file, seed, ...name }, timeline } = recording;
-    const { onEvent, onOutcome, onRun } = this.listeners({ code, source: { name: file } });
+    const { onEvent, onOutcome, onRun } = this.listeners(code, file);
     const machine = timeline.at(START, ({ vm }) => vm.lab.config);
     onRun({ ...name, machine: { ...machine, seed } });
     for (let seq = 1; seq <= log.count; seq++) onEvent(log.event(seq));

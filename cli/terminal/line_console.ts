@@ -7,7 +7,6 @@ export interface LineConsole {
   /** Inputs without their ends, of one line or several; `INTERRUPT` for one that was dropped. */
   readonly lines: AsyncIterable<string>;
   write(text: string): void;
-  /** Asks for the next input. */
   prompt(text: string): void;
   /** Does what was typed, which may take long; Ctrl-C is noticed meanwhile. */
   work?<T>(task: () => T): T;

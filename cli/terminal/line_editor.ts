@@ -9,7 +9,6 @@ import type { InputHistory } from "./input_history.ts";
 import type { KeyPress } from "./keys.ts";
 import * as place from "./line_text.ts";
 
-/** What an editor needs from its user. */
 export interface EditorParts {
   readonly history: InputHistory;
   /** What could stand where a text ends. */
@@ -20,20 +19,20 @@ export interface EditorParts {
   pasted?(text: string): string;
 }
 
-/** The effect of a key on the input. */
 export type EditorAction = "edited" | "entered" | "dropped" | "ended" | "suspended" | "cleared";
 
-/** A search in what was typed before. */
 interface Search {
   query: string;
   /** The number of the input that has it. */
   index: number;
   isFound: boolean;
-  /** What stood there before the search. */
   readonly before: { readonly text: string; readonly cursor: number };
 }
 
 const INDENT = "  ";
+
+type Act = (editor: LineEditor) => EditorAction | void;
+type Place = (text: string, at: number) => number;
 
 export class LineEditor {
   #text = "";
@@ -43,7 +42,6 @@ export class LineEditor {
   /** What was typed before the first step back in the history. */
   #draft = "";
   #search: Search | null = null;
-  /** What was cut last. */
   #cut = "";
   #suggestions: readonly Suggestion[] = [];
 
@@ -84,7 +82,6 @@ export class LineEditor {
     return text;
   }
 
-  /** Gives up what stands there. */
   drop(): void {
     this.set("");
     this.#search = null;
@@ -103,22 +100,9 @@ export class LineEditor {
     else if (key.name === "paste") {
       const text = this.parts.pasted?.(key.text) ?? key.text;
       this.#insert(text.replaceAll("\t", INDENT));
-    } else return KEYS[key.name]?.(this.#hand) ?? "edited";
+    } else return LineEditor.#KEYS[key.name]?.(this) ?? "edited";
     return "edited";
   }
-
-  /** What the keys of the table can do. */
-  readonly #hand = {
-    place: () => ({ text: this.#text, at: this.#cursor }),
-    go: (at: number): void => void (this.#cursor = at),
-    insert: (text: string): void => this.#insert(text),
-    yank: (): void => this.#insert(this.#cut),
-    erase: (from: number, to: number, keeps = false): void => this.#erase(from, to, keeps),
-    enter: (): EditorAction => this.#enter(),
-    line: (way: 1 | -1): void => this.#line(way),
-    search: (): void => this.#beginSearch(),
-    complete: (): void => this.#complete(),
-  };
 
   #insert(text: string): void {
     this.#text = this.#text.slice(0, this.#cursor) + text + this.#text.slice(this.#cursor);
@@ -208,6 +192,56 @@ export class LineEditor {
     if (common.length > part.length) this.#insert(common.slice(part.length));
     if (all.length > 1) this.#suggestions = all;
   }
+
+  static #going(where: Place): Act {
+    return (editor) => void (editor.#cursor = where(editor.#text, editor.#cursor));
+  }
+
+  /** @param keeps To be put back by Ctrl-Y. */
+  static #erasing(where: Place, keeps = true): Act {
+    return (editor) => {
+      const to = where(editor.#text, editor.#cursor);
+      editor.#erase(Math.min(editor.#cursor, to), Math.max(editor.#cursor, to), keeps);
+    };
+  }
+
+  /** What keys do that type nothing: those of shells and of `node:readline`. */
+  static readonly #KEYS: Readonly<Record<string, Act>> = {
+    "left": LineEditor.#going(place.before),
+    "ctrl-b": LineEditor.#going(place.before),
+    "right": LineEditor.#going(place.after),
+    "ctrl-f": LineEditor.#going(place.after),
+    "home": LineEditor.#going(place.lineStart),
+    "ctrl-a": LineEditor.#going(place.lineStart),
+    "end": LineEditor.#going(place.lineEnd),
+    "ctrl-e": LineEditor.#going(place.lineEnd),
+    "ctrl-left": LineEditor.#going(place.wordStart),
+    "alt-b": LineEditor.#going(place.wordStart),
+    "ctrl-right": LineEditor.#going(place.wordEnd),
+    "alt-f": LineEditor.#going(place.wordEnd),
+    "backspace": LineEditor.#erasing(place.before, false),
+    "ctrl-h": LineEditor.#erasing(place.before, false),
+    "delete": LineEditor.#erasing(place.after, false),
+    "ctrl-k": LineEditor.#erasing(place.lineEnd),
+    "ctrl-u": LineEditor.#erasing(place.lineStart),
+    "ctrl-w": LineEditor.#erasing(place.wordStart),
+    "alt-backspace": LineEditor.#erasing(place.wordStart),
+    "alt-d": LineEditor.#erasing(place.wordEnd),
+    "ctrl-y": (editor) => editor.#insert(editor.#cut),
+    "up": (editor) => editor.#line(-1),
+    "ctrl-p": (editor) => editor.#line(-1),
+    "down": (editor) => editor.#line(1),
+    "ctrl-n": (editor) => editor.#line(1),
+    "ctrl-r": (editor) => editor.#beginSearch(),
+    "tab": (editor) => editor.#complete(),
+    "enter": (editor) => editor.#enter(),
+    "alt-enter": (editor) => editor.#insert("\n"),
+    "ctrl-c": () => "dropped",
+    "ctrl-d": (editor) =>
+      editor.#text === "" ? "ended" : LineEditor.#erasing(place.after, false)(editor),
+    "ctrl-l": () => "cleared",
+    "ctrl-z": () => "suspended",
+  };
 }
 
 function commonBeginning(texts: readonly string[]): string {
@@ -215,70 +249,3 @@ function commonBeginning(texts: readonly string[]): string {
   for (const text of texts) while (!text.startsWith(common)) common = common.slice(0, -1);
   return common;
 }
-
-/** What a key can do to an editor. */
-interface Hand {
-  place(): { readonly text: string; readonly at: number };
-  go(at: number): void;
-  insert(text: string): void;
-  yank(): void;
-  /** @param keeps To be put back by Ctrl-Y. */
-  erase(from: number, to: number, keeps?: boolean): void;
-  enter(): EditorAction;
-  line(way: 1 | -1): void;
-  search(): void;
-  complete(): void;
-}
-
-type Act = (hand: Hand) => EditorAction | void;
-
-const going = (where: (text: string, at: number) => number): Act => (hand) => {
-  const { at, text } = hand.place();
-  hand.go(where(text, at));
-};
-
-const erasing = (where: (text: string, at: number) => number, keeps = true): Act => (hand) => {
-  const { at, text } = hand.place();
-  const to = where(text, at);
-  hand.erase(Math.min(at, to), Math.max(at, to), keeps);
-};
-
-const deleteOrEnd: Act = (hand) =>
-  hand.place().text === "" ? "ended" : erasing(place.after, false)(hand);
-
-/** What keys do that type nothing: those of shells and of `node:readline`. */
-const KEYS: Readonly<Record<string, Act>> = {
-  "left": going(place.before),
-  "ctrl-b": going(place.before),
-  "right": going(place.after),
-  "ctrl-f": going(place.after),
-  "home": going(place.lineStart),
-  "ctrl-a": going(place.lineStart),
-  "end": going(place.lineEnd),
-  "ctrl-e": going(place.lineEnd),
-  "ctrl-left": going(place.wordStart),
-  "alt-b": going(place.wordStart),
-  "ctrl-right": going(place.wordEnd),
-  "alt-f": going(place.wordEnd),
-  "backspace": erasing(place.before, false),
-  "ctrl-h": erasing(place.before, false),
-  "delete": erasing(place.after, false),
-  "ctrl-k": erasing(place.lineEnd),
-  "ctrl-u": erasing(place.lineStart),
-  "ctrl-w": erasing(place.wordStart),
-  "alt-backspace": erasing(place.wordStart),
-  "alt-d": erasing(place.wordEnd),
-  "ctrl-y": (hand) => hand.yank(),
-  "up": (hand) => hand.line(-1),
-  "ctrl-p": (hand) => hand.line(-1),
-  "down": (hand) => hand.line(1),
-  "ctrl-n": (hand) => hand.line(1),
-  "ctrl-r": (hand) => hand.search(),
-  "tab": (hand) => hand.complete(),
-  "enter": (hand) => hand.enter(),
-  "alt-enter": (hand) => hand.insert("\n"),
-  "ctrl-c": () => "dropped",
-  "ctrl-d": deleteOrEnd,
-  "ctrl-l": () => "cleared",
-  "ctrl-z": () => "suspended",
-};

@@ -20,7 +20,6 @@ export class LineReader {
     this.#inputs = terminal.inputs[Symbol.asyncIterator]();
   }
 
-  /** The prompt of the next input. */
   prompt(text: string): void {
     this.#prompt = text;
   }

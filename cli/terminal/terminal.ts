@@ -17,13 +17,11 @@ export class Queue<T> implements AsyncIterable<T> {
   #ended = false;
   #wake: (() => void) | null = null;
 
-  /** Adds one. */
   push(thing: T): void {
     this.#waiting.push(thing);
     this.#wake?.();
   }
 
-  /** How many are waiting. */
   get length(): number {
     return this.#waiting.length;
   }

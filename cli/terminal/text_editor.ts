@@ -10,7 +10,6 @@ import { removeFile, rewriteFile } from "../files/write_file.ts";
 /** Where a program for texts is named: the first one that is set. */
 const VARIABLES = ["VISUAL", "EDITOR"] as const;
 
-/** A program that edits a file. */
 export interface TextEditor {
   readonly command: string;
   readonly args: readonly string[];
@@ -19,10 +18,6 @@ export interface TextEditor {
 /** What cannot be done, as a sentence with what to do about it. */
 export interface EditProblem {
   readonly problem: string;
-}
-
-export interface EditedText {
-  readonly text: string;
 }
 
 /** What a shell would not take as it stands, as in `emacsclient -a ''`. */
@@ -68,7 +63,7 @@ function mayDo(descriptor: Deno.PermissionDescriptor): boolean {
 export async function editText(
   { args, command }: TextEditor,
   text: string,
-): Promise<EditedText | EditProblem> {
+): Promise<{ readonly text: string } | EditProblem> {
   // One for each session: others may run in the same folder.
   const name = `input-${process.pid}.dma`;
   const path = `${STATE_FOLDER}/${name}`;

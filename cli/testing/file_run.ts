@@ -2,7 +2,6 @@
 import {
   isNamed,
   type Program,
-  type RunOptions,
   runProgramWith,
   type RunReport,
   type TestOutcome,
@@ -15,16 +14,16 @@ import { limited, SlowMatch } from "../read_matches.ts";
 import { painter } from "@dmalab/lang/render";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
-import { allLimits } from "../scenario/limit_options.ts";
+import { allLimits, runSettings } from "../scenario/limit_options.ts";
 import { codeOf, type PrintOptions } from "../scenario/print_run.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
+import type { RunListeners } from "../scenario/trace_outputs.ts";
 import { TracePrinter } from "../scenario/trace_printer.ts";
 import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
 
 export interface FileJob
   extends Pick<PrintOptions, "lenient" | "limits" | "matches" | "seed" | "trace"> {
   readonly path: string;
-  /** No further test after one that failed. */
   readonly failFast: boolean;
   /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
@@ -61,9 +60,7 @@ export type FileEvent =
     readonly coverage: CoverageRecord | null;
   };
 
-export type ListenersOf = (
-  program: Program,
-) => Required<Pick<RunOptions, "onRun" | "onEvent" | "onOutcome">>;
+export type ListenersOf = (program: Program) => RunListeners;
 
 export async function runFile(
   job: FileJob,
@@ -101,16 +98,15 @@ export async function runFile(
   let began = performance.now();
   const { shard } = job;
   const report = runProgramWith(await engineFor(program), program, {
+    ...runSettings(job),
     only: "tests",
-    lenient: job.lenient,
     match,
     failFast: job.failFast,
-    ...job.seed === null ? {} : { seed: job.seed },
     ...shard === null
       ? {}
       : { select: (number) => (shard.first + number) % shard.count === shard.index },
     onRun: (start) => {
-      observers?.onRun?.(start);
+      observers?.onRun(start);
       trace.run(start);
     },
     ...job.trace !== null || recorder !== null
@@ -137,7 +133,6 @@ export async function runFile(
     },
     style: diagnosticStyle(paint),
     ...watch === undefined ? {} : { watch },
-    limits: allLimits(job.limits),
   });
   const coverage = recorder?.record(report) ?? null;
   onEvent({ ...end, report, exitCode: codeOf(report), coverage });

@@ -27,4 +27,23 @@ export interface TestReporter {
   end(summary: RunSummary): void;
 }
 
+/** The same reporter, which also says when all files have run. */
+export function heard(
+  reporter: TestReporter,
+  onEnd: (summary: RunSummary) => void,
+  onEvent: (event: FileEvent) => void = () => {},
+): TestReporter {
+  return {
+    forPeople: reporter.forPeople,
+    event(event): void {
+      reporter.event(event);
+      onEvent(event);
+    },
+    end(summary): void {
+      reporter.end(summary);
+      onEnd(summary);
+    },
+  };
+}
+
 export type ReporterMaker = (screen: Screen) => TestReporter;

@@ -128,7 +128,7 @@ async function runFiles(
 ): Promise<ExitCode> {
   const { failed, failFast, lenient, matches, seed, shard, trace, tree, limits, coverage } =
     options;
-  const wanted = failed === null ? paths : paths.filter((path) => hasFailed(failed, path));
+  const wanted = failed === null ? paths : paths.filter((path) => namesOf(failed, path).length > 0);
   const counted = shard === null ? null : await countTests(wanted, matches, options);
   const jobs = wanted.map((path, index): FileJob => ({
     path,
@@ -147,7 +147,7 @@ async function runFiles(
   const interrupts = new SignalWatch();
   try {
     await runJobs(jobs, outputs === null ? options.workers : 1, {
-      listeners: outputs === null ? null : (program) => outputs.listeners(program),
+      listeners: outputs && (({ code, source }) => outputs.listeners(code, source.name)),
       onEvent: (event) => {
         results.event(event);
         reporter.event(event);
@@ -179,10 +179,6 @@ async function runFiles(
     screen.out(`\n${coverageLines(report).join("\n")}\n`);
   }
   return exitCode;
-}
-
-function hasFailed(failed: readonly FailedTest[], path: string): boolean {
-  return failed.some(([file]) => file === path);
 }
 
 function namesOf(failed: readonly FailedTest[], path: string): string[] {

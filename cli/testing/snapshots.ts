@@ -7,7 +7,6 @@
 
 import { printable } from "@dmalab/lang/diagnostics";
 
-/** Output that differs from the snapshot. */
 export interface SnapshotProblem {
   /** `lab.dma.snap: name of the test`. */
   readonly place: string;
@@ -88,7 +87,6 @@ export function compareSnapshot(
   return problems;
 }
 
-/** Lines of context around a change. */
 const CONTEXT = 2;
 /** Lines that must be alike before a change is over. */
 const ALIKE = 3;

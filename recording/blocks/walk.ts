@@ -2,13 +2,7 @@
  * Going through a run and the blocks of `fork`, `compare` and `race` beside it as through one text: the
  * blocks of a statement come one after the other, where the run stands when they run.
  */
-import {
-  stepBack,
-  type StepCommand,
-  stepForward,
-  type StepTarget,
-  type StepUnit,
-} from "../step.ts";
+import { type StepCommand, stepOnce, type StepTarget, type StepUnit } from "../step.ts";
 import type { ChildRun, RunPosition } from "../recorded_run.ts";
 import { comparePositions, nextPosition, type Position, START } from "../position.ts";
 import type { RecordedChildRun, Recording } from "../recording.ts";
@@ -166,6 +160,8 @@ function* rangesBefore(
   yield* rangesBefore({ recording: outer, position: after }, index - 1);
 }
 
+const INTO = { unit: "into", direction: "forward" } as const;
+
 /** A block of the statement that a spot is in, which has still to run. */
 export interface BlockAhead {
   /** `fork: first`. */
@@ -178,7 +174,7 @@ export interface BlockAhead {
 export function blocksAhead(
   { position, recording }: RunPosition<Recording>,
 ): readonly BlockAhead[] {
-  const next = stepForward(recording, position, "into") ?? recording.last;
+  const next = stepOnce(recording, position, INTO) ?? recording.last;
   return recording.childRuns.flatMap((child, index) => {
     const runPosition = isWithin(child, position, next) ? firstOf(recording, index) : null;
     return runPosition === null ? [] : { name: blockName(child), runPosition };
@@ -198,7 +194,7 @@ function nextRunPosition(
   { position, recording }: RunPosition<Recording>,
   unit: StepUnit,
 ): RunPosition<Recording> | null {
-  const own = stepForward(recording, position, unit);
+  const own = stepOnce(recording, position, { unit, direction: "forward" });
   const next = own ?? recording.last;
   const index = unit === "into"
     ? recording.childRuns.findIndex((child) => isWithin(child, position, next))
@@ -224,7 +220,8 @@ function behindBlock({ within }: Recording, unit: StepUnit): RunPosition<Recordi
   if (unit !== "out" && next !== undefined && comparePositions(next.position, position) === 0) {
     return firstOf(recording, index + 1);
   }
-  const own = stepForward(recording, position, unit === "out" ? "over" : unit);
+  const step = { unit: unit === "out" ? "over" : unit, direction: "forward" } as const;
+  const own = stepOnce(recording, position, step);
   return own === null ? behindBlock(recording, unit) : { recording, position: own };
 }
 
@@ -234,7 +231,7 @@ function previousRunPosition(
   unit: StepUnit,
 ): RunPosition<Recording> | null {
   if (unit === "run") return null;
-  const own = stepBack(recording, position, unit);
+  const own = stepOnce(recording, position, { unit, direction: "back" });
   const child = childRunOf(recording);
   const begin = child?.begin ?? START;
   const isLeft = child !== null && (own === null || comparePositions(own, begin) <= 0);

@@ -1,6 +1,7 @@
 /** The events that a breakpoint stops at, and their fields, which its expressions see. */
 import { fieldsNamed, fieldType, type Type } from "@dmalab/lang/values";
 import type { OwnNames } from "../evaluator.ts";
+import { functionLocation } from "../places.ts";
 import type { Recording } from "../recording.ts";
 import type { BreakpointTrigger } from "./breakpoint.ts";
 
@@ -24,7 +25,14 @@ export function eventsOf(
   }
 }
 
-/** The fields of the events that a breakpoint stops at. */
+/** What a name means: an event, a call of the kernel, or a function of the script or of C; null for none. */
+export function causeNamed(recording: Recording, name: string): BreakpointTrigger | null {
+  const cause = { kind: "event", names: [name] } as const;
+  if (eventsOf(recording, cause).length > 0) return cause;
+  const place = functionLocation(recording, name);
+  return place === null ? null : { kind: "line", ...place };
+}
+
 export function fieldsOf(recording: Recording, cause: BreakpointTrigger): OwnNames {
   const { registry } = recording.evaluator;
   const events = eventsOf(recording, cause);

@@ -89,7 +89,6 @@ export class ChildRunRecorder {
   }
 }
 
-/** What is said of a failure. */
 export function reported(failure: Failure | null): FailureReport | null {
   return failure === null ? null : reportFailure(failure, undefined);
 }

@@ -44,7 +44,6 @@ export class Timeline {
     this.watch = host === null ? null : new RunWatch(host, NO_LIMITS);
   }
 
-  /** How many machines are parked. */
   get checkpoints(): number {
     return this.#checkpoints.length;
   }
@@ -81,7 +80,6 @@ export class Timeline {
     return true;
   }
 
-  /** Asks the machine at a moment. */
   at<T>(target: Position, ask: (paused: PausedRun) => T): T {
     let answer: { readonly value: T } | null = null;
     this.from(target, (paused) => {

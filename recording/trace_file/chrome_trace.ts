@@ -45,7 +45,6 @@ interface Point {
   readonly tid: number;
 }
 
-/** A request under way. */
 interface OpenRequest {
   readonly first: Point;
   last: Point;

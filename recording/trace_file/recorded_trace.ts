@@ -122,28 +122,8 @@ class TraceRunReader {
   }
 
   finish(): RecordedRun {
-    const run = this.#kept();
-    if (this.#failure !== null) {
-      const { code, message } = this.#failure;
-      const lines = [...`error[${code}]: ${message}`.split("\n"), `  --> ${this.#failure.place}`];
-      const place = this.#shownAt.get(this.#failure.place) ?? this.#failure.place;
-      run.failure = {
-        kind: "failed",
-        code,
-        message,
-        bug: null,
-        place,
-        lines,
-        values: [],
-        notes: [],
-      };
-    }
-    return run;
-  }
-
-  #kept(): RecordedRun {
     const { combination, file, kind, machine: { seed }, name, place } = this.head;
-    return new RecordedRun({
+    const run = new RecordedRun({
       name: { file, kind, name, combination, place, seed },
       code: this.#code(),
       machine: this.#machine,
@@ -151,6 +131,21 @@ class TraceRunReader {
       forks: new Map(),
       childRuns: [],
     });
+    if (this.#failure !== null) {
+      const { code, message } = this.#failure;
+      const lines = [...`error[${code}]: ${message}`.split("\n"), `  --> ${this.#failure.place}`];
+      run.failure = {
+        kind: "failed",
+        code,
+        message,
+        bug: null,
+        place: this.#shownAt.get(this.#failure.place) ?? this.#failure.place,
+        lines,
+        values: [],
+        notes: [],
+      };
+    }
+    return run;
   }
 
   #code(): RecordedCode {

@@ -10,7 +10,6 @@ export interface Shape {
   readonly look: string;
   /** Where it is, by the names that SVG has. */
   readonly at: Readonly<Record<string, number | string>>;
-  /** What it says, of a text. */
   readonly text?: string;
   /** What is said of it where one points. */
   readonly tip?: string;
@@ -24,18 +23,13 @@ export interface Shape {
 export interface Drawing {
   /** What it shows, in words. */
   readonly name: string;
-  /** Its width in pixels. */
   readonly width: number;
-  /** Its height in pixels. */
   readonly height: number;
-  /** The shapes. */
   readonly shapes: readonly Shape[];
 }
 
-/** The width of a letter of a drawing. */
 export const LETTER_PX = 7.25;
 
-/** How shapes look. */
 export const DRAWING_STYLE = `
 .drawing text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace;fill:var(--text);dominant-baseline:central;white-space:pre}
 .drawing text.head{fill:var(--dim);font-weight:600}
@@ -67,6 +61,16 @@ ${
 .drawing .stop{stroke:var(--fault);stroke-width:2;fill:none}
 .drawing .stop-sign{fill:var(--fault)}`;
 
+export function textAt(
+  x: number,
+  y: number,
+  look: string,
+  text: string,
+  more: Pick<Shape, "part" | "tip"> = {},
+): Shape {
+  return { tag: "text", look, at: { x, y }, text, ...more };
+}
+
 /** A box with a text in it that fits. */
 export function labelled(
   shape: Omit<Shape, "tag" | "at">,
@@ -76,8 +80,7 @@ export function labelled(
   const box: Shape = { tag: "rect", ...shape, at: { ...at, rx: at.width > 8 ? 2 : 0 } };
   const text = fitted(label, at.width - 6);
   if (text === "") return [box];
-  const middle = { x: at.x + 4, y: at.y + at.height / 2 + 0.5 };
-  return [box, { tag: "text", look: "", at: middle, text }];
+  return [box, textAt(at.x + 4, at.y + at.height / 2 + 0.5, "", text)];
 }
 
 /** A text, cut where there is no room for it; none where too little of it would be left. */

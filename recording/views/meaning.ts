@@ -135,7 +135,6 @@ const COLOURS: Readonly<Record<string, readonly [light: string, dark: string]>> 
   current: ["#fff4c7", "#3d3510"],
 };
 
-/** The colours as properties of a style sheet, for a light ground or for a dark one. */
 export function colourProperties(ground: "light" | "dark"): string {
   return Object.entries(COLOURS)
     .map(([name, [light, dark]]) => `--${name}:${ground === "light" ? light : dark}`).join(";");

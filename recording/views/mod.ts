@@ -9,9 +9,15 @@ export { alignEvents, changedRows, type RowDiff } from "./difference.ts";
 export { pictureFile, timelineFile } from "./export_picture.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";
-export { firstLine, lineLocation, positionView } from "./position_view.ts";
-export type { RequestPhase, RequestView } from "./request.ts";
 export {
+  firstLine,
+  keptVariablesAt,
+  lineLocation,
+  positionView,
+  spanHere,
+} from "./position_view.ts";
+export {
+  base64,
   packText,
   readSerialised,
   type RunAndOutcome,
@@ -19,8 +25,8 @@ export {
   type SerialisedRun,
   unpackText,
 } from "./serialised.ts";
-export { keptVariablesAt } from "./variables.ts";
 export {
+  type CellView,
   keyText,
   rowsByKey,
   rowTexts,
@@ -30,17 +36,11 @@ export {
   tableSizes,
   type TableView,
 } from "./tables.ts";
-export {
-  type TimelineLane,
-  type TimelineSpan,
-  type TimelineView,
-  timelineView,
-} from "./timeline.ts";
+export { type TimelineView, timelineView } from "./timeline.ts";
 export {
   LANES_PX,
   type TimelineAxis,
   timelineDrawing,
-  type TimelineMark,
   TimelineScale,
   type TimelineSight,
 } from "./timeline_drawing.ts";
@@ -50,15 +50,13 @@ export {
   addressPieces,
   type AddressStrip,
   addressStrips,
-  type AddressUse,
   addressUses,
 } from "./strip_drawing.ts";
+export { colourProperties, meaningAt, MEANINGS } from "./meaning.ts";
 export { type RunVerdict, VERDICT_SIGNS, verdictOf, verdictTitle } from "./verdict.ts";
-export { type Drawing, DRAWING_STYLE, type Shape, svgText } from "./drawing.ts";
-export { colourProperties, type Meaning, meaningAt, MEANINGS } from "./meaning.ts";
+export { type Drawing, DRAWING_STYLE, svgText } from "./drawing.ts";
 export {
   type PageState,
-  type PictureFact,
   type PicturePage,
   type PictureSubject,
   pictureSubjects,

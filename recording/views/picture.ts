@@ -19,16 +19,12 @@ export type PageState = "none" | "reserved" | "mapped" | "moved" | "unmapped" | 
 
 /** A page, or what there is of a segment in one. */
 export interface PicturePage {
-  /** Where it lies in memory. */
   readonly phys: number;
-  /** Where the device sees it. */
   readonly dma: number;
   readonly sizeBytes: number;
-  /** What has become of it. */
   readonly state: PageState;
   /** Its data has moved, whatever came after. */
   readonly hasMoved: boolean;
-  /** The event that mapped it. */
   readonly mappedSeq: number;
   /** The event that moved its data; null for none by then. */
   readonly movedSeq: number | null;
@@ -43,24 +39,18 @@ export interface PicturePage {
 /** A fact about a mapping: a name, and events or words. */
 export interface PictureFact {
   readonly name: string;
-  /** What there is to say. */
   readonly text: string;
   /** The event that it comes from; null for none. */
   readonly seq: number | null;
-  /** It is what is wrong. */
   readonly isWrong: boolean;
 }
 
-/** A request or mappings at a moment. */
 export interface PictureView {
   readonly subject: PictureSubject;
-  /** Its name. */
   readonly title: string;
   /** How the device reaches the memory. */
   readonly path: MachineEvent<"dma.map">["fields"]["path"];
-  /** What the memory is. */
   readonly memoryTitle: string;
-  /** What the addresses are that the device uses. */
   readonly addressTitle: string;
   /** The way between two peers; null for none. */
   readonly route: string | null;
@@ -188,7 +178,7 @@ function pageAt(
   view: RequestView,
   segments: readonly MappedSegment[],
   path: PictureView["path"],
-  { dma, phys, sizeBytes }: Pick<PicturePage, "dma" | "phys" | "sizeBytes">,
+  { dma, phys, sizeBytes }: Extent,
   by: number,
 ): PicturePage {
   const unmapped = view.phases.find(({ phase }) => phase === "unmapped")?.seq ?? null;
@@ -230,10 +220,10 @@ function pageAt(
   };
 }
 
-interface MappedSegment {
-  readonly phys: number;
-  readonly dma: number;
-  readonly sizeBytes: number;
+/** Where memory lies, where the device sees it, and how much of it there is. */
+type Extent = Pick<PicturePage, "dma" | "phys" | "sizeBytes">;
+
+interface MappedSegment extends Extent {
   readonly seq: number;
 }
 
@@ -257,7 +247,7 @@ function segmentsOf(run: RunIndex["run"], view: RequestView): readonly MappedSeg
 }
 
 function pagesOf(phys: number, dma: number, sizeBytes: number) {
-  const pages: { phys: number; dma: number; sizeBytes: number }[] = [];
+  const pages: Extent[] = [];
   for (let at = 0; at < sizeBytes;) {
     const size = Math.min(sizeBytes - at, PAGE_BYTES - (dma + at) % PAGE_BYTES);
     pages.push({ phys: phys + at, dma: dma + at, sizeBytes: size });

@@ -1,6 +1,6 @@
 /** A picture to scale: a page is as high in each column, what has become of it is its fill. */
 import { formatAddress, formatSize, groupThousands } from "@dmalab/lang/text";
-import { type Drawing, LETTER_PX, type Shape } from "./drawing.ts";
+import { type Drawing, LETTER_PX, type Shape, textAt } from "./drawing.ts";
 import type { PageState, PicturePage, PictureView } from "./picture.ts";
 
 const TOP_PX = 26;
@@ -87,30 +87,25 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   const middle = at(widths[0]! + between, widths[1]!, device);
   const right = at(middle.x + middle.width + between, widths[2] ?? 0, written);
   const shapes: Shape[] = [
-    head(left.x, view.memoryTitle),
-    head(middle.x, view.addressTitle),
-    ...entries.length > 0 ? [head(right.x, entryTitle)] : [],
+    textAt(left.x, 10, "head", view.memoryTitle),
+    textAt(middle.x, 10, "head", view.addressTitle),
+    ...entries.length > 0 ? [textAt(right.x, 10, "head", entryTitle)] : [],
     ...pages.flatMap((page, number) =>
       linkShapes(page, number, { left, middle, right }, entries, seq, high)
     ),
     ...pages.flatMap((page, number) => pageShapes(page, number, view, { left, middle }, high)),
     ...entries.flatMap((entry, number) => entryShapes(entry, right, number, seq, high)),
-    ...notes.map((note, number): Shape => ({
-      tag: "text",
-      look: pages[number]!.state === "leaked" ? "bad" : "dim",
-      at: { x: middle.x + middle.width + 12, y: middle.tops[number]! + high / 2 },
-      text: note,
-    })),
+    ...notes.map((note, number) => {
+      const look = pages[number]!.state === "leaked" ? "bad" : "dim";
+      const y = middle.tops[number]! + high / 2;
+      return textAt(middle.x + middle.width + 12, y, look, note);
+    }),
     ...leftShapes(view, left),
   ];
   const width = Math.ceil(
     (entries.length > 0 ? right.x + right.width : middle.x + middle.width + noteWidth) + 2,
   );
   return { name: view.title, width, height: Math.ceil(height + TOP_PX + 4), shapes };
-}
-
-function head(x: number, text: string): Shape {
-  return { tag: "text", look: "head", at: { x, y: 10 }, text };
 }
 
 function memoryText({ phys, sizeBytes }: PicturePage): string {
@@ -240,13 +235,8 @@ function pageShapes(
     seq: mappedSeq,
     part: number,
   });
-  const words = ({ tops, x }: Column, text: string, look: string): Shape => ({
-    tag: "text",
-    look,
-    at: { x: x + 8, y: tops[number]! + high / 2 + 0.5 },
-    text,
-    part: number,
-  });
+  const words = ({ tops, x }: Column, text: string, look: string) =>
+    textAt(x + 8, tops[number]! + high / 2 + 0.5, look, text, { part: number });
   // Data that has moved stays seen when its page is unmapped.
   const edge = ({ tops, x }: Column): Shape => ({
     tag: "rect",
@@ -284,6 +274,7 @@ function entryShapes(
 ): readonly Shape[] {
   const isWritten = (written ?? 0) <= seq;
   const isRead = fetched !== null && fetched <= seq;
+  const part = page === null ? {} : { part: page };
   const tip = isWritten
     ? `${text.trim()}: written #${written}${
       isRead ? `, read by the device #${fetched}` : ", not read yet"
@@ -295,26 +286,15 @@ function entryShapes(
     at: { x: x + 0.5, y: tops[number]! + 0.5, width: width - 1, height: high - 1 },
     tip,
     ...written === null ? {} : { seq: written },
-    ...page === null ? {} : { part: page },
+    ...part,
   };
   const words = isWritten ? text : text.slice(0, 4);
-  const at = { x: x + 8, y: tops[number]! + high / 2 + 0.5 };
-  return [box, {
-    tag: "text",
-    look: isWritten ? "" : "dim",
-    at,
-    text: words,
-    ...page === null ? {} : { part: page },
-  }];
+  const y = tops[number]! + high / 2 + 0.5;
+  return [box, textAt(x + 8, y, isWritten ? "" : "dim", words, part)];
 }
 
 function leftShapes({ left }: PictureView, { tops, x }: Column): readonly Shape[] {
   if (left === null) return [];
   const y = tops[left.before]! - LEFT_PX / 2;
-  return [{
-    tag: "text",
-    look: "dim",
-    at: { x: x + 8, y },
-    text: `… ${groupThousands(left.pages)} more`,
-  }];
+  return [textAt(x + 8, y, "dim", `… ${groupThousands(left.pages)} more`)];
 }

@@ -1,7 +1,7 @@
 /** A moment of a run, as a line that says where one is. */
 import { formatEventText } from "@dmalab/lang/render";
-import type { Position } from "../position.ts";
-import type { RecordedRun } from "../recorded_run.ts";
+import { ordinalOf, type Position } from "../position.ts";
+import type { KeptVariables, RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
 import { type Span, spanText } from "@dmalab/lang";
 
@@ -26,17 +26,15 @@ export interface PositionView {
 /** What there is to say of a moment. */
 export function positionView(recording: RecordedRun, position: Position): PositionView {
   const { last } = recording;
-  const isStart = recording.isStatementStart(position);
-  const span = isStart || position.seq === 0
-    ? recording.statement(position)?.span ?? null
-    : spanOfEvent(recording, position.seq);
+  const span = spanHere(recording, position);
+  const isEvent = position.seq > 0 && !recording.isStatementStart(position);
   return {
     seq: position.seq,
     events: last.seq,
     atNs: recording.nowNs(position),
     place: span === null ? null : lineLocation(span),
     text: span === null ? null : firstLine(span),
-    event: isStart || position.seq === 0 ? null : formatEventText(recording.event(position.seq)),
+    event: isEvent ? formatEventText(recording.event(position.seq)) : null,
     edge: position.seq === last.seq && position.statement === last.statement
       ? "end"
       : position.seq === 0 && position.statement === 0
@@ -45,13 +43,28 @@ export function positionView(recording: RecordedRun, position: Position): Positi
   };
 }
 
+/** The statement that a moment belongs to: the one that starts there, or that led to its event; null for none. */
+export function spanHere(recording: RecordedRun, position: Position): Span | null {
+  return position.seq === 0 || recording.isStatementStart(position)
+    ? recording.statement(position)?.span ?? null
+    : spanOfEvent(recording, position.seq);
+}
+
 /** `file:line` of a span's start. */
 export function lineLocation({ source, start }: Span): string {
   return `${source.name}:${source.position(start).line}`;
 }
 
-/** The first line of a span's text. */
 export function firstLine(span: Span): string {
   const [first, ...more] = spanText(span).split("\n");
   return more.length === 0 ? first! : `${first} …`;
+}
+
+/** Names with their values, of the innermost call; null where they are not kept. */
+export function keptVariablesAt(
+  { variables }: RecordedRun,
+  position: Position,
+): KeptVariables["seen"][number] | null {
+  const number = variables?.at[ordinalOf(position) - variables.first];
+  return number === undefined ? null : variables!.seen[number]!;
 }

@@ -66,7 +66,13 @@ export function requestView(
     events.push(run.event(seq));
   }
   if (events.length === 0) return null;
-  const own = <T extends LabTableName>(table: T) => requestRows(run, table, position, request);
+  const own = <T extends LabTableName>(table: T) =>
+    rowsOf(
+      run,
+      table,
+      position,
+      ({ createdSeq }) => createdSeq > 0 && run.log.requestAt(createdSeq) === request,
+    );
   const named = <N extends MachineEvent["name"]>(name: N) =>
     events.filter((event): event is MachineEvent<N> => event.name === name);
   return {
@@ -124,19 +130,4 @@ function rowsOf<T extends LabTableName>(
     }
   }
   return rows;
-}
-
-/** Rows that events of a request wrote. */
-function requestRows<T extends LabTableName>(
-  run: RecordedRun,
-  table: T,
-  position: Position,
-  request: number,
-) {
-  return rowsOf(
-    run,
-    table,
-    position,
-    ({ createdSeq }) => createdSeq > 0 && run.log.requestAt(createdSeq) === request,
-  );
 }

@@ -15,7 +15,6 @@ export class RunIndex {
   #lines: ReadonlyMap<string, readonly number[]> | null = null;
   #mappings: ReadonlyMap<string, readonly LabTableRow<"mappings">[]> | null = null;
 
-  /** @param run What is read. */
   constructor(readonly run: RecordedRun) {
     const { log } = run;
     const requests = new Map<number, number[]>();
@@ -67,18 +66,13 @@ export class RunIndex {
 
   /** Mappings that belong to no request, by their devices, in the order in which they were made. */
   get mappings(): ReadonlyMap<string, readonly LabTableRow<"mappings">[]> {
-    if (this.#mappings !== null) return this.#mappings;
     const { log } = this.run;
     const table = this.run.table("mappings");
-    const found = new Map<string, LabTableRow<"mappings">[]>();
-    for (let number = 0; number < table.count; number++) {
-      const row = table.row(number);
-      if (row.createdSeq === 0 || log.requestAt(row.createdSeq) !== null) continue;
-      const own = found.get(row.device);
-      if (own === undefined) found.set(row.device, [row]);
-      else own.push(row);
-    }
-    return this.#mappings = found;
+    return this.#mappings ??= Map.groupBy(
+      Array.from({ length: table.count }, (_, number) => table.row(number))
+        .filter(({ createdSeq }) => createdSeq > 0 && log.requestAt(createdSeq) === null),
+      ({ device }) => device,
+    );
   }
 
   /** The innermost call around an event that has a return; null for none. */

@@ -259,10 +259,13 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 /** Bytes as a short text that any page can hold: compressed, as base64. */
 export async function packText(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const packed = await through(bytes, new CompressionStream("deflate"));
+  return base64(await through(bytes, new CompressionStream("deflate")));
+}
+
+export function base64(bytes: Uint8Array): string {
   // Not by toBase64(), which Node 22 lacks.
   let text = "";
-  for (const byte of packed) text += String.fromCharCode(byte);
+  for (const byte of bytes) text += String.fromCharCode(byte);
   return btoa(text);
 }
 

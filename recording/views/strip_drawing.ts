@@ -6,7 +6,7 @@
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
-import { type Drawing, labelled, LETTER_PX, type Shape } from "./drawing.ts";
+import { type Drawing, labelled, LETTER_PX, type Shape, textAt } from "./drawing.ts";
 import type { Position } from "../position.ts";
 import type { RowDiff } from "./difference.ts";
 
@@ -16,7 +16,6 @@ export interface AddressPiece {
   readonly owner: string;
   /** Addresses of a device, or of memory. */
   readonly space: "dma" | "phys";
-  /** What they are in use for. */
   readonly kind: "mapped" | "reserved";
   /** What the last move did to it. */
   readonly change: "new" | "gone" | null;
@@ -112,7 +111,6 @@ const HEIGHT_PX = 34;
 const GAP_PX = 72;
 /** Free addresses up to these are drawn as wide as they are. */
 const NEAR_BYTES = 2 * PAGE_BYTES;
-/** Groups of a strip that are drawn. */
 const MAX_GROUPS = 24;
 /** Narrower cells have no edges. */
 const NARROW_PX = 6;
@@ -134,13 +132,11 @@ interface LeakedRange {
   readonly end: number;
 }
 
-/** The addresses of a device, or memory. */
 export interface AddressUse {
   /** A device's, or `memory`. */
   readonly owner: string;
   /** Whose addresses they are, and how much of them is mapped. */
   readonly title: string;
-  /** The strip. */
   readonly drawing: Drawing;
 }
 
@@ -237,25 +233,17 @@ function stripDrawing(groups: readonly Group[], name: string, widthPx: number): 
     if (gap > NEAR_BYTES) {
       const words = `⋯${formatSize(gap)}⋯`;
       const isShown = words.length * LETTER_PX < gapPx - 4;
-      shapes.push({
-        tag: "text",
-        look: "dim",
-        at: { x: x + 4, y: BOX_PX / 2 },
-        text: isShown ? words : gapPx > 12 ? "⋯" : "",
-        tip: `${formatSize(gap)} not in use`,
-      });
+      const text = isShown ? words : gapPx > 12 ? "⋯" : "";
+      const tip = `${formatSize(gap)} not in use`;
+      shapes.push(textAt(x + 4, BOX_PX / 2, "dim", text, { tip }));
       x += gapPx;
     } else x += gap / PAGE_BYTES * cell;
     const width = Math.max(2, (end - start) / PAGE_BYTES * cell);
     const box = { x: x + 0.5, y: 0.5, width: Math.max(1, width - 1), height: BOX_PX - 1 };
     const what = look === "leaked" ? "never unmapped" : look === "free" ? "" : look;
-    const tip = [
-      `${formatAddress(start)} to ${formatAddress(end - 1)}`,
-      formatSize(end - start),
-      label,
-      what,
-    ]
-      .filter((each) => each !== "").join(", ");
+    const range = `${formatAddress(start)} to ${formatAddress(end - 1)}`;
+    const tip = [range, formatSize(end - start), label, what].filter((each) => each !== "")
+      .join(", ");
     // Of `request 1` and `line 20` stays `r1` and `l20` where there is little room.
     const fits = label.length * LETTER_PX <= box.width - 6;
     const shown = fits ? label : label.replace(/^(\w)\w+ (\d+).*$/, "$1$2");
@@ -272,7 +260,7 @@ function stripDrawing(groups: readonly Group[], name: string, widthPx: number): 
     }
     const address = formatAddress(start);
     if (x > labelledTo && x + address.length * LETTER_PX < widthPx) {
-      shapes.push({ tag: "text", look: "dim", at: { x, y: 26 }, text: address });
+      shapes.push(textAt(x, 26, "dim", address));
       labelledTo = x + address.length * LETTER_PX + 8;
     }
     x += width;

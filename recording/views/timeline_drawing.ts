@@ -2,18 +2,15 @@
 import { countBefore } from "@dmalab/runtime/binary_search";
 import { formatDuration, groupThousands } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
-import { type Drawing, fitted, labelled, LETTER_PX, type Shape } from "./drawing.ts";
+import { type Drawing, fitted, labelled, LETTER_PX, type Shape, textAt } from "./drawing.ts";
 import type { Meaning } from "./meaning.ts";
 import type { TimelineLane, TimelineSpan, TimelineView } from "./timeline.ts";
 
-/** What the axis counts. */
 export type TimelineAxis = "events" | "time";
 
 /** What of a run is in sight, in parts of the whole, from 0 to 1. */
 export interface TimelineSight {
-  /** Where it begins. */
   readonly from: number;
-  /** Where it ends. */
   readonly to: number;
 }
 
@@ -26,7 +23,6 @@ const GAP_PX = 3;
 const NARROW_PX = 3;
 /** Requests that have a lane: of those in sight, the first. */
 const MAX_REQUESTS = 12;
-/** Lines of a lane that are drawn. */
 const MAX_ROWS = 6;
 /** What time passes in is drawn so wide that the last event can be seen. */
 const TIME_PART = 0.98;
@@ -36,12 +32,6 @@ export class TimelineScale {
   readonly #startNs: number;
   readonly #lastsNs: number;
 
-  /**
-   * @param run Whose events.
-   * @param axis What it counts.
-   * @param sight What is in sight.
-   * @param widthPx The width of the drawing.
-   */
   constructor(
     readonly run: RecordedRun,
     readonly axis: TimelineAxis,
@@ -76,7 +66,6 @@ export class TimelineScale {
     return countBefore(this.run.log.count, (index) => this.partOf(index + 1) <= part);
   }
 
-  /** The time at a part of the whole. */
   nsAt(part: number): number {
     return this.#startNs + part / TIME_PART * this.#lastsNs;
   }
@@ -84,9 +73,7 @@ export class TimelineScale {
 
 /** Events to be marked from top to bottom. */
 export interface TimelineMark {
-  /** The event. */
   readonly seq: number;
-  /** What is said of it where one points. */
   readonly tip: string;
 }
 
@@ -117,13 +104,13 @@ export function timelineDrawing(
     }
     const left = each.rows.length - MAX_ROWS;
     if (left > 0) {
-      shapes.push(text(LANES_PX, y + 8, "dim", `and ${left} more at the same time`));
+      shapes.push(textAt(LANES_PX, y + 8, "dim", `and ${left} more at the same time`));
       y += ROW_PX;
     }
   }
   if (requests.length > MAX_REQUESTS) {
     const left = groupThousands(requests.length - MAX_REQUESTS);
-    shapes.push(text(LANES_PX, y + 8, "dim", `and ${left} more requests: zoom in`));
+    shapes.push(textAt(LANES_PX, y + 8, "dim", `and ${left} more requests: zoom in`));
     y += ROW_PX;
   }
   const height = y + 2;
@@ -134,15 +121,9 @@ export function timelineDrawing(
     shapes: [
       ...axisShapes(scale, height, times.length > 0),
       ...shapes,
-      ...marks.flatMap(
-        ({ seq, tip }) => markShapes(scale, seq, tip, height),
-      ),
+      ...marks.flatMap((mark) => markShapes(scale, mark, height)),
     ],
   };
-}
-
-function text(x: number, y: number, look: string, words: string): Shape {
-  return { tag: "text", look, at: { x, y }, text: words };
 }
 
 function nameOf(name: string, y: number): Shape {
@@ -151,7 +132,7 @@ function nameOf(name: string, y: number): Shape {
   const words = shown === name
     ? name
     : `…${name.slice(-Math.floor((LANES_PX - 6) / LETTER_PX) + 1)}`;
-  return { ...text(0, y + ROW_PX / 2, "dim", words), tip: name };
+  return textAt(0, y + ROW_PX / 2, "dim", words, { tip: name });
 }
 
 /** The first span of a line that ends at or behind an event. */
@@ -230,12 +211,12 @@ function roundStep(least: number): number {
 
 function axisShapes(scale: TimelineScale, height: number, hasTimes: boolean): readonly Shape[] {
   const { axis, run, sight: { from, to }, widthPx } = scale;
-  const shapes = [text(0, 8, "dim", axis === "time" ? "time" : "event")];
+  const shapes = [textAt(0, 8, "dim", axis === "time" ? "time" : "event")];
   const tick = (x: number, words: string) => {
     if (x < LANES_PX || x + words.length * LETTER_PX + 4 > widthPx) return;
     shapes.push(
       { tag: "line", look: "rule", at: { x1: x, x2: x, y1: 14, y2: height } },
-      text(x + 3, 8, "dim", words),
+      textAt(x + 3, 8, "dim", words),
     );
   };
   const perPx = (to - from) / (widthPx - LANES_PX);
@@ -255,7 +236,7 @@ function axisShapes(scale: TimelineScale, height: number, hasTimes: boolean): re
   return shapes;
 }
 
-function markShapes(scale: TimelineScale, seq: number, tip: string, height: number): Shape[] {
+function markShapes(scale: TimelineScale, { seq, tip }: TimelineMark, height: number): Shape[] {
   const x = scale.xOf(seq);
   if (x < LANES_PX - 1 || x > scale.widthPx) return [];
   return [

@@ -28,7 +28,6 @@ export interface RunVerdict {
 /** Further lines of a failure that a verdict has. */
 const MAX_SENTENCES = 3;
 
-/** The sign before a verdict. */
 export const VERDICT_SIGNS: Readonly<Record<RunVerdict["state"], string>> = {
   failed: "✕",
   warned: "!",

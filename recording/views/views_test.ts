@@ -23,7 +23,7 @@ import { requestsAt, requestView } from "./request.ts";
 import { readSerialised, serialise } from "./serialised.ts";
 import { tableAt } from "./tables.ts";
 import { timelineView } from "./timeline.ts";
-import { keptVariablesAt } from "./variables.ts";
+import { keptVariablesAt } from "./position_view.ts";
 import { whyView } from "./why.ts";
 
 const PROGRAM = load(`machine {

@@ -10,7 +10,6 @@ import { type PaneName, PANES, type ScreenArea, type ScreenLayout } from "./layo
 import { addressPane, eventsPane, sourcePane, statePane, watchPane } from "./panes.ts";
 import type { PaneView, ScreenModel } from "./screen_model.ts";
 
-/** What the user has selected. */
 export interface Chosen {
   pane: PaneName;
   /** The table that is shown; null: what has changed. */

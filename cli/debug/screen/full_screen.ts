@@ -13,7 +13,7 @@ import { ScreenPainter } from "../../terminal/screen_painter.ts";
 import { fitLine } from "../../terminal/styled.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
 import type { Debugger } from "../debugger.ts";
-import { countStrips } from "./panes.ts";
+import { stripsOf } from "./panes.ts";
 import { type Chosen, type DrawnFrame, frameRows, paneOf } from "./frame.ts";
 import { BOUND_KEYS, keyText } from "./keys.ts";
 import { layOutScreen, mostMessageRows, PANES, type ScreenLayout } from "./layout.ts";
@@ -228,7 +228,7 @@ export class FullScreen implements ScreenView {
   #layout(): ScreenLayout {
     return layOutScreen(this.terminal.size, {
       focus: this.#chosen.pane,
-      strips: countStrips(this.#moment()),
+      strips: stripsOf(this.#moment()).length,
       messageLines: this.#message().length,
     });
   }

@@ -51,7 +51,6 @@ export const BOUND_KEYS: readonly BoundKey[] = [
 /** What a key is called on a keyboard. */
 const SHOWN: Readonly<Record<string, string>> = { left: "←", right: "→", up: "↑", down: "↓" };
 
-/** Its name as people read it. */
 export function keyText({ keys }: BoundKey): string {
   return keys.map((key) => SHOWN[key] ?? key).join(" ");
 }

@@ -19,8 +19,6 @@ export interface ScreenLayout {
   readonly isPaged: boolean;
   /** Lines that say what a command had to say. */
   readonly message: ScreenArea;
-  /** The last row: where commands are typed. */
-  readonly inputRow: number;
 }
 
 /** Below this, panes become pages. */
@@ -30,7 +28,6 @@ const LEAST_OF_TWO_COLUMNS = 120;
 /** Below this there is no room for the source above a page. */
 const LEAST_ROWS_OF_TWO = 14;
 
-/** What there is to lay out. */
 export interface ScreenContent {
   /** The pane that keys go to. */
   readonly focus: PaneName;
@@ -58,54 +55,28 @@ export function mostMessageRows({ rows }: Size): number {
 function panes(size: Size, { messageLines, strips }: ScreenContent): ScreenLayout {
   const { columns, rows } = size;
   const messageRows = Math.max(3, Math.min(messageLines, mostMessageRows(size)));
-  const inputRow = rows - 1;
-  const bottom = inputRow - messageRows;
+  // The last row is where commands are typed.
+  const bottom = rows - 1 - messageRows;
   const addresses = 1 + Math.max(1, Math.min(strips, Math.floor(rows / 8)));
-  const addressRow = bottom - addresses;
-  const body = addressRow - 1;
-  if (columns < LEAST_OF_TWO_COLUMNS) return stacked(size, { addresses, body, messageRows });
-  const top = Math.ceil(body * 0.55);
-  const left = Math.floor((columns - 1) / 2);
-  const right = { column: left + 1, columns: columns - left - 1 };
-  const upper = { row: 1, rows: top };
-  const lower = { row: 1 + top, rows: body - top };
-  return {
-    isPaged: false,
-    inputRow,
-    message: { row: bottom, column: 0, rows: messageRows, columns },
-    panes: {
-      source: { ...upper, column: 0, columns: left },
-      events: { ...upper, ...right },
-      state: { ...lower, column: 0, columns: left },
-      watches: { ...lower, ...right },
-      addresses: { row: addressRow, column: 0, rows: addresses, columns },
-    } satisfies Record<PaneName, ScreenArea>,
-  };
-}
-
-/** Lines of code and of events are as wide as the screen: half of one would cut nearly each. */
-function stacked(
-  { columns, rows }: Size,
-  { addresses, body, messageRows }: {
-    readonly addresses: number;
-    readonly body: number;
-    readonly messageRows: number;
-  },
-): ScreenLayout {
-  const source = Math.max(3, Math.floor(body * 0.35));
-  const events = Math.max(4, Math.floor(body * 0.4));
-  const left = Math.floor((columns - 1) / 2);
+  const body = bottom - addresses - 1;
+  const half = Math.floor((columns - 1) / 2);
   const whole = { column: 0, columns };
+  const left = { column: 0, columns: half };
+  const right = { column: half + 1, columns: columns - half - 1 };
+  // Lines of code and of events are as wide as the screen where half of one would cut nearly each.
+  const isStacked = columns < LEAST_OF_TWO_COLUMNS;
+  const source = isStacked ? Math.max(3, Math.floor(body * 0.35)) : Math.ceil(body * 0.55);
+  const events = isStacked ? Math.max(4, Math.floor(body * 0.4)) : 0;
+  const upper = { row: 1, rows: source };
   const lower = { row: 1 + source + events, rows: body - source - events };
   return {
     isPaged: false,
-    inputRow: rows - 1,
-    message: { ...whole, row: rows - 1 - messageRows, rows: messageRows },
+    message: { ...whole, row: bottom, rows: messageRows },
     panes: {
-      source: { ...whole, row: 1, rows: source },
-      events: { ...whole, row: 1 + source, rows: events },
-      state: { ...lower, column: 0, columns: left },
-      watches: { ...lower, column: left + 1, columns: columns - left - 1 },
+      source: { ...upper, ...isStacked ? whole : left },
+      events: isStacked ? { ...whole, row: 1 + source, rows: events } : { ...upper, ...right },
+      state: { ...lower, ...left },
+      watches: { ...lower, ...right },
       addresses: { ...whole, row: 1 + body, rows: addresses },
     } satisfies Record<PaneName, ScreenArea>,
   };
@@ -115,15 +86,13 @@ function pages(size: Size, { focus, messageLines }: ScreenContent): ScreenLayout
   const { columns, rows } = size;
   const least = Math.max(1, Math.min(2, rows - 4));
   const messageRows = Math.max(least, Math.min(messageLines, mostMessageRows(size)));
-  const inputRow = rows - 1;
-  const bottom = inputRow - messageRows;
+  const bottom = rows - 1 - messageRows;
   const body = Math.max(1, bottom - 1);
   const hasTwo = rows >= LEAST_ROWS_OF_TWO && focus !== "source";
   const top = hasTwo ? Math.floor(body * 0.45) : 0;
   const whole = { column: 0, columns };
   return {
     isPaged: true,
-    inputRow,
     message: { ...whole, row: bottom, rows: messageRows },
     panes: {
       ...hasTwo ? { source: { ...whole, row: 1, rows: top } } : {},

@@ -1,8 +1,8 @@
 /** What each pane of the screen shows of a place: source, events, state, watches and addresses. */
-import type { SourceFile, Span } from "@dmalab/lang";
+import type { SourceFile } from "@dmalab/lang";
 import { formatEventText, stripCells, type TextRole } from "@dmalab/lang/render";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
-import { type SetBreakpoint, spanOfEvent } from "@dmalab/recording";
+import { type SetBreakpoint, valueOrReason, variablesAt } from "@dmalab/recording";
 import {
   type AddressPiece,
   addressPieces,
@@ -10,6 +10,7 @@ import {
   addressStrips,
   type RowDiff,
   rowTexts,
+  spanHere,
   tableAt,
   tableSizes,
 } from "@dmalab/recording/views";
@@ -28,13 +29,18 @@ export function watchPane(
   chosen: number,
   room: Room,
 ): PaneView {
+  const { position, recording } = model;
   const watched = watches.map((text) =>
-    valueLine(text, model.value(text), model.value(text, model.before))
+    valueLine(
+      text,
+      valueOrReason(recording, position, text),
+      valueOrReason(recording, model.before, text),
+    )
   );
   const before = new Map(
-    model.variables(model.before).map(({ name, text }) => [name, text] as const),
+    variablesAt(recording, model.before).map(({ name, text }) => [name, text] as const),
   );
-  const variables = model.variables().map(({ name, text }) =>
+  const variables = variablesAt(recording, position).map(({ name, text }) =>
     valueLine(name, text, before.get(name) ?? null)
   );
   const title = watches.length === 0
@@ -91,7 +97,7 @@ function roleOf({ position }: ScreenModel, seq: number, name: string): TextRole 
 
 /** @param scroll Lines below the current one that the chosen line is. */
 export function sourcePane(model: ScreenModel, scroll: number, { rows }: Room): PaneView {
-  const span = spanHere(model);
+  const span = spanHere(model.recording, model.position);
   const source = span?.source ?? model.recording.code.statements[0]?.span.source;
   if (source === undefined) return { title: "source", lines: [], chosen: -1 };
   const current = span === null ? null : source.position(span.start).line;
@@ -122,14 +128,6 @@ function firstLine({ recording }: ScreenModel): number {
 function linesOf({ text }: SourceFile): readonly string[] {
   const lines = text.split("\n");
   return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
-}
-
-/** The statement that a moment belongs to. */
-function spanHere({ position, recording }: ScreenModel): Span | null {
-  if (recording.isStatementStart(position) || position.seq === 0) {
-    return recording.statement(position)?.span ?? null;
-  }
-  return spanOfEvent(recording, position.seq);
 }
 
 function breakLines(
@@ -232,11 +230,7 @@ export function addressPane(model: ScreenModel, chosen: number, room: Room): Pan
   return shownPart(title, lines, chosen, room);
 }
 
-export function countStrips(model: ScreenModel): number {
-  return stripsOf(model).length;
-}
-
-function stripsOf(model: ScreenModel): readonly AddressStrip[] {
+export function stripsOf(model: ScreenModel): readonly AddressStrip[] {
   const pieces = addressPieces(model.recording, model.position, model.changedRows());
   // What a device's IOMMU maps comes and goes; the ranges of IOVAs around it only are there.
   return addressStrips(

@@ -1,13 +1,5 @@
 /** What panes are drawn of: a place of a run, and the place that the last move began at. */
-import {
-  type BreakpointSet,
-  type Cursor,
-  type Position,
-  type Recording,
-  type ShownVariable,
-  valueOrReason,
-  variablesAt,
-} from "@dmalab/recording";
+import type { BreakpointSet, Cursor, Position, Recording } from "@dmalab/recording";
 import { changedRows, type RowDiff } from "@dmalab/recording/views";
 import type { StyledLine } from "../../terminal/styled.ts";
 
@@ -43,16 +35,6 @@ export class ScreenModel {
     this.breakpoints = breakpoints;
   }
 
-  variables(position: Position = this.position): readonly ShownVariable[] {
-    return variablesAt(this.recording, position);
-  }
-
-  /** What an expression is; why it is nothing, in brackets. */
-  value(text: string, position: Position = this.position): string {
-    return valueOrReason(this.recording, position, text);
-  }
-
-  /** Rows that the last move has changed. */
   changedRows(): readonly RowDiff[] {
     const { position, recording } = this;
     return this.#changed ??= changedRows(

@@ -48,7 +48,6 @@ export class CoverageRecorder {
 
   constructor(readonly program: Program) {}
 
-  /** An event of the test that runs. */
   event(event: MachineEvent): void {
     if (event.why !== null) this.#pendingDecided.add(event.why.rule);
     if (isReturn(event)) {

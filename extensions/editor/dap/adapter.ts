@@ -34,7 +34,6 @@ const QUIET_MS = 20;
 const UNSHOWN_MS = 500;
 const REPORT_MS = 200;
 
-/** What a client says of itself. */
 const CLIENT = record({
   columnsStartAt1: optional(boolean),
   linesStartAt1: optional(boolean),
@@ -307,7 +306,6 @@ export class Adapter {
     }, quietMs);
   }
 
-  /** Says that it is over. */
   end(): void {
     clearTimeout(this.#idle);
     if (this.#hasEnded) return;

@@ -4,9 +4,9 @@ import { quoted } from "@dmalab/lang/render";
 import {
   type Breakpoint,
   type BreakpointTrigger,
+  causeNamed,
   checkBreakpoint,
   EvaluationError,
-  functionLocation,
   neverReached,
   type Recording,
   type RowField,
@@ -53,7 +53,6 @@ type Incident = typeof INCIDENTS[number];
 
 type BreakpointResponse = DebugProtocol.Breakpoint;
 
-/** Conditions as clients write them. */
 interface BreakpointConditions {
   readonly condition?: string | undefined;
   readonly hitCondition?: string | undefined;
@@ -120,21 +119,12 @@ export class Breakpoints {
   ): BreakpointResponse[] {
     this.#clear("function");
     return wanted.map((each) => {
-      const cause = this.#functionCause(each.name.trim());
+      const cause = causeNamed(this.#recording, each.name.trim());
       if (cause === null) {
         return refused(`Not an event, a kernel call or a function of the script or of C`);
       }
       return this.#add("function", cause, each);
     });
-  }
-
-  #functionCause(name: string): BreakpointTrigger | null {
-    const { evaluator: { registry: { eventNames } } } = this.#recording;
-    if (eventNames.includes(name) || eventNames.includes(`call.${name}`)) {
-      return { kind: "event", names: [name] };
-    }
-    const place = functionLocation(this.#recording, name);
-    return place === null ? null : { kind: "line", ...place };
   }
 
   /** Which mistakes stop, instead of those that did. */

@@ -50,7 +50,6 @@ export class Cancellation {
     this.#current = 0;
   }
 
-  /** The current request was cancelled. */
   get isCancelled(): boolean {
     return this.#current !== 0 && this.#heard.indexOf(this.#current, SLOTS.CANCELLED) >= 0;
   }

@@ -25,14 +25,12 @@ import { processorMs } from "@dmalab/cli";
 const LEAST_STATEMENTS = 512;
 const LEAST_MOMENTS = 16_384;
 
-/** Where a move ended, and why. */
 export interface StoppedReason {
   /** `failed`: at the moment at which the run fails. */
   readonly reason: "arrived" | "stop" | "failed" | "end" | "beginning" | "paused";
   readonly hit: BreakpointHit | null;
 }
 
-/** Receives the output of a run. */
 export interface DebuggeeListener {
   /** A line that the run wrote, once. */
   printed(line: OutputLine): void;
@@ -88,7 +86,6 @@ class Stopwatch {
 }
 
 export class Debuggee extends Cursor {
-  /** Whether the moment at which the run fails stops it. */
   stopsAtFailure = false;
   readonly #run: OpenRun;
   readonly #clock: RunClock;
@@ -96,7 +93,6 @@ export class Debuggee extends Cursor {
   /** The last move has ended by a wish to stop that is still on its way. */
   hasHeard = false;
   #pauses = false;
-  /** Lines that were reported. */
   #printed = 0;
 
   constructor(

@@ -1,8 +1,7 @@
 /** What a client wants to be launched, made ready. */
 import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
-import { loadForDebugging } from "@dmalab/lang";
 import { displayName, type OpenRun, openRun, type RunChoice, runsOf } from "@dmalab/recording";
-import { HostLoader, HostMemoryWatch, withCompiled } from "@dmalab/cli";
+import { HostLoader, HostMemoryWatch, loadCompiled } from "@dmalab/cli";
 import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "@dmalab/cli/scenario";
 import {
   boolean,
@@ -54,7 +53,6 @@ export const LAUNCH_KEYS = {
   },
 } as const satisfies Readonly<Record<string, LaunchKey>>;
 
-/** How it is read. */
 const LAUNCH = {
   program: (value, name) => {
     if (value === undefined) throw new RequestError(`"${name}" is missing: the path of a scenario`);
@@ -113,10 +111,7 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
     );
   }
   const { entry, loader } = opened;
-  const { diagnostics, program } = await withCompiled(
-    loader,
-    () => loadForDebugging(entry, loader),
-  );
+  const { diagnostics, program } = await loadCompiled(entry, loader);
   const warnings = diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics)}\n`;
   if (program === null) throw new RequestError(warnings.trimEnd());
   const choices = runsOf(program);

@@ -1,6 +1,5 @@
 import type { EvaluationError } from "@dmalab/recording";
 
-/** A request that cannot be done. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
 
@@ -10,7 +9,7 @@ export class RequestError extends Error {
   }
 }
 
-/** What is wrong with an expression, as a sentence with its hint. */
-export function evaluationProblem(error: EvaluationError): string {
+/** What is wrong, as a sentence with its hint. */
+export function evaluationProblem(error: EvaluationError | RequestError): string {
   return error.hint === null ? error.message : `${error.message} (${error.hint})`;
 }

@@ -12,7 +12,7 @@ import {
   START,
   type StepCommand,
 } from "@dmalab/recording";
-import { incidentView } from "@dmalab/recording/views";
+import { base64, incidentView } from "@dmalab/recording/views";
 import type { Adapter } from "./adapter.ts";
 import { boolean, list, number, object, optional, record, string } from "./arguments.ts";
 import { EXCEPTION_FILTERS } from "./breakpoints.ts";
@@ -26,7 +26,6 @@ import { NamesInSight } from "@dmalab/cli/debug";
 /** Consoles wrap what is longer. */
 const COLUMNS = 160;
 
-/** Collects what a command says. */
 class Lines implements CommandContext {
   readonly timeTravel = null;
   readonly paint: Paint = painter(false);
@@ -34,7 +33,6 @@ class Lines implements CommandContext {
   readonly all: string[] = [];
   traceAlways = false;
   lastMoveSeq: number;
-
   readonly session: NamesInSight;
 
   constructor(readonly cursor: Cursor) {
@@ -47,36 +45,12 @@ class Lines implements CommandContext {
   }
 
   refuse(line: string): void {
-    this.all.push(line);
+    this.say(line);
   }
 
   printEvents(events: Parameters<CommandContext["printEvents"]>[0]): void {
     if (events.length > 0) this.all.push(...formatEvents(events, this.columns));
   }
-}
-
-interface CommandResult {
-  readonly text: string;
-  /** One stands elsewhere now. */
-  readonly moved: boolean;
-  /** It wants the session to go on. */
-  readonly goesOn: boolean;
-}
-
-/** Does a command, which begins with a colon. */
-function runConsoleCommand(line: string, cursor: Cursor): CommandResult {
-  const lines = new Lines(cursor);
-  const { position, recording } = cursor;
-  const goesOn = runReplCommand(line, lines);
-  return {
-    text: lines.all.join("\n"),
-    moved: recording !== cursor.recording || comparePositions(position, cursor.position) !== 0,
-    goesOn,
-  };
-}
-
-function completionsOf(typed: string, cursor: Cursor): ReturnType<typeof suggestWords> {
-  return suggestWords(typed, new Lines(cursor));
 }
 
 /** What the adapter can do, as clients ask before anything else. */
@@ -108,7 +82,6 @@ const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsCancelRequest: true,
 };
 
-/** Bytes that are read at once at most. */
 const MAX_BYTES = 2 ** 20;
 /** Words that are offered at once at most. */
 const MAX_COMPLETIONS = 200;
@@ -116,7 +89,6 @@ const MAX_COMPLETIONS = 200;
 /** Answers a request. @returns The body of the response; undefined for none. */
 type Answer = (adapter: Adapter, args: Readonly<Record<string, unknown>>) => unknown;
 
-/** The answer to a request whose arguments have a shape. */
 function answer<S extends Parameters<typeof record>[0]>(
   shape: S,
   run: (adapter: Adapter, args: ReturnType<ReturnType<typeof record<S>>>) => unknown,
@@ -260,7 +232,6 @@ const MOVES: Readonly<Record<string, Answer>> = {
     { targetId: number },
     (adapter, { targetId }) => adapter.goToPlace(targetId, "goto"),
   ),
-  /** To an event by its number. */
   "dmalab.goto": answer({ seq: number }, (adapter, { seq }) => {
     const { recording } = adapter;
     if (!Number.isSafeInteger(seq) || seq < 0 || seq > recording.log.count) {
@@ -300,7 +271,7 @@ const QUESTIONS: Readonly<Record<string, Answer>> = {
     ({ sources, standing: { debuggee } }, { column, line, text }) => {
       const own = line === undefined ? 1 : sources.ownLine(line);
       const typed = (text.split("\n")[own - 1] ?? "").slice(0, sources.before(column));
-      const { all, part } = completionsOf(typed, debuggee);
+      const { all, part } = suggestWords(typed, new Lines(debuggee));
       return {
         targets: all.slice(0, MAX_COMPLETIONS).map(({ doc, text: label }) => ({
           label,
@@ -347,12 +318,17 @@ const QUESTIONS: Readonly<Record<string, Answer>> = {
   },
 };
 
+/** Does a command, which begins with a colon. */
 function command(adapter: Adapter, line: string) {
   const { debuggee } = adapter.target;
-  const { goesOn, moved, text } = runConsoleCommand(line, debuggee);
+  const { position, recording } = debuggee;
+  const lines = new Lines(debuggee);
+  const goesOn = runReplCommand(line, lines);
+  const hasMoved = recording !== debuggee.recording ||
+    comparePositions(position, debuggee.position) !== 0;
   if (!goesOn) adapter.end();
-  else if (moved) adapter.goTo(debuggee.position, "goto");
-  return { result: text, variablesReference: 0 };
+  else if (hasMoved) adapter.goTo(debuggee.position, "goto");
+  return { result: lines.all.join("\n"), variablesReference: 0 };
 }
 
 function exceptionInfo({ lastHalt: halt, target, recording }: Adapter) {
@@ -379,12 +355,6 @@ function exceptionInfo({ lastHalt: halt, target, recording }: Adapter) {
     breakMode: "always",
     details: { message: description, typeName: name, stackTrace: lines.join("\n") },
   };
-}
-
-function base64(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
 }
 
 export const REQUESTS: ReadonlyMap<string, Answer> = new Map(Object.entries<Answer>({

@@ -34,7 +34,6 @@ export class DapSession {
     this.#adapter = new Adapter(send, cancellation);
   }
 
-  /** Takes what the client sent. */
   receive(arrival: Arrival): void {
     if (arrival.kind === "request") {
       this.#answering = this.#answering.then(() => this.#answer(arrival.request));
@@ -104,9 +103,8 @@ const USER_ACTIONS: ReadonlySet<string> = new Set([
 /** What went wrong, for the person at the client. */
 function problemOf(error: unknown): string {
   if (error instanceof Cancelled) return "Interrupted; the position is unchanged";
-  if (error instanceof EvaluationError) return evaluationProblem(error);
-  if (error instanceof RequestError) {
-    return error.hint === null ? error.message : `${error.message} (${error.hint})`;
+  if (error instanceof EvaluationError || error instanceof RequestError) {
+    return evaluationProblem(error);
   }
   return `error[${BUG_CODE}]: ${bugMessage(error)}`;
 }

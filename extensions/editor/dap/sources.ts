@@ -70,7 +70,6 @@ export class Sources {
     }
   }
 
-  /** Where a piece of the source stands. */
   place({ end, source, start }: Span): SourceLocation {
     const first = source.position(start);
     const last = source.position(end);

@@ -17,13 +17,13 @@ import {
   variablesAt,
 } from "@dmalab/recording";
 import { spanPlace } from "@dmalab/lang";
+import { readWholeNumber } from "@dmalab/cli";
 import { dataId, type WatchedTrigger } from "./breakpoints.ts";
 import type { ShownFrame } from "./stack.ts";
 import { evaluationProblem } from "./request_error.ts";
 
 type Variable = DebugProtocol.Variable;
 
-/** Something that can be opened. */
 interface Container {
   readonly count: number;
   /** What is in it has numbers instead of names. */
@@ -102,7 +102,7 @@ export class Variables {
 
   /** An address, or an expression that has a value at a moment; null, or why it has none. */
   watchedBy(position: Position, text: string): WatchedTrigger | string {
-    const address = addressIn(text);
+    const address = readWholeNumber(text.trim());
     const cell = address === null ? null : coveringCell(this.recording, "page_table", address);
     if (cell !== null) return { kind: "data", cell };
     try {
@@ -267,14 +267,6 @@ function fixed(all: readonly Variable[]): Container {
     isIndexed: false,
     list: (first, count) => all.slice(first, first + count),
   };
-}
-
-/** The number that a text is; null for any other text. */
-function addressIn(text: string): number | null {
-  const digits = text.trim().replaceAll("_", "");
-  if (!/^(?:0x[\da-f]+|\d+)$/i.test(digits)) return null;
-  const address = Number(digits);
-  return Number.isSafeInteger(address) ? address : null;
 }
 
 /** The response about a data breakpoint. @param watched Or why there can be none. */

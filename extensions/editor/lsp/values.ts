@@ -1,6 +1,6 @@
 /** The values that a text had when it was recorded last: when it was opened or saved. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
-import { loadForDebugging, type Span, spanText } from "@dmalab/lang";
+import { type Span, spanText } from "@dmalab/lang";
 import {
   Cancelled,
   comparePositions,
@@ -19,7 +19,7 @@ import type {
   LetStatement,
 } from "@dmalab/lang/syntax/tree";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
-import { withCompiled } from "@dmalab/cli";
+import { loadCompiled } from "@dmalab/cli";
 import { rangeOf, type Understood } from "./documents.ts";
 import { literalValue } from "@dmalab/lang/compile";
 import { everyNode } from "@dmalab/lang/editor";
@@ -170,7 +170,7 @@ export class RecordedValues {
     if (this.#wanted.get(uri) === source.text) return false;
     this.#wanted.set(uri, source.text);
     const isWanted = () => this.#wanted.get(uri) === source.text;
-    const { program } = await withCompiled(loader, () => loadForDebugging(source, loader));
+    const { program } = await loadCompiled(source, loader);
     // What is wrong has no new values.
     if (program === null) return false;
     const found = new Map<number, Lsp.InlayHint>();

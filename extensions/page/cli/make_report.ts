@@ -10,12 +10,12 @@ import {
 } from "@dmalab/lang/run";
 import { keepVariables, type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
 import { formatEventText, painter } from "@dmalab/lang/render";
-import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { SourceFile } from "@dmalab/lang";
 import type { RunAndOutcome } from "@dmalab/recording/views";
 import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
 import type { MachineEvent } from "@dmalab/runtime";
 import { escapeMarkup, formatCount } from "@dmalab/lang/text";
-import { HostLoader, MemoryScreen, type SignalWatch, withCompiled } from "@dmalab/cli";
+import { HostLoader, loadCompiled, MemoryScreen, type SignalWatch } from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import {
   codeOfFailure,
@@ -27,7 +27,7 @@ import {
   WRONG,
 } from "@dmalab/cli/exit_code";
 import { FileError, type OutputTarget, READ_LIMITS, writeFile } from "@dmalab/cli/files";
-import { allLimits, blocksOf, engineFor, foreignFile, PAGE_SUFFIX } from "@dmalab/cli/scenario";
+import { blocksOf, engineFor, foreignFile, PAGE_SUFFIX, runSettings } from "@dmalab/cli/scenario";
 import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, type PrintOptions, printReports, printRun } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
@@ -43,7 +43,6 @@ export interface PageOptions extends Omit<PrintOptions, "trace"> {
   readonly coverage: boolean;
 }
 
-/** What came of a file. */
 export interface Reported {
   readonly exitCode: ExitCode;
   /** One for each program that ran: a Markdown page has one for each of its blocks. */
@@ -186,10 +185,7 @@ async function entryRuns(
   screen: Screen,
   watch: SignalWatch,
 ): Promise<Made> {
-  const { diagnostics, program } = await withCompiled(
-    loader,
-    () => loadForDebugging(entry, loader),
-  );
+  const { diagnostics, program } = await loadCompiled(entry, loader);
   printDiagnostics(diagnostics, screen);
   const wrong = codeOfProblems(diagnostics);
   if (program === null) return { ...NOTHING, exitCode: wrong };
@@ -222,35 +218,24 @@ async function entryRuns(
 /** The benches that are asked for: the machine's figures, which are the same wherever they run. */
 function benchesOf(
   program: Program,
-  { lenient, limits, matches, seed }: PageOptions,
+  options: PageOptions,
   watch: SignalWatch,
 ): readonly BenchReport[] {
-  const chosen = program.tests.filter((each) => isNamed(each, matches));
-  return runBenches({ ...program, tests: chosen }, {
-    limits: allLimits(limits),
-    lenient,
-    watch,
-    ...seed === null ? {} : { seed },
-  });
+  const tests = program.tests.filter((each) => isNamed(each, options.matches));
+  return runBenches({ ...program, tests }, { ...runSettings(options), watch });
 }
 
 /** The runs that were run, recorded, each with what came of it. */
 function recorded(
   program: Program,
   { outcomes }: RunReport,
-  { lenient, limits, matches, seed }: PageOptions,
+  options: PageOptions,
   watch: SignalWatch,
 ): readonly RunAndOutcome[] {
-  const record = {
-    limits: allLimits(limits),
-    sides: true,
-    lenient,
-    watch,
-    ...seed === null ? {} : { seed },
-  };
+  const record = { ...runSettings(options), sides: true, watch };
   return runsOf(program).flatMap((choice) => {
     const { name, test } = choice;
-    if (watch.interrupted() || test !== null && !isNamed(test, matches)) return [];
+    if (watch.interrupted() || test !== null && !isNamed(test, options.matches)) return [];
     const outcome = outcomes.find((each) => isSameEntry(each, name));
     if (outcome === undefined || outcome.outcome === "skipped") return [];
     const run = recordRun(program, choice, record);
@@ -283,7 +268,6 @@ function plotsOf(reports: readonly BenchReport[]): readonly string[] {
   return reports.flatMap((report) => benchPlot(report, [], [], COLOURS) ?? []);
 }
 
-/** @param path The file. */
 export function benchPage(path: string, reports: readonly BenchReport[]): string {
   const bad = reports.filter(hasFailed).length;
   const count = formatCount(reports.length, "bench", "benches");

@@ -14,6 +14,7 @@ import {
   worseExitCode,
 } from "@dmalab/cli/exit_code";
 import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+import { limitsOf, runSettings } from "@dmalab/cli/scenario/limit_options";
 import { codeOf, printReports, printRun } from "@dmalab/cli/scenario/print_run";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
 import { painter } from "@dmalab/lang/render";
@@ -34,8 +35,8 @@ import { failedBench, type SaidVerdict } from "./bench_verdict.ts";
 import { projectLoader } from "./project_loader.ts";
 import type { EngineResponse, PageProblem, Project, Request, RunEntry } from "./protocol.ts";
 
-/** Seconds of a run in the page; the command line gives it a minute. */
-const RUN_MS = 10_000;
+/** Of a run in the page; the command line gives it a minute. */
+const RUN_SECONDS = 10;
 /** What a recording may take: it is made again after each edit. */
 const RECORD_LIMITS = { ...DEFAULT_LIMITS, steps: 50_000_000, timeMs: 3_000, events: 300_000 };
 /** Characters that are kept as one. */
@@ -50,15 +51,7 @@ const PRINTED = {
   engine: FAST_CHECK,
   observers: null,
   watch: WATCH,
-  limits: {
-    depth: null,
-    events: null,
-    memoryBytes: null,
-    outputBytes: null,
-    outputLines: null,
-    steps: null,
-    timeMs: RUN_MS,
-  },
+  limits: limitsOf((option) => option === "max-time" ? RUN_SECONDS : null),
 } as const;
 
 /** Keeps what is printed, as far as the page shows it. */
@@ -98,11 +91,9 @@ function printBenches(
   seed: Project["seed"],
   screen: Screen,
 ): { readonly exitCode: ExitCode; readonly failure: SaidVerdict | null } {
-  const limits = { ...DEFAULT_LIMITS, timeMs: RUN_MS };
   const reports = runBenches(program, {
-    limits,
+    ...runSettings({ ...PRINTED, seed }),
     watch: WATCH,
-    ...seed === null ? {} : { seed },
     onLine: (line) => screen.out(`${line}\n`),
   });
   if (reports.length > 0) screen.out("\n");

@@ -38,7 +38,6 @@ export interface PageProblem {
   readonly to: number;
 }
 
-/** A run of a file, and its outcome. */
 export interface RunEntry {
   readonly name: RunName;
   /** As it is listed: the name and the combination. */

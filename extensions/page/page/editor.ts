@@ -8,9 +8,11 @@ import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import {
   Compartment,
   EditorState,
+  type Line,
   type Range,
   RangeSetBuilder,
   StateEffect,
+  type StateEffectType,
   StateField,
 } from "@codemirror/state";
 import {
@@ -47,22 +49,30 @@ interface LineMark {
   readonly name: "here" | "marked" | "stop";
 }
 
-const setMarks = StateEffect.define<readonly LineMark[]>();
-const marks = StateField.define<DecorationSet>({
-  create: () => Decoration.none,
-  update(old, { docChanged, effects, state: { doc } }) {
-    const effect = effects.find((each) => each.is(setMarks));
-    // After an edit the lines of the last run are those of another text.
-    if (effect === undefined) return docChanged ? Decoration.none : old;
-    const ranges: Range<Decoration>[] = effect.value
-      .filter(({ line }) => line >= 1 && line <= doc.lines)
-      .map(({ line, name }) => Decoration.line({ class: name }).range(doc.line(line).from));
-    return Decoration.set(ranges, true);
-  },
-  provide: (field) => EditorView.decorations.from(field),
-});
+/** What an effect sets beside lines. */
+function atLines<T extends { readonly line: number }>(
+  set: StateEffectType<readonly T[]>,
+  draw: (each: T, line: Line) => Range<Decoration>,
+) {
+  return StateField.define<DecorationSet>({
+    create: () => Decoration.none,
+    update(old, { docChanged, effects, state: { doc } }) {
+      const effect = effects.find((each) => each.is(set));
+      // After an edit the lines of the last run are those of another text.
+      if (effect === undefined) return docChanged ? Decoration.none : old;
+      const there = effect.value.filter(({ line }) => line >= 1 && line <= doc.lines);
+      return Decoration.set(there.map((each) => draw(each, doc.line(each.line))), true);
+    },
+    provide: (field) => EditorView.decorations.from(field),
+  });
+}
 
-/** Words below a line. */
+const setMarks = StateEffect.define<readonly LineMark[]>();
+const marks = atLines(
+  setMarks,
+  ({ name }, { from }) => Decoration.line({ class: name }).range(from),
+);
+
 interface NotedLine {
   /** From 1. */
   readonly line: number;
@@ -87,25 +97,15 @@ class NoteWidget extends WidgetType {
 }
 
 const setNotes = StateEffect.define<readonly NotedLine[]>();
-const notes = StateField.define<DecorationSet>({
-  create: () => Decoration.none,
-  update(old, { docChanged, effects, state: { doc } }) {
-    const effect = effects.find((each) => each.is(setNotes));
-    if (effect === undefined) return docChanged ? Decoration.none : old;
-    const ranges = effect.value.filter(({ line }) => line >= 1 && line <= doc.lines)
-      .map(({ line, text }) =>
-        Decoration.widget({ widget: new NoteWidget(text), block: true, side: 1 })
-          .range(doc.line(line).to)
-      );
-    return Decoration.set(ranges, true);
-  },
-  provide: (field) => EditorView.decorations.from(field),
-});
+const notes = atLines(
+  setNotes,
+  ({ text }, { to }) =>
+    Decoration.widget({ widget: new NoteWidget(text), block: true, side: 1 }).range(to),
+);
 
 interface EditorEvents {
   /** The text was changed by its writer. */
   readonly onEdit: () => void;
-  /** The number of a line was clicked. */
   readonly onLine: (line: number) => void;
   /** The next time that a line runs is wanted. */
   readonly onRunTo: (line: number) => void;

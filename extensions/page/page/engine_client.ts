@@ -7,7 +7,6 @@ const MAX_MS = 30_000;
 /** How long another request waits for the one that runs. */
 const WAIT_MS = 200;
 
-/** What is asked for. */
 type Wish =
   | { readonly kind: "run"; readonly project: Project; readonly run: number | null }
   | { readonly kind: "record" | "beside"; readonly run: number };
@@ -21,7 +20,6 @@ export class EngineClient {
   #next: Wish | null = null;
   /** Runs to record when nothing else is to do. */
   #beside: number[] = [];
-  /** Ends the worker. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The project that the worker has loaded. */
   #project: Project | null = null;
@@ -45,7 +43,6 @@ export class EngineClient {
     this.#ask({ kind: "run", project, run });
   }
 
-  /** Records another run of the same project. */
   record(run: number): void {
     if (this.#project !== null) this.#ask({ kind: "record", run });
   }

@@ -26,7 +26,6 @@ const WORDS = new Set([...Object.values(Hard), ...Object.values(Soft)]);
 /** A longer text stays without colours. */
 const MAX_LENGTH = 500_000;
 
-/** The coloured pieces of a text, in order. */
 export function coloursOf(text: string): readonly Colour[] {
   if (text.length > MAX_LENGTH) return [];
   const tokens = classifyWords(tokenize(text), new DiagnosticReporter(new SourceFile("", text)));

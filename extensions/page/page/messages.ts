@@ -1,11 +1,7 @@
 /// <reference lib="dom" />
 /** The line below the toolbar that says what a reader has to know, and perhaps to decide. */
-import { byId } from "./dom.ts";
-
-interface Action {
-  readonly title: string;
-  readonly act: () => void;
-}
+import { byId } from "../view/dom.ts";
+import type { PageAction } from "../view/page_model.ts";
 
 export class Messages {
   readonly #line = byId("message");
@@ -22,7 +18,7 @@ export class Messages {
     });
   }
 
-  show(text: string, action: Action | null = null, stays = action !== null): void {
+  show(text: string, action: PageAction | null = null, stays = action !== null): void {
     this.#stays = stays;
     this.#line.hidden = false;
     this.#line.querySelector("span")!.textContent = text;

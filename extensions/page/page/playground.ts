@@ -6,10 +6,9 @@ import type { EngineResponse, PageProblem, Project, RunEntry } from "../engine/p
 import type { Position, RecordedRun } from "@dmalab/recording";
 import { readSerialised } from "@dmalab/recording/views";
 import { formatCount } from "@dmalab/lang/text";
-import { save } from "../view/dom.ts";
-import type { ListedRun } from "../view/page_model.ts";
+import { byId, fillSelect, offerFiles, save } from "../view/dom.ts";
+import { type ListedRun, marksIn } from "../view/page_model.ts";
 import { type SourceView, Viewer } from "../view/viewer.ts";
-import { byId, fillSelect } from "./dom.ts";
 import { SourceEditor } from "./editor.ts";
 import { EngineClient } from "./engine_client.ts";
 import { LanguageHelp } from "./language_help.ts";
@@ -45,7 +44,6 @@ class Playground {
   /** Where the run that comes is opened; null for where it opens by itself. */
   #at: Position | null = null;
   #runs: readonly RunEntry[] = [];
-  /** The text does not run. */
   #hasErrors = false;
   /** The runner has said what came of the runs of this text. */
   #isListed = false;
@@ -67,7 +65,7 @@ class Playground {
     });
     this.#viewer = new Viewer({
       mark: (marks) => this.#mark(marks),
-      annotate: (_, notes) => this.#editor.annotate(this.#own(notes)),
+      annotate: (_, notes) => this.#editor.annotate(marksIn(this.#file, notes)),
     }, () => ({
       runs: this.#runs.map(({ outcome, report, title }): ListedRun => ({
         title,
@@ -150,10 +148,7 @@ class Playground {
     byId("printed").textContent = "";
     this.#runs = [];
     this.#viewer.title = project.entry;
-    const names = Object.keys(project.files);
-    const choices = names.map((name) => ({ value: name, title: name }));
-    fillSelect(byId<HTMLSelectElement>("file"), choices, project.entry);
-    byId("file-choice").hidden = names.length < 2;
+    offerFiles(Object.keys(project.files), project.entry);
     const { examples } = this.data;
     byId<HTMLSelectElement>("example").value = examples.includes(project.entry)
       ? project.entry
@@ -248,19 +243,8 @@ class Playground {
     byId("stale").textContent = why;
   }
 
-  /** Those of the file that is shown, by their lines. */
-  #own<T extends { readonly place: string }>(marks: readonly T[]) {
-    return marks.flatMap((mark) => {
-      const colon = mark.place.lastIndexOf(":");
-      return mark.place.slice(0, colon) === this.#file
-        ? [{ ...mark, line: Number(mark.place.slice(colon + 1)) }]
-        : [];
-    });
-  }
-
-  /** Marks lines of the file that is shown. */
   #mark(marks: Parameters<SourceView["mark"]>[0]): void {
-    const own = this.#own(marks);
+    const own = marksIn(this.#file, marks);
     // Who writes stays where the cursor is.
     const here = this.#editor.hasFocus ? undefined : own.find(({ name }) => name === "here");
     this.#editor.mark(own, here?.line ?? null);

@@ -2,8 +2,8 @@
  * Links that carry a project: `#d1=` and its JSON, deflated, in base64url. What stands behind `#` never
  * reaches a server. A link is a stranger's text: whatever is wrong with it comes back as a sentence.
  */
+import { base64 } from "@dmalab/recording/views";
 
-/** What a link carries. */
 export interface Shared {
   readonly files: Readonly<Record<string, string>>;
   readonly entry: string;
@@ -136,9 +136,7 @@ async function through(
 }
 
 function toBase64Url(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
 function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {

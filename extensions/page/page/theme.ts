@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** Dark and light: as the system has it, until the button says otherwise. */
 import { colourProperties, DRAWING_STYLE } from "@dmalab/recording/views";
-import { byId } from "./dom.ts";
+import { byId } from "../view/dom.ts";
 
 export function startTheme(): void {
   const style = document.createElement("style");

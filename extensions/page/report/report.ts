@@ -3,9 +3,9 @@
 import { type PageData, REPORT_VERSION, type SourceColours } from "../cli/page_data.ts";
 import { runTitle } from "@dmalab/lang/run";
 import { readSerialised, type SerialisedRun, unpackText } from "@dmalab/recording/views";
-import { byId, fillSelect } from "../page/dom.ts";
 import { Messages } from "../page/messages.ts";
 import { startTheme } from "../page/theme.ts";
+import { byId, offerFiles } from "../view/dom.ts";
 import type { ListedRun } from "../view/page_model.ts";
 import { Viewer } from "../view/viewer.ts";
 import { SourceList } from "./source_list.ts";
@@ -91,13 +91,10 @@ class Report {
     this.#shown = index;
     const run = this.runs[index]!.open();
     const spans = [...run.code.statements, ...run.code.sites].map(({ span }) => span);
-    const sources = new Map(spans.map(({ source }) => [source.name, source]));
-    this.#sources = sources;
-    const names = [...sources.keys()];
+    this.#sources = new Map(spans.map(({ source }) => [source.name, source]));
+    const names = [...this.#sources.keys()];
     const first = names.includes(run.name.file) ? run.name.file : names[0] ?? "";
-    const choices = names.map((name) => ({ value: name, title: name }));
-    fillSelect(byId<HTMLSelectElement>("file"), choices, first);
-    byId("file-choice").hidden = names.length < 2;
+    offerFiles(names, first);
     this.#showFile();
     this.#viewer.open(run, null, this.runs[index]!.outcome);
   }

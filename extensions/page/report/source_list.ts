@@ -3,6 +3,7 @@
 import type { SourceFile } from "@dmalab/lang";
 import type { Colour } from "../page/highlight.ts";
 import { el } from "../view/dom.ts";
+import { marksIn } from "../view/page_model.ts";
 import type { RunIndex } from "@dmalab/recording/views";
 import { formatCount } from "@dmalab/lang/text";
 import type { LineNote, SourceView } from "../view/viewer.ts";
@@ -11,7 +12,6 @@ interface LineEvents {
   readonly onStop: (line: number) => void;
   readonly onRunTo: (line: number) => void;
   readonly onPoint: (line: number | null) => void;
-  /** The next event of a line is wanted. */
   readonly onNext: (events: readonly number[]) => void;
 }
 
@@ -27,7 +27,6 @@ export class SourceList {
     root.addEventListener("mouseleave", () => events.onPoint(null));
   }
 
-  /** The file that is shown. */
   get name(): string {
     return this.#name;
   }
@@ -66,8 +65,9 @@ export class SourceList {
   }
 
   #line(line: number, code: HTMLElement): HTMLElement {
-    const number = el("button", { class: "number", "data-item": `line ${line}` }, `${line}`);
-    number.title = "Stop on this line; with shift: go to the next time it runs";
+    const title = "Stop on this line; with shift: go to the next time it runs";
+    const attributes = { class: "number", "data-item": `line ${line}`, title };
+    const number = el("button", attributes, `${line}`);
     number.addEventListener(
       "click",
       ({ shiftKey }) => shiftKey ? this.events.onRunTo(line) : this.events.onStop(line),
@@ -107,10 +107,9 @@ export class SourceList {
     const before = this.#here;
     this.#here = null;
     const named = new Map<HTMLElement, string[]>();
-    for (const { name, place } of marks) {
-      const colon = place.lastIndexOf(":");
-      const line = this.#lines[Number(place.slice(colon + 1)) - 1];
-      if (place.slice(0, colon) !== this.#name || line === undefined) continue;
+    for (const { line: number, name } of marksIn(this.#name, marks)) {
+      const line = this.#lines[number - 1];
+      if (line === undefined) continue;
       named.set(line, [...named.get(line) ?? [], name]);
       if (name === "here") this.#here = line;
     }

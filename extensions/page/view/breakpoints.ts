@@ -8,11 +8,8 @@ import {
 } from "@dmalab/recording";
 import { spanPlace } from "@dmalab/lang";
 
-/** A line of a file, as `file:line`. */
-export type StopLines = ReadonlySet<string>;
-
-/** The moments at which a run stops, in their order. */
-export function stopsOf(run: RecordedRun, lines: StopLines): readonly Position[] {
+/** The moments at which a run stops, in their order. @param lines Each as `file:line`. */
+export function stopsOf(run: RecordedRun, lines: ReadonlySet<string>): readonly Position[] {
   const stops = rowsAt(run, "incidents", run.last).map(({ createdSeq }) =>
     run.afterEvent(createdSeq)
   );

@@ -10,12 +10,11 @@ import {
   type WrittenRange,
   writtenRanges,
 } from "@dmalab/recording/views";
-import { el } from "./dom.ts";
+import { button, el, fillSelect, table } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 
 const LINE_BYTES = 16;
 const DISPLAYED_BYTES = 256;
-/** Ranges that are offered. */
 const MAX_RANGES = 200;
 
 export class BytesPane implements Pane {
@@ -39,18 +38,11 @@ export class BytesPane implements Pane {
     const view = bytesView(run, position, phys, size);
     const lines: HTMLElement[] = [];
     for (let from = 0; from < size; from += LINE_BYTES) lines.push(this.#line(model, view, from));
-    const heads = ["address", "bytes", "written by"].map((head) =>
-      el("th", { scope: "col" }, head)
-    );
-    const table = el(
-      "table",
-      { class: "bytes" },
-      el("thead", {}, el("tr", {}, ...heads)),
-      el("tbody", {}, ...lines),
-    );
+    const heads = ["address", "bytes", "written by"];
+    const shown = table(heads, el("tbody", {}, ...lines), { class: "bytes" });
     root.replaceChildren(
       this.#tools(model, phys, ranges),
-      el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Bytes" }, table),
+      el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Bytes" }, shown),
       el(
         "p",
         { class: "dim" },
@@ -62,12 +54,13 @@ export class BytesPane implements Pane {
 
   #tools({ redraw }: PageModel, phys: number, ranges: readonly WrittenRange[]): HTMLElement {
     const select = el("select", { id: "bytes-range" });
-    const isChosen = ranges.some(({ start }) => start === phys);
-    if (!isChosen) select.append(new Option(formatAddress(phys), `${phys}`, false, true));
-    for (const { by, end, start } of ranges.slice(0, MAX_RANGES)) {
-      const title = `${formatAddress(start)} ${formatSize(end - start)} by ${by.join(", ")}`;
-      select.append(new Option(title, `${start}`, false, start === phys));
-    }
+    const choices = ranges.slice(0, MAX_RANGES).map(({ by, end, start }) => ({
+      value: `${start}`,
+      title: `${formatAddress(start)} ${formatSize(end - start)} by ${by.join(", ")}`,
+    }));
+    const isOffered = ranges.some(({ start }) => start === phys);
+    if (!isOffered) choices.unshift({ value: `${phys}`, title: formatAddress(phys) });
+    fillSelect(select, choices, `${phys}`);
     const input = el("input", { id: "bytes-address", size: 14, value: formatAddress(phys) });
     const go = (wanted: number, id: string) => {
       if (!Number.isSafeInteger(wanted) || wanted < 0) {
@@ -121,21 +114,17 @@ export class BytesPane implements Pane {
     const where = seq === null ? "" : ` #${seq}`;
     const place = span === null ? "" : lineLocation(span);
     const who = kind === "device" ? `device ${name}` : name;
-    const button = el(
-      "button",
-      {
-        class: "item",
-        "data-item": `writer ${line} ${phys} ${position.seq} ${position.statement}`,
-        title: `${who}, ${formatSize(sizeBytes)} at ${formatAddress(phys)} ${place}`,
-      },
-      `${who}${where}`,
-    );
-    button.addEventListener("click", () => goTo(position));
-    selections.set(button, {
+    const attributes = {
+      class: "item",
+      "data-item": `writer ${line} ${phys} ${position.seq} ${position.statement}`,
+      title: `${who}, ${formatSize(sizeBytes)} at ${formatAddress(phys)} ${place}`,
+    };
+    const shown = button(attributes, () => goTo(position), `${who}${where}`);
+    selections.set(shown, {
       seq,
       spans: [{ space: "phys", start: phys, end: phys + sizeBytes }],
       ...place === "" ? {} : { place },
     });
-    return button;
+    return shown;
   }
 }

@@ -4,13 +4,18 @@
  * `compare`, a `fork` or a `race`, whose events stand beside each other.
  */
 import { formatEventText } from "@dmalab/lang/render";
-import { firstDifferentEvent, type Position, type RecordedRun } from "@dmalab/recording";
+import {
+  firstDifferentEvent,
+  type Position,
+  type RecordedRun,
+  type RunPosition,
+} from "@dmalab/recording";
 import { formatCount } from "@dmalab/lang/text";
 import { alignEvents, changedRows, type RowDiff } from "@dmalab/recording/views";
-import { el } from "./dom.ts";
+import { button, el, fillSelect, table } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { eventSelection } from "./selection.ts";
-import { tableHead, tableRow } from "./table_row.ts";
+import { rowTable, tableRow } from "./table_row.ts";
 
 /** Rows of a table, and events, that are shown; those before the first difference among them. */
 const MAX_ROWS = 60;
@@ -58,24 +63,18 @@ export class DiffPane implements Pane {
     const choices = this.#choices(model);
     const one = this.#chosen(model, this.#one, choices);
     const other = this.#chosen(model, this.#other, choices);
+    const from = this.#positionOf(model, this.#one, one, true);
+    const to = this.#positionOf(model, this.#other, other, false);
     root.replaceChildren(
-      this.#tools(
-        model,
-        choices,
-        "From",
-        this.#one,
-        this.#positionOf(model, this.#one, one, true),
-      ),
-      this.#tools(
-        model,
-        choices,
-        "To",
-        this.#other,
-        this.#positionOf(model, this.#other, other, false),
-      ),
+      this.#tools(model, choices, "From", this.#one, from),
+      this.#tools(model, choices, "To", this.#other, to),
       ...one === null || other === null
         ? [el("p", {}, "The run is being recorded …")]
-        : this.#differences(model, one, other),
+        : this.#differences(
+          model,
+          { recording: one, position: from },
+          { recording: other, position: to },
+        ),
     );
   }
 
@@ -149,9 +148,7 @@ export class DiffPane implements Pane {
   ): HTMLElement {
     const id = `diff-${name.toLowerCase()}`;
     const select = el("select", { id });
-    for (const { key, title } of choices) {
-      select.append(new Option(title, key, false, key === operand.key));
-    }
+    fillSelect(select, choices.map(({ key, title }) => ({ value: key, title })), operand.key);
     const number = el("input", { id: `${id}-event`, type: "number", min: 0, value: seq });
     const change = (id: string, act: () => void) => () => {
       act();
@@ -169,14 +166,13 @@ export class DiffPane implements Pane {
         operand.seq = number.value === "" || !(wanted >= 0) ? null : wanted;
       }),
     );
-    const here = el(
-      "button",
+    const here = button(
       { id: `${id}-here`, "aria-label": `${name}: keep this event` },
+      change(
+        `${id}-here`,
+        () => Object.assign(operand, { key: this.#keyOf(run)!, seq: position.seq }),
+      ),
       "Keep this event",
-    );
-    here.addEventListener(
-      "click",
-      change(here.id, () => Object.assign(operand, { key: this.#keyOf(run)!, seq: position.seq })),
     );
     return el(
       "p",
@@ -189,9 +185,8 @@ export class DiffPane implements Pane {
     );
   }
 
-  #differences(model: PageModel, one: RecordedRun, other: RecordedRun): HTMLElement[] {
-    const from = { recording: one, position: this.#positionOf(model, this.#one, one, true) };
-    const to = { recording: other, position: this.#positionOf(model, this.#other, other, false) };
+  #differences(model: PageModel, from: RunPosition, to: RunPosition): HTMLElement[] {
+    const [one, other] = [from.recording, to.recording];
     const event = one === other ? null : firstDifferentEvent(one, other);
     const events = one === other ? [] : [
       el(
@@ -221,25 +216,18 @@ export class DiffPane implements Pane {
         this.#event(model, other, row.other),
       )
     );
-    const heads = ["", "from", "to"].map((head) => el("th", { scope: "col" }, head));
-    const table = el(
-      "table",
-      {},
-      el("thead", {}, el("tr", {}, ...heads)),
-      el("tbody", {}, ...rows),
-    );
-    return el("div", { class: "beside" }, table);
+    const body = el("tbody", {}, ...rows);
+    return el("div", { class: "beside" }, table(["", "from", "to"], body));
   }
 
   #event({ goTo, run, selections }: PageModel, of: RecordedRun, seq: number | null): HTMLElement {
     if (seq === null) return el("td", {});
     const text = `${seq} ${formatEventText(of.event(seq))}`;
     const item = `differs ${this.#keyOf(of)} ${seq}`;
-    const button = el("button", { class: "item", "data-item": item }, text);
-    button.addEventListener("click", () => goTo(seq, of));
+    const shown = button({ class: "item", "data-item": item }, () => goTo(seq, of), text);
     // Another run has other events; its addresses and lines are the same.
-    selections.set(button, { ...eventSelection(of, seq), ...of === run ? {} : { seq: null } });
-    return el("td", {}, button);
+    selections.set(shown, { ...eventSelection(of, seq), ...of === run ? {} : { seq: null } });
+    return el("td", {}, shown);
   }
 
   #table(
@@ -248,7 +236,7 @@ export class DiffPane implements Pane {
     name: string,
     rows: readonly RowDiff[],
   ): HTMLElement {
-    const head = tableHead(rows[0]!.cells.map(({ name }) => name));
+    const columns = rows[0]!.cells.map(({ name }) => name);
     const body = rows.slice(0, MAX_ROWS).map((row) => this.#row(model, other, row));
     const left = rows.length - MAX_ROWS;
     return el(
@@ -258,7 +246,7 @@ export class DiffPane implements Pane {
       el(
         "div",
         { class: "wide", tabindex: 0, role: "region", "aria-label": name },
-        el("table", {}, head, el("tbody", {}, ...body)),
+        rowTable(columns, el("tbody", {}, ...body)),
       ),
       ...left > 0 ? [el("p", { class: "dim" }, `and ${left} more`)] : [],
     );

@@ -1,6 +1,5 @@
 /// <reference lib="dom" />
-/** Elements that panes are made of. Text is always a text node: what a stranger wrote is never markup. */
-
+/** Elements of the pages. Text is always a text node: what a stranger wrote is never markup. */
 import { type Drawing, svgText } from "@dmalab/recording/views";
 
 type Attributes = Readonly<Record<string, string | number | null>>;
@@ -15,6 +14,53 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   setAll(element, attributes);
   element.append(...children);
   return element;
+}
+
+export function button(
+  attributes: Attributes,
+  act: () => void,
+  ...children: readonly (Node | string)[]
+): HTMLButtonElement {
+  const element = el("button", attributes, ...children);
+  element.addEventListener("click", act);
+  return element;
+}
+
+export function table(
+  heads: readonly string[],
+  body: HTMLElement,
+  attributes: Attributes = {},
+): HTMLElement {
+  const cells = heads.map((head) => el("th", { scope: "col" }, head));
+  return el("table", attributes, el("thead", {}, el("tr", {}, ...cells)), body);
+}
+
+/** The element of the page with an id, which `page.html` has. */
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const element = document.getElementById(id);
+  if (element === null) throw new Error(`The page has no element "${id}"`);
+  return element as T;
+}
+
+/** Fills a list of choices; those of a group stand together. */
+export function fillSelect(
+  select: HTMLSelectElement,
+  choices: readonly { readonly value: string; readonly title: string; readonly group?: string }[],
+  chosen: string | null,
+): void {
+  select.replaceChildren();
+  for (const [label, own] of Map.groupBy(choices, ({ group }) => group)) {
+    const options = own.map(({ title, value }) =>
+      new Option(title, value, false, value === chosen)
+    );
+    select.append(...label === undefined ? options : [el("optgroup", { label }, ...options)]);
+  }
+}
+
+/** Offers the files of the page; one alone is no choice. */
+export function offerFiles(names: readonly string[], chosen: string): void {
+  fillSelect(byId("file"), names.map((name) => ({ value: name, title: name })), chosen);
+  byId("file-choice").hidden = names.length < 2;
 }
 
 /** The same of SVG. */
@@ -67,12 +113,10 @@ export function drawn({ height, name, shapes, width }: Drawing): SVGSVGElement {
   return root;
 }
 
-/** Saves a drawing as a file of SVG. */
 export function saveDrawing(drawing: Drawing, name: string): void {
   save(`${name}.svg`, svgText(drawing), "image/svg+xml");
 }
 
-/** Saves a text as a file. */
 export function save(name: string, text: string, type: string): void {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement("a");

@@ -5,7 +5,7 @@ import { eventView, meaningAt, MEANINGS, type RunIndex } from "@dmalab/recording
 import { formatEventText } from "@dmalab/lang/render";
 import { formatCount, groupThousands } from "@dmalab/lang/text";
 import type { RecordedRun } from "@dmalab/recording";
-import { el, keepChildren } from "./dom.ts";
+import { button, el, keepChildren } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { eventSelection } from "./selection.ts";
 
@@ -42,7 +42,6 @@ export class EventsPane implements Pane {
     | null = null;
   #texts: EventTexts | null = null;
   #slice: ReturnType<typeof setTimeout> | undefined;
-  /** Calls that the reader opened or closed. */
   readonly #toggled = new Set<number>();
   /** The rows of the whole run, and the calls around the position that they were made for. */
   #whole: { readonly index: RunIndex; readonly key: string; readonly seqs: Int32Array } | null =
@@ -76,7 +75,6 @@ export class EventsPane implements Pane {
     this.#reveal();
   }
 
-  /** The cursor goes to the filter. */
   focusFilter(): void {
     this.#filter.focus();
   }
@@ -248,22 +246,22 @@ export class EventsPane implements Pane {
         el("span", { class: "rest" }, ...valued.slice(1)),
       ];
     const said = `#${seq} ${formatEventText(run.event(seq))}`;
-    const button = el("button", {
+    const attributes = {
       class: "item",
       "data-item": `event ${seq}`,
       "aria-current": place === "here" ? "step" : null,
       title: said,
-    }, ...texts);
-    button.addEventListener("click", () => goTo(seq));
+    };
+    const shown = button(attributes, () => goTo(seq), ...texts);
+    const folds = {
+      class: "fold",
+      tabindex: -1,
+      "aria-expanded": `${isOpen}`,
+      "aria-label": `${isOpen ? "Close" : "Open"} ${said}`,
+    };
     const sign = inside > 0
-      ? el("button", {
-        class: "fold",
-        tabindex: -1,
-        "aria-expanded": `${isOpen}`,
-        "aria-label": `${isOpen ? "Close" : "Open"} ${said}`,
-      }, isOpen ? "▾" : "▸")
+      ? button(folds, () => this.#toggle(seq), isOpen ? "▾" : "▸")
       : el("span", { class: "sign", "aria-hidden": "true" }, MEANINGS[meaning].sign);
-    sign.addEventListener("click", () => this.#toggle(seq));
     const item = el(
       "div",
       {
@@ -273,13 +271,13 @@ export class EventsPane implements Pane {
       },
       el("span", { class: "seq" }, `${seq}`),
       sign,
-      button,
+      shown,
     );
     item.style.top = `${row * ROW_PX}px`;
     const depth = this.#filtered === null ? index.depths[seq]! : 0;
     item.style.setProperty("--depth", `${Math.min(depth, MAX_DEPTH)}`);
     item.style.setProperty("--key", `var(--${meaning})`);
-    selections.set(button, eventSelection(run, seq));
+    selections.set(shown, eventSelection(run, seq));
     return item;
   }
 
@@ -304,7 +302,6 @@ class EventTexts {
 
   constructor(readonly run: RecordedRun) {}
 
-  /** Makes no more of them. */
   stop(): void {
     clearTimeout(this.#timer);
   }

@@ -1,11 +1,26 @@
 /** What a pane draws: a run at a moment, with the one before. */
 import type { Position, RecordedRun } from "@dmalab/recording";
-import type { RowDiff, RunIndex } from "@dmalab/recording/views";
+import type { RowDiff, RunIndex, RunVerdict } from "@dmalab/recording/views";
 import type { SelectionMap } from "./selection.ts";
+
+/** Those of a file, by their lines. */
+export function marksIn<T extends { readonly place: string }>(file: string, marks: readonly T[]) {
+  return marks.flatMap((mark) => {
+    const colon = mark.place.lastIndexOf(":");
+    const line = Number(mark.place.slice(colon + 1));
+    return mark.place.slice(0, colon) === file ? [{ ...mark, line }] : [];
+  });
+}
+
+/** Something that a reader can do about what is said. */
+export interface PageAction {
+  readonly title: string;
+  readonly act: () => void;
+}
 
 export interface ListedRun {
   readonly title: string;
-  readonly state: "failed" | "warned" | "passed" | "none";
+  readonly state: RunVerdict["state"];
   /** The same in words. */
   readonly outcome: string;
   /** Null where it is not known. */

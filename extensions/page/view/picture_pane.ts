@@ -11,7 +11,7 @@ import {
   pictureView,
   subjectAt,
 } from "@dmalab/recording/views";
-import { drawn, el, saveDrawing } from "./dom.ts";
+import { button, drawn, el, fillSelect, saveDrawing } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 
 /** Subjects that have a button; all are in the list behind them. */
@@ -56,10 +56,13 @@ export class PicturePane implements Pane {
     const own = view.pages.find((page) => seqsOf(page).includes(position.seq));
     const life = el("p", { class: "life" }, own === undefined ? "" : pageLife(own, view));
     this.#connect(model, view, picture, life);
-    const export_ = el("button", { class: "boxed", title: "Save the picture as SVG" }, "SVG");
-    export_.addEventListener("click", () => saveDrawing(drawing, view.title.replaceAll(" ", "-")));
+    const save = button(
+      { class: "boxed", title: "Save the picture as SVG" },
+      () => saveDrawing(drawing, view.title.replaceAll(" ", "-")),
+      "SVG",
+    );
     root.replaceChildren(
-      this.#chips(model, subjects, view, export_),
+      this.#chips(model, subjects, view, save),
       ...view.subject.kind === "request" ? [this.#phases(model, view)] : [],
       this.#legend(),
       ...view.route === null ? [] : [el("p", { class: "mono" }, `◆ ${view.route}`)],
@@ -92,20 +95,13 @@ export class PicturePane implements Pane {
     const from = Math.max(0, Math.min(at - MAX_CHIPS / 2, subjects.length - MAX_CHIPS));
     const chips = subjects.slice(from, from + MAX_CHIPS).map((each) => {
       const key = keyOf(each);
-      const chip = el("button", {
-        class: "boxed",
-        "aria-pressed": `${key === shown}`,
-        "data-item": `subject ${key}`,
-      }, key);
-      chip.addEventListener("click", () => choose(key));
-      return chip;
+      const pressed = { "aria-pressed": `${key === shown}`, "data-item": `subject ${key}` };
+      return button({ class: "boxed", ...pressed }, () => choose(key), key);
     });
     const all: HTMLElement[] = [];
     if (subjects.length > MAX_CHIPS) {
       const select = el("select", { id: "picture-subject", "aria-label": "What is shown" });
-      for (const each of subjects) {
-        select.append(new Option(keyOf(each), keyOf(each), false, keyOf(each) === shown));
-      }
+      fillSelect(select, subjects.map(keyOf).map((key) => ({ value: key, title: key })), shown);
       select.addEventListener("change", () => choose(select.value));
       all.push(select);
     }
@@ -117,15 +113,10 @@ export class PicturePane implements Pane {
     const items = PHASES.map((name) => {
       const seq = phases.findLast(({ phase }) => phase === name)?.seq;
       if (seq === undefined) return el("li", {}, name);
-      const button = el(
-        "button",
-        { class: "item", "data-item": `phase ${seq}` },
-        name,
-        el("small", {}, `#${seq}`),
-      );
-      button.addEventListener("click", () => goTo(seq));
-      selections.set(button, { seq, spans: [] });
-      return el("li", { class: "done" }, button);
+      const attributes = { class: "item", "data-item": `phase ${seq}` };
+      const phase = button(attributes, () => goTo(seq), name, el("small", {}, `#${seq}`));
+      selections.set(phase, { seq, spans: [] });
+      return el("li", { class: "done" }, phase);
     });
     return el("ol", { class: "phases", "aria-label": "States of the request" }, ...items);
   }
@@ -151,9 +142,9 @@ export class PicturePane implements Pane {
     life: HTMLElement,
   ): void {
     picture.setAttribute("role", "group");
+    const pageOf = (shape: Element) => view.pages[Number(shape.getAttribute("data-part") ?? NaN)];
     const say = (target: EventTarget | null) => {
-      const part = target instanceof Element ? target.getAttribute("data-part") : null;
-      const page = part === null ? undefined : view.pages[Number(part)];
+      const page = target instanceof Element ? pageOf(target) : undefined;
       if (page !== undefined) life.textContent = pageLife(page, view);
     };
     picture.addEventListener("mouseover", ({ target }) => say(target));
@@ -161,8 +152,7 @@ export class PicturePane implements Pane {
     let isFirst = true;
     for (const shape of picture.querySelectorAll("rect[data-seq]")) {
       const seq = Number(shape.getAttribute("data-seq"));
-      const part = shape.getAttribute("data-part");
-      const page = part === null ? undefined : view.pages[Number(part)];
+      const page = pageOf(shape);
       const spans = page === undefined ? [] : [
         { space: "phys" as const, start: page.phys, end: page.phys + page.sizeBytes },
         { space: "dma" as const, start: page.dma, end: page.dma + page.sizeBytes },
@@ -188,10 +178,9 @@ export class PicturePane implements Pane {
       "dl",
       {},
       ...facts.flatMap(({ isWrong, name, seq, text }) => {
-        const link = el("button", { class: "link" }, seq === 0 ? "at start" : `#${seq}`);
-        link.addEventListener("click", () => goTo(seq!));
+        const where = seq === 0 ? "at start" : `#${seq}`;
         const what = el("dd", { class: isWrong ? "bad" : null }, text, ...text === "" ? [] : [" "]);
-        if (seq !== null) what.append(link);
+        if (seq !== null) what.append(button({ class: "link" }, () => goTo(seq), where));
         return [el("dt", {}, name), what];
       }),
     );

@@ -11,7 +11,7 @@ import {
   whyView,
 } from "@dmalab/recording/views";
 import { formatDuration } from "@dmalab/lang/text";
-import { el } from "./dom.ts";
+import { button, el } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
 import { spansOf } from "./selection.ts";
 import type { Position, RecordedRun } from "@dmalab/recording";
@@ -67,8 +67,8 @@ export class SelectedPane implements Pane {
 
   #decision({ goTo, position, selections }: PageModel, view: WhyView): HTMLElement[] {
     const { inputs, rule, seq, title, why } = view;
-    const link = el("button", { class: "link", "data-item": `why ${seq}` }, `#${seq}`);
-    link.addEventListener("click", () => goTo(seq));
+    const attributes = { class: "link", "data-item": `why ${seq}` };
+    const link = button(attributes, () => goTo(seq), `#${seq}`);
     const sign = el("span", { "aria-hidden": "true" }, "◆");
     sign.style.color = "var(--decision)";
     const head = seq === position.seq

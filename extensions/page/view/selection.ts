@@ -4,15 +4,10 @@
  * address of the same space, an event, a line of the source.
  */
 import type { RecordedRun } from "@dmalab/recording";
-import { eventView, lineLocation } from "@dmalab/recording/views";
-import type { FieldKind } from "@dmalab/runtime/vocabulary";
+import { type AddressPiece, type CellView, eventView, lineLocation } from "@dmalab/recording/views";
 
 /** Addresses of one space, from one up to, not including, another. */
-export interface AddressSpan {
-  readonly space: "dma" | "phys";
-  readonly start: number;
-  readonly end: number;
-}
+type AddressSpan = Pick<AddressPiece, "end" | "space" | "start">;
 
 export interface Selection {
   /** The event that made it, where Enter goes; null for none. */
@@ -24,15 +19,8 @@ export interface Selection {
   readonly place?: string;
 }
 
-/** A field's value with its kind, as views give it. */
-interface Valued {
-  readonly name: string;
-  readonly kind: FieldKind;
-  readonly value: unknown;
-}
-
 /** The addresses among values: each reaches as far as the size beside it. */
-export function spansOf(values: readonly Valued[]): readonly AddressSpan[] {
+export function spansOf(values: readonly Omit<CellView, "text">[]): readonly AddressSpan[] {
   const size = values.find(({ name }) => name === "size_bytes" || name === "length_bytes")?.value;
   const length = typeof size === "number" && size > 0 ? size : 1;
   return values.flatMap(({ kind, value }) => {
@@ -72,7 +60,6 @@ export class SelectionMap {
   readonly #of = new WeakMap<Element, Selection>();
   #marked: Selection | null = null;
 
-  /** Notes what an element stands for. */
   set(element: Element, selection: Selection): void {
     this.#of.set(element, selection);
     element.setAttribute("data-thing", "");

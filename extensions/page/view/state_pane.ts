@@ -9,9 +9,9 @@ import {
   type TableView,
 } from "@dmalab/recording/views";
 import { formatCount } from "@dmalab/lang/text";
-import { el, keepChildren } from "./dom.ts";
+import { button, el, keepChildren } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
-import { tableHead, tableRow } from "./table_row.ts";
+import { rowTable, tableRow } from "./table_row.ts";
 
 /** Rows of a table that are shown at first, and that each further wish adds. */
 const DISPLAYED_ROWS = 60;
@@ -79,23 +79,22 @@ export class StatePane implements Pane {
   #newTable({ redraw }: PageModel, { columns, doc, name }: TableView): DrawnTable {
     const about = el("span", { class: "dim" });
     const body = el("tbody");
-    const more = el("button");
+    const more = button({}, () => {
+      this.#shown.set(name, (this.#shown.get(name) ?? DISPLAYED_ROWS) + 10 * DISPLAYED_ROWS);
+      redraw();
+    });
     const details = el(
       "details",
       {},
       el("summary", {}, el("b", {}, name), about),
       el("p", { class: "dim" }, doc),
-      el("div", { class: "wide" }, el("table", {}, tableHead(columns), body)),
+      el("div", { class: "wide" }, rowTable(columns, body)),
       more,
     );
     details.open = !this.#closed.has(name);
     details.addEventListener("toggle", () => {
       if (details.open) this.#closed.delete(name);
       else this.#closed.add(name);
-    });
-    more.addEventListener("click", () => {
-      this.#shown.set(name, (this.#shown.get(name) ?? DISPLAYED_ROWS) + 10 * DISPLAYED_ROWS);
-      redraw();
     });
     const drawn = { details, about, body, more, rows: new Map() };
     this.#drawn.set(name, drawn);

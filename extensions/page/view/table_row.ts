@@ -2,17 +2,16 @@
 /** A row of a table, with what it is beside another moment: in the tables of a moment, and among differences. */
 import type { RecordedRun } from "@dmalab/recording";
 import type { RowDiff, RowView } from "@dmalab/recording/views";
-import { el } from "./dom.ts";
+import { button, el, table } from "./dom.ts";
 import type { PageModel } from "./page_model.ts";
 import { spansOf } from "./selection.ts";
 
 /** What a row is beside another moment. */
 const CHANGE_WORDS = { "+": "new", "-": "gone", "~": "changed" } as const;
 
-/** The heads of a table whose rows `tableRow()` draws. */
-export function tableHead(columns: readonly string[]): HTMLElement {
-  const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
-  return el("thead", {}, el("tr", {}, ...heads));
+/** A table whose rows `tableRow()` draws. */
+export function rowTable(columns: readonly string[], body: HTMLElement): HTMLElement {
+  return table(["", "since", ...columns], body);
 }
 
 /**
@@ -30,9 +29,8 @@ export function tableRow(
     readonly title?: string;
   },
 ): HTMLElement {
-  const since = el("button", { class: "item", "data-item": item }, `#${createdSeq}`);
-  if (title !== undefined) since.title = title;
-  since.addEventListener("click", () => goTo(seq, of));
+  const attributes = { class: "item", "data-item": item, title: title ?? null };
+  const since = button(attributes, () => goTo(seq, of), `#${createdSeq}`);
   const texts = cells.map(({ kind, text }, index) => {
     const before = change?.was?.[index]?.text;
     const cell = el("td", { class: kind }, text);

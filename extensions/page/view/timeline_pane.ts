@@ -17,11 +17,9 @@ import {
   timelineView,
 } from "@dmalab/recording/views";
 import { rowsAt } from "@dmalab/recording";
-import { byId } from "../page/dom.ts";
-import { drawn, el, saveDrawing } from "./dom.ts";
+import { byId, drawn, el, saveDrawing } from "./dom.ts";
 import type { PageModel } from "./page_model.ts";
 
-/** Events that are in sight at least. */
 const MIN_EVENTS = 12;
 const ZOOM = 1.6;
 const WHOLE: TimelineSight = { from: 0, to: 1 };

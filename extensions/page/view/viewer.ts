@@ -30,12 +30,11 @@ import {
   verdictTitle,
 } from "@dmalab/recording/views";
 import type { SaidVerdict } from "../engine/bench_verdict.ts";
-import { byId } from "../page/dom.ts";
 import { BytesPane } from "./bytes_pane.ts";
 import { DiffPane } from "./diff_pane.ts";
-import { drawn, el } from "./dom.ts";
+import { button, byId, drawn, el } from "./dom.ts";
 import { EventsPane } from "./events_pane.ts";
-import type { FileRuns, PageModel, Pane } from "./page_model.ts";
+import type { FileRuns, PageAction, PageModel, Pane } from "./page_model.ts";
 import { PicturePane } from "./picture_pane.ts";
 import { StatePane } from "./state_pane.ts";
 import { nextStop, openingOf, stopsOf } from "./breakpoints.ts";
@@ -50,7 +49,6 @@ export interface LineNote {
   readonly text: string;
 }
 
-/** The source beside the panes. */
 export interface SourceView {
   /** Marks lines by their places, `file:line`; the first current one is brought into sight. */
   mark(
@@ -73,7 +71,16 @@ const STEPS: readonly (readonly [
   ["next-statement", "ArrowDown", "into", "forward"],
   ["back-stop", "C", "stop", "back"],
   ["next-stop", "c", "stop", "forward"],
+  ["foot-back", "", "event", "back"],
+  ["foot-next", "", "event", "forward"],
 ];
+/** Buttons that lead to the first moment, or to the last. */
+const ENDS = {
+  first: "back",
+  last: "forward",
+  "foot-first": "back",
+  "foot-last": "forward",
+} as const;
 
 /** A view in the middle; the last ones only where there is no room beside. */
 interface Tab {
@@ -115,7 +122,7 @@ export class Viewer {
   /** Where Enter led away from: `u` comes back. */
   readonly #left: RunPosition[] = [];
   #tab: Tab = this.#tabs[0]!;
-  readonly #toOutput: VerdictStep = {
+  readonly #toOutput: PageAction = {
     title: "Output",
     act: () => void (this.view = "output"),
   };
@@ -216,7 +223,7 @@ export class Viewer {
   }
 
   /** Says something else than what came of the run, such as that the text has an error. */
-  printVerdict(verdict: SaidVerdict, steps: readonly VerdictStep[]): void {
+  printVerdict(verdict: SaidVerdict, steps: readonly PageAction[]): void {
     drawVerdict(verdict, steps);
     document.title = verdictTitle({ ...verdict, cause: null, leaked: [] }, this.#title);
   }
@@ -257,7 +264,7 @@ export class Viewer {
   #printOwnVerdict(): void {
     const verdict = this.#verdict!;
     const { cause, state } = verdict;
-    const steps: VerdictStep[] = [];
+    const steps: PageAction[] = [];
     if (cause !== null) {
       steps.push({ title: `Go to event ${cause}`, act: () => this.#jumpToCause(cause) });
     } else if (this.#opened!.log.count > 0) {
@@ -325,14 +332,14 @@ export class Viewer {
     const root = byId("tabs");
     for (const tab of this.#tabs) {
       const { id, title, width } = tab;
-      const button = el("button", {
+      const attributes = {
         role: "tab",
         id: `tab-${id}`,
         class: width === "all" ? null : `of-${width}`,
         "aria-controls": this.#elementOf(id),
-      }, title);
-      button.addEventListener("click", () => void (this.view = id));
-      button.addEventListener("keydown", (event) => {
+      };
+      const own = button(attributes, () => void (this.view = id), title);
+      own.addEventListener("keydown", (event) => {
         const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
         if (step === undefined) return;
         event.stopPropagation();
@@ -341,10 +348,10 @@ export class Viewer {
         this.view = other.id;
         byId(`tab-${other.id}`).focus();
       });
-      root.append(button);
-      const own = document.getElementById(this.#elementOf(id));
-      if (own !== null) {
-        this.#panels.set(id, own);
+      root.append(own);
+      const there = document.getElementById(this.#elementOf(id));
+      if (there !== null) {
+        this.#panels.set(id, there);
         continue;
       }
       const panel = el("div", {
@@ -393,12 +400,10 @@ export class Viewer {
     for (const [id, , unit, way] of STEPS) {
       byId(id).addEventListener("click", () => this.#step(unit, way));
     }
-    const ends = { first: false, last: true, "foot-first": false, "foot-last": true };
-    for (const [id, isLast] of Object.entries(ends)) {
-      byId(id).addEventListener("click", () => this.#go(isLast ? this.#run?.last ?? START : START));
+    for (const [id, way] of Object.entries(ENDS)) {
+      const end = () => way === "back" ? START : this.#run?.last ?? START;
+      byId(id).addEventListener("click", () => this.#go(end()));
     }
-    byId("foot-back").addEventListener("click", () => this.#step("event", "back"));
-    byId("foot-next").addEventListener("click", () => this.#step("event", "forward"));
     byId("help").addEventListener("click", showKeys);
     const at = byId<HTMLInputElement>("at");
     at.addEventListener("change", () => {
@@ -554,15 +559,9 @@ export class Viewer {
     byId("foot-position").textContent = `${seq}/${events}`;
     const isFirst = comparePositions(this.#at, START) === 0;
     const isLast = comparePositions(this.#at, run.last) === 0;
-    for (
-      const id of ["first", "back-stop", "back-statement", "back-event", "foot-first", "foot-back"]
-    ) {
-      byId<HTMLButtonElement>(id).disabled = isFirst;
-    }
-    for (
-      const id of ["last", "next-stop", "next-statement", "next-event", "foot-last", "foot-next"]
-    ) {
-      byId<HTMLButtonElement>(id).disabled = isLast;
+    const ways = [...STEPS.map(([id, , , way]) => [id, way] as const), ...Object.entries(ENDS)];
+    for (const [id, way] of ways) {
+      byId<HTMLButtonElement>(id).disabled = way === "back" ? isFirst : isLast;
     }
     this.#markSource();
   }
@@ -686,15 +685,13 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
 
 function showKeys(): void {
   const dialog = byId<HTMLDialogElement>("keys");
-  const close = el("button", {}, "Close");
-  close.addEventListener("click", () => dialog.close());
   const rows = KEYS.map(([keys, what]) =>
     el("tr", {}, el("th", { scope: "row" }, keys), el("td", {}, what))
   );
   dialog.replaceChildren(
     el("h2", {}, "Keys (outside the editor)"),
     el("table", {}, el("tbody", {}, ...rows)),
-    close,
+    button({}, () => dialog.close(), "Close"),
   );
   dialog.showModal();
 }
@@ -713,20 +710,19 @@ function drawRuns({ runs, show, shown }: FileRuns, root: HTMLElement): void {
       "ol",
       {},
       ...runs.map(({ events, outcome, state, title }, index) => {
-        const button = el(
-          "button",
+        const own = button(
           {
             title: `${title}: ${outcome}${
               events === null ? "" : `, ${formatCount(events, "event")}`
             }`,
             "aria-current": index === shown ? "true" : null,
           },
+          () => show(index),
           el("span", { class: state, role: "img", "aria-label": outcome }, VERDICT_SIGNS[state]),
           el("span", { class: "cut" }, title),
           el("span", { class: "count" }, events === null ? "" : groupThousands(events)),
         );
-        button.addEventListener("click", () => show(index));
-        return el("li", {}, button);
+        return el("li", {}, own);
       }),
     ),
   );
@@ -773,16 +769,10 @@ function startSplitters(onMove: () => void): void {
   connect("split-right", "event", -1);
 }
 
-/** Something that a reader can do about a verdict. */
-interface VerdictStep {
-  readonly title: string;
-  readonly act: () => void;
-}
-
 /** Draws it. @param steps What can be done, the most likely first. */
 function drawVerdict(
   { place, state, what, why, word }: SaidVerdict,
-  steps: readonly VerdictStep[],
+  steps: readonly PageAction[],
 ): void {
   const root = byId("verdict");
   root.className = state;
@@ -799,11 +789,9 @@ function drawVerdict(
     el(
       "div",
       { class: "next" },
-      ...steps.map(({ act, title }, index) => {
-        const button = el("button", { class: index === 0 ? "boxed first" : "boxed more" }, title);
-        button.addEventListener("click", act);
-        return button;
-      }),
+      ...steps.map(({ act, title }, index) =>
+        button({ class: index === 0 ? "boxed first" : "boxed more" }, act, title)
+      ),
     ),
   );
 }
