@@ -8,11 +8,9 @@
  * Order matters: the first pattern that matches wins. A keyword gives way to a longer identifier;
  * operators stand longest first; what no other token takes ends in a catch-all, so that lexing
  * itself never fails.
- *
- * Chevrotain's lexer works out tables for any lexer at every start, which takes longer than all that a
- * short file's tokens need: here only what a text's own characters ask for is worked out.
  */
 import type { IToken, TokenType } from "chevrotain";
+import { LEFT_OUT, PatternLexer } from "./lexer.ts";
 import {
   HARD_WORDS,
   type HardWord,
@@ -93,9 +91,6 @@ export const OutcomeVerb = category("OutcomeVerb", "`fails`", Name);
 export const OutcomeNoun = category("OutcomeNoun", "`error`, `fault` or `warning`", Name);
 /** A word that begins a line and can begin no statement. */
 export const UnknownWord = category("UnknownWord", "a name", Name);
-
-/** The group of types that are left out. */
-const LEFT_OUT = "left out";
 
 /** @param starts The characters that a pattern can begin with, as far as they are of Latin-1. */
 function token(
@@ -284,14 +279,7 @@ export const LEXED: TokenType[] = [
   ...VOCABULARY.filter(({ LONGER_ALT, PATTERN }) => PATTERN !== undefined && !LONGER_ALT),
 ];
 
-/** Characters that have lists of their own. */
-const DISPLAYED_CODES = 256;
-/** What may begin with a character, by its code, as far as it was asked for. */
-const beginning: (readonly TokenType[] | undefined)[] = [];
-/** What may begin with any other character. */
-const beyond = LEXED.filter(({ PATTERN: pattern }) => typeof pattern !== "string");
-/** Where the token ends that was matched last. */
-let matchedEnd = 0;
+const lexer = new PatternLexer(LEXED);
 
 /**
  * The tokens of a text, newlines included, blanks and comments left out. Never fails.
@@ -299,53 +287,7 @@ let matchedEnd = 0;
  * @param offset Where the text begins in its file.
  */
 export function tokenize(text: string, offset = 0): IToken[] {
-  const tokens: IToken[] = [];
-  for (let at = 0; at < text.length; at = matchedEnd) {
-    const type = match(text, at);
-    if (type.GROUP === LEFT_OUT) continue;
-    tokens.push({
-      // A text that is there already is not made again.
-      image: typeof type.PATTERN === "string" ? type.PATTERN : text.slice(at, matchedEnd),
-      startOffset: at + offset,
-      endOffset: matchedEnd - 1 + offset,
-      tokenType: type,
-      tokenTypeIdx: 0,
-      payload: 0,
-    });
-  }
-  return tokens;
-}
-
-/** The first type that matches, unless the longer one that it gives way to matches more. */
-function match(text: string, at: number): TokenType {
-  for (const type of candidates(text.charCodeAt(at))) {
-    const end = endOf(type, text, at);
-    if (end <= at) continue;
-    const longer = type.LONGER_ALT as TokenType | undefined;
-    const longerEnd = longer === undefined ? -1 : endOf(longer, text, at);
-    matchedEnd = Math.max(end, longerEnd);
-    return longerEnd > end ? longer! : type;
-  }
-  throw new Error(`Nothing matches character ${text.charCodeAt(at)}`);
-}
-
-function candidates(code: number): readonly TokenType[] {
-  if (code >= DISPLAYED_CODES) return beyond;
-  return beginning[code] ??= LEXED.filter(({ PATTERN: pattern, START_CHARS_HINT: starts }) => {
-    const character = String.fromCharCode(code);
-    return typeof pattern === "string"
-      ? pattern.startsWith(character)
-      : starts?.includes(character) === true;
-  });
-}
-
-/** Where a type's pattern ends that begins here; -1 where it does not match. */
-function endOf({ PATTERN: pattern }: TokenType, text: string, at: number): number {
-  if (typeof pattern === "string") return text.startsWith(pattern, at) ? at + pattern.length : -1;
-  // The patterns are sticky.
-  const sticky = pattern as RegExp;
-  sticky.lastIndex = at;
-  return sticky.test(text) ? sticky.lastIndex : -1;
+  return lexer.tokenize(text, offset);
 }
 
 export function retype(token: IToken, type: TokenType): void {
