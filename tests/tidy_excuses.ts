@@ -33,7 +33,6 @@ export const LONG_FUNCTIONS: Excuses = {
   "devices/nvme/nvme_device.ts create": "a device is put together in one order, step by step",
   "lang/check/types/statement_check.ts StatementChecker.#statement": CASES,
   "lang/check/types/type_inference.ts TypeInference.#infer": CASES,
-  "lang/check/names/resolve.ts Resolver.#expression": CASES,
   "lang/check/names/resolve.ts Resolver.#statement": CASES,
   "lang/compile/asserted_parts.ts parts": CASES,
   "lang/compile/function_compiler.ts FunctionCompiler.#value": CASES,

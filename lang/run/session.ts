@@ -425,5 +425,6 @@ function reportBranchPoints(
   onRest: SessionParts["onBranchPoint"],
   move: () => number,
 ): void {
-  state.onBranchPoint = (part, isStatement) => onRest?.(move(), part, isStatement);
+  const note = (part: number, isStatement: boolean) => onRest?.(move(), part, isStatement);
+  state.onBranchPoint = note;
 }

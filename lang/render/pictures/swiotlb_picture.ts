@@ -1,17 +1,19 @@
 /** The bounce-buffer pool as a drawing: areas as bars, sets as maps of slots, buffers as a list. */
-import {
-  type BouncedBuffer,
-  SET_SLOTS,
-  SLOT_BYTES,
-  type SwiotlbPool,
-} from "@dmalab/runtime/memory";
+import type { BouncedBuffer, SwiotlbPool } from "@dmalab/runtime/memory";
 import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import { usedBar } from "./strip.ts";
 
+/** How a pool is parted. */
+export interface SlotSizes {
+  readonly slotBytes: number;
+  readonly setSlots: number;
+}
+
 /** A pool with its buffers: of all pools, the lowest first. */
 interface PoolOfBuffers {
   readonly pool: SwiotlbPool;
+  readonly setSlots: number;
   readonly buffers: readonly BouncedBuffer[];
 }
 
@@ -30,10 +32,10 @@ const NEXT = "▾";
 const DATA = ["█", "▓"] as const;
 
 /** The drawing, in at most 80 columns. */
-export function swiotlbPicture(pool: SwiotlbPool): string[] {
+export function swiotlbPicture(pool: SwiotlbPool, { setSlots, slotBytes }: SlotSizes): string[] {
   const buffers: BouncedBuffer[] = [];
   pool.forEachBuffer((buffer) => buffers.push(buffer));
-  const whole = { pool, buffers };
+  const whole = { pool, setSlots, buffers };
   return [
     spread(
       `swiotlb ${formatSize(pool.sizeBytes)} at ${formatAddress(pool.basePhys)}`,
@@ -47,7 +49,7 @@ export function swiotlbPicture(pool: SwiotlbPool): string[] {
     ...addedLines(pool),
     ...bufferLines(buffers),
     `  largest free block: ${formatCount(pool.largestFreeSlots, "slot")}, ${
-      formatSize(pool.largestFreeSlots * SLOT_BYTES)
+      formatSize(pool.largestFreeSlots * slotBytes)
     }`,
   ];
 }
@@ -87,8 +89,8 @@ function areaBar(
 
 /** Maps of the sets that have something in them, a character for each slot. */
 function setLines(whole: PoolOfBuffers): string[] {
-  const { buffers, pool } = whole;
-  const setOf = (slot: number) => Math.floor(slot / SET_SLOTS);
+  const { buffers, pool, setSlots } = whole;
+  const setOf = (slot: number) => Math.floor(slot / setSlots);
   const own = buffers.filter(({ slot }) => slot < pool.slots);
   const sets = [...new Set(own.map(({ slot }) => setOf(slot)))];
   if (sets.length === 0) return [];
@@ -121,9 +123,9 @@ function addedLines({ pools: [, ...added] }: SwiotlbPool): string[] {
   return rest > 0 ? [...lines, `  … ${formatCount(rest, "more added pool")}`] : lines;
 }
 
-function setMap({ buffers, pool }: PoolOfBuffers, set: number): string[] {
-  const first = set * SET_SLOTS;
-  const count = Math.min(SET_SLOTS, pool.slots - first);
+function setMap({ buffers, pool, setSlots }: PoolOfBuffers, set: number): string[] {
+  const first = set * setSlots;
+  const count = Math.min(setSlots, pool.slots - first);
   const cells = new Array<string>(count).fill(FREE);
   const areaSlots = pool.slots / pool.areas;
   for (let area = 0; area < pool.areas; area++) {

@@ -170,6 +170,9 @@ export const SWIOTLB: HandleType<SwiotlbPool> = {
     pool.active
       ? `swiotlb ${pool.usedSlots} of ${formatCount(pool.totalSlots, "slot")} in use`
       : "swiotlb: no pool",
-  show: (pool) => pool.active ? swiotlbPicture(pool) : ["swiotlb: the machine has no pool"],
+  show: (pool) =>
+    pool.active
+      ? swiotlbPicture(pool, { slotBytes: SLOT_BYTES, setSlots: SET_SLOTS })
+      : ["swiotlb: the machine has no pool"],
   explain: explainPool,
 };
