@@ -38,10 +38,14 @@ export interface DmaDefaults {
  * What `deviceSettings` gives.
  * @internal
  */
-export type DeviceSettings = ReturnType<typeof deviceSettings>;
+export type DeviceSettings = ReturnType<typeof rowsFor>;
 
 /** Keys of every device: where it is, its access control, and its limits for the DMA layer. */
-export function deviceSettings(defaults: DmaDefaults) {
+export function deviceSettings(defaults: DmaDefaults): DeviceSettings {
+  return rowsFor(defaults);
+}
+
+function rowsFor(defaults: DmaDefaults) {
   return {
     ...FUNCTION_SETTINGS,
     dmaMaskBits: setting("dma_mask_bits", int(1, 64), 64, {

@@ -18,16 +18,19 @@ export interface TraceWriter {
   run(file: string, run: RunStart, places: SitePlaces): void;
   /** Something has happened on the machine that began last. */
   event(event: MachineEvent): void;
+  /** A test is over. */
   outcome(outcome: TracedRunOutcome): void;
   /** Nothing comes any more. */
   end(): void;
 }
 
+/** What a run has come to. */
 export type TracedRunOutcome = Pick<TestOutcome, keyof RunNames | "failure" | "outcome">;
 
 /** `file:line:column` of a statement's number; null for an unknown number. */
 export type SitePlaces = (site: number) => string | null;
 
+/** Takes text as it comes. */
 export type WriteText = (text: string) => void;
 
 /** Lines of a `.dmatrace.jsonl` file. @see docs/trace-files.md */
