@@ -464,9 +464,9 @@ function writes(repl: CommandContext, argument: string): void {
 }
 
 /** @param most How many are shown, the first ones. */
-function hexOf(bytes: Iterable<number>, most = Infinity): string {
-  const all = [...bytes].map((byte) => byte.toString(16).padStart(2, "0"));
-  return [...all.slice(0, most), ...all.length > most ? ["…"] : []].join(" ");
+function hexOf(bytes: Uint8Array, most = Infinity): string {
+  const shown = [...bytes.subarray(0, most)].map((byte) => byte.toString(16).padStart(2, "0"));
+  return [...shown, ...bytes.length > most ? ["…"] : []].join(" ");
 }
 
 function trace(repl: CommandContext, argument: string): void {

@@ -380,8 +380,8 @@ export class Races implements Preemption {
       const key = findingKey(finding);
       if (keys.has(key)) continue;
       keys.add(key);
-      const first = { finding, context: child, order, orders: 0, runs: 0 };
-      remembered(incidents, key, () => first).orders++;
+      const begin = (): RaceIncident => ({ finding, context: child, order, orders: 0, runs: 0 });
+      remembered(incidents, key, begin).orders++;
     }
   }
 

@@ -623,7 +623,7 @@ export class DmaMapping {
       dev.maskBits = bits;
       dev.skipSync = dev.syncsNothing;
     } else if (supported) dev.coherentMaskBits = bits;
-    const error = supported ? 0 : injected !== 0 ? injected : -ERRNO.EIO;
+    const error = supported ? 0 : injected || -ERRNO.EIO;
     const why = supported ? null : { rule: call.rule, inputs: { bits, injected: injected !== 0 } };
     this.#calls.leaveWithErrno(call, error, outer, why);
     return error;
