@@ -80,6 +80,13 @@ Deno.test("a lab starts with devices up, and counters, events and time at 0 (lan
   assertEquals(lab.device("ssd", "nvme").disk.queueCount, 1);
 });
 
+Deno.test("a device has the translation that its block asks for (dma.md 9.2)", () => {
+  for (const wantedMode of ["strict", "passthrough"] as const) {
+    const lab = buildLab(config("lazy", withDisk({ wantedMode })));
+    assertEquals(lab.machine.iommu.modeOf(device(lab, "ssd").dma), wantedMode);
+  }
+});
+
 Deno.test("BARs lie in windows that RAM leaves free", () => {
   const lab = buildLab(config("off", [
     block("root_port", "rp0", {}, [block("nvme", "ssd", { p2pmemBytes: 3 * MIB })]),
@@ -268,6 +275,7 @@ Deno.test("an endpoint's interrupt is an event of it, on the CPU that runs", () 
   lab.machine.cpu = 1;
   lab.device("dev", "endpoint").raise(2);
   assertEquals(seen, [["dev", { vector: 2, cpu: 1 }]]);
+  assertEquals(lab.machine.events.context.device, null);
 });
 
 Deno.test("a table that the IOMMU's model has not is the configuration's fault", () => {

@@ -26,7 +26,9 @@ Deno.test("warnRatelimited() speaks ten times in five seconds", () => {
   const warnings = new KernelWarnings(new EventStream(clock), clock);
   for (let index = 0; index < 20; index++) warnings.warnRatelimited("full", "text");
   assertEquals(warnings.total, 10);
-  clock.advance(5_000_000_001);
-  warnings.warnRatelimited("full", "text");
-  assertEquals(warnings.total, 11);
+  for (const [passesNs, total] of [[5_000_000_000, 10], [1, 11]] as const) {
+    clock.advance(passesNs);
+    warnings.warnRatelimited("full", "text");
+    assertEquals(warnings.total, total);
+  }
 });

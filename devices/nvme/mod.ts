@@ -15,7 +15,7 @@ export type { ControllerRings } from "./controller/queues.ts";
 export { NvmeCommandView, type SglDescriptor } from "./driver/request.ts";
 export { Iod } from "./driver/request.ts";
 export { NvmeRequest } from "./driver/request.ts";
-export { blockStatusOf, doNotRetry } from "./driver/request.ts";
+export { blockStatusOf } from "./driver/request.ts";
 export { NvmeDriver } from "./driver/nvme_driver.ts";
 export { SGL_TYPE } from "./driver/protocol.ts";
 export { type HostRings, QueuePair } from "./driver/queues.ts";

@@ -182,6 +182,13 @@ Deno.test("all who share a request learn that it failed", () => {
   assertEquals(ios.map(({ done, status }) => [done, status]), [[true, "IOERR"], [true, "IOERR"]]);
 });
 
+Deno.test("an io has the device status of its first piece that failed", () => {
+  const rig = new DriverRig({ mdtsExponent: 1 });
+  const segments = [vec(0x900_0000, 8192), vec(2 ** 40, 4096)];
+  const { deviceStatus, requests } = rig.finish(rig.disk.submit("read", { buffer: { segments } }));
+  assertEquals([requests[0]!.nvmeStatus, deviceStatus], [0, requests[1]!.nvmeStatus]);
+});
+
 Deno.test("the front of a cut is not joined in a plug, its end is (block.md 1.3, 1.5)", () => {
   const rig = new DriverRig({ mdtsExponent: 3 });
   const plug = new Plug<NvmeRequest>();

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { BlockSettings, PciNodeConfig } from "../lab_config.ts";
 import { acsPresent } from "./peers/access_control.ts";
 import { HostBridge } from "./host_bridge.ts";
-import { iommuGroups, ISOLATION } from "./iommu_groups.ts";
+import { iommuGroups, ISOLATION, requesterOf } from "./iommu_groups.ts";
 import { PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
 import { buildPciTree } from "./pci_tree.ts";
@@ -73,6 +73,14 @@ Deno.test("functions of a device are together where neither has the four service
   assertEquals(card(ISOLATION, ISOLATION), ["rp", "f0", "f1"]);
   assertEquals(card(["request_redirect", "completion_redirect"], ISOLATION), ["rp", "f0", "f1"]);
   assertEquals(card(null, ISOLATION, ["request_redirect"]), ["rp", "f0 f2", "f1"]);
+});
+
+Deno.test("behind a bridge to conventional PCI a device is function 00.0 of its bus (dma.md 9.1)", () => {
+  const port = block("root_port", "rp", [block("bridge", "br", [block("nvme", "z"), y])]);
+  const tree = buildPciTree([block("host_bridge", "h", [port], { domain: 3 })]);
+  const y1 = tree.functions.find(({ name }) => name === "y")!;
+  const { bus, domain } = y1.address;
+  assertEquals([domain, requesterOf(y1)], [3, new PciAddress(bus, 0, 0, domain)]);
 });
 
 Deno.test("devices on a root bus, and ports of different devices, are apart", () => {

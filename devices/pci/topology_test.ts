@@ -250,6 +250,7 @@ Deno.test("only the part of a BAR that is peer memory is such; the whole BAR ans
   assertEquals(bench.topology.resolveBusAddress(dev, end), end as PhysAddr);
   assertEquals(bench.topology.resolveBusAddress(dev, BAR + 2 * MEMORY_BYTES), -1);
   assertEquals(bench.topology.resolveBusAddress(dev, 0x1000), -1);
+  assertEquals([0x1000, BAR].map((dma) => bench.topology.unmappedEnd(dev, dma)), [-1, -1]);
 });
 
 Deno.test("a client that is no PCI function cannot have peer memory (p2p.md 9.5)", () => {

@@ -96,15 +96,6 @@ export class FaultLogReader {
   }
 }
 
-/** The faults of a log, in its order; those that cannot be read are among them. */
-export function findFaultLogs(log: string): FoundFaultLog[] {
-  const found: FoundFaultLog[] = [];
-  const reader = new FaultLogReader((fault) => found.push(fault));
-  log.split("\n").forEach((text, index) => reader.push(text, index + 1));
-  reader.end();
-  return found.sort((a, b) => a.line - b.line);
-}
-
 /** Whether decoded lines are of the record above them: one event of one stream and address. */
 function isSame(record: readonly string[], decodedText: string): boolean {
   const [a, b] = [decodeFaultLog(record.join("\n")), decodeFaultLog(decodedText)];

@@ -1,7 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeFaultLog } from "./decode_fault_log.ts";
-import { FaultLogReader, findFaultLogs } from "./find_fault_logs.ts";
+import { FaultLogReader, type FoundFaultLog } from "./find_fault_logs.ts";
 import { formatSource } from "./pci_source.ts";
+
+/** The faults of a log, in its order; those that cannot be read are among them. */
+function findFaultLogs(log: string): FoundFaultLog[] {
+  const found: FoundFaultLog[] = [];
+  const reader = new FaultLogReader((fault) => found.push(fault));
+  log.split("\n").forEach((text, index) => reader.push(text, index + 1));
+  reader.end();
+  return found.sort((a, b) => a.line - b.line);
+}
 
 const LOG = `[    0.000000] Linux version 7.2
 [    1.110000] DMAR: DRHD: handling fault status reg 3
@@ -20,7 +29,7 @@ const LOG = `[    0.000000] Linux version 7.2
 [   15.000000] arm-smmu-v3 fc900000.iommu: event: C_BAD_STREAMID client: (unassigned sid) sid: 0x900 ssid: 0x0
 `;
 
-Deno.test("findFaultLogs() finds each fault of a log with its line, and the damaged one among them", () => {
+Deno.test("a reader finds each fault of a log with its line, and the damaged one among them", () => {
   const found = findFaultLogs(LOG).map(({ line, read }) =>
     read.ok
       ? `${line} ${read.fault.event} ${
@@ -37,7 +46,7 @@ Deno.test("findFaultLogs() finds each fault of a log with its line, and the dama
   ]);
 });
 
-Deno.test("findFaultLogs() keeps what an SMMU says of another event apart from the record before it", () => {
+Deno.test("a reader keeps what an SMMU says of another event apart from the record before it", () => {
   const other = LOG.replace("sid: 0x2100", "sid: 0x2200");
   assertEquals(findFaultLogs(other).map(({ line }) => line), [3, 4, 6, 8, 13, 15]);
   assert(findFaultLogs("").length === 0 && findFaultLogs("DMAR: IOMMU enabled").length === 0);

@@ -273,6 +273,12 @@ Deno.test("addresses beyond the table's width and in the interrupt window fault 
   assertEquals(inside.map(reason), Array(4).fill("not_present"));
   const direct = testBench({ iommu: { mode: "off" } });
   assertEquals(direct.machine.iommu.translate(direct.dev, 0, "read"), 0);
+  // Tables that extend the top bit end at both ends of 64 bits.
+  for (const [addressBits, lowest] of [[48, 0xffff_8000], [57, 0xff00_0000]] as const) {
+    const { dev, machine } = testBench({ iommu: { model: "vtd_first_stage", addressBits } });
+    const reasons = [lowest - 1, lowest].map((high) => machine.iommu.tooWide(dev, high));
+    assertEquals(reasons, ["address_width", "not_present"], `${addressBits} bits`);
+  }
 });
 
 Deno.test("in caching mode the IOTLB caches a not-present entry until it is invalidated", () => {
@@ -330,6 +336,11 @@ Deno.test("the gap before an inbound window takes the window's first page, behin
     ...[0x10_2000, 0x10_1000],
   ]);
   assertEquals(map(bench), DMA_MAPPING_ERROR);
+});
+
+Deno.test("a device below no host bridge is allocated no address of any bridge's window (dma.md 4.6)", () => {
+  const window = { name: "w", basePhys: at(0xffff_0000), sizeBytes: 0x1_0000, hostBridge: "h" };
+  assertEquals(map(testBench({ machine: { windows: [window] } })), 0xfffe_f000);
 });
 
 Deno.test("a machine that comes up owes no flush and has no timer", () => {

@@ -39,6 +39,7 @@ Deno.test("a run that is long enough and begins at the wrong frame: alignment (d
 Deno.test("more than the limit leaves: beyond_limit, and what lies above does not count (dma.md 4.2)", () => {
   const ranges = new IovaRanges(1, 2 ** 20);
   assertEquals(shortage(ranges, 16, 15), { cause: "beyond_limit", freePfns: 15, longestPfns: 15 });
+  assertEquals(shortage(used(15), 15, 15), { cause: "full", freePfns: 0, longestPfns: 0 });
 });
 
 Deno.test("a size that failed before is refused without a search (dma.md 4.4 step 1)", () => {

@@ -359,6 +359,8 @@ Deno.test("a fork tells that pages are shared: read-only until written, in place
   fault(0);
   assertEquals([flags(1), flags(2), map.pfns.pfn(1)], ["valid,write", "valid", frame]);
   assertEquals(callbacks(), []);
+  for (const rights of ["read", "write"] as const) mm.protect(page(0), page(4), rights);
+  assertEquals([0, 1].map((index) => mm.pageAt(page(index))!.writable), [false, true]);
 });
 
 Deno.test("paging out tells page by page; what comes back has another frame and the same bytes (hmm-rdma-vfio.md 5.9)", () => {

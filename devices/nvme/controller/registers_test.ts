@@ -87,6 +87,8 @@ Deno.test("each register that a host writes keeps all 32 bits, and the others no
       ? [`memory 0 ${0xffff_ffff}`, `memory 0 ${0xfedc_ba98}`]
       : [];
     assertEquals(calls(), control);
+    registers.reset();
+    assertEquals([readAll(registers), calls().at(-1)], [before, "memory 0 0"]);
   }
   const without = bench({ withMemory: false });
   without.registers.write32(0x50, 3);

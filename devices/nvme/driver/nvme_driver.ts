@@ -24,6 +24,7 @@ import {
 import type { QueueLimits } from "@dmalab/runtime/block";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
+import { readStatus } from "../status_codes.ts";
 import { ADMIN_TIMEOUT_NS, CommandTimeouts, ControllerLife } from "./controller_life.ts";
 import type { ControllerMemoryBar } from "./controller_memory.ts";
 import { type DataMapper, type FormatSettings, NodePools, TwoStepMapper } from "./map_data.ts";
@@ -34,7 +35,6 @@ import {
   blockStatusOf,
   CommandArchive,
   type DescriptorPools,
-  doNotRetry,
   type Iod,
   type NvmeCommandView,
   type NvmeRequest,
@@ -458,8 +458,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, Completio
   }
 
   #shouldRetry(request: NvmeRequest): boolean {
-    return request.nvmeStatus !== 0 && request.mayRetry && !doNotRetry(request.nvmeStatus) &&
-      request.retries < MAX_RETRIES;
+    return request.nvmeStatus !== 0 && request.mayRetry &&
+      !readStatus(request.nvmeStatus).doNotRetry && request.retries < MAX_RETRIES;
   }
 
   end(request: NvmeRequest, status: BlkStatus): void {

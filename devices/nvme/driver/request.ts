@@ -572,8 +572,6 @@ export function readListedAddress(memory: PhysicalMemory, phys: PhysAddr): DmaAd
   return (high * 2 ** 32 + memory.readU32(phys)) as DmaAddr;
 }
 
-/** Do not retry. */
-const DNR = 0x4000;
 /** Status code type and status code. */
 const CODE_MASK = 0x7ff;
 
@@ -610,9 +608,4 @@ const STATUSES = new Map<number, BlkStatus>([
 export function blockStatusOf(status: number): BlkStatus {
   if (status === 0) return BLK_STS.OK;
   return STATUSES.get(status & CODE_MASK) ?? BLK_STS.IOERR;
-}
-
-/** The controller says that trying again is useless. */
-export function doNotRetry(status: number): boolean {
-  return (status & DNR) !== 0;
 }

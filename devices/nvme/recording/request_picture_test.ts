@@ -79,6 +79,13 @@ Deno.test("a try begins behind the unmap before it, and ends with its own", () =
   }
 });
 
+Deno.test("a request is of the device that its first event with one names", () => {
+  const [event] = events([prp(-1, 0x9200)]);
+  const of = (...devices: (string | null)[]) =>
+    readRequest(1, devices.map((device) => ({ ...event!, device }))).device;
+  assertEquals([of(null), of(null, "ssd")], [null, "ssd"]);
+});
+
 Deno.test("MPTR leads to the first descriptor of the metadata, and that one to the others", () => {
   const segment = (phys: number) =>
     ["block.segment", { phys, size_bytes: 64, dma: phys, path: "direct" }] as const;

@@ -1,5 +1,5 @@
 /** Decisions of the NVMe driver, in words. */
-import { blockStatusOf, doNotRetry, readStatus, STATUS_CODES } from "@dmalab/devices/nvme";
+import { blockStatusOf, readStatus, STATUS_CODES } from "@dmalab/devices/nvme";
 import { blkStatusName } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { type EventFacts, type Explanation, gapBitBytes } from "./explanation.ts";
@@ -110,8 +110,8 @@ export function explainMemory(facts: EventFacts<"mem.alloc">): Explanation {
 export function explainCompletion(facts: EventFacts<"nvme.complete">): Explanation {
   const status = facts.fields.status;
   const meaning = blkStatusName(blockStatusOf(status));
-  const retry = status === 0 ? "" : doNotRetry(status) ? "; DNR set: not retried" : "; retryable";
-  const { code } = readStatus(status);
+  const { code, doNotRetry } = readStatus(status);
+  const retry = status === 0 ? "" : doNotRetry ? "; DNR set: not retried" : "; retryable";
   const name = status === 0 || code === null ? "" : `${STATUS_CODES[code][1]}: `;
   return {
     title: `completion with status 0x${status.toString(16)}`,

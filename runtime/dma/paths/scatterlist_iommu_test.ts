@@ -103,6 +103,16 @@ Deno.test("undoing a refusal trusts what an earlier map left in later entries (d
   assertEquals(partsOf(list), [[0x1000, 0x1000], [0xf000_0000, 0x800]]);
 });
 
+Deno.test("an entry that was a peer's is memory's again in the next map (p2p.md 9.6)", () => {
+  const { bench, peer } = withPeer();
+  const list = listOf([0xf000_0000, 0x1000]);
+  for (const [kind, isBus] of [["bus_addr", true], ["thru_host_bridge", false]] as const) {
+    peer.kind = kind;
+    assertEquals([map(bench, list), list.isBusAddressAt(0)], [0, isBus]);
+    bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_TO_DEVICE);
+  }
+});
+
 Deno.test("a list of nothing but bus addresses needs no range, and its unmap does nothing (p2p.md 9.6)", () => {
   const { bench, peer } = withPeer();
   peer.kind = "bus_addr";
