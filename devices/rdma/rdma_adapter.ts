@@ -52,6 +52,14 @@ export class RdmaAdapter implements ActivityHandler {
     this.#machine = machine;
   }
 
+  /** Regions with pages of their own, those on their way out too. */
+  get pagedRegions(): readonly MemoryRegion[] {
+    const known = this.regions.flatMap((region) =>
+      region instanceof ImplicitRegion ? region.children : [region]
+    );
+    return [...known, ...this.#leaving.values()];
+  }
+
   /** Software: it has a list of page frames, and the CPU moves the bytes. */
   get software(): boolean {
     return this.dev === null;

@@ -164,7 +164,7 @@ Deno.test("regions have numbers in their order, a refused one has none, and each
   adapter.prefetch(all, START, PAGE, true, false);
   adapter.prefetch(all, virt(START + 2 * MIB), PAGE, true, false);
   assertEquals(names(adapter.regions), ["mr1", "mr2", "mr3"]);
-  assertEquals(names(all.children), ["mr2.1", "mr2.2"]);
+  assertEquals(names(adapter.pagedRegions), ["mr1", "mr2.1", "mr2.2", "mr3"]);
   adapter.deregister(all);
   assertEquals(names(adapter.regions), ["mr1", "mr3"]);
   adapter.deregister(all);
@@ -174,6 +174,18 @@ Deno.test("regions have numbers in their order, a refused one has none, and each
   assertEquals(names([region()]), ["mr4"]);
   adapter.deregister(first);
   assertEquals(names(adapter.regions), ["mr4"]);
+});
+
+Deno.test("a child on its way out is among the paged regions until it is gone", () => {
+  const bench = rig({ pages: 1024 });
+  const { adapter } = bench;
+  const all = implicit(bench);
+  adapter.prefetch(all, START, PAGE, true, false);
+  bench.discard(0);
+  const names = () => adapter.pagedRegions.map(({ name }) => name);
+  assertEquals([all.children.length, names()], [0, ["mr1.1"]]);
+  bench.run();
+  assertEquals(names(), []);
 });
 
 Deno.test("a region's own work leaves no device in the context", () => {
