@@ -289,7 +289,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   liveRows(): number[] {
-    return this.rowsAt(FOREVER - 1);
+    return this.live === 0 ? [] : this.rowsAt(FOREVER - 1);
   }
 
   /** The rows that begin or end with events of `(after, upTo]`. */
