@@ -165,8 +165,10 @@ Deno.test("firmware's memory of a second member is mapped, not kept free: a map 
 });
 
 Deno.test("a user cannot have a group whose firmware needs memory, unless that is relaxable (dma.md 9.11)", () => {
+  const warnings: unknown[] = [];
   const claim = (settings: BlockSettings<"endpoint">, mode: IommuConfig["mode"] = "strict") => {
     const bench = lab({ model: "vtd", mode }, [endpoint(settings)]);
+    bench.machine.events.listen(({ fields }) => warnings.push(fields), ["kernel.warn"]);
     const { machine: { bus, iommu: { groups } } } = bench;
     const { dma } = bench.devices.get("nic")!;
     groups.unbindDriver(dma);
@@ -178,6 +180,10 @@ Deno.test("a user cannot have a group whose firmware needs memory, unless that i
     return [result === 0 ? "ok" : errnoName(-result), during, reaches()];
   };
   assertEquals(claim({ directRegions: [FIRMWARE] }), ["EINVAL", true, true]);
+  const text =
+    'Firmware needs memory mapped one to one for device "nic": no user can have its group';
+  const at = "iommu_group_claim_dma_owner";
+  assertEquals(warnings, [{ at, text, log: null, error: null }]);
   assertEquals(claim({ relaxableRegions: [FIRMWARE] }), ["ok", false, true]);
   assertEquals(claim({ directRegions: [FIRMWARE] }, "passthrough")[0], "EINVAL");
 });

@@ -165,6 +165,12 @@ Deno.test("an impossible BAR is reported with its numbers, and with what is poss
   ]);
 });
 
+Deno.test("an untrusted device has no operations of its own: the error says what to change", () => {
+  const build = () => buildLab(config("strict", withDisk({ untrusted: true, ownOps: true })));
+  const { hint } = assertThrows(build, ConfigError, '"ssd" is untrusted, and an untrusted device');
+  assertEquals(hint, "set `untrusted = false`, or leave `dma_ops` out");
+});
+
 Deno.test("a device that finds no addresses does not come up, and what would help is said", () => {
   const build = () => buildLab(config("strict", withDisk({ dmaMaskBits: 12 })));
   const { hint } = assertThrows(

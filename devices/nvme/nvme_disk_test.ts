@@ -267,6 +267,20 @@ Deno.test("a user's metadata needs a format that has some, and an I/O queue (blo
   assertEquals([end(0, false), end(8, true), end(8, false)], ["INVAL", "INVAL", null]);
 });
 
+Deno.test("copied data is freed where there is no memory for the metadata's copy (block.md 1.8)", () => {
+  const rig = new DriverRig({ metadataBytes: 8 });
+  const user = {
+    opcode: 2,
+    buffer: { segments: [vec(0x900_0001, 512)] },
+    metadata: { segments: [vec(0x910_0001, 8)] },
+    dwords: { 12: 0 },
+  };
+  const before = rig.machine.pages.takenBytes;
+  rig.machine.armInjection(new ArmedInjection(INJECTION.alloc_pages, 2, 2));
+  assertEquals(rig.finish(rig.disk.passthrough(user)).status, "RESOURCE");
+  assertEquals(rig.machine.pages.takenBytes, before);
+});
+
 Deno.test("each piece of a write that is cut has its part of the metadata (nvme.md 3)", () => {
   const rig = new DriverRig({ metadataBytes: 8, mdtsExponent: 1 });
   const buffer = allocateBuffer(rig.machine, { sizeBytes: 16384 });

@@ -223,7 +223,11 @@ Deno.test("distance() adds up clients, and is -1 without any or when one is refu
   assertEquals(distance(), -1);
   assertEquals(distance("client"), 4);
   assertEquals(distance("client", "second", "provider"), 8);
-  assertEquals(distance("client", "far", "second"), -1);
+  bench.routes.length = 0;
+  assertEquals([distance("client", "far", "second"), bench.routes.length], [-1, 2]);
+  const clients = ["client", "far", "second"].map((name) => bench.func(name));
+  bench.topology.routes.distance(bench.func("provider"), clients, true);
+  assertEquals(bench.routes.length, 5, "all causes are told");
 });
 
 Deno.test("bus addresses are CPU addresses plus the bridge's offset (p2p.md assertion 1)", () => {
@@ -250,7 +254,11 @@ Deno.test("only the part of a BAR that is peer memory is such; the whole BAR ans
   assertEquals(bench.topology.resolveBusAddress(dev, end), end as PhysAddr);
   assertEquals(bench.topology.resolveBusAddress(dev, BAR + 2 * MEMORY_BYTES), -1);
   assertEquals(bench.topology.resolveBusAddress(dev, 0x1000), -1);
-  assertEquals([0x1000, BAR].map((dma) => bench.topology.unmappedEnd(dev, dma)), [-1, -1]);
+  const ends = (dev: DmaDevice) =>
+    [0x1000, BAR, end].map((dma) => bench.topology.unmappedEnd(dev, dma));
+  assertEquals(ends(dev), [-1, -1, -1]);
+  const barEnd = BAR + 2 * MEMORY_BYTES;
+  assertEquals(ends(bench.client("provider")), [-1, barEnd, barEnd], "it has its own");
 });
 
 Deno.test("a client that is no PCI function cannot have peer memory (p2p.md 9.5)", () => {

@@ -48,10 +48,10 @@ const STREAMS = 0x10000;
 
 export function decodeOldSmmu(cursor: LogCursor): LoggedFault {
   const head = cursor.need(
-    /(Unhandled context fault|Blocked unknown Stream ID)/i,
+    /Unhandled context fault|Blocked unknown Stream ID/i,
     '"Unhandled context fault" or "Blocked unknown Stream ID"',
   );
-  return /blocked/i.test(head[1]!) ? blocked(cursor) : contextFault(cursor);
+  return /blocked/i.test(head[0]) ? blocked(cursor) : contextFault(cursor);
 }
 
 function blocked(cursor: LogCursor): LoggedFault {

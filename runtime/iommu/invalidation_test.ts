@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { GenericPageTable } from "./generic_page_table.ts";
-import { coverByHardware, type Invalidation } from "./invalidation.ts";
+import { coverByHardware, type Invalidation, rangeBytes } from "./invalidation.ts";
 import { IOMMU_MODELS, type IommuModel } from "./iommu_models.ts";
 
 const TABLE = new GenericPageTable({ pageSizesBytes: [4096], addressBits: 48 });
@@ -60,4 +60,11 @@ Deno.test("a range behind a whole domain is flushed as a range again (dma.md 5.2
 Deno.test("AMD and Arm flush the range itself (dma.md 5.2)", () => {
   assertEquals(covered("amd", 0x7000, 0x8fff), [0x7000, 0x8fff, false]);
   assertEquals(covered("smmu", 0x7000, 0x8fff), [0x7000, 0x8fff, false]);
+});
+
+Deno.test("a range ends with its last byte, and one of all addresses is as long as its space", () => {
+  const { lastAddress } = TABLE;
+  assertEquals(rangeBytes(TABLE, 0, 0xfff), 0x1000);
+  assertEquals(rangeBytes(TABLE, 0x1000, lastAddress), 2 ** 48 - 0x1000);
+  assertEquals(rangeBytes(TABLE, 0, lastAddress), 2 ** 48);
 });

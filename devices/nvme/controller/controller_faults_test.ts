@@ -21,12 +21,15 @@ Deno.test("a reset forgets commands without an answer: Abort does not find them"
 });
 
 Deno.test("Abort of a command without an answer completes it with Command Abort Requested (NVMe 5.1)", () => {
-  const rig = rigFailing(new ArmedInjection(INJECTION["device.answer"], 1, 1));
-  const [cid] = rig.queueIo({ prp1: BUFFER });
+  const rig = rigFailing(new ArmedInjection(INJECTION["device.answer"], 1, 2));
+  const [first, cid] = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER });
   rig.run();
-  const abort = () => rig.admin({ opcode: 0x08, dwords: { 10: cid! * 0x1_0000 + 1 } }).result;
+  const abort = (queue = 1) =>
+    rig.admin({ opcode: 0x08, dwords: { 10: cid! * 0x1_0000 + queue } }).result;
   const reap = () => rig.reap(1).map((entry) => [entry.cid, entry.status]);
+  assertEquals([abort(2), reap()], [1, []]);
   assertEquals([abort(), reap(), abort()], [0, [[cid, 0x07]], 1]);
+  assertEquals(first === cid, false);
 });
 
 Deno.test("an interrupt that is lost leaves its completion", () => {

@@ -38,6 +38,8 @@ Deno.test("until the host enables it, no address is the controller's own", () =>
   assertEquals([read(local, base - 4), read(local, base + 64 * KIB)], [null, null]);
   local.control(0x8000_0001, 0x38);
   assertEquals(read(local, base + 0x40), null);
+  local.control(3, 0);
+  assertEquals(read(local, 0x40), 0x1234);
 });
 
 Deno.test("its size is in the largest unit of which it has more than one", () => {

@@ -631,9 +631,7 @@ export class ShadowDoorbells {
       machine.dma.dmaFreeCoherent(dev, values);
       return null;
     }
-    const shadows = new ShadowDoorbells(machine, dev, values, wakeups);
-    shadows.clear();
-    return shadows;
+    return new ShadowDoorbells(machine, dev, values, wakeups);
   }
 
   /** Where the device finds the values, and where it says when to be woken. */

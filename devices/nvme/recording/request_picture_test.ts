@@ -79,6 +79,16 @@ Deno.test("a try begins behind the unmap before it, and ends with its own", () =
   }
 });
 
+Deno.test("the entries of a list are the memory that a request covers", () => {
+  for (const call of ["call.dma_map_sg", "call.dma_map_sgtable"] as const) {
+    const { segments } = readRequest(1, events([[call, { sg: [[0x1000, 512], [0x3000, 64]] }]]));
+    assertEquals(segments.map(({ phys, sizeBytes }) => [phys, sizeBytes]), [
+      [0x1000, 512],
+      [0x3000, 64],
+    ]);
+  }
+});
+
 Deno.test("a request is of the device that its first event with one names", () => {
   const [event] = events([prp(-1, 0x9200)]);
   const of = (...devices: (string | null)[]) =>

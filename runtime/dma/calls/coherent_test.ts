@@ -96,6 +96,16 @@ Deno.test("the largest page size that fits comes first, and one that is not to b
   assertEquals([pages.length, pages[0]! % (2 * MIB)], [512, PAGE]);
 });
 
+Deno.test("pieces are of the sizes that the page table has, the largest that fits first (dma.md 1.9)", () => {
+  const pageSizesBytes = [PAGE, 64 * KIB, 4 * MIB];
+  const { dev, machine } = testBench({ iommu: { model: "amd", pageSizesBytes } });
+  machine.pages.alloc(1, { owner: "driver" });
+  const { pages } = machine.dma.dmaAllocCoherent(dev, 4 * MIB + 64 * KIB + PAGE)!;
+  const [largest, next, last] = [0, 1024, 1040].map((index) => pages[index]!);
+  assertEquals([largest! % (4 * MIB), next! % (64 * KIB)], [0, 0]);
+  assertEquals(pages.indexOf(last!), pages.length - 1);
+});
+
 Deno.test("one block has 4 MiB at most: without an IOMMU, and where the caller may not sleep (dma.md 1.9)", () => {
   const direct = testBench({ iommu: { mode: "off" } });
   assertEquals(direct.machine.dma.dmaAllocCoherent(direct.dev, 8 * MIB), null);

@@ -227,7 +227,9 @@ Deno.test("row 13: vmalloc memory is refused before debugging could see it (dma.
   const map = () => machine.dma.dmaMapSingle(dev, at(64 * MIB), 64, DMA_TO_DEVICE);
   assertEquals([map(), map()], [DMA_MAPPING_ERROR, DMA_MAPPING_ERROR]);
   assertEquals(machine.warnings.total, 1);
-  const reports = bench.reports();
+  // A page has no address of the kernel's: where it is mapped is not looked at.
+  assertEquals(machine.dma.dmaMapPage(dev, at(64 * MIB), 0, 64, DMA_TO_DEVICE) >= 0, true);
+  const reports = bench.reports().slice(0, 2);
   assertEquals([bench.errorCount(), reports.map((report) => report.class)], [
     0,
     ["map_vmalloc", "map_vmalloc"],

@@ -24,8 +24,9 @@ export class PeerChecks {
   revoked(iommu: Iommu, provider: string, basePhys: PhysAddr, sizeBytes: Bytes): void {
     const end = basePhys + sizeBytes;
     this.#mappings(provider, basePhys, end);
-    iommu.iotlb.forEach((domainId, iova, phys, pageBytes, flags) => {
-      if (flags === 0 || phys >= end || phys + pageBytes <= basePhys) return;
+    iommu.iotlb.forEach((domainId, iova, phys, pageBytes) => {
+      // One for an address that is not mapped says 0, where no device's memory lies.
+      if (phys >= end || phys + pageBytes <= basePhys) return;
       const domain = iommu.domains.find(({ id }) => id === domainId)!;
       // What is still mapped has been reported.
       if (domain.table.walk(iova)) return;
