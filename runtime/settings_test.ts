@@ -50,6 +50,7 @@ Deno.test("wantedInstead() takes what a row describes, `none` and the default, a
     [ROWS.lentBytes, 0, null],
     [ROWS.lentBytes, 1500, "a multiple of 1024"],
     [ROWS.areas, null, null],
+    [ROWS.place, 0, null],
     [any(BOOL), 0, "true or false"],
     [any(duration(5)), 4, "anything from 5 to 1000000000000"],
     [any(word("a", "b")), "c", "one of a, b"],
