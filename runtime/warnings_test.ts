@@ -31,4 +31,8 @@ Deno.test("warnRatelimited() speaks ten times in five seconds", () => {
     warnings.warnRatelimited("full", "text");
     assertEquals(warnings.total, total);
   }
+  for (let index = 0; index < 20; index++) warnings.warnRatelimited("full", "text");
+  warnings.restartTime();
+  warnings.warnRatelimited("full", "text");
+  assertEquals(warnings.total, 21, "a machine that comes up again has no limits to keep");
 });

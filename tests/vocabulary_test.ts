@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { REFERENCE_COMMAND, withEventTables, withFindingTables } from "@dmalab/tools/reference";
 import { BUILTINS } from "@dmalab/lang/builtins";
+import { DEVICES } from "@dmalab/devices";
 import { NVME_TABLES, STATUS_CODES } from "@dmalab/devices/nvme";
 import { RDMA_TABLES } from "@dmalab/devices/rdma";
 import { VFIO_TABLES } from "@dmalab/devices/vfio";
@@ -30,6 +31,17 @@ Deno.test("docs/what-fails-a-test.md has every report, fault and leak, and where
   const rows = [...page.matchAll(/^\| `(\w+)` (?:\|[^|]+){3,5}\|$/gm)].map(([, name]) => name!);
   const names = [REPORT_CLASSES, LEAK_KINDS, FAULT_REASONS].flatMap((each) => Object.keys(each));
   assertEquals(rows.toSorted(), names.toSorted());
+});
+
+Deno.test("what a device does takes its own time, and nothing else does", () => {
+  const { events } = DEVICES;
+  const ofDevices = [
+    ...["iommu.translate", "iommu.fault", "nvme.fetch", "nvme.walk", "nvme.data"],
+    ...["nvme.host_memory", "nvme.complete", "irq", "pci.tlp", "vfio.data", "vfio.dirty"],
+    "odp.fault",
+  ];
+  const found = events.names.filter((name) => events.entry(name)?.byDevice === true);
+  assertEquals<readonly string[]>(found, ofDevices);
 });
 
 Deno.test("every class of dma.report is a word that `warns` takes, and no other is", () => {
