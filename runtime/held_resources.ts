@@ -178,6 +178,15 @@ function eventOf(events: readonly MachineEvent[], seq: number): MachineEvent {
   return events[countBefore(events.length, (index) => events[index]!.seq < seq)]!;
 }
 
+/** By list of tables: those of what is held. A sweep watches each of its machines. */
+const HELD = new WeakMap<readonly AnyTableSpec[], readonly AnyTableSpec[]>();
+
+function heldOf(specs: readonly AnyTableSpec[]): readonly AnyTableSpec[] {
+  const held = HELD.get(specs) ?? specs.filter(({ leak }) => leak !== undefined);
+  HELD.set(specs, held);
+  return held;
+}
+
 /** What happens from here on: events are kept, and put into tables when something is asked. */
 export class HeldResources {
   readonly #machine: Machine;
@@ -194,7 +203,7 @@ export class HeldResources {
   constructor(machine: Machine, specs: readonly AnyTableSpec[] = RUNTIME_TABLES) {
     this.#machine = machine;
     this.#mappingsBefore = machine.iommu.liveMappings;
-    this.#specs = specs.filter(({ leak }) => leak !== undefined);
+    this.#specs = heldOf(specs);
     const names = this.#specs.flatMap(({ changes }) => Object.keys(changes) as EventName[]);
     this.stop = machine.events.listen((event) => void this.#events.push(event), names);
   }

@@ -5,11 +5,29 @@ import { HistoryTable } from "./history_table.ts";
 import type { AnyTableSpec, TableEvent } from "./history_table_spec.ts";
 import type { ValuePool } from "./value_pool.ts";
 
-/** What one table does at one kind of event. */
+/** What the table with an index does at one kind of event. */
 interface Change {
-  readonly table: HistoryTable;
+  readonly index: number;
   readonly make: (rows: HistoryTable, event: TableEvent) => void;
 }
+
+/** By list of tables: what an event of a name does to them. A sweep makes a set for each of its machines. */
+const CHANGES = new WeakMap<readonly AnyTableSpec[], ReadonlyMap<string, readonly Change[]>>();
+
+function changesOf(specs: readonly AnyTableSpec[]): ReadonlyMap<string, readonly Change[]> {
+  const changes = CHANGES.get(specs) ?? Map.groupBy(
+    // The name leads to the event's type, here as in the stream: no type can say so.
+    specs.flatMap((spec, index) =>
+      Object.entries(spec.changes as Record<string, Change["make"]>)
+        .map(([name, make]) => ({ name, index, make }))
+    ),
+    ({ name }) => name,
+  );
+  CHANGES.set(specs, changes);
+  return changes;
+}
+
+const NO_CHANGES: readonly Change[] = [];
 
 /** What tables know of the machine itself, as a machine has it. */
 export interface Granules {
@@ -27,6 +45,7 @@ export class TableSet {
   readonly #tables: (HistoryTable | undefined)[] = [];
   /** By the number of a kind of event; none where none of it has happened. */
   readonly #changes: (readonly Change[] | undefined)[];
+  readonly #changesByName: ReadonlyMap<string, readonly Change[]>;
   readonly #granuleBytes: Bytes;
   readonly #sharers: ReadonlyMap<string, string>;
   readonly #pageBytes: Bytes;
@@ -39,6 +58,7 @@ export class TableSet {
     readonly vocabulary: EventVocabulary,
   ) {
     this.#changes = new Array(vocabulary.names.length);
+    this.#changesByName = changesOf(specs);
     this.#granuleBytes = iommu.granuleBytes;
     this.#sharers = iommu.sharers;
     this.#pageBytes = pages.pageSizeBytes;
@@ -46,15 +66,6 @@ export class TableSet {
 
   #table(index: number): HistoryTable {
     return this.#tables[index] ??= new HistoryTable(this.specs[index]!, this.pool);
-  }
-
-  #changesOf(kind: number): readonly Change[] {
-    const name = this.vocabulary.names[kind]!;
-    return this.specs.flatMap(({ changes }, index) => {
-      // The name leads to the event's type, here as in the stream: no type can say so.
-      const make = changes[name] as Change["make"] | undefined;
-      return make === undefined ? [] : [{ table: this.#table(index), make }];
-    });
   }
 
   /** All tables by name, in the order in which they were declared. */
@@ -83,7 +94,8 @@ export class TableSet {
     request: number | null,
     fields: object,
   ): void {
-    const changes = this.#changes[kind] ??= this.#changesOf(kind);
+    const changes = this.#changes[kind] ??= this.#changesByName.get(this.vocabulary.names[kind]!) ??
+      NO_CHANGES;
     if (changes.length === 0) return;
     const granuleBytes = this.#granuleBytes;
     const pageBytes = this.#pageBytes;
@@ -92,8 +104,8 @@ export class TableSet {
     const domain = this.#sharers.size === 0 ? own : this.#sharers.get(own) ?? own;
     const event = { seq, device, domain, request, fields, granuleBytes, pageBytes } as TableEvent;
     for (let index = 0; index < changes.length; index++) {
-      const { make, table } = changes[index]!;
-      make(table, event);
+      const { index: table, make } = changes[index]!;
+      make(this.#tables[table] ?? this.#table(table), event);
     }
   }
 }
