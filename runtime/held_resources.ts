@@ -226,7 +226,7 @@ export class HeldResources {
       vocabulary,
     );
     while (this.#entered < events.length) changeBy(set, events[this.#entered++]!);
-    return { tables: set.changed(), event: (seq) => eventOf(events, seq) };
+    return { tables: set.changed, event: (seq) => eventOf(events, seq) };
   }
 
   /** Host memory that mappings took, freed or not; what a pool takes to grow is for others too. */

@@ -41,6 +41,8 @@ export interface Granules {
 
 /** Each table is made when something first changes it: a sweep has many machines, on which little happens. */
 export class TableSet {
+  /** Those that something has changed, by name. */
+  readonly changed = new Map<string, HistoryTable>();
   /** By specification; none where nothing has changed it. */
   readonly #tables: (HistoryTable | undefined)[] = [];
   /** By the number of a kind of event; none where none of it has happened. */
@@ -65,7 +67,11 @@ export class TableSet {
   }
 
   #table(index: number): HistoryTable {
-    return this.#tables[index] ??= new HistoryTable(this.specs[index]!, this.pool);
+    const known = this.#tables[index];
+    if (known !== undefined) return known;
+    const table = new HistoryTable(this.specs[index]!, this.pool);
+    this.changed.set(table.spec.name, table);
+    return this.#tables[index] = table;
   }
 
   /** All tables by name, in the order in which they were declared. */
@@ -73,17 +79,9 @@ export class TableSet {
     return new Map(this.specs.map(({ name }, index) => [name, this.#table(index)]));
   }
 
-  /** Those that something has changed, by name, in the same order. */
-  changed(): ReadonlyMap<string, HistoryTable> {
-    return new Map(this.specs.flatMap(({ name }, index) => {
-      const table = this.#tables[index];
-      return table === undefined ? [] : [[name, table] as const];
-    }));
-  }
-
   /** Makes all tables empty, as new ones are. */
   clear(): void {
-    for (const table of this.#tables) table?.clear();
+    for (const table of this.changed.values()) table.clear();
   }
 
   /** An event has happened: it changes its tables. */
