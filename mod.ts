@@ -37,7 +37,6 @@
  */
 // Machines and devices.
 export {
-  addedBlock,
   type AttachedBlock,
   type BlockSettings,
   buildLab,
@@ -55,10 +54,7 @@ export {
   type DmaDefaults,
   Lab,
   type LabConfig,
-  labConfig,
   type LabDevice,
-  type LabLiteral,
-  type PciLiteral,
   type PciNodeConfig,
   type PciNodeKind,
   type PortKinds,
@@ -67,6 +63,12 @@ export {
   type RowsOf,
   settingError,
 } from "@dmalab/devices";
+export {
+  addedBlock,
+  labConfig,
+  type LabLiteral,
+  type PciLiteral,
+} from "@dmalab/devices/lab_literal";
 export type { EndpointDevice } from "@dmalab/devices/endpoint";
 export {
   type DiskBuffer,
@@ -213,14 +215,8 @@ export {
 export { type DeviceAccess, type FaultReason, Iommu, type IommuFault } from "@dmalab/runtime/iommu";
 
 // Events.
-export {
-  type EventLayout,
-  formatEvent,
-  formatEvents,
-  PictureCollector,
-  svgPictures,
-  type TextPicture,
-} from "@dmalab/lang/render";
+export { type EventLayout, formatEvent, formatEvents } from "@dmalab/lang/render";
+export { PictureCollector, svgPictures, type TextPicture } from "@dmalab/lang/render/svg_picture";
 export {
   ChromeTraceWriter,
   labConfigOf,
@@ -248,7 +244,6 @@ export {
   type BugIdentity,
   type CodeEntry,
   type Diagnostic,
-  DIAGNOSTIC_CODES,
   type DiagnosticCode,
   type DiagnosticTable,
   type Fix,
@@ -259,6 +254,7 @@ export {
   type Severity,
   type StyleRole,
 } from "@dmalab/lang/diagnostics";
+export { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
 export {
   type Addition,
   checkProgram,
@@ -281,10 +277,8 @@ export {
 export {
   type BenchExpectationOutcome,
   type BenchIncident,
-  type BenchOptions,
   type BenchOutcome,
   type BenchReport,
-  benchReports,
   type BusyTime,
   displayName,
   type EntryOutcome,
@@ -297,7 +291,6 @@ export {
   type LocationText,
   type NameMatch,
   type Program,
-  runBench,
   type RunCounts,
   type RunNames,
   type RunOptions,
@@ -311,6 +304,7 @@ export {
   type TestOutcome,
   type Unexpected,
 } from "@dmalab/lang/run";
+export { type BenchOptions, benchReports, runBench } from "@dmalab/lang/run/bench";
 export { type RunSession as SessionWith } from "@dmalab/lang/run/session";
 export { runProgram, runTest } from "@dmalab/lang/run/run_program";
 export { LoadError, memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";

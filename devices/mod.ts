@@ -23,7 +23,6 @@ export {
   type PciNodeConfig,
   settingOf,
 } from "./lab_config.ts";
-export { addedBlock, labConfig, type LabLiteral, type PciLiteral } from "./lab_literal.ts";
 export { LAB_TABLES, type LabTableName, type LabTableRow, type TableFields } from "./lab_tables.ts";
 export {
   type BlockSettings,

@@ -4,13 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import {
-  type BenchOutcome,
-  loadProgram,
-  type Program,
-  runBench,
-  type TestEntry,
-} from "@dmalab/lang/run";
+import { type BenchOutcome, loadProgram, type Program, type TestEntry } from "@dmalab/lang/run";
+import { runBench } from "@dmalab/lang/run/bench";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { LoadError } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";

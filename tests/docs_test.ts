@@ -21,7 +21,7 @@ import {
   type SourceLoader,
 } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
-import { runBench } from "@dmalab/lang/run";
+import { runBench } from "@dmalab/lang/run/bench";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { audited } from "@dmalab/lang/testing";
 import { memberNames } from "@dmalab/lang/values";

@@ -2,7 +2,7 @@ import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { addedBlock, labConfig } from "@dmalab/devices";
+import { addedBlock, labConfig } from "@dmalab/devices/lab_literal";
 import { COUNTER } from "../examples/typescript/counter.ts";
 import { builtin } from "@dmalab/lang/builtins";
 import { type Addition, laboratory, loadText, SourceFile } from "@dmalab/lang";

@@ -9,7 +9,8 @@ import { painter } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
-import { differencesOf, KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
+import { differencesOf, KERNEL_NAMES } from "@dmalab/runtime/kernels";
+import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
 import { dmalab } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -6,7 +6,7 @@
  * changes for all. Which cells differ is said by the spread of their rounds.
  */
 import type { HostTime } from "@dmalab/lang/bench";
-import type { BenchLoop } from "@dmalab/lang/run";
+import type { BenchLoop } from "@dmalab/lang/run/bench";
 import { Random } from "@dmalab/runtime";
 import { isWithinSpread, median, type Spread, spreadOf } from "./statistics.ts";
 

@@ -1,14 +1,8 @@
 /** `dmalab bench`: the benches of scenarios, each cell on a machine of its own. */
 import { nearestNames, printable, printableJson } from "@dmalab/lang/diagnostics";
 import { BENCH_FIGURES, benchJson, benchPlot, cellFigure, type HostTime } from "@dmalab/lang/bench";
-import {
-  type BenchOutcome,
-  type BenchReport,
-  benchReports,
-  displayName,
-  type Program,
-  startBenchLoop,
-} from "@dmalab/lang/run";
+import { type BenchOutcome, type BenchReport, displayName, type Program } from "@dmalab/lang/run";
+import { benchReports, startBenchLoop } from "@dmalab/lang/run/bench";
 import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { writeOrSay } from "../files/write_file.ts";
 import { type SignalWatch, withInterrupts } from "../interrupts.ts";

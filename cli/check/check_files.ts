@@ -4,10 +4,10 @@ import {
   type CodeEntry,
   countMistakes,
   type Diagnostic,
-  DIAGNOSTIC_CODES,
   printableJson,
   type Severity,
 } from "@dmalab/lang/diagnostics";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
 import { codeOfProblems, type ExitCode, worseExitCode, WRONG } from "../exit_code.ts";
 import { printDiagnostics } from "../scenario/diagnostic_style.ts";
 import { printBug } from "../bug/say_bug.ts";

@@ -1,6 +1,7 @@
 /** What `dmalab explain NAME` means: a rule, a diagnostic, an event, a defect switch, a block
  * or a key of the machine. */
-import { type CodeEntry, DIAGNOSTIC_CODES, nearestNames } from "@dmalab/lang/diagnostics";
+import { type CodeEntry, nearestNames } from "@dmalab/lang/diagnostics";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
 import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "@dmalab/runtime";
 import { fieldText } from "@dmalab/runtime/vocabulary";
 import {

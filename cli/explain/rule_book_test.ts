@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { keyName, MACHINE_KEYS } from "@dmalab/lang/machine";
-import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
-import { KERNEL_NAMES, NOT_SIMULATED, QUIRK_NAMES } from "@dmalab/runtime/kernels";
+import { KERNEL_NAMES, QUIRK_NAMES } from "@dmalab/runtime/kernels";
+import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
 import { EXTENSIONS } from "../extensions.ts";
 import { allNames, explain } from "./lookup.ts";
 import { RULE_PAGES } from "@dmalab/lang/editor";

@@ -7,8 +7,8 @@ import {
   hasBehaviour,
   KERNEL_NAMES,
   type KernelProfile,
-  NOT_SIMULATED,
 } from "@dmalab/runtime/kernels";
+import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
 import { CHANGE_WORDS } from "./change_words.ts";
 
 /** Between two columns. */

@@ -1,5 +1,5 @@
 /** What the `show` statements of a run draw, as a file: `--picture FILE`. */
-import { PictureCollector, svgPictures } from "@dmalab/lang/render";
+import { PictureCollector, svgPictures } from "@dmalab/lang/render/svg_picture";
 import { printable } from "@dmalab/lang/diagnostics";
 import type { RunOptions } from "@dmalab/lang/run";
 import { FileError } from "../files/file_error.ts";

@@ -22,13 +22,6 @@ export { type HostRings, QueuePair } from "./driver/queues.ts";
 export type { SubmittingDisk } from "./driver/scheduled_dispatch.ts";
 export { scheduledRequests } from "./driver/queues.ts";
 export { Io } from "./io.ts";
-export {
-  MALFORMED_CAPACITY_BYTES,
-  MALFORMED_COMMANDS,
-  type MalformedCommand,
-  type MalformedTarget,
-  UNREACHABLE_AT,
-} from "./malformed_commands.ts";
 export { NVME, type NvmeDevice } from "./nvme_device.ts";
 export {
   type DiskBuffer,

@@ -1,12 +1,8 @@
 /** What is kept of a machine of the lab, read again: tables and events, and no device. */
 import { LAB_TABLES } from "@dmalab/devices";
 import { CORE_EVENTS, type EventVocabulary } from "@dmalab/runtime";
-import {
-  type AnyTableSpec,
-  readMachine,
-  type RecordedMachine,
-  writeMachine,
-} from "@dmalab/runtime/recording";
+import type { AnyTableSpec, RecordedMachine } from "@dmalab/runtime/recording";
+import { readMachine, writeMachine } from "@dmalab/runtime/recording/written_machine";
 
 export { writeMachine };
 

@@ -4,7 +4,7 @@
  * What other members use:
  */
 export { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "./bug.ts";
-export { DIAGNOSTIC_CODES, type DiagnosticCode, type DiagnosticTable } from "./codes.ts";
+export type { DiagnosticCode, DiagnosticTable } from "./codes.ts";
 export type { CodeEntry } from "./codes/entry.ts";
 export {
   type BugIdentity,

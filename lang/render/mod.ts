@@ -17,6 +17,5 @@ export {
 } from "./event_line.ts";
 export { type Paint, painter, type TextRole } from "./paint.ts";
 export { stripCells } from "./pictures/strip.ts";
-export { PictureCollector, svgPictures, type TextPicture } from "./pictures/svg_picture.ts";
 export { quoted } from "./source_text.ts";
 export { formatValue } from "./value_text.ts";

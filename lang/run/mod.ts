@@ -7,14 +7,6 @@
  * What other members use:
  */
 export { type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
-export {
-  BenchLoop,
-  type BenchOptions,
-  benchReports,
-  runBench,
-  runBenches,
-  startBenchLoop,
-} from "./bench.ts";
 export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";
 export { judgeEnd } from "./incidents.ts";
 export { leftoversOf } from "./leaks.ts";
@@ -49,16 +41,14 @@ export {
 } from "./report.ts";
 export { LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";
 export { runProgramWith, shownRun } from "./runner.ts";
-export { LAST_VALUE } from "./session_check.ts";
-export {
-  type InputResult,
-  NOTHING_DONE,
-  type SessionOptions,
-  type SessionParts,
-  type SessionSummary,
-  type SessionVariable,
-  type ShownValue,
-  type UnrunPart,
+export type {
+  InputResult,
+  SessionOptions,
+  SessionParts,
+  SessionSummary,
+  SessionVariable,
+  ShownValue,
+  UnrunPart,
 } from "./session_types.ts";
 export { reportFailure } from "./tally.ts";
 export type { TestEntry } from "./test_entry.ts";

@@ -38,6 +38,9 @@ import {
 } from "./session_types.ts";
 import type { SimulatedMachine } from "../values/simulated_machine.ts";
 
+export { LAST_VALUE } from "./session_check.ts";
+export { NOTHING_DONE } from "./session_types.ts";
+
 /** Failures that depend on the moment of the query. */
 const BY_CLOCK: ReadonlySet<string> = new Set(["E0806", "E0807"]);
 

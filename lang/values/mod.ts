@@ -33,18 +33,17 @@ export type {
   ShowStatement,
 } from "./execution_context.ts";
 export { LimitError, ScriptError } from "./script_error.ts";
-export {
-  type Arguments,
-  CALL_CONTEXTS,
-  type CallContext,
-  type Contents,
-  type DataProblem,
-  type FieldSpec,
-  type FunctionSpec,
-  type HandleType,
-  type MethodSpec,
-  type ParameterSpec,
-  type Type,
+export type {
+  Arguments,
+  CallContext,
+  Contents,
+  DataProblem,
+  FieldSpec,
+  FunctionSpec,
+  HandleType,
+  MethodSpec,
+  ParameterSpec,
+  Type,
 } from "./spec.ts";
 export { memberNames, typeAndTarget, typeChain, typeOfHandles } from "./types.ts";
 export {

@@ -6,7 +6,6 @@
  * What other members use:
  */
 export { decodeFaultLog } from "./decode_fault_log.ts";
-export { FaultLogReader, type FoundFaultLog } from "./find_fault_logs.ts";
 export {
   type FaultDetails,
   type FaultLogFormat,

@@ -55,4 +55,3 @@ export {
   requireFeature,
   resolveKernel,
 } from "./kernels.ts";
-export { NOT_SIMULATED } from "./not_simulated.ts";

@@ -25,4 +25,3 @@ export { StatementLog } from "./statement_log.ts";
 export { COHERENT, HELD_TABLES } from "./tables/held.ts";
 export { MAPPINGS } from "./tables/mappings.ts";
 export { RUNTIME_TABLES } from "./tables/runtime_tables.ts";
-export { readMachine, writeMachine } from "./written_machine.ts";

@@ -1,7 +1,7 @@
 /** What a page of the site adds to a block of the language: the playground, and a quiz's questions. */
 import { type CodeBlock, runningBlocks } from "@dmalab/cli/scenario";
 import { loadText } from "@dmalab/lang";
-import { PictureCollector, svgPictures } from "@dmalab/lang/render";
+import { PictureCollector, svgPictures } from "@dmalab/lang/render/svg_picture";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { escapeMarkup } from "@dmalab/lang/text";
 import { type Asked, askedBy, choicesOf, pagePrograms } from "./quizzes.ts";

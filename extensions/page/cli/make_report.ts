@@ -4,10 +4,10 @@ import {
   isNamed,
   isSameEntry,
   type Program,
-  runBenches,
   type RunReport,
   type TestOutcome,
 } from "@dmalab/lang/run";
+import { runBenches } from "@dmalab/lang/run/bench";
 import { keepVariables, type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
 import { formatEventText, painter } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";

@@ -24,10 +24,10 @@ import {
   isSameEntry,
   type LoadResult,
   type Program,
-  runBenches,
   type RunReport,
   runTitle,
 } from "@dmalab/lang/run";
+import { runBenches } from "@dmalab/lang/run/bench";
 import { FAST_CHECK } from "@dmalab/lang/run/property";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { serialise } from "@dmalab/recording/views";

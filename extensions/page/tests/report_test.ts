@@ -18,7 +18,7 @@ import {
   unpackText,
   verdictOf,
 } from "@dmalab/recording/views";
-import { runBenches } from "@dmalab/lang/run";
+import { runBenches } from "@dmalab/lang/run/bench";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { buildPage, REPORT_PLAN } from "@dmalab/tools/web";
 
