@@ -1,5 +1,5 @@
 /** Notes statements and printed lines of a run while it runs, beside its events. */
-import type { MachineRecording } from "@dmalab/runtime/recording";
+import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
 import type { ForkKeyword, StatementListener, Vm } from "@dmalab/lang/vm";
 import type { Position } from "./position.ts";
 import type { OutputLine, RecordedRunParts } from "./recorded_run.ts";
@@ -17,7 +17,7 @@ export class RunRecorder implements StatementListener {
    * @param output The lines that the run is known to write, where it is done again unheard.
    */
   constructor(readonly vm: Vm, output: OutputLine[] = []) {
-    this.machine = vm.machine.record();
+    this.machine = vm.machine.record(MachineRecording);
     this.output = output;
     vm.marks = this;
     const noteAside = (word: ForkKeyword) => this.forks.set(this.position.statement, word);

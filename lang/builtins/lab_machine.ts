@@ -26,7 +26,7 @@ import {
 import { type DeviceVisibleRange, viewOf } from "@dmalab/runtime/dma";
 import { Beginning, type TestLeak } from "@dmalab/runtime/leaks";
 import { hasLatencies } from "@dmalab/runtime/time";
-import { MachineRecording } from "@dmalab/runtime/recording";
+import type { MachineRecording } from "@dmalab/runtime/recording";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import type {
   HitCount,
@@ -157,8 +157,8 @@ export class LabMachine implements SimulatedMachine {
     return this.lab.machine.events.listen(listener);
   }
 
-  record(): MachineRecording {
-    const recording = new MachineRecording(this.lab.machine, this.lab.registry.tables);
+  record(Recording: typeof MachineRecording): MachineRecording {
+    const recording = new Recording(this.lab.machine, this.lab.registry.tables);
     this.recorder.readFrom(recording.log, this.recorder.limitEvents);
     return this.#recording = recording;
   }

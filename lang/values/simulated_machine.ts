@@ -103,9 +103,10 @@ export interface SimulatedMachine {
   advance(durationNs: number): void;
   /**
    * Begins to keep all that happens, before anything has, or goes on from what another kept.
+   * @param Recording The class: a run that nobody records does not load it.
    * @throws {RangeError} When something has happened that is not kept.
    */
-  record(): MachineRecording;
+  record(Recording: typeof MachineRecording): MachineRecording;
   /** Has the recorder answer from what the same run kept before, up to where this one is. */
   readEventsFrom(log: RecordedEvents): void;
   /**

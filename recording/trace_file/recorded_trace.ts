@@ -3,7 +3,7 @@ import { domainSharers, LAB_TABLES } from "@dmalab/devices";
 import { type RecordedCode, RecordedRun } from "../recorded_run.ts";
 import { SourceFile } from "@dmalab/lang";
 import { type Bytes, eventNumber } from "@dmalab/runtime";
-import { RecordedMachine } from "@dmalab/runtime/recording";
+import { RecordedMachine } from "@dmalab/runtime/recording/machine_recording";
 import type { TraceEvent, TraceOutcome, TraceRun } from "./trace_line.ts";
 import { TraceReader } from "./trace_reader.ts";
 

@@ -7,7 +7,7 @@
  *
  * What other members use:
  */
-export { EventLog } from "./event_log.ts";
+export type { EventLog } from "./event_log.ts";
 export { HistoryTable } from "./history_table.ts";
 export type {
   AddedChanges,
@@ -19,9 +19,9 @@ export type {
   LeakSpec,
   TableEvent,
 } from "./history_table_spec.ts";
-export { MachineRecording, RecordedMachine } from "./machine_recording.ts";
+export type { MachineRecording, RecordedMachine } from "./machine_recording.ts";
 export type { MemoryWrite, MemoryWriter } from "./memory_log.ts";
-export { StatementLog } from "./statement_log.ts";
+export type { StatementLog } from "./statement_log.ts";
 export { COHERENT, HELD_TABLES } from "./tables/held.ts";
 export { MAPPINGS } from "./tables/mappings.ts";
 export { RUNTIME_TABLES } from "./tables/runtime_tables.ts";

@@ -22,6 +22,7 @@ import {
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { Random } from "@dmalab/runtime";
 import type { HistoryTable, RecordedMachine } from "@dmalab/runtime/recording";
+import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
 import { openScenario } from "../examples.ts";
 
 /** How much of each run is compared. */
@@ -150,7 +151,7 @@ export function comparePosition(recording: Recording, position: Position): numbe
   let own: RecordedMachine | null = null;
   const fresh = new Timeline(known, (onVm) =>
     start((vm) => {
-      own = vm.machine.record();
+      own = vm.machine.record(MachineRecording);
       onVm(vm);
       vm.machine.readEventsAgain(own.log);
     }));

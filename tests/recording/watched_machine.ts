@@ -3,7 +3,8 @@ import { assertEquals, AssertionError } from "@std/assert";
 import { type Lab, LAB_TABLES } from "@dmalab/devices";
 import type { NvmeRequest } from "@dmalab/devices/nvme";
 import type { Machine, MachineEvent } from "@dmalab/runtime";
-import { type AnyTableSpec, MachineRecording } from "@dmalab/runtime/recording";
+import type { AnyTableSpec } from "@dmalab/runtime/recording";
+import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
 import { DISK_TABLES, lookAtDisks } from "./disk_rows.ts";
 import { ENDS_RECORDS, realRows, type Row, translates } from "./real_rows.ts";
 

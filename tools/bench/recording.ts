@@ -1,7 +1,7 @@
 /** Cost of recording a run: time compared with the same run unrecorded, and bytes per event. */
 import { buildLab, defaultLabConfig, type Lab, LAB_TABLES, pciNode } from "@dmalab/devices";
 import { allocateBuffer } from "@dmalab/runtime/memory";
-import { MachineRecording } from "@dmalab/runtime/recording";
+import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { memoryFiles } from "@dmalab/lang/syntax";
