@@ -1,12 +1,7 @@
 /** Reads captured runs for tests, and parts of them. */
-import { parseJson, parseLines, readGoldenText } from "./conformance/golden_files.ts";
-import { type CapturedRun, replayRun } from "./conformance/kernel/captured_run.ts";
-import {
-  type CaptureCase,
-  type CaptureEnvironment,
-  type CaptureHistory,
-  caseNumber,
-} from "./conformance/kernel/kernel_data.ts";
+import { readJson } from "./conformance/golden_files.ts";
+import { type CapturedRun, readCaptures, replayRun } from "./conformance/kernel/captured_run.ts";
+import { type CaptureEnvironment, caseNumber } from "./conformance/kernel/kernel_data.ts";
 
 /** Where the captures of kernels are. */
 export const KERNEL = "tests/golden/kernel";
@@ -20,21 +15,19 @@ export const GIVEN_BACK: ReadonlySet<string> = new Set([
 ]);
 
 /** The descriptions of all runs, by name. */
-export async function readEnvironments(): Promise<Readonly<Record<string, CaptureEnvironment>>> {
-  return parseJson(await readGoldenText(`${KERNEL}/limits.json`), "limits.json");
+export function readEnvironments(): Promise<Readonly<Record<string, CaptureEnvironment>>> {
+  return readJson(`${KERNEL}/limits.json`);
 }
 
 /** A run with its history, if it has one; its requests in the order of their numbers. */
 export async function readRun(name: string): Promise<CapturedRun> {
-  const lines = parseLines<CaptureCase>(await readGoldenText(`${KERNEL}/${name}.jsonl.gz`));
-  const path = `${KERNEL}/history/${name}.json.gz`;
-  const hasHistory = await Deno.stat(path).then(() => true, () => false);
+  const { history, regular } = await readCaptures(KERNEL, name);
   return {
     name,
     environment: (await readEnvironments())[name]!,
-    regular: lines.toSorted((a, b) => caseNumber(a.id) - caseNumber(b.id)),
+    regular: regular.toSorted((a, b) => caseNumber(a.id) - caseNumber(b.id)),
     anomalies: [],
-    history: hasHistory ? parseJson<CaptureHistory>(await readGoldenText(path), path) : null,
+    history,
   };
 }
 

@@ -21,8 +21,7 @@ import {
   replayRun,
 } from "./conformance/kernel/captured_run.ts";
 import { type CaptureHistory, caseNumber } from "./conformance/kernel/kernel_data.ts";
-import { profileOf } from "./conformance/kernel/kernel_machine.ts";
-import type { CapturedCall, TracedCase } from "./conformance/submission/submission_data.ts";
+import type { CapturedCall } from "./conformance/submission/submission_data.ts";
 import {
   type CapturedSubmissions,
   replaySubmissions,
@@ -181,13 +180,11 @@ function changeDescription(run: CapturedRun, findings: Findings): void {
 async function changeCalls(run: CapturedRun, findings: Findings): Promise<void> {
   const path = `${KERNEL}/submissions/${run.name}.jsonl.gz`;
   const calls = parseLines<CapturedCall>(await readGoldenText(path));
-  const cases = run.regular as readonly TracedCase[];
-  const { environment } = run;
-  const profile = profileOf(environment.kernel)!;
+  const { environment, regular: cases } = run;
   const { outcomes } = replayRun(run);
   const differs = (changed: Partial<CapturedSubmissions>) => {
     const count = new GroupCount(run.name);
-    replaySubmissions({ environment, profile, calls, cases, outcomes, ...changed }, count);
+    replaySubmissions({ environment, calls, cases, outcomes, ...changed }, count);
     return count.differs;
   };
   assertEquals(differs({}), false, run.name);

@@ -24,8 +24,7 @@ import { isGivenResult } from "./conformance/hmm/hmm_given.ts";
 import { readHmmCases, readHmmFacts } from "./conformance/replay.ts";
 import { replayHmm, type WatchResults } from "./conformance/hmm/hmm_replay.ts";
 import { replayOdp } from "./conformance/hmm/odp_replay.ts";
-import { profileOf } from "./conformance/kernel/kernel_machine.ts";
-import type { CapturedCall, TracedCase } from "./conformance/submission/submission_data.ts";
+import type { CapturedCall } from "./conformance/submission/submission_data.ts";
 import {
   type CapturedSubmissions,
   replaySubmissions,
@@ -124,15 +123,14 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
   async function requestOfCall() {
     const run = await readRun(pick(RUNS));
     const calls = await callsOf(run);
-    const traced = run.regular as readonly TracedCase[];
-    const captured = pick(traced);
+    const captured = pick(run.regular);
     if (calls === null || captured.request.submissions === undefined) return null;
     const change = pickChange("system call", captured.request, true, "request");
     return change && {
       place: `${captured.id} of a call ${change.name}`,
       differs: callsDiffer(run, {
         calls,
-        cases: traced.map((each) =>
+        cases: run.regular.map((each) =>
           each === captured ? { ...each, request: change.apply(each.request) } : each
         ),
       }),
@@ -208,8 +206,7 @@ function callsDiffer(
   const count = new GroupCount(run.name);
   replaySubmissions({
     environment,
-    profile: profileOf(environment.kernel)!,
-    cases: run.regular as readonly TracedCase[],
+    cases: run.regular,
     outcomes: replayRun(run).outcomes,
     ...changed,
   }, count);

@@ -68,6 +68,11 @@ export function attempt<T>(
   }
 }
 
+/** True where there is no result, but where it would differ. */
+export function isDifference(value: object): value is Difference {
+  return "path" in value && "expected" in value;
+}
+
 function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -16,7 +16,7 @@ import {
   SECTOR_SIZE_BYTES,
   swiotlbConfig,
 } from "@dmalab/runtime";
-import { type KernelProfile, resolveKernel } from "@dmalab/runtime/kernels";
+import { resolveKernel } from "@dmalab/runtime/kernels";
 import { NvmeDisk } from "@dmalab/devices/nvme";
 import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
 import {
@@ -90,7 +90,7 @@ export function defectHost(captured: DefectCase): DefectHost {
 /** A soft limit above the release's default is one that the user wrote; any other must result. */
 function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
   const { max_sectors_kb: written } = captured.machine.limits;
-  const cap = softCapSectors(resolveKernel({ kernel: profileOfCase(captured), quirks: null }));
+  const cap = softCapSectors(resolveKernel({ kernel: profileOf(captured.kernel), quirks: null }));
   return written > (cap * SECTOR_SIZE_BYTES) / KIB ? written : undefined;
 }
 
@@ -114,7 +114,7 @@ export function inject({ machine, dev }: DefectHost, injection: DefectInjection 
 
 function machineConfig(captured: DefectCase, bounced: number | null): MachineConfig {
   const { iommu, cpus, granule } = captured.machine;
-  const profile = profileOfCase(captured);
+  const profile = profileOf(captured.kernel);
   const base = defaultMachineConfig();
   return {
     ...base,
@@ -137,13 +137,6 @@ function machineConfig(captured: DefectCase, bounced: number | null): MachineCon
       basePhys: (bounced === null ? QUIET_POOL : alignDown(bounced, SLOT_SET_BYTES)) as PhysAddr,
     }),
   };
-}
-
-/** The data calls the release of the default profile by its full number. */
-function profileOfCase({ kernel }: DefectCase): KernelProfile {
-  const profile = profileOf(kernel);
-  if (profile === null) throw new Error(`There is no profile for kernel ${kernel}`);
-  return profile;
 }
 
 function modeOf(words: string): IommuMode {

@@ -70,10 +70,7 @@ export interface HmmMachine {
 export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
   const variation = facts.variation ?? [];
   const mapping = MAPPINGS[facts.mapping ?? ""];
-  const profile = profileOf(facts.kernel);
-  if (mapping === undefined || profile === null) {
-    throw new GoldenReadError(`${facts.name}: unknown mapping or kernel`);
-  }
+  if (mapping === undefined) throw new GoldenReadError(`${facts.name}: unknown mapping`);
   const known = (word: string) =>
     WITHOUT_EFFECT.test(word) || word in TREES ||
     ["cmoff", "sm", "forcedac", "untrusted"].includes(word);
@@ -87,7 +84,7 @@ export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
   const addressBits = mapping.model === "amd" ? WIDEST_ADDRESS_BITS : INTEL_ADDRESS_BITS;
   const machine = new Machine({
     ...base,
-    kernel: profile,
+    kernel: profileOf(facts.kernel),
     checker: "off",
     // The hole below 4 GiB is left out: a window there would be kept out of the IOVAs too.
     ramSizeBytes: ramEnd(facts),

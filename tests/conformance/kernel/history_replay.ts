@@ -47,7 +47,7 @@ export interface CapturedOrder {
 
 /** Where the cases are counted, and the history's lines. */
 export interface HistoryCounts {
-  readonly cases: GroupCount;
+  readonly cases: Pick<GroupCount, "add">;
   readonly lines: GroupCount;
 }
 

@@ -20,6 +20,7 @@ import {
   type KernelProfile,
 } from "@dmalab/runtime/kernels";
 import { type ControllerSettings, Media, NvmeController, NvmeDriver } from "@dmalab/devices/nvme";
+import { GoldenReadError } from "../golden_files.ts";
 import { attachPeers, type PeerSpan } from "./captured_peers.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 import type { CaptureEnvironment } from "./kernel_data.ts";
@@ -46,13 +47,18 @@ export interface CapturedParts {
   readonly pools: { readonly small: RecordedPool; readonly large: RecordedPool };
 }
 
-/** The profile that a kernel's version string begins with, the most exact; or null for one that dmalab does not have. */
-export function profileOf(kernel: string): KernelProfile | null {
+/**
+ * The profile that a kernel's version string begins with, the most exact.
+ * @throws {GoldenReadError} For a kernel that dmalab does not have.
+ */
+export function profileOf(kernel: string): KernelProfile {
   const parts = kernel.split(/[.+-]/);
   const matching = [...KERNEL_NAMES, ...Object.keys(KERNEL_SHORT_NAMES)].filter((name) =>
     name.split(/[.-]/).every((part, index) => part === parts[index])
   );
-  return kernelNamed(matching.sort((a, b) => b.length - a.length)[0] ?? "") ?? null;
+  const profile = kernelNamed(matching.sort((a, b) => b.length - a.length)[0] ?? "");
+  if (profile === undefined) throw new GoldenReadError(`No profile is of kernel ${kernel}`);
+  return profile;
 }
 
 /**
@@ -61,11 +67,10 @@ export function profileOf(kernel: string): KernelProfile | null {
  */
 export function capturedMachine(
   environment: CaptureEnvironment,
-  profile: KernelProfile,
-  peerSpan: PeerSpan | null = null,
+  peerSpan: PeerSpan | null,
 ): CapturedMachine {
   const { config } = environment;
-  const machine = new Machine(machineConfig(environment, profile));
+  const machine = new Machine(machineConfig(environment));
   const dev = capturedDevice(machine, config.untrusted);
   if (config.p2p_topology !== undefined && peerSpan !== null) {
     attachPeers(machine, dev, config.p2p_topology, peerSpan);
@@ -184,13 +189,13 @@ function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
   return lazy_requested === true ? "lazy" : "strict";
 }
 
-function machineConfig(environment: CaptureEnvironment, profile: KernelProfile): MachineConfig {
+function machineConfig(environment: CaptureEnvironment): MachineConfig {
   const { config, swiotlb_pool, reserved_iova_pfn_ranges } = environment;
   const base = defaultMachineConfig();
   const poolStart = swiotlb_pool[0]?.[0];
   return {
     ...base,
-    kernel: profile,
+    kernel: profileOf(environment.kernel),
     cpus: config.cpus,
     // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). No request
     // touches the hole, and a window here would be kept out of the IOVAs as well.

@@ -18,7 +18,7 @@ export function replayInCapturedOrder(
   host: CapturedMachine,
   replay: KernelReplay,
   cases: readonly CaptureCase[],
-  count: GroupCount,
+  count: Pick<GroupCount, "add">,
 ): void {
   const { domain } = host.dev;
   const addresses = domain === null ? null : new GivenAddresses(domain);

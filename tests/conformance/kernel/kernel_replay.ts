@@ -22,7 +22,13 @@ import { Iod, type NvmeCommandView, NvmeRequest, type SglDescriptor } from "@dma
 import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 import type { LinkedRange } from "./captured_inner.ts";
-import { attempt, type Difference, firstDifference, type Json } from "../difference.ts";
+import {
+  attempt,
+  type Difference,
+  firstDifference,
+  isDifference,
+  type Json,
+} from "../difference.ts";
 import {
   type CaptureCall,
   type CaptureCase,
@@ -111,9 +117,11 @@ export class KernelReplay {
     const live = this.#live.get(captured);
     invariant(live !== undefined, `${captured.id} completes before it was mapped`);
     this.#live.delete(captured);
-    if (isBroken(live)) return { events: [], difference: live };
+    if (isDifference(live)) return { events: [], difference: live };
     const { result, events } = this.#watched((events) => this.#complete(live, events));
-    const difference = isBroken(result) ? result : firstDifference(expectedForm(captured), result);
+    const difference = isDifference(result)
+      ? result
+      : firstDifference(expectedForm(captured), result);
     return { events, difference };
   }
 
@@ -193,11 +201,6 @@ export class KernelReplay {
     const accesses = iod.request!.op === "discard" ? null : ranges.slice(0, MAX_RANGES + 1);
     return { accesses, status: ranges.length > MAX_RANGES ? TOO_MANY_RANGES : status };
   }
-}
-
-/** Where the model broke on a request: a request has neither, whatever became of it. */
-function isBroken(live: Live | Form | Difference): live is Difference {
-  return "path" in live && "expected" in live;
 }
 
 /** What a request leaves that never became a command; its user is notified, if it has one. */

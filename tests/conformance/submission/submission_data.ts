@@ -1,5 +1,5 @@
 /** The shapes of the captured system calls (tests/golden/kernel/README.md, `submissions/`). */
-import type { CaptureCase, CaptureRequest, DataExtent } from "../kernel/kernel_data.ts";
+import type { DataExtent } from "../kernel/kernel_data.ts";
 
 /** One system call of the test program. */
 export interface CapturedCall {
@@ -26,17 +26,3 @@ export const OPS_OF: Readonly<Record<CapturedCall["how"], readonly CapturedCall[
   passthru_vec: ["read", "write"],
   ioctl: ["discard"],
 };
-
-/** A request as far as it tells where it came from. */
-export interface TracedRequest extends CaptureRequest {
-  readonly cmd_flags: number;
-  readonly kind: string | null;
-  /** The calls it holds a part of; absent when it was refused before it had a command. */
-  readonly submissions?: readonly number[];
-  /** The first call of those that were submitted together. */
-  readonly group?: number;
-}
-
-export interface TracedCase extends CaptureCase {
-  readonly request: TracedRequest;
-}
