@@ -33,7 +33,7 @@ import type {
   DefectStep,
 } from "./defect_data.ts";
 import { GivenIovas, GivenSlots } from "./given_memory.ts";
-import { shownMemory } from "./shown_memory.ts";
+import { shownMemory } from "./step_memory.ts";
 
 /** The exponent of a controller that takes transfers of any length. */
 const NO_LIMIT = 0;

@@ -20,12 +20,11 @@ import { AddressSpace, type ChangedRange } from "@dmalab/runtime/mm";
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
-import type { HmmCallLine } from "./call_lines.ts";
-import { GivenFrames } from "./given_frames.ts";
+import type { HmmCallLine } from "./hmm_ops.ts";
+import { changeMemory, eventNumber, GivenFrames, mapMemory, MEMORY_START } from "./hmm_memory.ts";
 import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
 import { GIVEN_TO_SOFTWARE, givenOf } from "./hmm_given.ts";
 import type { WatchResults } from "./hmm_replay.ts";
-import { changeMemory, eventNumber, mapMemory, MEMORY_START } from "./hmm_memory.ts";
 
 type Answer = Readonly<Record<string, Json>>;
 

@@ -19,9 +19,8 @@ import {
 } from "@dmalab/runtime";
 import { Bio, BIO_FLAG, type BlockOp, sliceVecs, vecsSizeBytes } from "@dmalab/runtime/block";
 import { Iod, type NvmeCommandView, NvmeRequest, type SglDescriptor } from "@dmalab/devices/nvme";
-import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
+import { type CapturedCalls, capturedCalls, type LinkedRange } from "./capture_form.ts";
 import type { CaptureConfig } from "./capture_config.ts";
-import type { LinkedRange } from "./captured_inner.ts";
 import {
   attempt,
   type Difference,

@@ -27,8 +27,7 @@ import {
 } from "../kernel/kernel_data.ts";
 import type { Outcome } from "../kernel/kernel_replay.ts";
 import { separateMetadataBytes } from "../kernel/kernel_machine.ts";
-import { type CapturedCall, OPS_OF } from "./submission_data.ts";
-import { CapturedMemory } from "./submission_memory.ts";
+import { type CapturedCall, CapturedMemory, OPS_OF } from "./submission_data.ts";
 import { type KernelPages, SubmissionModel } from "./submission_model.ts";
 import { blockStatusOf } from "@dmalab/devices/nvme";
 
