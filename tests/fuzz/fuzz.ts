@@ -2,13 +2,8 @@
 import { readCorpus } from "./corpus.ts";
 import { fuzzCase } from "./cases.ts";
 import { NO_VERDICTS, type Verdict } from "./judge.ts";
-import { NO_ANSWER, runShares, type SharesOptions } from "./shares.ts";
+import { type Amount, NO_ANSWER, runShares } from "./shares.ts";
 import type { FoundBug, SlowText, WorkerResult } from "./worker.ts";
-
-/** How much; without `seconds` only the cases count. */
-type FuzzOptions =
-  & Pick<SharesOptions<WorkerResult>, "cases" | "seed" | "workers" | "runs">
-  & Partial<Pick<SharesOptions<WorkerResult>, "seconds">>;
 
 export interface FuzzResult {
   readonly verdicts: Readonly<Record<Verdict, number>>;
@@ -17,22 +12,16 @@ export interface FuzzResult {
   readonly slowest: readonly SlowText[];
 }
 
-/** Runs the cases of a seed. */
-export async function fuzz(
-  { cases, runs = true, seconds = Infinity, seed, workers }: FuzzOptions,
-): Promise<FuzzResult> {
-  const results = await runShares<WorkerResult>({
+/** Tries programs. @param runs Whether those without a mistake are run, too. */
+export async function fuzz(amount: Amount, runs = true): Promise<FuzzResult> {
+  const results = await runShares<WorkerResult>(amount, {
     module: new URL("./worker.ts", import.meta.url),
-    cases,
-    seconds,
-    seed,
-    workers,
     runs,
-    hung: (number) => ({
-      verdicts: { ...NO_VERDICTS, bug: 1 },
-      slowest: [],
-      bugs: [{ number, problem: NO_ANSWER, text: fuzzCase(seed, number, readCorpus()).text }],
-    }),
+    hung: (number) => {
+      const { text } = fuzzCase(amount.seed, number, readCorpus());
+      const bugs = [{ number, problem: NO_ANSWER, text }];
+      return { verdicts: { ...NO_VERDICTS, bug: 1 }, slowest: [], bugs };
+    },
   });
   const verdicts = { ...NO_VERDICTS };
   for (const result of results) {

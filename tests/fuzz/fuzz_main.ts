@@ -13,6 +13,7 @@ import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
 import { tryLayouts } from "./layouts.ts";
+import type { Amount } from "./shares.ts";
 import { mostPoor, trySlips } from "./slips.ts";
 import { runTask } from "@dmalab/tools";
 
@@ -32,24 +33,13 @@ const OPTIONS = {
   workers: integer("N", "Use N workers (one for each processor).", { least: 1 }),
 } as const;
 
-/** How much to try; infinite where only the time is counted. */
-interface Amount {
-  readonly count: number;
-  readonly seconds: number;
-  readonly seed: number;
-  readonly workers: number;
-}
-
 const grouped = (count: number) => count.toLocaleString("en-US");
 
 /** Mutated programs; true when none found a bug. */
-async function tryPrograms(
-  { count, seconds, seed, workers }: Amount,
-  runs: boolean,
-): Promise<boolean> {
+async function tryPrograms(amount: Amount, runs: boolean): Promise<boolean> {
+  const { seed } = amount;
   const start = performance.now();
-  const options = { seed, cases: count, seconds, workers, runs };
-  const { verdicts, bugs, slowest } = await fuzz(options);
+  const { verdicts, bugs, slowest } = await fuzz(amount, runs);
   const cases = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
   const took = (performance.now() - start) / 1000;
   console.log(`${grouped(cases)} mutated programs of seed ${seed} in ${took.toFixed(0)} s`);
@@ -67,9 +57,10 @@ async function tryPrograms(
 }
 
 /** Calls of every builtin; true when each is answered by a value or an error that makes sense. */
-async function tryCalls({ count, seconds, seed, workers }: Amount): Promise<boolean> {
+async function tryCalls(amount: Amount): Promise<boolean> {
+  const { seed } = amount;
   const start = performance.now();
-  const { problems, tally } = await fuzzCalls({ seed, calls: count, seconds, workers });
+  const { problems, tally } = await fuzzCalls(amount);
   const sum = (counts: ReadonlyMap<string, number>) =>
     [...counts.values()].reduce((a, b) => a + b, 0);
   const silent = CALLEE_KEYS.filter((key) => !tally.answered.has(key));
@@ -151,7 +142,7 @@ async function run(options: Invocation<typeof OPTIONS>["options"]): Promise<Exit
   };
   const all = shares.programs + shares.calls + shares.requests;
   const amount = (count: number | null, usual: number, share: number): Amount => ({
-    count: count ?? (seconds === null ? usual : Infinity),
+    cases: count ?? (seconds === null ? usual : Infinity),
     seconds: seconds === null ? Infinity : seconds * share / all,
     seed,
     workers,

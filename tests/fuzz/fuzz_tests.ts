@@ -35,7 +35,7 @@ export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: Fu
   });
 
   Deno.test(`${calls} calls of every builtin are answered: no bug, no nonsense in any text`, async () => {
-    const { problems, tally } = await fuzzCalls({ calls, seed: 1, workers: 1 });
+    const { problems, tally } = await fuzzCalls({ cases: calls, seed: 1, workers: 1 });
     assertEquals(problems.map(({ inputs, problem }) => [problem, ...inputs].join("\n")), []);
     // The generator reads the registry: what is new there is tried at once.
     assertEquals(CALLEE_KEYS.filter((key) => !tally.called.has(key)), []);

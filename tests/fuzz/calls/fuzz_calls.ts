@@ -1,26 +1,13 @@
 /** Sessions of generated calls, on several workers. */
-import { NO_ANSWER, runShares } from "../shares.ts";
+import { type Amount, NO_ANSWER, runShares } from "../shares.ts";
 import { CALLS_PER_SESSION, emptyTally } from "./call_run.ts";
 import type { CallsResult, FoundProblem } from "./worker.ts";
 
-export interface FuzzCallsOptions {
-  /** How many calls, in sessions of a hundred; Infinity when only the time counts. */
-  readonly calls: number;
-  readonly seconds?: number;
-  readonly seed: number;
-  readonly workers: number;
-}
-
-/** Generates calls of every builtin, runs them, and tells of each problem once. */
-export async function fuzzCalls(
-  { calls, seconds = Infinity, seed, workers }: FuzzCallsOptions,
-): Promise<CallsResult> {
-  const results = await runShares<CallsResult>({
+/** Generates as many calls of builtins, in sessions of a hundred, runs them, and tells of each problem once. */
+export async function fuzzCalls({ cases: calls, ...amount }: Amount): Promise<CallsResult> {
+  const sessions = { ...amount, cases: Math.ceil(calls / CALLS_PER_SESSION) };
+  const results = await runShares<CallsResult>(sessions, {
     module: new URL("./worker.ts", import.meta.url),
-    cases: Math.ceil(calls / CALLS_PER_SESSION),
-    seconds,
-    seed,
-    workers,
     hung: (number) => ({
       tally: emptyTally(),
       problems: [{ key: NO_ANSWER, number, problem: NO_ANSWER, inputs: [] }],
