@@ -12,7 +12,7 @@ import { SignalWatch } from "@dmalab/cli";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
-import { tryLayouts } from "./layouts.ts";
+import { tryLayouts } from "./laid_out.ts";
 import type { Amount } from "./shares.ts";
 import { mostPoor, trySlips } from "./slips.ts";
 import { runTask } from "@dmalab/tools";

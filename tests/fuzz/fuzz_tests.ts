@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
-import { tryLayouts } from "./layouts.ts";
+import { tryLayouts } from "./laid_out.ts";
 import { mostPoor, trySlips } from "./slips.ts";
 
 /** How much is tried. */

@@ -2,8 +2,7 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, join } from "node:path";
-import { doAll } from "./do_all.ts";
-import { type Done, SECRET, type Trap, TRAPS, type Use, USES } from "./places.ts";
+import { doAll, type Done, SECRET, type Trap, TRAPS, type Use, USES } from "./places.ts";
 
 /** What keeps sockets in their places. */
 type Open = { close(): void }[];

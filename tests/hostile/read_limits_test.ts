@@ -3,7 +3,7 @@ import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
-import { doAll } from "./do_all.ts";
+import { doAll } from "./places.ts";
 
 const MIB = 2 ** 20;
 const TRACE = "examples/traces/data/leaky-driver.trace.txt";

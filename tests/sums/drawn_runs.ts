@@ -1,6 +1,6 @@
 /**
  * Runs drawn by a seed, each by its name: the same name is the same run for as long as nothing that it
- * reaches behaves in another way.
+ * reaches behaves in another way. What each comes to is kept in a text: a section for each, below its name.
  */
 import fc from "fast-check";
 import { LAB_TABLES } from "@dmalab/devices";
@@ -10,11 +10,14 @@ import { KERNEL_NAMES, KERNELS, QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { makeNegativeFile } from "@dmalab/vectors/negative";
 import { runSeed } from "../property/random_operations.ts";
 import { type Blow, SoakMachine } from "../soak/soak_machine.ts";
-import type { EventSums } from "./event_sums.ts";
+import { EventSums } from "./event_sums.ts";
 import { allFaultLines } from "./fault_lines.ts";
 import { runMigration, runRegions } from "./process_runs.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { join } from "node:path";
+import { ROOT } from "../source_text.ts";
 
-export type DrawnRun = (sums: EventSums) => void;
+type DrawnRun = (sums: EventSums) => void;
 
 /** Steps of one hunted case: more meet little that is new. */
 const HUNT_STEPS = 6;
@@ -98,3 +101,30 @@ export const DRAWN_RUNS: ReadonlyMap<string, DrawnRun> = new Map([
   ...drawn(24, "regions", runRegions),
   ...drawn(24, "migrations", runMigration),
 ]);
+
+const KEPT = join(ROOT, "tests/sums/drawn.txt");
+const HEAD = "# ";
+
+/** What a run comes to now. */
+export function sumLines(run: DrawnRun): string[] {
+  const sums = new EventSums();
+  run(sums);
+  return sums.lines.map((line) => printable(line));
+}
+
+/** The kept lines of each run, by its name. */
+export function readSums(): Map<string, string[]> {
+  const sections = Deno.readTextFileSync(KEPT).split(`\n${HEAD}`).slice(1);
+  return new Map(sections.map((section) => {
+    const [name, ...lines] = section.trimEnd().split("\n");
+    return [name!, lines];
+  }));
+}
+
+/** Keeps what all runs come to now. */
+export function writeSums(): void {
+  const sections = [...DRAWN_RUNS].map(([name, run]) =>
+    `\n${HEAD}${name}\n${sumLines(run).join("\n")}\n`
+  );
+  Deno.writeTextFileSync(KEPT, sections.join(""));
+}

@@ -25,15 +25,15 @@ import {
   type CapturedParts,
   profileOf,
 } from "../kernel/kernel_machine.ts";
-import type {
-  CallLine,
-  DefectCase,
-  DefectInjection,
-  DefectMachine,
-  DefectStep,
+import {
+  type CallLine,
+  type DefectCase,
+  type DefectInjection,
+  type DefectMachine,
+  type DefectStep,
+  shownMemory,
 } from "./defect_data.ts";
 import { GivenIovas, GivenSlots } from "./given_memory.ts";
-import { shownMemory } from "./step_memory.ts";
 
 /** The exponent of a controller that takes transfers of any length. */
 const NO_LIMIT = 0;

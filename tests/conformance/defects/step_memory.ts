@@ -3,7 +3,14 @@ import { alignDown, MIB, PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } fro
 import { type BioVec, NO_VECS } from "@dmalab/runtime/block";
 import { type DataExtent, extentOf, vecOf } from "../kernel/kernel_data.ts";
 import { fillPages, pagesOf, type Run, writePattern } from "./damage.ts";
-import type { DefectCase, DefectCommand, DefectRequest, DefectStep } from "./defect_data.ts";
+import {
+  type DefectCase,
+  type DefectCommand,
+  type DefectRequest,
+  type DefectStep,
+  distinctRequests,
+  shownMemory,
+} from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
 import type { StepRequest } from "./step_run.ts";
 import type { UserPiece, UserRun } from "../submission/bio_builder.ts";
@@ -277,54 +284,4 @@ function kernelMetadata(
     done += pieceBytes;
   }
   return vecs;
-}
-
-/** The memory of one command as its calls show it, data and metadata in order. */
-interface ShownMemory {
-  readonly data: readonly DataExtent[];
-  readonly metadata: readonly DataExtent[];
-}
-
-/**
- * Reads the calls of a command: pieces of data come first, until they add up.
- *
- * Such addresses are no outcome of the model. A request names the first byte of each part of a
- * buffer; where a part goes on in another page, and where the kernel's own memory was, shows in the
- * calls.
- */
-export function shownMemory(command: DefectCommand): ShownMemory {
-  const data: DataExtent[] = [];
-  const metadata: DataExtent[] = [];
-  let dataBytes = command.bytes;
-  let walked = -1;
-  const note = (phys: number, sizeBytes: number) => {
-    (dataBytes > 0 ? data : metadata).push([phys, sizeBytes]);
-    dataBytes -= sizeBytes;
-  };
-  for (const [name, ...values] of command.calls) {
-    const [phys, sizeBytes] = values as [number, number];
-    if (name === "segment") {
-      note(phys, sizeBytes);
-      walked = phys;
-    } else if (name === "dma.map" && phys !== walked) note(phys, sizeBytes);
-  }
-  return { data, metadata };
-}
-
-/**
- * The first tries of a step's requests: a request that was tried again is the same memory.
- * @returns One command for each request, in the order of the first tries.
- */
-export function distinctRequests(commands: readonly DefectCommand[]): readonly DefectCommand[] {
-  const distinct: DefectCommand[] = [];
-  const open = new Map<string, DefectCommand>();
-  for (const command of commands) {
-    const key = `${command.sector} ${command.bytes} ${command.tag}`;
-    if (!open.has(key)) {
-      open.set(key, command);
-      distinct.push(command);
-    }
-    if (command.outcome === "completed" || command.outcome === "ioerr") open.delete(key);
-  }
-  return distinct;
 }
