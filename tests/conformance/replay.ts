@@ -14,7 +14,7 @@ import { replayDefects } from "./defects/defect_replay.ts";
 import { KernelGroups } from "./kernel/kernel_groups.ts";
 import { type OperationLine, replayTrace } from "./traces.ts";
 import { dirname, join } from "node:path";
-import type { HmmCase, HmmFacts } from "./hmm/hmm_data.ts";
+import type { HmmCase, HmmFacts } from "./hmm/hmm_given.ts";
 import { replayDeviceFacts } from "./hmm/device_facts.ts";
 import { replayHmm } from "./hmm/hmm_replay.ts";
 import { replayOdp } from "./hmm/odp_replay.ts";

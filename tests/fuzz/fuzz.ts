@@ -1,11 +1,12 @@
 /** Many mutated programs, on several workers. */
-import { readCorpus } from "./corpus.ts";
-import { fuzzCase } from "./cases.ts";
+import { fuzzCase, readCorpus } from "./cases.ts";
 import { NO_VERDICTS, type Verdict } from "./judge.ts";
 import { type Amount, NO_ANSWER, runShares } from "./shares.ts";
 import type { FoundBug, SlowText, WorkerResult } from "./worker.ts";
+import { CALLS_PER_SESSION, emptyTally } from "./calls/call_run.ts";
+import type { CallsResult, FoundProblem } from "./calls/worker.ts";
 
-export interface FuzzResult {
+interface FuzzResult {
   readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly bugs: readonly FoundBug[];
   /** Those that took the largest part of the time they may take, first. */
@@ -32,4 +33,28 @@ export async function fuzz(amount: Amount, runs = true): Promise<FuzzResult> {
     bugs: results.flatMap(({ bugs }) => bugs).sort((a, b) => a.number - b.number),
     slowest: results.flatMap(({ slowest }) => slowest).sort((a, b) => b.timeShare - a.timeShare),
   };
+}
+
+/** Generates as many calls of builtins, in sessions of a hundred, runs them, and tells of each problem once. */
+export async function fuzzCalls({ cases: calls, ...amount }: Amount): Promise<CallsResult> {
+  const sessions = { ...amount, cases: Math.ceil(calls / CALLS_PER_SESSION) };
+  const results = await runShares<CallsResult>(sessions, {
+    module: new URL("./worker.ts", import.meta.url),
+    hung: (number) => ({
+      tally: emptyTally(),
+      problems: [{ key: NO_ANSWER, number, problem: NO_ANSWER, inputs: [] }],
+    }),
+  });
+  const tally = emptyTally();
+  const problems = new Map<string, FoundProblem>();
+  for (const result of results) {
+    tally.run += result.tally.run;
+    for (const name of ["called", "answered"] as const) {
+      for (const [key, count] of result.tally[name]) {
+        tally[name].set(key, (tally[name].get(key) ?? 0) + count);
+      }
+    }
+    for (const problem of result.problems) problems.set(problem.key, problem);
+  }
+  return { tally, problems: [...problems.values()].sort((a, b) => a.number - b.number) };
 }

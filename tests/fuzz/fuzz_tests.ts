@@ -1,8 +1,7 @@
 /** Parts of `deno task fuzz`, as tests. */
 import { assert, assertEquals } from "@std/assert";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
-import { fuzzCalls } from "./calls/fuzz_calls.ts";
-import { fuzz } from "./fuzz.ts";
+import { fuzz, fuzzCalls } from "./fuzz.ts";
 import { tryLayouts } from "./laid_out.ts";
 import { mostPoor, trySlips } from "./slips.ts";
 

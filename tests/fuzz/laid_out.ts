@@ -20,7 +20,7 @@ import {
 import { Choices } from "./choices.ts";
 import { formatSource } from "@dmalab/lang/format";
 import { loadProgram, SourceFile } from "@dmalab/lang";
-import { readCorpus } from "./corpus.ts";
+import { readCorpus } from "./cases.ts";
 
 const REMARKS = ["why", "each page", 'x { y } "z"', "TODO: none, ; [", "…", "0x1000 // not C"];
 

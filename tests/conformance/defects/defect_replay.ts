@@ -9,7 +9,7 @@
  */
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
-import { limitsOfQueue } from "../kernel/captured_description.ts";
+import { limitsOfQueue } from "../kernel/kernel_machine.ts";
 import { damageOf, expectedDamage } from "./damage.ts";
 import { commandForms, expectedCommands, Transcript } from "./transcript.ts";
 import { type DefectCase, type DefectStep, distinctRequests } from "./defect_data.ts";

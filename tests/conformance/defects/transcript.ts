@@ -13,7 +13,7 @@ import {
 import type { Iod, NvmeDriver, NvmeRequest } from "@dmalab/devices/nvme";
 import type { CallLine, DefectStep } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
-import { errnoOf, type Fields } from "../kernel/capture_words.ts";
+import { errnoOf, type Fields } from "../inner_record.ts";
 import type { Json } from "../difference.ts";
 
 /** One try to prepare a request, and its completion if it was sent. */

@@ -9,8 +9,14 @@ import type { EventName, Machine, MachineEvent, PhysAddr } from "@dmalab/runtime
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import { type FlushQueue, type IommuDomain, PTE_MMIO } from "@dmalab/runtime/iommu";
 import type { Json } from "../difference.ts";
-import { type InnerLine, InnerRecord } from "../inner_record.ts";
-import { type Fields, renamed, SYNCED, UNMAPPED } from "../kernel/capture_words.ts";
+import {
+  type Fields,
+  type InnerLine,
+  InnerRecord,
+  renamed,
+  SYNCED,
+  UNMAPPED,
+} from "../inner_record.ts";
 import { type AddressWords, attributeList, type WarnSites } from "./hmm_words.ts";
 
 const GRANULE_BYTES = 4096;

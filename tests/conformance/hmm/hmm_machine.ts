@@ -13,7 +13,7 @@ import type { IommuModel } from "@dmalab/runtime/iommu";
 import { GoldenReadError } from "../golden_files.ts";
 import { attachPeers, type PeerSpan } from "../kernel/captured_peers.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
-import type { HmmFacts } from "./hmm_data.ts";
+import type { HmmFacts } from "./hmm_given.ts";
 
 /** What a word before the first dash of a configuration's name stands for. */
 interface Mapping {

@@ -6,8 +6,7 @@ import { KernelError, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtim
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import type { PeerSpan } from "../kernel/captured_peers.ts";
-import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
-import { GIVEN, givenOf } from "./hmm_given.ts";
+import { GIVEN, givenOf, type HmmCase, type HmmFacts, type HmmOp } from "./hmm_given.ts";
 import { InnerLines } from "./hmm_inner.ts";
 import { type HmmMachine, hmmMachine } from "./hmm_machine.ts";
 import { HmmOps } from "./hmm_ops.ts";

@@ -22,8 +22,13 @@ import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
 import type { HmmCallLine } from "./hmm_ops.ts";
 import { changeMemory, eventNumber, GivenFrames, mapMemory, MEMORY_START } from "./hmm_memory.ts";
-import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
-import { GIVEN_TO_SOFTWARE, givenOf } from "./hmm_given.ts";
+import {
+  GIVEN_TO_SOFTWARE,
+  givenOf,
+  type HmmCase,
+  type HmmFacts,
+  type HmmOp,
+} from "./hmm_given.ts";
 import type { WatchResults } from "./hmm_replay.ts";
 
 type Answer = Readonly<Record<string, Json>>;

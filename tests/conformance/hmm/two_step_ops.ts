@@ -8,7 +8,7 @@ import {
   UNLIMITED_BYTES,
 } from "@dmalab/runtime/dma";
 import type { Json } from "../difference.ts";
-import type { HmmOp } from "./hmm_data.ts";
+import type { HmmOp } from "./hmm_given.ts";
 import type { InnerLines } from "./hmm_inner.ts";
 import { addressOrNull, type AddressWords, attributeMask } from "./hmm_words.ts";
 

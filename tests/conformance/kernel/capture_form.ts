@@ -13,11 +13,12 @@ import {
   directionNumber,
   errnoOf,
   type Fields,
+  type InnerLine,
+  InnerRecord,
   renamed,
   SYNCED,
   UNMAPPED,
-} from "./capture_words.ts";
-import { type InnerLine, InnerRecord } from "../inner_record.ts";
+} from "../inner_record.ts";
 import type { Json } from "../difference.ts";
 import type { CaptureCall, DataExtent, Probes } from "./kernel_data.ts";
 

@@ -4,7 +4,12 @@ import { attempt, type Difference, firstDifference, isDifference } from "../diff
 import { exists, readJson, readLines } from "../golden_files.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { unknownSetting } from "./capture_config.ts";
-import { describe, descriptionForm } from "./captured_description.ts";
+import {
+  type CapturedMachine,
+  capturedMachine,
+  describe,
+  descriptionForm,
+} from "./kernel_machine.ts";
 import { peerSpanOf } from "./captured_peers.ts";
 import { HistoryReplay } from "./history_replay.ts";
 import {
@@ -14,7 +19,6 @@ import {
   caseNumber,
   type DataExtent,
 } from "./kernel_data.ts";
-import { type CapturedMachine, capturedMachine } from "./kernel_machine.ts";
 import { replayInCapturedOrder } from "./kernel_order.ts";
 import { KernelReplay, type Outcome } from "./kernel_replay.ts";
 

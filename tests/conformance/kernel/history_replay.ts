@@ -18,7 +18,7 @@ import {
 } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
 import type { KernelReplay } from "./kernel_replay.ts";
-import type { Fields } from "./capture_words.ts";
+import type { Fields } from "../inner_record.ts";
 
 /**
  * Lines of work without a request. What they allocate has lines of its own before, and what

@@ -19,12 +19,20 @@ import {
   kernelNamed,
   type KernelProfile,
 } from "@dmalab/runtime/kernels";
-import { type ControllerSettings, Media, NvmeController, NvmeDriver } from "@dmalab/devices/nvme";
+import {
+  type ControllerSettings,
+  Media,
+  NvmeController,
+  NvmeDriver,
+  scheduledRequests,
+} from "@dmalab/devices/nvme";
 import { GoldenReadError } from "../golden_files.ts";
 import { attachPeers, type PeerSpan } from "./captured_peers.ts";
-import type { CaptureConfig } from "./capture_config.ts";
-import type { CaptureEnvironment } from "./kernel_data.ts";
+import type { CaptureConfig, CaptureMode } from "./capture_config.ts";
+import type { CaptureEnvironment, CaptureLimits } from "./kernel_data.ts";
 import { RecordedPool } from "./recorded_pool.ts";
+import type { QueueLimits } from "@dmalab/runtime/block";
+import type { Json } from "../difference.ts";
 
 /** What a description leaves out: the emulated controller took 2^7 pages of 4 KiB at a time. */
 const DEFAULT_MDTS_EXPONENT = 7;
@@ -221,5 +229,75 @@ function machineConfig(environment: CaptureEnvironment): MachineConfig {
       force: config.swiotlb_force,
       ...(poolStart === undefined ? {} : { basePhys: poolStart as PhysAddr }),
     }),
+  };
+}
+
+/** How the captures call what a device ended up with, and how sysfs does. */
+const MODE_WORDS: Readonly<Record<IommuMode, readonly [CaptureMode, string | null]>> = {
+  off: ["direct", null],
+  passthrough: ["passthrough", "identity"],
+  strict: ["dma-strict", "DMA"],
+  lazy: ["dma-lazy", "DMA-FQ"],
+};
+
+/** Tags of the driver's queue: one entry of the ring always stays empty. */
+const DRIVER_TAGS = 1023;
+
+/** The parts of a description that follow from the others. */
+type CapturedDescription = Pick<
+  CaptureEnvironment,
+  "kernel" | "config" | "limits" | "iommu_domain_type"
+>;
+
+/** A model's limits by the names that the captures have for them. */
+export function limitsOfQueue(
+  limits: QueueLimits,
+): Omit<CaptureLimits, "nomerges" | "nr_requests" | "scheduler" | "write_cache"> {
+  return {
+    dma_alignment: limits.dmaAlignmentMask,
+    logical_block_size: limits.logicalBlockSizeBytes,
+    max_hw_sectors_kb: limits.maxHwSectors / 2,
+    max_integrity_segments: limits.maxIntegritySegments,
+    max_sectors_kb: limits.maxSectors / 2,
+    max_segment_size: limits.maxSegmentSizeBytes,
+    max_segments: limits.maxSegments,
+    virt_boundary_mask: limits.virtBoundaryMask,
+  };
+}
+
+/**
+ * Describes a machine as the captures describe the one that it stands for. Strict or lazy is what
+ * the model made of what was asked for. @see rules/dma.md 1.3
+ */
+export function describe(host: CapturedMachine): CapturedDescription {
+  const { dev, driver, environment: { config, kernel }, machine } = host;
+  const [mode, domainType] = MODE_WORDS[machine.iommu.modeOf(dev)];
+  return {
+    kernel,
+    config: { ...config, mode },
+    limits: {
+      ...limitsOfQueue(driver.limits),
+      ...queueSettings(config),
+      write_cache: driver.controller.volatileWriteCache ? "write back" : "write through",
+    },
+    iommu_domain_type: domainType,
+  };
+}
+
+/** What of a description follows from the rest of it, to compare. */
+export function descriptionForm(
+  { config, iommu_domain_type, kernel, limits }: CapturedDescription,
+): Record<string, Json> {
+  return { kernel, config: config as Json, limits: { ...limits }, iommu_domain_type };
+}
+
+/** @see rules/block.md 1.5 */
+function queueSettings(
+  { nomerges = 0, scheduler }: CaptureConfig,
+): Pick<CaptureLimits, "nomerges" | "nr_requests" | "scheduler"> {
+  return {
+    nomerges,
+    nr_requests: scheduler === undefined ? DRIVER_TAGS : scheduledRequests(DRIVER_TAGS),
+    scheduler: scheduler === undefined ? "[none] mq-deadline" : "none [mq-deadline]",
   };
 }
