@@ -39,7 +39,7 @@ export async function fuzz(amount: Amount, runs = true): Promise<FuzzResult> {
 export async function fuzzCalls({ cases: calls, ...amount }: Amount): Promise<CallsResult> {
   const sessions = { ...amount, cases: Math.ceil(calls / CALLS_PER_SESSION) };
   const results = await runShares<CallsResult>(sessions, {
-    module: new URL("./worker.ts", import.meta.url),
+    module: new URL("./calls/worker.ts", import.meta.url),
     hung: (number) => ({
       tally: emptyTally(),
       problems: [{ key: NO_ANSWER, number, problem: NO_ANSWER, inputs: [] }],
