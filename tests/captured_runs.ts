@@ -1,18 +1,11 @@
 /** Reads captured runs for tests, and parts of them. */
 import { readJson } from "./conformance/golden_files.ts";
 import { type CapturedRun, readCaptures, replayRun } from "./conformance/kernel/captured_run.ts";
+import { FREES } from "./conformance/kernel/history_replay.ts";
 import { type CaptureEnvironment, caseNumber } from "./conformance/kernel/kernel_data.ts";
 
 /** Where the captures of kernels are. */
 export const KERNEL = "tests/golden/kernel";
-
-/** Lines of what a request's end frees. */
-export const GIVEN_BACK: ReadonlySet<string> = new Set([
-  "release",
-  "free",
-  "free_tree",
-  "swiotlb_unmap",
-]);
 
 /** The descriptions of all runs, by name. */
 export function readEnvironments(): Promise<Readonly<Record<string, CaptureEnvironment>>> {
@@ -38,7 +31,7 @@ export function beginningOf(run: CapturedRun, last: number): CapturedRun {
   if (history === null) return { ...run, regular: regular.slice(0, index + 1) };
   const number = caseNumber(regular[index]!.id);
   let end = 1 + history.events.findLastIndex(([kind, id]) => kind === "complete" && id === number);
-  while (GIVEN_BACK.has(history.events[end]?.[0] ?? "")) end++;
+  while (FREES.has(history.events[end]?.[0] ?? "")) end++;
   const events = history.events.slice(0, end);
   const begun = new Set(events.filter(([kind]) => kind === "request").map(([, id]) => id));
   return {

@@ -27,7 +27,8 @@ import {
   replaySubmissions,
 } from "./conformance/submission/submission_replay.ts";
 import { type OperationLine, recordOfTrace, replayTrace } from "./conformance/traces.ts";
-import { beginningOf, GIVEN_BACK, KERNEL, readRun, runDiffers } from "./captured_runs.ts";
+import { FREES } from "./conformance/kernel/history_replay.ts";
+import { beginningOf, KERNEL, readRun, runDiffers } from "./captured_runs.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
 const GOLDEN = "tests/golden";
@@ -141,8 +142,8 @@ function changeRequests(run: CapturedRun, findings: Findings): void {
 /** Lines of a history that are the work of a request we know, or that name what there is. */
 function isOwnLine(events: CaptureHistory["events"], index: number, cases: ReadonlySet<number>) {
   const [kind] = events[index]!;
-  if (!GIVEN_BACK.has(kind) && kind !== "alloc" && kind !== "swiotlb_map") return true;
-  const begins = GIVEN_BACK.has(kind) ? "complete" : "request";
+  if (!FREES.has(kind) && kind !== "alloc" && kind !== "swiotlb_map") return true;
+  const begins = FREES.has(kind) ? "complete" : "request";
   const before = events.slice(0, index).findLast(([word]) => word === begins);
   return before !== undefined && cases.has(before[1] as number);
 }

@@ -1,9 +1,8 @@
 /** Compares what a model gave with what was captured, and tells the first difference readably. */
 
 /** Anything JSON can hold. */
-export type Json = null | boolean | number | string | readonly Json[] | {
-  readonly [key: string]: Json;
-};
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export type JsonObject = { readonly [key: string]: Json };
 
 /** Where two values first differ. `undefined` stands for "not there". */
 export interface Difference {

@@ -8,7 +8,7 @@ import {
   readJson,
   readLines,
 } from "./golden_files.ts";
-import { groupNotBuilt, type GroupResult, groupUnreadable } from "./group_result.ts";
+import { groupFailed, type GroupResult } from "./group_result.ts";
 import type { DefectCase } from "./defects/defect_data.ts";
 import { replayDefects } from "./defects/defect_replay.ts";
 import { KernelGroups } from "./kernel/kernel_groups.ts";
@@ -45,7 +45,7 @@ export async function* replayGroups(
     } catch (error) {
       // A damaged file must be counted against us, and must not stop the others; so must one of a
       // shape that was not foreseen.
-      yield groupUnreadable(file.group, error);
+      yield groupFailed(file.group, error);
     }
   }
 }
@@ -76,8 +76,7 @@ export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupR
       ? replayOdp(group, facts, cases)
       : replayHmm(group, facts, cases);
   } catch (error) {
-    if (!(error instanceof GoldenReadError)) throw error;
-    return groupNotBuilt(group, cases.length, error.message);
+    return groupFailed(group, error, cases.length);
   }
 }
 

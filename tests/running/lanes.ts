@@ -80,7 +80,7 @@ export interface RunOptions {
 export async function runJobs(
   jobs: readonly Job[],
   note: (ran: Ran) => void,
-  { measured = false, shared }: RunOptions,
+  options: RunOptions,
 ): Promise<Ran[]> {
   const progress = new Progress(jobs.length);
   const waiting = jobs.toReversed();
@@ -88,7 +88,7 @@ export async function runJobs(
   const lanes = Array.from({ length: navigator.hardwareConcurrency + 1 }, async () => {
     for (let job = waiting.pop(); job !== undefined; job = waiting.pop()) {
       progress.begin(job);
-      const ran = await runJob(job, { measured, shared });
+      const ran = await runJob(job, options);
       ended.push(ran);
       progress.end(ran);
       note(ran);

@@ -8,12 +8,7 @@ import {
   Plug,
   sliceVecs,
 } from "@dmalab/runtime/block";
-import {
-  BioBuilder,
-  directIoRules,
-  MAX_BIO_VECS,
-  type UserPiece,
-} from "../submission/bio_builder.ts";
+import { BioBuilder, MAX_BIO_VECS, pageJoinOf, type UserPiece } from "../submission/bio_builder.ts";
 import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
 import type { Json } from "../difference.ts";
 import type { DefectHost } from "./defect_machine.ts";
@@ -74,7 +69,7 @@ const WAYS: Readonly<Record<StepRequest["kind"], Way>> = {
 };
 
 function builderOf({ disk, machine }: DefectHost, pieces: readonly UserPiece[]): BioBuilder {
-  return new BioBuilder(pieces, directIoRules(machine.kernel).pageJoin, disk.blockSizeBytes);
+  return new BioBuilder(pieces, pageJoinOf(machine.kernel), disk.blockSizeBytes);
 }
 
 /** One call: one bio, or several that are held back until the last is made. */
@@ -130,7 +125,7 @@ function submitMany(host: DefectHost, transcript: Transcript, step: StepRequest)
 
 function passThrough(host: DefectHost, step: StepRequest): Io {
   const op: BlockOp = step.op === "read" ? "drv_in" : "drv_out";
-  const bio = new BioBuilder(step.data[0]!, directIoRules(host.machine.kernel).pageJoin, 1).next(
+  const bio = new BioBuilder(step.data[0]!, pageJoinOf(host.machine.kernel), 1).next(
     op,
     0,
   )!;

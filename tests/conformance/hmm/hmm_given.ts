@@ -3,6 +3,7 @@
  * Every field of an operation that does not stand here is compared. docs/dev/conformance.md shows the
  * list, and says which parts of compared fields come from the record all the same.
  */
+import type { InnerLine } from "../inner_record.ts";
 import type { Json } from "../difference.ts";
 
 /** Fields of operations that are given, and why. */
@@ -85,19 +86,13 @@ export function isGivenResult(field: string, value: Json): boolean {
   return field.includes(".pfns") || typeof value === "string" && BEYOND.test(value);
 }
 
-/** One operation inside another. */
-interface InnerOp {
-  readonly op: string;
-  readonly [field: string]: Json;
-}
-
 /** Entries of a list of page frames: first, how many, flags, order, frame number, step. */
 export type PfnRun = readonly [number, number, string, number, number, number];
 
 /** One operation of a case, with its arguments and results. */
 export interface HmmOp {
   readonly op: string;
-  readonly inner?: readonly InnerOp[];
+  readonly inner?: readonly InnerLine[];
   readonly pfns?: readonly PfnRun[];
   readonly [field: string]: Json | undefined;
 }

@@ -20,15 +20,13 @@ import {
   hmmRangeFault,
   type IntervalNotifier,
 } from "@dmalab/runtime/mm";
-import type { Json } from "../difference.ts";
+import type { Json, JsonObject } from "../difference.ts";
 import { changeMemory, eventNumber, GivenFrames, mapMemory, MEMORY_START } from "./hmm_memory.ts";
 import type { HmmOp, PfnRun } from "./hmm_given.ts";
 import type { InnerLines } from "./hmm_inner.ts";
 import type { HmmMachine } from "./hmm_machine.ts";
 import { addressOrNull, attributeList } from "./hmm_words.ts";
 import { directionNumber, errnoOf, type Fields } from "../inner_record.ts";
-
-type Answer = Record<string, Json>;
 
 /** A fault answers -EBUSY, and is repeated, no more often than this: once for each table of pages. */
 const MAX_TRIES = 1000;
@@ -73,7 +71,7 @@ export class HmmOps {
   }
 
   /** Does an operation; null for one that is not about maps or memory. */
-  run(op: HmmOp): Answer | null {
+  run(op: HmmOp): JsonObject | null {
     this.#calls.begin();
     const answer = Object.hasOwn(this.#ways, op.op)
       ? this.#ways[op.op]!(op, this.#memoryOf(op))
@@ -87,36 +85,37 @@ export class HmmOps {
     return { ...answer, calls };
   }
 
-  readonly #ways: Readonly<Record<string, (op: HmmOp, memory: MappedMemory) => Answer | null>> = {
-    hmm_alloc: (op, memory) => this.#alloc(op, memory),
-    hmm_free: (_, { map }) => {
-      hmmDmaMapFree(this.host.machine, this.host.dev, map!);
-      return stateOf(map);
-    },
-    hmm_map: (op, memory) => this.#mapEntry(op, memory),
-    hmm_unmap: (op, memory) => this.#unmapEntry(op, memory),
-    set_entry: (op, memory) => this.#setEntry(op, memory),
-    dma_list_entry: ({ index }) => ({ value: this.#listed?.dmaList?.[index as number] ?? null }),
-    peer_pfn: () => ({}),
-    notifier_add: (op, memory) => this.#addNotifier(op, memory),
-    notifier_remove: (_, memory) => {
-      if (memory.notifier !== null) memory.mm?.notifiers.remove(memory.notifier);
-      memory.notifier = null;
-      return {};
-    },
-    memory: (op, memory) => this.#change(op, memory),
-    race: (op, memory) => {
-      memory.race = op;
-      return {};
-    },
-    range_fault: (op, memory) => this.#fault(op, memory),
-  };
+  readonly #ways: Readonly<Record<string, (op: HmmOp, memory: MappedMemory) => JsonObject | null>> =
+    {
+      hmm_alloc: (op, memory) => this.#alloc(op, memory),
+      hmm_free: (_, { map }) => {
+        hmmDmaMapFree(this.host.machine, this.host.dev, map!);
+        return stateOf(map);
+      },
+      hmm_map: (op, memory) => this.#mapEntry(op, memory),
+      hmm_unmap: (op, memory) => this.#unmapEntry(op, memory),
+      set_entry: (op, memory) => this.#setEntry(op, memory),
+      dma_list_entry: ({ index }) => ({ value: this.#listed?.dmaList?.[index as number] ?? null }),
+      peer_pfn: () => ({}),
+      notifier_add: (op, memory) => this.#addNotifier(op, memory),
+      notifier_remove: (_, memory) => {
+        if (memory.notifier !== null) memory.mm?.notifiers.remove(memory.notifier);
+        memory.notifier = null;
+        return {};
+      },
+      memory: (op, memory) => this.#change(op, memory),
+      race: (op, memory) => {
+        memory.race = op;
+        return {};
+      },
+      range_fault: (op, memory) => this.#fault(op, memory),
+    };
 
   #memoryOf({ map }: HmmOp): MappedMemory {
     return this.#maps.getOrInsertComputed((map ?? 0) as number, () => new MappedMemory());
   }
 
-  #alloc(op: HmmOp, memory: MappedMemory): Answer {
+  #alloc(op: HmmOp, memory: MappedMemory): JsonObject {
     const { dev, machine } = this.host;
     const made = hmmDmaMapAlloc(machine, dev, op.entries as number, op.entry_size as number);
     const refused = typeof made === "number";
@@ -132,28 +131,28 @@ export class HmmOps {
     };
   }
 
-  #mapEntry(op: HmmOp, memory: MappedMemory): Answer {
+  #mapEntry(op: HmmOp, memory: MappedMemory): JsonObject {
     const { dev, machine } = this.host;
     const memo = machine.peers === null ? null : peerMemo(machine);
     const dma = hmmDmaMapPfn(machine, dev, memory.map!, op.index as number, memo);
     return { dma: addressOrNull(dma), pfns: this.#changed(op, memory) };
   }
 
-  #unmapEntry(op: HmmOp, memory: MappedMemory): Answer {
+  #unmapEntry(op: HmmOp, memory: MappedMemory): JsonObject {
     const { dev, machine } = this.host;
     const done = hmmDmaUnmapPfn(machine, dev, memory.map!, op.index as number);
     return { ret: done ? 1 : 0, pfns: this.#changed(op, memory) };
   }
 
   /** The program writes an entry itself: what it writes is given. */
-  #setEntry(op: HmmOp, memory: MappedMemory): Answer {
+  #setEntry(op: HmmOp, memory: MappedMemory): JsonObject {
     const entries = entriesOf(pfnsOf(op));
     for (const entry of entries.values()) writeEntry(memory.map!.pfns, entry);
     memory.reported!.report(entries.values());
     return {};
   }
 
-  #addNotifier(op: HmmOp, memory: MappedMemory): Answer {
+  #addNotifier(op: HmmOp, memory: MappedMemory): JsonObject {
     const pages = op.pages as number;
     const mode = op.mode as number;
     const end = MEMORY_START + pages * PAGE_SIZE_BYTES as VirtAddr;
@@ -187,7 +186,7 @@ export class HmmOps {
     memory.invalidated.push([first, end, eventNumber(range), unmapped, writable]);
   }
 
-  #change(op: HmmOp, memory: MappedMemory): Answer | null {
+  #change(op: HmmOp, memory: MappedMemory): JsonObject | null {
     const what = op.what as string;
     const mm = new AddressSpace(this.host.machine, this.#frames.source());
     if (mapMemory(mm, MEMORY_START, what, op.pages as number)) {
@@ -208,7 +207,7 @@ export class HmmOps {
   }
 
   /** A fault is repeated while it is busy, and while its sequence number has moved afterwards. */
-  #fault(op: HmmOp, memory: MappedMemory): Answer {
+  #fault(op: HmmOp, memory: MappedMemory): JsonObject {
     const { mm, notifier } = memory;
     const first = op.page as number;
     let busy = 0;
@@ -249,7 +248,7 @@ export class HmmOps {
     if (race !== null) this.#doToMemory(race, memory);
   }
 
-  #reports(op: HmmOp, memory: MappedMemory): Answer {
+  #reports(op: HmmOp, memory: MappedMemory): JsonObject {
     const { invalidated } = memory;
     memory.invalidated = [];
     return { pfns: this.#changed(op, memory), invalidated };
@@ -289,7 +288,7 @@ function pfnsOf({ pfns }: HmmOp): readonly PfnRun[] {
   return pfns ?? [];
 }
 
-function stateOf(map: HmmDmaMap | null): Answer {
+function stateOf(map: HmmDmaMap | null): JsonObject {
   return { addr: map?.state.addr ?? 0, state_size: map?.state.sizeBytes ?? 0 };
 }
 

@@ -17,7 +17,7 @@ import {
   type VirtAddr,
 } from "@dmalab/runtime";
 import { AddressSpace, type ChangedRange } from "@dmalab/runtime/mm";
-import { type Difference, firstDifference, type Json } from "../difference.ts";
+import { type Difference, firstDifference, type Json, type JsonObject } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
 import type { HmmCallLine } from "./hmm_ops.ts";
@@ -30,8 +30,6 @@ import {
   type HmmOp,
 } from "./hmm_given.ts";
 import type { WatchResults } from "./hmm_replay.ts";
-
-type Answer = Readonly<Record<string, Json>>;
 
 /** Access flags of a region: it pages on demand, and its device may write. */
 const ON_DEMAND = 64;
@@ -120,8 +118,8 @@ class OdpCase {
       const answer = given === null ? null : this.#answer(op);
       if (answer === null) return { path: "op", expected: op.op, got: undefined };
       const kept = Object.entries(op).filter(([name]) => name !== "op" && !given!.has(name));
-      const results = Object.fromEntries(kept) as Answer;
-      const differs = (other: Answer) => firstDifference(this.#inModel(other), answer);
+      const results = Object.fromEntries(kept) as JsonObject;
+      const differs = (other: JsonObject) => firstDifference(this.#inModel(other), answer);
       this.#watch?.(op.op, results, (other) => differs(other) !== null);
       const found = differs(results);
       if (found !== null) return { ...found, path: `ops[${index}](${op.op}).${found.path}` };
@@ -129,7 +127,7 @@ class OdpCase {
     return null;
   }
 
-  #answer(op: HmmOp): Answer | null {
+  #answer(op: HmmOp): JsonObject | null {
     this.#calls = [];
     const ret = this.#do(op);
     if (ret === null) return op.op === "caps" ? {} : null;

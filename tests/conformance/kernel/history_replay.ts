@@ -324,11 +324,7 @@ export class HistoryReplay {
     const { dev } = this.host;
     if (event[0] === "alloc") {
       const sizeBytes = (event[2] as number) * PAGE_SIZE_BYTES;
-      if (dev.domain === null) {
-        this.#next++;
-        return;
-      }
-      const start = dev.domain.allocIova(dev, sizeBytes, true);
+      const start = dev.domain!.allocIova(dev, sizeBytes, true);
       if (this.#stranger >= 0 && !this.#isCoherentMemory()) {
         const ranges = this.#strangers.get(this.#stranger) ?? [];
         this.#strangers.set(this.#stranger, [...ranges, { start, sizeBytes }]);
@@ -380,8 +376,7 @@ export class HistoryReplay {
 
   /** The captured timer ran here; the model's runs now, whatever its own time is. */
   #expireFlushTimer(): void {
-    const queue = this.host.dev.domain?.flushQueue;
-    if (queue === null || queue === undefined) return;
+    const queue = this.host.dev.domain!.flushQueue!;
     this.#machine.clock.disarm(queue);
     queue.timerExpired();
   }
@@ -401,18 +396,17 @@ function rangesOf(events: readonly MachineEvent[]): number[] {
   return starts;
 }
 
-/** Lines that say that something was freed, or what that led to. */
-const LINES: ReadonlySet<string> = new Set([
+/** Lines that say that something was freed. */
+export const FREES: ReadonlySet<string> = new Set([
   "release",
   "free",
   "free_tree",
   "swiotlb_unmap",
-  "iotlb_flush_all",
 ]);
 
 /** True for a line that the model must have an answer to, unless it is the work of others. */
 function tellsOfRelease([kind]: HistoryEvent): boolean {
-  return LINES.has(kind);
+  return FREES.has(kind) || kind === "iotlb_flush_all";
 }
 
 /**

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { compareDescription, readCaptures, replayRun, type RunResults } from "./captured_run.ts";
 import type { Difference } from "../difference.ts";
 import { exists, type GoldenFile, GoldenReadError, readJson, readLines } from "../golden_files.ts";
-import { GroupCount, type GroupResult, groupUnreadable } from "../group_result.ts";
+import { GroupCount, groupFailed, type GroupResult } from "../group_result.ts";
 import { type CaptureCase, type CaptureEnvironment, ruleOf } from "./kernel_data.ts";
 import type { CapturedCall } from "../submission/submission_data.ts";
 import { type CapturedSubmissions, replaySubmissions } from "../submission/submission_replay.ts";
@@ -88,7 +88,7 @@ export class KernelGroups {
       return count.result();
     } catch (error) {
       // What is damaged here damages no other view of the run.
-      return groupUnreadable(count.name, error);
+      return groupFailed(count.name, error);
     }
   }
 

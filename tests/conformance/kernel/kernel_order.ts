@@ -8,6 +8,7 @@
  */
 import type { IommuDomain, IovaAllocator } from "@dmalab/runtime/iommu";
 import { type BouncingDevice, SLOT_BYTES, type SwiotlbPool } from "@dmalab/runtime/memory";
+import type { InnerLine } from "../inner_record.ts";
 import type { GroupCount } from "../group_result.ts";
 import { type CaptureCase, ruleOf } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
@@ -35,9 +36,6 @@ export function replayInCapturedOrder(
     count.add(captured.id, difference, ruleOf(difference));
   }
 }
-
-/** A line inside a captured call. */
-type InnerLine = NonNullable<CaptureCase["map"][number]["inner"]>[number];
 
 /** The lines of one operation inside some calls, in order. */
 function linesInside(calls: CaptureCase["map"] | undefined, op: string): readonly InnerLine[] {

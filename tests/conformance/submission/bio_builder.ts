@@ -33,12 +33,8 @@ export type UserPiece = readonly UserRun[];
 export type PageJoin = "folio" | "contiguous";
 
 /** What direct I/O does differently on 6.12, whose bios join no vectors of their own. */
-export function directIoRules(
-  kernel: Kernel,
-): { readonly pageJoin: PageJoin; readonly alignsEveryBuffer: boolean } {
-  return kernel.vectors_stay_apart
-    ? { pageJoin: "contiguous", alignsEveryBuffer: true }
-    : { pageJoin: "folio", alignsEveryBuffer: false };
+export function pageJoinOf(kernel: Kernel): PageJoin {
+  return kernel.vectors_stay_apart ? "contiguous" : "folio";
 }
 
 /** A run of a caller's list, with where it stands in that. */
