@@ -52,13 +52,6 @@ export function shell(base: string, folder: string, line: string): ShellOutcome 
   return runShell("sh", { args: ["-c", line], cwd: folder, env: environment(base) });
 }
 
-/** A link, so that `deno` is the one that runs us wherever it lies. */
-function makeTools(base: string): void {
-  Deno.mkdirSync(join(base, "home"));
-  Deno.mkdirSync(join(base, "bin"));
-  Deno.symlinkSync(Deno.execPath(), join(base, "bin/deno"));
-}
-
 /** Whether a command is there: users of Deno may have no Node and no git. */
 export function has(command: string): boolean {
   return new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
@@ -80,7 +73,10 @@ export function giveDeno(dist: string): void {
 /** A folder with the package and tools, for as long as a test works in it. */
 export async function withPackage(work: (base: string, dist: string) => void | Promise<void>) {
   using base = new TempFolder();
-  makeTools(base.path);
+  Deno.mkdirSync(base.at("home"));
+  Deno.mkdirSync(base.at("bin"));
+  // A link, so that `deno` is the one that runs us wherever it lies.
+  Deno.symlinkSync(Deno.execPath(), base.at("bin/deno"));
   const dist = base.at("dist");
   putPackage(dist);
   Deno.copyFileSync(join(ROOT, "examples/api/01-two-step-basic.dma"), base.at("two.dma"));

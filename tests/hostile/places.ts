@@ -32,7 +32,7 @@ function link(to: (outside: string) => string): Trap["set"] {
   return (path, outside) => Deno.symlinkSync(to(outside), path);
 }
 
-function makePipe(path: string): void {
+export function makeFifo(path: string): void {
   new Deno.Command("mkfifo", { args: [path] }).outputSync();
 }
 
@@ -49,11 +49,11 @@ const TRAPS: readonly Trap[] = [
   {
     name: "a link to a pipe",
     set: (path, outside) => {
-      makePipe(join(outside, "fifo"));
+      makeFifo(join(outside, "fifo"));
       Deno.symlinkSync(join(outside, "fifo"), path);
     },
   },
-  { name: "a pipe", set: makePipe, forFolders: true },
+  { name: "a pipe", set: makeFifo, forFolders: true },
   {
     name: "a socket",
     set: (path) => Deno.listen({ transport: "unix", path }),

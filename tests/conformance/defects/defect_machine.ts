@@ -7,7 +7,6 @@ import {
   GIB,
   type INJECTION,
   INJECTION_POINTS,
-  type IommuMode,
   KIB,
   Machine,
   type MachineConfig,
@@ -40,8 +39,6 @@ const NO_LIMIT = 0;
 const POOL_BYTES = 64 * MIB;
 /** A bounce-buffer pool begins where a set of slots does. */
 const SLOT_SET_BYTES = 256 * KIB;
-/** What AMD's table format can have as a leaf. @see tests/golden/pagetable/README.md */
-const EVERY_PAGE_SIZE = Array.from({ length: 36 }, (_, bit) => 4 * KIB * 2 ** bit);
 /** Where the pool lies when no buffer of a run is bounced. */
 const QUIET_POOL = 0x7800_0000;
 
@@ -124,11 +121,8 @@ function machineConfig(captured: DefectCase, bounced: number | null): MachineCon
     ramSizeBytes: 6 * GIB,
     iommu: {
       ...base.iommu,
-      mode: modeOf(iommu),
-      // The second model's table has leaves of every size, which is what its cases show.
-      ...(iommu.includes("second IOMMU model")
-        ? { model: "amd", pageSizesBytes: EVERY_PAGE_SIZE }
-        : { model: "vtd" }),
+      mode: iommu.startsWith("translated") ? "strict" : "off",
+      model: "vtd",
       granuleBytes: granule,
     },
     swiotlb: swiotlbConfig({
@@ -137,11 +131,6 @@ function machineConfig(captured: DefectCase, bounced: number | null): MachineCon
       basePhys: (bounced === null ? QUIET_POOL : alignDown(bounced, SLOT_SET_BYTES)) as PhysAddr,
     }),
   };
-}
-
-function modeOf(words: string): IommuMode {
-  if (!words.startsWith("translated")) return "off";
-  return words.includes("lazy") ? "lazy" : "strict";
 }
 
 /**

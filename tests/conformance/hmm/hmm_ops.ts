@@ -271,7 +271,7 @@ export class HmmOps {
       const pfn = this.#frames.recorded(entry.pfn, shown.get(entry.index)?.pfn ?? kept);
       if (pfn !== null) writeEntry(map.pfns, { ...entry, pfn });
     }
-    const entries = reported.stillChanged(changed);
+    const entries = reported.changed(changed.map(({ index }) => index));
     reported.report(entries);
     // Runs that overlap would hide an entry.
     const expected = recorded.reduce((sum, [, count]) => sum + count, 0);
@@ -442,19 +442,16 @@ class ReportedEntries {
     this.#known = new Array(list.length);
   }
 
-  /** Entries that differ from what was reported last, in their order. */
-  changed(): PfnEntry[] {
+  /** Entries that differ from what was reported last, in their order. @param among All, or these. */
+  changed(among: Iterable<number> = this.#known.keys()): PfnEntry[] {
+    const { list } = this;
     const found: PfnEntry[] = [];
-    for (let index = 0; index < this.list.length; index++) {
-      if (this.#differs(index)) found.push(this.#entry(index));
+    for (const index of among) {
+      if (!this.#differs(index)) continue;
+      const [flags, order, pfn] = [list.flags(index), list.order(index), list.pfn(index)];
+      found.push({ index, flags, order, pfn });
     }
     return found;
-  }
-
-  /** Of these entries, as they are now, those that differ from what was reported last. */
-  stillChanged(entries: readonly PfnEntry[]): PfnEntry[] {
-    return entries.filter(({ index }) => this.#differs(index))
-      .map(({ index }) => this.#entry(index));
   }
 
   #differs(index: number): boolean {
@@ -464,11 +461,6 @@ class ReportedEntries {
     if (known === undefined) return flags !== 0 || list.pfn(index) !== 0;
     return flags !== known.flags || list.order(index) !== known.order ||
       list.pfn(index) !== known.pfn;
-  }
-
-  #entry(index: number): PfnEntry {
-    const { list } = this;
-    return { index, flags: list.flags(index), order: list.order(index), pfn: list.pfn(index) };
   }
 
   /** An entry as it was reported last. */

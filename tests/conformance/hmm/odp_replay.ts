@@ -63,12 +63,6 @@ export function replayOdp(
   return count.result();
 }
 
-/** A region of the case, as the program knows it. */
-interface Region {
-  readonly region: MemoryRegion;
-  readonly writable: boolean;
-}
-
 class OdpCase {
   readonly #case: HmmCase;
   readonly #adapter: RdmaAdapter;
@@ -78,7 +72,8 @@ class OdpCase {
   readonly #start: number;
   readonly #stopListening: () => void;
   readonly #watch: WatchResults | null;
-  #region: Region | null = null;
+  /** The region of the case. */
+  #region: MemoryRegion | null = null;
   #calls: HmmCallLine[] = [];
 
   /** @param file Where the record has the memory of its first case, and who watches. */
@@ -169,7 +164,7 @@ class OdpCase {
     const ret = typeof made === "number" ? made : 0;
     this.#calls.push({ call: "ib_umem_odp_get", size: sizeBytes, access, ret });
     if (typeof made === "number") return ret;
-    this.#region = { region: made, writable };
+    this.#region = made;
     const { end, start } = made.umem;
     // Called after the region's own callback.
     this.mm.notifiers.insert(start, end, {
@@ -185,7 +180,7 @@ class OdpCase {
 
   #deregister(): number {
     if (this.#region === null) return 0;
-    const { region } = this.#region;
+    const region = this.#region;
     const { end, start } = region.umem;
     this.#region = null;
     this.#adapter.deregister(region);
@@ -196,8 +191,8 @@ class OdpCase {
 
   #prefetch(op: HmmOp): number {
     // The driver looks for a region that its device may write, whatever is asked for.
-    if (this.#region === null || !this.#region.writable) return -ERRNO.EINVAL;
-    const { region } = this.#region;
+    const region = this.#region;
+    if (region === null || !region.umem.writable) return -ERRNO.EINVAL;
     const write = op.kind !== "read";
     const fault = op.kind !== "no_fault";
     const ret = this.#mapDma(region, this.#virt(op), op.length as number, fault, write);

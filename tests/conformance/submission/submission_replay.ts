@@ -147,9 +147,7 @@ class CasesOfCalls {
     this.#ofGroup = Map.groupBy(groups, ({ request }) => request.group);
     for (const captured of cases) {
       for (const submission of captured.request.submissions ?? []) {
-        const named = this.#named.get(submission);
-        if (named === undefined) this.#named.set(submission, new Set([captured]));
-        else named.add(captured);
+        this.#named.getOrInsertComputed(submission, () => new Set()).add(captured);
       }
     }
   }
