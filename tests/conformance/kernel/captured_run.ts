@@ -59,7 +59,7 @@ export function replayRun(run: CapturedRun): RunResults {
   const lines = new GroupCount(`kernel/history/${name}`);
   const keptApart = new Set(anomalies.map(({ id }) => id));
   const apart = new Map<string, Difference | null>();
-  const add = (id: string, difference: Difference | null, rule: string | null) => {
+  const add: GroupCount["add"] = (id, difference, rule) => {
     if (keptApart.has(id)) apart.set(id, difference);
     else count.add(id, difference, rule);
   };
@@ -73,8 +73,8 @@ export function replayRun(run: CapturedRun): RunResults {
   } else {
     const replay = new KernelReplay(host, cases);
     outcomes = replay.outcomes;
-    if (history === null) replayInCapturedOrder(host, replay, cases, { add });
-    else new HistoryReplay(host, replay, { cases, history }, { cases: { add }, lines }).run();
+    if (history === null) replayInCapturedOrder(host, replay, cases, add);
+    else new HistoryReplay(host, replay, cases, history.events, add, lines).run();
   }
   return { cases: count.result(), apart, history: history && lines.result(), outcomes };
 }

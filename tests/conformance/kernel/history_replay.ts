@@ -40,17 +40,6 @@ const INTERRUPTS: ReadonlySet<string> = new Set([
 /** Where the rules stand of what is freed. */
 const RELEASES = "dma.5.3";
 
-interface CapturedOrder {
-  readonly cases: readonly CaptureCase[];
-  readonly history: CaptureHistory;
-}
-
-/** Where the cases are counted, and the history's lines. */
-interface HistoryCounts {
-  readonly cases: Pick<GroupCount, "add">;
-  readonly lines: GroupCount;
-}
-
 /** IOVAs, allocated together. */
 interface Range {
   readonly start: number;
@@ -89,11 +78,15 @@ export class HistoryReplay {
   constructor(
     private readonly host: CapturedMachine,
     private readonly replay: KernelReplay,
-    private readonly captured: CapturedOrder,
-    private readonly counts: HistoryCounts,
+    private readonly cases: readonly CaptureCase[],
+    private readonly events: CaptureHistory["events"],
+    /** Counts a case. */
+    private readonly add: GroupCount["add"],
+    /** Where the history's lines are counted. */
+    private readonly lines: GroupCount,
   ) {
     this.#machine = host.machine;
-    for (const each of captured.cases) this.#open.set(caseNumber(each.id), each);
+    for (const each of cases) this.#open.set(caseNumber(each.id), each);
     this.#probes = probesOf(host.environment);
     this.#lines = new HistoryLines(this.#machine, this.#probes);
     this.#machine.events.listen(({ fields }) => {
@@ -103,12 +96,8 @@ export class HistoryReplay {
     this.#followBeforeAllocating();
   }
 
-  get #events(): readonly HistoryEvent[] {
-    return this.captured.history.events;
-  }
-
   run(): void {
-    while (this.#next < this.#events.length) {
+    while (this.#next < this.events.length) {
       const line = this.#next++;
       try {
         this.#follow(line);
@@ -119,10 +108,10 @@ export class HistoryReplay {
     }
     for (const line of this.#lines.left) {
       const difference = { path: "", expected: undefined, got: line };
-      this.counts.lines.add("behind the last event", difference, RELEASES);
+      this.lines.add("behind the last event", difference, RELEASES);
     }
     // A request whose end the record does not show is still a case.
-    for (const captured of this.captured.cases) this.#complete(caseNumber(captured.id));
+    for (const captured of this.cases) this.#complete(caseNumber(captured.id));
   }
 
   /** Puts the history between the model and its two allocators. */
@@ -168,7 +157,7 @@ export class HistoryReplay {
    * @returns That line's index, or -1 when the request under way allocates no more by the record.
    */
   #catchUp(kind: "alloc" | "swiotlb_map"): number {
-    const events = this.#events;
+    const { events } = this;
     for (; this.#next < events.length; this.#follow(this.#next++)) {
       const event = events[this.#next]!;
       if (event[0] === kind) {
@@ -185,7 +174,7 @@ export class HistoryReplay {
    * own, as far as one has.
    */
   #catchUpCompletions(isReached: () => boolean): void {
-    const events = this.#events;
+    const { events } = this;
     const { cpu } = this.#machine;
     for (let next = events[this.#next]; next !== undefined && !isReached();) {
       const isOther = next[0] === "complete" && !this.#mapping.includes(next[1] as number);
@@ -198,7 +187,7 @@ export class HistoryReplay {
 
   /** Follows what interrupts the timer between its flush and what that sets free. */
   #catchUpInTimer(): void {
-    const events = this.#events;
+    const { events } = this;
     const { cpu } = this.#machine;
     while (INTERRUPTS.has(events[this.#next]?.[0] ?? "")) this.#follow(this.#next++);
     this.#machine.cpu = cpu;
@@ -207,17 +196,17 @@ export class HistoryReplay {
   /** Compares an allocation's size and place with its line. */
   #judge(line: number, got: readonly (string | number)[]): void {
     if (line < 0) return;
-    const [kind, , ...expected] = this.#events[line]!;
+    const [kind, , ...expected] = this.events[line]!;
     const difference = firstDifference(expected, [...got]);
     this.#count(line, difference, kind === "swiotlb_map" ? "dma.6.2" : "dma.4.3");
   }
 
   #count(line: number, difference: Difference | null, rule: string | null): void {
-    this.counts.lines.add(`event ${line + 1}`, difference, rule);
+    this.lines.add(`event ${line + 1}`, difference, rule);
   }
 
   #follow(line: number): void {
-    const event = this.#events[line]!;
+    const event = this.events[line]!;
     const number = (index: number) => event[index] as number;
     if (tellsOfRelease(event)) {
       this.#released(line);
@@ -277,7 +266,7 @@ export class HistoryReplay {
     if (!this.#mapped.has(captured)) this.#request(id);
     this.#open.delete(id);
     const { difference } = this.replay.complete(captured);
-    this.counts.cases.add(captured.id, difference, ruleOf(difference));
+    this.add(captured.id, difference, ruleOf(difference));
   }
 
   /** What comes now happens on this CPU. */
@@ -291,7 +280,7 @@ export class HistoryReplay {
 
   /** A completion's own line names no CPU; what it frees does, on the next line. */
   #goToCpuOfRelease(): void {
-    const next = this.#events[this.#next];
+    const next = this.events[this.#next];
     if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#goToCpu(next[1]);
   }
 
@@ -337,7 +326,7 @@ export class HistoryReplay {
 
   /** What the allocation at hand is for: memory that is mapped at once and stays so. */
   #isCoherentMemory(): boolean {
-    const name = this.#events[this.#next]?.[0];
+    const name = this.events[this.#next]?.[0];
     return name === "iommu_map" || name === "dma_alloc";
   }
 
@@ -346,7 +335,7 @@ export class HistoryReplay {
    * the model does the same.
    */
   #released(line: number): void {
-    const event = this.#events[line]!;
+    const event = this.events[line]!;
     this.#goToCpu(event[1]);
     const { cpu } = this.#machine;
     let got = this.#lines.next(cpu);

@@ -19,7 +19,7 @@ export function replayInCapturedOrder(
   host: CapturedMachine,
   replay: KernelReplay,
   cases: readonly CaptureCase[],
-  count: Pick<GroupCount, "add">,
+  add: GroupCount["add"],
 ): void {
   const { domain } = host.dev;
   const addresses = domain === null ? null : new GivenAddresses(domain);
@@ -33,7 +33,7 @@ export function replayInCapturedOrder(
     replay.map(captured);
     const { difference } = replay.complete(captured);
     if (!parked.has(index)) replay.aside(() => domain?.flushQueue?.drain());
-    count.add(captured.id, difference, ruleOf(difference));
+    add(captured.id, difference, ruleOf(difference));
   }
 }
 
