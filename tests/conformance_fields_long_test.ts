@@ -16,9 +16,13 @@ import {
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { GroupCount, type GroupResult } from "./conformance/group_result.ts";
 import {
+  beginningOf,
   type CapturedRun,
   compareDescription,
+  KERNEL,
+  readRun,
   replayRun,
+  runDiffers,
 } from "./conformance/kernel/captured_run.ts";
 import { type CaptureHistory, caseNumber } from "./conformance/kernel/kernel_data.ts";
 import type { CapturedCall } from "./conformance/submission/submission_data.ts";
@@ -28,7 +32,6 @@ import {
 } from "./conformance/submission/submission_replay.ts";
 import { type OperationLine, recordOfTrace, replayTrace } from "./conformance/traces.ts";
 import { FREES } from "./conformance/kernel/history_replay.ts";
-import { beginningOf, KERNEL, readRun, runDiffers } from "./captured_runs.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
 const GOLDEN = "tests/golden";

@@ -7,18 +7,22 @@
  */
 import { assertEquals } from "@std/assert";
 import { Random } from "@dmalab/runtime";
-import { beginningOf, KERNEL, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
+import {
+  beginningOf,
+  type CapturedRun,
+  compareDescription,
+  KERNEL,
+  readEnvironments,
+  readRun,
+  replayRun,
+  runDiffers,
+} from "./conformance/kernel/captured_run.ts";
 import type { DefectCase } from "./conformance/defects/defect_data.ts";
 import { replayDefects } from "./conformance/defects/defect_replay.ts";
 import type { Json } from "./conformance/difference.ts";
 import { exceptionOf, type RecordKind } from "./conformance/given.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { GroupCount } from "./conformance/group_result.ts";
-import {
-  type CapturedRun,
-  compareDescription,
-  replayRun,
-} from "./conformance/kernel/captured_run.ts";
 import { leftOutOfStep, replayDeviceFacts } from "./conformance/hmm/device_facts.ts";
 import { isGivenResult } from "./conformance/hmm/hmm_given.ts";
 import { readHmmCases, readHmmFacts } from "./conformance/replay.ts";
