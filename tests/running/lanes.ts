@@ -34,11 +34,6 @@ export interface Ran {
   readonly output: string;
 }
 
-/** The check of the types of some folders. */
-export function typesOf(folders: readonly string[]): Job {
-  return { name: "types", args: ["check", "--quiet", ...folders] };
-}
-
 /**
  * The job of a world. Files that share a process are imported by a module in a folder for such.
  *
