@@ -16,19 +16,22 @@ import {
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { GroupCount, type GroupResult } from "./conformance/group_result.ts";
 import {
+  beginningOf,
   type CapturedRun,
   compareDescription,
+  KERNEL,
+  readRun,
   replayRun,
+  runDiffers,
 } from "./conformance/kernel/captured_run.ts";
 import { type CaptureHistory, caseNumber } from "./conformance/kernel/kernel_data.ts";
-import { profileOf } from "./conformance/kernel/kernel_machine.ts";
-import type { CapturedCall, TracedCase } from "./conformance/submission/submission_data.ts";
+import type { CapturedCall } from "./conformance/submission/submission_data.ts";
 import {
   type CapturedSubmissions,
   replaySubmissions,
 } from "./conformance/submission/submission_replay.ts";
 import { type OperationLine, recordOfTrace, replayTrace } from "./conformance/traces.ts";
-import { beginningOf, GIVEN_BACK, KERNEL, readRun, runDiffers } from "./captured_runs.ts";
+import { FREES } from "./conformance/kernel/history_replay.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
 const GOLDEN = "tests/golden";
@@ -142,8 +145,8 @@ function changeRequests(run: CapturedRun, findings: Findings): void {
 /** Lines of a history that are the work of a request we know, or that name what there is. */
 function isOwnLine(events: CaptureHistory["events"], index: number, cases: ReadonlySet<number>) {
   const [kind] = events[index]!;
-  if (!GIVEN_BACK.has(kind) && kind !== "alloc" && kind !== "swiotlb_map") return true;
-  const begins = GIVEN_BACK.has(kind) ? "complete" : "request";
+  if (!FREES.has(kind) && kind !== "alloc" && kind !== "swiotlb_map") return true;
+  const begins = FREES.has(kind) ? "complete" : "request";
   const before = events.slice(0, index).findLast(([word]) => word === begins);
   return before !== undefined && cases.has(before[1] as number);
 }
@@ -181,13 +184,11 @@ function changeDescription(run: CapturedRun, findings: Findings): void {
 async function changeCalls(run: CapturedRun, findings: Findings): Promise<void> {
   const path = `${KERNEL}/submissions/${run.name}.jsonl.gz`;
   const calls = parseLines<CapturedCall>(await readGoldenText(path));
-  const cases = run.regular as readonly TracedCase[];
-  const { environment } = run;
-  const profile = profileOf(environment.kernel)!;
+  const { environment, regular: cases } = run;
   const { outcomes } = replayRun(run);
   const differs = (changed: Partial<CapturedSubmissions>) => {
     const count = new GroupCount(run.name);
-    replaySubmissions({ environment, profile, calls, cases, outcomes, ...changed }, count);
+    replaySubmissions({ environment, calls, cases, outcomes, ...changed }, count);
     return count.differs;
   };
   assertEquals(differs({}), false, run.name);

@@ -7,25 +7,28 @@
  */
 import { assertEquals } from "@std/assert";
 import { Random } from "@dmalab/runtime";
-import { beginningOf, KERNEL, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
+import {
+  beginningOf,
+  type CapturedRun,
+  compareDescription,
+  KERNEL,
+  readEnvironments,
+  readRun,
+  replayRun,
+  runDiffers,
+} from "./conformance/kernel/captured_run.ts";
 import type { DefectCase } from "./conformance/defects/defect_data.ts";
 import { replayDefects } from "./conformance/defects/defect_replay.ts";
 import type { Json } from "./conformance/difference.ts";
 import { exceptionOf, type RecordKind } from "./conformance/given.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { GroupCount } from "./conformance/group_result.ts";
-import {
-  type CapturedRun,
-  compareDescription,
-  replayRun,
-} from "./conformance/kernel/captured_run.ts";
 import { leftOutOfStep, replayDeviceFacts } from "./conformance/hmm/device_facts.ts";
 import { isGivenResult } from "./conformance/hmm/hmm_given.ts";
 import { readHmmCases, readHmmFacts } from "./conformance/replay.ts";
 import { replayHmm, type WatchResults } from "./conformance/hmm/hmm_replay.ts";
 import { replayOdp } from "./conformance/hmm/odp_replay.ts";
-import { profileOf } from "./conformance/kernel/kernel_machine.ts";
-import type { CapturedCall, TracedCase } from "./conformance/submission/submission_data.ts";
+import type { CapturedCall } from "./conformance/submission/submission_data.ts";
 import {
   type CapturedSubmissions,
   replaySubmissions,
@@ -124,15 +127,14 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
   async function requestOfCall() {
     const run = await readRun(pick(RUNS));
     const calls = await callsOf(run);
-    const traced = run.regular as readonly TracedCase[];
-    const captured = pick(traced);
+    const captured = pick(run.regular);
     if (calls === null || captured.request.submissions === undefined) return null;
     const change = pickChange("system call", captured.request, true, "request");
     return change && {
       place: `${captured.id} of a call ${change.name}`,
       differs: callsDiffer(run, {
         calls,
-        cases: traced.map((each) =>
+        cases: run.regular.map((each) =>
           each === captured ? { ...each, request: change.apply(each.request) } : each
         ),
       }),
@@ -208,8 +210,7 @@ function callsDiffer(
   const count = new GroupCount(run.name);
   replaySubmissions({
     environment,
-    profile: profileOf(environment.kernel)!,
-    cases: run.regular as readonly TracedCase[],
+    cases: run.regular,
     outcomes: replayRun(run).outcomes,
     ...changed,
   }, count);

@@ -3,13 +3,16 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { CaptureConfig } from "./conformance/kernel/capture_config.ts";
 import { unknownSetting } from "./conformance/kernel/capture_config.ts";
 import {
+  beginningOf,
   type CapturedRun,
   compareDescription,
+  readEnvironments,
+  readRun,
   replayRun,
+  runDiffers,
 } from "./conformance/kernel/captured_run.ts";
 import { resultBehindTheEnd } from "./conformance/submission/submission_replay.ts";
 import type { CapturedCall } from "./conformance/submission/submission_data.ts";
-import { beginningOf, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
 
 /** Settings to change; one that is undefined is taken out. */
 type Settings = { readonly [K in keyof CaptureConfig]?: CaptureConfig[K] | undefined };

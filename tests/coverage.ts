@@ -1,5 +1,5 @@
 /**
- * Which rules the project itself exercises: its scenarios by running them, its other tests by the
+ * `deno task coverage`: which rules the project itself exercises: its scenarios by running them, its other tests by the
  * rules that their names cite.
  *
  * A test's name says what it holds and where that stands ("… (dma.md 3.3)"); all of them pass, or
@@ -7,7 +7,14 @@
  * listened to.
  */
 import { join, relative } from "node:path";
-import { citedRules, type CoverageRecord, joinRecords } from "@dmalab/cli/testing/coverage";
+import {
+  citedRules,
+  coverageLines,
+  type CoverageRecord,
+  coverageReport,
+  joinRecords,
+} from "@dmalab/cli/testing/coverage";
+import { readRulePage } from "@dmalab/cli";
 import { limitsOf } from "@dmalab/cli/scenario";
 import { type FileJob, runFile } from "@dmalab/cli/testing";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
@@ -54,4 +61,8 @@ export async function projectCoverage(): Promise<CoverageRecord> {
   const tests: CoverageRecord = { decided: [], cited: citedByTests(), exits: [], lines: {} };
   const scenarios = [await recordScenarios("examples"), await recordScenarios("tests/suites")];
   return joinRecords([...scenarios, tests]);
+}
+
+if (import.meta.main) {
+  console.log(coverageLines(coverageReport(await projectCoverage(), readRulePage)).join("\n"));
 }

@@ -15,8 +15,6 @@ export interface DenoOptions {
   readonly folder: string;
   /** Another program than Deno. */
   readonly command?: string;
-  /** Pass on what is written while it is written. */
-  readonly show?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   /** Sends Ctrl-C two seconds after this text is seen. */
   readonly interruptAfter?: string;
@@ -37,8 +35,7 @@ const TIMES = /^(\d+)m([\d.]+)s (\d+)m([\d.]+)s$/gm;
 /** Runs the Deno that runs us, to its end. */
 export async function runDeno(
   args: readonly string[],
-  { command = Deno.execPath(), folder, show = false, env = {}, interruptAfter, measured = false }:
-    DenoOptions,
+  { command = Deno.execPath(), folder, env = {}, interruptAfter, measured = false }: DenoOptions,
 ): Promise<DenoRun> {
   const child = new Deno.Command(measured ? "sh" : command, {
     args: measured ? ["-c", MEASURE, command, ...args] : [...args],
@@ -50,20 +47,16 @@ export async function runDeno(
   }).spawn();
   let output = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const read = async (
-    stream: ReadableStream<Uint8Array>,
-    shown: { writeSync(bytes: Uint8Array): number },
-  ) => {
+  const read = async (stream: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder();
     for await (const bytes of stream) {
       output += decoder.decode(bytes, { stream: true });
-      if (show) writeAll(shown, bytes);
       if (timer === undefined && interruptAfter !== undefined && output.includes(interruptAfter)) {
         timer = setTimeout(() => child.kill("SIGINT"), INTERRUPT_MS);
       }
     }
   };
-  await Promise.all([read(child.stdout, Deno.stdout), read(child.stderr, Deno.stderr)]);
+  await Promise.all([read(child.stdout), read(child.stderr)]);
   const { code, signal, success } = await child.status;
   clearTimeout(timer);
   // With an empty cache the first run fetches packages, and says so among the program's words.
@@ -76,11 +69,6 @@ export async function runDeno(
     cpuSeconds: times === undefined ? 0 : 60 * (userMin! + systemMin!) + user! + system!,
     output: blankAnsi(output).replace(/^(?:Download|Initialize) .*\n/gm, ""),
   };
-}
-
-function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
-  let rest = bytes;
-  while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
 }
 
 /** What `deno test` counted, from its last line; null when it has none. */

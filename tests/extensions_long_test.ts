@@ -9,8 +9,7 @@ import { members } from "@dmalab/tools/members";
 import { assert, assertEquals } from "@std/assert";
 import { basename, join, relative } from "node:path";
 import { runDeno } from "./deno_process.ts";
-import { CORE_FOLDERS, filesBelow, ROOT } from "./source_text.ts";
-import { drawnArrows } from "./member_arrows.ts";
+import { CORE_FOLDERS, drawnArrows, filesBelow, ROOT } from "./source_text.ts";
 
 const LIST = "cli/commands.ts";
 const GOLDEN = "tests/golden";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Choices } from "./fuzz/choices.ts";
-import { readCorpus } from "./fuzz/corpus.ts";
+import { readCorpus } from "./fuzz/cases.ts";
 import { laidOut } from "./fuzz/laid_out.ts";
 import { grammarProblems, loadGrammar } from "./grammar.ts";
 

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { parse } from "deno-std/yaml/parse.js";
-import { LEAK, Rooms } from "./init_rooms.ts";
+import { LEAK, Rooms } from "./package_shell.ts";
 import { filesBelow } from "./source_text.ts";
 
 /** The part of a job of GitHub that matters here. */

@@ -1,7 +1,11 @@
-/** The licences of what the project takes from npm, as a table of docs/dev/dependencies.md. */
+/**
+ * The licences of what the project takes from npm, as a table of docs/dev/dependencies.md. `deno task
+ * licences` writes it anew, from what the downloaded packages say of themselves.
+ */
 import { join } from "node:path";
 import { packagesBelow } from "@dmalab/tools/package";
-import { broughtBy, type Dependencies } from "./dependencies.ts";
+import { runDeno } from "./deno_process.ts";
+import { broughtBy, type Dependencies, readDependencies } from "./dependencies.ts";
 import { ROOT } from "./source_text.ts";
 
 /** The page, and the lines that the table stands between. */
@@ -74,4 +78,12 @@ export function readLicences(page: string): LicenceRow[] {
       broughtBy: by!,
     }),
   );
+}
+
+if (import.meta.main) {
+  const { output } = await runDeno(["info", "--json"], { folder: ROOT });
+  const { npmCache } = JSON.parse(output) as { npmCache: string };
+  const rows = licenceRows(readDependencies(), licencesBelow(npmCache));
+  Deno.writeTextFileSync(LICENCES_PAGE, withLicences(Deno.readTextFileSync(LICENCES_PAGE), rows));
+  console.log(`${rows.length} packages in docs/dev/dependencies.md`);
 }

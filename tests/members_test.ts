@@ -5,8 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { runDeno } from "./deno_process.ts";
-import { filesBelow, ROOT } from "./source_text.ts";
-import { drawnArrows } from "./member_arrows.ts";
+import { drawnArrows, filesBelow, ROOT } from "./source_text.ts";
 
 /** An import as it is written in a file, and the file that it means. */
 interface Import {

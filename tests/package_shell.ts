@@ -5,17 +5,18 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { putPackage } from "./built_package.ts";
+import { builtPackage, putPackage } from "./built_package.ts";
 import { ROOT } from "./source_text.ts";
 import { blankAnsi } from "./deno_process.ts";
+import { VERSION } from "@dmalab/cli/package_version";
 
-export interface ShellOutcome {
+interface ShellOutcome {
   readonly code: number;
   readonly output: string;
 }
 
 /** Runs a shell to its end. @param options Its environment is all that it has. */
-export function runShell(command: string, options: Deno.CommandOptions): ShellOutcome {
+function runShell(command: string, options: Deno.CommandOptions): ShellOutcome {
   const { code, stdout, stderr } = new Deno.Command(command, { ...options, clearEnv: true })
     .outputSync();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -51,13 +52,6 @@ export function shell(base: string, folder: string, line: string): ShellOutcome 
   return runShell("sh", { args: ["-c", line], cwd: folder, env: environment(base) });
 }
 
-/** A link, so that `deno` is the one that runs us wherever it lies. */
-export function makeTools(base: string): void {
-  Deno.mkdirSync(join(base, "home"));
-  Deno.mkdirSync(join(base, "bin"));
-  Deno.symlinkSync(Deno.execPath(), join(base, "bin/deno"));
-}
-
 /** Whether a command is there: users of Deno may have no Node and no git. */
 export function has(command: string): boolean {
   return new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
@@ -79,7 +73,10 @@ export function giveDeno(dist: string): void {
 /** A folder with the package and tools, for as long as a test works in it. */
 export async function withPackage(work: (base: string, dist: string) => void | Promise<void>) {
   using base = new TempFolder();
-  makeTools(base.path);
+  Deno.mkdirSync(base.at("home"));
+  Deno.mkdirSync(base.at("bin"));
+  // A link, so that `deno` is the one that runs us wherever it lies.
+  Deno.symlinkSync(Deno.execPath(), base.at("bin/deno"));
   const dist = base.at("dist");
   putPackage(dist);
   Deno.copyFileSync(join(ROOT, "examples/api/01-two-step-basic.dma"), base.at("two.dma"));
@@ -94,4 +91,65 @@ export function installByDeno(base: string): void {
   const install =
     "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,HOME,DMALAB_TREE -n dmalab ./dist/main.js";
   assertEquals(shell(base, base, install).code, 0);
+}
+
+/** A test that leaves a mapping, which fails only where the run is strict. */
+export const LEAK = `machine { pci { root_port rp0 { nvme ssd { } } } }
+
+test "a mapping is left" {
+  let m = dma_map_single(ssd, alloc_pages(1), 4KiB, to_device)
+  assert m.size == 4KiB
+}
+`;
+
+/** A folder for one test. */
+export class Rooms {
+  readonly base = Deno.makeTempDirSync({ prefix: "dmalab-init-" });
+
+  /** The command line that makes a folder. */
+  readonly init = `'${Deno.execPath()}' run -R -W '${join(builtPackage(), "main.js")}' init`;
+
+  constructor() {
+    Deno.mkdirSync(this.at("bin"));
+    for (const name of ["node", "npm", "npx"]) {
+      const { stdout } = new Deno.Command("sh", { args: ["-c", `realpath $(command -v ${name})`] })
+        .outputSync();
+      Deno.symlinkSync(new TextDecoder().decode(stdout).trim(), this.at("bin", name));
+    }
+    Deno.symlinkSync("/bin/sh", this.at("bin/sh"));
+  }
+
+  /** The path of a file in it. */
+  at(...parts: string[]): string {
+    return join(this.base, ...parts);
+  }
+
+  /** Runs a line of a shell. @param isBare With Node, npm and a shell alone on the PATH. */
+  sh(folder: string, line: string, isBare = true): ShellOutcome {
+    return runShell("/bin/sh", {
+      args: ["-e", "-c", `${ownCaches()} ${line}`],
+      cwd: this.at(folder),
+      env: { PATH: isBare ? this.at("bin") : Deno.env.get("PATH")!, GIT_CONFIG_NOSYSTEM: "1" },
+    });
+  }
+
+  clone(folder: string, to: string): void {
+    const commit = "git -c user.name=x -c user.email=x@x commit -qm x";
+    const line = `git init -q && git add -A && (${commit} || true) && git clone -q . ${
+      this.at(to)
+    }`;
+    const { code, output } = this.sh(folder, line, false);
+    assertEquals(code, 0, output);
+  }
+
+  end(): void {
+    Deno.removeSync(this.base, { recursive: true });
+  }
+
+  /** Puts a packed file of the package into a folder, and installs it there. */
+  install(folder: string): void {
+    const line = `npm pack --silent '${builtPackage()}' && npm install -D ./dmalab-${VERSION}.tgz`;
+    const { code, output } = this.sh(folder, line);
+    assertEquals(code, 0, output);
+  }
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { purityViolations } from "./purity.ts";
+import { purityViolations } from "./tidy.ts";
 import { readSources } from "./source_text.ts";
 
 const planted = (text: string, path = "runtime/x.ts") => purityViolations([{ path, text }]);

@@ -16,7 +16,7 @@ import {
   SWIOTLB_SETTINGS,
 } from "@dmalab/runtime";
 import { LATENCY_SETTINGS } from "@dmalab/runtime/time";
-import { blankOut } from "./purity.ts";
+import { blankOut } from "./tidy.ts";
 import { readSources, type SourceText } from "./source_text.ts";
 
 const CODE = readSources(["devices", "lang", "runtime"])

@@ -10,8 +10,7 @@ import { memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
 import { loadProgram } from "@dmalab/lang/run";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { type AnyTableSpec, HELD_TABLES, MAPPINGS } from "@dmalab/runtime/recording";
-import { DISK_TABLES } from "./recording/disk_rows.ts";
-import { Watch } from "./recording/watched_machine.ts";
+import { DISK_TABLES, Watch } from "./recording/watched_machine.ts";
 import { openScenario, scenariosBelow } from "./examples.ts";
 
 /** Keeps buffers of migrations while something else goes on: examples do it in one go. */

@@ -3,7 +3,7 @@
  * are kept and what drawn runs come to, after a change that was meant. Read what git shows then.
  */
 import { KEPT_SCENARIOS, printedBy, snapshotFile } from "./snapshots.ts";
-import { writeSums } from "./sums/kept_sums.ts";
+import { writeSums } from "./sums/drawn_runs.ts";
 
 const [option, ...named] = Deno.args;
 const unknown = named.find((path) => !KEPT_SCENARIOS.includes(path));

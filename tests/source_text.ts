@@ -49,3 +49,16 @@ export function filesBelow(place: string): string[] {
   const entries = [...Deno.readDirSync(place)].sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => filesBelow(join(place, entry.name)));
 }
+
+/**
+ * The arrows of the picture in docs/dev/architecture.md, which is the record of who may load whom, by the
+ * last words of the members' folders.
+ */
+export function drawnArrows(): { readonly from: string; readonly to: string }[] {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/dev/architecture.md"));
+  const [, picture] = /```mermaid\n([^`]*)```/.exec(page)!;
+  return [...picture!.matchAll(/(\w+) --> (\w+)/g)].map(([, from, to]) => ({
+    from: from!,
+    to: to!,
+  }));
+}

@@ -5,8 +5,7 @@
  */
 import { changedLines } from "@dmalab/cli/testing";
 import { assertEquals } from "@std/assert";
-import { DRAWN_RUNS } from "./sums/drawn_runs.ts";
-import { readSums, sumLines } from "./sums/kept_sums.ts";
+import { DRAWN_RUNS, readSums, sumLines } from "./sums/drawn_runs.ts";
 
 const kept = readSums();
 

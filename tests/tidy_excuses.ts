@@ -82,8 +82,8 @@ export const FORCED_CASTS: Excuses = {
     "a listener to the events of an added table, whose names the type of a listener does not know",
   "tools/bench/live_bytes_main.ts { gc(): void }":
     "a function that V8 has only when it is started with --expose-gc",
-  "tests/conformance/defects/command_forms.ts Json": AS_DATA,
-  "tests/conformance/defects/damage_report.ts readonly Run[]": AS_DATA,
+  "tests/conformance/defects/transcript.ts Json": AS_DATA,
+  "tests/conformance/defects/damage.ts readonly Run[]": AS_DATA,
   "tests/conformance/defects/step_memory.ts readonly Run[]": AS_DATA,
   "lang/builtins/describe/builtin.ts (context: ExecutionContext, args: Arguments) => Value":
     KINDS_MEET,

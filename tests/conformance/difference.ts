@@ -1,9 +1,8 @@
 /** Compares what a model gave with what was captured, and tells the first difference readably. */
 
 /** Anything JSON can hold. */
-export type Json = null | boolean | number | string | readonly Json[] | {
-  readonly [key: string]: Json;
-};
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export type JsonObject = { readonly [key: string]: Json };
 
 /** Where two values first differ. `undefined` stands for "not there". */
 export interface Difference {
@@ -66,6 +65,11 @@ export function attempt<T>(
   } catch (error) {
     return { path, expected, got: (error as Error).message };
   }
+}
+
+/** True where there is no result, but where it would differ. */
+export function isDifference(value: object): value is Difference {
+  return "path" in value && "expected" in value;
 }
 
 function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {

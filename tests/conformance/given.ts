@@ -1,4 +1,4 @@
-import { GIVEN, GIVEN_TO_SOFTWARE, type GivenFields } from "./hmm/hmm_given.ts";
+import { GIVEN, GIVEN_TO_SOFTWARE } from "./hmm/hmm_given.ts";
 
 /**
  * What a replay takes from a record, and what it leaves out of the comparison: the one list of both.
@@ -323,14 +323,11 @@ export function givenTable(): readonly string[] {
   return [
     "| record | fields | treatment | why |",
     "| --- | --- | --- | --- |",
-    ...EXCEPTIONS.map(row),
+    ...EXCEPTIONS.map(({ fields, record, treatment, why, withoutHistory }) => {
+      const words = withoutHistory === true ? `${treatment}, without a history only` : treatment;
+      return `| ${record} | ${code(fields)} | ${words} | ${why} |`;
+    }),
   ];
-}
-
-function row({ fields, record, treatment, why, withoutHistory }: Exception): string {
-  const names = fields.map((field) => `\`${field}\``).join(", ");
-  const words = withoutHistory === true ? `${treatment}, without a history only` : treatment;
-  return `| ${record} | ${names} | ${words} | ${why} |`;
 }
 
 /** The same for the operations of page-wise maps, where all that is not listed is compared. */
@@ -338,12 +335,10 @@ export function givenOfMapsTable(): readonly string[] {
   return [
     "| operations | given fields | why |",
     "| --- | --- | --- |",
-    ...[...GIVEN, ...GIVEN_TO_SOFTWARE].map(mapsRow),
+    ...[...GIVEN, ...GIVEN_TO_SOFTWARE].map(({ fields, ops, why }) =>
+      `| ${code(ops)} | ${fields.length === 0 ? "all" : code(fields)} | ${why} |`
+    ),
   ];
-}
-
-function mapsRow({ fields, ops, why }: GivenFields): string {
-  return `| ${code(ops)} | ${fields.length === 0 ? "all" : code(fields)} | ${why} |`;
 }
 
 function code(names: readonly string[]): string {

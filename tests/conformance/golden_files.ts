@@ -76,8 +76,28 @@ export async function readGoldenText(path: string): Promise<string> {
   }
 }
 
+/** The value of a JSON file. @throws {GoldenReadError} When it cannot be read, or is none. */
+export async function readJson<T>(path: string): Promise<T> {
+  return parseJson<T>(await readGoldenText(path), path);
+}
+
+/** The objects of a JSON Lines file, in order. @throws {GoldenReadError} As `readJson`. */
+export async function readLines<T>(path: string): Promise<T[]> {
+  return parseLines<T>(await readGoldenText(path));
+}
+
+/** Whether a file is there. */
+export function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** Parses one JSON text. Throws `GoldenReadError` naming the place. */
-export function parseJson<T>(text: string, place: string): T {
+function parseJson<T>(text: string, place: string): T {
   try {
     return JSON.parse(text) as T;
   } catch (error) {

@@ -59,16 +59,14 @@ export class GroupCount {
   }
 }
 
-/** A group none of whose cases can be replayed: all of them count as not agreeing. */
-export function groupNotBuilt(name: string, total: number, note: string): GroupResult {
-  return { name, agree: 0, total, firstDifference: null, note, unreadable: false };
-}
-
-/** A group whose file cannot be read, or has a shape that was not foreseen. */
-export function groupUnreadable(name: string, error: unknown): GroupResult {
+/**
+ * A group none of whose cases can be replayed: all of them count as not agreeing.
+ * @param total How many they are; 0 where the file cannot be read, or has a shape that was not foreseen.
+ */
+export function groupFailed(name: string, error: unknown, total = 0): GroupResult {
   const { message } = error as Error;
   const note = error instanceof GoldenReadError ? message : `Cannot be replayed: ${message}`;
-  return { name, agree: 0, total: 0, firstDifference: null, note, unreadable: true };
+  return { name, agree: 0, total, firstDifference: null, note, unreadable: total === 0 };
 }
 
 /** The lines that tell a group's result to a person. */

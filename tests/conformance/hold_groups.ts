@@ -17,16 +17,6 @@ export const GROUPS: readonly string[] = Object.keys(EXPECTED);
 
 export const GOLDEN = "tests/golden";
 
-/** Groups in which every case must agree. */
-const COMPLETE = [
-  /^kernel\//,
-  /^iova\//,
-  /^pagetable\//,
-  /^swiotlb\//,
-  /^hmm\//,
-  /^defects\//,
-];
-
 /**
  * The classes of reports that the checker may draw from a group: nearly none, since what was captured
  * worked.
@@ -69,7 +59,7 @@ export async function holdGroups(t: Deno.TestContext, isWanted: (group: string) 
   for (const { name, agree, total } of results) {
     await t.step(`${name}: ${agree} of ${total}`, () => {
       assertEquals([agree, total], [...(EXPECTED[name] ?? [])]);
-      if (COMPLETE.some((pattern) => pattern.test(name))) assertEquals(agree, total);
+      assertEquals(agree, total);
       const may = deserved(name);
       assertEquals((drawn.get(name) ?? []).filter((each) => !may.includes(each)), []);
     });

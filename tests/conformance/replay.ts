@@ -3,17 +3,18 @@ import {
   type GoldenFile,
   GoldenReadError,
   listGoldenFiles,
-  parseJson,
   parseLines,
   readGoldenText,
+  readJson,
+  readLines,
 } from "./golden_files.ts";
-import { groupNotBuilt, type GroupResult, groupUnreadable } from "./group_result.ts";
+import { groupFailed, type GroupResult } from "./group_result.ts";
 import type { DefectCase } from "./defects/defect_data.ts";
 import { replayDefects } from "./defects/defect_replay.ts";
 import { KernelGroups } from "./kernel/kernel_groups.ts";
 import { type OperationLine, replayTrace } from "./traces.ts";
 import { dirname, join } from "node:path";
-import type { HmmCase, HmmFacts } from "./hmm/hmm_data.ts";
+import type { HmmCase, HmmFacts } from "./hmm/hmm_given.ts";
 import { replayDeviceFacts } from "./hmm/device_facts.ts";
 import { replayHmm } from "./hmm/hmm_replay.ts";
 import { replayOdp } from "./hmm/odp_replay.ts";
@@ -44,7 +45,7 @@ export async function* replayGroups(
     } catch (error) {
       // A damaged file must be counted against us, and must not stop the others; so must one of a
       // shape that was not foreseen.
-      yield groupUnreadable(file.group, error);
+      yield groupFailed(file.group, error);
     }
   }
 }
@@ -53,10 +54,9 @@ async function replayFile(file: GoldenFile, kernel: KernelGroups): Promise<Group
   const kind = file.group.split("/")[0]!;
   if (kind === "kernel") return await kernel.replay(file);
   if (kind === "hmm") return await replayHmmFile(file);
-  const text = await readGoldenText(file.path);
   return kind === "defects"
-    ? replayDefects(file.group, parseLines<DefectCase>(text))
-    : replayTrace(file.group, parseLines<OperationLine>(text));
+    ? replayDefects(file.group, await readLines<DefectCase>(file.path))
+    : replayTrace(file.group, await readLines<OperationLine>(file.path));
 }
 
 /** A number that fits no double is read as text, which loses nothing. */
@@ -65,7 +65,7 @@ const WIDE_NUMBER = /:(\d{17,})(?=[,}])/g;
 /** Replays the group of one file. @throws {GoldenReadError} When facts.json has nothing on it. */
 export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupResult> {
   if (group.includes("/device-facts/")) {
-    return replayDeviceFacts(group, parseLines(await readGoldenText(path)));
+    return replayDeviceFacts(group, await readLines(path));
   }
   const facts = (await readHmmFacts(dirname(path)))[group.slice(group.lastIndexOf("/") + 1)];
   if (facts === undefined) throw new GoldenReadError(`facts.json has nothing on ${group}`);
@@ -76,15 +76,13 @@ export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupR
       ? replayOdp(group, facts, cases)
       : replayHmm(group, facts, cases);
   } catch (error) {
-    if (!(error instanceof GoldenReadError)) throw error;
-    return groupNotBuilt(group, cases.length, error.message);
+    return groupFailed(group, error, cases.length);
   }
 }
 
 /** What facts.json of a folder says of each file. */
-export async function readHmmFacts(folder: string): Promise<Readonly<Record<string, HmmFacts>>> {
-  const place = join(folder, "facts.json");
-  return parseJson(await readGoldenText(place), place);
+export function readHmmFacts(folder: string): Promise<Readonly<Record<string, HmmFacts>>> {
+  return readJson(join(folder, "facts.json"));
 }
 
 export async function readHmmCases(path: string): Promise<HmmCase[]> {

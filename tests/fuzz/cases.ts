@@ -1,10 +1,14 @@
 /** One fuzz case after the other: the same seed and number give the same text. */
 import { Choices } from "./choices.ts";
-import type { Corpus } from "./corpus.ts";
 import { laidOut } from "./laid_out.ts";
 import { changeNumbers, mutate } from "./mutations.ts";
+import { join } from "node:path";
+import { SourceFile } from "@dmalab/lang";
+import { parse } from "@dmalab/lang/syntax";
+import { SAMPLES } from "@dmalab/lang/syntax/testing_samples";
+import { filesBelow, ROOT } from "../source_text.ts";
 
-export interface FuzzCase {
+interface FuzzCase {
   readonly text: string;
   /** Run it, when it is right. */
   readonly run: boolean;
@@ -76,4 +80,55 @@ function brokenLine(line: string, choices: Choices): string {
     () => line.slice(0, at) + choices.pick(BRACKETS) + line.slice(at),
     () => line.replace(choices.pick([/[(){}\[\]]/, /[)}\]]/, /[({\[]/]), ""),
   ]);
+}
+
+interface Corpus {
+  /** Whole files, right ones and wrong ones. */
+  readonly files: readonly string[];
+  /** Declarations and statements of them, most of them short. */
+  readonly pieces: readonly string[];
+  /** Programs that are right: what an example declares, with one of its tests. */
+  readonly programs: readonly string[];
+}
+
+/** Longest piece, in characters: short texts make many cases a second. */
+const MAX_PIECE_LENGTH = 700;
+
+const CASES: ReadonlySet<string> = new Set(["Test", "Property", "Bench"]);
+
+export function readCorpus(): Corpus {
+  const paths = ["examples", "tests/bad"].flatMap((folder) =>
+    filesBelow(join(ROOT, folder)).filter((path) => path.endsWith(".dma"))
+  ).sort();
+  const files = [
+    ...paths.map((path) => Deno.readTextFileSync(path)),
+    ...SAMPLES.map(({ text }) => text),
+  ];
+  const examples = files.slice(0, paths.findLastIndex((path) => path.includes("/examples/")) + 1);
+  return { files, pieces: files.flatMap(piecesOf), programs: examples.flatMap(programsOf) };
+}
+
+function programsOf(text: string): string[] {
+  const { items } = parse(new SourceFile("corpus.dma", text)).file;
+  // What a file loads lies beside it.
+  if (items.some(({ kind }) => kind === "Use" || kind === "Driver")) return [];
+  const [cases = [], rest = []] = [true, false].map((isCase) =>
+    items.filter(({ kind }) => CASES.has(kind) === isCase)
+      .map(({ span }) => text.slice(span.start, span.end))
+  );
+  return cases.map((each) => [...rest, each, ""].join("\n"));
+}
+
+function piecesOf(text: string): string[] {
+  const { file } = parse(new SourceFile("corpus.dma", text));
+  const pieces: string[] = [];
+  for (const item of file.items) {
+    const { start, end } = item.span;
+    if (end - start <= MAX_PIECE_LENGTH) pieces.push(text.slice(start, end));
+    if (!("body" in item) || !("statements" in item.body)) continue;
+    for (const { span } of item.body.statements) {
+      if (span.end - span.start <= MAX_PIECE_LENGTH) pieces.push(text.slice(span.start, span.end));
+    }
+  }
+  return pieces.filter((piece) => piece.length > 8);
 }

@@ -1,38 +1,28 @@
 /** Many mutated programs, on several workers. */
-import { readCorpus } from "./corpus.ts";
-import { fuzzCase } from "./cases.ts";
+import { fuzzCase, readCorpus } from "./cases.ts";
 import { NO_VERDICTS, type Verdict } from "./judge.ts";
-import { NO_ANSWER, runShares, type SharesOptions } from "./shares.ts";
+import { type Amount, NO_ANSWER, runShares } from "./shares.ts";
 import type { FoundBug, SlowText, WorkerResult } from "./worker.ts";
+import { CALLS_PER_SESSION, emptyTally } from "./calls/call_run.ts";
+import type { CallsResult, FoundProblem } from "./calls/worker.ts";
 
-/** How much; without `seconds` only the cases count. */
-type FuzzOptions =
-  & Pick<SharesOptions<WorkerResult>, "cases" | "seed" | "workers" | "runs">
-  & Partial<Pick<SharesOptions<WorkerResult>, "seconds">>;
-
-export interface FuzzResult {
+interface FuzzResult {
   readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly bugs: readonly FoundBug[];
   /** Those that took the largest part of the time they may take, first. */
   readonly slowest: readonly SlowText[];
 }
 
-/** Runs the cases of a seed. */
-export async function fuzz(
-  { cases, runs = true, seconds = Infinity, seed, workers }: FuzzOptions,
-): Promise<FuzzResult> {
-  const results = await runShares<WorkerResult>({
+/** Tries programs. @param runs Whether those without a mistake are run, too. */
+export async function fuzz(amount: Amount, runs = true): Promise<FuzzResult> {
+  const results = await runShares<WorkerResult>(amount, {
     module: new URL("./worker.ts", import.meta.url),
-    cases,
-    seconds,
-    seed,
-    workers,
     runs,
-    hung: (number) => ({
-      verdicts: { ...NO_VERDICTS, bug: 1 },
-      slowest: [],
-      bugs: [{ number, problem: NO_ANSWER, text: fuzzCase(seed, number, readCorpus()).text }],
-    }),
+    hung: (number) => {
+      const { text } = fuzzCase(amount.seed, number, readCorpus());
+      const bugs = [{ number, problem: NO_ANSWER, text }];
+      return { verdicts: { ...NO_VERDICTS, bug: 1 }, slowest: [], bugs };
+    },
   });
   const verdicts = { ...NO_VERDICTS };
   for (const result of results) {
@@ -43,4 +33,28 @@ export async function fuzz(
     bugs: results.flatMap(({ bugs }) => bugs).sort((a, b) => a.number - b.number),
     slowest: results.flatMap(({ slowest }) => slowest).sort((a, b) => b.timeShare - a.timeShare),
   };
+}
+
+/** Generates as many calls of builtins, in sessions of a hundred, runs them, and tells of each problem once. */
+export async function fuzzCalls({ cases: calls, ...amount }: Amount): Promise<CallsResult> {
+  const sessions = { ...amount, cases: Math.ceil(calls / CALLS_PER_SESSION) };
+  const results = await runShares<CallsResult>(sessions, {
+    module: new URL("./calls/worker.ts", import.meta.url),
+    hung: (number) => ({
+      tally: emptyTally(),
+      problems: [{ key: NO_ANSWER, number, problem: NO_ANSWER, inputs: [] }],
+    }),
+  });
+  const tally = emptyTally();
+  const problems = new Map<string, FoundProblem>();
+  for (const result of results) {
+    tally.run += result.tally.run;
+    for (const name of ["called", "answered"] as const) {
+      for (const [key, count] of result.tally[name]) {
+        tally[name].set(key, (tally[name].get(key) ?? 0) + count);
+      }
+    }
+    for (const problem of result.problems) problems.set(problem.key, problem);
+  }
+  return { tally, problems: [...problems.values()].sort((a, b) => a.number - b.number) };
 }

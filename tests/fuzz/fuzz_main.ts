@@ -1,18 +1,15 @@
 /**
- * `deno task fuzz`: mutated programs for the language, calls of every builtin with any value, random
- * requests for what is simulated; `--help` lists the options.
+ * `deno task fuzz`: mutated programs for the language, and calls of every builtin with any value;
+ * `--help` lists the options. Random requests are tried by `dmalab hunt --quirks none`.
  *
  * What is found is printed with its text; put it into `tests/fuzz/found_test.ts`, and mend it.
  */
-import { command, flag, integer, type Invocation, ProcessScreen } from "@dmalab/cli/extend";
+import { command, flag, integer, type Invocation } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
-import { type HuntSettings, readHuntOptions } from "@dmalab/hunt/requests";
-import { runHunt } from "@dmalab/hunt/cli";
-import { SignalWatch } from "@dmalab/cli";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
-import { fuzzCalls } from "./calls/fuzz_calls.ts";
-import { fuzz } from "./fuzz.ts";
-import { tryLayouts } from "./layouts.ts";
+import { fuzz, fuzzCalls } from "./fuzz.ts";
+import { tryLayouts } from "./laid_out.ts";
+import type { Amount } from "./shares.ts";
 import { mostPoor, trySlips } from "./slips.ts";
 import { runTask } from "@dmalab/tools";
 
@@ -20,36 +17,25 @@ const SHOWN = 10;
 const CASES = 1_000_000;
 const LAYOUTS = 10_000;
 const CALLS = 1_000_000;
-/** How a given time is divided among the parts that are tried. */
-const SHARES = { programs: 4, calls: 3, requests: 3 };
+/** The part of a given time that programs are tried for; the rest is for calls. */
+const PROGRAMS_SHARE = 4 / 7;
 
 const OPTIONS = {
   cases: integer("N", "Try N programs (a million); 0: no programs."),
   check: flag("Check the programs and run none; print the slowest to check."),
   calls: integer("N", "Try N calls (a million); 0: no calls."),
-  seconds: integer("N", "Try programs, calls and requests for N seconds."),
+  seconds: integer("N", "Try programs and calls for N seconds."),
   seed: integer("S", "Draw others (1)."),
   workers: integer("N", "Use N workers (one for each processor).", { least: 1 }),
 } as const;
 
-/** How much to try; infinite where only the time is counted. */
-interface Amount {
-  readonly count: number;
-  readonly seconds: number;
-  readonly seed: number;
-  readonly workers: number;
-}
-
 const grouped = (count: number) => count.toLocaleString("en-US");
 
 /** Mutated programs; true when none found a bug. */
-async function tryPrograms(
-  { count, seconds, seed, workers }: Amount,
-  runs: boolean,
-): Promise<boolean> {
+async function tryPrograms(amount: Amount, runs: boolean): Promise<boolean> {
+  const { seed } = amount;
   const start = performance.now();
-  const options = { seed, cases: count, seconds, workers, runs };
-  const { verdicts, bugs, slowest } = await fuzz(options);
+  const { verdicts, bugs, slowest } = await fuzz(amount, runs);
   const cases = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
   const took = (performance.now() - start) / 1000;
   console.log(`${grouped(cases)} mutated programs of seed ${seed} in ${took.toFixed(0)} s`);
@@ -67,9 +53,10 @@ async function tryPrograms(
 }
 
 /** Calls of every builtin; true when each is answered by a value or an error that makes sense. */
-async function tryCalls({ count, seconds, seed, workers }: Amount): Promise<boolean> {
+async function tryCalls(amount: Amount): Promise<boolean> {
+  const { seed } = amount;
   const start = performance.now();
-  const { problems, tally } = await fuzzCalls({ seed, calls: count, seconds, workers });
+  const { problems, tally } = await fuzzCalls(amount);
   const sum = (counts: ReadonlyMap<string, number>) =>
     [...counts.values()].reduce((a, b) => a + b, 0);
   const silent = CALLEE_KEYS.filter((key) => !tally.answered.has(key));
@@ -116,59 +103,29 @@ function tryAllSlips(): boolean {
   return poor.length <= mostPoor(variants);
 }
 
-/** Random requests on machines without a known defect; true when nothing breaks. */
-async function tryRequests(seed: number, seconds: number | null): Promise<boolean> {
-  console.log();
-  const words = {
-    kernel: null,
-    quirks: "none",
-    cases: null,
-    seconds: seconds === null ? null : Math.max(1, seconds),
-    seed,
-    shard: null,
-  };
-  const settings = readHuntOptions(words) as HuntSettings;
-  const screen = new ProcessScreen();
-  const exitCode = await runHunt(
-    { settings },
-    { path: null, words, jobs: 1 },
-    screen,
-    new SignalWatch(),
-  );
-  screen.flush();
-  return exitCode === HELD;
-}
-
 async function run(options: Invocation<typeof OPTIONS>["options"]): Promise<ExitCode> {
   const { calls, cases, seconds } = options;
   const seed = options.seed ?? 1;
   const workers = options.workers ?? Math.max(1, navigator.hardwareConcurrency);
   const isPart = cases === 0 || calls === 0;
-  const shares = {
-    programs: cases === 0 ? 0 : SHARES.programs,
-    calls: calls === 0 ? 0 : SHARES.calls,
-    requests: isPart ? 0 : SHARES.requests,
-  };
-  const all = shares.programs + shares.calls + shares.requests;
   const amount = (count: number | null, usual: number, share: number): Amount => ({
-    count: count ?? (seconds === null ? usual : Infinity),
-    seconds: seconds === null ? Infinity : seconds * share / all,
+    cases: count ?? (seconds === null ? usual : Infinity),
+    seconds: seconds === null ? Infinity : seconds * (isPart ? 1 : share),
     seed,
     workers,
   });
   const held = [
-    cases === 0 || await tryPrograms(amount(cases, CASES, shares.programs), !options.check),
-    calls === 0 || await tryCalls(amount(calls, CALLS, shares.calls)),
+    cases === 0 || await tryPrograms(amount(cases, CASES, PROGRAMS_SHARE), !options.check),
+    calls === 0 || await tryCalls(amount(calls, CALLS, 1 - PROGRAMS_SHARE)),
     isPart || seconds !== null || tryLayout(),
     isPart || seconds !== null || tryAllSlips(),
-    isPart || await tryRequests(seed, seconds === null ? null : seconds * shares.requests / all),
   ];
   return held.every(Boolean) ? HELD : FAILED;
 }
 
 await runTask(command({
   name: "fuzz",
-  brief: "Broken programs, calls with any value, random requests",
+  brief: "Broken programs, and calls with any value",
   description:
     "Also ten thousand programs with random layout for the formatter, and every typing slip in " +
     "the examples. No text may be answered with a crash, a stack trace, or not at all, and checking one " +

@@ -1,9 +1,8 @@
 /** Parts of `deno task fuzz`, as tests. */
 import { assert, assertEquals } from "@std/assert";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
-import { fuzzCalls } from "./calls/fuzz_calls.ts";
-import { fuzz } from "./fuzz.ts";
-import { tryLayouts } from "./layouts.ts";
+import { fuzz, fuzzCalls } from "./fuzz.ts";
+import { tryLayouts } from "./laid_out.ts";
 import { mostPoor, trySlips } from "./slips.ts";
 
 /** How much is tried. */
@@ -35,7 +34,7 @@ export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: Fu
   });
 
   Deno.test(`${calls} calls of every builtin are answered: no bug, no nonsense in any text`, async () => {
-    const { problems, tally } = await fuzzCalls({ calls, seed: 1, workers: 1 });
+    const { problems, tally } = await fuzzCalls({ cases: calls, seed: 1, workers: 1 });
     assertEquals(problems.map(({ inputs, problem }) => [problem, ...inputs].join("\n")), []);
     // The generator reads the registry: what is new there is tried at once.
     assertEquals(CALLEE_KEYS.filter((key) => !tally.called.has(key)), []);

@@ -53,8 +53,12 @@ export function mutate(
 }
 
 /** A listing or a log with a digit changed, since most of these still are one, or damaged. */
-export function damageListing(text: string, choices: Choices): string {
-  if (choices.oneIn(2)) return mutate(text, choices, [text], LISTING_PIECES);
+export function damageListing(
+  text: string,
+  choices: Choices,
+  others: readonly string[] = [text],
+): string {
+  if (choices.oneIn(2)) return mutate(text, choices, others, LISTING_PIECES);
   const at = choices.below(text.length + 1);
   return text.slice(0, at) +
     text.slice(at).replace(/[0-9a-f]/, () => choices.below(16).toString(16));
@@ -88,7 +92,7 @@ function damage(
     () => text.slice(at),
     () => {
       const other = choices.pick(others);
-      const from = choices.below(other.length);
+      const from = choices.below(Math.max(1, other.length));
       return splice(
         choices.pick([0, length]),
         other.slice(from, from + choices.pick([10, 60, 200])),

@@ -15,15 +15,19 @@ export interface WorkerShare {
   readonly stop: Int32Array;
 }
 
-export interface SharesOptions<R> {
-  /** The worker's module: it is sent a share, and sends a result. */
-  readonly module: URL;
+/** How much to try, and with how many workers. */
+export interface Amount {
   /** How many; Infinity when only the time counts. */
   readonly cases: number;
-  /** When no further case is begun; Infinity when only the cases count. */
-  readonly seconds: number;
+  /** When no further case is begun; without it only the cases count. */
+  readonly seconds?: number;
   readonly seed: number;
   readonly workers: number;
+}
+
+/** What a module does in workers: each is sent a share, and sends a result. */
+export interface Worked<R> {
+  readonly module: URL;
   /** Whether programs without a mistake are run, too (true). */
   readonly runs?: boolean;
   /** The result of a worker that was ended because its case of a number gave no answer. */
@@ -42,22 +46,25 @@ export function* numbersOf({ end, first, progress, stop, stride }: WorkerShare):
   }
 }
 
-export async function runShares<R>(options: SharesOptions<R>): Promise<readonly R[]> {
-  const { cases, runs = true, seconds, seed, workers } = options;
+export async function runShares<R>(
+  { cases, seconds = Infinity, seed, workers }: Amount,
+  worked: Worked<R>,
+): Promise<readonly R[]> {
+  const { runs = true } = worked;
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const timer = seconds === Infinity
     ? null
     : setTimeout(() => Atomics.store(stop, 0, 1), 1000 * seconds);
   const shares = Array.from({ length: workers }, (_, first) => {
     const progress = new Int32Array(new SharedArrayBuffer(4));
-    return runShare({ seed, first, stride: workers, end: cases, runs, progress, stop }, options);
+    return runShare({ seed, first, stride: workers, end: cases, runs, progress, stop }, worked);
   });
   const results = await Promise.all(shares);
   if (timer !== null) clearTimeout(timer);
   return results;
 }
 
-function runShare<R>(share: WorkerShare, { hung, module }: SharesOptions<R>): Promise<R> {
+function runShare<R>(share: WorkerShare, { hung, module }: Worked<R>): Promise<R> {
   const worker = new Worker(module, { type: "module" });
   share.progress[0] = -1;
   let lastSeen = -1;

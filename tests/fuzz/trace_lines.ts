@@ -5,6 +5,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { checkJson, checkLines, ImportPass, LogPass, TraceCheck } from "@dmalab/traces";
 import { readGolden } from "@dmalab/traces/tests";
+import { Choices } from "./choices.ts";
+import { damageListing } from "./mutations.ts";
 
 const SOURCES = [
   "real/72-strict-mistakes.trace.txt.gz",
@@ -17,11 +19,6 @@ const SOURCES = [
   "dialects/perf-script-72.txt.gz",
   "dialects/blkparse-72.txt.gz",
 ];
-const ALPHABET = "0123456789abcdefx[]{}=:.,- \t()#>\u00e4\u{1f4be}";
-const MAX_EDITS = 4;
-const MAX_REPEATS = 9;
-/** Edits that cut the rest of the line off: one of so many. */
-const CUTS = 4;
 
 /** The lines that are damaged, of all sources in one. */
 export async function traceCorpus(): Promise<string[]> {
@@ -41,20 +38,17 @@ export interface Damage {
 
 /** Reads so many damaged lines as one file; lines come from `corpus`, damage from `seed`. */
 export function readDamaged(corpus: readonly string[], count: number, seed: number): Damage {
-  let state = seed >>> 0;
-  const below = (limit: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 2 ** 32 * limit);
-  };
-  const pick = () => corpus[below(corpus.length)]!;
   const pass = new LogPass();
   const imported = new ImportPass();
   const check = new TraceCheck(pass);
   // The log is read first, as the command does: damaged lines of it make pages that matter.
   for (const isTrace of [false, true]) {
-    state = seed >>> 0;
+    const choices = new Choices(seed);
     for (let number = 1; number <= count; number++) {
-      const line = damaged(pick(), below, pick);
+      const whole = choices.pick(corpus);
+      const line = choices.oneIn(4)
+        ? whole
+        : damageListing(whole, choices, corpus).replaceAll("\n", " ");
       if (isTrace) {
         imported.push(line, number, "damaged");
         check.push(line, number);
@@ -72,18 +66,4 @@ export function readDamaged(corpus: readonly string[], count: number, seed: numb
   assert(report.findings.every(({ line }) => line === null || line > 0 && line <= count));
   checkLines(check, pass, result, { trace: "trace", log: "log" });
   return { damagedLines: report.summary.damaged_lines.length, findings: report.findings.length };
-}
-
-function damaged(line: string, below: (limit: number) => number, pick: () => string): string {
-  let text = line;
-  for (let edits = below(MAX_EDITS); edits > 0; edits--) {
-    const at = below(text.length + 1);
-    const piece = below(2) === 0
-      ? ALPHABET[below(ALPHABET.length)]!.repeat(below(MAX_REPEATS))
-      : pick().slice(below(40), below(160));
-    text = below(CUTS) === 0
-      ? text.slice(0, at)
-      : text.slice(0, at) + piece + text.slice(at + below(MAX_REPEATS));
-  }
-  return text;
 }

@@ -1,7 +1,6 @@
 /// <reference lib="deno.worker" />
 /** A share of the fuzz cases, in a worker, so that one that hangs can be found and ended. */
-import { readCorpus } from "./corpus.ts";
-import { fuzzCase } from "./cases.ts";
+import { fuzzCase, readCorpus } from "./cases.ts";
 import { judge, NO_VERDICTS, type Verdict } from "./judge.ts";
 import { numbersOf, type WorkerShare } from "./shares.ts";
 

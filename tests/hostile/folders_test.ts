@@ -2,7 +2,7 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { doAll } from "./do_all.ts";
+import { doAll } from "./places.ts";
 
 const ROOT_NAME = "root";
 /** Names that a folder may have, below the current one. */

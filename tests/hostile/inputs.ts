@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { HostileCase } from "./hostile_case.ts";
-import { SECRET } from "./places.ts";
+import { makeFifo, SECRET } from "./places.ts";
 
 /** Where writing fails because the disk is full. */
 const FULL_DISK = "/dev/full";
@@ -32,12 +32,8 @@ function file(name: string, text: () => string): (folder: string) => void {
   return (folder) => Deno.writeTextFileSync(join(folder, name), text());
 }
 
-function makeFifo(path: string): void {
-  new Deno.Command("mkfifo", { args: [path] }).outputSync();
-}
-
 /** A file that is as long as wanted and takes no room. */
-function makeSparse(path: string, sizeBytes: number): void {
+export function makeSparse(path: string, sizeBytes: number): void {
   using made = Deno.createSync(path);
   made.truncateSync(sizeBytes);
 }

@@ -1,5 +1,8 @@
 /** Places that dmalab writes or reads, and what a cloned repository can have put there. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ROOT } from "../source_text.ts";
+import { TempFolder } from "@dmalab/tools/temp_folder";
 
 /** A command line, or a part of a session, in a folder. */
 export interface Todo {
@@ -14,7 +17,7 @@ export interface Done {
 }
 
 /** What is in a place that is no file of the folder. */
-export interface Trap {
+interface Trap {
   readonly name: string;
   /** Puts it there. @param outside A folder that nothing may change, and none of its text be shown. */
   readonly set: (path: string, outside: string) => void | { close(): void };
@@ -29,11 +32,11 @@ function link(to: (outside: string) => string): Trap["set"] {
   return (path, outside) => Deno.symlinkSync(to(outside), path);
 }
 
-function makePipe(path: string): void {
+export function makeFifo(path: string): void {
   new Deno.Command("mkfifo", { args: [path] }).outputSync();
 }
 
-export const TRAPS: readonly Trap[] = [
+const TRAPS: readonly Trap[] = [
   { name: "a link to a file outside", set: link((outside) => join(outside, "bashrc")) },
   {
     name: "a link to a folder outside",
@@ -46,11 +49,11 @@ export const TRAPS: readonly Trap[] = [
   {
     name: "a link to a pipe",
     set: (path, outside) => {
-      makePipe(join(outside, "fifo"));
+      makeFifo(join(outside, "fifo"));
       Deno.symlinkSync(join(outside, "fifo"), path);
     },
   },
-  { name: "a pipe", set: makePipe, forFolders: true },
+  { name: "a pipe", set: makeFifo, forFolders: true },
   {
     name: "a socket",
     set: (path) => Deno.listen({ transport: "unix", path }),
@@ -60,7 +63,7 @@ export const TRAPS: readonly Trap[] = [
 ];
 
 /** Something that dmalab does with a place. */
-export interface Use {
+interface Use {
   readonly name: string;
   /** The place, from the folder. */
   readonly place: string;
@@ -155,3 +158,117 @@ export const USES: readonly Use[] = [
   use("writes", "init lab/deep/", "lab", {}, FOLDER),
   use("writes", "run --export out/e.json a.dma", "out", EVENTS, FOLDER),
 ];
+
+/** Longer than all of them take, and shorter than anyone waits for a writer of a pipe. */
+const PATIENCE_MS = 300_000;
+
+/** @param folder Where the list of them may be kept. */
+export async function doAll(todo: readonly Todo[], folder: string): Promise<readonly Done[]> {
+  const list = join(folder, "todo.json");
+  Deno.writeTextFileSync(list, JSON.stringify(todo));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "tests/hostile/places_main.ts", list],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const killer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  const { stdout, success } = await child.output();
+  clearTimeout(killer);
+  assert(success, "one of them waits for ever, or ends the process");
+  return JSON.parse(new TextDecoder().decode(stdout)) as readonly Done[];
+}
+
+/** What keeps sockets in their places. */
+type Open = { close(): void }[];
+
+/** A folder with a repository in it, and what is outside of that. */
+function makeCase(
+  { files, place }: Use,
+  trap: Trap,
+  folder: string,
+  open: Open,
+): string {
+  const outside = join(folder, "outside");
+  const repository = join(folder, "repository");
+  Deno.mkdirSync(outside, { recursive: true });
+  Deno.mkdirSync(repository);
+  Deno.writeTextFileSync(join(outside, "bashrc"), `print   "${SECRET}"\n`);
+  for (const [name, text] of Object.entries(files)) {
+    Deno.mkdirSync(dirname(join(repository, name)), { recursive: true });
+    Deno.writeTextFileSync(join(repository, name), text);
+  }
+  const path = join(repository, place);
+  Deno.mkdirSync(join(path, ".."), { recursive: true });
+  const socket = trap.set(path, outside);
+  if (socket !== undefined) open.push(socket);
+  return repository;
+}
+
+/** Everything outside, with its text. */
+function outsideOf(folder: string): readonly string[] {
+  const outside = join(folder, "outside");
+  return [...Deno.readDirSync(outside)].map(({ isFile, name }) =>
+    isFile ? `${name}: ${Deno.readTextFileSync(join(outside, name))}` : name
+  ).sort();
+}
+
+/** A place with something in it. */
+interface Case {
+  readonly use: Use;
+  readonly trap: Trap;
+}
+
+export const CASES: readonly Case[] = USES.flatMap((use) =>
+  TRAPS
+    .filter(({ forFolders }) => forFolders === true || use.isFolder !== true)
+    // It can be read like any file, as everyone who may read it could.
+    .filter(({ name }) => name !== "a hard link" || use.way === "writes")
+    .filter(({ name }) => name !== "a link to a file outside" || use.way !== "reads what was typed")
+    .map((trap) => ({ use, trap }))
+);
+
+/** One for each place, and another one from place to place. */
+export function isWitness({ trap, use }: Case): boolean {
+  const traps = CASES.filter((each) => each.use === use);
+  return traps[USES.indexOf(use) % traps.length]!.trap === trap;
+}
+
+/** Tries cases, each as a step, by the checkout. */
+export async function refuseAll(
+  context: Deno.TestContext,
+  cases: readonly Case[],
+): Promise<void> {
+  using folder = new TempFolder();
+  const open: Open = [];
+  try {
+    const folders = cases.map((_, index) => folder.at(`${index}`));
+    const todo = cases.map(({ trap, use }, index) => ({
+      folder: makeCase(use, trap, folders[index]!, open),
+      words: use.words,
+    }));
+    const before = folders.map(outsideOf);
+    const done = await doAll(todo, folder.path);
+    for (const [index, { trap, use }] of cases.entries()) {
+      await context.step(`${use.name}: ${trap.name}`, () => {
+        assertEquals(outsideOf(folders[index]!), before[index], "something outside has changed");
+        judge(use, done[index]!);
+        const left = [...Deno.readDirSync(todo[index]!.folder)].map(({ name }) => name);
+        assertEquals(left.filter((name) => name.endsWith(".tmp")), []);
+      });
+    }
+  } finally {
+    for (const socket of open) socket.close();
+  }
+}
+
+function judge({ place, words }: Use, { errors, exitCode, output }: Done): void {
+  const said = `${output}${errors}`;
+  assert(!said.includes(SECRET), said);
+  assert(!said.includes("E0999"), said);
+  assert(said.includes(place), said);
+  assertMatch(said, /cannot (?:read|write|use|add to) "|there is no scenario/i);
+  // A session goes on.
+  if (!words[0]!.startsWith(":")) assertEquals(exitCode, 2, said);
+}

@@ -1,6 +1,6 @@
 /**
  * Does command lines one after the other, each in a folder of its own: what reads and writes places
- * that a cloned repository chose. `do_all.ts` starts it, as one process for all of them.
+ * that a cloned repository chose. `doAll` starts it, as one process for all of them.
  */
 import { MemoryScreen, toItsEnd } from "@dmalab/cli";
 import { main } from "@dmalab/cli/program";

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { readSources } from "../source_text.ts";
-import { CASES, isWitness, refuseAll } from "./hold_places.ts";
+import { CASES, isWitness, refuseAll } from "./places.ts";
 
 Deno.test({
   name:

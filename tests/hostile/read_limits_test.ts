@@ -3,16 +3,11 @@ import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
-import { doAll } from "./do_all.ts";
+import { makeSparse } from "./inputs.ts";
+import { doAll } from "./places.ts";
 
 const MIB = 2 ** 20;
 const TRACE = "examples/traces/data/leaky-driver.trace.txt";
-
-/** A file that is as long as wanted and takes no room. */
-function makeSparse(path: string, sizeBytes: number): void {
-  using made = Deno.createSync(path);
-  made.truncateSync(sizeBytes);
-}
 
 async function makePacked(path: string, sizeBytes: number, text: string): Promise<void> {
   const bytes = new TextEncoder().encode(text.repeat(Math.ceil(MIB / text.length)));

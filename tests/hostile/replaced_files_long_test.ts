@@ -2,8 +2,7 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "node:path";
-import { doAll } from "./do_all.ts";
-import { USES } from "./places.ts";
+import { doAll, USES } from "./places.ts";
 
 /** What formats a file, keeps lines of its own, or adds to a file is meant for what is there. */
 const RESULTS = USES.filter(({ isFolder, place, way, words }) =>

@@ -76,14 +76,12 @@ async function runAlone(
   const preload = join(ROOT, "tests/hostile/say_took.ts");
   const args = ["run", "-A", "--no-check", "--preload", preload, program, ...words];
   // The shell opens what the process writes to: a full disk is a file like others to it.
-  const command = hostile.stdout === undefined
-    ? new Deno.Command(Deno.execPath(), { ...PIPED, args, cwd: ROOT })
-    : new Deno.Command("sh", {
-      ...PIPED,
-      args: ["-c", `exec "$0" "$@" > ${hostile.stdout}`, Deno.execPath(), ...args],
-      cwd: ROOT,
-    });
-  const child = command.spawn();
+  const into = hostile.stdout === undefined ? "" : `> ${hostile.stdout}`;
+  const child = new Deno.Command("sh", {
+    ...PIPED,
+    args: ["-c", `exec "$0" "$@" ${into}`, Deno.execPath(), ...args],
+    cwd: ROOT,
+  }).spawn();
   const start = performance.now();
   const killer = setTimeout(
     () => child.kill("SIGKILL"),

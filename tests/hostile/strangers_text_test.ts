@@ -7,7 +7,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { startClient } from "@dmalab/editor/tests";
 import { ROOT } from "../source_text.ts";
-import { doAll } from "./do_all.ts";
+import { doAll } from "./places.ts";
 import { UNCLEAN } from "./hold_cases.ts";
 import { ESCAPES } from "./inputs.ts";
 

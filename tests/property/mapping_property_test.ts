@@ -1,7 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Disagreement, MappingWorld } from "./mapping_world.ts";
-import { PlainRanges } from "./plain_ranges.ts";
-import { runSeed } from "./random_operations.ts";
+import { Disagreement, MappingWorld, PlainRanges, runSeed } from "./mapping_world.ts";
 
 Deno.test("random mixes of operations agree with a plain list of ranges over thousands of operations", () =>
   holdMixes(1, 10));

@@ -12,6 +12,7 @@ import {
   Machine,
   PAGE_SIZE_BYTES,
   type PhysAddr,
+  Random,
 } from "@dmalab/runtime";
 import {
   type CoherentMemory,
@@ -21,23 +22,22 @@ import {
   Scatterlist,
 } from "@dmalab/runtime/dma";
 import type { IommuDomain, IommuModel } from "@dmalab/runtime/iommu";
-import { type Leaf, type OwnedRange, PlainRanges } from "./plain_ranges.ts";
 
 const DMA_REPORT = eventId("dma.report");
 const MAP_FAILED = eventId("iommu.map_failed");
 
 /** What can happen. */
-export type Kind = keyof MappingWorld["ways"];
+type Kind = keyof MappingWorld["ways"];
 
 /** One operation; the numbers choose among what there is, so that any numbers will do. */
-export interface RandomOperation {
+interface RandomOperation {
   readonly kind: Kind;
   readonly a: number;
   readonly b: number;
   readonly c: number;
 }
 
-export interface WorldOptions {
+interface WorldOptions {
   readonly model: IommuModel;
   readonly granuleBytes: number;
   readonly lazy: boolean;
@@ -55,8 +55,9 @@ export class Disagreement extends Error {
   override readonly name = "Disagreement";
 }
 
-/** Mappings that live at once, at most. */
+/** Mappings that live at once, at most; beyond that one ends where another would be made. */
 const MAX_LIVE = 300;
+const MAKES: ReadonlySet<Kind> = new Set(["map", "list", "twostep", "unlink", "coherent", "raw"]);
 /** Ranges freed that are looked at again. */
 const MAX_GONE = 32;
 /** Operations between two looks at whether all that the machine keeps fits together. */
@@ -139,7 +140,7 @@ export class MappingWorld {
     twostep: (a: number, b: number, c: number) => this.#link(a, b, c, false),
     unlink: (a: number, b: number, c: number) => this.#link(a, b, c, true),
     coherent: (a: number) => this.#allocCoherent(a),
-    raw: (a: number, b: number) => this.#allocRaw(a, b),
+    raw: (_: number, b: number) => this.#allocRaw(b),
     look: (a: number, b: number) => this.#checkAddress(this.#address(a, b)),
     access: (a: number, b: number) => this.#accessAt(this.#address(a, b)),
     advance: (a: number) => {
@@ -156,7 +157,8 @@ export class MappingWorld {
 
   /** Does one operation on both sides and compares; now and then the machine with itself. */
   run({ kind, a, b, c }: RandomOperation): void {
-    this.ways[kind](a, b, c);
+    const isFull = this.#mappings.length >= MAX_LIVE && MAKES.has(kind);
+    this.ways[isFull ? "unmap" : kind](a, b, c);
     if (this.#operations++ % AUDIT_EVERY === 0) this.machine.audit!.look();
   }
 
@@ -273,7 +275,6 @@ export class MappingWorld {
   }
 
   #map(a: number, b: number, c: number): void {
-    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const { dma } = this.machine;
     const phys = this.#phys(a, false);
     const sizeBytes = this.#sizeBytes(b, false);
@@ -314,7 +315,6 @@ export class MappingWorld {
   }
 
   #mapList(a: number, b: number, c: number): void {
-    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const { dma } = this.machine;
     const segments: { phys: PhysAddr; sizeBytes: number }[] = [];
     const count = 1 + b % 12;
@@ -354,7 +354,6 @@ export class MappingWorld {
 
   /** A range of the two-step API; `unlinks` ends it piece by piece. */
   #link(a: number, b: number, c: number, unlinks: boolean): void {
-    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const { dma } = this.machine;
     const dev = this.#dev;
     const dir = this.#dir(c);
@@ -402,7 +401,6 @@ export class MappingWorld {
   }
 
   #allocCoherent(a: number): void {
-    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const { dma } = this.machine;
     const sizeBytes = (1 + a % 5) * 4096;
     const memory: CoherentMemory | null = dma.dmaAllocCoherent(this.#dev, sizeBytes);
@@ -422,8 +420,7 @@ export class MappingWorld {
   }
 
   /** A range that nothing is mapped in. */
-  #allocRaw(a: number, b: number): void {
-    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
+  #allocRaw(b: number): void {
     const sizeBytes = this.#sizeBytes(b, true);
     const start = this.domain.allocIova(this.#dev, sizeBytes, false);
     if (start === 0) return this.#noteRefusal();
@@ -467,4 +464,219 @@ export class MappingWorld {
     else this.domain.iova.cpuUp(cpu);
     this.#online[cpu] = !this.#online[cpu];
   }
+}
+
+/** Consecutive memory behind consecutive IOVAs, in whole granules. */
+interface Leaf {
+  readonly iova: number;
+  readonly phys: number;
+  readonly sizeBytes: number;
+}
+
+/** Allocated IOVAs, end exclusive. */
+interface OwnedRange {
+  readonly start: number;
+  readonly end: number;
+  leaves: Leaf[];
+}
+
+/** A range that was freed and waits for a flush: its leaves are gone, the hardware's are not. */
+interface ParkedRange extends OwnedRange {
+  /** Flushes that had ended when it was freed: it is free when one more has. */
+  readonly flushes: number;
+}
+
+/**
+ * The model of the property test: a plain list of ranges with what is mapped in each.
+ *
+ * No tree, no hash, no cache, no table: whether two ranges overlap and where an address leads is
+ * found by looking at every one.
+ */
+export class PlainRanges {
+  readonly live: OwnedRange[] = [];
+  parked: ParkedRange[] = [];
+
+  /** @param reserved Ranges that must never be allocated. */
+  constructor(readonly reserved: readonly { readonly start: number; readonly end: number }[]) {}
+
+  /**
+   * Takes a range that was just allocated.
+   * @returns What it overlaps, in words; null when it is free, as it must be.
+   */
+  take(range: OwnedRange): string | null {
+    const overlaps = (other: { readonly start: number; readonly end: number }): boolean =>
+      range.start < other.end && other.start < range.end;
+    const clash = this.live.find(overlaps) ?? this.parked.find(overlaps) ??
+      this.reserved.find(overlaps);
+    if (clash !== undefined) {
+      return `[${range.start}, ${range.end}) overlaps [${clash.start}, ${clash.end})`;
+    }
+    this.live.push(range);
+    return null;
+  }
+
+  /** The owner frees a range, at once. */
+  release(range: OwnedRange): void {
+    const index = this.live.indexOf(range);
+    const last = this.live.pop()!;
+    if (last !== range) this.live[index] = last;
+  }
+
+  /** The owner frees a range, to be free after a flush. */
+  park(range: OwnedRange, flushes: number): void {
+    this.release(range);
+    this.parked.push({ ...range, flushes });
+  }
+
+  /** So many flushes have ended by now: what they cover is free. */
+  flushed(flushes: number): void {
+    if (this.parked.some((range) => range.flushes < flushes)) {
+      this.parked = this.parked.filter((range) => range.flushes >= flushes);
+    }
+  }
+
+  /** Where the page table must lead; -1 for nowhere. */
+  physOf(iova: number): number {
+    return physIn(this.live, iova);
+  }
+
+  /** Where a stale IOTLB entry may still lead; -1 for nowhere. */
+  stalePhysOf(iova: number): number {
+    return physIn(this.parked, iova);
+  }
+}
+
+function physIn(ranges: readonly OwnedRange[], iova: number): number {
+  for (const { start, end, leaves } of ranges) {
+    if (iova < start || iova >= end) continue;
+    for (const leaf of leaves) {
+      if (iova >= leaf.iova && iova < leaf.iova + leaf.sizeBytes) {
+        return leaf.phys + (iova - leaf.iova);
+      }
+    }
+  }
+  return -1;
+}
+
+const FORMATS = [
+  { model: "vtd", granuleBytes: 4096 },
+  { model: "amd", granuleBytes: 4096 },
+  { model: "vtd_first_stage", granuleBytes: 4096 },
+  { model: "smmu", granuleBytes: 4096 },
+  { model: "smmu", granuleBytes: 16384 },
+  { model: "smmu", granuleBytes: 65536 },
+] as const;
+const MASK_BITS = [24, 30, 32, 40, 48, 64];
+
+/** How often each kind comes, relative to the others, when it comes at all. */
+const WEIGHTS: Readonly<Record<Kind, number>> = {
+  map: 30,
+  unmap: 26,
+  list: 8,
+  twostep: 8,
+  unlink: 3,
+  coherent: 3,
+  raw: 4,
+  look: 8,
+  access: 8,
+  advance: 2,
+  cpu: 6,
+  hotplug: 0.3,
+  mode: 0.05,
+};
+
+/** In the order of the numbers that choose. */
+const KINDS = Object.keys(WEIGHTS) as Kind[];
+
+/** A world of one seed: format, mode, CPUs, mask, and sizes that come again and again. */
+function randomOptions(random: Random): WorldOptions {
+  return {
+    ...random.pick(FORMATS),
+    lazy: random.below(2) === 0,
+    cpus: 1 + random.below(4),
+    maskBits: random.pick(MASK_BITS),
+    iotlbEntries: random.pick([0, 1, 16, 256]),
+    hotGranules: Array.from({ length: 1 + random.below(3) }, () => 1 + random.below(40)),
+    hotPercent: random.pick([0, 50, 90, 100]),
+  };
+}
+
+/**
+ * A mix of one seed: some kinds are off for the whole run, so that the others meet states that they
+ * would not meet in a mix of all. Mapping and unmapping is always on.
+ */
+function randomMix(
+  random: Random,
+): readonly { readonly kind: Kind; readonly upTo: number }[] {
+  let upTo = 0;
+  return KINDS.flatMap((kind) => {
+    const on = kind === "map" || kind === "unmap" || random.below(3) !== 0;
+    if (!on) return [];
+    // A kind can also be much rarer or more frequent than usual.
+    upTo += WEIGHTS[kind] * random.pick([0.2, 1, 1, 3]);
+    return [{ kind, upTo }];
+  });
+}
+
+interface RunResult {
+  readonly operations: number;
+  /** Maps that found no room. */
+  readonly refused: number;
+  /** Most mappings that lived at once. */
+  readonly mostLive: number;
+}
+
+/** Why a run of one seed failed, with what it takes to repeat it. */
+export class FailedRun extends Error {
+  override readonly name = "FailedRun";
+
+  constructor(seed: number, at: number, options: WorldOptions, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(
+      `Seed ${seed} fails at operation ${at} (${JSON.stringify(options)}): ${reason}`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Runs one random world to its end.
+ *
+ * @param onWorld Gets it before anything happens.
+ * @throws {FailedRun} When machine and model disagree.
+ */
+export function runSeed(
+  seed: number,
+  operations: number,
+  onWorld: (world: MappingWorld) => void = () => {},
+): RunResult {
+  const random = new Random(seed);
+  const options = randomOptions(random);
+  const mix = randomMix(random);
+  const total = mix.at(-1)!.upTo;
+  const world = new MappingWorld(options);
+  onWorld(world);
+  let mostLive = 0;
+  let at = 0;
+  try {
+    for (; at < operations; at++) {
+      const draw = random.below(1_000_000) / 1_000_000 * total;
+      const { kind } = mix.find(({ upTo }) => draw < upTo)!;
+      world.run(randomOperation(random, kind));
+      mostLive = Math.max(mostLive, world.model.live.length);
+    }
+    world.finish();
+  } catch (error) {
+    throw new FailedRun(seed, at, options, error);
+  }
+  return { operations, refused: world.refused, mostLive };
+}
+
+function randomOperation(random: Random, kind: Kind): RandomOperation {
+  return {
+    kind,
+    a: random.below(2 ** 31),
+    b: random.below(2 ** 31),
+    c: random.below(2 ** 31),
+  };
 }

@@ -1,14 +1,19 @@
 /** A machine that is recorded while it runs, and its tables held to what it holds. */
-import { assertEquals, AssertionError } from "@std/assert";
+import { assert, assertEquals, AssertionError } from "@std/assert";
 import { type Lab, LAB_TABLES } from "@dmalab/devices";
-import type { NvmeRequest } from "@dmalab/devices/nvme";
-import type { Machine, MachineEvent } from "@dmalab/runtime";
+import {
+  type ControllerRings,
+  type Iod,
+  NVME_TABLES,
+  type NvmeCommandView,
+  type NvmeRequest,
+  type QueuePair,
+  SGL_TYPE,
+} from "@dmalab/devices/nvme";
+import { eventId, type Machine, type MachineEvent } from "@dmalab/runtime";
 import type { AnyTableSpec } from "@dmalab/runtime/recording";
 import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
-import { DISK_TABLES, lookAtDisks } from "./disk_rows.ts";
-import { ENDS_RECORDS, realRows, type Row, translates } from "./real_rows.ts";
-
-export type { Row } from "./real_rows.ts";
+import type { MigrationBuffer } from "@dmalab/devices/vfio";
 
 /** Activities of one machine after each of which its tables are compared; then every so many. */
 const ALL_UP_TO = 100;
@@ -39,7 +44,7 @@ const JOINED: Readonly<Record<string, readonly string[]>> = {
   mappings: ["dma"],
 };
 
-export interface WatchedRun {
+interface WatchedRun {
   readonly lab: Lab;
   readonly machine: Machine;
   readonly recording: MachineRecording;
@@ -231,4 +236,290 @@ function joined(
     else out.push({ ...row });
   }
   return out;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** What else is asked for all that it has of a kind. */
+const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>> = {
+  mappings: mappingRows,
+  odp_regions: regionRows,
+  odp_pages: pageRows,
+  migration_buffers: bufferRows,
+  migration_mappings: migrationMappingRows,
+  migration_keys: keyRows,
+};
+
+/** After a driver's mistake, or when it leaves, the checker has ends of its own for its records. */
+const ENDS_RECORDS = [eventId("dma.report"), eventId("nvme.state")];
+
+/**
+ * What the machine itself says of a table; null where it keeps no such thing.
+ * @param serial The checker's last record when the machine was ready.
+ */
+function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | null {
+  if (spec.read === undefined) return ASKED[spec.name]?.(lab, serial) ?? null;
+  const real: Row[] = [];
+  spec.read(lab.machine, (row: Row) => real.push(row));
+  return real;
+}
+
+/** Without translation there is nothing to unmap, and the checker forgets what is never unmapped. */
+function translates({ iommu }: Machine, device: unknown): boolean {
+  return iommu.domains.some(({ members }) => members.some(({ name }) => name === device));
+}
+
+function mappingRows({ machine }: Lab, serial: number): Row[] | null {
+  const { checker, events } = machine;
+  if (checker === null || ENDS_RECORDS.some((id) => events.count(id) > 0)) return null;
+  const real: Row[] = [];
+  checker.forEachMapping(serial, (device, dma, size_bytes) => {
+    if (translates(machine, device)) real.push({ device, dma, size_bytes });
+  });
+  return real;
+}
+
+function adaptersOf(lab: Lab) {
+  return [...lab.devices.values()].flatMap((device) =>
+    device.kind === "rdma" ? [device.adapter] : []
+  );
+}
+
+function regionRows(lab: Lab): Row[] {
+  return adaptersOf(lab).flatMap(({ name: device, pagedRegions }) =>
+    pagedRegions.map(({ name: region, umem: { end, start } }) => ({
+      device,
+      region,
+      virt: start,
+      size_bytes: end - start,
+    }))
+  );
+}
+
+/** Entry by entry, as the device reads its table. */
+function pageRows(lab: Lab): Row[] {
+  const real: Row[] = [];
+  for (const { name: device, pagedRegions } of adaptersOf(lab)) {
+    for (const { name: region, table, umem: { pageBytes, start } } of pagedRegions) {
+      for (let index = 0; index < (table?.length ?? 0); index++) {
+        const access = table!.access(index);
+        if (access === 0) continue;
+        const dma = table!.address(index);
+        const prot = ["", "read", "write", "read_write"][access];
+        const virt = start + index * pageBytes;
+        real.push({ device, region, virt, size_bytes: pageBytes, dma, prot });
+      }
+    }
+  }
+  return real;
+}
+
+/** Every buffer of every driver, with what the driver knows of it. */
+function buffersOf(
+  lab: Lab,
+): readonly (readonly [device: string, MigrationBuffer, state: string])[] {
+  return [...lab.devices.values()].flatMap((device) => {
+    if (device.kind !== "vfio") return [];
+    const { buffers, spare } = device.driver;
+    return [
+      ...[...buffers].map((buffer) => [device.name, buffer, "used"] as const),
+      ...spare.map((buffer) => [device.name, buffer, "spare"] as const),
+    ];
+  });
+}
+
+function bufferRows(lab: Lab): Row[] {
+  return buffersOf(lab).map(([device, { direction, id, npages }, state]) => ({
+    device,
+    buffer: id,
+    pages: npages,
+    dir: direction,
+    state,
+  }));
+}
+
+function migrationMappingRows(lab: Lab): Row[] {
+  return buffersOf(lab).flatMap(([device, { id, list, mailbox, npages, state }]) =>
+    mailbox === null ? [] : [{
+      device,
+      buffer: id,
+      pages: npages,
+      dma: mailbox.entryAt(0),
+      rule: list !== null ? "scatterlist" : state.sizeBytes !== 0 ? "iova" : "single",
+    }]
+  );
+}
+
+function keyRows(lab: Lab): Row[] {
+  return buffersOf(lab).flatMap(([device, { id, key, mailbox }]) =>
+    key === null || mailbox === null ? [] : [{
+      device,
+      key,
+      buffer: id,
+      entries: mailbox.entries,
+      size_bytes: mailbox.lengthBytes,
+    }]
+  );
+}
+
+/** Entries of data pointers, by request. */
+interface Entries {
+  readonly prp: ReadonlyMap<unknown, readonly Row[]>;
+  readonly sgl: ReadonlyMap<unknown, readonly Row[]>;
+}
+
+/** Tables that are compared here, all of them together. */
+export const DISK_TABLES: readonly string[] = NVME_TABLES.map(({ name }) => name);
+
+/** Queues and lists in memory against the tables, command by command. */
+function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
+  const now = recording.log.count;
+  const rows = (table: string): Row[] =>
+    recording.table(table).rowsAt(now).map((row) => recording.table(table).row(row));
+  const [slots, doorbells, commands] = ["queue_slots", "doorbells", "commands"].map(rows);
+  const entries: Entries = {
+    prp: Map.groupBy(rows("prp_entries"), ({ request }) => request),
+    sgl: Map.groupBy(rows("sgl_entries"), ({ request }) => request),
+  };
+  // Those of the admin queue, which has no rings to look at, are known by its commands alone.
+  const sent = new Set<unknown>(
+    commands!.filter(({ queue }) => queue === 0).map(({ request }) => request),
+  );
+  const admin = new Set(sent);
+  for (const device of lab.devices.values()) {
+    if (device.kind !== "nvme") continue;
+    const { controller, disk: { driver } } = device;
+    for (const queue of driver.queues.io) {
+      const own = (row: Row) => row.device === device.name && row.queue === queue.id;
+      const at = `of queue ${queue.id} after event ${now}`;
+      lookAtSlots(queue, slots!.filter(own), at);
+      const rings = controller.ringsOf(queue.id);
+      // While the controller is stopped, nothing that the driver has written to it counts.
+      if (rings === null) continue;
+      lookAtDoorbells(queue, doorbells!.filter(own), at);
+      for (const { request } of queue.sent()) {
+        sent.add(request!.id);
+        seen.set(request!.id, request!);
+      }
+      // A bug of the kernel's may have ended the driver before it sent what it has a tag for.
+      const all = queue.sent().filter(({ request }) =>
+        slots!.some((row) => own(row) && row.request === request!.id)
+      );
+      lookAtCommands(queue, all, rings, commands!.filter(own), at);
+      lookAtPhases(all, commands!.filter(own), rows("requests"), at);
+      for (const iod of all) {
+        // The driver makes no lists for commands written by hand.
+        if (iod.request!.template !== null) continue;
+        lookAtEntries(iod.request!.id, driver.viewCommand(iod), entries, at);
+      }
+    }
+  }
+  const requests = rows("requests").filter(({ request }) => !admin.has(request));
+  lookAtRequests(seen, requests, `after event ${now}`);
+  for (const request of [...entries.prp.keys(), ...entries.sgl.keys()]) {
+    assert(sent.has(request), `request ${request} has entries after event ${now}`);
+  }
+}
+
+/** A request whose command is on its way is as far as that. */
+function lookAtPhases(
+  sent: readonly Iod[],
+  commands: readonly Row[],
+  requests: readonly Row[],
+  at: string,
+): void {
+  const phases: Readonly<Record<string, string>> = {
+    put: "sent",
+    fetched: "fetched",
+    completed: "completed",
+  };
+  for (const { request } of sent) {
+    const { cid, done, id } = request!;
+    const state = commands.find((row) => row.cid === cid)?.state as string;
+    const phase = requests.find((row) => row.request === id)?.phase;
+    if (!done) assertEquals(phase, phases[state], `request ${id} ${at}`);
+  }
+}
+
+/** Requests that were ever sent, as their own fields tell. */
+function lookAtRequests(
+  seen: ReadonlyMap<number, NvmeRequest>,
+  rows: readonly Row[],
+  at: string,
+): void {
+  const kept = new Map(rows.map((row) => [row.request, row]));
+  for (const [id, { done, status }] of seen) {
+    const row = kept.get(id);
+    assertEquals(row?.phase === "ended", done, `request ${id} is ${row?.phase} ${at}`);
+    if (done) assertEquals(row?.status, status, `request ${id} ${at}`);
+  }
+}
+
+function lookAtSlots(queue: QueuePair, slots: readonly Row[], at: string): void {
+  for (const { cid, slot } of slots) {
+    assertEquals(queue.commandIdAt(slot as number), cid, `slot ${slot} ${at}`);
+  }
+  const { sqTail } = queue.rings;
+  assert(sqTail === 0 || slots.some(({ slot }) => slot === sqTail - 1), `the last slot ${at}`);
+}
+
+function lookAtDoorbells(queue: QueuePair, doorbells: readonly Row[], at: string): void {
+  const { cqHead, sqRung } = queue.rings;
+  for (const [word, real] of [["sq_tail", sqRung], ["cq_head", cqHead]] as const) {
+    const row = doorbells.find(({ which }) => which === word);
+    // What was reset and not rung again has no row; both are 0 then.
+    assertEquals(row?.value ?? 0, real, `${word} ${at}`);
+  }
+}
+
+function lookAtCommands(
+  queue: QueuePair,
+  sent: readonly Iod[],
+  rings: ControllerRings,
+  commands: readonly Row[],
+  at: string,
+): void {
+  const real = new Map<unknown, string>();
+  for (const { request } of sent) real.set(request!.cid, "fetched");
+  for (let slot = rings.sqHead; slot !== queue.rings.sqTail; slot = next(queue, slot)) {
+    real.set(queue.commandIdAt(slot), "put");
+  }
+  for (let slot = queue.rings.cqHead; slot !== rings.cqTail; slot = next(queue, slot)) {
+    real.set(queue.completionAt(slot).cid, "completed");
+  }
+  // A command stays as it was completed until its identifier is used again.
+  const kept = commands.filter(({ cid, state }) => state !== "completed" || real.has(cid));
+  const text = ([cid, state]: readonly [unknown, unknown]) => `${cid} ${state}`;
+  assertEquals(
+    kept.map(({ cid, state }) => text([cid, state])).sort(),
+    [...real].map(text).sort(),
+    `commands ${at}`,
+  );
+}
+
+function next({ depthEntries }: QueuePair, slot: number): number {
+  return slot + 1 === depthEntries ? 0 : slot + 1;
+}
+
+function lookAtEntries(request: number, view: NvmeCommandView, kept: Entries, at: string): void {
+  if (view.format === "sgl") {
+    const real = view.sgl.concat(view.metadataSgl)
+      .filter(({ type }) => type === SGL_TYPE.DATA_BLOCK)
+      .map(({ address, sizeBytes }) => `${address} ${sizeBytes}`);
+    const rows = (kept.sgl.get(request) ?? []).filter(({ type }) => type === "data_block")
+      .map(({ address, length_bytes }) => `${address} ${length_bytes}`);
+    assertEquals(rows.sort(), real.sort(), `SGL of request ${request} ${at}`);
+  } else if (view.prp1 !== 0) {
+    const real = [
+      `prp1 null null ${view.prp1}`,
+      ...view.prp2 === 0 ? [] : [`prp2 null null ${view.prp2}`],
+      ...view.prpLists.flatMap(({ entries }, page) =>
+        entries.map((entry, index) => `list ${page} ${index} ${entry}`)
+      ),
+    ];
+    const rows = (kept.prp.get(request) ?? []).map(({ entry, holder, index, list_page }) =>
+      `${holder} ${list_page} ${index} ${entry}`
+    );
+    assertEquals(rows.sort(), real.sort(), `PRPs of request ${request} ${at}`);
+  }
 }

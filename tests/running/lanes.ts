@@ -34,11 +34,6 @@ export interface Ran {
   readonly output: string;
 }
 
-/** The check of the types of some folders. */
-export function typesOf(folders: readonly string[]): Job {
-  return { name: "types", args: ["check", "--quiet", ...folders] };
-}
-
 /**
  * The job of a world. Files that share a process are imported by a module in a folder for such.
  *
@@ -80,7 +75,7 @@ export interface RunOptions {
 export async function runJobs(
   jobs: readonly Job[],
   note: (ran: Ran) => void,
-  { measured = false, shared }: RunOptions,
+  options: RunOptions,
 ): Promise<Ran[]> {
   const progress = new Progress(jobs.length);
   const waiting = jobs.toReversed();
@@ -88,7 +83,7 @@ export async function runJobs(
   const lanes = Array.from({ length: navigator.hardwareConcurrency + 1 }, async () => {
     for (let job = waiting.pop(); job !== undefined; job = waiting.pop()) {
       progress.begin(job);
-      const ran = await runJob(job, { measured, shared });
+      const ran = await runJob(job, options);
       ended.push(ran);
       progress.end(ran);
       note(ran);

@@ -52,9 +52,7 @@ class KindSum {
     this.#times++;
     for (const [name, value] of Object.entries(values)) {
       if (value === undefined || value === null) continue;
-      let field = this.#fields.get(name);
-      if (field === undefined) this.#fields.set(name, field = new FieldSum());
-      field.add(value, place);
+      this.#fields.getOrInsertComputed(name, () => new FieldSum()).add(value, place);
     }
   }
 
@@ -76,9 +74,7 @@ export class EventSums {
 
   /** Counts something of a kind. @param place Among others of its kind: each counts by it. */
   add(kind: string, values: Values, place = 1): void {
-    let sum = this.#kinds.get(kind);
-    if (sum === undefined) this.#kinds.set(kind, sum = new KindSum());
-    sum.add(values, place);
+    this.#kinds.getOrInsertComputed(kind, () => new KindSum()).add(values, place);
   }
 
   /** Counts a text, which is not shown. */

@@ -14,7 +14,6 @@ export {
   type MetadataShape,
   type PieceRun,
 } from "./hunt_case.ts";
-export { type HuntSettings, readHuntOptions } from "./hunt_options.ts";
 export { MAX_BYTES, MemoryLayout } from "./memory_layout.ts";
 export { hitPoints } from "./hit_points.ts";
 export { runScenarioText } from "./scenario_check.ts";

@@ -1,4 +1,4 @@
-/** The shapes of the defects that real kernels showed (tests/golden/defects/README.md). */
+/** The defects that real kernels showed (tests/golden/defects/README.md), and what their records show of memory. */
 import type { Json } from "../difference.ts";
 import type { CaptureLimits, DataExtent } from "../kernel/kernel_data.ts";
 
@@ -82,4 +82,50 @@ export interface DefectCommand {
   readonly command?: Json;
   readonly status?: number;
   readonly device?: Json;
+}
+
+/**
+ * Reads the calls of a command: pieces of data come first, until they add up.
+ *
+ * Such addresses are no outcome of the model. A request names the first byte of each part of a
+ * buffer; where a part goes on in another page, and where the kernel's own memory was, shows in the
+ * calls.
+ */
+export function shownMemory(
+  command: DefectCommand,
+): { readonly data: readonly DataExtent[]; readonly metadata: readonly DataExtent[] } {
+  const data: DataExtent[] = [];
+  const metadata: DataExtent[] = [];
+  let dataBytes = command.bytes;
+  let walked = -1;
+  const note = (phys: number, sizeBytes: number) => {
+    (dataBytes > 0 ? data : metadata).push([phys, sizeBytes]);
+    dataBytes -= sizeBytes;
+  };
+  for (const [name, ...values] of command.calls) {
+    const [phys, sizeBytes] = values as [number, number];
+    if (name === "segment") {
+      note(phys, sizeBytes);
+      walked = phys;
+    } else if (name === "dma.map" && phys !== walked) note(phys, sizeBytes);
+  }
+  return { data, metadata };
+}
+
+/**
+ * The first tries of a step's requests: a request that was tried again is the same memory.
+ * @returns One command for each request, in the order of the first tries.
+ */
+export function distinctRequests(commands: readonly DefectCommand[]): readonly DefectCommand[] {
+  const distinct: DefectCommand[] = [];
+  const open = new Map<string, DefectCommand>();
+  for (const command of commands) {
+    const key = `${command.sector} ${command.bytes} ${command.tag}`;
+    if (!open.has(key)) {
+      open.set(key, command);
+      distinct.push(command);
+    }
+    if (command.outcome === "completed" || command.outcome === "ioerr") open.delete(key);
+  }
+  return distinct;
 }

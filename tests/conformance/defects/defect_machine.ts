@@ -7,7 +7,6 @@ import {
   GIB,
   type INJECTION,
   INJECTION_POINTS,
-  type IommuMode,
   KIB,
   Machine,
   type MachineConfig,
@@ -16,7 +15,7 @@ import {
   SECTOR_SIZE_BYTES,
   swiotlbConfig,
 } from "@dmalab/runtime";
-import { type KernelProfile, resolveKernel } from "@dmalab/runtime/kernels";
+import { resolveKernel } from "@dmalab/runtime/kernels";
 import { NvmeDisk } from "@dmalab/devices/nvme";
 import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
 import {
@@ -25,23 +24,21 @@ import {
   type CapturedParts,
   profileOf,
 } from "../kernel/kernel_machine.ts";
-import type {
-  CallLine,
-  DefectCase,
-  DefectInjection,
-  DefectMachine,
-  DefectStep,
+import {
+  type CallLine,
+  type DefectCase,
+  type DefectInjection,
+  type DefectMachine,
+  type DefectStep,
+  shownMemory,
 } from "./defect_data.ts";
 import { GivenIovas, GivenSlots } from "./given_memory.ts";
-import { shownMemory } from "./shown_memory.ts";
 
 /** The exponent of a controller that takes transfers of any length. */
 const NO_LIMIT = 0;
 const POOL_BYTES = 64 * MIB;
 /** A bounce-buffer pool begins where a set of slots does. */
 const SLOT_SET_BYTES = 256 * KIB;
-/** What AMD's table format can have as a leaf. @see tests/golden/pagetable/README.md */
-const EVERY_PAGE_SIZE = Array.from({ length: 36 }, (_, bit) => 4 * KIB * 2 ** bit);
 /** Where the pool lies when no buffer of a run is bounced. */
 const QUIET_POOL = 0x7800_0000;
 
@@ -90,7 +87,7 @@ export function defectHost(captured: DefectCase): DefectHost {
 /** A soft limit above the release's default is one that the user wrote; any other must result. */
 function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
   const { max_sectors_kb: written } = captured.machine.limits;
-  const cap = softCapSectors(resolveKernel({ kernel: profileOfCase(captured), quirks: null }));
+  const cap = softCapSectors(resolveKernel({ kernel: profileOf(captured.kernel), quirks: null }));
   return written > (cap * SECTOR_SIZE_BYTES) / KIB ? written : undefined;
 }
 
@@ -114,7 +111,7 @@ export function inject({ machine, dev }: DefectHost, injection: DefectInjection 
 
 function machineConfig(captured: DefectCase, bounced: number | null): MachineConfig {
   const { iommu, cpus, granule } = captured.machine;
-  const profile = profileOfCase(captured);
+  const profile = profileOf(captured.kernel);
   const base = defaultMachineConfig();
   return {
     ...base,
@@ -124,11 +121,8 @@ function machineConfig(captured: DefectCase, bounced: number | null): MachineCon
     ramSizeBytes: 6 * GIB,
     iommu: {
       ...base.iommu,
-      mode: modeOf(iommu),
-      // The second model's table has leaves of every size, which is what its cases show.
-      ...(iommu.includes("second IOMMU model")
-        ? { model: "amd", pageSizesBytes: EVERY_PAGE_SIZE }
-        : { model: "vtd" }),
+      mode: iommu.startsWith("translated") ? "strict" : "off",
+      model: "vtd",
       granuleBytes: granule,
     },
     swiotlb: swiotlbConfig({
@@ -137,18 +131,6 @@ function machineConfig(captured: DefectCase, bounced: number | null): MachineCon
       basePhys: (bounced === null ? QUIET_POOL : alignDown(bounced, SLOT_SET_BYTES)) as PhysAddr,
     }),
   };
-}
-
-/** The data calls the release of the default profile by its full number. */
-function profileOfCase({ kernel }: DefectCase): KernelProfile {
-  const profile = profileOf(kernel);
-  if (profile === null) throw new Error(`There is no profile for kernel ${kernel}`);
-  return profile;
-}
-
-function modeOf(words: string): IommuMode {
-  if (!words.startsWith("translated")) return "off";
-  return words.includes("lazy") ? "lazy" : "strict";
 }
 
 /**

@@ -9,16 +9,14 @@
  */
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
-import { limitsOfQueue } from "../kernel/captured_description.ts";
-import { damageOf, expectedDamage } from "./damage_report.ts";
-import { commandForms, expectedCommands } from "./command_forms.ts";
-import type { DefectCase, DefectStep } from "./defect_data.ts";
+import { limitsOfQueue } from "../kernel/kernel_machine.ts";
+import { damageOf, expectedDamage } from "./damage.ts";
+import { commandForms, expectedCommands, Transcript } from "./transcript.ts";
+import { type DefectCase, type DefectStep, distinctRequests } from "./defect_data.ts";
 import { type DefectHost, defectHost, firstBounced, inject } from "./defect_machine.ts";
-import { givePlaces, orderTags, poolCalls } from "./given_places.ts";
-import { distinctRequests } from "./shown_memory.ts";
+import { givePlaces, orderTags, poolCalls } from "./given_memory.ts";
 import { StepMemory } from "./step_memory.ts";
 import { runStep } from "./step_run.ts";
-import { Transcript } from "./transcript.ts";
 import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { givenBlocks } from "../kernel/recorded_pool.ts";
 

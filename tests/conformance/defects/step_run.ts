@@ -8,12 +8,7 @@ import {
   Plug,
   sliceVecs,
 } from "@dmalab/runtime/block";
-import {
-  BioBuilder,
-  directIoRules,
-  MAX_BIO_VECS,
-  type UserPiece,
-} from "../submission/bio_builder.ts";
+import { BioBuilder, MAX_BIO_VECS, pageJoinOf, type UserPiece } from "../submission/bio_builder.ts";
 import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
 import type { Json } from "../difference.ts";
 import type { DefectHost } from "./defect_machine.ts";
@@ -74,7 +69,7 @@ const WAYS: Readonly<Record<StepRequest["kind"], Way>> = {
 };
 
 function builderOf({ disk, machine }: DefectHost, pieces: readonly UserPiece[]): BioBuilder {
-  return new BioBuilder(pieces, directIoRules(machine.kernel).pageJoin, disk.blockSizeBytes);
+  return new BioBuilder(pieces, pageJoinOf(machine.kernel), disk.blockSizeBytes);
 }
 
 /** One call: one bio, or several that are held back until the last is made. */
@@ -82,12 +77,11 @@ function submitCall(host: DefectHost, transcript: Transcript, step: StepRequest)
   const { disk } = host;
   const builder = builderOf(host, step.data[0]!);
   const plug = builder.leftPages <= MAX_BIO_VECS ? null : new Plug<NvmeRequest>();
-  const metadata = new MetadataOf(host, step);
   const ios: Io[] = [];
   let sector = step.offsetBytes / SECTOR_SIZE_BYTES;
   while (builder.leftBytes > 0) {
     const bio = builder.next(step.op, sector)!;
-    metadata.attach(bio);
+    attachMetadata(host, step, bio);
     transcript.bioAt(sector);
     sector += bio.sizeBytes / SECTOR_SIZE_BYTES;
     if (step.cutAbove === null) ios.push(disk.submitBio(bio, 0, plug));
@@ -115,11 +109,10 @@ function piecesFromAbove(host: DefectHost, bio: Bio, order: readonly number[]): 
 /** Calls of one bio each, submitted together. */
 function submitMany(host: DefectHost, transcript: Transcript, step: StepRequest): Io[] {
   const plug = step.data.length >= PLUG_FROM_CALLS ? new Plug<NvmeRequest>() : null;
-  const metadata = new MetadataOf(host, step);
   let sector = step.offsetBytes / SECTOR_SIZE_BYTES;
   const ios = step.data.map((pieces) => {
     const bio = builderOf(host, pieces).next(step.op, sector)!;
-    metadata.attach(bio);
+    attachMetadata(host, step, bio);
     transcript.bioAt(sector);
     sector += bio.sizeBytes / SECTOR_SIZE_BYTES;
     return host.disk.submitBio(bio, 0, plug);
@@ -130,7 +123,7 @@ function submitMany(host: DefectHost, transcript: Transcript, step: StepRequest)
 
 function passThrough(host: DefectHost, step: StepRequest): Io {
   const op: BlockOp = step.op === "read" ? "drv_in" : "drv_out";
-  const bio = new BioBuilder(step.data[0]!, directIoRules(host.machine.kernel).pageJoin, 1).next(
+  const bio = new BioBuilder(step.data[0]!, pageJoinOf(host.machine.kernel), 1).next(
     op,
     0,
   )!;
@@ -169,19 +162,13 @@ class DispatchPace {
   }
 }
 
-/** Deals a step's metadata out to its bios. */
-class MetadataOf {
-  #doneBytes = 0;
-
-  constructor(private readonly host: DefectHost, private readonly step: StepRequest) {}
-
-  attach(bio: Bio): void {
-    const { namespace, blockSizeBytes } = this.host.disk;
-    if (this.step.metadata.length === 0) return;
-    const sizeBytes = (bio.sizeBytes / blockSizeBytes) * namespace.metadataBytes;
-    bio.metadata = sliceVecs(this.step.metadata, this.#doneBytes, sizeBytes);
-    this.#doneBytes += sizeBytes;
-  }
+/** Gives a bio its part of the step's metadata. */
+function attachMetadata(host: DefectHost, { metadata, offsetBytes }: StepRequest, bio: Bio): void {
+  const { namespace, blockSizeBytes } = host.disk;
+  if (metadata.length === 0) return;
+  const ofData = (sizeBytes: Bytes) => (sizeBytes / blockSizeBytes) * namespace.metadataBytes;
+  const beforeBytes = ofData(bio.sector * SECTOR_SIZE_BYTES - offsetBytes);
+  bio.metadata = sliceVecs(metadata, beforeBytes, ofData(bio.sizeBytes));
 }
 
 /** What a synchronous call returns; null for one that never does. */

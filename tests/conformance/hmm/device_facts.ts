@@ -14,12 +14,9 @@ import {
 import { DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
 import { printFaultLog } from "@dmalab/runtime/fault_log";
 import type { DeviceAccess, FaultReason, IommuModel } from "@dmalab/runtime/iommu";
-import { firstDifference, type Json } from "../difference.ts";
-import { GoldenReadError } from "../golden_files.ts";
+import { firstDifference, type Json, type JsonObject } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
-
-type Fields = Readonly<Record<string, Json>>;
 
 const PAGE = 4096;
 /** Steps at the address of the mapping that is looked at; others name one. */
@@ -45,7 +42,10 @@ const NOT_COMPARED = ["step", "what", "force_aperture"];
 /** The device and the unmap ran at one time: who was first decides what the device got. */
 const RACED = ["done_after_unmap_us", "device_got", "arrived", "log"];
 
-export function leftOutOfStep({ done_after_unmap_us, what }: Fields, lazy: boolean): Set<string> {
+export function leftOutOfStep(
+  { done_after_unmap_us, what }: JsonObject,
+  lazy: boolean,
+): Set<string> {
   // In lazy mode the flush comes when time is up.
   const open = done_after_unmap_us !== undefined
     ? [...RACED, ...lazy ? ["invalidations"] : []]
@@ -60,7 +60,7 @@ export function leftOutOfStep({ done_after_unmap_us, what }: Fields, lazy: boole
 }
 
 /** Replays a file. @throws {GoldenReadError} For a kernel that no profile is of. */
-export function replayDeviceFacts(group: string, lines: readonly Fields[]): GroupResult {
+export function replayDeviceFacts(group: string, lines: readonly JsonObject[]): GroupResult {
   const [machine = {}, ...steps] = lines;
   const count = new GroupCount(group);
   const facts = new DeviceFacts(machine);
@@ -70,7 +70,7 @@ export function replayDeviceFacts(group: string, lines: readonly Fields[]): Grou
   for (const step of steps) {
     const { step: number, what } = step;
     const leftOut = leftOutOfStep(step, facts.lazy);
-    const compared = (fields: Fields) =>
+    const compared = (fields: JsonObject) =>
       Object.fromEntries(Object.entries(fields).filter(([key]) => !leftOut.has(key)));
     const answer = compared(facts.step(String(what), Number(step.at)));
     count.add(`step ${number} (${what})`, firstDifference(compared(step), answer), "dma.1.6");
@@ -89,7 +89,7 @@ class DeviceFacts {
   #bytes = 0;
   readonly #phys = 0x1000_0000 as PhysAddr;
 
-  constructor({ cap, command_line, ecap, uname }: Fields) {
+  constructor({ cap, command_line, ecap, uname }: JsonObject) {
     const has = (register: Json | undefined, bit: bigint) =>
       (BigInt(`0x${register}`) >> bit & 1n) === 1n;
     const words = String(command_line).split(" ");
@@ -99,12 +99,10 @@ class DeviceFacts {
       : has(ecap, ECAP_FIRST_STAGE)
       ? "vtd_first_stage"
       : "vtd_scalable";
-    const kernel = profileOf(String(uname).split(" ")[2] ?? "");
-    if (kernel === null) throw new GoldenReadError(`No profile is of ${uname}`);
     const base = defaultMachineConfig();
     this.#machine = new Machine({
       ...base,
-      kernel,
+      kernel: profileOf(String(uname).split(" ")[2] ?? ""),
       checker: "off",
       iommu: {
         ...base.iommu,
@@ -124,7 +122,7 @@ class DeviceFacts {
     return this.#dev.domain!.lazy;
   }
 
-  described(): Fields {
+  described(): JsonObject {
     const operations = this.#model === "vtd_first_stage" ? "fs" : "ss";
     return {
       domain_type: this.lazy ? "DMA-FQ" : "DMA",
@@ -133,7 +131,7 @@ class DeviceFacts {
   }
 
   /** Does a step; answers with the fields that its line has. */
-  step(what: string, at: number): Fields {
+  step(what: string, at: number): JsonObject {
     this.#flushes.take();
     const [, size] = /^map (\d+) bytes$/.exec(what) ?? [];
     const [, bits] = MASK.exec(what) ?? [];
@@ -155,7 +153,7 @@ class DeviceFacts {
     return { at: hex(this.#dma), ...this.#access(access, this.#dma, true) };
   }
 
-  #domain(): Fields {
+  #domain(): JsonObject {
     const { lastAddress, pageSizesBytes } = this.#dev.domain!.table;
     const sizes = pageSizesBytes.reduce((sum, bytes) => sum + bytes, 0);
     return {
@@ -167,7 +165,7 @@ class DeviceFacts {
   }
 
   /** Behind the first page the tester maps one of its own. */
-  #first(): Fields {
+  #first(): JsonObject {
     const { dma } = this.#machine;
     const other = (this.#phys + MIB) as PhysAddr;
     const first = dma.dmaMapPhys(this.#dev, other, PAGE, DIRECTIONS.bidirectional!);
@@ -176,7 +174,7 @@ class DeviceFacts {
     return { addr: hex(first), log: [], ...field };
   }
 
-  #map(dir: string, bytes: number): Fields {
+  #map(dir: string, bytes: number): JsonObject {
     this.#dir = dir in DIRECTIONS ? dir : "bidirectional";
     this.#bytes = bytes;
     this.#fill();
@@ -196,7 +194,7 @@ class DeviceFacts {
     this.#machine.memory.write(this.#phys, new Uint8Array(8).fill(0x33), 0, 8);
   }
 
-  #unmap(): Fields {
+  #unmap(): JsonObject {
     if (this.#dir === "") return {};
     const dir = DIRECTIONS[this.#dir]!;
     this.#dir = "";
@@ -204,14 +202,14 @@ class DeviceFacts {
     return { log: [], ...this.#flushes.field() };
   }
 
-  #mask(bits: number): Fields {
+  #mask(bits: number): JsonObject {
     this.#machine.dma.dmaSetMask(this.#dev, bits);
     const answer = this.#map("bidirectional", PAGE);
     this.#unmap();
     return { addr: answer.addr!, log: [] };
   }
 
-  #raced(): Fields {
+  #raced(): JsonObject {
     this.#remap("bidirectional");
     this.#flushes.take();
     const answer = this.#unmap();
@@ -220,7 +218,7 @@ class DeviceFacts {
   }
 
   /** @param isOwn Of the page that is looked at; elsewhere the record of a write says less. */
-  #access(access: "read" | "write", at: number, isOwn: boolean): Fields {
+  #access(access: "read" | "write", at: number, isOwn: boolean): JsonObject {
     const { bus, iommu } = this.#machine;
     const bytes = new Uint8Array(8);
     const before = this.#word();

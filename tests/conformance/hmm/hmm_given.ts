@@ -3,6 +3,7 @@
  * Every field of an operation that does not stand here is compared. docs/dev/conformance.md shows the
  * list, and says which parts of compared fields come from the record all the same.
  */
+import type { InnerLine } from "../inner_record.ts";
 import type { Json } from "../difference.ts";
 
 /** Fields of operations that are given, and why. */
@@ -83,4 +84,38 @@ const BEYOND = /^0x[0-9a-f]{16,}$/;
 /** What an operation answers as given: numbers of frames, and what lies beyond the model. */
 export function isGivenResult(field: string, value: Json): boolean {
   return field.includes(".pfns") || typeof value === "string" && BEYOND.test(value);
+}
+
+/** Entries of a list of page frames: first, how many, flags, order, frame number, step. */
+export type PfnRun = readonly [number, number, string, number, number, number];
+
+/** One operation of a case, with its arguments and results. */
+export interface HmmOp {
+  readonly op: string;
+  readonly inner?: readonly InnerLine[];
+  readonly pfns?: readonly PfnRun[];
+  readonly [field: string]: Json | undefined;
+}
+
+export interface HmmCase {
+  readonly id: string;
+  readonly kind: string;
+  readonly family: string;
+  readonly ops: readonly HmmOp[];
+}
+
+/** What facts.json says of one file. */
+export interface HmmFacts {
+  readonly name: string;
+  readonly kernel: string;
+  readonly mapping?: string;
+  readonly variation?: readonly string[];
+  readonly caching_mode?: boolean;
+  readonly scalable_mode?: boolean;
+  readonly first_stage_tables?: boolean;
+  /** What the kernel had in the end. */
+  readonly domain_type?: "DMA" | "DMA-FQ";
+  readonly reserved_iova?: readonly (readonly [number, number])[];
+  readonly bounce_pool?: readonly [number, number];
+  readonly system_ram?: readonly (readonly [number, number])[];
 }

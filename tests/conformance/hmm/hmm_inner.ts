@@ -9,8 +9,14 @@ import type { EventName, Machine, MachineEvent, PhysAddr } from "@dmalab/runtime
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import { type FlushQueue, type IommuDomain, PTE_MMIO } from "@dmalab/runtime/iommu";
 import type { Json } from "../difference.ts";
-import { type InnerLine, InnerRecord } from "../inner_record.ts";
-import { type Fields, renamed, SYNCED, UNMAPPED } from "../kernel/capture_words.ts";
+import {
+  type Fields,
+  type InnerLine,
+  InnerRecord,
+  renamed,
+  SYNCED,
+  UNMAPPED,
+} from "../inner_record.ts";
 import { type AddressWords, attributeList, type WarnSites } from "./hmm_words.ts";
 
 const GRANULE_BYTES = 4096;
@@ -60,7 +66,6 @@ export class InnerLines extends InnerRecord {
   /** The call that was entered last, and what follows from it. */
   #call = "";
   #bareFree = false;
-  #syncing = false;
   /** The call has parked a range. */
   #parks = false;
   /** Lines of a flush of the queue, while that is under way beside a call. */
@@ -76,7 +81,9 @@ export class InnerLines extends InnerRecord {
     "iommu.unmap": (fields) => this.push({ op: "iommu_unmap", ...renamed(fields, UNMAPPED) }),
     "iommu.sync_map": (fields) => {
       // Inside a single mapping the kernel's call is inlined, and no probe saw it.
-      if (this.#syncing) this.push({ op: "iommu_sync_map", ...renamed(fields, SYNCED) });
+      if (this.#call === "dma_iova_sync") {
+        this.push({ op: "iommu_sync_map", ...renamed(fields, SYNCED) });
+      }
     },
     "iotlb.sync": (fields, why) => {
       if (!this.of.tellsFlushes) return;
@@ -116,7 +123,6 @@ export class InnerLines extends InnerRecord {
     this.lines = [];
     this.#parks = false;
     this.#bareFree = false;
-    this.#syncing = false;
     return lines;
   }
 
@@ -231,7 +237,6 @@ export class InnerLines extends InnerRecord {
     this.#call = name.slice("call.".length);
     this.#bareFree = name === "call.dma_iova_free" ||
       (name === "call.dma_iova_destroy" && mapped === 0);
-    this.#syncing = name === "call.dma_iova_sync";
     if (name === "call.dma_iova_unlink") {
       const { offset, size } = fields;
       this.push({ op: "iova_unlink", offset: offset as number, size: size as number });

@@ -13,7 +13,7 @@ import type { IommuModel } from "@dmalab/runtime/iommu";
 import { GoldenReadError } from "../golden_files.ts";
 import { attachPeers, type PeerSpan } from "../kernel/captured_peers.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
-import type { HmmFacts } from "./hmm_data.ts";
+import type { HmmFacts } from "./hmm_given.ts";
 
 /** What a word before the first dash of a configuration's name stands for. */
 interface Mapping {
@@ -70,10 +70,7 @@ export interface HmmMachine {
 export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
   const variation = facts.variation ?? [];
   const mapping = MAPPINGS[facts.mapping ?? ""];
-  const profile = profileOf(facts.kernel);
-  if (mapping === undefined || profile === null) {
-    throw new GoldenReadError(`${facts.name}: unknown mapping or kernel`);
-  }
+  if (mapping === undefined) throw new GoldenReadError(`${facts.name}: unknown mapping`);
   const known = (word: string) =>
     WITHOUT_EFFECT.test(word) || word in TREES ||
     ["cmoff", "sm", "forcedac", "untrusted"].includes(word);
@@ -87,7 +84,7 @@ export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
   const addressBits = mapping.model === "amd" ? WIDEST_ADDRESS_BITS : INTEL_ADDRESS_BITS;
   const machine = new Machine({
     ...base,
-    kernel: profile,
+    kernel: profileOf(facts.kernel),
     checker: "off",
     // The hole below 4 GiB is left out: a window there would be kept out of the IOVAs too.
     ramSizeBytes: ramEnd(facts),

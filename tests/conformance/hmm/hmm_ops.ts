@@ -1,5 +1,11 @@
 /** The operations of tests/golden/hmm on page-wise maps and the memory under them. */
-import { ERRNO, PAGE_SIZE_BYTES, type VirtAddr } from "@dmalab/runtime";
+import {
+  ERRNO,
+  type Machine,
+  type MachineEvent,
+  PAGE_SIZE_BYTES,
+  type VirtAddr,
+} from "@dmalab/runtime";
 import { peerMemo } from "@dmalab/runtime/dma";
 import {
   AddressSpace,
@@ -10,20 +16,17 @@ import {
   hmmDmaMapFree,
   hmmDmaMapPfn,
   hmmDmaUnmapPfn,
+  type HmmPfnList,
   hmmRangeFault,
   type IntervalNotifier,
 } from "@dmalab/runtime/mm";
-import type { Json } from "../difference.ts";
-import { HmmCallLines } from "./call_lines.ts";
-import { GivenFrames } from "./given_frames.ts";
-import type { HmmOp, PfnRun } from "./hmm_data.ts";
+import type { Json, JsonObject } from "../difference.ts";
+import { changeMemory, eventNumber, GivenFrames, mapMemory, MEMORY_START } from "./hmm_memory.ts";
+import type { HmmOp, PfnRun } from "./hmm_given.ts";
 import type { InnerLines } from "./hmm_inner.ts";
 import type { HmmMachine } from "./hmm_machine.ts";
-import { changeMemory, eventNumber, mapMemory, MEMORY_START } from "./hmm_memory.ts";
-import { addressOrNull } from "./hmm_words.ts";
-import { entriesOf, flagsOf, ReportedEntries, runsOf, sameEntry, writeEntry } from "./pfn_runs.ts";
-
-type Answer = Record<string, Json>;
+import { addressOrNull, attributeList } from "./hmm_words.ts";
+import { directionNumber, errnoOf, type Fields } from "../inner_record.ts";
 
 /** A fault answers -EBUSY, and is repeated, no more often than this: once for each table of pages. */
 const MAX_TRIES = 1000;
@@ -68,7 +71,7 @@ export class HmmOps {
   }
 
   /** Does an operation; null for one that is not about maps or memory. */
-  run(op: HmmOp): Answer | null {
+  run(op: HmmOp): JsonObject | null {
     this.#calls.begin();
     const answer = Object.hasOwn(this.#ways, op.op)
       ? this.#ways[op.op]!(op, this.#memoryOf(op))
@@ -82,36 +85,37 @@ export class HmmOps {
     return { ...answer, calls };
   }
 
-  readonly #ways: Readonly<Record<string, (op: HmmOp, memory: MappedMemory) => Answer | null>> = {
-    hmm_alloc: (op, memory) => this.#alloc(op, memory),
-    hmm_free: (_, { map }) => {
-      hmmDmaMapFree(this.host.machine, this.host.dev, map!);
-      return stateOf(map);
-    },
-    hmm_map: (op, memory) => this.#mapEntry(op, memory),
-    hmm_unmap: (op, memory) => this.#unmapEntry(op, memory),
-    set_entry: (op, memory) => this.#setEntry(op, memory),
-    dma_list_entry: ({ index }) => ({ value: this.#listed?.dmaList?.[index as number] ?? null }),
-    peer_pfn: () => ({}),
-    notifier_add: (op, memory) => this.#addNotifier(op, memory),
-    notifier_remove: (_, memory) => {
-      if (memory.notifier !== null) memory.mm?.notifiers.remove(memory.notifier);
-      memory.notifier = null;
-      return {};
-    },
-    memory: (op, memory) => this.#change(op, memory),
-    race: (op, memory) => {
-      memory.race = op;
-      return {};
-    },
-    range_fault: (op, memory) => this.#fault(op, memory),
-  };
+  readonly #ways: Readonly<Record<string, (op: HmmOp, memory: MappedMemory) => JsonObject | null>> =
+    {
+      hmm_alloc: (op, memory) => this.#alloc(op, memory),
+      hmm_free: (_, { map }) => {
+        hmmDmaMapFree(this.host.machine, this.host.dev, map!);
+        return stateOf(map);
+      },
+      hmm_map: (op, memory) => this.#mapEntry(op, memory),
+      hmm_unmap: (op, memory) => this.#unmapEntry(op, memory),
+      set_entry: (op, memory) => this.#setEntry(op, memory),
+      dma_list_entry: ({ index }) => ({ value: this.#listed?.dmaList?.[index as number] ?? null }),
+      peer_pfn: () => ({}),
+      notifier_add: (op, memory) => this.#addNotifier(op, memory),
+      notifier_remove: (_, memory) => {
+        if (memory.notifier !== null) memory.mm?.notifiers.remove(memory.notifier);
+        memory.notifier = null;
+        return {};
+      },
+      memory: (op, memory) => this.#change(op, memory),
+      race: (op, memory) => {
+        memory.race = op;
+        return {};
+      },
+      range_fault: (op, memory) => this.#fault(op, memory),
+    };
 
   #memoryOf({ map }: HmmOp): MappedMemory {
     return this.#maps.getOrInsertComputed((map ?? 0) as number, () => new MappedMemory());
   }
 
-  #alloc(op: HmmOp, memory: MappedMemory): Answer {
+  #alloc(op: HmmOp, memory: MappedMemory): JsonObject {
     const { dev, machine } = this.host;
     const made = hmmDmaMapAlloc(machine, dev, op.entries as number, op.entry_size as number);
     const refused = typeof made === "number";
@@ -127,28 +131,28 @@ export class HmmOps {
     };
   }
 
-  #mapEntry(op: HmmOp, memory: MappedMemory): Answer {
+  #mapEntry(op: HmmOp, memory: MappedMemory): JsonObject {
     const { dev, machine } = this.host;
     const memo = machine.peers === null ? null : peerMemo(machine);
     const dma = hmmDmaMapPfn(machine, dev, memory.map!, op.index as number, memo);
     return { dma: addressOrNull(dma), pfns: this.#changed(op, memory) };
   }
 
-  #unmapEntry(op: HmmOp, memory: MappedMemory): Answer {
+  #unmapEntry(op: HmmOp, memory: MappedMemory): JsonObject {
     const { dev, machine } = this.host;
     const done = hmmDmaUnmapPfn(machine, dev, memory.map!, op.index as number);
     return { ret: done ? 1 : 0, pfns: this.#changed(op, memory) };
   }
 
   /** The program writes an entry itself: what it writes is given. */
-  #setEntry(op: HmmOp, memory: MappedMemory): Answer {
+  #setEntry(op: HmmOp, memory: MappedMemory): JsonObject {
     const entries = entriesOf(pfnsOf(op));
     for (const entry of entries.values()) writeEntry(memory.map!.pfns, entry);
     memory.reported!.report(entries.values());
     return {};
   }
 
-  #addNotifier(op: HmmOp, memory: MappedMemory): Answer {
+  #addNotifier(op: HmmOp, memory: MappedMemory): JsonObject {
     const pages = op.pages as number;
     const mode = op.mode as number;
     const end = MEMORY_START + pages * PAGE_SIZE_BYTES as VirtAddr;
@@ -182,7 +186,7 @@ export class HmmOps {
     memory.invalidated.push([first, end, eventNumber(range), unmapped, writable]);
   }
 
-  #change(op: HmmOp, memory: MappedMemory): Answer | null {
+  #change(op: HmmOp, memory: MappedMemory): JsonObject | null {
     const what = op.what as string;
     const mm = new AddressSpace(this.host.machine, this.#frames.source());
     if (mapMemory(mm, MEMORY_START, what, op.pages as number)) {
@@ -203,7 +207,7 @@ export class HmmOps {
   }
 
   /** A fault is repeated while it is busy, and while its sequence number has moved afterwards. */
-  #fault(op: HmmOp, memory: MappedMemory): Answer {
+  #fault(op: HmmOp, memory: MappedMemory): JsonObject {
     const { mm, notifier } = memory;
     const first = op.page as number;
     let busy = 0;
@@ -244,7 +248,7 @@ export class HmmOps {
     if (race !== null) this.#doToMemory(race, memory);
   }
 
-  #reports(op: HmmOp, memory: MappedMemory): Answer {
+  #reports(op: HmmOp, memory: MappedMemory): JsonObject {
     const { invalidated } = memory;
     memory.invalidated = [];
     return { pfns: this.#changed(op, memory), invalidated };
@@ -267,7 +271,7 @@ export class HmmOps {
       const pfn = this.#frames.recorded(entry.pfn, shown.get(entry.index)?.pfn ?? kept);
       if (pfn !== null) writeEntry(map.pfns, { ...entry, pfn });
     }
-    const entries = reported.stillChanged(changed);
+    const entries = reported.changed(changed.map(({ index }) => index));
     reported.report(entries);
     // Runs that overlap would hide an entry.
     const expected = recorded.reduce((sum, [, count]) => sum + count, 0);
@@ -284,6 +288,191 @@ function pfnsOf({ pfns }: HmmOp): readonly PfnRun[] {
   return pfns ?? [];
 }
 
-function stateOf(map: HmmDmaMap | null): Answer {
+function stateOf(map: HmmDmaMap | null): JsonObject {
   return { addr: map?.state.addr ?? 0, state_size: map?.state.sizeBytes ?? 0 };
+}
+
+const CALLS = [
+  "dma_iova_try_alloc",
+  "dma_iova_free",
+  "dma_iova_link",
+  "dma_iova_sync",
+  "dma_iova_unlink",
+  "dma_map_phys",
+  "dma_unmap_phys",
+] as const;
+
+/** One call: its name, its arguments and results, and what happened inside. */
+export type HmmCallLine = Record<string, Json>;
+
+class HmmCallLines {
+  #calls: HmmCallLine[] = [];
+  #open: HmmCallLine | null = null;
+  #listens = false;
+
+  constructor(machine: Machine, private readonly inner: InnerLines) {
+    const names = CALLS.flatMap((call) => [`call.${call}`, `ret.${call}`] as const);
+    machine.events.listen((event) => this.#add(event), names);
+  }
+
+  /** An operation begins, inside of which calls are reported. */
+  begin(): void {
+    this.#listens = true;
+  }
+
+  /** The calls since the operation began, which are forgotten. Warnings without an owner are the last one. */
+  take(): HmmCallLine[] {
+    const calls = this.#calls;
+    this.#listens = false;
+    const rest = this.inner.take();
+    if (rest.length > 0) calls.push({ call: "(other)", inner: rest });
+    this.#calls = [];
+    this.#open = null;
+    return calls;
+  }
+
+  #add({ fields, name }: MachineEvent): void {
+    if (!this.#listens) return;
+    const of = fields as Fields;
+    if (name.startsWith("call.")) {
+      this.#open = { call: name.slice("call.".length), ...argumentsOf(of) };
+      return;
+    }
+    const call = this.#open;
+    if (call === null) return;
+    Object.assign(call, resultsOf(call.call as string, of));
+    const lines = this.inner.take();
+    if (lines.length > 0) call.inner = lines;
+    this.#calls.push(call);
+    this.#open = null;
+  }
+}
+
+function argumentsOf({ attrs, dev: _dev, dir, ...numbers }: Fields): HmmCallLine {
+  return {
+    ...numbers as HmmCallLine,
+    ...(dir === undefined ? {} : { dir: directionNumber(dir) }),
+    ...attributeList(attrs),
+  };
+}
+
+function resultsOf(call: string, result: Fields): HmmCallLine {
+  switch (call) {
+    case "dma_iova_try_alloc":
+      return { ok: result.result === true ? 1 : 0 };
+    case "dma_iova_link":
+    case "dma_iova_sync":
+      return { ret: errnoOf(result) };
+    case "dma_map_phys":
+      return { dma: result.result as number | null };
+    default:
+      return {};
+  }
+}
+
+/** One letter for each flag, in the order in which they are written. */
+const LETTERS: readonly (readonly [string, number])[] = [
+  ["V", HMM_PFN.VALID],
+  ["W", HMM_PFN.WRITE],
+  ["E", HMM_PFN.ERROR],
+  ["M", HMM_PFN.DMA_MAPPED],
+  ["P", HMM_PFN.P2PDMA],
+  ["B", HMM_PFN.P2PDMA_BUS],
+];
+
+/** Flags of entries, or what is asked of a range fault. */
+function flagsOf(letters: string): number {
+  return LETTERS.reduce((flags, [letter, bit]) => flags + (letters.includes(letter) ? bit : 0), 0);
+}
+
+function lettersOf(flags: number): string {
+  return LETTERS.filter(([, bit]) => (flags & bit) !== 0).map(([letter]) => letter).join("");
+}
+
+interface PfnEntry {
+  readonly index: number;
+  readonly flags: number;
+  readonly order: number;
+  readonly pfn: number;
+}
+
+/** The entries of runs, by their index. */
+function entriesOf(runs: readonly PfnRun[]): Map<number, PfnEntry> {
+  const entries = new Map<number, PfnEntry>();
+  for (const [first, count, letters, order, pfn, step] of runs) {
+    const flags = flagsOf(letters);
+    for (let at = 0; at < count; at++) {
+      const index = first + at;
+      entries.set(index, { index, flags, order, pfn: pfn + at * step });
+    }
+  }
+  return entries;
+}
+
+/** Entries as runs. The frame number of a run grows along it, or stays. */
+function runsOf(entries: readonly PfnEntry[]): PfnRun[] {
+  const runs: PfnRun[] = [];
+  let last: PfnEntry | null = null;
+  for (const entry of entries) {
+    const run = runs.at(-1);
+    const step = last === null ? -1 : entry.pfn - last.pfn;
+    const joins = run !== undefined && last !== null && last.index + 1 === entry.index &&
+      last.flags === entry.flags && last.order === entry.order &&
+      (run[1] === 1 ? step === 0 || step === 1 : step === run[5]);
+    if (joins) runs[runs.length - 1] = [run[0], run[1] + 1, run[2], run[3], run[4], step];
+    else runs.push([entry.index, 1, lettersOf(entry.flags), entry.order, entry.pfn, 0]);
+    last = entry;
+  }
+  return runs;
+}
+
+/** Writes an entry as a program does: all of it. */
+function writeEntry(list: HmmPfnList, { flags, index, order, pfn }: PfnEntry): void {
+  list.clearFlags(index);
+  const filled = flags & (HMM_PFN.VALID + HMM_PFN.WRITE + HMM_PFN.ERROR);
+  list.replace(index, filled >>> 0, order, pfn);
+  list.addFlags(index, flags);
+}
+
+/** What was last reported of a list. */
+class ReportedEntries {
+  readonly #known: (PfnEntry | undefined)[];
+
+  constructor(private readonly list: HmmPfnList) {
+    this.#known = new Array(list.length);
+  }
+
+  /** Entries that differ from what was reported last, in their order. @param among All, or these. */
+  changed(among: Iterable<number> = this.#known.keys()): PfnEntry[] {
+    const { list } = this;
+    const found: PfnEntry[] = [];
+    for (const index of among) {
+      if (!this.#differs(index)) continue;
+      const [flags, order, pfn] = [list.flags(index), list.order(index), list.pfn(index)];
+      found.push({ index, flags, order, pfn });
+    }
+    return found;
+  }
+
+  #differs(index: number): boolean {
+    const { list } = this;
+    const known = this.#known[index];
+    const flags = list.flags(index);
+    if (known === undefined) return flags !== 0 || list.pfn(index) !== 0;
+    return flags !== known.flags || list.order(index) !== known.order ||
+      list.pfn(index) !== known.pfn;
+  }
+
+  /** An entry as it was reported last. */
+  before(index: number): PfnEntry | undefined {
+    return this.#known[index];
+  }
+
+  report(entries: Iterable<PfnEntry>): void {
+    for (const entry of entries) this.#known[entry.index] = entry;
+  }
+}
+
+function sameEntry(a: PfnEntry, b: PfnEntry): boolean {
+  return a.flags === b.flags && a.order === b.order && a.pfn === b.pfn;
 }

@@ -3,11 +3,10 @@
  * the last.
  */
 import { KernelError, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
-import { type Difference, firstDifference, type Json } from "../difference.ts";
+import { type Difference, firstDifference, type Json, type JsonObject } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import type { PeerSpan } from "../kernel/captured_peers.ts";
-import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
-import { GIVEN, givenOf } from "./hmm_given.ts";
+import { GIVEN, givenOf, type HmmCase, type HmmFacts, type HmmOp } from "./hmm_given.ts";
 import { InnerLines } from "./hmm_inner.ts";
 import { type HmmMachine, hmmMachine } from "./hmm_machine.ts";
 import { HmmOps } from "./hmm_ops.ts";
@@ -29,7 +28,7 @@ const LAST_OPS: Readonly<Record<string, HmmOp>> = {
   late_bounce_unmap: { op: "hmm_unmap", map: 3, index: 0 },
   late_bounce_map: { op: "hmm_map", map: 3, index: 0 },
 };
-const NOTHING: Readonly<Record<string, Json>> = {};
+const NOTHING: JsonObject = {};
 
 /**
  * Sees what the model answers to an operation.
@@ -38,8 +37,8 @@ const NOTHING: Readonly<Record<string, Json>> = {};
  */
 export type WatchResults = (
   op: string,
-  results: Readonly<Record<string, Json>>,
-  differs: (results: Readonly<Record<string, Json>>) => boolean,
+  results: JsonObject,
+  differs: (results: JsonObject) => boolean,
 ) => void;
 
 /**
@@ -120,7 +119,7 @@ class HmmFile {
   #compare(op: HmmOp): Difference | null {
     const inner = this.#inner;
     inner.begin();
-    let answer: Readonly<Record<string, Json>>;
+    let answer: JsonObject;
     try {
       answer = this.#answer(op) ?? { op: "unknown operation" };
     } catch (error) {
@@ -157,14 +156,14 @@ class HmmFile {
   /** Shows the watcher what is compared, and compares it. */
   #watched(
     { op }: HmmOp,
-    results: Readonly<Record<string, Json>>,
-    differs: (results: Readonly<Record<string, Json>>) => Difference | null,
+    results: JsonObject,
+    differs: (results: JsonObject) => Difference | null,
   ): Difference | null {
     this.watch?.(op, results, (other) => differs(other) !== null);
     return differs(results);
   }
 
-  #answer(op: HmmOp): Readonly<Record<string, Json>> | null {
+  #answer(op: HmmOp): JsonObject | null {
     if (op.op === "warn_reset") this.#host.machine.warnings.rearm();
     if (op.op === "warn_reset" || op.op === "memory_blocks") return NOTHING;
     if (op.op === "child") return { signal: this.#killed ? SIGKILL : 0 };
@@ -206,8 +205,8 @@ function missesCache(op: HmmOp | undefined, number: number): boolean {
   return first?.[2] === "tree";
 }
 
-function resultsOf(op: HmmOp): Readonly<Record<string, Json>> {
+function resultsOf(op: HmmOp): JsonObject {
   const given = givenOf(GIVEN, op.op);
   const results = Object.entries(op).filter(([name]) => name !== "op" && !given?.has(name));
-  return Object.fromEntries(results) as Readonly<Record<string, Json>>;
+  return Object.fromEntries(results) as JsonObject;
 }

@@ -2,7 +2,7 @@
 import { DMA_MAPPING_ERROR } from "@dmalab/runtime";
 import { DMA_ATTR } from "@dmalab/runtime/dma";
 import type { Json } from "../difference.ts";
-import type { Fields } from "../kernel/capture_words.ts";
+import type { Fields } from "../inner_record.ts";
 
 /** Where a kernel warns, as it prints the place, by the word of ours for it. */
 export type WarnSites = Readonly<Record<string, readonly [site: string, within: string]>>;

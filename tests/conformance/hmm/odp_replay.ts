@@ -17,18 +17,19 @@ import {
   type VirtAddr,
 } from "@dmalab/runtime";
 import { AddressSpace, type ChangedRange } from "@dmalab/runtime/mm";
-import { type Difference, firstDifference, type Json } from "../difference.ts";
-import { GoldenReadError } from "../golden_files.ts";
+import { type Difference, firstDifference, type Json, type JsonObject } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
-import type { HmmCallLine } from "./call_lines.ts";
-import { GivenFrames } from "./given_frames.ts";
-import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
-import { GIVEN_TO_SOFTWARE, givenOf } from "./hmm_given.ts";
+import type { HmmCallLine } from "./hmm_ops.ts";
+import { changeMemory, eventNumber, GivenFrames, mapMemory, MEMORY_START } from "./hmm_memory.ts";
+import {
+  GIVEN_TO_SOFTWARE,
+  givenOf,
+  type HmmCase,
+  type HmmFacts,
+  type HmmOp,
+} from "./hmm_given.ts";
 import type { WatchResults } from "./hmm_replay.ts";
-import { changeMemory, eventNumber, mapMemory, MEMORY_START } from "./hmm_memory.ts";
-
-type Answer = Readonly<Record<string, Json>>;
 
 /** Access flags of a region: it pages on demand, and its device may write. */
 const ON_DEMAND = 64;
@@ -47,7 +48,6 @@ export function replayOdp(
 ): GroupResult {
   const count = new GroupCount(group);
   const kernel = profileOf(facts.kernel);
-  if (kernel === null) throw new GoldenReadError(`${group}: unknown kernel ${facts.kernel}`);
   const machine = new Machine({ ...defaultMachineConfig(), kernel, checker: "off" });
   // One program runs all cases, and keeps its memory.
   const mm = new AddressSpace(machine, new GivenFrames().source());
@@ -63,12 +63,6 @@ export function replayOdp(
   return count.result();
 }
 
-/** A region of the case, as the program knows it. */
-interface Region {
-  readonly region: MemoryRegion;
-  readonly writable: boolean;
-}
-
 class OdpCase {
   readonly #case: HmmCase;
   readonly #adapter: RdmaAdapter;
@@ -78,7 +72,8 @@ class OdpCase {
   readonly #start: number;
   readonly #stopListening: () => void;
   readonly #watch: WatchResults | null;
-  #region: Region | null = null;
+  /** The region of the case. */
+  #region: MemoryRegion | null = null;
   #calls: HmmCallLine[] = [];
 
   /** @param file Where the record has the memory of its first case, and who watches. */
@@ -118,8 +113,8 @@ class OdpCase {
       const answer = given === null ? null : this.#answer(op);
       if (answer === null) return { path: "op", expected: op.op, got: undefined };
       const kept = Object.entries(op).filter(([name]) => name !== "op" && !given!.has(name));
-      const results = Object.fromEntries(kept) as Answer;
-      const differs = (other: Answer) => firstDifference(this.#inModel(other), answer);
+      const results = Object.fromEntries(kept) as JsonObject;
+      const differs = (other: JsonObject) => firstDifference(this.#inModel(other), answer);
       this.#watch?.(op.op, results, (other) => differs(other) !== null);
       const found = differs(results);
       if (found !== null) return { ...found, path: `ops[${index}](${op.op}).${found.path}` };
@@ -127,7 +122,7 @@ class OdpCase {
     return null;
   }
 
-  #answer(op: HmmOp): Answer | null {
+  #answer(op: HmmOp): JsonObject | null {
     this.#calls = [];
     const ret = this.#do(op);
     if (ret === null) return op.op === "caps" ? {} : null;
@@ -169,7 +164,7 @@ class OdpCase {
     const ret = typeof made === "number" ? made : 0;
     this.#calls.push({ call: "ib_umem_odp_get", size: sizeBytes, access, ret });
     if (typeof made === "number") return ret;
-    this.#region = { region: made, writable };
+    this.#region = made;
     const { end, start } = made.umem;
     // Called after the region's own callback.
     this.mm.notifiers.insert(start, end, {
@@ -185,7 +180,7 @@ class OdpCase {
 
   #deregister(): number {
     if (this.#region === null) return 0;
-    const { region } = this.#region;
+    const region = this.#region;
     const { end, start } = region.umem;
     this.#region = null;
     this.#adapter.deregister(region);
@@ -196,8 +191,8 @@ class OdpCase {
 
   #prefetch(op: HmmOp): number {
     // The driver looks for a region that its device may write, whatever is asked for.
-    if (this.#region === null || !this.#region.writable) return -ERRNO.EINVAL;
-    const { region } = this.#region;
+    const region = this.#region;
+    if (region === null || !region.umem.writable) return -ERRNO.EINVAL;
     const write = op.kind !== "read";
     const fault = op.kind !== "no_fault";
     const ret = this.#mapDma(region, this.#virt(op), op.length as number, fault, write);

@@ -7,12 +7,10 @@ import {
   DmaIovaState,
   UNLIMITED_BYTES,
 } from "@dmalab/runtime/dma";
-import type { Json } from "../difference.ts";
-import type { HmmOp } from "./hmm_data.ts";
+import type { JsonObject } from "../difference.ts";
+import type { HmmOp } from "./hmm_given.ts";
 import type { InnerLines } from "./hmm_inner.ts";
 import { addressOrNull, type AddressWords, attributeMask } from "./hmm_words.ts";
-
-type Answer = Record<string, Json>;
 
 const PAGE_BYTES = 4096;
 const MSB_OF_STATE_ADDRESSES = 64;
@@ -34,7 +32,7 @@ export class TwoStepOps {
     private readonly words: AddressWords,
   ) {}
 
-  readonly #ways: Readonly<Record<string, (op: HmmOp) => Answer>> = {
+  readonly #ways: Readonly<Record<string, (op: HmmOp) => JsonObject>> = {
     try_alloc: (op) => this.#tryAlloc(op),
     link: (op) => this.#link(op),
     sync: (op) => this.#onState(op),
@@ -54,13 +52,13 @@ export class TwoStepOps {
   };
 
   /** Does an operation; null for one that is not of the DMA API. */
-  run(op: HmmOp): Answer | null {
+  run(op: HmmOp): JsonObject | null {
     if (this.#isBeyond(op)) return this.#asGiven(op);
     return Object.hasOwn(this.#ways, op.op) ? this.#ways[op.op]!(op) : null;
   }
 
   /** The call that an operation makes, as the record tells of one that never ended. */
-  enteredBy(op: HmmOp): Answer {
+  enteredBy(op: HmmOp): JsonObject {
     if (op.op.startsWith("hmm")) return {};
     const state = op.op === "free" ? stateOf(this.#state(op)) : {};
     return { calls: [{ call: `dma_iova_${op.op}`, ...state }] };
@@ -77,16 +75,16 @@ export class TwoStepOps {
     return op.op === "free" && this.#beyond.delete(slot);
   }
 
-  #asGiven({ addr, inner, ok, state_size }: HmmOp): Answer {
+  #asGiven({ addr, inner, ok, state_size }: HmmOp): JsonObject {
     const given = { addr: addr!, state_size: state_size!, inner: inner! };
-    return this.words.recorded(ok === undefined ? given : { ok, ...given }) as Answer;
+    return this.words.recorded(ok === undefined ? given : { ok, ...given }) as JsonObject;
   }
 
   #state({ state }: HmmOp): DmaIovaState {
     return this.#states.getOrInsertComputed(state as number, () => new DmaIovaState());
   }
 
-  #tryAlloc(op: HmmOp): Answer {
+  #tryAlloc(op: HmmOp): JsonObject {
     const state = new DmaIovaState();
     this.#states.set(op.state as number, state);
     const phys = this.words.number(op.phys) as PhysAddr;
@@ -95,7 +93,7 @@ export class TwoStepOps {
     return { ok: ok ? 1 : 0, ...stateOf(state), ...this.#inside() };
   }
 
-  #link(op: HmmOp): Answer {
+  #link(op: HmmOp): JsonObject {
     const state = this.#state(op);
     const phys = op.phys as PhysAddr;
     const offset = op.offset as number;
@@ -117,7 +115,7 @@ export class TwoStepOps {
     return { ret, ...flagOf(state), ...this.#inside() };
   }
 
-  #onState(op: HmmOp): Answer {
+  #onState(op: HmmOp): JsonObject {
     const { dev, machine: { dma } } = this;
     const state = this.#state(op);
     const dir = op.dir as DmaDirection;
@@ -138,7 +136,7 @@ export class TwoStepOps {
     return { ...stateOf(state), ...flagOf(state), ...this.#inside() };
   }
 
-  #mapPhys(op: HmmOp): Answer {
+  #mapPhys(op: HmmOp): JsonObject {
     const attrs = attributeMask(op.attrs);
     this.inner.around = { link: null, attrs: attributeWords(attrs) };
     const dma = this.machine.dma.dmaMapPhys(
@@ -151,7 +149,7 @@ export class TwoStepOps {
     return { dma: addressOrNull(dma), ...this.#inside() };
   }
 
-  #unmapPhys(op: HmmOp): Answer {
+  #unmapPhys(op: HmmOp): JsonObject {
     this.machine.dma.dmaUnmapPhys(
       this.dev,
       this.words.number(op.dma) as DmaAddr,
@@ -162,12 +160,12 @@ export class TwoStepOps {
     return this.#inside();
   }
 
-  #setMask({ mask }: HmmOp): Answer {
+  #setMask({ mask }: HmmOp): JsonObject {
     const bits = mask === null ? MSB_OF_STATE_ADDRESSES : Math.log2((mask as number) + 1);
     return { ret: this.machine.dma.dmaSetMask(this.dev, bits) };
   }
 
-  #query(): Answer {
+  #query(): JsonObject {
     const { dev, machine: { dma, iommu } } = this;
     const limit = (bytes: number) => bytes === UNLIMITED_BYTES ? null : bytes;
     return {
@@ -225,16 +223,16 @@ export class TwoStepOps {
     return runs;
   }
 
-  #inside(): Answer {
+  #inside(): JsonObject {
     const lines = this.inner.take();
     return lines.length === 0 ? {} : { inner: lines };
   }
 }
 
-function stateOf({ addr, sizeBytes }: DmaIovaState): Answer {
+function stateOf({ addr, sizeBytes }: DmaIovaState): JsonObject {
   return { addr, state_size: sizeBytes };
 }
 
-function flagOf({ bounced }: DmaIovaState): Answer {
+function flagOf({ bounced }: DmaIovaState): JsonObject {
   return bounced ? { uses_bounce: true } : {};
 }

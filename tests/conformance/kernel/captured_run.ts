@@ -1,11 +1,17 @@
 /** Replays one captured run: its requests, and the history of its allocations if it has one. */
-import type { KernelProfile } from "@dmalab/runtime/kernels";
-import { attempt, type Difference, firstDifference } from "../difference.ts";
-import { GroupCount, groupNotBuilt, type GroupResult } from "../group_result.ts";
+import { join } from "node:path";
+import { attempt, type Difference, firstDifference, isDifference } from "../difference.ts";
+import { exists, readJson, readLines } from "../golden_files.ts";
+import { GroupCount, type GroupResult } from "../group_result.ts";
 import { unknownSetting } from "./capture_config.ts";
-import { describe, descriptionForm } from "./captured_description.ts";
+import {
+  type CapturedMachine,
+  capturedMachine,
+  describe,
+  descriptionForm,
+} from "./kernel_machine.ts";
 import { peerSpanOf } from "./captured_peers.ts";
-import { HistoryReplay } from "./history_replay.ts";
+import { FREES, HistoryReplay } from "./history_replay.ts";
 import {
   type CaptureCase,
   type CaptureEnvironment,
@@ -13,12 +19,8 @@ import {
   caseNumber,
   type DataExtent,
 } from "./kernel_data.ts";
-import { type CapturedMachine, capturedMachine, profileOf } from "./kernel_machine.ts";
 import { replayInCapturedOrder } from "./kernel_order.ts";
 import { KernelReplay, type Outcome } from "./kernel_replay.ts";
-
-/** What replaying needs that dmalab does not have. */
-export const UNKNOWN_KERNEL = "not built yet: this kernel's profile";
 
 /** Everything that was recorded of one configuration but its system calls. */
 export interface CapturedRun {
@@ -38,48 +40,43 @@ export interface RunResults {
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
-/** Counts a run's cases; those that the captures keep apart have a group of their own. */
-class RunCount extends GroupCount {
-  readonly apart = new Map<string, Difference | null>();
-
-  constructor(name: string, private readonly keptApart: ReadonlySet<string>) {
-    super(name);
-  }
-
-  override add(caseName: string, difference: Difference | null, rule: string | null): void {
-    if (this.keptApart.has(caseName)) this.apart.set(caseName, difference);
-    else super.add(caseName, difference, rule);
-  }
+/** Reads a run's requests, and its history if it has one. @param folder Where the captures are. */
+export async function readCaptures(
+  folder: string,
+  name: string,
+): Promise<Pick<CapturedRun, "regular" | "history">> {
+  const path = join(folder, "history", `${name}.json.gz`);
+  return {
+    regular: await readLines(join(folder, `${name}.jsonl.gz`)),
+    history: exists(path) ? await readJson(path) : null,
+  };
 }
 
 /** Replays a run once, and counts its cases and the lines of its history. */
 export function replayRun(run: CapturedRun): RunResults {
   const { anomalies, environment, history, name, regular } = run;
-  const caseGroup = `kernel/${name}`;
-  const historyGroup = `kernel/history/${name}`;
-  const profile = profileOf(environment.kernel);
-  if (profile === null) {
-    return {
-      cases: groupNotBuilt(caseGroup, regular.length, UNKNOWN_KERNEL),
-      apart: new Map(),
-      history: history && groupNotBuilt(historyGroup, history.events.length, UNKNOWN_KERNEL),
-      outcomes: new Map(),
-    };
-  }
+  const count = new GroupCount(`kernel/${name}`);
+  const lines = new GroupCount(`kernel/history/${name}`);
+  const keptApart = new Set(anomalies.map(({ id }) => id));
+  const apart = new Map<string, Difference | null>();
+  const add: GroupCount["add"] = (id, difference, rule) => {
+    if (keptApart.has(id)) apart.set(id, difference);
+    else count.add(id, difference, rule);
+  };
   // In the order in which they were mapped.
   const cases = [...regular, ...anomalies].sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
-  const count = new RunCount(caseGroup, new Set(anomalies.map(({ id }) => id)));
-  const lines = new GroupCount(historyGroup);
-  const host = hostOf(environment, profile, memoryOf(cases));
-  const outcomes = isDifference(host)
-    ? allDiffer(run, host, count, lines)
-    : follow(host, cases, history, count, lines);
-  return {
-    cases: count.result(),
-    apart: count.apart,
-    history: history && lines.result(),
-    outcomes,
-  };
+  const host = hostOf(environment, memoryOf(cases));
+  let outcomes: ReadonlyMap<string, Outcome> = new Map();
+  if (isDifference(host)) {
+    for (const { id } of cases) add(id, host, null);
+    for (const index of history?.events.keys() ?? []) lines.add(`event ${index + 1}`, host, null);
+  } else {
+    const replay = new KernelReplay(host, cases);
+    outcomes = replay.outcomes;
+    if (history === null) replayInCapturedOrder(host, replay, cases, add);
+    else new HistoryReplay(host, replay, cases, history.events, add, lines).run();
+  }
+  return { cases: count.result(), apart, history: history && lines.result(), outcomes };
 }
 
 /** All memory of the requests, those left out that are no requests. */
@@ -87,38 +84,9 @@ function memoryOf(cases: readonly CaptureCase[]): readonly DataExtent[] {
   return cases.flatMap(({ request: { bios } }) => Array.isArray(bios) ? bios.flat() : []);
 }
 
-function follow(
-  host: CapturedMachine,
-  cases: readonly CaptureCase[],
-  history: CaptureHistory | null,
-  count: GroupCount,
-  lines: GroupCount,
-): ReadonlyMap<string, Outcome> {
-  const replay = new KernelReplay(host, cases);
-  if (history === null) replayInCapturedOrder(host, replay, cases, count);
-  else new HistoryReplay(host, replay, { cases, history }, { cases: count, lines }).run();
-  return replay.outcomes;
-}
-
-/** A run whose machine cannot be built: all of it differs, for that reason. */
-function allDiffer(
-  { anomalies, history, regular }: CapturedRun,
-  difference: Difference,
-  count: GroupCount,
-  lines: GroupCount,
-): ReadonlyMap<string, Outcome> {
-  for (const { id } of [...regular, ...anomalies]) count.add(id, difference, null);
-  for (const index of history?.events.keys() ?? []) {
-    lines.add(`event ${index + 1}`, difference, null);
-  }
-  return new Map();
-}
-
 /** Where a run's description differs from what follows from it; null when nothing does. */
 export function compareDescription(environment: CaptureEnvironment): Difference | null {
-  const profile = profileOf(environment.kernel);
-  if (profile === null) return { path: "kernel", expected: environment.kernel, got: undefined };
-  const host = hostOf(environment, profile, []);
+  const host = hostOf(environment, []);
   if (isDifference(host)) return host;
   return firstDifference(descriptionForm(environment), descriptionForm(describe(host)));
 }
@@ -126,16 +94,53 @@ export function compareDescription(environment: CaptureEnvironment): Difference 
 /** A run's machine, or why none can be built from its description. */
 export function hostOf(
   environment: CaptureEnvironment,
-  profile: KernelProfile,
   memory: readonly DataExtent[],
 ): CapturedMachine | Difference {
   const unknown = unknownSetting(environment.config);
   if (unknown !== null) return unknown;
-  const build = () => capturedMachine(environment, profile, peerSpanOf(memory));
+  const build = () => capturedMachine(environment, peerSpanOf(memory));
   return attempt(build, "config", "a machine");
 }
 
-/** True where there is no machine, but a reason. */
-export function isDifference(host: CapturedMachine | Difference): host is Difference {
-  return "path" in host;
+/** Where the captures of kernels are. */
+export const KERNEL = "tests/golden/kernel";
+
+/** The descriptions of all runs, by name. */
+export function readEnvironments(): Promise<Readonly<Record<string, CaptureEnvironment>>> {
+  return readJson(`${KERNEL}/limits.json`);
+}
+
+/** A run with its history, if it has one; its requests in the order of their numbers. */
+export async function readRun(name: string): Promise<CapturedRun> {
+  const { history, regular } = await readCaptures(KERNEL, name);
+  return {
+    name,
+    environment: (await readEnvironments())[name]!,
+    regular: regular.toSorted((a, b) => caseNumber(a.id) - caseNumber(b.id)),
+    anomalies: [],
+    history,
+  };
+}
+
+/** The beginning of a run up to the end of one of its requests, by index. */
+export function beginningOf(run: CapturedRun, last: number): CapturedRun {
+  const { history, regular } = run;
+  const index = Math.min(last, regular.length - 1);
+  if (history === null) return { ...run, regular: regular.slice(0, index + 1) };
+  const number = caseNumber(regular[index]!.id);
+  let end = 1 + history.events.findLastIndex(([kind, id]) => kind === "complete" && id === number);
+  while (FREES.has(history.events[end]?.[0] ?? "")) end++;
+  const events = history.events.slice(0, end);
+  const begun = new Set(events.filter(([kind]) => kind === "request").map(([, id]) => id));
+  return {
+    ...run,
+    regular: regular.filter(({ id }) => begun.has(caseNumber(id))),
+    history: { ...history, events },
+  };
+}
+
+/** Whether anything of a run differs: a request, or a line of its history. */
+export function runDiffers(run: CapturedRun): boolean {
+  const { cases, history } = replayRun(run);
+  return [cases, history].some((result) => result !== null && result.agree < result.total);
 }

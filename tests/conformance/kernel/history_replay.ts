@@ -7,7 +7,6 @@ import { DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
 import { PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
 import { type Difference, firstDifference } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
-import { HistoryLines, tellsOfRelease } from "./history_lines.ts";
 import {
   type CaptureCase,
   type CaptureHistory,
@@ -19,6 +18,7 @@ import {
 } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
 import type { KernelReplay } from "./kernel_replay.ts";
+import type { Fields } from "../inner_record.ts";
 
 /**
  * Lines of work without a request. What they allocate has lines of its own before, and what
@@ -39,17 +39,6 @@ const INTERRUPTS: ReadonlySet<string> = new Set([
 
 /** Where the rules stand of what is freed. */
 const RELEASES = "dma.5.3";
-
-export interface CapturedOrder {
-  readonly cases: readonly CaptureCase[];
-  readonly history: CaptureHistory;
-}
-
-/** Where the cases are counted, and the history's lines. */
-export interface HistoryCounts {
-  readonly cases: GroupCount;
-  readonly lines: GroupCount;
-}
 
 /** IOVAs, allocated together. */
 interface Range {
@@ -89,11 +78,15 @@ export class HistoryReplay {
   constructor(
     private readonly host: CapturedMachine,
     private readonly replay: KernelReplay,
-    private readonly captured: CapturedOrder,
-    private readonly counts: HistoryCounts,
+    private readonly cases: readonly CaptureCase[],
+    private readonly events: CaptureHistory["events"],
+    /** Counts a case. */
+    private readonly add: GroupCount["add"],
+    /** Where the history's lines are counted. */
+    private readonly lines: GroupCount,
   ) {
     this.#machine = host.machine;
-    for (const each of captured.cases) this.#open.set(caseNumber(each.id), each);
+    for (const each of cases) this.#open.set(caseNumber(each.id), each);
     this.#probes = probesOf(host.environment);
     this.#lines = new HistoryLines(this.#machine, this.#probes);
     this.#machine.events.listen(({ fields }) => {
@@ -103,12 +96,8 @@ export class HistoryReplay {
     this.#followBeforeAllocating();
   }
 
-  get #events(): readonly HistoryEvent[] {
-    return this.captured.history.events;
-  }
-
   run(): void {
-    while (this.#next < this.#events.length) {
+    while (this.#next < this.events.length) {
       const line = this.#next++;
       try {
         this.#follow(line);
@@ -119,10 +108,10 @@ export class HistoryReplay {
     }
     for (const line of this.#lines.left) {
       const difference = { path: "", expected: undefined, got: line };
-      this.counts.lines.add("behind the last event", difference, RELEASES);
+      this.lines.add("behind the last event", difference, RELEASES);
     }
     // A request whose end the record does not show is still a case.
-    for (const captured of this.captured.cases) this.#complete(caseNumber(captured.id));
+    for (const captured of this.cases) this.#complete(caseNumber(captured.id));
   }
 
   /** Puts the history between the model and its two allocators. */
@@ -168,7 +157,7 @@ export class HistoryReplay {
    * @returns That line's index, or -1 when the request under way allocates no more by the record.
    */
   #catchUp(kind: "alloc" | "swiotlb_map"): number {
-    const events = this.#events;
+    const { events } = this;
     for (; this.#next < events.length; this.#follow(this.#next++)) {
       const event = events[this.#next]!;
       if (event[0] === kind) {
@@ -185,7 +174,7 @@ export class HistoryReplay {
    * own, as far as one has.
    */
   #catchUpCompletions(isReached: () => boolean): void {
-    const events = this.#events;
+    const { events } = this;
     const { cpu } = this.#machine;
     for (let next = events[this.#next]; next !== undefined && !isReached();) {
       const isOther = next[0] === "complete" && !this.#mapping.includes(next[1] as number);
@@ -198,7 +187,7 @@ export class HistoryReplay {
 
   /** Follows what interrupts the timer between its flush and what that sets free. */
   #catchUpInTimer(): void {
-    const events = this.#events;
+    const { events } = this;
     const { cpu } = this.#machine;
     while (INTERRUPTS.has(events[this.#next]?.[0] ?? "")) this.#follow(this.#next++);
     this.#machine.cpu = cpu;
@@ -207,17 +196,17 @@ export class HistoryReplay {
   /** Compares an allocation's size and place with its line. */
   #judge(line: number, got: readonly (string | number)[]): void {
     if (line < 0) return;
-    const [kind, , ...expected] = this.#events[line]!;
+    const [kind, , ...expected] = this.events[line]!;
     const difference = firstDifference(expected, [...got]);
     this.#count(line, difference, kind === "swiotlb_map" ? "dma.6.2" : "dma.4.3");
   }
 
   #count(line: number, difference: Difference | null, rule: string | null): void {
-    this.counts.lines.add(`event ${line + 1}`, difference, rule);
+    this.lines.add(`event ${line + 1}`, difference, rule);
   }
 
   #follow(line: number): void {
-    const event = this.#events[line]!;
+    const event = this.events[line]!;
     const number = (index: number) => event[index] as number;
     if (tellsOfRelease(event)) {
       this.#released(line);
@@ -277,7 +266,7 @@ export class HistoryReplay {
     if (!this.#mapped.has(captured)) this.#request(id);
     this.#open.delete(id);
     const { difference } = this.replay.complete(captured);
-    this.counts.cases.add(captured.id, difference, ruleOf(difference));
+    this.add(captured.id, difference, ruleOf(difference));
   }
 
   /** What comes now happens on this CPU. */
@@ -291,7 +280,7 @@ export class HistoryReplay {
 
   /** A completion's own line names no CPU; what it frees does, on the next line. */
   #goToCpuOfRelease(): void {
-    const next = this.#events[this.#next];
+    const next = this.events[this.#next];
     if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#goToCpu(next[1]);
   }
 
@@ -324,11 +313,7 @@ export class HistoryReplay {
     const { dev } = this.host;
     if (event[0] === "alloc") {
       const sizeBytes = (event[2] as number) * PAGE_SIZE_BYTES;
-      if (dev.domain === null) {
-        this.#next++;
-        return;
-      }
-      const start = dev.domain.allocIova(dev, sizeBytes, true);
+      const start = dev.domain!.allocIova(dev, sizeBytes, true);
       if (this.#stranger >= 0 && !this.#isCoherentMemory()) {
         const ranges = this.#strangers.get(this.#stranger) ?? [];
         this.#strangers.set(this.#stranger, [...ranges, { start, sizeBytes }]);
@@ -341,7 +326,7 @@ export class HistoryReplay {
 
   /** What the allocation at hand is for: memory that is mapped at once and stays so. */
   #isCoherentMemory(): boolean {
-    const name = this.#events[this.#next]?.[0];
+    const name = this.events[this.#next]?.[0];
     return name === "iommu_map" || name === "dma_alloc";
   }
 
@@ -350,7 +335,7 @@ export class HistoryReplay {
    * the model does the same.
    */
   #released(line: number): void {
-    const event = this.#events[line]!;
+    const event = this.events[line]!;
     this.#goToCpu(event[1]);
     const { cpu } = this.#machine;
     let got = this.#lines.next(cpu);
@@ -380,8 +365,7 @@ export class HistoryReplay {
 
   /** The captured timer ran here; the model's runs now, whatever its own time is. */
   #expireFlushTimer(): void {
-    const queue = this.host.dev.domain?.flushQueue;
-    if (queue === null || queue === undefined) return;
+    const queue = this.host.dev.domain!.flushQueue!;
     this.#machine.clock.disarm(queue);
     queue.timerExpired();
   }
@@ -399,4 +383,87 @@ function rangesOf(events: readonly MachineEvent[]): number[] {
     }
   }
   return starts;
+}
+
+/** Lines that say that something was freed. */
+export const FREES: ReadonlySet<string> = new Set([
+  "release",
+  "free",
+  "free_tree",
+  "swiotlb_unmap",
+]);
+
+/** True for a line that the model must have an answer to, unless it is the work of others. */
+function tellsOfRelease([kind]: HistoryEvent): boolean {
+  return FREES.has(kind) || kind === "iotlb_flush_all";
+}
+
+/**
+ * What the model frees, in the lines of a history, as far as the record has not reached it: compared
+ * one by one, each CPU's lines in their order.
+ */
+class HistoryLines {
+  readonly #pending = new Map<number, HistoryEvent[]>();
+  /** The call under way has parked a range; what it frees after that was parked before. */
+  #parked = false;
+  #inTimer = false;
+
+  /** @param probes Which lines the record has. */
+  constructor(machine: Machine, private readonly probes: Probes) {
+    machine.events.listen((event) => this.#hear(event));
+  }
+
+  /** The next line that the model has for a CPU, taken from its list; or null. */
+  next(cpu: number): HistoryEvent | null {
+    return this.#pending.get(cpu)?.shift() ?? null;
+  }
+
+  /** Lines that the record does not have. */
+  get left(): readonly HistoryEvent[] {
+    return [...this.#pending.values()].flat();
+  }
+
+  /** Whether what happens now is the flush timer's. */
+  get isInTimer(): boolean {
+    return this.#inTimer;
+  }
+
+  /** Does what the flush timer does, which frees what was asked for before; or what interrupts it. */
+  inTimer(inTimer: boolean, work: () => void): void {
+    const outer = this.#inTimer;
+    this.#inTimer = inTimer;
+    work();
+    this.#inTimer = outer;
+  }
+
+  #hear({ cpu, fields, name }: MachineEvent): void {
+    const given = fields as Fields;
+    const number = (field: string) => given[field] as number;
+    if (name.startsWith("call.")) this.#parked = false;
+    else if (name === "swiotlb.unmap") {
+      this.#tell(cpu, "swiotlb_unmap", number("tlb_phys"), number("size_bytes"));
+    } else if (name === "iotlb.sync") {
+      if (this.#inTimer && given.kind === "all") this.#tell(cpu, "iotlb_flush_all");
+    } else if (name === "iova.free") {
+      this.#freed(cpu, number("start"), number("size_bytes"), String(given.to));
+    }
+  }
+
+  #freed(cpu: number, start: number, sizeBytes: number, to: string): void {
+    const parks = to === "flush_queue";
+    const isAskedFor = parks || (!this.#parked && !this.#inTimer);
+    if (isAskedFor && this.probes.releases) this.#tell(cpu, "release", start, sizeBytes);
+    if (parks) {
+      this.#parked = true;
+      return;
+    }
+    const pfn = start / PAGE_SIZE_BYTES;
+    this.#tell(cpu, "free", pfn, sizeBytes / PAGE_SIZE_BYTES);
+    if (to === "tree") this.#tell(cpu, "free_tree", pfn);
+  }
+
+  #tell(cpu: number, kind: string, ...values: readonly number[]): void {
+    const line: HistoryEvent = [kind, cpu, ...values];
+    this.#pending.getOrInsertComputed(cpu, () => []).push(line);
+  }
 }

@@ -1,6 +1,7 @@
 /** The shapes of the captured kernel data (tests/golden/kernel/README.md), as far as they are used. */
 import type { PhysAddr } from "@dmalab/runtime";
 import type { BioVec } from "@dmalab/runtime/block";
+import type { InnerLine } from "../inner_record.ts";
 import type { Difference, Json } from "../difference.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 
@@ -50,7 +51,7 @@ export interface CaptureRequest {
 /** One captured call: its name, its arguments and results, and what happened inside. */
 export interface CaptureCall {
   readonly call: string;
-  readonly inner?: readonly { readonly op: string; readonly [field: string]: Json }[];
+  readonly inner?: readonly InnerLine[];
   readonly [field: string]: Json | undefined;
 }
 

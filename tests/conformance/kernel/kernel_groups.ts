@@ -5,25 +5,13 @@
  * so it is read and replayed once and counted three times.
  */
 import { join } from "node:path";
-import { compareDescription, replayRun, type RunResults, UNKNOWN_KERNEL } from "./captured_run.ts";
+import { compareDescription, readCaptures, replayRun, type RunResults } from "./captured_run.ts";
 import type { Difference } from "../difference.ts";
-import {
-  type GoldenFile,
-  GoldenReadError,
-  parseJson,
-  parseLines,
-  readGoldenText,
-} from "../golden_files.ts";
-import { GroupCount, groupNotBuilt, type GroupResult, groupUnreadable } from "../group_result.ts";
-import {
-  type CaptureCase,
-  type CaptureEnvironment,
-  type CaptureHistory,
-  ruleOf,
-} from "./kernel_data.ts";
-import type { CapturedCall, TracedCase } from "../submission/submission_data.ts";
+import { exists, type GoldenFile, GoldenReadError, readJson, readLines } from "../golden_files.ts";
+import { GroupCount, groupFailed, type GroupResult } from "../group_result.ts";
+import { type CaptureCase, type CaptureEnvironment, ruleOf } from "./kernel_data.ts";
+import type { CapturedCall } from "../submission/submission_data.ts";
 import { type CapturedSubmissions, replaySubmissions } from "../submission/submission_replay.ts";
-import { profileOf } from "./kernel_machine.ts";
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
 
@@ -33,22 +21,21 @@ type Replayed = Omit<RunResults, "outcomes"> & { readonly submissions: GroupResu
 const NOT_REPLAYED: Difference = { path: "", expected: "a result", got: undefined };
 
 export class KernelGroups {
+  readonly #folder: string;
   #environments: Promise<Environments> | null = null;
   readonly #runs = new Map<string, Promise<Replayed>>();
 
   /** @param directory The data folder, which has `kernel/` in it. */
-  constructor(private readonly directory: string) {}
+  constructor(directory: string) {
+    this.#folder = join(directory, "kernel");
+  }
 
-  async replay(file: GoldenFile): Promise<GroupResult> {
-    const [, first, second] = file.group.split("/");
-    if (second === undefined && first === "limits") return this.#limits(file);
-    if (second === undefined && first === "anomalies") return await this.#anomalyGroup(file);
-    if (first === "submissions") return (await this.#run(second!, file.group)).submissions;
-    if (first === "history") {
-      const { history } = await this.#run(second!, file.group);
-      return history ?? groupNotBuilt(file.group, 0, "no history");
-    }
-    return (await this.#run(first!, file.group)).cases;
+  async replay({ group }: GoldenFile): Promise<GroupResult> {
+    if (group === "kernel/limits") return await this.#limits(group);
+    if (group === "kernel/anomalies") return await this.#anomalyGroup(group);
+    const [, view, name] = group.split("/");
+    const { cases, history, submissions } = await this.#run(name ?? view!, group);
+    return view === "submissions" ? submissions : view === "history" ? history! : cases;
   }
 
   #run(name: string, group: string): Promise<Replayed> {
@@ -56,21 +43,23 @@ export class KernelGroups {
   }
 
   async #replayRun(name: string, group: string): Promise<Replayed> {
-    const environment = await this.#environment(name, group);
-    const regular = await this.#lines<TracedCase>(`${name}.jsonl.gz`);
+    const environment = (await this.#readEnvironments())[name];
+    if (environment === undefined) {
+      throw new GoldenReadError(`limits.json has no "${name}" for ${group}`);
+    }
+    const captures = await readCaptures(this.#folder, name);
     const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
-    const history = await this.#history(name);
-    const { outcomes, ...run } = replayRun({ name, environment, regular, anomalies, history });
+    const { outcomes, ...run } = replayRun({ name, environment, anomalies, ...captures });
     // Requests whose command came out wrong in the kernel are kept apart, but are made of calls too.
-    const cases = [...regular, ...anomalies];
+    const cases = [...captures.regular, ...anomalies];
     return { ...run, submissions: await this.#submissions(name, { environment, cases, outcomes }) };
   }
 
   /** Requests whose command the kernel built wrong: cases of the runs they were made in. */
-  async #anomalyGroup(file: GoldenFile): Promise<GroupResult> {
-    const count = new GroupCount(file.group);
-    for (const { id, config } of parseLines<CaptureCase>(await readGoldenText(file.path))) {
-      const difference = await this.#anomaly(id, config.name, file.group);
+  async #anomalyGroup(group: string): Promise<GroupResult> {
+    const count = new GroupCount(group);
+    for (const { id, config } of await this.#anomalies()) {
+      const difference = await this.#anomaly(id, config.name, group);
       count.add(id, difference, ruleOf(difference));
     }
     return count.result();
@@ -88,66 +77,35 @@ export class KernelGroups {
 
   async #submissions(
     name: string,
-    run: Pick<CapturedSubmissions, "environment" | "cases" | "outcomes">,
+    run: Omit<CapturedSubmissions, "calls">,
   ): Promise<GroupResult> {
-    const group = `kernel/submissions/${name}`;
+    const count = new GroupCount(`kernel/submissions/${name}`);
     try {
-      const calls = await this.#lines<CapturedCall>(`submissions/${name}.jsonl.gz`);
-      const profile = profileOf(run.environment.kernel);
-      if (profile === null) return groupNotBuilt(group, calls.length, UNKNOWN_KERNEL);
-      const count = new GroupCount(group);
-      replaySubmissions({ ...run, profile, calls }, count);
+      const calls = await readLines<CapturedCall>(
+        join(this.#folder, "submissions", `${name}.jsonl.gz`),
+      );
+      replaySubmissions({ ...run, calls }, count);
       return count.result();
     } catch (error) {
       // What is damaged here damages no other view of the run.
-      return groupUnreadable(group, error);
+      return groupFailed(count.name, error);
     }
   }
 
-  async #limits(file: GoldenFile): Promise<GroupResult> {
-    const count = new GroupCount(file.group);
+  async #limits(group: string): Promise<GroupResult> {
+    const count = new GroupCount(group);
     for (const [name, environment] of Object.entries(await this.#readEnvironments())) {
       count.add(name, compareDescription(environment), "nvme.1.1");
     }
     return count.result();
   }
 
-  async #environment(name: string, group: string): Promise<CaptureEnvironment> {
-    const environment = (await this.#readEnvironments())[name];
-    if (environment === undefined) {
-      throw new GoldenReadError(`limits.json has no "${name}" for ${group}`);
-    }
-    return environment;
-  }
-
-  async #anomalies(): Promise<readonly TracedCase[]> {
-    const path = join(this.directory, "kernel", "anomalies.jsonl");
-    if (!exists(path)) return [];
-    return parseLines<TracedCase>(await readGoldenText(path));
+  async #anomalies(): Promise<readonly CaptureCase[]> {
+    const path = join(this.#folder, "anomalies.jsonl");
+    return exists(path) ? await readLines<CaptureCase>(path) : [];
   }
 
   #readEnvironments(): Promise<Environments> {
-    return this.#environments ??= readGoldenText(join(this.directory, "kernel", "limits.json"))
-      .then((text) => parseJson<Environments>(text, "limits.json"));
-  }
-
-  async #lines<T>(name: string): Promise<T[]> {
-    return parseLines<T>(await readGoldenText(join(this.directory, "kernel", name)));
-  }
-
-  async #history(name: string): Promise<CaptureHistory | null> {
-    const path = join(this.directory, "kernel", "history", `${name}.json.gz`);
-    if (!exists(path)) return null;
-    return parseJson<CaptureHistory>(await readGoldenText(path), path);
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    return this.#environments ??= readJson(join(this.#folder, "limits.json"));
   }
 }

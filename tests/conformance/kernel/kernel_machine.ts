@@ -19,11 +19,20 @@ import {
   kernelNamed,
   type KernelProfile,
 } from "@dmalab/runtime/kernels";
-import { type ControllerSettings, Media, NvmeController, NvmeDriver } from "@dmalab/devices/nvme";
+import {
+  type ControllerSettings,
+  Media,
+  NvmeController,
+  NvmeDriver,
+  scheduledRequests,
+} from "@dmalab/devices/nvme";
+import { GoldenReadError } from "../golden_files.ts";
 import { attachPeers, type PeerSpan } from "./captured_peers.ts";
-import type { CaptureConfig } from "./capture_config.ts";
-import type { CaptureEnvironment } from "./kernel_data.ts";
+import type { CaptureConfig, CaptureMode } from "./capture_config.ts";
+import type { CaptureEnvironment, CaptureLimits } from "./kernel_data.ts";
 import { RecordedPool } from "./recorded_pool.ts";
+import type { QueueLimits } from "@dmalab/runtime/block";
+import type { Json } from "../difference.ts";
 
 /** What a description leaves out: the emulated controller took 2^7 pages of 4 KiB at a time. */
 const DEFAULT_MDTS_EXPONENT = 7;
@@ -46,13 +55,18 @@ export interface CapturedParts {
   readonly pools: { readonly small: RecordedPool; readonly large: RecordedPool };
 }
 
-/** The profile that a kernel's version string begins with, the most exact; or null for one that dmalab does not have. */
-export function profileOf(kernel: string): KernelProfile | null {
+/**
+ * The profile that a kernel's version string begins with, the most exact.
+ * @throws {GoldenReadError} For a kernel that dmalab does not have.
+ */
+export function profileOf(kernel: string): KernelProfile {
   const parts = kernel.split(/[.+-]/);
   const matching = [...KERNEL_NAMES, ...Object.keys(KERNEL_SHORT_NAMES)].filter((name) =>
     name.split(/[.-]/).every((part, index) => part === parts[index])
   );
-  return kernelNamed(matching.sort((a, b) => b.length - a.length)[0] ?? "") ?? null;
+  const profile = kernelNamed(matching.sort((a, b) => b.length - a.length)[0] ?? "");
+  if (profile === undefined) throw new GoldenReadError(`No profile is of kernel ${kernel}`);
+  return profile;
 }
 
 /**
@@ -61,11 +75,10 @@ export function profileOf(kernel: string): KernelProfile | null {
  */
 export function capturedMachine(
   environment: CaptureEnvironment,
-  profile: KernelProfile,
-  peerSpan: PeerSpan | null = null,
+  peerSpan: PeerSpan | null,
 ): CapturedMachine {
   const { config } = environment;
-  const machine = new Machine(machineConfig(environment, profile));
+  const machine = new Machine(machineConfig(environment));
   const dev = capturedDevice(machine, config.untrusted);
   if (config.p2p_topology !== undefined && peerSpan !== null) {
     attachPeers(machine, dev, config.p2p_topology, peerSpan);
@@ -184,13 +197,13 @@ function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
   return lazy_requested === true ? "lazy" : "strict";
 }
 
-function machineConfig(environment: CaptureEnvironment, profile: KernelProfile): MachineConfig {
+function machineConfig(environment: CaptureEnvironment): MachineConfig {
   const { config, swiotlb_pool, reserved_iova_pfn_ranges } = environment;
   const base = defaultMachineConfig();
   const poolStart = swiotlb_pool[0]?.[0];
   return {
     ...base,
-    kernel: profile,
+    kernel: profileOf(environment.kernel),
     cpus: config.cpus,
     // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). No request
     // touches the hole, and a window here would be kept out of the IOVAs as well.
@@ -216,5 +229,75 @@ function machineConfig(environment: CaptureEnvironment, profile: KernelProfile):
       force: config.swiotlb_force,
       ...(poolStart === undefined ? {} : { basePhys: poolStart as PhysAddr }),
     }),
+  };
+}
+
+/** How the captures call what a device ended up with, and how sysfs does. */
+const MODE_WORDS: Readonly<Record<IommuMode, readonly [CaptureMode, string | null]>> = {
+  off: ["direct", null],
+  passthrough: ["passthrough", "identity"],
+  strict: ["dma-strict", "DMA"],
+  lazy: ["dma-lazy", "DMA-FQ"],
+};
+
+/** Tags of the driver's queue: one entry of the ring always stays empty. */
+const DRIVER_TAGS = 1023;
+
+/** The parts of a description that follow from the others. */
+type CapturedDescription = Pick<
+  CaptureEnvironment,
+  "kernel" | "config" | "limits" | "iommu_domain_type"
+>;
+
+/** A model's limits by the names that the captures have for them. */
+export function limitsOfQueue(
+  limits: QueueLimits,
+): Omit<CaptureLimits, "nomerges" | "nr_requests" | "scheduler" | "write_cache"> {
+  return {
+    dma_alignment: limits.dmaAlignmentMask,
+    logical_block_size: limits.logicalBlockSizeBytes,
+    max_hw_sectors_kb: limits.maxHwSectors / 2,
+    max_integrity_segments: limits.maxIntegritySegments,
+    max_sectors_kb: limits.maxSectors / 2,
+    max_segment_size: limits.maxSegmentSizeBytes,
+    max_segments: limits.maxSegments,
+    virt_boundary_mask: limits.virtBoundaryMask,
+  };
+}
+
+/**
+ * Describes a machine as the captures describe the one that it stands for. Strict or lazy is what
+ * the model made of what was asked for. @see rules/dma.md 1.3
+ */
+export function describe(host: CapturedMachine): CapturedDescription {
+  const { dev, driver, environment: { config, kernel }, machine } = host;
+  const [mode, domainType] = MODE_WORDS[machine.iommu.modeOf(dev)];
+  return {
+    kernel,
+    config: { ...config, mode },
+    limits: {
+      ...limitsOfQueue(driver.limits),
+      ...queueSettings(config),
+      write_cache: driver.controller.volatileWriteCache ? "write back" : "write through",
+    },
+    iommu_domain_type: domainType,
+  };
+}
+
+/** What of a description follows from the rest of it, to compare. */
+export function descriptionForm(
+  { config, iommu_domain_type, kernel, limits }: CapturedDescription,
+): Record<string, Json> {
+  return { kernel, config: config as Json, limits: { ...limits }, iommu_domain_type };
+}
+
+/** @see rules/block.md 1.5 */
+function queueSettings(
+  { nomerges = 0, scheduler }: CaptureConfig,
+): Pick<CaptureLimits, "nomerges" | "nr_requests" | "scheduler"> {
+  return {
+    nomerges,
+    nr_requests: scheduler === undefined ? DRIVER_TAGS : scheduledRequests(DRIVER_TAGS),
+    scheduler: scheduler === undefined ? "[none] mq-deadline" : "none [mq-deadline]",
   };
 }

@@ -8,6 +8,7 @@
  */
 import type { IommuDomain, IovaAllocator } from "@dmalab/runtime/iommu";
 import { type BouncingDevice, SLOT_BYTES, type SwiotlbPool } from "@dmalab/runtime/memory";
+import type { InnerLine } from "../inner_record.ts";
 import type { GroupCount } from "../group_result.ts";
 import { type CaptureCase, ruleOf } from "./kernel_data.ts";
 import type { CapturedMachine } from "./kernel_machine.ts";
@@ -18,7 +19,7 @@ export function replayInCapturedOrder(
   host: CapturedMachine,
   replay: KernelReplay,
   cases: readonly CaptureCase[],
-  count: GroupCount,
+  add: GroupCount["add"],
 ): void {
   const { domain } = host.dev;
   const addresses = domain === null ? null : new GivenAddresses(domain);
@@ -32,12 +33,9 @@ export function replayInCapturedOrder(
     replay.map(captured);
     const { difference } = replay.complete(captured);
     if (!parked.has(index)) replay.aside(() => domain?.flushQueue?.drain());
-    count.add(captured.id, difference, ruleOf(difference));
+    add(captured.id, difference, ruleOf(difference));
   }
 }
-
-/** A line inside a captured call. */
-type InnerLine = NonNullable<CaptureCase["map"][number]["inner"]>[number];
 
 /** The lines of one operation inside some calls, in order. */
 function linesInside(calls: CaptureCase["map"] | undefined, op: string): readonly InnerLine[] {

@@ -17,12 +17,24 @@ import {
   type MachineEvent,
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
-import { Bio, BIO_FLAG, type BlockOp, sliceVecs, vecsSizeBytes } from "@dmalab/runtime/block";
+import {
+  Bio,
+  BIO_FLAG,
+  type BlockOp,
+  sliceVecs,
+  TagMap,
+  vecsSizeBytes,
+} from "@dmalab/runtime/block";
 import { Iod, type NvmeCommandView, NvmeRequest, type SglDescriptor } from "@dmalab/devices/nvme";
-import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
+import { type CapturedCalls, capturedCalls, type LinkedRange } from "./capture_form.ts";
 import type { CaptureConfig } from "./capture_config.ts";
-import type { LinkedRange } from "./captured_inner.ts";
-import { attempt, type Difference, firstDifference, type Json } from "../difference.ts";
+import {
+  attempt,
+  type Difference,
+  firstDifference,
+  isDifference,
+  type Json,
+} from "../difference.ts";
 import {
   type CaptureCall,
   type CaptureCase,
@@ -33,10 +45,13 @@ import {
   probesOf,
   vecOf,
 } from "./kernel_data.ts";
-import { describe, descriptionForm } from "./captured_description.ts";
-import { type CapturedMachine, transferredBlockBytes } from "./kernel_machine.ts";
+import {
+  type CapturedMachine,
+  describe,
+  descriptionForm,
+  transferredBlockBytes,
+} from "./kernel_machine.ts";
 import { givenBlocks } from "./recorded_pool.ts";
-import { RequestRecords } from "./request_records.ts";
 
 /** Flag bits of a request that reach the command (the capture prints the kernel's numbers). */
 const REQ_FUA = 1 << 17;
@@ -71,7 +86,7 @@ export interface Outcome {
 }
 
 /** How a request's life ended on the model. */
-export interface Completion {
+interface Completion {
   readonly events: readonly MachineEvent[];
   /** Where anything of the request differs from the capture; null when all of it agrees. */
   readonly difference: Difference | null;
@@ -111,9 +126,11 @@ export class KernelReplay {
     const live = this.#live.get(captured);
     invariant(live !== undefined, `${captured.id} completes before it was mapped`);
     this.#live.delete(captured);
-    if (isBroken(live)) return { events: [], difference: live };
+    if (isDifference(live)) return { events: [], difference: live };
     const { result, events } = this.#watched((events) => this.#complete(live, events));
-    const difference = isBroken(result) ? result : firstDifference(expectedForm(captured), result);
+    const difference = isDifference(result)
+      ? result
+      : firstDifference(expectedForm(captured), result);
     return { events, difference };
   }
 
@@ -193,11 +210,6 @@ export class KernelReplay {
     const accesses = iod.request!.op === "discard" ? null : ranges.slice(0, MAX_RANGES + 1);
     return { accesses, status: ranges.length > MAX_RANGES ? TOO_MANY_RANGES : status };
   }
-}
-
-/** Where the model broke on a request: a request has neither, whatever became of it. */
-function isBroken(live: Live | Form | Difference): live is Difference {
-  return "path" in live && "expected" in live;
 }
 
 /** What a request leaves that never became a command; its user is notified, if it has one. */
@@ -385,4 +397,75 @@ function capturedCommand(command: NvmeCommandView): Json {
 
 function descriptor({ type, address, sizeBytes }: SglDescriptor): Json {
   return { addr: address, len: sizeBytes, type };
+}
+
+const TAG_BITS = 0xfff;
+const TAGS = TAG_BITS + 1;
+/** The captured queues have far more tags of the driver than the scheduler counts. */
+const SCHEDULER_TAGS = 256;
+
+/**
+ * Which record of the driver each request used that became a command, as a number.
+ *
+ * A record lives on between its requests, so what one leaves there shows in the next. Without a
+ * scheduler a request's tag names it. A scheduler has records of its own, one for each of its tags:
+ * these are worked out, for no command shows them.
+ *
+ * @see rules/nvme.md 2.5, "Records and tags"
+ */
+export class RequestRecords {
+  readonly #numbers = new Map<CaptureCase, number>();
+  /** By the queue of the controller: each has tags of its own. */
+  readonly #tags = new Map<number, TagMap>();
+
+  /** @param cases The requests of a run, in the order in which they were mapped. */
+  constructor(cases: readonly CaptureCase[]) {
+    for (let start = 0; start < cases.length;) {
+      const { config, request: { group } } = cases[start]!;
+      let end = start + 1;
+      while (end < cases.length && group !== undefined && cases[end]!.request.group === group) {
+        end++;
+      }
+      const together = cases.slice(start, end);
+      if (config.scheduler !== undefined) this.#schedule(together);
+      else for (const captured of together) this.#numbers.set(captured, tagOf(captured));
+      start = end;
+    }
+  }
+
+  /** Requests of one system call, or of several submitted together: nothing else runs beside them. */
+  #schedule(together: readonly CaptureCase[]): void {
+    const taken = new Map<CaptureCase, number>();
+    for (const captured of together.toSorted((a, b) => firstSubmission(a) - firstSubmission(b))) {
+      const { op, user_command } = captured.request;
+      taken.set(captured, this.#tagsOf(captured).take(op !== "read" && !user_command));
+    }
+    for (const captured of together) {
+      const tag = taken.get(captured)!;
+      this.#tagsOf(captured).free(tag);
+      this.#numbers.set(captured, queueOf(captured) * TAGS + tag);
+    }
+  }
+
+  #tagsOf(captured: CaptureCase): TagMap {
+    const queue = queueOf(captured);
+    return this.#tags.getOrInsertComputed(queue, () => new TagMap(SCHEDULER_TAGS));
+  }
+
+  /** -1 for a request without a command: its record is unknown, and it leaves nothing behind. */
+  numberOf(captured: CaptureCase): number {
+    return captured.command === null ? -1 : this.#numbers.get(captured) ?? -1;
+  }
+}
+
+function queueOf({ device }: CaptureCase): number {
+  return device?.sqid ?? 1;
+}
+
+function tagOf(captured: CaptureCase): number {
+  return queueOf(captured) * TAGS + ((captured.command?.cid ?? 0) & TAG_BITS);
+}
+
+function firstSubmission({ request }: CaptureCase): number {
+  return request.submissions?.[0] ?? 0;
 }

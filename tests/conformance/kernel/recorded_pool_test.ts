@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { beginningOf, readRun } from "../../captured_runs.ts";
-import { replayRun } from "./captured_run.ts";
+import { beginningOf, readRun, replayRun } from "./captured_run.ts";
 
 Deno.test("a pool's blocks come out by the order of a history; where a request was lost they are given (audit A.10)", async () => {
   const run = beginningOf(await readRun("v7.2-strict-nosgl"), 90);

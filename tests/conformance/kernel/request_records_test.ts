@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { CaptureCase } from "./kernel_data.ts";
-import { RequestRecords } from "./request_records.ts";
+import { RequestRecords } from "./kernel_replay.ts";
 
 /** A request of a run with only what tells of its record. */
 function captured(

@@ -33,50 +33,55 @@ export type UserPiece = readonly UserRun[];
 export type PageJoin = "folio" | "contiguous";
 
 /** What direct I/O does differently on 6.12, whose bios join no vectors of their own. */
-export function directIoRules(
-  kernel: Kernel,
-): { readonly pageJoin: PageJoin; readonly alignsEveryBuffer: boolean } {
-  return kernel.vectors_stay_apart
-    ? { pageJoin: "contiguous", alignsEveryBuffer: true }
-    : { pageJoin: "folio", alignsEveryBuffer: false };
+export function pageJoinOf(kernel: Kernel): PageJoin {
+  return kernel.vectors_stay_apart ? "contiguous" : "folio";
+}
+
+/** A run of a caller's list, with where it stands in that. */
+interface ListedRun extends UserRun {
+  /** Number of its buffer. */
+  readonly piece: number;
+  /** Bytes of the list up to its end. */
+  readonly endBytes: Bytes;
 }
 
 /** Takes bios off the front of a caller's list of buffers. */
 export class BioBuilder {
-  #pieceIndex = 0;
+  readonly #runs: readonly ListedRun[];
+  readonly #totalBytes: Bytes;
+  #doneBytes: Bytes = 0;
+  /** Index of the run that the next byte lies in, or of one before it. */
   #runIndex = 0;
-  #runDoneBytes: Bytes = 0;
-  #leftBytes: Bytes = 0;
 
   /**
    * @param pieces The caller's buffers, none of them empty.
    * @param blockBytes Every bio is a multiple of this long; 1 where that does not matter.
    */
   constructor(
-    private readonly pieces: readonly UserPiece[],
+    pieces: readonly UserPiece[],
     private readonly join: PageJoin,
     private readonly blockBytes: Bytes,
   ) {
-    for (const { sizeBytes } of pieces.flat()) this.#leftBytes += sizeBytes;
+    let endBytes = 0;
+    this.#runs = pieces.flatMap((runs, piece) =>
+      runs.map((run) => ({ ...run, piece, endBytes: endBytes += run.sizeBytes }))
+    );
+    this.#totalBytes = endBytes;
   }
 
   /** Bytes that no bio has taken yet. */
   get leftBytes(): Bytes {
-    return this.#leftBytes;
+    return this.#totalBytes - this.#doneBytes;
   }
 
   /** Pages that no bio has taken yet; one that a bio took a part of counts. */
   get leftPages(): number {
     let pages = 0;
-    for (let index = this.#pieceIndex; index < this.pieces.length; index++) {
-      const started = index === this.#pieceIndex;
-      const piece = this.pieces[index]!;
-      for (let run = started ? this.#runIndex : 0; run < piece.length; run++) {
-        const doneBytes = started && run === this.#runIndex ? this.#runDoneBytes : 0;
-        const { phys, sizeBytes } = piece[run]!;
-        const offset = vecOffset((phys + doneBytes) as PhysAddr);
-        pages += Math.ceil((offset + sizeBytes - doneBytes) / PAGE_SIZE_BYTES);
-      }
+    for (const run of this.#runs) {
+      const leftBytes = Math.min(run.sizeBytes, run.endBytes - this.#doneBytes);
+      if (leftBytes <= 0) continue;
+      const offset = vecOffset((run.phys + run.sizeBytes - leftBytes) as PhysAddr);
+      pages += Math.ceil((offset + leftBytes) / PAGE_SIZE_BYTES);
     }
     return pages;
   }
@@ -91,7 +96,7 @@ export class BioBuilder {
     const vecs: BioVec[] = [];
     const provider = this.#run()?.provider ?? null;
     let sizeBytes = 0;
-    while (this.#leftBytes > 0 && vecs.length < maxVecs && this.#run()!.provider === provider) {
+    while (vecs.length < maxVecs && this.#run()?.provider === provider) {
       sizeBytes += this.#lookUp(vecs, maxVecs);
     }
     const excessBytes = sizeBytes - alignDown(sizeBytes, this.blockBytes);
@@ -103,28 +108,23 @@ export class BioBuilder {
 
   /** Adds the pages of one buffer, no more than vectors are left. */
   #lookUp(vecs: BioVec[], maxVecs: number): Bytes {
-    const piece = this.#pieceIndex;
-    const provider = this.#run()!.provider;
+    const { piece, provider } = this.#run()!;
     let pages = maxVecs - vecs.length;
     let sizeBytes = 0;
-    const touching = this.join === "contiguous";
-    while (pages > 0 && this.#leftBytes > 0 && this.#pieceIndex === piece) {
-      const run = this.#run()!;
-      if (run.provider !== provider) break;
-      const phys = (run.phys + this.#runDoneBytes) as PhysAddr;
+    while (pages > 0) {
+      const run = this.#run();
+      if (run?.piece !== piece || run.provider !== provider) break;
+      const leftBytes = run.endBytes - this.#doneBytes;
+      const phys = (run.phys + run.sizeBytes - leftBytes) as PhysAddr;
       const offset = vecOffset(phys);
       const limitBytes = Math.min(pages * PAGE_SIZE_BYTES - offset, this.#folioLeft(run, phys));
-      const takenBytes = Math.min(run.sizeBytes - this.#runDoneBytes, limitBytes);
-      const pageCount = Math.ceil((offset + takenBytes) / PAGE_SIZE_BYTES);
+      const takenBytes = Math.min(leftBytes, limitBytes);
       const last = vecs.at(-1);
-      if (touching && last !== undefined && last.phys + last.sizeBytes === phys) {
+      if (this.join === "contiguous" && last !== undefined && last.phys + last.sizeBytes === phys) {
         vecs[vecs.length - 1] = { phys: last.phys, sizeBytes: last.sizeBytes + takenBytes };
-      } else {
-        if (vecs.length === maxVecs) break;
-        vecs.push({ phys, sizeBytes: takenBytes });
-      }
-      this.#take(takenBytes);
-      pages -= pageCount;
+      } else vecs.push({ phys, sizeBytes: takenBytes });
+      this.#doneBytes += takenBytes;
+      pages -= Math.ceil((offset + takenBytes) / PAGE_SIZE_BYTES);
       sizeBytes += takenBytes;
     }
     return sizeBytes;
@@ -133,18 +133,6 @@ export class BioBuilder {
   /** Bytes up to the end of the folio; without end where folios do not matter. */
   #folioLeft({ folioBytes }: UserRun, phys: PhysAddr): Bytes {
     return this.join === "contiguous" ? Infinity : folioBytes - phys % folioBytes;
-  }
-
-  #take(sizeBytes: Bytes): void {
-    this.#leftBytes -= sizeBytes;
-    this.#runDoneBytes += sizeBytes;
-    const piece = this.pieces[this.#pieceIndex]!;
-    if (this.#runDoneBytes < piece[this.#runIndex]!.sizeBytes) return;
-    this.#runDoneBytes = 0;
-    this.#runIndex++;
-    if (this.#runIndex < piece.length) return;
-    this.#runIndex = 0;
-    this.#pieceIndex++;
   }
 
   /** Leaves the end of a bio, which is no whole block, to the next one. */
@@ -158,25 +146,12 @@ export class BioBuilder {
       }
       leftBytes -= droppedBytes;
     }
-    this.#moveBack(sizeBytes);
+    this.#doneBytes -= sizeBytes;
+    this.#runIndex = 0;
   }
 
-  #moveBack(sizeBytes: Bytes): void {
-    this.#leftBytes += sizeBytes;
-    let leftBytes = sizeBytes;
-    while (leftBytes > 0) {
-      if (this.#runDoneBytes === 0) {
-        if (this.#runIndex === 0) this.#runIndex = this.pieces[--this.#pieceIndex]!.length;
-        this.#runIndex--;
-        this.#runDoneBytes = this.#run()!.sizeBytes;
-      }
-      const stepBytes = Math.min(this.#runDoneBytes, leftBytes);
-      this.#runDoneBytes -= stepBytes;
-      leftBytes -= stepBytes;
-    }
-  }
-
-  #run(): UserRun | undefined {
-    return this.pieces[this.#pieceIndex]?.[this.#runIndex];
+  #run(): ListedRun | undefined {
+    while (this.#doneBytes >= (this.#runs[this.#runIndex]?.endBytes ?? Infinity)) this.#runIndex++;
+    return this.#runs[this.#runIndex];
   }
 }

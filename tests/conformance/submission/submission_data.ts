@@ -1,5 +1,7 @@
-/** The shapes of the captured system calls (tests/golden/kernel/README.md, `submissions/`). */
-import type { CaptureCase, CaptureRequest, DataExtent } from "../kernel/kernel_data.ts";
+/** The captured system calls (tests/golden/kernel/README.md, `submissions/`), and their memory. */
+import { type DataExtent, vecOf } from "../kernel/kernel_data.ts";
+import { GIB, MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { UserPiece, UserRun } from "./bio_builder.ts";
 
 /** One system call of the test program. */
 export interface CapturedCall {
@@ -27,16 +29,66 @@ export const OPS_OF: Readonly<Record<CapturedCall["how"], readonly CapturedCall[
   ioctl: ["discard"],
 };
 
-/** A request as far as it tells where it came from. */
-export interface TracedRequest extends CaptureRequest {
-  readonly cmd_flags: number;
-  readonly kind: string | null;
-  /** The calls it holds a part of; absent when it was refused before it had a command. */
-  readonly submissions?: readonly number[];
-  /** The first call of those that were submitted together. */
-  readonly group?: number;
+const LARGE_PAGE_BYTES = 2 * MIB;
+/** Kinds whose buffers are single pages. */
+const SINGLE_PAGE_KINDS = new Set(["anon_run", "anon_pages", "pt_anon"]);
+/** A kind whose first buffer is filled up to whole blocks by one of the other sort. */
+const FILLED_UP_KIND = "anon_run";
+/** Kinds whose buffers may be of either sort. */
+const EITHER_KINDS = new Set(["mix", "aio"]);
+/** The captured machines had memory below 2 GiB and above 4 GiB, and their devices between. */
+const DEVICES_FROM = 2 * GIB;
+const DEVICES_TO = 4 * GIB;
+
+/**
+ * What kind of memory lies behind captured buffers.
+ *
+ * The captures give physical runs only, but where a vector ends depends on folios. The test program
+ * had two sorts of host memory: a buffer of large pages, and single pages as any allocation has
+ * them. One large page holds one sort only, so a run's neighbours tell.
+ */
+export class CapturedMemory {
+  /** Numbers of large pages that are known to consist of single pages. */
+  readonly #singles = new Set<number>();
+  /** Numbers of large pages that are known to be one. */
+  readonly #large = new Set<number>();
+
+  /** @param calls All calls of one run. */
+  constructor(calls: readonly CapturedCall[]) {
+    for (const { kind, pieces } of calls) {
+      for (const [index, runs] of pieces.entries()) {
+        // A buffer inside the large pages is one run, or meets the next large page at its end.
+        const scattered = runs.slice(1).some(([phys]) => phys % LARGE_PAGE_BYTES !== 0);
+        const isFiller = kind === FILLED_UP_KIND && index > 0;
+        const sort = (SINGLE_PAGE_KINDS.has(kind) && !isFiller) || scattered
+          ? this.#singles
+          : EITHER_KINDS.has(kind)
+          ? null
+          : this.#large;
+        if (sort === null) continue;
+        for (const [phys, sizeBytes] of runs) markPages(sort, phys, sizeBytes);
+      }
+    }
+  }
+
+  piecesOf(call: CapturedCall): readonly UserPiece[] {
+    return call.pieces.map((runs) =>
+      runs.map(([phys, sizeBytes]): UserRun => ({
+        ...vecOf([phys, sizeBytes]),
+        folioBytes: this.#isLarge(phys) ? LARGE_PAGE_BYTES : PAGE_SIZE_BYTES,
+        provider: phys >= DEVICES_FROM && phys < DEVICES_TO ? "peer" : null,
+      }))
+    );
+  }
+
+  #isLarge(phys: number): boolean {
+    if (phys >= DEVICES_FROM && phys < DEVICES_TO) return false;
+    const page = Math.floor(phys / LARGE_PAGE_BYTES);
+    return this.#large.has(page) && !this.#singles.has(page);
+  }
 }
 
-export interface TracedCase extends CaptureCase {
-  readonly request: TracedRequest;
+function markPages(pages: Set<number>, phys: number, sizeBytes: number): void {
+  const last = Math.floor((phys + sizeBytes - 1) / LARGE_PAGE_BYTES);
+  for (let page = Math.floor(phys / LARGE_PAGE_BYTES); page <= last; page++) pages.add(page);
 }

@@ -28,8 +28,9 @@ import {
 } from "@dmalab/runtime/block";
 import {
   BioBuilder,
-  directIoRules,
   MAX_BIO_VECS,
+  type PageJoin,
+  pageJoinOf,
   type UserPiece,
   type UserRun,
 } from "./bio_builder.ts";
@@ -60,7 +61,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   /** Requests in the order in which they went to the driver. */
   readonly sent: BlockRequest[] = [];
   readonly #splitter: BioSplitter;
-  readonly #direct: ReturnType<typeof directIoRules>;
+  readonly #join: PageJoin;
 
   /** What waits for the scheduler's worker, which runs when all calls of a task are submitted. */
   readonly #scheduler: DeadlineScheduler<BlockRequest> | null;
@@ -70,7 +71,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     kernel: Kernel,
     { nomerges, scheduled }: QueueSetup,
   ) {
-    this.#direct = directIoRules(kernel);
+    this.#join = pageJoinOf(kernel);
     const clock = new VirtualClock();
     const events = new EventStream(clock);
     this.#splitter = new BioSplitter(limits, kernel, events);
@@ -145,11 +146,12 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     plug: Plug<BlockRequest> | null,
   ): boolean {
     const blockBytes = this.limits.logicalBlockSizeBytes;
-    if (this.#direct.alignsEveryBuffer && !pieces.every((piece) => isAligned(piece, blockBytes))) {
+    // 6.12 wants every buffer aligned.
+    if (this.#join === "contiguous" && !pieces.every((piece) => isAligned(piece, blockBytes))) {
       return false;
     }
     const op = call.op as BlockOp;
-    const builder = new BioBuilder(pieces, this.#direct.pageJoin, blockBytes);
+    const builder = new BioBuilder(pieces, this.#join, blockBytes);
     let sector = call.slba * (blockBytes / SECTOR_SIZE_BYTES);
     // A call that fits one bio sends it alone; what that bio leaves goes through the page cache.
     const alone = builder.leftPages <= MAX_BIO_VECS;
@@ -185,7 +187,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
 
   #passthrough(call: CapturedCall, pieces: readonly UserPiece[]): boolean {
     const op = call.op === "read" ? "drv_in" : "drv_out";
-    const builder = new BioBuilder(pieces, this.#direct.pageJoin, 1);
+    const builder = new BioBuilder(pieces, this.#join, 1);
     const bio = builder.next(op, call.slba);
     if (bio === null || builder.leftBytes > 0) return false;
     bio.flags |= BIO_FLAG.USER;

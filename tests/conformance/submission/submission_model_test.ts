@@ -2,8 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { KIB, MIB, type PhysAddr } from "@dmalab/runtime";
 import { deriveLimits, type LimitsInput } from "@dmalab/runtime/block";
 import { type KernelProfile, resolveKernel } from "@dmalab/runtime/kernels";
-import type { CapturedCall } from "./submission_data.ts";
-import { CapturedMemory } from "./submission_memory.ts";
+import { type CapturedCall, CapturedMemory } from "./submission_data.ts";
 import { type QueueSetup, SubmissionModel } from "./submission_model.ts";
 
 const LARGE_PAGES = 0x1_0280_0000;

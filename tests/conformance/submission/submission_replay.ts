@@ -15,10 +15,9 @@ import {
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
 import { type Bio, BIO_FLAG, type BlockOp, type BlockRequest } from "@dmalab/runtime/block";
-import { type KernelProfile, resolveKernel } from "@dmalab/runtime/kernels";
-import { attempt, firstDifference, type Json } from "../difference.ts";
+import { attempt, firstDifference, isDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
-import { hostOf, isDifference } from "../kernel/captured_run.ts";
+import { hostOf } from "../kernel/captured_run.ts";
 import {
   type CaptureCase,
   type CaptureEnvironment,
@@ -28,8 +27,7 @@ import {
 } from "../kernel/kernel_data.ts";
 import type { Outcome } from "../kernel/kernel_replay.ts";
 import { separateMetadataBytes } from "../kernel/kernel_machine.ts";
-import { type CapturedCall, OPS_OF, type TracedCase } from "./submission_data.ts";
-import { CapturedMemory } from "./submission_memory.ts";
+import { type CapturedCall, CapturedMemory, OPS_OF } from "./submission_data.ts";
 import { type KernelPages, SubmissionModel } from "./submission_model.ts";
 import { blockStatusOf } from "@dmalab/devices/nvme";
 
@@ -40,29 +38,27 @@ const RULE = "block.1.5";
 /** What one configuration's calls became. */
 export interface CapturedSubmissions {
   readonly environment: CaptureEnvironment;
-  readonly profile: KernelProfile;
   readonly calls: readonly CapturedCall[];
   /** All requests of the run, those the kernel itself built wrongly too. */
-  readonly cases: readonly TracedCase[];
+  readonly cases: readonly CaptureCase[];
   /** What the model made of each, by id. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
 /** Replays all calls of a run and counts each. */
 export function replaySubmissions(captured: CapturedSubmissions, count: GroupCount): void {
-  const { environment, profile, outcomes } = captured;
+  const { environment, outcomes } = captured;
   const calls = captured.calls.filter((call) => hasWords(call, count));
-  const host = hostOf(environment, profile, []);
+  const host = hostOf(environment, []);
   if (isDifference(host)) {
     for (const { submission } of calls) count.add(`submission ${submission}`, host, null);
     return;
   }
-  const { limits } = host.driver;
+  const { driver: { limits }, machine: { kernel } } = host;
   const blockSectors = limits.logicalBlockSizeBytes / SECTOR_SIZE_BYTES;
   const { nomerges = 0, scheduler } = environment.config;
   const setup = { nomerges, scheduled: scheduler !== undefined };
   const memory = new CapturedMemory(calls);
-  const kernel = resolveKernel({ kernel: profile, quirks: null });
   const lost = new LostRequests(environment, captured.cases);
   const ofCalls = new CasesOfCalls(captured.cases);
   const groups = new Set(captured.cases.map(({ request }) => request.group));
@@ -102,7 +98,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   for (const group of chunk(toBlocks, sameGroup)) {
     const differences = attempt(() => replay(group));
     for (const [index, { submission }] of group.entries()) {
-      const difference = "path" in differences ? differences : differences[index] ?? null;
+      const difference = isDifference(differences) ? differences : differences[index] ?? null;
       count.add(`submission ${submission}`, difference, RULE);
     }
   }
@@ -142,24 +138,22 @@ function continues(previous: CapturedCall, call: CapturedCall, blockSectors: num
 
 /** The captured requests of a run, found by the calls whose parts they hold. */
 class CasesOfCalls {
-  readonly #named = new Map<number, Set<TracedCase>>();
+  readonly #named = new Map<number, Set<CaptureCase>>();
   /** Of requests that never had a command: they name only the first call of their group. */
-  readonly #ofGroup: ReadonlyMap<number | undefined, readonly TracedCase[]>;
+  readonly #ofGroup: ReadonlyMap<number | undefined, readonly CaptureCase[]>;
 
-  constructor(cases: readonly TracedCase[]) {
+  constructor(cases: readonly CaptureCase[]) {
     const groups = cases.filter(({ request }) => request.submissions === undefined);
     this.#ofGroup = Map.groupBy(groups, ({ request }) => request.group);
     for (const captured of cases) {
       for (const submission of captured.request.submissions ?? []) {
-        const named = this.#named.get(submission);
-        if (named === undefined) this.#named.set(submission, new Set([captured]));
-        else named.add(captured);
+        this.#named.getOrInsertComputed(submission, () => new Set()).add(captured);
       }
     }
   }
 
   /** Those of one call, in the order in which they were sent. */
-  of(call: CapturedCall, group: readonly CapturedCall[]): readonly TracedCase[] {
+  of(call: CapturedCall, group: readonly CapturedCall[]): readonly CaptureCase[] {
     const ofGroup = this.#ofGroup.get(group[0]!.submission) ?? [];
     return [
       ...this.#named.get(call.submission) ?? [],
@@ -174,14 +168,14 @@ function holdsPartOf(bios: readonly (readonly DataExtent[])[], call: CapturedCal
 }
 
 /** The kernel's own memory in a call's requests, in order. It is looked for when the call takes some. */
-function givenPages(call: CapturedCall, cases: readonly TracedCase[]): KernelPages {
+function givenPages(call: CapturedCall, cases: readonly CaptureCase[]): KernelPages {
   let pages: readonly number[] | null = null;
   let index = 0;
   return () => ((pages ??= pagesBesides(call, cases))[index++] ?? 0) as PhysAddr;
 }
 
 /** Pages of a call's requests that are not in the memory that it gave. */
-function pagesBesides(call: CapturedCall, cases: readonly TracedCase[]): readonly number[] {
+function pagesBesides(call: CapturedCall, cases: readonly CaptureCase[]): readonly number[] {
   const runs = call.pieces.flat();
   return cases.flatMap(({ request }) => request.bios.flat().flatMap(pagesOf))
     .filter((phys) => !runs.some(([start, size]) => phys >= start && phys < start + size));
@@ -203,7 +197,7 @@ function belongsTo(request: BlockRequest, call: CapturedCall, blockSectors: numb
   return first < start + call.bytes / SECTOR_SIZE_BYTES && start < last;
 }
 
-function expectedForm(call: CapturedCall, cases: readonly TracedCase[]): Json {
+function expectedForm(call: CapturedCall, cases: readonly CaptureCase[]): Json {
   return {
     result: call.result,
     errno: call.errno,
@@ -233,7 +227,7 @@ function expectedForm(call: CapturedCall, cases: readonly TracedCase[]): Json {
 
 function requestForms(
   requests: readonly BlockRequest[],
-  cases: readonly TracedCase[],
+  cases: readonly CaptureCase[],
   blockSectors: number,
 ): Json {
   return requests.map((request, index) => {

@@ -107,14 +107,13 @@ function castTo(space: "phys" | "dma"): Texts {
 
 const PLAIN_KINDS = Object.keys(TEXTS) as PlainKind[];
 
-/** A variable of the session and what it holds; things stay in it when they are long gone. */
-interface Variable {
-  readonly name: string;
-  readonly type: Type;
-}
-
 /** Fields by the kind they give, with the type that has them. */
-const FIELDS_BY_KIND = fieldsByKind();
+const FIELDS_BY_KIND = Map.groupBy(
+  [...BUILTINS.types.values()].flatMap((type) =>
+    type.fields().map(({ name, type: kind }) => ({ kind, of: type.name, name }))
+  ),
+  ({ kind }) => kind,
+);
 const FUNCTIONS_BY_RESULT = Map.groupBy(BUILTINS.functions.values(), ({ result }) => result);
 /** A thing of a type is one of each type that it extends, too. */
 const KINDS_OF_TYPE: ReadonlyMap<Type, readonly Type[]> = new Map(
@@ -124,19 +123,9 @@ const KINDS_OF_TYPE: ReadonlyMap<Type, readonly Type[]> = new Map(
 );
 const METHODS_BY_RESULT = Map.groupBy(METHODS, ([, { result }]) => result);
 
-function fieldsByKind(): ReadonlyMap<Type, readonly (readonly [type: string, field: string])[]> {
-  const fields = [...BUILTINS.types.values()].flatMap((type) =>
-    type.fields().map(({ type: kind, name }) => ({ type: kind, of: [type.name, name] as const }))
-  );
-  return new Map(
-    [...Map.groupBy(fields, ({ type }) => type)].map((
-      [type, all],
-    ) => [type, all.map(({ of }) => of)]),
-  );
-}
-
 export class ValueTexts {
-  readonly #variables = new Map<string, Variable>();
+  /** What each variable of the session holds; things stay in it when they are long gone. */
+  readonly #variables = new Map<string, Type>();
 
   /** @param tame Most values are such that a call can work with them. */
   constructor(
@@ -147,7 +136,7 @@ export class ValueTexts {
 
   /** What a variable or a name of the machine holds from now on. */
   note(name: string, value: Value): void {
-    this.#variables.set(name, { name, type: typeOf(value) });
+    this.#variables.set(name, typeOf(value));
   }
 
   /** Any variable, or null when there is none. */
@@ -225,17 +214,17 @@ export class ValueTexts {
 
   /** A variable that holds a value of a kind. */
   #known(type: Type): string | null {
-    const fitting = [...this.#variables.values()].filter(({ type: own }) =>
+    const fitting = [...this.#variables].filter(([, own]) =>
       own === type || KINDS_OF_TYPE.get(own)?.includes(type)
     );
-    return fitting.length === 0 ? null : this.choices.pick(fitting).name;
+    return fitting.length === 0 ? null : this.choices.pick(fitting)[0];
   }
 
   /** A field of that kind of a variable that has one. */
   #fieldOf(type: Type): string | null {
-    const candidates = (FIELDS_BY_KIND.get(type) ?? []).flatMap(([type, field]) => {
-      const holder = this.#known(`@${type}`);
-      return holder === null ? [] : [`${holder}.${field}`];
+    const candidates = (FIELDS_BY_KIND.get(type) ?? []).flatMap(({ name, of }) => {
+      const holder = this.#known(`@${of}`);
+      return holder === null ? [] : [`${holder}.${name}`];
     });
     return candidates.length === 0 ? null : this.choices.pick(candidates);
   }
