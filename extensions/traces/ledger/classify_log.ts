@@ -13,8 +13,8 @@ import {
 } from "@dmalab/runtime/fault_log";
 import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
-import type { KernelLogEntry, KernelLogKind } from "../kernel_log/entry.ts";
-import { isUncorrected } from "../kernel_log/entry_story.ts";
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { isUncorrected, type KernelLogKind } from "../kernel_log/entry_story.ts";
 import {
   type ClockDifference,
   type ClockOffset,
