@@ -37,15 +37,9 @@ export async function useOf(paths: readonly string[]) {
   return { use, seconds: firstSeconds === null ? 0 : lastSeconds - firstSeconds, trace };
 }
 
-/** How it is printed. */
-export interface DevicesForm {
-  readonly asJson: boolean;
-  readonly asHtml: boolean;
-}
-
 export async function runDevices(
   paths: readonly string[],
-  { asHtml, asJson }: DevicesForm,
+  { asHtml, asJson }: { readonly asHtml: boolean; readonly asJson: boolean },
   screen: Screen,
 ): Promise<ExitCode> {
   if (asHtml && asJson) return refuse("--html and --json are two forms: choose one", screen);

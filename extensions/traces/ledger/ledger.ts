@@ -14,8 +14,7 @@ import { Edges } from "./edges.ts";
 import { Findings } from "./findings.ts";
 import {
   type Certainty,
-  type Device,
-  makeDevice,
+  Device,
   pageEnd,
   pageOf,
   type Recorded,
@@ -209,7 +208,7 @@ export class MappingTracker {
 
   #device(name: string): Device {
     let device = this.devices.get(name);
-    if (device === undefined) this.devices.set(name, device = makeDevice(name, this.#recorded));
+    if (device === undefined) this.devices.set(name, device = new Device(name, this.#recorded));
     return device;
   }
 
