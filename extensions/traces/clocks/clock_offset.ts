@@ -3,9 +3,8 @@
  *
  * @see rules/traces.md T.61
  */
-import { checkerClass } from "../kernel_log/debug_lines.ts";
+import type { CheckerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import type { LogTime } from "../kernel_log/log_forms.ts";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { aboutKind } from "../ledger/finding_kinds.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
@@ -34,14 +33,6 @@ export interface ClockDifference {
   readonly seconds: number;
   /** The true one is at most this much smaller. */
   readonly resolutionSeconds: number;
-}
-
-export function differenceOf(
-  traceSeconds: number,
-  logTime: Pick<LogTime, "seconds" | "resolutionSeconds">,
-): ClockDifference {
-  const { resolutionSeconds, seconds } = logTime;
-  return { seconds: traceSeconds - seconds, resolutionSeconds };
 }
 
 export interface LogPair {
@@ -80,11 +71,11 @@ export function pairFindings(
     const keys = [`${finding.device} ${finding.address}`, `${finding.device} null`];
     const about = keys.flatMap((key) => (byDevice.get(key) ?? []).slice(0, MAX_LINES));
     for (const entry of about) {
-      if (!aboutKind(finding.kind).checker?.includes(checkerClass(entry.facts))) continue;
+      if (!aboutKind(finding.kind).checker?.includes(entry.facts.class as CheckerClass)) continue;
       const { resolutionSeconds } = entry;
       const difference = entry.seconds === null
         ? null
-        : differenceOf(seconds, { seconds: entry.seconds, resolutionSeconds });
+        : { seconds: seconds - entry.seconds, resolutionSeconds };
       candidates.push({ entry, finding, difference, seconds });
     }
     if (candidates.length > MAX_PAIRS) break;

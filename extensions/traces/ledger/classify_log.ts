@@ -11,7 +11,7 @@ import {
   type LoggedFault,
   numberOf,
 } from "@dmalab/runtime/fault_log";
-import { checkerClass } from "../kernel_log/debug_lines.ts";
+import type { CheckerClass } from "../kernel_log/debug_lines.ts";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { isUncorrected, type KernelLogKind } from "../kernel_log/entry_story.ts";
@@ -41,6 +41,7 @@ import {
   type Certainty,
   type Device,
   type FaultCandidate,
+  findingOf,
   pageOf,
   type TraceFinding,
 } from "./traced_mapping.ts";
@@ -319,21 +320,19 @@ function faultFinding(
     kind: FindingKind,
     certainty: Certainty,
     more: Partial<TraceFinding> = {},
-  ): TraceFinding => ({
-    kind,
-    line: null,
-    otherLine: null,
-    logLine: entry.line,
-    device: place,
-    address: address === null ? null : numberOf(address),
-    certainty,
-    since: null,
-    seconds: entry.seconds,
-    rule: FAULT_RULE,
-    text: aboutKind(kind).fault ?? "",
-    more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
-    ...more,
-  });
+  ): TraceFinding =>
+    findingOf({
+      kind,
+      certainty,
+      logLine: entry.line,
+      device: place,
+      address: address === null ? null : numberOf(address),
+      seconds: entry.seconds,
+      rule: FAULT_RULE,
+      text: aboutKind(kind).fault ?? "",
+      more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
+      ...more,
+    });
   if (
     fault !== null && address !== null && address.high === 0xffffffff && address.low >= 0xfffff000
   ) {
@@ -512,21 +511,11 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
   const { facts, kind, line } = entry;
   const device = typeof facts.device === "string" ? facts.device : null;
   const address = typeof facts.address === "string" ? parseInt(facts.address, 16) : null;
-  const own = (kind: FindingKind, more: Partial<TraceFinding>): TraceFinding => ({
-    kind,
-    line: null,
-    otherLine: null,
-    logLine: line,
-    device,
-    address,
-    certainty: "proved",
-    since: null,
-    seconds: entry.seconds,
-    rule: "trace.T.52",
-    text: "",
-    more: {},
-    ...more,
-  });
+  const own = (kind: FindingKind, rule: string, text: string, more: Partial<TraceFinding> = {}) => {
+    const { seconds } = entry;
+    const said = { certainty: "proved", logLine: line, device, address, seconds } as const;
+    return [findingOf({ kind, rule, text, ...said, ...more })];
+  };
   if (kind === "swiotlb_full") {
     const cause = String(facts.cause);
     const text = cause === "no_pool"
@@ -534,37 +523,33 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
       : cause === "over_segment"
       ? "one mapping is larger than IO_TLB_SEGSIZE slots, the largest bounce buffer"
       : "swiotlb had no free slots for the mapping";
-    return [own(kind, { text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
+    return own(kind, "trace.T.52", text, { more: { cause, size_bytes: Number(facts.size_bytes) } });
   }
   if (kind === "other_iommu_fault") {
     const text = "no verdict: no rule matches faults of this IOMMU with mappings of the trace";
-    return [own("iommu_fault", { certainty: "unknown", rule: FAULT_RULE, text })];
+    return own("iommu_fault", FAULT_RULE, text, { certainty: "unknown" });
   }
   // Beside a trace the unmap itself is judged.
   if (kind === "unmap_warning" && (ledger?.edges.firstSeconds ?? null) === null) {
     const text = "the kernel warned of an unmap of an unmapped address";
-    return [own("unmap_unknown", { rule: "trace.T.53", text })];
+    return own("unmap_unknown", "trace.T.53", text);
   }
   if (kind === "pte_already_set") {
     const text = "a mapping was written over another that was live in the page table";
-    return [own("mapped_over", { rule: "trace.T.53", text })];
+    return own("mapped_over", "trace.T.53", text);
   }
   if (HARDWARE_KINDS.has(kind) || kind === "pcie_error" && isUncorrected(facts.severity)) {
     const name = String(facts.error ?? facts.event ?? kind).replaceAll("_", " ");
     const text = `${name}: hardware, and no mapping of a driver`;
     const place = device ?? (typeof facts.iommu === "string" ? facts.iommu : null);
-    return [own("hardware_error", { device: place, rule: "trace.T.70", text })];
+    return own("hardware_error", "trace.T.70", text, { device: place });
   }
   if (kind !== "dma_debug") return [];
-  const report = own(checkerClass(facts), {
-    rule: "trace.T.53",
-    text: "reported by the kernel's DMA API debugging",
-  });
-  if (facts.class !== "leak_at_unbind" || ledger === null) return [report];
-  for (const mapping of ledger.open()) {
+  for (const mapping of facts.class === "leak_at_unbind" ? ledger?.open() ?? [] : []) {
     if (mapping.addr !== address || mapping.device?.name !== device) continue;
     const text = "the driver was unbound while this mapping was live";
-    return [own("leak", { line: mapping.mappedAt.line, rule: "trace.T.66", text })];
+    return own("leak", "trace.T.66", text, { line: mapping.mappedAt.line });
   }
-  return [report];
+  const text = "reported by the kernel's DMA API debugging";
+  return own(facts.class as CheckerClass, "trace.T.53", text);
 }

@@ -8,12 +8,7 @@ import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import type { LogMessage, LogTime } from "../kernel_log/log_forms.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import {
-  type ClockDifference,
-  differenceOf,
-  markIn,
-  type TimedFinding,
-} from "../clocks/clock_offset.ts";
+import { type ClockDifference, markIn, type TimedFinding } from "../clocks/clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
 import { MappingTracker } from "./ledger.ts";
 import { asKnown } from "./findings.ts";
@@ -102,14 +97,12 @@ export class TraceCheck {
   readonly ledger: MappingTracker;
   readonly #history: PageHistory;
   readonly #line = new TraceLine();
-  readonly #seconds = new Map<TraceFinding, number>();
+  readonly #timed: TimedFinding[] = [];
   lines = 0;
   eventLines = 0;
   overwritten = 0;
   otherLines = 0;
   rawRecords = 0;
-  #newestFinding = 0;
-
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
   /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
@@ -156,13 +149,13 @@ export class TraceCheck {
     const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
     const marked = mark === null ? undefined : this.log.marks.get(mark);
     if (marked !== undefined) {
-      this.#marks.push({ ...differenceOf(line.seconds, marked), boot: marked.boot });
+      this.#marks.push({ ...marked, seconds: line.seconds - marked.seconds });
     }
     if (!this.log.qemu.isEmpty) this.log.qemu.pushEvent(line);
     this.ledger.push(line, number);
     const { list } = this.ledger.findings;
-    while (this.#newestFinding < list.length) {
-      this.#seconds.set(list[this.#newestFinding++]!, line.seconds);
+    for (let next = this.#timed.length; next < list.length; next++) {
+      this.#timed.push({ finding: list[next]!, seconds: line.seconds });
     }
   }
 
@@ -184,15 +177,11 @@ export class TraceCheck {
       );
     }
     this.#leaks(live);
-    const timed = [...this.#seconds].map(([finding, seconds]): TimedFinding => ({
-      finding,
-      seconds,
-    }));
     const classified = classifyLog(
       this.log.entries,
       ledger,
       this.#history,
-      timed,
+      this.#timed,
       { marks: this.#marks, boots: this.log.boots },
     );
     return { live, uncertain, classified, findings: merge(ledger, classified) };

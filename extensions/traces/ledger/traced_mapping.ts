@@ -155,6 +155,23 @@ export interface FaultCandidate {
   readonly otherLine: number | null;
 }
 
+/** A finding: what is left out is null or nothing. */
+export function findingOf(
+  details: Pick<TraceFinding, "kind" | "certainty" | "rule" | "text"> & Partial<TraceFinding>,
+): TraceFinding {
+  return {
+    line: null,
+    otherLine: null,
+    logLine: null,
+    device: null,
+    address: null,
+    since: null,
+    seconds: null,
+    more: {},
+    ...details,
+  };
+}
+
 /** Whether a person may act on it. */
 export function isSure({ certainty }: TraceFinding): boolean {
   return certainty === "proved" || certainty === "likely";
