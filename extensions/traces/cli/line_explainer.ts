@@ -1,5 +1,6 @@
 /** Explains lines of kernel logs: by themselves, and by what a trace knows of them: who owned the address, and who removed it. */
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
+import { entryJson } from "../kernel_log/entry.ts";
 import { entryStory } from "../kernel_log/entry_story.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
@@ -144,9 +145,7 @@ export function explainLog(log: string): FaultLogText {
 export function logAsJson(log: string): FaultLogText {
   const { entries, unreadable } = readKernelLog(log);
   return {
-    lines: entries.map(({ facts, kind, line, seconds }) =>
-      JSON.stringify({ kind, line, seconds, ...facts })
-    ),
+    lines: entries.map((entry) => JSON.stringify(entryJson(entry))),
     problems: unreadable.map(({ line, message }) => `line ${line}: ${message}`),
   };
 }

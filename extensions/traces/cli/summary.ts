@@ -1,4 +1,5 @@
 /** `dmalab trace summary`: what is in the records of a real machine. */
+import { entryJson } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { eventOf, logEvent, type LoggedEvent } from "../line/event_log.ts";
 import { TraceLine } from "../line/trace_line.ts";
@@ -181,12 +182,7 @@ function importJson({ clocks, log, pass }: Imported) {
     trace_minus_dmesg_seconds: clocks.log?.seconds ?? null,
     qemu_minus_trace_seconds: clocks.qemu?.offset?.seconds ?? null,
     qemu_pairs: clocks.qemu?.pairs ?? null,
-    kernel_log: log.entries.map(({ facts, kind, line, seconds }) => ({
-      kind,
-      line,
-      seconds,
-      ...facts,
-    })),
+    kernel_log: log.entries.map(entryJson),
   };
 }
 

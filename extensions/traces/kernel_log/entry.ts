@@ -26,6 +26,11 @@ export interface KernelLogEntry {
   readonly fault: LoggedFault | null;
 }
 
+/** An entry as `--json` prints it. */
+export function entryJson({ facts, kind, line, seconds }: KernelLogEntry) {
+  return { kind, line, seconds, ...facts };
+}
+
 /** A record of an IOMMU that could not be read, and why. */
 export interface UnreadableFault {
   readonly line: number;

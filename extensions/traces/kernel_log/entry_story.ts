@@ -4,7 +4,7 @@ import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { PICTURE_COLUMNS, spread, wrapText } from "@dmalab/lang/text";
 import { type Fact, IN_HEX, type KernelLogEntry, type LogEntryFacts } from "./entry.ts";
 
-const LABEL_WIDTH = 14;
+const labelled = (label: string, text: string) => labelledLines(label, text, 14, PICTURE_COLUMNS);
 
 const ALL_ONES = 0xffffffff;
 
@@ -246,8 +246,13 @@ export function entryStory(entry: KernelLogEntry): string[] {
   return [spread(story.title, story.rule), ...rows, ...labelled("", story.means(entry.facts))];
 }
 
-function labelled(label: string, text: string): string[] {
-  return wrapText(text, PICTURE_COLUMNS - LABEL_WIDTH - 2).map((line, index) =>
-    `  ${(index === 0 ? label : "").padEnd(LABEL_WIDTH)}${line}`
-  );
+/** A text behind its label, with what goes on below it. */
+export function labelledLines(
+  label: string,
+  text: string,
+  width: number,
+  columns: number,
+): string[] {
+  return wrapText(text, columns - width - 2)
+    .map((line, index) => `  ${(index === 0 ? label : "").padEnd(width)}${line}`);
 }

@@ -49,7 +49,7 @@ import { ReusedAddresses } from "./reused_addresses.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, type TableUnmap, TracedPageTable } from "./page_table.ts";
 import { readCompletion, readSetup } from "../line/nvme_event.ts";
-import { issuedBytes, QueueUses } from "./queue_use.ts";
+import { issuedBytes, noteUse, type QueueUse } from "./queue_use.ts";
 
 /**
  * Whose mappings are for which request of NVMe, and which device a controller is.
@@ -57,7 +57,7 @@ import { issuedBytes, QueueUses } from "./queue_use.ts";
  * @see rules/traces.md T.26, T.30, T.38
  */
 class TracedRequests {
-  readonly uses = new QueueUses();
+  readonly uses = new Map<string, QueueUse>();
   readonly #controllers = new Map<string, Device>();
 
   /** Takes a line of NVMe or of the block layer: between the setup and the issue a task maps. */
@@ -92,7 +92,7 @@ class TracedRequests {
     const bytes = issuedBytes(payload);
     if (request === null || request.disk === null || bytes === null || bytes === 0) return;
     const links = run?.request === request ? run.maps.length : 0;
-    this.uses.note(request.disk, bytes, pieces + links, line);
+    noteUse(this.uses, request.disk, bytes, pieces + links, line);
   }
 
   /** A mapping that names its device identifies the controller of its request. */
