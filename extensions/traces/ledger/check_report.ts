@@ -13,7 +13,7 @@ import { clockLines } from "../clocks/trace_clocks.ts";
 import { emulatorJson, refusalLines, round } from "../clocks/emulator_report.ts";
 
 export function nextSteps(findings: readonly TraceFinding[]): string[] {
-  return [...new Set(findings.flatMap(({ kind }) => aboutKind(kind).next))];
+  return [...new Set(findings.flatMap(({ kind }) => aboutKind(kind).next ?? []))];
 }
 
 /** The longest time in which a request of a device that faulted times out: the driver's limit, twice. */

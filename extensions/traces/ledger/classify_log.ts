@@ -433,7 +433,7 @@ function livePhysical({ device, page }: LoggedAccess, window: Window, { history 
 function candidatesOf({ candidates }: WindowVerdict): FaultCandidate[] {
   const kinds = new Map<FindingKind, FaultCandidate>();
   for (const each of candidates) {
-    if (!kinds.has(each.kind)) kinds.set(each.kind, candidateOf(each));
+    kinds.getOrInsertComputed(each.kind, () => candidateOf(each));
   }
   return [...kinds.values()];
 }

@@ -185,7 +185,8 @@ export class MappingTracker {
       this.findings.openRange(range.run.maps, device, range.certainty, range.text);
     }
     // What looks like the rest of a range may be of single calls that were given adjacent pages.
-    for (const { cutBy, first, maps } of isAlone ? [] : this.table.cutRuns()) {
+    for (const { cutBy, first, maps } of isAlone ? [] : this.table.openRuns()) {
+      if (cutBy === null) continue;
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
     }
   }

@@ -54,7 +54,7 @@ export class RequestRanges {
     // Destroyed ones show how long such a range is mapped; lines that are missing may have destroyed it.
     const isKnown = newest.length === LATER_RANGES && line > Math.max(lostLine, silenceLine);
     const name = run.request === null
-      ? `a range that ${nameOf(run)} maps`
+      ? `a range that ${run.context.task}-${run.context.pid} maps`
       : "a request's two-step range";
     if (isKnown && times > MAX_TIMES && line < newest.at(-1)!) {
       return {
@@ -76,8 +76,4 @@ export class RequestRanges {
 /** Requests are used alike; of others those of one task. */
 function keyOf({ context, request }: PageTableRun): string {
   return request === null ? `task ${context.pid}` : "request";
-}
-
-function nameOf({ context: { pid, task } }: PageTableRun): string {
-  return `${task}-${pid}`;
 }

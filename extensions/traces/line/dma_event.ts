@@ -5,7 +5,9 @@
  */
 import { arrayOf, countsOf, cutArrayOf, decimalOf, hexAt, hexOf, wordOf } from "./payload.ts";
 
-export type Direction = "BIDIRECTIONAL" | "TO_DEVICE" | "FROM_DEVICE" | "NONE";
+/** By their numbers in the kernel. */
+export const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"] as const;
+export type Direction = (typeof DIRECTIONS)[number];
 
 /** What the calls of one family have in common: what one maps, only the same one may unmap. */
 export type MappingKind = "map" | "alloc" | "sg";
@@ -59,8 +61,6 @@ export type DmaEvent =
   };
 
 type Reader = (payload: string) => DmaEvent | null;
-
-const DIRECTIONS: readonly Direction[] = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"];
 
 /** How the payload of each event is read; null for one that is cut or damaged. */
 const READERS: ReadonlyMap<string, Reader> = new Map(Object.entries<Reader>({

@@ -2,6 +2,7 @@
  * What an import counts: lines by their origin, events by their names, and what is missing or
  * damaged.
  */
+import type { Gap } from "../ledger/trace_check.ts";
 import { readDmaEvent } from "./dma_event.ts";
 import { type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
 import { TraceLine } from "./trace_line.ts";
@@ -10,18 +11,11 @@ import { TraceLine } from "./trace_line.ts";
 const KNOWN =
   /^(?:dma_|iommu_|map$|unmap$|io_page_fault$|(?:add|remove)_device_|attach_device_|swiotlb_|qi_submit$|cache_tag_|nvme_|block_|tracing_mark_write$|print$|bprint$|bputs$)/;
 
-export interface ImportGap {
-  readonly file: string;
-  readonly line: number;
-  readonly cpu: number;
-  readonly count: number | null;
-}
-
 export class ImportPass {
   readonly origins = new Map<LineOrigin, number>();
   readonly events = new Map<string, number>();
   readonly unknownEvents = new Map<string, number>();
-  readonly gaps: ImportGap[] = [];
+  readonly gaps: (Gap & { readonly file: string })[] = [];
   readonly damaged: { readonly file: string; readonly line: number }[] = [];
   readonly limits: { disk: string; name: string; value: number }[] = [];
   lines = 0;

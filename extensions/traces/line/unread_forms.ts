@@ -13,15 +13,11 @@ interface UnreadForm {
   readonly instead: string;
 }
 
-interface Pattern extends UnreadForm {
-  readonly pattern: RegExp;
-}
-
 /** An event about mappings with its payload, as most forms have it. */
 const EVENT = "(?:dma_\\w+: +\\S+ dir=|(?:un)?map: +IOMMU: iova=)";
 
 /** In this order: the first one that matches is it. */
-const PATTERNS: readonly Pattern[] = [
+const PATTERNS: readonly (UnreadForm & { readonly pattern: RegExp })[] = [
   {
     name: "a file of trace-cmd, not its text",
     instead: "print it with: trace-cmd report -i FILE",
@@ -138,9 +134,7 @@ export class UnreadLines {
 
   #note(form: UnreadForm | null, line: number): void {
     if (form === null) return;
-    const known = this.forms.get(form);
-    if (known === undefined) this.forms.set(form, { line, count: 1 });
-    else known.count++;
+    this.forms.getOrInsertComputed(form, () => ({ line, count: 0 })).count++;
   }
 
   /** Why nothing can be said of this record, or null. @param isLog It has lines of a kernel's log. */
