@@ -5,10 +5,10 @@ import { entryStory } from "../kernel_log/entry_story.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
 import { pageOf, type TraceFinding } from "../ledger/traced_mapping.ts";
-import { TraceCheck } from "../ledger/trace_check.ts";
+import type { TraceCheck } from "../ledger/trace_check.ts";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { host, readHostInput } from "@dmalab/cli";
-import { openTrace } from "./check.ts";
+import { checkTrace, openTrace } from "./check.ts";
 import { refusingUnreadable } from "./read_lines.ts";
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { formatCount } from "@dmalab/lang/text";
@@ -34,13 +34,12 @@ async function explainWithTrace(
     return refuse(first?.message ?? "there is no line about DMA in it", screen);
   }
   return refusingUnreadable(screen, async () => {
-    const { log, trace } = await openTrace(paths);
+    const opened = await openTrace(paths);
+    const { log, trace } = opened;
     // Lines below 0 are those that were pasted.
     const pasted = entries.map((entry) => ({ ...entry, line: -entry.line }));
     log.entries.push(...pasted);
-    const check = new TraceCheck(log);
-    await trace.each((line, number) => check.push(line, number));
-    const { findings, classified } = check.end();
+    const { check, result: { classified, findings } } = await checkTrace(opened);
     pasted.forEach((entry, index) => {
       if (index > 0) screen.out("\n");
       const found = findings.filter(({ logLine }) => logLine === entry.line);
@@ -123,9 +122,7 @@ export function explainLog(log: string): FaultLogText {
   });
   for (const entry of entries) {
     const story = entryStory(entry).join("\n");
-    const known = seen.get(story);
-    if (known === undefined) seen.set(story, { line: entry.line, times: 1 });
-    else known.times++;
+    seen.getOrInsertComputed(story, () => ({ line: entry.line, times: 0 })).times++;
   }
   const lines = [...seen].flatMap(([story, { line, times }], index) => [
     ...index === 0 ? [] : [""],

@@ -31,10 +31,15 @@ import { type LineSink, type LineSource, lineSource, type ProgressSink } from ".
 const PROGRESS_BYTES = 16 << 20;
 
 /** Every event of a file, in the order of its lines. */
-async function* eventsOf(source: LineSource): AsyncGenerator<LoggedEvent> {
+async function* eventsOf(
+  source: LineSource,
+  clocks: TiedClocks,
+): AsyncGenerator<JoinedEvent> {
   const line = new TraceLine();
   const { name } = source;
   let events: LoggedEvent[] = [];
+  const placed = (some: LoggedEvent[]) =>
+    some.sort((a, b) => a.line - b.line).map((event) => placeEvent(event, clocks));
   const reader = new KernelLogReader({
     entry: (entry) => events.push(logEvent(entry, name)),
     unreadable: () => {},
@@ -60,19 +65,10 @@ async function* eventsOf(source: LineSource): AsyncGenerator<LoggedEvent> {
     reader.passTo(number);
     const whole = events.filter((event) => event.line < reader.openLine);
     events = events.filter((event) => event.line >= reader.openLine);
-    yield* whole.sort(byLine);
+    yield* placed(whole);
   }
   reader.end();
-  yield* events.sort(byLine);
-}
-
-const byLine = (a: LoggedEvent, b: LoggedEvent) => a.line - b.line;
-
-async function* placed(
-  source: LineSource,
-  clocks: TiedClocks,
-): AsyncGenerator<JoinedEvent> {
-  for await (const event of eventsOf(source)) yield placeEvent(event, clocks);
+  yield* placed(events);
 }
 
 /** Every event of all files, a JSON object a line, by the clock of the trace. */
@@ -85,7 +81,7 @@ async function writeEvents(sources: readonly LineSource[], screen: Screen): Prom
   const tied = traces.size > 1 ? NO_CLOCKS : tiedClocks(clocks);
   // At equal times the trace's events come first: the other files record their consequences.
   const files = [...traces, ...sources.filter((source) => !traces.has(source))];
-  for await (const event of joinEvents(files.map((source) => placed(source, tied)))) {
+  for await (const event of joinEvents(files.map((source) => eventsOf(source, tied)))) {
     screen.data(`${printableJson(event, 0)}\n`);
   }
 }
@@ -123,14 +119,8 @@ class Progress {
   }
 }
 
-/** What was counted, and how the clocks of what was counted are tied. */
-interface Imported {
-  readonly pass: ImportPass;
-  readonly log: LogPass;
-  readonly clocks: TraceClocks;
-}
-
-async function countAll(sources: readonly LineSource[], screen: Screen): Promise<Imported> {
+/** Counts what is in the files, and ties the clocks of what was counted. */
+async function countAll(sources: readonly LineSource[], screen: Screen) {
   const pass = new ImportPass();
   const log = new LogPass();
   const traces = new Set<LineSource>();
@@ -144,6 +134,8 @@ async function countAll(sources: readonly LineSource[], screen: Screen): Promise
   }
   return { pass, log, clocks: await tie(log, traces) };
 }
+
+type Imported = Awaited<ReturnType<typeof countAll>>;
 
 export async function runSummary(
   paths: readonly string[],
@@ -187,7 +179,7 @@ function importJson({ clocks, log, pass }: Imported) {
 }
 
 function importLines({ clocks, log, pass }: Imported): string[] {
-  const byCount = (counts: ReadonlyMap<string, number>) =>
+  const byCount = (counts: Iterable<readonly [string, number]>) =>
     [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) =>
       `  ${`${count}`.padStart(8)}  ${name}`
     );
@@ -201,7 +193,8 @@ function importLines({ clocks, log, pass }: Imported): string[] {
       : ["unknown events, kept as they are", ...byCount(pass.unknownEvents)],
     ...log.entries.length === 0 ? [] : [
       "kernel log",
-      ...byCount(countBy(log.entries.map(({ kind }) => kind))),
+      ...byCount([...Map.groupBy(log.entries, ({ kind }) => kind)]
+        .map(([kind, { length }]) => [kind, length])),
     ],
     ...clockLines(clocks),
     ...pass.gaps.map(({ count, cpu, file, line }) =>
@@ -215,10 +208,4 @@ function importLines({ clocks, log, pass }: Imported): string[] {
       : [`${formatCount(pass.rawRecords, "record")} decoded that the tool could not print`],
     ...pass.otherLines === 0 ? [] : [`${formatCount(pass.otherLines, "line")} not recognised`],
   ];
-}
-
-function countBy(names: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return counts;
 }

@@ -175,11 +175,10 @@ function firstAddress(event: string, payload: string): number | null {
 }
 
 function add(commands: Commands, queue: string, id: string, command: Command): void {
-  const key = `${queue} ${id}`;
-  const known = commands.get(key);
-  if (known === undefined) commands.set(key, [command]);
-  else known.push(command);
+  commands.getOrInsertComputed(`${queue} ${id}`, none).push(command);
 }
+
+const none = (): Command[] => [];
 
 /**
  * Commands with one id that are the same in both: their blocks and their first pages do not differ.

@@ -127,6 +127,8 @@ export class MappingTracker {
   readonly reused = new ReusedAddresses(this);
   readonly #ranges = new RequestRanges();
   damaged: number[] = [];
+  /** The line of an event that was taken last. */
+  now: TraceInstant = { line: 0, seconds: 0, cpu: 0 };
 
   /** @param faulted Devices of which the log has IOMMU faults. */
   constructor(
@@ -141,7 +143,7 @@ export class MappingTracker {
 
   /** Takes a line of an event. @returns False when it is damaged. */
   push(line: TraceLine, number: number): boolean {
-    const now: TraceInstant = { line: number, seconds: line.seconds, cpu: line.cpu };
+    const now = this.now = { line: number, seconds: line.seconds, cpu: line.cpu };
     const event = readDmaEvent(line.event, line.payload);
     const isCall = event !== undefined || isCallName(line.event);
     if (isCall) this.edges.pass(now);
