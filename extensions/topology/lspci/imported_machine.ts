@@ -18,7 +18,7 @@ import {
 import type { ListedCpu } from "./cpu_lines.ts";
 import { FunctionNames, isPeer, roleOf } from "./function_kind.ts";
 import type { LinkedFunction, LinkedListing, RootBus } from "./linked_listing.ts";
-import { hex, HOST_BRIDGE_CLASS, type ListedAcs } from "./listed_function.ts";
+import { formatBus, HOST_BRIDGE_CLASS, type ListedAcs } from "./listed_function.ts";
 
 export interface ImportedMachine {
   readonly hostBridges: readonly HostBridge[];
@@ -144,7 +144,7 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
     const unsure = [...new Set([provider.hostBridge, client.hostBridge])]
       .filter((bridge) => machine.assumed.has(bridge));
     for (const { domain, rootBus } of unsure) {
-      doubts.push(`what is above bus ${hex(domain, 4)}:${hex(rootBus, 2)} is not in the text`);
+      doubts.push(`what is above bus ${formatBus(domain, rootBus)} is not in the text`);
     }
   }
   if (route.mapType === "bus_addr" && route.uncertain.length > 0) {
