@@ -3,9 +3,9 @@ import { entryJson } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { eventOf, logEvent, type LoggedEvent } from "../line/event_log.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import { readLog } from "./check.ts";
+import { checkTrace, readLog } from "./check.ts";
 import { ImportPass } from "../line/import_pass.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { LogPass } from "../ledger/trace_check.ts";
 import {
   clockLines,
   clocksOf,
@@ -91,9 +91,8 @@ async function tie(log: LogPass, traces: ReadonlySet<LineSource>): Promise<Trace
   const [trace, another] = traces;
   const isAlone = log.entries.length === 0 && log.qemu.isEmpty;
   if (trace === undefined || another !== undefined || isAlone) return UNTIED;
-  const check = new TraceCheck(log);
-  await trace.each((text, number) => check.push(text, number));
-  return clocksOf(log, check);
+  const { result } = await checkTrace({ log, trace });
+  return clocksOf(log, result);
 }
 
 /** Says on a terminal how far a file is read. */

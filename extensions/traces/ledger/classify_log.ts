@@ -362,7 +362,7 @@ function faultFinding(
     access,
     device: access.device,
     window,
-    isExact: isExact(offset),
+    isExact: offset?.source === "marks" || offset?.source === "calls",
     isTied: offset !== null && entry.seconds !== null,
   };
   return explainedFault(traced, ledger, verdicts, finding);
@@ -484,11 +484,6 @@ function tableFault(
       `by ${task}-${pid} in line ${mappedAt.line}, ${end}`,
     ...candidates.length > 1 ? { candidates } : {},
   });
-}
-
-/** Whether the clocks are tied by lines that both have. */
-function isExact(offset: ClockOffset | null): boolean {
-  return offset?.source === "marks" || offset?.source === "calls";
 }
 
 /** Only a trace without gaps from the device's first mapping on can say so, with its page table. */

@@ -13,7 +13,6 @@ import { modeOf } from "./device_mode.ts";
 import { Edges } from "./edges.ts";
 import { Findings } from "./findings.ts";
 import {
-  type Certainty,
   Device,
   pageEnd,
   pageOf,
@@ -341,7 +340,7 @@ export class MappingTracker {
     if (mapping === null) {
       const other = mappings.find(({ addr }) => addr === event.addr);
       if (other !== undefined && this.#isWrongKind(other, event, kind)) {
-        this.findings.wrongKind(other, kind, now, this.#soleUse(other));
+        this.findings.wrongKind(other, kind, now, soleUse(other, this.edges));
         endMapping(other, now);
         return;
       }
@@ -370,12 +369,6 @@ export class MappingTracker {
     if (this.isUncertain(other) || isAnothers(this.devices, event, kind, device)) return false;
     if (other.sizeBytes === event.sizeBytes) return true;
     return modeOf(device) !== "direct" && other.mappedAt.line >= this.edges.silenceLine;
-  }
-
-  /** How sure it is that nothing else has the address of a mapping. */
-  #soleUse(mapping: TracedMapping): Certainty {
-    const device = mapping.device!;
-    return modeOf(device) === "direct" ? soleUse(device, mapping.addr, this.edges) : "proved";
   }
 
   /**
@@ -409,7 +402,7 @@ export class MappingTracker {
     const isTranslated = this.#isTranslated(device);
     const nothingThere = isTranslated && unmap === null && this.edges.isWhole(now, context);
     if (unmapped !== null && (nothingThere || !isTranslated)) {
-      const certainty = this.#soleUse(unmapped);
+      const certainty = soleUse(unmapped, this.edges);
       const since = nothingThere ? context.lastLine : unmapped.unmappedAt!.line;
       this.findings.doubleUnmap(unmapped, now, event.addr, certainty, since);
       if (certainty !== "possible") {
@@ -455,7 +448,7 @@ export class MappingTracker {
       const isSure = !came || !this.#isTranslated(device);
       if (unmapped !== null && this.edges.lostLine === lostLine && isSure) {
         const { addr, unmappedAt } = unmapped;
-        const certainty = this.#soleUse(unmapped);
+        const certainty = soleUse(unmapped, this.edges);
         this.findings.doubleUnmap(unmapped, now, addr, certainty, unmappedAt!.line);
         if (certainty !== "possible") return;
       }
@@ -531,7 +524,7 @@ export class MappingTracker {
         addr === first && kind === "map"
       );
     if (other !== undefined && !this.isUncertain(other)) {
-      this.findings.wrongKind(other, "sg", now, this.#soleUse(other));
+      this.findings.wrongKind(other, "sg", now, soleUse(other, this.edges));
       endMapping(other, now);
       return;
     }

@@ -1,6 +1,5 @@
 /** Whether what is synchronised is mapped, and in the right way. */
 import type { DmaEvent } from "../line/dma_event.ts";
-import { modeOf } from "./device_mode.ts";
 import type { MappingTracker } from "./ledger.ts";
 import {
   type Device,
@@ -41,9 +40,7 @@ export function checkSync(
     if (ledger.table.isLinkedSince(event.addr, unmapped.unmappedAt!.line)) return;
     const sure = unmapped.unmappedAt!.line < edges.silenceLine
       ? "possible"
-      : modeOf(device) === "direct"
-      ? soleUse(device, unmapped.addr, edges)
-      : "proved";
+      : soleUse(unmapped, edges);
     ledger.recorder?.({ op: "sync", line, mapping: unmapped, dir, sizeBytes, offsetBytes: 0 });
     findings.syncUnknown(unmapped, event.addr, now, sure);
     return;

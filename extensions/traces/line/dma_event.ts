@@ -3,7 +3,7 @@
  *
  * @see rules/traces.md T.15 to T.25
  */
-import { arrayOf, countsOf, cutArrayOf, decimalOf, hexAt, hexOf, wordOf } from "./payload.ts";
+import { arrayOf, countOf, cutArrayOf, decimalOf, hexAt, hexOf, wordOf } from "./payload.ts";
 
 /** By their numbers in the kernel. */
 export const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"] as const;
@@ -161,7 +161,6 @@ function failed(payload: string): DmaEvent | null {
 
 function mappedList(payload: string): DmaEvent | null {
   const dir = directionOf(payload);
-  const nents = countsOf(payload, " nents=");
   const dmaAddrs = arrayOf(payload, " dma_addrs=");
   const sizesBytes = arrayOf(payload, " sizes=");
   const physAddrs = arrayOf(payload, " phys_addrs=");
@@ -171,7 +170,7 @@ function mappedList(payload: string): DmaEvent | null {
     op: "map_sg",
     device: deviceOf(payload),
     dir,
-    entries: nents?.all ?? physAddrs.length,
+    entries: countOf(payload, " nents=") ?? physAddrs.length,
     dmaAddrs,
     sizesBytes,
     physAddrs,

@@ -101,6 +101,8 @@ const REVERSED: UnreadForm = {
   name: "a trace whose times go back from line to line",
   instead: "turn it round, the oldest line first: tac FILE",
 };
+/** Forms of a whole record, of which nothing can be said. */
+const WHOLE = [FIELDS, TIME_DIFFERENCES, REVERSED];
 /** So many times as often do its times fall as they rise: differences do both alike. */
 const REVERSED_TIMES = 20;
 
@@ -145,9 +147,7 @@ export class UnreadLines {
     }
     const [first] = this.forms;
     if (first === undefined) return null;
-    const isWhole = this.forms.has(FIELDS) || this.forms.has(TIME_DIFFERENCES) ||
-      this.forms.has(REVERSED) ||
-      this.#events === 0 && !isLog;
+    const isWhole = WHOLE.some((form) => this.forms.has(form)) || this.#events === 0 && !isLog;
     return isWhole ? this.sentences()[0]! : null;
   }
 
