@@ -5,13 +5,13 @@
  * The text is untrusted: whatever it holds, reading it takes time and memory in proportion to its
  * length, ends, and throws nothing.
  */
-import { CpuReader, type ListedCpu } from "./cpu_lines.ts";
+import { CpuReader } from "./cpu_lines.ts";
 import { CONFIG_SPACE_BYTES, decodeConfigSpace } from "./config_space.ts";
 import { DetailReader } from "./detail_lines.ts";
 import { type ListingFinding, mistake } from "./finding.ts";
 import { readHeader, readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
-import { placeKey } from "@dmalab/devices/pci";
+import { type CpuIdentity, placeKey } from "@dmalab/devices/pci";
 import {
   formatListedAddress,
   hex,
@@ -25,7 +25,7 @@ export interface LspciListing {
   /** By address. */
   readonly functions: readonly ListedFunction[];
   /** What `lscpu` or `/proc/cpuinfo` in the same text says. */
-  readonly cpu: ListedCpu | null;
+  readonly cpu: CpuIdentity | null;
   /** Where one of them is an error there are no functions. */
   readonly findings: readonly ListingFinding[];
 }
