@@ -16,7 +16,8 @@ import { decodeFaultLog, type FaultLogProblem } from "@dmalab/runtime/fault_log"
 
 export const LINE_EXPLAINER: LineExplainer = {
   accepts: isFaultLine,
-  explainLine: printFaultLine,
+  explainLine: (line, asJson, screen) =>
+    print(asJson ? logAsJson(line) : explainFaultLine(line), screen),
   explainInput: printInput,
   explainWithTrace,
 };
@@ -145,11 +146,6 @@ export function logAsJson(log: string): FaultLogText {
     lines: entries.map((entry) => JSON.stringify(entryJson(entry))),
     problems: unreadable.map(({ line, message }) => `line ${line}: ${message}`),
   };
-}
-
-/** Explains a line that was given as a word. */
-function printFaultLine(line: string, asJson: boolean, screen: Screen): ExitCode {
-  return print(asJson ? logAsJson(line) : explainFaultLine(line), screen);
 }
 
 /** Explains the log on the standard input. */

@@ -35,22 +35,20 @@ export interface ClockDifference {
   readonly resolutionSeconds: number;
 }
 
-export interface LogPair {
-  readonly entry: KernelLogEntry;
+export interface TimedFinding {
   readonly finding: TraceFinding;
-  /** Null where the log has no times: then their order alone pairs them. */
-  readonly difference: ClockDifference | null;
   /** When the line of the trace was written. */
   readonly seconds: number;
 }
 
+export interface LogPair extends TimedFinding {
+  readonly entry: KernelLogEntry;
+  /** Null where the log has no times: then their order alone pairs them. */
+  readonly difference: ClockDifference | null;
+}
+
 /** Within one run the offset is constant to about a millisecond; printing takes its time too. */
 const TOLERANCE_SECONDS = 0.05;
-
-export interface TimedFinding {
-  readonly finding: TraceFinding;
-  readonly seconds: number;
-}
 
 /** Lines of the checker that are looked at for one finding, and pairs in all. */
 const MAX_LINES = 64;

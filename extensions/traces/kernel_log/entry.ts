@@ -1,5 +1,5 @@
 /** What a line of a kernel's log says of DMA, in one form for all kinds. */
-import type { LoggedFault } from "@dmalab/runtime/fault_log";
+import type { FaultLogProblem, LoggedFault } from "@dmalab/runtime/fault_log";
 import type { KernelLogKind } from "./entry_story.ts";
 
 /** A value as `--json` prints it; addresses are hex with `0x` and no leading zeroes. */
@@ -32,12 +32,9 @@ export function entryJson({ facts, kind, line, seconds }: KernelLogEntry) {
 }
 
 /** A record of an IOMMU that could not be read, and why. */
-export interface UnreadableFault {
+export interface UnreadableFault extends FaultLogProblem {
   readonly line: number;
   readonly text: string;
-  readonly message: string;
-  /** Where in the text, from 0. */
-  readonly offset: number;
 }
 
 /** Numbers that are registers, codes or identifiers: in hex, as the log and the specifications have them. */

@@ -144,13 +144,8 @@ function timed(
   return time ?? { seconds: null, resolutionSeconds: 0, isSinceBoot: false };
 }
 
-export interface KernelLog {
-  readonly entries: readonly KernelLogEntry[];
-  readonly unreadable: readonly UnreadableFault[];
-}
-
 /** All of a log at once, in its order. */
-export function readKernelLog(text: string): KernelLog {
+export function readKernelLog(text: string) {
   const entries: KernelLogEntry[] = [];
   const unreadable: UnreadableFault[] = [];
   const reader = new KernelLogReader({

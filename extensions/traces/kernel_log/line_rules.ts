@@ -364,10 +364,6 @@ function number(digits: string | undefined): number | null {
 /** What is free of a pool that is this full lies in pieces over the areas of all CPUs. */
 const FULL_SHARE = 0.99;
 
-function isUsedUp(totalSlots: number, usedSlots: number): boolean {
-  return usedSlots >= totalSlots * FULL_SHARE;
-}
-
 /** Why there was no room. @see rules/traces.md T.52 */
 function swiotlbFacts(
   driver: string | null,
@@ -380,7 +376,7 @@ function swiotlbFacts(
     ? "over_segment"
     : totalSlots === null || usedSlots === null
     ? "unknown"
-    : (totalSlots - usedSlots) * SLOT_BYTES < sizeBytes || isUsedUp(totalSlots, usedSlots)
+    : (totalSlots - usedSlots) * SLOT_BYTES < sizeBytes || usedSlots >= totalSlots * FULL_SHARE
     ? "full"
     : "fragmented";
   return {

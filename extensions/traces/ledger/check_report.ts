@@ -113,7 +113,8 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
     aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + 1;
   }
   const devices = [...ledger.devices.values()];
-  const [liveOf, uncertainOf] = [live, uncertain].map((mappings) => countsOf(mappings));
+  const liveOf = Map.groupBy(live, ({ device }) => device);
+  const uncertainOf = Map.groupBy(uncertain, ({ device }) => device);
   const folded = new Map(devices.map((device) => [device, foldedCount(device)]));
   for (const [{ name }, count] of folded) {
     if (count > 0) aliveAtEnd[`${name} map`] = (aliveAtEnd[`${name} map`] ?? 0) + count;
@@ -133,16 +134,10 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
     devices: Object.fromEntries(devices.map((device) => [device.name, {
       births: device.mapCount,
       deaths: device.unmapCount,
-      alive: (liveOf!.get(device) ?? 0) + folded.get(device)!,
-      uncertain: device.uncertain + (uncertainOf!.get(device) ?? 0),
+      alive: (liveOf.get(device)?.length ?? 0) + folded.get(device)!,
+      uncertain: device.uncertain + (uncertainOf.get(device)?.length ?? 0),
     }])),
   };
-}
-
-function countsOf(mappings: CheckResult["live"]): Map<Device, number> {
-  const counts = new Map<Device, number>();
-  for (const { device } of mappings) counts.set(device!, (counts.get(device!) ?? 0) + 1);
-  return counts;
 }
 
 function foldedCount({ folded, foldedElsewhere }: Device): number {

@@ -51,7 +51,7 @@ import type { PageHistory } from "./page_history.ts";
 export interface ClassifiedLog {
   readonly findings: readonly TraceFinding[];
   readonly offset: ClockOffset | null;
-  readonly pairs: readonly { readonly logLine: number; readonly finding: TraceFinding }[];
+  readonly pairs: readonly LogPair[];
   /** The boot that the trace is of; null where nothing says which, or there is no log. */
   readonly boot: LoggedBoot | null;
 }
@@ -201,11 +201,7 @@ function classifyBoot(
     }
     return paired.has(entry) ? [] : otherFinding(entry, ledger);
   };
-  return {
-    findings: entries.flatMap(classify),
-    offset,
-    pairs: pairs.map(({ entry, finding }) => ({ logLine: entry.line, finding })),
-  };
+  return { findings: entries.flatMap(classify), offset, pairs };
 }
 
 /** When lines of a log were printed, by the clock of the trace: between the pairs before and after each. */

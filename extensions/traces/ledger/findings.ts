@@ -19,17 +19,11 @@ import {
 } from "./traced_mapping.ts";
 
 const LEDGER_RULE = "trace.T.66";
-/** Findings that are kept in full; more of the same are counted. */
+/** Findings that are kept: of more the first ones. */
 const MAX_FINDINGS = 100_000;
 
 export class Findings {
   readonly list: TraceFinding[] = [];
-  dropped = 0;
-
-  add(finding: TraceFinding): void {
-    if (this.list.length < MAX_FINDINGS) this.list.push(finding);
-    else this.dropped++;
-  }
 
   /** A finding that the ledger alone has made, about no mapping. */
   #about(
@@ -38,7 +32,8 @@ export class Findings {
       & Pick<TraceFinding, "kind" | "line" | "certainty" | "text">
       & Partial<TraceFinding>,
   ): void {
-    this.add(findingOf({ device: device?.name ?? null, rule: LEDGER_RULE, ...details }));
+    if (this.list.length === MAX_FINDINGS) return;
+    this.list.push(findingOf({ device: device?.name ?? null, rule: LEDGER_RULE, ...details }));
   }
 
   #of(

@@ -171,22 +171,21 @@ export class MappingTracker {
     this.table.end();
     this.reused.settle(Infinity);
     const isAlone = this.isTableAlone;
-    if (isAlone) {
-      const open = this.table.openRuns().map((run) =>
-        rangeMapping({ ...run, run, unmap: null }, null)
-      );
-      for (const mapping of open) if (mapping !== null) this.history.add(mapping);
+    const runs = this.table.openRuns();
+    for (const run of isAlone ? runs : []) {
+      const mapping = rangeMapping({ ...run, run, unmap: null }, null);
+      if (mapping !== null) this.history.add(mapping);
     }
     for (const device of this.devices.values()) {
       if (device.failed !== null) this.findings.mapsFailed(device, device.failed);
     }
-    for (const range of this.#ranges.open(this.table.openRuns(), this.edges)) {
-      if (isAlone && range.run.request === null) continue;
-      const device = this.requests.deviceOf(range.run.request);
-      this.findings.openRange(range.run.maps, device, range.certainty, range.text);
+    for (const run of runs) {
+      if (run.cutBy !== null || isAlone && run.request === null) continue;
+      const { certainty, text } = this.#ranges.verdict(run, this.edges);
+      this.findings.openRange(run.maps, this.requests.deviceOf(run.request), certainty, text);
     }
     // What looks like the rest of a range may be of single calls that were given adjacent pages.
-    for (const { cutBy, first, maps } of isAlone ? [] : this.table.openRuns()) {
+    for (const { cutBy, first, maps } of isAlone ? [] : runs) {
       if (cutBy === null) continue;
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
     }

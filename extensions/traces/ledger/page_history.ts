@@ -82,10 +82,6 @@ export class PageHistory {
     }
   }
 
-  get isEmpty(): boolean {
-    return this.#pages.size === 0;
-  }
-
   /** Adds a mapping to each kept page that it covers. */
   add(mapping: TracedMapping, start = mapping.addr, sizeBytes = mapping.sizeBytes): void {
     addTo(this.#pages, mapping, start, sizeBytes);

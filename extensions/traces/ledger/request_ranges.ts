@@ -18,13 +18,6 @@ interface RangeUse {
   newest: readonly number[];
 }
 
-/** A range that no unmap has ended, and what that is. */
-interface OpenRange {
-  readonly run: PageTableRun;
-  readonly certainty: Certainty;
-  readonly text: string;
-}
-
 export class RequestRanges {
   readonly #uses = new NewestMap<string, RangeUse>(MAX_TASKS);
 
@@ -38,15 +31,11 @@ export class RequestRanges {
     });
   }
 
-  /** What is left at the end, but for what was cut by an unmap. */
-  open(runs: readonly PageTableRun[], edges: Edges): OpenRange[] {
-    return runs.filter(({ cutBy }) => cutBy === null).map((run) => ({
-      run,
-      ...this.#verdict(run, edges),
-    }));
-  }
-
-  #verdict(run: PageTableRun, edges: Edges): Omit<OpenRange, "run"> {
+  /** What a range is that no unmap has ended. */
+  verdict(
+    run: PageTableRun,
+    edges: Edges,
+  ): { readonly certainty: Certainty; readonly text: string } {
     const { lastSeconds, lostLine, silenceLine } = edges;
     const { line, seconds } = run.maps[0]!;
     const { longestSeconds = Infinity, newest = [] } = this.#uses.get(keyOf(run)) ?? {};

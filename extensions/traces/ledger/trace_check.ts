@@ -32,18 +32,13 @@ const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
 /** What a program has written into the trace, in the words of the kernel and of user space. */
 const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
 
-/** A mark of the collector in the log. */
-interface LoggedMark extends LogTime {
-  readonly boot: LoggedBoot;
-}
-
 /** First pass: the kernel's log among the lines. */
 export class LogPass {
   readonly entries: KernelLogEntry[] = [];
   readonly unreadable: UnreadableFault[] = [];
   readonly boots = new LogBoots();
   /** When the collector's marks stand in the log, by their numbers. */
-  readonly marks = new Map<string, LoggedMark>();
+  readonly marks = new Map<string, LogTime & { readonly boot: LoggedBoot }>();
   readonly facts = new MachineFacts();
   readonly qemu = new QemuClock();
   /** Of the file that is being read: lines in a form that is not read. */
@@ -230,7 +225,7 @@ const ORDER = ["proved", "likely", "possible", "unknown"];
 
 /** The trace's findings with the line of the log that is about each, and those of the log alone. */
 function merge({ edges, findings }: MappingTracker, classified: ClassifiedLog): TraceFinding[] {
-  const logLines = new Map(classified.pairs.map(({ finding, logLine }) => [finding, logLine]));
+  const logLines = new Map(classified.pairs.map(({ entry, finding }) => [finding, entry.line]));
   const proved = new Map(
     classified.findings.filter(({ certainty, kind }) => kind === "leak" && certainty === "proved")
       .map((leak) => [leak.line, leak]),
