@@ -31,10 +31,7 @@ import { type LineSink, type LineSource, lineSource, type ProgressSink } from ".
 const PROGRESS_BYTES = 16 << 20;
 
 /** Every event of a file, in the order of its lines. */
-async function* eventsOf(
-  source: LineSource,
-  clocks: TiedClocks,
-): AsyncGenerator<JoinedEvent> {
+async function* eventsOf(source: LineSource, clocks: TiedClocks): AsyncGenerator<JoinedEvent> {
   const line = new TraceLine();
   const { name } = source;
   let events: LoggedEvent[] = [];

@@ -137,10 +137,7 @@ export class FaultVerdicts {
     if (first >= last) return classifyWithin(access, this.history, window);
     const { access: way, device, mapped, page } = access;
     const key = `${page} ${device?.name} ${way} ${mapped} ${first} ${last}`;
-    return this.#alike.getOrInsertComputed(
-      key,
-      () => classifyWithin(access, this.history, window),
-    );
+    return this.#alike.getOrInsertComputed(key, () => classifyWithin(access, this.history, window));
   }
 }
 

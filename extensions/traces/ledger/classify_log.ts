@@ -111,25 +111,20 @@ export function classifyLog(
 ): ClassifiedLog {
   const [first = null, second] = boots.list;
   if (second === undefined || ledger.edges.firstSeconds === null) {
-    const clocks = { marks, bootSeconds: first?.offsetSeconds ?? null };
-    return { ...classifyBoot(entries, ledger, history, timed, clocks), boot: first };
+    return classifyBoot(entries, ledger, history, timed, marks, first);
   }
   const byBoot = Map.groupBy(entries, (entry) => boots.of(entry)!);
   const boot = tracedBoot(byBoot, timed, marks);
   const untied = boots.list.filter((each) => each !== boot).flatMap((each) => {
     const entries = byBoot.get(each) ?? [];
     if (boot !== null) return entries.flatMap((entry) => ofOtherBoot(entry, each, boot));
-    const clocks = { marks: [], bootSeconds: each.offsetSeconds };
-    return classifyBoot(entries, ledger, history, [], clocks).findings
+    return classifyBoot(entries, ledger, history, [], [], each).findings
       .map((finding) => ofUnknownBoot(finding, each));
   });
   if (boot === null) return { findings: untied, offset: null, pairs: [], boot };
-  const clocks = {
-    marks: marks.filter((mark) => mark.boot === boot),
-    bootSeconds: boot.offsetSeconds,
-  };
-  const own = classifyBoot(byBoot.get(boot) ?? [], ledger, history, timed, clocks);
-  return { ...own, findings: [...own.findings, ...untied], boot };
+  const ownMarks = marks.filter((mark) => mark.boot === boot);
+  const own = classifyBoot(byBoot.get(boot) ?? [], ledger, history, timed, ownMarks, boot);
+  return { ...own, findings: [...own.findings, ...untied] };
 }
 
 /** The boot with most of the collector's marks, else with most lines that are calls of the trace; null where two have as many. */
@@ -174,8 +169,9 @@ function classifyBoot(
   ledger: MappingTracker,
   history: PageHistory,
   timed: readonly TimedFinding[],
-  clocks: { readonly marks: readonly ClockDifference[]; readonly bootSeconds: number | null },
-): Omit<ClassifiedLog, "boot"> {
+  marks: readonly ClockDifference[],
+  boot: LoggedBoot | null,
+): ClassifiedLog {
   const verdicts = new FaultVerdicts(history);
   const pairs = pairFindings(entries, timed);
   const accesses = new Map(
@@ -185,11 +181,11 @@ function classifyBoot(
     }),
   );
   const differences = pairs.flatMap(({ difference }) => difference ?? []);
-  const offset = ledger.edges.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
+  const offset = ledger.edges.firstSeconds === null ? null : offsetOf(marks, "marks") ??
     offsetOf(differences, "calls") ??
     (accesses.size === 0 || !entries.some(({ isSinceBoot }) => isSinceBoot)
       ? null
-      : explaining([...accesses.values()], ledger, verdicts, clocks.bootSeconds));
+      : explaining([...accesses.values()], ledger, verdicts, boot?.offsetSeconds ?? null));
   const paired = new Set(pairs.map(({ entry }) => entry));
   const windows = new LogWindows(offset, pairs, ledger.edges);
   const classify = (entry: KernelLogEntry): TraceFinding[] => {
@@ -201,20 +197,21 @@ function classifyBoot(
     }
     return paired.has(entry) ? [] : otherFinding(entry, ledger);
   };
-  return { findings: entries.flatMap(classify), offset, pairs };
+  return { findings: entries.flatMap(classify), offset, pairs, boot };
 }
 
 /** When lines of a log were printed, by the clock of the trace: between the pairs before and after each. */
 class LogWindows {
-  readonly #offset: ClockOffset | null;
-  readonly #edges: Edges;
   readonly #pairLines: readonly number[];
   /** The latest of each pair and all before it, and the earliest of each and all after it. */
   readonly #latest: readonly number[];
   readonly #earliest: readonly number[];
 
-  constructor(offset: ClockOffset | null, pairs: readonly LogPair[], edges: Edges) {
-    [this.#offset, this.#edges] = [offset, edges];
+  constructor(
+    private readonly offset: ClockOffset | null,
+    pairs: readonly LogPair[],
+    private readonly edges: Edges,
+  ) {
     const sorted = pairs.toSorted((a, b) => a.entry.line - b.entry.line);
     this.#pairLines = sorted.map(({ entry }) => entry.line);
     let latest = -Infinity;
@@ -225,9 +222,8 @@ class LogWindows {
   }
 
   of({ line, resolutionSeconds, seconds }: KernelLogEntry): Window | null {
-    const { firstSeconds, lastSeconds } = this.#edges;
+    const { edges: { firstSeconds, lastSeconds }, offset } = this;
     if (firstSeconds === null) return null;
-    const offset = this.#offset;
     // Nothing ties it to the trace but the order of lines.
     if (offset === null || seconds === null) {
       return this.#between(line, firstSeconds, lastSeconds);

@@ -97,12 +97,7 @@ export class Findings {
     this.#unlike("unmap_entries", mapping, now, text, { mapped, unmapped });
   }
 
-  wrongKind(
-    mapping: TracedMapping,
-    kind: string,
-    now: TraceInstant,
-    certainty: Certainty,
-  ): void {
+  wrongKind(mapping: TracedMapping, kind: string, now: TraceInstant, certainty: Certainty): void {
     const text = `mapped as ${mapping.kind} and unmapped as ${kind}`;
     const more = { mapped: mapping.kind, unmapped: kind };
     this.#unlike("unmap_kind", mapping, now, text, more, { certainty, ...sharingOf(mapping) });

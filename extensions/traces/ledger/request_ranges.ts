@@ -32,11 +32,10 @@ export class RequestRanges {
   }
 
   /** What a range is that no unmap has ended. */
-  verdict(
-    run: PageTableRun,
-    edges: Edges,
-  ): { readonly certainty: Certainty; readonly text: string } {
-    const { lastSeconds, lostLine, silenceLine } = edges;
+  verdict(run: PageTableRun, { lastSeconds, lostLine, silenceLine }: Edges): {
+    readonly certainty: Certainty;
+    readonly text: string;
+  } {
     const { line, seconds } = run.maps[0]!;
     const { longestSeconds = Infinity, newest = [] } = this.#uses.get(keyOf(run)) ?? {};
     const times = (lastSeconds - seconds) / longestSeconds;

@@ -76,13 +76,6 @@ const PATTERNS: readonly (UnreadForm & { readonly pattern: RegExp })[] = [
 const MAX_LINE = 1024;
 const ANY_WORD = /dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
 
-/** The form of a line that is no event; null where nothing of it is about mappings. */
-function unreadForm(line: string): UnreadForm | null {
-  const text = line.slice(0, MAX_LINE);
-  if (!ANY_WORD.test(text)) return null;
-  return PATTERNS.find(({ pattern }) => pattern.test(text)) ?? null;
-}
-
 /** An event whose fields are printed by their types. */
 const FIELDS: UnreadForm = {
   name: "a trace with the option fields",
@@ -119,9 +112,12 @@ export class UnreadLines {
   #firstFall = 0;
   #lastSeconds = 0;
 
-  /** Takes a line that is no event. */
+  /** Takes a line that is no event; most are not about mappings. */
   other(text: string, line: number): void {
-    this.#note(unreadForm(text), line);
+    const start = text.slice(0, MAX_LINE);
+    if (!ANY_WORD.test(start)) return;
+    const form = PATTERNS.find(({ pattern }) => pattern.test(start));
+    if (form !== undefined) this.#note(form, line);
   }
 
   event({ event, payload, seconds, wasRaw }: TraceLine, line: number): void {
@@ -134,8 +130,7 @@ export class UnreadLines {
     }
   }
 
-  #note(form: UnreadForm | null, line: number): void {
-    if (form === null) return;
+  #note(form: UnreadForm, line: number): void {
     this.forms.getOrInsertComputed(form, () => ({ line, count: 0 })).count++;
   }
 

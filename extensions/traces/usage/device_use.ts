@@ -296,14 +296,10 @@ export class DeviceUses {
       if (op === "map") use.map(mapping, site, { line, seconds });
       else {
         use.unmap(mapping, { line, seconds });
-        this.#mayBeUsed(mapping, seconds, line);
+        const isTranslated = mapping.tableLine > 0 || mapping.kind === "two_step";
+        if (isTranslated) this.flushes.unmap(nameOf(mapping), mapping, seconds, line);
       }
     }
-  }
-
-  #mayBeUsed(mapping: TracedMapping, seconds: number, line: number): void {
-    if (mapping.tableLine === 0 && mapping.kind !== "two_step") return;
-    this.flushes.unmap(nameOf(mapping), mapping, seconds, line);
   }
 
   #of(mapping: TracedMapping): DeviceUse {
