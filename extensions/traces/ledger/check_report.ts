@@ -218,9 +218,6 @@ export function checkLines(
   return [
     `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
     ...missingLines(check, log.facts.overrun),
-    ...ledger.isTableAlone
-      ? ["  no dma:* events: page-table lines name no device (docs/traces.md says how to get them)"]
-      : [],
     ...bootLines(check, log, result),
     ...[
       ...clockLines({ log: result.classified.offset, qemu: log.qemu.tie() }),
@@ -359,6 +356,9 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
     ...check.ledger.damaged.length === 0
       ? []
       : [`  ${formatCount(check.ledger.damaged.length, "damaged line")}`],
+    ...check.ledger.isTableAlone
+      ? ["  no dma:* events: page-table lines name no device (docs/traces.md says how to get them)"]
+      : [],
   ];
 }
 
