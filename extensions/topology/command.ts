@@ -1,4 +1,20 @@
-import { command, flag, text } from "@dmalab/cli/extend";
+import { command, flag, type Invocation, text } from "@dmalab/cli/extend";
+
+const OPTIONS = {
+  as: text("dma", "write a machine block with the same topology"),
+  provider: text(
+    "FUNCTION",
+    "the provider (its BAR is the DMA target), as an address (05:00.0) or a name in the " +
+      "drawing (gpu0); with --client: the route hop by hop and the smallest ACS change that improves it",
+  ),
+  client: text("FUNCTION", "the client (the function that issues the DMA)"),
+  cpu: text("VENDOR:FAMILY", "the CPU, if the input does not name it: amd:0x19"),
+  json: flag("print everything as JSON"),
+  all: flag("include chipset-internal functions"),
+};
+
+/** Null for what is not given. */
+export type TopologyOptions = Invocation<typeof OPTIONS>["options"];
 
 export const TOPOLOGY = command({
   name: "topology",
@@ -15,18 +31,7 @@ export const TOPOLOGY = command({
     completes: "files",
     count: "one",
   },
-  options: {
-    as: text("dma", "write a machine block with the same topology"),
-    provider: text(
-      "FUNCTION",
-      "the provider (its BAR is the DMA target), as an address (05:00.0) or a name in the " +
-        "drawing (gpu0); with --client: the route hop by hop and the smallest ACS change that improves it",
-    ),
-    client: text("FUNCTION", "the client (the function that issues the DMA)"),
-    cpu: text("VENDOR:FAMILY", "the CPU, if the input does not name it: amd:0x19"),
-    json: flag("print everything as JSON"),
-    all: flag("include chipset-internal functions"),
-  },
+  options: OPTIONS,
   examples: [
     { line: "topology server.txt", doc: "the PCI tree and all pairs" },
     {

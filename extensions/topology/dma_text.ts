@@ -16,7 +16,7 @@ import { formatCount, formatSize } from "@dmalab/lang/text";
 import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
 import { SourceFile } from "@dmalab/lang";
 import { formatSource } from "@dmalab/lang/format";
-import { shortName } from "./tree_picture.ts";
+import { ordered, shortName } from "./tree_picture.ts";
 
 const PAGE_BYTES = 4096;
 
@@ -174,8 +174,4 @@ function memorySettings(func: PciFunction, { bars }: ListedFunction): string[] {
     ...bar === 0 ? [] : [`bar = ${formatSize(bar)}`],
     ...lent === 0 ? [] : [`p2pmem = ${formatSize(lent)}`],
   ];
-}
-
-function ordered(functions: readonly PciFunction[]): readonly PciFunction[] {
-  return [...functions].sort((a, b) => a.address.key - b.address.key);
 }

@@ -1,7 +1,7 @@
 /** IOMMU groups of several functions, and what keeps each from being several groups. */
 import { type GroupCause, iommuGroups, type PciFunction } from "@dmalab/devices/pci";
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
-import { hex } from "./lspci/listed_function.ts";
+import { formatBus } from "./lspci/listed_function.ts";
 import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
 import { groupsListed } from "./tree_picture.ts";
 import { formatCount, wrapText } from "@dmalab/lang/text";
@@ -22,16 +22,17 @@ export function groupLines(
   columns: number,
 ): string[] {
   const modelled = iommuGroups(machine);
-  const cut = groupsListed(machine)
-    ? []
-    : [...machine.assumed].map(({ domain, rootBus }) =>
-      `what is above bus ${hex(domain, 4)}:${
-        hex(rootBus, 2)
-      } is not in the text: groups there may be parts of larger ones`
+  const cutLines = (groupsListed(machine) ? [] : [...machine.assumed])
+    .flatMap(({ domain, rootBus }) =>
+      indented(
+        `what is above bus ${formatBus(domain, rootBus)} is not in the text: groups there may be ` +
+          "parts of larger ones",
+        columns,
+        "  ",
+      )
     );
   const groups = (groupsListed(machine) ? listedGroups(machine, modelled) : modelled)
     .filter(({ functions }) => functions.length > 1 && functions.some((func) => shown.has(func)));
-  const cutLines = cut.flatMap((text) => indented(text, columns, "  "));
   if (groups.length === 0) return ["every function shown is in a group of its own", ...cutLines];
   return [
     "groups of several functions (all functions of a group go to one guest):",

@@ -1,8 +1,7 @@
 /** What the findings of a listing mean, for `dmalab explain E1003`. A code is never reused. */
-import type { ListingCode } from "./lspci/finding.ts";
 import type { CodeEntry } from "@dmalab/lang/diagnostics";
 
-export const LISTING_CODES: Readonly<Record<ListingCode, CodeEntry>> = {
+export const LISTING_CODES = {
   E1001: {
     title: "no output of lspci",
     explanation: "Nothing in the text names a PCI function: no line begins with an address and a " +
@@ -90,4 +89,4 @@ $ sudo lspci -vvv       # ACSCtl: SrcValid+ TransBlk- ReqRedir+ …`,
     example: `01:00.0 3D controller [0302]: NVIDIA Corporation GP100GL [10de:15f8] (rev ff)
 	!!! Unknown header type 7f`,
   },
-};
+} satisfies Readonly<Record<string, CodeEntry>>;

@@ -10,7 +10,7 @@ import {
 } from "@dmalab/devices/pci";
 import type { ListingFinding } from "./lspci/finding.ts";
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
-import { hex } from "./lspci/listed_function.ts";
+import { formatBus, hex } from "./lspci/listed_function.ts";
 import type { Pair } from "./pair_matrix.ts";
 import { matrixFunctions, pairOf } from "./pair_matrix.ts";
 import { type GroupMark, groupMarks } from "./tree_picture.ts";
@@ -31,7 +31,7 @@ export function machineJson(
     cpu: machine.cpu,
     hostBridges: machine.hostBridges.map((bridge) => ({
       name: bridge.name,
-      bus: `${hex(bridge.domain, 4)}:${hex(bridge.rootBus, 2)}`,
+      bus: formatBus(bridge.domain, bridge.rootBus),
       firstDevice: bridge.rootDevice === null ? null : formatVendorDevice(bridge.rootDevice),
       listing: bridgeListing(bridge),
       assumed: machine.assumed.has(bridge),

@@ -11,17 +11,10 @@ import {
 } from "@dmalab/devices/pci";
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
 import { peersOf } from "./lspci/imported_machine.ts";
-import { hex, type ListedBar, type ListedFunction } from "./lspci/listed_function.ts";
+import { formatBus, hex, type ListedBar, type ListedFunction } from "./lspci/listed_function.ts";
 import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
 import { alikeRuns } from "./alike.ts";
 import { formatAddress, formatCount, formatSize, pad, spread } from "@dmalab/lang/text";
-
-export interface TreePictureOptions {
-  /** Width of the picture. */
-  readonly columns: number;
-  /** Also the functions that chipsets are made of. */
-  readonly all: boolean;
-}
 
 /** A function's group in the model. */
 export interface GroupMark {
@@ -48,7 +41,11 @@ export function groupsListed({ listed }: ImportedMachine): boolean {
   return [...listed.values()].every(({ iommuGroup }) => iommuGroup !== null);
 }
 
-export function treePicture(machine: ImportedMachine, options: TreePictureOptions): string[] {
+/** @param options How wide it may be, and whether the functions are shown that chipsets are made of. */
+export function treePicture(
+  machine: ImportedMachine,
+  options: { readonly columns: number; readonly all: boolean },
+): string[] {
   return new TreePainter(machine, options).lines();
 }
 
@@ -60,7 +57,7 @@ class TreePainter {
 
   constructor(
     private readonly machine: ImportedMachine,
-    private readonly options: TreePictureOptions,
+    private readonly options: Parameters<typeof treePicture>[1],
   ) {
     this.#groups = groupMarks(machine);
     this.#groupsListed = groupsListed(machine);
@@ -82,7 +79,7 @@ class TreePainter {
   }
 
   #bridgeText(bridge: HostBridge): string {
-    const place = `${hex(bridge.domain, 4)}:${hex(bridge.rootBus, 2)}`;
+    const place = formatBus(bridge.domain, bridge.rootBus);
     if (this.machine.assumed.has(bridge)) return `${place}  below a bridge that is missing here`;
     if (bridge.rootDevice === null) return `${place}  ${bridge.name}  first device unknown`;
     const listing = {
@@ -94,7 +91,7 @@ class TreePainter {
   }
 
   #branches(functions: readonly PciFunction[], indent: string): string[] {
-    const sorted = [...functions].sort((a, b) => a.address.key - b.address.key);
+    const sorted = ordered(functions);
     const shown = sorted.filter((func) => this.#shown.has(func));
     const hidden = sorted.length - shown.length;
     const runs = this.options.all
@@ -145,6 +142,11 @@ export function shownFunctions(machine: ImportedMachine, all: boolean): Readonly
   }
   for (const func of shown) for (const above of func.chain) shown.add(above);
   return shown;
+}
+
+/** By address. */
+export function ordered(functions: readonly PciFunction[]): readonly PciFunction[] {
+  return [...functions].sort((a, b) => a.address.key - b.address.key);
 }
 
 const PORTS: Readonly<Record<string, string>> = {

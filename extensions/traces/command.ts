@@ -1,16 +1,59 @@
-import { command, flag, integer, refuse, text } from "@dmalab/cli/extend";
+import {
+  command,
+  flag,
+  integer,
+  type Invocation,
+  refuse,
+  type Screen,
+  text,
+} from "@dmalab/cli/extend";
+import type { ExitCode } from "@dmalab/cli/exit_code";
 
-/** What can be done with a trace. */
-const ACTIONS = [
-  "check",
-  "summary",
-  "show",
-  "script",
-  "export",
-  "watch",
-  "devices",
-  "compare",
-] as const;
+const OPTIONS = {
+  json: flag("one JSON object: summary, balance and findings"),
+  at: text("PLACE", "for show: a line (318), an address (0xfffff000) or a time (9.591s)"),
+  around: integer("LINE", "for script: only the mappings involved in the finding at LINE"),
+  as: text(
+    "FORM",
+    "for export: ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
+  ),
+  events: flag("for summary: every event with its file and line, one JSON object per line"),
+  html: flag("for devices: one HTML page with plots; each point links to its trace lines"),
+  keep: integer(
+    "SECONDS",
+    "for watch: seconds of the trace to write at a fault (default: 10; at most 32 MiB)",
+  ),
+  to: text("NAME", "for watch: write each fault to NAME-1.trace.txt, … (default: dmalab-fault)"),
+  shrink: flag("for script: only the mappings involved in findings"),
+};
+
+type Action = (
+  paths: readonly string[],
+  options: Invocation<typeof OPTIONS>["options"],
+  screen: Screen,
+) => Promise<ExitCode>;
+
+/** What can be done with a trace; each loads only what it needs. */
+const ACTIONS: Readonly<Record<string, Action>> = {
+  check: async (paths, { json }, screen) =>
+    (await import("./cli/check.ts")).runCheck(paths, json, screen),
+  summary: async (paths, { events: asEvents, json: asJson }, screen) =>
+    (await import("./cli/summary.ts")).runSummary(paths, { asJson, asEvents }, screen),
+  show: async (paths, { at }, screen) => (await import("./cli/show.ts")).runShow(paths, at, screen),
+  script: async (paths, { around, shrink }, screen) =>
+    (await import("./cli/script.ts")).runScript(paths, around, shrink, screen),
+  export: async (paths, { as }, screen) =>
+    (await import("./cli/export.ts")).runExport(paths, as, screen),
+  watch: async (paths, { json: asJson, keep, to }, screen) => {
+    const { runWatch } = await import("./cli/watch.ts");
+    return runWatch(paths, { asJson, keepSeconds: keep ?? 10, name: to ?? "dmalab-fault" }, screen);
+  },
+  devices: async (paths, { html: asHtml, json: asJson }, screen) =>
+    (await import("./cli/devices.ts")).runDevices(paths, { asJson, asHtml }, screen),
+  compare: async (paths, { json }, screen) =>
+    (await import("./cli/compare.ts")).runCompare(paths, json, screen),
+};
+const NAMES = Object.keys(ACTIONS).join(", ");
 
 export const TRACE = command({
   name: "trace",
@@ -29,27 +72,11 @@ export const TRACE = command({
     "proved or likely.",
   argument: {
     placeholder: "ACTION FILE",
-    doc: `${ACTIONS.join(", ")}; then a trace file and optionally the kernel log of the same run`,
+    doc: `${NAMES}; then a trace file and optionally the kernel log of the same run`,
     completes: "files",
     count: "some",
   },
-  options: {
-    json: flag("one JSON object: summary, balance and findings"),
-    at: text("PLACE", "for show: a line (318), an address (0xfffff000) or a time (9.591s)"),
-    around: integer("LINE", "for script: only the mappings involved in the finding at LINE"),
-    as: text(
-      "FORM",
-      "for export: ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
-    ),
-    events: flag("for summary: every event with its file and line, one JSON object per line"),
-    html: flag("for devices: one HTML page with plots; each point links to its trace lines"),
-    keep: integer(
-      "SECONDS",
-      "for watch: seconds of the trace to write at a fault (default: 10; at most 32 MiB)",
-    ),
-    to: text("NAME", "for watch: write each fault to NAME-1.trace.txt, … (default: dmalab-fault)"),
-    shrink: flag("for script: only the mappings involved in findings"),
-  },
+  options: OPTIONS,
   examples: [
     { line: "trace summary trace.txt.gz dmesg.txt", doc: "what a trace and a log contain" },
     {
@@ -80,51 +107,11 @@ export const TRACE = command({
   may: { spools: true, files: ["--to"], here: "default" },
   async run({ words, options, screen }) {
     const [action, ...paths] = words;
-    if (!(ACTIONS as readonly string[]).includes(action!)) {
-      return refuse(
-        `unknown trace action "${action}"; expected one of: ${ACTIONS.join(", ")}`,
-        screen,
-      );
+    if (!Object.hasOwn(ACTIONS, action!)) {
+      return refuse(`unknown trace action "${action}"; expected one of: ${NAMES}`, screen);
     }
     if (paths.length === 0) return refuse(`trace ${action} needs a file, or -`, screen);
     const { refusingUnreadable } = await import("./cli/read_lines.ts");
-    return refusingUnreadable(screen, async () => {
-      if (action === "summary") {
-        const { runSummary } = await import("./cli/summary.ts");
-        const form = { asJson: options.json, asEvents: options.events };
-        return runSummary(paths, form, screen);
-      }
-      if (action === "devices") {
-        const { runDevices } = await import("./cli/devices.ts");
-        return runDevices(paths, { asJson: options.json, asHtml: options.html }, screen);
-      }
-      if (action === "compare") {
-        const { runCompare } = await import("./cli/compare.ts");
-        return runCompare(paths, options.json, screen);
-      }
-      if (action === "show") {
-        const { runShow } = await import("./cli/show.ts");
-        return runShow(paths, options.at, screen);
-      }
-      if (action === "script") {
-        const { runScript } = await import("./cli/script.ts");
-        return runScript(paths, options.around, options.shrink, screen);
-      }
-      if (action === "watch") {
-        const { runWatch } = await import("./cli/watch.ts");
-        const { json: asJson, keep, to } = options;
-        return runWatch(
-          paths,
-          { asJson, keepSeconds: keep ?? 10, name: to ?? "dmalab-fault" },
-          screen,
-        );
-      }
-      if (action === "export") {
-        const { runExport } = await import("./cli/export.ts");
-        return runExport(paths, options.as, screen);
-      }
-      const { runCheck } = await import("./cli/check.ts");
-      return runCheck(paths, options.json, screen);
-    });
+    return refusingUnreadable(screen, () => ACTIONS[action!]!(paths, options, screen));
   },
 });

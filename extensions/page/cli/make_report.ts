@@ -9,7 +9,7 @@ import {
 } from "@dmalab/lang/run";
 import { runBenches } from "@dmalab/lang/run/bench";
 import { keepVariables, type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
-import { formatEventText, painter } from "@dmalab/lang/render";
+import { formatEventText } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";
 import type { RunAndOutcome } from "@dmalab/recording/views";
 import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
@@ -18,7 +18,6 @@ import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import { HostLoader, loadCompiled, MemoryScreen, type SignalWatch } from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import {
-  codeOfFailure,
   codeOfProblems,
   type ExitCode,
   FAILED,
@@ -31,9 +30,9 @@ import { blocksOf, engineFor, foreignFile, PAGE_SUFFIX, runSettings } from "@dma
 import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, type PrintOptions, printReports, printRun } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
-import { failedBench } from "../engine/bench_verdict.ts";
+import { benchText, codeOfBenches, failedBench } from "../engine/bench_verdict.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
-import { benchLines, hasFailed } from "@dmalab/cli/bench/bench_text";
+import { hasFailed } from "@dmalab/cli/bench/bench_text";
 import { staticPage } from "@dmalab/cli/static_page";
 import { benchPlot, type PlotColours } from "@dmalab/lang/bench";
 
@@ -203,10 +202,8 @@ async function entryRuns(
   printReports([report], 0, { ...parts, matches: [] }, said);
   const benches = benchesOf(program, options, watch);
   for (const bench of benches) said.out(`\n${benchText(bench)}\n`);
-  const parted = benches.flatMap(({ cells, expectations }) => [...cells, ...expectations]);
-  const codes = [codeOf(report), ...parted.map(({ failure }) => codeOfFailure(failure))];
   return {
-    exitCode: codes.reduce(worseExitCode, wrong),
+    exitCode: [codeOf(report), codeOfBenches(benches)].reduce(worseExitCode, wrong),
     benches,
     reports: [report],
     coverage: recorder?.record(report) ?? null,
@@ -257,11 +254,6 @@ const COLOURS: PlotColours = {
     `var(--${name})`
   ),
 };
-
-/** What `dmalab bench` prints of it. */
-function benchText(report: BenchReport): string {
-  return benchLines(report, null, [], painter(false)).join("\n");
-}
 
 /** Their plots, as SVG. */
 function plotsOf(reports: readonly BenchReport[]): readonly string[] {

@@ -3,7 +3,6 @@ import { host, REPORT_PAGE } from "@dmalab/cli";
 import { VERSION } from "@dmalab/cli/package_version";
 import { FileError } from "@dmalab/cli/files";
 import { packText, type RunAndOutcome, serialise } from "@dmalab/recording/views";
-import type { SaidVerdict } from "../engine/bench_verdict.ts";
 import { coloursOf } from "../page/highlight.ts";
 import {
   dataText,
@@ -13,17 +12,10 @@ import {
   type SourceColours,
 } from "./page_data.ts";
 
-/** What a report says besides its runs. */
-export interface ReportText {
-  /** What it is about: the name of a file. */
-  readonly title: string;
-  /** What the command line printed. */
-  readonly printed: string;
-  /** Plots of benches, as SVG; none where that is left out. */
-  readonly plots?: readonly string[];
-  /** The first failure of a bench; none where that is left out. */
-  readonly failedBench?: SaidVerdict | null;
-}
+/** What a report says besides its runs; of benches nothing where that is left out. */
+type ReportText =
+  & Pick<PageData, "printed" | "title">
+  & Partial<Pick<PageData, "failedBench" | "plots">>;
 
 /** A page with runs inside, those that failed first. @param page The page without any. */
 export async function reportPage(

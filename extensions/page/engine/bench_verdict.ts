@@ -1,4 +1,7 @@
 /** What benches that failed come to, as the verdict of a page. */
+import { benchLines } from "@dmalab/cli/bench/bench_text";
+import { codeOfFailure, type ExitCode, HELD, worseExitCode } from "@dmalab/cli/exit_code";
+import { painter } from "@dmalab/lang/render";
 import type { BenchReport } from "@dmalab/lang/run";
 import type { RunVerdict } from "@dmalab/recording/views";
 
@@ -29,4 +32,15 @@ export function failedBench(reports: readonly BenchReport[]): SaidVerdict | null
     };
   }
   return null;
+}
+
+/** What `dmalab bench` prints of it. */
+export function benchText(report: BenchReport): string {
+  return benchLines(report, null, [], painter(false)).join("\n");
+}
+
+/** The exit code of their runs and of what was expected of them. */
+export function codeOfBenches(reports: readonly BenchReport[]): ExitCode {
+  return reports.flatMap(({ cells, expectations }) => [...cells, ...expectations])
+    .map(({ failure }) => codeOfFailure(failure)).reduce(worseExitCode, HELD);
 }

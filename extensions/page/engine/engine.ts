@@ -5,22 +5,15 @@
  * worker when even they fail.
  */
 import type { Screen } from "@dmalab/cli/extend";
-import { benchLines } from "@dmalab/cli/bench/bench_text";
-import {
-  codeOfFailure,
-  codeOfProblems,
-  type ExitCode,
-  HELD,
-  worseExitCode,
-} from "@dmalab/cli/exit_code";
+import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { limitsOf, runSettings } from "@dmalab/cli/scenario/limit_options";
 import { codeOf, printReports, printRun } from "@dmalab/cli/scenario/print_run";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
-import { painter } from "@dmalab/lang/render";
 import { loadForDebugging, SourceFile, spanPlace } from "@dmalab/lang";
 import { keepVariables, recordRun, type RunChoice, runsOf } from "@dmalab/recording";
 import {
+  type BenchReport,
   isSameEntry,
   type LoadResult,
   type Program,
@@ -31,7 +24,7 @@ import { runBenches } from "@dmalab/lang/run/bench";
 import { FAST_CHECK } from "@dmalab/lang/run/property";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { serialise } from "@dmalab/recording/views";
-import { failedBench, type SaidVerdict } from "./bench_verdict.ts";
+import { benchText, codeOfBenches, failedBench } from "./bench_verdict.ts";
 import { projectLoader } from "./project_loader.ts";
 import type { EngineResponse, PageProblem, Project, Request, RunEntry } from "./protocol.ts";
 
@@ -54,12 +47,18 @@ const PRINTED = {
   limits: limitsOf((option) => option === "max-time" ? RUN_SECONDS : null),
 } as const;
 
-/** Keeps what is printed, as far as the page shows it. */
-class PrintedScreen implements Screen {
+/** Characters that are shown of the beginning and of the end of what a run has printed. */
+const FIRST_LENGTH = 30_000;
+const LAST_LENGTH = 10_000;
+
+/** Keeps what is printed, as far as the page shows it: a browser takes seconds to lay out a million characters. */
+export class PrintedScreen implements Screen {
   readonly colour = false;
   readonly columns = null;
-  readonly #printed = new PrintedText();
   #pending = "";
+  #first = "";
+  #last = "";
+  #length = 0;
 
   out(text: string): void {
     this.data(printableText(text, false));
@@ -74,14 +73,21 @@ class PrintedScreen implements Screen {
     if (this.#pending.length >= CHUNK_LENGTH) this.#flush();
   }
 
+  /** With the number of characters that were left out. */
   get shown(): string {
     this.#flush();
-    return this.#printed.shown;
+    const left = this.#length - this.#first.length - this.#last.length;
+    const between = left > 0 ? `\n… ${left} more characters …\n` : "";
+    return `${this.#first}${between}${this.#last}`;
   }
 
   #flush(): void {
-    this.#printed.add(this.#pending);
+    const text = this.#pending;
     this.#pending = "";
+    const room = FIRST_LENGTH - this.#first.length;
+    this.#first += text.slice(0, room);
+    this.#last = (this.#last + text.slice(room)).slice(-LAST_LENGTH);
+    this.#length += text.length;
   }
 }
 
@@ -90,19 +96,15 @@ function printBenches(
   program: Program,
   seed: Project["seed"],
   screen: Screen,
-): { readonly exitCode: ExitCode; readonly failure: SaidVerdict | null } {
+): readonly BenchReport[] {
   const reports = runBenches(program, {
     ...runSettings({ ...PRINTED, seed }),
     watch: WATCH,
     onLine: (line) => screen.out(`${line}\n`),
   });
   if (reports.length > 0) screen.out("\n");
-  for (const report of reports) {
-    screen.out(`${benchLines(report, null, [], painter(false)).join("\n")}\n`);
-  }
-  const failures = reports.flatMap(({ cells, expectations }) => [...cells, ...expectations])
-    .map(({ failure }) => codeOfFailure(failure));
-  return { exitCode: failures.reduce(worseExitCode, HELD), failure: failedBench(reports) };
+  for (const report of reports) screen.out(`${benchText(report)}\n`);
+  return reports;
 }
 
 /** One project at a time. */
@@ -155,13 +157,13 @@ export class Engine {
     const report = program === null ? null : printRun(program, options, screen);
     const reports = report === null ? [] : [report];
     const said = printReports(reports, program === null ? 1 : 0, options, screen);
-    const benches = program === null ? null : printBenches(program, seed, screen);
+    const benches = program === null ? [] : printBenches(program, seed, screen);
     this.answer({ id, kind: "output", text: screen.shown });
     const runs = this.#runs.map((each) => entryOf(each, report));
-    this.answer({ id, kind: "runs", runs, failedBench: benches?.failure ?? null });
+    this.answer({ id, kind: "runs", runs, failedBench: failedBench(benches) });
     const exitCode = worseExitCode(
       worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),
-      worseExitCode(said, benches?.exitCode ?? HELD),
+      worseExitCode(said, codeOfBenches(benches)),
     );
     return { exitCode, failed: runs.findIndex(({ outcome }) => outcome === "failed") };
   }
@@ -202,31 +204,4 @@ function entryOf({ name, skip }: RunChoice, report: RunReport | null): RunEntry 
   const title = runTitle(name);
   const word = outcome?.outcome ?? (skip ? "skipped" : "not run");
   return { name, title, outcome: word, report: outcome ?? null };
-}
-
-/**
- * What a run has printed, as far as a page shows it: its beginning and its end. A browser takes seconds
- * to lay out a million characters.
- */
-const FIRST_LENGTH = 30_000;
-const LAST_LENGTH = 10_000;
-
-export class PrintedText {
-  #first = "";
-  #last = "";
-  #length = 0;
-
-  add(text: string): void {
-    const room = FIRST_LENGTH - this.#first.length;
-    this.#first += text.slice(0, room);
-    this.#last = (this.#last + text.slice(room)).slice(-LAST_LENGTH);
-    this.#length += text.length;
-  }
-
-  /** With the number of characters that were left out. */
-  get shown(): string {
-    const left = this.#length - this.#first.length - this.#last.length;
-    const between = left > 0 ? `\n… ${left} more characters …\n` : "";
-    return `${this.#first}${between}${this.#last}`;
-  }
 }

@@ -12,19 +12,18 @@ export interface Project {
   readonly seed: number | null;
 }
 
-/** A request of the page; answers carry its number. */
-export type Request =
+/** What the page asks for. */
+export type Wish =
   /** Checks, runs and records; each step is answered as soon as it is done. `run`: null for the first that fails. */
-  | {
-    readonly id: number;
-    readonly kind: "run";
-    readonly project: Project;
-    readonly run: number | null;
-  }
-  /** Records another run of the project that ran last. */
-  | { readonly id: number; readonly kind: "record"; readonly run: number }
-  /** The same, for a comparison: with its blocks that run on machines of their own. */
-  | { readonly id: number; readonly kind: "beside"; readonly run: number };
+  | { readonly kind: "run"; readonly project: Project; readonly run: number | null }
+  /**
+   * Records another run of the project that ran last; `beside` for a comparison: with its blocks that
+   * run on machines of their own.
+   */
+  | { readonly kind: "record" | "beside"; readonly run: number };
+
+/** Answers carry its number. */
+export type Request = Wish & { readonly id: number };
 
 /** A mistake or a warning, by offsets in the entry; of another file it stands at the beginning. */
 export interface PageProblem {

@@ -1,15 +1,11 @@
 /// <reference lib="dom" />
 /** The engine as the page sees it: a worker that is made anew whenever it must not go on. */
-import type { EngineResponse, Project } from "../engine/protocol.ts";
+import type { EngineResponse, Project, Wish } from "../engine/protocol.ts";
 
 /** The engine ends a run by its limits; a worker that still says nothing so long after is ended. */
 const MAX_MS = 30_000;
 /** How long another request waits for the one that runs. */
 const WAIT_MS = 200;
-
-type Wish =
-  | { readonly kind: "run"; readonly project: Project; readonly run: number | null }
-  | { readonly kind: "record" | "beside"; readonly run: number };
 
 export class EngineClient {
   readonly #url: string;

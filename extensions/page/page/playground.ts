@@ -13,7 +13,7 @@ import { SourceEditor } from "./editor.ts";
 import { EngineClient } from "./engine_client.ts";
 import { LanguageHelp } from "./language_help.ts";
 import { Messages } from "./messages.ts";
-import { type FrameForm, MAX_LINK_LENGTH, readLink, type Shared, writeLink } from "./share_link.ts";
+import { MAX_LINK_LENGTH, readLink, type Shared, writeLink } from "./share_link.ts";
 import { startTheme } from "./theme.ts";
 
 /** What is built into the page. */
@@ -109,7 +109,10 @@ class Playground {
     on("file", "change", () => this.#showFile());
     on("format", "click", () => this.#format());
     on("share", "click", () => void this.#share());
-    on("download", "click", () => this.#download());
+    on("download", "click", () => {
+      const name = this.#file.slice(this.#file.lastIndexOf("/") + 1);
+      save(name, this.#editor.text, "text/plain");
+    });
     addEventListener("hashchange", () => void this.#openLink(false));
     document.addEventListener("dragover", (event) => event.preventDefault());
     document.addEventListener("drop", (event) => {
@@ -296,7 +299,8 @@ class Playground {
       const { frame, shared } = link;
       const { at, run, view, ...project } = shared;
       const show = () => {
-        this.#frame(frame);
+        document.body.dataset.frame = frame ?? "";
+        this.#editor.readOnly = frame === "read";
         this.#show(project, run === 0 && at === null ? null : run);
         this.#at = at === null ? null : { seq: at[0], statement: at[1] };
         if (view !== null) this.#viewer.view = view;
@@ -305,11 +309,6 @@ class Playground {
     }
     if (isFirst) this.#show(this.#project);
     if (link !== null) this.#messages.show(link.problem, null, true);
-  }
-
-  #frame(frame: FrameForm): void {
-    document.body.dataset.frame = frame ?? "";
-    this.#editor.readOnly = frame === "read";
   }
 
   async #share(): Promise<void> {
@@ -334,10 +333,6 @@ class Playground {
       // Without the right to write there, as in a frame, the address has it.
       this.#messages.show("The link is in the address bar");
     }
-  }
-
-  #download(): void {
-    save(this.#file.slice(this.#file.lastIndexOf("/") + 1), this.#editor.text, "text/plain");
   }
 
   /** Files from the desktop: scenarios, and what they use. */

@@ -17,7 +17,7 @@ export interface Shared {
 }
 
 /** How a page looks inside of a frame: all of it, or a source that cannot be changed. */
-export type FrameForm = "edit" | "read" | null;
+type FrameForm = "edit" | "read" | null;
 
 /** The form of links that this page writes. */
 const VERSION = 1;
@@ -28,7 +28,7 @@ const MAX_TEXT_LENGTH = 4_000_000;
 const MAX_FILES = 100;
 
 /** What a fragment means: a project, nothing, or why it cannot be opened. */
-export type ReadLink =
+type ReadLink =
   | { readonly shared: Shared; readonly frame: FrameForm }
   | { readonly problem: string }
   | null;
@@ -37,7 +37,8 @@ export type ReadLink =
 export async function writeLink(shared: Shared): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify(shared));
   const packed = await through(bytes, new CompressionStream("deflate-raw"), Infinity);
-  return `#d${VERSION}=${toBase64Url(packed!)}`;
+  const data = base64(packed!).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return `#d${VERSION}=${data}`;
 }
 
 export async function readLink(fragment: string): Promise<ReadLink> {
@@ -60,7 +61,8 @@ export async function readLink(fragment: string): Promise<ReadLink> {
 async function unpack(data: string): Promise<string | { readonly problem: string }> {
   const broken = { problem: "This link is broken: a part of it is missing or was changed" };
   try {
-    const bytes = fromBase64Url(data);
+    const plain = atob(data.replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(plain, (character) => character.charCodeAt(0));
     if (bytes.length === 0) return broken;
     const whole = await through(bytes, new DecompressionStream("deflate-raw"), MAX_TEXT_LENGTH);
     if (whole === null) {
@@ -114,7 +116,7 @@ async function through(
   stream: CompressionStream | DecompressionStream,
   most: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
@@ -126,20 +128,5 @@ async function through(
     }
     chunks.push(value);
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
-
-function toBase64Url(bytes: Uint8Array): string {
-  return base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
-  const plain = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(plain, (character) => character.charCodeAt(0));
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }

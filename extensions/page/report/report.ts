@@ -70,7 +70,7 @@ class Report {
     private readonly colours: SourceColours,
   ) {
     this.#listed = runs.map((run): ListedRun => {
-      const outcome = outcomeOf(run);
+      const outcome = run.outcome?.outcome ?? (run.failure === null ? "recorded" : "failed");
       const isKnown = outcome === "passed" || outcome === "failed";
       const state = isKnown ? outcome : outcome === "skipped" ? "warned" : "none";
       return { title: runTitle(run.name), state, outcome, events: run.events };
@@ -130,10 +130,6 @@ class Report {
     const source = this.#sources.get(byId<HTMLSelectElement>("file").value);
     if (source !== undefined) this.#source.show(source, this.colours[source.name] ?? []);
   }
-}
-
-function outcomeOf({ failure, outcome }: SerialisedRun) {
-  return outcome?.outcome ?? (failure === null ? "recorded" : "failed");
 }
 
 /** An editor that shows the page beside its text: where its cursor is, and which line the page is at. */

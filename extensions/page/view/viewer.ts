@@ -111,7 +111,6 @@ export class Viewer {
   ];
   readonly #panels = new Map<string, HTMLElement>();
   #opened: RecordedRun | null = null;
-  #outcome: TestOutcome | null = null;
   #index: RunIndex | null = null;
   #verdict: RunVerdict | null = null;
   #leaked: ReadonlySet<number> = new Set();
@@ -240,7 +239,6 @@ export class Viewer {
   }
 
   #judge(outcome: TestOutcome | null): void {
-    this.#outcome = outcome;
     this.#verdict = verdictOf(this.#index!, outcome);
     this.#leaked = new Set(this.#verdict.leaked);
     this.#printOwnVerdict();

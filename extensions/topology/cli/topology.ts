@@ -20,18 +20,9 @@ import { matrixFunctions, matrixLines, pairOf } from "../pair_matrix.ts";
 import { groupMarks, shortName, shownFunctions, treePicture } from "../tree_picture.ts";
 import type { ListingFinding } from "../lspci/finding.ts";
 import { SourceFile } from "@dmalab/lang";
+import type { TopologyOptions } from "../command.ts";
 import { diagnosticStyle } from "@dmalab/cli/scenario/diagnostic_style";
 import { readHostBytes, readHostInput } from "@dmalab/cli";
-
-export interface TopologyOptions {
-  /** `dma`, or null for a picture. */
-  readonly as: string | null;
-  readonly provider: string | null;
-  readonly client: string | null;
-  readonly cpu: string | null;
-  readonly json: boolean;
-  readonly all: boolean;
-}
 
 const LEGEND = `ACS: ${
   ACS_SERVICES.map((service) => `${SERVICE_LETTERS[service]} ${service.replaceAll("_", " ")}`)
@@ -182,7 +173,7 @@ function findingText(
         start: start + blanks,
         end: start + Math.max(blanks, whole.trimEnd().length),
       },
-      ...hint === null ? {} : { hint },
+      hint,
     }, { style });
     return `${lines.join("\n")}\n`;
   }).join("\n");

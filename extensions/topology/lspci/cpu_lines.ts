@@ -5,14 +5,15 @@
  * @see rules/p2p.md 9.4, "Host-bridge check"
  */
 
-export interface ListedCpu {
-  /** As the CPU names itself: `AuthenticAMD`. */
-  readonly vendor: string;
-  /** Null when only the vendor is listed. */
-  readonly family: number | null;
-}
+import type { CpuIdentity } from "@dmalab/devices/pci";
 
 const VENDOR = /(?:^|\s)(AuthenticAMD|GenuineIntel|HygonGenuine|CentaurHauls)\s*$/;
+/** CPUs as they name themselves; any other has no rule of its own. */
+const VENDORS: Readonly<Record<string, CpuIdentity["vendor"]>> = {
+  AuthenticAMD: "amd",
+  GenuineIntel: "intel",
+  HygonGenuine: "hygon",
+};
 /** `cpu family : 25` and `CPU family: 25`; other languages have other words in front. */
 const FAMILY = /^\s*(?:cpu family|CPU-Familie|Famille de processeur)[^:]{0,20}:\s*(\d{1,4})\s*$/i;
 
@@ -29,7 +30,9 @@ export class CpuReader {
     return vendor !== null || family !== null;
   }
 
-  get found(): ListedCpu | null {
-    return this.#vendor === null ? null : { vendor: this.#vendor, family: this.#family };
+  /** Of family 0 where only the vendor is listed. */
+  get found(): CpuIdentity | null {
+    if (this.#vendor === null) return null;
+    return { vendor: VENDORS[this.#vendor] ?? "other", family: this.#family ?? 0 };
   }
 }

@@ -16,20 +16,6 @@ export interface FoundBar extends Omit<ListedBar, "index"> {
   readonly index: number | null;
 }
 
-/** What the text has shown of the capabilities. */
-export interface CapabilitySight {
-  /** Registers or `Flags`/`Control` were shown, so that capabilities would have been too. */
-  detailed: boolean;
-  /** The status register says that there are some: `Cap+`. */
-  promised: boolean;
-  /** One capability at least, or what stands in their place. */
-  begun: boolean;
-  /** `<access denied>` stood in their place. */
-  denied: boolean;
-  /** Something followed the last of them, so that none was cut off. */
-  closed: boolean;
-}
-
 export class GrowingFunction {
   classCode: number | null = null;
   className: string | null = null;
@@ -49,11 +35,17 @@ export class GrowingFunction {
   numaNode: number | null = null;
   driver: string | null = null;
   gone = false;
-  readonly sight: CapabilitySight = {
+  /** What the text has shown of the capabilities. */
+  readonly sight = {
+    /** Registers or `Flags`/`Control` were shown, so that capabilities would have been too. */
     detailed: false,
+    /** The status register says that there are some: `Cap+`. */
     promised: false,
+    /** One capability at least, or what stands in their place. */
     begun: false,
+    /** `<access denied>` stood in their place. */
     denied: false,
+    /** Something followed the last of them, so that none was cut off. */
     closed: false,
   };
   /** Bytes of a dump, by their offsets. */
@@ -64,7 +56,7 @@ export class GrowingFunction {
   constructor(readonly address: ListedAddress, readonly line: number) {}
 
   /** Takes what a header lists and no line before it did. */
-  takeHeader(header: FunctionHeader): void {
+  takeHeader(header: Omit<FunctionHeader, "above" | "address">): void {
     this.classCode ??= header.classCode;
     this.className ??= header.className;
     this.vendor ??= header.vendor;
@@ -75,11 +67,7 @@ export class GrowingFunction {
 
   /** Joins what another listing tells about the same function. */
   join(other: GrowingFunction): void {
-    this.classCode ??= other.classCode;
-    this.className ??= other.className;
-    this.vendor ??= other.vendor;
-    this.device ??= other.device;
-    this.name ??= other.name;
+    this.takeHeader(other);
     this.portType ??= other.portType;
     this.buses ??= other.buses;
     this.#joinBars(other.bars);
@@ -91,12 +79,10 @@ export class GrowingFunction {
     this.iommuGroup ??= other.iommuGroup;
     this.numaNode ??= other.numaNode;
     this.driver ??= other.driver;
-    this.gone ||= other.gone;
     this.sight.denied = (this.sight.denied || other.sight.denied) && !this.#seen && !other.#seen;
-    this.sight.detailed ||= other.sight.detailed;
-    this.sight.promised ||= other.sight.promised;
-    this.sight.begun ||= other.sight.begun;
-    this.sight.closed ||= other.sight.closed;
+    for (const shown of ["detailed", "promised", "begun", "closed"] as const) {
+      this.sight[shown] ||= other.sight[shown];
+    }
   }
 
   /** The function as it was found. */

@@ -15,10 +15,9 @@ import {
   type PeerRoute,
   type VendorDevice,
 } from "@dmalab/devices/pci";
-import type { ListedCpu } from "./cpu_lines.ts";
 import { FunctionNames, isPeer, roleOf } from "./function_kind.ts";
 import type { LinkedFunction, LinkedListing, RootBus } from "./linked_listing.ts";
-import { hex, HOST_BRIDGE_CLASS, type ListedAcs } from "./listed_function.ts";
+import { formatBus, HOST_BRIDGE_CLASS, type ListedAcs } from "./listed_function.ts";
 
 export interface ImportedMachine {
   readonly hostBridges: readonly HostBridge[];
@@ -89,17 +88,6 @@ function rootDeviceOf({ functions, assumed }: RootBus): VendorDevice | null {
   return isSubject ? { vendor, device } : null;
 }
 
-const VENDORS: Readonly<Record<string, CpuIdentity["vendor"]>> = {
-  AuthenticAMD: "amd",
-  GenuineIntel: "intel",
-  HygonGenuine: "hygon",
-};
-
-/** A CPU as its own words or `amd:0x19` say it. */
-function cpuIdentity({ vendor, family }: ListedCpu): CpuIdentity {
-  return { vendor: VENDORS[vendor] ?? "other", family: family ?? 0 };
-}
-
 const AMD = 0x1022;
 const INTEL = 0x8086;
 const HYGON = 0x1d94;
@@ -123,7 +111,7 @@ const ZEN_ROOT_COMPLEXES: ReadonlyMap<number, number> = new Map([
  * complex that several families share counts as the first of them: all of them pass the same rule.
  */
 function cpuOf({ cpu, roots }: LinkedListing): CpuIdentity | null {
-  if (cpu !== null) return cpuIdentity(cpu);
+  if (cpu !== null) return cpu;
   for (const { vendor, device, classCode } of roots.flatMap(({ functions }) => functions)) {
     if (classCode !== HOST_BRIDGE_CLASS || vendor === null || device === null) continue;
     const family = vendor === AMD ? ZEN_ROOT_COMPLEXES.get(device) : undefined;
@@ -144,7 +132,7 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
     const unsure = [...new Set([provider.hostBridge, client.hostBridge])]
       .filter((bridge) => machine.assumed.has(bridge));
     for (const { domain, rootBus } of unsure) {
-      doubts.push(`what is above bus ${hex(domain, 4)}:${hex(rootBus, 2)} is not in the text`);
+      doubts.push(`what is above bus ${formatBus(domain, rootBus)} is not in the text`);
     }
   }
   if (route.mapType === "bus_addr" && route.uncertain.length > 0) {

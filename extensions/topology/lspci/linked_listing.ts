@@ -3,8 +3,9 @@
  * secondary bus is its own.
  */
 import { placeKey } from "@dmalab/devices/pci";
-import type { ListingFinding } from "./finding.ts";
+import { type ListingFinding, mistake, warning } from "./finding.ts";
 import {
+  formatBus,
   formatListedAddress,
   hex,
   HOST_BRIDGE_CLASS,
@@ -40,40 +41,28 @@ export interface LinkedListing {
 export function linkListing(listing: LspciListing): LinkedListing {
   const findings = [...listing.findings];
   const leads = leadingBridges(listing.functions, findings);
-  const byBus = new Map<number, ListedFunction[]>();
-  for (const each of listing.functions) {
-    const bus = busKey(each.address.domain, each.address.bus);
-    const list = byBus.get(bus);
-    if (list === undefined) byBus.set(bus, [each]);
-    else list.push(each);
-  }
+  const byBus = Map.groupBy(
+    listing.functions,
+    ({ address }) => busKey(address.domain, address.bus),
+  );
   const rootKeys = [...byBus.keys()].filter((bus) => !leads.has(bus));
   const dumb = listing.functions.find((each) =>
     isBridge(each) && each.buses === null && !each.gone
   );
   const orphans = rootKeys.filter((bus) => !isRoot(bus, byBus.get(bus)!, listing));
   if (dumb !== undefined && orphans.length > 0) {
-    findings.push({
-      code: "E1003",
-      severity: "error",
-      line: dumb.line,
-      message: `The bus below bridge ${formatListedAddress(dumb.address)} is unknown, ` +
-        `and bus ${busText(orphans[0]!)} must be below some bridge`,
-      hint: "add -vvv: `sudo lspci -D -nn -vvv`",
-    });
+    const message = `The bus below bridge ${formatListedAddress(dumb.address)} is unknown, ` +
+      `and bus ${busText(orphans[0]!)} must be below some bridge`;
+    findings.push(mistake("E1003", dumb.line, message, "add -vvv: `sudo lspci -D -nn -vvv`"));
     return refusal(listing, findings);
   }
   for (const bus of orphans) {
     const [first] = byBus.get(bus)!;
-    findings.push({
-      code: "E1013",
-      severity: "warning",
-      line: first!.line,
-      message: `No bridge leads to bus ${busText(bus)}, on which ${
-        formatListedAddress(first!.address)
-      } is: what is above it is unknown`,
-      hint: "paste the whole output; a part of it may be missing",
-    });
+    const message = `No bridge leads to bus ${busText(bus)}, on which ${
+      formatListedAddress(first!.address)
+    } is: what is above it is unknown`;
+    const hint = "paste the whole output; a part of it may be missing";
+    findings.push(warning("E1013", first!.line, message, hint));
   }
 
   const linked: LinkedFunction[] = [];
@@ -109,13 +98,14 @@ function leadingBridges(
 ): Map<number, ListedFunction> {
   const leads = new Map<number, ListedFunction>();
   const wrong = (bridge: ListedFunction, message: string) =>
-    findings.push({
-      code: "E1014",
-      severity: "warning",
-      line: bridge.line,
-      message: `Bridge ${formatListedAddress(bridge.address)} ${message}`,
-      hint: "no functions are placed below it; the text may be damaged there",
-    });
+    findings.push(
+      warning(
+        "E1014",
+        bridge.line,
+        `Bridge ${formatListedAddress(bridge.address)} ${message}`,
+        "no functions are placed below it; the text may be damaged there",
+      ),
+    );
   for (const bridge of functions) {
     const { address, buses } = bridge;
     // Secondary bus 0: the bridge is not configured.
@@ -164,5 +154,5 @@ function busKey(domain: number, bus: number): number {
 }
 
 function busText(key: number): string {
-  return `${hex(Math.floor(key / 256), 4)}:${hex(key % 256, 2)}`;
+  return formatBus(Math.floor(key / 256), key % 256);
 }

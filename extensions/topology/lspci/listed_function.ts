@@ -82,6 +82,11 @@ export function formatListedAddress({ domain, bus, device, func }: ListedAddress
   return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(device, 2)}.${func}`;
 }
 
+/** `0000:3b` */
+export function formatBus(domain: number, bus: number): string {
+  return `${hex(domain, 4)}:${hex(bus, 2)}`;
+}
+
 /** Lower-case hex digits, at least as many as said. */
 export function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, "0");

@@ -5,13 +5,13 @@
  * The text is untrusted: whatever it holds, reading it takes time and memory in proportion to its
  * length, ends, and throws nothing.
  */
-import { CpuReader, type ListedCpu } from "./cpu_lines.ts";
+import { CpuReader } from "./cpu_lines.ts";
 import { CONFIG_SPACE_BYTES, decodeConfigSpace } from "./config_space.ts";
 import { DetailReader } from "./detail_lines.ts";
-import type { ListingCode, ListingFinding } from "./finding.ts";
+import { type ListingFinding, mistake } from "./finding.ts";
 import { readHeader, readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
-import { placeKey } from "@dmalab/devices/pci";
+import { type CpuIdentity, placeKey } from "@dmalab/devices/pci";
 import {
   formatListedAddress,
   hex,
@@ -25,7 +25,7 @@ export interface LspciListing {
   /** By address. */
   readonly functions: readonly ListedFunction[];
   /** What `lscpu` or `/proc/cpuinfo` in the same text says. */
-  readonly cpu: ListedCpu | null;
+  readonly cpu: CpuIdentity | null;
   /** Where one of them is an error there are no functions. */
   readonly findings: readonly ListingFinding[];
 }
@@ -55,12 +55,8 @@ export function readListing(text: string): LspciListing {
   return new ListingReader().read(text);
 }
 
-function refused(code: ListingCode, line: number, message: string, hint: string): LspciListing {
-  return {
-    functions: [],
-    cpu: null,
-    findings: [{ code, severity: "error", line, message, hint }],
-  };
+function refused(...said: Parameters<typeof mistake>): LspciListing {
+  return { functions: [], cpu: null, findings: [mistake(...said)] };
 }
 
 class ListingReader {
@@ -91,11 +87,7 @@ class ListingReader {
     return {
       functions,
       cpu: this.#cpu.found,
-      findings: reviewListing({
-        listed: this.#listed,
-        functions,
-        looseDumpLine: this.#looseDumpLine,
-      }),
+      findings: reviewListing(this.#listed, functions, this.#looseDumpLine),
     };
   }
 
@@ -181,32 +173,18 @@ class ListingReader {
   }
 
   #nothing(): LspciListing {
-    if (this.#firstLine === 0) return refused("E1001", 1, "The text is empty", WANTED);
-    if (this.#recordsLine > 0) {
-      return refused(
-        "E1005",
-        this.#recordsLine,
-        "This is lspci -vmm, which prints neither buses nor capabilities",
-        WANTED,
-      );
-    }
-    if (this.#looseDumpLine > 0) {
-      return refused(
-        "E1001",
-        this.#looseDumpLine,
+    const wrong = [
+      ["This is lspci -vmm, which prints neither buses nor capabilities", this.#recordsLine],
+      [
         "Registers of no function: the lines that name the functions are missing",
-        WANTED,
-      );
-    }
-    if (this.#treeLine > 0) {
-      return refused(
-        "E1001",
-        this.#treeLine,
-        "This is lspci -t, which shows neither classes nor capabilities",
-        WANTED,
-      );
-    }
-    return refused("E1001", this.#firstLine, "No line of this text is output of lspci", WANTED);
+        this.#looseDumpLine,
+      ],
+      ["This is lspci -t, which shows neither classes nor capabilities", this.#treeLine],
+      ["No line of this text is output of lspci", this.#firstLine],
+      ["The text is empty", 1],
+    ] as const;
+    const [message, line] = wrong.find(([, line]) => line > 0)!;
+    return refused(this.#recordsLine > 0 ? "E1005" : "E1001", line, message, WANTED);
   }
 
   #tooMany(line: number): LspciListing {
@@ -229,14 +207,10 @@ function isOther(one: GrowingFunction, other: GrowingFunction): boolean {
 
 function twoMachines(first: GrowingFunction, second: GrowingFunction): ListingFinding {
   const address = formatListedAddress(second.address);
-  return {
-    code: "E1002",
-    severity: "error",
-    line: second.line,
-    message: `${address} is ${idsOf(second)} here and ${idsOf(first)} in line ${first.line}: ` +
-      "these are two machines",
-    hint: "import each machine by itself",
-  };
+  const message =
+    `${address} is ${idsOf(second)} here and ${idsOf(first)} in line ${first.line}: ` +
+    "these are two machines";
+  return mistake("E1002", second.line, message, "import each machine by itself");
 }
 
 function idsOf({ vendor, device, buses }: GrowingFunction): string {
@@ -249,13 +223,8 @@ function idsOf({ vendor, device, buses }: GrowingFunction): string {
 const LINE = /^\s*([0-9a-f]{2,3}): ?((?:[0-9a-f]{2}(?: |$)){1,16})$/i;
 const BYTES_A_LINE = 16;
 
-interface DumpLine {
-  readonly offset: number;
-  readonly bytes: readonly number[];
-}
-
 /** Reads a line of a dump; null when it is none. */
-function readDumpLine(line: string): DumpLine | null {
+function readDumpLine(line: string) {
   const match = LINE.exec(line);
   if (match === null) return null;
   const offset = parseInt(match[1]!, 16);
@@ -265,7 +234,10 @@ function readDumpLine(line: string): DumpLine | null {
 }
 
 /** Puts a line's bytes in their place; what follows a gap is not used. */
-function takeDumpLine(into: GrowingFunction, { offset, bytes }: DumpLine): void {
+function takeDumpLine(
+  into: GrowingFunction,
+  { offset, bytes }: NonNullable<ReturnType<typeof readDumpLine>>,
+): void {
   if (offset !== into.registerBytes) return;
   into.registers ??= new Uint8Array(CONFIG_SPACE_BYTES);
   into.registers.set(bytes, offset);

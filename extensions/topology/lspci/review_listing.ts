@@ -1,24 +1,22 @@
 /** What a listing lacks, said once for each kind of lack. */
-import type { ListingCode, ListingFinding } from "./finding.ts";
+import { type ListingFinding, warning } from "./finding.ts";
 import type { GrowingFunction } from "./growing_function.ts";
 import { formatListedAddress, type ListedFunction } from "./listed_function.ts";
-
-export interface ReadText {
-  /** Every mention of a function in lists and dumps, in the order of the text. */
-  readonly listed: readonly GrowingFunction[];
-  readonly functions: readonly ListedFunction[];
-  /** The first line of registers of no function; 0 when there is none. */
-  readonly looseDumpLine: number;
-}
 
 /** Bytes of a whole dump: a header, one of CardBus, conventional and extended space. */
 const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
 
-export function reviewListing(text: ReadText): ListingFinding[] {
-  const { functions, looseDumpLine } = text;
+/**
+ * @param listed Every mention of a function in lists and dumps, in the order of the text.
+ * @param looseDumpLine The first line of registers of no function; 0 when there is none.
+ */
+export function reviewListing(
+  listed: readonly GrowingFunction[],
+  functions: readonly ListedFunction[],
+  looseDumpLine: number,
+): ListingFinding[] {
   const findings: ListingFinding[] = [];
-  const warn = (code: ListingCode, line: number, message: string, hint: string) =>
-    findings.push({ code, severity: "warning", line, message, hint });
+  const warn = (...said: Parameters<typeof warning>) => findings.push(warning(...said));
   if (looseDumpLine > 0) {
     warn(
       "E1012",
@@ -27,7 +25,7 @@ export function reviewListing(text: ReadText): ListingFinding[] {
       "paste the dump from the line above `00:` on",
     );
   }
-  const cut = cutFunction(text.listed);
+  const cut = cutFunction(listed);
   if (cut !== null) {
     warn(
       "E1012",

@@ -1,7 +1,9 @@
 /** `dmalab trace check`: what a real machine did wrong with its mappings. */
 import { checkJson, checkLines, isClean } from "../ledger/check_report.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { type CheckResult, LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import type { TraceInstant } from "../ledger/traced_mapping.ts";
+import type { ScriptedCall } from "../script/recorder.ts";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import {
@@ -63,14 +65,26 @@ export async function openTrace(paths: readonly string[]): Promise<OpenedTrace> 
   return { trace: trace ?? lineSource(paths[0]!), log, logName, unread };
 }
 
+/** Checks a trace beside its log. @param take Receives each step, with the line that it is of. */
+export async function checkTrace(
+  { log, trace }: Pick<OpenedTrace, "log" | "trace">,
+  take: ((step: ScriptedCall, now: TraceInstant) => void) | null = null,
+): Promise<{ readonly check: TraceCheck; readonly result: CheckResult }> {
+  const check = new TraceCheck(log);
+  const { ledger } = check;
+  if (take !== null) ledger.recorder = (step) => take(step, ledger.now);
+  await trace.each((text, number) => check.push(text, number));
+  return { check, result: check.end() };
+}
+
 export async function runCheck(
   paths: readonly string[],
   asJson: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
-  const { log, logName, trace, unread } = await openTrace(paths);
-  const check = new TraceCheck(log);
-  await trace.each((text, number) => check.push(text, number));
+  const opened = await openTrace(paths);
+  const { log, logName, trace, unread } = opened;
+  const { check, result } = await checkTrace(opened);
   if (check.eventLines === 0 && log.entries.length === 0) {
     return refuse(
       `"${trace.name}" has no line of a trace or of a kernel's log about DMA: expected what ` +
@@ -78,7 +92,6 @@ export async function runCheck(
       screen,
     );
   }
-  const result = check.end();
   if (asJson) screen.out(`${JSON.stringify(checkJson(check, log, result))}\n`);
   else {
     const names = { trace: trace.name, log: logName };

@@ -17,13 +17,11 @@ export async function useOf(paths: readonly string[]) {
   const use = new TracedUse();
   use.devices.facts = log.facts;
   const line = new TraceLine();
-  let seconds = 0;
-  check.ledger.recorder = (step) => use.take(step, seconds);
+  const { ledger } = check;
+  ledger.recorder = (step) => use.take(step, ledger.now.seconds);
   await trace.each((text, number) => {
-    if (line.read(text) === "event") {
-      seconds = line.seconds;
-      use.event(line, number);
-    } else use.other(text);
+    if (line.read(text) === "event") use.event(line, number);
+    else use.other(text);
     check.push(text, number);
   });
   check.end();
@@ -33,19 +31,13 @@ export async function useOf(paths: readonly string[]) {
       `"${trace.name}" has no mapping of a device: expected dma:* events, or iommu:* beside nvme:*`,
     );
   }
-  const { firstSeconds, lastSeconds } = check.ledger.edges;
+  const { firstSeconds, lastSeconds } = ledger.edges;
   return { use, seconds: firstSeconds === null ? 0 : lastSeconds - firstSeconds, trace };
-}
-
-/** How it is printed. */
-export interface DevicesForm {
-  readonly asJson: boolean;
-  readonly asHtml: boolean;
 }
 
 export async function runDevices(
   paths: readonly string[],
-  { asHtml, asJson }: DevicesForm,
+  { asHtml, asJson }: { readonly asHtml: boolean; readonly asJson: boolean },
   screen: Screen,
 ): Promise<ExitCode> {
   if (asHtml && asJson) return refuse("--html and --json are two forms: choose one", screen);

@@ -2,14 +2,14 @@
 import { type LineTime, writeEventFile } from "../export/event_file.ts";
 import { MappingSlices } from "../export/mapping_slices.ts";
 import { isUndecided } from "../ledger/device_mode.ts";
-import { type CheckResult, TraceCheck } from "../ledger/trace_check.ts";
+import type { CheckResult } from "../ledger/trace_check.ts";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import type { ScriptedCall, StepSink } from "../script/recorder.ts";
+import type { ScriptedCall } from "../script/recorder.ts";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { VERSION } from "@dmalab/cli/package_version";
-import { type OpenedTrace, openTrace } from "./check.ts";
+import { checkTrace, type OpenedTrace, openTrace } from "./check.ts";
 import type { LineSource } from "./read_lines.ts";
 
 /** Columns of the task's name in the kernel's own text. */
@@ -65,25 +65,9 @@ async function writeText(source: LineSource, screen: Screen): Promise<void> {
 /** Events that user space calls otherwise than the kernel's text. @see rules/traces.md T.8 */
 const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_write" };
 
-async function eachStep(
-  { log, trace }: OpenedTrace,
-  sink: (step: ScriptedCall, time: LineTime) => void,
-): Promise<{ readonly check: TraceCheck; readonly result: CheckResult }> {
-  const check = new TraceCheck(log);
-  const line = new TraceLine();
-  let time: LineTime = { seconds: 0, cpu: 0 };
-  const recorder: StepSink = (step) => sink(step, time);
-  check.ledger.recorder = recorder;
-  await trace.each((text, number) => {
-    if (line.read(text) === "event") time = { seconds: line.seconds, cpu: line.cpu };
-    check.push(text, number);
-  });
-  return { check, result: check.end() };
-}
-
 async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
   const slices = new MappingSlices((text) => screen.data(text));
-  const { check, result } = await eachStep(
+  const { check, result } = await checkTrace(
     opened,
     (step, { seconds }) => slices.take(step, seconds),
   );
@@ -123,7 +107,7 @@ async function timesOf(
 
 async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {
   const steps: (readonly [ScriptedCall, LineTime])[] = [];
-  const { check, result } = await eachStep(opened, (step, time) => {
+  const { check, result } = await checkTrace(opened, (step, time) => {
     const mappedAt = step.op === "range" ? step.mapping.mappedAt : time;
     steps.push([step, mappedAt]);
   });

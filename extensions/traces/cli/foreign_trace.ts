@@ -48,8 +48,8 @@ async function kindOf(path: string): Promise<Pick<ForeignFile, "what" | "readers
         if (text.trim() === "" || text.startsWith("#")) continue;
         looked++;
         line.read(text);
-        const source = originOf(text, line);
-        const kind = source === null ? null : KINDS[source.origin];
+        const origin = originOf(text, line);
+        const kind = origin === null ? null : KINDS[origin];
         if (kind !== null) counts.set(kind, (counts.get(kind) ?? 0) + 1);
       }
       if (looked === LOOKED_AT) break;

@@ -1,13 +1,14 @@
 /** Explains lines of kernel logs: by themselves, and by what a trace knows of them: who owned the address, and who removed it. */
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
+import { entryJson } from "../kernel_log/entry.ts";
 import { entryStory } from "../kernel_log/entry_story.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
 import { pageOf, type TraceFinding } from "../ledger/traced_mapping.ts";
-import { TraceCheck } from "../ledger/trace_check.ts";
+import type { TraceCheck } from "../ledger/trace_check.ts";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { host, readHostInput } from "@dmalab/cli";
-import { openTrace } from "./check.ts";
+import { checkTrace, openTrace } from "./check.ts";
 import { refusingUnreadable } from "./read_lines.ts";
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { formatCount } from "@dmalab/lang/text";
@@ -15,7 +16,8 @@ import { decodeFaultLog, type FaultLogProblem } from "@dmalab/runtime/fault_log"
 
 export const LINE_EXPLAINER: LineExplainer = {
   accepts: isFaultLine,
-  explainLine: printFaultLine,
+  explainLine: (line, asJson, screen) =>
+    print(asJson ? logAsJson(line) : explainFaultLine(line), screen),
   explainInput: printInput,
   explainWithTrace,
 };
@@ -33,13 +35,12 @@ async function explainWithTrace(
     return refuse(first?.message ?? "there is no line about DMA in it", screen);
   }
   return refusingUnreadable(screen, async () => {
-    const { log, trace } = await openTrace(paths);
+    const opened = await openTrace(paths);
+    const { log, trace } = opened;
     // Lines below 0 are those that were pasted.
     const pasted = entries.map((entry) => ({ ...entry, line: -entry.line }));
     log.entries.push(...pasted);
-    const check = new TraceCheck(log);
-    await trace.each((line, number) => check.push(line, number));
-    const { findings, classified } = check.end();
+    const { check, result: { classified, findings } } = await checkTrace(opened);
     pasted.forEach((entry, index) => {
       if (index > 0) screen.out("\n");
       const found = findings.filter(({ logLine }) => logLine === entry.line);
@@ -122,9 +123,7 @@ export function explainLog(log: string): FaultLogText {
   });
   for (const entry of entries) {
     const story = entryStory(entry).join("\n");
-    const known = seen.get(story);
-    if (known === undefined) seen.set(story, { line: entry.line, times: 1 });
-    else known.times++;
+    seen.getOrInsertComputed(story, () => ({ line: entry.line, times: 0 })).times++;
   }
   const lines = [...seen].flatMap(([story, { line, times }], index) => [
     ...index === 0 ? [] : [""],
@@ -144,16 +143,9 @@ export function explainLog(log: string): FaultLogText {
 export function logAsJson(log: string): FaultLogText {
   const { entries, unreadable } = readKernelLog(log);
   return {
-    lines: entries.map(({ facts, kind, line, seconds }) =>
-      JSON.stringify({ kind, line, seconds, ...facts })
-    ),
+    lines: entries.map((entry) => JSON.stringify(entryJson(entry))),
     problems: unreadable.map(({ line, message }) => `line ${line}: ${message}`),
   };
-}
-
-/** Explains a line that was given as a word. */
-function printFaultLine(line: string, asJson: boolean, screen: Screen): ExitCode {
-  return print(asJson ? logAsJson(line) : explainFaultLine(line), screen);
 }
 
 /** Explains the log on the standard input. */

@@ -29,6 +29,8 @@ export async function refusingUnreadable(
 
 const GZIP = [0x1f, 0x8b];
 
+type Chunk = Uint8Array<ArrayBuffer>;
+
 /** Receives each line without its end, and its number from 1. */
 export type LineSink = (text: string, number: number) => void;
 
@@ -75,9 +77,7 @@ export class LeanHeap {
 /** A stream that is read as it grows. */
 export interface FollowedSource {
   /** @param take Receives the bytes before their lines. */
-  readonly lines: (
-    take: (bytes: Uint8Array<ArrayBuffer>) => void,
-  ) => AsyncIterable<readonly string[]>;
+  readonly lines: (take: (bytes: Chunk) => void) => AsyncIterable<readonly string[]>;
   /** Ends it, though it goes on. */
   readonly stop: () => void;
 }
@@ -91,7 +91,7 @@ export function followedSource(path: string): FollowedSource {
     lines: async function* (take) {
       try {
         const input = path === "-" ? host.stdin.readable : (await host.open(path)).readable;
-        const whole = new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>();
+        const whole = new TransformStream<Uint8Array, Chunk>();
         yield* linesOf(input.pipeThrough(whole, { signal: stopped.signal }), shown, take);
       } catch (error) {
         if (stopped.signal.aborted) return;
@@ -108,7 +108,7 @@ export function lineSource(path: string): LineSource {
     return new LineSource(printable(path), (progress) => linesOfFile(path, progress));
   }
   // The standard input comes only once, and may be asked for again.
-  let kept: Promise<() => ReadableStream<Uint8Array<ArrayBuffer>>> | null = null;
+  let kept: Promise<() => ReadableStream<Chunk>> | null = null;
   return new LineSource("standard input", async function* () {
     const open = await (kept ??= keepInput());
     yield* linesOf(open(), "the standard input");
@@ -116,8 +116,8 @@ export function lineSource(path: string): LineSource {
 }
 
 /** Reads the standard input to its end. @returns What gives it, any time. */
-async function keepInput(): Promise<() => ReadableStream<Uint8Array<ArrayBuffer>>> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+async function keepInput(): Promise<() => ReadableStream<Chunk>> {
+  const chunks: Chunk[] = [];
   let spool: Spool | null = null;
   let sizeBytes = 0;
   try {
@@ -128,7 +128,12 @@ async function keepInput(): Promise<() => ReadableStream<Uint8Array<ArrayBuffer>
       if (count === null) break;
       const chunk = buffer.subarray(0, count);
       sizeBytes += count;
-      if (sizeBytes > READ_LIMITS.traceSpool) throw tooMuchInput();
+      if (sizeBytes > READ_LIMITS.traceSpool) {
+        const most = formatSize(READ_LIMITS.traceSpool);
+        throw new UnreadableFile(
+          `The standard input has more than ${most}: name the file, or follow it with \`trace watch\``,
+        );
+      }
       if (sizeBytes > READ_LIMITS.traceInput && spool === null) {
         spool = new Spool();
         for (const each of chunks.splice(0)) spool.write(each);
@@ -155,15 +160,10 @@ async function* linesOfFile(
   const file = await host.open(found.realPath);
   const size = found.sizeBytes;
   let bytes = 0;
-  const counted = file.readable.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>({
-      transform(chunk, controller) {
-        bytes += chunk.length;
-        progress?.(bytes, size);
-        controller.enqueue(chunk as Uint8Array<ArrayBuffer>);
-      },
-    }),
-  );
+  const counted = file.readable.pipeThrough(seen((chunk) => {
+    bytes += chunk.length;
+    progress?.(bytes, size);
+  }));
   try {
     yield* linesOf(counted, `"${printable(path)}"`);
   } catch (error) {
@@ -172,17 +172,10 @@ async function* linesOfFile(
   }
 }
 
-function tooMuchInput(): UnreadableFile {
-  const most = formatSize(READ_LIMITS.traceSpool);
-  return new UnreadableFile(
-    `The standard input has more than ${most}: name the file, or follow it with \`trace watch\``,
-  );
-}
-
 async function* linesOf(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  stream: ReadableStream<Chunk>,
   shown: string,
-  see: (bytes: Uint8Array<ArrayBuffer>) => void = () => {},
+  see: (bytes: Chunk) => void = () => {},
 ): AsyncGenerator<readonly string[]> {
   let decoder: TextDecoder | null = null;
   const { traceLine: longest } = READ_LIMITS;
@@ -218,10 +211,10 @@ async function* linesOf(
 
 /** Says how far a packed file could be read that is cut or damaged. @param lines How many there were. */
 async function* whileWhole(
-  bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
+  bytes: ReadableStream<Chunk>,
   shown: string,
   lines: () => number,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+): AsyncGenerator<Chunk> {
   try {
     yield* bytes;
   } catch (error) {
@@ -245,15 +238,15 @@ function withoutReturn(line: string): string {
 
 /** Unpacks what begins like gzip, whatever its name. */
 async function plain(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  stream: ReadableStream<Chunk>,
   shown: string,
 ): Promise<
-  { readonly bytes: ReadableStream<Uint8Array<ArrayBuffer>>; readonly isPacked: boolean }
+  { readonly bytes: ReadableStream<Chunk>; readonly isPacked: boolean }
 > {
   const reader = stream.getReader();
   const first = await reader.read();
   let packedBytes = first.value?.length ?? 0;
-  const whole = new ReadableStream<Uint8Array<ArrayBuffer>>({
+  const whole = new ReadableStream<Chunk>({
     start(controller) {
       if (first.value !== undefined) controller.enqueue(first.value);
       if (first.done) controller.close();
@@ -280,7 +273,7 @@ async function plain(
 const UNPACKED_AT_ONCE_BYTES = 2 ** 13;
 
 function inPieces() {
-  return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+  return new TransformStream<Chunk, Chunk>({
     transform(chunk, controller) {
       for (let from = 0; from < chunk.length; from += UNPACKED_AT_ONCE_BYTES) {
         controller.enqueue(chunk.subarray(from, from + UNPACKED_AT_ONCE_BYTES));
@@ -293,16 +286,23 @@ function inPieces() {
 function boundedUnpacking(packedBytes: () => number, shown: string) {
   const { unpacked, unpackedTimes } = READ_LIMITS;
   let bytes = 0;
-  return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+  return seen((chunk) => {
+    bytes += chunk.length;
+    if (bytes > Math.max(unpacked, unpackedTimes * packedBytes())) {
+      throw new UnreadableFile(
+        `Cannot read ${shown}: it unpacks to more than ${unpackedTimes} times its size; ` +
+          "unpack it with gunzip if it is a trace",
+      );
+    }
+  });
+}
+
+/** Passes each chunk on, behind a look at it. */
+function seen(look: (chunk: Uint8Array) => void) {
+  return new TransformStream<Uint8Array, Chunk>({
     transform(chunk, controller) {
-      bytes += chunk.length;
-      if (bytes > Math.max(unpacked, unpackedTimes * packedBytes())) {
-        throw new UnreadableFile(
-          `Cannot read ${shown}: it unpacks to more than ${unpackedTimes} times its size; ` +
-            "unpack it with gunzip if it is a trace",
-        );
-      }
-      controller.enqueue(chunk);
+      look(chunk);
+      controller.enqueue(chunk as Chunk);
     },
   });
 }

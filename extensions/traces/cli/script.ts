@@ -4,11 +4,10 @@ import { WorkloadScript } from "../script/workload_script.ts";
 import { eventOf } from "../line/event_log.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
-import { TraceCheck } from "../ledger/trace_check.ts";
 import { formatCount } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
-import { openTrace } from "./check.ts";
+import { checkTrace, openTrace } from "./check.ts";
 import type { LineSource } from "./read_lines.ts";
 
 /** Requests of blkparse or of a job for fio, as a scenario; null without any. */
@@ -31,12 +30,11 @@ export async function runScript(
   shrink: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
-  const { log, trace } = await openTrace(paths);
-  const check = new TraceCheck(log);
+  const opened = await openTrace(paths);
+  const { log, trace } = opened;
   const steps: ScriptedCall[] = [];
-  check.ledger.recorder = (step) => steps.push(step);
-  await trace.each((text, number) => check.push(text, number));
-  const { classified, findings } = check.end();
+  const { result } = await checkTrace(opened, (step) => steps.push(step));
+  const { classified, findings } = result;
   if (steps.length === 0) {
     const workload = await workloadOf(trace);
     if (workload !== null) {

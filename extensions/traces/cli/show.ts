@@ -12,19 +12,18 @@ import { type LineSource, lineSource } from "./read_lines.ts";
 /** The most mappings that are printed. */
 const DISPLAYED_MAPPINGS = 40;
 
-/** What `--at` means: a line, an address with `0x`, or a time with a point or an `s`. */
-type TraceQuery =
-  | { readonly kind: "line"; readonly line: number }
-  | { readonly kind: "address"; readonly address: number }
-  | { readonly kind: "time"; readonly seconds: number };
+/** Lines that answer a question, or why there are none. */
+type Answer = (source: LineSource) => Promise<readonly string[] | string>;
 
-function readQuery(text: string): TraceQuery | null {
+/** What `--at` means: a line, an address with `0x`, or a time with a point or an `s`; null for none. */
+function readQuery(text: string): Answer | null {
   if (/^0x[0-9a-f_]{1,20}$/i.test(text)) {
-    return { kind: "address", address: parseInt(text.slice(2).replaceAll("_", ""), 16) };
+    const address = parseInt(text.slice(2).replaceAll("_", ""), 16);
+    return (source) => atAddress(source, address, null);
   }
-  if (/^\d{1,12}$/.test(text)) return { kind: "line", line: Number(text) };
+  if (/^\d{1,12}$/.test(text)) return (source) => atLine(source, Number(text));
   const time = /^(\d{1,12}(?:\.\d{1,9})?)s?$/.exec(text);
-  return time === null ? null : { kind: "time", seconds: Number(time[1]) };
+  return time === null ? null : (source) => atTime(source, Number(time[1]));
 }
 
 export async function runShow(
@@ -32,8 +31,8 @@ export async function runShow(
   at: string | null,
   screen: Screen,
 ): Promise<ExitCode> {
-  const place = at === null ? null : readQuery(at);
-  if (place === null) {
+  const answer = at === null ? null : readQuery(at);
+  if (answer === null) {
     return refuse(
       `trace show needs --at and a line (318), an address (0xfffff000) or a time (9.591s)${
         at === null ? "" : `, not "${at}"`
@@ -41,12 +40,7 @@ export async function runShow(
       screen,
     );
   }
-  const source = lineSource(paths[0]!);
-  const shown = place.kind === "line"
-    ? await atLine(source, place.line)
-    : place.kind === "address"
-    ? await atAddress(source, place.address, null)
-    : await atTime(source, place.seconds);
+  const shown = await answer(lineSource(paths[0]!));
   if (typeof shown === "string") return refuse(shown, screen);
   for (const line of shown) screen.out(`${line}\n`);
   return HELD;

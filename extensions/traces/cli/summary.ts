@@ -1,10 +1,11 @@
 /** `dmalab trace summary`: what is in the records of a real machine. */
+import { entryJson } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { eventOf, logEvent, type LoggedEvent } from "../line/event_log.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import { readLog } from "./check.ts";
+import { checkTrace, readLog } from "./check.ts";
 import { ImportPass } from "../line/import_pass.ts";
-import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { LogPass } from "../ledger/trace_check.ts";
 import {
   clockLines,
   clocksOf,
@@ -30,10 +31,12 @@ import { type LineSink, type LineSource, lineSource, type ProgressSink } from ".
 const PROGRESS_BYTES = 16 << 20;
 
 /** Every event of a file, in the order of its lines. */
-async function* eventsOf(source: LineSource): AsyncGenerator<LoggedEvent> {
+async function* eventsOf(source: LineSource, clocks: TiedClocks): AsyncGenerator<JoinedEvent> {
   const line = new TraceLine();
   const { name } = source;
   let events: LoggedEvent[] = [];
+  const placed = (some: LoggedEvent[]) =>
+    some.sort((a, b) => a.line - b.line).map((event) => placeEvent(event, clocks));
   const reader = new KernelLogReader({
     entry: (entry) => events.push(logEvent(entry, name)),
     unreadable: () => {},
@@ -59,19 +62,10 @@ async function* eventsOf(source: LineSource): AsyncGenerator<LoggedEvent> {
     reader.passTo(number);
     const whole = events.filter((event) => event.line < reader.openLine);
     events = events.filter((event) => event.line >= reader.openLine);
-    yield* whole.sort(byLine);
+    yield* placed(whole);
   }
   reader.end();
-  yield* events.sort(byLine);
-}
-
-const byLine = (a: LoggedEvent, b: LoggedEvent) => a.line - b.line;
-
-async function* placed(
-  source: LineSource,
-  clocks: TiedClocks,
-): AsyncGenerator<JoinedEvent> {
-  for await (const event of eventsOf(source)) yield placeEvent(event, clocks);
+  yield* placed(events);
 }
 
 /** Every event of all files, a JSON object a line, by the clock of the trace. */
@@ -84,7 +78,7 @@ async function writeEvents(sources: readonly LineSource[], screen: Screen): Prom
   const tied = traces.size > 1 ? NO_CLOCKS : tiedClocks(clocks);
   // At equal times the trace's events come first: the other files record their consequences.
   const files = [...traces, ...sources.filter((source) => !traces.has(source))];
-  for await (const event of joinEvents(files.map((source) => placed(source, tied)))) {
+  for await (const event of joinEvents(files.map((source) => eventsOf(source, tied)))) {
     screen.data(`${printableJson(event, 0)}\n`);
   }
 }
@@ -94,9 +88,8 @@ async function tie(log: LogPass, traces: ReadonlySet<LineSource>): Promise<Trace
   const [trace, another] = traces;
   const isAlone = log.entries.length === 0 && log.qemu.isEmpty;
   if (trace === undefined || another !== undefined || isAlone) return UNTIED;
-  const check = new TraceCheck(log);
-  await trace.each((text, number) => check.push(text, number));
-  return clocksOf(log, check);
+  const { result } = await checkTrace({ log, trace });
+  return clocksOf(log, result);
 }
 
 /** Says on a terminal how far a file is read. */
@@ -122,14 +115,8 @@ class Progress {
   }
 }
 
-/** What was counted, and how the clocks of what was counted are tied. */
-interface Imported {
-  readonly pass: ImportPass;
-  readonly log: LogPass;
-  readonly clocks: TraceClocks;
-}
-
-async function countAll(sources: readonly LineSource[], screen: Screen): Promise<Imported> {
+/** Counts what is in the files, and ties the clocks of what was counted. */
+async function countAll(sources: readonly LineSource[], screen: Screen) {
   const pass = new ImportPass();
   const log = new LogPass();
   const traces = new Set<LineSource>();
@@ -143,6 +130,8 @@ async function countAll(sources: readonly LineSource[], screen: Screen): Promise
   }
   return { pass, log, clocks: await tie(log, traces) };
 }
+
+type Imported = Awaited<ReturnType<typeof countAll>>;
 
 export async function runSummary(
   paths: readonly string[],
@@ -181,17 +170,12 @@ function importJson({ clocks, log, pass }: Imported) {
     trace_minus_dmesg_seconds: clocks.log?.seconds ?? null,
     qemu_minus_trace_seconds: clocks.qemu?.offset?.seconds ?? null,
     qemu_pairs: clocks.qemu?.pairs ?? null,
-    kernel_log: log.entries.map(({ facts, kind, line, seconds }) => ({
-      kind,
-      line,
-      seconds,
-      ...facts,
-    })),
+    kernel_log: log.entries.map(entryJson),
   };
 }
 
 function importLines({ clocks, log, pass }: Imported): string[] {
-  const byCount = (counts: ReadonlyMap<string, number>) =>
+  const byCount = (counts: Iterable<readonly [string, number]>) =>
     [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) =>
       `  ${`${count}`.padStart(8)}  ${name}`
     );
@@ -205,7 +189,8 @@ function importLines({ clocks, log, pass }: Imported): string[] {
       : ["unknown events, kept as they are", ...byCount(pass.unknownEvents)],
     ...log.entries.length === 0 ? [] : [
       "kernel log",
-      ...byCount(countBy(log.entries.map(({ kind }) => kind))),
+      ...byCount([...Map.groupBy(log.entries, ({ kind }) => kind)]
+        .map(([kind, { length }]) => [kind, length])),
     ],
     ...clockLines(clocks),
     ...pass.gaps.map(({ count, cpu, file, line }) =>
@@ -219,10 +204,4 @@ function importLines({ clocks, log, pass }: Imported): string[] {
       : [`${formatCount(pass.rawRecords, "record")} decoded that the tool could not print`],
     ...pass.otherLines === 0 ? [] : [`${formatCount(pass.otherLines, "line")} not recognised`],
   ];
-}
-
-function countBy(names: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return counts;
 }

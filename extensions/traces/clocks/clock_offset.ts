@@ -3,9 +3,8 @@
  *
  * @see rules/traces.md T.61
  */
-import { checkerClass } from "../kernel_log/debug_lines.ts";
+import type { CheckerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import type { LogTime } from "../kernel_log/log_forms.ts";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { aboutKind } from "../ledger/finding_kinds.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
@@ -36,30 +35,20 @@ export interface ClockDifference {
   readonly resolutionSeconds: number;
 }
 
-export function differenceOf(
-  traceSeconds: number,
-  logTime: Pick<LogTime, "seconds" | "resolutionSeconds">,
-): ClockDifference {
-  const { resolutionSeconds, seconds } = logTime;
-  return { seconds: traceSeconds - seconds, resolutionSeconds };
-}
-
-export interface LogPair {
-  readonly entry: KernelLogEntry;
+export interface TimedFinding {
   readonly finding: TraceFinding;
-  /** Null where the log has no times: then their order alone pairs them. */
-  readonly difference: ClockDifference | null;
   /** When the line of the trace was written. */
   readonly seconds: number;
 }
 
+export interface LogPair extends TimedFinding {
+  readonly entry: KernelLogEntry;
+  /** Null where the log has no times: then their order alone pairs them. */
+  readonly difference: ClockDifference | null;
+}
+
 /** Within one run the offset is constant to about a millisecond; printing takes its time too. */
 const TOLERANCE_SECONDS = 0.05;
-
-export interface TimedFinding {
-  readonly finding: TraceFinding;
-  readonly seconds: number;
-}
 
 /** Lines of the checker that are looked at for one finding, and pairs in all. */
 const MAX_LINES = 64;
@@ -80,11 +69,11 @@ export function pairFindings(
     const keys = [`${finding.device} ${finding.address}`, `${finding.device} null`];
     const about = keys.flatMap((key) => (byDevice.get(key) ?? []).slice(0, MAX_LINES));
     for (const entry of about) {
-      if (!aboutKind(finding.kind).checker?.includes(checkerClass(entry.facts))) continue;
+      if (!aboutKind(finding.kind).checker?.includes(entry.facts.class as CheckerClass)) continue;
       const { resolutionSeconds } = entry;
       const difference = entry.seconds === null
         ? null
-        : differenceOf(seconds, { seconds: entry.seconds, resolutionSeconds });
+        : { seconds: seconds - entry.seconds, resolutionSeconds };
       candidates.push({ entry, finding, difference, seconds });
     }
     if (candidates.length > MAX_PAIRS) break;

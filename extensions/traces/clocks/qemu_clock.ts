@@ -8,6 +8,7 @@ import { readDmaEvent } from "../line/dma_event.ts";
 import { readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
+import type { ClockOffset } from "./clock_offset.ts";
 
 const HEAD = /^(?:\d+@(\d+\.\d+):)?/;
 const IO_COMMAND = /(?:pci_)?nvme_io_cmd cid (\d+) nsid \S+ sqid (\d+) /;
@@ -42,20 +43,16 @@ export interface RefusedAccess {
   bytes: number;
 }
 
-export interface QemuOffset {
-  /** Added to a time of the trace, it is that of the emulator's log: delays only add to it. */
-  readonly seconds: number;
-  /** Between the smallest and the largest difference. */
-  readonly spreadSeconds: number;
-}
-
 export interface QemuTie {
   /** Commands that both records have; those of each. */
   readonly pairs: number;
   readonly logged: number;
   readonly traced: number;
-  /** Null where the emulator's log has no times, or no command is in both. */
-  readonly offset: QemuOffset | null;
+  /**
+   * Added to a time of the trace, it is that of the emulator's log: delays only add to it. Null where
+   * that log has no times, or no command is in both.
+   */
+  readonly offset: Pick<ClockOffset, "seconds" | "spreadSeconds"> | null;
   /** When a command was set up, by the clock of the trace and the line in the emulator's log. */
   readonly setupSeconds: ReadonlyMap<number, number>;
 }
@@ -175,11 +172,10 @@ function firstAddress(event: string, payload: string): number | null {
 }
 
 function add(commands: Commands, queue: string, id: string, command: Command): void {
-  const key = `${queue} ${id}`;
-  const known = commands.get(key);
-  if (known === undefined) commands.set(key, [command]);
-  else known.push(command);
+  commands.getOrInsertComputed(`${queue} ${id}`, none).push(command);
 }
+
+const none = (): Command[] => [];
 
 /**
  * Commands with one id that are the same in both: their blocks and their first pages do not differ.

@@ -7,7 +7,7 @@ import { formatCount } from "@dmalab/lang/text";
 import type { TiedClocks } from "../line/joined_events.ts";
 import { type ClockOffset, exactOffset } from "./clock_offset.ts";
 import type { QemuTie } from "./qemu_clock.ts";
-import type { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import type { CheckResult, LogPass } from "../ledger/trace_check.ts";
 
 /** Null where there is no such record beside a trace, or nothing that ties it. */
 export interface TraceClocks {
@@ -18,8 +18,7 @@ export interface TraceClocks {
 export const UNTIED: TraceClocks = { log: null, qemu: null };
 
 /** What a check of the trace beside its records comes to; what the kernel said at boot is enough here. */
-export function clocksOf(log: LogPass, check: TraceCheck): TraceClocks {
-  const { classified: { boot, offset } } = check.end();
+export function clocksOf(log: LogPass, { classified: { boot, offset } }: CheckResult): TraceClocks {
   const atBoot = boot?.offsetSeconds ?? null;
   return {
     log: offset ?? (atBoot === null ? null : exactOffset(atBoot, "boot")),

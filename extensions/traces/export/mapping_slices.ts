@@ -36,11 +36,11 @@ export class MappingSlices {
       this.#open.add(mapping);
       this.#begin(mapping);
     } else if (op === "unmap" && this.#open.delete(mapping)) {
-      this.#end(mapping, seconds, { line });
+      this.#write("e", mapping, seconds, { line });
     } else if (op === "range") {
       // The ledger reports a range only when it is unmapped.
       this.#begin(mapping);
-      this.#end(mapping, mapping.unmappedAt!.seconds, { line: mapping.unmappedAt!.line });
+      this.#write("e", mapping, mapping.unmappedAt!.seconds, { line: mapping.unmappedAt!.line });
     }
   }
 
@@ -50,7 +50,9 @@ export class MappingSlices {
    * @param seconds Of the last line.
    */
   finish(seconds: number): void {
-    for (const mapping of this.#open) this.#end(mapping, seconds, { end: "not in the trace" });
+    for (const mapping of this.#open) {
+      this.#write("e", mapping, seconds, { end: "not in the trace" });
+    }
     this.#open.clear();
     this.#file.end();
   }
@@ -90,10 +92,6 @@ export class MappingSlices {
       task: task === "" ? null : task,
       request,
     });
-  }
-
-  #end(mapping: TracedMapping, seconds: number, args: object): void {
-    this.#write("e", mapping, seconds, args);
   }
 
   #write(ph: "b" | "e", mapping: TracedMapping, seconds: number, args: object): void {

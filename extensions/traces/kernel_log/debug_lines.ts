@@ -79,11 +79,6 @@ export function debugFacts(line: string): LogEntryFacts | null {
   return facts;
 }
 
-/** The class of a line that `debugFacts` has read. */
-export function checkerClass({ class: name }: LogEntryFacts): CheckerClass {
-  return name as CheckerClass;
-}
-
 /** The entry that the report of a leak names. */
 export function leakedEntry(details: string, facts: LogEntryFacts): LogEntryFacts {
   return { ...facts, ...bracketFacts(details) };

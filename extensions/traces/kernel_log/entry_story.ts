@@ -2,9 +2,9 @@
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { PICTURE_COLUMNS, spread, wrapText } from "@dmalab/lang/text";
-import type { Fact, KernelLogEntry, KernelLogKind, LogEntryFacts } from "./entry.ts";
+import { type Fact, IN_HEX, type KernelLogEntry, type LogEntryFacts } from "./entry.ts";
 
-const LABEL_WIDTH = 14;
+const labelled = (label: string, text: string) => labelledLines(label, text, 14, PICTURE_COLUMNS);
 
 const ALL_ONES = 0xffffffff;
 
@@ -29,28 +29,6 @@ const IOMMU_ERRORS: Readonly<Record<string, string>> = {
 export function isUncorrected(severity: unknown): boolean {
   return typeof severity === "string" && !/^Correct/i.test(severity);
 }
-
-/** Numbers that are registers, codes or identifiers: in hex, as the log and the specifications have them. */
-const IN_HEX: ReadonlySet<string> = new Set([
-  "cid",
-  "cons",
-  "csts",
-  "gfsr",
-  "gfsynr0",
-  "gfsynr1",
-  "gfsynr2",
-  "mask",
-  "op",
-  "opcode",
-  "pci_status",
-  "prod",
-  "sc",
-  "sct",
-  "source_id",
-  "status",
-  "stream",
-  "value",
-]);
 
 function factText(name: string, value: Fact): string {
   if (Array.isArray(value)) return value.join(" ");
@@ -94,7 +72,7 @@ const P2P_VERDICTS: Readonly<Record<string, string>> = {
 const HOST_STATUS_TYPE = 3;
 const HOST_ABORTED = 0x71;
 
-const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> = {
+const KINDS = {
   iommu_fault_status: {
     title: "Intel VT-d: fault status",
     rule: "trace.T.47",
@@ -251,12 +229,15 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     rule: "trace.T.55",
     means: () => "A request failed; the driver's lines before this one have the cause",
   },
-};
+} satisfies Readonly<Record<string, KindStory>>;
+
+/** What a line can be about: a record of an IOMMU that is decoded, or one of these. */
+export type KernelLogKind = "iommu_fault" | keyof typeof KINDS;
 
 /** An entry, field by field. */
 export function entryStory(entry: KernelLogEntry): string[] {
   if (entry.fault !== null) return loggedFaultLines(entry.fault);
-  const story = KINDS[entry.kind as keyof typeof KINDS];
+  const story: KindStory = KINDS[entry.kind as keyof typeof KINDS];
   const rows = Object.entries(entry.facts).flatMap(([name, value]) =>
     value === null || Array.isArray(value) && value.length === 0
       ? []
@@ -265,8 +246,13 @@ export function entryStory(entry: KernelLogEntry): string[] {
   return [spread(story.title, story.rule), ...rows, ...labelled("", story.means(entry.facts))];
 }
 
-function labelled(label: string, text: string): string[] {
-  return wrapText(text, PICTURE_COLUMNS - LABEL_WIDTH - 2).map((line, index) =>
-    `  ${(index === 0 ? label : "").padEnd(LABEL_WIDTH)}${line}`
-  );
+/** A text behind its label, with what goes on below it. */
+export function labelledLines(
+  label: string,
+  text: string,
+  width: number,
+  columns: number,
+): string[] {
+  return wrapText(text, columns - width - 2)
+    .map((line, index) => `  ${(index === 0 ? label : "").padEnd(width)}${line}`);
 }

@@ -4,44 +4,27 @@
  *
  * @see rules/traces.md T.47, T.48, T.52, T.55, T.70
  */
-import type { KernelLogKind, LogEntryFacts } from "./entry.ts";
+import { IN_HEX, type LogEntryFacts } from "./entry.ts";
+import type { KernelLogKind } from "./entry_story.ts";
 import type { LineRule } from "./line_rules.ts";
 
 /** A line that says one thing, whose groups are facts by their names. */
-interface PlainLine {
-  readonly words: string;
-  readonly pattern: RegExp;
-  readonly facts: LogEntryFacts;
-}
+type PlainLine = Pick<LineRule, "pattern" | "words"> & { readonly facts: LogEntryFacts };
 
-const HEX_GROUPS: ReadonlySet<string> = new Set([
-  "value",
-  "prod",
-  "cons",
-  "gfsr",
-  "gfsynr0",
-  "gfsynr1",
-  "gfsynr2",
-  "status",
-  "mask",
-  "csts",
-  "source_id",
-]);
 const COUNT_GROUPS: ReadonlySet<string> = new Set(["size_bytes", "errno", "width", "slot"]);
 
 function groupFacts(groups: Readonly<Record<string, string | undefined>> = {}): LogEntryFacts {
   const known = Object.entries(groups).filter(([, value]) => value !== undefined);
   return Object.fromEntries(known.map(([name, value]) => {
-    if (HEX_GROUPS.has(name)) return [name, parseInt(value!, 16)];
+    if (IN_HEX.has(name)) return [name, parseInt(value!, 16)];
     return [name, COUNT_GROUPS.has(name) ? Number(value) : value!.trim()];
   }));
 }
 
 function rulesOf(kind: KernelLogKind, lines: readonly PlainLine[]): LineRule[] {
-  return lines.map(({ facts, pattern, words }) => ({
+  return lines.map(({ facts, ...line }) => ({
+    ...line,
     kind,
-    words,
-    pattern,
     facts: ({ groups }) => ({ ...facts, ...groupFacts(groups) }),
   }));
 }
@@ -51,109 +34,62 @@ const SMMU2 = "\\barm-smmu (?<iommu>\\S+): ";
 const FUNCTION = "(?<device>[0-9a-f:]{4,}\\.[0-7])";
 const CONTROLLER = "\\bnvme (?<controller>\\S+): ";
 
-const line = (words: string, pattern: string, facts: LogEntryFacts): PlainLine => {
-  return { words, pattern: new RegExp(pattern, "i"), facts };
+const line = (pattern: string, facts: LogEntryFacts, words?: string): PlainLine => {
+  return { pattern: new RegExp(pattern, "i"), facts, words };
 };
 
 /** A line of an IOMMU. */
-const iommu = (format: string | null, error: string, words: string, pattern: string): PlainLine =>
-  line(words, pattern, { format, error });
+const iommu = (format: string | null, error: string, pattern: string, words?: string): PlainLine =>
+  line(pattern, { format, error }, words);
 
 /** An invalidation that was not completed, or a queue of commands that stands. */
 const INVALIDATIONS: readonly PlainLine[] = [
   iommu(
     "arm",
     "cmd_sync_timeout",
-    "CMD_SYNC timeout",
-    `${SMMU3}CMD_SYNC timeout at (?:0x)?(?<value>[0-9a-f]+)(?: \\[hwprod 0x(?<prod>[0-9a-f]+), hwcons 0x(?<cons>[0-9a-f]+)\\])?`,
+    `${SMMU3}CMD_SYNC timeout(?: at (?:0x)?(?<value>[0-9a-f]+)(?: \\[hwprod 0x(?<prod>[0-9a-f]+), hwcons 0x(?<cons>[0-9a-f]+)\\])?)?`,
   ),
-  iommu("arm", "cmd_sync_timeout", "CMD_SYNC timeout", `${SMMU3}CMD_SYNC timeout`),
-  iommu("arm", "cmdq_timeout", "CMDQ timeout", `${SMMU3}CMDQ timeout`),
-  iommu(
-    "arm",
-    "cmdq_error",
-    "CMDQ error",
-    `${SMMU3}CMDQ error \\(cons 0x(?<cons>[0-9a-f]+)\\): (?<reason>.+)`,
-  ),
-  iommu(
-    "arm",
-    "cmdq_error",
-    "command",
-    `${SMMU3}(?:retrying command fetch|skipping command in error state)`,
-  ),
-  iommu("arm_v2", "tlb_sync_timeout", "TLB sync timed out", `${SMMU2}TLB sync timed out`),
-  iommu(
-    "amd",
-    "command_buffer_timeout",
-    "Command buffer timeout",
-    "\\bAMD-Vi: Command buffer timeout",
-  ),
+  iommu("arm", "cmdq_timeout", `${SMMU3}CMDQ timeout`),
+  iommu("arm", "cmdq_error", `${SMMU3}CMDQ error \\(cons 0x(?<cons>[0-9a-f]+)\\): (?<reason>.+)`),
+  iommu("arm", "cmdq_error", `${SMMU3}(?:retrying command fetch|skipping command in error state)`),
+  iommu("arm_v2", "tlb_sync_timeout", `${SMMU2}TLB sync timed out`),
+  iommu("amd", "command_buffer_timeout", "\\bAMD-Vi: Command buffer timeout"),
   iommu(
     "vtd",
     "invalidation_timeout",
-    "timeout",
     "\\bDMAR:? .*?(?:Device-TLB|IOTLB|device IOTLB|QI) (?:flush|invalidation)? ?timeout",
   ),
 ];
 
 /** What an IOMMU says of itself: records lost, registers of errors, settings that it cannot use. */
 const IOMMU_ERRORS: readonly PlainLine[] = [
-  iommu(
-    "arm",
-    "service_failure_mode",
-    "Service Failure Mode",
-    `${SMMU3}device has entered Service Failure Mode`,
-  ),
+  iommu("arm", "service_failure_mode", `${SMMU3}device has entered Service Failure Mode`),
   iommu(
     "arm",
     "global_error",
-    "unexpected global error",
     `${SMMU3}unexpected global error reported \\(0x(?<value>[0-9a-f]+)\\)`,
   ),
-  iommu("arm", "queue_overflow", "overflow", `${SMMU3}(?<queue>EVTQ|PRIQ) overflow detected`),
-  iommu(
-    "arm",
-    "write_aborted",
-    "write aborted",
-    `${SMMU3}(?<queue>EVTQ|PRIQ|CMDQ|GERROR) (?:MSI )?write aborted`,
-  ),
-  iommu(
-    "amd",
-    "queue_overflow",
-    "log overflow",
-    "\\bAMD-Vi: .*(?<queue>Event|PPR|GA) log (?:overflow|restarting)",
-  ),
-  iommu(
-    "amd",
-    "queue_overflow",
-    "log restarting",
-    "\\bAMD-Vi: .*(?<queue>Event|PPR|GA) log restarting",
-  ),
-  iommu("amd", "hardware_error", "Hardware error", "\\bAMD-Vi: (?<reason>.*hardware error.*)"),
+  iommu("arm", "queue_overflow", `${SMMU3}(?<queue>EVTQ|PRIQ) overflow detected`),
+  iommu("arm", "write_aborted", `${SMMU3}(?<queue>EVTQ|PRIQ|CMDQ|GERROR) (?:MSI )?write aborted`),
+  iommu("amd", "queue_overflow", "\\bAMD-Vi: .*(?<queue>Event|PPR|GA) log (?:overflow|restarting)"),
+  iommu("amd", "hardware_error", "\\bAMD-Vi: (?<reason>.*hardware error.*)"),
   iommu(
     "vtd",
     "no_registers",
-    "returns all ones",
     "\\bDMAR reported at address (?:0x)?(?<value>[0-9a-f]+) returns all ones",
   ),
   iommu(
     "vtd",
     "address_too_wide",
-    "iommu width",
     "\\biommu width \\((?<width>\\d+)\\) is not sufficient for the mapped address \\((?<address>[0-9a-f]+)\\)",
   ),
   iommu(
     "vtd",
     "reserved_region",
-    "ineligible for IOMMU",
     "(?<device>[0-9a-f:]+\\.[0-7]).*ineligible for IOMMU domain attach due to platform RMRR",
+    "ineligible for IOMMU",
   ),
-  iommu(
-    null,
-    "no_group",
-    "Failed to add to iommu group",
-    "\\b(?<device>\\S+): Failed to add to iommu group \\d+: -(?<errno>\\d+)",
-  ),
+  iommu(null, "no_group", "\\b(?<device>\\S+): Failed to add to iommu group \\d+: -(?<errno>\\d+)"),
 ];
 
 /** What AER and DPC print. */
@@ -162,82 +98,53 @@ const SEVERITY =
 
 const PCIE: readonly PlainLine[] = [
   line(
-    "AER: ",
     `${FUNCTION}: AER: (?<multiple>Multiple )?${SEVERITY} error (?:message )?received(?: from |: )(?:id=(?<source_id>[0-9a-f]+)|(?<source>[0-9a-f:.]+))`,
     { event: "aer" },
   ),
-  line("AER: ", `${FUNCTION}: AER: device recovery (?<recovery>successful|failed)`, {
-    event: "recovery",
-  }),
-  line("can't recover", `${FUNCTION}: AER: can't recover \\((?<reason>[^)]+)\\)`, {
+  line(`${FUNCTION}: AER: device recovery (?<recovery>successful|failed)`, { event: "recovery" }),
+  line(`${FUNCTION}: AER: can't recover \\((?<reason>[^)]+)\\)`, {
     event: "recovery",
     recovery: "failed",
   }),
   line(
-    "can't find device",
     `${FUNCTION}: (?:AER: )?can't find device of ID(?<source_id>[0-9a-f]+)`,
     { event: "aer" },
+    "can't find device",
   ),
+  line(`${FUNCTION}: AER: (?:Root|Downstream) Port link has been reset`, { event: "link_reset" }),
   line(
-    "link has been reset",
-    `${FUNCTION}: AER: (?:Root|Downstream) Port link has been reset`,
-    { event: "link_reset" },
-  ),
-  line(
-    "containment event",
     `${FUNCTION}: DPC: containment event, status:0x(?<status>[0-9a-f]+)(?:[, ]+source:0x(?<source_id>[0-9a-f]+))?`,
     { event: "dpc" },
   ),
-  line("DPC: ", `${FUNCTION}: DPC: (?<reason>.*(?:detected|error|ERR_).*)`, { event: "dpc" }),
-  line("Link Down", `${FUNCTION}\\S*: .*Slot\\((?<slot>\\d+)\\S*\\): Link Down`, {
-    event: "link_down",
-  }),
+  line(`${FUNCTION}: DPC: (?<reason>.*(?:detected|error|ERR_).*)`, { event: "dpc" }),
+  line(
+    `${FUNCTION}\\S*: .*Slot\\((?<slot>\\d+)\\S*\\): Link Down`,
+    { event: "link_down" },
+    "Link Down",
+  ),
 ];
 
 /** A controller that does not come up, or goes. */
 const NVME_FAILED: readonly PlainLine[] = [
-  line(
-    "Device not ready",
-    `${CONTROLLER}Device not ready; aborting (?<step>\\w+)(?:, CSTS=0x(?<csts>[0-9a-f]+))?`,
-    {},
-  ),
-  line("shutdown incomplete", `${CONTROLLER}Device shutdown incomplete; abort shutdown`, {
-    step: "shutdown",
+  line(`${CONTROLLER}Device not ready; aborting (?<step>\\w+)(?:, CSTS=0x(?<csts>[0-9a-f]+))?`, {}),
+  line(`${CONTROLLER}Device shutdown incomplete; abort shutdown`, { step: "shutdown" }),
+  line(`${CONTROLLER}Removing after probe failure status: -(?<errno>\\d+)`, { step: "probe" }),
+  line(`${CONTROLLER}Disabling device after reset failure: -(?<errno>\\d+)`, { step: "reset" }),
+  line(`${CONTROLLER}Failed status: (?:0x)?(?<csts>[0-9a-f]+), reset controller`, {
+    step: "status",
   }),
-  line(
-    "after probe failure",
-    `${CONTROLLER}Removing after probe failure status: -(?<errno>\\d+)`,
-    { step: "probe" },
-  ),
-  line(
-    "after reset failure",
-    `${CONTROLLER}Disabling device after reset failure: -(?<errno>\\d+)`,
-    { step: "reset" },
-  ),
-  line(
-    "Failed status",
-    `${CONTROLLER}Failed status: (?:0x)?(?<csts>[0-9a-f]+), reset controller`,
-    { step: "status" },
-  ),
-  line("state error detected", `${CONTROLLER}(?<step>frozen|failure) state error detected`, {}),
-  line(
-    "Identify Controller failed",
-    `${CONTROLLER}Identify Controller failed \\((?<status>-?\\d+)\\)`,
-    { step: "identify" },
-  ),
+  line(`${CONTROLLER}(?<step>frozen|failure) state error detected`, {}),
+  line(`${CONTROLLER}Identify Controller failed \\((?<status>-?\\d+)\\)`, { step: "identify" }),
 ];
 
 /** Memory that bounce buffers or coherent allocations did not get. */
 const NO_MEMORY: readonly PlainLine[] = [
   line(
-    "coherent allocation failed",
     "\\bswiotlb: coherent allocation failed(?: for device (?<device>\\S+))?,? size=(?<size_bytes>\\d+)",
     { cause: "coherent" },
   ),
-  line("Cannot allocate buffer", "\\bsoftware IO TLB: Cannot allocate buffer", {
-    cause: "no_pool",
-  }),
-  line("SWIOTLB buffer", "\\bCan not allocate SWIOTLB buffer earlier", { cause: "no_pool" }),
+  line("\\bsoftware IO TLB: Cannot allocate buffer", { cause: "no_pool" }),
+  line("\\bCan not allocate SWIOTLB buffer earlier", { cause: "no_pool" }, "SWIOTLB buffer"),
 ];
 
 /** Bits of VT-d's fault status register that are errors of its own. */
@@ -279,7 +186,6 @@ export const HARDWARE_RULES: readonly LineRule[] = [
   ...rulesOf("iommu_error", IOMMU_ERRORS),
   {
     kind: "iommu_error",
-    words: "global fault",
     pattern: new RegExp(`${SMMU2}Unexpected global fault`, "i"),
     facts: ({ groups }) => ({ format: "arm_v2", error: "global_fault", ...groupFacts(groups) }),
     more: [{

@@ -18,7 +18,7 @@ import { LINE_RULES, type LineRule, XEN } from "./line_rules.ts";
 
 /** No rule can match a line without the words of one. */
 const ANY_WORD = new RegExp(
-  [...new Set([...LINE_RULES.map(({ words }) => words), ...AREA_WORDS])]
+  [...LINE_RULES.flatMap(({ words }) => words ?? []), ...AREA_WORDS]
     .map((words) => words.replace(/[()]/g, "\\$&")).join("|"),
 );
 /** How many lines after its first one a record may continue. */
@@ -66,34 +66,19 @@ export class KernelLogReader {
       else if (this.#continues(shown)) return;
     }
     if (!ANY_WORD.test(shown)) return;
+    const said = { line, text: shown, ...timed(time), fault: null };
     for (const rule of LINE_RULES) {
       const match = rule.pattern.exec(shown);
       const facts = match === null ? null : rule.facts(match);
       if (facts === null) continue;
       this.#close();
-      const entry = {
-        kind: rule.kind,
-        line,
-        text: shown,
-        ...timed(time),
-        facts,
-        fault: null,
-      };
+      const entry = { kind: rule.kind, ...said, facts };
       if (rule.more === undefined) this.sink.entry(entry);
       else this.#open = { entry, rule, place };
       return;
     }
     const named = isFaults ? null : namedFacts(shown);
-    if (named !== null) {
-      this.sink.entry({
-        kind: "named",
-        line,
-        text: shown,
-        ...timed(time),
-        facts: named,
-        fault: null,
-      });
-    }
+    if (named !== null) this.sink.entry({ kind: "named", ...said, facts: named });
   }
 
   /** Comes to a line, which need not be one of the log: records that it is too far from are whole. */
@@ -158,13 +143,8 @@ function timed(
   return time ?? { seconds: null, resolutionSeconds: 0, isSinceBoot: false };
 }
 
-export interface KernelLog {
-  readonly entries: readonly KernelLogEntry[];
-  readonly unreadable: readonly UnreadableFault[];
-}
-
 /** All of a log at once, in its order. */
-export function readKernelLog(text: string): KernelLog {
+export function readKernelLog(text: string) {
   const entries: KernelLogEntry[] = [];
   const unreadable: UnreadableFault[] = [];
   const reader = new KernelLogReader({

@@ -5,7 +5,8 @@
  */
 import { SET_BYTES, SLOT_BYTES } from "@dmalab/runtime/memory";
 import { debugFacts, leakedEntry } from "./debug_lines.ts";
-import { type Fact, hexOf, type KernelLogKind, type LogEntryFacts } from "./entry.ts";
+import { type Fact, hexOf, type LogEntryFacts } from "./entry.ts";
+import type { KernelLogKind } from "./entry_story.ts";
 import { HARDWARE_RULES, statusErrors } from "./hardware_lines.ts";
 
 /** A line that continues the one before it. */
@@ -16,8 +17,8 @@ export interface Continuation {
 
 export interface LineRule {
   readonly kind: KernelLogKind;
-  /** What each line that matches has in it: a quick test for all rules at once. */
-  readonly words: string;
+  /** What each line that matches has in it, where that is no word of an area: a quick test for all rules at once. */
+  readonly words?: string | undefined;
   readonly pattern: RegExp;
   /** Null for a line that only looks like one. */
   readonly facts: (match: RegExpExecArray) => LogEntryFacts | null;
@@ -55,40 +56,35 @@ const TIMEOUT_ACTIONS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Faults of IOMMUs that no scenario models: the groups `iommu` and `address`, and `access` if printed. */
-const OTHER_IOMMUS: readonly (readonly [model: string, words: string, RegExp])[] = [
+const OTHER_IOMMUS: readonly (readonly [model: string, RegExp, words?: string])[] = [
   [
     "rockchip",
-    "Page fault at",
     /\brk_iommu (?<iommu>\S+): Page fault at (?<address>0x[0-9a-f]+) of type (?<access>\w+)/i,
   ],
   [
     "mediatek",
-    "fault type=",
     /\bmtk-iommu (?<iommu>\S+): fault type=0x[0-9a-f]+ iova=(?<address>0x[0-9a-f]+) .*?(?<access>read|write)/i,
   ],
   [
     "exynos",
-    "FAULT occurred at",
     /\bexynos-sysmmu (?<iommu>\S+): .*?\[(?<access>READ|WRITE)\] .*\bFAULT occurred at (?<address>0x[0-9a-f]+)/i,
+    "FAULT occurred at",
   ],
   [
     "apple_dart",
-    "translation fault:",
     /\bapple-dart (?<iommu>\S+): .*?translation fault: .* at (?<address>0x[0-9a-f]+)/i,
+    "translation fault:",
   ],
   [
     "riscv",
-    "iotval:",
     /\briscv,?[-\w]*iommu (?<iommu>\S+): Fault \d+ devid: 0x[0-9a-f]+ iotval: (?<address>[0-9a-f]+)/i,
   ],
   [
     "xen_vtd",
-    "XEN",
     /\(XEN\).*DMAR: ?\[DMA (?<access>Read|Write)\] Request device \[(?<iommu>[^\]]+)\] fault addr (?<address>[0-9a-f]+)/i,
   ],
   [
     "xen_amd",
-    "XEN",
     /\(XEN\).*AMD-Vi: IO_PAGE_FAULT: (?<iommu>[0-9a-f:.]+|domain = \w+, device id = \w+),? (?:\w+ addr|fault address =) (?<address>(?:0x)?[0-9a-f]+)/i,
   ],
 ];
@@ -148,13 +144,11 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "invalidation_error",
-    words: "Completion-Wait",
     pattern: /\bAMD-Vi: Completion-Wait loop timed out/i,
     facts: () => ({ format: "amd", error: "completion_wait_timeout" }),
   },
   {
     kind: "swiotlb_full",
-    words: "swiotlb buffer is full",
     pattern:
       /(\S+) (\S+): swiotlb buffer is full \(sz: (\d+) bytes\)(?:, total (\d+) \(slots\), used (\d+) \(slots\))?/,
     facts: ([, driver, device, size, total, used]) =>
@@ -195,13 +189,11 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "dma_debug_off",
-    words: "DMA-API: ",
     pattern: /\bDMA-API: (?:debugging out of memory - disabling|cacheline tracking ENOMEM)/,
     facts: () => ({}),
   },
   {
     kind: "unmap_warning",
-    words: "iommu_dma_unmap_",
     pattern: /\bWARNING: .*\bat (?:\S+ )?(iommu_dma_unmap_(?:page|phys))\+0x/,
     facts: groupsAre({ function: TEXT }),
   },
@@ -216,7 +208,7 @@ export const LINE_RULES: readonly LineRule[] = [
       wanted: ADDRESS,
     }),
   },
-  ...OTHER_IOMMUS.map(([which, words, pattern]): LineRule => ({
+  ...OTHER_IOMMUS.map(([which, pattern, words]): LineRule => ({
     kind: "other_iommu_fault",
     words,
     pattern,
@@ -229,7 +221,6 @@ export const LINE_RULES: readonly LineRule[] = [
   })),
   {
     kind: "dma_debug",
-    words: "DMA-API: ",
     pattern: /\bDMA-API: /,
     facts: ({ input }) => debugFacts(input),
     more: [{
@@ -239,7 +230,6 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "iommu_page_leak",
-    words: "page leak",
     pattern: /\biommu: Detected page leak!/,
     facts: () => ({}),
   },
@@ -295,7 +285,6 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "nvme_timeout",
-    words: "timeout, ",
     pattern:
       /\bnvme (nvme\d+|[0-9a-f:]+\.\d): I\/O (?:tag )?(\d+)(?: \((?:([0-9a-f]{4})|[^)]*)\))?(?: opcode (?:0x)?([0-9a-f]+) \([^)]*\))? QID (\d+) timeout, (.*)/,
     facts: ([, controller, tag, cid, opcode, qid, rest]) => ({
@@ -310,13 +299,11 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "nvme_abort_status",
-    words: "Abort status",
     pattern: /\bnvme (nvme\d+): Abort status: (?:0x)?([0-9a-f]+)/,
     facts: groupsAre({ controller: TEXT, status: CODE }),
   },
   {
     kind: "nvme_down",
-    words: "controller is down",
     pattern:
       /\bnvme (nvme\d+): controller is down; will reset: CSTS=0x([0-9a-f]+), PCI_STATUS(?:=0x([0-9a-f]+)| read failed.*)/,
     facts: ([, controller, csts, status]) => ({
@@ -329,7 +316,6 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "nvme_error",
-    words: " @ LBA ",
     pattern:
       /\b(nvme\d+(?:c\d+)?n\d+): .*?\(0x([0-9a-f]+)\) @ LBA (\d+), (\d+) blocks, .*?\(sct 0x([0-9a-f]+) \/ sc 0x([0-9a-f]+)\)(.*)/,
     facts: ([, disk, opcode, lba, blocks, sct, sc, rest]) => ({
@@ -378,10 +364,6 @@ function number(digits: string | undefined): number | null {
 /** What is free of a pool that is this full lies in pieces over the areas of all CPUs. */
 const FULL_SHARE = 0.99;
 
-function isUsedUp(totalSlots: number, usedSlots: number): boolean {
-  return usedSlots >= totalSlots * FULL_SHARE;
-}
-
 /** Why there was no room. @see rules/traces.md T.52 */
 function swiotlbFacts(
   driver: string | null,
@@ -394,7 +376,7 @@ function swiotlbFacts(
     ? "over_segment"
     : totalSlots === null || usedSlots === null
     ? "unknown"
-    : (totalSlots - usedSlots) * SLOT_BYTES < sizeBytes || isUsedUp(totalSlots, usedSlots)
+    : (totalSlots - usedSlots) * SLOT_BYTES < sizeBytes || usedSlots >= totalSlots * FULL_SHARE
     ? "full"
     : "fragmented";
   return {

@@ -1,7 +1,8 @@
 /** The result of a check as one JSON object, and as lines for a reader. */
 import { formatCount, wrapText } from "@dmalab/lang/text";
 import { ERROR_ADDRESS } from "../line/payload.ts";
-import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { entryJson } from "../kernel_log/entry.ts";
+import { labelledLines } from "../kernel_log/entry_story.ts";
 import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";
 import { limitsSeen } from "./queue_use.ts";
 import { type Device, isSure, type TraceFinding } from "./traced_mapping.ts";
@@ -12,42 +13,11 @@ import { clockLines } from "../clocks/trace_clocks.ts";
 import { emulatorJson, refusalLines, round } from "../clocks/emulator_report.ts";
 
 export function nextSteps(findings: readonly TraceFinding[]): string[] {
-  return [...new Set(findings.flatMap(({ kind }) => aboutKind(kind).next))];
+  return [...new Set(findings.flatMap(({ kind }) => aboutKind(kind).next ?? []))];
 }
 
 /** The longest time in which a request of a device that faulted times out: the driver's limit, twice. */
 const STORY_SECONDS = 60;
-
-/**
- * Timeouts that follow a fault of the same device: a refused access never completes.
- *
- * @param deviceOf The device of a controller, where the trace has requests and mappings of it.
- */
-function storiesOf(
-  entries: readonly KernelLogEntry[],
-  faults: readonly TraceFinding[],
-  deviceOf: (controller: string) => string | null,
-) {
-  return entries.flatMap((entry) => {
-    const { facts, kind, line, seconds } = entry;
-    const controller = facts.controller;
-    if (kind !== "nvme_timeout" || typeof controller !== "string" || seconds === null) return [];
-    const device = deviceOf(controller);
-    const fault = entries.findLast((each) =>
-      each.kind === "iommu_fault" && each.line < line && each.seconds !== null &&
-      seconds - each.seconds <= STORY_SECONDS &&
-      faults.some((finding) => finding.logLine === each.line && finding.device === device)
-    );
-    if (device === null || fault === undefined) return [];
-    return [{
-      controller,
-      device,
-      fault_line: fault.line,
-      timeout_line: line,
-      seconds: round(seconds - fault.seconds!),
-    }];
-  });
-}
 
 function hex(address: number | null): string | null {
   if (address === null) return null;
@@ -87,15 +57,7 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
       })),
       qemu: emulatorJson(log.qemu, log.entries),
       findings: certainties,
-      limits: limitsSeen(ledger.requests.uses, log.facts.limits)
-        .map(({ disk, isOver, limit, line, name, seen }) => ({
-          disk,
-          name,
-          limit,
-          seen,
-          line,
-          over: isOver,
-        })),
+      limits: limitsSeen(ledger.requests.uses, log.facts.limits),
       devices: Object.fromEntries(
         [...ledger.devices.values()].map((device) => [device.name, {
           mode: modeOf(device),
@@ -109,16 +71,28 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
     findings: result.findings.map(findingJson),
     stories: storiesJson(check, log, result),
     next_steps: nextSteps(result.findings.filter((each) => isSure(each) || isOpenFault(each))),
-    kernel_log: log.entries.map(logJson),
+    kernel_log: log.entries.map(entryJson),
   };
 }
 
-/** A timeout that follows a fault of its device. */
+/** Timeouts that follow a fault of the same device: a refused access never completes. */
 function storiesJson({ ledger }: TraceCheck, log: LogPass, { findings }: CheckResult) {
   const faults = findings.filter(({ rule }) => rule === FAULT_RULE);
-  const deviceOf = (controller: string) => ledger.requests.deviceOf({ controller })?.name ?? null;
-  const byBoot = [...Map.groupBy(log.entries, (entry) => log.boots.of(entry)).values()];
-  return byBoot.flatMap((entries) => storiesOf(entries, faults, deviceOf));
+  const byBoot = Map.groupBy(log.entries, (entry) => log.boots.of(entry));
+  return [...byBoot.values()].flatMap((entries) =>
+    entries.flatMap(({ facts: { controller }, kind, line, seconds }) => {
+      if (kind !== "nvme_timeout" || typeof controller !== "string" || seconds === null) return [];
+      const device = ledger.requests.deviceOf({ controller })?.name;
+      const fault = entries.findLast((each) =>
+        each.kind === "iommu_fault" && each.line < line && each.seconds !== null &&
+        seconds - each.seconds <= STORY_SECONDS &&
+        faults.some((finding) => finding.logLine === each.line && finding.device === device)
+      );
+      if (device === undefined || fault === undefined) return [];
+      const after = { fault_line: fault.line, timeout_line: line };
+      return [{ controller, device, ...after, seconds: round(seconds - fault.seconds!) }];
+    })
+  );
 }
 
 function storyLines(stories: ReturnType<typeof storiesJson>, log: string): string[] {
@@ -139,7 +113,8 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
     aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + 1;
   }
   const devices = [...ledger.devices.values()];
-  const [liveOf, uncertainOf] = [live, uncertain].map((mappings) => countsOf(mappings));
+  const liveOf = Map.groupBy(live, ({ device }) => device);
+  const uncertainOf = Map.groupBy(uncertain, ({ device }) => device);
   const folded = new Map(devices.map((device) => [device, foldedCount(device)]));
   for (const [{ name }, count] of folded) {
     if (count > 0) aliveAtEnd[`${name} map`] = (aliveAtEnd[`${name} map`] ?? 0) + count;
@@ -159,22 +134,14 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
     devices: Object.fromEntries(devices.map((device) => [device.name, {
       births: device.mapCount,
       deaths: device.unmapCount,
-      alive: (liveOf!.get(device) ?? 0) + folded.get(device)!,
-      uncertain: device.uncertain + (uncertainOf!.get(device) ?? 0),
+      alive: (liveOf.get(device)?.length ?? 0) + folded.get(device)!,
+      uncertain: device.uncertain + (uncertainOf.get(device)?.length ?? 0),
     }])),
   };
 }
 
-function countsOf(mappings: CheckResult["live"]): Map<Device, number> {
-  const counts = new Map<Device, number>();
-  for (const { device } of mappings) counts.set(device!, (counts.get(device!) ?? 0) + 1);
-  return counts;
-}
-
 function foldedCount({ folded, foldedElsewhere }: Device): number {
-  let sum = foldedElsewhere;
-  for (const count of folded.values()) sum += count;
-  return sum;
+  return [...folded.values()].reduce((sum, count) => sum + count, foldedElsewhere);
 }
 
 /** A finding in one line, for a stream whose lines are counted from the first one read. */
@@ -207,10 +174,6 @@ export function findingJson(finding: TraceFinding) {
       }),
     },
   };
-}
-
-function logJson({ facts, kind, line, seconds }: KernelLogEntry) {
-  return { kind, line, seconds, ...facts };
 }
 
 /** By the names of its events, and by the log's first line. @see rules/traces.md T.60 */
@@ -255,11 +218,11 @@ export function checkLines(
   return [
     `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
     ...missingLines(check, log.facts.overrun),
-    ...ledger.isTableAlone
-      ? ["  no dma:* events: page-table lines name no device (docs/traces.md says how to get them)"]
-      : [],
     ...bootLines(check, log, result),
-    ...clockReport(log, result),
+    ...[
+      ...clockLines({ log: result.classified.offset, qemu: log.qemu.tie() }),
+      ...refusalLines(log.qemu, log.entries),
+    ].map((line) => `  ${line}`),
     "",
     ...ledger.isTableAlone
       ? tableLines(json.balance, names.trace)
@@ -276,13 +239,13 @@ export function checkLines(
     ...groups.slice(0, DISPLAYED_FINDINGS).flatMap(([finding, ...alike]) => [
       "",
       `${finding!.certainty}: ${finding!.kind} at ${where(finding!)}   ${finding!.rule}`,
-      ...labelledLines(
+      ...labelled(
         "what",
         findingText(finding!, { trace: `${names.trace}:`, log: `${names.log}:` }),
       ),
       ...candidateLines(finding!, names.trace),
-      ...labelledLines("when", whenText([finding!, ...alike])),
-      ...labelledLines("next", nextSteps([finding!])[0] ?? ""),
+      ...labelled("when", whenText([finding!, ...alike])),
+      ...labelled("next", nextSteps([finding!])[0] ?? ""),
     ]),
     ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap(({ line, message }) => [
       "",
@@ -307,10 +270,7 @@ function nextLines(steps: readonly string[], shown: readonly TraceFinding[]): st
   const first = new Set(shown.map((finding) => nextSteps([finding])[0]));
   const others = steps.filter((step) => !first.has(step));
   if (others.length === 0) return [];
-  const wrapped = others.flatMap((step) =>
-    wrapText(step, COLUMNS - 4).map((line, index) => `${index === 0 ? "  - " : "    "}${line}`)
-  );
-  return ["", "Then:", ...wrapped];
+  return ["", "Then:", ...others.flatMap((step) => labelledLines("-", step, 2, COLUMNS))];
 }
 
 /** A fault of the log whose cause is at most possible: it is one all the same. */
@@ -351,14 +311,8 @@ function whenText(group: readonly TraceFinding[]): string {
   return `${formatCount(group.length, "time")}${span}; also lines ${lines.join(", ")}${more}`;
 }
 
-const LABEL_WIDTH = 6;
-
-function labelledLines(label: string, text: string): string[] {
-  if (text === "") return [];
-  return wrapText(text, COLUMNS - 2 - LABEL_WIDTH).map((line, index) =>
-    `  ${(index === 0 ? label : "").padEnd(LABEL_WIDTH)}${line}`
-  );
-}
+const labelled = (label: string, text: string) =>
+  text === "" ? [] : labelledLines(label, text, 6, COLUMNS);
 
 function findingText(
   finding: TraceFinding,
@@ -380,7 +334,7 @@ function candidateLines({ candidates = [] }: TraceFinding, trace: string): strin
     const { decides = "", fault = "" } = aboutKind(kind);
     const place = line === null ? "" : ` (${trace}:${line})`;
     const text = `${index + 1}. ${kind}${place}: ${fault}${decides === "" ? "" : `; ${decides}`}`;
-    return labelledLines("", text);
+    return labelled("", text);
   });
 }
 
@@ -402,6 +356,9 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
     ...check.ledger.damaged.length === 0
       ? []
       : [`  ${formatCount(check.ledger.damaged.length, "damaged line")}`],
+    ...check.ledger.isTableAlone
+      ? ["  no dma:* events: page-table lines name no device (docs/traces.md says how to get them)"]
+      : [],
   ];
 }
 
@@ -418,23 +375,17 @@ function bootLines(
     : eventLines > 0
     ? "; no line says of which boot the trace is: give the log of that boot alone (journalctl -k -b N)"
     : "";
-  return wrapText(`the log has ${boots.list.length} boots (${places})${which}`, COLUMNS - 2)
-    .map((line) => `  ${line}`);
-}
-
-/** How the other records' clocks are tied, and what the emulator has refused. */
-function clockReport(log: LogPass, { classified }: CheckResult): string[] {
-  const { entries, qemu } = log;
-  return [
-    ...clockLines({ log: classified.offset, qemu: qemu.tie() }),
-    ...refusalLines(qemu, entries),
-  ]
-    .map((line) => `  ${line}`);
+  return labelledLines(
+    "",
+    `the log has ${boots.list.length} boots (${places})${which}`,
+    0,
+    COLUMNS,
+  );
 }
 
 /** The largest requests beside what their queues allow. */
 function limitLines(
-  limits: ReturnType<typeof checkJson>["summary"]["limits"],
+  limits: ReturnType<typeof limitsSeen>,
   trace: string,
 ): string[] {
   return limits.map(({ disk, limit, line, name, over, seen }) =>

@@ -137,11 +137,7 @@ export class FaultVerdicts {
     if (first >= last) return classifyWithin(access, this.history, window);
     const { access: way, device, mapped, page } = access;
     const key = `${page} ${device?.name} ${way} ${mapped} ${first} ${last}`;
-    let verdict = this.#alike.get(key);
-    if (verdict === undefined) {
-      this.#alike.set(key, verdict = classifyWithin(access, this.history, window));
-    }
-    return verdict;
+    return this.#alike.getOrInsertComputed(key, () => classifyWithin(access, this.history, window));
   }
 }
 
@@ -167,9 +163,7 @@ function classifyWithin(
       const part = seconds * (count - rank) / (count * (count + 1) / 2);
       sum += part;
       const key = `${verdict.kind} ${verdict.mapping?.mappedAt.line}`;
-      const same = fits.get(key);
-      if (same === undefined) fits.set(key, { verdict, seconds: part });
-      else same.seconds += part;
+      fits.getOrInsertComputed(key, () => ({ verdict, seconds: 0 })).seconds += part;
     }
   }
   // Before its first mapping every page is one that was never mapped.

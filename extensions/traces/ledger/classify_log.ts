@@ -11,10 +11,10 @@ import {
   type LoggedFault,
   numberOf,
 } from "@dmalab/runtime/fault_log";
-import { checkerClass } from "../kernel_log/debug_lines.ts";
+import type { CheckerClass } from "../kernel_log/debug_lines.ts";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
-import type { KernelLogEntry, KernelLogKind } from "../kernel_log/entry.ts";
-import { isUncorrected } from "../kernel_log/entry_story.ts";
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { isUncorrected, type KernelLogKind } from "../kernel_log/entry_story.ts";
 import {
   type ClockDifference,
   type ClockOffset,
@@ -41,6 +41,7 @@ import {
   type Certainty,
   type Device,
   type FaultCandidate,
+  findingOf,
   pageOf,
   type TraceFinding,
 } from "./traced_mapping.ts";
@@ -50,7 +51,7 @@ import type { PageHistory } from "./page_history.ts";
 export interface ClassifiedLog {
   readonly findings: readonly TraceFinding[];
   readonly offset: ClockOffset | null;
-  readonly pairs: readonly { readonly logLine: number; readonly finding: TraceFinding }[];
+  readonly pairs: readonly LogPair[];
   /** The boot that the trace is of; null where nothing says which, or there is no log. */
   readonly boot: LoggedBoot | null;
 }
@@ -110,25 +111,20 @@ export function classifyLog(
 ): ClassifiedLog {
   const [first = null, second] = boots.list;
   if (second === undefined || ledger.edges.firstSeconds === null) {
-    const clocks = { marks, bootSeconds: first?.offsetSeconds ?? null };
-    return { ...classifyBoot(entries, ledger, history, timed, clocks), boot: first };
+    return classifyBoot(entries, ledger, history, timed, marks, first);
   }
   const byBoot = Map.groupBy(entries, (entry) => boots.of(entry)!);
   const boot = tracedBoot(byBoot, timed, marks);
   const untied = boots.list.filter((each) => each !== boot).flatMap((each) => {
     const entries = byBoot.get(each) ?? [];
     if (boot !== null) return entries.flatMap((entry) => ofOtherBoot(entry, each, boot));
-    const clocks = { marks: [], bootSeconds: each.offsetSeconds };
-    return classifyBoot(entries, ledger, history, [], clocks).findings
+    return classifyBoot(entries, ledger, history, [], [], each).findings
       .map((finding) => ofUnknownBoot(finding, each));
   });
   if (boot === null) return { findings: untied, offset: null, pairs: [], boot };
-  const clocks = {
-    marks: marks.filter((mark) => mark.boot === boot),
-    bootSeconds: boot.offsetSeconds,
-  };
-  const own = classifyBoot(byBoot.get(boot) ?? [], ledger, history, timed, clocks);
-  return { ...own, findings: [...own.findings, ...untied], boot };
+  const ownMarks = marks.filter((mark) => mark.boot === boot);
+  const own = classifyBoot(byBoot.get(boot) ?? [], ledger, history, timed, ownMarks, boot);
+  return { ...own, findings: [...own.findings, ...untied] };
 }
 
 /** The boot with most of the collector's marks, else with most lines that are calls of the trace; null where two have as many. */
@@ -173,8 +169,9 @@ function classifyBoot(
   ledger: MappingTracker,
   history: PageHistory,
   timed: readonly TimedFinding[],
-  clocks: { readonly marks: readonly ClockDifference[]; readonly bootSeconds: number | null },
-): Omit<ClassifiedLog, "boot"> {
+  marks: readonly ClockDifference[],
+  boot: LoggedBoot | null,
+): ClassifiedLog {
   const verdicts = new FaultVerdicts(history);
   const pairs = pairFindings(entries, timed);
   const accesses = new Map(
@@ -184,11 +181,11 @@ function classifyBoot(
     }),
   );
   const differences = pairs.flatMap(({ difference }) => difference ?? []);
-  const offset = ledger.edges.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
+  const offset = ledger.edges.firstSeconds === null ? null : offsetOf(marks, "marks") ??
     offsetOf(differences, "calls") ??
     (accesses.size === 0 || !entries.some(({ isSinceBoot }) => isSinceBoot)
       ? null
-      : explaining([...accesses.values()], ledger, verdicts, clocks.bootSeconds));
+      : explaining([...accesses.values()], ledger, verdicts, boot?.offsetSeconds ?? null));
   const paired = new Set(pairs.map(({ entry }) => entry));
   const windows = new LogWindows(offset, pairs, ledger.edges);
   const classify = (entry: KernelLogEntry): TraceFinding[] => {
@@ -200,24 +197,21 @@ function classifyBoot(
     }
     return paired.has(entry) ? [] : otherFinding(entry, ledger);
   };
-  return {
-    findings: entries.flatMap(classify),
-    offset,
-    pairs: pairs.map(({ entry, finding }) => ({ logLine: entry.line, finding })),
-  };
+  return { findings: entries.flatMap(classify), offset, pairs, boot };
 }
 
 /** When lines of a log were printed, by the clock of the trace: between the pairs before and after each. */
 class LogWindows {
-  readonly #offset: ClockOffset | null;
-  readonly #edges: Edges;
   readonly #pairLines: readonly number[];
   /** The latest of each pair and all before it, and the earliest of each and all after it. */
   readonly #latest: readonly number[];
   readonly #earliest: readonly number[];
 
-  constructor(offset: ClockOffset | null, pairs: readonly LogPair[], edges: Edges) {
-    [this.#offset, this.#edges] = [offset, edges];
+  constructor(
+    private readonly offset: ClockOffset | null,
+    pairs: readonly LogPair[],
+    private readonly edges: Edges,
+  ) {
     const sorted = pairs.toSorted((a, b) => a.entry.line - b.entry.line);
     this.#pairLines = sorted.map(({ entry }) => entry.line);
     let latest = -Infinity;
@@ -228,9 +222,8 @@ class LogWindows {
   }
 
   of({ line, resolutionSeconds, seconds }: KernelLogEntry): Window | null {
-    const { firstSeconds, lastSeconds } = this.#edges;
+    const { edges: { firstSeconds, lastSeconds }, offset } = this;
     if (firstSeconds === null) return null;
-    const offset = this.#offset;
     // Nothing ties it to the trace but the order of lines.
     if (offset === null || seconds === null) {
       return this.#between(line, firstSeconds, lastSeconds);
@@ -319,21 +312,19 @@ function faultFinding(
     kind: FindingKind,
     certainty: Certainty,
     more: Partial<TraceFinding> = {},
-  ): TraceFinding => ({
-    kind,
-    line: null,
-    otherLine: null,
-    logLine: entry.line,
-    device: place,
-    address: address === null ? null : numberOf(address),
-    certainty,
-    since: null,
-    seconds: entry.seconds,
-    rule: FAULT_RULE,
-    text: aboutKind(kind).fault ?? "",
-    more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
-    ...more,
-  });
+  ): TraceFinding =>
+    findingOf({
+      kind,
+      certainty,
+      logLine: entry.line,
+      device: place,
+      address: address === null ? null : numberOf(address),
+      seconds: entry.seconds,
+      rule: FAULT_RULE,
+      text: aboutKind(kind).fault ?? "",
+      more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
+      ...more,
+    });
   if (
     fault !== null && address !== null && address.high === 0xffffffff && address.low >= 0xfffff000
   ) {
@@ -363,7 +354,7 @@ function faultFinding(
     access,
     device: access.device,
     window,
-    isExact: isExact(offset),
+    isExact: offset?.source === "marks" || offset?.source === "calls",
     isTied: offset !== null && entry.seconds !== null,
   };
   return explainedFault(traced, ledger, verdicts, finding);
@@ -434,7 +425,7 @@ function livePhysical({ device, page }: LoggedAccess, window: Window, { history 
 function candidatesOf({ candidates }: WindowVerdict): FaultCandidate[] {
   const kinds = new Map<FindingKind, FaultCandidate>();
   for (const each of candidates) {
-    if (!kinds.has(each.kind)) kinds.set(each.kind, candidateOf(each));
+    kinds.getOrInsertComputed(each.kind, () => candidateOf(each));
   }
   return [...kinds.values()];
 }
@@ -487,11 +478,6 @@ function tableFault(
   });
 }
 
-/** Whether the clocks are tied by lines that both have. */
-function isExact(offset: ClockOffset | null): boolean {
-  return offset?.source === "marks" || offset?.source === "calls";
-}
-
 /** Only a trace without gaps from the device's first mapping on can say so, with its page table. */
 function neverMapped(
   { device, isExact }: KnownAccess,
@@ -512,21 +498,11 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
   const { facts, kind, line } = entry;
   const device = typeof facts.device === "string" ? facts.device : null;
   const address = typeof facts.address === "string" ? parseInt(facts.address, 16) : null;
-  const own = (kind: FindingKind, more: Partial<TraceFinding>): TraceFinding => ({
-    kind,
-    line: null,
-    otherLine: null,
-    logLine: line,
-    device,
-    address,
-    certainty: "proved",
-    since: null,
-    seconds: entry.seconds,
-    rule: "trace.T.52",
-    text: "",
-    more: {},
-    ...more,
-  });
+  const own = (kind: FindingKind, rule: string, text: string, more: Partial<TraceFinding> = {}) => {
+    const { seconds } = entry;
+    const said = { certainty: "proved", logLine: line, device, address, seconds } as const;
+    return [findingOf({ kind, rule, text, ...said, ...more })];
+  };
   if (kind === "swiotlb_full") {
     const cause = String(facts.cause);
     const text = cause === "no_pool"
@@ -534,37 +510,33 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
       : cause === "over_segment"
       ? "one mapping is larger than IO_TLB_SEGSIZE slots, the largest bounce buffer"
       : "swiotlb had no free slots for the mapping";
-    return [own(kind, { text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
+    return own(kind, "trace.T.52", text, { more: { cause, size_bytes: Number(facts.size_bytes) } });
   }
   if (kind === "other_iommu_fault") {
     const text = "no verdict: no rule matches faults of this IOMMU with mappings of the trace";
-    return [own("iommu_fault", { certainty: "unknown", rule: FAULT_RULE, text })];
+    return own("iommu_fault", FAULT_RULE, text, { certainty: "unknown" });
   }
   // Beside a trace the unmap itself is judged.
   if (kind === "unmap_warning" && (ledger?.edges.firstSeconds ?? null) === null) {
     const text = "the kernel warned of an unmap of an unmapped address";
-    return [own("unmap_unknown", { rule: "trace.T.53", text })];
+    return own("unmap_unknown", "trace.T.53", text);
   }
   if (kind === "pte_already_set") {
     const text = "a mapping was written over another that was live in the page table";
-    return [own("mapped_over", { rule: "trace.T.53", text })];
+    return own("mapped_over", "trace.T.53", text);
   }
   if (HARDWARE_KINDS.has(kind) || kind === "pcie_error" && isUncorrected(facts.severity)) {
     const name = String(facts.error ?? facts.event ?? kind).replaceAll("_", " ");
     const text = `${name}: hardware, and no mapping of a driver`;
     const place = device ?? (typeof facts.iommu === "string" ? facts.iommu : null);
-    return [own("hardware_error", { device: place, rule: "trace.T.70", text })];
+    return own("hardware_error", "trace.T.70", text, { device: place });
   }
   if (kind !== "dma_debug") return [];
-  const report = own(checkerClass(facts), {
-    rule: "trace.T.53",
-    text: "reported by the kernel's DMA API debugging",
-  });
-  if (facts.class !== "leak_at_unbind" || ledger === null) return [report];
-  for (const mapping of ledger.open()) {
+  for (const mapping of facts.class === "leak_at_unbind" ? ledger?.open() ?? [] : []) {
     if (mapping.addr !== address || mapping.device?.name !== device) continue;
     const text = "the driver was unbound while this mapping was live";
-    return [own("leak", { line: mapping.mappedAt.line, rule: "trace.T.66", text })];
+    return own("leak", "trace.T.66", text, { line: mapping.mappedAt.line });
   }
-  return [report];
+  const text = "reported by the kernel's DMA API debugging";
+  return own(facts.class as CheckerClass, "trace.T.53", text);
 }

@@ -17,7 +17,7 @@ interface KindEntry {
   /** What a scenario says of the call, after `warns`. */
   readonly warns?: CheckerClass;
   /** None for what is no mistake of a driver. */
-  readonly next: readonly string[];
+  readonly next?: readonly string[];
 }
 
 const STRICT =
@@ -180,7 +180,6 @@ export const FINDING_KINDS = {
     fault: "the mapping that was live then allowed the access",
     decides:
       "the time of the fault: record with the console event, whose lines have the clock of the trace",
-    next: [],
   },
   undecided_fault: {
     fault: "more than one cause fits",
@@ -191,20 +190,11 @@ export const FINDING_KINDS = {
   },
   iommu_fault: {
     fault: "a fault of the IOMMU that is not about a mapping",
-    next: [],
   },
-  born_before_trace: {
-    next: [],
-  },
-  alive_at_end: {
-    next: [],
-  },
-  line_missing: {
-    next: [],
-  },
-  reuse_race: {
-    next: [],
-  },
+  born_before_trace: {},
+  alive_at_end: {},
+  line_missing: {},
+  reuse_race: {},
 } as const satisfies Readonly<Record<string, KindEntry>>;
 
 /** A kind of its own, or the class of a line of the kernel's checker that no trace line is about. */

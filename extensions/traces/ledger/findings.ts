@@ -8,46 +8,32 @@ import { ERROR_ADDRESS } from "../line/payload.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
 import type { FindingKind } from "./finding_kinds.ts";
-import type {
-  Certainty,
-  Device,
-  FailedMaps,
-  TracedMapping,
-  TraceFinding,
-  TraceInstant,
+import {
+  type Certainty,
+  type Device,
+  type FailedMaps,
+  findingOf,
+  type TracedMapping,
+  type TraceFinding,
+  type TraceInstant,
 } from "./traced_mapping.ts";
 
 const LEDGER_RULE = "trace.T.66";
-/** Findings that are kept in full; more of the same are counted. */
+/** Findings that are kept: of more the first ones. */
 const MAX_FINDINGS = 100_000;
 
 export class Findings {
   readonly list: TraceFinding[] = [];
-  dropped = 0;
 
-  add(finding: TraceFinding): void {
-    if (this.list.length < MAX_FINDINGS) this.list.push(finding);
-    else this.dropped++;
-  }
-
-  /** A finding that the ledger alone has made, about no mapping: what is left out is null or nothing. */
+  /** A finding that the ledger alone has made, about no mapping. */
   #about(
     device: Device | null,
     details:
       & Pick<TraceFinding, "kind" | "line" | "certainty" | "text">
       & Partial<TraceFinding>,
   ): void {
-    this.add({
-      since: null,
-      seconds: null,
-      otherLine: null,
-      logLine: null,
-      device: device?.name ?? null,
-      address: null,
-      rule: LEDGER_RULE,
-      more: {},
-      ...details,
-    });
+    if (this.list.length === MAX_FINDINGS) return;
+    this.list.push(findingOf({ device: device?.name ?? null, rule: LEDGER_RULE, ...details }));
   }
 
   #of(
@@ -72,9 +58,10 @@ export class Findings {
     { line, seconds }: TraceInstant,
     text: string,
     more: TraceFinding["more"],
+    rest: Pick<TraceFinding, "certainty" | "sharing"> = { certainty: "proved" },
   ): void {
     const otherLine = mapping.mappedAt.line;
-    this.#of(mapping, { kind, line, seconds, otherLine, certainty: "proved", text, more });
+    this.#of(mapping, { kind, line, seconds, otherLine, text, more, ...rest });
   }
 
   /** A call for a mapping already unmapped, with the line of that unmap. */
@@ -110,22 +97,10 @@ export class Findings {
     this.#unlike("unmap_entries", mapping, now, text, { mapped, unmapped });
   }
 
-  wrongKind(
-    mapping: TracedMapping,
-    kind: string,
-    { line, seconds }: TraceInstant,
-    certainty: Certainty,
-  ): void {
-    this.#of(mapping, {
-      kind: "unmap_kind",
-      line,
-      seconds,
-      otherLine: mapping.mappedAt.line,
-      certainty,
-      text: `mapped as ${mapping.kind} and unmapped as ${kind}`,
-      more: { mapped: mapping.kind, unmapped: kind },
-      ...sharingOf(mapping),
-    });
+  wrongKind(mapping: TracedMapping, kind: string, now: TraceInstant, certainty: Certainty): void {
+    const text = `mapped as ${mapping.kind} and unmapped as ${kind}`;
+    const more = { mapped: mapping.kind, unmapped: kind };
+    this.#unlike("unmap_kind", mapping, now, text, more, { certainty, ...sharingOf(mapping) });
   }
 
   /** A driver that has not looked at what its map returned. */

@@ -11,7 +11,12 @@ export interface TracedLeak {
   readonly text: string;
 }
 
-/** Those of all devices. Coherent memory is often allocated once and kept: it is none. */
+/** Whether it is no leak: coherent memory is often allocated once and kept. */
+function isKept({ isSegment, kind }: TracedMapping, device: Device): boolean {
+  return kind === "alloc" || isSegment && keepsSegments(device);
+}
+
+/** Those of all devices. */
 export function leaksOf(
   devices: Iterable<Device>,
   endSeconds: number,
@@ -20,13 +25,10 @@ export function leaksOf(
   for (const device of devices) {
     for (const siblings of device.siblings.values()) {
       const leaked = siblings.leaked();
-      const mappings = [...leaked.keys()].filter(({ isSegment, kind }) =>
-        kind !== "alloc" && !(isSegment && keepsSegments(device))
-      );
+      const mappings = [...leaked.keys()].filter((each) => !isKept(each, device));
       if (mappings.length === 0) {
         for (const [mapping, isSure] of siblings.leftBehind(endSeconds)) {
-          if (mapping.kind === "alloc" || mapping.isSegment && keepsSegments(device)) continue;
-          leaks.set(mapping, { isSure, text: LEFT_TEXT });
+          if (!isKept(mapping, device)) leaks.set(mapping, { isSure, text: LEFT_TEXT });
         }
         continue;
       }

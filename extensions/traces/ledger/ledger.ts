@@ -13,9 +13,7 @@ import { modeOf } from "./device_mode.ts";
 import { Edges } from "./edges.ts";
 import { Findings } from "./findings.ts";
 import {
-  type Certainty,
-  type Device,
-  makeDevice,
+  Device,
   pageEnd,
   pageOf,
   type Recorded,
@@ -50,7 +48,7 @@ import { ReusedAddresses } from "./reused_addresses.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, type TableUnmap, TracedPageTable } from "./page_table.ts";
 import { readCompletion, readSetup } from "../line/nvme_event.ts";
-import { issuedBytes, QueueUses } from "./queue_use.ts";
+import { issuedBytes, noteUse, type QueueUse } from "./queue_use.ts";
 
 /**
  * Whose mappings are for which request of NVMe, and which device a controller is.
@@ -58,7 +56,7 @@ import { issuedBytes, QueueUses } from "./queue_use.ts";
  * @see rules/traces.md T.26, T.30, T.38
  */
 class TracedRequests {
-  readonly uses = new QueueUses();
+  readonly uses = new Map<string, QueueUse>();
   readonly #controllers = new Map<string, Device>();
 
   /** Takes a line of NVMe or of the block layer: between the setup and the issue a task maps. */
@@ -93,7 +91,7 @@ class TracedRequests {
     const bytes = issuedBytes(payload);
     if (request === null || request.disk === null || bytes === null || bytes === 0) return;
     const links = run?.request === request ? run.maps.length : 0;
-    this.uses.note(request.disk, bytes, pieces + links, line);
+    noteUse(this.uses, request.disk, bytes, pieces + links, line);
   }
 
   /** A mapping that names its device identifies the controller of its request. */
@@ -128,6 +126,8 @@ export class MappingTracker {
   readonly reused = new ReusedAddresses(this);
   readonly #ranges = new RequestRanges();
   damaged: number[] = [];
+  /** The line of an event that was taken last. */
+  now: TraceInstant = { line: 0, seconds: 0, cpu: 0 };
 
   /** @param faulted Devices of which the log has IOMMU faults. */
   constructor(
@@ -142,7 +142,7 @@ export class MappingTracker {
 
   /** Takes a line of an event. @returns False when it is damaged. */
   push(line: TraceLine, number: number): boolean {
-    const now: TraceInstant = { line: number, seconds: line.seconds, cpu: line.cpu };
+    const now = this.now = { line: number, seconds: line.seconds, cpu: line.cpu };
     const event = readDmaEvent(line.event, line.payload);
     const isCall = event !== undefined || isCallName(line.event);
     if (isCall) this.edges.pass(now);
@@ -171,22 +171,22 @@ export class MappingTracker {
     this.table.end();
     this.reused.settle(Infinity);
     const isAlone = this.isTableAlone;
-    if (isAlone) {
-      const open = this.table.openRuns().map((run) =>
-        rangeMapping({ ...run, run, unmap: null }, null)
-      );
-      for (const mapping of open) if (mapping !== null) this.history.add(mapping);
+    const runs = this.table.openRuns();
+    for (const run of isAlone ? runs : []) {
+      const mapping = rangeMapping({ ...run, run, unmap: null }, null);
+      if (mapping !== null) this.history.add(mapping);
     }
     for (const device of this.devices.values()) {
       if (device.failed !== null) this.findings.mapsFailed(device, device.failed);
     }
-    for (const range of this.#ranges.open(this.table.openRuns(), this.edges)) {
-      if (isAlone && range.run.request === null) continue;
-      const device = this.requests.deviceOf(range.run.request);
-      this.findings.openRange(range.run.maps, device, range.certainty, range.text);
+    for (const run of runs) {
+      if (run.cutBy !== null || isAlone && run.request === null) continue;
+      const { certainty, text } = this.#ranges.verdict(run, this.edges);
+      this.findings.openRange(run.maps, this.requests.deviceOf(run.request), certainty, text);
     }
     // What looks like the rest of a range may be of single calls that were given adjacent pages.
-    for (const { cutBy, first, maps } of isAlone ? [] : this.table.cutRuns()) {
+    for (const { cutBy, first, maps } of isAlone ? [] : runs) {
+      if (cutBy === null) continue;
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
     }
   }
@@ -209,7 +209,7 @@ export class MappingTracker {
 
   #device(name: string): Device {
     let device = this.devices.get(name);
-    if (device === undefined) this.devices.set(name, device = makeDevice(name, this.#recorded));
+    if (device === undefined) this.devices.set(name, device = new Device(name, this.#recorded));
     return device;
   }
 
@@ -339,7 +339,7 @@ export class MappingTracker {
     if (mapping === null) {
       const other = mappings.find(({ addr }) => addr === event.addr);
       if (other !== undefined && this.#isWrongKind(other, event, kind)) {
-        this.findings.wrongKind(other, kind, now, this.#soleUse(other));
+        this.findings.wrongKind(other, kind, now, soleUse(other, this.edges));
         endMapping(other, now);
         return;
       }
@@ -368,12 +368,6 @@ export class MappingTracker {
     if (this.isUncertain(other) || isAnothers(this.devices, event, kind, device)) return false;
     if (other.sizeBytes === event.sizeBytes) return true;
     return modeOf(device) !== "direct" && other.mappedAt.line >= this.edges.silenceLine;
-  }
-
-  /** How sure it is that nothing else has the address of a mapping. */
-  #soleUse(mapping: TracedMapping): Certainty {
-    const device = mapping.device!;
-    return modeOf(device) === "direct" ? soleUse(device, mapping.addr, this.edges) : "proved";
   }
 
   /**
@@ -407,7 +401,7 @@ export class MappingTracker {
     const isTranslated = this.#isTranslated(device);
     const nothingThere = isTranslated && unmap === null && this.edges.isWhole(now, context);
     if (unmapped !== null && (nothingThere || !isTranslated)) {
-      const certainty = this.#soleUse(unmapped);
+      const certainty = soleUse(unmapped, this.edges);
       const since = nothingThere ? context.lastLine : unmapped.unmappedAt!.line;
       this.findings.doubleUnmap(unmapped, now, event.addr, certainty, since);
       if (certainty !== "possible") {
@@ -453,7 +447,7 @@ export class MappingTracker {
       const isSure = !came || !this.#isTranslated(device);
       if (unmapped !== null && this.edges.lostLine === lostLine && isSure) {
         const { addr, unmappedAt } = unmapped;
-        const certainty = this.#soleUse(unmapped);
+        const certainty = soleUse(unmapped, this.edges);
         this.findings.doubleUnmap(unmapped, now, addr, certainty, unmappedAt!.line);
         if (certainty !== "possible") return;
       }
@@ -529,7 +523,7 @@ export class MappingTracker {
         addr === first && kind === "map"
       );
     if (other !== undefined && !this.isUncertain(other)) {
-      this.findings.wrongKind(other, "sg", now, this.#soleUse(other));
+      this.findings.wrongKind(other, "sg", now, soleUse(other, this.edges));
       endMapping(other, now);
       return;
     }

@@ -166,16 +166,17 @@ export function noteFailedMap(
 }
 
 /**
- * How sure it is, of a direct device, that no other mapping has an address whose last one is unmapped:
- * one from before the trace may, or from a line that is missing.
+ * How sure it is that nothing else has the address of a mapping: of a direct device, one from before
+ * the trace may, or one from a line that is missing.
  *
  * @see rules/traces.md T.64, T.66
  */
 export function soleUse(
-  { folded, foldedElsewhere, mappedBeforeTrace }: Device,
-  addr: number,
+  { addr, device }: TracedMapping,
   { isHeadMissing, lostLine }: Edges,
 ): Certainty {
+  if (modeOf(device!) !== "direct") return "proved";
+  const { folded, foldedElsewhere, mappedBeforeTrace } = device!;
   const isWhole = !isHeadMissing && lostLine === 0 && mappedBeforeTrace === 0;
   return isWhole && !folded.has(addr) && foldedElsewhere === 0 ? "proved" : "possible";
 }

@@ -82,10 +82,6 @@ export class PageHistory {
     }
   }
 
-  get isEmpty(): boolean {
-    return this.#pages.size === 0;
-  }
-
   /** Adds a mapping to each kept page that it covers. */
   add(mapping: TracedMapping, start = mapping.addr, sizeBytes = mapping.sizeBytes): void {
     addTo(this.#pages, mapping, start, sizeBytes);
@@ -103,7 +99,7 @@ export class PageHistory {
 
   /** When mappings of a page were mapped or unmapped, within a window and at most so many times. */
   changesAt(page: number, [first, last]: readonly [number, number], most: number): number[] {
-    const changes = this.#changes.get(page) ?? this.#timesOf(page);
+    const changes = this.#changes.getOrInsertComputed(page, () => this.#timesOf(page));
     const found: number[] = [];
     let next = countBefore(changes.length, (index) => changes[index]! < first);
     while (next < changes.length && changes[next]! <= last && found.length < most) {
@@ -116,9 +112,7 @@ export class PageHistory {
     const times = this.at(page).flatMap(({ mappedAt, unmappedAt }) =>
       unmappedAt === null ? [mappedAt.seconds] : [mappedAt.seconds, unmappedAt.seconds]
     );
-    const sorted = Float64Array.from(times).sort();
-    this.#changes.set(page, sorted);
-    return sorted;
+    return Float64Array.from(times).sort();
   }
 
   at(page: number): readonly TracedMapping[] {
@@ -141,11 +135,10 @@ export class PageHistory {
   }
 
   #index(key: string, page: number, accept: (mapping: TracedMapping) => boolean): PageIndex {
-    let index = this.#indices.get(key);
-    if (index === undefined) {
-      this.#indices.set(key, index = new PageIndex(this.at(page).filter(accept)));
-    }
-    return index;
+    return this.#indices.getOrInsertComputed(
+      key,
+      () => new PageIndex(this.at(page).filter(accept)),
+    );
   }
 }
 

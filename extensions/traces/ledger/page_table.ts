@@ -10,6 +10,7 @@
 import type { NvmeCommand } from "../script/recorder.ts";
 import { NewestMap } from "./newest_map.ts";
 import {
+  NEAR_PAGES,
   PAGE_BYTES,
   pageEnd,
   pageOf,
@@ -17,21 +18,13 @@ import {
   type TraceInstant,
 } from "./traced_mapping.ts";
 
-interface TableMap extends TraceInstant {
-  readonly start: number;
-  readonly end: number;
-  readonly phys: number;
-}
-
 export interface TableUnmap extends TraceInstant {
   readonly start: number;
   readonly end: number;
 }
 
-/** Where a mapping is. */
-interface Extent {
-  readonly addr: number;
-  readonly sizeBytes: number;
+interface TableMap extends TableUnmap {
+  readonly phys: number;
 }
 
 /** Adjacent rising maps of one context that no call has claimed. */
@@ -85,9 +78,6 @@ export interface EndedRange {
   readonly unmap: TableUnmap;
 }
 
-/** Receives each two-step range when it is unmapped. */
-export type RangeSink = (range: EndedRange) => void;
-
 /** No call of the DMA API takes longer than this from its first line to its last: ten times what was seen. */
 export const CALL_SECONDS = 0.09;
 /** The most runs that are kept open, and unmaps; beyond, the oldest is dropped. */
@@ -97,8 +87,6 @@ const MAX_ORPHANS = 1 << 14;
 const MAX_PER_START = 1 << 12;
 /** When there are more contexts, those are dropped that wrote nothing for longer than any call takes. */
 const MAX_CONTEXTS = 1 << 12;
-/** Pages before an address in which a range that covers it is sought. */
-const NEAR_PAGES = 64;
 
 export class TracedPageTable {
   maps = 0;
@@ -111,7 +99,8 @@ export class TracedPageTable {
   /** Unmaps that nothing has claimed, by their start: they show that a range was ended. */
   readonly #orphans = new NewestMap<number, TableUnmap>(MAX_ORPHANS);
 
-  constructor(private readonly sink: RangeSink) {}
+  /** @param sink Receives each two-step range when it is unmapped. */
+  constructor(private readonly sink: (range: EndedRange) => void) {}
 
   context(pid: number, { cpu, seconds }: TraceInstant, flag: string): Context {
     const key = (pid * 4096 + cpu) * 256 + flag.charCodeAt(0);
@@ -278,7 +267,11 @@ export class TracedPageTable {
   }
 
   /** An unmap of exactly this mapping's pages, between two lines, that no call has claimed; or null. */
-  orphan({ addr, sizeBytes }: Extent, after: number, before: number): TableUnmap | null {
+  orphan(
+    { addr, sizeBytes }: Pick<TracedMapping, "addr" | "sizeBytes">,
+    after: number,
+    before: number,
+  ): TableUnmap | null {
     const unmap = this.#orphans.get(pageOf(addr));
     if (unmap === undefined || unmap.end !== pageEnd(addr, sizeBytes)) return null;
     // It ends a two-step range, and is only not settled yet.
@@ -310,13 +303,6 @@ export class TracedPageTable {
       context.expected = null;
       this.settle(context);
     }
-  }
-
-  /** What is left of ranges that were ended short. */
-  cutRuns(): (PageTableRun & { readonly cutBy: TableUnmap })[] {
-    return this.openRuns().flatMap((run) =>
-      run.cutBy === null ? [] : [{ ...run, cutBy: run.cutBy }]
-    );
   }
 
   /** Ranges never unmapped; identity maps at boot do not count. @see rules/traces.md T.67 */

@@ -6,22 +6,12 @@
 
 /** The largest request of a disk. */
 export interface QueueUse {
-  requests: number;
   /** By the block layer's line, which has bytes whatever the size of a block is. */
   largestBytes: number;
   line: number;
   /** Pieces that were mapped for one request: entries of lists, single mappings and links. */
   mostPieces: number;
   piecesLine: number;
-}
-
-export interface LimitSeen {
-  readonly disk: string;
-  readonly name: string;
-  readonly limit: number;
-  readonly seen: number;
-  readonly line: number;
-  readonly isOver: boolean;
 }
 
 const BYTES_PER_KB = 1024;
@@ -33,32 +23,32 @@ export function issuedBytes(payload: string): number | null {
   return match === null ? null : Number(match[1]);
 }
 
-export class QueueUses {
-  readonly byDisk = new Map<string, QueueUse>();
-
-  note(disk: string, bytes: number, pieces: number, line: number): void {
-    let use = this.byDisk.get(disk);
-    if (use === undefined) {
-      use = { requests: 0, largestBytes: 0, line, mostPieces: 0, piecesLine: line };
-      this.byDisk.set(disk, use);
-    }
-    use.requests++;
-    if (bytes > use.largestBytes) [use.largestBytes, use.line] = [bytes, line];
-    if (pieces > use.mostPieces) [use.mostPieces, use.piecesLine] = [pieces, line];
+export function noteUse(
+  uses: Map<string, QueueUse>,
+  disk: string,
+  bytes: number,
+  pieces: number,
+  line: number,
+): void {
+  let use = uses.get(disk);
+  if (use === undefined) {
+    uses.set(disk, use = { largestBytes: 0, line, mostPieces: 0, piecesLine: line });
   }
+  if (bytes > use.largestBytes) [use.largestBytes, use.line] = [bytes, line];
+  if (pieces > use.mostPieces) [use.mostPieces, use.piecesLine] = [pieces, line];
 }
 
-/** Every limit that is known of a disk whose requests were seen. */
+/** Every limit that is known of a disk whose requests were seen, and the largest of them. */
 export function limitsSeen(
-  uses: QueueUses,
+  uses: ReadonlyMap<string, QueueUse>,
   limits: ReadonlyMap<string, Readonly<Record<string, number>>>,
-): LimitSeen[] {
-  return [...uses.byDisk].flatMap(([disk, use]) => {
+) {
+  return [...uses].flatMap(([disk, use]) => {
     const known = limits.get(disk) ?? {};
-    const held = (name: string, unit: number, seen: number, line: number): LimitSeen[] => {
-      const limit = known[name];
-      if (limit === undefined) return [];
-      return [{ disk, name, limit: limit * unit, seen, line, isOver: seen > limit * unit }];
+    const held = (name: string, unit: number, seen: number, line: number) => {
+      if (known[name] === undefined) return [];
+      const limit = known[name] * unit;
+      return [{ disk, name, limit, seen, line, over: seen > limit }];
     };
     return [
       ...held("max_sectors_kb", BYTES_PER_KB, use.largestBytes, use.line),

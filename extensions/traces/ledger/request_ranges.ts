@@ -18,13 +18,6 @@ interface RangeUse {
   newest: readonly number[];
 }
 
-/** A range that no unmap has ended, and what that is. */
-interface OpenRange {
-  readonly run: PageTableRun;
-  readonly certainty: Certainty;
-  readonly text: string;
-}
-
 export class RequestRanges {
   readonly #uses = new NewestMap<string, RangeUse>(MAX_TASKS);
 
@@ -38,23 +31,18 @@ export class RequestRanges {
     });
   }
 
-  /** What is left at the end, but for what was cut by an unmap. */
-  open(runs: readonly PageTableRun[], edges: Edges): OpenRange[] {
-    return runs.filter(({ cutBy }) => cutBy === null).map((run) => ({
-      run,
-      ...this.#verdict(run, edges),
-    }));
-  }
-
-  #verdict(run: PageTableRun, edges: Edges): Omit<OpenRange, "run"> {
-    const { lastSeconds, lostLine, silenceLine } = edges;
+  /** What a range is that no unmap has ended. */
+  verdict(run: PageTableRun, { lastSeconds, lostLine, silenceLine }: Edges): {
+    readonly certainty: Certainty;
+    readonly text: string;
+  } {
     const { line, seconds } = run.maps[0]!;
     const { longestSeconds = Infinity, newest = [] } = this.#uses.get(keyOf(run)) ?? {};
     const times = (lastSeconds - seconds) / longestSeconds;
     // Destroyed ones show how long such a range is mapped; lines that are missing may have destroyed it.
     const isKnown = newest.length === LATER_RANGES && line > Math.max(lostLine, silenceLine);
     const name = run.request === null
-      ? `a range that ${nameOf(run)} maps`
+      ? `a range that ${run.context.task}-${run.context.pid} maps`
       : "a request's two-step range";
     if (isKnown && times > MAX_TIMES && line < newest.at(-1)!) {
       return {
@@ -76,8 +64,4 @@ export class RequestRanges {
 /** Requests are used alike; of others those of one task. */
 function keyOf({ context, request }: PageTableRun): string {
   return request === null ? `task ${context.pid}` : "request";
-}
-
-function nameOf({ context: { pid, task } }: PageTableRun): string {
-  return `${task}-${pid}`;
 }

@@ -4,8 +4,7 @@
  *
  * @see rules/traces.md T.18, T.66
  */
-import type { Edges } from "./edges.ts";
-import type { Findings } from "./findings.ts";
+import type { MappingTracker } from "./ledger.ts";
 import type { UnmapEvent } from "./live_mappings.ts";
 import type { TableUnmap } from "./page_table.ts";
 import type { TracedMapping, TraceInstant } from "./traced_mapping.ts";
@@ -20,17 +19,10 @@ interface ReusedAddress {
   readonly unmap: TableUnmap | null;
 }
 
-/** What is asked of the ledger. */
-interface Books {
-  readonly findings: Findings;
-  readonly edges: Edges;
-  isUncertain(mapping: TracedMapping): boolean;
-}
-
 export class ReusedAddresses {
   readonly #byAddress = new Map<string, ReusedAddress>();
 
-  constructor(private readonly books: Books) {}
+  constructor(private readonly ledger: MappingTracker) {}
 
   note(reused: ReusedAddress): void {
     const key = keyOf(reused.older);
@@ -49,12 +41,12 @@ export class ReusedAddresses {
   }
 
   #neverUnmapped({ newer, older, unmap }: ReusedAddress): void {
-    const { edges, findings } = this.books;
+    const { edges, findings } = this.ledger;
     older.device!.uncertain++;
     // Without lines of a page table only the address speaks; a silence may have swallowed the unmap.
     const isAlone = older.tableLine === 0 && older.mappedAt.line >= edges.silenceLine;
     const weaker = isAlone ? "likely" : "possible";
-    const isOpen = this.books.isUncertain(older);
+    const isOpen = this.ledger.isUncertain(older);
     findings.leakByReuse(older, newer, isOpen ? "possible" : unmap !== null ? "proved" : weaker);
   }
 
@@ -82,7 +74,7 @@ export class ReusedAddresses {
         now.seconds - live.mappedAt.seconds < RACE_SECONDS;
     if (!isLate) return false;
     this.#byAddress.delete(key);
-    this.books.findings.reuseRace(older, live, now);
+    this.ledger.findings.reuseRace(older, live, now);
     older.unmappedAt = now;
     older.device!.unmapCount++;
     return true;

@@ -196,17 +196,13 @@ export class Siblings<Mapping extends object> {
       Math.max(LATER_UNMAPS, OVERTAKEN_TIMES * this.#mostOvertaken + 1);
   }
 
-  #noteUnmap(): void {
-    this.#endRun();
-    this.#unmaps++;
-  }
-
   /** How far maps since the last unmap raised the level, unless they fill a ring. */
   #grownInRun(): number {
     return this.#rise >= FILLING && this.#rise * 2 > this.#run ? 0 : this.#rise;
   }
 
-  #endRun(): void {
+  #noteUnmap(): void {
+    this.#unmaps++;
     this.#grown += this.#grownInRun();
     this.#run = 0;
     this.#rise = 0;

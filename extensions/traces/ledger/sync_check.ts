@@ -1,9 +1,6 @@
 /** Whether what is synchronised is mapped, and in the right way. */
 import type { DmaEvent } from "../line/dma_event.ts";
-import type { StepSink } from "../script/recorder.ts";
-import { modeOf } from "./device_mode.ts";
-import type { Edges } from "./edges.ts";
-import type { Findings } from "./findings.ts";
+import type { MappingTracker } from "./ledger.ts";
 import {
   type Device,
   NEAR_PAGES,
@@ -13,26 +10,23 @@ import {
   type TraceInstant,
 } from "./traced_mapping.ts";
 import { count, soleUse } from "./live_mappings.ts";
-import type { TracedPageTable } from "./page_table.ts";
 
 type Sync = Extract<DmaEvent, { op: "sync" }>;
-
-/** What a check needs of the ledger. */
-interface Books {
-  readonly findings: Findings;
-  readonly edges: Edges;
-  readonly recorder: StepSink | null;
-  readonly table: TracedPageTable;
-  isUncertain(mapping: TracedMapping): boolean;
-}
 
 /**
  * Checks a sync against the mapping of its address.
  *
  * @see rules/traces.md T.66
  */
-export function checkSync(event: Sync, device: Device, now: TraceInstant, ledger: Books): void {
+export function checkSync(
+  event: Sync,
+  device: Device,
+  now: TraceInstant,
+  ledger: MappingTracker,
+): void {
   const { edges, findings } = ledger;
+  const { dir, sizeBytes } = event;
+  const { line } = now;
   count(device, "syncs");
   const mappings = covering(device, event.addr);
   const mapping =
@@ -46,25 +40,14 @@ export function checkSync(event: Sync, device: Device, now: TraceInstant, ledger
     if (ledger.table.isLinkedSince(event.addr, unmapped.unmappedAt!.line)) return;
     const sure = unmapped.unmappedAt!.line < edges.silenceLine
       ? "possible"
-      : modeOf(device) === "direct"
-      ? soleUse(device, unmapped.addr, edges)
-      : "proved";
-    const { dir, sizeBytes } = event;
-    ledger.recorder?.({
-      op: "sync",
-      line: now.line,
-      mapping: unmapped,
-      dir,
-      sizeBytes,
-      offsetBytes: 0,
-    });
+      : soleUse(unmapped, edges);
+    ledger.recorder?.({ op: "sync", line, mapping: unmapped, dir, sizeBytes, offsetBytes: 0 });
     findings.syncUnknown(unmapped, event.addr, now, sure);
     return;
   }
   if (mapping.kind === "sg" || event.isList) return;
-  const { dir, sizeBytes } = event;
   const offsetBytes = event.addr - mapping.addr;
-  ledger.recorder?.({ op: "sync", line: now.line, mapping, dir, sizeBytes, offsetBytes });
+  ledger.recorder?.({ op: "sync", line, mapping, dir, sizeBytes, offsetBytes });
   // In missing lines it may have been unmapped, and another mapped there.
   if (ledger.isUncertain(mapping)) return;
   if (mapping.addr + mapping.sizeBytes < event.addr + event.sizeBytes) {

@@ -8,12 +8,7 @@ import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import type { LogMessage, LogTime } from "../kernel_log/log_forms.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import {
-  type ClockDifference,
-  differenceOf,
-  markIn,
-  type TimedFinding,
-} from "../clocks/clock_offset.ts";
+import { type ClockDifference, markIn, type TimedFinding } from "../clocks/clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
 import { MappingTracker } from "./ledger.ts";
 import { asKnown } from "./findings.ts";
@@ -37,18 +32,13 @@ const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
 /** What a program has written into the trace, in the words of the kernel and of user space. */
 const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
 
-/** A mark of the collector in the log. */
-interface LoggedMark extends LogTime {
-  readonly boot: LoggedBoot;
-}
-
 /** First pass: the kernel's log among the lines. */
 export class LogPass {
   readonly entries: KernelLogEntry[] = [];
   readonly unreadable: UnreadableFault[] = [];
   readonly boots = new LogBoots();
   /** When the collector's marks stand in the log, by their numbers. */
-  readonly marks = new Map<string, LoggedMark>();
+  readonly marks = new Map<string, LogTime & { readonly boot: LoggedBoot }>();
   readonly facts = new MachineFacts();
   readonly qemu = new QemuClock();
   /** Of the file that is being read: lines in a form that is not read. */
@@ -102,14 +92,12 @@ export class TraceCheck {
   readonly ledger: MappingTracker;
   readonly #history: PageHistory;
   readonly #line = new TraceLine();
-  readonly #seconds = new Map<TraceFinding, number>();
+  readonly #timed: TimedFinding[] = [];
   lines = 0;
   eventLines = 0;
   overwritten = 0;
   otherLines = 0;
   rawRecords = 0;
-  #newestFinding = 0;
-
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
   /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
@@ -156,13 +144,13 @@ export class TraceCheck {
     const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
     const marked = mark === null ? undefined : this.log.marks.get(mark);
     if (marked !== undefined) {
-      this.#marks.push({ ...differenceOf(line.seconds, marked), boot: marked.boot });
+      this.#marks.push({ ...marked, seconds: line.seconds - marked.seconds });
     }
     if (!this.log.qemu.isEmpty) this.log.qemu.pushEvent(line);
     this.ledger.push(line, number);
     const { list } = this.ledger.findings;
-    while (this.#newestFinding < list.length) {
-      this.#seconds.set(list[this.#newestFinding++]!, line.seconds);
+    for (let next = this.#timed.length; next < list.length; next++) {
+      this.#timed.push({ finding: list[next]!, seconds: line.seconds });
     }
   }
 
@@ -184,15 +172,11 @@ export class TraceCheck {
       );
     }
     this.#leaks(live);
-    const timed = [...this.#seconds].map(([finding, seconds]): TimedFinding => ({
-      finding,
-      seconds,
-    }));
     const classified = classifyLog(
       this.log.entries,
       ledger,
       this.#history,
-      timed,
+      this.#timed,
       { marks: this.#marks, boots: this.log.boots },
     );
     return { live, uncertain, classified, findings: merge(ledger, classified) };
@@ -241,7 +225,7 @@ const ORDER = ["proved", "likely", "possible", "unknown"];
 
 /** The trace's findings with the line of the log that is about each, and those of the log alone. */
 function merge({ edges, findings }: MappingTracker, classified: ClassifiedLog): TraceFinding[] {
-  const logLines = new Map(classified.pairs.map(({ finding, logLine }) => [finding, logLine]));
+  const logLines = new Map(classified.pairs.map(({ entry, finding }) => [finding, entry.line]));
   const proved = new Map(
     classified.findings.filter(({ certainty, kind }) => kind === "leak" && certainty === "proved")
       .map((leak) => [leak.line, leak]),

@@ -59,48 +59,51 @@ export interface Recorded {
   readonly edges: { readonly silences: number };
 }
 
-export interface Device {
-  readonly name: string;
-  readonly recorded: Recorded;
+export class Device {
   /** Live mappings by the page of their first address. */
-  readonly byPage: Map<number, TracedMapping[]>;
+  readonly byPage = new Map<number, TracedMapping[]>();
   /** Live lists by the physical address of their first entry. */
-  readonly lists: Map<number, TracedMapping[]>;
+  readonly lists = new Map<number, TracedMapping[]>();
   /** The last mapping that was unmapped at each address; of the addresses the newest. */
-  readonly unmapped: NewestMap<number, TracedMapping>;
+  readonly unmapped = new NewestMap<number, TracedMapping>(MAX_KEPT);
   /** The last list that was unmapped, by the physical address of its first entry. */
-  readonly unmappedLists: NewestMap<number, TracedMapping>;
+  readonly unmappedLists = new NewestMap<number, TracedMapping>(MAX_KEPT);
   /** Mappings by what those have in common that a driver uses alike. */
-  readonly siblings: Map<string, Siblings<TracedMapping>>;
+  readonly siblings = new Map<string, Siblings<TracedMapping>>();
   /** Identity mappings of which only the number is kept, by address. */
-  readonly folded: NewestMap<number, number>;
+  readonly folded = new NewestMap<number, number>(
+    MAX_KEPT,
+    (_, count) => this.foldedElsewhere += count,
+  );
   /** How many more there are, at any address. */
-  foldedElsewhere: number;
+  foldedElsewhere = 0;
   /** Live identity mappings in the order of their maps: the oldest are folded. */
-  readonly identities: Set<TracedMapping>;
+  readonly identities = new Set<TracedMapping>();
   /** Live mappings of more than `NEAR_PAGES` pages. */
-  readonly large: Set<TracedMapping>;
-  readonly counts: Record<string, number>;
-  firstLine: number;
-  mapCount: number;
-  unmapCount: number;
-  mappedBeforeTrace: number;
+  readonly large = new Set<TracedMapping>();
+  readonly counts: Record<string, number> = {};
+  firstLine = Infinity;
+  mapCount = 0;
+  unmapCount = 0;
+  mappedBeforeTrace = 0;
   /** Mappings dropped without an unmap: their address was mapped again, or lines are missing. */
-  uncertain: number;
-  identityMaps: number;
+  uncertain = 0;
+  identityMaps = 0;
   /** Maps whose address is not the physical one, and that no line of a page table covers. */
-  otherMaps: number;
+  otherMaps = 0;
   /** Those of them whose address has another offset in its page. */
-  movedMaps: number;
+  movedMaps = 0;
   /** Where the addresses of `otherMaps` begin and end. */
-  lowestOther: number;
-  highestOther: number;
-  coveredMaps: number;
+  lowestOther = Infinity;
+  highestOther = 0;
+  coveredMaps = 0;
   /** Direct mappings that were made in a row, and those of them that were unmapped. */
-  segments: number;
-  unmappedSegments: number;
+  segments = 0;
+  unmappedSegments = 0;
   /** Maps that failed; null without any. */
-  failed: FailedMaps | null;
+  failed: FailedMaps | null = null;
+
+  constructor(readonly name: string, readonly recorded: Recorded) {}
 }
 
 export interface FailedMaps {
@@ -152,41 +155,26 @@ export interface FaultCandidate {
   readonly otherLine: number | null;
 }
 
+/** A finding: what is left out is null or nothing. */
+export function findingOf(
+  details: Pick<TraceFinding, "kind" | "certainty" | "rule" | "text"> & Partial<TraceFinding>,
+): TraceFinding {
+  return {
+    line: null,
+    otherLine: null,
+    logLine: null,
+    device: null,
+    address: null,
+    since: null,
+    seconds: null,
+    more: {},
+    ...details,
+  };
+}
+
 /** Whether a person may act on it. */
 export function isSure({ certainty }: TraceFinding): boolean {
   return certainty === "proved" || certainty === "likely";
-}
-
-export function makeDevice(name: string, recorded: Recorded): Device {
-  const device: Device = {
-    name,
-    recorded,
-    byPage: new Map(),
-    lists: new Map(),
-    unmapped: new NewestMap(MAX_KEPT),
-    unmappedLists: new NewestMap(MAX_KEPT),
-    siblings: new Map(),
-    folded: new NewestMap(MAX_KEPT, (_, count) => device.foldedElsewhere += count),
-    foldedElsewhere: 0,
-    identities: new Set(),
-    large: new Set(),
-    counts: {},
-    firstLine: Infinity,
-    mapCount: 0,
-    unmapCount: 0,
-    mappedBeforeTrace: 0,
-    uncertain: 0,
-    identityMaps: 0,
-    otherMaps: 0,
-    movedMaps: 0,
-    lowestOther: Infinity,
-    highestOther: 0,
-    coveredMaps: 0,
-    segments: 0,
-    unmappedSegments: 0,
-    failed: null,
-  };
-  return device;
 }
 
 /**

@@ -3,9 +3,11 @@
  *
  * @see rules/traces.md T.15 to T.25
  */
-import { arrayOf, countsOf, cutArrayOf, decimalOf, hexAt, hexOf, wordOf } from "./payload.ts";
+import { arrayOf, countOf, cutArrayOf, decimalOf, hexAt, hexOf, wordOf } from "./payload.ts";
 
-export type Direction = "BIDIRECTIONAL" | "TO_DEVICE" | "FROM_DEVICE" | "NONE";
+/** By their numbers in the kernel. */
+export const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"] as const;
+export type Direction = (typeof DIRECTIONS)[number];
 
 /** What the calls of one family have in common: what one maps, only the same one may unmap. */
 export type MappingKind = "map" | "alloc" | "sg";
@@ -59,8 +61,6 @@ export type DmaEvent =
   };
 
 type Reader = (payload: string) => DmaEvent | null;
-
-const DIRECTIONS: readonly Direction[] = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"];
 
 /** How the payload of each event is read; null for one that is cut or damaged. */
 const READERS: ReadonlyMap<string, Reader> = new Map(Object.entries<Reader>({
@@ -161,7 +161,6 @@ function failed(payload: string): DmaEvent | null {
 
 function mappedList(payload: string): DmaEvent | null {
   const dir = directionOf(payload);
-  const nents = countsOf(payload, " nents=");
   const dmaAddrs = arrayOf(payload, " dma_addrs=");
   const sizesBytes = arrayOf(payload, " sizes=");
   const physAddrs = arrayOf(payload, " phys_addrs=");
@@ -171,7 +170,7 @@ function mappedList(payload: string): DmaEvent | null {
     op: "map_sg",
     device: deviceOf(payload),
     dir,
-    entries: nents?.all ?? physAddrs.length,
+    entries: countOf(payload, " nents=") ?? physAddrs.length,
     dmaAddrs,
     sizesBytes,
     physAddrs,

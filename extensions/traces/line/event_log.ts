@@ -56,9 +56,8 @@ export function eventOf(
   isInJob: boolean,
 ): LoggedEvent | null {
   const isOption = isInJob && FIO_OPTION.test(text.trim());
-  const source = isOption ? { origin: "fio job" as const } : originOf(text, line);
-  if (source === null) return null;
-  const { origin } = source;
+  const origin = isOption ? "fio job" : originOf(text, line);
+  if (origin === null) return null;
   const place = { file, line: number, origin };
   switch (origin) {
     case "QEMU log":

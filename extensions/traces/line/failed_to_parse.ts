@@ -5,8 +5,8 @@
  *
  * @see rules/traces.md T.12
  */
+import { DIRECTIONS } from "./dma_event.ts";
 
-const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"] as const;
 /** Names of attributes from bit 1 up. @see rules/traces.md T.17 */
 const ATTRIBUTES = [
   "WEAK_ORDERING",

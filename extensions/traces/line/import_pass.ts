@@ -2,26 +2,20 @@
  * What an import counts: lines by their origin, events by their names, and what is missing or
  * damaged.
  */
+import type { Gap } from "../ledger/trace_check.ts";
 import { readDmaEvent } from "./dma_event.ts";
-import { type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
+import { type LineOrigin, nameIn, originOf, queueLimitOf } from "./line_source.ts";
 import { TraceLine } from "./trace_line.ts";
 
 /** Events that are known; all others are kept and counted. @see rules/traces.md T.15 to T.36 */
 const KNOWN =
   /^(?:dma_|iommu_|map$|unmap$|io_page_fault$|(?:add|remove)_device_|attach_device_|swiotlb_|qi_submit$|cache_tag_|nvme_|block_|tracing_mark_write$|print$|bprint$|bputs$)/;
 
-export interface ImportGap {
-  readonly file: string;
-  readonly line: number;
-  readonly cpu: number;
-  readonly count: number | null;
-}
-
 export class ImportPass {
   readonly origins = new Map<LineOrigin, number>();
   readonly events = new Map<string, number>();
   readonly unknownEvents = new Map<string, number>();
-  readonly gaps: ImportGap[] = [];
+  readonly gaps: (Gap & { readonly file: string })[] = [];
   readonly damaged: { readonly file: string; readonly line: number }[] = [];
   readonly limits: { disk: string; name: string; value: number }[] = [];
   lines = 0;
@@ -42,16 +36,16 @@ export class ImportPass {
     }
     if (kind === "header") this.overwritten += Math.max(line.written - line.inBuffer, 0);
     if (kind === "event") this.#event(line, number, file);
-    const source = originOf(text, line);
-    if (source === null) {
+    const origin = originOf(text, line);
+    if (origin === null) {
       if (kind === "other") this.otherLines++;
       return;
     }
-    bump(this.origins, source.origin);
-    if (source.origin === "QEMU log" || source.origin === "blkparse") {
-      bump(this.events, `${source.origin}: ${source.name}`);
+    bump(this.origins, origin);
+    if (origin === "QEMU log" || origin === "blkparse") {
+      bump(this.events, `${origin}: ${nameIn(text)}`);
     }
-    const limit = source.origin === "facts" ? queueLimitOf(text) : null;
+    const limit = origin === "facts" ? queueLimitOf(text) : null;
     if (limit !== null) this.limits.push({ ...limit });
   }
 

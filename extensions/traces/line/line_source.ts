@@ -17,7 +17,7 @@ export type LineOrigin =
 
 const QEMU =
   /^(?:\d+@\d+\.\d+:)?((?:pci_)?nvme_\w+|vtd_\w+|amdvi_\w+|smmu(?:v3)?_\w+|virtio_iommu_\w+)\b/;
-const BLKPARSE = /^\s*(\d+),(\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)/;
+const BLKPARSE = /^\s*\d+,\d+\s+\d+\s+\d+\s+\d+\.\d+\s+\d+\s+([A-Z]{1,2})\s+\S+/;
 const KERNEL_LOG = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] |\bkernel: /;
 const FIO = /^\[[\w.-]+\]\s*$|^(?:rw|bs|bsrange|size|iodepth|numjobs|direct|offset|rwmixread)=/;
 /** Where a dialect writes the system before the event. */
@@ -25,30 +25,26 @@ const WITH_SYSTEM = /: +[a-z0-9_]+:[a-z0-9_]+: /;
 const QUEUE_LIMIT =
   /^(\S+) (max_hw_sectors_kb|max_sectors_kb|max_segments|max_segment_size|virt_boundary_mask|dma_alignment|logical_block_size) (\d+)$/;
 
-export interface SourceLine {
-  readonly origin: LineOrigin;
-  /** Event or action, or null. */
-  readonly name: string | null;
-}
+/** The first whose lines look so is it. */
+const ORIGINS: readonly (readonly [LineOrigin, RegExp])[] = [
+  ["QEMU log", QEMU],
+  ["blkparse", BLKPARSE],
+  ["kernel log", KERNEL_LOG],
+  ["facts", QUEUE_LIMIT],
+  ["fio job", FIO],
+];
 
 /** The source of a line that is already read; null for an unknown one. */
-export function originOf(text: string, line: TraceLine): SourceLine | null {
-  switch (line.kind) {
-    case "event":
-      return { origin: dialectOf(text, line), name: line.event };
-    case "other":
-      break;
-    default:
-      return null;
-  }
-  const qemu = QEMU.exec(text);
-  if (qemu !== null) return { origin: "QEMU log", name: qemu[1]! };
-  const blkparse = BLKPARSE.exec(text);
-  if (blkparse !== null) return { origin: "blkparse", name: blkparse[7]! };
-  if (KERNEL_LOG.test(text)) return { origin: "kernel log", name: null };
-  if (QUEUE_LIMIT.test(text)) return { origin: "facts", name: null };
-  if (FIO.test(text)) return { origin: "fio job", name: null };
+export function originOf(text: string, line: TraceLine): LineOrigin | null {
+  if (line.kind === "event") return dialectOf(text, line);
+  if (line.kind !== "other") return null;
+  for (const [origin, pattern] of ORIGINS) if (pattern.test(text)) return origin;
   return null;
+}
+
+/** Event or action of a line of QEMU or of blkparse. */
+export function nameIn(text: string): string | undefined {
+  return QEMU.exec(text)?.[1] ?? BLKPARSE.exec(text)?.[1];
 }
 
 /** User-space dialects have no flags; perf has the system before the event. */

@@ -118,8 +118,8 @@ export function cutArrayOf(payload: string, key: PayloadKey): number[] {
   return words.map((word) => hexAt(word, 0) ?? ERROR_ADDRESS);
 }
 
-/** `shown/all` of a key, or null. */
-export function countsOf(payload: string, key: PayloadKey): { shown: number; all: number } | null {
-  const match = /^(\d{1,9})\/(\d{1,9})$/.exec(wordOf(payload, key) ?? "");
-  return match === null ? null : { shown: Number(match[1]), all: Number(match[2]) };
+/** The second number of `shown/all`, or null. */
+export function countOf(payload: string, key: PayloadKey): number | null {
+  const match = /^\d{1,9}\/(\d{1,9})$/.exec(wordOf(payload, key) ?? "");
+  return match === null ? null : Number(match[1]);
 }

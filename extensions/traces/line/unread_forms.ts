@@ -13,15 +13,11 @@ interface UnreadForm {
   readonly instead: string;
 }
 
-interface Pattern extends UnreadForm {
-  readonly pattern: RegExp;
-}
-
 /** An event about mappings with its payload, as most forms have it. */
 const EVENT = "(?:dma_\\w+: +\\S+ dir=|(?:un)?map: +IOMMU: iova=)";
 
 /** In this order: the first one that matches is it. */
-const PATTERNS: readonly Pattern[] = [
+const PATTERNS: readonly (UnreadForm & { readonly pattern: RegExp })[] = [
   {
     name: "a file of trace-cmd, not its text",
     instead: "print it with: trace-cmd report -i FILE",
@@ -80,13 +76,6 @@ const PATTERNS: readonly Pattern[] = [
 const MAX_LINE = 1024;
 const ANY_WORD = /dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
 
-/** The form of a line that is no event; null where nothing of it is about mappings. */
-function unreadForm(line: string): UnreadForm | null {
-  const text = line.slice(0, MAX_LINE);
-  if (!ANY_WORD.test(text)) return null;
-  return PATTERNS.find(({ pattern }) => pattern.test(text)) ?? null;
-}
-
 /** An event whose fields are printed by their types. */
 const FIELDS: UnreadForm = {
   name: "a trace with the option fields",
@@ -105,6 +94,8 @@ const REVERSED: UnreadForm = {
   name: "a trace whose times go back from line to line",
   instead: "turn it round, the oldest line first: tac FILE",
 };
+/** Forms of a whole record, of which nothing can be said. */
+const WHOLE = [FIELDS, TIME_DIFFERENCES, REVERSED];
 /** So many times as often do its times fall as they rise: differences do both alike. */
 const REVERSED_TIMES = 20;
 
@@ -121,9 +112,12 @@ export class UnreadLines {
   #firstFall = 0;
   #lastSeconds = 0;
 
-  /** Takes a line that is no event. */
+  /** Takes a line that is no event; most are not about mappings. */
   other(text: string, line: number): void {
-    this.#note(unreadForm(text), line);
+    const start = text.slice(0, MAX_LINE);
+    if (!ANY_WORD.test(start)) return;
+    const form = PATTERNS.find(({ pattern }) => pattern.test(start));
+    if (form !== undefined) this.#note(form, line);
   }
 
   event({ event, payload, seconds, wasRaw }: TraceLine, line: number): void {
@@ -136,11 +130,8 @@ export class UnreadLines {
     }
   }
 
-  #note(form: UnreadForm | null, line: number): void {
-    if (form === null) return;
-    const known = this.forms.get(form);
-    if (known === undefined) this.forms.set(form, { line, count: 1 });
-    else known.count++;
+  #note(form: UnreadForm, line: number): void {
+    this.forms.getOrInsertComputed(form, () => ({ line, count: 0 })).count++;
   }
 
   /** Why nothing can be said of this record, or null. @param isLog It has lines of a kernel's log. */
@@ -151,9 +142,7 @@ export class UnreadLines {
     }
     const [first] = this.forms;
     if (first === undefined) return null;
-    const isWhole = this.forms.has(FIELDS) || this.forms.has(TIME_DIFFERENCES) ||
-      this.forms.has(REVERSED) ||
-      this.#events === 0 && !isLog;
+    const isWhole = WHOLE.some((form) => this.forms.has(form)) || this.#events === 0 && !isLog;
     return isWhole ? this.sentences()[0]! : null;
   }
 

@@ -17,48 +17,39 @@ export interface NvmeCommand {
   readonly blocks: number;
 }
 
-export type ScriptedCall = MappingStep | RequestStep;
-
-export type RequestStep =
+export type ScriptedCall =
+  | MappingStep
   | { readonly op: "request"; readonly line: number; readonly command: NvmeCommand }
   | { readonly op: "completion"; readonly line: number; readonly name: string };
 
 export type MappingStep =
-  | { readonly op: "map"; readonly line: number; readonly mapping: TracedMapping }
-  | {
-    readonly op: "unmap";
-    readonly line: number;
-    readonly mapping: TracedMapping;
-    readonly sizeBytes: number;
-    readonly dir: Direction;
-    /** Of a list: the entries it was unmapped with. */
-    readonly entries: number;
-  }
-  /** A two-step range, reported when it is unmapped: its links, and how many bytes are destroyed. */
-  | {
-    readonly op: "range";
-    readonly line: number;
-    readonly mapping: TracedMapping;
-    readonly linksBytes: readonly number[];
-    readonly destroyedBytes: number;
-  }
-  | {
-    readonly op: "destroy";
-    readonly line: number;
-    readonly mapping: TracedMapping;
-    readonly destroyedBytes: number;
-  }
-  /** A double unmap. */
-  | { readonly op: "again"; readonly line: number; readonly mapping: TracedMapping }
-  | {
-    readonly op: "sync";
-    readonly line: number;
-    readonly mapping: TracedMapping;
-    readonly dir: Direction;
-    readonly sizeBytes: number;
-    /** From the beginning of the mapping on. */
-    readonly offsetBytes: number;
-  };
+  & { readonly line: number; readonly mapping: TracedMapping }
+  & (
+    | { readonly op: "map" }
+    | {
+      readonly op: "unmap";
+      readonly sizeBytes: number;
+      readonly dir: Direction;
+      /** Of a list: the entries it was unmapped with. */
+      readonly entries: number;
+    }
+    /** A two-step range, reported when it is unmapped: its links, and how many bytes are destroyed. */
+    | {
+      readonly op: "range";
+      readonly linksBytes: readonly number[];
+      readonly destroyedBytes: number;
+    }
+    | { readonly op: "destroy"; readonly destroyedBytes: number }
+    /** A double unmap. */
+    | { readonly op: "again" }
+    | {
+      readonly op: "sync";
+      readonly dir: Direction;
+      readonly sizeBytes: number;
+      /** From the beginning of the mapping on. */
+      readonly offsetBytes: number;
+    }
+  );
 
 export function isMappingStep(step: ScriptedCall): step is MappingStep {
   return step.op !== "request" && step.op !== "completion";

@@ -3,28 +3,58 @@
  * them what it maps.
  */
 import { type Device, PAGE_BYTES, type TracedMapping } from "../ledger/traced_mapping.ts";
-import type { NvmeCommand, ScriptedCall } from "./recorder.ts";
+import type { ScriptedCall } from "./recorder.ts";
 
 /** A trace does not record the block size; most disks are formatted with this one. */
 const BLOCK_BYTES = 512;
 /** What a scenario's disk holds when nothing else is said. */
 const MAX_BLOCKS = 2 ** 31;
 
-/** A request that both lines are there for. */
-interface WholeRequest {
-  readonly command: NvmeCommand;
-  readonly device: Device;
+/** Requests that a scenario gives to a disk: a buffer that no request uses any more is used again. */
+export class SubmittedRequests {
+  /** Buffers that no request uses now, by their pages. */
+  readonly #free = new Map<number, string[]>();
+  /** Of each request under way: its variable and its buffer. */
+  readonly running = new Map<string, { variable: string; buffer: string; pages: number }>();
+  #buffers = 0;
+
+  /** @param nameOf Names a buffer by its number, from 1, and its pages. */
+  constructor(private readonly nameOf: (number: number, pages: number) => string) {}
+
+  /** Lines that submit a request. @param disk Its name. */
+  begin(
+    key: string,
+    variable: string,
+    disk: string,
+    { bytes, lba, verb }: { readonly bytes: number; readonly lba: number; readonly verb: string },
+  ): string[] {
+    const pages = Math.ceil(bytes / PAGE_BYTES);
+    const free = this.#free.get(pages)?.pop();
+    const buffer = free ?? this.nameOf(++this.#buffers, pages);
+    this.running.set(key, { variable, buffer, pages });
+    const scattered = pages === 1 ? "" : ", contiguous: false";
+    return [
+      ...free === undefined ? [`let ${buffer} = alloc_pages(${pages}${scattered})`] : [],
+      `let ${variable} = ${disk}.submit(${verb}, lba: ${lba}, data: ${buffer}, bytes: ${bytes}B)`,
+    ];
+  }
+
+  /** Lines that wait for a request; none for one that was not submitted. */
+  complete(key: string): string[] {
+    const running = this.running.get(key);
+    if (running === undefined) return [];
+    this.running.delete(key);
+    this.#free.getOrInsertComputed(running.pages, () => []).push(running.buffer);
+    return [`wait ${running.variable}`];
+  }
 }
 
 export class RequestLines {
-  readonly #whole = new Map<number, WholeRequest>();
+  /** Devices of requests that both lines are there for, by the line of the setup. */
+  readonly #whole = new Map<number, Device>();
   /** Names of requests that are under way. */
   readonly #open = new Set<string>();
-  /** Buffers that no request uses now, by their pages. */
-  readonly #free = new Map<number, string[]>();
-  /** Of a request under way: its variable and its buffer. */
-  readonly #running = new Map<string, { variable: string; buffer: string; pages: number }>();
-  #buffers = 0;
+  readonly #submitted = new SubmittedRequests((number) => `buffer${number}`);
 
   /**
    * @param steps All of the run, in the order of their lines.
@@ -52,13 +82,13 @@ export class RequestLines {
       const device = devices.get(command.controller);
       const isData = command.verb === "read" || command.verb === "write";
       if (device === undefined || !isData || command.lba + command.blocks > MAX_BLOCKS) continue;
-      this.#whole.set(line, { command, device });
+      this.#whole.set(line, device);
     }
   }
 
   /** Devices that are disks of the scenario. */
   get disks(): ReadonlySet<Device> {
-    return new Set([...this.#whole.values()].map(({ device }) => device));
+    return new Set(this.#whole.values());
   }
 
   /** Whether the disk's own driver makes a mapping: it is for a request that is written as one. */
@@ -68,36 +98,21 @@ export class RequestLines {
 
   /** The device of a request that begins in this line, when it can be written. */
   deviceAt(line: number): Device | null {
-    return this.#whole.get(line)?.device ?? null;
+    return this.#whole.get(line) ?? null;
   }
 
   /** Lines of the scenario for a request's setup. @param name What the disk is called. */
   begin(step: Extract<ScriptedCall, { op: "request" }>, name: string): string[] {
     const { command, line } = step;
     this.#open.add(command.name);
-    const bytes = command.blocks * BLOCK_BYTES;
-    const pages = Math.ceil(bytes / PAGE_BYTES);
-    const free = this.#free.get(pages)?.pop();
-    const buffer = free ?? `buffer${++this.#buffers}`;
-    const variable = `io${line}`;
-    this.#running.set(command.name, { variable, buffer, pages });
-    const make = pages === 1
-      ? `let ${buffer} = alloc_pages(1)`
-      : `let ${buffer} = alloc_pages(${pages}, contiguous: false)`;
-    return [
-      ...free === undefined ? [make] : [],
-      `let ${variable} = ${name}.submit(${command.verb}, lba: ${command.lba}, data: ${buffer}, bytes: ${bytes}B)`,
-    ];
+    const { lba, verb } = command;
+    const request = { bytes: command.blocks * BLOCK_BYTES, lba, verb };
+    return this.#submitted.begin(command.name, `io${line}`, name, request);
   }
 
   /** Lines for a completion; none when its request is not written. */
   complete(name: string): string[] {
     this.#open.delete(name);
-    const running = this.#running.get(name);
-    if (running === undefined) return [];
-    this.#running.delete(name);
-    const { buffer, pages, variable } = running;
-    this.#free.set(pages, [...this.#free.get(pages) ?? [], buffer]);
-    return [`wait ${variable}`];
+    return this.#submitted.complete(name);
   }
 }

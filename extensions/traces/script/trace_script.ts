@@ -86,9 +86,7 @@ class ScriptWriter {
     for (const finding of this.#findings) {
       for (const line of new Set([finding.line, finding.otherLine])) {
         if (line === null) continue;
-        const alike = this.#about.get(line);
-        if (alike === undefined) this.#about.set(line, [finding]);
-        else alike.push(finding);
+        this.#about.getOrInsertComputed(line, () => []).push(finding);
       }
     }
   }
@@ -120,20 +118,21 @@ class ScriptWriter {
         if (!this.#hasDevice(step.mapping.device?.name ?? NO_DEVICE)) continue;
         this.#step(step, live);
         this.#accessesAt(step);
-      } else if (step.op === "completion") this.#printAll(requests.complete(step.name));
+      } else if (step.op === "completion") this.#say(...requests.complete(step.name));
       else {
         const device = requests.deviceAt(step.line);
         if (device === null || !this.#hasDevice(device.name)) continue;
         this.#guesses.add("blocks of 512 bytes, and where in memory the data of requests is");
-        this.#printAll(requests.begin(step, this.#devices.get(device.name)!));
+        this.#say(...requests.begin(step, this.#devices.get(device.name)!));
       }
     }
     this.#accessesAnywhere();
     for (const mapping of live) {
-      if (this.#isLeft(mapping)) {
+      const leak = this.#leakOf(mapping);
+      if (leak !== undefined) {
         this.#leaks = true;
         this.#say(`# never unmapped: line ${mapping.mappedAt.line}`);
-        this.#reproduced.add(this.#leakOf(mapping)!);
+        this.#reproduced.add(leak);
         continue;
       }
       this.#guesses.add("mappings live at the end of the trace are unmapped at the end");
@@ -163,11 +162,7 @@ class ScriptWriter {
     return [mappedAt.line, unmappedAt?.line ?? -1].some((line) => this.#at(line).length > 0);
   }
 
-  /** Whether a finding reports it as leaked. */
-  #isLeft(mapping: TracedMapping): boolean {
-    return this.#leakOf(mapping) !== undefined;
-  }
-
+  /** The finding that reports a mapping as leaked. */
   #leakOf(mapping: TracedMapping): TraceFinding | undefined {
     const { line } = mapping.mappedAt;
     return this.#at(line).find((finding) => finding.kind === "leak" && finding.line === line);
@@ -256,12 +251,12 @@ class ScriptWriter {
       );
       end += bytes;
     }
-    this.#printAll([
+    this.#say(
       `let ${name} = iova_state()`,
       `assert dma_iova_try_alloc(${device}, ${name}, phys: ${hex(start)}, size: ${end}B)`,
       ...links,
       `dma_iova_sync(${device}, ${name}, offset: 0, size: ${end}B)`,
-    ]);
+    );
   }
 
   #destroy({ destroyedBytes, mapping, line }: Extract<MappingStep, { op: "destroy" }>): void {
@@ -301,7 +296,7 @@ class ScriptWriter {
 
   #map(mapping: TracedMapping): void {
     // The language wants names that are never used to begin with an underscore.
-    const name = `${this.#isLeft(mapping) ? "_" : ""}m${mapping.mappedAt.line}`;
+    const name = `${this.#leakOf(mapping) === undefined ? "" : "_"}m${mapping.mappedAt.line}`;
     this.#names.set(mapping, name);
     const device = this.#devices.get(mapping.device!.name)!;
     if (mapping.kind === "alloc") {
@@ -310,7 +305,7 @@ class ScriptWriter {
     }
     if (mapping.kind === "sg") {
       this.#guesses.add("lengths of a list's entries: a trace has only those of its ranges");
-      this.#printAll(listLines(name, this.#entries(mapping, device)));
+      this.#say(...listLines(name, this.#entries(mapping, device)));
       this.#say(`dma_map_sg(${device}, ${name}, ${word(mapping.dir!)})`);
       return;
     }
@@ -418,12 +413,8 @@ class ScriptWriter {
     this.#say(`${device}.${call} faults ${reason}   # log line ${logLine}`);
   }
 
-  #printAll(lines: readonly string[]): void {
-    for (const line of lines) this.#say(line);
-  }
-
-  #say(line: string): void {
-    this.#body.push(`  ${line}`);
+  #say(...lines: readonly string[]): void {
+    for (const line of lines) this.#body.push(`  ${line}`);
   }
 
   #text(source: string, missing: readonly string[]): string {

@@ -5,6 +5,7 @@
  */
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import type { LoggedEvent } from "../line/event_log.ts";
+import { SubmittedRequests } from "./request_lines.ts";
 import { GIB, MIB, PAGE_SIZE_BYTES, Random, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 
 /** The scenario's disk holds so much. */
@@ -21,11 +22,6 @@ interface Job {
   readonly options: Map<string, number | string>;
 }
 
-interface Buffer {
-  readonly name: string;
-  readonly pages: number;
-}
-
 /** Takes the events of a file; what is none of a workload is left out. */
 export class WorkloadScript {
   readonly #lines: string[] = [];
@@ -33,11 +29,8 @@ export class WorkloadScript {
   /** Requests of blkparse that are neither reads nor writes, by what they are. */
   readonly #leftOut = new Map<string, number>();
   readonly #jobs: Job[] = [];
-  /** Variables of requests under way, by device and first sector. */
-  readonly #running = new Map<string, { readonly variable: string; readonly buffer: Buffer }>();
-  /** By their numbers of pages. */
-  readonly #free = new Map<number, Buffer[]>();
-  #buffers = 0;
+  /** Requests under way, by device and first sector. */
+  readonly #submitted = new SubmittedRequests((number, pages) => `buffer${number}_${pages}`);
   #requests = 0;
   #most = 0;
 
@@ -58,7 +51,7 @@ export class WorkloadScript {
     for (const job of isGlobal ? others : this.#jobs) {
       this.#job(new Map([...isGlobal ? first.options : [], ...job.options]));
     }
-    for (const running of [...this.#running.keys()]) this.#wait(running);
+    for (const key of [...this.#submitted.running.keys()]) this.#wait(key);
     if (this.#requests === 0) return null;
     const depth = Math.max(32, 2 ** Math.ceil(Math.log2(this.#most + 1)));
     return [
@@ -112,30 +105,13 @@ export class WorkloadScript {
       this.#guesses.add("blocks beyond the disk's end: they are moved to its front");
     }
     this.#wait(key);
-    const pages = Math.ceil(Math.min(bytes, MAX_BYTES) / PAGE_SIZE_BYTES);
-    const free = this.#free.get(pages)?.pop();
-    const buffer = free ?? { name: `buffer${++this.#buffers}_${pages}`, pages };
-    if (free === undefined) {
-      const scattered = pages > 1 ? ", contiguous: false" : "";
-      this.#lines.push(`let ${buffer.name} = alloc_pages(${pages}${scattered})`);
-    }
-    const variable = `io${++this.#requests}`;
-    this.#lines.push(
-      `let ${variable} = ssd.submit(${verb}, lba: ${lba}, data: ${buffer.name}, bytes: ${
-        Math.min(bytes, MAX_BYTES)
-      }B)`,
-    );
-    this.#running.set(key, { variable, buffer });
-    this.#most = Math.max(this.#most, this.#running.size);
+    const request = { verb, lba, bytes: Math.min(bytes, MAX_BYTES) };
+    this.#lines.push(...this.#submitted.begin(key, `io${++this.#requests}`, "ssd", request));
+    this.#most = Math.max(this.#most, this.#submitted.running.size);
   }
 
   #wait(key: string): void {
-    const running = this.#running.get(key);
-    if (running === undefined) return;
-    this.#running.delete(key);
-    this.#lines.push(`wait ${running.variable}`);
-    const free = this.#free.get(running.buffer.pages) ?? [];
-    this.#free.set(running.buffer.pages, [...free, running.buffer]);
+    this.#lines.push(...this.#submitted.complete(key));
   }
 
   /** Some rounds of a job: as many requests as it keeps under way, then their completions. */
@@ -175,7 +151,7 @@ export class WorkloadScript {
         length * SECTOR_SIZE_BYTES,
       );
       if ((index + 1) % underWay === 0) {
-        for (const key of [...this.#running.keys()]) this.#wait(key);
+        for (const key of [...this.#submitted.running.keys()]) this.#wait(key);
       }
     }
   }

@@ -79,6 +79,5 @@ export function goldenPath(name: string): string | null {
 /** The text of a file, uncompressed; null where there is none. */
 export async function readGolden(name: string): Promise<string | null> {
   const path = goldenPath(name);
-  if (path === null) return null;
-  return await readGoldenText(path);
+  return path === null ? null : await readGoldenText(path);
 }

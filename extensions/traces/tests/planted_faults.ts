@@ -171,6 +171,36 @@ function faultLog(device: string, address: number, access: "Read" | "Write", sec
     `[${device}] fault addr 0x${address.toString(16)} ${reason}\n`;
 }
 
+/** A plant into a mapping of such kinds; null for a run without one. */
+const into =
+  (kinds: readonly Pair["kind"][], plant: (run: Run, pair: Pair) => Planted | null): Plant =>
+  (run) => {
+    const pair = run.pair(...kinds);
+    return pair === null ? null : plant(run, pair);
+  };
+
+/** The unmap says something else than what was mapped. */
+function unlike(
+  run: Run,
+  { birth, death }: Pair,
+  kind: string,
+  from: string | RegExp,
+  to: string,
+): Planted {
+  return {
+    lines: run.changed(death.at, (line) => line.replace(from, to)),
+    findings: [finding(death.at + 1, [kind], { otherLine: birth.at + 1 })],
+  };
+}
+
+/** A line stands there twice. */
+function doubled(run: Run, { at }: Event, accepted: readonly string[]): Planted {
+  return {
+    lines: run.inserted(at, run.lines[at]!),
+    findings: [finding(at + 2, accepted, { otherLine: at + 1 })],
+  };
+}
+
 /** Without the unmap's line, where the address comes again or not. */
 function unmapRemoved(run: Run, isReused: boolean): ReturnType<Plant> {
   const pair = run.pick(
@@ -193,29 +223,14 @@ function unmapRemoved(run: Run, isReused: boolean): ReturnType<Plant> {
 export const TRANSLATED_PLANTS: Readonly<Record<string, Plant>> = {
   "unmap-removed": (run) => unmapRemoved(run, true),
   "unmap-removed-late": (run) => unmapRemoved(run, false),
-  "double-map": (run) => {
-    const pair = run.pair("map");
-    if (pair === null) return null;
-    const { at } = pair.birth;
-    return {
-      lines: run.inserted(at, run.lines[at]!),
-      findings: [finding(at + 2, ["double_map", "leak"], { otherLine: at + 1 })],
-    };
-  },
-  "double-unmap": (run) => {
-    const pair = run.pair("map");
-    if (pair === null) return null;
-    const { at } = pair.death;
-    return {
-      lines: run.inserted(at, run.lines[at]!),
-      findings: [finding(at + 2, ["double_unmap", "unmap_unknown"], { otherLine: at + 1 })],
-    };
-  },
-  "unmap-device": (run) => {
-    const pair = run.pair("map");
+  "double-map": into(["map"], (run, { birth }) => doubled(run, birth, ["double_map", "leak"])),
+  "double-unmap": into(
+    ["map"],
+    (run, { death }) => doubled(run, death, ["double_unmap", "unmap_unknown"]),
+  ),
+  "unmap-device": into(["map"], (run, { birth, death }) => {
     const devices = new Set(run.events.map(({ device }) => device));
-    if (pair === null || devices.size < 2) return null;
-    const { birth, death } = pair;
+    if (devices.size < 2) return null;
     devices.delete(birth.device);
     const other = run.pick([...devices])!;
     const unknown = [
@@ -234,7 +249,7 @@ export const TRANSLATED_PLANTS: Readonly<Record<string, Plant>> = {
         finding(birth.at + 1, left, { certainties: null }),
       ],
     };
-  },
+  }),
   "sync-after-unmap": (run) => {
     const sync = run.pick(run.events.filter(({ name }) => name.startsWith("dma_sync_single")));
     const pair = run.pairs.find(({ birth, death, kind }) =>
@@ -253,27 +268,14 @@ export const TRANSLATED_PLANTS: Readonly<Record<string, Plant>> = {
       findings: [finding(at + 1, ["sync_unknown"], { otherLine: at })],
     };
   },
-  "fault-after-unmap": (run) => {
-    const pair = run.pair("map");
-    if (pair === null) return null;
-    const { birth, death, next } = pair;
-    const limit = next?.seconds ?? Infinity;
-    if (limit - death.seconds < 0.0001 && next !== null) return null;
+  "fault-after-unmap": into(["map"], (run, { birth, death, next }) => {
+    if (next !== null && next.seconds - death.seconds < 0.0001) return null;
     const access = birth.dir === "TO_DEVICE" ? "Read" : "Write";
-    const seconds = death.seconds + 0.00005;
-    const page = pageOf(birth.address) * 4096;
-    return {
-      lines: run.lines,
-      log: faultLog(birth.device, page, access, seconds),
-      findings: [
-        finding(death.at + 1, ["use_after_unmap"], {
-          otherLine: birth.at + 1,
-          logLine: 2,
-          certainties: SURE,
-        }),
-      ],
-    };
-  },
+    const log = faultLog(birth.device, pageOf(birth.address) * 4096, access, death.seconds + 5e-5);
+    const about = { otherLine: birth.at + 1, logLine: 2, certainties: SURE };
+    const findings = [finding(death.at + 1, ["use_after_unmap"], about)];
+    return { lines: run.lines, log, findings };
+  }),
   "fault-direction": (run) => {
     const long = run.pairs.filter(({ birth, death, kind }) =>
       kind === "map" && birth.dir !== "BIDIRECTIONAL" && death.seconds - birth.seconds > 0.0005
@@ -282,90 +284,52 @@ export const TRANSLATED_PLANTS: Readonly<Record<string, Plant>> = {
     if (pair === null) return null;
     const { birth, death } = pair;
     const access = birth.dir === "TO_DEVICE" ? "Write" : "Read";
+    const seconds = (birth.seconds + death.seconds) / 2;
     return {
       lines: run.lines,
-      log: faultLog(
-        birth.device,
-        pageOf(birth.address) * 4096,
-        access,
-        (birth.seconds + death.seconds) / 2,
-      ),
+      log: faultLog(birth.device, pageOf(birth.address) * 4096, access, seconds),
       findings: [
         finding(birth.at + 1, ["wrong_direction"], { logLine: 2, certainties: SURE }),
       ],
     };
   },
-  "fault-never": (run) => {
-    const pair = run.pair("map");
-    if (pair === null) return null;
-    const { birth, death } = pair;
+  "fault-never": into(["map"], (run, { birth, death }) => {
     const address = (0x1234 + run.below(0x1000)) * 4096 * 16;
     return {
       lines: run.lines,
       log: faultLog(birth.device, address, "Write", (birth.seconds + death.seconds) / 2),
       findings: [finding(null, ["never_mapped"], { logLine: 2, certainties: SURE })],
     };
-  },
-  "map-removed": (run) => {
-    const pair = run.pair("map", "sg", "alloc");
-    if (pair === null) return null;
+  }),
+  "map-removed": into(["map", "sg", "alloc"], (run, { birth, death }) => {
     const accepted = ["unmap_unknown", "double_unmap", "born_before_trace"];
-    const lines = run.without(pair.birth.at);
-    return { lines, findings: [finding(pair.death.at, accepted, { certainties: null })] };
-  },
+    const findings = [finding(death.at, accepted, { certainties: null })];
+    return { lines: run.without(birth.at), findings };
+  }),
 };
 
 /** Plants that any run will do for. */
 export const PLANTS: Readonly<Record<string, Plant>> = {
-  "unmap-size": (run) => {
-    const pair = run.pair("map");
-    if (pair === null) return null;
-    const { birth, death } = pair;
-    const size = run.below(2) === 0 ? birth.size * 2 : Math.max(1, birth.size / 2);
-    return {
-      lines: run.changed(
-        death.at,
-        (line) => line.replace(` size=${birth.size} `, ` size=${Math.floor(size)} `),
-      ),
-      findings: [finding(death.at + 1, ["unmap_size"], { otherLine: birth.at + 1 })],
-    };
-  },
-  "unmap-direction": (run) => {
-    const pair = run.pair("map", "sg");
-    if (pair === null) return null;
-    const { birth, death } = pair;
-    return {
-      lines: run.changed(
-        death.at,
-        (line) => line.replace(` dir=${birth.dir} `, ` dir=${OTHER_DIR[birth.dir]} `),
-      ),
-      findings: [finding(death.at + 1, ["unmap_direction"], { otherLine: birth.at + 1 })],
-    };
-  },
+  "unmap-size": into(["map"], (run, pair) => {
+    const { size } = pair.birth;
+    const other = Math.floor(run.below(2) === 0 ? size * 2 : Math.max(1, size / 2));
+    return unlike(run, pair, "unmap_size", ` size=${size} `, ` size=${other} `);
+  }),
+  "unmap-direction": into(["map", "sg"], (run, pair) => {
+    const { dir } = pair.birth;
+    return unlike(run, pair, "unmap_direction", ` dir=${dir} `, ` dir=${OTHER_DIR[dir]} `);
+  }),
   "sg-entries": (run) => {
     const lists = run.pairs.filter(({ birth, kind }) =>
       kind === "sg" && birth.phys.includes(",") && birth.phys.split(",").length < 100
     );
     const pair = run.pick(lists);
-    if (pair === null) return null;
-    const { birth, death } = pair;
-    return {
-      lines: run.changed(death.at, (line) => line.replace(/,0x\w+\}/, "}")),
-      findings: [finding(death.at + 1, ["unmap_entries"], { otherLine: birth.at + 1 })],
-    };
+    return pair === null ? null : unlike(run, pair, "unmap_entries", /,0x\w+\}/, "}");
   },
-  "free-size": (run) => {
-    const pair = run.pair("alloc");
-    if (pair === null) return null;
-    const { birth, death } = pair;
-    return {
-      lines: run.changed(
-        death.at,
-        (line) => line.replace(` size=${birth.size} `, ` size=${birth.size / 2} `),
-      ),
-      findings: [finding(death.at + 1, ["unmap_size"], { otherLine: birth.at + 1 })],
-    };
-  },
+  "free-size": into(["alloc"], (run, pair) => {
+    const { size } = pair.birth;
+    return unlike(run, pair, "unmap_size", ` size=${size} `, ` size=${size / 2} `);
+  }),
   "line-cut": (run) => {
     const lists = run.events.filter(({ name }) => name === "dma_map_sg");
     const event = run.pick(lists);

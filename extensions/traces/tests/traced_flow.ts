@@ -62,9 +62,9 @@ export class TracedFlow {
     if (ring.length === RING) {
       const address = ring.shift()!;
       const bytes = this.#sizeAtUnmap(1522);
-      this.#unmap(cpu, 0, NIC, address, "FROM_DEVICE", bytes);
+      this.#unmap(cpu, NIC, address, bytes);
     }
-    ring.push(this.#map(cpu, 0, NIC, "FROM_DEVICE", 1522));
+    ring.push(this.#map(cpu, 0, NIC, 1522));
   }
 
   /** A request of a task that is there for this request only. */
@@ -78,9 +78,9 @@ export class TracedFlow {
       pid,
       `nvme_setup_cmd: ${name}, nsid=1, flags=0x0, meta=0x0, cmd=(${command})`,
     );
-    const address = this.#map(cpu, pid, DISK, "FROM_DEVICE", 4096);
+    const address = this.#map(cpu, pid, DISK, 4096);
     this.#write(cpu, pid, "block_rq_issue: 259,0 R 4096 () 4096 + 8 be,0,4 [fio]");
-    this.#unmap(cpu, 0, DISK, address, "FROM_DEVICE", this.#sizeAtUnmap(4096));
+    this.#unmap(cpu, DISK, address, this.#sizeAtUnmap(4096));
     this.#write(
       cpu,
       0,
@@ -95,7 +95,7 @@ export class TracedFlow {
     return bytes - 512;
   }
 
-  #map(cpu: number, pid: number, device: string, dir: string, bytes: number): number {
+  #map(cpu: number, pid: number, device: string, bytes: number): number {
     const phys = (1 << 20 | this.#random.below(MEMORY_PAGES)) * PAGE_BYTES;
     const address = this.form.isDirect ? phys : this.#allocate();
     this.#physOf.set(address, phys);
@@ -103,34 +103,18 @@ export class TracedFlow {
       const range = rangeText(address);
       this.#write(cpu, pid, `map: IOMMU: ${range} paddr=0x${hex16(phys)} size=4096`);
     }
-    this.#write(
-      cpu,
-      pid,
-      `dma_map_phys: ${device} dir=${dir} dma_addr=${
-        address.toString(16)
-      } size=${bytes} phys_addr=${phys.toString(16)} attrs=`,
-    );
+    const call = `dma_map_phys: ${callText(device, address, bytes)}`;
+    this.#write(cpu, pid, `${call} phys_addr=${phys.toString(16)} attrs=`);
     return address;
   }
 
-  #unmap(
-    cpu: number,
-    pid: number,
-    device: string,
-    address: number,
-    dir: string,
-    bytes: number,
-  ): void {
+  #unmap(cpu: number, device: string, address: number, bytes: number): void {
     this.#physOf.delete(address);
     if (!this.form.isDirect) {
       const range = rangeText(address);
-      this.#write(cpu, pid, `unmap: IOMMU: ${range} size=4096 unmapped_size=4096`);
+      this.#write(cpu, 0, `unmap: IOMMU: ${range} size=4096 unmapped_size=4096`);
     }
-    this.#write(
-      cpu,
-      pid,
-      `dma_unmap_phys: ${device} dir=${dir} dma_addr=${address.toString(16)} size=${bytes} attrs=`,
-    );
+    this.#write(cpu, 0, `dma_unmap_phys: ${callText(device, address, bytes)} attrs=`);
   }
 
   #allocate(): number {
@@ -144,6 +128,10 @@ export class TracedFlow {
 
 function hex16(address: number): string {
   return address.toString(16).padStart(16, "0");
+}
+
+function callText(device: string, address: number, bytes: number): string {
+  return `${device} dir=FROM_DEVICE dma_addr=${address.toString(16)} size=${bytes}`;
 }
 
 function rangeText(address: number): string {

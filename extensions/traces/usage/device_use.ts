@@ -6,7 +6,13 @@
  */
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, type Mode, modeOf } from "../ledger/device_mode.ts";
-import { type Device, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
+import {
+  type Device,
+  pageEnd,
+  pageOf,
+  type TracedMapping,
+  type TraceInstant,
+} from "../ledger/traced_mapping.ts";
 import type { FlushEvent } from "../line/flush_event.ts";
 import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
 import { FlushWindows } from "./flush_windows.ts";
@@ -17,23 +23,48 @@ import { PowersOfTwo } from "./powers_of_two.ts";
 const MAX_INTERVALS = 256;
 const FIRST_SECONDS = 2 ** -20;
 
-/** Values over time in a bounded number of intervals: as the time grows, two of them become one. */
-class TimeSeries<Interval> {
+/** What happened in an interval of time. */
+export class Interval {
+  firstLine = 0;
+  lastLine = 0;
+  maps = 0;
+  unmaps = 0;
+  mostLiveBytes = 0;
+  mostLine = 0;
+  mostBouncedBytes = 0;
+  /** At its end. */
+  liveBytes = 0;
+  liveBouncedBytes = 0;
+  /** At its end, of a device that is translated. */
+  space: SpaceUse | null = null;
+
+  /** Adds what a later one has. */
+  join(later: Interval): void {
+    this.lastLine = later.lastLine;
+    this.maps += later.maps;
+    this.unmaps += later.unmaps;
+    this.mostBouncedBytes = Math.max(this.mostBouncedBytes, later.mostBouncedBytes);
+    this.liveBytes = later.liveBytes;
+    this.liveBouncedBytes = later.liveBouncedBytes;
+    this.space = later.space ?? this.space;
+    if (later.mostLiveBytes > this.mostLiveBytes) {
+      [this.mostLiveBytes, this.mostLine] = [later.mostLiveBytes, later.mostLine];
+    }
+  }
+}
+
+/** What happened over time in a bounded number of intervals: as the time grows, two of them become one. */
+class TimeSeries {
   widthSeconds = FIRST_SECONDS;
   #intervals: (Interval | undefined)[] = [];
 
-  /** @param join Adds what a later interval has to an earlier one. */
-  constructor(
-    readonly startSeconds: number,
-    private readonly make: () => Interval,
-    private readonly join: (into: Interval, later: Interval) => void,
-  ) {}
+  constructor(readonly startSeconds: number) {}
 
   /** The interval of this time; of a time before the start the first one. */
   at(seconds: number): Interval {
     const since = Math.max(0, seconds - this.startSeconds);
     while (since >= MAX_INTERVALS * this.widthSeconds) this.#widen();
-    return this.#intervals[Math.floor(since / this.widthSeconds)] ??= this.make();
+    return this.#intervals[Math.floor(since / this.widthSeconds)] ??= new Interval();
   }
 
   #widen(): void {
@@ -42,7 +73,7 @@ class TimeSeries<Interval> {
       if (interval === undefined) return;
       const earlier = joined[index >> 1];
       if (earlier === undefined) joined[index >> 1] = interval;
-      else this.join(earlier, interval);
+      else earlier.join(interval);
     });
     this.#intervals = joined;
     this.widthSeconds *= 2;
@@ -65,48 +96,6 @@ const OTHER_CALLERS = "others";
 /** Steps that wait until those of earlier lines have come: a two-step range is known at its unmap. */
 const MAX_WAITING = 1 << 14;
 
-/** What happened in an interval of time. */
-export interface Interval {
-  firstLine: number;
-  lastLine: number;
-  maps: number;
-  unmaps: number;
-  mostLiveBytes: number;
-  mostLine: number;
-  mostBouncedBytes: number;
-  /** At its end. */
-  liveBytes: number;
-  liveBouncedBytes: number;
-  /** At its end, of a device that is translated. */
-  space: SpaceUse | null;
-}
-
-const NOTHING: Interval = {
-  firstLine: 0,
-  lastLine: 0,
-  maps: 0,
-  unmaps: 0,
-  mostLiveBytes: 0,
-  mostLine: 0,
-  mostBouncedBytes: 0,
-  liveBytes: 0,
-  liveBouncedBytes: 0,
-  space: null,
-};
-
-function join(into: Interval, later: Interval): void {
-  into.lastLine = later.lastLine;
-  into.maps += later.maps;
-  into.unmaps += later.unmaps;
-  into.mostBouncedBytes = Math.max(into.mostBouncedBytes, later.mostBouncedBytes);
-  into.liveBytes = later.liveBytes;
-  into.liveBouncedBytes = later.liveBouncedBytes;
-  into.space = later.space ?? into.space;
-  if (later.mostLiveBytes > into.mostLiveBytes) {
-    [into.mostLiveBytes, into.mostLine] = [later.mostLiveBytes, later.mostLine];
-  }
-}
-
 /** How often, and where first. */
 export interface UseTally {
   count: number;
@@ -114,10 +103,7 @@ export interface UseTally {
 }
 
 /** A line of a mapping, as it is counted. */
-interface UseInstant {
-  readonly line: number;
-  readonly seconds: number;
-}
+type UseInstant = Pick<TraceInstant, "line" | "seconds">;
 
 export class DeviceUse {
   maps = 0;
@@ -138,13 +124,13 @@ export class DeviceUse {
   readonly sizesBytes = new PowersOfTwo();
   readonly directions = new Map<string, UseTally>();
   readonly callers = new Map<string, UseTally>();
-  readonly overTime: TimeSeries<Interval>;
+  readonly overTime: TimeSeries;
   readonly #space = new IovaSpace();
   #interval: Interval | null = null;
 
   /** @param device Null for two-step ranges, which name none. */
   constructor(readonly device: Device | null, startSeconds: number) {
-    this.overTime = new TimeSeries(startSeconds, () => ({ ...NOTHING }), join);
+    this.overTime = new TimeSeries(startSeconds);
   }
 
   get mode(): Mode {
@@ -310,23 +296,17 @@ export class DeviceUses {
       if (op === "map") use.map(mapping, site, { line, seconds });
       else {
         use.unmap(mapping, { line, seconds });
-        this.#mayBeUsed(mapping, seconds, line);
+        const isTranslated = mapping.tableLine > 0 || mapping.kind === "two_step";
+        if (isTranslated) this.flushes.unmap(nameOf(mapping), mapping, seconds, line);
       }
     }
-  }
-
-  #mayBeUsed(mapping: TracedMapping, seconds: number, line: number): void {
-    if (mapping.tableLine === 0 && mapping.kind !== "two_step") return;
-    this.flushes.unmap(nameOf(mapping), mapping, seconds, line);
   }
 
   #of(mapping: TracedMapping): DeviceUse {
     const { device } = mapping;
     const name = nameOf(mapping);
     let use = this.devices.get(name);
-    if (use === undefined) {
-      this.devices.set(name, use = new DeviceUse(device, this.#startSeconds!));
-    }
+    if (use === undefined) this.devices.set(name, use = new DeviceUse(device, this.#startSeconds!));
     return use;
   }
 }

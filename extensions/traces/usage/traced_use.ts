@@ -21,10 +21,7 @@ interface Call {
   readonly line: number;
 }
 
-class CallTime {
-  readonly ns = new PowersOfTwo();
-  readonly callers = new Map<string, number>();
-}
+const newTime = () => ({ ns: new PowersOfTwo(), callers: new Map<string, number>() });
 
 /**
  * How long calls take and who calls them, where both ends of a call are traced: by a kprobe, whose
@@ -32,7 +29,7 @@ class CallTime {
  * `(nvme_map_data+0x8c/0x210 <- dma_map_phys)`.
  */
 class CallTimes {
-  readonly functions = new Map<string, CallTime>();
+  readonly functions = new Map<string, ReturnType<typeof newTime>>();
   readonly #open = new Map<number, Call[]>();
 
   take(payload: string, pid: number, seconds: number, line: number): void {
@@ -61,8 +58,7 @@ class CallTimes {
     if (call === undefined) return;
     open.splice(index);
     if (open.length === 0) this.#open.delete(pid);
-    let time = this.functions.get(name);
-    if (time === undefined) this.functions.set(name, time = new CallTime());
+    const time = this.functions.getOrInsertComputed(name, newTime);
     time.ns.add(Math.max(0, seconds - call.seconds) * NS_PER_S, [call.line, line]);
     time.callers.set(caller, (time.callers.get(caller) ?? 0) + 1);
   }
