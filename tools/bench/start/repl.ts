@@ -10,7 +10,7 @@ import { buildPackage } from "../../package/build_package.ts";
 import { FIRST_PROMPT } from "@dmalab/cli/repl";
 import type { Benchmark } from "../benchmark.ts";
 import type { BenchResult } from "@dmalab/cli/bench/statistics";
-import { PROJECT } from "../child.ts";
+import { PROJECT } from "../../package/bundle.ts";
 import { measureStart, timed } from "./pairs.ts";
 
 const INPUT = "1 + 1";
