@@ -3,7 +3,7 @@ import type { SourceFile, Span } from "@dmalab/lang";
 import type { ExecutionContext } from "@dmalab/lang/values";
 import type { CMemory } from "./c_memory.ts";
 import type { CCode } from "./c_code.ts";
-import type { RunnableCode } from "./wasm/checked_module.ts";
+import type { CheckedModule } from "./wasm/checked_module.ts";
 
 /** Offsets in a `struct dmalab_place`. */
 const FUNCTION_AT = 8;
@@ -117,7 +117,7 @@ export class CPlaces {
   /** @param running The code as it runs, in which stacks tell where it is. */
   constructor(
     private readonly code: CCode,
-    private readonly running: RunnableCode,
+    private readonly running: CheckedModule,
     private readonly memory: CMemory,
   ) {}
 
