@@ -46,7 +46,7 @@ export interface TreeClang {
 
 /** Clang as a WebAssembly module, in a process that the first run starts. */
 export class SessionClang implements TreeClang {
-  #process: CompilerProcess | null = null;
+  #process: ReturnType<typeof compilerProcess> | null = null;
   readonly #sent = new Map<string, string | Uint8Array>();
 
   /** @param timeMs Processor time of each file. */
@@ -111,14 +111,7 @@ interface Answer {
   readonly made?: { readonly module: string | null; readonly said: string };
 }
 
-interface CompilerProcess {
-  readonly child: Deno.ChildProcess;
-  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly answers: AsyncGenerator<string>;
-  readonly errors: Promise<string>;
-}
-
-function compilerProcess(timeMs: number): CompilerProcess {
+function compilerProcess(timeMs: number) {
   const problem = noProcess();
   if (problem !== null) throw new TreeError(problem.problem, problem.hint);
   const child = startCompiler(timeMs);

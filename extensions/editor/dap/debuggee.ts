@@ -42,25 +42,17 @@ export interface DebuggeeListener {
 
 /** Counts the time that a run has taken, apart from what passes while it stands. */
 export class RunClock {
-  readonly #clock = new Stopwatch(() => performance.now());
-  readonly #processor = new Stopwatch(processorMs);
-
-  nowMs(): number {
-    return this.#clock.ms;
-  }
-
-  processorMs(): number {
-    return this.#processor.ms;
-  }
+  readonly elapsed = new Stopwatch(() => performance.now());
+  readonly processor = new Stopwatch(processorMs);
 
   count<T>(work: () => T): T {
-    this.#clock.start();
-    this.#processor.start();
+    this.elapsed.start();
+    this.processor.start();
     try {
       return work();
     } finally {
-      this.#clock.stop();
-      this.#processor.stop();
+      this.elapsed.stop();
+      this.processor.stop();
     }
   }
 }

@@ -320,9 +320,7 @@ class CaseBatch {
   /** A turn tries cases in one way, with one release. */
   #once({ machine, steps }: HuntCase, trial: () => boolean): boolean {
     const key = JSON.stringify([{ ...machine, given: null }, steps]);
-    const tried = this.#tried.get(key) ?? trial();
-    this.#tried.set(key, tried);
-    return tried;
+    return this.#tried.getOrInsertComputed(key, trial);
   }
 
   #found(small: HuntCase): void {
