@@ -16,8 +16,7 @@ export function incompletePages(folder: string, pages: ReadonlyMap<string, strin
   return [...pages].filter(([path, text]) => {
     const prose = text.replace(/^```.*?^```/gms, "");
     const wanted = prose.match(/^#{1,6} /gm)?.length ?? 0;
-    const html = host.readTextFileSync(join(folder, path.replace(/\.md$/, ".html")));
-    const main = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
+    const main = mainOf(join(folder, path.replace(/\.md$/, ".html")));
     return (main.match(/<h[1-6] /g)?.length ?? 0) < wanted;
   }).map(([path]) => path);
 }
@@ -25,11 +24,15 @@ export function incompletePages(folder: string, pages: ReadonlyMap<string, strin
 /** Pages on which a rule is named outside of links and headings. @param folder Where the site was built. */
 export function unlinkedRules(folder: string): string[] {
   return pagesBelow(folder).filter((path) => {
-    const html = host.readTextFileSync(path);
-    const main = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
-    const text = main.replace(/<(a|h[1-6])[ >].*?<\/\1>|<[^>]*>/gs, "");
+    const text = mainOf(path).replace(/<(a|h[1-6])[ >].*?<\/\1>|<[^>]*>/gs, "");
     return linkRules(text) !== text;
   }).map((path) => relative(folder, path));
+}
+
+/** The text of a page without what is around it. */
+function mainOf(path: string): string {
+  const html = host.readTextFileSync(path);
+  return html.slice(html.indexOf("<main"), html.indexOf("</main>"));
 }
 
 /** @param folder Where the site was built. */
