@@ -102,7 +102,8 @@ export class CDriver {
         `info: ${code.name} is compiled for ${architecture}, and runs on the lab's machine: 64 bits, little-endian`,
       );
     }
-    this.#kernel.call = (at, args) => this.#callBack(at, args);
+    const callBack: CKernel["call"] = (at, args) => this.#callBack(at, args);
+    this.#kernel.call = callBack;
     // The linker's own code clears the static data at once.
     this.#memory.fuel = FUEL_BLOCKS;
     code.coverage.arm(this.#memory.blocks);
