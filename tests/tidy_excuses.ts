@@ -80,8 +80,6 @@ export const FORCED_CASTS: Excuses = {
     "a block of a kind that was added: the type of a tree knows the words of those that are built in",
   "runtime/events.ts EventListener":
     "a listener to the events of an added table, whose names the type of a listener does not know",
-  "tools/bench/live_bytes_main.ts { gc(): void }":
-    "a function that V8 has only when it is started with --expose-gc",
   "tests/conformance/defects/transcript.ts Json": AS_DATA,
   "tests/conformance/defects/damage.ts readonly Run[]": AS_DATA,
   "tests/conformance/defects/step_memory.ts readonly Run[]": AS_DATA,

@@ -1,8 +1,6 @@
 /** The members of the workspace and their entries, as `deno.json` and those of the members say. */
 import { join, normalize } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
+import { PROJECT as ROOT } from "./package/bundle.ts";
 
 /** The members of the workspace, by their folders from the root. */
 export function members(): readonly string[] {

@@ -1,11 +1,11 @@
 /** `deno task site [DIR]`: the docs site, `dist/site/` when nothing else is said. */
+import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { PROJECT as ROOT } from "./package/bundle.ts";
 import { checkSite, incompletePages, unlinkedRules } from "./site/check_site.ts";
 import { ruleCitations } from "./site/rules.ts";
 import { sitePages } from "./site/site_pages.ts";
 
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const SITE = join(ROOT, "extensions/page/site");
 const PAGES = join(SITE, "pages");
 /** Shown when more are dead. */
@@ -28,11 +28,7 @@ console.log(`${folder}: ${built} pages, ${links} links, ${dead.length} of them d
 if (dead.length + incomplete.length + unlinked.length > 0) Deno.exit(1);
 
 function write(all: ReadonlyMap<string, string>): void {
-  try {
-    Deno.removeSync(PAGES, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  rmSync(PAGES, { recursive: true, force: true });
   const put = (path: string, text: string | Uint8Array) => {
     Deno.mkdirSync(dirname(join(PAGES, path)), { recursive: true });
     Deno.writeFileSync(

@@ -7,14 +7,9 @@
  */
 import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { CACHE_LINE_BYTES, type CpuCaches } from "@dmalab/runtime/memory";
+import type { CMemory } from "./c_memory.ts";
 
 const WORD_BYTES = 8;
-
-interface DriverMemory {
-  readonly bytes: Uint8Array;
-  watch(at: number, sizeBytes: number): void;
-  unwatch(at: number, sizeBytes: number): void;
-}
 
 /** A page that both sides know. */
 interface SharedPage {
@@ -36,7 +31,7 @@ export class CachedView {
   /** Numbers of pages that are not as they were when it looked last. */
   readonly #changed: Set<number>;
 
-  constructor(private readonly caches: CpuCaches, private readonly memory: DriverMemory) {
+  constructor(private readonly caches: CpuCaches, private readonly memory: CMemory) {
     this.#changed = caches.follow();
   }
 

@@ -1,6 +1,7 @@
 /** A driver in C as the compiler gave it: its code, and what is known of it. */
 import type { SourceFile, Span } from "@dmalab/lang";
 import type { LinesRun } from "@dmalab/lang/values";
+import { RunFiles } from "./tree/run_files.ts";
 import type { OfTree } from "./tree/of_tree.ts";
 import { DebugInfo } from "./wasm/debug_info.ts";
 import { LineTable } from "./wasm/line_table.ts";
@@ -126,22 +127,15 @@ class CCoverage {
 
   /** Lines with code, by the names of their files as the compiler has them. */
   lines(table: LineTable): ReadonlyMap<string, LinesRun> {
-    const files = new Map<string, Map<number, boolean>>();
+    const files = new RunFiles();
     for (const body of this.shape.bodies) {
       const first = this.blocks.findIndex((start) => start >= body.start);
       for (const { address, file, line } of table.rowsIn(body.start, body.end)) {
         let block = first;
         while ((this.blocks[block + 1] ?? Infinity) <= address) block++;
-        const lines = files.get(file) ?? new Map<number, boolean>();
-        files.set(file, lines);
-        lines.set(line, lines.get(line) === true || this.#passed[block] === 1);
+        files.add(file, line, this.#passed[block] === 1);
       }
     }
-    return new Map([...files].map(([file, lines]) => [file, runOf(lines)]));
+    return files.lines();
   }
-}
-
-function runOf(lines: ReadonlyMap<number, boolean>): LinesRun {
-  const all = [...lines.keys()].toSorted((a, b) => a - b);
-  return { all, run: all.filter((line) => lines.get(line)) };
 }

@@ -2,13 +2,13 @@
  * A driver in C on one machine: its memory, its data as they are at the beginning, and the calls of
  * its functions.
  */
+import { spanPlace } from "@dmalab/lang";
 import { addressDigits, type Machine, type PhysAddr } from "@dmalab/runtime";
 import {
   BUFFER,
   COHERENT_MEMORY,
   DEVICE,
   isHandle,
-  PlacedKernelError,
   REGION,
   REQUEST,
   toDirection,
@@ -45,7 +45,7 @@ import { keepTicks, treeFunction } from "./tree/kernel_abi.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
 import { CStubs } from "./c_stubs.ts";
-import { type CLocation, CPlaces } from "./c_locations.ts";
+import { CPlaces } from "./c_locations.ts";
 import type { LabDevice } from "@dmalab/devices";
 
 /** Blocks of code that run between two checks of the limits. */
@@ -136,23 +136,16 @@ export class CDriver {
         throw new LimitError("E0803", TOO_DEEP);
       },
       smashed: () => {
-        const { span, text } = this.#placeHere();
-        throw new PlacedKernelError(
-          "EFAULT",
-          `Writes beyond its variables on the stack, which is seen when it returns (${text})`,
-          span,
-        );
+        const what = "Writes beyond its variables on the stack, which is seen when it returns";
+        throw kernel.crash(what, "EFAULT", kernel.places.here());
       },
     };
     for (const call of C_CALLS) {
-      const plain = importOf(call, kernel);
-      border[call.prototype.name] = this.#cachedCall(plain);
+      border[call.prototype.name] = this.#cachedCall(importOf(call, kernel));
     }
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.#memory.memory };
     for (const each of this.code.shape.imports.filter(isOfTree)) {
-      env[each.name] = this.#cachedCall(
-        treeFunction(each, kernel, this.code.ofTree!),
-      );
+      env[each.name] = this.#cachedCall(treeFunction(each, kernel, this.code.ofTree!));
     }
     return { env, dmalab: border };
   }
@@ -222,11 +215,9 @@ export class CDriver {
     cached?.give();
     cached?.take();
     // Reading it takes longer than the call: in the midst of another one only.
-    const isOutermost = this.#calls++ === 0;
+    const isOutermost = this.#calls === 0;
     const stackBefore = isOutermost ? this.#idleStack : this.#stackPointer.value;
-    const depth = this.#frames?.enter() ?? 0;
-    this.#kernel.locks.enter();
-    this.#memory.forgetCall();
+    const depth = this.#enter();
     keepTicks(this.#kernel);
     const failures = this.#kernel.part(CFailures);
     if (isOutermost) failures.begin();
@@ -244,11 +235,7 @@ export class CDriver {
       this.#stackPointer.value = stackBefore;
       throw explained;
     } finally {
-      this.#calls--;
-      this.#frames?.leave(depth);
-      this.#kernel.locks.leave();
-      this.#memory.forgetCall();
-      cached?.give();
+      this.#leave(depth);
       context.site = site;
     }
   }
@@ -269,10 +256,7 @@ export class CDriver {
   /** Runs code of the driver outside a call of the script. */
   #inside<T>(run: () => T): T {
     const { value: stackBefore } = this.#stackPointer;
-    this.#calls++;
-    const depth = this.#frames?.enter() ?? 0;
-    this.#kernel.locks.enter();
-    this.#memory.forgetCall();
+    const depth = this.#enter();
     try {
       return run();
     } catch (error) {
@@ -280,12 +264,24 @@ export class CDriver {
       this.#stackPointer.value = stackBefore;
       throw explained;
     } finally {
-      this.#calls--;
-      this.#frames?.leave(depth);
-      this.#kernel.locks.leave();
-      this.#memory.forgetCall();
-      this.#memory.cached?.give();
+      this.#leave(depth);
     }
+  }
+
+  /** A call begins. @returns What it ends with. */
+  #enter(): number {
+    this.#calls++;
+    this.#kernel.locks.enter();
+    this.#memory.forgetCall();
+    return this.#frames?.enter() ?? 0;
+  }
+
+  #leave(depth: number): void {
+    this.#calls--;
+    this.#frames?.leave(depth);
+    this.#kernel.locks.leave();
+    this.#memory.forgetCall();
+    this.#memory.cached?.give();
   }
 
   /** 64 bits that are no exact int. */
@@ -326,11 +322,7 @@ export class CDriver {
         "pass the segments one by one, as `page(…)` or `buf.slice(…)`",
       );
     }
-    throw new ScriptError(
-      "E0911",
-      `Cannot pass to C ${describeValue(value)}`,
-      TAKEN,
-    );
+    throw new ScriptError("E0911", `Cannot pass to C ${describeValue(value)}`, TAKEN);
   }
 
   /** Closes the room behind static variables. @param table Where the compiler describes them. */
@@ -355,55 +347,42 @@ export class CDriver {
   /** C is about to touch bytes that it may not touch, or whose accesses are watched. */
   #touch(at: number, bytes: number, writes: boolean): void {
     const memory = this.#memory;
+    const kernel = this.#kernel;
     if (memory.isInPages(at, bytes)) return;
     const marked = memory.worstMark(at, bytes);
     if (marked >= MARK.CLOSED) {
-      const { span, text } = this.#placeHere();
-      throw new PlacedKernelError("EFAULT", this.#wildText(at, bytes, writes, text), span);
+      const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;
+      const cause = kernel.part(CStubs).cause(at);
+      const place = kernel.places.here();
+      throw kernel.crash(`${does} ${this.#whereText(at)}`, "EFAULT", place, cause);
     }
     if (writes && (marked & MARK.CONSTANT) !== 0) {
-      const { span, text } = this.#placeHere();
       const name = this.#globalAt(at);
       const what = name === null
         ? "a constant"
         : name.startsWith(STRING_LITERAL)
         ? "a string literal"
         : `${name}, which is a constant`;
-      throw new PlacedKernelError(
-        "EFAULT",
-        `Writes ${formatCount(bytes, "byte")} into ${what} (${text})`,
-        span,
-      );
+      const does = `Writes ${formatCount(bytes, "byte")} into ${what}`;
+      throw kernel.crash(does, "EFAULT", kernel.places.here());
     }
     if (writes && (marked & MARK.FRESH) !== 0) memory.fresh.write(at, bytes);
     if ((marked & MARK.LOOK) === 0) return;
-    this.#kernel.part(CStubs).touched(at, bytes, writes);
+    kernel.part(CStubs).touched(at, bytes, writes);
     const phys = memory.physOf(at) as PhysAddr;
-    const { lent: book } = this.#kernel;
+    const { lent: book } = kernel;
     const lent = book.find(phys, bytes, writes);
     if (lent === null && !writes && memory.cached === null) return;
     const { context } = this.machine.events;
     const { site } = context;
-    const place = this.#placeHere();
-    if (place.span !== null) context.site = this.#kernel.context.siteOf(place.span);
+    const place = kernel.places.here();
+    if (place.span !== null) context.site = kernel.context.siteOf(place.span);
     if (lent !== null) {
       const first = Math.max(phys, lent.phys) as PhysAddr;
       this.machine.checker?.cpu.touched(lent, first, bytes, writes, place.text);
     } else if (writes) book.written(phys, bytes);
     if (!writes) memory.cached?.reads(phys, bytes);
     context.site = site;
-  }
-
-  /** Where in C it is just now. */
-  #placeHere(): CLocation {
-    return this.#kernel.places.here();
-  }
-
-  #wildText(at: number, bytes: number, writes: boolean, place: string): string {
-    const end = place === "" ? "" : ` (${place})`;
-    const cause = this.#kernel.part(CStubs).cause(at);
-    const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;
-    return `${does} ${this.#whereText(at)}${end}${cause}`;
   }
 
   /** Where an address leads that C may not touch. */
@@ -458,9 +437,7 @@ export class CDriver {
 
   #placeText(site: number | null, did: string): string {
     const span = site === null ? null : this.#kernel.context.siteSpan(site);
-    if (span === null) return "";
-    const { column, line } = span.source.position(span.start);
-    return `, ${did} at ${span.source.name}:${line}:${column}`;
+    return span === null ? "" : `, ${did} at ${spanPlace(span)}`;
   }
 
   /** What has stopped the driver, with its place. */
@@ -468,32 +445,23 @@ export class CDriver {
     if (!(error instanceof Error)) return error;
     const found = this.#kernel.places.fromStack(error.stack ?? "");
     // Deep in a call of the kernel's, the host shows no frame of C any more.
-    const { span, text } = found.text === "" ? this.#kernel.place : found;
+    const place = found.text === "" ? this.#kernel.place : found;
+    const { text } = place;
     // Functions without a frame, which only the host's own stack ends.
-    if (isHostStackFull(error)) {
-      return new LimitError("E0803", `${TOO_DEEP}, ${text}`);
-    }
+    if (isHostStackFull(error)) return new LimitError("E0803", `${TOO_DEEP}, ${text}`);
     if (error instanceof LimitError) {
       if (this.#explainedBefore.has(error)) return error;
-      const placed = new LimitError(
-        error.code,
-        `${error.message}, ${text}`,
-        error.hint,
-      );
+      const placed = new LimitError(error.code, `${error.message}, ${text}`, error.hint);
       this.#explainedBefore.add(placed);
       return placed;
     }
     if (error instanceof TypeError && error.message.startsWith(OTHER_TYPE)) {
-      return new PlacedKernelError(
-        "EFAULT",
-        `Calls a function as one of another type (${text})`,
-        span,
-      );
+      return this.#kernel.crash("Calls a function as one of another type", "EFAULT", place);
     }
     if (!(error instanceof WebAssembly.RuntimeError)) return error;
     const what = TRAPS[error.message] ?? error.message;
     const cause = what === NO_FUNCTION ? this.#kernel.part(CStubs).cause(0) : "";
-    return new PlacedKernelError("EFAULT", `${what} (${text})${cause}`, span);
+    return this.#kernel.crash(what, "EFAULT", place, cause);
   }
 }
 

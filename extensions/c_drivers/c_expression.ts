@@ -89,13 +89,8 @@ class Reader {
     if (this.#at < this.#tokens.length) throw this.#unexpected();
     const value = read();
     // What cannot be read is an error, and not a value.
-    if (!value.type.isStruct && !value.type.isArray) void value.bits;
-    else if (value.problem !== null) throw this.#missing(value);
+    void value.bits;
     return value;
-  }
-
-  #missing({ expression, problem }: CValue): ScriptError {
-    return new ScriptError("E0919", `Cannot read \`${expression}\`: ${problem}`);
   }
 
   #next(...tokens: readonly string[]): string | null {

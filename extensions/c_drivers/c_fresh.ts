@@ -5,17 +5,10 @@
  * What came zeroed is defined, so that of it only a fetch of nothing but untouched bytes is reported.
  */
 import { GRANULE_BYTES } from "./c_addresses.ts";
+import type { CMemory } from "./c_memory.ts";
 
 /** What an uninitialised byte holds, where memory does not come zeroed. */
 export const UNWRITTEN = 0xa5;
-
-/** Memory as C has it, with the marks of its shadow. */
-interface MarkedMemory {
-  readonly bytes: Uint8Array;
-  markAt(at: number): number;
-  /** Has every store into a span be looked at, or no more. */
-  markFresh(at: number, sizeBytes: number, isFresh: boolean): void;
-}
 
 /** Something that was taken. */
 interface Taken {
@@ -45,7 +38,7 @@ export class FreshMemory {
   readonly #parts = new Map<number, number>();
 
   /** @param freshMark The bit of a mark that says that not all of a granule is written. */
-  constructor(private readonly memory: MarkedMemory, freshMark: number) {
+  constructor(private readonly memory: CMemory, freshMark: number) {
     this.#fresh = freshMark;
   }
 

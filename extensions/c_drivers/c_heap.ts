@@ -121,12 +121,12 @@ export class CHeap {
 
   /** Pages of the window, of which the last stays closed. */
   #findPages(count: number, order: number): PhysAddr | null {
-    const { windowPhys } = this.memory;
-    const within = { firstPhys: windowPhys, lastPhys: windowPhys + WINDOW_BYTES - 1 };
+    const { windowPhys: firstPhys } = this.memory;
     const taken = this.machine.pages.alloc(count, {
       contiguous: true,
       orderAligned: order,
-      ...within,
+      firstPhys,
+      lastPhys: firstPhys + WINDOW_BYTES - 1,
     });
     return taken?.[0] ?? null;
   }
@@ -153,7 +153,7 @@ export class CHeap {
     kind: Particular & Pick<HeapBlock, "isPages">,
   ): HeapBlock {
     const { events } = this.machine;
-    const memory = this.memory;
+    const { memory } = this;
     const phys = memory.physOf(at) as PhysAddr;
     const block = {
       at,

@@ -202,10 +202,14 @@ export class CKernel implements AccessWatcher {
   }
 
   /** What a kernel would not survive. @param what As a sentence without its end. */
-  crash(what: string, errno: ErrnoName = "EFAULT"): KernelError {
-    const { span, text } = this.place;
+  crash(
+    what: string,
+    errno: ErrnoName = "EFAULT",
+    { span, text }: CLocation = this.place,
+    cause = "",
+  ): KernelError {
     const where = text === "" ? "" : ` (${text})`;
-    return new PlacedKernelError(errno, `${what}${where}`, span);
+    return new PlacedKernelError(errno, `${what}${where}${cause}`, span);
   }
 
   /** Whether a `struct device *` is a device of the machine, and none that a driver made. */

@@ -1,9 +1,9 @@
 /** Places in C: of calls, which say them, and of everything else by the stack of the compiled code. */
-import type { SourceFile, Span } from "@dmalab/lang";
+import { type SourceFile, type Span, spanPlace } from "@dmalab/lang";
 import type { ExecutionContext } from "@dmalab/lang/values";
 import type { CMemory } from "./c_memory.ts";
 import type { CCode } from "./c_code.ts";
-import type { RunnableCode } from "./wasm/checked_module.ts";
+import type { CheckedModule } from "./wasm/checked_module.ts";
 
 /** Offsets in a `struct dmalab_place`. */
 const FUNCTION_AT = 8;
@@ -117,7 +117,7 @@ export class CPlaces {
   /** @param running The code as it runs, in which stacks tell where it is. */
   constructor(
     private readonly code: CCode,
-    private readonly running: RunnableCode,
+    private readonly running: CheckedModule,
     private readonly memory: CMemory,
   ) {}
 
@@ -205,7 +205,5 @@ export class CPlaces {
 
 function textOf(name: string, span: Span | null): string {
   const where = name === "" ? "" : `in ${name}()`;
-  if (span === null) return where;
-  const { column, line } = span.source.position(span.start);
-  return `${where} at ${span.source.name}:${line}:${column}`.trim();
+  return span === null ? where : `${where} at ${spanPlace(span)}`.trim();
 }

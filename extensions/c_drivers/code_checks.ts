@@ -5,9 +5,9 @@
 import type { SourceFile, Span } from "@dmalab/lang";
 import { formatSize } from "@dmalab/lang/text";
 import { C_CALLS } from "./calls.ts";
+import type { CCode } from "./c_code.ts";
 import { STATIC_BYTES } from "./c_addresses.ts";
 import { lineSpan } from "./wasm/c_lines.ts";
-import type { LineTable } from "./wasm/line_table.ts";
 import type { CType } from "./prototype.ts";
 import {
   firstInstruction,
@@ -16,7 +16,7 @@ import {
   OP,
   UncheckedInstruction,
 } from "./wasm/wasm_code.ts";
-import { ByteReader, type ImportedFunction, type ModuleShape } from "./wasm/wasm_reader.ts";
+import { ByteReader, type ImportedFunction } from "./wasm/wasm_reader.ts";
 
 /** Compiled code that is not run. */
 export class RefusedCode extends Error {
@@ -41,16 +41,6 @@ const MODULE = "dmalab";
 const TREE_MODULE = "env";
 const WIRES: Readonly<Record<CType["wire"], string>> = { int: "i32", wide: "f64", none: "" };
 
-interface CompiledParts {
-  /** Null where the lab's own headers were used. */
-  readonly ofTree: unknown;
-  readonly bytes: Uint8Array;
-  readonly shape: ModuleShape;
-  readonly lines: LineTable;
-  readonly sources: ReadonlyMap<string, SourceFile>;
-  source(name: string): SourceFile | undefined;
-}
-
 /** Whether a function is a kernel's that a file of a tree calls. */
 export function isOfTree({ module }: ImportedFunction): boolean {
   return module === TREE_MODULE;
@@ -64,7 +54,7 @@ export function checkValid(bytes: Uint8Array<ArrayBuffer>): void {
 }
 
 /** @throws {RefusedCode} */
-export function checkCode(parts: CompiledParts): void {
+export function checkCode(parts: CCode): void {
   const { shape } = parts;
   if (shape.staticBytes > STATIC_BYTES) {
     const size = formatSize(shape.staticBytes);
@@ -102,7 +92,7 @@ export function checkCode(parts: CompiledParts): void {
 }
 
 /** The support file is as it was written: nothing in the driver takes the place of a part of it. */
-function checkSupport({ shape, sources }: CompiledParts): void {
+function checkSupport({ shape, sources }: CCode): void {
   // By what name a driver defines a function does not matter: the support file then imports none.
   const imported = new Set(
     shape.imports.filter(({ module, name, symbol }) =>
@@ -139,7 +129,7 @@ export function spanOfName(
 
 export const STATIC_HINT: string = `a driver has ${formatSize(STATIC_BYTES)}, its stack included`;
 
-function* instructionsOf({ bytes, shape }: CompiledParts): Generator<Instruction> {
+function* instructionsOf({ bytes, shape }: CCode): Generator<Instruction> {
   const reader = new ByteReader(bytes.subarray(shape.codeAt, shape.codeTo));
   for (const body of shape.bodies) {
     reader.at = firstInstruction(body, reader);
@@ -159,7 +149,7 @@ function typeText({ parameters, result }: ImportedFunction): string {
   return `${parameters.join(" ")} -> ${result ?? ""}`;
 }
 
-function locationOf(address: number, parts: CompiledParts): Span | null {
+function locationOf(address: number, parts: CCode): Span | null {
   const place = parts.lines.find(address);
   const own = place === null ? undefined : parts.source(place.file);
   return own === undefined || place === null ? null : lineSpan(own, place.line);

@@ -7,9 +7,8 @@ import type { TurnJob } from "./cli/batch_job.ts";
 export const HUNT: Extension = {
   commands: [COMMAND],
   jobRunners: {
-    turn: async (first: TurnJob) =>
-      await (await import("./cli/batch_job.ts")).TurnRunner.open(first),
+    turn: async (first: TurnJob) => await (await import("./cli/batch_job.ts")).openTurns(first),
     driver: async (first: DriverJob) =>
-      await (await import("./cli/driver_job.ts")).DriverRunner.open(first),
+      await (await import("./cli/driver_job.ts")).openDriverParts(first),
   },
 };

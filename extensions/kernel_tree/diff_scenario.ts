@@ -7,8 +7,9 @@ import { runProgram } from "@dmalab/lang/run/run_program";
 import { formatCount } from "@dmalab/lang/text";
 import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@dmalab/cli";
 import type { MachineEvent } from "@dmalab/runtime";
-import type { Screen } from "@dmalab/cli/extend";
-import { codeOfProblems, type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { refuseWith } from "./run_tree.ts";
+import { codeOfProblems, type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 
 /** Where in a file of C: a patch moves the lines below it. */
@@ -39,8 +40,7 @@ export async function diffScenarios(
     return codes.find((code) => code !== HELD) ?? HELD;
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
-    screen.err(`error: ${error.message}\n  hint: ${error.hint}\n`);
-    return WRONG;
+    return refuseWith(error.message, error.hint, screen);
   }
 }
 
@@ -132,8 +132,7 @@ export async function loadWithTree(
 ): Promise<Program | Refused | null> {
   const opened = openWithTree(path, tree);
   if (typeof opened === "string") {
-    screen.err(`error: ${opened}\n`);
-    return { code: WRONG, wrong: "scenario" };
+    return { code: refuse(opened, screen), wrong: "scenario" };
   }
   const { load, loader } = opened;
   const { diagnostics, program } = await withCompiled(loader, load);

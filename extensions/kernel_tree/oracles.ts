@@ -37,18 +37,10 @@ export interface Cases {
 }
 
 /** Mapping code that is run together. */
-export interface Oracle {
-  /** Its files in a tree. */
-  readonly paths: readonly string[];
-  /** All that it is built from. */
-  readonly needs: readonly string[];
-  /** Files that it is built from and functions that it calls, which a tree does not have. */
-  lacking(tree: Pick<TreeBuild, "files">): readonly string[];
-  /** @param other Null is the model. @throws {TreeError} */
-  compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<unknown>>;
-  /** The same of two trees, with the lines that ran. @throws {TreeError} */
-  compareCovered(one: TreeBuild, other: TreeBuild, cases: Cases): Promise<CoveredComparison>;
-}
+export type Oracle = Pick<
+  OracleOf<unknown>,
+  "paths" | "needs" | "lacking" | "compare" | "compareCovered"
+>;
 
 /** What came of a comparison, and the lines of each side, by paths in its tree. */
 export interface CoveredComparison {
@@ -56,7 +48,7 @@ export interface CoveredComparison {
   readonly lines: readonly [old: ReadonlyMap<string, LinesRun>, new: ReadonlyMap<string, LinesRun>];
 }
 
-class OracleOf<O> implements Oracle {
+class OracleOf<O> {
   constructor(
     readonly parts: Parts,
     readonly makeTree: (linked: LinkedTree) => ReturnType<MakeImplementation<O>>,
@@ -64,14 +56,17 @@ class OracleOf<O> implements Oracle {
     readonly stepsOf: (seed: number) => readonly Operation<O>[],
   ) {}
 
+  /** Its files in a tree. */
   get paths(): readonly string[] {
     return this.parts.subjects;
   }
 
+  /** All that it is built from. */
   get needs(): readonly string[] {
     return [...this.parts.subjects, ...this.parts.files];
   }
 
+  /** Files that it is built from and functions that it calls, which a tree does not have. */
   lacking({ files }: Pick<TreeBuild, "files">): readonly string[] {
     const isDeclared = ([name, header]: readonly [string, string]) =>
       files.text(header)?.includes(name) === true;
@@ -93,6 +88,7 @@ class OracleOf<O> implements Oracle {
     return () => this.makeModel(kernel);
   }
 
+  /** @param other Null is the model. @throws {TreeError} */
   async compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<O>> {
     const sides = [
       await this.build(one),
@@ -101,6 +97,7 @@ class OracleOf<O> implements Oracle {
     return compareSequences(sides, { ...cases, stepsOf: this.stepsOf });
   }
 
+  /** The same of two trees, with the lines that ran. @throws {TreeError} */
   async compareCovered(
     one: TreeBuild,
     other: TreeBuild,

@@ -5,8 +5,8 @@ import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { noDrivers, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { HostTree } from "@dmalab/cli";
-import type { Screen } from "@dmalab/cli/extend";
-import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { type Cases, type Oracle, ORACLES } from "./oracles.ts";
 
 /** Opens trees and a compiler, and reports the errors of both. */
@@ -16,11 +16,7 @@ async function withTrees(
   work: (one: TreeBuild, other: TreeBuild | null) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const problem = noDrivers();
-  const refuse = (message: string, hint: string): ExitCode => {
-    screen.err(`error: ${message}\n  hint: ${hint}\n`);
-    return WRONG;
-  };
-  if (problem !== null) return refuse(problem.problem, problem.hint);
+  if (problem !== null) return refuseWith(problem.problem, problem.hint, screen);
   let clang: SessionClang | null = null;
   try {
     const trees = folders.map((folder) => new HostTree(folder));
@@ -29,10 +25,15 @@ async function withTrees(
     return await work(one!, other ?? null);
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
-    return refuse(error.message, error.hint);
+    return refuseWith(error.message, error.hint, screen);
   } finally {
     await clang?.close();
   }
+}
+
+/** Prints why a command does nothing, and what to do. @returns The exit code. */
+export function refuseWith(problem: string, hint: string, screen: Screen): ExitCode {
+  return refuse(`${problem}\n  hint: ${hint}`, screen);
 }
 
 export function runCompile(

@@ -1,6 +1,7 @@
 /** A domain with a page table of the tree's own, for whatever drives one. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import { U64_MAX } from "./oracle/compare.ts";
+import type { TableShape } from "./oracle/table_formats.ts";
 import { foldedHigh, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { readTreeHeaders } from "@dmalab/cli";
 import {
@@ -23,28 +24,10 @@ export const GENERIC_SUBJECTS: readonly string[] = GENERIC_FORMATS.map((format) 
 export const ARM_SUBJECT = "drivers/iommu/io-pgtable-arm.c";
 export const ARM_FILES: readonly string[] = ["drivers/iommu/io-pgtable.c"];
 
-export function genericTexts(): readonly string[] {
-  return [readTreeHeaders()["oracle/generic.c"]!];
-}
-
-export function armTexts(): readonly string[] {
-  return [readTreeHeaders()["oracle/arm.c"]!];
-}
-
-/** What a table is made with, by the names of the golden data. */
-export interface DomainWanted {
-  readonly format: string;
-  readonly address_bits: number;
-  readonly pgsize_bitmap: number;
-}
-
-export function domainWanted(operation: Readonly<Record<string, unknown>>): DomainWanted {
-  const { address_bits, format, pgsize_bitmap } = operation;
-  return {
-    format: format as string,
-    address_bits: address_bits as number,
-    pgsize_bitmap: pgsize_bitmap as number,
-  };
+/** Texts of the lab's own that are compiled beside the tree's files. */
+export function oracleTexts(...names: readonly string[]): readonly string[] {
+  const own = readTreeHeaders();
+  return names.map((name) => own[`oracle/${name}.c`]!);
 }
 
 /** Physical addresses have 52 bits with granules of 64 KiB only. */
@@ -66,7 +49,7 @@ export class TreeDomain {
   constructor(readonly tree: () => TreeModule) {}
 
   /** @returns Where its `struct iommu_domain` lies. @throws {TreeStopped} */
-  make({ address_bits, format, pgsize_bitmap }: DomainWanted): number {
+  make({ address_bits, format, pgsize_bitmap }: TableShape): number {
     const generic = GENERIC_FORMATS.indexOf(format);
     if (generic < 0 && format !== "arm") throw new TreeStopped(`There is no format ${format}`);
     const bits = new Int(address_bits);

@@ -9,18 +9,16 @@ import {
 } from "./oracle/mapping_operations.ts";
 import type { HmmOperation } from "./oracle/hmm_operations.ts";
 import type { QueueFields, RequestOperation } from "./oracle/request_operations.ts";
+import type { TableShape } from "./oracle/table_formats.ts";
 import type { PeerFields } from "./oracle/peers.ts";
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { DMA_TO_DEVICE, slabBytes } from "@dmalab/runtime/dma";
-import { readTreeHeaders } from "@dmalab/cli";
 import type { Parts } from "./link_tree.ts";
 import {
   ARM_FILES,
   ARM_SUBJECT,
-  armTexts,
-  domainWanted,
   GENERIC_SUBJECTS,
-  genericTexts,
+  oracleTexts,
   sizeOf,
   TreeDomain,
 } from "./tree_domain.ts";
@@ -77,11 +75,7 @@ export const MAPPING_PARTS: Parts = {
     "lib/list_sort.c",
     "lib/ctype.c",
   ],
-  texts: () => {
-    const own = readTreeHeaders();
-    const names = ["device", "translated", "bounce"];
-    return [...names.map((name) => own[`oracle/${name}.c`]!), ...genericTexts(), ...armTexts()];
-  },
+  texts: () => oracleTexts("device", "translated", "bounce", "generic", "arm"),
   layout: MAPPING_LAYOUT,
   // There are devices that do not see the CPU's caches.
   symbols: [
@@ -96,7 +90,7 @@ export const REQUEST_PARTS: Parts = {
   ...MAPPING_PARTS,
   subjects: ["block/blk-mq-dma.c"],
   files: [...MAPPING_PARTS.files, "block/blk-mq-dma.c"],
-  texts: () => [...MAPPING_PARTS.texts(), readTreeHeaders()["oracle/request.c"]!],
+  texts: () => [...MAPPING_PARTS.texts(), ...oracleTexts("request")],
 };
 
 /** The same with lists of pages of a process. */
@@ -104,7 +98,7 @@ export const HMM_PARTS: Parts = {
   ...MAPPING_PARTS,
   subjects: ["mm/hmm.c"],
   files: [...MAPPING_PARTS.files, "mm/hmm.c"],
-  texts: () => [...MAPPING_PARTS.texts(), readTreeHeaders()["oracle/hmm.c"]!],
+  texts: () => [...MAPPING_PARTS.texts(), ...oracleTexts("hmm")],
   functions: { hmm_dma_map_alloc: "include/linux/hmm-dma.h" },
 };
 
@@ -198,7 +192,7 @@ export class TreeMapping implements Implementation<MappingOperation> {
     const { mode } = operation;
     this.#isLazy = mode !== "strict";
     if (mode === "direct") return;
-    this.#domain = this.#pages.make(domainWanted(operation));
+    this.#domain = this.#pages.make(operation as MappingOperation & TableShape);
     if (tree.call("lab_group_domain", this.#domain, mode !== "strict") === 0) {
       throw new TreeStopped("The domain cannot allocate");
     }

@@ -1,19 +1,16 @@
 /** A page table of the tree's own, with the interface of `TableModel`; its entries are read as hardware reads them. */
 import type { LayoutWanted } from "@dmalab/c_drivers/tree";
 import type { Implementation, OperationResult } from "./oracle/compare.ts";
-import { pageSizesOf } from "./oracle/table_formats.ts";
+import { ARM_SHAPES, pageSizesOf, type TableShape } from "./oracle/table_formats.ts";
 import { hex, LeafList, PROT, type TableOperation } from "./oracle/table_operations.ts";
 import { addressDigits } from "@dmalab/runtime";
 import type { Parts } from "./link_tree.ts";
 import {
   ARM_FILES,
   ARM_SUBJECT,
-  armTexts,
-  type DomainWanted,
-  domainWanted,
   GENERIC_SUBJECTS,
-  genericTexts,
   numberOf,
+  oracleTexts,
   TreeDomain,
 } from "./tree_domain.ts";
 import { Int, type LinkedTree, TreeModule } from "./tree_module.ts";
@@ -27,14 +24,14 @@ const LAYOUT: LayoutWanted = {
 export const GENERIC_TABLE_PARTS: Parts = {
   subjects: GENERIC_SUBJECTS,
   files: [...CORE, ...GENERIC_SUBJECTS],
-  texts: genericTexts,
+  texts: () => oracleTexts("generic"),
   layout: LAYOUT,
 };
 
 export const ARM_TABLE_PARTS: Parts = {
   subjects: [ARM_SUBJECT],
   files: [...CORE, ...ARM_FILES],
-  texts: armTexts,
+  texts: () => oracleTexts("arm"),
   layout: LAYOUT,
 };
 
@@ -46,7 +43,8 @@ const ALLOCATION = new Int(0);
 export class TreeTable implements Implementation<TableOperation> {
   readonly #tree: TreeModule;
   readonly #pages: TreeDomain;
-  #wanted: DomainWanted = { format: "", address_bits: 0, pgsize_bitmap: 0 };
+  /** Until the first operation any. */
+  #wanted: TableShape = ARM_SHAPES[0]!;
   #domain = 0;
 
   constructor(linked: LinkedTree) {
@@ -57,7 +55,7 @@ export class TreeTable implements Implementation<TableOperation> {
 
   run(operation: TableOperation): OperationResult {
     if (operation.op === "init") {
-      this.#wanted = domainWanted(operation);
+      this.#wanted = operation as TableOperation & TableShape;
       this.#domain = this.#pages.make(this.#wanted);
       return {};
     }

@@ -40,13 +40,8 @@ class ListMemory implements HostBus {
   faultWide = refuse;
 
   #view(at: number): DataView {
-    const number = Math.floor(at / PAGE);
-    let page = this.#pages.get(number);
-    if (page === undefined) {
-      page = new DataView(new ArrayBuffer(PAGE));
-      this.#pages.set(number, page);
-    }
-    return page;
+    const made = () => new DataView(new ArrayBuffer(PAGE));
+    return this.#pages.getOrInsertComputed(Math.floor(at / PAGE), made);
   }
 }
 

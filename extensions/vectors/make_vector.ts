@@ -70,20 +70,14 @@ function configOf({ controller, iommu, kernel }: VectorInput): LabConfig {
 /** Follows the mapping calls of every request, and looks at the page table when its command is sent. */
 function watch(lab: Lab): ReadonlyMap<number, ObservedCommand> {
   const seen = new Map<number, ObservedCommand>();
-  const of = (request: number): ObservedCommand => {
-    let known = seen.get(request);
-    if (known === undefined) seen.set(request, known = { mapped: [], translations: [] });
-    return known;
-  };
   lab.machine.events.listen((event: MachineEvent) => {
     if (event.request === null) return;
+    const made = () => ({ mapped: [], translations: [] });
+    const known = seen.getOrInsertComputed(event.request, made);
     if (event.name === "dma.map") {
       const { dma, size_bytes } = event.fields;
-      of(event.request).mapped.push([dma, size_bytes]);
-    } else {
-      const known = of(event.request);
-      known.translations = translationsOf(lab, known.mapped);
-    }
+      known.mapped.push([dma, size_bytes]);
+    } else known.translations = translationsOf(lab, known.mapped);
   }, ["dma.map", "nvme.submit"]);
   return seen;
 }

@@ -23,12 +23,12 @@ export function plainBenchmark(
   doc: string,
   measure: (options: BenchmarkOptions) => number,
 ): Benchmark {
-  return { name, doc, run: (options) => plainResult(name, rounded(measure(options)), unit) };
+  return { name, doc, run: (options) => plainResult(name, measure(options), unit) };
 }
 
 /** A result that is compared with nothing. */
 export function plainResult(name: string, value: number, unit: string): BenchResult {
-  return { name, value, unit, ratio: null, to: null };
+  return { name, value: rounded(value), unit, ratio: null, to: null };
 }
 
 /** A result on one line, for a reader. */

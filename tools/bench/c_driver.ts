@@ -6,8 +6,9 @@ import { type Program, TestMachine } from "@dmalab/lang/run";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { openScenario } from "@dmalab/cli/scenario";
 import type { Benchmark } from "./benchmark.ts";
-import { type BenchResult, median, medianOf, rounded } from "@dmalab/cli/bench/statistics";
+import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { runDeno } from "./child.ts";
+import { medianStarts, timed } from "./start/pairs.ts";
 
 const FILE = "tools/bench/scenarios/c_calls.dma";
 /** As in that file. */
@@ -16,7 +17,6 @@ const PAGE_BYTES = 4096;
 
 const ROUNDS = 5;
 const WARM_UPS = 2;
-const STARTS = 9;
 
 async function load(): Promise<Program> {
   const opened = await openScenario(FILE);
@@ -80,27 +80,14 @@ const STARTED: Benchmark = {
   doc: "the second start of a scenario with a driver in C, beyond one without",
   async run(): Promise<BenchResult> {
     await load();
-    const time = (words: readonly string[]): number => {
-      const start = performance.now();
-      runDeno([
-        "-R",
-        "-W",
-        "--allow-env=XDG_CACHE_HOME,HOME",
-        "--allow-run",
-        "cli/main.ts",
-        ...words,
-      ]);
-      return performance.now() - start;
-    };
-    const withC: number[] = [];
-    const without: number[] = [];
-    for (let round = -1; round < STARTS; round++) {
-      const one = time(["test", FILE, "--match", "start"]);
-      const other = time(["test", "tools/bench/scenarios/start.dma"]);
-      if (round >= 0) withC.push(one), without.push(other);
-    }
-    const value = rounded(median(withC) - median(without));
-    const ratio = rounded(median(withC) / median(without));
+    const permissions = ["-R", "-W", "--allow-env=XDG_CACHE_HOME,HOME", "--allow-run"];
+    const time = (...words: readonly string[]) =>
+      timed(() => runDeno([...permissions, "cli/main.ts", "test", ...words]));
+    const [withC, without] = await medianStarts(
+      () => time(FILE, "--match", "start"),
+      () => time("tools/bench/scenarios/start.dma"),
+    );
+    const [value, ratio] = [rounded(withC - without), rounded(withC / without)];
     return { name: "c.start", value, unit: "ms more", ratio, to: "a scenario without C" };
   },
 };

@@ -1,7 +1,5 @@
 /** Measurements in a process of their own: with V8 flags of its own, and nothing learnt before. */
-import { fileURLToPath } from "node:url";
-
-export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
+import { PROJECT } from "../package/bundle.ts";
 
 /** One core means one thread: no garbage is collected and nothing compiled beside the work. */
 export const ONE_THREAD = ["--single-threaded"];
@@ -20,18 +18,32 @@ export function runDeno(args: readonly string[], folder: string = PROJECT): stri
 }
 
 /**
- * Runs a program that prints one number, and returns it.
+ * Calls a function of `child_main.ts` in a process of its own, which may read files.
  *
- * @param program Path from the project's root.
- * @throws {Error} When it fails.
+ * @param args What JSON can carry, as the result is.
+ * @throws {Error} When it fails, or measures no number.
  */
-export function measureInChild(
-  program: string,
-  args: readonly string[],
+export function measureInChild<A extends readonly unknown[], R>(
+  measure: (...args: A) => R | Promise<R>,
+  args: A,
   v8Flags: readonly string[] = [],
-): number {
+): R {
   const flags = v8Flags.length === 0 ? [] : [`--v8-flags=${v8Flags.join(",")}`];
-  const value = Number(runDeno([...flags, program, ...args]));
-  if (Number.isNaN(value)) throw new Error(`${program} prints no number`);
+  const words = ["tools/bench/child_main.ts", measure.name, JSON.stringify(args)];
+  const value = JSON.parse(runDeno(["-R=.", ...flags, ...words]));
+  // What JSON makes of NaN.
+  if (value === null) throw new Error(`${measure.name}() measures no number`);
   return value;
+}
+
+/** Host memory in use, in bytes; garbage is collected before where V8 has `--expose-gc`. */
+export function usedBytes(): number {
+  const collect: unknown = Reflect.get(globalThis, "gc");
+  if (typeof collect === "function") {
+    collect();
+    // Memory of buffers is freed beside the program: a second collection waits for it.
+    collect();
+  }
+  const { external, heapUsed } = Deno.memoryUsage();
+  return heapUsed + external;
 }

@@ -86,8 +86,9 @@ export const KEYSTROKES: Benchmark = {
     "an editor's wait after a key in a file of 1,000 lines: diagnostics, the pause of 25 ms among it, and completion",
   async run() {
     const { completion, wrong } = await measure();
-    const result = (name: string, value: number) =>
-      plainResult(name, Math.round(value * 10) / 10, "ms");
-    return [result("lsp.keystroke", wrong), result("lsp.completion", completion)];
+    return [
+      plainResult("lsp.keystroke", wrong, "ms"),
+      plainResult("lsp.completion", completion, "ms"),
+    ];
   },
 };

@@ -93,13 +93,13 @@ const BROKEN_LINES = [
 ];
 
 /** How long a file of broken lines takes, by the time for as many characters without a mistake. */
-export function measureBroken(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
+export function measureBroken(): number {
   const right = longFile();
   const ratioOf = (line: string) => {
     const broken = 'test "x" {\n' + line.repeat(right.length / line.length);
     const checked = (text: string) =>
       secondsOf(() => checkProgram(new SourceFile("bench.dma", text), ALONE));
-    return medianOf(rounds, warmUps, () => checked(broken) / checked(right));
+    return medianOf(ROUNDS, WARM_UPS, () => checked(broken) / checked(right));
   };
   return Math.max(...BROKEN_LINES.map(ratioOf));
 }
@@ -164,14 +164,12 @@ export function measureLoop(
   return rate;
 }
 
-const MAIN = "tools/bench/language_main.ts";
-
 const LANG_LOOP: Benchmark = {
   name: "lang.loop",
   doc: "simple statements of a script's loop, against the same loop in TypeScript",
   run(): BenchResult {
-    const script = measureInChild(MAIN, ["script"], ONE_THREAD);
-    const typescript = measureInChild(MAIN, ["typescript"], ONE_THREAD);
+    const script = measureInChild(measureLoop, ["script"], ONE_THREAD);
+    const typescript = measureInChild(measureLoop, ["typescript"], ONE_THREAD);
     return {
       name: LANG_LOOP.name,
       value: rounded(script),
@@ -187,13 +185,13 @@ export const LANGUAGE: readonly Benchmark[] = [
     "lang.parse10k",
     "ms",
     "parse and check 10,000 lines, warm",
-    () => measureInChild(MAIN, ["parse"], ONE_THREAD),
+    () => measureInChild(measureParse, [], ONE_THREAD),
   ),
   plainBenchmark(
     "lang.broken",
     "times",
     "check a file of broken lines, by the time for one of the same length without a mistake: the worst of four",
-    () => measureInChild(MAIN, ["broken"], ONE_THREAD),
+    () => measureInChild(measureBroken, [], ONE_THREAD),
   ),
   LANG_LOOP,
 ];

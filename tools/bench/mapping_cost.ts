@@ -54,7 +54,8 @@ const PAGE_STRIDE_BYTES = 2 * PAGE_SIZE_BYTES;
 /** Maps a buffer and unmaps it. */
 type Pair = () => void;
 
-class MappingRig {
+/** A machine with one device behind its IOMMU, and what maps for it. */
+export class MappingRig {
   readonly machine: Machine;
   readonly dev = new DmaDevice("dev");
   readonly #state = new DmaIovaState();

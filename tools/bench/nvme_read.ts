@@ -5,7 +5,7 @@ import { allocateBuffer } from "@dmalab/runtime/memory";
 import type { IommuMode, MachineConfig } from "@dmalab/runtime";
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { medianOf } from "@dmalab/cli/bench/statistics";
-import { measureInChild, ONE_THREAD } from "./child.ts";
+import { measureInChild, ONE_THREAD, usedBytes } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 
 /** Rounds that count, and the requests of each. */
@@ -38,15 +38,18 @@ export interface ReadOptions {
 }
 
 /** A machine with one disk; counters are on, as always, and events have no listeners. */
-function makeLab({ mode, checker = "off" }: ReadOptions): Lab {
+export function makeLab({ mode, checker = "off" }: ReadOptions): Lab {
   const config = defaultLabConfig();
-  return buildLab({
+  const lab = buildLab({
     ...config,
     quirks: new Set(),
     checker,
     iommu: { ...config.iommu, mode },
     pci: [pciNode("root_port", "rp0", [pciNode("nvme", "ssd", [], { depth: 64 })])],
   });
+  // As in the benches of scenarios: completed commands are not queried.
+  lab.device("ssd", "nvme").disk.driver.keepCommands = false;
+  return lab;
 }
 
 /** Reads of 4 KiB from all over a fresh disk, each into a page of its own. */
@@ -63,8 +66,6 @@ class Reader {
     const { machine } = lab;
     this.#machine = machine;
     this.#disk = lab.device("ssd", "nvme").disk;
-    // As in the benches of scenarios: completed commands are not queried.
-    this.#disk.driver.keepCommands = false;
     this.#looks = options.looks ?? false;
     this.#buffers = Array.from(
       { length: options.depth ?? QUEUE_DEPTH },
@@ -111,18 +112,12 @@ export function measureReads(
   return medianOf(rounds, warmUps, () => ROUND_REQUESTS / secondsOf(round));
 }
 
-const MAIN = "tools/bench/nvme_read_main.ts";
-
-function readBenchmark(
-  name: string,
-  doc: string,
-  { mode, checker = "off", depth = QUEUE_DEPTH, looks = false }: ReadOptions,
-): Benchmark {
+function readBenchmark(name: string, doc: string, options: ReadOptions): Benchmark {
   return plainBenchmark(
     `nvme.read4k.${name}`,
     "requests/s",
     doc,
-    () => measureInChild(MAIN, ["rate", mode, checker, String(depth), String(looks)], ONE_THREAD),
+    () => measureInChild(measureReads, [options], ONE_THREAD),
   );
 }
 
@@ -138,9 +133,8 @@ export function measureGrowth(requests: number): number {
     reader.runBatch();
     const tenth = Math.floor(batch * 10 / batches);
     if (tenth !== 0 && tenth !== 9) continue;
-    const { heapUsed, external } = Deno.memoryUsage();
     const end = tenth === 0 ? 0 : 1;
-    lowest[end] = Math.min(lowest[end]!, heapUsed + external);
+    lowest[end] = Math.min(lowest[end]!, usedBytes());
   }
   return lowest[1]! - lowest[0]!;
 }
@@ -177,6 +171,6 @@ export const NVME_READS: readonly Benchmark[] = [
     "nvme.read4k.growth",
     "MiB",
     "memory gained by 4 million such requests, strict; with --long by 100 million",
-    ({ long }) => measureInChild(MAIN, ["growth", String(long ? REQUESTS_LONG : REQUESTS)]) / MIB,
+    ({ long }) => measureInChild(measureGrowth, [long ? REQUESTS_LONG : REQUESTS]) / MIB,
   ),
 ];

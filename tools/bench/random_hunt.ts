@@ -1,5 +1,5 @@
 /** How fast the hunt of random requests runs its steps, how large these are, and what side runs cost. */
-import { HostLoader } from "@dmalab/cli";
+import { readScenario } from "@dmalab/cli/scenario";
 import {
   CaseRun,
   hitPoints,
@@ -9,11 +9,10 @@ import {
   MemoryLayout,
   sampleCases,
 } from "@dmalab/hunt/requests";
-import { loadProgram } from "@dmalab/lang";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { DEFAULT_KERNEL } from "@dmalab/runtime/kernels";
 import { type Benchmark, plainBenchmark, plainResult } from "./benchmark.ts";
-import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
+import { type BenchResult, medianOf } from "@dmalab/cli/bench/statistics";
 import { cpuSeconds, secondsOf } from "./cpu_time.ts";
 
 /** Rounds that count, and rounds before those. */
@@ -55,21 +54,19 @@ function measureCases(): readonly BenchResult[] {
     }
   };
   const seconds = medianOf(ROUNDS, WARM_UPS, () => secondsOf(runAll));
-  const result = (name: string, value: number, unit: string) =>
-    plainResult(name, rounded(value), unit);
   return [
-    result("hunt.cases", steps / seconds, "steps/s"),
-    result("hunt.cases.moved", bytes / MIB / seconds, "MiB/s"),
-    result("hunt.cases.bytes", bytes / steps, "bytes a step"),
-    result("hunt.cases.pieces", pieces / steps, "pieces a step"),
+    plainResult("hunt.cases", steps / seconds, "steps/s"),
+    plainResult("hunt.cases.moved", bytes / MIB / seconds, "MiB/s"),
+    plainResult("hunt.cases.bytes", bytes / steps, "bytes a step"),
+    plainResult("hunt.cases.pieces", pieces / steps, "pieces a step"),
   ];
 }
 
 /** Runs of a scenario's tests with all their side runs, a second. */
 function measureFile(path: string): number {
-  const opened = HostLoader.open(path);
-  if (typeof opened === "string") throw new Error(opened);
-  const { program } = loadProgram(opened.entry, opened.loader);
+  const opened = readScenario(path);
+  if ("problem" in opened) throw new Error(opened.problem);
+  const { program } = opened;
   if (program === null) throw new Error(`${path} has errors`);
   const run = () => {
     const { outcomes } = runProgram(program, { onLine() {} });

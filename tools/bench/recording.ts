@@ -1,5 +1,5 @@
 /** Cost of recording a run: time compared with the same run unrecorded, and bytes per event. */
-import { buildLab, defaultLabConfig, type Lab, LAB_TABLES, pciNode } from "@dmalab/devices";
+import { type Lab, LAB_TABLES } from "@dmalab/devices";
 import { allocateBuffer } from "@dmalab/runtime/memory";
 import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
@@ -9,6 +9,7 @@ import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { median, medianOf, rounded } from "@dmalab/cli/bench/statistics";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
+import { makeLab } from "./nvme_read.ts";
 
 /** Events of one run. */
 const EVENTS = 1_000_000;
@@ -35,22 +36,10 @@ function runReads(lab: Lab): void {
   }
 }
 
-function makeLab(): Lab {
-  const config = defaultLabConfig();
-  const lab = buildLab({
-    ...config,
-    checker: "off",
-    iommu: { ...config.iommu, mode: "strict" },
-    pci: [pciNode("root_port", "rp0", [pciNode("nvme", "ssd", [], { depth: 64 })])],
-  });
-  lab.device("ssd", "nvme").disk.driver.keepCommands = false;
-  return lab;
-}
-
 /** Events a second on one core: the median of some runs. */
 export function measureRate(recorded: boolean): number {
   return medianOf(ROUNDS, WARM_UPS, () => {
-    const lab = makeLab();
+    const lab = makeLab({ mode: "strict" });
     if (recorded) new MachineRecording(lab.machine, LAB_TABLES);
     const seconds = secondsOf(() => runReads(lab));
     return lab.machine.events.seq / seconds;
@@ -59,7 +48,7 @@ export function measureRate(recorded: boolean): number {
 
 /** Bytes that a recording of a long run takes by event, room to grow included. */
 export function measureBytes(): number {
-  const lab = makeLab();
+  const lab = makeLab({ mode: "strict" });
   const recording = new MachineRecording(lab.machine, LAB_TABLES);
   runReads(lab);
   return recording.hostBytes / recording.log.count;
@@ -107,16 +96,13 @@ export function measureLooks(): { readonly medianMs: number; readonly worstMs: n
   return { medianMs: times[LOOKS / 2]!, worstMs: times.at(-1)! };
 }
 
-/** The program that measures what needs a process of its own. */
-export const RECORDING_MAIN = "tools/bench/recording_main.ts";
-
 export const RECORDING: readonly Benchmark[] = [
   {
     name: "record.ratio",
     doc: "time of a recorded run of a million events, by that of the same run silent",
     run: () => {
-      const rate = (what: string) => measureInChild(RECORDING_MAIN, [what], ONE_THREAD);
-      const pairs = Array.from({ length: PAIRS }, () => [rate("rate"), rate("recorded")] as const);
+      const rate = (recorded: boolean) => measureInChild(measureRate, [recorded], ONE_THREAD);
+      const pairs = Array.from({ length: PAIRS }, () => [rate(false), rate(true)] as const);
       return {
         name: "record.ratio",
         value: rounded(median(pairs.map(([, recorded]) => recorded))),
@@ -130,18 +116,18 @@ export const RECORDING: readonly Benchmark[] = [
     "record.bytes_per_event",
     "B",
     "host memory of a recording of a million events, by event",
-    () => measureInChild(RECORDING_MAIN, ["bytes"]),
+    () => measureInChild(measureBytes, []),
   ),
   plainBenchmark(
     "record.look1m",
     "ms",
     "a variable and 64 bytes at a random event of a million: the median",
-    () => measureInChild(RECORDING_MAIN, ["look"]),
+    () => measureInChild(measureLooks, []).medianMs,
   ),
   plainBenchmark(
     "record.look1m.worst",
     "ms",
     "the same: the longest of a thousand",
-    () => measureInChild(RECORDING_MAIN, ["worst"]),
+    () => measureInChild(measureLooks, []).worstMs,
   ),
 ];

@@ -6,7 +6,7 @@ import {
   type SavedMeasurements,
   writeSaved,
 } from "@dmalab/cli/bench";
-import { PROJECT } from "./child.ts";
+import { PROJECT } from "../package/bundle.ts";
 import {
   addRound,
   type BenchResult,

@@ -4,8 +4,7 @@ import { Repl } from "@dmalab/cli/repl";
 import { INTERRUPT } from "@dmalab/cli/terminal";
 import { plainBenchmark } from "./benchmark.ts";
 import { median } from "@dmalab/cli/bench/statistics";
-import { measureInChild } from "./child.ts";
-import { RECORDING_MAIN } from "./recording.ts";
+import { measureInChild, usedBytes } from "./child.ts";
 
 /** A million events: reads of 64 KiB, 103 events each. */
 const LINES = [
@@ -108,11 +107,7 @@ export async function measureLeft(): Promise<number> {
       if (pair % pairsALook === 0) await typist.type("done");
       await typist.type(":step 7");
     }
-    // There only when V8 was started with --expose-gc.
-    const collect: unknown = Reflect.get(globalThis, "gc");
-    if (typeof collect === "function") collect();
-    const { external, heapUsed } = Deno.memoryUsage();
-    return heapUsed + external;
+    return usedBytes();
   };
   const before = await walk(STEPS / 2, 4);
   return await walk(STEPS / 2, 10) - before;
@@ -123,18 +118,18 @@ export const REPL_MOVES = [
     "repl.back1m",
     "ms",
     "one event back from a million in the REPL, with what changed, up to the prompt",
-    () => measureInChild(RECORDING_MAIN, ["back"]),
+    () => measureInChild(measureBack, []),
   ),
   plainBenchmark(
     "repl.left1k",
     "bytes",
     "what 1,000 further lines of :back and :step leave in memory, behind a million events",
-    () => measureInChild(RECORDING_MAIN, ["left"], ["--expose-gc"]),
+    () => measureInChild(measureLeft, [], ["--expose-gc"]),
   ),
   plainBenchmark(
     "record.live1m",
     "ms",
     "a statement typed in the midst of a million events, which begins a branch",
-    () => measureInChild(RECORDING_MAIN, ["live"]),
+    () => measureInChild(measureLive, []),
   ),
 ];

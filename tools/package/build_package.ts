@@ -6,6 +6,7 @@
  * takes; what only some scenarios need is not read before it is wanted. The launcher `bin.js` is all
  * that runs on Node.
  */
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PERMISSIONS } from "@dmalab/cli/all_commands";
@@ -95,13 +96,16 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   if (problem !== undefined) return `The package cannot be built: ${problem}`;
   Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
   Deno.copyFileSync(join(PROJECT, "docs/install.md"), join(folder, "README.md"));
-  for (const path of AS_THEY_ARE) copyFiles(path, folder);
+  for (const path of AS_THEY_ARE) {
+    cpSync(join(PROJECT, path), join(folder, path), { recursive: true });
+  }
   Deno.writeTextFileSync(join(folder, "permissions.json"), `${JSON.stringify(PERMISSIONS)}\n`);
   Deno.writeTextFileSync(join(folder, "report.html"), buildPage(REPORT_PLAN));
   writeBuiltinsPages(join(folder, "docs"));
   if (withTypes) {
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
-      nameTypes(join(folder, `${entry}.js`), typesOf(entry));
+      // An import of the file by its path, not through package.json, finds the types by its first line.
+      prepend(join(folder, `${entry}.js`), `// @ts-self-types="${typesOf(entry)}"`);
     }
   }
   leaveOutOfCoverage(folder);
@@ -151,28 +155,15 @@ function declare(modules: readonly string[], folder: string): string | null {
   ]);
 }
 
-/** Copies all files of a folder of the project to the same place. */
-function copyFiles(path: string, folder: string): void {
-  Deno.mkdirSync(join(folder, path), { recursive: true });
-  for (const { isDirectory, name } of Deno.readDirSync(join(PROJECT, path))) {
-    const inner = `${path}/${name}`;
-    if (isDirectory) copyFiles(inner, folder);
-    else Deno.copyFileSync(join(PROJECT, inner), join(folder, inner));
-  }
-}
-
 /** A user's coverage is about the user's files. Deno looks for it in the first line. */
 function leaveOutOfCoverage(folder: string): void {
   for (const { name } of Deno.readDirSync(folder)) {
     // The command begins with what Unix starts it by.
     if (!name.endsWith(".js") || name === PACKAGE_JSON.bin.dmalab) continue;
-    const path = join(folder, name);
-    Deno.writeTextFileSync(path, `// deno-coverage-ignore-file\n${Deno.readTextFileSync(path)}`);
+    prepend(join(folder, name), "// deno-coverage-ignore-file");
   }
 }
 
-/** An import of the file by its path, not through package.json, finds the types by its first line. */
-function nameTypes(path: string, types: string): void {
-  const text = Deno.readTextFileSync(path);
-  Deno.writeTextFileSync(path, `// @ts-self-types="${types}"\n${text}`);
+function prepend(path: string, line: string): void {
+  Deno.writeTextFileSync(path, `${line}\n${Deno.readTextFileSync(path)}`);
 }

@@ -5,11 +5,9 @@
  * because the compiler wants to look at the environment, and nothing else here has to.
  */
 import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import ts from "typescript";
+import { PROJECT as ROOT } from "./bundle.ts";
 import { memberEntries, memberPaths } from "../members.ts";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Files of the project, by the names that members import them by. */
 const MEMBERS = memberEntries();

@@ -1,5 +1,6 @@
 /** The licence texts of the packages whose code is in the bundles: their licences ask for them. */
 import { TempFolder } from "../temp_folder.ts";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { PROJECT } from "./bundle.ts";
@@ -16,19 +17,10 @@ export function packagesBelow(npmCache: string): FolderOf {
   return (name, version) => {
     for (const registry of registries) {
       const path = join(npmCache, registry.name, name, version);
-      if (isThere(join(path, "package.json"))) return path;
+      if (existsSync(join(path, "package.json"))) return path;
     }
     return null;
   };
-}
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** A package that entries import, by themselves or through others. */

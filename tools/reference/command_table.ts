@@ -1,6 +1,6 @@
 /** The table of the README: the commands, each as `dmalab --help` describes it. */
 import { COMMANDS, PERMISSIONS } from "@dmalab/cli/all_commands";
-import { withPart } from "./marked_part.ts";
+import { markdownTable, withPart } from "./marked_part.ts";
 import type { CommandPermissions } from "@dmalab/cli/permissions";
 
 /** The page with its table of the commands there are. @throws {RangeError} When it has no place for it. */
@@ -15,15 +15,12 @@ export function withCommandTable(page: string): string {
 
 /** The page with its table. @throws {RangeError} When it has no place for it. */
 export function withPermissionTable(page: string): string {
-  const rows = Object.entries(PERMISSIONS).map(([name, may]) =>
-    `| \`${name}\` | ${cell(readsOf(may))} | ${cell(writesOf(may))} | ${cell(othersOf(may))} |`
-  );
-  const head = ["| command | also reads | writes | else |", "| --- | --- | --- | --- |"];
-  return withPart(page, "permissions", [...head, ...rows]);
-}
-
-function cell(parts: readonly string[]): string {
-  return parts.length === 0 ? "–" : parts.join(", ");
+  const rows = Object.entries(PERMISSIONS).map(([name, may]) => [
+    `\`${name}\``,
+    ...[readsOf(may), writesOf(may), othersOf(may)].map((parts) => parts.join(", ") || "–"),
+  ]);
+  const table = markdownTable(["command", "also reads", "writes", "else"], rows);
+  return withPart(page, "permissions", table);
 }
 
 function code(words: readonly string[]): string[] {

@@ -1,14 +1,17 @@
 /** The table of terminal.md: the keys of the debugger, each with its command. */
 import { BOUND_KEYS, type BoundKey, keyText } from "@dmalab/cli/debug";
 import { REPL_COMMANDS } from "@dmalab/cli/repl";
-import { withPart } from "./marked_part.ts";
+import { markdownTable, withPart } from "./marked_part.ts";
 
 /** The page with its table as the keys are bound. @throws {RangeError} When it has no place for it. */
 export function withDebuggerKeys(page: string): string {
-  const rows = BOUND_KEYS.map((key) =>
-    `| ${keyText(key)} | \`${key.command}${key.asks === true ? " …" : ""}\` | ${docOf(key)} |`
+  const table = markdownTable(
+    ["key", "command", "what it does"],
+    BOUND_KEYS.map((key) => {
+      const command = `\`${key.command}${key.asks === true ? " …" : ""}\``;
+      return [keyText(key), command, docOf(key)];
+    }),
   );
-  const table = ["| key | command | what it does |", "| --- | --- | --- |", ...rows];
   return withPart(page, "keys of the debugger", table);
 }
 
@@ -17,5 +20,5 @@ function docOf({ command }: BoundKey): string {
   const name = command.slice(1).split(" ")[0];
   const known = REPL_COMMANDS.find((each) => each.name === name);
   if (known === undefined) throw new RangeError(`A key does ${command}, which is no command`);
-  return known.doc.replaceAll("|", "\\|");
+  return known.doc;
 }

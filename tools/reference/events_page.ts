@@ -1,20 +1,19 @@
 /** The tables of `docs/events.md`, written from the runtime's vocabulary into the page's own prose. */
 import { CALL_TABLE, COMMON_FIELDS, EVENT_TABLE, KERNEL_CALLS } from "@dmalab/runtime";
 import { type EventEntry, type Field, type FieldTable, wordsOf } from "@dmalab/runtime/vocabulary";
-import { markdownTable, withPart } from "./marked_part.ts";
+import { markdownTable, withParts } from "./marked_part.ts";
 
 /** A field with more words leads to the list of them. */
 const DISPLAYED_WORDS = 12;
 
-/** Each part of the page that is made, by the comment above it. */
-const PARTS: Readonly<Record<string, () => readonly string[]>> = {
-  "common fields": () =>
-    markdownTable(
+/** The page with its tables as the vocabulary says. @throws {RangeError} When it has no place for one. */
+export function withEventTables(page: string): string {
+  return withParts(page, {
+    "common fields": markdownTable(
       ["field", "what it holds"],
       Object.entries<Field>(COMMON_FIELDS).map(([name, { doc }]) => [`\`${name}\``, doc ?? ""]),
     ),
-  events: () =>
-    markdownTable(
+    events: markdownTable(
       ["event", "fields", "when"],
       Object.entries<EventEntry>(EVENT_TABLE).map(([name, { fields, when }]) => [
         `\`${name}\``,
@@ -22,8 +21,7 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
         when,
       ]),
     ),
-  calls: () =>
-    markdownTable(
+    calls: markdownTable(
       ["function", "arguments", "result"],
       KERNEL_CALLS.map((name) => {
         const { arguments: args, result }: { arguments: FieldTable; result: Field } =
@@ -32,12 +30,7 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
         return [`\`${name}\``, names, result.kind === "nothing" ? "" : noted(result)];
       }),
     ),
-};
-
-/** The page with its tables as the vocabulary says. @throws {RangeError} When it has no place for one. */
-export function withEventTables(page: string): string {
-  return Object.entries(PARTS)
-    .reduce((text, [name, lines]) => withPart(text, name, lines()), page);
+  });
 }
 
 /** `` `start` (a device address), `size_bytes`, `source` (`rcache`, `tree`) ``. */

@@ -2,12 +2,17 @@
 import { FOUND_IN, REPORT_CLASSES, type ReportClassEntry } from "@dmalab/runtime/dma";
 import { LEAK_KINDS, type LeakKindEntry } from "@dmalab/runtime/leaks";
 import { FAULT_REASONS } from "@dmalab/runtime/vocabulary";
-import { markdownTable, withPart } from "./marked_part.ts";
+import { markdownTable, withParts } from "./marked_part.ts";
 
-/** Each part of the page that is made, by the comment above it. */
-const PARTS: Readonly<Record<string, () => readonly string[]>> = {
-  reports: () =>
-    markdownTable(
+function seenBy({ beyondKernel, counted }: ReportClassEntry): string {
+  if (beyondKernel) return "no";
+  return counted ? "DMA debugging" : "a WARN of the kernel";
+}
+
+/** The page with its tables as the records say. @throws {RangeError} When it has no place for one. */
+export function withFindingTables(page: string): string {
+  return withParts(page, {
+    reports: markdownTable(
       ["report", "what was done", "found in", "a kernel sees it", "rule", "kernel log"],
       Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) => [
         `\`${name}\``,
@@ -18,8 +23,7 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
         entry.log ?? "",
       ]),
     ),
-  faults: () =>
-    markdownTable(
+    faults: markdownTable(
       ["fault", "what it is", "found in", "a kernel sees it"],
       Object.entries(FAULT_REASONS).map(([name, { doc, found, isLogged }]) => [
         `\`${name}\``,
@@ -28,8 +32,7 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
         isLogged ? "the IOMMU's fault line in the log" : "no",
       ]),
     ),
-  leaks: () =>
-    markdownTable(
+    leaks: markdownTable(
       ["leak", "what it is", "found in", "a kernel sees it", "rule"],
       Object.entries<LeakKindEntry>(LEAK_KINDS).map(([kind, entry]) => [
         `\`${kind}\``,
@@ -39,15 +42,5 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
         entry.rule ?? "none",
       ]),
     ),
-};
-
-function seenBy({ beyondKernel, counted }: ReportClassEntry): string {
-  if (beyondKernel) return "no";
-  return counted ? "DMA debugging" : "a WARN of the kernel";
-}
-
-/** The page with its tables as the records say. @throws {RangeError} When it has no place for one. */
-export function withFindingTables(page: string): string {
-  return Object.entries(PARTS)
-    .reduce((text, [name, lines]) => withPart(text, name, lines()), page);
+  });
 }

@@ -11,12 +11,14 @@ import {
 } from "@dmalab/lang/machine";
 import { formatDuration } from "@dmalab/lang/text";
 import { LATENCY_PRESETS, type LatencyPreset } from "@dmalab/runtime/time";
-import { markdownTable, withPart } from "./marked_part.ts";
+import { markdownTable, withParts } from "./marked_part.ts";
 
 /** The page with its tables as the rows say. @throws {RangeError} When it has no place for one. */
 export function withMachineKeys(page: string): string {
-  const keyed = withPart(page, "keys of the machine", tables());
-  return withPart(keyed, "presets of latencies", presetTable());
+  return withParts(page, {
+    "keys of the machine": tables(),
+    "presets of latencies": presetTable(),
+  });
 }
 
 function presetTable(): string[] {

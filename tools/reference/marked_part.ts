@@ -14,6 +14,14 @@ export function withPart(page: string, name: string, lines: readonly string[]): 
   return `${page.slice(0, from)}${begin}\n\n${lines.join("\n")}\n\n${page.slice(to)}`;
 }
 
+/** The page with several parts anew, by their names. @throws {RangeError} When it has no place for one. */
+export function withParts(
+  page: string,
+  parts: Readonly<Record<string, readonly string[]>>,
+): string {
+  return Object.entries(parts).reduce((text, [name, lines]) => withPart(text, name, lines), page);
+}
+
 /** A table of Markdown: bars in cells are escaped. */
 export function markdownTable(
   heads: readonly string[],

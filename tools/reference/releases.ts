@@ -8,18 +8,20 @@ import {
   QUIRKS,
   RELEASES,
 } from "@dmalab/runtime/kernels";
-import { withPart } from "./marked_part.ts";
+import { markdownTable, withPart, withParts } from "./marked_part.ts";
 
 /** language.md with its table of profiles. @throws {RangeError} When it has no place for one. */
 export function withProfiles(page: string): string {
-  const rows = KERNEL_NAMES.map((name) => `| \`${name}\` | ${RELEASES[name]} |`);
-  return withPart(page, "profiles", ["| profile | what it is |", "| --- | --- |", ...rows]);
+  const rows = KERNEL_NAMES.map((name) => [`\`${name}\``, RELEASES[name]]);
+  return withPart(page, "profiles", markdownTable(["profile", "what it is"], rows));
 }
 
 /** rules/defects.md with its tables by release. @throws {RangeError} When it has no place for one. */
 export function withReleaseTables(page: string): string {
-  const defects = withPart(page, "defects by release", releaseTable("defect", QUIRKS));
-  return withPart(defects, "older ways by release", releaseTable("older way", OLDER_WAYS));
+  return withParts(page, {
+    "defects by release": releaseTable("defect", QUIRKS),
+    "older ways by release": releaseTable("older way", OLDER_WAYS),
+  });
 }
 
 /** Which releases have which rows; those that none has are left out. */
@@ -27,14 +29,12 @@ export function releaseTable(
   what: string,
   rows: Readonly<Record<string, Behaviour>>,
 ): readonly string[] {
-  const head = [what, ...KERNEL_NAMES, "what such a release does"];
-  return [
-    `| ${head.join(" | ")} |`,
-    `| ${head.map(() => "---").join(" | ")} |`,
-    ...Object.entries(rows).filter((row) => row[1].in.length > 0).map(([name, { doc, rule }]) => {
+  return markdownTable(
+    [what, ...KERNEL_NAMES, "what such a release does"],
+    Object.entries(rows).filter((row) => row[1].in.length > 0).map(([name, { doc, rule }]) => {
       const has = KERNEL_NAMES.map((kernel) => hasBehaviour(kernel, name as BehaviourName));
       const cells = has.map((each) => each ? "yes" : "–");
-      return `| ${[`\`${name}\``, ...cells, rule ? `${doc} (${rule})` : doc].join(" | ")} |`;
+      return [`\`${name}\``, ...cells, rule ? `${doc} (${rule})` : doc];
     }),
-  ];
+  );
 }

@@ -1,4 +1,5 @@
 /** Finds links of the built site that lead nowhere: pages, files and places on pages. */
+import { readdirSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { host } from "@dmalab/cli";
 import { linkRules } from "./rules.ts";
@@ -15,8 +16,7 @@ export function incompletePages(folder: string, pages: ReadonlyMap<string, strin
   return [...pages].filter(([path, text]) => {
     const prose = text.replace(/^```.*?^```/gms, "");
     const wanted = prose.match(/^#{1,6} /gm)?.length ?? 0;
-    const html = host.readTextFileSync(join(folder, path.replace(/\.md$/, ".html")));
-    const main = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
+    const main = mainOf(join(folder, path.replace(/\.md$/, ".html")));
     return (main.match(/<h[1-6] /g)?.length ?? 0) < wanted;
   }).map(([path]) => path);
 }
@@ -24,11 +24,15 @@ export function incompletePages(folder: string, pages: ReadonlyMap<string, strin
 /** Pages on which a rule is named outside of links and headings. @param folder Where the site was built. */
 export function unlinkedRules(folder: string): string[] {
   return pagesBelow(folder).filter((path) => {
-    const html = host.readTextFileSync(path);
-    const main = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
-    const text = main.replace(/<(a|h[1-6])[ >].*?<\/\1>|<[^>]*>/gs, "");
+    const text = mainOf(path).replace(/<(a|h[1-6])[ >].*?<\/\1>|<[^>]*>/gs, "");
     return linkRules(text) !== text;
   }).map((path) => relative(folder, path));
+}
+
+/** The text of a page without what is around it. */
+function mainOf(path: string): string {
+  const html = host.readTextFileSync(path);
+  return html.slice(html.indexOf("<main"), html.indexOf("</main>"));
 }
 
 /** @param folder Where the site was built. */
@@ -44,12 +48,8 @@ export function checkSite(folder: string): LinkCheck {
       if (/^(?:https?:|data:|mailto:)/.test(link)) continue;
       links++;
       const [target = "", hash] = link.split("#");
-      const file = pageOf(
-        target.startsWith("/") ? join(folder, target) : resolve(path, "..", target),
-        {
-          path: target === "" ? path : null,
-        },
-      );
+      const place = target.startsWith("/") ? join(folder, target) : resolve(path, "..", target);
+      const file = target === "" ? path : pageOf(place);
       const anchors = file === null ? null : places.get(file);
       const isThere = file !== null &&
         (hash === undefined || anchors === undefined || anchors!.has(decodeURIComponent(hash)));
@@ -66,8 +66,7 @@ function valuesOf(html: string, names: string): string[] {
 }
 
 /** The file that an address means; null where there is none. */
-function pageOf(place: string, { path }: { readonly path: string | null }): string | null {
-  if (path !== null) return path;
+function pageOf(place: string): string | null {
   for (const file of [place, `${place}.html`, join(place, "index.html")]) {
     try {
       if (host.statSync(file).isFile) return file;
@@ -79,12 +78,7 @@ function pageOf(place: string, { path }: { readonly path: string | null }): stri
 }
 
 function pagesBelow(folder: string): string[] {
-  return filesBelow(folder)
-    .filter((path) => path.endsWith(".html") && !path.endsWith("playground.html"));
-}
-
-function filesBelow(folder: string): string[] {
-  return [...host.readDirSync(folder)].flatMap(({ isDirectory, name }) =>
-    isDirectory ? filesBelow(join(folder, name)) : [join(folder, name)]
-  );
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".html") && !path.endsWith("playground.html"))
+    .map((path) => join(folder, path));
 }

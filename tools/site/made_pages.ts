@@ -10,13 +10,9 @@ import { escapeHtml, frameLines } from "./runnable.ts";
 /** The doors of the README, a page each, by their titles. */
 export function doorPages(readme: string): { readonly title: string; readonly text: string }[] {
   const chapter = readme.slice(readme.indexOf("\n## Three doors"), readme.indexOf("\n## Where to"));
-  return chapter.split(/^\*\*(.+)\.\*\*$/m).slice(1).reduce<{ title: string; text: string }[]>(
-    (doors, part, index) => {
-      if (index % 2 === 0) doors.push({ title: part, text: "" });
-      else doors.at(-1)!.text = `# ${doors.at(-1)!.title}\n${part}`;
-      return doors;
-    },
-    [],
+  const parts = chapter.split(/^\*\*(.+)\.\*\*$/m).slice(1);
+  return parts.flatMap((title, index) =>
+    index % 2 === 0 ? [{ title, text: `# ${title}\n${parts[index + 1]}` }] : []
   );
 }
 

@@ -1,4 +1,5 @@
 /** The manual: the pages of `docs/` and the examples, which the package contains as a checkout does. */
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DOCS, EXAMPLES, host } from "@dmalab/cli";
 
@@ -29,18 +30,16 @@ export function manualExamples(): readonly ManualEntry[] {
 }
 
 /** The files with an ending, sorted by name. @param title Finds the title in a file's text. */
-function entriesBelow(folder: string, ending: string, title: RegExp, above = ""): ManualEntry[] {
-  return [...host.readDirSync(folder)]
-    .toSorted((a, b) => a.name < b.name ? -1 : 1)
-    .flatMap(({ isDirectory, name }) => {
-      const path = join(folder, name);
-      if (isDirectory) return entriesBelow(path, ending, title, `${above}${name}/`);
-      if (!name.endsWith(ending)) return [];
-      const text = host.readTextFileSync(path);
-      return [{
-        name: `${above}${name.slice(0, -ending.length)}`,
+function entriesBelow(folder: string, ending: string, title: RegExp): readonly ManualEntry[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(ending))
+    .toSorted()
+    .map((file) => {
+      const path = join(folder, file);
+      return {
+        name: file.slice(0, -ending.length).replaceAll("\\", "/"),
         path,
-        title: text.match(title)?.[1] ?? "",
-      }];
+        title: host.readTextFileSync(path).match(title)?.[1] ?? "",
+      };
     });
 }

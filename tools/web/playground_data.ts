@@ -1,4 +1,5 @@
 /** What the playground has built in: the examples, the drivers' scenarios, and the files they use. */
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type PlaygroundData, projectLoader } from "@dmalab/page";
@@ -9,7 +10,7 @@ const DRIVERS = /^extensions\/c_drivers\/drivers\/\w+\/\w+\.dma$/;
 
 export function playgroundData(): PlaygroundData {
   const files: Record<string, string> = {};
-  collect("examples", files, /./);
+  collect("examples", files, /\.\w+$/);
   collect("extensions/c_drivers/drivers", files, DRIVERS);
   const examples = Object.keys(files).filter((path) => path.endsWith(".dma")).sort();
   const first = examples.filter((path) => path.startsWith("examples/start/"));
@@ -36,10 +37,10 @@ function usedBy(path: string, files: Readonly<Record<string, string>>): readonly
   return [...names];
 }
 
+/** Adds texts of the files in a folder of the project, by their paths. */
 function collect(folder: string, files: Record<string, string>, wanted: RegExp): void {
-  for (const { isDirectory, name } of Deno.readDirSync(join(PROJECT, folder))) {
-    const path = `${folder}/${name}`;
-    if (isDirectory) collect(path, files, wanted);
-    else if (wanted.test(path)) files[path] = Deno.readTextFileSync(join(PROJECT, path));
+  for (const name of readdirSync(join(PROJECT, folder), { recursive: true, encoding: "utf8" })) {
+    const path = `${folder}/${name.replaceAll("\\", "/")}`;
+    if (wanted.test(path)) files[path] = Deno.readTextFileSync(join(PROJECT, path));
   }
 }

@@ -27,22 +27,18 @@ class CManaged {
     this.#of.getOrInsertComputed(device, () => []).push({ key, give });
   }
 
-  /** Releases something before its time. @returns False when the device has no such thing. */
-  give(device: DeviceOfC, key: number | string): boolean {
+  /** Takes something off its list. @returns Null where the device has no such thing. */
+  take(device: DeviceOfC, key: number | string): Managed | null {
     const list = this.#of.get(device) ?? [];
     const index = list.findLastIndex((each) => each.key === key);
-    if (index < 0) return false;
-    const [found] = list.splice(index, 1);
-    found!.give();
-    return true;
+    return index < 0 ? null : list.splice(index, 1)[0]!;
   }
 
-  /** Does not release something after all. @returns False when the device has no such thing. */
-  forget(device: DeviceOfC, key: string): boolean {
-    const list = this.#of.get(device) ?? [];
-    const index = list.findLastIndex((each) => each.key === key);
-    if (index >= 0) list.splice(index, 1);
-    return index >= 0;
+  /** Releases something before its time. @returns False when the device has no such thing. */
+  give(device: DeviceOfC, key: number | string): boolean {
+    const found = this.take(device, key);
+    found?.give();
+    return found !== null;
   }
 
   /** The same of whichever device it is. */
@@ -78,7 +74,7 @@ export function addAction(kernel: CKernel, dev: number, action: number, data: nu
 
 /** @returns False when the device has no such action. */
 export function forgetAction(kernel: CKernel, dev: number, action: number, data: number): boolean {
-  return kernel.part(CManaged).forget(kernel.owner(dev), actionKey(action, data));
+  return kernel.part(CManaged).take(kernel.owner(dev), actionKey(action, data)) !== null;
 }
 
 /** Releases what was managed since an action was, and it. */

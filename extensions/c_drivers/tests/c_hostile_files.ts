@@ -57,21 +57,7 @@ const INCLUDES = [
   "workqueue",
 ];
 
-class Draw {
-  readonly #random: Random;
-
-  constructor(seed: number) {
-    this.#random = new Random(seed);
-  }
-
-  below(limit: number): number {
-    return this.#random.below(limit);
-  }
-
-  of<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)]!;
-  }
-
+class Draw extends Random {
   /** An address where nothing is, or nothing that may be touched. */
   wild(): string {
     const high = (0x100 + this.below(WILD_LOW - 0x100)).toString(16);
@@ -166,8 +152,8 @@ const ACCESSES: readonly ((at: string, draw: Draw) => string)[] = [
 ];
 
 function memoryAct(draw: Draw): Act {
-  const { at, before, kind } = draw.of(BAD_POINTERS)(draw);
-  return { kind, before, line: draw.of(ACCESSES)(at, draw), exact: true };
+  const { at, before, kind } = draw.pick(BAD_POINTERS)(draw);
+  return { kind, before, line: draw.pick(ACCESSES)(at, draw), exact: true };
 }
 
 /** @param before None where there are none: that is wrapped in other ways. */
@@ -319,7 +305,7 @@ function argumentOf(type: CType, draw: Draw): string {
       ? ["req", "req"]
       : ["scratch", "area", "block"];
     return `(${type.text})${
-      draw.of([
+      draw.pick([
         ...known,
         "NULL",
         `${draw.wild()}`,
@@ -333,7 +319,7 @@ function argumentOf(type: CType, draw: Draw): string {
   const numbers = type.wire === "int"
     ? ["0", "1", "-1", "2", "4096", "0x7fffffff", "(int)0x80000000", `${draw.below(WILD_LOW)}u`]
     : ["0", "1", "4095", "4096", "-1L", "1UL << 53", "1UL << 63", "65536", draw.wild()];
-  return `(${type.text})(${draw.of(numbers)})`;
+  return `(${type.text})(${draw.pick(numbers)})`;
 }
 
 function callOf({ prototype: { name, parameters } }: CCall, draw: Draw): string {
@@ -342,7 +328,7 @@ function callOf({ prototype: { name, parameters } }: CCall, draw: Draw): string 
 
 /** Calls with arguments of every kind; what survives them touches what is not there. */
 function callsAct(first: CCall, draw: Draw): Act {
-  const more = Array.from({ length: draw.below(3) }, () => draw.of(CALLS));
+  const more = Array.from({ length: draw.below(3) }, () => draw.pick(CALLS));
   const voidless = ({ prototype: { result } }: CCall) => result.wire !== "none";
   const lines = [first, ...more].map((call) => {
     const text = callOf(call, draw);
@@ -390,7 +376,9 @@ function fileOf(index: number, act: Act, draw: Draw): HostileFile {
     "{",
     "(void)dev; (void)regs; (void)req; (void)area; (void)guard; (void)gate; (void)nodes;",
     ...act.before ?? [],
-    ...draw.of(act.before === undefined ? WRAPS : WRAPS.filter((_wrap, at) => at !== 2))(act.line),
+    ...draw.pick(act.before === undefined ? WRAPS : WRAPS.filter((_wrap, at) => at !== 2))(
+      act.line,
+    ),
     `return *(volatile long *)${draw.wild()};`,
     "}",
     `long ${name}(${parameters}) { return ${name}_inner(dev, regs, req); }`,
@@ -411,7 +399,7 @@ export function hostileFiles(count: number, seed: number): readonly HostileFile[
       ? callsAct(CALLS[index / 2 % CALLS.length]!, draw)
       : index % 4 === 1
       ? memoryAct(draw)
-      : draw.of(draw.of([LOOPS, RECURSIONS, FATALS, HUGE]))(draw);
+      : draw.pick(draw.pick([LOOPS, RECURSIONS, FATALS, HUGE]))(draw);
     return fileOf(index, act, draw);
   });
 }

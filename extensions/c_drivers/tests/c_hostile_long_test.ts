@@ -1,5 +1,6 @@
 import { assert } from "@std/assert";
-import { compileC, COMPILER_BYTES } from "../compiler/clang.ts";
+import { COMPILER_BYTES } from "../compiler/clang.ts";
+import { compileC } from "../compiler/compile_drivers.ts";
 import {
   holdHostileCalls,
   holdHostileFiles,

@@ -192,9 +192,8 @@ function watchFetches(machine: Machine, fetched: Map<string, string[]>): void {
     const isData = words.length === COMMAND_WORDS && words[1] === 1 &&
       (opcode === WRITE || opcode === READ);
     if (!isData) return;
-    const list = fetched.get(dev.name) ?? [];
+    const list = fetched.getOrInsertComputed(dev.name, () => []);
     list.push(new CommandReader(machine, dev).read(words));
-    fetched.set(dev.name, list);
   };
   bus.readWords = (dev, dma, into, point) => {
     const ok = readWords(dev, dma, into, point);

@@ -14,5 +14,6 @@ export { closureOf, readKconfig } from "./kconfig.ts";
 export { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "./layout.ts";
 export { companionsOf, exportsIn, requestFilesOf, siblingsOf } from "./library.ts";
 export { Makefiles } from "./makefile.ts";
+export { RunFiles } from "./run_files.ts";
 export { settingsFor } from "./settings.ts";
 export { TREE_ARGUMENTS, Units } from "./unit.ts";

@@ -1,28 +1,17 @@
 /** The lines of a driver in C that have code, for runs that are followed line by line. */
 import type { SourceFile, Span } from "@dmalab/lang";
-import type { LineRow, LineTable } from "./line_table.ts";
+import type { CCode } from "../c_code.ts";
+import type { LineRow } from "./line_table.ts";
 import { CheckedModule, type CLine } from "./checked_module.ts";
-import type { DebugInfo } from "./debug_info.ts";
-import { firstInstruction, type LocalSets, OP } from "./wasm_code.ts";
-import { ByteReader, type CodeSpan, type ModuleShape } from "./wasm_reader.ts";
-
-interface CompiledCode {
-  readonly bytes: Uint8Array;
-  readonly shape: ModuleShape;
-  readonly lines: LineTable;
-  readonly debugInfo: DebugInfo;
-  localSets(body: CodeSpan): LocalSets;
-  /** Null of a driver that is not compiled with a kernel tree. */
-  readonly ofTree: unknown;
-  source(name: string): SourceFile | undefined;
-}
+import { firstInstruction, OP } from "./wasm_code.ts";
+import { ByteReader, type CodeSpan } from "./wasm_reader.ts";
 
 /** The lines of a driver that have code, in the order of the code. */
 export class CLines {
   readonly all: readonly CLine[];
   readonly #marks: ReadonlyMap<CodeSpan, readonly CLine[]>;
 
-  constructor(readonly code: CompiledCode) {
+  constructor(readonly code: CCode) {
     const reader = new ByteReader(code.bytes.subarray(code.shape.codeAt));
     const marks = code.shape.bodies.map((body) => [body, marksIn(code, body, reader)] as const);
     this.#marks = new Map(marks);
@@ -36,7 +25,7 @@ export class CLines {
 }
 
 /** Where lines begin in a function; in one of the support file or of a header nowhere. */
-function marksIn(code: CompiledCode, body: CodeSpan, reader: ByteReader): readonly CLine[] {
+function marksIn(code: CCode, body: CodeSpan, reader: ByteReader): readonly CLine[] {
   const first = firstInstruction(body, reader);
   const all = code.lines.rowsIn(body.start, body.end);
   const begun = new Set(all.filter(({ isStatement }) => isStatement).map(({ line }) => line));

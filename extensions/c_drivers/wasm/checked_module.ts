@@ -11,16 +11,9 @@
  */
 import type { NativeLine } from "@dmalab/lang/values";
 import { LOCALS_AT, MAX_LOCALS } from "../c_addresses.ts";
-import { type DebugInfo, localsAt } from "./debug_info.ts";
-import type { LineTable } from "./line_table.ts";
-import {
-  ACCESSES,
-  firstInstruction,
-  type Instruction,
-  instructionIn,
-  type LocalSets,
-  OP,
-} from "./wasm_code.ts";
+import type { CCode } from "../c_code.ts";
+import { localsAt } from "./debug_info.ts";
+import { ACCESSES, firstInstruction, type Instruction, instructionIn, OP } from "./wasm_code.ts";
 import {
   ByteReader,
   type CodeSpan,
@@ -49,13 +42,6 @@ const STORES: Readonly<Record<ValueType, readonly [opcode: number, alignment: nu
 };
 const BLOCK_STARTS: ReadonlySet<number> = new Set([OP.LOOP, OP.IF, OP.ELSE, OP.END, OP.BR_IF]);
 
-/** Code with the places that its offsets had when it was compiled. */
-export interface RunnableCode {
-  readonly module: WebAssembly.Module;
-  /** The address that the compiler knows for an offset in the module. */
-  addressOf(offset: number): number;
-}
-
 export interface CLine extends NativeLine {
   /** The function begins with it. */
   readonly isEntry: boolean;
@@ -69,18 +55,6 @@ export interface MarkedLine {
   readonly line: CLine;
   /** The locals of the compiled code that it stores first, one after the other. */
   readonly locals: readonly number[];
-}
-
-interface CompiledBytes {
-  readonly bytes: Uint8Array;
-  readonly shape: ModuleShape;
-  readonly lines: LineTable;
-  readonly debugInfo: DebugInfo;
-  /** Null of a driver whose calls say their places. */
-  readonly ofTree: unknown;
-  localSets(body: CodeSpan): LocalSets;
-  /** Undefined of a file that is not the driver's own. */
-  source(name: string): unknown;
 }
 
 /** Text that stands for some of the code, or between two bytes of it. */
@@ -101,7 +75,8 @@ interface Part {
   readonly isNew: boolean;
 }
 
-export class CheckedModule implements RunnableCode {
+/** Code with the places that its offsets had when it was compiled. */
+export class CheckedModule {
   readonly module: WebAssembly.Module;
   /** By the numbers that the calls at lines give. */
   readonly lines: readonly MarkedLine[];
@@ -115,7 +90,7 @@ export class CheckedModule implements RunnableCode {
    * @throws {UncheckedInstruction} Where code has an instruction that cannot be checked.
    */
   constructor(
-    compiled: CompiledBytes,
+    compiled: CCode,
     marks?: ReadonlyMap<CodeSpan, readonly CLine[]>,
   ) {
     const { bytes, shape } = compiled;
@@ -159,6 +134,7 @@ export class CheckedModule implements RunnableCode {
     this.module = new WebAssembly.Module(made);
   }
 
+  /** The address that the compiler knows for an offset in the module. */
   addressOf(offset: number): number {
     let low = 0;
     let high = this.#parts.length;
@@ -182,7 +158,7 @@ class Editor {
   readonly #checks = new Set<number>();
   readonly #stackPointer: number | undefined;
 
-  constructor(private readonly compiled: CompiledBytes, code: Uint8Array) {
+  constructor(private readonly compiled: CCode, code: Uint8Array) {
     const { shape } = compiled;
     this.#shape = shape;
     this.#reader = new ByteReader(code);

@@ -155,8 +155,7 @@ export class LocalSets {
     for (firstInstruction(body, reader); reader.at < body.end;) {
       const { end, opcode, operand, start } = instructionIn(reader);
       if (opcode === OP.LOCAL_SET || opcode === OP.LOCAL_TEE) {
-        const ends = this.#sets.get(operand) ?? [];
-        this.#sets.set(operand, ends);
+        const ends = this.#sets.getOrInsertComputed(operand, () => []);
         ends.push(end);
       } else if (opcode === OP.BLOCK || opcode === OP.IF) open.push(null);
       else if (opcode === OP.LOOP) {

@@ -60,16 +60,16 @@ interface BreakpointConditions {
 }
 
 export class Breakpoints {
-  /** Another one when the run is begun anew; it has the same stops. */
-  debuggee: Debuggee;
   /** The stops of each request that sets all of its kind anew. */
   readonly #groups = new Map<string, SetBreakpoint[]>();
   /** Those on lines that this run never reaches, by their numbers, as the client knows. */
   readonly #unreached = new Set<number>();
 
-  constructor(debuggee: Debuggee, private readonly sources: Sources) {
-    this.debuggee = debuggee;
-  }
+  constructor(
+    /** Another one when the run is begun anew; it has the same stops. */
+    public debuggee: Debuggee,
+    private readonly sources: Sources,
+  ) {}
 
   get #recording(): Recording {
     return this.debuggee.recording;

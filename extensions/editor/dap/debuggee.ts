@@ -42,25 +42,17 @@ export interface DebuggeeListener {
 
 /** Counts the time that a run has taken, apart from what passes while it stands. */
 export class RunClock {
-  readonly #clock = new Stopwatch(() => performance.now());
-  readonly #processor = new Stopwatch(processorMs);
-
-  nowMs(): number {
-    return this.#clock.ms;
-  }
-
-  processorMs(): number {
-    return this.#processor.ms;
-  }
+  readonly elapsed = new Stopwatch(() => performance.now());
+  readonly processor = new Stopwatch(processorMs);
 
   count<T>(work: () => T): T {
-    this.#clock.start();
-    this.#processor.start();
+    this.elapsed.start();
+    this.processor.start();
     try {
       return work();
     } finally {
-      this.#clock.stop();
-      this.#processor.stop();
+      this.elapsed.stop();
+      this.processor.stop();
     }
   }
 }
@@ -87,34 +79,28 @@ class Stopwatch {
 
 export class Debuggee extends Cursor {
   stopsAtFailure = false;
-  readonly #run: OpenRun;
-  readonly #clock: RunClock;
-  readonly #listener: DebuggeeListener;
   /** The last move has ended by a wish to stop that is still on its way. */
   hasHeard = false;
   #pauses = false;
   #printed = 0;
 
   constructor(
-    run: OpenRun,
-    clock: RunClock,
-    listener: DebuggeeListener,
+    private readonly run: OpenRun,
+    private readonly clock: RunClock,
+    private readonly listener: DebuggeeListener,
     breakpoints: BreakpointSet,
   ) {
     super(run.recording, breakpoints);
-    this.#run = run;
-    this.#clock = clock;
-    this.#listener = listener;
   }
 
   /** That of the run itself. */
   get whole(): Recording {
-    return this.#run.recording;
+    return this.run.recording;
   }
 
   /** There is nothing behind this place, and never will be. */
   get isAtEnd(): boolean {
-    const { isOver, recording } = this.#run;
+    const { isOver, recording } = this.run;
     return isOver && this.recording === recording &&
       comparePositions(this.position, recording.last) >= 0;
   }
@@ -125,7 +111,7 @@ export class Debuggee extends Cursor {
   }
 
   protected override stand({ position, recording }: RunPosition<Recording>): void {
-    const end = recording === this.whole ? this.#run.end : recording.last;
+    const end = recording === this.whole ? this.run.end : recording.last;
     super.stand({ recording, position: comparePositions(position, end) > 0 ? end : position });
     this.#report(linesBefore(this));
   }
@@ -160,7 +146,7 @@ export class Debuggee extends Cursor {
     breakpoints: BreakpointSet | null,
     checking: Pieces,
   ): Generator<void, StoppedReason> {
-    const run = this.#run;
+    const run = this.run;
     const from = this.here;
     const growing = new Pace(LEAST_STATEMENTS);
     while (!run.isOver && this.target(step, from).reason !== "arrived") {
@@ -169,7 +155,7 @@ export class Debuggee extends Cursor {
       if (hit !== null) return halt("stop", hit);
       this.stand(limit);
       yield;
-      growing.piece((size) => this.#clock.count(() => run.grow(size)));
+      growing.piece((size) => this.clock.count(() => run.grow(size)));
       yield;
     }
     const { reason, stop } = yield* this.#reporting(
@@ -186,12 +172,13 @@ export class Debuggee extends Cursor {
     this.#report(this.whole.output.length);
     return halt("end");
   }
+
   *#back(
     step: StepCommand,
     breakpoints: BreakpointSet | null,
     checking: Pieces,
   ): Generator<void, StoppedReason> {
-    const failed = failurePosition(this.#run.recording);
+    const failed = failurePosition(this.run.recording);
     const isBehindFailure = failed !== null && compareRunPositions(this, failed) > 0;
     if (step.unit === "run" && this.stopsAtFailure && isBehindFailure) {
       this.stand(failed);
@@ -205,7 +192,7 @@ export class Debuggee extends Cursor {
 
   /** Conditions are asked forwards, once: backwards their answers are known. */
   *#askConditions(breakpoints: BreakpointSet, checking: Pieces): Generator<void> {
-    const progressed = (share: number) => this.#listener.progressed(share);
+    const progressed = (share: number) => this.listener.progressed(share);
     for (let share = 0; share < 1;) {
       share = checking.piece((size) =>
         breakpoints.prepare(this.recording, this.position, size, progressed)
@@ -220,7 +207,7 @@ export class Debuggee extends Cursor {
     for (let piece = pieces.next();; piece = pieces.next()) {
       if (piece.done) return piece.value;
       for (const { position, text } of piece.value) {
-        this.#listener.logged(text, { position, recording: this.recording });
+        this.listener.logged(text, { position, recording: this.recording });
       }
       yield;
     }
@@ -237,7 +224,7 @@ export class Debuggee extends Cursor {
     // No request waits for it.
     timeline.watch = null;
     try {
-      const { end, recording } = this.#run;
+      const { end, recording } = this.run;
       return timeline.prepare(
         recording === this.recording ? end : this.recording.last,
         this.position,
@@ -250,7 +237,7 @@ export class Debuggee extends Cursor {
   /** Reports the first lines of the run, each once. */
   #report(lines: number): void {
     for (; this.#printed < lines; this.#printed++) {
-      this.#listener.printed(this.whole.output[this.#printed]!);
+      this.listener.printed(this.whole.output[this.#printed]!);
     }
   }
 }

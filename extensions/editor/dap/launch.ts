@@ -123,8 +123,8 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
     ...args.seed === undefined ? {} : { seed: args.seed },
     ...args.lenient === undefined ? {} : { lenient: args.lenient },
     watch: {
-      nowMs: () => clock.nowMs(),
-      processorMs: () => clock.processorMs(),
+      nowMs: () => clock.elapsed.ms,
+      processorMs: () => clock.processor.ms,
       interrupted: isEnding,
       memory: new HostMemoryWatch(),
     },

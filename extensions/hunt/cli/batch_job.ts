@@ -22,36 +22,28 @@ export type TurnMessage =
   | { readonly kind: "guess"; readonly state: HuntState }
   | { readonly kind: "end"; readonly end: TurnEnd };
 
-/** Runs the turns of one hunt. */
-export class TurnRunner {
-  readonly #turns: HuntTurns;
-  #mayGoOn = () => true;
-
-  private constructor(options: Omit<ConstructorParameters<typeof HuntTurns>[0], "mayGoOn">) {
-    this.#turns = new HuntTurns({ ...options, mayGoOn: () => this.#mayGoOn() });
-  }
-
-  static async open({ path, words }: TurnJob): Promise<TurnRunner> {
-    const screen = new MemoryScreen();
-    const opened = await openHunt(path, words, screen);
-    if (opened === null || "drivers" in opened) throw new Error(screen.errors);
-    const { settings: { mode, release, seed }, where } = opened;
-    return new TurnRunner({ mode, release, seed, ...where === undefined ? {} : { where } });
-  }
-
-  run(
+/** What runs the turns of one hunt. */
+export async function openTurns({ path, words }: TurnJob) {
+  const screen = new MemoryScreen();
+  const opened = await openHunt(path, words, screen);
+  if (opened === null || "drivers" in opened) throw new Error(screen.errors);
+  const { settings: { mode, release, seed }, where } = opened;
+  let mayGoOn = () => true;
+  const turns = new HuntTurns({ mode, release, seed, where, mayGoOn: () => mayGoOn() });
+  const run = (
     { abandoned, cases, milliseconds, number, state }: TurnJob,
     send: (message: TurnMessage) => void,
     watch: HostWatch,
-  ): void {
+  ) => {
     const until = performance.now() + milliseconds;
     const flag = new Int32Array(abandoned);
     const isAbandoned = () => Atomics.load(flag, 0) === 1;
-    this.#mayGoOn = () => performance.now() < until && !watch.interrupted() && !isAbandoned();
-    const end = this.#turns.run(number, state, cases, {
+    mayGoOn = () => performance.now() < until && !watch.interrupted() && !isAbandoned();
+    const end = turns.run(number, state, cases, {
       onGuess: (guess) => send({ kind: "guess", state: guess }),
       isAbandoned,
     });
     send({ kind: "end", end });
-  }
+  };
+  return { run };
 }

@@ -24,42 +24,30 @@ export interface DriverMessage {
   readonly machine: number;
 }
 
-/** Runs parts of the hunt in one driver. */
-export class DriverRunner {
-  readonly #parts: DriverParts;
-  #mayGoOn = () => true;
-
-  private constructor(
-    options: Omit<ConstructorParameters<typeof DriverParts>[0], "mayGoOn">,
-  ) {
-    this.#parts = new DriverParts({ ...options, mayGoOn: () => this.#mayGoOn() });
-  }
-
-  static async open({ driver: number, path, words }: DriverJob): Promise<DriverRunner> {
-    const screen = new MemoryScreen();
-    const opened = await openHunt(path, words, screen);
-    if (opened === null || !("drivers" in opened)) throw new Error(screen.errors);
-    const { file, loader, program, seed } = opened.drivers;
-    const driver = program.drivers[number]!;
-    const space = await withCompiled(loader, () => machineVariations(file, driver.device, loader));
-    if (typeof space === "string") throw new Error(space);
-    return new DriverRunner({ program, driver, seed, machines: space.machines });
-  }
-
-  run(
+/** What runs parts of the hunt in one driver. */
+export async function openDriverParts({ driver: number, path, words }: DriverJob) {
+  const screen = new MemoryScreen();
+  const opened = await openHunt(path, words, screen);
+  if (opened === null || !("drivers" in opened)) throw new Error(screen.errors);
+  const { file, loader, program, seed } = opened.drivers;
+  const driver = program.drivers[number]!;
+  const space = await withCompiled(loader, () => machineVariations(file, driver.device, loader));
+  if (typeof space === "string") throw new Error(space);
+  const { machines } = space;
+  let mayGoOn = () => true;
+  const parts = new DriverParts({ program, driver, seed, machines, mayGoOn: () => mayGoOn() });
+  const run = (
     { milliseconds, part }: DriverJob,
     send: (message: DriverMessage) => void,
     watch: HostWatch,
-  ): void {
+  ) => {
     const until = performance.now() + milliseconds;
-    this.#mayGoOn = () => performance.now() < until && !watch.interrupted();
-    const end = this.#parts.run(part);
-    const { finding } = end;
-    const machine = finding === null
-      ? -1
-      : this.#parts.options.machines.indexOf(finding.case.machine);
+    mayGoOn = () => performance.now() < until && !watch.interrupted();
+    const end = parts.run(part);
+    const machine = end.finding === null ? -1 : machines.indexOf(end.finding.case.machine);
     send({ kind: "end", end, machine });
-  }
+  };
+  return { run };
 }
 
 type PlannedPart = DriverJob & { readonly kind: "driver" };

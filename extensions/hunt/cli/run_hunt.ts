@@ -38,14 +38,13 @@ export async function huntRequests(
   { settings, where }: OpenedHunt,
   { jobs, path, words }: HuntJobs,
   interrupts: SignalWatch,
-  { onFinding = () => {}, ...points }: Pick<HuntOptions, "points" | "onFinding">,
+  { onFinding = () => {}, points }: Pick<HuntOptions, "points" | "onFinding">,
 ): Promise<HuntResult> {
   const { cases, mode, release, seconds, seed } = settings;
   const until = performance.now() + 1000 * seconds;
   const mayGoOn = () => performance.now() < until && !interrupts.interrupted();
   if (jobs === 1) {
-    const given = where === undefined ? {} : { where };
-    return hunt({ release, mode, seed, cases, ...given, ...points, mayGoOn, onFinding });
+    return hunt({ release, mode, seed, cases, where, points, mayGoOn, onFinding });
   }
   const plan = new BatchPlan({ path, words, cases, until, mayGoOn, onFinding });
   await runPlan(plan, jobs, interrupts);

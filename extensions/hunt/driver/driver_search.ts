@@ -50,7 +50,7 @@ const DRAWN_LAYOUTS = 64;
 
 export class DriverSearch {
   finding: DriverFinding | null = null;
-  #sum = { cases: 0, refused: 0, layouts: 0, leftOut: 0 };
+  readonly #sum = { cases: 0, refused: 0, layouts: 0, leftOut: 0 };
   #tries = 0;
   #places = 0;
   #refusal: CaseRefusal = "none";
@@ -72,9 +72,10 @@ export class DriverSearch {
   }
 
   get result(): DriverHuntResult {
+    const isFirst = this.#pieces === this.options.driver.pieces.first;
     return {
       ...this.#sum,
-      allUpTo: this.#allUpTo(),
+      allUpTo: isFirst ? 0 : this.#pieces - 1,
       drawn: this.#draws,
       stopped: this.#stopped,
       finding: this.finding,
@@ -130,13 +131,10 @@ export class DriverSearch {
       return false;
     }
     const { cases, finding, layouts, leftOut, places, refusal, refused, stopped, tries } = end;
-    const sum = this.#sum;
-    this.#sum = {
-      cases: sum.cases + cases,
-      refused: sum.refused + refused,
-      layouts: sum.layouts + layouts,
-      leftOut: sum.leftOut + leftOut,
-    };
+    this.#sum.cases += cases;
+    this.#sum.refused += refused;
+    this.#sum.layouts += layouts;
+    this.#sum.leftOut += leftOut;
     this.#tries += tries;
     this.#places += places;
     this.#refusal = refusal ?? this.#refusal;
@@ -161,11 +159,5 @@ export class DriverSearch {
     const tries = this.#count * machines.length * driver.dirs.length;
     const places = this.#tries === 0 ? USUAL_PLACES : this.#places / this.#tries;
     this.#draws = tries * (1 + places) > this.#left();
-  }
-
-  /** Every case with up to this number of pieces was tried. */
-  #allUpTo(): number {
-    const isBefore = this.#pieces === this.options.driver.pieces.first;
-    return isBefore ? 0 : this.#pieces - 1;
   }
 }

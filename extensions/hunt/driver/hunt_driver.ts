@@ -95,12 +95,12 @@ export class DriverParts {
 
   /** What `map` and `unmap` take and give, on the first machine and buffer that `map` succeeds with. */
   checkContract(): void {
-    const { driver: { dirs, pieces }, machines } = this.options;
-    const layout = this.space.layout(pieces.first, 0);
+    const { driver, machines, program } = this.options;
+    const layout = this.space.layout(driver.pieces.first, 0);
     if (!this.#bench(machines[0]!).takes(layout)) return;
-    for (const dir of dirs) {
+    for (const dir of driver.dirs) {
       for (const machine of machines) {
-        if (newBench(this.options, machine).keepsContract(layout, dir)) break;
+        if (new DriverBench(program, driver, machine).keepsContract(layout, dir)) break;
       }
     }
   }
@@ -121,10 +121,10 @@ export class DriverParts {
 
   /** What was drawn is made smaller, each case on a machine of its own. */
   smaller(finding: DriverFinding): Partial<DriverFinding> {
-    const { driver, machines } = this.options;
+    const { driver, machines, program } = this.options;
     return smallerCase(finding, { driver, machines }, (each) => {
       if (!this.options.mayGoOn()) return null;
-      const bench = newBench(this.options, each.machine);
+      const bench = new DriverBench(program, driver, each.machine);
       if (!bench.takes(each.layout)) return null;
       const { refusal, wrong } = bench.run(each, 0);
       return wrong === null ? null : { case: each, wrong, refused: refusal !== null };
@@ -196,7 +196,8 @@ export class DriverParts {
   #bench(machine: MachineVariation): DriverBench {
     const known = this.#benches.get(machine);
     if (known !== undefined && !known.spent) return known;
-    const bench = newBench(this.options, machine);
+    const { driver, program } = this.options;
+    const bench = new DriverBench(program, driver, machine);
     this.#benches.set(machine, bench);
     return bench;
   }
@@ -212,11 +213,4 @@ class Counted implements PartEnd {
   refusal: CaseRefusal | null = null;
   stopped = false;
   finding: PartEnd["finding"] = null;
-}
-
-function newBench(
-  { driver, program }: Pick<DriverHuntOptions, "driver" | "program">,
-  machine: MachineVariation,
-): DriverBench {
-  return new DriverBench(program, driver, machine);
 }

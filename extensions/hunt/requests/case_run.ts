@@ -274,15 +274,11 @@ export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFac
     metadataBytes: metadataBytesOf(machine),
     peerBase: machine.peer === "none" ? null : peerBase,
     metadataHasLength: takesMetadataSgl(machine),
-    hasHigh: machine.given === null || hasMemoryAbove(machine.given.config.ramSizeBytes),
+    // There is room for the pieces of every step above 4 GiB.
+    hasHigh: machine.given === null || machine.given.config.ramSizeBytes >= HIGH_BASE + GIB,
     mostBytes: MAX_BYTES,
     lineBytes: machine.coherent ? 1 : CACHE_LINE_BYTES,
   };
-}
-
-/** Room for the pieces of every step above 4 GiB. */
-function hasMemoryAbove(ramSizeBytes: number): boolean {
-  return ramSizeBytes >= HIGH_BASE + GIB;
 }
 
 /** Runs all of a case. @returns What is wrong first, or null. */

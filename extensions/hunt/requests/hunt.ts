@@ -46,9 +46,9 @@ export interface HuntOptions {
   /** How the IOMMU of random machines translates; drawn when left out. */
   readonly mode?: IommuMode | undefined;
   /** Points that may fail, as `hitPoints()` has them; asked for when left out. */
-  readonly points?: readonly InjectionPointName[];
+  readonly points?: readonly InjectionPointName[] | undefined;
   /** The only machine to hunt on, and where its file is found; random ones when left out. */
-  readonly where?: { readonly machine: HuntMachine; readonly loader: SourceLoader };
+  readonly where?: { readonly machine: HuntMachine; readonly loader: SourceLoader } | undefined;
   /** Whether there is time for more. */
   readonly mayGoOn: () => boolean;
   /** Gets each finding as soon as it is written down. */
@@ -320,9 +320,7 @@ class CaseBatch {
   /** A turn tries cases in one way, with one release. */
   #once({ machine, steps }: HuntCase, trial: () => boolean): boolean {
     const key = JSON.stringify([{ ...machine, given: null }, steps]);
-    const tried = this.#tried.get(key) ?? trial();
-    this.#tried.set(key, tried);
-    return tried;
+    return this.#tried.getOrInsertComputed(key, trial);
   }
 
   #found(small: HuntCase): void {
@@ -361,10 +359,7 @@ const FORMS = [
 ] as const;
 
 /** Adds the scenario: the one that reads best of those that fail, and hold without the defect. */
-function written(
-  found: Found,
-  options: HuntOptions,
-): HuntFinding {
+function written(found: Found, options: HuntOptions): HuntFinding {
   const { release: plain, where } = options;
   const { case: each, release, switches } = found;
   const comment = commentOf(found, options);
@@ -436,19 +431,16 @@ function commandOf({ mode, release, seed, where }: HuntOptions): string {
   ].join(" ");
 }
 
-/** A case with one more step, which is spoilt by what the others left. */
-interface Aftermath {
-  readonly case: HuntCase;
-  readonly violation: Violation;
-}
-
 /**
  * Does the last step of a case once more, with nothing made to fail: what was left behind may be
  * harmless, as memory that is lost, or in the way.
  *
  * @returns Null where the second time is right, or only leaves something behind as well.
  */
-function aftermathOf(each: HuntCase, release: HuntRelease): Aftermath | null {
+function aftermathOf(
+  each: HuntCase,
+  release: HuntRelease,
+): Pick<HuntFinding, "case" | "violation"> | null {
   const again: HuntCase = {
     ...each,
     steps: [...each.steps, { ...each.steps.at(-1)!, fault: null }],
@@ -500,21 +492,14 @@ function* smallerSteps(step: HuntStep): Generator<HuntStep> {
     for (let at = 0; at < io.runs.length && io.runs.length > 1; at++) {
       yield { ...step, ios: ios.with(index, { ...io, runs: io.runs.toSpliced(at, 1) }) };
     }
-    if (io.runs.length > 1) {
-      for (const run of MANY_PIECES) {
-        yield { ...step, ios: ios.with(index, { ...io, runs: [run] }) };
-      }
-    } else {
-      for (const run of fewerPieces(io.runs[0]!)) {
-        yield { ...step, ios: ios.with(index, { ...io, runs: [run] }) };
-      }
+    for (const run of io.runs.length > 1 ? MANY_PIECES : fewerPieces(io.runs[0]!)) {
+      yield { ...step, ios: ios.with(index, { ...io, runs: [run] }) };
     }
   }
 }
 
 /** The same with fewer pieces: by half, by some, by one. */
-function* fewerPieces(run: PieceRun): Generator<PieceRun> {
-  for (const less of [Math.ceil(run.count / 2), 5, 1]) {
-    if (less < run.count) yield { ...run, count: run.count - less };
-  }
+function fewerPieces(run: PieceRun): readonly PieceRun[] {
+  return [Math.ceil(run.count / 2), 5, 1].filter((less) => less < run.count)
+    .map((less) => ({ ...run, count: run.count - less }));
 }

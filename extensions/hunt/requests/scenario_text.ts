@@ -187,14 +187,6 @@ class ScenarioWriter {
   #submitLines(plug: boolean, ios: readonly WrittenIo[]): string[] {
     const lines: string[] = [];
     const plugged: WrittenIo[] = [];
-    const flush = () => {
-      if (plugged.length === 0) return;
-      const names = plugged.map(({ io }) => io);
-      const bios = names.map((name) => name.replace("io", "bio"));
-      lines.push(`let ${names[0]}s = submit_bios(${bios.join(", ")})`);
-      names.forEach((name, at) => lines.push(`let ${name} = ${names[0]}s[${at}]`));
-      plugged.length = 0;
-    };
     for (const written of ios) {
       const bio = written.io.replace("io", "bio");
       if (isUserCommand(written.op)) lines.push(this.#userLine(written));
@@ -208,7 +200,12 @@ class ScenarioWriter {
         lines.push(`let ${io} = ${this.#disk}.submit(${op}, lba: ${lba}, ${buffersOf(written)})`);
       }
     }
-    flush();
+    if (plugged.length > 0) {
+      const names = plugged.map(({ io }) => io);
+      const bios = names.map((name) => name.replace("io", "bio"));
+      lines.push(`let ${names[0]}s = submit_bios(${bios.join(", ")})`);
+      names.forEach((name, at) => lines.push(`let ${name} = ${names[0]}s[${at}]`));
+    }
     const names = ios.map(({ io }) => io);
     lines.push(names.length === 1 ? `wait ${names[0]}` : `wait [${names.join(", ")}]`);
     return lines;

@@ -106,7 +106,8 @@ export class MappingModel implements Implementation<MappingOperation> {
   #requests: RequestModel | null = null;
   #hmm: HmmModel | null = null;
   #fired = 0;
-  #seen: MachineEvent[] = [];
+  #noted = { events: [] as unknown[], copies: [] as unknown[], caches: [] as unknown[] };
+  #warnings: string[] = [];
   readonly #states = new Map<number, DmaIovaState>();
   readonly #lists = new Map<number, Scatterlist>();
   readonly #memories = new Map<number, CoherentMemory>();
@@ -127,18 +128,13 @@ export class MappingModel implements Implementation<MappingOperation> {
     }
     if (this.#machine === null) throw new RangeError("The first operation must be `init`");
     if (operation.cpu !== undefined) this.#machine.cpu = operation.cpu as number;
-    this.#seen = [];
-    const answer = this.#answer(this.#machine, operation);
-    const warnings = this.#seen.flatMap((event) =>
-      event.name === "kernel.warn" ? event.fields.at : []
-    );
+    this.#noted = { events: [], copies: [], caches: [] };
+    this.#warnings = [];
     return {
-      ...answer,
-      events: this.#flushes(),
-      copies: this.#copies(),
-      caches: this.#caches(),
-      went_beyond_32bit: warnings.includes("iommu_dma_alloc_iova"),
-      warn: warnings.filter((at) => !MESSAGES.has(at)).length,
+      ...this.#answer(this.#machine, operation),
+      ...this.#noted,
+      went_beyond_32bit: this.#warnings.includes("iommu_dma_alloc_iova"),
+      warn: this.#warnings.filter((at) => !MESSAGES.has(at)).length,
     };
   }
 
@@ -157,10 +153,7 @@ export class MappingModel implements Implementation<MappingOperation> {
       this.#requests = new RequestModel(machine, dev, line.queue as QueueFields);
     }
     machine.events.listen(
-      (event) => {
-        this.#seen.push(event);
-        if (event.name === "flush_queue.flush") this.#fired++;
-      },
+      (event) => this.#note(event),
       [
         ...["iotlb.sync", "swiotlb.copy", "cache.clean", "cache.invalidate"] as const,
         ...["kernel.warn", "flush_queue.flush"] as const,
@@ -270,30 +263,33 @@ export class MappingModel implements Implementation<MappingOperation> {
     return answerOf(name, mappingCaller(name)(dma, args as never), state?.addr);
   }
 
-  #flushes(): unknown[] {
-    return this.#seen.flatMap((event) => {
-      if (event.name !== "iotlb.sync") return [];
-      const { kind, start, size_bytes } = event.fields;
-      if (kind === "all") return [["flush_all"]];
-      return [[kind === "walk" ? "walk" : "sync", start, start + size_bytes - 1]];
-    });
-  }
-
-  #copies(): unknown[] {
-    return this.#seen.flatMap((event) => {
-      if (event.name !== "swiotlb.copy") return [];
-      const { direction, orig_phys, tlb_phys, size_bytes } = event.fields;
-      const ends = direction === "in" ? [orig_phys, tlb_phys] : [tlb_phys, orig_phys];
-      return [[...ends, size_bytes]];
-    });
-  }
-
-  #caches(): unknown[] {
-    return this.#seen.flatMap((event) => {
-      if (event.name !== "cache.clean" && event.name !== "cache.invalidate") return [];
-      const { phys, size_bytes } = event.fields;
-      return [[event.name === "cache.clean" ? "clean" : "invalidate", phys, size_bytes]];
-    });
+  #note(event: MachineEvent): void {
+    const { caches, copies, events } = this.#noted;
+    switch (event.name) {
+      case "flush_queue.flush":
+        this.#fired++;
+        return;
+      case "kernel.warn":
+        this.#warnings.push(event.fields.at);
+        return;
+      case "iotlb.sync": {
+        const { kind, start, size_bytes } = event.fields;
+        const range = [kind === "walk" ? "walk" : "sync", start, start + size_bytes - 1];
+        events.push(kind === "all" ? ["flush_all"] : range);
+        return;
+      }
+      case "swiotlb.copy": {
+        const { direction, orig_phys, tlb_phys, size_bytes } = event.fields;
+        const ends = direction === "in" ? [orig_phys, tlb_phys] : [tlb_phys, orig_phys];
+        copies.push([...ends, size_bytes]);
+        return;
+      }
+      case "cache.clean":
+      case "cache.invalidate": {
+        const { phys, size_bytes } = event.fields;
+        caches.push([event.name === "cache.clean" ? "clean" : "invalidate", phys, size_bytes]);
+      }
+    }
   }
 
   #state(machine: Machine): Record<string, unknown> {

@@ -320,29 +320,19 @@ class MappingWalk {
         const bytes = linkedBytes(earlier);
         return isMade(earlier) && bytes > 0 ? operation(bytes) : null;
       });
-    const sync = (earlier: Earlier<MappingOperation>) => {
-      const bytes = linkedBytes(earlier);
-      return isMade(earlier) && bytes > 0
-        ? { op: "iova_sync", ...by, offset: 0, size: bytes }
-        : null;
-    };
-    this.#then(sync);
+    const sync = () => whole((size) => ({ op: "iova_sync", ...by, offset: 0, size }));
+    sync();
     const isInParts = random.below(3) === 0;
     const end = () => {
-      if (isInParts) {
-        whole((bytes) => ({ op: "iova_unlink", ...by, offset: 0, size: bytes, dir, attrs }));
-      } else {whole((bytes) => ({
-          op: "iova_destroy",
-          ...by,
-          mapped_len: bytes,
-          dir,
-          attrs,
-        })
-        );}
+      whole((bytes) =>
+        isInParts
+          ? { op: "iova_unlink", ...by, offset: 0, size: bytes, dir, attrs }
+          : { op: "iova_destroy", ...by, mapped_len: bytes, dir, attrs }
+      );
       const isLeft = (earlier: Earlier<MappingOperation>) =>
         isMade(earlier) && (isInParts || linkedBytes(earlier) === 0);
       this.#then((earlier) => isLeft(earlier) ? { op: "iova_free", ...by } : null);
     };
-    this.#add(end, () => this.#then((earlier) => sync(earlier)));
+    this.#add(end, sync);
   }
 }

@@ -1,6 +1,7 @@
 /** dmalab's own scenarios for trees, which a review calls by their names: reach.dma, wherever dmalab is installed. */
 import { basename } from "node:path";
 import { currentFolder, host, shortPath, TREE_SCENARIOS } from "@dmalab/cli";
+import { statOf } from "./series.ts";
 
 /** Their paths, from the current folder. */
 export function ownScenarios(): readonly string[] {
@@ -18,13 +19,5 @@ export function scenarioName(path: string): string {
 /** The path of a scenario that is so called; a file in the current folder comes first. */
 export function scenarioPath(name: string): string {
   const own = ownScenarios().find((path) => basename(path) === name);
-  return own === undefined || isThere(name) ? name : own;
-}
-
-function isThere(path: string): boolean {
-  try {
-    return host.statSync(path).isFile;
-  } catch {
-    return false;
-  }
+  return own === undefined || statOf(name)?.isFile === true ? name : own;
 }

@@ -137,8 +137,7 @@ export class Review {
 
   /** A scenario with a tree, or why it does not run. */
   async #runsOf(path: string, tree: Tree): Promise<ScenarioRuns | NotRun> {
-    const known = this.#runs.get(tree) ?? new Map<string, ScenarioRuns | NotRun>();
-    this.#runs.set(tree, known);
+    const known = this.#runs.getOrInsertComputed(tree, () => new Map());
     let runs = known.get(path);
     if (runs === undefined) {
       const program = await this.#load(path, tree);
@@ -237,22 +236,18 @@ function changedFunctions(step: ReviewStep, files: readonly ChangedFile[]): Chan
   for (const file of files) {
     const texts = [step.old, step.new].map((tree) => tree.files.text(file.path));
     if (isHeader(file) || texts.includes(null)) return null;
-    const [old, changed] = texts.map((text) => functionsIn(withoutComments(text!).split("\n")));
+    const codes = texts.map((text) => withoutComments(text!).split("\n"));
     const names = new Set<string>();
-    for (
-      const [text, functions, lines] of [
-        [texts[0], old!, file.removed],
-        [texts[1], changed!, file.added],
-      ] as const
-    ) {
-      const code = withoutComments(text!).split("\n");
-      for (const line of lines) {
+    for (const [side, code] of codes.entries()) {
+      const functions = functionsIn(code);
+      for (const line of side === 0 ? file.removed : file.added) {
         const own = functions.find(({ begin, end }) => line > begin && line < end);
         if (own !== undefined) names.add(own.name);
         else if (code[line - 1]!.trim() !== "") return null;
       }
     }
-    for (const each of old!) if (names.has(each.name)) found.push({ ...each, path: file.path });
+    const old = functionsIn(codes[0]!).filter(({ name }) => names.has(name));
+    found.push(...old.map((each) => ({ ...each, path: file.path })));
   }
   return found;
 }

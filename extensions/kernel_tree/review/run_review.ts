@@ -6,6 +6,7 @@ import type { Screen } from "@dmalab/cli/extend";
 import { FileError, withTempFolder, writeFile } from "@dmalab/cli/files";
 import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { ORACLES } from "../oracles.ts";
+import { refuseWith } from "../run_tree.ts";
 import { ownScenarios, scenarioPath } from "./own_scenarios.ts";
 import { reviewText, verdictOf } from "./print_review.ts";
 import { Review, type ReviewedStep } from "./review.ts";
@@ -30,12 +31,8 @@ export async function runReview(
   { allowsUnreached, matches, page, scenarios: names }: ReviewRequest,
   screen: Screen,
 ): Promise<ExitCode> {
-  const refuse = (message: string, hint: string): ExitCode => {
-    screen.err(`error: ${message}\n  hint: ${hint}\n`);
-    return WRONG;
-  };
   const problem = noDrivers();
-  if (problem !== null) return refuse(problem.problem, problem.hint);
+  if (problem !== null) return refuseWith(problem.problem, problem.hint, screen);
   const scenarios = names.map(scenarioPath);
   const isOracle = (path: string) => ORACLES.some(({ paths }) => paths.includes(path));
   const review = new Review({
@@ -65,9 +62,9 @@ export async function runReview(
     if (verdicts.includes("defect")) return FAILED;
     return verdicts.includes("not reached") && !allowsUnreached ? WRONG : HELD;
   } catch (error) {
-    if (error instanceof FileError) return refuse(error.message, "name another file");
+    if (error instanceof FileError) return refuseWith(error.message, "name another file", screen);
     if (!(error instanceof TreeError)) throw error;
-    return refuse(error.message, error.hint);
+    return refuseWith(error.message, error.hint, screen);
   } finally {
     await review.close();
   }

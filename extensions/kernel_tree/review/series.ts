@@ -62,7 +62,7 @@ export function readSteps(words: readonly string[], work: string): Promise<reado
   return mailSteps(tree, rest, work);
 }
 
-function statOf(path: string): Deno.FileInfo | null {
+export function statOf(path: string): Deno.FileInfo | null {
   try {
     return host.statSync(path);
   } catch {

@@ -4,7 +4,9 @@
  * draws from those that register a PCI or platform driver of the folders in `DRIVERS`, and prints their paths only.
  */
 import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { parseArgs } from "node:util";
 import { HostTree } from "@dmalab/cli";
+import { median } from "@dmalab/cli/bench/statistics";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { SystemClang } from "./tree/system_clang.ts";
 
@@ -18,25 +20,19 @@ const DRIVERS = ["ata", "block", "crypto", "dma", "media", "mmc", "net", "nvme",
 const REGISTERED =
   /\bstatic\s+(?:const\s+)?struct\s+(?:pci|platform)_driver\s+\w+\s*(?:__\w+\s*)?=/;
 const DMA_CALL = /\b(?:dma_(?:map|alloc|pool|iova|sync)_\w+|dmam_alloc_\w+)\s*\(/;
-interface Options {
-  readonly folder: string;
-  readonly list: string | null;
-  readonly seed: number | null;
-  readonly count: number;
-  readonly clang: string | null;
-  readonly areDrivers: boolean;
-}
 
-function optionsOf(words: readonly string[]): Options {
-  const value = (name: string) => {
-    const at = words.indexOf(name);
-    return at < 0 ? null : words[at + 1] ?? "";
-  };
-  const plain = words.filter((word, at) =>
-    !word.startsWith("--") && !(words[at - 1] ?? "").startsWith("--")
-  );
-  const [folder, list = null] = plain;
-  const seed = value("--seed");
+function optionsOf(args: string[]) {
+  const { positionals: [folder, list = null], values } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      seed: { type: "string" },
+      count: { type: "string", default: String(USUAL_COUNT) },
+      clang: { type: "string" },
+      drivers: { type: "boolean", default: false },
+    },
+  });
+  const { clang = null, count, drivers: areDrivers, seed } = values;
   if (folder === undefined) {
     console.error(
       "usage: deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]",
@@ -45,11 +41,11 @@ function optionsOf(words: readonly string[]): Options {
   }
   return {
     folder,
-    list: list ?? (seed === null ? USUAL_LIST : null),
-    seed: seed === null ? null : Number(seed),
-    count: Number(value("--count") ?? USUAL_COUNT),
-    clang: value("--clang"),
-    areDrivers: words.includes("--drivers"),
+    list: list ?? (seed === undefined ? USUAL_LIST : null),
+    seed: Number(seed ?? 1),
+    count: Number(count),
+    clang,
+    areDrivers,
   };
 }
 
@@ -81,27 +77,24 @@ function drawn(all: readonly string[], count: number, seed: number): readonly st
   });
 }
 
-function median(numbers: readonly number[]): string {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return `${((sorted[Math.floor(sorted.length / 2)] ?? 0) / 1000).toFixed(2)} s`;
+function medianText(milliseconds: readonly number[]): string {
+  return `${(median(milliseconds) / 1000).toFixed(2)} s`;
 }
 
-async function main(options: Options): Promise<number> {
+async function main(options: ReturnType<typeof optionsOf>): Promise<number> {
   const { areDrivers, clang: program, count, folder, list, seed } = options;
   const tree = new HostTree(folder);
   if (areDrivers) {
-    for (const path of drawn(candidates(tree, true), count, seed ?? 1)) console.log(path);
+    for (const path of drawn(candidates(tree, true), count, seed)) console.log(path);
     return 0;
   }
   const clang = program === null ? new SessionClang() : new SystemClang(program);
   const build = new TreeBuild(tree, clang, program === null);
   console.log(`tree ${build.version.name}`);
   const all = list === null ? candidates(tree, false) : [];
-  if (list === null) {
-    console.log(`${all.length} files have DMA calls`);
-  }
+  if (list === null) console.log(`${all.length} files have DMA calls`);
   const wanted = list === null
-    ? drawn(all, count, seed!)
+    ? drawn(all, count, seed)
     : Deno.readTextFileSync(list).split("\n").filter((line) => line !== "").slice(0, count);
   const paths = wanted.filter((path) => tree.text(path) !== null);
   const absent = wanted.length - paths.length;
@@ -124,8 +117,8 @@ async function main(options: Options): Promise<number> {
     if (module === null) console.log(`  ${firstError(said)}`);
   }
   await clang.close();
-  if (cold.length > 0) console.log(`median of ${cold.length} compiled files: ${median(cold)}`);
-  if (warm.length > 0) console.log(`median of ${warm.length} kept files: ${median(warm)}`);
+  if (cold.length > 0) console.log(`median of ${cold.length} compiled files: ${medianText(cold)}`);
+  if (warm.length > 0) console.log(`median of ${warm.length} kept files: ${medianText(warm)}`);
   console.log(`${elsewhere} for another architecture, ${within} within a file that includes it`);
   console.log(`${compiled} of ${paths.length}`);
   return 0;

@@ -3,9 +3,8 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { DapSession } from "@dmalab/editor/dap";
 import type { Benchmark } from "../benchmark.ts";
 import { type BenchResult, median, rounded } from "@dmalab/cli/bench/statistics";
-import { runDeno } from "../child.ts";
+import { measureInChild } from "../child.ts";
 import { cpuSeconds } from "../cpu_time.ts";
-import { RECORDING_MAIN } from "../recording.ts";
 
 /** Runs of 100,000 to 180,000 events, each long in a way of its own. */
 const SCENARIOS = [
@@ -165,8 +164,8 @@ interface Answers {
 function measureAll(): readonly Answers[] {
   const all = new Map<string, Answers>();
   for (const scenario of SCENARIOS) {
-    const text = runDeno(["-R=.", RECORDING_MAIN, "answers", scenario]);
-    for (const [request, times] of Object.entries<number[]>(JSON.parse(text))) {
+    const answers = measureInChild(measureAnswers, [scenario]);
+    for (const [request, times] of Object.entries(answers)) {
       const before = all.get(request);
       const worstMs = Math.max(...times);
       const isWorse = before === undefined || worstMs > before.worstMs;

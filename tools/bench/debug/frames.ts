@@ -4,7 +4,7 @@ import { type KeyPress, Queue, type TerminalInput } from "@dmalab/cli/terminal";
 import { plainBenchmark } from "../benchmark.ts";
 import { median } from "@dmalab/cli/bench/statistics";
 import { measureInChild } from "../child.ts";
-import { RECORDING_MAIN, recordReads } from "../recording.ts";
+import { recordReads } from "../recording.ts";
 
 /** A large terminal: each pane has room for all that it can show. */
 const SIZE = { columns: 200, rows: 60 };
@@ -65,11 +65,13 @@ class Presser {
 }
 
 const ENTER: KeyPress = { name: "enter", text: "" };
-const LEFT: KeyPress = { name: "left", text: "" };
-const REDRAW: KeyPress = { name: "ctrl-l", text: "" };
 
-/** Milliseconds from a key to the frame that it leads to: the median of some, each at another event. */
-async function measure(key: KeyPress, expected: (seq: number) => number): Promise<number> {
+/**
+ * Milliseconds from a key to the frame that it leads to: the median of some, each at another event.
+ *
+ * @param back Events that the key goes back.
+ */
+export async function measureKey(name: KeyPress["name"], back: number): Promise<number> {
   const presser = new Presser();
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -77,24 +79,14 @@ async function measure(key: KeyPress, expected: (seq: number) => number): Promis
     await presser.type(`:goto ${seq}`);
     await presser.rest();
     const startMs = performance.now();
-    await presser.press(key);
+    await presser.press({ name, text: "" });
     times.push(performance.now() - startMs);
     const { position } = presser.tool.cursor;
-    if (position.seq !== expected(seq)) throw new Error(`Unexpected position: ${position.seq}`);
+    if (position.seq !== seq - back) throw new Error(`Unexpected position: ${position.seq}`);
     if (presser.frameBytes < 500) throw new Error(`A frame of ${presser.frameBytes} bytes`);
   }
   await presser.leave();
   return median(times);
-}
-
-/** One event back from a million: source, events, state, watches and addresses follow. */
-export function measureScreenBack(): Promise<number> {
-  return measure(LEFT, (seq) => seq - 1);
-}
-
-/** Redraws the whole screen at the current position. */
-export function measureFrame(): Promise<number> {
-  return measure(REDRAW, (seq) => seq);
 }
 
 export const DEBUG_FRAMES = [
@@ -102,12 +94,12 @@ export const DEBUG_FRAMES = [
     "debug.back1m",
     "ms",
     "one event back from a million in the full-screen debugger, up to the frame with all panes",
-    () => measureInChild(RECORDING_MAIN, ["screen-back"]),
+    () => measureInChild(measureKey, ["left", 1]),
   ),
   plainBenchmark(
     "debug.frame",
     "ms",
     "one redraw of the full-screen debugger of 200 by 60 behind a million events",
-    () => measureInChild(RECORDING_MAIN, ["frame"]),
+    () => measureInChild(measureKey, ["ctrl-l", 0]),
   ),
 ];

@@ -10,7 +10,8 @@ import { initFolder } from "@dmalab/cli/init";
 import { buildPackage } from "../../package/build_package.ts";
 import type { Benchmark } from "../benchmark.ts";
 import type { BenchResult } from "@dmalab/cli/bench/statistics";
-import { PROJECT, runDeno } from "../child.ts";
+import { PROJECT } from "../../package/bundle.ts";
+import { runDeno } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";
 
 const EMPTY = join(PROJECT, "tools/bench/start/empty.ts");

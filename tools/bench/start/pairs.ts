@@ -16,15 +16,12 @@ export function timed(work: () => void): number {
   return performance.now() - began;
 }
 
-/** The median of our program, against that of another. */
-export async function measureStart(
-  name: string,
+/** The medians of our program and of another, in milliseconds. */
+export async function medianStarts(
   own: Start,
   other: Start,
-  to: string,
-): Promise<BenchResult> {
-  const ownMs: number[] = [];
-  const otherMs: number[] = [];
+): Promise<readonly [own: number, other: number]> {
+  const [ownMs, otherMs]: [number[], number[]] = [[], []];
   for (let round = -WARM_UPS; round < ROUNDS; round++) {
     const otherTook = await other();
     const ownTook = await own();
@@ -32,11 +29,16 @@ export async function measureStart(
     otherMs.push(otherTook);
     ownMs.push(ownTook);
   }
-  return {
-    name,
-    value: rounded(median(ownMs)),
-    unit: "ms",
-    ratio: rounded(median(ownMs) / median(otherMs)),
-    to,
-  };
+  return [median(ownMs), median(otherMs)];
+}
+
+/** The median of our program, against that of another. */
+export async function measureStart(
+  name: string,
+  own: Start,
+  other: Start,
+  to: string,
+): Promise<BenchResult> {
+  const [ownMs, otherMs] = await medianStarts(own, other);
+  return { name, value: rounded(ownMs), unit: "ms", ratio: rounded(ownMs / otherMs), to };
 }

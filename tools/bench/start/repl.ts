@@ -9,8 +9,7 @@ import { TempFolder } from "../../temp_folder.ts";
 import { buildPackage } from "../../package/build_package.ts";
 import { FIRST_PROMPT } from "@dmalab/cli/repl";
 import type { Benchmark } from "../benchmark.ts";
-import type { BenchResult } from "@dmalab/cli/bench/statistics";
-import { PROJECT } from "../child.ts";
+import { PROJECT } from "../../package/bundle.ts";
 import { measureStart, timed } from "./pairs.ts";
 
 const INPUT = "1 + 1";
@@ -56,49 +55,35 @@ function answerMs(args: readonly string[], folder: string): number {
   });
 }
 
-/** The REPL of a program in a folder. */
-interface Program {
-  readonly folder: string;
-  readonly file: string;
-}
-
-/** Starts a REPL. @returns Milliseconds until it had done what is waited for. */
-type Start = (args: readonly string[], folder: string, prompt: string) => number | Promise<number>;
-
-type Measure = (name: string, program: Program) => Promise<BenchResult>;
-
-/** A program's REPL against Deno's. */
-function measured(start: Start): Measure {
-  return (name, { file, folder }) => {
-    const own = ["run", "--no-prompt", "-R=.", file, "repl"];
-    return measureStart(
+/** A REPL of the package against Deno's, and the same in this project. @param start Starts a REPL, and takes the time. */
+function pair(
+  name: string,
+  doc: string,
+  start: (args: readonly string[], folder: string, prompt: string) => number | Promise<number>,
+): readonly Benchmark[] {
+  const measure = (name: string, folder: string, file: string) =>
+    measureStart(
       name,
-      () => start(own, folder, FIRST_PROMPT.trim()),
+      () => start(["run", "--no-prompt", "-R=.", file, "repl"], folder, FIRST_PROMPT.trim()),
       () => start(["repl"], folder, "> "),
       "deno repl",
     );
-  };
-}
-
-/** Measures what users have: a package. */
-async function inPackage(name: string, measure: Measure): Promise<BenchResult> {
-  using folder = new TempFolder();
-  const problem = buildPackage(folder.path, false);
-  if (problem !== null) throw new Error(problem);
-  return await measure(name, { folder: folder.path, file: "main.js" });
-}
-
-const CHECKOUT: Program = { folder: PROJECT, file: "cli/main.ts" };
-
-/** A benchmark of the package, and the same in this project. */
-function pair(name: string, doc: string, measure: Measure): readonly Benchmark[] {
   const checkout = `${name}_checkout`;
   return [
-    { name, doc, run: () => inPackage(name, measure) },
+    {
+      name,
+      doc,
+      async run() {
+        using folder = new TempFolder();
+        const problem = buildPackage(folder.path, false);
+        if (problem !== null) throw new Error(problem);
+        return await measure(name, folder.path, "main.js");
+      },
+    },
     {
       name: checkout,
       doc: "the same in this project, from its sources",
-      run: () => measure(checkout, CHECKOUT),
+      run: () => measure(checkout, PROJECT, "cli/main.ts"),
     },
   ];
 }
@@ -107,11 +92,11 @@ export const REPL_STARTS: readonly Benchmark[] = [
   ...pair(
     "repl.start",
     "the REPL with dmalab as a package, up to its prompt at a terminal, against deno repl",
-    measured(promptMs),
+    promptMs,
   ),
   ...pair(
     "repl.answer",
     "the REPL with dmalab as a package, up to the first answer in a pipe, against deno repl",
-    measured(answerMs),
+    answerMs,
   ),
 ];

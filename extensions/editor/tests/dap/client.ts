@@ -1,5 +1,6 @@
 /** A client of the Debug Adapter Protocol, for tests. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
+import { framed, MessageFrames } from "../../message_frames.ts";
 
 /** A message of the adapter. */
 type Message = DebugProtocol.Response | DebugProtocol.Event;
@@ -10,35 +11,18 @@ const PATIENCE_MS = 20_000;
 export class Client {
   /** Everything that came, in order. */
   readonly events: DebugProtocol.Event[] = [];
-  readonly #write: (bytes: Uint8Array) => void;
   readonly #answers = new Map<number, (response: DebugProtocol.Response) => void>();
   #waiting: { readonly name: string; readonly take: (event: DebugProtocol.Event) => void }[] = [];
   /** Events before this one were waited for. */
   #taken = 0;
   #seq = 0;
-  #pending = new Uint8Array();
+  readonly #frames = new MessageFrames();
 
-  constructor(write: (bytes: Uint8Array) => void) {
-    this.#write = write;
-  }
+  constructor(private readonly write: (bytes: Uint8Array) => void) {}
 
   /** Takes what the adapter writes, however it is cut. */
   receive(bytes: Uint8Array): void {
-    const joined = new Uint8Array(this.#pending.length + bytes.length);
-    joined.set(this.#pending);
-    joined.set(bytes, this.#pending.length);
-    this.#pending = joined;
-    for (;;) {
-      const head = new TextDecoder().decode(this.#pending.subarray(0, 100));
-      const match = /^Content-Length: (\d+)\r\n\r\n/.exec(head);
-      if (match === null) return;
-      const start = match[0].length;
-      const end = start + Number(match[1]);
-      if (this.#pending.length < end) return;
-      const text = new TextDecoder().decode(this.#pending.subarray(start, end));
-      this.#pending = this.#pending.slice(end);
-      this.#hear(JSON.parse(text));
-    }
+    for (const text of this.#frames.take(bytes)) this.#hear(JSON.parse(text));
   }
 
   #hear(message: Message): void {
@@ -73,12 +57,10 @@ export class Client {
   /** Sends a request. @returns The whole answer, also a failure. */
   ask(command: string, args?: object): Promise<DebugProtocol.Response> {
     const seq = ++this.#seq;
-    const text = JSON.stringify({ seq, type: "request", command, arguments: args });
-    const body = new TextEncoder().encode(text);
-    const head = new TextEncoder().encode(`Content-Length: ${body.length}\r\n\r\n`);
     // The answer may be there before the writing is over.
     const answer = new Promise<DebugProtocol.Response>((take) => this.#answers.set(seq, take));
-    this.#write(new Uint8Array([...head, ...body]));
+    const request = { seq, type: "request", command, arguments: args };
+    this.write(new TextEncoder().encode(framed(request)));
     return patient(command, answer);
   }
 

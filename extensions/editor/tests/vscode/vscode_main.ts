@@ -4,6 +4,7 @@
  * Installs code-server into the cache folder when it is not there. With a folder, pictures of the
  * editor and of the debugger go there.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "@dmalab/tests";
 import { installCodeServer } from "./code_server.ts";
@@ -53,14 +54,6 @@ const HOSTILE = {
   }),
 };
 
-function isStolen(): boolean {
-  try {
-    return Deno.statSync(STOLEN).isFile;
-  } catch {
-    return false;
-  }
-}
-
 type Step = readonly [name: string, run: (timeTravel: Workbench) => Promise<void>];
 
 const STEPS: readonly Step[] = [
@@ -92,7 +85,7 @@ const STEPS: readonly Step[] = [
     );
   }],
   ["the settings of the repository have started nothing", () => {
-    if (isStolen()) throw new Error("its program was started");
+    if (existsSync(STOLEN)) throw new Error("its program was started");
     return Promise.resolve();
   }],
   ["hover describes a name", async (timeTravel) => {
@@ -215,7 +208,7 @@ const UNTRUSTED: readonly Step[] = [
     if (await timeTravel.page.locator(".squiggly-error").count() > 0) {
       throw new Error("it is checked");
     }
-    if (isStolen()) throw new Error("its program was started");
+    if (existsSync(STOLEN)) throw new Error("its program was started");
   }],
   ["what is trusted then is checked, by the user's own program", async (timeTravel) => {
     await timeTravel.command("Workspaces: Manage Workspace Trust");
@@ -223,7 +216,7 @@ const UNTRUSTED: readonly Step[] = [
       .first().click();
     await timeTravel.page.keyboard.press("Escape");
     await timeTravel.page.waitForSelector(".squiggly-error", { timeout: START_MS });
-    if (isStolen()) throw new Error("its program was started");
+    if (existsSync(STOLEN)) throw new Error("its program was started");
   }],
 ];
 

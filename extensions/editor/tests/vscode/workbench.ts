@@ -1,4 +1,5 @@
 /** A VS Code workbench in a browser, with the extension in it, and what a hand does there. */
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { chromium, type Page } from "playwright-core";
 import { buildExtension } from "@dmalab/tools/vscode";
@@ -165,12 +166,8 @@ export class Workbench {
 }
 
 function chromiumPath(): string {
-  for (const path of ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]) {
-    try {
-      if (Deno.statSync(path).isFile) return path;
-    } catch {
-      // The next one, then.
-    }
-  }
+  const paths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+  const path = paths.find((each) => existsSync(each));
+  if (path !== undefined) return path;
   throw new Error("No Chromium is installed: Debian's package `chromium` has one");
 }

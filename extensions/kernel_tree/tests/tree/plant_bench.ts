@@ -36,9 +36,7 @@ class PlantedTree extends HostTree {
 
   override text(name: string): string | null {
     if (name === this.path) return this.changed.join("\n");
-    const texts = PlantedTree.#texts;
-    if (!texts.has(name)) texts.set(name, super.text(name));
-    return texts.get(name)!;
+    return PlantedTree.#texts.getOrInsertComputed(name, () => super.text(name));
   }
 }
 

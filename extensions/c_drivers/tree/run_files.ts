@@ -1,0 +1,18 @@
+import type { LinesRun } from "@dmalab/lang/values";
+
+/** Lines of files that have code: one that several pieces of code are of has run when one of them has. */
+export class RunFiles {
+  readonly #files = new Map<string, Map<number, boolean>>();
+
+  add(file: string, line: number, hasRun: boolean): void {
+    const lines = this.#files.getOrInsertComputed(file, () => new Map());
+    lines.set(line, lines.get(line) === true || hasRun);
+  }
+
+  lines(): ReadonlyMap<string, LinesRun> {
+    return new Map([...this.#files].map(([file, lines]) => {
+      const all = [...lines.keys()].toSorted((a, b) => a - b);
+      return [file, { all, run: all.filter((line) => lines.get(line)) }];
+    }));
+  }
+}
