@@ -13,7 +13,7 @@ import {
   givenTable,
   type RecordKind,
 } from "./conformance/given.ts";
-import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
+import { listGoldenFiles, readLines } from "./conformance/golden_files.ts";
 import { GroupCount, type GroupResult } from "./conformance/group_result.ts";
 import {
   beginningOf,
@@ -183,7 +183,7 @@ function changeDescription(run: CapturedRun, findings: Findings): void {
 /** System calls, and what of the requests that came of them must come out. */
 async function changeCalls(run: CapturedRun, findings: Findings): Promise<void> {
   const path = `${KERNEL}/submissions/${run.name}.jsonl.gz`;
-  const calls = parseLines<CapturedCall>(await readGoldenText(path));
+  const calls = await readLines<CapturedCall>(path);
   const { environment, regular: cases } = run;
   const { outcomes } = replayRun(run);
   const differs = (changed: Partial<CapturedSubmissions>) => {
@@ -263,14 +263,13 @@ Deno.test("a changed field of any kind of record makes its case differ, or stand
     await t.step(`${name}, system calls`, async () => changeCalls(await readRun(name), findings));
   }
   await t.step("defects", async () => {
-    const text = await readGoldenText(`${GOLDEN}/defects/cases.jsonl`);
-    changeDefects(parseLines<DefectCase>(text), findings);
+    changeDefects(await readLines<DefectCase>(`${GOLDEN}/defects/cases.jsonl`), findings);
   });
   for (const { group, path } of listGoldenFiles(GOLDEN)) {
     const record = recordOfTrace(group);
     if (record === null) continue;
     await t.step(group, async () => {
-      const lines = parseLines<OperationLine>(await readGoldenText(path));
+      const lines = await readLines<OperationLine>(path);
       changeTrace(record, group, lines, findings);
     });
   }

@@ -206,14 +206,10 @@ function callsDiffer(
   run: CapturedRun,
   changed: Pick<CapturedSubmissions, "calls"> & Partial<CapturedSubmissions>,
 ): boolean {
-  const { environment } = run;
+  const { environment, regular: cases } = run;
+  const { outcomes } = replayRun(run);
   const count = new GroupCount(run.name);
-  replaySubmissions({
-    environment,
-    cases: run.regular,
-    outcomes: replayRun(run).outcomes,
-    ...changed,
-  }, count);
+  replaySubmissions({ environment, cases, outcomes, ...changed }, count);
   return count.differs;
 }
 

@@ -1,7 +1,6 @@
 /** A run is replayed by its settings: each key has its rule, and one without a rule differs by name. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { CaptureConfig } from "./conformance/kernel/capture_config.ts";
-import { unknownSetting } from "./conformance/kernel/capture_config.ts";
+import { type CaptureConfig, unknownSetting } from "./conformance/kernel/capture_config.ts";
 import {
   beginningOf,
   type CapturedRun,
@@ -93,8 +92,7 @@ Deno.test("the width of addresses shows where those below 4 GiB are not tried fi
   const run = beginningOf(await readRun("v7.2-strict"), 1);
   const limitOf = (settings: Settings) => {
     const environment = withSettings("v7.2-strict", settings);
-    const { history } = replayRun({ ...run, environment });
-    return history!.firstDifference?.difference;
+    return replayRun({ ...run, environment }).history!.firstDifference?.difference;
   };
   assertEquals(limitOf({ forcedac: true, address_bits: 39 })?.got, 2 ** 39 / 4096 - 1);
   assertEquals(limitOf({ forcedac: true, address_bits: 48 })?.got, 2 ** 48 / 4096 - 1);
@@ -110,8 +108,7 @@ Deno.test("metadata behind each block in the data's own buffer is data to the dr
 });
 
 Deno.test("a disk with metadata among its data is of no size to all but a user's own commands (nvme.md 5.2)", () => {
-  const call = (how: CapturedCall["how"], op: CapturedCall["op"]) =>
-    resultBehindTheEnd({ how, op } as CapturedCall);
+  const call = (how: string, op: string) => resultBehindTheEnd({ how, op } as CapturedCall);
   assertEquals(call("preadv", "read"), { result: 0, errno: 0 });
   assertEquals(call("preadv", "write"), { result: -1, errno: 28 });
   assertEquals(call("aio", "write"), { result: -28, errno: 28 });

@@ -7,12 +7,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { Json } from "./conformance/difference.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { leftOutOfStep, replayDeviceFacts } from "./conformance/hmm/device_facts.ts";
-import {
-  type HmmCase,
-  type HmmOp,
-  isGivenResult,
-  type PfnRun,
-} from "./conformance/hmm/hmm_given.ts";
+import type { HmmCase, HmmOp, PfnRun } from "./conformance/hmm/hmm_given.ts";
+import { isGivenResult } from "./conformance/hmm/hmm_given.ts";
 import { readHmmCases, readHmmFacts, replayHmmFile } from "./conformance/replay.ts";
 import { replayHmm, type WatchResults } from "./conformance/hmm/hmm_replay.ts";
 import { replayOdp } from "./conformance/hmm/odp_replay.ts";
