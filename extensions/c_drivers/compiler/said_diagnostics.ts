@@ -30,10 +30,10 @@ const LINKED =
 const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
 /** An error that has no place. */
 const UNPLACED = /^(?:[\w.-]+: )?(?:fatal )?error: (.*)$/;
-/** The compiler is a WebAssembly module: nesting can exhaust its stack. */
 /** Assembler can ask for sections of any size. */
 const MEMORY_HINT = "a smaller section, or several files";
 const NO_MEMORY = /^LLVM ERROR: out of memory$/;
+/** The compiler is a WebAssembly module: nesting can exhaust its stack. */
 const TRAP = /^(?:memory access out of bounds|unreachable|Maximum call stack size exceeded)$/;
 /** More of them say the same again. */
 const MAX_WITHOUT_LOCATION = 5;

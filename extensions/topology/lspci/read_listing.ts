@@ -223,8 +223,13 @@ function idsOf({ vendor, device, buses }: GrowingFunction): string {
 const LINE = /^\s*([0-9a-f]{2,3}): ?((?:[0-9a-f]{2}(?: |$)){1,16})$/i;
 const BYTES_A_LINE = 16;
 
+interface DumpLine {
+  readonly offset: number;
+  readonly bytes: readonly number[];
+}
+
 /** Reads a line of a dump; null when it is none. */
-function readDumpLine(line: string) {
+function readDumpLine(line: string): DumpLine | null {
   const match = LINE.exec(line);
   if (match === null) return null;
   const offset = parseInt(match[1]!, 16);
@@ -234,10 +239,7 @@ function readDumpLine(line: string) {
 }
 
 /** Puts a line's bytes in their place; what follows a gap is not used. */
-function takeDumpLine(
-  into: GrowingFunction,
-  { offset, bytes }: NonNullable<ReturnType<typeof readDumpLine>>,
-): void {
+function takeDumpLine(into: GrowingFunction, { offset, bytes }: DumpLine): void {
   if (offset !== into.registerBytes) return;
   into.registers ??= new Uint8Array(CONFIG_SPACE_BYTES);
   into.registers.set(bytes, offset);
