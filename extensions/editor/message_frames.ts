@@ -25,6 +25,9 @@ export class MessageFrames {
   #bytes = new Uint8Array(0);
   #sizeBytes = 0;
 
+  /** @param mostBytes Of one message. */
+  constructor(private readonly mostBytes: number = MAX_BYTES) {}
+
   /** The messages that end in a chunk. @throws {FrameError} After those before what is wrong. */
   *take(chunk: Uint8Array): Generator<string> {
     const sizeBytes = this.#sizeBytes + chunk.length;
@@ -36,7 +39,7 @@ export class MessageFrames {
     this.#bytes.set(chunk, this.#sizeBytes);
     let start = 0;
     for (;;) {
-      const header = readHeader(this.#bytes.subarray(start, sizeBytes));
+      const header = readHeader(this.#bytes.subarray(start, sizeBytes), this.mostBytes);
       const end = start + (header?.sizeBytes ?? 0) + (header?.bodyBytes ?? 0);
       if (header === null || end > sizeBytes) break;
       yield new TextDecoder().decode(this.#bytes.subarray(start + header.sizeBytes, end));
@@ -55,6 +58,7 @@ export function framed(message: object): string {
 /** A whole header; null while it may become one. @throws {FrameError} */
 function readHeader(
   bytes: Uint8Array,
+  mostBytes: number,
 ): { readonly sizeBytes: number; readonly bodyBytes: number } | null {
   const text = new TextDecoder("latin1").decode(bytes.subarray(0, MAX_HEADER_BYTES));
   const [lines] = HEADER_LINES.exec(text)!;
@@ -62,10 +66,10 @@ function readHeader(
   if (rest.startsWith("\r\n")) {
     const [, length] = LENGTH.exec(lines) ?? [];
     if (length === undefined) throw new FrameError("The header has no Content-Length");
-    if (Number(length) <= MAX_BYTES) {
+    if (Number(length) <= mostBytes) {
       return { sizeBytes: lines.length + 2, bodyBytes: Number(length) };
     }
-    throw new FrameError(`A message of ${length} bytes is too long: at most ${MAX_BYTES}`);
+    throw new FrameError(`A message of ${length} bytes is too long: at most ${mostBytes}`);
   }
   const [line, ...more] = rest.split("\n");
   const shown = `"${clip(printable(line!.trimEnd()), QUOTED_COLUMNS)}"`;

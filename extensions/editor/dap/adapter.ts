@@ -58,7 +58,7 @@ export class Adapter {
   /** The launch, as the client wrote it and as it was read. */
   #request: object = {};
   #launched: Partial<LaunchArguments> = {};
-  isGoing = false;
+  #isGoing = false;
   #hasStarted = false;
   #hasEnded = false;
   #saidResult = false;
@@ -68,8 +68,7 @@ export class Adapter {
   /** Numbers that frames of other places had: they are not given again. */
   #frameNumbers = 0;
   readonly #places: RunPosition<Recording>[] = [];
-  /** Where it stood last. */
-  lastHalt: StoppedReason | null = null;
+  #halt: StoppedReason | null = null;
 
   /** @param cancellation Which requests the client has cancelled, and whether it wants a pause. */
   constructor(private readonly send: Send, private readonly cancellation: Cancellation) {
@@ -97,7 +96,7 @@ export class Adapter {
   /** The same, when it stands somewhere. @throws {RequestError} While it runs. */
   get standing(): LaunchedRun {
     if (this.#hasEnded) throw new RequestError("The session has ended");
-    if (this.isGoing) throw new RequestError("The target is running: pause it first");
+    if (this.#isGoing) throw new RequestError("The target is running: pause it first");
     return this.target;
   }
 
@@ -107,6 +106,14 @@ export class Adapter {
 
   get position(): Position {
     return this.target.debuggee.position;
+  }
+
+  get lastHalt(): StoppedReason | null {
+    return this.#halt;
+  }
+
+  get isGoing(): boolean {
+    return this.#isGoing;
   }
 
   /** Does what waits for the answer to be sent. */
@@ -167,7 +174,7 @@ export class Adapter {
 
   /** Loads it again as it is now, and begins anew. Breakpoints stay. */
   async restart(changes: object = {}): Promise<void> {
-    if (this.isGoing) throw new RequestError("The target is running: pause it first");
+    if (this.#isGoing) throw new RequestError("The target is running: pause it first");
     await this.#load({ ...this.#request, ...changes });
     this.#hasStarted = false;
     this.start();
@@ -189,11 +196,11 @@ export class Adapter {
     const isRun = step.unit === "run" && step.direction === "forward";
     this.#later.push(async () => {
       if (isRun && debuggee.isAtEnd) return this.end();
-      this.isGoing = true;
+      this.#isGoing = true;
       const from = { position: this.position, recording: this.recording };
       const noDebug = this.#launched.noDebug === true;
       const halt = await debuggee.go(step, noDebug || reason === "entry" ? null : undefined);
-      this.isGoing = false;
+      this.#isGoing = false;
       this.#progress.report(1);
       const note = crossed(from, debuggee, step);
       if (note !== null) this.say("console", `${note}\n`, debuggee);
@@ -211,7 +218,7 @@ export class Adapter {
   }
 
   #stand(halt: StoppedReason, reason: string): void {
-    this.lastHalt = halt;
+    this.#halt = halt;
     this.#frameNumbers += this.#frames.length;
     this.#frames = [];
     this.target.variables.clear();
@@ -294,7 +301,7 @@ export class Adapter {
     clearTimeout(this.#idle);
     if (this.#hasEnded) return;
     this.#idle = setTimeout(() => {
-      if (this.#hasEnded || this.isGoing || this.#target === null) return;
+      if (this.#hasEnded || this.#isGoing || this.#target === null) return;
       if (this.target.debuggee.prepare()) this.#prepare(0);
     }, quietMs);
   }

@@ -16,7 +16,7 @@ export class Client {
   /** Events before this one were waited for. */
   #taken = 0;
   #seq = 0;
-  readonly #frames = new MessageFrames();
+  readonly #frames = new MessageFrames(Infinity);
 
   constructor(private readonly write: (bytes: Uint8Array) => void) {}
 
