@@ -11,9 +11,10 @@ import {
   NULL_BYTES,
   SHADOW_AT,
   STACK_BYTES,
+  STATIC_BYTES,
 } from "../c_addresses.ts";
 import { formatSize } from "@dmalab/lang/text";
-import type { NotCompiled } from "@dmalab/lang/values";
+import { DEFAULT_LIMITS, type NotCompiled } from "@dmalab/lang/values";
 import {
   areHeadersReadable,
   COMPILER_CONFIG,
@@ -119,6 +120,17 @@ export const LINKING: readonly string[] = [
 /** What all drivers are compiled with: a part of their keys. */
 export const ARGUMENTS: readonly (readonly string[])[] = [COMPILING, LINKING];
 
+export interface CompileJob {
+  /** Path of its source. */
+  readonly source: string;
+  /** Path of what is linked with it. */
+  readonly support: string;
+  /** Further arguments for this driver. */
+  readonly more?: readonly string[];
+  /** All texts by their paths; the headers lie in `extensions/c_drivers/include/`. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
 /** Why the compiler could not be started, and what to do. */
 export type NoCompiler = Omit<NotCompiled, "module">;
 
@@ -126,6 +138,73 @@ export type NoCompiler = Omit<NotCompiled, "module">;
 export function noDrivers(): NoCompiler | null {
   if (areHeadersReadable()) return null;
   return { problem: "Reading the headers of C drivers is not permitted", hint: startAgain() };
+}
+
+/** Called for each driver when it is compiled, in the order of the jobs. */
+export type Take = (job: number, made: Compiled) => void | Promise<void>;
+
+/**
+ * Compiles some drivers in one process: starting the compiler takes longer than most of them.
+ *
+ * @param timeMs Processor time of each.
+ * @returns Why no more of them could be compiled; null where all were.
+ */
+export async function compileC(
+  jobs: readonly CompileJob[],
+  take: Take,
+  timeMs: number = DEFAULT_LIMITS.timeMs,
+): Promise<NoCompiler | null> {
+  const problem = noProcess();
+  if (problem !== null) return problem;
+  const child = startCompiler(timeMs);
+  let isLate = false;
+  const limit = () =>
+    setTimeout(() => {
+      isLate = true;
+      child.kill("SIGKILL");
+    }, MAX_MS);
+  let late = limit();
+  const errors = new Response(child.stderr).text();
+  const writer = child.stdin.getWriter();
+  const orders = { compiling: COMPILING, linking: LINKING, staticBytes: STATIC_BYTES, jobs };
+  // A process that ends before it has read all says why itself.
+  writer.write(new TextEncoder().encode(`${JSON.stringify(orders)}\n`)).catch(() => {});
+  let begun = -1;
+  let stopped: Stopped | null = null;
+  for await (const line of linesOf(child.stdout)) {
+    const answer = JSON.parse(line) as CompilerResult | { readonly stopped: Stopped };
+    if ("stopped" in answer) {
+      stopped = answer.stopped;
+      break;
+    }
+    const { job, made } = answer;
+    if (made === undefined) {
+      begun = job;
+      clearTimeout(late);
+      late = limit();
+      printAtTerminal(`compiling ${jobs[job]!.source} (${job + 1} of ${jobs.length})`);
+    } else {
+      const { module, said } = made;
+      await take(job, { module: module === null ? null : Uint8Array.fromBase64(module), said });
+      // The process ends with its orders.
+      if (job === jobs.length - 1) break;
+    }
+  }
+  await writer.close().catch(() => {});
+  const { code, signal } = await child.status;
+  clearTimeout(late);
+  const lines = (await errors).split("\n").filter((line) => line.trim() !== "");
+  if (code === 0 && stopped === null) return null;
+  const at = begun < 0 ? "before it read a file" : `in ${jobs[begun]!.source}`;
+  if (stopped !== null) return { problem: `${stoppedText(stopped, timeMs)}, ${at}`, hint: KEPT };
+  if (isLate) {
+    return { problem: `${LATE}, ${at}`, hint: KEPT };
+  }
+  const end = signal === null ? `ends with ${code}` : `was ended by ${signal}`;
+  return {
+    problem: `The C compiler ${end}, ${at}: ${lines[0] ?? "it printed no error"}`,
+    hint: begun < 0 ? DOWNLOAD : LARGE,
+  };
 }
 
 /** Why the compiler's process may not be started; null where it may. */
@@ -183,6 +262,8 @@ export function startCompiler(timeMs: number): Deno.ChildProcess {
 
 export const DOWNLOAD = "the first use downloads it: 27 MB from the npm registry";
 export const LARGE = "the file may be very large, or the host short of memory";
+const KEPT = `${LARGE}; files that were compiled before stay in the cache`;
+
 /** What the process ended a job for. */
 export type Stopped = "time" | "memory";
 
@@ -193,6 +274,12 @@ export function stoppedText(stopped: Stopped, timeMs: number): string {
       timeMs / 1000
     } s of processor time, the limit of \`--max-time\``
     : `The C compiler was stopped at ${formatSize(COMPILER_BYTES)} of memory`;
+}
+
+/** A line of the compiler's process: of a job that begins, or of one that is done. */
+interface CompilerResult {
+  readonly job: number;
+  readonly made?: { readonly module: string | null; readonly said: string };
 }
 
 /** Prints a line for a user who waits at a terminal. */

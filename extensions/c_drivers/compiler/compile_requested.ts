@@ -18,8 +18,14 @@ import {
   type WantingLoader,
 } from "@dmalab/cli";
 import { cacheModule, hashOf, keptModule } from "./c_cache.ts";
-import { ARGUMENTS, type Compiled, noDrivers, printAtTerminal } from "./clang.ts";
-import { compileC, type CompileJob } from "./compile_drivers.ts";
+import {
+  ARGUMENTS,
+  compileC,
+  type Compiled,
+  type CompileJob,
+  noDrivers,
+  printAtTerminal,
+} from "./clang.ts";
 import { SessionClang } from "./tree_clang.ts";
 import { compileWithTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";

@@ -2,6 +2,7 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cacheModule, keptModule, removeOldest } from "../compiler/c_cache.ts";
+import type { CompileJob } from "../compiler/clang.ts";
 import { compileRequested } from "../compiler/compile_requested.ts";
 import { loadTogether, openPatched } from "../compiler/patched.ts";
 import { hasPty, ROOT, runDeno } from "@dmalab/tests";
@@ -128,18 +129,21 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
   class NotingCompiler {
     spawn() {
       const orders = new TransformStream<Uint8Array, Uint8Array>();
-      async function* answers() {
-        for await (const order of orders.readable) {
-          const { args } = JSON.parse(new TextDecoder().decode(order));
-          const source = args.at(-1);
-          if (args.includes("-c")) sources.push(source);
-          const made = JSON.stringify({ module: null, said: `${source}:1:1: error: no` });
-          yield new TextEncoder().encode(`{}\n{"made":${made}}\n`);
-        }
-      }
+      const answer = async () => {
+        const { value } = await orders.readable.getReader().read();
+        const { jobs } = JSON.parse(new TextDecoder().decode(value));
+        return jobs.map(({ source }: CompileJob, job: number) => {
+          sources.push(source);
+          return `${
+            JSON.stringify({ job, made: { module: null, said: `${source}:1:1: error: no` } })
+          }\n`;
+        }).join("");
+      };
       return {
         stdin: orders.writable,
-        stdout: ReadableStream.from(answers()),
+        stdout: ReadableStream.from((async function* () {
+          yield new TextEncoder().encode(await answer());
+        })()),
         stderr: new Blob([]).stream(),
         status: Promise.resolve({ code: 0, signal: null }),
       };

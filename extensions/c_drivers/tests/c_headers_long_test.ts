@@ -1,8 +1,7 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import type { Compiled } from "../compiler/clang.ts";
-import { compileC, type CompileJob } from "../compiler/compile_drivers.ts";
+import { compileC, type Compiled, type CompileJob } from "../compiler/clang.ts";
 import { readHeaders, SUPPORT } from "@dmalab/cli";
 import { openScenario } from "@dmalab/cli/scenario";
 import { C_CALLS } from "../calls.ts";

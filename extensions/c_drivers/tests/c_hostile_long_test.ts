@@ -1,6 +1,5 @@
 import { assert } from "@std/assert";
-import { COMPILER_BYTES } from "../compiler/clang.ts";
-import { compileC } from "../compiler/compile_drivers.ts";
+import { compileC, COMPILER_BYTES } from "../compiler/clang.ts";
 import {
   holdHostileCalls,
   holdHostileFiles,

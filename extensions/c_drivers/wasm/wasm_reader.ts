@@ -20,8 +20,7 @@ const FUNCTION_NAMES = 1;
 const SEGMENT_NAMES = 9;
 /** How the linker names data that is only read. */
 const READ_ONLY = ".rodata";
-/** Before the first section. */
-export const HEADER_BYTES = 8;
+const HEADER_BYTES = 8;
 const EXTERNAL = { FUNCTION: 0, TABLE: 1, MEMORY: 2, GLOBAL: 3 } as const;
 const HAS_MAXIMUM = 1;
 export const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
@@ -161,22 +160,12 @@ export class ByteReader {
   many<T>(read: () => T): T[] {
     return Array.from({ length: this.unsigned() }, read);
   }
-
-  /** Goes through parts that begin with their number and their length. */
-  *parts(end: number): Generator<Readonly<Record<"part" | "from" | "to", number>>> {
-    while (this.at < end) {
-      const from = this.at;
-      const part = this.byte();
-      const to = Math.min(end, this.unsigned() + this.at);
-      yield { part, from, to };
-      this.at = to;
-    }
-  }
 }
 
 /** Reads the shape of a module that the compiler has made. */
 export function shapeOf(bytes: Uint8Array): ModuleShape {
-  const reader = new ByteReader(bytes, HEADER_BYTES);
+  const reader = new ByteReader(bytes);
+  reader.at = HEADER_BYTES;
   let types: FunctionType[] = [];
   const functions: (FunctionType | undefined)[] = [];
   const names = new Map<number, string>();
@@ -191,7 +180,11 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
   let codeTo = 0;
   let bodies: readonly Pick<CodeSpan, "start" | "end">[] = [];
   let staticBytes = 0;
-  for (const { part: section, from, to: end } of reader.parts(bytes.length)) {
+  while (!reader.isAtEnd) {
+    const from = reader.at;
+    const section = reader.byte();
+    const length = reader.unsigned();
+    const end = reader.at + length;
     if (section === SECTION.TYPE) types = reader.many(() => signatureIn(reader));
     else if (section === SECTION.IMPORT) {
       staticBytes = importsIn(reader, types, imports);
@@ -219,6 +212,7 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
       if (name === "name") namesIn(reader, end, names, segmentNames);
       else custom.set(name, bytes.subarray(reader.at, end));
     }
+    reader.at = end;
   }
   const nameOf = (index: number) => names.get(index) ?? "";
   const named = bodies.map((body, position) => {
@@ -265,9 +259,13 @@ function namesIn(
   names: Map<number, string>,
   segmentNames: Map<number, string>,
 ): void {
-  for (const { part } of reader.parts(end)) {
+  while (reader.at < end) {
+    const part = reader.byte();
+    const length = reader.unsigned();
+    const next = reader.at + length;
     const into = part === FUNCTION_NAMES ? names : part === SEGMENT_NAMES ? segmentNames : null;
     if (into !== null) reader.many(() => into.set(reader.unsigned(), reader.name()));
+    reader.at = next;
   }
 }
 

@@ -3,20 +3,39 @@
  * The C compiler, a program of its own: clang as a WebAssembly module from npm. Its package is
  * large, and is downloaded when something is compiled, never before.
  *
- * Reads orders as JSON from the standard input, a line each, and writes a line of JSON for each that
- * it begins and for each that it has done. Texts are sent once.
+ * Reads orders as JSON from the standard input, a line each, and writes a line of JSON for each job
+ * that it begins and for each that it has done. Files of a kernel tree are compiled one by one, by
+ * arguments of their own; their texts are sent once.
  *
- * Clang runs in a worker, which hears nothing meanwhile. The main thread ends the process when a run takes
+ * Clang runs in a worker, which hears nothing meanwhile. The main thread ends the process when a job takes
  * more processor time or memory than the arguments say, or when who gave the orders is gone.
  */
 import process from "node:process";
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
-/** A run of clang. */
-interface Order {
-  /** Texts, and bytes by their base64, that further runs name by their paths. */
-  readonly put: Readonly<Record<string, string | { readonly base64: string }>>;
-  /** Paths of what it may read. */
+/** What is to be done. */
+interface Orders {
+  /** Arguments that compile C to objects, and those that link objects into a module. */
+  readonly compiling: readonly string[];
+  readonly linking: readonly string[];
+  /** The most bytes of static data. */
+  readonly staticBytes: number;
+  readonly jobs: readonly Job[];
+}
+
+/** One driver that is to be compiled. */
+interface Job {
+  readonly source: string;
+  readonly support: string;
+  readonly more?: readonly string[];
+  /** Texts by their paths. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+interface SingleRun {
+  /** Texts that further runs name by their paths. */
+  readonly put: Readonly<Record<string, string>>;
+  /** Paths of the texts that it may read. */
   readonly names: readonly string[];
   readonly args: readonly string[];
   readonly output: string;
@@ -24,10 +43,20 @@ interface Order {
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
-/** Between two looks at what a run takes: clang takes some MiB more in that time. */
+const OUTPUT = "driver.wasm";
+/** Between two looks at what a job takes: clang takes some MiB more in that time. */
 const WATCH_MS = 50;
 /** Has it written to a stream: each piece of a file in the package's own file system copies the file. */
 const STREAM = "-";
+/** A size in assembler: of a static variable, where it is a number. */
+const SIZE = /^\t\.size\t(\S+), (\d+)$/gm;
+const MODULE_HEAD_BYTES = 8;
+const CUSTOM_SECTION = 0;
+/** What the section "linking" begins with: its name's length, the name, and the version. */
+const LINKING_HEAD = "\x07linking\x02";
+const SYMBOL_TABLE = 8;
+const SYMBOL = { DATA: 1, SECTION: 3 } as const;
+const SYMBOL_FLAG = { UNDEFINED: 0x10, EXPLICIT_NAME: 0x40 } as const;
 
 /** Files as the package takes them: a folder is a tree of its own. */
 function treeOf(files: Files): Tree {
@@ -100,6 +129,120 @@ async function clang(
   }
 }
 
+/** Sizes in bytes of static variables, by their names. */
+type Sizes = ReadonlyMap<string, number>;
+
+/**
+ * Sizes by the symbol table of an object. Its data segments do not show them: for a variable of 4 GiB and
+ * more the compiler writes the size modulo 4 GiB.
+ *
+ * @see WebAssembly tool conventions, Linking
+ */
+function sizesIn(object: Uint8Array): Sizes {
+  const sizes = new Map<string, number>();
+  const places = new Set<string>();
+  const decoder = new TextDecoder("latin1");
+  let at = MODULE_HEAD_BYTES;
+  const number = () => {
+    for (let value = 0, unit = 1;; unit *= 128) {
+      const byte = object[at++] ?? 0;
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80) return value;
+    }
+  };
+  const text = (length: number) => decoder.decode(object.subarray(at, at += length));
+  /** Goes through parts that begin with their number and their length. */
+  const parts = (end: number, read: (part: number, end: number) => void) => {
+    while (at < end) {
+      const part = object[at++]!;
+      const next = Math.min(end, number() + at);
+      read(part, next);
+      at = next;
+    }
+  };
+  const symbol = () => {
+    const kind = object[at++]!;
+    const flags = number();
+    const isDefined = (flags & SYMBOL_FLAG.UNDEFINED) === 0;
+    if (kind !== SYMBOL.DATA) number();
+    const isNamed = isDefined || (flags & SYMBOL_FLAG.EXPLICIT_NAME) !== 0;
+    const name = kind === SYMBOL.DATA || (kind !== SYMBOL.SECTION && isNamed) ? text(number()) : "";
+    if (kind !== SYMBOL.DATA || !isDefined) return;
+    const place = `${number()}:${number()}`;
+    const bytes = number();
+    // A variable may have several names.
+    if (!places.has(place)) sizes.set(name, bytes);
+    places.add(place);
+  };
+  parts(object.length, (section, end) => {
+    if (section !== CUSTOM_SECTION || text(LINKING_HEAD.length) !== LINKING_HEAD) return;
+    parts(end, (part, end) => {
+      if (part !== SYMBOL_TABLE) return;
+      // Assembler can write a section of this name, with any number.
+      for (let left = number(); left > 0 && at < end; left--) symbol();
+    });
+  });
+  return sizes;
+}
+
+/** The message for static data that is too large; "" otherwise. */
+function tooLarge(sizes: Sizes, mostBytes: number): string {
+  const sum = [...sizes.values()].reduce((all, bytes) => all + bytes, 0);
+  if (sum <= mostBytes) return "";
+  const [name, bytes] = [...sizes].reduce((a, b) => a[1] >= b[1] ? a : b);
+  return `dmalab: static data: ${sum} bytes, ${bytes} of them in ${name.split(".").pop()}\n`;
+}
+
+/** Compiles the drivers of some orders. */
+class Compiler {
+  /** What is linked with every driver, by its text: compiled once. */
+  readonly #supports = new Map<string, Uint8Array | null>();
+
+  constructor(readonly orders: Orders) {}
+
+  async compile(job: Job): Promise<{ module: string | null; said: string }> {
+    const { linking, staticBytes } = this.orders;
+    let said = "";
+    const say = (text: string) => said += text;
+    const object = await this.#run(["-c", ...job.more ?? [], job.source], job, say);
+    const sizes = object === null ? await this.#assembledSizes(job) : sizesIn(object);
+    const large = tooLarge(sizes, staticBytes);
+    // Without an object clang's own message is that it is out of memory.
+    if (large !== "") return { module: null, said: object === null ? large : said + large };
+    if (object === null) return { module: null, said };
+    const support = await this.#supportOf(job);
+    if (support === null) throw new Error("The support file cannot be compiled");
+    const objects = { "driver.o": object, "support.o": support };
+    const module = await clang([...linking, ...Object.keys(objects)], OUTPUT, objects, say);
+    return { module: module?.toBase64() ?? null, said };
+  }
+
+  /** Sizes by the assembler text, where no object can be made; none where the C has a mistake. */
+  async #assembledSizes(job: Job): Promise<Sizes> {
+    const bytes = await this.#run(["-S", ...job.more ?? [], job.source], job, () => {});
+    const text = new TextDecoder().decode(bytes ?? new Uint8Array());
+    return new Map([...text.matchAll(SIZE)].map(([, name, size]) => [name!, Number(size)]));
+  }
+
+  async #supportOf(job: Job): Promise<Uint8Array | null> {
+    const text = job.files[job.support]!;
+    const known = this.#supports.get(text);
+    if (known !== undefined) return known;
+    const object = await this.#run(["-c", job.support], job, (said) => console.error(said));
+    this.#supports.set(text, object);
+    return object;
+  }
+
+  #run(
+    args: readonly string[],
+    { files }: Job,
+    say: (text: string) => void,
+  ): Promise<Uint8Array | null> {
+    collectGarbage();
+    return clang([...this.orders.compiling, ...args], STREAM, files, say);
+  }
+}
+
 /** To the main thread, which passes it on. */
 function tell(line: object): void {
   self.postMessage(JSON.stringify(line));
@@ -118,29 +261,39 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   if (parts.join("") !== "") yield parts.join("");
 }
 
-/** @param kept What was sent so far. */
-async function obey(line: string, kept: Map<string, string | Uint8Array>): Promise<void> {
-  const { args, names, output, put } = JSON.parse(line) as Order;
-  tell({});
-  for (const [path, sent] of Object.entries(put)) {
-    kept.set(path, typeof sent === "string" ? sent : Uint8Array.fromBase64(sent.base64));
-  }
+/** @param texts What was sent so far. */
+async function single(
+  { args, names, output, put }: SingleRun,
+  texts: Map<string, string>,
+): Promise<void> {
+  tell({ job: 0 });
+  for (const [path, text] of Object.entries(put)) texts.set(path, text);
   let said = "";
-  const files = Object.fromEntries(names.map((name) => [name, kept.get(name)!]));
+  const files = Object.fromEntries(names.map((name) => [name, texts.get(name)!]));
   collectGarbage();
   const made = await clang(args, output, files, (text) => said += text);
-  tell({ made: { module: made?.toBase64() ?? null, said } });
+  tell({ job: 0, made: { module: made?.toBase64() ?? null, said } });
+}
+
+async function obey(line: string, texts: Map<string, string>): Promise<void> {
+  const orders = JSON.parse(line) as Orders | SingleRun;
+  if ("args" in orders) return await single(orders, texts);
+  const compiler = new Compiler(orders);
+  for (const [job, each] of orders.jobs.entries()) {
+    tell({ job });
+    tell({ job, made: await compiler.compile(each) });
+  }
 }
 
 /** In the worker: one order after the other. */
 function compileOrders(): void {
   // At each piece the package asks the environment several times whether to print what it does.
   process.env = {};
-  const kept = new Map<string, string | Uint8Array>();
+  const texts = new Map<string, string>();
   // By itself it says how much of it is read.
   let last: Promise<unknown> = Promise.resolve(runLLVM(undefined, {}, { fetchProgress: () => {} }));
   addEventListener("message", (event) => {
-    last = last.then(() => obey((event as MessageEvent<string>).data, kept));
+    last = last.then(() => obey((event as MessageEvent<string>).data, texts));
     last.catch((error) => setTimeout(() => {
       throw error;
     }));
@@ -158,7 +311,7 @@ async function watchWorker(mostMs: number, mostBytes: number): Promise<void> {
     const { system, user } = process.cpuUsage();
     return (system + user) / 1000;
   };
-  /** When the run began that is being done; null between runs. */
+  /** When the job began that is being done; null between jobs. */
   let begunMs: number | null = null;
   worker.addEventListener("message", ({ data }: MessageEvent<string>) => {
     begunMs = "made" in JSON.parse(data) ? null : processorMs();
