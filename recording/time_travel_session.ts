@@ -8,8 +8,12 @@ import { parse } from "@dmalab/lang/syntax";
 import { isDeclaration, type Statement } from "@dmalab/lang/syntax/tree";
 import { type Laboratory, PLAIN, SourceFile, spanText } from "@dmalab/lang";
 import type { InputResult, SessionOptions } from "@dmalab/lang/run";
-import { LAST_VALUE, NOTHING_DONE } from "@dmalab/lang/run/session";
-import { type RunSession, RunSession as SessionWith } from "@dmalab/lang/run/session";
+import {
+  LAST_VALUE,
+  NOTHING_DONE,
+  type RunSession,
+  RunSession as SessionWith,
+} from "@dmalab/lang/run/session";
 import type { HostWatch } from "@dmalab/lang/vm";
 import { Branch, type SessionHooks } from "./branch.ts";
 import { Cursor } from "./cursor.ts";

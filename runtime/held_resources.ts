@@ -178,7 +178,7 @@ function eventOf(events: readonly MachineEvent[], seq: number): MachineEvent {
   return events[countBefore(events.length, (index) => events[index]!.seq < seq)]!;
 }
 
-/** By list of tables: those of what is held. A sweep watches each of its machines. */
+/** Of a list of tables those of what is held. A sweep watches each of its machines. */
 const HELD = new WeakMap<readonly AnyTableSpec[], readonly AnyTableSpec[]>();
 
 function heldOf(specs: readonly AnyTableSpec[]): readonly AnyTableSpec[] {

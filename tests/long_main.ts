@@ -31,7 +31,7 @@ const MAX_SECONDS_PER_LINE = 0.002;
 const RUNS: Readonly<Record<string, () => Promise<string>>> = {
   /** Random mappings against a plain list of ranges, a world after the other. */
   async property() {
-    const { FailedRun, runSeed } = await import("./property/mapping_world.ts");
+    const { FailedSeed, runSeed } = await import("./property/mapping_world.ts");
     const [operations, first] = [numberAt(0, 1_000_000), numberAt(1, 1)];
     const end = first + Math.ceil(operations / WORLD_OPERATIONS);
     let [refused, mostLive] = [0, 0];
@@ -42,7 +42,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
         mostLive = Math.max(mostLive, result.mostLive);
       }
     } catch (error) {
-      if (error instanceof FailedRun) fail(error.message);
+      if (error instanceof FailedSeed) fail(error.message);
       throw error;
     }
     return `seeds ${first} to ${

@@ -11,7 +11,7 @@ interface Change {
   readonly make: (rows: HistoryTable, event: TableEvent) => void;
 }
 
-/** By list of tables: what an event of a name does to them. A sweep makes a set for each of its machines. */
+/** What events do to the tables of a list, by the events' names. A sweep makes a set for each of its machines. */
 const CHANGES = new WeakMap<readonly AnyTableSpec[], ReadonlyMap<string, readonly Change[]>>();
 
 function changesOf(specs: readonly AnyTableSpec[]): ReadonlyMap<string, readonly Change[]> {
@@ -41,8 +41,7 @@ export interface Granules {
 
 /** Each table is made when something first changes it: a sweep has many machines, on which little happens. */
 export class TableSet {
-  /** Those that something has changed, by name. */
-  readonly changed = new Map<string, HistoryTable>();
+  readonly #changed = new Map<string, HistoryTable>();
   /** By specification; none where nothing has changed it. */
   readonly #tables: (HistoryTable | undefined)[] = [];
   /** By the number of a kind of event; none where none of it has happened. */
@@ -70,7 +69,7 @@ export class TableSet {
     const known = this.#tables[index];
     if (known !== undefined) return known;
     const table = new HistoryTable(this.specs[index]!, this.pool);
-    this.changed.set(table.spec.name, table);
+    this.#changed.set(table.spec.name, table);
     return this.#tables[index] = table;
   }
 
@@ -79,9 +78,14 @@ export class TableSet {
     return new Map(this.specs.map(({ name }, index) => [name, this.#table(index)]));
   }
 
+  /** Those that something has changed, by name. */
+  get changed(): ReadonlyMap<string, HistoryTable> {
+    return this.#changed;
+  }
+
   /** Makes all tables empty, as new ones are. */
   clear(): void {
-    for (const table of this.changed.values()) table.clear();
+    for (const table of this.#changed.values()) table.clear();
   }
 
   /** An event has happened: it changes its tables. */

@@ -627,8 +627,8 @@ interface RunResult {
 }
 
 /** Why a run of one seed failed, with what it takes to repeat it. */
-export class FailedRun extends Error {
-  override readonly name = "FailedRun";
+export class FailedSeed extends Error {
+  override readonly name = "FailedSeed";
 
   constructor(seed: number, at: number, options: WorldOptions, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -643,7 +643,7 @@ export class FailedRun extends Error {
  * Runs one random world to its end.
  *
  * @param onWorld Gets it before anything happens.
- * @throws {FailedRun} When machine and model disagree.
+ * @throws {FailedSeed} When machine and model disagree.
  */
 export function runSeed(
   seed: number,
@@ -667,7 +667,7 @@ export function runSeed(
     }
     world.finish();
   } catch (error) {
-    throw new FailedRun(seed, at, options, error);
+    throw new FailedSeed(seed, at, options, error);
   }
   return { operations, refused: world.refused, mostLive };
 }

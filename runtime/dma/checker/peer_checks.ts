@@ -25,7 +25,7 @@ export class PeerChecks {
     const end = basePhys + sizeBytes;
     this.#mappings(provider, basePhys, end);
     iommu.iotlb.forEach((domainId, iova, phys, pageBytes) => {
-      // One for an address that is not mapped says 0, where no device's memory lies.
+      // A not-present entry has physical address 0, where no device's memory lies.
       if (phys >= end || phys + pageBytes <= basePhys) return;
       const domain = iommu.domains.find(({ id }) => id === domainId)!;
       // What is still mapped has been reported.
