@@ -506,15 +506,11 @@ export class IommuDomain implements FlushQueueOwner {
   /** Charges for the leaves that an operation wrote or cleared, and audits that they are as long as it says. */
   #countLeaves(iova: number, sizeBytes: Bytes): void {
     const { audited, charges } = this.#platform;
-    let [bytes, leaves] = [0, 0];
-    for (const [leafBytes, count] of this.table.leaves.toList()) {
-      bytes += leafBytes * count;
-      leaves += count;
-    }
-    if (audited && bytes !== sizeBytes) {
+    const { leaves } = this.table;
+    if (audited && leaves.totalBytes !== sizeBytes) {
       throw new InvariantError(`The leaves at ${hexAddress(iova)} are not ${sizeBytes} bytes`);
     }
-    charges.tableWrites(leaves);
+    charges.tableWrites(leaves.total);
   }
 
   /** Frees a range after its leaves are gone: at once, or in lazy mode after the next flush. */

@@ -99,6 +99,22 @@ export class LeafRuns {
     this.count++;
   }
 
+  /** How many leaves in all. */
+  get total(): number {
+    let total = 0;
+    for (let index = 0; index < this.count; index++) total += this.#leaves[index]!;
+    return total;
+  }
+
+  /** How much memory they lead to. */
+  get totalBytes(): number {
+    let total = 0;
+    for (let index = 0; index < this.count; index++) {
+      total += this.#sizeBytes[index]! * this.#leaves[index]!;
+    }
+    return total;
+  }
+
   /** The runs as `[leaf size in bytes, count]`, for an event. */
   toList(): readonly (readonly [number, number])[] {
     const list: [number, number][] = [];
