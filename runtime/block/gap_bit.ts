@@ -48,10 +48,10 @@ export function gapMeets(gapBit: number, boundaryMask: number): boolean {
 /** The gap bit of vectors that follow each other. */
 export function vecsGap(vecs: readonly Pick<VecPart, "offset" | "sizeBytes">[]): number {
   let gap = 0;
-  vecs.slice(1).forEach(({ offset }, index) => {
-    const before = vecs[index]!;
-    gap = lowerGap(gap, pairGap(before.offset + before.sizeBytes, offset));
-  });
+  for (let index = 1; index < vecs.length; index++) {
+    const before = vecs[index - 1]!;
+    gap = lowerGap(gap, pairGap(before.offset + before.sizeBytes, vecs[index]!.offset));
+  }
   return gap;
 }
 
