@@ -50,7 +50,8 @@ export function vecsGap(vecs: readonly Pick<VecPart, "offset" | "sizeBytes">[]):
   let gap = 0;
   for (let index = 1; index < vecs.length; index++) {
     const before = vecs[index - 1]!;
-    gap = lowerGap(gap, pairGap(before.offset + before.sizeBytes, vecs[index]!.offset));
+    const { offset } = vecs[index]!;
+    gap = lowerGap(gap, pairGap(before.offset + before.sizeBytes, offset));
   }
   return gap;
 }
