@@ -110,20 +110,29 @@ export class Bio {
     return (this.vecs[this.vecIndex]!.phys + this.vecDoneBytes) as PhysAddr;
   }
 
+  /** Where in its page the window begins. Only for a bio with memory. @see VecPart.offset */
+  get firstOffset(): number {
+    return vecOffset(this.vecs[this.vecIndex]!.phys) + this.vecDoneBytes;
+  }
+
   /** The memory of the window, vector by vector; none for an operation without memory. */
   parts(): readonly VecPart[] {
     const parts: VecPart[] = [];
+    this.eachPart((phys, offset, sizeBytes) => parts.push({ phys, offset, sizeBytes }));
+    return parts;
+  }
+
+  /** The same without a list (`hunt.cases`). */
+  eachPart(visit: (phys: PhysAddr, offset: number, sizeBytes: Bytes) => void): void {
     let leftBytes = this.sizeBytes;
     let doneBytes = this.vecDoneBytes;
     for (let index = this.vecIndex; leftBytes > 0 && index < this.vecs.length; index++) {
       const vec = this.vecs[index]!;
       const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
-      const offset = vecOffset(vec.phys) + doneBytes;
-      parts.push({ phys: (vec.phys + doneBytes) as PhysAddr, offset, sizeBytes });
+      visit((vec.phys + doneBytes) as PhysAddr, vecOffset(vec.phys) + doneBytes, sizeBytes);
       leftBytes -= sizeBytes;
       doneBytes = 0;
     }
-    return parts;
   }
 
   /** A window of its own over the same vectors. Gap bit and metadata are the caller's. */

@@ -29,7 +29,7 @@ import type { Kernel } from "../kernels/kernels.ts";
 import type { Machine } from "../machine.ts";
 import type { MappingPath, PeerMapType } from "../vocabulary/shared_words.ts";
 import { opDirection, vecOffset, vecsSizeBytes } from "./bio.ts";
-import { gapMeets, vecsGap } from "./gap_bit.ts";
+import { gapMeets, JoinGaps } from "./gap_bit.ts";
 import type { BlockRequest } from "./request.ts";
 import { SegmentIterator } from "./segment_iterator.ts";
 
@@ -393,9 +393,11 @@ function metadataBytes(request: BlockRequest, fromFormat: boolean): Bytes {
 
 /** The gap bit of the metadata's own joins, after joining what touches. */
 function metadataGap(request: BlockRequest): number {
-  return vecsGap(
-    request.metadataSegments().map((vec) => ({ ...vec, offset: vecOffset(vec.phys) })),
-  );
+  const joins = new JoinGaps();
+  for (const { phys, sizeBytes } of request.metadataSegments()) {
+    joins.add(vecOffset(phys), sizeBytes);
+  }
+  return joins.bit;
 }
 
 /** The attribute that peer memory across the host bridge is mapped and unmapped with. */

@@ -8,8 +8,9 @@
  *
  * @see rules/block.md 1.6
  */
+import type { Bytes } from "../address.ts";
 import type { Kernel } from "../kernels/kernels.ts";
-import type { Bio, VecPart } from "./bio.ts";
+import type { Bio } from "./bio.ts";
 import type { BlockRequest } from "./request.ts";
 
 /** One plus the position of the lowest set bit; 0 for 0. */
@@ -45,20 +46,23 @@ export function gapMeets(gapBit: number, boundaryMask: number): boolean {
   return gapBit !== 0 && 2 ** (gapBit - 1) <= boundaryMask;
 }
 
-/** The gap bit of vectors that follow each other. */
-export function vecsGap(vecs: readonly Pick<VecPart, "offset" | "sizeBytes">[]): number {
-  let gap = 0;
-  for (let index = 1; index < vecs.length; index++) {
-    const before = vecs[index - 1]!;
-    const { offset } = vecs[index]!;
-    gap = lowerGap(gap, pairGap(before.offset + before.sizeBytes, offset));
+/** The gap bit of vectors that follow each other, vector by vector. */
+export class JoinGaps {
+  bit = 0;
+  #endOffset = -1;
+
+  /** @param offset Of the vector's first byte in its page. */
+  add(offset: number, sizeBytes: Bytes): void {
+    if (this.#endOffset >= 0) this.bit = lowerGap(this.bit, pairGap(this.#endOffset, offset));
+    this.#endOffset = offset + sizeBytes;
   }
-  return gap;
 }
 
 /** The gap bit of a bio's own joins. */
 export function bioGap(bio: Bio): number {
-  return vecsGap(bio.parts());
+  const joins = new JoinGaps();
+  bio.eachPart((_phys, offset, sizeBytes) => joins.add(offset, sizeBytes));
+  return joins.bit;
 }
 
 /**

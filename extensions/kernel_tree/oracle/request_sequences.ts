@@ -1,6 +1,6 @@
 /** Random sequences of requests that one device maps. */
 import { PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
-import { bioGap, lowerGap, pairGap } from "@dmalab/runtime/block";
+import { JoinGaps } from "@dmalab/runtime/block";
 import type { Earlier, Operation } from "./compare.ts";
 import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
 import { randomDevice, randomPeers } from "./mapping_sequences.ts";
@@ -132,15 +132,9 @@ function randomMetadata(random: Random, bytes: number): readonly (readonly [numb
 
 /** As the block layer counts it when the bios become one request. */
 function gapOf(bios: readonly BioFields[]): number {
-  let [gap, end] = [0, -1];
+  const joins = new JoinGaps();
   for (const fields of bios) {
-    const bio = bioOf(fields, "read");
-    const start = bio.parts()[0]!.offset;
-    gap = lowerGap(gap, bioGap(bio));
-    if (end >= 0) gap = lowerGap(gap, pairGap(end, start));
-    const last = fields.vecs.at(-1)!;
-    const whole = fields.vecs.reduce((sum, [, each]) => sum + each, 0);
-    end = last[0] % PAGE_SIZE_BYTES + last[1] - (whole - fields.skipped - fields.bytes);
+    bioOf(fields, "read").eachPart((_phys, offset, sizeBytes) => joins.add(offset, sizeBytes));
   }
-  return gap;
+  return joins.bit;
 }
