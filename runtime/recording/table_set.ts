@@ -47,9 +47,9 @@ export class TableSet {
   /** By the number of a kind of event; none where none of it has happened. */
   readonly #changes: (readonly Change[] | undefined)[];
   readonly #changesByName: ReadonlyMap<string, readonly Change[]>;
-  readonly #granuleBytes: Bytes;
   readonly #sharers: ReadonlyMap<string, string>;
-  readonly #pageBytes: Bytes;
+  /** The event that happens: of all that a machine does, each is put into it (`hunt.cases`). */
+  readonly #event: { -readonly [K in keyof TableEvent]: TableEvent[K] };
 
   /** @param vocabulary Of the machine whose events change them. */
   constructor(
@@ -60,9 +60,16 @@ export class TableSet {
   ) {
     this.#changes = new Array(vocabulary.names.length);
     this.#changesByName = changesOf(specs);
-    this.#granuleBytes = iommu.granuleBytes;
     this.#sharers = iommu.sharers;
-    this.#pageBytes = pages.pageSizeBytes;
+    this.#event = {
+      seq: 0,
+      device: null,
+      domain: "",
+      request: null,
+      fields: {} as TableEvent["fields"],
+      granuleBytes: iommu.granuleBytes,
+      pageBytes: pages.pageSizeBytes,
+    };
   }
 
   #table(index: number): HistoryTable {
@@ -99,12 +106,14 @@ export class TableSet {
     const changes = this.#changes[kind] ??= this.#changesByName.get(this.vocabulary.names[kind]!) ??
       NO_CHANGES;
     if (changes.length === 0) return;
-    const granuleBytes = this.#granuleBytes;
-    const pageBytes = this.#pageBytes;
-    // The kind leads to the fields, as the name does in the stream: no type can say so.
     const own = device ?? "";
-    const domain = this.#sharers.size === 0 ? own : this.#sharers.get(own) ?? own;
-    const event = { seq, device, domain, request, fields, granuleBytes, pageBytes } as TableEvent;
+    const event = this.#event;
+    event.seq = seq;
+    event.device = device;
+    event.domain = this.#sharers.size === 0 ? own : this.#sharers.get(own) ?? own;
+    event.request = request;
+    // The kind leads to the fields, as the name does in the stream: no type can say so.
+    event.fields = fields as TableEvent["fields"];
     for (let index = 0; index < changes.length; index++) {
       const { index: table, make } = changes[index]!;
       make(this.#tables[table] ?? this.#table(table), event);
