@@ -1,5 +1,5 @@
 /** The medium of a disk: blocks, and the metadata that goes with each. */
-import { type Bytes, type HostBudget, invariant } from "@dmalab/runtime";
+import { type Bytes, type HostBudget, invariant, zeros } from "@dmalab/runtime";
 import { fillSeries, IntervalSet, type MemoryPage, sameBytes } from "@dmalab/runtime/memory";
 
 /** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
@@ -56,6 +56,8 @@ const WORD_BYTES = 8;
 /** The low bits of an offset, exact for any below 2^53 (address.ts). */
 const WORD_MASK = WORD_BYTES - 1;
 const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
+/** What is compared at once. */
+const COMPARED_BYTES = 4 * CHUNK_BYTES;
 /** What a zeroed range is charged: two array slots, with room for growth. */
 const EXTENT_BYTES = 32;
 
@@ -151,18 +153,11 @@ export class PatternStore {
 
   /** Whether the bytes from an offset on are the first of `bytes`. */
   holds(offsetBytes: number, bytes: Uint8Array, sizeBytes: Bytes): boolean {
-    const read = this.#compared ??= new TransferBuffer(CHUNK_BYTES + 2 * WORD_BYTES);
-    for (let done = 0; done < sizeBytes;) {
-      const at = offsetBytes + done;
-      const chunk = Math.floor(at / CHUNK_BYTES);
-      const inside = at - chunk * CHUNK_BYTES;
-      const count = Math.min(sizeBytes - done, CHUNK_BYTES - inside);
-      const written = this.#written.get(chunk);
-      const held = written === undefined
-        ? read.bytes.subarray(this.read(at, read, count))
-        : written.subarray(inside);
+    const read = this.#compared ??= new TransferBuffer(COMPARED_BYTES + 2 * WORD_BYTES);
+    for (let done = 0; done < sizeBytes; done += COMPARED_BYTES) {
+      const count = Math.min(sizeBytes - done, COMPARED_BYTES);
+      const held = read.bytes.subarray(this.read(offsetBytes + done, read, count));
       if (!sameBytes(held, bytes.subarray(done), count)) return false;
-      done += count;
     }
     return true;
   }
@@ -236,7 +231,7 @@ export class PatternStore {
     const present = this.#written.get(chunk);
     if (present !== undefined) return present;
     this.#budget.hold(CHUNK_BYTES);
-    const bytes = new Uint8Array(CHUNK_BYTES);
+    const bytes = zeros(Uint8Array, CHUNK_BYTES);
     if (!whole && !this.#zeroed.has(chunk)) {
       const fresh = this.#scratch ??= new TransferBuffer(CHUNK_BYTES);
       this.#fill(fresh, 0, chunk * CHUNK_BYTES, CHUNK_WORDS);

@@ -52,6 +52,8 @@ const MAX_ACTIVITIES = 40_000;
 const AUDIT_EVERY = 32;
 /** What memory holds before the device writes it. */
 const UNTOUCHED = 0xaa;
+/** What is compared at once. */
+const PART_BYTES = 2 ** 16;
 const OPCODE = { user_read: 2, user_write: 1 } as const;
 
 /** A case's machine, step after step. */
@@ -62,8 +64,8 @@ export class CaseRun {
   readonly #watch: DeviceWatch;
   readonly #held: HeldResources;
   readonly #facts: LayoutFacts;
-  /** What a request's memory held last, and room behind it. */
-  #content = new Uint8Array(0);
+  /** What a part of a request's memory held last, and room behind it. */
+  readonly #content = new Uint8Array(PART_BYTES);
   #step = 0;
   /** How the requests of the last step ended. */
   ends: readonly (BlkStatusName | null)[] = [];
@@ -227,14 +229,13 @@ export class CaseRun {
     if (status !== "OK") return null;
     const { blockSizeBytes, metadataBytes } = this.#facts;
     const where = readsDisk(io.op) ? "in memory" : "on the disk";
-    if (this.#content.length < data.sizeBytes) this.#content = new Uint8Array(data.sizeBytes);
-    data.readInto(this.#content);
-    const wrong = countDifferences(
-      this.#media.data,
-      lba * blockSizeBytes,
-      this.#content,
-      data.sizeBytes,
-    );
+    const at = lba * blockSizeBytes;
+    let wrong = 0;
+    for (let done = 0; done < data.sizeBytes; done += PART_BYTES) {
+      const part = data.slice(done, Math.min(done + PART_BYTES, data.sizeBytes));
+      part.readInto(this.#content);
+      wrong += countDifferences(this.#media.data, at + done, this.#content, part.sizeBytes);
+    }
     if (wrong > 0) return `${wrong} of ${data.sizeBytes} bytes ${where} are wrong`;
     if (metadata === null) return null;
     const formatBytes = (data.sizeBytes / blockSizeBytes) * metadataBytes;
