@@ -344,8 +344,10 @@ export class RecordTable {
 
   /** Visits every live record. `visit` may remove the one it is given. */
   each(visit: (record: number) => void): void {
-    for (let record = 0; record < this.capacity; record++) {
-      if (this.isLive(record)) visit(record);
+    for (let record = 0, left = this.#count; left > 0 && record < this.capacity; record++) {
+      if (!this.isLive(record)) continue;
+      left--;
+      visit(record);
     }
   }
 
