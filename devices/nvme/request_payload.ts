@@ -34,10 +34,13 @@ type Cost = EventFields<"mem.alloc">;
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 
-/** The pages that a piece of `copyUser` is in. */
-function pagesOf({ phys, sizeBytes }: BioVec): readonly PhysAddr[] {
-  const count = Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
-  return Array.from({ length: count }, (_, index) => phys + index * PAGE_SIZE_BYTES as PhysAddr);
+/** The pages that the pieces of `copyUser` are in. */
+function pagesOf(copies: readonly BioVec[]): readonly PhysAddr[] {
+  const pages: PhysAddr[] = [];
+  for (const { phys, sizeBytes } of copies) {
+    for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) pages.push(phys + at as PhysAddr);
+  }
+  return pages;
 }
 
 export class RequestPayload {
@@ -139,7 +142,7 @@ export class RequestPayload {
     const cost: Cost = { what: "user_copy", size_bytes: sizeBytes, from: "pages" };
     const before = events.context.enterWork(request.device, request.id);
     if (events.tick(MEM_ALLOC)) {
-      const pages = copies.reduce((sum, copy) => sum + pagesOf(copy).length, 0);
+      const pages = pagesOf(copies).length;
       events.emit(MEM_ALLOC, cost, { rule: "block.1.8", inputs: { reason, pages } });
     }
     events.context.leave(before);
@@ -153,7 +156,7 @@ export class RequestPayload {
 
   /** Frees pages of `copyUser`. */
   freeCopies(copies: readonly BioVec[]): void {
-    for (const copy of copies) this.#machine.pages.free(pagesOf(copy));
+    this.#machine.pages.free(pagesOf(copies));
   }
 
   /** Copies the bytes of some pieces into others of the same length in all. */

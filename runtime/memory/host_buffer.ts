@@ -159,6 +159,7 @@ export class HostBuffer {
     const segments: BufferSegment[] = [];
     let at = 0;
     for (const { phys, sizeBytes } of this.segments) {
+      if (at >= endBytes) break;
       this.#work(SEGMENT_UNITS);
       const from = Math.max(startBytes, at);
       const to = Math.min(endBytes, at + sizeBytes);

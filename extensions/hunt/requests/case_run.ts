@@ -107,7 +107,7 @@ export class CaseRun {
     const placed = placeStep(step, this.machine, this.#facts);
     prepareMemory(placed, index);
     this.#held.restart();
-    this.#watch.begin(placed.flatMap(({ memory }) => [...memory.data, ...memory.metadata]));
+    this.#watch.begin(placed.flatMap(({ memory }) => [memory.data, memory.metadata]));
     const { fault } = step;
     const armed = fault === null
       ? null

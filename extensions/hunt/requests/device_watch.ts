@@ -50,7 +50,7 @@ export class DeviceWatch {
   /** What was seen in this step that may not be, the first of each kind. */
   readonly sights: Sight[] = [];
   /** The memory of callers, which no list of a command lies in. */
-  callers: readonly Extent[] = [];
+  callers: readonly (readonly Extent[])[] = [];
   readonly #requests = new Map<number, BlockRequest>();
   readonly #bounced: Bounced[] = [];
   readonly #stepBytes: number;
@@ -60,7 +60,7 @@ export class DeviceWatch {
     machine.events.listen((event) => this.#see(event), WATCHED);
   }
 
-  begin(callers: readonly Extent[]): void {
+  begin(callers: readonly (readonly Extent[])[]): void {
     this.sights.length = 0;
     this.callers = callers;
     this.#requests.clear();
@@ -155,7 +155,9 @@ export class DeviceWatch {
 
   #checkList(id: number | null, dma: number): void {
     const phys = this.#place(dma, "read");
-    const stray = this.callers.some((own) => phys >= own.phys && phys < own.phys + own.sizeBytes);
+    const stray = this.callers.some((memory) =>
+      memory.some((own) => phys >= own.phys && phys < own.phys + own.sizeBytes)
+    );
     if (!stray) return;
     const where = `at ${formatAddress(phys)}, in a caller's memory`;
     this.#saw("list", id, `the device reads its list ${where}`);
