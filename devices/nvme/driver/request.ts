@@ -508,14 +508,16 @@ function readMetadataSgl(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
 }
 
 function readDescriptors(phys: PhysAddr, count: number, memory: PhysicalMemory): SglDescriptor[] {
-  return Array.from({ length: count }, (_, index) => {
+  const list: SglDescriptor[] = [];
+  for (let index = 0; index < count; index++) {
     const at = (phys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
-    return {
+    list.push({
       type: memory.readU32((at + 12) as PhysAddr) >>> 24,
       address: readListedAddress(memory, at),
       sizeBytes: memory.readU32((at + 8) as PhysAddr),
-    };
-  });
+    });
+  }
+  return list;
 }
 
 const SQE_WORDS = SQE_BYTES / 4;
