@@ -465,7 +465,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#phase = new Uint16Array(this.slots);
     this.#padSlots = new Uint16Array(this.slots);
     this.#askedBytes = new Int32Array(this.slots);
-    this.#bornNs = new Float64Array(this.slots).fill(NOTHING);
+    this.#bornNs = new Float64Array(this.slots);
     this.#bornReleases = new Float64Array(this.slots);
   }
 }
