@@ -367,10 +367,7 @@ export class PageAllocator implements PageHome {
       );
     }
     const whole = options.region === undefined && high === Infinity;
-    const spans = whole
-      ? this.#bitmap.ram
-      : this.#bitmap.ram.map(({ start, end }) => ({ start, end: Math.min(end, high) }))
-        .filter(({ start, end }) => start < end);
+    const spans = whole ? this.#bitmap.ram : spansBelow(this.#bitmap.ram, high);
     if (options.region !== undefined) return { spans, from: low, lowest: low };
 
     const owner = options.owner ?? "script";
@@ -405,4 +402,13 @@ export class PageAllocator implements PageHome {
     }
     return base;
   }
+}
+
+/** The parts of spans below a page. */
+function spansBelow(spans: readonly PageSpan[], high: number): readonly PageSpan[] {
+  const below: PageSpan[] = [];
+  for (const { start, end } of spans) {
+    if (start < high) below.push({ start, end: Math.min(end, high) });
+  }
+  return below;
 }
