@@ -37,7 +37,7 @@ const CALLS: readonly (readonly [before: string, call: string, looks: number])[]
   ["let b = alloc_pages(1000)\n", "b.fill(random)", 200],
   [PIECES, "b.fill(counting)", 9],
   [PIECES, "let x = b.bytes", 9],
-  [PIECES, "let x = b.slice(1..2)", 4],
+  [PIECES, "let x = b.slice(81_919_998..81_919_999)", 4],
   [PIECES, "let x = b[70_000_000]", 4],
   [PIECES, "let x = b.pages", 4],
   [PIECES, "let x = b.segments", 10],
