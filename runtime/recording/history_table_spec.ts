@@ -25,7 +25,7 @@ export interface CallNote {
   readonly pool: string;
 }
 
-/** What a table sees of an event: made once for all tables, and for none where none changes. */
+/** What a table sees of an event. Not to be kept: the next event is put into the same object. */
 export interface TableEvent<N extends EventName = EventName>
   extends Pick<EventOf<N>, "seq" | "device" | "request" | "fields"> {
   /** The domain of the device: its own name, or `x+y` for a group; empty without a device. */
