@@ -110,11 +110,6 @@ export class Bio {
     return (this.vecs[this.vecIndex]!.phys + this.vecDoneBytes) as PhysAddr;
   }
 
-  /** Where in its page the window begins. Only for a bio with memory. @see VecPart.offset */
-  get firstOffset(): number {
-    return vecOffset(this.vecs[this.vecIndex]!.phys) + this.vecDoneBytes;
-  }
-
   /** The memory of the window, vector by vector; none for an operation without memory. */
   parts(): readonly VecPart[] {
     const parts: VecPart[] = [];

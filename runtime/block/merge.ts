@@ -217,7 +217,7 @@ export class RequestMerger {
 
   /** Where in its page the joined request would begin. */
   #firstOffset(request: BlockRequest, bio: Bio): number {
-    return (bio.sector < request.sector ? bio : request.bios[0]!).firstOffset;
+    return (bio.sector < request.sector ? bio : request.bios[0]!).parts()[0]!.offset;
   }
 
   #touches(): boolean {

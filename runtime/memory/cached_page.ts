@@ -2,7 +2,6 @@
  * Lines of the CPU's caches that differ from memory, or may, kept by page.
  */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
-import { zeros } from "../zeros.ts";
 import { IntervalSet } from "./interval_set.ts";
 
 export const CACHE_LINE_BYTES = 64;
@@ -50,8 +49,8 @@ export interface CacheLine {
 
 /** The lines of one page that differ from memory, or may. */
 export class CachedPage {
-  readonly bytes = zeros(Uint8Array, PAGE_SIZE_BYTES);
-  readonly states = zeros(Uint8Array, PAGE_LINES);
+  readonly bytes = new Uint8Array(PAGE_SIZE_BYTES);
+  readonly states = new Uint8Array(PAGE_LINES);
   /** Lines with a state. */
   held = 0;
   cpuWroteAt: number | null = null;

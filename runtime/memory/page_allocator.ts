@@ -404,7 +404,10 @@ export class PageAllocator implements PageHome {
   }
 }
 
-/** The parts of spans below a page. */
+/**
+ * The parts of spans below a page. In a list of the same kind as the bitmap's, which `map().filter()`
+ * does not make: V8 compiled what searches both again and again (`hunt.cases`).
+ */
 function spansBelow(spans: readonly PageSpan[], high: number): readonly PageSpan[] {
   const below: PageSpan[] = [];
   for (const { start, end } of spans) {

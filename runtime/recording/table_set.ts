@@ -48,7 +48,7 @@ export class TableSet {
   readonly #changes: (readonly Change[] | undefined)[];
   readonly #changesByName: ReadonlyMap<string, readonly Change[]>;
   readonly #sharers: ReadonlyMap<string, string>;
-  /** The event that happens: of all that a machine does, each is put into it (`hunt.cases`). */
+  /** What tables are given: each event is put into it, so that none makes an object (`hunt.cases`). */
   readonly #event: { -readonly [K in keyof TableEvent]: TableEvent[K] };
 
   /** @param vocabulary Of the machine whose events change them. */

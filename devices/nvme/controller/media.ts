@@ -1,5 +1,5 @@
 /** The medium of a disk: blocks, and the metadata that goes with each. */
-import { type Bytes, type HostBudget, invariant, zeros } from "@dmalab/runtime";
+import { type Bytes, type HostBudget, invariant } from "@dmalab/runtime";
 import { fillSeries, IntervalSet, type MemoryPage, sameBytes } from "@dmalab/runtime/memory";
 
 /** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
@@ -231,7 +231,7 @@ export class PatternStore {
     const present = this.#written.get(chunk);
     if (present !== undefined) return present;
     this.#budget.hold(CHUNK_BYTES);
-    const bytes = zeros(Uint8Array, CHUNK_BYTES);
+    const bytes = new Uint8Array(CHUNK_BYTES);
     if (!whole && !this.#zeroed.has(chunk)) {
       const fresh = this.#scratch ??= new TransferBuffer(CHUNK_BYTES);
       this.#fill(fresh, 0, chunk * CHUNK_BYTES, CHUNK_WORDS);
