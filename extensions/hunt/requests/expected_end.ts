@@ -20,6 +20,8 @@ export function allowedEnds(
   { data, io, memory, metadata }: PlacedIo,
 ): readonly BlkStatusName[] {
   const user = isUserCommand(io.op);
+  // Refused before anything is mapped.
+  if (user && metadata !== null && isTooLong(limits, metadata)) return ["IOERR", "INVAL"];
   const misaligned = data.segments.some(({ phys, sizeBytes }) =>
     ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0
   );
@@ -28,9 +30,6 @@ export function allowedEnds(
   if (io.peer && !copied) {
     const ends = peerEnds(machine, kernel);
     if (ends !== null) return ends;
-  }
-  if (user && metadata !== null && isTooLong(limits, metadata)) {
-    return ["IOERR", "INVAL"];
   }
   const formatBytes = (memory.dataBytes / machine.blockSizeBytes) * metadataBytesOf(machine);
   const tooShort = user && metadata !== null && metadata.sizeBytes < formatBytes;
