@@ -492,12 +492,12 @@ export interface HostMemory {
 /** True when the first bytes of both are the same: compared word by word where both are aligned. */
 export function sameBytes(left: Uint8Array, right: Uint8Array, sizeBytes: Bytes): boolean {
   let index = 0;
-  if (left.byteOffset % 4 === 0 && right.byteOffset % 4 === 0) {
-    const words = Math.floor(sizeBytes / 4);
-    const one = new Int32Array(left.buffer, left.byteOffset, words);
-    const other = new Int32Array(right.buffer, right.byteOffset, words);
+  if (left.byteOffset % 8 === 0 && right.byteOffset % 8 === 0) {
+    const words = Math.floor(sizeBytes / 8);
+    const one = new BigInt64Array(left.buffer, left.byteOffset, words);
+    const other = new BigInt64Array(right.buffer, right.byteOffset, words);
     for (let word = 0; word < words; word++) if (one[word] !== other[word]) return false;
-    index = 4 * words;
+    index = 8 * words;
   }
   for (; index < sizeBytes; index++) if (left[index] !== right[index]) return false;
   return true;
