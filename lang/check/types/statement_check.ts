@@ -21,8 +21,12 @@ import type { Resolution } from "../names/bindings.ts";
 import { checkArms } from "./arms.ts";
 import type { TypeInference } from "./type_inference.ts";
 import type { TypeMismatches } from "./type_mismatches.ts";
-import { patternEvents } from "../../syntax/tree/pattern_events.ts";
-import { exitKind, innerBlocks, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
+import {
+  exitKind,
+  innerBlocks,
+  patternEvents,
+  statementExpressions,
+} from "../../syntax/tree/statement_kinds.ts";
 import { expressionBlocks } from "../../syntax/tree/walk.ts";
 
 /** For who gives a bare number to a statement about time. */

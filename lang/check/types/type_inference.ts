@@ -9,6 +9,7 @@ import type { Type } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type {
   AssignStatement,
+  CallExpression,
   ChangeStatement,
   Expression,
   FunctionDeclaration,
@@ -16,7 +17,6 @@ import type {
 } from "../../syntax/tree/ast.ts";
 import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import { rangeEndsType, typeText } from "../../values/value_types.ts";
-import { isSequenceCall } from "./sequence_call.ts";
 import { checkArms } from "./arms.ts";
 import { CallTypes } from "./call_types.ts";
 import { checkChange, checkCopy } from "./changed_places.ts";
@@ -321,4 +321,12 @@ export class TypeInference {
     if (!endsInReturn || others.some(({ type }) => type !== first.type)) return UNKNOWN;
     return others.length === 0 ? first : plainShape(first.type);
   }
+}
+
+/** The builtin whose arguments say what a property's sequences are. */
+const SEQUENCE_FUNCTION = "sequence";
+
+export function isSequenceCall(expression: Expression): expression is CallExpression {
+  return expression.kind === "Call" && expression.callee.kind === "Name" &&
+    expression.callee.name === SEQUENCE_FUNCTION;
 }
