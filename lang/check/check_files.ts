@@ -17,7 +17,7 @@ import {
   Resolution,
   Variable,
 } from "./names/bindings.ts";
-import { checkTypes } from "./types/check_types.ts";
+import { checkTypes } from "./types/statement_check.ts";
 import type { TypeInference } from "./types/type_inference.ts";
 import { withoutEchoes } from "./consequences.ts";
 import { orderConsts } from "./names/const_order.ts";
