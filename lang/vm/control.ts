@@ -11,7 +11,6 @@ import type { SimulatedMachine } from "../values/simulated_machine.ts";
 import type { Code, OutcomeInfo } from "./code.ts";
 import type { CallerLocation } from "./failure_report.ts";
 import type { RunWatch } from "./run_watch.ts";
-import type { Vm } from "./vm.ts";
 
 /** Something that takes kernel errors: `try`, or an expected outcome. */
 export interface Handler {
@@ -117,27 +116,4 @@ export interface Control extends ExecutionContext {
   siteCall(site: number): Span | null;
   readonly limits: Limits;
   tooManySteps(): LimitError;
-}
-
-/**
- * Asks, and has everything refused meanwhile that would change something.
- *
- * @param steps How many the answer may take; those of the run are not touched.
- * @throws {SideEffectRefused} When something would change.
- */
-export function evaluateWithoutEffects<T>(vm: Vm, steps: number, ask: () => T): T {
-  const { steps: left, machine: { stream } } = vm;
-  const { context: { site }, seq } = stream;
-  vm.looking = true;
-  vm.steps = steps;
-  try {
-    const answer = ask();
-    if (stream.seq !== seq) throw new SideEffectRefused("The machine");
-    return answer;
-  } finally {
-    vm.countWork();
-    vm.looking = false;
-    vm.steps = left;
-    stream.context.site = site;
-  }
 }

@@ -34,7 +34,7 @@ import { FunctionResults } from "./function_results.ts";
 /** For who gives a bare number to a statement about time. */
 const TIME_HINT = "to let time pass, write `advance 10us`, with a unit";
 
-export class StatementChecker {
+class StatementChecker {
   constructor(
     readonly kinds: TypeInference,
     readonly resolution: Resolution,
@@ -102,7 +102,7 @@ export class StatementChecker {
         break;
       case "Match": {
         const arms = statement.arms.map(({ body, pattern }) => ({ pattern, behind: body.span }));
-        checkArms(statement.subject, arms, this.kinds, this.bag);
+        checkArms(statement.subject, arms, this.kinds);
         break;
       }
       case "Assert":
