@@ -1,19 +1,5 @@
 /** Reads what a client sends: each argument as its type, or with what is missing or wrong. */
-import type { EvaluationError } from "@dmalab/recording";
-
-export class RequestError extends Error {
-  override readonly name = "RequestError";
-
-  /** @param message For the person at the client: a sentence without its end. */
-  constructor(message: string, readonly hint: string | null = null) {
-    super(message);
-  }
-}
-
-/** What is wrong, as a sentence with its hint. */
-export function evaluationProblem(error: EvaluationError | RequestError): string {
-  return error.hint === null ? error.message : `${error.message} (${error.hint})`;
-}
+import { RequestError } from "./request_error.ts";
 
 /** Reads one value. @throws {RequestError} When it is of another type. */
 export type Read<T> = (value: unknown, name: string) => T;

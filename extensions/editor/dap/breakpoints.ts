@@ -14,7 +14,7 @@ import {
   statementsOnLine,
 } from "@dmalab/recording";
 import type { Debuggee } from "./debuggee.ts";
-import { evaluationProblem } from "./arguments.ts";
+import { evaluationProblem } from "./request_error.ts";
 import type { Sources } from "./sources.ts";
 
 /** What may stop a run that is no mistake of the script's form: by the names that clients show. */

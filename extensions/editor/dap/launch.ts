@@ -9,11 +9,11 @@ import {
   optional,
   type Read,
   record,
-  RequestError,
   string,
   type ValuesOf,
 } from "./arguments.ts";
 import { RunClock } from "./debuggee.ts";
+import { RequestError } from "./request_error.ts";
 
 interface LaunchKey {
   readonly type: "string" | "number" | "integer" | "boolean" | "object";

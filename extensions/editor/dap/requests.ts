@@ -14,18 +14,10 @@ import {
 } from "@dmalab/recording";
 import { base64, incidentView } from "@dmalab/recording/views";
 import type { Adapter } from "./adapter.ts";
-import {
-  boolean,
-  list,
-  number,
-  object,
-  optional,
-  record,
-  RequestError,
-  string,
-} from "./arguments.ts";
+import { boolean, list, number, object, optional, record, string } from "./arguments.ts";
 import { EXCEPTION_FILTERS } from "./breakpoints.ts";
 import { withLaunchKeys } from "./launch.ts";
+import { RequestError } from "./request_error.ts";
 import { dataBreakpointInfo } from "./variables.ts";
 import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
 import { type CommandContext, runReplCommand, suggestWords } from "@dmalab/cli/repl";

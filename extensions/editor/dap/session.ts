@@ -8,9 +8,10 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { Cancelled, EvaluationError } from "@dmalab/recording";
 import { BUG_CODE, bugMessage } from "@dmalab/lang/diagnostics";
 import { Adapter } from "./adapter.ts";
-import { evaluationProblem, object, RequestError } from "./arguments.ts";
+import { object } from "./arguments.ts";
 import { Cancellation } from "./cancellation.ts";
 import type { Arrival } from "./client_reader.ts";
+import { evaluationProblem, RequestError } from "./request_error.ts";
 import { REQUESTS } from "./requests.ts";
 
 export class DapSession {

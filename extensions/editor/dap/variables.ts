@@ -20,7 +20,7 @@ import { spanPlace } from "@dmalab/lang";
 import { readWholeNumber } from "@dmalab/cli";
 import { dataId, type WatchedTrigger } from "./breakpoints.ts";
 import type { ShownFrame } from "./stack.ts";
-import { evaluationProblem } from "./arguments.ts";
+import { evaluationProblem } from "./request_error.ts";
 
 type Variable = DebugProtocol.Variable;
 

@@ -1,0 +1,15 @@
+import type { EvaluationError } from "@dmalab/recording";
+
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+
+  /** @param message For the person at the client: a sentence without its end. */
+  constructor(message: string, readonly hint: string | null = null) {
+    super(message);
+  }
+}
+
+/** What is wrong, as a sentence with its hint. */
+export function evaluationProblem(error: EvaluationError | RequestError): string {
+  return error.hint === null ? error.message : `${error.message} (${error.hint})`;
+}
