@@ -110,6 +110,3 @@ function readFolders(root: URL, folders: readonly string[]): Readonly<Record<str
 }
 
 export const JOB_WORKER = new URL(IS_PACKAGE ? "worker.js" : "cli/jobs/worker.ts", ROOT);
-
-/** The folder of the package that this program was started from; null in a checkout. */
-export const OWN_PACKAGE: URL | null = IS_PACKAGE ? ROOT : null;

@@ -1,7 +1,7 @@
 // `deno test` takes a file that is called test for a module of tests.
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
-import type { FailedRun } from "../testing/first_failure.ts";
+import type { FailedRun } from "../testing/run_tests.ts";
 import { command, flag, text } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../read_matches.ts";
@@ -87,20 +87,18 @@ export const TEST = command({
       ? null
       : oneOf("snapshot", ["check", "update"], options.snapshot, screen);
     if (reporterName === null || (snapshot === null && options.snapshot !== null)) return WRONG;
-    const { readShard } = await import("../testing/shard.ts");
+    const { firstFailure, readShard, runTests } = await import("../testing/run_tests.ts");
     const shard = options.shard === null ? null : readShard(options.shard);
     if (shard === null && options.shard !== null) {
       return refuse(`--shard takes a part such as 2/3, not "${options.shard}"`, screen);
     }
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
-    const { runTests } = await import("../testing/run_tests.ts");
     const { makeReporter } = await import("../testing/reporters/mod.ts");
     const { readFailedTests } = await import("../testing/last_failures.ts");
     const places = words.length === 0 ? ["."] : words;
     const match = await readMatches(options.match, options.filter);
     if (typeof match === "string") return refuse(match, screen);
-    const { withJunitFile } = await import("../testing/reporters/junit_file.ts");
-    const { firstFailure } = await import("../testing/first_failure.ts");
+    const { withJunitFile } = await import("../testing/reporters/machine.ts");
     const { heard } = await import("../testing/reporter.ts");
     // Lines of JSON are for programs: what is for people goes the other way.
     const made = () =>

@@ -25,7 +25,6 @@ import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
 import { type FileEvent, type FileJob, type ListenersOf, runFile } from "./file_run.ts";
 import { type FailedTest, readFailedTests, writeFailedTests } from "./last_failures.ts";
 import type { TestReporter } from "./reporter.ts";
-import type { Shard } from "./shard.ts";
 import { compareSnapshot, snapshotPath, type SnapshotProblem, snapshotText } from "./snapshots.ts";
 import { type Plan, runPlan } from "../jobs/run_plan.ts";
 
@@ -278,4 +277,34 @@ class Results {
     this.snapshots.push(...problems);
     if (problems.length > 0) this.exitCode = worseExitCode(this.exitCode, FAILED);
   }
+}
+
+/** A run of a file, and the seed of its machine. */
+export interface FailedRun {
+  readonly path: string;
+  readonly match: readonly NameMatch[];
+  readonly seed: number;
+}
+
+export function firstFailure(reports: readonly RunReport[]): FailedRun | null {
+  for (const { file, outcomes } of reports) {
+    const outcome = outcomes.find(({ failure }) => failure !== null);
+    if (outcome === undefined) continue;
+    return { path: file, match: [exactMatch(displayName(outcome))], seed: outcome.seed };
+  }
+  return null;
+}
+
+export interface Shard {
+  /** From 0. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** Reads `2/3`; null when it is nothing of the kind. */
+export function readShard(text: string): Shard | null {
+  const match = text.match(/^(\d{1,4})\/(\d{1,4})$/);
+  if (match === null) return null;
+  const [part, count] = [Number(match[1]), Number(match[2])];
+  return part >= 1 && part <= count ? { index: part - 1, count } : null;
 }

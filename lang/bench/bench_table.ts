@@ -31,12 +31,11 @@ type Row = readonly [string, ...string[]];
 export function benchTable(
   report: BenchReport,
   chosen: readonly string[] = [],
-  columns: number = PICTURE_COLUMNS,
 ): string[] {
   const cells = countedCells(report);
   if (cells.length === 0) return [];
   const axes = benchAxes(report);
-  const table = new BenchTable(report, cells, axes, chosen, columns);
+  const table = new BenchTable(report, cells, axes, chosen);
   return [
     ...axes.length < 2 || cells.length < 4
       ? table.byColumn()
@@ -53,7 +52,6 @@ class BenchTable {
     readonly cells: readonly BenchOutcome[],
     readonly axes: readonly BenchAxis[],
     readonly chosen: readonly string[],
-    readonly columns: number,
   ) {}
 
   /** A column for each cell, a row for each figure and each event. */
@@ -82,7 +80,7 @@ class BenchTable {
         : busyNames(cells).map((name) => row(`${name} busy`, (cell) => busyText(cell, name))),
       ...isChosen ? [] : events.map((name) => row(name, (cell) => figureText(name, cell))),
     ];
-    return split(heads, rows, this.columns);
+    return split(heads, rows);
   }
 
   /** For each figure that tells cells apart a table of the first axis by the second. */
@@ -104,7 +102,7 @@ class BenchTable {
         }),
       ]);
       const head: Row = [`${figure}: ${down.key}, ${across.key}`, ...across.values];
-      return split([head], rows, this.columns);
+      return split([head], rows);
     });
     return [...parts, ...this.#same()];
   }
@@ -129,8 +127,8 @@ class BenchTable {
           ...shown.map(() => "right" as const),
         ];
         const table = tableLines([...keys, ...shown], rows, alignments, Infinity);
-        if (count > 1 && table.some(({ length }) => length > this.columns)) continue;
-        lines.push(...table.map((line) => clip(line, this.columns)), "");
+        if (count > 1 && table.some(({ length }) => length > PICTURE_COLUMNS)) continue;
+        lines.push(...table.map((line) => clip(line, PICTURE_COLUMNS)), "");
         break;
       }
       from += Math.max(1, count);
@@ -254,7 +252,7 @@ function latenciesText({ latenciesNs }: BenchOutcome): string {
 }
 
 /** A table in as many parts as its columns need. */
-function split(heads: readonly Row[], rows: readonly Row[], columns: number): string[] {
+function split(heads: readonly Row[], rows: readonly Row[]): string[] {
   const all = [...heads, ...rows];
   const width = (column: number) => Math.max(...all.map((row) => row[column]!.length));
   const parts: number[][] = [];
@@ -263,13 +261,14 @@ function split(heads: readonly Row[], rows: readonly Row[], columns: number): st
     const needed = width(column) + 2;
     if (room < needed || parts.length === 0) {
       parts.push([]);
-      room = columns - width(0);
+      room = PICTURE_COLUMNS - width(0);
     }
     parts.at(-1)!.push(column);
     room -= needed;
   }
   return parts.flatMap((part) => {
     const [head, ...more] = all.map((row) => [row[0], ...part.map((column) => row[column]!)]);
-    return [...tableLines(head!, more, ["left", ...part.map(() => "right" as const)], columns), ""];
+    const sides = ["left", ...part.map(() => "right" as const)] as const;
+    return [...tableLines(head!, more, sides, PICTURE_COLUMNS), ""];
   });
 }

@@ -18,7 +18,6 @@ import { KERNEL_CALLS_OF_DRIVERS } from "./calls/kernel.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
-import { PLUGGED_BIO_CALLS } from "./calls/plugged_bios.ts";
 import { P2P_LENDING_CALLS, P2PMEM } from "./calls/p2p_lending.ts";
 import { P2P_MEMORY_CALLS } from "./calls/p2p_memory.ts";
 import { PAGE_MEMORY_CALLS, QUERY_CALLS } from "./calls/queries.ts";
@@ -122,7 +121,6 @@ const PAGES: readonly BuiltinGroup[] = [
     functions: [
       ...BLOCK_CALLS,
       ...BLOCK_REQUEST_CALLS,
-      ...PLUGGED_BIO_CALLS,
       ...BLOCK_ITERATOR_CALLS,
     ],
     types: [BIO, REQUEST, DMA_ITER],

@@ -9,7 +9,7 @@ import type { Span } from "../source.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { FileLoader, LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
-import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
+import { isDeclaration, machineLets, registersOf } from "../syntax/tree/statement_kinds.ts";
 import {
   type ConstBinding,
   type DescribedRegister,
@@ -17,7 +17,7 @@ import {
   Resolution,
   Variable,
 } from "./names/bindings.ts";
-import { checkTypes } from "./types/check_types.ts";
+import { checkTypes } from "./types/statement_check.ts";
 import type { TypeInference } from "./types/type_inference.ts";
 import { withoutEchoes } from "./consequences.ts";
 import { orderConsts } from "./names/const_order.ts";
@@ -26,7 +26,6 @@ import { DataFiles } from "./names/data_files.ts";
 import { FileScope } from "./names/file_scope.ts";
 import { type Owner, Resolver } from "./names/resolve.ts";
 import type { TornText } from "./torn_text.ts";
-import { machineLets, registersOf } from "../syntax/tree/machine_entries.ts";
 import { Quantity } from "../values/value.ts";
 
 /** The machine a program runs on, and the names its block may use. */

@@ -5,7 +5,7 @@
  *
  * What other members use:
  */
-export { checkTypes } from "./types/check_types.ts";
+export { checkTypes } from "./types/statement_check.ts";
 export { Resolution, Variable } from "./names/bindings.ts";
 export { FileScope } from "./names/file_scope.ts";
 export { Resolver } from "./names/resolve.ts";

@@ -63,6 +63,12 @@ export class FunctionBuilder {
     if (this.#depth > this.operands) this.operands = this.#depth;
   }
 
+  /** Writes an instruction that belongs to a piece of the source, as those behind it do. */
+  emitAt(span: Span, effect: number, op: number, ...operands: readonly number[]): void {
+    this.at(span);
+    this.emit(effect, op, ...operands);
+  }
+
   /** Writes an instruction whose last operand is a place to jump to. */
   jump(effect: number, op: number, label: Label, ...operands: readonly number[]): void {
     this.emit(effect, op, ...operands);

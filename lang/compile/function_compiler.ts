@@ -183,8 +183,12 @@ export class FunctionCompiler {
         return this.#name(expression);
       case "List":
         for (const item of expression.items) this.expression(item);
-        builder.at(expression.span);
-        builder.emit(1 - expression.items.length, Op.MakeList, expression.items.length);
+        builder.emitAt(
+          expression.span,
+          1 - expression.items.length,
+          Op.MakeList,
+          expression.items.length,
+        );
         return;
       case "Record":
       case "CopyWith": {
@@ -220,29 +224,30 @@ export class FunctionCompiler {
       case "Range":
         this.expression(expression.first);
         this.expression(expression.last);
-        builder.at(expression.span);
-        builder.emit(-1, RareOp.MakeRange, expression.inclusive ? 1 : 0);
+        builder.emitAt(expression.span, -1, RareOp.MakeRange, expression.inclusive ? 1 : 0);
         return;
       case "Cast":
         this.expression(expression.operand);
-        builder.at(expression.span);
-        builder.emit(0, RareOp.Cast, expression.target.text === "dma" ? 1 : 0);
+        builder.emitAt(expression.span, 0, RareOp.Cast, expression.target.text === "dma" ? 1 : 0);
         return;
       case "Call":
         return this.#call(expression);
       case "Index":
         this.expression(expression.object);
         this.expression(expression.index);
-        builder.at(expression.span);
-        builder.emit(-1, Op.Index);
+        builder.emitAt(expression.span, -1, Op.Index);
         return;
       case "Field": {
         if (this.#count(expression)) return;
         const event = this.resolution.eventNames.get(expression);
         if (event !== undefined) return this.#constant(event);
         this.expression(expression.object);
-        builder.at(expression.field.span);
-        builder.emit(0, Op.Field, this.code.nameIndex(expression.field.text));
+        builder.emitAt(
+          expression.field.span,
+          0,
+          Op.Field,
+          this.code.nameIndex(expression.field.text),
+        );
         return;
       }
       case "Trace":
@@ -330,8 +335,7 @@ export class FunctionCompiler {
       return;
     }
     this.expression(operand);
-    this.builder.at(expression.span);
-    this.builder.emit(0, operator === "not" ? Op.Not : Op.Negate);
+    this.builder.emitAt(expression.span, 0, operator === "not" ? Op.Not : Op.Negate);
   }
 
   #binary(expression: BinaryExpression): void {
@@ -347,13 +351,11 @@ export class FunctionCompiler {
       return;
     }
     if (operator === "+" && right.kind === "Integer" && right.value === (right.value | 0)) {
-      builder.at(expression.operatorSpan);
-      builder.emit(0, Op.AddInt, right.value);
+      builder.emitAt(expression.operatorSpan, 0, Op.AddInt, right.value);
       return;
     }
     this.expression(right);
-    builder.at(expression.operatorSpan);
-    builder.emit(-1, BINARY[operator]);
+    builder.emitAt(expression.operatorSpan, -1, BINARY[operator]);
   }
 
   #ifValue({ condition, otherwise, then }: IfExpression): void {
@@ -382,8 +384,7 @@ export class FunctionCompiler {
       builder.jump(-1, Op.Jump, after);
       builder.place(next);
     }
-    builder.at(span);
-    builder.emit(1, Op.LoadLocal, slot);
+    builder.emitAt(span, 1, Op.LoadLocal, slot);
     builder.emit(0, RareOp.NoArm);
     builder.place(after);
     builder.release(before);
@@ -424,14 +425,12 @@ export class FunctionCompiler {
     if (callee.kind === "Field") {
       this.expression(callee.object);
       const shape = this.#arguments(expression.arguments, callee.field.text);
-      builder.at(expression.span);
-      builder.emit(-expression.arguments.length, Op.CallMethod, shape);
+      builder.emitAt(expression.span, -expression.arguments.length, Op.CallMethod, shape);
       return;
     }
     this.expression(callee);
     const shape = this.#arguments(expression.arguments, "");
-    builder.at(expression.span);
-    builder.emit(-expression.arguments.length, Op.CallValue, shape);
+    builder.emitAt(expression.span, -expression.arguments.length, Op.CallValue, shape);
     this.#sameSite(expression);
   }
 
@@ -494,8 +493,7 @@ export class FunctionCompiler {
     this.code.finish(index, inner.builder);
     this.builder.expectations.push(...inner.builder.expectations);
     for (const variable of captures) this.load(variable);
-    this.builder.at(node.span);
-    this.builder.emit(1 - captures.length, RareOp.MakeClosure, index, captures.length);
+    this.builder.emitAt(node.span, 1 - captures.length, RareOp.MakeClosure, index, captures.length);
   }
 
   // Statements.
@@ -595,13 +593,11 @@ export class FunctionCompiler {
         return this.#step(statement);
       case "Wait":
         this.#rootExpression(statement.subject);
-        builder.at(statement.span);
-        builder.emit(-1, RareOp.Wait);
+        builder.emitAt(statement.span, -1, RareOp.Wait);
         return;
       case "Advance":
         this.#rootExpression(statement.duration);
-        builder.at(statement.span);
-        builder.emit(-1, RareOp.Advance);
+        builder.emitAt(statement.span, -1, RareOp.Advance);
         return;
       case "OnCpu": {
         this.#rootExpression(statement.cpu);
@@ -668,13 +664,20 @@ export class FunctionCompiler {
     // A field can have reasons that its value knows nothing of.
     if (verb === "explain" && value.kind === "Field" && !this.resolution.eventNames.has(value)) {
       this.#rootExpression(value.object);
-      builder.at(value.field.span);
-      builder.emit(-1, RareOp.ExplainField, this.code.nameIndex(value.field.text));
+      builder.emitAt(
+        value.field.span,
+        -1,
+        RareOp.ExplainField,
+        this.code.nameIndex(value.field.text),
+      );
       return;
     }
     this.#rootExpression(value);
-    builder.at(span);
-    builder.emit(-1, { print: RareOp.Print, show: RareOp.Show, explain: RareOp.Explain }[verb]);
+    builder.emitAt(
+      span,
+      -1,
+      { print: RareOp.Print, show: RareOp.Show, explain: RareOp.Explain }[verb],
+    );
   }
 
   #let(statement: Extract<Statement, { kind: "Let" }>): void {
@@ -873,8 +876,7 @@ export class FunctionCompiler {
     builder.cleanups.push({ kind: oneCall ? "try" : "outcome" });
     body();
     builder.cleanups.pop();
-    builder.at(span);
-    builder.emit(oneCall ? -1 : 0, RareOp.OutcomeEnd);
+    builder.emitAt(span, oneCall ? -1 : 0, RareOp.OutcomeEnd);
     builder.place(after);
   }
 
@@ -889,8 +891,7 @@ export class FunctionCompiler {
       matcher: pattern.matcher,
       expectation: this.#expectation(statement.span),
     }) - 1;
-    builder.at(statement.span);
-    builder.emit(-1 - pattern.values.length, RareOp.ExpectEvents, index);
+    builder.emitAt(statement.span, -1 - pattern.values.length, RareOp.ExpectEvents, index);
   }
 
   // The machine.
@@ -900,8 +901,7 @@ export class FunctionCompiler {
     if (statement.until === null) {
       if (statement.count === null) builder.emit(1, Op.PushInt, 1);
       else this.#rootExpression(statement.count);
-      builder.at(statement.span);
-      builder.emit(-1, RareOp.StepEvents);
+      builder.emitAt(statement.span, -1, RareOp.StepEvents);
       return;
     }
     // Code of its own, which is run after every event.
@@ -909,8 +909,7 @@ export class FunctionCompiler {
     const inner = this.#nested();
     this.#closure(statement, inner, [], () => {
       inner.expression(until);
-      inner.builder.at(until.span);
-      inner.builder.emit(-1, Op.Return);
+      inner.builder.emitAt(until.span, -1, Op.Return);
     });
     builder.at(statement.span);
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
@@ -966,8 +965,7 @@ export class FunctionCompiler {
     const slot = builder.take(2);
     builder.emit(0, RareOp.TraceStart, slot);
     this.#innerBlock(expression.body);
-    builder.at(expression.span);
-    builder.emit(1, RareOp.TraceEnd, slot);
+    builder.emitAt(expression.span, 1, RareOp.TraceEnd, slot);
     builder.release(before);
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
   }
@@ -1014,8 +1012,7 @@ export class FunctionCompiler {
       // What is said in the block itself tells more.
       const duty = { word: "inject each", kind: "fails", trial: expectation, done: hit } as const;
       this.code.trialDuties.push({ ...duty, span: headOf(span) });
-      builder.at(span);
-      builder.emit(0, RareOp.FailEachEnd);
+      builder.emitAt(span, 0, RareOp.FailEachEnd);
       return;
     }
     if (nth !== null) this.#rootExpression(nth);

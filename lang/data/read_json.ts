@@ -20,21 +20,15 @@ class JsonError extends Error {
   }
 }
 
-export function readJson(
-  text: string,
-  places: JsonPlaces | null = null,
-): { readonly value: Value } | DataProblem {
+export function readJson(text: string): { readonly value: Value } | DataProblem {
   try {
-    return { value: new JsonReader(text, places).whole() };
+    return { value: new JsonReader(text).whole() };
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     const { end, message, start } = error;
     return { message, start, end };
   }
 }
-
-/** Where the entries of a record and the items of a list stand: their values, by name or number. */
-export type JsonPlaces = WeakMap<object, Map<string | number, Omit<DataProblem, "message">>>;
 
 class JsonReader {
   #token = "";
@@ -44,7 +38,7 @@ class JsonReader {
   /** Where it looks next is its own. */
   readonly #pattern = new RegExp(TOKEN, "y");
 
-  constructor(readonly text: string, readonly places: JsonPlaces | null) {}
+  constructor(readonly text: string) {}
 
   whole(): Value {
     // A byte-order mark says nothing.
@@ -102,13 +96,10 @@ class JsonReader {
 
   #list(depth: number): ListValue {
     const items: Value[] = [];
-    const placed = new Map();
     const list = new ListValue(items);
-    this.places?.set(list, placed);
     this.#next();
     if (this.#skip("]")) return list;
     for (;;) {
-      placed.set(items.length, { start: this.#start, end: this.#end });
       items.push(this.#value(depth + 1));
       if (this.#skip("]")) return list;
       this.#expect(",", "`,` or `]`");
@@ -117,9 +108,7 @@ class JsonReader {
 
   #record(depth: number): RecordValue {
     const entries = new Map<string, Value>();
-    const placed = new Map();
     const record = new RecordValue(entries);
-    this.places?.set(record, placed);
     this.#next();
     if (this.#skip("}")) return record;
     for (;;) {
@@ -128,7 +117,6 @@ class JsonReader {
       if (entries.has(name)) throw this.#wrong(`There are two entries of this name`);
       this.#next();
       this.#expect(":", "`:`");
-      placed.set(name, { start: this.#start, end: this.#end });
       entries.set(name, this.#value(depth + 1));
       if (this.#skip("}")) return record;
       this.#expect(",", "`,` or `}`");

@@ -109,13 +109,9 @@ export function definitionAt(analysis: Analysis, offset: number): Definition | n
 }
 
 /** Every place that names the same as the name at an offset; none where nothing is named. */
-export function referencesAt(
-  analysis: Analysis,
-  offset: number,
-  withDeclaration = true,
-): readonly Span[] {
+export function referencesAt(analysis: Analysis, offset: number): readonly Span[] {
   const found = occurrenceAt(analysis, offset);
-  return found === null ? [] : placesOf(analysis, found.symbol, withDeclaration);
+  return found === null ? [] : placesOf(analysis, found.symbol);
 }
 
 export function placesOf(

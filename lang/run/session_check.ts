@@ -11,7 +11,7 @@ import { orderConsts } from "../check/names/const_order.ts";
 import { DataFiles } from "../check/names/data_files.ts";
 import { FileScope } from "../check/names/file_scope.ts";
 import type { Owner } from "../check/names/resolve.ts";
-import { checkTypes } from "../check/types/check_types.ts";
+import { checkTypes } from "../check/types/statement_check.ts";
 import { type ConstCode, ProgramCompiler, shownExpression } from "../compile/compile_program.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { firstMistakes } from "../diagnostics/first_mistakes.ts";

@@ -426,3 +426,26 @@ export class Vm implements LoopVm, ChildVm {
     this.handlers.push({ pc, sp, fp, depth, cpu, outcome, incidents: incidents.length, scopes });
   }
 }
+
+/**
+ * Asks, and has everything refused meanwhile that would change something.
+ *
+ * @param steps How many the answer may take; those of the run are not touched.
+ * @throws {SideEffectRefused} When something would change.
+ */
+export function evaluateWithoutEffects<T>(vm: Vm, steps: number, ask: () => T): T {
+  const { steps: left, machine: { stream } } = vm;
+  const { context: { site }, seq } = stream;
+  vm.looking = true;
+  vm.steps = steps;
+  try {
+    const answer = ask();
+    if (stream.seq !== seq) throw new SideEffectRefused("The machine");
+    return answer;
+  } finally {
+    vm.countWork();
+    vm.looking = false;
+    vm.steps = left;
+    stream.context.site = site;
+  }
+}

@@ -4,7 +4,9 @@ import { displayName, type TestOutcome } from "@dmalab/lang/run";
 import { escapeMarkup } from "@dmalab/lang/text";
 import type { Screen } from "../../screen.ts";
 import type { FileEvent } from "../file_run.ts";
-import type { RunSummary, TestReporter } from "../reporter.ts";
+import { heard, type RunSummary, type TestReporter } from "../reporter.ts";
+import { writeOrSay } from "../../files/write_file.ts";
+import { MemoryScreen } from "../../memory_screen.ts";
 
 type OutcomeEvent = FileEvent & { readonly kind: "outcome" };
 type EndEvent = FileEvent & { readonly kind: "end" };
@@ -210,4 +212,19 @@ export function jsonReporter(screen: Screen): TestReporter {
     const wrong = collected.wrong.map(({ path }) => path);
     return `${printableJson({ exitCode, files, wrong, noTest, snapshots })}\n`;
   });
+}
+
+/** A reporter that also writes the file. @param onFailure Called where it could not be written. */
+export function withJunitFile(
+  reporter: TestReporter,
+  path: string,
+  screen: Screen,
+  onFailure: () => void,
+): TestReporter {
+  const xml = new MemoryScreen();
+  const junit = junitReporter(xml);
+  return heard(reporter, (summary) => {
+    junit.end(summary);
+    if (!writeOrSay(path, xml.output, screen)) onFailure();
+  }, (event) => junit.event(event));
 }

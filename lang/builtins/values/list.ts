@@ -9,9 +9,8 @@ import {
 } from "../../values/limits.ts";
 import { insertItem, removeItem } from "../../values/changes.ts";
 import { valuesEqual } from "../../values/equality.ts";
-import { arithmetic, compare, numberIn } from "../../values/operators.ts";
+import { arithmetic, compare } from "../../values/operators.ts";
 import { KindError, ScriptError } from "../../values/script_error.ts";
-import { numberOf } from "../../values/sequences.ts";
 import {
   type Closure,
   type ListValue,
@@ -30,7 +29,7 @@ import { fieldsOf } from "../describe/fields.ts";
 import { optional, param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
-/** The position an index or a method's argument means, in 0 … length - 1. */
+/** The position that an index of a machine's thing or a method's argument means, in 0 … length - 1. */
 export function checkedIndex(index: Value, length: number, what: string): number {
   const position = toInt(index, `an index of ${what}`, Number.MIN_SAFE_INTEGER);
   if (position >= 0 && position < length) return position;
@@ -312,7 +311,6 @@ export const LIST: HandleType<ListValue> = {
     list.items.length === 0
       ? ["[]"]
       : recordTable(list.items, context) ?? numberedLines(list.items, context),
-  index: (list, index) => list.items[checkedIndex(index, list.items.length, "a list")]!,
 };
 
 /** Items one by one, as many as are wanted. */
@@ -355,15 +353,4 @@ function recordTable(items: readonly Value[], context: ExecutionContext): string
     context.columns,
   );
   return lines.some((line) => line.endsWith("…")) ? null : lines;
-}
-
-/** Numbers of a range one by one: `first`, `first + 1` … as values of the range's kind. */
-export function rangeItem(range: RangeValue, offset: number): Value {
-  return numberOf(range, range.first + offset);
-}
-
-/** True when a number lies in a range; an int fits a range of any kind. */
-export function rangeContains(range: RangeValue, value: Value): boolean {
-  const number = numberIn(value as number | Quantity);
-  return number >= range.first && number < range.end;
 }

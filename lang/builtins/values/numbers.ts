@@ -8,8 +8,9 @@ import { size } from "../arguments.ts";
 import { explainError } from "../explain/error_story.ts";
 import { peerAnswerStory } from "../explain/peer_answer.ts";
 import type { HandleType } from "../../values/spec.ts";
+import { numberIn } from "../../values/operators.ts";
 import { numberOf } from "../../values/sequences.ts";
-import { holds, rangeContains, rangeItem } from "./list.ts";
+import { holds } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -52,9 +53,9 @@ const method = methodsOf<RangeValue>("script");
 
 /** The numbers of a range, as many as the memory limit allows. */
 function* numbersOf(range: RangeValue, context: ExecutionContext): Generator<Value> {
-  const length = Math.max(0, range.end - range.first);
-  context.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * length);
-  for (let at = 0; at < length; at++) yield rangeItem(range, at);
+  const { end, first } = range;
+  context.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * Math.max(0, end - first));
+  for (let number = first; number < end; number++) yield numberOf(range, number);
 }
 
 const FUNCTION = {
@@ -66,7 +67,7 @@ export const RANGE: HandleType<RangeValue> = {
   name: "range",
   doc: "Numbers from the first up to, not including, the end.",
   fields: fieldsOf<RangeValue>((f) => ({
-    first: f.any("The first number.", (range) => rangeItem(range, 0)),
+    first: f.any("The first number.", (range) => numberOf(range, range.first)),
     end: f.any(
       "The first number after the range.",
       (range) => numberOf(range, range.end),
@@ -113,11 +114,13 @@ export const RANGE: HandleType<RangeValue> = {
       result: "bool",
       doc: "True when the number lies in the range.",
       example: `assert (0..8).contains(7)\nassert not (0..8).contains(8)`,
-      run: (_run, range, [value]) => rangeContains(range, value),
+      run(_run, range, [value]) {
+        const number = numberIn(value as number | Quantity);
+        return number >= range.first && number < range.end;
+      },
     }),
   ],
   format: (range) => formatValue(range),
-  index: (range, index) => rangeItem(range, index as number),
 };
 
 export const WORD: HandleType<EnumValue> = {

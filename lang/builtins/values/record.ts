@@ -3,9 +3,8 @@ import { removeEntry, setEntry } from "../../values/changes.ts";
 import { ENTRY_BYTES, ITEM_BYTES, LIST_BYTES, RECORD_BYTES } from "../../values/limits.ts";
 import { pairLines } from "../../text/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { AttemptValue, EnumValue, RecordValue, type Value } from "../../values/value.ts";
+import { AttemptValue, EnumValue, RecordValue } from "../../values/value.ts";
 import { explainError, nothingLedTo } from "../explain/error_story.ts";
-import { checkedIndex } from "./list.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -95,11 +94,5 @@ export const RECORD: HandleType<RecordValue> = {
       return explainError(error.name, context, record.events);
     }
     return nothingLedTo("a record: explain what is in it");
-  },
-  index(record, key): Value {
-    if (typeof key !== "string") {
-      return [...record.entries.values()][checkedIndex(key, record.entries.size, "a record")]!;
-    }
-    return record.entries.get(key) ?? null;
   },
 };

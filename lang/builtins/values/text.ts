@@ -4,7 +4,7 @@ import { formatAddress, formatHexBytes } from "../../text/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
 import type { BytesValue } from "../../values/value.ts";
 import type { HandleType } from "../../values/spec.ts";
-import { checkedIndex, checkedSlice } from "./list.ts";
+import { checkedSlice } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -186,5 +186,4 @@ export const BYTES: HandleType<BytesValue> = {
   ],
   format: (value) => formatValue(value),
   show: (value) => dumpLines(value.bytes),
-  index: (value, index) => value.bytes[checkedIndex(index, value.bytes.length, "bytes")]!,
 };

@@ -18,16 +18,7 @@ import {
 import { isQuantity, typeText } from "../../values/value_types.ts";
 import { isOfType } from "../../values/types.ts";
 import { eventsNamed, patternNames } from "../names/event_names.ts";
-import type { TypeMismatches } from "./type_mismatches.ts";
-
-/** What is known of values before the run. */
-export interface KnownValues {
-  readonly kindOf: (argument: Argument) => Type;
-  /** Takes values that do not fit. */
-  readonly mismatches: TypeMismatches;
-  /** Functions that lack a name: what they get too much may be meant for it. */
-  readonly incomplete: ReadonlySet<FunctionDeclaration>;
-}
+import type { TypeInference } from "./type_inference.ts";
 
 /**
  * Reports arguments that do not fit the parameters of a function.
@@ -37,20 +28,20 @@ export interface KnownValues {
 export function checkArguments(
   call: CallExpression,
   callable: Callable,
-  known: KnownValues,
-  registry: Registry,
-  bag: DiagnosticBag,
-  declared: FunctionDeclaration | null = null,
+  kinds: TypeInference,
+  declared: FunctionDeclaration | null,
 ): void {
-  const given = matchArguments(call, callable, declared, known.incomplete, bag);
+  const { bag, mismatches, registry, resolution } = kinds;
+  const kindOf = ({ value }: Argument) => kinds.kindOf(value);
+  const given = matchArguments(call, callable, declared, resolution.incomplete, bag);
   for (const [{ value }, { event }] of given) if (event) checkEventName(value, registry, bag);
   const wrong = [...given].filter(([argument, parameter]) =>
-    !accepts(parameter, known.kindOf(argument), registry)
+    !accepts(parameter, kindOf(argument), registry)
   );
   const [first, second] = wrong;
   if (
-    wrong.length === 2 && accepts(first![1], known.kindOf(second![0]), registry) &&
-    accepts(second![1], known.kindOf(first![0]), registry)
+    wrong.length === 2 && accepts(first![1], kindOf(second![0]), registry) &&
+    accepts(second![1], kindOf(first![0]), registry)
   ) {
     const names = `\`${first![1].name}\` and \`${second![1].name}\``;
     bag.error(
@@ -63,7 +54,7 @@ export function checkArguments(
     return;
   }
   for (const [argument, parameter] of wrong) {
-    const type = known.kindOf(argument);
+    const type = kindOf(argument);
     const hint = type === "nothing" ? null : castHint(parameter.type, type);
     const error = {
       code: "E0402" as const,
@@ -73,8 +64,8 @@ export function checkArguments(
       hint: hint ?? undefined,
     };
     // An address that only lacks its cast is no mistake of the line that made it.
-    if (hint === null) known.mismatches.add(error, [argument.value, type]);
-    else known.mismatches.add(error);
+    if (hint === null) mismatches.add(error, [argument.value, type]);
+    else mismatches.add(error);
   }
 }
 
@@ -96,7 +87,8 @@ function matchArguments(
   call: CallExpression,
   callable: Callable,
   declared: FunctionDeclaration | null,
-  incomplete: KnownValues["incomplete"],
+  /** Functions that lack a name: what they get too much may be meant for it. */
+  incomplete: ReadonlySet<FunctionDeclaration>,
   bag: DiagnosticBag,
 ): Map<Argument, ParameterSpec> {
   const { parameters } = callable;

@@ -1,6 +1,5 @@
 /** The arms of every `match`. */
 import type { Type } from "../../values/spec.ts";
-import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../../source.ts";
 import type { Expression } from "../../syntax/tree/ast.ts";
 import {
@@ -12,12 +11,7 @@ import {
 } from "../../values/value_types.ts";
 import { mixHint } from "../../values/operators.ts";
 import { PATTERN_BINDS_NOTHING } from "../names/bindings.ts";
-import type { OperandTypes } from "./operator_types.ts";
-
-/** Kinds as they are known, and those of what a range gives. */
-export interface ArmTypes extends OperandTypes {
-  item(values: Expression): { readonly type: Type };
-}
+import type { TypeInference } from "./type_inference.ts";
 
 /** An arm of a `match`, whatever stands behind its arrow. */
 export interface CheckedArm {
@@ -30,9 +24,9 @@ export interface CheckedArm {
 export function checkArms(
   subject: Expression,
   arms: readonly CheckedArm[],
-  kinds: ArmTypes,
-  bag: DiagnosticBag,
+  kinds: TypeInference,
 ): void {
+  const { bag } = kinds;
   const type = kinds.kindOf(subject);
   const above = new Set<string>();
   let takesAll = false;
@@ -47,20 +41,19 @@ export function checkArms(
     }
     above.add(text);
     takesAll ||= pattern === null;
-    if (pattern !== null) checkPattern(pattern, type, kinds, bag);
+    if (pattern !== null) checkPattern(pattern, type, kinds);
   }
 }
 
 function checkPattern(
   pattern: Expression,
   subject: Type,
-  kinds: ArmTypes,
-  bag: DiagnosticBag,
+  kinds: TypeInference,
 ): void {
   const own = kinds.kindOf(pattern);
   const type = pattern.kind === "Range" ? kinds.item(pattern).type : own;
   if (matchable(subject, type)) return;
-  bag.error(
+  kinds.bag.error(
     "E0404",
     pattern.span,
     `${capitalized(typeText(subject))} never matches ${typeText(type)}`,

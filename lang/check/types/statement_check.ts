@@ -19,16 +19,22 @@ import { mixHint } from "../../values/operators.ts";
 import { findField, handleTypeOf } from "../../values/types.ts";
 import type { Resolution } from "../names/bindings.ts";
 import { checkArms } from "./arms.ts";
-import type { TypeInference } from "./type_inference.ts";
-import type { TypeMismatches } from "./type_mismatches.ts";
-import { patternEvents } from "../../syntax/tree/pattern_events.ts";
-import { exitKind, innerBlocks, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
+import { TypeInference } from "./type_inference.ts";
+import { TypeMismatches } from "./type_mismatches.ts";
+import {
+  exitKind,
+  innerBlocks,
+  patternEvents,
+  statementExpressions,
+} from "../../syntax/tree/statement_kinds.ts";
 import { expressionBlocks } from "../../syntax/tree/walk.ts";
+import type { LoadedFile } from "../../syntax/load_files.ts";
+import { FunctionResults } from "./function_results.ts";
 
 /** For who gives a bare number to a statement about time. */
 const TIME_HINT = "to let time pass, write `advance 10us`, with a unit";
 
-export class StatementChecker {
+class StatementChecker {
   constructor(
     readonly kinds: TypeInference,
     readonly resolution: Resolution,
@@ -96,7 +102,7 @@ export class StatementChecker {
         break;
       case "Match": {
         const arms = statement.arms.map(({ body, pattern }) => ({ pattern, behind: body.span }));
-        checkArms(statement.subject, arms, this.kinds, this.bag);
+        checkArms(statement.subject, arms, this.kinds);
         break;
       }
       case "Assert":
@@ -248,4 +254,30 @@ export class StatementChecker {
     const wanted = "`expect events … in` takes an io, a request, a trace or a device";
     this.mismatches.wrong("E0405", subject, type, `${wanted}, but this is ${typeText(type)}`);
   }
+}
+
+/** Checks files whose names are resolved; what a name means that nothing is called is not known. */
+export function checkTypes(
+  files: Iterable<LoadedFile>,
+  resolution: Resolution,
+  registry: Registry,
+  bag: DiagnosticBag,
+): TypeInference {
+  const results = new FunctionResults();
+  const mismatches: TypeMismatches = new TypeMismatches(
+    resolution,
+    results,
+    (use) => inference.madeBy(use),
+  );
+  const inference: TypeInference = new TypeInference(
+    resolution,
+    registry,
+    bag,
+    mismatches,
+    results,
+  );
+  const checker = new StatementChecker(inference, resolution, registry, bag, mismatches);
+  for (const { file } of files) checker.file(file);
+  mismatches.settle(bag);
+  return inference;
 }

@@ -5,27 +5,53 @@
  */
 import { countType } from "../names/bench_names.ts";
 import type { Registry } from "../../values/registry.ts";
-import type { Type } from "../../values/spec.ts";
+import type { FromItems, HandleType, MethodSpec, Type } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type {
   AssignStatement,
+  BinaryExpression,
+  CallExpression,
   ChangeStatement,
+  CopyWithExpression,
   Expression,
+  FieldExpression,
   FunctionDeclaration,
+  IndexExpression,
   Name,
+  NameExpression,
 } from "../../syntax/tree/ast.ts";
 import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
-import { rangeEndsType, typeText } from "../../values/value_types.ts";
-import { isSequenceCall } from "./sequence_call.ts";
+import {
+  type ArithmeticOperator,
+  arithmeticType,
+  capitalized,
+  castable,
+  comparableNumbers,
+  comparableTypes,
+  isNumeric,
+  rangeEndsType,
+  typeOf,
+  typeText,
+} from "../../values/value_types.ts";
 import { checkArms } from "./arms.ts";
-import { CallTypes } from "./call_types.ts";
-import { checkChange, checkCopy } from "./changed_places.ts";
 import type { NameBinding, Resolution, Variable } from "../names/bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
-import { MemberTypes } from "./member_types.ts";
 import type { TypeMismatches } from "./type_mismatches.ts";
-import { OperatorTypes } from "./operator_types.ts";
 import { joined, plainShape, recordShape, shapeOf, type StructuralType, UNKNOWN } from "./shape.ts";
+import type { Span } from "../../source.ts";
+import { mixHint } from "../../values/operators.ts";
+import { itHas } from "../../diagnostics/suggest.ts";
+import {
+  findField,
+  findMethod,
+  handleTypeOf,
+  inherited,
+  memberNames,
+  memberProblem,
+} from "../../values/types.ts";
+import { meantEvent } from "../names/event_names.ts";
+import type { Callable } from "../../values/call_arguments.ts";
+import { checkArguments } from "./argument_check.ts";
 
 /**
  * How far a kind is followed from one declaration to the next. Beyond it a kind counts as not
@@ -34,11 +60,10 @@ import { joined, plainShape, recordShape, shapeOf, type StructuralType, UNKNOWN 
 const CHAIN_LIMIT = 100;
 
 export class TypeInference {
-  readonly #operators: OperatorTypes;
-  readonly #members: MemberTypes;
-  readonly #calls: CallTypes;
   readonly #shapes = new Map<Expression, StructuralType>();
   readonly #pending = new Set<Expression>();
+  /** Entries whose names were found to be two words. */
+  readonly #joined = new Set<Span>();
   #chain = 0;
   readonly #variables = new Map<Variable, StructuralType>();
   readonly #functions = new Map<FunctionDeclaration, StructuralType>();
@@ -49,11 +74,7 @@ export class TypeInference {
     readonly bag: DiagnosticBag,
     readonly mismatches: TypeMismatches,
     readonly results: FunctionResults,
-  ) {
-    this.#operators = new OperatorTypes(this, bag, mismatches);
-    this.#members = new MemberTypes(this);
-    this.#calls = new CallTypes(this, this.#members);
-  }
+  ) {}
 
   /** The kind of an expression; errors inside it are reported the first time it is asked for. */
   kindOf(expression: Expression): Type {
@@ -115,35 +136,35 @@ export class TypeInference {
       case "Name":
         return this.#count(expression) ?? this.#bound(this.resolution.names.get(expression));
       case "List":
-        return this.#list(expression.items.map((item) => this.madeShape(item)));
+        return this.#list(expression.items.map((item) => this.#madeShape(item)));
       case "Record":
         return this.#record(expression.entries.map((entry) => this.#entry(entry)));
       case "Lambda":
         this.kindOf(expression.body);
         return plainShape("function");
       case "Unary":
-        return plainShape(this.#operators.unary(expression.operator, expression.operand));
+        return plainShape(this.#unary(expression.operator, expression.operand));
       case "Try":
         return this.#tried(expression.operand);
       case "Binary": {
-        const type = this.#operators.binary(expression);
+        const type = this.#binary(expression);
         if (expression.operator !== "+" || type !== "list") return plainShape(type);
         return this.#list([this.item(expression.left), this.item(expression.right)]);
       }
       case "Range": {
         const item = rangeEndsType(this.kindOf(expression.first), this.kindOf(expression.last));
-        const range = plainShape(this.#operators.range(expression));
+        const range = plainShape(this.#range(expression));
         return { ...range, item: item === null ? null : plainShape(item) };
       }
       case "Cast":
-        return plainShape(this.#operators.cast(expression));
+        return plainShape(this.#cast(expression));
       case "Call":
-        return this.#calls.call(expression);
+        return this.#call(expression);
       case "Index":
-        return this.#members.index(expression);
+        return this.#index(expression);
       case "Field":
         if (this.resolution.eventNames.has(expression)) return plainShape("string");
-        return this.#count(expression) ?? this.#members.field(expression);
+        return this.#count(expression) ?? this.#field(expression);
       case "CopyWith":
         return this.#copied(expression);
       case "IfValue":
@@ -151,7 +172,7 @@ export class TypeInference {
         return this.#anyOf([expression.then, expression.otherwise]);
       case "MatchValue": {
         const arms = expression.arms.map(({ pattern, value }) => ({ pattern, behind: value.span }));
-        checkArms(expression.subject, arms, this, this.bag);
+        checkArms(expression.subject, arms, this);
         return this.#anyOf(expression.arms.map(({ value }) => value));
       }
       case "Trace":
@@ -174,24 +195,24 @@ export class TypeInference {
   // Lists and records that the script makes.
 
   /** What a value is once it is an item or an entry. */
-  madeShape(expression: Expression): StructuralType {
+  #madeShape(expression: Expression): StructuralType {
     return { ...this.shapeOf(expression), madeBy: expression };
   }
 
   /** Items of a list that the script made: nothing is known of them where any such list changes. */
-  items(item: StructuralType | null): StructuralType | null {
+  #items(item: StructuralType | null): StructuralType | null {
     return this.resolution.changes.items ? null : item;
   }
 
   #list(items: readonly StructuralType[]): StructuralType {
-    return { ...plainShape("list"), item: this.items(joined(items)) };
+    return { ...plainShape("list"), item: this.#items(joined(items)) };
   }
 
   /** An entry of a record that the script made: somewhere it may be given another value. */
   #entry(
     { key, value }: { readonly key: Name; readonly value: Expression },
   ): [string, StructuralType] {
-    const made = this.madeShape(value);
+    const made = this.#madeShape(value);
     const { anyEntry, entries } = this.resolution.changes;
     return [key.text, anyEntry || entries.has(key.text) ? UNKNOWN : made];
   }
@@ -210,7 +231,7 @@ export class TypeInference {
   }
 
   #tried(operand: Expression): StructuralType {
-    const value = this.madeShape(operand);
+    const value = this.#madeShape(operand);
     // Nothing is left for a second `try` to take.
     if (operand.kind === "Try") return plainShape("record");
     // The value is none where the operand has raised.
@@ -272,7 +293,7 @@ export class TypeInference {
       const type = this.kindOf(assignment.value);
       const result = assignment.operator === "="
         ? type
-        : this.#operators.added(first.type, assignment);
+        : this.#sum(first.type, type, assignment.span);
       if (result !== first.type) {
         this.#variables.set(variable, UNKNOWN);
         return UNKNOWN;
@@ -282,7 +303,7 @@ export class TypeInference {
   }
 
   /** Takes note of what a lambda is called with, before the lambda is looked at. */
-  noteParameter(parameter: Name, shape: StructuralType): void {
+  #noteParameter(parameter: Name, shape: StructuralType): void {
     const variable = this.resolution.variables.get(parameter);
     if (variable !== undefined) this.#variables.set(variable, shape);
   }
@@ -294,9 +315,35 @@ export class TypeInference {
     if (assignment.operator === "=" && value !== type) this.#variables.set(variable, UNKNOWN);
   }
 
-  /** Takes note of a change in place. */
+  /** Reports a place that never changes, and a sum without meaning. */
   changed(statement: ChangeStatement): void {
-    checkChange(statement, this, this.#operators);
+    const { operator, operatorSpan, place, value } = statement;
+    const object = this.kindOf(place.object);
+    const given = this.kindOf(value);
+    if (refuseConst(place.object, this)) return;
+    if (object.startsWith("@")) {
+      this.bag.error(
+        "E0308",
+        place.span,
+        `Cannot change ${typeText(object)}: it belongs to the machine`,
+        "only its functions and methods change it",
+      );
+      return;
+    }
+    const old = this.kindOf(place);
+    if (!["any", "record", place.kind === "Index" ? "list" : "any"].includes(object)) {
+      // A field that is none has been reported when its kind was asked for.
+      if (place.kind === "Index") {
+        const message = `Cannot change an item of ${typeText(object)}`;
+        this.mismatches.wrong(
+          "E0405",
+          place.object,
+          object,
+          message,
+          "only lists and records can be changed",
+        );
+      }
+    } else if (operator === "+=") this.#sum(old, given, operatorSpan);
   }
 
   /** What a function of the script returns: its kind when every way out returns the same one. */
@@ -321,4 +368,501 @@ export class TypeInference {
     if (!endsInReturn || others.some(({ type }) => type !== first.type)) return UNKNOWN;
     return others.length === 0 ? first : plainShape(first.type);
   }
+
+  // Operators.
+
+  #unary(operator: "not" | "-", operand: Expression): Type {
+    if (operator === "not") {
+      this.requireBool(operand, "`not`");
+      return "bool";
+    }
+    const type = this.kindOf(operand);
+    if (type === "any") return "any";
+    if (isNumeric(type) && type !== "phys" && type !== "dma") return type;
+    const hint = type === "word"
+      ? "write the errno without a sign; `f() fails EIO` expects it"
+      : undefined;
+    this.mismatches.wrong("E0401", operand, type, `Cannot negate ${typeText(type)}`, hint);
+    return "any";
+  }
+
+  #binary(expression: BinaryExpression): Type {
+    const { left, operator, right } = expression;
+    switch (operator) {
+      case "and":
+      case "or":
+        this.requireBool(left, `\`${operator}\``);
+        this.requireBool(right, `\`${operator}\``);
+        return "bool";
+      case "==":
+      case "!=":
+        if (!comparableTypes(this.kindOf(left), this.kindOf(right))) {
+          this.#reportMix("E0404", expression, "can never be equal");
+        }
+        return "bool";
+      case "<":
+      case "<=":
+      case ">":
+      case ">=":
+        this.#checkOrder(expression);
+        return "bool";
+      case "|":
+      case "&":
+      case "<<":
+      case ">>":
+        return this.#bitsKind(expression);
+      default:
+        return this.#arithmetic(expression, operator);
+    }
+  }
+
+  #checkOrder(expression: BinaryExpression): void {
+    const left = this.kindOf(expression.left);
+    const right = this.kindOf(expression.right);
+    if (left === "any" || right === "any") return;
+    if (isNumeric(left) && isNumeric(right) && comparableNumbers(left, right)) return;
+    this.#reportMix("E0401", expression, "cannot be compared");
+  }
+
+  #bitsKind(expression: BinaryExpression): Type {
+    const left = this.kindOf(expression.left);
+    const right = this.kindOf(expression.right);
+    const plain = (type: Type) => type === "int" || type === "any";
+    if (plain(left) && plain(right)) return "int";
+    this.#reportMix("E0401", expression, `cannot be combined by \`${expression.operator}\``);
+    return "any";
+  }
+
+  #arithmetic(expression: BinaryExpression, operator: ArithmeticOperator): Type {
+    const left = this.kindOf(expression.left);
+    const right = this.kindOf(expression.right);
+    const kind = resultOf(operator, left, right);
+    if (kind !== null) return kind;
+    this.#reportMix("E0401", expression, `cannot be combined by \`${operator}\``);
+    return "any";
+  }
+
+  #reportMix(code: "E0401" | "E0404", expression: BinaryExpression, what: string): void {
+    const left = this.kindOf(expression.left);
+    const right = this.kindOf(expression.right);
+    const subject = `${typeText(left)} and ${typeText(right)}`;
+    this.mismatches.add(
+      {
+        code,
+        span: expression.operatorSpan,
+        message: `${capitalized(subject)} ${what}`,
+        hint: mixHint(expression.operator, left, right) ?? undefined,
+      },
+      [expression.left, left],
+      [expression.right, right],
+    );
+  }
+
+  #range(expression: Extract<Expression, { kind: "Range" }>): Type {
+    const first = this.kindOf(expression.first);
+    const last = this.kindOf(expression.last);
+    const isOrdered = [first, last].every((type) => type === "any" || isNumeric(type));
+    const isKnown = first !== "any" && last !== "any";
+    if (!isOrdered || isKnown && rangeEndsType(first, last) === null) {
+      this.mismatches.add(
+        {
+          code: "E0401",
+          span: expression.span,
+          message: `A range cannot go from ${typeText(first)} to ${typeText(last)}`,
+        },
+        [expression.first, first],
+        [expression.last, last],
+      );
+    }
+    // Two dots for one make a range of what has no order, or of names that nothing is called:
+    // its uses learn nothing new.
+    return isOrdered && (first !== "any" || last !== "any") ? "range" : "any";
+  }
+
+  #cast(expression: Extract<Expression, { kind: "Cast" }>): Type {
+    const type = this.kindOf(expression.operand);
+    const target = expression.target.text;
+    if (target !== "phys" && target !== "dma") {
+      this.bag.error(
+        "E0406",
+        expression.target.span,
+        `There is no cast \`as ${target}\``,
+        "there are only `as phys` and `as dma`",
+      );
+      return "any";
+    }
+    if (type !== "any" && !castable(type)) {
+      const isThing = type.startsWith("@");
+      const error = {
+        code: "E0406" as const,
+        span: expression.operand.span,
+        message: `Cannot cast ${typeText(type)} to ${typeText(target)}`,
+        hint: isThing ? "take its address first, such as `.phys` or `.addr`" : undefined,
+      };
+      if (isThing) this.mismatches.add(error);
+      else this.mismatches.add(error, [expression.operand, type]);
+    }
+    return target;
+  }
+
+  /** What `+=` makes of two kinds, where the sum stands; reports a mix that has no meaning. */
+  #sum(left: Type, right: Type, span: Span): Type {
+    const kind = resultOf("+", left, right);
+    if (kind !== null) return kind;
+    this.bag.error(
+      "E0401",
+      span,
+      `Cannot add ${typeText(right)} to ${typeText(left)}`,
+      mixHint("+", left, right) ?? undefined,
+    );
+    return "any";
+  }
+
+  // Members.
+
+  #index(expression: IndexExpression): StructuralType {
+    const object = this.kindOf(expression.object);
+    const index = this.kindOf(expression.index);
+    const type = object.startsWith("@") ? handleTypeOf(object, this.registry.types) : undefined;
+    const plain = ["any", "list", "bytes", "string", "record"].includes(object);
+    const indexed = type !== undefined && inherited(type, "index") !== undefined;
+    if (!plain && !indexed && (type !== undefined || !object.startsWith("@"))) {
+      this.mismatches.add({
+        code: "E0405",
+        span: expression.span,
+        message: `Cannot index ${typeText(object)}`,
+      }, [expression.object, object]);
+    } else if (
+      (object === "list" || object === "bytes" || object === "string") &&
+      index !== "int" && index !== "any"
+    ) {
+      const message = `An index is an int, but this is ${typeText(index)}`;
+      this.mismatches.wrong("E0405", expression.index, index, message);
+    }
+    if (object === "string") return plainShape("string");
+    return object === "list" || object === "bytes" ? this.item(expression.object) : UNKNOWN;
+  }
+
+  #field(expression: FieldExpression): StructuralType {
+    const { registry } = this;
+    const value = this.shapeOf(expression.object);
+    const { type: kind } = value;
+    if (kind === "any") return UNKNOWN;
+    const type = handleTypeOf(kind, registry.types);
+    if (kind === "record") return this.#entryOf(expression, value, type);
+    const field = type === undefined ? null : findField(type, expression.field.text);
+    if (field !== null) {
+      const given = field.gives === undefined
+        ? shapeOf(field.type, field.of)
+        : this.#fromItems(field.gives, value.item, null);
+      return given ?? plainShape(field.type);
+    }
+    // A type the registry does not list is checked while the script runs.
+    if (type !== undefined || !kind.startsWith("@")) {
+      this.#noMember(expression, kind, type === undefined ? [] : memberNames(type), "field");
+    }
+    return UNKNOWN;
+  }
+
+  /** What a member of a list gives, by what is known of its items. */
+  #fromItems(
+    gives: FromItems,
+    item: StructuralType | null,
+    call: CallExpression | null,
+  ): StructuralType | null {
+    switch (gives) {
+      case "items":
+        return { ...plainShape("list"), item: this.#items(item) };
+      case "item":
+        return item;
+      case "sum":
+        return item !== null && isNumeric(item.type) ? item : null;
+      case "mapped":
+        return call === null ? null : this.#mapped(call);
+    }
+  }
+
+  #mapped({ arguments: given }: CallExpression): StructuralType | null {
+    const body = given[0]?.value;
+    if (body?.kind !== "Lambda") return null;
+    return { ...plainShape("list"), item: this.#items(this.#madeShape(body.body)) };
+  }
+
+  /** An entry of a record whose entries are known; of any other it is a matter of the run. */
+  #entryOf(
+    expression: FieldExpression,
+    record: StructuralType,
+    type: HandleType | undefined,
+  ): StructuralType {
+    const { entries } = record;
+    if (entries === null) return UNKNOWN;
+    const entry = entries.get(expression.field.text);
+    if (entry !== undefined) return entry;
+    if (this.#runsTogether(expression, entries)) return UNKNOWN;
+    const others = type === undefined ? [] : memberNames(type);
+    const names = this.bag.mayCompare(entries.size) ? [...entries.keys(), ...others] : [];
+    this.#noMember(expression, "record", names, "field");
+    return UNKNOWN;
+  }
+
+  /** `{ sizemax: 4KiB }` asked for its `size`: two words have become one where it is put in. */
+  #runsTogether({ field }: FieldExpression, entries: ReadonlyMap<string, StructuralType>): boolean {
+    const { span, text } = field;
+    // What is nearly the name is a slip of this line.
+    const isNear = this.bag.didYouMean(text, [...entries.keys()]) !== undefined;
+    if (isNear || !this.bag.mayCompare(entries.size)) return false;
+    const found = [...entries].find(([key]) => text.length > 2 && key.startsWith(text));
+    const place = found?.[1].madeBy?.span;
+    if (found === undefined || place === undefined || place.source !== span.source) return false;
+    if (!this.#joined.has(place)) {
+      this.bag.error(
+        "E0315",
+        place,
+        `The entry is written as \`${found[0]}\` but read as \`${text}\``,
+        "one of the two is misspelt",
+        [{ span, message: "asked for here" }],
+      );
+    }
+    this.#joined.add(place);
+    return true;
+  }
+
+  /** Reports a field or method that a kind lacks. */
+  #noMember(
+    expression: FieldExpression,
+    object: Type,
+    names: readonly string[],
+    what: "field" | "method",
+  ): void {
+    const name = expression.field.text;
+    const meant = this.bag.didYouMean(name, names) ??
+      meantEvent(expression, this.registry, this.bag);
+    const { message, use } = memberProblem(object, name, names, what, this.registry.types);
+    const hint = use ?? meant ?? (names.length === 0 ? undefined : itHas(names));
+    const error = { code: "E0315" as const, span: expression.field.span, message, hint };
+    // A misspelled member is no mistake of the line that made the value.
+    if (use !== undefined || meant !== undefined) this.mismatches.add(error);
+    else this.mismatches.add(error, [expression.object, object]);
+  }
+
+  // Calls.
+
+  #call(call: CallExpression): StructuralType {
+    const { callee } = call;
+    if (callee.kind === "Name") return this.#namedCall(call, callee);
+    if (callee.kind === "Field") return this.#methodCall(call, callee);
+    if (this.#isCallable(callee, this.kindOf(callee))) this.#checkValues(call);
+    return UNKNOWN;
+  }
+
+  #namedCall(call: CallExpression, callee: NameExpression): StructuralType {
+    const binding = this.resolution.names.get(callee);
+    switch (binding?.kind) {
+      case "builtin":
+        this.#checkArguments(call, binding.spec);
+        return this.#data(call) ?? shapeOf(binding.spec.result, binding.spec.of);
+      case "function":
+        this.#checkFunctionArguments(call, binding.declaration);
+        return this.functionShape(binding.declaration);
+      case undefined:
+        for (const argument of call.arguments) this.kindOf(argument.value);
+        return UNKNOWN;
+      default:
+        if (!this.#isCallable(callee, this.kindOf(callee))) return UNKNOWN;
+        this.#checkValues(call);
+        if (binding?.kind === "variable") this.#checkLambdaCall(call, binding);
+        return UNKNOWN;
+    }
+  }
+
+  /** The kind of what a file of data says; null for any other call. */
+  #data(call: CallExpression): StructuralType | null {
+    const data = this.resolution.data.get(call);
+    return data === undefined ? null : plainShape(typeOf(data));
+  }
+
+  #methodCall(call: CallExpression, callee: FieldExpression): StructuralType {
+    const { item, type: object } = this.shapeOf(callee.object);
+    const type = handleTypeOf(object, this.registry.types);
+    if (object === "any" || object === "record" || type === undefined) {
+      for (const argument of call.arguments) this.kindOf(argument.value);
+      if (object === "record") this.#entryCalled(callee, type);
+      if (
+        type === undefined && object !== "any" && !object.startsWith("@") && object !== "record"
+      ) {
+        this.#noMember(callee, object, [], "method");
+      }
+      return UNKNOWN;
+    }
+    const method = findMethod(type, callee.field.text);
+    if (method === null) {
+      for (const argument of call.arguments) this.kindOf(argument.value);
+      this.#noMember(callee, object, memberNames(type), "method");
+      return UNKNOWN;
+    }
+    if (method.changes !== undefined) refuseConst(callee.object, this);
+    this.#noteLambda(call, callee, method);
+    this.#checkArguments(call, method);
+    this.#checkItemFunction(call, method);
+    const given = method.gives === undefined
+      ? shapeOf(method.result, method.of)
+      : this.#fromItems(method.gives, item, call);
+    return given ?? plainShape(method.result);
+  }
+
+  /** Takes note of what a method hands to a lambda, before the lambda is looked at. */
+  #noteLambda(
+    { arguments: given }: CallExpression,
+    { object }: FieldExpression,
+    { parameters }: MethodSpec,
+  ): void {
+    const [argument] = given;
+    const called = parameters[0]?.calledWith;
+    if (called === undefined || argument?.value.kind !== "Lambda") return;
+    const [parameter, ...others] = argument.value.parameters;
+    if (parameter === undefined || others.length > 0) return;
+    this.#noteParameter(
+      parameter,
+      called === "item" ? this.item(object) : plainShape(called),
+    );
+  }
+
+  /** A function that a method calls with each item takes one, and where it chooses says which. */
+  #checkItemFunction(call: CallExpression, { gives, name, parameters }: MethodSpec): void {
+    const lambda = call.arguments[0]?.value;
+    if (lambda?.kind !== "Lambda" || parameters[0]?.calledWith === undefined) return;
+    const count = lambda.parameters.length;
+    if (count !== 1) {
+      this.bag.error(
+        "E0304",
+        lambda.span,
+        `\`${name}\` calls its function with 1 argument, but this one takes ${count}`,
+      );
+    } else if (gives !== "mapped") {
+      this.requireBool(lambda.body, `\`${name}\``);
+    }
+  }
+
+  /** An entry of a record that is called, or a method of records. */
+  #entryCalled(callee: FieldExpression, type: HandleType | undefined): void {
+    const { entries } = this.shapeOf(callee.object);
+    const name = callee.field.text;
+    if (entries === null || entries.has(name)) return;
+    if (type !== undefined && findMethod(type, name) !== null) return;
+    const others = type === undefined ? [] : memberNames(type);
+    const names = this.bag.mayCompare(entries.size) ? [...entries.keys(), ...others] : [];
+    this.#noMember(callee, "record", names, "method");
+  }
+
+  #checkArguments(
+    call: CallExpression,
+    callable: Callable,
+    declared: FunctionDeclaration | null = null,
+  ): void {
+    for (const argument of call.arguments) this.kindOf(argument.value);
+    checkArguments(call, callable, this, declared);
+  }
+
+  #checkFunctionArguments(call: CallExpression, declaration: FunctionDeclaration): void {
+    const { name, parameters } = declaration;
+    const callable = {
+      name: name.text,
+      parameters: parameters.map(({ text }) => ({ name: text, type: "any" as const, doc: "" })),
+    };
+    this.#checkArguments(call, callable, declaration);
+  }
+
+  /** False, and an error, for what is no function: then the arguments do not matter either. */
+  #isCallable(callee: Expression, type: Type): boolean {
+    if (type === "function" || type === "any") return true;
+    this.mismatches.wrong("E0303", callee, type, `Cannot call ${typeText(type)}`);
+    return false;
+  }
+
+  /** Arguments of a lambda, which have no names. */
+  #checkValues(call: CallExpression): void {
+    for (const argument of call.arguments) {
+      this.kindOf(argument.value);
+      if (argument.name !== null) {
+        this.bag.error(
+          "E0305",
+          argument.name.span,
+          "A lambda takes its arguments by position, not by name",
+        );
+      }
+    }
+  }
+
+  /** A lambda that a name stands for, and nothing else, has as many arguments as it declares. */
+  #checkLambdaCall(call: CallExpression, { assigned, name, source, span }: Variable): void {
+    if (source?.kind !== "Lambda" || assigned.length > 0) return;
+    const wanted = source.parameters.length;
+    const given = call.arguments.length;
+    if (wanted === given) return;
+    this.bag.error(
+      "E0304",
+      call.span,
+      `\`${name}\` takes ${wanted === 1 ? "1 argument" : `${wanted} arguments`}, but got ${given}`,
+      undefined,
+      [{ span, message: "declared here" }],
+    );
+  }
+}
+
+/** The builtin whose arguments say what a property's sequences are. */
+const SEQUENCE_FUNCTION = "sequence";
+
+export function isSequenceCall(expression: Expression): expression is CallExpression {
+  return expression.kind === "Call" && expression.callee.kind === "Name" &&
+    expression.callee.name === SEQUENCE_FUNCTION;
+}
+
+/** The kind of what an operator makes of two kinds; null for a mix without meaning. */
+function resultOf(operator: ArithmeticOperator, left: Type, right: Type): Type | null {
+  if (left === "any" || right === "any") return "any";
+  if (isNumeric(left) && isNumeric(right)) return arithmeticType(operator, left, right);
+  const joins = operator === "+" && ["string", "list", "bytes"].includes(left);
+  return joins && left === right ? left : null;
+}
+
+/** Reports what is no record, and entries that the record has not: a copy has no others. */
+function checkCopy(
+  { entries, object }: Pick<CopyWithExpression, "entries" | "object">,
+  known: ReadonlyMap<string, unknown> | null,
+  kinds: TypeInference,
+): void {
+  const { bag, mismatches } = kinds;
+  const type = kinds.kindOf(object);
+  for (const { value } of entries) kinds.kindOf(value);
+  if (type !== "record" && type !== "any") {
+    const message = `\`with\` copies a record, but this is ${typeText(type)}`;
+    mismatches.wrong("E0405", object, type, message);
+  }
+  if (known === null) return;
+  const names = [...known.keys()];
+  for (const { key } of entries) {
+    if (known.has(key.text)) continue;
+    const hint = bag.didYouMean(key.text, names) ?? itHas(names);
+    bag.error("E0315", key.span, `A record has no entry \`${key.text}\``, hint);
+  }
+}
+
+/** Reports what a `const` holds: it is the same for every test, and never changes. */
+function refuseConst(
+  object: Expression,
+  { bag, resolution }: TypeInference,
+): boolean {
+  let root = object;
+  while (root.kind === "Field" || root.kind === "Index") root = root.object;
+  const binding = root.kind === "Name" ? resolution.names.get(root) : undefined;
+  if (binding?.kind !== "const") return false;
+  const { text } = binding.declaration.name;
+  bag.error(
+    "E0308",
+    object.span,
+    `\`${text}\` is a \`const\`, which is read-only`,
+    `\`let mine = ${text}.copy()\` makes a copy that can be changed`,
+    [{ span: binding.declaration.name.span, message: "declared here" }],
+  );
+  return true;
 }

@@ -50,10 +50,10 @@ export interface CaseEngine {
 export function caseSpace(
   forall: readonly ForallValues[],
   seed: number,
-  count: number = PROPERTY_CASES,
 ): CaseSpace {
   const all = forall.map(({ values }) => dimensionOf(values));
   const dimensions = all.filter((dimension): dimension is Dimension => !isSequence(dimension));
+  const count = PROPERTY_CASES;
   // Of sequences there are more than anybody could count, and none is the last.
   if (dimensions.length < all.length) return { dimensions: all, examples: [], count, seed };
   const total = dimensions.reduce((product, { first, last }) => product * (last - first + 1), 1);

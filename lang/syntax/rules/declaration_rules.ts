@@ -447,8 +447,8 @@ export abstract class DeclarationRules extends PatternRules {
     parts.hasStrays = true;
   }
 
-  #reportBench(span: Span, message: string, hint = BENCH_PARTS): void {
-    if (!this.RECORDING_PHASE) this.error("E0218", span, message, { hint });
+  #reportBench(span: Span, message: string): void {
+    if (!this.RECORDING_PHASE) this.error("E0218", span, message, { hint: BENCH_PARTS });
   }
 
   // -- Machines ---------------------------------------------------------------------------------
