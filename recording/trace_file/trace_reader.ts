@@ -129,8 +129,16 @@ function missingField(json: Json, fields: Fields): TraceProblem | null {
 }
 
 function isOfKind(value: unknown, kind: JsonKind): boolean {
-  if (kind === "object or null") return value === null || isObject(value);
-  return kind === "object" ? isObject(value) : typeof value === kind;
+  switch (kind) {
+    case "number":
+      return typeof value === "number";
+    case "string":
+      return typeof value === "string";
+    case "object":
+      return isObject(value);
+    case "object or null":
+      return value === null || isObject(value);
+  }
 }
 
 function readEvent(json: Json): TraceEvent | TraceProblem {
