@@ -56,7 +56,7 @@ function median(values: readonly number[]): number | null {
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
 }
 
-export function comparisonJson(
+function comparisonJson(
   before: TracedUse,
   after: TracedUse,
   seconds: readonly [number, number],
@@ -133,7 +133,7 @@ const SHOWN: readonly (readonly [string, (row: Row) => string])[] = [
   ["live at the end", ({ live }) => String(live)],
 ];
 
-export function comparisonLines(
+function comparisonLines(
   { devices, requests }: Comparison,
   names: readonly [string, string],
 ): string[] {

@@ -539,14 +539,14 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
 // Classifies a refused access by the mappings of its page at the time of the access.
 // @see rules/traces.md T.62, T.63
 
-export interface TracedFaultVerdict {
+interface TracedFaultVerdict {
   readonly kind: FindingKind;
   readonly mapping: TracedMapping | null;
   /** The page table and the line do not contradict it. */
   readonly isConsistent: boolean;
 }
 
-export interface LoggedAccess {
+interface LoggedAccess {
   readonly entry: KernelLogEntry;
   readonly device: Device | null;
   readonly page: number;
@@ -635,7 +635,7 @@ function inOrder(
 }
 
 /** How an access can be classified that happened within some time. */
-export interface WindowVerdict extends TracedFaultVerdict {
+interface WindowVerdict extends TracedFaultVerdict {
   /** How much of the time at which an explanation fits this one does: 1 when no other fits. */
   readonly share: number;
   /** All that fit, the likeliest first. */
@@ -643,12 +643,12 @@ export interface WindowVerdict extends TracedFaultVerdict {
 }
 
 /** Added to the time of a change, so that the access follows it. */
-export const JUST_AFTER_SECONDS = 1e-6;
+const JUST_AFTER_SECONDS = 1e-6;
 /** The most changes of a window that are looked at: of a page that is mapped all the time a part. */
 const MAX_CHANGES = 1 << 12;
 
 /** Verdicts by the mappings of pages: of faults without end many are alike, and asked once. */
-export class FaultVerdicts {
+class FaultVerdicts {
   readonly #alike = new Map<string, WindowVerdict>();
 
   constructor(readonly history: PageHistory) {}
@@ -702,7 +702,7 @@ function classifyWithin(
 }
 
 /** Whether a mapping was live at some time of a window. */
-export function isLiveWithin(mapping: TracedMapping, [first, last]: Window): boolean {
+function isLiveWithin(mapping: TracedMapping, [first, last]: Window): boolean {
   return mapping.mappedAt.seconds <= last &&
     (mapping.unmappedAt === null || mapping.unmappedAt.seconds > first);
 }
@@ -712,7 +712,7 @@ function permits(mapping: TracedMapping, { access }: LoggedAccess): boolean {
 }
 
 /** Times within a window at which something changed at the pages of accesses, with those of the page before. */
-export function changesAt(
+function changesAt(
   access: LoggedAccess,
   history: PageHistory,
   window: Window,

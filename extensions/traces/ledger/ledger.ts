@@ -598,7 +598,7 @@ interface RangeUse {
   newest: readonly number[];
 }
 
-export class RequestRanges {
+class RequestRanges {
   readonly #uses = new NewestMap<string, RangeUse>(MAX_TASKS);
 
   end({ maps: [first], run, unmap }: EndedRange): void {
@@ -674,7 +674,7 @@ interface ReusedAddress {
   readonly unmap: TableUnmap | null;
 }
 
-export class ReusedAddresses {
+class ReusedAddresses {
   readonly #byAddress = new Map<string, ReusedAddress>();
 
   constructor(private readonly ledger: MappingTracker) {}

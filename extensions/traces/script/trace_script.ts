@@ -507,9 +507,9 @@ function listLines(name: string, entries: readonly string[]): string[] {
 // The machine of a scenario that is made from a trace: what the trace, its log and the facts beside
 // them say of the real one. What they do not say is guessed, and the guess is named.
 
-export type ScriptedIommuMode = "off" | "passthrough" | "strict" | "lazy";
+type ScriptedIommuMode = "off" | "passthrough" | "strict" | "lazy";
 
-export interface ScriptDevice {
+interface ScriptDevice {
   readonly name: string;
   readonly isDisk: boolean;
   readonly longestBytes: number;
@@ -522,7 +522,7 @@ const MODE_OF_TYPE: ReadonlyMap<string, ScriptedIommuMode> = new Map([
 ]);
 
 /** The IOMMU's mode for these devices: a scenario has one for all of them. */
-export function scriptMode(
+function scriptMode(
   devices: Iterable<Device>,
   { groupTypes, invalidation }: MachineFacts,
   guesses: Set<string>,
@@ -562,7 +562,7 @@ export function scriptMode(
  * @param isBounced Whether a device of it was bounced without an IOMMU.
  * @param version The kernel's release as its log begins with it, or null.
  */
-export function machineLines(
+function machineLines(
   devices: readonly ScriptDevice[],
   mode: ScriptedIommuMode,
   isBounced: boolean,
@@ -593,7 +593,7 @@ function releaseOf(version: string | null) {
 }
 
 /** Whether the scenario's release maps by physical address, or only a page. */
-export function mapsPhysical(version: string | null): boolean {
+function mapsPhysical(version: string | null): boolean {
   const kernel = kernelNamed(releaseOf(version).name ?? "");
   return kernel === undefined ||
     hasFeature(resolveKernel({ kernel, quirks: null }), "physical_calls");

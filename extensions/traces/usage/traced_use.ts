@@ -150,7 +150,7 @@ interface OpenRequest {
   readonly sector: string;
 }
 
-export class BlockRequests {
+class BlockRequests {
   /** Requests with data that no mapping could be tied to. */
   untied = 0;
   #open: OpenRequest[] = [];
