@@ -27,19 +27,13 @@ export function lastWrite(
   position: Position,
   subject: WriteTarget,
 ): LastWrite | null {
-  switch (subject.kind) {
-    case "cell":
-      return lastWritesOf(recording, position, subject.cell).at(-1) ?? null;
-    case "byte": {
-      const { phys } = subject;
-      const change = lastChangeOf(recording, position, (paused) => byteText(paused, phys));
-      return change && { ...change, span: spanAt(recording, change.position), change: null };
-    }
-    case "expression": {
-      const change = rewind(recording, position, subject.expression);
-      return change && { ...change, span: spanAt(recording, change.position), change: null };
-    }
+  if (subject.kind === "cell") {
+    return lastWritesOf(recording, position, subject.cell).at(-1) ?? null;
   }
+  const change = subject.kind === "byte"
+    ? lastChangeOf(recording, position, (paused) => byteText(paused, subject.phys))
+    : rewind(recording, position, subject.expression);
+  return change && { ...change, span: spanAt(recording, change.position), change: null };
 }
 
 /** A change of some bytes of memory that lie together. */

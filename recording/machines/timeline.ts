@@ -54,9 +54,14 @@ export class Timeline {
    * @throws {Interrupted} When it was cancelled.
    */
   from(target: Position, ask: Ask): void {
-    if (this.#askLive(target, ask)) return;
+    let next: Position | null = target;
+    const live = this.#liveAt(target);
+    if (live !== null) {
+      while (next !== null) next = ask(live);
+      return;
+    }
     this.visits++;
-    for (let next: Position | null = target; next !== null;) {
+    while (next !== null) {
       const replay = this.#take(next);
       next = replay.visit(next, this.watch, (paused) => {
         this.positions++;
@@ -68,16 +73,12 @@ export class Timeline {
 
   /** Whether the machine that stands at the end of the run stands at a moment. */
   standsAt(target: Position): boolean {
-    const paused = this.live?.() ?? null;
-    return paused !== null && comparePositions(paused.position, target) === 0;
+    return this.#liveAt(target) !== null;
   }
 
-  /** The last moment is asked of the machine that stands there. */
-  #askLive(target: Position, ask: Ask): boolean {
+  #liveAt(target: Position): PausedRun | null {
     const paused = this.live?.() ?? null;
-    if (paused === null || comparePositions(paused.position, target) !== 0) return false;
-    for (let next: Position | null = target; next !== null;) next = ask(paused);
-    return true;
+    return paused !== null && comparePositions(paused.position, target) === 0 ? paused : null;
   }
 
   at<T>(target: Position, ask: (paused: PausedRun) => T): T {

@@ -62,13 +62,9 @@ export class TraceReader {
 /** The configuration that `buildLab` takes. @throws {RangeError} When a defect is none that there is. */
 export function labConfigOf({ quirks, ...machine }: TraceMachine): LabConfig {
   if (quirks === null) return { ...machine, quirks };
-  const known = quirks.filter(isQuirkName);
-  if (known.length < quirks.length) {
-    throw new RangeError(
-      `There is no defect "${quirks.find((name) => !isQuirkName(name))}"`,
-    );
-  }
-  return { ...machine, quirks: new Set(known) };
+  const unknown = quirks.find((name) => !isQuirkName(name));
+  if (unknown !== undefined) throw new RangeError(`There is no defect "${unknown}"`);
+  return { ...machine, quirks: new Set(quirks.filter(isQuirkName)) };
 }
 
 function parseObject(text: string): Json | null {

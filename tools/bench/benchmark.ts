@@ -23,12 +23,19 @@ export function plainBenchmark(
   doc: string,
   measure: (options: BenchmarkOptions) => number,
 ): Benchmark {
-  return { name, doc, run: (options) => plainResult(name, measure(options), unit) };
+  return { name, doc, run: (options) => benchResult(name, measure(options), unit) };
 }
 
-/** A result that is compared with nothing. */
-export function plainResult(name: string, value: number, unit: string): BenchResult {
-  return { name, value: rounded(value), unit, ratio: null, to: null };
+/** A result, with how it compares to something else; a ratio of null where it is compared with nothing. */
+export function benchResult(
+  name: string,
+  value: number,
+  unit: string,
+  ratio: number | null = null,
+  to: string | null = null,
+): BenchResult {
+  if (ratio === null) return { name, value: rounded(value), unit, ratio, to: null };
+  return { name, value: rounded(value), unit, ratio: rounded(ratio), to };
 }
 
 /** A result on one line, for a reader. */

@@ -5,8 +5,8 @@ import type { Machine } from "@dmalab/runtime";
 import { type Program, TestMachine } from "@dmalab/lang/run";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { openScenario } from "@dmalab/cli/scenario";
-import type { Benchmark } from "./benchmark.ts";
-import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
+import { type Benchmark, benchResult } from "./benchmark.ts";
+import { medianOf } from "@dmalab/cli/bench/statistics";
 import { runDeno } from "./child.ts";
 import { medianStarts, timed } from "./start/pairs.ts";
 
@@ -51,34 +51,32 @@ function timeMaps(machine: Machine, dev: DmaDevice): number {
 const CALLS: Benchmark = {
   name: "c.call",
   doc: "a call from a script into C and back, warm",
-  async run(): Promise<BenchResult> {
+  async run() {
     const program = await load();
     const calls = medianOf(ROUNDS, WARM_UPS, () => timeTest(program, "calls"));
     const none = medianOf(ROUNDS, WARM_UPS, () => timeTest(program, "no calls"));
-    const value = rounded((calls - none) / TURNS);
-    return { name: "c.call", value, unit: "ns", ratio: rounded(calls / none), to: "an addition" };
+    return benchResult("c.call", (calls - none) / TURNS, "ns", calls / none, "an addition");
   },
 };
 
 const MAPS: Benchmark = {
   name: "c.map",
   doc: "map, test and unmap from C, beyond what the same three calls take from TypeScript",
-  async run(): Promise<BenchResult> {
+  async run() {
     const program = await load();
     const lab = buildLab({ ...program.machine.config });
     const device = lab.devices.get("nic")!;
     const fromC = medianOf(ROUNDS, WARM_UPS, () => timeTest(program, "mappings")) / TURNS;
     const here = medianOf(ROUNDS, WARM_UPS, () => timeMaps(lab.machine, device.dma)) / TURNS;
-    const value = rounded((fromC - here) / 3);
     const to = "the same from TypeScript";
-    return { name: "c.map", value, unit: "ns a call more", ratio: rounded(fromC / here), to };
+    return benchResult("c.map", (fromC - here) / 3, "ns a call more", fromC / here, to);
   },
 };
 
 const STARTED: Benchmark = {
   name: "c.start",
   doc: "the second start of a scenario with a driver in C, beyond one without",
-  async run(): Promise<BenchResult> {
+  async run() {
     await load();
     const permissions = ["-R", "-W", "--allow-env=XDG_CACHE_HOME,HOME", "--allow-run"];
     const time = (...words: readonly string[]) =>
@@ -87,8 +85,8 @@ const STARTED: Benchmark = {
       () => time(FILE, "--match", "start"),
       () => time("tools/bench/scenarios/start.dma"),
     );
-    const [value, ratio] = [rounded(withC - without), rounded(withC / without)];
-    return { name: "c.start", value, unit: "ms more", ratio, to: "a scenario without C" };
+    const to = "a scenario without C";
+    return benchResult("c.start", withC - without, "ms more", withC / without, to);
   },
 };
 

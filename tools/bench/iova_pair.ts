@@ -2,8 +2,8 @@
 import { VirtualClock } from "@dmalab/runtime/time";
 import { IovaAllocator } from "@dmalab/runtime/iommu";
 import { Random } from "@dmalab/runtime";
-import { type Benchmark, plainBenchmark } from "./benchmark.ts";
-import { type BenchResult, median, medianOf, rounded } from "@dmalab/cli/bench/statistics";
+import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
+import { median, medianOf } from "@dmalab/cli/bench/statistics";
 import { secondsOf } from "./cpu_time.ts";
 
 /** Sizes in granules: up to 32 come from the caches, larger ones from the search. */
@@ -103,15 +103,9 @@ function pairBenchmark(size: number, live: number): Benchmark {
     doc: `one allocation of ${SIZES[size]} granules and its release, ${
       LIVE[live]!.word
     } ranges live`,
-    run(): BenchResult {
+    run() {
       const [value, base] = [measure()[size]![live]!, measure()[size]![0]!];
-      return {
-        name,
-        value: rounded(value),
-        unit: "ns",
-        ratio: live === 0 ? null : rounded(value / base),
-        to: live === 0 ? null : nameOf(size, 0),
-      };
+      return benchResult(name, value, "ns", live === 0 ? null : value / base, nameOf(size, 0));
     },
   };
 }

@@ -2,7 +2,7 @@
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { Server } from "@dmalab/editor/lsp";
-import { type Benchmark, plainResult } from "./benchmark.ts";
+import { type Benchmark, benchResult } from "./benchmark.ts";
 import { median } from "@dmalab/cli/bench/statistics";
 
 const URI = "file:///nowhere/long.dma";
@@ -87,8 +87,8 @@ export const KEYSTROKES: Benchmark = {
   async run() {
     const { completion, wrong } = await measure();
     return [
-      plainResult("lsp.keystroke", wrong, "ms"),
-      plainResult("lsp.completion", completion, "ms"),
+      benchResult("lsp.keystroke", wrong, "ms"),
+      benchResult("lsp.completion", completion, "ms"),
     ];
   },
 };

@@ -2,8 +2,8 @@
 import { checkProgram, loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { type Program, runProgramWith } from "@dmalab/lang/run";
-import { type Benchmark, plainBenchmark } from "./benchmark.ts";
-import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
+import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
+import { medianOf } from "@dmalab/cli/bench/statistics";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 
@@ -167,16 +167,11 @@ export function measureLoop(
 const LANG_LOOP: Benchmark = {
   name: "lang.loop",
   doc: "simple statements of a script's loop, against the same loop in TypeScript",
-  run(): BenchResult {
+  run() {
     const script = measureInChild(measureLoop, ["script"], ONE_THREAD);
     const typescript = measureInChild(measureLoop, ["typescript"], ONE_THREAD);
-    return {
-      name: LANG_LOOP.name,
-      value: rounded(script),
-      unit: "statements/s",
-      ratio: rounded(script / typescript),
-      to: "the same loop in TypeScript",
-    };
+    const to = "the same loop in TypeScript";
+    return benchResult(LANG_LOOP.name, script, "statements/s", script / typescript, to);
   },
 };
 

@@ -15,24 +15,17 @@ export function measureLiveBytes(checker: "off" | "report"): number {
   return bytes;
 }
 
-function liveBytesBenchmark(name: string, doc: string, checker: "off" | "report"): Benchmark {
-  return plainBenchmark(
-    name,
-    "bytes",
-    doc,
-    () => measureInChild(measureLiveBytes, [checker], ["--expose-gc"]),
-  );
-}
-
 export const LIVE_BYTES: readonly Benchmark[] = [
-  liveBytesBenchmark(
+  plainBenchmark(
     "mapping.bytes_per_live",
+    "bytes",
     "memory of a live 4 KiB mapping at 1 million, page tables included, checker off",
-    "off",
+    () => measureInChild(measureLiveBytes, ["off"], ["--expose-gc"]),
   ),
-  liveBytesBenchmark(
+  plainBenchmark(
     "mapping.checked_bytes_per_live",
+    "bytes",
     "the same with the checker's records",
-    "report",
+    () => measureInChild(measureLiveBytes, ["report"], ["--expose-gc"]),
   ),
 ];

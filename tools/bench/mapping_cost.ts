@@ -19,8 +19,8 @@ import {
   type PhysAddr,
 } from "@dmalab/runtime";
 import { DMA_FROM_DEVICE, DmaDevice, DmaIovaState, Scatterlist } from "@dmalab/runtime/dma";
-import { type Benchmark, plainBenchmark } from "./benchmark.ts";
-import { type BenchResult, medianOf, rounded } from "@dmalab/cli/bench/statistics";
+import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
+import { medianOf } from "@dmalab/cli/bench/statistics";
 import { cpuSeconds } from "./cpu_time.ts";
 
 const APIS = ["phys", "sg", "twostep"] as const;
@@ -180,18 +180,18 @@ function timeBenchmark(api: Api, size: number, mode: IommuMode, live: number): B
     doc: `map and unmap of ${SIZES[size]!.word} by ${api}, ${mode}, ${
       LIVE[live]!.word
     } mappings live`,
-    run(): BenchResult {
+    run() {
       const value = timePair(rigWith(mode, live).pairOf(api, SIZES[size]!.sizeBytes));
       timed.set(name, value);
-      const base = timed.get(nameOf(api, size, mode, 0));
-      const compared = live > 0 && base !== undefined;
-      return {
+      const to = nameOf(api, size, mode, 0);
+      const base = timed.get(to);
+      return benchResult(
         name,
-        value: rounded(value),
-        unit: "ns",
-        ratio: compared ? rounded(value / base) : null,
-        to: compared ? nameOf(api, size, mode, 0) : null,
-      };
+        value,
+        "ns",
+        live > 0 && base !== undefined ? value / base : null,
+        to,
+      );
     },
   };
 }

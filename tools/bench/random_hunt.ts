@@ -11,7 +11,7 @@ import {
 } from "@dmalab/hunt/requests";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { DEFAULT_KERNEL } from "@dmalab/runtime/kernels";
-import { type Benchmark, plainBenchmark, plainResult } from "./benchmark.ts";
+import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
 import { type BenchResult, medianOf } from "@dmalab/cli/bench/statistics";
 import { cpuSeconds, secondsOf } from "./cpu_time.ts";
 
@@ -55,10 +55,10 @@ function measureCases(): readonly BenchResult[] {
   };
   const seconds = medianOf(ROUNDS, WARM_UPS, () => secondsOf(runAll));
   return [
-    plainResult("hunt.cases", steps / seconds, "steps/s"),
-    plainResult("hunt.cases.moved", bytes / MIB / seconds, "MiB/s"),
-    plainResult("hunt.cases.bytes", bytes / steps, "bytes a step"),
-    plainResult("hunt.cases.pieces", pieces / steps, "pieces a step"),
+    benchResult("hunt.cases", steps / seconds, "steps/s"),
+    benchResult("hunt.cases.moved", bytes / MIB / seconds, "MiB/s"),
+    benchResult("hunt.cases.bytes", bytes / steps, "bytes a step"),
+    benchResult("hunt.cases.pieces", pieces / steps, "pieces a step"),
   ];
 }
 

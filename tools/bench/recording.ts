@@ -5,8 +5,8 @@ import { MachineRecording } from "@dmalab/runtime/recording/machine_recording";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { memoryFiles } from "@dmalab/lang/syntax";
-import { type Benchmark, plainBenchmark } from "./benchmark.ts";
-import { median, medianOf, rounded } from "@dmalab/cli/bench/statistics";
+import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
+import { median, medianOf } from "@dmalab/cli/bench/statistics";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { secondsOf } from "./cpu_time.ts";
 import { makeLab } from "./nvme_read.ts";
@@ -103,13 +103,9 @@ export const RECORDING: readonly Benchmark[] = [
     run: () => {
       const rate = (recorded: boolean) => measureInChild(measureRate, [recorded], ONE_THREAD);
       const pairs = Array.from({ length: PAIRS }, () => [rate(false), rate(true)] as const);
-      return {
-        name: "record.ratio",
-        value: rounded(median(pairs.map(([, recorded]) => recorded))),
-        unit: "events/s",
-        ratio: rounded(median(pairs.map(([silent, recorded]) => silent / recorded))),
-        to: "a silent run's time",
-      };
+      const value = median(pairs.map(([, recorded]) => recorded));
+      const ratio = median(pairs.map(([silent, recorded]) => silent / recorded));
+      return benchResult("record.ratio", value, "events/s", ratio, "a silent run's time");
     },
   },
   plainBenchmark(

@@ -8,20 +8,16 @@ export const GRAMMARS: readonly { readonly file: string; readonly text: () => st
 ];
 
 /** The syntax of `.dma` files for Vim and Neovim, in very magic patterns. */
-const SIGNS = {
-  assign: "\\=[=>]@!",
-  addTo: "\\+\\=",
-  dot: "\\.\\.@!",
-  open: "\\(",
-  colon: ":",
-  brace: "\\{",
-};
-
 const PARTS: PatternParts = {
   start: "%(^|[;{}]|\\=\\>|<skip)\\s*\\zs",
-  blanks: "\\s+",
-  signs: SIGNS,
-  noValue: ["$", "#", "[,;)\\]}]", SIGNS.assign, SIGNS.addTo, SIGNS.dot, SIGNS.colon],
+  signs: {
+    assign: "\\=[=>]@!",
+    addTo: "\\+\\=",
+    dot: "\\.\\.@!",
+    open: "\\(",
+    colon: ":",
+    brace: "\\{",
+  },
   // A name behind a dot is a member, and one before a colon a label.
   words: (all) => `%(%(^|[^.]|\\.\\.)\\s*)@<=<%(${all.join("|")})>%(\\s*:)@!`,
   before: (pattern) => `%(\\s*${pattern})@=`,

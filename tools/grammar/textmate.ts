@@ -12,9 +12,7 @@ const SIGNS = {
 
 const PARTS: PatternParts = {
   start: "(?:^|(?<=[;{}])|(?<==>)|(?<=\\bskip))\\s*",
-  blanks: "\\s+",
   signs: SIGNS,
-  noValue: ["$", "#", "[,;)\\]}]", SIGNS.assign, SIGNS.addTo, SIGNS.dot, SIGNS.colon],
   words: (all) => `\\b(?:${all.join("|")})\\b`,
   before: (pattern) => `(?=\\s*${pattern})`,
   notBefore: (...patterns) => `(?!\\s*(?:${patterns.join("|")}))`,

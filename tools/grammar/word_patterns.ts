@@ -14,16 +14,15 @@ import {
 export interface PatternParts {
   /** Where a statement may begin. */
   readonly start: string;
-  /** Blanks between two words. */
-  readonly blanks: string;
   readonly signs: Readonly<Record<"assign" | "addTo" | "dot" | "open" | "colon" | "brace", string>>;
-  /** What a value cannot begin with, the end of the line among it. */
-  readonly noValue: readonly string[];
   /** Whole words. */
   words(all: readonly string[]): string;
   before(pattern: string): string;
   notBefore(...patterns: readonly string[]): string;
 }
+
+/** Between two words. */
+const BLANKS = "\\s+";
 
 /** What words are for a reader. */
 export type WordRole = "control" | "operator" | "constant";
@@ -37,9 +36,11 @@ export interface WordPattern {
 
 /** The patterns, in the order in which they are tried. */
 export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
-  const { before, notBefore, noValue, signs: { addTo, assign, brace, dot, open } } = parts;
+  const { before, notBefore, signs: { addTo, assign, brace, colon, dot, open } } = parts;
   const soft = (isAsked: (row: KeywordSpec) => boolean) =>
     keywordsWhere((row) => row.class === "soft" && isAsked(row));
+  // What a value cannot begin with, the end of the line among it.
+  const noValue = ["$", "#", "[,;)\\]}]", assign, addTo, dot, colon];
   const found = new Patterns(parts);
   found.add(soft(({ place }) => place === "statement"), true, notBefore(assign, addTo, dot, open));
   const inBench = soft(({ place }) => place === "bench");
@@ -53,7 +54,7 @@ export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
   found.add(soft(({ place }) => place === "prefix"), false, notBefore(...noValue));
   for (const word of soft(({ place }) => typeof place === "object" && "before" in place)) {
     const { before } = LANGUAGE_WORDS[word].place as { readonly before: string };
-    found.add([word], false, `${parts.blanks}${parts.words([before])}`);
+    found.add([word], false, `${BLANKS}${parts.words([before])}`);
   }
   found.add(soft(({ place }) => FREE.has(place)), false, "");
   found.add(keywordsWhere((row) => row.class === "hard"), false, "");
@@ -74,14 +75,14 @@ class Patterns {
 
   /** A pattern for the words of each role, after those for words with others right behind. */
   add(words: readonly LanguageWord[], atStart: boolean, behind: string): void {
-    const { blanks, notBefore, signs, start } = this.parts;
+    const { notBefore, signs, start } = this.parts;
     const first = atStart ? start : "";
     for (const word of words) {
       const more = keywordsWhere(({ place }) =>
         typeof place === "object" && "after" in place && place.after === word
       );
-      if (more.length === 0 || behind.startsWith(blanks)) continue;
-      const second = `${blanks}${this.parts.words(more)}${notBefore(signs.colon)}`;
+      if (more.length === 0 || behind.startsWith(BLANKS)) continue;
+      const second = `${BLANKS}${this.parts.words(more)}${notBefore(signs.colon)}`;
       const pattern = `${first}${this.parts.words([word])}${second}`;
       this.all.push({ role: roleOf(word), pattern, atStart });
     }

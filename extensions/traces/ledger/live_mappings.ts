@@ -191,9 +191,9 @@ export function keepMapping(mapping: TracedMapping): void {
   if (isStacked(mapping)) foldOldest(mapping);
   if (isIdentity(mapping) && mapping.kind === "map") identities.add(mapping);
   mapping.siblings?.map(mapping, mapping.mappedAt.seconds);
-  addMapping(byPage, pageOf(mapping.addr), mapping);
+  byPage.getOrInsertComputed(pageOf(mapping.addr), none).push(mapping);
   if (pagesOf(mapping) > NEAR_PAGES) large.add(mapping);
-  if (mapping.kind === "sg") addMapping(lists, mapping.phys!, mapping);
+  if (mapping.kind === "sg") lists.getOrInsertComputed(mapping.phys!, none).push(mapping);
 }
 
 /**
@@ -242,11 +242,7 @@ export function endMapping(mapping: TracedMapping, now: TraceInstant): void {
   if (mapping.kind === "sg") device.unmappedLists.set(mapping.phys!, mapping);
 }
 
-function addMapping(map: Map<number, TracedMapping[]>, key: number, mapping: TracedMapping): void {
-  const mappings = map.get(key);
-  if (mappings === undefined) map.set(key, [mapping]);
-  else mappings.push(mapping);
-}
+const none = (): TracedMapping[] => [];
 
 /** Whether the device uses the physical address: no IOVA is allocated or freed. */
 function isIdentity({ addr, phys, tableLine }: TracedMapping): boolean {

@@ -48,8 +48,7 @@ export class MachineFacts {
   push(text: string): void {
     const limit = queueLimitOf(text);
     if (limit !== null) {
-      const known = this.limits.get(limit.disk) ?? {};
-      this.limits.set(limit.disk, { ...known, [limit.name]: limit.value });
+      this.limits.getOrInsertComputed(limit.disk, () => ({}))[limit.name] = limit.value;
       return;
     }
     const group = GROUP.exec(text);

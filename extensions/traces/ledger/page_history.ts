@@ -76,9 +76,7 @@ export class PageHistory {
     for (const address of addresses) {
       const page = pageOf(address);
       this.#physPages.set(page, []);
-      for (const each of [page, page - PAGE_BYTES]) {
-        if (!this.#pages.has(each)) this.#pages.set(each, []);
-      }
+      for (const each of [page, page - PAGE_BYTES]) this.#pages.getOrInsertComputed(each, () => []);
     }
   }
 

@@ -188,11 +188,7 @@ export function siblingsOf(
     & Pick<TraceInstant, "cpu">,
 ): Siblings<TracedMapping> {
   const key = `${cpu} ${kind} ${dir} ${Math.ceil(Math.log2(Math.max(sizeBytes, 1)))}`;
-  let siblings = device.siblings.get(key);
-  if (siblings === undefined) {
-    device.siblings.set(key, siblings = new Siblings(device.recorded.edges));
-  }
-  return siblings;
+  return device.siblings.getOrInsertComputed(key, () => new Siblings(device.recorded.edges));
 }
 
 export function pageOf(address: number): number {

@@ -6,7 +6,7 @@
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { type DmaEvent, readDmaEvent } from "./dma_event.ts";
-import { type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
+import { BLKPARSE, type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
 import { readSetup } from "./nvme_event.ts";
 import type { TraceLine } from "./trace_line.ts";
 
@@ -22,8 +22,6 @@ export interface LoggedEvent {
 }
 
 const QEMU_HEAD = /^(?:\d+@(\d+\.\d+):)?(\w+) ?(.*)$/;
-const BLKPARSE =
-  /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)$/;
 /** After a range or in its place: the process, or the error. */
 const BLKPARSE_END = /\[(-?\w[^\]]*)\]/;
 const FIO_OPTION = /^([a-z_]+)=(.*)$/;
@@ -124,10 +122,9 @@ function qemuFields(text: string) {
 }
 
 function blkparseFields(text: string) {
-  const match = BLKPARSE.exec(text);
-  if (match === null) return { seconds: null, event: "damaged", payload: text };
-  const [, device, cpu, sequence, seconds, pid, action, rwbs, sector, mark, count, rest] = match;
-  const end = BLKPARSE_END.exec(rest ?? "")?.[1] ?? null;
+  const [, device, cpu, sequence, seconds, pid, action, rwbs, sector, mark, count, rest] = BLKPARSE
+    .exec(text)!;
+  const end = BLKPARSE_END.exec(rest!)?.[1] ?? null;
   const range = sector === undefined
     ? {}
     : mark === "+"

@@ -17,7 +17,9 @@ export type LineOrigin =
 
 const QEMU =
   /^(?:\d+@\d+\.\d+:)?((?:pci_)?nvme_\w+|vtd_\w+|amdvi_\w+|smmu(?:v3)?_\w+|virtio_iommu_\w+)\b/;
-const BLKPARSE = /^\s*\d+,\d+\s+\d+\s+\d+\s+\d+\.\d+\s+\d+\s+([A-Z]{1,2})\s+\S+/;
+/** Device, CPU, sequence, seconds, pid, action, what is moved; then sectors, and what the action has. */
+export const BLKPARSE =
+  /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)/;
 const KERNEL_LOG = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] |\bkernel: /;
 const FIO = /^\[[\w.-]+\]\s*$|^(?:rw|bs|bsrange|size|iodepth|numjobs|direct|offset|rwmixread)=/;
 /** Where a dialect writes the system before the event. */
@@ -44,7 +46,7 @@ export function originOf(text: string, line: TraceLine): LineOrigin | null {
 
 /** Event or action of a line of QEMU or of blkparse. */
 export function nameIn(text: string): string | undefined {
-  return QEMU.exec(text)?.[1] ?? BLKPARSE.exec(text)?.[1];
+  return QEMU.exec(text)?.[1] ?? BLKPARSE.exec(text)?.[6];
 }
 
 /** User-space dialects have no flags; perf has the system before the event. */

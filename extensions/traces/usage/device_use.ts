@@ -219,9 +219,7 @@ function isElsewhere({ addr, kind, phys, tableLine }: TracedMapping): boolean {
 }
 
 function bump(tallies: Map<string, UseTally>, name: string, line: number): void {
-  const tally = tallies.get(name);
-  if (tally === undefined) tallies.set(name, { count: 1, line });
-  else tally.count++;
+  tallies.getOrInsertComputed(name, () => ({ count: 0, line })).count++;
 }
 
 /** A step that waits for those of earlier lines. */
@@ -303,11 +301,8 @@ export class DeviceUses {
   }
 
   #of(mapping: TracedMapping): DeviceUse {
-    const { device } = mapping;
-    const name = nameOf(mapping);
-    let use = this.devices.get(name);
-    if (use === undefined) this.devices.set(name, use = new DeviceUse(device, this.#startSeconds!));
-    return use;
+    const made = () => new DeviceUse(mapping.device, this.#startSeconds!);
+    return this.devices.getOrInsertComputed(nameOf(mapping), made);
   }
 }
 

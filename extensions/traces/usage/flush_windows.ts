@@ -62,8 +62,7 @@ export class FlushWindows {
       page.line > mapping.mappedAt.line && page.start <= start && page.end >= end;
     // A two-step range is invalidated behind its line, another mapping before.
     if (mapping.kind !== "two_step" && this.#pages.some(isOwn)) return;
-    let use = this.devices.get(device);
-    if (use === undefined) this.devices.set(device, use = new FlushUse());
+    const use = this.devices.getOrInsertComputed(device, () => new FlushUse());
     if (use.waiting.length === MAX_WAITING) use.waiting.shift();
     const isWritable = allows(mapping.dir, "write");
     use.waiting.push({ start, end, seconds, line, isWritable });

@@ -1,8 +1,8 @@
 /** How long a client of the debug adapter waits for answers about moments of long runs. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { DapSession } from "@dmalab/editor/dap";
-import type { Benchmark } from "../benchmark.ts";
-import { type BenchResult, median, rounded } from "@dmalab/cli/bench/statistics";
+import { type Benchmark, benchResult } from "../benchmark.ts";
+import { type BenchResult, median } from "@dmalab/cli/bench/statistics";
 import { measureInChild } from "../child.ts";
 import { cpuSeconds } from "../cpu_time.ts";
 
@@ -180,13 +180,9 @@ function measureAll(): readonly Answers[] {
 }
 
 function result(name: string, milliseconds: number, worst: Answers | null = null): BenchResult {
-  return {
-    name,
-    value: rounded(milliseconds),
-    unit: "ms",
-    ratio: worst === null ? null : rounded(milliseconds / WANTED_MS),
-    to: worst === null ? null : `${WANTED_MS} ms: ${worst.request} in ${worst.scenario}`,
-  };
+  if (worst === null) return benchResult(name, milliseconds, "ms");
+  const to = `${WANTED_MS} ms: ${worst.request} in ${worst.scenario}`;
+  return benchResult(name, milliseconds, "ms", milliseconds / WANTED_MS, to);
 }
 
 export const DEBUG_ANSWERS: readonly Benchmark[] = [{

@@ -1,5 +1,6 @@
 /** Two programs that are started in turn, so that a change in the machine's load meets both. */
-import { type BenchResult, median, rounded } from "@dmalab/cli/bench/statistics";
+import { benchResult } from "../benchmark.ts";
+import { type BenchResult, median } from "@dmalab/cli/bench/statistics";
 
 /** Starts a program. @returns Milliseconds until it had done what is waited for. */
 export type Start = () => number | Promise<number>;
@@ -40,5 +41,5 @@ export async function measureStart(
   to: string,
 ): Promise<BenchResult> {
   const [ownMs, otherMs] = await medianStarts(own, other);
-  return { name, value: rounded(ownMs), unit: "ms", ratio: rounded(ownMs / otherMs), to };
+  return benchResult(name, ownMs, "ms", ownMs / otherMs, to);
 }

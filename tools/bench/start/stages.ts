@@ -2,8 +2,8 @@
 import { TempFolder } from "../../temp_folder.ts";
 import { join } from "node:path";
 import { bundle, PROJECT } from "../../package/bundle.ts";
-import type { Benchmark } from "../benchmark.ts";
-import { type BenchResult, rounded } from "@dmalab/cli/bench/statistics";
+import { type Benchmark, benchResult } from "../benchmark.ts";
+import type { BenchResult } from "@dmalab/cli/bench/statistics";
 import { runDeno } from "../child.ts";
 import { nowMs } from "./clock.ts";
 
@@ -84,13 +84,8 @@ export const START_STAGES: Benchmark = {
 function resultsOf(empty: Stages, started: Stages): readonly BenchResult[] {
   const sum = (stages: Stages) => [...stages.values()].reduce((total, ms) => total + ms, 0);
   const denoMs = sum(empty);
-  const result = (name: string, ms: number): BenchResult => ({
-    name: `start.stage.${name}`,
-    value: rounded(ms),
-    unit: "ms",
-    ratio: rounded(ms / denoMs),
-    to: "Deno itself",
-  });
+  const result = (name: string, ms: number) =>
+    benchResult(`start.stage.${name}`, ms, "ms", ms / denoMs, "Deno itself");
   return [
     result("deno", denoMs),
     ...STAGES.map(([stage, name, ofDeno]) =>
