@@ -72,9 +72,10 @@ Deno.test("any sequence of writes and zeroing leaves what a plain array would ho
       const plain = fresh(0, size);
       for (const { zero, at, length, byte } of steps) {
         const end = Math.min(at + length, size);
+        const bytes = Uint8Array.from({ length: end }, (_, index) => zero ? 0 : byte + index);
         if (zero) disk.zero(at, end - at);
-        else disk.write(at, new Uint8Array(end - at).fill(byte), 0, end - at);
-        plain.fill(zero ? 0 : byte, at, end);
+        else disk.write(at, bytes, at, end - at);
+        plain.set(bytes.subarray(at), at);
       }
       assertEquals(disk.bytes(from, size - from), plain.slice(from));
     }),
