@@ -44,6 +44,13 @@ Deno.test("zero() of a tebibyte takes next to no memory and frees what was writt
   assertEquals(disk.bytes(2 ** 39 - 100, 5000), new Uint8Array(5000));
 });
 
+Deno.test("zero() of more chunks than were written keeps what was written behind them", () => {
+  const disk = store();
+  disk.write(8192, new Uint8Array(4096).fill(7), 0, 4096);
+  disk.zero(0, 8192);
+  assertEquals(disk.bytes(8192, 4096), new Uint8Array(4096).fill(7));
+});
+
 Deno.test("written data counts against the budget, with what is in use elsewhere", () => {
   const budget = new HostBudget(16384);
   budget.hold(8192);
