@@ -12,7 +12,6 @@ import { ConfigError } from "../config_error.ts";
 import { buildLab, type Lab } from "../lab.ts";
 import type { NvmeDevice } from "./nvme_device.ts";
 import { type BlockSettings, defaultLabConfig } from "../lab_config.ts";
-import { LocalMemory } from "./controller/local_memory.ts";
 import type { Io } from "./io.ts";
 import { unplugNvme } from "./unplug.ts";
 
@@ -160,22 +159,4 @@ Deno.test("metadata beyond what a disk can hold is an error of the configuration
   // 2^42 blocks of 1 KiB of metadata are 2^52 bytes; the next block's are too many.
   assertEquals(ssdOf(lab(wide(2 ** 51))).controller.media.blockCount, 2 ** 42);
   assertThrows(() => lab(wide(2 ** 51 + 512)), ConfigError, "1024 bytes of metadata each");
-});
-
-Deno.test("CMBSZ counts in the largest unit that leaves more than one; nothing shows before CRE", () => {
-  for (const sizeBytes of [4 * KIB, 64 * KIB, MIB, 3 * MIB, 64 * MIB, 1024 * MIB, 2 ** 40]) {
-    const on = lab({}, "off");
-    const local = new LocalMemory({
-      memory: on.machine.memory,
-      basePhys: 0 as PhysAddr,
-      sizeBytes,
-      barIndex: 2,
-      submissionQueues: true,
-    });
-    assertEquals([local.size, local.location], [0, 0]);
-    local.control(1, 0);
-    const unit = 4096 * 16 ** (local.size >>> 8 & 0xf);
-    assertEquals((local.size >>> 12) * unit, sizeBytes);
-    assertEquals([local.size & 0x1f, local.location], [0x19, 2]);
-  }
 });

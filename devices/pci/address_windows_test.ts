@@ -53,15 +53,6 @@ Deno.test("every BAR is aligned to its size, lies in a window, and overlaps noth
   }
 });
 
-Deno.test("more small BARs than 512 MiB spill over into the window above RAM", () => {
-  const sizes = new Array<number>(10).fill(64 * MIB);
-  const plan = planAddressWindows(config(), [bridge({ a: sizes })]);
-  assertEquals(plan.windows.map(({ name, sizeBytes }) => [name, sizeBytes]), [
-    ["pci.mem32", 512 * MIB],
-    ["pci.mem64", 1 * GIB],
-  ]);
-});
-
 Deno.test("regions are stepped over, upwards first and then downwards", () => {
   const region = (at: number, sizeBytes: number) => ({
     regions: [{ name: "r", basePhys: physAddr(at), sizeBytes, type: "mmio" as const }],

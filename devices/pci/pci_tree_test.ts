@@ -25,11 +25,6 @@ Deno.test("a name belongs to one block, whatever stands there (ConfigError)", ()
   }
 });
 
-Deno.test("several devices below a root port are functions of one", () => {
-  const tree = [block("root_port", "rp", [block("endpoint", "a"), block("endpoint", "b")])];
-  assertEquals(addresses(tree), ["0000:00:01.0 rp", "0000:01:00.0 a", "0000:01:00.1 b"]);
-});
-
 Deno.test("a device below an external port is marked, through switches too", () => {
   const tree = buildPciTree([
     block("root_port", "rp", [block("switch", "sw", [block("nvme", "dock")])], { external: true }),
@@ -43,16 +38,6 @@ Deno.test("a device below an external port is marked, through switches too", () 
   // What stands on the root bus itself has no port above it.
   const inside = buildPciTree([block("host_bridge", "h", [block("endpoint", "dsa")])]);
   assertEquals(inside.devices.map(({ external }) => external), [false]);
-});
-
-Deno.test("services of a switch are those of its downstream ports", () => {
-  const tree = buildPciTree([
-    block("root_port", "rp", [
-      block("switch", "sw", [block("nvme", "a")], { acs: ["request_redirect"] }),
-    ]),
-  ]);
-  const redirects = tree.functions.filter((func) => func.redirects).map(({ name }) => name);
-  assertEquals(redirects, ["sw.down0"]);
 });
 
 Deno.test("impossible trees are refused with the path to the block", () => {

@@ -4,11 +4,11 @@ import { codesOf, errorsOf, load, printed, program, run } from "../testing/test_
 Deno.test("a file that is used twice is read once, and its names do not clash with themselves", () => {
   const files = {
     "a.dma": 'use "c.dma"\nfn a() { return c() }',
-    "b.dma": 'use "c.dma"\nfn b() { return c() }',
+    "b.dma": 'use "c.dma"\nconst one = 1\nfn b() { return c() + one }',
     "c.dma": "fn c() { return 7 }",
   };
-  const { lines } = run('use "a.dma"\nuse "b.dma"\nprint a() + b()', {}, files);
-  assertEquals(lines, ["14"]);
+  const { lines } = run('use "a.dma"\nuse "b.dma"\nprint a() + b() + one', {}, files);
+  assertEquals(lines, ["16"]);
 });
 
 Deno.test("files that use each other are refused", () => {

@@ -22,9 +22,6 @@ const {
   INVALID_NAMESPACE,
   SEQUENCE_ERROR,
   PRP_OFFSET,
-  NO_COMPLETION_QUEUE,
-  QUEUE_ID,
-  INTERRUPT_VECTOR,
   LOG_PAGE,
   NOT_SAVEABLE,
 } = STATUS;
@@ -106,38 +103,6 @@ Deno.test("queues are granted by the larger of the two numbers, zero-based, up t
   }
   rig.restart();
   assertEquals(get(0x07), [SUCCESS, 0x0003_0003]);
-});
-
-Deno.test("a submission queue asks for a completion queue that can be and is (NVMe 5.4)", () => {
-  const { answer } = bench({ maxQueues: 2 });
-  const create = (completion: number) =>
-    answer({
-      opcode: 0x01,
-      prp1: 0x4000,
-      dwords: { 10: 0x0001_0001, 11: 1 + completion * 0x1_0000 },
-    })[0];
-  answer({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x0001_0001, 11: 1 } });
-  // Number 0 is the admin queue's, 3 can never be, 2 could be and is not.
-  assertEquals([0, 3, 2, 1].map(create), [QUEUE_ID, QUEUE_ID, NO_COMPLETION_QUEUE, SUCCESS]);
-});
-
-Deno.test("a completion queue may have any vector up to the number of queues (NVMe 5.3)", () => {
-  for (
-    const [vector, status] of [[0, 0], [1, 0], [2, 0], [3, INTERRUPT_VECTOR], [0xffff, 0x4108]]
-  ) {
-    const { answer } = bench({ maxQueues: 2 });
-    const dwords = { 10: 0x0003_0001, 11: 3 + vector! * 0x1_0000 };
-    assertEquals(answer({ opcode: 0x05, prp1: 0x8000, dwords }), [status!, 0], `${vector}`);
-  }
-});
-
-Deno.test("the admin queues, and those that are not, cannot be deleted (NVMe 5.5, 5.6)", () => {
-  for (const opcode of [0x00, 0x04]) {
-    const { answer } = bench();
-    for (const id of [0, 1, 2, 0xffff]) {
-      assertEquals(answer({ opcode, dwords: { 10: id } }), [QUEUE_ID, 0], `${opcode}, ${id}`);
-    }
-  }
 });
 
 Deno.test("Interrupt Coalescing keeps its 16 bits, and a vector whether it is excepted (NVMe 5.21.1.8, 5.21.1.9)", () => {

@@ -57,13 +57,6 @@ Deno.test("a controller that does not obey stays ready, and works on (NVMe 3.1.5
   assertEquals([rig.controller.read32(0x1c), rig.controller.ringsOf(0)], [0, null]);
 });
 
-Deno.test("a queue that is not to be made is refused once, and can be made then (NVMe 5.3)", () => {
-  const rig = rigFailing(new ArmedInjection(INJECTION["queue.create"], 1, 1), { adminOnly: true });
-  const create = () =>
-    rig.admin({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x003f_0001, 11: 0x0001_0003 } }).status;
-  assertEquals([create(), create()], [0x4006, 0]);
-});
-
 Deno.test("a namespace has eight bytes made of its device's name, the same ones each time: FNV-1a", () => {
   const nameOf = (name: string) => {
     const rig = new ControllerRig({ adminOnly: true, name });

@@ -62,16 +62,6 @@ Deno.test("a block behind the disk's end is looked up nowhere", () => {
   assertEquals([lookedUp(0), lookedUp(999), lookedUp(1000), lookedUp(2 ** 40)], [1, 1, 0, 0]);
 });
 
-Deno.test("Identify has the memory that a controller would like to have (NVMe 5.15: HMPRE, HMMIN)", () => {
-  const needs = (rig: ControllerRig) => {
-    rig.admin({ opcode: 0x06, nsid: 0, prp1: BUFFER, dwords: { 10: 1 } });
-    const { view } = rig.memory;
-    return [272, 276, 332].map((at) => view.getUint32(BUFFER + at, true));
-  };
-  assertEquals(needs(new ControllerRig({ adminOnly: true, hostMemory: HOST_MEMORY })), [9, 2, 1]);
-  assertEquals(needs(new ControllerRig({ adminOnly: true })), [0, 0, 0]);
-});
-
 Deno.test("a reset forgets I/O queues: their doorbells do nothing, and they can be made anew (NVMe 7.3.2)", () => {
   const rig = new ControllerRig({ depth: 8 });
   rig.controller.write32(0x14, 0x0046_0000);

@@ -53,8 +53,14 @@ const CONTROLLER: Fields = {
   768: "nqn.2014.08.org.nvmexpress:dmalab:ssd",
 };
 
-Deno.test("Identify Controller has these bytes and no others (NVMe figure 247)", () => {
+Deno.test("Identify Controller has these bytes and no others (NVMe figure 247, nvme.md 5.2)", () => {
   assertEquals(identifyController(PLAIN), page(CONTROLLER));
+  const units = { preferredBytes: 9 * 4096, minimumBytes: 2 * 4096, smallestChunkBytes: 4096 };
+  const hostMemory = { ...units, mostChunks: 4 };
+  const all = { ...PLAIN, sgl: true, metadataSgl: true, shadowDoorbells: true, hostMemory };
+  // OACS, HMPRE, HMMIN, HMMINDS, HMMAXD, SGLS.
+  const more = { 257: 1, 272: 9, 276: 2, 332: 1, 336: 4, 536: [1, 0, 8, 0] };
+  assertEquals(identifyController(all), page({ ...CONTROLLER, ...more }));
 });
 
 Deno.test("texts of Identify Controller are cut to their fields, and their letters to 7 bits (NVMe 5.15)", () => {
@@ -92,7 +98,7 @@ const NAMESPACE: Fields = {
   128: [0, 0, 9, 0], // LBAF0: no metadata, blocks of 2^9
 };
 
-Deno.test("Identify Namespace has these bytes and no others (NVMe figure 245)", () => {
+Deno.test("Identify Namespace has these bytes and no others (NVMe figure 245, nvme.md 5.2)", () => {
   const rows: readonly [Partial<NamespaceIdentity>, Fields][] = [
     [{}, {}],
     [{ blockSizeBytes: 4096 }, { 128: [0, 0, 12, 0] }],
@@ -110,7 +116,7 @@ Deno.test("Identify Namespace has these bytes and no others (NVMe figure 245)", 
   }
 });
 
-Deno.test("the lists of namespaces and of their names (NVMe 5.15.2.3, 5.15.2.4)", () => {
+Deno.test("the lists of namespaces and of their names (NVMe 5.15.2.3, 5.15.2.4, nvme.md 5.2)", () => {
   assertEquals(activeNamespaces(0), page({ 0: 1 }));
   for (const above of [1, 2, 0xffff_fffe]) assertEquals(activeNamespaces(above), page({}));
   // NIDT 1, an EUI-64, and its length.

@@ -2,7 +2,6 @@ import { assertEquals } from "@std/assert";
 import type { CommandFields } from "../command_bytes.ts";
 import { ControllerRig, fresh } from "./_rig.ts";
 
-const FLUSH = 0x00;
 const READ = 0x02;
 const COMPARE = 0x05;
 const WRITE_ZEROES = 0x08;
@@ -11,14 +10,6 @@ const DATASET_MANAGEMENT = 0x09;
 const BUFFER = 0x10_0000;
 const LIST = 0x9000;
 const METADATA_TAG = 0x4d00_0000_0000_0000n;
-
-Deno.test("a read brings a fresh disk's content to exactly its buffer", () => {
-  const rig = new ControllerRig();
-  assertEquals(rig.io({ opcode: READ, prp1: BUFFER + 0x200, lba: 77, blocks: 3 }).status, 0);
-  assertEquals(rig.memory.bytes.slice(BUFFER + 0x200, BUFFER + 0x800), fresh(77 * 512, 1536));
-  assertEquals(rig.memory.bytes[BUFFER + 0x1ff], 0xa5);
-  assertEquals(rig.memory.bytes[BUFFER + 0x800], 0xa5);
-});
 
 Deno.test("a read through PRP pieces of odd lengths keeps every byte in its place", () => {
   const rig = new ControllerRig();
@@ -134,23 +125,6 @@ Deno.test("dataset management checks every range before it forgets any", () => {
   const dsm = { opcode: DATASET_MANAGEMENT, prp1: BUFFER, dwords: { 10: 1, 11: 4 } };
   assertEquals(rig.io(dsm).status, 0x4080);
   assertEquals(rig.media.data.bytes(0, 4096), fresh(0, 4096));
-});
-
-Deno.test("flush succeeds for the namespace and for all of them", () => {
-  const rig = new ControllerRig();
-  assertEquals(rig.io({ opcode: FLUSH }).status, 0);
-  assertEquals(rig.io({ opcode: FLUSH, nsid: 0xffff_ffff }).status, 0);
-  assertEquals(rig.io({ opcode: FLUSH, nsid: 2 }).status, 0x400b);
-});
-
-Deno.test("two entries exchanged in a PRP list exchange the data, and nothing notices", () => {
-  const rig = new ControllerRig();
-  const pages = [0x20_0000, 0x21_0000, 0x22_0000, 0x23_0000];
-  [pages[1], pages[2]] = [pages[2]!, pages[1]!];
-  pages.forEach((page, index) => rig.memory.putU64(LIST + index * 8, page));
-  assertEquals(rig.io({ prp1: BUFFER, prp2: LIST, blocks: 40 }).status, 0);
-  assertEquals(rig.memory.bytes.slice(0x22_0000, 0x22_1000), fresh(2 * 4096, 4096));
-  assertEquals(rig.memory.bytes.slice(0x21_0000, 0x21_1000), fresh(3 * 4096, 4096));
 });
 
 /** Five data pages for a read of 20 KiB or more. */

@@ -62,7 +62,7 @@ function setUp(registers: Registers, changes: Record<number, number> = {}): void
   for (const [offset, value] of Object.entries(values)) registers.write32(Number(offset), value);
 }
 
-Deno.test("after power-on the registers say what the controller can do, and nothing else", () => {
+Deno.test("after power-on the registers say what the controller can do, and nothing else (nvme.md 5.1)", () => {
   assertEquals(readAll(bench().registers), { ...CAP, "4": 0x20 + 2 ** 25, ...CMB });
   assertEquals(readAll(bench({ withMemory: false }).registers), CAP);
   const wide = bench({ withMemory: false, doorbellStride: 3 });
@@ -135,7 +135,7 @@ Deno.test("what a controller cannot be enabled with leaves it failed, not ready 
   }
 });
 
-Deno.test("a shutdown is complete at once, and one that may not stop goes on (3.1.5, 3.1.6)", () => {
+Deno.test("a shutdown is complete at once, and one that may not stop goes on (3.1.5, 3.1.6, nvme.md 5.1)", () => {
   for (const kind of [0x4000, 0x8000, 0xc000]) {
     const { registers } = bench();
     setUp(registers);

@@ -47,7 +47,8 @@ Deno.test("BARs of 64 bits take two registers, and I/O BARs are recognised", () 
     64,
     IDS,
     [0x10, 0x0c, 0, 0, 0, 0x00, 0x38, 0, 0],
-    [0x18, 0x01, 0xe0, 0, 0],
+    // The two lowest bits are no address.
+    [0x18, 0x03, 0xe0, 0, 0],
     [0x1c, 0x00, 0x00, 0x10, 0xb8],
   );
   assertEquals(bars.map(({ index, space, bits, base }) => [index, space, bits, base]), [
@@ -95,9 +96,7 @@ Deno.test("a dump that ends before extended space leaves access control unknown,
   assertEquals(decode(64, ...registers).acs.state, "unknown");
   assertEquals(decode(256, ...registers).acs.state, "unknown");
   assertEquals(decode(4096, ...registers).acs.state, "absent");
-});
-
-Deno.test("conventional PCI has no such services, and 256 bytes show it", () => {
+  // Conventional PCI has no such services, and 256 bytes show it.
   assertEquals(decode(256, IDS).acs.state, "absent");
   assertEquals(decode(64, IDS).acs.state, "unknown");
 });
@@ -158,16 +157,6 @@ Deno.test("a function has six BARs, a bridge two; the last cannot be one of 64 b
   // Up to 2^53 a number is exact.
   assertEquals(barsOf(at(0, 4, 0, 0, 0, 0, 0, 0x10, 0)), [[0, 64, 2 ** 52]]);
   assertEquals(barsOf(at(0, 4, 0, 0, 0, 0, 0, 0x20, 0)), [[0, 64, null]]);
-});
-
-Deno.test("an I/O BAR's two lowest bits are no address", () => {
-  const { bars } = decode(64, IDS, [0x10, 0xff, 0xff, 0, 0]);
-  assertEquals(
-    bars.map(({ base, bits, prefetchable, space }) => [space, bits, prefetchable, base]),
-    [
-      ["io", 32, false, 0xfffc],
-    ],
-  );
 });
 
 Deno.test("windows of a bridge end with the last byte of their unit: 4 KiB of I/O, 1 MiB of memory (PCIe 7.5.1.3)", () => {

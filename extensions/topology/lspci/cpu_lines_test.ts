@@ -14,9 +14,3 @@ Deno.test("a line about the CPU is recognised, and the first CPU of the text cou
     assertEquals(reader.read(line), false, line);
   }
 });
-
-Deno.test("a CPU may be listed by its vendor alone", () => {
-  const reader = new CpuReader();
-  reader.read("Vendor ID: HygonGenuine");
-  assertEquals(reader.found, { vendor: "hygon", family: 0 });
-});

@@ -14,31 +14,9 @@ function read(...lines: readonly string[]): ListedFunction {
 const CONTROL =
   "\tACSCtl:\tSrcValid+ TransBlk- ReqRedir+ CmpltRedir- UpstreamFwd+ EgressCtrl- DirectTrans-";
 
-Deno.test("what ACSCtl switches on is read", () => {
-  const whole = read("\tCapabilities: [110 v1] Access Control Services", CONTROL);
-  assertEquals([...whole.acs.enabled!], [
-    "source_validation",
-    "request_redirect",
-    "upstream_forwarding",
-  ]);
-});
-
 Deno.test("a capability whose register is cut off is there, and what it does is unknown", () => {
   const cut = read("\tCapabilities: [110 v1] Access Control Services", "\tACSCtl:\tSrcValid+ Tr");
   assertEquals(cut.acs, { state: "present", capable: null, enabled: null });
-});
-
-Deno.test("access control is absent only where all capabilities were to be seen", () => {
-  const control = "\tControl: I/O- Mem+ BusMaster+";
-  assertEquals(read(control).acs.state, "absent");
-  assertEquals(read(control, "\tCapabilities: [40] Power Management").acs.state, "absent");
-  assertEquals(read(control, "\tCapabilities: <access denied>").acs.state, "unknown");
-  assertEquals(read(control, "\tCapabilities: ").acs.state, "unknown");
-  // The capabilities are filtered out of the output.
-  assertEquals(read(control, "\tStatus: Cap+ 66MHz- UDF-").acs.state, "unknown");
-  assertEquals(read(control, "\tStatus: Cap- 66MHz- UDF-").acs.state, "absent");
-  assertEquals(read("\tKernel driver in use: nvme").acs.state, "unknown");
-  assertEquals(read().acs.state, "unknown");
 });
 
 Deno.test("BARs by -vvv have their numbers, and those by -v follow each other", () => {

@@ -130,18 +130,6 @@ Deno.test("what is unknown and could change an answer is a doubt, and nothing el
   assertEquals(doubts(machineOf(guest("1b37"))), []);
 });
 
-Deno.test("a bus between those of a bridge hangs below one that is missing, in the bridge's own domain alone", () => {
-  const assumed = (text: string) =>
-    linkListing(readListing(text)).roots
-      .map(({ domain, bus, assumed }) => [domain, bus, assumed]);
-  const at = (domain: string) =>
-    bridge("00:01.0", "8086:6f02", [1, 4]).replace("00:01.0", `${domain}:00:01.0`);
-  const port = "\tCapabilities: [40] Express (v2) Root Complex Integrated Endpoint\n";
-  const endpoint = (domain: string) => `${domain}:03:00.0 0108: 144d:a822\n${port}\n`;
-  assertEquals(assumed(at("0001") + endpoint("0001")), [[1, 0, false], [1, 3, true]]);
-  assertEquals(assumed(at("0001") + endpoint("0000")), [[0, 3, false], [1, 0, false]]);
-});
-
 Deno.test("a function keeps its domain and its number", () => {
   const disks = ["0001:00:03.0", "0001:00:03.5", "0002:00:03.1"].map(DISK).join("");
   const { functions } = machineOf(disks);

@@ -154,6 +154,8 @@ Deno.test("that there is no access control is known only where all capabilities 
       [denied, "unknown"],
       [promised, "unknown"],
       [promised + denied, "unknown"],
+      ["\tControl: I/O- Mem+ BusMaster+\n\tCapabilities: \n", "unknown"],
+      [PARTS.driver!, "unknown"],
       [plain, "absent"],
       [some, "absent"],
       [promised + some, "absent"],
