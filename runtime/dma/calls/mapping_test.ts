@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB } from "../../address.ts";
+import { DMA_MAPPING_ERROR, type DmaAddr, GIB } from "../../address.ts";
 import { ERRNO, KernelError } from "../../errno.ts";
 import { ArmedInjection, INJECTION } from "../../injection.ts";
 import {
@@ -10,7 +10,6 @@ import {
   type DmaDirection,
 } from "../attributes.ts";
 import { UNLIMITED_BYTES } from "./mapping.ts";
-import { requiredMask } from "./mapping_queries.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { swiotlbConfig } from "../../machine_config.ts";
@@ -120,14 +119,6 @@ Deno.test("REQUIRE_COHERENT on a non-coherent device, and CC_SHARED with an IOMM
   assertEquals(bare.names("dma.map", "kernel.warn"), []);
 });
 
-Deno.test("a kernel with debugging refuses pages that are a device's memory (dma.md 1.4)", () => {
-  const window = { name: "bar", basePhys: at(0xf000_0000), sizeBytes: MIB, type: "mmio" as const };
-  const { machine, dev } = testBench({ machine: { dmaDebug: true, regions: [window] } });
-  const dma = machine.dma.dmaMapPage(dev, at(0xf000_0000), 0, 4096, DMA_TO_DEVICE);
-  assertEquals(dma, DMA_MAPPING_ERROR);
-  assertEquals(machine.warnings.total, 1);
-});
-
 Deno.test("unmapping what was never mapped warns and frees nothing (dma.md 1.6)", () => {
   const bench = testBench();
   bench.machine.dma.dmaUnmapPhys(bench.dev, 0xffff_f000 as DmaAddr, 4096, DMA_TO_DEVICE);
@@ -160,14 +151,6 @@ Deno.test("the optimal mapping is what the caches hold, the boundary is the gran
   assertEquals(untrusted.machine.dma.dmaMaxMappingSize(untrusted.dev), 258048);
 });
 
-Deno.test("the required mask has all ones up to RAM's top bit, or 32 bits (dma.md ch. 1 assertion 2)", () => {
-  const ram = { ramSizeBytes: 34 * GIB };
-  const direct = testBench({ iommu: OFF, machine: ram });
-  assertEquals(requiredMask(direct.machine, direct.dev), 0xf_ffff_ffff);
-  const translated = testBench({ machine: ram });
-  assertEquals(requiredMask(translated.machine, translated.dev), 0xffff_ffff);
-});
-
 Deno.test("need-unmap turns true with a device's first bounce, and set-mask turns it back (dma.md ch. 1 assertion 4)", () => {
   const { machine: { dma }, dev } = testBench({ iommu: OFF, machine: { ramSizeBytes: 8 * GIB } });
   assertEquals(dma.dmaSetMask(dev, 32), 0);
@@ -196,19 +179,6 @@ Deno.test("need-sync is true of what is bounced, and of all where the device see
   }
   const { machine: { dma }, dev } = testBench({ iommu: OFF, device: { coherent: false } });
   assertEquals(dma.dmaNeedSync(dev, dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE)), true);
-});
-
-Deno.test("dma_set_mask() refuses what cannot work without translation (dma.md 1.2)", () => {
-  const direct = testBench({ iommu: OFF });
-  assertEquals(direct.machine.dma.dmaSetMask(direct.dev, 23), -ERRNO.EIO);
-  assertEquals(direct.dev.maskBits, 64);
-  assertEquals(direct.machine.dma.dmaSetMask(direct.dev, 24), 0);
-  const translated = testBench();
-  assertEquals(translated.machine.dma.dmaSetMask(translated.dev, 20), 0);
-  assertEquals(direct.fields("ret.dma_set_mask"), [
-    { result: -ERRNO.EIO, error: "EIO" },
-    { result: 0, error: null },
-  ]);
 });
 
 Deno.test("a map that fails does not say why the one before was refused (dma.md 1.6)", () => {

@@ -56,15 +56,6 @@ Deno.test("links of two statements that follow each other are one segment to the
   assertEquals(bench.classes(), ["link_beyond_device_limits"]);
 });
 
-Deno.test("an unlink ends the last link and what was linked behind it before", () => {
-  const bench = checkerBench();
-  bench.tryAlloc(0, 4 * PAGE);
-  linkPages(bench, 1, 1);
-  linkPages(bench, 0, 1);
-  bench.unlink(0, 2 * PAGE);
-  assertEquals([bench.classes(), bench.machine.checker!.records], [[], 1]);
-});
-
 Deno.test("what lies behind an unaligned head is found from the next granule on (dma.md 3.5)", () => {
   const bench = checkerBench();
   bench.tryAlloc(0x600, 0x3000);

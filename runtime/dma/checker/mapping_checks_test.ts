@@ -1,8 +1,7 @@
 import { swiotlbConfig } from "../../machine_config.ts";
 import { assertEquals, assertMatch } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr, GIB, KIB, MIB } from "../../address.ts";
+import { DMA_MAPPING_ERROR, GIB, KIB, MIB } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
-import { CoherentMemory } from "../coherent_memory.ts";
 import type { MachineConfig } from "../../machine_config.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";
@@ -99,52 +98,6 @@ Deno.test("a kernel without debugging prints nothing of all this", () => {
   assertEquals(bench.errorCount(), 1);
 });
 
-Deno.test("row 1: what was never mapped, or has ended, cannot end (dma.md 8.2)", () => {
-  for (const options of MODES) {
-    const bench = checkerBench(options);
-    bench.unmap(0x7000 as DmaAddr, 0x1000);
-    const dma = bench.map(0x10_0000, 0x1000);
-    bench.unmap(dma, 0x1000);
-    bench.unmap(dma, 0x1000);
-    assertEquals(bench.errorCount(), 2);
-    const [never, twice] = bench.reports();
-    assertEquals([never?.class, twice?.class], ["unmap_unknown", "unmap_unknown"]);
-    assertEquals(never?.rule, "dma.8.2.1");
-    assertMatch(never!.text, /nothing was ever mapped there$/);
-    assertMatch(twice!.text, /already unmapped: the mapping of 4096 bytes at 0x/);
-  }
-});
-
-Deno.test("row 1: of several mappings at an address only one that fits is found (dma.md 8.1)", () => {
-  const bench = checkerBench(DIRECT);
-  bench.map(0x10_0000, 0x1000);
-  bench.map(0x10_0000, 0x2000);
-  bench.unmap(0x10_0000 as DmaAddr, 0x1000, DMA_FROM_DEVICE);
-  const [report, ...others] = bench.reports();
-  assertEquals([report?.class, others], ["unmap_unknown", []]);
-  assertMatch(report!.text, /2 mappings cover that address, but none matches/);
-  bench.unmap(0x10_0000 as DmaAddr, 0x2000);
-  bench.unmap(0x10_0000 as DmaAddr, 0x1000);
-  assertEquals([bench.errorCount(), bench.classes()], [1, []]);
-});
-
-Deno.test("row 1: an address inside a mapping is reported as that", () => {
-  const bench = checkerBench();
-  const dma = bench.map(0x10_0000, 0x1000);
-  bench.unmap(dma + 0x100 as DmaAddr, 0x100);
-  const [inside] = bench.reports();
-  assertMatch(inside!.text, /that address is in the mapping of 4096 bytes at 0xffff_f000/);
-  assertEquals(inside?.class, "unmap_unknown");
-});
-
-Deno.test("row 2: the error value is nothing to unmap (dma.md 8.2)", () => {
-  for (const options of MODES) {
-    const bench = checkerBench(options);
-    bench.unmap(DMA_MAPPING_ERROR, 0x1000);
-    assertEquals([bench.errorCount(), bench.classes()], [1, ["unmap_error_value"]]);
-  }
-});
-
 Deno.test("row 4: a mapping ends by the family of calls that made it (dma.md 8.2)", () => {
   const bench = checkerBench();
   const { machine: { dma }, dev } = bench;
@@ -158,30 +111,6 @@ Deno.test("row 4: a mapping ends by the family of calls that made it (dma.md 8.2
   bench.unmap(memory.dma, 0x1000, DMA_BIDIRECTIONAL);
   assertEquals(bench.classes(), ["unmap_kind", "unmap_kind", "unmap_kind"]);
   assertEquals(bench.errorCount(), 3);
-});
-
-Deno.test("row 5: coherent memory is freed with its own CPU address (dma.md 8.2)", () => {
-  const bench = checkerBench();
-  const { machine: { dma }, dev } = bench;
-  const memory = dma.dmaAllocCoherent(dev, 0x1000)!;
-  const wrong = new CoherentMemory(memory.dma, 0x1000, [at(0x10_0000)], 4096, null);
-  dma.dmaFreeCoherent(dev, wrong);
-  const [report, ...others] = bench.reports();
-  assertEquals([report?.class, others], ["free_cpu_address", []]);
-  const again = dma.dmaAllocCoherent(dev, 0x1000)!;
-  dma.dmaFreeCoherent(dev, again);
-  assertEquals([bench.errorCount(), bench.classes()], [1, []]);
-});
-
-Deno.test("row 7: the direction of the unmap is that of the map (dma.md 8.2)", () => {
-  const bench = checkerBench(DIRECT);
-  bench.unmap(bench.map(0x10_0000, 0x1000, DMA_BIDIRECTIONAL), 0x1000, DMA_TO_DEVICE);
-  const [report] = bench.reports();
-  assertEquals([report?.class, report?.rule], ["unmap_direction", "dma.8.2.7"]);
-  assertMatch(
-    report!.text,
-    /direction mismatch .*to_device passed, bidirectional mapped, for .*bidirectional, dma_map_phys/,
-  );
 });
 
 const AREAS: Partial<MachineConfig> = {

@@ -32,29 +32,6 @@ Deno.test("findPerfect() takes the newest of equals, and an excused one only whe
   assertEquals(table.findPerfect(0, { ...ended, entries: 1 }, PHYS, 0), NONE);
 });
 
-Deno.test("findAround() finds a record by any byte, in either block that it reaches into", () => {
-  const table = new RecordTable(() => 0);
-  const record = add(table, 0xf00, 0x400);
-  for (const dma of [0xf00, 0xfff, 0x1000, 0x12ff]) {
-    assertEquals(table.findAround(0, dma, PHYS), record);
-  }
-  for (const dma of [0xeff, 0x1300]) assertEquals(table.findAround(0, dma, PHYS), NONE);
-  table.mark(record, MARK.LEAKED);
-  assertEquals(table.findAround(0, 0xf00, PHYS), NONE);
-});
-
-Deno.test("split() cuts a record, and both parts are found", () => {
-  const table = new RecordTable(() => 0);
-  const record = add(table, 0x1000, 0x3000, 0, 9);
-  table.mark(record, MARK.UNSYNCED);
-  const rest = table.split(record, 0x2000);
-  assertEquals([table.sizeBytes[record], table.sizeBytes[rest]], [0x1000, 0x2000]);
-  assertEquals([table.phys[rest], table.site(rest)], [0x2005, 9]);
-  assert(table.has(rest, MARK.UNSYNCED));
-  assertEquals(table.findAround(0, 0x1fff, PHYS), record);
-  assertEquals(table.findAround(0, 0x2000, PHYS), rest);
-});
-
 Deno.test("a record may grow in its place up to the span it was made for", () => {
   const table = new RecordTable(() => 0);
   const record = table.add(0, MADE.LINK, 0x8000, 0x1000, null, 0x5000);
@@ -62,17 +39,6 @@ Deno.test("a record may grow in its place up to the span it was made for", () =>
   assert(!table.mayGrowTo(record, 0x8001));
   table.sizeBytes[record] = 0x8000;
   assertEquals(table.findAround(0, 0xffff, 1 << MADE.LINK), record);
-});
-
-Deno.test("a range is in no hash, but visited with all others", () => {
-  const table = new RecordTable(() => 0);
-  const range = table.add(0, MADE.RANGE, 0x1000, 64, null);
-  assertEquals(table.findAround(0, 0x1000, 0xff), NONE);
-  const seen: number[] = [];
-  table.each((record) => seen.push(record));
-  assertEquals(seen, [range]);
-  table.remove(range);
-  assertEquals(table.count, 0);
 });
 
 Deno.test("rows are used again, and the table grows only when all are taken", () => {
