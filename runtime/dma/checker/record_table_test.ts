@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DMA_TO_DEVICE } from "../attributes.ts";
-import { MADE, MARK, NONE, RecordTable } from "./record_table.ts";
+import { MADE, NONE, RecordTable } from "./record_table.ts";
 
 const PHYS = 1 << MADE.PHYS;
 

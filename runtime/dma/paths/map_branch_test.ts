@@ -257,8 +257,10 @@ Deno.test("the required mask reaches the last RAM on the bus; RAM outside limits
 
 Deno.test("a mask is taken from 32 bits on, below only when it reaches the zone for DMA (dma.md 1.2)", () => {
   const set = (bits: number, given: Given = {}) => {
-    const { machine, dev } = benchFor(given);
+    const { machine, dev, fields } = benchFor(given);
     const streaming = machine.dma.dmaSetMask(dev, bits);
+    const error = streaming === 0 ? null : "EIO";
+    assertEquals(fields("ret.dma_set_mask"), [{ result: streaming, error }]);
     assertEquals(machine.dma.dmaSetCoherentMask(dev, bits), streaming);
     const wanted = streaming === 0 ? bits : 64;
     assertEquals([dev.maskBits, dev.coherentMaskBits], [wanted, wanted]);
