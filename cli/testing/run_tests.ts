@@ -286,6 +286,7 @@ export interface FailedRun {
   readonly seed: number;
 }
 
+/** The first test that fails, for the debugger. */
 export function firstFailure(reports: readonly RunReport[]): FailedRun | null {
   for (const { file, outcomes } of reports) {
     const outcome = outcomes.find(({ failure }) => failure !== null);
@@ -295,6 +296,7 @@ export function firstFailure(reports: readonly RunReport[]): FailedRun | null {
   return null;
 }
 
+/** `--shard 2/3`: one part of the tests, for several machines that share the work. */
 export interface Shard {
   /** From 0. */
   readonly index: number;

@@ -214,7 +214,10 @@ export function jsonReporter(screen: Screen): TestReporter {
   });
 }
 
-/** A reporter that also writes the file. @param onFailure Called where it could not be written. */
+/**
+ * A reporter that also writes JUnit's XML to a file, for a CI whose log people read.
+ * @param onFailure Called where it could not be written.
+ */
 export function withJunitFile(
   reporter: TestReporter,
   path: string,

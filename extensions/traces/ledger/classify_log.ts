@@ -25,19 +25,24 @@ import {
   type TimedFinding,
   type Window,
 } from "../clocks/clock_offset.ts";
+import {
+  changesAt,
+  FaultVerdicts,
+  isLiveWithin,
+  JUST_AFTER_SECONDS,
+  type LoggedAccess,
+  type TracedFaultVerdict,
+  type WindowVerdict,
+} from "./classify_fault.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
 import type { MappingTracker } from "./ledger.ts";
 import {
-  allows,
   type Certainty,
   type Device,
   type FaultCandidate,
   findingOf,
-  PAGE_BYTES,
-  pageEnd,
   pageOf,
-  type TracedMapping,
   type TraceFinding,
 } from "./traced_mapping.ts";
 import { aboutKind, type FindingKind } from "./finding_kinds.ts";
@@ -534,191 +539,4 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
   }
   const text = "reported by the kernel's DMA API debugging";
   return own(facts.class as CheckerClass, "trace.T.53", text);
-}
-
-// Classifies a refused access by the mappings of its page at the time of the access.
-// @see rules/traces.md T.62, T.63
-
-interface TracedFaultVerdict {
-  readonly kind: FindingKind;
-  readonly mapping: TracedMapping | null;
-  /** The page table and the line do not contradict it. */
-  readonly isConsistent: boolean;
-}
-
-interface LoggedAccess {
-  readonly entry: KernelLogEntry;
-  readonly device: Device | null;
-  readonly page: number;
-  readonly access: "read" | "write" | null;
-  /** What the dump of the page table says, or null. */
-  readonly mapped: boolean | null;
-}
-
-/**
- * How long after an access its fault is printed: the interrupt that prints it runs later. A mapping made
- * less than the first before the line cannot be the one accessed; one made less than the second before
- * it need not be. The second is what the emulator takes; machines have printed after the first.
- *
- * @see rules/traces.md T.63
- */
-const REACTION_SECONDS = { least: 0.00005, most: 0.0002 };
-
-/**
- * What an access at a time can be, the likeliest first; of several which is not decided. Without a device, as
- * lines of page tables have none, a live mapping may be another's, and its direction is not known.
- *
- * @param seconds When the line was printed, by the trace's clock.
- */
-function classifyFault(
-  access: LoggedAccess,
-  history: PageHistory,
-  seconds: number,
-): readonly TracedFaultVerdict[] {
-  const { device, mapped, page } = access;
-  const own = history.indexOf(page, device);
-  const live = own.liveAt(seconds);
-  const unmapped = own.unmappedBy(seconds);
-  const isConsistent = mapped !== true;
-  const late: TracedFaultVerdict[] = unmapped === null
-    ? []
-    : [{ kind: "use_after_unmap", mapping: unmapped, isConsistent }];
-  if (live.length > 0) {
-    const refused = live.find((mapping) => !permits(mapping, access));
-    const mapping = refused ?? live.at(-1)!;
-    if (refused !== undefined) {
-      const isRefused = mapped !== false;
-      return inOrder({ kind: "wrong_direction", mapping, isConsistent: isRefused }, late, seconds);
-    }
-    if (device === null) {
-      return [
-        { kind: "wrong_direction", mapping, isConsistent: mapped !== false },
-        { kind: "other_device", mapping, isConsistent },
-      ];
-    }
-    const age = seconds - mapping.mappedAt.seconds;
-    if (unmapped !== null) {
-      return late.map((each) => ({
-        ...each,
-        isConsistent: each.isConsistent && age < REACTION_SECONDS.most,
-      }));
-    }
-    return [{ kind: "access_allowed", mapping, isConsistent: false }];
-  }
-  const before = history.indexOf(page - PAGE_BYTES, device).liveAt(seconds).findLast((mapping) =>
-    pageEnd(mapping.addr, mapping.sizeBytes) === page && permits(mapping, access)
-  );
-  if (
-    before !== undefined &&
-    (unmapped === null || unmapped.unmappedAt!.seconds < before.mappedAt.seconds)
-  ) {
-    const past = { kind: "past_end", mapping: before, isConsistent } as const;
-    return device === null ? [...late, past] : inOrder(past, late, seconds);
-  }
-  if (unmapped !== null) return late;
-  const [other] = history.indexOfAll(page).liveAt(seconds);
-  if (other !== undefined && device !== null) {
-    return [{ kind: "other_device", mapping: other, isConsistent }];
-  }
-  return [{ kind: "never_mapped", mapping: null, isConsistent }];
-}
-
-/** Direction and range before a late access, unless the mapping is too new for it. */
-function inOrder(
-  newest: TracedFaultVerdict & { readonly mapping: TracedMapping },
-  late: readonly TracedFaultVerdict[],
-  seconds: number,
-): readonly TracedFaultVerdict[] {
-  const age = seconds - newest.mapping.mappedAt.seconds;
-  if (age >= REACTION_SECONDS.most || late.length === 0) return [newest];
-  return age >= REACTION_SECONDS.least ? [newest, ...late] : [...late, newest];
-}
-
-/** How an access can be classified that happened within some time. */
-interface WindowVerdict extends TracedFaultVerdict {
-  /** How much of the time at which an explanation fits this one does: 1 when no other fits. */
-  readonly share: number;
-  /** All that fit, the likeliest first. */
-  readonly candidates: readonly TracedFaultVerdict[];
-}
-
-/** Added to the time of a change, so that the access follows it. */
-const JUST_AFTER_SECONDS = 1e-6;
-/** The most changes of a window that are looked at: of a page that is mapped all the time a part. */
-const MAX_CHANGES = 1 << 12;
-
-/** Verdicts by the mappings of pages: of faults without end many are alike, and asked once. */
-class FaultVerdicts {
-  readonly #alike = new Map<string, WindowVerdict>();
-
-  constructor(readonly history: PageHistory) {}
-
-  /** The explanation that fits for most of the time. */
-  within(access: LoggedAccess, window: Window): WindowVerdict {
-    const [first, last] = window;
-    // At one instant nothing is saved, and each has its own.
-    if (first >= last) return classifyWithin(access, this.history, window);
-    const { access: way, device, mapped, page } = access;
-    const key = `${page} ${device?.name} ${way} ${mapped} ${first} ${last}`;
-    return this.#alike.getOrInsertComputed(key, () => classifyWithin(access, this.history, window));
-  }
-}
-
-function classifyWithin(
-  access: LoggedAccess,
-  history: PageHistory,
-  [first, last]: Window,
-): WindowVerdict {
-  const times = first >= last ? [last] : [
-    first,
-    ...changesAt(access, history, [first, last], MAX_CHANGES)
-      .map((seconds) => seconds + JUST_AFTER_SECONDS)
-      .filter((seconds) => seconds > first && seconds < last).sort((a, b) => a - b),
-  ];
-  const fits = new Map<string, { readonly verdict: TracedFaultVerdict; seconds: number }>();
-  let sum = 0;
-  for (const [index, time] of times.entries()) {
-    const verdicts = classifyFault(access, history, time).filter((each) => each.isConsistent);
-    const seconds = Math.max((times[index + 1] ?? last) - time, JUST_AFTER_SECONDS);
-    for (const [rank, verdict] of verdicts.entries()) {
-      // The likeliest of several at one time has the larger part of it.
-      const count = verdicts.length;
-      const part = seconds * (count - rank) / (count * (count + 1) / 2);
-      sum += part;
-      const key = `${verdict.kind} ${verdict.mapping?.mappedAt.line}`;
-      fits.getOrInsertComputed(key, () => ({ verdict, seconds: 0 })).seconds += part;
-    }
-  }
-  // Before its first mapping every page is one that was never mapped.
-  const all = [...fits.values()];
-  const mapped = all.filter(({ verdict: { mapping } }) => mapping !== null);
-  const sorted = (mapped.length > 0 ? mapped : all).sort((a, b) => b.seconds - a.seconds);
-  const candidates = sorted.map(({ verdict }) => verdict);
-  const [best] = sorted;
-  if (best === undefined) {
-    return { ...classifyFault(access, history, last)[0]!, share: 0, candidates };
-  }
-  return { ...best.verdict, share: fits.size === 1 ? 1 : best.seconds / sum, candidates };
-}
-
-/** Whether a mapping was live at some time of a window. */
-function isLiveWithin(mapping: TracedMapping, [first, last]: Window): boolean {
-  return mapping.mappedAt.seconds <= last &&
-    (mapping.unmappedAt === null || mapping.unmappedAt.seconds > first);
-}
-
-function permits(mapping: TracedMapping, { access }: LoggedAccess): boolean {
-  return access === null || allows(mapping.dir, access);
-}
-
-/** Times within a window at which something changed at the pages of accesses, with those of the page before. */
-function changesAt(
-  access: LoggedAccess,
-  history: PageHistory,
-  window: Window,
-  most: number,
-): number[] {
-  return [access.page, pageOf(access.page - 1)].flatMap((page) =>
-    history.changesAt(page, window, most)
-  );
 }

@@ -13,7 +13,6 @@ import { modeOf } from "./device_mode.ts";
 import { Edges } from "./edges.ts";
 import { Findings } from "./findings.ts";
 import {
-  type Certainty,
   Device,
   NEAR_PAGES,
   PAGE_BYTES,
@@ -46,16 +45,11 @@ import {
 } from "./live_mappings.ts";
 import { MachineFacts } from "./machine_facts.ts";
 import type { PageHistory } from "./page_history.ts";
-import {
-  type Context,
-  type EndedRange,
-  type PageTableRun,
-  type TableUnmap,
-  TracedPageTable,
-} from "./page_table.ts";
+import { RequestRanges } from "./request_ranges.ts";
+import { ReusedAddresses } from "./reused_addresses.ts";
+import { type Context, type EndedRange, type TableUnmap, TracedPageTable } from "./page_table.ts";
 import { readCompletion, readSetup } from "../line/nvme_event.ts";
 import { issuedBytes, noteUse, type QueueUse } from "./queue_use.ts";
-import { NewestMap } from "./newest_map.ts";
 
 /**
  * Whose mappings are for which request of NVMe, and which device a controller is.
@@ -582,70 +576,6 @@ export class MappingTracker {
   }
 }
 
-// Two-step ranges: how long they are mapped, and which of them are never destroyed.
-
-/** A range may be leaked when so many newer ones were destroyed. */
-const LATER_RANGES = 3;
-/** How many times as long as any destroyed one a leaked one is mapped, with newer ones and without. */
-const MAX_TIMES = 2;
-const LEFT_TIMES = 10;
-/** Tasks whose ranges are told apart. */
-const MAX_TASKS = 1 << 12;
-
-interface RangeUse {
-  longestSeconds: number;
-  /** First lines of the newest that were destroyed, falling. */
-  newest: readonly number[];
-}
-
-class RequestRanges {
-  readonly #uses = new NewestMap<string, RangeUse>(MAX_TASKS);
-
-  end({ maps: [first], run, unmap }: EndedRange): void {
-    if (first === undefined) return;
-    const key = rangeKey(run);
-    const { longestSeconds = 0, newest = [] } = this.#uses.get(key) ?? {};
-    this.#uses.set(key, {
-      longestSeconds: Math.max(longestSeconds, unmap.seconds - first.seconds),
-      newest: [...newest, first.line].sort((a, b) => b - a).slice(0, LATER_RANGES),
-    });
-  }
-
-  /** What a range is that no unmap has ended. */
-  verdict(run: PageTableRun, { lastSeconds, lostLine, silenceLine }: Edges): {
-    readonly certainty: Certainty;
-    readonly text: string;
-  } {
-    const { line, seconds } = run.maps[0]!;
-    const { longestSeconds = Infinity, newest = [] } = this.#uses.get(rangeKey(run)) ?? {};
-    const times = (lastSeconds - seconds) / longestSeconds;
-    // Destroyed ones show how long such a range is mapped; lines that are missing may have destroyed it.
-    const isKnown = newest.length === LATER_RANGES && line > Math.max(lostLine, silenceLine);
-    const name = run.request === null
-      ? `a range that ${run.context.task}-${run.context.pid} maps`
-      : "a request's two-step range";
-    if (isKnown && times > MAX_TIMES && line < newest.at(-1)!) {
-      return {
-        // That of a task may be of another user of the IOMMU, and live as long as that.
-        certainty: run.request === null ? "possible" : "likely",
-        text: `${name} was never destroyed, while newer ones were`,
-      };
-    }
-    if (isKnown && times > LEFT_TIMES && run.request !== null) {
-      const text =
-        `${name} was never destroyed, and is mapped ten times as long as any other was: ` +
-        "leaked, or the request hangs";
-      return { certainty: "possible", text };
-    }
-    return { certainty: "unknown", text: "mapped at the end, as a request in flight is" };
-  }
-}
-
-/** Requests are used alike; of others those of one task. */
-function rangeKey({ context, request }: PageTableRun): string {
-  return request === null ? `task ${context.pid}` : "request";
-}
-
 type Sync = Extract<DmaEvent, { op: "sync" }>;
 
 /** Live mappings that hold an address: such as begin there first, then such as begin before it. */
@@ -658,84 +588,4 @@ function covering(device: Device, address: number): TracedMapping[] {
     if (found.length > 0) return found.sort((a, b) => b.addr - a.addr);
   }
   return [...device.large].filter(holds).sort((a, b) => b.addr - a.addr);
-}
-
-// Addresses that were allocated again before the unmap of their last mapping was printed: it is late,
-// or it is missing.
-// @see rules/traces.md T.18, T.66
-
-/** An unmap printed later than this after another CPU's map is no race. A guest's CPU can stall for a while. */
-const RACE_SECONDS = 0.1;
-
-interface ReusedAddress {
-  readonly older: TracedMapping;
-  readonly newer: TracedMapping;
-  /** The unmap of the older one's range in the page table, or null. */
-  readonly unmap: TableUnmap | null;
-}
-
-class ReusedAddresses {
-  readonly #byAddress = new Map<string, ReusedAddress>();
-
-  constructor(private readonly ledger: MappingTracker) {}
-
-  note(reused: ReusedAddress): void {
-    const key = addressKey(reused.older);
-    const before = this.#byAddress.get(key);
-    if (before !== undefined) this.#neverUnmapped(before);
-    this.#byAddress.set(key, reused);
-  }
-
-  /** No late unmap is expected any more of what was allocated again before this time. */
-  settle(seconds: number): void {
-    for (const [key, reused] of this.#byAddress) {
-      if (reused.newer.mappedAt.seconds >= seconds) continue;
-      this.#neverUnmapped(reused);
-      this.#byAddress.delete(key);
-    }
-  }
-
-  #neverUnmapped({ newer, older, unmap }: ReusedAddress): void {
-    const { edges, findings } = this.ledger;
-    older.device!.uncertain++;
-    // Without lines of a page table only the address speaks; a silence may have swallowed the unmap.
-    const isAlone = older.tableLine === 0 && older.mappedAt.line >= edges.silenceLine;
-    const weaker = isAlone ? "likely" : "possible";
-    const isOpen = this.ledger.isUncertain(older);
-    findings.leakByReuse(older, newer, isOpen ? "possible" : unmap !== null ? "proved" : weaker);
-  }
-
-  /**
-   * Whether an unmap is the late one of a mapping whose address is in use again: its line is written
-   * after the work, and another CPU was faster. Frees of coherent memory and unmaps of lists are
-   * written before the work, and never late.
-   */
-  isLate(
-    event: UnmapEvent,
-    live: TracedMapping,
-    now: TraceInstant,
-    beside: TableUnmap | null,
-  ): boolean {
-    if (this.#byAddress.size === 0) return false;
-    const key = addressKey(live);
-    const reused = this.#byAddress.get(key);
-    if (reused === undefined || live.addr !== event.addr) return false;
-    const { older, unmap } = reused;
-    if (event.op !== "unmap" || older.kind !== "map") return false;
-    if (older.sizeBytes !== event.sizeBytes || older.dir !== event.dir) return false;
-    const isLate = live.tableLine > 0
-      ? beside === null || beside.line < live.tableLine
-      : unmap === null && now.cpu !== live.mappedAt.cpu &&
-        now.seconds - live.mappedAt.seconds < RACE_SECONDS;
-    if (!isLate) return false;
-    this.#byAddress.delete(key);
-    this.ledger.findings.reuseRace(older, live, now);
-    older.unmappedAt = now;
-    older.device!.unmapCount++;
-    return true;
-  }
-}
-
-function addressKey({ addr, device }: TracedMapping): string {
-  return `${device!.name} ${addr}`;
 }
