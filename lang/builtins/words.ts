@@ -12,15 +12,8 @@ import { EVENT_TABLE, wordSets } from "@dmalab/runtime";
 import { STATUS_CODES, STATUS_TYPES } from "@dmalab/devices/nvme";
 import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
 import { EnumValue } from "../values/value.ts";
-import { once } from "./describe/fields.ts";
-import type { HmmDmaMap } from "@dmalab/runtime/mm";
-
-/** How a page-wise map reaches memory, by its mode. */
-export const HMM_MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {
-  iova: "One IOVA range.",
-  list: "The DMA address of each page is stored.",
-  stateless: "No DMA address is stored.",
-};
+import { once } from "./describe/once.ts";
+import { HMM_MODES } from "./types/rdma/hmm_modes.ts";
 
 /** One constant as help and the reference page show it. */
 export interface WordSpec {

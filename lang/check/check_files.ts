@@ -9,7 +9,7 @@ import type { Span } from "../source.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { FileLoader, LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
-import { isDeclaration, machineLets, registersOf } from "../syntax/tree/statement_kinds.ts";
+import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import {
   type ConstBinding,
   type DescribedRegister,
@@ -26,6 +26,7 @@ import { DataFiles } from "./names/data_files.ts";
 import { FileScope } from "./names/file_scope.ts";
 import { type Owner, Resolver } from "./names/resolve.ts";
 import type { TornText } from "./torn_text.ts";
+import { machineLets, registersOf } from "../syntax/tree/machine_entries.ts";
 import { Quantity } from "../values/value.ts";
 
 /** The machine a program runs on, and the names its block may use. */

@@ -19,6 +19,7 @@ import { typeText } from "../values/value_types.ts";
 import { handleTypeOf } from "../values/types.ts";
 import type { Analysis } from "./analysis.ts";
 import { calledSpec } from "./completion.ts";
+import { commentAbove } from "./comments.ts";
 import {
   describeBuiltin,
   describeEvent,
@@ -184,15 +185,4 @@ function wordAt({ source }: Analysis, offset: number): Hover | null {
     span: { source, start, end: start + text.length },
     lines: describeLanguageWord(row, COLUMNS),
   };
-}
-
-/** The lines of the comment right above a place, without their signs. */
-export function commentAbove({ source, start }: Span): readonly string[] {
-  const lines: string[] = [];
-  for (let number = source.position(start).line - 1; number >= 1; number--) {
-    const comment = source.line(number).match(/^\s*#+ ?(.*)$/);
-    if (comment === null) break;
-    lines.unshift(comment[1]!);
-  }
-  return lines;
 }

@@ -2,7 +2,7 @@
 import type { FunctionDeclaration } from "../syntax/tree/ast.ts";
 import type { ParameterSpec, Type } from "../values/spec.ts";
 import { type Analysis, statementStart } from "./analysis.ts";
-import { commentAbove } from "./hover.ts";
+import { commentAbove } from "./comments.ts";
 import { calledSpec } from "./completion.ts";
 import { parameterText, resultText } from "./describe_name.ts";
 import { NamesAt } from "./names_at.ts";

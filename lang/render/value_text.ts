@@ -19,7 +19,7 @@ import {
   formatRatio,
   formatSize,
 } from "../text/numbers.ts";
-import { deeper } from "../values/script_error.ts";
+import { deeper } from "../values/depth.ts";
 import { CHARACTER_BYTES, FORMAT_STEPS, VALUE_DEPTH } from "../values/limits.ts";
 import { quoted } from "./source_text.ts";
 

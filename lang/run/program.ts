@@ -14,7 +14,7 @@ import type { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
 import { comparisonsIn } from "../syntax/tree/walk.ts";
 import type { Code } from "../vm/code.ts";
-import { hostLimit } from "../vm/failure_report.ts";
+import { hostLimit } from "../vm/host_limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import {
   type DriverContext,

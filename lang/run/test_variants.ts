@@ -1,7 +1,7 @@
 /** The cases of a test's table, the machines that it runs on, and the values of its `forall`. */
 import type { ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../compile/constant_value.ts";
-import { isSequenceCall } from "../check/types/type_inference.ts";
+import { isSequenceCall } from "../check/types/sequence_call.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type {

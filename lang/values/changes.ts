@@ -5,10 +5,11 @@
  * and what the machine returns never do. None can contain itself, so that code which walks, prints
  * or compares values comes to an end.
  */
-import { deeper, ScriptError } from "./script_error.ts";
+import { deeper } from "./depth.ts";
 import { describeValue } from "./operators.ts";
 import { COMPARE_STEPS, ENTRY_BYTES, ITEM_BYTES, STEP_BYTES } from "./limits.ts";
 import type { ExecutionContext } from "./execution_context.ts";
+import { ScriptError } from "./script_error.ts";
 import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
 
 /** What a change needs of the run it happens in. */

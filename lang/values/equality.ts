@@ -1,9 +1,10 @@
 /** `==` on values. */
 import type { ExecutionContext } from "./execution_context.ts";
-import { deeper, KindError } from "./script_error.ts";
+import { deeper } from "./depth.ts";
 import { comparableTypes, typeOf, typeText } from "./value_types.ts";
 import { CHARACTER_BYTES, COMPARE_STEPS, STEP_BYTES } from "./limits.ts";
 import { isNumber, mixHint, numberIn } from "./operators.ts";
+import { KindError } from "./script_error.ts";
 import { inherited } from "./types.ts";
 import {
   BytesValue,

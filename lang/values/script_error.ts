@@ -6,8 +6,6 @@
  * Nothing in a script catches these; they end the test.
  */
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
-import { groupThousands } from "../text/numbers.ts";
-import { VALUE_DEPTH } from "./limits.ts";
 
 /** A call that makes no sense: a wrong kind of value, an index out of range, an overflow. */
 export class ScriptError extends Error {
@@ -49,18 +47,4 @@ export class KindError extends ScriptError {
 /** A limit of the run was reached: steps, memory, call depth or output. Exit code 3. */
 export class LimitError extends ScriptError {
   override readonly name = "LimitError";
-}
-
-/**
- * The depth of the parts of a value at some depth.
- *
- * @throws {LimitError} E0803 beyond the greatest depth.
- */
-export function deeper(depth: number): number {
-  if (depth < VALUE_DEPTH) return depth + 1;
-  throw new LimitError(
-    "E0803",
-    `Values are nested more than ${groupThousands(VALUE_DEPTH)} deep`,
-    "no option allows more: keep the parts in one flat list and refer to them by index",
-  );
 }

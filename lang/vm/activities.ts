@@ -2,9 +2,10 @@
 import { formatInSentence } from "../render/value_text.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
 import { ACTIVITY_STEPS, COMPARE_STEPS } from "../values/limits.ts";
-import { deeper, KindError, ValueError } from "../values/script_error.ts";
+import { deeper } from "../values/depth.ts";
 import { wantedBool, wantedCount } from "./vm_errors.ts";
 import { describeValue } from "../values/operators.ts";
+import { KindError, ValueError } from "../values/script_error.ts";
 import { type Closure, Handle, ListValue, Quantity, type Value } from "../values/value.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { type Control, Raising, SideEffectRefused } from "./control.ts";

@@ -1,5 +1,5 @@
 /** Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`. */
-import { type IncidentEvent, incidentName } from "../values/incident.ts";
+import { incidentName } from "../values/incident.ts";
 import type { Leak, MachineEvent } from "@dmalab/runtime";
 import type { HitCount, InjectionHitName, ResourceWatch } from "../values/simulated_machine.ts";
 import { formatCount, formatOrdinal } from "../text/numbers.ts";
@@ -14,9 +14,8 @@ import { ValueError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
 import { RangeValue, type Value } from "../values/value.ts";
 import { type Branches, type ChildVm, failureOf, withNote } from "./branches.ts";
+import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
-import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
-import { firstStatement } from "../render/report_text.ts";
 
 /** A mistake that the checker reported only because something failed. */
 export interface SweepIncident {
@@ -339,25 +338,4 @@ function leakLines(leaks: readonly Leak[], run: Taking): string[] {
     ...place === null ? [] : [`    allocated at ${place}`],
   ]);
   return leaks.length > LISTED ? [...lines, `  and ${leaks.length - LISTED} more`] : lines;
-}
-
-/** The call that unmapped the address of a fault last; none where no call has. */
-function unmapOf({ device, fields, seq }: MachineEvent<"iommu.fault">, vm: ChildVm): RelatedSpan[] {
-  const unmap = fields.reason !== "not_present" ? undefined : vm.machine.recorder.events.findLast(
-    (event) =>
-      event.name === "iommu.unmap" && event.device === device && event.seq < seq &&
-      fields.dma >= event.fields.iova && fields.dma < event.fields.iova + event.fields.size_bytes,
-  );
-  const site = unmap?.site ?? null;
-  const span = site === null ? null : vm.siteCall(site);
-  return span === null ? [] : [{ span, message: "unmapped here" }];
-}
-
-/** The statement that made what a report is about, or unmapped what a device accessed. */
-export function relatedTo(event: IncidentEvent, vm: ChildVm): RelatedSpan[] {
-  if (event.name !== "dma.report") return unmapOf(event, vm);
-  const { class: reportClass, first_site: first, rule, second_site: second } = event.fields;
-  const span = first === null ? null : vm.siteCall(first);
-  if (span === null || first === second) return [];
-  return [{ span, message: `${firstStatement({ reportClass, rule })} here` }];
 }

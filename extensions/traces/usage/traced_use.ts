@@ -6,7 +6,7 @@ import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
 import { DeviceUses } from "./device_use.ts";
 import { RequestUse } from "./request_use.ts";
 import { PowersOfTwo } from "./powers_of_two.ts";
-import type { TracedMapping } from "../ledger/traced_mapping.ts";
+import { BlockRequests } from "./block_requests.ts";
 
 const NS_PER_S = 1e9;
 const ENTRY = /^\(([\w.]+)\+0x0(?:\/0x[0-9a-f]+)?(?: \[\w+\])?\)/;
@@ -126,99 +126,5 @@ export class TracedUse {
 
   #keep(request: RequestUse): boolean {
     return this.#requests.length < MAX_REQUESTS && this.#requests.push(request) > 0;
-  }
-}
-
-// Requests of the block layer, and the mappings that belong to them where no line of NVMe says so.
-// A mapping belongs to a request when their bytes are the same: of its task between the last issue
-// and this one, as NVMe drivers map, or between issue and completion, as SCSI does. What fits several
-// requests is tied to none.
-// @see rules/traces.md T.36, T.37
-
-const ISSUE = /^(\d+,\d+) (\S+) (\d+) \(.*\) (\d+) \+ (\d+) /;
-const COMPLETE = /^(\d+,\d+) (\S+) \(.*\) (\d+) \+ (\d+) /;
-/** A command without blocks has this sector at its completion. */
-const NO_SECTOR = "18446744073709551615";
-/** Requests under way, and maps of a task that wait for their request; of more the oldest go. */
-const MAX_OPEN = 1 << 12;
-
-interface OpenRequest {
-  readonly use: RequestUse;
-  readonly bytes: number;
-  /** `8,16 R`, and the sector, which a command without blocks loses. */
-  readonly name: string;
-  readonly sector: string;
-}
-
-class BlockRequests {
-  /** Requests with data that no mapping could be tied to. */
-  untied = 0;
-  #open: OpenRequest[] = [];
-  /** Of each task: what it has mapped since its last line of the block layer. */
-  readonly #maps = new Map<number, TracedMapping[]>();
-  readonly #setups = new Set<number>();
-
-  constructor(private readonly sink: (request: RequestUse) => void) {}
-
-  /** A mapping that is for no command of NVMe. */
-  map(mapping: TracedMapping): void {
-    if (mapping.kind === "alloc") return;
-    const fits = this.#open.filter(({ bytes, use }) => bytes - use.bytes === mapping.sizeBytes);
-    if (fits.length === 1) {
-      fits[0]!.use.add(mapping, 0);
-      return;
-    }
-    const maps = this.#maps.getOrInsertComputed(mapping.pid, () => []);
-    if (maps.push(mapping) > MAX_OPEN) maps.shift();
-  }
-
-  line({ event, payload, pid, seconds }: TraceLine, number: number): void {
-    if (event === "nvme_setup_cmd") this.#setups.add(pid);
-    else if (event === "block_rq_issue") this.#issue(payload, pid, seconds, number);
-    else if (event === "block_rq_complete") this.#complete(payload, seconds);
-  }
-
-  /** All has been read: what is still under way may be tied to its mappings. */
-  end(): void {
-    for (const request of this.#open.splice(0)) this.#close(request);
-  }
-
-  #issue(payload: string, pid: number, seconds: number, number: number): void {
-    const maps = this.#maps.get(pid) ?? [];
-    this.#maps.delete(pid);
-    const match = ISSUE.exec(payload);
-    // A command of NVMe has its mappings by its own lines.
-    if (this.#setups.delete(pid) || match === null) return;
-    const [, disk, what, length, sector, sectors] = match;
-    const bytes = Number(length);
-    if (bytes === 0) return;
-    const blocks = Number(sectors);
-    const at = blocks === 0
-      ? `${formatCount(bytes, "byte")}`
-      : `sector ${sector}, ${formatCount(blocks, "sector")}`;
-    const use = new RequestUse(`${disk} ${what} ${at}`, number, seconds);
-    const own = maps.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) === bytes ? maps : [];
-    for (const mapping of own) use.add(mapping, 0);
-    this.#open.push({ use, bytes, name: `${disk} ${what}`, sector: sector! });
-    if (this.#open.length > MAX_OPEN) this.#close(this.#open.shift()!);
-  }
-
-  #complete(payload: string, seconds: number): void {
-    const match = COMPLETE.exec(payload);
-    if (match === null) return;
-    const [, disk, what, sector] = match;
-    const name = `${disk} ${what}`;
-    const index = this.#open.findIndex((request) =>
-      request.name === name && (sector === NO_SECTOR || request.sector === sector)
-    );
-    if (index < 0) return;
-    const [request] = this.#open.splice(index, 1);
-    request!.use.tookSeconds = seconds - request!.use.seconds;
-    this.#close(request!);
-  }
-
-  #close({ bytes, use }: OpenRequest): void {
-    if (use.bytes === bytes) this.sink(use);
-    else this.untied++;
   }
 }

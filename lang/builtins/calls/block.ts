@@ -7,6 +7,7 @@ import {
   type BioVec,
   integritySegments,
   type MergeRefusal,
+  Plug,
   RequestMerger,
 } from "@dmalab/runtime/block";
 import { blkStatusErrno, blkStatusName, KernelError } from "@dmalab/runtime";
@@ -190,6 +191,26 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
       `let io = submit_bio(bio(read, lba: 0, into: buf))\nwait io\n` +
       `assert buf == ssd.media(lba: 0, bytes: 4KiB)`,
     run: (_run, [bio]) => bio.device.disk.submitBio(bio.toBio()),
+  }),
+  builtin({
+    name: "submit_bios",
+    parameters: [param.handle("bio", BIO, "Bios made by bio(), in order.")],
+    variadic: true,
+    result: [IO],
+    doc:
+      "Submits bios under a plug, so that each can merge into the request before it. Returns an " +
+      "io for each; ios of one request share it.",
+    example: `${TRANSLATED_MACHINE}let a = bio(read, lba: 0, into: alloc_pages(1))
+let b = bio(read, lba: 8, into: alloc_pages(1))
+let ios = submit_bios(a, b)
+wait ios
+assert ios.map(io => io.requests[0].bytes) == [8KiB, 8KiB]`,
+    run(_run, bios: readonly BioTarget[]) {
+      const plug = new Plug<NvmeRequest>();
+      const ios = bios.map((bio) => bio.device.disk.submitBio(bio.toBio(), 0, plug));
+      plug.flush();
+      return ios;
+    },
   }),
   builtin({
     name: "request",

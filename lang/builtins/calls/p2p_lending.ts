@@ -5,7 +5,7 @@ import { errnoName, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec, HandleType } from "../../values/spec.ts";
-import { noProvider } from "../explain/peer_answer.ts";
+import { noProvider } from "../explain/no_provider.ts";
 import { BUFFER } from "../types/buffer.ts";
 import { PEER_MACHINE } from "./p2p.ts";
 import { bufferAt } from "./p2p_memory.ts";

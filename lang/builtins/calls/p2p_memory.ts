@@ -6,7 +6,7 @@ import { HostBuffer } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ValueError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { noProvider } from "../explain/peer_answer.ts";
+import { noProvider } from "../explain/no_provider.ts";
 import { BUFFER } from "../types/buffer.ts";
 import { SCATTERLIST } from "../types/dma/scatterlist.ts";
 import { BY_ROLE, kernelCall } from "./kernel_call.ts";

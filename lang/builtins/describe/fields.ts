@@ -2,6 +2,7 @@
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FieldSpec } from "../../values/spec.ts";
 import { type Form, kindOfForm, makerOf, type PlainOf, type Plains } from "./form.ts";
+import { once } from "./once.ts";
 
 /**
  * A field that waits for its name.
@@ -72,9 +73,4 @@ export function fieldsOf<T>(
   return once(() =>
     Object.entries(describe(MAKERS as FieldMakers<T>)).map(([name, rest]) => ({ name, ...rest }))
   );
-}
-
-export function once<T extends object>(make: () => T): () => T {
-  let made: T | null = null;
-  return () => made ??= make();
 }

@@ -1,10 +1,10 @@
 /** Why a route between two peers is of its kind. */
 import type { MachineEvent } from "@dmalab/runtime";
-import { findRoute, PAGES_UNIT_BYTES, type PciFunction, type PeerRoute } from "@dmalab/devices/pci";
+import { findRoute, type PeerRoute } from "@dmalab/devices/pci";
 import { wrapText } from "../../text/columns.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
+import { noProvider } from "./no_provider.ts";
 import { routeStory } from "./route_story.ts";
-import { formatSize } from "../../text/numbers.ts";
 
 /** The kinds of peer memory, which a script has as words. */
 const MAP_TYPES: ReadonlySet<string> = new Set([
@@ -60,27 +60,4 @@ export function peerStory(route: PeerRoute, context: ExecutionContext): string[]
     ? [`ACS redirect of ${route.uncertain.map(({ name }) => name).join(", ")} is unknown`]
     : [];
   return routeStory(route, { cpu, functions, doubts });
-}
-
-/**
- * The reason, a sentence without its end, and what helps.
- *
- * @param func One that is no provider.
- * @see rules/p2p.md 9.3
- */
-export function noProvider(
-  func: PciFunction,
-): { readonly message: string; readonly hint: string } {
-  const message = `${func.name} provides no memory to peers`;
-  const bar = func.bars.find(({ peerBytes }) => peerBytes % PAGES_UNIT_BYTES !== 0);
-  if (bar === undefined) {
-    return { message, hint: "give it `p2pmem` in the machine, or call pcim_p2pdma_init" };
-  }
-  const unit = formatSize(PAGES_UNIT_BYTES);
-  return {
-    message: `${message}: its \`p2pmem\` of ${
-      formatSize(bar.peerBytes)
-    } is not a multiple of ${unit}`,
-    hint: `pages of device memory are made for multiples of ${unit}: \`dmalab explain p2p.9.3\``,
-  };
 }

@@ -1,5 +1,5 @@
 /** A bio that a script builds: an operation, a place on the disk, and memory added piece by piece. */
-import { plainSegment, SEGMENT } from "./buffer.ts";
+import { plainSegment, SEGMENT } from "./segment.ts";
 import { Bio, bioGap, type BioVec, pairGap, vecOffset, vecsSizeBytes } from "@dmalab/runtime/block";
 import { SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { DiskOp, NvmeDevice } from "@dmalab/devices/nvme";

@@ -1,5 +1,6 @@
 /** Host memory that a script holds: `alloc_pages`, `buffer`, `page`. */
 import type { PlainOf } from "../describe/form.ts";
+import { plainSegment, SEGMENT } from "./segment.ts";
 import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { FillPattern, HostBuffer } from "@dmalab/runtime/memory";
 import { tableLines } from "../../text/columns.ts";
@@ -222,12 +223,3 @@ export const BUFFER: HandleType<HostBuffer> = {
     return buffer.slice(at, at + 1).readAll()[0]!;
   },
 };
-
-export const SEGMENT = { phys: "phys", size: "size" } as const;
-
-/** What the runtime calls a segment, as a record of the language has it. */
-export function plainSegment(
-  { phys, sizeBytes }: { readonly phys: PhysAddr; readonly sizeBytes: number },
-) {
-  return { phys, size: sizeBytes };
-}

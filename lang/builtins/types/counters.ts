@@ -9,7 +9,7 @@ import { CORE_EVENTS, type EventVocabulary, KERNEL_CALLS } from "@dmalab/runtime
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, groupThousands } from "../../text/numbers.ts";
 import { isHandle } from "../arguments.ts";
-import { once } from "../describe/fields.ts";
+import { once } from "../describe/once.ts";
 import type { FieldSpec, HandleType } from "../../values/spec.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";

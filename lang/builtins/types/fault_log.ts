@@ -13,8 +13,10 @@ import { judgeFault } from "../fault_verdict.ts";
 import { apiOf } from "../ledger.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { EVENT, siteText } from "./event.ts";
-import { ledgerMapping, MAPPING } from "./dma/mapping.ts";
-import { fieldsOf, once } from "../describe/fields.ts";
+import { ledgerMapping } from "./dma/ledger_mapping.ts";
+import { MAPPING } from "./dma/mapping.ts";
+import { fieldsOf } from "../describe/fields.ts";
+import { once } from "../describe/once.ts";
 
 /** What a line says by itself. */
 const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({

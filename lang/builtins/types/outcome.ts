@@ -1,6 +1,6 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
 import { hasLatencies } from "@dmalab/runtime/time";
-import { type DeviceVisibleRange, sameMemory, sameView } from "@dmalab/runtime/dma";
+import { sameMemory } from "@dmalab/runtime/dma";
 import { tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
@@ -8,11 +8,10 @@ import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { BranchOutcome } from "../../values/branch_outcome.ts";
 import { describeSettings } from "../../values/machine_variant.ts";
 import { isHandle } from "../arguments.ts";
+import { sameViews } from "../same_views.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { TRACE } from "./trace.ts";
 import { fieldsOf } from "../describe/fields.ts";
-import { STEP_BYTES } from "../../values/limits.ts";
-import { ValueError } from "../../values/script_error.ts";
 
 /** Events of a picture before the rest is only counted. */
 const DISPLAYED_EVENTS = 12;
@@ -210,28 +209,3 @@ export const OUTCOME: HandleType<BranchOutcome> = {
   equals: (outcome, other, context) =>
     isHandle(other, OUTCOME) && endsLike(outcome, other.target, context),
 };
-
-export type Views = ReadonlyMap<string, readonly DeviceVisibleRange[]>;
-
-/** More than anybody would wait for. */
-const MAX_COMPARED_BYTES = 4 * 2 ** 30;
-
-/** True when both sides have the same devices, and each sees the same bytes at the same addresses. */
-export function sameViews(left: Views, right: Views, context: ExecutionContext): boolean {
-  if (left.size !== right.size) return false;
-  for (const [name, view] of left) {
-    const other = right.get(name);
-    const sizeBytes = sizeOf(view);
-    if (other === undefined || sizeOf(other) !== sizeBytes) return false;
-    if (sizeBytes > MAX_COMPARED_BYTES) {
-      throw new ValueError(`Cannot compare ${formatSize(sizeBytes)} byte by byte`);
-    }
-    context.work(sizeBytes / STEP_BYTES);
-    if (!sameView(view, other)) return false;
-  }
-  return true;
-}
-
-function sizeOf(view: readonly DeviceVisibleRange[]): number {
-  return view.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
-}

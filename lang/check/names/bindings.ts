@@ -17,7 +17,7 @@ import type {
   Statement,
   StepStatement,
 } from "../../syntax/tree/ast.ts";
-import type { PlacedRegister } from "../../syntax/tree/statement_kinds.ts";
+import type { PlacedRegister } from "../../syntax/tree/machine_entries.ts";
 import type { ComparedMachine } from "../../values/machine_variant.ts";
 import type { EnumValue, Value } from "../../values/value.ts";
 

@@ -51,14 +51,9 @@ import { reportUnknownNames, type UnknownName, type UnusedName } from "./unknown
 import { checkFail, checkOutcomeName } from "./outcome_names.ts";
 import { BENCH_FIGURES, figureNamed } from "../../bench/figures.ts";
 import { cellFigureOf, countKey } from "./bench_names.ts";
-import {
-  innerBlocks,
-  patternEvents,
-  patternFields,
-  registersOf,
-  roleOf,
-  statementExpressions,
-} from "../../syntax/tree/statement_kinds.ts";
+import { registersOf } from "../../syntax/tree/machine_entries.ts";
+import { patternEvents, patternFields } from "../../syntax/tree/pattern_events.ts";
+import { innerBlocks, roleOf, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
 import type { Registry } from "../../values/registry.ts";
 import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automaton.ts";
 

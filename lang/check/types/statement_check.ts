@@ -21,12 +21,8 @@ import type { Resolution } from "../names/bindings.ts";
 import { checkArms } from "./arms.ts";
 import { TypeInference } from "./type_inference.ts";
 import { TypeMismatches } from "./type_mismatches.ts";
-import {
-  exitKind,
-  innerBlocks,
-  patternEvents,
-  statementExpressions,
-} from "../../syntax/tree/statement_kinds.ts";
+import { patternEvents } from "../../syntax/tree/pattern_events.ts";
+import { exitKind, innerBlocks, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
 import { expressionBlocks } from "../../syntax/tree/walk.ts";
 import type { LoadedFile } from "../../syntax/load_files.ts";
 import { FunctionResults } from "./function_results.ts";

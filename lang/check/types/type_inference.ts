@@ -33,6 +33,7 @@ import {
   typeOf,
   typeText,
 } from "../../values/value_types.ts";
+import { isSequenceCall } from "./sequence_call.ts";
 import { checkArms } from "./arms.ts";
 import type { NameBinding, Resolution, Variable } from "../names/bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
@@ -807,14 +808,6 @@ export class TypeInference {
       [{ span, message: "declared here" }],
     );
   }
-}
-
-/** The builtin whose arguments say what a property's sequences are. */
-const SEQUENCE_FUNCTION = "sequence";
-
-export function isSequenceCall(expression: Expression): expression is CallExpression {
-  return expression.kind === "Call" && expression.callee.kind === "Name" &&
-    expression.callee.name === SEQUENCE_FUNCTION;
 }
 
 /** The kind of what an operator makes of two kinds; null for a mix without meaning. */

@@ -2,20 +2,9 @@
  * What holds of the statements of each kind: the passes over the tree read it here, so that a new
  * statement is a row, and none of them goes past it.
  */
-import type {
-  Block,
-  CaseTable,
-  EventPattern,
-  Expression,
-  LetStatement,
-  MachineBlock,
-  MachineDeclaration,
-  MachineEntry,
-  PatternEvent,
-  PatternField,
-  RegisterDeclaration,
-  Statement,
-} from "./ast.ts";
+import type { Block, CaseTable, Expression, Statement } from "./ast.ts";
+import { machineLets, registersOf } from "./machine_entries.ts";
+import { patternFields } from "./pattern_events.ts";
 
 /** What a statement is for those who do not care which one it is. */
 type Role =
@@ -208,62 +197,5 @@ function breaksOut({ statements }: Block): boolean {
   return statements.some((statement) =>
     statement.kind === "Break" ||
     roleOf(statement) !== "loop" && innerBlocks(statement).some(breaksOut)
-  );
-}
-
-export function* patternEvents(pattern: EventPattern): Generator<PatternEvent> {
-  switch (pattern.kind) {
-    case "Event":
-      yield pattern;
-      return;
-    case "Gap":
-      return;
-    case "Sequence":
-      for (const item of pattern.items) yield* patternEvents(item);
-      return;
-    case "Alternatives":
-      for (const choice of pattern.choices) yield* patternEvents(choice);
-      return;
-    case "Repeat":
-      yield* patternEvents(pattern.item);
-      return;
-    case "Absent":
-      yield pattern.event;
-      return;
-    default:
-      pattern satisfies never;
-  }
-}
-
-/** The fields that a pattern's events ask for. */
-export function patternFields(pattern: EventPattern): readonly PatternField[] {
-  return [...patternEvents(pattern)].flatMap(({ fields }) => fields);
-}
-
-/** A register with the block that it stands in; null for the machine itself. */
-export interface PlacedRegister {
-  readonly block: MachineBlock | null;
-  readonly register: RegisterDeclaration;
-}
-
-function* placed(
-  entries: readonly MachineEntry[],
-  block: MachineBlock | null,
-): Generator<{ readonly block: MachineBlock | null; readonly entry: MachineEntry }> {
-  for (const entry of entries) {
-    yield { block, entry };
-    if (entry.kind === "Block") yield* placed(entry.entries, entry);
-  }
-}
-
-/** The variables of a machine, in the order of the text. */
-export function machineLets({ entries }: MachineDeclaration): readonly LetStatement[] {
-  return [...placed(entries, null)].flatMap(({ entry }) => entry.kind === "Let" ? [entry] : []);
-}
-
-/** What its registers do, in the order of the text. */
-export function registersOf({ entries }: MachineDeclaration): readonly PlacedRegister[] {
-  return [...placed(entries, null)].flatMap(({ block, entry }) =>
-    entry.kind === "Register" ? [{ block, register: entry }] : []
   );
 }

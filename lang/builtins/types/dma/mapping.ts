@@ -2,7 +2,7 @@
 import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { isHandle } from "../../arguments.ts";
-import { explainAddress, type LedgerEntry } from "../../ledger.ts";
+import { explainAddress } from "../../ledger.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { siteText } from "../event.ts";
 import { fieldsOf } from "../../describe/fields.ts";
@@ -97,20 +97,4 @@ function formatMapping(mapping: Mapping): string {
   }
   return `mapping of ${formatSize(mapping.sizeBytes)} at ${formatAddress(mapping.addr)} ` +
     `(${mapping.path}, ${mapping.dir})`;
-}
-
-/** What the events tell of a mapping; its attributes are not among it. */
-export function ledgerMapping(entry: LedgerEntry): Mapping {
-  const branch = entry.created.why?.inputs.branch;
-  return {
-    device: entry.device,
-    phys: entry.phys,
-    addr: entry.dma,
-    sizeBytes: entry.sizeBytes,
-    dir: entry.dir,
-    path: entry.path,
-    attrs: [],
-    branch: typeof branch === "string" ? branch : null,
-    site: entry.created.site,
-  };
 }

@@ -1,5 +1,5 @@
 /** Scatterlists: buffers that are mapped together. */
-import { plainSegment, SEGMENT } from "../buffer.ts";
+import { plainSegment, SEGMENT } from "../segment.ts";
 import type { PhysAddr } from "@dmalab/runtime";
 import {
   APART,

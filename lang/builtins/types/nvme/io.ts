@@ -7,17 +7,18 @@ import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { Value } from "../../../values/value.ts";
 import { refusalLines } from "../../explain/io_refusal.ts";
+import { showRequest } from "../../show_request.ts";
+import type { FieldSpec, HandleType } from "../../../values/spec.ts";
 import {
   explainRequest,
   formatRequest,
   REQUEST,
   requestEvents,
-  showRequest,
   traceOf,
   wentWrong,
 } from "./request.ts";
-import type { FieldSpec, HandleType } from "../../../values/spec.ts";
-import { fieldsOf, once } from "../../describe/fields.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { once } from "../../describe/once.ts";
 import { TRACE } from "../trace.ts";
 
 /** Where addresses came from differs from request to request, and says nothing about the io. */

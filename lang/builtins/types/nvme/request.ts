@@ -1,16 +1,16 @@
 /** A request: what the block layer hands to the driver. */
-import { plainSegment, SEGMENT } from "../buffer.ts";
-import { ADDRESS_TITLES, type NvmeRequest, readRequest, readStatus } from "@dmalab/devices/nvme";
+import { plainSegment, SEGMENT } from "../segment.ts";
+import { type NvmeRequest, readStatus } from "@dmalab/devices/nvme";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { isIncident } from "../../../values/incident.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
-import { missingLines, requestEventsOf, requestStory } from "../../explain/request_story.ts";
+import { requestStory } from "../../explain/request_story.ts";
+import { showRequest } from "../../show_request.ts";
 import type { HandleType } from "../../../values/spec.ts";
-import { COMMAND, commandByteLines } from "./command.ts";
+import { COMMAND } from "./command.ts";
 import { IOVA_STATE, stateOf } from "../dma/iova_state.ts";
 import { TRACE, type Trace } from "../trace.ts";
 import { fieldsOf } from "../../describe/fields.ts";
-import { requestPicture } from "../../../render/pictures/request_picture.ts";
 
 export function requestEvents(requests: readonly NvmeRequest[], context: ExecutionContext) {
   const ids = new Set(requests.map((request) => request.id));
@@ -127,26 +127,4 @@ export function formatRequest(request: NvmeRequest): string {
   return `request ${request.id}: ${request.op} lba ${request.lba}, ${
     formatSize(request.bytes)
   } in ${formatCount(request.nrPhysSegments, "segment")}, ${state}`;
-}
-
-/** The lines of a request in the state it is in. */
-export function showRequest(request: NvmeRequest, context: ExecutionContext): string[] {
-  const { bytes, cid, command, device, format, id, lba, mapped, op, queue } = request;
-  const picture = readRequest(id, requestEventsOf(request, context), request.segments());
-  const { segments } = picture;
-  const state = request.status ?? (mapped ? "mapped" : "queued, nothing mapped yet");
-  const pointer = format === null ? "" : `   ${format.toUpperCase()}`;
-  const extent = bytes === 0 ? "" : `   lba ${lba}   ${formatSize(bytes)}`;
-  const data = segments.length === 0 ? "" : ` in ${formatCount(segments.length, "segment")}`;
-  return requestPicture(picture, {
-    title: `request ${id}   ${op}${extent}${data}${pointer}`,
-    place: `${device}${queue === 0 ? "" : ` queue ${queue}`}${cid === null ? "" : ` cid ${cid}`}`,
-    addressTitle: ADDRESS_TITLES[picture.path ?? "direct"],
-    notes: [
-      ...missingLines(context),
-      ...command === null
-        ? [`  ${state}`]
-        : ["", `  ${state}; the command's 64 bytes:`, ...commandByteLines(command.bytes)],
-    ],
-  });
 }

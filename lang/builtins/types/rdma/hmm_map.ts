@@ -15,7 +15,7 @@ import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { param } from "../../describe/parameters.ts";
 import { afterColon } from "../../../diagnostics/render.ts";
-import { HMM_MODES } from "../../words.ts";
+import { HMM_MODES } from "./hmm_modes.ts";
 
 /** Entries of a picture that are looked at: more than that are only counted. */
 export const PICTURED_ENTRIES = 16_384;

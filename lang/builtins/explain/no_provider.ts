@@ -1,0 +1,26 @@
+/** Why a function has no memory that peers may use. */
+import { PAGES_UNIT_BYTES, type PciFunction } from "@dmalab/devices/pci";
+import { formatSize } from "../../text/numbers.ts";
+
+/**
+ * The reason, a sentence without its end, and what helps.
+ *
+ * @param func One that is no provider.
+ * @see rules/p2p.md 9.3
+ */
+export function noProvider(
+  func: PciFunction,
+): { readonly message: string; readonly hint: string } {
+  const message = `${func.name} provides no memory to peers`;
+  const bar = func.bars.find(({ peerBytes }) => peerBytes % PAGES_UNIT_BYTES !== 0);
+  if (bar === undefined) {
+    return { message, hint: "give it `p2pmem` in the machine, or call pcim_p2pdma_init" };
+  }
+  const unit = formatSize(PAGES_UNIT_BYTES);
+  return {
+    message: `${message}: its \`p2pmem\` of ${
+      formatSize(bar.peerBytes)
+    } is not a multiple of ${unit}`,
+    hint: `pages of device memory are made for multiples of ${unit}: \`dmalab explain p2p.9.3\``,
+  };
+}

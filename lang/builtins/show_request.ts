@@ -1,0 +1,29 @@
+/** `show` of a request: its picture, in the words of a terminal, as it is now. */
+import { ADDRESS_TITLES, type NvmeRequest, readRequest } from "@dmalab/devices/nvme";
+import { requestPicture } from "../render/pictures/request_picture.ts";
+import { formatCount, formatSize } from "../text/numbers.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
+import { missingLines, requestEventsOf } from "./explain/request_story.ts";
+import { commandByteLines } from "./types/nvme/command.ts";
+
+/** The lines of a request in the state it is in. */
+export function showRequest(request: NvmeRequest, context: ExecutionContext): string[] {
+  const { bytes, cid, command, device, format, id, lba, mapped, op, queue } = request;
+  const picture = readRequest(id, requestEventsOf(request, context), request.segments());
+  const { segments } = picture;
+  const state = request.status ?? (mapped ? "mapped" : "queued, nothing mapped yet");
+  const pointer = format === null ? "" : `   ${format.toUpperCase()}`;
+  const extent = bytes === 0 ? "" : `   lba ${lba}   ${formatSize(bytes)}`;
+  const data = segments.length === 0 ? "" : ` in ${formatCount(segments.length, "segment")}`;
+  return requestPicture(picture, {
+    title: `request ${id}   ${op}${extent}${data}${pointer}`,
+    place: `${device}${queue === 0 ? "" : ` queue ${queue}`}${cid === null ? "" : ` cid ${cid}`}`,
+    addressTitle: ADDRESS_TITLES[picture.path ?? "direct"],
+    notes: [
+      ...missingLines(context),
+      ...command === null
+        ? [`  ${state}`]
+        : ["", `  ${state}; the command's 64 bytes:`, ...commandByteLines(command.bytes)],
+    ],
+  });
+}

@@ -1,0 +1,36 @@
+/** What the blocks of a machine say besides keys: variables, and what registers do. */
+import type {
+  LetStatement,
+  MachineBlock,
+  MachineDeclaration,
+  MachineEntry,
+  RegisterDeclaration,
+} from "./ast.ts";
+
+/** A register with the block that it stands in; null for the machine itself. */
+export interface PlacedRegister {
+  readonly block: MachineBlock | null;
+  readonly register: RegisterDeclaration;
+}
+
+function* placed(
+  entries: readonly MachineEntry[],
+  block: MachineBlock | null,
+): Generator<{ readonly block: MachineBlock | null; readonly entry: MachineEntry }> {
+  for (const entry of entries) {
+    yield { block, entry };
+    if (entry.kind === "Block") yield* placed(entry.entries, entry);
+  }
+}
+
+/** The variables of a machine, in the order of the text. */
+export function machineLets({ entries }: MachineDeclaration): readonly LetStatement[] {
+  return [...placed(entries, null)].flatMap(({ entry }) => entry.kind === "Let" ? [entry] : []);
+}
+
+/** What its registers do, in the order of the text. */
+export function registersOf({ entries }: MachineDeclaration): readonly PlacedRegister[] {
+  return [...placed(entries, null)].flatMap(({ block, entry }) =>
+    entry.kind === "Register" ? [{ block, register: entry }] : []
+  );
+}

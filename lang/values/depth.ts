@@ -1,0 +1,18 @@
+/** How deep a walk over values goes. */
+import { groupThousands } from "../text/numbers.ts";
+import { VALUE_DEPTH } from "./limits.ts";
+import { LimitError } from "./script_error.ts";
+
+/**
+ * The depth of the parts of a value at some depth.
+ *
+ * @throws {LimitError} E0803 beyond the greatest depth.
+ */
+export function deeper(depth: number): number {
+  if (depth < VALUE_DEPTH) return depth + 1;
+  throw new LimitError(
+    "E0803",
+    `Values are nested more than ${groupThousands(VALUE_DEPTH)} deep`,
+    "no option allows more: keep the parts in one flat list and refer to them by index",
+  );
+}

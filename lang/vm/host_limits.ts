@@ -1,0 +1,20 @@
+/** What the host says when a script has used up something of its. */
+import { LimitError } from "../values/script_error.ts";
+
+/**
+ * The limit behind an error of the host: values nested too deeply for its stack, or too large for
+ * one string or array. Null for any other error.
+ */
+export function hostLimit(error: unknown): LimitError | null {
+  if (!(error instanceof RangeError || error instanceof SyntaxError)) return null;
+  // A pattern that is first read deep in the stack says it as a mistake of the pattern.
+  if (/call stack|: Stack overflow$/.test(error.message)) {
+    return new LimitError("E0803", "Values or calls are nested too deeply");
+  }
+  return TOO_LARGE.test(error.message)
+    ? new LimitError("E0802", "A single value takes more memory than the host can allocate")
+    : null;
+}
+
+const TOO_LARGE =
+  /^(?:Invalid (?:string|array|typed array|array buffer) length|(?:Map|Set) maximum size exceeded)|allocation failed/i;
