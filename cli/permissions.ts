@@ -48,6 +48,12 @@ const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 /** Deno's own way to say more than the command has: `dmalab -R=../linux run x.dma`. */
 const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
 
+/**
+ * Has Deno read a file that may be imported later when it is imported: at a start it reads them all otherwise, which takes
+ * 25 to 50 ms. It asks then for permission to read the file, as for any other.
+ */
+export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
+
 export type Permissions = Readonly<Record<string, CommandPermissions>>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -56,6 +62,13 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface Split {
   readonly flags: readonly string[];
   readonly words: readonly string[];
+}
+
+/** Deno's options of every command but its permissions. @param own The folder of the package. */
+export function denoOptions(own: string): string[] {
+  // A path with a comma is not among the permissions.
+  const lazy = own.includes(",") ? [] : [LAZY_IMPORTS];
+  return ["--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock", ...lazy];
 }
 
 /**

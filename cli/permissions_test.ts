@@ -1,7 +1,7 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS, PERMISSIONS } from "./all_commands.ts";
-import { permissionsOf } from "./permissions.ts";
+import { denoOptions, LAZY_IMPORTS, permissionsOf } from "./permissions.ts";
 
 const OWN = "/opt/dmalab";
 const DENO = "/opt/deno";
@@ -49,6 +49,8 @@ Deno.test("a command reads below the current folder and beside what is named, an
     assertEquals(flagsOf("check ../link/x.dma"), [`-R=.,${OWN},${base}/link,${base}/there`]);
     assertEquals(flagsOf("check ../none.dma"), [`-R=.,${OWN}`]);
     assertEquals(flagsOf("unknown"), [`-R=.,${OWN}`]);
+    const isLazy = (own: string) => denoOptions(own).includes(LAZY_IMPORTS);
+    assertEquals([isLazy(OWN), isLazy("/opt/a,b")], [true, false]);
   }));
 
 Deno.test("a command writes what its options name, and runs only the compiler and an editor", () =>

@@ -2,6 +2,7 @@
 import { assert } from "@std/assert";
 import { join } from "node:path";
 import { MemoryScreen } from "@dmalab/cli";
+import { LAZY_IMPORTS } from "@dmalab/cli/permissions";
 import { main } from "@dmalab/cli/program";
 import { type DenoOptions, type DenoRun, runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
@@ -21,15 +22,10 @@ export async function dmalab(...words: string[]) {
   return { code, output: screen.output, errors: screen.errors };
 }
 
-/**
- * Lets Deno read what is imported when it is imported, not at the start. It then takes permission to read
- * the sources, and so is for those who may read everything, as with the task `dmalab`.
- */
-const LAZY = "--unstable-lazy-dynamic-imports";
-
+/** The program as the task `dmalab` starts it; where not everything may be read, its files are read at the start. */
 export function programWords(...permissions: string[]): [command: string, ...args: string[]] {
   const readsAll = permissions.includes("-R") || permissions.includes("-A");
-  const options = ["--no-prompt", ...readsAll ? [LAZY] : [], ...permissions];
+  const options = ["--no-prompt", ...readsAll ? [LAZY_IMPORTS] : [], ...permissions];
   return [Deno.execPath(), "run", ...options, join(ROOT, "cli/main.ts")];
 }
 

@@ -3,10 +3,11 @@
  *
  * `repl.start` is the time to the prompt at a terminal, from where on keys are taken; what the first
  * input needs is loaded while it is typed. `repl.answer` is the time to the answer of an input that is
- * there from the beginning, in a pipe: nothing can be loaded beside it.
+ * there from the beginning, in a pipe: nothing can be loaded beside it. The package is started as its launcher does.
  */
 import { TempFolder } from "../../temp_folder.ts";
 import { buildPackage } from "../../package/build_package.ts";
+import { denoOptions, LAZY_IMPORTS } from "@dmalab/cli/permissions";
 import { FIRST_PROMPT } from "@dmalab/cli/repl";
 import type { Benchmark } from "../benchmark.ts";
 import { PROJECT } from "../../package/bundle.ts";
@@ -61,10 +62,10 @@ function pair(
   doc: string,
   start: (args: readonly string[], folder: string, prompt: string) => number | Promise<number>,
 ): readonly Benchmark[] {
-  const measure = (name: string, folder: string, file: string) =>
+  const measure = (name: string, folder: string, file: string, options: readonly string[]) =>
     measureStart(
       name,
-      () => start(["run", "--no-prompt", "-R=.", file, "repl"], folder, FIRST_PROMPT.trim()),
+      () => start(["run", ...options, "-R=.", file, "repl"], folder, FIRST_PROMPT.trim()),
       () => start(["repl"], folder, "> "),
       "deno repl",
     );
@@ -77,13 +78,13 @@ function pair(
         using folder = new TempFolder();
         const problem = buildPackage(folder.path, false);
         if (problem !== null) throw new Error(problem);
-        return await measure(name, folder.path, "main.js");
+        return await measure(name, folder.path, "main.js", denoOptions(folder.path));
       },
     },
     {
       name: checkout,
-      doc: "the same in this project, from its sources",
-      run: () => measure(checkout, PROJECT, "cli/main.ts"),
+      doc: "the same in this project, from its sources, as the task `dmalab`",
+      run: () => measure(checkout, PROJECT, "cli/main.ts", ["--no-prompt", LAZY_IMPORTS]),
     },
   ];
 }

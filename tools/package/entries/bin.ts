@@ -10,11 +10,10 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type Permissions, permissionsOf } from "@dmalab/cli/permissions";
+import { denoOptions, type Permissions, permissionsOf } from "@dmalab/cli/permissions";
 import { DENO_VERSION } from "@dmalab/cli/package_version";
 
 const OWN = dirname(fileURLToPath(import.meta.url));
-const OPTIONS = ["--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock"];
 const CANNOT_START = 2;
 /** What the records of the commands say, written when the package was built. */
 const PERMISSIONS: Permissions = JSON.parse(
@@ -61,10 +60,14 @@ function start(deno: string): void {
   );
   // By a message a program at a terminal has all that it was started with stopped, as Ctrl-Z does.
   const stops = PERMISSIONS[words[0] ?? ""]?.edits && process.platform !== "win32";
-  const child = spawn(deno, ["run", ...OPTIONS, ...flags, join(OWN, "main.js"), ...words], {
-    env: { ...env, DENO_NO_UPDATE_CHECK: "1" },
-    stdio: ["inherit", "inherit", "inherit", ...stops ? ["ipc" as const] : []],
-  });
+  const child = spawn(
+    deno,
+    ["run", ...denoOptions(OWN), ...flags, join(OWN, "main.js"), ...words],
+    {
+      env: { ...env, DENO_NO_UPDATE_CHECK: "1" },
+      stdio: ["inherit", "inherit", "inherit", ...stops ? ["ipc" as const] : []],
+    },
+  );
   const isAtTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
     // A terminal sends its Ctrl-C to both; the second one would end what the first one interrupts.
