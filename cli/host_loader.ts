@@ -4,7 +4,6 @@
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
-import { basename, dirname, extname, isAbsolute, join } from "node:path";
 import { allowedVariable, host } from "./host.ts";
 import { nearestNames, printable } from "@dmalab/lang/diagnostics";
 import { C_FILE, type CLoader, type Stubs, type TreeSettings } from "@dmalab/lang/values";
@@ -14,7 +13,7 @@ import { TreeError } from "@dmalab/runtime/kernels";
 import { HostTree } from "./host_tree.ts";
 import { type FileOfDriver, HostCompileCache, type SourceOfTree } from "./compile_cache.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
-import { isInside, shortPath } from "./paths.ts";
+import { basename, dirname, extname, isAbsolute, isInside, join, shortPath } from "./paths.ts";
 
 const ROOT_MARKS: ReadonlySet<string> = new Set(["deno.json", "package.json"]);
 

@@ -86,7 +86,6 @@ const NOT_BUNDLED = [
   "@types/vscode",
   "@yowasp/clang",
   "axe-core",
-  "deno-std",
   "playwright-core",
   "typescript",
   // The extension of VS Code is a package of its own.

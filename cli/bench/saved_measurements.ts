@@ -1,8 +1,8 @@
 /** Measurements in a file: what `--save` writes and `--against` reads, of benches and of `deno task bench`. */
-import { dirname } from "node:path";
 import { rewriteFile } from "../files/write_file.ts";
 import { isFolder, readHostFile } from "../host_file.ts";
 import type { Measurements } from "./statistics.ts";
+import { dirname } from "../paths.ts";
 
 /** What `--save` writes. */
 export interface SavedMeasurements {

@@ -5,13 +5,12 @@
  * chooses: what is written is a regular file inside the folder that was named. It is written beside
  * its place and renamed, so that a full disk leaves the old file whole.
  */
-import { basename, dirname, resolve } from "node:path";
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError, FullDiskError } from "./file_error.ts";
 import { InvariantError } from "@dmalab/runtime";
 import { host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
-import { isInside } from "../paths.ts";
+import { basename, dirname, isInside, resolve } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /** A file's place, checked. */

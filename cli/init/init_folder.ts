@@ -1,5 +1,4 @@
 /** `dmalab init`: writes a folder of scenarios, or adds what a project needs for them. */
-import { dirname, join, normalize, relative } from "node:path";
 import { host } from "../host.ts";
 import { FileError } from "../files/file_error.ts";
 import { checkWay, makeNamedFolder, rewriteFile } from "../files/write_file.ts";
@@ -8,6 +7,7 @@ import { readHostFile } from "../host_file.ts";
 import { type InitFile, mergeTexts } from "./init_file.ts";
 import { FOLDER_FILES, PROJECT_FILES } from "./init_files.ts";
 import { type JobFile, jobFiles } from "./job_files.ts";
+import { dirname, join, normalize, relative } from "../paths.ts";
 
 export interface Written {
   readonly done: true;

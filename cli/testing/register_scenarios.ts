@@ -12,7 +12,6 @@
  * ```
  * @module
  */
-import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import {
@@ -28,7 +27,7 @@ import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import { currentFolder } from "../host_file.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { matchText } from "../name_match.ts";
-import { shortPath } from "../paths.ts";
+import { resolve, shortPath } from "../paths.ts";
 import { findScenarios } from "../scenario/find_scenarios.ts";
 import { openScenario, readScenario } from "../scenario/load_scenario.ts";
 import { compileFunction } from "node:vm";

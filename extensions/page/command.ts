@@ -1,6 +1,6 @@
-import { basename } from "node:path";
 import { command, LIMITS, MATCH, refuse, SEED, VERDICT } from "@dmalab/cli/extend";
 import { HELD, worseExitCode } from "@dmalab/cli/exit_code";
+import { basename } from "@dmalab/cli/paths";
 
 export const REPORT = command({
   name: "report",

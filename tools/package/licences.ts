@@ -54,8 +54,16 @@ function packagesOf({ modules, npmPackages }: Graph): readonly GraphPackage[] {
 /** What packages call the files that have to come along. */
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i;
 
+/** Who holds the copyright of packages under the MIT licence that bring no text of it: their sources say so. */
+const HOLDERS: Readonly<Record<string, string>> = { "deno-std": "2018-2026 the Deno authors" };
+
 /** The texts of a package's licence. @throws {Error} When it has none. */
-function textsIn(folder: string): string {
+function textsOf(name: string, folder: string): string {
+  const holder = HOLDERS[name];
+  if (holder !== undefined) {
+    const own = Deno.readTextFileSync(join(PROJECT, "LICENSE"));
+    return own.replace(/^Copyright .*$/m, `Copyright ${holder}`).trim();
+  }
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
     .filter((name) => LICENCE_FILE.test(name));
   if (names.length === 0) throw new Error(`${folder} has no licence text`);
@@ -71,7 +79,7 @@ function licenceText(packages: readonly GraphPackage[], folderOf: FolderOf): str
   const byText = Map.groupBy(packages, ({ name, version }) => {
     const folder = folderOf(name, version);
     if (folder === null) throw new Error(`${name} ${version} is not downloaded`);
-    return textsIn(folder);
+    return textsOf(name, folder);
   });
   const parts = [...byText].map(([text, those]) => {
     const heads = those.map(({ name, version }) => `${name} ${version}`);

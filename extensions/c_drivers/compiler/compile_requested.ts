@@ -4,7 +4,6 @@
  * What is kept is known by the hash of all that it was made from: the text, the headers that it
  * includes, ours, the arguments, and the compiler's version.
  */
-import { dirname, join } from "node:path";
 import { resolveKernel } from "@dmalab/runtime/kernels";
 import { type CTarget, derivedHeaders } from "../header_text.ts";
 import type { SourceFile } from "@dmalab/lang";
@@ -30,6 +29,7 @@ import { SessionClang } from "./tree_clang.ts";
 import { compileWithTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
+import { dirname, join } from "@dmalab/cli/paths";
 
 const INCLUDE = "include";
 /** Headers of a driver's own, of which there may be many but not without end. */

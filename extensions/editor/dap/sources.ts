@@ -1,9 +1,9 @@
 /** Places of the source, as the client counts lines and writes paths. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Span } from "@dmalab/lang";
 import { currentFolder, host, shortPath } from "@dmalab/cli";
+import { resolve } from "@dmalab/cli/paths";
 
 /** How a client counts and writes, as it says when it begins. */
 interface Form {

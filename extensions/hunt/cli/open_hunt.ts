@@ -1,5 +1,4 @@
 /** From a command line to what is hunted in, and where; what is wrong has been said. */
-import { basename } from "node:path";
 import { HostLoader } from "@dmalab/cli";
 import { loadScenario } from "@dmalab/cli/scenario";
 import type { Screen } from "@dmalab/cli/extend";
@@ -8,6 +7,7 @@ import type { HuntOptions } from "../requests/hunt.ts";
 import { type HuntSettings, type HuntWords, readHuntOptions } from "../requests/hunt_options.ts";
 import type { Program } from "@dmalab/lang/run";
 import { kernelNamed, quirksOf, resolveKernel } from "@dmalab/runtime/kernels";
+import { basename } from "@dmalab/cli/paths";
 
 /** Cases of a driver at most, where nothing else is said. */
 const DRIVER_CASES = 1_000_000;
