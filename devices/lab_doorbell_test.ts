@@ -4,10 +4,10 @@ import {
   ArmedInjection,
   type DmaAddr,
   errnoName,
-  HeldResources,
   INJECTION,
   type IommuConfig,
   type PhysAddr,
+  ResourceTracker,
 } from "@dmalab/runtime";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE, hexAddress } from "@dmalab/runtime/dma";
 import { ConfigError } from "./config_error.ts";
@@ -202,7 +202,7 @@ Deno.test("ends are rounded up, what is mapped already is left out, and a new do
   iommu.groups.unbindDriver(dma);
   assertEquals(iommu.groups.setMode(dma, "passthrough"), 0);
   assertEquals(leaves(bench, "nic"), []);
-  const held = new HeldResources(bench.machine);
+  const held = new ResourceTracker(bench.machine);
   assertEquals(iommu.groups.setMode(dma, "lazy"), 0);
   assertEquals(leaves(bench, "nic"), mapped);
   assertEquals(held.leaks(), [], "nobody has to unmap it");

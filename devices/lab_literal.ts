@@ -1,6 +1,6 @@
 /** A machine from a literal: what is left out is as in a script. */
 import { defaultLabConfig, type LabConfig, pciNode, type PciNodeConfig } from "./lab_config.ts";
-import type { GivenSettings, SettingRows } from "@dmalab/runtime";
+import type { PartialSettings, SettingRows } from "@dmalab/runtime";
 import type { BlockSettings, PciNodeKind } from "./registry.ts";
 
 /** One block of the PCI tree; settings that are left out have the defaults of its kind. */
@@ -20,7 +20,7 @@ export type PciLiteral<K extends PciNodeKind = PciNodeKind> = K extends PciNodeK
 export function addedBlock<R extends SettingRows>(
   { kind }: { readonly kind: string; readonly settings: R },
   name: string,
-  settings: GivenSettings<R> = {},
+  settings: PartialSettings<R> = {},
 ): PciLiteral {
   // A tree takes blocks by their words: its type knows those that are built in.
   return { kind, name, settings } as unknown as PciLiteral;

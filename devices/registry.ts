@@ -2,7 +2,12 @@
  * What machines can be made of. To add a kind of device here, add its folder and one line; from
  * outside `DeviceRegistry.with` adds one.
  */
-import { CORE_EVENTS, type EventVocabulary, type GivenSettings, invariant } from "@dmalab/runtime";
+import {
+  CORE_EVENTS,
+  type EventVocabulary,
+  invariant,
+  type PartialSettings,
+} from "@dmalab/runtime";
 import { type AnyTableSpec, RUNTIME_TABLES } from "@dmalab/runtime/recording";
 import type { EventTable } from "@dmalab/runtime/vocabulary";
 import type { DeviceKind } from "./device_kind.ts";
@@ -48,7 +53,7 @@ export type RowsOf<K extends PciNodeKind> = K extends PortWord ? PortKinds[K]["s
 
 /** The keys that a block of a kind may have. */
 export type BlockSettings<K extends PciNodeKind = PciNodeKind> = K extends PciNodeKind
-  ? GivenSettings<RowsOf<K>>
+  ? PartialSettings<RowsOf<K>>
   : never;
 
 /** What one kind of block is; it `holds` devices too. */

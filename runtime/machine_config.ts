@@ -13,10 +13,10 @@ import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr, TIB } from 
 import {
   BOOL,
   defaultsOf,
-  type GivenSettings,
   int,
   optional,
   pages,
+  type PartialSettings,
   PHYS,
   RANGES,
   required,
@@ -141,7 +141,7 @@ export type SwiotlbRows = typeof SWIOTLB_SETTINGS;
 export type SwiotlbConfig = SettingsOf<SwiotlbRows>;
 
 /** A pool as given, and by the defaults in all else. */
-export function swiotlbConfig(given: GivenSettings<typeof SWIOTLB_SETTINGS> = {}): SwiotlbConfig {
+export function swiotlbConfig(given: PartialSettings<typeof SWIOTLB_SETTINGS> = {}): SwiotlbConfig {
   return { ...defaultsOf(SWIOTLB_SETTINGS), ...given };
 }
 

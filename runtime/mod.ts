@@ -105,7 +105,7 @@ export {
   type InjectionPointSpec,
 } from "./injection.ts";
 export { hashText } from "./hash.ts";
-export { HeldResources, type Leak, ledgerOf, type ResourceTables } from "./held_resources.ts";
+export { type Leak, ledgerOf, type ResourceTables, ResourceTracker } from "./resource_tracker.ts";
 export { HostBudget, MemoryLimitError } from "./host_budget.ts";
 export { Machine } from "./machine.ts";
 export {
@@ -136,7 +136,6 @@ export {
   BOOL,
   defaultsOf,
   duration,
-  type GivenSettings,
   int,
   MAX_BYTES,
   type NumberProblem,
@@ -146,6 +145,7 @@ export {
   type OptionalOf,
   type OptionalSetting,
   pages,
+  type PartialSettings,
   PHYS,
   RANGES,
   required,

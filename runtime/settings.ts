@@ -110,7 +110,7 @@ export type SettingsOf<R extends SettingRows> =
   & { readonly [P in OptionalOf<R>]?: ValueOf<R[P]> };
 
 /** What may be given for the rows: any of the keys. */
-export type GivenSettings<R extends SettingRows> = { readonly [P in keyof R]?: ValueOf<R[P]> };
+export type PartialSettings<R extends SettingRows> = { readonly [P in keyof R]?: ValueOf<R[P]> };
 
 /** A key with a default. Null, which no script can write, is one that depends on something else. */
 export function setting<T>(

@@ -1,12 +1,12 @@
 /** Does something again and again on fresh machines, once for each place where it can fail. */
 import {
   ArmedInjection,
-  HeldResources,
   INJECTION_POINTS,
   type InjectionHit,
   type InjectionPointName,
   type Leak,
   type Machine,
+  ResourceTracker,
 } from "@dmalab/runtime";
 
 /** What is done: first what is not looked at, then what is. */
@@ -50,7 +50,7 @@ function withFault<R>(attempt: Attempt<R>, { nth, point }: InjectionHit): SweepR
 }
 
 function watched<R>({ machine, run }: Attempt<R>): { outcome: R; leaks: readonly Leak[] } {
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const outcome = run();
   held.stop();
   return { outcome, leaks: held.leaks() };

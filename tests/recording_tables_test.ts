@@ -107,7 +107,7 @@ for (const [size, paths] of [["", TELLING], [" (long)", null]] as const) {
  */
 const KEPT_NOWHERE = "mappings nvme.unmap";
 
-/** Nor does a machine keep a list of these: `held_resources_test.ts` and `vfio_tables_test.ts` have tests of each. */
+/** Nor does a machine keep a list of these: `resource_tracker_test.ts` and `vfio_tables_test.ts` have tests of each. */
 const NO_LISTS = new Set(["incidents", "migration_pages", ...HELD_TABLES.map(({ name }) => name)]);
 
 for (const spec of LAB_TABLES.filter(({ name }) => !NO_LISTS.has(name))) {

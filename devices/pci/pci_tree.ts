@@ -11,7 +11,7 @@
  * A machine that is there already says where everything is: blocks with `at` stand for functions
  * one by one, and none is added to them but what is behind a bridge.
  */
-import { defaultsOf, type GivenSettings, type SettingsOf } from "@dmalab/runtime";
+import { defaultsOf, type PartialSettings, type SettingsOf } from "@dmalab/runtime";
 import { checkValues } from "../config_checks.ts";
 import { ConfigError } from "../config_error.ts";
 import type { DeviceBlock } from "../device_kind.ts";
@@ -31,7 +31,7 @@ interface PciDevice extends DeviceBlock<SettingsOf<AnyDeviceKind["settings"]>> {
   readonly kind: AnyDeviceKind;
 }
 
-type FunctionSettings = GivenSettings<typeof FUNCTION_SETTINGS>;
+type FunctionSettings = PartialSettings<typeof FUNCTION_SETTINGS>;
 
 export interface PciTree {
   readonly hostBridges: readonly HostBridge[];
@@ -93,7 +93,7 @@ class TreeBuilder {
 
   #addBridge(
     name: string,
-    settings: GivenSettings<typeof PORT_KINDS.host_bridge.settings>,
+    settings: PartialSettings<typeof PORT_KINDS.host_bridge.settings>,
     children: readonly PciNodeConfig[],
     path: readonly string[],
   ): HostBridge {

@@ -5,7 +5,6 @@ import {
   type ErrnoName,
   type EventName,
   eventNumber,
-  HeldResources,
   type InjectedError,
   INJECTION,
   type InjectionPointName,
@@ -13,6 +12,7 @@ import {
   KernelError,
   type Machine,
   type MachineEvent,
+  ResourceTracker,
 } from "@dmalab/runtime";
 import { LAB_TABLES } from "../lab_tables.ts";
 import type { QuirkName } from "@dmalab/runtime/kernels";
@@ -100,7 +100,7 @@ export class MigrationBench {
 
   /** Leaks of an act: kinds and amounts. */
   leaksOf(act: () => void): (readonly [string, number])[] {
-    const held = new HeldResources(this.machine, LAB_TABLES);
+    const held = new ResourceTracker(this.machine, LAB_TABLES);
     act();
     held.stop();
     return held.leaks().map(({ kind, amount }) => [kind, amount]);

@@ -11,7 +11,6 @@ import {
   ArmedInjection,
   type EventListener,
   EventRecorder,
-  HeldResources,
   HostBudget,
   type InjectedError,
   INJECTION,
@@ -22,6 +21,7 @@ import {
   type PhysAddr,
   type RecordedEvents,
   type ResourceTables,
+  ResourceTracker,
 } from "@dmalab/runtime";
 import { type DeviceVisibleRange, viewOf } from "@dmalab/runtime/dma";
 import { Beginning, type TestLeak } from "@dmalab/runtime/leaks";
@@ -203,7 +203,7 @@ export class LabMachine implements SimulatedMachine {
   }
 
   watchResources(): ResourceWatch {
-    return new HeldResources(this.lab.machine, this.lab.registry.tables);
+    return new ResourceTracker(this.lab.machine, this.lab.registry.tables);
   }
 
   views(): ReadonlyMap<string, readonly DeviceVisibleRange[]> {

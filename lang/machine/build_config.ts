@@ -14,11 +14,11 @@ import {
 import {
   duration,
   type EventVocabulary,
-  type GivenSettings,
   IOMMU_SETTINGS,
   type IommuConfig,
   MACHINE_SETTINGS,
   type MemoryRegionConfig,
+  type PartialSettings,
   RAM_SETTINGS,
   REGION_SETTINGS,
   setting,
@@ -139,14 +139,14 @@ function readLatencies(block: ConfigBlock | undefined): Readonly<Record<string, 
 function valuesOf<R extends SettingRows>(
   block: ConfigBlock | undefined,
   rows: R,
-): GivenSettings<R> {
+): PartialSettings<R> {
   const values: Record<string, SettingValue> = {};
   for (const [property, { key }] of Object.entries(rows)) {
     const given = block?.settings.get(key);
     // The row's shape has read the value, so it is what the row says.
     if (given !== undefined) values[property] = given.value;
   }
-  return values as GivenSettings<R>;
+  return values as PartialSettings<R>;
 }
 
 /** @param listed Those of the release are listed too, where nothing changes them. */

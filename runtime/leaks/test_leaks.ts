@@ -12,7 +12,7 @@
 import { countBefore } from "../binary_search.ts";
 import type { UnreleasedRecord } from "../dma/checker/dma_checker.ts";
 import type { MachineEvent } from "../events.ts";
-import { type Leak, leaksOf, type ResourceTables } from "../held_resources.ts";
+import { type Leak, leaksOf, type ResourceTables } from "../resource_tracker.ts";
 import type { Machine } from "../machine.ts";
 import { type HeldResourceKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
 

@@ -6,7 +6,7 @@ import { DmaDevice } from "../dma/device/device.ts";
 import { DmaIovaState } from "../dma/iova_state.ts";
 import { at, testBench, type TestBenchOptions } from "../dma/testing.ts";
 import { swiotlbConfig } from "../machine_config.ts";
-import { ledgerOf } from "../held_resources.ts";
+import { ledgerOf } from "../resource_tracker.ts";
 import { EventRecorder } from "../recorder.ts";
 import { RUNTIME_TABLES } from "../recording/tables/runtime_tables.ts";
 import { Beginning, type TestLeak } from "./test_leaks.ts";

@@ -10,7 +10,12 @@ import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
 import { type AllHold, type FieldTable, isAddress } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
-import type { CallNote, FieldName, HistoryRow, HistoryTableSpec } from "./history_table_spec.ts";
+import type {
+  FieldName,
+  HistoryRow,
+  HistoryTableSpec,
+  KernelCallRecord,
+} from "./history_table_spec.ts";
 import { LiveLists } from "./live_lists.ts";
 import { clearLevel, type Level, NO_ROW, RowIndex, RowsOfRequests } from "./row_index.ts";
 import type { ValuePool } from "./value_pool.ts";
@@ -31,7 +36,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   /** Rows that hold now. */
   live = 0;
   /** The call that runs, for the event of its return. */
-  call: CallNote | null = null;
+  call: KernelCallRecord | null = null;
   /** Rows that began for requests under way. */
   readonly #ofRequests = new RowsOfRequests();
 

@@ -18,7 +18,7 @@ export type HistoryRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetim
 export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
 
 /** A call of the kernel, whose return says only what it gave. */
-export interface CallNote {
+export interface KernelCallRecord {
   readonly seq: number;
   readonly size_bytes: Bytes;
   /** Empty where it has none. */

@@ -8,7 +8,7 @@
 import { invariant } from "../errno.ts";
 import type { Nanoseconds } from "../address.ts";
 import { EventContext } from "../event_context.ts";
-import { OwnTimes } from "./own_times.ts";
+import { LocalClocks } from "./local_clocks.ts";
 
 /** The kernel's tick: timers expire on a multiple of it (language.md, Stepping). */
 export const TICK_NS: Nanoseconds = 1_000_000;
@@ -34,7 +34,7 @@ export class VirtualClock {
    * The times of CPUs and devices; null without latencies, where all have the same.
    * @internal
    */
-  own: OwnTimes | null = null;
+  own: LocalClocks | null = null;
   /**
    * Whose work is being done. It belongs to the clock because time is what parts work from its cause.
    * @internal
@@ -67,7 +67,7 @@ export class VirtualClock {
    */
   startOwn(cpus: number): void {
     invariant(this.nowNs === 0, "Own times begin while time has passed");
-    this.own = new OwnTimes(this.context, cpus);
+    this.own = new LocalClocks(this.context, cpus);
   }
 
   /** The number of timers waiting. */

@@ -96,7 +96,7 @@ export function applyLatencies(
       for (const name of EVENTS_OF_KEY.get(key) ?? [key]) {
         const number = events.vocabulary.number(name);
         if (number < 0) throw new RangeError(`Cannot charge for "${key}": no event has that name`);
-        // The device raises it, and the CPU pays: `OwnTimes.interrupt`.
+        // The device raises it, and the CPU pays: `LocalClocks.interrupt`.
         if (number === IRQ && clock.own !== null) clock.own.interruptNs += latencyNs;
         else events.addLatency(number, latencyNs);
       }

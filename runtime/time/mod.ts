@@ -3,7 +3,7 @@
  *
  * State: the clock, and the times of those that run by themselves.
  * Hot: without latencies nothing is asked of it.
- * Proof: `clock_test.ts`, `own_times_test.ts`.
+ * Proof: `clock_test.ts`, `local_clocks_test.ts`.
  *
  * What other members use:
  */

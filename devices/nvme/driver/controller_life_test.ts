@@ -6,10 +6,10 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   ArmedInjection,
   GIB,
-  HeldResources,
   INJECTION,
   type InjectionPointName,
   KernelError,
+  ResourceTracker,
 } from "@dmalab/runtime";
 import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
@@ -111,7 +111,7 @@ function interrupted(
     ...options,
     machine: { ramSizeBytes: 8 * GIB, ...options.machine },
   });
-  const held = new HeldResources(rig.machine);
+  const held = new ResourceTracker(rig.machine);
   const ends = new Map<object, number>();
   const ios = workload(rig);
   for (const io of ios) {

@@ -8,11 +8,11 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   ArmedInjection,
   GIB,
-  HeldResources,
   INJECTION,
   type InjectionPointName,
   KernelError,
   MIB,
+  ResourceTracker,
 } from "@dmalab/runtime";
 import type { BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
@@ -39,7 +39,7 @@ function highPages(count: number): BioVec[] {
 
 /** Reads once, and lists what was allocated and not freed. */
 function leaksOfRead(rig: DriverRig, vecs: readonly BioVec[]): string[] {
-  const held = new HeldResources(rig.machine);
+  const held = new ResourceTracker(rig.machine);
   rig.read(vecs);
   held.stop();
   return held.leaks().map(({ amount, kind }) => `${kind} ${amount}`);
@@ -53,7 +53,7 @@ function leaksUnder(
 ): [status: string | null, ...leaks: string[]] {
   const fault = new ArmedInjection(INJECTION[point], 1, 1);
   rig.machine.armInjection(fault);
-  const held = new HeldResources(rig.machine);
+  const held = new ResourceTracker(rig.machine);
   const { status } = rig.read(vecs);
   held.stop();
   rig.machine.disarmFault(fault);
@@ -120,7 +120,7 @@ Deno.test("vectors_allocated_for_iova: each range costs an array of 4 KiB for ev
   assertEquals(leaksOfRead(rig, pages(1)), []);
   assertEquals(leaksOfRead(rigWith(NOT_COHERENT, "vectors_allocated_for_iova"), pages(4)), []);
   // A block of 8 MiB is 64 requests of 128 KiB.
-  const held = new HeldResources(rig.machine);
+  const held = new ResourceTracker(rig.machine);
   rig.finish(rig.disk.submit("read", { buffer: { segments: [vec(0x1000_0000, 8 * MIB)] } }));
   assertEquals(held.leaks().map(({ amount }) => amount), [64 * 4096]);
 });
@@ -176,7 +176,7 @@ Deno.test("vectors_leaked_p2p: bus addresses that need no unmap are saved, and l
     const rig = rigWith(options, ...quirks);
     usePeers(rig, "bus_addr");
     const { request, iod } = rig.request([vec(0x9000_0000, 4096), vec(0x9000_2000, 4096)]);
-    const held = new HeldResources(rig.machine);
+    const held = new ResourceTracker(rig.machine);
     rig.driver.prepare(iod, request);
     rig.driver.complete(iod, request);
     held.stop();

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { eventId, HeldResources, KIB } from "@dmalab/runtime";
+import { eventId, KIB, ResourceTracker } from "@dmalab/runtime";
 import { testBench } from "@dmalab/runtime/dma/testing";
 import { VFIO_TABLES } from "./vfio_tables.ts";
 
 Deno.test("pages of migration buffers are held by buffer and device, and reported by the event that took the first", () => {
   const { machine: { events }, machine } = testBench();
-  const held = new HeldResources(machine, VFIO_TABLES);
+  const held = new ResourceTracker(machine, VFIO_TABLES);
   const tell = (
     name: "vfio.add_pages" | "vfio.free_pages",
     device: string,

@@ -23,11 +23,11 @@ import type { DmaDevice } from "@dmalab/runtime/dma";
 import {
   ArmedInjection,
   type EventName,
-  HeldResources,
   INJECTION,
   INJECTION_POINTS,
   type InjectionPointName,
   type Machine,
+  ResourceTracker,
 } from "@dmalab/runtime";
 import { HostBuffer } from "@dmalab/runtime/memory";
 import { differenceOf, fillWithNoise } from "../noise.ts";
@@ -82,7 +82,7 @@ interface Called {
 export class DriverBench {
   readonly #machine: TestMachine;
   readonly #device: DmaDevice;
-  readonly #held: HeldResources;
+  readonly #held: ResourceTracker;
   /** The device had nothing mapped before: all that is in its tables comes from the cases. */
   readonly #renews: boolean;
   /** There is room for buffers above 4 GiB. */
@@ -123,7 +123,7 @@ export class DriverBench {
       );
     }
     this.#renews = (device.dma.domain?.table.tables ?? 1) === 1;
-    this.#held = new HeldResources(this.machine);
+    this.#held = new ResourceTracker(this.machine);
     this.machine.events.listen((event) => {
       const { error, result } = event.fields;
       if (error !== null || result === false) this.#callFailed = true;

@@ -3,7 +3,7 @@ import { memoryLoader } from "@dmalab/lang/testing";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import type { Program } from "@dmalab/lang/run";
 import { runScenarioText } from "../requests/scenario_check.ts";
-import { HeldResources } from "@dmalab/runtime";
+import { ResourceTracker } from "@dmalab/runtime";
 import { DriverBench } from "./bench.ts";
 import { caseText } from "./case_text.ts";
 import { CannotHunt, type CaseViolationKind, type DriverCase } from "./driver_case.ts";
@@ -353,21 +353,21 @@ Deno.test("a map that breaks the contract is an error, and no case is tried", ()
 });
 
 Deno.test("a case of a driver hunt keeps no events of those before it", () => {
-  const { leaks, restart } = HeldResources.prototype;
+  const { leaks, restart } = ResourceTracker.prototype;
   let restarts = 0;
   let judged = 0;
-  HeldResources.prototype.restart = function () {
+  ResourceTracker.prototype.restart = function () {
     restarts++;
     return restart.call(this);
   };
-  HeldResources.prototype.leaks = function () {
+  ResourceTracker.prototype.leaks = function () {
     judged++;
     return leaks.call(this);
   };
   try {
     huntIn(EXAMPLE, 500);
   } finally {
-    Object.assign(HeldResources.prototype, { leaks, restart });
+    Object.assign(ResourceTracker.prototype, { leaks, restart });
   }
   assert(judged > 100 && restarts >= judged, `${restarts} of ${judged}`);
 });

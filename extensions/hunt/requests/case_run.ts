@@ -11,9 +11,9 @@ import {
   ArmedInjection,
   type BlkStatusName,
   GIB,
-  HeldResources,
   INJECTION,
   type Machine,
+  ResourceTracker,
   SECTOR_SIZE_BYTES,
 } from "@dmalab/runtime";
 import { type KernelConfig, kernelNamed } from "@dmalab/runtime/kernels";
@@ -62,7 +62,7 @@ export class CaseRun {
   readonly disk: NvmeDisk;
   readonly #media: Media;
   readonly #watch: DeviceWatch;
-  readonly #held: HeldResources;
+  readonly #held: ResourceTracker;
   readonly #facts: LayoutFacts;
   /** What a part of a request's memory held last, and room behind it. */
   readonly #content = new Uint8Array(PART_BYTES);
@@ -90,7 +90,7 @@ export class CaseRun {
     this.disk = device.disk;
     this.#media = device.media;
     this.#watch = new DeviceWatch(lab.machine, device.dma);
-    this.#held = new HeldResources(lab.machine);
+    this.#held = new ResourceTracker(lab.machine);
     const peer = lab.devices.get(spec.given?.peer ?? "peer");
     const peerMemory = peer === undefined || spec.peer === "none"
       ? null

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { DmaAddr, PhysAddr } from "../../address.ts";
 import { DmaIovaState } from "../../dma/iova_state.ts";
-import { HeldResources } from "../../held_resources.ts";
+import { ResourceTracker } from "../../resource_tracker.ts";
 import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE, type DmaDirection } from "../../dma/attributes.ts";
 import { eventId } from "../../event_vocabulary.ts";
 import { testBench } from "../../dma/testing.ts";
@@ -92,7 +92,7 @@ Deno.test("a link of nothing, which a classic table takes, is no entry and no ma
 function afterShortDestroy(mode: IommuMode, pages: number, destroyed: number) {
   const { dev, machine } = testBench({ iommu: { mode } });
   const recording = new MachineRecording(machine, RUNTIME_TABLES);
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const phys = 0x10_0000 as PhysAddr;
   // A neighbour on each side, so that nothing is freed beyond the range.
   const around = [new DmaIovaState(), new DmaIovaState()] as const;

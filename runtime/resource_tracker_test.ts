@@ -7,10 +7,10 @@ import { DmaIovaState } from "./dma/iova_state.ts";
 import { DmaPool } from "./dma/calls/pool.ts";
 import { at, type TestBench, testBench } from "./dma/testing.ts";
 import { eventId } from "./event_vocabulary.ts";
-import { HeldResources } from "./held_resources.ts";
+import { ResourceTracker } from "./resource_tracker.ts";
 
 /** What is held, as [kind, amount]. */
-const kinds = (held: HeldResources): [string, number][] =>
+const kinds = (held: ResourceTracker): [string, number][] =>
   held.leaks().map(({ kind, amount }) => [kind, amount]);
 
 /** Reserves a range and links the beginning of it. */
@@ -24,7 +24,7 @@ function linked({ machine, dev }: TestBench, sizeBytes: number, linkedBytes: num
 
 Deno.test("a mapping holds an IOVA range, page-table entries and itself, until it is unmapped", () => {
   const { machine, dev } = testBench();
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   const leaks = held.leaks().map(({ device, taken, text }) => [text, device, taken?.name]);
   assertEquals(leaks, [
@@ -39,7 +39,7 @@ Deno.test("a mapping holds an IOVA range, page-table entries and itself, until i
 Deno.test("what was taken before the watch is not its business, nor is freeing it", () => {
   const { machine, dev } = testBench();
   const before = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   machine.dma.dmaUnmapPhys(dev, before, 4 * KIB, DMA_TO_DEVICE);
   assertEquals(held.leaks(), []);
   held.stop();
@@ -49,7 +49,7 @@ Deno.test("what was taken before the watch is not its business, nor is freeing i
 
 Deno.test("in lazy mode a range counts as freed when it is parked in the queue", () => {
   const { machine, dev } = testBench({ iommu: { mode: "lazy" } });
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   machine.dma.dmaUnmapPhys(dev, dma, 4 * KIB, DMA_TO_DEVICE);
   assertEquals([machine.iommu.pendingFlushes, held.leaks().length], [1, 0]);
@@ -60,7 +60,7 @@ Deno.test("in lazy mode a range counts as freed when it is parked in the queue",
 Deno.test("a range of which only the beginning is unlinked keeps the rest of its entries", () => {
   const bench = testBench();
   const { machine, dev } = bench;
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const state = linked(bench, 32 * KIB, 32 * KIB);
   machine.dma.dmaIovaUnlink(dev, state, 0, 20 * KIB, DMA_TO_DEVICE, 0);
   assertEquals(kinds(held).slice(0, 2), [["page_table", 12 * KIB], ["iova", 32 * KIB]]);
@@ -69,7 +69,7 @@ Deno.test("a range of which only the beginning is unlinked keeps the rest of its
 Deno.test("freeing less of a range frees all of it within one size class (dma.md 3.5)", () => {
   const left = (mappedBytes: number) => {
     const bench = testBench();
-    const held = new HeldResources(bench.machine);
+    const held = new ResourceTracker(bench.machine);
     const state = linked(bench, 32 * KIB, mappedBytes);
     bench.machine.dma.dmaIovaDestroy(bench.dev, state, mappedBytes, DMA_TO_DEVICE, 0);
     return kinds(held);
@@ -83,7 +83,7 @@ Deno.test("freeing less of a range frees all of it within one size class (dma.md
 
 Deno.test("a range beyond the size classes goes back as a whole, whatever was linked of it", () => {
   const bench = testBench();
-  const held = new HeldResources(bench.machine);
+  const held = new ResourceTracker(bench.machine);
   const state = linked(bench, 512 * KIB, 256 * KIB);
   bench.machine.dma.dmaIovaDestroy(bench.dev, state, 256 * KIB, DMA_TO_DEVICE, 0);
   assertEquals(held.leaks(), []);
@@ -94,7 +94,7 @@ Deno.test("bounce slots are held from the copy in to the release", () => {
     iommu: { mode: "off" },
     machine: { swiotlb: swiotlbConfig({ force: true, areas: 1 }) },
   });
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 6 * KIB, DMA_FROM_DEVICE);
   assertEquals(
     held.leaks().map(({ kind, amount, taken, text }) => [kind, amount, taken?.name, text]),
@@ -111,7 +111,7 @@ Deno.test("bounce slots are held from the copy in to the release", () => {
 Deno.test("a block of a pool is held, and the page that the pool grew by is not", () => {
   const { machine, dev } = testBench();
   const pool = new DmaPool(machine, dev, "small", 256, 256);
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const first = pool.alloc()!;
   const second = pool.alloc()!;
   assertEquals(kinds(held), [["pool_block", 256], ["pool_block", 256]]);
@@ -130,7 +130,7 @@ Deno.test("a block of a pool is held, and the page that the pool grew by is not"
 
 Deno.test("coherent memory is held until it is freed", () => {
   const { machine, dev } = testBench();
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const memory = machine.dma.dmaAllocCoherent(dev, 8 * KIB)!;
   const taken = ["shared_memory", "page_table", "iova"];
   assertEquals(kinds(held).slice(0, 3), taken.map((kind) => [kind, 8 * KIB]));
@@ -141,7 +141,7 @@ Deno.test("coherent memory is held until it is freed", () => {
 Deno.test("of memory that several statements took, no event is named once one of them may have freed it", () => {
   const { machine } = testBench();
   const { events } = machine;
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const tell = (event: "mem.alloc" | "mem.free", site: number | null, size_bytes = 512) => {
     const { context } = events;
     const outer = context.site;
@@ -166,7 +166,7 @@ Deno.test("of memory that several statements took, no event is named once one of
 
 Deno.test("what is held contiguously is reported in one sentence", () => {
   const bench = testBench();
-  const held = new HeldResources(bench.machine);
+  const held = new ResourceTracker(bench.machine);
   linked(bench, 4 * KIB, 4 * KIB);
   linked(bench, 4 * KIB, 4 * KIB);
   assertEquals(held.leaks().map(({ text }) => text), [
@@ -182,7 +182,7 @@ Deno.test("the same address of two devices is two things", () => {
   const { machine, dev } = testBench();
   const other = new DmaDevice("other");
   machine.iommu.attach(other);
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const mine = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   const theirs = machine.dma.dmaMapPhys(other, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   assertEquals(mine, theirs);
@@ -197,7 +197,7 @@ Deno.test("the same address of two devices is two things", () => {
 Deno.test("watching changes no event and takes no time", () => {
   const eventsOf = (watch: boolean) => {
     const bench = testBench({ machine: { latenciesNs: { "iotlb.sync": 400 } } });
-    const held = watch ? new HeldResources(bench.machine) : null;
+    const held = watch ? new ResourceTracker(bench.machine) : null;
     linked(bench, 8 * KIB, 4 * KIB);
     held?.leaks();
     held?.stop();
@@ -208,7 +208,7 @@ Deno.test("watching changes no event and takes no time", () => {
 
 Deno.test("memory of a device is held in whole pages, from its call to the one that frees it", () => {
   const { machine: { events }, machine } = testBench();
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   const call = eventId("call.pci_alloc_p2pmem");
   const ret = eventId("ret.pci_alloc_p2pmem");
   const free = eventId("call.pci_free_p2pmem");
@@ -228,7 +228,7 @@ Deno.test("memory of a device is held in whole pages, from its call to the one t
 
 Deno.test("a watch that begins anew counts the mappings that are live by then as before", () => {
   const { machine, dev } = testBench();
-  const held = new HeldResources(machine);
+  const held = new ResourceTracker(machine);
   machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   held.restart();
   assertEquals(held.leaks(), []);

@@ -188,7 +188,7 @@ function heldOf(specs: readonly AnyTableSpec[]): readonly AnyTableSpec[] {
 }
 
 /** What happens from here on: events are kept, and put into tables when something is asked. */
-export class HeldResources {
+export class ResourceTracker {
   readonly #machine: Machine;
   readonly #specs: readonly AnyTableSpec[];
   /** Null until something is asked: of most orders of a race nothing is. */

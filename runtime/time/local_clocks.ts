@@ -9,7 +9,7 @@ import type { Nanoseconds } from "../address.ts";
 import { invariant } from "../errno.ts";
 import type { EventContext } from "../event_context.ts";
 
-export class OwnTimes {
+export class LocalClocks {
   /** What an interrupt costs the CPU that takes it. */
   interruptNs: Nanoseconds = 0;
   readonly #context: EventContext;
