@@ -26,7 +26,6 @@ export {
   type OpenValue,
   partsOf,
   readMemory,
-  type ShownVariable,
   valueOrReason,
   variablesAt,
 } from "./evaluate.ts";
