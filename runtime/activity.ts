@@ -45,7 +45,8 @@ export class ActivityQueue {
   #handlers: (ActivityHandler | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
   #kinds = zeros(Int32Array, INITIAL_SLOTS);
   #arguments = zeros(Float64Array, INITIAL_SLOTS);
-  #origins: SavedOrigin[] = Array.from({ length: INITIAL_SLOTS }, () => new SavedOrigin());
+  /** Each is made for the first activity in its slot: most machines of a sweep have few at a time. */
+  #origins: SavedOrigin[] = [];
   #head = 0;
   #length = 0;
 
@@ -84,7 +85,7 @@ export class ActivityQueue {
     this.#kinds[slot] = kind;
     this.#arguments[slot] = argument;
     this.#length++;
-    return this.#origins[slot]!;
+    return this.#origins[slot] ??= new SavedOrigin();
   }
 
   /** Runs the oldest activity as the work of its origin. Returns false when there was none. */
@@ -122,7 +123,6 @@ export class ActivityQueue {
       args[index] = this.#arguments[slot]!;
       origins.push(this.#origins[slot]!);
     }
-    while (origins.length < capacity * 2) origins.push(new SavedOrigin());
     this.#handlers = handlers;
     this.#kinds = kinds;
     this.#arguments = args;

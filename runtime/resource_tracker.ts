@@ -154,19 +154,10 @@ export function ledgerOf(
   specs: readonly AnyTableSpec[],
   events: readonly MachineEvent[],
 ): ResourceTables {
-  const set = new TableSet(
-    specs.filter(isOfLedger),
-    machine,
-    new ValuePool(),
-    machine.events.vocabulary,
-  );
+  const { ledger } = partsOf(specs);
+  const set = new TableSet(ledger, machine, new ValuePool(), machine.events.vocabulary);
   for (const event of events) changeBy(set, event);
   return { tables: set.all(), event: (seq) => eventOf(events, seq) };
-}
-
-/** Tables of what is held, and that of mappings, which says what made them. */
-function isOfLedger({ leak, name }: AnyTableSpec): boolean {
-  return leak !== undefined || name === MAPPINGS.name;
 }
 
 function changeBy(set: TableSet, { device, fields, name, request, seq }: MachineEvent): void {
@@ -178,13 +169,27 @@ function eventOf(events: readonly MachineEvent[], seq: number): MachineEvent {
   return events[countBefore(events.length, (index) => events[index]!.seq < seq)]!;
 }
 
-/** Of a list of tables those of what is held. A sweep watches each of its machines. */
-const HELD = new WeakMap<readonly AnyTableSpec[], readonly AnyTableSpec[]>();
+/** Of a list of tables: those of what is held, what changes them, and with them that of mappings, which says what made them. */
+interface TableParts {
+  readonly held: readonly AnyTableSpec[];
+  readonly events: readonly EventName[];
+  readonly ledger: readonly AnyTableSpec[];
+}
 
-function heldOf(specs: readonly AnyTableSpec[]): readonly AnyTableSpec[] {
-  const held = HELD.get(specs) ?? specs.filter(({ leak }) => leak !== undefined);
-  HELD.set(specs, held);
-  return held;
+/** A sweep watches each of its machines, and a race each of its orders. */
+const PARTS = new WeakMap<readonly AnyTableSpec[], TableParts>();
+
+function partsOf(specs: readonly AnyTableSpec[]): TableParts {
+  let parts = PARTS.get(specs);
+  if (parts !== undefined) return parts;
+  const held = specs.filter(({ leak }) => leak !== undefined);
+  parts = {
+    held,
+    events: held.flatMap(({ changes }) => Object.keys(changes) as EventName[]),
+    ledger: specs.filter((spec) => held.includes(spec) || spec.name === MAPPINGS.name),
+  };
+  PARTS.set(specs, parts);
+  return parts;
 }
 
 /** What happens from here on: events are kept, and put into tables when something is asked. */
@@ -203,9 +208,9 @@ export class ResourceTracker {
   constructor(machine: Machine, specs: readonly AnyTableSpec[] = RUNTIME_TABLES) {
     this.#machine = machine;
     this.#mappingsBefore = machine.iommu.liveMappings;
-    this.#specs = heldOf(specs);
-    const names = this.#specs.flatMap(({ changes }) => Object.keys(changes) as EventName[]);
-    this.stop = machine.events.listen((event) => void this.#events.push(event), names);
+    const { events, held } = partsOf(specs);
+    this.#specs = held;
+    this.stop = machine.events.listen((event) => void this.#events.push(event), events);
   }
 
   /** Forgets what has happened: the watch begins anew, with the tables' room. */
