@@ -43,6 +43,8 @@ Deno.test("braces that are taken for a record cost three errors at most, however
 
 Deno.test("mistakes in declarations of their own are all reported", () => {
   assertEquals(errorsOf("let =\nlet =\nlet =\nlet =\nlet =\n").length, 5);
+  // With too many the rest is left unread, and what the last one leaves is a value.
+  assertEquals(judge("let a(%\n".repeat(51), false).verdict, "refused");
 });
 
 Deno.test("a `let` without its word is one mistake, however often the name is used", () => {
