@@ -377,11 +377,15 @@ export class PhysicalMemory {
    * @internal
    */
   forEachPage(visit: (phys: PhysAddr, bytes: Uint8Array) => void): void {
-    const visitLeaf = (leaf: Leaf | undefined, index: number) =>
-      leaf?.forEach((page, at) => {
-        if (page === ZERO_PAGE) return;
+    // A loop: a race compares the memory of all its orders (`race.orders`).
+    const visitLeaf = (leaf: Leaf | undefined, index: number) => {
+      if (leaf === undefined) return;
+      for (let at = 0; at < LEAF_PAGES; at++) {
+        const page = leaf[at]!;
+        if (page === ZERO_PAGE) continue;
         visit(index * LEAF_BYTES + at * PAGE_SIZE_BYTES as PhysAddr, page.bytes);
-      });
+      }
+    };
     this.#leaves.forEach(visitLeaf);
     const far = [...this.#farLeaves].sort(([a], [b]) => a - b);
     for (const [index, leaf] of far) visitLeaf(leaf, index);
