@@ -1,6 +1,6 @@
 /**
- * Paths of this host, and where one lies, seen from a folder. `node:path` takes a third of Deno's own start to load, and
- * `deno-std/path` more, which asks Node's process for the kind of host.
+ * Paths of this host, and where one lies, seen from a folder. Why not by `node:path`, which loads slowly:
+ * docs/dev/dependencies.md.
  */
 import type nodePath from "node:path";
 import * as posix from "deno-std/path/posix/mod.js";
@@ -8,8 +8,10 @@ import * as windows from "deno-std/path/windows/mod.js";
 import { host } from "./host.ts";
 
 /** Typed as those of Node: the package has no types. */
-const paths: typeof nodePath = host.build.os === "windows" ? windows : posix;
-const sep = host.build.os === "windows" ? "\\" : "/";
+const paths: typeof nodePath & { readonly SEPARATOR: string } = host.build.os === "windows"
+  ? windows
+  : posix;
+const sep = paths.SEPARATOR;
 export const { basename, dirname, extname, isAbsolute, join, normalize, relative, resolve } = paths;
 
 /** Whether a path is a folder or lies in it; both absolute. */

@@ -49,8 +49,8 @@ const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
 
 /**
- * Has Deno read a file that may be imported later when it is imported: at a start it reads them all otherwise, which takes
- * 25 to 50 ms. It asks then for permission to read the file, as for any other.
+ * Deno reads a file of an `import("…")` when the import runs, not at the start; the import then needs permission to read
+ * the file.
  */
 export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 
@@ -64,9 +64,9 @@ export interface Split {
   readonly words: readonly string[];
 }
 
-/** Deno's options of every command but its permissions. @param own The folder of the package. */
+/** Deno's options for every command, without the permissions. @param own The folder of the package. */
 export function denoOptions(own: string): string[] {
-  // A path with a comma is not among the permissions.
+  // A path with a comma cannot be permitted (`permissionsOf`), so its files are read at the start.
   const lazy = own.includes(",") ? [] : [LAZY_IMPORTS];
   return ["--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock", ...lazy];
 }

@@ -154,7 +154,7 @@ export function ledgerOf(
   specs: readonly AnyTableSpec[],
   events: readonly MachineEvent[],
 ): ResourceTables {
-  const { ledger } = partsOf(specs);
+  const { ledger } = trackedTables(specs);
   const set = new TableSet(ledger, machine, new ValuePool(), machine.events.vocabulary);
   for (const event of events) changeBy(set, event);
   return { tables: set.all(), event: (seq) => eventOf(events, seq) };
@@ -169,27 +169,29 @@ function eventOf(events: readonly MachineEvent[], seq: number): MachineEvent {
   return events[countBefore(events.length, (index) => events[index]!.seq < seq)]!;
 }
 
-/** Of a list of tables: those of what is held, what changes them, and with them that of mappings, which says what made them. */
-interface TableParts {
+interface TrackedTables {
+  /** Tables whose rows leak when they stay. */
   readonly held: readonly AnyTableSpec[];
+  /** What changes them. */
   readonly events: readonly EventName[];
+  /** They, and the table of mappings, which says what made a row. */
   readonly ledger: readonly AnyTableSpec[];
 }
 
-/** A sweep watches each of its machines, and a race each of its orders. */
-const PARTS = new WeakMap<readonly AnyTableSpec[], TableParts>();
+/** By the tables of a machine: a sweep watches each of its machines, and a race each of its orders. */
+const TRACKED = new WeakMap<readonly AnyTableSpec[], TrackedTables>();
 
-function partsOf(specs: readonly AnyTableSpec[]): TableParts {
-  let parts = PARTS.get(specs);
-  if (parts !== undefined) return parts;
+function trackedTables(specs: readonly AnyTableSpec[]): TrackedTables {
+  const known = TRACKED.get(specs);
+  if (known !== undefined) return known;
   const held = specs.filter(({ leak }) => leak !== undefined);
-  parts = {
+  const tables = {
     held,
     events: held.flatMap(({ changes }) => Object.keys(changes) as EventName[]),
     ledger: specs.filter((spec) => held.includes(spec) || spec.name === MAPPINGS.name),
   };
-  PARTS.set(specs, parts);
-  return parts;
+  TRACKED.set(specs, tables);
+  return tables;
 }
 
 /** What happens from here on: events are kept, and put into tables when something is asked. */
@@ -208,7 +210,7 @@ export class ResourceTracker {
   constructor(machine: Machine, specs: readonly AnyTableSpec[] = RUNTIME_TABLES) {
     this.#machine = machine;
     this.#mappingsBefore = machine.iommu.liveMappings;
-    const { events, held } = partsOf(specs);
+    const { events, held } = trackedTables(specs);
     this.#specs = held;
     this.stop = machine.events.listen((event) => void this.#events.push(event), events);
   }

@@ -334,7 +334,7 @@ function tornOf<T>(error: IRecognitionException): T {
 /** A node with empty places for what it did not get; the first value that it lacks may have begun. */
 function completed(node: { readonly span: Span }, begun: unknown, behind: Span): object {
   const parts = node as Record<string, unknown> & { readonly span: Span };
-  // With too many errors a rule is left in which one ended that makes no node: a pair of parentheses, a block.
+  // Parentheses and blocks are no nodes. They get here where too many errors end the parsing.
   let torn = begun instanceof Object && "kind" in begun ? begun : undefined;
   for (const [key, part] of Object.entries(parts)) {
     if (!MISSING.has(part)) continue;
