@@ -75,9 +75,10 @@ export class Pty implements AsyncDisposable {
     const decoder = new TextDecoder();
     for await (const bytes of this.#child.stdout) {
       const text = decoder.decode(bytes, { stream: true });
+      // The screen first: what is seen is on it, and what it showed before is gone.
+      await new Promise<void>((done) => this.#screen.write(text, done));
       this.#seen += text;
       this.#written += text;
-      await new Promise<void>((done) => this.#screen.write(text, done));
     }
   }
 
