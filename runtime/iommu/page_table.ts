@@ -117,9 +117,10 @@ export class LeafRuns {
 
   /** The runs as `[leaf size in bytes, count]`, for an event. */
   toList(): readonly (readonly [number, number])[] {
-    const list: [number, number][] = [];
+    // As long as it is: an empty list that something is pushed to takes room for 17.
+    const list = new Array<[number, number]>(this.count);
     for (let index = 0; index < this.count; index++) {
-      list.push([this.#sizeBytes[index]!, this.#leaves[index]!]);
+      list[index] = [this.#sizeBytes[index]!, this.#leaves[index]!];
     }
     return list;
   }
