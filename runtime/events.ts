@@ -117,31 +117,6 @@ const LISTENED = 1;
 /** And that a keeper stores it. */
 const KEPT = 2;
 
-/**
- * An event that a listener is given. A class, because V8 makes objects of a literal that has outlived
- * collections among old ones, where they keep what they refer to (docs/dev/performance.md, `fail.sweep`).
- */
-class BuiltEvent<N extends EventName> implements EventOf<N> {
-  readonly cpu: number;
-  readonly device: string | null;
-  readonly request: number | null;
-  readonly site: number | null;
-
-  constructor(
-    readonly seq: number,
-    readonly at_ns: Nanoseconds,
-    { cpu, device, request, site }: EventOrigin,
-    readonly name: N,
-    readonly fields: EventFields<N>,
-    readonly why: Why | null,
-  ) {
-    this.cpu = cpu;
-    this.device = device;
-    this.request = request;
-    this.site = site;
-  }
-}
-
 /** What happens on one machine: counted always, delivered to who listens. */
 export class EventStream {
   /**
@@ -276,10 +251,17 @@ export class EventStream {
   }
 
   #deliver<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null): void {
-    const { context, vocabulary } = this;
-    const name = vocabulary.names[id] as N;
-    const built: EventOf<N> = new BuiltEvent(this.#seq, this.#atNs, context, name, fields, why);
-    const event = vocabulary.withRow(id, built);
+    const event: EventOf<N> = this.vocabulary.withRow(id, {
+      seq: this.#seq,
+      at_ns: this.#atNs,
+      cpu: this.context.cpu,
+      device: this.context.device,
+      request: this.context.request,
+      site: this.context.site,
+      name: this.vocabulary.names[id] as N,
+      fields,
+      why,
+    });
     for (const { wants, listener } of this.#listeners) {
       // The number leads to the name, and `fields` to the same name: no type can say so.
       if (wants[id] !== 0) listener(event as unknown as MachineEvent, id);
