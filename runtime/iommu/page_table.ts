@@ -117,7 +117,7 @@ export class LeafRuns {
 
   /** The runs as `[leaf size in bytes, count]`, for an event. */
   toList(): readonly (readonly [number, number])[] {
-    // As long as it is: an empty list that something is pushed to takes room for 17.
+    // Made at its length: V8 makes room for 17 at the first `push()`.
     const list = new Array<[number, number]>(this.count);
     for (let index = 0; index < this.count; index++) {
       list[index] = [this.#sizeBytes[index]!, this.#leaves[index]!];
