@@ -23,6 +23,10 @@ export function isFullDisk(error: unknown): boolean {
 export function hostReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof host.errors.NotCapable) {
+    const variable = error.message.match(/env access to "([^"]+)"/)?.[1];
+    if (variable !== undefined) {
+      return `Deno was not permitted to read the variable ${variable}; --allow-env=${variable} permits it`;
+    }
     return "Deno was not permitted to; give it the permission, as -R=DIR or -W=DIR";
   }
   if (error instanceof host.errors.PermissionDenied) return "the system does not permit it";

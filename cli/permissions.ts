@@ -54,6 +54,15 @@ const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
  */
 export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 
+/** The variables of the environment that a command reads. */
+export function variablesOf(may: CommandPermissions): readonly string[] {
+  return [
+    ...may.compiles ? COMPILER_VARIABLES : [],
+    ...may.variables ?? [],
+    ...may.edits ? EDITOR_VARIABLES : [],
+  ];
+}
+
 export type Permissions = Readonly<Record<string, CommandPermissions>>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -92,7 +101,7 @@ export function permissionsOf(
   const [name = "", ...rest] = words;
   const may = Object.hasOwn(permissions, name) ? permissions[name]! : {};
   const named = rest.flatMap((word) => pathIn(word));
-  const [reads, writes, variables, runs] = [[".", own], [], [], []] as string[][];
+  const [reads, writes, runs] = [[".", own], [], []] as string[][];
   const write = (...paths: string[]) => void writes!.push(...paths.flatMap(withReal));
   for (const path of named) reads!.push(...outside(folderOf(path)).flatMap(withReal));
   const files = valuesOf(may.files ?? [], rest);
@@ -110,16 +119,13 @@ export function permissionsOf(
   if (may.keeps) writes!.push(".dmalab");
   if (may.spools) write(tmpdir());
   if (may.compiles) {
-    variables!.push(...COMPILER_VARIABLES);
     runs!.push(deno);
     const cache = env.XDG_CACHE_HOME ?? (env.HOME && `${env.HOME}/.cache`);
     if (cache?.startsWith("/")) write(`${cache}/dmalab`);
     if (env.DMALAB_TREE) reads!.push(...withReal(env.DMALAB_TREE));
   }
-  variables!.push(...may.variables ?? []);
   runs!.push(...may.runs ?? []);
   if (may.edits) {
-    variables!.push(...EDITOR_VARIABLES);
     const editor = env.VISUAL?.trim() || env.EDITOR?.trim();
     if (editor) runs!.push(SHELL_SIGNS.test(editor) ? "sh" : editor.split(/\s+/)[0]!);
   }
@@ -140,7 +146,7 @@ export function permissionsOf(
     flags: [
       ...may.readsAll ? ["-R"] : flag("-R", [...reads!, ...writes!]),
       ...flag("-W", writes!),
-      ...flag("--allow-env", variables!),
+      ...flag("--allow-env", variablesOf(may)),
       ...flag("--allow-run", runs!),
       ...port !== undefined && /^\d+$/.test(port) ? [`--allow-net=127.0.0.1:${port}`] : [],
       ...added,

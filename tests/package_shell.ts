@@ -89,7 +89,7 @@ export const TWO_PASSES = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
 /** Installs the command by Deno, into the folder's own `bin`. */
 export function installByDeno(base: string): void {
   const install =
-    "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,HOME,DMALAB_TREE --unstable-lazy-dynamic-imports -n dmalab ./dist/main.js";
+    "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,XDG_RUNTIME_DIR,HOME,DMALAB_TREE,VISUAL,EDITOR,INIT_CWD,SLURM_ARRAY_TASK_ID,JOB_COMPLETION_INDEX,CI_NODE_INDEX,PARALLEL_SEQ --unstable-lazy-dynamic-imports -n dmalab ./dist/main.js";
   assertEquals(shell(base, base, install).code, 0);
 }
 

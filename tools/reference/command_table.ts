@@ -32,6 +32,7 @@ function readsOf(may: CommandPermissions): string[] {
     ...may.readsAll ? ["every file"] : [],
     ...may.compiles && !may.readsAll ? ["`$DMALAB_TREE`"] : [],
     ...may.findsRoot ? ["`.git` in the folders above"] : [],
+    ...code((may.variables ?? []).map((name) => `$${name}`)),
   ];
 }
 

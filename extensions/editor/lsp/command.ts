@@ -18,7 +18,8 @@ export const LSP = command({
     { line: "lsp", doc: "on standard input and output, as an editor starts it" },
     { line: "lsp --stdio", doc: "the same" },
   ],
-  may: { compiles: true, readsAll: true },
+  // The protocol's library reads this variable when it is imported, set or not.
+  may: { compiles: true, readsAll: true, variables: ["XDG_RUNTIME_DIR"] },
   async run({ screen }) {
     // Loaded here: every command's start reads this row.
     const [{ Server }, { default: process }] = await Promise.all([
