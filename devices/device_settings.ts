@@ -49,7 +49,13 @@ function rowsFor(defaults: DmaDefaults) {
   return {
     ...FUNCTION_SETTINGS,
     dmaMaskBits: setting("dma_mask_bits", int(1, 64), 64, {
-      doc: "How many address bits the device can drive.",
+      doc:
+        "How many address bits the driver says that the device can drive; `dma_set_mask` changes it.",
+    }),
+    addressBits: setting("address_bits", int(12, 64), 64, {
+      doc:
+        "How many address bits the hardware drives. Where the mask has more, the device accesses the " +
+        "low bits of what it was given.",
     }),
     busLimitBits: setting("bus_limit_bits", int(0, 64), 0, {
       doc: "How many address bits the bus carries; 0 is no limit.",
@@ -193,6 +199,7 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
   }
   const dev = new DmaDevice(name, {
     maskBits: settings.dmaMaskBits,
+    addressBits: settings.addressBits,
     busLimitBits: settings.busLimitBits,
     coherent: settings.coherent,
     untrusted,

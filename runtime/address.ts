@@ -110,6 +110,21 @@ export function bitsOfLastAddress(last: number): number {
     : FIRST_BITS + (Math.floor(last / WINDOW_BYTES) & 15);
 }
 
+/**
+ * The low bits of an address: what memory sees of it where the hardware drives only so many.
+ *
+ * @param bits 1 to 64.
+ * @example lowBitsOf(0x1_2345_6000, 32) // 0x2345_6000
+ */
+export function lowBitsOf(address: number, bits: number): number {
+  if (address < FIRST_FOLDED) return bits < 53 ? address % 2 ** bits : address;
+  if (bits >= bitsOfLastAddress(address)) return address;
+  const offset = address % WINDOW_BYTES;
+  if (bits < FIRST_BITS) return offset % 2 ** bits;
+  // All bits from 48 up to the top one are set.
+  return lastAddressOfBits(bits) - (WINDOW_BYTES - 1) + offset;
+}
+
 /** True when a range that begins below the end of all numbers leaves the window that it begins in. */
 export function leavesWindow(start: number, sizeBytes: Bytes): boolean {
   return start >= 2 ** 52 &&

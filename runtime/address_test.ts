@@ -8,6 +8,7 @@ import {
   foldedHigh,
   lastAddressOfBits,
   leavesWindow,
+  lowBitsOf,
   type Pfn,
   pfnToPhys,
   physAddr,
@@ -58,6 +59,31 @@ Deno.test("64 bits that no number stands for keep their upper half, beyond what 
     assertEquals(folded % 2 ** 32, high);
   }
 });
+
+Deno.test("the low bits of an address are what fewer address lines carry, also of a wide one", () => {
+  const rows: readonly (readonly [digits: string, bits: number, low: string])[] = [
+    ["123456000", 32, "23456000"],
+    ["23456000", 32, "23456000"],
+    ["fffff000", 30, "3ffff000"],
+    ["ffffffffffff", 48, "ffffffffffff"],
+    ["1ffffffffffff", 48, "ffffffffffff"],
+    ["fffffffffffff000", 64, "fffffffffffff000"],
+    ["fffffffffffff000", 57, "1fffffffffff000"],
+    ["fffffffffffff000", 52, "ffffffffff000"],
+    ["ffffffffabcde123", 48, "ffffabcde123"],
+    ["ffffffffabcde123", 32, "abcde123"],
+    ["ffffffffabcde123", 12, "123"],
+  ];
+  for (const [digits, bits, low] of rows) {
+    assertEquals(addressDigits(lowBitsOf(numberOfDigits(digits), bits)), low, `${digits} ${bits}`);
+  }
+});
+
+/** The number that stands for an address in hexadecimal. */
+function numberOfDigits(digits: string): number {
+  const padded = digits.padStart(16, "0");
+  return foldedHigh(parseInt(padded.slice(0, 8), 16)) * 2 ** 32 + parseInt(padded.slice(8), 16);
+}
 
 Deno.test("numbers are aligned downwards and upwards, exactly up to 2^53", () => {
   for (const unit of [1, 512, 4096, 2 ** 21, 3]) {

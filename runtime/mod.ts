@@ -28,6 +28,7 @@ export {
   isPowerOfTwo,
   KIB,
   lastAddressOfBits,
+  lowBitsOf,
   MIB,
   type Nanoseconds,
   PAGE_SIZE_BYTES,

@@ -95,6 +95,32 @@ Deno.test("an address behind the end of a mapping is past_end, off by what lies 
   );
 });
 
+Deno.test("an address that equals the low bits of a live mapping's was cut on its way (cut_address)", () => {
+  const verdict = (device: string, at: string, before = "") => {
+    const { output, problems } = runScript(
+      `machine { iommu { mode = strict, forcedac = true } ` +
+        `pci { root_port rp0 { endpoint nic { ${device} } } } }\n` +
+        `let m = dma_map_page(nic, 0x10_0000, 0, 8KiB, from_device)\n${before}\n` +
+        `nic.dma_write(${at}, bytes"11") faults not_present\n` +
+        "let line = fault_log(iommu.faults.last.log)\nprint line.verdict\nexplain line",
+      {},
+      { lenient: true },
+    );
+    assertEquals(problems, []);
+    return output.join(" ").replace(/\s+/g, " ");
+  };
+  const cut = verdict("", "0xffff_e800 as dma");
+  assertStringIncludes(cut, "cut_address");
+  assertStringIncludes(cut, "an address cut to its low 32 bits");
+  // Declared, however few: certain before all that lies near by.
+  assertStringIncludes(verdict("address_bits = 24", "m.addr"), "cut to its low 24 bits");
+  // Other low bits, and a mapping that has ended.
+  assertStringIncludes(verdict("", "0xffff_8000 as dma"), "never_mapped");
+  const ended = "dma_unmap_page(nic, m, 8KiB, from_device)";
+  assertStringIncludes(verdict("", "0xffff_e000 as dma", ended), "never_mapped");
+  assertStringIncludes(verdict("", "m.addr", ended), "use_after_unmap");
+});
+
 Deno.test("wrong kinds of address have verdicts of their own: physical, another device's, the error value", () => {
   holds(
     "mode = strict",

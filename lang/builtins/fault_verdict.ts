@@ -5,7 +5,14 @@
  * the line tells of, its moment is the fault's; else it is now.
  */
 import type { LabDevice } from "@dmalab/devices";
-import { ADDRESS_LIMIT, alignDown, alignUp, isReturn, type MachineEvent } from "@dmalab/runtime";
+import {
+  ADDRESS_LIMIT,
+  alignDown,
+  alignUp,
+  isReturn,
+  lowBitsOf,
+  type MachineEvent,
+} from "@dmalab/runtime";
 import {
   isAboutMappings,
   type LoggedFault,
@@ -39,6 +46,8 @@ export interface JudgedFault {
    * so far, where the line has the page alone.
    */
   readonly offByBytes: number | null;
+  /** The most address bits that the device can drive, by an address that was cut; else null. */
+  readonly drivenBits: number | null;
   /** Accesses that still went through the IOTLB after the mapping's end. */
   readonly staleUses: number;
   /** The flush after the mapping's end that made the IOTLB forget it, where it came later. */
@@ -75,6 +84,7 @@ export function judgeFault(
     culprit: null,
     neighbour: null,
     offByBytes: null,
+    drivenBits: null,
     staleUses: 0,
     forgotten: null,
   };
@@ -156,6 +166,12 @@ function about(
   return { ...found, verdict, mapping, ended: mapping.ended, culprit };
 }
 
+/**
+ * How many address bits hardware drives that drives too few, the most first. With fewer than 30 an
+ * address equals the low bits of another one by chance.
+ */
+const CUT_BITS = Array.from({ length: 34 }, (_, index) => 63 - index);
+
 class Judgement {
   /** Names of the devices that share the device's page table, itself among them. */
   readonly #members: ReadonlySet<string>;
@@ -187,6 +203,8 @@ class Judgement {
     const endOf = (entry: LedgerEntry) => endAt(entry, this.address, this.#events, this.#run);
     const live = there.findLast((entry) => endOf(entry) === null);
     if (live !== undefined) return this.#living(found, live);
+    const cut = this.#cut(found, ours);
+    if (cut !== null && cut.drivenBits === this.device.dma.addressBits) return cut;
     const dead = there.at(-1);
     if (dead !== undefined) {
       const neighbours = ours.filter((entry) => entry.ended === null && !there.includes(entry));
@@ -194,7 +212,7 @@ class Judgement {
       return { ...this.#dead(found, dead, endOf(dead)!), neighbour };
     }
     return this.#untold(found) ?? this.#reserved(found) ?? this.#beside(found, ours) ??
-      this.#elsewhere(found, all, ours);
+      this.#elsewhere(found, all, ours, cut);
   }
 
   /** Whether the line's address, or its page, lies in the granules that a range takes. */
@@ -295,11 +313,27 @@ class Judgement {
     return best;
   }
 
+  /** The low bits of a live mapping's address: as many as the device drives, or as hardware does. */
+  #cut(found: JudgedFault, ours: readonly LedgerEntry[]): JudgedFault | null {
+    const { addressBits } = this.device.dma;
+    const driven = addressBits < 64 ? [addressBits] : CUT_BITS;
+    for (const mapping of ours.filter(({ ended }) => ended === null)) {
+      const drivenBits = driven.find((bits) => {
+        const low = lowBitsOf(mapping.dma, bits);
+        return low !== mapping.dma && this.#isIn(low, mapping.sizeBytes);
+      });
+      if (drivenBits === undefined) continue;
+      return { ...about(found, "cut_address", mapping, mapping.created), drivenBits };
+    }
+    return null;
+  }
+
   /** Mapped for another device, or under another kind of address. */
   #elsewhere(
     found: JudgedFault,
     all: readonly LedgerEntry[],
     ours: readonly LedgerEntry[],
+    cut: JudgedFault | null,
   ): JudgedFault {
     const byPhys = ours.findLast((entry) => this.#isIn(entry.phys, entry.sizeBytes));
     if (byPhys !== undefined) {
@@ -311,6 +345,6 @@ class Judgement {
     if (others !== undefined) {
       return { ...found, verdict: "other_device", mapping: others, culprit: others.created };
     }
-    return { ...found, verdict: "never_mapped" };
+    return cut ?? { ...found, verdict: "never_mapped" };
   }
 }

@@ -68,6 +68,7 @@ export const VERDICTS = {
   sync_missing:
     "It is linked, but the IOTLB caches the not-present entry: dma_iova_sync() is missing.",
   physical_address: "It is the physical address of mapped memory, not the device's address.",
+  cut_address: "It is the low bits of a mapping's address: the device drives fewer bits.",
   other_device: "It is mapped for another device.",
   error_value: "It is the error value of a map that failed.",
   out_of_range: "It has more bits than the IOMMU translates.",

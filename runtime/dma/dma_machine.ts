@@ -6,7 +6,7 @@ import type { PeerMapType } from "../vocabulary/shared_words.ts";
 import type { DmaChecker } from "./checker/dma_checker.ts";
 import type { DmaDevice } from "./device/device.ts";
 import type { DeviceMemory } from "./device/device_memory.ts";
-import type { MapBranch } from "./paths/map_branch.ts";
+import type { MapBranch, OutOfReach } from "./paths/map_branch.ts";
 
 /** An observer of the memory that devices access. @internal */
 export interface AccessWatcher {
@@ -54,6 +54,8 @@ export interface PeerRouter {
 export interface MapDecisions {
   /** The branch on which the last map failed; null where nothing in it decided that. */
   refusal: MapBranch | null;
+  /** The buffer of the last failed map that the device cannot reach; null where that did not decide it. */
+  outOfReach: OutOfReach | null;
   /** The branch that the last map took which did not fail. */
   taken: MapBranch;
   /** Whether the map under way is of a single buffer or of a list. */

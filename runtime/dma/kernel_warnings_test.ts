@@ -44,12 +44,20 @@ Deno.test("the kernel's words of a buffer that cannot be reached (dma.md 2.1)", 
     warning(
       "dma_direct_map",
       'Device "dev" cannot reach 0x123456000 (4096 bytes): its last address is 0xffffffff',
-      "overflow 0x0000000123456000+4096 of DMA mask",
+      "DMA addr 0x0000000123456000+4096 overflow (mask ffffffff, bus limit 0).",
     ),
   ]);
   const forced = { ...OFF, machine: { swiotlb: swiotlbConfig({ force: true, sizeBytes: 0 }) } };
   assertEquals(warned(forced, (bench) => map(bench, 0x10_0000, 4096)), [
     warning("swiotlb_full", pool),
+  ]);
+});
+
+Deno.test("a pool that is out of reach too is logged by its own address (dma.md 2.1)", () => {
+  const pool = swiotlbConfig({ basePhys: at(0x6000_0000) });
+  const far = { ...OFF, machine: { swiotlb: pool }, device: { maskBits: 30, busLimitBits: 29 } };
+  assertEquals(warned(far, (bench) => map(bench, 0x7000_0000, 4096)).map(({ log }) => log), [
+    "swiotlb addr 0x0000000060000000+4096 overflow (mask 3fffffff, bus limit 1fffffff).",
   ]);
 });
 

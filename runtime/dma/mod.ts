@@ -64,7 +64,7 @@ export type { AccessWatcher, PeerRouter } from "./dma_machine.ts";
 export { hexAddress } from "./hex_address.ts";
 export { DmaIovaState, rangeObjects } from "./iova_state.ts";
 export { slabBytes } from "./paths/cache_maintenance.ts";
-export { directAddress, MAP_BRANCH, MAP_FAILURE } from "./paths/map_branch.ts";
+export { directAddress, MAP_BRANCH, MAP_FAILURE, type ReachLimit } from "./paths/map_branch.ts";
 export { PeerMemo, peerMemo } from "./paths/scatterlist_peer.ts";
 export {
   APART,

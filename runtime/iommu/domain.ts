@@ -70,6 +70,8 @@ export interface DomainMember {
   readonly lastCoherentAddress: number;
   /** 0 where its bus reaches everything. */
   readonly busLimitBits: number;
+  /** Where its bus has memory; null where that is at its own address. */
+  readonly rangeMap: { readonly addressText: string } | null;
   /** Mappings that are not ended. */
   readonly mappings: number;
   /** IOVAs below 4 GiB first; an allocation that fails changes it for good. */
@@ -287,6 +289,7 @@ export class IommuDomain implements FlushQueueOwner {
           : device.busLimitBits !== 0 && bitsOfLastAddress(lastOfDevice) === device.busLimitBits
           ? "bus"
           : "mask",
+        ...device.rangeMap === null ? {} : { bus_ranges: device.rangeMap.addressText },
         waiting_for_flush: this.flushQueue?.pending ?? 0,
         skipped_from_bytes: ranges.max32AllocPfns * granuleBytes,
       },

@@ -1,5 +1,11 @@
 /** What a driver asks about mapping for its device, and memory it shares with it. */
-import { alignUp, isPowerOfTwo, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import {
+  alignUp,
+  bitsOfLastAddress,
+  isPowerOfTwo,
+  KernelError,
+  PAGE_SIZE_BYTES,
+} from "@dmalab/runtime";
 import {
   allocNoncontiguous,
   allocPageMemory,
@@ -57,16 +63,13 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
     result: "int",
     doc:
       "The address bits needed to reach all memory: the top bit of the last RAM address on the " +
-      "device's bus; 32 behind an IOMMU.",
+      "device's bus, 64 where no range of the bus (`ranges`) holds it; 32 behind an IOMMU.",
     example: `machine {
   ram { size = 6GiB }
   pci { root_port rp0 { nvme ssd { queues = 1 } } }
 }
 assert dma_get_required_mask(ssd) == 33`,
-    run: (context, [dev]) =>
-      Math.round(
-        Math.log2(context.lab.machine.dma.dmaGetRequiredMask(dev) + 1),
-      ),
+    run: (context, [dev]) => bitsOfLastAddress(context.lab.machine.dma.dmaGetRequiredMask(dev)),
   }),
   mappingCall("dma_addressing_limited", {
     pure: true,
@@ -84,7 +87,9 @@ assert dma_addressing_limited(ssd)`,
     example: `${TRANSLATED_MACHINE}assert dma_get_merge_boundary(ssd) == 4095B`,
   }),
   kernelCall("dma_set_mask", {
-    doc: "Sets how many address bits the device can drive.",
+    doc:
+      "Sets how many address bits the driver says that the device can drive: what it is given has no " +
+      "more. What the hardware drives (`address_bits`) does not change.",
     example: `${DIRECT_MACHINE}dma_set_mask(ssd, 32)\nassert ssd.dma_mask_bits == 32\n` +
       `dma_set_mask(ssd, 16) fails EIO`,
     raises: ["EIO"],

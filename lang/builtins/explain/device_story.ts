@@ -1,7 +1,7 @@
 /** How a device maps: each fact about it, with its rule. */
 import type { DeviceBase } from "@dmalab/devices";
 import { mappingSizeInputs, UNLIMITED_BYTES } from "@dmalab/runtime/dma";
-import type { MachineEvent } from "@dmalab/runtime";
+import { bitsOfLastAddress, type MachineEvent } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
@@ -45,10 +45,22 @@ export function explainTranslation({ dma }: DeviceBase, context: ExecutionContex
 }
 
 function reach({ dma }: DeviceBase): Explanation {
-  const bus = dma.busLimitBits === 0 ? "no bus limit" : `a bus limit of ${dma.busLimitBits} bits`;
+  const { addressBits, busLimitBits, lastAddress, maskBits, rangeMap } = dma;
+  const translated = dma.domain !== null;
+  const bus = busLimitBits === 0 ? "no bus limit" : `a bus limit of ${busLimitBits} bits`;
   return {
-    title: `addresses up to ${formatAddress(dma.lastAddress)}`,
-    why: `a mask of ${dma.maskBits} bits, ${bus}`,
+    title: `addresses up to ${formatAddress(Math.min(lastAddress, rangeMap?.lastDma ?? Infinity))}`,
+    why: [
+      `a mask of ${maskBits} bits, ${bus}`,
+      ...rangeMap === null ? [] : [
+        translated
+          ? `its bus (dma-ranges) has the addresses ${rangeMap.addressText} only`
+          : `its bus (dma-ranges) has the memory ${rangeMap.memoryText} only`,
+      ],
+      ...addressBits < bitsOfLastAddress(lastAddress)
+        ? [`the hardware drives ${addressBits} bits only: it accesses the low bits of an address`]
+        : [],
+    ].join("; "),
   };
 }
 

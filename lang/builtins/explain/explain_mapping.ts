@@ -1,5 +1,5 @@
 /** Decisions of the DMA layer and the IOMMU, in words. */
-import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
+import { MAP_BRANCH, MAP_FAILURE, type ReachLimit } from "@dmalab/runtime/dma";
 import { formatAddress } from "../../text/numbers.ts";
 import type { KernelCall } from "@dmalab/runtime";
 import type { EventFacts, Explanation } from "./explanation.ts";
@@ -17,8 +17,20 @@ export function branchDoc(name: unknown): string | null {
   return found === undefined ? null : asClause(found.doc);
 }
 
+/** How far the device reaches; where a limit of its bus decided, that limit. */
 function reach(facts: EventFacts): string {
-  return `the device reaches up to ${formatAddress(facts.inputNumber("last_address_of_device"))}`;
+  const last = formatAddress(facts.inputNumber("last_address_of_device"));
+  switch (facts.input("unreached_by") as ReachLimit | undefined) {
+    case "bus_ranges":
+      return `${
+        formatAddress(facts.inputNumber("unreached_address"))
+      } is outside the memory that ` +
+        `the device's bus has (dma-ranges): ${facts.input("bus_ranges")}`;
+    case "bus_limit":
+      return `the device's bus carries addresses up to ${last} (bus limit)`;
+    default:
+      return `the device reaches up to ${last}`;
+  }
 }
 
 /** The result of a branch of a map, with its inputs. */

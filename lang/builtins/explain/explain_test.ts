@@ -29,6 +29,86 @@ Deno.test("explain of a request says why it is one range and why PRP (block.md 2
   assertStringIncludes(text, "1 call of dma_iova_destroy, 16KiB; 1 IOTLB invalidation");
 });
 
+Deno.test("explain of a failed map names the limit of the bus that keeps the device from memory (dma.md 1.1, 2.1)", () => {
+  const failed = (device: string, page: string) =>
+    sentence(
+      `ram { size = 8GiB } swiotlb { size = 0B } pci { root_port rp0 { endpoint tv { ${device} } } }`,
+      `let r = try dma_map_page(tv, ${page}, 0, 4KiB, from_device)\nexplain r.error\nexplain tv`,
+    );
+  const low = "ranges = [{ cpu: 0, dma: 0, size: 0xd800_0000 }]";
+  const moved = "ranges = [{ cpu: 0x4000_0000, dma: 0, size: 1GiB }]";
+  const outside = "is outside the memory that the device's bus has (dma-ranges):";
+  for (
+    const [device, page, ...texts] of [
+      [low, "0xde10_0000", `0xde10_0000 ${outside} 0x0-0xd7ff_ffff`, "addresses up to 0xd7ff_ffff"],
+      [
+        `${moved}, dma_mask_bits = 32`,
+        "0x8000_0000",
+        `0x8000_0000 ${outside} 0x4000_0000-0x7fff_ffff at 0x0`,
+        "a mask of 32 bits, no bus limit; its bus (dma-ranges) has the memory 0x4000_0000-0x7fff_ffff at 0x0 only",
+      ],
+      [
+        "bus_limit_bits = 32",
+        "0x1_0000_0000",
+        "the device's bus carries addresses up to 0xffff_ffff (bus limit)",
+        "a mask of 64 bits, a bus limit of 32 bits",
+      ],
+      [
+        "bus_limit_bits = 33, dma_mask_bits = 32",
+        "0x1_0000_0000",
+        "the device reaches up to 0xffff_ffff",
+        "a mask of 32 bits, a bus limit of 33 bits",
+      ],
+      [
+        `${moved}, dma_mask_bits = 24`,
+        "0x4100_0000",
+        "the device reaches up to 0xff_ffff",
+        "addresses up to 0xff_ffff",
+      ],
+      [
+        "dma_ops = true, bus_limit_bits = 32",
+        "0x1_0000_0000",
+        "whose table cannot reach the memory: mapping fails; the device's bus carries addresses up to",
+        "addresses up to 0xffff_ffff",
+      ],
+    ] as const
+  ) {
+    const told = failed(device, page);
+    for (const text of texts) assertStringIncludes(told, text);
+  }
+});
+
+Deno.test("explain says why a buffer was bounced: out of the bus's ranges, or of the mask", () => {
+  const bounced = (device: string) =>
+    sentence(
+      `ram { size = 8GiB } pci { root_port rp0 { endpoint tv { ${device} } } }`,
+      "let m = dma_map_page(tv, 0x1_0000_0000, 0, 4KiB, from_device)\nexplain events\n" +
+        "dma_unmap_page(tv, m, 4KiB, from_device)",
+    );
+  assertStringIncludes(
+    bounced("ranges = [{ cpu: 0, dma: 0, size: 4GiB }]"),
+    "bounced; 0x1_0000_0000 is outside the memory that the device's bus has (dma-ranges): 0x0-0xffff_ffff",
+  );
+  assertStringIncludes(
+    bounced("dma_mask_bits = 32"),
+    "bounced; the device reaches up to 0xffff_ffff",
+  );
+});
+
+Deno.test("explain of a device behind an IOMMU tells the addresses that its bus leaves", () => {
+  const text = sentence(
+    "iommu { mode = strict } pci { root_port rp0 { endpoint tv { " +
+      "ranges = [{ cpu: 0, dma: 0x1000_0000, size: 16KiB }], address_bits = 40 } } }",
+    "let r = try dma_map_page(tv, 0x10_0000, 0, 64KiB, to_device)\nexplain r.error\nexplain tv",
+  );
+  assertStringIncludes(
+    text,
+    "the device's bus has the addresses 0x1000_0000-0x1000_3fff only",
+  );
+  assertStringIncludes(text, "addresses up to 0x1000_3fff");
+  assertStringIncludes(text, "the hardware drives 40 bits only");
+});
+
 Deno.test("explain says of a call that gives nothing that it is done (hmm-rdma-vfio.md 1.2)", () => {
   const text = sentence(
     "iommu { mode = strict } pci { root_port rp0 { endpoint nic { } } }",

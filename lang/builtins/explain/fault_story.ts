@@ -225,6 +225,10 @@ const VERDICTS: Readonly<
       culpritText(judged, context)
     }, and the device was ` +
     `given its physical address instead of ${formatAddress(judged.mapping!.dma)}`,
+  cut_address: (judged, context) =>
+    `an address cut to its low ${judged.drivenBits} bits: ${culpritText(judged, context)} mapped ${
+      formatAddress(judged.mapping!.dma)
+    }, and ${judged.device!.name} drives no more. Its driver has to set a mask of so many bits`,
   other_device: (judged, context) =>
     `mapped for another device: ${culpritText(judged, context)} mapped it for ${
       judged.mapping!.device

@@ -107,7 +107,7 @@ const FREED = "IOVA {start}, {size_bytes}";
 const NONE = "no IOVA for {size_bytes}: {cause}";
 const SHORTAGE =
   "{cause:SHORTAGES}: {free_bytes} free below the limit {limit} (set by {limited_by:LIMITERS}), " +
-  "largest contiguous free range {longest_free_bytes}";
+  "largest contiguous free range {longest_free_bytes}[; the device's bus has the addresses {bus_ranges} only]";
 const QUEUED = "[; {waiting_for_flush:range} more queued for a deferred flush]";
 const WHOLE = "[?whole_domain; issued as a domain-wide invalidation]";
 const FAULT = "fault: {access} of {dma}, {reason}";

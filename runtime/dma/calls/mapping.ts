@@ -24,7 +24,15 @@ import { type DmaDevice, isTranslated } from "../device/device.ts";
 import { directMapPhys, directSync, directUnmapPhys, physBehind } from "../paths/direct.ts";
 import { iommuMapPhys, iommuSync, iommuUnmapPhys, warnErrorUnmapped } from "../paths/iommu_path.ts";
 import { type DmaIovaState, type LinkedSingle, RangePart } from "../iova_state.ts";
-import { MAP_BRANCH, MAP_FAILURE, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts";
+import {
+  directAddress,
+  MAP_BRANCH,
+  MAP_FAILURE,
+  type MapBranch,
+  type OutOfReach,
+  PART_BRANCH,
+  reachLimit,
+} from "../paths/map_branch.ts";
 import { refuseMap, whyBranch } from "../paths/refusal.ts";
 import {
   addressingLimited,
@@ -156,6 +164,11 @@ export class DmaMapping {
    * @internal
    */
   refusal: MapBranch | null = null;
+  /**
+   * The buffer that the device could not reach; only where `refusal` is a branch that this decides.
+   * @internal
+   */
+  outOfReach: OutOfReach | null = null;
   /**
    * The branch that the last map took which did not fail.
    * @internal
@@ -714,7 +727,9 @@ export class DmaMapping {
   /** Ends a map; a failed one says on which branch it failed. */
   #leaveMap(call: MapCall, dev: DmaDevice, dma: DmaAddr, outer: string | null): void {
     const { refusal } = this;
-    const why = dma !== ERROR || refusal === null ? null : whyBranch(this.#machine, dev, refusal);
+    const why = dma !== ERROR || refusal === null
+      ? null
+      : whyBranch(this.#machine, dev, refusal, this.outOfReach);
     this.#calls.leaveWithAddress(call, dma, outer, why);
   }
 
@@ -811,12 +826,12 @@ export class DmaMapping {
   #refusesPage(phys: PhysAddr, attrs: number): boolean {
     const { config, memory, warnings } = this.#machine;
     if ((attrs & DMA_ATTR.MMIO) !== 0) {
-      this.refusal = MAP_FAILURE.PAGE_WITH_MMIO;
+      refuseMap(this.#machine, MAP_FAILURE.PAGE_WITH_MMIO);
       return true;
     }
     if (!config.dmaDebug || memory.kindAt(phys) !== "mmio") return false;
     warnings.warnOnce("dma_map_page", `The page at ${hexAddress(phys)} is a device's memory`);
-    this.refusal = MAP_FAILURE.PAGE_OF_A_DEVICE;
+    refuseMap(this.#machine, MAP_FAILURE.PAGE_OF_A_DEVICE);
     return true;
   }
 
@@ -866,7 +881,7 @@ export class DmaMapping {
     mapping: Omit<EventFields<"dma.map">, "path">,
     more: Why["inputs"] | null = null,
   ): void {
-    const own = whyBranch(this.#machine, dev, branch);
+    const own = whyBranch(this.#machine, dev, branch, unreachedBuffer(dev, branch, mapping.phys));
     const why = more === null ? own : { ...own, inputs: { ...own.inputs, ...more } };
     this.#events.emit(DMA_MAP, { ...mapping, path: branch.path }, why);
   }
@@ -972,7 +987,9 @@ export class DmaMapping {
     const error = sgtableResult(machine, outputs);
     // The branch of the entry that could not be mapped, where one was refused by itself.
     const { refusal } = this;
-    const why = error === 0 || refusal === null ? null : whyBranch(machine, dev, refusal);
+    const why = error === 0 || refusal === null
+      ? null
+      : whyBranch(machine, dev, refusal, this.outOfReach);
     if (call === MAP_SG) calls.leaveWithCount(call, error === 0 ? outputs : error, outer, why);
     else calls.leaveWithErrno(call, error, outer, why);
     return error;
@@ -1077,6 +1094,13 @@ function whatKeepsApart(
     longest_bytes: maxSegmentSizeBytes,
     boundary_bytes: segmentBoundaryMask + 1,
   };
+}
+
+/** A buffer that was bounced because the device cannot reach it; null where that was not why. */
+function unreachedBuffer(dev: DmaDevice, branch: MapBranch, phys: number): OutOfReach | null {
+  if (branch !== MAP_BRANCH.BOUNCE_UNREACHABLE) return null;
+  const dma = directAddress(dev, phys);
+  return { phys, dma, limit: reachLimit(dev, dma) };
 }
 
 function branchOf(dev: DmaDevice, list: Scatterlist, index: number): MapBranch {

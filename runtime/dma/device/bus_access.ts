@@ -10,6 +10,7 @@ import {
   ADDRESS_LIMIT,
   type Bytes,
   DMA_MAPPING_ERROR,
+  lowBitsOf,
   type PhysAddr,
   realHigh,
 } from "../../address.ts";
@@ -276,6 +277,7 @@ export class DeviceBus {
     access: DeviceAccess,
   ): PhysAddr | -1 {
     const outer = this.#context.enterDevice(dev.name);
+    if (dev.addressBits < 64) dma = lowBitsOf(dma, dev.addressBits);
     const phys = this.#resolvePiece(dev, dma, sizeBytes, access);
     if (phys >= 0) this.#checkUntranslated(dev, dma, sizeBytes, access);
     this.#context.leaveDevice(outer);
@@ -286,10 +288,13 @@ export class DeviceBus {
   /** Fills the list of pieces; returns how many there are, or -1 after a fault. */
   #resolve(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): number {
     const outer = this.#context.enterDevice(dev.name);
+    if (dev.addressBits < 64) dma = lowBitsOf(dma, dev.addressBits);
     let pieces = 0;
     let at = dma;
     let left = sizeBytes;
     while (left > 0) {
+      // Behind the last address that the hardware can drive comes the first one.
+      if (dev.addressBits < 64) at = lowBitsOf(at, dev.addressBits);
       const page = Math.floor(at / this.#pageBytes) * this.#pageBytes;
       const room = page + this.#pageBytes - at;
       const count = left < room ? left : room;

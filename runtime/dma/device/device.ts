@@ -36,6 +36,8 @@ export interface DmaDeviceOptions {
   readonly coherentMaskBits?: number;
   /** Width of the bus limit in bits; 0, the default, is none. */
   readonly busLimitBits?: number;
+  /** Address bits that the hardware drives, whatever its driver claims. Default 64. */
+  readonly addressBits?: number;
   /** The device's accesses see the CPU's caches. Default true. */
   readonly coherent?: boolean;
   /** The device sits behind an external-facing port: always translated, strict, bounced. */
@@ -76,6 +78,11 @@ export class DmaDevice {
   readonly coherent: boolean;
   /** It sits behind an external-facing port: always translated, strict, bounced. */
   readonly untrusted: boolean;
+  /**
+   * Address bits that the hardware drives: the higher ones of an address never reach the bus. No mask
+   * that a driver sets changes it, and the kernel does not know it.
+   */
+  readonly addressBits: number;
   /** It keeps translations itself (ATS), and is sent invalidations. */
   readonly ats: boolean;
   /** Memory that firmware uses with it: mapped one to one wherever it is translated. */
@@ -170,6 +177,7 @@ export class DmaDevice {
     this.#busLimitBits = options.busLimitBits ?? 0;
     this.coherent = options.coherent ?? true;
     this.untrusted = options.untrusted ?? false;
+    this.addressBits = options.addressBits ?? 64;
     this.ats = options.ats ?? false;
     this.directRegions = options.directRegions ?? [];
     this.ownOps = options.ownOps ?? false;

@@ -26,6 +26,7 @@ const DEFAULT = {
   ...{ segmentBoundaryMask: 0xffff_ffff, skipSync: true, prefer32Bit: true, wantedMode: null },
   ...{ group: null, domain: null, peer: null, hostBridge: null, refusal: null, hasDriver: false },
   ...{ requesterId: null, mappings: 0, maskBits: 64, coherentMaskBits: 64, busLimitBits: 0 },
+  ...{ addressBits: 64 },
   ...{ lastAddress: MOST, lastCoherentAddress: MOST },
 };
 
@@ -35,7 +36,13 @@ Deno.test("a device is what it is made as, and without options trusted, coherent
   const same = {
     ...{ coherent: false, untrusted: true, ats: true, ownOps: true, minAlignMask: 0xfff },
     ...{ maxSegmentSizeBytes: 512, segmentBoundaryMask: 0xffff, prefer32Bit: false },
-    ...{ wantedMode: "strict" as const, maskBits: 32, busLimitBits: 40, coherentMaskBits: 48 },
+    ...{
+      addressBits: 36,
+      wantedMode: "strict" as const,
+      maskBits: 32,
+      busLimitBits: 40,
+      coherentMaskBits: 48,
+    },
     directRegions: [{ start: 0, end: 1, relaxable: true }],
   };
   assertEquals(told({ ...same, ranges: [range] }), {

@@ -10,6 +10,7 @@
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO, invariant } from "../../errno.ts";
 import type { MemoryRange } from "../../memory/layout.ts";
+import { hexAddress } from "../hex_address.ts";
 
 /** One range: `sizeBytes` bytes of memory from `cpuPhys` on are found from `dma` on. */
 export interface DmaRange {
@@ -42,6 +43,26 @@ export class RangeMap {
       }
     }
     return -1;
+  }
+
+  /** The last address at which devices find memory. */
+  get lastDma(): number {
+    return Math.max(...this.ranges.map(({ dma, sizeBytes }) => dma + sizeBytes - 1));
+  }
+
+  /** The memory that devices find, with its address for them where it has another one: `0x0-0xd7ff_ffff`. */
+  get memoryText(): string {
+    return this.ranges.map(({ cpuPhys, dma, sizeBytes }) => {
+      const memory = `${hexAddress(cpuPhys)}-${hexAddress(cpuPhys + sizeBytes - 1)}`;
+      return dma as number === cpuPhys ? memory : `${memory} at ${hexAddress(dma)}`;
+    }).join(", ");
+  }
+
+  /** The addresses at which devices find memory: `0x0-0xd7ff_ffff`. */
+  get addressText(): string {
+    return this.ranges.map(({ dma, sizeBytes }) =>
+      `${hexAddress(dma)}-${hexAddress(dma + sizeBytes - 1)}`
+    ).join(", ");
   }
 
   /** True when devices find every byte of RAM. */

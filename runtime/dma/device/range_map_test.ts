@@ -32,6 +32,17 @@ Deno.test("of several ranges the first that holds the address answers (dma.md 1.
   assertEquals(two.physOf(0x8000_1000), 0x1000);
 });
 
+Deno.test("ranges are told as memory, with their addresses where these differ, and as addresses", () => {
+  const two = map([0x4000_0000, 0, GIB], [0x1_0000_0000, 0x1_0000_0000, GIB]);
+  assertEquals(
+    two.memoryText,
+    "0x4000_0000-0x7fff_ffff at 0x0, 0x1_0000_0000-0x1_3fff_ffff",
+  );
+  assertEquals(two.addressText, "0x0-0x3fff_ffff, 0x1_0000_0000-0x1_3fff_ffff");
+  assertEquals(two.lastDma, 0x1_3fff_ffff);
+  assertEquals(map([0, GIB, GIB], [GIB, 0, GIB]).lastDma, 2 * GIB - 1);
+});
+
 Deno.test("RAM is covered by one range or by several together (dma.md 1.7, addressing limited)", () => {
   assertEquals(map([0, 0, 3 * GIB]).coversRam(RAM), true);
   assertEquals(map([GIB, 0, 2 * GIB], [0, 4 * GIB, GIB]).coversRam(RAM), true);

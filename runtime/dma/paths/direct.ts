@@ -6,7 +6,14 @@
  *
  * @see rules/dma.md ch. 2
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import {
+  addressDigits,
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  lastAddressOfBits,
+  type PhysAddr,
+} from "../../address.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { cleanCaches, handOver, type MemoryOwner, sharesCacheLine } from "./cache_maintenance.ts";
@@ -19,7 +26,7 @@ import {
   reaches,
   UNTOUCHABLE,
 } from "./map_branch.ts";
-import { refuseMap } from "./refusal.ts";
+import { refuseMap, refuseUnreached } from "./refusal.ts";
 
 const { CC_SHARED, MMIO, REQUIRE_COHERENT, SKIP_CPU_SYNC } = DMA_ATTR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
@@ -68,9 +75,11 @@ function mapElsewhere(
     case "bounce":
       return bounce(machine, dev, phys, sizeBytes, dir, attrs);
     case "overflow":
-      return overflow(machine, dev, phys, sizeBytes, branch);
+      return overflow(machine, dev, phys, addressOf(machine, dev, phys, attrs), sizeBytes, branch);
     default:
-      return refuseMap(machine, branch);
+      return branch === MAP_BRANCH.OWN_OPS_UNREACHABLE
+        ? refuseUnreached(machine, dev, branch, phys, directAddress(dev, phys))
+        : refuseMap(machine, branch);
   }
 }
 
@@ -120,7 +129,8 @@ function bounce(
   attrs: number,
 ): DmaAddr {
   if (machine.kernel.peer_memory_never_bounced && isPeerMemory(machine, dev, phys)) {
-    return overflow(machine, dev, phys, sizeBytes, MAP_FAILURE.PEER_NOT_BOUNCED);
+    const { PEER_NOT_BOUNCED } = MAP_FAILURE;
+    return overflow(machine, dev, phys, directAddress(dev, phys), sizeBytes, PEER_NOT_BOUNCED);
   }
   const tlb = machine.swiotlb.map(dev, phys, sizeBytes, 0, dir, attrs);
   if (tlb === DMA_MAPPING_ERROR) return refuseMap(machine, MAP_FAILURE.POOL_FULL);
@@ -133,29 +143,55 @@ function bounce(
     return dma;
   }
   machine.swiotlb.release(dev, tlb as PhysAddr, dir, attrs);
-  return overflow(machine, dev, tlb, sizeBytes, MAP_FAILURE.POOL_UNREACHABLE);
+  return overflow(machine, dev, tlb, dma, sizeBytes, MAP_FAILURE.POOL_UNREACHABLE);
 }
 
 function isPeerMemory(machine: DmaMachine, dev: DmaDevice, phys: PhysAddr): boolean {
   return machine.peers !== null && machine.peers.mapType(phys, dev) !== "none";
 }
 
+/** @param dma The address that the buffer would have for the device. */
 function overflow(
   machine: DmaMachine,
   dev: DmaDevice,
   phys: number,
+  dma: DmaAddr,
   sizeBytes: Bytes,
   branch: MapBranch,
 ): DmaAddr {
   const { dma: { caller }, kernel } = machine;
   const site = OVERFLOW_SITES[kernel.overflow_warns_per_call ? caller : "single"];
+  const isPool = branch === MAP_FAILURE.POOL_UNREACHABLE;
+  const { rangeMap } = dev;
   machine.warnings.warnOnce(
-    branch === MAP_FAILURE.POOL_UNREACHABLE ? "swiotlb_map" : site,
+    isPool ? "swiotlb_map" : site,
     `Device "${dev.name}" cannot reach 0x${phys.toString(16)} (${sizeBytes} bytes): ` +
-      `its last address is 0x${dev.lastAddress.toString(16)}`,
-    `overflow 0x${phys.toString(16).padStart(16, "0")}+${sizeBytes} of DMA mask`,
+      (dma === DMA_MAPPING_ERROR && rangeMap !== null
+        ? `its bus has memory ${rangeMap.memoryText} only`
+        : `its last address is 0x${dev.lastAddress.toString(16)}`),
+    `${isPool ? "swiotlb" : "DMA"} addr ${loggedAddress(dma)}+${sizeBytes} ` +
+      `overflow (mask ${addressDigits(lastAddressOfBits(dev.maskBits))}, ` +
+      `bus limit ${addressDigits(loggedBusLimit(dev))}).`,
   );
-  return refuseMap(machine, branch);
+  return refuseUnreached(machine, dev, branch, phys, dma);
+}
+
+/** An address as the kernel prints it: the error value has all bits. */
+function loggedAddress(dma: DmaAddr): string {
+  const address = dma === DMA_MAPPING_ERROR ? lastAddressOfBits(64) : dma;
+  return `0x${addressDigits(address).padStart(16, "0")}`;
+}
+
+/** The bus limit that firmware gives a device: what the bus carries, and the end of its ranges; 0 for none. */
+function loggedBusLimit({ busLimitBits, rangeMap }: DmaDevice): number {
+  const carried = busLimitBits === 0 ? [] : [lastAddressOfBits(busLimitBits)];
+  const limits = rangeMap === null ? carried : [...carried, rangeMap.lastDma];
+  return limits.length === 0 ? 0 : Math.min(...limits);
+}
+
+/** Where the device's bus has a buffer. */
+function addressOf(machine: DmaMachine, dev: DmaDevice, phys: number, attrs: number): DmaAddr {
+  return (attrs & MMIO) !== 0 ? mmioAddress(machine, dev, phys) : directAddress(dev, phys);
 }
 
 /** The same for MMIO, which not every release takes through the bus. @see rules/v7.3.md 3.1 */

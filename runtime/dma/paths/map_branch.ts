@@ -5,7 +5,7 @@
  *
  * @see rules/dma.md 1.6, 2.1
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, lastAddressOfBits } from "../../address.ts";
 import type { MappingPath } from "../../vocabulary/shared_words.ts";
 import { DMA_ATTR } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -245,6 +245,25 @@ export const UNTOUCHABLE = MMIO | REQUIRE_COHERENT;
 /** Where a device finds a byte of memory without translation. @see rules/dma.md 1.1 */
 export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
   return dev.rangeMap === null ? phys as DmaAddr : dev.rangeMap.dmaOf(phys);
+}
+
+/** What keeps a device from a buffer. */
+export type ReachLimit = "mask" | "bus_limit" | "bus_ranges";
+
+/** A buffer that a device cannot reach: its memory, the address that it would have, and why not. */
+export interface OutOfReach {
+  readonly phys: number;
+  readonly dma: number;
+  readonly limit: ReachLimit;
+}
+
+/**
+ * What keeps a device from a buffer that it does not reach.
+ * @param dma The buffer's address for the device; the error value where no range of its bus holds it.
+ */
+export function reachLimit(dev: DmaDevice, dma: number): ReachLimit {
+  if (dma === ERROR) return "bus_ranges";
+  return dev.lastAddress < lastAddressOfBits(dev.maskBits) ? "bus_limit" : "mask";
 }
 
 /** True when the device can address all of a buffer. @see rules/dma.md ch. 2 (`reach`) */

@@ -1,28 +1,59 @@
 /** Why a map failed: kept where it is decided, emitted where the call returns. */
-import { DMA_MAPPING_ERROR } from "../../address.ts";
+import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import type { Why } from "../../events.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import type { DmaDevice } from "../device/device.ts";
-import type { MapBranch } from "./map_branch.ts";
+import { type MapBranch, type OutOfReach, reachLimit } from "./map_branch.ts";
 
 export function refuseMap(machine: DmaMachine, branch: MapBranch): typeof DMA_MAPPING_ERROR {
   machine.dma.refusal = branch;
+  machine.dma.outOfReach = null;
   return DMA_MAPPING_ERROR;
 }
 
-/** A map's branch as an event tells it, with what the choice looks at. */
-export function whyBranch(machine: DmaMachine, dev: DmaDevice, { name, rule }: MapBranch): Why {
+/** A map fails because the device cannot reach the buffer, or its copy in the pool. */
+export function refuseUnreached(
+  machine: DmaMachine,
+  dev: DmaDevice,
+  branch: MapBranch,
+  phys: number,
+  dma: DmaAddr,
+): typeof DMA_MAPPING_ERROR {
+  refuseMap(machine, branch);
+  machine.dma.outOfReach = { phys, dma, limit: reachLimit(dev, dma) };
+  return DMA_MAPPING_ERROR;
+}
+
+/**
+ * A map's branch as an event tells it, with what the choice looks at.
+ * @param outOfReach The buffer that the device cannot reach, where that decided.
+ */
+export function whyBranch(
+  machine: DmaMachine,
+  dev: DmaDevice,
+  { name, rule }: MapBranch,
+  outOfReach: OutOfReach | null,
+): Why {
+  const inputs = {
+    branch: name,
+    iommu_mode: machine.config.iommu.mode,
+    translated: dev.domain !== null,
+    untrusted: dev.untrusted,
+    coherent: dev.coherent,
+    last_address_of_device: dev.lastAddress,
+    bounce_forced: machine.forcesBounce,
+    pool_slots: machine.swiotlb.slots,
+  };
+  return outOfReach === null
+    ? { rule, inputs }
+    : { rule, inputs: { ...inputs, ...unreachedInputs(dev, outOfReach) } };
+}
+
+/** The limit that decided, with its value where it is the bus's. */
+function unreachedInputs({ rangeMap }: DmaDevice, { limit, phys }: OutOfReach): Why["inputs"] {
   return {
-    rule,
-    inputs: {
-      branch: name,
-      iommu_mode: machine.config.iommu.mode,
-      translated: dev.domain !== null,
-      untrusted: dev.untrusted,
-      coherent: dev.coherent,
-      last_address_of_device: dev.lastAddress,
-      bounce_forced: machine.forcesBounce,
-      pool_slots: machine.swiotlb.slots,
-    },
+    unreached_address: phys,
+    unreached_by: limit,
+    ...limit === "bus_ranges" && rangeMap !== null ? { bus_ranges: rangeMap.memoryText } : {},
   };
 }

@@ -25,6 +25,7 @@ import {
   warnErrorUnmapped,
 } from "./iommu_path.ts";
 import { MAP_FAILURE } from "./map_branch.ts";
+import { refuseMap } from "./refusal.ts";
 import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
@@ -92,7 +93,7 @@ function layOut(
     const bus = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
     if (bus === PEER_REFUSED) {
       restoreFromOutputs(list, index);
-      machine.dma.refusal = MAP_FAILURE.PEER_UNREACHABLE;
+      refuseMap(machine, MAP_FAILURE.PEER_UNREACHABLE);
       return invalidate(list, -ERRNO.EREMOTEIO);
     }
     if (bus !== null && bus !== PEER_BEHIND_BRIDGE) {
@@ -108,7 +109,7 @@ function layOut(
     const moves = pad !== 0 && pad < mappedBytes - 1 && previous >= 0;
     const padded = moves ? list.mappedAt(previous) + pad : 0;
     if (!wraps && Math.max(padded, mappedBytes) > MAX_ENTRY_BYTES) {
-      machine.dma.refusal = MAP_FAILURE.LIST_TOO_LONG;
+      refuseMap(machine, MAP_FAILURE.LIST_TOO_LONG);
       return invalidate(list, -ERRNO.EINVAL);
     }
     if (moves) {

@@ -11,6 +11,7 @@ import { type DmaDevice, isTranslated } from "../device/device.ts";
 import type { MemoryOwner } from "./cache_maintenance.ts";
 import { directMapPhys, directSync, directUnmapPhys } from "./direct.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "./map_branch.ts";
+import { refuseMap } from "./refusal.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { iommuMapSg, iommuSyncSg, iommuUnmapSg } from "./scatterlist_iommu.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
@@ -28,7 +29,7 @@ export function mapSg(
 ): number {
   list.outputs = 0;
   if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) {
-    machine.dma.refusal = MAP_BRANCH.NEEDS_COHERENT;
+    refuseMap(machine, MAP_BRANCH.NEEDS_COHERENT);
     return -ERRNO.EOPNOTSUPP;
   }
   const outputs = isTranslated(dev)
@@ -69,7 +70,7 @@ function directMapSg(
     const bus = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
     if (bus === PEER_REFUSED) {
       undoDirect(machine, dev, list, index, dir, attrs);
-      machine.dma.refusal = MAP_FAILURE.PEER_UNREACHABLE;
+      refuseMap(machine, MAP_FAILURE.PEER_UNREACHABLE);
       return -ERRNO.EREMOTEIO;
     }
     if (bus === PEER_BEHIND_BRIDGE) {
