@@ -399,6 +399,10 @@ function explainedFault(
     if (physical !== undefined) {
       return finding("physical_address", "likely", { otherLine: physical.mappedAt.line });
     }
+    const whole = liveWithLowBits(access, window, verdicts);
+    if (whole !== undefined) {
+      return finding("cut_address", "likely", { otherLine: whole.mappedAt.line });
+    }
     return history.isWhole
       ? neverMapped(known, ledger, finding)
       : finding("unknown_birth", "unknown");
@@ -417,6 +421,17 @@ function explainedFault(
 /** A mapping of the same owner whose memory the address is. */
 function livePhysical({ device, page }: LoggedAccess, window: Window, { history }: FaultVerdicts) {
   return history.atPhys(page).find((mapping) =>
+    mapping.device === device && isLiveWithin(mapping, window)
+  );
+}
+
+/** A mapping of the same owner that the address has the low bits of. */
+function liveWithLowBits(
+  { device, page }: LoggedAccess,
+  window: Window,
+  { history }: FaultVerdicts,
+) {
+  return history.atLowBits(page).find((mapping) =>
     mapping.device === device && isLiveWithin(mapping, window)
   );
 }

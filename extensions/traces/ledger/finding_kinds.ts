@@ -76,6 +76,15 @@ export const FINDING_KINDS = {
       "give the device the dma_addr_t of the map, not virt_to_phys() or page_to_phys()",
     ],
   },
+  cut_address: {
+    fault:
+      "the page has the low bits of a live mapping's address: the device was given, or drives, fewer bits",
+    decides: "the address in the device's descriptor beside the address of the map",
+    next: [
+      "set the mask that the hardware drives: dma_set_mask_and_coherent() with as many bits as the faulting address can have",
+      "look for a dma_addr_t that is kept in 32 bits: in the driver, or in the descriptor's format",
+    ],
+  },
   other_device: {
     fault: "the page was mapped, but for another device",
     decides: "the requester id of the fault beside the device that maps",

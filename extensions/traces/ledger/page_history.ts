@@ -5,6 +5,7 @@
  *
  * @see rules/traces.md T.62, T.69
  */
+import { lowBitsOf } from "@dmalab/runtime/address";
 import { countBefore } from "@dmalab/runtime/binary_search";
 import { type Device, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
 
@@ -63,6 +64,8 @@ export class PageHistory {
   readonly #pages = new Map<number, TracedMapping[]>();
   /** Mappings of memory at these addresses, which are no addresses for a device. */
   readonly #physPages = new Map<number, TracedMapping[]>();
+  /** Mappings by the low bits of their addresses that the least hardware drives. */
+  readonly #lowPages = new Map<number, MappedPart[]>();
 
   readonly #indices = new Map<string, PageIndex>();
   /** By page: when anything changed there, in order. All must have been added. */
@@ -76,6 +79,7 @@ export class PageHistory {
     for (const address of addresses) {
       const page = pageOf(address);
       this.#physPages.set(page, []);
+      this.#lowPages.set(lowBitsOf(page, LEAST_DRIVEN_BITS), []);
       for (const each of [page, page - PAGE_BYTES]) this.#pages.getOrInsertComputed(each, () => []);
     }
   }
@@ -83,6 +87,10 @@ export class PageHistory {
   /** Adds a mapping to each kept page that it covers. */
   add(mapping: TracedMapping, start = mapping.addr, sizeBytes = mapping.sizeBytes): void {
     addTo(this.#pages, mapping, start, sizeBytes);
+    if (start >= 2 ** LEAST_DRIVEN_BITS) {
+      const part = { mapping, start, sizeBytes };
+      addTo(this.#lowPages, part, lowBitsOf(start, LEAST_DRIVEN_BITS), sizeBytes);
+    }
     const { entries, phys } = mapping;
     if (phys !== null && phys !== mapping.addr && start === mapping.addr) {
       // Of a list only where its first entry begins is known.
@@ -93,6 +101,12 @@ export class PageHistory {
   /** Mappings of memory in a page of physical addresses. */
   atPhys(page: number): readonly TracedMapping[] {
     return this.#physPages.get(page) ?? [];
+  }
+
+  /** Mappings of other pages that a page's address has the low bits of: as many as hardware drives. */
+  atLowBits(page: number): TracedMapping[] {
+    const near = this.#lowPages.get(lowBitsOf(page, LEAST_DRIVEN_BITS)) ?? [];
+    return near.filter((part) => isCutTo(part, page)).map(({ mapping }) => mapping);
   }
 
   /** When mappings of a page were mapped or unmapped, within a window and at most so many times. */
@@ -140,9 +154,32 @@ export class PageHistory {
   }
 }
 
-function addTo(
-  pages: ReadonlyMap<number, TracedMapping[]>,
-  mapping: TracedMapping,
+/** A mapping, or an entry of a list. */
+interface MappedPart {
+  readonly mapping: TracedMapping;
+  readonly start: number;
+  readonly sizeBytes: number;
+}
+
+/** Hardware that drives fewer bits is not known. With fewer, addresses are alike by chance. */
+const LEAST_DRIVEN_BITS = 30;
+const MOST_BITS = 63;
+
+/** Whether a page is one of a mapping's, less the address bits above some that hardware drives. */
+function isCutTo({ sizeBytes, start }: MappedPart, page: number): boolean {
+  const first = pageOf(start);
+  const lengthBytes = pageEnd(start, sizeBytes) - first;
+  for (let bits = LEAST_DRIVEN_BITS; bits <= MOST_BITS; bits++) {
+    const low = lowBitsOf(first, bits);
+    if (low === first) return false;
+    if (page >= low && page < low + lengthBytes) return true;
+  }
+  return false;
+}
+
+function addTo<T>(
+  pages: ReadonlyMap<number, T[]>,
+  mapping: T,
   start: number,
   sizeBytes: number,
 ): void {

@@ -123,6 +123,40 @@ Deno.test("the day of a time is right at the end of each month", () => {
   assertEquals(read(syslog), Date.UTC(2000, 2, 4, 1, 2, 3) / 1000);
 });
 
+Deno.test("a fault at the low bits of a live mapping's address names that mapping (trace.T.62)", () => {
+  const fault = (address: string) =>
+    `[    2.000000] DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault addr ${address} ` +
+    "[fault reason 0x05] PTE Write access is not set";
+  const event = (seconds: number, address: string, size = 4096) =>
+    ` x-1 [000] ..... ${seconds}.000000: dma_map_phys: 0000:00:04.0 dir=FROM_DEVICE ` +
+    `dma_addr=${address} size=${size} phys_addr=55${seconds}000 attrs=`;
+  const list =
+    " x-1 [000] ..... 1.000000: dma_map_sg: 0000:00:04.0 dir=FROM_DEVICE nents=2/2 ents=2/2 " +
+    "dma_addrs={0x1f0000000,0x2f5556000} sizes={0x1000,0x2000} phys_addrs={0x551000,0x661000} attrs=";
+  const rows: readonly (readonly [mapped: string, at: string, isCut: boolean])[] = [
+    [event(1, "1fff57000"), "0xfff57000", true],
+    [event(1, "1fff57000"), "0x3ff57000", true],
+    [event(1, "1fff57000"), "0x1ff57000", false],
+    [event(1, "fff57000"), "0x3ff57000", true],
+    [event(1, "fff57000"), "0x3fff57000", false],
+    [event(1, "fff57000"), "0x7ff57000", true],
+    [event(1, "ffffffff1000"), "0xffff1000", true],
+    [event(1, "ffffffff1000"), "0xffffff1000", true],
+    [event(1, "ffffffff1000"), "0xffffff2000", false],
+    [event(1, "3f0000000", 65536), "0x3000f000", true],
+    [event(1, "3f0000000", 65536), "0x30010000", false],
+    [list, "0xf5557000", true],
+    [list, "0xf5558000", false],
+    // Not yet mapped at the time of the fault.
+    [event(3, "1fff57000"), "0xfff57000", false],
+  ];
+  for (const [mapped, at, isCut] of rows) {
+    const text = checkedTrace([event(0, "1000"), mapped, event(4, "2000")], [fault(at)]).text();
+    assertEquals(text.includes("likely: cut_address at l:1"), isCut, `${mapped} ${at}: ${text}`);
+    assert(!text.includes("proved: cut_address"));
+  }
+});
+
 Deno.test("a fault without a verdict is listed with the reason, and is never called clean", () => {
   const fault = (device: string, address: string) =>
     `[    2.000000] DMAR: [DMA Write NO_PASID] Request device [${device}] fault addr ${address} ` +
