@@ -18,14 +18,7 @@ export {
   type VendorDevice,
 } from "./host_bridge.ts";
 export { type GroupCause, iommuGroups, ISOLATION, type PciIommuGroup } from "./iommu_groups.ts";
-export {
-  type DomainPlace,
-  formatPlace,
-  hexByte,
-  parsePlace,
-  PciAddress,
-  placeKey,
-} from "./pci_address.ts";
+export { type DomainPlace, formatPlace, hexByte, PciAddress, placeKey } from "./pci_address.ts";
 export {
   type Bar,
   type BarKind,

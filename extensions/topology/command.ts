@@ -20,8 +20,8 @@ export const TOPOLOGY = command({
   name: "topology",
   brief: "Work out from lspci output which PCI functions can do peer-to-peer DMA, and why.",
   description:
-    "Reads the output of lspci (`lspci -D -nn -vvv` as root is most complete; -t, -xxxx and " +
-    "concatenated outputs are accepted), draws the PCI tree with BARs, ACS and IOMMU groups, and " +
+    "Reads the output of lspci (`lspci -D -nn -vvv` as root is most complete; -t, -tv, -P, -PP, -xxxx " +
+    "and concatenated outputs are accepted), draws the PCI tree with BARs, ACS and IOMMU groups, and " +
     "prints for all pairs the distance and the route of peer-to-peer DMA. Facts missing from the " +
     'input are unknown; results that depend on them are marked "?". Exit code 2: the input cannot ' +
     "be read.",

@@ -6,7 +6,7 @@ export const LISTING_CODES = {
     title: "no output of lspci",
     explanation: "Nothing in the text names a PCI function: no line begins with an address and a " +
       "class. The output of `lspci -D -nn -vvv` as root is most complete; a dump of registers " +
-      "(-xxxx) is read too. The tree (-t) alone shows neither classes nor capabilities.",
+      "(-xxxx) and the tree (-t) are read too.",
     example: `Dear all, the switch arrives on Monday.
 
 0000:00:00.0 Host bridge [0600]: Intel Corporation Sky Lake-E DMI3 Registers [8086:2020]`,
@@ -88,5 +88,17 @@ $ sudo lspci -vvv       # ACSCtl: SrcValid+ TransBlk- ReqRedir+ …`,
       "switched off. Its access control is unknown.",
     example: `01:00.0 3D controller [0302]: NVIDIA Corporation GP100GL [10de:15f8] (rev ff)
 	!!! Unknown header type 7f`,
+  },
+  E1016: {
+    title: "functions are named by their path",
+    explanation:
+      "`lspci -P` writes the bridges above a function in its place and leaves the bus out: " +
+      "00:02.0/00.0 is function 00.0 on the bus behind the bridge 00:02.0. Distances and routes are " +
+      "those of the machine. `--as dma` gives such a bus a free number.",
+    example: `00:02.0 PCI bridge: Red Hat, Inc. QEMU PCIe Root port
+00:02.0/00.0 Non-Volatile memory controller: Red Hat, Inc. QEMU NVM Express Controller
+
+# lspci -PP
+00:02.0/01:00.0 Non-Volatile memory controller: Red Hat, Inc. QEMU NVM Express Controller`,
   },
 } satisfies Readonly<Record<string, CodeEntry>>;

@@ -3,14 +3,13 @@ import {
   ACS_SERVICES,
   type AcsCapability,
   bridgeListing,
-  formatPlace,
   formatVendorDevice,
   type HostBridge,
   iommuGroups,
   type PciFunction,
 } from "@dmalab/devices/pci";
-import type { ImportedMachine } from "./lspci/imported_machine.ts";
-import { peersOf } from "./lspci/imported_machine.ts";
+import { likelyClass } from "./lspci/function_kind.ts";
+import { type ImportedMachine, peersOf, placeText } from "./lspci/imported_machine.ts";
 import { formatBus, hex, type ListedBar, type ListedFunction } from "./lspci/listed_function.ts";
 import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
 import { alikeRuns } from "./alike.ts";
@@ -101,19 +100,25 @@ class TreePainter {
       const last = index === runs.length - 1 && hidden === 0;
       const after = others.length === 0 ? [] : [
         `${indent}${last ? "   " : "│  "}… ${others.length} more like it, to ${
-          formatPlace(others.at(-1)!.address)
+          placeText(others.at(-1)!)
         } ${others.at(-1)!.name}`,
       ];
       return [...this.#functionLines(func, indent, last), ...after];
     });
-    if (hidden > 0) lines.push(`${indent}└─ ${formatCount(hidden, "function")} of the chipset`);
+    if (hidden > 0) {
+      const isListed = sorted.every((func) =>
+        this.#shown.has(func) || this.machine.listed.get(func)!.classCode !== null
+      );
+      const what = isListed ? "of the chipset" : "whose class is not listed";
+      lines.push(`${indent}└─ ${formatCount(hidden, "function")} ${what}`);
+    }
     return lines;
   }
 
   #functionLines(func: PciFunction, indent: string, last: boolean): string[] {
     const listed = this.machine.listed.get(func)!;
     const below = `${indent}${last ? "   " : "│  "}`;
-    const left = `${indent}${last ? "└─" : "├─"} ${formatPlace(func.address)} ${func.name}  ` +
+    const left = `${indent}${last ? "└─" : "├─"} ${placeText(func)} ${func.name}  ` +
       describeFunction(func, listed, this.machine.assumed.has(func.hostBridge));
     const group = pad(this.#groupText(func, listed), 6, "right");
     const right = `${accessText(func.acs)}${group}`;
@@ -175,9 +180,11 @@ const VENDOR =
   /^.{2,60}?\b(?:Corporation|Corp|Inc|Ltd|Technologies|LLC)\b[.,]* (?:(?:Inc|Ltd)\b[.,]* )?(?:\[[^\]]*\] )?/;
 
 /** A name without its vendor, or that of the product; else its class. */
-export function shortName({ name, className, classCode, vendor, device }: ListedFunction): string {
+export function shortName(listed: ListedFunction): string {
+  const { name, className, vendor, device } = listed;
   // What no table of names has is `Device`.
   if (name !== null && !/\bDevice$/.test(name)) {
+    const classCode = likelyClass(listed);
     const named = classCode === null || PRODUCT_CLASSES.has(classCode >> 8);
     return (named ? PRODUCT.exec(name)?.[1] : undefined) ?? (name.replace(VENDOR, "") || name);
   }

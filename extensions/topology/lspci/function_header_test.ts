@@ -3,11 +3,23 @@ import { readHeader } from "./function_header.ts";
 
 Deno.test("a header by -PP has the bridges above in front", () => {
   const header = readHeader("0000:00:01.0/01:00.0/02:08.0 PCI bridge: PLX PEX 8747");
-  assertEquals(header?.address, { domain: 0, bus: 2, device: 8, func: 0 });
-  assertEquals(header?.above, [
-    { domain: 0, bus: 0, device: 1, func: 0 },
-    { domain: 0, bus: 1, device: 0, func: 0 },
-  ]);
+  assertEquals([header?.domain, header?.path], [0, [
+    { bus: 0, device: 1, func: 0 },
+    { bus: 1, device: 0, func: 0 },
+    { bus: 2, device: 8, func: 0 },
+  ]]);
+});
+
+Deno.test("a header by -P has the bus of the first bridge alone", () => {
+  const header = readHeader("10000:e0:01.1/00.0/1f.7 0108: 144d:a80a (rev 02)");
+  assertEquals([header?.domain, header?.path, header?.device], [0x1_0000, [
+    { bus: 0xe0, device: 1, func: 1 },
+    { bus: null, device: 0, func: 0 },
+    { bus: null, device: 0x1f, func: 7 },
+  ], 0xa80a]);
+  for (const line of ["00.0 Host bridge: x", "00:02.0/00.8 Host bridge: x", "00:02.0/ Bridge: x"]) {
+    assertEquals(readHeader(line), null, line);
+  }
 });
 
 Deno.test("words of a class may be of any language where its number stands beside them", () => {
@@ -85,20 +97,20 @@ Deno.test("a class is known by its name and by its number, in every form of head
         assertEquals([header?.vendor, header?.device], ids, form);
       }
       assertEquals(readHeader(`02:00.0 ${digits}: 8086:1533 (rev 01)`), {
-        address: { domain: 0, bus: 2, device: 0, func: 0 },
+        domain: 0,
+        path: [{ bus: 2, device: 0, func: 0 }],
         classCode: code,
         className: name,
         vendor: 0x8086,
         device: 0x1533,
         name: null,
         gone: false,
-        above: [],
       });
       assertEquals(readHeader(`02:00.0 Class ${digits}: 8086:1533 (rev 01)`)?.className, name);
     }
   }
   // A number without a name here is a class all the same; a name without a number is none.
-  for (const digits of ["0109", "0c09", "1302", "0605"]) {
+  for (const digits of ["010a", "0c0f", "1302", "060f"]) {
     const header = readHeader(`02:00.0 ${digits}: 8086:1533`);
     assertEquals([header?.classCode, header?.className], [parseInt(digits, 16), null]);
   }
@@ -124,5 +136,5 @@ Deno.test("a class without words gets its name by its number", () => {
     "PCI bridge",
     "Maker Model",
   ]);
-  assertEquals(readHeader("02:00.0 [0605]: Maker Model")?.className, null);
+  assertEquals(readHeader("02:00.0 [060f]: Maker Model")?.className, null);
 });

@@ -1,7 +1,7 @@
 /** What a listed function is to its neighbours: its role in the tree, its name, whether it counts. */
 import type { PciFunction, PciRole } from "@dmalab/devices/pci";
 import type { LinkedFunction } from "./linked_listing.ts";
-import { isBridge } from "./listed_function.ts";
+import { isBridge, type ListedFunction } from "./listed_function.ts";
 
 /**
  * The role that a function's place allows. What the listing calls it decides only between PCI
@@ -51,6 +51,24 @@ const FAMILY_PREFIXES: Readonly<Record<number, string>> = {
   0x12: "acc",
 };
 
+/** Words of products, and their class. A tree of `lspci -tv` has names without classes. */
+const PRODUCT_WORDS: readonly (readonly [words: RegExp, classCode: number])[] = [
+  [/\bNVMe\b|NVM Express|Non-Volatile memory/i, NVME_CLASS],
+  [/\bAudio\b/, 0x0403],
+  [/ConnectX|Infiniband|Omni-Path/i, 0x0207],
+  [/Ethernet|Network|NetXtreme|Wireless|Wi-Fi/i, 0x0200],
+  [/GeForce|Quadro|\bTesla\b|\bRTX\b|Radeon|Instinct|Graphics|\bGPU\b/i, 0x0300],
+  [/\b(?:AD|G[ABHKMPV]|TU)\d{3}[A-Z]{0,2}\b/, 0x0300],
+  [/\bSATA\b|\bSAS\b|\bRAID\b|\bSCSI\b|block device|\bSSD\b/i, 0x0180],
+  [/\bUSB\b|\bxHCI\b/i, 0x0c03],
+];
+
+/** A function's class; where the listing has none, what its name sounds like. It decides on labels and no answer. */
+export function likelyClass({ classCode, name }: ListedFunction): number | null {
+  if (classCode !== null || name === null) return classCode;
+  return PRODUCT_WORDS.find(([words]) => words.test(name))?.[1] ?? null;
+}
+
 /** Gives functions names that scripts can use: `gpu0`, `rp1`, `sw0`, `sw0p2`. */
 export class FunctionNames {
   readonly #counts = new Map<string, number>();
@@ -67,7 +85,7 @@ export class FunctionNames {
       case "downstream_port":
         return this.#next(`${(above?.name ?? "sw").replace(/\.up$/, "")}p`);
       default: {
-        const { classCode } = listed;
+        const classCode = likelyClass(listed);
         return this.#next(
           classCode === null
             ? "dev"
@@ -93,8 +111,8 @@ const CXL_MEMORY = 0x0502;
  * Whether a function can be a P2P client or provider in practice: not what chipsets are made of.
  */
 export function isPeer(listed: LinkedFunction, onRootBus: boolean): boolean {
-  const { classCode } = listed;
   if (isBridge(listed)) return false;
+  const classCode = likelyClass(listed);
   if (classCode === null) return !onRootBus;
   const family = classCode >> 8;
   if (onRootBus) {

@@ -1,6 +1,7 @@
 /** A function while its listing is read: each line adds what it tells. */
 import { ACS_SERVICES, type AcsService } from "@dmalab/devices/pci";
-import type { FunctionHeader } from "./function_header.ts";
+import { idsByName } from "./device_names.ts";
+import type { HeaderRest } from "./function_header.ts";
 import type {
   BridgeWindow,
   ListedAcs,
@@ -53,10 +54,11 @@ export class GrowingFunction {
   /** How many of them, from the first on, were shown without a gap. */
   registerBytes = 0;
 
-  constructor(readonly address: ListedAddress, readonly line: number) {}
+  /** @param address Set once more where the text names the function by its path alone. */
+  constructor(public address: ListedAddress, readonly line: number) {}
 
   /** Takes what a header lists and no line before it did. */
-  takeHeader(header: Omit<FunctionHeader, "above" | "address">): void {
+  takeHeader(header: HeaderRest & { readonly gone: boolean }): void {
     this.classCode ??= header.classCode;
     this.className ??= header.className;
     this.vendor ??= header.vendor;
@@ -87,13 +89,14 @@ export class GrowingFunction {
 
   /** The function as it was found. */
   finish(): ListedFunction {
+    const ids = this.vendor === null && this.name !== null ? idsByName(this.name) : null;
     return {
       address: this.address,
       line: this.line,
       classCode: this.classCode,
       className: this.className,
-      vendor: this.vendor,
-      device: this.device,
+      vendor: this.vendor ?? ids?.vendor ?? null,
+      device: this.device ?? ids?.device ?? null,
       name: this.name,
       portType: this.portType,
       buses: this.buses,

@@ -9,6 +9,7 @@ import {
   acsPresent,
   bridgeListing,
   type CpuIdentity,
+  formatPlace,
   HostBridge,
   PciAddress,
   PciFunction,
@@ -17,7 +18,14 @@ import {
 } from "@dmalab/devices/pci";
 import { FunctionNames, isPeer, roleOf } from "./function_kind.ts";
 import type { LinkedFunction, LinkedListing, RootBus } from "./linked_listing.ts";
-import { formatBus, HOST_BRIDGE_CLASS, type ListedAcs } from "./listed_function.ts";
+import {
+  formatBus,
+  formatListedAddress,
+  formatListedPlace,
+  HOST_BRIDGE_CLASS,
+  type ListedAcs,
+  type ListedAddress,
+} from "./listed_function.ts";
 
 export interface ImportedMachine {
   readonly hostBridges: readonly HostBridge[];
@@ -30,6 +38,27 @@ export interface ImportedMachine {
   readonly assumed: ReadonlySet<HostBridge>;
 }
 
+/**
+ * The address of a listed function. It is written as a path where the listing does not have the bus; a kernel takes a
+ * path, too, in the parameters `pci=…`.
+ */
+class ListedPciAddress extends PciAddress {
+  constructor(readonly listed: ListedAddress) {
+    super(listed.bus, listed.device, listed.func, listed.domain);
+  }
+
+  override toString(): string {
+    return formatListedAddress(this.listed);
+  }
+}
+
+/** `3b:00.0`, or the path where the bus is not known. */
+export function placeText({ address }: PciFunction): string {
+  return address instanceof ListedPciAddress
+    ? formatListedPlace(address.listed)
+    : formatPlace(address);
+}
+
 /** Builds the model of a listing; one without functions gives an empty machine. */
 export function importMachine(listing: LinkedListing): ImportedMachine {
   const hostBridges: HostBridge[] = [];
@@ -40,11 +69,10 @@ export function importMachine(listing: LinkedListing): ImportedMachine {
 
   const add = (each: LinkedFunction, hostBridge: HostBridge, upstream: PciFunction | null) => {
     const role = roleOf(each, upstream?.role ?? null);
-    const { bus, device, func, domain } = each.address;
     const made = new PciFunction({
       name: names.nameFor(each, role, upstream),
       role,
-      address: new PciAddress(bus, device, func, domain),
+      address: new ListedPciAddress(each.address),
       hostBridge,
       upstream,
       acs: capabilityOf(each.acs),
@@ -92,19 +120,30 @@ const AMD = 0x1022;
 const INTEL = 0x8086;
 const HYGON = 0x1d94;
 
-/** Root complexes of Zen by generation, by the numbers that the PCI ID registry has for them. */
-const ZEN_ROOT_COMPLEXES: ReadonlyMap<number, number> = new Map([
-  [0x1450, 0x17],
-  [0x15d0, 0x17],
-  [0x1480, 0x17],
-  [0x1630, 0x17],
-  [0x14b5, 0x19],
-  [0x14a4, 0x19],
-  [0x14d8, 0x19],
-  [0x14e8, 0x19],
-  [0x1507, 0x1a],
-  [0x153a, 0x1a],
-]);
+/** Root complexes of AMD by the family of the CPU: numbers and names of the PCI ID database, and names of products. */
+const AMD_ROOT_COMPLEXES: readonly {
+  readonly family: number;
+  readonly devices: readonly number[];
+  readonly name: RegExp;
+}[] = [
+  {
+    family: 0x17,
+    devices: [0x1450, 0x15d0, 0x1480, 0x1630, 0x1645],
+    name: /\b(?:Family 17h|Naples|Rome|Starship|Matisse|Raven2?|Renoir|VanGogh)\b/,
+  },
+  {
+    family: 0x19,
+    devices: [0x14b5, 0x14a4, 0x14d8, 0x14e8],
+    name: /\b(?:Family 19h|Milan|Vermeer|Cezanne|Genoa|Bergamo|Raphael|Rembrandt|Phoenix2?)\b/,
+  },
+  {
+    family: 0x1a,
+    devices: [0x1507, 0x153a, 0x1122],
+    name: /\b(?:Family 1ah|Turin|Granite Ridge|Strix|Krackan2?)\b/i,
+  },
+];
+/** `Family 15h (Models 30h-3fh) Processor Root Complex`: before Zen. */
+const EARLIER_FAMILY = /\bFamily (1[0-6])h\b/;
 
 /**
  * The CPU: as the text says, or else as far as its root complex tells, which is inside it. A root
@@ -112,11 +151,17 @@ const ZEN_ROOT_COMPLEXES: ReadonlyMap<number, number> = new Map([
  */
 function cpuOf({ cpu, roots }: LinkedListing): CpuIdentity | null {
   if (cpu !== null) return cpu;
-  for (const { vendor, device, classCode } of roots.flatMap(({ functions }) => functions)) {
-    if (classCode !== HOST_BRIDGE_CLASS || vendor === null || device === null) continue;
-    const family = vendor === AMD ? ZEN_ROOT_COMPLEXES.get(device) : undefined;
-    if (family !== undefined) return { vendor: "amd", family };
+  for (const { vendor, device, classCode, name } of roots.flatMap(({ functions }) => functions)) {
+    const isHostBridge = classCode === HOST_BRIDGE_CLASS ||
+      classCode === null && name !== null && /Root Complex$/.test(name);
+    if (!isHostBridge) continue;
     if (vendor === HYGON) return { vendor: "hygon", family: 0x18 };
+    if (vendor !== AMD) continue;
+    const found = AMD_ROOT_COMPLEXES.find((row) =>
+      device === null ? name !== null && row.name.test(name) : row.devices.includes(device)
+    );
+    const family = found?.family ?? parseInt(EARLIER_FAMILY.exec(name ?? "")?.[1] ?? "0", 16);
+    if (family > 0) return { vendor: "amd", family };
   }
   return null;
 }
@@ -183,7 +228,12 @@ const OTHER_CPUS: ReadonlySet<number> = new Set([
 ]);
 
 function mayBeAmd(bridges: readonly HostBridge[], machine: ImportedMachine): boolean {
-  if (bridges.some(({ rootDevice }) => !OTHER_CPUS.has(rootDevice?.vendor ?? 0))) return true;
+  const vendorOf = ({ rootDevice, roots }: HostBridge) => {
+    // The first device, whose name may tell its vendor alone.
+    const first = roots.find(({ address }) => address.device === 0 && address.func === 0);
+    return rootDevice?.vendor ?? (first && machine.listed.get(first)!.vendor) ?? 0;
+  };
+  if (bridges.some((bridge) => !OTHER_CPUS.has(vendorOf(bridge)))) return true;
   return [...machine.listed.values()].some(({ vendor }) => vendor !== null && EMULATED.has(vendor));
 }
 

@@ -203,7 +203,18 @@ Deno.test("a CPU is known from its vendor alone, or from a root complex and no o
     cpuOf(`00:00.0 "Host bridge [0600]" "${vendor}" "${device}"\n\n`);
   assertEquals(quoted("AMD [1022]", "Root Complex [1480]"), { vendor: "amd", family: 0x17 });
   assertEquals(quoted("AMD", "Root Complex [1480]"), null);
-  assertEquals(quoted("Hygon [1d94]", "Root Complex"), null);
+  assertEquals(quoted("Hygon [1d94]", "Root Complex"), { vendor: "hygon", family: 0x18 });
+  // Names of the PCI ID database, with the vendor in front.
+  const named = (name: string) =>
+    cpuOf(`00:00.0 Host bridge: Advanced Micro Devices, Inc. [AMD] ${name}\n\n`)?.family;
+  assertEquals(named("Starship/Matisse Root Complex"), 0x17);
+  assertEquals(named("Milan Root Complex"), 0x19);
+  assertEquals(named("Genoa/Bergamo Root Complex"), 0x19);
+  assertEquals(named("Turin Root Complex (rev 01)"), 0x1a);
+  assertEquals(named("Family 15h (Models 30h-3fh) Processor Root Complex"), 0x15);
+  assertEquals(named("Device 14a4"), 0x19);
+  assertEquals(named("Liverpool Processor Root Complex"), undefined);
+  assertEquals(cpuOf("00:00.0 Host bridge: Some Milan Root Complex\n\n"), null);
 });
 
 Deno.test("which device is first on a root bus is a doubt where it could change what the list says (p2p.md 9.4)", () => {

@@ -5,6 +5,7 @@
 import { placeKey } from "@dmalab/devices/pci";
 import { type ListingFinding, mistake, warning } from "./finding.ts";
 import {
+  busKey,
   formatBus,
   formatListedAddress,
   hex,
@@ -54,6 +55,14 @@ export function linkListing(listing: LspciListing): LinkedListing {
     const message = `The bus below bridge ${formatListedAddress(dumb.address)} is unknown, ` +
       `and bus ${busText(orphans[0]!)} must be below some bridge`;
     findings.push(mistake("E1003", dumb.line, message, "add -vvv: `sudo lspci -D -nn -vvv`"));
+    return refusal(listing, findings);
+  }
+  const byPath = listing.functions.find(({ address }) => address.path !== undefined);
+  if (byPath !== undefined && orphans.length > 0) {
+    const message = `Functions behind bridges are named by their path here, and by bus ${
+      busText(orphans[0]!)
+    } elsewhere: which are the same is unknown`;
+    findings.push(mistake("E1003", byPath.line, message, "paste `lspci -PP -nn` instead"));
     return refusal(listing, findings);
   }
   for (const bus of orphans) {
@@ -135,7 +144,7 @@ const CHIPSET_CLASSES: ReadonlySet<number> = new Set([0x05, 0x06, 0x08, 0x0b, 0x
 
 /** Whether something shows that a bus without a bridge above it is a root bus. */
 function isRoot(bus: number, functions: readonly ListedFunction[], listing: LspciListing): boolean {
-  if (bus % 256 === 0) return true;
+  if (bus % 256 === 0 || listing.rootBuses.has(bus)) return true;
   // A bridge that is missing between two that are there.
   const inside = listing.functions.some(({ address, buses }) =>
     buses !== null && address.domain === Math.floor(bus / 256) &&
@@ -147,10 +156,6 @@ function isRoot(bus: number, functions: readonly ListedFunction[], listing: Lspc
     address.device > 0 && portType === null && classCode !== null &&
       CHIPSET_CLASSES.has(classCode >> 8)
   );
-}
-
-function busKey(domain: number, bus: number): number {
-  return domain * 256 + bus;
 }
 
 function busText(key: number): string {

@@ -62,8 +62,8 @@ Deno.test("a host bridge, and what only a root complex has, make a root bus (PCI
     assertEquals(isRoot("40:00.0", ids), false, ids);
     assertEquals(isRoot("40:01.0", ids, express("Endpoint")), false, ids);
   }
-  // Nothing is known of a bridge that a path names.
-  assertEquals(rootsOf("40:01.0/41:00.0 0108: 144d:a822\n"), ["0:40?"]);
+  // A path has all bridges above a function.
+  assertEquals(rootsOf("40:01.0/41:00.0 0108: 144d:a822\n"), ["0:40"]);
 });
 
 Deno.test("between the buses of a bridge there is no root bus, whatever is on it", () => {

@@ -1,8 +1,14 @@
 /** What a listing tells about one PCI function. Null is what it does not tell. */
 import type { Bytes } from "@dmalab/runtime";
-import type { AcsService, DomainPlace } from "@dmalab/devices/pci";
+import { type AcsService, type DomainPlace, formatPlace } from "@dmalab/devices/pci";
 
-export type ListedAddress = DomainPlace;
+export interface ListedAddress extends DomainPlace {
+  /**
+   * The way through the bridges, as `lspci -P` writes it: `00:02.0/00.0`. It stands where the text does not have the bus;
+   * `bus` is then a number that no other bus of the text has.
+   */
+  readonly path?: string;
+}
 
 /** Device or port type of the PCI Express capability. @see PCI Express Base Specification, 7.5.3.2 */
 export type PortType =
@@ -77,9 +83,19 @@ export interface ListedFunction {
   readonly gone: boolean;
 }
 
-/** `0000:3b:00.0` */
-export function formatListedAddress({ domain, bus, device, func }: ListedAddress): string {
-  return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(device, 2)}.${func}`;
+/** `0000:3b:00.0`; `0000:00:02.0/00.0` where the bus is not known. */
+export function formatListedAddress(address: ListedAddress): string {
+  return `${hex(address.domain, 4)}:${formatListedPlace(address)}`;
+}
+
+/** `3b:00.0`, or `00:02.0/00.0`. */
+export function formatListedPlace(address: ListedAddress): string {
+  return address.path ?? formatPlace(address);
+}
+
+/** A bus of a domain as one number. */
+export function busKey(domain: number, bus: number): number {
+  return domain * 256 + bus;
 }
 
 /** `0000:3b` */

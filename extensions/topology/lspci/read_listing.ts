@@ -1,6 +1,6 @@
 /**
  * Reads what `lspci` prints: lists of functions at any level of detail, dumps of registers, and
- * several of these one after the other, as people paste them. The trees of `lspci -t` are passed over.
+ * several of these one after the other, as people paste them; and the trees of `lspci -t`.
  *
  * The text is untrusted: whatever it holds, reading it takes time and memory in proportion to its
  * length, ends, and throws nothing.
@@ -9,16 +9,13 @@ import { CpuReader } from "./cpu_lines.ts";
 import { CONFIG_SPACE_BYTES, decodeConfigSpace } from "./config_space.ts";
 import { DetailReader } from "./detail_lines.ts";
 import { type ListingFinding, mistake } from "./finding.ts";
-import { readHeader, readIds } from "./function_header.ts";
+import { type FunctionHeader, readHeader, readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
 import { type CpuIdentity, placeKey } from "@dmalab/devices/pci";
-import {
-  formatListedAddress,
-  hex,
-  type ListedAddress,
-  type ListedFunction,
-} from "./listed_function.ts";
+import { busKey, formatListedAddress, hex, type ListedFunction } from "./listed_function.ts";
+import { type PathFunction, placePaths } from "./place_paths.ts";
 import { reviewListing } from "./review_listing.ts";
+import { TreeReader } from "./tree_lines.ts";
 
 /** What a text tells, before anything is put below anything. */
 export interface LspciListing {
@@ -26,6 +23,8 @@ export interface LspciListing {
   readonly functions: readonly ListedFunction[];
   /** What `lscpu` or `/proc/cpuinfo` in the same text says. */
   readonly cpu: CpuIdentity | null;
+  /** Buses that a tree draws without a bridge above, and those that paths begin at. */
+  readonly rootBuses: ReadonlySet<number>;
   /** Where one of them is an error there are no functions. */
   readonly findings: readonly ListingFinding[];
 }
@@ -42,8 +41,6 @@ const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -xxxx` does t
 /** The line on which a command was typed, with or without a prompt. */
 const COMMAND = /^(?:[^|]{0,80}[$#%>❯] ?)?(?:sudo +|doas +)?(?:\/\S{1,40}\/)?lspci(?=\s|$)/;
 const PROMPT = /^\[?[\w.-]{1,40}@[\w.-]{1,60}[^|<]{0,80}[$#%>❯](?: |$)|^[$#%❯](?: |$)/;
-/** A line of the tree that `lspci -t` draws. */
-const TREE = /^\s*-(?:\+-)?\[|^[\s|]*[+\\]-+(?:\[|\+-|[01][0-9a-f]\.)/i;
 /** `lspci -vmm`, which tells no capabilities. */
 const RECORDS = /^(?:Slot|Device):\s+(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/i;
 
@@ -56,7 +53,7 @@ export function readListing(text: string): LspciListing {
 }
 
 function refused(...said: Parameters<typeof mistake>): LspciListing {
-  return { functions: [], cpu: null, findings: [mistake(...said)] };
+  return { functions: [], cpu: null, rootBuses: new Set(), findings: [mistake(...said)] };
 }
 
 class ListingReader {
@@ -64,30 +61,38 @@ class ListingReader {
   readonly #mentions: GrowingFunction[] = [];
   /** Those in lists and dumps. */
   readonly #listed: GrowingFunction[] = [];
+  /** Those that the text names by their path alone. */
+  readonly #byPath: PathFunction[] = [];
+  readonly #rootBuses = new Set<number>();
   readonly #details = new DetailReader();
+  readonly #tree = new TreeReader();
   readonly #cpu = new CpuReader();
   #current: GrowingFunction | null = null;
   #firstLine = 0;
   #recordsLine = 0;
   #looseDumpLine = 0;
-  #treeLine = 0;
+  #damagedTreeLine = 0;
 
   read(text: string): LspciListing {
     for (const { number, text: line } of pastedLines(text)) {
       this.#readLine(number, line);
-      if (this.#mentions.length > MAX_MENTIONS) return this.#tooMany(number);
+      if (this.#mentions.length + this.#byPath.length > MAX_MENTIONS) return this.#tooMany(number);
     }
     this.#close();
-    if (this.#mentions.length === 0) return this.#nothing();
+    if (this.#mentions.length + this.#byPath.length === 0) return this.#nothing();
     const functions = this.#join();
     if ("code" in functions) {
-      return { functions: [], cpu: null, findings: [functions] };
+      return { functions: [], cpu: null, rootBuses: new Set(), findings: [functions] };
     }
     if (functions.length > MAX_FUNCTIONS) return this.#tooMany(functions[MAX_FUNCTIONS]!.line);
     return {
       functions,
       cpu: this.#cpu.found,
-      findings: reviewListing(this.#listed, functions, this.#looseDumpLine),
+      rootBuses: this.#rootBuses,
+      findings: reviewListing(this.#listed, functions, {
+        looseDump: this.#looseDumpLine,
+        damagedTree: this.#damagedTreeLine,
+      }),
     };
   }
 
@@ -107,19 +112,18 @@ class ListingReader {
       }
       return;
     }
-    if (TREE.test(line)) {
+    const tree = this.#tree.read(line, number);
+    if (tree !== null) {
       this.#close();
-      this.#treeLine ||= number;
+      this.#mentions.push(...tree.functions);
+      for (const { bus, domain } of tree.roots) this.#rootBuses.add(busKey(domain, bus));
+      if (tree.damaged) this.#damagedTreeLine ||= number;
       return;
     }
     const header = readHeader(line);
     if (header !== null) {
       this.#close();
-      this.#current = new GrowingFunction(header.address, number);
-      this.#current.takeHeader(header);
-      this.#mentions.push(this.#current);
-      this.#listed.push(this.#current);
-      this.#takePath([...header.above, header.address], number);
+      this.#takeHeader(header, number);
       return;
     }
     if (COMMAND.test(line) || PROMPT.test(line) || line.startsWith("```")) {
@@ -140,12 +144,29 @@ class ListingReader {
     }
   }
 
-  /** Bridges that a path names: each leads to the bus of the next. */
-  #takePath(path: readonly ListedAddress[], number: number): void {
-    for (const [index, next] of path.slice(1).entries()) {
-      const bridge = new GrowingFunction(path[index]!, number);
-      const { bus } = next;
-      bridge.buses = { primary: path[index]!.bus, secondary: bus, subordinate: bus };
+  #takeHeader(header: FunctionHeader, number: number): void {
+    const { domain, path } = header;
+    const addresses = path.flatMap(({ bus, device, func }) =>
+      bus === null ? [] : [{ domain, bus, device, func }]
+    );
+    const isKnown = addresses.length === path.length;
+    // A path begins at a root bus.
+    if (path.length > 1) this.#rootBuses.add(busKey(domain, path[0]!.bus!));
+    // Behind a bridge without a bus number the address is found when all has been read.
+    const address = addresses.at(isKnown ? -1 : 0)!;
+    this.#current = new GrowingFunction(address, number);
+    this.#current.takeHeader(header);
+    this.#listed.push(this.#current);
+    if (!isKnown) {
+      this.#byPath.push({ domain, path, growing: this.#current });
+      return;
+    }
+    this.#mentions.push(this.#current);
+    // Each bridge of a path leads to the bus of the next.
+    for (const [index, { bus }] of addresses.slice(1).entries()) {
+      const above = addresses[index]!;
+      const bridge = new GrowingFunction(above, number);
+      bridge.buses = { primary: above.bus, secondary: bus, subordinate: bus };
       this.#mentions.push(bridge);
     }
   }
@@ -169,6 +190,14 @@ class ListingReader {
       else if (isOther(known, mention)) return twoMachines(known, mention);
       else known.join(mention);
     }
+    for (const found of placePaths(this.#byPath, byKey)) {
+      if ("code" in found) return found;
+      const key = placeKey(found.address);
+      const known = byKey.get(key);
+      if (known === undefined) byKey.set(key, found);
+      else if (isOther(known, found)) return twoMachines(known, found);
+      else known.join(found);
+    }
     return [...byKey].sort(([a], [b]) => a - b).map(([, growing]) => growing.finish());
   }
 
@@ -179,7 +208,7 @@ class ListingReader {
         "Registers of no function: the lines that name the functions are missing",
         this.#looseDumpLine,
       ],
-      ["This is lspci -t, which shows neither classes nor capabilities", this.#treeLine],
+      ["No line of this tree can be read", this.#damagedTreeLine],
       ["No line of this text is output of lspci", this.#firstLine],
       ["The text is empty", 1],
     ] as const;

@@ -53,7 +53,7 @@ Deno.test("a rejected text is reported in full: what it is, where, and what to d
       "\n           \\-1f.0\n",
       "E1001",
       2,
-      "This is lspci -t, which shows neither classes nor capabilities",
+      "No line of this tree can be read",
       wanted,
     ],
     [
@@ -141,7 +141,12 @@ Deno.test("what a text lacks is reported in full: what, where, and the repair", 
     });
   };
   assertEquals(warnings(ROOT), []);
-  assertEquals(warnings(`           \\-1f.0\n${ROOT}`), [], "a tree is passed over");
+  assertEquals(warnings(`           \\-1f.0\n${ROOT}`), [[
+    "E1012",
+    1,
+    "A line of the tree belongs to no bus above it",
+    "paste the whole tree, with the blanks in front of its lines",
+  ]]);
   assertEquals(warnings(`00: 86 80 18 19\n${ROOT}`), [[
     "E1012",
     1,

@@ -8,21 +8,40 @@ const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
 
 /**
  * @param listed Every mention of a function in lists and dumps, in the order of the text.
- * @param looseDumpLine The first line of registers of no function; 0 when there is none.
+ * @param lines The first line of registers of no function, and of a tree that cannot be read; 0 when there is none.
  */
 export function reviewListing(
   listed: readonly GrowingFunction[],
   functions: readonly ListedFunction[],
-  looseDumpLine: number,
+  lines: { readonly looseDump: number; readonly damagedTree: number },
 ): ListingFinding[] {
   const findings: ListingFinding[] = [];
   const warn = (...said: Parameters<typeof warning>) => findings.push(warning(...said));
-  if (looseDumpLine > 0) {
+  if (lines.looseDump > 0) {
     warn(
       "E1012",
-      looseDumpLine,
+      lines.looseDump,
       "Registers of no function: the line that names it is missing",
       "paste the dump from the line above `00:` on",
+    );
+  }
+  if (lines.damagedTree > 0) {
+    warn(
+      "E1012",
+      lines.damagedTree,
+      "A line of the tree belongs to no bus above it",
+      "paste the whole tree, with the blanks in front of its lines",
+    );
+  }
+  const byPath = functions.find(({ address }) => address.path !== undefined);
+  if (byPath !== undefined) {
+    warn(
+      "E1016",
+      byPath.line,
+      `The bus of ${
+        formatListedAddress(byPath.address)
+      } is not listed: functions behind bridges are named by their path`,
+      "`lspci -PP` has the path and the bus",
     );
   }
   const cut = cutFunction(listed);

@@ -1,0 +1,109 @@
+/** Buses of functions that a text names by their path through the bridges alone, as `lspci -P` does. */
+import { formatPlace, hexByte, placeKey } from "@dmalab/devices/pci";
+import { type ListingFinding, mistake } from "./finding.ts";
+import type { PathStep } from "./function_header.ts";
+import { GrowingFunction } from "./growing_function.ts";
+import { busKey, type ListedAddress } from "./listed_function.ts";
+
+/** A function with the bridges above it; only the first step has a bus for certain. */
+export interface PathFunction {
+  readonly domain: number;
+  readonly path: readonly PathStep[];
+  readonly growing: GrowingFunction;
+}
+
+const BUSES = 256;
+
+/**
+ * Gives functions their addresses. Where a bridge's own lines do not tell the bus below it, the bus gets a number that is
+ * free, and addresses behind it have a path.
+ *
+ * @param known Functions with an address of their own, by its number. Their bridges get the buses that are found.
+ * @returns The functions, and bridges that only paths name; or what is wrong.
+ */
+export function* placePaths(
+  functions: readonly PathFunction[],
+  known: ReadonlyMap<number, GrowingFunction>,
+): Generator<GrowingFunction | ListingFinding> {
+  const placed = new Map<number, GrowingFunction>();
+  const used = usedBuses(functions, known.values());
+  const made = new Set<number>();
+  // As firmware numbers buses: a bridge, then all that is below it.
+  for (const { domain, path, growing } of functions.toSorted(byPlace)) {
+    let address: ListedAddress = { domain, ...path[0]!, bus: path[0]!.bus! };
+    for (const step of path.slice(1)) {
+      const key = placeKey(address);
+      let bridge = known.get(key) ?? placed.get(key);
+      if (bridge === undefined) {
+        bridge = new GrowingFunction(address, growing.line);
+        placed.set(key, bridge);
+        yield bridge;
+      }
+      if (bridge.buses === null) {
+        const bus = step.bus ?? freeBus(address, used);
+        if (bus === null) {
+          const message = "No number is left for a bus behind a bridge";
+          yield mistake("E1003", growing.line, message, "paste `lspci -PP -nn` instead");
+          return;
+        }
+        bridge.buses = { primary: address.bus, secondary: bus, subordinate: bus };
+        used.add(busKey(domain, bus));
+        if (step.bus === null) made.add(busKey(domain, bus));
+      }
+      const { device, func } = step;
+      const bus = bridge.buses.secondary;
+      const above = address.path ?? formatPlace(address);
+      address = {
+        domain,
+        bus,
+        device,
+        func,
+        ...made.has(busKey(domain, bus)) ? { path: `${above}/${hexByte(device)}.${func}` } : {},
+      };
+    }
+    growing.address = address;
+    placed.set(placeKey(address), growing);
+    yield growing;
+  }
+}
+
+/** Order of a walk down the tree. */
+function byPlace(one: PathFunction, other: PathFunction): number {
+  if (one.domain !== other.domain) return one.domain - other.domain;
+  for (const [index, step] of one.path.entries()) {
+    const beside = other.path[index];
+    if (beside === undefined) return 1;
+    const difference = placeKey({ domain: 0, ...step, bus: step.bus ?? 0 }) -
+      placeKey({ domain: 0, ...beside, bus: beside.bus ?? 0 });
+    if (difference !== 0) return difference;
+  }
+  return one.path.length - other.path.length;
+}
+
+/** The next bus number behind a bridge's own that the text does not use; null when there is none. */
+function freeBus({ bus, domain }: ListedAddress, used: ReadonlySet<number>): number | null {
+  for (let next = bus + 1; next < BUSES; next++) if (!used.has(busKey(domain, next))) return next;
+  return null;
+}
+
+/** Numbers of buses that the text names. */
+function usedBuses(
+  functions: readonly PathFunction[],
+  known: Iterable<GrowingFunction>,
+): Set<number> {
+  const used = new Set<number>();
+  for (const { domain, path, growing } of functions) {
+    used.add(busKey(domain, path[0]!.bus!));
+    takeBelow(growing, domain);
+  }
+  for (const each of known) {
+    used.add(busKey(each.address.domain, each.address.bus));
+    takeBelow(each, each.address.domain);
+  }
+  return used;
+
+  function takeBelow({ buses }: GrowingFunction, domain: number): void {
+    if (buses === null) return;
+    for (let bus = buses.secondary; bus <= buses.subordinate; bus++) used.add(busKey(domain, bus));
+  }
+}
