@@ -1,6 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { REFERENCE_COMMAND, withEventTables, withFindingTables } from "@dmalab/tools/reference";
+import {
+  REFERENCE_COMMAND,
+  withEventTables,
+  withFindingTables,
+  withMessageAreas,
+  withMessages,
+} from "@dmalab/tools/reference";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { DEVICES } from "@dmalab/devices";
 import { NVME_TABLES, STATUS_CODES } from "@dmalab/devices/nvme";
@@ -21,6 +27,14 @@ const PAGE = Deno.readTextFileSync(join(ROOT, "docs/events.md"));
 
 Deno.test("docs/events.md has the tables of the vocabulary", () => {
   assert(PAGE === withEventTables(PAGE), `docs/events.md is old: ${REFERENCE_COMMAND}`);
+});
+
+Deno.test("docs/traces.md and docs/kernel-messages.md have the table of kernel messages", () => {
+  const pages = { "docs/traces.md": withMessageAreas, "docs/kernel-messages.md": withMessages };
+  for (const [file, made] of Object.entries(pages)) {
+    const page = Deno.readTextFileSync(join(ROOT, file));
+    assert(page === made(page), `${file} is old: ${REFERENCE_COMMAND}`);
+  }
 });
 
 Deno.test("docs/what-fails-a-test.md has every report, fault and leak, and where each is found", () => {

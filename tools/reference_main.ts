@@ -6,6 +6,7 @@ import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { withEventTables } from "./reference/events_page.ts";
 import { withFindingTables } from "./reference/findings_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
+import { withMessageAreas, withMessages } from "./reference/messages_page.ts";
 import { withProfiles, withReleaseTables } from "./reference/releases.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
 
@@ -18,6 +19,8 @@ const PAGES: Readonly<Record<string, (page: string) => string>> = {
   "README.md": withCommandTable,
   "docs/install.md": withPermissionTable,
   "docs/terminal.md": withDebuggerKeys,
+  "docs/traces.md": withMessageAreas,
+  "docs/kernel-messages.md": withMessages,
 };
 
 const urlOf = (file: string) => new URL(`../${file}`, import.meta.url);
@@ -31,5 +34,5 @@ for (const { file, text } of GRAMMARS) {
 }
 console.log(
   "docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys and profiles in docs/language.md, the releases in " +
-    "docs/rules/defects.md, the keys in docs/terminal.md, the permissions in docs/install.md, the commands in README.md and the grammars of extensions/editor/ are written",
+    "docs/rules/defects.md, the keys in docs/terminal.md, the messages in docs/traces.md and docs/kernel-messages.md, the permissions in docs/install.md, the commands in README.md and the grammars of extensions/editor/ are written",
 );

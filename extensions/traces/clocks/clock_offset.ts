@@ -3,7 +3,7 @@
  *
  * @see rules/traces.md T.61
  */
-import type { CheckerClass } from "../kernel_log/debug_lines.ts";
+import type { CheckerClass } from "../kernel_log/messages/checker_classes.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { aboutKind } from "../ledger/finding_kinds.ts";

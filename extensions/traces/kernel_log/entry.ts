@@ -1,6 +1,7 @@
 /** What a line of a kernel's log says of DMA, in one form for all kinds. */
 import type { FaultLogProblem, LoggedFault } from "@dmalab/runtime/fault_log";
-import type { KernelLogKind } from "./entry_story.ts";
+import type { MessageKind } from "./messages/kinds.ts";
+import type { MessageRow } from "./messages/message.ts";
 
 /** A value as `--json` prints it; addresses are hex with `0x` and no leading zeroes. */
 export type Fact = string | number | boolean | null | readonly Fact[] | {
@@ -9,7 +10,7 @@ export type Fact = string | number | boolean | null | readonly Fact[] | {
 export type LogEntryFacts = Readonly<Record<string, Fact>>;
 
 export interface KernelLogEntry {
-  readonly kind: KernelLogKind;
+  readonly kind: MessageKind;
   /** The line in which it begins, from 1. */
   readonly line: number;
   /** The line itself. */
@@ -24,6 +25,8 @@ export interface KernelLogEntry {
   readonly facts: LogEntryFacts;
   /** The decoded record of an `iommu_fault`, else null. */
   readonly fault: LoggedFault | null;
+  /** The row of the table of messages; null for a decoded record, and for a line that is only named. */
+  readonly row: MessageRow | null;
 }
 
 /** An entry as `--json` prints it. */
@@ -36,28 +39,6 @@ export interface UnreadableFault extends FaultLogProblem {
   readonly line: number;
   readonly text: string;
 }
-
-/** Numbers that are registers, codes or identifiers: in hex, as the log and the specifications have them. */
-export const IN_HEX: ReadonlySet<string> = new Set([
-  "cid",
-  "cons",
-  "csts",
-  "gfsr",
-  "gfsynr0",
-  "gfsynr1",
-  "gfsynr2",
-  "mask",
-  "op",
-  "opcode",
-  "pci_status",
-  "prod",
-  "sc",
-  "sct",
-  "source_id",
-  "status",
-  "stream",
-  "value",
-]);
 
 /** Hex with `0x`, without the zeroes before it. */
 export function hexOf(digits: string): string {

@@ -1,7 +1,7 @@
 /**
  * Reads a kernel's log line by line and reports every line about DMA.
  *
- * @see rules/traces.md T.44 to T.56
+ * @see rules/traces.md T.44 to T.56, T.70 to T.76
  */
 import {
   formatSource,
@@ -13,14 +13,11 @@ import {
 import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log/find_fault_logs";
 import type { Fact, KernelLogEntry, LogEntryFacts, UnreadableFault } from "./entry.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
-import { AREA_WORDS, namedFacts } from "./hardware_lines.ts";
-import { LINE_RULES, type LineRule, XEN } from "./line_rules.ts";
+import type { MessageRow } from "./messages/message.ts";
+import { areaOf, MessageFinder } from "./messages/table.ts";
 
-/** No rule can match a line without the words of one. */
-const ANY_WORD = new RegExp(
-  [...LINE_RULES.flatMap(({ words }) => words ?? []), ...AREA_WORDS]
-    .map((words) => words.replace(/[()]/g, "\\$&")).join("|"),
-);
+/** Begins a line of Xen, whose faults are not printed as the kernel prints them. */
+const XEN = "(XEN)";
 /** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;
 /** A record of an IOMMU may have more, with what others print between them. */
@@ -31,17 +28,29 @@ const MAX_LINE = 4096;
 export interface KernelLogSink {
   readonly entry: (entry: KernelLogEntry) => void;
   readonly unreadable: (fault: UnreadableFault) => void;
+  /** Receives messages that are no error, such as those of the boot. */
+  readonly state?: (entry: KernelLogEntry) => void;
+  /** Receives lines of a known area that no row reads. @param area Its name. */
+  readonly unread?: (line: UnreadLine) => void;
   /** Receives each message of the log, whatever it is about. */
   readonly message?: (message: LogMessage) => void;
+}
+
+/** A line of a known area that no row of the table reads. */
+export interface UnreadLine {
+  readonly line: number;
+  readonly text: string;
+  readonly area: string;
 }
 
 /** Gathers records from lines; reports each after its last line, so not quite in order. */
 export class KernelLogReader {
   readonly #faults: FaultLogReader;
+  readonly #finder = new MessageFinder();
   readonly #forms = new LogForms((message) => this.#take(message));
   /** The newest ones, by their places. */
   readonly #messages = new Map<number, LogMessage>();
-  #open: { entry: KernelLogEntry; readonly rule: LineRule; readonly place: number } | null = null;
+  #open: { entry: KernelLogEntry; readonly row: MessageRow; readonly place: number } | null = null;
 
   constructor(private readonly sink: KernelLogSink) {
     this.#faults = new FaultLogReader((found) => this.#fault(found));
@@ -53,7 +62,7 @@ export class KernelLogReader {
   }
 
   #take(message: LogMessage): void {
-    const { line, place, text: shown, time } = message;
+    const { place, text: shown } = message;
     this.sink.message?.(message);
     this.#messages.set(place, message);
     if (this.#messages.size > MAX_RECENT) {
@@ -65,20 +74,31 @@ export class KernelLogReader {
       if (place - open.place > REACH_LINES) this.#close();
       else if (this.#continues(shown)) return;
     }
-    if (!ANY_WORD.test(shown)) return;
-    const said = { line, text: shown, ...timed(time), fault: null };
-    for (const rule of LINE_RULES) {
-      const match = rule.pattern.exec(shown);
-      const facts = match === null ? null : rule.facts(match);
-      if (facts === null) continue;
-      this.#close();
-      const entry = { kind: rule.kind, ...said, facts };
-      if (rule.more === undefined) this.sink.entry(entry);
-      else this.#open = { entry, rule, place };
+    const found = this.#finder.find(shown);
+    if (found === null) {
+      if (!isFaults) this.#unread(message);
       return;
     }
-    const named = isFaults ? null : namedFacts(shown);
-    if (named !== null) this.sink.entry({ kind: "named", ...said, facts: named });
+    const { facts, row } = found;
+    const entry: KernelLogEntry = { kind: row.kind, ...said(message), facts, row };
+    if (row.role === "state") {
+      this.sink.state?.(entry);
+      return;
+    }
+    this.#close();
+    if (row.more === undefined) this.sink.entry(entry);
+    else this.#open = { entry, row, place };
+  }
+
+  /** Names a line of a known area that no row reads. */
+  #unread(message: LogMessage): void {
+    const found = areaOf(message.text);
+    if (found === null) return;
+    const { area: { name, page }, isWrong } = found;
+    this.sink.unread?.({ line: message.line, text: message.text, area: name });
+    if (!isWrong) return;
+    const facts = { area: name, page };
+    this.sink.entry({ kind: "named", ...said(message), facts, row: null });
   }
 
   /** Comes to a line, which need not be one of the log: records that it is too far from are whole. */
@@ -104,13 +124,10 @@ export class KernelLogReader {
 
   #continues(text: string): boolean {
     const open = this.#open!;
-    for (const { add, pattern } of open.rule.more ?? []) {
-      const match = pattern.exec(text);
-      if (match === null) continue;
-      open.entry = { ...open.entry, facts: add(match, open.entry.facts) };
-      return true;
-    }
-    return false;
+    const facts = this.#finder.continued(open.row, open.entry.facts, text);
+    if (facts === null) return false;
+    open.entry = { ...open.entry, facts };
+    return true;
   }
 
   #close(): void {
@@ -133,8 +150,14 @@ export class KernelLogReader {
       ...timed(time),
       facts: faultFacts(read.fault),
       fault: read.fault,
+      row: null,
     });
   }
+}
+
+/** What of a message is the same in each entry of it. */
+function said({ line, text, time }: LogMessage) {
+  return { line, text, ...timed(time), fault: null };
 }
 
 function timed(
@@ -146,14 +169,18 @@ function timed(
 /** All of a log at once, in its order. */
 export function readKernelLog(text: string) {
   const entries: KernelLogEntry[] = [];
+  const states: KernelLogEntry[] = [];
+  const unread: UnreadLine[] = [];
   const unreadable: UnreadableFault[] = [];
   const reader = new KernelLogReader({
     entry: (entry) => entries.push(entry),
     unreadable: (fault) => unreadable.push(fault),
+    state: (entry) => states.push(entry),
+    unread: (line) => unread.push(line),
   });
   text.split("\n").forEach((line, index) => reader.push(line.replace(/\r$/, ""), index + 1));
   reader.end();
-  return { entries: entries.sort((a, b) => a.line - b.line), unreadable };
+  return { entries: entries.sort((a, b) => a.line - b.line), states, unread, unreadable };
 }
 
 function hex(word: Word64 | null): string | null {

@@ -13,7 +13,7 @@ import { clockLines } from "../clocks/trace_clocks.ts";
 import { emulatorJson, refusalLines, round } from "../clocks/emulator_report.ts";
 
 export function nextSteps(findings: readonly TraceFinding[]): string[] {
-  return [...new Set(findings.flatMap(({ kind }) => aboutKind(kind).next ?? []))];
+  return [...new Set(findings.flatMap(({ kind, next }) => next ?? aboutKind(kind).next ?? []))];
 }
 
 /** The longest time in which a request of a device that faulted times out: the driver's limit, twice. */
@@ -155,7 +155,7 @@ export function findingLine(finding: TraceFinding): string {
 
 export function findingJson(finding: TraceFinding) {
   const { address, candidates, certainty, device, kind, line, logLine, more, otherLine } = finding;
-  const { rule, seconds, text } = finding;
+  const { rule, seconds, text, why } = finding;
   return {
     kind,
     line,
@@ -168,6 +168,7 @@ export function findingJson(finding: TraceFinding) {
     text,
     seconds,
     ...more,
+    ...why === undefined ? {} : { why },
     ...candidates === undefined ? {} : {
       candidates: candidates.map(({ kind, line, otherLine }) => {
         return { kind, line, other_line: otherLine, decides: aboutKind(kind).decides ?? null };
@@ -211,10 +212,6 @@ export function checkLines(
   const faults = shown.filter(isOpenFault).length + log.unreadable.length;
   const groups = [...Map.groupBy(shown, groupKey).values()];
   const more = formatCount(groups.length - DISPLAYED_FINDINGS, "finding");
-  const where = (finding: TraceFinding) =>
-    finding.line !== null
-      ? `${names.trace}:${finding.line}`
-      : `${names.log}:${finding.logLine ?? 0}`;
   return [
     `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
     ...missingLines(check, log.facts.overrun),
@@ -236,17 +233,7 @@ export function checkLines(
         formatCount(faults, "fault")
       } of the log without a sure cause; nothing else is proved or likely:`
       : "Nothing is proved or likely to be wrong.",
-    ...groups.slice(0, DISPLAYED_FINDINGS).flatMap(([finding, ...alike]) => [
-      "",
-      `${finding!.certainty}: ${finding!.kind} at ${where(finding!)}   ${finding!.rule}`,
-      ...labelled(
-        "what",
-        findingText(finding!, { trace: `${names.trace}:`, log: `${names.log}:` }),
-      ),
-      ...candidateLines(finding!, names.trace),
-      ...labelled("when", whenText([finding!, ...alike])),
-      ...labelled("next", nextSteps([finding!])[0] ?? ""),
-    ]),
+    ...groups.slice(0, DISPLAYED_FINDINGS).flatMap((group) => groupLines(group, names)),
     ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap(({ line, message }) => [
       "",
       `unknown: iommu_fault at ${names.log}:${line}   ${FAULT_RULE}`,
@@ -262,6 +249,25 @@ export function checkLines(
         "record CPU accesses (trace.T.66).",
       COLUMNS,
     ),
+  ];
+}
+
+/** A finding, or several that are alike: what, why, when, and what to do first. */
+function groupLines(
+  [finding, ...alike]: readonly TraceFinding[],
+  names: { readonly trace: string; readonly log: string },
+): string[] {
+  const { certainty, kind, line, logLine, rule, why = "" } = finding!;
+  const where = line !== null ? `${names.trace}:${line}` : `${names.log}:${logLine ?? 0}`;
+  const text = findingText(finding!, { trace: `${names.trace}:`, log: `${names.log}:` });
+  return [
+    "",
+    `${certainty}: ${kind} at ${where}   ${rule}`,
+    ...labelled("what", text),
+    ...labelled("why", why),
+    ...candidateLines(finding!, names.trace),
+    ...labelled("when", whenText([finding!, ...alike])),
+    ...labelled("next", nextSteps([finding!])[0] ?? ""),
   ];
 }
 

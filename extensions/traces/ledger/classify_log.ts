@@ -5,16 +5,12 @@
  * @see rules/traces.md T.61 to T.63
  */
 import { countBefore } from "@dmalab/runtime/binary_search";
-import {
-  formatSource,
-  isAboutMappings,
-  type LoggedFault,
-  numberOf,
-} from "@dmalab/runtime/fault_log";
-import type { CheckerClass } from "../kernel_log/debug_lines.ts";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { isUncorrected, type KernelLogKind } from "../kernel_log/entry_story.ts";
+import { stepsOf } from "../kernel_log/entry_story.ts";
+import { MESSAGE_KINDS } from "../kernel_log/messages/kinds.ts";
+import { causeOf, wordsOf } from "../kernel_log/messages/message.ts";
+import { isFault, refusedAccess } from "../kernel_log/refused_access.ts";
 import {
   type ClockDifference,
   type ClockOffset,
@@ -34,6 +30,7 @@ import {
   type TracedFaultVerdict,
   type WindowVerdict,
 } from "./classify_fault.ts";
+import { ERROR_ADDRESS } from "../line/payload.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
 import type { MappingTracker } from "./ledger.ts";
@@ -80,26 +77,17 @@ export const FAULT_RULE = "trace.T.62";
 /** Pages that the faults of a log are about: those that the ledger has to keep. */
 export function faultPages(entries: readonly KernelLogEntry[]): number[] {
   return entries.flatMap((entry) => {
-    const address = entry.fault?.address ?? null;
-    const number = address === null ? null : numberOf(address);
-    return number === null ? [] : [pageOf(number)];
+    const address = refusedAccess(entry)?.address ?? null;
+    return address === null ? [] : [pageOf(address)];
   });
 }
 
 /** Devices whose accesses an IOMMU has refused. */
 export function faultedDevices(entries: readonly KernelLogEntry[]): Set<string> {
-  return new Set(
-    entries.flatMap(({ fault }) =>
-      fault !== null && isAboutMappings(fault.reason) ? positionOf(fault) ?? [] : []
-    ),
-  );
-}
-
-/** The device that a fault is of, by its name in a trace; null where the line has none. */
-function positionOf({ details, source }: LoggedFault): string | null {
-  return source === null
-    ? details.clientName
-    : formatSource({ ...source, domain: source.domain ?? 0 });
+  return new Set(entries.flatMap((entry) => {
+    const refused = refusedAccess(entry);
+    return refused?.isAboutMappings ? refused.device ?? [] : [];
+  }));
 }
 
 export function classifyLog(
@@ -144,7 +132,7 @@ function tracedBoot(
 /** What the kernel says by itself: no line of the trace is about it. */
 function ofOtherBoot(entry: KernelLogEntry, boot: LoggedBoot, traced: LoggedBoot): TraceFinding[] {
   const place = `boot ${boot.number} (from log line ${boot.line} on)`;
-  if (entry.kind !== "iommu_fault") {
+  if (!isFault(entry)) {
     return otherFinding(entry, null)
       .map((finding) => ({ ...finding, text: `${finding.text}, in ${place}` }));
   }
@@ -189,7 +177,7 @@ function classifyBoot(
   const paired = new Set(pairs.map(({ entry }) => entry));
   const windows = new LogWindows(offset, pairs, ledger.edges);
   const classify = (entry: KernelLogEntry): TraceFinding[] => {
-    if (entry.kind === "iommu_fault") {
+    if (isFault(entry)) {
       const window = windows.of(entry);
       return [
         faultFinding(entry, accesses.get(entry) ?? null, offset, window, { ledger, verdicts }),
@@ -244,17 +232,15 @@ class LogWindows {
 
 /** What a record says of an access to memory; null where it says none. */
 function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess | null {
-  const { fault } = entry;
-  if (fault === null || fault.address === null || !isAboutMappings(fault.reason)) return null;
-  const address = numberOf(fault.address);
-  if (address === null) return null;
-  const place = positionOf(fault);
+  const refused = refusedAccess(entry);
+  if (refused === null || refused.address === null || !refused.isAboutMappings) return null;
+  const { access, address, device, isAccessCertain } = refused;
   return {
     entry,
-    device: place === null ? null : ledger.devices.get(place) ?? null,
+    device: device === null ? null : ledger.devices.get(device) ?? null,
     page: pageOf(address),
-    access: fault.accessCertain ? fault.access : null,
-    mapped: fault.details.dump?.present ?? null,
+    access: isAccessCertain ? access : null,
+    mapped: entry.fault?.details.dump?.present ?? null,
   };
 }
 
@@ -305,9 +291,9 @@ function faultFinding(
   window: Window | null,
   known: { readonly ledger: MappingTracker; readonly verdicts: FaultVerdicts } | null,
 ): TraceFinding {
-  const { fault } = entry;
-  const address = fault?.address ?? null;
-  const place = fault && positionOf(fault);
+  const refused = refusedAccess(entry);
+  const place = refused?.device ?? null;
+  const { row } = entry;
   const finding = (
     kind: FindingKind,
     certainty: Certainty,
@@ -318,19 +304,24 @@ function faultFinding(
       certainty,
       logLine: entry.line,
       device: place,
-      address: address === null ? null : numberOf(address),
+      address: refused?.address ?? null,
       seconds: entry.seconds,
       rule: FAULT_RULE,
       text: aboutKind(kind).fault ?? "",
-      more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
+      more: { access: refused?.access ?? null, reason: refused?.reason ?? null },
       ...more,
     });
-  if (
-    fault !== null && address !== null && address.high === 0xffffffff && address.low >= 0xfffff000
-  ) {
-    return finding("error_value", "likely");
+  if (refused?.isErrorValue) return finding("error_value", "likely");
+  if (access === null || known === null) {
+    return finding(
+      "iommu_fault",
+      "unknown",
+      row === null ? {} : {
+        text: sentenceOf(wordsOf(row.means, entry.facts)),
+        next: stepsOf(entry, row),
+      },
+    );
   }
-  if (access === null || known === null) return finding("iommu_fault", "unknown");
   const { ledger, verdicts } = known;
   const { edges } = ledger;
   if (ledger.isTableAlone && window !== null) {
@@ -505,53 +496,51 @@ function neverMapped(
   return finding("never_mapped", isExact ? "proved" : "likely");
 }
 
-/** Lines of IOMMUs about themselves. */
-const HARDWARE_KINDS: ReadonlySet<KernelLogKind> = new Set(["invalidation_error", "iommu_error"]);
+function loggedAddress(hex: string): number {
+  return /^0xf{16}$/.test(hex) ? ERROR_ADDRESS : Number.parseInt(hex, 16);
+}
 
-/** Lines that are findings by themselves. @param ledger Of the same boot, or null. */
+/** A sentence as a part of another one. */
+function sentenceOf(text: string): string {
+  return /^[A-Z][a-z]/.test(text) ? `${text[0]!.toLowerCase()}${text.slice(1)}` : text;
+}
+
+/** Messages that are findings by themselves. @param ledger Of the same boot, or null. */
 function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): TraceFinding[] {
-  const { facts, kind, line } = entry;
-  const device = typeof facts.device === "string" ? facts.device : null;
-  const address = typeof facts.address === "string" ? parseInt(facts.address, 16) : null;
-  const own = (kind: FindingKind, rule: string, text: string, more: Partial<TraceFinding> = {}) => {
-    const { seconds } = entry;
-    const said = { certainty: "proved", logLine: line, device, address, seconds } as const;
-    return [findingOf({ kind, rule, text, ...said, ...more })];
-  };
-  if (kind === "swiotlb_full") {
-    const cause = String(facts.cause);
-    const text = cause === "no_pool"
-      ? "the kernel has no bounce pool"
-      : cause === "over_segment"
-      ? "one mapping is larger than IO_TLB_SEGSIZE slots, the largest bounce buffer"
-      : "swiotlb had no free slots for the mapping";
-    return own(kind, "trace.T.52", text, { more: { cause, size_bytes: Number(facts.size_bytes) } });
-  }
-  if (kind === "other_iommu_fault") {
-    const text = "no verdict: no rule matches faults of this IOMMU with mappings of the trace";
-    return own("iommu_fault", FAULT_RULE, text, { certainty: "unknown" });
-  }
+  const { facts, line, row, seconds } = entry;
+  if (row === null || row.role !== "report") return [];
+  const cause = causeOf(row, facts);
+  const kind = cause?.finding === undefined ? row.finding ?? null : cause.finding;
+  if (kind === null) return [];
   // Beside a trace the unmap itself is judged.
-  if (kind === "unmap_warning" && (ledger?.edges.firstSeconds ?? null) === null) {
-    const text = "the kernel warned of an unmap of an unmapped address";
-    return own("unmap_unknown", "trace.T.53", text);
-  }
-  if (kind === "pte_already_set") {
-    const text = "a mapping was written over another that was live in the page table";
-    return own("mapped_over", "trace.T.53", text);
-  }
-  if (HARDWARE_KINDS.has(kind) || kind === "pcie_error" && isUncorrected(facts.severity)) {
-    const name = String(facts.error ?? facts.event ?? kind).replaceAll("_", " ");
-    const text = `${name}: hardware, and no mapping of a driver`;
-    const place = device ?? (typeof facts.iommu === "string" ? facts.iommu : null);
-    return own("hardware_error", "trace.T.70", text, { device: place });
-  }
-  if (kind !== "dma_debug") return [];
+  if (entry.kind === "unmap_warning" && (ledger?.edges.firstSeconds ?? null) !== null) return [];
+  const text = (name: string) => typeof facts[name] === "string" ? `${facts[name]}` : null;
+  const device = text("device") ?? text("iommu");
+  const address = text("address");
+  const own: TraceFinding = findingOf({
+    kind,
+    certainty: cause?.finding === undefined ? "proved" : cause.certainty,
+    logLine: line,
+    device,
+    address: address === null ? null : loggedAddress(address),
+    seconds,
+    rule: MESSAGE_KINDS[entry.kind].rule,
+    text: sentenceOf(wordsOf(row.means, facts)),
+    ...cause === null ? {} : {
+      why: `${cause.certainty === "unknown" ? "" : `${cause.certainty}: `}${
+        wordsOf(cause.text, facts)
+      }`,
+    },
+    next: stepsOf(entry, row),
+    more: {
+      ...cause === null ? {} : { cause: cause.id },
+      ...typeof facts.size_bytes === "number" ? { size_bytes: facts.size_bytes } : {},
+    },
+  });
   for (const mapping of facts.class === "leak_at_unbind" ? ledger?.open() ?? [] : []) {
-    if (mapping.addr !== address || mapping.device?.name !== device) continue;
+    if (mapping.addr !== own.address || mapping.device?.name !== device) continue;
     const text = "the driver was unbound while this mapping was live";
-    return own("leak", "trace.T.66", text, { line: mapping.mappedAt.line });
+    return [{ ...own, kind: "leak", rule: "trace.T.66", text, line: mapping.mappedAt.line }];
   }
-  const text = "reported by the kernel's DMA API debugging";
-  return own(facts.class as CheckerClass, "trace.T.53", text);
+  return [own];
 }

@@ -1,11 +1,11 @@
 /**
  * Every kind of finding: what a fault of it says, which classes of the kernel's checker report the
  * same call, what a scenario expects of it, and what to do next. A kind that is a class of
- * `dma.report` has its name.
+ * `dma.report` has its name. Of a kind that only the log shows, `kernel_log/messages/` has the text.
  *
  * @see rules/traces.md T.53, T.62, T.66
  */
-import type { CheckerClass } from "../kernel_log/debug_lines.ts";
+import type { CheckerClass } from "../kernel_log/messages/checker_classes.ts";
 
 interface KindEntry {
   /** The cause of a fault in the log, as a sentence. */
@@ -18,6 +18,8 @@ interface KindEntry {
   readonly warns?: CheckerClass;
   /** None for what is no mistake of a driver. */
   readonly next?: readonly string[];
+  /** A message of the kernel alone: its row and its cause have the next steps. */
+  readonly fromLog?: true;
 }
 
 const STRICT =
@@ -175,14 +177,26 @@ export const FINDING_KINDS = {
     warns: "sync_direction",
     next: ["sync with the direction of the map", CHECKER],
   },
-  swiotlb_full: {
+  swiotlb_full: { fromLog: true },
+  dma_overflow: { fromLog: true },
+  contiguous_full: { fromLog: true },
+  coherent_failed: { fromLog: true },
+  dma_pool_error: { fromLog: true },
+  page_pool_stalled: { fromLog: true },
+  iova_full: { fromLog: true },
+  map_unaligned: { fromLog: true },
+  pin_limit: { fromLog: true },
+  over_limit: { fromLog: true },
+  reserved_region: { fromLog: true },
+  invalidation_error: { fromLog: true },
+  iommu_error: {
     next: [
-      "a mapping above 256 KiB needs a smaller dma_max_mapping_size(); otherwise enlarge the pool (swiotlb=SLOTS) or widen the DMA mask",
+      "the lines around it name the unit; a firmware update, or the IOMMU's errata, come before the drivers of its devices",
     ],
   },
   hardware_error: {
     next: [
-      "look at the device and its link before its driver: an invalidation that times out is a device that does not answer (ATS, a reset, removal); an uncorrected error is a lost transaction",
+      "look at the device and its link before its driver: an uncorrected error is a lost transaction",
     ],
   },
   access_allowed: {

@@ -1,9 +1,12 @@
 /** What the ledger keeps: mappings, their devices, and findings. */
+import type { Certainty } from "./certainty.ts";
 import type { FindingKind } from "./finding_kinds.ts";
 import type { MachineFacts } from "./machine_facts.ts";
 import type { Direction, MappingKind } from "../line/dma_event.ts";
 import { NewestMap } from "./newest_map.ts";
 import { Siblings } from "./siblings.ts";
+
+export type { Certainty };
 
 export const PAGE_BYTES = 4096;
 /** How far before an address the mapping that holds it begins, unless it is a large one. */
@@ -118,9 +121,6 @@ export interface FailedMaps {
   longestRun: number;
 }
 
-/** How sure a finding is. @see rules/traces.md T.66 */
-export type Certainty = "proved" | "likely" | "possible" | "unknown";
-
 export interface TraceFinding {
   readonly kind: FindingKind;
   /** Line of the trace where it shows, or null. */
@@ -140,6 +140,10 @@ export interface TraceFinding {
   readonly text: string;
   /** When, by the clock of the trace, else by that of the log; null where nothing says so. */
   readonly seconds: number | null;
+  /** Why a message of the log was printed, with how sure that is; absent where the finding says it. */
+  readonly why?: string;
+  /** What to do, where it depends on the line; else the kind's own steps hold. */
+  readonly next?: readonly string[];
   /** What differs, by name. */
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
   /** It is proved only while the trace has every map of this device, whose mappings may share addresses. */

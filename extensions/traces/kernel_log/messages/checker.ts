@@ -1,0 +1,204 @@
+/**
+ * Messages of the kernel's DMA API checker, and warnings of the mapping calls themselves.
+ *
+ * @see rules/traces.md T.53, rules/dma.md 8.2
+ */
+import { REPORT_CLASSES } from "@dmalab/runtime/dma";
+import { type Fact, hexOf, type LogEntryFacts } from "../entry.ts";
+import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
+import type { MessageArea, MessageRow } from "./message.ts";
+
+/** Wordings beside that of the class itself: of other releases, or for a second check of the class. */
+const MORE_TEXTS: readonly (readonly [CheckerClass, string])[] = [
+  ["sync_size", "device driver syncs DMA memory outside allocated range"],
+  ["map_vmalloc", "device driver maps memory from vmalloc area"],
+  ["cpu_touches_mapped", "cpu touching an active dma mapped cacheline"],
+];
+
+/** Wordings that are no line of `DMA-API: DRIVER DEVICE: TEXT [KEY=VALUE]`. */
+const OTHER_FORMS: Partial<Record<CheckerClass, readonly string[]>> = {
+  cacheline_overlap_many: [
+    "DMA-API: exceeded {count} overlapping mappings of cacheline {cacheline}",
+    "exceeded {count} overlapping mappings of cacheline {cacheline}",
+  ],
+  map_vmalloc: ["{driver} {device}: rejecting DMA map of vmalloc memory"],
+};
+
+const BRACKET = /\[([^\]]*)\]/g;
+const CACHE_LINE_BYTES = 64;
+
+/** `key=value` in brackets: which fact it is, and how its value is read. */
+const KEYS: Readonly<Record<string, readonly [string, "hex" | "count"]>> = {
+  "device address": ["address", "hex"],
+  "start": ["address", "hex"],
+  "end": ["end", "hex"],
+  "boundary": ["boundary", "hex"],
+  "size": ["size_bytes", "count"],
+  "allocation size": ["size_bytes", "count"],
+  "map size": ["map_size", "count"],
+  "unmap size": ["unmap_size", "count"],
+  "sync offset+size": ["sync_end", "count"],
+  "map count": ["map_count", "count"],
+  "unmap count": ["unmap_count", "count"],
+  "sync count": ["sync_count", "count"],
+  "count": ["count", "count"],
+  "len": ["len", "count"],
+  "max": ["max", "count"],
+  "cln": ["cacheline", "hex"],
+  "cpu alloc address": ["cpu_alloc_address", "hex"],
+  "cpu free address": ["cpu_free_address", "hex"],
+};
+const WORDS = /^(mapped as|unmapped as|mapped with|unmapped with|synced with) (.*)$/;
+
+function bracketFacts(text: string): Record<string, Fact> {
+  const facts: Record<string, Fact> = {};
+  for (const [, inside] of text.matchAll(BRACKET)) {
+    const words = WORDS.exec(inside!);
+    if (words !== null) {
+      facts[words[1]!.replace(" ", "_")] = words[2]!;
+      continue;
+    }
+    const equals = inside!.indexOf("=");
+    const key = KEYS[inside!.slice(0, equals)];
+    const value = inside!.slice(equals + 1);
+    if (equals < 0 || key === undefined) continue;
+    const [name, kind] = key;
+    if (kind === "hex") facts[name] = /^0x[0-9a-f]+$/i.test(value) ? hexOf(value) : null;
+    else facts[name] = Number.parseInt(value, 10);
+  }
+  return facts;
+}
+
+function checkerFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
+  const found: Record<string, Fact> = { ...facts, address: null, ...bracketFacts(line) };
+  if (String(found.class).startsWith("map_") && typeof found.len === "number") {
+    found.size_bytes = found.len;
+    delete found.len;
+  }
+  if (line.includes("[cln=") && typeof found.cacheline === "string") {
+    found.phys = `0x${(Number.parseInt(found.cacheline, 16) * CACHE_LINE_BYTES).toString(16)}`;
+  }
+  return found;
+}
+
+function classDoc(name: CheckerClass): string {
+  if (name in OLD_CLASSES) return OLD_CLASSES[name as keyof typeof OLD_CLASSES];
+  const { doc, rule } = REPORT_CLASSES[name as keyof typeof REPORT_CLASSES];
+  return `${doc} See ${rule}`;
+}
+
+function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
+  return {
+    kind: "dma_debug",
+    forms: [
+      // 5.0 and later; before that the device stands first.
+      ...texts.map((text) => `DMA-API: {driver} {device}: ${text}`),
+      ...texts.map((text) => `{driver} {device}: DMA-API: ${text}`),
+      ...OTHER_FORMS[name] ?? [],
+    ],
+    always: { class: name },
+    derive: checkerFacts,
+    ...name === "leak_at_unbind"
+      ? {
+        more: [{
+          form: "One of leaked entries details: {details}",
+          add: ({ details }, facts) => ({ ...facts, ...bracketFacts(String(details)) }),
+        }],
+      }
+      : {},
+    role: "report",
+    finding: name,
+    means: classDoc(name),
+  };
+}
+
+/** A class whose own wording an earlier class has is read as the earlier one. */
+function checkerRows(): MessageRow[] {
+  const texts = new Map<CheckerClass, string[]>();
+  const taken = new Set<string>();
+  for (const [name, { log }] of Object.entries(REPORT_CLASSES)) {
+    const others = OTHER_FORMS[name as CheckerClass] ?? [];
+    if (log === null || others.some((form) => form.includes(log))) continue;
+    if (taken.has(log)) continue;
+    taken.add(log);
+    texts.set(name as CheckerClass, [log]);
+  }
+  for (const [name, text] of MORE_TEXTS) {
+    texts.set(name, [...texts.get(name) ?? [], text]);
+  }
+  for (const name of Object.keys(OTHER_FORMS) as CheckerClass[]) {
+    if (!texts.has(name)) texts.set(name, []);
+  }
+  return [...texts].map(([name, each]) => checkerRow(name, each));
+}
+
+export const CHECKER: MessageArea = {
+  name: "DMA API checker",
+  page: "rules/traces.md T.53",
+  words: ["DMA-API"],
+  rows: [
+    {
+      kind: "dma_debug_off",
+      forms: ["DMA-API: {~debugging out of memory - disabling|cacheline tracking ENOMEM}"],
+      role: "report",
+      means:
+        "The kernel's DMA-API debugging ran out of entries and disabled itself: the absence of " +
+        "reports from here on proves nothing",
+      next: ["boot with a larger dma_debug_entries="],
+    },
+    ...checkerRows(),
+    {
+      kind: "unmap_warning",
+      forms: [
+        "WARNING: {...}at {...}{function~iommu_dma_unmap_phys|iommu_dma_unmap_page}+0x",
+      ],
+      role: "report",
+      finding: "unmap_unknown",
+      means:
+        "The driver unmapped an address at which the IOMMU has no mapping: a second unmap, a wrong " +
+        "device or a wrong address. The call trace names the driver",
+    },
+    {
+      kind: "iommu_page_leak",
+      forms: ["iommu: Detected page leak!"],
+      role: "report",
+      means: "A page was freed or handed out while an IOMMU still maps it for a device (dma.8.4)",
+      next: [
+        "the stack below is of the free: look for the unmap that should have come before it",
+      ],
+    },
+    {
+      kind: "memory_setup",
+      forms: ["leaking DMA memory that can't be {~decrypted|re-encrypted}"],
+      role: "report",
+      means:
+        "The host did not change the encryption of a coherent buffer: the pages are given up, because they may still be shared",
+    },
+    {
+      kind: "memory_setup",
+      forms: ["attempt to add DMA range to existing map"],
+      role: "report",
+      means:
+        "A second range of bus addresses was set for a device that has one: the second is ignored",
+    },
+    {
+      kind: "state",
+      forms: [
+        "DMA-API: Mapped at:",
+        "DMA-API: dma_debug_entry pool grown to {count}",
+        "DMA-API: switching off dma-debug driver filter",
+        "DMA-API: enable driver filter for driver [{driver}]",
+        "DMA-API: preallocated {count} debug entries",
+        "DMA-API: debugging {~enabled by kernel config|disabled on kernel command line}",
+      ],
+      role: "state",
+      means: "A setting or a counter of the checker, or the heading of the stack of the map",
+    },
+    {
+      kind: "dma_debug_off",
+      forms: ["DMA-API: {count} debug entries requested but only {max} allocated"],
+      role: "report",
+      means: "The checker has fewer entries than it was told: it disables itself earlier",
+    },
+  ],
+};

@@ -1,0 +1,224 @@
+/**
+ * Fields of kernel messages: how the text at a place of a form is read, and how its value is printed.
+ *
+ * A field has one meaning in all messages, so a form only names it.
+ */
+import { type Fact, hexOf } from "../entry.ts";
+
+/** Characters of a word: quotes, angle brackets and bars of a paste are none. */
+const WORD_PATTERN = "[^\\s\"'`<>|]+";
+
+export interface MessageField {
+  readonly pattern: string;
+  readonly read: (text: string) => Fact;
+  /** A number that is a register, a code or an identifier: printed in hex. */
+  readonly isHex: boolean;
+  /** A text for the place, for tests. */
+  readonly sample: string;
+}
+
+const plain = (text: string): Fact => text.trim();
+
+/** One word: a device, a driver, a unit. */
+const word = (sample: string): MessageField => {
+  return { pattern: WORD_PATTERN, read: plain, isHex: false, sample };
+};
+/** Several words, as few as the rest of the form allows. */
+const text = (sample: string): MessageField => ({
+  pattern: ".+?",
+  read: plain,
+  isHex: false,
+  sample,
+});
+/** All that follows. */
+const rest = (sample: string): MessageField => ({
+  pattern: ".*\\S",
+  read: plain,
+  isHex: false,
+  sample,
+});
+/** An address: hex digits, with `0x` or without, read as text with `0x`. */
+const address = (sample: string): MessageField => {
+  return { pattern: "(?:0x)?[0-9a-f]+", read: hexOf, isHex: false, sample };
+};
+/** A register, a code or an identifier: hex digits, read as a number. */
+const code = (sample: string): MessageField => {
+  return {
+    pattern: "(?:0x)?[0-9a-f]+",
+    read: (digits) => Number.parseInt(digits, 16),
+    isHex: true,
+    sample,
+  };
+};
+/** A decimal number. */
+const count = (sample: string): MessageField => {
+  return { pattern: "-?\\d+", read: Number, isHex: false, sample };
+};
+/** A decimal number, printed in hex. */
+const identifier = (sample: string): MessageField => ({ ...count(sample), isHex: true });
+
+const FUNCTION_PATTERN = "(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]";
+
+export const FIELDS = {
+  access: word("write"),
+  access_bits: { ...word("R W"), pattern: "[RWX ]+" },
+  aer_bit: { ...count("14"), pattern: " *\\d+" },
+  aer_name: { ...text("CmpltTO"), pattern: "[A-Za-z][\\w ]*?(?= *(?:\\(First\\))? *$)" },
+  address: address("0xfffe8000"),
+  at: address("0xffff8881042e6000"),
+  attempt: count("2"),
+  available: count("724"),
+  bank: count("3"),
+  blocks: count("8"),
+  boundary: address("0xffff"),
+  bridge: word("0000:00:01.0"),
+  bridges: word("0000:00:01.0;0000:01:00.0"),
+  bus_limit: address("df000000"),
+  cacheline: address("0x0117c43a"),
+  cbfrsynra: code("0x402"),
+  class_text: rest("device driver"),
+  client: word("0000:03:00.0"),
+  cid: code("a273"),
+  code: code("0x10"),
+  cons: code("0x1a"),
+  controller: word("nvme0"),
+  count: count("7"),
+  csts: code("0x3"),
+  details: rest("[device address=0x00000000ffbca000]"),
+  /* The tag of a log daemon is no device. */
+  device: { ...word("0000:41:00.0"), pattern: `(?!kernel:)${WORD_PATTERN}` },
+  device_id: code("8"),
+  disk: word("nvme0n1"),
+  dart_words: { ...text("WRITE FAULT"), pattern: "[^)]*" },
+  domain: code("0x18"),
+  driver: word("nvme"),
+  end: address("0xfebfffff"),
+  endpoint: count("24"),
+  errno: count("-12"),
+  errors: rest("Translation"),
+  event_code: code("0x3a"),
+  fault_code: count("13"),
+  flags: code("0x80700"),
+  fault_status: code("0x402"),
+  frame: address("0xfffff"),
+  fsr: code("0x402"),
+  fsynr: code("0x11"),
+  function: word("dmar_fault"),
+  pci_function: { ...word("0000:41:00.0"), pattern: FUNCTION_PATTERN },
+  gfsr: code("0x80000002"),
+  gfsynr0: code("0x4"),
+  gfsynr1: code("0x812"),
+  gfsynr2: code("0x0"),
+  group: count("12"),
+  head_type: text("Device-TLB Invalidation"),
+  hex_words: {
+    ...text("60000001 0100000f 000000ff ffffd000"),
+    pattern: "(?:(?:0x)?[0-9a-f]{8} ?)+",
+  },
+  hex4: { ...code("a273"), pattern: "[0-9a-f]{4}" },
+  /* Digits of a number of things that the kernel prints in hex. */
+  hex_count: {
+    pattern: "[0-9a-f]+",
+    read: (digits: string): Fact => Number.parseInt(digits, 16),
+    isHex: false,
+    sample: "10",
+  },
+  held: address("174025003"),
+  inflight: count("3"),
+  interface_name: word("eth0"),
+  id_pair: { ...word("14e4:2712"), pattern: "[0-9a-f]{4}:[0-9a-f]{4}" },
+  iommu: word("285800000.iommu"),
+  iova2: address("0"),
+  kib: count("256"),
+  larb: count("0"),
+  layer: { ...text("Physical Layer"), pattern: "[^,]+" },
+  lba: count("1401856"),
+  len: count("131072"),
+  limit: count("8388608"),
+  limit_address: address("0xffffffff"),
+  lost: count("0"),
+  mask: address("ffffffff"),
+  max: count("65536"),
+  mib: count("64"),
+  min_page: address("0x1000"),
+  name: word("linux,cma"),
+  negative: { ...count("-19"), pattern: "-\\d+" },
+  nents: count("3"),
+  nvme_disk: { ...word("nvme0n1"), pattern: "nvme\\d+(?:c\\d+)?n\\d+" },
+  op: code("0x0"),
+  opcode: code("0x2"),
+  option: word("ivrs_ioapic"),
+  order: count("2"),
+  pages: count("8100"),
+  pasid: code("0x4"),
+  paren_text: { ...text("Cannot allocate memory"), pattern: "[^)]*" },
+  pci_id: {
+    pattern: "[0-9a-f]{4}",
+    read: (digits: string): Fact => digits.toLowerCase(),
+    isHex: false,
+    sample: "8086",
+  },
+  pci_status: code("0x10"),
+  pe: word("PHB#2-PE#fd"),
+  phys: address("0x10fc80000"),
+  pid: count("4121"),
+  pool: word("prp list 256"),
+  pool_id: count("731"),
+  port: count("0"),
+  port_service: { ...word("0000:02:06.0:pcie24"), pattern: "[0-9a-f:]{4,}\\.[0-7](?::\\w+)?" },
+  prior_type: text("Invalidation Wait"),
+  prod: code("0x2a"),
+  provider: word("0000:04:00.0"),
+  pte: address("0x4c01003"),
+  qid: count("3"),
+  queue: word("EVTQ"),
+  reason: rest("ATC invalidate timeout"),
+  recovery: word("failed"),
+  rest: rest("aborting req_op:READ(0) size:4096"),
+  sc: code("0x4"),
+  sct: code("0x0"),
+  seconds_stalled: count("121"),
+  sector: count("1401856"),
+  segments: count("4"),
+  severity: text("Corrected"),
+  shown_bytes: count("4096"),
+  size: address("0x1000"),
+  size_bytes: count("65536"),
+  slot: count("3"),
+  smmu_reason: rest("Illegal command"),
+  source: word("0000:41:00.0"),
+  source_id: code("00e6"),
+  ssid: code("0x0"),
+  start: address("0x38000000000"),
+  state: count("2"),
+  status: code("0x80000010"),
+  step: word("reset"),
+  stream: code("0x3"),
+  stream_number: identifier("3"),
+  sub_id: code("0x0"),
+  table: word("c00000000263c480"),
+  tag: count("118"),
+  task: text("qemu-system-x86"),
+  text: text("some words"),
+  total_slots: count("32768"),
+  unit: text("dmar0"),
+  used_slots: count("31552"),
+  value: code("0x12"),
+  vendor: word("8086"),
+  virt: address("c000000134b00000"),
+  wanted: address("174025001"),
+  width: count("39"),
+  xen_device: { ...word("0000:00:1f.2"), pattern: "[^\\]]+" },
+  xen_ids: {
+    ...text("domain = 0, device id = 0x00a0"),
+    pattern: "domain = \\w+, device id = \\w+",
+  },
+  zone: word("GFP_DMA32"),
+} as const satisfies Readonly<Record<string, MessageField>>;
+
+export type MessageFieldName = keyof typeof FIELDS;
+
+/** Fields whose numbers are printed in hex. */
+export const HEX_FIELDS: ReadonlySet<string> = new Set(
+  Object.entries<MessageField>(FIELDS).flatMap(([name, { isHex }]) => isHex ? [name] : []),
+);

@@ -1,0 +1,136 @@
+/** Messages of the kernel's IOMMU layer, whichever IOMMU the machine has. @see rules/traces.md T.73 */
+import type { LogEntryFacts } from "../entry.ts";
+import type { MessageArea, MessageRow } from "./message.ts";
+
+const FAULT_WORDS = /fault|page_request|event/i;
+const MAP_WORDS = /swiotlb|dma_map|iommu_map|map_sg|alloc/i;
+
+/** What a rate limit leaves out, by the name of the function. */
+const isOfFaults = ({ function: name }: LogEntryFacts) => FAULT_WORDS.test(String(name));
+
+const SUPPRESSED: MessageRow = {
+  kind: "suppressed",
+  forms: ["{function}: {count} callbacks suppressed", "{function}: {count} messages suppressed"],
+  role: "consequence",
+  follows: ["iommu_fault", "other_iommu_fault", "swiotlb_full"],
+  means: ({ count }) => `${count} messages of this function were not printed`,
+  causes: [
+    {
+      id: "faults",
+      when: isOfFaults,
+      certainty: "likely",
+      text:
+        "they are faults like those printed beside it: a device that goes on faulting, many times a second",
+      next: ["look at the faults that were printed: the rest are most often of the same device"],
+    },
+    {
+      id: "maps",
+      when: ({ function: name }) => MAP_WORDS.test(String(name)),
+      certainty: "likely",
+      text: "they are failed maps like those printed beside it",
+    },
+    { id: "other", certainty: "unknown", text: "the kernel prints at most so many in 5 s" },
+  ],
+};
+
+export const IOMMU_CORE: MessageArea = {
+  name: "IOMMU layer",
+  page: "rules/dma.md 4",
+  words: ["iommu", "IOMMU", "IOVA", "callbacks suppressed", "iopf"],
+  rows: [
+    SUPPRESSED,
+    {
+      kind: "map_unaligned",
+      forms: [
+        "iommu: unaligned: iova {address} pa {phys} size {size} min_pagesz {min_page}",
+        "iommu: unaligned: iova {address} size {size} min_pagesz {min_page}",
+      ],
+      role: "report",
+      finding: "map_unaligned",
+      means:
+        "A map or an unmap was refused: address, memory or length is no multiple of the IOMMU's smallest page",
+      next: [
+        "of drivers that use the IOMMU API (iommu_map) align to the smallest page of the domain (pgsize_bitmap); a kernel with pages smaller than the IOMMU's cannot map single pages",
+      ],
+    },
+    {
+      kind: "iova_full",
+      forms: ["Failed to reserve IOVA [{start}-{end}]"],
+      role: "report",
+      means:
+        "A range that the firmware or a bridge's window claims could not be kept free of mappings",
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "{driver} {device}: IOMMU driver was not able to establish FW requested direct mapping",
+        "IOMMU driver was not able to establish FW requested direct mapping",
+      ],
+      role: "report",
+      means:
+        "A region that the firmware wants mapped one to one (RMRR, IVMD, RMR) was not mapped: what the firmware does there faults",
+      next: [
+        "look for faults of the device in that region; a firmware update may have a better table",
+      ],
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "DMA-aliased sibling may be prematurely unblocked",
+        "Failed to set up IOMMU for device {device}; retaining platform DMA ops",
+        "treating non-direct mapping [{address}] -> [{start}-{end}] as reservation",
+        "Cannot reserve IOVA region of 0 size",
+        "{device}: Failed to add to iommu group {group}: {errno}",
+      ],
+      role: "report",
+      means: "A device is not translated as its driver expects",
+      next: [
+        "look in /sys/kernel/iommu_groups for the device: without a group it uses physical addresses",
+      ],
+    },
+    {
+      kind: "iommu_setup",
+      forms: ["DMA bounce buffers are inactive, unable to map unaligned transaction"],
+      role: "report",
+      finding: "swiotlb_full",
+      means:
+        "A map failed: the device is untrusted, so a buffer that does not fill its pages must be bounced, and the kernel has no bounce pool",
+      next: [
+        "allow the pool: swiotlb=65536; or mark the port as internal if the device is trusted",
+      ],
+    },
+    {
+      kind: "iommu_error",
+      forms: ["iopf with pasid {pasid} aborted"],
+      role: "report",
+      means: "A page request of a device was dropped: its process or its page table was gone",
+    },
+    {
+      kind: "iommu_error",
+      forms: ["Cannot accommodate DMA translation for IOMMU page tables"],
+      role: "report",
+      finding: "iommu_error",
+      means:
+        "The IOMMU's own tables lie where its table walker does not reach them: the map failed",
+    },
+    {
+      kind: "iommu_error",
+      forms: ["Unmap of a partial large IOPTE is not allowed"],
+      role: "report",
+      finding: "unlink_splits_leaf",
+      means: "An unmap began or ended within a large page of the page table: it was refused",
+      next: ["unmap the range that was mapped, with its whole length"],
+    },
+    {
+      kind: "iommu_error",
+      forms: [
+        "{driver} {device}: Failed to attach device to VA mapping",
+        "failed to create ARM IOMMU mapping",
+        "Failed to attach device to VA mapping",
+        "Can't create IOMMU mapping - DMA-OPS will not work",
+      ],
+      role: "report",
+      means: "The device has no translated DMA: maps for it fail or use physical addresses",
+    },
+  ],
+};

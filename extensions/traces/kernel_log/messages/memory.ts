@@ -1,0 +1,250 @@
+/**
+ * Messages about memory for DMA: contiguous areas, coherent memory, atomic and small-block pools,
+ * page_pool.
+ *
+ * @see rules/traces.md T.75
+ */
+import type { LogEntryFacts } from "../entry.ts";
+import { bytesText, type Cause, type MessageArea, named, numberOf } from "./message.ts";
+
+const PAGE_BYTES = 4096;
+const ENOMEM = -12;
+const EBUSY = -16;
+const EINTR = -4;
+
+const MORE_CMA =
+  "enlarge the area: cma=SIZE on the command line, CONFIG_CMA_SIZE_MBYTES, or the size of `linux,cma` in the device tree; CmaTotal and CmaFree are in /proc/meminfo";
+const NO_CONTIGUOUS =
+  "use an IOMMU, or buffers in pieces (a scatterlist), so that the device needs no contiguous memory";
+
+const CMA_CAUSES: readonly Cause[] = [
+  {
+    id: "full",
+    when: (facts) => numberOf(facts, "errno") === ENOMEM,
+    certainty: "likely",
+    text:
+      "-12 (ENOMEM): no free range of this length in the area: it is too small, in use, or in pieces",
+    next: [
+      MORE_CMA,
+      NO_CONTIGUOUS,
+      "look for buffers that are never freed: /sys/kernel/mm/cma/NAME/alloc_pages_success and release_pages_success",
+    ],
+  },
+  {
+    id: "busy",
+    when: (facts) => numberOf(facts, "errno") === EBUSY,
+    certainty: "possible",
+    text:
+      "-16 (EBUSY): there was a free range, but pages in it could not be moved out of the way. Often harmless: the kernel goes on to other memory",
+    next: [
+      "if the allocation itself fails: allocate once, early (at probe), before the area's pages are lent to page cache and user memory that is pinned there",
+      MORE_CMA,
+    ],
+    finding: null,
+  },
+  {
+    id: "interrupted",
+    when: (facts) => numberOf(facts, "errno") === EINTR,
+    certainty: "likely",
+    text: "-4 (EINTR): a signal ended the search for the task that waited",
+    finding: null,
+  },
+  {
+    id: "other",
+    certainty: "unknown",
+    text: "the number after `ret:` is the reason, as a negative errno",
+    next: [MORE_CMA],
+  },
+];
+
+const pages = (facts: LogEntryFacts) => numberOf(facts, "pages") * PAGE_BYTES;
+
+export const MEMORY: MessageArea = {
+  name: "DMA memory",
+  page: "rules/traces.md T.75",
+  words: ["cma:", "Reserved memory:", "dma_alloc_coherent", "dma_pool", "page_pool", "coherent"],
+  rows: [
+    {
+      kind: "contiguous_full",
+      forms: [
+        "cma: {~__cma_alloc|cma_alloc|cma_range_alloc}: {name}: alloc failed, req-size: {pages} pages, ret: {errno}",
+        "cma: {~__cma_alloc|cma_alloc|cma_range_alloc}: alloc failed, req-size: {pages} pages, ret: {errno}",
+        "cma: {function}: {name}: alloc failed, req-size: {pages} pages, ret: {errno}",
+        "cma: {function}: alloc failed, req-size: {pages} pages, ret: {errno}",
+      ],
+      more: [{
+        form:
+          "{driver} {device}: {~dma_alloc_coherent|dma_alloc_attrs} of size {size_bytes} failed",
+      }],
+      derive: (facts) => ({ ...facts, wanted_bytes: pages(facts) }),
+      role: "report",
+      finding: "contiguous_full",
+      means: (facts) =>
+        `The contiguous area (CMA) did not give ${facts.pages} pages, ${
+          bytesText(pages(facts))
+        } with pages of 4 KiB` + (typeof facts.device === "string"
+          ? `: the coherent allocation of ${facts.size_bytes} bytes for ${facts.device} failed`
+          : ""),
+      causes: CMA_CAUSES,
+    },
+    {
+      kind: "coherent_failed",
+      forms: [
+        "{driver} {device}: {~dma_alloc_coherent|dma_alloc_attrs} of size {size_bytes} failed",
+        "{driver} {device}: {~Failed|failed|Unable|unable} to {~allocate|alloc} {~DMA memory|coherent memory|DMA buffer|coherent DMA memory|dma coherent memory|consistent memory}",
+      ],
+      role: "report",
+      finding: "coherent_failed",
+      means: (facts) =>
+        `A coherent allocation${
+          Number.isNaN(numberOf(facts, "size_bytes"))
+            ? ""
+            : ` of ${bytesText(numberOf(facts, "size_bytes"))}`
+        } for ${named(facts, "device")} failed`,
+      next: [
+        "look at the lines before it: a contiguous area that is full (cma:), a pool that is full (swiotlb, DMA pool), or `page allocation failure` with its order",
+        "allocate at probe, not later: contiguous memory gets rare while the machine runs",
+        NO_CONTIGUOUS,
+      ],
+    },
+    {
+      kind: "coherent_failed",
+      forms: [
+        "DMA pool exhausted for {device}",
+        "{driver} {device}: DMA pool exhausted for {function}",
+        "Failed to get suitable pool for {device}",
+        "ERROR: {size_bytes} KiB atomic DMA coherent pool is too small!",
+      ],
+      role: "report",
+      finding: "coherent_failed",
+      means:
+        "The atomic pool had no memory: a coherent allocation that may not sleep failed, for a device that is not coherent or a guest with encrypted memory",
+      next: [
+        "enlarge the pool: coherent_pool=SIZE (at least 128 KiB for each GiB of memory is the default)",
+        "allocate where the call may sleep (GFP_KERNEL), once",
+      ],
+    },
+    {
+      kind: "memory_setup",
+      forms: [
+        "DMA: failed to allocate {kib} KiB {zone} pool for atomic allocation",
+        "Reserved memory: failed to init DMA memory pool at {address}, size {kib} {~KiB|MiB}",
+        "Reserved memory: incorrect alignment of CMA region",
+        "cma: Reserved memory: {~incorrect alignment of|unable to setup} CMA region",
+        "reserved memory is beyond device's set DMA address range",
+        "Reserved memory: region for default DMA coherent area is redefined",
+        "cma: {name}: reservation failed: err {errno}, node {count}",
+        "cma: CMA area {name} could not be activated",
+        "cma: Not enough slots for CMA reserved regions",
+        "cma: Region at {address} defined on low/high memory boundary",
+        "cma: Region at {address} must be aligned to {value} bytes",
+        "cma: Size ({size}) of region at {address} exceeds limit ({limit_address})",
+        "cma: Failed to reserve {mib} MiB",
+        "cma: Couldn't {~queue default CMA region for heap creation|store CMA reserved area}",
+        "cma: invalid node {count} specified",
+        "cma: Config string not provided",
+      ],
+      role: "report",
+      means:
+        "An area of memory for DMA was not set up as configured: allocations that count on it fail later",
+      next: [
+        "compare cma=, cma_pernuma= and the reserved-memory nodes of the device tree with the machine's memory",
+      ],
+    },
+    {
+      kind: "dma_pool_error",
+      forms: ["{?{driver} {device}: ?}{function} {pool}, {at} (corrupted)"],
+      role: "report",
+      finding: "dma_pool_error",
+      means:
+        "A free block of a DMA pool does not have the pattern that it was freed with: a device or the CPU wrote into it after the free",
+      next: [
+        "look for the device's writes into a block that it was told of before the free: descriptors and status blocks of requests that timed out",
+      ],
+    },
+    {
+      kind: "dma_pool_error",
+      forms: [
+        "{?{driver} {device}: ?}{function} {pool}, {at}/{address} (bad {~dma|vaddr})",
+        "{?{driver} {device}: ?}{function} {pool}, {at} (bad vaddr)/{address}",
+      ],
+      role: "report",
+      finding: "dma_pool_error",
+      always: { class: "bad_address" },
+      means:
+        "A driver gave a DMA pool an address that is none of its blocks, or that does not belong to the CPU address",
+      next: [
+        "pair each dma_pool_free() with its dma_pool_alloc(): the pool, the CPU address and the DMA address",
+      ],
+    },
+    {
+      kind: "dma_pool_error",
+      forms: ["{?{driver} {device}: ?}{function} {pool}, dma {address} already free"],
+      role: "report",
+      finding: "double_free",
+      means: "A driver freed a block of a DMA pool twice",
+      next: ["look at the error path and the completion: one of the two frees is too many"],
+    },
+    {
+      kind: "dma_pool_error",
+      forms: ["{?{driver} {device}: ?}dma_pool_destroy {pool}, {at} busy"],
+      role: "report",
+      finding: "leak",
+      means: "A driver destroyed a DMA pool while a block of it was allocated",
+      next: ["free each block before dma_pool_destroy(): the line gives the page of the block"],
+    },
+    {
+      kind: "coherent_failed",
+      forms: ["trying to free invalid coherent area: {at}"],
+      role: "report",
+      finding: "unmap_unknown",
+      means:
+        "A driver freed a coherent buffer at a CPU address that is no such buffer: a second free, or an address that was changed",
+    },
+    {
+      kind: "page_pool_stalled",
+      forms: [
+        "page_pool_release_retry() stalled pool shutdown: id {pool_id}, {inflight} inflight {seconds_stalled} sec",
+        "page_pool_release_retry() stalled pool shutdown{?: {...}?} {inflight} inflight {seconds_stalled} sec",
+      ],
+      role: "report",
+      finding: "page_pool_stalled",
+      means: (facts) =>
+        `A driver's page_pool is shut down, and ${facts.inflight} of its pages have not come back for ` +
+        `${facts.seconds_stalled} s: they stay mapped for the device`,
+      causes: [
+        {
+          id: "negative",
+          when: (facts) => numberOf(facts, "inflight") < 0,
+          certainty: "proved",
+          text: "the count is negative: more pages were returned than were given out",
+          next: ["look for a page that is returned to the pool twice (page_pool_put_page)"],
+        },
+        {
+          id: "held",
+          certainty: "possible",
+          text:
+            "somebody holds the pages: a socket whose data nobody reads, packets in a queue or a tap, " +
+            "or a driver that forgot pages of its ring when it freed it. Only the last is a leak",
+          next: [
+            "close the sockets, or end the processes, that received data by this interface: if the count falls, no driver leaks",
+            "else look at the driver's ring cleanup: each page needs page_pool_put_full_page(); `ynl --family netdev --dump page-pool-get` lists the pools and their devices",
+          ],
+        },
+      ],
+    },
+    {
+      kind: "state",
+      forms: [
+        "cma: Reserved {mib} MiB{...}",
+        "cma: number of available pages:",
+        "cma: range {count}:",
+        "Reserved memory: created {~CMA|DMA} memory pool at {address}, size {count} {~MiB|KiB}",
+        "DMA: default coherent area is set",
+        "DMA: preallocated {kib} KiB {zone} pool for atomic allocations",
+      ],
+      role: "state",
+      means: "The size and the place of memory for DMA",
+    },
+  ],
+};

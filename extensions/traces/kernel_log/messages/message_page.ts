@@ -1,0 +1,57 @@
+/** The messages of the table as rows of Markdown tables, for the pages of `docs/`. */
+import { MESSAGE_AREAS } from "./table.ts";
+import { MESSAGE_KINDS } from "./kinds.ts";
+import { type MessageRow, type MessageText, wordsOf } from "./message.ts";
+
+const ROLES = {
+  fault: "fault",
+  report: "report",
+  consequence: "consequence",
+  state: "no error",
+} as const;
+
+/** A form as a reader writes it: `{size_bytes}` stays, what may be missing stands in `⟨…⟩`. */
+function shownForm(form: string): string {
+  return form.replace(/\{\?/g, "⟨").replace(/\?\}/g, "⟩").replace(/\{\.\.\.\}/g, "…")
+    .replace(
+      /\{([^{}~]*)~([^{}]*)\}/g,
+      (_, name: string, words: string) => name === "" ? `(${words})` : `{${name}: ${words}}`,
+    )
+    .replace(/\{([^{}=]+)=[^{}]+\}/g, "{$1}");
+}
+
+/** MessageText that do not depend on a line; where they do, without its numbers. */
+function shownWords(words: MessageText): string {
+  return typeof words === "string"
+    ? words
+    : wordsOf(words, {}).replace(/undefined|null|NaN bytes|NaN/g, "…");
+}
+
+function causesOf({ causes }: MessageRow): string {
+  return (causes ?? []).map(({ certainty, id }) => `${id} (${certainty})`).join(", ");
+}
+
+/** Each area with its kinds: area, number of messages, kinds. */
+export function messageAreaRows(): string[][] {
+  return MESSAGE_AREAS.map(({ name, page, rows }) => [
+    name,
+    `${rows.reduce((sum, { forms }) => sum + forms.length, 0)}`,
+    [...new Set(rows.map(({ kind }) => kind))].map((kind) => `\`${kind}\``).join(" "),
+    page,
+  ]);
+}
+
+/** Each message: its wordings, kind, role, meaning and causes. */
+export function messageRows(): string[][] {
+  return MESSAGE_AREAS.flatMap(({ name, rows }) =>
+    rows.map((row) => [
+      name,
+      row.forms.map((form) => `\`${shownForm(form).replaceAll("`", "'")}\``).join("<br>"),
+      `\`${row.kind}\``,
+      ROLES[row.role],
+      shownWords(row.means),
+      causesOf(row),
+      MESSAGE_KINDS[row.kind].rule,
+    ])
+  );
+}

@@ -1,0 +1,472 @@
+/**
+ * Faults and errors of IOMMUs that no scenario models: their drivers print one line a fault.
+ *
+ * @see rules/traces.md T.71
+ */
+import type { LogEntryFacts } from "../entry.ts";
+import type { MessageArea, MessageRow } from "./message.ts";
+import { DEVICE_SILENT } from "./steps.ts";
+
+const ACCESS_WORDS: Readonly<Record<string, "read" | "write">> = {
+  read: "read",
+  rd: "read",
+  r: "read",
+  write: "write",
+  wr: "write",
+  w: "write",
+};
+
+/** `read` or `write`, whatever the driver calls it; null where the line has neither. */
+function accessOf(word: unknown): "read" | "write" | null {
+  return ACCESS_WORDS[String(word).toLowerCase()] ?? null;
+}
+
+/** Name of a PCI function by its requester id. */
+function functionName(requesterId: number): string {
+  const [bus, slot, index] = [requesterId >> 8, (requesterId >> 3) & 31, requesterId & 7];
+  const hex = (value: number) => value.toString(16).padStart(2, "0");
+  return `0000:${hex(bus & 255)}:${hex(slot)}.${index}`;
+}
+
+const REASONS = {
+  not_present: "nothing is mapped at the address",
+  not_readable: "the mapping there does not allow a read",
+  not_writable: "the mapping there does not allow a write",
+  no_entry: "the device has no domain: it is attached to no page table",
+  table_error: "the page table could not be read, or an entry of it makes no sense",
+  unknown: "the line does not give the reason",
+} as const;
+type Reason = keyof typeof REASONS;
+
+const USUAL: Partial<Record<Reason, readonly string[]>> = {
+  not_present: [
+    "record a trace (examples/traces/data/collect-trace.sh): it shows whether the page was ever mapped, and which call unmapped it",
+    "compare the address with what the driver wrote to the device: a stale register, a physical address, an address cut to 32 bits",
+  ],
+  not_writable: [
+    "compare the direction of the map with what the device does: DMA_FROM_DEVICE for what it writes, DMA_BIDIRECTIONAL for both",
+  ],
+  not_readable: [
+    "compare the direction of the map with what the device does: DMA_TO_DEVICE for what it reads, DMA_BIDIRECTIONAL for both",
+  ],
+  no_entry: [
+    "look whether the device's driver is bound, and whether the firmware's table names the device behind this IOMMU",
+  ],
+  unknown: [
+    "record a trace (examples/traces/data/collect-trace.sh): it shows whether the page was ever mapped, and which call unmapped it",
+  ],
+};
+
+interface FaultRow {
+  readonly model: string;
+  readonly forms: readonly string[];
+  readonly more?: MessageRow["more"];
+  readonly reason?: (facts: LogEntryFacts) => Reason;
+  readonly derive?: (facts: LogEntryFacts) => LogEntryFacts;
+  readonly thread?: string;
+}
+
+function faultRow({ derive, forms, model, more, reason, thread }: FaultRow): MessageRow {
+  return {
+    kind: "other_iommu_fault",
+    forms,
+    always: { model },
+    derive: (found) => {
+      const facts: LogEntryFacts = derive?.(found) ?? found;
+      const access = facts.access === found.access ? accessOf(found.access) : facts.access!;
+      return {
+        address: null,
+        device: null,
+        ...facts,
+        access,
+        reason: reason?.(found) ?? "unknown",
+      };
+    },
+    ...more === undefined ? {} : { more },
+    role: "fault",
+    means: ({ reason }) =>
+      `The IOMMU blocked an access: ${REASONS[reason as Reason] ?? REASONS.unknown}`,
+    causes: (Object.keys(REASONS) as Reason[]).map((id) => ({
+      id,
+      when: ({ reason }) => reason === id,
+      certainty: "unknown" as const,
+      text:
+        "a line alone does not tell whether the page was never mapped, was unmapped too early, or belongs to another device",
+      ...USUAL[id] === undefined ? {} : { next: USUAL[id] },
+    })),
+    ...thread === undefined ? {} : { thread },
+  };
+}
+
+/** Error bits of OMAP's IRQSTATUS. */
+const OMAP_ERRORS = [
+  "TLB miss",
+  "translation fault",
+  "emulator TLB miss",
+  "table walk",
+  "multiple hits",
+];
+
+const VIRTIO: FaultRow = {
+  model: "virtio",
+  forms: [
+    "virtio_iommu {iommu}: {fault_kind~page|domain|unknown} fault from EP {endpoint} at {address} [{?{access=access_bits}?}",
+    "virtio_iommu {iommu}: {fault_kind~page|domain|unknown} fault from EP {endpoint}",
+    "{fault_kind~page|domain|unknown} fault from EP {endpoint}{? at {address} [{?{access=access_bits}?}?}",
+  ],
+  reason: ({ fault_kind }) => fault_kind === "domain" ? "no_entry" : "unknown",
+  derive: (facts) => {
+    const { endpoint } = facts;
+    const bits = String(facts.access ?? "").replace(/\s/g, "").toUpperCase();
+    return {
+      ...facts,
+      access: bits === "R" ? "read" : bits === "W" ? "write" : null,
+      access_bits: bits === "" ? null : bits,
+      // Endpoint of a PCI function: its requester id. Virtio specification 5.13.
+      device: typeof endpoint === "number" && endpoint < 65536 ? functionName(endpoint) : null,
+    };
+  },
+};
+
+const dartReason = (facts: LogEntryFacts): Reason => {
+  const words = String(facts.dart_reason);
+  if (/WRITE/.test(words)) return "not_writable";
+  if (/READ/.test(words)) return "not_readable";
+  return /NO (?:PTE|PMD|TTBR)|PTE|PMD|TTBR/.test(words) ? "not_present" : "unknown";
+};
+
+/** Faults by their cause number. RISC-V IOMMU specification 3.1, table of fault causes. */
+const RISCV_READS = new Set([4, 5, 13, 21]);
+const RISCV_WRITES = new Set([6, 7, 15, 23]);
+const RISCV_PAGES = new Set([12, 13, 15, 20, 21, 23]);
+
+const FAULTS: readonly FaultRow[] = [
+  VIRTIO,
+  {
+    model: "apple_dart",
+    forms: [
+      "apple-dart {iommu}: translation fault: status:{status} stream:{stream=stream_number} code:{code} ({dart_reason=dart_words}) at {address}",
+      "translation fault: status:{status} stream:{stream=stream_number} code:{code} ({dart_reason=dart_words}) at {address}",
+      "apple-dart {iommu}: {...}translation fault: {...} at {address}",
+    ],
+    reason: dartReason,
+    derive: (facts) => {
+      const words = String(facts.dart_reason);
+      return {
+        ...facts,
+        access: /WRITE/.test(words) ? "write" : /READ/.test(words) ? "read" : null,
+      };
+    },
+  },
+  {
+    model: "rockchip",
+    forms: [
+      "rk_iommu {iommu}: Page fault at {address} of type {access}",
+      "Page fault at {address} of type {access}",
+    ],
+  },
+  {
+    model: "mediatek",
+    forms: [
+      "{~mtk-iommu|mtk-iommu-v1|mtk_iommu} {iommu}: fault type={code} iova={address} {...}larb={larb} port={port}) layer={layer_number=count} {access~read|write}",
+      "{~mtk-iommu|mtk-iommu-v1|mtk_iommu} {iommu}: fault type={code} iova={address} pa={phys} larb={larb} port={port}{...}{?{access~read|write}?}",
+    ],
+  },
+  {
+    model: "exynos",
+    forms: [
+      "exynos-sysmmu {iommu}: {client}: [{access~READ|WRITE}] {fault_name=text} FAULT occurred at {address}",
+      "exynos-sysmmu {iommu}: {...}{fault_name=text} FAULT occurred at {address}",
+    ],
+    more: [{ form: "Unrecoverable System MMU Fault!", add: (_, facts) => facts }],
+  },
+  {
+    model: "sun50i",
+    forms: [
+      "sun50i-iommu {iommu}: Page fault for {address} (master {port}, dir {access~rd|wr})",
+      "sun50i-iommu {iommu}: Page fault for {address}",
+    ],
+  },
+  {
+    model: "omap",
+    forms: [
+      "omap-iommu {iommu}: {...}errs:{errs=code} da:{address} pgd:{...}",
+      "iommu fault: da {address} flags {flags}",
+    ],
+    reason: ({ errs }) => (Number(errs) & 2) !== 0 ? "not_present" : "unknown",
+    derive: (facts) => ({
+      ...facts,
+      errors: OMAP_ERRORS.filter((_, bit) => (Number(facts.errs) >> bit) % 2 === 1),
+    }),
+  },
+  {
+    model: "msm",
+    forms: ["Unexpected IOMMU page fault!"],
+    more: [
+      { form: "name = {iommu}" },
+      { form: "context = {context=text}" },
+      { form: "FAR = {address}" },
+      { form: "FSR = {status} [{errors}]" },
+      { form: "Interesting registers:", add: (_, facts) => facts },
+      { form: "Fault occurred in context {bank}", add: (_, facts) => facts },
+    ],
+  },
+  {
+    model: "ipmmu",
+    forms: [
+      "ipmmu-vmsa {iommu}: Unhandled fault: status {status} iova {address}",
+      "ipmmu-vmsa {iommu}: {ipmmu_reason~Multiple TLB hits|Page Table Walk Abort} @{address}",
+      "Unhandled fault: status {status} iova {address}",
+      "{ipmmu_reason~Multiple TLB hits|Page Table Walk Abort} @{address}",
+    ],
+    reason: ({ ipmmu_reason }) => typeof ipmmu_reason === "string" ? "table_error" : "unknown",
+  },
+  {
+    model: "tegra",
+    forms: [
+      "tegra-mc {iommu}: {client}: {?{~secure|non-secure|nonsecure} ?}{access~read|write} @{address}: {tegra_reason=rest}",
+      "mc-err: {...}{client}: {tegra_reason=text} error {...}",
+    ],
+    reason: ({ tegra_reason }) =>
+      /SMMU translation/i.test(String(tegra_reason)) ? "not_present" : "unknown",
+  },
+  {
+    model: "riscv",
+    forms: [
+      "{~riscv,iommu|riscv-iommu|riscv,iommu-mmio|riscv-iommu-pci|riscv-iommu-platform|riscv-iommu-mmio} {iommu}: Fault {fault_code} devid: {source_id} iotval: {address}{? iotval2: {iova2}?}",
+      "Fault {fault_code} devid: {source_id} iotval: {address}{? iotval2: {iova2}?}",
+    ],
+    reason: ({ fault_code }) => {
+      const number = Number(fault_code);
+      if (number === 256) return "no_entry";
+      return RISCV_PAGES.has(number) ? "not_present" : number >= 257 ? "table_error" : "unknown";
+    },
+    derive: (facts) => {
+      const number = Number(facts.fault_code);
+      const access = RISCV_READS.has(number) ? "read" : RISCV_WRITES.has(number) ? "write" : null;
+      return { ...facts, access };
+    },
+  },
+  {
+    model: "arm_sva",
+    forms: [
+      "{driver} {iommu}: sid {stream}.{ssid}: [{...}] {...}privileged {...} access at iova {address}",
+      "sid {stream}.{ssid}: [{...}] {...}privileged {...} access at iova {address}",
+    ],
+  },
+  {
+    model: "xen_vtd",
+    forms: [
+      "(XEN){...}DMAR:{~| }[DMA {access~Read|Write}] Request device [{iommu=xen_device}] fault addr {address}",
+    ],
+    derive: (facts) => ({ ...facts, device: facts.iommu! }),
+  },
+  {
+    model: "xen_amd",
+    forms: [
+      "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {iommu=pci_function}{...} addr {address}",
+      "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {iommu=xen_ids}, fault address = {address}",
+    ],
+  },
+  {
+    model: "s390",
+    forms: ["{driver} {device}: iommu translation fault at {address}"],
+    reason: () => "not_present",
+  },
+];
+
+const invalidation = (format: string, forms: readonly string[]): MessageRow => ({
+  kind: "invalidation_error",
+  forms,
+  always: { format, error: "tlb_timeout" },
+  role: "report",
+  finding: "invalidation_error",
+  means: "The IOMMU did not complete an invalidation in time; no mapping of a driver is the cause",
+  causes: [{
+    id: "stands",
+    certainty: "possible",
+    text:
+      "the IOMMU's clock or power domain is off, or a transaction that it waits for does not end",
+    next: [
+      "look at the clocks and the runtime power state of the IOMMU and of its master in the same seconds",
+      DEVICE_SILENT,
+    ],
+  }],
+});
+
+const ERRORS: readonly MessageRow[] = [
+  invalidation("riscv", [
+    "Hardware error: {~queue access|command execution} timeout",
+    "{driver} {iommu}: Hardware error: {~queue access|command execution} timeout",
+    "timeout when setting ddtp (ddt mode: {count}, read: {value})",
+  ]),
+  invalidation("sun50i", ["{~TLB invalidation|PTW cache invalidation|TLB Flush} timed out!"]),
+  invalidation("ipmmu", ["TLB sync timed out -- MMU may be deadlocked"]),
+  invalidation("mediatek", ["Partial TLB flush timed out, falling back to full flush"]),
+  invalidation("rockchip", [
+    "{~Enable stall|Disable stall|Enable paging|Disable paging} request timed out, status: {status}",
+    "FORCE_RESET command timed out",
+    "Error during raw reset. MMU_DTE_ADDR is not functioning",
+  ]),
+  {
+    kind: "iommu_error",
+    forms: [
+      "Queue #{count} error; fault:{fault_bit=count} timeout:{timeout_bit=count} illegal:{illegal_bit=count}",
+    ],
+    always: { format: "riscv", error: "queue_error" },
+    role: "report",
+    finding: "iommu_error",
+    means: "The IOMMU could not read or decode a command of its queue, or a device did not answer",
+    causes: [
+      {
+        id: "device",
+        when: ({ timeout_bit }) => timeout_bit === 1,
+        certainty: "likely",
+        text: "a device with ATS did not answer an invalidation",
+        next: [DEVICE_SILENT],
+      },
+      {
+        id: "command",
+        certainty: "possible",
+        text: "a command is wrong, or its memory cannot be read",
+      },
+    ],
+  },
+  {
+    kind: "iommu_error",
+    forms: ["Queue #{count} error; memory fault:{fault_bit=count} overflow:{overflow_bit=count}"],
+    always: { format: "riscv", error: "queue_overflow" },
+    role: "consequence",
+    follows: ["other_iommu_fault"],
+    means: "Records were lost: the queue of faults was full, or could not be written",
+    next: [
+      "look at the faults that were printed: their devices fault faster than the CPU reads the records",
+    ],
+  },
+  {
+    kind: "iommu_error",
+    forms: [
+      "Page fault while iommu not attached to {~domain|any domain}?",
+      "invalid event buffer (len {size_bytes} != {max})",
+      "could not add event buffer",
+      "Invalid device ID in context interrupt handler",
+      "invalid attached device",
+    ],
+    always: { format: null, error: "stray_event" },
+    role: "report",
+    finding: "iommu_error",
+    means: "The IOMMU reported a fault that its driver could not tie to a device",
+  },
+  {
+    kind: "iommu_error",
+    forms: ["fsl-pamu: {function}: access violation interrupt", "access violation interrupt"],
+    always: { format: "pamu", error: "access_violation" },
+    role: "fault",
+    means: "PAMU blocked an access: the registers below have the device and the address",
+  },
+  {
+    kind: "pte_already_set",
+    forms: [
+      "iova: {address} already mapped to {held} cannot remap to phys: {wanted}{? prot: {flags}?}",
+      "iova {address} already mapped to {held} cannot remap to {wanted}{? prot: {flags}?}",
+      "Trying mapping on {~1MiB@|}{address} {~mapped with 1MiB page|that is mapped}",
+    ],
+    role: "report",
+    finding: "mapped_over",
+    means: ({ address, held, wanted }) =>
+      `A map found ${address} mapped already` +
+      (typeof held === "string" ? `: to ${held}, the map wanted ${wanted}` : ""),
+    causes: [{
+      id: "overlap",
+      certainty: "possible",
+      text: "an unmap that was skipped or shorter than its map, or two users of one range",
+      next: [
+        "look for an unmap of this IOVA that was skipped, or that had a shorter length: `dmalab trace check` with the dma and iommu events",
+      ],
+    }],
+  },
+  {
+    kind: "iommu_error",
+    forms: [
+      "DMA {~map|translation|mapping} error {~for|while} {text=rest}",
+      "Couldn't map L{~1|2} Page Table",
+      "attempt to map address beyond 4GB",
+      "{function}: Failed({errno}) to map {size} bytes @ {address}",
+      "(iova({address}) + size({size})) are not in the range",
+      "invalid size to map: {size_bytes}",
+      "bogus pte {pte}, da {address}",
+      "{name}: preserve entries full",
+      "DMA map error for {text=rest}",
+    ],
+    always: { format: null, error: "map_refused" },
+    role: "report",
+    finding: "map_failed",
+    means: "The IOMMU's driver refused a map, or could not map its own page table",
+  },
+  {
+    kind: "iommu_detail",
+    forms: [
+      "iova = {address}: dte_index: {value} pte_index: {value2=value} page_offset: {value3=value}",
+      "mmu_dte_addr: {address} dte@{at}: {value} valid: {count} pte@{at2=at}: {value2=value}",
+      "Unrecoverable System MMU Fault!",
+      "FSR = {status} [{errors}]",
+      "Fault occurred in context {bank}",
+    ],
+    role: "state",
+    means: "A line of a fault: what the page table has for the address, or the fault status",
+  },
+  {
+    kind: "recovery",
+    forms: [
+      "failed to {~block|unblock} {client} DMA{~|:| :} {errno}",
+      "failed to flush {client} DMA",
+      "failed to {~hot reset|deassert hot reset} {client}: {errno}",
+    ],
+    role: "report",
+    means: "A reset of a memory client did not stop its DMA first",
+  },
+  {
+    kind: "iommu_setup",
+    forms: [
+      "Unable to determine high address",
+      "Unable to set DMA mask: {errno}",
+      "failed to set DMA mask: {errno}",
+      "Failed to set dma_mask{...}",
+      "Failed to reset DART on resume",
+      "pwrdm_constraint failed to be reset, status = {errno}",
+      "deassert_reset failed: {errno}",
+      "invalid IOMMU instance id",
+      "Couldn't get our reset line",
+      "could not create coherence subdomain",
+    ],
+    role: "report",
+    means: "The IOMMU, or a memory controller, was not set up",
+  },
+  {
+    kind: "state",
+    forms: ["input address: {width} bits"],
+    role: "state",
+    means: "The width of the addresses that a virtio-iommu translates",
+  },
+];
+
+export const OTHER_IOMMUS: MessageArea = {
+  name: "other IOMMUs",
+  page: "rules/traces.md T.71",
+  words: [
+    "virtio_iommu",
+    "apple-dart",
+    "rk_iommu",
+    "mtk-iommu",
+    "exynos-sysmmu",
+    "sun50i-iommu",
+    "omap-iommu",
+    "msm_iommu",
+    "ipmmu-vmsa",
+    "tegra-mc",
+    "riscv-iommu",
+    "riscv,iommu",
+    "fsl-pamu",
+  ],
+  rows: [...FAULTS.map(faultRow), ...ERRORS],
+};

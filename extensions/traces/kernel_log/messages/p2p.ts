@@ -1,0 +1,78 @@
+/** Messages about DMA between devices. @see rules/traces.md T.54, rules/p2p.md */
+import type { MessageArea } from "./message.ts";
+
+export const P2P: MessageArea = {
+  name: "peer-to-peer",
+  page: "rules/traces.md T.54",
+  words: ["peer-to-peer", "P2PDMA", "p2pdma", "ACS redirect"],
+  rows: [
+    {
+      kind: "p2pdma",
+      forms: [
+        "{client}: ACS redirect is set between the client and provider ({provider=paren_text})",
+      ],
+      always: { verdict: "acs_redirect", bridges: [] },
+      more: [{
+        form: "pci=disable_acs_redir={bridges}",
+        add: ({ bridges }, facts) => ({
+          ...facts,
+          bridges: String(bridges).split(";").filter((name) => name !== ""),
+        }),
+      }],
+      role: "report",
+      means:
+        "ACS of a bridge between the two redirects requests upstream: peer-to-peer works through the host bridge or not at all",
+      next: [
+        "switch the redirect off for this path: the next line of the log has the parameter (pci=disable_acs_redir=); the two devices then share an IOMMU group",
+      ],
+    },
+    {
+      kind: "p2pdma",
+      forms: [
+        "{client}: cannot be used for peer-to-peer DMA as the client and provider ({provider=paren_text}) do not share",
+      ],
+      always: { verdict: "not_supported" },
+      role: "report",
+      means:
+        "No common upstream bridge, and the host bridge is not whitelisted to route between its ports",
+      next: [
+        "`dmalab topology` on the machine's lspci output shows which devices can reach each other",
+      ],
+    },
+    {
+      kind: "p2pdma",
+      forms: [
+        "{client}{? (unnamed)?}: cannot be used for peer-to-peer DMA as it is not a PCI device",
+      ],
+      always: { verdict: "not_pci" },
+      role: "report",
+      means: "Only PCI devices can use peer memory",
+    },
+    {
+      kind: "p2pdma",
+      forms: ["{bridge}: Host bridge not in P2PDMA whitelist: {vendor=pci_id}:{device_id=pci_id}"],
+      always: { verdict: "host_bridge_not_listed" },
+      role: "report",
+      means:
+        "The kernel does not know whether this host bridge routes between its ports, and refuses",
+    },
+    {
+      kind: "p2pdma",
+      forms: ["{provider}: added peer-to-peer DMA memory {start}-{end}"],
+      always: { verdict: "provider_added" },
+      role: "report",
+      means: "No fault: the device offers this memory to its peers",
+    },
+    {
+      kind: "p2pdma",
+      forms: [
+        "PCI device has no peer-to-peer memory: {rest}",
+        "pci-p2pdma: No such PCI device: {rest}",
+        "{task}: fail, attempted {~private mapping|mapping with non-zero offset}",
+      ],
+      always: { verdict: "no_memory" },
+      role: "report",
+      means: "Peer memory was asked for that no device has, or in a way that it cannot be mapped",
+    },
+  ],
+};

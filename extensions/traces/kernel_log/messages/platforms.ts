@@ -1,0 +1,225 @@
+/**
+ * Messages of platforms whose bridge or firmware translates: PowerPC TCE and EEH, s390 zPCI,
+ * x86 GART.
+ *
+ * @see rules/traces.md T.71, T.74
+ */
+import type { LogEntryFacts } from "../entry.ts";
+import { bytesText, type MessageArea, named, numberOf } from "./message.ts";
+
+const IOVA_NEXT = [
+  "look for mappings that are never unmapped: `dmalab trace check` with the dma events, or a count of live mappings that only grows",
+  "map less at once: shorter queues, fewer buffers; or give the device a 64-bit mask, for which the platform has a larger or a direct window",
+];
+
+const pagesText = ({ pages }: LogEntryFacts) => `${pages} ${pages === 1 ? "page" : "pages"}`;
+
+export const POWER: MessageArea = {
+  name: "PowerPC: TCE, EEH",
+  page: "rules/traces.md T.71, T.74",
+  words: ["EEH:", "TCE", "iommu_alloc", "iommu_free"],
+  rows: [
+    {
+      kind: "iova_full",
+      forms: [
+        "{driver} {device}: iommu_alloc failed, tbl {table} vaddr {virt} npages {pages}",
+        "iommu_alloc failed, tbl {table} vaddr {virt} npages {pages=hex_count}",
+      ],
+      always: { platform: "powerpc" },
+      role: "report",
+      finding: "iova_full",
+      means: (facts) =>
+        `The TCE table had no room for ${pagesText(facts)}: the map of ${
+          named(facts, "device")
+        } failed`,
+      causes: [{
+        id: "full",
+        certainty: "likely",
+        text:
+          "the device's window of DMA addresses has no such piece free: too many live mappings, mappings that are never unmapped, or pieces",
+        next: IOVA_NEXT,
+      }],
+    },
+    {
+      kind: "iova_full",
+      forms: ["TCE table is full; freeing"],
+      always: { platform: "powerpc" },
+      role: "report",
+      finding: "iova_full",
+      means: "The table of DMA addresses that a kdump kernel took over is full",
+    },
+    {
+      kind: "unmap_warning",
+      forms: ["iommu_free: invalid entry"],
+      always: { platform: "powerpc" },
+      role: "report",
+      finding: "unmap_unknown",
+      means: "A driver unmapped a DMA address that lies outside the table",
+    },
+    {
+      kind: "state",
+      forms: ["iommu: 64-bit OK but direct DMA is limited by {limit_address}"],
+      role: "state",
+      means: "A device uses a direct window up to this address, and a mapped one above it",
+    },
+    {
+      kind: "bridge_error",
+      forms: [
+        "EEH: Frozen {pe} detected",
+        "EEH: Frozen PE#{pe} on PHB#{bridge} detected",
+        "EEH: PHB#{pe} failure detected{...}",
+        "EEH: Recovering {pe}",
+        "EEH: Fenced {pe} detected",
+      ],
+      always: { platform: "powerpc" },
+      role: "fault",
+      means:
+        "The bridge froze a device: its DMA is blocked and its registers read as all ones, after an error such as DMA to an address without a TCE",
+      next: [
+        "the lines below have the error's registers; of a DMA error record a trace of the driver's mappings",
+      ],
+    },
+    {
+      kind: "recovery",
+      forms: [
+        "EEH: Unrecoverable slot failure on {pe}",
+        "EEH: Failure {errno} resetting {pe} (attempt {attempt})",
+        "EEH: {pe}: Slot inactive after reset: {value} (attempt {attempt})",
+        "{function}: Failure {errno} enabling DMA on {pe}",
+        "{function}: {~Unable to|Cannot} reset, err={errno}",
+        "EEH: Passed-through PE {pe} was thawed by reset, re-freezing for safety",
+        "EEH: Event dropped due to no_recover setting",
+        "EEH: {driver} has failed {count} times in the last hour and has been permanently disabled",
+      ],
+      always: { platform: "powerpc" },
+      role: "consequence",
+      follows: ["bridge_error"],
+      means: "A frozen device was not recovered: what it had in flight never completes",
+    },
+    {
+      kind: "recovery",
+      forms: [
+        "EEH: {pe}: Successful reset (attempt {attempt})",
+        "EEH: Reset {~with|without} hotplug activity",
+        "EEH: Notify device {~drivers|driver}{...}",
+      ],
+      always: { platform: "powerpc" },
+      role: "consequence",
+      follows: ["bridge_error"],
+      means: "A frozen device was reset: what it had in flight never completes",
+    },
+  ],
+};
+
+export const S390: MessageArea = {
+  name: "s390 zPCI",
+  page: "rules/traces.md T.71",
+  words: ["zpci"],
+  rows: [
+    {
+      kind: "bridge_error",
+      forms: [
+        "zpci: {device}: Event {event_code} reports an error for PCI function {function_id=value}",
+        "{device}: Event {event_code} reports an error for PCI function {function_id=value}",
+      ],
+      always: { platform: "s390" },
+      role: "fault",
+      means: ({ event_code }) =>
+        `The machine reports error event 0x${
+          Number(event_code).toString(16)
+        } of a PCI function: its DMA and its registers are blocked until it is recovered`,
+      next: [
+        "an error of a DMA access is among these events: record a trace of the driver's mappings, and look at /sys/kernel/debug/s390dbf/pci_error",
+      ],
+    },
+    {
+      kind: "recovery",
+      forms: [
+        "{device}: Maximum number ({max}) of pending error events queued",
+        "zpci: Unhandled PCI error events count={count} for PCI function {function_id=value}",
+      ],
+      always: { platform: "s390" },
+      role: "consequence",
+      follows: ["bridge_error"],
+      means: "Error events of a PCI function passed to a guest were not handled",
+    },
+    {
+      kind: "recovery",
+      forms: [
+        "zpci: {device}: {~Unblocking device access failed|Unblocking DMA failed|The reset request failed|Automatic recovery failed after slot reset}",
+        "zpci: {device}: {~Unblocking device access for examination|Initiating reset|The device is ready to resume operations}",
+      ],
+      always: { platform: "s390" },
+      role: "consequence",
+      follows: ["bridge_error"],
+      means: "A step of the recovery after an error event: what was in flight never completes",
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "zpci: Failed to allocate DMA range map for {device}",
+        "zpci: Adding PCI function {function_id=value} failed because the configured limit of {max} is reached",
+        "Invalid IOMMU table ({value})",
+      ],
+      always: { platform: "s390" },
+      role: "report",
+      means: "A PCI function was not set up for DMA",
+    },
+  ],
+};
+
+export const GART: MessageArea = {
+  name: "x86 GART",
+  page: "rules/traces.md T.74",
+  words: ["PCI-DMA:", "AGP:", "GART"],
+  rows: [
+    {
+      kind: "iova_full",
+      forms: [
+        "{driver} {device}: PCI-DMA: Out of IOMMU space for {size_bytes} bytes",
+        "PCI-DMA: Out of IOMMU space for {size_bytes} bytes{? at device {device}?}",
+        "dma_map_area overflow {size_bytes} bytes",
+        "dma_map_sg: overflow on {pages} pages",
+      ],
+      always: { platform: "gart" },
+      role: "report",
+      finding: "iova_full",
+      means: (facts) =>
+        Number.isNaN(numberOf(facts, "size_bytes"))
+          ? `The GART had no room for ${pagesText(facts)}: the map failed`
+          : `The GART had no room for ${bytesText(numberOf(facts, "size_bytes"))}: the map failed`,
+      causes: [{
+        id: "full",
+        certainty: "likely",
+        text:
+          "too many live mappings for the aperture, mappings that are never unmapped, or pieces",
+        next: [
+          "enlarge the aperture: in the firmware's setup, or iommu=memaper=3",
+          ...IOVA_NEXT,
+        ],
+      }],
+    },
+    {
+      kind: "iommu_setup",
+      forms: [
+        "PCI-DMA: Warning: Small IOMMU {mib}MB. Consider increasing the AGP aperture in BIOS",
+        "PCI-DMA: More than 4GB of RAM and no IOMMU",
+        "Could not set GART PTEs to uncacheable pages",
+      ],
+      role: "report",
+      means: "The GART has no room, or is missing: 32-bit devices use bounce buffers",
+    },
+    {
+      kind: "state",
+      forms: [
+        "PCI-DMA: {~Restoring GART aperture settings|Resuming GART IOMMU|Disabling AGP}",
+        "PCI-DMA: aperture base @ {address} size {kib} KB",
+        "PCI-DMA: Reserving {mib}MB of IOMMU area in the AGP aperture",
+        "PCI-DMA: Using {rest}",
+        "AGP: Mapping aperture over RAM [mem {start}-{end}] ({kib}KB)",
+      ],
+      role: "state",
+      means: "The aperture that the GART translates",
+    },
+  ],
+};

@@ -1,0 +1,330 @@
+/**
+ * Messages about bounce buffers, and about addresses that a device does not reach.
+ *
+ * @see rules/traces.md T.52, T.77, rules/dma.md 6
+ */
+import { SET_BYTES, SLOT_BYTES } from "@dmalab/runtime/memory";
+import type { LogEntryFacts } from "../entry.ts";
+import { addressOf, bytesText, type Cause, type MessageArea, named, numberOf } from "./message.ts";
+
+const SET_SLOTS = SET_BYTES / SLOT_BYTES;
+/** The largest minimum alignment that drivers ask for: NVMe's 4 KiB. */
+const PAGE_SLOTS = 4096 / SLOT_BYTES;
+
+const needed = (facts: LogEntryFacts) => Math.ceil(numberOf(facts, "size_bytes") / SLOT_BYTES);
+const free = (facts: LogEntryFacts) =>
+  Math.max(0, numberOf(facts, "total_slots") - numberOf(facts, "used_slots"));
+
+/**
+ * The fewest used slots with which every set of 128 slots can be without room for a buffer: each
+ * place that the buffer could have needs one. Buffers of a page and more begin at even slots
+ * (dma.6.2).
+ */
+function leastUsedToScatter(facts: LogEntryFacts): number {
+  const slots = needed(facts);
+  const stride = slots < PAGE_SLOTS ? slots : Math.ceil(slots / PAGE_SLOTS) * PAGE_SLOTS;
+  const sets = Math.floor(numberOf(facts, "total_slots") / SET_SLOTS);
+  return sets * Math.floor(SET_SLOTS / stride);
+}
+
+const LIMIT_TRANSFERS =
+  "limit the size of one mapping: dma_max_mapping_size() returns the device's limit, and the block layer or the driver must respect it (max_sectors, max_segment_size)";
+const WIDER_MASK =
+  "avoid the bounce: a driver that sets a 64-bit mask (dma_set_mask_and_coherent) on a device that can address all memory needs no bounce buffer; swiotlb=force, an untrusted (external) device and a confidential guest bounce regardless";
+const LOOK_FOR_LEAKS =
+  "look for mappings that are never unmapped: `io_tlb_used` in /sys/kernel/debug/swiotlb that only grows, or `dmalab trace check` with the swiotlb and dma events";
+const ENLARGE = "enlarge the pool: swiotlb=SLOTS (a slot has 2 KiB; 65536 for 128 MiB)";
+const COHERENT_NEXT = [
+  "give coherent allocations memory that the device reaches: CMA (CONFIG_DMA_CMA, cma=SIZE), or a wider coherent mask (dma_set_coherent_mask); the bounce pool has at most 256 KiB for one of them",
+  "allocate the buffer in pieces of at most 256 KiB, or once at probe, while memory is not fragmented",
+];
+
+/** Why the pool refused a mapping, by the numbers of the line. The first that fits. */
+const FULL_CAUSES: readonly Cause[] = [
+  {
+    id: "coherent",
+    when: ({ coherent }) => coherent === true,
+    certainty: "proved",
+    text:
+      "the allocation was coherent memory, tried in the bounce pool after no other memory was in the device's reach",
+    next: COHERENT_NEXT,
+  },
+  {
+    id: "over_segment",
+    when: (facts) => numberOf(facts, "size_bytes") > SET_BYTES,
+    certainty: "proved",
+    text:
+      "one mapping is larger than 256 KiB (IO_TLB_SEGSIZE slots), the largest bounce buffer of a mainline kernel: it fails however much is free",
+    next: [LIMIT_TRANSFERS, WIDER_MASK],
+  },
+  {
+    id: "no_pool",
+    when: (facts) => numberOf(facts, "total_slots") === 0,
+    certainty: "proved",
+    text: "the pool has no slots: the kernel allocated none, or gave its memory back at boot",
+    next: ["allocate a pool at boot: swiotlb=65536, or swiotlb=force", WIDER_MASK],
+  },
+  {
+    id: "unknown",
+    when: ({ total_slots, used_slots }) => total_slots === null || used_slots === null,
+    certainty: "unknown",
+    text:
+      "the line of this old release does not tell how much was free: the pool was full, in pieces, or out of the device's reach",
+    next: [LOOK_FOR_LEAKS, ENLARGE, WIDER_MASK],
+  },
+  {
+    id: "full",
+    when: (facts) => free(facts) < needed(facts),
+    certainty: "proved",
+    text: (facts) =>
+      `${bytesText(free(facts) * SLOT_BYTES)} are free, less than the mapping needs: too many ` +
+      "mappings at once, mappings that are never unmapped, or a pool that is too small",
+    next: [LOOK_FOR_LEAKS, ENLARGE, WIDER_MASK],
+  },
+  {
+    id: "alignment",
+    when: (facts) => numberOf(facts, "used_slots") < leastUsedToScatter(facts),
+    certainty: "likely",
+    text: (facts) =>
+      `${
+        bytesText(free(facts) * SLOT_BYTES)
+      } are free, and ${facts.used_slots} used slots are too few ` +
+      `to leave no piece of ${
+        needed(facts)
+      } slots: the free pieces do not have the alignment that the ` +
+      "device or the IOMMU asks for (min_align_mask, the alignment of an allocation, a segment boundary), " +
+      "or the device does not reach them. Linux 6.1 refused such mappings by a regression; its stable releases have the fix",
+    next: [
+      "a larger pool does not help. Look at the driver's dma_set_min_align_mask() and at the size it maps: with a mask, dma_max_mapping_size() is smaller than 256 KiB",
+      "on 6.1 update to a newer stable release",
+      WIDER_MASK,
+    ],
+  },
+  {
+    id: "fragmented",
+    certainty: "likely",
+    text: (facts) =>
+      `${bytesText(free(facts) * SLOT_BYTES)} are free, but not in one piece of ` +
+      `${
+        bytesText(needed(facts) * SLOT_BYTES)
+      }: what is free lies in pieces, or at another alignment than ` +
+      "the device needs; each CPU's area of the pool has only its share, and a buffer lies within one group of 128 slots",
+    next: [
+      "map smaller pieces, or fewer at once: a large buffer needs that many free slots in a row",
+      LOOK_FOR_LEAKS,
+      ENLARGE,
+      WIDER_MASK,
+    ],
+  },
+];
+
+const lastByte = (facts: LogEntryFacts): bigint | null => {
+  const address = addressOf(facts, "address");
+  const size = numberOf(facts, "size_bytes");
+  return address === null || Number.isNaN(size) ? null : address + BigInt(Math.max(0, size - 1));
+};
+const isAbove = (facts: LogEntryFacts, name: string): boolean => {
+  const [last, limit] = [lastByte(facts), addressOf(facts, name)];
+  return last !== null && limit !== null && limit > 0n && last > limit;
+};
+const ALL_ONES = 0xffff_ffff_ffff_ffffn;
+
+const NO_BOUNCE =
+  "a bounce pool would carry the mapping: check that one exists (`software IO TLB: mapped` at boot; swiotlb=65536) and lies within the limit";
+
+const OVERFLOW_CAUSES: readonly Cause[] = [
+  {
+    id: "masked",
+    when: (facts) => lastByte(facts) === null,
+    certainty: "unknown",
+    text: "the reporter masked the address",
+  },
+  {
+    id: "no_bus_address",
+    when: (facts) => addressOf(facts, "address") === ALL_ONES,
+    certainty: "proved",
+    text:
+      "the memory has no address on the device's bus (all ones): it lies outside the bus's ranges (dma-ranges)",
+    next: [
+      "compare dma-ranges of the bus in the device tree, or the _DMA method in ACPI, with where memory is",
+    ],
+  },
+  {
+    id: "mask_unset",
+    when: (facts) => addressOf(facts, "mask") === 0n,
+    certainty: "proved",
+    text: "the device's DMA mask is 0: no driver set it",
+    next: [
+      "call dma_set_mask_and_coherent() before the first map, and check its result; of a device that a driver creates itself, set dev->dma_mask first",
+    ],
+  },
+  {
+    id: "mask_and_bus",
+    when: (facts) => isAbove(facts, "mask") && isAbove(facts, "bus_limit"),
+    certainty: "proved",
+    text: (facts) =>
+      `the memory ends at 0x${
+        lastByte(facts)!.toString(16)
+      }, above the DMA mask ${facts.mask} and above ` +
+      `the bus limit ${facts.bus_limit}: a wider mask alone does not help`,
+    next: [
+      NO_BOUNCE,
+      "compare dma-ranges (or _DMA) of the bus with what the bus carries: a limit of the device tree may be wrong",
+    ],
+  },
+  {
+    id: "bus_limit",
+    when: (facts) => isAbove(facts, "bus_limit"),
+    certainty: "proved",
+    text: (facts) =>
+      `the memory ends at 0x${
+        lastByte(facts)!.toString(16)
+      }: within the DMA mask ${facts.mask}, and above ` +
+      `the bus limit ${facts.bus_limit}. The device's mask is right; the bus does not carry these addresses (dma-ranges)`,
+    next: [
+      NO_BOUNCE,
+      "compare dma-ranges (or _DMA) of the bus with what the bus carries: a limit of the device tree may be wrong",
+    ],
+  },
+  {
+    id: "mask",
+    when: (facts) => isAbove(facts, "mask"),
+    certainty: "proved",
+    text: (facts) =>
+      `the memory ends at 0x${
+        lastByte(facts)!.toString(16)
+      }, above the device's DMA mask ${facts.mask}`,
+    next: [
+      "if the device addresses more, its driver must set a wider mask: dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64)), and check the result",
+      NO_BOUNCE,
+    ],
+  },
+  {
+    id: "within_limits",
+    certainty: "possible",
+    text:
+      "mask and bus limit both reach the memory: the map was refused for another reason, such as forced bouncing without a pool (a confidential guest), or the start of the bus's range",
+    next: [NO_BOUNCE],
+  },
+];
+
+export const SWIOTLB: MessageArea = {
+  name: "bounce buffers",
+  page: "rules/traces.md T.52",
+  words: ["swiotlb", "software IO TLB", "SW-IOMMU"],
+  rows: [
+    {
+      kind: "swiotlb_full",
+      forms: [
+        "{driver} {device}: swiotlb buffer is full (sz: {size_bytes} bytes){?, total {total_slots} (slots), used {used_slots} (slots)?}",
+        "{driver} {device}: DMA: Out of SW-IOMMU space for {size_bytes} bytes",
+        "DMA: Out of SW-IOMMU space for {size_bytes} bytes at device {device}",
+      ],
+      more: [
+        {
+          form: "DMA: Out of SW-IOMMU space for {shown_bytes} bytes",
+          add: (_, facts) => facts,
+        },
+        {
+          form: "swiotlb: coherent allocation failed",
+          add: (_, facts) => ({ ...facts, coherent: true }),
+        },
+      ],
+      role: "report",
+      finding: "swiotlb_full",
+      means: (facts) =>
+        `The bounce pool refused a mapping of ${
+          bytesText(numberOf(facts, "size_bytes"))
+        }: the map failed`,
+      causes: FULL_CAUSES,
+    },
+    {
+      kind: "swiotlb_full",
+      forms: [
+        "swiotlb: coherent allocation failed{? for device {device}?}{~,|} size={size_bytes}",
+      ],
+      always: { coherent: true },
+      role: "report",
+      finding: "swiotlb_full",
+      means: (facts) =>
+        `The bounce pool had no coherent memory of ${
+          bytesText(numberOf(facts, "size_bytes"))
+        }: the allocation failed`,
+      causes: FULL_CAUSES,
+    },
+    {
+      kind: "swiotlb_full",
+      forms: [
+        "Can not allocate SWIOTLB buffer earlier",
+        "software IO TLB: Cannot allocate buffer",
+        "software IO TLB: No low mem",
+        "software IO TLB: Failed to decrypt default memory pool, disabling it",
+        "software IO TLB: tearing down default memory pool",
+      ],
+      role: "report",
+      finding: "swiotlb_full",
+      means: "The kernel has no bounce pool: a map of memory that a device does not reach fails",
+      causes: [{
+        id: "no_pool",
+        certainty: "proved",
+        text: "no memory for the pool at boot, below the limit that it needs",
+        next: [
+          "reserve less or elsewhere (crashkernel=, memmap=), or allow the pool above 4 GiB (swiotlb=any)",
+          WIDER_MASK,
+        ],
+      }],
+    },
+    {
+      kind: "memory_setup",
+      forms: [
+        "software IO TLB: {text}: Failed to allocate {size_bytes} bytes{? align={value}?}{? tlb structure?}",
+        "software IO TLB: {text}: Failed to allocate mem->areas",
+        "software IO TLB: {text}: Failed to remap {size_bytes} bytes",
+        "software IO TLB: Failed to allocate new pool",
+        "Failed to decrypt restricted DMA pool",
+        "Restricted DMA pool must be accessible within the linear mapping",
+      ],
+      role: "report",
+      means:
+        "A bounce pool, or a piece that it should grow by, could not be set up: maps of memory out of a device's reach may fail",
+      next: [
+        "read the line `software IO TLB: mapped` of the same boot: it gives the pool that exists",
+      ],
+    },
+    {
+      kind: "memory_setup",
+      forms: ["Alloc alignment may prevent fulfilling requests with max mapping_size"],
+      role: "report",
+      means:
+        "A device asks for both a minimum alignment and an allocation alignment: mappings near dma_max_mapping_size() may find no slot",
+      next: [LIMIT_TRANSFERS],
+    },
+    {
+      kind: "state",
+      forms: [
+        "software IO TLB: area num {count}",
+        "software IO TLB: SWIOTLB bounce buffer size {~roundup to|adjusted to} {mib}MB",
+        "software IO TLB: SWIOTLB bounce buffer size adjusted {count} -> {max} slabs",
+        "software IO TLB: only able to allocate {mib} MB",
+        "software IO TLB: mapped [mem {start}-{end}] ({mib}MB)",
+        "software IO TLB: Reserved memory: created restricted DMA pool at {address}, size {mib} MiB",
+      ],
+      role: "state",
+      means: "The size and the place of a bounce pool",
+    },
+    {
+      kind: "dma_overflow",
+      forms: [
+        "{driver} {device}: {~swiotlb addr|DMA addr|dma_direct addr|addr} {address}+{size_bytes} overflow (mask {mask}, bus limit {bus_limit})",
+        "{driver} {device}: overflow {address}+{size_bytes} of {~DMA|device} mask {mask}{? bus {~limit|mask} {bus_limit}?}",
+      ],
+      role: "report",
+      finding: "dma_overflow",
+      means: (facts) =>
+        `A map of ${bytesText(numberOf(facts, "size_bytes"))} failed: ${
+          named(facts, "device")
+        } does not reach the memory, and no bounce buffer was used`,
+      causes: OVERFLOW_CAUSES,
+    },
+  ],
+};

@@ -1,0 +1,206 @@
+/**
+ * The table of kernel messages, and the search for the row of a line.
+ *
+ * A new message is one row of an area's file. Reader, explanation, finding, the table in
+ * `docs/traces.md` and the tests follow from it.
+ */
+import type { LogEntryFacts } from "../entry.ts";
+import { AMD } from "./amd.ts";
+import { CHECKER } from "./checker.ts";
+import { formOf, type MessageForm, readForm } from "./form.ts";
+import { IOMMU_CORE } from "./iommu_core.ts";
+import { MEMORY } from "./memory.ts";
+import { causeOf, type ContinuationRow, type MessageArea, type MessageRow } from "./message.ts";
+import { BLOCK_LAYER, NVME } from "./nvme.ts";
+import { OTHER_IOMMUS } from "./other_iommus.ts";
+import { P2P } from "./p2p.ts";
+import { PCIE } from "./pcie.ts";
+import { GART, POWER, S390 } from "./platforms.ts";
+import { SMMU_V2, SMMU_V3 } from "./smmu.ts";
+import { SWIOTLB } from "./swiotlb.ts";
+import { VFIO } from "./vfio.ts";
+import { VTD } from "./vtd.ts";
+
+/** Rows of an area that stands further up are tried first. */
+export const MESSAGE_AREAS: readonly MessageArea[] = [
+  CHECKER,
+  SWIOTLB,
+  MEMORY,
+  VTD,
+  AMD,
+  SMMU_V3,
+  SMMU_V2,
+  OTHER_IOMMUS,
+  POWER,
+  S390,
+  GART,
+  VFIO,
+  P2P,
+  NVME,
+  BLOCK_LAYER,
+  PCIE,
+  IOMMU_CORE,
+];
+
+/** A message found in a line. */
+export interface FoundMessage {
+  readonly row: MessageRow;
+  readonly area: MessageArea;
+  readonly facts: LogEntryFacts;
+}
+
+interface Entry {
+  readonly order: number;
+  readonly form: MessageForm;
+  readonly row: MessageRow;
+  readonly area: MessageArea;
+  /** All fields of the row, null where a form does not have one. */
+  readonly absent: LogEntryFacts;
+}
+
+/** The forms of a row, compiled. */
+function formsOf(row: MessageRow): readonly MessageForm[] {
+  return row.forms.map(formOf);
+}
+
+const ENTRIES: readonly Entry[] = MESSAGE_AREAS.flatMap((area) =>
+  area.rows.filter(({ isDecoded }) => isDecoded !== true).flatMap((row) => {
+    const forms = formsOf(row);
+    const names = forms.flatMap(({ places }) => places.map(({ name }) => name));
+    const absent = Object.fromEntries(names.map((name) => [name, null]));
+    return forms.map((form) => ({ form, row, area, absent }));
+  })
+).map((entry, order) => ({ ...entry, order }));
+
+/** Words of four letters and more: the candidates for the quick test. */
+const KEY_WORD = /[A-Za-z][\w.-]{3,}/g;
+
+const MIN_KEY_LENGTH = 3;
+
+function wordsIn(text: string): readonly string[] {
+  const lower = text.toLowerCase();
+  return lower.match(KEY_WORD) ??
+    lower.split(/\s+/).filter((part) => part.length >= MIN_KEY_LENGTH);
+}
+
+/**
+ * One word for each form, as few different ones as cover all forms: a line without any of them is
+ * no message of the table. A form without a fixed word has one for each of its choices.
+ */
+function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]> {
+  const byWord = new Map<string, Set<Entry>>();
+  for (const entry of entries) {
+    for (const word of entry.form.fixed.flatMap(wordsIn)) {
+      byWord.getOrInsertComputed(word, () => new Set()).add(entry);
+    }
+  }
+  const keys = new Map<string, Entry[]>();
+  const left = new Set(entries);
+  for (;;) {
+    let best: Set<Entry> | null = null;
+    let [word, most] = ["", 0];
+    for (const [each, of] of byWord) {
+      const count = of.intersection(left).size;
+      if (count > most) [best, word, most] = [of, each, count];
+    }
+    if (best === null) break;
+    const covered = best.intersection(left);
+    keys.set(word, [...covered]);
+    for (const entry of covered) left.delete(entry);
+  }
+  for (const entry of left) {
+    const choice = entry.form.choices.find((texts) =>
+      texts.every((text) => wordsIn(text).length > 0)
+    );
+    if (choice === undefined) throw new RangeError(`no word in the form "${entry.form.text}"`);
+    for (const text of choice) {
+      keys.getOrInsertComputed(wordsIn(text)[0]!, () => []).push(entry);
+    }
+  }
+  return keys;
+}
+
+const KEYS = keysOf(ENTRIES);
+/** The longest first: at one place of a line it is found before its own beginning. */
+const WORDS = [...KEYS.keys()].sort((a, b) => b.length - a.length);
+const ANY_WORD = WORDS.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+const QUICK_TEST = new RegExp(ANY_WORD, "i");
+/** At each place of a line: words may overlap. */
+const EACH_WORD = new RegExp(`(?=(${ANY_WORD}))`, "gi");
+
+const MAX_SETS = 1 << 12;
+
+/** The facts with `cause`, of a row that has causes. */
+function withCause(row: MessageRow, facts: LogEntryFacts): LogEntryFacts {
+  const cause = causeOf(row, facts);
+  return cause === null ? facts : { ...facts, cause: cause.id };
+}
+
+/** Finds the message of each line of a log. */
+export class MessageFinder {
+  /** Candidates by the words of a line: the lines of a log have few sets of words. */
+  readonly #candidates = new Map<string, readonly Entry[]>();
+  readonly #continuations = new Map<ContinuationRow, MessageForm>();
+
+  /** The message of a line: the first row that reads it. */
+  find(line: string): FoundMessage | null {
+    if (!QUICK_TEST.test(line)) return null;
+    for (const { absent, area, form, row } of this.#candidatesOf(line)) {
+      const found = readForm(form, line);
+      if (found === null) continue;
+      const facts = { ...absent, ...row.always, ...found };
+      const derived = row.derive === undefined ? facts : row.derive(facts, line);
+      if (derived !== null) return { row, area, facts: withCause(row, derived) };
+    }
+    return null;
+  }
+
+  #candidatesOf(line: string): readonly Entry[] {
+    const found = new Set<string>();
+    for (const [, word] of line.matchAll(EACH_WORD)) found.add(word!.toLowerCase());
+    const key = [...found].join("\n");
+    const known = this.#candidates.get(key);
+    if (known !== undefined) return known;
+    const words = WORDS.filter((word) => [...found].some((longer) => longer.startsWith(word)));
+    const entries = words.flatMap((word) => KEYS.get(word)!).sort((a, b) => a.order - b.order);
+    if (this.#candidates.size === MAX_SETS) this.#candidates.clear();
+    this.#candidates.set(key, entries);
+    return entries;
+  }
+
+  /** The facts of a message with a line that continues it; null where the line does not. */
+  continued(row: MessageRow, facts: LogEntryFacts, line: string): LogEntryFacts | null {
+    for (const more of row.more ?? []) {
+      const form = this.#continuations.getOrInsertComputed(more, () => formOf(more.form));
+      const found = readForm(form, line);
+      if (found === null) continue;
+      const known = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null));
+      return withCause(row, more.add?.(known, facts) ?? { ...facts, ...known });
+    }
+    return null;
+  }
+}
+
+/** Words that say that something is wrong. */
+const WRONG =
+  /\b(?:error|err|fail(?:ed|ure)?|fault|timed? ?out|timeout|time-out|overflow|aborted|invalid|broken|cannot|can not|can't|unable|not (?:set|ready|able|in)|firmware bug|bios|illegal|lost|hung|dead|corrupt\w*|refused|rejected|unsupported|unexpected)\b/i;
+
+const escaped = (words: string) => words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const AREA_WORDS = MESSAGE_AREAS.flatMap((area) => area.words.map((words) => ({ area, words })));
+/** Longer words first: `arm-smmu-v3` before `arm-smmu`. */
+const ANY_AREA = new RegExp(
+  `(${
+    AREA_WORDS.map(({ words }) => words).sort((a, b) => b.length - a.length).map(escaped).join("|")
+  }).*?: `,
+);
+const AREA_OF = new Map(AREA_WORDS.map(({ area, words }) => [words, area]));
+
+/** The area of a line that no row reads, and whether its words say that something is wrong. */
+export function areaOf(
+  line: string,
+): { readonly area: MessageArea; readonly isWrong: boolean } | null {
+  const found = ANY_AREA.exec(line)?.[1];
+  if (found === undefined) return null;
+  const area = AREA_OF.get(found);
+  return area === undefined ? null : { area, isWrong: WRONG.test(line) };
+}

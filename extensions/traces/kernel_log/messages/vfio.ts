@@ -1,0 +1,111 @@
+/** Messages of VFIO and of programs that map by it. @see rules/traces.md T.76 */
+import type { LogEntryFacts } from "../entry.ts";
+import { bytesText, type MessageArea, numberOf } from "./message.ts";
+
+const MEMLOCK = [
+  "raise the limit for the process that maps: `ulimit -l` in its shell, LimitMEMLOCK= in its unit, memtune hard_limit in libvirt; it needs the guest's whole memory and some more for each device",
+  "huge pages for the guest's memory, where the program counts them once; or an IOMMU interface that counts per user (iommufd)",
+];
+const ERRNOS = { ENOMEM: -12, EFAULT: -14, EBUSY: -16, EEXIST: -17, EINVAL: -22, ENOSPC: -28 };
+const isErrno = (name: keyof typeof ERRNOS, words: RegExp) => (facts: LogEntryFacts) =>
+  numberOf(facts, "errno") === ERRNOS[name] || words.test(String(facts.errno_text));
+
+export const VFIO: MessageArea = {
+  name: "VFIO",
+  page: "rules/traces.md T.76",
+  words: ["vfio", "VFIO", "RLIMIT_MEMLOCK", "iommufd"],
+  rows: [
+    {
+      kind: "pin_limit",
+      forms: [
+        "{function}: Task {task} ({pid}) RLIMIT_MEMLOCK ({limit}) exceeded",
+        "{function}: RLIMIT_MEMLOCK ({limit}) exceeded",
+      ],
+      role: "report",
+      finding: "pin_limit",
+      means: (facts) =>
+        `VFIO could not pin memory: the process may lock ${
+          bytesText(numberOf(facts, "limit"))
+        }, and the map asked for more. The map failed`,
+      next: MEMLOCK,
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "vfio_dma_map({...}) = {errno} ({errno_text=paren_text})",
+        "vfio_container_dma_map({...}) = {errno} ({errno_text=paren_text})",
+        "VFIO_MAP_DMA failed: {errno_text=rest}",
+        "VFIO_MAP_DMA{~:|} {errno}",
+        "VFIO_MAP_DMA failed: {errno}",
+      ],
+      role: "report",
+      finding: "map_failed",
+      means: "A program's map for a device failed",
+      causes: [
+        {
+          id: "memlock",
+          when: isErrno("ENOMEM", /Cannot allocate memory/),
+          certainty: "likely",
+          text:
+            "ENOMEM: the limit on locked memory (RLIMIT_MEMLOCK), or no memory for the IOMMU's page table. The kernel's log has a line for the first",
+          next: MEMLOCK,
+        },
+        {
+          id: "no_entries",
+          when: isErrno("ENOSPC", /No space left/),
+          certainty: "likely",
+          text: "ENOSPC: the container has as many mappings as it may (dma_entry_limit, 65535)",
+          next: [
+            "map larger pieces, or raise dma_entry_limit of the module vfio_iommu_type1",
+          ],
+        },
+        {
+          id: "reserved",
+          when: isErrno("EINVAL", /Invalid argument/),
+          certainty: "possible",
+          text:
+            "EINVAL: the range is not aligned to the IOMMU's page, lies in a reserved region of the device, or has more address bits than the IOMMU translates",
+          next: [
+            "compare the range with reserved_regions of the device's group and with VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE",
+          ],
+        },
+        {
+          id: "not_pinnable",
+          when: isErrno("EFAULT", /Bad address/),
+          certainty: "possible",
+          text:
+            "EFAULT: the memory cannot be pinned: it is no memory of the process, or a BAR whose memory is switched off",
+        },
+        {
+          id: "overlap",
+          when: isErrno("EEXIST", /File exists/),
+          certainty: "likely",
+          text: "EEXIST: the range overlaps one that the container has",
+          next: ["unmap the old range first, with exactly its address and size"],
+        },
+        { id: "other", certainty: "unknown", text: "the errno is the reason" },
+      ],
+    },
+    {
+      kind: "vfio_error",
+      forms: ["{?{driver} {device}: ?}Firmware has requested this device have a 1:1 IOMMU mapping"],
+      role: "report",
+      finding: "iommu_error",
+      means:
+        "The firmware keeps a region of this device mapped one to one (RMRR): it cannot be given to a guest",
+      next: [
+        "look in the firmware's setup for what uses the device (management, USB legacy): switch it off",
+      ],
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "VF token required to access device",
+        "No interrupt remapping{...} Use the module param {rest}",
+        "vfio_iommu_type1_attach_group: No interrupt remapping{rest}",
+      ],
+      role: "report",
+      means: "VFIO refused to give the device to a program",
+    },
+  ],
+};

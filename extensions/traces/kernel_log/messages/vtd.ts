@@ -1,0 +1,439 @@
+/** Messages of Intel VT-d. @see rules/traces.md T.44 to T.48, T.53, T.73 */
+import type { LogEntryFacts } from "../entry.ts";
+import { addressOf, type MessageArea, type MessageRow } from "./message.ts";
+import { DEVICE_SILENT } from "./steps.ts";
+
+/** Bits of VT-d's fault status register that are errors of its own. */
+const STATUS_ERRORS = [
+  [0, "fault_overflow"],
+  [4, "invalidation_queue_error"],
+  [5, "invalidation_completion_error"],
+  [6, "invalidation_timeout"],
+  [7, "page_request_overflow"],
+] as const;
+
+/** What the fault status register of VT-d says besides faults. VT-d specification 11.4.9.1. */
+function statusErrors(status: number): readonly string[] {
+  return STATUS_ERRORS.flatMap(([bit, name]) =>
+    Math.floor(status / 2 ** bit) % 2 === 1 ? [name] : []
+  );
+}
+
+const hasError = ({ errors }: LogEntryFacts, start: string) =>
+  Array.isArray(errors) && errors.some((name) => String(name).startsWith(start));
+
+/** Physical address of a page-table entry: bits 51 to 12. */
+const ENTRY_ADDRESS = 0x000f_ffff_ffff_f000n;
+
+const framesOf = (facts: LogEntryFacts) => {
+  const [address, held, wanted] = ["address", "held", "wanted"].map((name) =>
+    addressOf(facts, name)
+  );
+  if (address === null || held === null || wanted === null) return null;
+  return { address: address!, held: held! & ENTRY_ADDRESS, wanted: wanted! & ENTRY_ADDRESS };
+};
+
+const PTE_ALREADY_SET: MessageRow = {
+  kind: "pte_already_set",
+  forms: [
+    "PTE for vPFN {address=frame} already set (to {held} not {wanted})",
+  ],
+  derive: (facts) =>
+    typeof facts.address === "string" ? { ...facts, address: `${facts.address}000` } : facts,
+  role: "report",
+  finding: "mapped_over",
+  means: (facts) =>
+    `A map found the page-table entry of ${facts.address} set already: it holds ${facts.held}, the map wrote ${facts.wanted}`,
+  causes: [
+    {
+      id: "identity_map",
+      when: (facts) => {
+        const frames = framesOf(facts);
+        return frames !== null && frames.held === frames.address;
+      },
+      certainty: "likely",
+      finding: "reserved_region",
+      text: (facts) =>
+        `the entry maps page ${facts.address} to itself: an identity map, as of a region that the firmware ` +
+        "reserves (RMRR). The allocator of IOVAs did not keep the region free and gave its addresses to a driver",
+      next: [
+        "compare the address with the RMRR lines of the boot log (`DMAR: RMRR base`) and with /sys/kernel/iommu_groups/N/reserved_regions",
+        "update the kernel: allocators of newer releases reserve these ranges; this is no skipped unmap of a driver",
+      ],
+    },
+    {
+      id: "same_map",
+      when: (facts) => {
+        const frames = framesOf(facts);
+        return frames !== null && frames.held === frames.wanted;
+      },
+      certainty: "likely",
+      text:
+        "the entry already leads to the same memory: the same range was mapped twice at one IOVA, by a user of the IOMMU API or of VFIO",
+      next: [
+        "look for the second iommu_map() of the range, or for an iommu_unmap() that came after the new map",
+      ],
+    },
+    {
+      id: "overlap",
+      certainty: "possible",
+      text:
+        "two users of one IOVA range: an unmap that was skipped or shorter than its map, two allocators for one " +
+        "domain, or a page of the table that was freed while in use",
+      next: [
+        "look for an unmap of this IOVA that was skipped, or that had a shorter length: `dmalab trace check` with the dma and iommu events",
+        "boot a kernel with CONFIG_DMA_API_DEBUG and dma_debug=on (dma_debug_driver=NAME for one driver): its report has the stack of the mapping",
+      ],
+    },
+  ],
+};
+
+const RECORDS: MessageRow[] = [
+  {
+    kind: "iommu_fault_status",
+    forms: ["DRHD: handling fault status reg {status}", "handling fault status reg {status}"],
+    derive: (facts) => {
+      const status = Number(facts.status);
+      return {
+        ...facts,
+        pending: (status & 2) !== 0,
+        overflow: (status & 1) !== 0,
+        record_index: (status >> 8) & 0xff,
+        errors: statusErrors(status),
+      };
+    },
+    role: "consequence",
+    follows: ["iommu_fault", "invalidation_error"],
+    means: "The IOMMU's fault status register at an interrupt",
+    causes: [
+      {
+        id: "invalidation",
+        when: (facts) => hasError(facts, "invalidation"),
+        certainty: "proved",
+        text:
+          "an invalidation was not completed: a device does not answer, or the queue of commands is wrong",
+        next: [DEVICE_SILENT],
+      },
+      {
+        id: "overflow",
+        when: ({ overflow }) => overflow === true,
+        certainty: "proved",
+        text:
+          "faults were lost: they came faster than their records were read; those that are printed stand on lines of their own",
+      },
+      {
+        id: "pending",
+        certainty: "proved",
+        text: "the faults themselves are on separate lines",
+      },
+    ],
+  },
+  {
+    kind: "invalidation_error",
+    forms: [
+      "VT-d detected Invalidation {error~Queue|Timeout|Time-out|Completion} Error: {~Reason|SID} {value}",
+    ],
+    always: { format: "vtd" },
+    derive: (facts) => ({
+      ...facts,
+      error: `invalidation_${String(facts.error).toLowerCase().replace("-", "")}`,
+    }),
+    more: [
+      {
+        form: "QI HEAD: {head_type} qw0 = {value}",
+        add: ({ head_type }, facts) => ({ ...facts, ...queueFacts("head", head_type) }),
+      },
+      {
+        form: "QI PRIOR: {prior_type} qw0 = {value}",
+        add: ({ prior_type }, facts) => ({ ...facts, ...queueFacts("prior", prior_type) }),
+      },
+      {
+        form: "Invalidation {~Queue|Time-out|Completion} Error ({~IQE|ITE|ICE}) cleared",
+        add: (_, facts) => facts,
+      },
+    ],
+    role: "report",
+    finding: "invalidation_error",
+    means:
+      "The IOMMU or a device did not complete an invalidation command; no mapping of a driver is the cause",
+    causes: [
+      {
+        id: "device_tlb",
+        when: ({ head_type, prior_type }) => /Device-TLB/i.test(`${head_type} ${prior_type}`),
+        certainty: "likely",
+        text:
+          "the command is a Device-TLB invalidation: a device with ATS did not answer. It hangs, is in a reset, was removed, or its ATS does not work",
+        next: [
+          DEVICE_SILENT,
+          "if the device is known for it, switch its ATS off: pci=noats for all devices, or a quirk",
+        ],
+      },
+      {
+        id: "queue",
+        when: ({ error }) => error === "invalidation_queue",
+        certainty: "possible",
+        text:
+          "the IOMMU could not fetch or decode a command of the queue: a wrong descriptor, or memory that it cannot read",
+      },
+      {
+        id: "device",
+        certainty: "possible",
+        text: "a device hangs, is in a reset, was removed, or its ATS does not work",
+        next: [DEVICE_SILENT],
+      },
+    ],
+  },
+  {
+    kind: "invalidation_error",
+    forms: ["QI HEAD: {head_type} qw0 = {value}{...}"],
+    always: { format: "vtd", error: "invalidation_queue_dump" },
+    derive: (facts) => ({ ...facts, ...queueFacts("head", facts.head_type) }),
+    more: [{
+      form: "QI PRIOR: {prior_type} qw0 = {value}",
+      add: ({ prior_type }, facts) => ({ ...facts, ...queueFacts("prior", prior_type) }),
+    }],
+    role: "consequence",
+    follows: ["invalidation_error", "iommu_fault_status"],
+    means:
+      "The command at the head of VT-d's invalidation queue, as the kernel dumps it after an error",
+    causes: [
+      {
+        id: "device_tlb",
+        when: ({ head_type, prior_type }) => /Device-TLB/i.test(`${head_type} ${prior_type}`),
+        certainty: "likely",
+        text: "a Device-TLB invalidation waits: a device with ATS did not answer",
+        next: [DEVICE_SILENT, "if the device is known for it, switch its ATS off: pci=noats"],
+      },
+      { id: "other", certainty: "unknown", text: "the line before it names the error" },
+    ],
+  },
+  {
+    kind: "invalidation_error",
+    forms: ["QI PRIOR: {prior_type} qw0 = {value}{...}"],
+    always: { format: "vtd", error: "invalidation_queue_dump" },
+    derive: (facts) => ({ ...facts, ...queueFacts("prior", facts.prior_type) }),
+    role: "consequence",
+    follows: ["invalidation_error", "iommu_fault_status"],
+    means:
+      "The command before the head of VT-d's invalidation queue, as the kernel dumps it after an error",
+  },
+  {
+    kind: "invalidation_error",
+    forms: [
+      "DMAR{...}: {...}{~Device-TLB|IOTLB|device IOTLB|QI} {~flush timeout|invalidation timeout|timeout|flush  timeout}",
+    ],
+    always: { format: "vtd", error: "invalidation_timeout" },
+    role: "report",
+    finding: "invalidation_error",
+    means: "An invalidation command was not completed in time",
+    causes: [{
+      id: "device",
+      certainty: "possible",
+      text: "a device with ATS hangs, is in a reset or was removed, or the IOMMU stands",
+      next: [DEVICE_SILENT],
+    }],
+  },
+  {
+    kind: "invalidation_error",
+    forms: ["Invalidation {~Queue|Time-out|Completion} Error ({~IQE|ITE|ICE}) cleared"],
+    always: { format: "vtd", error: "cleared" },
+    role: "consequence",
+    follows: ["invalidation_error"],
+    means: "The kernel cleared an error of VT-d's invalidation queue and goes on",
+  },
+  PTE_ALREADY_SET,
+];
+
+function queueFacts(which: "head" | "prior", type: unknown): LogEntryFacts {
+  return { [`${which}_type`]: type === "UNKNOWN" ? null : String(type) };
+}
+
+const TABLES: MessageRow[] = [
+  {
+    kind: "iommu_error",
+    forms: ["DMAR reported at address {value} returns all ones"],
+    always: { format: "vtd", error: "no_registers" },
+    role: "report",
+    finding: "iommu_error",
+    means:
+      "The firmware's table names an IOMMU whose registers read as all ones: translation stays off",
+    next: ["a firmware update; until then intel_iommu=off"],
+  },
+  {
+    kind: "iommu_error",
+    forms: ["iommu width ({width}) is not sufficient for the mapped address ({address})"],
+    always: { format: "vtd", error: "address_too_wide" },
+    role: "report",
+    finding: "iommu_error",
+    means: "The address has more bits than the IOMMU translates: the map failed",
+    next: [
+      "of a guest the memory or a window lies above the IOMMU's width: lower phys-bits of the guest, or the window of the BAR",
+    ],
+  },
+  {
+    kind: "iommu_error",
+    forms: ["{device=pci_function}{...} ineligible for IOMMU domain attach due to platform RMRR"],
+    always: { format: "vtd", error: "reserved_region" },
+    role: "report",
+    finding: "iommu_error",
+    means:
+      "The firmware keeps a region of this device mapped (RMRR): it cannot be given to a guest",
+    next: [
+      "look in the firmware's setup for what uses the device (USB legacy, management): switch it off",
+    ],
+  },
+  {
+    kind: "iommu_error",
+    forms: [
+      "DMAR hardware is malfunctioning",
+      "DMAR: Flush IOTLB failed",
+      "IOMMU setup failed, DMAR can not resume!",
+    ],
+    always: { format: "vtd", error: "not_answering" },
+    role: "report",
+    finding: "iommu_error",
+    means: "A register of the IOMMU did not take the value that was written to it",
+  },
+  {
+    kind: "iommu_error",
+    forms: ["{unit}: Invalid page request: {value} {value2=value}"],
+    always: { format: "vtd", error: "page_request" },
+    role: "report",
+    finding: "iommu_error",
+    means: "A device sent a page request that makes no sense: it was refused",
+  },
+  {
+    kind: "iommu_error",
+    forms: ["IOMMU: {unit}: Address is not canonical"],
+    always: { format: "vtd", error: "page_request" },
+    role: "report",
+    finding: "iommu_error",
+    means: "A device sent a page request for an address that no process can have: it was refused",
+    next: ["compare the address that the driver gave the device with the process's mapping"],
+  },
+  {
+    kind: "iommu_error",
+    forms: ["IOMMU: {unit}: PRQ overflow cleared"],
+    always: { format: "vtd", error: "queue_overflow", queue: "PRQ" },
+    role: "consequence",
+    follows: ["iommu_fault"],
+    means: "Page requests were lost: the queue was full. The devices' accesses were refused",
+    next: ["fewer page requests in flight, or memory that is faulted in before the device uses it"],
+  },
+  {
+    kind: "iommu_error",
+    forms: [
+      "Failed to get pasid entry of PASID {pasid=count}",
+      "PASID table allocation failed",
+      "Invalid stage-1 address width {width}",
+      "Invalidate non-aligned address {address}, order {order}",
+      "DMAR: {function}: Unexpected {~context-cache|iotlb} invalidation type {value}",
+      "DMAR: {unit}: No free domain ids",
+      "DMAR: Allocating root entry for {unit} failed",
+      "DMAR: Failed to map {unit}",
+    ],
+    always: { format: "vtd", error: "refused" },
+    role: "report",
+    means: "VT-d's driver refused a setting or had no room for it: attaching a device fails",
+  },
+  {
+    kind: "iommu_detail",
+    forms: [
+      "DMAR: pte level: {count}, pte value: {pte}",
+      "DMAR: page table not present at level {count}",
+      "DMAR: Dump {unit} table entries for IOVA {address}",
+      "DMAR: {~root table|context table|legacy mode page table|pasid directory table|pasid table|scalable mode page table} is not present",
+      "DMAR: scalable mode root entry: hi {value}, low {value2=value}",
+      "DMAR: {~root entry|pasid dir entry}: {value}",
+      "DMAR: context entry: hi {value}, low {value2=value}",
+      "DMAR: pasid table entry[{count}]: {value}",
+    ],
+    role: "state",
+    means:
+      "A line of the table dump below a fault: it shows what the IOMMU has for the address (trace.T.45)",
+  },
+  {
+    kind: "iommu_setup",
+    forms: [
+      "DMAR: RMRR entry for device {text} is broken - applying workaround",
+      "DMAR: Device scope type does not match for {device}",
+      "DMAR: Unable to map DMAR",
+      "DMAR: Record passes table end",
+      "DMAR: No handler for DMAR structure type {count}",
+      "DMAR: Invalid DMAR haw",
+      "DMAR: No DRHD structure found in DMAR table",
+      "DMAR: No IOMMU scope found for ANDD enumeration ID {count} ({text})",
+      "DMAR: Failed to find handle for ACPI object {text}",
+      "DMAR: Failed to get device for ACPI object {text}",
+      "DMAR: Can't validate DRHD address: {address}",
+      "DMAR: Can't {~reserve memory|map the region}",
+      "DMAR: Failed to allocate seq_id",
+      "DMAR: Cannot get a valid{~| max} agaw for iommu (seq_id = {count})",
+      "DMAR: DRHD {value}: failed to enable fault, interrupt, ret {errno}",
+      "DMAR: No DRHD structures in buffer returned by _DSM method",
+      "DMAR: Failed to locate _DSM method",
+      "DMAR: BIOS assigned incorrect VT-d unit for Intel(R) QuickData Technology device",
+      "DMAR: {unit}: Failed to copy context table for bus {count}",
+      "DMAR: Failed to copy translation tables from previous kernel for {unit}",
+      "DMAR: Recommended TLB entries for ISOCH unit is 16; your BIOS set {count}",
+      "DMAR: {~Cannot find the assigned event for counter|The number of IOMMU counters} {count}",
+      "DMAR: [Firmware Bug]: {rest}",
+    ],
+    role: "report",
+    means:
+      "VT-d was not set up as the firmware's table says: translation, its faults or a device's place in it may be missing",
+    next: ["a firmware update; `dmesg | grep -e DMAR -e IOMMU` shows what is on"],
+  },
+  {
+    kind: "iommu_setup",
+    forms: [
+      "DMAR-IR: Requested mask {value} exceeds the max invalidation handle mask value {value2=value}",
+      "DMAR-IR: IR{count}: can't allocate an IRTE",
+      "DMAR-IR: Failed to set source-id of {~IOAPIC|HPET block} ({count})",
+      "DMAR-IR: IR{count}: failed to allocate {~1M of pages|bitmap}",
+      "DMAR-IR: Failed to enable queued invalidation",
+      "DMAR-IR: Failed to copy IR table for {unit} from previous kernel",
+      "DMAR-IR: Exceeded Max {~HPET blocks|IO APICS}",
+      "DMAR-IR: Failed to allocate IRTE",
+      "DMAR-IR: [Firmware Bug]: {rest}",
+    ],
+    role: "report",
+    means:
+      "Interrupt remapping was not set up: interrupts of devices may be refused; DMA is not concerned",
+  },
+  {
+    kind: "state",
+    forms: [
+      "DMAR: Host address width {width}",
+      "DMAR: {~DRHD|RMRR|ATSR|RHSA|SATC} {~base|flags}: {value}{...}",
+      "DMAR: ANDD device: {value} name: {text}",
+      'DMAR: ACPI device "{text}" under DMAR at {value} as {text2=rest}',
+      "DMAR: No {~RMRR|ATSR|SATC|DMAR devices} found",
+      "DMAR: {unit}: reg_base_addr {value} ver {...}cap {value2=value} ecap {value3=value}",
+      "DMAR: Disable{~| integrated} {~GFX|GPU} device mapping",
+      "DMAR: intel_iommu={text} deprecated; use {rest}",
+      "DMAR: Scalable mode is disallowed",
+      "DMAR: Any user opt or tboot/platform force_on will be ignored",
+      "DMAR: Copied translation tables from previous kernel for {unit}",
+      "DMAR: IOMMU batching disallowed due to virtualization",
+      "DMAR: Intel(R) Virtualization Technology for Directed I/O",
+      "DMAR: IOMMU {~enabled|disabled|feature}",
+      "DMAR: {unit}: Using Queued invalidation",
+      "DMAR: dmar{count}: Using Queued invalidation",
+      "Disabling batched IOTLB flush on Ironlake",
+      "DMAR-IR: Copied IR table for {unit} from previous kernel",
+      "DMAR-IR: Use 'intremap=no_x2apic_optout' to override the BIOS setting",
+      "DMAR-IR: {~HPET|IOAPIC} id {count} under DRHD base {value}",
+      "DMAR-IR: {~Enabled|Queued} {rest}",
+    ],
+    role: "state",
+    means: "What VT-d found in the firmware's table, or switched on",
+  },
+];
+
+export const VTD: MessageArea = {
+  name: "Intel VT-d",
+  page: "VT-d specification 7 and 11.4; rules/traces.md T.44 to T.48",
+  words: ["DMAR", "dmar"],
+  rows: [...RECORDS, ...TABLES],
+};

@@ -1,0 +1,59 @@
+/** The access of a fault, whichever IOMMU printed it. */
+import { formatSource, isAboutMappings, numberOf } from "@dmalab/runtime/fault_log";
+import type { KernelLogEntry } from "./entry.ts";
+
+export interface LoggedRefusal {
+  /** The device by its name in a trace; null where the line does not name it. */
+  readonly device: string | null;
+  /** Null where the line has none, or one of more bits than a number keeps exactly. */
+  readonly address: number | null;
+  readonly access: "read" | "write" | null;
+  /** The direction is certain. */
+  readonly isAccessCertain: boolean;
+  /** It is about an address and what a driver mapped there, or did not. */
+  readonly isAboutMappings: boolean;
+  /** The address is in the page of DMA_MAPPING_ERROR. */
+  readonly isErrorValue: boolean;
+  readonly reason: string | null;
+}
+
+/** Addresses of the page of DMA_MAPPING_ERROR. */
+const ERROR_PAGE = 0xffff_ffff_ffff_f000n;
+
+/** Whether an entry is a fault: an access that an IOMMU or a bridge refused. */
+export function isFault({ fault, row }: KernelLogEntry): boolean {
+  return fault !== null || row?.role === "fault";
+}
+
+/** The access of a fault; null of an entry that is no fault. */
+export function refusedAccess(entry: KernelLogEntry): LoggedRefusal | null {
+  const { facts, fault, row } = entry;
+  if (fault !== null) {
+    const { accessCertain, address, details, reason, source } = fault;
+    return {
+      device: source === null
+        ? details.clientName
+        : formatSource({ ...source, domain: source.domain ?? 0 }),
+      address: address === null ? null : numberOf(address),
+      access: fault.access,
+      isAccessCertain: accessCertain,
+      isAboutMappings: isAboutMappings(reason),
+      isErrorValue: address !== null && address.high === 0xffffffff && address.low >= 0xfffff000,
+      reason,
+    };
+  }
+  if (row?.role !== "fault") return null;
+  const { access, address, device, reason } = facts;
+  const exact = typeof address === "string" && /^0x[0-9a-f]+$/.test(address)
+    ? BigInt(address)
+    : null;
+  return {
+    device: typeof device === "string" ? device : null,
+    address: exact === null || exact > Number.MAX_SAFE_INTEGER ? null : Number(exact),
+    access: access === "read" || access === "write" ? access : null,
+    isAccessCertain: true,
+    isAboutMappings: exact !== null && reason !== "no_entry" && reason !== "table_error",
+    isErrorValue: exact !== null && exact >= ERROR_PAGE,
+    reason: typeof reason === "string" ? reason : null,
+  };
+}

@@ -1,0 +1,15 @@
+/** The tables of kernel messages: in `docs/traces.md` by area, in `docs/kernel-messages.md` all of them. */
+import { messageAreaRows, messageRows } from "@dmalab/traces";
+import { markdownTable, withPart } from "./marked_part.ts";
+
+/** The page with its table of areas. @throws {RangeError} When it has no place for one. */
+export function withMessageAreas(page: string): string {
+  const heads = ["area", "forms", "kinds", "read more"];
+  return withPart(page, "areas of messages", markdownTable(heads, messageAreaRows()));
+}
+
+/** The page with its table of messages. @throws {RangeError} When it has no place for one. */
+export function withMessages(page: string): string {
+  const heads = ["area", "message", "kind", "role", "what it says", "causes", "rule"];
+  return withPart(page, "messages", markdownTable(heads, messageRows()));
+}
