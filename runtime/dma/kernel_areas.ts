@@ -38,13 +38,20 @@ export class KernelAreas {
 
   /** The area that some byte of a buffer lies in, or null. */
   find(phys: PhysAddr, sizeBytes: Bytes): KernelArea | null {
+    return this.regionAt(phys, sizeBytes) ??
+      (this.#isVmalloc(phys, sizeBytes) ? "vmalloc" : null);
+  }
+
+  /** The same of the machine's regions alone, whatever vmalloc has taken. */
+  regionAt(phys: PhysAddr, sizeBytes: Bytes): KernelArea | null {
+    if (this.#areas.length === 0) return null;
     const found = this.#areas.find(({ region }) =>
       phys < region.basePhys + region.sizeBytes && region.basePhys < phys + sizeBytes
     );
-    return found?.area ?? (this.#isVmalloc(phys, sizeBytes) ? "vmalloc" : null);
+    return found?.area ?? null;
   }
 
-  /** Pages are contiguous for the CPU only from now on. */
+  /** Pages are contiguous for the CPU only from now on: the CPU has another address of them. */
   addVmalloc(pages: readonly PhysAddr[]): void {
     for (const page of pages) this.#vmallocPages.add(page);
   }

@@ -33,7 +33,9 @@ function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): CPag
   const direction = kernel.direction(dir);
   if (!memory.isOpen(handle, 8)) throw kernel.crash("There is no place for the address");
   if ((gfp & REFUSED) !== 0) {
-    machine.warnings.warn("dma_alloc_pages", `Allocation with invalid flags ${hex(gfp)}`);
+    const text = `Allocation with invalid flags ${hex(gfp)}`;
+    machine.warnings.warn("dma_alloc_pages", text);
+    machine.checker?.warned("alloc_flags", `dma_alloc_pages(): ${text.toLowerCase()}`);
     return null;
   }
   const { pageSizeBytes } = machine.pages;

@@ -36,9 +36,11 @@ export function allocShared(
   kernel.usesMask(device);
   kernel.exact(size, "size");
   checkAttributes(kernel, attrs);
-  const { dma, events, warnings } = kernel.machine;
+  const { checker, dma, events, warnings } = kernel.machine;
   if ((gfp & GFP.COMP) !== 0) {
-    warnings.warnOnce("dma_alloc_attrs", `Allocation with invalid flags ${hex(gfp)}`);
+    const text = `Allocation with invalid flags ${hex(gfp)}`;
+    warnings.warnOnce("dma_alloc_attrs", text);
+    checker?.warned("alloc_flags", `dma_alloc_coherent(): ${text.toLowerCase()}`);
     return 0;
   }
   const memory = dma.dmaAllocCoherent(device, size, {

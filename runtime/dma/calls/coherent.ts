@@ -16,7 +16,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { iommuTearDown, leafFlags } from "../paths/iommu_path.ts";
 import { directAddress } from "../paths/map_branch.ts";
 
-const { ALLOC_SINGLE_PAGES, FORCE_CONTIGUOUS } = DMA_ATTR;
+const { ALLOC_SINGLE_PAGES, FORCE_CONTIGUOUS, NO_KERNEL_MAPPING } = DMA_ATTR;
 
 /** How coherent memory is asked for. */
 export interface CoherentOptions {
@@ -82,7 +82,17 @@ export function allocCoherent(
     machine.caches?.makeUncached(page, pageSizeBytes);
     machine.memory.fill(page, pageSizeBytes, 0);
   }
+  if (isRemapped(dev, atomic, attrs)) machine.areas.addVmalloc(pages);
   return new CoherentMemory(dma, sizeBytes, pages, pageSizeBytes, home, attrs);
+}
+
+/**
+ * Whether the CPU finds coherent memory at an address of the vmalloc area, not at that of its pages.
+ * @see rules/dma.md 1.9.8
+ */
+function isRemapped({ coherent, domain }: DmaDevice, atomic: boolean, attrs: number): boolean {
+  if ((attrs & NO_KERNEL_MAPPING) !== 0) return false;
+  return !coherent || domain !== null && !atomic && (attrs & FORCE_CONTIGUOUS) === 0;
 }
 
 /**
@@ -238,5 +248,6 @@ export function freeCoherent(
     machine.encryption?.unshare(page, memory.pageSizeBytes);
     machine.caches?.makeCached(page, memory.pageSizeBytes);
   }
+  machine.areas.removeVmalloc(freed.pages);
   freed.home?.free(freed.pages);
 }

@@ -672,6 +672,10 @@ export class DmaMapping {
     const { context, warnings } = this.#machine;
     if (context.irqsOff) {
       warnings.warn("dma_free_attrs", "Coherent memory is freed with interrupts off");
+      this.#checker?.warned(
+        "free_irqs_off",
+        "dma_free_coherent() with interrupts off: freeing may have to wait for other CPUs or for the IOMMU",
+      );
     }
   }
 

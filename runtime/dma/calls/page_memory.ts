@@ -77,7 +77,9 @@ export function allocNoncontiguous(
   attrs: number,
 ): NoncontiguousMemory | null {
   if ((attrs & ~ALLOC_SINGLE_PAGES) !== 0) {
-    machine.warnings.warnOnce("dma_alloc_noncontiguous", "Allocation with invalid attributes");
+    const text = "Allocation with invalid attributes";
+    machine.warnings.warnOnce("dma_alloc_noncontiguous", text);
+    machine.checker?.warned("alloc_flags", `dma_alloc_noncontiguous(): ${text.toLowerCase()}`);
     return null;
   }
   const { domain } = dev;

@@ -150,6 +150,13 @@ export class DmaPool implements DescriptorPool {
 
   /** Frees all pages: the driver leaves. Blocks still handed out are lost. */
   destroy(): void {
+    if (this.#used > 0) {
+      const count = this.#used === 1 ? "1 block" : `${this.#used} blocks`;
+      this.#machine.checker?.warned(
+        "pool_in_use",
+        `Pool "${this.name}" of device "${this.#device.name}" is destroyed with ${count} in use`,
+      );
+    }
     for (const page of this.#pages) {
       this.#machine.checker?.accesses.unpooled(this.#device, page.dma);
       this.#machine.dma.dmaFreeCoherent(this.#device, page);

@@ -18,6 +18,7 @@ import { RangeChecks } from "./range_checks.ts";
 import { MemoryChecks } from "./memory_checks.ts";
 import { PeerChecks } from "./peer_checks.ts";
 import { MADE, type MadeBy, MARK } from "./record_table.ts";
+import type { ReportClass } from "./report_classes.ts";
 import { SyncChecks } from "./sync_checks.ts";
 import { describeRecord } from "./describe.ts";
 
@@ -49,6 +50,11 @@ export class DmaChecker {
     this.peers = new PeerChecks(ledger);
     this.contexts = new ContextChecks(ledger);
     this.cpu = new CpuChecks(ledger);
+  }
+
+  /** A call that the kernel warns of by itself. @param text What was done, as a sentence without a final period. */
+  warned(reportClass: ReportClass, text: string): void {
+    this.#ledger.report(reportClass, text, null);
   }
 
   /** What a kernel's own counter of errors would say. @see rules/dma.md 8.1 (error_count) */

@@ -155,16 +155,17 @@ export class MappingRecords {
    * kernel does, which has exemptions; where it is silent, as the caches do.
    *
    * @param sizeBytes How much of it lies together in memory, from its beginning on.
+   * @returns Whether that was reported.
    */
-  checkCacheLine(dev: DmaDevice, record: number, sizeBytes: Bytes): void {
+  checkCacheLine(dev: DmaDevice, record: number, sizeBytes: Bytes): boolean {
     const isReported = this.#checkFirstLine(dev, record);
     const isMmio = (this.table.attrs(record) & DMA_ATTR.MMIO) !== 0;
-    if (dev.coherent || sizeBytes === 0 || isMmio || this.isBounced(dev, record)) return;
+    if (dev.coherent || sizeBytes === 0 || isMmio || this.isBounced(dev, record)) return isReported;
     const phys = this.table.phys[record]!;
     const shared = this.#shared ??= new SharedLines();
     const other = shared.find(phys, sizeBytes, (other) => this.#endangers(record, other));
     shared.add(record, phys, sizeBytes);
-    if (other === NONE || isReported) return;
+    if (other === NONE || isReported) return isReported;
     this.report(
       "cacheline_shared",
       `Device "${dev.name}": ${this.describe(record)} shares cache lines with ` +
@@ -172,6 +173,14 @@ export class MappingRecords {
         "when a line is written back or invalidated for the other mapping",
       this.table.site(other),
     );
+    return true;
+  }
+
+  /** Coherent memory: a mapping that begins in its first cache line overlaps it. @see rules/dma.md 8.2 row 15 */
+  addCoherentLine(dev: DmaDevice, record: number): void {
+    if (!this.#countsCacheLines(dev)) return;
+    this.#lines ??= new CacheLineRecords(this.table);
+    this.#lines.add(record);
   }
 
   /**
@@ -210,8 +219,7 @@ export class MappingRecords {
       const isRam = memory.kindAt(phys) === "ram" && peers?.isPeerMemory(phys) !== true;
       return isRam ? FORBIDDEN.mmio : null;
     }
-    if (areas.isEmpty) return null;
-    const area = areas.find(phys, sizeBytes);
+    const area = areas.regionAt(phys, sizeBytes);
     return area === "stack" || area === "text" ? FORBIDDEN[area] : null;
   }
 

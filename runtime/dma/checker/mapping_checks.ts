@@ -4,6 +4,7 @@
  * @see rules/dma.md 8.1, 8.2 rows 1 to 16
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { IntervalSet } from "../../memory/interval_set.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -21,6 +22,8 @@ export class MappingChecks {
   /** The single mapping made last: the one that is asked about next. */
   #newest: number = NO_RECORD;
   readonly #ending = newEnding(MADE.PHYS);
+  /** Coherent memory that is allocated. */
+  readonly #coherent = new IntervalSet();
 
   constructor(private readonly ledger: MappingRecords) {}
 
@@ -53,7 +56,16 @@ export class MappingChecks {
         null,
       );
     }
-    ledger.checkCacheLine(dev, record, sizeBytes);
+    const isReported = ledger.checkCacheLine(dev, record, sizeBytes);
+    if (made === MADE.SINGLE && !isReported) this.#checkCoherent(dev, record);
+  }
+
+  /** A coherent buffer as a streaming one: its syncs and its unmap are for memory that has the CPU's caches. */
+  #checkCoherent(dev: DmaDevice, record: number): void {
+    const { table } = this.ledger;
+    const phys = table.phys[record]!;
+    if (this.#coherent.firstIn(phys, phys + table.sizeBytes[record]!) < 0) return;
+    this.#report("coherent_mapped", dev, record, "Coherent memory mapped as a streaming buffer");
   }
 
   /** What a driver must not map at all. Lists are looked at as well. */
@@ -161,6 +173,8 @@ export class MappingChecks {
     const record = ledger.add(device, MADE.COHERENT, dma, sizeBytes);
     ledger.table.describe(record, pages[0]!, DMA_BIDIRECTIONAL, attrs);
     ledger.table.mark(record, TESTED);
+    ledger.addCoherentLine(dev, record);
+    for (const page of pages) this.#coherent.add(page, page + memory.pageSizeBytes);
   }
 
   freeing(dev: DmaDevice, memory: CoherentMemory, freed: CoherentMemory): void {
@@ -172,10 +186,11 @@ export class MappingChecks {
     ending.attrs = memory.attrs;
     ending.phys = freed.pages[0]!;
     checkEnd(this.ledger, this.ledger.deviceOf(dev), ending);
+    for (const page of freed.pages) this.#coherent.delete(page, page + freed.pageSizeBytes);
   }
 
   #report(
-    reportClass: Forbidden["mapped"] | "map_invalid",
+    reportClass: Forbidden["mapped"] | "coherent_mapped" | "map_invalid",
     dev: DmaDevice,
     record: number,
     what: string,

@@ -57,6 +57,11 @@ function unseen(row: number, doc: string): ReportClassEntry {
   return { ...TWO_STEP, doc, rule: `dma.3.6.${row}` };
 }
 
+/** A call that the kernel refuses or carries out with a warning of its own. */
+function kernelWarns(rule: string, doc: string): ReportClassEntry {
+  return { ...SEEN, doc, rule };
+}
+
 /** What no kernel looks at. */
 function hazard(rule: string, doc: string, found: FoundIn = "every_mode"): ReportClassEntry {
   return { doc, rule, beyondKernel: true, found, counted: false, log: null };
@@ -256,6 +261,35 @@ const REPORT_CLASS_TABLE = {
     "dma.8.4",
     "Memory was mapped after it was freed: a kernel from 7.2 on sees it with iommu.debug_pagealloc, behind an IOMMU, once the memory is allocated again.",
   ),
+  coherent_mapped: hazard(
+    "dma.1.9.8",
+    "Passed coherent memory to dma_map_single(), and no kernel reports it.",
+  ),
+  free_irqs_off: kernelWarns("c-api.5", "Called dma_free_coherent() with interrupts off."),
+  alloc_flags: kernelWarns(
+    "c-api.5",
+    "Allocated memory for DMA with flags or attributes that the call refuses.",
+  ),
+  pool_in_use: kernelWarns("c-api.5", "Destroyed a DMA pool with blocks in use."),
+  range_size: {
+    ...kernelWarns("dma.3.2", "Reserved an IOVA range of 0 bytes, or of more than a size holds."),
+    found: "two_step",
+  },
+  link_coherence: {
+    ...kernelWarns(
+      "dma.3.3.2",
+      "Required coherent memory in a link of a range of which a part has bounced.",
+    ),
+    found: "two_step",
+  },
+  min_align_refused: {
+    ...kernelWarns(
+      "dma.1.6.3",
+      "Mapped for a device that keeps more address bits (min_align_mask) than a granule has.",
+    ),
+    found: "translated",
+  },
+  list_empty: kernelWarns("dma.1.8", "Mapped a list without entries."),
   double_free: hazard("c-api.13", "Memory was freed twice."),
   use_after_free: hazard("c-api.13", "The CPU accessed memory that was freed."),
   uninitialized_dma_read: hazard(

@@ -137,10 +137,9 @@ function mapAt(
 ): DmaAddr {
   const { domain } = dev;
   if (dev.minAlignMask >= domain.granuleBytes) {
-    machine.warnings.warnOnce(
-      "__iommu_dma_map",
-      `Device "${dev.name}" wants more address bits kept than a granule has`,
-    );
+    const text = `Device "${dev.name}" wants more address bits kept than a granule has`;
+    machine.warnings.warnOnce("__iommu_dma_map", text);
+    machine.checker?.warned("min_align_refused", text);
     return refuseMap(machine, MAP_FAILURE.MIN_ALIGN);
   }
   const offset = domain.offsetOf(phys);

@@ -172,5 +172,6 @@ export function sgtableResult(machine: DmaMachine, outputs: number): number {
   }
   if (outputs > 0) return 0;
   machine.warnings.warnOnce("__dma_map_sg_attrs", `A list map ended with ${outputs}`);
+  if (outputs === 0) machine.checker?.warned("list_empty", "A list without entries is mapped");
   return -ERRNO.EIO;
 }

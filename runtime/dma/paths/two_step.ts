@@ -42,10 +42,12 @@ export function iovaTryAlloc(
   if (domain === null) return false;
   const limitBytes = machine.kernel.iova_size_32_bits ? 2 ** 31 : RANGE_LIMIT_BYTES;
   if (sizeBytes <= 0 || sizeBytes >= limitBytes) {
+    const text = `Device "${dev.name}" requests an IOVA range of ${sizeBytes} bytes`;
     machine.warnings.warnOnce(
       sizeBytes <= 0 ? "dma_iova_try_alloc" : "dma_iova_try_alloc_size",
-      `Device "${dev.name}" requests an IOVA range of ${sizeBytes} bytes`,
+      text,
     );
+    machine.checker?.warned("range_size", text);
     return false;
   }
   const offset = domain.offsetOf(phys);
@@ -102,12 +104,11 @@ function refuseOffset(
   return -ERRNO.EIO;
 }
 
-function refuseCoherent({ warnings }: DmaMachine, { dev, state }: RangePart): number {
+function refuseCoherent({ checker, warnings }: DmaMachine, { dev, state }: RangePart): number {
   if (state.bounced) {
-    warnings.warnOnce(
-      "dma_iova_link_coherent",
-      `Device "${dev.name}" wants coherent memory in a range that has bounce buffers`,
-    );
+    const text = `Device "${dev.name}" wants coherent memory in a range that has bounce buffers`;
+    warnings.warnOnce("dma_iova_link_coherent", text);
+    checker?.warned("link_coherence", text);
   }
   return -ERRNO.EOPNOTSUPP;
 }
