@@ -1,7 +1,7 @@
 /** `dmalab trace script`: the run of a real machine as a scenario. */
 import { traceScript } from "../script/trace_script.ts";
 import { WorkloadScript } from "../script/workload_script.ts";
-import { eventOf } from "../line/event_log.ts";
+import { eventOf, staysInJob } from "../line/event_log.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
 import { formatCount } from "@dmalab/lang/text";
@@ -18,7 +18,7 @@ async function workloadOf(source: LineSource): Promise<string | null> {
   await source.each((text, number) => {
     line.read(text);
     const event = eventOf(text, line, source.name, number, isInJob);
-    isInJob = event?.origin === "fio job" || isInJob && text.trim() === "";
+    isInJob = staysInJob(event, text, isInJob);
     if (event !== null) script.take(event);
   });
   return script.text(source.name);

@@ -1,7 +1,7 @@
 /** `dmalab trace summary`: what is in the records of a real machine. */
 import { entryJson } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
-import { eventOf, logEvent, type LoggedEvent } from "../line/event_log.ts";
+import { eventOf, logEvent, type LoggedEvent, staysInJob } from "../line/event_log.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { checkTrace, readLog } from "./check.ts";
 import { ImportPass } from "../line/import_pass.ts";
@@ -54,7 +54,7 @@ async function* eventsOf(source: LineSource, clocks: TiedClocks): AsyncGenerator
         events.push({ file: name, line: number, origin: "kernel text", ...gap });
       }
       const event = eventOf(text, line, name, number, isInJob);
-      isInJob = event?.origin === "fio job" || isInJob && text.trim() === "";
+      isInJob = staysInJob(event, text, isInJob);
       if (event !== null) events.push(event);
       else if (kind !== "event") reader.push(text, number);
     }

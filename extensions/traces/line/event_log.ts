@@ -6,6 +6,7 @@
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { type DmaEvent, readDmaEvent } from "./dma_event.ts";
+import { fioOption } from "./fio_job.ts";
 import { BLKPARSE, type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
 import { readSetup } from "./nvme_event.ts";
 import type { TraceLine } from "./trace_line.ts";
@@ -24,22 +25,16 @@ export interface LoggedEvent {
 const QEMU_HEAD = /^(?:\d+@(\d+\.\d+):)?(\w+) ?(.*)$/;
 /** After a range or in its place: the process, or the error. */
 const BLKPARSE_END = /\[(-?\w[^\]]*)\]/;
-const FIO_OPTION = /^([a-z_]+)=(.*)$/;
-const FIO_SECTION = /^\[([\w.-]+)\]\s*$/;
-/** Options that describe a job's use of memory and disk; others are reported as ignored. */
-const FIO_USED: ReadonlySet<string> = new Set([
-  "rw",
-  "bs",
-  "bsrange",
-  "size",
-  "iodepth",
-  "numjobs",
-  "direct",
-  "offset",
-  "rwmixread",
-  "verify",
-]);
-const FIO_UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+/** An option of a job for fio, or a switch without a value; a comment may follow. */
+const FIO_OPTION = /^([a-z_][a-z_0-9]*)(?: *=([^;#]*))?(?:[;#].*)?$/;
+const FIO_COMMENT = /^[;#]/;
+const FIO_SECTION = /^\[([^\]]+)\]/;
+
+/** Whether the next line may be an unknown option of a job for fio. @param event What this line says. */
+export function staysInJob(event: LoggedEvent | null, text: string, isInJob: boolean): boolean {
+  return event?.origin === "fio job" ||
+    isInJob && (text.trim() === "" || FIO_COMMENT.test(text.trim()));
+}
 
 /**
  * What a line says as an event; null for one that is none, and for lines of a kernel's log.
@@ -143,12 +138,13 @@ function blkparseFields(text: string) {
   };
 }
 
+/** A number without a unit is one; what a unit means depends on the whole job (`kb_base`). */
 function fioFields(text: string) {
   const section = FIO_SECTION.exec(text);
   if (section !== null) return { event: "job", name: section[1]! };
-  const [, option, value] = FIO_OPTION.exec(text)!;
-  if (!FIO_USED.has(option!)) return { event: "ignored", option: option!, value: value! };
-  const size = /^(\d+)([kmg]?)b?$/i.exec(value!);
-  const bytes = size === null ? null : Number(size[1]) * (FIO_UNITS[size[2]!.toLowerCase()] ?? 1);
-  return { event: "option", option: option!, value: bytes ?? value! };
+  const [, name = text, given = ""] = FIO_OPTION.exec(text) ?? [];
+  const value = given.trimEnd();
+  const option = fioOption(name);
+  if (option === null) return { event: "ignored", option: name, value };
+  return { event: "option", option, value: /^\d{1,15}$/.test(value) ? Number(value) : value };
 }

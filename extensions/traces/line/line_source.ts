@@ -21,7 +21,8 @@ const QEMU =
 export const BLKPARSE =
   /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)/;
 const KERNEL_LOG = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] |\bkernel: /;
-const FIO = /^\[[\w.-]+\]\s*$|^(?:rw|bs|bsrange|size|iodepth|numjobs|direct|offset|rwmixread)=/;
+const FIO =
+  /^\[[^\][]*[A-Za-z][^\][]*\]\s*$|^(?:rw|readwrite|bs|blocksize|bsrange|blocksize_range|size|iodepth|numjobs|direct|offset|rwmixread|rwmixwrite) *=/;
 /** Where a dialect writes the system before the event. */
 const WITH_SYSTEM = /: +[a-z0-9_]+:[a-z0-9_]+: /;
 const QUEUE_LIMIT =

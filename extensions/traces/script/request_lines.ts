@@ -14,8 +14,8 @@ const MAX_BLOCKS = 2 ** 31;
 export class SubmittedRequests {
   /** Buffers that no request uses now, by their pages. */
   readonly #free = new Map<number, string[]>();
-  /** Of each request under way: its variable and its buffer. */
-  readonly running = new Map<string, { variable: string; buffer: string; pages: number }>();
+  /** Of each request under way: its variable, and its buffer, if it moves data. */
+  readonly running = new Map<string, { variable: string; buffer: string | null; pages: number }>();
   #buffers = 0;
 
   /** @param nameOf Names a buffer by its number, from 1, and its pages. */
@@ -29,6 +29,11 @@ export class SubmittedRequests {
     { bytes, lba, verb }: { readonly bytes: number; readonly lba: number; readonly verb: string },
   ): string[] {
     const pages = Math.ceil(bytes / PAGE_BYTES);
+    if (verb === "discard") {
+      // It carries no data.
+      this.running.set(key, { variable, buffer: null, pages });
+      return [`let ${variable} = ${disk}.submit(discard, lba: ${lba}, bytes: ${bytes}B)`];
+    }
     const free = this.#free.get(pages)?.pop();
     const buffer = free ?? this.nameOf(++this.#buffers, pages);
     this.running.set(key, { variable, buffer, pages });
@@ -44,7 +49,9 @@ export class SubmittedRequests {
     const running = this.running.get(key);
     if (running === undefined) return [];
     this.running.delete(key);
-    this.#free.getOrInsertComputed(running.pages, () => []).push(running.buffer);
+    if (running.buffer !== null) {
+      this.#free.getOrInsertComputed(running.pages, () => []).push(running.buffer);
+    }
     return [`wait ${running.variable}`];
   }
 }

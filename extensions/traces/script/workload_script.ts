@@ -5,8 +5,9 @@
  */
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import type { LoggedEvent } from "../line/event_log.ts";
+import { type FioJob, type FioVerb, readFioJob } from "../line/fio_job.ts";
 import { SubmittedRequests } from "./request_lines.ts";
-import { GIB, MIB, PAGE_SIZE_BYTES, Random, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import { GIB, MIB, Random, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 
 /** The scenario's disk holds so much. */
 const DISK_BYTES = 2 ** 40;
@@ -17,9 +18,12 @@ const JOB_ROUNDS = 8;
 const SEED = 1;
 const MAX_BYTES = 16 * MIB;
 
+const GLOBAL = "global";
+
 interface Job {
   readonly name: string;
-  readonly options: Map<string, number | string>;
+  readonly options: Map<string, string>;
+  readonly ignored: Map<string, string>;
 }
 
 /** Takes the events of a file; what is none of a workload is left out. */
@@ -29,6 +33,9 @@ export class WorkloadScript {
   /** Requests of blkparse that are neither reads nor writes, by what they are. */
   readonly #leftOut = new Map<string, number>();
   readonly #jobs: Job[] = [];
+  readonly #defaults: Job = { name: GLOBAL, options: new Map(), ignored: new Map() };
+  /** The job whose lines are read. */
+  #section = this.#defaults;
   /** Requests under way, by device and first sector. */
   readonly #submitted = new SubmittedRequests((number, pages) => `buffer${number}_${pages}`);
   #requests = 0;
@@ -37,20 +44,25 @@ export class WorkloadScript {
   take(event: LoggedEvent): void {
     if (event.origin === "blkparse") this.#block(event);
     else if (event.event === "job") {
-      this.#jobs.push({ name: String(event.name), options: new Map() });
-    } else if (event.event === "option") {
-      const { option, value } = event;
-      this.#jobs.at(-1)?.options.set(String(option), value as number | string);
+      const name = String(event.name);
+      const { ignored, options } = this.#defaults;
+      // A section `[global]` changes the jobs behind it.
+      const job = name === GLOBAL
+        ? this.#defaults
+        : { name, options: new Map(options), ignored: new Map(ignored) };
+      if (name !== GLOBAL) this.#jobs.push(job);
+      this.#section = job;
+    } else if (event.event === "option" || event.event === "ignored") {
+      const { event: kind, option, value } = event;
+      const texts = kind === "option" ? this.#section.options : this.#section.ignored;
+      texts.delete(String(option));
+      texts.set(String(option), String(value));
     }
   }
 
   /** The scenario; null when there is no request. @param source Name of the file. */
   text(source: string): string | null {
-    const [first, ...others] = this.#jobs;
-    const isGlobal = first?.name === "global";
-    for (const job of isGlobal ? others : this.#jobs) {
-      this.#job(new Map([...isGlobal ? first.options : [], ...job.options]));
-    }
+    for (const job of this.#jobs) this.#job(job);
     for (const key of [...this.#submitted.running.keys()]) this.#wait(key);
     if (this.#requests === 0) return null;
     const depth = Math.max(32, 2 ** Math.ceil(Math.log2(this.#most + 1)));
@@ -95,7 +107,7 @@ export class WorkloadScript {
     this.#submit(key, verb, sector, sectors * SECTOR_SIZE_BYTES);
   }
 
-  #submit(key: string, verb: "read" | "write", sector: number, bytes: number): void {
+  #submit(key: string, verb: FioVerb, sector: number, bytes: number): void {
     if (this.#requests >= MAX_REQUESTS) {
       this.#guesses.add(`everything after ${MAX_REQUESTS} requests, which is left out`);
       return;
@@ -105,6 +117,9 @@ export class WorkloadScript {
       this.#guesses.add("blocks beyond the disk's end: they are moved to its front");
     }
     this.#wait(key);
+    if (bytes > MAX_BYTES) {
+      this.#guesses.add(`requests of more than ${formatSize(MAX_BYTES)}: they are cut`);
+    }
     const request = { verb, lba, bytes: Math.min(bytes, MAX_BYTES) };
     this.#lines.push(...this.#submitted.begin(key, `io${++this.#requests}`, "ssd", request));
     this.#most = Math.max(this.#most, this.#submitted.running.size);
@@ -115,51 +130,83 @@ export class WorkloadScript {
   }
 
   /** Some rounds of a job: as many requests as it keeps under way, then their completions. */
-  #job(options: ReadonlyMap<string, number | string>): void {
-    const number = (name: string, otherwise: number) => {
-      const value = options.get(name);
-      return typeof value === "number" ? value : otherwise;
-    };
-    const rw = String(options.get("rw") ?? "read");
-    const sizes = String(options.get("bsrange") ?? number("bs", PAGE_SIZE_BYTES)).split("-").map(
-      bytesOf,
-    );
-    const [least, most] = [sizes[0]!, sizes.at(-1)!].map((bytes) =>
-      Math.ceil(Math.min(Math.max(bytes, SECTOR_SIZE_BYTES), MAX_BYTES) / SECTOR_SIZE_BYTES)
-    ) as [number, number];
-    const size = Math.min(number("size", GIB), DISK_BYTES);
-    const sectors = Math.max(Math.floor(size / SECTOR_SIZE_BYTES), most);
-    const first = Math.floor(number("offset", 0) / SECTOR_SIZE_BYTES);
-    const underWay = Math.min(number("iodepth", 1) * number("numjobs", 1), MAX_REQUESTS);
-    const reads = /rw|mix/.test(rw) ? number("rwmixread", 50) : rw.includes("write") ? 0 : 100;
+  #job({ ignored, name, options }: Job): void {
+    const job = readFioJob(options, ignored);
+    for (const guess of job.guesses) this.#guesses.add(`job ${name}: ${guess}`);
+    if (job.sizeBytes === null) {
+      this.#guesses.add(`job ${name} says no size: it has ${formatSize(GIB)}`);
+    }
     this.#guesses.add(
       `${JOB_ROUNDS} rounds of a job, which has more; random offsets, sizes and shares of reads`,
     );
     const random = new Random(SEED);
-    let next = 0;
-    for (let index = 0; index < JOB_ROUNDS * underWay; index++) {
-      const length = least * (1 + random.below(Math.max(1, Math.floor(most / least))));
-      const places = Math.max(Math.floor((sectors - length) / least), 1);
-      const at = rw.startsWith("rand")
-        ? random.below(places) * least
-        : next % Math.max(sectors - length, 1);
-      next = at + length;
-      this.#submit(
-        `job ${index}`,
-        random.below(100) < reads ? "read" : "write",
-        first + at,
-        length * SECTOR_SIZE_BYTES,
-      );
+    const position = new Map<FioVerb, Position>(
+      job.verbs.map((verb) => [verb, this.#positionOf(job, verb)]),
+    );
+    const underWay = Math.min(job.iodepth * job.numjobs, MAX_REQUESTS);
+    const count = JOB_ROUNDS * underWay;
+    for (let index = 0; index < count; index++) {
+      const [verb] = job.verbs.length === 1 || job.writesTrimmed
+        ? job.verbs
+        : [random.below(100) < job.readShare ? "read" as const : "write" as const];
+      const { lba, bytes } = this.#nextOf(job, position.get(verb!)!, random);
+      this.#submit(`job ${index}`, verb!, lba, bytes);
+      if (job.writesTrimmed) {
+        // The write follows the discard of its range.
+        this.#wait(`job ${index}`);
+        this.#submit(`job ${index}`, "write", lba, bytes);
+      }
       if ((index + 1) % underWay === 0) {
         for (const key of [...this.#submitted.running.keys()]) this.#wait(key);
       }
     }
   }
+
+  #positionOf({ offsetBytes, sizeBytes, sizes }: FioJob, verb: FioVerb): Position {
+    const { leastBytes, mostBytes } = sizes[verb];
+    if ([leastBytes, mostBytes, offsetBytes].some((bytes) => bytes % SECTOR_SIZE_BYTES !== 0)) {
+      this.#guesses.add(`sizes and offsets are whole sectors of ${SECTOR_SIZE_BYTES} bytes`);
+    }
+    const [least, most] = [leastBytes, mostBytes].map((bytes) =>
+      Math.ceil(Math.max(bytes, SECTOR_SIZE_BYTES) / SECTOR_SIZE_BYTES)
+    ) as [number, number];
+    const size = Math.min(sizeBytes ?? GIB, DISK_BYTES);
+    const sectors = Math.max(Math.floor(size / SECTOR_SIZE_BYTES), most);
+    const first = Math.floor(offsetBytes / SECTOR_SIZE_BYTES);
+    return { least, most, sectors, first, next: 0, left: 0 };
+  }
+
+  /** The range of a job's next request of a kind. */
+  #nextOf(
+    { holeBytes, random: isRandom, run }: FioJob,
+    place: Position,
+    random: Random,
+  ): { readonly lba: number; readonly bytes: number } {
+    const { first, least, most, sectors } = place;
+    const multiples = Math.max(1, Math.ceil(most / least));
+    const length = Math.min(least * (1 + random.below(multiples)), most);
+    if (isRandom && place.left === 0) {
+      const places = Math.max(Math.floor((sectors - length) / least), 1);
+      place.next = random.below(places) * least;
+      place.left = run;
+    }
+    // Where the rest is too short for a request, it goes on at the front.
+    if (place.next + length > sectors) place.next = 0;
+    const at = place.next;
+    place.next = at + length + Math.ceil(holeBytes / SECTOR_SIZE_BYTES);
+    place.left = Math.max(0, place.left - 1);
+    return { lba: first + at, bytes: length * SECTOR_SIZE_BYTES };
+  }
 }
 
-/** `4k`, `1m`, `4096`: 1024 of each. */
-function bytesOf(text: string): number {
-  const match = /^(\d{1,12})([kmg]?)/i.exec(text);
-  const power = { k: 1, m: 2, g: 3 }[match?.[2]?.toLowerCase() ?? ""] ?? 0;
-  return match === null ? PAGE_SIZE_BYTES : Number(match[1]) * 1024 ** power;
+/** Where the next request of one kind begins, in sectors. */
+interface Position {
+  /** The least and the most sectors of a request. */
+  readonly least: number;
+  readonly most: number;
+  readonly first: number;
+  readonly sectors: number;
+  next: number;
+  /** Requests until the next random place. */
+  left: number;
 }

@@ -267,3 +267,174 @@ Deno.test("a job for fio becomes a workload with its sizes, depth and share of r
   );
   assertEquals(runScenarioText(script), { end: "held" });
 });
+
+/** Requests of a job's first round, and what is guessed. */
+async function jobOf(...lines: readonly string[]): Promise<{
+  readonly requests: readonly string[];
+  readonly guesses: readonly string[];
+  readonly script: string;
+}> {
+  using folder = new TempFolder();
+  const script = await workloadOf(folder.write("job.fio", `[a]\n${lines.join("\n")}\n`));
+  const requests = [...script.matchAll(/ssd\.submit\((\w+), lba: (\d+)[^\n]* bytes: (\d+)B\)/g)]
+    .map(([, verb, lba, bytes]) => `${verb} ${lba} ${bytes}`);
+  const guesses = [...script.matchAll(/^# Guessed: (.*)\.$/gm)].map(([, guess]) => guess!);
+  return { requests, guesses, script };
+}
+
+/** Bytes of the first read, write and trim of a job with these options, as fio 3.41 issues them. */
+const FIO_SIZES:
+  readonly (readonly [options: string, read: number, write: number, trim: number])[] = [
+    ["", 4096, 4096, 4096],
+    ["bs=4096", 4096, 4096, 4096],
+    ["bs=128k", 131072, 131072, 131072],
+    ["bs=128K", 131072, 131072, 131072],
+    ["bs=128KB", 131072, 131072, 131072],
+    ["bs=128kb", 131072, 131072, 131072],
+    ["bs=128Ki", 131072, 131072, 131072],
+    ["bs=128KiB", 128000, 128000, 128000],
+    ["bs=128kib", 128000, 128000, 128000],
+    ["bs=128KiB\nkb_base=1000", 131072, 131072, 131072],
+    ["kb_base=1000\nbs=128k", 128000, 128000, 128000],
+    ["bs=128Ki\nkb_base=1000", 128000, 128000, 128000],
+    ["kb_base=1024\nbs=128k", 131072, 131072, 131072],
+    ["bs=1M", 1048576, 1048576, 1048576],
+    ["bs=0x20000", 131072, 131072, 131072],
+    ["blocksize=64k", 65536, 65536, 65536],
+    ["bs=1m,64k", 1048576, 65536, 65536],
+    ["bs=8k,32k,4k", 8192, 32768, 4096],
+    ["bs=8k,32k,", 8192, 32768, 4096],
+    ["bs=16k,", 16384, 4096, 4096],
+    ["bs=,8k", 4096, 8192, 8192],
+    ["bs=,8k,", 4096, 8192, 4096],
+    ["bs=,,8k", 4096, 4096, 8192],
+    ["bs=64k ; a comment", 65536, 65536, 65536],
+    ["bs =64k # a comment", 65536, 65536, 65536],
+    ["bs=8k\nbsrange=64k-64k", 65536, 65536, 65536],
+    ["bsrange=64k-64k\nbs=8k", 65536, 65536, 65536],
+    ["blocksize_range=8k-8k,16k-16k", 8192, 16384, 16384],
+  ];
+
+Deno.test("block sizes of a job are those that fio takes, for reads, writes and trims (T.58)", async () => {
+  for (const [options, ...bytes] of FIO_SIZES) {
+    for (const [index, rw] of ["read", "write", "trim"].entries()) {
+      const { guesses, requests } = await jobOf("size=1g", `rw=${rw}`, ...options.split("\n"));
+      const verb = rw === "trim" ? "discard" : rw;
+      assertEquals(requests[0], `${verb} 0 ${bytes[index]}`, `${options} ${rw}`);
+      const round = "8 rounds of a job, which has more; random offsets, sizes and shares of reads";
+      assertEquals(guesses, [round], options);
+    }
+  }
+});
+
+/** What jobs of each direction do, with `bs=64k` (128 sectors), in sectors. */
+const FIO_DIRECTIONS: readonly (readonly [rw: string, verbs: readonly string[]])[] = [
+  ["read", ["read"]],
+  ["write", ["write"]],
+  ["trim", ["discard"]],
+  ["rw", ["read", "write"]],
+  ["readwrite", ["read", "write"]],
+  ["trimwrite", ["discard", "write"]],
+  ["randread", ["read"]],
+  ["randwrite", ["write"]],
+  ["randtrim", ["discard"]],
+  ["randrw", ["read", "write"]],
+  ["randtrimwrite", ["discard", "write"]],
+];
+
+Deno.test("every direction of fio is what its requests do, and runs; another one is listed as guessed", async () => {
+  for (const [rw, verbs] of FIO_DIRECTIONS) {
+    for (const name of ["rw", "readwrite"]) {
+      const { guesses, requests, script } = await jobOf(
+        `${name}=${rw}`,
+        "size=16m",
+        "bs=64k",
+        "ioengine=io_uring",
+        "iodepth=4",
+      );
+      const found = new Set(requests.map((request) => request.split(" ")[0]!));
+      assertEquals([...found].sort(), [...verbs].sort(), rw);
+      const lbas = requests.map((request) => Number(request.split(" ")[1]));
+      assert(lbas.every((lba) => lba % 128 === 0 && lba < 32768), rw);
+      if (verbs.length === 1 && !rw.startsWith("rand")) {
+        assertEquals(lbas, lbas.map((_, index) => 128 * index), rw);
+      }
+      assertEquals(guesses.length, 2);
+      if (name === "rw") assertEquals(runScenarioText(script), { end: "held" }, rw);
+    }
+  }
+  // Each range is discarded, then written.
+  const { requests } = await jobOf("rw=trimwrite", "size=1m", "bs=64k");
+  assertEquals(requests.slice(0, 4), [
+    "discard 0 65536",
+    "write 0 65536",
+    "discard 128 65536",
+    "write 128 65536",
+  ]);
+  const { guesses, requests: reads } = await jobOf("rw=writetrim", "size=1m");
+  assertEquals(reads[0], "read 0 4096");
+  assertEquals(
+    guesses[0],
+    'job a: "rw=writetrim" is no direction of fio, which refuses the job: reads are taken',
+  );
+});
+
+Deno.test("reads and writes of one job follow each other each for itself, in their shares", async () => {
+  const share = async (...lines: string[]) => {
+    const { requests } = await jobOf("rw=rw", "size=1g", "bs=4k", "iodepth=100", ...lines);
+    const reads = requests.filter((request) => request.startsWith("read"));
+    assertEquals(
+      reads.map((request) => Number(request.split(" ")[1])),
+      reads.map((_, at) => 8 * at),
+    );
+    return Math.round(10 * reads.length / requests.length);
+  };
+  assertEquals(await share(), 5);
+  assertEquals(await share("rwmixread=80"), 8);
+  assertEquals(await share("rwmixwrite=80"), 2);
+  assertEquals(await share("rwmixread=80", "rwmixwrite=70"), 3);
+  const holes = await jobOf("rw=write:64k", "size=1g", "bs=64k");
+  assertEquals(holes.requests.slice(0, 3), ["write 0 65536", "write 256 65536", "write 512 65536"]);
+  const runs = await jobOf("rw=randread:4", "size=1g", "bs=4k");
+  const lbas = runs.requests.map((request) => Number(request.split(" ")[1]));
+  assertEquals(lbas.slice(1, 4).map((lba) => lba - lbas[0]!), [8, 16, 24]);
+  assert(lbas[4]! - lbas[0]! !== 32);
+});
+
+Deno.test("what a scenario does not take from a job is listed under Guessed, all of it", async () => {
+  const guesses = async (...lines: string[]) =>
+    (await jobOf(...lines)).guesses.filter((guess) => !guess.startsWith("8 rounds"));
+  assertEquals(await guesses("size=1m", "bs=4x"), [
+    'job a: "bs=4x" is not understood: 4 is taken',
+    "sizes and offsets are whole sectors of 512 bytes",
+  ]);
+  assertEquals(await guesses("size=1m", "bs=4k-64k"), [
+    'job a: "bs=4k-64k" is not understood: 4096 is taken',
+  ]);
+  assertEquals(await guesses("size=1m", "bs=$pagesize"), [
+    'job a: "bs=$pagesize" is not understood: 4096 is taken',
+  ]);
+  assertEquals(await guesses("size=10%", "offset=5%"), [
+    'job a: "size=10%" is a share of an unknown size',
+    'job a: "offset=5%" is a share of an unknown size: 0',
+    "job a says no size: it has 1GiB",
+  ]);
+  assertEquals(await guesses("size=1m", "iodepth=2"), [
+    "job a: 2 requests under way, as iodepth says; fio's engine psync has one at a time",
+  ]);
+  assertEquals(
+    await guesses("size=1m", "thread", "; a comment", "", "bssplit=4k/50:8k/50", "runtime=30 # s"),
+    ["job a: these options change nothing here: thread, bssplit=4k/50:8k/50, runtime=30"],
+  );
+  assertEquals(await guesses("size=1g", "bs=64m"), ["requests of more than 16MiB: they are cut"]);
+});
+
+Deno.test("a section [global] changes the jobs behind it, and no other", async () => {
+  using folder = new TempFolder();
+  const script = await workloadOf(folder.write(
+    "job.fio",
+    "[global]\nsize=1g\nbs=8k\n[one]\n[global]\nbs=16k\n[two and more]\n[three]\nbs=32k\n",
+  ));
+  const bytes = submitted(script).map((request) => request.split(" ")[2]);
+  assertEquals([...new Set(bytes)], ["8192", "16384", "32768"]);
+});

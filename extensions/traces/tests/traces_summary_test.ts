@@ -84,10 +84,10 @@ Deno.test("a job for fio is read option by option, and what is not used is repor
     [
       ["job", "global", null],
       ["option", "rw", "randread"],
-      ["option", "bs", 4096],
+      ["option", "bs", "4k"],
       ["ignored", "ioengine", "libaio"],
       ["job", "job1", null],
-      ["option", "size", 1024 ** 3],
+      ["option", "size", "1g"],
       ["option", "bsrange", "4k-64k"],
     ],
   );

@@ -1,0 +1,199 @@
+/**
+ * Jobs of fio: their options as fio reads them.
+ *
+ * Measured with fio 3.33 and 3.41 (`ioengine=null`, `write_iolog=FILE`), which agree: `bs=128KiB` is 128,000 bytes and
+ * `128Ki` 131,072; `kb_base=1000` swaps the two. A size for reads, writes and trims each is `8k,32k,4k`.
+ *
+ * @see rules/traces.md T.58
+ */
+
+/** Options that describe a job's use of memory and disk, by their names and aliases; others are reported as ignored. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  rw: "rw",
+  readwrite: "rw",
+  bs: "bs",
+  blocksize: "bs",
+  bsrange: "bsrange",
+  blocksize_range: "bsrange",
+  size: "size",
+  offset: "offset",
+  iodepth: "iodepth",
+  numjobs: "numjobs",
+  rwmixread: "rwmixread",
+  rwmixwrite: "rwmixwrite",
+  kb_base: "kb_base",
+};
+
+/** The name of an option without its aliases; null for one that is not used. */
+export function fioOption(name: string): string | null {
+  return Object.hasOwn(OPTIONS, name) ? OPTIONS[name]! : null;
+}
+
+/** What a request of a job does; fio's trims are discards. */
+export type FioVerb = "read" | "write" | "discard";
+
+/** Bytes of requests of one kind. Sizes between the ends are multiples of the least. */
+export interface FioSizes {
+  readonly leastBytes: number;
+  readonly mostBytes: number;
+}
+
+export interface FioJob {
+  readonly verbs: readonly FioVerb[];
+  /** Each range is discarded, then written. */
+  readonly writesTrimmed: boolean;
+  readonly random: boolean;
+  /** `rw=read:4k`: bytes that are left out behind each request; `rw=randread:8`: requests that follow each other. */
+  readonly holeBytes: number;
+  readonly run: number;
+  readonly sizes: Readonly<Record<FioVerb, FioSizes>>;
+  /** Null where the job leaves it to its file or disk. */
+  readonly sizeBytes: number | null;
+  readonly offsetBytes: number;
+  readonly iodepth: number;
+  readonly numjobs: number;
+  /** Percent, of reads and writes. */
+  readonly readShare: number;
+  /** What is not as the job says it, in words. */
+  readonly guesses: readonly string[];
+}
+
+/** Directions of `rw=`. */
+const DIRECTIONS: Readonly<Record<string, readonly FioVerb[]>> = {
+  read: ["read"],
+  write: ["write"],
+  trim: ["discard"],
+  rw: ["read", "write"],
+  readwrite: ["read", "write"],
+  trimwrite: ["discard", "write"],
+  randread: ["read"],
+  randwrite: ["write"],
+  randtrim: ["discard"],
+  randrw: ["read", "write"],
+  randtrimwrite: ["discard", "write"],
+};
+const POWERS: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4, p: 5 };
+const DEFAULT_BYTES = 4096;
+const KINDS = ["read", "write", "discard"] as const satisfies readonly FioVerb[];
+
+/** Engines that keep one request under way, whatever `iodepth` says; fio takes psync where a job names none. */
+const SYNCHRONOUS: ReadonlySet<string> = new Set([
+  "mmap",
+  "psync",
+  "pvsync",
+  "pvsync2",
+  "sync",
+  "vsync",
+]);
+
+interface Size {
+  readonly bytes: number;
+  /** The whole text is a size. */
+  readonly whole: boolean;
+}
+
+/** A number of fio's, in bytes; null for a text without one. @param base The value of `kb_base`. */
+function sizeOf(text: string, base: number): Size | null {
+  const match = /^\s*(0x[0-9a-f]+|\d{1,15})([kmgtp])?(ib?|b)?(.*)$/i.exec(text);
+  if (match === null) return null;
+  const [, digits, letter, ending = "", rest = ""] = match;
+  const power = POWERS[letter?.toLowerCase() ?? ""] ?? 0;
+  // `KiB` is the other base than `K`, `KB` and `Ki`.
+  const isOther = power > 0 && ending.toLowerCase() === "ib";
+  const unit = isOther ? (base === 1000 ? 1024 : 1000) : base;
+  const isUnit = power > 0 || ending === "" || ending.toLowerCase() === "b";
+  return { bytes: Number(digits) * unit ** power, whole: rest.trim() === "" && isUnit };
+}
+
+/**
+ * What a job does.
+ *
+ * @param options Texts by their names without aliases, those of `[global]` first, in the order of the file.
+ * @param ignored Other options.
+ */
+export function readFioJob(
+  options: ReadonlyMap<string, string>,
+  ignored: ReadonlyMap<string, string>,
+): FioJob {
+  const guesses: string[] = [];
+  const base = options.get("kb_base") === "1000" ? 1000 : 1024;
+  /** A size, with a word where the text is none. */
+  const size = (name: string, text: string | undefined, otherwise: number): number => {
+    if (text === undefined || text === "") return otherwise;
+    const found = sizeOf(text, base);
+    const bytes = found?.bytes ?? otherwise;
+    if (found?.whole !== true) {
+      guesses.push(`"${name}=${options.get(name) ?? text}" is not understood: ${bytes} is taken`);
+    }
+    return bytes;
+  };
+  const count = (name: string, otherwise: number) =>
+    Math.max(1, size(name, options.get(name), otherwise));
+  // The later of the two holds.
+  const mix = [...options.keys()].findLast((name) => name.startsWith("rwmix"));
+  const share = mix === undefined ? 50 : Math.min(100, size(mix, options.get(mix), 50));
+
+  const rw = options.get("rw") ?? "read";
+  const [word = "", behind] = rw.split(":", 2);
+  const random = word.startsWith("rand");
+  const found = Object.hasOwn(DIRECTIONS, word) ? DIRECTIONS[word] : undefined;
+  if (found === undefined) {
+    guesses.push(`"rw=${rw}" is no direction of fio, which refuses the job: reads are taken`);
+  }
+  const step = behind === undefined ? 0 : size("rw", behind, 0);
+  const sizes = sizesOf(options, size);
+  const sizeText = options.get("size");
+  const isPercent = (text: string | undefined) => text?.trim().endsWith("%") === true;
+  if (isPercent(sizeText)) guesses.push(`"size=${sizeText}" is a share of an unknown size`);
+  const offsetText = options.get("offset");
+  if (isPercent(offsetText)) {
+    guesses.push(`"offset=${offsetText}" is a share of an unknown size: 0`);
+  }
+  const iodepth = count("iodepth", 1);
+  const engine = ignored.get("ioengine") ?? "psync";
+  if (iodepth > 1 && SYNCHRONOUS.has(engine)) {
+    guesses.push(
+      `${iodepth} requests under way, as iodepth says; fio's engine ${engine} has one at a time`,
+    );
+  }
+  if (ignored.size > 0) {
+    const words = [...ignored].map(([name, value]) => value === "" ? name : `${name}=${value}`);
+    guesses.push(`these options change nothing here: ${words.join(", ")}`);
+  }
+  return {
+    verbs: found ?? ["read"],
+    writesTrimmed: found?.[0] === "discard" && found.length === 2,
+    random,
+    holeBytes: random ? 0 : step,
+    run: random ? Math.max(1, step) : 1,
+    sizes,
+    sizeBytes: sizeText === undefined || isPercent(sizeText) ? null : size("size", sizeText, 0),
+    offsetBytes: isPercent(offsetText) ? 0 : size("offset", offsetText, 0),
+    iodepth,
+    numjobs: count("numjobs", 1),
+    readShare: mix === "rwmixwrite" ? 100 - share : share,
+    guesses,
+  };
+}
+
+/** Sizes of `bs=` or, where there is one, of `bsrange=`: for reads, writes and trims, each like the one before if it is left out. */
+function sizesOf(
+  options: ReadonlyMap<string, string>,
+  size: (name: string, text: string | undefined, otherwise: number) => number,
+): Record<FioVerb, FioSizes> {
+  const name = options.has("bsrange") ? "bsrange" : "bs";
+  const given = (options.get(name) ?? "").split(",");
+  const sizes = {} as Record<FioVerb, FioSizes>;
+  let before: FioSizes = { leastBytes: DEFAULT_BYTES, mostBytes: DEFAULT_BYTES };
+  for (const [index, kind] of KINDS.entries()) {
+    const text = given[index];
+    if (text !== undefined) {
+      const [least, most] = name === "bsrange" ? text.split("-", 2) : [text];
+      const leastBytes = Math.max(1, size(name, least, DEFAULT_BYTES));
+      const mostBytes = most === undefined ? leastBytes : size(name, most, leastBytes);
+      before = { leastBytes, mostBytes: Math.max(leastBytes, mostBytes) };
+    }
+    sizes[kind] = before;
+  }
+  return sizes;
+}
