@@ -1,8 +1,11 @@
 /** Explains lines of kernel logs: by themselves, and by what a trace knows of them: who owned the address, and who removed it. */
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
-import { entryJson } from "../kernel_log/entry.ts";
-import { entryStory } from "../kernel_log/entry_story.ts";
-import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
+import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
+import { entryStory, labelledLines } from "../kernel_log/entry_story.ts";
+import { FollowedEntries } from "../kernel_log/followed_entry.ts";
+import { readKernelLog, type UnreadLine } from "../kernel_log/kernel_log_reader.ts";
+import { wordsOf } from "../kernel_log/messages/message.ts";
+import { shownText, unreadLines, UnreadMessages } from "../kernel_log/unread_messages.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
 import { pageOf, type TraceFinding } from "../ledger/traced_mapping.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
@@ -95,15 +98,24 @@ interface FaultLogText {
 
 /** Whether a question is a line of a log, and no name. */
 export function isFaultLine(question: string): boolean {
-  return /\bDMAR\b|\bAMD-Vi\b|\barm-smmu|\bRequest device\b|\bEvent logged\b/i.test(question) ||
-    readKernelLog(question).entries.length > 0;
+  if (/\bDMAR\b|\bAMD-Vi\b|\barm-smmu|\bRequest device\b|\bEvent logged\b/i.test(question)) {
+    return true;
+  }
+  const { entries, states } = readKernelLog(question);
+  return entries.length > 0 || states.length > 0;
 }
 
 export function explainFaultLine(text: string): FaultLogText {
-  const { entries, unreadable } = readKernelLog(text);
-  if (entries.length > 0 || unreadable.length > 0) {
+  const { entries, states, unread, unreadable } = readKernelLog(text);
+  const told = [...entries.filter(({ row, fault }) => row !== null || fault !== null), ...states];
+  if (told.length > 0 || unreadable.length > 0 || unread.length > 0) {
+    const followed = new FollowedEntries(entries);
+    const stories = told.map((entry) => entryStory(entry, followed.of(entry)));
     return {
-      lines: entries.flatMap((entry, index) => [...index === 0 ? [] : [""], ...entryStory(entry)]),
+      lines: [...stories, ...unreadSections(unread)].flatMap((lines, index) => [
+        ...index === 0 ? [] : [""],
+        ...lines,
+      ]),
       problems: unreadable.flatMap((fault) => problemLines(fault.text, fault)),
     };
   }
@@ -113,30 +125,71 @@ export function explainFaultLine(text: string): FaultLogText {
     : { lines: [], problems: problemLines(text, read.problem) };
 }
 
-/** A whole log: each record once, with how often and where first. */
+/** A whole log: each record once, with how often and where first; then what is no error, and what no row reads. */
 export function explainLog(log: string): FaultLogText {
-  const seen = new Map<string, { readonly line: number; times: number }>();
-  const { entries, unreadable } = readKernelLog(log);
+  const { entries, states, unread, unreadable } = readKernelLog(log);
   const problems = unreadable.flatMap((fault) => {
     const [message, ...place] = problemLines(fault.text, fault);
     return [`line ${fault.line}: ${message}`, ...place];
   });
-  for (const entry of entries) {
-    const story = entryStory(entry).join("\n");
-    seen.getOrInsertComputed(story, () => ({ line: entry.line, times: 0 })).times++;
-  }
-  const lines = [...seen].flatMap(([story, { line, times }], index) => [
-    ...index === 0 ? [] : [""],
-    times === 1 ? `line ${line}` : `${formatCount(times, "time")}, first in line ${line}`,
-    ...story.split("\n"),
-  ]);
+  const sections = [
+    ...repeatedStories(entries),
+    ...stateSections(states),
+    ...unreadSections(unread),
+  ];
+  const lines = sections.flatMap((section, index) => [...index === 0 ? [] : [""], ...section]);
   if (lines.length === 0 && problems.length === 0) {
     problems.push(
-      "The log has no line about DMA: no fault of VT-d (DMAR:), AMD-Vi or arm-smmu, nothing of " +
-        "swiotlb, DMA-API, P2PDMA or NVMe timeouts",
+      "The log has no line about DMA: no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, " +
+        "P2PDMA, VFIO, PCI Express errors or NVMe timeouts",
     );
   }
   return { lines, problems };
+}
+
+/** Entries that say the same are one story. */
+function repeatedStories(entries: readonly KernelLogEntry[]): string[][] {
+  const followed = new FollowedEntries(entries);
+  const seen = new Map<string, { readonly entry: KernelLogEntry; times: number }>();
+  for (const entry of entries) {
+    if (entry.row === null && entry.fault === null) continue;
+    const key = entryStory(entry).join("\n");
+    seen.getOrInsertComputed(key, () => ({ entry, times: 0 })).times++;
+  }
+  return [...seen.values()].map(({ entry, times }) => [
+    times === 1
+      ? `line ${entry.line}`
+      : `${formatCount(times, "time")}, first in line ${entry.line}`,
+    ...entryStory(entry, followed.of(entry)),
+  ]);
+}
+
+/** The most lines of one section. */
+const MAX_SECTION_LINES = 20;
+const SHOWN_COLUMNS = 100;
+
+/** Messages that are no error: by what they say, with the first line of each. */
+function stateSections(states: readonly KernelLogEntry[]): string[][] {
+  if (states.length === 0) return [];
+  const byRow = [...Map.groupBy(states, ({ row }) => row)];
+  return [[
+    `no error: ${formatCount(states.length, "line")}`,
+    ...byRow.slice(0, MAX_SECTION_LINES).flatMap(([row, [first, ...others]]) => {
+      const more = others.length === 0 ? "" : `, and ${others.length} more like it`;
+      return [
+        `  line ${first!.line}: ${shownText(first!.text)}`,
+        ...labelledLines("", `${wordsOf(row!.means, first!.facts)}${more}`, 2, SHOWN_COLUMNS),
+      ];
+    }),
+  ]];
+}
+
+/** Lines of known areas that no row reads, each form once. */
+function unreadSections(lines: readonly UnreadLine[]): string[][] {
+  if (lines.length === 0) return [];
+  const unread = new UnreadMessages();
+  for (const line of lines) unread.push(line);
+  return [["not read:", ...unreadLines(unread).map((line) => `  ${line}`)]];
 }
 
 /** The records of a log as one JSON object each, on lines of their own. */

@@ -35,8 +35,8 @@ Deno.test("explain of a whole log counts faults that are alike, and names lines 
   assertStringIncludes(problems[0]!, "line 4: expected the number of a reason");
   assertEquals(problems.length, 3);
   assertEquals(explainLog("nothing\n").problems, [
-    "The log has no line about DMA: no fault of VT-d (DMAR:), AMD-Vi or arm-smmu, nothing of " +
-    "swiotlb, DMA-API, P2PDMA or NVMe timeouts",
+    "The log has no line about DMA: no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, " +
+    "P2PDMA, VFIO, PCI Express errors or NVMe timeouts",
   ]);
 });
 

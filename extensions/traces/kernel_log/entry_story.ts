@@ -2,10 +2,10 @@
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { PICTURE_COLUMNS, spread, wrapText } from "@dmalab/lang/text";
 import { aboutKind } from "../ledger/finding_kinds.ts";
-import type { Fact, KernelLogEntry } from "./entry.ts";
+import type { Fact, KernelLogEntry, LogEntryFacts } from "./entry.ts";
 import { HEX_FIELDS } from "./messages/fields.ts";
 import { MESSAGE_KINDS } from "./messages/kinds.ts";
-import { causeOf, type MessageRow, nextOf, wordsOf } from "./messages/message.ts";
+import { type Cause, causeOf, type MessageRow, nextOf, wordsOf } from "./messages/message.ts";
 
 const labelled = (label: string, text: string) => labelledLines(label, text, 14, PICTURE_COLUMNS);
 
@@ -26,8 +26,21 @@ function namedText({ area, page }: KernelLogEntry["facts"]): string {
   return `A line of ${area} that says something is wrong: see ${page}`;
 }
 
-/** An entry, field by field, with its meaning, its cause and what to do. */
-export function entryStory(entry: KernelLogEntry): string[] {
+/** How a consequence is tied to what it follows from. @param earlier The entry that it follows from, or null. */
+function followLines({ row }: KernelLogEntry, earlier: KernelLogEntry | null): string[] {
+  if (row?.role !== "consequence" || row.follows === undefined) return [];
+  const titles = [...new Set(row.follows.map((kind) => MESSAGE_KINDS[kind].title))];
+  return earlier === null
+    ? labelled("look for", titles.join(", "))
+    : labelled("follows from", `line ${earlier.line}: ${MESSAGE_KINDS[earlier.kind].title}`);
+}
+
+/**
+ * An entry, field by field, with its meaning, its cause and what to do.
+ *
+ * @param earlier What a consequence follows from, where the log has it.
+ */
+export function entryStory(entry: KernelLogEntry, earlier: KernelLogEntry | null = null): string[] {
   const { facts, fault, kind, row } = entry;
   if (fault !== null) return loggedFaultLines(fault);
   const { rule, title } = MESSAGE_KINDS[kind];
@@ -42,15 +55,16 @@ export function entryStory(entry: KernelLogEntry): string[] {
     spread(title, rule),
     ...rows,
     ...labelled("", wordsOf(row.means, facts)),
-    ...row.role === "consequence" && row.follows !== undefined
-      ? labelled("follows from", row.follows.map((each) => MESSAGE_KINDS[each].title).join(", "))
-      : [],
-    ...cause === null ? [] : labelled(
-      "why",
-      `${cause.certainty === "unknown" ? "" : `${cause.certainty}: `}${wordsOf(cause.text, facts)}`,
-    ),
+    ...followLines(entry, earlier),
+    ...cause === null ? [] : labelled("why", causeText(cause, facts)),
     ...stepsOf(entry, row).flatMap((step, index) => labelled(index === 0 ? "next" : "", step)),
   ];
+}
+
+/** A cause with its certainty. */
+export function causeText(cause: Cause, facts: LogEntryFacts): string {
+  const { certainty, text } = cause;
+  return `${certainty === "unknown" ? "" : `${certainty}: `}${wordsOf(text, facts)}`;
 }
 
 /** A text behind its label, with what goes on below it. */

@@ -30,7 +30,7 @@ export interface KernelLogSink {
   readonly unreadable: (fault: UnreadableFault) => void;
   /** Receives messages that are no error, such as those of the boot. */
   readonly state?: (entry: KernelLogEntry) => void;
-  /** Receives lines of a known area that no row reads. @param area Its name. */
+  /** Receives lines of a known area that no row reads. */
   readonly unread?: (line: UnreadLine) => void;
   /** Receives each message of the log, whatever it is about. */
   readonly message?: (message: LogMessage) => void;
@@ -41,6 +41,8 @@ export interface UnreadLine {
   readonly line: number;
   readonly text: string;
   readonly area: string;
+  /** Its words say that something is wrong. */
+  readonly isWrong: boolean;
 }
 
 /** Gathers records from lines; reports each after its last line, so not quite in order. */
@@ -95,7 +97,7 @@ export class KernelLogReader {
     const found = areaOf(message.text);
     if (found === null) return;
     const { area: { name, page }, isWrong } = found;
-    this.sink.unread?.({ line: message.line, text: message.text, area: name });
+    this.sink.unread?.({ line: message.line, text: message.text, area: name, isWrong });
     if (!isWrong) return;
     const facts = { area: name, page };
     this.sink.entry({ kind: "named", ...said(message), facts, row: null });

@@ -3,6 +3,7 @@ import { formatCount, wrapText } from "@dmalab/lang/text";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { entryJson } from "../kernel_log/entry.ts";
 import { labelledLines } from "../kernel_log/entry_story.ts";
+import { unreadLines } from "../kernel_log/unread_messages.ts";
 import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";
 import { limitsSeen } from "./queue_use.ts";
 import { type Device, isSure, type TraceFinding } from "./traced_mapping.ts";
@@ -55,6 +56,9 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
         kernel: boot.version,
         of_trace: boot === result.classified.boot,
       })),
+      unread_messages: log.unreadMessages.list().map(({ area, line, text, times }) => {
+        return { area, line, times, text };
+      }),
       qemu: emulatorJson(log.qemu, log.entries),
       findings: certainties,
       limits: limitsSeen(ledger.requests.uses, log.facts.limits),
@@ -239,6 +243,7 @@ export function checkLines(
       `unknown: iommu_fault at ${names.log}:${line}   ${FAULT_RULE}`,
       `  the line cannot be read: ${message}`,
     ]),
+    ...unreadMessageLines(log, names.log),
     ...storyLines(json.stories, names.log),
     ...nextLines(json.next_steps, groups.slice(0, DISPLAYED_FINDINGS).map(([each]) => each!)),
     ...groups.length > DISPLAYED_FINDINGS ? ["", `… and ${more} more, listed by --json`] : [],
@@ -269,6 +274,14 @@ function groupLines(
     ...labelled("when", whenText([finding!, ...alike])),
     ...labelled("next", nextSteps([finding!])[0] ?? ""),
   ];
+}
+
+/** Messages that no row reads, though their words say that something is wrong. */
+function unreadMessageLines({ unreadMessages }: LogPass, name: string): string[] {
+  const lines = unreadLines(unreadMessages);
+  return lines.length === 0
+    ? []
+    : ["", `not read in ${name}:`, ...lines.map((line) => `  ${line}`)];
 }
 
 /** Steps that stand at no finding. */

@@ -7,7 +7,7 @@
 import { countBefore } from "@dmalab/runtime/binary_search";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { stepsOf } from "../kernel_log/entry_story.ts";
+import { causeText, stepsOf } from "../kernel_log/entry_story.ts";
 import { MESSAGE_KINDS } from "../kernel_log/messages/kinds.ts";
 import { causeOf, wordsOf } from "../kernel_log/messages/message.ts";
 import { isFault, refusedAccess } from "../kernel_log/refused_access.ts";
@@ -502,7 +502,7 @@ function loggedAddress(hex: string): number {
 
 /** A sentence as a part of another one. */
 function sentenceOf(text: string): string {
-  return /^[A-Z][a-z]/.test(text) ? `${text[0]!.toLowerCase()}${text.slice(1)}` : text;
+  return /^(?:[A-Z][a-z]|A )/.test(text) ? `${text[0]!.toLowerCase()}${text.slice(1)}` : text;
 }
 
 /** Messages that are findings by themselves. @param ledger Of the same boot, or null. */
@@ -526,11 +526,7 @@ function otherFinding(entry: KernelLogEntry, ledger: MappingTracker | null): Tra
     seconds,
     rule: MESSAGE_KINDS[entry.kind].rule,
     text: sentenceOf(wordsOf(row.means, facts)),
-    ...cause === null ? {} : {
-      why: `${cause.certainty === "unknown" ? "" : `${cause.certainty}: `}${
-        wordsOf(cause.text, facts)
-      }`,
-    },
+    ...cause === null ? {} : { why: causeText(cause, facts) },
     next: stepsOf(entry, row),
     more: {
       ...cause === null ? {} : { cause: cause.id },

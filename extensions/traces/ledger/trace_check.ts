@@ -6,6 +6,7 @@
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
 import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
+import { UnreadMessages } from "../kernel_log/unread_messages.ts";
 import type { LogMessage, LogTime } from "../kernel_log/log_forms.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { type ClockDifference, markIn, type TimedFinding } from "../clocks/clock_offset.ts";
@@ -36,6 +37,8 @@ const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
 export class LogPass {
   readonly entries: KernelLogEntry[] = [];
   readonly unreadable: UnreadableFault[] = [];
+  /** Messages of known areas that say that something is wrong, and that no row reads. */
+  readonly unreadMessages = new UnreadMessages();
   readonly boots = new LogBoots();
   /** When the collector's marks stand in the log, by their numbers. */
   readonly marks = new Map<string, LogTime & { readonly boot: LoggedBoot }>();
@@ -50,6 +53,9 @@ export class LogPass {
       this.boots.note(entry);
     },
     unreadable: (fault) => this.unreadable.push(fault),
+    unread: (line) => {
+      if (line.isWrong) this.unreadMessages.push(line);
+    },
     message: (message) => this.#message(message),
   });
 

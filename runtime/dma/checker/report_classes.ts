@@ -43,8 +43,8 @@ function debugging(row: number, doc: string, log: string | null = null): ReportC
 }
 
 /** A row of 8.2 that DMA debugging does not count: a warning of its own, or one of others. */
-function warned(row: number, doc: string): ReportClassEntry {
-  return { ...SEEN, doc, rule: `dma.8.2.${row}` };
+function warned(row: number, doc: string, log: string): ReportClassEntry {
+  return { ...SEEN, doc, rule: `dma.8.2.${row}`, log };
 }
 
 /** A row of 3.6 of which some kernel code says something. */
@@ -88,7 +88,11 @@ const REPORT_CLASS_TABLE = {
     "Unmapped with the wrong function.",
     "device driver frees DMA memory with wrong function",
   ),
-  free_cpu_address: debugging(5, "Freed with another CPU address."),
+  free_cpu_address: debugging(
+    5,
+    "Freed with another CPU address.",
+    "device driver frees DMA memory with different CPU address",
+  ),
   unmap_entries: debugging(
     6,
     "Unmapped a list with another number of entries.",
@@ -118,15 +122,27 @@ const REPORT_CLASS_TABLE = {
     "Mapped kernel text or rodata.",
     "device driver maps memory from kernel text or rodata",
   ),
-  map_invalid: debugging(12, "Mapped an address that is not valid RAM."),
-  map_vmalloc: warned(13, "Mapped vmalloc memory as physically contiguous."),
+  map_invalid: debugging(
+    12,
+    "Mapped an address that is not valid RAM.",
+    "device driver maps memory from invalid area",
+  ),
+  map_vmalloc: warned(
+    13,
+    "Mapped vmalloc memory as physically contiguous.",
+    "rejecting DMA map of vmalloc memory",
+  ),
   mmio_is_ram: debugging(14, "Mapped RAM as MMIO."),
   cacheline_overlap: debugging(
     15,
     "Two mappings share a cache line.",
     "cacheline tracking EEXIST, overlapping mappings aren't supported",
   ),
-  cacheline_overlap_many: warned(16, "More than 7 mappings overlap in a cache line."),
+  cacheline_overlap_many: warned(
+    16,
+    "More than 7 mappings overlap in a cache line.",
+    "exceeded 7 overlapping mappings of cacheline",
+  ),
   sync_unknown: debugging(
     17,
     "Synced an address that is not mapped.",
@@ -147,8 +163,16 @@ const REPORT_CLASS_TABLE = {
     "Synced a to_device mapping for the CPU.",
     "device driver syncs device read-only DMA memory for cpu",
   ),
-  sync_for_device_write_only: debugging(21, "Synced a from_device mapping for the device."),
-  sync_entries: debugging(22, "Synced a list with another number of entries."),
+  sync_for_device_write_only: debugging(
+    21,
+    "Synced a from_device mapping for the device.",
+    "device driver syncs device write-only DMA memory to device",
+  ),
+  sync_entries: debugging(
+    22,
+    "Synced a list with another number of entries.",
+    "device driver syncs DMA sg list with different entry count",
+  ),
   segment_too_long: debugging(
     23,
     "A segment is longer than the device's max_seg_size.",

@@ -6,7 +6,7 @@
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { type Fact, hexOf, type LogEntryFacts } from "../entry.ts";
 import { type CheckerClass, OLD_CLASSES } from "./checker_classes.ts";
-import type { MessageArea, MessageRow } from "./message.ts";
+import type { Cause, MessageArea, MessageRow } from "./message.ts";
 
 /** Wordings beside that of the class itself: of other releases, or for a second check of the class. */
 const MORE_TEXTS: readonly (readonly [CheckerClass, string])[] = [
@@ -22,6 +22,37 @@ const OTHER_FORMS: Partial<Record<CheckerClass, readonly string[]>> = {
     "exceeded {count} overlapping mappings of cacheline {cacheline}",
   ],
   map_vmalloc: ["{driver} {device}: rejecting DMA map of vmalloc memory"],
+};
+
+/** Causes of classes whose line says more than the class. */
+const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
+  cacheline_overlap_many: [{
+    id: "piled_up",
+    certainty: "likely",
+    text: (facts) =>
+      `mappings of cache line ${facts.cacheline} (the number of the line, no address) pile up: unmaps are missing, ` +
+      "or the same memory is mapped many times at once, as user memory that is registered again and again",
+    next: [
+      "look for the missing unmap: the stack below the warning is of the map that was one too many; `dmalab trace check` with the dma events shows which mappings stay",
+      "if a program registers the same memory many times (RDMA), this is what it does: the kernel only stops counting",
+    ],
+  }],
+  map_vmalloc: [{
+    id: "not_contiguous",
+    certainty: "proved",
+    text:
+      "vmalloc memory is contiguous for the CPU only; with CONFIG_VMAP_STACK buffers on the stack are vmalloc memory too. The map failed: the call returned DMA_MAPPING_ERROR",
+    next: [
+      "allocate the buffer with kmalloc(), not on the stack and not in a module's data; or map the pages of a vmalloc buffer one by one (vmalloc_to_page(), or a scatterlist)",
+    ],
+  }],
+  map_stack: [{
+    id: "stack",
+    certainty: "proved",
+    text:
+      "the buffer is a variable of a function: it shares cache lines with the stack, and is gone when the function returns",
+    next: ["allocate the buffer with kmalloc()"],
+  }],
 };
 
 const BRACKET = /\[([^\]]*)\]/g;
@@ -109,6 +140,7 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
     role: "report",
     finding: name,
     means: classDoc(name),
+    ...CLASS_CAUSES[name] === undefined ? {} : { causes: CLASS_CAUSES[name] },
   };
 }
 
@@ -117,9 +149,7 @@ function checkerRows(): MessageRow[] {
   const texts = new Map<CheckerClass, string[]>();
   const taken = new Set<string>();
   for (const [name, { log }] of Object.entries(REPORT_CLASSES)) {
-    const others = OTHER_FORMS[name as CheckerClass] ?? [];
-    if (log === null || others.some((form) => form.includes(log))) continue;
-    if (taken.has(log)) continue;
+    if (log === null || name in OTHER_FORMS || taken.has(log)) continue;
     taken.add(log);
     texts.set(name as CheckerClass, [log]);
   }

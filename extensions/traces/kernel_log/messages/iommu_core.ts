@@ -2,7 +2,7 @@
 import type { LogEntryFacts } from "../entry.ts";
 import type { MessageArea, MessageRow } from "./message.ts";
 
-const FAULT_WORDS = /fault|page_request|event/i;
+const FAULT_WORDS = /fault|page_request|event|int_thread|evtq|priq/i;
 const MAP_WORDS = /swiotlb|dma_map|iommu_map|map_sg|alloc/i;
 
 /** What a rate limit leaves out, by the name of the function. */

@@ -47,6 +47,9 @@ const CMA_CAUSES: readonly Cause[] = [
     when: (facts) => numberOf(facts, "errno") === EINTR,
     certainty: "likely",
     text: "-4 (EINTR): a signal ended the search for the task that waited",
+    next: [
+      "the task was killed, or its device was closed, while it allocated: no memory is missing",
+    ],
     finding: null,
   },
   {
@@ -153,7 +156,10 @@ export const MEMORY: MessageArea = {
     },
     {
       kind: "dma_pool_error",
-      forms: ["{?{driver} {device}: ?}{function} {pool}, {at} (corrupted)"],
+      forms: [
+        "{driver} {device}: {function} {pool}, {at} (corrupted)",
+        "{function} {pool}, {at} (corrupted)",
+      ],
       role: "report",
       finding: "dma_pool_error",
       means:
@@ -165,8 +171,10 @@ export const MEMORY: MessageArea = {
     {
       kind: "dma_pool_error",
       forms: [
-        "{?{driver} {device}: ?}{function} {pool}, {at}/{address} (bad {~dma|vaddr})",
-        "{?{driver} {device}: ?}{function} {pool}, {at} (bad vaddr)/{address}",
+        "{driver} {device}: {function} {pool}, {at}/{address} (bad {~dma|vaddr})",
+        "{function} {pool}, {at}/{address} (bad {~dma|vaddr})",
+        "{driver} {device}: {function} {pool}, {at} (bad vaddr)/{address}",
+        "{function} {pool}, {at} (bad vaddr)/{address}",
       ],
       role: "report",
       finding: "dma_pool_error",
@@ -179,7 +187,10 @@ export const MEMORY: MessageArea = {
     },
     {
       kind: "dma_pool_error",
-      forms: ["{?{driver} {device}: ?}{function} {pool}, dma {address} already free"],
+      forms: [
+        "{driver} {device}: {function} {pool}, dma {address} already free",
+        "{function} {pool}, dma {address} already free",
+      ],
       role: "report",
       finding: "double_free",
       means: "A driver freed a block of a DMA pool twice",
@@ -187,7 +198,10 @@ export const MEMORY: MessageArea = {
     },
     {
       kind: "dma_pool_error",
-      forms: ["{?{driver} {device}: ?}dma_pool_destroy {pool}, {at} busy"],
+      forms: [
+        "{driver} {device}: dma_pool_destroy {pool}, {at} busy",
+        "dma_pool_destroy {pool}, {at} busy",
+      ],
       role: "report",
       finding: "leak",
       means: "A driver destroyed a DMA pool while a block of it was allocated",

@@ -38,8 +38,8 @@ export type Role = "fault" | "report" | "consequence" | "state";
 /** A line that continues the one before it. */
 export interface ContinuationRow {
   readonly form: string;
-  /** The facts of the whole message; without it those of the form are added. */
-  readonly add?: (found: LogEntryFacts, facts: LogEntryFacts) => LogEntryFacts;
+  /** The facts of the whole message, null for a line of another one; without it those of the form are added. */
+  readonly add?: (found: LogEntryFacts, facts: LogEntryFacts) => LogEntryFacts | null;
 }
 
 /** A message of the kernel, in every wording. */
@@ -59,7 +59,7 @@ export interface MessageRow {
   readonly means: MessageText;
   readonly causes?: readonly Cause[];
   /** Steps of a row without causes. */
-  readonly next?: readonly string[];
+  readonly next?: readonly string[] | ((facts: LogEntryFacts) => readonly string[]);
   /** Of a consequence: the kinds of message that it follows from. */
   readonly follows?: readonly MessageKind[];
   /** The finding of a report, proved by the line; without it the line is explained and no finding. */
@@ -89,7 +89,8 @@ export function causeOf(row: MessageRow, facts: LogEntryFacts): Cause | null {
 
 /** What to do about a line, the first thing first. */
 export function nextOf(row: MessageRow, facts: LogEntryFacts): readonly string[] {
-  return causeOf(row, facts)?.next ?? row.next ?? [];
+  const { next = [] } = row;
+  return causeOf(row, facts)?.next ?? (typeof next === "function" ? next(facts) : next);
 }
 
 /** A field as a number; NaN where the line has none. */

@@ -210,8 +210,8 @@ const CONTROLLER: MessageRow[] = [
     kind: "nvme_failed",
     forms: [
       "nvme {controller}: Device shutdown incomplete; abort {step~shutdown}",
-      "nvme {controller}: {~Removing after} {step~probe} failure status: {errno=negative}",
-      "nvme {controller}: Disabling device after {step~reset} failure: {errno=negative}",
+      "nvme {controller}: {~Removing after} {step~probe} failure status: {errno}",
+      "nvme {controller}: Disabling device after {step~reset} failure: {errno}",
       "nvme {controller}: Failed {step~status}: {csts}, reset controller",
       "nvme {controller}: {step~frozen|failure} state error detected",
       "nvme {controller}: {step~Identify} Controller failed ({status=errno})",

@@ -34,6 +34,7 @@ const REASONS = {
   not_writable: "the mapping there does not allow a write",
   no_entry: "the device has no domain: it is attached to no page table",
   table_error: "the page table could not be read, or an entry of it makes no sense",
+  page_fault: "nothing is mapped at the address, or the mapping there does not allow the access",
   unknown: "the line does not give the reason",
 } as const;
 type Reason = keyof typeof REASONS;
@@ -51,6 +52,10 @@ const USUAL: Partial<Record<Reason, readonly string[]>> = {
   ],
   no_entry: [
     "look whether the device's driver is bound, and whether the firmware's table names the device behind this IOMMU",
+  ],
+  page_fault: [
+    "record a trace (examples/traces/data/collect-trace.sh): it shows whether the page was ever mapped, in which direction, and which call unmapped it",
+    "compare the address with what the driver wrote to the device: a stale register, a physical address, an address cut to 32 bits",
   ],
   unknown: [
     "record a trace (examples/traces/data/collect-trace.sh): it shows whether the page was ever mapped, and which call unmapped it",
@@ -86,14 +91,7 @@ function faultRow({ derive, forms, model, more, reason, thread }: FaultRow): Mes
     role: "fault",
     means: ({ reason }) =>
       `The IOMMU blocked an access: ${REASONS[reason as Reason] ?? REASONS.unknown}`,
-    causes: (Object.keys(REASONS) as Reason[]).map((id) => ({
-      id,
-      when: ({ reason }) => reason === id,
-      certainty: "unknown" as const,
-      text:
-        "a line alone does not tell whether the page was never mapped, was unmapped too early, or belongs to another device",
-      ...USUAL[id] === undefined ? {} : { next: USUAL[id] },
-    })),
+    next: ({ reason }) => USUAL[reason as Reason] ?? [],
     ...thread === undefined ? {} : { thread },
   };
 }
@@ -114,7 +112,8 @@ const VIRTIO: FaultRow = {
     "virtio_iommu {iommu}: {fault_kind~page|domain|unknown} fault from EP {endpoint}",
     "{fault_kind~page|domain|unknown} fault from EP {endpoint}{? at {address} [{?{access=access_bits}?}?}",
   ],
-  reason: ({ fault_kind }) => fault_kind === "domain" ? "no_entry" : "unknown",
+  reason: ({ fault_kind }) =>
+    fault_kind === "domain" ? "no_entry" : fault_kind === "page" ? "page_fault" : "unknown",
   derive: (facts) => {
     const { endpoint } = facts;
     const bits = String(facts.access ?? "").replace(/\s/g, "").toUpperCase();
@@ -160,6 +159,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "rockchip",
+    reason: () => "page_fault",
     forms: [
       "rk_iommu {iommu}: Page fault at {address} of type {access}",
       "Page fault at {address} of type {access}",
@@ -174,6 +174,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "exynos",
+    reason: () => "page_fault",
     forms: [
       "exynos-sysmmu {iommu}: {client}: [{access~READ|WRITE}] {fault_name=text} FAULT occurred at {address}",
       "exynos-sysmmu {iommu}: {...}{fault_name=text} FAULT occurred at {address}",
@@ -182,6 +183,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "sun50i",
+    reason: () => "page_fault",
     forms: [
       "sun50i-iommu {iommu}: Page fault for {address} (master {port}, dir {access~rd|wr})",
       "sun50i-iommu {iommu}: Page fault for {address}",
@@ -201,6 +203,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "msm",
+    reason: () => "page_fault",
     forms: ["Unexpected IOMMU page fault!"],
     more: [
       { form: "name = {iommu}" },
@@ -249,6 +252,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "arm_sva",
+    reason: () => "page_fault",
     forms: [
       "{driver} {iommu}: sid {stream}.{ssid}: [{...}] {...}privileged {...} access at iova {address}",
       "sid {stream}.{ssid}: [{...}] {...}privileged {...} access at iova {address}",
@@ -256,6 +260,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "xen_vtd",
+    reason: () => "page_fault",
     forms: [
       "(XEN){...}DMAR:{~| }[DMA {access~Read|Write}] Request device [{iommu=xen_device}] fault addr {address}",
     ],
@@ -263,6 +268,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   {
     model: "xen_amd",
+    reason: () => "page_fault",
     forms: [
       "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {iommu=pci_function}{...} addr {address}",
       "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {iommu=xen_ids}, fault address = {address}",

@@ -175,7 +175,7 @@ export const PCIE: MessageArea = {
     {
       kind: "pcie_error",
       forms: [
-        `${DEVICE}: AER: {~Root|Downstream} Port link has been reset`,
+        `${DEVICE}: {~AER: |}{~Root|Downstream} Port link has been reset`,
       ],
       always: { event: "link_reset" },
       ...lost,

@@ -171,6 +171,7 @@ const V2: MessageRow[] = [
       "soft iova-to-phys={phys}",
       "hard iova-to-phys (ATOS)={phys}",
       "hard iova-to-phys (ATOS) failed",
+      `${SMMU2}translation fault!`,
     ],
     role: "state",
     means:

@@ -118,6 +118,15 @@ const FULL_CAUSES: readonly Cause[] = [
   },
 ];
 
+const refusedText = (facts: LogEntryFacts) =>
+  `The bounce pool refused a mapping of ${
+    bytesText(numberOf(facts, "size_bytes"))
+  }: the map failed`;
+const coherentText = (facts: LogEntryFacts) =>
+  `The bounce pool had no coherent memory of ${
+    bytesText(numberOf(facts, "size_bytes"))
+  }: the allocation failed`;
+
 const lastByte = (facts: LogEntryFacts): bigint | null => {
   const address = addressOf(facts, "address");
   const size = numberOf(facts, "size_bytes");
@@ -226,16 +235,14 @@ export const SWIOTLB: MessageArea = {
           add: (_, facts) => facts,
         },
         {
-          form: "swiotlb: coherent allocation failed",
-          add: (_, facts) => ({ ...facts, coherent: true }),
+          form: "swiotlb: coherent allocation failed{? for device {device}?}",
+          add: ({ device = null }, facts) =>
+            device === null || device === facts.device ? { ...facts, coherent: true } : null,
         },
       ],
       role: "report",
       finding: "swiotlb_full",
-      means: (facts) =>
-        `The bounce pool refused a mapping of ${
-          bytesText(numberOf(facts, "size_bytes"))
-        }: the map failed`,
+      means: (facts) => facts.coherent === true ? coherentText(facts) : refusedText(facts),
       causes: FULL_CAUSES,
     },
     {
@@ -246,10 +253,7 @@ export const SWIOTLB: MessageArea = {
       always: { coherent: true },
       role: "report",
       finding: "swiotlb_full",
-      means: (facts) =>
-        `The bounce pool had no coherent memory of ${
-          bytesText(numberOf(facts, "size_bytes"))
-        }: the allocation failed`,
+      means: coherentText,
       causes: FULL_CAUSES,
     },
     {
@@ -259,7 +263,6 @@ export const SWIOTLB: MessageArea = {
         "software IO TLB: Cannot allocate buffer",
         "software IO TLB: No low mem",
         "software IO TLB: Failed to decrypt default memory pool, disabling it",
-        "software IO TLB: tearing down default memory pool",
       ],
       role: "report",
       finding: "swiotlb_full",
@@ -306,11 +309,12 @@ export const SWIOTLB: MessageArea = {
         "software IO TLB: SWIOTLB bounce buffer size {~roundup to|adjusted to} {mib}MB",
         "software IO TLB: SWIOTLB bounce buffer size adjusted {count} -> {max} slabs",
         "software IO TLB: only able to allocate {mib} MB",
+        "software IO TLB: tearing down default memory pool",
         "software IO TLB: mapped [mem {start}-{end}] ({mib}MB)",
         "software IO TLB: Reserved memory: created restricted DMA pool at {address}, size {mib} MiB",
       ],
       role: "state",
-      means: "The size and the place of a bounce pool",
+      means: "The size and the place of a bounce pool; it is given back where an IOMMU translates",
     },
     {
       kind: "dma_overflow",

@@ -175,7 +175,8 @@ export class MessageFinder {
       const found = readForm(form, line);
       if (found === null) continue;
       const known = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null));
-      return withCause(row, more.add?.(known, facts) ?? { ...facts, ...known });
+      const added = more.add === undefined ? { ...facts, ...known } : more.add(known, facts);
+      if (added !== null) return withCause(row, added);
     }
     return null;
   }

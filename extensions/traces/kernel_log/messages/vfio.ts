@@ -75,6 +75,9 @@ export const VFIO: MessageArea = {
           certainty: "possible",
           text:
             "EFAULT: the memory cannot be pinned: it is no memory of the process, or a BAR whose memory is switched off",
+          next: [
+            "look at the region of the address in the program's memory map: a BAR needs its memory decoding on",
+          ],
         },
         {
           id: "overlap",
@@ -88,7 +91,10 @@ export const VFIO: MessageArea = {
     },
     {
       kind: "vfio_error",
-      forms: ["{?{driver} {device}: ?}Firmware has requested this device have a 1:1 IOMMU mapping"],
+      forms: [
+        "{driver} {device}: Firmware has requested this device have a 1:1 IOMMU mapping",
+        "Firmware has requested this device have a 1:1 IOMMU mapping",
+      ],
       role: "report",
       finding: "iommu_error",
       means:
