@@ -1,6 +1,6 @@
 /** What other members use of `extensions/traces`. */
 export { checkJson, checkLines } from "./ledger/check_report.ts";
 export { LogPass, TraceCheck } from "./ledger/trace_check.ts";
-export { messageAreaRows, messageRows } from "./kernel_log/messages/message_page.ts";
+export { leftOutRows, messageAreaRows, messageRows } from "./kernel_log/messages/message_page.ts";
 export { ImportPass } from "./line/import_pass.ts";
 export { TraceLine } from "./line/trace_line.ts";

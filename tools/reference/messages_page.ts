@@ -1,6 +1,6 @@
 /** The tables of kernel messages: in `docs/traces.md` by area, in `docs/kernel-messages.md` all of them. */
-import { messageAreaRows, messageRows } from "@dmalab/traces";
-import { markdownTable, withPart } from "./marked_part.ts";
+import { leftOutRows, messageAreaRows, messageRows } from "@dmalab/traces";
+import { markdownTable, withPart, withParts } from "./marked_part.ts";
 
 /** The page with its table of areas. @throws {RangeError} When it has no place for one. */
 export function withMessageAreas(page: string): string {
@@ -11,5 +11,8 @@ export function withMessageAreas(page: string): string {
 /** The page with its table of messages. @throws {RangeError} When it has no place for one. */
 export function withMessages(page: string): string {
   const heads = ["area", "message", "kind", "role", "what it says", "causes", "rule"];
-  return withPart(page, "messages", markdownTable(heads, messageRows()));
+  return withParts(page, {
+    messages: markdownTable(heads, messageRows()),
+    "left out": markdownTable(["form", "why"], leftOutRows()),
+  });
 }

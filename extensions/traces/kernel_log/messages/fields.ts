@@ -5,8 +5,8 @@
  */
 import { type Fact, hexOf } from "../entry.ts";
 
-/** Characters of a word: quotes, angle brackets and bars of a paste are none. */
-const WORD_PATTERN = "[^\\s\"'`<>|]+";
+/** A word: without the quotes, angle brackets and bars of a paste; the tag of a log daemon is none. */
+const WORD_PATTERN = "(?!kernel:)[^\\s\"'`<>|]+";
 
 export interface MessageField {
   readonly pattern: string;
@@ -85,8 +85,7 @@ export const FIELDS = {
   count: count("7"),
   csts: code("0x3"),
   details: rest("[device address=0x00000000ffbca000]"),
-  /* The tag of a log daemon is no device. */
-  device: { ...word("0000:41:00.0"), pattern: `(?!kernel:)${WORD_PATTERN}` },
+  device: word("0000:41:00.0"),
   device_id: code("8"),
   disk: word("nvme0n1"),
   dart_words: { ...text("WRITE FAULT"), pattern: "[^)]*" },
@@ -197,7 +196,7 @@ export const FIELDS = {
   sub_id: code("0x0"),
   table: word("c00000000263c480"),
   tag: count("118"),
-  task: text("qemu-system-x86"),
+  task: { ...text("qemu-system-x86"), pattern: "[^\\[\\]:]+?" },
   text: text("some words"),
   total_slots: count("32768"),
   unit: word("dmar0"),

@@ -1,5 +1,6 @@
 /** The messages of the table as rows of Markdown tables, for the pages of `docs/`. */
 import { MESSAGE_AREAS } from "./table.ts";
+import { LEFT_OUT } from "./left_out.ts";
 import { MESSAGE_KINDS } from "./kinds.ts";
 import { type MessageRow, type MessageText, wordsOf } from "./message.ts";
 
@@ -54,4 +55,9 @@ export function messageRows(): string[][] {
       MESSAGE_KINDS[row.kind].rule,
     ])
   );
+}
+
+/** Forms of Linux 7.3.4 that no row reads, with the reason. */
+export function leftOutRows(): string[][] {
+  return Object.entries(LEFT_OUT).map(([form, reason]) => [`\`${form}\``, reason]);
 }
