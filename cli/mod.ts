@@ -16,14 +16,7 @@ export {
 export { parseCommandLine } from "./command_line.ts";
 export { allowedVariable, host } from "./host.ts";
 export { hostReason, isHostError } from "./host_error.ts";
-export {
-  currentFolder,
-  findHostFile,
-  INPUT_CHUNK_BYTES,
-  readHostBytes,
-  readHostFile,
-  readHostInput,
-} from "./host_file.ts";
+export { currentFolder, readHostBytes, readHostFile, readHostInput } from "./host_file.ts";
 export { HostLoader } from "./host_loader.ts";
 export { HostMemoryWatch } from "./host_memory.ts";
 export { HostTree } from "./host_tree.ts";

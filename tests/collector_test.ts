@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { LogPass, TraceCheck } from "@dmalab/traces";
+import { LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
 import {
   changedSettings,
   collected,
@@ -46,7 +46,7 @@ Deno.test("the collector records in an instance of its own, and packs what is re
 function holdContent(files: Readonly<Record<string, string>>): void {
   const log = new LogPass();
   [files["dmesg.txt"]!, files["facts.txt"]!].join("").split("\n")
-    .forEach((line, index) => log.push(line, index + 1));
+    .forEach((line, index) => log.push(TraceLine.of(line), index + 1));
   log.end();
   assertEquals(log.boots.newest?.version, "7.2.13");
   assertEquals(log.facts.model, "vtd_scalable");
@@ -57,7 +57,9 @@ function holdContent(files: Readonly<Record<string, string>>): void {
   assertEquals(log.entries.map(({ kind }) => kind), ["unmap_warning", "nvme_timeout"]);
   assertEquals(log.marks.size, 0, "the fake's marks have no time");
   const check = new TraceCheck(log);
-  files["trace.txt"]!.split("\n").forEach((line, index) => check.push(line, index + 1));
+  files["trace.txt"]!.split("\n").forEach((line, index) =>
+    check.push(TraceLine.of(line), index + 1)
+  );
   assertEquals(check.events, {
     dma_map_phys: 1,
     map: 1,

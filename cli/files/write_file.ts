@@ -7,7 +7,7 @@
  */
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError, FullDiskError } from "./file_error.ts";
-import { InvariantError } from "@dmalab/runtime";
+import { InvariantError } from "@dmalab/runtime/errno";
 import { host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
 import { basename, dirname, isInside, resolve } from "../paths.ts";
@@ -174,11 +174,11 @@ export class Spool {
     attempt(this.#shown, () => writeAll(this.#writer, bytes));
   }
 
-  /** Everything that was written, from its beginning. */
-  read(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  /** Everything that was written, from its beginning; the reader closes it. */
+  read(): Deno.FsFile {
     const reader = this.#readers.pop();
     if (reader === undefined) throw new InvariantError("a spool is read more often than it can be");
-    return reader.readable;
+    return reader;
   }
 }
 

@@ -3,4 +3,5 @@ export { checkJson, checkLines } from "./ledger/check_report.ts";
 export { LogPass, TraceCheck } from "./ledger/trace_check.ts";
 export { leftOutRows, messageAreaRows, messageRows } from "./kernel_log/messages/message_page.ts";
 export { ImportPass } from "./line/import_pass.ts";
+export { LineBuffer } from "./line/line_batch.ts";
 export { TraceLine } from "./line/trace_line.ts";

@@ -3,7 +3,7 @@
  * balance that does not close.
  */
 import { assert, assertEquals } from "@std/assert";
-import { checkJson, checkLines, ImportPass, LogPass, TraceCheck } from "@dmalab/traces";
+import { checkJson, checkLines, ImportPass, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
 import { readGolden } from "@dmalab/traces/tests";
 import { Choices } from "./choices.ts";
 import { damageListing } from "./mutations.ts";
@@ -46,9 +46,9 @@ export function readDamaged(corpus: readonly string[], count: number, seed: numb
     const choices = new Choices(seed);
     for (let number = 1; number <= count; number++) {
       const whole = choices.pick(corpus);
-      const line = choices.oneIn(4)
-        ? whole
-        : damageListing(whole, choices, corpus).replaceAll("\n", " ");
+      const line = TraceLine.of(
+        choices.oneIn(4) ? whole : damageListing(whole, choices, corpus).replaceAll("\n", " "),
+      );
       if (isTrace) {
         imported.push(line, number, "damaged");
         check.push(line, number);

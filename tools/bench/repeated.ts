@@ -7,6 +7,7 @@ import {
   writeSaved,
 } from "@dmalab/cli/bench";
 import { PROJECT } from "../package/bundle.ts";
+import { git, OtherCommit } from "./other_commit.ts";
 import {
   addRound,
   type BenchResult,
@@ -36,7 +37,8 @@ export async function measureRepeatedly(
   const isCommit = against !== null && saved === null;
   const stop = new AbortController();
   for (const signal of SIGNALS) Deno.addSignalListener(signal, () => stop.abort());
-  const other = isCommit ? checkOut(against) : null;
+  const commit = isCommit ? new OtherCommit(against) : null;
+  const other = commit?.folder ?? null;
   try {
     const [old, now]: [Sums, Sums] = [{}, {}];
     for (let round = 0; round < ROUNDS; round++) {
@@ -69,7 +71,7 @@ export async function measureRepeatedly(
     );
     console.log(comparisonLines(base, now, isCommit).join("\n"));
   } finally {
-    if (other !== null) git("worktree", "remove", "--force", other);
+    commit?.[Symbol.dispose]();
   }
 }
 
@@ -95,25 +97,4 @@ async function resultsOf(
   }
   if (code !== 0) throw new Error(text(stderr));
   return text(stdout).split("\n").map((line) => JSON.parse(line) as BenchResult);
-}
-
-/** Another commit's files, in a folder of their own. */
-function checkOut(commit: string): string {
-  try {
-    git("rev-parse", "--verify", "--end-of-options", `${commit}^{commit}`);
-  } catch (error) {
-    if (!(error instanceof CannotMeasure)) throw error;
-    throw new CannotMeasure(`"${commit}" is neither a saved file nor a commit`);
-  }
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-bench-" });
-  git("worktree", "add", "--detach", folder, commit);
-  return folder;
-}
-
-function git(...args: string[]): string {
-  const options = { args, cwd: PROJECT, stdout: "piped", stderr: "piped" } as const;
-  const { stderr, stdout, success } = new Deno.Command("git", options).outputSync();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  if (!success) throw new CannotMeasure(`git ${args.join(" ")} fails: ${text(stderr)}`);
-  return text(stdout);
 }

@@ -1,8 +1,12 @@
-/** How fast a long trace is read and checked, stage by stage. */
-import { LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
-import { type Benchmark, plainBenchmark } from "./benchmark.ts";
-import { medianOf } from "@dmalab/cli/bench/statistics";
+/** How fast a long trace is read and checked: stage by stage, and as a whole beside an earlier commit. */
+import { LineBuffer, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
+import { PROJECT } from "../package/bundle.ts";
+import { TempFolder } from "../temp_folder.ts";
+import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
+import { type BenchResult, median, medianOf } from "@dmalab/cli/bench/statistics";
 import { secondsOf } from "./cpu_time.ts";
+import { OtherCommit } from "./other_commit.ts";
+import { writeCleanTrace, writeRealTrace } from "./trace_files.ts";
 
 const LINES = 200_000;
 const ROUNDS = 5;
@@ -12,7 +16,7 @@ const LINES_PER_MAPPING = 4;
 const PAGES = 1024;
 
 /** What a strict translated device prints: each mapping and its end, with the page table's lines. */
-function strictTrace(): string[] {
+function strictTrace(): Uint8Array {
   const lines: string[] = [];
   for (let index = 0; lines.length < LINES; index++) {
     const start = 0xfffff000 - index % PAGES * 4096;
@@ -30,31 +34,91 @@ function strictTrace(): string[] {
       `${head}dma_unmap_phys: ${mapping} attrs=`,
     );
   }
-  return lines;
+  return new TextEncoder().encode(`${lines.join("\n")}\n`);
 }
 
 /** Lines a second of one stage. */
-function stage(name: string, doc: string, run: (lines: readonly string[]) => void): Benchmark {
+function stage(name: string, doc: string, run: (bytes: Uint8Array) => void): Benchmark {
   return plainBenchmark(`trace.${name}`, "lines/s", doc, () => {
-    const lines = strictTrace();
-    return LINES / medianOf(ROUNDS, WARM_UPS, () => secondsOf(() => run(lines)));
+    const bytes = strictTrace();
+    return LINES / medianOf(ROUNDS, WARM_UPS, () => secondsOf(() => run(bytes)));
   });
 }
 
+/** Reads each line, with its number. */
+function eachLine(bytes: Uint8Array, take: (line: TraceLine, number: number) => void): void {
+  const line = new TraceLine();
+  let number = 0;
+  new LineBuffer(bytes.length).push(bytes).each(line, () => take(line, ++number));
+}
+
+/** The last one whose reader made a string of each line, and read each file twice. */
+const BY_STRINGS = "7fcfebf9";
+const WHOLE_ROUNDS = 5;
+
+/** Processor time of a whole run, alternating with that of an earlier commit. */
+function whole(name: string, doc: string, write: (path: string) => void): Benchmark {
+  return {
+    name: `trace.check.${name}`,
+    doc: `${doc}, a million lines: the whole command, against commit ${BY_STRINGS}`,
+    run(): BenchResult {
+      using commit = new OtherCommit(BY_STRINGS);
+      using folder = new TempFolder();
+      const path = folder.at("trace.txt");
+      write(path);
+      const [now, before]: [number[], number[]] = [[], []];
+      for (let round = -1; round < WHOLE_ROUNDS; round++) {
+        const [took, tookBefore] = [checkSeconds(PROJECT, path), checkSeconds(commit.folder, path)];
+        if (round < 0) continue;
+        now.push(took);
+        before.push(took / tookBefore);
+      }
+      return benchResult(`trace.check.${name}`, median(now), "s", median(before), BY_STRINGS);
+    },
+  };
+}
+
+/** What `dmalab trace check` takes of the processors, by the shell that starts it: all threads, in seconds. */
+function checkSeconds(project: string, path: string): number {
+  const command = [
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--no-check",
+    "cli/main.ts",
+    "trace",
+    "check",
+    path,
+  ];
+  const { stdout } = new Deno.Command("sh", {
+    args: ["-c", '"$@" > /dev/null; times', "sh", ...command],
+    cwd: project,
+    stdout: "piped",
+    stderr: "null",
+  }).outputSync();
+  const [, ofChildren = ""] = new TextDecoder().decode(stdout).trim().split("\n");
+  const times = ofChildren.matchAll(/(\d+)m(\d+\.\d+)s/g);
+  return [...times].reduce(
+    (sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds),
+    0,
+  );
+}
+
 export const TRACE_CHECKS: readonly Benchmark[] = [
-  stage("line", "what task, CPU, time, event and payload of a line are", (lines) => {
-    const line = new TraceLine();
-    for (const text of lines) line.read(text);
+  stage("line", "what task, CPU, time, event and payload of a line are", (bytes) => {
+    eachLine(bytes, () => {});
   }),
-  stage("log", "lines of a kernel's log among those of a trace", (lines) => {
+  stage("log", "lines of a kernel's log among those of a trace", (bytes) => {
     const pass = new LogPass();
-    lines.forEach((text, index) => pass.push(text, index + 1));
+    eachLine(bytes, (line, number) => pass.push(line, number));
     pass.end();
   }),
-  stage("ledger", "each mapping from its birth to its death", (lines) => {
+  stage("ledger", "each mapping from its birth to its death", (bytes) => {
     const check = new TraceCheck(new LogPass());
-    lines.forEach((text, index) => check.push(text, index + 1));
+    eachLine(bytes, (line, number) => check.push(line, number));
     const found = check.end().findings.length;
     if (found > 0) throw new Error(`${found} findings in ${LINES / LINES_PER_MAPPING} mappings`);
   }),
+  whole("clean", "a machine without a mistake", writeCleanTrace),
+  whole("real", "recorded traces one after the other, with their mistakes", writeRealTrace),
 ];

@@ -32,9 +32,9 @@ export async function readLog(
 ): Promise<{ readonly isLog: boolean; readonly isTrace: boolean }> {
   const { entries: { length }, events } = log;
   log.unread = new UnreadLines();
-  await source.each((text, number) => {
-    log.push(text, number);
-    also(text, number);
+  await source.each((line, number) => {
+    log.push(line, number);
+    also(line, number);
   }, progress);
   log.end();
   const isLog = log.entries.length > length;
@@ -43,15 +43,22 @@ export async function readLog(
   return { isLog, isTrace: log.events > events };
 }
 
-/** Reads the kernel's log among files, and finds which one is the trace. */
-export async function openTrace(paths: readonly string[]): Promise<OpenedTrace> {
-  const log = new LogPass();
+/**
+ * Reads the kernel's log among files, and finds which one is the trace.
+ *
+ * @param also Receives each line, too.
+ */
+export async function openTrace(
+  paths: readonly string[],
+  log = new LogPass(),
+  also: LineSink = () => {},
+): Promise<OpenedTrace> {
   let trace: LineSource | null = null;
   let logName = "log";
   const unread: string[] = [];
   for (const path of paths) {
     const source = lineSource(path);
-    const { isLog, isTrace } = await readLog(source, log);
+    const { isLog, isTrace } = await readLog(source, log, also);
     unread.push(...log.unread.sentences().map((sentence) => `${source.name}: ${sentence}`));
     if (isLog) logName = source.name;
     if (!isTrace) continue;
@@ -65,6 +72,26 @@ export async function openTrace(paths: readonly string[]): Promise<OpenedTrace> 
   return { trace: trace ?? lineSource(paths[0]!), log, logName, unread };
 }
 
+/**
+ * Opens and checks files, and reads a single one only once: what its log says must be known before the
+ * trace is checked, so that this is for nothing where it has a log.
+ */
+async function openAndCheck(paths: readonly string[]) {
+  const log = new LogPass();
+  const check = new TraceCheck(log);
+  const [path, another] = paths;
+  if (path === undefined || another !== undefined) {
+    const opened = await openTrace(paths, log);
+    return { opened, ...await checkTrace(opened) };
+  }
+  const opened = await openTrace(paths, log, (line, number) => {
+    if (log.isEmpty) check.push(line, number);
+  });
+  return log.isEmpty
+    ? { opened, check, result: check.end() }
+    : { opened, ...await checkTrace(opened) };
+}
+
 /** Checks a trace beside its log. @param take Receives each step, with the line that it is of. */
 export async function checkTrace(
   { log, trace }: Pick<OpenedTrace, "log" | "trace">,
@@ -73,7 +100,7 @@ export async function checkTrace(
   const check = new TraceCheck(log);
   const { ledger } = check;
   if (take !== null) ledger.recorder = (step) => take(step, ledger.now);
-  await trace.each((text, number) => check.push(text, number));
+  await trace.each((line, number) => check.push(line, number));
   return { check, result: check.end() };
 }
 
@@ -82,9 +109,7 @@ export async function runCheck(
   asJson: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
-  const opened = await openTrace(paths);
-  const { log, logName, trace, unread } = opened;
-  const { check, result } = await checkTrace(opened);
+  const { check, opened: { log, logName, trace, unread }, result } = await openAndCheck(paths);
   if (check.eventLines === 0 && log.entries.length === 0) {
     return refuse(
       `"${trace.name}" has no line of a trace or of a kernel's log about DMA: expected what ` +

@@ -1,6 +1,5 @@
 /** `dmalab trace devices`: what each device of a trace maps. */
 import { TraceCheck } from "../ledger/trace_check.ts";
-import { TraceLine } from "../line/trace_line.ts";
 import { TracedUse } from "../usage/traced_use.ts";
 import { restLines, traceJson, useLines } from "../usage/use_report.ts";
 import { UsePage } from "../usage/use_page.ts";
@@ -16,13 +15,12 @@ export async function useOf(paths: readonly string[]) {
   const check = new TraceCheck(log);
   const use = new TracedUse();
   use.devices.facts = log.facts;
-  const line = new TraceLine();
   const { ledger } = check;
   ledger.recorder = (step) => use.take(step, ledger.now.seconds);
-  await trace.each((text, number) => {
-    if (line.read(text) === "event") use.event(line, number);
-    else use.other(text);
-    check.push(text, number);
+  await trace.each((line, number) => {
+    if (line.kind === "event") use.event(line, number);
+    else use.other(line.text);
+    check.push(line, number);
   });
   check.end();
   use.end();
@@ -54,8 +52,8 @@ export async function runDevices(
 /** Its lines are known only when all has been read: they are read once more. */
 async function pageOf(page: UsePage, trace: LineSource): Promise<string> {
   const texts = new Map<number, string>();
-  await trace.each((text, number) => {
-    if (page.lines.has(number)) texts.set(number, text.trim());
+  await trace.each((line, number) => {
+    if (page.lines.has(number)) texts.set(number, line.text.trim());
   });
   return page.html(texts);
 }

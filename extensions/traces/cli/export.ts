@@ -4,7 +4,6 @@ import { MappingSlices } from "../export/mapping_slices.ts";
 import { isUndecided } from "../ledger/device_mode.ts";
 import type { CheckResult } from "../ledger/trace_check.ts";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
-import { TraceLine } from "../line/trace_line.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
@@ -39,10 +38,9 @@ export async function runExport(
 
 /** The kernel's own text, whatever the dialect was; what was lost stays marked as lost. */
 async function writeText(source: LineSource, screen: Screen): Promise<void> {
-  const line = new TraceLine();
   screen.data("# tracer: nop\n#\n");
-  await source.each((text) => {
-    const kind = line.read(text);
+  await source.each((line) => {
+    const { kind } = line;
     if (kind === "lost") {
       const count = line.lost === null ? "" : ` ${line.lost}`;
       screen.data(`CPU:${line.cpu} [LOST${count} EVENTS]\n`);
@@ -90,10 +88,9 @@ async function timesOf(
 ): Promise<[TraceFinding, number][]> {
   const times = new Map<number, number>();
   const wanted = new Set(findings.map(({ line }) => line));
-  const line = new TraceLine();
   if (findings.length > 0) {
-    await trace.each((text, number) => {
-      if (wanted.has(number) && line.read(text) === "event") times.set(number, line.seconds);
+    await trace.each((line, number) => {
+      if (wanted.has(number) && line.kind === "event") times.set(number, line.seconds);
     });
   }
   return findings.flatMap((finding): [TraceFinding, number][] => {

@@ -42,16 +42,14 @@ async function kindOf(path: string): Promise<Pick<ForeignFile, "what" | "readers
   const counts = new Map<Pick<ForeignFile, "what" | "readers">, number>();
   let looked = 0;
   try {
-    for await (const batch of lineSource(path).lines()) {
-      for (const text of batch) {
-        if (looked === LOOKED_AT) break;
-        if (text.trim() === "" || text.startsWith("#")) continue;
+    for await (const batch of lineSource(path).batches()) {
+      batch.each(line, () => {
+        if (looked === LOOKED_AT || line.kind === "blank" || line.text.startsWith("#")) return;
         looked++;
-        line.read(text);
-        const origin = originOf(text, line);
+        const origin = originOf(line);
         const kind = origin === null ? null : KINDS[origin];
         if (kind !== null) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-      }
+      });
       if (looked === LOOKED_AT) break;
     }
   } catch (error) {
@@ -71,7 +69,7 @@ async function record(
   if (what !== TRACE.what) return `${shown} is ${what}, which has no mappings to show: ${readers}`;
   const lines: string[] = [];
   let sizeBytes = 0;
-  await lineSource(path).each((text) => {
+  await lineSource(path).each(({ text }) => {
     sizeBytes += text.length + 1;
     if (sizeBytes <= READ_LIMITS.text) lines.push(text);
   });

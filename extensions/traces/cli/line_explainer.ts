@@ -1,7 +1,8 @@
 /** Explains lines of kernel logs: by themselves, and by what a trace knows of them: who owned the address, and who removed it. */
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
 import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
-import { entryStory, labelledLines } from "../kernel_log/entry_story.ts";
+import { entryStory } from "../kernel_log/entry_story.ts";
+import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { FollowedEntries } from "../kernel_log/followed_entry.ts";
 import { readKernelLog, type UnreadLine } from "../kernel_log/kernel_log_reader.ts";
 import { wordsOf } from "../kernel_log/messages/message.ts";

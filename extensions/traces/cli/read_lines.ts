@@ -4,12 +4,20 @@
  * What a machine has recorded is text of strangers, names of tasks and devices among it: control
  * characters become pictures here, before anything prints or exports them.
  */
-import { hasUnprintableText, printable } from "@dmalab/lang/diagnostics";
+import { printable } from "@dmalab/lang/diagnostics";
 import { formatSize } from "@dmalab/lang/text";
 import type { ExitCode } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { FileError, READ_LIMITS, Spool } from "@dmalab/cli/files";
-import { findHostFile, host, HostMemoryWatch, hostReason, INPUT_CHUNK_BYTES } from "@dmalab/cli";
+import { type LineBatch, LineBuffer } from "../line/line_batch.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import {
+  findHostFile,
+  host,
+  HostMemoryWatch,
+  hostReason,
+  INPUT_CHUNK_BYTES,
+} from "@dmalab/cli/host_reading";
 
 /** A file that cannot be read, and why: a sentence without its end. */
 export class UnreadableFile extends Error {}
@@ -27,30 +35,32 @@ export async function refusingUnreadable(
   }
 }
 
-const GZIP = [0x1f, 0x8b];
-
 type Chunk = Uint8Array<ArrayBuffer>;
+/** Bytes as they come: a chunk is gone when the next one comes. */
+type Chunks = AsyncIterable<Chunk>;
 
-/** Receives each line without its end, and its number from 1. */
-export type LineSink = (text: string, number: number) => void;
+/** Receives each line, which is valid until the next one, and its number from 1. */
+export type LineSink = (line: TraceLine, number: number) => void;
 
 /** Receives from time to time how many bytes of a file have been read. */
 export type ProgressSink = (bytes: number, ofBytes: number | null) => void;
 
 /** A source of lines that may be read more than once. */
 export class LineSource {
-  /** @param lines Its lines from the first one on, without their ends, in batches. */
+  /** @param batches Its lines from the first one on; those of a batch are gone when the next one comes. */
   constructor(
     readonly name: string,
-    readonly lines: (progress?: ProgressSink) => AsyncIterable<readonly string[]>,
+    readonly batches: (progress?: ProgressSink) => AsyncIterable<LineBatch>,
   ) {}
 
   /** Reads it to its end. @throws {UnreadableFile} */
   async each(sink: LineSink, progress?: ProgressSink): Promise<void> {
     const heap = new LeanHeap();
+    const line = new TraceLine();
     let number = 0;
-    for await (const batch of this.lines(progress)) {
-      for (const line of batch) sink(line, ++number);
+    const take = () => sink(line, ++number);
+    for await (const batch of this.batches(progress)) {
+      batch.each(line, take);
       heap.look();
     }
   }
@@ -58,10 +68,10 @@ export class LineSource {
 
 /** Between two looks at the heap: batches, of about 500 lines each. */
 const LOOK_BATCHES = 64;
-/** Garbage of so many bytes is collected, which the engine would let grow to several times that. */
-const LEAN_BYTES = 3 * 2 ** 24;
+/** From so many bytes on garbage is collected, which the engine would let grow to several times that. */
+const LEAN_BYTES = 2 ** 27;
 
-/** Collects garbage early: most of what is made of a line is dropped with the next ones. */
+/** Collects garbage early: most of what is kept of a line is dropped some thousand lines later. */
 export class LeanHeap {
   readonly #memory = new HostMemoryWatch();
   #batches = 0;
@@ -70,14 +80,14 @@ export class LeanHeap {
   /** Another batch was read. */
   look(): void {
     if (++this.#batches % LOOK_BATCHES !== 0 || this.#memory.takenBytes() < this.#mostBytes) return;
-    this.#mostBytes = Math.max(LEAN_BYTES, 2 * this.#memory.collect());
+    this.#mostBytes = Math.max(LEAN_BYTES, 3 * this.#memory.collect());
   }
 }
 
 /** A stream that is read as it grows. */
 export interface FollowedSource {
   /** @param take Receives the bytes before their lines. */
-  readonly lines: (take: (bytes: Chunk) => void) => AsyncIterable<readonly string[]>;
+  readonly batches: (take: (bytes: Chunk) => void) => AsyncIterable<LineBatch>;
   /** Ends it, though it goes on. */
   readonly stop: () => void;
 }
@@ -88,7 +98,7 @@ export function followedSource(path: string): FollowedSource {
   const shown = path === "-" ? "the standard input" : `"${printable(path)}"`;
   return {
     stop: () => stopped.abort(),
-    lines: async function* (take) {
+    batches: async function* (take) {
       try {
         const input = path === "-" ? host.stdin.readable : (await host.open(path)).readable;
         const whole = new TransformStream<Uint8Array, Chunk>();
@@ -108,15 +118,15 @@ export function lineSource(path: string): LineSource {
     return new LineSource(printable(path), (progress) => linesOfFile(path, progress));
   }
   // The standard input comes only once, and may be asked for again.
-  let kept: Promise<() => ReadableStream<Chunk>> | null = null;
-  return new LineSource("standard input", async function* () {
-    const open = await (kept ??= keepInput());
-    yield* linesOf(open(), "the standard input");
+  let kept: (() => Chunks) | null = null;
+  return new LineSource("standard input", () => {
+    kept ??= keepInput();
+    return linesOf(kept(), "the standard input");
   });
 }
 
 /** Reads the standard input to its end. @returns What gives it, any time. */
-async function keepInput(): Promise<() => ReadableStream<Chunk>> {
+function keepInput(): () => Chunks {
   const chunks: Chunk[] = [];
   let spool: Spool | null = null;
   let sizeBytes = 0;
@@ -124,7 +134,7 @@ async function keepInput(): Promise<() => ReadableStream<Chunk>> {
     // One buffer: chunks of a stream would be garbage, of which much piles up before it is collected.
     const buffer = new Uint8Array(INPUT_CHUNK_BYTES);
     for (;;) {
-      const count = await host.stdin.read(buffer);
+      const count = host.stdin.readSync(buffer);
       if (count === null) break;
       const chunk = buffer.subarray(0, count);
       sizeBytes += count;
@@ -148,77 +158,170 @@ async function keepInput(): Promise<() => ReadableStream<Chunk>> {
     );
   }
   const whole = spool;
-  return whole === null ? () => new Blob(chunks).stream() : () => whole.read();
+  return async function* () {
+    if (whole === null) yield* chunks;
+    else yield* chunksOf(whole.read());
+  };
 }
 
-async function* linesOfFile(
-  path: string,
-  progress?: ProgressSink,
-): AsyncGenerator<readonly string[]> {
+async function* linesOfFile(path: string, progress?: ProgressSink): AsyncGenerator<LineBatch> {
   const found = findHostFile(path);
   if (!found.found) throw new UnreadableFile(found.problem);
-  const file = await host.open(found.realPath);
-  const size = found.sizeBytes;
-  let bytes = 0;
-  const counted = file.readable.pipeThrough(seen((chunk) => {
-    bytes += chunk.length;
-    progress?.(bytes, size);
-  }));
   try {
-    yield* linesOf(counted, `"${printable(path)}"`);
+    const file = host.openSync(found.realPath);
+    const take = (bytes: number) => progress?.(bytes, found.sizeBytes);
+    yield* linesOf(chunksOf(file, take), `"${printable(path)}"`);
   } catch (error) {
     if (error instanceof UnreadableFile) throw error;
     throw new UnreadableFile(`Cannot read "${printable(path)}": ${hostReason(error)}`);
   }
 }
 
+/** All of a file, which is closed then. @param take Receives how many bytes have been read. */
+async function* chunksOf(
+  file: Deno.FsFile,
+  take: (bytes: number) => void = () => {},
+): AsyncGenerator<Chunk> {
+  using open = file;
+  const buffer = new Uint8Array(INPUT_CHUNK_BYTES);
+  let bytes = 0;
+  for (;;) {
+    const count = open.readSync(buffer);
+    if (count === null) return;
+    bytes += count;
+    take(bytes);
+    yield buffer.subarray(0, count);
+  }
+}
+
 async function* linesOf(
-  stream: ReadableStream<Chunk>,
+  chunks: Chunks,
   shown: string,
   see: (bytes: Chunk) => void = () => {},
-): AsyncGenerator<readonly string[]> {
-  let decoder: TextDecoder | null = null;
-  const { traceLine: longest } = READ_LIMITS;
-  let rest = "";
-  const take = (text: string): readonly string[] => {
-    // Of a line that is too long only the end is looked for: nothing that is read here has such lines.
-    const from = rest.length < longest ? 0 : text.indexOf("\n");
-    if (from < 0) return [];
-    const whole = rest + text.slice(from);
-    const lines = whole.split("\n");
-    rest = lines.pop()!.slice(0, longest);
-    // One look at all lines is cheaper than one at each.
-    if (!hasUnprintableText(whole)) return lines;
-    return lines.map((line) => printable(withoutReturn(line)));
-  };
-  const { bytes, isPacked } = await plain(stream, shown);
+): AsyncGenerator<LineBatch> {
+  const buffer = new LineBuffer(READ_LIMITS.traceLine);
   let count = 0;
-  const unpacked = isPacked ? whileWhole(bytes, shown, () => count) : bytes;
-  for await (const chunk of unpacked) {
+  for await (const chunk of utf8(unpacked(chunks, shown, () => count))) {
     see(chunk);
     // What is unpacked comes in one chunk, of which each byte may be a line.
     for (let from = 0; from < chunk.length; from += INPUT_CHUNK_BYTES) {
-      const part = chunk.subarray(from, from + INPUT_CHUNK_BYTES);
-      decoder ??= new TextDecoder(encodingOf(part));
-      const lines = take(decoder.decode(part, { stream: true }));
-      count += lines.length;
-      yield lines;
+      const batch = buffer.push(chunk.subarray(from, from + INPUT_CHUNK_BYTES));
+      count += batch.count;
+      yield batch;
     }
   }
-  yield take(decoder?.decode() ?? "");
-  if (rest !== "") yield [printable(withoutReturn(rest))];
+  yield buffer.end();
 }
 
-/** Says how far a packed file could be read that is cut or damaged. @param lines How many there were. */
-async function* whileWhole(
-  bytes: ReadableStream<Chunk>,
+/** The first bytes of what comes, and all of it: less than so many only where there are no more. */
+async function peek(chunks: Chunks, leastBytes: number): Promise<{ head: Chunk; all: Chunks }> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  let head: Chunk = new Uint8Array();
+  while (head.length < leastBytes) {
+    const { done, value } = await iterator.next();
+    if (done === true) break;
+    head = joined(head, value);
+  }
+  const all = async function* () {
+    try {
+      yield head;
+      for (;;) {
+        const { done, value } = await iterator.next();
+        if (done === true) return;
+        yield value;
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  };
+  return { head, all: all() };
+}
+
+function joined(head: Chunk, more: Chunk): Chunk {
+  const all = new Uint8Array(head.length + more.length);
+  all.set(head);
+  all.set(more, head.length);
+  return all;
+}
+
+/** Marks of the order of bytes at the beginning of a text, and how it begins without one. */
+const ENCODINGS: readonly (readonly [name: string, begins: (head: Chunk) => boolean])[] = [
+  [
+    "utf-16le",
+    ([a, b, c, d]) => a === 0xff && b === 0xfe || a !== 0 && b === 0 && c !== 0 && d === 0,
+  ],
+  [
+    "utf-16be",
+    ([a, b, c, d]) => a === 0xfe && b === 0xff || a === 0 && b !== 0 && c === 0 && d !== 0,
+  ],
+];
+const UTF8_MARK = [0xef, 0xbb, 0xbf];
+
+/** Text in UTF-8, without a mark: a shell of Windows writes UTF-16 to what it redirects. */
+async function* utf8(chunks: Chunks): AsyncGenerator<Chunk> {
+  const { head, all } = await peek(chunks, 4);
+  const encoding = ENCODINGS.find(([, begins]) => head.length >= 4 && begins(head))?.[0];
+  if (encoding === undefined) {
+    let skipped = UTF8_MARK.every((byte, index) => head[index] === byte) ? UTF8_MARK.length : 0;
+    for await (const chunk of all) {
+      yield chunk.subarray(skipped);
+      skipped = 0;
+    }
+    return;
+  }
+  const [decoder, encoder] = [new TextDecoder(encoding), new TextEncoder()];
+  for await (const chunk of all) yield encoder.encode(decoder.decode(chunk, { stream: true }));
+  yield encoder.encode(decoder.decode());
+}
+
+const GZIP = [0x1f, 0x8b];
+
+/** Unpacks what begins like gzip, whatever its name; several packed files one after the other are one. */
+async function* unpacked(
+  chunks: Chunks,
   shown: string,
   lines: () => number,
 ): AsyncGenerator<Chunk> {
+  const { head, all } = await peek(chunks, GZIP.length);
+  if (!GZIP.every((byte, index) => head[index] === byte)) {
+    yield* all;
+    return;
+  }
+  // Not loaded for plain text.
+  const { createGunzip } = await import("node:zlib");
+  const gunzip = createGunzip({ chunkSize: INPUT_CHUNK_BYTES });
+  const ready: Chunk[] = [];
+  gunzip.on("data", (chunk: Chunk) => ready.push(chunk));
+  const failed = new Promise<never>((_, reject) => gunzip.on("error", reject));
+  failed.catch(() => {});
+  let [packedBytes, bytes] = [0, 0];
+  const take = function* () {
+    for (const chunk of ready.splice(0)) {
+      bytes += chunk.length;
+      // A few bytes can hold terabytes of one letter.
+      if (bytes > Math.max(READ_LIMITS.unpacked, READ_LIMITS.unpackedTimes * packedBytes)) {
+        throw new UnreadableFile(
+          `Cannot read ${shown}: it unpacks to more than ${READ_LIMITS.unpackedTimes} times its ` +
+            "size; unpack it with gunzip if it is a trace",
+        );
+      }
+      yield chunk;
+    }
+  };
   try {
-    yield* bytes;
+    for await (const piece of inPieces(all)) {
+      packedBytes += piece.length;
+      const written = new Promise<void>((resolve) => gunzip.write(piece, () => resolve()));
+      await Promise.race([written, failed]);
+      yield* take();
+    }
+    const ended = new Promise<void>((resolve) => gunzip.on("end", () => resolve()));
+    gunzip.end();
+    await Promise.race([ended, failed]);
+    yield* take();
   } catch (error) {
     if (error instanceof UnreadableFile) throw error;
+    yield* take();
     throw new UnreadableFile(
       `Cannot read ${shown}: its gzip data is cut or damaged, and could be unpacked as far as line ` +
         `${lines()}; to check that part: gunzip -c FILE | dmalab trace check -`,
@@ -226,83 +329,13 @@ async function* whileWhole(
   }
 }
 
-/** UTF-16, as a shell of Windows writes what it redirects, begins with its mark. */
-function encodingOf([first, second]: Uint8Array): string {
-  if (first === 0xff && second === 0xfe) return "utf-16le";
-  return first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
-}
-
-function withoutReturn(line: string): string {
-  return line.endsWith("\r") ? line.slice(0, -1) : line;
-}
-
-/** Unpacks what begins like gzip, whatever its name. */
-async function plain(
-  stream: ReadableStream<Chunk>,
-  shown: string,
-): Promise<
-  { readonly bytes: ReadableStream<Chunk>; readonly isPacked: boolean }
-> {
-  const reader = stream.getReader();
-  const first = await reader.read();
-  let packedBytes = first.value?.length ?? 0;
-  const whole = new ReadableStream<Chunk>({
-    start(controller) {
-      if (first.value !== undefined) controller.enqueue(first.value);
-      if (first.done) controller.close();
-    },
-    async pull(controller) {
-      const { done, value } = await reader.read();
-      packedBytes += value?.length ?? 0;
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    async cancel(reason) {
-      await reader.cancel(reason);
-    },
-  });
-  const isPacked = GZIP.every((byte, index) => first.value?.[index] === byte);
-  if (!isPacked) return { bytes: whole, isPacked };
-  const bounded = boundedUnpacking(() => packedBytes, shown);
-  const bytes = whole.pipeThrough(inPieces()).pipeThrough(new DecompressionStream("gzip"))
-    .pipeThrough(bounded);
-  return { bytes, isPacked };
-}
-
 /** Bytes that are unpacked at once: they may become a thousand times as many. */
 const UNPACKED_AT_ONCE_BYTES = 2 ** 13;
 
-function inPieces() {
-  return new TransformStream<Chunk, Chunk>({
-    transform(chunk, controller) {
-      for (let from = 0; from < chunk.length; from += UNPACKED_AT_ONCE_BYTES) {
-        controller.enqueue(chunk.subarray(from, from + UNPACKED_AT_ONCE_BYTES));
-      }
-    },
-  });
-}
-
-/** Ends what unpacks to far more than traces do: a few bytes can hold terabytes of one letter. */
-function boundedUnpacking(packedBytes: () => number, shown: string) {
-  const { unpacked, unpackedTimes } = READ_LIMITS;
-  let bytes = 0;
-  return seen((chunk) => {
-    bytes += chunk.length;
-    if (bytes > Math.max(unpacked, unpackedTimes * packedBytes())) {
-      throw new UnreadableFile(
-        `Cannot read ${shown}: it unpacks to more than ${unpackedTimes} times its size; ` +
-          "unpack it with gunzip if it is a trace",
-      );
+async function* inPieces(chunks: Chunks): AsyncGenerator<Chunk> {
+  for await (const chunk of chunks) {
+    for (let from = 0; from < chunk.length; from += UNPACKED_AT_ONCE_BYTES) {
+      yield chunk.subarray(from, from + UNPACKED_AT_ONCE_BYTES);
     }
-  });
-}
-
-/** Passes each chunk on, behind a look at it. */
-function seen(look: (chunk: Uint8Array) => void) {
-  return new TransformStream<Uint8Array, Chunk>({
-    transform(chunk, controller) {
-      look(chunk);
-      controller.enqueue(chunk as Chunk);
-    },
-  });
+  }
 }

@@ -2,7 +2,6 @@
 import { traceScript } from "../script/trace_script.ts";
 import { WorkloadScript } from "../script/workload_script.ts";
 import { eventOf, staysInJob } from "../line/event_log.ts";
-import { TraceLine } from "../line/trace_line.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
 import { formatCount } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
@@ -13,12 +12,10 @@ import type { LineSource } from "./read_lines.ts";
 /** Requests of blkparse or of a job for fio, as a scenario; null without any. */
 async function workloadOf(source: LineSource): Promise<string | null> {
   const script = new WorkloadScript();
-  const line = new TraceLine();
   let isInJob = false;
-  await source.each((text, number) => {
-    line.read(text);
-    const event = eventOf(text, line, source.name, number, isInJob);
-    isInJob = staysInJob(event, text, isInJob);
+  await source.each((line, number) => {
+    const event = eventOf(line, source.name, number, isInJob);
+    isInJob = staysInJob(event, line, isInJob);
     if (event !== null) script.take(event);
   });
   return script.text(source.name);

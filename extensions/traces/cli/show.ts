@@ -2,8 +2,7 @@
 import { PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
-import { readDmaEvent } from "../line/dma_event.ts";
-import { TraceLine } from "../line/trace_line.ts";
+import type { DmaEvent } from "../line/dma_event.ts";
 import { formatCount } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
@@ -48,14 +47,14 @@ export async function runShow(
 
 /** The address that a line is about. */
 async function atLine(source: LineSource, wanted: number): Promise<string[] | string> {
-  let text: string | null = null;
+  let found: { readonly event: DmaEvent | null } | null = null;
   await source.each((line, number) => {
-    if (number === wanted) text = line;
+    if (number !== wanted) return;
+    found = { event: line.kind === "event" ? line.readDma() ?? null : null };
   });
-  if (text === null) return `${source.name} has no line ${wanted}`;
-  const line = new TraceLine();
-  const event = line.read(text) === "event" ? readDmaEvent(line.event, line.payload) : null;
-  if (event === null || event === undefined) {
+  if (found === null) return `${source.name} has no line ${wanted}`;
+  const { event }: { readonly event: DmaEvent | null } = found;
+  if (event === null) {
     return `${source.name}:${wanted} is not the line of a mapping`;
   }
   switch (event.op) {
@@ -77,13 +76,13 @@ async function atLine(source: LineSource, wanted: number): Promise<string[] | st
 async function atList(source: LineSource, phys: number, wanted: number): Promise<string[]> {
   const check = new TraceCheck(new LogPass());
   let address: number | null = null;
-  await source.each((text, number) => {
+  await source.each((line, number) => {
     if (number === wanted) {
       for (const device of check.ledger.devices.values()) {
         address ??= device.lists.get(phys)?.at(-1)?.addr ?? null;
       }
     }
-    check.push(text, number);
+    check.push(line, number);
   });
   return address === null
     ? [`The scatterlist was mapped before the trace, or in a missing line (trace.T.21)`]
@@ -97,7 +96,7 @@ async function atAddress(
   line: number | null,
 ): Promise<string[]> {
   const check = new TraceCheck(new LogPass(), [address]);
-  await source.each((text, number) => check.push(text, number));
+  await source.each((line, number) => check.push(line, number));
   check.end();
   const page = pageOf(address);
   const mappings = check.mappingsAt(page).filter((mapping) =>
@@ -129,11 +128,10 @@ async function atAddress(
 
 async function atTime(source: LineSource, seconds: number): Promise<string[]> {
   const check = new TraceCheck(new LogPass());
-  const line = new TraceLine();
   let isOver = false;
-  await source.each((text, number) => {
-    if (!isOver && line.read(text) === "event" && line.seconds > seconds) isOver = true;
-    if (!isOver) check.push(text, number);
+  await source.each((line, number) => {
+    if (line.kind === "event" && line.seconds > seconds) isOver = true;
+    if (!isOver) check.push(line, number);
   });
   const mappings = [...check.ledger.open()];
   return [

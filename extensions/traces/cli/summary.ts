@@ -43,21 +43,21 @@ async function* eventsOf(source: LineSource, clocks: TiedClocks): AsyncGenerator
   });
   let isInJob = false;
   let number = 0;
-  for await (const batch of source.lines()) {
-    for (const text of batch) {
+  for await (const batch of source.batches()) {
+    batch.each(line, () => {
       number++;
-      if (text === "") continue;
-      const kind = line.read(text);
+      if (line.isEmpty) return;
+      const { kind } = line;
       if (kind === "lost") {
         const { cpu, lost } = line;
         const gap = { seconds: null, event: "gap", cpu, lost };
         events.push({ file: name, line: number, origin: "kernel text", ...gap });
       }
-      const event = eventOf(text, line, name, number, isInJob);
-      isInJob = staysInJob(event, text, isInJob);
+      const event = eventOf(line, name, number, isInJob);
+      isInJob = staysInJob(event, line, isInJob);
       if (event !== null) events.push(event);
-      else if (kind !== "event") reader.push(text, number);
-    }
+      else if (kind !== "event") reader.push(line.text, number);
+    });
     // A record of the log is complete some lines after its first one, which is its place.
     reader.passTo(number);
     const whole = events.filter((event) => event.line < reader.openLine);
@@ -123,7 +123,7 @@ async function countAll(sources: readonly LineSource[], screen: Screen) {
   const progress = new Progress(screen);
   for (const source of sources) {
     const { name } = source;
-    const count: LineSink = (text, number) => pass.push(text, number, name);
+    const count: LineSink = (line, number) => pass.push(line, number, name);
     const { isTrace } = await readLog(source, log, count, progress.of(name));
     if (isTrace) traces.add(source);
     progress.end();

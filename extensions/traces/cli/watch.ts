@@ -1,6 +1,7 @@
 /** `dmalab trace watch`: what a machine does wrong with its mappings, while it is traced. */
 import { findingJson, findingLine } from "../ledger/check_report.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
+import { TraceLine } from "../line/trace_line.ts";
 import { TraceWatch } from "../watch/trace_watch.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
 import { formatCount, formatSize } from "@dmalab/lang/text";
@@ -162,8 +163,10 @@ class WatchSession {
       rest = more.length > READ_LIMITS.traceLine ? new Uint8Array() : more;
     };
     const heap = new LeanHeap();
-    for await (const batch of source.lines(take)) {
-      for (const line of batch) this.#watch.push(line);
+    const line = new TraceLine();
+    const push = () => this.#watch.push(line);
+    for await (const batch of source.batches(take)) {
+      batch.each(line, push);
       this.#kept.mark(this.#watch.seconds);
       heap.look();
     }

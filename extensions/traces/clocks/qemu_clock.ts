@@ -4,7 +4,6 @@
  *
  * @see rules/traces.md T.40 to T.43
  */
-import { readDmaEvent } from "../line/dma_event.ts";
 import { readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
@@ -117,9 +116,9 @@ export class QemuClock {
 
   /** Takes an event of the trace: the setup of a command, and its first map after that. */
   pushEvent(line: TraceLine): void {
-    const { cpu, event, payload, seconds } = line;
+    const { cpu, event, seconds } = line;
     if (event === "nvme_setup_cmd") {
-      const setup = readSetup(payload);
+      const setup = readSetup(line.fields);
       const match = QUEUE.exec(setup?.name ?? "");
       if (match === null || match[1] === "0") return;
       const extent = setup!.blocks === 0 ? null : `${setup!.lba} ${setup!.blocks}`;
@@ -130,7 +129,7 @@ export class QemuClock {
     }
     const command = this.#unmapped.get(cpu);
     if (command === undefined) return;
-    const address = firstAddress(event, payload);
+    const address = firstAddress(line);
     if (address !== null) command.page = pageOf(address);
     // Once the request is issued, what is mapped is for another.
     if (address !== null || event === "block_rq_issue") this.#unmapped.delete(cpu);
@@ -157,8 +156,8 @@ export class QemuClock {
 }
 
 /** Where a map begins for the device; null for another event. */
-function firstAddress(event: string, payload: string): number | null {
-  const read = readDmaEvent(event, payload);
+function firstAddress(line: TraceLine): number | null {
+  const read = line.readDma();
   switch (read?.op) {
     case "iommu_map":
       return read.start;

@@ -1,11 +1,12 @@
 /** What a line of a kernel's log says, in words. */
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
-import { PICTURE_COLUMNS, spread, wrapText } from "@dmalab/lang/text";
-import { aboutKind } from "../ledger/finding_kinds.ts";
-import type { Fact, KernelLogEntry, LogEntryFacts } from "./entry.ts";
+import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
+import type { Fact, KernelLogEntry } from "./entry.ts";
+import { labelledLines } from "./labelled_lines.ts";
+import { causeText, stepsOf } from "./entry_steps.ts";
 import { HEX_FIELDS } from "./messages/fields.ts";
 import { MESSAGE_KINDS } from "./messages/kinds.ts";
-import { type Cause, causeOf, type MessageRow, nextOf, wordsOf } from "./messages/message.ts";
+import { causeOf, wordsOf } from "./messages/message.ts";
 
 const labelled = (label: string, text: string) => labelledLines(label, text, 14, PICTURE_COLUMNS);
 
@@ -13,12 +14,6 @@ function factText(name: string, value: Fact): string {
   if (Array.isArray(value)) return value.join(" ");
   const isHex = typeof value === "number" && HEX_FIELDS.has(name) && value >= 0;
   return isHex ? `0x${value.toString(16)}` : String(value);
-}
-
-/** What to do about a message, the first thing first: of its cause, its row, or its kind of finding. */
-export function stepsOf({ facts }: KernelLogEntry, row: MessageRow): readonly string[] {
-  const steps = nextOf(row, facts);
-  return steps.length > 0 || row.finding === undefined ? steps : aboutKind(row.finding).next ?? [];
 }
 
 /** Of an entry that no row reads. */
@@ -59,21 +54,4 @@ export function entryStory(entry: KernelLogEntry, earlier: KernelLogEntry | null
     ...cause === null ? [] : labelled("why", causeText(cause, facts)),
     ...stepsOf(entry, row).flatMap((step, index) => labelled(index === 0 ? "next" : "", step)),
   ];
-}
-
-/** A cause with its certainty. */
-export function causeText(cause: Cause, facts: LogEntryFacts): string {
-  const { certainty, text } = cause;
-  return `${certainty === "unknown" ? "" : `${certainty}: `}${wordsOf(text, facts)}`;
-}
-
-/** A text behind its label, with what goes on below it. */
-export function labelledLines(
-  label: string,
-  text: string,
-  width: number,
-  columns: number,
-): string[] {
-  return wrapText(text, columns - width - 2)
-    .map((line, index) => `  ${(index === 0 ? label : "").padEnd(width)}${line}`);
 }

@@ -2,7 +2,7 @@
 import { formatCount, wrapText } from "@dmalab/lang/text";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { entryJson } from "../kernel_log/entry.ts";
-import { labelledLines } from "../kernel_log/entry_story.ts";
+import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { unreadLines } from "../kernel_log/unread_messages.ts";
 import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";
 import { limitsSeen } from "./queue_use.ts";

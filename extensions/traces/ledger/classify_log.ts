@@ -7,7 +7,7 @@
 import { countBefore } from "@dmalab/runtime/binary_search";
 import type { LogBoots, LoggedBoot } from "../kernel_log/boots.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { causeText, stepsOf } from "../kernel_log/entry_story.ts";
+import { causeText, stepsOf } from "../kernel_log/entry_steps.ts";
 import { MESSAGE_KINDS } from "../kernel_log/messages/kinds.ts";
 import { causeOf, wordsOf } from "../kernel_log/messages/message.ts";
 import { isFault, refusedAccess } from "../kernel_log/refused_access.ts";

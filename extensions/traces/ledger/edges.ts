@@ -30,8 +30,8 @@ export class Edges {
   #movedLine = 0;
   /** The time of the last line that is in order. */
   #orderedSeconds = 0;
-  /** Silences that have swallowed lines, by the line after each: unpaired lines prove it. */
-  readonly holes = new Set<number>();
+  /** Silences that have swallowed lines, by the line after each, rising: unpaired lines prove it. */
+  readonly holes: number[] = [];
   /** By CPU: the first line after a gap. */
   readonly #gaps = new Map<number, TraceInstant>();
   #start: TraceInstant | null = null;
@@ -71,10 +71,10 @@ export class Edges {
 
   /** A line is missing that must have been there: where nothing was printed, tracing was off. */
   noteHole(): void {
-    if (this.silenceLine === 0) return;
-    this.holes.add(this.silenceLine);
+    if (this.silenceLine === 0 || this.holes.at(-1) === this.silenceLine) return;
+    this.holes.push(this.silenceLine);
     // A finding that reaches over an older one reaches over those that are kept.
-    if (this.holes.size > MAX_HOLES) this.holes.delete(this.holes.values().next().value!);
+    if (this.holes.length > MAX_HOLES) this.holes.shift();
   }
 
   /** Whether what a call has printed before this line is there: the trace has no edge in between. */

@@ -4,6 +4,7 @@
  * @see rules/traces.md T.66
  */
 import { formatCount } from "@dmalab/lang/text";
+import { countBefore } from "@dmalab/runtime/binary_search";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
@@ -311,9 +312,9 @@ export function asKnown(finding: TraceFinding, { holes }: Edges): TraceFinding {
 }
 
 /** Whether lines are missing between those that a finding follows from. */
-function isAcross({ line, otherLine, since }: TraceFinding, holes: ReadonlySet<number>): boolean {
+function isAcross({ line, otherLine, since }: TraceFinding, holes: readonly number[]): boolean {
   if (since === null) return false;
   const until = Math.max(line ?? 0, otherLine ?? 0);
-  for (const hole of holes) if (hole > since && hole <= until) return true;
-  return false;
+  const next = holes[countBefore(holes.length, (index) => holes[index]! <= since)];
+  return next !== undefined && next <= until;
 }

@@ -5,8 +5,8 @@
  *
  * @see rules/traces.md T.64 to T.69
  */
-import { bouncedDevice, type DmaEvent, type MappingKind, readDmaEvent } from "../line/dma_event.ts";
-import { ERROR_ADDRESS } from "../line/payload.ts";
+import { bouncedDevice, type DmaEvent, type MappingKind } from "../line/dma_event.ts";
+import { ERROR_ADDRESS, type PayloadFields } from "../line/payload.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import type { NvmeCommand, StepSink } from "../script/recorder.ts";
 import { modeOf } from "./device_mode.ts";
@@ -39,7 +39,6 @@ import {
   noteSegments,
   rangeMapping,
   soleUse,
-  TaskNames,
   unfold,
   type UnmapEvent,
 } from "./live_mappings.ts";
@@ -47,7 +46,13 @@ import { MachineFacts } from "./machine_facts.ts";
 import type { PageHistory } from "./page_history.ts";
 import { RequestRanges } from "./request_ranges.ts";
 import { ReusedAddresses } from "./reused_addresses.ts";
-import { type Context, type EndedRange, type TableUnmap, TracedPageTable } from "./page_table.ts";
+import {
+  type Context,
+  type EndedRange,
+  type TableMap,
+  type TableUnmap,
+  TracedPageTable,
+} from "./page_table.ts";
 import { readCompletion, readSetup } from "../line/nvme_event.ts";
 import { issuedBytes, noteUse, type QueueUse } from "./queue_use.ts";
 
@@ -62,7 +67,7 @@ class TracedRequests {
 
   /** Takes a line of NVMe or of the block layer: between the setup and the issue a task maps. */
   take(
-    { event, payload }: TraceLine,
+    { event, fields }: TraceLine,
     line: number,
     context: Context,
     table: TracedPageTable,
@@ -70,26 +75,26 @@ class TracedRequests {
   ): void {
     switch (event) {
       case "nvme_setup_cmd":
-        context.request = readSetup(payload);
+        context.request = readSetup(fields);
         context.pieces = 0;
         if (context.request !== null) recorder?.({ op: "request", line, command: context.request });
         return;
       case "block_rq_issue":
-        this.#issue(payload, line, context);
+        this.#issue(fields, line, context);
         return;
       case "nvme_complete_rq": {
         table.settle(context);
-        const name = recorder === null ? null : readCompletion(payload);
+        const name = recorder === null ? null : readCompletion(fields);
         if (name !== null) recorder!({ op: "completion", line, name });
       }
     }
   }
 
   /** All that is mapped for a request is mapped before it is issued. */
-  #issue(payload: string, line: number, context: Context): void {
+  #issue(fields: PayloadFields, line: number, context: Context): void {
     const { pieces, request, run } = context;
     context.request = null;
-    const bytes = issuedBytes(payload);
+    const bytes = issuedBytes(fields);
     if (request === null || request.disk === null || bytes === null || bytes === 0) return;
     const links = run?.request === request ? run.maps.length : 0;
     noteUse(this.uses, request.disk, bytes, pieces + links, line);
@@ -108,11 +113,6 @@ class TracedRequests {
   }
 }
 
-/** Whether an event that is not read stands beside a call, and not within it as those of an IOMMU's queue do. */
-function isCallName(event: string): boolean {
-  return event.startsWith("nvme_") || event.startsWith("block_") || event.startsWith("dma_");
-}
-
 export class MappingTracker {
   readonly devices = new Map<string, Device>();
   readonly table: TracedPageTable;
@@ -120,7 +120,6 @@ export class MappingTracker {
   readonly #recorded: Recorded;
   readonly #bouncedLines = new Map<string, number>();
   readonly requests = new TracedRequests();
-  readonly #tasks = new TaskNames();
   /** Receives each mapping's steps; null when they are not recorded. */
   recorder: StepSink | null = null;
   readonly edges = new Edges();
@@ -144,10 +143,10 @@ export class MappingTracker {
   /** Takes a line of an event. @returns False when it is damaged. */
   push(line: TraceLine, number: number): boolean {
     const now = this.now = { line: number, seconds: line.seconds, cpu: line.cpu };
-    const event = readDmaEvent(line.event, line.payload);
-    const isCall = event !== undefined || isCallName(line.event);
+    const event = line.readDma();
+    const { isCall } = line.name;
     if (isCall) this.edges.pass(now);
-    const context = this.table.context(line.pid, now, line.context);
+    const context = this.table.context(line.pid, now, line.contextCode);
     if (event === null) {
       this.damaged.push(number);
       this.edges.lostLine = number;
@@ -155,7 +154,7 @@ export class MappingTracker {
     else if (isCall) this.requests.take(line, number, context, this.table, this.recorder);
     if (isCall) context.lastLine = number;
     if (line.event === "swiotlb_bounced") {
-      const device = bouncedDevice(line.payload);
+      const device = bouncedDevice(line.fields);
       this.#bouncedLines.set(device, (this.#bouncedLines.get(device) ?? 0) + 1);
     } else if (line.event !== "map") context.isRunOver = true;
     return event !== null;
@@ -209,17 +208,21 @@ export class MappingTracker {
   }
 
   #device(name: string): Device {
-    return this.devices.getOrInsertComputed(name, () => new Device(name, this.#recorded));
+    const known = this.devices.get(name);
+    if (known !== undefined) return known;
+    const device = new Device(name, this.#recorded);
+    this.devices.set(name, device);
+    return device;
   }
 
   #event(event: DmaEvent, line: TraceLine, now: TraceInstant, context: Context): void {
     switch (event.op) {
       case "iommu_map":
-        if (context.task === "") context.task = this.#tasks.of(line.pid, line.task);
-        this.table.map(context, { ...now, start: event.start, end: event.end, phys: event.phys });
+        if (context.task === "") context.task = line.task;
+        this.table.map(context, tableMap(now, event));
         return;
       case "iommu_unmap":
-        this.table.unmap(context, { ...now, start: event.start, end: event.end });
+        this.table.unmap(context, tableUnmap(now, event));
         return;
       case "map":
       case "alloc":
@@ -255,14 +258,10 @@ export class MappingTracker {
       return;
     }
     if (device.failed !== null) device.failed.run = 0;
-    const ranges = event.op === "map_sg"
-      ? event.dmaAddrs.map((addr, index) => [pageOf(addr), pageEnd(addr, event.sizesBytes[index]!)])
-      : [[pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)]];
-    const tableLine = this.table.claimMaps(
-      context,
-      (start, end) => ranges.some(([first, last]) => start >= first! && end <= last!),
-    );
-    const task = this.#tasks.of(line.pid, line.task);
+    const tableLine = event.op === "map_sg"
+      ? this.table.claimMaps(context, listRanges(event))
+      : this.table.claimMaps(context, [pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)]);
+    const task = line.task;
     const by = { mappedAt: now, pid: line.pid, task, request: context.request?.name ?? null };
     const mapping = makeMapping(event, device, tableLine, by);
     noteMap(mapping);
@@ -416,7 +415,7 @@ export class MappingTracker {
     const isFirst = device.mappedBeforeTrace === 0 && device.firstLine < this.edges.silenceLine;
     device.mappedBeforeTrace++;
     const { dir, sizeBytes } = event;
-    siblingsOf(device, { cpu: now.cpu, dir, kind: "map", sizeBytes }).unmapOlder();
+    siblingsOf(device, now.cpu, "map", dir, sizeBytes).unmapOlder();
     const wasUnmapped = device.unmapped.has(event.addr) || device.unmapped.dropped > 0;
     if (wasUnmapped || isFirst) this.edges.noteHole();
     if (unmapped === null || isTranslated) {
@@ -574,6 +573,26 @@ export class MappingTracker {
     this.recorder?.({ op: "range", line, mapping, linksBytes, destroyedBytes });
     this.recorder?.({ op: "destroy", line: range.unmap.line, mapping, destroyedBytes });
   }
+}
+
+/** The pages of a list's entries: where each begins and ends. */
+function listRanges({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>): number[] {
+  return dmaAddrs.flatMap((addr, index) => [pageOf(addr), pageEnd(addr, sizesBytes[index]!)]);
+}
+
+// Written out: spreads would make much of a trace's garbage.
+function tableMap(
+  { cpu, line, seconds }: TraceInstant,
+  { end, phys, start }: Extract<DmaEvent, { op: "iommu_map" }>,
+): TableMap {
+  return { line, seconds, cpu, start, end, phys };
+}
+
+function tableUnmap(
+  { cpu, line, seconds }: TraceInstant,
+  { end, start }: Extract<DmaEvent, { op: "iommu_unmap" }>,
+): TableUnmap {
+  return { line, seconds, cpu, start, end };
 }
 
 type Sync = Extract<DmaEvent, { op: "sync" }>;

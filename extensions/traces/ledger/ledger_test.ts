@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { checkJson } from "./check_report.ts";
+import { TraceLine } from "../line/trace_line.ts";
 import { LogPass, TraceCheck } from "./trace_check.ts";
 
 /** Lines of one task on one CPU, a millisecond apart; `@N ` before a text is another CPU. */
@@ -12,7 +13,7 @@ function findingsOf(payloads: readonly string[]): string[] {
       : `            init-1       [00${cpu}] .....     1.${
         `${index}`.padStart(3, "0")
       }000: ${payload}`;
-    check.push(line, index + 1);
+    check.push(TraceLine.of(line), index + 1);
   });
   return check.end().findings.filter(({ kind }) => kind !== "alive_at_end")
     .map(({ certainty, kind, line, otherLine }) => `${certainty} ${kind} ${line} ${otherLine}`);
@@ -127,17 +128,19 @@ Deno.test("syncs are held to the mapping that holds their address", () => {
 
 Deno.test("marks that stand in the trace and in the log tie their clocks (T.61)", () => {
   const log = new LogPass();
-  log.push("[    5.250000] dmalab-mark 77", 1);
-  log.push(
+  log.push(TraceLine.of("[    5.250000] dmalab-mark 77"), 1);
+  const fault =
     "[    5.252500] DMAR: [DMA Read NO_PASID] Request device [0000:00:05.0] fault addr 0xfffff000 " +
-      "[fault reason 0x06] PTE Read access is not set",
-    2,
-  );
+    "[fault reason 0x06] PTE Read access is not set";
+  log.push(TraceLine.of(fault), 2);
   log.end();
   const check = new TraceCheck(log);
   const lines = ["tracing_mark_write: dmalab-mark 77", ...MAP, ...UNMAP];
   lines.forEach((text, index) =>
-    check.push(`            init-1       [000] .....     1.000${index}00: ${text}`, index + 1)
+    check.push(
+      TraceLine.of(`            init-1       [000] .....     1.000${index}00: ${text}`),
+      index + 1,
+    )
   );
   const { findings, classified } = check.end();
   assertEquals([classified.offset?.source, classified.offset?.seconds], ["marks", -4.25]);
@@ -155,7 +158,7 @@ Deno.test("the largest requests are held to the limits of their queues (T.37)", 
     "group 2 type DMA-FQ devs 0000:00:04.0 ",
     "per_cpu/cpu0 entries: 333 overrun: 7 commit overrun: 0 dropped events: 0 ",
   ];
-  facts.forEach((line, index) => log.push(line, index + 1));
+  facts.forEach((line, index) => log.push(TraceLine.of(line), index + 1));
   log.end();
   const check = new TraceCheck(log);
   const setup = "nvme0: disk=nvme0n1, qid=1, cmdid=5, nsid=1, flags=0x0, meta=0x0, " +
@@ -170,7 +173,7 @@ Deno.test("the largest requests are held to the limits of their queues (T.37)", 
     }),
     `${head}block_rq_issue: 259,0 WS 24576 () 8 + 48 be,0,4 [kworker/0:1H]`,
   ];
-  lines.forEach((line, index) => check.push(line, index + 1));
+  lines.forEach((line, index) => check.push(TraceLine.of(line), index + 1));
   const { summary } = checkJson(check, log, check.end());
   assertEquals(summary.limits, [
     { disk: "nvme0n1", name: "max_sectors_kb", limit: 16384, seen: 24576, line: 5, over: true },

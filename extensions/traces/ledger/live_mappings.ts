@@ -13,7 +13,7 @@ import {
 } from "./traced_mapping.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
-import { NewestMap } from "./newest_map.ts";
+import type { NumberMap } from "./number_map.ts";
 import type { Context, EndedRange, TableUnmap } from "./page_table.ts";
 
 export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
@@ -83,52 +83,44 @@ function listBytes({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>
   return Math.max(end - dmaAddrs[0]!, sizesBytes[0]!);
 }
 
-/** Names of tasks as texts of their own: one cut out of a line would keep the line in memory. */
-export class TaskNames {
-  readonly #names = new NewestMap<number, string>(1 << 14);
-
-  of(pid: number, name: string): string {
-    const known = this.#names.get(pid);
-    if (known === name) return known;
-    this.#names.set(pid, name);
-    return name;
-  }
-}
-
 export function makeMapping(
   event: MapEvent,
   device: Device,
   tableLine: number,
   by: Pick<TracedMapping, "mappedAt" | "pid" | "task" | "request">,
 ): TracedMapping {
-  const { cpu } = by.mappedAt;
-  const common = {
-    ...by,
+  const { mappedAt, pid, request, task } = by;
+  const { dir } = event;
+  const isList = event.op === "map_sg";
+  const kind = isList ? "sg" : event.op;
+  const sizeBytes = isList ? listBytes(event) : event.sizeBytes;
+  // Written out: a spread would make half of a trace's garbage.
+  return {
     device,
-    dir: event.dir,
+    kind,
+    addr: isList ? event.dmaAddrs[0]! : event.addr,
+    sizeBytes,
+    dir,
+    phys: isList ? event.physAddrs[0]! : event.phys,
+    mappedAt,
+    pid,
+    task,
+    request,
     tableLine,
+    entries: isList ? event.entries : 1,
+    physAddrs: isList ? event.physAddrs : NO_ADDRESSES,
     unmappedAt: null,
     isUncertain: false,
     isSegment: false,
-  };
-  if (event.op !== "map_sg") {
-    const { addr, dir, op, phys, sizeBytes } = event;
-    const siblings = siblingsOf(device, { cpu, dir, kind: op, sizeBytes });
-    return { ...common, siblings, kind: op, addr, sizeBytes, phys, entries: 1, physAddrs: [] };
-  }
-  const { dir, dmaAddrs, entries, physAddrs } = event;
-  const sizeBytes = listBytes(event);
-  return {
-    ...common,
-    siblings: siblingsOf(device, { cpu, dir, kind: "sg", sizeBytes }),
-    kind: "sg",
-    addr: dmaAddrs[0]!,
-    sizeBytes,
-    phys: physAddrs[0]!,
-    entries,
-    physAddrs,
+    siblings: siblingsOf(device, mappedAt.cpu, kind, dir, sizeBytes),
+    mapsBefore: 0,
+    unmapsBefore: 0,
+    ringSlot: 0,
+    isUnseen: false,
   };
 }
+
+const NO_ADDRESSES: readonly number[] = [];
 
 /** Counts a mapping for its device, and how its address was made. @see rules/traces.md T.60 */
 export function noteMap(mapping: TracedMapping): void {
@@ -190,10 +182,10 @@ export function keepMapping(mapping: TracedMapping): void {
   const { byPage, identities, large, lists } = mapping.device!;
   if (isStacked(mapping)) foldOldest(mapping);
   if (isIdentity(mapping) && mapping.kind === "map") identities.add(mapping);
-  mapping.siblings?.map(mapping, mapping.mappedAt.seconds);
-  byPage.getOrInsertComputed(pageOf(mapping.addr), none).push(mapping);
+  mapping.siblings?.map(mapping);
+  addMapping(byPage, pageOf(mapping.addr), mapping);
   if (pagesOf(mapping) > NEAR_PAGES) large.add(mapping);
-  if (mapping.kind === "sg") lists.getOrInsertComputed(mapping.phys!, none).push(mapping);
+  if (mapping.kind === "sg") addMapping(lists, mapping.phys!, mapping);
 }
 
 /**
@@ -241,8 +233,6 @@ export function endMapping(mapping: TracedMapping, now: TraceInstant): void {
   device.unmapped.set(mapping.addr, mapping);
   if (mapping.kind === "sg") device.unmappedLists.set(mapping.phys!, mapping);
 }
-
-const none = (): TracedMapping[] => [];
 
 /** Whether the device uses the physical address: no IOVA is allocated or freed. */
 function isIdentity({ addr, phys, tableLine }: TracedMapping): boolean {
@@ -298,8 +288,19 @@ export function unfold(device: Device, addr: number): boolean {
   return true;
 }
 
+function addMapping(
+  map: NumberMap<TracedMapping[]>,
+  key: number,
+  mapping: TracedMapping,
+): void {
+  const mappings = map.get(key);
+  // Most are alone, and an array that has grown has room for sixteen more.
+  if (mappings === undefined) map.set(key, [mapping]);
+  else mappings.push(mapping);
+}
+
 function removeMapping(
-  map: Map<number, TracedMapping[]>,
+  map: NumberMap<TracedMapping[]>,
   key: number,
   mapping: TracedMapping,
 ): void {
@@ -340,6 +341,10 @@ export function rangeMapping(
     isUncertain: false,
     isSegment: false,
     siblings: null,
+    mapsBefore: 0,
+    unmapsBefore: 0,
+    ringSlot: 0,
+    isUnseen: false,
   };
 }
 

@@ -60,6 +60,11 @@ export class MachineFacts {
     this.#boot(text);
   }
 
+  /** Whether a line says how addresses of a device are made. */
+  get isAboutDevices(): boolean {
+    return this.groupTypes.size > 0 || this.#inGroup.size > 0 || this.pool !== null;
+  }
+
   /** Whether a device's IOMMU group is translated; null when its type is unknown. */
   isTranslated(device: string): boolean | null {
     const type = this.groupTypes.get(device) ??

@@ -5,7 +5,7 @@ import { NewestMap } from "./newest_map.ts";
 Deno.test("a map of 8 has the newest, also when keys are written again and deleted in between", () => {
   const random = new Random(4);
   const dropped: string[] = [];
-  const map = new NewestMap<number, string>(8, (key, value) => dropped.push(`${key} ${value}`));
+  const map = new NewestMap<string>(8, (key, value) => dropped.push(`${key} ${value}`));
   const entries: [number, string][] = [];
   const gone: string[] = [];
   for (let turn = 0; turn < 5000; turn++) {

@@ -9,6 +9,7 @@
  */
 import type { NvmeCommand } from "../script/recorder.ts";
 import { NewestMap } from "./newest_map.ts";
+import { NumberMap } from "./number_map.ts";
 import {
   NEAR_PAGES,
   PAGE_BYTES,
@@ -23,7 +24,7 @@ export interface TableUnmap extends TraceInstant {
   readonly end: number;
 }
 
-interface TableMap extends TableUnmap {
+export interface TableMap extends TableUnmap {
   readonly phys: number;
 }
 
@@ -93,24 +94,32 @@ export class TracedPageTable {
   unmaps = 0;
   claimedMaps = 0;
   claimedUnmaps = 0;
-  readonly #contexts = new Map<number, Context>();
+  readonly #contexts = new NumberMap<Context>();
   #mostContexts = MAX_CONTEXTS;
-  readonly #runs = new Map<number, PageTableRun[]>();
+  /** The one that was asked for last, and its key: many lines in a row have the same. */
+  #newest: Context | null = null;
+  #newestKey = -1;
+  readonly #runs = new NumberMap<PageTableRun[]>();
   /** Unmaps that nothing has claimed, by their start: they show that a range was ended. */
-  readonly #orphans = new NewestMap<number, TableUnmap>(MAX_ORPHANS);
+  readonly #orphans = new NewestMap<TableUnmap>(MAX_ORPHANS);
 
   /** @param sink Receives each two-step range when it is unmapped. */
   constructor(private readonly sink: (range: EndedRange) => void) {}
 
-  context(pid: number, { cpu, seconds }: TraceInstant, flag: string): Context {
-    const key = (pid * 4096 + cpu) * 256 + flag.charCodeAt(0);
+  context(pid: number, { cpu, seconds }: TraceInstant, flag: number): Context {
+    const key = (pid * 4096 + cpu) * 256 + flag;
+    if (key === this.#newestKey) {
+      this.#newest!.lastSeconds = seconds;
+      return this.#newest!;
+    }
     let context = this.#contexts.get(key);
     if (context === undefined) {
       if (this.#contexts.size >= this.#mostContexts) this.#dropIdle(seconds);
       this.#contexts.set(key, context = new Context(pid));
     }
     context.lastSeconds = seconds;
-    return context;
+    this.#newestKey = key;
+    return this.#newest = context;
   }
 
   /** Tasks come and go: of an old one nothing can follow that belongs to what it wrote. */
@@ -120,6 +129,7 @@ export class TracedPageTable {
       this.goesOn(context);
       this.settle(context);
       this.#contexts.delete(key);
+      if (context === this.#newest) this.#newestKey = -1;
     }
     this.#mostContexts = Math.max(MAX_CONTEXTS, 2 * this.#contexts.size);
   }
@@ -147,22 +157,22 @@ export class TracedPageTable {
     const others = this.#runs.get(start);
     if (others === undefined) {
       this.#runs.set(start, [run]);
-      if (this.#runs.size > MAX_RUNS) this.#runs.delete(this.#runs.keys().next().value!);
+      if (this.#runs.size > MAX_RUNS) this.#runs.delete(this.#runs.oldestKey!);
     } else if (others.push(run) > MAX_PER_START) others.shift();
   }
 
   /**
    * Takes the maps directly before a call that lie in its ranges.
    *
-   * @param within Whether a range belongs to the call.
+   * @param ranges Where each range of the call begins and ends.
    * @returns The line of the last one, 0 when there is none.
    */
-  claimMaps(context: Context, within: (start: number, end: number) => boolean): number {
+  claimMaps(context: Context, ranges: readonly number[]): number {
     const run = context.run;
     let line = 0;
     while (run !== null && run.maps.length > 0) {
       const last = run.maps.at(-1)!;
-      if (!within(last.start, last.end)) break;
+      if (!isWithin(last, ranges)) break;
       if (line === 0) line = last.line;
       run.maps.pop();
       this.claimedMaps++;
@@ -309,4 +319,12 @@ export class TracedPageTable {
   openRuns(): PageTableRun[] {
     return [...this.#runs.values()].flat().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
   }
+}
+
+/** Whether a map lies in one of some ranges. */
+function isWithin({ end, start }: TableMap, ranges: readonly number[]): boolean {
+  for (let index = 0; index < ranges.length; index += 2) {
+    if (start >= ranges[index]! && end <= ranges[index + 1]!) return true;
+  }
+  return false;
 }

@@ -4,6 +4,8 @@
  * @see rules/traces.md T.36, T.37
  */
 
+import type { PayloadFields } from "../line/payload.ts";
+
 /** The largest request of a disk. */
 export interface QueueUse {
   /** By the block layer's line, which has bytes whatever the size of a block is. */
@@ -15,12 +17,13 @@ export interface QueueUse {
 }
 
 const BYTES_PER_KB = 1024;
-/** `259,0 WS 45056 () …`: device, what it is, bytes. */
-const ISSUE = /^\d+,\d+ \S+ (\d+) \(/;
+/** Before the command, which few requests have. */
+const COMMAND = new TextEncoder().encode(" (");
 
-export function issuedBytes(payload: string): number | null {
-  const match = ISSUE.exec(payload);
-  return match === null ? null : Number(match[1]);
+/** The bytes of `259,0 WS 45056 () …`: device, what it is, bytes. Null for a line that is damaged. */
+export function issuedBytes(fields: PayloadFields): number | null {
+  const command = fields.indexOf(COMMAND);
+  return command < 0 ? null : fields.decimalBefore(command);
 }
 
 export function noteUse(

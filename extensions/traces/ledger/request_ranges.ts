@@ -12,6 +12,9 @@ const LEFT_TIMES = 10;
 /** Tasks whose ranges are told apart. */
 const MAX_TASKS = 1 << 12;
 
+/** No pid. */
+const OF_REQUEST = -1;
+
 interface RangeUse {
   longestSeconds: number;
   /** First lines of the newest that were destroyed, falling. */
@@ -19,7 +22,7 @@ interface RangeUse {
 }
 
 export class RequestRanges {
-  readonly #uses = new NewestMap<string, RangeUse>(MAX_TASKS);
+  readonly #uses = new NewestMap<RangeUse>(MAX_TASKS);
 
   end({ maps: [first], run, unmap }: EndedRange): void {
     if (first === undefined) return;
@@ -61,7 +64,7 @@ export class RequestRanges {
   }
 }
 
-/** Requests are used alike; of others those of one task. */
-function keyOf({ context, request }: PageTableRun): string {
-  return request === null ? `task ${context.pid}` : "request";
+/** Requests are used alike; of others those of one task, which its pid names. */
+function keyOf({ context, request }: PageTableRun): number {
+  return request === null ? context.pid : OF_REQUEST;
 }

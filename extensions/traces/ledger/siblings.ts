@@ -58,24 +58,24 @@ const LEFT_TIMES = 10;
 /** So many maps in a row, with no unmap between them, fill a ring. */
 const FILLING = 8;
 
-/** Where a live mapping stands among those of its use. */
-interface RingOrder {
-  readonly mappedSeconds: number;
+/** Where a live mapping stands among those of its use: a part of the mapping itself, of which there are many. */
+export interface RingPlace {
+  readonly mappedAt: { readonly seconds: number };
   /** How many were mapped before it. */
-  readonly maps: number;
+  mapsBefore: number;
   /** How many were unmapped before it. */
-  readonly unmaps: number;
-  slot: number;
+  unmapsBefore: number;
+  ringSlot: number;
   /** It was live through a silence, in which its unmap may not have been traced. */
   isUnseen: boolean;
 }
 
-/** @typeParam Mapping What is mapped and unmapped; only which one it is matters. */
-export class Siblings<Mapping extends object> {
+/** @typeParam Mapping What is mapped and unmapped. */
+export class Siblings<Mapping extends RingPlace> {
   maps = 0;
   #unmaps = 0;
   /** In the order of their maps. */
-  readonly #live = new Map<Mapping, RingOrder>();
+  readonly #live = new Set<Mapping>();
   readonly #ranks = new Ranks();
   /** How often the one that was overtaken most was, of those that were unmapped. */
   #mostOvertaken = 0;
@@ -101,32 +101,30 @@ export class Siblings<Mapping extends object> {
     this.#silences = trace.silences;
   }
 
-  map(mapping: Mapping, seconds = 0): void {
+  map(mapping: Mapping): void {
+    const { seconds } = mapping.mappedAt;
     this.#passSilence();
     const drained = this.#drainedSeconds;
     if (drained !== null && seconds - drained > this.#longestSeconds) this.#bursts++;
     this.#drainedSeconds = null;
     if (this.#ranks.isFull) this.#renumber();
-    const slot = this.#ranks.add();
-    this.#live.set(mapping, {
-      mappedSeconds: seconds,
-      maps: this.maps++,
-      unmaps: this.#unmaps,
-      slot,
-      isUnseen: false,
-    });
+    mapping.ringSlot = this.#ranks.add();
+    mapping.mapsBefore = this.maps++;
+    mapping.unmapsBefore = this.#unmaps;
+    mapping.isUnseen = false;
+    this.#live.add(mapping);
     this.#run++;
     if (++this.#level <= this.#mostLevel) return;
     this.#mostLevel = this.#level;
     this.#rise++;
   }
 
-  unmap(mapping: Mapping, seconds = 0): void {
+  unmap(mapping: Mapping, seconds: number): void {
     this.#passSilence();
-    const place = this.#live.get(mapping);
-    if (place !== undefined) {
-      this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(place));
-      this.#longestSeconds = Math.max(this.#longestSeconds, seconds - place.mappedSeconds);
+    if (this.#live.has(mapping)) {
+      this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(mapping));
+      const liveSeconds = seconds - mapping.mappedAt.seconds;
+      this.#longestSeconds = Math.max(this.#longestSeconds, liveSeconds);
     }
     this.forget(mapping);
     this.#noteUnmap();
@@ -143,10 +141,8 @@ export class Siblings<Mapping extends object> {
   /** A mapping is no longer live, by a line that is missing. */
   forget(mapping: Mapping): void {
     this.#passSilence();
-    const place = this.#live.get(mapping);
-    if (place === undefined) return;
-    this.#live.delete(mapping);
-    this.#ranks.remove(place.slot);
+    if (!this.#live.delete(mapping)) return;
+    this.#ranks.remove(mapping.ringSlot);
     this.#level--;
   }
 
@@ -154,8 +150,8 @@ export class Siblings<Mapping extends object> {
   #passSilence(): void {
     if (this.trace.silences === this.#silences) return;
     this.#silences = this.trace.silences;
-    for (const place of this.#live.values()) {
-      if (!this.#isLate(place)) place.isUnseen = true;
+    for (const mapping of this.#live) {
+      if (!mapping.isUnseen && !this.#isLate(mapping)) mapping.isUnseen = true;
     }
   }
 
@@ -163,11 +159,11 @@ export class Siblings<Mapping extends object> {
   leaked(): ReadonlyMap<Mapping, boolean> {
     this.#passSilence();
     const fillings = this.#fillings();
-    const late = [...this.#live].filter(([mapping, place]) =>
-      !fillings.has(mapping) && this.#isLate(place)
+    const late = [...this.#live].filter((mapping) =>
+      !fillings.has(mapping) && this.#isLate(mapping)
     );
     const isGrown = late.length <= this.#grown + this.#grownInRun();
-    return new Map(late.map(([mapping, { isUnseen }]) => [mapping, isGrown && !isUnseen]));
+    return new Map(late.map((mapping) => [mapping, isGrown && !mapping.isUnseen]));
   }
 
   /**
@@ -181,18 +177,16 @@ export class Siblings<Mapping extends object> {
     const isFew = this.#live.size * FILLING <= (this.#bursts > 0 ? this.#unmaps : this.#mostLevel);
     if (this.#live.size === 0 || !isFew || this.#longestSeconds === 0) return new Map();
     const isUsual = this.#bursts >= LATER_UNMAPS;
-    const left = [...this.#live].filter(([, { isUnseen, mappedSeconds }]) =>
-      !isUnseen && seconds - mappedSeconds > LEFT_TIMES * this.#longestSeconds
+    const left = [...this.#live].filter(({ isUnseen, mappedAt }) =>
+      !isUnseen && seconds - mappedAt.seconds > LEFT_TIMES * this.#longestSeconds
     );
     // Others are still in flight, or the ring is slow.
-    return new Map(
-      left.length < this.#live.size ? [] : left.map(([mapping]) => [mapping, isUsual]),
-    );
+    return new Map(left.length < this.#live.size ? [] : left.map((mapping) => [mapping, isUsual]));
   }
 
   /** Whether it was overtaken far more often than any other was. */
-  #isLate(place: RingOrder): boolean {
-    return this.#overtaken(place) >=
+  #isLate(mapping: Mapping): boolean {
+    return this.#overtaken(mapping) >=
       Math.max(LATER_UNMAPS, OVERTAKEN_TIMES * this.#mostOvertaken + 1);
   }
 
@@ -209,27 +203,27 @@ export class Siblings<Mapping extends object> {
   }
 
   /** Newer ones that are no longer live. */
-  #overtaken({ maps, slot }: RingOrder): number {
-    return this.maps - 1 - maps - this.#ranks.above(slot);
+  #overtaken({ mapsBefore, ringSlot }: Mapping): number {
+    return this.maps - 1 - mapsBefore - this.#ranks.above(ringSlot);
   }
 
   /** Live ones that were mapped in a row and are all live: a ring that is not used. */
   #fillings(): ReadonlySet<Mapping> {
     const found = new Set<Mapping>();
     let row: Mapping[] = [];
-    let last: RingOrder | null = null;
+    let last: Mapping | null = null;
     const end = () => {
       if (row.length >= FILLING) { for (const mapping of row) found.add(mapping); }
     };
-    for (const [mapping, place] of this.#live) {
-      const isNext = last !== null && place.maps === last.maps + 1 &&
-        place.unmaps === last.unmaps;
+    for (const mapping of this.#live) {
+      const isNext = last !== null && mapping.mapsBefore === last.mapsBefore + 1 &&
+        mapping.unmapsBefore === last.unmapsBefore;
       if (!isNext) {
         end();
         row = [];
       }
       row.push(mapping);
-      last = place;
+      last = mapping;
     }
     end();
     return found;
@@ -237,6 +231,6 @@ export class Siblings<Mapping extends object> {
 
   #renumber(): void {
     this.#ranks.clear(this.#live.size);
-    for (const place of this.#live.values()) place.slot = this.#ranks.add();
+    for (const mapping of this.#live) mapping.ringSlot = this.#ranks.add();
   }
 }

@@ -8,7 +8,8 @@ import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { UnreadMessages } from "../kernel_log/unread_messages.ts";
 import type { LogMessage, LogTime } from "../kernel_log/log_forms.ts";
-import { TraceLine } from "../line/trace_line.ts";
+import type { TracedEventName } from "../line/event_name.ts";
+import type { TraceLine } from "../line/trace_line.ts";
 import { type ClockDifference, markIn, type TimedFinding } from "../clocks/clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
 import { MappingTracker } from "./ledger.ts";
@@ -46,7 +47,6 @@ export class LogPass {
   readonly qemu = new QemuClock();
   /** Of the file that is being read: lines in a form that is not read. */
   unread = new UnreadLines();
-  readonly #line = new TraceLine();
   readonly #reader = new KernelLogReader({
     entry: (entry) => {
       this.entries.push(entry);
@@ -61,17 +61,24 @@ export class LogPass {
 
   /** Lines of events, which are no part of the log. */
   events = 0;
-  push(text: string, number: number): void {
+  push(line: TraceLine, number: number): void {
     // A packed file of a few bytes can be millions of these.
-    if (text === "") return;
-    if (this.#line.read(text) === "event") {
+    if (line.isEmpty) return;
+    if (line.kind === "event") {
       this.events++;
-      this.unread.event(this.#line, number);
+      this.unread.event(line, number);
       return;
     }
+    const { text } = line;
     this.unread.other(text, number);
     this.#reader.push(text, number);
     this.qemu.pushLog(text, number);
+  }
+
+  /** Whether there is no line so far that the check of a trace has to know before it begins. */
+  get isEmpty(): boolean {
+    return this.entries.length === 0 && this.unreadable.length === 0 && this.marks.size === 0 &&
+      !this.facts.isAboutDevices && this.qemu.isEmpty;
   }
 
   #message(message: LogMessage): void {
@@ -93,11 +100,11 @@ export class LogPass {
 
 /** Second pass: the trace. */
 export class TraceCheck {
-  readonly events: Record<string, number> = {};
+  /** How many there are of each event. */
+  readonly #counts = new Map<TracedEventName, number>();
   readonly gaps: Gap[] = [];
   readonly ledger: MappingTracker;
   readonly #history: PageHistory;
-  readonly #line = new TraceLine();
   readonly #timed: TimedFinding[] = [];
   lines = 0;
   eventLines = 0;
@@ -112,15 +119,21 @@ export class TraceCheck {
     this.ledger = new MappingTracker(this.#history, log.facts, faultedDevices(log.entries));
   }
 
+  /** How many there are of each event, by its name. */
+  get events(): Record<string, number> {
+    const events: Record<string, number> = {};
+    for (const [{ text }, count] of this.#counts) events[text] = (events[text] ?? 0) + count;
+    return events;
+  }
+
   /** Every mapping of a page that is kept, in the order of their map lines. */
   mappingsAt(page: number): readonly TracedMapping[] {
     return this.#history.at(page);
   }
 
-  push(text: string, number: number): void {
+  push(line: TraceLine, number: number): void {
     this.lines = number;
-    const line = this.#line;
-    switch (line.read(text)) {
+    switch (line.kind) {
       case "event":
         break;
       case "lost":
@@ -141,23 +154,27 @@ export class TraceCheck {
       case "stack":
         return;
       case "other":
-        if (!LOG_PREFIX.test(text)) this.otherLines++;
+        if (!LOG_PREFIX.test(line.text)) this.otherLines++;
         return;
     }
     this.eventLines++;
-    this.events[line.event] = (this.events[line.event] ?? 0) + 1;
+    this.#counts.set(line.name, (this.#counts.get(line.name) ?? 0) + 1);
     if (line.wasRaw) this.rawRecords++;
-    const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
-    const marked = mark === null ? undefined : this.log.marks.get(mark);
-    if (marked !== undefined) {
-      this.#marks.push({ ...marked, seconds: line.seconds - marked.seconds });
-    }
+    if (this.log.marks.size > 0) this.#mark(line);
     if (!this.log.qemu.isEmpty) this.log.qemu.pushEvent(line);
     this.ledger.push(line, number);
     const { list } = this.ledger.findings;
     for (let next = this.#timed.length; next < list.length; next++) {
       this.#timed.push({ finding: list[next]!, seconds: line.seconds });
     }
+  }
+
+  /** Ties the clock of the log to that of the trace where both have a mark. */
+  #mark(line: TraceLine): void {
+    const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
+    const marked = mark === null ? undefined : this.log.marks.get(mark);
+    if (marked === undefined) return;
+    this.#marks.push({ ...marked, seconds: line.seconds - marked.seconds });
   }
 
   /** All has been read: what is left open, and what the log says. */

@@ -2,9 +2,10 @@
 import type { Certainty } from "./certainty.ts";
 import type { FindingKind } from "./finding_kinds.ts";
 import type { MachineFacts } from "./machine_facts.ts";
-import type { Direction, MappingKind } from "../line/dma_event.ts";
+import { type Direction, DIRECTIONS, type MappingKind } from "../line/dma_event.ts";
 import { NewestMap } from "./newest_map.ts";
-import { Siblings } from "./siblings.ts";
+import { NumberMap } from "./number_map.ts";
+import { type RingPlace, Siblings } from "./siblings.ts";
 
 export type { Certainty };
 
@@ -22,7 +23,7 @@ export interface TraceInstant {
 }
 
 /** A mapping, from the line of its map to the line of its unmap. */
-export interface TracedMapping {
+export interface TracedMapping extends RingPlace {
   /** Null for a range of the two-step calls, which names no device. */
   readonly device: Device | null;
   readonly kind: MappingKind | "two_step";
@@ -64,17 +65,17 @@ export interface Recorded {
 
 export class Device {
   /** Live mappings by the page of their first address. */
-  readonly byPage = new Map<number, TracedMapping[]>();
+  readonly byPage = new NumberMap<TracedMapping[]>();
   /** Live lists by the physical address of their first entry. */
-  readonly lists = new Map<number, TracedMapping[]>();
+  readonly lists = new NumberMap<TracedMapping[]>();
   /** The last mapping that was unmapped at each address; of the addresses the newest. */
-  readonly unmapped = new NewestMap<number, TracedMapping>(MAX_KEPT);
+  readonly unmapped = new NewestMap<TracedMapping>(MAX_KEPT);
   /** The last list that was unmapped, by the physical address of its first entry. */
-  readonly unmappedLists = new NewestMap<number, TracedMapping>(MAX_KEPT);
+  readonly unmappedLists = new NewestMap<TracedMapping>(MAX_KEPT);
   /** Mappings by what those have in common that a driver uses alike. */
-  readonly siblings = new Map<string, Siblings<TracedMapping>>();
+  readonly siblings = new Map<number, Siblings<TracedMapping>>();
   /** Identity mappings of which only the number is kept, by address. */
-  readonly folded = new NewestMap<number, number>(
+  readonly folded = new NewestMap<number>(
     MAX_KEPT,
     (_, count) => this.foldedElsewhere += count,
   );
@@ -187,16 +188,28 @@ export function isSure({ certainty }: TraceFinding): boolean {
  */
 export function siblingsOf(
   device: Device,
-  { cpu, dir, kind, sizeBytes }:
-    & Pick<TracedMapping, "dir" | "kind" | "sizeBytes">
-    & Pick<TraceInstant, "cpu">,
+  cpu: number,
+  kind: MappingKind,
+  dir: Direction,
+  sizeBytes: number,
 ): Siblings<TracedMapping> {
-  const key = `${cpu} ${kind} ${dir} ${Math.ceil(Math.log2(Math.max(sizeBytes, 1)))}`;
-  return device.siblings.getOrInsertComputed(key, () => new Siblings(device.recorded.edges));
+  const power = Math.ceil(Math.log2(Math.max(sizeBytes, 1)));
+  const key = ((cpu * KINDS.length + KINDS.indexOf(kind)) * DIRECTIONS.length +
+        DIRECTIONS.indexOf(dir)) * MAX_POWERS + power;
+  const known = device.siblings.get(key);
+  if (known !== undefined) return known;
+  const siblings = new Siblings<TracedMapping>(device.recorded.edges);
+  device.siblings.set(key, siblings);
+  return siblings;
 }
 
+const KINDS: readonly MappingKind[] = ["map", "alloc", "sg"];
+/** Sizes have fewer bits. */
+const MAX_POWERS = 64;
+
 export function pageOf(address: number): number {
-  return address - address % PAGE_BYTES;
+  // No remainder: V8 calls a function for that of large numbers.
+  return Math.floor(address / PAGE_BYTES) * PAGE_BYTES;
 }
 
 /** The end of a range's last page. */

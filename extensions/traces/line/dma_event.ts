@@ -3,7 +3,7 @@
  *
  * @see rules/traces.md T.15 to T.25
  */
-import { arrayOf, countOf, cutArrayOf, decimalOf, hexAt, hexOf, wordOf } from "./payload.ts";
+import { hexAt, type PayloadFields, payloadKey } from "./payload.ts";
 
 /** By their numbers in the kernel. */
 export const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"] as const;
@@ -60,22 +60,22 @@ export type DmaEvent =
     readonly end: number;
   };
 
-type Reader = (payload: string) => DmaEvent | null;
+/** Reads what is behind an event's name; null for a line that is cut or damaged. */
+export type DmaReader = (fields: PayloadFields) => DmaEvent | null;
 
-/** How the payload of each event is read; null for one that is cut or damaged. */
-const READERS: ReadonlyMap<string, Reader> = new Map(Object.entries<Reader>({
+const READERS: ReadonlyMap<string, DmaReader> = new Map(Object.entries<DmaReader>({
   dma_map_phys: mapped,
   dma_map_page: mapped,
   dma_map_resource: mapped,
-  dma_unmap_phys: (payload) => ended("unmap", payload),
-  dma_unmap_page: (payload) => ended("unmap", payload),
-  dma_unmap_resource: (payload) => ended("unmap", payload),
+  dma_unmap_phys: (fields) => ended("unmap", fields),
+  dma_unmap_page: (fields) => ended("unmap", fields),
+  dma_unmap_resource: (fields) => ended("unmap", fields),
   dma_alloc: allocated,
   dma_alloc_pages: allocated,
   dma_alloc_sgt: allocated,
   dma_alloc_sgt_err: failed,
-  dma_free: (payload) => ended("free", payload),
-  dma_free_pages: (payload) => ended("free", payload),
+  dma_free: (fields) => ended("free", fields),
+  dma_free_pages: (fields) => ended("free", fields),
   dma_free_sgt: freedTable,
   dma_map_sg: mappedList,
   dma_map_sg_err: failed,
@@ -88,89 +88,102 @@ const READERS: ReadonlyMap<string, Reader> = new Map(Object.entries<Reader>({
   unmap: iommuUnmapped,
 }));
 
-/** Reads an event that mappings are followed by; null when it is damaged, undefined for any other. */
-export function readDmaEvent(name: string, payload: string): DmaEvent | null | undefined {
-  return READERS.get(name)?.(payload);
+/** How an event is read that mappings are followed by; undefined for any other. */
+export function dmaReaderOf(name: string): DmaReader | undefined {
+  return READERS.get(name);
 }
 
-function directionOf(payload: string): Direction | null {
-  // The word of the list: one cut out of a line would keep the line in memory.
-  const word = wordOf(payload, " dir=");
+const ADDR = payloadKey("dma_addr");
+const ADDRS = payloadKey("dma_addrs");
+const ATTRS = payloadKey("attrs");
+const DIR = payloadKey("dir");
+const NENTS = payloadKey("nents");
+const PADDR = payloadKey("paddr");
+const PHYS = payloadKey("phys_addr");
+const PHYS_LIST = payloadKey("phys_addrs");
+const SIZE = payloadKey("size");
+const SIZES = payloadKey("sizes");
+const UNMAPPED_SIZE = payloadKey("unmapped_size");
+const VIRT = payloadKey("virt_addr");
+
+function directionOf(fields: PayloadFields): Direction | null {
+  const word = fields.word(DIR);
   return DIRECTIONS.find((direction) => direction === word) ?? null;
 }
 
-function deviceOf(payload: string): string {
-  const end = payload.indexOf(" ");
-  return end < 0 ? payload : payload.slice(0, end);
-}
-
 /** The last field of most lines: without it the line is cut. */
-function isWhole(payload: string): boolean {
-  return payload.includes(" attrs=");
+function isWhole(fields: PayloadFields): boolean {
+  return fields.has(ATTRS);
 }
 
-const BOUNCED_HEAD = "dev_name: ";
+const DEV_NAME = new TextEncoder().encode("dev_name: ");
 
 /** The device that a line of `swiotlb_bounced` names. @see rules/traces.md T.31 */
-export function bouncedDevice(payload: string): string {
-  return deviceOf(payload.slice(BOUNCED_HEAD.length));
+export function bouncedDevice(fields: PayloadFields): string {
+  return fields.wordAt(Math.min(fields.start + DEV_NAME.length, fields.end));
 }
 
 /** What all calls about one address say; null for a line that is cut before it. */
-function callOf(payload: string): AddressCall | null {
-  const dir = directionOf(payload);
-  const addr = hexOf(payload, " dma_addr=");
-  const sizeBytes = decimalOf(payload, " size=");
+function callOf(fields: PayloadFields): AddressCall | null {
+  const dir = directionOf(fields);
+  const addr = fields.hex(ADDR);
+  const sizeBytes = fields.decimal(SIZE);
   if (dir === null || addr === null || sizeBytes === null) return null;
-  return { device: deviceOf(payload), dir, addr, sizeBytes };
+  return { device: fields.firstWord, dir, addr, sizeBytes };
 }
 
-function mapped(payload: string): DmaEvent | null {
-  const call = callOf(payload);
-  const phys = hexOf(payload, " phys_addr=");
-  if (call === null || phys === null || !isWhole(payload)) return null;
-  return { op: "map", ...call, phys, failed: call.addr < 0 };
+function mapped(fields: PayloadFields): DmaEvent | null {
+  const call = callOf(fields);
+  if (call === null) return null;
+  const phys = fields.hex(PHYS);
+  if (phys === null || !isWhole(fields)) return null;
+  const { addr, device, dir, sizeBytes } = call;
+  return { op: "map", device, dir, addr, sizeBytes, phys, failed: addr < 0 };
 }
+
+/** What a failed allocation has in place of memory. */
+const NO_MEMORY: ReadonlySet<string> = new Set(["(null", "0x0", "(nil"]);
 
 /** A failed allocation has address 0 and no memory. */
-function allocated(payload: string): DmaEvent | null {
-  const call = callOf(payload);
-  if (call === null || !isWhole(payload)) return null;
+function allocated(fields: PayloadFields): DmaEvent | null {
+  const call = callOf(fields);
+  if (call === null || !isWhole(fields)) return null;
   return {
     op: "alloc",
     ...call,
-    phys: arrayOf(payload, " phys_addrs=")?.[0] ?? null,
-    failed: call.addr < 0 ||
-      call.addr === 0 && /virt_addr=(?:\(null\)|0x0\b|\(nil\))/.test(payload),
+    phys: fields.array(PHYS_LIST)?.[0] ?? null,
+    failed: call.addr < 0 || call.addr === 0 && NO_MEMORY.has(fields.word(VIRT) ?? ""),
   };
 }
 
-function ended(op: "unmap" | "free", payload: string): DmaEvent | null {
-  const call = callOf(payload);
-  return call !== null && isWhole(payload) ? { op, ...call } : null;
+function ended(op: "unmap" | "free", fields: PayloadFields): DmaEvent | null {
+  const call = callOf(fields);
+  if (call === null || !isWhole(fields)) return null;
+  const { addr, device, dir, sizeBytes } = call;
+  return { op, device, dir, addr, sizeBytes };
 }
 
-function freedTable(payload: string): DmaEvent | null {
-  const call = callOf(payload);
+function freedTable(fields: PayloadFields): DmaEvent | null {
+  const call = callOf(fields);
   return call && { op: "free", ...call };
 }
 
-function failed(payload: string): DmaEvent | null {
-  return { op: "failed", device: deviceOf(payload) };
+function failed(fields: PayloadFields): DmaEvent | null {
+  return { op: "failed", device: fields.firstWord };
 }
 
-function mappedList(payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const dmaAddrs = arrayOf(payload, " dma_addrs=");
-  const sizesBytes = arrayOf(payload, " sizes=");
-  const physAddrs = arrayOf(payload, " phys_addrs=");
+function mappedList(fields: PayloadFields): DmaEvent | null {
+  const dir = directionOf(fields);
+  const dmaAddrs = fields.array(ADDRS);
+  const sizesBytes = fields.array(SIZES);
+  const physAddrs = fields.array(PHYS_LIST);
   if (dir === null || dmaAddrs === null || sizesBytes === null || physAddrs === null) return null;
-  if (!isWhole(payload) || physAddrs.length === 0 || dmaAddrs.length === 0) return null;
+  if (!isWhole(fields) || physAddrs.length === 0 || dmaAddrs.length === 0) return null;
   return {
     op: "map_sg",
-    device: deviceOf(payload),
+    device: fields.firstWord,
     dir,
-    entries: countOf(payload, " nents=") ?? physAddrs.length,
+    entries: fields.count(NENTS) ?? physAddrs.length,
     dmaAddrs,
     sizesBytes,
     physAddrs,
@@ -178,55 +191,58 @@ function mappedList(payload: string): DmaEvent | null {
 }
 
 /** A line has 8 KiB: a long list is truncated, and the rest still identifies it. */
-function unmappedList(payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const whole = isWhole(payload) ? arrayOf(payload, " phys_addrs=") : null;
-  const physAddrs = whole ?? cutArrayOf(payload, " phys_addrs=");
+function unmappedList(fields: PayloadFields): DmaEvent | null {
+  const dir = directionOf(fields);
+  const whole = isWhole(fields) ? fields.array(PHYS_LIST) : null;
+  const physAddrs = whole ?? fields.cutArray(PHYS_LIST);
   if (dir === null || physAddrs.length === 0) return null;
-  return { op: "unmap_sg", device: deviceOf(payload), dir, physAddrs, isCut: whole === null };
+  return { op: "unmap_sg", device: fields.firstWord, dir, physAddrs, isCut: whole === null };
 }
 
-function synced(payload: string): DmaEvent | null {
-  const call = callOf(payload);
+function synced(fields: PayloadFields): DmaEvent | null {
+  const call = callOf(fields);
   return call && { op: "sync", ...call, isList: false };
 }
 
-function syncedList(payload: string): DmaEvent | null {
-  const dir = directionOf(payload);
-  const dmaAddrs = arrayOf(payload, " dma_addrs=");
-  const sizesBytes = arrayOf(payload, " sizes=");
+function syncedList(fields: PayloadFields): DmaEvent | null {
+  const dir = directionOf(fields);
+  const dmaAddrs = fields.array(ADDRS);
+  const sizesBytes = fields.array(SIZES);
   if (dir === null || dmaAddrs === null || sizesBytes === null) return null;
   const [addr, sizeBytes] = [dmaAddrs[0], sizesBytes[0]];
   if (addr === undefined || sizeBytes === undefined) return null;
-  return { op: "sync", device: deviceOf(payload), dir, addr, sizeBytes, isList: true };
+  return { op: "sync", device: fields.firstWord, dir, addr, sizeBytes, isList: true };
 }
 
 /**
  * Before the first address, and between the two; the second is exclusive. Kernels of 5.x print the first
  * alone, with the size.
  */
-const RANGE_HEAD = "IOMMU: iova=";
-const RANGE_MIDDLE = " - ";
+const RANGE_HEAD = new TextEncoder().encode("IOMMU: iova=");
+const RANGE_MIDDLE = new TextEncoder().encode(" - ");
 
-function rangeOf(payload: string): { readonly start: number; readonly end: number } | null {
-  if (!payload.startsWith(RANGE_HEAD)) return null;
-  const middle = payload.indexOf(RANGE_MIDDLE);
-  const start = hexAt(payload, RANGE_HEAD.length);
-  const sizeBytes = decimalOf(payload, " size=");
-  if (start === null || sizeBytes === null) return null;
-  const end = middle < 0 ? start + sizeBytes : hexAt(payload, middle + RANGE_MIDDLE.length);
+function rangeOf(fields: PayloadFields): { readonly start: number; readonly end: number } | null {
+  if (!fields.startsWith(RANGE_HEAD)) return null;
+  const { bytes } = fields;
+  const first = fields.start + RANGE_HEAD.length;
+  const start = hexAt(bytes, first);
+  if (start === null) return null;
+  const middle = fields.indexOf(RANGE_MIDDLE, first);
+  const sizeBytes = fields.decimal(SIZE);
+  if (sizeBytes === null) return null;
+  const end = middle < 0 ? start + sizeBytes : hexAt(bytes, middle + RANGE_MIDDLE.length);
   return end === null ? null : { start, end };
 }
 
-function iommuMapped(payload: string): DmaEvent | null {
-  const range = rangeOf(payload);
-  const phys = hexOf(payload, " paddr=");
+function iommuMapped(fields: PayloadFields): DmaEvent | null {
+  const range = rangeOf(fields);
+  const phys = range === null ? null : fields.hex(PADDR);
   if (range === null || phys === null) return null;
   return { op: "iommu_map", start: range.start, end: range.end, phys };
 }
 
-function iommuUnmapped(payload: string): DmaEvent | null {
-  const range = rangeOf(payload);
-  if (range === null || decimalOf(payload, " unmapped_size=") === null) return null;
+function iommuUnmapped(fields: PayloadFields): DmaEvent | null {
+  const range = rangeOf(fields);
+  if (range === null || fields.decimal(UNMAPPED_SIZE) === null) return null;
   return { op: "iommu_unmap", start: range.start, end: range.end };
 }

@@ -5,7 +5,7 @@
  * @see rules/traces.md T.1, T.40 to T.43, T.57 to T.59
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { type DmaEvent, readDmaEvent } from "./dma_event.ts";
+import type { DmaEvent } from "./dma_event.ts";
 import { fioOption } from "./fio_job.ts";
 import { BLKPARSE, type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
 import { readSetup } from "./nvme_event.ts";
@@ -31,9 +31,13 @@ const FIO_COMMENT = /^[;#]/;
 const FIO_SECTION = /^\[([^\]]+)\]/;
 
 /** Whether the next line may be an unknown option of a job for fio. @param event What this line says. */
-export function staysInJob(event: LoggedEvent | null, text: string, isInJob: boolean): boolean {
+export function staysInJob(
+  event: LoggedEvent | null,
+  line: TraceLine,
+  isInJob: boolean,
+): boolean {
   return event?.origin === "fio job" ||
-    isInJob && (text.trim() === "" || FIO_COMMENT.test(text.trim()));
+    isInJob && (line.kind === "blank" || FIO_COMMENT.test(line.text.trim()));
 }
 
 /**
@@ -42,25 +46,24 @@ export function staysInJob(event: LoggedEvent | null, text: string, isInJob: boo
  * @param isInJob The line before is of a fio job: then this may be an unknown option.
  */
 export function eventOf(
-  text: string,
   line: TraceLine,
   file: string,
   number: number,
   isInJob: boolean,
 ): LoggedEvent | null {
-  const isOption = isInJob && FIO_OPTION.test(text.trim());
-  const origin = isOption ? "fio job" : originOf(text, line);
+  const isOption = isInJob && FIO_OPTION.test(line.text.trim());
+  const origin = isOption ? "fio job" : originOf(line);
   if (origin === null) return null;
   const place = { file, line: number, origin };
   switch (origin) {
     case "QEMU log":
-      return { ...place, ...qemuFields(text) };
+      return { ...place, ...qemuFields(line.text) };
     case "blkparse":
-      return { ...place, ...blkparseFields(text) };
+      return { ...place, ...blkparseFields(line.text) };
     case "fio job":
-      return { ...place, seconds: null, ...fioFields(text.trim()) };
+      return { ...place, seconds: null, ...fioFields(line.text.trim()) };
     case "facts":
-      return { ...place, seconds: null, event: "queue_limit", ...queueLimitOf(text) };
+      return { ...place, seconds: null, event: "queue_limit", ...queueLimitOf(line.text) };
     case "kernel log":
       return null;
     default:
@@ -79,13 +82,13 @@ export function logEvent(
 function traceFields(line: TraceLine) {
   const { context, cpu, event, payload, pid, seconds, task } = line;
   const common = { seconds, event, cpu, task, pid, context: context === " " ? null : context };
-  const read = readDmaEvent(event, payload);
+  const read = line.readDma();
   if (read !== undefined) {
     return read === null
       ? { ...common, damaged: true, payload }
       : { ...common, ...addressesAsHex(read) };
   }
-  const command = event === "nvme_setup_cmd" ? readSetup(payload) : null;
+  const command = event === "nvme_setup_cmd" ? readSetup(line.fields) : null;
   return command === null ? { ...common, payload } : { ...common, ...command };
 }
 

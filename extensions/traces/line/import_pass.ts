@@ -3,9 +3,8 @@
  * damaged.
  */
 import type { Gap } from "../ledger/trace_check.ts";
-import { readDmaEvent } from "./dma_event.ts";
 import { type LineOrigin, nameIn, originOf, queueLimitOf } from "./line_source.ts";
-import { TraceLine } from "./trace_line.ts";
+import type { TraceLine } from "./trace_line.ts";
 
 /** Events that are known; all others are kept and counted. @see rules/traces.md T.15 to T.36 */
 const KNOWN =
@@ -24,28 +23,26 @@ export class ImportPass {
   overwritten = 0;
   firstSeconds: number | null = null;
   lastSeconds: number | null = null;
-  readonly #line = new TraceLine();
 
-  push(text: string, number: number, file: string): void {
+  push(line: TraceLine, number: number, file: string): void {
     this.lines++;
-    if (text === "") return;
-    const line = this.#line;
-    const kind = line.read(text);
+    if (line.isEmpty) return;
+    const { kind } = line;
     if (kind === "lost") {
       this.gaps.push({ file, line: number, cpu: line.cpu, count: line.lost });
     }
     if (kind === "header") this.overwritten += Math.max(line.written - line.inBuffer, 0);
     if (kind === "event") this.#event(line, number, file);
-    const origin = originOf(text, line);
+    const origin = originOf(line);
     if (origin === null) {
       if (kind === "other") this.otherLines++;
       return;
     }
     bump(this.origins, origin);
     if (origin === "QEMU log" || origin === "blkparse") {
-      bump(this.events, `${origin}: ${nameIn(text)}`);
+      bump(this.events, `${origin}: ${nameIn(line.text)}`);
     }
-    const limit = origin === "facts" ? queueLimitOf(text) : null;
+    const limit = origin === "facts" ? queueLimitOf(line.text) : null;
     if (limit !== null) this.limits.push({ ...limit });
   }
 
@@ -55,7 +52,7 @@ export class ImportPass {
     if (line.wasRaw) this.rawRecords++;
     this.firstSeconds ??= line.seconds;
     this.lastSeconds = line.seconds;
-    if (readDmaEvent(line.event, line.payload) === null) {
+    if (line.readDma() === null) {
       this.damaged.push({ file, line: number });
     }
   }

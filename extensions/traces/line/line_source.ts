@@ -38,9 +38,10 @@ const ORIGINS: readonly (readonly [LineOrigin, RegExp])[] = [
 ];
 
 /** The source of a line that is already read; null for an unknown one. */
-export function originOf(text: string, line: TraceLine): LineOrigin | null {
-  if (line.kind === "event") return dialectOf(text, line);
+export function originOf(line: TraceLine): LineOrigin | null {
+  if (line.kind === "event") return dialectOf(line);
   if (line.kind !== "other") return null;
+  const { text } = line;
   for (const [origin, pattern] of ORIGINS) if (pattern.test(text)) return origin;
   return null;
 }
@@ -51,9 +52,9 @@ export function nameIn(text: string): string | undefined {
 }
 
 /** User-space dialects have no flags; perf has the system before the event. */
-function dialectOf(text: string, line: TraceLine): LineOrigin {
+function dialectOf(line: TraceLine): LineOrigin {
   if (line.context !== " ") return "kernel text";
-  return WITH_SYSTEM.test(text) ? "perf script" : "trace-cmd report";
+  return WITH_SYSTEM.test(line.text) ? "perf script" : "trace-cmd report";
 }
 
 /** A limit of a queue as the collector and sysfs give it, or null. */

@@ -4,36 +4,57 @@
  * @see rules/traces.md T.34, T.35, T.37
  */
 import type { NvmeCommand } from "../script/recorder.ts";
+import { type PayloadFields, payloadKey } from "./payload.ts";
 
-const SETUP = /^(nvme\d+): .*?qid=(\d+), cmdid=(\d+)(?:,.*?cmd=\((\w+))?/;
-const DISK = / disk=([^,\s]+)/;
-const EXTENT = / slba=(\d+), len=(\d+)/;
-const COMPLETE = /^(nvme\d+): .*?qid=(\d+), cmdid=(\d+)/;
+const COLON = 0x3a;
+const CMD = new TextEncoder().encode(" cmd=(");
+const CMDID = payloadKey("cmdid");
+const DISK = payloadKey("disk");
+const LEN = payloadKey("len");
+const QID = payloadKey("qid");
+const SLBA = payloadKey("slba");
+const CONTROLLER = /^nvme\d+$/;
 const VERBS: Readonly<Record<string, string>> = { nvme_cmd_read: "read", nvme_cmd_write: "write" };
 
 /** The command of `nvme_setup_cmd`, or null when the line is damaged. */
-export function readSetup(payload: string): NvmeCommand | null {
-  const match = SETUP.exec(payload);
-  if (match === null) return null;
-  const [, controller, qid, cmdid, opcode] = match;
-  const extent = EXTENT.exec(payload);
+export function readSetup(fields: PayloadFields): NvmeCommand | null {
+  const controller = controllerOf(fields);
+  if (controller === null) return null;
+  const disk = fields.word(DISK);
+  const name = nameOf(controller, fields);
+  if (name === null) return null;
+  const command = fields.indexOf(CMD);
+  const opcode = command < 0 ? "" : fields.valueAt(command + CMD.length);
+  const lba = fields.decimal(SLBA);
+  const last = fields.decimal(LEN);
+  const hasExtent = lba !== null && last !== null;
   return {
-    name: nameOf(controller!, qid!, cmdid!),
-    controller: controller!,
-    disk: DISK.exec(payload)?.[1] ?? null,
-    verb: VERBS[opcode ?? ""] ?? opcode ?? "",
-    lba: extent === null ? 0 : Number(extent[1]),
+    name,
+    controller,
+    disk,
+    verb: VERBS[opcode] ?? opcode,
+    lba: hasExtent ? lba : 0,
     // The length is zero-based.
-    blocks: extent === null ? 0 : Number(extent[2]) + 1,
+    blocks: hasExtent ? last + 1 : 0,
   };
 }
 
 /** Whose completion a line is, by the name that its setup has, or null. */
-export function readCompletion(payload: string): string | null {
-  const match = COMPLETE.exec(payload);
-  return match === null ? null : nameOf(match[1]!, match[2]!, match[3]!);
+export function readCompletion(fields: PayloadFields): string | null {
+  const controller = controllerOf(fields);
+  return controller === null ? null : nameOf(controller, fields);
 }
 
-function nameOf(controller: string, qid: string, cmdid: string): string {
-  return `${controller} qid ${qid} cmdid ${cmdid}`;
+/** `nvme0` of `nvme0: …`. */
+function controllerOf(fields: PayloadFields): string | null {
+  const word = fields.firstWord;
+  if (word.charCodeAt(word.length - 1) !== COLON) return null;
+  const controller = word.slice(0, -1);
+  return CONTROLLER.test(controller) ? controller : null;
+}
+
+function nameOf(controller: string, fields: PayloadFields): string | null {
+  const qid = fields.decimal(QID);
+  const cmdid = fields.decimal(CMDID);
+  return qid === null || cmdid === null ? null : `${controller} qid ${qid} cmdid ${cmdid}`;
 }

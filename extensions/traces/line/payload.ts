@@ -1,125 +1,271 @@
-/** Values in the text after an event's name, found by their keys. */
+/**
+ * The fields of an event as a trace line has them, `device dir=TO_DEVICE dma_addr=fffff000 size=4096`:
+ * read from the line's bytes, with no text made of what nobody needs.
+ *
+ * @see rules/traces.md T.13, T.15
+ */
+import { KnownTexts } from "./known_texts.ts";
 
-/** What stands for an address that a call did not give: all ones. */
+/** What a failed map returns: all ones, which is no number below 2^53. */
 export const ERROR_ADDRESS = -1;
 const BLANK = 0x20;
+const TAB = 0x09;
 const COMMA = 0x2c;
+const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 const CLOSING_PARENTHESIS = 0x29;
-const MAX_DIGITS = 16;
+const EQUALS = 0x3d;
+const LINE_END = 0x0a;
+const RETURN = 0x0d;
+const ZERO = 0x30;
 const LETTER_X = 0x78;
+const MAX_DIGITS = 16;
+/** Digits that fit into 52 bits: their number is exact, in whichever order it is added up. */
+const EXACT_DIGITS = 13;
+/** Digits that fit into a small integer. */
+const PART_DIGITS = 7;
+const PART = 2 ** (4 * PART_DIGITS);
 
-/**
- * A key as it stands in a payload: behind a blank, with its `=`. Made once, because the search for
- * it is most of the work on a line.
- */
-export type PayloadKey = ` ${string}=`;
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder();
 
-/** Where the value of a key begins, or -1. */
-function valueStart(payload: string, key: PayloadKey): number {
-  const at = payload.indexOf(key);
-  return at < 0 ? -1 : at + key.length;
+/** The value of each byte as a hex digit, or -1. */
+const HEX_DIGITS = Int8Array.from({ length: 256 }, (_, code) => {
+  const digit = "0123456789abcdef".indexOf(String.fromCharCode(code).toLowerCase());
+  return digit;
+});
+
+/** A key as it stands in a payload: behind a blank, with its `=`. */
+export type PayloadKey = Uint8Array;
+
+/** Made once for each key: the search for it is most of the work on a line. */
+export function payloadKey(name: string): PayloadKey {
+  return ENCODER.encode(` ${name}=`);
 }
 
 function endsValue(code: number): boolean {
-  return code === BLANK || code === COMMA || code === CLOSING_BRACE ||
-    code === CLOSING_PARENTHESIS || Number.isNaN(code);
+  return code === BLANK || code === COMMA || code === LINE_END || code === CLOSING_BRACE ||
+    code === CLOSING_PARENTHESIS || code === RETURN;
 }
 
-export function wordOf(payload: string, key: PayloadKey): string | null {
-  const start = valueStart(payload, key);
-  if (start < 0) return null;
-  let end = start;
-  while (!endsValue(payload.charCodeAt(end))) end++;
-  return payload.slice(start, end);
-}
+/**
+ * What follows an event's name, within a buffer that holds other lines: valid until the next line is
+ * read. Behind its end stands a byte that ends a value.
+ */
+export class PayloadFields {
+  bytes: Uint8Array = new Uint8Array([LINE_END]);
+  start = 0;
+  end = 0;
+  /** Behind the field that was found last: the next one mostly follows. */
+  #next = 0;
+  #text: string | null = "";
+  readonly #words = new KnownTexts((text) => text);
 
-export function decimalOf(payload: string, key: PayloadKey): number | null {
-  const start = valueStart(payload, key);
-  if (start < 0) return null;
-  let value = 0;
-  let at = start;
-  while (true) {
-    const digit = payload.charCodeAt(at) - 0x30;
-    if (!(digit >= 0 && digit <= 9)) break;
-    value = value * 10 + digit;
-    at++;
+  set(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes = bytes;
+    this.start = this.#next = start;
+    this.end = end;
+    this.#text = null;
   }
-  const isNumber = at > start && at - start < MAX_DIGITS && endsValue(payload.charCodeAt(at));
-  return isNumber ? value : null;
+
+  setText(text: string): void {
+    const bytes = ENCODER.encode(`${text}\n`);
+    this.set(bytes, 0, bytes.length - 1);
+  }
+
+  /** All of it. */
+  get text(): string {
+    return this.#text ??= DECODER.decode(this.bytes.subarray(this.start, this.end));
+  }
+
+  /** The word it begins with; the same string wherever it stands. */
+  get firstWord(): string {
+    return this.wordAt(this.start);
+  }
+
+  /** The word that begins here, to the next blank or the end. */
+  wordAt(from: number): string {
+    const { bytes, end } = this;
+    let at = from;
+    while (at < end && bytes[at] !== BLANK) at++;
+    return this.#words.of(bytes, from, at);
+  }
+
+  startsWith(head: Uint8Array): boolean {
+    return this.end - this.start >= head.length && isAt(this.bytes, this.start, head);
+  }
+
+  /** Where some bytes stand first, or -1. */
+  indexOf(wanted: Uint8Array, from = this.start): number {
+    const { bytes } = this;
+    const last = this.end - wanted.length;
+    const first = wanted[0];
+    for (let at = from; at <= last; at++) {
+      if (bytes[at] === first && isAt(bytes, at, wanted)) return at;
+    }
+    return -1;
+  }
+
+  /** Where the value of a key begins, or -1. */
+  valueStart(key: PayloadKey): number {
+    let at = this.indexOf(key, this.#next);
+    if (at < 0 && this.#next > this.start) at = this.indexOf(key);
+    return at < 0 ? -1 : this.#next = at + key.length;
+  }
+
+  has(key: PayloadKey): boolean {
+    return this.valueStart(key) >= 0;
+  }
+
+  /** The value of a key; the same string wherever it stands. */
+  word(key: PayloadKey): string | null {
+    const start = this.valueStart(key);
+    return start < 0 ? null : this.valueAt(start);
+  }
+
+  /** The value that begins here; the same string wherever it stands. */
+  valueAt(start: number): string {
+    let end = start;
+    while (!endsValue(this.bytes[end]!)) end++;
+    return this.#words.of(this.bytes, start, end);
+  }
+
+  decimal(key: PayloadKey): number | null {
+    const start = this.valueStart(key);
+    return start < 0 ? null : this.decimalAt(start);
+  }
+
+  /** The decimal number that begins here; null when it is none. */
+  decimalAt(start: number): number | null {
+    const { bytes } = this;
+    let value = 0;
+    let at = start;
+    while (true) {
+      const digit = bytes[at]! - ZERO;
+      if (!(digit >= 0 && digit <= 9)) break;
+      value = value * 10 + digit;
+      at++;
+    }
+    return at > start && at - start < MAX_DIGITS && endsValue(bytes[at]!) ? value : null;
+  }
+
+  /** The decimal word that ends here; null when it is none. */
+  decimalBefore(end: number): number | null {
+    let start = end;
+    while (start > this.start && this.bytes[start - 1] !== BLANK) start--;
+    return this.decimalAt(start);
+  }
+
+  /** Hex with or without `0x`; all ones is `ERROR_ADDRESS`; null when it is none. */
+  hex(key: PayloadKey): number | null {
+    const start = this.valueStart(key);
+    return start < 0 ? null : hexAt(this.bytes, start);
+  }
+
+  /**
+   * The array of a key; null when it is not there or cut. Older libraries leave the braces out and
+   * print nothing for an empty one (traces.md T.13).
+   */
+  array(key: PayloadKey): number[] | null {
+    const start = this.valueStart(key);
+    if (start < 0) return null;
+    const { bytes } = this;
+    const hasBraces = bytes[start] === OPENING_BRACE;
+    const end = hasBraces ? this.#braceEnd(start) : this.#nextKey(start);
+    if (end < 0) return null;
+    const numbers: number[] = [];
+    let at = hasBraces ? start + 1 : start;
+    while (true) {
+      while (at < end && isSeparator(bytes[at]!)) at++;
+      if (at >= end) return numbers;
+      const number = hexAt(bytes, at);
+      if (number === null) return null;
+      numbers.push(number);
+      while (at < end && !isSeparator(bytes[at]!)) at++;
+    }
+  }
+
+  /** What is there of a cut array, without its last number. */
+  cutArray(key: PayloadKey): number[] {
+    const start = this.valueStart(key);
+    if (start < 0 || this.bytes[start] !== OPENING_BRACE) return [];
+    const text = DECODER.decode(this.bytes.subarray(start + 1, this.end));
+    return text.split(",").slice(0, -1).map((word) =>
+      hexAt(ENCODER.encode(`${word}\n`), 0) ?? ERROR_ADDRESS
+    );
+  }
+
+  /** The second number of `shown/all`, or null. */
+  count(key: PayloadKey): number | null {
+    const match = /^\d{1,9}\/(\d{1,9})$/.exec(this.word(key) ?? "");
+    return match === null ? null : Number(match[1]);
+  }
+
+  #braceEnd(start: number): number {
+    const end = this.bytes.indexOf(CLOSING_BRACE, start);
+    return end < this.end ? end : -1;
+  }
+
+  /** Where the next key begins, or the end: an array without braces ends there. */
+  #nextKey(start: number): number {
+    let word = start;
+    for (let at = start; at < this.end; at++) {
+      const code = this.bytes[at]!;
+      const isWord = word === start || isSeparator(this.bytes[word - 1]!);
+      if (code === EQUALS && at > word && isWord) return word;
+      if (!(code >= 0x61 && code <= 0x7a || code === 0x5f)) word = at + 1;
+    }
+    return this.end;
+  }
 }
 
-/** Hex with or without `0x`; all ones is `ERROR_ADDRESS`; null when it is none. */
-export function hexOf(payload: string, key: PayloadKey): number | null {
-  const start = valueStart(payload, key);
-  return start < 0 ? null : hexAt(payload, start);
+function isSeparator(code: number): boolean {
+  return code === COMMA || code === BLANK || code === TAB;
 }
 
-/** The value of a hex digit, or -1. */
-function hexDigit(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  if (code >= 0x61 && code <= 0x66) return code - 0x57;
-  return code >= 0x41 && code <= 0x46 ? code - 0x37 : -1;
+function isAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let index = 0; index < wanted.length; index++) {
+    if (bytes[at + index] !== wanted[index]) return false;
+  }
+  return true;
 }
 
 /**
  * An address in hex that begins here. Above 2^53 the lowest bits are lost, but not those of the
  * page: exact enough to distinguish pages.
  */
-export function hexAt(text: string, from: number): number | null {
+export function hexAt(bytes: Uint8Array, from: number): number | null {
   let at = from;
-  if (text.charCodeAt(at + 1) === LETTER_X && text.charCodeAt(at) === 0x30) at += 2;
+  if (bytes[at + 1] === LETTER_X && bytes[at] === ZERO) at += 2;
   const start = at;
+  while (bytes[at] === ZERO) at++;
+  const first = at;
   let value = 0;
-  let isOnes = true;
+  let part = 0;
+  let count = 0;
   while (true) {
-    const digit = hexDigit(text.charCodeAt(at));
+    const digit = HEX_DIGITS[bytes[at]!]!;
     if (digit < 0) break;
+    part = part << 4 | digit;
+    at++;
+    if (++count < PART_DIGITS) continue;
+    value = value * PART + part;
+    part = count = 0;
+  }
+  value = value * 2 ** (4 * count) + part;
+  const digits = at - start;
+  if (digits === 0 || digits > MAX_DIGITS || !endsValue(bytes[at]!)) return null;
+  return at - first > EXACT_DIGITS ? longHexAt(bytes, first, at) : value;
+}
+
+/** The same of more digits than are exact, added up one after the other. */
+function longHexAt(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0;
+  let isOnes = end - start === MAX_DIGITS;
+  for (let at = start; at < end; at++) {
+    const digit = HEX_DIGITS[bytes[at]!]!;
     value = value * 16 + digit;
     if (digit !== 15) isOnes = false;
-    at++;
   }
-  const digits = at - start;
-  if (digits === 0 || digits > MAX_DIGITS || !endsValue(text.charCodeAt(at))) return null;
-  return isOnes && digits === MAX_DIGITS ? ERROR_ADDRESS : value;
-}
-
-/**
- * The array of a key; null when it is not there or cut. Older libraries leave the braces out and
- * print nothing for an empty one (traces.md T.13).
- */
-export function arrayOf(payload: string, key: PayloadKey): number[] | null {
-  const start = valueStart(payload, key);
-  if (start < 0) return null;
-  let text: string;
-  if (payload[start] === "{") {
-    const end = payload.indexOf("}", start);
-    if (end < 0) return null;
-    text = payload.slice(start + 1, end);
-  } else {
-    const next = payload.slice(start).search(/(?:^|\s)[a-z_]+=/);
-    text = next < 0 ? payload.slice(start) : payload.slice(start, start + next);
-  }
-  const numbers: number[] = [];
-  for (const word of text.split(/[,\s]+/)) {
-    if (word === "") continue;
-    const number = hexAt(word, 0);
-    if (number === null) return null;
-    numbers.push(number);
-  }
-  return numbers;
-}
-
-/** What is there of a cut array, without its last number. */
-export function cutArrayOf(payload: string, key: PayloadKey): number[] {
-  const start = valueStart(payload, key);
-  if (start < 0 || payload[start] !== "{") return [];
-  const words = payload.slice(start + 1).split(",").slice(0, -1);
-  return words.map((word) => hexAt(word, 0) ?? ERROR_ADDRESS);
-}
-
-/** The second number of `shown/all`, or null. */
-export function countOf(payload: string, key: PayloadKey): number | null {
-  const match = /^\d{1,9}\/(\d{1,9})$/.exec(wordOf(payload, key) ?? "");
-  return match === null ? null : Number(match[1]);
+  return isOnes ? ERROR_ADDRESS : value;
 }

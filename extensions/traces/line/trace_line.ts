@@ -3,7 +3,11 @@
  *
  * @see rules/traces.md T.1 to T.14
  */
+import type { DmaEvent } from "./dma_event.ts";
+import { TracedEventName } from "./event_name.ts";
 import { kernelPayload } from "./failed_to_parse.ts";
+import { KnownTexts } from "./known_texts.ts";
+import { PayloadFields } from "./payload.ts";
 
 export type LineKind =
   /** A line of an event. */
@@ -22,6 +26,7 @@ export type LineKind =
 
 const SPACE = 0x20;
 const TAB = 0x09;
+const OPEN = 0x5b;
 const CLOSE = 0x5d;
 const COLON = 0x3a;
 const POINT = 0x2e;
@@ -54,22 +59,26 @@ const LOST = /CPU:\s*(\d+) \[LOST(?: (\d+))? EVENTS\]/;
 const STARTED = /^#+ CPU (\d+) buffer started/;
 const WRITTEN = /entries-in-buffer\/entries-written:\s*(\d+)\/(\d+)/;
 
-/** Names of one length that are remembered: a trace has few, damage any number. */
-const MAX_NAMES = 16;
-const MAX_NAME_LENGTH = 64;
+const FAILED_TO_PARSE = new TextEncoder().encode("[FAILED TO PARSE]");
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder();
 
-/** Reads lines one after the other into its own fields: nothing is made for a line but its texts. */
+/**
+ * A line, read from bytes in a buffer that holds others: what it says is valid until the next one is
+ * read. Texts are made only when they are asked for.
+ */
 export class TraceLine {
   kind: LineKind = "blank";
   cpu = -1;
   pid = -1;
-  /** What the line was written in: `.` a task, `h`, `s`, `H` … an interrupt; blank when unknown. */
-  context = " ";
+  /** The character of `context`. */
+  contextCode = SPACE;
   /** By the trace's clock: seconds, or of a clock without a point what its ticks are at most. */
   seconds = 0;
-  /** Name of the event without its system. */
-  event = "";
-  payload = "";
+  /** The event's name, without its system: the same object in each line of it. */
+  name = new TracedEventName("");
+  /** What follows the name. */
+  readonly fields = new PayloadFields();
   /** The user-space library could not format it, and its fields were put together here. */
   wasRaw = false;
   /** Of a gap: how many events were lost, or null. */
@@ -77,64 +86,118 @@ export class TraceLine {
   /** Of the first header line: entries still in the buffer, and entries ever written. */
   inBuffer = 0;
   written = 0;
-  #text = "";
-  #nameEnd = 0;
+  #bytes: Uint8Array = new Uint8Array();
+  #start = 0;
+  #end = 0;
+  #text: string | null = null;
+  #taskEnd = 0;
   #timeStart = 0;
   #timeEnd = 0;
-  /** Names of events by their lengths. */
-  readonly #names: string[][] = [];
+  readonly #names = new KnownTexts((text) => new TracedEventName(text));
+  readonly #tasks = new KnownTexts((text) => text.trim());
 
-  /** Name of the task, as printed. */
+  /** The whole line. */
+  get text(): string {
+    return this.#text ??= DECODER.decode(this.#bytes.subarray(this.#start, this.#end));
+  }
+
+  get isEmpty(): boolean {
+    return this.#start === this.#end;
+  }
+
+  /** Name of the task, as printed; the same string in each line of it. */
   get task(): string {
-    return this.#text.slice(0, this.#nameEnd).trim();
+    let start = this.#start;
+    while (start < this.#taskEnd && isBlank(this.#bytes[start]!)) start++;
+    return this.#tasks.of(this.#bytes, start, blanksBefore(this.#bytes, start, this.#taskEnd));
   }
 
   get time(): string {
-    return this.#text.slice(this.#timeStart, this.#timeEnd);
+    return DECODER.decode(this.#bytes.subarray(this.#timeStart, this.#timeEnd));
   }
 
-  /** Reads one line. @returns Its kind, which `kind` keeps. */
-  read(text: string): LineKind {
-    this.#text = text;
+  get event(): string {
+    return this.name.text;
+  }
+
+  get payload(): string {
+    return this.fields.text;
+  }
+
+  /** What the line was written in: `.` a task, `h`, `s`, `H` … an interrupt; blank when unknown. */
+  get context(): string {
+    return String.fromCharCode(this.contextCode);
+  }
+
+  /** Reads an event that mappings are followed by; null when it is damaged, undefined for any other. */
+  readDma(): DmaEvent | null | undefined {
+    return this.name.dmaReader?.(this.fields);
+  }
+
+  /**
+   * Reads one line.
+   *
+   * @param start Its first byte.
+   * @param end Behind its last byte, where the line end stands.
+   * @returns Its kind, which `kind` keeps.
+   */
+  read(bytes: Uint8Array, start: number, end: number): LineKind {
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
+    this.#text = null;
     this.wasRaw = false;
-    if (text === "") return this.kind = "blank";
-    if (this.#readEvent(text) || this.#readLatency(text)) return this.kind = "event";
+    if (start === end) return this.kind = "blank";
+    return this.kind = this.#readEvent(bytes, start, end) ? "event" : this.#readOther(this.text);
+  }
+
+  /** A line that is a text already. */
+  static of(text: string): TraceLine {
+    const line = new TraceLine();
+    const bytes = ENCODER.encode(`${text}\n`);
+    line.read(bytes, 0, bytes.length - 1);
+    return line;
+  }
+
+  #readOther(text: string): LineKind {
+    if (this.#readLatency(text)) return "event";
     const trimmed = text.trim();
-    if (trimmed === "") return this.kind = "blank";
+    if (trimmed === "") return "blank";
     if (trimmed.includes("[LOST")) {
       const lost = LOST.exec(trimmed);
       if (lost !== null) {
         this.cpu = Number(lost[1]);
         this.lost = lost[2] === undefined ? null : Number(lost[2]);
-        return this.kind = "lost";
+        return "lost";
       }
     }
     if (trimmed.charCodeAt(0) === HASH || trimmed.includes("# entries-in-buffer")) {
       const started = STARTED.exec(trimmed);
       if (started !== null) {
         this.cpu = Number(started[1]);
-        return this.kind = "started";
+        return "started";
       }
       const written = WRITTEN.exec(trimmed);
       this.inBuffer = written === null ? 0 : Number(written[1]);
       this.written = written === null ? 0 : Number(written[2]);
-      return this.kind = "header";
+      return "header";
     }
-    return this.kind = trimmed.startsWith("=> ") ? "stack" : "other";
+    return trimmed.startsWith("=> ") ? "stack" : "other";
   }
 
   /** `TASK-PID [CPU] FLAGS SECONDS: EVENT: PAYLOAD`; the name may hold anything, brackets too. */
-  #readEvent(text: string): boolean {
-    for (let open = text.indexOf("["); open >= 0; open = text.indexOf("[", open + 1)) {
-      const close = digitsEnd(text, open + 1);
-      if (close === open + 1 || text.charCodeAt(close) !== CLOSE) continue;
-      if (this.#readBehindCpu(text, close + 1)) {
-        const pidEnd = pidEndOf(text, open);
-        const pidStart = pidEnd < 0 ? -1 : pidStartOf(text, pidEnd);
+  #readEvent(bytes: Uint8Array, start: number, end: number): boolean {
+    for (let open = start; open < end; open++) {
+      if (bytes[open] !== OPEN) continue;
+      const close = digitsEnd(bytes, open + 1);
+      if (close === open + 1 || bytes[close] !== CLOSE) continue;
+      if (this.#readBehindCpu(bytes, close + 1, end)) {
+        const pidEnd = pidEndOf(bytes, start, open);
+        const pidStart = pidEnd < 0 ? -1 : pidStartOf(bytes, start, pidEnd);
         if (pidStart < 0) continue;
-        this.cpu = numberAt(text, open + 1);
-        this.pid = numberAt(text, pidStart);
-        this.#nameEnd = pidStart - 1;
+        this.cpu = numberAt(bytes, open + 1);
+        this.pid = numberAt(bytes, pidStart);
+        this.#taskEnd = pidStart - 1;
         return true;
       }
     }
@@ -147,162 +210,170 @@ export class TraceLine {
     const match = LATENCY.exec(text);
     if (match === null) return false;
     const [whole, name, pid, cpu, flags, time, unit, event] = match;
-    this.#text = text;
-    this.#nameEnd = whole.indexOf(name!) + name!.length;
-    this.#timeStart = whole.indexOf(time!, whole.indexOf(flags!));
+    const bytes = ENCODER.encode(`${text}\n`);
+    const lengthOf = (part: string) => ENCODER.encode(part).length;
+    this.#bytes = bytes;
+    [this.#start, this.#end] = [0, bytes.length - 1];
+    this.#taskEnd = lengthOf(whole.slice(0, whole.indexOf(name!) + name!.length));
+    const timeAt = whole.indexOf(time!, whole.indexOf(flags!));
+    this.#timeStart = lengthOf(whole.slice(0, timeAt));
     this.#timeEnd = this.#timeStart + time!.length;
-    this.context = flags![CONTEXT_FLAG] ?? " ";
+    this.contextCode = flags!.charCodeAt(CONTEXT_FLAG);
     this.pid = Number(pid);
     this.cpu = Number(cpu);
     this.seconds = Number(time) * (unit === "us" ? US_SECONDS : 1);
-    this.#take(text, event!, whole.length);
+    const nameBytes = ENCODER.encode(event!);
+    this.name = this.#names.of(nameBytes, 0, nameBytes.length);
+    this.#take(bytes, lengthOf(whole), this.#end);
     return true;
   }
 
-  #readBehindCpu(text: string, from: number): boolean {
-    let at = skipBlanks(text, from);
+  #readBehindCpu(bytes: Uint8Array, from: number, end: number): boolean {
+    let at = skipBlanks(bytes, from);
     if (at === from) return false;
-    this.context = " ";
-    if (!isDigit(text.charCodeAt(at))) {
-      const end = wordEnd(text, at);
-      const length = end - at;
+    let contextCode = SPACE;
+    if (!isDigit(bytes[at]!)) {
+      const flagsEnd = wordEnd(bytes, at, end);
+      const length = flagsEnd - at;
       if (length < 4 || length > 8) return false;
-      this.context = text[at + CONTEXT_FLAG]!;
-      at = skipBlanks(text, end);
+      contextCode = bytes[at + CONTEXT_FLAG]!;
+      at = skipBlanks(bytes, flagsEnd);
     }
-    const point = digitsEnd(text, at);
+    const point = digitsEnd(bytes, at);
     if (point === at) return false;
-    const isTicks = text.charCodeAt(point) !== POINT;
-    const end = isTicks ? point : digitsEnd(text, point + 1);
-    if (text.charCodeAt(end) !== COLON) return false;
-    this.#timeStart = at;
-    this.#timeEnd = end;
-    const seconds = isTicks
-      ? Number(text.slice(at, end)) * TICK_SECONDS
-      : decimalAt(text, at, point, end);
-    at = behindNumbers(text, skipBlanks(text, end + 1));
-    let nameEnd = nameEndOf(text, at);
-    if (nameEnd === at || text.charCodeAt(nameEnd) !== COLON) return false;
+    const isTicks = bytes[point] !== POINT;
+    const timeEnd = isTicks ? point : digitsEnd(bytes, point + 1);
+    if (bytes[timeEnd] !== COLON) return false;
+    const timeStart = at;
+    at = behindNumbers(bytes, skipBlanks(bytes, timeEnd + 1), end);
+    let nameEnd = nameEndOf(bytes, at);
+    if (nameEnd === at || bytes[nameEnd] !== COLON) return false;
     // perf writes the system before the event.
-    const second = nameEndOf(text, nameEnd + 1);
-    if (second > nameEnd + 1 && text.charCodeAt(second) === COLON) {
+    const second = nameEndOf(bytes, nameEnd + 1);
+    if (second > nameEnd + 1 && bytes[second] === COLON) {
       at = nameEnd + 1;
       nameEnd = second;
     }
-    this.seconds = seconds;
-    this.#take(text, this.#nameAt(text, at, nameEnd), skipBlanks(text, nameEnd + 1));
+    this.contextCode = contextCode;
+    this.#timeStart = timeStart;
+    this.#timeEnd = timeEnd;
+    this.seconds = isTicks
+      ? Number(this.time) * TICK_SECONDS
+      : decimalAt(bytes, timeStart, point, timeEnd);
+    this.name = this.#names.of(bytes, at, nameEnd);
+    this.#take(bytes, skipBlanks(bytes, nameEnd + 1), end);
     return true;
   }
 
-  /** The name of an event, the same string for each line of it: as a key it is hashed once. */
-  #nameAt(text: string, from: number, end: number): string {
-    const length = end - from;
-    if (length > MAX_NAME_LENGTH) return text.slice(from, end);
-    const known = this.#names[length] ??= [];
-    for (const name of known) if (text.startsWith(name, from)) return name;
-    const added = text.slice(from, end);
-    if (known.length < MAX_NAMES) known.push(added);
-    return added;
-  }
-
-  #take(text: string, event: string, from: number): void {
-    this.event = event;
-    this.payload = text.slice(from);
-    if (this.payload.endsWith(" ")) this.payload = this.payload.trimEnd();
-    if (this.payload.startsWith("[FAILED TO PARSE]")) {
-      this.wasRaw = true;
-      this.payload = kernelPayload(this.event, this.payload) ?? this.payload;
-    }
+  #take(bytes: Uint8Array, start: number, end: number): void {
+    const { fields } = this;
+    fields.set(bytes, start, bytes[end - 1] === SPACE ? blanksBefore(bytes, start, end) : end);
+    if (bytes[start] !== OPEN || !fields.startsWith(FAILED_TO_PARSE)) return;
+    this.wasRaw = true;
+    const text = kernelPayload(this.event, fields.text);
+    if (text !== null) fields.setText(text);
   }
 }
 
 /** Where the pid ends before the CPU: `name-12 [`, `name-12  (   34) [`; -1 when there is none. */
-function pidEndOf(text: string, open: number): number {
-  let end = blanksBefore(text, open);
-  if (text.charCodeAt(end - 1) === CLOSE_GROUP) {
-    const group = text.lastIndexOf("(", end);
-    if (group < 0) return -1;
-    end = blanksBefore(text, group);
-  }
-  return end;
+function pidEndOf(bytes: Uint8Array, start: number, open: number): number {
+  const end = blanksBefore(bytes, start, open);
+  if (bytes[end - 1] !== CLOSE_GROUP) return end;
+  let group = end - 1;
+  while (group >= start && bytes[group] !== OPEN_GROUP) group--;
+  return group < start ? -1 : blanksBefore(bytes, start, group);
 }
 
 /** Where the digits before begin, behind a dash or, as perf has it, a blank; -1 when they do not. */
-function pidStartOf(text: string, end: number): number {
+function pidStartOf(bytes: Uint8Array, lineStart: number, end: number): number {
   let start = end;
-  while (start > 0 && isDigit(text.charCodeAt(start - 1))) start--;
-  if (start === end || start === 0) return -1;
-  const code = text.charCodeAt(start - 1);
+  while (start > lineStart && isDigit(bytes[start - 1]!)) start--;
+  if (start === end || start === lineStart) return -1;
+  const code = bytes[start - 1]!;
   // perf's pid and tid.
-  if (code === SLASH && isDigit(text.charCodeAt(start - 2))) {
-    const outer = pidStartOf(text, start - 1);
-    return outer >= 0 && text.charCodeAt(outer - 1) !== DASH ? start : -1;
+  if (code === SLASH && start - 2 >= lineStart && isDigit(bytes[start - 2]!)) {
+    const outer = pidStartOf(bytes, lineStart, start - 1);
+    return outer >= 0 && bytes[outer - 1] !== DASH ? start : -1;
   }
-  return code === DASH || code === SPACE || code === TAB ? start : -1;
+  return code === DASH || isBlank(code) ? start : -1;
 }
 
 /** Behind perf's period, and trace-cmd's difference to the line before: `1 `, `(+12) `. */
-function behindNumbers(text: string, from: number): number {
-  const isGroup = text.charCodeAt(from) === OPEN_GROUP;
-  if (!isGroup && !isDigit(text.charCodeAt(from))) return from;
-  const end = isGroup ? text.indexOf(")", from) + 1 : digitsEnd(text, from);
-  const next = skipBlanks(text, end);
+function behindNumbers(bytes: Uint8Array, from: number, lineEnd: number): number {
+  const isGroup = bytes[from] === OPEN_GROUP;
+  if (!isGroup && !isDigit(bytes[from]!)) return from;
+  const end = isGroup ? groupEnd(bytes, from, lineEnd) : digitsEnd(bytes, from);
+  const next = skipBlanks(bytes, end);
   return next > end && end > from ? next : from;
 }
 
-function blanksBefore(text: string, from: number): number {
+/** Behind the parenthesis that closes a group; `from` when none does. */
+function groupEnd(bytes: Uint8Array, from: number, lineEnd: number): number {
+  for (let at = from; at < lineEnd; at++) if (bytes[at] === CLOSE_GROUP) return at + 1;
+  return from;
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB;
+}
+
+/** Where the blanks begin that stand before `from`. */
+function blanksBefore(bytes: Uint8Array, start: number, from: number): number {
   let at = from;
-  while (at > 0 && (text.charCodeAt(at - 1) === SPACE || text.charCodeAt(at - 1) === TAB)) at--;
+  while (at > start && isBlank(bytes[at - 1]!)) at--;
   return at;
 }
 
-function numberAt(text: string, from: number): number {
+function numberAt(bytes: Uint8Array, from: number): number {
   let value = 0;
-  for (let at = from; isDigit(text.charCodeAt(at)); at++) {
-    value = value * 10 + text.charCodeAt(at) - ZERO;
-  }
+  for (let at = from; isDigit(bytes[at]!); at++) value = value * 10 + bytes[at]! - ZERO;
   return value;
 }
 
 const MAX_EXACT_DIGITS = 15;
+const POWERS_OF_TEN = Float64Array.from(
+  { length: MAX_EXACT_DIGITS + 1 },
+  (_, power) => 10 ** power,
+);
 
 /** What Number makes of digits around a point: a quotient of two exact integers is rounded alike. */
-function decimalAt(text: string, from: number, point: number, end: number): number {
-  const digits = end - point - 1;
-  if (end - from - 1 > MAX_EXACT_DIGITS) return Number(text.slice(from, end));
-  return (numberAt(text, from) * 10 ** digits + numberAt(text, point + 1)) / 10 ** digits;
+function decimalAt(bytes: Uint8Array, from: number, point: number, end: number): number {
+  if (end - from - 1 > MAX_EXACT_DIGITS) return Number(DECODER.decode(bytes.subarray(from, end)));
+  const power = POWERS_OF_TEN[end - point - 1]!;
+  return (numberAt(bytes, from) * power + numberAt(bytes, point + 1)) / power;
 }
 
 function isDigit(code: number): boolean {
   return code >= ZERO && code <= NINE;
 }
 
-function digitsEnd(text: string, from: number): number {
+function digitsEnd(bytes: Uint8Array, from: number): number {
   let at = from;
-  while (isDigit(text.charCodeAt(at))) at++;
+  while (isDigit(bytes[at]!)) at++;
   return at;
 }
 
-function skipBlanks(text: string, from: number): number {
+function skipBlanks(bytes: Uint8Array, from: number): number {
   let at = from;
-  while (text.charCodeAt(at) === SPACE || text.charCodeAt(at) === TAB) at++;
+  while (isBlank(bytes[at]!)) at++;
   return at;
 }
 
-function wordEnd(text: string, from: number): number {
+function wordEnd(bytes: Uint8Array, from: number, end: number): number {
   let at = from;
-  while (at < text.length && text.charCodeAt(at) !== SPACE && text.charCodeAt(at) !== TAB) at++;
+  while (at < end && !isBlank(bytes[at]!)) at++;
   return at;
 }
+
+/** Which bytes are letters, digits or `_`. */
+const IS_NAME = Uint8Array.from(
+  { length: 256 },
+  (_, code) => /^\w$/.test(String.fromCharCode(code)) ? 1 : 0,
+);
 
 /** Behind letters, digits and `_`. */
-function nameEndOf(text: string, from: number): number {
+function nameEndOf(bytes: Uint8Array, from: number): number {
   let at = from;
-  while (true) {
-    const code = text.charCodeAt(at);
-    const isName = isDigit(code) || code >= 0x41 && code <= 0x5a || code === 0x5f ||
-      code >= 0x61 && code <= 0x7a;
-    if (!isName) return at;
-    at++;
-  }
+  while (IS_NAME[bytes[at]!] === 1) at++;
+  return at;
 }

@@ -76,6 +76,8 @@ const PATTERNS: readonly (UnreadForm & { readonly pattern: RegExp })[] = [
 const MAX_LINE = 1024;
 const ANY_WORD = /dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
 
+const DEVICE_FIELD = new TextEncoder().encode("device=");
+
 /** An event whose fields are printed by their types. */
 const FIELDS: UnreadForm = {
   name: "a trace with the option fields",
@@ -120,12 +122,12 @@ export class UnreadLines {
     if (form !== undefined) this.#note(form, line);
   }
 
-  event({ event, payload, seconds, wasRaw }: TraceLine, line: number): void {
+  event({ fields, name, seconds, wasRaw }: TraceLine, line: number): void {
     this.#events++;
     if (seconds < this.#lastSeconds && this.#falls++ === 0) this.#firstFall = line;
     if (seconds > this.#lastSeconds && this.#events > 1) this.#rises++;
     this.#lastSeconds = seconds;
-    if (!wasRaw && event.startsWith("dma_") && payload.includes("device=")) {
+    if (!wasRaw && name.isDma && fields.indexOf(DEVICE_FIELD) >= 0) {
       this.#note(FIELDS, line);
     }
   }

@@ -1,11 +1,12 @@
 /** Lines of a trace and of the log beside it, checked as the command checks files of them. */
 import { checkJson, checkLines } from "../ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { TraceLine } from "../line/trace_line.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
 
 export function passOf(log: readonly string[]): LogPass {
   const pass = new LogPass();
-  log.forEach((line, index) => pass.push(line, index + 1));
+  log.forEach((line, index) => pass.push(TraceLine.of(line), index + 1));
   pass.end();
   return pass;
 }
@@ -19,7 +20,7 @@ export function checkedTrace(
   const pass = passOf(log);
   const check = new TraceCheck(pass);
   if (steps !== null) check.ledger.recorder = (step) => steps.push(step);
-  trace.forEach((line, index) => check.push(line, index + 1));
+  trace.forEach((line, index) => check.push(TraceLine.of(line), index + 1));
   const result = check.end();
   return {
     check,

@@ -16,15 +16,15 @@ function usesOf(lines: readonly string[]) {
   const log = passOf([]);
   const check = new TraceCheck(log);
   const use = new TracedUse();
-  const line = new TraceLine();
   let seconds = 0;
   check.ledger.recorder = (step) => use.take(step, seconds);
   lines.forEach((text, index) => {
-    if (line.read(text) === "event") {
+    const line = TraceLine.of(text);
+    if (line.kind === "event") {
       seconds = line.seconds;
       use.event(line, index + 1);
     } else use.other(text);
-    check.push(text, index + 1);
+    check.push(line, index + 1);
   });
   const result = check.end();
   use.end();

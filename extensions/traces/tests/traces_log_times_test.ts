@@ -78,7 +78,7 @@ Deno.test("a log in UTF-16 is read, with either order of its bytes, by its mark"
     using folder = new TempFolder();
     const path = folder.write("lines.txt", bytes);
     const lines: string[] = [];
-    await lineSource(path).each((each) => lines.push(each));
+    await lineSource(path).each(({ text }) => lines.push(text));
     assertEquals(lines, [line, line]);
   }
 });

@@ -8,6 +8,7 @@ import { FileError } from "@dmalab/cli/files";
 import { KeptBytes, runWatch } from "../cli/watch.ts";
 import { MemoryScreen } from "@dmalab/cli";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
+import { TraceLine } from "../line/trace_line.ts";
 import { TraceWatch } from "../watch/trace_watch.ts";
 import { checkedTrace } from "./checked_trace.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
@@ -20,7 +21,7 @@ function watched(lines: readonly string[]) {
     fault: (finding) => faults.push(finding),
   });
   lines.forEach((line, index) => {
-    watch.push(line);
+    watch.push(TraceLine.of(line));
     if (index % 500 === 0) watch.settle();
   });
   watch.end();

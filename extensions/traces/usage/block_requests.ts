@@ -50,10 +50,11 @@ export class BlockRequests {
     this.#maps.set(mapping.pid, maps);
   }
 
-  line({ event, payload, pid, seconds }: TraceLine, number: number): void {
+  line(line: TraceLine, number: number): void {
+    const { event, pid, seconds } = line;
     if (event === "nvme_setup_cmd") this.#setups.add(pid);
-    else if (event === "block_rq_issue") this.#issue(payload, pid, seconds, number);
-    else if (event === "block_rq_complete") this.#complete(payload, seconds);
+    else if (event === "block_rq_issue") this.#issue(line.payload, pid, seconds, number);
+    else if (event === "block_rq_complete") this.#complete(line.payload, seconds);
   }
 
   /** All has been read: what is still under way may be tied to its mappings. */

@@ -99,13 +99,13 @@ export class TracedUse {
 
   /** A line of an event, before its steps are taken. */
   event(line: TraceLine, number: number): void {
-    const { event, payload, pid, seconds } = line;
+    const { event, pid, seconds } = line;
     this.devices.begin();
     this.block.line(line, number);
     if (event === "qi_submit") {
-      const flush = readFlush(payload);
+      const flush = readFlush(line.payload);
       if (flush !== null) this.devices.flush(flush, { line: number, seconds });
-    } else this.calls.take(payload, pid, seconds, number);
+    } else this.calls.take(line.payload, pid, seconds, number);
   }
 
   /** Another line: of the last event's stack, it may be. */

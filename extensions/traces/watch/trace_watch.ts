@@ -18,7 +18,7 @@ import { PageHistory } from "../ledger/page_history.ts";
 import { NewestMap } from "../ledger/newest_map.ts";
 import { isSure, type TracedMapping, type TraceFinding } from "../ledger/traced_mapping.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
-import { TraceLine } from "../line/trace_line.ts";
+import type { TraceLine } from "../line/trace_line.ts";
 
 /** How long after a new map at its address the line of an unmap can still follow. */
 const LATE_SECONDS = 10;
@@ -34,14 +34,15 @@ export interface WatchSink {
 
 /** Keeps two-step ranges, which the ledger forgets when they are unmapped. */
 class RecentRanges extends PageHistory {
-  readonly ranges = new NewestMap<TracedMapping, true>(MAX_RANGES);
+  /** By the lines of their first links. */
+  readonly ranges = new NewestMap<TracedMapping>(MAX_RANGES);
 
   constructor() {
     super([]);
   }
 
   override add(mapping: TracedMapping): void {
-    if (mapping.kind === "two_step") this.ranges.set(mapping, true);
+    if (mapping.kind === "two_step") this.ranges.set(mapping.mappedAt.line, mapping);
   }
 }
 
@@ -51,14 +52,13 @@ export class TraceWatch {
   /** Events that the ring buffers have overwritten before they were read. */
   lostEvents = 0;
   readonly unread = new UnreadLines();
-  readonly #line = new TraceLine();
   readonly #ranges = new RecentRanges();
   readonly #ledger = new MappingTracker(this.#ranges);
   readonly #reader: KernelLogReader;
   #logLines = 0;
   #entries: KernelLogEntry[] = [];
   /** Log lines whose times are those of the trace. */
-  readonly #timed = new NewestMap<number, true>(1 << 10);
+  readonly #timed = new NewestMap<true>(1 << 10);
   readonly #leaks = new Set<string>();
 
   constructor(private readonly sink: WatchSink) {
@@ -80,10 +80,9 @@ export class TraceWatch {
   }
 
   /** Takes a line of the trace, or of the kernel's log. */
-  push(text: string): void {
+  push(line: TraceLine): void {
     const number = ++this.lines;
-    const line = this.#line;
-    switch (line.read(text)) {
+    switch (line.kind) {
       case "event":
         this.eventLines++;
         if (line.event === "console") {
@@ -96,8 +95,8 @@ export class TraceWatch {
         this.#ledger.gap(line.cpu, number);
         return;
       case "other":
-        this.unread.other(text, number);
-        this.#logLine(text);
+        this.unread.other(line.text, number);
+        this.#logLine(line.text);
     }
   }
 
@@ -146,7 +145,7 @@ export class TraceWatch {
 
   /** All mappings in memory, in the order of their map lines. */
   #kept(): TracedMapping[] {
-    const kept = [...this.#ranges.ranges.keys(), ...this.#ledger.open()];
+    const kept = [...this.#ranges.ranges.values(), ...this.#ledger.open()];
     for (const device of this.#ledger.devices.values()) kept.push(...device.unmapped.values());
     return kept.sort((a, b) => a.mappedAt.line - b.mappedAt.line);
   }

@@ -1,0 +1,13 @@
+/** How a text stands behind its label. */
+import { wrapText } from "@dmalab/lang/text";
+
+/** A text behind its label, with what goes on below it. */
+export function labelledLines(
+  label: string,
+  text: string,
+  width: number,
+  columns: number,
+): string[] {
+  return wrapText(text, columns - width - 2)
+    .map((line, index) => `  ${(index === 0 ? label : "").padEnd(width)}${line}`);
+}

@@ -1,0 +1,59 @@
+/**
+ * Texts that stand in line after line, such as names of events, devices and tasks: each is made once, and
+ * found by its bytes.
+ */
+const DECODER = new TextDecoder();
+/** A power of two. */
+const HASHES = 1 << 10;
+
+interface KnownText<Value> {
+  readonly bytes: Uint8Array;
+  readonly value: Value;
+  /** Another one with the same hash. */
+  readonly next: KnownText<Value> | undefined;
+}
+
+export class KnownTexts<Value> {
+  #byHash: (KnownText<Value> | undefined)[] = new Array(HASHES).fill(undefined);
+  #count = 0;
+
+  /**
+   * @param make What a text stands for.
+   * @param most So many are kept; damage makes any number, and then it begins anew.
+   */
+  constructor(
+    private readonly make: (text: string) => Value,
+    private readonly most = 1 << 12,
+  ) {}
+
+  /** What the text of these bytes stands for: the same value for the same bytes. */
+  of(bytes: Uint8Array, start: number, end: number): Value {
+    const hash = hashOf(bytes, start, end);
+    const first = this.#byHash[hash];
+    for (let known = first; known !== undefined; known = known.next) {
+      if (isSame(known.bytes, bytes, start, end)) return known.value;
+    }
+    return this.#add(hash, bytes.slice(start, end), first);
+  }
+
+  #add(hash: number, bytes: Uint8Array, first: KnownText<Value> | undefined): Value {
+    const value = this.make(DECODER.decode(bytes));
+    const isFull = this.#count === this.most;
+    if (isFull) this.#byHash.fill(undefined);
+    this.#count = isFull ? 1 : this.#count + 1;
+    this.#byHash[hash] = { bytes, value, next: isFull ? undefined : first };
+    return value;
+  }
+}
+
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = end - start;
+  for (let at = start; at < end; at++) hash = Math.imul(hash, 31) + bytes[at]!;
+  return (hash ^ hash >>> 10) & HASHES - 1;
+}
+
+function isSame(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (known.length !== end - start) return false;
+  for (let at = 0; at < known.length; at++) if (known[at] !== bytes[start + at]) return false;
+  return true;
+}

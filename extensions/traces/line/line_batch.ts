@@ -1,0 +1,155 @@
+/**
+ * Bytes that come in pieces, as whole lines.
+ *
+ * A line ends with a line feed, before which a carriage return may stand. Control characters in between
+ * become pictures of themselves: what a machine has recorded is text of strangers, and is printed.
+ */
+import { hasUnprintableText, printable } from "@dmalab/lang/diagnostics";
+import type { TraceLine } from "./trace_line.ts";
+
+const LINE_FEED = 0x0a;
+const RETURN = 0x0d;
+const TAB = 0x09;
+const SPACE = 0x20;
+const LAST_PLAIN = 0x7e;
+/** In each of four bytes at once: the highest bit, a blank, and one. */
+const HIGH_BITS = 0x80808080 | 0;
+const BLANKS = 0x20202020;
+const ONES = 0x01010101;
+const WORD_BYTES = 4;
+
+const ENCODER = new TextEncoder();
+
+/** Whole lines of a buffer; they are gone when more bytes come. */
+export class LineBatch {
+  count = 0;
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array();
+  /** Where the first line begins. */
+  #start = 0;
+  /** Where the line feed of each line stands. */
+  #ends = new Int32Array(1 << 10);
+
+  /** Begins anew. @returns Whether all is plain text, which may be read as it is. */
+  set(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): boolean {
+    this.bytes = bytes;
+    this.#start = start;
+    this.count = 0;
+    return this.#find(start, end);
+  }
+
+  /** Reads each line into `line`. */
+  each(line: TraceLine, take: () => void): void {
+    const { bytes } = this;
+    let start = this.#start;
+    for (let index = 0; index < this.count; index++) {
+      const end = this.#ends[index]!;
+      const hasReturn = end > start && bytes[end - 1] === RETURN;
+      line.read(bytes, start, hasReturn ? end - 1 : end);
+      start = end + 1;
+      take();
+    }
+  }
+
+  /** Finds line ends, four bytes at a time: most of them are within lines. */
+  #find(start: number, end: number): boolean {
+    const { bytes } = this;
+    const words = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
+    let isPlain = true;
+    let at = start;
+    while (at < end) {
+      if (at % WORD_BYTES === 0) {
+        const last = end >>> 2;
+        let index = at >>> 2;
+        while (index < last) {
+          const word = words[index]!;
+          // The highest bit of a byte is set where it is no ASCII, the last ASCII, or below a blank.
+          if (((word | word + ONES | word - BLANKS) & HIGH_BITS) !== 0) break;
+          index++;
+        }
+        at = index * WORD_BYTES;
+        if (at >= end) break;
+      }
+      const stop = Math.min(end, at + WORD_BYTES - at % WORD_BYTES);
+      for (; at < stop; at++) {
+        const code = bytes[at]!;
+        if (code >= SPACE && code <= LAST_PLAIN || code === TAB) continue;
+        if (code === LINE_FEED) this.#add(at);
+        else if (code !== RETURN || bytes[at + 1] !== LINE_FEED) isPlain = false;
+      }
+    }
+    return isPlain;
+  }
+
+  #add(end: number): void {
+    if (this.count === this.#ends.length) {
+      const ends = new Int32Array(2 * this.count);
+      ends.set(this.#ends);
+      this.#ends = ends;
+    }
+    this.#ends[this.count++] = end;
+  }
+}
+
+/** Takes a file's bytes and gives its lines. */
+export class LineBuffer {
+  #bytes = new Uint8Array(1 << 18);
+  /** What has been given as lines ends here, and what has come there. */
+  #given = 0;
+  #length = 0;
+  readonly #batch = new LineBatch();
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+  /** @param longest Bytes of a line that are kept; the rest of a longer one is dropped. */
+  constructor(private readonly longest: number) {}
+
+  /** Takes the next bytes. @returns The lines that are whole now. */
+  push(chunk: Uint8Array): LineBatch {
+    this.#bytes.copyWithin(0, this.#given, this.#length);
+    this.#length -= this.#given;
+    this.#given = 0;
+    let more = chunk;
+    if (this.#length >= this.longest) {
+      // Of a line that is too long only the end is looked for.
+      const end = chunk.indexOf(LINE_FEED);
+      more = chunk.subarray(end < 0 ? chunk.length : end);
+      this.#length = this.longest;
+    }
+    const last = more.lastIndexOf(LINE_FEED);
+    this.#reserve(this.#length + more.length + 1);
+    this.#bytes.set(more, this.#length);
+    this.#given = last < 0 ? 0 : this.#length + last + 1;
+    this.#length += more.length;
+    return this.#lines();
+  }
+
+  /** There are no more bytes. @returns The last line, if it has no end. */
+  end(): LineBatch {
+    if (this.#length > this.#given) {
+      this.#bytes.copyWithin(0, this.#given, this.#length);
+      this.#length -= this.#given;
+      this.#bytes[Math.min(this.#length, this.longest)] = LINE_FEED;
+      this.#given = this.#length = Math.min(this.#length, this.longest) + 1;
+    } else this.#given = this.#length = 0;
+    return this.#lines();
+  }
+
+  #lines(): LineBatch {
+    const batch = this.#batch;
+    if (batch.set(this.#bytes, 0, this.#given)) return batch;
+    const text = this.#decoder.decode(this.#bytes.subarray(0, this.#given));
+    if (!hasUnprintableText(text.replaceAll("\r\n", "\n"))) return batch;
+    const lines = text.split("\n").map((line) =>
+      printable(line.endsWith("\r") ? line.slice(0, -1) : line)
+    );
+    const shown = ENCODER.encode(lines.join("\n"));
+    batch.set(shown, 0, shown.length);
+    return batch;
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#bytes.length) return;
+    const bytes = new Uint8Array(2 * length);
+    bytes.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = bytes;
+  }
+}

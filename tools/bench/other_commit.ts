@@ -1,0 +1,31 @@
+/** Another commit's files, in a folder of their own, to measure what has changed since. */
+import { CannotMeasure } from "@dmalab/cli/bench";
+import { PROJECT } from "../package/bundle.ts";
+
+export class OtherCommit implements Disposable {
+  readonly folder: string;
+
+  /** @throws {CannotMeasure} When there is no such commit. */
+  constructor(commit: string) {
+    try {
+      git("rev-parse", "--verify", "--end-of-options", `${commit}^{commit}`);
+    } catch (error) {
+      if (!(error instanceof CannotMeasure)) throw error;
+      throw new CannotMeasure(`"${commit}" is neither a saved file nor a commit`);
+    }
+    this.folder = Deno.makeTempDirSync({ prefix: "dmalab-bench-" });
+    git("worktree", "add", "--detach", this.folder, commit);
+  }
+
+  [Symbol.dispose](): void {
+    git("worktree", "remove", "--force", this.folder);
+  }
+}
+
+export function git(...args: string[]): string {
+  const options = { args, cwd: PROJECT, stdout: "piped", stderr: "piped" } as const;
+  const { stderr, stdout, success } = new Deno.Command("git", options).outputSync();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (!success) throw new CannotMeasure(`git ${args.join(" ")} fails: ${text(stderr)}`);
+  return text(stdout);
+}
