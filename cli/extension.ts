@@ -6,6 +6,7 @@ import type { Command } from "./command.ts";
 import type { ExitCode } from "./exit_code.ts";
 import type { PrintOptions } from "./scenario/print_run.ts";
 import type { Screen } from "./screen.ts";
+import type { UserWord } from "./explain/user_word.ts";
 
 /** What runs jobs of one kind in a worker: opened by the first, kept for those that follow. */
 export interface JobRunner<J> {
@@ -24,6 +25,10 @@ export interface LineExplainer {
   accepts(question: string): boolean;
   explainLine(line: string, asJson: boolean, screen: Screen): ExitCode;
   explainInput(asJson: boolean, screen: Screen): ExitCode;
+  /** Explains a log that is a file, whatever its encoding; or says what else the file is. */
+  explainFile(path: string, asJson: boolean, screen: Screen): Promise<ExitCode>;
+  /** What lines mean that have a text as a part; null where none has. */
+  linesWith(text: string): readonly string[] | null;
   /** Explains lines by what traces of the same machine know of them. */
   explainWithTrace(
     lines: string,
@@ -55,6 +60,8 @@ export interface Extension {
   readonly commands?: readonly Command[];
   /** Its error codes, for `dmalab explain CODE`. */
   readonly codes?: Readonly<Record<string, CodeEntry>>;
+  /** Words of users, and the names that explain them. */
+  readonly words?: readonly UserWord[];
   readonly loadLineExplainer?: () => Promise<LineExplainer>;
   readonly jobRunners?: Readonly<Record<string, OpenJobRunner<never>>>;
   readonly loadCompiler?: () => Promise<(loaders: readonly WantingLoader[]) => Promise<void>>;

@@ -1,5 +1,6 @@
 import { command, flag, text, texts } from "../command.ts";
-import { HELD, WRONG } from "../exit_code.ts";
+import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import { host } from "../host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { wrappedPairs } from "@dmalab/lang/text";
 import { refuse, type Screen } from "../screen.ts";
@@ -7,6 +8,8 @@ import { refuse, type Screen } from "../screen.ts";
 /** Widest text that reads well. */
 const MAX_COLUMNS = 100;
 const DEFAULT_COLUMNS = 80;
+/** No system has longer paths. */
+const MAX_PATH = 4096;
 
 export const EXPLAIN = command({
   name: "explain",
@@ -14,15 +17,16 @@ export const EXPLAIN = command({
   description:
     "Explains a name: a rule of docs/rules as code and tests cite it, a diagnostic, an event " +
     "with its fields, or a function, statement, type or constant of the language. Decodes a line " +
-    "in which a kernel reports an IOMMU fault (VT-d, AMD, Arm SMMUv3); `-` reads a whole log from " +
-    "standard input. To find the mapping that the fault hit, pass the line to `fault_log` in a " +
+    "in which a kernel reports an IOMMU fault (VT-d, AMD, Arm SMMUv3); a file, or `-` for standard " +
+    "input, is read as a whole log. A file of sysfs (`max_hw_sectors_kb`), a parameter of the kernel " +
+    "(`iommu=pt`) and a part of a message find what they mean. To find the mapping that the fault hit, pass the line to `fault_log` in a " +
     "scenario, or a trace by --trace. Other words are searched for: the names whose titles and " +
     "texts have all of them are listed, best match first. Without NAME, lists what can be explained.",
   argument: {
     placeholder: "NAME",
     doc:
-      "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc, iommu.mode, a fault line, -, or words",
-    completes: "nothing",
+      "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc, iommu.mode, max_hw_sectors_kb, iommu=pt, a fault line, a log, -, or words",
+    completes: "files",
     count: "any",
   },
   options: {
@@ -55,6 +59,10 @@ export const EXPLAIN = command({
       line: "explain --in examples/block/02-limit-128k.dma ssd.limits.max_transfer",
       doc: "a limit of a scenario's device and where it comes from",
     },
+    { line: "explain iommu=pt", doc: "a parameter of the kernel's command line" },
+    { line: "explain max_hw_sectors_kb", doc: "a file of sysfs" },
+    { line: "explain rejecting DMA map", doc: "a part of a message" },
+    { line: "explain dmesg.txt", doc: "a kernel log: every line about DMA" },
     { line: "explain - < dmesg.txt", doc: "every IOMMU fault of a kernel log" },
   ],
   may: {},
@@ -70,6 +78,8 @@ export const EXPLAIN = command({
       return lines.explainWithTrace(question, options.trace, screen);
     } else if (question === "-") {
       return lines.explainInput(options.json, screen);
+    } else if (options.in === null && isLogFile(question, lines.accepts(question))) {
+      return await lines.explainFile(question, options.json, screen);
     } else if (lines.accepts(question)) {
       return lines.explainLine(question, options.json, screen);
     }
@@ -83,45 +93,102 @@ export const EXPLAIN = command({
       screen.out(answer.map((line) => `${line}\n`).join(""));
       return HELD;
     }
-    const { KINDS, search } = await import("../explain/search.ts");
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MAX_COLUMNS);
     if (question === "") {
+      const { KINDS } = await import("../explain/search.ts");
       printPairs("dmalab explain NAME explains", KINDS, columns, screen);
       return HELD;
     }
-    const { explain } = await import("../explain/lookup.ts");
-    const { renderMarkdown } = await import("../markdown.ts");
-    const { readRulePage } = await import("../places.ts");
-    const { describeLanguage, languageNames, membersLike } = await import(
-      "@dmalab/lang/editor"
-    );
-    const names = [...languageNames(), ...membersLike(question)];
-    const found = explain(question, readRulePage, names);
-    const builtin = describeLanguage(question, columns);
-    if (!found.found && builtin === null) {
-      if (found.isCitation) return refuse(found.message, screen);
-      const { found: matches, more } = search(question, readRulePage);
-      if (matches.length === 0) return refuse(found.message, screen);
-      printPairs(
-        `Entries that contain "${question}":`,
-        matches,
-        columns,
-        screen,
-      );
-      const others = more === 0 ? "" : `${more} more; add a word to narrow the search. `;
-      screen.out(`${others}\`dmalab explain NAME\` opens one, such as ${matches[0]![0]}\n`);
+    const answer = await nameLines(question, columns, screen.colour);
+    if (typeof answer !== "string") {
+      screen.out(answer.map((line) => `${line}\n`).join(""));
       return HELD;
     }
-    // A page of rules may have the name of a type, and be long: what was asked for stands first.
-    const answer = [...builtin ?? []];
-    if (found.found) {
-      const rendered = renderMarkdown(found.lines, { columns, colour: screen.colour });
-      answer.push(...answer.length === 0 ? [] : [""], ...rendered);
+    if (isFile(question)) {
+      return lines === undefined || question.endsWith(".dma")
+        ? refuse(`"${printable(question)}" is a file: \`dmalab run\` runs a scenario`, screen)
+        : await lines.explainFile(question, options.json, screen);
     }
-    screen.out(answer.map((line) => `${line}\n`).join(""));
-    return HELD;
+    const messages = lines?.linesWith(question) ?? null;
+    if (messages !== null) {
+      screen.out(messages.map((line) => `${line}\n`).join(""));
+      return HELD;
+    }
+    return await searchFor(question, answer, columns, screen);
   },
 });
+
+/** What a name means: a user's word, a name of the language, a rule and the like; else why it is none of them, as a text. */
+async function nameLines(
+  question: string,
+  columns: number,
+  colour: boolean,
+): Promise<readonly string[] | string> {
+  const [
+    { explain },
+    { renderMarkdown },
+    { readRulePage },
+    { titleOf },
+    { userWordLines, userWordsIn },
+    { describeLanguage, languageNames, membersLike },
+  ] = await Promise.all([
+    import("../explain/lookup.ts"),
+    import("../markdown.ts"),
+    import("../places.ts"),
+    import("../explain/search.ts"),
+    import("../explain/user_words.ts"),
+    import("@dmalab/lang/editor"),
+  ]);
+  const found = explain(question, readRulePage, [...languageNames(), ...membersLike(question)]);
+  const markdown = (text: readonly string[]) => renderMarkdown(text, { columns, colour });
+  const titleIn = (name: string) =>
+    titleOf(name, readRulePage) ?? describeLanguage(name, MAX_COLUMNS)?.[0]?.split(": ")[1] ?? null;
+  const builtin = describeLanguage(question, columns);
+  const parts = [
+    ...userWordsIn(question).map((word) => markdown(userWordLines(word, titleIn))),
+    // A page of rules may have the name of a type, and be long: what was asked for stands first.
+    ...builtin === null ? [] : [builtin],
+    ...found.found ? [markdown(found.lines)] : [],
+  ];
+  if (parts.length > 0) {
+    return parts.flatMap((part, index) => [...index === 0 ? [] : [""], ...part]);
+  }
+  return found.found ? "" : found.message;
+}
+
+/** Lists names whose titles and texts have the words. @param otherwise What is said without any. */
+async function searchFor(
+  question: string,
+  otherwise: string,
+  columns: number,
+  screen: Screen,
+): Promise<ExitCode> {
+  const { readRulePage } = await import("../places.ts");
+  const { isCitation } = await import("../explain/lookup.ts");
+  const { search } = await import("../explain/search.ts");
+  if (isCitation(question)) return refuse(otherwise, screen);
+  const { found, more } = search(question, readRulePage);
+  if (found.length === 0) return refuse(otherwise, screen);
+  printPairs(`Entries that contain "${question}":`, found, columns, screen);
+  const others = more === 0 ? "" : `${more} more; add a word to narrow the search. `;
+  screen.out(`${others}\`dmalab explain NAME\` opens one, such as ${found[0]![0]}\n`);
+  return HELD;
+}
+
+/** Whether a question is a path of a file. @param isLine It could be a line of a log, too. */
+function isLogFile(question: string, isLine: boolean): boolean {
+  return (isLine || question.includes("/")) && !question.endsWith(".dma") && isFile(question);
+}
+
+function isFile(path: string): boolean {
+  if (path === "" || path.length > MAX_PATH || path.includes("\n")) return false;
+  try {
+    return host.statSync(path).isFile;
+  } catch {
+    // It is not there, or may not be looked at: then it is a name.
+    return false;
+  }
+}
 
 /** A heading, and names with a line of text each. */
 function printPairs(

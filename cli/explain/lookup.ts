@@ -43,9 +43,13 @@ export type LookupResult =
   | {
     readonly found: false;
     readonly message: string;
-    /** The name has the form of a code or of a rule: it is no word to search for. */
-    readonly isCitation: boolean;
   };
+
+/** True for a name with the form of a code or of a rule, which is no word to search for. */
+export function isCitation(question: string): boolean {
+  const name = normalise(question);
+  return /^[EW]\d+$/i.test(name) || pageOf(name) !== undefined;
+}
 
 /**
  * Looks a name up. Forms a person may write are understood too: `dma.md 3.3`, `nvme 2.6`,
@@ -62,7 +66,9 @@ export function explain(
   if (entry !== undefined) return { found: true, lines: codeLines(code, entry) };
 
   const event = eventLines(name);
-  if (event !== null) return { found: true, lines: event };
+  const own = keysNamed(name).filter((key) => keyName(key) === name);
+  // A key of the machine and an event can have one name: the key is what a scenario sets.
+  if (event !== null) return { found: true, lines: [...own.flatMap(keyLines), ...event] };
 
   const release = releaseLines(name);
   if (release !== null) return { found: true, lines: release };
@@ -87,7 +93,6 @@ export function explain(
     return {
       found: false,
       message: `There is no code "${question}"; ${nearCodes(code)}`,
-      isCitation: true,
     };
   }
 
@@ -153,8 +158,7 @@ function unknown(
     : `ask for a rule (dma.3.3), an event (iova.alloc), a key (iommu.mode) or a diagnostic (${
       Object.keys(DIAGNOSTIC_CODES)[0]
     })`;
-  const isCitation = pageOf(name) !== undefined;
-  return { found: false, message: `${problem}: "${question}"; ${hint}`, isCitation };
+  return { found: false, message: `${problem}: "${question}"; ${hint}` };
 }
 
 /** The name that may be meant: of what has the same owner, where there is such an owner and no rule is cited. */

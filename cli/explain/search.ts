@@ -7,6 +7,7 @@ import { languageNames, nameDoc, RULE_PAGES } from "@dmalab/lang/editor";
 import { CODES, type PageReader } from "./lookup.ts";
 import { releaseText } from "./release_lines.ts";
 import { RulePage } from "./rule_book.ts";
+import { USER_WORDS } from "./user_words.ts";
 
 /** Something that `dmalab explain NAME` explains. */
 interface Subject {
@@ -45,9 +46,24 @@ export const KINDS: readonly (readonly [string, string])[] = [
   ["unmap_unknown", "a class of reports"],
   ["releases", "what changed from release to release; `7.3.4` is one of them"],
   ["quirks", "all defect switches; the name of one explains it"],
+  [
+    "max_hw_sectors_kb",
+    "a file of sysfs or debugfs, such as queue/max_hw_sectors_kb or iommu_group",
+  ],
+  ["iommu=pt", "a parameter of the kernel's command line, or several"],
+  ["'rejecting DMA map'", "a part of a kernel's message"],
+  ["dmesg.txt", "a file with a kernel log: every line about DMA"],
   ["swiotlb full", "words: the names whose texts have them"],
   ["'DMAR: [DMA Read …'", "a line of an IOMMU fault; `-` reads a log from standard input"],
 ];
+
+/** One line about a name; null for a name that nothing explains. */
+export function titleOf(name: string, readPage: PageReader): string | null {
+  for (const subject of subjects(readPage)) {
+    if (subject.name === name) return titleLine(firstSentence(subject.title));
+  }
+  return null;
+}
 
 /** Names and titles of what has all the words, the best first, and how many more there are. */
 export function search(
@@ -124,6 +140,9 @@ function* allSubjects(readPage: PageReader): Generator<Subject> {
   }
   for (const name of KERNEL_NAMES) {
     yield { name, title: `release: ${KERNELS[name].doc}`, text: releaseText(name) };
+  }
+  for (const { doc, place, words } of USER_WORDS) {
+    for (const name of words) yield { name, title: `${place}: ${firstSentence(doc)}`, text: doc };
   }
   for (const name of QUIRK_NAMES) yield { name, title: `defect: ${QUIRKS[name].doc}`, text: "" };
 }

@@ -13,6 +13,8 @@ import { lineSource, refusingUnreadable, UnreadableFile } from "./read_lines.ts"
 const LOOKED_AT = 100;
 
 const CHECK = "`dmalab trace check` finds its errors";
+/** What a file is that `dmalab explain` reads. */
+export const KERNEL_LOG = "a kernel log";
 const TRACE = { what: "a kernel trace", readers: `${CHECK}, \`dmalab report\` shows it` };
 const OTHER = {
   readers:
@@ -26,7 +28,7 @@ const KINDS: Readonly<Record<LineOrigin, Pick<ForeignFile, "what" | "readers"> |
   "perf script": TRACE,
   "QEMU log": { what: "a log of QEMU", ...OTHER },
   "blkparse": { what: "a trace of requests", ...OTHER },
-  "kernel log": { what: "a kernel log", readers: CHECK },
+  "kernel log": { what: KERNEL_LOG, readers: CHECK },
   "fio job": null,
   "facts": null,
 };

@@ -13,7 +13,9 @@ import type { TraceCheck } from "../ledger/trace_check.ts";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { host, readHostInput } from "@dmalab/cli";
 import { checkTrace, openTrace } from "./check.ts";
-import { refusingUnreadable } from "./read_lines.ts";
+import { foreignTrace, KERNEL_LOG } from "./foreign_trace.ts";
+import { messageLines } from "../kernel_log/find_messages.ts";
+import { lineSource, refusingUnreadable } from "./read_lines.ts";
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { formatCount } from "@dmalab/lang/text";
 import { decodeFaultLog, type FaultLogProblem } from "@dmalab/runtime/fault_log";
@@ -23,6 +25,8 @@ export const LINE_EXPLAINER: LineExplainer = {
   explainLine: (line, asJson, screen) =>
     print(asJson ? logAsJson(line) : explainFaultLine(line), screen),
   explainInput: printInput,
+  explainFile: printFile,
+  linesWith: messageLines,
   explainWithTrace,
 };
 
@@ -200,6 +204,22 @@ export function logAsJson(log: string): FaultLogText {
     lines: entries.map((entry) => JSON.stringify(entryJson(entry))),
     problems: unreadable.map(({ line, message }) => `line ${line}: ${message}`),
   };
+}
+
+/** Explains a log that is a file. */
+function printFile(path: string, asJson: boolean, screen: Screen): Promise<ExitCode> {
+  return refusingUnreadable(screen, async () => {
+    const lines: string[] = [];
+    await lineSource(path).each(({ text }) => lines.push(text));
+    const log = lines.join("\n");
+    const { entries, unreadable } = readKernelLog(log);
+    // A trace has lines of a log only where both were pasted.
+    const other = entries.length + unreadable.length > 0 ? null : await foreignTrace(path);
+    if (other !== null && other.what !== KERNEL_LOG) {
+      return refuse(`"${path}" is ${other.what}; ${other.readers}`, screen);
+    }
+    return print(asJson ? logAsJson(log) : explainLog(log), screen);
+  });
 }
 
 /** Explains the log on the standard input. */

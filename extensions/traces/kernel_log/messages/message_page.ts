@@ -12,7 +12,7 @@ const ROLES = {
 } as const;
 
 /** A form as a reader writes it: `{size_bytes}` stays, what may be missing stands in `⟨…⟩`. */
-function shownForm(form: string): string {
+export function shownForm(form: string): string {
   return form.replace(/\{\?/g, "⟨").replace(/\?\}/g, "⟩").replace(/\{\.\.\.\}/g, "…")
     .replace(
       /\{([^{}~]*)~([^{}]*)\}/g,
@@ -22,7 +22,7 @@ function shownForm(form: string): string {
 }
 
 /** MessageText that do not depend on a line; where they do, without its numbers. */
-function shownWords(words: MessageText): string {
+export function shownWords(words: MessageText): string {
   return typeof words === "string"
     ? words
     : wordsOf(words, {}).replace(/undefined|null|NaN bytes|NaN/g, "…");

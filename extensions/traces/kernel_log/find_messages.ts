@@ -1,0 +1,131 @@
+/** Finds messages of the table by a part of their text, as users remember it: `rejecting DMA map of vmalloc memory`. */
+import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
+import { aboutKind } from "../ledger/finding_kinds.ts";
+import { labelledLines } from "./labelled_lines.ts";
+import { MESSAGE_KINDS } from "./messages/kinds.ts";
+import { type MessageRow, nextOf } from "./messages/message.ts";
+import { shownForm, shownWords } from "./messages/message_page.ts";
+import { MESSAGE_AREAS } from "./messages/table.ts";
+
+/** A word of a form; null for a place, which any words can take. Words of a part that may be missing are optional. */
+interface FormWord {
+  readonly word: string | null;
+  readonly optional: boolean;
+}
+
+/** Fewer words fit too many messages. */
+const LEAST_WORDS = 2;
+/** Words that one place takes at most: a device is `0000:00:1f.2`. */
+const MOST_IN_PLACE = 8;
+const MAX_QUESTION = 400;
+/** Messages that are explained; the others are listed by their text. */
+const MAX_TOLD = 2;
+const MAX_LISTED = 10;
+const LABEL_COLUMNS = 14;
+
+const PART = /\{\?|\?\}|\{[^{}?]*\}|[a-z0-9_]+/gi;
+
+function wordsOfForm(form: string): FormWord[] {
+  let depth = 0;
+  return [...form.matchAll(PART)].flatMap(([part]) => {
+    if (part === "{?") depth++;
+    else if (part === "?}") depth--;
+    else {
+      const word = part.startsWith("{") ? null : part.toLowerCase();
+      return [{ word, optional: depth > 0 }];
+    }
+    return [];
+  });
+}
+
+/** How many words of a form a question has from a place on; -1 where it says something else. */
+function fit(form: readonly FormWord[], question: readonly string[]): number {
+  const known = new Map<number, number>();
+  const from = (at: number, asked: number): number => {
+    if (asked === question.length) return 0;
+    if (at === form.length) return -1;
+    const key = at * question.length + asked;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const { optional, word } = form[at]!;
+    let most = optional || word === null ? from(at + 1, asked) : -1;
+    if (word === null) {
+      const end = Math.min(question.length, asked + MOST_IN_PLACE);
+      for (let next = asked + 1; next <= end; next++) most = Math.max(most, from(at + 1, next));
+    } else if (isWord(word, question[asked]!, asked === question.length - 1)) {
+      const rest = from(at + 1, asked + 1);
+      if (rest >= 0) most = Math.max(most, rest + 1);
+    }
+    known.set(key, most);
+    return most;
+  };
+  return Math.max(...form.map((_, at) => from(at, 0)));
+}
+
+/** The last word of a question may be cut. */
+function isWord(word: string, asked: string, isLast: boolean): boolean {
+  return word === asked || isLast && asked.length >= 3 && word.startsWith(asked);
+}
+
+/** A message that a text is a part of. */
+interface FoundRow {
+  readonly row: MessageRow;
+  /** The wording that has most of the text's words. */
+  readonly form: string;
+  readonly words: number;
+}
+
+/** Messages of the table that a text is a part of, the one with most of its words first. */
+export function messagesWith(text: string): readonly FoundRow[] {
+  const question = text.slice(0, MAX_QUESTION).toLowerCase().match(/[a-z0-9_]+/g) ?? [];
+  if (question.length < LEAST_WORDS) return [];
+  return MESSAGE_AREAS.flatMap(({ rows }) =>
+    rows.flatMap((row) => {
+      const [best] = row.forms.map((form) => ({ form, words: fit(wordsOfForm(form), question) }))
+        .sort((a, b) => b.words - a.words);
+      return best === undefined || best.words < LEAST_WORDS ? [] : [{ row, ...best }];
+    })
+  ).sort((a, b) => b.words - a.words);
+}
+
+/** What messages with a text mean; null without any. */
+export function messageLines(text: string): readonly string[] | null {
+  const rows = messagesWith(text);
+  if (rows.length === 0) return null;
+  const [told, others] = [rows.slice(0, MAX_TOLD), rows.slice(MAX_TOLD, MAX_LISTED)];
+  return [
+    ...told.flatMap((found, index) => [...index === 0 ? [] : [""], ...rowLines(found)]),
+    ...others.length === 0 ? [] : ["", "Other messages with these words:"],
+    ...others.map(({ form }) => `  ${shownForm(form)}`),
+    "",
+    "`dmalab explain - < LOG` decodes a log with the numbers of its lines.",
+  ];
+}
+
+function rowLines({ form, row }: FoundRow): string[] {
+  const { causes = [], finding, forms, kind, means } = row;
+  const other = forms.find((each) => each !== form);
+  const { rule, title } = MESSAGE_KINDS[kind];
+  const labelled = (label: string, text: string) =>
+    labelledLines(label, text, LABEL_COLUMNS, PICTURE_COLUMNS);
+  const name = row.always?.class ?? row.finding;
+  const own = nextOf(row, row.always ?? {});
+  const steps = own.length > 0 || finding === undefined ? own : aboutKind(finding).next ?? [];
+  return [
+    spread(title, rule),
+    ...labelled("message", shownForm(form)),
+    ...other === undefined ? [] : labelled("also", shownForm(other)),
+    ...name === undefined ? [] : labelled("class", String(name)),
+    ...labelled("means", shownWords(means)),
+    ...causes.flatMap(({ id, text }, index) =>
+      // A text that is made from the numbers of a line has none here.
+      labelled(
+        index === 0 ? "causes" : "",
+        typeof text === "string" ? text : id.replaceAll("_", " "),
+      )
+    ),
+    ...causes.length > 1
+      ? []
+      : steps.flatMap((step, index) => labelled(index === 0 ? "next" : "", step)),
+  ];
+}
