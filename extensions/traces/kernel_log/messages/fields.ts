@@ -196,7 +196,7 @@ export const FIELDS = {
   sub_id: code("0x0"),
   table: word("c00000000263c480"),
   tag: count("118"),
-  task: { ...text("qemu-system-x86"), pattern: "[^\\[\\]:]+?" },
+  task: { ...text("qemu-system-x86"), pattern: "[^\\[\\]:<>|]+?" },
   text: text("some words"),
   total_slots: count("32768"),
   unit: word("dmar0"),
