@@ -187,6 +187,7 @@ export const FINDING_KINDS = {
   map_unaligned: { fromLog: true },
   pin_limit: { fromLog: true },
   over_limit: { fromLog: true },
+  mapping_warning: { fromLog: true },
   reserved_region: { fromLog: true },
   invalidation_error: { fromLog: true },
   iommu_error: {

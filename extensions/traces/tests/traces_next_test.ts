@@ -12,7 +12,7 @@ const checked = (trace: string, log: string | null) =>
 Deno.test("the page names every kind of finding that can be sure", () => {
   const page = Deno.readTextFileSync(new URL("../../../docs/traces.md", import.meta.url));
   for (const [kind, about] of Object.entries(FINDING_KINDS)) {
-    if ("next" in about) assertStringIncludes(page, `\`${kind}\``);
+    if ("next" in about || "fromLog" in about) assertStringIncludes(page, `\`${kind}\``);
   }
 });
 

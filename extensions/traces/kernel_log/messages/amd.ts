@@ -93,7 +93,7 @@ export const AMD: MessageArea = {
         "AMD-Vi: Applying erratum: Increase Event log size to {value}",
         "AMD-Vi: amd_iommu=fullflush deprecated; use {rest}",
         "AMD-Vi: No event written to event log",
-        "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|AMD IOMMUv2|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
+        "AMD-Vi: {~Interrupt remapping enabled|X2APIC enabled|Virtual APIC enabled|IOMMU performance counters supported|Disabling interrupt remapping|AMD IOMMUv2|Using global IVHD EFR|Extended features|Found IOMMU|Lazy IO/TLB flushing enabled|IO/TLB flush on unmap enabled}",
       ],
       role: "state",
       means: "What AMD's IOMMU found in the firmware's table, or switched on",

@@ -189,6 +189,39 @@ export const CHECKER: MessageArea = {
         "device or a wrong address. The call trace names the driver",
     },
     {
+      kind: "mapping_warning",
+      forms: [
+        "WARNING: {...}at {...}kernel/dma/mapping.c:{count} {function~dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}+0x",
+        "WARNING: {...}at {...}kernel/dma/mapping.c:{count} {function~dma_map_phys|dma_map_page_attrs|dma_map_sg_attrs|dma_map_single_attrs|dma_map_resource|dma_alloc_attrs|dma_free_attrs|__dma_map_sg_attrs}",
+      ],
+      role: "report",
+      finding: "mapping_warning",
+      means: ({ function: name }) =>
+        `The kernel warned in ${name}(): the call was wrong. The stack below names the driver`,
+      causes: [
+        {
+          id: "interrupts_off",
+          when: ({ function: name }) => name === "dma_free_attrs",
+          certainty: "likely",
+          text:
+            "coherent memory was freed with interrupts off, or under a spinlock that disables them (c-api.14): the free may sleep",
+          next: [
+            "free coherent memory where the driver may sleep: after the lock, or from a work item",
+          ],
+        },
+        {
+          id: "mask_unset",
+          when: ({ function: name }) => /map|alloc/.test(String(name)),
+          certainty: "likely",
+          text:
+            "the device has no DMA mask, or no coherent mask for an allocation: no driver set it, as of a device that a driver creates itself",
+          next: [
+            "call dma_set_mask_and_coherent() before the first map; of a device that a driver creates itself, set dev->dma_mask first, or map with the parent that does the DMA",
+          ],
+        },
+      ],
+    },
+    {
       kind: "iommu_page_leak",
       forms: ["iommu: Detected page leak!"],
       role: "report",

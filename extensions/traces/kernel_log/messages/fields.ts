@@ -37,9 +37,14 @@ const rest = (sample: string): MessageField => ({
   isHex: false,
   sample,
 });
-/** An address: hex digits, with `0x` or without, read as text with `0x`. */
+/** An address: hex digits, with `0x` or without, read as text with `0x`; null where the reporter masked digits. */
 const address = (sample: string): MessageField => {
-  return { pattern: "(?:0x)?[0-9a-f]+", read: hexOf, isHex: false, sample };
+  return {
+    pattern: "(?:0x)?[0-9a-fx]+",
+    read: (digits) => /^(?:0x)?[0-9a-f]+$/i.test(digits) ? hexOf(digits) : null,
+    isHex: false,
+    sample,
+  };
 };
 /** A register, a code or an identifier: hex digits, read as a number. */
 const code = (sample: string): MessageField => {

@@ -2,7 +2,7 @@
 import type { LogEntryFacts } from "../entry.ts";
 import type { MessageArea, MessageRow } from "./message.ts";
 
-const FAULT_WORDS = /fault|page_request|event|int_thread|evtq|priq/i;
+const FAULT_WORDS = /fault|page_request|event|int_thread|evtq|priq|mc_irq/i;
 const MAP_WORDS = /swiotlb|dma_map|iommu_map|map_sg|alloc/i;
 
 /** What a rate limit leaves out, by the name of the function. */
@@ -51,6 +51,32 @@ export const IOMMU_CORE: MessageArea = {
         "A map or an unmap was refused: address, memory or length is no multiple of the IOMMU's smallest page",
       next: [
         "of drivers that use the IOMMU API (iommu_map) align to the smallest page of the domain (pgsize_bitmap); a kernel with pages smaller than the IOMMU's cannot map single pages",
+      ],
+    },
+    {
+      kind: "state",
+      forms: [
+        "iommu: Default domain type: {rest}",
+        "iommu: DMA domain TLB invalidation policy: {rest}",
+        "Adding to iommu group {group}",
+        "Removing from iommu group {group}",
+      ],
+      role: "state",
+      means:
+        "How devices are translated: the type of domain, the policy of invalidation, the group",
+    },
+    {
+      kind: "map_failed",
+      forms: [
+        "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{~TX|RX|Tx|Rx|rx|tx}{~ |-}{~DMA map failed|DMA mapping failed|dma map failed|DMA mapping error}",
+        "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{~DMA mapping error|dma mapping error|DMA mapping failed|dma mapping failed|dma_map_single failed|dma_map_sg failed|Failed to map TX DMA|Failed to map RX DMA|DMA map failed|dma map failed}",
+        "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{~Failed|failed|Unable|unable} to {~DMA map|dma map|map DMA|map dma|map TX|map RX|map scatterlist|map sg}",
+      ],
+      role: "consequence",
+      follows: ["swiotlb_full", "dma_overflow", "iova_full", "dma_debug"],
+      means: ({ device }) => `The driver of ${device} reports that a map failed`,
+      next: [
+        "the line before it has the reason: a full bounce pool, an address out of reach, no address left; without one look for leaks (`dmalab trace check`)",
       ],
     },
     {

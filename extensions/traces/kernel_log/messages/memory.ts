@@ -17,18 +17,29 @@ const MORE_CMA =
 const NO_CONTIGUOUS =
   "use an IOMMU, or buffers in pieces (a scatterlist), so that the device needs no contiguous memory";
 
+const FULL: Pick<Cause, "certainty" | "text" | "next"> = {
+  certainty: "likely",
+  text:
+    "-12 (ENOMEM): no free range of this length in the area: it is too small, in use, or in pieces",
+  next: [
+    MORE_CMA,
+    NO_CONTIGUOUS,
+    "look for buffers that are never freed: /sys/kernel/mm/cma/NAME/alloc_pages_success and release_pages_success",
+  ],
+};
+
 const CMA_CAUSES: readonly Cause[] = [
+  // With the driver's own line the allocation failed; without it the kernel may have gone on to other memory.
+  {
+    id: "full",
+    when: (facts) => numberOf(facts, "errno") === ENOMEM && typeof facts.device === "string",
+    ...FULL,
+  },
   {
     id: "full",
     when: (facts) => numberOf(facts, "errno") === ENOMEM,
-    certainty: "likely",
-    text:
-      "-12 (ENOMEM): no free range of this length in the area: it is too small, in use, or in pieces",
-    next: [
-      MORE_CMA,
-      NO_CONTIGUOUS,
-      "look for buffers that are never freed: /sys/kernel/mm/cma/NAME/alloc_pages_success and release_pages_success",
-    ],
+    ...FULL,
+    finding: "contiguous_full",
   },
   {
     id: "busy",
@@ -72,6 +83,7 @@ export const MEMORY: MessageArea = {
       forms: [
         "cma: {~__cma_alloc|cma_alloc|cma_range_alloc}: {name}: alloc failed, req-size: {pages} pages, ret: {errno}",
         "cma: {~__cma_alloc|cma_alloc|cma_range_alloc}: alloc failed, req-size: {pages} pages, ret: {errno}",
+        "cma_alloc: {?{name}: ?}alloc failed, req-size: {pages} pages, ret: {errno}",
         "cma: {function}: {name}: alloc failed, req-size: {pages} pages, ret: {errno}",
         "cma: {function}: alloc failed, req-size: {pages} pages, ret: {errno}",
       ],
@@ -94,6 +106,8 @@ export const MEMORY: MessageArea = {
       kind: "coherent_failed",
       forms: [
         "{driver} {device}: {~dma_alloc_coherent|dma_alloc_attrs} of size {size_bytes} failed",
+        "{driver} {device}: failed to allocate buffer with size {size_bytes}",
+        "{~Unable to|Failed to} allocate contiguous DMA memory region of size {size_bytes}",
         "{driver} {device}: {~Failed|failed|Unable|unable} to {~allocate|alloc} {~DMA memory|coherent memory|DMA buffer|coherent DMA memory|dma coherent memory|consistent memory}",
       ],
       role: "report",
@@ -108,6 +122,20 @@ export const MEMORY: MessageArea = {
         "look at the lines before it: a contiguous area that is full (cma:), a pool that is full (swiotlb, DMA pool), or `page allocation failure` with its order",
         "allocate at probe, not later: contiguous memory gets rare while the machine runs",
         NO_CONTIGUOUS,
+      ],
+    },
+    {
+      kind: "coherent_failed",
+      forms: [
+        "{driver} {device}: coherent DMA mask is unset",
+        "{driver} {device}: coherent DMA mask {mask} is {...}",
+      ],
+      role: "report",
+      finding: "coherent_failed",
+      means: ({ device }) =>
+        `A coherent allocation for ${device} failed: no coherent DMA mask is set, or none that memory fits`,
+      next: [
+        "call dma_set_mask_and_coherent() in probe, before the first allocation, and check its result",
       ],
     },
     {

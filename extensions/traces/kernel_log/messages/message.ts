@@ -118,3 +118,10 @@ export function bytesText(bytes: number): string {
   const short = Number.isInteger(size) ? `${size}` : size.toFixed(1);
   return unit === 0 ? `${bytes} bytes` : `${bytes} bytes (${short} ${units[unit]})`;
 }
+
+/** Name of a PCI function by its requester id. */
+export function functionName(requesterId: number): string {
+  const [bus, slot, index] = [requesterId >> 8, (requesterId >> 3) & 31, requesterId & 7];
+  const hex = (value: number) => value.toString(16).padStart(2, "0");
+  return `0000:${hex(bus & 255)}:${hex(slot)}.${index}`;
+}

@@ -4,7 +4,7 @@
  * @see rules/traces.md T.71
  */
 import type { LogEntryFacts } from "../entry.ts";
-import type { MessageArea, MessageRow } from "./message.ts";
+import { functionName, type MessageArea, type MessageRow } from "./message.ts";
 import { DEVICE_SILENT } from "./steps.ts";
 
 const ACCESS_WORDS: Readonly<Record<string, "read" | "write">> = {
@@ -19,13 +19,6 @@ const ACCESS_WORDS: Readonly<Record<string, "read" | "write">> = {
 /** `read` or `write`, whatever the driver calls it; null where the line has neither. */
 function accessOf(word: unknown): "read" | "write" | null {
   return ACCESS_WORDS[String(word).toLowerCase()] ?? null;
-}
-
-/** Name of a PCI function by its requester id. */
-function functionName(requesterId: number): string {
-  const [bus, slot, index] = [requesterId >> 8, (requesterId >> 3) & 31, requesterId & 7];
-  const hex = (value: number) => value.toString(16).padStart(2, "0");
-  return `0000:${hex(bus & 255)}:${hex(slot)}.${index}`;
 }
 
 const REASONS = {

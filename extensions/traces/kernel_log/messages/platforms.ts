@@ -102,6 +102,8 @@ export const POWER: MessageArea = {
         "EEH: {pe}: Successful reset (attempt {attempt})",
         "EEH: Reset {~with|without} hotplug activity",
         "EEH: Notify device {~drivers|driver}{...}",
+        "EEH: PE location: {rest}",
+        "EEH: This PCI device has failed {count} times in the last hour{...}",
       ],
       always: { platform: "powerpc" },
       role: "consequence",

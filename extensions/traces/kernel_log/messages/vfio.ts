@@ -106,6 +106,17 @@ export const VFIO: MessageArea = {
     {
       kind: "vfio_error",
       forms: [
+        "{?gvt: ?}{?vgpu {count}: ?}vfio_pin_pages failed for gfn {gfn=address}, ret {errno}",
+        "vfio_pin_pages failed {...}ret {errno}",
+      ],
+      role: "consequence",
+      follows: ["pin_limit"],
+      means: "A page of a guest could not be pinned for a device",
+      next: MEMLOCK,
+    },
+    {
+      kind: "vfio_error",
+      forms: [
         "VF token required to access device",
         "No interrupt remapping{...} Use the module param {rest}",
         "vfio_iommu_type1_attach_group: No interrupt remapping{rest}",

@@ -1,6 +1,6 @@
 /** Messages of Intel VT-d. @see rules/traces.md T.44 to T.48, T.53, T.73 */
 import type { LogEntryFacts } from "../entry.ts";
-import { addressOf, type MessageArea, type MessageRow } from "./message.ts";
+import { addressOf, functionName, type MessageArea, type MessageRow } from "./message.ts";
 import { DEVICE_SILENT } from "./steps.ts";
 
 /** Bits of VT-d's fault status register that are errors of its own. */
@@ -134,10 +134,13 @@ const RECORDS: MessageRow[] = [
       "VT-d detected Invalidation {error~Queue|Timeout|Time-out|Completion} Error: {~Reason|SID} {value}",
     ],
     always: { format: "vtd" },
-    derive: (facts) => ({
-      ...facts,
-      error: `invalidation_${String(facts.error).toLowerCase().replace("-", "")}`,
-    }),
+    derive: (facts) => {
+      const error = `invalidation_${String(facts.error).toLowerCase().replace("-", "")}`;
+      const value = Number(facts.value);
+      // The source of a time-out is a requester id, 0 where the hardware keeps none.
+      const isSource = error !== "invalidation_queue" && value > 0 && value < 65536;
+      return { ...facts, error, device: isSource ? functionName(value) : null };
+    },
     more: [
       {
         form: "QI HEAD: {head_type} qw0 = {value}",
