@@ -1,6 +1,7 @@
 /** What other members use of `cli/files`. */
 export { FileError } from "./file_error.ts";
 export { READ_LIMITS } from "./file_limits.ts";
+export { hashOf, keepBytes, keptBytes, removeOldest } from "./user_cache.ts";
 export {
   appendFile,
   beside,
@@ -9,7 +10,6 @@ export {
   makeNamedFolder,
   makeOwnFolder,
   type OutputTarget,
-  removeFile,
   rewriteFile,
   Spool,
   withTempFolder,

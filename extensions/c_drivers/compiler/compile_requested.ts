@@ -16,7 +16,8 @@ import {
   SUPPORT,
   type WantingLoader,
 } from "@dmalab/cli";
-import { cacheModule, hashOf, keptModule } from "./c_cache.ts";
+import { cacheModule, keptModule } from "./c_cache.ts";
+import { hashOf } from "@dmalab/cli/files";
 import {
   ARGUMENTS,
   compileC,

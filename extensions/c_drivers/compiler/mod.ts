@@ -1,5 +1,4 @@
 /** What other members use of `extensions/c_drivers/compiler`. */
-export { hashOf, keepBytes, keptBytes } from "./c_cache.ts";
 export { type Compiled, noDrivers, printAtTerminal } from "./clang.ts";
 export { loadPatched } from "./patched.ts";
 export { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";

@@ -8,7 +8,8 @@ import { type Settings, settingsFor, settingsOn, settingsProbe } from "../tree/s
 import { TreeError, type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { TREE_ARGUMENTS, type Unit, Units } from "../tree/unit.ts";
 import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
-import { cacheModule, hashOf, keptModule } from "./c_cache.ts";
+import { cacheModule, keptModule } from "./c_cache.ts";
+import { hashOf } from "@dmalab/cli/files";
 import type { Compiled } from "./clang.ts";
 import type { TreeClang } from "./tree_clang.ts";
 

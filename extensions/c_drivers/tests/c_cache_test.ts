@@ -1,7 +1,8 @@
 /** Compiled drivers in the user's cache folder. */
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cacheModule, keptModule, removeOldest } from "../compiler/c_cache.ts";
+import { cacheModule, keptModule } from "../compiler/c_cache.ts";
+import { removeOldest } from "@dmalab/cli/files";
 import type { CompileJob } from "../compiler/clang.ts";
 import { compileRequested } from "../compiler/compile_requested.ts";
 import { loadTogether, openPatched } from "../compiler/patched.ts";

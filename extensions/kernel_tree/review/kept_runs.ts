@@ -4,7 +4,7 @@ import type { RunOptions, TestOutcome } from "@dmalab/lang/run";
 import type { LinesRun } from "@dmalab/lang/values";
 import { hashText } from "@dmalab/runtime";
 import { kernelOf } from "@dmalab/runtime/kernels";
-import { hashOf, keepBytes, keptBytes } from "@dmalab/c_drivers/compiler";
+import { hashOf, keepBytes, keptBytes } from "@dmalab/cli/files";
 import { buildName } from "@dmalab/cli";
 import { type ComparedTestRun, shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
 
@@ -78,7 +78,7 @@ export class ScenarioRuns {
     const files = program.files.map(({ name, text }) => [name, text]);
     const made = [buildName(), kernelOf(tree.version), files, await Promise.all(modules)];
     const key = `run-${await hashOf(new TextEncoder().encode(JSON.stringify(made)))}`;
-    const kept = await keptBytes(key);
+    const kept = await keptBytes("c", key);
     const tests = kept === null ? {} : JSON.parse(new TextDecoder().decode(kept));
     return new ScenarioRuns(program, tree, key, onRun, tests);
   }
@@ -125,7 +125,7 @@ export class ScenarioRuns {
     if (this.#isKept) return;
     this.#isKept = true;
     const text = JSON.stringify(Object.fromEntries(this.#tests));
-    await keepBytes(this.key, new TextEncoder().encode(text));
+    await keepBytes("c", this.key, new TextEncoder().encode(text));
   }
 
   /** By paths in the tree. */

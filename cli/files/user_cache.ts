@@ -1,0 +1,122 @@
+/**
+ * The user's cache folder: bytes that can be made again, kept by key and verified by hash. It lies
+ * outside of any repository, so that no repository can bring cached bytes along. Where nothing can be
+ * kept, the bytes are made again in each run.
+ */
+import { printable } from "@dmalab/lang/diagnostics";
+import { FileError } from "./file_error.ts";
+import { makeOwnFolder, removeFile, rewriteFile } from "./write_file.ts";
+import { allowedVariable, host } from "../host.ts";
+import { hostReason } from "../host_error.ts";
+import { readHostBytes } from "../host_file.ts";
+
+/** Limit of a folder; files that were not used for longest are removed first. */
+const MAX_BYTES = 2 ** 28;
+
+/** The cache folder of this user, or the reason why there is none. */
+function cacheFolder(): { readonly path: string } | { readonly problem: string } {
+  // A relative path would lead into whatever folder this was started in.
+  const known = (name: string) => {
+    const value = allowedVariable(name);
+    return value?.startsWith("/") ? value : null;
+  };
+  const home = known("HOME");
+  const cache = known("XDG_CACHE_HOME") ?? (home === null ? null : `${home}/.cache`);
+  if (cache === null) {
+    return { problem: "`HOME` is not set, or `--allow-env=XDG_CACHE_HOME,HOME` is missing" };
+  }
+  const path = `${cache}/dmalab`;
+  const mayUse = (["read", "write"] as const).every((name) =>
+    host.permissions.querySync({ name, path }).state === "granted"
+  );
+  return mayUse ? { path } : { problem: `\`-R -W\` is missing for "${printable(path)}"` };
+}
+
+/**
+ * Reads what {@linkcode keepBytes} stored.
+ *
+ * @param subfolder A subfolder of the cache: `c` for compiled drivers.
+ * @returns Null where nothing is stored, it cannot be read, or its hash differs.
+ */
+export async function keptBytes(
+  subfolder: string,
+  key: string,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const folder = cacheFolder();
+  if ("problem" in folder) return null;
+  const path = `${folder.path}/${subfolder}/${key}`;
+  const file = readHostBytes(path, { mostBytes: MAX_BYTES });
+  // The caller makes it again, and `keepBytes` reports why it cannot be kept.
+  if (!file.found) return null;
+  const { bytes } = file;
+  const lineEnd = bytes.indexOf(0x0a);
+  const content = bytes.slice(lineEnd + 1);
+  const hash = new TextDecoder().decode(bytes.subarray(0, lineEnd));
+  if (hash !== await hashOf(content)) return null;
+  // A cache on a read-only disk is still used.
+  attempt(() => host.utimeSync(path, new Date(), new Date()));
+  return content;
+}
+
+/**
+ * Stores bytes under a key, with their hash.
+ *
+ * @returns Why they are not stored; null on success.
+ */
+export async function keepBytes(
+  subfolder: string,
+  key: string,
+  content: Uint8Array<ArrayBuffer>,
+): Promise<string | null> {
+  const folder = cacheFolder();
+  if ("problem" in folder) return folder.problem;
+  const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
+  try {
+    const real = makeOwnFolder(`${folder.path}/${subfolder}`);
+    rewriteFile(`${real}/${key}`, joined(hash, content));
+    removeOldest(real, MAX_BYTES);
+    return null;
+  } catch (error) {
+    // The cache fails no run: a full disk or another user's folder is no mistake of the input.
+    if (error instanceof FileError) return error.message;
+    return `Cannot write "${printable(folder.path)}": ${hostReason(error)}`;
+  }
+}
+
+/**
+ * Removes the least recently used files until the rest fits into a limit. Other processes do the same,
+ * so a missing file is skipped.
+ */
+export function removeOldest(folder: string, mostBytes: number): void {
+  const files = [...host.readDirSync(folder)].flatMap(({ isFile, name }) => {
+    const found = isFile ? attempt(() => host.statSync(`${folder}/${name}`)) : null;
+    return found === null ? [] : [{ name, size: found.size, usedMs: found.mtime?.getTime() ?? 0 }];
+  });
+  let left = files.reduce((sum, { size }) => sum + size, 0);
+  for (const { name, size } of files.toSorted((a, b) => a.usedMs - b.usedMs)) {
+    if (left <= mostBytes) return;
+    attempt(() => removeFile({ folder, name }));
+    left -= size;
+  }
+}
+
+/** Result of a system call; null on error. */
+function attempt<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch {
+    return null;
+  }
+}
+
+function joined(one: Uint8Array, other: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(one.length + other.length);
+  bytes.set(one);
+  bytes.set(other, one.length);
+  return bytes;
+}
+
+/** SHA-256 of the bytes, in hex. */
+export async function hashOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
