@@ -29,6 +29,7 @@ export {
   NvmeDisk,
   type PassthroughOptions,
   type RawOptions,
+  type Submission,
   type SubmitOptions,
 } from "./nvme_disk.ts";
 export { NVME_TABLES } from "./recording/nvme_tables.ts";

@@ -23,6 +23,7 @@ import {
   BIO_FLAG,
   BioSplitter,
   type BioVec,
+  type BlockOp,
   integritySegments,
   meetsOffBoundary,
   NO_VECS,
@@ -101,6 +102,30 @@ export interface RawOptions {
   readonly queue?: number;
 }
 
+/** One call of a disk's user, before the block layer cuts it. */
+export interface Submission {
+  /** `bio`: block I/O; `command`: a user's command, field by field; `raw`: 64 bytes as they are. */
+  readonly kind: "bio" | "command" | "raw";
+  /** The operation; that of a user's command says which way its data goes. */
+  readonly op: BlockOp;
+  /** First sector of 512 bytes; 0 for commands. */
+  readonly sector: number;
+  /** Bytes on the disk. */
+  readonly sizeBytes: Bytes;
+  /** The memory, piece by piece. */
+  readonly vecs: readonly BioVec[];
+  /** Memory of the metadata. */
+  readonly metadata: readonly BioVec[];
+  /** The user's command; null for `bio` and `raw`. */
+  readonly command: PassthroughOptions | null;
+  /** I/O queue from 1; 0 takes that of the CPU. */
+  readonly queue: number;
+  /** Bits of `BIO_FLAG`. */
+  readonly flags: number;
+  /** A plug holds its requests back. */
+  readonly isPlugged: boolean;
+}
+
 /** Host memory of a request that was split off a bio, with all that it is done with. */
 const REQUEST_COST_BYTES = 1536;
 
@@ -120,6 +145,11 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   readonly limits: QueueLimits;
   /** @internal */
   readonly merger: RequestMerger;
+  /**
+   * Observes each call before anything happens of it, with its fate. It must not change the machine.
+   * @internal
+   */
+  onSubmission: ((submission: Submission, io: Io) => void) | null = null;
   readonly #payload: RequestPayload;
   readonly #splitter: BioSplitter;
   readonly #adminSplitter: BioSplitter;
@@ -187,6 +217,18 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   submitBio(bio: Bio, queue = 0, plug: Plug<NvmeRequest> | null = null): Io {
     this.#checkQueue(queue);
     const io = new Io(bio.sizeBytes);
+    this.onSubmission?.({
+      kind: "bio",
+      op: bio.op,
+      sector: bio.sector,
+      sizeBytes: bio.sizeBytes,
+      vecs: [...bio.parts()],
+      metadata: [...bio.metadata],
+      command: null,
+      queue,
+      flags: bio.flags,
+      isPlugged: plug !== null,
+    }, io);
     if (bio.op !== "flush") {
       if (bio.sizeBytes === 0) {
         io.close(BLK_STS.OK);
@@ -258,6 +300,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     // Without data nobody looks at the metadata.
     if (whole.sizeBytes > 0) whole.metadata = options.metadata?.segments ?? NO_VECS;
     const io = new Io(whole.sizeBytes);
+    this.#observeCommand("command", whole, options, io);
     const admin = options.admin === true;
     const queueLimits = admin ? this.driver.adminLimits : this.limits;
     if (queueLimits.p2pdma === 0 && this.#isPeers(whole)) return this.#refusePeers(io, whole);
@@ -311,6 +354,26 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return io;
   }
 
+  #observeCommand(
+    kind: "command" | "raw",
+    { metadata, op, sizeBytes, vecs }: Bio,
+    command: PassthroughOptions | null,
+    io: Io,
+  ): void {
+    this.onSubmission?.({
+      kind,
+      op,
+      sector: 0,
+      sizeBytes,
+      vecs,
+      metadata,
+      command,
+      queue: command?.queue ?? 0,
+      flags: BIO_FLAG.USER,
+      isPlugged: false,
+    }, io);
+  }
+
   /** A controller without SGLs is told no length of what it may reach. @see rules/block.md 1.8 */
   #warnOfUncheckedBuffer(): void {
     const { events: { context }, kernel, warnings } = this.machine;
@@ -356,6 +419,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     this.#checkQueue(queue);
     const io = new Io(0);
     const bio = new Bio("drv_in", 0, NO_VECS, 0, BIO_FLAG.USER);
+    this.#observeCommand("raw", bio, null, io);
     const request = this.#request(bio, 0, queue);
     request.id = ++this.machine.events.lastRequest;
     request.admin = admin === true;

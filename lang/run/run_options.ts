@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly columns?: number | undefined;
   /** Gets each run of a test, or of a case of a property, before the first event of its machine. */
   readonly onRun?: ((run: RunStart) => void) | undefined;
+  /** Receives the VM of each test, and with it the machine, before its first statement. */
+  readonly onVm?: MachineOptions["onVm"];
   /** Gets every event of every test's machine. */
   readonly onEvent?: (event: MachineEvent) => void;
   /** Gets every event of the machines that `fork`, `inject each`, `compare` and `race` run beside. */
@@ -86,6 +88,7 @@ export function sharedOptions(options: RunOptions): SharedOptions {
       seed,
       onEvent,
       onSideEvent: onChildEvent,
+      onVm: options.onVm,
       attributeDefects: options.attributeDefects ?? true,
     },
     style,
