@@ -14,7 +14,7 @@ export {
   type WantingLoader,
 } from "./compile_cache.ts";
 export { parseCommandLine } from "./command_line.ts";
-export { allowedVariable, host } from "./host.ts";
+export { host } from "./host.ts";
 export { hostReason, isHostError } from "./host_error.ts";
 export { currentFolder, readHostBytes, readHostFile, readHostInput } from "./host_file.ts";
 export { HostLoader } from "./host_loader.ts";
@@ -33,6 +33,7 @@ export {
   DOCS,
   EXAMPLES,
   readCompilerLock,
+  readGuestSource,
   readHeaders,
   readRulePage,
   readTreeHeaders,

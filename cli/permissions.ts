@@ -23,6 +23,8 @@ export interface CommandPermissions {
   readonly keeps?: true;
   /** Compiles drivers in C: starts the compiler, and keeps what it made in the user's cache. */
   readonly compiles?: true;
+  /** Keeps what it made in the user's cache. */
+  readonly caches?: true;
   /** Has an input line at a terminal, which `$VISUAL` or `$EDITOR` can edit. */
   readonly edits?: true;
   /** The client names files when it runs: every file may be read. */
@@ -39,8 +41,8 @@ export interface CommandPermissions {
   readonly port?: `--${string}`;
 }
 
-/** Variables that a driver's compiler needs: where its results are kept, and a kernel tree. */
-const COMPILER_VARIABLES = ["XDG_CACHE_HOME", "HOME", "DMALAB_TREE"];
+/** Variables that say where the user's cache is. */
+const CACHE_VARIABLES = ["XDG_CACHE_HOME", "HOME"];
 /** `INIT_CWD` says that a task runner waits for us, which would not learn that we are stopped. */
 const EDITOR_VARIABLES = ["VISUAL", "EDITOR", "INIT_CWD"];
 /** What a shell has to read in the name of an editor: `cli/terminal/text_editor.ts` starts one then. */
@@ -57,7 +59,8 @@ export const LAZY_IMPORTS = "--unstable-lazy-dynamic-imports";
 /** The variables of the environment that a command reads. */
 export function variablesOf(may: CommandPermissions): readonly string[] {
   return [
-    ...may.compiles ? COMPILER_VARIABLES : [],
+    ...may.compiles || may.caches ? CACHE_VARIABLES : [],
+    ...may.compiles ? ["DMALAB_TREE"] : [],
     ...may.variables ?? [],
     ...may.edits ? EDITOR_VARIABLES : [],
   ];
@@ -71,6 +74,22 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface Split {
   readonly flags: readonly string[];
   readonly words: readonly string[];
+}
+
+/** The cache folder of this user; none where the environment names no absolute path. */
+function cacheFolders(env: Environment): string[] {
+  const cache = env.XDG_CACHE_HOME ?? (env.HOME && `${env.HOME}/.cache`);
+  return cache?.startsWith("/") ? [`${cache}/dmalab`] : [];
+}
+
+/** Where the repository around the named folder can have its `.git`. */
+function gitFolders(rest: readonly string[]): string[] {
+  const found: string[] = [];
+  const folder = resolve(rest.find((word) => !word.startsWith("-")) ?? ".");
+  for (let at = folder;; at = dirname(at)) {
+    found.push(join(at, ".git"));
+    if (at === dirname(at)) return found;
+  }
 }
 
 /** Deno's options for every command, without the permissions. @param own The folder of the package. */
@@ -118,10 +137,9 @@ export function permissionsOf(
   // Its name is dmalab's choice: where a link of that name leads is not meant.
   if (may.keeps) writes!.push(".dmalab");
   if (may.spools) write(tmpdir());
+  if (may.compiles || may.caches) write(...cacheFolders(env));
   if (may.compiles) {
     runs!.push(deno);
-    const cache = env.XDG_CACHE_HOME ?? (env.HOME && `${env.HOME}/.cache`);
-    if (cache?.startsWith("/")) write(`${cache}/dmalab`);
     if (env.DMALAB_TREE) reads!.push(...withReal(env.DMALAB_TREE));
   }
   runs!.push(...may.runs ?? []);
@@ -129,13 +147,7 @@ export function permissionsOf(
     const editor = env.VISUAL?.trim() || env.EDITOR?.trim();
     if (editor) runs!.push(SHELL_SIGNS.test(editor) ? "sh" : editor.split(/\s+/)[0]!);
   }
-  if (may.findsRoot) {
-    const folder = resolve(rest.find((word) => !word.startsWith("-")) ?? ".");
-    for (let at = folder;; at = dirname(at)) {
-      reads!.push(join(at, ".git"));
-      if (at === dirname(at)) break;
-    }
-  }
+  if (may.findsRoot) reads!.push(...gitFolders(rest));
   const [port] = may.port === undefined ? [] : valuesOf([may.port], rest);
   const flag = (letter: string, values: readonly string[]) => {
     // A comma separates values: a path with one would permit two others.

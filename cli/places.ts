@@ -49,6 +49,11 @@ export const TREE_SCENARIOS: readonly string[] = [
   "extensions/kernel_tree/drivers/vtd",
 ].map((folder) => fileURLToPath(new URL(folder, ROOT)));
 
+/** The C source of the guest's program that `dmalab kernel` compiles. */
+export function readGuestSource(): string {
+  return host.readTextFileSync(new URL("extensions/real_kernel/guest/init.c", ROOT));
+}
+
 const COMPILER = new URL("extensions/c_drivers/compiler/compiler/compile_main.ts", ROOT);
 
 /** What pins the compiler: a file of settings, and beside it the lock. */

@@ -41,6 +41,7 @@ const AS_THEY_ARE = [
   "docs",
   "examples",
   "extensions/c_drivers/include",
+  "extensions/real_kernel/guest",
   "extensions/c_drivers/compiler/compiler",
   "extensions/c_drivers/drivers/nvme/tree",
   "extensions/kernel_tree/drivers",

@@ -1,0 +1,239 @@
+/** Boots a guest in QEMU and waits until it has powered off. */
+import { host, hostReason, isHostError } from "@dmalab/cli";
+import { type ArchiveFile, cpioArchive } from "../image/cpio.ts";
+import type { KernelFiles } from "../image/kernel_files.ts";
+import type { QemuMachine } from "../machine/qemu_machine.ts";
+import { type GuestPlan, modulePath } from "../plan/guest_plan.ts";
+import { whyNotStarted } from "../programs.ts";
+import { CONTROLLER_EVENTS } from "../trace/controller_log.ts";
+import { MIB } from "@dmalab/runtime";
+
+/** Virtualisation: `auto` takes KVM where it works, else emulation. */
+export type Accelerator = "kvm" | "tcg";
+
+export interface BootOptions {
+  readonly accelerator: Accelerator;
+  /** After this long the guest is ended. */
+  readonly timeoutMs: number;
+  /** A folder for the boot's files; it is there, and stays. */
+  readonly folder: string;
+  /** Ends the guest when it is set. */
+  readonly signal: AbortSignal;
+}
+
+export type BootResult =
+  | {
+    /** The report of the guest's program. */
+    readonly report: string;
+    /** QEMU's trace of the controller. */
+    readonly controllerLog: string;
+    /** Last lines of the guest's console. */
+    readonly console: readonly string[];
+    /** Why the guest did not come to its end, as a sentence; null when it did. */
+    readonly problem: string | null;
+  }
+  /** QEMU did not start. */
+  | { readonly problem: string; readonly report: null };
+
+const REPORT_BYTES = 64 * MIB;
+const CONSOLE_LINES = 12;
+/** A guest that prints without end is ended: nothing of it is needed. */
+const MAX_CONSOLE_BYTES = 8 * MIB;
+
+const FILES = {
+  image: "vmlinuz",
+  initramfs: "initramfs.cpio",
+  report: "report.bin",
+  controllerLog: "qemu.log",
+  console: "console.log",
+  command: "command.txt",
+} as const;
+
+export async function bootGuest(
+  kernel: KernelFiles,
+  program: Uint8Array<ArrayBuffer>,
+  machine: QemuMachine,
+  plan: GuestPlan,
+  options: BootOptions,
+): Promise<BootResult> {
+  const { folder } = options;
+  const path = (name: keyof typeof FILES) => `${folder}/${FILES[name]}`;
+  const archive: ArchiveFile[] = [
+    { path: "init", bytes: program, isExecutable: true },
+    { path: "plan", bytes: new TextEncoder().encode(plan.text) },
+    ...kernel.modules.map(({ bytes, name }) => ({ path: modulePath(name).slice(1), bytes })),
+  ];
+  const args = qemuArguments(machine, plan, options, path);
+  try {
+    host.writeFileSync(path("image"), kernel.image);
+    host.writeFileSync(path("initramfs"), cpioArchive(archive));
+    host.writeTextFileSync(path("report"), "");
+    host.truncateSync(path("report"), REPORT_BYTES);
+    host.writeTextFileSync(path("controllerLog"), "");
+    host.writeTextFileSync(path("command"), commandLine(args));
+  } catch (error) {
+    if (!isHostError(error)) throw error;
+    return { report: null, problem: `The guest's files cannot be written: ${hostReason(error)}` };
+  }
+  const ended = await runQemu(args, path("console"), options);
+  if (ended.problem !== null && !ended.hasStarted) return { report: null, problem: ended.problem };
+  return {
+    report: readReport(path("report")),
+    controllerLog: host.readTextFileSync(path("controllerLog")),
+    console: ended.console,
+    problem: ended.problem,
+  };
+}
+
+function qemuArguments(
+  machine: QemuMachine,
+  plan: GuestPlan,
+  { accelerator }: BootOptions,
+  path: (name: keyof typeof FILES) => string,
+): string[] {
+  const append = [
+    "console=ttyS0",
+    "nokaslr",
+    // An emulated CPU on a busy host can miss the ticks that this check waits for.
+    "no_timer_check",
+    "panic=-1",
+    "quiet",
+    "loglevel=4",
+    `hugepages=${plan.hugePages}`,
+    ...machine.append,
+  ];
+  return [
+    "-accel",
+    accelerator,
+    "-cpu",
+    accelerator === "kvm" ? "host" : "Nehalem",
+    "-M",
+    "q35,kernel-irqchip=split",
+    "-nodefaults",
+    "-no-user-config",
+    "-nic",
+    "none",
+    "-display",
+    "none",
+    "-serial",
+    "stdio",
+    "-no-reboot",
+    "-kernel",
+    path("image"),
+    "-initrd",
+    path("initramfs"),
+    "-append",
+    append.join(" "),
+    ...machine.args,
+    "-object",
+    `memory-backend-file,id=report,share=on,mem-path=${path("report")},size=${REPORT_BYTES}`,
+    "-device",
+    "ivshmem-plain,memdev=report,addr=4",
+    ...CONTROLLER_EVENTS.flatMap((event) => ["-trace", event]),
+    "-D",
+    path("controllerLog"),
+  ];
+}
+
+/** The command as a person can type it. */
+function commandLine(args: readonly string[]): string {
+  const words = args.map((word) => /^[\w.,=:/+-]+$/.test(word) ? word : `'${word}'`);
+  return `qemu-system-x86_64 ${words.join(" ")}\n`;
+}
+
+interface QemuEnd {
+  readonly hasStarted: boolean;
+  readonly console: readonly string[];
+  readonly problem: string | null;
+}
+
+async function runQemu(
+  args: readonly string[],
+  consolePath: string,
+  { signal, timeoutMs }: BootOptions,
+): Promise<QemuEnd> {
+  let child: Deno.ChildProcess;
+  try {
+    child = new host.Command("qemu-system-x86_64", {
+      args: [...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    const problem = whyNotStarted("qemu-system-x86_64", error);
+    return { hasStarted: false, console: [], problem };
+  }
+  let why: string | null = null;
+  const end = (reason: string) => {
+    why ??= reason;
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  };
+  const timer = setTimeout(
+    () => end(`The guest did not end within ${Math.round(timeoutMs / 1000)} s`),
+    timeoutMs,
+  );
+  const interrupt = () => end("Interrupted");
+  signal.addEventListener("abort", interrupt);
+  const console = await readConsole(child.stdout, () => end("The guest prints without end"));
+  const errors = await new Response(child.stderr).text();
+  const { code, signal: killed } = await child.status;
+  clearTimeout(timer);
+  signal.removeEventListener("abort", interrupt);
+  host.writeFileSync(consolePath, console);
+  const text = new TextDecoder().decode(console);
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "").slice(-CONSOLE_LINES);
+  if (why === null && (code !== 0 || killed !== null)) {
+    const said = errors.trim().split("\n").at(-1) ?? "";
+    why = `QEMU ended with ${killed === null ? `exit code ${code}` : killed}: ${said}`;
+  }
+  const panic = /Kernel panic - not syncing: (.*)/.exec(text);
+  if (panic !== null) why = `The kernel panicked: ${panic[1]!.trim()}`;
+  return { hasStarted: console.length > 0 || why === null, console: lines, problem: why };
+}
+
+async function readConsole(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  tooMuch: () => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    if (size > MAX_CONSOLE_BYTES) {
+      tooMuch();
+      continue;
+    }
+    chunks.push(chunk);
+    size += chunk.length;
+  }
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return whole;
+}
+
+/** Text of the shared memory: its length comes first. */
+function readReport(path: string): string {
+  const file = host.openSync(path);
+  try {
+    const head = new Uint8Array(8);
+    file.readSync(head);
+    const length = Number(new DataView(head.buffer).getBigUint64(0, true));
+    const bytes = new Uint8Array(Math.min(length, REPORT_BYTES - 8));
+    for (let at = 0; at < bytes.length;) {
+      const read = file.readSync(bytes.subarray(at));
+      if (read === null) break;
+      at += read;
+    }
+    return new TextDecoder().decode(bytes);
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,92 @@
+import { command, flag, integer, MATCH, refuse, text, texts } from "@dmalab/cli/extend";
+import { PROGRAMS } from "./program_names.ts";
+
+const ACCELERATORS = ["auto", "kvm", "tcg"] as const;
+const USUAL_TIMEOUT_S = 300;
+
+export const KERNEL = command({
+  name: "kernel",
+  brief: "Run scenarios on your own kernel in QEMU and compare it with the model.",
+  description:
+    "Boots an unmodified x86-64 kernel in QEMU on the scenario's machine, repeats the tests' NVMe " +
+    "requests there with buffers of the same layout, and compares mapping calls, IOMMU operations, the " +
+    "controller's accesses and unmaps with the model. A test is `same`, `differs` (with the first " +
+    "difference) or `not run` (with the reason). Needs QEMU and a C compiler; no root, no network; " +
+    "nothing of the host is mounted. Exit codes: 0 what ran is the same; 1 a test differs; 2 nothing " +
+    "ran, or the kernel did not boot.",
+  argument: {
+    placeholder: "run FILE",
+    doc: "action, then scenarios",
+    completes: "scenarios",
+    count: "some",
+  },
+  options: {
+    kernel: text(
+      "KERNEL",
+      "kernel image (vmlinuz), Debian package, or folder that contains one",
+    ),
+    modules: texts("MODULES", "package or folder with the kernel's modules; repeatable"),
+    match: MATCH,
+    release: text(
+      "RELEASE|nearest",
+      "modelled release to compare with (default: the machine block's, else the nearest to the kernel)",
+    ),
+    accel: text("auto|kvm|tcg", "KVM, emulation, or KVM where it can be used (default)"),
+    keep: text("DIR", "keep trace, logs, initramfs and QEMU's command line of each boot in DIR"),
+    timeout: integer("SECONDS", `time limit of one boot (default: ${USUAL_TIMEOUT_S})`, {
+      least: 1,
+      most: 86400,
+    }),
+    json: flag("print everything as JSON"),
+  },
+  examples: [
+    {
+      line: "kernel run examples/start/01-first-look.dma --kernel linux-image-6.12.deb",
+      doc: "does this kernel do what the model does?",
+    },
+  ],
+  may: {
+    folders: ["--keep"],
+    caches: true,
+    spools: true,
+    runs: Object.keys(PROGRAMS),
+  },
+  async run({ options, screen, words }) {
+    const [action, ...paths] = words;
+    if (action !== "run") return refuse(`unknown kernel action "${action}"; expected: run`, screen);
+    if (paths.length === 0) return refuse("kernel run needs scenarios", screen);
+    if (options.kernel === null) return refuse("kernel run needs `--kernel KERNEL`", screen);
+    const accelerator = ACCELERATORS.find((name) => name === (options.accel ?? "auto"));
+    if (accelerator === undefined) {
+      return refuse(
+        `unknown accelerator "${options.accel}"; expected one of: ${ACCELERATORS.join(", ")}`,
+        screen,
+      );
+    }
+    const release = options.release ?? "scenario";
+    const { KERNEL_NAMES } = await import("@dmalab/runtime/kernels");
+    const known = (["scenario", "nearest", ...KERNEL_NAMES] as const).find((name) =>
+      name === release
+    );
+    if (known === undefined) {
+      return refuse(
+        `unknown release "${release}"; expected nearest or one of: ${KERNEL_NAMES.join(", ")}`,
+        screen,
+      );
+    }
+    const { readMatches } = await import("@dmalab/cli");
+    const read = await readMatches(options.match);
+    if (typeof read === "string") return refuse(read, screen);
+    const { runKernel } = await import("./kernel_run.ts");
+    return await runKernel(paths, {
+      kernel: options.kernel,
+      modules: options.modules,
+      matches: read.matches,
+      release: known,
+      accelerator,
+      keep: options.keep,
+      timeoutMs: (options.timeout ?? USUAL_TIMEOUT_S) * 1000,
+      json: options.json,
+    }, screen);
+  },
+});

@@ -1,0 +1,37 @@
+/** Compares the limits of a disk's request queue on the model with those in the guest's sysfs. */
+import type { QueueLimits } from "@dmalab/runtime/block";
+
+/** Limits by the names of sysfs, with the model's value in the unit that sysfs prints. */
+const LIMITS: Readonly<Record<string, (limits: QueueLimits) => number>> = {
+  dma_alignment: ({ dmaAlignmentMask }) => dmaAlignmentMask,
+  logical_block_size: ({ logicalBlockSizeBytes }) => logicalBlockSizeBytes,
+  max_hw_sectors_kb: ({ maxHwSectors }) => maxHwSectors / 2,
+  max_integrity_segments: ({ maxIntegritySegments }) => maxIntegritySegments,
+  max_sectors_kb: ({ maxSectors }) => maxSectors / 2,
+  max_segments: ({ maxSegments }) => maxSegments,
+  max_segment_size: ({ maxSegmentSizeBytes }) => maxSegmentSizeBytes,
+  virt_boundary_mask: ({ virtBoundaryMask }) => virtBoundaryMask,
+};
+
+/** A limit that the two sides have differently. */
+export interface LimitDifference {
+  readonly disk: string;
+  /** Its name in sysfs. */
+  readonly limit: string;
+  readonly ofModel: number;
+  readonly ofKernel: number;
+}
+
+/** A limit that the kernel's sysfs does not have is not compared. */
+export function limitDifferences(
+  disk: string,
+  limits: QueueLimits,
+  sysfs: ReadonlyMap<string, string>,
+): LimitDifference[] {
+  return Object.entries(LIMITS).flatMap(([limit, valueOf]) => {
+    const text = sysfs.get(limit);
+    const ofModel = valueOf(limits);
+    const ofKernel = Number(text);
+    return text === undefined || ofKernel === ofModel ? [] : [{ disk, limit, ofModel, ofKernel }];
+  });
+}

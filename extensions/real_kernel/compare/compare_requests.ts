@@ -1,0 +1,163 @@
+/** Compares a request of the model with the same request of a real kernel. */
+import type { AccessedRange, RequestRecord } from "./request_record.ts";
+import { type Step, type StepKind, stepRow, type StepValue } from "./steps.ts";
+
+/** Where two requests part, with what each side has there. */
+export interface RequestDifference {
+  /** What differs, as a sentence. */
+  readonly text: string;
+  /** The model's step there; null where it has none. */
+  readonly ofModel: Step | null;
+  /** The kernel's. */
+  readonly ofKernel: Step | null;
+}
+
+/** Addresses of the buffers' pages in the guest, by the scenario's. */
+export type PhysMap = (phys: number) => number | null;
+
+const PAGE_BYTES = 4096;
+
+/**
+ * The first difference; null where the requests are the same.
+ *
+ * Device addresses need not be equal: each page of one side belongs to one page of the other while the
+ * request lives. Offsets in a page are equal.
+ */
+export function firstRequestDifference(
+  model: RequestRecord,
+  kernel: RequestRecord,
+  physOf: PhysMap,
+  isObserved: (kind: StepKind) => boolean,
+): RequestDifference | null {
+  const shown = (steps: readonly Step[]) => steps.filter(({ kind }) => isObserved(kind));
+  const pages = new PagePairs();
+  if (model.op !== kernel.op || model.lba !== kernel.lba) {
+    return {
+      text: `the command is ${nameOf(kernel)}, not ${nameOf(model)}`,
+      ofModel: null,
+      ofKernel: null,
+    };
+  }
+  return stepsDifference(model.map, shown(kernel.map), physOf, pages) ??
+    deviceDifference(model, kernel, pages) ??
+    stepsDifference(model.unmap, shown(kernel.unmap), physOf, pages) ??
+    (model.status === kernel.status ? null : {
+      text: `the status is ${kernel.status}, not ${model.status}`,
+      ofModel: null,
+      ofKernel: null,
+    });
+}
+
+export function nameOf({ lba, op }: RequestRecord): string {
+  return lba === null ? op : `${op} at block ${lba}`;
+}
+
+/** Pages of device addresses of the two sides that were met together. */
+class PagePairs {
+  readonly #kernelOf = new Map<number, number>();
+  readonly #modelOf = new Map<number, number>();
+
+  /** Whether two addresses can be the same one; notes the pair. */
+  fit(model: number, kernel: number): boolean {
+    if (model % PAGE_BYTES !== kernel % PAGE_BYTES) return false;
+    const [one, other] = [Math.floor(model / PAGE_BYTES), Math.floor(kernel / PAGE_BYTES)];
+    const kernelPage = this.#kernelOf.get(one);
+    const modelPage = this.#modelOf.get(other);
+    if (kernelPage === undefined && modelPage === undefined) {
+      this.#kernelOf.set(one, other);
+      this.#modelOf.set(other, one);
+      return true;
+    }
+    return kernelPage === other && modelPage === one;
+  }
+}
+
+function stepsDifference(
+  model: readonly Step[],
+  kernel: readonly Step[],
+  physOf: PhysMap,
+  pages: PagePairs,
+): RequestDifference | null {
+  for (let at = 0; at < Math.max(model.length, kernel.length); at++) {
+    const [ofModel = null, ofKernel = null] = [model[at], kernel[at]];
+    if (ofModel === null || ofKernel === null) {
+      const [one, other] = ofModel === null ? ["kernel", ofKernel!] : ["model", ofModel];
+      return { text: `only the ${one} has ${stepRow(other.kind).title}`, ofModel, ofKernel };
+    }
+    if (ofModel.kind !== ofKernel.kind) {
+      const titles = [ofKernel, ofModel].map(({ kind }) => stepRow(kind).title);
+      return { text: `the kernel has ${titles[0]}, the model ${titles[1]}`, ofModel, ofKernel };
+    }
+    const field = fieldDifference(ofModel, ofKernel, physOf, pages);
+    if (field !== null) {
+      return { text: `${stepRow(ofModel.kind).title}: ${field} differs`, ofModel, ofKernel };
+    }
+  }
+  return null;
+}
+
+/** The first field in which two steps of one kind differ. A field that a side lacks is not compared. */
+function fieldDifference(
+  ofModel: Step,
+  ofKernel: Step,
+  physOf: PhysMap,
+  pages: PagePairs,
+): string | null {
+  for (const [name, space] of Object.entries(stepRow(ofModel.kind).fields)) {
+    const [model, kernel] = [ofModel.values[name], ofKernel.values[name]];
+    if (model === undefined || kernel === undefined) continue;
+    if (space === "exact" ? isEqual(model, kernel) : isSameAddress(space, model, kernel)) continue;
+    return name;
+  }
+  return null;
+
+  function isSameAddress(space: "phys" | "dma", model: StepValue, kernel: StepValue): boolean {
+    if (typeof model !== "number" || typeof kernel !== "number") return model === kernel;
+    // A device address without an IOMMU is the physical address.
+    const placed = physOf(model);
+    if (space === "phys") return placed === null ? pages.fit(model, kernel) : placed === kernel;
+    return placed === kernel || pages.fit(model, kernel);
+  }
+}
+
+/** An errno that the model gives by name is compared as a failure. */
+function isEqual(model: StepValue, kernel: StepValue): boolean {
+  if (typeof model === "string" && typeof kernel === "number") return kernel !== 0;
+  return model === kernel;
+}
+
+function deviceDifference(
+  { device: model }: RequestRecord,
+  { device: kernel }: RequestRecord,
+  pages: PagePairs,
+): RequestDifference | null {
+  const differs = (text: string) => ({ text, ofModel: null, ofKernel: null });
+  if (model === null || kernel === null || kernel.extents.length === 0) return null;
+  if (model.format !== kernel.format) {
+    return differs(`the data pointer is ${kernel.format}, not ${model.format}`);
+  }
+  const [one, other] = [model.extents, kernel.extents].map(byPages) as [
+    AccessedRange[],
+    AccessedRange[],
+  ];
+  for (let at = 0; at < Math.max(one.length, other.length); at++) {
+    const [mine, theirs] = [one[at], other[at]];
+    const isSame = mine !== undefined && theirs !== undefined && mine[1] === theirs[1] &&
+      (mine[0] === theirs[0] || pages.fit(mine[0], theirs[0]));
+    if (!isSame) return differs(`the controller's access ${at + 1} is not the model's`);
+  }
+  return null;
+}
+
+/** Extents cut at pages: one side may tell several pages as one. */
+function byPages(extents: readonly AccessedRange[]): AccessedRange[] {
+  return extents.flatMap(([dma, sizeBytes]) => {
+    const parts: AccessedRange[] = [];
+    for (let at = dma; at < dma + sizeBytes;) {
+      const end = Math.min(dma + sizeBytes, (Math.floor(at / PAGE_BYTES) + 1) * PAGE_BYTES);
+      parts.push([at, end - at]);
+      at = end;
+    }
+    return parts;
+  });
+}

@@ -1,0 +1,146 @@
+/** Compares a test on the model with the same system calls on a real kernel. */
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { BioVec } from "@dmalab/runtime/block";
+import { type RecordedSubmission, type RecordedTest, requestsOf } from "../plan/scenario_run.ts";
+import { firstRequestDifference, nameOf, type RequestDifference } from "./compare_requests.ts";
+import { type SimulatedRequest, simulatedRequest } from "./simulated_requests.ts";
+import type { KernelSide } from "./kernel_side.ts";
+import type { TracedRequest } from "./traced_requests.ts";
+
+/** What was compared. */
+export interface ComparedCounts {
+  /** System calls, whose results are equal. */
+  readonly calls: number;
+  readonly requests: number;
+  readonly steps: number;
+  readonly accesses: number;
+}
+
+export interface TestDifference extends RequestDifference {
+  /** The model's release. */
+  readonly profile: string;
+  readonly submission: RecordedSubmission;
+  /** The model's request; null where the kernel has one more. */
+  readonly request: SimulatedRequest | null;
+  /** The event of the model's that its step comes from; null where there is none. */
+  readonly event: MachineEvent | null;
+  /** The kernel's lines of the request. */
+  readonly lines: readonly string[];
+}
+
+export type TestComparison =
+  | { readonly verdict: "same"; readonly counts: ComparedCounts }
+  | { readonly verdict: "differs"; readonly difference: TestDifference };
+
+/** @param ios The io of each of the test's submissions. */
+export function compareTest(
+  test: RecordedTest,
+  ios: readonly number[],
+  kernel: KernelSide,
+): TestComparison {
+  const comparer = new TestComparer(test, ios, kernel);
+  for (const index of test.submissions.keys()) {
+    const difference = comparer.compareCall(index);
+    if (difference !== null) return { verdict: "differs", difference };
+  }
+  const difference = comparer.requestLeft();
+  return difference === null
+    ? { verdict: "same", counts: comparer.counts }
+    : { verdict: "differs", difference };
+}
+
+class TestComparer {
+  readonly counts = { calls: 0, requests: 0, steps: 0, accesses: 0 };
+  /** Requests of the kernel that no request of the model was compared with. */
+  readonly #left: Set<TracedRequest>;
+
+  constructor(
+    private readonly test: RecordedTest,
+    private readonly ios: readonly number[],
+    private readonly kernel: KernelSide,
+  ) {
+    this.#left = new Set(kernel.requests.filter(({ io }) => ios.includes(io)));
+  }
+
+  /** Compares the requests of a system call, then its result. */
+  compareCall(index: number): TestDifference | null {
+    const submission = this.test.submissions[index]!;
+    for (const request of requestsOf(submission)) {
+      const difference = this.#compareRequest(submission, request);
+      if (difference !== null) return difference;
+    }
+    this.counts.calls++;
+    const result = this.kernel.results.get(this.ios[index]!);
+    const { error } = submission.io;
+    if (result === undefined || (error !== null) === result < 0) return null;
+    const text = `the call returns ${result}, and on the model ${error ?? "success"}`;
+    return this.#differs({ text, ofModel: null, ofKernel: null }, submission);
+  }
+
+  /** A request that only the kernel has. */
+  requestLeft(): TestDifference | null {
+    const [left] = this.#left;
+    if (left === undefined) return null;
+    const text = `only the kernel has a request "${nameOf(left)}"`;
+    const submission = this.test.submissions[this.ios.indexOf(left.io)]!;
+    return this.#differs({ text, ofModel: null, ofKernel: null }, submission, null, left.lines);
+  }
+
+  #compareRequest(submission: RecordedSubmission, request: NvmeRequest): TestDifference | null {
+    const { isObserved, physOf } = this.kernel;
+    const events = this.test.events.get(request.id) ?? [];
+    const model = simulatedRequest(request, submission, events, isObserved);
+    const real = [...this.#left].find(({ disk, lba, op }) =>
+      disk === model.disk && op === model.op && lba === model.lba
+    );
+    if (real === undefined) {
+      // Refused before it was a command: the result of the call says so.
+      if (model.device === null) return null;
+      const text = `the kernel has no request "${nameOf(model)}"`;
+      return this.#differs({ text, ofModel: null, ofKernel: null }, submission, model);
+    }
+    this.#left.delete(real);
+    const difference = firstRequestDifference(model, real, physOf, isObserved);
+    if (difference !== null) return this.#differs(difference, submission, model, real.lines);
+    this.counts.requests++;
+    this.counts.steps += model.map.length + model.unmap.length;
+    this.counts.accesses += real.device === null ? 0 : model.device?.extents.length ?? 0;
+    return null;
+  }
+
+  #differs(
+    difference: RequestDifference,
+    submission: RecordedSubmission,
+    request: SimulatedRequest | null = null,
+    lines: readonly string[] = [],
+  ): TestDifference {
+    const event = request === null ? null : eventOf(difference, request);
+    return {
+      ...difference,
+      profile: this.test.config.kernel,
+      submission,
+      request,
+      event,
+      lines,
+    };
+  }
+}
+
+/** The model's event at a difference. */
+function eventOf(
+  { ofModel }: RequestDifference,
+  { map, unmap }: SimulatedRequest,
+): MachineEvent | null {
+  return [...map, ...unmap].find((step) => step === ofModel)?.event ?? null;
+}
+
+/** Every page of a test's memory, for the islands. */
+export function* memoryOf(tests: readonly RecordedTest[]): Generator<BioVec> {
+  for (const { submissions } of tests) {
+    for (const { submission: { metadata, vecs } } of submissions) {
+      yield* vecs;
+      yield* metadata;
+    }
+  }
+}

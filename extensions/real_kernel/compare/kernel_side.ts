@@ -1,0 +1,56 @@
+/** What a boot says of the requests that the plan made: out of the guest's report and QEMU's log. */
+import type { QemuMachine } from "../machine/qemu_machine.ts";
+import { TRACE_FILE } from "../plan/guest_plan.ts";
+import type { Islands } from "../plan/islands.ts";
+import { readControllerLog } from "../trace/controller_log.ts";
+import type { GuestReport } from "../trace/guest_report.ts";
+import { readGuestEvents } from "../trace/trace_events.ts";
+import { STEP_KINDS, type StepKind, stepRow } from "./steps.ts";
+import { type TracedRequest, tracedRequests } from "./traced_requests.ts";
+
+export interface KernelSide {
+  readonly requests: readonly TracedRequest[];
+  /** Result of each io: bytes, or a negative errno. */
+  readonly results: ReadonlyMap<number, number>;
+  /** Whether the kernel's probes show a step. */
+  readonly isObserved: (kind: StepKind) => boolean;
+  /** Guest address of the scenario's; null for memory of no request. */
+  readonly physOf: (phys: number) => number | null;
+}
+
+export function kernelSide(
+  report: GuestReport,
+  controllerLog: string,
+  machine: QemuMachine,
+  islands: Islands,
+): KernelSide {
+  const disks = new Map(
+    [...report.disks].map(([index, { controller }]) => [controller, machine.disks[index]!.name]),
+  );
+  const requests = tracedRequests(
+    readGuestEvents(report.files.get(TRACE_FILE) ?? ""),
+    // The log does not say which controller a command went to.
+    machine.disks.length > 1 ? [] : readControllerLog(controllerLog),
+    (controller) => disks.get(controller) ?? null,
+  );
+  return {
+    requests,
+    results: report.results,
+    isObserved: observed(report, machine.config.iommu.mode === "lazy"),
+    physOf: (phys) => islands.guestPhys(phys, report.islands),
+  };
+}
+
+/** The steps that the kernel's probes show. */
+function observed(report: GuestReport, isLazy: boolean): (kind: StepKind) => boolean {
+  const kinds = STEP_KINDS.filter((kind) => {
+    // A lazy kernel frees ranges later, in the flush of a queue: no request's step.
+    if (kind === "iova_free" && isLazy) return false;
+    const { probe, returnProbe } = stepRow(kind);
+    return ![probe, returnProbe].some((forms) =>
+      forms !== null && report.refusedProbes.includes(forms.name)
+    );
+  });
+  const set = new Set(kinds);
+  return (kind) => set.has(kind);
+}

@@ -1,0 +1,28 @@
+/** A request as both kernels tell of it. */
+import type { Step } from "./steps.ts";
+
+/** A range of device addresses that a controller accessed: first byte, length in bytes. */
+export type AccessedRange = readonly [dma: number, sizeBytes: number];
+
+export interface RequestRecord {
+  /** The disk's name in the scenario. */
+  readonly disk: string;
+  /** `read`, `write`, `discard`, … */
+  readonly op: string;
+  /** First logical block; null for commands that have none. */
+  readonly lba: number | null;
+  /** Steps until the command is submitted. */
+  readonly map: readonly Step[];
+  /** Steps of the completion. */
+  readonly unmap: readonly Step[];
+  /** What the controller read of its data pointer; null where it was not recorded. */
+  readonly device: DeviceSide | null;
+  /** Status code with its type, 0 for success; null for a request that never became a command. */
+  readonly status: number | null;
+}
+
+/** The data pointer of a command as the controller resolved it. */
+export interface DeviceSide {
+  readonly format: "prp" | "sgl" | "none";
+  readonly extents: readonly AccessedRange[];
+}

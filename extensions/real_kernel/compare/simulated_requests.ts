@@ -1,0 +1,148 @@
+/** Requests of a simulated run, step by step, out of its events. */
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import type { RecordedSubmission } from "../plan/scenario_run.ts";
+import type { AccessedRange, RequestRecord } from "./request_record.ts";
+import {
+  DIRECTIONS,
+  type Step,
+  STEP_KINDS,
+  type StepKind,
+  stepRow,
+  type StepValue,
+} from "./steps.ts";
+
+type EventValues = Readonly<Record<string, unknown>>;
+
+const KIND_OF_EVENT = new Map<string, StepKind>(
+  STEP_KINDS.flatMap((kind) => stepRow(kind).events.map((event) => [event, kind] as const)),
+);
+/** Calls by the events of their results. */
+const KIND_OF_RETURN = new Map<string, StepKind>(
+  [...KIND_OF_EVENT].flatMap(([event, kind]) =>
+    event.startsWith("call.") ? [[event.replace("call.", "ret."), kind] as const] : []
+  ),
+);
+
+/** A step of the model with the event that began it. */
+export interface SimulatedStep extends Step {
+  readonly event: MachineEvent;
+}
+
+export interface SimulatedRequest extends RequestRecord {
+  readonly map: readonly SimulatedStep[];
+  readonly unmap: readonly SimulatedStep[];
+  /** All events of the request. */
+  readonly events: readonly MachineEvent[];
+}
+
+/** Names of commands as the kernel's tracepoint prints them. */
+const COMMAND_NAMES: Readonly<Record<number, string>> = {
+  0x00: "flush",
+  0x01: "write",
+  0x02: "read",
+  0x04: "write_uncor",
+  0x05: "compare",
+  0x08: "write_zeroes",
+  0x09: "discard",
+};
+/** Commands with a first logical block in dwords 10 and 11. */
+const WITH_BLOCKS: ReadonlySet<string> = new Set(["read", "write", "compare", "write_zeroes"]);
+
+/** @param isObserved The steps that the real kernel's probes can show. */
+export function simulatedRequest(
+  request: NvmeRequest,
+  { disk, submission: { command } }: RecordedSubmission,
+  events: readonly MachineEvent[],
+  isObserved: (kind: StepKind) => boolean,
+): SimulatedRequest {
+  const submitted = events.findIndex(({ name }) => name === "nvme.submit");
+  // A refused request is undone without a command: what undoes it is its completion.
+  const begun = submitted < 0 ? firstUndoing(events) : submitted;
+  const map = stepsOf(events.slice(0, begun), isObserved);
+  const unmap = stepsOf(events.slice(begun), isObserved);
+  const completed = events.find(({ name }) => name === "nvme.complete");
+  const op = command === null ? request.op : COMMAND_NAMES[command.opcode] ?? "unknown";
+  const lba = command === null
+    ? request.sector * SECTOR_SIZE_BYTES / request.limits.logicalBlockSizeBytes
+    : (command.dwords?.[10] ?? 0) + (command.dwords?.[11] ?? 0) * 2 ** 32;
+  return {
+    disk,
+    op,
+    lba: WITH_BLOCKS.has(op) ? lba : null,
+    map,
+    unmap,
+    device: submitted < 0 ? null : deviceSide(events),
+    status: completed === undefined ? null : (completed.fields as EventValues).status as number,
+    events,
+  };
+}
+
+function firstUndoing(events: readonly MachineEvent[]): number {
+  const first = events.findIndex(({ name }) => /^call\.(?:dma_unmap|dma_iova_destroy)/.test(name));
+  return first < 0 ? events.length : first;
+}
+
+function stepsOf(
+  events: readonly MachineEvent[],
+  isObserved: (kind: StepKind) => boolean,
+): SimulatedStep[] {
+  const steps: { kind: StepKind; values: Record<string, StepValue>; event: MachineEvent }[] = [];
+  /** Calls that have not returned, outermost first; null for one that is not compared. */
+  const open: { readonly kind: StepKind; readonly step: (typeof steps)[number] | null }[] = [];
+  for (const event of events) {
+    const returned = KIND_OF_RETURN.get(event.name);
+    const last = open.at(-1);
+    if (returned !== undefined && last?.kind === returned) {
+      open.pop();
+      const { result } = stepRow(returned);
+      if (last.step !== null && result !== undefined) {
+        last.step.values[result[0]] = resultValue(result[1], event.fields as EventValues);
+      }
+      continue;
+    }
+    const kind = KIND_OF_EVENT.get(event.name);
+    if (kind === undefined) continue;
+    const row = stepRow(kind);
+    const isHidden = open.some(({ kind }) => stepRow(kind).hidesInner === true) ||
+      row.isCall === true && open.length > 0;
+    const step = isHidden || !isObserved(kind)
+      ? null
+      : { kind, values: valuesOf(kind, event.fields as EventValues), event };
+    if (step !== null) steps.push(step);
+    if (row.isCall === true) open.push({ kind, step });
+  }
+  return steps;
+}
+
+function valuesOf(kind: StepKind, fields: EventValues): Record<string, StepValue> {
+  const { fields: wanted, renamed = {}, result } = stepRow(kind);
+  const values: Record<string, StepValue> = {};
+  for (const name of Object.keys(wanted)) {
+    if (name === result?.[0]) continue;
+    const value = fields[renamed[name] ?? name];
+    values[name] = name === "dir" ? DIRECTIONS.indexOf(String(value)) : value as StepValue;
+  }
+  return values;
+}
+
+/** An errno's name is compared as success or failure: a probe gives its number. */
+function resultValue(field: string, fields: EventValues): StepValue {
+  const value = fields[field];
+  if (field === "error") return value === null ? 0 : String(value);
+  return value === null ? "none" : value as StepValue;
+}
+
+function deviceSide(events: readonly MachineEvent[]): RequestRecord["device"] {
+  const extents: AccessedRange[] = [];
+  let format: "prp" | "sgl" | "none" = "none";
+  for (const event of events) {
+    const fields = event.fields as EventValues;
+    if (event.name === "nvme.prp") format = "prp";
+    else if (event.name === "nvme.sgl") format = "sgl";
+    else if (event.name === "nvme.data") {
+      extents.push([fields.dma as number, fields.size_bytes as number]);
+    }
+  }
+  return { format, extents };
+}

@@ -1,0 +1,284 @@
+/**
+ * The steps of a request that a simulated and a real kernel are compared by. One row a step: its
+ * fields, how the model's events give them, and the probes that give them on a real kernel.
+ */
+
+/** How a field's values of the two sides belong together. */
+export type FieldSpace =
+  /** Equal numbers or words. */
+  | "exact"
+  /** Pages of the buffers: placed in the guest as the scenario's are. */
+  | "phys"
+  /** Device addresses: one page of the model belongs to one page of the kernel while a request lives. */
+  | "dma";
+
+export type StepValue = number | string | boolean;
+
+export interface Step {
+  readonly kind: StepKind;
+  readonly values: Readonly<Record<string, StepValue>>;
+}
+
+/** A probe of the kernel. */
+interface ProbeForms {
+  /** The event's name. */
+  readonly name: string;
+  /**
+   * Lines for `dynamic_events`; the first that the kernel takes is used. A function probe names
+   * arguments (kernels from 6.5 on), a kprobe registers of x86-64.
+   */
+  readonly lines: readonly string[];
+}
+
+interface StepRow {
+  /** The function or tracepoint, as users know it. */
+  readonly title: string;
+  readonly fields: Readonly<Record<string, FieldSpace>>;
+  /** The model's events that begin it, each `call.NAME` or the name of an event. */
+  readonly events: readonly string[];
+  /** The step is a call: `ret.NAME` gives its result. */
+  readonly isCall?: true;
+  /** Where the model's event has a field under another name. */
+  readonly renamed?: Readonly<Record<string, string>>;
+  /** Field of the model's result that is compared, by the step's field. */
+  readonly result?: readonly [field: string, ofModel: string];
+  readonly probe: ProbeForms | null;
+  readonly returnProbe: ProbeForms | null;
+  /** A tracepoint in place of a probe. */
+  readonly tracepoint?: string;
+  /** What happens inside it belongs to the history of the machine, and is not compared. */
+  readonly hidesInner?: true;
+}
+
+/** An entry probe. */
+const entry = (name: string, target: string, byName: string, byRegister: string): ProbeForms => ({
+  name,
+  lines: [
+    `f:lab/${name} ${target} ${byName}`.trim(),
+    `p:lab/${name} ${target} ${byRegister}`.trim(),
+  ],
+});
+
+/** A return probe. @param value `NAME=$retval:TYPE`; empty for the moment alone. */
+const exit = (name: string, target: string, value = ""): ProbeForms => ({
+  name,
+  lines: [
+    `f:lab/${name} ${target}%return ${value}`.trim(),
+    `r:lab/${name} ${target} ${value}`.trim(),
+  ],
+});
+
+/** The first function of two that the kernel has. */
+const either = (one: ProbeForms, other: ProbeForms): ProbeForms => ({
+  name: one.name,
+  lines: [...one.lines, ...other.lines],
+});
+
+const STEPS = {
+  dma_iova_try_alloc: {
+    title: "dma_iova_try_alloc",
+    fields: { phys: "phys", size: "exact", ok: "exact" },
+    events: ["call.dma_iova_try_alloc"],
+    isCall: true,
+    result: ["ok", "result"],
+    probe: entry(
+      "try_alloc",
+      "dma_iova_try_alloc",
+      "phys=phys:x64 size=size:u64",
+      "phys=%dx:x64 size=%cx:u64",
+    ),
+    returnProbe: exit("try_alloc_ret", "dma_iova_try_alloc", "ok=$retval:u8"),
+  },
+  dma_iova_link: {
+    title: "dma_iova_link",
+    fields: { phys: "phys", offset: "exact", size: "exact", dir: "exact", ret: "exact" },
+    events: ["call.dma_iova_link"],
+    isCall: true,
+    result: ["ret", "error"],
+    probe: entry(
+      "link",
+      "dma_iova_link",
+      "phys=phys:x64 offset=offset:u64 size=size:u64 dir=dir:s32",
+      "phys=%dx:x64 offset=%cx:u64 size=%r8:u64 dir=%r9:s32",
+    ),
+    returnProbe: exit("link_ret", "dma_iova_link", "ret=$retval:s32"),
+  },
+  dma_iova_sync: {
+    title: "dma_iova_sync",
+    fields: { offset: "exact", size: "exact", ret: "exact" },
+    events: ["call.dma_iova_sync"],
+    isCall: true,
+    result: ["ret", "error"],
+    probe: entry(
+      "sync",
+      "dma_iova_sync",
+      "offset=offset:u64 size=size:u64",
+      "offset=%dx:u64 size=%cx:u64",
+    ),
+    returnProbe: exit("sync_ret", "dma_iova_sync", "ret=$retval:s32"),
+  },
+  dma_iova_destroy: {
+    title: "dma_iova_destroy",
+    fields: { mapped_len: "exact", dir: "exact" },
+    events: ["call.dma_iova_destroy"],
+    isCall: true,
+    probe: entry(
+      "destroy",
+      "dma_iova_destroy",
+      "dma=state->addr:x64 mapped_len=mapped_len:u64 dir=dir:s32",
+      "dma=+0(%si):x64 mapped_len=%dx:u64 dir=%cx:s32",
+    ),
+    returnProbe: null,
+  },
+  dma_map: {
+    // From 6.18 on dma_map_page_attrs() calls dma_map_phys().
+    title: "dma_map_phys or dma_map_page",
+    fields: { phys: "phys", size: "exact", dir: "exact", dma: "dma" },
+    events: ["call.dma_map_phys", "call.dma_map_page"],
+    isCall: true,
+    result: ["dma", "result"],
+    probe: either(
+      entry(
+        "map_one",
+        "dma_map_phys",
+        "phys=phys:x64 size=size:u64 dir=dir:s32",
+        "phys=%si:x64 size=%dx:u64 dir=%cx:s32",
+      ),
+      entry(
+        "map_one",
+        "dma_map_page_attrs",
+        "size=size:u64 dir=dir:s32",
+        "size=%cx:u64 dir=%r8:s32",
+      ),
+    ),
+    returnProbe: either(
+      exit("map_one_ret", "dma_map_phys", "dma=$retval:x64"),
+      exit("map_one_ret", "dma_map_page_attrs", "dma=$retval:x64"),
+    ),
+  },
+  dma_map_sgtable: {
+    title: "dma_map_sgtable",
+    fields: { nents: "exact", ret: "exact" },
+    events: ["call.dma_map_sgtable"],
+    isCall: true,
+    result: ["ret", "error"],
+    probe: entry(
+      "map_sgtable",
+      "dma_map_sgtable",
+      "nents=sgt->orig_nents:u32",
+      "nents=+12(%si):u32",
+    ),
+    returnProbe: exit("map_sgtable_ret", "dma_map_sgtable", "ret=$retval:s32"),
+  },
+  dma_unmap: {
+    title: "dma_unmap_phys or dma_unmap_page",
+    fields: { dma: "dma", size: "exact", dir: "exact" },
+    events: ["call.dma_unmap_phys", "call.dma_unmap_page"],
+    isCall: true,
+    probe: either(
+      entry(
+        "unmap_one",
+        "dma_unmap_phys",
+        "dma=addr:x64 size=size:u64 dir=dir:s32",
+        "dma=%si:x64 size=%dx:u64 dir=%cx:s32",
+      ),
+      entry(
+        "unmap_one",
+        "dma_unmap_page_attrs",
+        "dma=addr:x64 size=size:u64 dir=dir:s32",
+        "dma=%si:x64 size=%dx:u64 dir=%cx:s32",
+      ),
+    ),
+    returnProbe: null,
+  },
+  dma_unmap_sg: {
+    title: "dma_unmap_sg",
+    fields: { nents: "exact", dir: "exact" },
+    events: ["call.dma_unmap_sg"],
+    isCall: true,
+    probe: entry(
+      "unmap_sg",
+      "dma_unmap_sg_attrs",
+      "nents=nents:s32 dir=dir:s32 dma=sg->dma_address:x64",
+      "nents=%dx:s32 dir=%cx:s32 dma=+16(%si):x64",
+    ),
+    returnProbe: null,
+  },
+  iova_alloc: {
+    title: "alloc_iova_fast",
+    fields: { size: "exact", dma: "dma" },
+    events: ["iova.alloc"],
+    renamed: { size: "size_bytes", dma: "start" },
+    probe: entry("alloc_iova", "alloc_iova_fast", "pages=size:u64", "pages=%si:u64"),
+    returnProbe: exit("alloc_iova_ret", "alloc_iova_fast", "pfn=$retval:x64"),
+  },
+  iova_free: {
+    title: "free_iova_fast",
+    fields: { dma: "dma", size: "exact" },
+    events: ["iova.free"],
+    renamed: { size: "size_bytes", dma: "start" },
+    probe: entry(
+      "free_iova",
+      "free_iova_fast",
+      "pfn=pfn:x64 pages=size:u64",
+      "pfn=%si:x64 pages=%dx:u64",
+    ),
+    returnProbe: null,
+  },
+  iommu_map: {
+    title: "iommu: map",
+    fields: { dma: "dma", phys: "phys", size: "exact" },
+    events: ["iommu.map"],
+    renamed: { dma: "iova", size: "size_bytes" },
+    probe: null,
+    returnProbe: null,
+    tracepoint: "iommu/map",
+  },
+  iommu_unmap: {
+    title: "iommu: unmap",
+    fields: { dma: "dma", size: "exact", unmapped: "exact" },
+    events: ["iommu.unmap"],
+    renamed: { dma: "iova", size: "size_bytes", unmapped: "unmapped_bytes" },
+    probe: null,
+    returnProbe: null,
+    tracepoint: "iommu/unmap",
+  },
+  bounce: {
+    title: "swiotlb_bounced",
+    fields: { phys: "phys", size: "exact" },
+    events: ["swiotlb.map"],
+    renamed: { phys: "orig_phys", size: "size_bytes" },
+    probe: null,
+    returnProbe: null,
+    tracepoint: "swiotlb/swiotlb_bounced",
+  },
+  dma_pool_alloc: {
+    title: "dma_pool_alloc",
+    fields: {},
+    events: ["call.dma_pool_alloc"],
+    isCall: true,
+    probe: entry("pool_alloc", "dma_pool_alloc", "", ""),
+    returnProbe: exit("pool_alloc_ret", "dma_pool_alloc"),
+    hidesInner: true,
+  },
+  dma_pool_free: {
+    title: "dma_pool_free",
+    fields: {},
+    events: ["call.dma_pool_free"],
+    isCall: true,
+    probe: entry("pool_free", "dma_pool_free", "dma=dma:x64", "dma=%dx:x64"),
+    returnProbe: null,
+  },
+} as const satisfies Readonly<Record<string, StepRow>>;
+
+export type StepKind = keyof typeof STEPS;
+
+export const STEP_KINDS = Object.keys(STEPS) as readonly StepKind[];
+
+/** A row, whatever it leaves out. */
+export function stepRow(kind: StepKind): StepRow {
+  return STEPS[kind];
+}
+
+/** Directions as the kernel numbers them. */
+export const DIRECTIONS: readonly string[] = ["bidirectional", "to_device", "from_device"];

@@ -1,0 +1,280 @@
+/** Requests of a real kernel, step by step, out of the guest's trace and the controller's log. */
+import type { ControllerCommand } from "../trace/controller_log.ts";
+import type { GuestEvent } from "../trace/trace_events.ts";
+import type { RequestRecord } from "./request_record.ts";
+import { type Step, STEP_KINDS, type StepKind, stepRow, type StepValue } from "./steps.ts";
+
+/** What the plan writes into the trace before each system call. */
+export const IO_MARK = "dmalab-io";
+
+const PAGE_BYTES = 4096;
+
+export interface TracedRequest extends RequestRecord {
+  /** The io whose system call it belongs to: the last one that began before it. */
+  readonly io: number;
+  /** Lines of the trace, for a person to read. */
+  readonly lines: readonly string[];
+}
+
+interface OpenRequest extends TracedRequest {
+  readonly queue: number;
+  readonly cid: number;
+  readonly map: Step[];
+  readonly unmap: Step[];
+  readonly lines: string[];
+  readonly command: { side: ControllerCommand | null; status: number | null };
+  /** Device addresses that it mapped and has not unmapped: first page to end. */
+  readonly ranges: { dma: number; end: number }[];
+  isComplete: boolean;
+}
+
+const KIND_OF_PROBE = new Map<string, StepKind>();
+const KIND_OF_RETURN_PROBE = new Map<string, StepKind>();
+for (const kind of STEP_KINDS) {
+  const { probe, returnProbe, tracepoint } = stepRow(kind);
+  if (probe !== null) KIND_OF_PROBE.set(probe.name, kind);
+  if (returnProbe !== null) KIND_OF_RETURN_PROBE.set(returnProbe.name, kind);
+  if (tracepoint !== undefined) KIND_OF_PROBE.set(tracepoint.split("/")[1]!, kind);
+}
+
+/** Steps that undo something: they belong to the request that mapped the address. */
+const UNDOING: ReadonlySet<StepKind> = new Set<StepKind>([
+  "dma_iova_destroy",
+  "dma_unmap",
+  "dma_unmap_sg",
+  "iova_free",
+  "iommu_unmap",
+  "dma_pool_free",
+]);
+
+/** @param diskOf The scenario's disk by the controller's name in the guest: `nvme0`. */
+export function tracedRequests(
+  events: readonly GuestEvent[],
+  commands: readonly ControllerCommand[],
+  diskOf: (controller: string) => string | null,
+): TracedRequest[] {
+  const reader = new RequestReader(commands, diskOf);
+  for (const event of events) reader.push(event);
+  return reader.requests;
+}
+
+class RequestReader {
+  readonly requests: OpenRequest[] = [];
+  #io = -1;
+  /** The request that each task maps. */
+  readonly #mapping = new Map<string, OpenRequest>();
+  /** Calls that have not returned, by task and context, outermost first. */
+  readonly #open = new Map<
+    string,
+    { kind: StepKind; step: { values: Record<string, StepValue> } | null }[]
+  >();
+  /** Descriptors freed in a context: those of the request whose completion comes next there. */
+  readonly #freed = new Map<string, GuestEvent[]>();
+  readonly #commands: readonly ControllerCommand[];
+  #nextCommand = 0;
+
+  constructor(
+    commands: readonly ControllerCommand[],
+    private readonly diskOf: (controller: string) => string | null,
+  ) {
+    this.#commands = commands;
+  }
+
+  push(event: GuestEvent): void {
+    const { name } = event;
+    if (name === "tracing_mark_write") {
+      const mark = /^(\S+) (\d+)/.exec(event.text);
+      if (mark?.[1] === IO_MARK) this.#io = Number(mark[2]);
+    } else if (name === "nvme_setup_cmd") this.#begin(event);
+    else if (name === "nvme_complete_rq") this.#complete(event);
+    else this.#step(event);
+  }
+
+  #begin(event: GuestEvent): void {
+    const { fields, text } = event;
+    const controller = /^(\w+): /.exec(text)?.[1] ?? "";
+    const queue = Number(fields.get("qid") ?? 0);
+    const disk = this.diskOf(controller);
+    if (queue === 0 || disk === null || this.#io < 0) {
+      this.#mapping.delete(contextOf(event));
+      return;
+    }
+    const [, op = "unknown", rest = ""] = /cmd=\(nvme_cmd_(\w+) ?(.*)\)/.exec(text) ?? [];
+    const lba = /slba=(\d+)/.exec(rest)?.[1];
+    const cid = Number(fields.get("cmdid") ?? 0);
+    const command = { side: this.#commandOf(queue, cid), status: null };
+    const request: OpenRequest = {
+      io: this.#io,
+      disk,
+      op: op === "dsm" ? "discard" : op,
+      lba: lba === undefined ? null : Number(lba),
+      queue,
+      cid,
+      map: [],
+      unmap: [],
+      lines: [lineOf(event)],
+      command,
+      ranges: [],
+      isComplete: false,
+      get device() {
+        return command.side;
+      },
+      get status() {
+        return command.status;
+      },
+    };
+    this.requests.push(request);
+    this.#mapping.set(contextOf(event), request);
+    this.#open.delete(contextOf(event));
+  }
+
+  /** The controller's command with this id: ids come again, so the next one is meant. */
+  #commandOf(queue: number, cid: number): ControllerCommand | null {
+    for (let at = this.#nextCommand; at < this.#commands.length; at++) {
+      const command = this.#commands[at]!;
+      if (command.queue !== queue || command.cid !== cid) continue;
+      this.#nextCommand = at;
+      return command;
+    }
+    return null;
+  }
+
+  #complete(event: GuestEvent): void {
+    const queue = Number(event.fields.get("qid") ?? 0);
+    const cid = Number(event.fields.get("cmdid") ?? 0);
+    const request = this.requests.findLast((each) =>
+      each.queue === queue && each.cid === cid && !each.isComplete
+    );
+    if (request === undefined) return;
+    request.isComplete = true;
+    for (const freed of this.#freed.get(contextOf(event)) ?? []) {
+      request.unmap.push({ kind: "dma_pool_free", values: valuesOf("dma_pool_free", freed) });
+      request.lines.push(lineOf(freed));
+    }
+    this.#freed.delete(contextOf(event));
+    request.command.status = parseInt(event.fields.get("status") ?? "0", 16);
+    request.lines.push(lineOf(event));
+    for (const [context, mapping] of this.#mapping) {
+      if (mapping === request) this.#mapping.delete(context);
+    }
+  }
+
+  #step(event: GuestEvent): void {
+    const context = contextOf(event);
+    const open = this.#open.getOrInsertComputed(context, () => []);
+    const returned = KIND_OF_RETURN_PROBE.get(event.name);
+    if (returned !== undefined) {
+      const index = open.findLastIndex(({ kind }) => kind === returned);
+      if (index < 0) return;
+      const [{ step }] = open.splice(index) as [(typeof open)[number]];
+      if (step !== null) this.#finish(returned, step, event, context);
+      return;
+    }
+    const kind = KIND_OF_PROBE.get(event.name);
+    if (kind === undefined) return;
+    const row = stepRow(kind);
+    const isHidden = open.some(({ kind }) => stepRow(kind).hidesInner === true) ||
+      row.isCall === true && open.some(({ kind }) => stepRow(kind).isCall === true);
+    if (kind === "dma_pool_free") {
+      this.#freed.getOrInsertComputed(context, () => []).push(event);
+      return;
+    }
+    const request = this.#requestOf(kind, event);
+    const values = valuesOf(kind, event);
+    const step = isHidden || request === null ? null : { kind, values };
+    if (step !== null) {
+      const undoes = UNDOING.has(kind);
+      (undoes ? request!.unmap : request!.map).push(step);
+      request!.lines.push(lineOf(event));
+    }
+    if (row.returnProbe !== null) open.push({ kind, step });
+  }
+
+  /** Adds the result of a call, and what it mapped to the request. */
+  #finish(
+    kind: StepKind,
+    step: { readonly values: Record<string, StepValue> },
+    { fields }: GuestEvent,
+    context: string,
+  ): void {
+    const { values } = step;
+    const request = this.#mapping.get(context);
+    const owns = (dma: number, sizeBytes: number) =>
+      request?.ranges.push({ dma, end: dma + sizeBytes });
+    switch (kind) {
+      case "dma_iova_try_alloc":
+        values.ok = Number(fields.get("ok")) !== 0;
+        break;
+      case "iova_alloc": {
+        const dma = hexOf(fields.get("pfn")) * PAGE_BYTES;
+        values.dma = dma;
+        owns(dma, values.size as number);
+        break;
+      }
+      case "dma_map": {
+        const dma = hexOf(fields.get("dma"));
+        values.dma = dma;
+        owns(dma, values.size as number);
+        break;
+      }
+      default:
+        if (fields.has("ret")) values.ret = Number(fields.get("ret"));
+    }
+  }
+
+  /** The request that a step belongs to; null for work of none that is looked at. */
+  #requestOf(kind: StepKind, event: GuestEvent): OpenRequest | null {
+    const mapping = event.isInterrupt ? null : this.#mapping.get(contextOf(event)) ?? null;
+    if (!UNDOING.has(kind)) return mapping;
+    const unfinished = this.requests.filter(({ isComplete }) => !isComplete);
+    const dma = undoneAddress(kind, event);
+    const owner = unfinished.find(({ ranges }) =>
+      ranges.some((range) => range.dma <= dma && dma < range.end)
+    );
+    return owner ?? (unfinished.length === 1 ? unfinished[0]! : null);
+  }
+}
+
+/** Interrupts run over a task, and are no part of it. */
+function contextOf({ cpu, isInterrupt, task }: GuestEvent): string {
+  return isInterrupt ? `interrupt ${cpu}` : task;
+}
+
+function lineOf({ name, seconds, text }: GuestEvent): string {
+  return `${seconds.toFixed(6)}: ${name}: ${text}`;
+}
+
+function hexOf(text: string | undefined): number {
+  return text === undefined ? NaN : Number(text);
+}
+
+function undoneAddress(kind: StepKind, { fields, text }: GuestEvent): number {
+  if (kind === "iova_free") return hexOf(fields.get("pfn")) * PAGE_BYTES;
+  if (kind === "iommu_unmap") return hexOf(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
+  return hexOf(fields.get("dma"));
+}
+
+function valuesOf(kind: StepKind, { fields, text }: GuestEvent): Record<string, StepValue> {
+  const { fields: wanted, result } = stepRow(kind);
+  const values: Record<string, StepValue> = {};
+  if (kind === "iommu_map" || kind === "iommu_unmap") {
+    values.dma = hexOf(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
+    values.size = Number(fields.get("size"));
+    if (kind === "iommu_map") values.phys = hexOf(fields.get("paddr"));
+    else values.unmapped = Number(fields.get("unmapped_size"));
+    return values;
+  }
+  if (kind === "bounce") {
+    return { phys: parseInt(fields.get("dev_addr") ?? "", 16), size: Number(fields.get("size")) };
+  }
+  for (const name of Object.keys(wanted)) {
+    if (name === result?.[0]) continue;
+    const given = fields.get(name);
+    if (given !== undefined) values[name] = Number(given);
+  }
+  if (kind === "iova_alloc" || kind === "iova_free") {
+    values.size = Number(fields.get("pages")) * PAGE_BYTES;
+    if (kind === "iova_free") values.dma = hexOf(fields.get("pfn")) * PAGE_BYTES;
+  }
+  return values;
+}

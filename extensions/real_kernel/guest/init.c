@@ -1,0 +1,543 @@
+/*
+ * The only program of the guest: process 1 of a kernel that `dmalab kernel` boots.
+ *
+ * Reads /plan, one directive a line, and writes what the kernel answered into the memory of an
+ * ivshmem device, which the host reads after the guest has powered off. Needs no shell, no library
+ * and no module of its own. Built with `cc -static -O1`.
+ *
+ * Directives (fields are separated by one blank; the last one takes the rest of the line):
+ *   module PATH [PARAMETERS]   load a module
+ *   write PATH TEXT            write TEXT to a file of sysfs or tracefs
+ *   probe TEXT[<tab>TEXT]...   append the first TEXT that the kernel takes to dynamic_events
+ *   await PATH                 wait until PATH exists, for ten seconds at most
+ *   island ID PAGES            PAGES physically contiguous pages, above all islands before it
+ *   controllers                bind the driver to every NVMe controller, in the order of their addresses
+ *   disk ID SERIAL             open the disk of a controller for direct I/O
+ *   limits ID                  report the limits of the disk's request queue
+ *   queue ID NAME TEXT         write a setting of the disk's request queue
+ *   io ID DEVICE OP BYTE BYTES PIECES  submit; a piece is ISLAND:OFFSET:LENGTH, joined by commas
+ *   command ID DEVICE OPCODE NSID CDW10 CDW11 CDW12 CDW13 CDW14 CDW15 PIECES METADATA
+ *   wait ID                    wait for an io and report its result
+ *   cat NAME PATH              report a file
+ *   dmesg NAME                 report the kernel's log
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <linux/fs.h>
+#include <linux/nvme_ioctl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, HUGE = 2 << 20, MAX_ISLANDS = 65536, MAX_IOS = 65536, MAX_DEVICES = 64, MAX_PIECES = 1024 };
+
+/* The report: its length in the first eight bytes, then its text. */
+static char *report;
+static uint64_t report_size, report_used;
+
+static void put(const char *bytes, uint64_t size)
+{
+	if (report == NULL || report_used + size > report_size - 8) {
+		if (write(1, bytes, size) < 0) _exit(1);
+		return;
+	}
+	memcpy(report + 8 + report_used, bytes, size);
+	report_used += size;
+	*(volatile uint64_t *)report = report_used;
+}
+
+static void say(const char *format, ...)
+{
+	char line[4096];
+	va_list values;
+	va_start(values, format);
+	int size = vsnprintf(line, sizeof line, format, values);
+	va_end(values);
+	if (size > 0) put(line, size < (int)sizeof line ? size : (int)sizeof line - 1);
+}
+
+static int write_text(const char *path, const char *text, int flags)
+{
+	int fd = open(path, O_WRONLY | flags);
+	if (fd < 0) return errno;
+	ssize_t size = (ssize_t)strlen(text);
+	int error = write(fd, text, size) == size ? 0 : errno;
+	close(fd);
+	return error;
+}
+
+static int read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	if (fd < 0) return -1;
+	ssize_t got = read(fd, text, size - 1);
+	close(fd);
+	text[got < 0 ? 0 : got] = 0;
+	return got < 0 ? -1 : 0;
+}
+
+/* Finds the ivshmem device by its ids and maps its memory. */
+static void map_report(void)
+{
+	DIR *devices = opendir("/sys/bus/pci/devices");
+	struct dirent *entry;
+	while (devices != NULL && (entry = readdir(devices)) != NULL) {
+		char path[512], text[32];
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/vendor", entry->d_name);
+		if (read_text(path, text, sizeof text) != 0 || strncmp(text, "0x1af4", 6) != 0) continue;
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/device", entry->d_name);
+		if (read_text(path, text, sizeof text) != 0 || strncmp(text, "0x1110", 6) != 0) continue;
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/enable", entry->d_name);
+		write_text(path, "1", 0);
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/resource2", entry->d_name);
+		int fd = open(path, O_RDWR);
+		struct stat stat;
+		if (fd < 0 || fstat(fd, &stat) != 0) continue;
+		void *memory = mmap(NULL, stat.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		close(fd);
+		if (memory == MAP_FAILED) continue;
+		report = memory;
+		report_size = stat.st_size;
+		*(volatile uint64_t *)report = 0;
+	}
+	if (devices != NULL) closedir(devices);
+}
+
+/* Physically contiguous memory: huge pages, by their physical addresses. */
+struct huge { uint64_t phys; char *virt; };
+static struct huge *huges;
+static size_t huge_count;
+static size_t next_huge, next_page;
+
+static uint64_t phys_of(int pagemap, const void *virt)
+{
+	uint64_t entry = 0;
+	if (pread(pagemap, &entry, 8, (uintptr_t)virt / PAGE * 8) != 8) return 0;
+	return (entry & ((1ULL << 55) - 1)) * PAGE;
+}
+
+static int by_phys(const void *a, const void *b)
+{
+	const struct huge *x = a, *y = b;
+	return x->phys < y->phys ? -1 : x->phys > y->phys;
+}
+
+static void take_huge_pages(void)
+{
+	char text[64];
+	if (read_text("/proc/sys/vm/nr_hugepages", text, sizeof text) != 0) return;
+	size_t count = strtoul(text, NULL, 10);
+	huges = calloc(count + 1, sizeof *huges);
+	int pagemap = open("/proc/self/pagemap", O_RDONLY);
+	for (size_t index = 0; index < count; index++) {
+		char *virt = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+		if (virt == MAP_FAILED) break;
+		memset(virt, (int)index + 1, HUGE);
+		huges[huge_count++] = (struct huge){ phys_of(pagemap, virt), virt };
+	}
+	close(pagemap);
+	qsort(huges, huge_count, sizeof *huges, by_phys);
+}
+
+struct island { uint64_t phys; size_t pages; };
+static struct island islands[MAX_ISLANDS];
+
+/* The user address of a physical page of the pool, or NULL. */
+static char *virt_of(uint64_t phys)
+{
+	size_t low = 0, high = huge_count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (huges[middle].phys + HUGE <= phys) low = middle + 1;
+		else high = middle;
+	}
+	if (low == huge_count || phys < huges[low].phys) return NULL;
+	return huges[low].virt + (phys - huges[low].phys);
+}
+
+/*
+ * An island lies behind the one before, with at least one page between. One that fits lies in one huge
+ * page; a larger one begins with a huge page and goes on in those that follow it.
+ */
+static int place_island(unsigned id, size_t pages)
+{
+	const size_t per_huge = HUGE / PAGE;
+	if (next_page != 0 && next_page + pages > per_huge) next_huge++, next_page = 0;
+	for (; next_huge < huge_count; next_huge++, next_page = 0) {
+		size_t have = per_huge - next_page;
+		size_t end = next_huge;
+		while (have < pages && end + 1 < huge_count &&
+		       huges[end + 1].phys == huges[end].phys + HUGE) {
+			end++;
+			have += per_huge;
+		}
+		if (have < pages) continue;
+		islands[id] = (struct island){ huges[next_huge].phys + next_page * PAGE, pages };
+		size_t used = next_page + pages + 1;
+		next_huge += used / per_huge;
+		next_page = used % per_huge;
+		/* A new huge page need not follow the last one: the gap is then there already. */
+		return 0;
+	}
+	return ENOMEM;
+}
+
+struct io {
+	struct iovec pieces[MAX_PIECES];
+	int count;
+	long result;
+	int done, known;
+	struct iocb control;
+};
+static struct io *ios[MAX_IOS];
+static int devices[MAX_DEVICES];
+static aio_context_t aio;
+
+/* Cuts ISLAND:OFFSET:LENGTH,... into user memory; a piece that crosses huge pages becomes several. */
+static int read_pieces(char *text, struct iovec *pieces, int *count)
+{
+	*count = 0;
+	if (strcmp(text, "-") == 0) return 0;
+	for (char *piece = strtok(text, ","); piece != NULL; piece = strtok(NULL, ",")) {
+		unsigned long island, offset, length;
+		if (sscanf(piece, "%lu:%lu:%lu", &island, &offset, &length) != 3) return EINVAL;
+		if (island >= MAX_ISLANDS) return EINVAL;
+		uint64_t phys = islands[island].phys + offset;
+		while (length > 0) {
+			char *virt = virt_of(phys);
+			size_t here = HUGE - phys % HUGE;
+			if (here > length) here = length;
+			if (virt == NULL || *count == MAX_PIECES) return EFAULT;
+			pieces[(*count)++] = (struct iovec){ virt, here };
+			phys += here;
+			length -= here;
+		}
+	}
+	return 0;
+}
+
+static void collect(int block)
+{
+	struct io_event events[64];
+	struct timespec limit = { 60, 0 }, none = { 0, 0 };
+	long got = syscall(SYS_io_getevents, aio, block ? 1 : 0, 64, events, block ? &limit : &none);
+	for (long index = 0; index < got; index++) {
+		struct io *io = ios[events[index].data];
+		io->result = (long)events[index].res;
+		io->done = 1;
+	}
+	if (block && got <= 0) {
+		say("timeout %ld\n", got);
+		for (int id = 0; id < MAX_IOS; id++)
+			if (ios[id] != NULL && !ios[id]->done) ios[id]->done = 1, ios[id]->result = -ETIMEDOUT;
+	}
+}
+
+static void submit(char *rest)
+{
+	unsigned id, device;
+	char op[32];
+	unsigned long long byte, bytes;
+	int used = 0;
+	if (sscanf(rest, "%u %u %31s %llu %llu %n", &id, &device, op, &byte, &bytes, &used) < 5 ||
+	    id >= MAX_IOS || device >= MAX_DEVICES) {
+		say("bad io %s\n", rest);
+		return;
+	}
+	struct io *io = ios[id] = calloc(1, sizeof *io);
+	int error = read_pieces(rest + used, io->pieces, &io->count);
+	say("io %u begins\n", id);
+	if (error != 0) {
+		io->done = 1, io->result = -error;
+		return;
+	}
+	if (strcmp(op, "read") == 0 || strcmp(op, "write") == 0) {
+		io->control = (struct iocb){
+			.aio_data = id,
+			.aio_lio_opcode = op[0] == 'r' ? IOCB_CMD_PREADV : IOCB_CMD_PWRITEV,
+			.aio_fildes = devices[device],
+			.aio_buf = (uintptr_t)io->pieces,
+			.aio_nbytes = io->count,
+			.aio_offset = (long long)byte,
+		};
+		struct iocb *list[1] = { &io->control };
+		if (syscall(SYS_io_submit, aio, 1, list) != 1) io->done = 1, io->result = -errno;
+		return;
+	}
+	uint64_t range[2] = { byte, bytes };
+	int result = 0;
+	if (strcmp(op, "discard") == 0) result = ioctl(devices[device], BLKDISCARD, range);
+	else if (strcmp(op, "write_zeroes") == 0) result = ioctl(devices[device], BLKZEROOUT, range);
+	else if (strcmp(op, "flush") == 0) result = fsync(devices[device]);
+	else result = -1, errno = EOPNOTSUPP;
+	io->done = 1;
+	io->result = result < 0 ? -errno : result;
+}
+
+static void command(char *rest)
+{
+	unsigned id, device, opcode, nsid, dwords[6];
+	int used = 0;
+	if (sscanf(rest, "%u %u %u %u %u %u %u %u %u %u %n", &id, &device, &opcode, &nsid, &dwords[0],
+		   &dwords[1], &dwords[2], &dwords[3], &dwords[4], &dwords[5], &used) < 10 ||
+	    id >= MAX_IOS || device >= MAX_DEVICES) {
+		say("bad command %s\n", rest);
+		return;
+	}
+	char *metadata = strchr(rest + used, ' ');
+	if (metadata != NULL) *metadata++ = 0;
+	struct io *io = ios[id] = calloc(1, sizeof *io);
+	struct iovec second[MAX_PIECES];
+	int seconds = 0;
+	int error = read_pieces(rest + used, io->pieces, &io->count);
+	if (error == 0 && metadata != NULL) error = read_pieces(metadata, second, &seconds);
+	say("io %u begins\n", id);
+	io->done = 1;
+	if (error == 0 && (io->count > 1 || seconds > 1)) error = EOPNOTSUPP;
+	if (error != 0) {
+		io->result = -error;
+		return;
+	}
+	struct nvme_passthru_cmd64 cmd = {
+		.opcode = opcode, .nsid = nsid,
+		.cdw10 = dwords[0], .cdw11 = dwords[1], .cdw12 = dwords[2],
+		.cdw13 = dwords[3], .cdw14 = dwords[4], .cdw15 = dwords[5],
+		.addr = (uintptr_t)(io->count ? io->pieces[0].iov_base : NULL),
+		.data_len = io->count ? io->pieces[0].iov_len : 0,
+		.metadata = (uintptr_t)(seconds ? second[0].iov_base : NULL),
+		.metadata_len = seconds ? second[0].iov_len : 0,
+	};
+	int result = ioctl(devices[device], NVME_IOCTL_IO64_CMD, &cmd);
+	io->result = result < 0 ? -errno : result;
+}
+
+static int await(const char *path)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		if (access(path, F_OK) == 0) return 1;
+		nanosleep(&(struct timespec){ 0, 10 * 1000 * 1000 }, NULL);
+	}
+	say("missing %s\n", path);
+	return 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void bind_controllers(void)
+{
+	struct dirent **names;
+	int count = scandir("/sys/bus/pci/devices", &names, NULL, by_name);
+	for (int index = 0; index < count; index++) {
+		char path[512], text[32];
+		const char *name = names[index]->d_name;
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/class", name);
+		if (read_text(path, text, sizeof text) != 0 || strncmp(text, "0x010802", 8) != 0) continue;
+		write_text("/sys/bus/pci/drivers/nvme/unbind", name, 0);
+		int error = write_text("/sys/bus/pci/drivers/nvme/bind", name, 0);
+		if (error != 0) say("refused bind %d %s\n", error, name);
+		snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/nvme", name);
+		await(path);
+	}
+}
+
+/* Files of the queue's folder that hold one word, one line each. */
+static void say_limits(unsigned id, const char *name)
+{
+	char path[512], text[256];
+	snprintf(path, sizeof path, "/sys/block/%s/queue", name);
+	struct dirent **names;
+	int count = scandir(path, &names, NULL, by_name);
+	for (int index = 0; index < count; index++) {
+		if (names[index]->d_type != DT_REG) continue;
+		snprintf(path, sizeof path, "/sys/block/%s/queue/%s", name, names[index]->d_name);
+		if (read_text(path, text, sizeof text) != 0) continue;
+		text[strcspn(text, "\n")] = 0;
+		say("limit %u %s %s\n", id, names[index]->d_name, text);
+	}
+}
+
+static char disk_names[MAX_DEVICES][264];
+
+/* The name of the controller with this serial number: nvme0; false while no controller has it. */
+static int find_controller(const char *serial, char *found, size_t size)
+{
+	struct dirent **names;
+	int count = scandir("/sys/class/nvme", &names, NULL, by_name);
+	for (int index = 0; index < count; index++) {
+		const char *name = names[index]->d_name;
+		char path[512], text[256];
+		snprintf(path, sizeof path, "/sys/class/nvme/%s/serial", name);
+		if (read_text(path, text, sizeof text) != 0) continue;
+		if (strncmp(text, serial, strlen(serial)) != 0 || strchr(" \n", text[strlen(serial)]) == NULL) continue;
+		snprintf(found, size, "%s", name);
+		return 1;
+	}
+	return 0;
+}
+
+/* The driver identifies a controller after it was bound: its serial number appears later. */
+static void open_disk(unsigned id, const char *serial)
+{
+	char name[256], path[512], text[256], address[256];
+	int tries = 0;
+	while (!find_controller(serial, name, sizeof name)) {
+		if (++tries == 1000) {
+			say("missing disk %s\n", serial);
+			return;
+		}
+		nanosleep(&(struct timespec){ 0, 10 * 1000 * 1000 }, NULL);
+	}
+	snprintf(disk_names[id], sizeof disk_names[id], "%sn1", name);
+	snprintf(path, sizeof path, "/dev/%s", disk_names[id]);
+	if (!await(path)) return;
+	/* The node is there before the disk is (ENXIO). */
+	for (tries = 0; tries < 1000; tries++) {
+		devices[id] = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+		if (devices[id] >= 0 || errno != ENXIO) break;
+		nanosleep(&(struct timespec){ 0, 10 * 1000 * 1000 }, NULL);
+	}
+	if (devices[id] < 0) {
+		say("refused open %d %s\n", errno, path);
+		return;
+	}
+	snprintf(path, sizeof path, "/sys/class/nvme/%s/address", name);
+	if (read_text(path, address, sizeof address) != 0) strcpy(address, "?");
+	address[strcspn(address, "\n")] = 0;
+	snprintf(path, sizeof path, "/sys/class/nvme/%s/device/iommu_group/type", name);
+	if (read_text(path, text, sizeof text) != 0) strcpy(text, "none");
+	text[strcspn(text, "\n")] = 0;
+	say("disk %u %s %s %s\n", id, name, address, text);
+}
+
+static void cat(const char *name, const char *path)
+{
+	static char block[1 << 20];
+	int fd = open(path, O_RDONLY);
+	say("file %s %d\n", name, fd < 0 ? errno : 0);
+	if (fd < 0) return;
+	ssize_t got;
+	char last = '\n';
+	while ((got = read(fd, block, sizeof block)) > 0) {
+		put(block, got);
+		last = block[got - 1];
+	}
+	close(fd);
+	if (last != '\n') say("\n");
+	say("end %s\n", name);
+}
+
+static void log_of_kernel(const char *name)
+{
+	static char text[1 << 20];
+	int got = (int)syscall(SYS_syslog, 3, text, (int)sizeof text);
+	say("file %s 0\n", name);
+	if (got > 0) put(text, got);
+	say("end %s\n", name);
+}
+
+static void module(char *rest)
+{
+	char *parameters = strchr(rest, ' ');
+	if (parameters != NULL) *parameters++ = 0;
+	int fd = open(rest, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || syscall(SYS_finit_module, fd, parameters == NULL ? "" : parameters, 0) != 0) {
+		if (errno != EEXIST) say("refused module %s %d\n", rest, errno);
+	}
+	if (fd >= 0) close(fd);
+}
+
+static void run(char *line)
+{
+	if (strcmp(line, "controllers") == 0) {
+		bind_controllers();
+		return;
+	}
+	char *rest = strchr(line, ' ');
+	if (rest == NULL) return;
+	*rest++ = 0;
+	char *second = strchr(rest, ' ');
+	unsigned id = (unsigned)strtoul(rest, NULL, 10);
+	if (strcmp(line, "module") == 0) module(rest);
+	else if (strcmp(line, "io") == 0) submit(rest);
+	else if (strcmp(line, "command") == 0) command(rest);
+	else if (strcmp(line, "await") == 0) await(rest);
+	else if (strcmp(line, "probe") == 0) {
+		int error = 0;
+		char *first = rest;
+		for (char *text = strtok(rest, "\t"); text != NULL; text = strtok(NULL, "\t")) {
+			error = write_text("/sys/kernel/tracing/dynamic_events", text, O_APPEND);
+			if (error == 0) break;
+		}
+		if (error != 0) say("refused probe %d %s\n", error, first);
+	} else if (strcmp(line, "dmesg") == 0) log_of_kernel(rest);
+	else if (strcmp(line, "limits") == 0) {
+		if (id < MAX_DEVICES) say_limits(id, disk_names[id]);
+	} else if (strcmp(line, "wait") == 0) {
+		if (id >= MAX_IOS || ios[id] == NULL) return;
+		collect(0);
+		while (!ios[id]->done) collect(1);
+		say("io %u ends %ld\n", id, ios[id]->result);
+	} else if (second == NULL) return;
+	else if (*second++ = 0, strcmp(line, "write") == 0) {
+		int error = write_text(rest, second, 0);
+		if (error != 0) say("refused write %d %s %s\n", error, rest, second);
+	} else if (strcmp(line, "island") == 0) {
+		int error = id < MAX_ISLANDS ? place_island(id, strtoul(second, NULL, 10)) : EINVAL;
+		say("island %u %llu %d\n", id, (unsigned long long)islands[id < MAX_ISLANDS ? id : 0].phys, error);
+	} else if (strcmp(line, "disk") == 0 && id < MAX_DEVICES) open_disk(id, second);
+	else if (strcmp(line, "queue") == 0 && id < MAX_DEVICES) {
+		char *value = strchr(second, ' '), path[512];
+		if (value == NULL) return;
+		*value++ = 0;
+		snprintf(path, sizeof path, "/sys/block/%s/queue/%s", disk_names[id], second);
+		int error = write_text(path, value, 0);
+		if (error != 0) say("refused queue %d %s %s\n", error, second, value);
+	} else if (strcmp(line, "cat") == 0) cat(rest, second);
+}
+
+int main(void)
+{
+	mkdir("/proc", 0755), mkdir("/sys", 0755), mkdir("/dev", 0755);
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	for (int id = 0; id < MAX_DEVICES; id++) devices[id] = -1;
+	map_report();
+	struct utsname name;
+	uname(&name);
+	say("kernel %s %s\n", name.release, name.machine);
+	take_huge_pages();
+	say("huge pages %zu\n", huge_count);
+	syscall(SYS_io_setup, 1024, &aio);
+	FILE *plan = fopen("/plan", "r");
+	static char line[1 << 20];
+	while (plan != NULL && fgets(line, sizeof line, plan) != NULL) {
+		line[strcspn(line, "\n")] = 0;
+		if (line[0] != '#' && line[0] != 0) run(line);
+	}
+	say("done\n");
+	sync();
+	reboot(RB_POWER_OFF);
+	return 0;
+}

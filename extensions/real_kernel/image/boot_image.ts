@@ -1,0 +1,52 @@
+/**
+ * Recognises a kernel image by its header.
+ *
+ * @see Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst: the headers
+ */
+
+/** What an image's header contains. */
+export type BootImage =
+  | { readonly kind: "x86_64"; /** `6.12.117+deb13-amd64`. */ readonly release: string }
+  | {
+    readonly kind: "wrong"; /** Why it cannot be booted here, as a sentence. */
+    readonly problem: string;
+  };
+
+const BOOT_FLAG_OFFSET = 0x1fe;
+const BOOT_FLAG = 0xaa55;
+const MAGIC_OFFSET = 0x202;
+const VERSION_POINTER_OFFSET = 0x20e;
+/** The pointer counts from the end of the boot sector. */
+const VERSION_BASE = 0x200;
+const XLOADFLAGS_OFFSET = 0x236;
+const XLF_KERNEL_64 = 1;
+const LEAST_BYTES = 0x264;
+
+/** Reads the header of a kernel image. @param bytes At least the first 64 KiB of the file. */
+export function readBootImage(bytes: Uint8Array): BootImage {
+  const wrong = (problem: string): BootImage => ({ kind: "wrong", problem });
+  const has = (offset: number, text: string) =>
+    new TextDecoder().decode(bytes.subarray(offset, offset + text.length)) === text;
+  if (has(0, "\x7fELF")) {
+    return wrong("It is an ELF file: give the compressed image (bzImage, vmlinuz), not vmlinux");
+  }
+  if (has(0x38, "ARM\x64")) {
+    return wrong("It is a kernel for arm64: only x86-64 kernels are booted");
+  }
+  if (bytes.length < LEAST_BYTES || !has(MAGIC_OFFSET, "HdrS")) {
+    return wrong("It is no kernel image: it has no boot header of x86 (HdrS)");
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint16(BOOT_FLAG_OFFSET, true) !== BOOT_FLAG) {
+    return wrong("It is no kernel image: its boot sector has no signature");
+  }
+  if ((view.getUint16(XLOADFLAGS_OFFSET, true) & XLF_KERNEL_64) === 0) {
+    return wrong("It is a 32-bit kernel: only x86-64 kernels are booted");
+  }
+  const start = VERSION_BASE + view.getUint16(VERSION_POINTER_OFFSET, true);
+  const text = new TextDecoder().decode(bytes.subarray(start, start + 256));
+  const release = /^[\w.+~-]+/.exec(text)?.[0];
+  return release === undefined
+    ? wrong("Its header does not say which release it is")
+    : { kind: "x86_64", release };
+}

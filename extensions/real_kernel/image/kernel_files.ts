@@ -1,0 +1,247 @@
+/**
+ * Finds a kernel's image and the modules that a boot needs: in a package, in a folder, or as a file
+ * with a folder of modules. A user's input; nothing of it is kept but a copy in the user's cache.
+ */
+import { host, hostReason, isHostError, readHostBytes } from "@dmalab/cli";
+import { hashOf, keepBytes, keptBytes, withTempFolder } from "@dmalab/cli/files";
+import { printable } from "@dmalab/lang/diagnostics";
+import { runProgram } from "../programs.ts";
+import { readBootImage } from "./boot_image.ts";
+import { moduleName, moduleNeeds } from "./module_file.ts";
+
+/** A module, decompressed. */
+export interface ModuleFile {
+  /** With underscores. */
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** All that a boot needs of a kernel. */
+export interface KernelFiles {
+  /** `6.12.117+deb13-amd64`. */
+  readonly release: string;
+  readonly image: Uint8Array<ArrayBuffer>;
+  /** In the order in which they are loaded. Empty where the drivers are built in. */
+  readonly modules: readonly ModuleFile[];
+}
+
+export type KernelFilesResult = KernelFiles | { readonly problem: string };
+
+/** Modules that a boot loads where the kernel has them: drivers, and what they use at run time. */
+const WANTED = ["crct10dif_generic", "crc64_rocksoft_generic", "virtio_iommu", "nvme"];
+/** Folders of a kernel's modules in which these and their dependencies lie. */
+const MODULE_FOLDERS = ["drivers/nvme", "drivers/iommu", "lib", "crypto", "block", "arch"];
+const MAX_IMAGE_BYTES = 2 ** 28;
+const MAX_MODULE_BYTES = 2 ** 26;
+const MAX_PACKAGE_BYTES = 2 ** 31;
+const CACHE_FOLDER = "kernel";
+const MAX_DEPTH = 12;
+
+/**
+ * Reads a kernel.
+ *
+ * @param kernel An image, a Debian package, or a folder with either in it.
+ * @param modules Further packages or folders with modules.
+ */
+export async function readKernelFiles(
+  kernel: string,
+  modules: readonly string[],
+): Promise<KernelFilesResult> {
+  try {
+    const key = await cacheKey([kernel, ...modules]);
+    const kept = key === null ? null : await keptBytes(CACHE_FOLDER, key);
+    if (kept !== null) return unpack(kept);
+    const found = await withTempFolder(async (folder) => {
+      const roots: string[] = [];
+      for (const [index, path] of [kernel, ...modules].entries()) {
+        if (!path.endsWith(".deb")) {
+          roots.push(path);
+          continue;
+        }
+        const problem = await unpackPackage(path, `${folder}/${index}`);
+        if (problem !== null) return { problem };
+        roots.push(`${folder}/${index}`);
+      }
+      return await findIn(roots, kernel);
+    });
+    if ("problem" in found) return found;
+    if (key !== null) await keepBytes(CACHE_FOLDER, key, pack(found));
+    return found;
+  } catch (error) {
+    if (!isHostError(error)) throw error;
+    return { problem: `"${printable(kernel)}" cannot be read: ${hostReason(error)}` };
+  }
+}
+
+/** Names the files by their sizes and times: a package is not read again to find it in the cache. */
+async function cacheKey(paths: readonly string[]): Promise<string | null> {
+  const parts: unknown[] = [];
+  for (const path of paths) {
+    const { isFile, mtime, size } = host.statSync(path);
+    // A folder's time does not change with its files.
+    if (!isFile) return null;
+    parts.push([host.realPathSync(path), size, mtime?.getTime() ?? 0]);
+  }
+  return await hashOf(new TextEncoder().encode(JSON.stringify(parts)));
+}
+
+async function unpackPackage(path: string, folder: string): Promise<string | null> {
+  if (host.statSync(path).size > MAX_PACKAGE_BYTES) return `"${printable(path)}" is too large`;
+  host.mkdirSync(folder);
+  const listed = await runProgram("dpkg-deb", ["--fsys-tarfile", path]);
+  if ("problem" in listed) return listed.problem;
+  if (listed.code !== 0) {
+    return `"${printable(path)}" is no Debian package: ${printable(lastLine(listed.stderr))}`;
+  }
+  // No owner, no link outside: only regular files below the folder are taken.
+  const patterns = ["*/vmlinuz*", ...MODULE_FOLDERS.map((name) => `*/kernel/${name}/*`)];
+  const unpacked = await runProgram("tar", [
+    "-x",
+    "-C",
+    folder,
+    "--no-same-owner",
+    "--no-same-permissions",
+    "--wildcards",
+    ...patterns,
+  ], listed.stdout);
+  if ("problem" in unpacked) return unpacked.problem;
+  // A package without some of the folders is an error for tar, and none for us.
+  return null;
+}
+
+/** Every file below some folders, by its name. */
+function filesBelow(folder: string, depth: number, found: Map<string, string>): void {
+  if (depth > MAX_DEPTH) return;
+  for (const { isDirectory, isFile, name } of host.readDirSync(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory && isWanted(path)) filesBelow(path, depth + 1, found);
+    if (isFile && /\.ko(?:\.(?:xz|zst|gz))?$/.test(name)) {
+      found.set(moduleName(name.replace(/\.ko.*$/, "")), path);
+    } else if (isFile && /^(?:vmlinuz|bzImage)/.test(name)) found.set(`image ${path}`, path);
+  }
+}
+
+/** Below `kernel/` of a folder of modules, only the folders with modules that a boot needs. */
+function isWanted(path: string): boolean {
+  const [, below] = /\/kernel\/(.*)$/.exec(path) ?? [];
+  if (below === undefined) return !/\/(?:proc|sys|dev|run)$/.test(path);
+  return MODULE_FOLDERS.some((name) =>
+    `${below}/`.startsWith(`${name}/`) || name.startsWith(`${below}/`)
+  );
+}
+
+async function findIn(roots: readonly string[], kernel: string): Promise<KernelFilesResult> {
+  const found = new Map<string, string>();
+  const images: string[] = [];
+  for (const root of roots) {
+    if (host.statSync(root).isFile) images.push(root);
+    else filesBelow(root, 0, found);
+  }
+  for (const [name, path] of found) if (name.startsWith("image ")) images.push(path);
+  if (images.length === 0) {
+    return { problem: `There is no kernel image (vmlinuz) in "${printable(kernel)}"` };
+  }
+  if (images.length > 1) {
+    const names = images.map((path) => `"${printable(path)}"`).join(", ");
+    return { problem: `There are several kernel images: name one of ${names}` };
+  }
+  const image = readHostBytes(images[0]!, { mostBytes: MAX_IMAGE_BYTES });
+  if (!image.found) return { problem: image.problem };
+  const header = readBootImage(image.bytes);
+  if (header.kind === "wrong") return { problem: `"${printable(images[0]!)}": ${header.problem}` };
+  const modules = await modulesOf(found, header.release);
+  if ("problem" in modules) return modules;
+  return { release: header.release, image: image.bytes, modules: modules.list };
+}
+
+/** Modules with their dependencies, each after those it needs. */
+async function modulesOf(
+  found: ReadonlyMap<string, string>,
+  release: string,
+): Promise<{ readonly list: readonly ModuleFile[] } | { readonly problem: string }> {
+  const list: ModuleFile[] = [];
+  const seen = new Set<string>();
+  const load = async (name: string): Promise<string | null> => {
+    const path = found.get(name);
+    if (path === undefined || seen.has(name)) return null;
+    seen.add(name);
+    if (!path.includes(`/${release}/`) && /\/modules\/[^/]+\//.test(path)) {
+      const [, other] = /\/modules\/([^/]+)\//.exec(path)!;
+      return `The modules are those of ${other}, and the kernel is ${release}`;
+    }
+    const bytes = await decompressed(path);
+    if (typeof bytes === "string") return bytes;
+    for (const needed of moduleNeeds(bytes).depends) {
+      const problem = await load(needed);
+      if (problem !== null) return problem;
+    }
+    list.push({ name, bytes });
+    return null;
+  };
+  for (const name of WANTED) {
+    const problem = await load(name);
+    if (problem !== null) return { problem };
+  }
+  return { list };
+}
+
+async function decompressed(path: string): Promise<Uint8Array<ArrayBuffer> | string> {
+  const file = readHostBytes(path, { mostBytes: MAX_MODULE_BYTES });
+  if (!file.found) return file.problem;
+  if (path.endsWith(".gz")) {
+    const stream = new Blob([file.bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  }
+  const program = path.endsWith(".xz") ? "xz" : path.endsWith(".zst") ? "zstd" : null;
+  if (program === null) return file.bytes;
+  const result = await runProgram(program, ["-dc"], file.bytes);
+  if ("problem" in result) return result.problem;
+  if (result.code !== 0) return `"${printable(path)}": ${printable(lastLine(result.stderr))}`;
+  return result.stdout;
+}
+
+function lastLine(text: string): string {
+  return text.trim().split("\n").at(-1) ?? "";
+}
+
+/** One line that names the parts, then their bytes. */
+function pack({ image, modules, release }: KernelFiles): Uint8Array<ArrayBuffer> {
+  const parts = [image, ...modules.map(({ bytes }) => bytes)];
+  const head = new TextEncoder().encode(
+    `${
+      JSON.stringify({
+        release,
+        names: modules.map(({ name }) => name),
+        sizesBytes: parts.map(({ length }) => length),
+      })
+    }\n`,
+  );
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, head.length));
+  let offset = 0;
+  for (const part of [head, ...parts]) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+function unpack(bytes: Uint8Array<ArrayBuffer>): KernelFiles {
+  const end = bytes.indexOf(0x0a);
+  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as {
+    readonly release: string;
+    readonly names: readonly string[];
+    readonly sizesBytes: readonly number[];
+  };
+  let offset = end + 1;
+  const parts = head.sizesBytes.map((sizeBytes) => {
+    const part = bytes.slice(offset, offset + sizeBytes);
+    offset += sizeBytes;
+    return part;
+  });
+  const [image, ...rest] = parts;
+  return {
+    release: head.release,
+    image: image!,
+    modules: head.names.map((name, index) => ({ name, bytes: rest[index]! })),
+  };
+}

@@ -1,0 +1,38 @@
+/** Names in a kernel module's `.modinfo` section. */
+
+/** Modules that another module needs. */
+export interface ModuleNeeds {
+  /** Names with underscores, as the kernel lists them. */
+  readonly depends: readonly string[];
+}
+
+/**
+ * Finds `depends=` and `softdep=pre:` of a module. Packages contain no `modules.dep`: it is made when they are installed.
+ *
+ * @param bytes An uncompressed `.ko` file.
+ */
+export function moduleNeeds(bytes: Uint8Array): ModuleNeeds {
+  const depends = valuesOf(bytes, "depends=").flatMap((value) => value.split(","));
+  const soft = valuesOf(bytes, "softdep=").flatMap((value) =>
+    /\bpre: ([^:]*)(?:$| post:)/.exec(value)?.[1]?.trim().split(/\s+/) ?? []
+  );
+  return { depends: [...depends, ...soft].filter((name) => name !== "").map(moduleName) };
+}
+
+/** A module's name: files and dependencies write `-` and `_` alike. */
+export function moduleName(name: string): string {
+  return name.replaceAll("-", "_");
+}
+
+/** Values of a key in a list of texts that each end with a zero byte. */
+function valuesOf(bytes: Uint8Array, key: string): string[] {
+  const wanted = new TextEncoder().encode(`\0${key}`);
+  const values: string[] = [];
+  for (let at = bytes.indexOf(0); at >= 0; at = bytes.indexOf(0, at + 1)) {
+    if (!wanted.every((byte, index) => bytes[at + index] === byte)) continue;
+    const start = at + wanted.length;
+    const end = bytes.indexOf(0, start);
+    values.push(new TextDecoder().decode(bytes.subarray(start, end < 0 ? undefined : end)));
+  }
+  return values;
+}

@@ -1,0 +1,327 @@
+/**
+ * Translates a scenario's machine into a QEMU machine and a kernel command line.
+ *
+ * QEMU cannot be every machine. A key that it cannot express and that changes no mapping of an NVMe
+ * request is changed on both sides, and printed; any other such key stops the test from being run.
+ */
+import type { BlockSettings, LabConfig, PciNodeConfig } from "@dmalab/devices";
+import { formatSize } from "@dmalab/lang/text";
+import {
+  GIB,
+  IOMMU_SETTINGS,
+  KIB,
+  MACHINE_SETTINGS,
+  type MachineConfig,
+  MIB,
+} from "@dmalab/runtime";
+import { NVME } from "@dmalab/devices/nvme";
+
+/** A disk of the machine. */
+export interface QemuDisk {
+  /** The name of its block; its serial number in the guest. */
+  readonly name: string;
+  /** Files of the queue's folder in sysfs, with the values to write. */
+  readonly queue: ReadonlyMap<string, string>;
+}
+
+export interface QemuMachine {
+  /** Arguments of QEMU for CPUs, IOMMU, ports and controllers. */
+  readonly args: readonly string[];
+  /** Words of the kernel's command line. */
+  readonly append: readonly string[];
+  /** Parameters of the module `nvme`. */
+  readonly nvmeParameters: readonly string[];
+  readonly disks: readonly QemuDisk[];
+  /** The scenario's machine with the changes that QEMU needs: the model runs on this one. */
+  readonly config: LabConfig;
+  /** These changes, as sentences. */
+  readonly changes: readonly string[];
+  /** Keys that QEMU cannot express, with the reason; the tests on this machine are not run. */
+  readonly missing: readonly string[];
+}
+
+const ONE_PAGE_BYTES = 4 * KIB;
+/** Serial numbers of NVMe have 20 characters. */
+const MAX_SERIAL = 20;
+const SLOT_BYTES = 2 * KIB;
+const MAX_CPUS = 8;
+const ADDRESS_BITS: readonly number[] = [39, 48];
+/** Controllers on the root bus begin at this device number. */
+const FIRST_ROOT_DEVICE = 8;
+
+type NvmeSettings = BlockSettings<"nvme">;
+
+/** Collects the parts of a machine while its blocks are walked. */
+class QemuBuilder {
+  readonly args: string[] = [];
+  readonly append: string[] = [];
+  readonly disks: QemuDisk[] = [];
+  readonly changes: string[] = [];
+  readonly missing: string[] = [];
+  readonly parameters = new Map<string, string>();
+  #ports = 0;
+  #rootDevices = 0;
+
+  /** Translates the blocks below a bus; returns them with the changes that QEMU needs. */
+  nodes(list: readonly PciNodeConfig[], bus: string): PciNodeConfig[] {
+    return list.map((node) => this.#node(node, bus));
+  }
+
+  #node(node: PciNodeConfig, bus: string): PciNodeConfig {
+    switch (node.kind) {
+      case "host_bridge":
+        return { ...node, children: this.nodes(node.children, bus) } as PciNodeConfig;
+      case "root_port": {
+        if (node.settings.external === true) {
+          this.missing.push(`${node.name}.external: QEMU's ports are not external-facing`);
+        }
+        return this.#rootPort(node, bus);
+      }
+      case "switch":
+        return this.#switch(node, bus);
+      case "nvme":
+        return this.#disk(node, bus);
+      case "endpoint":
+      case "rdma":
+      case "vfio":
+        // Devices without NVMe requests: nothing that is compared depends on them.
+        return node;
+      default:
+        this.missing.push(`${node.name}: a ${node.kind} block is not built in the guest`);
+        return node;
+    }
+  }
+
+  /** A port of QEMU takes one device: each further one gets a root port. */
+  #rootPort(node: PciNodeConfig, bus: string): PciNodeConfig {
+    const built = node.children.filter(({ kind }) => BUILT.has(kind));
+    if (built.length > 1) {
+      this.changes.push(
+        `${node.name}: QEMU's port takes one device; each has a root port of its own`,
+      );
+    }
+    const children = node.children.map((child) => {
+      if (!BUILT.has(child.kind)) return child;
+      const name = `port${++this.#ports}`;
+      const place = `chassis=${this.#ports},slot=${this.#ports}`;
+      this.args.push("-device", `pcie-root-port,id=${name},bus=${bus},${place}`);
+      return this.#node(child, name);
+    });
+    return { ...node, children } as PciNodeConfig;
+  }
+
+  /** Each block inside is below a downstream port. */
+  #switch(node: PciNodeConfig, bus: string): PciNodeConfig {
+    this.args.push("-device", `x3130-upstream,id=${node.name},bus=${bus}`);
+    const children = node.children.map((child) => {
+      if (!BUILT.has(child.kind)) return child;
+      const name = `port${++this.#ports}`;
+      const place = `chassis=${this.#ports},slot=${this.#ports}`;
+      this.args.push("-device", `xio3130-downstream,id=${name},bus=${node.name},${place}`);
+      return this.#node(child, name);
+    });
+    return { ...node, children } as PciNodeConfig;
+  }
+
+  #disk(node: PciNodeConfig<"nvme">, bus: string): PciNodeConfig {
+    const { name, settings } = node;
+    const rows = NVME.settings;
+    const valueOf = <P extends keyof NvmeSettings & keyof typeof rows>(property: P) =>
+      settings[property] ?? (rows[property] as { readonly default?: unknown }).default;
+    const mdtsBytes = valueOf("mdtsBytes") as number | null;
+    const queues = valueOf("queues") as number;
+    const metadataBytes = valueOf("metadataBytes") as number;
+    const blockSizeBytes = valueOf("blockSizeBytes") as number;
+    const capacityBytes = valueOf("capacityBytes") as number;
+    if (name.length > MAX_SERIAL) this.missing.push(`${name}: a serial number has 20 characters`);
+    for (const property of Object.keys(settings) as (keyof NvmeSettings)[]) {
+      if (SAID_OF_DISK.has(property)) continue;
+      const row = rows[property as keyof typeof rows] as {
+        readonly key: string;
+        readonly default?: unknown;
+      };
+      if (settings[property] === row.default) continue;
+      this.missing.push(`${name}.${row.key}: QEMU's controller has no such setting`);
+    }
+    const place = bus === "pcie.0"
+      ? `,addr=0x${(FIRST_ROOT_DEVICE + this.#rootDevices++).toString(16)}`
+      : "";
+    const mdts = mdtsBytes === null ? 0 : Math.log2(mdtsBytes / ONE_PAGE_BYTES);
+    this.args.push(
+      "-blockdev",
+      `driver=null-co,node-name=${name}-media,size=${capacityBytes},read-zeroes=on`,
+      "-device",
+      `nvme,id=${name},bus=${bus}${place},serial=${name},mdts=${mdts},max_ioqpairs=${queues}` +
+        `,msix_qsize=${queues + 1}`,
+      "-device",
+      `nvme-ns,drive=${name}-media,bus=${name},logical_block_size=${blockSizeBytes}` +
+        `,physical_block_size=${blockSizeBytes},ms=${metadataBytes},mset=0`,
+    );
+    const queue = new Map<string, string>();
+    const nomerges = valueOf("nomerges") as number;
+    if (nomerges !== 0) queue.set("nomerges", String(nomerges));
+    if (valueOf("scheduler") === "mq_deadline") queue.set("scheduler", "mq-deadline");
+    else queue.set("scheduler", "none");
+    const softLimitBytes = valueOf("softLimitBytes") as number;
+    if (softLimitBytes !== 0) queue.set("max_sectors_kb", String(softLimitBytes / KIB));
+    this.disks.push({ name, queue });
+    const common = this.#commonSettings(name, settings);
+    this.#parameter(
+      "sgl_threshold",
+      common.sglThresholdBytes ?? rows.sglThresholdBytes.default,
+      name,
+    );
+    return { ...node, settings: common };
+  }
+
+  /**
+   * QEMU's controller reads SGLs for data, and none for metadata. For a scenario's controller without
+   * SGLs, the driver prefers none (`sgl_threshold` 0).
+   */
+  #commonSettings(name: string, settings: NvmeSettings): NvmeSettings {
+    if (settings.metadataSgl === true) {
+      this.changes.push(`${name}.metadata_sgl = false: QEMU's controller reads none for metadata`);
+    }
+    if (settings.sgl === true) return { ...settings, metadataSgl: false };
+    this.changes.push(
+      `${name}.sgl = true, ${name}.sgl_threshold = 0: QEMU's controller always reads SGLs`,
+    );
+    return { ...settings, sgl: true, metadataSgl: false, sglThresholdBytes: 0 };
+  }
+
+  /** A parameter of the driver, which all its controllers share. */
+  #parameter(key: string, value: number, disk: string): void {
+    const known = this.parameters.get(key);
+    if (known !== undefined && known !== String(value)) {
+      this.missing.push(`${disk}.${key}: it is one parameter of the driver for all controllers`);
+    }
+    this.parameters.set(key, String(value));
+  }
+}
+
+/** Blocks that the guest has: of others nothing that is compared depends. */
+const BUILT: ReadonlySet<string> = new Set(["nvme", "switch", "bridge", "port"]);
+
+/** Settings of a disk that are translated, or that change nothing that is compared. */
+const SAID_OF_DISK: ReadonlySet<string> = new Set<keyof NvmeSettings>([
+  "queues",
+  "depth",
+  "mdtsBytes",
+  "sgl",
+  "sglThresholdBytes",
+  "metadataBytes",
+  "metadataSgl",
+  "blockSizeBytes",
+  "capacityBytes",
+  "scheduler",
+  "nomerges",
+  "softLimitBytes",
+  // Where it is, and how long the driver waits: no request of a test that is run depends on it.
+  "at",
+  "timeoutNs",
+]);
+
+/** Keys of the machine that decide nothing that is compared. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set<keyof MachineConfig>([
+  "cpus",
+  "seed",
+  "checker",
+  "faults",
+  "leaks",
+  "pciP2pdma",
+]);
+
+/** Keys of the IOMMU that are translated, or that decide nothing that is compared. */
+const SAID_OF_IOMMU: ReadonlySet<string> = new Set([
+  "mode",
+  "model",
+  "addressBits",
+  "cachingMode",
+  "forcedac",
+  "iotlbEntries",
+  "pageSizesBytes",
+  // Device addresses are compared by pairs: which ranges are never allocated decides none.
+  "reserved",
+]);
+
+/** @param memoryBytes The guest's RAM. */
+export function qemuMachine(config: LabConfig, memoryBytes: number): QemuMachine {
+  const builder = new QemuBuilder();
+  const { args, append, changes, missing } = builder;
+  args.push("-m", `${memoryBytes / MIB}M`, "-smp", String(Math.min(config.cpus, MAX_CPUS)));
+  if (config.cpus > MAX_CPUS) missing.push(`cpus: the guest has ${MAX_CPUS} at most`);
+  for (const [property, row] of Object.entries(MACHINE_SETTINGS)) {
+    if (WITHOUT_EFFECT.has(property)) continue;
+    if (Reflect.get(config, property) !== row.default) {
+      missing.push(`${row.key}: QEMU, or a kernel of a distribution, has no such setting`);
+    }
+  }
+  if (config.regions.some(({ type }) => type === "mmio")) {
+    missing.push("region: the guest has no such MMIO region");
+  }
+  if (config.quirks !== null) missing.push("quirks: a real kernel has the defects of its release");
+  translateIommu(config, builder);
+  translateSwiotlb(config, builder);
+  const pci = builder.nodes(config.pci, "pcie.0");
+  return {
+    args,
+    append,
+    nvmeParameters: [...builder.parameters].map(([key, value]) => `${key}=${value}`),
+    disks: builder.disks,
+    config: { ...config, pci },
+    changes,
+    missing,
+  };
+}
+
+function translateIommu({ iommu }: LabConfig, { append, args, missing }: QemuBuilder): void {
+  if (iommu.mode === "off") return;
+  if (iommu.model !== "vtd") {
+    missing.push(`iommu.model = ${iommu.model}: only VT-d is built in the guest`);
+    return;
+  }
+  if (!ADDRESS_BITS.includes(iommu.addressBits)) {
+    missing.push(`iommu.address_bits = ${iommu.addressBits}: QEMU's VT-d has 39 or 48`);
+  }
+  for (const [property, row] of Object.entries(IOMMU_SETTINGS)) {
+    if (SAID_OF_IOMMU.has(property)) continue;
+    const value = Reflect.get(iommu, property);
+    const fallback = (row as { readonly default?: unknown }).default;
+    if (value !== undefined && value !== fallback) {
+      missing.push(`iommu.${row.key}: QEMU's VT-d has no such setting`);
+    }
+  }
+  const caching = iommu.cachingMode ? "on" : "off";
+  args.unshift(
+    "-device",
+    `intel-iommu,intremap=on,aw-bits=${iommu.addressBits},caching-mode=${caching}`,
+  );
+  append.push("intel_iommu=on");
+  append.push(
+    iommu.mode === "passthrough"
+      ? "iommu.passthrough=1"
+      : `iommu.passthrough=0 iommu.strict=${iommu.mode === "strict" ? 1 : 0}`,
+  );
+  if (iommu.forcedac) append.push("iommu.forcedac=1");
+}
+
+function translateSwiotlb({ swiotlb }: LabConfig, { append, changes, missing }: QemuBuilder): void {
+  if (swiotlb.dynamic) missing.push("swiotlb.dynamic: kernels of distributions do not have it");
+  const words = [String(swiotlb.sizeBytes / SLOT_BYTES)];
+  if (swiotlb.areas !== null) words.push(String(swiotlb.areas));
+  if (swiotlb.force) words.push("force");
+  if (swiotlb.sizeBytes > 512 * MIB) {
+    missing.push(`swiotlb.size: the guest has no room for ${formatSize(swiotlb.sizeBytes)}`);
+    return;
+  }
+  if (swiotlb.force || swiotlb.sizeBytes !== 64 * MIB) append.push(`swiotlb=${words.join(",")}`);
+  if (swiotlb.basePhys !== undefined) {
+    changes.push("swiotlb.at is left out: the kernel chooses where its pool lies");
+  }
+}
+
+/** RAM for a guest whose buffers need some huge pages. */
+export function guestMemoryBytes(hugePages: number, poolBytes: number): number {
+  const wanted = GIB + 2 * MIB * hugePages + poolBytes;
+  return Math.ceil(wanted / (256 * MIB)) * 256 * MIB;
+}

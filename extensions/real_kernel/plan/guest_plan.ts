@@ -1,0 +1,124 @@
+/** The plan that the guest's program follows: see `guest/init.c` for its directives. */
+import type { BioVec } from "@dmalab/runtime/block";
+import { IO_MARK } from "../compare/traced_requests.ts";
+import { STEP_KINDS, stepRow } from "../compare/steps.ts";
+import type { ModuleFile } from "../image/kernel_files.ts";
+import type { QemuMachine } from "../machine/qemu_machine.ts";
+import type { IslandPiece, Islands } from "./islands.ts";
+import type { RecordedTest } from "./scenario_run.ts";
+
+const TRACING = "/sys/kernel/tracing";
+const NVME_MODULE = "nvme";
+/** Tracepoints beside those of the steps: where a request begins and ends. */
+const REQUEST_EVENTS = ["nvme/nvme_setup_cmd", "nvme/nvme_complete_rq"];
+const TRACE_BUFFER_KIB = 16384;
+const PAGES_PER_HUGE_PAGE = 512;
+
+export interface GuestPlan {
+  readonly text: string;
+  /** Huge pages of 2 MiB for all islands. */
+  readonly hugePages: number;
+  /** The io of each submission, by test and index. */
+  readonly ioOf: ReadonlyMap<RecordedTest, readonly number[]>;
+}
+
+/** Name of the trace among the report's files. */
+export const TRACE_FILE = "trace";
+/** Name of the kernel's log among them. */
+export const LOG_FILE = "log";
+
+export function guestPlan(
+  machine: QemuMachine,
+  modules: readonly ModuleFile[],
+  tests: readonly RecordedTest[],
+  islands: Islands,
+): GuestPlan {
+  const lines: string[] = ["write /sys/bus/pci/drivers_autoprobe 0"];
+  for (const { name } of modules) {
+    const parameters = name === NVME_MODULE ? machine.nvmeParameters : [];
+    lines.push(["module", modulePath(name), ...parameters].join(" "));
+  }
+  lines.push("write /sys/bus/pci/drivers_autoprobe 1", "controllers");
+  machine.disks.forEach(({ name, queue }, index) => {
+    lines.push(`disk ${index} ${name}`);
+    for (const [key, value] of queue) lines.push(`queue ${index} ${key} ${value}`);
+    lines.push(`limits ${index}`);
+  });
+  islands.list.forEach(({ pages }, index) => lines.push(`island ${index} ${pages}`));
+  lines.push(...tracing());
+  const ioOf = new Map<RecordedTest, number[]>();
+  let io = 0;
+  for (const test of tests) {
+    const first = io;
+    ioOf.set(test, test.submissions.map((_, index) => first + index));
+    const waited = new Set<number>();
+    const wait = (index: number) => {
+      if (waited.has(index)) return;
+      waited.add(index);
+      lines.push(`wait ${first + index}`);
+    };
+    for (const { disk, ended, submission } of test.submissions) {
+      for (const index of ended) wait(index);
+      const number = machine.disks.findIndex(({ name }) => name === disk);
+      lines.push(`write ${TRACING}/trace_marker ${IO_MARK} ${io}`);
+      lines.push(ioLine(io, number, submission, islands));
+      io++;
+    }
+    test.submissions.forEach((_, index) => wait(index));
+  }
+  lines.push(`write ${TRACING}/tracing_on 0`);
+  lines.push(`cat ${TRACE_FILE} ${TRACING}/trace`, `dmesg ${LOG_FILE}`);
+  const pages = islands.list.reduce((sum, { pages }) => sum + pages + 1, 0);
+  const largest = Math.max(0, ...islands.list.map(({ pages }) => pages));
+  // An island needs huge pages that follow each other: as much again where it is larger than one.
+  const spare = largest > PAGES_PER_HUGE_PAGE ? Math.ceil(2 * largest / PAGES_PER_HUGE_PAGE) : 1;
+  return {
+    text: lines.map((line) => `${line}\n`).join(""),
+    hugePages: Math.ceil(pages / PAGES_PER_HUGE_PAGE) + spare,
+    ioOf,
+  };
+}
+
+/** Path of a module in the initramfs. */
+export function modulePath(name: string): string {
+  return `/modules/${name}.ko`;
+}
+
+/** Arms the probes of all steps: what the kernel has no function for is refused, and reported. */
+function tracing(): string[] {
+  const lines = [`write ${TRACING}/buffer_size_kb ${TRACE_BUFFER_KIB}`];
+  for (const kind of STEP_KINDS) {
+    const { probe, returnProbe, tracepoint } = stepRow(kind);
+    for (const forms of [probe, returnProbe]) {
+      if (forms !== null) lines.push(`probe ${forms.lines.join("\t")}`);
+    }
+    if (tracepoint !== undefined) lines.push(enable(tracepoint));
+  }
+  return [...lines, ...REQUEST_EVENTS.map(enable), enable("lab")];
+}
+
+function enable(event: string): string {
+  return `write ${TRACING}/events/${event}/enable 1`;
+}
+
+function ioLine(
+  io: number,
+  disk: number,
+  { command, metadata, op, sector, sizeBytes, vecs }:
+    RecordedTest["submissions"][number]["submission"],
+  islands: Islands,
+): string {
+  const piecesOf = (list: readonly BioVec[]) =>
+    list.map((vec) => pieceText(islands.pieceOf(vec))).join(",") || "-";
+  const pieces = piecesOf(vecs);
+  if (command === null) return `io ${io} ${disk} ${op} ${sector * 512} ${sizeBytes} ${pieces}`;
+  const dwords = [10, 11, 12, 13, 14, 15].map((dword) => command.dwords?.[dword] ?? 0);
+  const nsid = command.nsid ?? 1;
+  return `command ${io} ${disk} ${command.opcode} ${nsid} ${dwords.join(" ")} ${pieces} ${
+    piecesOf(metadata)
+  }`;
+}
+
+function pieceText({ island, offsetBytes, sizeBytes }: IslandPiece): string {
+  return `${island}:${offsetBytes}:${sizeBytes}`;
+}

@@ -1,0 +1,81 @@
+/**
+ * Places a scenario's pages in the guest: pages that follow each other stay together, their order
+ * stays, and a gap of any length becomes a gap of at least one page.
+ */
+import type { BioVec } from "@dmalab/runtime/block";
+
+const PAGE_BYTES = 4096;
+/** The guest's user memory is physically contiguous within a huge page. */
+const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
+
+/** Pages that follow each other. */
+export interface Island {
+  /** Number of its first page in the scenario's memory. */
+  readonly firstPage: number;
+  readonly pages: number;
+}
+
+/** Part of an island. */
+export interface IslandPiece {
+  readonly island: number;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+export class Islands {
+  readonly list: readonly Island[];
+
+  /** @param vecs All memory of the scenario's requests. */
+  constructor(vecs: Iterable<BioVec>) {
+    const pages = new Set<number>();
+    for (const { phys, sizeBytes } of vecs) {
+      const last = Math.floor((phys + sizeBytes - 1) / PAGE_BYTES);
+      for (let page = Math.floor(phys / PAGE_BYTES); page <= last; page++) pages.add(page);
+    }
+    const list: { firstPage: number; pages: number }[] = [];
+    for (const page of [...pages].toSorted((a, b) => a - b)) {
+      const island = list.at(-1);
+      if (island !== undefined && island.firstPage + island.pages === page) island.pages++;
+      else list.push({ firstPage: page, pages: 1 });
+    }
+    this.list = list;
+  }
+
+  /** Where a piece of memory lies. It is one of those that the islands were made of. */
+  pieceOf({ phys, sizeBytes }: BioVec): IslandPiece {
+    const island = this.#indexOf(Math.floor(phys / PAGE_BYTES))!;
+    const offsetBytes = phys - this.list[island]!.firstPage * PAGE_BYTES;
+    return { island, offsetBytes, sizeBytes };
+  }
+
+  /** Whether a piece lies in several huge pages of the guest: the program has to cut it there. */
+  isCut(vec: BioVec): boolean {
+    const { island, offsetBytes, sizeBytes } = this.pieceOf(vec);
+    if (this.list[island]!.pages <= HUGE_PAGE_BYTES / PAGE_BYTES) return false;
+    return Math.floor(offsetBytes / HUGE_PAGE_BYTES) !==
+      Math.floor((offsetBytes + sizeBytes - 1) / HUGE_PAGE_BYTES);
+  }
+
+  /**
+   * The guest's address of the scenario's.
+   * @param starts First byte of each island in the guest.
+   * @returns Null for memory of no island.
+   */
+  guestPhys(phys: number, starts: ReadonlyMap<number, number>): number | null {
+    const island = this.#indexOf(Math.floor(phys / PAGE_BYTES));
+    const start = island === null ? undefined : starts.get(island);
+    return start === undefined ? null : start + phys - this.list[island!]!.firstPage * PAGE_BYTES;
+  }
+
+  #indexOf(page: number): number | null {
+    let [low, high] = [0, this.list.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const { firstPage, pages } = this.list[middle]!;
+      if (page < firstPage) high = middle;
+      else if (page >= firstPage + pages) low = middle + 1;
+      else return middle;
+    }
+    return null;
+  }
+}

@@ -1,0 +1,151 @@
+/** Runs a test on the model and records the system calls that a guest has to repeat. */
+import type { Io, NvmeRequest, Submission } from "@dmalab/devices/nvme";
+import type { LabConfig } from "@dmalab/devices";
+import type { Span } from "@dmalab/lang";
+import type { Program, TestEntry, TestOutcome } from "@dmalab/lang/run";
+import { runTest } from "@dmalab/lang/run/run_program";
+import type { Limits } from "@dmalab/lang/values";
+import type { Machine, MachineEvent } from "@dmalab/runtime";
+import { BIO_FLAG, type QueueLimits } from "@dmalab/runtime/block";
+
+/** A call of a disk's user. */
+export interface RecordedSubmission {
+  readonly disk: string;
+  readonly submission: Submission;
+  readonly io: Io;
+  /** The statement that made it; null where none is known. */
+  readonly span: Span | null;
+  /** Earlier submissions, by their indices, that had ended when this one was made. */
+  readonly ended: readonly number[];
+}
+
+export interface RecordedTest {
+  readonly test: TestEntry;
+  /** The machine that the model had: its release, and what QEMU can be. */
+  readonly config: LabConfig;
+  readonly outcome: TestOutcome;
+  readonly submissions: readonly RecordedSubmission[];
+  /** Limits of each disk's request queue. */
+  readonly limits: ReadonlyMap<string, QueueLimits>;
+  /** Events of each request, by its number. */
+  readonly events: ReadonlyMap<number, readonly MachineEvent[]>;
+  /** Why a guest cannot repeat the test, as sentences; empty where it can. */
+  readonly blockers: readonly string[];
+  /** Calls of the DMA API that belong to no request. */
+  readonly directCalls: number;
+}
+
+/** Events after which a request's fate depends on what no guest repeats. */
+const BLOCKING_EVENTS: Readonly<Record<string, string>> = {
+  inject: "an injected failure",
+  "nvme.timeout": "a command that times out",
+  "nvme.cancel": "a cancelled command",
+};
+
+const MAX_ACTIVITIES = 1_000_000;
+const DIRECT_IO_ALIGNMENT_BYTES = 4;
+const SECTOR_BYTES = 512;
+
+/** @param config The machine that QEMU can be. */
+export function recordTest(
+  program: Program,
+  test: TestEntry,
+  config: LabConfig,
+  limits: Limits,
+): RecordedTest {
+  const submissions: RecordedSubmission[] = [];
+  const queueLimits = new Map<string, QueueLimits>();
+  const events = new Map<number, MachineEvent[]>();
+  const blockers = new Set<string>();
+  let directCalls = 0;
+  let machine: Machine | null = null;
+  if (test.kind === "property") blockers.add("a property: its cases are drawn for the model");
+  const outcome = runTest(program, { ...test, config }, {
+    limits,
+    lenient: true,
+    attributeDefects: false,
+    onVm: (vm) => {
+      machine = vm.machine.lab.machine;
+      for (const [disk, device] of vm.machine.lab.devices) {
+        if (device.kind !== "nvme" || !device.isBound) continue;
+        queueLimits.set(disk, device.disk.limits);
+        device.disk.onSubmission = (submission, io) => {
+          const { site } = vm.machine.stream.context;
+          const ended = submissions.flatMap(({ io }, index) => io.done ? [index] : []);
+          const span = site === null ? null : vm.siteSpan(site);
+          submissions.push({ disk, submission, io, span, ended });
+          const { peers } = vm.machine.lab.machine;
+          const isPeer = submission.vecs.some(({ phys }) => peers?.isPeerMemory(phys) === true);
+          if (isPeer) blockers.add("memory of a peer");
+          for (const why of blockersOf(submission)) blockers.add(why);
+        };
+      }
+    },
+    onEvent: (event) => {
+      const { name, request } = event;
+      if (Object.hasOwn(BLOCKING_EVENTS, name)) blockers.add(BLOCKING_EVENTS[name]!);
+      if (name === "nvme.state" && event.fields.reason !== "up") {
+        blockers.add("a controller that is reset or removed");
+      }
+      if (request !== null) events.getOrInsertComputed(request, () => []).push(event);
+      else if (name.startsWith("call.dma_") && !name.includes("coherent")) directCalls++;
+    },
+    onChildEvent: () => void blockers.add("runs beside it (fork, race, compare or inject each)"),
+  });
+  if (machine !== null) finishRequests(machine, submissions);
+  const requests = submissions.flatMap(({ io }) => io.requests);
+  if (new Set(requests).size < requests.length) {
+    blockers.add("requests of several calls that were joined: in a guest its timing decides");
+  }
+  if (submissions.length === 0) blockers.add("it has no request of an NVMe disk");
+  return {
+    test,
+    config,
+    outcome,
+    submissions,
+    limits: queueLimits,
+    events,
+    blockers: [...blockers],
+    directCalls,
+  };
+}
+
+/** Runs the machine until the requests of a test that ended before them are done: a kernel completes them too. */
+function finishRequests(machine: Machine, submissions: readonly RecordedSubmission[]): void {
+  for (let activities = 0; activities < MAX_ACTIVITIES; activities++) {
+    if (submissions.every(({ io }) => io.done) || !machine.runNextActivity()) return;
+  }
+}
+
+/** Requests of a submission that are to be compared. */
+export function requestsOf({ io }: RecordedSubmission): readonly NvmeRequest[] {
+  return io.requests;
+}
+
+function blockersOf(
+  { command, flags, isPlugged, kind, metadata, op, queue, sizeBytes, vecs }: Submission,
+): string[] {
+  const found: string[] = [];
+  if (kind === "raw") found.push("a raw command");
+  if (isPlugged) found.push("several bios under one plug");
+  if (queue > 1) found.push("a queue that the scenario chooses");
+  if (kind === "bio") {
+    if (metadata.length > 0) found.push("metadata of the scenario's own");
+    if ((flags & (BIO_FLAG.NOWAIT | BIO_FLAG.ATOMIC | BIO_FLAG.FUA)) !== 0) {
+      found.push("a flag of the bio (NOWAIT, ATOMIC, FUA)");
+    }
+    const isWhole = vecs.every(({ phys, sizeBytes }) =>
+      phys % DIRECT_IO_ALIGNMENT_BYTES === 0 && sizeBytes % DIRECT_IO_ALIGNMENT_BYTES === 0
+    );
+    if ((op === "read" || op === "write") && (!isWhole || sizeBytes % SECTOR_BYTES !== 0)) {
+      found.push("memory that direct I/O refuses (not aligned to 4 bytes, or no whole block)");
+    }
+  } else if (command !== null) {
+    if (command.admin === true) found.push("an admin command");
+    if (vecs.length > 1 || metadata.length > 1) {
+      found.push("a user's command with several pieces of memory");
+    }
+    if (command.fixed === true) found.push("a fixed buffer");
+  }
+  return found;
+}

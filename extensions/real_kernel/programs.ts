@@ -1,0 +1,50 @@
+/** Programs of the host that a boot needs. Each is started by name, without a shell. */
+import { host, hostReason } from "@dmalab/cli";
+import { type ProgramName, PROGRAMS } from "./program_names.ts";
+
+/** What a program printed, or why it could not be run, as a sentence. */
+export type ProgramResult =
+  | { readonly code: number; readonly stdout: Uint8Array<ArrayBuffer>; readonly stderr: string }
+  | { readonly problem: string };
+
+/** Runs a program to its end. @param input Its standard input; none when left out. */
+export async function runProgram(
+  name: ProgramName,
+  args: readonly string[],
+  input: Uint8Array<ArrayBuffer> | null = null,
+): Promise<ProgramResult> {
+  try {
+    const child = new host.Command(name, {
+      args: [...args],
+      stdin: input === null ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const written = input === null ? null : writeInput(child, input);
+    const { code, stderr, stdout } = await child.output();
+    await written;
+    return { code, stdout, stderr: new TextDecoder().decode(stderr) };
+  } catch (error) {
+    return { problem: whyNotStarted(name, error) };
+  }
+}
+
+/** A sentence for a program that did not start. */
+export function whyNotStarted(name: ProgramName, error: unknown): string {
+  return error instanceof host.errors.NotFound
+    ? `"${name}" is not installed (Debian: apt-get install ${PROGRAMS[name]})`
+    : `"${name}" cannot be started: ${hostReason(error)}`;
+}
+
+async function writeInput(
+  child: Deno.ChildProcess,
+  input: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  const writer = child.stdin.getWriter();
+  try {
+    await writer.write(input);
+    await writer.close();
+  } catch {
+    // The program ended before it had read everything: its exit code says why.
+  }
+}

@@ -1,0 +1,153 @@
+/** What `dmalab kernel run` prints. */
+import { printable, renderFinding } from "@dmalab/lang/diagnostics";
+import { displayName } from "@dmalab/lang/run";
+import { formatCount } from "@dmalab/lang/text";
+import { spanPlace } from "@dmalab/lang";
+import type { Step } from "./compare/steps.ts";
+import { stepRow } from "./compare/steps.ts";
+import type { TestDifference } from "./compare/compare_test_runs.ts";
+import type { KernelRunReport, TestVerdict } from "./kernel_run.ts";
+
+const LABEL_WIDTH = 9;
+/** Lines of the kernel's trace that a difference shows. */
+const MAX_LINES = 24;
+
+export function runText(report: KernelRunReport): string {
+  const { accelerator, boots, failures, isSameSeries, profile, release, verdicts } = report;
+  const by = accelerator === "kvm" ? "by KVM" : "by emulation";
+  const lines = [
+    `Linux ${release} in QEMU ${by}; the nearest modelled release is ${profile}` +
+    (isSameSeries ? "" : ", of another series"),
+    ...unique(boots.flatMap(({ changes }) => changes)).map((text) => `  on both sides: ${text}`),
+    ...unique(boots.flatMap(({ refusedProbes }) => refusedProbes))
+      .map((name) => `  not observed: ${name} (the kernel has no such function)`),
+    ...unique(boots.flatMap(({ problems }) => problems)).map((text) => `  in the guest: ${text}`),
+    ...unique(
+      boots.flatMap(({ limits }) =>
+        limits.map(({ disk, limit, ofKernel, ofModel }) =>
+          `  differs: the limit ${limit} of ${disk} is ${ofKernel}, and ${ofModel} on the model`
+        )
+      ),
+    ),
+    ...failures.flatMap(({ console, problem }) => [
+      `  a boot failed: ${printable(problem)}`,
+      ...console.map((line) => `    ${printable(line)}`),
+    ]),
+    "",
+    ...verdicts.flatMap((verdict) => verdictLines(verdict, release)),
+    "",
+    summary(verdicts),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function unique(texts: readonly string[]): string[] {
+  return [...new Set(texts)];
+}
+
+function verdictLines({ result, test }: TestVerdict, release: string): string[] {
+  const head = (verdict: string, more: string) =>
+    `${verdict.padEnd(LABEL_WIDTH)}${printable(displayName(test))}${more}`;
+  switch (result.verdict) {
+    case "same": {
+      const { accesses, calls, requests, steps } = result.counts;
+      const parts = [
+        formatCount(calls, "call"),
+        formatCount(requests, "request"),
+        formatCount(steps, "step"),
+        formatCount(accesses, "access", "accesses"),
+      ];
+      return [head("same", `: ${parts.join(", ")}`)];
+    }
+    case "not run":
+      return [
+        head("not run", ""),
+        ...unique(result.reasons).map((why) => `${" ".repeat(LABEL_WIDTH)}${why}`),
+      ];
+    case "differs":
+      return [
+        head("differs", ""),
+        ...differenceLines(result.difference, result.asRelease, release).map((line) =>
+          `${" ".repeat(LABEL_WIDTH)}${line}`
+        ),
+      ];
+  }
+}
+
+function differenceLines(
+  { event, lines, ofKernel, ofModel, profile, request, submission, text }: TestDifference,
+  asRelease: string | null,
+  release: string,
+): string[] {
+  const rule = event?.why?.rule ?? null;
+  return [
+    ...renderFinding({
+      word: "difference",
+      severity: "error",
+      tag: request === null ? "call" : `request ${request.events[0]?.request ?? "?"}`,
+      message: text,
+      span: submission.span,
+    }),
+    `model   ${stepText(ofModel)}   (${profile})`,
+    `kernel  ${stepText(ofKernel)}   (${release})`,
+    ...rule === null ? [] : [`rule    ${rule} (dmalab explain ${rule})`],
+    asRelease === null
+      ? "no other modelled release does what the kernel did"
+      : `as ${asRelease}: the model of that release does what ${release} did`,
+    ...lines.length === 0 ? [] : ["the kernel's lines of the request:"],
+    ...lines.slice(0, MAX_LINES).map((line) => `  ${printable(line)}`),
+    ...lines.length > MAX_LINES ? [`  … ${lines.length - MAX_LINES} more`] : [],
+  ];
+}
+
+function stepText(step: Step | null): string {
+  if (step === null) return "-";
+  const { fields, title } = stepRow(step.kind);
+  const values = Object.entries(step.values).map(([name, value]) => {
+    const isAddress = fields[name] === "phys" || fields[name] === "dma";
+    return `${name}=${isAddress && typeof value === "number" ? `0x${value.toString(16)}` : value}`;
+  });
+  return [title, ...values].join(" ");
+}
+
+function summary(verdicts: readonly TestVerdict[]): string {
+  const count = (verdict: string) =>
+    verdicts.filter(({ result }) => result.verdict === verdict).length;
+  return `${count("same")} same, ${count("differs")} differ, ${count("not run")} not run`;
+}
+
+export function runJson(
+  { accelerator, boots, failures, profile, release, verdicts }: KernelRunReport,
+) {
+  return {
+    kernel: release,
+    model: profile,
+    accelerator,
+    boots,
+    failures,
+    tests: verdicts.map(({ file, result, test }) => ({
+      file,
+      name: displayName(test),
+      verdict: result.verdict,
+      ...result.verdict === "same" ? { counts: result.counts } : {},
+      ...result.verdict === "not run" ? { reasons: result.reasons } : {},
+      ...result.verdict === "differs" ? differenceJson(result.difference, result.asRelease) : {},
+    })),
+  };
+}
+
+function differenceJson(
+  { event, lines, ofKernel, ofModel, request, submission: { span }, text }: TestDifference,
+  asRelease: string | null,
+) {
+  return {
+    difference: text,
+    place: span === null ? null : spanPlace(span),
+    request: request?.events[0]?.request ?? null,
+    model: ofModel,
+    kernel: ofKernel,
+    rule: event?.why?.rule ?? null,
+    as_release: asRelease,
+    kernel_lines: lines,
+  };
+}

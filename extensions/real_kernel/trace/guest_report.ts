@@ -1,0 +1,95 @@
+/** The report of the guest's program: what it did, what the kernel refused, and the files that it read. */
+
+export interface GuestReport {
+  /** `6.12.117+deb13-amd64`; null when the program never ran. */
+  readonly release: string | null;
+  /** Probes that the kernel took in none of their forms, by the names of their events. */
+  readonly refusedProbes: readonly string[];
+  /** Other lines that say that something was refused or missing. */
+  readonly problems: readonly string[];
+  /** First byte of each island of pages, by its number. */
+  readonly islands: ReadonlyMap<number, number>;
+  /** Result of each io: bytes, or a negative errno. */
+  readonly results: ReadonlyMap<number, number>;
+  readonly disks: ReadonlyMap<number, GuestDisk>;
+  /** Files by the names of the plan. */
+  readonly files: ReadonlyMap<string, string>;
+  /** The program came to its end. */
+  readonly isComplete: boolean;
+}
+
+export interface GuestDisk {
+  /** `nvme0`. */
+  readonly controller: string;
+  /** `0000:01:00.0`. */
+  readonly address: string;
+  /** `DMA`, `DMA-FQ`, `identity`, or `none` without a group. */
+  readonly domain: string;
+  /** Files of the queue's folder in sysfs. */
+  readonly limits: ReadonlyMap<string, string>;
+}
+
+interface OpenDisk extends GuestDisk {
+  readonly limits: Map<string, string>;
+}
+
+export function readGuestReport(text: string): GuestReport {
+  const lines = text.split("\n");
+  let release: string | null = null;
+  let isComplete = false;
+  const refusedProbes: string[] = [];
+  const problems: string[] = [];
+  const islands = new Map<number, number>();
+  const results = new Map<number, number>();
+  const disks = new Map<number, OpenDisk>();
+  const files = new Map<string, string>();
+  for (let at = 0; at < lines.length; at++) {
+    const [word, first = "", second = "", third = "", ...rest] = lines[at]!.split(" ");
+    switch (word) {
+      case "kernel":
+        release = first;
+        break;
+      case "refused":
+        if (first === "probe") refusedProbes.push(/^[fpr]:\w+\/(\w+)/.exec(third)?.[1] ?? third);
+        else problems.push(lines[at]!);
+        break;
+      case "missing":
+      case "timeout":
+      case "bad":
+        problems.push(lines[at]!);
+        break;
+      case "island":
+        if (third !== "0") problems.push(lines[at]!);
+        else islands.set(Number(first), Number(second));
+        break;
+      case "io":
+        if (second === "ends") results.set(Number(first), Number(third));
+        break;
+      case "disk":
+        disks.set(Number(first), {
+          controller: second,
+          address: third,
+          domain: rest.join(" "),
+          limits: new Map(),
+        });
+        break;
+      case "limit":
+        disks.get(Number(first))?.limits.set(second, [third, ...rest].join(" "));
+        break;
+      case "file": {
+        if (second !== "0") {
+          problems.push(`the file of ${first} cannot be read (error ${second})`);
+          break;
+        }
+        const end = lines.indexOf(`end ${first}`, at);
+        files.set(first, lines.slice(at + 1, end < 0 ? undefined : end).join("\n"));
+        at = end < 0 ? lines.length : end;
+        break;
+      }
+      case "done":
+        isComplete = true;
+        break;
+    }
+  }
+  return { release, refusedProbes, problems, islands, results, disks, files, isComplete };
+}

@@ -1,0 +1,43 @@
+/** Lines of the guest's trace: text of ftrace, whose events are those that the plan switched on. */
+
+export interface GuestEvent {
+  /** Name of the probe or tracepoint. */
+  readonly name: string;
+  readonly cpu: number;
+  /** The task, with its number: events of one call follow each other within it. */
+  readonly task: string;
+  /** Recorded in an interrupt that runs over the task. */
+  readonly isInterrupt: boolean;
+  readonly seconds: number;
+  /** `name=value` pairs of the text. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** All of the text behind the name. */
+  readonly text: string;
+}
+
+const LINE = /^\s*(.+-\d+)\s+\[(\d+)\]\s+(\S+)\s+(\d+\.\d+): (\w+): (.*)$/;
+/** Where the context stands in the flags: `h` or `H` for a hard interrupt, `s` for a soft one. */
+const CONTEXT_FLAG = 2;
+const FIELD = /(\w+)=(?:"([^"]*)"|\(([^)]*)\)|([^\s,]+))/g;
+
+/** Events in the order of their times; other lines are left out. */
+export function readGuestEvents(text: string): GuestEvent[] {
+  return text.split("\n").flatMap((line): GuestEvent[] => {
+    const match = LINE.exec(line);
+    if (match === null) return [];
+    const [, task = "", cpu, flags = "", seconds, name = "", rest = ""] = match;
+    const fields = new Map<string, string>();
+    for (const [, key, quoted, inner, plain] of rest.matchAll(FIELD)) {
+      fields.set(key!, quoted ?? inner ?? plain ?? "");
+    }
+    return [{
+      name,
+      cpu: Number(cpu),
+      task,
+      isInterrupt: /[hHs]/.test(flags[CONTEXT_FLAG] ?? ""),
+      seconds: Number(seconds),
+      fields,
+      text: rest,
+    }];
+  });
+}
