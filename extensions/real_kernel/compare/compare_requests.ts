@@ -57,8 +57,19 @@ class PagePairs {
   readonly #kernelOf = new Map<number, number>();
   readonly #modelOf = new Map<number, number>();
 
+  /** Addresses of memory that each kernel allocated itself: not even the offset in a page is equal. */
+  readonly #own = new Map<number, number>();
+
+  /** Notes a pair of such addresses. @returns Whether they can be the same one. */
+  fitOwn(model: number, kernel: number): boolean {
+    const known = this.#own.get(model);
+    this.#own.set(model, kernel);
+    return known === undefined || known === kernel;
+  }
+
   /** Whether two addresses can be the same one; notes the pair. */
   fit(model: number, kernel: number): boolean {
+    if (this.#own.get(model) === kernel) return true;
     if (model % PAGE_BYTES !== kernel % PAGE_BYTES) return false;
     const [one, other] = [Math.floor(model / PAGE_BYTES), Math.floor(kernel / PAGE_BYTES)];
     const kernelPage = this.#kernelOf.get(one);
@@ -115,8 +126,10 @@ function fieldDifference(
     if (typeof model !== "number" || typeof kernel !== "number") return model === kernel;
     // A device address without an IOMMU is the physical address.
     const placed = physOf(model);
-    if (space === "phys") return placed === null ? pages.fit(model, kernel) : placed === kernel;
-    return placed === kernel || pages.fit(model, kernel);
+    if (space === "phys") return placed === null ? pages.fitOwn(model, kernel) : placed === kernel;
+    const { phys } = ofModel.values;
+    const isOwn = typeof phys === "number" && physOf(phys) === null;
+    return placed === kernel || (isOwn ? pages.fitOwn(model, kernel) : pages.fit(model, kernel));
   }
 }
 

@@ -165,8 +165,8 @@ const STEPS = {
     probe: entry(
       "map_sgtable",
       "dma_map_sgtable",
-      "nents=sgt->orig_nents:u32",
-      "nents=+12(%si):u32",
+      "nents=sgt->orig_nents:u32 list=sgt->sgl:x64",
+      "nents=+12(%si):u32 list=+0(%si):x64",
     ),
     returnProbe: exit("map_sgtable_ret", "dma_map_sgtable", "ret=$retval:s32"),
   },
@@ -199,8 +199,8 @@ const STEPS = {
     probe: entry(
       "unmap_sg",
       "dma_unmap_sg_attrs",
-      "nents=nents:s32 dir=dir:s32 dma=sg->dma_address:x64",
-      "nents=%dx:s32 dir=%cx:s32 dma=+16(%si):x64",
+      "nents=nents:s32 dir=dir:s32 list=sg:x64",
+      "nents=%dx:s32 dir=%cx:s32 list=%si:x64",
     ),
     returnProbe: null,
   },

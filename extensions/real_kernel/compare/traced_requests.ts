@@ -25,6 +25,8 @@ interface OpenRequest extends TracedRequest {
   readonly command: { side: ControllerCommand | null; status: number | null };
   /** Device addresses that it mapped and has not unmapped: first page to end. */
   readonly ranges: { dma: number; end: number }[];
+  /** Addresses of the scatterlists that it mapped: what unmaps one names it. */
+  readonly lists: Set<string>;
   isComplete: boolean;
 }
 
@@ -115,6 +117,7 @@ class RequestReader {
       lines: [lineOf(event)],
       command,
       ranges: [],
+      lists: new Set(),
       isComplete: false,
       get device() {
         return command.side;
@@ -186,6 +189,7 @@ class RequestReader {
       const undoes = UNDOING.has(kind);
       (undoes ? request!.unmap : request!.map).push(step);
       request!.lines.push(lineOf(event));
+      if (kind === "dma_map_sgtable") request!.lists.add(event.fields.get("list") ?? "");
     }
     if (row.returnProbe !== null) open.push({ kind, step });
   }
@@ -227,6 +231,10 @@ class RequestReader {
     const mapping = event.isInterrupt ? null : this.#mapping.get(contextOf(event)) ?? null;
     if (!UNDOING.has(kind)) return mapping;
     const unfinished = this.requests.filter(({ isComplete }) => !isComplete);
+    if (kind === "dma_unmap_sg") {
+      const list = event.fields.get("list") ?? "";
+      return unfinished.find(({ lists }) => lists.has(list)) ?? null;
+    }
     const dma = undoneAddress(kind, event);
     const owner = unfinished.find(({ ranges }) =>
       ranges.some((range) => range.dma <= dma && dma < range.end)
