@@ -32,6 +32,7 @@ export {
   compilerProgram,
   DOCS,
   EXAMPLES,
+  KERNEL_REQUESTS,
   readCompilerLock,
   readGuestSource,
   readHeaders,

@@ -49,6 +49,11 @@ export const TREE_SCENARIOS: readonly string[] = [
   "extensions/kernel_tree/drivers/vtd",
 ].map((folder) => fileURLToPath(new URL(folder, ROOT)));
 
+/** The built-in requests of `dmalab kernel compare`. */
+export const KERNEL_REQUESTS: string = fileURLToPath(
+  new URL("extensions/real_kernel/requests/drawn.dma", ROOT),
+);
+
 /** The C source of the guest's program that `dmalab kernel` compiles. */
 export function readGuestSource(): string {
   return host.readTextFileSync(new URL("extensions/real_kernel/guest/init.c", ROOT));

@@ -8,15 +8,15 @@ export const KERNEL = command({
   name: "kernel",
   brief: "Run scenarios on your own kernel in QEMU and compare it with the model.",
   description:
-    "Boots an unmodified x86-64 kernel in QEMU on the scenario's machine, repeats the tests' NVMe " +
+    "`run` boots an unmodified x86-64 kernel in QEMU on the scenario's machine, repeats the tests' NVMe " +
     "requests there with buffers of the same layout, and compares mapping calls, IOMMU operations, the " +
-    "controller's accesses and unmaps with the model. A test is `same`, `differs` (with the first " +
+    "controller's accesses and unmaps with the model. `compare` does so with requests that are built in. A test is `same`, `differs` (with the first " +
     "difference) or `not run` (with the reason). Needs QEMU and a C compiler; no root, no network; " +
     "nothing of the host is mounted. Exit codes: 0 what ran is the same; 1 a test differs; 2 nothing " +
     "ran, or the kernel did not boot.",
   argument: {
-    placeholder: "run FILE",
-    doc: "action, then scenarios",
+    placeholder: "run|compare [FILE]",
+    doc: "action; for run, scenarios: compare takes the built-in requests",
     completes: "scenarios",
     count: "some",
   },
@@ -44,6 +44,10 @@ export const KERNEL = command({
       line: "kernel run examples/start/01-first-look.dma --kernel linux-image-6.12.deb",
       doc: "does this kernel do what the model does?",
     },
+    {
+      line: "kernel compare --kernel linux-image-6.12.deb",
+      doc: "420 drawn requests on seven machines",
+    },
   ],
   may: {
     folders: ["--keep"],
@@ -53,9 +57,16 @@ export const KERNEL = command({
   },
   async run({ options, screen, words }) {
     const [action, ...paths] = words;
-    if (action !== "run") return refuse(`unknown kernel action "${action}"; expected: run`, screen);
-    if (paths.length === 0) return refuse("kernel run needs scenarios", screen);
-    if (options.kernel === null) return refuse("kernel run needs `--kernel KERNEL`", screen);
+    if (action !== "run" && action !== "compare") {
+      return refuse(`unknown kernel action "${action}"; expected one of: run, compare`, screen);
+    }
+    if (action === "run" && paths.length === 0) return refuse("kernel run needs scenarios", screen);
+    if (action === "compare" && paths.length > 0) {
+      return refuse("kernel compare takes no scenarios: its requests are built in", screen);
+    }
+    if (options.kernel === null) {
+      return refuse(`kernel ${action} needs \`--kernel KERNEL\``, screen);
+    }
     const accelerator = ACCELERATORS.find((name) => name === (options.accel ?? "auto"));
     if (accelerator === undefined) {
       return refuse(
@@ -63,7 +74,7 @@ export const KERNEL = command({
         screen,
       );
     }
-    const release = options.release ?? "scenario";
+    const release = options.release ?? (action === "run" ? "scenario" : "nearest");
     const { KERNEL_NAMES } = await import("@dmalab/runtime/kernels");
     const known = (["scenario", "nearest", ...KERNEL_NAMES] as const).find((name) =>
       name === release
@@ -74,11 +85,11 @@ export const KERNEL = command({
         screen,
       );
     }
-    const { readMatches } = await import("@dmalab/cli");
+    const { KERNEL_REQUESTS, readMatches } = await import("@dmalab/cli");
     const read = await readMatches(options.match);
     if (typeof read === "string") return refuse(read, screen);
     const { runKernel } = await import("./kernel_run.ts");
-    return await runKernel(paths, {
+    return await runKernel(action === "run" ? paths : [KERNEL_REQUESTS], {
       kernel: options.kernel,
       modules: options.modules,
       matches: read.matches,

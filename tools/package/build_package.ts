@@ -42,6 +42,7 @@ const AS_THEY_ARE = [
   "examples",
   "extensions/c_drivers/include",
   "extensions/real_kernel/guest",
+  "extensions/real_kernel/requests",
   "extensions/c_drivers/compiler/compiler",
   "extensions/c_drivers/drivers/nvme/tree",
   "extensions/kernel_tree/drivers",
