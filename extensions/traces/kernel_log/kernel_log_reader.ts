@@ -14,6 +14,7 @@ import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log/fi
 import type { Fact, KernelLogEntry, LogEntryFacts, UnreadableFault } from "./entry.ts";
 import { LogForms, type LogMessage, type LogTime } from "./log_forms.ts";
 import type { MessageRow } from "./messages/message.ts";
+import { PastedLines } from "./pasted_lines.ts";
 import { areaOf, MessageFinder } from "./messages/table.ts";
 
 /** Begins a line of Xen, whose faults are not printed as the kernel prints them. */
@@ -32,6 +33,8 @@ export interface KernelLogSink {
   readonly state?: (entry: KernelLogEntry) => void;
   /** Receives lines of a known area that no row reads. */
   readonly unread?: (line: UnreadLine) => void;
+  /** The lines come from a running kernel, one at a time: none of them was pasted. */
+  readonly isLive?: boolean;
   /** Receives each message of the log, whatever it is about. */
   readonly message?: (message: LogMessage) => void;
 }
@@ -50,6 +53,7 @@ export class KernelLogReader {
   readonly #faults: FaultLogReader;
   readonly #finder = new MessageFinder();
   readonly #forms = new LogForms((message) => this.#take(message));
+  readonly #pasted = new PastedLines((text, line, lines) => this.#forms.push(text, line, lines));
   /** The newest ones, by their places. */
   readonly #messages = new Map<number, LogMessage>();
   #open: { entry: KernelLogEntry; readonly row: MessageRow; readonly place: number } | null = null;
@@ -60,7 +64,9 @@ export class KernelLogReader {
 
   /** Takes one line, in whichever form the log was taken. @param line Its number, from 1. */
   push(text: string, line: number): void {
-    this.#forms.push(text.length > MAX_LINE ? text.slice(0, MAX_LINE) : text, line);
+    const cut = text.length > MAX_LINE ? text.slice(0, MAX_LINE) : text;
+    if (this.sink.isLive === true) this.#forms.push(cut, line);
+    else this.#pasted.push(cut, line);
   }
 
   #take(message: LogMessage): void {
@@ -105,6 +111,7 @@ export class KernelLogReader {
 
   /** Comes to a line, which need not be one of the log: records that it is too far from are whole. */
   passTo(line: number): void {
+    this.#pasted.passTo(line);
     const place = this.#forms.placeOf(line);
     this.#faults.passTo(place);
     if (this.#open !== null && place - this.#open.place > REACH_LINES) this.#close();
@@ -112,13 +119,14 @@ export class KernelLogReader {
 
   /** The first line of the records that may continue; Infinity without any. */
   get openLine(): number {
-    const { openLine } = this.#forms;
+    const openLine = Math.min(this.#forms.openLine, this.#pasted.openLine);
     const fault = this.#faults.openLine;
     const faultLine = this.#messages.get(fault)?.line ?? fault;
     return Math.min(openLine, faultLine, this.#open?.entry.line ?? Infinity);
   }
 
   end(): void {
+    this.#pasted.flush();
     this.#forms.end();
     this.#faults.end();
     this.#close();

@@ -163,7 +163,7 @@ const RECORD_FORMS: readonly RecordForm[] = [
 
 /** A whole record on one line: json, json-sse, json-seq, and what containers and collectors write. */
 // deno-lint-ignore no-control-regex
-const JSON_LINE = /^(?:data: ?|[\x1e\u241e])?\s*(\{.*\}),?\s*$/;
+export const JSON_LINE = /^(?:data: ?|[\x1e\u241e])?\s*(\{.*\}),?\s*$/;
 
 const MESSAGE_FIELDS = ["MESSAGE", "msg", "message", "log"];
 
@@ -185,9 +185,9 @@ export const LOG_FORMS: readonly string[] = [...TIME_FORMS, ...RECORD_FORMS].fla
 
 /** Of a terminal: colours, as bytes, as the pictures of them, or what a paste has left of them. */
 // deno-lint-ignore no-control-regex
-const COLOURS = /(?:\x1b|\u241b)\[[\d;]*[mK]|\[(?:0|1|2|4|3[0-7]|9[0-7])(?:;\d+)*m/g;
-const MAY_HAVE_COLOUR = /\[[\d;]*[mK]/;
-const KMSG =
+export const COLOURS = /(?:\x1b|\u241b)\[[\d;]*[mK]|\[(?:0|1|2|4|3[0-7]|9[0-7])(?:;\d+)*m/g;
+export const MAY_HAVE_COLOUR = /\[[\d;]*[mK]/;
+export const KMSG =
   /^(?:\d+\.\d+[^,;]*,)?\d+,(\d+),\d+,[-c+](?:,[^;]*?(?:ncfrag=(\d+)\/(\d+))?[^;]*?)?;(.*)$/;
 /** Behind a record of /dev/kmsg: what it is about. */
 const KMSG_FIELD = /^ [A-Z_]+=\S*$/;
@@ -229,9 +229,10 @@ export class LogForms {
     return Math.min(this.#record?.firstLine ?? Infinity, this.#part?.message.line ?? Infinity);
   }
 
-  push(shown: string, line: number): void {
-    this.#line = line;
-    this.#extra++;
+  /** @param lines How many lines of the log it had; 0 for one more message of the same line. */
+  push(shown: string, line: number, lines = 1): void {
+    this.#line = line + Math.max(0, lines - 1);
+    this.#extra += lines;
     const plain = MAY_HAVE_COLOUR.test(shown) ? shown.replace(COLOURS, "") : shown;
     const text = plain.endsWith("\r") ? plain.slice(0, -1) : plain;
     if (this.#record !== null && this.#goesOn(this.#record, text, line)) return;

@@ -63,7 +63,7 @@ export class TraceWatch {
 
   constructor(private readonly sink: WatchSink) {
     const entry = (entry: KernelLogEntry) => this.#entries.push(entry);
-    this.#reader = new KernelLogReader({ entry, unreadable: () => {} });
+    this.#reader = new KernelLogReader({ entry, unreadable: () => {}, isLive: true });
   }
 
   /** When the newest line was written, by the trace's clock; 0 before the first. */

@@ -129,6 +129,9 @@ const QUICK_TEST = new RegExp(ANY_WORD, "i");
 const EACH_WORD = new RegExp(`(?=(${ANY_WORD}))`, "gi");
 
 const MAX_SETS = 1 << 12;
+const CONTINUED_ROWS = MESSAGE_AREAS.flatMap(({ rows }) =>
+  rows.filter(({ more }) => more !== undefined)
+);
 
 /** The facts with `cause`, of a row that has causes. */
 function withCause(row: MessageRow, facts: LogEntryFacts): LogEntryFacts {
@@ -155,6 +158,26 @@ export class MessageFinder {
     return null;
   }
 
+  /** False for a line that is no message of the table; a quick test. */
+  mayFind(line: string): boolean {
+    return QUICK_TEST.test(line);
+  }
+
+  /** The fields of a line that continues a message, whichever; null for other lines. */
+  continuation(line: string): LogEntryFacts | null {
+    for (const { more = [] } of CONTINUED_ROWS) {
+      for (const row of more) {
+        const found = readForm(this.#formOf(row), line);
+        if (found !== null) return found;
+      }
+    }
+    return null;
+  }
+
+  #formOf(more: ContinuationRow): MessageForm {
+    return this.#continuations.getOrInsertComputed(more, () => formOf(more.form));
+  }
+
   #candidatesOf(line: string): readonly Entry[] {
     const found = new Set<string>();
     for (const [, word] of line.matchAll(EACH_WORD)) found.add(word!.toLowerCase());
@@ -171,8 +194,7 @@ export class MessageFinder {
   /** The facts of a message with a line that continues it; null where the line does not. */
   continued(row: MessageRow, facts: LogEntryFacts, line: string): LogEntryFacts | null {
     for (const more of row.more ?? []) {
-      const form = this.#continuations.getOrInsertComputed(more, () => formOf(more.form));
-      const found = readForm(form, line);
+      const found = readForm(this.#formOf(more), line);
       if (found === null) continue;
       const known = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null));
       const added = more.add === undefined ? { ...facts, ...known } : more.add(known, facts);

@@ -1,0 +1,60 @@
+/** Tells a line that was broken between two words from one that was broken inside of a word. */
+import { formOf } from "./messages/form.ts";
+import { MESSAGE_AREAS } from "./messages/table.ts";
+
+const WHOLE =
+  /^(?:\d+|0x[0-9a-f]+|[0-9a-f]{8}|[0-9a-f]{16}|(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|)$/i;
+const FUNCTION = /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]:?$/i;
+/** Digits of an address, and more of them that are no number by themselves. */
+const HEX_TAIL = /0x[0-9a-f]*$/i;
+const HEX_HEAD = /^(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d|f+)[0-9a-f]+\b/i;
+const TAIL = /[\w.:-]+$/;
+const HEAD = /^[\w.:-]+/;
+const HEX = /[0-9a-f]/i;
+
+/** Knows the words of the kernel's messages. */
+export class TokenCheck {
+  #words: ReadonlySet<string> | null = null;
+
+  /** Words of all forms of the table, which are compiled at the first question. */
+  get #known(): ReadonlySet<string> {
+    return this.#words ??= new Set(
+      MESSAGE_AREAS.flatMap(({ rows }) => rows).flatMap(({ forms, more = [] }) =>
+        [...forms, ...more.map(({ form }) => form)].flatMap((form) => formOf(form).fixed)
+      ).flatMap((text) => text.toLowerCase().match(/[\w.:-]+/g) ?? []).map(bare),
+    );
+  }
+
+  /** Whether a word goes on from the end of one line to the begin of the next. */
+  isCut(before: string, after: string): boolean {
+    const tail = TAIL.exec(before)?.[0] ?? "";
+    const head = HEAD.exec(after)?.[0] ?? "";
+    if (tail === "" || head === "") return isInside(before, after);
+    if (/_$/.test(tail) || /^[:_]/.test(head) || HEX_TAIL.test(tail) && HEX_HEAD.test(head)) {
+      return true;
+    }
+    if (/0x$/i.test(tail) || FUNCTION.test(tail + head) && !FUNCTION.test(tail)) return true;
+    const [apart, together] = [[tail, head], [tail + head]].map((words) =>
+      words.filter((word) => !this.#isWhole(word)).length
+    ) as [number, number];
+    if (apart !== together) return together < apart && this.#isWhole(tail + head);
+    return /\d/.test(tail) && HEX.test(tail.at(-1)!) && HEX.test(head[0]!) &&
+      !head.startsWith("0x") &&
+      this.#isWhole(tail + head);
+  }
+
+  #isWhole(word: string): boolean {
+    const text = bare(word);
+    return WHOLE.test(text) || this.#known.has(text.toLowerCase());
+  }
+}
+
+/** Without signs around it. */
+function bare(word: string): string {
+  return word.replace(/^[.:-]+|[.:-]+$/g, "");
+}
+
+/** `size=` goes on with its value, and `]` belongs to the value before it. */
+function isInside(before: string, after: string): boolean {
+  return /[=[(]$/.test(before) || /^[\]),;]/.test(after) || /^=/.test(after);
+}
