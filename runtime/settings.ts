@@ -32,6 +32,8 @@ export type SettingType =
     readonly choices: readonly string[];
     /** Other spellings, each with the choice that it means. */
     readonly aliases: Readonly<Record<string, string>>;
+    /** The choices nearest to a text that is none, where more than its letters say so. */
+    readonly nearest?: (text: string) => readonly string[];
   }
   | { readonly kind: "word"; readonly choices: readonly string[] }
   | {

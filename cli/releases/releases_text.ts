@@ -58,11 +58,38 @@ export function releasesText(
   return `${lines.join("\n")}\n`;
 }
 
-/** A row for each test whose outcome changes, with a number that the reasons name it by. */
+/** Releases next to each other on which every test ends the same. */
+interface ReleaseRun {
+  readonly first: KernelProfile;
+  last: KernelProfile;
+}
+
+function releaseRuns(tests: readonly TestOutcomeChanges[]): readonly ReleaseRun[] {
+  const runs: ReleaseRun[] = [];
+  for (const kernel of KERNEL_NAMES) {
+    const run = runs.at(-1);
+    const goesOn = run !== undefined &&
+      tests.every(({ ends }) => cellOf(ends[run.last].end) === cellOf(ends[kernel].end));
+    if (goesOn) run.last = kernel;
+    else runs.push({ first: kernel, last: kernel });
+  }
+  return runs;
+}
+
+/**
+ * A row for each test whose outcome changes, with a number that the reasons name it by; a column for each
+ * run of releases on which all of them end the same.
+ */
 function table(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader): string[] {
   const numberWidth = String(tests.length).length;
-  const widths = KERNEL_NAMES.map((kernel) =>
-    Math.max(kernel.length, ...tests.map(({ ends }) => cellOf(ends[kernel].end).length))
+  const runs = releaseRuns(tests);
+  const lasts = runs.map(({ first, last }) => first === last ? "" : `to ${last}`);
+  const widths = runs.map(({ first }, index) =>
+    Math.max(
+      first.length,
+      lasts[index]!.length,
+      ...tests.map(({ ends }) => cellOf(ends[first].end).length),
+    )
   );
   const used = numberWidth + GAP.length +
     widths.reduce((sum, width) => sum + GAP.length + width, 0);
@@ -71,16 +98,18 @@ function table(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader)
   const row = (number: string, name: string, cells: readonly string[]) =>
     [pad(number, numberWidth, "right"), pad(clip(name, nameWidth), nameWidth), ...cells]
       .join(GAP).trimEnd();
-  const head = row("", "", KERNEL_NAMES.map((kernel, index) => pad(kernel, widths[index]!)));
+  const head = (words: readonly string[]) =>
+    row("", "", words.map((word, index) => pad(word, widths[index]!)));
   return [
-    head,
+    head(runs.map(({ first }) => first)),
+    ...lasts.every((last) => last === "") ? [] : [head(lasts)],
     "─".repeat(used + nameWidth),
     ...tests.map(({ ends, name }, index) =>
       row(
         String(index + 1),
         name,
-        KERNEL_NAMES.map((kernel, column) => {
-          const cell = cellOf(ends[kernel].end);
+        runs.map(({ first }, column) => {
+          const cell = cellOf(ends[first].end);
           return paint(cell.startsWith("ok") ? "good" : "bad", cell) +
             " ".repeat(widths[column]! - cell.length);
         }),

@@ -10,7 +10,7 @@ export const TREE = command({
   brief:
     "Compile files of a Linux kernel tree, or compare its mapping code with the simulated one or with another tree.",
   description:
-    "DIR is a source tree of Linux 6.12 to 7.3, patched or not; dmalab only reads it. `compile` " +
+    "DIR is a source tree of Linux 6.12, 7.2 or 7.3, patched or not; dmalab only reads it. `compile` " +
     "compiles files of it unmodified against its own headers and prints the compiler's errors. " +
     "`compare` runs random sequences of operations on the tree's mapping code (iova.c, dma-iommu.c with " +
     "swiotlb.c and direct.c, blk-mq-dma.c, hmm.c, p2pdma.c, page tables) and on " +

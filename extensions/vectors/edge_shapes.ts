@@ -125,6 +125,10 @@ const SHAPES: readonly CommandVariant[] = [
 
 /** What commands are made by; vectors have no defects. */
 const COMMAND_WAYS = [
+  "transfer_4_mib",
+  "scatter_table_127",
+  "transfers_not_cut_to_iova_caches",
+  "sgl_chosen_before_mapping",
   "soft_cap_1280_kib",
   "vectors_stay_apart",
   "no_gap_bit",

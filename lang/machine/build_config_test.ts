@@ -3,6 +3,7 @@ import type { LabConfig } from "@dmalab/devices";
 import { GIB, KIB, MIB } from "@dmalab/runtime";
 import {
   KERNEL_NAMES,
+  KERNEL_SHORT_NAMES,
   KERNELS,
   QUIRK_NAMES,
   quirksOf,
@@ -228,9 +229,13 @@ for (
     ],
     [
       "a kernel that is no profile",
-      'machine { kernel = "7.1" }',
-      'E0508 "7.1": Cannot use "7.1" as kernel of the machine (one of ' +
-      `${KERNEL_NAMES.map((name) => `"${name}"`).join(", ")})`,
+      'machine { kernel = "7.2.9" }',
+      'E0508 "7.2.9": Cannot use "7.2.9" as kernel of the machine (nearest: "7.2.6" and "7.2.12"; one of ' +
+      `${KERNEL_NAMES.map((name) => `"${name}"`).join(", ")}; short names: ${
+        Object.entries(KERNEL_SHORT_NAMES).map(([short, full]) => `"${short}" is ${full}`).join(
+          ", ",
+        )
+      })`,
     ],
     [
       "a service that is none, at its place in the list",

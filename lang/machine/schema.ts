@@ -27,6 +27,7 @@ import {
   KERNEL_NAMES,
   KERNEL_SHORT_NAMES,
   type KernelProfile,
+  nearestReleases,
 } from "@dmalab/runtime/kernels";
 
 /** The list of defect switches, which is a set of changes and no value. */
@@ -51,7 +52,12 @@ export interface BlockSpec {
 
 export const KERNEL = setting<KernelProfile>(
   "kernel",
-  { kind: "string", choices: KERNEL_NAMES, aliases: KERNEL_SHORT_NAMES },
+  {
+    kind: "string",
+    choices: KERNEL_NAMES,
+    aliases: KERNEL_SHORT_NAMES,
+    nearest: nearestReleases,
+  },
   DEFAULT_KERNEL,
   { doc: "The release whose behaviour is modelled." },
 );

@@ -217,7 +217,8 @@ export class SettingReader {
           return this.#wrongKind(shape, given, oneOf(choicesOf(shape)));
         }
         const full = shape.aliases[value] ?? value;
-        return this.#choice(name, full, choicesOf(shape), span) ? full : undefined;
+        const hint = nearestText(shape, value) + oneOf(choicesOf(shape)) + aliasesText(shape);
+        return this.#choice(name, full, choicesOf(shape), span, hint) ? full : undefined;
       }
       case "word":
         // `none` is the language's word for nothing; here it may be one like any other.
@@ -275,6 +276,7 @@ export class SettingReader {
     value: EnumValue | string,
     choices: readonly string[],
     span: Span,
+    hint: string = oneOf(choices),
   ): boolean {
     const text = value instanceof EnumValue ? value.name : `"${value}"`;
     if (choices.includes(text)) return true;
@@ -282,7 +284,7 @@ export class SettingReader {
       "E0508",
       span,
       `Cannot use ${text} as ${name}`,
-      value instanceof EnumValue ? suggestOr(text, choices, oneOf(choices)) : oneOf(choices),
+      value instanceof EnumValue ? suggestOr(text, choices, hint) : hint,
     );
     return false;
   }
@@ -436,4 +438,18 @@ export function oneOf(choices: readonly string[]): string {
 /** `did you mean x?`, or another hint when nothing is near. */
 export function suggestOr(name: string, candidates: readonly string[], otherwise: string): Hint {
   return nearNames(name, candidates) ?? otherwise;
+}
+
+type StringShape = Extract<ValueShape, { readonly kind: "string" }>;
+
+/** The choices nearest to a text that is none; empty where there are none. */
+function nearestText({ nearest }: StringShape, text: string): string {
+  const names = nearest?.(text) ?? [];
+  return names.length === 0 ? "" : `nearest: ${names.map((name) => `"${name}"`).join(" and ")}; `;
+}
+
+/** Other spellings with what they mean. */
+function aliasesText({ aliases }: StringShape): string {
+  const words = Object.entries(aliases).map(([alias, full]) => `"${alias}" is ${full}`);
+  return words.length === 0 ? "" : `; short names: ${words.join(", ")}`;
 }

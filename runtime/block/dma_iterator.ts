@@ -308,7 +308,7 @@ export class BlkDma {
       this.#reportSegment(phys, sizeBytes, iter.addr, "bus");
       return true;
     }
-    iter.addr = this.#machine.dma.dmaMapPhys(
+    iter.addr = this.#machine.dma.mapSegment(
       dev,
       phys,
       sizeBytes,

@@ -61,6 +61,8 @@ export class RequestMerger {
   readonly #kernel: Kernel;
   readonly #events: EventStream;
   readonly nomerges: NoMerges;
+  /** A plug sends what it holds for the queue from the newest request on. */
+  readonly plugsNewestFirst: boolean;
   /** The two vectors that would meet. */
   #end = NOTHING;
   #next = NOTHING;
@@ -70,6 +72,7 @@ export class RequestMerger {
     this.#kernel = kernel;
     this.#events = events;
     this.nomerges = nomerges;
+    this.plugsNewestFirst = kernel.plug_newest_first;
   }
 
   /**

@@ -3,6 +3,7 @@
  *
  * @see rules/block.md 1.5
  */
+import { type Bytes, KIB } from "../address.ts";
 import type { Bio } from "./bio.ts";
 import type { RequestMerger } from "./merge.ts";
 import type { BlockRequest } from "./request.ts";
@@ -16,6 +17,11 @@ export interface PlugTarget<R extends BlockRequest> {
   readonly merger: RequestMerger;
   sendBatch(requests: readonly R[]): void;
 }
+
+/** Requests that a plug holds at most, of one queue. @see rules/block.md 1.5 */
+const MOST_HELD = 32;
+/** A request from this length on is not waited with. */
+const LONG_BYTES: Bytes = 128 * KIB;
 
 interface Held<R extends BlockRequest> {
   readonly target: PlugTarget<R>;
@@ -40,14 +46,27 @@ export class Plug<R extends BlockRequest = BlockRequest> {
     return target.merger.join(last.request, bio, nrSegments) ? last.request : null;
   }
 
+  /**
+   * Holds a request back. Where the order in which a plug sends shows when it was flushed, it is flushed
+   * before it holds more than so many requests, and behind a long one.
+   */
   hold(target: PlugTarget<R>, request: R): void {
+    const last = this.#held.at(-1);
+    if (target.merger.plugsNewestFirst && last !== undefined) {
+      const isFull = this.#held.length >= MOST_HELD || last.request.bytes >= LONG_BYTES;
+      if (isFull) this.flush();
+    }
     this.#held.push({ target, request });
   }
 
-  /** Sends everything, a run of requests of one queue as one batch. The plug can be used again. */
-  flush(): void {
+  /**
+   * Sends everything, a run of requests of one queue as one batch. The plug can be used again.
+   * @param asleep The task goes to sleep with the plug: then the oldest request comes first everywhere.
+   */
+  flush(asleep = false): void {
     const held = this.#held;
     this.#held = [];
+    if (!asleep && held[0]?.target.merger.plugsNewestFirst === true) held.reverse();
     let start = 0;
     while (start < held.length) {
       const { target } = held[start]!;

@@ -39,7 +39,7 @@ export {
   type NoncontiguousMemory,
   type PageMemory,
 } from "./calls/page_memory.ts";
-export { type DescriptorPool, DmaPool, type PoolBlock } from "./calls/pool.ts";
+export { type DescriptorPool, DmaPool, lastOfNewestPage, type PoolBlock } from "./calls/pool.ts";
 export type { LentMemory } from "./checker/cpu_checks.ts";
 export { MappingRecords } from "./checker/ledger.ts";
 export {

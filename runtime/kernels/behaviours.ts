@@ -10,7 +10,14 @@ import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
 
 /** What is particular about each release, as a sentence; from the oldest to the newest. */
 export const RELEASES = {
-  "6.12.117": "Requests are mapped as scatterlists.",
+  "6.1.192":
+    "Requests are mapped as scatterlists, and take SGLs by their segments before they are mapped.",
+  "6.12.117": "Requests are mapped as scatterlists, and take SGLs by what was mapped.",
+  "6.17.13": "As 6.18.15, but metadata is a scatterlist, and segments are mapped by their pages.",
+  "6.18.15":
+    "Requests are mapped with the two-step API; a page's virtual boundary takes the place of the gap bit.",
+  "7.0.13": "As 7.2.6 in all that is modelled.",
+  "7.1.13": "As 7.2.6 in all that is modelled.",
   "7.2.6": "As 7.2.12, with the defect that lost the gap bit of a split request.",
   "7.2.12": "Requests are mapped with the two-step API.",
   "7.2.13": "As 7.2.12 in all that is modelled.",
@@ -26,7 +33,12 @@ type ShortName<R> = R extends `${infer Short}-rc${string}` ? Short
 
 /** Short names of releases: each means one of the releases modelled of that version. */
 export const KERNEL_SHORT_NAMES = {
+  "6.1": "6.1.192",
   "6.12": "6.12.117",
+  "6.17": "6.17.13",
+  "6.18": "6.18.15",
+  "7.0": "7.0.13",
+  "7.1": "7.1.13",
   "7.2": "7.2.12",
   "7.3": "7.3.4",
 } as const satisfies { readonly [R in KernelProfile as ShortName<R>]: KernelProfile };
@@ -57,45 +69,100 @@ export interface Behaviour {
  * @internal
  */
 export const OLDER_WAYS = {
+  transfer_4_mib: {
+    in: ["6.1.192"],
+    rule: "nvme.1.1",
+    doc: "A transfer of the driver has at most 4 MiB, not 8 MiB.",
+  },
+  scatter_table_127: {
+    in: ["6.1.192"],
+    rule: "nvme.1.1",
+    doc: "A request has at most 127 segments, not 128.",
+  },
+  transfers_not_cut_to_iova_caches: {
+    in: ["6.1.192"],
+    rule: "nvme.1.1",
+    doc: "Behind an IOMMU the hardware limit is not cut to 128 KiB, which the rcaches hold.",
+  },
+  integrity_segments_by_format: {
+    in: ["6.1.192"],
+    rule: "nvme.1",
+    doc: "A namespace without metadata has no integrity segments; one with metadata has one.",
+  },
+  sgl_chosen_before_mapping: {
+    in: ["6.1.192"],
+    rule: "nvme.6",
+    doc:
+      "The SGL threshold is compared with bytes by physical segments, before anything is mapped.",
+  },
+  user_commands_not_by_sgl: {
+    in: ["6.1.192"],
+    rule: "nvme.6",
+    doc: "A user's command takes an SGL by the threshold alone, as any request does.",
+  },
+  metadata_by_one_pointer: {
+    in: ["6.1.192"],
+    rule: "nvme.6",
+    doc: "Metadata has one pointer: there are no SGLs for it.",
+  },
+  plug_newest_first: {
+    in: ["6.1.192"],
+    rule: "block.1.5",
+    doc:
+      "A plug sends its newest request first, and is flushed at 32 requests and behind one of 128 KiB.",
+  },
+  pool_newest_page_first: {
+    in: ["6.1.192"],
+    rule: "nvme.6",
+    doc: "A pool of descriptors takes a block from its newest page with a free one.",
+  },
   soft_cap_1280_kib: {
-    in: ["6.12.117"],
+    in: ["..6.12.117"],
     rule: "block.1.1",
     doc: "The default soft limit of a request is 1280 KiB, not 4 MiB.",
   },
   fixed_vectors_refused: {
-    in: ["6.12.117"],
+    in: ["..6.12.117"],
     rule: "block.1.8",
     doc: "A passthrough command cannot use a fixed buffer by several vectors.",
   },
   vectors_stay_apart: {
-    in: ["6.12.117"],
+    in: ["..6.18.15"],
     rule: "block.2.1",
     doc: "Vectors of one bio that touch stay segments of their own.",
   },
   no_gap_bit: {
-    in: ["6.12.117"],
+    in: ["..6.18.15"],
     rule: "block.1.6",
     doc: "Bios and requests do not record where their segments do not meet on pages.",
   },
   peer_memory_never_bounced: {
-    in: ["6.12.117"],
+    in: ["..6.17.13"],
     rule: "p2p.9.6",
     doc: "A peer's memory that cannot be reached cannot be mapped: no bounce buffer copies it.",
   },
   debug_by_page: {
-    in: ["6.12.117"],
+    in: ["..6.17.13"],
     rule: "dma.8.2",
     doc:
       "DMA API debugging has a family of its own for MMIO, compares no attributes and all cache lines.",
   },
   no_two_step: {
-    in: ["6.12.117"],
+    in: ["..6.12.117"],
     rule: "hmm-rdma-vfio.6.9",
     doc: "There is no two-step API, which allocates IOVA ranges first and links them later.",
-    lacks: {
-      two_step: "the two-step API came with 6.16",
-      physical_calls: "the mapping calls by physical address came between 6.12 and 7.2",
-    },
+    lacks: { two_step: "the two-step API came with 6.16" },
+  },
+  no_physical_calls: {
+    in: ["..6.17.13"],
+    rule: "dma.7.3",
+    doc: "Nothing is mapped by a physical address: segments and entries are mapped by their pages.",
+    lacks: { physical_calls: "the mapping calls by physical address came with 6.18" },
+  },
+  metadata_scatterlist: {
+    in: ["6.17.13"],
+    rule: "nvme.6",
+    doc: "Metadata of a request that is mapped by the iterator is a scatterlist of its own.",
   },
   destroy_waits_for_flush: {
     in: ["..7.2.13"],
@@ -113,7 +180,7 @@ export const OLDER_WAYS = {
     doc: "MMIO on a directly mapped device keeps its physical address, whatever the bus does.",
   },
   unaligned_mmio_refused: {
-    in: ["7.2.6"],
+    in: ["6.18.15..7.2.6"],
     rule: "dma.1.6",
     doc: "Unaligned MMIO cannot be mapped for a device that is not trusted.",
   },
@@ -134,43 +201,43 @@ export const OLDER_WAYS = {
     doc: "Single buffers and lists that are out of reach warn once each, not once in all.",
   },
   fault_lines_without_segment: {
-    in: ["6.12.117"],
+    in: ["..6.18.15"],
     rule: "dma.1.6",
     doc: "A fault line of VT-d does not name the PCI segment of the device.",
   },
   mapped_pages_uncounted: {
-    in: ["6.12.117"],
+    in: ["..6.18.15"],
     rule: "dma.8.4",
     doc: "There is no `iommu.debug_pagealloc`: freeing a page that an IOMMU maps never warns.",
   },
   nvme_scatterlists: {
-    in: ["6.12.117"],
+    in: ["..6.12.117"],
     rule: "nvme.2.1",
     doc: "A request is mapped as one scatterlist, not segment by segment as an iterator walks it.",
-    lacks: { blk_dma_iter: "the block layer's DMA iterator came between 6.12 and 7.2" },
+    lacks: { blk_dma_iter: "the block layer's DMA iterator came with 6.17" },
   },
   virt_boundary_with_sgl: {
-    in: ["6.12.117"],
+    in: ["..6.18.15"],
     rule: "nvme.1.1",
     doc: "The virtual boundary of a page applies although the controller supports SGLs.",
   },
   host_memory_buffer_in_pieces: {
-    in: ["6.12.117"],
+    in: ["..6.12.117"],
     rule: "nvme.6",
     doc: "A host memory buffer behind an IOMMU is pieces of 4 MiB, not one allocation.",
   },
   unchecked_buffer_warns: {
-    in: ["6.12.117"],
+    in: ["6.12.117..6.18.15"],
     rule: "block.1.8",
     doc: "The first passthrough command with data for a controller without SGLs warns.",
   },
   vfio_scatterlist: {
-    in: ["6.12.117"],
+    in: ["..6.12.117"],
     rule: "hmm-rdma-vfio.3.2",
     doc: "A migration buffer's pages are one scatterlist, mapped as a whole.",
   },
   odp_single_mappings: {
-    in: ["6.12.117"],
+    in: ["..6.12.117"],
     rule: "hmm-rdma-vfio.6",
     doc: "Pages on demand have a mapping each, instead of sharing one IOVA range.",
     lacks: { hmm_dma_map: "the page-wise DMA map came with 6.16" },
@@ -191,7 +258,7 @@ export const OLDER_WAYS = {
     doc: "Four host bridges of NVIDIA are not listed as carrying traffic between peers.",
   },
   peer_memory_needs_pages: {
-    in: ["6.12.117"],
+    in: ["..6.18.15"],
     rule: "p2p.9.9",
     doc: "A BAR can be peer memory with struct pages only.",
   },
@@ -205,46 +272,47 @@ function unreleased(doc: string): Behaviour {
 /** Defects of real releases, and of related code and hardware: `docs/rules/defects.md` says what is known of each. */
 export const QUIRKS = {
   gap_bit_lost_on_split: {
-    in: ["7.2.6"],
+    in: ["7.0.13..7.2.6"],
     doc: "The front part of a split bio loses the gap bit of its segments.",
   },
   list_returned_with_stale_address: {
-    in: ["7.2.6.."],
+    in: ["6.17.13.."],
     doc: "A rejected request frees its PRP list with the DMA address of an earlier one.",
   },
   gap_of_next_piece_counts: {
     in: ["7.2.12.."],
     doc: "The gap before the segment that no longer fits counts for the front part of a split.",
   },
-  sgl_unmap_args_swapped: unreleased(
-    "Unmapping an SGL takes the list for the command's descriptor (6.17 to some 6.18).",
-  ),
+  sgl_unmap_args_swapped: {
+    in: ["6.17.13"],
+    doc: "Unmapping an SGL takes the list for the command's descriptor (6.17 to some 6.18).",
+  },
   metadata_uses_data_gap: {
-    in: ["7.2.6.."],
+    in: ["6.18.15.."],
     doc: "Whether metadata becomes one range is decided by the gaps of the data.",
   },
   metadata_iova_from_format: {
-    in: ["7.2.6.."],
+    in: ["6.18.15.."],
     doc: "The range for metadata is sized from the format, not from the buffer.",
   },
   metadata_length_from_format: {
-    in: ["7.2.6.."],
+    in: ["6.18.15.."],
     doc: "The metadata descriptor's length is the computed one.",
   },
   stale_iova_state_p2p: {
-    in: ["7.2.6.."],
+    in: ["6.17.13.."],
     doc: "The IOVA state of the tag's last request describes a peer-memory request.",
   },
   partial_destroy_on_list_failure: {
-    in: ["7.2.6.."],
+    in: ["6.17.13.."],
     doc: "When a PRP list cannot be allocated, only the bytes placed so far are unmapped.",
   },
   partial_destroy_on_link_failure: {
-    in: ["7.2.6..7.2.13"],
+    in: ["6.17.13..7.2.13"],
     doc: "When a link fails, less is freed than was reserved.",
   },
   bounce_slot_lost_on_array_failure: {
-    in: ["7.2.6.."],
+    in: ["6.17.13.."],
     doc:
       "The first bounce buffer of a request leaks when the array of mappings cannot be allocated.",
   },
@@ -253,7 +321,7 @@ export const QUIRKS = {
     doc: "A list's padded length wraps at 32 bits: the map fails and leaves pages mapped.",
   },
   mptr_first_vector_only: {
-    in: ["7.2.6.."],
+    in: ["6.18.15.."],
     doc: "Of a metadata segment made of two vectors only the first is mapped.",
   },
   host_bridge_p2p_with_forced_bounce: {
@@ -288,18 +356,20 @@ export const QUIRKS = {
   odp_populate_error_exit: unreleased(
     "A page that cannot be mapped for a region leaves the region locked for ever (2026).",
   ),
-  sg_host_bridge_unmapped: unreleased(
-    "Peer entries behind a host bridge are not mapped in a direct scatterlist (6.16 to 7.0).",
-  ),
-  bounce_link_no_middle: unreleased(
-    "A bounced link that is all head and tail maps an empty middle (June 2026).",
-  ),
+  sg_host_bridge_unmapped: {
+    in: ["6.17.13..6.18.15"],
+    doc: "Peer entries behind a host bridge are not mapped in a direct scatterlist (6.16 to 7.0).",
+  },
+  bounce_link_no_middle: {
+    in: ["6.17.13..6.18.15"],
+    doc: "A bounced link that is all head and tail maps an empty middle (June 2026).",
+  },
   vfio_page_array_crash: {
-    in: ["7.2.6.."],
+    in: ["6.17.13.."],
     doc: "A migration buffer that got only some of its pages is freed through a wrong pointer.",
   },
   vfio_partial_destroy: {
-    in: ["7.2.6..7.2.13"],
+    in: ["6.17.13..7.2.13"],
     doc: "When a link of a migration buffer fails, less is freed than was reserved.",
   },
   controller_chains_last_prp: unreleased(

@@ -1,6 +1,6 @@
 /** A kernel tree as what compiles it sees it: text by paths from its root, and nothing outside. */
 import type { KernelProfile } from "./behaviours.ts";
-import { KERNEL_NAMES, kernelNamed } from "./kernels.ts";
+import { type KernelName, kernelNamed } from "./kernels.ts";
 
 /** Reads a tree; the host's part is in `extensions/c_drivers/compiler/`. */
 export interface TreeFiles {
@@ -32,15 +32,13 @@ export function treePath(path: string): string {
   return parts.join("/");
 }
 
-/** What helps where a tree has what the lab does not know. */
-export const KNOWN_TREES = `dmalab supports Linux ${minor(KERNEL_NAMES[0]!)} to ${
-  minor(KERNEL_NAMES.at(-1)!)
-}`;
+/** Versions of trees whose code was compiled and run: other releases are models without a tree. */
+const TREE_VERSIONS = ["6.12", "7.2", "7.3"] as const satisfies readonly KernelName[];
 
-/** The first two numbers of a release. */
-function minor(release: string): string {
-  return release.split(/[.-]/).slice(0, 2).join(".");
-}
+/** What helps where a tree has what the lab does not know. */
+export const KNOWN_TREES = `dmalab supports trees of Linux ${
+  TREE_VERSIONS.slice(0, -1).join(", ")
+} and ${TREE_VERSIONS.at(-1)}`;
 
 /** What `checkMost` counts in Kconfig files and makefiles. */
 export const NESTED = "conditions within each other";
@@ -83,7 +81,11 @@ export function versionOf(files: TreeFiles): TreeVersion {
 
 /** The release by which a tree is modelled: itself, or another one of its first two numbers. @throws {TreeError} */
 export function kernelOf({ major, name, patch }: TreeVersion): KernelProfile {
-  const kernel = kernelNamed(name as string) ?? kernelNamed(`${major}.${patch}` as string);
-  if (kernel === undefined) throw new TreeError(`dmalab has no model of ${name}`);
+  const version: string = `${major}.${patch}`;
+  const isKnown = TREE_VERSIONS.some((known) => known === version);
+  const kernel = kernelNamed(name as string) ?? kernelNamed(version);
+  if (kernel === undefined || !isKnown) {
+    throw new TreeError(`dmalab has no tree support for ${name}`);
+  }
   return kernel;
 }

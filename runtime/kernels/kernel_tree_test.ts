@@ -17,9 +17,14 @@ Deno.test("a tree is modelled by its own release, or by the one of its first two
   assertEquals(kernelOf(version(PLACES.replace("13", "99999"))), KERNEL_SHORT_NAMES["7.2"]);
   assertEquals(
     refused(() => kernelOf(version(PLACES.replace("2", "4")))),
-    ["dmalab has no model of 7.4.13", "dmalab supports Linux 6.12 to 7.3"],
+    ["dmalab has no tree support for 7.4.13", "dmalab supports trees of Linux 6.12, 7.2 and 7.3"],
   );
-  assertEquals(KNOWN_TREES, "dmalab supports Linux 6.12 to 7.3");
+  assertEquals(KNOWN_TREES, "dmalab supports trees of Linux 6.12, 7.2 and 7.3");
+  // A release of the model whose tree was never compiled.
+  assertEquals(
+    refused(() => kernelOf(version("VERSION = 6\nPATCHLEVEL = 18\nSUBLEVEL = 15\n"))),
+    ["dmalab has no tree support for 6.18.15", "dmalab supports trees of Linux 6.12, 7.2 and 7.3"],
+  );
   for (const name of ["VERSION", "PATCHLEVEL", "SUBLEVEL"]) {
     const without = [PLACES.replace(new RegExp(`^${name}`, "m"), `NO_${name}`), null];
     for (

@@ -121,6 +121,43 @@ export function kernelNamed(name: string): KernelProfile | undefined {
   return KERNEL_NAMES.find((each) => each === full);
 }
 
+/** The numbers of a version in their order: a candidate before its release, and that before its updates. */
+function versionParts(version: string): readonly number[] | null {
+  const parts = /^v?(\d{1,3})\.(\d{1,3})(?:\.(\d{1,5}))?(?:-rc(\d{1,2}))?(?![\d.])/.exec(version);
+  if (parts === null) return null;
+  const [, major, minor, sub, candidate] = parts.map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return [
+    major,
+    minor,
+    parts[4] === undefined ? 0 : candidate - 100,
+    parts[3] === undefined ? 0 : sub,
+  ];
+}
+
+function isBefore(one: readonly number[], other: readonly number[]): boolean {
+  const at = one.findIndex((part, index) => part !== other[index]);
+  return at >= 0 && one[at]! < other[at]!;
+}
+
+/**
+ * The releases between which a version lies that no release has: the newest before it and the oldest after it.
+ * @returns None for what is no version.
+ * @example nearestReleases("7.2.9") // ["7.2.6", "7.2.12"]
+ */
+export function nearestReleases(version: string): readonly KernelProfile[] {
+  const parts = versionParts(version);
+  if (parts === null) return [];
+  const after = KERNEL_NAMES.findIndex((name) => isBefore(parts, versionParts(name)!));
+  const before = after < 0 ? KERNEL_NAMES.length - 1 : after - 1;
+  return [before, after].flatMap((index) => KERNEL_NAMES[index] ?? []);
+}
+
 /** The part of a machine's configuration that says which kernel runs on it. */
 export interface KernelConfig {
   /** Which release it is, by its full or its short name. */
@@ -237,5 +274,5 @@ export function requireAttributes({ config, kernel }: KernelOwner, attrs: number
   const [word] = attributeWords(attrs & ~ATTRIBUTES_OF_ALL);
   if (word === undefined || hasFeature(kernel, "physical_calls")) return;
   const name = `${ATTRIBUTE_PREFIX}${word.toUpperCase()}`;
-  throw new NotInReleaseError(name, config.kernel, "it came between 6.12 and 7.2");
+  throw new NotInReleaseError(name, config.kernel, "it came with 6.18");
 }

@@ -17,6 +17,7 @@ import {
   hasFeature,
   KERNEL_NAMES,
   KERNELS,
+  nearestReleases,
   quirksOf,
   releaseWith,
   requireAttributes,
@@ -56,6 +57,26 @@ Deno.test("a release and an IOMMU model that there are not are refused in the sa
     ).message,
     'There is no IOMMU model "amdd"; did you mean amd?',
   );
+});
+
+Deno.test("a version that no release has lies between two of them, by its numbers", () => {
+  const rows = [
+    ["7.2.9", "7.2.6", "7.2.12"],
+    ["6.6", "6.1.192", "6.12.117"],
+    ["6.18.3", "6.17.13", "6.18.15"],
+    ["v6.19-rc2", "6.18.15", "7.0.13"],
+    ["7.3", "7.3-rc7", "7.3.4"],
+    ["7.3-rc2", "7.2.13", "7.3-rc7"],
+    ["6.1.0-56-amd64", "6.1.192"],
+    ["5.10", "6.1.192"],
+    ["7.5.1", "7.3.4"],
+    ["next"],
+    ["7"],
+    ["7.2.6.1"],
+  ] as const;
+  for (const [version, ...nearest] of rows) {
+    assertEquals(nearestReleases(version), nearest as never, version);
+  }
 });
 
 Deno.test("defects may come as a list, as JSON has them", () => {
@@ -138,9 +159,9 @@ Deno.test("what a release lacks is refused by its name, with since when there is
   };
   const came = {
     two_step: "the two-step API came with 6.16",
-    physical_calls: "the mapping calls by physical address came between 6.12 and 7.2",
+    physical_calls: "the mapping calls by physical address came with 6.18",
     hmm_dma_map: "the page-wise DMA map came with 6.16",
-    blk_dma_iter: "the block layer's DMA iterator came between 6.12 and 7.2",
+    blk_dma_iter: "the block layer's DMA iterator came with 6.17",
   };
   const [old, newer] = [on("6.12.117"), on("7.2.6")];
   for (const feature of Object.keys(came) as (keyof typeof came)[]) {
@@ -160,7 +181,7 @@ Deno.test("what a release lacks is refused by its name, with since when there is
     const { message } = assertThrows(() =>
       requireAttributes(old, DMA_ATTR[name] | DMA_ATTR.NO_WARN)
     );
-    assertEquals(message, `There is no DMA_ATTR_${name} in 6.12.117: it came between 6.12 and 7.2`);
+    assertEquals(message, `There is no DMA_ATTR_${name} in 6.12.117: it came with 6.18`);
   }
 });
 

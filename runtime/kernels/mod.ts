@@ -46,6 +46,7 @@ export {
   kernelNamed,
   type KernelRelease,
   KERNELS,
+  nearestReleases,
   NotInReleaseError,
   QUIRK_NAMES,
   quirksOf,

@@ -296,7 +296,7 @@ function mapEntry(
     );
   } else {
     row = 9;
-    address = dma.dmaMapPhys(dev, phys, size, DMA_BIDIRECTIONAL, attrs);
+    address = dma.mapSegment(dev, phys, size, DMA_BIDIRECTIONAL, attrs);
     const failed = dma.dmaMappingError(dev, address) !== 0;
     if (!failed && map.dmaList !== null) map.dmaList[index] = address;
   }
@@ -345,7 +345,7 @@ function unmapEntry(machine: Machine, dev: DmaDevice, map: HmmDmaMap, index: num
       dma.dmaIovaUnlink(dev, state, index * size, size, DMA_BIDIRECTIONAL, attrs);
     } else if (dma.dmaNeedUnmap(dev)) {
       const address = listOf(machine, map, "hmm_dma_unmap_pfn")[index]! as DmaAddr;
-      dma.dmaUnmapPhys(dev, address, size, DMA_BIDIRECTIONAL, attrs);
+      dma.unmapSegment(dev, address, size, DMA_BIDIRECTIONAL, attrs);
     } else {
       machine.checker?.mappings.through(dev, directAddress(dev, phys), size, DMA_BIDIRECTIONAL);
     }

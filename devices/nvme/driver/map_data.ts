@@ -33,10 +33,13 @@ import {
 } from "@dmalab/runtime/block";
 import {
   type DescriptorPool,
+  DMA_ATTR,
   type DmaDevice,
   type DmaMapping,
   DmaPool,
   type PoolBlock,
+  SCATTER_ENTRY_BYTES,
+  Scatterlist,
 } from "@dmalab/runtime/dma";
 import type { Kernel } from "@dmalab/runtime/kernels";
 import type { PhysicalMemory } from "@dmalab/runtime/memory";
@@ -115,6 +118,8 @@ type Outcome = BlkStatus | typeof BAD_REQUEST;
 
 /** How a driver maps a request's data and metadata. */
 export abstract class DataMapper {
+  /** Scatterlists for metadata; null before the first. */
+  #metadataLists: MemoryPool<Scatterlist> | null = null;
   protected readonly kernel: Kernel;
   protected readonly dma: DmaMapping;
   protected readonly events: EventStream;
@@ -429,8 +434,56 @@ export abstract class DataMapper {
   // Metadata. @see rules/nvme.md 3
 
   /** The controller takes SGLs for metadata, and the request is one that has them. */
+  /** Metadata by one page call for the plain pointer, else by SGL descriptors of a scatterlist of its own. */
+  protected mapMetadataScatterlist(iod: Iod, request: NvmeRequest): BlkStatus {
+    if (!iod.usesSgl || !this.wantsMetadataSgl(request)) return this.setupMetaMptr(iod, request);
+    this.chooseMetadata(iod, request, "sgl");
+    const dir = opDirection(request.op);
+    const lists = this.#metadataLists ??= scatterlistPool(this.machine, MAX_SMALL_SGLS);
+    const list = lists.take();
+    if (list === null) return RESOURCE;
+    iod.metaList = list;
+    this.segments.start(request, true);
+    while (this.segments.next()) list.add(this.segments.phys, this.segments.sizeBytes);
+    if (this.dma.dmaMapSgtable(this.dev, list, dir, DMA_ATTR.NO_WARN) !== 0) {
+      this.#freeMetadataScatterlist(iod);
+      return RESOURCE;
+    }
+    const block = this.takeMetadataList(iod, list.outputs);
+    if (block === null) {
+      this.dma.dmaUnmapSg(this.dev, list, dir);
+      this.#freeMetadataScatterlist(iod);
+      return RESOURCE;
+    }
+    // One data block by itself; several after a descriptor with their number.
+    const isOne = list.outputs === 1;
+    this.writeOutputs(list, block.phys, isOne ? 0 : 1);
+    if (!isOne) this.writeMetadataSegment(block, list.outputs);
+    return OK;
+  }
+
+  protected unmapMetadataScatterlist(iod: Iod, request: NvmeRequest): void {
+    this.dma.dmaUnmapSg(this.dev, iod.metaList!, opDirection(request.op));
+    this.freeMetadataList(iod);
+    this.#freeMetadataScatterlist(iod);
+  }
+
+  #freeMetadataScatterlist(iod: Iod): void {
+    iod.metaList!.clear();
+    this.#metadataLists!.put(iod.metaList!);
+    iod.metaList = null;
+  }
+
+  /** Writes a data block for each output of a list, from an index of the descriptors on. */
+  protected writeOutputs(list: Scatterlist, listPhys: PhysAddr, first: number): void {
+    for (let index = 0; index < list.outputs; index++) {
+      this.writeSgl(listPhys, first + index, list.dmaAddressAt(index), list.dmaLengthAt(index));
+    }
+  }
+
   protected wantsMetadataSgl(request: NvmeRequest): boolean {
-    return this.settings.metadataSgl && (request.nrIntegritySegments > 1 || request.userCommand);
+    return this.settings.metadataSgl && !this.kernel.metadata_by_one_pointer &&
+      (request.nrIntegritySegments > 1 || request.userCommand);
   }
 
   /** Emits the format that was chosen for the metadata, and the inputs of the choice. */
@@ -817,19 +870,20 @@ export class TwoStepMapper extends DataMapper {
   }
 
   #unmapSegment(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes, attrs: number): void {
-    this.dma.dmaUnmapPhys(this.dev, addr, sizeBytes, opDirection(request.op), attrs);
+    this.dma.unmapSegment(this.dev, addr, sizeBytes, opDirection(request.op), attrs);
   }
 
   protected mapOne(request: NvmeRequest, phys: PhysAddr, sizeBytes: Bytes): DmaAddr {
-    return this.dma.dmaMapPhys(this.dev, phys, sizeBytes, opDirection(request.op), 0);
+    return this.dma.mapSegment(this.dev, phys, sizeBytes, opDirection(request.op), 0);
   }
 
   protected unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes): void {
-    this.dma.dmaUnmapPhys(this.dev, addr, sizeBytes, opDirection(request.op), 0);
+    this.dma.unmapSegment(this.dev, addr, sizeBytes, opDirection(request.op), 0);
   }
 
   /** A plain pointer where one is enough, else SGL descriptors. */
   protected mapMetadata(iod: Iod, request: NvmeRequest): BlkStatus {
+    if (this.kernel.metadata_scatterlist) return this.mapMetadataScatterlist(iod, request);
     const wantsList = iod.usesSgl && this.wantsMetadataSgl(request);
     return wantsList || this.#isPeerMetadata(request)
       ? this.#setupMetaIter(iod, request)
@@ -899,6 +953,7 @@ export class TwoStepMapper extends DataMapper {
   }
 
   protected unmapMetadataSegments(iod: Iod, request: NvmeRequest): void {
+    if (this.kernel.metadata_scatterlist) return this.unmapMetadataScatterlist(iod, request);
     const kind = mapTypeOf(iod, META_P2P, META_MMIO);
     if (!this.#blk.unmap(request, this.dev, iod.metaState, iod.metaTotalBytes, kind, true)) {
       const attrs = attributesOf(kind);
@@ -1072,4 +1127,10 @@ export class NodePools {
 function costOf({ blockSizeBytes }: DescriptorPool): EventFields<"mem.alloc"> {
   const from = blockSizeBytes < CTRL_PAGE_BYTES ? "small" : "large";
   return { what: "descriptor", size_bytes: blockSizeBytes, from };
+}
+
+/** Scatterlists of a driver, each with room for so many entries. */
+export function scatterlistPool(machine: Machine, entries: number): MemoryPool<Scatterlist> {
+  const sizeBytes = entries * SCATTER_ENTRY_BYTES;
+  return new MemoryPool(machine, "scatterlist", sizeBytes, () => new Scatterlist([], entries));
 }

@@ -55,8 +55,12 @@ function hardwareLimit(
   dev: DmaDevice,
   mdtsBytes: Bytes,
 ): LimitReason {
-  const mappingBytes = machine.dma.dmaOptMappingSize(dev);
-  let bytes = Math.min(MAX_TRANSFER_BYTES, mappingBytes);
+  const { transfer_4_mib: isShort, transfers_not_cut_to_iova_caches: isWhole } = machine.kernel;
+  const mappingBytes = isWhole
+    ? machine.dma.dmaMaxMappingSize(dev)
+    : machine.dma.dmaOptMappingSize(dev);
+  const driverBytes = isShort ? MAX_TRANSFER_BYTES / 2 : MAX_TRANSFER_BYTES;
+  let bytes = Math.min(driverBytes, mappingBytes);
   if (mdtsBytes !== 0) bytes = Math.min(bytes, mdtsBytes);
   const setBy = bytes === mdtsBytes
     ? "controller"
@@ -69,7 +73,7 @@ function hardwareLimit(
     rule: "nvme.1.1",
     inputs: {
       set_by: setBy,
-      driver_bytes: MAX_TRANSFER_BYTES,
+      driver_bytes: driverBytes,
       optimal_mapping_bytes: mappingBytes,
       mdts_bytes: mdtsBytes,
       ...mappingSizeInputs(machine, dev),
@@ -79,7 +83,8 @@ function hardwareLimit(
 
 /** Most data segments of a request: what a page of SGL descriptors holds, or a list's table. */
 function listEntriesOf({ kernel }: Machine): number {
-  return kernel.nvme_scatterlists ? SCATTER_TABLE_ENTRIES : MAX_SEGMENTS;
+  if (!kernel.nvme_scatterlists) return MAX_SEGMENTS;
+  return kernel.scatter_table_127 ? SCATTER_TABLE_ENTRIES - 1 : SCATTER_TABLE_ENTRIES;
 }
 
 /** What every queue of a driver has; data segments are no more than the bytes could need. */
@@ -145,7 +150,11 @@ export function ioLimits(
   const listEntries = listEntriesOf(machine);
   const meetsOnPages = !facts.sgl || machine.kernel.virt_boundary_with_sgl;
   const virtBoundaryMask = meetsOnPages ? CTRL_PAGE_BYTES - 1 : 0;
-  const maxIntegritySegments = facts.metadataSgl ? MAX_METADATA_SEGMENTS : 1;
+  const maxIntegritySegments = machine.kernel.integrity_segments_by_format
+    ? Math.min(namespace.metadataBytes, 1)
+    : facts.metadataSgl
+    ? MAX_METADATA_SEGMENTS
+    : 1;
   const block = namespace.blockSizeBytes;
   const chunkSectors = (namespace.boundaryBlocks * block) / SECTOR_SIZE_BYTES;
   const reasons: LimitReason[] = [

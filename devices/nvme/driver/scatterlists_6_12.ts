@@ -1,5 +1,5 @@
 /**
- * Maps a request as 6.12 does: one call for a single segment, else a scatterlist that is mapped as a
+ * Maps a request as 6.1 and 6.12 do: one call for a single segment, else a scatterlist that is mapped as a
  * whole and lives as long as the mapping; metadata alike.
  *
  * @see rules/nvme.md 6, rules/captured.md (6.12)
@@ -16,13 +16,7 @@ import {
   type Why,
 } from "@dmalab/runtime";
 import { opDirection, vecOffset } from "@dmalab/runtime/block";
-import {
-  DMA_ATTR,
-  type DmaDevice,
-  SCATTER_ENTRY_BYTES,
-  SCATTER_TABLE_ENTRIES,
-  Scatterlist,
-} from "@dmalab/runtime/dma";
+import { DMA_ATTR, type DmaDevice, SCATTER_TABLE_ENTRIES, Scatterlist } from "@dmalab/runtime/dma";
 import {
   avgSegSize,
   type ChosenFormat,
@@ -31,9 +25,10 @@ import {
   type FormatSettings,
   MemoryPool,
   prefersSgl,
+  scatterlistPool,
   type SglUse,
 } from "./map_data.ts";
-import { CTRL_PAGE_BYTES, MAX_SMALL_SGLS, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
+import { CTRL_PAGE_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
 import type { Iod, NvmeRequest, UnmapRule } from "./request.ts";
 
 const { IOERR, OK, RESOURCE } = BLK_STS;
@@ -41,7 +36,6 @@ const { IOERR, OK, RESOURCE } = BLK_STS;
 export class ScatterlistMapper extends DataMapper {
   protected readonly metadataRule = "nvme.6";
   readonly #lists: MemoryPool<Scatterlist>;
-  readonly #metadataLists: MemoryPool<Scatterlist>;
   /** The list whose output the iterator stands on. */
   #walked: Scatterlist | null = null;
   #output = 0;
@@ -49,7 +43,6 @@ export class ScatterlistMapper extends DataMapper {
   constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings) {
     super(machine, dev, settings);
     this.#lists = scatterlistPool(machine, SCATTER_TABLE_ENTRIES);
-    this.#metadataLists = scatterlistPool(machine, MAX_SMALL_SGLS);
   }
 
   protected mapData(iod: Iod, request: NvmeRequest): BlkStatus {
@@ -67,7 +60,8 @@ export class ScatterlistMapper extends DataMapper {
   /** What the request and the controller allow. */
   #useSgls(request: NvmeRequest): SglUse {
     if (request.admin || !this.settings.sgl) return "unsupported";
-    return request.userCommand || this.wantsMetadataSgl(request) ? "forced" : "supported";
+    const byUser = request.userCommand && !this.kernel.user_commands_not_by_sgl;
+    return byUser || this.wantsMetadataSgl(request) ? "forced" : "supported";
   }
 
   /**
@@ -97,7 +91,8 @@ export class ScatterlistMapper extends DataMapper {
     }
     if (list.outputs === 1) this.noteRange(request, list.dmaAddressAt(0), list.dmaLengthAt(0));
 
-    const averageBytes = avgSegSize(request.payloadBytes, list.outputs);
+    const segments = this.kernel.sgl_chosen_before_mapping ? request.nrPhysSegments : list.outputs;
+    const averageBytes = avgSegSize(request.payloadBytes, segments);
     const sgl = prefersSgl(use, averageBytes, this.settings.sglThresholdBytes);
     this.choose(iod, request, sgl ? "sgl" : "prp", use, averageBytes);
     this.#walked = list;
@@ -117,16 +112,9 @@ export class ScatterlistMapper extends DataMapper {
     }
     const block = this.takeSglList(iod, "nvme.6", entries);
     if (block === null) return RESOURCE;
-    this.#writeOutputs(list, block.phys, 0);
+    this.writeOutputs(list, block.phys, 0);
     this.setSgl(iod, block.dma, entries * SGL_DESCRIPTOR_BYTES, SGL_TYPE.LAST_SEGMENT);
     return OK;
-  }
-
-  /** Writes a data block for each output, from an index of the list on. */
-  #writeOutputs(list: Scatterlist, listPhys: PhysAddr, first: number): void {
-    for (let index = 0; index < list.outputs; index++) {
-      this.writeSgl(listPhys, first + index, list.dmaAddressAt(index), list.dmaLengthAt(index));
-    }
   }
 
   protected nextSegment(): boolean {
@@ -171,43 +159,12 @@ export class ScatterlistMapper extends DataMapper {
     this.dma.dmaUnmapPage(this.dev, addr, sizeBytes, opDirection(request.op));
   }
 
-  /** One page call for the plain pointer, else a scatterlist of its own by SGL descriptors. */
   protected mapMetadata(iod: Iod, request: NvmeRequest): BlkStatus {
-    if (!iod.usesSgl || !this.wantsMetadataSgl(request)) return this.setupMetaMptr(iod, request);
-    this.chooseMetadata(iod, request, "sgl");
-    const dir = opDirection(request.op);
-    const list = this.#metadataLists.take();
-    if (list === null) return RESOURCE;
-    iod.metaList = list;
-    this.segments.start(request, true);
-    while (this.segments.next()) list.add(this.segments.phys, this.segments.sizeBytes);
-    if (this.dma.dmaMapSgtable(this.dev, list, dir, DMA_ATTR.NO_WARN) !== 0) {
-      this.#freeMetadataScatterlist(iod);
-      return RESOURCE;
-    }
-    const block = this.takeMetadataList(iod, list.outputs);
-    if (block === null) {
-      this.dma.dmaUnmapSg(this.dev, list, dir);
-      this.#freeMetadataScatterlist(iod);
-      return RESOURCE;
-    }
-    // One data block by itself; several after a descriptor with their number.
-    const isOne = list.outputs === 1;
-    this.#writeOutputs(list, block.phys, isOne ? 0 : 1);
-    if (!isOne) this.writeMetadataSegment(block, list.outputs);
-    return OK;
+    return this.mapMetadataScatterlist(iod, request);
   }
 
   protected unmapMetadataSegments(iod: Iod, request: NvmeRequest): void {
-    this.dma.dmaUnmapSg(this.dev, iod.metaList!, opDirection(request.op));
-    this.freeMetadataList(iod);
-    this.#freeMetadataScatterlist(iod);
-  }
-
-  #freeMetadataScatterlist(iod: Iod): void {
-    iod.metaList!.clear();
-    this.#metadataLists.put(iod.metaList!);
-    iod.metaList = null;
+    this.unmapMetadataScatterlist(iod, request);
   }
 
   protected whyChosen(
@@ -236,9 +193,4 @@ export class ScatterlistMapper extends DataMapper {
     const inputs = { format: request.format, iova_bytes: request.iovaSizeBytes };
     return { rule: "nvme.6", inputs };
   }
-}
-
-function scatterlistPool(machine: Machine, entries: number): MemoryPool<Scatterlist> {
-  const sizeBytes = entries * SCATTER_ENTRY_BYTES;
-  return new MemoryPool(machine, "scatterlist", sizeBytes, () => new Scatterlist([], entries));
 }

@@ -42,8 +42,8 @@ Deno.test("quirks are listed as in a machine block, with or without brackets", (
 
 Deno.test("what does not exist is refused, with what was perhaps meant", () => {
   assertEquals(
-    readHuntOptions({ ...NOTHING, kernel: "7.1" }),
-    `There is no release "7.1"; there are ${KERNEL_NAMES.join(", ")}`,
+    readHuntOptions({ ...NOTHING, kernel: "7.4" }),
+    `There is no release "7.4"; there are ${KERNEL_NAMES.join(", ")}`,
   );
   assertEquals(
     readHuntOptions({ ...NOTHING, quirks: "not gap_bit_lost_on_splt" }),

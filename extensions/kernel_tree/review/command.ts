@@ -5,7 +5,7 @@ export const REVIEW = command({
   brief:
     "Review a change of a Linux kernel tree: what it changes for a device, and what of it ran.",
   description:
-    "DIR is a source tree of Linux 6.12 to 7.3. The change is another tree, a range of DIR's commits " +
+    "DIR is a source tree of Linux 6.12, 7.2 or 7.3. The change is another tree, a range of DIR's commits " +
     "(BASE..HEAD), or mailboxes, whose patches are applied to copies of the files that they name; DIR is only " +
     "read. For each patch, scenarios that execute what it changes run on both sides. Printed are the first " +
     "difference of each test (call, line of C, what the device sees), and the changed lines that are not known " +

@@ -9,7 +9,7 @@ const on = (kernel: string, call: string) =>
   );
 
 Deno.test("6.12 has neither dma_map_phys nor dma_need_unmap: a call says when they came (dma.md 7.3)", () => {
-  const physical = "the mapping calls by physical address came between 6.12 and 7.2";
+  const physical = "the mapping calls by physical address came with 6.18";
   const calls = {
     dma_map_phys: "dma_map_phys(ssd, b, 4KiB, to_device)",
     dma_unmap_phys: "dma_unmap_phys(ssd, 0x1000, 4KiB, to_device)",

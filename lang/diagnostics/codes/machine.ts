@@ -99,9 +99,11 @@ machine {
   },
   E0508: {
     title: "not one of the values a machine key takes",
-    explanation: "The key takes one of a few words or texts, which the hint lists.",
+    explanation:
+      "The key takes one of a few words or texts, which the hint lists. For a release of the kernel that is " +
+      "not modelled it names the modelled ones before and after it.",
     example: `machine {
-  kernel = "7.1"              # no such profile
+  kernel = "7.2.9"            # no such profile: the nearest are 7.2.6 and 7.2.12
 }
 
 machine {

@@ -9,7 +9,13 @@
  *
  * @see rules/dma.md 1.4, 1.7, 1.8, chapters 3 and 7
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import {
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "../../address.ts";
 import { requireFeature } from "../../kernels/kernels.ts";
 import { ERRNO, invariant, KernelError } from "../../errno.ts";
 import { type EventFields, eventId, type KernelCall } from "../../event_vocabulary.ts";
@@ -224,6 +230,40 @@ export class DmaMapping {
     attrs = 0,
   ): void {
     this.#unmapCall(UNMAP_PHYS, dev, dma, sizeBytes, dir, attrs);
+  }
+
+  /**
+   * Maps a segment for code that has no page: by its physical address, or by its page in a release
+   * without such a call, which knows no attribute for MMIO.
+   * @internal
+   */
+  mapSegment(
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): DmaAddr {
+    if (!this.#machine.kernel.no_physical_calls) {
+      return this.dmaMapPhys(dev, phys, sizeBytes, dir, attrs);
+    }
+    const offset = phys % PAGE_SIZE_BYTES;
+    return this.dmaMapPage(dev, phys - offset as PhysAddr, offset, sizeBytes, dir);
+  }
+
+  /**
+   * Ends a mapping of `mapSegment`.
+   * @internal
+   */
+  unmapSegment(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    if (this.#machine.kernel.no_physical_calls) this.dmaUnmapPage(dev, dma, sizeBytes, dir);
+    else this.dmaUnmapPhys(dev, dma, sizeBytes, dir, attrs);
   }
 
   /**

@@ -53,7 +53,18 @@ interface OwnBlock extends PoolBlock {
   dma: DmaAddr;
   used: boolean;
   readonly endBytes: Bytes;
+  /** Its page's place among those that the pool grew by. */
+  readonly page: number;
   freedSite: number | null | undefined;
+}
+
+/** Where the block freed last of the newest page lies in a list of free blocks; -1 in an empty one. */
+export function lastOfNewestPage<T>(free: readonly T[], pageOf: (block: T) => number): number {
+  let found = -1;
+  for (let index = free.length - 1; index >= 0; index--) {
+    if (found < 0 || pageOf(free[index]!) > pageOf(free[found]!)) found = index;
+  }
+  return found;
 }
 
 export class DmaPool implements DescriptorPool {
@@ -116,7 +127,7 @@ export class DmaPool implements DescriptorPool {
     if (this.#machine.events.tick(ALLOC.call)) this.#calls.tell(ALLOC, this);
     const refused = this.#calls.injected(ALLOC) !== 0;
     if (!refused && this.#free.length === 0) this.#grow();
-    const block = refused ? null : this.#free.pop() ?? null;
+    const block = refused ? null : this.#takeFree();
     if (block !== null) {
       invariant(!block.used, "A pool's block was allocated twice");
       block.used = true;
@@ -124,6 +135,12 @@ export class DmaPool implements DescriptorPool {
     }
     this.#calls.leaveWithAddress(ALLOC, block?.dma ?? DMA_MAPPING_ERROR, outer);
     return block;
+  }
+
+  #takeFree(): OwnBlock | null {
+    const free = this.#free;
+    if (!this.#machine.kernel.pool_newest_page_first) return free.pop() ?? null;
+    return free.splice(lastOfNewestPage(free, ({ page }) => page), 1)[0] ?? null;
   }
 
   free(block: PoolBlock, dma: DmaAddr): void {
@@ -199,6 +216,7 @@ export class DmaPool implements DescriptorPool {
           dma: page.dma + offset as DmaAddr,
           used: false,
           endBytes: offset + this.blockSizeBytes,
+          page: this.#pages.length - 1,
           freedSite: undefined,
         };
         owns[block] = own;
