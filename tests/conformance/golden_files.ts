@@ -2,7 +2,15 @@
 import { join } from "node:path";
 
 /** The folders that hold cases, in the order in which they are reported. */
-const CASE_FOLDERS = ["kernel", "iova", "pagetable", "swiotlb", "hmm", "defects"] as const;
+const CASE_FOLDERS = [
+  "kernel",
+  "releases",
+  "iova",
+  "pagetable",
+  "swiotlb",
+  "hmm",
+  "defects",
+] as const;
 
 /** Files that describe the data and hold no case. */
 const NOT_CASES = new Set(["index.json", "perf.json", "facts.json"]);

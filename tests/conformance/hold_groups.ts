@@ -31,6 +31,11 @@ function deserved(group: string): readonly string[] {
   return group.endsWith("-msgl") ? ["link_unaligned"] : [];
 }
 
+/** Whether a group is a view of a captured run. */
+function isCaptured(group: string): boolean {
+  return /^(kernel|releases)\//.test(group);
+}
+
 /** Replays groups, and notes which reports the captured requests of each draw. */
 async function replayWatched(isWanted: (group: string) => boolean) {
   const { report } = MappingRecords.prototype;
@@ -44,7 +49,7 @@ async function replayWatched(isWanted: (group: string) => boolean) {
   try {
     for await (const result of replayGroups(GOLDEN, isWanted)) {
       results.push(result);
-      if (result.name.startsWith("kernel/")) drawn.set(result.name, [...seen]);
+      if (isCaptured(result.name)) drawn.set(result.name, [...seen]);
       seen.clear();
     }
   } finally {
@@ -78,7 +83,7 @@ const SHARE = 6;
  */
 export function isWitness(group: string): boolean {
   const parts = group.split("/");
-  const partOf = (name: string) => parts[0] === "kernel" ? name.split("/").at(-1)! : name;
+  const partOf = (name: string) => isCaptured(group) ? name.split("/").at(-1)! : name;
   const alike = GROUPS.filter((name) => name.startsWith(`${parts[0]}/`)).map(partOf);
   return [...new Set(alike)].sort().indexOf(partOf(group)) % SHARE === 0;
 }

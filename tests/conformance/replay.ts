@@ -37,11 +37,13 @@ export async function* replayGroups(
   directory: string,
   isWanted: (group: string) => boolean,
 ): AsyncGenerator<GroupResult> {
-  const kernel = new KernelGroups(directory);
+  const runs = Object.fromEntries(
+    CAPTURED_RUNS.map((folder) => [folder, new KernelGroups(directory, folder)]),
+  );
   for (const file of listGoldenFiles(directory)) {
     if (!isWanted(file.group)) continue;
     try {
-      yield await replayFile(file, kernel);
+      yield await replayFile(file, runs);
     } catch (error) {
       // A damaged file must be counted against us, and must not stop the others; so must one of a
       // shape that was not foreseen.
@@ -50,9 +52,16 @@ export async function* replayGroups(
   }
 }
 
-async function replayFile(file: GoldenFile, kernel: KernelGroups): Promise<GroupResult> {
+/** Folders of captured runs: those of the releases that the project began with, and of others. */
+const CAPTURED_RUNS = ["kernel", "releases"] as const;
+
+async function replayFile(
+  file: GoldenFile,
+  runs: Readonly<Record<string, KernelGroups>>,
+): Promise<GroupResult> {
   const kind = file.group.split("/")[0]!;
-  if (kind === "kernel") return await kernel.replay(file);
+  const captured = runs[kind];
+  if (captured !== undefined) return await captured.replay(file);
   if (kind === "hmm") return await replayHmmFile(file);
   return kind === "defects"
     ? replayDefects(file.group, await readLines<DefectCase>(file.path))

@@ -13,7 +13,7 @@ const GOLDEN = fileURLToPath(new URL("../golden", import.meta.url));
 
 /** A run of a kernel is replayed once for all its groups. */
 function unitOf(group: string): string {
-  return group.startsWith("kernel/") ? `run ${group.split("/").at(-1)}` : group;
+  return /^(kernel|releases)\//.test(group) ? `run ${group.split("/").at(-1)}` : group;
 }
 
 for (const [unit, groups] of Map.groupBy(Object.entries(recorded), ([name]) => unitOf(name))) {

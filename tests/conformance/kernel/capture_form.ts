@@ -249,6 +249,17 @@ class InnerOperations extends InnerRecord {
     "iova.free": ({ size_bytes, start, to }) =>
       this.#addFree(start as number, size_bytes as number, to === "flush_queue"),
     "iommu.map": (fields) => this.push({ op: "iommu_map", ...renamed(fields, MAPPED) }),
+    // The probe saw how much was mapped, and that this was taken back.
+    "iommu.map_failed": ({ iova, phys, undone_bytes: size }) => {
+      this.push({
+        op: "iommu_map",
+        iova: iova as number,
+        phys: phys as number,
+        size: size as number,
+      });
+      const unmapped = size as number;
+      this.push({ op: "iommu_unmap", iova: iova as number, size: unmapped, unmapped });
+    },
     "iommu.unmap": (fields) => this.push({ op: "iommu_unmap", ...renamed(fields, UNMAPPED) }),
     "iommu.sync_map": (fields) => {
       // Inside a single mapping the kernel's call is inlined, and no probe saw it.

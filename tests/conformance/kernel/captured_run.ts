@@ -52,11 +52,14 @@ export async function readCaptures(
   };
 }
 
-/** Replays a run once, and counts its cases and the lines of its history. */
-export function replayRun(run: CapturedRun): RunResults {
+/**
+ * Replays a run once, and counts its cases and the lines of its history.
+ * @param kind The folder of the golden data that it is in.
+ */
+export function replayRun(run: CapturedRun, kind = "kernel"): RunResults {
   const { anomalies, environment, history, name, regular } = run;
-  const count = new GroupCount(`kernel/${name}`);
-  const lines = new GroupCount(`kernel/history/${name}`);
+  const count = new GroupCount(`${kind}/${name}`);
+  const lines = new GroupCount(`${kind}/history/${name}`);
   const keptApart = new Set(anomalies.map(({ id }) => id));
   const apart = new Map<string, Difference | null>();
   const add: GroupCount["add"] = (id, difference, rule) => {

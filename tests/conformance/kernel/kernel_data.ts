@@ -26,7 +26,8 @@ export interface CaptureLimits {
 
 export interface CaptureRequest {
   readonly op: string;
-  readonly slba: number;
+  /** Left out of a request that never had a command. */
+  readonly slba?: number;
   readonly bytes: number;
   readonly source: string;
   readonly cmd_flags: number;
@@ -34,7 +35,8 @@ export interface CaptureRequest {
   readonly nr_phys_segments: number;
   readonly nr_integrity_segments: number;
   readonly bios: readonly (readonly DataExtent[])[];
-  readonly phys_gap_bit?: number;
+  /** Null of a release without one. */
+  readonly phys_gap_bit?: number | null;
   readonly segments?: readonly DataExtent[];
   /** Vectors of the first bio's metadata. */
   readonly integrity?: readonly DataExtent[];
@@ -145,12 +147,18 @@ export interface Probes {
   /** Of ranges that are asked to be freed: parked ones, and in a history all of them. */
   readonly releases: boolean;
   readonly flushes: boolean;
+  /** Address and length of what the iterator's next call gave; else both are 0. */
+  readonly nextResults: boolean;
 }
 
-/** The probes of a run: those of 6.12 had none where a range is parked. */
+/**
+ * The probes of a run: those of 6.1 and 6.12 had none where a range is parked, and those of 6.18 read the
+ * iterator's fields where they are in other releases.
+ */
 export function probesOf({ config, kernel }: CaptureEnvironment): Probes {
   return {
-    releases: !kernel.startsWith("6.12."),
+    releases: !kernel.startsWith("6.12.") && !kernel.startsWith("6.1."),
     flushes: config.flushes_recorded !== false,
+    nextResults: !kernel.startsWith("6.18."),
   };
 }

@@ -11,7 +11,11 @@ import { exists, type GoldenFile, GoldenReadError, readJson, readLines } from ".
 import { GroupCount, groupFailed, type GroupResult } from "../group_result.ts";
 import { type CaptureCase, type CaptureEnvironment, ruleOf } from "./kernel_data.ts";
 import type { CapturedCall } from "../submission/submission_data.ts";
-import { type CapturedSubmissions, replaySubmissions } from "../submission/submission_replay.ts";
+import {
+  type CapturedSubmissions,
+  replaySubmissions,
+  withOwnErrors,
+} from "../submission/submission_replay.ts";
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
 
@@ -22,17 +26,22 @@ const NOT_REPLAYED: Difference = { path: "", expected: "a result", got: undefine
 
 export class KernelGroups {
   readonly #folder: string;
+  readonly #kind: string;
   #environments: Promise<Environments> | null = null;
   readonly #runs = new Map<string, Promise<Replayed>>();
 
-  /** @param directory The data folder, which has `kernel/` in it. */
-  constructor(directory: string) {
-    this.#folder = join(directory, "kernel");
+  /**
+   * @param directory The data folder.
+   * @param kind The folder in it with captured runs, such as `kernel`.
+   */
+  constructor(directory: string, kind: string) {
+    this.#folder = join(directory, kind);
+    this.#kind = kind;
   }
 
   async replay({ group }: GoldenFile): Promise<GroupResult> {
-    if (group === "kernel/limits") return await this.#limits(group);
-    if (group === "kernel/anomalies") return await this.#anomalyGroup(group);
+    if (group === `${this.#kind}/limits`) return await this.#limits(group);
+    if (group === `${this.#kind}/anomalies`) return await this.#anomalyGroup(group);
     const [, view, name] = group.split("/");
     const { cases, history, submissions } = await this.#run(name ?? view!, group);
     return view === "submissions" ? submissions : view === "history" ? history! : cases;
@@ -47,9 +56,13 @@ export class KernelGroups {
     if (environment === undefined) {
       throw new GoldenReadError(`limits.json has no "${name}" for ${group}`);
     }
-    const captures = await readCaptures(this.#folder, name);
+    const { history, regular } = await readCaptures(this.#folder, name);
+    const captures = { history, regular: withOwnErrors(regular, await this.#callsIfAny(name)) };
     const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
-    const { outcomes, ...run } = replayRun({ name, environment, anomalies, ...captures });
+    const { outcomes, ...run } = replayRun(
+      { name, environment, anomalies, ...captures },
+      this.#kind,
+    );
     // Requests whose command came out wrong in the kernel are kept apart, but are made of calls too.
     const cases = [...captures.regular, ...anomalies];
     return { ...run, submissions: await this.#submissions(name, { environment, cases, outcomes }) };
@@ -75,16 +88,26 @@ export class KernelGroups {
     }
   }
 
+  /** The system calls of a run; none where they cannot be read, which its own group says. */
+  async #callsIfAny(name: string): Promise<readonly CapturedCall[]> {
+    try {
+      return await this.#calls(name);
+    } catch {
+      return [];
+    }
+  }
+
+  #calls(name: string): Promise<readonly CapturedCall[]> {
+    return readLines<CapturedCall>(join(this.#folder, "submissions", `${name}.jsonl.gz`));
+  }
+
   async #submissions(
     name: string,
     run: Omit<CapturedSubmissions, "calls">,
   ): Promise<GroupResult> {
-    const count = new GroupCount(`kernel/submissions/${name}`);
+    const count = new GroupCount(`${this.#kind}/submissions/${name}`);
     try {
-      const calls = await readLines<CapturedCall>(
-        join(this.#folder, "submissions", `${name}.jsonl.gz`),
-      );
-      replaySubmissions({ ...run, calls }, count);
+      replaySubmissions({ ...run, calls: await this.#calls(name) }, count);
       return count.result();
     } catch (error) {
       // What is damaged here damages no other view of the run.

@@ -176,7 +176,7 @@ export class KernelReplay {
       sg: made.listOutputs,
       ...(seen === null ? refusal(status, captured) : {
         command: capturedCommand(driver.viewCommand(iod)),
-        iter: iteratorResults(events),
+        iter: iteratorResults(events, this.#probes),
         ...seen,
         queue_status: null,
         user_errno: null,
@@ -232,7 +232,7 @@ function makeRequest(
   const given = captured.request;
   const vecs = given.bios.map((bio) => bio.map(vecOf));
   const discard = given.op === "dsm";
-  let sector = (given.slba * limits.logicalBlockSizeBytes) / SECTOR_SIZE_BYTES;
+  let sector = ((given.slba ?? 0) * limits.logicalBlockSizeBytes) / SECTOR_SIZE_BYTES;
   const bios = discard ? [new Bio("discard", 0, [], 0)] : vecs.map((list) => {
     const sizeBytes = vecsSizeBytes(list);
     const bio = new Bio(operation(given), sector, list, sizeBytes, flags(given));
@@ -300,8 +300,8 @@ function userCommand(given: CaptureRequest, blockSizeBytes: number): Uint8Array 
   const view = new DataView(bytes.buffer);
   bytes[0] = OPCODES[given.op] ?? 0;
   view.setUint32(4, 1, true);
-  view.setUint32(40, given.slba % 2 ** 32, true);
-  view.setUint32(44, Math.floor(given.slba / 2 ** 32), true);
+  view.setUint32(40, (given.slba ?? 0) % 2 ** 32, true);
+  view.setUint32(44, Math.floor((given.slba ?? 0) / 2 ** 32), true);
   view.setUint32(48, given.bytes / blockSizeBytes - 1, true);
   return bytes;
 }
@@ -340,7 +340,7 @@ function comparable(call: CaptureCall): Json {
 }
 
 /** What the DMA iterator's calls gave, as the captures print it; null where it was not asked. */
-function iteratorResults(events: readonly MachineEvent[]): Json {
+function iteratorResults(events: readonly MachineEvent[], { nextResults }: Probes): Json {
   if (!events.some(({ name }) => name === ITERATOR_STARTS)) return null;
   const results: Json[] = [];
   let last: readonly [DmaAddr, number] = [0 as DmaAddr, 0];
@@ -355,7 +355,8 @@ function iteratorResults(events: readonly MachineEvent[]): Json {
       const [addr, length] = coalesced ?? last;
       results.push(fields.result === true ? ["istart", 1, addr, length] : ["istart", 0]);
     } else if (event.name === "ret.blk_rq_dma_map_iter_next") {
-      results.push(fields.result === true ? ["inext", 1, ...last] : ["inext", 0]);
+      const given = nextResults ? last : [0, 0];
+      results.push(fields.result === true ? ["inext", 1, ...given] : ["inext", 0]);
     }
   }
   return results;

@@ -17,7 +17,13 @@ import {
   PAGE_SIZE_BYTES,
   type PhysAddr,
 } from "@dmalab/runtime";
-import type { CoherentMemory, DescriptorPool, DmaDevice, PoolBlock } from "@dmalab/runtime/dma";
+import {
+  type CoherentMemory,
+  type DescriptorPool,
+  type DmaDevice,
+  lastOfNewestPage,
+  type PoolBlock,
+} from "@dmalab/runtime/dma";
 import type { CaptureCall } from "./kernel_data.ts";
 
 const CALL_ALLOC = eventId("call.dma_pool_alloc");
@@ -140,7 +146,7 @@ export class RecordedPool implements DescriptorPool {
   }
 
   #takeNext(order: PoolBlock[], given: GivenBlock | null): PoolBlock | null {
-    this.#catchUp(() => given === null || order.at(-1)?.dma === given.dma);
+    this.#catchUp(() => given === null || order[this.#nextOf(order)]?.dma === given.dma);
     if (order.length === 0) {
       const page = this.#grow(given?.pagePhys ?? UNTOLD_PAGE);
       if (page === null) return null;
@@ -149,7 +155,14 @@ export class RecordedPool implements DescriptorPool {
       }
     }
     this.#used++;
-    return order.pop()!;
+    return order.splice(this.#nextOf(order), 1)[0]!;
+  }
+
+  /** The index of the block that is taken next; -1 where none is free. */
+  #nextOf(order: readonly PoolBlock[]): number {
+    if (!this.machine.kernel.pool_newest_page_first) return order.length - 1;
+    const pages = [...this.#pages.keys()];
+    return lastOfNewestPage(order, ({ dma }) => pages.indexOf(pageOf(dma)));
   }
 
   #grow(phys: number): CoherentMemory | null {

@@ -54,6 +54,8 @@ export type KernelPages = () => PhysAddr;
 export interface QueueSetup {
   readonly nomerges: NoMerges;
   readonly scheduled: boolean;
+  /** Each buffer of direct I/O must be whole blocks, as up to 6.12. */
+  readonly wholeBlocks: boolean;
 }
 
 export class SubmissionModel implements PlugTarget<BlockRequest> {
@@ -62,6 +64,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   readonly sent: BlockRequest[] = [];
   readonly #splitter: BioSplitter;
   readonly #join: PageJoin;
+  readonly #wholeBlocks: boolean;
 
   /** What waits for the scheduler's worker, which runs when all calls of a task are submitted. */
   readonly #scheduler: DeadlineScheduler<BlockRequest> | null;
@@ -69,8 +72,9 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   constructor(
     private readonly limits: QueueLimits,
     kernel: Kernel,
-    { nomerges, scheduled }: QueueSetup,
+    { nomerges, scheduled, wholeBlocks }: QueueSetup,
   ) {
+    this.#wholeBlocks = wholeBlocks;
     this.#join = pageJoinOf(kernel);
     const clock = new VirtualClock();
     const events = new EventStream(clock);
@@ -146,8 +150,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     plug: Plug<BlockRequest> | null,
   ): boolean {
     const blockBytes = this.limits.logicalBlockSizeBytes;
-    // 6.12 wants every buffer aligned.
-    if (this.#join === "contiguous" && !pieces.every((piece) => isAligned(piece, blockBytes))) {
+    if (this.#wholeBlocks && !pieces.every((piece) => isAligned(piece, blockBytes))) {
       return false;
     }
     const op = call.op as BlockOp;
@@ -155,7 +158,9 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     let sector = call.slba * (blockBytes / SECTOR_SIZE_BYTES);
     // A call that fits one bio sends it alone; what that bio leaves goes through the page cache.
     const alone = builder.leftPages <= MAX_BIO_VECS;
-    const own = alone || plug !== null ? null : new Plug<BlockRequest>();
+    // A write has a plug around it all. Where that shows, a call that waits goes to sleep with it.
+    const isWrite = op === "write" && this.merger.plugsNewestFirst;
+    const own = plug !== null || (alone && !isWrite) ? null : new Plug<BlockRequest>();
     let ok = true;
     do {
       const bio = builder.next(op, sector);
@@ -163,7 +168,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
       sector += bio.sizeBytes / SECTOR_SIZE_BYTES;
       ok = this.#submit(bio, plug ?? own);
     } while (ok && !alone && builder.leftBytes > 0);
-    own?.flush();
+    own?.flush(isWrite && call.how === "preadv");
     if (ok && builder.leftBytes > 0) this.#buffered(op, sector, builder.leftBytes, pages);
     return ok;
   }

@@ -35,7 +35,7 @@ function page(index: number, offset = 0, sizeBytes = 4096): Extents {
 function model(
   input: LimitsInput = {},
   kernel: KernelProfile = "7.2.12",
-  setup: QueueSetup = { nomerges: 0, scheduled: false },
+  setup: Omit<QueueSetup, "wholeBlocks"> = { nomerges: 0, scheduled: false },
 ): SubmissionModel {
   const limits = deriveLimits({
     maxHwSectors: 1024,
@@ -49,7 +49,7 @@ function model(
   return new SubmissionModel(
     limits,
     resolveKernel({ kernel, quirks: new Set(["gap_of_next_piece_counts"]) }),
-    setup,
+    { wholeBlocks: kernel === "6.12.117", ...setup },
   );
 }
 

@@ -26,7 +26,8 @@ import {
   extentOf,
 } from "../kernel/kernel_data.ts";
 import type { Outcome } from "../kernel/kernel_replay.ts";
-import { separateMetadataBytes } from "../kernel/kernel_machine.ts";
+import { profileOf, separateMetadataBytes } from "../kernel/kernel_machine.ts";
+import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
 import { type CapturedCall, CapturedMemory, OPS_OF } from "./submission_data.ts";
 import { type KernelPages, SubmissionModel } from "./submission_model.ts";
 import { blockStatusOf } from "@dmalab/devices/nvme";
@@ -57,7 +58,11 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const { driver: { limits }, machine: { kernel } } = host;
   const blockSectors = limits.logicalBlockSizeBytes / SECTOR_SIZE_BYTES;
   const { nomerges = 0, scheduler } = environment.config;
-  const setup = { nomerges, scheduled: scheduler !== undefined };
+  const setup = {
+    nomerges,
+    scheduled: scheduler !== undefined,
+    wholeBlocks: wantsWholeBlocks(environment.kernel),
+  };
   const memory = new CapturedMemory(calls);
   const lost = new LostRequests(environment, captured.cases);
   const ofCalls = new CasesOfCalls(captured.cases);
@@ -68,7 +73,10 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
     const model = new SubmissionModel(limits, kernel, setup);
     const refused = new Map<CapturedCall, boolean>();
     const expected = new Map(group.map((call) => [call, ofCalls.of(call, group)]));
-    for (const burst of chunk(group, (last, call) => continues(last, call, blockSectors))) {
+    // When a plug was flushed shows in the order of what it sends newest first.
+    const together = (last: CapturedCall, call: CapturedCall) =>
+      kernel.plug_newest_first || continues(last, call, blockSectors);
+    for (const burst of chunk(group, together)) {
       const outcomes = model.run(
         burst,
         (call) => memory.piecesOf(call),
@@ -77,13 +85,15 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
       burst.forEach((call, index) => refused.set(call, outcomes[index]!));
     }
     return group.map((call) => {
-      const cases = expected.get(call)!;
       const sent = model.sent.filter((request) => belongsTo(request, call, blockSectors));
-      const requests = lost.withoutLost(sent, cases);
+      const cases = asSent(expected.get(call)!, sent);
+      // A plug that sends the newest first mixes the calls of a group.
+      const beside = kernel.plug_newest_first ? [...expected.values()].flat() : cases;
+      const requests = lost.withoutLost(sent, cases, beside);
       const ends = cases.flatMap(({ id }) => outcomes.get(id) ?? []);
       return firstDifference(expectedForm(call, cases), {
         ...callResult(call, refused.get(call)! ? REFUSED : 0, ends),
-        requests: requestForms(requests, cases, blockSectors),
+        requests: requestForms(requests, cases, blockSectors, kernel.no_gap_bit),
       });
     });
   };
@@ -102,6 +112,13 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
       count.add(`submission ${submission}`, difference, RULE);
     }
   }
+}
+
+/** The last release that is known to refuse direct I/O with a buffer that is not whole blocks. */
+const WHOLE_BLOCKS_UP_TO: KernelProfile = "6.12.117";
+
+function wantsWholeBlocks(kernel: string): boolean {
+  return KERNEL_NAMES.indexOf(profileOf(kernel)) <= KERNEL_NAMES.indexOf(WHOLE_BLOCKS_UP_TO);
 }
 
 /** Counts a call that says in no known word what it asks for. */
@@ -162,9 +179,45 @@ class CasesOfCalls {
   }
 }
 
+/** Whether a request begins in a call's memory. */
 function holdsPartOf(bios: readonly (readonly DataExtent[])[], call: CapturedCall): boolean {
-  const start = call.pieces[0]?.[0]?.[0];
-  return bios.some((vecs) => vecs[0]?.[0] === start);
+  const pieces = call.pieces.flat();
+  return bios.some(([first]) =>
+    first !== undefined &&
+    pieces.some(([start, size]) => first[0] >= start && first[0] < start + size)
+  );
+}
+
+/**
+ * Refused requests with the error of their own call: the record has that of the first call that was
+ * submitted with it.
+ */
+export function withOwnErrors(
+  cases: readonly CaptureCase[],
+  calls: readonly CapturedCall[],
+): readonly CaptureCase[] {
+  return cases.map((captured) => {
+    const { group, bios, source, submissions } = captured.request;
+    if (captured.command !== null || submissions !== undefined || source !== "aio") return captured;
+    const own = calls.find((call) => call.submission >= group! && holdsPartOf(bios, call));
+    return own === undefined || own.submission === group
+      ? captured
+      : { ...captured, user_errno: own.errno };
+  });
+}
+
+/**
+ * A call's requests in the order in which they were sent. A refused one has the number of a later
+ * try, so that its memory says which it was.
+ */
+function asSent(
+  cases: readonly CaptureCase[],
+  sent: readonly BlockRequest[],
+): readonly CaptureCase[] {
+  if (cases.every(({ request }) => request.slba !== undefined)) return cases;
+  const placeOf = ({ request }: CaptureCase) =>
+    sent.findIndex(({ bios }) => bios[0]?.parts()[0]?.phys === request.bios[0]?.[0]?.[0]);
+  return cases.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
 /** The kernel's own memory in a call's requests, in order. It is looked for when the call takes some. */
@@ -218,7 +271,7 @@ function expectedForm(call: CapturedCall, cases: readonly CaptureCase[]): Json {
       if (captured.command !== null) {
         form["user_command"] = request.user_command;
         form["no_merge"] = (request.cmd_flags & REQ_NOMERGE) !== 0;
-        if (request.op !== "dsm") form["slba"] = request.slba;
+        if (request.op !== "dsm") form["slba"] = request.slba!;
       }
       return form;
     }),
@@ -229,6 +282,7 @@ function requestForms(
   requests: readonly BlockRequest[],
   cases: readonly CaptureCase[],
   blockSectors: number,
+  hasNoGapBit: boolean,
 ): Json {
   return requests.map((request, index) => {
     const captured = cases[index];
@@ -242,7 +296,9 @@ function requestForms(
     if (!request.userCommand || request.limits.metadataBytes === 0) {
       form["nr_integrity_segments"] = request.nrIntegritySegments;
     }
-    if (captured?.request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.gapBit;
+    if (captured?.request.phys_gap_bit !== undefined) {
+      form["phys_gap_bit"] = hasNoGapBit ? null : request.gapBit;
+    }
     if (captured?.request.segments !== undefined) {
       form["segments"] = request.segments().map(extentOf);
     }
@@ -304,15 +360,26 @@ export class LostRequests {
    * The requests of a call that the record can show.
    * @param got All that the model made of the call.
    * @param recorded Those the record has.
+   * @param beside Those of the record that lost ones may lie beside.
    */
   withoutLost<R extends BlockRequest>(
     got: readonly R[],
     recorded: readonly Numbered[],
+    beside: readonly Numbered[] = recorded,
   ): readonly R[] {
-    let lost = this.#missingBeside(recorded);
+    let lost = this.#missingBeside(beside);
     if (lost === 0) return got;
     const sectors = new Set(recorded.map(({ request }) => request.slba));
-    return got.filter(({ sector }) => sectors.has(sector) || lost-- <= 0);
+    // What never had a command has no block in the record: its memory tells it.
+    const starts = new Set(
+      recorded.flatMap(({ request: { bios, slba } }) =>
+        slba === undefined ? [bios[0]?.[0]?.[0]] : []
+      ),
+    );
+    return got.filter(({ bios, sector }) =>
+      sectors.has(sector) || (starts.size > 0 && starts.has(bios[0]?.parts()[0]?.phys)) ||
+      lost-- <= 0
+    );
   }
 
   /**
