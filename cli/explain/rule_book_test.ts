@@ -44,8 +44,14 @@ Deno.test("explain() finds a row of a rule's table, an assertion, a defect by it
   assertStringIncludes(text("dma.3.assertions.2"), "2. link(");
   assertStringIncludes(text("defects.M5"), "sg_bus_length_missing");
   assertStringIncludes(text("defects.gap_bit_lost_on_split"), "a fresh clone whose gap bit is 0");
-  assertStringIncludes(text("gap_bit_lost_on_split"), "The profiles 7.0.13, 7.1.13, 7.2.6 have it on.");
-  assertStringIncludes(text("no_two_step"), "| yes | yes | – | – | – | – | – | – | – | – | – | There is no two-step API");
+  assertStringIncludes(
+    text("gap_bit_lost_on_split"),
+    "The profiles 7.0.13, 7.1.13, 7.2.6 have it on.",
+  );
+  assertStringIncludes(
+    text("no_two_step"),
+    "| yes | yes | – | – | – | – | – | – | – | – | – | There is no two-step API",
+  );
   assertStringIncludes(text("block.1.assertions"), "1. max_hw_sectors");
   assertStringIncludes(text("nvme.5.assertions"), "PRP1 = 0x10200");
   assertStringIncludes(text("captured.limits"), "preferred mapping size");
@@ -113,7 +119,10 @@ Deno.test("explain() lists the defect switches, and tells of each what the page 
     assertStringIncludes(list, `| \`${name}\` |`);
     assertStringIncludes(text(name), `## ${name}`);
   }
-  assertStringIncludes(text("gap_bit_lost_on_split"), "The profiles 7.0.13, 7.1.13, 7.2.6 have it on.");
+  assertStringIncludes(
+    text("gap_bit_lost_on_split"),
+    "The profiles 7.0.13, 7.1.13, 7.2.6 have it on.",
+  );
   assertStringIncludes(text("gap_bit_lost_on_split"), "silent corruption, the call succeeds");
   assertStringIncludes(text("vectors_leaked_p2p"), "M11 `vectors_leaked_p2p`");
   assertStringIncludes(text("odp_populate_error_exit"), "left a lock held");

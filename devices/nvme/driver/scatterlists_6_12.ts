@@ -16,14 +16,19 @@ import {
   type Why,
 } from "@dmalab/runtime";
 import { opDirection, vecOffset } from "@dmalab/runtime/block";
-import { DMA_ATTR, type DmaDevice, SCATTER_TABLE_ENTRIES, Scatterlist } from "@dmalab/runtime/dma";
+import {
+  DMA_ATTR,
+  type DmaDevice,
+  SCATTER_TABLE_ENTRIES,
+  type Scatterlist,
+} from "@dmalab/runtime/dma";
 import {
   avgSegSize,
   type ChosenFormat,
   ctrlPageOffset,
   DataMapper,
   type FormatSettings,
-  MemoryPool,
+  type MemoryPool,
   prefersSgl,
   scatterlistPool,
   type SglUse,
