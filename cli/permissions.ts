@@ -23,6 +23,8 @@ export interface CommandPermissions {
   readonly keeps?: true;
   /** Compiles drivers in C: starts the compiler, and keeps what it made in the user's cache. */
   readonly compiles?: true;
+  /** Files of the system that it looks at. */
+  readonly reads?: readonly string[];
   /** Keeps what it made in the user's cache. */
   readonly caches?: true;
   /** Has an input line at a terminal, which `$VISUAL` or `$EDITOR` can edit. */
@@ -143,6 +145,7 @@ export function permissionsOf(
     if (env.DMALAB_TREE) reads!.push(...withReal(env.DMALAB_TREE));
   }
   runs!.push(...may.runs ?? []);
+  reads!.push(...may.reads ?? []);
   if (may.edits) {
     const editor = env.VISUAL?.trim() || env.EDITOR?.trim();
     if (editor) runs!.push(SHELL_SIGNS.test(editor) ? "sh" : editor.split(/\s+/)[0]!);

@@ -53,6 +53,7 @@ export const KERNEL = command({
     folders: ["--keep"],
     caches: true,
     spools: true,
+    reads: ["/dev/kvm"],
     runs: Object.keys(PROGRAMS),
   },
   async run({ options, screen, words }) {

@@ -142,7 +142,10 @@ async function runAll(
   if (planned.length + notRun.length === 0) {
     return refuse("there is no test in these files, or none that is named", screen);
   }
-  const accelerator = options.accelerator === "auto" ? bestAccelerator() : options.accelerator;
+  const isAuto = options.accelerator === "auto";
+  let accelerator: Accelerator = options.accelerator === "auto"
+    ? (hasKvm() ? "kvm" : "tcg")
+    : options.accelerator;
   const verdicts = [...notRun];
   const boots: BootFacts[] = [];
   const failures: FailedBoot[] = [];
@@ -151,9 +154,14 @@ async function runAll(
     screen.err(`booting ${kernel.release} (${index + 1} of ${groups.length})\n`);
     const work = (folder: string) =>
       bootTests(tests, kernel, program, { ...options, accelerator, folder, signal });
-    const booted = options.keep === null
-      ? await withTempFolder(work)
-      : await work(keptFolder(options.keep, index + 1));
+    const boot = () =>
+      options.keep === null ? withTempFolder(work) : work(keptFolder(options.keep, index + 1));
+    let booted = await boot();
+    if ("problem" in booted && isAuto && accelerator === "kvm" && !signal.aborted) {
+      screen.err(`KVM does not boot it (${printable(booted.problem)}): going on by emulation\n`);
+      accelerator = "tcg";
+      booted = await boot();
+    }
     if ("problem" in booted) {
       failures.push(booted);
       verdicts.push(...tests.map((test) => notRunFor(test, [booted.problem])));
@@ -244,13 +252,13 @@ function keptFolder(keep: string, boot: number): string {
   return folder;
 }
 
-/** KVM where this user may open it. */
-function bestAccelerator(): Accelerator {
+/** Whether the host has KVM; whether it works for this kernel only a boot shows. */
+function hasKvm(): boolean {
   try {
-    host.openSync("/dev/kvm", { read: true, write: true }).close();
-    return "kvm";
+    host.statSync("/dev/kvm");
+    return true;
   } catch {
-    return "tcg";
+    return false;
   }
 }
 

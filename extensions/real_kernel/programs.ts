@@ -29,6 +29,38 @@ export async function runProgram(
   }
 }
 
+/**
+ * Runs a program whose output is the input of another one, without keeping it in memory.
+ * @returns Why either failed, as a sentence; null on success of the first.
+ */
+export async function pipePrograms(
+  [from, fromArgs]: readonly [ProgramName, readonly string[]],
+  [to, toArgs]: readonly [ProgramName, readonly string[]],
+): Promise<{ readonly code: number; readonly stderr: string } | { readonly problem: string }> {
+  const options = { stdout: "piped", stderr: "piped" } as const;
+  let first: Deno.ChildProcess;
+  let second: Deno.ChildProcess;
+  try {
+    first = new host.Command(from, { args: [...fromArgs], stdin: "null", ...options }).spawn();
+  } catch (error) {
+    return { problem: whyNotStarted(from, error) };
+  }
+  try {
+    second = new host.Command(to, { args: [...toArgs], stdin: "piped", ...options }).spawn();
+  } catch (error) {
+    first.kill();
+    await first.output();
+    return { problem: whyNotStarted(to, error) };
+  }
+  const said = new Response(first.stderr).text();
+  const ended = second.output();
+  // A reader that ends early is told by its exit code.
+  await first.stdout.pipeTo(second.stdin).catch(() => {});
+  await ended;
+  const { code } = await first.status;
+  return { code, stderr: await said };
+}
+
 /** A sentence for a program that did not start. */
 export function whyNotStarted(name: ProgramName, error: unknown): string {
   return error instanceof host.errors.NotFound

@@ -19,8 +19,7 @@ export function runText(report: KernelRunReport): string {
     `Linux ${release} in QEMU ${by}; the nearest modelled release is ${profile}` +
     (isSameSeries ? "" : ", of another series"),
     ...unique(boots.flatMap(({ changes }) => changes)).map((text) => `  on both sides: ${text}`),
-    ...unique(boots.flatMap(({ refusedProbes }) => refusedProbes))
-      .map((name) => `  not observed: ${name} (the kernel has no such function)`),
+    ...notObserved(unique(boots.flatMap(({ refusedProbes }) => refusedProbes))),
     ...unique(boots.flatMap(({ problems }) => problems)).map((text) => `  in the guest: ${text}`),
     ...unique(
       boots.flatMap(({ limits }) =>
@@ -39,6 +38,12 @@ export function runText(report: KernelRunReport): string {
     summary(verdicts),
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+function notObserved(names: readonly string[]): string[] {
+  return names.length === 0
+    ? []
+    : [`  not observed, the kernel has no such function: ${names.join(", ")}`];
 }
 
 function unique(texts: readonly string[]): string[] {

@@ -48,6 +48,7 @@ function writesOf(may: CommandPermissions): string[] {
       : [may.named === "always" ? "what is named" : `with \`${may.named}\` what is named`],
     ...may.keeps ? ["`.dmalab/`"] : [],
     ...may.compiles ? ["the cache of C drivers"] : [],
+    ...may.caches ? ["the user's cache"] : [],
     ...may.spools ? ["temporary files"] : [],
   ];
 }
@@ -56,6 +57,7 @@ function othersOf(may: CommandPermissions): string[] {
   return [
     ...may.compiles ? ["runs the compiler of C"] : [],
     ...may.runs === undefined ? [] : [`runs ${code(may.runs).join(", ")}`],
+    ...may.reads === undefined ? [] : [`looks at ${code(may.reads).join(", ")}`],
     ...may.edits ? ["runs `$VISUAL` or `$EDITOR`"] : [],
     ...may.port === undefined ? [] : [`listens on \`${may.port}\` of 127.0.0.1`],
   ];

@@ -5,7 +5,7 @@
 import { host, hostReason, isHostError, readHostBytes } from "@dmalab/cli";
 import { hashOf, keepBytes, keptBytes, withTempFolder } from "@dmalab/cli/files";
 import { printable } from "@dmalab/lang/diagnostics";
-import { runProgram } from "../programs.ts";
+import { pipePrograms, runProgram } from "../programs.ts";
 import { readBootImage } from "./boot_image.ts";
 import { moduleName, moduleNeeds } from "./module_file.ts";
 
@@ -88,25 +88,17 @@ async function cacheKey(paths: readonly string[]): Promise<string | null> {
 async function unpackPackage(path: string, folder: string): Promise<string | null> {
   if (host.statSync(path).size > MAX_PACKAGE_BYTES) return `"${printable(path)}" is too large`;
   host.mkdirSync(folder);
-  const listed = await runProgram("dpkg-deb", ["--fsys-tarfile", path]);
-  if ("problem" in listed) return listed.problem;
-  if (listed.code !== 0) {
-    return `"${printable(path)}" is no Debian package: ${printable(lastLine(listed.stderr))}`;
-  }
-  // No owner, no link outside: only regular files below the folder are taken.
   const patterns = ["*/vmlinuz*", ...MODULE_FOLDERS.map((name) => `*/kernel/${name}/*`)];
-  const unpacked = await runProgram("tar", [
-    "-x",
-    "-C",
-    folder,
-    "--no-same-owner",
-    "--no-same-permissions",
-    "--wildcards",
-    ...patterns,
-  ], listed.stdout);
+  const options = ["-x", "-C", folder, "--no-same-owner", "--no-same-permissions", "--wildcards"];
+  const unpacked = await pipePrograms(
+    ["dpkg-deb", ["--fsys-tarfile", path]],
+    ["tar", [...options, ...patterns]],
+  );
   if ("problem" in unpacked) return unpacked.problem;
-  // A package without some of the folders is an error for tar, and none for us.
-  return null;
+  // A package without some of the folders is an error for tar, and none here.
+  return unpacked.code === 0
+    ? null
+    : `"${printable(path)}" is no Debian package: ${printable(lastLine(unpacked.stderr))}`;
 }
 
 /** Every file below some folders, by its name. */
