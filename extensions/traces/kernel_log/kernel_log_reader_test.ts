@@ -202,5 +202,5 @@ Deno.test("lines as bug reports have them are decoded, or named with their area 
   }
   const seen = rows.filter(({ thread }) => thread !== null);
   const decoded = seen.filter(({ kind }) => kind !== "named");
-  assert(seen.length >= 100 && decoded.length >= 90, `${decoded.length} of ${seen.length}`);
+  assert(seen.length >= 150 && decoded.length >= 145, `${decoded.length} of ${seen.length}`);
 });

@@ -87,10 +87,13 @@ export const MEMORY: MessageArea = {
         "cma: {function}: {name}: alloc failed, req-size: {pages} pages, ret: {errno}",
         "cma: {function}: alloc failed, req-size: {pages} pages, ret: {errno}",
       ],
-      more: [{
-        form:
-          "{driver} {device}: {~dma_alloc_coherent|dma_alloc_attrs} of size {size_bytes} failed",
-      }],
+      more: [
+        {
+          form:
+            "{driver} {device}: {~dma_alloc_coherent|dma_alloc_attrs} of size {size_bytes} failed",
+        },
+        { form: "{driver} {device}: failed to allocate buffer with size {size_bytes}" },
+      ],
       derive: (facts) => ({ ...facts, wanted_bytes: pages(facts) }),
       role: "report",
       finding: "contiguous_full",
