@@ -185,7 +185,12 @@ function classifyBoot(
     }
     return paired.has(entry) ? [] : otherFinding(entry, ledger);
   };
-  return { findings: entries.flatMap(classify), offset, pairs, boot };
+  return {
+    findings: [...entries.flatMap(classify), ...lostFault(entries)],
+    offset,
+    pairs,
+    boot,
+  };
 }
 
 /** When lines of a log were printed, by the clock of the trace: between the pairs before and after each. */
@@ -498,6 +503,27 @@ function neverMapped(
 
 function loggedAddress(hex: string): number {
   return /^0xf{16}$/.test(hex) ? ERROR_ADDRESS : Number.parseInt(hex, 16);
+}
+
+/** A log that says that records of faults are missing, and has no fault: it had one all the same. */
+function lostFault(entries: readonly KernelLogEntry[]): TraceFinding[] {
+  if (entries.some(isFault)) return [];
+  const first = entries.find(({ facts, kind, row }) =>
+    row?.role === "consequence" &&
+    (facts.error === "queue_overflow" || kind === "suppressed" && facts.cause === "faults")
+  );
+  if (first === undefined) return [];
+  return [findingOf({
+    kind: "iommu_fault",
+    certainty: "unknown",
+    logLine: first.line,
+    seconds: first.seconds,
+    rule: FAULT_RULE,
+    text: "faults happened, and none is in the log: their lines were lost or left out",
+    next: [
+      "give the whole log: the faults printed before it name the devices",
+    ],
+  })];
 }
 
 /** A sentence as a part of another one. */

@@ -145,25 +145,37 @@ export class Findings {
     this.#afterUnmap(unmapped, { kind: "double_unmap", address, certainty, text, since }, now);
   }
 
+  /** @param physical A live mapping of the device whose physical address the number is, or null. */
   unmapUnknown(
     device: Device,
     address: number,
     { line, seconds }: TraceInstant,
     certainty: Certainty,
     since: number,
+    physical: TracedMapping | null = null,
   ): void {
     const isProved = certainty === "proved";
+    const isPhysical = physical !== null;
+    const text = isProved
+      ? "unmapped an address that was not mapped: no page-table entry"
+      : "unmapped a mapping from before the trace, or from a missing line";
     this.#about(device, {
       since,
-      kind: isProved ? "unmap_unknown" : "born_before_trace",
+      kind: isProved || isPhysical ? "unmap_unknown" : "born_before_trace",
       line,
       seconds,
       address,
-      certainty,
+      otherLine: physical?.mappedAt.line ?? null,
+      certainty: isProved || !isPhysical ? certainty : "likely",
       rule: isProved ? "trace.T.28" : LEDGER_RULE,
-      text: isProved
-        ? "unmapped an address that was not mapped: no page-table entry"
-        : "unmapped a mapping from before the trace, or from a missing line",
+      text: !isPhysical
+        ? text
+        : `unmapped the physical address of a live mapping, whose DMA address is 0x${
+          physical.addr.toString(16)
+        }`,
+      ...isPhysical
+        ? { next: ["pass the dma_addr_t of the map to the unmap, not a physical address"] }
+        : {},
     });
   }
 

@@ -24,6 +24,7 @@ import {
   type TraceInstant,
 } from "./traced_mapping.ts";
 import {
+  atPhysicalAddress,
   bestMapping,
   conflicting,
   count,
@@ -407,8 +408,13 @@ export class MappingTracker {
         return;
       }
     }
+    const physical = unmapped === null ? atPhysicalAddress(device, event) : null;
     if (unmapped === null && nothingThere) {
-      this.findings.unmapUnknown(device, event.addr, now, "proved", context.lastLine);
+      this.findings.unmapUnknown(device, event.addr, now, "proved", context.lastLine, physical);
+      return;
+    }
+    if (physical !== null) {
+      this.findings.unmapUnknown(device, event.addr, now, "unknown", 0, physical);
       return;
     }
     // The first one long after the device's first mapping was not mapped before the trace.

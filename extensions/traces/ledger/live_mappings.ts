@@ -45,6 +45,29 @@ export function bestMapping(
   return found;
 }
 
+/** Live mappings that one unmap without a map is compared with, and unmaps of a device that are compared. */
+const MAX_COMPARED = 1024;
+
+/**
+ * A live mapping of a device whose physical address an unmap has for its DMA address, with as many
+ * bytes; null of a device whose DMA addresses are physical ones.
+ */
+export function atPhysicalAddress(
+  device: Device,
+  { addr, sizeBytes }: UnmapEvent,
+): TracedMapping | null {
+  if (modeOf(device) === "direct" || device.mappedBeforeTrace >= MAX_COMPARED) return null;
+  let compared = 0;
+  for (const mappings of device.byPage.values()) {
+    for (const mapping of mappings) {
+      const { addr: dma, phys, sizeBytes: mappedBytes } = mapping;
+      if (phys === addr && dma !== addr && mappedBytes === sizeBytes) return mapping;
+      if (++compared === MAX_COMPARED) return null;
+    }
+  }
+  return null;
+}
+
 /** Of more devices than this some other one has any address live, as far as a trace says. */
 const MAX_DEVICES = 1024;
 

@@ -20,8 +20,19 @@ const OTHER_FORMS: Partial<Record<CheckerClass, readonly string[]>> = {
   cacheline_overlap_many: [
     "DMA-API: exceeded {count} overlapping mappings of cacheline {cacheline}",
     "exceeded {count} overlapping mappings of cacheline {cacheline}",
+    // 3.14 to 3.18, by page frames.
+    "exceeded {count} overlapping mappings of pfn {frame}",
   ],
-  map_vmalloc: ["{driver} {device}: rejecting DMA map of vmalloc memory"],
+  map_vmalloc: [
+    "{driver} {device}: rejecting DMA map of vmalloc memory",
+    // The USB core refuses the buffer before the map.
+    "{driver} {device}: {~transfer buffer|setup packet} {~not|is not} dma capable",
+    "{~transfer buffer|setup packet} {~not|is not} dma capable",
+  ],
+  map_stack: [
+    "{driver} {device}: {~transfer buffer|setup packet} is on stack",
+    "{~transfer buffer|setup packet} is on stack",
+  ],
 };
 
 /** Causes of classes whose line says more than the class. */
@@ -30,7 +41,11 @@ const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
     id: "piled_up",
     certainty: "likely",
     text: (facts) =>
-      `mappings of cache line ${facts.cacheline} (the number of the line, no address) pile up: unmaps are missing, ` +
+      `mappings of ${
+        facts.cacheline === null
+          ? `page frame ${facts.frame}`
+          : `cache line ${facts.cacheline} (the number of the line, no address)`
+      } pile up: unmaps are missing, ` +
       "or the same memory is mapped many times at once, as user memory that is registered again and again",
     next: [
       "look for the missing unmap: the stack below the warning is of the map that was one too many; `dmalab trace check` with the dma events shows which mappings stay",
@@ -144,12 +159,17 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
   };
 }
 
+/** How a line of the checker itself begins, behind its device. */
+const CHECKER_WORDS = "device driver";
+
 /** A class whose own wording an earlier class has is read as the earlier one. */
 function checkerRows(): MessageRow[] {
   const texts = new Map<CheckerClass, string[]>();
   const taken = new Set<string>();
   for (const [name, { log }] of Object.entries(REPORT_CLASSES)) {
-    if (log === null || name in OTHER_FORMS || taken.has(log)) continue;
+    if (log === null || !log.startsWith(CHECKER_WORDS) && name in OTHER_FORMS || taken.has(log)) {
+      continue;
+    }
     taken.add(log);
     texts.set(name as CheckerClass, [log]);
   }

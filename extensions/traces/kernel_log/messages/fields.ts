@@ -76,6 +76,7 @@ export const FIELDS = {
   bank: count("3"),
   blocks: count("8"),
   boundary: address("0xffff"),
+  bracket_text: { ...text("TF "), pattern: "[^\\]]*" },
   bridge: word("0000:00:01.0"),
   bridges: word("0000:00:01.0;0000:01:00.0"),
   bus_limit: address("df000000"),

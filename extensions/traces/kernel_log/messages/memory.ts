@@ -73,6 +73,16 @@ const CMA_CAUSES: readonly Cause[] = [
 
 const pages = (facts: LogEntryFacts) => numberOf(facts, "pages") * PAGE_BYTES;
 
+/** Sizes of a page of Arm and x86. */
+const PAGE_SIZES = [PAGE_BYTES, 4 * PAGE_BYTES, 16 * PAGE_BYTES];
+
+/** The driver's line is about the same allocation where its size has as many pages. */
+function ofSameSize(found: LogEntryFacts, facts: LogEntryFacts): LogEntryFacts | null {
+  const size = numberOf(found, "size_bytes");
+  const isSame = PAGE_SIZES.some((bytes) => Math.ceil(size / bytes) === facts.pages);
+  return isSame ? { ...facts, ...found } : null;
+}
+
 export const MEMORY: MessageArea = {
   name: "DMA memory",
   page: "rules/traces.md T.75",
@@ -91,8 +101,12 @@ export const MEMORY: MessageArea = {
         {
           form:
             "{driver} {device}: {~dma_alloc_coherent|dma_alloc_attrs} of size {size_bytes} failed",
+          add: ofSameSize,
         },
-        { form: "{driver} {device}: failed to allocate buffer with size {size_bytes}" },
+        {
+          form: "{driver} {device}: failed to allocate buffer with size {size_bytes}",
+          add: ofSameSize,
+        },
       ],
       derive: (facts) => ({ ...facts, wanted_bytes: pages(facts) }),
       role: "report",

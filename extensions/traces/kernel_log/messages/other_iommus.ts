@@ -200,9 +200,9 @@ const FAULTS: readonly FaultRow[] = [
     forms: ["Unexpected IOMMU page fault!"],
     more: [
       { form: "name = {iommu}" },
-      { form: "context = {context=text}" },
+      { form: "context = {context=rest}" },
       { form: "FAR = {address}" },
-      { form: "FSR = {status} [{errors}]" },
+      { form: "FSR = {status} [{errors=bracket_text}]" },
       { form: "Interesting registers:", add: (_, facts) => facts },
       { form: "Fault occurred in context {bank}", add: (_, facts) => facts },
     ],
@@ -215,7 +215,7 @@ const FAULTS: readonly FaultRow[] = [
       "Unhandled fault: status {status} iova {address}",
       "{ipmmu_reason~Multiple TLB hits|Page Table Walk Abort} @{address}",
     ],
-    reason: ({ ipmmu_reason }) => typeof ipmmu_reason === "string" ? "table_error" : "unknown",
+    reason: ({ ipmmu_reason }) => typeof ipmmu_reason === "string" ? "table_error" : "page_fault",
   },
   {
     model: "tegra",
@@ -229,7 +229,7 @@ const FAULTS: readonly FaultRow[] = [
   {
     model: "riscv",
     forms: [
-      "{~riscv,iommu|riscv-iommu|riscv,iommu-mmio|riscv-iommu-pci|riscv-iommu-platform|riscv-iommu-mmio} {iommu}: Fault {fault_code} devid: {source_id} iotval: {address}{? iotval2: {iova2}?}",
+      "{driver} {iommu}: Fault {fault_code} devid: {source_id} iotval: {address}{? iotval2: {iova2}?}",
       "Fault {fault_code} devid: {source_id} iotval: {address}{? iotval2: {iova2}?}",
     ],
     reason: ({ fault_code }) => {
@@ -408,7 +408,7 @@ const ERRORS: readonly MessageRow[] = [
       "iova = {address}: dte_index: {value} pte_index: {value2=value} page_offset: {value3=value}",
       "mmu_dte_addr: {address} dte@{at}: {value} valid: {count} pte@{at2=at}: {value2=value}",
       "Unrecoverable System MMU Fault!",
-      "FSR = {status} [{errors}]",
+      "FSR = {status} [{errors=bracket_text}]",
       "Fault occurred in context {bank}",
     ],
     role: "state",

@@ -185,7 +185,7 @@ const V2: MessageRow[] = [
   },
   {
     kind: "iommu_detail",
-    forms: ["FSR = {fsr} [{errors}], SID={stream}", "FSR    = {fsr} [{errors}"],
+    forms: ["FSR = {fsr} [{errors=bracket_text}], SID={stream}", "FSR    = {fsr} [{errors}"],
     role: "state",
     means: "The fault status register of a context fault, by its bits",
   },

@@ -284,6 +284,7 @@ export const SWIOTLB: MessageArea = {
         "software IO TLB: {text}: Failed to allocate mem->areas",
         "software IO TLB: {text}: Failed to remap {size_bytes} bytes",
         "software IO TLB: Failed to allocate new pool",
+        "Warning: only able to allocate {mib} MB for software IO TLB",
         "Failed to decrypt restricted DMA pool",
         "Restricted DMA pool must be accessible within the linear mapping",
       ],

@@ -350,6 +350,7 @@ const TABLES: MessageRow[] = [
       "DMAR: {~root entry|pasid dir entry}: {value}",
       "DMAR: context entry: hi {value}, low {value2=value}",
       "DMAR: pasid table entry[{count}]: {value}",
+      "[VT-D]DMAR:{~| }reason {code} - {rest}",
     ],
     role: "state",
     means:
