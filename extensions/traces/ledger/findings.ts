@@ -145,7 +145,7 @@ export class Findings {
     this.#afterUnmap(unmapped, { kind: "double_unmap", address, certainty, text, since }, now);
   }
 
-  /** @param physical A live mapping of the device whose physical address the number is, or null. */
+  /** @param physical A live mapping of the device at this physical address, or null. */
   unmapUnknown(
     device: Device,
     address: number,

@@ -49,8 +49,8 @@ export function bestMapping(
 const MAX_COMPARED = 1024;
 
 /**
- * A live mapping of a device whose physical address an unmap has for its DMA address, with as many
- * bytes; null of a device whose DMA addresses are physical ones.
+ * The live mapping with the physical address and the size of an unmap: the driver passed the wrong
+ * address. Null without one, and for a device with direct mappings.
  */
 export function atPhysicalAddress(
   device: Device,

@@ -56,6 +56,8 @@ interface Entry {
   readonly area: MessageArea;
   /** All fields of the row, null where a form does not have one. */
   readonly absent: LogEntryFacts;
+  /** Pieces of the form's fixed text, in small letters: a line without one of them is not of this form. */
+  readonly needles: readonly string[];
 }
 
 /** The forms of a row, compiled. */
@@ -63,12 +65,21 @@ function formsOf(row: MessageRow): readonly MessageForm[] {
   return row.forms.map(formOf);
 }
 
+const NEEDLES = 3;
+
+/** The longest pieces of the fixed text without blanks. */
+function needlesOf({ fixed }: MessageForm): readonly string[] {
+  const pieces = fixed.flatMap((text) => text.toLowerCase().split(/\s+/));
+  return [...new Set(pieces)].filter((piece) => piece.length > 1)
+    .sort((a, b) => b.length - a.length).slice(0, NEEDLES);
+}
+
 const ENTRIES: readonly Entry[] = MESSAGE_AREAS.flatMap((area) =>
   area.rows.filter(({ isDecoded }) => isDecoded !== true).flatMap((row) => {
     const forms = formsOf(row);
     const names = forms.flatMap(({ places }) => places.map(({ name }) => name));
     const absent = Object.fromEntries(names.map((name) => [name, null]));
-    return forms.map((form) => ({ form, row, area, absent }));
+    return forms.map((form) => ({ form, row, area, absent, needles: needlesOf(form) }));
   })
 ).map((entry, order) => ({ ...entry, order }));
 
@@ -83,6 +94,27 @@ function wordsIn(text: string): readonly string[] {
     lower.split(/\s+/).filter((part) => part.length >= MIN_KEY_LENGTH);
 }
 
+/** Words of many lines that are about something else: keys of forms that have no other word. */
+const COMMON_WORDS: ReadonlySet<string> = new Set([
+  ...["device", "devices", "driver", "failed", "error", "size", "bytes", "memory", "request"],
+  ...["warning", "with", "only", "page", "pages", "down", "could", "unable", "address", "reset"],
+  ...["timeout", "timed", "invalid", "already", "from", "enabled", "disabled", "status", "number"],
+  ...[
+    "high",
+    "host",
+    "type",
+    "access",
+    "full",
+    "value",
+    "table",
+    "level",
+    "found",
+    "event",
+    "unit",
+  ],
+  ...["index", "after", "this", "that", "requested", "version", "limit", "range", "block"],
+]);
+
 /**
  * One word for each form, as few different ones as cover all forms: a line without any of them is
  * no message of the table. A form without a fixed word has one for each of its choices.
@@ -90,7 +122,9 @@ function wordsIn(text: string): readonly string[] {
 function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]> {
   const byWord = new Map<string, Set<Entry>>();
   for (const entry of entries) {
-    for (const word of entry.form.fixed.flatMap(wordsIn)) {
+    const words = entry.form.fixed.flatMap(wordsIn);
+    const rare = words.filter((word) => !COMMON_WORDS.has(word));
+    for (const word of rare.length > 0 ? rare : words) {
       byWord.getOrInsertComputed(word, () => new Set()).add(entry);
     }
   }
@@ -121,12 +155,11 @@ function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]
 }
 
 const KEYS = keysOf(ENTRIES);
-/** The longest first: at one place of a line it is found before its own beginning. */
-const WORDS = [...KEYS.keys()].sort((a, b) => b.length - a.length);
-const ANY_WORD = WORDS.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
-const QUICK_TEST = new RegExp(ANY_WORD, "i");
-/** At each place of a line: words may overlap. */
-const EACH_WORD = new RegExp(`(?=(${ANY_WORD}))`, "gi");
+const WORDS = [...KEYS.keys()];
+const QUICK_TEST = new RegExp(
+  WORDS.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"),
+  "i",
+);
 
 const MAX_SETS = 1 << 12;
 const CONTINUED_ROWS = MESSAGE_AREAS.flatMap(({ rows }) =>
@@ -139,6 +172,11 @@ function withCause(row: MessageRow, facts: LogEntryFacts): LogEntryFacts {
   return cause === null ? facts : { ...facts, cause: cause.id };
 }
 
+function hasAll(text: string, pieces: readonly string[]): boolean {
+  for (const piece of pieces) if (!text.includes(piece)) return false;
+  return true;
+}
+
 /** Finds the message of each line of a log. */
 export class MessageFinder {
   /** Candidates by the words of a line: the lines of a log have few sets of words. */
@@ -148,7 +186,9 @@ export class MessageFinder {
   /** The message of a line: the first row that reads it. */
   find(line: string): FoundMessage | null {
     if (!QUICK_TEST.test(line)) return null;
-    for (const { absent, area, form, row } of this.#candidatesOf(line)) {
+    const lower = line.toLowerCase();
+    for (const { absent, area, form, needles, row } of this.#candidatesOf(lower)) {
+      if (!hasAll(lower, needles)) continue;
       const found = readForm(form, line);
       if (found === null) continue;
       const facts = { ...absent, ...row.always, ...found };
@@ -178,14 +218,15 @@ export class MessageFinder {
     return this.#continuations.getOrInsertComputed(more, () => formOf(more.form));
   }
 
-  #candidatesOf(line: string): readonly Entry[] {
-    const found = new Set<string>();
-    for (const [, word] of line.matchAll(EACH_WORD)) found.add(word!.toLowerCase());
-    const key = [...found].join("\n");
+  #candidatesOf(lower: string): readonly Entry[] {
+    let key = "";
+    for (let index = 0; index < WORDS.length; index++) {
+      if (lower.includes(WORDS[index]!)) key += String.fromCharCode(index);
+    }
     const known = this.#candidates.get(key);
     if (known !== undefined) return known;
-    const words = WORDS.filter((word) => [...found].some((longer) => longer.startsWith(word)));
-    const entries = words.flatMap((word) => KEYS.get(word)!).sort((a, b) => a.order - b.order);
+    const entries = [...key].flatMap((letter) => KEYS.get(WORDS[letter.charCodeAt(0)]!)!)
+      .sort((a, b) => a.order - b.order);
     if (this.#candidates.size === MAX_SETS) this.#candidates.clear();
     this.#candidates.set(key, entries);
     return entries;
