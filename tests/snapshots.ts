@@ -42,6 +42,7 @@ export const KEPT_SCENARIOS: readonly string[] = [
   "examples/traces/01-fault-explain.dma",
   "extensions/c_drivers/drivers/nic/other_kernels.dma",
   "tests/suites/errors_of_calls.dma",
+  "tests/suites/releases.dma",
   "tests/suites/reports.dma",
 ];
 

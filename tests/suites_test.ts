@@ -8,5 +8,5 @@ const SUITES = scenariosBelow("tests/suites");
 for (const path of SUITES) Deno.test(path, (t) => testScenario(t, path));
 
 Deno.test("there are suites to run", () => {
-  assertEquals(SUITES.length, 6);
+  assertEquals(SUITES.length, 7);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
+import { hasBehaviour, KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { DMA_TO_DEVICE, DmaIovaState } from "@dmalab/runtime/dma";
 import { MISTAKE_SITE, MISUSES, plant } from "./misuses.ts";
 import { RIGHT_SITE, RightUse, type UseOptions, USES } from "./right_use.ts";
@@ -92,7 +92,8 @@ function forget(world: RightUse): string[] {
   dma.dmaMappingError(dev, dma.dmaMapPhys(dev, phys, 4096, DMA_TO_DEVICE));
   const state = new DmaIovaState();
   events.context.site = 4;
-  const reserved = kernel !== "6.12.117" && dma.dmaIovaTryAlloc(dev, state, phys, 8192);
+  const reserved = !hasBehaviour(kernel, "no_two_step") &&
+    dma.dmaIovaTryAlloc(dev, state, phys, 8192);
   events.context.site = RIGHT_SITE;
   // A driver that knows that unmaps do nothing may leave them out.
   return [...dma.dmaNeedUnmap(dev) ? ["mapping 3"] : [], ...reserved ? ["range 4"] : []];

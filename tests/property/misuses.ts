@@ -2,6 +2,7 @@
  * Mistakes of a driver, one each, planted among what it does rightly: what is to be reported of it,
  * where it can be made, and how. Each is cleaned up after as well as a driver could that knew of it.
  */
+import { hasBehaviour } from "@dmalab/runtime/kernels";
 import { DMA_MAPPING_ERROR, type PhysAddr } from "@dmalab/runtime";
 import {
   DMA_ATTR,
@@ -37,9 +38,10 @@ export function plant(world: RightUse, { plant }: Misuse): void {
 }
 
 const isTranslated = ({ mode }: UseOptions) => mode === "strict" || mode === "lazy";
-const hasRanges = (options: UseOptions) => isTranslated(options) && options.kernel !== "6.12.117";
+const hasRanges = (options: UseOptions) =>
+  isTranslated(options) && !hasBehaviour(options.kernel, "no_two_step");
 const isDirect = ({ bounces, mode }: UseOptions) => !bounces && mode === "off";
-const comparesAttributes = ({ kernel }: UseOptions) => kernel !== "6.12.117";
+const comparesAttributes = ({ kernel }: UseOptions) => !hasBehaviour(kernel, "debug_by_page");
 
 function misuse(
   expected: ReportClass,

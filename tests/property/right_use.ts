@@ -25,7 +25,7 @@ import {
   Scatterlist,
 } from "@dmalab/runtime/dma";
 import type { IommuModel } from "@dmalab/runtime/iommu";
-import type { KernelProfile } from "@dmalab/runtime/kernels";
+import { hasBehaviour, type KernelProfile } from "@dmalab/runtime/kernels";
 import { Beginning, type TestLeak } from "@dmalab/runtime/leaks";
 import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
 
@@ -258,7 +258,7 @@ export class RightUse {
   /** @param byPage Each page is linked, made visible and unlinked by itself, as page-wise maps do. */
   #mapRange(a: number, b: number, c: number, byPage: boolean): void {
     const { dev, machine: { dma }, options: { granuleBytes, kernel } } = this;
-    if (kernel === "6.12.117") return;
+    if (hasBehaviour(kernel, "no_two_step")) return;
     const dir = DIRECTIONS[c % 3]!;
     const count = 1 + a % 6;
     const head = byPage || b % 3 !== 0 ? 0 : (1 + b % 15) * 64;

@@ -25,7 +25,8 @@ const NO_RECORD = NONE;
 const ERROR = DMA_MAPPING_ERROR;
 const LINKED = 1 << MADE.LINK;
 const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
-const AGREED_ATTRS = DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
+/** Attributes that a map and its unmap, and a link and its unlink, must agree on. */
+export const AGREED_ATTRS = DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |
   DMA_ATTR.REQUIRE_COHERENT | DMA_ATTR.PRIVILEGED | DMA_ATTR.CC_SHARED;
 
 /** What a driver says of the mapping that it ends. Used again for every call. */

@@ -13,7 +13,7 @@ import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import type { DmaIovaState, RangePart } from "../iova_state.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, bytesAt } from "./describe.ts";
-import { agreedAttrs } from "./end_check.ts";
+import { AGREED_ATTRS } from "./end_check.ts";
 import type { MappingRecords } from "./ledger.ts";
 import { LinkRecords } from "./link_records.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
@@ -314,9 +314,9 @@ export class RangeChecks {
    * done although the link left it out. Nothing is lost where the device never saw the data.
    */
   #attrsMatter(dev: DmaDevice, state: DmaIovaState, record: number, attrs: number): boolean {
-    const { kernel, table } = this.#ledger;
+    const { table } = this.#ledger;
     const other = table.attrs(record) ^ attrs;
-    if ((other & agreedAttrs(kernel)) !== 0) return true;
+    if ((other & AGREED_ATTRS) !== 0) return true;
     if ((other & DMA_ATTR.SKIP_CPU_SYNC) === 0 || table.has(record, MARK.UNSYNCED)) return false;
     return state.bounced || !dev.coherent;
   }
