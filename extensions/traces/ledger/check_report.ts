@@ -303,15 +303,17 @@ export function isClean(log: LogPass, { findings }: CheckResult): boolean {
     !findings.some((finding) => isSure(finding) || isOpenFault(finding));
 }
 
-/** Leaks that are alike are one thing to a reader, and faults of one cause. */
+/** Leaks that are alike are one thing to a reader, faults of one cause, and lines of a log that say the same. */
 function groupKey(finding: TraceFinding): unknown {
-  const { address, candidates, certainty, device, kind, line, otherLine, rule, text } = finding;
+  const { address, candidates, certainty, device, kind, line, otherLine, rule, text, why } =
+    finding;
   if (rule === FAULT_RULE) {
     const kinds = candidates?.map((each) => each.kind);
     return `${certainty} ${kind} ${device} ${address} ${
       kinds === undefined ? line : kinds
     } ${text}`;
   }
+  if (line === null) return `${certainty} ${kind} ${device} ${address} ${text} ${why}`;
   return kind === "leak" && otherLine === null ? `${certainty} ${device} ${text}` : finding;
 }
 

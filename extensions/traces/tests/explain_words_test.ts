@@ -65,3 +65,18 @@ Deno.test("a file is read as a log, and a file of another kind is named", async 
   const missing = await dmalab("explain", folder.at("none.txt"));
   assertEquals(missing.code, 2);
 });
+
+Deno.test("the second to hundredth line that says the same is one finding with a count", async () => {
+  using folder = new TempFolder();
+  const full = (seconds: number, device: string) =>
+    `[  ${
+      seconds.toFixed(6).padStart(10)
+    }] nvme ${device}: swiotlb buffer is full (sz: 65536 bytes), total 32768 (slots), used 32768 (slots)\n`;
+  const log = Array.from({ length: 100 }, (_, index) => full(index + 1, "0000:41:00.0")).join("");
+  const path = folder.write("dmesg.txt", log + full(200, "0000:42:00.0"));
+  const { output } = await dmalab("trace", "check", path);
+  assertEquals(output.match(/swiotlb_full at /g)?.length, 2, output);
+  assertStringIncludes(output, "100 times, from 1.000000 s to 100.000000 s; also lines 2, 3,");
+  const told = await dmalab("explain", path);
+  assertStringIncludes(told.output, "100 times, first in line 1\n");
+});
