@@ -24,7 +24,8 @@ export interface LineExplainer {
   /** Whether a question is such a line, and no name. */
   accepts(question: string): boolean;
   explainLine(line: string, asJson: boolean, screen: Screen): ExitCode;
-  explainInput(asJson: boolean, screen: Screen): ExitCode;
+  /** Explains the log on the standard input, whatever its encoding. */
+  explainInput(asJson: boolean, screen: Screen): Promise<ExitCode>;
   /** Explains a log that is a file, whatever its encoding; or says what else the file is. */
   explainFile(path: string, asJson: boolean, screen: Screen): Promise<ExitCode>;
   /** What lines mean that have a text as a part; null where none has. */

@@ -77,7 +77,7 @@ export const EXPLAIN = command({
     } else if (options.trace.length > 0) {
       return lines.explainWithTrace(question, options.trace, screen);
     } else if (question === "-") {
-      return lines.explainInput(options.json, screen);
+      return await lines.explainInput(options.json, screen);
     } else if (options.in === null && isLogFile(question, lines.accepts(question))) {
       return await lines.explainFile(question, options.json, screen);
     } else if (lines.accepts(question)) {

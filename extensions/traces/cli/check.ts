@@ -38,7 +38,7 @@ export async function readLog(
   }, progress);
   log.end();
   const isLog = log.entries.length > length;
-  const problem = log.unread.problem(isLog);
+  const problem = source.returnsProblem ?? log.unread.problem(log.entries.length - length);
   if (problem !== null) throw new UnreadableFile(`"${source.name}": ${problem}`);
   return { isLog, isTrace: log.events > events };
 }
@@ -110,12 +110,10 @@ export async function runCheck(
   screen: Screen,
 ): Promise<ExitCode> {
   const { check, opened: { log, logName, trace, unread }, result } = await openAndCheck(paths);
-  if (check.eventLines === 0 && log.entries.length === 0) {
-    return refuse(
-      `"${trace.name}" has no line of a trace or of a kernel's log about DMA: expected what ` +
-        "/sys/kernel/tracing/trace, trace-cmd report, perf script or dmesg print",
-      screen,
-    );
+  if (!check.hasRead) {
+    // It loads what a check that has read something does without.
+    const { whyNothingRead } = await import("./nothing_read.ts");
+    return refuse(await whyNothingRead(check, trace), screen);
   }
   if (asJson) screen.out(`${JSON.stringify(checkJson(check, log, result))}\n`);
   else {

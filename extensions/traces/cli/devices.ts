@@ -24,9 +24,10 @@ export async function useOf(paths: readonly string[]) {
   });
   check.end();
   use.end();
-  if (use.devices.devices.size === 0) {
+  if (use.devices.devices.size === 0 && use.bounces.devices.size === 0) {
     throw new UnreadableFile(
-      `"${trace.name}" has no mapping of a device: expected dma:* events, or iommu:* beside nvme:*`,
+      `"${trace.name}" has no mapping of a device: expected dma:* events, or iommu:* beside nvme:*, ` +
+        "or swiotlb:*",
     );
   }
   const { firstSeconds, lastSeconds } = ledger.edges;

@@ -7,7 +7,7 @@ import { formatSize } from "@dmalab/lang/text";
 import { type LineOrigin, originOf } from "../line/line_source.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { runExport } from "./export.ts";
-import { lineSource, refusingUnreadable, UnreadableFile } from "./read_lines.ts";
+import { type LineSource, lineSource, refusingUnreadable, UnreadableFile } from "./read_lines.ts";
 
 /** So many lines say what a file is. */
 const LOOKED_AT = 100;
@@ -35,16 +35,24 @@ const KINDS: Readonly<Record<LineOrigin, Pick<ForeignFile, "what" | "readers"> |
 
 /** @returns Null where most of its first lines are of no trace and of no log. */
 export async function foreignTrace(path: string): Promise<ForeignFile | null> {
-  const kind = await kindOf(path);
+  const kind = await kindOf(lineSource(path));
   return kind === null ? null : { ...kind, record: (screen) => record(path, kind, screen) };
 }
 
-async function kindOf(path: string): Promise<Pick<ForeignFile, "what" | "readers"> | null> {
+/**
+ * What most of the first lines are of; null for no trace and no log.
+ *
+ * @param leastShare So many of them are.
+ */
+export async function kindOf(
+  source: LineSource,
+  leastShare = 0.5,
+): Promise<Pick<ForeignFile, "what" | "readers"> | null> {
   const line = new TraceLine();
   const counts = new Map<Pick<ForeignFile, "what" | "readers">, number>();
   let looked = 0;
   try {
-    for await (const batch of lineSource(path).batches()) {
+    for await (const batch of source.batches()) {
       batch.each(line, () => {
         if (looked === LOOKED_AT || line.kind === "blank" || line.text.startsWith("#")) return;
         looked++;
@@ -59,7 +67,7 @@ async function kindOf(path: string): Promise<Pick<ForeignFile, "what" | "readers
     throw error;
   }
   const [most] = [...counts].toSorted(([, a], [, b]) => b - a);
-  return most !== undefined && 2 * most[1] > looked ? most[0] : null;
+  return most !== undefined && most[1] > leastShare * looked ? most[0] : null;
 }
 
 async function record(

@@ -11,11 +11,10 @@ import { mappingLines } from "../ledger/mapping_lines.ts";
 import { pageOf, type TraceFinding } from "../ledger/traced_mapping.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
-import { host, readHostInput } from "@dmalab/cli";
 import { checkTrace, openTrace } from "./check.ts";
 import { foreignTrace, KERNEL_LOG } from "./foreign_trace.ts";
 import { messageLines } from "../kernel_log/find_messages.ts";
-import { lineSource, refusingUnreadable } from "./read_lines.ts";
+import { refusingUnreadable, textOf } from "./read_lines.ts";
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { formatCount } from "@dmalab/lang/text";
 import { decodeFaultLog, type FaultLogProblem } from "@dmalab/runtime/fault_log";
@@ -31,18 +30,17 @@ export const LINE_EXPLAINER: LineExplainer = {
 };
 
 /** @param question A line, or `-` for a log on the standard input. */
-async function explainWithTrace(
+function explainWithTrace(
   question: string,
   paths: readonly string[],
   screen: Screen,
 ): Promise<ExitCode> {
-  const text = question === "-" ? await new Response(host.stdin.readable).text() : question;
-  const { entries, unreadable } = readKernelLog(text);
-  if (entries.length === 0) {
-    const [first] = unreadable;
-    return refuse(first?.message ?? "there is no line about DMA in it", screen);
-  }
   return refusingUnreadable(screen, async () => {
+    const { entries, unreadable } = readKernelLog(question === "-" ? await textOf("-") : question);
+    if (entries.length === 0) {
+      const [first] = unreadable;
+      return refuse(first?.message ?? "there is no line about DMA in it", screen);
+    }
     const opened = await openTrace(paths);
     const { log, trace } = opened;
     // Lines below 0 are those that were pasted.
@@ -209,9 +207,7 @@ export function logAsJson(log: string): FaultLogText {
 /** Explains a log that is a file. */
 function printFile(path: string, asJson: boolean, screen: Screen): Promise<ExitCode> {
   return refusingUnreadable(screen, async () => {
-    const lines: string[] = [];
-    await lineSource(path).each(({ text }) => lines.push(text));
-    const log = lines.join("\n");
+    const log = await textOf(path);
     const { entries, unreadable } = readKernelLog(log);
     // A trace has lines of a log only where both were pasted.
     const other = entries.length + unreadable.length > 0 ? null : await foreignTrace(path);
@@ -223,11 +219,11 @@ function printFile(path: string, asJson: boolean, screen: Screen): Promise<ExitC
 }
 
 /** Explains the log on the standard input. */
-function printInput(asJson: boolean, screen: Screen): ExitCode {
-  const input = readHostInput();
-  if (!input.found) return refuse(input.problem, screen);
-  const log = new TextDecoder().decode(input.bytes);
-  return print(asJson ? logAsJson(log) : explainLog(log), screen);
+function printInput(asJson: boolean, screen: Screen): Promise<ExitCode> {
+  return refusingUnreadable(screen, async () => {
+    const log = await textOf("-");
+    return print(asJson ? logAsJson(log) : explainLog(log), screen);
+  });
 }
 
 function print({ lines, problems }: FaultLogText, screen: Screen): ExitCode {

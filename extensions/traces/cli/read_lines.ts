@@ -47,6 +47,10 @@ export type ProgressSink = (bytes: number, ofBytes: number | null) => void;
 
 /** A source of lines that may be read more than once. */
 export class LineSource {
+  /** Lines that were read last, and carriage returns within them. */
+  #lines = 0;
+  #returns = 0;
+
   /** @param batches Its lines from the first one on; those of a batch are gone when the next one comes. */
   constructor(
     readonly name: string,
@@ -59,10 +63,20 @@ export class LineSource {
     const line = new TraceLine();
     let number = 0;
     const take = () => sink(line, ++number);
+    this.#returns = 0;
     for await (const batch of this.batches(progress)) {
       batch.each(line, take);
+      this.#returns += batch.returns;
       heap.look();
     }
+    this.#lines = number;
+  }
+
+  /** Why it has no lines though it was read; null where it has. */
+  get returnsProblem(): string | null {
+    if (this.#returns === 0 || this.#returns < 2 * this.#lines - 1) return null;
+    return "its lines end in carriage returns alone; to read them: " +
+      "tr '\\r' '\\n' < FILE, and - in place of FILE";
   }
 }
 
@@ -123,6 +137,27 @@ export function lineSource(path: string): LineSource {
     kept ??= keepInput();
     return linesOf(kept(), "the standard input");
   });
+}
+
+/** All lines of a log. @param path A file, or `-` for the standard input. @throws {UnreadableFile} */
+export async function textOf(path: string): Promise<string> {
+  const source = lineSource(path);
+  const lines: string[] = [];
+  let length = 0;
+  await source.each(({ text }) => {
+    length += text.length + 1;
+    if (length <= READ_LIMITS.text) lines.push(text);
+  });
+  if (length > READ_LIMITS.text) {
+    const most = formatSize(READ_LIMITS.text);
+    throw new UnreadableFile(
+      `"${source.name}" has more than ${most}: \`dmalab trace check\` takes larger logs`,
+    );
+  }
+  if (source.returnsProblem !== null) {
+    throw new UnreadableFile(`"${source.name}": ${source.returnsProblem}`);
+  }
+  return lines.join("\n");
 }
 
 /** Reads the standard input to its end. @returns What gives it, any time. */

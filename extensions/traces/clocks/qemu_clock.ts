@@ -121,7 +121,9 @@ export class QemuClock {
       const setup = readSetup(line.fields);
       const match = QUEUE.exec(setup?.name ?? "");
       if (match === null || match[1] === "0") return;
-      const extent = setup!.blocks === 0 ? null : `${setup!.lba} ${setup!.blocks}`;
+      const extent = setup!.blocks === null || setup!.blocks === 0
+        ? null
+        : `${setup!.lba} ${setup!.blocks}`;
       const command = { line: 0, seconds, extent, page: null };
       this.#unmapped.set(cpu, command);
       if (this.#traced++ < MAX_KEPT) add(this.#trace, match[1]!, match[2]!, command);

@@ -42,8 +42,10 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
       gaps: check.gaps,
       overwritten: check.overwritten,
       overrun: log.facts.overrun,
-      damaged_lines: ledger.damaged,
+      damaged_lines: damagedLines(check),
       other_lines: check.otherLines,
+      unknown_lines: check.unknownLines,
+      understood_events: check.understood,
       failed_to_parse: check.rawRecords,
       clock_offset: offset === null ? null : {
         trace_minus_dmesg_seconds: round(offset.seconds),
@@ -214,6 +216,7 @@ export function checkLines(
   const wrong = result.findings.filter(isSure);
   const shown = result.findings.filter((each) => each.certainty !== "unknown" || isOpenFault(each));
   const faults = shown.filter(isOpenFault).length + log.unreadable.length;
+  const isOfLog = shown.every((each) => !isOpenFault(each) || each.logLine !== null);
   const groups = [...Map.groupBy(shown, groupKey).values()];
   const more = formatCount(groups.length - DISPLAYED_FINDINGS, "finding");
   return [
@@ -233,9 +236,9 @@ export function checkLines(
     wrong.length > 0
       ? `${formatCount(wrong.length, "finding")} proved or likely:`
       : faults > 0
-      ? `${
-        formatCount(faults, "fault")
-      } of the log without a sure cause; nothing else is proved or likely:`
+      ? `${formatCount(faults, "fault")}${
+        isOfLog ? " of the log" : ""
+      } without a sure cause; nothing else is proved or likely:`
       : "Nothing is proved or likely to be wrong.",
     ...groups.slice(0, DISPLAYED_FINDINGS).flatMap((group) => groupLines(group, names)),
     ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap(({ line, message }) => [
@@ -359,6 +362,26 @@ function candidateLines({ candidates = [] }: TraceFinding, trace: string): strin
   });
 }
 
+function damagedLines({ damagedFaults, ledger }: TraceCheck): readonly number[] {
+  return [...ledger.damaged, ...damagedFaults].sort((a, b) => a - b);
+}
+
+/** Which share of a file was read, where a part was not. */
+function shareLines(check: TraceCheck): string[] {
+  const { eventLines, unknownLines } = check;
+  const damaged = damagedLines(check).length;
+  const all = eventLines + unknownLines;
+  const read = all - unknownLines - damaged;
+  if (read === all) return [];
+  // Never all of it.
+  const percent = Math.min(99.9, Math.floor(1000 * read / all) / 10);
+  const parts = [
+    ...damaged === 0 ? [] : [`${formatCount(damaged, "event")} damaged`],
+    ...unknownLines === 0 ? [] : [`${formatCount(unknownLines, "line")} of no known form`],
+  ];
+  return [`  read in part: ${percent} % of ${formatCount(all, "line")} (${parts.join(", ")})`];
+}
+
 function missingLines(check: TraceCheck, overrun: number): string[] {
   const lost = check.gaps.reduce((sum, { count }) => sum + (count ?? 0), 0);
   return [
@@ -374,9 +397,10 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
     ...check.ledger.edges.backLine === 0 ? [] : [
       `  times go back at line ${check.ledger.edges.backLine}: another recording or CPU; nothing is proved across it`,
     ],
-    ...check.ledger.damaged.length === 0
+    ...damagedLines(check).length === 0
       ? []
-      : [`  ${formatCount(check.ledger.damaged.length, "damaged line")}`],
+      : [`  ${formatCount(damagedLines(check).length, "damaged line")}`],
+    ...shareLines(check),
     ...check.ledger.isTableAlone
       ? ["  no dma:* events: page-table lines name no device (docs/traces.md says how to get them)"]
       : [],

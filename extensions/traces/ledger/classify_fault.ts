@@ -23,13 +23,17 @@ export interface TracedFaultVerdict {
   readonly isConsistent: boolean;
 }
 
-export interface LoggedAccess {
-  readonly entry: KernelLogEntry;
+/** An access that was refused, as far as its line says. */
+export interface FaultedAccess {
   readonly device: Device | null;
   readonly page: number;
   readonly access: "read" | "write" | null;
   /** What the dump of the page table says, or null. */
   readonly mapped: boolean | null;
+}
+
+export interface LoggedAccess extends FaultedAccess {
+  readonly entry: KernelLogEntry;
 }
 
 /**
@@ -48,7 +52,7 @@ const REACTION_SECONDS = { least: 0.00005, most: 0.0002 };
  * @param seconds When the line was printed, by the trace's clock.
  */
 function classifyFault(
-  access: LoggedAccess,
+  access: FaultedAccess,
   history: PageHistory,
   seconds: number,
 ): readonly TracedFaultVerdict[] {
@@ -131,7 +135,7 @@ export class FaultVerdicts {
   constructor(readonly history: PageHistory) {}
 
   /** The explanation that fits for most of the time. */
-  within(access: LoggedAccess, window: Window): WindowVerdict {
+  within(access: FaultedAccess, window: Window): WindowVerdict {
     const [first, last] = window;
     // At one instant nothing is saved, and each has its own.
     if (first >= last) return classifyWithin(access, this.history, window);
@@ -142,7 +146,7 @@ export class FaultVerdicts {
 }
 
 function classifyWithin(
-  access: LoggedAccess,
+  access: FaultedAccess,
   history: PageHistory,
   [first, last]: Window,
 ): WindowVerdict {
@@ -184,13 +188,13 @@ export function isLiveWithin(mapping: TracedMapping, [first, last]: Window): boo
     (mapping.unmappedAt === null || mapping.unmappedAt.seconds > first);
 }
 
-function permits(mapping: TracedMapping, { access }: LoggedAccess): boolean {
+function permits(mapping: TracedMapping, { access }: FaultedAccess): boolean {
   return access === null || allows(mapping.dir, access);
 }
 
 /** Times within a window at which something changed at the pages of accesses, with those of the page before. */
 export function changesAt(
-  access: LoggedAccess,
+  access: FaultedAccess,
   history: PageHistory,
   window: Window,
   most: number,

@@ -23,6 +23,7 @@ import {
 } from "../clocks/clock_offset.ts";
 import {
   changesAt,
+  type FaultedAccess,
   FaultVerdicts,
   isLiveWithin,
   JUST_AFTER_SECONDS,
@@ -358,7 +359,7 @@ function faultFinding(
 
 /** An access of a device that the trace knows, within a window of its time. */
 interface KnownAccess {
-  readonly access: LoggedAccess;
+  readonly access: FaultedAccess;
   readonly device: Device;
   readonly window: Window;
   /** Lines that both have tie the clocks. */
@@ -367,13 +368,14 @@ interface KnownAccess {
   readonly isTied: boolean;
 }
 
-type MakeFinding = (
+export type MakeFinding = (
   kind: FindingKind,
   certainty: Certainty,
   more?: Partial<TraceFinding>,
 ) => TraceFinding;
 
-function explainedFault(
+/** The cause of an access, by what its page was mapped for at the time. */
+export function explainedFault(
   known: KnownAccess,
   ledger: MappingTracker,
   verdicts: FaultVerdicts,
@@ -415,7 +417,7 @@ function explainedFault(
 }
 
 /** A mapping of the same owner whose memory the address is. */
-function livePhysical({ device, page }: LoggedAccess, window: Window, { history }: FaultVerdicts) {
+function livePhysical({ device, page }: FaultedAccess, window: Window, { history }: FaultVerdicts) {
   return history.atPhys(page).find((mapping) =>
     mapping.device === device && isLiveWithin(mapping, window)
   );
@@ -423,7 +425,7 @@ function livePhysical({ device, page }: LoggedAccess, window: Window, { history 
 
 /** A mapping of the same owner that the address has the low bits of. */
 function liveWithLowBits(
-  { device, page }: LoggedAccess,
+  { device, page }: FaultedAccess,
   window: Window,
   { history }: FaultVerdicts,
 ) {
@@ -455,8 +457,8 @@ function candidateOf({ kind, mapping }: TracedFaultVerdict): FaultCandidate {
  * Of lines of page tables alone the page's history is known, but not whose table it is: all domains
  * allocate the same addresses.
  */
-function tableFault(
-  access: LoggedAccess,
+export function tableFault(
+  access: FaultedAccess,
   window: Window,
   verdicts: FaultVerdicts,
   finding: MakeFinding,

@@ -5,7 +5,8 @@
  *
  * @see rules/traces.md T.64 to T.69
  */
-import { bouncedDevice, type DmaEvent, type MappingKind } from "../line/dma_event.ts";
+import { BOUNCE_EVENT, bouncedDevice } from "../line/bounce_event.ts";
+import type { DmaEvent, MappingKind } from "../line/dma_event.ts";
 import { ERROR_ADDRESS, type PayloadFields } from "../line/payload.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import type { NvmeCommand, StepSink } from "../script/recorder.ts";
@@ -55,7 +56,7 @@ import {
   TracedPageTable,
 } from "./page_table.ts";
 import { readCompletion, readSetup } from "../line/nvme_event.ts";
-import { issuedBytes, noteUse, type QueueUse } from "./queue_use.ts";
+import { issuedBytes, issuedSectors, noteUse, type QueueUse } from "./queue_use.ts";
 
 /**
  * Whose mappings are for which request of NVMe, and which device a controller is.
@@ -95,6 +96,11 @@ class TracedRequests {
   #issue(fields: PayloadFields, line: number, context: Context): void {
     const { pieces, request, run } = context;
     context.request = null;
+    if (request !== null && request.blocks === null) {
+      const issued = issuedSectors(fields);
+      // The line counts sectors; a disk with larger blocks has other numbers.
+      if (issued !== null) [request.lba, request.blocks] = [issued.sector, issued.sectors];
+    }
     const bytes = issuedBytes(fields);
     if (request === null || request.disk === null || bytes === null || bytes === 0) return;
     const links = run?.request === request ? run.maps.length : 0;
@@ -129,6 +135,7 @@ export class MappingTracker {
   damaged: number[] = [];
   /** The line of an event that was taken last. */
   now: TraceInstant = { line: 0, seconds: 0, cpu: 0 };
+  #line: TraceLine | null = null;
 
   /** @param faulted Devices of which the log has IOMMU faults. */
   constructor(
@@ -144,6 +151,7 @@ export class MappingTracker {
   /** Takes a line of an event. @returns False when it is damaged. */
   push(line: TraceLine, number: number): boolean {
     const now = this.now = { line: number, seconds: line.seconds, cpu: line.cpu };
+    this.#line = line;
     const event = line.readDma();
     const { isCall } = line.name;
     if (isCall) this.edges.pass(now);
@@ -154,7 +162,7 @@ export class MappingTracker {
     } else if (event !== undefined) this.#event(event, line, now, context);
     else if (isCall) this.requests.take(line, number, context, this.table, this.recorder);
     if (isCall) context.lastLine = number;
-    if (line.event === "swiotlb_bounced") {
+    if (line.event === BOUNCE_EVENT) {
       const device = bouncedDevice(line.fields);
       this.#bouncedLines.set(device, (this.#bouncedLines.get(device) ?? 0) + 1);
     } else if (line.event !== "map") context.isRunOver = true;
@@ -219,7 +227,10 @@ export class MappingTracker {
   #event(event: DmaEvent, line: TraceLine, now: TraceInstant, context: Context): void {
     switch (event.op) {
       case "iommu_map":
-        if (context.task === "") context.task = line.task;
+        if (context.task === "" || context.isInterrupt) {
+          context.task = line.task;
+          context.pid = line.pid;
+        }
         this.table.map(context, tableMap(now, event));
         return;
       case "iommu_unmap":
@@ -312,6 +323,12 @@ export class MappingTracker {
     return false;
   }
 
+  #end(mapping: TracedMapping, now: TraceInstant): void {
+    endMapping(mapping, now);
+    const line = this.#line;
+    if (line !== null) this.history.end(mapping, () => `${line.task}-${line.pid}`);
+  }
+
   #endUncertain(mapping: TracedMapping): void {
     dropMapping(mapping);
     mapping.device!.uncertain++;
@@ -339,7 +356,7 @@ export class MappingTracker {
       const other = mappings.find(({ addr }) => addr === event.addr);
       if (other !== undefined && this.#isWrongKind(other, event, kind)) {
         this.findings.wrongKind(other, kind, now, soleUse(other, this.edges));
-        endMapping(other, now);
+        this.#end(other, now);
         return;
       }
       if (kind === "map") this.#unmapWithoutMap(device, event, now, context, beside);
@@ -358,7 +375,7 @@ export class MappingTracker {
     if (mapping.dir !== event.dir) this.findings.wrongDirection(mapping, event.dir, now);
     const { dir, sizeBytes } = event;
     this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir, entries: 1 });
-    endMapping(mapping, now);
+    this.#end(mapping, now);
   }
 
   /** Whether an unmap of another kind is of this mapping, and not of one that the trace has not. */
@@ -506,7 +523,7 @@ export class MappingTracker {
     const { sizeBytes } = mapping;
     const entries = event.isCut ? mapping.entries : event.physAddrs.length;
     this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir: event.dir, entries });
-    endMapping(mapping, now);
+    this.#end(mapping, now);
   }
 
   #unmapListWithoutMap(
@@ -524,7 +541,7 @@ export class MappingTracker {
       );
     if (other !== undefined && !this.isUncertain(other)) {
       this.findings.wrongKind(other, "sg", now, soleUse(other, this.edges));
-      endMapping(other, now);
+      this.#end(other, now);
       return;
     }
     const last = this.#lastUnmapped(device.unmappedLists.get(first));

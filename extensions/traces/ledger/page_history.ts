@@ -84,6 +84,30 @@ export class PageHistory {
     }
   }
 
+  /** Which task unmapped a mapping of a kept page, as `task-pid`. */
+  readonly #unmappers = new Map<TracedMapping, string>();
+
+  /** A mapping ends. @param by Which task ends it, asked for only where it is kept. */
+  end(mapping: TracedMapping, by: () => string): void {
+    if (this.#pages.size === 0 || !this.#holds(mapping)) return;
+    this.#unmappers.set(mapping, by());
+  }
+
+  /** Which task unmapped it, as `task-pid`; null where that is not known. */
+  unmapperOf(mapping: TracedMapping): string | null {
+    return this.#unmappers.get(mapping) ?? null;
+  }
+
+  #holds({ addr, sizeBytes }: TracedMapping): boolean {
+    const [first, end] = [pageOf(addr), pageEnd(addr, sizeBytes)];
+    if ((end - first) / PAGE_BYTES > this.#pages.size) {
+      for (const page of this.#pages.keys()) if (page >= first && page < end) return true;
+      return false;
+    }
+    for (let page = first; page < end; page += PAGE_BYTES) if (this.#pages.has(page)) return true;
+    return false;
+  }
+
   /** Adds a mapping to each kept page that it covers. */
   add(mapping: TracedMapping, start = mapping.addr, sizeBytes = mapping.sizeBytes): void {
     addTo(this.#pages, mapping, start, sizeBytes);

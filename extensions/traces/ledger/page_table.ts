@@ -50,9 +50,12 @@ export interface ExpectedUnmap {
   readonly onOutcome: ((came: boolean) => void) | null;
 }
 
-/** What one task does on one CPU, in one kind of context. */
+/**
+ * The calls of one task on one CPU, in one kind of context; in an interrupt, those of the CPU. An interrupt
+ * has nothing to do with the task that it runs over.
+ */
 export class Context {
-  /** The task's name, empty until it has mapped something. */
+  /** The task's name, empty until it has mapped something; in an interrupt, that of the task below. */
   task = "";
   run: PageTableRun | null = null;
   /** Another line followed its last map: the next map begins another range. */
@@ -70,8 +73,14 @@ export class Context {
   /** When it wrote its last line. */
   lastSeconds = 0;
 
-  constructor(readonly pid: number) {}
+  /** @param pid In an interrupt, of the task below. */
+  constructor(public pid: number, readonly isInterrupt: boolean) {}
 }
+
+/** Flags of lines that were written in a hard or soft interrupt. @see rules/traces.md T.4 */
+const INTERRUPTS: ReadonlySet<number> = new Set([..."hsHZz"].map((flag) => flag.charCodeAt(0)));
+const MAX_CPUS = 4096;
+const MAX_FLAGS = 256;
 
 export interface EndedRange {
   readonly run: PageTableRun;
@@ -107,7 +116,9 @@ export class TracedPageTable {
   constructor(private readonly sink: (range: EndedRange) => void) {}
 
   context(pid: number, { cpu, seconds }: TraceInstant, flag: number): Context {
-    const key = (pid * 4096 + cpu) * 256 + flag;
+    const isInterrupt = INTERRUPTS.has(flag);
+    // No pid is below 0.
+    const key = ((isInterrupt ? -1 : pid) * MAX_CPUS + cpu) * MAX_FLAGS + flag;
     if (key === this.#newestKey) {
       this.#newest!.lastSeconds = seconds;
       return this.#newest!;
@@ -115,7 +126,7 @@ export class TracedPageTable {
     let context = this.#contexts.get(key);
     if (context === undefined) {
       if (this.#contexts.size >= this.#mostContexts) this.#dropIdle(seconds);
-      this.#contexts.set(key, context = new Context(pid));
+      this.#contexts.set(key, context = new Context(pid, isInterrupt));
     }
     context.lastSeconds = seconds;
     this.#newestKey = key;

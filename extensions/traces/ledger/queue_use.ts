@@ -26,6 +26,20 @@ export function issuedBytes(fields: PayloadFields): number | null {
   return command < 0 ? null : fields.decimalBefore(command);
 }
 
+const EXTENT = new TextEncoder().encode(") ");
+const COUNT = new TextEncoder().encode(" + ");
+
+/** `) 455848 + 88 ` of the same line, in units of 512 bytes; null where it has none. */
+export function issuedSectors(
+  fields: PayloadFields,
+): { readonly sector: number; readonly sectors: number } | null {
+  const [extent, count] = [fields.indexOf(EXTENT), fields.indexOf(COUNT)];
+  if (extent < 0 || count < extent) return null;
+  const sector = fields.decimalAt(extent + EXTENT.length);
+  const sectors = fields.decimalAt(count + COUNT.length);
+  return sector === null || sectors === null || sectors === 0 ? null : { sector, sectors };
+}
+
 export function noteUse(
   uses: Map<string, QueueUse>,
   disk: string,

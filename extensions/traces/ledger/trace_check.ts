@@ -17,9 +17,16 @@ import { asKnown } from "./findings.ts";
 import type { TracedMapping, TraceFinding } from "./traced_mapping.ts";
 import { leaksOf } from "./leaks.ts";
 import { MachineFacts } from "./machine_facts.ts";
+import { originOf } from "../line/line_source.ts";
+import { PAGE_FAULT_EVENT, readPageFault } from "../line/page_fault_event.ts";
+import { BOUNCE_EVENT } from "../line/bounce_event.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
 import { QemuClock } from "../clocks/qemu_clock.ts";
 import { PageHistory } from "./page_history.ts";
+import { type TracedFault, tracedFaultFindings, tracedFaultOf } from "./traced_faults.ts";
+
+/** Faults of a trace that are kept: of more the first ones. */
+const MAX_FAULTS = 1 << 14;
 
 export interface Gap {
   readonly line: number;
@@ -30,6 +37,9 @@ export interface Gap {
 
 /** What the log's own prefix begins with, before a line of a trace that was dumped into it. */
 const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
+
+/** What trace-cmd writes first. */
+const CPU_COUNT = /^cpus=\d+$/;
 
 /** What a program has written into the trace, in the words of the kernel and of user space. */
 const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
@@ -59,6 +69,9 @@ export class LogPass {
     message: (message) => this.#message(message),
   });
 
+  /** Faults that are events of the trace. */
+  readonly faults: TracedFault[] = [];
+
   /** Lines of events, which are no part of the log. */
   events = 0;
   push(line: TraceLine, number: number): void {
@@ -67,17 +80,20 @@ export class LogPass {
     if (line.kind === "event") {
       this.events++;
       this.unread.event(line, number);
+      const fault = tracedFaultOf(line, number);
+      if (fault != null && this.faults.length < MAX_FAULTS) this.faults.push(fault);
       return;
     }
     const { text } = line;
-    this.unread.other(text, number);
+    if (this.unread.other(text, number)) return;
     this.#reader.push(text, number);
     this.qemu.pushLog(text, number);
   }
 
   /** Whether there is no line so far that the check of a trace has to know before it begins. */
   get isEmpty(): boolean {
-    return this.entries.length === 0 && this.unreadable.length === 0 && this.marks.size === 0 &&
+    return this.entries.length === 0 && this.faults.length === 0 && this.unreadable.length === 0 &&
+      this.marks.size === 0 &&
       !this.facts.isAboutDevices && this.qemu.isEmpty;
   }
 
@@ -101,29 +117,46 @@ export class LogPass {
 /** Second pass: the trace. */
 export class TraceCheck {
   /** How many there are of each event. */
-  readonly #counts = new Map<TracedEventName, number>();
+  readonly #counts = new Map<TracedEventName, { count: number }>();
   readonly gaps: Gap[] = [];
   readonly ledger: MappingTracker;
   readonly #history: PageHistory;
   readonly #timed: TimedFinding[] = [];
   lines = 0;
   eventLines = 0;
+  /** Events about mappings that were read: maps, unmaps, page tables, faults, bounces. */
+  understood = 0;
   overwritten = 0;
   otherLines = 0;
+  /** Those of them that are of no form that is known. */
+  unknownLines = 0;
+  /** Lines of faults that are damaged. */
+  readonly damagedFaults: number[] = [];
   rawRecords = 0;
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
   /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
   constructor(private readonly log: LogPass, addresses: readonly number[] = []) {
-    this.#history = new PageHistory([...faultPages(log.entries), ...addresses]);
-    this.ledger = new MappingTracker(this.#history, log.facts, faultedDevices(log.entries));
+    const faulted = log.faults.map(({ address }) => address);
+    this.#history = new PageHistory([...faultPages(log.entries), ...faulted, ...addresses]);
+    const devices = new Set([
+      ...faultedDevices(log.entries),
+      ...log.faults.map(({ device }) => device),
+    ]);
+    this.ledger = new MappingTracker(this.#history, log.facts, devices);
   }
 
   /** How many there are of each event, by its name. */
   get events(): Record<string, number> {
     const events: Record<string, number> = {};
-    for (const [{ text }, count] of this.#counts) events[text] = (events[text] ?? 0) + count;
+    for (const [{ text }, { count }] of this.#counts) events[text] = (events[text] ?? 0) + count;
     return events;
+  }
+
+  /** Whether an event about mappings was read, or a line of the log about DMA. */
+  get hasRead(): boolean {
+    const { entries, unreadable } = this.log;
+    return this.understood > 0 || entries.length > 0 || unreadable.length > 0;
   }
 
   /** Every mapping of a page that is kept, in the order of their map lines. */
@@ -154,15 +187,25 @@ export class TraceCheck {
       case "stack":
         return;
       case "other":
-        if (!LOG_PREFIX.test(line.text)) this.otherLines++;
+        if (LOG_PREFIX.test(line.text)) return;
+        this.otherLines++;
+        if (originOf(line) === null && !CPU_COUNT.test(line.text)) this.unknownLines++;
         return;
     }
     this.eventLines++;
-    this.#counts.set(line.name, (this.#counts.get(line.name) ?? 0) + 1);
+    const counted = this.#counts.get(line.name);
+    if (counted === undefined) this.#counts.set(line.name, { count: 1 });
+    else counted.count++;
     if (line.wasRaw) this.rawRecords++;
     if (this.log.marks.size > 0) this.#mark(line);
     if (!this.log.qemu.isEmpty) this.log.qemu.pushEvent(line);
-    this.ledger.push(line, number);
+    const isWhole = this.ledger.push(line, number);
+    if (line.name.dmaReader !== undefined || line.event === BOUNCE_EVENT) {
+      if (isWhole) this.understood++;
+    } else if (line.event === PAGE_FAULT_EVENT) {
+      if (readPageFault(line.fields) === null) this.damagedFaults.push(number);
+      else this.understood++;
+    }
     const { list } = this.ledger.findings;
     for (let next = this.#timed.length; next < list.length; next++) {
       this.#timed.push({ finding: list[next]!, seconds: line.seconds });
@@ -202,7 +245,9 @@ export class TraceCheck {
       this.#timed,
       { marks: this.#marks, boots: this.log.boots },
     );
-    return { live, uncertain, classified, findings: merge(ledger, classified) };
+    const faults = tracedFaultFindings(this.log.faults, ledger, this.#history);
+    const findings = merge(ledger, classified, faults);
+    return { live, uncertain, classified, findings };
   }
 
   /** Finds leaks among the mappings live at the end; most are no leaks. @see rules/traces.md T.66 */
@@ -247,7 +292,11 @@ export interface CheckResult {
 const ORDER = ["proved", "likely", "possible", "unknown"];
 
 /** The trace's findings with the line of the log that is about each, and those of the log alone. */
-function merge({ edges, findings }: MappingTracker, classified: ClassifiedLog): TraceFinding[] {
+function merge(
+  { edges, findings }: MappingTracker,
+  classified: ClassifiedLog,
+  faults: readonly TraceFinding[],
+): TraceFinding[] {
   const logLines = new Map(classified.pairs.map(({ entry, finding }) => [finding, entry.line]));
   const proved = new Map(
     classified.findings.filter(({ certainty, kind }) => kind === "leak" && certainty === "proved")
@@ -261,7 +310,7 @@ function merge({ edges, findings }: MappingTracker, classified: ClassifiedLog): 
     // The kernel's own word needs no line of the trace.
     return [{ ...logLine === null ? asKnown(finding, edges) : finding, logLine }];
   });
-  return [...own, ...classified.findings].sort((a, b) =>
+  return [...own, ...classified.findings, ...faults].sort((a, b) =>
     ORDER.indexOf(a.certainty) - ORDER.indexOf(b.certainty) ||
     (a.line ?? Infinity) - (b.line ?? Infinity) || (a.logLine ?? 0) - (b.logLine ?? 0)
   );

@@ -97,6 +97,7 @@ const ADDR = payloadKey("dma_addr");
 const ADDRS = payloadKey("dma_addrs");
 const ATTRS = payloadKey("attrs");
 const DIR = payloadKey("dir");
+const IOVA = payloadKey("iova");
 const NENTS = payloadKey("nents");
 const PADDR = payloadKey("paddr");
 const PHYS = payloadKey("phys_addr");
@@ -106,9 +107,13 @@ const SIZES = payloadKey("sizes");
 const UNMAPPED_SIZE = payloadKey("unmapped_size");
 const VIRT = payloadKey("virt_addr");
 
-function directionOf(fields: PayloadFields): Direction | null {
+/** @param unsaid The direction of a line that has none. */
+function directionOf(
+  fields: PayloadFields,
+  unsaid: Direction | null = null,
+): Direction | null {
   const word = fields.word(DIR);
-  return DIRECTIONS.find((direction) => direction === word) ?? null;
+  return word === null ? unsaid : DIRECTIONS.find((direction) => direction === word) ?? null;
 }
 
 /** The last field of most lines: without it the line is cut. */
@@ -116,16 +121,17 @@ function isWhole(fields: PayloadFields): boolean {
   return fields.has(ATTRS);
 }
 
-const DEV_NAME = new TextEncoder().encode("dev_name: ");
-
-/** The device that a line of `swiotlb_bounced` names. @see rules/traces.md T.31 */
-export function bouncedDevice(fields: PayloadFields): string {
-  return fields.wordAt(Math.min(fields.start + DEV_NAME.length, fields.end));
-}
-
-/** What all calls about one address say; null for a line that is cut before it. */
-function callOf(fields: PayloadFields): AddressCall | null {
-  const dir = directionOf(fields);
+/**
+ * What all calls about one address say; null for a line that is cut before it.
+ *
+ * @param unsaid The direction of a line that has none: the first kernels with these events print none for
+ * coherent memory, which is mapped both ways.
+ */
+function callOf(
+  fields: PayloadFields,
+  unsaid: Direction | null = null,
+): AddressCall | null {
+  const dir = directionOf(fields, unsaid);
   const addr = fields.hex(ADDR);
   const sizeBytes = fields.decimal(SIZE);
   if (dir === null || addr === null || sizeBytes === null) return null;
@@ -146,7 +152,7 @@ const NO_MEMORY: ReadonlySet<string> = new Set(["(null", "0x0", "(nil"]);
 
 /** A failed allocation has address 0 and no memory. */
 function allocated(fields: PayloadFields): DmaEvent | null {
-  const call = callOf(fields);
+  const call = callOf(fields, "BIDIRECTIONAL");
   if (call === null || !isWhole(fields)) return null;
   return {
     op: "alloc",
@@ -157,14 +163,14 @@ function allocated(fields: PayloadFields): DmaEvent | null {
 }
 
 function ended(op: "unmap" | "free", fields: PayloadFields): DmaEvent | null {
-  const call = callOf(fields);
+  const call = callOf(fields, op === "free" ? "BIDIRECTIONAL" : null);
   if (call === null || !isWhole(fields)) return null;
   const { addr, device, dir, sizeBytes } = call;
   return { op, device, dir, addr, sizeBytes };
 }
 
 function freedTable(fields: PayloadFields): DmaEvent | null {
-  const call = callOf(fields);
+  const call = callOf(fields, "BIDIRECTIONAL");
   return call && { op: "free", ...call };
 }
 
@@ -218,14 +224,15 @@ function syncedList(fields: PayloadFields): DmaEvent | null {
  * Before the first address, and between the two; the second is exclusive. Kernels of 5.x print the first
  * alone, with the size.
  */
-const RANGE_HEAD = new TextEncoder().encode("IOMMU: iova=");
+const RANGE_HEAD = new TextEncoder().encode("IOMMU:");
 const RANGE_MIDDLE = new TextEncoder().encode(" - ");
 
 function rangeOf(fields: PayloadFields): { readonly start: number; readonly end: number } | null {
   if (!fields.startsWith(RANGE_HEAD)) return null;
   const { bytes } = fields;
-  const first = fields.start + RANGE_HEAD.length;
-  const start = hexAt(bytes, first);
+  // Newer kernels name the device before it, which no older one did.
+  const first = fields.valueStart(IOVA);
+  const start = first < 0 ? null : hexAt(bytes, first);
   if (start === null) return null;
   const middle = fields.indexOf(RANGE_MIDDLE, first);
   const sizeBytes = fields.decimal(SIZE);

@@ -137,11 +137,20 @@ function blkparseFields(text: string) {
     pid: Number(pid),
     rwbs: rwbs!,
     ...range,
-    ...action === "C" ? { errno: end === null ? null : Number(end) } : { task: end },
+    ...action === "C" ? { errno: end === null ? null : errnoOf(end) } : { task: end },
   };
 }
 
 /** A number without a unit is one; what a unit means depends on the whole job (`kb_base`). */
+const UNSIGNED = 2 ** 16;
+
+/** An error as blkparse prints it: without its sign, as 16 bits. Null for a word that is none. */
+function errnoOf(word: string): number | null {
+  const value = Number(word);
+  if (Number.isNaN(value)) return null;
+  return value >= UNSIGNED / 2 && value < UNSIGNED ? value - UNSIGNED : value;
+}
+
 function fioFields(text: string) {
   const section = FIO_SECTION.exec(text);
   if (section !== null) return { event: "job", name: section[1]! };

@@ -10,9 +10,17 @@ export class TracedEventName {
   /** It is one of the DMA API. */
   readonly isDma: boolean;
 
-  constructor(readonly text: string) {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = sharedText(text);
     this.dmaReader = dmaReaderOf(text);
     this.isDma = text.startsWith("dma_");
     this.isCall = this.dmaReader !== undefined || /^(?:nvme|block|dma)_/.test(text);
   }
+}
+
+/** The engine's own copy of a text, which it compares with literals by its place: a key of an object is one. */
+function sharedText(text: string): string {
+  return Object.keys({ [text]: null })[0]!;
 }

@@ -147,16 +147,27 @@ function nvmePayload(event: string, fields: Fields): string | null {
   return null;
 }
 
-/** Command words 10 to 15: the first LBA, the zero-based length, the rest. */
+/** Bytes of command words 10 to 15. */
+const COMMAND_BYTES = 24;
+
+/**
+ * Command words 10 to 15: the first LBA, the zero-based length, the rest. Until a record of the file has
+ * bytes that are no text, the library prints them as text, up to the first 0: that is left as it is, and
+ * says nothing of the blocks.
+ */
 function commandText(fields: Fields): string {
   const opcode = Number(fields.get("opcode"));
   const names = fields.get("qid") === "0" ? ADMIN_OPCODES : IO_OPCODES;
   const name = names[opcode] ?? `0x${opcode.toString(16)}`;
   const words = fields.get("cdw10") ?? "";
-  const slba = numbers(words.split(",").slice(0, 8).join(","), 8)?.[0];
-  const low = numbers(words.split(",").slice(8, 10).join(","), 2)?.[0];
-  if (!/^nvme_cmd_(?:read|write|write_zeroes)$/.test(name) || slba === undefined) {
+  const bytes = numbers(words, 1);
+  const hasBlocks = /^nvme_cmd_(?:read|write|write_zeroes)$/.test(name);
+  if (!hasBlocks || bytes === null || bytes.length !== COMMAND_BYTES) {
     return `${name} cdw10=${words.replaceAll(",", "")}`;
   }
-  return `${name} slba=${Number(slba)}, len=${Number(low ?? 0)}, ctrl=0x0, dsmgmt=0, reftag=0`;
+  const number = (from: number, width: number) =>
+    bytes.slice(from, from + width).reduceRight((sum, byte) => 256 * sum + Number(byte), 0);
+  const control = number(10, 2).toString(16);
+  return `${name} slba=${number(0, 8)}, len=${number(8, 2)}, ctrl=0x${control}, ` +
+    `dsmgmt=${number(12, 4)}, reftag=${number(16, 4)}`;
 }

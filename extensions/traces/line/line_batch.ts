@@ -23,6 +23,8 @@ const ENCODER = new TextEncoder();
 /** Whole lines of a buffer; they are gone when more bytes come. */
 export class LineBatch {
   count = 0;
+  /** Carriage returns within lines. */
+  returns = 0;
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array();
   /** Where the first line begins. */
   #start = 0;
@@ -33,7 +35,7 @@ export class LineBatch {
   set(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): boolean {
     this.bytes = bytes;
     this.#start = start;
-    this.count = 0;
+    this.count = this.returns = 0;
     return this.#find(start, end);
   }
 
@@ -74,7 +76,11 @@ export class LineBatch {
         const code = bytes[at]!;
         if (code >= SPACE && code <= LAST_PLAIN || code === TAB) continue;
         if (code === LINE_FEED) this.#add(at);
-        else if (code !== RETURN || bytes[at + 1] !== LINE_FEED) isPlain = false;
+        else if (code !== RETURN || bytes[at + 1] !== LINE_FEED) {
+          isPlain = false;
+          // A serial console writes several before the line feed.
+          if (code === RETURN && bytes[at + 1] !== RETURN) this.returns++;
+        }
       }
     }
     return isPlain;
@@ -142,7 +148,9 @@ export class LineBuffer {
       printable(line.endsWith("\r") ? line.slice(0, -1) : line)
     );
     const shown = ENCODER.encode(lines.join("\n"));
+    const { returns } = batch;
     batch.set(shown, 0, shown.length);
+    batch.returns = returns;
     return batch;
   }
 

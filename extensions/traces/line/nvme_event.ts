@@ -14,6 +14,7 @@ const LEN = payloadKey("len");
 const QID = payloadKey("qid");
 const SLBA = payloadKey("slba");
 const CONTROLLER = /^nvme\d+$/;
+const HAS_BLOCKS = /^nvme_cmd_(?:read|write|write_zeroes)$/;
 const VERBS: Readonly<Record<string, string>> = { nvme_cmd_read: "read", nvme_cmd_write: "write" };
 
 /** The command of `nvme_setup_cmd`, or null when the line is damaged. */
@@ -27,16 +28,12 @@ export function readSetup(fields: PayloadFields): NvmeCommand | null {
   const opcode = command < 0 ? "" : fields.valueAt(command + CMD.length);
   const lba = fields.decimal(SLBA);
   const last = fields.decimal(LEN);
-  const hasExtent = lba !== null && last !== null;
-  return {
-    name,
-    controller,
-    disk,
-    verb: VERBS[opcode] ?? opcode,
-    lba: hasExtent ? lba : 0,
-    // The length is zero-based.
-    blocks: hasExtent ? last + 1 : 0,
-  };
+  const common = { name, controller, disk, verb: VERBS[opcode] ?? opcode };
+  // The length is zero-based.
+  if (lba !== null && last !== null) return { ...common, lba, blocks: last + 1 };
+  return HAS_BLOCKS.test(opcode)
+    ? { ...common, lba: null, blocks: null }
+    : { ...common, lba: 0, blocks: 0 };
 }
 
 /** Whose completion a line is, by the name that its setup has, or null. */

@@ -151,9 +151,18 @@ export class PayloadFields {
 
   /** The decimal word that ends here; null when it is none. */
   decimalBefore(end: number): number | null {
+    return this.decimalAt(this.#wordStart(end));
+  }
+
+  /** The word that ends here; the same string wherever it stands. */
+  wordBefore(end: number): string {
+    return this.#words.of(this.bytes, this.#wordStart(end), end);
+  }
+
+  #wordStart(end: number): number {
     let start = end;
     while (start > this.start && this.bytes[start - 1] !== BLANK) start--;
-    return this.decimalAt(start);
+    return start;
   }
 
   /** Hex with or without `0x`; all ones is `ERROR_ADDRESS`; null when it is none. */

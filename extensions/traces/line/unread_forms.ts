@@ -39,6 +39,11 @@ const PATTERNS: readonly (UnreadForm & { readonly pattern: RegExp })[] = [
     pattern: /^\[[\d:.]+\] \(\S+\) .*\{ cpu_id = \d+/,
   },
   {
+    name: "trace-cmd report -R, with the fields as numbers",
+    instead: "print it with: trace-cmd report -i FILE",
+    pattern: /\[\d+\]-0x[0-9a-f]+ +\d+\.\d+: +\w+: /,
+  },
+  {
     name: "perf trace",
     instead:
       "record with: perf record -e 'dma:*' -e 'iommu:*' -e 'swiotlb:*' -a; print with: perf script",
@@ -74,7 +79,7 @@ const PATTERNS: readonly (UnreadForm & { readonly pattern: RegExp })[] = [
 
 /** So much of a line is looked at: an event has less. */
 const MAX_LINE = 1024;
-const ANY_WORD = /dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
+const ANY_WORD = /\]-0x|dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
 
 const DEVICE_FIELD = new TextEncoder().encode("device=");
 
@@ -114,12 +119,14 @@ export class UnreadLines {
   #firstFall = 0;
   #lastSeconds = 0;
 
-  /** Takes a line that is no event; most are not about mappings. */
-  other(text: string, line: number): void {
+  /** Takes a line that is no event; most are not about mappings. @returns Whether its form is known. */
+  other(text: string, line: number): boolean {
     const start = text.slice(0, MAX_LINE);
-    if (!ANY_WORD.test(start)) return;
+    if (!ANY_WORD.test(start)) return false;
     const form = PATTERNS.find(({ pattern }) => pattern.test(start));
-    if (form !== undefined) this.#note(form, line);
+    if (form === undefined) return false;
+    this.#note(form, line);
+    return true;
   }
 
   event({ fields, name, seconds, wasRaw }: TraceLine, line: number): void {
@@ -127,7 +134,7 @@ export class UnreadLines {
     if (seconds < this.#lastSeconds && this.#falls++ === 0) this.#firstFall = line;
     if (seconds > this.#lastSeconds && this.#events > 1) this.#rises++;
     this.#lastSeconds = seconds;
-    if (!wasRaw && name.isDma && fields.indexOf(DEVICE_FIELD) >= 0) {
+    if (!wasRaw && name.isDma && fields.startsWith(DEVICE_FIELD)) {
       this.#note(FIELDS, line);
     }
   }
@@ -136,15 +143,20 @@ export class UnreadLines {
     this.forms.getOrInsertComputed(form, () => ({ line, count: 0 })).count++;
   }
 
-  /** Why nothing can be said of this record, or null. @param isLog It has lines of a kernel's log. */
-  problem(isLog: boolean): string | null {
+  /**
+   * Why nothing can be said of this record, or null.
+   *
+   * @param entries How many lines of a kernel's log it has that are about DMA.
+   */
+  problem(entries: number): string | null {
     if (this.#falls >= LEAST_FALLS && this.#falls > FALL_SHARE * this.#events) {
       const form = this.#falls > REVERSED_TIMES * this.#rises ? REVERSED : TIME_DIFFERENCES;
       this.forms.set(form, { line: this.#firstFall, count: this.#falls });
     }
     const [first] = this.forms;
     if (first === undefined) return null;
-    const isWhole = WHOLE.some((form) => this.forms.has(form)) || this.#events === 0 && !isLog;
+    const isWhole = WHOLE.some((form) => this.forms.has(form)) ||
+      this.#events === 0 && entries === 0;
     return isWhole ? this.sentences()[0]! : null;
   }
 

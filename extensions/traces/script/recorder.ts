@@ -12,9 +12,10 @@ export interface NvmeCommand {
   readonly disk: string | null;
   /** `read`, `write`, or another word of the kernel's. */
   readonly verb: string;
-  readonly lba: number;
-  /** 0 where the command has none. */
-  readonly blocks: number;
+  /** Null where the line of its setup does not say, and until that of its issue does. */
+  lba: number | null;
+  /** 0 where the command has none; null as its first block is. */
+  blocks: number | null;
 }
 
 export type ScriptedCall =

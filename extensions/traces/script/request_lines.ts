@@ -88,7 +88,9 @@ export class RequestLines {
       const { command, line } = begun;
       const device = devices.get(command.controller);
       const isData = command.verb === "read" || command.verb === "write";
-      if (device === undefined || !isData || command.lba + command.blocks > MAX_BLOCKS) continue;
+      const { blocks, lba } = command;
+      if (blocks === null || lba === null || lba + blocks > MAX_BLOCKS) continue;
+      if (device === undefined || !isData) continue;
       this.#whole.set(line, device);
     }
   }
@@ -112,8 +114,9 @@ export class RequestLines {
   begin(step: Extract<ScriptedCall, { op: "request" }>, name: string): string[] {
     const { command, line } = step;
     this.#open.add(command.name);
-    const { lba, verb } = command;
-    const request = { bytes: command.blocks * BLOCK_BYTES, lba, verb };
+    const { blocks, lba, verb } = command;
+    if (lba === null || blocks === null) return [];
+    const request = { bytes: blocks * BLOCK_BYTES, lba, verb };
     return this.#submitted.begin(command.name, `io${line}`, name, request);
   }
 

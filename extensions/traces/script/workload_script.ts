@@ -12,6 +12,8 @@ import { GIB, MIB, Random, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 /** The scenario's disk holds so much. */
 const DISK_BYTES = 2 ** 40;
 const MAX_REQUESTS = 5000;
+/** Requests that failed: of more the first ones are named. */
+const MAX_FAILED = 20;
 /** Requests that are written for each of a job's, which have no end of their own in a scenario. */
 const JOB_ROUNDS = 8;
 /** The same job gives the same scenario. */
@@ -38,6 +40,9 @@ export class WorkloadScript {
   #section = this.#defaults;
   /** Requests under way, by device and first sector. */
   readonly #submitted = new SubmittedRequests((number, pages) => `buffer${number}_${pages}`);
+  /** By device and first sector: how often a request was taken back. */
+  readonly #tries = new Map<string, number>();
+  readonly #failed: string[] = [];
   #requests = 0;
   #most = 0;
 
@@ -72,6 +77,9 @@ export class WorkloadScript {
       ...[...this.#leftOut].map(([what, count]) =>
         `# Left out: ${formatCount(count, what, what === "flush" ? "flushes" : `${what}s`)}.`
       ),
+      ...this.#failed.map((failed) =>
+        `# Failed on the machine: ${failed}; here it succeeds, unless device.status is injected.`
+      ),
       "machine {",
       "  iommu { mode = strict }",
       `  pci { root_port rp0 { nvme ssd { capacity = ${
@@ -86,8 +94,8 @@ export class WorkloadScript {
     ].join("\n");
   }
 
-  /** `D` gives a request to the driver, `C` completes it. */
-  #block({ device, event, rwbs, sector, sectors }: LoggedEvent): void {
+  /** `D` gives a request to the driver, `R` takes it back for another try, `C` completes it. */
+  #block({ device, errno, event, rwbs, sector, sectors }: LoggedEvent): void {
     const isData = /^F?[RW]/.test(String(rwbs));
     if (event === "D" && (!isData || sectors === 0)) {
       const what = /^D/.test(String(rwbs))
@@ -100,9 +108,21 @@ export class WorkloadScript {
     }
     if (typeof sector !== "number" || typeof sectors !== "number" || sectors === 0) return;
     const key = `${device} ${sector}`;
-    if (event === "C") this.#wait(key);
-    if (event !== "D") return;
     const verb = String(rwbs).includes("W") ? "write" : "read";
+    const tries = this.#tries.get(key) ?? 0;
+    if (event === "R") this.#tries.set(key, tries + 1);
+    if (event === "C") {
+      this.#wait(key);
+      this.#tries.delete(key);
+      if (typeof errno === "number" && errno !== 0 && this.#failed.length < MAX_FAILED) {
+        const after = tries === 0 ? "" : `, after ${formatCount(tries, "retry", "retries")}`;
+        this.#failed.push(
+          `${verb} of ${formatCount(sectors, "sector")} from ${sector} on, errno ${errno}${after}`,
+        );
+      }
+    }
+    // What was taken back is the same request.
+    if (event !== "D" || tries > 0) return;
     this.#guesses.add("where in memory the data of requests is");
     this.#submit(key, verb, sector, sectors * SECTOR_SIZE_BYTES);
   }

@@ -4,8 +4,13 @@ import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
 
-export function passOf(log: readonly string[]): LogPass {
+/** @param trace Lines of another file, of which the pass takes the events. */
+export function passOf(log: readonly string[], trace: readonly string[] = []): LogPass {
   const pass = new LogPass();
+  for (const [index, text] of trace.entries()) {
+    const line = TraceLine.of(text);
+    if (line.kind === "event") pass.push(line, index + 1);
+  }
   log.forEach((line, index) => pass.push(TraceLine.of(line), index + 1));
   pass.end();
   return pass;
@@ -17,7 +22,7 @@ export function checkedTrace(
   log: readonly string[] = [],
   steps: ScriptedCall[] | null = null,
 ) {
-  const pass = passOf(log);
+  const pass = passOf(log, trace);
   const check = new TraceCheck(pass);
   if (steps !== null) check.ledger.recorder = (step) => steps.push(step);
   trace.forEach((line, index) => check.push(TraceLine.of(line), index + 1));

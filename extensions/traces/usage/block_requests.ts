@@ -75,7 +75,7 @@ export class BlockRequests {
     const at = blocks === 0
       ? `${formatCount(bytes, "byte")}`
       : `sector ${sector}, ${formatCount(blocks, "sector")}`;
-    const use = new RequestUse(`${disk} ${what} ${at}`, number, seconds);
+    const use = new RequestUse(() => `${disk} ${what} ${at}`, number, seconds);
     const own = maps.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) === bytes ? maps : [];
     for (const mapping of own) use.add(mapping, 0);
     this.#open.push({ use, bytes, name: `${disk} ${what}`, sector: sector! });

@@ -25,10 +25,18 @@ export class RequestUse {
   readonly #mappings = new Map<TracedMapping["kind"], number>();
 
   /**
-   * @param key `read lba 8, 16 blocks`: the same of the same request in another trace.
+   * @param keyOf Gives `read lba 8, 16 blocks`: the same of the same request in another trace.
    * @param line Of its setup or issue.
    */
-  constructor(readonly key: string, readonly line: number, readonly seconds: number) {}
+  constructor(
+    private readonly keyOf: () => string,
+    readonly line: number,
+    readonly seconds: number,
+  ) {}
+
+  get key(): string {
+    return this.keyOf();
+  }
 
   add({ entries, kind, mappedAt, sizeBytes }: TracedMapping, links: number): void {
     this.#mappings.set(kind, (this.#mappings.get(kind) ?? 0) + 1);

@@ -1,8 +1,10 @@
 /** What a trace maps: for each device, for each request, and what calls cost. */
 import { formatCount } from "@dmalab/lang/text";
+import { BOUNCE_EVENT } from "../line/bounce_event.ts";
 import { readFlush } from "../line/flush_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
-import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
+import { isMappingStep, type NvmeCommand, type ScriptedCall } from "../script/recorder.ts";
+import { BounceUses } from "./bounce_use.ts";
 import { DeviceUses } from "./device_use.ts";
 import { RequestUse } from "./request_use.ts";
 import { PowersOfTwo } from "./powers_of_two.ts";
@@ -71,8 +73,15 @@ const FRAME = /^\s*(?:=> |[0-9a-f]{8,16} )([\w.]+)/;
 /** Functions between a driver's call and the event. */
 const INNER = /^_*(?:trace|perf|bpf|ftrace|dma_|iommu_dma|swiotlb|blk_dma|blk_rq_dma)/;
 
+/** Asked for at the end: the blocks may follow from the line of the issue. */
+function keyOf({ blocks, lba, verb }: NvmeCommand): string {
+  if (blocks === null) return `${verb} of unknown blocks`;
+  return blocks === 0 ? verb : `${verb} lba ${lba}, ${formatCount(blocks, "block")}`;
+}
+
 export class TracedUse {
   readonly devices = new DeviceUses();
+  readonly bounces = new BounceUses();
   readonly calls = new CallTimes();
   readonly block = new BlockRequests((request) => this.#keep(request));
   readonly #open = new Map<string, RequestUse>();
@@ -81,10 +90,9 @@ export class TracedUse {
   take(step: ScriptedCall, seconds: number): void {
     this.devices.take(step, seconds);
     if (step.op === "request") {
-      const { blocks, lba, name, verb } = step.command;
-      const key = blocks === 0 ? verb : `${verb} lba ${lba}, ${formatCount(blocks, "block")}`;
-      const request = new RequestUse(key, step.line, seconds);
-      if (this.#keep(request)) this.#open.set(name, request);
+      const { command } = step;
+      const request = new RequestUse(() => keyOf(command), step.line, seconds);
+      if (this.#keep(request)) this.#open.set(command.name, request);
     } else if (step.op === "completion") {
       const request = this.#open.get(step.name);
       if (request !== undefined) request.tookSeconds = seconds - request.seconds;
@@ -105,7 +113,8 @@ export class TracedUse {
     if (event === "qi_submit") {
       const flush = readFlush(line.payload);
       if (flush !== null) this.devices.flush(flush, { line: number, seconds });
-    } else this.calls.take(line.payload, pid, seconds, number);
+    } else if (event === BOUNCE_EVENT) this.bounces.take(line.fields, number);
+    else this.calls.take(line.payload, pid, seconds, number);
   }
 
   /** Another line: of the last event's stack, it may be. */

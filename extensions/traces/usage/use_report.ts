@@ -44,6 +44,7 @@ export function traceJson(use: TracedUse, seconds: number) {
   return {
     seconds,
     devices: usesJson(use.devices, seconds),
+    bounces: use.bounces.json(),
     calls_ns: Object.fromEntries(
       [...use.calls.functions].map(([name, { callers, ns }]) => [name, {
         count: ns.count,
@@ -232,9 +233,10 @@ export function useLines(uses: DeviceUses, seconds: number): string[] {
 }
 
 /** What no line ties to one device: calls that were timed, and requests. */
-export function restLines({ block, calls, requests }: TracedUse): string[] {
+export function restLines({ block, bounces, calls, requests }: TracedUse): string[] {
   const functions = [...calls.functions].sort((a, b) => b[1].ns.count - a[1].ns.count);
   return [
+    ...bounces.lines(),
     ...functions.map(([name, { callers, ns }]) => {
       const [most] = [...callers].sort((a, b) => b[1] - a[1]);
       return `${name}: ${formatCount(ns.count, "call")}, median at most ${

@@ -16,6 +16,7 @@ import { MappingTracker } from "../ledger/ledger.ts";
 import { leaksOf } from "../ledger/leaks.ts";
 import { PageHistory } from "../ledger/page_history.ts";
 import { NewestMap } from "../ledger/newest_map.ts";
+import { type TracedFault, tracedFaultFindings, tracedFaultOf } from "../ledger/traced_faults.ts";
 import { isSure, type TracedMapping, type TraceFinding } from "../ledger/traced_mapping.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
 import type { TraceLine } from "../line/trace_line.ts";
@@ -105,6 +106,15 @@ export class TraceWatch {
     ledger.push(line, number);
     if (ledger.damaged.length > 0) ledger.damaged = [];
     if (ledger.findings.list.length > 0) this.#report();
+    const fault = tracedFaultOf(line, number);
+    if (fault != null) this.#tracedFault(fault);
+  }
+
+  /** A fault that is an event of the trace: what its page was mapped for is known at once. */
+  #tracedFault(fault: TracedFault): void {
+    const history = this.#historyOf([fault.address]);
+    const [finding] = tracedFaultFindings([fault], this.#ledger, history);
+    this.sink.fault(finding!);
   }
 
   /** Reports what the ledger has found since, and forgets it. */
@@ -128,11 +138,17 @@ export class TraceWatch {
     this.#report();
   }
 
-  #classify(entry: KernelLogEntry): void {
+  /** What is known of the mappings of some addresses' pages. */
+  #historyOf(addresses: readonly number[]): PageHistory {
     const isWhole = this.#ranges.ranges.dropped === 0 &&
       [...this.#ledger.devices.values()].every(({ unmapped }) => unmapped.dropped === 0);
-    const history = new PageHistory(faultPages([entry]), isWhole);
+    const history = new PageHistory(addresses, isWhole);
     for (const mapping of this.#kept()) history.add(mapping);
+    return history;
+  }
+
+  #classify(entry: KernelLogEntry): void {
+    const history = this.#historyOf(faultPages([entry]));
     const isTimed = this.#timed.has(entry.line);
     const marks = isTimed ? [{ seconds: 0, resolutionSeconds: 0, boot: null }] : [];
     const clocks = { marks, boots: new LogBoots() };

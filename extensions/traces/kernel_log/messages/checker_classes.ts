@@ -1,5 +1,5 @@
 /** Classes of the DMA API checker's lines. */
-import type { REPORT_CLASSES } from "@dmalab/runtime/dma";
+import type { REPORT_CLASSES } from "@dmalab/runtime/dma/report_classes";
 
 /** Lines of older releases whose class dmalab does not simulate. */
 export const OLD_CLASSES = {

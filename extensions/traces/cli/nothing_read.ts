@@ -1,0 +1,35 @@
+/** Why a check of some files read nothing, and what helps. */
+import { formatCount } from "@dmalab/lang/text";
+import type { TraceCheck } from "../ledger/trace_check.ts";
+import { kindOf } from "./foreign_trace.ts";
+import type { LineSource } from "./read_lines.ts";
+
+/** So many events are named, with their counts. */
+const NAMED_EVENTS = 3;
+
+/** A summary may be longer than what it is of. */
+const LEAST_SHARE = 0.1;
+
+export async function whyNothingRead(check: TraceCheck, source: LineSource): Promise<string> {
+  const shown = `"${source.name}"`;
+  if (check.lines === 0) return `${shown} is empty`;
+  const { damaged } = check.ledger;
+  const cut = [...damaged, ...check.damagedFaults].sort((a, b) => a - b);
+  if (cut.length > 0) {
+    return `nothing of ${shown} was read: ${formatCount(cut.length, "event")} about mappings ${
+      cut.length === 1 ? "is" : "are all"
+    } cut or damaged (line ${cut[0]}): expected what follows an event's name in ` +
+      "/sys/kernel/tracing/trace, such as DEVICE dir=TO_DEVICE dma_addr=fffff000 size=4096";
+  }
+  if (check.eventLines > 0) {
+    const names = Object.entries(check.events).sort(([, a], [, b]) => b - a)
+      .slice(0, NAMED_EVENTS).map(([name, count]) => `${name} ${count}`).join(", ");
+    return `${shown} has ${formatCount(check.eventLines, "event")} (${names}${
+      Object.keys(check.events).length > NAMED_EVENTS ? ", …" : ""
+    }), and none about mappings: record dma:* and iommu:*, too`;
+  }
+  const kind = await kindOf(source, LEAST_SHARE);
+  if (kind !== null) return `${shown} is ${kind.what}, which has no mappings: ${kind.readers}`;
+  return `${shown} has no line of a trace or of a kernel's log about DMA: expected what ` +
+    "/sys/kernel/tracing/trace, trace-cmd report, perf script or dmesg print";
+}

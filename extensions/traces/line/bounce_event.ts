@@ -1,0 +1,41 @@
+/**
+ * `swiotlb_bounced`: an attempt to bounce, printed before slots are sought.
+ *
+ * @see rules/traces.md T.31
+ */
+import { ERROR_ADDRESS, type PayloadFields, payloadKey } from "./payload.ts";
+
+export const BOUNCE_EVENT = "swiotlb_bounced";
+
+export interface BounceEvent {
+  readonly device: string;
+  /** Null where the line has none. */
+  readonly maskBits: number | null;
+  /** The data's own address; null for all ones, which says that the device cannot reach it. */
+  readonly address: number | null;
+  readonly sizeBytes: number;
+}
+
+const HEAD = new TextEncoder().encode("dev_name: ");
+const ADDRESS = payloadKey("dev_addr");
+const MASK = payloadKey("dma_mask");
+const SIZE = payloadKey("size");
+
+/** The device that a line names. */
+export function bouncedDevice(fields: PayloadFields): string {
+  return fields.wordAt(Math.min(fields.start + HEAD.length, fields.end));
+}
+
+/** `dev_name: DEV dma_mask=h dev_addr=h size=d FORCE|NORMAL`; null for a line that is damaged. */
+export function readBounce(fields: PayloadFields): BounceEvent | null {
+  const address = fields.hex(ADDRESS);
+  const sizeBytes = fields.decimal(SIZE);
+  const mask = fields.hex(MASK);
+  if (!fields.startsWith(HEAD) || address === null || sizeBytes === null) return null;
+  return {
+    device: bouncedDevice(fields),
+    maskBits: mask === null ? null : mask === ERROR_ADDRESS ? 64 : Math.ceil(Math.log2(mask + 1)),
+    address: address === ERROR_ADDRESS ? null : address,
+    sizeBytes,
+  };
+}

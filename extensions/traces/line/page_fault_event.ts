@@ -1,0 +1,29 @@
+/**
+ * `io_page_fault`: an access that an IOMMU refused, as a driver of one reports it to the trace.
+ *
+ * @see rules/traces.md T.29
+ */
+import { type PayloadFields, payloadKey } from "./payload.ts";
+
+export const PAGE_FAULT_EVENT = "io_page_fault";
+
+export interface PageFaultEvent {
+  readonly device: string;
+  /** `ERROR_ADDRESS` for all ones. */
+  readonly address: number;
+  /** As the driver gives them; null where the line has none. */
+  readonly flags: number | null;
+}
+
+const FLAGS = payloadKey("flags");
+const IOVA = payloadKey("iova");
+
+/** `IOMMU:DRIVER DEVICE iova=0x00000000fe980000 flags=0x0001`; null for a line that is damaged. */
+export function readPageFault(fields: PayloadFields): PageFaultEvent | null {
+  const address = fields.hex(IOVA);
+  const key = fields.indexOf(IOVA);
+  if (address === null || key < 0) return null;
+  const device = fields.wordBefore(key);
+  const isWhole = device !== "" && !device.startsWith("IOMMU:");
+  return isWhole ? { device, address, flags: fields.hex(FLAGS) } : null;
+}
