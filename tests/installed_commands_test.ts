@@ -100,6 +100,8 @@ const LINES: Readonly<Record<string, readonly [line: string, code: number, outpu
   report: ["report good.dma", 0, /^Wrote good\.dma\.html\.$/m],
   topology: ["topology server.txt", 0, /^server\.txt: 2 host bridges, 20 functions/m],
   trace: ["trace check - < trace.txt", 1, /^Undetermined: 0/m],
+  // What it boots is tested where QEMU and a kernel are.
+  kernel: ["kernel run good.dma --kernel good.dma", 2, /It is no kernel image/],
   vectors: ["vectors --count 1", 0, /^\{"id":1,/m],
 };
 

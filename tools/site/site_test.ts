@@ -65,7 +65,10 @@ Deno.test("the doors, the releases and the notation come from their records", ()
     "# A\n\n\n- one\n\n",
     "# B\n\n\n- two\n",
   ]);
-  assertStringIncludes(releasesPage(), "`gap_bit_lost_on_split` | – | yes | – | – | – | – |");
+  assertStringIncludes(
+    releasesPage(),
+    "`gap_bit_lost_on_split` | – | – | – | – | yes | yes | yes | – | – | – | – |",
+  );
   assertStringIncludes(notationPage(), "`off(x)=x mod G`");
 });
 

@@ -1,5 +1,6 @@
 /** Boots a guest in QEMU and waits until it has powered off. */
-import { host, hostReason, isHostError } from "@dmalab/cli";
+import { host, readHostBytes } from "@dmalab/cli";
+import { rewriteFile } from "@dmalab/cli/files";
 import { type ArchiveFile, cpioArchive } from "../image/cpio.ts";
 import type { KernelFiles } from "../image/kernel_files.ts";
 import type { QemuMachine } from "../machine/qemu_machine.ts";
@@ -35,7 +36,10 @@ export type BootResult =
   /** QEMU did not start. */
   | { readonly problem: string; readonly report: null };
 
-const REPORT_BYTES = 64 * MIB;
+const REPORT_BYTES = 32 * MIB;
+/** The length of the report, before it. */
+const HEAD_BYTES = 8;
+const MAX_LOG_BYTES = 512 * MIB;
 const CONSOLE_LINES = 12;
 /** A guest that prints without end is ended: nothing of it is needed. */
 const MAX_CONSOLE_BYTES = 8 * MIB;
@@ -64,22 +68,19 @@ export async function bootGuest(
     ...kernel.modules.map(({ bytes, name }) => ({ path: modulePath(name).slice(1), bytes })),
   ];
   const args = qemuArguments(machine, plan, options, path);
-  try {
-    host.writeFileSync(path("image"), kernel.image);
-    host.writeFileSync(path("initramfs"), cpioArchive(archive));
-    host.writeTextFileSync(path("report"), "");
-    host.truncateSync(path("report"), REPORT_BYTES);
-    host.writeTextFileSync(path("controllerLog"), "");
-    host.writeTextFileSync(path("command"), commandLine(args));
-  } catch (error) {
-    if (!isHostError(error)) throw error;
-    return { report: null, problem: `The guest's files cannot be written: ${hostReason(error)}` };
-  }
-  const ended = await runQemu(args, path("console"), options);
+  const write = (name: keyof typeof FILES, content: string | Uint8Array) =>
+    rewriteFile({ folder, name: FILES[name] }, content);
+  write("image", kernel.image);
+  write("initramfs", cpioArchive(archive));
+  write("report", new Uint8Array(REPORT_BYTES));
+  write("controllerLog", "");
+  write("command", commandLine(args));
+  const ended = await runQemu(args, options);
+  write("console", ended.output);
   if (ended.problem !== null && !ended.hasStarted) return { report: null, problem: ended.problem };
   return {
     report: readReport(path("report")),
-    controllerLog: host.readTextFileSync(path("controllerLog")),
+    controllerLog: new TextDecoder().decode(readBytes(path("controllerLog"))),
     console: ended.console,
     problem: ended.problem,
   };
@@ -143,13 +144,14 @@ function commandLine(args: readonly string[]): string {
 
 interface QemuEnd {
   readonly hasStarted: boolean;
+  /** All that the guest printed. */
+  readonly output: Uint8Array;
   readonly console: readonly string[];
   readonly problem: string | null;
 }
 
 async function runQemu(
   args: readonly string[],
-  consolePath: string,
   { signal, timeoutMs }: BootOptions,
 ): Promise<QemuEnd> {
   let child: Deno.ChildProcess;
@@ -162,7 +164,7 @@ async function runQemu(
     }).spawn();
   } catch (error) {
     const problem = whyNotStarted("qemu-system-x86_64", error);
-    return { hasStarted: false, console: [], problem };
+    return { hasStarted: false, output: new Uint8Array(), console: [], problem };
   }
   let why: string | null = null;
   const end = (reason: string) => {
@@ -179,13 +181,12 @@ async function runQemu(
   );
   const interrupt = () => end("Interrupted");
   signal.addEventListener("abort", interrupt);
-  const console = await readConsole(child.stdout, () => end("The guest prints without end"));
+  const output = await readConsole(child.stdout, () => end("The guest prints without end"));
   const errors = await new Response(child.stderr).text();
   const { code, signal: killed } = await child.status;
   clearTimeout(timer);
   signal.removeEventListener("abort", interrupt);
-  host.writeFileSync(consolePath, console);
-  const text = new TextDecoder().decode(console);
+  const text = new TextDecoder().decode(output);
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "").slice(-CONSOLE_LINES);
   if (why === null && (code !== 0 || killed !== null)) {
     const said = errors.trim().split("\n").at(-1) ?? "";
@@ -193,7 +194,7 @@ async function runQemu(
   }
   const panic = /Kernel panic - not syncing: (.*)/.exec(text);
   if (panic !== null) why = `The kernel panicked: ${panic[1]!.trim()}`;
-  return { hasStarted: console.length > 0 || why === null, console: lines, problem: why };
+  return { hasStarted: output.length > 0 || why === null, output, console: lines, problem: why };
 }
 
 async function readConsole(
@@ -221,19 +222,14 @@ async function readConsole(
 
 /** Text of the shared memory: its length comes first. */
 function readReport(path: string): string {
-  const file = host.openSync(path);
-  try {
-    const head = new Uint8Array(8);
-    file.readSync(head);
-    const length = Number(new DataView(head.buffer).getBigUint64(0, true));
-    const bytes = new Uint8Array(Math.min(length, REPORT_BYTES - 8));
-    for (let at = 0; at < bytes.length;) {
-      const read = file.readSync(bytes.subarray(at));
-      if (read === null) break;
-      at += read;
-    }
-    return new TextDecoder().decode(bytes);
-  } finally {
-    file.close();
-  }
+  const bytes = readBytes(path);
+  const length = bytes.length < HEAD_BYTES
+    ? 0
+    : Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  return new TextDecoder().decode(bytes.subarray(HEAD_BYTES, HEAD_BYTES + length));
+}
+
+function readBytes(path: string): Uint8Array<ArrayBuffer> {
+  const file = readHostBytes(path, { mostBytes: MAX_LOG_BYTES });
+  return file.found ? file.bytes : new Uint8Array();
 }

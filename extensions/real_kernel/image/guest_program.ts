@@ -1,10 +1,11 @@
 /** Compiles the guest's only program with the user's compiler, once for each of its versions. */
-import { host } from "@dmalab/cli";
-import { hashOf, keepBytes, keptBytes, withTempFolder } from "@dmalab/cli/files";
+import { readHostBytes } from "@dmalab/cli";
+import { hashOf, keepBytes, keptBytes, rewriteFile, withTempFolder } from "@dmalab/cli/files";
 import { printable } from "@dmalab/lang/diagnostics";
 import { runProgram } from "../programs.ts";
 
 const CACHE_FOLDER = "kernel";
+const MAX_PROGRAM_BYTES = 2 ** 24;
 const OPTIONS = ["-static", "-O1", "-Wall"];
 
 /** A static x86-64 program, or why there is none, as a sentence. */
@@ -16,15 +17,16 @@ export async function guestProgram(
   if (kept !== null) return kept;
   return await withTempFolder(async (folder) => {
     const path = `${folder}/init`;
-    host.writeTextFileSync(`${path}.c`, source);
+    rewriteFile({ folder, name: "init.c" }, source);
     const result = await runProgram("cc", [...OPTIONS, "-o", path, `${path}.c`]);
     if ("problem" in result) return result;
     if (result.code !== 0) {
       const [first = ""] = result.stderr.split("\n").filter((line) => line.includes("error"));
       return { problem: `"cc" cannot compile the guest's program: ${printable(first)}` };
     }
-    const bytes = host.readFileSync(path);
-    await keepBytes(CACHE_FOLDER, key, bytes);
-    return bytes;
+    const made = readHostBytes(path, { mostBytes: MAX_PROGRAM_BYTES });
+    if (!made.found) return { problem: made.problem };
+    await keepBytes(CACHE_FOLDER, key, made.bytes);
+    return made.bytes;
   });
 }

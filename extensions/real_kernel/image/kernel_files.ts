@@ -3,7 +3,7 @@
  * with a folder of modules. A user's input; nothing of it is kept but a copy in the user's cache.
  */
 import { host, hostReason, isHostError, readHostBytes } from "@dmalab/cli";
-import { hashOf, keepBytes, keptBytes, withTempFolder } from "@dmalab/cli/files";
+import { hashOf, keepBytes, keptBytes, makeNamedFolder, withTempFolder } from "@dmalab/cli/files";
 import { printable } from "@dmalab/lang/diagnostics";
 import { pipePrograms, runProgram } from "../programs.ts";
 import { readBootImage } from "./boot_image.ts";
@@ -87,7 +87,7 @@ async function cacheKey(paths: readonly string[]): Promise<string | null> {
 
 async function unpackPackage(path: string, folder: string): Promise<string | null> {
   if (host.statSync(path).size > MAX_PACKAGE_BYTES) return `"${printable(path)}" is too large`;
-  host.mkdirSync(folder);
+  makeNamedFolder(folder);
   const patterns = ["*/vmlinuz*", ...MODULE_FOLDERS.map((name) => `*/kernel/${name}/*`)];
   const options = ["-x", "-C", folder, "--no-same-owner", "--no-same-permissions", "--wildcards"];
   const unpacked = await pipePrograms(

@@ -56,7 +56,7 @@ function familyOf({ debug_by_page: byPage }: Kernel, made: MadeBy): number {
 }
 
 /** Attributes that map and unmap must agree on (row 9). */
-export function agreedAttrs({ debug_by_page: byPage }: Kernel): number {
+function agreedAttrs({ debug_by_page: byPage }: Kernel): number {
   return byPage ? 0 : AGREED_ATTRS;
 }
 
