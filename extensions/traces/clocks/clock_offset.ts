@@ -168,8 +168,3 @@ export function bootOffset(line: string): number | null {
   const match = MARKING_STABLE.exec(line);
   return match === null ? null : -Number(match[1]) / NS_PER_S;
 }
-
-/** A number that the collector writes into the trace and into the log at once, or null. */
-export function markIn(text: string): string | null {
-  return /\bdmalab-mark (\d{1,15})\b/.exec(text)?.[1] ?? null;
-}

@@ -8,12 +8,14 @@
  * | with two time stamps and text between them | two messages |
  * | without a stamp, below a message with one, where its first word had no room in the line above | the rest of that message |
  * | without a stamp, in a log without stamps | the rest of the line above, if the two together are a message of the table |
+ * | without a stamp, with a mark of the collector | a message of its own: in another one it would have that one's time |
  * | of CSV or TSV, with a message in a column | that message, behind the other columns |
  *
  * A line keeps its number; a message has the number of the line in which it begins.
  */
 import { csvParseRows, tsvParseRows } from "d3-dsv";
 import { decodeFaultLog } from "@dmalab/runtime/fault_log";
+import { markIn } from "./collector_mark.ts";
 import type { LogEntryFacts } from "./entry.ts";
 import { COLOURS, JSON_LINE, KMSG, MAY_HAVE_COLOUR } from "./log_forms.ts";
 import { TokenCheck } from "./pasted_tokens.ts";
@@ -97,7 +99,7 @@ export class PastedLines {
     const quote = this.#quoteOf(shown);
     const content = shown.slice(quote.length);
     const isRecord = OF_RECORD.test(content) || content.includes("{") && JSON_LINE.test(content) ||
-      KMSG.test(content);
+      KMSG.test(content) || isMark(content);
     if (isRecord || content.trim() === "") {
       this.flush();
       this.sink(text, line, 1);
@@ -266,6 +268,11 @@ export class PastedLines {
       : joined(pieces, this.#join(pieces).cuts, first!.text);
     this.sink(text, first!.line, lines);
   }
+}
+
+/** Whether a line is a mark of the collector that has no time of its own. */
+function isMark(content: string): boolean {
+  return markIn(content) !== null && !STAMP.test(content.trimStart());
 }
 
 function countOf(facts: LogEntryFacts): number {

@@ -150,6 +150,31 @@ Deno.test("marks that stand in the trace and in the log tie their clocks (T.61)"
   );
 });
 
+Deno.test("a mark without a time ties no clocks, whichever line stands above it (T.61)", () => {
+  const timeout = "nvme nvme0: I/O tag 12 (100c) opcode 0x1 (I/O Cmd) QID 3 timeout, aborting " +
+    "req_op:WRITE(1) size:4096";
+  const mark = "dmalab-mark 77";
+  const cases: readonly (readonly [lines: readonly string[], marks: readonly string[]])[] = [
+    [[`[    2.100000] ${timeout}`, mark], []],
+    [[`[    2.100000] ${timeout}`, `> ${mark}`], []],
+    [[`2026-05-01T10:00:00+0000 host kernel: ${timeout}`, mark], []],
+    [[timeout, mark], []],
+    [[mark, `[    2.100000] ${timeout}`], []],
+    [[`[    2.100000] ${timeout}`, `[    2.200000] ${mark}`], ["77 2.2"]],
+    [[`[    2.100000] ${timeout}[    2.200000] ${mark}`], ["77 2.2"]],
+  ];
+  for (const [lines, marks] of cases) {
+    const log = new LogPass();
+    lines.forEach((line, index) => log.push(TraceLine.of(line), index + 1));
+    log.end();
+    const text = lines.join("\n");
+    assertEquals([...log.marks].map(([mark, { seconds }]) => `${mark} ${seconds}`), marks, text);
+    assertEquals(log.entries.map(({ facts, kind }) => [kind, facts.size_bytes]), [
+      ["nvme_timeout", 4096],
+    ], text);
+  }
+});
+
 Deno.test("the largest requests are held to the limits of their queues (T.37)", () => {
   const log = new LogPass();
   const facts = [

@@ -5,12 +5,13 @@
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
 import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
+import { markIn } from "../kernel_log/collector_mark.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { UnreadMessages } from "../kernel_log/unread_messages.ts";
 import type { LogMessage, LogTime } from "../kernel_log/log_forms.ts";
 import type { TracedEventName } from "../line/event_name.ts";
 import type { TraceLine } from "../line/trace_line.ts";
-import { type ClockDifference, markIn, type TimedFinding } from "../clocks/clock_offset.ts";
+import type { ClockDifference, TimedFinding } from "../clocks/clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
 import { MappingTracker } from "./ledger.ts";
 import { asKnown } from "./findings.ts";
