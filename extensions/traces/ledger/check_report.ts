@@ -233,13 +233,17 @@ export function checkLines(
       : balanceLines(json.balance, [...ledger.devices.values()], log, names.trace),
     ...limitLines(summary.limits, names.trace),
     "",
-    wrong.length > 0
-      ? `${formatCount(wrong.length, "finding")} proved or likely:`
+    ...wrong.length > 0
+      ? [`${formatCount(wrong.length, "finding")} proved or likely:`]
       : faults > 0
-      ? `${formatCount(faults, "fault")}${
-        isOfLog ? " of the log" : ""
-      } without a sure cause; nothing else is proved or likely:`
-      : "Nothing is proved or likely to be wrong.",
+      ? [
+        `${formatCount(faults, "fault")}${
+          isOfLog ? " of the log" : ""
+        } without a sure cause; nothing else is proved or likely:`,
+      ]
+      : check.understood === 0 && shown.length === 0
+      ? wrapText(messagesText(log), COLUMNS)
+      : ["Nothing is proved or likely to be wrong."],
     ...groups.slice(0, DISPLAYED_FINDINGS).flatMap((group) => groupLines(group, names)),
     ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap(({ line, message }) => [
       "",
@@ -258,6 +262,17 @@ export function checkLines(
       COLUMNS,
     ),
   ];
+}
+
+/** Of a log alone without a finding: how much of it was read. Its messages can say that a device failed. */
+function messagesText({ entries }: LogPass): string {
+  const read = entries.filter(({ kind }) => kind !== "named").length;
+  if (read === 0) {
+    return "No message of the log was read, so that nothing is known of the mappings.";
+  }
+  return `${formatCount(read, "message")} of the log ${read === 1 ? "was" : "were"} read, and ${
+    read === 1 ? "it does not say" : "none of them says"
+  } that a mapping is wrong: \`dmalab explain FILE\` explains ${read === 1 ? "it" : "each"}.`;
 }
 
 /** A finding, or several that are alike: what, why, when, and what to do first. */
@@ -370,6 +385,8 @@ function damagedLines({ damagedFaults, ledger }: TraceCheck): readonly number[] 
 function shareLines(check: TraceCheck): string[] {
   const { eventLines, unknownLines } = check;
   const damaged = damagedLines(check).length;
+  // Without an event it is a log: each line was read as a message, whatever stands in front of it.
+  if (eventLines === 0) return [];
   const all = eventLines + unknownLines;
   const read = all - unknownLines - damaged;
   if (read === all) return [];

@@ -154,6 +154,8 @@ const FIELD_LOGS: readonly FieldLog[] = [
     findings: [],
     says: ["NVME_SC_HOST_ABORTED_CMD", "The controller never answered"],
     saysNot: ["The controller's status for the abort"],
+    checkSays: ["5 messages of the log were read, and none of them says that a mapping is wrong"],
+    checkSaysNot: ["Nothing is proved or likely", "read in part", "no known form"],
   },
   {
     file: "22-pte-identity",

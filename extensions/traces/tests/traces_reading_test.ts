@@ -159,6 +159,43 @@ Deno.test("of a file that was read in part the share is said, never all of it", 
   assert((await checked(`${ok}\n${ok.slice(0, 90)}`)).output.includes("1 damaged line"));
 });
 
+Deno.test("of a log alone without a finding the number of messages is said, and no mapping is called right", async () => {
+  const abort = "nvme nvme0: Abort status: 0x371";
+  const silent = "nvme nvme0: Device not ready; aborting reset, CSTS=0x1";
+  const other = "usb 1-1: new high-speed USB device number 2 using xhci_hcd";
+  const right = "Nothing is proved or likely to be wrong.";
+  const one = "1 message of the log was read, and it does not say that a mapping is wrong: " +
+    "`dmalab explain FILE` explains it.";
+  const two = "2 messages of the log were read, and none of them says that a mapping is wrong: " +
+    "`dmalab explain FILE` explains each.";
+  const map = line(1, MAP);
+  const cases: readonly (readonly [lines: readonly string[], said: string])[] = [
+    [[abort], one],
+    [[`[    1.000000] ${abort}`, `[    2.000000] ${other}`], one],
+    [[`18:51:26  ${abort}`, `18:51:27  ${silent}`], two],
+    [[`May 01 10:00:00 host kernel: ${abort}`, `May 01 10:00:01 host kernel: ${silent}`], two],
+    [[abort, silent, other], two],
+    // Beside events about mappings, which were read.
+    [[map, `[    1.000000] ${abort}`], right],
+    // Beside events about nothing but requests.
+    [[line(1, "block_rq_issue: 259,0 R 4096 () 8 + 8 be,0,4 [fio]"), abort], one],
+    [["DMAR: A message about a broken thing that failed"], "No message of the log was read"],
+  ];
+  for (const [lines, said] of cases) {
+    const { code, errors, output } = await checked(lines.join("\n"));
+    const text = lines.join("\n");
+    assertEquals([code, errors], [0, ""], text);
+    assertStringIncludes(output.replace(/\s+/g, " "), said, text);
+    assertEquals(output.includes(right), said === right, text);
+    if (!text.includes("block_rq_issue")) assert(!output.includes("read in part"), output);
+  }
+  const { code, output } = await checked(`[    1.000000] DMAR: DRHD: handling fault status reg 2
+[    1.000001] DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0xfffe1000 [fault reason 0x06] PTE Read access is not set
+`);
+  assertEquals(code, 1);
+  assert(!output.includes("of the log was read"), output);
+});
+
 Deno.test("lines of a buffer are the same wherever the pieces of a file end", async () => {
   const { LineBuffer } = await import("../line/line_batch.ts");
   const { TraceLine } = await import("../line/trace_line.ts");
