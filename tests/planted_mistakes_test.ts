@@ -254,7 +254,7 @@ const MISTAKES: Mistakes = {
     /^report sleep_in_atomic$/,
   ],
   "keeps a block of a pool": [POOL + "print block.size", /^leak pool_block$/],
-  "destroys a pool with a block in use": [POOL + "pool.destroy()", /^leak pool_block$/],
+  "destroys a pool with a block in use": [POOL + "pool.destroy()", /^report pool_in_use$/],
   "frees a block twice": [POOL + "pool.free(block)\npool.free(block)", REFUSED],
   "frees a block of a pool that is gone": [POOL + "pool.destroy()\npool.free(block)", REFUSED],
   "frees a block into another pool": [

@@ -53,7 +53,9 @@ Deno.test("Tab completes keys of the machine, and the words that a setting takes
   assertEquals(complete(repl, "machine { iommu { cach"), [["caching_mode"], "cach"]);
   assertEquals(complete(repl, "machine { sw"), [["swiotlb"], "sw"]);
   assertEquals(complete(repl, "machine { pci { root_port rp0 { nvme ssd { mdt"), [["mdts"], "mdt"]);
-  assertEquals(complete(repl, 'machine { kernel = "6'), [["6.12.117"], "6"]);
+  const of6 = ["6.1.192", "6.12.117", "6.17.13", "6.18.15"];
+  assertEquals(complete(repl, 'machine { kernel = "6'), [of6, "6"]);
+  assertEquals(complete(repl, 'machine { kernel = "6.12'), [["6.12.117"], "6.12"]);
   const whole = 'test "t" with { iommu.mo';
   assertEquals(complete(repl, whole), [["iommu.model", "iommu.mode"].sort(), "iommu.mo"]);
   assertEquals(complete(repl, "compare { iommu.mode = [off, str"), [["strict"], "str"]);

@@ -237,7 +237,7 @@ const FIRST_HOUR: readonly (readonly [string, string])[] = [
   ["machine { cpus { } }", "write `cpus = …`"],
   ["machine { iommu { passthrough = true } }", "write `mode = passthrough`"],
   ['machine { iommu { mode = "strict" } }', "write `strict` without quotes"],
-  ["machine { kernel = 7.2 }", 'write one of "6.12.117"'],
+  ["machine { kernel = 7.2 }", 'write one of "6.1.192", "6.12.117"'],
   ["machine { pci { nvme ssd { dma_mask = 32 } } }", "similar names: `dma_mask_bits`"],
   ['test "x" forall n in 0..4 { }', "`forall` belongs to a property: "],
   ['test "x" for each n in [1] { }', "leave `each` out: `for n in …`"],

@@ -254,6 +254,7 @@ const ROWS: readonly Row[] = [
       pool.destroy();
       read(one!.dma, 4);
     }),
+    'pool_in_use of null: Pool "small" of device "dev" is destroyed with 2 blocks in use',
     `device_outside_buffer of 1: reads 4 bytes at 0x6400_0000, from 0x6400_0000 on outside every mapped buffer: the mapping of 4096 bytes at 0x6400_0000 has ended, but ${FREE}`,
   ],
   [
