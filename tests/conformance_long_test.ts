@@ -9,4 +9,6 @@ Deno.test("every group of golden data agrees as far as it is recorded to, and dr
   // A run is replayed for whichever of its groups comes first.
   assertEquals(drawn.get("kernel/submissions/v6.12-none"), ["cacheline_overlap"]);
   assertEquals(drawn.get("kernel/history/v7.2-strict-ms8-msgl"), ["link_unaligned"]);
+  assertEquals(drawn.get("releases/submissions/v7.0-lazy"), ["link_unaligned"]);
+  assertEquals(drawn.get("releases/submissions/v7.1-strict"), ["link_unaligned"]);
 });
