@@ -9,7 +9,7 @@ export const FOUND_IN = {
   every_mode: "every mode, with and without translation",
   since_7_2: "every mode, from 7.2 on",
   translated: "behind an IOMMU",
-  two_step: "the two-step API: behind an IOMMU, from 7.2 on",
+  two_step: "the two-step API: behind an IOMMU, from 6.17 on",
   bounced: "bounce buffers",
   non_coherent: "devices that do not see the CPU's caches",
   peers: "memory of peers",
