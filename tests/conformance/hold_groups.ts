@@ -21,14 +21,14 @@ export const GOLDEN = "tests/golden";
  * The classes of reports that the checker may draw from a group: nearly none, since what was captured
  * worked.
  *
- * 6.12 draws overlaps of cache lines, as it would have with its own debugging: it maps the same
- * buffer for several commands at a time, and looks at lines on every machine (rules/dma.md 8.2).
+ * 6.1 and 6.12 draw overlaps of cache lines, as they would have with their own debugging: they map the same
+ * buffer for several commands at a time, and look at lines on every machine (rules/dma.md 8.2).
  * Metadata behind SGLs draws the defect that made those requests fail (rules/defects.md,
  * `metadata_uses_data_gap`). So does data in 7.0 and 7.1 behind an IOMMU: the front part of a split bio
  * loses its gap bit (`gap_bit_lost_on_split`), and the captured calls ended with EIO.
  */
 function deserved(group: string): readonly string[] {
-  if (group.includes("v6.12")) return ["cacheline_overlap"];
+  if (/\bv6\.(?:1|12)-/.test(group)) return ["cacheline_overlap"];
   return /-msgl$|\/v7\.[01]-(strict|lazy)$/.test(group) ? ["link_unaligned"] : [];
 }
 
