@@ -30,8 +30,9 @@ export async function runProgram(
 }
 
 /**
- * Runs a program whose output is the input of another one, without keeping it in memory.
- * @returns Why either failed, as a sentence; null on success of the first.
+ * Pipes the output of one program into another without keeping it in memory.
+ *
+ * @returns Exit code and messages of the first program, or why one did not start, as a sentence.
  */
 export async function pipePrograms(
   [from, fromArgs]: readonly [ProgramName, readonly string[]],
