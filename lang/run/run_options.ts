@@ -44,8 +44,6 @@ export interface RunOptions {
   readonly columns?: number | undefined;
   /** Gets each run of a test, or of a case of a property, before the first event of its machine. */
   readonly onRun?: ((run: RunStart) => void) | undefined;
-  /** Receives the VM of each test, and with it the machine, before its first statement. */
-  readonly onVm?: MachineOptions["onVm"];
   /** Gets every event of every test's machine. */
   readonly onEvent?: (event: MachineEvent) => void;
   /** Gets every event of the machines that `fork`, `inject each`, `compare` and `race` run beside. */
@@ -60,6 +58,12 @@ export interface RunOptions {
   readonly watch?: HostWatch | undefined;
 }
 
+/** Options of a run by a caller inside the project, which may look into the machine. */
+export interface InspectedRunOptions extends RunOptions {
+  /** Receives the VM of each test, and with it the machine, before its first statement. */
+  readonly onVm?: MachineOptions["onVm"];
+}
+
 /** Options in the form that every test gets them; the output's limit is one for the whole run. */
 export interface SharedOptions {
   readonly machine: Omit<MachineOptions, "record">;
@@ -70,7 +74,7 @@ export interface SharedOptions {
   readonly stopped: () => boolean;
 }
 
-export function sharedOptions(options: RunOptions): SharedOptions {
+export function sharedOptions(options: InspectedRunOptions): SharedOptions {
   const { limits = DEFAULT_LIMITS, onEvent, onLine, onChildEvent } = options;
   const { lenient, onRun, seed, style, watch } = options;
   const output = new LimitedOutput(

@@ -3,7 +3,7 @@ import { FAST_CHECK } from "./property/fast_check_engine.ts";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
 import type { RunReport, TestOutcome } from "./report.ts";
-import type { RunOptions } from "./run_options.ts";
+import type { InspectedRunOptions, RunOptions } from "./run_options.ts";
 import { runProgramWith, runTestWith } from "./runner.ts";
 
 /** Runs a program's statements and tests. Benches are run by `runBench`. */
@@ -13,5 +13,14 @@ export function runProgram(program: Program, options: RunOptions = {}): RunRepor
 
 /** Runs one test or property. */
 export function runTest(program: Program, test: TestEntry, options: RunOptions = {}): TestOutcome {
+  return runTestWith(FAST_CHECK, program, test, options);
+}
+
+/** Runs one test or property, and gives its caller the machine. */
+export function inspectTest(
+  program: Program,
+  test: TestEntry,
+  options: InspectedRunOptions,
+): TestOutcome {
   return runTestWith(FAST_CHECK, program, test, options);
 }

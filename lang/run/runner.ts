@@ -13,7 +13,12 @@ import {
   type RunReport,
   type TestOutcome,
 } from "./report.ts";
-import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
+import {
+  type InspectedRunOptions,
+  type RunOptions,
+  type SharedOptions,
+  sharedOptions,
+} from "./run_options.ts";
 import { type EntryNames, TestTally } from "./tally.ts";
 
 /**
@@ -59,7 +64,7 @@ export function runTestWith(
   engine: CaseEngine | null,
   program: Program,
   test: TestEntry,
-  options: RunOptions = {},
+  options: InspectedRunOptions = {},
 ): TestOutcome {
   return new ProgramRun(engine, program, sharedOptions(options)).test(test);
 }

@@ -3,7 +3,7 @@ import type { Io, NvmeRequest, Submission } from "@dmalab/devices/nvme";
 import type { LabConfig } from "@dmalab/devices";
 import type { Span } from "@dmalab/lang";
 import type { Program, TestEntry, TestOutcome } from "@dmalab/lang/run";
-import { runTest } from "@dmalab/lang/run/run_program";
+import { inspectTest } from "@dmalab/lang/run/run_program";
 import type { Limits } from "@dmalab/lang/values";
 import type { Machine, MachineEvent } from "@dmalab/runtime";
 import { BIO_FLAG, type QueueLimits } from "@dmalab/runtime/block";
@@ -60,7 +60,7 @@ export function recordTest(
   let directCalls = 0;
   let machine: Machine | null = null;
   if (test.kind === "property") blockers.add("a property: its cases are drawn for the model");
-  const outcome = runTest(program, { ...test, config }, {
+  const outcome = inspectTest(program, { ...test, config }, {
     limits,
     lenient: true,
     attributeDefects: false,

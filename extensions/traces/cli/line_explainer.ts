@@ -108,18 +108,23 @@ export function isFaultLine(question: string): boolean {
   return entries.length > 0 || states.length > 0;
 }
 
+/** A log of which no line is read is not explained, although its lines are listed. */
+const NOTHING_READ =
+  "No line of it is read: docs/kernel-messages.md lists the messages that are, and their forms";
+
 export function explainFaultLine(text: string): FaultLogText {
   const { entries, states, unread, unreadable } = readKernelLog(text);
   const told = [...entries.filter(({ row, fault }) => row !== null || fault !== null), ...states];
   if (told.length > 0 || unreadable.length > 0 || unread.length > 0) {
     const followed = new FollowedEntries(entries);
+    const problems = unreadable.flatMap((fault) => problemLines(fault.text, fault));
     const stories = told.map((entry) => entryStory(entry, followed.of(entry)));
     return {
       lines: [...stories, ...unreadSections(unread)].flatMap((lines, index) => [
         ...index === 0 ? [] : [""],
         ...lines,
       ]),
-      problems: unreadable.flatMap((fault) => problemLines(fault.text, fault)),
+      problems: told.length > 0 || problems.length > 0 ? problems : [NOTHING_READ],
     };
   }
   const read = decodeFaultLog(text);
@@ -141,6 +146,7 @@ export function explainLog(log: string): FaultLogText {
     ...unreadSections(unread),
   ];
   const lines = sections.flatMap((section, index) => [...index === 0 ? [] : [""], ...section]);
+  if (entries.length + states.length === 0 && unread.length > 0) problems.push(NOTHING_READ);
   if (lines.length === 0 && problems.length === 0) {
     problems.push(
       "The log has no line about DMA: no fault of an IOMMU, nothing of swiotlb, CMA, DMA-API, " +

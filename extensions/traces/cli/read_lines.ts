@@ -126,22 +126,38 @@ export function followedSource(path: string): FollowedSource {
   };
 }
 
+/** How much of the standard input is read, and what to do with more. */
+interface InputLimit {
+  readonly mostBytes: number;
+  readonly instead: string;
+}
+
+const TRACE_INPUT: InputLimit = {
+  mostBytes: READ_LIMITS.traceSpool,
+  instead: "name the file, or follow it with `trace watch`",
+};
+
+const LOG_INPUT: InputLimit = {
+  mostBytes: READ_LIMITS.text,
+  instead: "`dmalab trace check` takes larger logs",
+};
+
 /** @param path A file, or `-` for the standard input. */
-export function lineSource(path: string): LineSource {
+export function lineSource(path: string, inputLimit = TRACE_INPUT): LineSource {
   if (path !== "-") {
     return new LineSource(printable(path), (progress) => linesOfFile(path, progress));
   }
   // The standard input comes only once, and may be asked for again.
   let kept: (() => Chunks) | null = null;
   return new LineSource("standard input", () => {
-    kept ??= keepInput();
+    kept ??= keepInput(inputLimit);
     return linesOf(kept(), "the standard input");
   });
 }
 
 /** All lines of a log. @param path A file, or `-` for the standard input. @throws {UnreadableFile} */
 export async function textOf(path: string): Promise<string> {
-  const source = lineSource(path);
+  const source = lineSource(path, LOG_INPUT);
   const lines: string[] = [];
   let length = 0;
   await source.each(({ text }) => {
@@ -150,9 +166,7 @@ export async function textOf(path: string): Promise<string> {
   });
   if (length > READ_LIMITS.text) {
     const most = formatSize(READ_LIMITS.text);
-    throw new UnreadableFile(
-      `"${source.name}" has more than ${most}: \`dmalab trace check\` takes larger logs`,
-    );
+    throw new UnreadableFile(`"${source.name}" has more than ${most}: ${LOG_INPUT.instead}`);
   }
   if (source.returnsProblem !== null) {
     throw new UnreadableFile(`"${source.name}": ${source.returnsProblem}`);
@@ -161,7 +175,7 @@ export async function textOf(path: string): Promise<string> {
 }
 
 /** Reads the standard input to its end. @returns What gives it, any time. */
-function keepInput(): () => Chunks {
+function keepInput({ mostBytes, instead }: InputLimit): () => Chunks {
   const chunks: Chunk[] = [];
   let spool: Spool | null = null;
   let sizeBytes = 0;
@@ -173,11 +187,9 @@ function keepInput(): () => Chunks {
       if (count === null) break;
       const chunk = buffer.subarray(0, count);
       sizeBytes += count;
-      if (sizeBytes > READ_LIMITS.traceSpool) {
-        const most = formatSize(READ_LIMITS.traceSpool);
-        throw new UnreadableFile(
-          `The standard input has more than ${most}: name the file, or follow it with \`trace watch\``,
-        );
+      if (sizeBytes > mostBytes) {
+        const most = formatSize(mostBytes);
+        throw new UnreadableFile(`The standard input has more than ${most}: ${instead}`);
       }
       if (sizeBytes > READ_LIMITS.traceInput && spool === null) {
         spool = new Spool();

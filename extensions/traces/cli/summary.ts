@@ -138,7 +138,7 @@ export async function runSummary(
   form: { readonly asJson: boolean; readonly asEvents: boolean },
   screen: Screen,
 ): Promise<ExitCode> {
-  const sources = paths.map(lineSource);
+  const sources = paths.map((path) => lineSource(path));
   if (form.asEvents) {
     await writeEvents(sources, screen);
     return HELD;
