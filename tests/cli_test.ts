@@ -361,6 +361,39 @@ Deno.test("each bench of a file has a table, and bench prints its reports", asyn
   assertMatch(failing.output, /"name":"unmap_size",[^{}]*"place":"[^"]*benches\.dma:11:5"/);
 });
 
+const ALIKE = `
+machine { pci { root_port rp0 { endpoint nic { } } } }
+test "a size that is not the mapping's" matrix { iommu.mode = [strict, lazy, off] } {
+  let a = dma_map_phys(nic, 0x4000_0000, 4KiB, to_device)
+  dma_unmap_phys(nic, a, 8KiB, to_device)
+  let b = dma_map_phys(nic, 0x4000_0000, 4KiB, to_device)
+  dma_unmap_phys(nic, b, 8KiB, to_device)
+}
+`;
+
+Deno.test("findings and failures of several tests that are the same are one line after the first, and all in JSON", async () => {
+  using folder = new TempFolder({ "alike.dma": ALIKE });
+  const path = folder.at("alike.dma");
+  for (const command of ["run", "test"]) {
+    const { code, output } = await dmalab(command, path);
+    assertEquals(code, 1);
+    assertEquals(output.match(/^ {3}= kernel log: DMA-API/gm)?.length ?? 0, 0);
+    assertEquals(output.match(/^ {5}= kernel log: DMA-API/gm)?.length, 1, output);
+    const again =
+      /^ {2}unexpected report\[unmap_size\] at \S+alike\.dma:7:3, as in a test above$/gm;
+    assertEquals(output.match(again)?.length, 2, output);
+    assertEquals(output.match(/^repeat it:/gm)?.length, 1);
+    assertStringIncludes(
+      output,
+      "the same failure in 2 more tests:\n" +
+        "  a size that is not the mapping's [iommu.mode = lazy]\n" +
+        "  a size that is not the mapping's [iommu.mode = off]\n",
+    );
+  }
+  const { output } = await dmalab("test", path, "--reporter", "json");
+  assertEquals(output.match(/"kind": ?"report",\s*"name": ?"unmap_size"/g)?.length, 6, output);
+});
+
 Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint for a name it does not know", async () => {
   const rule = await dmalab("explain", "dma.3.3");
   assertEquals(rule.code, 0);

@@ -59,6 +59,7 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
   const { engine, observers, watch } = options;
   const paint = painter(screen.colour);
   const lines = new SpacedLines(screen);
+  const shown = new Set<string>();
   const { outputBytes } = allLimits(options.limits);
   const trace = new TracePrinter((line) => lines.body(line), paint, outputBytes);
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
@@ -74,8 +75,9 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
     onOutcome: (outcome) => {
       observers?.onOutcome(outcome);
       const line = outcomeLine(outcome, paint);
-      if (line !== null) lines.verdict(line, incidentLines(outcome, paint));
-      else for (const incident of incidentLines(outcome, paint)) lines.body(incident);
+      const incidents = incidentLines(outcome, paint, shown);
+      if (line !== null) lines.verdict(line, incidents);
+      else for (const incident of incidents) lines.body(incident);
     },
     style: diagnosticStyle(paint),
     watch,

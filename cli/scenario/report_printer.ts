@@ -3,6 +3,7 @@ import { printable } from "@dmalab/lang/diagnostics";
 import {
   displayName,
   exactMatch,
+  type Incident,
   type RunReport,
   type TestOutcome,
   type Unexpected,
@@ -28,29 +29,48 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
 /** Different faults and reports that are shown with their source lines; the others are counted. */
 const DISPLAYED_INCIDENTS = 5;
 
-/** Unexpected faults, reports and leaks besides the failure, and what a failed test held; one for each statement. */
-export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
-  const groups = new Map<string, { readonly lines: readonly string[]; times: number }>();
+/**
+ * Unexpected faults, reports and leaks besides the failure, and resources that a failed test held: one for each statement.
+ *
+ * @param shown Keys of those that earlier tests of the file have printed: here they take one line.
+ */
+export function incidentLines(
+  outcome: Unexpected,
+  paint: Paint,
+  shown: Set<string> = new Set(),
+): string[] {
   const incidents = outcome.incidents.filter(({ isFailure }) => !isFailure);
-  for (const { kind, lines, name, place } of incidents) {
-    const key = `${kind} ${name} ${place}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { lines, times: 1 });
-    else group.times++;
-  }
-  const shown = [...groups.values()].slice(0, DISPLAYED_INCIDENTS);
-  const listed = shown.reduce((sum, { times }) => sum + times, 0);
+  const groups = [...Map.groupBy(incidents, incidentKey)].slice(0, DISPLAYED_INCIDENTS);
+  const listed = groups.reduce((sum, [, group]) => sum + group.length, 0);
   const { leaks, unexpectedFaults, unexpectedReports } = outcome;
   const held = incidents.filter(({ kind }) => kind === "held").length;
   const inFailure = outcome.incidents.length - incidents.length;
   const rest = unexpectedFaults + unexpectedReports + leaks + held - inFailure - listed;
   return [
-    ...shown.flatMap(({ lines, times }) => [
-      ...lines.map((line) => `  ${line}`),
-      ...times > 1 ? [paint("dim", `    … ${counted(times - 1, "time")} more`)] : [],
-    ]),
+    ...groups.flatMap(([key, [first, ...others]]) => {
+      const isRepeated = shown.has(key);
+      shown.add(key);
+      if (isRepeated) return [repeatedLine(first!, others.length + 1, paint)];
+      return [
+        ...first!.lines.map((line) => `  ${line}`),
+        ...others.length > 0 ? [paint("dim", `    … ${counted(others.length, "time")} more`)] : [],
+      ];
+    }),
     ...rest > 0 ? [`  … and ${counted(rest, "other")}`] : [],
   ];
+}
+
+/** Equal for what one statement causes again. */
+function incidentKey({ kind, name, place }: Incident): string {
+  return `${kind} ${name} ${place}`;
+}
+
+/** `unexpected report[unmap_size] at a.dma:5:3, as in a test above, 2 times`. */
+function repeatedLine({ kind, name, place }: Incident, times: number, paint: Paint): string {
+  const what = kind === "fault" || kind === "report" ? `unexpected ${kind}` : kind;
+  const where = place === null ? "" : ` at ${place}`;
+  const count = times === 1 ? "" : `, ${counted(times, "time")}`;
+  return `  ${what}[${name}]${where}${paint("dim", `, as in a test above${count}`)}`;
 }
 
 /**
@@ -71,9 +91,11 @@ export function failureLines(
     }))
   );
   if (failed.length === 0) return [];
+  const alike = Map.groupBy(failed, ({ outcome, report }) => failureKey(report, outcome));
   return [
     paint("bad", "FAILURES"),
-    ...failed.flatMap(({ outcome, report }) => {
+    ...[...alike.values()].flatMap(([first, ...others]) => {
+      const { outcome, report } = first!;
       const again = `dmalab ${outcome.kind === "main" ? "run" : "test"}`;
       return [
         "",
@@ -81,8 +103,30 @@ export function failureLines(
         ...outcome.failure!.lines,
         paint("dim", `repeat it: ${again} ${runWords(report, outcome, "")}${withTree}`),
         paint("dim", `debug it: dmalab debug ${runWords(report, outcome, " --run 1")}${withTree}`),
+        ...alsoFailed(others.map((each) => nameOf(each.outcome))),
       ];
     }),
+  ];
+}
+
+/** A DMA address or other large number, which differs between machines. */
+const ADDRESS = /0x[\da-f]+(?:_[\da-f]+)+/g;
+
+/** Equal for failures of one file that say the same but for their addresses. */
+function failureKey({ file }: RunReport, { failure }: TestOutcome): string {
+  return [file, ...failure!.lines].join("\n").replace(ADDRESS, "ADDRESS");
+}
+
+/** The most tests with the same failure that are named. */
+const NAMED_TESTS = 20;
+
+function alsoFailed(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const more = names.length > NAMED_TESTS ? [`  … and ${names.length - NAMED_TESTS} more`] : [];
+  return [
+    `the same failure in ${counted(names.length, "more test")}:`,
+    ...names.slice(0, NAMED_TESTS).map((name) => `  ${name}`),
+    ...more,
   ];
 }
 

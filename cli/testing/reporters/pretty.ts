@@ -16,6 +16,7 @@ import type { RunSummary, TestReporter } from "../reporter.ts";
 export function prettyReporter(screen: Screen): TestReporter {
   const paint = painter(screen.colour);
   let lines = new SpacedLines(screen);
+  let shown = new Set<string>();
   return {
     forPeople: true,
     event(event: FileEvent): void {
@@ -25,6 +26,7 @@ export function prettyReporter(screen: Screen): TestReporter {
           return;
         case "start":
           lines = new SpacedLines(screen);
+          shown = new Set();
           if (event.tests > 0) lines.head(headLine(event.tests, event.file, paint));
           return;
         case "trace":
@@ -35,7 +37,7 @@ export function prettyReporter(screen: Screen): TestReporter {
           return;
         case "outcome": {
           const line = outcomeLine(event.outcome, paint);
-          if (line !== null) lines.verdict(line, incidentLines(event.outcome, paint));
+          if (line !== null) lines.verdict(line, incidentLines(event.outcome, paint, shown));
           return;
         }
       }
