@@ -4,8 +4,9 @@ import { LEAK_KINDS, type LeakKindEntry } from "@dmalab/runtime/leaks";
 import { FAULT_REASONS } from "@dmalab/runtime/vocabulary";
 import { markdownTable, withParts } from "./marked_part.ts";
 
-function seenBy({ beyondKernel, counted }: ReportClassEntry): string {
+function seenBy({ beyondKernel, counted, errorLine }: ReportClassEntry): string {
   if (beyondKernel) return "no";
+  if (errorLine !== undefined) return "an error line of the kernel";
   return counted ? "DMA debugging" : "a WARN of the kernel";
 }
 
@@ -20,7 +21,7 @@ export function withFindingTables(page: string): string {
         FOUND_IN[entry.found],
         seenBy(entry),
         entry.rule,
-        entry.log ?? "",
+        entry.log ?? entry.errorLine ?? "",
       ]),
     ),
     faults: markdownTable(

@@ -30,6 +30,8 @@ export interface ReportClassEntry {
   readonly counted: boolean;
   /** How a kernel logs it, without its numbers; null where it logs nothing, or the line is unknown. */
   readonly log: string | null;
+  /** A kernel's error line that is no WARN, with places for its names. */
+  readonly errorLine?: string;
 }
 
 /** What a kernel checks, with or without DMA debugging. */
@@ -294,7 +296,10 @@ const REPORT_CLASS_TABLE = {
     "c-api.5",
     "Allocated memory for DMA with flags or attributes that the call refuses.",
   ),
-  pool_in_use: kernelWarns("c-api.5", "Destroyed a DMA pool with blocks in use."),
+  pool_in_use: {
+    ...kernelWarns("c-api.5", "Destroyed a DMA pool with blocks in use."),
+    errorLine: "dma_pool_destroy POOL busy",
+  },
   range_size: {
     ...kernelWarns("dma.3.2", "Reserved an IOVA range of 0 bytes, or of more than a size holds."),
     found: "two_step",
