@@ -1,5 +1,6 @@
 /** Why a check of some files read nothing, and what helps. */
 import { formatCount } from "@dmalab/lang/text";
+import { shownText } from "../kernel_log/unread_messages.ts";
 import type { TraceCheck } from "../ledger/trace_check.ts";
 import { kindOf } from "./foreign_trace.ts";
 import type { LineSource } from "./read_lines.ts";
@@ -27,6 +28,12 @@ export async function whyNothingRead(check: TraceCheck, source: LineSource): Pro
     return `${shown} has ${formatCount(check.eventLines, "event")} (${names}${
       Object.keys(check.events).length > NAMED_EVENTS ? ", …" : ""
     }), and none about mappings: record dma:* and iommu:*, too`;
+  }
+  const [unread, ...others] = check.log.unreadMessages.list();
+  if (unread !== undefined) {
+    const forms = others.length === 0 ? "" : `, and ${formatCount(others.length, "more form")}`;
+    return `nothing of ${shown} was read: ${unread.area}, line ${unread.line}: ` +
+      `${shownText(unread.text)}${forms}. No row of docs/kernel-messages.md has this message`;
   }
   const kind = await kindOf(source, LEAST_SHARE);
   if (kind !== null) return `${shown} is ${kind.what}, which has no mappings: ${kind.readers}`;

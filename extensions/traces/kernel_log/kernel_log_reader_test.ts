@@ -161,12 +161,12 @@ Deno.test("lines that no capture has are read as public logs print them", () => 
     [
       "(XEN) [VT-D]DMAR:[DMA Write] Request device [0000:00:1f.2] fault addr 7f000000",
       "other_iommu_fault",
-      { model: "xen_vtd", iommu: "0000:00:1f.2", address: "0x7f000000", access: "write" },
+      { model: "xen_vtd", device: "0000:00:1f.2", address: "0x7f000000", access: "write" },
     ],
     [
       "(XEN) AMD-Vi: IO_PAGE_FAULT: 0000:00:14.0 d0 addr 00000000cfd51000 flags 0x20 RW",
       "other_iommu_fault",
-      { model: "xen_amd", iommu: "0000:00:14.0", address: "0xcfd51000" },
+      { model: "xen_amd", device: "0000:00:14.0", address: "0xcfd51000" },
     ],
   ];
   for (const [line, kind, facts] of lines) {

@@ -9,5 +9,8 @@ export function labelledLines(
   columns: number,
 ): string[] {
   return wrapText(text, columns - width - 2)
-    .map((line, index) => `  ${(index === 0 ? label : "").padEnd(width)}${line}`);
+    .map((line, index) => {
+      const shown = index === 0 ? label : "";
+      return `  ${shown.length < width ? shown.padEnd(width) : `${shown} `}${line}`;
+    });
 }

@@ -42,11 +42,15 @@ const DAEMON = /(?:^|\s)(?:kernel|user|daemon)(?:\[\d+\])?: *$|^\S* *$/;
 const QUOTES = /^(?:[ \t]{0,3}(?:>|\||»)[ \t]?)+/;
 /** Lines of records: JSON, a journal's export, fields of kmsg, separators. */
 const OF_RECORD =
-  /^\s*(?:[{}"]|\],?$|(?:_[A-Z0-9_]+|MESSAGE|PRIORITY|SYSLOG_[A-Z_]+|SUBSYSTEM|DEVICE|CODE_[A-Z]+)=|-- |---|```|\$ |# )/;
+  /^\s*(?:[{}]|"[@\w]+" ?:|\],?$|(?:_[A-Z0-9_]+|MESSAGE|PRIORITY|SYSLOG_[A-Z_]+|SUBSYSTEM|DEVICE|CODE_[A-Z]+)=|-- |---|```|\$ |# )/;
+/** A line of a record with several lines: alone it is no message. */
+const PART_OF_RECORD = /^(?:\S+ kernel: )?(?:DMAR\b|AMD-Vi\b|arm-smmu)/i;
 /** `[device address=0x1000]`, `[mapped as single]`, as the checker lists values. */
 const VALUE = /\[\w[^\]=]*(?:=| as | with )[^\]]+\]/g;
 /** The first words of a message that stands by itself: `driver: text`, or a sentence. */
 const FRESH = /^(?:[\w./@-]+(?: [\w./@:-]+)?: |[A-Z])/;
+/** `e1000e 0000:00:19.0: text`: nothing of the line above is missing in front. */
+const OF_DEVICE = /^[a-z][\w.-]* [\w.:-]*\w: /i;
 const SENTENCE = /^[A-Z][a-z']+(?:[ ,]|$)/;
 /** A soft line break of quoted-printable text, whose lines have 76 characters at most. */
 const SOFT_BREAK = /^.{70,74}\S=$/;
@@ -173,6 +177,7 @@ export class PastedLines {
     if (own === 0 && (hadNoRoom || !SENTENCE.test(piece.content))) return true;
     const known = this.#join(this.#pending).score;
     const together = this.#join([...this.#pending, piece]).score;
+    if (own > 0 && OF_DEVICE.test(piece.content)) return false;
     // Two messages, one below the other; or the second has its device in the line above.
     return own > 0 ? known === 0 && together > own : together > known;
   }
@@ -225,7 +230,7 @@ export class PastedLines {
     for (let next = from + 1; next < pieces.length; next++) {
       const own = this.#score(pieces[next]!.content);
       // Two messages, one below the other.
-      if (own > 0 && most > 0) break;
+      if (own > 0 && (most > 0 || OF_DEVICE.test(pieces[next]!.content))) break;
       single = Math.max(single, own);
       const { score } = this.#join(pieces.slice(from, next + 1));
       if (score > most && score > single) [most, count] = [score, next - from + 1];
@@ -346,8 +351,13 @@ function splitAtStamps(text: string): string[] {
 function messageColumn(text: string, isMessage: (text: string) => boolean): string | null {
   const isTabs = text.includes("\t");
   if (!isTabs && !/",|,"/.test(text) && !/^[^,\s]*(?:,[^,\s]*){2,},/.test(text)) return null;
-  const [columns = []] = isTabs ? tsvParseRows(text) : csvParseRows(text);
+  // A message in quotes may have a tab.
+  const isQuoted = /",|,"/.test(text);
+  const [columns = []] = isTabs && !isQuoted ? tsvParseRows(text) : csvParseRows(text);
   if (columns.length < 2) return null;
-  const index = columns.findIndex(isMessage);
+  const whole = columns.findIndex(isMessage);
+  const index = whole < 0 && isQuoted
+    ? columns.findIndex((column) => PART_OF_RECORD.test(column))
+    : whole;
   return index < 0 ? null : columns.slice(0, index + 1).join(" ");
 }

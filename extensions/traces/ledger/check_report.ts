@@ -228,11 +228,12 @@ export function checkLines(
       ...refusalLines(log.qemu, log.entries),
     ].map((line) => `  ${line}`),
     "",
-    ...ledger.isTableAlone
-      ? tableLines(json.balance, names.trace)
-      : balanceLines(json.balance, [...ledger.devices.values()], log, names.trace),
-    ...limitLines(summary.limits, names.trace),
-    "",
+    ...paragraph([
+      ...ledger.isTableAlone
+        ? tableLines(json.balance, names.trace)
+        : balanceLines(json.balance, [...ledger.devices.values()], log, names.trace),
+      ...limitLines(summary.limits, names.trace),
+    ]),
     ...wrong.length > 0
       ? [`${formatCount(wrong.length, "finding")} proved or likely:`]
       : faults > 0
@@ -264,12 +265,13 @@ export function checkLines(
   ];
 }
 
+/** Lines with an empty one after them, if there are any. */
+function paragraph(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : [...lines, ""];
+}
+
 /** Of a log alone without a finding: how much of it was read. Its messages can say that a device failed. */
-function messagesText({ entries }: LogPass): string {
-  const read = entries.filter(({ kind }) => kind !== "named").length;
-  if (read === 0) {
-    return "No message of the log was read, so that nothing is known of the mappings.";
-  }
+function messagesText({ readCount: read }: LogPass): string {
   return `${formatCount(read, "message")} of the log ${read === 1 ? "was" : "were"} read, and ${
     read === 1 ? "it does not say" : "none of them says"
   } that a mapping is wrong: \`dmalab explain FILE\` explains ${read === 1 ? "it" : "each"}.`;
@@ -343,11 +345,17 @@ function whenText(group: readonly TraceFinding[]): string {
   const times = group.flatMap(({ seconds }) => seconds ?? []);
   const [first, last] = [times[0], times.at(-1)].map((seconds) => `${seconds?.toFixed(6)} s`);
   if (group.length === 1) return times.length === 0 ? "" : `at ${first}`;
-  const span = times.length === 0 ? "" : `, from ${first} to ${last}`;
+  const span = times.length === 0
+    ? ""
+    : first === last
+    ? `, at ${first}`
+    : `, from ${first} to ${last}`;
   const lines = group.slice(1, MAX_LINES + 1).map(({ line, logLine }) => logLine ?? line);
   const rest = group.length - 1 - MAX_LINES;
   const more = rest > 0 ? ` and ${rest} more, listed by --json` : "";
-  return `${formatCount(group.length, "time")}${span}; also lines ${lines.join(", ")}${more}`;
+  return `${formatCount(group.length, "time")}${span}; also ${
+    lines.length === 1 ? "line" : "lines"
+  } ${lines.join(", ")}${more}`;
 }
 
 const labelled = (label: string, text: string) =>
@@ -514,8 +522,8 @@ function balanceLines(
   const { links, links_never_unmapped, ranges_ended } = balance.two_step;
   const hasRanges = links + ranges_ended > 0;
   return [
-    line(head),
-    ...rows.map(line),
+    // A log alone names no device with mappings.
+    ...rows.length > 0 ? [line(head), ...rows.map(line)] : [],
     ...hidden > 0
       ? [`… and ${formatCount(hidden, "device")} with fewer maps, listed by --json`]
       : [],

@@ -49,6 +49,8 @@ const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
 export class LogPass {
   readonly entries: KernelLogEntry[] = [];
   readonly unreadable: UnreadableFault[] = [];
+  /** Messages that are no error, such as those of the boot: how many. */
+  states = 0;
   /** Messages of known areas that say that something is wrong, and that no row reads. */
   readonly unreadMessages = new UnreadMessages();
   readonly boots = new LogBoots();
@@ -64,6 +66,7 @@ export class LogPass {
       this.boots.note(entry);
     },
     unreadable: (fault) => this.unreadable.push(fault),
+    state: () => this.states++,
     unread: (line) => {
       if (line.isWrong) this.unreadMessages.push(line);
     },
@@ -96,6 +99,12 @@ export class LogPass {
     return this.entries.length === 0 && this.faults.length === 0 && this.unreadable.length === 0 &&
       this.marks.size === 0 &&
       !this.facts.isAboutDevices && this.qemu.isEmpty;
+  }
+
+  /** How many messages of the log were read, faults that are damaged among them. */
+  get readCount(): number {
+    const read = this.entries.filter(({ kind }) => kind !== "named").length;
+    return read + this.states + this.unreadable.length;
   }
 
   #message(message: LogMessage): void {
@@ -137,7 +146,7 @@ export class TraceCheck {
   readonly #marks: (ClockDifference & { readonly boot: LoggedBoot })[] = [];
 
   /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
-  constructor(private readonly log: LogPass, addresses: readonly number[] = []) {
+  constructor(readonly log: LogPass, addresses: readonly number[] = []) {
     const faulted = log.faults.map(({ address }) => address);
     this.#history = new PageHistory([...faultPages(log.entries), ...faulted, ...addresses]);
     const devices = new Set([
@@ -156,8 +165,7 @@ export class TraceCheck {
 
   /** Whether an event about mappings was read, or a line of the log about DMA. */
   get hasRead(): boolean {
-    const { entries, unreadable } = this.log;
-    return this.understood > 0 || entries.length > 0 || unreadable.length > 0;
+    return this.understood > 0 || this.log.readCount > 0;
   }
 
   /** Every mapping of a page that is kept, in the order of their map lines. */

@@ -298,7 +298,201 @@ const ROWS: readonly Row[] = [
     "invalidation_error",
     { cause: "queue", device: null },
   ],
+  // Lines of older releases, of programs and of drivers.
+  ["PCI-DMA: Out of SW-IOMMU space for 4096 bytes at device 0000:02:00.0", "swiotlb_full", {
+    device: "0000:02:00.0",
+    size_bytes: 4096,
+    cause: "unknown",
+  }],
+  [
+    "ata3: swiotlb buffer is full (sz: 262144 bytes), total 32768 (slots), used 32701 (slots)",
+    "swiotlb_full",
+    { driver: null, device: "ata3", cause: "full" },
+  ],
+  ["[ 3.1] hv_vmbus: swiotlb buffer is full", "swiotlb_full", {
+    device: "hv_vmbus",
+    size_bytes: null,
+    cause: "unknown",
+  }],
+  ["hpsa 0000:03:00.0: swiotlb: coherent allocation failed, size=4194304", "swiotlb_full", {
+    device: "0000:03:00.0",
+    cause: "coherent",
+  }],
+  ["DMA-API: cacheline tracking EEXIST, overlapping mappings aren't supported", "dma_debug", {
+    class: "cacheline_overlap",
+    device: null,
+  }],
+  ["DMA-API: device driver tries to free an invalid DMA memory address", "dma_debug", {
+    class: "unmap_error_value",
+  }],
+  ["nvme nvme1: Invalid SGL for payload:131072 nents:7", "nvme_bad_request", {
+    controller: "nvme1",
+    size_bytes: 131072,
+    segments: 7,
+  }],
+  ["nvme nvme0: Removing after probe failure status: -12", "nvme_failed", { errno: -12 }],
+  [
+    "nvme 0000:01:00.0: Unable to change power state from D3cold to D0, device inaccessible",
+    "pcie_error",
+    { device: "0000:01:00.0", event: "inaccessible", from_state: "D3cold" },
+  ],
+  [
+    "kworker/0:1: page allocation failure: order:10, mode:0xcc1(GFP_KERNEL|GFP_DMA), nodemask=(null),cpuset=/,mems_allowed=0",
+    "coherent_failed",
+    { order: 10, wanted_bytes: 4194304, gfp: "0xcc1(GFP_KERNEL|GFP_DMA)", cause: "no_pages" },
+  ],
+  ["e1000e 0000:00:1f.6: No usable DMA configuration, aborting", "coherent_failed", {
+    device: "0000:00:1f.6",
+    cause: "mask_refused",
+  }],
+  ["mpt3sas 0000:01:00.0: failed to set DMA mask: -5", "coherent_failed", {
+    device: "0000:01:00.0",
+    errno: -5,
+  }],
+  ["xhci_hcd 0000:00:14.0: dma_pool_destroy xHCI ring segments busy", "dma_pool_error", {
+    device: "0000:00:14.0",
+    pool: "xHCI ring segments",
+  }],
+  ["vfio: error, group 12 is not viable, please ensure all devices are bound", "vfio_error", {
+    group: 12,
+  }],
+  ["vfio-pci: probe of 0000:01:00.0 failed with error -22", "vfio_error", { errno: -22 }],
+  ["DMAR: Allocating 1-page iova for 0000:00:14.0 failed", "iova_full", {
+    device: "0000:00:14.0",
+    pages: 1,
+  }],
+  [
+    "arm-smmu-v3 2b400000.smmu: CMDQ error (cons 0x03000007): Illegal command",
+    "invalidation_error",
+    {
+      cause: "command",
+    },
+  ],
+  [
+    "arm-smmu-v3 2b400000.smmu: CMDQ error (cons 0x02000007): Abort on command fetch",
+    "invalidation_error",
+    { cause: "fetch" },
+  ],
+  [
+    "(XEN) [VT-D]DMAR:[DMA Read] Request device [0000:00:02.0] fault addr cb2f1000, iommu reg = ffff82c000201000\n(XEN) [VT-D]DMAR: reason 02 - Present bit in context entry is clear",
+    "other_iommu_fault",
+    { device: "0000:00:02.0", access: "read", reason: "no_entry" },
+  ],
+  ["[ 7.1] mc-err: (255) csw_pcie5w: MC request violates VPR requirements", "other_iommu_fault", {
+    client: "csw_pcie5w",
+    model: "tegra",
+  }],
+  ["mlx5_core 0000:01:00.0: mlx5e_txwqe_build: DMA mapping failed", "map_failed", {
+    device: "0000:01:00.0",
+    function: "mlx5e_txwqe_build",
+  }],
+  ["fec 30be0000.ethernet eth0: Tx DMA memory map failed", "map_failed", {
+    device: "30be0000.ethernet",
+    interface_name: "eth0",
+  }],
+  ["scsi host0: scsi_dma_map failed: request for 262144 bytes!", "map_failed", { device: "host0" }],
+  ["stmmac_xmit: Tx DMA map failed", "map_failed", {}],
+  ["dma_alloc_coherent failed", "coherent_failed", {}],
+  [
+    "WARNING: CPU: 3 PID: 0 at drivers/iommu/dma-iommu.c:840 __iommu_dma_unmap+0xe5/0x100",
+    "unmap_warning",
+    { function: "__iommu_dma_unmap", cause: "not_mapped" },
+  ],
+  [
+    "WARNING: CPU: 1 PID: 1 at drivers/iommu/io-pgtable-arm.c:310 __arm_lpae_map+0x1d8/0x3a8",
+    "pte_already_set",
+    { cause: "overlap" },
+  ],
 ];
+
+/** Records of several lines, and a record of one line that a mailer breaks. */
+const RECORDS:
+  readonly (readonly [lines: readonly string[], facts: Readonly<Record<string, Fact>>])[] = [
+    [
+      [
+        "arm-smmu-v3 9050000.smmuv3: event 0x10 received:",
+        "arm-smmu-v3 9050000.smmuv3: \t0x0000000800000010",
+        "arm-smmu-v3 9050000.smmuv3: \t0x0000020800000000",
+        "arm-smmu-v3 9050000.smmuv3: \t0x00000000fffff000",
+        "arm-smmu-v3 9050000.smmuv3: \t0x0000000000000000",
+      ],
+      { event: "F_TRANSLATION", stream: 8, address: "0xfffff000", access: "read" },
+    ],
+    [
+      [
+        "arm-smmu-v3 arm-smmu-v3.1.auto: event: F_PERMISSION client: 0000:01:00.0 sid: 0x100 ssid: 0x0 iova: 0xfffe0000 ipa: 0x0",
+        'arm-smmu-v3 arm-smmu-v3.1.auto: unpriv data write s1 "Input address caused fault" stag: 0x0',
+      ],
+      { event: "F_PERMISSION", source: "0000:01:00.0", address: "0xfffe0000", access: "write" },
+    ],
+    [
+      [
+        "DMAR:[DMA Read] Request device [01:00.0] fault addr fff80000 ",
+        "DMAR:[fault reason 02] Present bit in context entry is clear",
+      ],
+      { source: "01:00.0", address: "0xfff80000", code: 2 },
+    ],
+    [
+      [
+        "DMAR: [DMA Write NO_PASID] Request device [03:00.0] fault addr 0xfffe0000 [fault reason 0x05] PTE Write access is not set",
+      ],
+      { source: "03:00.0", address: "0xfffe0000", code: 5, access: "write" },
+    ],
+    [
+      [
+        "nvme 0000:41:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0018 address=0x4d77c4080 flags=0x0020]",
+      ],
+      { source: "0000:41:00.0", address: "0x4d77c4080", domain: 0x18 },
+    ],
+    [
+      [
+        "AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:06:00.0 pasid=0x00000 address=0x7f0000 flags=0x0050]",
+      ],
+      { source: "0000:06:00.0", address: "0x7f0000", pasid: 0 },
+    ],
+  ];
+
+/** At the last blank before a column, as a mailer breaks. */
+function wrappedAt(text: string, columns: number): string[] {
+  if (text.length <= columns) return [text];
+  const blank = text.lastIndexOf(" ", columns);
+  return [text.slice(0, blank), ...wrappedAt(text.slice(blank + 1), columns)];
+}
+
+const PASTES: Readonly<Record<string, (lines: readonly string[]) => readonly string[]>> = {
+  "as they are": (lines) => lines,
+  "with the kernel's clock": (lines) => lines.map((line) => `[  455.123456] ${line}`),
+  "with the columns of syslog": (lines) =>
+    lines.map((line) => `Mar  4 10:12:07 box kernel: [  455.123456] ${line}`),
+  "of a journal": (lines) => lines.map((line) => `Mar 04 10:12:07 box kernel: ${line}`),
+  "quoted": (lines) => lines.map((line) => `> [  455.123456] ${line}`),
+  "quoted twice and wrapped at 72": (lines) =>
+    lines.flatMap((line) => wrappedAt(`[  455.123456] ${line}`, 68)).map((line) => `> > ${line}`),
+  "wrapped at 76": (lines) => lines.flatMap((line) => wrappedAt(`[  455.123456] ${line}`, 76)),
+  "of CSV": (lines) => [
+    "time,host,message",
+    ...lines.map((line) => `1,box,"${line.replaceAll('"', '""')}"`),
+  ],
+  "of CSV with every column in quotes": (lines) =>
+    lines.map((line) => `"2024-01-01T00:00:00Z","box","${line.replaceAll('"', '""')}"`),
+};
+
+Deno.test("records of IOMMUs that have several lines, or are broken into several, read the same in every paste", () => {
+  for (const [name, paste] of Object.entries(PASTES)) {
+    for (const [lines, facts] of RECORDS) {
+      const text = paste(lines).join("\n");
+      const { entries, unread, unreadable } = readKernelLog(text);
+      assertEquals(
+        [entries.map(({ kind }) => kind), unread, unreadable],
+        [["iommu_fault"], [], []],
+        `${name}: ${text}`,
+      );
+      for (const [field, value] of Object.entries(facts)) {
+        assertEquals(entries[0]!.facts[field], value, `${name}: ${text}: ${field}`);
+      }
+    }
+  }
+});
 
 Deno.test("messages of other releases, devices and logs say the same", () => {
   for (const [line, kind, facts] of ROWS) {

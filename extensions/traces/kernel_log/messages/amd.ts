@@ -88,6 +88,13 @@ export const AMD: MessageArea = {
       ],
     },
     {
+      kind: "iommu_setup",
+      forms: ["AMD-Vi: Unable to read/write to IOMMU perf counter"],
+      role: "report",
+      means:
+        "The IOMMU's performance counters cannot be used; translation works, and no mapping is concerned",
+    },
+    {
       kind: "state",
       forms: [
         "AMD-Vi: Applying erratum: Increase Event log size to {value}",

@@ -55,8 +55,11 @@ const CLASS_CAUSES: Partial<Record<CheckerClass, readonly Cause[]>> = {
   map_vmalloc: [{
     id: "not_contiguous",
     certainty: "proved",
-    text:
-      "vmalloc memory is contiguous for the CPU only; with CONFIG_VMAP_STACK buffers on the stack are vmalloc memory too. The map failed: the call returned DMA_MAPPING_ERROR",
+    text: ({ refused_by }) =>
+      "vmalloc memory is contiguous for the CPU only; with CONFIG_VMAP_STACK buffers on the stack are vmalloc memory too. " +
+      (refused_by === "usb core"
+        ? "The USB core refused the buffer, and the transfer failed"
+        : "The map failed: the call returned DMA_MAPPING_ERROR"),
     next: [
       "allocate the buffer with kmalloc(), not on the stack and not in a module's data; or map the pages of a vmalloc buffer one by one (vmalloc_to_page(), or a scatterlist)",
     ],
@@ -121,6 +124,8 @@ function checkerFacts(facts: LogEntryFacts, line: string): LogEntryFacts {
     found.size_bytes = found.len;
     delete found.len;
   }
+  // The USB core returns an error before any map.
+  if (/dma capable/i.test(line)) found.refused_by = "usb core";
   if (line.includes("[cln=") && typeof found.cacheline === "string") {
     found.phys = `0x${(Number.parseInt(found.cacheline, 16) * CACHE_LINE_BYTES).toString(16)}`;
   }
@@ -140,6 +145,8 @@ function checkerRow(name: CheckerClass, texts: readonly string[]): MessageRow {
       // 5.0 and later; before that the device stands first.
       ...texts.map((text) => `DMA-API: {driver} {device}: ${text}`),
       ...texts.map((text) => `{driver} {device}: DMA-API: ${text}`),
+      // A paste that lost the device, and releases that print none.
+      ...texts.map((text) => `DMA-API: ${text}`),
       ...OTHER_FORMS[name] ?? [],
     ],
     always: { class: name },
@@ -200,13 +207,51 @@ export const CHECKER: MessageArea = {
     {
       kind: "unmap_warning",
       forms: [
-        "WARNING: {...}at {...}{function~iommu_dma_unmap_phys|iommu_dma_unmap_page}+0x",
+        "WARNING: {...}at {...}{function~iommu_dma_unmap_phys|iommu_dma_unmap_page|iommu_dma_unmap_sg}+0x",
       ],
       role: "report",
       finding: "unmap_unknown",
       means:
         "The driver unmapped an address at which the IOMMU has no mapping: a second unmap, a wrong " +
         "device or a wrong address. The call trace names the driver",
+    },
+    {
+      kind: "unmap_warning",
+      forms: [
+        "WARNING: {...}at {...}{function~__iommu_dma_unmap|__arm_lpae_unmap|arm_lpae_unmap_pages|__arm_v7s_unmap}+0x",
+      ],
+      role: "report",
+      means: ({ function: name }) =>
+        `The kernel warned in ${name}(): the page table had less than the unmap asked for`,
+      causes: [{
+        id: "not_mapped",
+        certainty: "likely",
+        finding: "unmap_unknown",
+        text:
+          "a second unmap, a longer one than the map, a wrong device or a wrong address. The call trace names the driver",
+        next: [
+          "compare the arguments of the unmap with what the driver kept of the map: `dmalab trace check` with the dma and iommu events",
+        ],
+      }],
+    },
+    {
+      kind: "pte_already_set",
+      forms: [
+        "WARNING: {...}at {...}{function~__arm_lpae_map|arm_lpae_map_pages|__arm_v7s_map}+0x",
+      ],
+      role: "report",
+      means: ({ function: name }) =>
+        `The kernel warned in ${name}(): the page table had an entry where the map wrote`,
+      causes: [{
+        id: "overlap",
+        certainty: "likely",
+        finding: "mapped_over",
+        text:
+          "two users of one IOVA range: an unmap that was skipped or shorter than its map, or a second map of a range by a user of the IOMMU API. The call trace names the caller",
+        next: [
+          "look for an unmap of this range that was skipped, or that had a shorter length: `dmalab trace check` with the dma and iommu events",
+        ],
+      }],
     },
     {
       kind: "mapping_warning",

@@ -23,6 +23,11 @@ const plain = (text: string): Fact => text.trim();
 const word = (sample: string): MessageField => {
   return { pattern: WORD_PATTERN, read: plain, isHex: false, sample };
 };
+/** A device or driver: a colon behind it is none of its name. */
+const unitName = (sample: string): MessageField => ({
+  ...word(sample),
+  pattern: `${WORD_PATTERN}(?<!:)`,
+});
 /** Several words, as few as the rest of the form allows. */
 const text = (sample: string): MessageField => ({
   pattern: ".+?",
@@ -91,12 +96,13 @@ export const FIELDS = {
   count: count("7"),
   csts: code("0x3"),
   details: rest("[device address=0x00000000ffbca000]"),
-  device: word("0000:41:00.0"),
+  device: unitName("0000:41:00.0"),
   device_id: code("8"),
   disk: word("nvme0n1"),
   dart_words: { ...text("WRITE FAULT"), pattern: "[^)]*" },
   domain: code("0x18"),
-  driver: word("nvme"),
+  /* What stands before it is the end of a bracket of the log. */
+  driver: { ...unitName("nvme"), pattern: "(?!kernel:)[^\\s\"'`<>|\\]]+(?<!:)" },
   end: address("0xfebfffff"),
   endpoint: count("24"),
   errno: count("-12"),
@@ -110,6 +116,7 @@ export const FIELDS = {
   fsynr: code("0x11"),
   function: { ...word("dmar_fault"), pattern: "[A-Za-z_][\\w.]*" },
   pci_function: { ...word("0000:41:00.0"), pattern: FUNCTION_PATTERN },
+  gfp: rest("0xcc1(GFP_KERNEL|GFP_DMA)"),
   gfsr: code("0x80000002"),
   gfsynr0: code("0x4"),
   gfsynr1: code("0x812"),
@@ -217,6 +224,7 @@ export const FIELDS = {
     ...text("domain = 0, device id = 0x00a0"),
     pattern: "domain = \\w+, device id = \\w+",
   },
+  word_text: { ...word("D3cold"), pattern: "\\w+" },
   zone: word("GFP_DMA32"),
 } as const satisfies Readonly<Record<string, MessageField>>;
 

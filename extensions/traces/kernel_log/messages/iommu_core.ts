@@ -1,6 +1,6 @@
 /** Messages of the kernel's IOMMU layer, whichever IOMMU the machine has. @see rules/traces.md T.73 */
 import type { LogEntryFacts } from "../entry.ts";
-import type { MessageArea, MessageRow } from "./message.ts";
+import { type MessageArea, type MessageRow, named } from "./message.ts";
 
 const FAULT_WORDS = /fault|page_request|event|int_thread|evtq|priq|mc_irq/i;
 const MAP_WORDS = /swiotlb|dma_map|iommu_map|map_sg|alloc/i;
@@ -68,16 +68,41 @@ export const IOMMU_CORE: MessageArea = {
     {
       kind: "map_failed",
       forms: [
-        "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{~TX|RX|Tx|Rx|rx|tx}{~ |-}{~DMA map failed|DMA mapping failed|dma map failed|DMA mapping error}",
-        "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{~DMA mapping error|dma mapping error|DMA mapping failed|dma mapping failed|dma_map_single failed|dma_map_sg failed|Failed to map TX DMA|Failed to map RX DMA|DMA map failed|dma map failed}",
-        "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{~Failed|failed|Unable|unable} to {~DMA map|dma map|map DMA|map dma|map TX|map RX|map scatterlist|map sg}",
+        "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{?{function}: ?}{~TX|RX|Tx|Rx|rx|tx}{~ |-| skb | frag | buffer }{~DMA map failed|DMA mapping failed|DMA memory map failed|dma map failed|dma mapping failed|DMA mapping error}",
+        "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{?{function}: ?}{~DMA mapping error|dma mapping error|DMA mapping failed|dma mapping failed|DMA-mapping failed|PCI map failed|dma_map_single failed|dma_map_page failed|dma_map_sg failed|dma_map_phys failed|scsi_dma_map failed|pci_map_single failed|pci_map_sg failed|Failed to map TX DMA|Failed to map RX DMA|DMA map failed|dma map failed}",
+        "{driver} {device}{? {interface_name}?}{~: | (unnamed net_device): }{?{function}: ?}{~Failed|failed|Unable|unable} to {~DMA map|DMA-map|dma map|dma-map|map DMA|map dma|map TX|map RX|map rx|map tx|map scatterlist|map sg|map buffer|create a DMA mapping}",
+        "{~dma_map_single|dma_map_page|dma_map_sg|dma_map_phys|scsi_dma_map|pci_map_single|pci_map_sg|DMA map|DMA mapping|Tx DMA map|TX DMA map|Rx DMA map} failed",
+        "Failed to create a DMA mapping",
       ],
       role: "consequence",
       follows: ["swiotlb_full", "dma_overflow", "iova_full", "dma_debug"],
-      means: ({ device }) => `The driver of ${device} reports that a map failed`,
+      means: (facts) => `The driver of ${named(facts, "device")} reports that a map failed`,
       next: [
         "the line before it has the reason: a full bounce pool, an address out of reach, no address left; without one look for leaks (`dmalab trace check`)",
       ],
+    },
+    {
+      kind: "iova_full",
+      forms: [
+        "Allocating {pages}-page iova for {device} failed",
+        "Allocating {pages}-page iova failed",
+      ],
+      role: "report",
+      finding: "iova_full",
+      means: (facts) =>
+        `The IOMMU's driver found no ${facts.pages} free pages of IOVA for ${
+          named(facts, "device")
+        }: the map failed`,
+      causes: [{
+        id: "full",
+        certainty: "likely",
+        text:
+          "the device's address space has no such piece free: mappings that are never unmapped, or a mask that leaves little room",
+        next: [
+          "look for mappings that are never unmapped: `dmalab trace check` with the dma and iommu events",
+          "a wider DMA mask gives the device more address space",
+        ],
+      }],
     },
     {
       kind: "iova_full",
@@ -102,6 +127,7 @@ export const IOMMU_CORE: MessageArea = {
     {
       kind: "iommu_setup",
       forms: [
+        "Failed to allocate default IOMMU domain of type {count} for group {group} - Falling back to",
         "DMA-aliased sibling may be prematurely unblocked",
         "Failed to set up IOMMU for device {device}; retaining platform DMA ops",
         "treating non-direct mapping [{address}] -> [{start}-{end}] as reservation",
@@ -123,6 +149,25 @@ export const IOMMU_CORE: MessageArea = {
         "A map failed: the device is untrusted, so a buffer that does not fill its pages must be bounced, and the kernel has no bounce pool",
       next: [
         "allow the pool: swiotlb=65536; or mark the port as internal if the device is trusted",
+      ],
+    },
+    {
+      kind: "coherent_failed",
+      forms: [
+        "{driver} {device}: No usable DMA configuration, aborting",
+        "{driver} {device}: {~No|no} {~suitable|usable} DMA {~available|addressing method found|mask available|configuration}",
+        "{?{driver} {device}: ?}{~Failed|failed|Unable|unable} to set {~DMA mask|dma mask|dma_mask}: {errno}",
+        "{driver} {device}: {~32-bit DMA enable failed|Unable to set DMA mask|unable to set DMA mask|set DMA mask failed|Failed to set 32-bit DMA mask|Failed to set 64-bit DMA mask}",
+        "Failed to set dma_mask",
+      ],
+      always: { cause: "mask_refused" },
+      role: "report",
+      means: (facts) =>
+        `The driver of ${
+          named(facts, "device")
+        } could not set a DMA mask, and gave up: dma_set_mask() failed`,
+      next: [
+        "the mask that the driver asks for reaches no memory, or less than the bus or the platform needs: compare it with dma-ranges and with where memory is (`dmalab explain dma_set_mask`)",
       ],
     },
     {

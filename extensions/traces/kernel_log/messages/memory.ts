@@ -86,7 +86,15 @@ function ofSameSize(found: LogEntryFacts, facts: LogEntryFacts): LogEntryFacts |
 export const MEMORY: MessageArea = {
   name: "DMA memory",
   page: "rules/traces.md T.75",
-  words: ["cma:", "Reserved memory:", "dma_alloc_coherent", "dma_pool", "page_pool", "coherent"],
+  words: [
+    "page allocation failure",
+    "cma:",
+    "Reserved memory:",
+    "dma_alloc_coherent",
+    "dma_pool",
+    "page_pool",
+    "coherent",
+  ],
   rows: [
     {
       kind: "contiguous_full",
@@ -124,6 +132,7 @@ export const MEMORY: MessageArea = {
       forms: [
         "{driver} {device}: {~dma_alloc_coherent|dma_alloc_attrs} of size {size_bytes} failed",
         "{driver} {device}: failed to allocate buffer with size {size_bytes}",
+        "{~dma_alloc_coherent|pci_alloc_consistent|dma_alloc_attrs} failed",
         "{~Unable to|Failed to} allocate contiguous DMA memory region of size {size_bytes}",
         "{driver} {device}: {~Failed|failed|Unable|unable} to {~allocate|alloc} {~DMA memory|coherent memory|DMA buffer|coherent DMA memory|dma coherent memory|consistent memory}",
       ],
@@ -170,6 +179,25 @@ export const MEMORY: MessageArea = {
       next: [
         "enlarge the pool: coherent_pool=SIZE (at least 128 KiB for each GiB of memory is the default)",
         "allocate where the call may sleep (GFP_KERNEL), once",
+      ],
+    },
+    {
+      kind: "coherent_failed",
+      forms: ["page allocation failure: order:{order}, mode:{gfp}"],
+      always: { cause: "no_pages" },
+      derive: (facts) => ({
+        ...facts,
+        gfp: String(facts.gfp).replace(/,\s*nodemask=.*$/, ""),
+        wanted_bytes: PAGE_BYTES * 2 ** numberOf(facts, "order"),
+      }),
+      role: "report",
+      means: (facts) =>
+        `The page allocator had no ${2 ** numberOf(facts, "order")} free pages in a row (${
+          bytesText(numberOf(facts, "wanted_bytes"))
+        } with pages of 4 KiB) in the zones that the flags allow; the stack below names the caller`,
+      next: [
+        "if the stack has dma_alloc_attrs or __dma_direct_alloc_pages: allocate at probe, in smaller pieces, from CMA (cma=SIZE), or behind an IOMMU, which needs no pages in a row",
+        "with GFP_DMA or GFP_DMA32 in the flags: a wider DMA mask lets the allocation use all memory",
       ],
     },
     {
@@ -244,13 +272,17 @@ export const MEMORY: MessageArea = {
     {
       kind: "dma_pool_error",
       forms: [
+        "{driver} {device}: dma_pool_destroy {pool} busy",
+        "dma_pool_destroy {pool} busy",
         "{driver} {device}: dma_pool_destroy {pool}, {at} busy",
         "dma_pool_destroy {pool}, {at} busy",
       ],
       role: "report",
       finding: "leak",
       means: "A driver destroyed a DMA pool while a block of it was allocated",
-      next: ["free each block before dma_pool_destroy(): the line gives the page of the block"],
+      next: [
+        "free each block before dma_pool_destroy(): older kernels give the page of the block in the line",
+      ],
     },
     {
       kind: "coherent_failed",

@@ -221,7 +221,8 @@ const CONTROLLER: MessageRow[] = [
     derive: (facts) => ({
       ...facts,
       step: String(facts.step).toLowerCase().replaceAll(" ", "_"),
-      ...typeof facts.errno === "number" ? { errno: Math.abs(facts.errno) } : {},
+      // As an errno is printed, whichever sign the release gives it.
+      ...typeof facts.errno === "number" ? { errno: -Math.abs(facts.errno) } : {},
     }),
     role: "consequence",
     follows: ["iommu_fault", "pcie_error", "nvme_down", "nvme_timeout"],
@@ -236,9 +237,9 @@ const CONTROLLER: MessageRow[] = [
       },
       {
         id: "removed",
-        when: ({ errno }) => errno === 19,
+        when: ({ errno }) => errno === -19,
         certainty: "likely",
-        text: "19 is ENODEV: the controller did not come up after its reset, or is gone",
+        text: "-19 is ENODEV: the controller did not come up after its reset, or is gone",
         next: [GONE_NEXT, FAULT_NEXT],
       },
       {
@@ -300,7 +301,11 @@ const CONTROLLER: MessageRow[] = [
   },
   {
     kind: "nvme_bad_request",
-    forms: ["{device}: Incorrectly formed request for payload:{size_bytes} nents:{segments}"],
+    forms: [
+      "{device}: Incorrectly formed request for payload:{size_bytes} nents:{segments}",
+      "{?nvme {controller}: ?}Invalid SGL for payload:{size_bytes} nents:{segments}",
+    ],
+    derive: ({ controller = null, device = null, ...facts }) => ({ ...facts, controller, device }),
     role: "report",
     means: "The segments of the request break the rules of PRP lists, so it was not sent",
     next: [
@@ -413,7 +418,7 @@ const BLOCK: MessageRow[] = [
 export const NVME: MessageArea = {
   name: "NVMe",
   page: "rules/traces.md T.55",
-  words: ["nvme"],
+  words: ["nvme", "Invalid SGL"],
   rows: CONTROLLER,
 };
 

@@ -127,6 +127,14 @@ const dartReason = (facts: LogEntryFacts): Reason => {
   return /NO (?:PTE|PMD|TTBR)|PTE|PMD|TTBR/.test(words) ? "not_present" : "unknown";
 };
 
+/** By the fault reason of VT-d. VT-d specification, appendix A. */
+function vtdReason(code: unknown): Reason {
+  if (code === 1 || code === 2) return "no_entry";
+  // The tables of VT-d have no bit for presence: an entry without rights may be empty.
+  if (code === 5 || code === 6) return "page_fault";
+  return Number(code) >= 7 && Number(code) <= 12 ? "table_error" : "unknown";
+}
+
 /** Faults by their cause number. RISC-V IOMMU specification 3.1, table of fault causes. */
 const RISCV_READS = new Set([4, 5, 13, 21]);
 const RISCV_WRITES = new Set([6, 7, 15, 23]);
@@ -222,7 +230,9 @@ const FAULTS: readonly FaultRow[] = [
     forms: [
       "tegra-mc {iommu}: {client}: {?{~secure|non-secure|nonsecure} ?}{access~read|write} @{address}: {tegra_reason=rest}",
       "mc-err: {...}{client}: {tegra_reason=text} error {...}",
+      "mc-err: ({count}) {client}: {tegra_reason=rest}",
     ],
+    more: [{ form: "mc-err: status = {status}; addr = {address}" }],
     reason: ({ tegra_reason }) =>
       /SMMU translation/i.test(String(tegra_reason)) ? "not_present" : "unknown",
   },
@@ -255,16 +265,19 @@ const FAULTS: readonly FaultRow[] = [
     model: "xen_vtd",
     reason: () => "page_fault",
     forms: [
-      "(XEN){...}DMAR:{~| }[DMA {access~Read|Write}] Request device [{iommu=xen_device}] fault addr {address}",
+      "(XEN){...}DMAR:{~| }[DMA {access~Read|Write}] Request device [{device=xen_device}] fault addr {address}",
     ],
-    derive: (facts) => ({ ...facts, device: facts.iommu! }),
+    more: [{
+      form: "[VT-D]DMAR:{~| }reason {code} - {fault_text=rest}",
+      add: (found, facts) => ({ ...facts, ...found, reason: vtdReason(found.code) }),
+    }],
   },
   {
     model: "xen_amd",
     reason: () => "page_fault",
     forms: [
-      "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {iommu=pci_function}{...} addr {address}",
-      "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {iommu=xen_ids}, fault address = {address}",
+      "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {device=pci_function}{...} addr {address}",
+      "(XEN){...}AMD-Vi: IO_PAGE_FAULT: {ids=xen_ids}, fault address = {address}",
     ],
   },
   {
@@ -428,9 +441,6 @@ const ERRORS: readonly MessageRow[] = [
     kind: "iommu_setup",
     forms: [
       "Unable to determine high address",
-      "Unable to set DMA mask: {errno}",
-      "failed to set DMA mask: {errno}",
-      "Failed to set dma_mask{...}",
       "Failed to reset DART on resume",
       "pwrdm_constraint failed to be reset, status = {errno}",
       "deassert_reset failed: {errno}",

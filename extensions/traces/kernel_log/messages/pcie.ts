@@ -209,6 +209,20 @@ export const PCIE: MessageArea = {
     },
     {
       kind: "pcie_error",
+      forms: [
+        `${DEVICE}: {~can't|Unable to|unable to} change power state from {from_state=word_text} to {to_state=word_text} (config space inaccessible)`,
+        `${DEVICE}: {~can't|Unable to|unable to} change power state from {from_state=word_text} to {to_state=word_text}, device inaccessible`,
+      ],
+      always: { event: "inaccessible" },
+      role: "report",
+      means: ({ device }) =>
+        `${device} does not answer on its bus: it was removed, lost power, or its link is down. Its requests in flight never complete`,
+      next: [
+        "look for link errors before it (AER, DPC, Link Down), and for power saving: pcie_aspm=off, pcie_port_pm=off",
+      ],
+    },
+    {
+      kind: "pcie_error",
       forms: ["AER: buffer overflow in recovery for {device}"],
       always: { event: "errors_lost" },
       role: "consequence",

@@ -29,6 +29,25 @@ const invalidation = (
       next: [DEVICE_SILENT],
     },
     {
+      id: "command",
+      when: ({ reason }) => /illegal/i.test(String(reason)),
+      certainty: "likely",
+      text:
+        "the SMMU does not know the command, or a field of it is wrong: a bug of the kernel's driver, or a feature that the hardware announces and does not have",
+      next: [
+        "look for an erratum of the SMMU and for a newer kernel; the drivers of its devices are not concerned",
+      ],
+    },
+    {
+      id: "fetch",
+      when: ({ reason }) => /abort/i.test(String(reason)),
+      certainty: "likely",
+      text: "the SMMU could not read its command queue in memory",
+      next: [
+        "look whether the queue's memory is in the SMMU's reach: its DMA mask, and what the firmware or a hypervisor keeps from it",
+      ],
+    },
+    {
       id: "caught_up",
       when: ({ cons, prod }) => typeof prod === "number" && prod === cons,
       certainty: "likely",
@@ -185,9 +204,13 @@ const V2: MessageRow[] = [
   },
   {
     kind: "iommu_detail",
-    forms: ["FSR = {fsr} [{errors=bracket_text}], SID={stream}", "FSR    = {fsr} [{errors}"],
+    forms: [
+      "FSR = {fsr} [{errors=bracket_text}], SID={stream}",
+      "FSR    = {fsr} [{errors}",
+      "FSYNR0 = {fsynr} [{errors=bracket_text}]",
+    ],
     role: "state",
-    means: "The fault status register of a context fault, by its bits",
+    means: "A register of a context fault, by its bits",
   },
   {
     kind: "iommu_fault",

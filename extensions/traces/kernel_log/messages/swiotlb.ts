@@ -119,8 +119,10 @@ const FULL_CAUSES: readonly Cause[] = [
 ];
 
 const refusedText = (facts: LogEntryFacts) =>
-  `The bounce pool refused a mapping of ${
-    bytesText(numberOf(facts, "size_bytes"))
+  `The bounce pool refused a mapping${
+    Number.isNaN(numberOf(facts, "size_bytes"))
+      ? ""
+      : ` of ${bytesText(numberOf(facts, "size_bytes"))}`
   }: the map failed`;
 const coherentText = (facts: LogEntryFacts) =>
   `The bounce pool had no coherent memory of ${
@@ -220,14 +222,16 @@ const OVERFLOW_CAUSES: readonly Cause[] = [
 export const SWIOTLB: MessageArea = {
   name: "bounce buffers",
   page: "rules/traces.md T.52",
-  words: ["swiotlb", "software IO TLB", "SW-IOMMU"],
+  words: ["swiotlb", "software IO TLB", "SW-IOMMU", "SWIOTLB"],
   rows: [
     {
       kind: "swiotlb_full",
       forms: [
         "{driver} {device}: swiotlb buffer is full (sz: {size_bytes} bytes){?, total {total_slots} (slots), used {used_slots} (slots)?}",
         "{driver} {device}: DMA: Out of SW-IOMMU space for {size_bytes} bytes",
-        "DMA: Out of SW-IOMMU space for {size_bytes} bytes at device {device}",
+        "{~DMA|PCI-DMA}: Out of SW-IOMMU space for {size_bytes} bytes at device {device}",
+        "{device}: swiotlb buffer is full{? (sz: {size_bytes} bytes)?}{?, total {total_slots} (slots), used {used_slots} (slots)?}",
+        "swiotlb buffer is full (sz: {size_bytes} bytes){?, total {total_slots} (slots), used {used_slots} (slots)?}",
       ],
       more: [
         {
@@ -248,6 +252,7 @@ export const SWIOTLB: MessageArea = {
     {
       kind: "swiotlb_full",
       forms: [
+        "{driver} {device}: swiotlb: coherent allocation failed{~,|} size={size_bytes}",
         "swiotlb: coherent allocation failed{? for device {device}?}{~,|} size={size_bytes}",
       ],
       always: { coherent: true },
@@ -285,6 +290,8 @@ export const SWIOTLB: MessageArea = {
         "software IO TLB: {text}: Failed to remap {size_bytes} bytes",
         "software IO TLB: Failed to allocate new pool",
         "Warning: only able to allocate {mib} MB for software IO TLB",
+        "Failed to get contiguous memory for DMA from Xen!",
+        "Cannot allocate Xen-SWIOTLB buffer",
         "Failed to decrypt restricted DMA pool",
         "Restricted DMA pool must be accessible within the linear mapping",
       ],

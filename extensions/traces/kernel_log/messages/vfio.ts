@@ -118,11 +118,66 @@ export const VFIO: MessageArea = {
       kind: "vfio_error",
       forms: [
         "VF token required to access device",
-        "No interrupt remapping{...} Use the module param {rest}",
-        "vfio_iommu_type1_attach_group: No interrupt remapping{rest}",
+        "{driver} {device}: VF token required to access device",
       ],
       role: "report",
-      means: "VFIO refused to give the device to a program",
+      means:
+        "VFIO refused to give a virtual function to a program: the program must show the token of the physical function's user",
+      next: ["give the program the same vf_token= as the user of the physical function"],
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "No interrupt remapping{...} Use the module param",
+        "vfio_iommu_type1_attach_group: No interrupt remapping",
+      ],
+      role: "report",
+      means:
+        "VFIO refused to give the device to a program: without interrupt remapping the device could send any interrupt to the host",
+      next: [
+        "switch interrupt remapping on: in the firmware's setup, and intremap=on; `dmesg | grep -e DMAR-IR -e AMD-Vi` says whether it is",
+        "only where every guest is trusted: vfio_iommu_type1.allow_unsafe_interrupts=1",
+      ],
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "vfio: error, group {group} is not viable",
+        "group {group} is not viable",
+      ],
+      role: "report",
+      means: ({ group }) =>
+        `Group ${group} cannot be given to a program: a device of it is bound to a driver that is not VFIO's`,
+      next: [
+        "bind every device of the group to vfio-pci, or to no driver: ls /sys/kernel/iommu_groups/N/devices; bridges may keep pcieport",
+        "`dmalab topology` on the machine's lspci output shows the groups, and which bridge lacks ACS",
+      ],
+    },
+    {
+      kind: "vfio_error",
+      forms: [
+        "vfio-pci: probe of {device} failed with error {errno}",
+        "vfio-pci {device}: probe with driver vfio-pci failed with error {errno}",
+      ],
+      role: "report",
+      means: ({ device, errno }) =>
+        `vfio-pci did not take ${device}: ` +
+        (errno === -22
+          ? "-22 is EINVAL, most often of a device without an IOMMU group: no IOMMU translates for it"
+          : "the errno is the reason"),
+      next: [
+        "check that the IOMMU is on: intel_iommu=on or the firmware's setup, and /sys/kernel/iommu_groups",
+      ],
+    },
+    {
+      kind: "state",
+      forms: [
+        "{driver} {device}: vfio_ecap_init: hiding ecap {value}@{value2=value}",
+        "vfio_ecap_init: {...}hiding ecap {value}@{value2=value}",
+        "{driver} {device}: {~enabling device|vfio_bar_restore: reset recovery - restoring BARs|resetting|reset done|vgaarb: {...}}",
+      ],
+      role: "state",
+      means: "What VFIO hides from the user of a device, or restores",
     },
   ],
 };

@@ -113,6 +113,7 @@ const RECORDS: MessageRow[] = [
         text:
           "an invalidation was not completed: a device does not answer, or the queue of commands is wrong",
         next: [DEVICE_SILENT],
+        finding: "invalidation_error",
       },
       {
         id: "overflow",
@@ -350,7 +351,6 @@ const TABLES: MessageRow[] = [
       "DMAR: {~root entry|pasid dir entry}: {value}",
       "DMAR: context entry: hi {value}, low {value2=value}",
       "DMAR: pasid table entry[{count}]: {value}",
-      "[VT-D]DMAR:{~| }reason {code} - {rest}",
     ],
     role: "state",
     means:
@@ -381,6 +381,7 @@ const TABLES: MessageRow[] = [
       "DMAR: Failed to copy translation tables from previous kernel for {unit}",
       "DMAR: Recommended TLB entries for ISOCH unit is 16; your BIOS set {count}",
       "DMAR: {~Cannot find the assigned event for counter|The number of IOMMU counters} {count}",
+      "{~DMAR|dmar}: Allocating domain for {text} failed",
       "DMAR: [Firmware Bug]: {rest}",
     ],
     role: "report",
@@ -414,6 +415,9 @@ const TABLES: MessageRow[] = [
       'DMAR: ACPI device "{text}" under DMAR at {value} as {text2=rest}',
       "DMAR: No {~RMRR|ATSR|SATC|DMAR devices} found",
       "DMAR: {unit}: reg_base_addr {value} ver {...}cap {value2=value} ecap {value3=value}",
+      "{~DMAR|IOMMU}: Setting identity map for device {device} [{start} - {end}]",
+      "DMAR: Setting {~identity map|RMRR}",
+      "DMAR: Prepare 0-16MiB unity mapping for LPC",
       "DMAR: Disable{~| integrated} {~GFX|GPU} device mapping",
       "DMAR: intel_iommu={text} deprecated; use {rest}",
       "DMAR: Scalable mode is disallowed",
