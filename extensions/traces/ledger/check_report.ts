@@ -419,9 +419,15 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
     ...overrun === 0
       ? []
       : [`  ${formatCount(overrun, "event")} overwritten in the ring buffers, by their counts`],
-    ...check.ledger.edges.backLine === 0 ? [] : [
-      `  times go back at line ${check.ledger.edges.backLine}: another recording or CPU; nothing is proved across it`,
-    ],
+    ...check.ledger.edges.isNewestFirst
+      ? [
+        "  times fall from line to line: the newest line stands first, and nothing is proved; turn the file around (tac FILE)",
+      ]
+      : check.ledger.edges.backLine === 0
+      ? []
+      : [
+        `  times go back at line ${check.ledger.edges.backLine}: another recording or CPU; nothing is proved across it`,
+      ],
     ...damagedLines(check).length === 0
       ? []
       : [`  ${formatCount(damagedLines(check).length, "damaged line")}`],

@@ -12,6 +12,9 @@ const SILENCE_SECONDS = 0.1;
 /** So far back no clock of another CPU is: where times stay back, another recording or CPU begins. */
 const BACK_SECONDS = 0.1;
 
+/** So many lines back make an order; fewer are of two CPUs. */
+const LEAST_BACKWARD = 4;
+
 const MAX_HOLES = 4096;
 
 export class Edges {
@@ -26,6 +29,10 @@ export class Edges {
   silences = 0;
   /** The last line from which on times are far before that of the line before it; 0 when there is none. */
   backLine = 0;
+  /** Lines whose time is after that of the line before them, and before it. */
+  #forward = 0;
+  #backward = 0;
+  #previousSeconds = NaN;
   /** A line whose time is far back: alone, it has been moved. 0 when there is none. */
   #movedLine = 0;
   /** The time of the last line that is in order. */
@@ -35,10 +42,14 @@ export class Edges {
   /** By CPU: the first line after a gap. */
   readonly #gaps = new Map<number, TraceInstant>();
   #start: TraceInstant | null = null;
+  #isCut = false;
 
   /** Passes a line; the time of a gap is that of the CPU's next one. */
   pass(now: TraceInstant): void {
     const { seconds } = now;
+    if (seconds > this.#previousSeconds) this.#forward++;
+    else if (seconds < this.#previousSeconds) this.#backward++;
+    this.#previousSeconds = seconds;
     if (this.#orderedSeconds - seconds < BACK_SECONDS) {
       this.#orderedSeconds = seconds;
       this.#movedLine = 0;
@@ -59,9 +70,24 @@ export class Edges {
     if (this.firstSeconds === null) {
       this.firstSeconds = seconds;
       this.#start = now;
+    } else if (this.#isCut) {
+      this.#start = now;
+      this.#isCut = false;
     }
     if (seconds > this.lastSeconds) this.lastSeconds = seconds;
     if (this.#gaps.get(now.cpu)?.seconds === Infinity) this.#gaps.set(now.cpu, now);
+  }
+
+  /** The newest line stands first, as log viewers export: every order of calls is turned around. */
+  get isNewestFirst(): boolean {
+    return this.#backward >= LEAST_BACKWARD && this.#backward > this.#forward;
+  }
+
+  /** A part was cut out by hand: the trace begins anew behind it. */
+  cut(line: number): void {
+    this.lostLine = line;
+    this.#start = null;
+    this.#isCut = true;
   }
 
   gap(cpu: number, line: number): void {

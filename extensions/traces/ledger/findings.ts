@@ -314,7 +314,10 @@ function sharingOf({ device }: TracedMapping): Pick<TraceFinding, "sharing"> {
  *
  * @see rules/traces.md T.68
  */
-export function asKnown(finding: TraceFinding, { holes }: Edges): TraceFinding {
+export function asKnown(finding: TraceFinding, { holes, isNewestFirst }: Edges): TraceFinding {
+  if (isNewestFirst) {
+    return { ...finding, certainty: finding.certainty === "unknown" ? "unknown" : "possible" };
+  }
   if (!isAcross(finding, holes)) {
     const isShared = finding.certainty === "proved" && finding.sharing !== undefined &&
       finding.sharing.mappedBeforeTrace > 0;

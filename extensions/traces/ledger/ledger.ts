@@ -175,6 +175,12 @@ export class MappingTracker {
     this.edges.gap(cpu, number);
   }
 
+  /** Lines were cut out here, of every CPU. */
+  cut(number: number): void {
+    this.table.interrupt(null);
+    this.edges.cut(number);
+  }
+
   /** Everything has been read. */
   end(): void {
     this.table.end();

@@ -276,11 +276,15 @@ export class TracedPageTable {
     if (others.length === 0) this.#runs.delete(start);
   }
 
-  /** Lines of a CPU are missing: an unmap there whose call has not been printed yet shows nothing. */
-  interrupt(cpu: number): void {
+  /**
+   * Lines are missing: an unmap there whose call has not been printed yet shows nothing.
+   *
+   * @param cpu Null for every CPU.
+   */
+  interrupt(cpu: number | null): void {
     for (const context of this.#contexts.values()) {
       const { unmap } = context;
-      if (unmap === null || unmap.cpu !== cpu) continue;
+      if (unmap === null || cpu !== null && unmap.cpu !== cpu) continue;
       if (context.lastLine > unmap.line) continue;
       this.settle(context);
       if (this.#orphans.get(unmap.start) === unmap) this.#orphans.delete(unmap.start);

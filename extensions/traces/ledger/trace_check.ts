@@ -31,13 +31,18 @@ const MAX_FAULTS = 1 << 14;
 
 export interface Gap {
   readonly line: number;
-  readonly cpu: number;
+  /** Null where lines of every CPU are missing. */
+  readonly cpu: number | null;
   /** How many events are missing, or null. */
   readonly count: number | null;
 }
 
 /** What the log's own prefix begins with, before a line of a trace that was dumped into it. */
 const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
+
+/** A mark of the person who cut lines out: `[...]`, `<snip>`, `-- 8< --`. */
+const CUT_MARK =
+  /^\W*(?:\.{3,}|…|(?:snip(?:ped)?|cut(?: here)?|omitted|truncated|trimmed|skipped|many more|\d+ (?:more )?lines? (?:omitted|cut|skipped|removed))\b|8<|>8)[^:=]{0,40}$/i;
 
 /** What trace-cmd writes first. */
 const CPU_COUNT = /^cpus=\d+$/;
@@ -198,6 +203,11 @@ export class TraceCheck {
       case "other":
         if (LOG_PREFIX.test(line.text)) return;
         this.otherLines++;
+        if (CUT_MARK.test(line.text)) {
+          this.gaps.push({ line: number, cpu: null, count: null });
+          this.ledger.cut(number);
+          return;
+        }
         if (originOf(line) === null && !CPU_COUNT.test(line.text)) this.unknownLines++;
         return;
     }
