@@ -8,6 +8,7 @@ import type { UserWord } from "./user_word.ts";
 const QUEUE = "/sys/block/DISK/queue/";
 const PCI = "/sys/bus/pci/devices/DEVICE/";
 const COMMAND_LINE = "kernel parameter";
+const KERNEL_OPTION = "option of the kernel's configuration";
 
 const QUEUE_LIMITS: readonly UserWord[] = [
   {
@@ -369,6 +370,98 @@ const PARAMETERS: readonly UserWord[] = [
     doc: "How many mappings, and how many bytes of pinned memory, a user of VFIO may have.",
     see: ["hmm-rdma-vfio.3"],
   },
+  {
+    words: ["vfio_iommu_type1.allow_unsafe_interrupts=", "allow_unsafe_interrupts"],
+    place: "parameter of the module vfio_iommu_type1",
+    doc:
+      "1: a device is given to a guest without interrupt remapping too, and may then send any interrupt to the host.",
+    see: ["hmm-rdma-vfio.3"],
+  },
+  {
+    words: ["coherent_pool="],
+    place: COMMAND_LINE,
+    doc:
+      "Size of the atomic pool: coherent memory for calls that may not sleep, for devices that are not coherent and guests with encrypted memory.",
+    see: ["dma.1.9", "dma_alloc_coherent"],
+  },
+  {
+    words: ["pcie_aspm=", "pcie_aspm=off", "pcie_port_pm=off"],
+    place: COMMAND_LINE,
+    doc:
+      "Power saving of PCI Express links: off where a link does not come back, as of a disk whose registers read as all ones. It changes no mapping.",
+    see: ["nvme.timeout"],
+  },
+  {
+    words: ["nvme_core.default_ps_max_latency_us="],
+    place: "parameter of the module nvme_core",
+    doc: "0: the controller enters no power state of its own (APST). It changes no mapping.",
+    see: ["nvme.timeout"],
+  },
+  {
+    words: ["nvme.use_threaded_interrupts="],
+    place: "parameter of the module nvme",
+    doc: "1: completions are handled in a thread, where an unmap may take longer.",
+    see: ["nvme.4.1"],
+  },
+];
+
+/** Options of a kernel's configuration. */
+const CONFIGURATION: readonly UserWord[] = [
+  {
+    words: ["CONFIG_DMA_API_DEBUG", "CONFIG_DMA_API_DEBUG_SG"],
+    place: KERNEL_OPTION,
+    doc: "The checker of DMA calls; with SG it checks the segments of lists too.",
+    see: ["dma_debug", "dma.8.1", "dma.8.2"],
+  },
+  {
+    words: ["CONFIG_DMA_CMA", "CONFIG_CMA", "CONFIG_CMA_SIZE_MBYTES"],
+    place: KERNEL_OPTION,
+    doc: "Contiguous memory for coherent allocations of devices without an IOMMU, and its size.",
+    see: ["dma.1.9", "dma_alloc_coherent"],
+  },
+  {
+    words: ["CONFIG_SWIOTLB", "CONFIG_SWIOTLB_DYNAMIC", "CONFIG_DMA_RESTRICTED_POOL"],
+    place: KERNEL_OPTION,
+    doc:
+      "Bounce buffers: their pool, a pool that grows, and a pool of one device in reserved memory.",
+    see: ["swiotlb.size", "dma.6.1"],
+  },
+  {
+    words: [
+      "CONFIG_IOMMU_DEFAULT_PASSTHROUGH",
+      "CONFIG_IOMMU_DEFAULT_DMA_STRICT",
+      "CONFIG_IOMMU_DEFAULT_DMA_LAZY",
+    ],
+    place: KERNEL_OPTION,
+    doc: "How devices are translated if the command line does not say it.",
+    see: ["iommu.mode", "dma.9.2"],
+  },
+  {
+    words: ["CONFIG_IOMMU_DEBUG_PAGEALLOC"],
+    place: KERNEL_OPTION,
+    doc: "The kernel can check that no page is freed while an IOMMU maps it.",
+    see: ["iommu.debug_pagealloc", "dma.8.4"],
+  },
+  {
+    words: ["CONFIG_PCI_P2PDMA"],
+    place: KERNEL_OPTION,
+    doc: "DMA between devices: without it no memory of a device is offered to peers.",
+    see: ["p2p.9.4", "dma.9.1"],
+  },
+  {
+    words: ["CONFIG_VMAP_STACK"],
+    place: KERNEL_OPTION,
+    doc:
+      "Stacks are vmalloc memory: a buffer on the stack is not contiguous, and its map is refused.",
+    see: ["map_vmalloc", "map_stack"],
+  },
+  {
+    words: ["CONFIG_ZONE_DMA", "CONFIG_ZONE_DMA32", "GFP_DMA", "GFP_DMA32"],
+    place: KERNEL_OPTION,
+    doc:
+      "Memory that devices with a narrow mask reach: coherent allocations come from there. Streaming mappings bounce instead.",
+    see: ["dma.1.9", "dma_alloc_coherent"],
+  },
 ];
 
 /** Words of this program and of its extensions. */
@@ -376,6 +469,7 @@ export const USER_WORDS: readonly UserWord[] = [
   ...QUEUE_LIMITS,
   ...OF_DEVICES,
   ...PARAMETERS,
+  ...CONFIGURATION,
   ...EXTENSIONS.flatMap(({ words = [] }) => words),
 ];
 

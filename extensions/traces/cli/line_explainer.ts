@@ -101,6 +101,8 @@ interface FaultLogText {
 
 /** Whether a question is a line of a log, and no name. */
 export function isFaultLine(question: string): boolean {
+  // A parameter such as `arm-smmu.disable_bypass=0` is one word.
+  if (!/\s/.test(question.trim())) return false;
   if (/\bDMAR\b|\bAMD-Vi\b|\barm-smmu|\bRequest device\b|\bEvent logged\b/i.test(question)) {
     return true;
   }

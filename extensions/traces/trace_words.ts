@@ -1,0 +1,69 @@
+/** Words of traces and of fault lines that users ask for, and the rules that explain them. */
+import type { Extension } from "@dmalab/cli/extend";
+
+type UserWord = NonNullable<Extension["words"]>[number];
+
+/** Events of one system, with its name in front and without. */
+function events(system: string, names: readonly string[], doc: string, rule: string): UserWord {
+  return {
+    words: names.map((name) => `${system}:${name}`),
+    place: `events/${system} of tracefs`,
+    doc,
+    see: [rule],
+  };
+}
+
+/** A text that VT-d's driver prints behind the number of a reason. */
+function vtdReason(words: readonly string[], doc: string): UserWord {
+  return { words, place: "reason in a fault line of VT-d", doc, see: ["traces.T.46"] };
+}
+
+export const TRACE_WORDS: readonly UserWord[] = [
+  events(
+    "dma",
+    [
+      "*",
+      ...["map_phys", "unmap_phys", "map_page", "unmap_page", "map_resource", "unmap_resource"]
+        .map((name) => `dma_${name}`),
+      ...["alloc", "free", "alloc_pages", "free_pages", "alloc_sgt", "free_sgt", "map_sg"]
+        .map((name) => `dma_${name}`),
+      ...["unmap_sg", "map_sg_err", "sync_single_for_cpu", "sync_single_for_device"]
+        .map((name) => `dma_${name}`),
+      ...["sync_sg_for_cpu", "sync_sg_for_device"].map((name) => `dma_${name}`),
+    ],
+    "Calls of the DMA API, with device, address, size and direction: what `dmalab trace check` pairs.",
+    "traces.T.15",
+  ),
+  events(
+    "iommu",
+    ["*", "map", "unmap"],
+    "Entries of an IOMMU's page table that are written and cleared; the lines name no device.",
+    "traces.T.25",
+  ),
+  events(
+    "iommu",
+    ["io_page_fault"],
+    "An access that an IOMMU refused, if its driver reports it to the trace.",
+    "traces.T.29",
+  ),
+  events(
+    "swiotlb",
+    ["*", "swiotlb_bounced"],
+    "A mapping that goes through a bounce buffer: `dmalab trace devices` counts them.",
+    "traces.T.31",
+  ),
+  events(
+    "nvme",
+    ["*", "nvme_setup_cmd", "nvme_complete_rq", "nvme_sq"],
+    "Commands of NVMe: which request a mapping is for.",
+    "traces.T.38",
+  ),
+  vtdReason(
+    ["PTE Read access is not set", "PTE Write access is not set"],
+    "The page-table entry does not allow the access. The tables have no bit for presence: a page that was never mapped, one that was unmapped too early and one that was mapped for the other direction all give this reason.",
+  ),
+  vtdReason(
+    ["Present bit in root entry is clear", "Present bit in context entry is clear"],
+    "The IOMMU knows nothing of the device: no driver is bound, firmware left the device running, or it uses another device's requester id.",
+  ),
+];
