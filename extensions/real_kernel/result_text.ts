@@ -6,7 +6,8 @@ import { spanPlace } from "@dmalab/lang";
 import type { Step } from "./compare/steps.ts";
 import { stepRow } from "./compare/steps.ts";
 import type { TestDifference } from "./compare/compare_test_runs.ts";
-import type { KernelRunReport, TestVerdict } from "./kernel_run.ts";
+import type { TestVerdict } from "./compare/compare_boot.ts";
+import type { KernelRunReport } from "./kernel_run.ts";
 
 const LABEL_WIDTH = 9;
 /** Lines of the kernel's trace that a difference shows. */
@@ -129,7 +130,7 @@ export function runJson(
     model: profile,
     accelerator,
     boots,
-    failures,
+    failures: failures.map(({ console, problem }) => ({ problem, console })),
     tests: verdicts.map(({ file, result, test }) => ({
       file,
       name: displayName(test),

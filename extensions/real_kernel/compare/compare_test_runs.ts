@@ -1,7 +1,6 @@
 /** Compares a test on the model with the same system calls on a real kernel. */
 import type { NvmeRequest } from "@dmalab/devices/nvme";
 import type { MachineEvent } from "@dmalab/runtime";
-import type { BioVec } from "@dmalab/runtime/block";
 import { type RecordedSubmission, type RecordedTest, requestsOf } from "../plan/scenario_run.ts";
 import { firstRequestDifference, nameOf, type RequestDifference } from "./compare_requests.ts";
 import { type SimulatedRequest, simulatedRequest } from "./simulated_requests.ts";
@@ -133,14 +132,4 @@ function eventOf(
   { map, unmap }: SimulatedRequest,
 ): MachineEvent | null {
   return [...map, ...unmap].find((step) => step === ofModel)?.event ?? null;
-}
-
-/** Every page of a test's memory, for the islands. */
-export function* memoryOf(tests: readonly RecordedTest[]): Generator<BioVec> {
-  for (const { submissions } of tests) {
-    for (const { submission: { metadata, vecs } } of submissions) {
-      yield* vecs;
-      yield* metadata;
-    }
-  }
 }

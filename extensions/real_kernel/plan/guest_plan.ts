@@ -27,11 +27,13 @@ export const TRACE_FILE = "trace";
 /** Name of the kernel's log among them. */
 export const LOG_FILE = "log";
 
+/** @param moreProbes Directives that arm more probes in the group `lab`. */
 export function guestPlan(
   machine: QemuMachine,
   modules: readonly ModuleFile[],
   tests: readonly RecordedTest[],
   islands: Islands,
+  moreProbes: readonly string[] = [],
 ): GuestPlan {
   const lines: string[] = ["write /sys/bus/pci/drivers_autoprobe 0"];
   for (const { name } of modules) {
@@ -45,7 +47,7 @@ export function guestPlan(
     lines.push(`limits ${index}`);
   });
   islands.list.forEach(({ pages }, index) => lines.push(`island ${index} ${pages}`));
-  lines.push(...tracing());
+  lines.push(...tracing(moreProbes));
   const ioOf = new Map<RecordedTest, number[]>();
   let io = 0;
   for (const test of tests) {
@@ -85,7 +87,7 @@ export function modulePath(name: string): string {
 }
 
 /** Arms the probes of all steps: what the kernel has no function for is refused, and reported. */
-function tracing(): string[] {
+function tracing(moreProbes: readonly string[]): string[] {
   const lines = [`write ${TRACING}/buffer_size_kb ${TRACE_BUFFER_KIB}`];
   for (const kind of STEP_KINDS) {
     const { probe, returnProbe, tracepoint } = stepRow(kind);
@@ -94,7 +96,7 @@ function tracing(): string[] {
     }
     if (tracepoint !== undefined) lines.push(enable(tracepoint));
   }
-  return [...lines, ...REQUEST_EVENTS.map(enable), enable("lab")];
+  return [...lines, ...moreProbes, ...REQUEST_EVENTS.map(enable), enable("lab")];
 }
 
 function enable(event: string): string {

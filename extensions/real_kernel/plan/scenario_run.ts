@@ -6,7 +6,7 @@ import type { Program, TestEntry, TestOutcome } from "@dmalab/lang/run";
 import { inspectTest } from "@dmalab/lang/run/run_program";
 import type { Limits } from "@dmalab/lang/values";
 import type { Machine, MachineEvent } from "@dmalab/runtime";
-import { BIO_FLAG, type QueueLimits } from "@dmalab/runtime/block";
+import { BIO_FLAG, type BioVec, type QueueLimits } from "@dmalab/runtime/block";
 
 /** A call of a disk's user. */
 export interface RecordedSubmission {
@@ -148,4 +148,14 @@ function blockersOf(
     if (command.fixed === true) found.push("a fixed buffer");
   }
   return found;
+}
+
+/** Every page of a test's memory, for the islands. */
+export function* memoryOf(tests: readonly RecordedTest[]): Generator<BioVec> {
+  for (const { submissions } of tests) {
+    for (const { submission: { metadata, vecs } } of submissions) {
+      yield* vecs;
+      yield* metadata;
+    }
+  }
 }

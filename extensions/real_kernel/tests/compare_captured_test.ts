@@ -7,12 +7,12 @@ import { loadProgram, SourceFile } from "@dmalab/lang";
 import { LoadError } from "@dmalab/lang/syntax";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
-import { compareTest, memoryOf } from "../compare/compare_test_runs.ts";
+import { compareTest } from "../compare/compare_test_runs.ts";
 import { limitDifferences } from "../compare/compare_limits.ts";
 import { kernelSide } from "../compare/kernel_side.ts";
 import { guestMemoryBytes, qemuMachine } from "../machine/qemu_machine.ts";
 import { Islands } from "../plan/islands.ts";
-import { recordTest } from "../plan/scenario_run.ts";
+import { memoryOf, recordTest } from "../plan/scenario_run.ts";
 import { readGuestReport } from "../trace/guest_report.ts";
 
 const DATA = new URL("data/", import.meta.url);

@@ -1,0 +1,149 @@
+/** Boots a kernel once for each machine, and reads what the guest reported. */
+import { host } from "@dmalab/cli";
+import type { Screen } from "@dmalab/cli/extend";
+import { makeNamedFolder, withTempFolder } from "@dmalab/cli/files";
+import { printable } from "@dmalab/lang/diagnostics";
+import type { KernelFiles } from "../image/kernel_files.ts";
+import { guestMemoryBytes, type QemuMachine, qemuMachine } from "../machine/qemu_machine.ts";
+import { type GuestPlan, guestPlan, LOG_FILE } from "../plan/guest_plan.ts";
+import { Islands } from "../plan/islands.ts";
+import type { PlannedTest } from "../plan/planned_tests.ts";
+import { memoryOf } from "../plan/scenario_run.ts";
+import { type GuestReport, readGuestReport } from "../trace/guest_report.ts";
+import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
+
+export interface GroupsOptions {
+  readonly kernel: KernelFiles;
+  /** The guest's program. */
+  readonly program: Uint8Array<ArrayBuffer>;
+  /** `auto` takes KVM where it boots the kernel, else emulation. */
+  readonly accelerator: Accelerator | "auto";
+  /** A folder that keeps the files of each boot; null for a temporary one. */
+  readonly keep: string | null;
+  readonly timeoutMs: number;
+  /** Lines of the plan that arm more probes. */
+  readonly moreProbes: readonly string[];
+}
+
+/** A boot that came to its end. */
+export interface BootedGroup {
+  readonly tests: readonly PlannedTest[];
+  readonly machine: QemuMachine;
+  readonly plan: GuestPlan;
+  readonly islands: Islands;
+  readonly report: GuestReport;
+  /** QEMU's trace of the controller. */
+  readonly controllerLog: string;
+}
+
+/** A boot that gave nothing. */
+export interface FailedBoot {
+  readonly tests: readonly PlannedTest[];
+  /** Why, as a sentence. */
+  readonly problem: string;
+  /** Last lines of the guest. */
+  readonly console: readonly string[];
+}
+
+export interface GroupsResult {
+  readonly accelerator: Accelerator;
+  readonly booted: readonly BootedGroup[];
+  readonly failures: readonly FailedBoot[];
+}
+
+/** @param signal Ends the boot under way; those after it are not begun. */
+export async function bootGroups(
+  groups: readonly (readonly PlannedTest[])[],
+  options: GroupsOptions,
+  screen: Pick<Screen, "err">,
+  signal: AbortSignal,
+): Promise<GroupsResult> {
+  const { kernel, keep } = options;
+  const isAuto = options.accelerator === "auto";
+  let accelerator: Accelerator = options.accelerator === "auto"
+    ? (hasKvm() ? "kvm" : "tcg")
+    : options.accelerator;
+  const booted: BootedGroup[] = [];
+  const failures: FailedBoot[] = [];
+  for (const [index, tests] of groups.entries()) {
+    screen.err(`booting ${kernel.release} (${index + 1} of ${groups.length})\n`);
+    const work = (folder: string) => bootOne(tests, options, accelerator, folder, signal);
+    const boot = () => keep === null ? withTempFolder(work) : work(keptFolder(keep, index + 1));
+    let result = await boot();
+    if ("problem" in result && isAuto && accelerator === "kvm" && !signal.aborted) {
+      screen.err(`KVM does not boot it (${printable(result.problem)}): going on by emulation\n`);
+      accelerator = "tcg";
+      result = await boot();
+    }
+    if ("problem" in result) {
+      failures.push(result);
+      if (signal.aborted) break;
+    } else booted.push(result);
+  }
+  return { accelerator, booted, failures };
+}
+
+async function bootOne(
+  tests: readonly PlannedTest[],
+  { kernel, moreProbes, program, timeoutMs }: GroupsOptions,
+  accelerator: Accelerator,
+  folder: string,
+  signal: AbortSignal,
+): Promise<BootedGroup | FailedBoot> {
+  const [{ machine }] = tests as [PlannedTest];
+  const recorded = tests.map(({ recorded }) => recorded);
+  const islands = new Islands(memoryOf(recorded));
+  const plan = guestPlan(machine, kernel.modules, recorded, islands, moreProbes);
+  const sized = qemuMachine(
+    recorded[0]!.config,
+    guestMemoryBytes(plan.hugePages, machine.config.swiotlb.sizeBytes),
+  );
+  const options = { accelerator, folder, signal, timeoutMs };
+  const read = reportOf(await bootGuest(kernel, program, sized, plan, options));
+  return "problem" in read ? { tests, ...read } : { tests, machine, plan, islands, ...read };
+}
+
+/** What a boot gave, or why it is of no use. */
+function reportOf(
+  booted: BootResult,
+): Pick<BootedGroup, "report" | "controllerLog"> | Pick<FailedBoot, "problem" | "console"> {
+  if (booted.report === null) return { problem: booted.problem, console: [] };
+  const { console, controllerLog, problem } = booted;
+  const report = readGuestReport(booted.report);
+  if (problem !== null) return { problem, console };
+  if (report.release === null) {
+    return {
+      problem: "The guest's program did not run: the kernel has no initramfs, or no ivshmem device",
+      console,
+    };
+  }
+  const [first] = report.problems.filter((line) =>
+    /^(?:missing|timeout|refused (?:module|open)|island)/.test(line)
+  );
+  if (first !== undefined) return { problem: `In the guest: ${first}`, console: logEnd(report) };
+  if (!report.isComplete) {
+    return { problem: "The guest's program ended before its plan", console };
+  }
+  return { report, controllerLog };
+}
+
+/** Last lines of the kernel's log. */
+function logEnd({ files }: GuestReport): readonly string[] {
+  return files.get(LOG_FILE)?.trim().split("\n").slice(-12) ?? [];
+}
+
+function keptFolder(keep: string, boot: number): string {
+  const folder = `${keep}/boot-${boot}`;
+  makeNamedFolder(folder);
+  return folder;
+}
+
+/** Whether the host has KVM; whether it works for this kernel only a boot shows. */
+function hasKvm(): boolean {
+  try {
+    host.statSync("/dev/kvm");
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,79 @@
+/** Compares the tests of one boot with the model. */
+import type { TestEntry } from "@dmalab/lang/run";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
+import type { BootedGroup } from "../boot/boot_groups.ts";
+import type { PlannedTest } from "../plan/planned_tests.ts";
+import { recordTest } from "../plan/scenario_run.ts";
+import { type LimitDifference, limitDifferences } from "./compare_limits.ts";
+import { compareTest, type TestComparison } from "./compare_test_runs.ts";
+import { type KernelSide, kernelSide } from "./kernel_side.ts";
+
+/** A test with its verdict. */
+export interface TestVerdict {
+  readonly file: string;
+  readonly test: TestEntry;
+  readonly result:
+    | TestComparison & {
+      /** Another modelled release that does what the kernel did; null where none does, or none is needed. */
+      readonly asRelease: KernelProfile | null;
+    }
+    | { readonly verdict: "not run"; readonly reasons: readonly string[] };
+}
+
+/** Facts of a boot, for the report. */
+export interface BootFacts {
+  readonly changes: readonly string[];
+  readonly refusedProbes: readonly string[];
+  readonly problems: readonly string[];
+  readonly domains: readonly string[];
+  readonly limits: readonly LimitDifference[];
+}
+
+export function compareBoot(
+  booted: BootedGroup,
+): { readonly verdicts: readonly TestVerdict[]; readonly facts: BootFacts } {
+  const { controllerLog, islands, machine, plan, report, tests } = booted;
+  const side = kernelSide(report, controllerLog, machine, islands);
+  const verdicts = tests.map((planned): TestVerdict => {
+    const { recorded, scenario } = planned;
+    const ios = plan.ioOf.get(recorded)!;
+    const result = compareTest(recorded, ios, side);
+    const asRelease = result.verdict === "same" ? null : releaseLike(planned, ios, side);
+    return { file: scenario.path, test: recorded.test, result: { ...result, asRelease } };
+  });
+  return {
+    verdicts,
+    facts: {
+      changes: machine.changes,
+      refusedProbes: report.refusedProbes,
+      problems: report.problems,
+      limits: limitsOf(booted),
+      domains: [...report.disks.values()].map(({ domain }) => domain),
+    },
+  };
+}
+
+/** Queue limits that the model has otherwise. */
+function limitsOf({ machine: { disks }, report, tests }: BootedGroup): LimitDifference[] {
+  const [{ recorded: { limits } }] = tests as [PlannedTest];
+  return [...report.disks].flatMap(([index, { limits: sysfs }]) => {
+    const { name } = disks[index]!;
+    return limitDifferences(name, limits.get(name)!, sysfs);
+  });
+}
+
+/** Another release of the model that does what the kernel did in a test. */
+function releaseLike(
+  { recorded: { config, test }, scenario: { program } }: PlannedTest,
+  ios: readonly number[],
+  side: KernelSide,
+): KernelProfile | null {
+  for (const kernel of KERNEL_NAMES.toReversed()) {
+    if (kernel === config.kernel) continue;
+    const recorded = recordTest(program, test, { ...config, kernel }, DEFAULT_LIMITS);
+    if (recorded.submissions.length !== ios.length) continue;
+    if (compareTest(recorded, ios, side).verdict === "same") return kernel;
+  }
+  return null;
+}

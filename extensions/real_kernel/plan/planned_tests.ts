@@ -1,0 +1,132 @@
+/** Tests that a guest can repeat, by machines, and those that it cannot, with the reasons. */
+import type { LabConfig } from "@dmalab/devices";
+import { openFile } from "@dmalab/cli/scenario";
+import { loadProgram } from "@dmalab/lang";
+import { countMistakes, printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { isNamed, type NameMatch, type Program, type TestEntry } from "@dmalab/lang/run";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import type { KernelProfile } from "@dmalab/runtime/kernels";
+import { guestMemoryBytes, type QemuMachine, qemuMachine } from "../machine/qemu_machine.ts";
+import { Islands } from "./islands.ts";
+import { memoryOf, type RecordedTest, recordTest } from "./scenario_run.ts";
+
+/** Pages of one buffer that direct I/O looks up together. */
+const MAX_LOOKUP_BYTES = 256 * 4096;
+
+export interface LoadedScenario {
+  readonly path: string;
+  readonly program: Program;
+}
+
+/** A test, and what it did on the model. */
+export interface PlannedTest {
+  readonly scenario: LoadedScenario;
+  readonly recorded: RecordedTest;
+  readonly machine: QemuMachine;
+}
+
+/** A test that a guest cannot repeat. */
+export interface RefusedTest {
+  readonly scenario: LoadedScenario;
+  readonly test: TestEntry;
+  readonly reasons: readonly string[];
+}
+
+/**
+ * The model's release: `scenario` takes that of the machine block, and the nearest where it names none;
+ * `nearest` the nearest to the kernel.
+ */
+export type ReleaseChoice = KernelProfile | "scenario" | "nearest";
+
+export interface PlanOptions {
+  readonly matches: readonly NameMatch[];
+  readonly release: ReleaseChoice;
+  /** The modelled release that is nearest to the kernel. */
+  readonly nearest: KernelProfile;
+}
+
+/** Reads the scenarios. @returns Why one cannot be read, as a text, where one cannot. */
+export async function loadScenarios(
+  paths: readonly string[],
+): Promise<readonly LoadedScenario[] | string> {
+  const scenarios: LoadedScenario[] = [];
+  for (const path of paths) {
+    const loaded = await loadScenario(path);
+    if (typeof loaded === "string") return loaded;
+    scenarios.push(loaded);
+  }
+  return scenarios;
+}
+
+async function loadScenario(path: string): Promise<LoadedScenario | string> {
+  const opened = await openFile(path, null, null);
+  if (typeof opened === "string") return opened;
+  const { diagnostics, program } = loadProgram(opened.entry, opened.loader);
+  if (program !== null) return { path, program };
+  const problems = diagnostics.filter(({ severity }) => severity === "error");
+  return `"${printable(path)}" has ${countMistakes(diagnostics, "error")} errors\n${
+    renderDiagnostics(problems)
+  }`;
+}
+
+/** Runs each test on the model, and sorts out those that a guest cannot repeat. */
+export function planTests(
+  scenarios: readonly LoadedScenario[],
+  { matches, nearest, release }: PlanOptions,
+): { readonly planned: readonly PlannedTest[]; readonly refused: readonly RefusedTest[] } {
+  const planned: PlannedTest[] = [];
+  const refused: RefusedTest[] = [];
+  for (const scenario of scenarios) {
+    for (const test of scenario.program.tests) {
+      if (test.kind === "bench" || !isNamed(test, matches)) continue;
+      const config = onRelease(test, scenario.program, release, nearest);
+      const machine = qemuMachine(config, guestMemoryBytes(0, 0));
+      const recorded = recordTest(scenario.program, test, machine.config, DEFAULT_LIMITS);
+      const reasons = test.skip
+        ? ["the scenario skips it"]
+        : [...machine.missing, ...recorded.blockers, ...cutReasons(recorded)];
+      if (reasons.length === 0) planned.push({ scenario, recorded, machine });
+      else refused.push({ scenario, test, reasons });
+    }
+  }
+  return { planned, refused };
+}
+
+/** Tests by their machines: those on one machine share a boot. */
+export function sameMachines(
+  planned: readonly PlannedTest[],
+): readonly (readonly PlannedTest[])[] {
+  const groups = Map.groupBy(
+    planned,
+    ({ machine: { append, args, disks, nvmeParameters } }) =>
+      JSON.stringify([append, args, nvmeParameters, disks.map(({ queue }) => [...queue])]),
+  );
+  return [...groups.values()];
+}
+
+/** What direct I/O makes several vectors of, where the scenario's bio has one. @see rules/block.md 1.4 */
+function cutReasons(recorded: RecordedTest): string[] {
+  const islands = new Islands(memoryOf([recorded]));
+  const vecs = [...memoryOf([recorded])];
+  return [
+    ...vecs.some((vec) => islands.isCut(vec))
+      ? ["a contiguous piece of memory across huge pages (2 MiB)"]
+      : [],
+    ...vecs.some(({ sizeBytes }) => sizeBytes > MAX_LOOKUP_BYTES)
+      ? ["a contiguous piece of more than 1 MiB: direct I/O looks up 256 pages at a time"]
+      : [],
+  ];
+}
+
+/** The test's machine with the release that it is compared on. */
+function onRelease(
+  { config, axes }: TestEntry,
+  { machine: { declaration } }: Program,
+  release: ReleaseChoice,
+  nearest: KernelProfile,
+): LabConfig {
+  const isNamedThere = axes.some(({ key }) => key === "kernel") ||
+    declaration?.entries.some((entry) => entry.kind === "Setting" && entry.key.text === "kernel");
+  if (release === "scenario") return isNamedThere ? config : { ...config, kernel: nearest };
+  return { ...config, kernel: release === "nearest" ? nearest : release };
+}
