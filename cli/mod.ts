@@ -28,6 +28,7 @@ export { shortPath } from "./paths.ts";
 export {
   areHeadersReadable,
   buildName,
+  CAPTURED_REQUESTS,
   COMPILER_CONFIG,
   compilerProgram,
   DOCS,

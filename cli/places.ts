@@ -54,6 +54,11 @@ export const KERNEL_REQUESTS: string = fileURLToPath(
   new URL("extensions/real_kernel/requests/drawn.dma", ROOT),
 );
 
+/** The built-in requests of `dmalab kernel capture`. */
+export const CAPTURED_REQUESTS: string = fileURLToPath(
+  new URL("extensions/real_kernel/requests/captured.dma", ROOT),
+);
+
 /** The C source of the guest's program that `dmalab kernel` compiles. */
 export function readGuestSource(): string {
   return host.readTextFileSync(new URL("extensions/real_kernel/guest/init.c", ROOT));

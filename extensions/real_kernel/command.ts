@@ -10,13 +10,15 @@ export const KERNEL = command({
   description:
     "`run` boots an unmodified x86-64 kernel in QEMU on the scenario's machine, repeats the tests' NVMe " +
     "requests there with buffers of the same layout, and compares mapping calls, IOMMU operations, the " +
-    "controller's accesses and unmaps with the model. `compare` does so with requests that are built in. A test is `same`, `differs` (with the first " +
+    "controller's accesses and unmaps with the model. `compare` does so with requests that are built in. " +
+    "`capture` writes what the kernel did with them as golden data, which conformance replays. A test is `same`, `differs` (with the first " +
     "difference) or `not run` (with the reason). Needs QEMU and a C compiler; no root, no network; " +
     "nothing of the host is mounted. Exit codes: 0 what ran is the same; 1 a test differs; 2 nothing " +
     "ran, or the kernel did not boot.",
   argument: {
-    placeholder: "run|compare [FILE]",
-    doc: "action; for run, scenarios: compare takes the built-in requests",
+    placeholder: "run|compare|capture [FILE]",
+    doc:
+      "action; for run and capture, scenarios (capture without one, and compare: the built-in requests)",
     completes: "scenarios",
     count: "some",
   },
@@ -32,6 +34,7 @@ export const KERNEL = command({
       "modelled release to compare with (default: the machine block's, else the nearest to the kernel)",
     ),
     accel: text("auto|kvm|tcg", "KVM, emulation, or KVM where it can be used (default)"),
+    out: { kind: "text", also: "-o", placeholder: "DIR", doc: "folder for the captures" },
     keep: text("DIR", "keep trace, logs, initramfs and QEMU's command line of each boot in DIR"),
     timeout: integer("SECONDS", `time limit of one boot (default: ${USUAL_TIMEOUT_S})`, {
       least: 1,
@@ -48,9 +51,13 @@ export const KERNEL = command({
       line: "kernel compare --kernel linux-image-6.12.deb",
       doc: "420 drawn requests on seven machines",
     },
+    {
+      line: "kernel capture --kernel linux-image-6.1.deb -o captures",
+      doc: "the same requests as golden data",
+    },
   ],
   may: {
-    folders: ["--keep"],
+    folders: ["--keep", "--out", "-o"],
     caches: true,
     spools: true,
     reads: ["/dev/kvm"],
@@ -58,8 +65,18 @@ export const KERNEL = command({
   },
   async run({ options, screen, words }) {
     const [action, ...paths] = words;
-    if (action !== "run" && action !== "compare") {
-      return refuse(`unknown kernel action "${action}"; expected one of: run, compare`, screen);
+    if (action !== "run" && action !== "compare" && action !== "capture") {
+      return refuse(
+        `unknown kernel action "${action}"; expected one of: run, compare, capture`,
+        screen,
+      );
+    }
+    const { out } = options;
+    if (action === "capture" && out === null) {
+      return refuse("kernel capture needs `-o DIR`", screen);
+    }
+    if (action !== "capture" && out !== null) {
+      return refuse(`kernel ${action} writes no captures: \`-o\` is for kernel capture`, screen);
     }
     if (action === "run" && paths.length === 0) return refuse("kernel run needs scenarios", screen);
     if (action === "compare" && paths.length > 0) {
@@ -75,7 +92,7 @@ export const KERNEL = command({
         screen,
       );
     }
-    const release = options.release ?? (action === "run" ? "scenario" : "nearest");
+    const release = options.release ?? (action === "compare" ? "nearest" : "scenario");
     const { KERNEL_NAMES } = await import("@dmalab/runtime/kernels");
     const known = (["scenario", "nearest", ...KERNEL_NAMES] as const).find((name) =>
       name === release
@@ -86,11 +103,12 @@ export const KERNEL = command({
         screen,
       );
     }
-    const { KERNEL_REQUESTS, readMatches } = await import("@dmalab/cli");
+    const { CAPTURED_REQUESTS, KERNEL_REQUESTS, readMatches } = await import("@dmalab/cli");
     const read = await readMatches(options.match);
     if (typeof read === "string") return refuse(read, screen);
-    const { runKernel } = await import("./kernel_run.ts");
-    return await runKernel(action === "run" ? paths : [KERNEL_REQUESTS], {
+    const builtIn = action === "capture" ? CAPTURED_REQUESTS : KERNEL_REQUESTS;
+    const scenarios = paths.length === 0 ? [builtIn] : paths;
+    const settings = {
       kernel: options.kernel,
       modules: options.modules,
       matches: read.matches,
@@ -99,6 +117,12 @@ export const KERNEL = command({
       keep: options.keep,
       timeoutMs: (options.timeout ?? USUAL_TIMEOUT_S) * 1000,
       json: options.json,
-    }, screen);
+    };
+    if (out !== null) {
+      const { captureKernel } = await import("./kernel_capture.ts");
+      return await captureKernel(scenarios, out, settings, screen);
+    }
+    const { runKernel } = await import("./kernel_run.ts");
+    return await runKernel(scenarios, settings, screen);
   },
 });

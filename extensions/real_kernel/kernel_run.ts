@@ -6,7 +6,7 @@ import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import type { NameMatch } from "@dmalab/lang/run";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
 import type { Accelerator } from "./boot/boot_guest.ts";
-import { bootGroups, type FailedBoot, type GroupsResult } from "./boot/boot_groups.ts";
+import { bootGroups, type FailedBoot, type GroupsResult, type Watch } from "./boot/boot_groups.ts";
 import { type BootFacts, compareBoot, type TestVerdict } from "./compare/compare_boot.ts";
 import { type ModelRelease, nearestRelease } from "./compare/model_release.ts";
 import { guestProgram } from "./image/guest_program.ts";
@@ -31,6 +31,9 @@ export interface KernelRunOptions {
   readonly timeoutMs: number;
   readonly json: boolean;
 }
+
+/** A comparison watches no more than its steps. */
+const COMPARED: Watch = { probes: [], latencyNs: null };
 
 export interface KernelRunReport {
   readonly release: string;
@@ -63,7 +66,7 @@ async function runAndCompare(
   screen: Screen,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const boots = await bootScenarios(paths, options, [], screen, signal);
+  const boots = await bootScenarios(paths, options, COMPARED, screen, signal);
   if (typeof boots === "string") return refuse(boots, screen);
   const { accelerator, failures, kernel, model, refused } = boots;
   const compared = boots.booted.map(compareBoot);
@@ -107,13 +110,12 @@ export async function withAbort(
 /**
  * Reads a kernel and scenarios, and boots each machine once.
  *
- * @param moreProbes Lines of the guest's plan that arm more probes than a comparison needs.
  * @returns Why nothing was booted, as a sentence, where nothing could be.
  */
 export async function bootScenarios(
   paths: readonly string[],
   options: KernelRunOptions,
-  moreProbes: readonly string[],
+  watch: Watch,
   screen: Screen,
   signal: AbortSignal,
 ): Promise<KernelBoots | string> {
@@ -132,7 +134,7 @@ export async function bootScenarios(
   const groups = sameMachines(planned);
   const result = await bootGroups(
     groups,
-    { ...options, kernel, program, moreProbes },
+    { ...options, kernel, program, watch },
     screen,
     signal,
   );

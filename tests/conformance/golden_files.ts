@@ -5,6 +5,7 @@ import { join } from "node:path";
 const CASE_FOLDERS = [
   "kernel",
   "releases",
+  "guests",
   "iova",
   "pagetable",
   "swiotlb",

@@ -34,7 +34,7 @@ function deserved(group: string): readonly string[] {
 
 /** Whether a group is a view of a captured run. */
 function isCaptured(group: string): boolean {
-  return /^(kernel|releases)\//.test(group);
+  return /^(kernel|releases|guests)\//.test(group);
 }
 
 /** Replays groups, and notes which reports the captured requests of each draw. */

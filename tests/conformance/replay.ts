@@ -52,8 +52,8 @@ export async function* replayGroups(
   }
 }
 
-/** Folders of captured runs: those of the releases that the project began with, and of others. */
-const CAPTURED_RUNS = ["kernel", "releases"] as const;
+/** Folders of captured runs: of the releases that the project began with, of others, and by `dmalab kernel capture`. */
+const CAPTURED_RUNS = ["kernel", "releases", "guests"] as const;
 
 async function replayFile(
   file: GoldenFile,

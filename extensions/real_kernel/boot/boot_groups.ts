@@ -12,6 +12,14 @@ import { memoryOf } from "../plan/scenario_run.ts";
 import { type GuestReport, readGuestReport } from "../trace/guest_report.ts";
 import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
 
+/** What is watched beyond the steps of a comparison. */
+export interface Watch {
+  /** Lines of the plan that arm more probes. */
+  readonly probes: readonly string[];
+  /** How long a disk takes for a command; null for the usual time. */
+  readonly latencyNs: number | null;
+}
+
 export interface GroupsOptions {
   readonly kernel: KernelFiles;
   /** The guest's program. */
@@ -21,8 +29,7 @@ export interface GroupsOptions {
   /** A folder that keeps the files of each boot; null for a temporary one. */
   readonly keep: string | null;
   readonly timeoutMs: number;
-  /** Lines of the plan that arm more probes. */
-  readonly moreProbes: readonly string[];
+  readonly watch: Watch;
 }
 
 /** A boot that came to its end. */
@@ -85,7 +92,7 @@ export async function bootGroups(
 
 async function bootOne(
   tests: readonly PlannedTest[],
-  { kernel, moreProbes, program, timeoutMs }: GroupsOptions,
+  { kernel, program, timeoutMs, watch }: GroupsOptions,
   accelerator: Accelerator,
   folder: string,
   signal: AbortSignal,
@@ -93,10 +100,11 @@ async function bootOne(
   const [{ machine }] = tests as [PlannedTest];
   const recorded = tests.map(({ recorded }) => recorded);
   const islands = new Islands(memoryOf(recorded));
-  const plan = guestPlan(machine, kernel.modules, recorded, islands, moreProbes);
+  const plan = guestPlan(machine, kernel.modules, recorded, islands, watch.probes);
   const sized = qemuMachine(
     recorded[0]!.config,
     guestMemoryBytes(plan.hugePages, machine.config.swiotlb.sizeBytes),
+    watch.latencyNs ?? undefined,
   );
   const options = { accelerator, folder, signal, timeoutMs };
   const read = reportOf(await bootGuest(kernel, program, sized, plan, options));

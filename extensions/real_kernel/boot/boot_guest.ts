@@ -94,7 +94,9 @@ function qemuArguments(
 ): string[] {
   const append = [
     "console=ttyS0",
+    // The array of pages lies where it always does: its addresses become physical ones.
     "nokaslr",
+    "no5lvl",
     // An emulated CPU on a busy host can miss the ticks that this check waits for.
     "no_timer_check",
     "panic=-1",

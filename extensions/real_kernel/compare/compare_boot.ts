@@ -4,6 +4,9 @@ import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
 import type { BootedGroup } from "../boot/boot_groups.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
+import { PROBES_FILE } from "../plan/guest_plan.ts";
+import { type GuestReport, missedHits } from "../trace/guest_report.ts";
+import { formatCount } from "@dmalab/lang/text";
 import { recordTest } from "../plan/scenario_run.ts";
 import { type LimitDifference, limitDifferences } from "./compare_limits.ts";
 import { compareTest, type TestComparison } from "./compare_test_runs.ts";
@@ -47,11 +50,19 @@ export function compareBoot(
     facts: {
       changes: machine.changes,
       refusedProbes: report.refusedProbes,
-      problems: report.problems,
+      problems: [...report.problems, ...missedProblems(report)],
       limits: limitsOf(booted),
       domains: [...report.disks.values()].map(({ domain }) => domain),
     },
   };
+}
+
+/** Without such a hit a request lacks a step: a difference can come of it. */
+function missedProblems({ files }: GuestReport): string[] {
+  const missed = missedHits(files.get(PROBES_FILE) ?? "");
+  return [...missed].map(([name, count]) =>
+    `the kernel missed ${formatCount(count, "hit")} of the probe ${name}`
+  );
 }
 
 /** Queue limits that the model has otherwise. */

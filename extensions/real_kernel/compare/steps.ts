@@ -102,7 +102,11 @@ const STEPS = {
     fields: { mapped_len: "exact", dir: "exact" },
     events: ["call.dma_iova_destroy"],
     isCall: true,
-    probe: entry("destroy", "dma_iova_destroy", "dma=+0(%si):x64 mapped_len=%dx:u64 dir=%cx:s32"),
+    probe: entry(
+      "destroy",
+      "dma_iova_destroy",
+      "dma=+0(%si):x64 state=+8(%si):x64 mapped_len=%dx:u64 dir=%cx:s32 attrs=%r8:u64",
+    ),
     returnProbe: null,
   },
   dma_map: {
@@ -113,8 +117,12 @@ const STEPS = {
     isCall: true,
     result: ["dma", "result"],
     probe: either(
-      entry("map_one", "dma_map_phys", "phys=%si:x64 size=%dx:u64 dir=%cx:s32"),
-      entry("map_one", "dma_map_page_attrs", "size=%cx:u64 dir=%r8:s32"),
+      entry("map_one", "dma_map_phys", "phys=%si:x64 size=%dx:u64 dir=%cx:s32 attrs=%r8:u64"),
+      entry(
+        "map_one",
+        "dma_map_page_attrs",
+        "page=%si:x64 offset=%dx:u64 size=%cx:u64 dir=%r8:s32 attrs=%r9:u64",
+      ),
     ),
     returnProbe: either(
       exit("map_one_ret", "dma_map_phys", "dma=$retval:x64"),
@@ -127,7 +135,11 @@ const STEPS = {
     events: ["call.dma_map_sgtable"],
     isCall: true,
     result: ["ret", "error"],
-    probe: entry("map_sgtable", "dma_map_sgtable", "nents=+12(%si):u32 list=+0(%si):x64"),
+    probe: entry(
+      "map_sgtable",
+      "dma_map_sgtable",
+      "nents=+12(%si):u32 list=+0(%si):x64 dir=%dx:s32 attrs=%cx:u64",
+    ),
     returnProbe: exit("map_sgtable_ret", "dma_map_sgtable", "ret=$retval:s32"),
   },
   dma_unmap: {
@@ -146,7 +158,11 @@ const STEPS = {
     fields: { nents: "exact", dir: "exact" },
     events: ["call.dma_unmap_sg"],
     isCall: true,
-    probe: entry("unmap_sg", "dma_unmap_sg_attrs", "nents=%dx:s32 dir=%cx:s32 list=%si:x64"),
+    probe: entry(
+      "unmap_sg",
+      "dma_unmap_sg_attrs",
+      "nents=%dx:s32 dir=%cx:s32 list=%si:x64 attrs=%r8:u64",
+    ),
     returnProbe: null,
   },
   iova_alloc: {
@@ -154,7 +170,7 @@ const STEPS = {
     fields: { size: "exact", dma: "dma" },
     events: ["iova.alloc"],
     renamed: { size: "size_bytes", dma: "start" },
-    probe: entry("alloc_iova", "alloc_iova_fast", "pages=%si:u64"),
+    probe: entry("alloc_iova", "alloc_iova_fast", "pages=%si:u64 limit=%dx:u64"),
     returnProbe: exit("alloc_iova_ret", "alloc_iova_fast", "pfn=$retval:x64"),
   },
   iova_free: {
@@ -198,7 +214,7 @@ const STEPS = {
     events: ["call.dma_pool_alloc"],
     isCall: true,
     probe: entry("pool_alloc", "dma_pool_alloc"),
-    returnProbe: exit("pool_alloc_ret", "dma_pool_alloc"),
+    returnProbe: exit("pool_alloc_ret", "dma_pool_alloc", "vaddr=$retval:x64"),
     hidesInner: true,
   },
   dma_pool_free: {
@@ -206,7 +222,7 @@ const STEPS = {
     fields: {},
     events: ["call.dma_pool_free"],
     isCall: true,
-    probe: entry("pool_free", "dma_pool_free", "dma=%dx:x64"),
+    probe: entry("pool_free", "dma_pool_free", "vaddr=%si:x64 dma=%dx:x64"),
     returnProbe: null,
   },
 } as const satisfies Readonly<Record<string, StepRow>>;

@@ -1,6 +1,7 @@
 /** Requests of a real kernel, step by step, out of the guest's trace and the controller's log. */
 import type { ControllerCommand } from "../trace/controller_log.ts";
-import type { GuestEvent } from "../trace/trace_events.ts";
+import { contextOf, type GuestEvent, physOfPage } from "../trace/trace_events.ts";
+import { matchCommands } from "../trace/controller_commands.ts";
 import type { RequestRecord } from "./request_record.ts";
 import { type Step, STEP_KINDS, type StepKind, stepRow, type StepValue } from "./steps.ts";
 
@@ -55,8 +56,10 @@ export function tracedRequests(
   commands: readonly ControllerCommand[],
   diskOf: (controller: string) => string | null,
 ): TracedRequest[] {
-  const reader = new RequestReader(commands, diskOf);
+  const reader = new RequestReader(diskOf);
   for (const event of events) reader.push(event);
+  const sent = reader.requests.filter(({ isComplete }) => isComplete);
+  matchCommands(sent, commands).forEach((side, index) => sent[index]!.command.side = side);
   return reader.requests;
 }
 
@@ -72,15 +75,8 @@ class RequestReader {
   >();
   /** Descriptors freed in a context: those of the request whose completion comes next there. */
   readonly #freed = new Map<string, GuestEvent[]>();
-  readonly #commands: readonly ControllerCommand[];
-  #nextCommand = 0;
 
-  constructor(
-    commands: readonly ControllerCommand[],
-    private readonly diskOf: (controller: string) => string | null,
-  ) {
-    this.#commands = commands;
-  }
+  constructor(private readonly diskOf: (controller: string) => string | null) {}
 
   push(event: GuestEvent): void {
     const { name } = event;
@@ -104,7 +100,7 @@ class RequestReader {
     const [, op = "unknown", rest = ""] = /cmd=\(nvme_cmd_(\w+) ?(.*)\)/.exec(text) ?? [];
     const lba = /slba=(\d+)/.exec(rest)?.[1];
     const cid = Number(fields.get("cmdid") ?? 0);
-    const command = { side: this.#commandOf(queue, cid), status: null };
+    const command = { side: null, status: null };
     const request: OpenRequest = {
       io: this.#io,
       disk,
@@ -129,17 +125,6 @@ class RequestReader {
     this.requests.push(request);
     this.#mapping.set(contextOf(event), request);
     this.#open.delete(contextOf(event));
-  }
-
-  /** The controller's command with this id: ids come again, so the next one is meant. */
-  #commandOf(queue: number, cid: number): ControllerCommand | null {
-    for (let at = this.#nextCommand; at < this.#commands.length; at++) {
-      const command = this.#commands[at]!;
-      if (command.queue !== queue || command.cid !== cid) continue;
-      this.#nextCommand = at;
-      return command;
-    }
-    return null;
   }
 
   #complete(event: GuestEvent): void {
@@ -243,11 +228,6 @@ class RequestReader {
   }
 }
 
-/** Interrupts run over a task, and are no part of it. */
-function contextOf({ cpu, isInterrupt, task }: GuestEvent): string {
-  return isInterrupt ? `interrupt ${cpu}` : task;
-}
-
 function lineOf({ name, seconds, text }: GuestEvent): string {
   return `${seconds.toFixed(6)}: ${name}: ${text}`;
 }
@@ -279,6 +259,10 @@ function valuesOf(kind: StepKind, { fields, text }: GuestEvent): Record<string, 
     if (name === result?.[0]) continue;
     const given = fields.get(name);
     if (given !== undefined) values[name] = Number(given);
+  }
+  const page = fields.get("page");
+  if (kind === "dma_map" && page !== undefined) {
+    values.phys = physOfPage(page) + Number(fields.get("offset"));
   }
   if (kind === "iova_alloc" || kind === "iova_free") {
     values.size = Number(fields.get("pages")) * PAGE_BYTES;

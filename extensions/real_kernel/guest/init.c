@@ -8,7 +8,9 @@
  * Directives (fields are separated by one blank; the last one takes the rest of the line):
  *   module PATH [PARAMETERS]   load a module
  *   write PATH TEXT            write TEXT to a file of sysfs or tracefs
- *   probe TEXT[<tab>TEXT]...   append the first TEXT that the kernel takes to dynamic_events
+ *   probe TEXT[<tab>TEXT]...   append the first TEXT that the kernel takes to dynamic_events; in it
+ *                              {STRUCT.MEMBER} is a member's offset in bytes, {STRUCT} a size (both
+ *                              can be added up with +), and {FUNCTION:ARGUMENT} an argument's place
  *   await PATH                 wait until PATH exists, for ten seconds at most
  *   island ID PAGES            PAGES physically contiguous pages, above all islands before it
  *   controllers                bind the driver to every NVMe controller, in the order of their addresses
@@ -197,6 +199,140 @@ static int place_island(unsigned id, size_t pages)
 		return 0;
 	}
 	return ENOMEM;
+}
+
+/* The kernel's type information (BTF), for the offsets of members: they differ between releases. */
+enum { BTF_STRUCT = 4, BTF_UNION = 5, BTF_FUNC = 12 };
+struct btf_type { uint32_t name, info, size; };
+static char *btf;
+static const char *btf_names;
+static struct btf_type **btf_types;
+static uint32_t btf_count;
+
+static unsigned btf_kind(const struct btf_type *type) { return type->info >> 24 & 0x1f; }
+static unsigned btf_entries(const struct btf_type *type) { return type->info & 0xffff; }
+
+/* Bytes that follow a type's head. */
+static size_t btf_tail(const struct btf_type *type)
+{
+	switch (btf_kind(type)) {
+	case 1: case 14: case 17: return 4;	/* integer, variable, tag of a declaration */
+	case 3: return 12;			/* array */
+	case 4: case 5: case 15: case 19: return 12 * btf_entries(type);
+	case 6: case 13: return 8 * btf_entries(type);
+	default: return 0;
+	}
+}
+
+static void read_btf(void)
+{
+	enum { MOST = 64 << 20 };
+	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY);
+	size_t size = 0;
+	ssize_t got;
+	if (fd < 0) return;
+	btf = mmap(NULL, MOST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (btf == MAP_FAILED) btf = NULL;
+	while (btf != NULL && size < MOST && (got = read(fd, btf + size, MOST - size)) > 0) size += got;
+	close(fd);
+	uint32_t head[6];
+	if (btf == NULL || size < sizeof head) return;
+	memcpy(head, btf, sizeof head);
+	char *at = btf + head[1] + head[2], *end = at + head[3];
+	btf_names = btf + head[1] + head[4];
+	if (end > btf + size || head[1] + (uint64_t)head[4] + head[5] > size) return;
+	btf_types = calloc(head[3] / sizeof(struct btf_type) + 2, sizeof *btf_types);
+	for (btf_count = 1; at + sizeof(struct btf_type) <= end; btf_count++) {
+		btf_types[btf_count] = (struct btf_type *)at;
+		at += sizeof(struct btf_type) + btf_tail(btf_types[btf_count]);
+	}
+}
+
+/* A member's offset in bytes, also of one in a structure without a name; -1 where there is none. */
+static long offset_of(const struct btf_type *type, const char *member)
+{
+	const uint32_t *entry = (const uint32_t *)(type + 1);
+	for (unsigned index = 0; index < btf_entries(type); index++, entry += 3) {
+		long here = (type->info >> 31 ? entry[2] & 0xffffff : entry[2]) / 8;
+		const char *name = btf_names + entry[0];
+		if (strcmp(name, member) == 0) return here;
+		const struct btf_type *inner = entry[1] < btf_count ? btf_types[entry[1]] : NULL;
+		if (*name != 0 || inner == NULL) continue;
+		if (btf_kind(inner) != BTF_STRUCT && btf_kind(inner) != BTF_UNION) continue;
+		long below = offset_of(inner, member);
+		if (below >= 0) return here + below;
+	}
+	return -1;
+}
+
+/* STRUCT.MEMBER, or STRUCT for its size; -1 for what the kernel does not have. Terms joined by + are added. */
+static long layout_of(const char *name)
+{
+	char type[64], member[64] = "";
+	const char *plus = strchr(name, '+');
+	if (plus != NULL) {
+		char first[130];
+		snprintf(first, sizeof first, "%.*s", (int)(plus - name), name);
+		long one = layout_of(first), other = layout_of(plus + 1);
+		return one < 0 || other < 0 ? -1 : one + other;
+	}
+	if (btf == NULL) read_btf();
+	if (sscanf(name, "%63[^.].%63s", type, member) < 1) return -1;
+	for (uint32_t id = 1; id < btf_count; id++) {
+		const struct btf_type *found = btf_types[id];
+		if (btf_kind(found) != BTF_STRUCT || btf_entries(found) == 0) continue;
+		if (strcmp(btf_names + found->name, type) != 0) continue;
+		return *member == 0 ? (long)found->size : offset_of(found, member);
+	}
+	return -1;
+}
+
+/* FUNCTION:ARGUMENT, as a kprobe at the function's beginning finds it. */
+static int place_of(const char *name, char *place, size_t size)
+{
+	static const char *const registers[6] = { "%di", "%si", "%dx", "%cx", "%r8", "%r9" };
+	char function[96], argument[32];
+	if (btf == NULL) read_btf();
+	if (sscanf(name, "%95[^:]:%31s", function, argument) != 2) return 0;
+	for (uint32_t id = 1; id < btf_count; id++) {
+		const struct btf_type *found = btf_types[id];
+		if (btf_kind(found) != BTF_FUNC || strcmp(btf_names + found->name, function) != 0) continue;
+		if (found->size >= btf_count) continue;
+		const struct btf_type *proto = btf_types[found->size];
+		const uint32_t *entry = (const uint32_t *)(proto + 1);
+		for (unsigned index = 0; index < btf_entries(proto); index++, entry += 2) {
+			if (strcmp(btf_names + entry[0], argument) != 0) continue;
+			if (index < 6) snprintf(place, size, "%s", registers[index]);
+			else snprintf(place, size, "$stack%u", index - 5);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* Puts numbers and registers in place of the names in braces. */
+static int fill_in(const char *text, char *filled, size_t size)
+{
+	size_t used = 0;
+	while (*text != 0 && used + 24 < size) {
+		char name[130];
+		if (*text != '{') {
+			filled[used++] = *text++;
+			continue;
+		}
+		if (sscanf(text, "{%129[^}]}", name) != 1) return EINVAL;
+		text = strchr(text, '}') + 1;
+		if (strchr(name, ':') != NULL) {
+			if (!place_of(name, filled + used, size - used)) return ENOENT;
+			used += strlen(filled + used);
+			continue;
+		}
+		long value = layout_of(name);
+		if (value < 0) return ENOENT;
+		used += snprintf(filled + used, size - used, "%ld", value);
+	}
+	filled[used] = 0;
+	return *text == 0 ? 0 : E2BIG;
 }
 
 struct io {
@@ -485,7 +621,9 @@ static void run(char *line)
 		int error = 0;
 		char *first = rest;
 		for (char *text = strtok(rest, "\t"); text != NULL; text = strtok(NULL, "\t")) {
-			error = write_text("/sys/kernel/tracing/dynamic_events", text, O_APPEND);
+			static char filled[1 << 16];
+			error = fill_in(text, filled, sizeof filled);
+			if (error == 0) error = write_text("/sys/kernel/tracing/dynamic_events", filled, O_APPEND);
 			if (error == 0) break;
 		}
 		if (error != 0) say("refused probe %d %s\n", error, first);

@@ -22,6 +22,8 @@ export interface QemuDisk {
   readonly name: string;
   /** Files of the queue's folder in sysfs, with the values to write. */
   readonly queue: ReadonlyMap<string, string>;
+  /** What it is built from, with defaults, on both sides. */
+  readonly settings: NvmeSettings;
 }
 
 export interface QemuMachine {
@@ -41,6 +43,13 @@ export interface QemuMachine {
 }
 
 const ONE_PAGE_BYTES = 4 * KIB;
+/**
+ * How long the disk takes for a command. A completion that interrupts the handler of a probe is not seen
+ * by other probes: it has to come when the call has sent all its requests.
+ */
+const DISK_LATENCY_NS = 3_000_000;
+/** With the probes of a capture a call takes longer. */
+export const CAPTURE_LATENCY_NS = 40_000_000;
 /** Serial numbers of NVMe have 20 characters. */
 const MAX_SERIAL = 20;
 const SLOT_BYTES = 2 * KIB;
@@ -61,6 +70,8 @@ class QemuBuilder {
   readonly parameters = new Map<string, string>();
   #ports = 0;
   #rootDevices = 0;
+
+  constructor(private readonly latencyNs: number) {}
 
   /** Translates the blocks below a bus; returns them with the changes that QEMU needs. */
   nodes(list: readonly PciNodeConfig[], bus: string): PciNodeConfig[] {
@@ -149,7 +160,8 @@ class QemuBuilder {
     const mdts = mdtsBytes === null ? 0 : Math.log2(mdtsBytes / ONE_PAGE_BYTES);
     this.args.push(
       "-blockdev",
-      `driver=null-co,node-name=${name}-media,size=${capacityBytes},read-zeroes=on`,
+      `driver=null-co,node-name=${name}-media,size=${capacityBytes},read-zeroes=on` +
+        `,latency-ns=${this.latencyNs}`,
       "-device",
       `nvme,id=${name},bus=${bus}${place},serial=${name},mdts=${mdts},max_ioqpairs=${queues}` +
         `,msix_qsize=${queues + 1}`,
@@ -164,8 +176,8 @@ class QemuBuilder {
     else queue.set("scheduler", "none");
     const softLimitBytes = valueOf("softLimitBytes") as number;
     if (softLimitBytes !== 0) queue.set("max_sectors_kb", String(softLimitBytes / KIB));
-    this.disks.push({ name, queue });
     const common = this.#commonSettings(name, settings);
+    this.disks.push({ name, queue, settings: { ...defaultSettings(), ...common } });
     this.#parameter(
       "sgl_threshold",
       common.sglThresholdBytes ?? rows.sglThresholdBytes.default,
@@ -197,6 +209,15 @@ class QemuBuilder {
     }
     this.parameters.set(key, String(value));
   }
+}
+
+function defaultSettings(): NvmeSettings {
+  return Object.fromEntries(
+    Object.entries(NVME.settings).map(([property, row]) => [
+      property,
+      (row as { readonly default?: unknown }).default,
+    ]),
+  ) as NvmeSettings;
 }
 
 /** Blocks that the guest has: of others nothing that is compared depends. */
@@ -244,9 +265,16 @@ const SAID_OF_IOMMU: ReadonlySet<string> = new Set([
   "reserved",
 ]);
 
-/** @param memoryBytes The guest's RAM. */
-export function qemuMachine(config: LabConfig, memoryBytes: number): QemuMachine {
-  const builder = new QemuBuilder();
+/**
+ * @param memoryBytes The guest's RAM.
+ * @param latencyNs How long a disk takes for a command.
+ */
+export function qemuMachine(
+  config: LabConfig,
+  memoryBytes: number,
+  latencyNs: number = DISK_LATENCY_NS,
+): QemuMachine {
+  const builder = new QemuBuilder(latencyNs);
   const { args, append, changes, missing } = builder;
   args.push("-m", `${memoryBytes / MIB}M`, "-smp", String(Math.min(config.cpus, MAX_CPUS)));
   if (config.cpus > MAX_CPUS) missing.push(`cpus: the guest has ${MAX_CPUS} at most`);

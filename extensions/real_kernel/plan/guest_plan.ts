@@ -24,6 +24,8 @@ export interface GuestPlan {
 
 /** Name of the trace among the report's files. */
 export const TRACE_FILE = "trace";
+/** Name of the list of probes with their hits among them. */
+export const PROBES_FILE = "probes";
 /** Name of the kernel's log among them. */
 export const LOG_FILE = "log";
 
@@ -69,7 +71,11 @@ export function guestPlan(
     test.submissions.forEach((_, index) => wait(index));
   }
   lines.push(`write ${TRACING}/tracing_on 0`);
-  lines.push(`cat ${TRACE_FILE} ${TRACING}/trace`, `dmesg ${LOG_FILE}`);
+  lines.push(
+    `cat ${TRACE_FILE} ${TRACING}/trace`,
+    `cat ${PROBES_FILE} ${TRACING}/kprobe_profile`,
+    `dmesg ${LOG_FILE}`,
+  );
   const pages = islands.list.reduce((sum, { pages }) => sum + pages + 1, 0);
   const largest = Math.max(0, ...islands.list.map(({ pages }) => pages));
   // An island needs huge pages that follow each other: as much again where it is larger than one.

@@ -93,3 +93,19 @@ export function readGuestReport(text: string): GuestReport {
   }
   return { release, refusedProbes, problems, islands, results, disks, files, isComplete };
 }
+
+/**
+ * The hits of probes that the kernel missed: those in an interrupt that came while another probe's
+ * handler ran.
+ *
+ * @param profile `kprobe_profile` of tracefs: name, hits and missed ones of each probe.
+ * @returns Counts by the names of the probes, without those that missed none.
+ */
+export function missedHits(profile: string): ReadonlyMap<string, number> {
+  return new Map(
+    profile.split("\n").flatMap((line): [string, number][] => {
+      const [, name = "", missed = "0"] = /^\s*(\w+)\s+\d+\s+(\d+)/.exec(line) ?? [];
+      return Number(missed) === 0 ? [] : [[name, Number(missed)]];
+    }),
+  );
+}

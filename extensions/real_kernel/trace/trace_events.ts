@@ -9,7 +9,7 @@ export interface GuestEvent {
   /** Recorded in an interrupt that runs over the task. */
   readonly isInterrupt: boolean;
   readonly seconds: number;
-  /** `name=value` pairs of the text. */
+  /** `name=value` pairs of the text; of an array, the items with commas between. */
   readonly fields: ReadonlyMap<string, string>;
   /** All of the text behind the name. */
   readonly text: string;
@@ -18,7 +18,7 @@ export interface GuestEvent {
 const LINE = /^\s*(.+-\d+)\s+\[(\d+)\]\s+(\S+)\s+(\d+\.\d+): (\w+): (.*)$/;
 /** Where the context stands in the flags: `h` or `H` for a hard interrupt, `s` for a soft one. */
 const CONTEXT_FLAG = 2;
-const FIELD = /(\w+)=(?:"([^"]*)"|\(([^)]*)\)|([^\s,]+))/g;
+const FIELD = /(\w+)=(?:"([^"]*)"|\(([^)]*)\)|\{([^}]*)\}|([^\s,]+))/g;
 
 /** Events in the order of their times; other lines are left out. */
 export function readGuestEvents(text: string): GuestEvent[] {
@@ -27,8 +27,8 @@ export function readGuestEvents(text: string): GuestEvent[] {
     if (match === null) return [];
     const [, task = "", cpu, flags = "", seconds, name = "", rest = ""] = match;
     const fields = new Map<string, string>();
-    for (const [, key, quoted, inner, plain] of rest.matchAll(FIELD)) {
-      fields.set(key!, quoted ?? inner ?? plain ?? "");
+    for (const [, key, quoted, inner, items, plain] of rest.matchAll(FIELD)) {
+      fields.set(key!, quoted ?? inner ?? items ?? plain ?? "");
     }
     return [{
       name,
@@ -40,4 +40,19 @@ export function readGuestEvents(text: string): GuestEvent[] {
       text: rest,
     }];
   });
+}
+
+/** What an event belongs to: its task, or the interrupts that run over the tasks of a CPU. */
+export function contextOf({ cpu, isInterrupt, task }: GuestEvent): string {
+  return isInterrupt ? `interrupt ${cpu}` : task;
+}
+
+/** Where the array of `struct page` lies in a guest, which boots with `nokaslr` and `no5lvl`. */
+const VMEMMAP = 0xffff_ea00_0000_0000n;
+const STRUCT_PAGE_BYTES = 64n;
+const PAGE_BYTES = 4096;
+
+/** The physical address of a `struct page`, by its address in the kernel. */
+export function physOfPage(address: string): number {
+  return Number((BigInt(address) - VMEMMAP) / STRUCT_PAGE_BYTES) * PAGE_BYTES;
 }

@@ -1,0 +1,158 @@
+/**
+ * Probes that only a capture arms: memory of requests, scatterlists, descriptors and commands, and what
+ * happens below a mapping call. Names in braces are filled in by the guest (see `guest/init.c`).
+ */
+
+/** Numbers of 64 bits that one argument of a probe can hold. */
+export const ARRAY_WORDS = 64;
+/** Arrays of one event: its text has to fit in 4096 bytes, or the kernel leaves the line out. */
+export const ARRAYS = 3;
+export const EVENT_WORDS = ARRAYS * ARRAY_WORDS;
+/** Words that are read of a bio's vectors, of a scatterlist and of a block of descriptors. */
+const MAX_WORDS = 512;
+/** Events that it takes. */
+export const PARTS: readonly number[] = Array.from(
+  { length: Math.ceil(MAX_WORDS / EVENT_WORDS) },
+  (_, part) => part,
+);
+/** Bios of a request that are read. */
+export const MAX_BIOS = 2;
+export const WORDS_PER_VEC = 2;
+export const WORDS_PER_ENTRY = 4;
+
+/** Arrays of words that begin at an address. @param from Word of the first. */
+function words(address: string, from: number): string {
+  return Array.from({ length: ARRAYS }, (_, index) => {
+    const offset = 8 * (from + index * ARRAY_WORDS);
+    return `w${index}=+${offset}(${address}):x64[${ARRAY_WORDS}]`;
+  }).join(" ");
+}
+
+/** Fetches of a request's bio. @param request The register with the request. */
+function bio(request: string, index: number): string {
+  let address = `+{request.bio}(${request})`;
+  for (let at = 0; at < index; at++) address = `+{bio.bi_next}(${address})`;
+  return address;
+}
+
+function probe(name: string, target: string, fetch: string, ...otherFetches: string[]): string {
+  const forms = [fetch, ...otherFetches].map((each) => `p:lab/${name} ${target} ${each}`);
+  return `probe ${forms.join("\t")}`;
+}
+
+/** The first function that the kernel has. */
+function probeEither(name: string, targets: readonly string[], fetch: (target: string) => string) {
+  return `probe ${targets.map((each) => `p:lab/${name} ${each} ${fetch(each)}`).join("\t")}`;
+}
+
+function returns(name: string, targets: readonly string[], fetch = ""): string {
+  return `probe ${targets.map((target) => `r:lab/${name} ${target} ${fetch}`.trim()).join("\t")}`;
+}
+
+const REQUEST = "%si";
+const HEAD = `req=${REQUEST}:x64 bytes=+{request.__data_len}(${REQUEST}):u32` +
+  ` flags=+{request.cmd_flags}(${REQUEST}):u32 segments=+{request.nr_phys_segments}(${REQUEST}):u16` +
+  ` integrity=+{request.nr_integrity_segments}(${REQUEST}):u16`;
+
+/** One of a bio's events of vectors. */
+function bioProbe(index: number, part: number): string {
+  const address = bio(REQUEST, index);
+  const iter = (member: string) => `+{bio.bi_iter+bvec_iter.${member}}`;
+  const head = `bio=${address}:x64 size=${iter("bi_size")}(${address}):u32` +
+    ` index=${iter("bi_idx")}(${address}):u32 next=+{bio.bi_next}(${address}):x64`;
+  const from = part * EVENT_WORDS;
+  const vecs = words(`+{bio.bi_io_vec}(${address})`, from);
+  return probe(
+    `bio${index}_${part}`,
+    "nvme_setup_cmd",
+    `${head} done=${iter("bi_bvec_done")}(${address}):u32 ${vecs}`,
+    `${head} done=${iter("bi_offset")}(${address}):u32 ${vecs}`,
+  );
+}
+
+const UNMAPPED =
+  "a=%di:x64 b=%si:x64 sqea=+0(+{request}(%di)):x64[8] sqeb=+0(+{request}(%si)):x64[8]";
+const BOUNCED = [
+  "orig:orig_addr:x64",
+  "size:mapping_size:u64",
+  "align:alloc_align_mask:u64",
+  "dir:dir:s32",
+]
+  .map((each) => {
+    const [name, argument, type] = each.split(":");
+    return `${name}={swiotlb_tbl_map_single:${argument}}:${type}`;
+  }).join(" ");
+/** A fetch through a null pointer can give any number. */
+const FIRST_KERNEL_ADDRESS = "0xffff800000000000";
+
+/** Lines of the guest's plan. */
+export const CAPTURE_PROBES: readonly string[] = [
+  probe(
+    "setup",
+    "nvme_setup_cmd",
+    `${HEAD} gap=+{request.phys_gap_bit}(${REQUEST}):u8`,
+    HEAD,
+  ),
+  ...Array.from({ length: MAX_BIOS }, (_, index) => index).flatMap((index) =>
+    PARTS.flatMap((part) => [
+      bioProbe(index, part),
+      ...index === 0 ? [] : [filter(`bio${index}_${part}`, `bio >= ${FIRST_KERNEL_ADDRESS}`)],
+    ])
+  ),
+  returns("queue_ret", ["nvme_queue_rq"], "status=$retval:u8"),
+  // Which argument is the request differs between releases: one of the two is known.
+  ...[["unmap_data", "nvme_unmap_data"], ["complete", "nvme_pci_complete_rq"]].map(
+    ([name, target]) => probe(name!, target!, UNMAPPED),
+  ),
+  returns("unmap_one_ret", ["dma_unmap_phys", "dma_unmap_page_attrs"]),
+  returns("map_sg_ret", ["__dma_map_sg_attrs", "dma_map_sg_attrs"], "ret=$retval:s32"),
+  ...PARTS.flatMap((part) => [
+    probe(
+      `list_${part}`,
+      "dma_unmap_sg_attrs",
+      `list=%si:x64 nents=%dx:s32 ${words("%si", part * EVENT_WORDS)}`,
+    ),
+    filter(`list_${part}`, `nents > ${part * EVENT_WORDS / WORDS_PER_ENTRY}`),
+  ]),
+  probe("pool_of_alloc", "dma_pool_alloc", "size=+{dma_pool.size}(%di):u32"),
+  ...PARTS.flatMap((part) => [
+    probe(
+      `block_${part}`,
+      "dma_pool_free",
+      "size=+{dma_pool.size}(%di):u32 vaddr=%si:x64 dma=%dx:x64 " +
+        words("%si", part * EVENT_WORDS),
+    ),
+    filter(`block_${part}`, `size > ${8 * part * EVENT_WORDS}`),
+  ]),
+  probe("coherent", "dma_alloc_attrs", "size=%si:u64"),
+  returns("coherent_ret", ["dma_alloc_attrs"]),
+  probe("tree", "alloc_iova", "pages=%si:u64"),
+  probe("sync_map", "intel_iommu_iotlb_sync_map", "iova=%si:x64 size=%dx:u64"),
+  probe(
+    "gather",
+    "intel_iommu_tlb_sync",
+    "start=+{iommu_iotlb_gather.start}(%si):x64 end=+{iommu_iotlb_gather.end}(%si):x64",
+  ),
+  probe("flush_all", "intel_flush_iotlb_all", ""),
+  probe(
+    "bounce_map",
+    "swiotlb_tbl_map_single",
+    ...["io_tlb_mem.", "io_tlb_mem.defpool+io_tlb_pool."].map((pool) => {
+      const bound = (member: string) =>
+        `${member}=+{${pool}${member}}(+{device.dma_io_tlb_mem}(%di)):x64`;
+      return `${BOUNCED} ${bound("start")} ${bound("end")}`;
+    }) as [string, string],
+  ),
+  returns("bounce_map_ret", ["swiotlb_tbl_map_single"], "tlb=$retval:x64"),
+  probeEither(
+    "bounce_unmap",
+    ["swiotlb_tbl_unmap_single", "__swiotlb_tbl_unmap_single"],
+    () => "tlb=%si:x64 size=%dx:u64 dir=%cx:s32 attrs=%r8:u64",
+  ),
+  probe("bounce_copy", "swiotlb_bounce", "tlb=%si:x64 size=%dx:u64 dir=%cx:s32"),
+];
+
+/** Keeps only the events for which a condition holds. */
+function filter(event: string, condition: string): string {
+  return `write /sys/kernel/tracing/events/lab/${event}/filter ${condition}`;
+}

@@ -1,0 +1,240 @@
+/** A boot as golden data: a description of its machine, its requests, and the system calls that they came of. */
+import type { LabConfig } from "@dmalab/devices";
+import { KIB } from "@dmalab/runtime";
+import type { BootedGroup } from "../boot/boot_groups.ts";
+import type { QemuDisk } from "../machine/qemu_machine.ts";
+import { PROBES_FILE, TRACE_FILE } from "../plan/guest_plan.ts";
+import type { PlannedTest } from "../plan/planned_tests.ts";
+import { readControllerLog } from "../trace/controller_log.ts";
+import { missedHits } from "../trace/guest_report.ts";
+import { readGuestEvents } from "../trace/trace_events.ts";
+import { type CapturedCommand, capturedCommand, type Json } from "./captured_command.ts";
+import { type CapturedRequest, capturedRequests, type Extent } from "./captured_requests.ts";
+
+/** A record, as a line of JSON. */
+export type Line = Readonly<Record<string, Json | undefined>>;
+
+export interface CapturedBoot {
+  /** `v6.12.117-strict`. */
+  readonly name: string;
+  /** The boot's part of `limits.json`. */
+  readonly description: Line;
+  readonly cases: readonly Line[];
+  readonly submissions: readonly Line[];
+  /** Requests that could not be read whole. */
+  readonly dropped: number;
+}
+
+/** What sysfs calls the domain of a device's group, and what golden data calls its mode. */
+const MODES: Readonly<Record<string, string>> = {
+  none: "direct",
+  identity: "passthrough",
+  DMA: "dma-strict",
+  "DMA-FQ": "dma-lazy",
+};
+
+const OP_MASK = 0xff;
+/** Operations of a user's own commands. */
+const DRIVER_OPS: readonly number[] = [34, 35];
+const OPCODE_NAMES: Readonly<Record<number, string>> = { 1: "write", 2: "read", 9: "dsm" };
+const USUAL_MDTS_EXPONENT = 7;
+const KIND = "drawn";
+
+/** @returns Why a boot cannot be golden data, as a sentence, where it cannot. */
+export function captureBoot(
+  booted: BootedGroup,
+  usedNames: ReadonlySet<string>,
+): CapturedBoot | string {
+  const { controllerLog, machine, report, tests } = booted;
+  const [{ recorded: { config } }] = tests as [PlannedTest];
+  const [disk, ...more] = machine.disks;
+  const found = report.disks.get(0);
+  if (disk === undefined || found === undefined || more.length > 0) {
+    return "golden data is about a machine with one disk";
+  }
+  const settings = configRecord(config, disk, found.domain);
+  const name = nameOf(report.release!, settings, config, usedNames);
+  const head = {
+    kernel: report.release!,
+    config: { name, ...settings },
+    limits: limitsRecord(found.limits),
+  };
+  const { bouncePool, requests } = capturedRequests(
+    readGuestEvents(report.files.get(TRACE_FILE) ?? ""),
+    readControllerLog(controllerLog),
+    { isLazy: settings.mode === "dma-lazy", flushesMaps: settings.caching_mode === true },
+  );
+  const submissions = submissionRecords(booted);
+  const cases = requests.flatMap((request, index) => {
+    const id = `${name}.${config.seed}/${index}`;
+    const call = submissions[request.io];
+    const record = call === undefined ? null : caseRecord(request, call);
+    return record === null ? [] : [{ id, ...head, ...record }];
+  });
+  const dropped = requests.length - cases.length;
+  const description = {
+    ...head,
+    iommu_domain_type: found.domain === "none" ? null : found.domain,
+    cases: cases.length,
+    dropped,
+    missed_probe_hits: [...missedHits(report.files.get(PROBES_FILE) ?? "").values()]
+      .reduce((sum, missed) => sum + missed, 0),
+    swiotlb_pool: bouncePool === null ? [] : [bouncePool],
+  };
+  return { name, description, cases, submissions, dropped };
+}
+
+type ConfigRecord = { readonly [key: string]: Json };
+
+function configRecord(
+  { cpus, iommu, seed, swiotlb }: LabConfig,
+  { settings }: QemuDisk,
+  domain: string,
+): ConfigRecord {
+  const { blockSizeBytes, mdtsBytes, metadataBytes, nomerges, scheduler, softLimitBytes } =
+    settings;
+  const isTranslating = iommu.mode !== "off";
+  const mdts = mdtsBytes === null || mdtsBytes === undefined ? 0 : Math.log2(mdtsBytes / (4 * KIB));
+  return {
+    seed,
+    iommu: isTranslating ? "intel" : "none",
+    mode: MODES[domain] ?? domain,
+    swiotlb_force: swiotlb.force,
+    ...isTranslating ? { caching_mode: iommu.cachingMode, address_bits: iommu.addressBits } : {},
+    sgl_threshold: settings.sglThresholdBytes!,
+    cpus,
+    ...iommu.mode === "lazy" ? { lazy_requested: true } : {},
+    ...isTranslating && iommu.forcedac ? { forcedac: true } : {},
+    device_sgl: true,
+    ...mdts === USUAL_MDTS_EXPONENT ? {} : { mdts },
+    ...blockSizeBytes === 512 ? {} : { logical_block_size: blockSizeBytes! },
+    ...metadataBytes === 0 ? {} : { metadata_bytes: metadataBytes! },
+    ...softLimitBytes === 0 ? {} : { max_sectors_kb_set: softLimitBytes! / KIB },
+    ...nomerges === 0 ? {} : { nomerges: nomerges! },
+    ...scheduler === "mq_deadline" ? { scheduler: "mq-deadline" } : {},
+  };
+}
+
+/** `v6.12.117-strict-sglt0`, with a number where another boot has the name. */
+function nameOf(
+  release: string,
+  settings: ConfigRecord,
+  { iommu, swiotlb }: LabConfig,
+  used: ReadonlySet<string>,
+): string {
+  const mode = iommu.mode === "off" && swiotlb.force
+    ? "swiotlb"
+    : { off: "none", passthrough: "pt", strict: "strict", lazy: "lazy" }[iommu.mode];
+  // Debian numbers its builds of a series without a patch level (6.1.0-56).
+  const version = /^\d+\.\d+(?:\.[1-9]\d*)?/.exec(release)?.[0] ?? release;
+  const part = (key: string, word: string) => settings[key] === undefined ? [] : [word];
+  const words = [
+    `v${version}-${mode}`,
+    ...settings.caching_mode === true ? ["cm"] : [],
+    ...settings.forcedac === true ? ["forcedac"] : [],
+    ...settings.sgl_threshold === 32 * KIB ? [] : [`sglt${settings.sgl_threshold}`],
+    ...part("mdts", `mdts${settings.mdts}`),
+    ...part("metadata_bytes", `ms${settings.metadata_bytes}`),
+    ...part("logical_block_size", `lbs${settings.logical_block_size}`),
+    ...part("max_sectors_kb_set", `maxsec${settings.max_sectors_kb_set}`),
+    ...part("scheduler", `sched${settings.scheduler}`),
+    ...part("nomerges", `nomerges${settings.nomerges}`),
+  ];
+  const name = words.join("-");
+  for (let number = 2;; number++) {
+    const numbered = number === 2 ? name : `${name}-${number - 1}`;
+    if (!used.has(numbered)) return numbered;
+  }
+}
+
+const NUMBERS = [
+  "dma_alignment",
+  "logical_block_size",
+  "max_hw_sectors_kb",
+  "max_integrity_segments",
+  "max_sectors_kb",
+  "max_segment_size",
+  "max_segments",
+  "nomerges",
+  "nr_requests",
+  "virt_boundary_mask",
+] as const;
+const TEXTS = ["scheduler", "write_cache"] as const;
+
+function limitsRecord(sysfs: ReadonlyMap<string, string>): ConfigRecord {
+  return Object.fromEntries([
+    ...NUMBERS.map((name) => [name, Number(sysfs.get(name))]),
+    ...TEXTS.map((name) => [name, sysfs.get(name)?.trim() ?? null]),
+  ]);
+}
+
+/** The system calls of a boot, by the numbers of their ios. */
+function submissionRecords({ islands, machine, plan, report, tests }: BootedGroup): Line[] {
+  const blockBytes = machine.disks[0]!.settings.blockSizeBytes!;
+  const records: Line[] = [];
+  for (const { recorded } of tests) {
+    for (const [index, io] of plan.ioOf.get(recorded)!.entries()) {
+      const { submission: { op, sector, sizeBytes, vecs } } = recorded.submissions[index]!;
+      const result = report.results.get(io)!;
+      records[io] = {
+        submission: io + 1,
+        kind: KIND,
+        how: op === "discard" ? "ioctl" : "aio",
+        op,
+        slba: sector * 512 / blockBytes,
+        bytes: sizeBytes,
+        result,
+        errno: Math.max(0, -result),
+        pieces: vecs.map(({ phys, sizeBytes }) => [
+          [islands.guestPhys(phys, report.islands)!, sizeBytes],
+        ]),
+      };
+    }
+  }
+  return records;
+}
+
+/** Null for a request that was not read whole. */
+function caseRecord(request: CapturedRequest, call: Line): Line | null {
+  const { bios, blocks, bytes, device, flags, gapBit, list, queueStatus } = request;
+  if (bios === null) return null;
+  const command = request.command === null ? null : capturedCommand(request.command, bytes, blocks);
+  if (command === null && queueStatus === 0) return null;
+  const isUser = DRIVER_OPS.includes(flags & OP_MASK);
+  const about = {
+    op: command === null ? call.op! : OPCODE_NAMES[command.opcode] ?? "unknown",
+    ...command === null ? {} : { slba: command.slba },
+    bytes,
+    source: call.how!,
+    kind: call.kind!,
+    user_bytes: call.bytes!,
+    cmd_flags: flags,
+    user_command: isUser,
+    nr_phys_segments: request.segments,
+    nr_integrity_segments: request.integritySegments,
+    ...gapBit === null ? {} : { phys_gap_bit: gapBit },
+    bios,
+    ...list === null ? {} : { segments: list.map(({ memory }) => memory) },
+    group: call.submission!,
+    submissions: [call.submission!],
+  };
+  return {
+    request: about,
+    map: request.map.calls,
+    ...list === null ? {} : { sg: { mapped: mappedRanges(request), flags: null } },
+    ...command === null
+      ? { command: null, queue_status: queueStatus, user_errno: call.errno! }
+      : sentRecord(request, command),
+    unmap: request.unmap.calls,
+    ...device === null ? {} : { device: { sqid: device.queue, accesses: device.extents } },
+  };
+}
+
+function sentRecord({ status }: CapturedRequest, { record }: CapturedCommand): Line {
+  return { command: record, status };
+}
+
+/** What the list was mapped to: entries that were joined leave those behind them empty. */
+function mappedRanges({ list, mappedEntries }: CapturedRequest): readonly Extent[] {
+  return list!.slice(0, mappedEntries ?? 0).map(({ mapped }) => mapped);
+}

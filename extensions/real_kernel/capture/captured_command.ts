@@ -1,0 +1,100 @@
+/** A command of 64 bytes, and the PRP and SGL lists that it leads to, as golden data has them. */
+
+/** A value of a record. */
+export type Json = null | boolean | number | string | readonly Json[] | {
+  readonly [key: string]: Json;
+};
+
+const PAGE_BYTES = 4096;
+const ENTRY_BYTES = 8;
+const DESCRIPTOR_BYTES = 16;
+/** The type byte of a descriptor that points to the last segment. */
+const LAST_SEGMENT = 0x30;
+
+/** Words of 64 bits of a block of descriptors, by its device address. */
+export type DescriptorBlocks = ReadonlyMap<number, readonly bigint[]>;
+
+export interface CapturedCommand {
+  readonly opcode: number;
+  readonly cid: number;
+  /** First logical block of reads and writes. */
+  readonly slba: number;
+  readonly record: Json;
+}
+
+/**
+ * @param words The command, eight words of 64 bits.
+ * @param dataBytes What it transfers.
+ * @returns Null where a list that it leads to was not read.
+ */
+export function capturedCommand(
+  words: readonly bigint[],
+  dataBytes: number,
+  blocks: DescriptorBlocks,
+): CapturedCommand | null {
+  const bytes = new Uint8Array(64);
+  const view = new DataView(bytes.buffer);
+  words.forEach((word, index) => view.setBigUint64(index * 8, word, true));
+  const wide = (at: number) => Number(view.getBigUint64(at, true));
+  const [opcode, cid] = [bytes[0]!, view.getUint16(2, true)];
+  const psdt = bytes[1]! >>> 6;
+  const head = {
+    opcode,
+    cid,
+    nsid: view.getUint32(4, true),
+    mptr: wide(16),
+    sqe: [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+    psdt,
+  };
+  const data = psdt === 0
+    ? prpRecord(wide(24), wide(32), dataBytes, blocks)
+    : sglRecord(words[3]!, words[4]!, blocks);
+  return data === null ? null : { opcode, cid, slba: wide(40), record: { ...head, ...data } };
+}
+
+function prpRecord(
+  prp1: number,
+  prp2: number,
+  dataBytes: number,
+  blocks: DescriptorBlocks,
+): { readonly [key: string]: Json } | null {
+  const behindFirst = dataBytes - (PAGE_BYTES - prp1 % PAGE_BYTES);
+  if (behindFirst <= PAGE_BYTES) return { prp1, prp2 };
+  const lists: Json[] = [];
+  let left = Math.ceil(behindFirst / PAGE_BYTES);
+  for (let dma = prp2; left > 0;) {
+    const words = blocks.get(dma);
+    if (words === undefined) return null;
+    const room = (PAGE_BYTES - dma % PAGE_BYTES) / ENTRY_BYTES;
+    const isChained = left > room;
+    const entries = words.slice(0, Math.min(left, room)).map(Number);
+    lists.push({ dma, entries });
+    left -= isChained ? entries.length - 1 : entries.length;
+    dma = entries.at(-1)!;
+  }
+  return { prp1, prp2, prp_lists: lists };
+}
+
+function sglRecord(
+  low: bigint,
+  high: bigint,
+  blocks: DescriptorBlocks,
+): { readonly [key: string]: Json } | null {
+  const sgl1 = descriptor(low, high);
+  if (sgl1.type !== LAST_SEGMENT) return { sgl1 };
+  const words = blocks.get(sgl1.addr);
+  if (words === undefined) return null;
+  const list = Array.from(
+    { length: sgl1.len / DESCRIPTOR_BYTES },
+    (_, index) => descriptor(words[2 * index]!, words[2 * index + 1]!),
+  );
+  return { sgl1, sgl_list: list };
+}
+
+function descriptor(low: bigint, high: bigint) {
+  return {
+    addr: Number(low),
+    len: Number(high & 0xffff_ffffn),
+    type: Number(high >> 56n),
+  };
+}

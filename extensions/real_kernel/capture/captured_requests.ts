@@ -1,0 +1,592 @@
+/** Requests of a boot, with all that golden data has of them, out of the guest's trace and QEMU's log. */
+import { IO_MARK } from "../compare/traced_requests.ts";
+import { matchCommands } from "../trace/controller_commands.ts";
+import type { ControllerCommand } from "../trace/controller_log.ts";
+import { contextOf, type GuestEvent, physOfPage } from "../trace/trace_events.ts";
+import { CallLog } from "./call_log.ts";
+import {
+  ARRAY_WORDS,
+  ARRAYS,
+  EVENT_WORDS,
+  MAX_BIOS,
+  PARTS,
+  WORDS_PER_ENTRY,
+  WORDS_PER_VEC,
+} from "./capture_probes.ts";
+import type { Json } from "./captured_command.ts";
+
+/** `[physical address, length]`. */
+export type Extent = readonly [number, number];
+
+/** An entry of a scatterlist that was mapped. */
+export interface ListEntry {
+  readonly memory: Extent;
+  readonly mapped: Extent;
+}
+
+export interface CapturedRequest {
+  /** The io whose system call it belongs to. */
+  readonly io: number;
+  readonly queue: number;
+  readonly bytes: number;
+  readonly flags: number;
+  readonly segments: number;
+  readonly integritySegments: number;
+  /** Null on a release whose requests have none. */
+  readonly gapBit: number | null;
+  /** Null where one could not be read whole. */
+  readonly bios: readonly (readonly Extent[])[] | null;
+  readonly map: CallLog;
+  readonly unmap: CallLog;
+  /** The scatterlist; null where there was none. */
+  readonly list: readonly ListEntry[] | null;
+  /** The command as the driver had it at the end, eight words; null for a request without one. */
+  readonly command: readonly bigint[] | null;
+  /** Descriptors, by their device addresses. */
+  readonly blocks: ReadonlyMap<number, readonly bigint[]>;
+  /** Entries of the scatterlist that are mapped; null where there is none. */
+  readonly mappedEntries: number | null;
+  readonly device: ControllerCommand | null;
+  /** Of the completion; null for a request without one. */
+  readonly status: number | null;
+  /** What the driver gave the block layer; 0 for a command that was sent. */
+  readonly queueStatus: number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+interface OpenRequest extends Mutable<CapturedRequest> {
+  readonly pointer: string;
+  readonly cid: number;
+  readonly blocks: Map<number, bigint[]>;
+  /** The events of its scatterlist: they come in any order. */
+  readonly listParts: Map<number, ReadonlyMap<string, string>>;
+  isComplete: boolean;
+}
+
+/** What is known before the request is: its probes come in any order. */
+interface Pending {
+  head: ReadonlyMap<string, string> | null;
+  readonly bios: Map<number, BioRead>;
+}
+
+interface BioRead {
+  readonly fields: ReadonlyMap<string, string>;
+  readonly words: bigint[];
+}
+
+/** A task, or the interrupts of a CPU. */
+interface Context {
+  request: OpenRequest | null;
+  log: CallLog | null;
+  pending: Pending;
+  /** Calls that have not returned, by the names of their probes. */
+  readonly open: { readonly name: string; readonly fields: ReadonlyMap<string, string> }[];
+  /** The pool's size of an allocation under way. */
+  poolBytes: number;
+  /** A coherent allocation of a pool that grows: its lines get their address later. */
+  growth: { [field: string]: Json } | null;
+  source: "cache" | "tree";
+}
+
+const PAGE_BYTES = 4096;
+const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE"];
+const SMALL_POOL_BYTES = 256;
+
+export interface ReadOptions {
+  /** Ranges are parked before they are freed. */
+  readonly isLazy: boolean;
+  /** The IOMMU caches non-present entries: each new mapping is flushed. */
+  readonly flushesMaps: boolean;
+}
+
+/** @param commands What the controller read. */
+export function capturedRequests(
+  events: readonly GuestEvent[],
+  commands: readonly ControllerCommand[],
+  options: ReadOptions,
+): {
+  readonly requests: readonly CapturedRequest[];
+  /** First byte and end of the pool of bounce buffers; null where nothing was bounced. */
+  readonly bouncePool: Extent | null;
+} {
+  const reader = new CaptureReader(options);
+  for (const event of events) reader.push(event);
+  const sent = reader.requests.filter(({ isComplete }) => isComplete);
+  matchCommands(sent, commands).forEach((command, index) => sent[index]!.device = command);
+  for (const request of reader.requests) request.list = listOf(request.listParts);
+  return {
+    requests: reader.requests.filter(({ isComplete, queueStatus }) =>
+      isComplete || queueStatus !== 0
+    ),
+    bouncePool: reader.bouncePool,
+  };
+}
+
+class CaptureReader {
+  bouncePool: Extent | null = null;
+  readonly requests: OpenRequest[] = [];
+  #io = -1;
+  readonly #contexts = new Map<string, Context>();
+  /** Lines of allocations that wait for their block's device address, by its kernel address. */
+  readonly #unnamed = new Map<string, { [field: string]: Json }[]>();
+
+  constructor(private readonly options: ReadOptions) {}
+
+  push(event: GuestEvent): void {
+    const { fields, name, text } = event;
+    const context = this.#contexts.getOrInsertComputed(contextOf(event), newContext);
+    const bio = /^bio(\d)_(\d)$/.exec(name);
+    if (bio !== null) {
+      readBio(context.pending, Number(bio[1]), Number(bio[2]), fields);
+      return;
+    }
+    switch (name) {
+      case "tracing_mark_write": {
+        const mark = /^(\S+) (\d+)/.exec(text);
+        if (mark?.[1] === IO_MARK) this.#io = Number(mark[2]);
+        return;
+      }
+      case "setup":
+        context.pending.head = fields;
+        return;
+      case "nvme_setup_cmd":
+        this.#begin(context, fields);
+        return;
+      case "queue_ret":
+        if (context.request !== null) context.request.queueStatus = Number(fields.get("status"));
+        context.request = context.log = null;
+        return;
+      case "complete":
+      case "unmap_data":
+        this.#undo(context, fields);
+        return;
+      case "nvme_complete_rq":
+        this.#complete(context, fields);
+        return;
+    }
+    this.#inside(context, event);
+  }
+
+  #begin(context: Context, fields: ReadonlyMap<string, string>): void {
+    const { pending: { bios, head } } = context;
+    context.pending = newPending();
+    context.request = context.log = null;
+    context.open.length = 0;
+    const queue = Number(fields.get("qid") ?? 0);
+    if (queue === 0 || head === null || this.#io < 0) return;
+    const cid = Number(fields.get("cmdid"));
+    const gap = head.get("gap");
+    const request: OpenRequest = {
+      io: this.#io,
+      pointer: head.get("req")!,
+      queue,
+      cid,
+      bytes: Number(head.get("bytes")),
+      flags: Number(head.get("flags")),
+      segments: Number(head.get("segments")),
+      integritySegments: Number(head.get("integrity")),
+      gapBit: gap === undefined ? null : Number(gap),
+      bios: biosOf(bios),
+      map: new CallLog(),
+      unmap: new CallLog(),
+      list: null,
+      command: null,
+      blocks: new Map(),
+      listParts: new Map(),
+      device: null,
+      status: null,
+      queueStatus: 0,
+      mappedEntries: null,
+      isComplete: false,
+    };
+    this.requests.push(request);
+    context.request = request;
+    context.log = request.map;
+  }
+
+  /** The driver begins to unmap: for a command that was sent, or for one that it refuses. */
+  #undo(context: Context, fields: ReadonlyMap<string, string>): void {
+    for (const which of ["a", "b"]) {
+      const request = this.requests.findLast(({ isComplete, pointer }) =>
+        !isComplete && pointer === fields.get(which)
+      );
+      if (request === undefined) continue;
+      context.request = request;
+      context.log = request.unmap;
+      request.command = wordsOf(fields.get(`sqe${which}`));
+      return;
+    }
+    context.request = context.log = null;
+  }
+
+  #complete(context: Context, fields: ReadonlyMap<string, string>): void {
+    const queue = Number(fields.get("qid"));
+    const cid = Number(fields.get("cmdid"));
+    const request = this.requests.findLast((each) =>
+      !each.isComplete && each.queue === queue && each.cid === cid
+    );
+    context.request = context.log = null;
+    if (request === undefined) return;
+    request.isComplete = true;
+    request.status = parseInt(fields.get("status") ?? "0", 16);
+  }
+
+  /** A call or an operation of the request that the context works for. */
+  #inside(context: Context, { fields, name, text }: GuestEvent): void {
+    const { log, open, request } = context;
+    if (log === null || request === null) return;
+    const num = (key: string) => Number(fields.get(key));
+    const begin = () => void open.push({ name, fields });
+    /** The call that returns; null for one that began before the request, or inside of another. */
+    const end = (entry: string) => {
+      const index = open.findLastIndex((each) => each.name === entry);
+      return index < 0 ? null : open.splice(index)[0]!.fields;
+    };
+    const part = /^(list|block)_(\d)$/.exec(name);
+    if (part !== null) {
+      const number = Number(part[2]);
+      if (part[1] === "list") request.listParts.set(number, fields);
+      else this.#freed(log, request, number, fields);
+      return;
+    }
+    switch (name) {
+      case "map_one":
+      case "unmap_one":
+      case "map_sgtable":
+      case "try_alloc":
+      case "link":
+      case "sync":
+        begin();
+        return;
+      case "bounce_map":
+        this.bouncePool = [num("start"), num("end")];
+        begin();
+        return;
+      case "alloc_iova":
+        context.source = "cache";
+        begin();
+        return;
+      case "tree":
+        context.source = "tree";
+        return;
+      case "map_one_ret": {
+        const given = end("map_one");
+        if (given === null) return;
+        const page = given.get("page");
+        const phys = page === undefined
+          ? Number(given.get("phys"))
+          : physOfPage(page) + Number(given.get("offset"));
+        const call = page === undefined ? "dma_map_phys" : "dma_map_page";
+        log.returned({
+          call,
+          ...direction(given),
+          phys,
+          size: Number(given.get("size")),
+          dma: num("dma"),
+        });
+        return;
+      }
+      case "unmap_one_ret": {
+        const given = end("unmap_one");
+        if (given === null) return;
+        const call = text.includes("dma_unmap_phys") ? "dma_unmap_phys" : "dma_unmap_page";
+        const dma = Number(given.get("dma"));
+        log.returned({ call, ...direction(given), dma, size: Number(given.get("size")) });
+        return;
+      }
+      case "map_sg_ret":
+        request.mappedEntries = num("ret");
+        return;
+      case "map_sgtable_ret": {
+        const given = end("map_sgtable");
+        if (given === null) return;
+        const [nents, dir, attrs] = ["nents", "dir", "attrs"].map((key) => Number(given.get(key)));
+        const failed = num("ret");
+        const ret = failed === 0 ? request.mappedEntries ?? 0 : failed;
+        log.returned({ call: "dma_map_sg", nents: nents!, dir: dir!, attrs: attrs!, ret });
+        return;
+      }
+      case "unmap_sg":
+        log.entered({
+          call: "dma_unmap_sg",
+          nents: num("nents"),
+          dir: num("dir"),
+          attrs: num("attrs"),
+        });
+        return;
+      case "pool_of_alloc":
+        context.poolBytes = num("size");
+        context.growth = null;
+        return;
+      case "coherent":
+        context.growth = { op: "dma_alloc", dma: 0, size: num("size") };
+        return;
+      case "coherent_ret":
+        if (context.growth !== null) log.inner(context.growth as never);
+        return;
+      case "pool_alloc_ret":
+        this.#allocated(context, log, fields);
+        return;
+      case "alloc_iova_ret": {
+        const given = end("alloc_iova");
+        const iova = num("pfn") * PAGE_BYTES;
+        // A limit that was tried in vain leaves no line.
+        if (given === null || iova === 0) return;
+        log.inner({
+          op: "iova_alloc",
+          size: Number(given.get("pages")) * PAGE_BYTES,
+          iova,
+          source: context.source,
+          limit_pfn: Number(given.get("limit")),
+        });
+        return;
+      }
+      case "free_iova": {
+        const range = { iova: num("pfn") * PAGE_BYTES, size: num("pages") * PAGE_BYTES };
+        // What a lazy kernel frees inside of a call was parked by an earlier one.
+        log.inner(
+          this.options.isLazy
+            ? { op: "iova_free_late", ...range }
+            : { op: "iova_free", ...range, deferred: false },
+        );
+        return;
+      }
+      case "map":
+        log.inner({
+          op: "iommu_map",
+          iova: firstIova(text),
+          phys: num("paddr"),
+          size: num("size"),
+        });
+        return;
+      case "unmap":
+        log.inner({
+          op: "iommu_unmap",
+          iova: firstIova(text),
+          size: num("size"),
+          unmapped: num("unmapped_size"),
+        });
+        return;
+      case "sync_map": {
+        if (!this.options.flushesMaps) return;
+        const start = num("iova");
+        log.inner({ op: "iotlb_flush_np", start, end: start + num("size") - 1 });
+        return;
+      }
+      case "gather":
+        log.inner({ op: "iotlb_flush_range", start: num("start"), end: num("end") });
+        return;
+      case "flush_all":
+        log.inner({ op: "iotlb_flush_all" });
+        return;
+      case "bounce_copy":
+        log.inner({ op: "swiotlb_bounce", tlb: num("tlb"), size: num("size"), dir: num("dir") });
+        return;
+      case "bounce_map_ret": {
+        const given = end("bounce_map");
+        if (given === null) return;
+        const [orig, size, align_mask, dir] = ["orig", "size", "align", "dir"]
+          .map((key) => Number(given.get(key))) as [number, number, number, number];
+        log.inner({ op: "swiotlb_map_single", orig, size, align_mask, dir, tlb: num("tlb") });
+        return;
+      }
+      case "bounce_unmap":
+        log.inner({
+          op: "swiotlb_unmap_single",
+          tlb: num("tlb"),
+          size: num("size"),
+          dir: num("dir"),
+          attrs: num("attrs"),
+        });
+        return;
+      case "try_alloc_ret": {
+        const given = end("try_alloc");
+        if (given === null) return;
+        const [phys, size] = [Number(given.get("phys")), Number(given.get("size"))];
+        const iova = log.lastWaiting("iova_alloc")?.iova as number | undefined;
+        const ok = num("ok") !== 0 && iova !== undefined;
+        const addr = ok ? iova + phys % PAGE_BYTES : null;
+        log.returned({
+          call: "dma_iova_try_alloc",
+          phys,
+          size,
+          ok,
+          addr,
+          state_size: ok ? size : null,
+        });
+        return;
+      }
+      case "link_ret": {
+        const given = end("link");
+        if (given === null) return;
+        const values = ["phys", "offset", "size", "dir"].map((
+          key,
+        ) => [key, Number(given.get(key))]);
+        log.returned({ call: "dma_iova_link", ...Object.fromEntries(values), ret: num("ret") });
+        return;
+      }
+      case "sync_ret": {
+        const given = end("sync");
+        if (given === null) return;
+        const values = ["offset", "size"].map((key) => [key, Number(given.get(key))]);
+        log.returned({ call: "dma_iova_sync", ...Object.fromEntries(values), ret: num("ret") });
+        return;
+      }
+      case "destroy": {
+        const size = BigInt(fields.get("state") ?? "0");
+        const bounces = size >> 63n === 0n ? {} : { uses_bounce: true };
+        log.entered({
+          call: "dma_iova_destroy",
+          addr: num("dma"),
+          state_size: Number(size & 0x7fff_ffff_ffff_ffffn),
+          ...bounces,
+          mapped: num("mapped_len"),
+          dir: num("dir"),
+          attrs: num("attrs"),
+        });
+        return;
+      }
+    }
+  }
+
+  /** A block's device address is known when it is freed. */
+  #allocated(context: Context, log: CallLog, fields: ReadonlyMap<string, string>): void {
+    const call = { call: "dma_pool_alloc", ...poolOf(context.poolBytes), dma: 0 };
+    log.returned(call);
+    const vaddr = fields.get("vaddr") ?? "";
+    const lines: { [field: string]: Json }[] = [call];
+    if (context.growth !== null) lines.push(context.growth);
+    this.#unnamed.set(vaddr, lines);
+    context.growth = null;
+  }
+
+  #freed(
+    log: CallLog,
+    request: OpenRequest,
+    part: number,
+    fields: ReadonlyMap<string, string>,
+  ): void {
+    const dma = Number(fields.get("dma"));
+    const words = request.blocks.getOrInsertComputed(dma, () => []);
+    arraysOf(fields).forEach((word, at) => words[part * EVENT_WORDS + at] = word);
+    if (part !== 0) return;
+    log.entered({ call: "dma_pool_free", ...poolOf(Number(fields.get("size"))), dma });
+    const vaddr = fields.get("vaddr") ?? "";
+    const [call, growth] = this.#unnamed.get(vaddr) ?? [];
+    if (call !== undefined) call.dma = dma;
+    // A pool grows by a page, and gives one of its blocks.
+    if (growth !== undefined) growth.dma = dma - dma % PAGE_BYTES;
+    this.#unnamed.delete(vaddr);
+  }
+}
+
+function newPending(): Pending {
+  return { head: null, bios: new Map() };
+}
+
+function newContext(): Context {
+  return {
+    request: null,
+    log: null,
+    pending: newPending(),
+    open: [],
+    poolBytes: 0,
+    growth: null,
+    source: "cache",
+  };
+}
+
+function readBio(
+  { bios }: Pending,
+  index: number,
+  part: number,
+  fields: ReadonlyMap<string, string>,
+): void {
+  const read = bios.getOrInsertComputed(index, () => ({ fields, words: [] }));
+  arraysOf(fields).forEach((word, at) => read.words[part * EVENT_WORDS + at] = word);
+}
+
+/** The arrays of an event, one behind the other. */
+function arraysOf(fields: ReadonlyMap<string, string>): bigint[] {
+  return Array.from({ length: ARRAYS }, (_, index) => index)
+    .flatMap((index) => wordsOf(fields.get(`w${index}`)) ?? Array(ARRAY_WORDS).fill(0n));
+}
+
+/** Null where the kernel could not read them. */
+function wordsOf(text: string | undefined): bigint[] | null {
+  if (text === undefined || !text.startsWith("0x")) return null;
+  return text.split(",").map((word) => BigInt(word));
+}
+
+/** Memory of all bios of a request; null where there are more than were read. */
+function biosOf(bios: ReadonlyMap<number, BioRead>): Extent[][] | null {
+  const lists: Extent[][] = [];
+  for (let index = 0; index < MAX_BIOS; index++) {
+    const read = bios.get(index);
+    if (read === undefined) break;
+    const vecs = vecsOf(read);
+    if (vecs === null) return null;
+    lists.push(vecs);
+    if (Number(read.fields.get("next")) === 0) return lists;
+  }
+  return null;
+}
+
+/** What a bio's iterator has left: it begins inside of a vector where the bio was split. */
+function vecsOf({ fields, words }: BioRead): Extent[] | null {
+  let left = Number(fields.get("size"));
+  let done = Number(fields.get("done"));
+  const vecs: Extent[] = [];
+  for (let index = Number(fields.get("index")); left > 0; index++) {
+    const [page, place] = [words[WORDS_PER_VEC * index], words[WORDS_PER_VEC * index + 1]];
+    if (page === undefined || place === undefined || page === 0n) return null;
+    const [length, offset] = [Number(place & 0xffff_ffffn), Number(place >> 32n)];
+    const size = Math.min(left, length - done);
+    if (size <= 0) return null;
+    vecs.push([physOfPage(`0x${page.toString(16)}`) + offset + done, size]);
+    left -= size;
+    done = 0;
+  }
+  return vecs;
+}
+
+/** Null for a request without one. */
+function listOf(parts: OpenRequest["listParts"]): readonly ListEntry[] | null {
+  if (parts.size === 0) return null;
+  return PARTS.flatMap((part) => {
+    const fields = parts.get(part);
+    return fields === undefined ? [] : listEntries(fields, part);
+  });
+}
+
+function listEntries(fields: ReadonlyMap<string, string>, part: number): ListEntry[] {
+  const words = arraysOf(fields);
+  const room = EVENT_WORDS / WORDS_PER_ENTRY;
+  const count = Math.min(room, Number(fields.get("nents")) - part * room);
+  return Array.from({ length: Math.max(0, count) }, (_, index): ListEntry => {
+    const [link, place, dma, size] = words.slice(WORDS_PER_ENTRY * index) as [
+      bigint,
+      bigint,
+      bigint,
+      bigint,
+    ];
+    const phys = physOfPage(`0x${(link & ~3n).toString(16)}`) + Number(place & 0xffff_ffffn);
+    return {
+      memory: [phys, Number(place >> 32n)],
+      mapped: [Number(dma), Number(size & 0xffff_ffffn)],
+    };
+  });
+}
+
+function direction(given: ReadonlyMap<string, string>) {
+  return { dir: DIRECTIONS[Number(given.get("dir"))]! };
+}
+
+function poolOf(sizeBytes: number) {
+  return { pool: sizeBytes <= SMALL_POOL_BYTES ? "small" : "large", psize: sizeBytes };
+}
+
+function firstIova(text: string): number {
+  return Number(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
+}

@@ -1,0 +1,94 @@
+/** `dmalab kernel capture`: what a kernel does with the built-in requests, as golden data. */
+import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { FileError, makeNamedFolder, rewriteFile, writeFile } from "@dmalab/cli/files";
+import { readHostBytes } from "@dmalab/cli";
+import { MIB } from "@dmalab/runtime";
+import { printable, printableJson } from "@dmalab/lang/diagnostics";
+import { formatCount } from "@dmalab/lang/text";
+import { CAPTURE_PROBES } from "./capture/capture_probes.ts";
+import { captureBoot, type CapturedBoot, type Line } from "./capture/capture_record.ts";
+import { CAPTURE_LATENCY_NS } from "./machine/qemu_machine.ts";
+import { bootScenarios, type KernelRunOptions, withAbort } from "./kernel_run.ts";
+
+/** The folder of golden data that captures of guests are in. */
+const FOLDER = "guests";
+const MAX_DESCRIPTIONS_BYTES = 16 * MIB;
+
+const CAPTURED = { probes: CAPTURE_PROBES, latencyNs: CAPTURE_LATENCY_NS };
+
+/** @param out The folder to write to. */
+export async function captureKernel(
+  paths: readonly string[],
+  out: string,
+  options: KernelRunOptions,
+  screen: Screen,
+): Promise<ExitCode> {
+  return await withAbort(async (signal) => {
+    const boots = await bootScenarios(paths, options, CAPTURED, screen, signal);
+    if (typeof boots === "string") return refuse(boots, screen);
+    const captured: CapturedBoot[] = [];
+    const problems = [
+      ...boots.refused.map(({ reasons, test }) => `${test.name}: ${reasons.join("; ")}`),
+      ...boots.failures.map(({ problem }) => problem),
+    ];
+    for (const booted of boots.booted) {
+      const boot = captureBoot(booted, new Set(captured.map(({ name }) => name)));
+      if (typeof boot === "string") problems.push(boot);
+      else captured.push(boot);
+    }
+    if (captured.length > 0) await writeCaptures(out, captured);
+    const counts = captured.map(({ cases, dropped, name, submissions }) => ({
+      name,
+      requests: cases.length,
+      calls: submissions.length,
+      dropped,
+    }));
+    if (options.json) {
+      screen.out(
+        `${printableJson({ kernel: boots.kernel.release, captures: counts, problems })}\n`,
+      );
+    } else {
+      for (const { calls, dropped, name, requests } of counts) {
+        const lost = dropped === 0 ? "" : `, ${formatCount(dropped, "request")} not read whole`;
+        screen.out(
+          `${name}: ${formatCount(requests, "request")} of ${formatCount(calls, "call")}${lost}\n`,
+        );
+      }
+      for (const problem of problems) screen.out(`not captured: ${printable(problem)}\n`);
+    }
+    if (captured.length === 0) return WRONG;
+    return problems.length === 0 ? HELD : FAILED;
+  });
+}
+
+async function writeCaptures(out: string, captured: readonly CapturedBoot[]): Promise<void> {
+  makeNamedFolder(`${out}/${FOLDER}/submissions`);
+  for (const { cases, name, submissions } of captured) {
+    const file = `${name}.jsonl.gz`;
+    writeFile({ folder: out, name: `${FOLDER}/${file}` }, await packed(cases));
+    writeFile({ folder: out, name: `${FOLDER}/submissions/${file}` }, await packed(submissions));
+  }
+  const all = {
+    ...earlierDescriptions(`${out}/${FOLDER}/limits.json`),
+    ...Object.fromEntries(captured.map(({ description, name }) => [name, description])),
+  };
+  rewriteFile({ folder: out, name: `${FOLDER}/limits.json` }, `${JSON.stringify(all, null, 1)}\n`);
+}
+
+/** Descriptions of captures that the folder has already. */
+function earlierDescriptions(path: string): Readonly<Record<string, unknown>> {
+  const file = readHostBytes(path, { mostBytes: MAX_DESCRIPTIONS_BYTES });
+  if (!file.found) return {};
+  try {
+    return JSON.parse(new TextDecoder().decode(file.bytes)) as Record<string, unknown>;
+  } catch {
+    throw new FileError(`"${path}" is not JSON`, "E1103", "capture into another folder");
+  }
+}
+
+async function packed(lines: readonly Line[]): Promise<Uint8Array> {
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
