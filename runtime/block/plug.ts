@@ -23,6 +23,9 @@ const MOST_HELD = 32;
 /** A request from this length on is not waited with. */
 const LONG_BYTES: Bytes = 128 * KIB;
 
+/** The queue's setting with which nothing is joined. */
+const NO_JOIN = 2;
+
 interface Held<R extends BlockRequest> {
   readonly target: PlugTarget<R>;
   readonly request: R;
@@ -48,13 +51,14 @@ export class Plug<R extends BlockRequest = BlockRequest> {
 
   /**
    * Holds a request back. Where the order in which a plug sends shows when it was flushed, it is flushed
-   * before it holds more than so many requests, and behind a long one.
+   * before it holds more than so many requests, and, where requests of the queue may be joined, behind a
+   * long one.
    */
   hold(target: PlugTarget<R>, request: R): void {
     const last = this.#held.at(-1);
     if (target.merger.plugsNewestFirst && last !== undefined) {
-      const isFull = this.#held.length >= MOST_HELD || last.request.bytes >= LONG_BYTES;
-      if (isFull) this.flush();
+      const isLong = target.merger.nomerges !== NO_JOIN && last.request.bytes >= LONG_BYTES;
+      if (isLong || this.#held.length >= MOST_HELD) this.flush();
     }
     this.#held.push({ target, request });
   }

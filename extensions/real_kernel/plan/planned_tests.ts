@@ -105,7 +105,7 @@ export function sameMachines(
 }
 
 /** What direct I/O makes several vectors of, where the scenario's bio has one. @see rules/block.md 1.4 */
-function cutReasons(recorded: RecordedTest): string[] {
+export function cutReasons(recorded: RecordedTest): string[] {
   const islands = new Islands(memoryOf([recorded]));
   const vecs = [...memoryOf([recorded])];
   return [
