@@ -5,6 +5,15 @@ import type { ControllerCommand } from "../trace/controller_log.ts";
 import { contextOf, type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import { CallLog } from "./call_log.ts";
 import {
+  BEGINNINGS,
+  ENTERED_CALLS,
+  type LineContext,
+  OPERATIONS,
+  poolRecord,
+  RETURNED_CALLS,
+  RETURNED_OPERATIONS,
+} from "./call_lines.ts";
+import {
   ARRAY_WORDS,
   ARRAYS,
   EVENT_WORDS,
@@ -13,15 +22,15 @@ import {
   WORDS_PER_ENTRY,
   WORDS_PER_VEC,
 } from "./capture_probes.ts";
-import type { Json } from "./captured_command.ts";
+import type { RecordValue } from "./captured_command.ts";
 
 /** `[physical address, length]`. */
-export type Extent = readonly [number, number];
+export type MemoryRange = readonly [number, number];
 
 /** An entry of a scatterlist that was mapped. */
 export interface ListEntry {
-  readonly memory: Extent;
-  readonly mapped: Extent;
+  readonly memory: MemoryRange;
+  readonly mapped: MemoryRange;
 }
 
 export interface CapturedRequest {
@@ -35,7 +44,7 @@ export interface CapturedRequest {
   /** Null on a release whose requests have none. */
   readonly gapBit: number | null;
   /** Null where one could not be read whole. */
-  readonly bios: readonly (readonly Extent[])[] | null;
+  readonly bios: readonly (readonly MemoryRange[])[] | null;
   readonly map: CallLog;
   readonly unmap: CallLog;
   /** The scatterlist; null where there was none. */
@@ -75,6 +84,14 @@ interface BioRead {
   readonly words: bigint[];
 }
 
+/** A page that a pool grows by: its address comes later. */
+interface GrowthLine {
+  readonly op: "dma_alloc";
+  readonly size: number;
+  dma: number;
+  readonly [field: string]: RecordValue;
+}
+
 /** A task, or the interrupts of a CPU. */
 interface Context {
   request: OpenRequest | null;
@@ -85,32 +102,25 @@ interface Context {
   /** The pool's size of an allocation under way. */
   poolBytes: number;
   /** A coherent allocation of a pool that grows: its lines get their address later. */
-  growth: { [field: string]: Json } | null;
+  growth: GrowthLine | null;
   source: "cache" | "tree";
 }
 
 const PAGE_BYTES = 4096;
-const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE"];
-const SMALL_POOL_BYTES = 256;
 
-export interface ReadOptions {
-  /** Ranges are parked before they are freed. */
-  readonly isLazy: boolean;
-  /** The IOMMU caches non-present entries: each new mapping is flushed. */
-  readonly flushesMaps: boolean;
-}
+type CaptureSettings = Pick<LineContext, "isLazy" | "flushesMaps">;
 
 /** @param commands What the controller read. */
 export function capturedRequests(
   events: readonly GuestEvent[],
   commands: readonly ControllerCommand[],
-  options: ReadOptions,
+  settings: CaptureSettings,
 ): {
   readonly requests: readonly CapturedRequest[];
   /** First byte and end of the pool of bounce buffers; null where nothing was bounced. */
-  readonly bouncePool: Extent | null;
+  readonly bouncePool: MemoryRange | null;
 } {
-  const reader = new CaptureReader(options);
+  const reader = new CaptureReader(settings);
   for (const event of events) reader.push(event);
   const sent = reader.requests.filter(({ isComplete }) => isComplete);
   matchCommands(sent, commands).forEach((command, index) => sent[index]!.device = command);
@@ -124,14 +134,14 @@ export function capturedRequests(
 }
 
 class CaptureReader {
-  bouncePool: Extent | null = null;
+  bouncePool: MemoryRange | null = null;
   readonly requests: OpenRequest[] = [];
   #io = -1;
   readonly #contexts = new Map<string, Context>();
   /** Lines of allocations that wait for their block's device address, by its kernel address. */
-  readonly #unnamed = new Map<string, { [field: string]: Json }[]>();
+  readonly #unnamed = new Map<string, { dma: RecordValue }[]>();
 
-  constructor(private readonly options: ReadOptions) {}
+  constructor(private readonly settings: CaptureSettings) {}
 
   push(event: GuestEvent): void {
     const { fields, name, text } = event;
@@ -233,16 +243,45 @@ class CaptureReader {
   }
 
   /** A call or an operation of the request that the context works for. */
-  #inside(context: Context, { fields, name, text }: GuestEvent): void {
+  #inside(context: Context, event: GuestEvent): void {
     const { log, open, request } = context;
     if (log === null || request === null) return;
-    const num = (key: string) => Number(fields.get(key));
-    const begin = () => void open.push({ name, fields });
-    /** The call that returns; null for one that began before the request, or inside of another. */
-    const end = (entry: string) => {
-      const index = open.findLastIndex((each) => each.name === entry);
+    const { fields, name } = event;
+    if (BEGINNINGS.has(name)) open.push({ name, fields });
+    /** The call that returns; null for one that began before the request. */
+    const end = (beginning: string) => {
+      const index = open.findLastIndex((each) => each.name === beginning);
       return index < 0 ? null : open.splice(index)[0]!.fields;
     };
+    const about = {
+      ...this.settings,
+      source: context.source,
+      mappedEntries: request.mappedEntries,
+      log,
+    };
+    const [beginning, call] = RETURNED_CALLS[name] ?? [];
+    const [operationBegan, result] = RETURNED_OPERATIONS[name] ?? [];
+    if (call !== undefined) {
+      const given = end(beginning!);
+      if (given !== null) log.returned(call(given, event, about));
+    } else if (result !== undefined) {
+      const given = end(operationBegan!);
+      const line = given === null ? null : result(given, fields, about);
+      if (line !== null) log.inner(line);
+    } else if (name in ENTERED_CALLS) log.entered(ENTERED_CALLS[name]!(fields));
+    else if (name in OPERATIONS) {
+      const line = OPERATIONS[name]!(event, about);
+      if (line !== null) log.inner(line);
+    } else this.#around(context, log, request, event);
+  }
+
+  /** What a request's lines need beside their own events. */
+  #around(
+    context: Context,
+    log: CallLog,
+    request: OpenRequest,
+    { fields, name }: GuestEvent,
+  ): void {
     const part = /^(list|block)_(\d)$/.exec(name);
     if (part !== null) {
       const number = Number(part[2]);
@@ -251,211 +290,40 @@ class CaptureReader {
       return;
     }
     switch (name) {
-      case "map_one":
-      case "unmap_one":
-      case "map_sgtable":
-      case "try_alloc":
-      case "link":
-      case "sync":
-        begin();
-        return;
-      case "bounce_map":
-        this.bouncePool = [num("start"), num("end")];
-        begin();
-        return;
       case "alloc_iova":
         context.source = "cache";
-        begin();
-        return;
+        break;
       case "tree":
         context.source = "tree";
-        return;
-      case "map_one_ret": {
-        const given = end("map_one");
-        if (given === null) return;
-        const page = given.get("page");
-        const phys = page === undefined
-          ? Number(given.get("phys"))
-          : physOfPage(page) + Number(given.get("offset"));
-        const call = page === undefined ? "dma_map_phys" : "dma_map_page";
-        log.returned({
-          call,
-          ...direction(given),
-          phys,
-          size: Number(given.get("size")),
-          dma: num("dma"),
-        });
-        return;
-      }
-      case "unmap_one_ret": {
-        const given = end("unmap_one");
-        if (given === null) return;
-        const call = text.includes("dma_unmap_phys") ? "dma_unmap_phys" : "dma_unmap_page";
-        const dma = Number(given.get("dma"));
-        log.returned({ call, ...direction(given), dma, size: Number(given.get("size")) });
-        return;
-      }
+        break;
+      case "bounce_map":
+        this.bouncePool = [Number(fields.get("start")), Number(fields.get("end"))];
+        break;
       case "map_sg_ret":
-        request.mappedEntries = num("ret");
-        return;
-      case "map_sgtable_ret": {
-        const given = end("map_sgtable");
-        if (given === null) return;
-        const [nents, dir, attrs] = ["nents", "dir", "attrs"].map((key) => Number(given.get(key)));
-        const failed = num("ret");
-        const ret = failed === 0 ? request.mappedEntries ?? 0 : failed;
-        log.returned({ call: "dma_map_sg", nents: nents!, dir: dir!, attrs: attrs!, ret });
-        return;
-      }
-      case "unmap_sg":
-        log.entered({
-          call: "dma_unmap_sg",
-          nents: num("nents"),
-          dir: num("dir"),
-          attrs: num("attrs"),
-        });
-        return;
+        request.mappedEntries = Number(fields.get("ret"));
+        break;
       case "pool_of_alloc":
-        context.poolBytes = num("size");
+        context.poolBytes = Number(fields.get("size"));
         context.growth = null;
-        return;
+        break;
       case "coherent":
-        context.growth = { op: "dma_alloc", dma: 0, size: num("size") };
-        return;
+        context.growth = { op: "dma_alloc", dma: 0, size: Number(fields.get("size")) };
+        break;
       case "coherent_ret":
-        if (context.growth !== null) log.inner(context.growth as never);
-        return;
+        if (context.growth !== null) log.inner(context.growth);
+        break;
       case "pool_alloc_ret":
         this.#allocated(context, log, fields);
-        return;
-      case "alloc_iova_ret": {
-        const given = end("alloc_iova");
-        const iova = num("pfn") * PAGE_BYTES;
-        // A limit that was tried in vain leaves no line.
-        if (given === null || iova === 0) return;
-        log.inner({
-          op: "iova_alloc",
-          size: Number(given.get("pages")) * PAGE_BYTES,
-          iova,
-          source: context.source,
-          limit_pfn: Number(given.get("limit")),
-        });
-        return;
-      }
-      case "free_iova": {
-        const range = { iova: num("pfn") * PAGE_BYTES, size: num("pages") * PAGE_BYTES };
-        // What a lazy kernel frees inside of a call was parked by an earlier one.
-        log.inner(
-          this.options.isLazy
-            ? { op: "iova_free_late", ...range }
-            : { op: "iova_free", ...range, deferred: false },
-        );
-        return;
-      }
-      case "map":
-        log.inner({
-          op: "iommu_map",
-          iova: firstIova(text),
-          phys: num("paddr"),
-          size: num("size"),
-        });
-        return;
-      case "unmap":
-        log.inner({
-          op: "iommu_unmap",
-          iova: firstIova(text),
-          size: num("size"),
-          unmapped: num("unmapped_size"),
-        });
-        return;
-      case "sync_map": {
-        if (!this.options.flushesMaps) return;
-        const start = num("iova");
-        log.inner({ op: "iotlb_flush_np", start, end: start + num("size") - 1 });
-        return;
-      }
-      case "gather":
-        log.inner({ op: "iotlb_flush_range", start: num("start"), end: num("end") });
-        return;
-      case "flush_all":
-        log.inner({ op: "iotlb_flush_all" });
-        return;
-      case "bounce_copy":
-        log.inner({ op: "swiotlb_bounce", tlb: num("tlb"), size: num("size"), dir: num("dir") });
-        return;
-      case "bounce_map_ret": {
-        const given = end("bounce_map");
-        if (given === null) return;
-        const [orig, size, align_mask, dir] = ["orig", "size", "align", "dir"]
-          .map((key) => Number(given.get(key))) as [number, number, number, number];
-        log.inner({ op: "swiotlb_map_single", orig, size, align_mask, dir, tlb: num("tlb") });
-        return;
-      }
-      case "bounce_unmap":
-        log.inner({
-          op: "swiotlb_unmap_single",
-          tlb: num("tlb"),
-          size: num("size"),
-          dir: num("dir"),
-          attrs: num("attrs"),
-        });
-        return;
-      case "try_alloc_ret": {
-        const given = end("try_alloc");
-        if (given === null) return;
-        const [phys, size] = [Number(given.get("phys")), Number(given.get("size"))];
-        const iova = log.lastWaiting("iova_alloc")?.iova as number | undefined;
-        const ok = num("ok") !== 0 && iova !== undefined;
-        const addr = ok ? iova + phys % PAGE_BYTES : null;
-        log.returned({
-          call: "dma_iova_try_alloc",
-          phys,
-          size,
-          ok,
-          addr,
-          state_size: ok ? size : null,
-        });
-        return;
-      }
-      case "link_ret": {
-        const given = end("link");
-        if (given === null) return;
-        const values = ["phys", "offset", "size", "dir"].map((
-          key,
-        ) => [key, Number(given.get(key))]);
-        log.returned({ call: "dma_iova_link", ...Object.fromEntries(values), ret: num("ret") });
-        return;
-      }
-      case "sync_ret": {
-        const given = end("sync");
-        if (given === null) return;
-        const values = ["offset", "size"].map((key) => [key, Number(given.get(key))]);
-        log.returned({ call: "dma_iova_sync", ...Object.fromEntries(values), ret: num("ret") });
-        return;
-      }
-      case "destroy": {
-        const size = BigInt(fields.get("state") ?? "0");
-        const bounces = size >> 63n === 0n ? {} : { uses_bounce: true };
-        log.entered({
-          call: "dma_iova_destroy",
-          addr: num("dma"),
-          state_size: Number(size & 0x7fff_ffff_ffff_ffffn),
-          ...bounces,
-          mapped: num("mapped_len"),
-          dir: num("dir"),
-          attrs: num("attrs"),
-        });
-        return;
-      }
+        break;
     }
   }
 
   /** A block's device address is known when it is freed. */
   #allocated(context: Context, log: CallLog, fields: ReadonlyMap<string, string>): void {
-    const call = { call: "dma_pool_alloc", ...poolOf(context.poolBytes), dma: 0 };
+    const call = { call: "dma_pool_alloc", ...poolRecord(context.poolBytes), dma: 0 };
     log.returned(call);
     const vaddr = fields.get("vaddr") ?? "";
-    const lines: { [field: string]: Json }[] = [call];
+    const lines: { dma: RecordValue }[] = [call];
     if (context.growth !== null) lines.push(context.growth);
     this.#unnamed.set(vaddr, lines);
     context.growth = null;
@@ -471,7 +339,7 @@ class CaptureReader {
     const words = request.blocks.getOrInsertComputed(dma, () => []);
     arraysOf(fields).forEach((word, at) => words[part * EVENT_WORDS + at] = word);
     if (part !== 0) return;
-    log.entered({ call: "dma_pool_free", ...poolOf(Number(fields.get("size"))), dma });
+    log.entered({ call: "dma_pool_free", ...poolRecord(Number(fields.get("size"))), dma });
     const vaddr = fields.get("vaddr") ?? "";
     const [call, growth] = this.#unnamed.get(vaddr) ?? [];
     if (call !== undefined) call.dma = dma;
@@ -520,8 +388,8 @@ function wordsOf(text: string | undefined): bigint[] | null {
 }
 
 /** Memory of all bios of a request; null where there are more than were read. */
-function biosOf(bios: ReadonlyMap<number, BioRead>): Extent[][] | null {
-  const lists: Extent[][] = [];
+function biosOf(bios: ReadonlyMap<number, BioRead>): MemoryRange[][] | null {
+  const lists: MemoryRange[][] = [];
   for (let index = 0; index < MAX_BIOS; index++) {
     const read = bios.get(index);
     if (read === undefined) break;
@@ -534,10 +402,10 @@ function biosOf(bios: ReadonlyMap<number, BioRead>): Extent[][] | null {
 }
 
 /** What a bio's iterator has left: it begins inside of a vector where the bio was split. */
-function vecsOf({ fields, words }: BioRead): Extent[] | null {
+function vecsOf({ fields, words }: BioRead): MemoryRange[] | null {
   let left = Number(fields.get("size"));
   let done = Number(fields.get("done"));
-  const vecs: Extent[] = [];
+  const vecs: MemoryRange[] = [];
   for (let index = Number(fields.get("index")); left > 0; index++) {
     const [page, place] = [words[WORDS_PER_VEC * index], words[WORDS_PER_VEC * index + 1]];
     if (page === undefined || place === undefined || page === 0n) return null;
@@ -577,16 +445,4 @@ function listEntries(fields: ReadonlyMap<string, string>, part: number): ListEnt
       mapped: [Number(dma), Number(size & 0xffff_ffffn)],
     };
   });
-}
-
-function direction(given: ReadonlyMap<string, string>) {
-  return { dir: DIRECTIONS[Number(given.get("dir"))]! };
-}
-
-function poolOf(sizeBytes: number) {
-  return { pool: sizeBytes <= SMALL_POOL_BYTES ? "small" : "large", psize: sizeBytes };
-}
-
-function firstIova(text: string): number {
-  return Number(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
 }

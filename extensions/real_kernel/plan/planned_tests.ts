@@ -13,21 +13,21 @@ import { memoryOf, type RecordedTest, recordTest } from "./scenario_run.ts";
 /** Pages of one buffer that direct I/O looks up together. */
 const MAX_LOOKUP_BYTES = 256 * 4096;
 
-export interface LoadedScenario {
+export interface GuestScenario {
   readonly path: string;
   readonly program: Program;
 }
 
 /** A test, and what it did on the model. */
 export interface PlannedTest {
-  readonly scenario: LoadedScenario;
+  readonly scenario: GuestScenario;
   readonly recorded: RecordedTest;
   readonly machine: QemuMachine;
 }
 
 /** A test that a guest cannot repeat. */
 export interface RefusedTest {
-  readonly scenario: LoadedScenario;
+  readonly scenario: GuestScenario;
   readonly test: TestEntry;
   readonly reasons: readonly string[];
 }
@@ -48,8 +48,8 @@ export interface PlanOptions {
 /** Reads the scenarios. @returns Why one cannot be read, as a text, where one cannot. */
 export async function loadScenarios(
   paths: readonly string[],
-): Promise<readonly LoadedScenario[] | string> {
-  const scenarios: LoadedScenario[] = [];
+): Promise<readonly GuestScenario[] | string> {
+  const scenarios: GuestScenario[] = [];
   for (const path of paths) {
     const loaded = await loadScenario(path);
     if (typeof loaded === "string") return loaded;
@@ -58,7 +58,7 @@ export async function loadScenarios(
   return scenarios;
 }
 
-async function loadScenario(path: string): Promise<LoadedScenario | string> {
+async function loadScenario(path: string): Promise<GuestScenario | string> {
   const opened = await openFile(path, null, null);
   if (typeof opened === "string") return opened;
   const { diagnostics, program } = loadProgram(opened.entry, opened.loader);
@@ -71,7 +71,7 @@ async function loadScenario(path: string): Promise<LoadedScenario | string> {
 
 /** Runs each test on the model, and sorts out those that a guest cannot repeat. */
 export function planTests(
-  scenarios: readonly LoadedScenario[],
+  scenarios: readonly GuestScenario[],
   { matches, nearest, release }: PlanOptions,
 ): { readonly planned: readonly PlannedTest[]; readonly refused: readonly RefusedTest[] } {
   const planned: PlannedTest[] = [];

@@ -1,0 +1,194 @@
+/** The lines of golden data that probes give: calls that return, calls that are entered, and what happens below them. */
+import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
+import type { CallLog, OperationLine } from "./call_log.ts";
+import type { RecordValue } from "./captured_command.ts";
+
+export type Fields = ReadonlyMap<string, string>;
+
+type CallBody = Record<string, RecordValue>;
+
+const PAGE_BYTES = 4096;
+const SMALL_POOL_BYTES = 256;
+const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE"];
+/** In `struct dma_iova_state`: a part of the range is bounced. */
+const USES_BOUNCE = 1n << 63n;
+
+/** What a line depends on beside its event. */
+export interface LineContext {
+  /** Ranges are parked before they are freed. */
+  readonly isLazy: boolean;
+  /** The IOMMU caches non-present entries: each new mapping is flushed. */
+  readonly flushesMaps: boolean;
+  /** Where the last range came from. */
+  readonly source: "cache" | "tree";
+  /** Entries that the last list was mapped to; null before one was. */
+  readonly mappedEntries: number | null;
+  readonly log: CallLog;
+}
+
+/** Probes where a call, or an operation with a result, begins. */
+export const BEGINNINGS: ReadonlySet<string> = new Set([
+  "map_one",
+  "unmap_one",
+  "map_sgtable",
+  "try_alloc",
+  "link",
+  "sync",
+  "alloc_iova",
+  "bounce_map",
+]);
+
+/** Calls whose line is written when they return: by the probe of the return, with that of the beginning. */
+export const RETURNED_CALLS: Readonly<
+  Record<
+    string,
+    readonly [
+      beginning: string,
+      line: (given: Fields, event: GuestEvent, context: LineContext) => CallBody,
+    ]
+  >
+> = {
+  map_one_ret: ["map_one", (given, { fields }) => {
+    const page = given.get("page");
+    const phys = page === undefined
+      ? number(given, "phys")
+      : physOfPage(page) + number(given, "offset");
+    const call = page === undefined ? "dma_map_phys" : "dma_map_page";
+    return {
+      call,
+      dir: direction(given),
+      phys,
+      ...numbers(given, "size"),
+      ...numbers(fields, "dma"),
+    };
+  }],
+  unmap_one_ret: ["unmap_one", (given, { text }) => {
+    const call = text.includes("dma_unmap_phys") ? "dma_unmap_phys" : "dma_unmap_page";
+    return { call, dir: direction(given), ...numbers(given, "dma", "size") };
+  }],
+  map_sgtable_ret: ["map_sgtable", (given, { fields }, { mappedEntries }) => {
+    const failed = number(fields, "ret");
+    const ret = failed === 0 ? mappedEntries ?? 0 : failed;
+    return { call: "dma_map_sg", ...numbers(given, "nents", "dir", "attrs"), ret };
+  }],
+  try_alloc_ret: ["try_alloc", (given, { fields }, { log }) => {
+    const [phys, size] = [number(given, "phys"), number(given, "size")];
+    const iova = log.lastWaiting("iova_alloc")?.iova as number | undefined;
+    const ok = number(fields, "ok") !== 0 && iova !== undefined;
+    const addr = ok ? iova + phys % PAGE_BYTES : null;
+    return { call: "dma_iova_try_alloc", phys, size, ok, addr, state_size: ok ? size : null };
+  }],
+  link_ret: ["link", (given, { fields }) => ({
+    call: "dma_iova_link",
+    ...numbers(given, "phys", "offset", "size", "dir"),
+    ...numbers(fields, "ret"),
+  })],
+  sync_ret: ["sync", (given, { fields }) => ({
+    call: "dma_iova_sync",
+    ...numbers(given, "offset", "size"),
+    ...numbers(fields, "ret"),
+  })],
+};
+
+/** Calls whose line is written when they are entered. */
+export const ENTERED_CALLS: Readonly<Record<string, (fields: Fields) => CallBody>> = {
+  unmap_sg: (fields) => ({ call: "dma_unmap_sg", ...numbers(fields, "nents", "dir", "attrs") }),
+  destroy: (fields) => {
+    const state = BigInt(fields.get("state") ?? "0");
+    return {
+      call: "dma_iova_destroy",
+      addr: number(fields, "dma"),
+      state_size: Number(state & ~USES_BOUNCE),
+      ...state >= USES_BOUNCE ? { uses_bounce: true } : {},
+      mapped: number(fields, "mapped_len"),
+      ...numbers(fields, "dir", "attrs"),
+    };
+  },
+};
+
+/** Operations with a result, by the probe of the return; null for one that leaves no line. */
+export const RETURNED_OPERATIONS: Readonly<
+  Record<
+    string,
+    readonly [
+      beginning: string,
+      line: (given: Fields, fields: Fields, context: LineContext) => OperationLine | null,
+    ]
+  >
+> = {
+  alloc_iova_ret: ["alloc_iova", (given, fields, { source }) => {
+    const iova = number(fields, "pfn") * PAGE_BYTES;
+    // A limit that was tried in vain leaves no line.
+    if (iova === 0) return null;
+    const size = number(given, "pages") * PAGE_BYTES;
+    return { op: "iova_alloc", size, iova, source, limit_pfn: number(given, "limit") };
+  }],
+  bounce_map_ret: ["bounce_map", (given, fields) => ({
+    op: "swiotlb_map_single",
+    ...numbers(given, "orig", "size", "dir"),
+    align_mask: number(given, "align"),
+    ...numbers(fields, "tlb"),
+  })],
+};
+
+/** Other operations; null for one that leaves no line. */
+export const OPERATIONS: Readonly<
+  Record<string, (event: GuestEvent, context: LineContext) => OperationLine | null>
+> = {
+  // What a lazy kernel frees inside of a call was parked by an earlier one.
+  free_iova: ({ fields }, { isLazy }) => {
+    const range = {
+      iova: number(fields, "pfn") * PAGE_BYTES,
+      size: number(fields, "pages") * PAGE_BYTES,
+    };
+    return isLazy
+      ? { op: "iova_free_late", ...range }
+      : { op: "iova_free", ...range, deferred: false };
+  },
+  map: ({ fields, text }) => ({
+    op: "iommu_map",
+    iova: firstIova(text),
+    phys: number(fields, "paddr"),
+    ...numbers(fields, "size"),
+  }),
+  unmap: ({ fields, text }) => ({
+    op: "iommu_unmap",
+    iova: firstIova(text),
+    ...numbers(fields, "size"),
+    unmapped: number(fields, "unmapped_size"),
+  }),
+  sync_map: ({ fields }, { flushesMaps }) => {
+    if (!flushesMaps) return null;
+    const start = number(fields, "iova");
+    return { op: "iotlb_flush_np", start, end: start + number(fields, "size") - 1 };
+  },
+  gather: ({ fields }) => ({ op: "iotlb_flush_range", ...numbers(fields, "start", "end") }),
+  flush_all: () => ({ op: "iotlb_flush_all" }),
+  bounce_copy: ({ fields }) => ({ op: "swiotlb_bounce", ...numbers(fields, "tlb", "size", "dir") }),
+  bounce_unmap: ({ fields }) => ({
+    op: "swiotlb_unmap_single",
+    ...numbers(fields, "tlb", "size", "dir", "attrs"),
+  }),
+};
+
+/** A pool of descriptors, by the size of its blocks. */
+export function poolRecord(sizeBytes: number) {
+  return { pool: sizeBytes <= SMALL_POOL_BYTES ? "small" : "large", psize: sizeBytes };
+}
+
+function number(fields: Fields, name: string): number {
+  return Number(fields.get(name));
+}
+
+/** Fields that golden data has under the same names. */
+function numbers(fields: Fields, ...names: readonly string[]): Record<string, number> {
+  return Object.fromEntries(names.map((name) => [name, number(fields, name)]));
+}
+
+function direction(given: Fields): string {
+  return DIRECTIONS[number(given, "dir")]!;
+}
+
+function firstIova(text: string): number {
+  return Number(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
+}
