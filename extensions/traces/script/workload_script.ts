@@ -43,6 +43,8 @@ export class WorkloadScript {
   /** By device and first sector: how often a request was taken back. */
   readonly #tries = new Map<string, number>();
   readonly #failed: string[] = [];
+  /** Beyond those that are named. */
+  #failedMore = 0;
   #requests = 0;
   #most = 0;
 
@@ -80,6 +82,12 @@ export class WorkloadScript {
       ...this.#failed.map((failed) =>
         `# Failed on the machine: ${failed}; here it succeeds, unless device.status is injected.`
       ),
+      ...this.#failedMore === 0
+        ? []
+        : [`# Failed on the machine: ${formatCount(this.#failedMore, "more request")}.`],
+      ...this.#failed.length === 0 ? [] : [
+        "# Left out: why they failed, and their retries: blkparse prints an errno, and no status of the controller.",
+      ],
       "machine {",
       "  iommu { mode = strict }",
       `  pci { root_port rp0 { nvme ssd { capacity = ${
@@ -114,11 +122,13 @@ export class WorkloadScript {
     if (event === "C") {
       this.#wait(key);
       this.#tries.delete(key);
-      if (typeof errno === "number" && errno !== 0 && this.#failed.length < MAX_FAILED) {
+      if (typeof errno === "number" && errno !== 0) {
         const after = tries === 0 ? "" : `, after ${formatCount(tries, "retry", "retries")}`;
-        this.#failed.push(
-          `${verb} of ${formatCount(sectors, "sector")} from ${sector} on, errno ${errno}${after}`,
-        );
+        const text = `${verb} of ${
+          formatCount(sectors, "sector")
+        } from ${sector} on, errno ${errno}${after}`;
+        if (this.#failed.length < MAX_FAILED) this.#failed.push(text);
+        else this.#failedMore++;
       }
     }
     // What was taken back is the same request.

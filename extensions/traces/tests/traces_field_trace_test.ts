@@ -1,5 +1,5 @@
 /** Traces as people have them, and what real tools print: the values that are right. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MemoryScreen } from "@dmalab/cli";
 import { runCheck } from "../cli/check.ts";
 import { runExport } from "../cli/export.ts";
@@ -193,4 +193,20 @@ Deno.test("blkparse of a medium error: the read failed once, with -61 after five
   const { output } = await printed((screen) => runScript([path], null, false, screen));
   assertStringIncludes(output, "5 requests");
   assertStringIncludes(output, "read of 8 sectors from 480000 on, errno -61, after 5 retries");
+});
+
+Deno.test("a workload says how many requests failed beyond those it names, and what of them it leaves out", () => {
+  const script = new WorkloadScript();
+  for (let index = 0; index < 25; index++) {
+    for (const action of [`D  R ${8 * index} + 8 [dd]`, `C  R ${8 * index} + 8 [65475]`]) {
+      const line = `259,0    0  ${index}  ${index}.000000000  136  ${action}`;
+      const event = eventOf(TraceLine.of(line), "blk", index + 1, false);
+      assert(event !== null, line);
+      script.take(event);
+    }
+  }
+  const text = script.text("f")!;
+  assertEquals(text.match(/^# Failed on the machine: read of 8 sectors/gm)?.length, 20);
+  assertStringIncludes(text, "# Failed on the machine: 5 more requests.");
+  assertStringIncludes(text, "# Left out: why they failed, and their retries");
 });
