@@ -50,9 +50,13 @@ const WORD_START = "(?<![\\w-])";
 /** Compiles a form. @throws {RangeError} For a field that does not exist. */
 export function formOf(text: string): MessageForm {
   const tokens = tokensOf(text);
+  let pattern: RegExp | null = null;
   return {
     text,
-    pattern: new RegExp(startOf(tokens) + tokens.map(patternOf).join(""), "i"),
+    // Most forms are never read.
+    get pattern() {
+      return pattern ??= new RegExp(startOf(tokens) + tokens.map(patternOf).join(""), "i");
+    },
     places: placesOf(tokens),
     fixed: tokens.flatMap((token) => token.type === "text" ? [token.text] : []),
     choices: tokens.flatMap((token) => {

@@ -115,32 +115,46 @@ const COMMON_WORDS: ReadonlySet<string> = new Set([
   ...["index", "after", "this", "that", "requested", "version", "limit", "range", "block"],
 ]);
 
+/** A word of some forms, and how many of them have no key yet. */
+interface KeyWord {
+  readonly word: string;
+  readonly entries: Entry[];
+  left: number;
+}
+
+/** The words of each form, without common ones where it has others. */
+function keyWordsOf(entries: readonly Entry[]): ReadonlyMap<Entry, readonly KeyWord[]> {
+  const byWord = new Map<string, KeyWord>();
+  return new Map(entries.map((entry) => {
+    const words = new Set(entry.form.fixed.flatMap(wordsIn));
+    const rare = words.difference(COMMON_WORDS);
+    const keyWords = [...rare.size > 0 ? rare : words].map((word) =>
+      byWord.getOrInsertComputed(word, () => ({ word, entries: [], left: 0 }))
+    );
+    for (const keyWord of keyWords) {
+      keyWord.entries.push(entry);
+      keyWord.left++;
+    }
+    return [entry, keyWords];
+  }));
+}
+
 /**
  * One word for each form, as few different ones as cover all forms: a line without any of them is
  * no message of the table. A form without a fixed word has one for each of its choices.
  */
 function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]> {
-  const byWord = new Map<string, Set<Entry>>();
-  for (const entry of entries) {
-    const words = entry.form.fixed.flatMap(wordsIn);
-    const rare = words.filter((word) => !COMMON_WORDS.has(word));
-    for (const word of rare.length > 0 ? rare : words) {
-      byWord.getOrInsertComputed(word, () => new Set()).add(entry);
-    }
-  }
+  const keyWords = keyWordsOf(entries);
+  const words = [...new Set([...keyWords.values()].flat())];
   const keys = new Map<string, Entry[]>();
   const left = new Set(entries);
   for (;;) {
-    let best: Set<Entry> | null = null;
-    let [word, most] = ["", 0];
-    for (const [each, of] of byWord) {
-      const count = of.intersection(left).size;
-      if (count > most) [best, word, most] = [of, each, count];
-    }
+    let best: KeyWord | null = null;
+    for (const each of words) if (each.left > (best?.left ?? 0)) best = each;
     if (best === null) break;
-    const covered = best.intersection(left);
-    keys.set(word, [...covered]);
-    for (const entry of covered) left.delete(entry);
+    const covered = best.entries.filter((entry) => left.delete(entry));
+    keys.set(best.word, covered);
+    for (const each of covered.flatMap((entry) => keyWords.get(entry)!)) each.left--;
   }
   for (const entry of left) {
     const choice = entry.form.choices.find((texts) =>
