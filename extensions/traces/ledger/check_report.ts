@@ -27,6 +27,19 @@ function hex(address: number | null): string | null {
 
 /** Everything that a check knows, by names as in `tests/golden/traces/README.md`. */
 export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) {
+  const { balance, next_steps, stories, summary } = reportOf(check, log, result);
+  return {
+    summary,
+    balance,
+    findings: result.findings.map(findingJson),
+    stories,
+    next_steps,
+    kernel_log: log.entries.map(entryJson),
+  };
+}
+
+/** What a check knows beside the findings, of which there can be a hundred thousand. */
+function reportOf(check: TraceCheck, log: LogPass, result: CheckResult) {
   const { ledger } = check;
   const { offset } = result.classified;
   const certainties = { proved: 0, likely: 0, possible: 0, unknown: 0 };
@@ -74,10 +87,8 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
       ),
     },
     balance: balanceOf(check, result),
-    findings: result.findings.map(findingJson),
     stories: storiesJson(check, log, result),
     next_steps: nextSteps(result.findings.filter((each) => isSure(each) || isOpenFault(each))),
-    kernel_log: log.entries.map(entryJson),
   };
 }
 
@@ -208,8 +219,7 @@ export function checkLines(
   names: { readonly trace: string; readonly log: string },
 ): string[] {
   const { ledger } = check;
-  const json = checkJson(check, log, result);
-  const { summary } = json;
+  const { balance, next_steps, stories, summary } = reportOf(check, log, result);
   const span = `${formatCount(check.lines, "line")}, ${formatCount(check.eventLines, "event")}, ${
     summary.seconds.toFixed(3)
   } s`;
@@ -230,8 +240,8 @@ export function checkLines(
     "",
     ...paragraph([
       ...ledger.isTableAlone
-        ? tableLines(json.balance, names.trace)
-        : balanceLines(json.balance, [...ledger.devices.values()], log, names.trace),
+        ? tableLines(balance, names.trace)
+        : balanceLines(balance, [...ledger.devices.values()], log, names.trace),
       ...limitLines(summary.limits, names.trace),
     ]),
     ...wrong.length > 0
@@ -252,8 +262,8 @@ export function checkLines(
       `  the line cannot be read: ${message}`,
     ]),
     ...unreadMessageLines(log, names.log),
-    ...storyLines(json.stories, names.log),
-    ...nextLines(json.next_steps, groups.slice(0, DISPLAYED_FINDINGS).map(([each]) => each!)),
+    ...storyLines(stories, names.log),
+    ...nextLines(next_steps, groups.slice(0, DISPLAYED_FINDINGS).map(([each]) => each!)),
     ...groups.length > DISPLAYED_FINDINGS ? ["", `… and ${more} more, listed by --json`] : [],
     "",
     ...wrapText(

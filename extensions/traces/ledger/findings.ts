@@ -293,12 +293,21 @@ export class Findings {
   }
 
   openAtEnd(mapping: TracedMapping, kind: FindingKind, certainty: Certainty, text: string): void {
-    this.#of(mapping, {
+    if (this.list.length === MAX_FINDINGS) return;
+    const { addr: address, device, mappedAt: { line, seconds } } = mapping;
+    // Written out, because a trace can have a hundred thousand: spreads would copy each three times.
+    this.list.push({
       kind,
-      line: mapping.mappedAt.line,
+      line,
       otherLine: null,
+      logLine: null,
+      device: device?.name ?? null,
+      address,
       certainty,
+      since: line,
+      rule: LEDGER_RULE,
       text,
+      seconds,
       more: { mapping: mapping.kind },
     });
   }

@@ -140,6 +140,8 @@ export function makeMapping(
     unmapsBefore: 0,
     ringSlot: 0,
     isUnseen: false,
+    older: null,
+    newer: null,
   };
 }
 
@@ -204,7 +206,9 @@ export function count(device: Device, name: string, by = 1): void {
 export function keepMapping(mapping: TracedMapping): void {
   const { byPage, identities, large, lists } = mapping.device!;
   if (isStacked(mapping)) foldOldest(mapping);
-  if (isIdentity(mapping) && mapping.kind === "map") identities.add(mapping);
+  if (isIdentity(mapping) && mapping.kind === "map") {
+    identities.set(mapping.mappedAt.line, mapping);
+  }
   mapping.siblings?.map(mapping);
   addMapping(byPage, pageOf(mapping.addr), mapping);
   if (pagesOf(mapping) > NEAR_PAGES) large.add(mapping);
@@ -240,7 +244,7 @@ export function keepsSegments({ segments, unmappedSegments }: Device): boolean {
 export function dropMapping(mapping: TracedMapping): void {
   const { byPage, identities, large, lists } = mapping.device!;
   mapping.siblings?.forget(mapping);
-  identities.delete(mapping);
+  identities.delete(mapping.mappedAt.line);
   large.delete(mapping);
   removeMapping(byPage, pageOf(mapping.addr), mapping);
   if (mapping.kind === "sg") removeMapping(lists, mapping.phys!, mapping);
@@ -293,7 +297,7 @@ function foldOldest({ addr, device }: TracedMapping): void {
   const oldest = mappings.length >= MAX_PER_PAGE
     ? mappings.find(isStacked)
     : identities.size >= MAX_PER_DEVICE
-    ? identities.values().next().value
+    ? identities.get(identities.oldestKey!)
     : undefined;
   if (oldest === undefined) return;
   dropMapping(oldest);
@@ -368,6 +372,8 @@ export function rangeMapping(
     unmapsBefore: 0,
     ringSlot: 0,
     isUnseen: false,
+    older: null,
+    newer: null,
   };
 }
 

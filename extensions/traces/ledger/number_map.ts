@@ -4,8 +4,10 @@
  */
 const NONE = -1;
 const DELETED = -2;
-/** Entries that there is room for at first: a power of two. */
-const LEAST_ENTRIES = 8;
+/** Entries that there is room for at first: a power of two. Where few live for long, room is renewed less often. */
+const LEAST_ENTRIES = 32;
+/** Room is renewed for so many times as many entries as are left. */
+const ROOM_TIMES = 4;
 const UPPER = 2 ** -32;
 /** Spreads keys that are multiples of one power of two. */
 const GOLDEN = 0x9e3779b1 | 0;
@@ -70,7 +72,10 @@ export class NumberMap<Value> {
   }
 
   *values(): Generator<Value> {
-    for (const [, value] of this) yield value;
+    for (let entry = this.#first; entry < this.#next; entry++) {
+      const value = this.#values[entry];
+      if (value !== undefined) yield value;
+    }
   }
 
   #slotOf(key: number): number {
@@ -96,7 +101,7 @@ export class NumberMap<Value> {
     const [keys, values] = [this.#keys, this.#values];
     const last = this.#next;
     let room = LEAST_ENTRIES;
-    while (room < 2 * this.size) room *= 2;
+    while (room < ROOM_TIMES * this.size) room *= 2;
     if (room !== keys.length) {
       this.#keys = new Float64Array(room);
       this.#values = new Array(room).fill(undefined);

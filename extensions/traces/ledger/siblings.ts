@@ -7,6 +7,7 @@
  *
  * @see rules/traces.md T.66
  */
+import { type Linked, LiveList } from "./live_list.ts";
 
 /** Slots in the order of their use: how many behind one are in use. A Fenwick tree. */
 class Ranks {
@@ -59,7 +60,7 @@ const LEFT_TIMES = 10;
 const FILLING = 8;
 
 /** Where a live mapping stands among those of its use: a part of the mapping itself, of which there are many. */
-export interface RingPlace {
+export interface RingPlace<Mapping> extends Linked<Mapping> {
   readonly mappedAt: { readonly seconds: number };
   /** How many were mapped before it. */
   mapsBefore: number;
@@ -71,11 +72,12 @@ export interface RingPlace {
 }
 
 /** @typeParam Mapping What is mapped and unmapped. */
-export class Siblings<Mapping extends RingPlace> {
+export class Siblings<Mapping extends RingPlace<Mapping>> {
   maps = 0;
   #unmaps = 0;
-  /** In the order of their maps. */
-  readonly #live = new Set<Mapping>();
+  /** Live ones: those that were live through a silence, and the others in the order of their maps. */
+  readonly #unseen = new LiveList<Mapping>();
+  readonly #seen = new LiveList<Mapping>();
   readonly #ranks = new Ranks();
   /** How often the one that was overtaken most was, of those that were unmapped. */
   #mostOvertaken = 0;
@@ -112,7 +114,7 @@ export class Siblings<Mapping extends RingPlace> {
     mapping.mapsBefore = this.maps++;
     mapping.unmapsBefore = this.#unmaps;
     mapping.isUnseen = false;
-    this.#live.add(mapping);
+    this.#seen.add(mapping);
     this.#run++;
     if (++this.#level <= this.#mostLevel) return;
     this.#mostLevel = this.#level;
@@ -121,14 +123,14 @@ export class Siblings<Mapping extends RingPlace> {
 
   unmap(mapping: Mapping, seconds: number): void {
     this.#passSilence();
-    if (this.#live.has(mapping)) {
+    if (this.#listOf(mapping).has(mapping)) {
       this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(mapping));
       const liveSeconds = seconds - mapping.mappedAt.seconds;
       this.#longestSeconds = Math.max(this.#longestSeconds, liveSeconds);
     }
     this.forget(mapping);
     this.#noteUnmap();
-    if (this.#live.size === 0) this.#drainedSeconds = seconds;
+    if (this.#liveCount === 0) this.#drainedSeconds = seconds;
   }
 
   /** An unmap of one that was mapped before the trace. */
@@ -141,25 +143,46 @@ export class Siblings<Mapping extends RingPlace> {
   /** A mapping is no longer live, by a line that is missing. */
   forget(mapping: Mapping): void {
     this.#passSilence();
-    if (!this.#live.delete(mapping)) return;
+    if (!this.#listOf(mapping).delete(mapping)) return;
     this.#ranks.remove(mapping.ringSlot);
     this.#level--;
   }
 
-  /** Nothing was traced for long: only a mapping that was late already is known to be live. */
+  /**
+   * Nothing was traced for long: only a mapping that was late already is known to be live. All that are
+   * older than a late one are late, too.
+   */
   #passSilence(): void {
     if (this.trace.silences === this.#silences) return;
     this.#silences = this.trace.silences;
-    for (const mapping of this.#live) {
-      if (!mapping.isUnseen && !this.#isLate(mapping)) mapping.isUnseen = true;
+    for (;;) {
+      const { newest } = this.#seen;
+      if (newest === null || this.#isLate(newest)) return;
+      this.#seen.delete(newest);
+      newest.isUnseen = true;
+      this.#unseen.add(newest);
     }
+  }
+
+  #listOf({ isUnseen }: Mapping): LiveList<Mapping> {
+    return isUnseen ? this.#unseen : this.#seen;
+  }
+
+  get #liveCount(): number {
+    return this.#seen.size + this.#unseen.size;
+  }
+
+  /** All that are live, in the order of their maps. */
+  #live(): Mapping[] {
+    return [...this.#unseen, ...this.#seen].sort((a, b) => a.mapsBefore - b.mapsBefore);
   }
 
   /** Those that seem leaked, by their maps, and whether each surely is live. */
   leaked(): ReadonlyMap<Mapping, boolean> {
     this.#passSilence();
-    const fillings = this.#fillings();
-    const late = [...this.#live].filter((mapping) =>
+    const live = this.#live();
+    const fillings = this.#fillings(live);
+    const late = live.filter((mapping) =>
       !fillings.has(mapping) && this.#isLate(mapping)
     );
     const isGrown = late.length <= this.#grown + this.#grownInRun();
@@ -174,14 +197,15 @@ export class Siblings<Mapping extends RingPlace> {
    * @returns With each whether bursts before have left none.
    */
   leftBehind(seconds: number): ReadonlyMap<Mapping, boolean> {
-    const isFew = this.#live.size * FILLING <= (this.#bursts > 0 ? this.#unmaps : this.#mostLevel);
-    if (this.#live.size === 0 || !isFew || this.#longestSeconds === 0) return new Map();
+    const liveCount = this.#liveCount;
+    const isFew = liveCount * FILLING <= (this.#bursts > 0 ? this.#unmaps : this.#mostLevel);
+    if (liveCount === 0 || !isFew || this.#longestSeconds === 0) return new Map();
     const isUsual = this.#bursts >= LATER_UNMAPS;
-    const left = [...this.#live].filter(({ isUnseen, mappedAt }) =>
-      !isUnseen && seconds - mappedAt.seconds > LEFT_TIMES * this.#longestSeconds
+    const left = [...this.#seen].filter(({ mappedAt }) =>
+      seconds - mappedAt.seconds > LEFT_TIMES * this.#longestSeconds
     );
     // Others are still in flight, or the ring is slow.
-    return new Map(left.length < this.#live.size ? [] : left.map((mapping) => [mapping, isUsual]));
+    return new Map(left.length < liveCount ? [] : left.map((mapping) => [mapping, isUsual]));
   }
 
   /** Whether it was overtaken far more often than any other was. */
@@ -208,14 +232,14 @@ export class Siblings<Mapping extends RingPlace> {
   }
 
   /** Live ones that were mapped in a row and are all live: a ring that is not used. */
-  #fillings(): ReadonlySet<Mapping> {
+  #fillings(live: readonly Mapping[]): ReadonlySet<Mapping> {
     const found = new Set<Mapping>();
     let row: Mapping[] = [];
     let last: Mapping | null = null;
     const end = () => {
       if (row.length >= FILLING) { for (const mapping of row) found.add(mapping); }
     };
-    for (const mapping of this.#live) {
+    for (const mapping of live) {
       const isNext = last !== null && mapping.mapsBefore === last.mapsBefore + 1 &&
         mapping.unmapsBefore === last.unmapsBefore;
       if (!isNext) {
@@ -230,7 +254,7 @@ export class Siblings<Mapping extends RingPlace> {
   }
 
   #renumber(): void {
-    this.#ranks.clear(this.#live.size);
-    for (const mapping of this.#live) mapping.ringSlot = this.#ranks.add();
+    this.#ranks.clear(this.#liveCount);
+    for (const mapping of this.#live()) mapping.ringSlot = this.#ranks.add();
   }
 }

@@ -83,6 +83,9 @@ export class LogPass {
 
   /** Lines of events, which are no part of the log. */
   events = 0;
+  /** There is no line so far that the check of a trace has to know before it begins. */
+  isEmpty = true;
+
   push(line: TraceLine, number: number): void {
     // A packed file of a few bytes can be millions of these.
     if (line.isEmpty) return;
@@ -90,20 +93,23 @@ export class LogPass {
       this.events++;
       this.unread.event(line, number);
       const fault = tracedFaultOf(line, number);
-      if (fault != null && this.faults.length < MAX_FAULTS) this.faults.push(fault);
+      if (fault != null && this.faults.length < MAX_FAULTS) {
+        this.faults.push(fault);
+        this.isEmpty = false;
+      }
       return;
     }
     const { text } = line;
     if (this.unread.other(text, number)) return;
     this.#reader.push(text, number);
     this.qemu.pushLog(text, number);
+    this.#noteContent();
   }
 
-  /** Whether there is no line so far that the check of a trace has to know before it begins. */
-  get isEmpty(): boolean {
-    return this.entries.length === 0 && this.faults.length === 0 && this.unreadable.length === 0 &&
-      this.marks.size === 0 &&
-      !this.facts.isAboutDevices && this.qemu.isEmpty;
+  #noteContent(): void {
+    this.isEmpty = this.entries.length === 0 && this.faults.length === 0 &&
+      this.unreadable.length === 0 && this.marks.size === 0 && !this.facts.isAboutDevices &&
+      this.qemu.isEmpty;
   }
 
   /** How many messages of the log were read, faults that are damaged among them. */
@@ -124,6 +130,7 @@ export class LogPass {
 
   end(): void {
     this.#reader.end();
+    this.#noteContent();
     this.boots.endFile();
     this.entries.sort((a, b) => a.line - b.line);
   }
@@ -327,7 +334,7 @@ function merge(
     if (leak !== undefined) return [];
     const logLine = logLines.get(finding) ?? null;
     // The kernel's own word needs no line of the trace.
-    return [{ ...logLine === null ? asKnown(finding, edges) : finding, logLine }];
+    return [logLine === null ? asKnown(finding, edges) : { ...finding, logLine }];
   });
   return [...own, ...classified.findings, ...faults].sort((a, b) =>
     ORDER.indexOf(a.certainty) - ORDER.indexOf(b.certainty) ||

@@ -23,7 +23,7 @@ export interface TraceInstant {
 }
 
 /** A mapping, from the line of its map to the line of its unmap. */
-export interface TracedMapping extends RingPlace {
+export interface TracedMapping extends RingPlace<TracedMapping> {
   /** Null for a range of the two-step calls, which names no device. */
   readonly device: Device | null;
   readonly kind: MappingKind | "two_step";
@@ -81,8 +81,8 @@ export class Device {
   );
   /** How many more there are, at any address. */
   foldedElsewhere = 0;
-  /** Live identity mappings in the order of their maps: the oldest are folded. */
-  readonly identities = new Set<TracedMapping>();
+  /** Live identity mappings by the lines of their maps: the oldest are folded. */
+  readonly identities = new NumberMap<TracedMapping>();
   /** Live mappings of more than `NEAR_PAGES` pages. */
   readonly large = new Set<TracedMapping>();
   readonly counts: Record<string, number> = {};

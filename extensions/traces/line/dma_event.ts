@@ -227,29 +227,32 @@ function syncedList(fields: PayloadFields): DmaEvent | null {
 const RANGE_HEAD = new TextEncoder().encode("IOMMU:");
 const RANGE_MIDDLE = new TextEncoder().encode(" - ");
 
-function rangeOf(fields: PayloadFields): { readonly start: number; readonly end: number } | null {
-  if (!fields.startsWith(RANGE_HEAD)) return null;
-  const { bytes } = fields;
-  // Newer kernels name the device before it, which no older one did.
-  const first = fields.valueStart(IOVA);
-  const start = first < 0 ? null : hexAt(bytes, first);
-  if (start === null) return null;
-  const middle = fields.indexOf(RANGE_MIDDLE, first);
+/** Where the range begins in the line, or -1. Newer kernels name the device before it. */
+function rangeAt(fields: PayloadFields): number {
+  return fields.startsWith(RANGE_HEAD) ? fields.valueStart(IOVA) : -1;
+}
+
+/** The end of the range that begins at `start`, in the line at `at`; null when it is cut. */
+function rangeEnd(fields: PayloadFields, at: number, start: number): number | null {
+  const middle = fields.indexOf(RANGE_MIDDLE, at);
   const sizeBytes = fields.decimal(SIZE);
   if (sizeBytes === null) return null;
-  const end = middle < 0 ? start + sizeBytes : hexAt(bytes, middle + RANGE_MIDDLE.length);
-  return end === null ? null : { start, end };
+  return middle < 0 ? start + sizeBytes : hexAt(fields.bytes, middle + RANGE_MIDDLE.length);
 }
 
 function iommuMapped(fields: PayloadFields): DmaEvent | null {
-  const range = rangeOf(fields);
-  const phys = range === null ? null : fields.hex(PADDR);
-  if (range === null || phys === null) return null;
-  return { op: "iommu_map", start: range.start, end: range.end, phys };
+  const at = rangeAt(fields);
+  const start = at < 0 ? null : hexAt(fields.bytes, at);
+  const end = start === null ? null : rangeEnd(fields, at, start);
+  const phys = end === null ? null : fields.hex(PADDR);
+  if (start === null || end === null || phys === null) return null;
+  return { op: "iommu_map", start, end, phys };
 }
 
 function iommuUnmapped(fields: PayloadFields): DmaEvent | null {
-  const range = rangeOf(fields);
-  if (range === null || fields.decimal(UNMAPPED_SIZE) === null) return null;
-  return { op: "iommu_unmap", start: range.start, end: range.end };
+  const at = rangeAt(fields);
+  const start = at < 0 ? null : hexAt(fields.bytes, at);
+  const end = start === null ? null : rangeEnd(fields, at, start);
+  if (start === null || end === null || fields.decimal(UNMAPPED_SIZE) === null) return null;
+  return { op: "iommu_unmap", start, end };
 }

@@ -5,6 +5,8 @@
 const DECODER = new TextDecoder();
 /** A power of two. */
 const HASHES = 1 << 10;
+/** So many of the last bytes are hashed: names that end alike mostly differ in length. */
+const HASHED_BYTES = 8;
 
 interface KnownText<Value> {
   readonly bytes: Uint8Array;
@@ -48,7 +50,8 @@ export class KnownTexts<Value> {
 
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = end - start;
-  for (let at = start; at < end; at++) hash = Math.imul(hash, 31) + bytes[at]!;
+  const first = Math.max(start, end - HASHED_BYTES);
+  for (let at = first; at < end; at++) hash = Math.imul(hash, 31) + bytes[at]!;
   return (hash ^ hash >>> 10) & HASHES - 1;
 }
 

@@ -24,7 +24,9 @@ const MAX_DIGITS = 16;
 const EXACT_DIGITS = 13;
 /** Digits that fit into a small integer. */
 const PART_DIGITS = 7;
-const PART = 2 ** (4 * PART_DIGITS);
+/** 16 to the power of each number of digits: a table, because `**` calls a function of the C library. */
+const POWERS = Float64Array.from({ length: PART_DIGITS + 1 }, (_, digits) => 16 ** digits);
+const PART = POWERS[PART_DIGITS]!;
 
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
@@ -261,7 +263,7 @@ export function hexAt(bytes: Uint8Array, from: number): number | null {
     value = value * PART + part;
     part = count = 0;
   }
-  value = value * 2 ** (4 * count) + part;
+  value = value * POWERS[count]! + part;
   const digits = at - start;
   if (digits === 0 || digits > MAX_DIGITS || !endsValue(bytes[at]!)) return null;
   return at - first > EXACT_DIGITS ? longHexAt(bytes, first, at) : value;
