@@ -6,7 +6,7 @@ import { labelledLines } from "../kernel_log/labelled_lines.ts";
 import { unreadLines } from "../kernel_log/unread_messages.ts";
 import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";
 import { limitsSeen } from "./queue_use.ts";
-import { type Device, isSure, type TraceFinding } from "./traced_mapping.ts";
+import { type Device, isSure, type TracedMapping, type TraceFinding } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { aboutKind } from "./finding_kinds.ts";
@@ -125,13 +125,14 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
   const { ledger } = check;
   const { table } = ledger;
   const aliveAtEnd: Record<string, number> = {};
-  for (const mapping of [...live, ...uncertain]) {
-    const key = `${mapping.device!.name} ${mapping.kind}`;
-    aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + 1;
+  const [liveOf, uncertainOf] = [countByDevice(live), countByDevice(uncertain)];
+  for (const [{ name }, { byKind }] of [...liveOf, ...uncertainOf]) {
+    for (const [kind, count] of byKind) {
+      const key = `${name} ${kind}`;
+      aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + count;
+    }
   }
   const devices = [...ledger.devices.values()];
-  const liveOf = Map.groupBy(live, ({ device }) => device);
-  const uncertainOf = Map.groupBy(uncertain, ({ device }) => device);
   const folded = new Map(devices.map((device) => [device, foldedCount(device)]));
   for (const [{ name }, count] of folded) {
     if (count > 0) aliveAtEnd[`${name} map`] = (aliveAtEnd[`${name} map`] ?? 0) + count;
@@ -151,10 +152,21 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
     devices: Object.fromEntries(devices.map((device) => [device.name, {
       births: device.mapCount,
       deaths: device.unmapCount,
-      alive: (liveOf.get(device)?.length ?? 0) + folded.get(device)!,
-      uncertain: device.uncertain + (uncertainOf.get(device)?.length ?? 0),
+      alive: (liveOf.get(device)?.count ?? 0) + folded.get(device)!,
+      uncertain: device.uncertain + (uncertainOf.get(device)?.count ?? 0),
     }])),
   };
+}
+
+/** How many mappings each device has, of all kinds and of each. */
+function countByDevice(mappings: readonly TracedMapping[]) {
+  const counts = new Map<Device, { count: number; byKind: Map<TracedMapping["kind"], number> }>();
+  for (const { device, kind } of mappings) {
+    const counted = counts.getOrInsertComputed(device!, () => ({ count: 0, byKind: new Map() }));
+    counted.count++;
+    counted.byKind.set(kind, (counted.byKind.get(kind) ?? 0) + 1);
+  }
+  return counts;
 }
 
 function foldedCount({ folded, foldedElsewhere }: Device): number {

@@ -44,7 +44,7 @@ export class Edges {
   #start: TraceInstant | null = null;
   #isCut = false;
 
-  /** Passes a line; the time of a gap is that of the CPU's next one. */
+  /** Passes a line, whose instant it copies; the time of a gap is that of the CPU's next one. */
   pass(now: TraceInstant): void {
     const { seconds } = now;
     if (seconds > this.#previousSeconds) this.#forward++;
@@ -69,13 +69,13 @@ export class Edges {
     }
     if (this.firstSeconds === null) {
       this.firstSeconds = seconds;
-      this.#start = now;
+      this.#start = { ...now };
     } else if (this.#isCut) {
-      this.#start = now;
+      this.#start = { ...now };
       this.#isCut = false;
     }
     if (seconds > this.lastSeconds) this.lastSeconds = seconds;
-    if (this.#gaps.get(now.cpu)?.seconds === Infinity) this.#gaps.set(now.cpu, now);
+    if (this.#gaps.get(now.cpu)?.seconds === Infinity) this.#gaps.set(now.cpu, { ...now });
   }
 
   /** The newest line stands first, as log viewers export: every order of calls is turned around. */

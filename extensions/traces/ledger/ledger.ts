@@ -135,6 +135,8 @@ export class MappingTracker {
   damaged: number[] = [];
   /** The line of an event that was taken last. */
   now: TraceInstant = { line: 0, seconds: 0, cpu: 0 };
+  /** The instant of a line that nothing refers to later. */
+  readonly #passing = { line: 0, seconds: 0, cpu: 0 };
   #line: TraceLine | null = null;
 
   /** @param faulted Devices of which the log has IOMMU faults. */
@@ -148,9 +150,19 @@ export class MappingTracker {
     this.#recorded = { facts, faulted, bouncedLines: this.#bouncedLines, table, edges: this.edges };
   }
 
+  /** The instant of `line`: a new one only where a mapping or a recorder keeps it. */
+  #instantOf({ cpu, name, seconds }: TraceLine, line: number): TraceInstant {
+    if (name.dmaReader !== undefined || this.recorder !== null) return { line, seconds, cpu };
+    const passing = this.#passing;
+    passing.line = line;
+    passing.seconds = seconds;
+    passing.cpu = cpu;
+    return passing;
+  }
+
   /** Takes a line of an event. @returns False when it is damaged. */
   push(line: TraceLine, number: number): boolean {
-    const now = this.now = { line: number, seconds: line.seconds, cpu: line.cpu };
+    const now = this.now = this.#instantOf(line, number);
     this.#line = line;
     const event = line.readDma();
     const { isCall } = line.name;

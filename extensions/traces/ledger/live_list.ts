@@ -40,7 +40,9 @@ export class LiveList<Item extends Linked<Item>> {
   }
 
   /** From the oldest to the newest. */
-  *[Symbol.iterator](): Generator<Item> {
-    for (let item = this.#oldest; item !== null; item = item.newer) yield item;
+  all(): Item[] {
+    const items: Item[] = [];
+    for (let item = this.#oldest; item !== null; item = item.newer) items.push(item);
+    return items;
   }
 }

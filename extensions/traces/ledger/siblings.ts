@@ -174,7 +174,9 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
 
   /** All that are live, in the order of their maps. */
   #live(): Mapping[] {
-    return [...this.#unseen, ...this.#seen].sort((a, b) => a.mapsBefore - b.mapsBefore);
+    const seen = this.#seen.all();
+    if (this.#unseen.size === 0) return seen;
+    return [...this.#unseen.all().reverse(), ...seen].sort((a, b) => a.mapsBefore - b.mapsBefore);
   }
 
   /** Those that seem leaked, by their maps, and whether each surely is live. */
@@ -182,9 +184,7 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
     this.#passSilence();
     const live = this.#live();
     const fillings = this.#fillings(live);
-    const late = live.filter((mapping) =>
-      !fillings.has(mapping) && this.#isLate(mapping)
-    );
+    const late = live.filter((mapping) => !fillings.has(mapping) && this.#isLate(mapping));
     const isGrown = late.length <= this.#grown + this.#grownInRun();
     return new Map(late.map((mapping) => [mapping, isGrown && !mapping.isUnseen]));
   }
@@ -201,7 +201,7 @@ export class Siblings<Mapping extends RingPlace<Mapping>> {
     const isFew = liveCount * FILLING <= (this.#bursts > 0 ? this.#unmaps : this.#mostLevel);
     if (liveCount === 0 || !isFew || this.#longestSeconds === 0) return new Map();
     const isUsual = this.#bursts >= LATER_UNMAPS;
-    const left = [...this.#seen].filter(({ mappedAt }) =>
+    const left = this.#seen.all().filter(({ mappedAt }) =>
       seconds - mappedAt.seconds > LEFT_TIMES * this.#longestSeconds
     );
     // Others are still in flight, or the ring is slow.

@@ -28,12 +28,17 @@ export function readSetup(fields: PayloadFields): NvmeCommand | null {
   const opcode = command < 0 ? "" : fields.valueAt(command + CMD.length);
   const lba = fields.decimal(SLBA);
   const last = fields.decimal(LEN);
-  const common = { name, controller, disk, verb: VERBS[opcode] ?? opcode };
-  // The length is zero-based.
-  if (lba !== null && last !== null) return { ...common, lba, blocks: last + 1 };
-  return HAS_BLOCKS.test(opcode)
-    ? { ...common, lba: null, blocks: null }
-    : { ...common, lba: 0, blocks: 0 };
+  const isWhole = lba !== null && last !== null;
+  const unsaid = isWhole || HAS_BLOCKS.test(opcode) ? null : 0;
+  return {
+    name,
+    controller,
+    disk,
+    verb: VERBS[opcode] ?? opcode,
+    lba: isWhole ? lba : unsaid,
+    // The length is zero-based.
+    blocks: isWhole ? last + 1 : unsaid,
+  };
 }
 
 /** Whose completion a line is, by the name that its setup has, or null. */
