@@ -16,5 +16,4 @@ export {
   type TableDump,
 } from "./logged_fault.ts";
 export { formatSource } from "./pci_source.ts";
-export { printFaultLog } from "./print_fault_log.ts";
 export { formatWord64, numberOf, plainHex, type Word64 } from "./word64.ts";

@@ -25,7 +25,8 @@ import { PAGE, rig, START, virt } from "@dmalab/devices/rdma/_rig";
 import { MigrationBench } from "@dmalab/devices/vfio/_bench";
 import type { DmaDirection } from "@dmalab/runtime/dma";
 import { AddressSpace } from "@dmalab/runtime/mm";
-import { decodeFaultLog, printFaultLog } from "@dmalab/runtime/fault_log";
+import { decodeFaultLog } from "@dmalab/runtime/fault_log";
+import { printFaultLog } from "@dmalab/runtime/fault_log/print_fault_log";
 import { IOMMU_MODEL_NAMES } from "@dmalab/runtime/iommu";
 import { FAULT_REASON, wordsOf } from "@dmalab/runtime/vocabulary";
 

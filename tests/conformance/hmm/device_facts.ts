@@ -12,7 +12,7 @@ import {
   type PhysAddr,
 } from "@dmalab/runtime";
 import { DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
-import { printFaultLog } from "@dmalab/runtime/fault_log";
+import { printFaultLog } from "@dmalab/runtime/fault_log/print_fault_log";
 import type { DeviceAccess, FaultReason, IommuModel } from "@dmalab/runtime/iommu";
 import { firstDifference, type Json, type JsonObject } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
