@@ -48,7 +48,6 @@ export { type BouncedBuffer, SwiotlbPool } from "./swiotlb/swiotlb.ts";
 export {
   areasForSlots,
   PoolPlaceError,
-  SET_BYTES,
   SET_SLOTS,
   sizePool,
   SLOT_BYTES,

@@ -41,6 +41,8 @@ export class Edges {
   readonly holes: number[] = [];
   /** By CPU: the first line after a gap. */
   readonly #gaps = new Map<number, TraceInstant>();
+  /** CPUs of which no line has followed the last gap. */
+  #openGaps = 0;
   #start: TraceInstant | null = null;
   #isCut = false;
 
@@ -75,7 +77,10 @@ export class Edges {
       this.#isCut = false;
     }
     if (seconds > this.lastSeconds) this.lastSeconds = seconds;
-    if (this.#gaps.get(now.cpu)?.seconds === Infinity) this.#gaps.set(now.cpu, { ...now });
+    if (this.#openGaps > 0 && this.#gaps.get(now.cpu)?.seconds === Infinity) {
+      this.#gaps.set(now.cpu, { ...now });
+      this.#openGaps--;
+    }
   }
 
   /** The newest line stands first, as log viewers export: every order of calls is turned around. */
@@ -92,6 +97,7 @@ export class Edges {
 
   gap(cpu: number, line: number): void {
     this.lostLine = line;
+    if (this.#gaps.get(cpu)?.seconds !== Infinity) this.#openGaps++;
     this.#gaps.set(cpu, { line, seconds: Infinity, cpu });
   }
 

@@ -36,6 +36,7 @@ import {
   keepMapping,
   makeMapping,
   type MapEvent,
+  mappingsAt,
   noteFailedMap,
   noteMap,
   noteSegments,
@@ -368,7 +369,7 @@ export class MappingTracker {
       const [start, end] = [pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)];
       context.expected = { start, end, seconds: now.seconds, onOutcome: null };
     }
-    const mappings = device.byPage.get(pageOf(event.addr)) ?? [];
+    const mappings = mappingsAt(device, pageOf(event.addr));
     const mapping = bestMapping(mappings, event, kind);
     if (mapping === null) {
       const other = mappings.find(({ addr }) => addr === event.addr);

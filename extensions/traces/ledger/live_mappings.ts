@@ -81,7 +81,7 @@ export function isAnothers(
   if (devices.size > MAX_DEVICES) return true;
   for (const other of devices.values()) {
     if (other === device) continue;
-    const mapping = bestMapping(other.byPage.get(pageOf(event.addr)) ?? [], event, kind);
+    const mapping = bestMapping(mappingsAt(other, pageOf(event.addr)), event, kind);
     if (mapping?.sizeBytes === event.sizeBytes && mapping.dir === event.dir) return true;
   }
   return false;
@@ -271,10 +271,17 @@ function isStacked(mapping: TracedMapping): boolean {
   return isIdentity(mapping) || mapping.phys === null && mapping.tableLine === 0;
 }
 
+/** Live mappings that begin in a page. */
+export function mappingsAt(device: Device, page: number): readonly TracedMapping[] {
+  return device.byPage.get(page) ?? NO_MAPPINGS;
+}
+
+const NO_MAPPINGS: readonly TracedMapping[] = [];
+
 /** A live mapping of the same page that this one excludes if the device is translated; or null. */
 export function conflicting(mapping: TracedMapping): TracedMapping | null {
   if (isIdentity(mapping)) return null;
-  for (const other of mapping.device!.byPage.get(pageOf(mapping.addr)) ?? []) {
+  for (const other of mappingsAt(mapping.device!, pageOf(mapping.addr))) {
     if (isIdentity(other)) continue;
     if (other.tableLine > 0 ? mapping.tableLine > 0 || other.addr === mapping.addr : false) {
       return other;
@@ -292,8 +299,8 @@ const MAX_PER_DEVICE = 1 << 16;
 
 /** Makes room for one more in a page and a device. @see rules/traces.md T.23, T.64 */
 function foldOldest({ addr, device }: TracedMapping): void {
-  const { byPage, folded, identities } = device!;
-  const mappings = byPage.get(pageOf(addr)) ?? [];
+  const { folded, identities } = device!;
+  const mappings = mappingsAt(device!, pageOf(addr));
   const oldest = mappings.length >= MAX_PER_PAGE
     ? mappings.find(isStacked)
     : identities.size >= MAX_PER_DEVICE

@@ -272,8 +272,9 @@ export class TracedPageTable {
     const others = this.#runs.get(start);
     if (others === undefined) return;
     const at = others.lastIndexOf(run);
-    if (at >= 0) others.splice(at, 1);
-    if (others.length === 0) this.#runs.delete(start);
+    if (at < 0) return;
+    if (others.length === 1) this.#runs.delete(start);
+    else others.splice(at, 1);
   }
 
   /**
