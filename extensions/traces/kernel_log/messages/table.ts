@@ -74,14 +74,16 @@ function needlesOf({ fixed }: MessageForm): readonly string[] {
     .sort((a, b) => b.length - a.length).slice(0, NEEDLES);
 }
 
-const ENTRIES: readonly Entry[] = MESSAGE_AREAS.flatMap((area) =>
-  area.rows.filter(({ isDecoded }) => isDecoded !== true).flatMap((row) => {
-    const forms = formsOf(row);
-    const names = forms.flatMap(({ places }) => places.map(({ name }) => name));
-    const absent = Object.fromEntries(names.map((name) => [name, null]));
-    return forms.map((form) => ({ form, row, area, absent, needles: needlesOf(form) }));
-  })
-).map((entry, order) => ({ ...entry, order }));
+function entriesOf(areas: readonly MessageArea[]): readonly Entry[] {
+  return areas.flatMap((area) =>
+    area.rows.filter(({ isDecoded }) => isDecoded !== true).flatMap((row) => {
+      const forms = formsOf(row);
+      const names = forms.flatMap(({ places }) => places.map(({ name }) => name));
+      const absent = Object.fromEntries(names.map((name) => [name, null]));
+      return forms.map((form) => ({ form, row, area, absent, needles: needlesOf(form) }));
+    })
+  ).map((entry, order) => ({ ...entry, order }));
+}
 
 /** Words of four letters and more: the candidates for the quick test. */
 const KEY_WORD = /[A-Za-z][\w.-]{3,}/g;
@@ -168,12 +170,22 @@ function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]
   return keys;
 }
 
-const KEYS = keysOf(ENTRIES);
-const WORDS = [...KEYS.keys()];
-const QUICK_TEST = new RegExp(
-  WORDS.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"),
-  "i",
-);
+interface KeyIndex {
+  readonly keys: ReadonlyMap<string, readonly Entry[]>;
+  readonly words: readonly string[];
+  /** Whether a line has any of the words. */
+  readonly quickTest: RegExp;
+}
+
+let keyIndex: KeyIndex | null = null;
+
+/** Made at the first line of a log: many a trace has none. */
+function indexOfKeys(): KeyIndex {
+  if (keyIndex !== null) return keyIndex;
+  const keys = keysOf(entriesOf(MESSAGE_AREAS));
+  const words = [...keys.keys()];
+  return keyIndex = { keys, words, quickTest: new RegExp(words.map(escaped).join("|"), "i") };
+}
 
 const MAX_SETS = 1 << 12;
 const CONTINUED_ROWS = MESSAGE_AREAS.flatMap(({ rows }) =>
@@ -199,7 +211,7 @@ export class MessageFinder {
 
   /** The message of a line: the first row that reads it. */
   find(line: string): FoundMessage | null {
-    if (!QUICK_TEST.test(line)) return null;
+    if (!this.mayFind(line)) return null;
     const lower = line.toLowerCase();
     for (const { absent, area, form, needles, row } of this.#candidatesOf(lower)) {
       if (!hasAll(lower, needles)) continue;
@@ -214,7 +226,7 @@ export class MessageFinder {
 
   /** False for a line that is no message of the table; a quick test. */
   mayFind(line: string): boolean {
-    return QUICK_TEST.test(line);
+    return indexOfKeys().quickTest.test(line);
   }
 
   /** The fields of a line that continues a message, whichever; null for other lines. */
@@ -233,13 +245,14 @@ export class MessageFinder {
   }
 
   #candidatesOf(lower: string): readonly Entry[] {
+    const { keys, words } = indexOfKeys();
     let key = "";
-    for (let index = 0; index < WORDS.length; index++) {
-      if (lower.includes(WORDS[index]!)) key += String.fromCharCode(index);
+    for (let index = 0; index < words.length; index++) {
+      if (lower.includes(words[index]!)) key += String.fromCharCode(index);
     }
     const known = this.#candidates.get(key);
     if (known !== undefined) return known;
-    const entries = [...key].flatMap((letter) => KEYS.get(WORDS[letter.charCodeAt(0)]!)!)
+    const entries = [...key].flatMap((letter) => keys.get(words[letter.charCodeAt(0)]!)!)
       .sort((a, b) => a.order - b.order);
     if (this.#candidates.size === MAX_SETS) this.#candidates.clear();
     this.#candidates.set(key, entries);
