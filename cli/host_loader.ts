@@ -76,6 +76,13 @@ export class HostLoader implements CLoader {
   ): OpenedFile | string {
     const file = readHostFile(path);
     if (!file.found) return file.problem;
+    try {
+      // Where no driver asks for it, a folder that is no tree would go unnoticed.
+      if (typeof tree === "string") new HostTree(tree);
+    } catch (error) {
+      if (!(error instanceof TreeError)) throw error;
+      return `${error.message}\n  hint: ${error.hint}`;
+    }
     const loader = new HostLoader(dirname(file.realPath), currentFolder(), tree, compileMs);
     return { loader, entry: loader.#keep(file.realPath, file.text) };
   }

@@ -38,11 +38,15 @@ export class HostTree implements TreeFolders {
   }
 
   text(path: string): string | null {
-    return this.#textOf(path, "") ?? this.#textOf(path, SHIPPED);
+    return this.fileText(path, "") ?? this.fileText(`${path}${SHIPPED}`, SHIPPED);
   }
 
-  #textOf(path: string, ending: string): string | null {
-    const file = readHostBytes(`${this.root}/${path}${ending}`, {
+  /**
+   * The text of one file; null where it is not there, or is none that is read.
+   * @param ending What its name has behind that of a source.
+   */
+  protected fileText(path: string, ending: string): string | null {
+    const file = readHostBytes(`${this.root}/${path}`, {
       mostBytes: MAX_BYTES,
       accepts: (real) =>
         isInside(real, this.root) &&

@@ -8,30 +8,38 @@ const STYLE = `:root{color-scheme:light dark;${colourProperties("light")}}` +
   "font-variant-numeric:tabular-nums}h1{font-size:18px;line-height:24px;margin:0 0 16px;" +
   "overflow-wrap:anywhere}h2{font-size:14px}a{color:var(--map)}" +
   "pre{overflow:auto;font-size:12px;margin:0}table{border-collapse:collapse}" +
-  ".failed{color:var(--fault);font-weight:600}.passed{color:var(--data)}" +
-  "h1.failed,h1.passed{padding:8px 12px;border-left:4px solid;margin:-16px -16px 16px}" +
-  "h1.failed{background:var(--fault-fill)}h1.passed{background:var(--data-fill)}";
+  ".failed{color:var(--fault);font-weight:600}.warned{color:var(--unmap)}.passed{color:var(--data)}" +
+  "h1.failed,h1.warned,h1.passed{padding:8px 12px;border-left:4px solid;margin:-16px -16px 16px}" +
+  "h1.failed{background:var(--fault-fill)}h1.warned{background:var(--unmap-fill)}h1.passed{background:var(--data-fill)}";
+
+/** What a page is about: something failed, is open or not as before, or neither. */
+export type PageOutcome = "failed" | "warned" | "passed";
+
+const SIGNS: Readonly<Record<PageOutcome, string>> = { failed: "✕", warned: "!", passed: "✓" };
 
 export interface StaticPage {
   /** Its heading, and its title. */
   readonly title: string;
-  /** Whether what it is about failed; null where it can do neither. */
-  readonly failed: boolean | null;
+  /** Null where what it is about can neither fail nor pass. */
+  readonly outcome: PageOutcome | null;
   /** Rules of style beside those of all pages; colours are the properties of `recording/views`. */
   readonly style?: string;
   /** Markup. */
   readonly body: string;
 }
 
-/** The page as HTML, complete in itself. */
-export function staticPage({ body, failed, style = "", title }: StaticPage): string {
-  const text = escapeMarkup(failed === null ? title : `${failed ? "✕" : "✓"} ${title}`);
-  const state = failed === null ? "" : ` class="${failed ? "failed" : "passed"}"`;
-  return `<!doctype html>
+/** What every page begins with, whatever it is about. */
+export const PAGE_HEAD = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="generator" content="dmalab">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+`;
+
+/** The page as HTML, complete in itself. */
+export function staticPage({ body, outcome, style = "", title }: StaticPage): string {
+  const text = escapeMarkup(outcome === null ? title : `${SIGNS[outcome]} ${title}`);
+  const state = outcome === null ? "" : ` class="${outcome}"`;
+  return `${PAGE_HEAD}<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${text} · dmalab</title>
 <style>${STYLE}${style}</style>

@@ -4,7 +4,7 @@ import { BENCH_FIGURES, benchJson, benchPlot, cellFigure, type HostTime } from "
 import { type BenchOutcome, type BenchReport, displayName, type Program } from "@dmalab/lang/run";
 import { benchReports, startBenchLoop } from "@dmalab/lang/run/bench";
 import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { writeOrSay } from "../files/write_file.ts";
+import { svgFile, writeOrSay } from "../files/write_file.ts";
 import { type SignalWatch, withInterrupts } from "../interrupts.ts";
 import { painter } from "@dmalab/lang/render";
 import { EVENT_NAMES } from "@dmalab/runtime";
@@ -226,11 +226,14 @@ function writeResults(
     if (more.length > 0) {
       return refuse(`--plot draws one bench; ${more.length + 1} ran: --match chooses one`, screen);
     }
-    written = writeOrSay(plot, first, screen) && written;
+    written = writeOrSay(plot, svgFile(first), screen) && written;
   }
   const now = measurementsOf(all);
   if (old !== null) {
     const say = (line: string) => json ? screen.err(`${line}\n`) : screen.out(`${line}\n`);
+    if (!Object.keys(now).some((name) => Object.hasOwn(old, name))) {
+      return refuse("--against: no figure stands in both, so that nothing was compared", screen);
+    }
     for (const line of differenceLines(old, now)) say(line);
   }
   if (save !== null) {
@@ -260,11 +263,10 @@ function measurementsOf(reports: readonly TimedReport[]): Measurements {
 
 /** What differs: exact figures by any amount, the host's time beyond its noise. */
 function differenceLines(old: Measurements, now: Measurements): string[] {
-  if (!Object.keys(now).some((name) => name in old)) return ["no figure stands in both"];
   const isHost = ([, { unit }]: [string, Measured]) => unit === HOST_UNIT;
   const exact = Object.entries(now).filter((each) => !isHost(each)).flatMap(
     ([name, { values }]) => {
-      const before = old[name];
+      const before = Object.hasOwn(old, name) ? old[name] : undefined;
       return before !== undefined && before.values[0] !== values[0]
         ? [`${name}: ${before.values[0]} → ${values[0]} per iteration`]
         : [];

@@ -30,12 +30,24 @@ export function readSaved(path: string): SavedMeasurements | null {
     throw new CannotMeasure(file.problem);
   }
   try {
-    const saved = JSON.parse(file.text) as SavedMeasurements;
-    if (typeof saved.commit === "string" && typeof saved.results === "object") return saved;
+    const saved: unknown = JSON.parse(file.text);
+    if (isSaved(saved)) return saved;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
   throw new CannotMeasure(`"${path}" was not written by --save`);
+}
+
+function isSaved(saved: unknown): saved is SavedMeasurements {
+  return isRecord(saved) && typeof saved["commit"] === "string" && isRecord(saved["results"]) &&
+    Object.values(saved["results"]).every((each) =>
+      isRecord(each) && typeof each["unit"] === "string" && Array.isArray(each["values"]) &&
+      each["values"].length > 0 && each["values"].every((value) => typeof value === "number")
+    );
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Writes what was measured. @throws {FileError} */

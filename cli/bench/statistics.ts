@@ -123,7 +123,7 @@ export function addRound(
 
 /** A line for each result that both sets have. */
 export function comparisonLines(old: Measurements, now: Measurements, isPaired: boolean): string[] {
-  const names = Object.keys(now).filter((name) => name in old);
+  const names = Object.keys(now).filter((name) => Object.hasOwn(old, name));
   const width = Math.max(0, ...names.map((name) => name.length));
   return names.map((name) => {
     const { unit, values } = now[name]!;

@@ -1,10 +1,11 @@
 /** What other members use of `cli/files`. */
-export { FileError } from "./file_error.ts";
+export { FileError, FullDiskError } from "./file_error.ts";
 export { READ_LIMITS } from "./file_limits.ts";
 export { hashOf, keepBytes, keptBytes, removeOldest } from "./user_cache.ts";
 export {
   appendFile,
   beside,
+  checkPlace,
   doOrSay,
   isTaken,
   makeNamedFolder,

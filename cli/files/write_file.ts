@@ -54,6 +54,18 @@ function writeDraft(draft: FileDraft, content: string | Uint8Array): void {
   draft.keep();
 }
 
+/**
+ * Checks before long work that its result can be written, by a draft that is gone again.
+ *
+ * @param head What the result will begin with, the name of dmalab included.
+ * @throws {FileError} @throws {FullDiskError}
+ */
+export function checkPlace(target: OutputTarget, head: string): void {
+  const draft = new FileDraft(target);
+  draft.write(head);
+  draft.drop();
+}
+
 /** Whether a regular file has a name already. @throws {FileError} Where the name is something else's. */
 export function isTaken(target: Exclude<OutputTarget, string>): boolean {
   return targetFileOf(target).isThere;
@@ -78,6 +90,11 @@ export function appendFile(target: Exclude<OutputTarget, string>, text: string):
 export function removeFile(target: Exclude<OutputTarget, string>): void {
   const { path, shown } = targetFileOf(target);
   attempt(shown, () => host.removeSync(path));
+}
+
+/** A picture as a file, which bears the name of dmalab so that the next one may replace it. */
+export function svgFile(svg: string): string {
+  return `<!-- dmalab -->\n${svg}`;
 }
 
 /** What files of dmalab bear in their first bytes. */
@@ -128,12 +145,17 @@ export class FileDraft {
     });
   }
 
+  /** Removes it: nothing is put in its place. */
+  drop(): void {
+    this.#close();
+    host.removeSync(this.#path);
+  }
+
   #orDrop(work: () => void): void {
     try {
       attempt(this.#place.shown, work);
     } catch (error) {
-      this.#close();
-      host.removeSync(this.#path);
+      this.drop();
       throw error;
     }
   }
@@ -182,16 +204,37 @@ export class Spool {
   }
 }
 
-/** Works in a folder of temporary files, which is gone with all that is in it when the work ends. @throws {FileError} */
+/** Signals that end the process, with their numbers. */
+/** Shells say 128 and its number of a process that a signal has ended. */
+const SIGNAL_CODE = 128;
+const ENDING = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/**
+ * Works in a folder of temporary files, which is gone with all that is in it when the work ends, or when a signal ends
+ * the process while the work waits.
+ *
+ * @throws {FileError}
+ */
 export async function withTempFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = attempt(
     "a temporary folder",
     () => host.makeTempDirSync({ prefix: "dmalab-" }),
   );
+  const remove = () => host.removeSync(folder, { recursive: true });
+  const listeners = Object.entries(ENDING).map(([name, number]) => {
+    const signal = name as keyof typeof ENDING;
+    const end = () => {
+      remove();
+      host.exit(SIGNAL_CODE + number);
+    };
+    host.addSignalListener(signal, end);
+    return () => host.removeSignalListener(signal, end);
+  });
   try {
     return await work(folder);
   } finally {
-    host.removeSync(folder, { recursive: true });
+    for (const stop of listeners) stop();
+    remove();
   }
 }
 

@@ -1,6 +1,6 @@
 /** A run that is kept as a file: its events, as `dmalab run --export` writes them, or what is drawn of it. */
 import { pictureFile, timelineFile } from "@dmalab/recording/views";
-import { writeOrSay } from "../files/write_file.ts";
+import { svgFile, writeOrSay } from "../files/write_file.ts";
 import type { ExportRun } from "../repl/command_target.ts";
 import { TraceOutputs } from "./trace_outputs.ts";
 
@@ -14,7 +14,7 @@ export const exportRecording: ExportRun = (path, recording, isOver, position) =>
     const isTimeline = path.endsWith(TIMELINE_SUFFIX);
     const text = isTimeline ? timelineFile(recording) : pictureFile(recording, position);
     if (text === null) return "There is no picture: nothing is mapped at this position";
-    return writeOrSay(path, text, screen) ? null : said.join("").trim();
+    return writeOrSay(path, svgFile(text), screen) ? null : said.join("").trim();
   }
   const outputs = new TraceOutputs();
   const wrongName = outputs.toFile(path, screen);

@@ -168,6 +168,10 @@ async function runFiles(
     screen.err(`Shard ${index + 1}/${count} has none of the ${tests}: nothing was run\n`);
   }
   if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
+  if (options.snapshot === "check" && !results.foundSnapshot && results.exitCode === HELD) {
+    screen.err("error: No file has a snapshot: nothing was compared\n");
+    results.exitCode = WRONG;
+  }
   const { reports, snapshots, exitCode, wrongFiles } = results;
   reporter.end({ foundTest: !missesTests, reports, snapshots, exitCode, wrongFiles, tree, noTest });
   if (results.withBug !== null) await printBug(results.withBug, seed, screen);
@@ -219,6 +223,7 @@ async function countTests(
 class Results {
   readonly reports: RunReport[] = [];
   readonly snapshots: SnapshotProblem[] = [];
+  foundSnapshot = false;
   readonly records: CoverageRecord[] = [];
   readonly failures: FailedTest[] = [];
   exitCode: ExitCode = HELD;
@@ -266,6 +271,7 @@ class Results {
     }
     const before = readHostFile(snapshotPath(path), { followsLinks: false });
     const text = before.found ? before.text : null;
+    if (before.found) this.foundSnapshot = true;
     if (!before.found && before.reason === "unreadable") {
       this.screen.err(new FileError(before.problem, before.code).lines);
       this.exitCode = worseExitCode(this.exitCode, WRONG);

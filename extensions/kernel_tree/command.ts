@@ -17,7 +17,7 @@ export const TREE = command({
     "the simulated one; `diff` runs them on the code of two trees, such as before and after a patch. Both " +
     "print a minimal sequence in which the results differ. With scenarios, `diff` runs them with each tree and " +
     "prints the first event in which they differ. Exit codes: 0 success; 1 a file does not compile, " +
-    "or results differ; 2 DIR is not a kernel tree.",
+    "or results differ; 2 DIR is not a kernel tree, or nothing was compared.",
   argument: {
     placeholder: "compile|compare|diff DIR",
     doc: "action, kernel tree (for diff OLD and NEW), then files (paths in the tree)",

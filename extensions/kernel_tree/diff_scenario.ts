@@ -9,7 +9,7 @@ import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@d
 import type { MachineEvent } from "@dmalab/runtime";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { refuseWith } from "./run_tree.ts";
-import { codeOfProblems, type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
+import { codeOfProblems, type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { printDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 
 /** Where in a file of C: a patch moves the lines below it. */
@@ -36,8 +36,19 @@ export async function diffScenarios(
   try {
     const [old, changed] = folders.map((folder) => openTree(new HostTree(folder))) as [Tree, Tree];
     const codes: ExitCode[] = [];
-    for (const path of paths) codes.push(await diffScenario(path, [old, changed], screen));
-    return codes.find((code) => code !== HELD) ?? HELD;
+    for (const path of paths) {
+      const code = await diffScenario(path, [old, changed], screen);
+      if (code !== null) codes.push(code);
+    }
+    if (codes.length === 0) {
+      const problem = "Nothing was compared: no scenario has a driver that is compiled with a tree";
+      return refuseWith(
+        problem,
+        'give it settings: driver d = c "PATH" { tree = "../linux" }',
+        screen,
+      );
+    }
+    return codes.reduce(worseExitCode, HELD);
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
     return refuseWith(error.message, error.hint, screen);
@@ -53,17 +64,18 @@ export function openTree(files: HostTree): Tree {
   return { files, version: versionOf(files) };
 }
 
+/** @returns The exit code; null for a scenario that has no driver of a tree. */
 async function diffScenario(
   path: string,
   trees: readonly [Tree, Tree],
   screen: Screen,
-): Promise<ExitCode> {
+): Promise<ExitCode | null> {
   const runs: (readonly ComparedTestRun[])[] = [];
   for (const tree of trees) {
     const made = await runWithTree(path, tree, screen);
     if (made === null) {
       screen.out(`skipped | ${path} | it has no driver that is compiled with a tree\n`);
-      return HELD;
+      return null;
     }
     if (typeof made === "number") return made;
     runs.push(made.tests);

@@ -80,6 +80,7 @@ export function runCompare(
       ? [`the tree (${one.version.name})`, "the model"] as const
       : [`OLD (${one.version.name})`, `NEW (${other.version.name})`] as const;
     let code: ExitCode = HELD;
+    let compared = 0;
     for (const oracle of oracles) {
       const lacking = [one, other].flatMap((build) => build === null ? [] : oracle.lacking(build));
       if (lacking.length > 0) {
@@ -87,9 +88,15 @@ export function runCompare(
         continue;
       }
       const found = await oracle.compare(one, other, cases);
+      compared++;
       if (!printCompared(found, oracle, names, cases, screen)) code = FAILED;
     }
-    return code;
+    if (compared > 0) return code;
+    return refuseWith(
+      "Nothing was compared: the trees have none of the mapping code",
+      "a tree of Linux 7.2 or later has all of it; `tree diff OLD NEW FILE.dma` compares drivers",
+      screen,
+    );
   });
 }
 

@@ -8,6 +8,8 @@ export interface ChangedFile {
   readonly removed: readonly number[];
   /** Numbers of the lines that only the new file has. */
   readonly added: readonly number[];
+  /** What it is, where its lines do not say what changes: a symbolic link, a submodule or no text. */
+  readonly special?: string;
 }
 
 const HUNK = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/;
@@ -65,33 +67,106 @@ export interface FunctionLines {
   readonly end: number;
 }
 
-/** The functions of a text that is laid out as the kernel's is: their braces stand in the first column. */
+/** What a line has beyond so many characters is not looked through for a function's name or a declaration. */
+const MOST_CHARACTERS = 500;
+
+/**
+ * The functions of a text that is laid out as the kernel's is: their braces stand in the first column. This and all that
+ * follows takes time in proportion to the text.
+ */
 export function functionsIn(lines: readonly string[]): readonly FunctionLines[] {
   const functions: FunctionLines[] = [];
+  /** How many of these wait for their last brace. */
+  let open = 0;
+  /** The last line that begins in the first column. */
+  let head = "";
+  const close = (end: number) => {
+    for (; open > 0; open--) {
+      const at = functions.length - open;
+      functions[at] = { ...functions[at]!, end };
+    }
+  };
   for (const [at, line] of lines.entries()) {
-    if (line !== "{") continue;
-    let head = at - 1;
-    while (/^\s/.test(lines[head] ?? "")) head--;
-    const end = lines.findIndex((each, index) => index > at && each.startsWith("}"));
-    const [, name = "?"] = /(\w+)\(/.exec(lines[head] ?? "") ?? [];
-    functions.push({ name, begin: at + 1, end: (end < 0 ? lines.length : end) + 1 });
+    if (line.startsWith("}")) close(at + 1);
+    if (line === "{") {
+      const [, name = "?"] = /(\w+)\(/.exec(head.slice(0, MOST_CHARACTERS)) ?? [];
+      functions.push({ name, begin: at + 1, end: lines.length });
+      open++;
+    }
+    if (!/^\s/.test(line)) head = line;
   }
+  close(lines.length);
   return functions;
 }
 
-const COMMENT = /\/\*[^]*?\*\/|\/\/.*/g;
-
-/** A text of as many lines. */
-export function withoutComments(text: string): string {
-  return text.replace(COMMENT, (comment) => comment.replace(/[^\n]/g, " "));
+/** The function that each line is inside of, by the line's number; the braces are outside. */
+export function functionOfLines(
+  functions: readonly FunctionLines[],
+): ReadonlyMap<number, FunctionLines> {
+  const found = new Map<number, FunctionLines>();
+  let from = 0;
+  for (const each of functions) {
+    for (let line = Math.max(from, each.begin + 1); line < each.end; line++) found.set(line, each);
+    from = Math.max(from, each.end);
+  }
+  return found;
 }
 
-/** Without code of its own, whatever runs around it. */
-const PUNCTUATION = /^\s*(?:[{}\s]|else\b|do\b|\w+:|default:|;)*\s*$/;
-/** Variables that get no value. */
+/** A text of as many lines, with blanks in place of comments. Strings stay, whatever they look like. */
+export function withoutComments(text: string): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at]!;
+    if (sign === '"' || sign === "'") at = stringEnd(text, at);
+    else if (sign === "/" && (text[at + 1] === "*" || text[at + 1] === "/")) {
+      const end = text[at + 1] === "*" ? commentEnd(text, at) : lineEnd(text, at);
+      parts.push(text.slice(from, at), text.slice(at, end).replace(/[^\n]/g, " "));
+      from = end;
+      at = end - 1;
+    }
+  }
+  return [...parts, text.slice(from)].join("");
+}
+
+/** The place of a string's last character, which at the latest is the end of its line. */
+function stringEnd(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === "\\") at++;
+    else if (text[at] === text[start] || text[at] === "\n") return at;
+  }
+  return text.length;
+}
+
+function commentEnd(text: string, start: number): number {
+  const end = text.indexOf("*/", start + 2);
+  return end < 0 ? text.length : end + 2;
+}
+
+function lineEnd(text: string, start: number): number {
+  for (let at = start; at < text.length; at++) {
+    if (text[at] === "\\") at++;
+    else if (text[at] === "\n") return at;
+  }
+  return text.length;
+}
+
+/** Whether a line has no code of its own, whatever runs around it: braces, labels, `else`. */
+function isPunctuation(code: string): boolean {
+  for (const [token] of code.matchAll(/\w+:?|[^\s\w]/g)) {
+    if (!/^[{};]$|^(?:else|do)$|:$/.test(token) || token === ":") return false;
+  }
+  return true;
+}
+
+/** Variables that get no value. Blanks are single. */
 const DECLARATION =
-  /^\s*(?:(?:const|static|struct|union|enum|unsigned|signed|long|short|int|char|bool|void|[us](?:8|16|32|64)|__[bl]e\d+|\w+_t)\b\s*)+(?:\w+\s+)?[*\s]*\w+(?:\[[^\]=]*\])?(?:,\s*\**\w+(?:\[[^\]=]*\])?)*;\s*$/;
-const STATEMENT_END = /[;{}:]\s*$/;
+  /^(?:(?:const|static|struct|union|enum|unsigned|signed|long|short|int|char|bool|void|[us](?:8|16|32|64)|__[bl]e\d+|\w+_t)\b ?)+(?:\w+ )?[* ]*\w+(?:\[[^\]=]*\])?(?:, ?\**\w+(?:\[[^\]=]*\])?)*; ?$/;
+
+function isDeclaration(code: string): boolean {
+  const plain = code.replace(/\s+/g, " ").trim();
+  return plain.length <= MOST_CHARACTERS && DECLARATION.test(plain);
+}
 
 /** Why a line that was changed is not known to have run. */
 export type UnreachedReason =
@@ -102,7 +177,9 @@ export type UnreachedReason =
   /** It is a macro, a declaration or data. */
   | "outside of functions"
   /** No scenario compiles the file, or it is a header, whose code lies in the files that include it. */
-  | "not compiled";
+  | "not compiled"
+  /** It says how files are compiled. */
+  | "a build setting";
 
 /** A changed line that is not known to have run. */
 export interface UnreachedLine {
@@ -125,13 +202,15 @@ export function unreachedLines(
   run: LinesRun | null,
 ): readonly Omit<UnreachedLine, "path" | "side">[] {
   const lines = withoutComments(text).split("\n");
-  const functions = functionsIn(lines);
+  const functions = functionOfLines(functionsIn(lines));
   const [all, executed] = [new Set(run?.all), new Set(run?.run)];
+  const [before, behind] = codeAround();
   return changed.flatMap((line) => {
     const code = lines[line - 1] ?? "";
     const reason = reasonAt(line);
-    const isSilent = reason === null || PUNCTUATION.test(code) ||
-      (reason !== "outside of functions" && DECLARATION.test(code));
+    // A declaration outside of functions can be a member of what a device reads.
+    const isSilent = reason === null || isPunctuation(code) ||
+      (functions.has(line) && isDeclaration(code));
     return isSilent ? [] : [{ line, text: code.trim(), reason }];
   });
 
@@ -139,25 +218,51 @@ export function unreachedLines(
     if (executed.has(line)) return null;
     if (all.has(line)) return "not executed";
     if (run === null) return "not compiled";
-    const own = functions.find(({ begin, end }) => line > begin && line < end);
-    if (own === undefined || /^\s*#/.test(lines[line - 1]!)) return "outside of functions";
+    if (!functions.has(line) || /^\s*#/.test(lines[line - 1]!)) return "outside of functions";
     // A constant argument on a line of its own belongs to the call above it.
-    let [first, last] = [line, line];
-    while (first - 1 > own.begin && !endsStatement(first - 1)) first--;
-    while (last < own.end - 1 && !endsStatement(last)) last++;
-    for (let at = line - 1; at >= first; at--) if (all.has(at)) return ofStatement(at);
-    for (let at = line + 1; at <= last; at++) if (all.has(at)) return ofStatement(at);
-    return "no code of its own";
+    const own = before.get(line) ?? behind.get(line);
+    if (own === undefined) return "no code of its own";
+    return executed.has(own) ? null : "not executed";
   }
 
-  function ofStatement(line: number): UnreachedReason | null {
-    return executed.has(line) ? null : "not executed";
+  /** Of each line of a function: the nearest line with code above it, and below it, of the same statement. */
+  function codeAround(): readonly [Map<number, number>, Map<number, number>] {
+    const [above, below] = [new Map<number, number>(), new Map<number, number>()];
+    if (run === null) return [above, below];
+    let last: number | undefined;
+    for (let line = 1; line <= lines.length; line++) {
+      if (last !== undefined) above.set(line, last);
+      if (all.has(line)) last = line;
+      if (endsStatement(line) || !functions.has(line)) last = undefined;
+    }
+    last = undefined;
+    for (let line = lines.length; line >= 1; line--) {
+      // The line itself ends its statement; the one above it the statement before.
+      if (endsStatement(line) || !functions.has(line)) last = undefined;
+      if (last !== undefined) below.set(line, last);
+      if (all.has(line)) last = line;
+    }
+    return [above, below];
   }
 
   function endsStatement(line: number): boolean {
-    const code = lines[line - 1]!;
-    return code.trim() === "" || STATEMENT_END.test(code) || /^\s*(?:else\b|#)/.test(code) ||
+    const code = lines[line - 1]!.trim();
+    return code === "" || ";{}:".includes(code.at(-1)!) || /^(?:else\b|#)/.test(code) ||
       // The condition of a statement without braces.
-      /^\s*(?:if|while|for|switch)\b.*\)\s*$/.test(code);
+      (/^(?:if|while|for|switch)\b/.test(code) && code.endsWith(")"));
   }
+}
+
+/** Changed lines of a makefile or of Kconfig that are more than blanks and comments. */
+export function changedSettings(
+  text: string,
+  changed: readonly number[],
+): readonly Omit<UnreachedLine, "path" | "side">[] {
+  const lines = text.split("\n");
+  return changed.flatMap((line) => {
+    const code = (lines[line - 1] ?? "").trim();
+    return code === "" || code.startsWith("#")
+      ? []
+      : [{ line, text: code, reason: "a build setting" as const }];
+  });
 }

@@ -9,8 +9,9 @@ export const REVIEW = command({
     "(BASE..HEAD), or mailboxes, whose patches are applied to copies of the files that they name; DIR is only " +
     "read. For each patch, scenarios that execute what it changes run on both sides. Printed are the first " +
     "difference of each test (call, line of C, what the device sees), and the changed lines that are not known " +
-    "to have run. Exit codes: 0 neither; 1 the checker reports a difference, or the change does not " +
-    "compile; 2 changed lines did not run, or something cannot be read or applied.",
+    "to have run. Exit codes: 0 neither; 1 the checker reports a difference, data, lengths, addresses or " +
+    "commands differ, or the change does not compile; 2 changed lines or files were not examined, or " +
+    "something cannot be read or applied.",
   argument: {
     placeholder: "DIR CHANGE",
     doc: "kernel tree, then another tree, a range of commits, or mailboxes",

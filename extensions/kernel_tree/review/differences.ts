@@ -33,6 +33,8 @@ export interface ReviewDifference {
   readonly sides: readonly [old: DifferingSide, new: DifferingSide];
   /** The first thing that the device does otherwise; null where it does the same. */
   readonly device: readonly [old: string | null, new: string | null] | null;
+  /** Whether data, lengths, addresses or commands are others: of what the device does, or of the call. */
+  readonly isSeen: boolean;
   /** Other tests that part at the same lines. */
   readonly others: number;
 }
@@ -91,6 +93,7 @@ export class ScenarioDifferences {
     const { at } = first;
     const side = ({ program, tree }: ScenarioRuns, run: ComparedTestRun) =>
       sideAt(program, tree, run, at);
+    const device = deviceDifference(old, changed);
     return {
       scenario: this.scenario,
       test: name,
@@ -98,7 +101,9 @@ export class ScenarioDifferences {
       defect,
       call: callAt(old, at) ?? callAt(changed, at),
       sides: [side(this.old, old), side(this.changed, changed)],
-      device: deviceDifference(old, changed),
+      device,
+      isSeen: device !== null || differsInNumbers(old.lines[at], changed.lines[at]) ||
+        old.outcome.failure?.message !== changed.outcome.failure?.message,
       others: 0,
     };
   }
@@ -118,8 +123,15 @@ export function sequenceDifference(
     call: null,
     sides: [side(differingText(one, other)), side(differingText(other, one))],
     device: null,
+    isSeen: true,
     others: 0,
   };
+}
+
+/** Whether both sides do the same there, with other numbers. */
+function differsInNumbers(old: string | undefined, changed: string | undefined): boolean {
+  return old !== undefined && changed !== undefined &&
+    withoutNumbers(old) === withoutNumbers(changed);
 }
 
 /** What the checker, the IOMMU or the end of a test says of the new tree alone. */

@@ -1,5 +1,7 @@
 /** A review as text. */
 import { formatCount } from "@dmalab/lang/text";
+import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import type { PageOutcome } from "@dmalab/cli/static_page";
 import { shellWord } from "@dmalab/cli/scenario";
 import type { UnreachedLine } from "./changed_lines.ts";
 import type { DifferingSide, ReviewDifference } from "./differences.ts";
@@ -7,14 +9,55 @@ import { scenarioName } from "./own_scenarios.ts";
 import type { ReviewedStep } from "./review.ts";
 
 /** What a change comes to, in the order of what a reviewer reads first. */
-export type ReviewVerdict = "defect" | "not reached" | "differs" | "no difference";
+export type ReviewVerdict =
+  | "defect"
+  | "seen"
+  | "not run"
+  | "not reached"
+  | "differs"
+  | "no difference";
+
+/** The exit code of each verdict: a test fails, or what did not run says nothing. */
+const EXIT_CODES: Readonly<Record<ReviewVerdict, ExitCode>> = {
+  defect: FAILED,
+  seen: FAILED,
+  "not run": WRONG,
+  "not reached": WRONG,
+  differs: HELD,
+  "no difference": HELD,
+};
+
+/** The colour of each verdict on the page. */
+export const OUTCOMES: Readonly<Record<ReviewVerdict, PageOutcome>> = {
+  defect: "failed",
+  seen: "failed",
+  "not run": "warned",
+  "not reached": "warned",
+  differs: "warned",
+  "no difference": "passed",
+};
 
 export function verdictOf(
-  { broken, differences, uncompiled, unreached }: ReviewedStep,
+  { broken, differences, notRun, uncompiled, unexamined, unreached }: ReviewedStep,
 ): ReviewVerdict {
   if (broken.length > 0 || differences.some(({ defect }) => defect !== null)) return "defect";
-  if (uncompiled.length + unreached.length > 0) return "not reached";
+  if (differences.some(({ isSeen }) => isSeen)) return "seen";
+  if (notRun.length > 0) return "not run";
+  if (uncompiled.length + unexamined.length + unreached.length > 0) return "not reached";
   return differences.length > 0 ? "differs" : "no difference";
+}
+
+/** The verdict of a series: its worst one. */
+export function worstVerdict(steps: readonly ReviewedStep[]): ReviewVerdict {
+  const found = steps.map(verdictOf);
+  const order = Object.keys(OUTCOMES) as ReviewVerdict[];
+  return order.find((each) => found.includes(each)) ?? "no difference";
+}
+
+/** @param allowsUnreached Whether changed lines that did not run are no reason to fail. */
+export function exitCodeOf(steps: readonly ReviewedStep[], allowsUnreached: boolean): ExitCode {
+  const verdict = worstVerdict(steps);
+  return verdict === "not reached" && allowsUnreached ? HELD : EXIT_CODES[verdict];
 }
 
 /** @param words The command line that repeats it, without its options. */
@@ -23,7 +66,7 @@ export function reviewText(
   number: string,
   words: readonly string[],
 ): string {
-  const { broken, differences, lines, scenarios, step, unreached } = reviewed;
+  const { broken, differences, lines, scenarios, step, unexamined, unreached } = reviewed;
   const ran = scenarios.filter(({ compared }) => compared !== null);
   const compared = ran.reduce((sum, each) => sum + each.compared!, 0);
   const count = formatCount(step.files.length, "file");
@@ -33,6 +76,7 @@ export function reviewText(
     ...differences.toSorted(defectsFirst).flatMap((each) => ["", ...differenceLines(each, words)]),
     ...unreachedText(unreached),
     "",
+    ...unexamined.map(({ path, reason }) => `  not examined | ${path} | ${reason}`),
     ...scenarios.filter(({ problem }) => problem !== null).map(({ path, problem }) =>
       `  not run | ${scenarioName(path)} | ${problem!.split("\n")[0]}`
     ),
@@ -49,18 +93,28 @@ export function reviewText(
   ].join("\n");
 }
 
-function verdictText(reviewed: ReviewedStep): string {
-  const { broken, differences, lines, scenarios, uncompiled, unreached } = reviewed;
+/** A verdict in words: `1 defect, 2 changed lines not known to have run`. */
+export function verdictText(reviewed: ReviewedStep): string {
+  const { broken, differences, lines, notRun, scenarios, uncompiled, unexamined, unreached } =
+    reviewed;
   const defects = broken.length + differences.filter(({ defect }) => defect !== null).length;
-  const others = differences.length + broken.length - defects;
+  const silent = differences.filter(({ defect }) => defect === null);
+  const seen = silent.filter(({ isSeen }) => isSeen).length;
+  const others = silent.length - seen;
   return [
     ...defects > 0 ? [formatCount(defects, "defect")] : [],
+    ...seen > 0
+      ? [`${formatCount(seen, "difference")} in data, lengths, addresses or commands`]
+      : [],
     ...others > 0 ? [`${formatCount(others, "difference")} without a report`] : [],
     ...unreached.length > 0
       ? [`${formatCount(unreached.length, "changed line")} not known to have run`]
       : [],
     ...uncompiled.length > 0 ? [`${formatCount(uncompiled.length, "scenario")} not compiled`] : [],
-    ...defects + others + uncompiled.length + unreached.length > 0
+    ...notRun.length > 0 ? [`not run: ${notRun.map(scenarioName).join(", ")}`] : [],
+    ...unexamined.length > 0 ? [`${formatCount(unexamined.length, "file")} not examined`] : [],
+    ...defects + seen + others + notRun.length + uncompiled.length + unexamined.length +
+          unreached.length > 0
       ? []
       : lines === 0 || scenarios.length === 0
       ? ["no line of C with code changes"]
@@ -101,22 +155,33 @@ function differenceLines(
 function sideLines(side: string, { code, place, text }: DifferingSide): readonly string[] {
   return [
     `    ${side}     ${text ?? "ends here"}`,
-    ...place === null ? [] : [`            ${place}  ${code ?? ""}`.trimEnd()],
+    ...place === null ? [] : [`            ${place}  ${shortened(code ?? "")}`.trimEnd()],
   ];
 }
 
 function unreachedText(unreached: readonly UnreachedLine[]): readonly string[] {
   const files = Map.groupBy(unreached, ({ path }) => path);
   return [...files].flatMap(([path, lines]) => {
-    const width = Math.max(...lines.map(({ line }) => String(line).length));
+    const shown = lines.slice(0, MOST_LINES);
+    const width = lines.reduce((most, { line }) => Math.max(most, String(line).length), 0);
+    const more = lines.length - shown.length;
     return [
       "",
       `  not known to have run | ${path}`,
-      ...lines.map(({ line, reason, side, text }) =>
-        `    ${side} ${String(line).padStart(width)}  ${reason.padEnd(20)}  ${text}`
+      ...shown.map(({ line, reason, side, text }) =>
+        `    ${side} ${String(line).padStart(width)}  ${reason.padEnd(20)}  ${shortened(text)}`
       ),
+      ...more > 0 ? [`    and ${formatCount(more, "more line")}`] : [],
     ];
   });
+}
+
+/** Lines of one file that are printed. */
+const MOST_LINES = 500;
+const MOST_CHARACTERS = 200;
+
+function shortened(text: string): string {
+  return text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS)}…`;
 }
 
 function indented(text: string, width: number): readonly string[] {

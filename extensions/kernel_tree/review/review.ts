@@ -14,12 +14,15 @@ import {
 } from "../diff_scenario.ts";
 import {
   type ChangedFile,
+  changedSettings,
   type FunctionLines,
+  functionOfLines,
   functionsIn,
   type UnreachedLine,
   unreachedLines,
   withoutComments,
 } from "./changed_lines.ts";
+import { isSettings, type UnexaminedFile, unexaminedFiles } from "./changed_kinds.ts";
 import type { CoveredComparison, Oracle } from "../oracles.ts";
 import { type ReviewDifference, ScenarioDifferences, sequenceDifference } from "./differences.ts";
 import { addLines, type KeptTest, ScenarioRuns, testsOf } from "./kept_runs.ts";
@@ -46,11 +49,17 @@ export interface ReviewedStep {
   readonly broken: readonly string[];
   /** Scenarios that one side is not compiled for, as where the compiler is stopped: they say nothing. */
   readonly uncompiled: readonly string[];
+  /** Changed files that nothing here runs or compares. */
+  readonly unexamined: readonly UnexaminedFile[];
+  /** What was asked for by name and did not run: scenarios, or the tests of `--match`. */
+  readonly notRun: readonly string[];
 }
 
 /** Which scenarios are run, and what is told while they do. */
 export interface ReviewOptions {
   readonly scenarios: readonly string[];
+  /** Whether the user named them: then each is to run. */
+  readonly areNamed?: boolean;
   /** Mapping code that random sequences of operations drive. */
   readonly oracles: readonly Oracle[];
   readonly matches: readonly NameMatch[];
@@ -70,6 +79,48 @@ function isNotRun(runs: object): runs is NotRun {
   return "wrong" in runs;
 }
 
+/** What is found of one change, while its scenarios run. */
+class StepFindings {
+  readonly scenarios: ReviewedScenario[] = [];
+  readonly differences: ReviewDifference[] = [];
+  readonly broken: string[] = [];
+  readonly uncompiled: string[] = [];
+  readonly notRun: string[] = [];
+  /** Tests of the scenarios whose names match. */
+  tests = 0;
+  readonly changes: ChangedFunctions;
+  /** Whether no C is changed, but only how it is compiled. */
+  readonly onlySettings: boolean;
+  readonly #ran = { old: new Map<string, LinesRun>(), new: new Map<string, LinesRun>() };
+
+  /** @param files C and settings of the change. */
+  constructor(readonly step: ReviewStep, readonly files: readonly ChangedFile[]) {
+    this.changes = changedFunctions(step, files);
+    this.onlySettings = files.every(isSettings);
+  }
+
+  /** Adds lines that ran, by paths in the trees. */
+  add(old: ReadonlyMap<string, LinesRun>, changed: ReadonlyMap<string, LinesRun>): void {
+    for (const [name, lines] of old) addLines(this.#ran.old, name, lines);
+    for (const [name, lines] of changed) addLines(this.#ran.new, name, lines);
+  }
+
+  all(): ReviewedStep {
+    const { broken, differences, files, notRun, scenarios, step, uncompiled } = this;
+    const unreached = files.flatMap(({ path, removed, added }) => [
+      ...linesOf("old", step.old, path, removed, this.#ran.old),
+      ...linesOf("new", step.new, path, added, this.#ran.new),
+    ]);
+    const lines = files.filter((file) => !isSettings(file)).reduce(
+      (sum, { added, removed }) => sum + added.length + removed.length,
+      0,
+    );
+    const unexamined = unexaminedFiles(step);
+    const ran = { scenarios, differences, unreached, lines, broken };
+    return { step, ...ran, uncompiled, unexamined, notRun };
+  }
+}
+
 /** Runs of one review: what ran with a tree is not run again for the next patch. */
 export class Review {
   readonly #runs = new Map<Tree, Map<string, ScenarioRuns | NotRun>>();
@@ -79,60 +130,62 @@ export class Review {
 
   /** @throws {TreeError} */
   async step(step: ReviewStep): Promise<ReviewedStep> {
-    const files = step.files.filter(({ path }) => C_FILE.name.test(path));
-    const scenarios: ReviewedScenario[] = [];
-    const differences: ReviewDifference[] = [];
-    const broken: string[] = [];
-    const uncompiled: string[] = [];
-    const [oldRun, newRun] = [new Map<string, LinesRun>(), new Map<string, LinesRun>()];
-    const changes = changedFunctions(step, files);
+    const files = step.files.filter((file) =>
+      file.special === undefined && (C_FILE.name.test(file.path) || isSettings(file))
+    );
+    const found = new StepFindings(step, files);
     for (const path of files.length === 0 ? [] : this.options.scenarios) {
-      if (!compiles(path, step, files)) continue;
-      const old = await this.#runsOf(path, step.old);
-      const changed = await this.#runsOf(path, step.new);
-      if (isNotRun(old) || isNotRun(changed)) {
-        const [{ problem, wrong }, ...more] = [old, changed].filter(isNotRun) as [NotRun];
-        // What is wrong with both is the scenario's own.
-        if (more.length === 0 && wrong === "compiling") uncompiled.push(path);
-        if (!isNotRun(old) && wrong === "C") broken.push(problem);
-        scenarios.push({ path, compared: null, problem });
-        continue;
-      }
-      const tests = testsOf(old.program, this.options.matches);
-      if (!mayReach(old.code, step.old, files)) continue;
-      const found = new ScenarioDifferences(path, step, old, changed);
-      let compared = 0;
-      for (const test of tests) {
-        const fresh = old.known(test) === null ? old.run(test) : null;
-        const { hashes, ran } = old.known(test)!;
-        if (!reaches(ran, old.code, changes)) continue;
-        compared += hashes.length;
-        found.compare(test, fresh);
-      }
-      await old.keep();
-      await changed.keep();
-      for (const [name, lines] of old.lines(tests)) addLines(oldRun, name, lines);
-      for (const [name, lines] of changed.lines(tests)) addLines(newRun, name, lines);
-      differences.push(...found.all);
-      if (compared > 0) scenarios.push({ path, compared, problem: null });
+      if (compiles(path, step, files)) await this.#scenario(path, found);
     }
     for (const oracle of files.length === 0 ? [] : this.options.oracles) {
       if (!drives(oracle, step, files)) continue;
       const { compared, lines } = await this.#sequences(oracle, step);
-      for (const [name, run] of lines[0]) addLines(oldRun, name, run);
-      for (const [name, run] of lines[1]) addLines(newRun, name, run);
+      found.add(...lines);
       const path = oracle.paths[0]!;
-      scenarios.push({ path, compared: compared.operations, problem: null });
+      found.scenarios.push({ path, compared: compared.operations, problem: null });
       if (compared.difference !== null) {
-        differences.push(sequenceDifference(path, compared.difference));
+        found.differences.push(sequenceDifference(path, compared.difference));
       }
     }
-    const unreached = files.flatMap(({ path, removed, added }) => [
-      ...linesOf("old", step.old, path, removed, oldRun),
-      ...linesOf("new", step.new, path, added, newRun),
-    ]);
-    const lines = files.reduce((sum, { added, removed }) => sum + added.length + removed.length, 0);
-    return { step, scenarios, differences, unreached, lines, broken, uncompiled };
+    if (this.options.matches.length > 0 && files.length > 0 && found.tests === 0) {
+      found.notRun.push("no test has the name of --match");
+    }
+    return found.all();
+  }
+
+  /** Runs the tests of a scenario that reach the change, with both trees. */
+  async #scenario(path: string, found: StepFindings): Promise<void> {
+    const { changes, files, onlySettings, step } = found;
+    const old = await this.#runsOf(path, step.old);
+    const changed = await this.#runsOf(path, step.new);
+    if (isNotRun(old) || isNotRun(changed)) {
+      const [{ problem, wrong }, ...more] = [old, changed].filter(isNotRun) as [NotRun];
+      // What is wrong with both is the scenario's own.
+      if (more.length === 0 && wrong === "compiling") found.uncompiled.push(path);
+      if (!isNotRun(old) && wrong === "C") found.broken.push(problem);
+      else if (this.options.areNamed === true) found.notRun.push(path);
+      found.scenarios.push({ path, compared: null, problem });
+      return;
+    }
+    const tests = testsOf(old.program, this.options.matches);
+    found.tests += tests.filter(({ number }) => number > 0).length;
+    if (!mayReach(old.code, step.old, files)) return;
+    // The same code is made with other settings.
+    if (onlySettings && old.key === changed.key) return;
+    const differences = new ScenarioDifferences(path, step, old, changed);
+    let compared = 0;
+    for (const test of tests) {
+      const fresh = old.known(test) === null ? old.run(test) : null;
+      const { hashes, ran } = old.known(test)!;
+      if (!reaches(ran, old.code, changes)) continue;
+      compared += hashes.length;
+      differences.compare(test, fresh);
+    }
+    await old.keep();
+    await changed.keep();
+    found.add(old.lines(tests), changed.lines(tests));
+    for (const difference of differences.all) found.differences.push(difference);
+    if (compared > 0) found.scenarios.push({ path, compared, problem: null });
   }
 
   /** A scenario with a tree, or why it does not run. */
@@ -177,8 +230,15 @@ export class Review {
   }
 }
 
+/** Whether a file may be part of any other one: a header, or a setting of how files are compiled. */
 function isHeader({ path }: ChangedFile): boolean {
   return !path.endsWith(".c");
+}
+
+/** Whether the settings of a file concern a source: those of its folder, those above, and Kconfig. */
+function isSetBy(file: ChangedFile, source: string): boolean {
+  const at = file.path.lastIndexOf("/");
+  return isSettings(file) && source.startsWith(file.path.slice(0, at + 1));
 }
 
 /** Files of what iterates requests, which drivers are linked with that call it. */
@@ -199,6 +259,7 @@ function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[])
     return drivers.some((driver) => {
       const sources = driver.path === null ? units.sourcesIn(driver.source.text) : [driver.path];
       if (files.some((file) => sources.includes(file.path))) return true;
+      if (files.some((file) => sources.some((source) => isSetBy(file, source)))) return true;
       const texts = [driver.source.text, ...sources.map((path) => tree.files.text(path) ?? "")];
       for (const path of iterators.length === 0 ? [] : sources) {
         const others = companionsOf(tree.files, path, makefiles.moduleOf(path, () => true));
@@ -239,15 +300,16 @@ function changedFunctions(step: ReviewStep, files: readonly ChangedFile[]): Chan
     const codes = texts.map((text) => withoutComments(text!).split("\n"));
     const names = new Set<string>();
     for (const [side, code] of codes.entries()) {
-      const functions = functionsIn(code);
+      const functions = functionOfLines(functionsIn(code));
       for (const line of side === 0 ? file.removed : file.added) {
-        const own = functions.find(({ begin, end }) => line > begin && line < end);
+        const own = functions.get(line);
         if (own !== undefined) names.add(own.name);
-        else if (code[line - 1]!.trim() !== "") return null;
+        else if (code[line - 1]?.trim() !== "") return null;
       }
     }
-    const old = functionsIn(codes[0]!).filter(({ name }) => names.has(name));
-    found.push(...old.map((each) => ({ ...each, path: file.path })));
+    for (const each of functionsIn(codes[0]!)) {
+      if (names.has(each.name)) found.push({ ...each, path: file.path });
+    }
   }
   return found;
 }
@@ -281,6 +343,9 @@ function linesOf(
   changed: readonly number[],
   run: ReadonlyMap<string, LinesRun>,
 ): readonly UnreachedLine[] {
-  return unreachedLines(tree.files.text(path) ?? "", changed, run.get(path) ?? null)
-    .map((line) => ({ path, side, ...line }));
+  const text = tree.files.text(path) ?? "";
+  const lines = isSettings({ path })
+    ? changedSettings(text, changed)
+    : unreachedLines(text, changed, run.get(path) ?? null);
+  return lines.map((line) => ({ path, side, ...line }));
 }

@@ -1,8 +1,15 @@
 /** A review as one HTML file: each patch with its diff, in which lines that did not run are marked, beside what differs. */
 import { staticPage } from "@dmalab/cli/static_page";
-import { escapeMarkup } from "@dmalab/lang/text";
+import { escapeMarkup, formatCount } from "@dmalab/lang/text";
 import type { UnreachedLine } from "./changed_lines.ts";
-import { reviewText, verdictOf } from "./print_review.ts";
+import {
+  OUTCOMES,
+  reviewText,
+  type ReviewVerdict,
+  verdictOf,
+  verdictText,
+  worstVerdict,
+} from "./print_review.ts";
 import type { ReviewedStep } from "./review.ts";
 
 const STYLE =
@@ -21,18 +28,37 @@ const HEAD = /^(?:index |--- |\+\+\+ )/;
 export function reviewPage(steps: readonly ReviewedStep[], words: readonly string[]): string {
   const parts = steps.map((reviewed, index) => {
     const number = `patch ${index + 1} of ${steps.length}`;
-    const title = `${number}: ${reviewed.step.subject} – ${verdictOf(reviewed)}`;
-    return `<section><h2>${escapeMarkup(title)}</h2>
+    const title = `${number}: ${reviewed.step.subject} – ${verdictText(reviewed)}`;
+    const outcome = OUTCOMES[verdictOf(reviewed)];
+    return `<section><h2 class="${outcome}">${escapeMarkup(title)}</h2>
 <pre tabindex="0">${diffMarkup(reviewed)}</pre>
 <pre tabindex="0">${escapeMarkup(reviewText(reviewed, number, words))}</pre></section>`;
   });
   return staticPage({
-    title: `dmalab review ${words.join(" ")}`,
-    failed: steps.some((step) => verdictOf(step) === "defect"),
+    title: `${headingOf(steps)} – dmalab review ${words.join(" ")}`,
+    outcome: OUTCOMES[worstVerdict(steps)],
     style: STYLE,
     body: parts.join("\n"),
   });
 }
+
+/** What a reviewer reads first: the verdict of one patch, or what the patches of a series come to. */
+function headingOf(steps: readonly ReviewedStep[]): string {
+  const [only] = steps;
+  if (steps.length === 1) return verdictText(only!);
+  const worst = worstVerdict(steps);
+  const count = steps.filter((step) => verdictOf(step) === worst).length;
+  return `${VERDICT_WORDS[worst]}: ${count} of ${formatCount(steps.length, "patch", "patches")}`;
+}
+
+const VERDICT_WORDS: Readonly<Record<ReviewVerdict, string>> = {
+  defect: "a defect",
+  seen: "other data, lengths, addresses or commands",
+  "not run": "not all of it run",
+  "not reached": "not all of it examined",
+  differs: "a difference without a report",
+  "no difference": "no difference",
+};
 
 function diffMarkup({ step: { diff, files }, unreached }: ReviewedStep): string {
   let [old, now, path]: [number, number, string] = [0, 0, ""];

@@ -3,12 +3,13 @@ import type { NameMatch } from "@dmalab/lang/run";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { noDrivers, printAtTerminal } from "@dmalab/c_drivers/compiler";
 import type { Screen } from "@dmalab/cli/extend";
-import { FileError, withTempFolder, writeFile } from "@dmalab/cli/files";
-import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { checkPlace, FileError, withTempFolder, writeFile } from "@dmalab/cli/files";
+import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
+import { PAGE_HEAD } from "@dmalab/cli/static_page";
 import { ORACLES } from "../oracles.ts";
 import { refuseWith } from "../run_tree.ts";
 import { ownScenarios, scenarioPath } from "./own_scenarios.ts";
-import { reviewText, verdictOf } from "./print_review.ts";
+import { exitCodeOf, reviewText } from "./print_review.ts";
 import { Review, type ReviewedStep } from "./review.ts";
 import { reviewPage } from "./review_page.ts";
 import { readSteps } from "./series.ts";
@@ -40,29 +41,31 @@ export async function runReview(
     oracles: scenarios.length > 0
       ? ORACLES.filter(({ paths }) => paths.some((path) => scenarios.includes(path)))
       : ORACLES,
+    areNamed: scenarios.length > 0,
     matches,
     onProgress: printAtTerminal,
   });
   try {
     const all: ReviewedStep[] = [];
-    await withTempFolder(async (work) => {
-      const steps = await readSteps(words, work);
-      for (const [index, step] of steps.entries()) {
-        const reviewed = await review.step(step);
-        review.forget(step.old);
-        all.push(reviewed);
-        screen.out(reviewText(reviewed, `patch ${index + 1} of ${steps.length}`, words));
-      }
-    });
+    if (page !== null) checkPlace(page, PAGE_HEAD);
+    // All of a change is in memory before anything long begins: the folder is gone then.
+    const steps = await withTempFolder((work) => readSteps(words, work));
+    for (const [index, step] of steps.entries()) {
+      const reviewed = await review.step(step);
+      review.forget(step.old);
+      all.push(reviewed);
+      screen.out(reviewText(reviewed, `patch ${index + 1} of ${steps.length}`, words));
+    }
     if (page !== null) {
       writeFile(page, reviewPage(all, words));
       screen.out(`Wrote ${page}.\n`);
     }
-    const verdicts = all.map(verdictOf);
-    if (verdicts.includes("defect")) return FAILED;
-    return verdicts.includes("not reached") && !allowsUnreached ? WRONG : HELD;
+    return exitCodeOf(all, allowsUnreached);
   } catch (error) {
-    if (error instanceof FileError) return refuseWith(error.message, "name another file", screen);
+    if (error instanceof FileError) {
+      screen.err(error.lines);
+      return WRONG;
+    }
     if (!(error instanceof TreeError)) throw error;
     return refuseWith(error.message, error.hint, screen);
   } finally {

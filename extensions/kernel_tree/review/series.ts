@@ -1,10 +1,15 @@
 /** What is reviewed, as pairs of trees: two folders, the patches of mailboxes, or the commits of a range. */
 import { TreeError } from "@dmalab/runtime/kernels";
+import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { currentFolder, host, HostTree, readHostBytes, shortPath } from "@dmalab/cli";
 import { makeOwnFolder, writeFile } from "@dmalab/cli/files";
 import { openTree, type Tree } from "../diff_scenario.ts";
 import { type ChangedFile, changedFilesIn } from "./changed_lines.ts";
+import { differingPaths } from "./differing_paths.ts";
+import { changesIn, decoded, Git, type GitChange, type GitEntry, LINK_MODE } from "./git.ts";
+import { findRepository, noRange } from "./repository.ts";
+import { checkFolders, checkPath, infoOf, type PatchedFile, PatchedTree } from "./patched_tree.ts";
 
 /** One change: a patch, a commit, or all that two trees have differently. */
 export interface ReviewStep {
@@ -16,37 +21,16 @@ export interface ReviewStep {
   readonly diff: string;
 }
 
-/** A tree with files that differ from those of its folder; null for one that is not there. */
-class PatchedTree extends HostTree {
-  constructor(folder: string, readonly patched: ReadonlyMap<string, string | null>) {
-    super(folder);
-  }
-
-  override text(path: string): string | null {
-    // The folder is looked at before anything is patched.
-    const text = this.patched?.get(path);
-    return text === undefined ? super.text(path) : text;
-  }
-
-  override entries(folder: string) {
-    const names = new Map(super.entries(folder).map((entry) => [entry.name, entry]));
-    for (const [path, text] of this.patched) {
-      if (!path.startsWith(`${folder}/`)) continue;
-      const [name = "", ...below] = path.slice(folder.length + 1).split("/");
-      if (text !== null) names.set(name, { name, isFolder: below.length > 0 });
-      else if (below.length === 0) names.delete(name);
-    }
-    return [...names.values()].toSorted((a, b) => a.name < b.name ? -1 : 1);
-  }
-}
-
-const DIFF = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--text"];
+/** A change of more files is another tree. */
+const MOST_FILES = 2000;
+const READABLE = "see that the files and folders named can be read";
+const MAILBOX = "give mailboxes or patches, as `git format-patch` writes them";
 
 /**
  * Reads what is to be reviewed.
  *
  * @param words A tree, then another tree, or a range of its commits, or mailboxes.
- * @param work An empty folder, where patches are applied to copies of the files that they name.
+ * @param work An empty folder for git's objects and for single mails.
  * @throws {TreeError} Where something cannot be read, or does not apply.
  */
 export function readSteps(words: readonly string[], work: string): Promise<readonly ReviewStep[]> {
@@ -54,10 +38,10 @@ export function readSteps(words: readonly string[], work: string): Promise<reado
   const tree = new HostTree(folder);
   const [first = ""] = rest;
   if (rest.length === 1 && first.includes("..") && statOf(first) === null) {
-    return commitSteps(tree, first);
+    return commitSteps(tree, first, work);
   }
   if (rest.length === 1 && statOf(first)?.isDirectory === true) {
-    return folderSteps(tree, new HostTree(first));
+    return folderSteps(tree, new HostTree(first), work);
   }
   return mailSteps(tree, rest, work);
 }
@@ -70,31 +54,94 @@ export function statOf(path: string): Deno.FileInfo | null {
   }
 }
 
-async function folderSteps(old: HostTree, changed: HostTree): Promise<readonly ReviewStep[]> {
-  const { diff, files } = await diffOf([old.root, changed.root], currentFolder());
+/** The changed files of two trees of git, with the numbers of their changed lines. */
+function filesOf(changes: readonly GitChange[], diff: string): readonly ChangedFile[] {
+  const lines = Map.groupBy(changedFilesIn(diff, ["old", "new"]), ({ path }) => path);
+  return changes.map((change) => {
+    const { path } = change;
+    const found = lines.get(path) ?? [];
+    const special = specialOf(change, found.length > 0);
+    return {
+      path,
+      removed: found.flatMap(({ removed }) => removed),
+      added: found.flatMap(({ added }) => added),
+      ...special === null ? {} : { special },
+    };
+  });
+}
+
+function specialOf({ new: changed, old }: GitChange, hasLines: boolean): string | null {
+  const modes = [old?.mode, changed?.mode];
+  if (modes.includes(LINK_MODE)) return "a symbolic link";
+  if (modes.includes("160000")) return "a submodule";
+  if (hasLines || old?.hash === changed?.hash) return null;
+  // Without lines, a file that is made or removed is empty, and one that changes is no text.
+  return EMPTY_HASHES.has((old ?? changed)!.hash) && (old === null || changed === null)
+    ? null
+    : "no text";
+}
+
+/** The names of the empty file. */
+const EMPTY_HASHES: ReadonlySet<string> = new Set([
+  "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+  "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+]);
+
+/** @throws {TreeError} */
+function checkCount(count: number, what: string): void {
+  if (count <= MOST_FILES) return;
+  throw new TreeError(
+    `${what} in ${formatCount(count, "file")}, of at most ${MOST_FILES}`,
+    "review a smaller change, or against the tree that it was made for",
+  );
+}
+
+async function folderSteps(
+  old: HostTree,
+  changed: HostTree,
+  work: string,
+): Promise<readonly ReviewStep[]> {
+  const paths = await differingPaths(old.root, changed.root);
+  checkCount(paths.length, "The trees differ");
+  const git = new Git(work);
+  const trees: string[] = [];
+  for (const { root } of [old, changed]) {
+    const entries: [string, GitEntry][] = [];
+    for (const path of paths) {
+      checkPath(path);
+      const entry = await entryOnDisk(git, root, path);
+      if (entry !== null) entries.push([path, entry]);
+    }
+    trees.push(await git.tree(entries));
+  }
+  const diff = await git.diff(trees[0]!, trees[1]!);
+  const files = filesOf(await git.changes(trees[0]!, trees[1]!), diff);
   const subject = [old, changed].map(({ root }) => shortPath(root, currentFolder())).join(" → ");
   return [{ subject, old: openTree(old), new: openTree(changed), files, diff }];
 }
 
-/** What two folders have differently. */
-async function diffOf(folders: readonly [string, string], at: string) {
-  const { code, errors, output } = await git(at, [
-    ...DIFF,
-    "--no-index",
-    "--no-prefix",
-    ...folders,
-  ]);
-  if (code > 1) throw new TreeError(`Cannot compare the trees: ${firstLine(errors)}`, READABLE);
-  return { diff: output, files: changedFilesIn(output, folders) };
+/**
+ * Keeps a file of a folder as an object of git; a link as its target. Null where there is none.
+ * @throws {TreeError}
+ */
+async function entryOnDisk(git: Git, root: string, path: string): Promise<GitEntry | null> {
+  const place = `${root}/${path}`;
+  const info = infoOf(place);
+  if (info === null) return null;
+  if (info.isSymlink) return { mode: LINK_MODE, hash: await git.keep(host.readLinkSync(place)) };
+  if (info.isDirectory) {
+    throw new TreeError(`The change names "${printable(path)}", which is a folder`, MAILBOX);
+  }
+  const file = readHostBytes(place, { followsLinks: false });
+  if (!file.found) throw new TreeError(file.problem, READABLE);
+  const mode = ((info.mode ?? 0) & 0o111) === 0 ? "100644" : "100755";
+  return { mode, hash: await git.keep(file.bytes) };
 }
-
-const READABLE = "see that the files and folders named can be read";
 
 /** A patch of a mailbox, or a file that is one. */
 interface MailedPatch {
   readonly subject: string;
   readonly path: string;
-  readonly text: string;
 }
 
 async function mailSteps(
@@ -102,95 +149,148 @@ async function mailSteps(
   mailboxes: readonly string[],
   work: string,
 ): Promise<readonly ReviewStep[]> {
+  const git = new Git(work);
   const patches: MailedPatch[] = [];
   for (const [index, mailbox] of mailboxes.entries()) {
-    patches.push(...await patchesIn(mailbox, `${work}/mails${index}`));
+    patches.push(...await patchesIn(git, mailbox, `${work}/mails${index}`));
   }
-  const patched = new Map<string, string | null>();
+  const patched = new Map<string, PatchedFile | null>();
   const steps: ReviewStep[] = [];
   let old = openTree(tree);
-  for (const [index, { path, subject, text }] of patches.entries()) {
-    const folders = [`${work}/${index}/old`, `${work}/${index}/new`] as const;
-    const paths = pathsIn(text);
-    for (const folder of folders) {
-      makeOwnFolder(folder);
-      for (const each of paths) putFile(tree, patched, each, folder);
+  for (const [index, { path, subject }] of patches.entries()) {
+    const which = `Patch ${index + 1} of ${patches.length} ("${printable(subject)}")`;
+    const paths = await pathsIn(git, path, which);
+    checkCount(paths.length, `${which} has changes`);
+    const entries: [string, GitEntry][] = [];
+    for (const each of paths) {
+      checkFolders(tree.root, patched, each);
+      const known = patched.get(each);
+      const entry = known === undefined
+        ? await entryOnDisk(git, tree.root, each)
+        : known?.entry ?? null;
+      if (entry !== null) entries.push([each, entry]);
     }
-    const { code, errors } = await git(folders[1], ["apply", "--whitespace=nowarn", path]);
-    if (code !== 0) {
-      throw new TreeError(
-        `Patch ${index + 1} of ${patches.length} ("${subject}") does not apply: ${
-          firstLine(errors)
-        }`,
-        "review it against the tree that it was made for, with the patches that it needs before it",
-      );
+    const before = await git.tree(entries);
+    const { code, errors } = await git.run(
+      ["apply", "--cached", "--whitespace=nowarn", path],
+      { codes: [0, 1, 128] },
+    );
+    if (code !== 0) throw notApplied(which, errors);
+    const after = await git.indexTree();
+    const changes = await git.changes(before, after);
+    if (changes.length === 0) {
+      throw new TreeError(`${which} changes nothing`, "see that it is the patch that was meant");
     }
-    for (const each of paths) patched.set(each, readText(`${folders[1]}/${each}`));
+    await addChanges(git, patched, changes.map((each) => [each.path, each.new]));
     const next = openTree(new PatchedTree(tree.root, new Map(patched)));
-    steps.push({ subject, old, new: next, ...await diffOf(folders, folders[1]) });
+    const diff = await git.diff(before, after);
+    steps.push({ subject, old, new: next, files: filesOf(changes, diff), diff });
     old = next;
   }
   return steps;
 }
 
-const MAILBOX = "give mailboxes or patches, as `git format-patch` writes them";
-
-/** @param folder Is made, and gets the mails. */
-async function patchesIn(mailbox: string, folder: string): Promise<readonly MailedPatch[]> {
-  const text = readText(mailbox);
-  if (text === null) {
-    throw new TreeError(`Cannot read "${mailbox}", which is no folder and no range`, MAILBOX);
-  }
-  makeOwnFolder(folder);
-  if (/^(?:diff |--- )/.test(text)) {
-    const path = `${folder}/patch`;
-    writeFile({ folder, name: "patch" }, text);
-    return [{ subject: shortPath(mailbox, currentFolder()), path, text }];
-  }
-  const input = new TextEncoder().encode(text);
-  const split = await git(folder, ["mailsplit", "-b", `-o${folder}`], input);
-  const patches: MailedPatch[] = [];
-  for (let number = 1; number <= Number(split.output.trim()); number++) {
-    const mail = `${folder}/${String(number).padStart(4, "0")}`;
-    const path = `${mail}.patch`;
-    const read = await git(folder, ["mailinfo", `${mail}.msg`, path], bytesOf(mail));
-    const [, subject = "without a subject"] = /^Subject: (.*)$/m.exec(read.output) ?? [];
-    const patch = readText(path) ?? "";
-    // The letter before a series.
-    if (pathsIn(patch).length > 0) patches.push({ subject, path, text: patch });
-  }
-  if (patches.length === 0) throw new TreeError(`"${mailbox}" has no patch`, MAILBOX);
-  return patches;
+function notApplied(which: string, errors: string): TreeError {
+  const [line = "it failed"] = errors.trim().split("\n");
+  return new TreeError(
+    `${which} does not apply: ${printable(line.replace(/^(?:fatal|error): /, ""))}`,
+    "review it against the tree that it was made for, with the patches that it needs before it",
+  );
 }
 
-/** The files that a patch names. @throws {TreeError} For a path that leads out of the tree. */
-function pathsIn(patch: string): readonly string[] {
+/** Adds what is at paths now. @throws {TreeError} */
+async function addChanges(
+  git: Git,
+  patched: Map<string, PatchedFile | null>,
+  entries: readonly (readonly [path: string, entry: GitEntry | null])[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const files = entries.flatMap(([, entry]) => entry === null || isModule(entry) ? [] : [entry]);
+  const objects = await git.objects(files.map(({ hash }) => hash), { variables });
+  for (const [path, entry] of entries) {
+    const bytes = entry === null ? undefined : objects.get(entry.hash);
+    patched.set(path, bytes === undefined ? null : { entry: entry!, text: decoded(bytes) });
+  }
+}
+
+/** A submodule's entry is the name of a commit, which has no text. */
+function isModule({ mode }: GitEntry): boolean {
+  return mode === "160000";
+}
+
+/** The files that a patch names, by git's own reading. @throws {TreeError} For a path that is none of the tree. */
+async function pathsIn(git: Git, patch: string, which: string): Promise<readonly string[]> {
   const paths = new Set<string>();
-  for (
-    const [, named, renamed] of patch.matchAll(
-      /^(?:(?:---|\+\+\+) (?:[ab]\/)?([^\t\n]+)|(?:rename|copy) (?:from|to) (.+))/gm,
-    )
-  ) {
-    const path = (named ?? renamed)!.trim();
-    if (path === "/dev/null" || path === "") continue;
-    if (path.startsWith("/") || path.split("/").includes("..")) {
-      throw new TreeError(`The patch names "${path}", which is outside of the tree`, MAILBOX);
+  // Read backwards, it names the files as they were before.
+  for (const direction of [[], ["-R"]]) {
+    const args = ["apply", "--numstat", "-z", ...direction, patch];
+    const { code, errors, output } = await git.run(args, { codes: [0, 1, 128] });
+    if (code !== 0) throw notApplied(which, errors);
+    for (const entry of decoded(output).split("\0")) {
+      const [, path] = /^[^\t]*\t[^\t]*\t([^]+)$/.exec(entry) ?? [];
+      if (path === undefined) continue;
+      checkPath(path);
+      paths.add(path);
     }
-    paths.add(path);
   }
   return [...paths];
 }
 
-function putFile(
-  tree: HostTree,
-  patched: ReadonlyMap<string, string | null>,
-  path: string,
+/** Lines that only a patch has. */
+const PATCH_LINE = /^(?:diff --git |Index: |--- \S|\+\+\+ \S|@@ -|GIT binary patch)/m;
+
+/** @param folder Is made, and gets the mails. @throws {TreeError} */
+async function patchesIn(
+  git: Git,
+  mailbox: string,
   folder: string,
-): void {
-  const known = patched.get(path);
-  const text = known === undefined ? readText(`${tree.root}/${path}`) : known;
-  if (text === null) return;
-  writeFile({ folder, name: path }, text);
+): Promise<readonly MailedPatch[]> {
+  const bytes = bytesOf(mailbox);
+  if (bytes === null) {
+    throw new TreeError(
+      `Cannot read "${printable(mailbox)}", which is no folder and no range`,
+      MAILBOX,
+    );
+  }
+  makeOwnFolder(folder);
+  const isDos = hasDosLines(bytes);
+  if (/^(?:diff |--- |Index: )/.test(decoded(bytes.subarray(0, 16)))) {
+    const path = `${folder}/patch`;
+    writeFile({ folder, name: "patch" }, isDos ? withoutDosLines(bytes) : bytes);
+    return [{ subject: shortPath(mailbox, currentFolder()), path }];
+  }
+  // A mail of which only some lines end with CR LF has lines of such a file.
+  const lineEnds = isDos ? [] : ["--keep-cr"];
+  const split = await git.text(["mailsplit", "-b", ...lineEnds, `-o${folder}`], { input: bytes });
+  const patches: MailedPatch[] = [];
+  for (let number = 1; number <= Number(split.trim()); number++) {
+    const mail = `${folder}/${String(number).padStart(4, "0")}`;
+    const path = `${mail}.patch`;
+    const input = bytesOf(mail);
+    if (input === null) throw new TreeError(`git has not split "${printable(mailbox)}"`, MAILBOX);
+    const read = await git.text(["mailinfo", `${mail}.msg`, path], { input });
+    const [, subject = "without a subject"] = /^Subject: (.*)$/m.exec(read) ?? [];
+    // The letter before a series has none.
+    if (PATCH_LINE.test(decoded(bytesOf(path) ?? new Uint8Array()))) {
+      patches.push({ subject, path });
+    }
+  }
+  if (patches.length === 0) {
+    throw new TreeError(`"${printable(mailbox)}" has no patch`, MAILBOX);
+  }
+  return patches;
+}
+
+/** Whether every line ends with CR LF. */
+function hasDosLines(bytes: Uint8Array): boolean {
+  let at = bytes.indexOf(0x0a);
+  if (at < 0) return false;
+  for (; at >= 0; at = bytes.indexOf(0x0a, at + 1)) if (bytes[at - 1] !== 0x0d) return false;
+  return true;
+}
+
+function withoutDosLines(bytes: Uint8Array): Uint8Array {
+  return bytes.filter((byte, at) => byte !== 0x0d || bytes[at + 1] !== 0x0a);
 }
 
 /** The bytes of a file; null where there is none. @throws {TreeError} */
@@ -201,42 +301,41 @@ function bytesOf(path: string): Uint8Array<ArrayBuffer> | null {
   throw new TreeError(file.problem, READABLE);
 }
 
-/** Mails and old sources may have letters of another encoding, which say nothing here. */
-function readText(path: string): string | null {
-  const bytes = bytesOf(path);
-  return bytes === null ? null : new TextDecoder().decode(bytes);
-}
-
-/** More files than this between a commit and what is checked out, and the tree is another one. */
-const MAX_FILES = 2000;
-
-async function commitSteps(tree: HostTree, range: string): Promise<readonly ReviewStep[]> {
-  const run = (args: readonly string[]) => gitOutput(tree.root, args);
-  const listed = await git(tree.root, ["rev-list", "--reverse", "--no-merges", range, "--"]);
-  const commits = listed.output.split("\n").filter((line) => line !== "");
-  if (listed.code !== 0 || commits.length === 0) {
-    const why = listed.code === 0 ? "it has no commit" : firstLine(listed.errors);
-    throw new TreeError(
-      `Cannot review "${range}": ${why}`,
-      "give a range of commits of the tree's repository, `BASE..HEAD`",
-    );
-  }
+async function commitSteps(
+  tree: HostTree,
+  range: string,
+  work: string,
+): Promise<readonly ReviewStep[]> {
+  const repository = await findRepository(tree.root, range, work);
+  const { git, variables } = repository;
+  const options = { folder: tree.root, variables };
+  const run = (args: readonly string[]) => git.text(args, options);
+  const shallow = repository.shallow === null ? [] : [`--shallow-file=${repository.shallow}`];
+  const commits = (await run([
+    ...shallow,
+    "rev-list",
+    "--reverse",
+    "--no-merges",
+    ...repository.revisions,
+    "--",
+  ])).split("\n").filter((line) => line !== "");
+  if (commits.length === 0) throw noRange(range, "it has no commit");
   const at = async (commit: string): Promise<Tree> => {
-    const paths = (await run(["diff", "--name-only", "--no-renames", "--relative", "-z", commit]))
-      .split("\0").filter((path) => path !== "");
-    if (paths.length > MAX_FILES) {
-      throw new TreeError(
-        `${commit.slice(0, 12)} and what is checked out differ in ${
-          formatCount(paths.length, "file")
-        }`,
-        "check out the last commit of the range",
-      );
-    }
-    const patched = new Map<string, string | null>();
-    for (const path of paths) {
-      const { code, output } = await git(tree.root, ["show", `${commit}:./${path}`]);
-      patched.set(path, code === 0 ? output : null);
-    }
+    const raw = await run([
+      "diff",
+      "--raw",
+      "-z",
+      "--no-abbrev",
+      "--no-renames",
+      "--no-ext-diff",
+      "--relative",
+      commit,
+    ]);
+    const changes = changesIn(raw);
+    checkCount(changes.length, `${commit.slice(0, 12)} and what is checked out differ`);
+    const patched = new Map<string, PatchedFile | null>();
+    for (const { path } of changes) checkPath(path);
+    await addChanges(git, patched, changes.map((each) => [each.path, each.old]), variables);
     return openTree(new PatchedTree(tree.root, patched));
   };
   const trees = new Map<string, Tree>();
@@ -244,83 +343,17 @@ async function commitSteps(tree: HostTree, range: string): Promise<readonly Revi
   for (const commit of commits) {
     const parent = (await run(["rev-parse", `${commit}^`])).trim();
     for (const each of [parent, commit]) if (!trees.has(each)) trees.set(each, await at(each));
-    const diff = await run([
-      ...DIFF,
-      "--relative",
-      "--src-prefix=old/",
-      "--dst-prefix=new/",
-      parent,
-      commit,
-    ]);
+    const changes = await git.changes(parent, commit, options);
+    for (const { path } of changes) checkPath(path);
+    checkCount(changes.length, `${commit.slice(0, 12)} has changes`);
+    const diff = await git.diff(parent, commit, options);
     steps.push({
       subject: (await run(["log", "-1", "--format=%s", commit])).trim(),
       old: trees.get(parent)!,
       new: trees.get(commit)!,
-      files: changedFilesIn(diff, ["old", "new"]),
+      files: filesOf(changes, diff),
       diff,
     });
   }
   return steps;
-}
-
-/** Nothing of the user's settings changes what is printed, and no program but git itself is started. */
-const PLAIN = [
-  "-c",
-  "core.quotePath=false",
-  "-c",
-  "core.fsmonitor=false",
-  "-c",
-  "core.hooksPath=/dev/null",
-];
-
-interface GitResult {
-  readonly code: number;
-  readonly output: string;
-  readonly errors: string;
-}
-
-/** Runs git. @throws {TreeError} Where it cannot be started. */
-async function git(
-  folder: string,
-  args: readonly string[],
-  input: Uint8Array<ArrayBuffer> | null = null,
-): Promise<GitResult> {
-  try {
-    const child = new host.Command("git", {
-      args: ["-C", folder, ...PLAIN, ...args],
-      stdin: input === null ? "null" : "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    if (input !== null) {
-      const writer = child.stdin.getWriter();
-      // Where it ends early, its errors say why.
-      await writer.write(input).then(() => writer.close()).catch(() => {});
-    }
-    const { code, stderr, stdout } = await child.output();
-    const [output, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-    return { code, output: output!, errors: errors! };
-  } catch (error) {
-    const why = error instanceof host.errors.NotCapable
-      ? "starting it is not permitted"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new TreeError(
-      `Cannot run git: ${why}`,
-      "install git, and allow it with `--allow-run=git`",
-    );
-  }
-}
-
-/** Runs git, and expects success. @throws {TreeError} */
-async function gitOutput(folder: string, args: readonly string[]): Promise<string> {
-  const { code, errors, output } = await git(folder, args);
-  if (code === 0) return output;
-  throw new TreeError(`git ${args[0]}: ${firstLine(errors)}`, "run it by hand to see more");
-}
-
-function firstLine(errors: string): string {
-  const [line = "it failed"] = errors.trim().split("\n");
-  return line.replace(/^(?:fatal|error): /, "");
 }

@@ -123,7 +123,14 @@ Deno.test("each patch has its verdict, from a mailbox, a range and two trees", a
 });
 
 Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears nobody", () => {
-  const clean = { broken: [], differences: [], uncompiled: [], unreached: [] };
+  const clean = {
+    broken: [],
+    differences: [],
+    uncompiled: [],
+    notRun: [],
+    unexamined: [],
+    unreached: [],
+  };
   const verdict = (found: Partial<ReviewedStep>) => verdictOf({ ...clean, ...found } as never);
   assertEquals(verdict({}), "no difference");
   assertEquals(verdict({ uncompiled: ["probe.dma"] }), "not reached");

@@ -265,7 +265,7 @@ export function benchPage(path: string, reports: readonly BenchReport[]): string
   const count = formatCount(reports.length, "bench", "benches");
   return staticPage({
     title: `${path}: ${count}, ${bad === 0 ? "all as expected" : `${bad} failed`}`,
-    failed: bad > 0,
+    outcome: bad > 0 ? "failed" : "passed",
     style: STYLE,
     body: reports.map((report) => {
       const state = hasFailed(report) ? "✕" : "✓";

@@ -83,7 +83,7 @@ export function indexPage(entries: readonly IndexEntry[], coverage: readonly str
   const bad = entries.filter(isBad).length;
   return staticPage({
     title: `${formatCount(entries.length, "file")}, ${bad} with failures`,
-    failed: bad > 0,
+    outcome: bad > 0 ? "failed" : "passed",
     style: STYLE,
     body: `<table>
 <thead><tr>${HEADS.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>

@@ -117,7 +117,7 @@ export class UsePage {
     );
     return staticPage({
       title: `What devices map: ${this.name}`,
-      failed: null,
+      outcome: null,
       style: STYLE,
       body: `<p>Each column and number leads to lines of the trace.</p>
 ${this.#body.join("\n")}

@@ -1,0 +1,31 @@
+/** What kind of file a change touches: C that is compiled, a build setting, text that nothing runs, or none of these. */
+import { C_FILE } from "@dmalab/lang/values";
+import { basename } from "@dmalab/cli/paths";
+import type { ChangedFile } from "./changed_lines.ts";
+import type { ReviewStep } from "./series.ts";
+
+/** A changed file of which nothing ran, and why. */
+export interface UnexaminedFile {
+  readonly path: string;
+  readonly reason: string;
+}
+
+const SETTINGS = /^(?:Kbuild|Kconfig|Makefile|Platform)/;
+/** Files and folders that no build of a kernel reads. */
+const WORDS =
+  /^(?:Documentation|LICENSES)\/|\.(?:txt|rst|md)$|(?:^|\/)(?:MAINTAINERS|CREDITS|COPYING|README|\.(?:gitignore|mailmap|editorconfig|clang-format|cocciconfig|get_maintainer\.ignore))$/;
+
+/** Whether a file says how others are compiled. */
+export function isSettings({ path }: Pick<ChangedFile, "path">): boolean {
+  return SETTINGS.test(basename(path)) && !C_FILE.name.test(path);
+}
+
+/** The files of a change that are neither compiled nor settings of that, nor text that nothing runs. */
+export function unexaminedFiles({ files }: Pick<ReviewStep, "files">): readonly UnexaminedFile[] {
+  return files.flatMap(({ path, special }) => {
+    if (WORDS.test(path)) return [];
+    if (special !== undefined) return [{ path, reason: special }];
+    if (C_FILE.name.test(path) || isSettings({ path })) return [];
+    return [{ path, reason: "no C and no build setting" }];
+  });
+}
