@@ -2,6 +2,7 @@
  * Markdown for a terminal: as much of it as the project's own pages use. Headings, paragraphs,
  * lists, tables with wrapped cells, fenced code, `code` and **bold**.
  */
+import { addAll, maxOf } from "@dmalab/runtime/lists";
 import { painter, type TextRole } from "@dmalab/lang/render";
 
 export interface MarkdownOptions {
@@ -16,11 +17,11 @@ export function renderMarkdown(lines: readonly string[], options: MarkdownOption
     const line = lines[index]!;
     if (line.startsWith("```")) {
       const end = findFrom(lines, index + 1, (each) => each.startsWith("```"));
-      out.push(...lines.slice(index + 1, end).map((each) => `    ${each}`.trimEnd()));
+      addAll(out, lines.slice(index + 1, end).map((each) => `    ${each}`.trimEnd()));
       index = end + 1;
     } else if (isTableRow(line) && /^\s*\|[\s:|-]+\|\s*$/.test(lines[index + 1] ?? "")) {
       const end = findFrom(lines, index, (each) => !isTableRow(each));
-      out.push(...renderTable(lines.slice(index, end), options));
+      addAll(out, renderTable(lines.slice(index, end), options));
       index = end;
     } else if (/^#+ /.test(line)) {
       const title = readInline(line.replace(/^#+ /, ""), true);
@@ -33,7 +34,7 @@ export function renderMarkdown(lines: readonly string[], options: MarkdownOption
       index++;
     } else {
       const end = findFrom(lines, index + 1, startsBlock);
-      out.push(...renderParagraph(lines.slice(index, end), options));
+      addAll(out, renderParagraph(lines.slice(index, end), options));
       index = end;
     }
   }
@@ -102,7 +103,7 @@ function renderTable(lines: readonly string[], options: MarkdownOptions): string
   const out: string[] = [];
   rows.forEach((row, rowIndex) => {
     const cells = widths.map((width, column) => wrap(row[column] ?? [], width));
-    const height = Math.max(...cells.map((cell) => cell.length));
+    const height = maxOf(cells.map((cell) => cell.length));
     for (let y = 0; y < height; y++) {
       const parts = cells.map((cell, column) => {
         const line = cell[y] ?? [];
@@ -125,7 +126,7 @@ function renderRecord(
   cells: readonly Text[],
   options: MarkdownOptions,
 ): string[] {
-  const width = Math.max(...names.map((name) => name.length));
+  const width = maxOf(names.map((name) => name.length));
   return names.flatMap((name, column) =>
     wrap(cells[column] ?? [], options.columns - width - GUTTER).map((line, y) =>
       draw(y === 0 ? name : [], options) +
@@ -136,10 +137,10 @@ function renderRecord(
 }
 
 function naturalWidths(rows: readonly (readonly Text[])[]): number[] {
-  const count = Math.max(...rows.map((row) => row.length));
+  const count = maxOf(rows.map((row) => row.length));
   return Array.from(
     { length: count },
-    (_, column) => Math.max(1, ...rows.map((row) => row[column]?.length ?? 0)),
+    (_, column) => maxOf(rows.map((row) => row[column]?.length ?? 0), 1),
   );
 }
 
@@ -152,8 +153,8 @@ function columnWidths(
   const widths = [...natural];
   const room = columns - GUTTER * (widths.length - 1);
   const longestWords = widths.map((_, column) =>
-    Math.max(
-      ...rows.flatMap((row) =>
+    maxOf(
+      rows.flatMap((row) =>
         (row[column] ?? []).map(({ char }) => char).join("").split(" ").map((word) => word.length)
       ),
     )
@@ -162,7 +163,7 @@ function columnWidths(
   for (const floors of [longestWords, widths.map(() => NARROWEST)]) {
     while (excess > 0) {
       const slack = widths.map((width, column) => width > floors[column]! ? width : 0);
-      const widest = Math.max(...slack);
+      const widest = maxOf(slack);
       if (widest <= NARROWEST) break;
       widths[slack.lastIndexOf(widest)]! -= 1;
       excess--;

@@ -1,4 +1,5 @@
 /** Where one stands in a run, and how one goes on from there: what every front end that follows a run has. */
+import { addAll } from "@dmalab/runtime/lists";
 import { atHome, compareRunPositions, pathTo, walk } from "./blocks/walk.ts";
 import type { BreakpointHit } from "./breakpoints/breakpoint.ts";
 import { BreakpointSet, type LogpointLine } from "./breakpoints/breakpoint_set.ts";
@@ -105,7 +106,7 @@ export class Cursor extends RunCursor<Recording> {
       const pieces = this.moveInPieces(step, this.breakpoints, WHOLE);
       for (let piece = pieces.next();; piece = pieces.next()) {
         if (piece.done) return { ...piece.value, logged };
-        logged.push(...piece.value);
+        addAll(logged, piece.value);
       }
     } catch (error) {
       this.stand({ recording, position });

@@ -100,17 +100,13 @@ Deno.test("--filter chooses tests and properties by the same words", async () =>
 Deno.test("--junit-path has a case for each cell and expectation, --plot a picture, both whole XML", async () => {
   await inLab(async (folder) => {
     const [xml, svg] = [join(folder, "bench.xml"), join(folder, "bench.svg")];
-    const ran = await run(
-      folder,
-      "bench",
-      "--filter",
-      "sent=1",
-      "--junit-path",
-      xml,
-      "--plot",
-      svg,
-    );
-    assertEquals(ran.code, 1);
+    const words = ["--filter", "sent=1", "--junit-path", xml, "--plot", svg];
+    // The second one replaces what the first one wrote.
+    for (const _ of [1, 2]) {
+      const ran = await run(folder, "bench", ...words);
+      assertEquals(ran.code, 1);
+      assert(!ran.errors.includes("E1103"), ran.errors);
+    }
     const report = Deno.readTextFileSync(xml);
     // Four cells, and two expectations in two groups.
     assertMatch(report, /tests="8" failures="2" skipped="0" errors="0"/);
@@ -118,7 +114,7 @@ Deno.test("--junit-path has a case for each cell and expectation, --plot a pictu
     assertEquals(report.match(/<testcase/g)?.length, 8);
     assertEquals(report.match(/<failure message="The expectation is not met/g)?.length, 2);
     const picture = Deno.readTextFileSync(svg);
-    assertMatch(picture, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    assertMatch(picture, /^<!-- dmalab -->\n<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
     // A line over sizes for each mode.
     assertEquals(picture.match(/<text[^>]*>iommu\.mode = (?:strict|lazy)<\/text>/g)?.length, 2);
     for (const text of ["time per iteration", "64KiB", "4us"]) assertStringIncludes(picture, text);

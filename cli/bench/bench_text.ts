@@ -1,4 +1,5 @@
 /** A bench as the terminal shows it. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { printable } from "@dmalab/lang/diagnostics";
 import { benchTable, type HostTime } from "@dmalab/lang/bench";
 import {
@@ -101,7 +102,7 @@ function hostTable(
       heads,
       rows,
       alignments,
-      Math.max(80, ...rows.map((row) => row.join("  ").length + 12)),
+      maxOf(rows.map((row) => row.join("  ").length + 12), 80),
     ),
     "equal: the medians differ by no more than both spread (10th to 90th percentile of the rounds)",
     ...times.some((time) => time?.isSteady === false)

@@ -1,4 +1,5 @@
 /** Statistics of measurements: what is typical of them, how far they spread, and whether two differ. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { nearestRank } from "@dmalab/lang/bench";
 import { Random } from "@dmalab/runtime";
 
@@ -124,7 +125,7 @@ export function addRound(
 /** A line for each result that both sets have. */
 export function comparisonLines(old: Measurements, now: Measurements, isPaired: boolean): string[] {
   const names = Object.keys(now).filter((name) => Object.hasOwn(old, name));
-  const width = Math.max(0, ...names.map((name) => name.length));
+  const width = maxOf(names.map((name) => name.length), 0);
   return names.map((name) => {
     const { unit, values } = now[name]!;
     const before = old[name]!.values;

@@ -1,4 +1,5 @@
 /** Which tests change outcome between releases, and by what, for a person. */
+import { maxOf } from "@dmalab/runtime/lists";
 import type { OutcomeCause, OutcomeChange, TestOutcomeChanges } from "./outcome_changes.ts";
 import { clip, formatCount, pad, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import type { Paint } from "@dmalab/lang/render";
@@ -93,7 +94,7 @@ function table(tests: readonly TestOutcomeChanges[], { columns, paint }: Reader)
   );
   const used = numberWidth + GAP.length +
     widths.reduce((sum, width) => sum + GAP.length + width, 0);
-  const longest = Math.max(...tests.map(({ name }) => name.length));
+  const longest = maxOf(tests.map(({ name }) => name.length));
   const nameWidth = Math.min(longest, Math.max(LEAST_NAME_COLUMNS, columns - used));
   const row = (number: string, name: string, cells: readonly string[]) =>
     [pad(number, numberWidth, "right"), pad(clip(name, nameWidth), nameWidth), ...cells]

@@ -1,4 +1,5 @@
 /** The scenarios that a command line means: files as they are, folders searched for `*.dma`. */
+import { addAll } from "@dmalab/runtime/lists";
 import { printable } from "@dmalab/lang/diagnostics";
 import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";
@@ -35,7 +36,7 @@ export function findScenarios(
       screen.err(`error: There is no scenario (*.dma) in "${printable(place)}"\n`);
       return null;
     }
-    found.push(...paths);
+    addAll(found, paths);
   }
   return found;
 }

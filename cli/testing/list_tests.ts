@@ -1,4 +1,5 @@
 /** `dmalab test --list`: what would be run. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { printable } from "@dmalab/lang/diagnostics";
 import { displayName, isNamed, type NameMatch } from "@dmalab/lang/run";
 import { spanPlace } from "@dmalab/lang";
@@ -24,7 +25,7 @@ export async function listTests(
     }
   }
   // Not cut to the screen: programs read it, too.
-  const width = Math.max(0, ...rows.map(([place]) => place.length));
+  const width = maxOf(rows.map(([place]) => place.length), 0);
   screen.out(rows.map(([place, name]) => `${place.padEnd(width)}  ${name}\n`).join(""));
   if (rows.length > 0 || exitCode !== HELD) return exitCode;
   screen.err(`error: ${noTestText(matches)}\n`);

@@ -1,4 +1,5 @@
 /** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
+import { addAll } from "@dmalab/runtime/lists";
 import { displayName, exactMatch, isNamed, type NameMatch, type RunReport } from "@dmalab/lang/run";
 import {
   BUG,
@@ -280,7 +281,7 @@ class Results {
     const problems = this.options.snapshot === "update"
       ? [{ place: snapshotPath(path), lines: ["not written: not all tests of the file passed"] }]
       : compareSnapshot(path, text, this.#printed, complete);
-    this.snapshots.push(...problems);
+    addAll(this.snapshots, problems);
     if (problems.length > 0) this.exitCode = worseExitCode(this.exitCode, FAILED);
   }
 }

@@ -134,6 +134,7 @@ async function huntAsAsked(
       const plan = {
         hunt: commandOf(path, asked),
         version: VERSION,
+        files: opened.files,
         seed: asked.seed ?? 1,
         seeds: seeds ?? shard.count,
         shards: shard.count,

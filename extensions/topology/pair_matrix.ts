@@ -1,4 +1,5 @@
 /** All pairs of a machine: how far apart they are, and how one reaches the other's memory. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { findRoute, ORDINARY_CPU, type PciFunction, type PeerRoute } from "@dmalab/devices/pci";
 import { doubtsAbout, type ImportedMachine, peersOf } from "./lspci/imported_machine.ts";
 import { alikeRuns } from "./alike.ts";
@@ -57,8 +58,8 @@ export function matrixLines(
 ): string[] {
   if (functions.length < 2) return ["there are no two functions that could be peers"];
   const shown = functions.slice(0, DISPLAYED_FUNCTIONS);
-  const labelWidth = Math.max(...shown.map(({ name }) => name.length)) + 1;
-  const cell = Math.max(CELL, ...shown.map(({ name }) => name.length + 1));
+  const labelWidth = maxOf(shown.map(({ name }) => name.length)) + 1;
+  const cell = maxOf(shown.map(({ name }) => name.length + 1), CELL);
   const perPart = Math.max(1, Math.floor((columns - labelWidth) / cell));
   const lines: string[] = [];
   for (let from = 0; from < shown.length; from += perPart) {

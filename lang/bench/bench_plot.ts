@@ -2,6 +2,7 @@
  * A bench as a picture for print: a panel for each figure that tells cells apart. Lines over an axis of
  * numbers, with logarithmic scales; bars where no axis has any.
  */
+import { maxOf, minOf } from "@dmalab/runtime/lists";
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { escapeMarkup } from "../text/markup.ts";
@@ -229,8 +230,8 @@ function scaleOf(
   hasFoot = false,
 ): PlotScale {
   const positive = values.filter((value) => value > 0);
-  const most = Math.max(...values, 0);
-  const least = Math.min(...positive);
+  const most = maxOf(values, 0);
+  const least = minOf(positive);
   if (positive.length === 0 || most / least < LEAST_FACTOR) {
     const step = niceStep(most);
     const end = Math.max(step, Math.ceil(most / step) * step);

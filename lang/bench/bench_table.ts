@@ -1,4 +1,5 @@
 /** A bench as tables: what depends on the file and the seed alone, and is exact. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { describeSettings } from "../values/machine_variant.ts";
 import type { BenchOutcome, BenchReport } from "../run/report.ts";
 import { clip, PICTURE_COLUMNS, tableLines } from "../text/columns.ts";
@@ -192,7 +193,7 @@ const BARS = "▁▂▃▄▅▆▇█";
 
 /** How often each range of times happened, as bars from the shortest time to the longest. */
 function bars({ ranges }: LatencySummary): string {
-  const most = Math.max(...ranges.map(({ count }) => count));
+  const most = maxOf(ranges.map(({ count }) => count));
   return ranges.map(({ count }) =>
     count === 0 ? "·" : BARS[Math.ceil(count / most * BARS.length) - 1]!
   ).join("");
@@ -254,7 +255,7 @@ function latenciesText({ latenciesNs }: BenchOutcome): string {
 /** A table in as many parts as its columns need. */
 function split(heads: readonly Row[], rows: readonly Row[]): string[] {
   const all = [...heads, ...rows];
-  const width = (column: number) => Math.max(...all.map((row) => row[column]!.length));
+  const width = (column: number) => maxOf(all.map((row) => row[column]!.length));
   const parts: number[][] = [];
   let room = 0;
   for (let column = 1; column < heads[0]!.length; column++) {

@@ -4,6 +4,7 @@
  * Everything comes from the recorded events, as in the ledger. Where the run had the very fault that
  * the line tells of, its moment is the fault's; else it is now.
  */
+import { minOf } from "@dmalab/runtime/lists";
 import type { LabDevice } from "@dmalab/devices";
 import {
   ADDRESS_LIMIT,
@@ -113,7 +114,7 @@ function devicesAt(
   const found = [...context.lab.devices.values()].filter(({ dma, function: { address } }) =>
     dma.requesterId === requesterId && (domain === null || address.domain === domain)
   );
-  const first = Math.min(...found.map(({ function: { address } }) => address.domain));
+  const first = minOf(found.map(({ function: { address } }) => address.domain));
   return found.filter(({ function: { address } }) => address.domain === first);
 }
 

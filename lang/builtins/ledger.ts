@@ -4,6 +4,7 @@
  * It keeps nothing of its own. Each answer is computed from what the recorder holds, so it
  * can never disagree with the events.
  */
+import { addAll } from "@dmalab/runtime/lists";
 import { type DmaAddr, ledgerOf, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
 import {
   COHERENT,
@@ -230,7 +231,7 @@ function lifeLines(
     } else if (
       LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry.created, ended)
     ) {
-      lines.push(...eventLines(event, columns));
+      addAll(lines, eventLines(event, columns));
     }
   }
   if (uses > 0) {

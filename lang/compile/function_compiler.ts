@@ -1,4 +1,5 @@
 /** Functions → instructions: expressions, statements, and blocks that run more than once or elsewhere. */
+import { addAll } from "@dmalab/runtime/lists";
 import type { ClosureNode, Resolution, Variable } from "../check/names/bindings.ts";
 import type {
   Argument,
@@ -491,7 +492,7 @@ export class FunctionCompiler {
     write();
     const index = this.code.reserveFunction("lambda", "", node.span, parameters);
     this.code.finish(index, inner.builder);
-    this.builder.expectations.push(...inner.builder.expectations);
+    addAll(this.builder.expectations, inner.builder.expectations);
     for (const variable of captures) this.load(variable);
     this.builder.emitAt(node.span, 1 - captures.length, RareOp.MakeClosure, index, captures.length);
   }

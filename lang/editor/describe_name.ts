@@ -1,4 +1,5 @@
 /** `?name`: what a name means, out of the language's own descriptions. */
+import { addAll, maxOf } from "@dmalab/runtime/lists";
 import { FUNCTIONS, TYPES, wordSpecs } from "../builtins/mod.ts";
 import { COUNTER_GROUPS, COUNTERS } from "../builtins/types/counters.ts";
 import { EVENT } from "../builtins/types/event.ts";
@@ -164,7 +165,7 @@ export function describeLanguage(name: string, columns: number): string[] | null
       return wrapText(`${name}${others}, ${group}: ${doc}`, columns);
     }));
   }
-  found.push(...describeMembers(name, columns));
+  addAll(found, describeMembers(name, columns));
   if (found.length === 0) return null;
   return found.flatMap((lines, index) => index === 0 ? lines : ["", ...lines]);
 }
@@ -187,7 +188,7 @@ function describeMembers(name: string, columns: number): string[][] {
     // Inherited members are described at the type that declares them.
     const { extends: _, ...alone } = type;
     const lines = describeMemberOf(alone, member, `${type.name}.${member}`, columns);
-    if (findField(alone, member) !== null) fields.push(...lines!);
+    if (findField(alone, member) !== null) addAll(fields, lines!);
     else if (lines !== null) methods.push(lines);
   }
   return [...fields.length === 0 ? [] : [fields], ...methods];
@@ -316,11 +317,11 @@ export function resultText(type: Type): string {
 function describeType(type: HandleType, columns: number): string[] {
   const lines = wrapText(`${type.name}: ${type.doc}`, columns);
   const members = [...typeChain(type)].map((at) => ({ at, pairs: memberPairs(at) }));
-  const width = Math.max(0, ...members.flatMap(({ pairs }) => pairs.map(([{ length }]) => length)));
+  const width = maxOf(members.flatMap(({ pairs }) => pairs.map(([{ length }]) => length)), 0);
   for (const { at, pairs } of members) {
     if (pairs.length === 0) continue;
     if (at !== type) lines.push("", `of every ${at.name}:`);
-    lines.push(...wrappedPairs(pairs.map(([name, doc]) => [name.padEnd(width), doc]), columns));
+    addAll(lines, wrappedPairs(pairs.map(([name, doc]) => [name.padEnd(width), doc]), columns));
   }
   const [member] = [...type.methods ?? [], ...type.fields()];
   if (member !== undefined) {

@@ -1,4 +1,5 @@
 /** Where an offset lies in the syntax tree. */
+import { addAll } from "@dmalab/runtime/lists";
 import type { Span } from "../source.ts";
 
 /** Anything of the tree: statements, expressions, names, blocks and entries of blocks. */
@@ -44,6 +45,6 @@ export function* everyNode(root: TreeNode): Generator<TreeNode> {
   const open = [root];
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     yield node;
-    open.push(...childrenOf(node));
+    addAll(open, childrenOf(node));
   }
 }

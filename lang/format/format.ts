@@ -5,6 +5,7 @@
  * parentheses and comments stay as they are written. A line end that the author puts behind an
  * opening bracket keeps the bracket open; everything else is decided here.
  */
+import { maxOf } from "@dmalab/runtime/lists";
 import { printer } from "prettier/doc";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { firstMistakes } from "../diagnostics/first_mistakes.ts";
@@ -32,7 +33,7 @@ function alignComments(text: string, mark: string): string {
     let end = start;
     while (end < lines.length && lines[end]!.comment !== "" && lines[end]!.code !== "") end++;
     const run = lines.slice(start, end);
-    const width = Math.max(0, ...run.map(({ code }) => displayWidth(code)));
+    const width = maxOf(run.map(({ code }) => displayWidth(code)), 0);
     for (const { code, comment } of run) {
       const blanks = " ".repeat(width - displayWidth(code) + DISTANCE);
       result.push(`${code}${blanks}${comment}`);

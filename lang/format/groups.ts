@@ -4,6 +4,7 @@
  * Between brackets stand items: statements, entries, arguments. Separators are gone; the layout
  * writes its own.
  */
+import { addAll } from "@dmalab/runtime/lists";
 import * as t from "../syntax/tokens.ts";
 import type { EntryKind, Landmarks } from "./landmarks.ts";
 import type { Comment, FormattedToken, Words } from "./words_and_comments.ts";
@@ -114,7 +115,7 @@ class GroupReader {
         carried = [...carried, ...word.before];
         if (last !== undefined && last.trailing.length === 0 && carried.length === 0) {
           items[items.length - 1] = { ...last, trailing: word.after };
-        } else carried.push(...word.after.map((text) => ({ text, blankBefore: false })));
+        } else addAll(carried, word.after.map((text) => ({ text, blankBefore: false })));
         continue;
       }
       if (carried.length > 0) {

@@ -1,4 +1,5 @@
 /** From the tree of brackets to lines: which go on one, which are broken, and where. */
+import { addAll, maxOf } from "@dmalab/runtime/lists";
 import * as t from "../syntax/tokens.ts";
 import type { IToken } from "chevrotain";
 import { endsValue } from "../syntax/recovery/bracket_matcher.ts";
@@ -56,7 +57,7 @@ const { breakParent, fill, group, hardline, ifBreak, indent, join, line, lineSuf
 
 export function layOutFile(items: readonly Item[], end: readonly Comment[]): Doc {
   const doc: Doc[] = [...statementList(items, true)];
-  doc.push(...commentsBelow(items, end));
+  addAll(doc, commentsBelow(items, end));
   if (doc.length > 0) doc.push(hardline);
   return doc;
 }
@@ -209,9 +210,9 @@ function bracesDoc(node: Group): Doc[] {
     }
     content.push(...leadingComments(item), layOutItem(item, kind));
     if (kind === "record") content.push(ifBreak(",", ""));
-    content.push(...trailingComments(item.trailing));
+    addAll(content, trailingComments(item.trailing));
   }
-  content.push(...commentsBelow(items, dangling));
+  addAll(content, commentsBelow(items, dangling));
   const forced = breaksItself(node) || dangling.length > 0 ? [breakParent] : [];
   return [
     "{",
@@ -337,7 +338,7 @@ function rowDoc(nodes: readonly Node[], inside: GroupKind, before: IToken | unde
       const kind = isGroup(node) ? node.kind : null;
       if (blankBetween(inside, beforePrevious, previous!, first.token, kind)) docs.push(" ");
     }
-    docs.push(...commentsInside(first, index > 0 ? lastWord(nodes[index - 1]!) : undefined));
+    addAll(docs, commentsInside(first, index > 0 ? lastWord(nodes[index - 1]!) : undefined));
     if (isGroup(node)) docs.push(bracketDoc(node), ...commentsBehind(node.close));
     else docs.push(node.token.image, ...commentsBehind(node));
     beforePrevious = previous;
@@ -414,7 +415,7 @@ function tableRows(node: Group): Doc[] | null {
     cells.push(row.items.map((item) => flatText(layOutItem(item, row.kind))));
   }
   const widths = first.items.map((_, column) =>
-    Math.max(...cells.map((row) => displayWidth(row[column]!)))
+    maxOf(cells.map((row) => displayWidth(row[column]!)))
   );
   const edge = first.kind === "record" ? " " : "";
   const total = widths.reduce((sum, width) => sum + width + 2, 2 * edge.length);

@@ -5,6 +5,7 @@
  * They are put into the registry, so that the rooms below do not depend on C: the query for what a machine binds
  * lists them, and each machine is built with them.
  */
+import { addAll } from "@dmalab/runtime/lists";
 import type { LabConfig } from "@dmalab/devices";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
@@ -48,7 +49,7 @@ export function withCDrivers(
     for (const { pathSpan } of declarations) {
       bag.error("E0710", pathSpan, "No C compiler is available in this context");
     }
-    unknown.push(...declarations);
+    addAll(unknown, declarations);
     return named;
   }
   const declared = declarations.flatMap((declaration): Declared[] => {

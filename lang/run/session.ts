@@ -4,6 +4,7 @@
  * A session is the list of what was done in it. The machine is deterministic, so an earlier point
  * is reached by doing the list again up to there, on a new machine.
  */
+import { addAll } from "@dmalab/runtime/lists";
 import type { MachineEvent } from "@dmalab/runtime";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";
@@ -101,7 +102,7 @@ export class RunSession {
   #stateAt({ move, part, session }: SessionCheckpoint): SessionState {
     const { onBranchPoint, onVm = null } = this.#options;
     const [state, first] = this.#onNewMachine(session, onVm);
-    this.#moves.push(...session.#moves.slice(0, move));
+    addAll(this.#moves, session.#moves.slice(0, move));
     const whole = session.#moves[move];
     const isNew = whole?.kind === "input" && whole.prepared.newMachine;
     drain(doAgain(state, this.#moves, first, onBranchPoint));
@@ -370,7 +371,7 @@ export class RunSession {
       const variants = testVariants(item, machine, scope, registry, new DiagnosticBag());
       const tests: TestEntry[] = compileTest(item, variants, compiler);
       const program = this.#state.program(file.span.source, tests);
-      outcomes.push(...tests.map((test) => runTest(program, test, options)));
+      addAll(outcomes, tests.map((test) => runTest(program, test, options)));
     }
     return outcomes;
   }

@@ -1,4 +1,5 @@
 /** A machine of a session with its variables: lost and made anew when the session goes back. */
+import { addAll } from "@dmalab/runtime/lists";
 import type { MachineEvent } from "@dmalab/runtime";
 import { FileScope } from "../check/names/file_scope.ts";
 import { DISPLAYED_CHARACTERS, formatClipped } from "../render/value_text.ts";
@@ -108,7 +109,7 @@ export class SessionState {
     this.#isLive = replay === null;
     this.onVm = replay === null ? options.onVm ?? null : replay.onVm;
     if (replay !== null) {
-      this.resolvedChoices.push(...replay.resolvedChoices.slice(0, replay.skips));
+      addAll(this.resolvedChoices, replay.resolvedChoices.slice(0, replay.skips));
     }
     this.#runs = runsOf(this);
     this.#limits = options.limits ?? DEFAULT_LIMITS;

@@ -1,4 +1,5 @@
 /** `expect events [ … ] in x` while a script runs. */
+import { maxOf } from "@dmalab/runtime/lists";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { ExecutionContext } from "../values/execution_context.ts";
 import { clip, pad, PICTURE_COLUMNS } from "../text/columns.ts";
@@ -94,7 +95,7 @@ function sideBySide(mismatch: Mismatch<MachineEvent>): string[] {
       rows.push({ mark: " ", item: "", event: eventText(later) });
     }
   }
-  const width = Math.min(PATTERN_COLUMNS, Math.max(...rows.map((row) => row.item.length)));
+  const width = Math.min(PATTERN_COLUMNS, maxOf(rows.map((row) => row.item.length)));
   return rows.map((row) =>
     clip(
       `${row.mark} ${pad(clip(row.item, width), width)}   ${row.event}`.trimEnd(),

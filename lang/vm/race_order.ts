@@ -1,4 +1,5 @@
 /** In which order the statements of a `race` run, and which orders there are. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { formatCount } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
 
@@ -56,7 +57,7 @@ export class RaceOrder {
   /** The order as lines of text: a statement a line, with its block and its place. */
   lines(): string[] {
     const places = this.steps.map(({ statement }) => spanPlace(statement));
-    const width = Math.max(0, ...places.map((place) => place.length));
+    const width = maxOf(places.map((place) => place.length), 0);
     const lines = this.steps.map(({ block, statement }, index) =>
       `  ${BLOCK_LETTERS[block]}  ${places[index]!.padEnd(width)}  ${"  ".repeat(4 * block)}${
         statementText(statement)

@@ -10,6 +10,7 @@
  * statements of other blocks may be run before it goes on. It has a stack of the host's, so that it
  * goes on only when they are over.
  */
+import { addAll } from "@dmalab/runtime/lists";
 import { findingKey, incidentName, type RunFinding } from "../values/incident.ts";
 import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";
@@ -269,8 +270,8 @@ export class Races implements Preemption {
       race.current.scopes = scopes.splice(race.scopes);
       race.current.cpu = stream.context.cpu;
     }
-    handlers.push(...block.handlers);
-    scopes.push(...block.scopes);
+    addAll(handlers, block.handlers);
+    addAll(scopes, block.scopes);
     stream.context.cpu = block.cpu;
     block.handlers = [];
     block.scopes = [];

@@ -1,4 +1,5 @@
 /** Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`. */
+import { addAll } from "@dmalab/runtime/lists";
 import { incidentName } from "../values/incident.ts";
 import type { Leak, MachineEvent } from "@dmalab/runtime";
 import type { HitCount, InjectionHitName, ResourceWatch } from "../values/simulated_machine.ts";
@@ -121,7 +122,7 @@ export class Sweeps {
     this.placesTried += places.length;
     const leaking: LeakingRun[] = [];
     const reported = new Map<string, SweepIncident>();
-    const printReports = () => this.incidents.push(...reported.values());
+    const printReports = () => addAll(this.incidents, reported.values());
     for (const place of places) {
       this.vm.expecting(info.expectation);
       const child = this.branches.replay({ choicePoint, taken: place }, false);

@@ -1,4 +1,5 @@
 /** A `.dmatrace.jsonl` file as runs that can be looked at: its events, and the tables that they fill. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { domainSharers, LAB_TABLES } from "@dmalab/devices";
 import { type RecordedCode, RecordedRun } from "../recorded_run.ts";
 import { SourceFile } from "@dmalab/lang";
@@ -155,7 +156,7 @@ class TraceRunReader {
     });
     const sources = new Map<string, SourceFile>();
     for (const [file, own] of Map.groupBy(places, (each) => each.file)) {
-      const last = Math.max(...own.map(({ line }) => line));
+      const last = maxOf(own.map(({ line }) => line));
       // A text that is not shown: as many empty lines as are named.
       const text = this.#textOf(file) ?? "\n".repeat(Math.min(last, MAX_LINES));
       sources.set(file, new SourceFile(file, text));

@@ -1,4 +1,5 @@
 /** A picture to scale: a page is as high in each column, what has become of it is its fill. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { formatAddress, formatSize, groupThousands } from "@dmalab/lang/text";
 import { type Drawing, LETTER_PX, type Shape, textAt } from "./drawing.ts";
 import type { PageState, PicturePage, PictureView } from "./picture.ts";
@@ -57,7 +58,7 @@ export function pictureDrawing(view: PictureView, seq: number, widthPx: number):
   const entries = entriesOf(view);
   const entryTitle = lists.length > 0 ? "command and lists" : "command";
   const boxWidth = (texts: readonly string[]) =>
-    Math.ceil(Math.max(80, ...texts.map((each) => each.length * LETTER_PX + 16)));
+    Math.ceil(maxOf(texts.map((each) => each.length * LETTER_PX + 16), 80));
   const longNotes = view.subject.kind === "mappings" ? pages.map(noteOf) : [];
   const widths = [
     boxWidth([view.memoryTitle, ...pages.map(memoryText)]),

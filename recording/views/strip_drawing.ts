@@ -3,6 +3,7 @@
  * memory what is mapped for devices. Those near each other are a strip, which is drawn as cells: a cell
  * is a page, gaps are shortened. Whoever else draws one has its own cells for it.
  */
+import { addAll } from "@dmalab/runtime/lists";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
@@ -247,7 +248,7 @@ function stripDrawing(groups: readonly Group[], name: string, widthPx: number): 
     // Of `request 1` and `line 20` stays `r1` and `l20` where there is little room.
     const fits = label.length * LETTER_PX <= box.width - 6;
     const shown = fits ? label : label.replace(/^(\w)\w+ (\d+).*$/, "$1$2");
-    shapes.push(...labelled({ look, tip, ...seq > 0 ? { seq } : {} }, box, shown));
+    addAll(shapes, labelled({ look, tip, ...seq > 0 ? { seq } : {} }, box, shown));
     if (cell > NARROW_PX) {
       for (let page = 1; page < (end - start) / PAGE_BYTES; page++) {
         const edge = x + page * cell;

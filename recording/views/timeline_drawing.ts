@@ -1,4 +1,5 @@
 /** A timeline as shapes: as many as there are pixels, however many events the run has. */
+import { addAll } from "@dmalab/runtime/lists";
 import { countBefore } from "@dmalab/runtime/binary_search";
 import { formatDuration, groupThousands } from "@dmalab/lang/text";
 import type { RecordedRun } from "../recorded_run.ts";
@@ -99,7 +100,7 @@ export function timelineDrawing(
   for (const each of shown) {
     if (each.kind !== "work") shapes.push(nameOf(each.name, y));
     for (const row of each.rows.slice(0, MAX_ROWS)) {
-      shapes.push(...rowShapes(row, each, scale, first, y));
+      addAll(shapes, rowShapes(row, each, scale, first, y));
       y += ROW_PX + GAP_PX;
     }
     const left = each.rows.length - MAX_ROWS;
@@ -192,7 +193,7 @@ function rowShapes(
     const room = box.width - 6;
     const label = words.length * LETTER_PX <= room ? words : fitted(short, room);
     const tip = `${kind === "work" ? "" : `${name}: `}${words}, ${events}`;
-    shapes.push(...labelled({ look: meaning, tip, seq: span.first }, box, label));
+    addAll(shapes, labelled({ look: meaning, tip, seq: span.first }, box, label));
   }
   flush();
   const paths = [...narrow].map(([meaning, parts]): Shape => ({

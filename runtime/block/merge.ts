@@ -3,6 +3,7 @@
  *
  * @see rules/block.md 1.5
  */
+import { addAll } from "../lists.ts";
 import { type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
@@ -136,7 +137,7 @@ export class RequestMerger {
     if (next.vecs.length !== 0) {
       keepJoinedGap(this.#kernel, first, second.gapBit, this.#joinGap());
     }
-    first.bios.push(...second.bios);
+    addAll(first.bios, second.bios);
     first.nrPhysSegments = segments;
     first.nrIntegritySegments = integrity;
     return true;

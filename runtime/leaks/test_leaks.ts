@@ -9,6 +9,7 @@
  *
  * @see rules/dma.md 3.6, 8.2 row 25
  */
+import { addAll } from "../lists.ts";
 import { countBefore } from "../binary_search.ts";
 import type { UnreleasedRecord } from "../dma/checker/dma_checker.ts";
 import type { MachineEvent } from "../events.ts";
@@ -75,7 +76,7 @@ export class Beginning {
       const alone = leaks.filter((leak) => leak.kind === kind && !owners.take(leak)).map((leak) =>
         standingAlone(kind, leak)
       );
-      left.push(...alone);
+      addAll(left, alone);
       owners.add(alone);
     }
     return joined(left);

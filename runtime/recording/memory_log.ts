@@ -1,4 +1,5 @@
 /** Who wrote which bytes of memory, and when: what no event says of the stores of a CPU. */
+import { addAll } from "../lists.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
@@ -102,7 +103,7 @@ export class MemoryLog {
   /** Reads what was written. */
   unpack(body: PackedReader): void {
     const { count, writers } = body.json() as { count: number; writers: MemoryWriter[] };
-    this.#writers.push(...writers);
+    addAll(this.#writers, writers);
     const columns = Array.from({ length: WRITE.WIDTH + 1 }, () => new PackedReader(body.bytes()));
     let last = columns.map(() => 0);
     for (let index = 0; index < count; index++) {

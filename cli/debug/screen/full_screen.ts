@@ -1,4 +1,5 @@
 /** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
+import { addAll } from "@dmalab/runtime/lists";
 import { comparePositions, type Position } from "@dmalab/recording";
 import type { Paint } from "@dmalab/lang/render";
 import { foldLine, wrappedPairs } from "@dmalab/lang/text";
@@ -199,7 +200,7 @@ export class FullScreen implements ScreenView {
     // A command that prints nothing and does not move keeps the message of the one before.
     const isSilent = this.#said.length === 0 &&
       comparePositions(position, this.tool.cursor.position) === 0;
-    if (isSilent) this.#said.push(...said);
+    if (isSilent) addAll(this.#said, said);
     const isLong = this.#message().length > mostMessageRows(this.terminal.size);
     if (isLong && isTyped) this.#show(command, this.#said);
     return goesOn;

@@ -1,4 +1,5 @@
 /** What each pane of the screen shows of a place: source, events, state, watches and addresses. */
+import { maxOf } from "@dmalab/runtime/lists";
 import type { SourceFile } from "@dmalab/lang";
 import { formatEventText, stripCells, type TextRole } from "@dmalab/lang/render";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
@@ -187,7 +188,7 @@ function tablePane(model: ScreenModel, name: string, chosen: number, room: Room)
   const held = rows.map((row): ShownRow => marks.get(row.row) ?? { ...row, mark: " ", was: null });
   const all = [...held, ...changed.filter(({ mark }) => mark === "-")];
   const widths = columns.map((column, index) =>
-    Math.max(column.length, ...all.map(({ cells }) => cells[index]!.text.length))
+    maxOf(all.map(({ cells }) => cells[index]!.text.length), column.length)
   );
   const padded = (cells: readonly string[]) =>
     cells.map((cell, index) => cell.padEnd(widths[index]!)).join(" ");
@@ -223,7 +224,7 @@ export function addressPane(model: ScreenModel, chosen: number, room: Room): Pan
   const strips = stripsOf(model);
   const lines = strips.map((strip): PaneLine => ({
     line: [stripText(strip, room.columns)],
-    enter: `:goto ${Math.max(0, ...strip.pieces.map(({ seq }) => seq))}`,
+    enter: `:goto ${maxOf(strip.pieces.map(({ seq }) => seq), 0)}`,
   }));
   const legend = KINDS.map((word) => `${LETTERS[word]} ${word}`).join("  ");
   const title = strips.length === 0 ? "addresses: none in use" : `addresses  ${legend}`;

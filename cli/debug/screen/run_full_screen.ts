@@ -1,4 +1,5 @@
 /** The debugger on all of a terminal, which is as before afterwards, however it ends. */
+import { addAll } from "@dmalab/runtime/lists";
 import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD } from "../../exit_code.ts";
 import { SignalWatch } from "../../interrupts.ts";
@@ -36,7 +37,7 @@ export async function runFullScreen(
     };
     const console = {
       lines: (async function* () {})(),
-      write: (text: string) => void said.push(...text.replace(/\n$/, "").split("\n")),
+      write: (text: string) => void addAll(said, text.replace(/\n$/, "").split("\n")),
       prompt: () => {},
       work,
     };

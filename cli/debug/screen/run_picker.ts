@@ -1,4 +1,5 @@
 /** A list of runs, to choose one of. */
+import { maxOf } from "@dmalab/runtime/lists";
 import type { Paint } from "@dmalab/lang/render";
 import type { EndedBySignal } from "../../exit_code.ts";
 import { ScreenPainter } from "../../terminal/screen_painter.ts";
@@ -125,7 +126,7 @@ class RunPicker {
     const fitting = this.#fitting;
     const room = Math.max(1, size.rows - 3);
     const first = firstShown(fitting.length, this.#chosen, room);
-    const width = String(Math.max(0, ...this.names.keys()) + 1).length;
+    const width = String(maxOf(this.names.keys(), 0) + 1).length;
     const runs = fitting.slice(first, first + room).map(([index, name], row): StyledLine => {
       const isChosen = first + row === this.#chosen;
       const outcome = this.#outcomes.get(index);

@@ -1,4 +1,5 @@
 /** Coverage as numbers, and as the table that `dmalab test --coverage` prints. */
+import { maxOf } from "@dmalab/runtime/lists";
 import type { CoverageRecord } from "./recorder.ts";
 import { BLK_STS, INJECTION_POINTS, KERNEL_CALLS } from "@dmalab/runtime";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
@@ -202,7 +203,7 @@ export function coverageLines(report: CoverageReport): string[] {
 function linesOfC(files: readonly FileCoverage[]): string[] {
   if (files.length === 0) return [];
   const open = files.filter((row) => row.open.length > 0);
-  const width = Math.max(23, ...files.map(({ file }) => file.length));
+  const width = maxOf(files.map(({ file }) => file.length), 23);
   return [
     `lines of C  ${" ".repeat(width - 10)} lines      run`,
     ...files.map((row) =>

@@ -4,6 +4,7 @@
  * What is kept is known by the hash of all that it was made from: the text, the headers that it
  * includes, ours, the arguments, and the compiler's version.
  */
+import { maxOf } from "@dmalab/runtime/lists";
 import { resolveKernel } from "@dmalab/runtime/kernels";
 import { type CTarget, derivedHeaders } from "../header_text.ts";
 import type { SourceFile } from "@dmalab/lang";
@@ -61,7 +62,7 @@ export async function compileRequested(loaders: readonly WantingLoader[]): Promi
     }
     return;
   }
-  const timeMs = Math.max(...loaders.map((each) => each.compileMs ?? DEFAULT_LIMITS.timeMs));
+  const timeMs = maxOf(loaders.map((each) => each.compileMs ?? DEFAULT_LIMITS.timeMs));
   const recipes: Recipe[] = [];
   // Drivers of trees share its process.
   const clang = new SessionClang(timeMs);

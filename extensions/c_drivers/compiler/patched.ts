@@ -1,4 +1,5 @@
 /** A scenario with a driver in C that a patch has changed: in memory, the files stay as they are. */
+import { addAll } from "@dmalab/runtime/lists";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import type { LoadResult } from "@dmalab/lang/run";
 import { HostLoader, type WantingLoader } from "@dmalab/cli";
@@ -18,7 +19,7 @@ export function applyPatch(text: string, patch: string): string {
     const hunk = HUNK.exec(line);
     if (hunk !== null) {
       const start = Number(hunk[1]) - 1;
-      patched.push(...lines.slice(at, start));
+      addAll(patched, lines.slice(at, start));
       at = start;
     } else if (/^[- ]/.test(line) && !line.startsWith("--- ")) {
       if (lines[at] !== line.slice(1)) {

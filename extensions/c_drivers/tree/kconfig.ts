@@ -1,4 +1,5 @@
 /** Symbols of a tree's configuration: what its Kconfig files declare, as far as a file needs it. */
+import { addAll } from "@dmalab/runtime/lists";
 import { checkMost, NESTED, type TreeFiles } from "@dmalab/runtime/kernels";
 
 /** A symbol, from all places that declare it. */
@@ -238,7 +239,7 @@ export function lackingOf(
     seen.add(name);
     for (const [text, names] of kconfig.get(name)?.needs ?? []) {
       if (names.every(isOut)) lacking.add(text);
-      else if (names.length === 1) left.push(...names);
+      else if (names.length === 1) addAll(left, names);
     }
   }
   return [...lacking].toSorted();

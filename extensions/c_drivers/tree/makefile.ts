@@ -1,4 +1,5 @@
 /** What a tree's makefiles say of one of its files: the symbols that build it, and its own flags. */
+import { addAll } from "@dmalab/runtime/lists";
 import { checkMost, NESTED, type TreeFiles, treePath } from "@dmalab/runtime/kernels";
 
 const NAMES = ["Kbuild", "Makefile"];
@@ -95,7 +96,7 @@ export class Makefiles {
         }
         // What a makefile defines under a condition is left out: it may contradict the configuration.
         if (condition === undefined && depth === parts.length - 1) {
-          defines.push(...[...flags.matchAll(DEFINE)].map(([, define]) => define!));
+          addAll(defines, [...flags.matchAll(DEFINE)].map(([, define]) => define!));
         }
       }
     }

@@ -3,6 +3,7 @@
  *
  * @see WebAssembly Core Specification, 5.5 (modules)
  */
+import { addAll } from "@dmalab/runtime/lists";
 
 /** Numbers of sections. */
 export const SECTION = {
@@ -188,9 +189,9 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
     if (section === SECTION.TYPE) types = reader.many(() => signatureIn(reader));
     else if (section === SECTION.IMPORT) {
       staticBytes = importsIn(reader, types, imports);
-      functions.push(...imports);
+      addAll(functions, imports);
     } else if (section === SECTION.FUNCTION) {
-      functions.push(...reader.many(() => types[reader.unsigned()]));
+      addAll(functions, reader.many(() => types[reader.unsigned()]));
     } else if (section === SECTION.EXPORT) {
       reader.many(() => {
         const name = reader.name();

@@ -1,4 +1,5 @@
 /** What a client wants to be launched, made ready. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { displayName, type OpenRun, openRun, type RunChoice, runsOf } from "@dmalab/recording";
 import { HostLoader, HostMemoryWatch, loadCompiled } from "@dmalab/cli";
@@ -192,6 +193,6 @@ function lineOf({ name: { place } }: RunChoice): number {
 /** The tests that begin nearest above a line, or all the rest. */
 function aroundLine(choices: readonly RunChoice[], line: number): readonly RunChoice[] {
   const above = choices.filter((each) => each.test !== null && lineOf(each) <= line);
-  const nearest = Math.max(...above.map(lineOf));
+  const nearest = maxOf(above.map(lineOf));
   return [...above.filter((each) => lineOf(each) === nearest), ...choices];
 }

@@ -1,4 +1,5 @@
 /** The requests of the protocol, each by its name. */
+import { addAll } from "@dmalab/runtime/lists";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import {
   atLine,
@@ -49,7 +50,7 @@ class Lines implements CommandContext {
   }
 
   printEvents(events: Parameters<CommandContext["printEvents"]>[0]): void {
-    if (events.length > 0) this.all.push(...formatEvents(events, this.columns));
+    if (events.length > 0) addAll(this.all, formatEvents(events, this.columns));
   }
 }
 

@@ -1,9 +1,10 @@
 /** `dmalab hunt merge`: what a hunt with several seeds found, each cause once, by its smallest scenario. */
 import { formatCount, groupThousands } from "@dmalab/lang/text";
-import type { Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, STOPPED } from "@dmalab/cli/exit_code";
 import { FileError } from "@dmalab/cli/files";
 import type { Shard } from "@dmalab/cli/testing";
+import { NO_CASE } from "./run_hunt.ts";
 import { seedsOf, type SeedsPlan } from "./seeds.ts";
 import { readShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
 
@@ -71,6 +72,7 @@ export function seedsReport(
     ? ["incomplete", "nothing found in what was tried"]
     : ["ok", "nothing found"];
   const cases = records.reduce((sum, record) => sum + record.cases, 0);
+  if (cases === 0 && causes.length + lost.length === 0) return refuse(NO_CASE, screen);
   const all = shards.reduce((sum, index) => sum + seedsOf(plan, index).length, 0);
   const tried = `${groupThousands(records.length)} of ${formatCount(all, "seed")} tried`;
   const only = plan.shards === shards.length ? "" : ` --shard ${part!.index + 1}/${plan.shards}`;

@@ -2,6 +2,7 @@
 import { HostLoader } from "@dmalab/cli";
 import { loadScenario } from "@dmalab/cli/scenario";
 import type { Screen } from "@dmalab/cli/extend";
+import { hashOf } from "@dmalab/cli/files";
 import { givenMachine } from "../requests/given_machine.ts";
 import type { HuntOptions } from "../requests/hunt.ts";
 import { type HuntSettings, type HuntWords, readHuntOptions } from "../requests/hunt_options.ts";
@@ -15,6 +16,8 @@ const DRIVER_SEED = 1;
 
 /** Random requests, on a file's machine or on others. */
 export interface OpenedHunt {
+  /** A hash of the files that it is about; empty for random machines. */
+  readonly files: string;
   readonly settings: HuntSettings;
   readonly where?: NonNullable<HuntOptions["where"]>;
 }
@@ -32,7 +35,17 @@ export interface DriverHuntSettings {
 }
 
 export interface OpenedDrivers {
+  /** A hash of the files that it is about. */
+  readonly files: string;
   readonly drivers: DriverHuntSettings;
+}
+
+/** What a program is made from: its text, and the code of its drivers in C. */
+async function hashOfFiles({ files, registry }: Program): Promise<string> {
+  const modules = [...registry.cModules?.() ?? []].map(({ bytes }) => hashOf(bytes));
+  const texts = files.map(({ name, text }) => [basename(name), text]);
+  const made = JSON.stringify([texts, await Promise.all(modules)]);
+  return await hashOf(new TextEncoder().encode(made));
 }
 
 /** @param path The scenario whose drivers or machine are hunted; null for random machines. */
@@ -47,11 +60,12 @@ export async function openHunt(
   };
   if (path === null) {
     const settings = readHuntOptions(words);
-    return typeof settings === "string" ? refuse(settings) : { settings };
+    return typeof settings === "string" ? refuse(settings) : { files: "", settings };
   }
   const { program } = await loadScenario(path, screen);
   if (program === null) return null;
   const file = basename(path);
+  const files = await hashOfFiles(program);
   if (program.drivers.length > 0) {
     const opened = HostLoader.open(path);
     if (typeof opened === "string") return refuse(opened);
@@ -64,6 +78,7 @@ export async function openHunt(
     }
     const { cases, seconds, seed } = words;
     return {
+      files,
       drivers: {
         program,
         file,
@@ -87,5 +102,5 @@ export async function openHunt(
   if (typeof opened === "string") return refuse(opened);
   const machine = givenMachine(config, file);
   if (typeof machine === "string") return refuse(machine);
-  return { settings, where: { machine, loader: opened.loader } };
+  return { files, settings, where: { machine, loader: opened.loader } };
 }

@@ -11,8 +11,8 @@ import { type SignalWatch, withCompiled } from "@dmalab/cli";
 import { runPlan } from "@dmalab/cli/jobs";
 import { DriverPlan } from "./driver_job.ts";
 import type { DriverHuntSettings } from "./open_hunt.ts";
-import type { HuntJobs } from "./run_hunt.ts";
-import type { Screen } from "@dmalab/cli/extend";
+import { type HuntJobs, NO_CASE } from "./run_hunt.ts";
+import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 
 /** Between two lines of progress, by the host's clock. */
@@ -38,6 +38,12 @@ export async function runDriverHunt(
       exitCode = worseExitCode(exitCode, FAILED);
     }
     screen.out(`${summary(driver, result, space)}\n`);
+    const { cases, finding, refused } = result;
+    if (interrupts.interrupted() || finding !== null || cases > refused) continue;
+    const problem = cases === 0
+      ? `driver "${driver.name}": ${NO_CASE}`
+      : `driver "${driver.name}": its map failed in every case, so that nothing was tried`;
+    exitCode = worseExitCode(exitCode, refuse(problem, screen));
   }
   return exitCode;
 }
@@ -131,7 +137,7 @@ function summary(
     ...stopped ? ["stopped"] : [],
   ].join(", ");
   return [
-    finding === null ? "ok" : "found",
+    finding !== null ? "found" : cases > refused ? "ok" : "not tried",
     `driver "${driver.name}"`,
     `${formatCount(cases, "case")}, ${formatCount(failures, "failure")}`,
     `${formatCount(layouts, "layout")} on ${formatCount(machines.length, "machine")}`,

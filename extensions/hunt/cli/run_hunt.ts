@@ -1,6 +1,6 @@
 /** The hunt as a command: prints each finding when it is found, and a summary. */
 import { formatCount } from "@dmalab/lang/text";
-import type { Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { hunt, type HuntFinding, type HuntOptions, type HuntResult } from "../requests/hunt.ts";
 import type { SignalWatch } from "@dmalab/cli";
@@ -14,6 +14,9 @@ export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
   readonly jobs: number;
 }
 
+/** A hunt without a case finds nothing, whatever is there. */
+export const NO_CASE = "the hunt was stopped before its first case: nothing was tried";
+
 export async function runHunt(
   opened: OpenedHunt,
   jobs: HuntJobs,
@@ -24,6 +27,7 @@ export async function runHunt(
   let found = 0;
   const onFinding = (finding: HuntFinding) => screen.out(findingText(++found, finding));
   const result = await huntRequests(opened, jobs, interrupts, { onFinding });
+  if (result.cases === 0) return refuse(NO_CASE, screen);
   const what = found === 0 ? "nothing found" : formatCount(found, "finding");
   screen.out(
     `${found === 0 ? "ok" : "found"} | kernel ${release.kernel}, seed ${seed} | ` +
@@ -35,7 +39,7 @@ export async function runHunt(
 
 /** Hunts with one seed, here or in workers. */
 export async function huntRequests(
-  { settings, where }: OpenedHunt,
+  { settings, where }: Omit<OpenedHunt, "files">,
   { jobs, path, words }: HuntJobs,
   interrupts: SignalWatch,
   { onFinding = () => {}, points }: Pick<HuntOptions, "points" | "onFinding">,

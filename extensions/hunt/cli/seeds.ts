@@ -9,6 +9,8 @@ export interface SeedsPlan {
   readonly hunt: string;
   /** That of dmalab. */
   readonly version: string;
+  /** A hash of its files: the scenario, what it imports, and the code of its drivers. */
+  readonly files: string;
   /** The first seed. */
   readonly seed: number;
   readonly seeds: number;

@@ -76,8 +76,10 @@ function parsed(line: string): unknown {
 }
 
 function isHead(value: unknown): value is ShardHead {
-  const { hunt, seed, seeds, shard, shards, version } = (value ?? {}) as Partial<ShardHead>;
+  const { files, hunt, seed, seeds, shard, shards, version } = (value ?? {}) as Partial<ShardHead>;
   return typeof hunt === "string" && typeof version === "string" &&
+    // An earlier release wrote none: such a file belongs to another hunt.
+    (files === undefined || typeof files === "string") &&
     isWhole(seed, 0, Number.MAX_SAFE_INTEGER) && isWhole(seeds, 1, MAX_SEEDS) &&
     isWhole(shards, 1, MAX_SHARDS) && isWhole(shard, 1, shards);
 }
@@ -107,10 +109,15 @@ export function openShardFile(path: string, head: ShardHead): Set<number> {
     rewriteFile(beside(path), `${JSON.stringify(head)}\n`);
     return new Set();
   }
-  const { hunt, seed, seeds, shard, shards, version } = known.head;
-  if (JSON.stringify({ hunt, version, seed, seeds, shards, shard }) !== JSON.stringify(head)) {
-    const hint = "keep the file, and name another folder with --out";
+  const hint = "keep the file, and name another folder with --out";
+  const { files, hunt, seed, seeds, shard, shards, version } = known.head;
+  const plan = { hunt, version, files, seed, seeds, shards, shard };
+  if (JSON.stringify({ ...plan, files: head.files }) !== JSON.stringify(head)) {
     throw new FileError(`"${path}" belongs to another hunt or shard`, null, hint);
+  }
+  if (files !== head.files) {
+    const problem = `"${path}" belongs to a hunt before its scenario or drivers were changed`;
+    throw new FileError(problem, null, hint);
   }
   if (known.isTorn) rewriteFile(beside(path), known.text);
   return new Set(known.records.map((record) => record.seed));

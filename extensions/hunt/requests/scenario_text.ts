@@ -2,6 +2,7 @@
  * A case as a scenario to paste: a machine, one test, and an assertion that holds on a machine
  * without the defect.
  */
+import { addAll } from "@dmalab/runtime/lists";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { BioVec } from "@dmalab/runtime/block";
 import { GIB } from "@dmalab/runtime";
@@ -191,7 +192,7 @@ class ScenarioWriter {
       const bio = written.io.replace("io", "bio");
       if (isUserCommand(written.op)) lines.push(this.#userLine(written));
       else if (plug) {
-        lines.push(...this.#bioLines(written, bio));
+        addAll(lines, this.#bioLines(written, bio));
         plugged.push(written);
       } else if (isScattered(written)) {
         lines.push(...this.#bioLines(written, bio), `let ${written.io} = submit_bio(${bio})`);

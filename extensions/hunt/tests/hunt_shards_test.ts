@@ -248,3 +248,24 @@ Deno.test({
       assertEquals(lines.toSorted(), started.toSorted());
     }),
 });
+
+Deno.test("a shard of a scenario that was changed does not go on, and a hunt without a case is no success", () =>
+  inFolder(async (folder) => {
+    const scenario = `${folder}/m.dma`;
+    const write = (kernel: string) =>
+      Deno.writeTextFileSync(
+        scenario,
+        `machine { kernel = "${kernel}"\n pci { root_port rp0 { nvme ssd { } } } }\n`,
+      );
+    write("6.12");
+    const words = [scenario, "--cases", "3", "--seeds", "2", "--out", `${folder}/out`];
+    assertEquals((await dmalab("hunt", ...words)).code, 0);
+    assertEquals((await dmalab("hunt", ...words)).code, 0);
+    Deno.writeTextFileSync(scenario, `${Deno.readTextFileSync(scenario)}# changed\n`);
+    const again = await dmalab("hunt", ...words);
+    assertEquals(again.code, 2);
+    assertStringIncludes(again.errors, "before its scenario or drivers were changed");
+    const none = await dmalab("hunt", scenario, "--seconds", "0");
+    assertEquals([none.code, none.output], [2, ""]);
+    assertStringIncludes(none.errors, "stopped before its first case");
+  }));

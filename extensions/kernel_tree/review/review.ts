@@ -1,4 +1,5 @@
 /** Reviews a change: runs scenarios that reach it with both trees, and keeps what differs and what did not run. */
+import { addAll } from "@dmalab/runtime/lists";
 import type { NameMatch, Program } from "@dmalab/lang/run";
 import { C_FILE, type LinesRun } from "@dmalab/lang/values";
 import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
@@ -263,7 +264,7 @@ function compiles(path: string, step: ReviewStep, files: readonly ChangedFile[])
       const texts = [driver.source.text, ...sources.map((path) => tree.files.text(path) ?? "")];
       for (const path of iterators.length === 0 ? [] : sources) {
         const others = companionsOf(tree.files, path, makefiles.moduleOf(path, () => true));
-        texts.push(...[...others].map(([, text]) => text));
+        addAll(texts, [...others].map(([, text]) => text));
       }
       if (iterators.some((name) => texts.some((text) => text.includes(`${name}(`)))) return true;
       if (!files.some(isHeader)) return false;

@@ -1,4 +1,5 @@
 /** What is reviewed, as pairs of trees: two folders, the patches of mailboxes, or the commits of a range. */
+import { addAll } from "@dmalab/runtime/lists";
 import { TreeError } from "@dmalab/runtime/kernels";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
@@ -152,7 +153,7 @@ async function mailSteps(
   const git = new Git(work);
   const patches: MailedPatch[] = [];
   for (const [index, mailbox] of mailboxes.entries()) {
-    patches.push(...await patchesIn(git, mailbox, `${work}/mails${index}`));
+    addAll(patches, await patchesIn(git, mailbox, `${work}/mails${index}`));
   }
   const patched = new Map<string, PatchedFile | null>();
   const steps: ReviewStep[] = [];

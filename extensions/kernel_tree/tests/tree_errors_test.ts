@@ -10,7 +10,7 @@ async function saidOf(kernel: string, driver: string, option: string | null = nu
   const machine = `machine { kernel = "${kernel}" }\ndriver d = c ${driver}\ntest "t" { }\n`;
   const tree = option === null ? null : folder.at(option);
   const opened = await openScenario(folder.write("here/a.dma", machine), tree);
-  assert("diagnostics" in opened);
+  if ("problem" in opened) return opened.problem;
   return opened.diagnostics.map(({ message, span }) => {
     const { column, line } = span.source.position(span.start);
     const path = span.source.name.replace(folder.at(""), "");

@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 /** The page of a report: reads the runs that are inside, and shows the first that failed. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { type PageData, REPORT_VERSION, type SourceColours } from "../cli/page_data.ts";
 import { runTitle } from "@dmalab/lang/run";
 import { readSerialised, type SerialisedRun, unpackText } from "@dmalab/recording/views";
@@ -120,7 +121,7 @@ class Report {
       const [, own, at] = place.match(/^(.*):(\d+):\d+$/) ?? [];
       return kind !== "main" && own === file && Number(at) <= line ? Number(at) : 0;
     });
-    const nearest = Math.max(...lines);
+    const nearest = maxOf(lines);
     return nearest === 0 ? null : lines.indexOf(nearest);
   }
 

@@ -5,6 +5,7 @@
  * The text is untrusted: whatever it holds, reading it takes time and memory in proportion to its
  * length, ends, and throws nothing.
  */
+import { addAll } from "@dmalab/runtime/lists";
 import { CpuReader } from "./cpu_lines.ts";
 import { CONFIG_SPACE_BYTES, decodeConfigSpace } from "./config_space.ts";
 import { DetailReader } from "./detail_lines.ts";
@@ -115,7 +116,7 @@ class ListingReader {
     const tree = this.#tree.read(line, number);
     if (tree !== null) {
       this.#close();
-      this.#mentions.push(...tree.functions);
+      addAll(this.#mentions, tree.functions);
       for (const { bus, domain } of tree.roots) this.#rootBuses.add(busKey(domain, bus));
       if (tree.damaged) this.#damagedTreeLine ||= number;
       return;

@@ -1,4 +1,5 @@
 /** `dmalab trace check`: what a real machine did wrong with its mappings. */
+import { addAll } from "@dmalab/runtime/lists";
 import { checkJson, checkLines, isClean } from "../ledger/check_report.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
 import { type CheckResult, LogPass, TraceCheck } from "../ledger/trace_check.ts";
@@ -59,7 +60,7 @@ export async function openTrace(
   for (const path of paths) {
     const source = lineSource(path);
     const { isLog, isTrace } = await readLog(source, log, also);
-    unread.push(...log.unread.sentences().map((sentence) => `${source.name}: ${sentence}`));
+    addAll(unread, log.unread.sentences().map((sentence) => `${source.name}: ${sentence}`));
     if (isLog) logName = source.name;
     if (!isTrace) continue;
     if (trace !== null) {

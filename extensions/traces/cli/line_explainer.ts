@@ -1,4 +1,5 @@
 /** Explains lines of kernel logs: by themselves, and by what a trace knows of them: who owned the address, and who removed it. */
+import { addAll } from "@dmalab/runtime/lists";
 import { type LineExplainer, refuse, type Screen } from "@dmalab/cli/extend";
 import { entryJson, type KernelLogEntry } from "../kernel_log/entry.ts";
 import { entryStory } from "../kernel_log/entry_story.ts";
@@ -45,7 +46,7 @@ function explainWithTrace(
     const { log, trace } = opened;
     // Lines below 0 are those that were pasted.
     const pasted = entries.map((entry) => ({ ...entry, line: -entry.line }));
-    log.entries.push(...pasted);
+    addAll(log.entries, pasted);
     const { check, result: { classified, findings } } = await checkTrace(opened);
     pasted.forEach((entry, index) => {
       if (index > 0) screen.out("\n");

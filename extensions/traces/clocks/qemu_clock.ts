@@ -4,6 +4,7 @@
  *
  * @see rules/traces.md T.40 to T.43
  */
+import { maxOf, minOf } from "@dmalab/runtime/lists";
 import { readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
@@ -148,7 +149,7 @@ export class QemuClock {
         if (logged.seconds !== null) differences.push(logged.seconds - traced.seconds!);
       }
     }
-    const [least, most] = [Math.min(...differences), Math.max(...differences)];
+    const [least, most] = [minOf(differences), maxOf(differences)];
     const offset = differences.length === 0
       ? null
       : { seconds: least, spreadSeconds: most - least };

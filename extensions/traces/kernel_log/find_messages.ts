@@ -1,4 +1,5 @@
 /** Finds messages of the table by a part of their text, as users remember it: `rejecting DMA map of vmalloc memory`. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { PICTURE_COLUMNS, spread } from "@dmalab/lang/text";
 import { aboutKind } from "../ledger/finding_kinds.ts";
 import { labelledLines } from "./labelled_lines.ts";
@@ -59,7 +60,7 @@ function fit(form: readonly FormWord[], question: readonly string[]): number {
     known.set(key, most);
     return most;
   };
-  return Math.max(...form.map((_, at) => from(at, 0)));
+  return maxOf(form.map((_, at) => from(at, 0)));
 }
 
 /** The last word of a question may be cut. */

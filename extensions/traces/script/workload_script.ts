@@ -3,6 +3,7 @@
  *
  * @see rules/traces.md T.57, T.58
  */
+import { addAll } from "@dmalab/runtime/lists";
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import type { LoggedEvent } from "../line/event_log.ts";
 import { type FioJob, type FioVerb, readFioJob } from "../line/fio_job.ts";
@@ -151,12 +152,12 @@ export class WorkloadScript {
       this.#guesses.add(`requests of more than ${formatSize(MAX_BYTES)}: they are cut`);
     }
     const request = { verb, lba, bytes: Math.min(bytes, MAX_BYTES) };
-    this.#lines.push(...this.#submitted.begin(key, `io${++this.#requests}`, "ssd", request));
+    addAll(this.#lines, this.#submitted.begin(key, `io${++this.#requests}`, "ssd", request));
     this.#most = Math.max(this.#most, this.#submitted.running.size);
   }
 
   #wait(key: string): void {
-    this.#lines.push(...this.#submitted.complete(key));
+    addAll(this.#lines, this.#submitted.complete(key));
   }
 
   /** Some rounds of a job: as many requests as it keeps under way, then their completions. */

@@ -1,4 +1,5 @@
 /** What devices map, as one HTML page without scripts: plots, each point of which leads to its lines. */
+import { addAll, maxOf } from "@dmalab/runtime/lists";
 import { staticPage } from "@dmalab/cli/static_page";
 import { escapeMarkup, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import type { DeviceUse, Interval, UseTally } from "./device_use.ts";
@@ -39,7 +40,7 @@ function columnPlot(
   shown: (value: number) => string,
   ends: readonly [string, string] | null = null,
 ): string {
-  const most = Math.max(1, ...columns.map(({ values }) => Math.max(...values)));
+  const most = maxOf(columns.map(({ values }) => maxOf(values)), 1);
   const drawn = columns.map(({ at, id, label, title, values, width }) => {
     const x = (at * WIDTH).toFixed(1);
     const wide = Math.max(1, width * WIDTH - 0.5).toFixed(1);
@@ -129,7 +130,7 @@ ${points.join("\n")}
   }
 
   #say(...markup: readonly string[]): void {
-    this.#body.push(...markup);
+    addAll(this.#body, markup);
   }
 
   /** A place that has these lines. @returns Its id. */

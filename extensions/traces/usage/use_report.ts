@@ -1,4 +1,5 @@
 /** What devices map, as lines for a reader and as JSON. */
+import { maxOf } from "@dmalab/runtime/lists";
 import { formatCount, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import { isUndecided, modeEvidence, UNDECIDED } from "../ledger/device_mode.ts";
 import type { DeviceUse, DeviceUses, Interval, UseTally } from "./device_use.ts";
@@ -261,7 +262,7 @@ export function duration(us: number): string {
 }
 
 function bars({ counts }: PowersOfTwo, shown: (value: number) => string): string[] {
-  const most = Math.max(...counts, 1);
+  const most = maxOf(counts, 1);
   return counts.flatMap((count, power) =>
     count === 0 ? [] : [
       `    < ${shown(2 ** power).padEnd(9)} ${`${count}`.padStart(9)}  ${

@@ -7,6 +7,7 @@
  *
  * @see rules/traces.md T.62, T.66, T.69
  */
+import { addAll } from "@dmalab/runtime/lists";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { LogBoots } from "../kernel_log/boots.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
@@ -162,7 +163,7 @@ export class TraceWatch {
   /** All mappings in memory, in the order of their map lines. */
   #kept(): TracedMapping[] {
     const kept = [...this.#ranges.ranges.values(), ...this.#ledger.open()];
-    for (const device of this.#ledger.devices.values()) kept.push(...device.unmapped.values());
+    for (const device of this.#ledger.devices.values()) addAll(kept, device.unmapped.values());
     return kept.sort((a, b) => a.mappedAt.line - b.mappedAt.line);
   }
 

@@ -1,4 +1,5 @@
 /** Who sees what of memory: the CPU's caches, and the pages of a confidential guest. */
+import { addAll } from "@dmalab/runtime/lists";
 import { type Bytes, type Machine, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import {
   CACHE_LINE_BYTES,
@@ -90,7 +91,7 @@ export const CACHE_LINES: HandleType<CacheLineView> = {
         );
         break;
       }
-      rows.push(...rowLines(target.lines.slice(at, at + ROW_LINES)));
+      addAll(rows, rowLines(target.lines.slice(at, at + ROW_LINES)));
     }
     return [
       spread(formatLines(target), "· clean  D dirty  s stale  ! both wrote"),

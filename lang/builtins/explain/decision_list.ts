@@ -1,4 +1,5 @@
 /** The decisions in a sequence of events: what was decided, by which rule, and why. */
+import { addAll } from "@dmalab/runtime/lists";
 import type { MachineEvent } from "@dmalab/runtime";
 import { repeatText } from "../../render/event_line.ts";
 import { shownParts } from "../../text/repeats.ts";
@@ -28,7 +29,7 @@ export function decisionList(
     for (const event of decisions.slice(start, end)) {
       lines.push(...decisionLines(event, printed, columns), ...moreAbout(event));
     }
-    if (hiddenTimes > 0) lines.push(...reasonLines(repeatText(end - start, hiddenTimes), columns));
+    if (hiddenTimes > 0) addAll(lines, reasonLines(repeatText(end - start, hiddenTimes), columns));
   }
   return lines;
 }

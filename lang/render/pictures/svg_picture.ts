@@ -5,6 +5,7 @@
  * draws becomes a line, an arrow or a filled cell. So a picture says the same in a file as in a
  * terminal, whatever it is of.
  */
+import { maxOf } from "@dmalab/runtime/lists";
 import { spanPlace, spanText } from "../../source.ts";
 import { escapeMarkup } from "../../text/markup.ts";
 import { formatCount } from "../../text/numbers.ts";
@@ -102,7 +103,7 @@ export function svgPictures(pictures: readonly TextPicture[]): string {
   let columns = 0;
   for (const { lines, title } of pictures) {
     const body = [title, "", ...lines];
-    columns = Math.max(columns, ...body.map((line) => [...line].length));
+    columns = maxOf(body.map((line) => [...line].length), columns);
     parts.push(pictureMarkup(title, lines, MARGIN + top * CELL.height));
     top += body.length + TITLE_LINES;
   }

@@ -3,6 +3,7 @@
  *
  * @see rules/dma.md 1.2 (coherent mask), tests/golden/kernel/README.md (`dma_alloc`)
  */
+import { addAll } from "../../lists.ts";
 import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import { INJECTION } from "../../injection.ts";
@@ -162,7 +163,7 @@ function collectPages(
       orderAligned: Math.log2(piece),
       owner: "driver",
     });
-    if (block !== null) collected.push(...block);
+    if (block !== null) addAll(collected, block);
     else if (pieces.pop() === undefined) {
       pages.free(collected);
       return null;

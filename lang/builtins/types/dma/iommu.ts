@@ -1,4 +1,5 @@
 /** The machine's IOMMU. */
+import { addAll } from "@dmalab/runtime/lists";
 import type { PlainOf } from "../../describe/form.ts";
 import type { Machine } from "@dmalab/runtime";
 import { isTranslated, type TranslatedDevice } from "@dmalab/runtime/dma";
@@ -289,9 +290,9 @@ function iommuLines(machine: Machine): string[] {
       ),
       ...spaceBody(domain, DISPLAYED_RANGES),
     );
-    if (domain.flushQueue !== null) lines.push(...flushLines(domain.flushQueue));
+    if (domain.flushQueue !== null) addAll(lines, flushLines(domain.flushQueue));
   }
-  lines.push(...reservedLines(iommu.domains[0]!.reserved));
+  addAll(lines, reservedLines(iommu.domains[0]!.reserved));
   if (iommu.faults.length > 0) lines.push(`  ${formatCount(iommu.faults.length, "fault")} so far`);
   return lines;
 }

@@ -1,4 +1,5 @@
 /** An io: one bio as its submitter sees it, however many requests it became. */
+import { addAll, maxOf } from "@dmalab/runtime/lists";
 import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
 import { blkStatusName } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
@@ -40,7 +41,7 @@ function ioStory(
     const request = requests[first]!;
     let next = first + 1;
     while (next < requests.length && decisions[next] === decisions[first]) next++;
-    lines.push(...tell(request));
+    addAll(lines, tell(request));
     if (next - first > 1) {
       const last = requests[next - 1]!;
       lines.push(
@@ -153,7 +154,7 @@ export const IO: HandleType<Io> = {
       ),
     ];
   },
-  endedNs: ({ requests }) => Math.max(0, ...requests.map(({ endedNs }) => endedNs)),
+  endedNs: ({ requests }) => maxOf(requests.map(({ endedNs }) => endedNs), 0),
   isWrong: ({ refusal, requests }, context) => refusal !== null || wentWrong(requests, context),
   explain: (io, context) => [
     ...ioStory(io.requests, (request) => explainRequest(request, context), context),

@@ -1,0 +1,20 @@
+/** Work on lists of any length: a call with a spread list has a limit of about 100,000 arguments. */
+
+/** Adds all of these at the end of a list. */
+export function addAll<T>(list: T[], more: Iterable<T>): void {
+  for (const each of more) list.push(each);
+}
+
+/** The largest of these; `least` where there is none, or where all are smaller. */
+export function maxOf(values: Iterable<number>, least = -Infinity): number {
+  let most = least;
+  for (const value of values) most = Math.max(most, value);
+  return most;
+}
+
+/** The smallest of these; `most` where there is none, or where all are larger. */
+export function minOf(values: Iterable<number>, most = Infinity): number {
+  let least = most;
+  for (const value of values) least = Math.min(least, value);
+  return least;
+}
