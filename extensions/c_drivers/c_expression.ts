@@ -44,8 +44,12 @@ const NUMBERS: Readonly<Record<string, (one: bigint, other: bigint) => bigint>> 
   "%": (one, other) => one % other,
 };
 
+/** Words of an expression, and how deep its parts lie in one another, at most. */
+const MOST_TOKENS = 1000;
+const MOST_DEEP = 100;
+
 function tokensOf(text: string): readonly string[] {
-  return [...text.matchAll(TOKEN)].map(([, token]) => token!);
+  return [...text.trim().matchAll(TOKEN)].map(([, token]) => token!);
 }
 
 /** The names in an expression, without those of members, and whether only C writes it so. */
@@ -75,6 +79,7 @@ type Read = () => CValue;
 class Reader {
   readonly #tokens: readonly string[];
   #at = 0;
+  #depth = 0;
 
   constructor(
     readonly text: string,
@@ -85,6 +90,9 @@ class Reader {
   }
 
   whole(): CValue {
+    if (this.#tokens.length > MOST_TOKENS) {
+      throw new ScriptError("E0919", `An expression of C has at most ${MOST_TOKENS} words here`);
+    }
     const read = this.#binary(0);
     if (this.#at < this.#tokens.length) throw this.#unexpected();
     const value = read();
@@ -161,6 +169,15 @@ class Reader {
   }
 
   #unary(): Read {
+    if (++this.#depth > MOST_DEEP) {
+      throw new ScriptError("E0919", `An expression of C is at most ${MOST_DEEP} parts deep here`);
+    }
+    const read = this.#operand();
+    this.#depth--;
+    return read;
+  }
+
+  #operand(): Read {
     const operator = this.#next("*", "&", "!", "-", "~");
     if (operator === null) return this.#postfix();
     const read = this.#unary();
