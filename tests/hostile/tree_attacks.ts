@@ -584,6 +584,13 @@ export const TREE_ATTACKS: readonly TreeAttack[] = [
     says: ["The tree has no"],
   })),
   {
+    name: "a tree without a folder that its Kconfig names",
+    make: (at) => at.write("tree/Kconfig", 'source "init/Kconfig"\n'),
+    words: ["tree", "compile", "tree", TOY],
+    code: 2,
+    says: ["The tree has no init/Kconfig", 'its folder "init" is missing'],
+  },
+  {
     name: "a test with a tree that is not there",
     words: ["test", "toy.dma", "--tree", "none"],
     code: 2,

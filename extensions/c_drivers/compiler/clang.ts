@@ -282,6 +282,19 @@ interface CompilerResult {
   readonly made?: { readonly module: string | null; readonly said: string };
 }
 
+/** Between two lines of progress without a terminal. */
+const PROGRESS_MS = 2000;
+
+/** Prints lines for a user who waits: each one at a terminal, and elsewhere one every two seconds, the first at once. */
+export function printProgress(): (line: string) => void {
+  let nextMs = 0;
+  return (line) => {
+    if (!host.stderr.isTerminal() && performance.now() < nextMs) return;
+    nextMs = performance.now() + PROGRESS_MS;
+    host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
+  };
+}
+
 /** Prints a line for a user who waits at a terminal. */
 export function printAtTerminal(line: string): void {
   if (host.stderr.isTerminal()) host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));

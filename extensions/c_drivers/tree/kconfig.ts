@@ -21,7 +21,14 @@ export interface Symbol {
   readonly implies: Set<string>;
 }
 
-export type Kconfig = ReadonlyMap<string, Symbol>;
+export type Kconfig = ReadonlyMap<string, Symbol> & {
+  /** Files that a `source` line names and the tree does not have. */
+  readonly missing?: readonly string[];
+};
+
+class KconfigSymbols extends Map<string, Symbol> {
+  readonly missing: string[] = [];
+}
 
 /** Of each of these lists one symbol is needed: `A && (B || C)` is `[[A], [B, C]]`. */
 type Needs = readonly (readonly string[])[];
@@ -76,7 +83,7 @@ interface Choice {
 }
 
 class KconfigReader {
-  readonly symbols = new Map<string, Symbol>();
+  readonly symbols = new KconfigSymbols();
   readonly #seen = new Set<string>();
 
   constructor(readonly files: TreeFiles) {}
@@ -87,7 +94,10 @@ class KconfigReader {
     this.#seen.add(path);
     checkMost(this.#seen.size, MAX_FILES, "Kconfig", "files that it leads to");
     checkMost(depth, MAX_DEPTH, path, "nested `source` lines above it");
-    const text = this.files.text(path) ?? "";
+    const found = this.files.text(path);
+    // A name with a variable depends on the architecture.
+    if (found === null && !path.includes("$")) this.symbols.missing.push(path);
+    const text = found ?? "";
     const conditions: Needs[] = [outer];
     const around = () => conditions.flat();
     let current: Current | null = null;

@@ -131,6 +131,13 @@ export function settingsFor(
 ): Settings {
   for (const [name, reason] of Object.entries(REQUIRED)) {
     if (kconfig.has(name)) continue;
+    const [missing] = kconfig.missing ?? [];
+    if (missing !== undefined) {
+      throw new TreeError(
+        `The tree has no ${missing}, which its Kconfig names, and so no ${name}`,
+        `give the whole tree: its folder "${missing.split("/")[0]}" is missing or not complete`,
+      );
+    }
     throw new TreeError(`The tree's Kconfig has no ${name}: ${reason}`);
   }
   const builds = paths.map((path) => makefiles.symbolsOf(path));

@@ -26,8 +26,10 @@ export interface ReviewDifference {
   readonly test: string;
   /** Of mapping code: the minimised sequence, whose last one differs; else empty. */
   readonly operations: readonly string[];
-  /** What the checker says of the new tree and not of the old one; null where it says nothing. */
+  /** What is wrong with the new tree and not with the old one: lines; null where nothing is. */
   readonly defect: string | null;
+  /** What found it: an assertion of the test, or the checker, the IOMMU or the test's end. */
+  readonly foundBy: "test" | "checker";
   /** The call in which they part: `dma_unmap_phys(…)`; null outside of one. */
   readonly call: string | null;
   readonly sides: readonly [old: DifferingSide, new: DifferingSide];
@@ -64,7 +66,9 @@ export class ScenarioDifferences {
     const at = differsAt(before.hashes, after.hashes);
     if (at < 0) return;
     const { program, tree } = this.changed;
-    const defect = defectOf(before.outcome, after.outcome);
+    const assertion = newAssertion(before.outcome, after.outcome);
+    const defect = assertion ?? defectOf(before.outcome, after.outcome);
+    const foundBy = assertion === null ? "checker" : "test";
     const { place } = sideAt(program, tree, run, at);
     const key = JSON.stringify([
       defect === null ? null : withoutNumbers(defect),
@@ -78,15 +82,15 @@ export class ScenarioDifferences {
       return;
     }
     // What the old side does is kept as hashes: it runs again for its words.
-    const difference = this.#difference(test.name, defect, fresh ?? this.old.run(test), run);
+    const sides = [fresh ?? this.old.run(test), run] as const;
+    const difference = this.#difference(test.name, { defect, foundBy }, sides);
     if (difference !== null) this.#found.set(key, difference);
   }
 
   #difference(
     name: string,
-    defect: string | null,
-    old: ComparedTestRun,
-    changed: ComparedTestRun,
+    { defect, foundBy }: Pick<ReviewDifference, "defect" | "foundBy">,
+    [old, changed]: readonly [ComparedTestRun, ComparedTestRun],
   ): ReviewDifference | null {
     const first = firstDifference([old], [changed]);
     if (first === null) return null;
@@ -99,6 +103,7 @@ export class ScenarioDifferences {
       test: name,
       operations: [],
       defect,
+      foundBy,
       call: callAt(old, at) ?? callAt(changed, at),
       sides: [side(this.old, old), side(this.changed, changed)],
       device,
@@ -120,6 +125,7 @@ export function sequenceDifference(
     test: formatCount(operations.length, "operation"),
     operations: operations.map((each) => JSON.stringify(each)),
     defect: STOPPED in other && !(STOPPED in one) ? String(other[STOPPED]) : null,
+    foundBy: "checker",
     call: null,
     sides: [side(differingText(one, other)), side(differingText(other, one))],
     device: null,
@@ -132,6 +138,12 @@ export function sequenceDifference(
 function differsInNumbers(old: string | undefined, changed: string | undefined): boolean {
   return old !== undefined && changed !== undefined &&
     withoutNumbers(old) === withoutNumbers(changed);
+}
+
+/** The assertion that fails with the new tree alone: it is the reason of what a stopped test leaves behind. */
+function newAssertion(old: KeptOutcome, changed: KeptOutcome): string | null {
+  if (changed.assertion === null || old.failure !== null) return null;
+  return changed.assertion.join("\n");
 }
 
 /** What the checker, the IOMMU or the end of a test says of the new tree alone. */

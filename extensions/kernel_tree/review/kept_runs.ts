@@ -6,6 +6,7 @@ import { hashText } from "@dmalab/runtime";
 import { kernelOf } from "@dmalab/runtime/kernels";
 import { hashOf, keepBytes, keptBytes } from "@dmalab/cli/files";
 import { buildName } from "@dmalab/cli";
+import { basename } from "@dmalab/cli/paths";
 import { type ComparedTestRun, shownFolder, testRuns, type Tree } from "../diff_scenario.ts";
 
 /** An outcome without what moves from tree to tree. */
@@ -16,6 +17,8 @@ export interface KeptOutcome {
   readonly unexpectedReports: number;
   readonly unexpectedFaults: number;
   readonly failure: string | null;
+  /** Where an assertion failed, and the first bytes that differ: lines; null where none failed. */
+  readonly assertion: readonly string[] | null;
 }
 
 export interface KeptTest {
@@ -163,5 +166,24 @@ function keptOutcome(outcome: TestOutcome, folder: string): KeptOutcome {
     unexpectedFaults,
     unexpectedReports,
     failure: failure?.message.replaceAll(folder, "") ?? null,
+    assertion: failure?.code === "E0901" ? assertionLines(failure) : null,
   };
+}
+
+/** Lines of a comparison of bytes: how many differ, and one row of both. */
+const COMPARED_LINES = 4;
+const BYTES_DIFFER = /^\s*[\d_]+ bytes? of [\d_]+ differ/;
+
+/** What failed, and where: `wrong data: …` where bytes were compared. */
+function assertionLines(
+  { message, notes, place, values }: NonNullable<TestOutcome["failure"]>,
+): readonly string[] {
+  const at = notes.findIndex((note) => BYTES_DIFFER.test(note));
+  const name = basename(place);
+  if (at < 0) {
+    const parts = values.map(({ part, text }) => `${part} is ${text}`).join(", ");
+    return [`${message} at ${name}${parts === "" ? "" : `: ${parts}`}`];
+  }
+  const [first = "", ...rows] = notes.slice(at, at + COMPARED_LINES);
+  return [`wrong data: ${first.trim()} at ${name}`, ...rows];
 }

@@ -127,7 +127,7 @@ function defectsFirst(one: ReviewDifference, other: ReviewDifference): number {
 }
 
 function differenceLines(
-  { call, defect, device, operations, others, scenario, sides, test }: ReviewDifference,
+  { call, defect, device, foundBy, operations, others, scenario, sides, test }: ReviewDifference,
   words: readonly string[],
 ): readonly string[] {
   const [old, changed] = sides;
@@ -139,7 +139,10 @@ function differenceLines(
   const also = others === 0 ? "" : ` (and ${formatCount(others, "other test")})`;
   return [
     `  ${defect === null ? "differs" : "defect"} | ${name} | ${test}${also}`,
-    ...defect === null ? [] : [`    checker ${defect}`],
+    ...defect === null ? [] : [
+      `    ${foundBy.padEnd(7)} ${defect.split("\n")[0]}`,
+      ...defect.split("\n").slice(1).map((line) => `            ${line.trim()}`),
+    ],
     ...operations.map((each) => `    ${each}`),
     ...call === null ? [] : [`    call    ${call}`],
     ...sideLines("OLD", old),

@@ -1,7 +1,7 @@
 /** `dmalab review`: each patch with its verdict. */
 import type { NameMatch } from "@dmalab/lang/run";
 import { TreeError } from "@dmalab/runtime/kernels";
-import { noDrivers, printAtTerminal } from "@dmalab/c_drivers/compiler";
+import { noDrivers, printProgress } from "@dmalab/c_drivers/compiler";
 import type { Screen } from "@dmalab/cli/extend";
 import { checkPlace, FileError, withTempFolder, writeFile } from "@dmalab/cli/files";
 import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
@@ -43,7 +43,7 @@ export async function runReview(
       : ORACLES,
     areNamed: scenarios.length > 0,
     matches,
-    onProgress: printAtTerminal,
+    onProgress: printProgress(),
   });
   try {
     const all: ReviewedStep[] = [];

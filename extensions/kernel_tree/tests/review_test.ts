@@ -122,6 +122,45 @@ Deno.test("each patch has its verdict, from a mailbox, a range and two trees", a
   assertEquals((await review([tree, "HEAD~3..HEAD~2"], scenario)).code, 0);
 });
 
+Deno.test("an assertion that fails is the first reason, and another length of both sides fails without a report", async () => {
+  using folder = await makeSeries();
+  const { path, scenario } = folder;
+  const changed = async (from: string, to: string, ...more: readonly [string, string][]) => {
+    await run(".", "rm", "-rf", `${path}/changed`);
+    await run(".", "cp", "-r", MINI, `${path}/changed`);
+    const file = `${path}/changed/${TOY}`;
+    let text = Deno.readTextFileSync(file);
+    for (const [old, now] of [[from, to], ...more] as const) text = text.replace(old, now);
+    Deno.writeTextFileSync(file, text);
+    const page = folder.at("page.html");
+    const found = await review([MINI, `${path}/changed`], scenario, { page });
+    return { ...found, html: Deno.readTextFileSync(page) };
+  };
+  // The mapping that the stopped test leaves is its consequence.
+  const stopped = await changed("\treturn 0;", "\treturn 7;");
+  assertEquals(stopped.code, 1, stopped.output);
+  assert(
+    /^ {4}test {4}assertion failed at toy\.dma:3:\d+: toy_start is 7/m.test(stopped.output),
+    stopped.output,
+  );
+  assert(stopped.html.includes('<h1 class="failed">✕ 1 defect'), stopped.html);
+  const half = "TOY_BYTES / 2, DMA_TO";
+  const shorter = await changed(
+    "map_single(dev, buf, TOY_BYTES, DMA_TO",
+    `map_single(dev, buf, ${half}`,
+    ["unmap_single(dev, dma, TOY_BYTES, DMA_TO", `unmap_single(dev, dma, ${half}`],
+  );
+  assertEquals(shorter.code, 1, shorter.output);
+  assert(
+    shorter.output.includes("verdict | 1 difference in data, lengths, addresses or commands"),
+    shorter.output,
+  );
+  assert(shorter.html.includes('<h1 class="failed">✕ 1 difference in data'), shorter.html);
+  const open = await changed("to_pci_dev(dev), 1)", "to_pci_dev(dev), 2)");
+  assertEquals(open.code, 2, open.output);
+  assert(open.html.includes('<h1 class="warned">! 2 changed lines not known'), open.html);
+});
+
 Deno.test("a scenario that the compiler is stopped in accuses nobody, and clears nobody", () => {
   const clean = {
     broken: [],
