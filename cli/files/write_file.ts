@@ -210,18 +210,22 @@ const SIGNAL_CODE = 128;
 const ENDING = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /**
- * Works in a folder of temporary files, which is gone with all that is in it when the work ends, or when a signal ends
- * the process while the work waits.
+ * Works in a folder of temporary files, and removes the folder when the work ends.
  *
+ * @param endsBySignal Removes it and ends the process at a signal, too, while the work waits: for work that handles no
+ * signals itself.
  * @throws {FileError}
  */
-export async function withTempFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+export async function withTempFolder<T>(
+  work: (folder: string) => Promise<T>,
+  endsBySignal = false,
+): Promise<T> {
   const folder = attempt(
     "a temporary folder",
     () => host.makeTempDirSync({ prefix: "dmalab-" }),
   );
   const remove = () => host.removeSync(folder, { recursive: true });
-  const listeners = Object.entries(ENDING).map(([name, number]) => {
+  const listeners = Object.entries(endsBySignal ? ENDING : {}).map(([name, number]) => {
     const signal = name as keyof typeof ENDING;
     const end = () => {
       remove();

@@ -49,7 +49,7 @@ export async function runReview(
     const all: ReviewedStep[] = [];
     if (page !== null) checkPlace(page, PAGE_HEAD);
     // All of a change is in memory before anything long begins: the folder is gone then.
-    const steps = await withTempFolder((work) => readSteps(words, work));
+    const steps = await withTempFolder((work) => readSteps(words, work), true);
     for (const [index, step] of steps.entries()) {
       const reviewed = await review.step(step);
       review.forget(step.old);
