@@ -6,6 +6,7 @@ import { spanPlace } from "@dmalab/lang";
 import type { Step } from "./compare/steps.ts";
 import { stepRow } from "./compare/steps.ts";
 import type { TestDifference } from "./compare/compare_test_runs.ts";
+import { LIMITS_RULE } from "./compare/compare_limits.ts";
 import type { TestVerdict } from "./compare/compare_boot.ts";
 import type { KernelRunReport } from "./kernel_run.ts";
 
@@ -25,7 +26,7 @@ export function runText(report: KernelRunReport): string {
     ...unique(
       boots.flatMap(({ limits }) =>
         limits.map(({ disk, limit, ofKernel, ofModel }) =>
-          `  differs: the limit ${limit} of ${disk} is ${ofKernel}, and ${ofModel} on the model`
+          `  differs: the limit ${limit} of ${disk} is ${ofKernel}, and ${ofModel} on the model (${LIMITS_RULE})`
         )
       ),
     ),
@@ -81,11 +82,10 @@ function verdictLines({ result, test }: TestVerdict, release: string): string[] 
 }
 
 function differenceLines(
-  { event, lines, ofKernel, ofModel, profile, request, submission, text }: TestDifference,
+  { lines, ofKernel, ofModel, profile, request, rule, submission, text }: TestDifference,
   asRelease: string | null,
   release: string,
 ): string[] {
-  const rule = event?.why?.rule ?? null;
   return [
     ...renderFinding({
       word: "difference",
@@ -96,7 +96,7 @@ function differenceLines(
     }),
     `model   ${stepText(ofModel)}   (${profile})`,
     `kernel  ${stepText(ofKernel)}   (${release})`,
-    ...rule === null ? [] : [`rule    ${rule} (dmalab explain ${rule})`],
+    `rule    ${rule} (dmalab explain ${rule})`,
     asRelease === null
       ? "no other modelled release does what the kernel did"
       : `as ${asRelease}: the model of that release does what ${release} did`,
@@ -143,7 +143,7 @@ export function runJson(
 }
 
 function differenceJson(
-  { event, lines, ofKernel, ofModel, request, submission: { span }, text }: TestDifference,
+  { lines, ofKernel, ofModel, request, rule, submission: { span }, text }: TestDifference,
   asRelease: string | null,
 ) {
   return {
@@ -152,7 +152,7 @@ function differenceJson(
     request: request?.events[0]?.request ?? null,
     model: ofModel,
     kernel: ofKernel,
-    rule: event?.why?.rule ?? null,
+    rule,
     as_release: asRelease,
     kernel_lines: lines,
   };

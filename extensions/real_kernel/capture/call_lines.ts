@@ -1,11 +1,11 @@
 /** The lines of golden data that probes give: calls that return, calls that are entered, and what happens below them. */
 import { type GuestEvent, physOfPage } from "../trace/trace_events.ts";
-import type { CallLog, OperationLine } from "./call_log.ts";
-import type { RecordValue } from "./captured_command.ts";
+import type { CallLog, LoggedOperation } from "./call_log.ts";
+import type { CapturedValue } from "./captured_command.ts";
 
-export type Fields = ReadonlyMap<string, string>;
+export type ProbeFields = ReadonlyMap<string, string>;
 
-type CallBody = Record<string, RecordValue>;
+type CallBody = Record<string, CapturedValue>;
 
 const PAGE_BYTES = 4096;
 const SMALL_POOL_BYTES = 256;
@@ -44,7 +44,7 @@ export const RETURNED_CALLS: Readonly<
     string,
     readonly [
       beginning: string,
-      line: (given: Fields, event: GuestEvent, context: LineContext) => CallBody,
+      line: (given: ProbeFields, event: GuestEvent, context: LineContext) => CallBody,
     ]
   >
 > = {
@@ -91,7 +91,7 @@ export const RETURNED_CALLS: Readonly<
 };
 
 /** Calls whose line is written when they are entered. */
-export const ENTERED_CALLS: Readonly<Record<string, (fields: Fields) => CallBody>> = {
+export const ENTERED_CALLS: Readonly<Record<string, (fields: ProbeFields) => CallBody>> = {
   unmap_sg: (fields) => ({ call: "dma_unmap_sg", ...numbers(fields, "nents", "dir", "attrs") }),
   destroy: (fields) => {
     const state = BigInt(fields.get("state") ?? "0");
@@ -112,7 +112,11 @@ export const RETURNED_OPERATIONS: Readonly<
     string,
     readonly [
       beginning: string,
-      line: (given: Fields, fields: Fields, context: LineContext) => OperationLine | null,
+      line: (
+        given: ProbeFields,
+        fields: ProbeFields,
+        context: LineContext,
+      ) => LoggedOperation | null,
     ]
   >
 > = {
@@ -133,7 +137,7 @@ export const RETURNED_OPERATIONS: Readonly<
 
 /** Other operations; null for one that leaves no line. */
 export const OPERATIONS: Readonly<
-  Record<string, (event: GuestEvent, context: LineContext) => OperationLine | null>
+  Record<string, (event: GuestEvent, context: LineContext) => LoggedOperation | null>
 > = {
   // What a lazy kernel frees inside of a call was parked by an earlier one.
   free_iova: ({ fields }, { isLazy }) => {
@@ -176,16 +180,16 @@ export function poolRecord(sizeBytes: number) {
   return { pool: sizeBytes <= SMALL_POOL_BYTES ? "small" : "large", psize: sizeBytes };
 }
 
-function number(fields: Fields, name: string): number {
+function number(fields: ProbeFields, name: string): number {
   return Number(fields.get(name));
 }
 
-/** Fields that golden data has under the same names. */
-function numbers(fields: Fields, ...names: readonly string[]): Record<string, number> {
+/** ProbeFields that golden data has under the same names. */
+function numbers(fields: ProbeFields, ...names: readonly string[]): Record<string, number> {
   return Object.fromEntries(names.map((name) => [name, number(fields, name)]));
 }
 
-function direction(given: Fields): string {
+function direction(given: ProbeFields): string {
   return DIRECTIONS[number(given, "dir")]!;
 }
 

@@ -8,11 +8,15 @@ import type { PlannedTest } from "../plan/planned_tests.ts";
 import { readControllerLog } from "../trace/controller_log.ts";
 import { missedHits } from "../trace/guest_report.ts";
 import { readGuestEvents } from "../trace/trace_events.ts";
-import { type CapturedCommand, capturedCommand, type RecordValue } from "./captured_command.ts";
-import { type CapturedRequest, capturedRequests, type MemoryRange } from "./captured_requests.ts";
+import { type CapturedCommand, capturedCommand, type CapturedValue } from "./captured_command.ts";
+import {
+  type CapturedExtent,
+  type CapturedRequest,
+  capturedRequests,
+} from "./captured_requests.ts";
 
 /** A record, as a line of JSON. */
-export type Line = Readonly<Record<string, RecordValue | undefined>>;
+export type Line = Readonly<Record<string, CapturedValue | undefined>>;
 
 export interface CapturedBoot {
   /** `v6.12.117-strict`. */
@@ -84,7 +88,7 @@ export function captureBoot(
   return { name, description, cases, submissions, dropped };
 }
 
-type ConfigRecord = { readonly [key: string]: RecordValue };
+type ConfigRecord = { readonly [key: string]: CapturedValue };
 
 function configRecord(
   { cpus, iommu, seed, swiotlb }: LabConfig,
@@ -235,6 +239,6 @@ function sentRecord({ status }: CapturedRequest, { record }: CapturedCommand): L
 }
 
 /** What the list was mapped to: entries that were joined leave those behind them empty. */
-function mappedRanges({ list, mappedEntries }: CapturedRequest): readonly MemoryRange[] {
+function mappedRanges({ list, mappedEntries }: CapturedRequest): readonly CapturedExtent[] {
   return list!.slice(0, mappedEntries ?? 0).map(({ mapped }) => mapped);
 }

@@ -1,8 +1,8 @@
 /** A command of 64 bytes, and the PRP and SGL lists that it leads to, as golden data has them. */
 
 /** A value of a record. */
-export type RecordValue = null | boolean | number | string | readonly RecordValue[] | {
-  readonly [key: string]: RecordValue;
+export type CapturedValue = null | boolean | number | string | readonly CapturedValue[] | {
+  readonly [key: string]: CapturedValue;
 };
 
 const PAGE_BYTES = 4096;
@@ -19,7 +19,7 @@ export interface CapturedCommand {
   readonly cid: number;
   /** First logical block of reads and writes. */
   readonly slba: number;
-  readonly record: RecordValue;
+  readonly record: CapturedValue;
 }
 
 /**
@@ -57,10 +57,10 @@ function prpRecord(
   prp2: number,
   dataBytes: number,
   blocks: DescriptorBlocks,
-): { readonly [key: string]: RecordValue } | null {
+): { readonly [key: string]: CapturedValue } | null {
   const behindFirst = dataBytes - (PAGE_BYTES - prp1 % PAGE_BYTES);
   if (behindFirst <= PAGE_BYTES) return { prp1, prp2 };
-  const lists: RecordValue[] = [];
+  const lists: CapturedValue[] = [];
   let left = Math.ceil(behindFirst / PAGE_BYTES);
   for (let dma = prp2; left > 0;) {
     const words = blocks.get(dma);
@@ -79,7 +79,7 @@ function sglRecord(
   low: bigint,
   high: bigint,
   blocks: DescriptorBlocks,
-): { readonly [key: string]: RecordValue } | null {
+): { readonly [key: string]: CapturedValue } | null {
   const sgl1 = descriptor(low, high);
   if (sgl1.type !== LAST_SEGMENT) return { sgl1 };
   const words = blocks.get(sgl1.addr);

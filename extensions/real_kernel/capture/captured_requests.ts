@@ -22,15 +22,15 @@ import {
   WORDS_PER_ENTRY,
   WORDS_PER_VEC,
 } from "./capture_probes.ts";
-import type { RecordValue } from "./captured_command.ts";
+import type { CapturedValue } from "./captured_command.ts";
 
 /** `[physical address, length]`. */
-export type MemoryRange = readonly [number, number];
+export type CapturedExtent = readonly [number, number];
 
 /** An entry of a scatterlist that was mapped. */
 export interface ListEntry {
-  readonly memory: MemoryRange;
-  readonly mapped: MemoryRange;
+  readonly memory: CapturedExtent;
+  readonly mapped: CapturedExtent;
 }
 
 export interface CapturedRequest {
@@ -44,7 +44,7 @@ export interface CapturedRequest {
   /** Null on a release whose requests have none. */
   readonly gapBit: number | null;
   /** Null where one could not be read whole. */
-  readonly bios: readonly (readonly MemoryRange[])[] | null;
+  readonly bios: readonly (readonly CapturedExtent[])[] | null;
   readonly map: CallLog;
   readonly unmap: CallLog;
   /** The scatterlist; null where there was none. */
@@ -89,7 +89,7 @@ interface GrowthLine {
   readonly op: "dma_alloc";
   readonly size: number;
   dma: number;
-  readonly [field: string]: RecordValue;
+  readonly [field: string]: CapturedValue;
 }
 
 /** A task, or the interrupts of a CPU. */
@@ -118,7 +118,7 @@ export function capturedRequests(
 ): {
   readonly requests: readonly CapturedRequest[];
   /** First byte and end of the pool of bounce buffers; null where nothing was bounced. */
-  readonly bouncePool: MemoryRange | null;
+  readonly bouncePool: CapturedExtent | null;
 } {
   const reader = new CaptureReader(settings);
   for (const event of events) reader.push(event);
@@ -134,12 +134,12 @@ export function capturedRequests(
 }
 
 class CaptureReader {
-  bouncePool: MemoryRange | null = null;
+  bouncePool: CapturedExtent | null = null;
   readonly requests: OpenRequest[] = [];
   #io = -1;
   readonly #contexts = new Map<string, Context>();
   /** Lines of allocations that wait for their block's device address, by its kernel address. */
-  readonly #unnamed = new Map<string, { dma: RecordValue }[]>();
+  readonly #unnamed = new Map<string, { dma: CapturedValue }[]>();
 
   constructor(private readonly settings: CaptureSettings) {}
 
@@ -323,7 +323,7 @@ class CaptureReader {
     const call = { call: "dma_pool_alloc", ...poolRecord(context.poolBytes), dma: 0 };
     log.returned(call);
     const vaddr = fields.get("vaddr") ?? "";
-    const lines: { dma: RecordValue }[] = [call];
+    const lines: { dma: CapturedValue }[] = [call];
     if (context.growth !== null) lines.push(context.growth);
     this.#unnamed.set(vaddr, lines);
     context.growth = null;
@@ -388,8 +388,8 @@ function wordsOf(text: string | undefined): bigint[] | null {
 }
 
 /** Memory of all bios of a request; null where there are more than were read. */
-function biosOf(bios: ReadonlyMap<number, BioRead>): MemoryRange[][] | null {
-  const lists: MemoryRange[][] = [];
+function biosOf(bios: ReadonlyMap<number, BioRead>): CapturedExtent[][] | null {
+  const lists: CapturedExtent[][] = [];
   for (let index = 0; index < MAX_BIOS; index++) {
     const read = bios.get(index);
     if (read === undefined) break;
@@ -402,10 +402,10 @@ function biosOf(bios: ReadonlyMap<number, BioRead>): MemoryRange[][] | null {
 }
 
 /** What a bio's iterator has left: it begins inside of a vector where the bio was split. */
-function vecsOf({ fields, words }: BioRead): MemoryRange[] | null {
+function vecsOf({ fields, words }: BioRead): CapturedExtent[] | null {
   let left = Number(fields.get("size"));
   let done = Number(fields.get("done"));
-  const vecs: MemoryRange[] = [];
+  const vecs: CapturedExtent[] = [];
   for (let index = Number(fields.get("index")); left > 0; index++) {
     const [page, place] = [words[WORDS_PER_VEC * index], words[WORDS_PER_VEC * index + 1]];
     if (page === undefined || place === undefined || page === 0n) return null;

@@ -13,6 +13,9 @@ const LIMITS: Readonly<Record<string, (limits: QueueLimits) => number>> = {
   virt_boundary_mask: ({ virtBoundaryMask }) => virtBoundaryMask,
 };
 
+/** Where `docs/rules/` has the limits of a queue. */
+export const LIMITS_RULE = "nvme.1.1";
+
 /** A limit that the two sides have differently. */
 export interface LimitDifference {
   readonly disk: string;

@@ -6,6 +6,8 @@ import { type Step, type StepKind, stepRow, type StepValue } from "./steps.ts";
 export interface RequestDifference {
   /** What differs, as a sentence. */
   readonly text: string;
+  /** Where `docs/rules/` says what the model does there. */
+  readonly rule: string;
   /** The model's step there; null where it has none. */
   readonly ofModel: Step | null;
   /** The kernel's. */
@@ -16,6 +18,16 @@ export interface RequestDifference {
 export type PhysMap = (phys: number) => number | null;
 
 const PAGE_BYTES = 4096;
+
+/** Rules of what is no step. */
+export const RULES = {
+  split: "block.1.3",
+  format: "nvme.2.1",
+  prp: "nvme.2.3",
+  sgl: "nvme.2.4",
+  none: "nvme.2.1",
+  completion: "nvme.4.2",
+} as const;
 
 /**
  * The first difference; null where the requests are the same.
@@ -34,6 +46,7 @@ export function firstRequestDifference(
   if (model.op !== kernel.op || model.lba !== kernel.lba) {
     return {
       text: `the command is ${nameOf(kernel)}, not ${nameOf(model)}`,
+      rule: RULES.split,
       ofModel: null,
       ofKernel: null,
     };
@@ -43,6 +56,7 @@ export function firstRequestDifference(
     stepsDifference(model.unmap, shown(kernel.unmap), physOf, pages) ??
     (model.status === kernel.status ? null : {
       text: `the status is ${kernel.status}, not ${model.status}`,
+      rule: RULES.completion,
       ofModel: null,
       ofKernel: null,
     });
@@ -93,15 +107,18 @@ function stepsDifference(
     const [ofModel = null, ofKernel = null] = [model[at], kernel[at]];
     if (ofModel === null || ofKernel === null) {
       const [one, other] = ofModel === null ? ["kernel", ofKernel!] : ["model", ofModel];
-      return { text: `only the ${one} has ${stepRow(other.kind).title}`, ofModel, ofKernel };
+      const { rule, title } = stepRow(other.kind);
+      return { text: `only the ${one} has ${title}`, rule, ofModel, ofKernel };
     }
     if (ofModel.kind !== ofKernel.kind) {
-      const titles = [ofKernel, ofModel].map(({ kind }) => stepRow(kind).title);
-      return { text: `the kernel has ${titles[0]}, the model ${titles[1]}`, ofModel, ofKernel };
+      const [theirs, ours] = [stepRow(ofKernel.kind), stepRow(ofModel.kind)];
+      const text = `the kernel has ${theirs.title}, the model ${ours.title}`;
+      return { text, rule: ours.rule, ofModel, ofKernel };
     }
     const field = fieldDifference(ofModel, ofKernel, physOf, pages);
     if (field !== null) {
-      return { text: `${stepRow(ofModel.kind).title}: ${field} differs`, ofModel, ofKernel };
+      const { rule, title } = stepRow(ofModel.kind);
+      return { text: `${title}: ${field} differs`, rule, ofModel, ofKernel };
     }
   }
   return null;
@@ -144,10 +161,10 @@ function deviceDifference(
   { device: kernel }: RequestRecord,
   pages: PagePairs,
 ): RequestDifference | null {
-  const differs = (text: string) => ({ text, ofModel: null, ofKernel: null });
+  const differs = (text: string, rule: string) => ({ text, rule, ofModel: null, ofKernel: null });
   if (model === null || kernel === null || kernel.extents.length === 0) return null;
   if (model.format !== kernel.format) {
-    return differs(`the data pointer is ${kernel.format}, not ${model.format}`);
+    return differs(`the data pointer is ${kernel.format}, not ${model.format}`, RULES.format);
   }
   const [one, other] = [model.extents, kernel.extents].map(byPages) as [
     AccessedRange[],
@@ -157,7 +174,9 @@ function deviceDifference(
     const [mine, theirs] = [one[at], other[at]];
     const isSame = mine !== undefined && theirs !== undefined && mine[1] === theirs[1] &&
       (mine[0] === theirs[0] || pages.fit(mine[0], theirs[0]));
-    if (!isSame) return differs(`the controller's access ${at + 1} is not the model's`);
+    if (!isSame) {
+      return differs(`the controller's access ${at + 1} is not the model's`, RULES[model.format]);
+    }
   }
   return null;
 }

@@ -2,7 +2,12 @@
 import type { NvmeRequest } from "@dmalab/devices/nvme";
 import type { MachineEvent } from "@dmalab/runtime";
 import { type RecordedSubmission, type RecordedTest, requestsOf } from "../plan/scenario_run.ts";
-import { firstRequestDifference, nameOf, type RequestDifference } from "./compare_requests.ts";
+import {
+  firstRequestDifference,
+  nameOf,
+  type RequestDifference,
+  RULES,
+} from "./compare_requests.ts";
 import { type SimulatedRequest, simulatedRequest } from "./simulated_requests.ts";
 import type { KernelSide } from "./kernel_side.ts";
 import type { TracedRequest } from "./traced_requests.ts";
@@ -74,7 +79,8 @@ class TestComparer {
     const { error } = submission.io;
     if (result === undefined || (error !== null) === result < 0) return null;
     const text = `the call returns ${result}, and on the model ${error ?? "success"}`;
-    return this.#differs({ text, ofModel: null, ofKernel: null }, submission);
+    const rule = RULES.completion;
+    return this.#differs({ text, rule, ofModel: null, ofKernel: null }, submission);
   }
 
   /** A request that only the kernel has. */
@@ -83,7 +89,12 @@ class TestComparer {
     if (left === undefined) return null;
     const text = `only the kernel has a request "${nameOf(left)}"`;
     const submission = this.test.submissions[this.ios.indexOf(left.io)]!;
-    return this.#differs({ text, ofModel: null, ofKernel: null }, submission, null, left.lines);
+    return this.#differs(
+      { text, rule: RULES.split, ofModel: null, ofKernel: null },
+      submission,
+      null,
+      left.lines,
+    );
   }
 
   #compareRequest(submission: RecordedSubmission, request: NvmeRequest): TestDifference | null {
@@ -97,7 +108,11 @@ class TestComparer {
       // Refused before it was a command: the result of the call says so.
       if (model.device === null) return null;
       const text = `the kernel has no request "${nameOf(model)}"`;
-      return this.#differs({ text, ofModel: null, ofKernel: null }, submission, model);
+      return this.#differs(
+        { text, rule: RULES.split, ofModel: null, ofKernel: null },
+        submission,
+        model,
+      );
     }
     this.#left.delete(real);
     const difference = firstRequestDifference(model, real, physOf, isObserved);
@@ -117,6 +132,8 @@ class TestComparer {
     const event = request === null ? null : eventOf(difference, request);
     return {
       ...difference,
+      // The event says it more exactly, where it does.
+      rule: event?.why?.rule ?? difference.rule,
       profile: this.test.config.kernel,
       submission,
       request,

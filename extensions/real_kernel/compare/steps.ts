@@ -34,6 +34,8 @@ interface ProbeForms {
 interface StepRow {
   /** The function or tracepoint, as users know it. */
   readonly title: string;
+  /** Where `docs/rules/` says when it happens, and how. */
+  readonly rule: string;
   readonly fields: Readonly<Record<string, FieldSpace>>;
   /** The model's events that begin it, each `call.NAME` or the name of an event. */
   readonly events: readonly string[];
@@ -72,6 +74,7 @@ const either = (one: ProbeForms, other: ProbeForms): ProbeForms => ({
 const STEPS = {
   dma_iova_try_alloc: {
     title: "dma_iova_try_alloc",
+    rule: "dma.3.2",
     fields: { phys: "phys", size: "exact", ok: "exact" },
     events: ["call.dma_iova_try_alloc"],
     isCall: true,
@@ -81,6 +84,7 @@ const STEPS = {
   },
   dma_iova_link: {
     title: "dma_iova_link",
+    rule: "dma.3.3",
     fields: { phys: "phys", offset: "exact", size: "exact", dir: "exact", ret: "exact" },
     events: ["call.dma_iova_link"],
     isCall: true,
@@ -90,6 +94,7 @@ const STEPS = {
   },
   dma_iova_sync: {
     title: "dma_iova_sync",
+    rule: "dma.3.5",
     fields: { offset: "exact", size: "exact", ret: "exact" },
     events: ["call.dma_iova_sync"],
     isCall: true,
@@ -99,6 +104,7 @@ const STEPS = {
   },
   dma_iova_destroy: {
     title: "dma_iova_destroy",
+    rule: "dma.3.5",
     fields: { mapped_len: "exact", dir: "exact" },
     events: ["call.dma_iova_destroy"],
     isCall: true,
@@ -112,6 +118,7 @@ const STEPS = {
   dma_map: {
     // From 6.18 on dma_map_page_attrs() calls dma_map_phys().
     title: "dma_map_phys or dma_map_page",
+    rule: "dma.1.4",
     fields: { phys: "phys", size: "exact", dir: "exact", dma: "dma" },
     events: ["call.dma_map_phys", "call.dma_map_page"],
     isCall: true,
@@ -131,6 +138,7 @@ const STEPS = {
   },
   dma_map_sgtable: {
     title: "dma_map_sgtable",
+    rule: "dma.7.2",
     fields: { nents: "exact", ret: "exact" },
     events: ["call.dma_map_sgtable"],
     isCall: true,
@@ -144,6 +152,7 @@ const STEPS = {
   },
   dma_unmap: {
     title: "dma_unmap_phys or dma_unmap_page",
+    rule: "dma.1.6",
     fields: { dma: "dma", size: "exact", dir: "exact" },
     events: ["call.dma_unmap_phys", "call.dma_unmap_page"],
     isCall: true,
@@ -155,6 +164,7 @@ const STEPS = {
   },
   dma_unmap_sg: {
     title: "dma_unmap_sg",
+    rule: "dma.7.2",
     fields: { nents: "exact", dir: "exact" },
     events: ["call.dma_unmap_sg"],
     isCall: true,
@@ -167,6 +177,7 @@ const STEPS = {
   },
   iova_alloc: {
     title: "alloc_iova_fast",
+    rule: "dma.4.2",
     fields: { size: "exact", dma: "dma" },
     events: ["iova.alloc"],
     renamed: { size: "size_bytes", dma: "start" },
@@ -175,6 +186,7 @@ const STEPS = {
   },
   iova_free: {
     title: "free_iova_fast",
+    rule: "dma.4.3",
     fields: { dma: "dma", size: "exact" },
     events: ["iova.free"],
     renamed: { size: "size_bytes", dma: "start" },
@@ -183,6 +195,7 @@ const STEPS = {
   },
   iommu_map: {
     title: "iommu: map",
+    rule: "dma.5.1",
     fields: { dma: "dma", phys: "phys", size: "exact" },
     events: ["iommu.map"],
     renamed: { dma: "iova", size: "size_bytes" },
@@ -192,6 +205,7 @@ const STEPS = {
   },
   iommu_unmap: {
     title: "iommu: unmap",
+    rule: "dma.5.2",
     fields: { dma: "dma", size: "exact", unmapped: "exact" },
     events: ["iommu.unmap"],
     renamed: { dma: "iova", size: "size_bytes", unmapped: "unmapped_bytes" },
@@ -201,6 +215,7 @@ const STEPS = {
   },
   bounce: {
     title: "swiotlb_bounced",
+    rule: "dma.6.2",
     fields: { phys: "phys", size: "exact" },
     events: ["swiotlb.map"],
     renamed: { phys: "orig_phys", size: "size_bytes" },
@@ -210,6 +225,7 @@ const STEPS = {
   },
   dma_pool_alloc: {
     title: "dma_pool_alloc",
+    rule: "nvme.2.3",
     fields: {},
     events: ["call.dma_pool_alloc"],
     isCall: true,
@@ -219,6 +235,7 @@ const STEPS = {
   },
   dma_pool_free: {
     title: "dma_pool_free",
+    rule: "nvme.2.6",
     fields: {},
     events: ["call.dma_pool_free"],
     isCall: true,

@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
 import { guestMemoryBytes, type QemuMachine, qemuMachine } from "../machine/qemu_machine.ts";
 import { Islands } from "./islands.ts";
+import { withPlace } from "./key_places.ts";
 import { memoryOf, type RecordedTest, recordTest } from "./scenario_run.ts";
 
 /** Pages of one buffer that direct I/O looks up together. */
@@ -82,9 +83,11 @@ export function planTests(
       const config = onRelease(test, scenario.program, release, nearest);
       const machine = qemuMachine(config, guestMemoryBytes(0, 0));
       const recorded = recordTest(scenario.program, test, machine.config, DEFAULT_LIMITS);
-      const reasons = test.skip
-        ? ["the scenario skips it"]
-        : [...machine.missing, ...recorded.blockers, ...cutReasons(recorded)];
+      const reasons = test.skip ? ["the scenario skips it"] : [
+        ...machine.missing.map((reason) => withPlace(reason, scenario.program, test)),
+        ...recorded.blockers,
+        ...cutReasons(recorded),
+      ];
       if (reasons.length === 0) planned.push({ scenario, recorded, machine });
       else refused.push({ scenario, test, reasons });
     }
