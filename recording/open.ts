@@ -2,8 +2,8 @@
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { spanPlace } from "@dmalab/lang";
 import {
-  judgeEnd,
-  leftoversOf,
+  branchOf,
+  judgeRun,
   LimitedOutput,
   type MachineOptions,
   type PlannedRun,
@@ -15,12 +15,13 @@ import {
   TestMachine,
 } from "@dmalab/lang/run";
 import { FAST_CHECK } from "@dmalab/lang/run/property";
-import { type Failure, RunWatch } from "@dmalab/lang/vm";
+import { describeBranch, type Failure, RunWatch } from "@dmalab/lang/vm";
 import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
-import type { Position } from "./position.ts";
+import { failurePosition } from "./blocks/walk.ts";
+import { type Position, START } from "./position.ts";
 import type { RunName } from "./recorded_run.ts";
-import { Recording } from "./recording.ts";
+import { type RecordedChildRun, Recording } from "./recording.ts";
 import { keepOutermost, pausedAt } from "./machines/replay.ts";
 import { ChildRunRecorder, reported } from "./machines/child_runs.ts";
 
@@ -36,10 +37,12 @@ export interface RunChoice {
 
 /** What may be said about a run that is recorded. */
 export type RecordOptions =
-  & Pick<RunOptions, "lenient" | "limits" | "onLine" | "seed" | "watch">
+  & Pick<RunOptions, "branch" | "lenient" | "limits" | "onLine" | "seed" | "watch">
   & {
     /** Also keeps the blocks of `fork`, `compare` and `race`, which run on machines of their own. */
     readonly sides?: boolean;
+    /** Keeps the test's own run where a run beside it is the one that fails. */
+    readonly ownRun?: boolean;
   };
 
 /** The runs of a program: the statements at its top, then one for each test and machine. */
@@ -66,6 +69,10 @@ interface OpenParts {
   readonly prepared: TestMachine;
   readonly recorder: RunRecorder;
   readonly run: PlannedRun;
+  /** Opens another branch of the run. */
+  readonly onBranch: (branch: string) => OpenRun;
+  /** Runs beside it that are kept; null where none is. */
+  readonly childRuns: RecordedChildRun[] | null;
 }
 
 /** Statements of a stretch: some milliseconds. */
@@ -77,6 +84,7 @@ export class OpenRun {
   readonly recording: Recording;
   /** Nothing more happens. */
   isOver = false;
+  #failedBranch: string | null = null;
 
   /** @internal */
   constructor(recording: Recording, private readonly parts: OpenParts) {
@@ -89,6 +97,14 @@ export class OpenRun {
   /** How far it is: where a statement starts, until it is over. */
   get end(): Position {
     return this.isOver ? this.recording.last : this.parts.recorder.position;
+  }
+
+  /**
+   * The run beside this one that failed: that of a place of `inject each`, a block of `fork` or an order
+   * of `race`. Null while this one runs, and where it failed by itself or not at all.
+   */
+  get failedBranch(): OpenRun | null {
+    return this.#failedBranch === null ? null : this.parts.onBranch(this.#failedBranch);
   }
 
   /** Goes on until so many more statements have started, or to its end. */
@@ -115,7 +131,7 @@ export class OpenRun {
   #end(broken: Failure | null): void {
     const { recorder, prepared: { vm }, run } = this.parts;
     const { recording } = this;
-    const failure = broken ?? judgeEnd(vm, leftoversOf(vm));
+    const { failure } = judgeRun(vm, broken);
     recorder.stop();
     const { last } = recording;
     keepOutermost(vm, run.functionIndex);
@@ -124,12 +140,40 @@ export class OpenRun {
     const live = () => pausedAt(vm, last, frame);
     recording.timeline.live = live;
     recording.failure = reported(failure);
+    // A run that was started for a branch is not left for another one.
+    this.#failedBranch = run.branch === undefined ? recording.failure?.branch ?? null : null;
     this.isOver = true;
+    this.#keepFailedBranch();
+  }
+
+  /** Puts the run that failed beside this one, where no block of it that is kept has failed. */
+  #keepFailedBranch(): void {
+    const { recording, parts: { childRuns } } = this;
+    const branch = this.#failedBranch;
+    if (branch === null || childRuns === null) return;
+    const position = recording.failedAt!;
+    if (failurePosition(recording)!.recording !== recording) return;
+    let failed: Recording | null = null;
+    const open = () => failed ??= grown(this.parts.onBranch(branch)).recording;
+    childRuns.push({
+      position,
+      begin: START,
+      statement: position.statement,
+      word: "run",
+      label: describeBranch(branchOf(branch)!),
+      open,
+    });
   }
 }
 
+function grown(run: OpenRun): OpenRun {
+  run.grow(Infinity);
+  return run;
+}
+
 /**
- * Does a run and keeps it.
+ * Does a run and keeps it. Where a run beside it fails the test, that one is kept: it has all that
+ * leads to it.
  *
  * @param program Loaded to be followed.
  * @param choice One of its runs. Of a property it is the smallest case that fails, or the last one.
@@ -140,9 +184,9 @@ export function recordRun(
   choice: RunChoice,
   options: RecordOptions = {},
 ): Recording {
-  const open = openRun(program, choice, options);
-  open.grow(Infinity);
-  return open.recording;
+  const open = grown(openRun(program, choice, options));
+  const failed = options.ownRun === true ? null : open.failedBranch;
+  return failed === null ? open.recording : grown(failed).recording;
 }
 
 /**
@@ -165,7 +209,7 @@ export function openRun(
     options.onLine?.(line);
   });
   const machineOptions: MachineOptions = { lenient, limits, output, seed, record: true };
-  const name = { ...choice.name, seed: seed ?? choice.name.seed };
+  const name = namedRun(choice.name, options);
   const { compiler, scope } = follow;
   const evaluator = new Evaluator(program.registry, compiler, () => scope);
   const keeper = new ChildRunRecorder(name, program.code, evaluator);
@@ -182,16 +226,26 @@ export function openRun(
   }
   const recorder = known as RunRecorder | null;
   const { vm } = prepared;
+  const childRuns = keepsSides ? keeper.follow(vm, recorder!) : null;
   const recording = new Recording({
     ...recorder!.parts,
     name,
     code: program.code,
-    childRuns: keepsSides ? keeper.follow(vm, recorder!) : [],
+    childRuns: childRuns ?? [],
     sideKeeper: keepsSides ? keeper : null,
     run: vm,
     evaluator,
   });
-  return new OpenRun(recording, { prepared, recorder: recorder!, run });
+  const onBranch = (branch: string) =>
+    openRun(program, choice, { ...options, branch, onLine: () => {} });
+  return new OpenRun(recording, { prepared, recorder: recorder!, run, onBranch, childRuns });
+}
+
+function namedRun(name: RunName, { branch, seed = name.seed }: RecordOptions): RunName {
+  const choices = branchOf(branch);
+  if (choices === undefined) return { ...name, seed };
+  const parts = [name.combination, describeBranch(choices)].filter((part) => part !== "");
+  return { ...name, seed, combination: parts.join(", ") };
 }
 
 function lastOutermost({ statements }: Recording): number | null {
@@ -205,5 +259,5 @@ function runOf(program: Program, { name, test }: RunChoice, options: RecordOptio
   if (test !== null) return shownRun(FAST_CHECK, program, test, { ...options, onLine: () => {} });
   const { machine: { config }, main, variant } = program;
   if (main === null) throw new Error(`${name.file} has no statements at its top`);
-  return { config, variant, functionIndex: main, args: [] };
+  return { config, variant, functionIndex: main, args: [], branch: branchOf(options.branch) };
 }

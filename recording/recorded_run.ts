@@ -79,13 +79,13 @@ export interface RecordedCode {
  */
 export type RecordedFunction = Pick<FunctionCode, "name" | "role" | "span">;
 
-/** A block of `fork`, `compare` or `race` that has run on a machine of its own. */
+/** A block of `fork`, `compare` or `race`, or a whole run, that has run on a machine of its own. */
 export interface ChildRun {
   /** The statement of the run that it belongs to, by its number among those that started. */
   readonly statement: number;
-  /** Of which statement it is a block. */
-  readonly word: "compare" | "fork" | "race";
-  /** Its name, the settings of its machine, or the order of a race. */
+  /** Of which statement it is a block; `run` for the whole run beside this one that failed. */
+  readonly word: "compare" | "fork" | "race" | "run";
+  /** Its name, the settings of its machine, the order of a race, or the place that fails. */
   readonly label: string;
   /** What is kept of it. */
   open(): RecordedRun;

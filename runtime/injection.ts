@@ -126,6 +126,8 @@ export const INJECTION = Object.fromEntries(
 export interface InjectionHit {
   readonly point: InjectionPoint;
   readonly nth: number;
+  /** The site of the code that was running, as events have it; null where none was. */
+  readonly site: number | null;
 }
 
 /** An order to fail. It counts how often its point is passed from the moment it is armed. */
@@ -158,21 +160,21 @@ export class ArmedInjection {
 
 /** Notes every hit of a point from the moment it is added to an injector. */
 export class HitCounter {
-  readonly #passed: InjectionPoint[] = [];
+  readonly #passed: Omit<InjectionHit, "nth">[] = [];
 
   /** A point is passed. */
-  note(point: InjectionPoint): void {
-    this.#passed.push(point);
+  note(point: InjectionPoint, site: number | null): void {
+    this.#passed.push({ point, site });
   }
 
   /** Every place where something could have failed, in the order in which they were passed. */
   get places(): readonly InjectionHit[] {
     const counts = new Map<InjectionPoint, number>();
     const places: InjectionHit[] = [];
-    for (const point of this.#passed) {
+    for (const { point, site } of this.#passed) {
       const nth = (counts.get(point) ?? 0) + 1;
       counts.set(point, nth);
-      if (INJECTION_POINTS[point]!.survivable) places.push({ point, nth });
+      if (INJECTION_POINTS[point]!.survivable) places.push({ point, nth, site });
     }
     return places;
   }
@@ -224,7 +226,7 @@ export class FailureInjector {
   }
 
   #pass(point: InjectionPoint): InjectedError | null {
-    for (const counter of this.#counters) counter.note(point);
+    for (const counter of this.#counters) counter.note(point, this.events.context.site);
     let failing: ArmedInjection | null = null;
     for (const fault of this.#armed) {
       if (fault.point !== point) continue;

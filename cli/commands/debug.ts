@@ -1,9 +1,18 @@
 import { command, flag, integer } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
+import { readBranchOption } from "../read_branch.ts";
 import { readMatches } from "../read_matches.ts";
 import { limitsOf, runSettings } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, SCENARIOS, SEED, TREE_FOLDER, VERDICT } from "./scenario_options.ts";
+import {
+  BRANCH,
+  LIMITS,
+  MATCH,
+  SCENARIOS,
+  SEED,
+  TREE_FOLDER,
+  VERDICT,
+} from "./scenario_options.ts";
 
 export const DEBUG = command({
   name: "debug",
@@ -23,6 +32,7 @@ export const DEBUG = command({
     plain: flag("read commands line by line, as from a pipe"),
     ...VERDICT,
     seed: SEED,
+    branch: BRANCH,
     tree: TREE_FOLDER,
     ...LIMITS,
   },
@@ -38,7 +48,10 @@ export const DEBUG = command({
     if (path === undefined) return WRONG;
     const { runDebug } = await import("../debug/run_debug.ts");
     const { lenient, plain, run, seed, tree } = options;
-    const record = runSettings({ lenient, limits: limitsOf((option) => options[option]), seed });
+    const chosen = await readBranchOption(options.branch);
+    if (typeof chosen === "string") return refuse(chosen, screen);
+    const limits = limitsOf((option) => options[option]);
+    const record = runSettings({ ...chosen, lenient, limits, seed });
     return await runDebug(path, { match: match.matches, plain, run, record, tree }, screen);
   },
 });

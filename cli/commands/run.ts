@@ -1,10 +1,12 @@
 import { command, type OptionsOf, type OptionSpec, text } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
+import { readBranchOption } from "../read_branch.ts";
 import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import type { ScenarioOptions } from "../scenario/run_scenarios.ts";
 import { refuse } from "../screen.ts";
 import {
+  BRANCH,
   LIMITS,
   MATCH,
   SCENARIOS,
@@ -24,18 +26,31 @@ export const RUN_OPTIONS = {
   ...VERDICT,
   match: MATCH,
   seed: SEED,
+  branch: BRANCH,
   tree: TREE_FOLDER,
   ...LIMITS,
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
 /** What to run, as the options say; or what is wrong with them, a sentence without its end. */
 export async function readRunOptions(
-  { export: exportPath, lenient, match, picture: picturePath, seed, trace, tree, ...limits }:
-    OptionsOf<typeof RUN_OPTIONS>,
+  {
+    branch,
+    export: exportPath,
+    lenient,
+    match,
+    picture: picturePath,
+    seed,
+    trace,
+    tree,
+    ...limits
+  }: OptionsOf<typeof RUN_OPTIONS>,
 ): Promise<ScenarioOptions | string> {
   const matches = await readMatches(match);
   if (typeof matches === "string") return matches;
+  const chosen = await readBranchOption(branch);
+  if (typeof chosen === "string") return chosen;
   return {
+    ...chosen,
     only: "all",
     trace,
     exportPath,

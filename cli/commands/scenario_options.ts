@@ -50,6 +50,11 @@ function matching(runs: string) {
 
 export const SEED = integer("NUMBER", "random seed (default: the file's)");
 
+export const BRANCH = text(
+  "BRANCH",
+  "run one run of a `fork`, a `race` or an `inject each`, as a failure prints it: 1:alloc_pages@4",
+);
+
 export const JOBS = integer("N", "workers (default: 1); the report does not depend on N", {
   least: 1,
   most: 256,

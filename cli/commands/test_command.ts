@@ -4,9 +4,11 @@ import type { WriteReports } from "../extension.ts";
 import type { FailedRun } from "../testing/run_tests.ts";
 import { command, flag, text } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { readBranchOption } from "../read_branch.ts";
 import { readMatches } from "../read_matches.ts";
 import { limitsOf, runSettings } from "../scenario/limit_options.ts";
 import {
+  BRANCH,
   FILTER,
   JOBS,
   LIMITS,
@@ -43,6 +45,7 @@ export const TEST = command({
     failed: flag("run only the tests that failed in the last run"),
     "fail-fast": flag("stop after the first failure"),
     seed: SEED,
+    branch: BRANCH,
     shard: text("I/N", "run shard I of N of the tests"),
     jobs: JOBS,
     debug: flag("open the debugger where the first test fails"),
@@ -62,6 +65,10 @@ export const TEST = command({
     {
       line: 'test lab.dma --match "unmap" --seed 0x1',
       doc: "rerun one failure: its last line prints this command",
+    },
+    {
+      line: 'test nic.dma --match "probe" --seed 0x1 --branch 1:alloc_pages@4',
+      doc: "the one run of an `inject each` that failed",
     },
     { line: "test lab.dma --debug", doc: "opens the debugger where the first test fails" },
     { line: "test --failed --fail-fast", doc: "rerun last failures, stop at the first" },
@@ -98,6 +105,8 @@ export const TEST = command({
     const places = words.length === 0 ? ["."] : words;
     const match = await readMatches(options.match, options.filter);
     if (typeof match === "string") return refuse(match, screen);
+    const chosen = await readBranchOption(options.branch);
+    if (typeof chosen === "string") return refuse(chosen, screen);
     const { withJunitFile } = await import("../testing/reporters/machine.ts");
     const { heard } = await import("../testing/reporter.ts");
     // Lines of JSON are for programs: what is for people goes the other way.
@@ -121,7 +130,7 @@ export const TEST = command({
       const reporter = path === null
         ? made()
         : withJunitFile(made(), path, screen, () => void (junitCode = WRONG));
-      const { coverage, lenient, report, seed, trace, tree } = options;
+      const { branch, coverage, lenient, report, seed, trace, tree } = options;
       const limits = limitsOf((option) => options[option]);
       const ran = await runTests(
         paths,
@@ -129,19 +138,19 @@ export const TEST = command({
           ...match,
           failed,
           failFast: options["fail-fast"],
-          ...{ coverage, lenient, limits, seed, shard, snapshot, trace, tree },
+          ...{ branch, coverage, lenient, limits, seed, shard, snapshot, trace, tree },
           workers: options.jobs ?? 1,
         },
         heard(reporter, ({ reports }) => void (first = firstFailure(reports))),
         screen,
       );
-      const asked = { only: "tests", coverage: true, ...match, limits, seed, lenient } as const;
-      const reported = await alsoReport(paths, report, asked, ran, screen);
+      const how = { only: "tests", coverage: true, branch, limits, seed, lenient } as const;
+      const reported = await alsoReport(paths, report, { ...how, ...match }, ran, screen);
       const exitCode = worseExitCode(reported, junitCode);
       if (!options.debug || first === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
-      const { match: named, path: file, seed: own } = first;
-      const record = runSettings({ lenient, limits, seed: own });
+      const { match: named, path: file, ...own } = first;
+      const record = runSettings({ lenient, limits, ...own });
       await runDebug(file, { match: named, run: null, record, plain: false, tree }, screen);
       return exitCode;
     };

@@ -29,12 +29,18 @@ export function limitsOf(valueOf: (option: LimitOption) => number | null): Limit
 }
 
 /** What a run takes of the command line. @param seed Null for the one that the file names. */
-export function runSettings({ lenient, limits, seed }: {
+export function runSettings({ branch = null, lenient, limits, seed }: {
+  readonly branch?: string | null;
   readonly lenient: boolean;
   readonly limits: LimitOptions;
   readonly seed: number | null;
 }) {
-  return { lenient, limits: allLimits(limits), ...seed === null ? {} : { seed } };
+  return {
+    lenient,
+    limits: allLimits(limits),
+    ...seed === null ? {} : { seed },
+    ...branch === null ? {} : { branch },
+  };
 }
 
 /** All limits: those that are named, the usual ones for the others. */

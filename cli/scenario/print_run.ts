@@ -41,6 +41,8 @@ export interface PrintOptions {
   readonly matches: readonly NameMatch[];
   /** Instead of the seeds the files name; null for those. */
   readonly seed: number | null;
+  /** The run beside each test that is run instead, as `--branch` has it; null for the test's own. */
+  readonly branch?: string | null;
   readonly limits: LimitOptions;
   /** The kernel tree of each driver that has one, instead of the one that it names. */
   readonly tree?: string | null;

@@ -130,9 +130,15 @@ function alsoFailed(names: readonly string[]): string[] {
   ];
 }
 
-/** The words that name one test of a file, with its seed. @param main What means the statements at its top. */
+/**
+ * The words that name one run of a file: its test, its seed, and the branch that failed.
+ *
+ * @param main What means the statements at its top.
+ */
 function runWords({ file, names }: RunReport, outcome: TestOutcome, main: string): string {
-  const seed = `--seed 0x${outcome.seed.toString(16)}${outcome.lenient ? " --lenient" : ""}`;
+  const branch = outcome.failure?.branch ?? null;
+  const seed = `--seed 0x${outcome.seed.toString(16)}${outcome.lenient ? " --lenient" : ""}` +
+    (branch === null ? "" : ` --branch ${shellWord(branch)}`);
   if (outcome.kind === "main") return `${shellWord(file)}${main} ${seed}`;
   return `${shellWord(file)} --match ${wordThatFinds(displayName(outcome), names)} ${seed}`;
 }

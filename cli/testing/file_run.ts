@@ -22,7 +22,7 @@ import { TracePrinter } from "../scenario/trace_printer.ts";
 import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
 
 export interface FileJob
-  extends Pick<PrintOptions, "lenient" | "limits" | "matches" | "seed" | "trace"> {
+  extends Pick<PrintOptions, "branch" | "lenient" | "limits" | "matches" | "seed" | "trace"> {
   readonly path: string;
   readonly failFast: boolean;
   /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */

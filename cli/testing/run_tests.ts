@@ -126,8 +126,8 @@ async function runFiles(
   screen: Screen,
   outputs: TraceOutputs | null,
 ): Promise<ExitCode> {
-  const { failed, failFast, lenient, matches, seed, shard, trace, tree, limits, coverage } =
-    options;
+  const { failed, failFast, matches, shard, ...how } = options;
+  const { branch = null, lenient, seed, trace, tree, limits, coverage } = how;
   const wanted = failed === null ? paths : paths.filter((path) => namesOf(failed, path).length > 0);
   const counted = shard === null ? null : await countTests(wanted, matches, options);
   const jobs = wanted.map((path, index): FileJob => ({
@@ -135,6 +135,7 @@ async function runFiles(
     matches: failed === null ? matches : namesOf(failed, path).map(exactMatch),
     failFast,
     seed,
+    branch,
     shard: shard === null ? null : { ...shard, first: counted!.firsts[index]! },
     lenient,
     trace,
@@ -291,6 +292,8 @@ export interface FailedRun {
   readonly path: string;
   readonly match: readonly NameMatch[];
   readonly seed: number;
+  /** The run beside the test's own that failed; null for its own. */
+  readonly branch: string | null;
 }
 
 /** The first test that fails, for the debugger. */
@@ -298,7 +301,8 @@ export function firstFailure(reports: readonly RunReport[]): FailedRun | null {
   for (const { file, outcomes } of reports) {
     const outcome = outcomes.find(({ failure }) => failure !== null);
     if (outcome === undefined) continue;
-    return { path: file, match: [exactMatch(displayName(outcome))], seed: outcome.seed };
+    const match = [exactMatch(displayName(outcome))];
+    return { path: file, match, seed: outcome.seed, branch: outcome.failure!.branch };
   }
   return null;
 }

@@ -184,6 +184,9 @@ export class LabMachine implements SimulatedMachine {
   armInjection({ error, first, last, point }: InjectionOrder): () => number {
     const { machine } = this.lab;
     const number = INJECTION[point as InjectionPointName];
+    if (number === undefined) {
+      throw new ScriptError("E0934", `There is no injection point "${point}"`);
+    }
     const fault = new ArmedInjection(number, first, last, error as InjectedError | null);
     machine.armInjection(fault);
     return () => {
@@ -197,7 +200,11 @@ export class LabMachine implements SimulatedMachine {
     const counter = machine.countHits();
     return {
       places: () =>
-        counter.places.map(({ nth, point }) => ({ point: INJECTION_POINTS[point]!.name, nth })),
+        counter.places.map(({ nth, point, site }) => ({
+          point: INJECTION_POINTS[point]!.name,
+          nth,
+          site,
+        })),
       stop: () => machine.stopCountingFaults(counter),
     };
   }

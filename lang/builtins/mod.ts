@@ -17,6 +17,7 @@ import { FAULT_LOG_CALLS } from "./calls/fault_log.ts";
 import { KERNEL_CALLS_OF_DRIVERS } from "./calls/kernel.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
+import { BYTE_NUMBER_CALLS } from "./values/byte_numbers.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
 import { P2P_LENDING_CALLS, P2PMEM } from "./calls/p2p_lending.ts";
 import { P2P_MEMORY_CALLS } from "./calls/p2p_memory.ts";
@@ -112,7 +113,13 @@ const PAGES: readonly BuiltinGroup[] = [
   {
     page: "memory",
     title: "Memory, caches, contexts",
-    functions: [...MEMORY_CALLS, ...COHERENCE_CALLS, ...KERNEL_CALLS_OF_DRIVERS, ...REGISTER_CALLS],
+    functions: [
+      ...MEMORY_CALLS,
+      ...BYTE_NUMBER_CALLS,
+      ...COHERENCE_CALLS,
+      ...KERNEL_CALLS_OF_DRIVERS,
+      ...REGISTER_CALLS,
+    ],
     types: [BUFFER, REGION, CACHE_LINES],
   },
   {

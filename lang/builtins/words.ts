@@ -13,6 +13,7 @@ import { STATUS_CODES, STATUS_TYPES } from "@dmalab/devices/nvme";
 import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
 import { EnumValue } from "../values/value.ts";
 import { once } from "./describe/once.ts";
+import { NUMBERS, orderText } from "./number_forms.ts";
 import { HMM_MODES } from "./types/rdma/hmm_modes.ts";
 
 /** One constant as help and the reference page show it. */
@@ -200,6 +201,13 @@ const EVENT_NAMES = group(
   ),
 );
 
+const NUMBER_FORMS = group(
+  "number in bytes",
+  Object.fromEntries(
+    NUMBERS.map((number) => [number.name, `A field of \`unpack\`: ${orderText(number)}.`]),
+  ),
+);
+
 /** Set by set: a field's come once, however many fields have them. */
 const SETS: readonly WordSet[] = [
   ...wordSets(),
@@ -210,6 +218,7 @@ const SETS: readonly WordSet[] = [
   ...NVME_STATUS,
   ...MACHINE_WORDS,
   ...VIEW_WORDS,
+  ...NUMBER_FORMS,
   ...EVENT_NAMES,
 ];
 

@@ -6,10 +6,8 @@
  *
  * What other members use:
  */
-export { type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
+export { judgeRun, type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
 export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";
-export { judgeEnd } from "./incidents.ts";
-export { leftoversOf } from "./leaks.ts";
 export { exactMatch, isAxisMatch, isNamed, type NameMatch } from "./name_match.ts";
 export {
   brokenOff,
@@ -39,7 +37,7 @@ export {
   type TestOutcome,
   type Unexpected,
 } from "./report.ts";
-export { LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";
+export { branchOf, LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";
 export { runProgramWith, shownRun } from "./runner.ts";
 export type {
   InputResult,

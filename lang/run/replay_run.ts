@@ -6,19 +6,21 @@
 import type { LabConfig } from "@dmalab/devices";
 import type { MachineEvent, RecordedEvents } from "@dmalab/runtime";
 import type { QuirkSet } from "@dmalab/runtime/kernels";
+import type { TestLeak } from "@dmalab/runtime/leaks";
 import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
 import {
   type Branches,
   type ChildRunLimits,
-  goesOn,
   type PausableRun,
   type ReplayableRun,
   type ReplayRequest,
   type RunStarter,
 } from "../vm/branches.ts";
 import type { Output } from "../values/execution_context.ts";
-import { type Failure, ScriptFailure } from "../vm/failure.ts";
+import { formatCount } from "../text/numbers.ts";
+import { type BranchChoice, formatBranch, goesOn } from "../vm/branch_choice.ts";
+import { failed, type Failure, ScriptFailure } from "../vm/failure.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeEnd } from "./incidents.ts";
@@ -34,19 +36,26 @@ export const NO_OUTPUT: Output = { write: () => {} };
 export interface PlannedRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
   /** The case of a property. */
   readonly args: readonly Value[];
+  /** The way to a run beside it, which is done instead. */
+  readonly branch?: readonly BranchChoice[] | undefined;
 }
 
 /** A machine that is ready for a run, or why it cannot be built. */
 export function prepareRun(
   program: Program,
-  { args, config, functionIndex, variant }: PlannedRun,
+  { args, branch, config, functionIndex, variant }: PlannedRun,
   options: MachineOptions,
 ): TestMachine | Failure {
   const { span } = program.code.functions[functionIndex]!;
   const machine = startMachine(program, config, options, span);
   if (machine instanceof TestMachine) {
     const start = { functionIndex, args };
-    machine.vm.branches.runs = new ChildRunStarter(program, config, [variant], options, start);
+    const { branches } = machine.vm;
+    branches.runs = new ChildRunStarter(program, config, [variant], options, start);
+    if (branch !== undefined) {
+      branches.choices = branch;
+      branches.judgesBranch = true;
+    }
   }
   return machine;
 }
@@ -59,8 +68,32 @@ export function runTestOnMachine(
   const machine = prepareRun(program, run, options);
   if (!(machine instanceof TestMachine)) return { failure: machine, machine: null, leaks: [] };
   const broken = machine.run(run.functionIndex, run.args);
-  const leaks = leftoversOf(machine.vm);
-  return { failure: broken ?? judgeEnd(machine.vm, leaks), machine, leaks };
+  const { failure, leaks } = judgeRun(machine.vm, broken);
+  return { failure, machine, leaks };
+}
+
+/** What fails a run that is over, and what it left. @param broken What ended it before its end. */
+export function judgeRun(
+  vm: Vm,
+  broken: Failure | null,
+): { readonly failure: Failure | null; readonly leaks: readonly TestLeak[] } {
+  const { branches } = vm;
+  if (branches.isReplaying) return { failure: broken ?? noSuchBranch(vm), leaks: [] };
+  // A branch that ends its run leaves what the test has made before it.
+  const leaks = branches.branch === null ? leftoversOf(vm) : [];
+  return { failure: broken ?? judgeEnd(vm, leaks), leaks };
+}
+
+function noSuchBranch(vm: Vm): Failure {
+  const { choices, choicePoints } = vm.branches;
+  return failed({
+    code: "E0934",
+    span: vm.span,
+    message: `The run does not come to the branch ${formatBranch(choices)}`,
+    hint: choicePoints === 0
+      ? "the test has no `fork`, `race` or `inject each`"
+      : `it comes to ${formatCount(choicePoints, "branching")}, counted from 1`,
+  });
 }
 
 /**

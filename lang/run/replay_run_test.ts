@@ -110,7 +110,10 @@ Deno.test("a request leaks under a failing link with the defects of 7.2, and not
       wait io
     }`;
   const leaks = failureOf(strict(`test "t" { ${body} }`));
-  assertEquals(leaks, "E0921 Leak when `dma_iova_link` fails the 2nd time");
+  assertEquals(
+    leaks,
+    "E0921 Leak when `dma_iova_link` fails the 2nd time, in `ssd.submit` at t.dma:8",
+  );
   assertEquals(failureOf(strict(`test "t" with { quirks = [none] } { ${body} }`)), null);
   assertEquals(failureOf(strict(`test "t" with { kernel = "6.12.117" } { ${body} }`)), null);
 });
@@ -299,7 +302,10 @@ Deno.test("what the checker reports in a try of `inject each` stands beside what
     }`));
   assertEquals(failure!.code, "E0921");
   assertEquals(report!.name, "unmap_size");
-  assertStringIncludes(report!.text, "of `inject each`, such as when `dma_map_phys` fails the 1st");
+  assertStringIncludes(
+    report!.text,
+    "of `inject each`, such as when `dma_map_phys` at t.dma:8 fails the 1st",
+  );
 });
 
 Deno.test("things of the machine outside cannot be taken into `compare`", () => {

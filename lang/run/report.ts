@@ -25,6 +25,11 @@ export interface FailureReport {
   readonly values: readonly FailedValue[];
   /** Where two values differ, and other lines that stand below the source. */
   readonly notes: readonly string[];
+  /**
+   * The way to the run that failed, as the option `--branch` takes it, such as `1:alloc_pages@4`; null
+   * where that is the test's own run.
+   */
+  readonly branch: string | null;
 }
 
 /** What a part of a failed assertion came to. */

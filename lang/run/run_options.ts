@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import type { Question } from "../values/question.ts";
 import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../text/numbers.ts";
+import { type BranchChoice, readBranch } from "../vm/branch_choice.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
 import type { Output, ShowStatement } from "../values/execution_context.ts";
 import type { NameMatch } from "./name_match.ts";
@@ -30,6 +31,11 @@ export interface RunOptions {
   readonly select?: (number: number) => boolean;
   /** Instead of the seeds the file names. */
   readonly seed?: number | undefined;
+  /**
+   * Runs, in place of each test, one run beside it: that of a place of `inject each`, a block of `fork`
+   * or an order of `race`, as {@linkcode FailureReport.branch} names it.
+   */
+  readonly branch?: string | undefined;
   /** Unexpected incidents and leaks are listed and fail no test, whatever the file says. */
   readonly lenient?: boolean | undefined;
   /** What stops a run. */
@@ -70,6 +76,7 @@ export interface SharedOptions {
   readonly style: FailureStyle | undefined;
   readonly watch: HostWatch | undefined;
   readonly onRun: ((run: RunStart) => void) | undefined;
+  readonly branch: readonly BranchChoice[] | undefined;
   /** True when no further test is to be run: it could not say anything, or is not wanted. */
   readonly stopped: () => boolean;
 }
@@ -98,8 +105,17 @@ export function sharedOptions(options: InspectedRunOptions): SharedOptions {
     style,
     watch,
     onRun,
+    branch: branchOf(options.branch),
     stopped: () => output.stopped || watch?.interrupted() === true,
   };
+}
+
+/** @throws {RangeError} When the text names no branch. */
+export function branchOf(text: string | undefined): readonly BranchChoice[] | undefined {
+  if (text === undefined) return undefined;
+  const choices = readBranch(text);
+  if (typeof choices === "string") throw new RangeError(choices);
+  return choices;
 }
 
 /** Hands lines on until there were too many. */

@@ -1,6 +1,6 @@
 /** Runs a program: its statements, then its tests, each on a machine of its own. */
 import { spanPlace } from "../source.ts";
-import type { PlannedRun } from "./replay_run.ts";
+import { NO_OUTPUT, type PlannedRun } from "./replay_run.ts";
 import { isNamed } from "./name_match.ts";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
@@ -79,9 +79,10 @@ export function shownRun(
   test: TestEntry,
   options: RunOptions = {},
 ): PlannedRun {
-  if (test.kind !== "property") return test;
-  const shared = sharedOptions({ ...options, attributeDefects: false });
-  return new ProgramRun(engine, program, shared).tally(test).shown ?? test;
+  const { branch, ...shared } = sharedOptions({ ...options, attributeDefects: false });
+  if (test.kind !== "property") return { ...test, branch };
+  const own = { ...shared, branch: undefined };
+  return { ...new ProgramRun(engine, program, own).tally(test).shown ?? test, branch };
 }
 
 /** Runs parts of a program, and notes which expectations they came to. */
@@ -99,7 +100,7 @@ class ProgramRun {
     const place = spanPlace(code.functions[functionIndex]!.span);
     const entry = { kind: "main", name: "", combination: "", place, functionIndex } as const;
     const tally = this.#tally(entry, config.seed);
-    tally.run({ config, variant, functionIndex, args: [] });
+    tally.run({ config, variant, functionIndex, args: [], branch: this.options.branch });
     return tally.outcome();
   }
 
@@ -109,9 +110,19 @@ class ProgramRun {
 
   tally(test: TestEntry): TestTally {
     const tally = this.#tallyOf(test);
-    if (test.kind === "test") tally.run(test);
-    else runProperty(this.engine, test, tally, this.options.machine);
+    const { branch } = this.options;
+    if (test.kind === "test") tally.run({ ...test, branch });
+    else if (branch === undefined) runProperty(this.engine, test, tally, this.options.machine);
+    else tally.run({ ...this.#shownCase(test), branch });
     return tally;
+  }
+
+  /** The case of a property that `--branch` is about: the one that is shown. */
+  #shownCase(test: TestEntry): PlannedRun {
+    const { branch: _, machine, ...others } = this.options;
+    const silent = { ...machine, output: NO_OUTPUT, onEvent: undefined, attributeDefects: false };
+    const options = { ...others, branch: undefined, machine: silent, onRun: undefined };
+    return new ProgramRun(this.engine, this.program, options).tally(test).shown ?? test;
   }
 
   #tallyOf({ combination, config, functionIndex, kind, name, span }: TestEntry): TestTally {

@@ -19,6 +19,7 @@ import { failedValues, type FailureStyle, renderFailure } from "./render_failure
 import type { FailureReport, Incident, RunNames, TestOutcome } from "./report.ts";
 import type { RunStart, SharedOptions } from "./run_options.ts";
 import { DefectAttribution, type TestRunResult } from "./defect_attribution.ts";
+import { formatBranch } from "../vm/branch_choice.ts";
 import { NO_OUTPUT, type PlannedRun, runTestOnMachine } from "./replay_run.ts";
 import { type MachineOptions, runConfig, type TestMachine } from "./test_machine.ts";
 
@@ -125,7 +126,8 @@ export class TestTally {
   /** The test has failed. @param notes Lines before the failure's own. */
   fail(failure: Failure, notes: readonly string[], attribution: DefectAttribution): void {
     const all = [...notes, ...failure.notes, ...attribution.ofFailure()];
-    this.#failure = reportFailure({ ...failure, notes: all }, this.options.style);
+    const { branch = this.options.branch } = failure;
+    this.#failure = reportFailure({ ...failure, notes: all, branch }, this.options.style);
   }
 
   /** Runs so far. */
@@ -230,5 +232,6 @@ export function reportFailure(failure: Failure, style: FailureStyle | undefined)
     lines: renderFailure(failure, style),
     values: failedValues(failure),
     notes: failure.notes,
+    branch: failure.branch === undefined ? null : formatBranch(failure.branch),
   };
 }

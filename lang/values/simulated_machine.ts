@@ -49,9 +49,15 @@ export interface InjectionHitName {
   readonly nth: number;
 }
 
+/** A place where something could fail. */
+export interface InjectionPlace extends InjectionHitName {
+  /** The site of the code that was running; null where none was. */
+  readonly site: number | null;
+}
+
 /** Notes every place where something could fail, until it is stopped. */
 export interface HitCount {
-  places(): readonly InjectionHitName[];
+  places(): readonly InjectionPlace[];
   stop(): void;
 }
 

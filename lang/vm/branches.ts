@@ -8,11 +8,7 @@
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
-import type {
-  InjectionHitName,
-  ResourceWatch,
-  SimulatedMachine,
-} from "../values/simulated_machine.ts";
+import type { ResourceWatch, SimulatedMachine } from "../values/simulated_machine.ts";
 import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
 import {
   type ComparedMachine,
@@ -24,6 +20,7 @@ import type { ForkKeyword } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
+import { type BranchChoice, goesOn, RaceSchedule, wrongBranch } from "./branch_choice.ts";
 import type { RaceOrder } from "./race_order.ts";
 import { type Limits, MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError, ValueError } from "../values/script_error.ts";
@@ -88,16 +85,6 @@ class BranchResult implements BranchOutcome {
   }
 }
 
-/** A turn off the main way: at which branching, and which way. */
-export interface BranchChoice {
-  readonly choicePoint: number;
-  /**
-   * The block of `fork`, from 0; for `inject each` the place that fails; for `race` the order; `probe`
-   * to look at what is explained there.
-   */
-  readonly taken: number | InjectionHitName | RaceSchedule | "look";
-}
-
 function isPlace({ taken }: BranchChoice): boolean {
   return typeof taken === "object" && !(taken instanceof RaceSchedule);
 }
@@ -107,14 +94,6 @@ export interface DefectProbe {
   /** The instruction that it came to. */
   readonly pc: number;
   readonly wrong: boolean;
-}
-
-export class RaceSchedule {
-  /**
-   * @param wanted Which block goes on, wherever more than one can.
-   * @param whole Whether the run goes on after the race, or ends with it.
-   */
-  constructor(readonly wanted: readonly number[], readonly whole: boolean) {}
 }
 
 /** What a run needs to know to be done again. */
@@ -199,6 +178,8 @@ export class Branches {
   raceOrder: RaceOrder | null = null;
   /** The output of this run is read. */
   attributeDefects = true;
+  /** This run was started for its branch alone: what the branch leaks fails it. */
+  judgesBranch = false;
   /** What this run saw, if it was sent to look. */
   probe: DefectProbe | null = null;
   #choicePoints = 0;
@@ -239,7 +220,11 @@ export class Branches {
   fork(branches: number): number | RecordValue {
     const choicePoint = this.nextChoicePoint();
     const choice = this.takeChoice(choicePoint);
-    if (choice !== null) return choice.taken as number;
+    if (choice !== null) {
+      const { taken } = choice;
+      if (typeof taken !== "number" || taken >= branches) throw wrongBranch(choice, "fork");
+      return taken;
+    }
     const known = this.resolvedChoices.get(choicePoint);
     if (known instanceof RecordValue) return known;
     this.requireRuns("fork");
@@ -279,7 +264,9 @@ export class Branches {
       this.onChildRun(child, "compare", label);
       this.#adopt(child, left.steps);
       if (child.failure !== null) {
-        const failure = withNote(failureOf(child, 0), `on the machine with ${label}`);
+        // Choices lead through one machine: the run of a test has no way to this one.
+        const own = { ...failureOf(child, 0), branch: undefined };
+        const failure = withNote(own, `on the machine with ${label}`);
         if (failure.diagnostic.code !== "E0927") throw new ScriptFailure(failure);
         lacking.push(failure);
       }
@@ -317,6 +304,11 @@ export class Branches {
     if (this.branch === null || (raised.crashed && this.choices.some(isPlace))) return false;
     this.branch.raised = raised;
     return true;
+  }
+
+  /** How many branchings the run has come to. */
+  get choicePoints(): number {
+    return this.#choicePoints;
   }
 
   /** The number of the branching that the run has come to. */
@@ -415,20 +407,20 @@ export class Branches {
   }
 }
 
-/** A run that goes on after its branching, as if there were no other way. */
-export function goesOn({ taken: way }: BranchChoice): boolean {
-  return way instanceof RaceSchedule && way.whole;
-}
-
 /**
  * Why a run beside another failed, with what it held of its own. What the other one holds meanwhile
  * tells nothing.
  *
  * @param sinceSeq The last event that both have in common.
  */
-export function failureOf({ failure, machine }: ChildVm, sinceSeq: number): Failure {
+export function failureOf({ branches, failure, machine }: ChildVm, sinceSeq: number): Failure {
   const held = failure!.kind === "failed" ? machine.leftovers() : [];
-  return { ...failure!, held: held.filter(({ event }) => event !== null && event.seq > sinceSeq) };
+  const branch = failure!.branch ?? branches.choices;
+  return {
+    ...failure!,
+    branch,
+    held: held.filter(({ event }) => event !== null && event.seq > sinceSeq),
+  };
 }
 
 export function withNote(failure: Failure, note: string): Failure {

@@ -3,6 +3,7 @@ import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { TestLeak } from "@dmalab/runtime/leaks";
 import type { Span } from "../source.ts";
+import type { BranchChoice } from "./branch_choice.ts";
 
 /** One value under the source line of a failed assertion. */
 export interface ExplainedPart {
@@ -24,6 +25,8 @@ export interface Failure {
   readonly crashed?: boolean;
   /** Which known defects it is fixed without, as lines, where that was found out with it. */
   readonly remedies?: readonly string[] | undefined;
+  /** The way to the run that failed, where that is one beside. */
+  readonly branch?: readonly BranchChoice[] | undefined;
   /** What the run held that failed, where that is one beside. */
   readonly held?: readonly TestLeak[];
 }
@@ -61,6 +64,7 @@ export class ExpectationError extends Error {
       readonly notes?: readonly string[];
       readonly related?: readonly RelatedSpan[] | undefined;
       readonly remedies?: readonly string[] | undefined;
+      readonly branch?: readonly BranchChoice[] | undefined;
     } = {},
   ) {
     super(message);

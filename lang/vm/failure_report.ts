@@ -52,12 +52,13 @@ export interface FailureContext {
 export function describeFailure(thrown: unknown, context: FailureContext): Failure {
   const error = hostLimit(thrown) ?? thrown;
   if (error instanceof ExpectationError) {
-    const { code, details: { hint, notes = [], parts, related, remedies, span }, message } = error;
+    const { code, details, message } = error;
+    const { branch, hint, notes = [], parts, related, remedies, span } = details;
     const events = NOT_AS_EXPECTED.has(code) ? lastEvents(context.events()) : [];
     const failure = failureOf(context, { code, message, hint, span }, [...notes, ...events]);
     const spans = [...related ?? [], ...failure.diagnostic.related ?? []];
     const diagnostic = { ...failure.diagnostic, related: spans };
-    return { ...failure, diagnostic, parts: parts ?? [], remedies };
+    return { ...failure, diagnostic, parts: parts ?? [], remedies, branch };
   }
   if (error instanceof ScriptError) {
     const { code, hint, message } = error;

@@ -7,6 +7,7 @@
  *
  * What other members use:
  */
+export { describeBranch } from "./branch_choice.ts";
 export { Branches, type PausableRun, type ReplayableRun } from "./branches.ts";
 export type { BoundName, Code, DebugStatement, ForkKeyword, FunctionCode, Site } from "./code.ts";
 export { Raising, SideEffectRefused, type StatementListener } from "./control.ts";

@@ -21,7 +21,8 @@ import { RACE_STEP_BYTES } from "../values/limits.ts";
 import { remembered } from "../values/remembered.ts";
 import { LimitError } from "../values/script_error.ts";
 import { ListValue, RecordValue, type Value } from "../values/value.ts";
-import { type Branches, type ChildVm, failureOf, RaceSchedule, withNote } from "./branches.ts";
+import { type Branches, type ChildVm, failureOf, withNote } from "./branches.ts";
+import { RaceSchedule, wrongBranch } from "./branch_choice.ts";
 import {
   BranchEnded,
   type Control,
@@ -133,7 +134,10 @@ export class Races implements Preemption {
     const branching = branches.nextChoicePoint();
     const choice = branches.takeChoice(branching);
     if (choice !== null) {
-      const { wanted, whole } = choice.taken as RaceSchedule;
+      const { taken } = choice;
+      const isOrder = taken instanceof RaceSchedule && taken.whole === info.whole;
+      if (!isOrder) throw wrongBranch(choice, "race");
+      const { wanted, whole } = taken;
       branches.raceOrder = new RaceOrder(wanted);
       this.#enter(branches.raceOrder, whole, target, entries);
       return;

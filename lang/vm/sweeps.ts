@@ -2,7 +2,12 @@
 import { addAll } from "@dmalab/runtime/lists";
 import { incidentName } from "../values/incident.ts";
 import type { Leak, MachineEvent } from "@dmalab/runtime";
-import type { HitCount, InjectionHitName, ResourceWatch } from "../values/simulated_machine.ts";
+import type {
+  HitCount,
+  InjectionHitName,
+  InjectionPlace,
+  ResourceWatch,
+} from "../values/simulated_machine.ts";
 import { formatCount, formatOrdinal } from "../text/numbers.ts";
 import { headOf, type Span, spanPlace } from "../source.ts";
 import type { FailEachInfo, FailInfo } from "./code.ts";
@@ -14,6 +19,7 @@ import { describeValue } from "../values/operators.ts";
 import { ValueError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
 import { RangeValue, type Value } from "../values/value.ts";
+import { type BranchChoice, placeOf } from "./branch_choice.ts";
 import { type Branches, type ChildVm, failureOf, withNote } from "./branches.ts";
 import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
@@ -35,9 +41,9 @@ type Taking = Pick<ChildVm, "siteCall">;
 
 /** A place whose failure leaks. */
 interface LeakingRun {
-  readonly place: InjectionHitName;
+  readonly place: InjectionPlace;
   readonly leaks: readonly Leak[];
-  readonly run: Taking;
+  readonly run: ChildVm;
 }
 
 /** A `inject each` whose block is running, and whose places are counted. */
@@ -54,6 +60,21 @@ class EachScope implements RunScope {
   leave(): void {
     this.count.stop();
     this.watch.stop();
+  }
+}
+
+/** One in which one place fails, in a run that is here for it. */
+class PlaceScope implements RunScope {
+  constructor(
+    readonly info: FailEachInfo,
+    readonly place: InjectionHitName,
+    readonly count: HitCount,
+    readonly disarm: () => void,
+  ) {}
+
+  leave(): void {
+    this.count.stop();
+    this.disarm();
   }
 }
 
@@ -89,9 +110,10 @@ export class Sweeps {
     const branching = this.branches.nextChoicePoint();
     const choice = this.branches.takeChoice(branching);
     if (choice !== null) {
-      const { nth, point } = choice.taken as InjectionHitName;
+      const place = placeOf(choice);
+      const { nth, point } = place;
       const disarm = this.vm.machine.armInjection({ point, first: nth, last: nth, error: null });
-      this.vm.scopes.push({ leave: disarm });
+      this.vm.scopes.push(new PlaceScope(info, place, this.vm.machine.countHits(), disarm));
       return;
     }
     if (this.branches.resolvedChoices.has(branching)) {
@@ -110,12 +132,12 @@ export class Sweeps {
     const scope = this.vm.scopes.pop()!;
     scope.leave();
     if (scope === KNOWN) return;
-    // This run was here for one place only.
-    if (!(scope instanceof EachScope)) throw new BranchEnded();
+    if (scope instanceof PlaceScope) throw this.#endOfPlace(scope);
+    if (!(scope instanceof EachScope)) throw new Error("Not a scope of `inject each`");
     const { branching: choicePoint, info } = scope;
     this.vm.expecting(info.expectation);
     const left = scope.watch.leaks();
-    if (left.length > 0) throw this.#leaked(info, null, left, this.vm);
+    if (left.length > 0) throw this.#leaked(info, null, left, this.vm, undefined);
     if (scope.passing) return;
     const places = scope.count.places();
     if (places.length > 0) this.vm.reached.add(info.hit);
@@ -131,7 +153,7 @@ export class Sweeps {
         printReports();
         const failure = failureOf(child, this.vm.machine.stream.seq);
         throw new ScriptFailure({
-          ...withNote(failure, `while ${placeText(place)} (\`inject each\`)`),
+          ...withNote(failure, `while ${placeText(place, this.vm)} (\`inject each\`)`),
           remedies: this.#remedies(choicePoint, [[place]], () => true),
         });
       }
@@ -142,6 +164,18 @@ export class Sweeps {
     if (leaking.length === 0 && this.vm.machine.fails("report")) this.#judgeReports(info, reported);
     printReports();
     if (leaking.length > 0) throw this.#leakedAt(info, choicePoint, leaking, places.length);
+  }
+
+  /** How a run ends that was here for one place only. */
+  #endOfPlace({ count, info, place }: PlaceScope): ExpectationError | BranchEnded {
+    const { branch, judgesBranch } = this.branches;
+    if (!judgesBranch) return new BranchEnded();
+    const hits = count.places().filter(({ point }) => point === place.point);
+    const hit = hits[place.nth - 1];
+    if (hit === undefined) return noSuchPlace(info, place, hits.length);
+    const leaks = branch!.watch.leaks();
+    if (leaks.length === 0) return new BranchEnded();
+    return this.#leaked(info, placeText(hit, this.vm), leaks, this.vm, undefined);
   }
 
   /**
@@ -200,7 +234,7 @@ export class Sweeps {
   #addReports(
     reported: Map<string, SweepIncident>,
     child: ChildVm,
-    place: InjectionHitName,
+    place: InjectionPlace,
     tried: number,
   ): void {
     const usual = new Set(this.vm.machine.incidents.map(incidentName));
@@ -213,7 +247,7 @@ export class Sweeps {
       const key = `${name} ${event.site}`;
       if (event.seq <= (child.branches.branch?.seq ?? Infinity) || keys.has(key)) continue;
       keys.add(key);
-      const first = { event, context: child, when: placeText(place), places: 0, tried };
+      const first = { event, context: child, when: placeText(place, this.vm), places: 0, tried };
       remembered(reported, key, () => first).places++;
     }
   }
@@ -232,6 +266,7 @@ export class Sweeps {
         ...relatedTo(event, context),
       ],
       notes: [text, `${places} of ${tried} places cause it`],
+      branch: context.branches.choices,
       hint: `if it is intended, write \`warns ${reportClass}\` after the call`,
     });
   }
@@ -241,6 +276,7 @@ export class Sweeps {
     where: string | null,
     leaks: readonly Leak[],
     run: Taking,
+    branch: readonly BranchChoice[] | undefined,
   ): ExpectationError {
     const taken = takenAt(leaks[0]!, run);
     return new ExpectationError(
@@ -249,6 +285,7 @@ export class Sweeps {
       {
         span: headOf(info.span),
         notes: leakLines(leaks, run),
+        branch,
         related: taken === null ? [] : [{ span: taken, message: "allocated here" }],
         hint: where === null
           ? "what the block allocates or maps it must also free or unmap"
@@ -267,8 +304,9 @@ export class Sweeps {
       ...Map.groupBy(leaking, ({ leaks, run }) => leakLines(leaks, run).join("\n")).values(),
     ];
     const [{ leaks, place, run }] = groups[0] as [LeakingRun];
-    const error = this.#leaked(info, placeText(place), leaks, run);
-    const notes = groups.slice(0, LISTED).flatMap((group, index) => groupLines(group, index === 0));
+    const error = this.#leaked(info, placeText(place, this.vm), leaks, run, run.branches.choices);
+    const notes = groups.slice(0, LISTED)
+      .flatMap((group, index) => groupLines(group, index === 0, this.vm));
     const rest = groups.slice(LISTED).flat().length;
     return new ExpectationError(error.code, error.message, {
       ...error.details,
@@ -276,6 +314,7 @@ export class Sweeps {
         ...notes,
         ...rest > 0 ? [`and at ${formatCount(rest, "more place")}`] : [],
         `${leaking.length} of ${tried} places leak`,
+        `the first one alone: \`inject ${place.point} nth ${place.nth}\` in place of \`inject each\``,
       ],
       remedies: this.#remedies(
         branching,
@@ -286,16 +325,37 @@ export class Sweeps {
   }
 }
 
-/** What leaks at several places alike. @param isNamed The message says the first place. */
-function groupLines([first, ...alike]: readonly LeakingRun[], isNamed: boolean): string[] {
-  const listed = alike.slice(0, LISTED).map(({ place }) => placeText(place));
+/**
+ * What leaks at several places alike.
+ *
+ * @param isNamed The message says the first place.
+ * @param counted The run in which the places were counted.
+ */
+function groupLines(
+  [first, ...alike]: readonly LeakingRun[],
+  isNamed: boolean,
+  counted: Taking,
+): string[] {
+  const listed = alike.slice(0, LISTED).map(({ place }) => placeText(place, counted));
   const rest = alike.length - listed.length;
   return [
-    ...isNamed ? [] : [`and when ${placeText(first!.place)}:`],
+    ...isNamed ? [] : [`and when ${placeText(first!.place, counted)}:`],
     ...leakLines(first!.leaks, first!.run),
     ...listed.map((text) => `  the same when ${text}`),
     ...rest > 0 ? [`  and at ${formatCount(rest, "more place")}`] : [],
   ];
+}
+
+function noSuchPlace(
+  { span }: FailEachInfo,
+  { nth, point }: InjectionHitName,
+  hits: number,
+): ExpectationError {
+  return new ExpectationError(
+    "E0934",
+    `The block never passes \`${point}\` the ${formatOrdinal(nth)} time`,
+    { span: headOf(span), hint: `it passes it ${formatCount(hits, "time")}` },
+  );
 }
 
 /** The hits that fail: all where nothing is said, one, or those of a range. */
@@ -317,8 +377,23 @@ function hitRange(nth: Value): readonly [first: number, last: number] {
   return [first, last];
 }
 
-function placeText({ nth, point }: InjectionHitName): string {
-  return `\`${point}\` fails the ${formatOrdinal(nth)} time`;
+/**
+ * What fails, as a clause: the call of the script or of the driver, then the point that it reaches.
+ *
+ * @param counted The run in which the place was counted.
+ */
+function placeText({ nth, point, site }: InjectionPlace, counted: Taking): string {
+  const span = site === null ? null : counted.siteCall(site);
+  if (span === null) return `\`${point}\` fails the ${formatOrdinal(nth)} time`;
+  const { source, start, end } = span;
+  const [, call = point] = /^([\w.]+)(?:\(|$)/.exec(source.text.slice(start, end)) ?? [];
+  const where = `${source.name}:${source.position(start).line}`;
+  const time = `the ${formatOrdinal(nth)} time`;
+  // A disk's `submit` does not fail by what fails in the kernel's own driver behind it.
+  if (call.includes(".")) return `\`${point}\` fails ${time}, in \`${call}\` at ${where}`;
+  return call === point
+    ? `\`${call}\` at ${where} fails ${time}`
+    : `\`${call}\` at ${where} fails (\`${point}\` nth ${nth})`;
 }
 
 /** The call that took what leaks; null where no single one did. */

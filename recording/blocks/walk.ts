@@ -65,7 +65,7 @@ function linesUpTo(recording: Recording, position: Position): number {
 /** A moment in one of the run's own: what is before a block of `fork` or `race` is the run's. */
 export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const child = childRunOf(runPosition.recording);
-  if (child === null || child.word === "compare") return runPosition;
+  if (child === null || child.word === "compare" || child.word === "run") return runPosition;
   if (comparePositions(runPosition.position, child.begin) > 0) return runPosition;
   return atHome({
     recording: runPosition.recording.within!.recording,

@@ -41,7 +41,7 @@ export class ChildRunRecorder {
   };
 
   /** Keeps the sides of the run that is noted there, the first ones. */
-  follow(vm: Vm, recorder: RunRecorder): readonly RecordedChildRun[] {
+  follow(vm: Vm, recorder: RunRecorder): RecordedChildRun[] {
     const childRuns: RecordedChildRun[] = [];
     const keep: Branches["onChildRun"] = (context, word, label) => {
       const own = this.#kept.get(context);

@@ -144,6 +144,7 @@ class TraceRunReader {
         lines,
         values: [],
         notes: [],
+        branch: null,
       };
     }
     return run;

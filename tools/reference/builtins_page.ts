@@ -60,7 +60,7 @@ function indexLines(): string[] {
     "# Functions, types and constants",
     "",
     "A page for each group, written from the descriptions that the checker, completion and the REPL's `?name` use, by " +
-    `\`${REFERENCE_COMMAND}\`: the package has them, and in a checkout that command makes them. Every example on ` +
+    `\`${REFERENCE_COMMAND}\`: a clone and the package have them. Every example on ` +
     "them is run by a test. The language itself is in [language.md](language.md), the events are in [events.md](events.md).",
     ...GROUPS.flatMap((group) => [
       "",

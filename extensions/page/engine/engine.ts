@@ -173,7 +173,7 @@ export class Engine {
     const choice = this.#runs[run] ?? this.#runs[0];
     if (choice === undefined || this.#followed === null) return;
     const index = this.#runs.indexOf(choice);
-    const options = { limits: RECORD_LIMITS, watch: WATCH, sides: isBeside };
+    const options = { limits: RECORD_LIMITS, watch: WATCH, sides: isBeside, ownRun: isBeside };
     const recording = recordRun(this.#followed, choice, options);
     keepVariables(recording, WATCH);
     // The page has what all runs print: up to a million lines are not read twice.

@@ -7,6 +7,7 @@ import type { HandleType } from "../../values/spec.ts";
 import { checkedSlice } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
+import { BYTE_NUMBER_METHODS } from "./byte_numbers.ts";
 import { methodsOf } from "../describe/builtin.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 
@@ -183,6 +184,7 @@ export const BYTES: HandleType<BytesValue> = {
         return value.bytes.slice(first, end);
       },
     }),
+    ...BYTE_NUMBER_METHODS,
   ],
   format: (value) => formatValue(value),
   show: (value) => dumpLines(value.bytes),

@@ -261,6 +261,15 @@ export const RUN_CODES = {
     example:
       "let op = flush\nlet way = match op { read => from_device, write => to_device }     # add `_ => …`",
   },
+  E0934: {
+    title: "no such branch",
+    explanation:
+      "`--branch` asks for one run of a `fork`, a `race` or an `inject each`, as a failure prints it. " +
+      "The test does not come to that branching, or its block never passes the place: the file has " +
+      "changed since, or the seed is another one.",
+    example:
+      "dmalab test driver.dma --match probe --branch 3:alloc_pages@1     # it has two `inject each`",
+  },
   E0999: {
     title: "bug in dmalab",
     explanation:

@@ -1,0 +1,18 @@
+/**
+ * Reads `--branch`; a text is what is wrong with it, as a sentence without its end.
+ *
+ * @param text Null where the option is not given.
+ */
+export async function readBranchOption(
+  text: string | null,
+): Promise<{ readonly branch: string | null } | string> {
+  if (text === null) return { branch: null };
+  const { branchOf } = await import("@dmalab/lang/run");
+  try {
+    branchOf(text);
+    return { branch: text };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return `--branch: ${error.message}`;
+  }
+}

@@ -1,0 +1,95 @@
+/** Which way a run goes where it could go several, and how a person writes that down. */
+import type { InjectionHitName } from "../values/simulated_machine.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { BRANCH_NAMES } from "../values/branch_outcome.ts";
+
+/** A turn off the main way: at which branching, and which way. */
+export interface BranchChoice {
+  readonly choicePoint: number;
+  /**
+   * The block of `fork`, from 0; for `inject each` the place that fails; for `race` the order; `look`
+   * to look at what is explained there.
+   */
+  readonly taken: number | InjectionHitName | RaceSchedule | "look";
+}
+
+export class RaceSchedule {
+  /**
+   * @param wanted Which block goes on, wherever more than one can.
+   * @param whole Whether the run goes on after the race, or ends with it.
+   */
+  constructor(readonly wanted: readonly number[], readonly whole: boolean) {}
+}
+
+/** A run that goes on after its branching, as if there were no other way. */
+export function goesOn({ taken }: BranchChoice): boolean {
+  return taken instanceof RaceSchedule && taken.whole;
+}
+
+/**
+ * Choices as the option `--branch` takes them. The number before the colon counts the run's `fork`,
+ * `race` and `inject each` from 1: `1:alloc_pages@4` is the fourth `alloc_pages` of the first one,
+ * `2:first` a block of `fork`, `1:race@0.1` an order whose run goes on after the race, `1:order@0.1` one
+ * whose run ends with it.
+ */
+export function formatBranch(choices: readonly BranchChoice[]): string {
+  return choices.map(({ choicePoint, taken }) => `${choicePoint}:${takenText(taken)}`).join(",");
+}
+
+function takenText(taken: BranchChoice["taken"]): string {
+  if (typeof taken === "number") return BRANCH_NAMES[taken]!;
+  if (taken === "look") throw new Error("A run that looks at something is none that is shown");
+  if (!(taken instanceof RaceSchedule)) return `${taken.point}@${taken.nth}`;
+  return `${taken.whole ? "race" : "order"}@${taken.wanted.join(".")}`;
+}
+
+export function placeOf(choice: BranchChoice): InjectionHitName {
+  const { taken } = choice;
+  if (typeof taken === "object" && !(taken instanceof RaceSchedule)) return taken;
+  throw wrongBranch(choice, "inject each");
+}
+
+/** The choices of a text of `formatBranch`; else what is wrong with it, as a sentence without its end. */
+export function readBranch(text: string): readonly BranchChoice[] | string {
+  const choices: BranchChoice[] = [];
+  for (const part of text.split(",")) {
+    const [, number, word, detail] = /^(\d{1,9}):([\w.]+)(?:@([\d.]*))?$/.exec(part) ?? [];
+    const taken = word === undefined ? null : readTaken(word, detail ?? null);
+    if (taken === null) {
+      return `"${part}" is no branch: a branch is such as 1:alloc_pages@4, 2:first or 1:race@0.1`;
+    }
+    choices.push({ choicePoint: Number(number), taken });
+  }
+  return choices;
+}
+
+/** Switches of one order. */
+const MAX_SWITCHES = 10_000;
+
+function readTaken(word: string, detail: string | null): BranchChoice["taken"] | null {
+  if (detail === null) {
+    const block = BRANCH_NAMES.indexOf(word);
+    return block < 0 ? null : block;
+  }
+  if (word === "race" || word === "order") {
+    const wanted = detail === "" ? [] : detail.split(".");
+    const isOrder = wanted.length <= MAX_SWITCHES && wanted.every((one) => /^\d$/.test(one));
+    return isOrder ? new RaceSchedule(wanted.map(Number), word === "race") : null;
+  }
+  return /^[1-9]\d{0,8}$/.test(detail) ? { point: word, nth: Number(detail) } : null;
+}
+
+/** What the way of a run says at a `fork`, a `race` or an `inject each` that has no such way. */
+export function wrongBranch({ choicePoint }: BranchChoice, word: string): ScriptError {
+  return new ScriptError("E0934", `Branching ${choicePoint} is a \`${word}\` without that branch`);
+}
+
+/** Choices in the words of a heading: `alloc_pages nth 4`, `fork: left`, `race: 0.1`. */
+export function describeBranch(choices: readonly BranchChoice[]): string {
+  return choices.map(({ taken }) => {
+    if (typeof taken === "number") return `fork: ${BRANCH_NAMES[taken]}`;
+    if (typeof taken === "string") return taken;
+    if (!(taken instanceof RaceSchedule)) return `inject ${taken.point} nth ${taken.nth}`;
+    return `race: ${taken.wanted.length === 0 ? "first order" : taken.wanted.join(".")}`;
+  }).join(", ");
+}
