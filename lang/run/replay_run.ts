@@ -9,13 +9,13 @@ import type { QuirkSet } from "@dmalab/runtime/kernels";
 import type { TestLeak } from "@dmalab/runtime/leaks";
 import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
-import {
-  type Branches,
-  type ChildRunLimits,
-  type PausableRun,
-  type ReplayableRun,
-  type ReplayRequest,
-  type RunStarter,
+import type {
+  Branches,
+  ChildRunLimits,
+  PausableRun,
+  ReplayableRun,
+  ReplayRequest,
+  RunStarter,
 } from "../vm/branches.ts";
 import type { Output } from "../values/execution_context.ts";
 import { formatCount } from "../text/numbers.ts";
