@@ -1,5 +1,5 @@
 /** What other members use of `extensions/c_drivers/compiler`. */
-export { type Compiled, noDrivers, printAtTerminal, printProgress } from "./clang.ts";
+export { type Compiled, noDrivers, printProgress } from "./clang.ts";
 export { loadPatched } from "./patched.ts";
 export { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
 export { SessionClang, type TreeClang } from "./tree_clang.ts";

@@ -1,5 +1,4 @@
 /** What a client wants to be launched, made ready. */
-import { maxOf } from "@dmalab/runtime/lists";
 import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { displayName, type OpenRun, openRun, type RunChoice, runsOf } from "@dmalab/recording";
 import { HostLoader, HostMemoryWatch, loadCompiled } from "@dmalab/cli";
@@ -193,6 +192,6 @@ function lineOf({ name: { place } }: RunChoice): number {
 /** The tests that begin nearest above a line, or all the rest. */
 function aroundLine(choices: readonly RunChoice[], line: number): readonly RunChoice[] {
   const above = choices.filter((each) => each.test !== null && lineOf(each) <= line);
-  const nearest = maxOf(above.map(lineOf));
+  const nearest = above.map(lineOf).reduce((one, other) => Math.max(one, other), 0);
   return [...above.filter((each) => lineOf(each) === nearest), ...choices];
 }

@@ -1,5 +1,4 @@
 /** The requests of the protocol, each by its name. */
-import { addAll } from "@dmalab/runtime/lists";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import {
   atLine,
@@ -50,7 +49,8 @@ class Lines implements CommandContext {
   }
 
   printEvents(events: Parameters<CommandContext["printEvents"]>[0]): void {
-    if (events.length > 0) addAll(this.all, formatEvents(events, this.columns));
+    if (events.length === 0) return;
+    for (const line of formatEvents(events, this.columns)) this.all.push(line);
   }
 }
 

@@ -141,7 +141,7 @@ function differenceLines(
     `  ${defect === null ? "differs" : "defect"} | ${name} | ${test}${also}`,
     ...defect === null ? [] : [
       `    ${foundBy.padEnd(7)} ${defect.split("\n")[0]}`,
-      ...defect.split("\n").slice(1).map((line) => `            ${line.trim()}`),
+      ...defect.split("\n").slice(1).map((line) => `          ${line.trimEnd()}`),
     ],
     ...operations.map((each) => `    ${each}`),
     ...call === null ? [] : [`    call    ${call}`],

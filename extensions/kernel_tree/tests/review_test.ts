@@ -140,7 +140,7 @@ Deno.test("an assertion that fails is the first reason, and another length of bo
   const stopped = await changed("\treturn 0;", "\treturn 7;");
   assertEquals(stopped.code, 1, stopped.output);
   assert(
-    /^ {4}test {4}assertion failed at toy\.dma:3:\d+: toy_start is 7/m.test(stopped.output),
+    /^ {4}test {4}Assertion failed at toy\.dma:4:\d+: toy_start is 7/m.test(stopped.output),
     stopped.output,
   );
   assert(stopped.html.includes('<h1 class="failed">✕ 1 defect'), stopped.html);
