@@ -36,6 +36,7 @@ export const BEGINNINGS: ReadonlySet<string> = new Set([
   "sync",
   "alloc_iova",
   "bounce_map",
+  "sync_range",
 ]);
 
 /** Calls whose line is written when they return: by the probe of the return, with that of the beginning. */
@@ -127,6 +128,10 @@ export const RETURNED_OPERATIONS: Readonly<
     const size = number(given, "pages") * PAGE_BYTES;
     return { op: "iova_alloc", size, iova, source, limit_pfn: number(given, "limit") };
   }],
+  sync_range_ret: ["sync_range", (given) => ({
+    op: "iommu_sync_map",
+    ...numbers(given, "iova", "size"),
+  })],
   bounce_map_ret: ["bounce_map", (given, fields) => ({
     op: "swiotlb_map_single",
     ...numbers(given, "orig", "size", "dir"),
@@ -167,6 +172,11 @@ export const OPERATIONS: Readonly<
     return { op: "iotlb_flush_np", start, end: start + number(fields, "size") - 1 };
   },
   gather: ({ fields }) => ({ op: "iotlb_flush_range", ...numbers(fields, "start", "end") }),
+  unlink: ({ fields }) => ({
+    op: "iova_unlink",
+    addr: number(fields, "dma"),
+    ...numbers(fields, "offset", "size"),
+  }),
   flush_all: () => ({ op: "iotlb_flush_all" }),
   bounce_copy: ({ fields }) => ({ op: "swiotlb_bounce", ...numbers(fields, "tlb", "size", "dir") }),
   bounce_unmap: ({ fields }) => ({

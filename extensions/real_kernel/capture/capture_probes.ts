@@ -124,6 +124,21 @@ export const CAPTURE_PROBES: readonly string[] = [
     ),
     filter(`block_${part}`, `size > ${8 * part * EVENT_WORDS}`),
   ]),
+  ...[["iter_start", "blk_rq_dma_map_iter_start", "$arg4"], [
+    "iter_next",
+    "blk_rq_dma_map_iter_next",
+    "$arg3",
+  ]].map(
+    ([name, target, iter]) =>
+      returns(
+        name!,
+        [target!],
+        `ok=$retval:u8 addr=+{blk_dma_iter.addr}(${iter}):x64 size=+{blk_dma_iter.len}(${iter}):u32`,
+      ),
+  ),
+  probe("unlink", "dma_iova_unlink", "dma=+0(%si):x64 offset=%dx:u64 size=%cx:u64"),
+  probe("sync_range", "iommu_sync_map", "iova=%si:x64 size=%dx:u64"),
+  returns("sync_range_ret", ["iommu_sync_map"]),
   probe("coherent", "dma_alloc_attrs", "size=%si:u64"),
   returns("coherent_ret", ["dma_alloc_attrs"]),
   probe("tree", "alloc_iova", "pages=%si:u64"),

@@ -225,6 +225,7 @@ function caseRecord(request: CapturedRequest, call: Line): Line | null {
   return {
     request: about,
     map: request.map.calls,
+    ...request.iterator.length === 0 ? {} : { iter: request.iterator },
     ...list === null ? {} : { sg: { mapped: mappedRanges(request), flags: null } },
     ...command === null
       ? { command: null, queue_status: queueStatus, user_errno: call.errno! }

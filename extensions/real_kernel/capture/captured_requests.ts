@@ -55,6 +55,8 @@ export interface CapturedRequest {
   readonly blocks: ReadonlyMap<number, readonly bigint[]>;
   /** Entries of the scatterlist that are mapped; null where there is none. */
   readonly mappedEntries: number | null;
+  /** Results of the block layer's iterator; empty on a release without one. */
+  readonly iterator: readonly (readonly (string | number)[])[];
   readonly device: ControllerCommand | null;
   /** Of the completion; null for a request without one. */
   readonly status: number | null;
@@ -70,6 +72,7 @@ interface OpenRequest extends Mutable<CapturedRequest> {
   readonly blocks: Map<number, bigint[]>;
   /** The events of its scatterlist: they come in any order. */
   readonly listParts: Map<number, ReadonlyMap<string, string>>;
+  readonly iterator: (readonly (string | number)[])[];
   isComplete: boolean;
 }
 
@@ -204,6 +207,7 @@ class CaptureReader {
       command: null,
       blocks: new Map(),
       listParts: new Map(),
+      iterator: [],
       device: null,
       status: null,
       queueStatus: 0,
@@ -290,6 +294,13 @@ class CaptureReader {
       return;
     }
     switch (name) {
+      case "iter_start":
+      case "iter_next": {
+        const step = name === "iter_start" ? "istart" : "inext";
+        const given = [Number(fields.get("addr")), Number(fields.get("size"))];
+        request.iterator.push(Number(fields.get("ok")) === 0 ? [step, 0] : [step, 1, ...given]);
+        break;
+      }
       case "alloc_iova":
         context.source = "cache";
         break;
