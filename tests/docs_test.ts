@@ -27,6 +27,7 @@ import { audited } from "@dmalab/lang/testing";
 import { memberNames } from "@dmalab/lang/values";
 import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
 import { ScenarioError } from "@dmalab/cli/testing/register_scenarios";
+import { deadLinks } from "./page_links.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 import { place, readTranscript, runTranscript } from "./transcripts.ts";
 
@@ -273,3 +274,9 @@ Deno.test("language.md names fields and methods that values have", () => {
 function textOf(page: string): string {
   return PAGES.find((each) => each.page === page)!.text;
 }
+
+Deno.test("every link of a page in the clone leads to a file and a heading", () => {
+  const { dead, links } = deadLinks(ROOT);
+  assert(links > 500, `${links} links`);
+  assertEquals(dead, []);
+});

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { buildPackage } from "@dmalab/tools/package";
 import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
+import { deadLinks } from "./page_links.ts";
 import { shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 
@@ -39,14 +40,28 @@ Deno.test("the package carries what it needs, and works without this project (do
       }
     });
 
-    await t.step("has every page that a page of its manual leads to", () => {
+    await t.step("has every file and heading that a page of its manual leads to", () => {
+      const { dead, links } = deadLinks(dist);
+      assert(links > 400, `${links} links`);
+      assertEquals(dead, []);
+    });
+
+    await t.step("has every driver and scenario that a page of its manual names", () => {
       const pages = filesBelow(join(dist, "docs")).filter((path) => path.endsWith(".md"));
-      const links = pages.flatMap((page) =>
-        [...Deno.readTextFileSync(page).matchAll(/\]\(([\w./-]+\.md)(?:#[^)]*)?\)/g)]
-          .map(([, target]) => join(page, "..", target!))
+      const named = new Set(
+        pages.flatMap((page) =>
+          [
+            ...Deno.readTextFileSync(page).matchAll(
+              /\b(?:extensions|examples)\/[\w./-]+\.(?:c|dma)\b/g,
+            ),
+          ]
+            .map(([path]) => path)
+        ),
       );
-      assert(links.some((path) => path.endsWith("builtins/constants.md")));
-      assertEquals(links.filter((path) => !pages.includes(path)), []);
+      assert(named.size > 20, [...named].join(" "));
+      const files = new Set(filesBelow(dist));
+      const missing = [...named].filter((path) => !files.has(join(dist, path)));
+      assertEquals(missing, []);
     });
 
     await t.step(

@@ -7,13 +7,12 @@
  * that runs on Node.
  */
 import { cpSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PERMISSIONS } from "@dmalab/cli/all_commands";
 import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
-import { writeBuiltinsPages } from "../reference/builtins_page.ts";
 import { writeLicences } from "./licences.ts";
 
 /** Bundles, each of some entries that share their code. */
@@ -36,7 +35,10 @@ const LIBRARY = {
   scenarios: "cli/testing/register_scenarios.ts",
 } as const;
 
-/** Folders that are copied as they are: the manual, what drivers in C are compiled with, and what reviews run. */
+/**
+ * Copied as they are: the manual, what drivers in C are compiled with, what reviews run, and the drivers
+ * and scenarios that the manual names.
+ */
 const AS_THEY_ARE = [
   "docs",
   "examples",
@@ -44,9 +46,16 @@ const AS_THEY_ARE = [
   "extensions/real_kernel/guest",
   "extensions/real_kernel/requests",
   "extensions/c_drivers/compiler/compiler",
-  "extensions/c_drivers/drivers/nvme/tree",
+  "extensions/c_drivers/drivers",
+  "extensions/c_drivers/tests/c",
   "extensions/kernel_tree/drivers",
+  "extensions/kernel_tree/tests/tree/drawn.txt",
+  "extensions/kernel_tree/tests/tree/mini",
+  "extensions/kernel_tree/tests/tree/mini.dma",
 ];
+
+/** Of them, what is about the sources, which the package does not have. */
+const NOT_COPIED = "docs/dev";
 
 /** The folder of the declarations. */
 const TYPES = "types";
@@ -97,13 +106,20 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   const problem = made.find((each) => each !== null);
   if (problem !== undefined) return `The package cannot be built: ${problem}`;
   Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
-  Deno.copyFileSync(join(PROJECT, "docs/install.md"), join(folder, "README.md"));
+  const readme = Deno.readTextFileSync(join(PROJECT, "docs/install.md"));
+  // It stands a folder higher there.
+  Deno.writeTextFileSync(
+    join(folder, "README.md"),
+    readme.replaceAll(/\]\((?!\w+:|#)/g, "](docs/"),
+  );
   for (const path of AS_THEY_ARE) {
-    cpSync(join(PROJECT, path), join(folder, path), { recursive: true });
+    cpSync(join(PROJECT, path), join(folder, path), {
+      recursive: true,
+      filter: (each) => relative(PROJECT, each) !== NOT_COPIED,
+    });
   }
   Deno.writeTextFileSync(join(folder, "permissions.json"), `${JSON.stringify(PERMISSIONS)}\n`);
   Deno.writeTextFileSync(join(folder, "report.html"), buildPage(REPORT_PLAN));
-  writeBuiltinsPages(join(folder, "docs"));
   if (withTypes) {
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
       // An import of the file by its path, not through package.json, finds the types by its first line.

@@ -1,0 +1,51 @@
+/** Links of Markdown pages to files and headings. */
+import { dirname, join, relative } from "node:path";
+import { filesBelow } from "./source_text.ts";
+
+/** `page: link` for each link of a folder's pages to a file or a heading that is not there. */
+export function deadLinks(folder: string): { readonly links: number; readonly dead: string[] } {
+  const headings = new Map<string, ReadonlySet<string>>();
+  const dead: string[] = [];
+  let links = 0;
+  for (const page of filesBelow(folder).filter((path) => path.endsWith(".md"))) {
+    for (const [, link = ""] of proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^\w+:/.test(link)) continue;
+      links++;
+      const [path = "", heading] = link.split("#");
+      const target = path === "" ? page : join(dirname(page), decodeURIComponent(path));
+      const isThere = exists(target) && (heading === undefined || !target.endsWith(".md") ||
+        headings.getOrInsertComputed(target, headingsOf).has(heading));
+      if (!isThere) dead.push(`${relative(folder, page)}: ${link}`);
+    }
+  }
+  return { links, dead };
+}
+
+/** The text without its code. */
+function proseOf(page: string): string {
+  return Deno.readTextFileSync(page).replaceAll(/^ *```[^]*?^ *```/gm, "")
+    .replaceAll(/`[^`\n]*`/g, "`");
+}
+
+/** The names that GitHub gives to a page's headings, and its own anchors. */
+function headingsOf(page: string): ReadonlySet<string> {
+  const text = Deno.readTextFileSync(page).replaceAll(/^ *```[^]*?^ *```/gm, "");
+  const names = new Set([...text.matchAll(/<a (?:id|name)="([^"]+)"/g)].map(([, name]) => name!));
+  for (const [, heading = ""] of text.matchAll(/^#{1,6} +(.*)$/gm)) {
+    const plain = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").trim().toLowerCase();
+    const name = plain.replaceAll(/[^\p{L}\p{N}_\- ]/gu, "").replaceAll(" ", "-");
+    let free = name;
+    for (let number = 1; names.has(free); number++) free = `${name}-${number}`;
+    names.add(free);
+  }
+  return names;
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
