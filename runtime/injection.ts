@@ -39,8 +39,11 @@ export interface InjectionPointSpec {
    * from the host: `inject each` passes over such places.
    */
   readonly survivable: boolean;
+  /** What it does, as the verb of a sentence: `fails`, or `joins entries` where nothing fails. */
+  readonly does: string;
 }
 
+const FAILS = "fails";
 const NO_MEMORY: readonly InjectedError[] = ["ENOMEM"];
 const ACCESS_REASONS: readonly InjectedError[] = [
   "unreachable",
@@ -60,8 +63,9 @@ function point<N extends string>(
   errors: readonly InjectedError[],
   doc: string,
   survivable = true,
+  does = FAILS,
 ) {
-  return { name, doc, errors, survivable };
+  return { name, doc, errors, survivable, does };
 }
 
 /** Points that are no function of `CALL_TABLE`. To add one, add a row and ask for it at its place. */
@@ -99,6 +103,13 @@ const POINTS = [
   point("pci_iomap", NO_MEMORY, "a device's BAR cannot be mapped"),
   point("pci_alloc_irq_vectors", ["ENOSPC"], "no interrupt vectors are available"),
   point("request_irq", NO_MEMORY, "no handler can be registered for an interrupt"),
+  point(
+    "dma_map_sg.merge",
+    ["OK"],
+    "a list that C maps has its entries joined, as behind an IOMMU, so that `dma_map_sg()` returns fewer",
+    true,
+    "joins entries",
+  ),
   point("vfio.key", ["EIO", "ENOMEM", "EINVAL"], "a device creates no key for a migration buffer"),
 ] as const;
 
@@ -113,7 +124,7 @@ export type InjectionPoint = number;
 
 /** Every point, in the order of their numbers: the kernel's functions, and what is below them. */
 export const INJECTION_POINTS: readonly InjectionPointSpec[] = [
-  ...failingCalls().map((call) => ({ ...call, survivable: true })),
+  ...failingCalls().map((call) => ({ ...call, survivable: true, does: FAILS })),
   ...POINTS,
 ];
 
@@ -121,6 +132,11 @@ export const INJECTION_POINTS: readonly InjectionPointSpec[] = [
 export const INJECTION = Object.fromEntries(
   INJECTION_POINTS.map(({ name }, index) => [name, index]),
 ) as Readonly<Record<InjectionPointName, InjectionPoint>>;
+
+/** What a point does where it is armed, by its name: `fails`, or `joins entries`. */
+export function whatInjectionDoes(name: string): string {
+  return INJECTION_POINTS.find((each) => each.name === name)?.does ?? FAILS;
+}
 
 /** One hit of a point: the `nth` since the counting began. */
 export interface InjectionHit {

@@ -104,6 +104,7 @@ export {
   type InjectionPointName,
   type InjectionPoints,
   type InjectionPointSpec,
+  whatInjectionDoes,
 } from "./injection.ts";
 export { hashText } from "./hash.ts";
 export { type Leak, ledgerOf, type ResourceTables, ResourceTracker } from "./resource_tracker.ts";

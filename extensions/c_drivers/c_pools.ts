@@ -8,6 +8,7 @@ import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
 
 interface Pool {
+  readonly device: DmaDevice;
   readonly pool: DmaPool;
   readonly name: string;
   readonly blockBytes: number;
@@ -40,13 +41,14 @@ export class CPools {
     const pool = new DmaPool(machine, device, "pool", sizeBytes, align, boundary);
     pool.driverName = name;
     const at = this.kernel.handle();
-    this.#pools.set(at, { pool, name, blockBytes: sizeBytes, used: new Map() });
+    this.#pools.set(at, { device, pool, name, blockBytes: sizeBytes, used: new Map() });
     return at;
   }
 
   /** A block: its address for C and for the device; null when there is none. */
   alloc(at: number, zeroed: boolean): { readonly at: number; readonly dma: number } | null {
-    const { blockBytes, pool, used } = this.#poolAt(at);
+    const { blockBytes, device, pool, used } = this.#poolAt(at);
+    this.kernel.usesMask(device);
     const block = pool.alloc();
     if (block === null) return null;
     const { memory } = this.kernel;

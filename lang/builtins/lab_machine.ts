@@ -204,6 +204,7 @@ export class LabMachine implements SimulatedMachine {
           point: INJECTION_POINTS[point]!.name,
           nth,
           site,
+          does: INJECTION_POINTS[point]!.does,
         })),
       stop: () => machine.stopCountingFaults(counter),
     };

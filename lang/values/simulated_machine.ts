@@ -53,6 +53,8 @@ export interface InjectionHitName {
 export interface InjectionPlace extends InjectionHitName {
   /** The site of the code that was running; null where none was. */
   readonly site: number | null;
+  /** What the point does, as a verb: `fails`. */
+  readonly does: string;
 }
 
 /** Notes every place where something could fail, until it is stopped. */

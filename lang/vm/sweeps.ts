@@ -382,18 +382,18 @@ function hitRange(nth: Value): readonly [first: number, last: number] {
  *
  * @param counted The run in which the place was counted.
  */
-function placeText({ nth, point, site }: InjectionPlace, counted: Taking): string {
+function placeText({ does, nth, point, site }: InjectionPlace, counted: Taking): string {
   const span = site === null ? null : counted.siteCall(site);
-  if (span === null) return `\`${point}\` fails the ${formatOrdinal(nth)} time`;
+  if (span === null) return `\`${point}\` ${does} the ${formatOrdinal(nth)} time`;
   const { source, start, end } = span;
   const [, call = point] = /^([\w.]+)(?:\(|$)/.exec(source.text.slice(start, end)) ?? [];
   const where = `${source.name}:${source.position(start).line}`;
   const time = `the ${formatOrdinal(nth)} time`;
   // A disk's `submit` does not fail by what fails in the kernel's own driver behind it.
-  if (call.includes(".")) return `\`${point}\` fails ${time}, in \`${call}\` at ${where}`;
+  if (call.includes(".")) return `\`${point}\` ${does} ${time}, in \`${call}\` at ${where}`;
   return call === point
-    ? `\`${call}\` at ${where} fails ${time}`
-    : `\`${call}\` at ${where} fails (\`${point}\` nth ${nth})`;
+    ? `\`${call}\` at ${where} ${does} ${time}`
+    : `\`${call}\` at ${where} ${does} (\`${point}\` nth ${nth})`;
 }
 
 /** The call that took what leaks; null where no single one did. */

@@ -59,6 +59,12 @@ export {
   type WantedMode,
 } from "./device/device.ts";
 export { type DeviceVisibleRange, sameMemory, sameView, viewOf } from "./device/device_view.ts";
+export {
+  joinedOutputs,
+  type MergedRange,
+  MergedRanges,
+  placeOfMerged,
+} from "./device/merged_ranges.ts";
 export type { DmaRange } from "./device/range_map.ts";
 export type { AccessWatcher, PeerRouter } from "./dma_machine.ts";
 export { hexAddress } from "./hex_address.ts";

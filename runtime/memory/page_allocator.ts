@@ -324,6 +324,17 @@ export class PageAllocator implements PageHome {
     return true;
   }
 
+  /**
+   * Whether bytes are memory of which no page is in use.
+   * @internal
+   */
+  isUnused(phys: number, sizeBytes: Bytes): boolean {
+    const start = Math.floor(phys / this.pageSizeBytes);
+    const end = Math.ceil((phys + sizeBytes) / this.pageSizeBytes);
+    return this.#memory.covers(phys, sizeBytes) &&
+      this.#bitmap.firstUnusable(start, end, [{ start, end }]) < 0;
+  }
+
   #takeSpan(start: number, end: number): void {
     this.#bitmap.takeSpan(start, end);
     if (this.#freed.takenPages > 0) {

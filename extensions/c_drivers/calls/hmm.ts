@@ -71,6 +71,7 @@ export const HMM_CALLS: readonly CCallEntry[] = [
     if (!(entries > 0 && entries <= MAX_ENTRIES && entryBytes > 0)) {
       throw kernel.crash(`Cannot allocate a map of ${entries} entries of ${entryBytes} bytes`);
     }
+    kernel.usesMask(device);
     const map = hmmDmaMapAlloc(machine, device, entries, entryBytes);
     if (typeof map === "number") return map;
     const listAt = kernel.room(entries * ENTRY_BYTES);

@@ -1,6 +1,15 @@
 /** Scatterlists. @see rules/c-api.md 7, traps 1 and 2 */
-import { type DmaDevice, type DmaDirection, Scatterlist } from "@dmalab/runtime/dma";
-import type { PhysAddr } from "@dmalab/runtime";
+import {
+  type DmaDevice,
+  type DmaDirection,
+  joinedOutputs,
+  type MergedRange,
+  MergedRanges,
+  placeOfMerged,
+  Scatterlist,
+  type ScatterOutput,
+} from "@dmalab/runtime/dma";
+import { type DmaAddr, INJECTION, type Machine, type PhysAddr } from "@dmalab/runtime";
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 import { kernelEntry } from "../kernel_entry.ts";
@@ -23,6 +32,8 @@ const LINK_CHAIN = 1;
 export const LINK_END = 2;
 /** The bit of `dma_flags` of what has an address of the bus; the header has the same. */
 const BUS_ADDRESS = 1;
+/** What an entry without an output says. */
+const NO_OUTPUT: ScatterOutput = { dma: 0 as DmaAddr, sizeBytes: 0 };
 /** More entries than any list has. */
 const MAX_ENTRIES = 4096;
 
@@ -62,13 +73,26 @@ function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
   return list;
 }
 
-/** Tells C where the device sees the list. */
-function writeOutputs(kernel: CKernel, at: number, list: Scatterlist): void {
+/**
+ * Tells C where the device sees the list.
+ *
+ * @param merged The outputs after a merge; null where the list has those of its map.
+ */
+function writeOutputs(
+  kernel: CKernel,
+  at: number,
+  list: Scatterlist,
+  merged: readonly ScatterOutput[] | null,
+): void {
   const { memory } = kernel;
   let index = 0;
   for (const entry of entriesOf(kernel, at, list.outputs)) {
-    memory.putAddress(entry + SG.dma_address, list.dmaAddressAt(index));
-    memory.view.setUint32(entry + SG.dma_length, list.dmaLengthAt(index), true);
+    // Entries behind the last output of a merge have none: a driver that goes on reads no address.
+    const { dma, sizeBytes } = merged === null
+      ? { dma: list.dmaAddressAt(index), sizeBytes: list.dmaLengthAt(index) }
+      : merged[index] ?? NO_OUTPUT;
+    memory.putAddress(entry + SG.dma_address, dma);
+    memory.view.setUint32(entry + SG.dma_length, sizeBytes, true);
     const flags = memory.view.getUint32(entry + SG.dma_flags, true) & ~BUS_ADDRESS;
     memory.view.setUint32(
       entry + SG.dma_flags,
@@ -77,6 +101,71 @@ function writeOutputs(kernel: CKernel, at: number, list: Scatterlist): void {
     );
     index++;
   }
+}
+
+/** The merged ranges of lists that C has mapped, by the address of the list. */
+class MergedLists {
+  readonly of = new Map<number, { readonly device: DmaDevice; readonly ranges: MergedRange[] }>();
+
+  forget(at: number): void {
+    const found = this.of.get(at);
+    if (found === undefined) return;
+    this.of.delete(at);
+    const { device, ranges } = found;
+    for (const range of ranges) device.merged?.remove(range);
+    if (device.merged?.isEmpty === true) device.merged = null;
+  }
+}
+
+/**
+ * Joins the outputs of a list that was just mapped, if the scenario wants it joined. The point is
+ * passed only where there is something to join.
+ *
+ * @returns The outputs that C gets; null where they stay as they are.
+ */
+function mergeOutputs(
+  kernel: CKernel,
+  at: number,
+  device: DmaDevice,
+  list: Scatterlist,
+): readonly ScatterOutput[] | null {
+  const { machine } = kernel;
+  if (machine.faults === null || list.outputs !== list.count) return null;
+  const outputs = list.mapped();
+  if (outputs.some((_, index) => list.isBusAddressAt(index))) return null;
+  const groups = joinedOutputs(device, outputs);
+  if (groups === null) return null;
+  const merged = new MergedRanges();
+  const made: ScatterOutput[] = [];
+  const joined: MergedRange[] = [];
+  const isFree = (dma: number, sizeBytes: number) =>
+    device.merged?.touches(dma, sizeBytes) !== true && !merged.touches(dma, sizeBytes) &&
+    (device.domain !== null || isNoMemoryInUse(machine, dma, sizeBytes));
+  for (const group of groups) {
+    const [first] = group as [ScatterOutput];
+    if (group.length === 1) {
+      made.push(first);
+      continue;
+    }
+    const sizeBytes = group.reduce((sum, output) => sum + output.sizeBytes, 0);
+    const dma = placeOfMerged(device, first, sizeBytes, machine.config.iommu.granuleBytes, isFree);
+    if (dma === null) return null;
+    const range = merged.add(dma, group);
+    joined.push(range);
+    made.push(range);
+  }
+  if (machine.faults.statusAt(INJECTION["dma_map_sg.merge"]) === null) return null;
+  device.merged ??= new MergedRanges();
+  const live = joined.map(({ dma, parts }) => device.merged!.add(dma, parts));
+  kernel.part(MergedLists).of.set(at, { device, ranges: live });
+  return made;
+}
+
+function isNoMemoryInUse(machine: Machine, phys: number, sizeBytes: number): boolean {
+  return machine.pages.isUnused(phys, sizeBytes) ||
+    !machine.memory.ranges.some((range) =>
+      range.basePhys < phys + sizeBytes && phys < range.basePhys + range.sizeBytes
+    );
 }
 
 /** The list that a map has left at an address; as C has it where none has. */
@@ -108,12 +197,13 @@ const mapWith = (method: "dmaMapSg" | "dmaMapSgtable") =>
   const failed = method === "dmaMapSg" ? result === 0 : result < 0;
   if (failed) return result;
   kernel.lists.set(at, list);
-  writeOutputs(kernel, at, list);
+  const merged = mergeOutputs(kernel, at, device, list);
+  writeOutputs(kernel, at, list, merged);
   eachEntry(
     list,
     (name, phys, sizeBytes) => kernel.lent.add(device, name, phys, sizeBytes, dir, attrs),
   );
-  return list.outputs;
+  return merged?.length ?? list.outputs;
 };
 
 export const LIST_CALLS: readonly CCallEntry[] = [
@@ -124,6 +214,7 @@ export const LIST_CALLS: readonly CCallEntry[] = [
     eachEntry(list, (name) => kernel.lent.end(device, name));
     kernel.machine.dma.dmaUnmapSg(device, list, dir, attrs, entries);
     kernel.lists.delete(at);
+    kernel.part(MergedLists).forget(at);
   }),
   ...([["cpu", "Cpu"], ["device", "Device"]] as const).map(([owner, Owner]) =>
     kernelEntry(`dma_sync_sg_for_${owner}`, (kernel, [device, at, entries, dir]) => {

@@ -28,6 +28,7 @@ class PageMemories {
 function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): CPageMemory | null {
   kernel.maySleepBy(gfp);
   const device = kernel.device(dev);
+  kernel.usesMask(device);
   const { machine, memory } = kernel;
   const sizeBytes = kernel.exact(size, "size");
   const direction = kernel.direction(dir);

@@ -71,6 +71,7 @@ function starting(isMetadata: boolean) {
   return (kernel: CKernel, args: readonly [number, DmaDevice, number, number]): number => {
     const [req, device, stateAddress, at] = args;
     if (!kernel.memory.isOpen(at, DMA_ITER_BYTES)) throw kernel.crash("There is no blk_dma_iter");
+    kernel.usesMask(device);
     const iter = new BlkDmaIter();
     return forRequest(kernel, req, (blk, request) => {
       const state = stateAsItIs(kernel, stateAddress);

@@ -1,6 +1,7 @@
 /** A case in which something is wrong, as a test that fails: pasted into a file beside the driver's. */
 import type { DriverEntry, DriverFunction } from "@dmalab/lang/run";
 import { formatCount, formatOrdinal, formatSize, wrapText } from "@dmalab/lang/text";
+import { whatInjectionDoes } from "@dmalab/runtime";
 import { segmentsText } from "../requests/scenario_memory.ts";
 import { indent } from "../requests/scenario_text.ts";
 import type { DriverCase, DriverFinding } from "./driver_case.ts";
@@ -61,7 +62,9 @@ function titleOf({ dir, fault, layout }: DriverCase, driver: DriverEntry): strin
   return [
     `${driver.name.replaceAll('"', '\\"')}: ${formatCount(layout.length, "piece")}`,
     ...driver.dirs.length === 1 ? [] : [dir],
-    ...fault === null ? [] : [`${fault.point} fails the ${formatOrdinal(fault.nth)} time`],
+    ...fault === null
+      ? []
+      : [`${fault.point} ${whatInjectionDoes(fault.point)} the ${formatOrdinal(fault.nth)} time`],
   ].join(", ");
 }
 

@@ -21,6 +21,7 @@ import type { AccessWatcher, DmaMachine } from "../dma_machine.ts";
 import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
+import type { ScatterOutput } from "../scatterlist.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 
 const READ = INJECTION["device.read"];
@@ -65,7 +66,7 @@ export class DeviceBus {
    * @param dma First byte as the device sees it.
    * @param into Takes the bytes from `offset` on.
    * @param point The injection point here: an access for data, or one to a queue.
-   * @returns False after a fault; nothing was read then.
+   * @returns False after a fault; nothing was read then, except from parts of a merged range.
    */
   read(
     dev: DmaDevice,
@@ -75,6 +76,14 @@ export class DeviceBus {
     sizeBytes: Bytes,
     point: InjectionPoint = READ,
   ): boolean {
+    const parts = dev.merged?.partsOf(dma, sizeBytes) ?? null;
+    if (parts !== null) {
+      return this.#eachPart(
+        parts,
+        offset,
+        (part, at) => this.read(dev, part.dma, into, at, part.sizeBytes, point),
+      );
+    }
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
     const pieces = this.#resolve(dev, dma, sizeBytes, "read");
@@ -91,7 +100,8 @@ export class DeviceBus {
   }
 
   /**
-   * Writes memory for a device. Everything is translated before any byte changes.
+   * Writes memory for a device. Everything is translated before any byte changes, except in parts of
+   * a merged range.
    * @param point The injection point here: an access for data, or one to a queue.
    * @returns False after a fault; nothing was written then.
    */
@@ -103,6 +113,14 @@ export class DeviceBus {
     sizeBytes: Bytes,
     point: InjectionPoint = WRITE,
   ): boolean {
+    const parts = dev.merged?.partsOf(dma, sizeBytes) ?? null;
+    if (parts !== null) {
+      return this.#eachPart(
+        parts,
+        offset,
+        (part, at) => this.write(dev, part.dma, from, at, part.sizeBytes, point),
+      );
+    }
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
     const pieces = this.#resolve(dev, dma, sizeBytes, "write");
@@ -208,6 +226,20 @@ export class DeviceBus {
     this.#context.leaveDevice(outer);
   }
 
+  /** Accesses the parts of a merged range in their order, until one faults. */
+  #eachPart(
+    parts: readonly ScatterOutput[],
+    offset: number,
+    access: (part: ScatterOutput, at: number) => boolean,
+  ): boolean {
+    let at = offset;
+    for (const part of parts) {
+      if (!access(part, at)) return false;
+      at += part.sizeBytes;
+    }
+    return true;
+  }
+
   /** True after an injected fault. */
   #isRefused(
     faults: FailureInjector,
@@ -233,6 +265,10 @@ export class DeviceBus {
     access: DeviceAccess,
     page: EntryPage | null,
   ): PhysAddr | -1 {
+    if (dev.merged !== null) {
+      const [part] = dev.merged.partsOf(dma, sizeBytes) ?? [];
+      if (part !== undefined) dma = part.dma;
+    }
     if (page === null) return this.#resolveOne(dev, dma, sizeBytes, access);
     const offset = dma - page.dma;
     if (

@@ -10,6 +10,7 @@ import { ADDRESS_LIMIT, type Bytes, lastAddressOfBits } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { IommuGroup } from "../../iommu/iommu_groups.ts";
 import type { CheckedDevice } from "../checker/checked_device.ts";
+import type { MergedRanges } from "./merged_ranges.ts";
 import { type DmaRange, RangeMap } from "./range_map.ts";
 
 /** The longest segment of a list of a device whose driver sets no limit. */
@@ -125,6 +126,11 @@ export class DmaDevice {
    * @internal
    */
   domain: IommuDomain | null = null;
+  /**
+   * Ranges that it sees joined; null while it has none.
+   * @internal
+   */
+  merged: MergedRanges | null = null;
   /**
    * The device's place in the PCI tree; `devices/pci` alone knows what this is.
    * @internal

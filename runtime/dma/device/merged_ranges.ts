@@ -1,0 +1,156 @@
+/**
+ * DMA ranges that lie apart and that a device sees as one, as behind an IOMMU that joins the
+ * entries of a list. `dma_map_sg()` may join any of them; the Linux IOMMU code joins those only that
+ * fill whole pages. The injection point `dma_map_sg.merge` makes such ranges.
+ *
+ * @see rules/dma.md 7.2 step 5
+ */
+import { ADDRESS_LIMIT, alignUp, type Bytes, type DmaAddr, MIB } from "../../address.ts";
+
+/** Windows begin at multiples of this. */
+const STEP_BYTES: Bytes = MIB;
+/** Without translation windows lie below this, where machines have no RAM. */
+const BELOW = 2 ** 32;
+/** So many places for a window are tried. */
+const TRIES = 256;
+
+/** A range that the device sees. */
+interface SeenRange {
+  readonly dma: DmaAddr;
+  readonly sizeBytes: Bytes;
+}
+
+/** What decides where a device can see a merged range, and how long it may be. */
+export interface MergeLimits {
+  readonly domain: object | null;
+  readonly lastAddress: number;
+  readonly maxSegmentSizeBytes: Bytes;
+  readonly segmentBoundaryMask: number;
+}
+
+/** A range that the device sees, and the ranges behind it, in their order and without a hole. */
+export interface MergedRange extends SeenRange {
+  /** What it consists of. */
+  readonly parts: readonly SeenRange[];
+}
+
+/** The merged ranges of one device. */
+export class MergedRanges {
+  readonly #ranges = new Set<MergedRange>();
+
+  /** True while the device has none. */
+  get isEmpty(): boolean {
+    return this.#ranges.size === 0;
+  }
+
+  /** The device sees `parts` as one range from `dma` on. */
+  add(dma: DmaAddr, parts: readonly SeenRange[]): MergedRange {
+    const range = { dma, parts, sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0) };
+    this.#ranges.add(range);
+    return range;
+  }
+
+  /** The device sees the parts only where they are. */
+  remove(range: MergedRange): void {
+    this.#ranges.delete(range);
+  }
+
+  /**
+   * The ranges behind bytes of a merged range, in their order; null for bytes of no merged range.
+   * Bytes that go on behind its end have one part more, where nothing is mapped.
+   */
+  partsOf(dma: number, sizeBytes: Bytes): readonly SeenRange[] | null {
+    for (const range of this.#ranges) {
+      if (dma >= range.dma && dma < range.dma + range.sizeBytes) {
+        return partsWithin(range, dma - range.dma, sizeBytes);
+      }
+    }
+    return null;
+  }
+
+  /** Whether any byte of a range is seen through a merged one. */
+  touches(dma: number, sizeBytes: Bytes): boolean {
+    for (const range of this.#ranges) {
+      if (dma < range.dma + range.sizeBytes && range.dma < dma + sizeBytes) return true;
+    }
+    return false;
+  }
+}
+
+function partsWithin(range: MergedRange, offset: Bytes, sizeBytes: Bytes): SeenRange[] {
+  const found: SeenRange[] = [];
+  let from = offset;
+  let left = sizeBytes;
+  for (const { dma, sizeBytes: partBytes } of range.parts) {
+    if (left > 0 && from < partBytes) {
+      const count = Math.min(left, partBytes - from);
+      found.push({ dma: dma + from as DmaAddr, sizeBytes: count });
+      left -= count;
+      from = 0;
+    } else {
+      from = Math.max(0, from - partBytes);
+    }
+  }
+  if (left > 0) found.push({ dma: range.dma + range.sizeBytes as DmaAddr, sizeBytes: left });
+  return found;
+}
+
+/**
+ * Joins the outputs of a list, each run up to the device's longest segment.
+ *
+ * @param outputs What the map made, in order.
+ * @returns Groups of outputs; null where no two can be joined.
+ */
+export function joinedOutputs(
+  dev: MergeLimits,
+  outputs: readonly SeenRange[],
+): readonly (readonly SeenRange[])[] | null {
+  const groups: SeenRange[][] = [];
+  let bytes = 0;
+  for (const output of outputs) {
+    const last = groups.at(-1);
+    if (last !== undefined && bytes + output.sizeBytes <= dev.maxSegmentSizeBytes) {
+      last.push(output);
+      bytes += output.sizeBytes;
+    } else {
+      groups.push([output]);
+      bytes = output.sizeBytes;
+    }
+  }
+  return groups.length === outputs.length ? null : groups;
+}
+
+/**
+ * A place for a merged range that the device reaches and where it sees nothing else.
+ *
+ * @param first The first part: the range begins at the same offset in a page.
+ * @param isFree Whether nothing else is at these addresses.
+ * @returns Null where there is no room below the device's mask, or its segment boundary is too low.
+ */
+export function placeOfMerged(
+  dev: MergeLimits,
+  first: SeenRange,
+  sizeBytes: Bytes,
+  pageBytes: Bytes,
+  isFree: (dma: number, sizeBytes: Bytes) => boolean,
+): DmaAddr | null {
+  const offset = first.dma % pageBytes;
+  const roomBytes = alignUp(offset + sizeBytes, STEP_BYTES);
+  // IOVAs are allocated from the top down, RAM lies at the bottom.
+  const fromBelow = dev.domain !== null;
+  const end = Math.min(dev.lastAddress + 1, ADDRESS_LIMIT, BELOW);
+  for (let at = 1; at <= TRIES; at++) {
+    const base = fromBelow ? at * STEP_BYTES : end - at * STEP_BYTES - roomBytes;
+    if (base < STEP_BYTES || base + roomBytes > end) return null;
+    if (
+      !crosses(base + offset, sizeBytes, dev.segmentBoundaryMask + 1) && isFree(base, roomBytes)
+    ) {
+      return base + offset as DmaAddr;
+    }
+  }
+  return null;
+}
+
+function crosses(dma: number, sizeBytes: Bytes, boundaryBytes: number): boolean {
+  return Math.floor(dma / boundaryBytes) !== Math.floor((dma + sizeBytes - 1) / boundaryBytes);
+}
