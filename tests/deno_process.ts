@@ -72,10 +72,13 @@ export async function runDeno(
 }
 
 /** What `deno test` counted, from its last line; null when it has none. */
-export function testCounts(output: string): { passed: number; failed: number } | null {
-  const lines = [...output.matchAll(/^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/gm)];
-  const last = lines.at(-1);
-  return last === undefined ? null : { passed: Number(last[1]), failed: Number(last[2]) };
+export function testCounts(
+  output: string,
+): { passed: number; failed: number; ignored: number } | null {
+  const counts = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed(?:.*? \| (\d+) ignored)?/gm;
+  const last = [...output.matchAll(counts)].at(-1);
+  if (last === undefined) return null;
+  return { passed: Number(last[1]), failed: Number(last[2]), ignored: Number(last[3] ?? 0) };
 }
 
 /** Text without the colours a terminal shows. */

@@ -59,6 +59,8 @@ if (import.meta.main) {
     for (const failure of ran.flatMap(({ failures }) => failures)) {
       console.log(`failed: ${failure}`);
     }
+    const ignored = sum((each) => each.ignored);
+    if (ignored > 0) console.log(`${ignored} ignored: not run on this machine`);
     console.log(`\nin ${((performance.now() - start) / 1000).toFixed(0)} s`);
     console.log(`${passed} passed, ${failed} failed`);
     Deno.exit(failed === 0 && passed > 0 ? 0 : 1);

@@ -26,6 +26,8 @@ export interface Ran {
   readonly job: Job;
   readonly passed: number;
   readonly failed: number;
+  /** Tests that were not run: what they need is not on this machine. */
+  readonly ignored: number;
   /** What failed, each by name, file and line. */
   readonly failures: readonly string[];
   readonly seconds: number;
@@ -103,8 +105,8 @@ async function runJob(job: Job, { measured = false, shared }: RunOptions): Promi
   });
   const seconds = (performance.now() - start) / 1000;
   const isTest = job.args[0] === "test";
-  const counts = isTest ? testCounts(output) : { passed: 0, failed: success ? 0 : 1 };
-  const { passed, failed } = counts ?? { passed: 0, failed: 1 };
+  const counts = isTest ? testCounts(output) : { passed: 0, failed: success ? 0 : 1, ignored: 0 };
+  const { failed, ignored, passed } = counts ?? { passed: 0, failed: 1, ignored: 0 };
   const failures = failuresOf(output);
   // A file that cannot be loaded does not come so far as to count.
   const all = !success && failed === 0 ? 1 : failed;
@@ -112,6 +114,7 @@ async function runJob(job: Job, { measured = false, shared }: RunOptions): Promi
     job,
     passed,
     failed: all,
+    ignored,
     failures: all > 0 && failures.length === 0 ? [job.name] : failures,
     seconds,
     cpuSeconds,

@@ -11,7 +11,10 @@ Deno.test("the suite says at once what runs, and names a failed test by its file
   const { writeSync } = Deno.stdout;
   try {
     const files = ["good_test.ts", "bad_test.ts"].map((name) => folder.at(name));
-    folder.write("good_test.ts", 'Deno.test("holds", () => {});\n');
+    folder.write(
+      "good_test.ts",
+      'Deno.test("holds", () => {});\nDeno.test.ignore("cannot run", () => {});\n',
+    );
     Deno.writeTextFileSync(
       files[1]!,
       '// A comment.\nDeno.test("fails", async (t) => {\n' +
@@ -31,7 +34,7 @@ Deno.test("the suite says at once what runs, and names a failed test by its file
       return bytes.length;
     };
     const [ran] = await runJobs([jobOf(world, folder.path, [])], () => {}, { shared: folder.path });
-    assertEquals([ran!.passed, ran!.failed], [1, 1]);
+    assertEquals([ran!.passed, ran!.failed, ran!.ignored], [1, 1, 1]);
     assertEquals(ran!.failures.map((failure) => failure.split("/").at(-1)), [
       "bad_test.ts:3:11 fails ... in a step",
     ]);
