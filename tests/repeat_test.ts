@@ -199,3 +199,39 @@ Deno.test("a branch that the run does not have is an error that says what it has
     assertStringIncludes(errors, "is no branch: a branch is such as 1:alloc_pages@4");
   }
 });
+
+Deno.test("a finding of a hunt is a test that fails, and is repeated and opened as other failures are", async () => {
+  using folder = new TempFolder({
+    "lists.dma": `${MACHINE}
+fn map_two(buf, dir) {
+  let maps = []
+  for piece in buf.segments {
+    let tried = try dma_map_phys(nic, piece.phys, piece.size, dir)
+    if not tried.ok { return none }
+    maps.push({ addr: tried.value.addr, size: piece.size })
+  }
+  return maps
+}
+fn unmap_two(_buf, maps, dir) { for map in maps { dma_unmap_phys(nic, map.addr, map.size, dir) } }
+driver "forgets" {
+  map = map_two
+  unmap = unmap_two
+  pieces = 1..=2
+  sizes = [4KiB]
+  device = nic
+}
+`,
+  });
+  const { code, output } = await dmalab("hunt", folder.at("lists.dma"));
+  assertEquals(code, 1, output);
+  const finding = output.slice(0, output.indexOf("\nfound |"));
+  folder.write("finding.dma", finding);
+  const failed = await dmalab("test", folder.at("finding.dma"));
+  assertEquals(failed.code, 1, failed.errors + finding);
+  const [, repeat] = /^repeat it: dmalab (.*)$/m.exec(failed.output)!;
+  const [, debug] = /^debug it: dmalab (.*)$/m.exec(failed.output)!;
+  const again = await dmalab(...wordsOf(repeat!));
+  assertEquals(failureIn(again.output), failureIn(failed.output));
+  const opened = await dmalab(...wordsOf(debug!), "--plain");
+  assertEquals(failureIn(opened.output), failureIn(failed.output));
+});
