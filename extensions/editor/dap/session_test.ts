@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
+import { TempFolder } from "@dmalab/tools/temp_folder";
 import type { Client } from "../tests/dap/client.ts";
 import { startClient } from "../tests/dap/in_process.ts";
 import { frames, named, scopeOf } from "../tests/dap/walk.ts";
@@ -385,4 +386,40 @@ Deno.test("blocks of fork are stepped into and out of, and their breakpoints hit
   assertEquals(await lineNow(), after);
   assertMatch(client.output("console"), /^In fork: first$/m);
   assertMatch(client.output("console"), /^Back in the run itself$/m);
+});
+
+/** A run beside the test fails: in a place of `inject each`, and in an order of a `race`. */
+const FAILS_BESIDE = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { } } }
+}
+test "a place" {
+  inject each {
+    let a = try dma_map_phys(nic, 0x10_0000, 4KiB, to_device)
+    let b = try dma_map_phys(nic, 0x20_0000, 4KiB, to_device)
+    if a.ok and b.ok { dma_unmap_phys(nic, a.value, 4KiB, to_device) }
+    if b.ok { dma_unmap_phys(nic, b.value, 4KiB, to_device) }
+  }
+}
+test "an order" {
+  let value = 0
+  race { value = 1 } and { value = 2 }
+  assert value == 2
+}
+`;
+
+Deno.test("the run beside a test that failed is the one that a client stops in", async () => {
+  using folder = new TempFolder({ "beside.dma": FAILS_BESIDE });
+  const branches = { "a place": "inject dma_map_phys nth 2", "an order": "race: 1" };
+  for (const [run, branch] of Object.entries(branches)) {
+    await using client = await startClient();
+    await client.body("launch", { program: folder.at("beside.dma"), run, stopOnEntry: true });
+    await client.event("initialized");
+    await client.body("setExceptionBreakpoints", { filters: ["failure"] });
+    await client.move("configurationDone");
+    const stopped = await client.move("continue");
+    assertEquals(stopped.reason, "exception");
+    const names = (await stack(client)).map(({ name }) => name).join(" < ");
+    assert(names.includes(branch), names);
+  }
 });
