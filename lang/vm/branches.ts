@@ -178,7 +178,7 @@ export class Branches {
   raceOrder: RaceOrder | null = null;
   /** The output of this run is read. */
   attributeDefects = true;
-  /** This run was started for its branch alone: what the branch leaks fails it. */
+  /** This run was started for its branch alone: a leak in the branch fails it. */
   judgesBranch = false;
   /** What this run saw, if it was sent to look. */
   probe: DefectProbe | null = null;

@@ -54,7 +54,7 @@ const AS_THEY_ARE = [
   "extensions/kernel_tree/tests/tree/mini.dma",
 ];
 
-/** Of them, what is about the sources, which the package does not have. */
+/** Pages about the sources, which the package does not have. */
 const NOT_COPIED = "docs/dev";
 
 /** The folder of the declarations. */
@@ -107,7 +107,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   if (problem !== undefined) return `The package cannot be built: ${problem}`;
   Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
   const readme = Deno.readTextFileSync(join(PROJECT, "docs/install.md"));
-  // It stands a folder higher there.
+  // The package has this page one folder higher, beside `docs`.
   Deno.writeTextFileSync(
     join(folder, "README.md"),
     readme.replaceAll(/\]\((?!\w+:|#)/g, "](docs/"),
