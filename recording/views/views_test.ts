@@ -309,3 +309,48 @@ Deno.test("why stays in the request that it is asked at", () => {
     if (view !== null) assertEquals(run.log.requestAt(view.seq), run.log.requestAt(seq));
   }
 });
+
+const UNRELATED = load(`machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { sgl = true } }; root_port rp1 { endpoint nic { } } }
+}
+test "after a map" {
+  let m = dma_map_phys(nic, alloc_pages(1), 4KiB, bidirectional)
+  nic.dma_write(m.addr, bytes"01")
+  nic.dma_read(m.addr, 1B)
+  advance 5us
+  dma_unmap_phys(nic, m, 4KiB, bidirectional)
+  ssd.read(lba: 0, into: buffer(pieces: 5, piece: 4KiB, stride: 8KiB))
+}
+`);
+
+Deno.test("a decision stands only beside the events that it caused", () => {
+  const run = record();
+  const unrelated = recordRun(UNRELATED, runsOf(UNRELATED)[0]!);
+  /** Names of the decisions beside events of a name. */
+  const beside = (of: RecordedRun, event: string) => {
+    const found = new Set<string>();
+    for (let seq = 1; seq <= of.log.count; seq++) {
+      if (of.log.nameAt(seq) !== event) continue;
+      const view = whyView(of, of.afterEvent(seq));
+      found.add(view === null ? "none" : of.log.nameAt(view.seq));
+    }
+    return [...found].sort();
+  };
+  const rows: [RecordedRun, string, string[]][] = [
+    [unrelated, "iommu.translate", ["none"]],
+    [unrelated, "call.dma_map_phys", ["none"]],
+    [unrelated, "call.dma_unmap_phys", ["none"]],
+    [unrelated, "iommu.map", ["iova.alloc", "none"]],
+    [unrelated, "iova.alloc", ["iova.alloc"]],
+    [unrelated, "nvme.prp", ["mem.alloc"]],
+    [unrelated, "nvme.fetch", ["none"]],
+    [unrelated, "nvme.data", ["none"]],
+    [run, "nvme.submit", ["nvme.choose"]],
+    [run, "nvme.complete", ["none"]],
+  ];
+  assertEquals(
+    rows.map(([of, event]) => [event, beside(of, event)]),
+    rows.map(([, ...row]) => row),
+  );
+});

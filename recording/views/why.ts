@@ -24,19 +24,67 @@ export interface WhyView {
 }
 
 /**
- * The last decision at or before a moment, of the request that its event belongs to, or of none;
- * null where nothing was decided.
+ * What a decision outside of calls causes: events of the same request, or calls that begin there.
+ * Decisions within a call cause what follows in that call.
+ */
+const CAUSED: Readonly<Record<string, RegExp>> = {
+  "nvme.choose": /^(nvme\.(prp|sgl|submit)|mem\.alloc)$/,
+  "nvme.metadata": /^(nvme\.(prp|sgl|submit)|mem\.alloc)$/,
+  "mem.alloc": /^nvme\.(prp|sgl)$/,
+  "nvme.unmap": /^call\.\w*unmap/,
+};
+
+/** So many events before a moment are looked at. */
+const LOOK_BACK = 4096;
+
+/**
+ * The decision that caused the event at a moment: the event itself, the last one before it within
+ * the calls that are running, or one of its request that causes such events; null where there is
+ * none.
  */
 export function whyView(recording: RecordedRun, position: Position): WhyView | null {
-  const { log } = recording;
-  const request = position.seq === 0 ? null : log.requestAt(position.seq);
-  for (let { seq } = position; seq > 0; seq--) {
-    if (!log.hasWhy(seq) || log.requestAt(seq) !== request) continue;
-    const event = recording.event(seq);
-    const { rule = event.why!.rule, title, why } = explainDecision(event);
-    const inputs = Object.entries(event.why!.inputs)
-      .map(([name, value]) => valuePart(name, inputField(name), value));
-    return { seq, title, why, rule, inputs, span: spanOfEvent(recording, seq) };
+  const seq = decisionBehind(recording.log, position.seq);
+  if (seq === null) return null;
+  const event = recording.event(seq);
+  const { rule = event.why!.rule, title, why } = explainDecision(event);
+  const inputs = Object.entries(event.why!.inputs)
+    .map(([name, value]) => valuePart(name, inputField(name), value));
+  return { seq, title, why, rule, inputs, span: spanOfEvent(recording, seq) };
+}
+
+function decisionBehind(log: RecordedRun["log"], end: number): number | null {
+  if (end === 0) return null;
+  if (log.hasWhy(end)) return end;
+  const request = log.requestAt(end);
+  const first = Math.max(1, end - LOOK_BACK);
+  // The last decision beside the event or in a call around it, until the call that has both is found.
+  let decision: number | null = null;
+  // Calls that began and ended before the event.
+  let ended = log.nameAt(end).startsWith("ret.") ? -1 : 0;
+  let outermost = log.nameAt(end);
+  const caused: number[] = [];
+  for (let seq = end; seq >= first; seq--) {
+    if (log.requestAt(seq) !== request) continue;
+    const name = log.nameAt(seq);
+    if (name.startsWith("ret.")) ended++;
+    // What a call returns is known outside of it.
+    const isOutside = ended === 0 || ended === 1 && name.startsWith("ret.");
+    if (seq < end && isOutside && log.hasWhy(seq)) {
+      decision ??= seq;
+      caused.push(seq);
+    }
+    if (!name.startsWith("call.") || seq === end) continue;
+    if (ended > 0) {
+      ended--;
+      continue;
+    }
+    // A call that is running still: a decision in it, before the event, is the cause.
+    if (decision !== null) return decision;
+    ended = 0;
+    outermost = name;
+    caused.length = 0;
   }
-  return null;
+  return request === null
+    ? null
+    : caused.find((seq) => CAUSED[log.nameAt(seq)]?.test(outermost) === true) ?? null;
 }

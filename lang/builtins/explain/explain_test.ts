@@ -369,3 +369,38 @@ Deno.test("explain says what a page table has against a link (dma.md 5.1)", () =
     "already mapped",
   ]);
 });
+
+Deno.test("explain of a request calls a PRP entry that no segment has by that, and a list page a list (nvme.md 2.3)", () => {
+  const lost = (count: number, gapBytes: number, kernel: string, mode: string) => {
+    const text = printed(
+      `kernel = "${kernel}", iommu { mode = ${mode} }, region area { at = 0x5000_0000, size = 2MiB }, ` +
+        "pci { root_port rp0 { nvme ssd { sgl = true, mdts = 128KiB } } }",
+      `let parts = []
+for n in 0..${count} { parts = parts + [{ phys: area.at + n * 8KiB, size: ${gapBytes}B }] }
+let io = ssd.submit(read, lba: 0, into: buffer(segments: parts))
+wait io
+explain io.requests[0]`,
+    );
+    const lines = text.split("\n").filter((line) =>
+      /^ {10}(PRP|page|descriptor|command)/.test(line)
+    );
+    const said = (words: string) => lines.filter((line) => line.endsWith(words)).length;
+    return [said(", in no segment of the request"), said(", a list")];
+  };
+  const rows: [number, number, string, string, [lost: number, lists: number]][] = [
+    // 7.2.6 forgets the gaps of what is split off: PRP entries for whole pages.
+    [34, 512, "7.2.6", "off", [4, 1]],
+    [40, 512, "7.2.6", "passthrough", [4, 1]],
+    [34, 512, "7.2.12", "off", [0, 1]],
+    [33, 4096, "7.2.6", "off", [0, 1]],
+    [8, 512, "7.2.6", "off", [0, 1]],
+    [3, 4096, "7.3", "strict", [0, 1]],
+  ];
+  for (const [count, size, kernel, mode, wanted] of rows) {
+    assertEquals(
+      lost(count, size, kernel, mode),
+      wanted,
+      `${count} of ${size} on ${kernel}, ${mode}`,
+    );
+  }
+});

@@ -47,7 +47,7 @@ function originLine(
   { hasLengths, segments }: RequestMemory,
   events: readonly MachineEvent[],
 ): string {
-  const { dma, sizeBytes } = entry;
+  const { dma, leadsTo, sizeBytes } = entry;
   const size = hasLengths ? ` ${formatSize(sizeBytes)}` : "";
   const head = `${pad(labelText(entry, hasLengths), LABEL_WIDTH)}  ${formatAddress(dma)}${size}`;
   const mapped = events.findLast((event) => {
@@ -56,7 +56,9 @@ function originLine(
       event.name === "block.segment" && event.fields.path === "bus";
     return isMapped && dma >= event.fields.dma && dma < event.fields.dma + event.fields.size_bytes;
   }) as MachineEvent<"dma.map" | "block.segment"> | undefined;
-  if (mapped === undefined) return `${head}, a list`;
+  if (leadsTo === "list") return `${head}, a list`;
+  // What a device would access there is not the request's.
+  if (mapped === undefined) return `${head}, in no segment of the request`;
   const phys = mapped.fields.phys + (dma - mapped.fields.dma);
   const by = mapped.name === "dma.map" ? mapped.fields.api : "bus address";
   return `${head} ◄ ${segmentText(phys, segments)}, ${by} #${mapped.seq}`;
