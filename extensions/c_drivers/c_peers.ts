@@ -39,9 +39,14 @@ export class CPeers {
 
   constructor(private readonly kernel: CKernel) {}
 
-  /** The function behind a `struct pci_dev *`, which begins with its `struct device`. */
+  /** The function behind a `struct device *`. */
   functionAt(at: number): PciFunction {
     return this.kernel.labDevice(this.kernel.device(at)).function;
+  }
+
+  /** The function behind a `struct pci_dev *`: its `struct device` lies at the start, or in a tree further on. */
+  pciFunctionAt(at: number): PciFunction {
+    return this.functionAt(at === 0 ? 0 : at + this.kernel.deviceShape.deviceAt);
   }
 
   /** Where C finds what lends the memory of a BAR. */
@@ -59,11 +64,22 @@ export class CPeers {
     return at;
   }
 
-  /** What a `struct p2pdma_provider *` means. */
-  providerAt(at: number): BarProvider {
+  /**
+   * What a `struct p2pdma_provider *` means: one that C was given, or one that C has filled in itself
+   * with a device of the machine as its owner.
+   */
+  providerAt(at: number): Pick<BarProvider, "busOffset" | "func"> {
     const provider = this.#given.get(at);
     if (provider != null) return provider;
-    throw this.kernel.crash(`${at === 0 ? "NULL" : hex(at)} is not a provider of peer memory`);
+    const { kernel } = this;
+    if (at !== 0 && kernel.memory.isOpen(at, PROVIDER_BYTES)) {
+      const owner = kernel.memory.wordAt(at + PROVIDER.owner);
+      if (kernel.isDevice(owner)) {
+        const busOffset = Number(kernel.memory.view.getBigInt64(at + PROVIDER.bus_offset, true));
+        return { busOffset, func: this.functionAt(owner) };
+      }
+    }
+    throw kernel.crash(`${at === 0 ? "NULL" : hex(at)} is not a provider of peer memory`);
   }
 
   /** The provider of a page; null for RAM. */

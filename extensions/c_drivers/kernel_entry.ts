@@ -26,6 +26,7 @@ import { CPeers } from "./c_peers.ts";
 
 const deviceAt = (kernel: CKernel, at: number): DmaDevice => kernel.device(at);
 const functionAt = (kernel: CKernel, at: number) => kernel.part(CPeers).functionAt(at);
+const pciFunctionAt = (kernel: CKernel, at: number) => kernel.part(CPeers).pciFunctionAt(at);
 const bytes = (kernel: CKernel, value: number): number => kernel.exact(value, "size");
 
 type Meanings = { readonly [R in ArgumentRole]?: (kernel: CKernel, value: number) => unknown };
@@ -44,10 +45,10 @@ const MEANINGS = {
   mapped_len: bytes,
   offset: bytes,
   page: (kernel: CKernel, at: number): PhysAddr => kernel.pagePhys(at),
-  pdev: functionAt,
+  pdev: pciFunctionAt,
   peer_size: bytes,
   phys: (kernel: CKernel, value: number) => kernel.exact(value, "address") as PhysAddr,
-  provider_dev: functionAt,
+  provider_dev: pciFunctionAt,
   size: bytes,
 } satisfies Meanings;
 

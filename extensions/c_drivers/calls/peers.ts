@@ -60,7 +60,9 @@ export const PEER_CALLS: readonly CCallEntry[] = [
   kernelEntry("pci_p2pmem_find", (kernel, [clients, count]) => {
     const { devices, topology } = kernel.context.lab;
     const found = topology.routes.find(clientsAt(kernel, clients, count), kernel.machine.random);
-    return found === null ? 0 : kernel.pointerTo(devices.get(found.func.name)!.dma);
+    return found === null
+      ? 0
+      : kernel.pointerTo(devices.get(found.func.name)!.dma) - kernel.deviceShape.deviceAt;
   }),
   ...callEntries({
     "bool is_pci_p2pdma_page(const struct page *page)": (kernel, [page]) =>

@@ -425,10 +425,22 @@ struct sk_buff *napi_alloc_skb(struct napi_struct *napi, unsigned int bytes)
 }
 EXPORT_SYMBOL(napi_alloc_skb);
 
+/* The pages of its fragments and the packets of its list have a reference each. */
 static void free_skb(struct sk_buff *skb)
 {
+	struct skb_shared_info *shared;
+	struct sk_buff *part, *next;
+	unsigned int index;
+
 	if (!skb || !skb_unref(skb))
 		return;
+	shared = skb_shinfo(skb);
+	for (index = 0; index < shared->nr_frags; index++)
+		put_page(skb_frag_page(&shared->frags[index]));
+	for (part = shared->frag_list; part; part = next) {
+		next = part->next;
+		free_skb(part);
+	}
 	kfree(skb->head);
 	kfree(skb);
 }

@@ -1,0 +1,13 @@
+/** Peer memory from a driver of a tree, whose `struct pci_dev` is laid out as the tree has it. */
+import { assertEquals } from "@std/assert";
+import { loadPatched } from "@dmalab/c_drivers/compiler";
+import { runProgram } from "@dmalab/lang/run/run_program";
+
+const [loaded] = await loadPatched("extensions/kernel_tree/tests/tree/peers.dma", [null]);
+const { outcomes } = runProgram(loaded!.program!);
+
+for (const { failure, name } of outcomes) {
+  Deno.test(`peer memory from a tree: ${name}`, () => assertEquals(failure?.message, undefined));
+}
+
+Deno.test("every test of the scenario has run", () => assertEquals(outcomes.length, 5));
