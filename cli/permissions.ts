@@ -5,7 +5,7 @@
  *
  * The launcher runs on Node 20: only modules of Node are imported here.
  */
-import { existsSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 
@@ -89,8 +89,19 @@ function gitFolders(rest: readonly string[]): string[] {
   const found: string[] = [];
   const folder = resolve(rest.find((word) => !word.startsWith("-")) ?? ".");
   for (let at = folder;; at = dirname(at)) {
-    found.push(join(at, ".git"));
+    found.push(join(at, ".git"), ...packedFiles(at));
     if (at === dirname(at)) return found;
+  }
+}
+
+/** Packed files of dmalab in a folder: a new folder of scenarios can be installed from one. */
+function packedFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^dmalab-[\w.+-]+\.tgz$/.test(name))
+      .map((name) => join(folder, name));
+  } catch {
+    return [];
   }
 }
 

@@ -27,6 +27,14 @@ function newestMs(folder: URL): number {
   return Math.max(0, ...times);
 }
 
+/** The folder of the package that runs, for npm to install; null for sources. */
+export const PACKAGE_FOLDER: string | null = IS_PACKAGE
+  ? fileURLToPath(ROOT).replace(/[\\/]$/, "")
+  : null;
+
+/** The folder of the sources, or of the package. */
+export const ROOT_FOLDER: string = fileURLToPath(ROOT).replace(/[\\/]$/, "");
+
 export const DOCS: string = fileURLToPath(new URL("docs", ROOT));
 export const EXAMPLES: string = fileURLToPath(new URL("examples", ROOT));
 

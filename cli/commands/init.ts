@@ -8,7 +8,8 @@ export const INIT = command({
   description:
     "Writes a first scenario, a test file for `deno test`, a package.json that has dmalab as a " +
     "dependency, jobs for GitHub and GitLab, and a Containerfile. `npm install` installs dmalab " +
-    "there, from the registry or from a packed file. If one of the files exists, nothing is " +
+    "there from a registry that has it; the command prints the line that installs it from a packed " +
+    "file or from the package that runs. If one of the files exists, nothing is " +
     "written; with --add existing files are kept; missing keys are added to configurations.",
   argument: {
     placeholder: "DIR",
@@ -31,7 +32,10 @@ export const INIT = command({
     const folder = words[0] ?? ".";
     const outcome = initFolder(folder, { add });
     if (!outcome.done) return refuse(outcome.problem, screen);
-    screen.out(initLines(folder, outcome).map((line) => `${line}\n`).join(""));
+    const { packageSource } = await import("../init/package_source.ts");
+    screen.out(
+      initLines(folder, outcome, packageSource(folder)).map((line) => `${line}\n`).join(""),
+    );
     return HELD;
   },
 });

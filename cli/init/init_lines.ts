@@ -1,16 +1,20 @@
 /** What `dmalab init` prints: what it wrote, and what to do next. */
-import { VERSION } from "../package_version.ts";
+import { DENO_VERSION } from "../package_version.ts";
+import { ROOT_FOLDER } from "../places.ts";
 import { shellWord } from "../scenario/report_printer.ts";
 import type { Written } from "./init_folder.ts";
+import type { PackageSource } from "./package_source.ts";
 
+/** @param source What the folder can install dmalab from; null for sources without a package. */
 export function initLines(
   folder: string,
   { added, inside, kept, toCopy, written }: Written,
+  source: PackageSource | null,
 ): string[] {
   const list = (verb: string, paths: readonly string[]) =>
     paths.length === 0 ? [] : [`${verb} ${paths.join(", ")}.`];
   return [
-    ...list("Wrote", written),
+    ...list(folder === "." ? "Wrote" : `Wrote in ${folder}:`, written),
     ...list("Added to", added),
     ...list("Kept", kept),
     ...toCopy.length === 0 ? [] : [
@@ -21,9 +25,22 @@ export function initLines(
     "",
     "Install dmalab and test the scenarios:",
     ...folder === "." ? [] : [`  cd ${shellWord(folder)}`],
-    `  npm install    (or a packed file: npm install -D ./dmalab-${VERSION}.tgz)`,
+    ...installLines(source),
     "  npx dmalab test",
+    "Where a registry has dmalab, `npm install` is enough: package.json names it.",
   ];
+}
+
+function installLines(source: PackageSource | null): string[] {
+  if (source === null) {
+    const root = shellWord(ROOT_FOLDER);
+    return [
+      `  (cd ${root} && npx -y deno@${DENO_VERSION} task package)`,
+      `  npm install -D --install-links ${shellWord(`${ROOT_FOLDER}/dist`)}`,
+    ];
+  }
+  const links = source.kind === "folder" ? "--install-links " : "";
+  return [`  npm install -D ${links}${shellWord(source.path)}`];
 }
 
 function copyLine(from: string, to: string): string {

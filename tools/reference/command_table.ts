@@ -31,7 +31,7 @@ function readsOf(may: CommandPermissions): string[] {
   return [
     ...may.readsAll ? ["every file"] : [],
     ...may.compiles && !may.readsAll ? ["`$DMALAB_TREE`"] : [],
-    ...may.findsRoot ? ["`.git` in the folders above"] : [],
+    ...may.findsRoot ? ["`.git` and packed files of dmalab in the folders above"] : [],
     ...code((may.variables ?? []).map((name) => `$${name}`)),
   ];
 }
