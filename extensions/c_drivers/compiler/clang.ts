@@ -120,6 +120,9 @@ export const LINKING: readonly string[] = [
 /** What all drivers are compiled with: a part of their keys. */
 export const ARGUMENTS: readonly (readonly string[])[] = [COMPILING, LINKING];
 
+/** So long may the compiler take to start before that is said. */
+const START_MS = 3000;
+
 export interface CompileJob {
   /** Path of its source. */
   readonly source: string;
@@ -164,6 +167,9 @@ export async function compileC(
       child.kill("SIGKILL");
     }, MAX_MS);
   let late = limit();
+  const print = printProgress();
+  // Only a download takes so long before the first file begins.
+  const starting = setTimeout(() => print(`starting the C compiler; ${DOWNLOAD}`), START_MS);
   const errors = new Response(child.stderr).text();
   const writer = child.stdin.getWriter();
   const orders = { compiling: COMPILING, linking: LINKING, staticBytes: STATIC_BYTES, jobs };
@@ -180,9 +186,12 @@ export async function compileC(
     const { job, made } = answer;
     if (made === undefined) {
       begun = job;
+      clearTimeout(starting);
       clearTimeout(late);
       late = limit();
-      printAtTerminal(`compiling ${jobs[job]!.source} (${job + 1} of ${jobs.length})`);
+      print(
+        `compiling ${jobs[job]!.source.replace(/^root\//, "/")} (${job + 1} of ${jobs.length})`,
+      );
     } else {
       const { module, said } = made;
       await take(job, { module: module === null ? null : Uint8Array.fromBase64(module), said });
@@ -193,6 +202,7 @@ export async function compileC(
   await writer.close().catch(() => {});
   const { code, signal } = await child.status;
   clearTimeout(late);
+  clearTimeout(starting);
   const lines = (await errors).split("\n").filter((line) => line.trim() !== "");
   if (code === 0 && stopped === null) return null;
   const at = begun < 0 ? "before it read a file" : `in ${jobs[begun]!.source}`;

@@ -89,6 +89,15 @@ export async function openHunt(
       },
     };
   }
+  // The requests of the other form run through the simulated driver, not through that in C.
+  const [module] = program.registry.cModules?.() ?? [];
+  if (module !== undefined) {
+    return refuse(
+      `"${file}" has a driver in C, and nothing says which functions map and unmap a buffer: add a block ` +
+        '`driver "NAME" { map = …, unmap = … }` with two functions of the script that call it ' +
+        "(docs/hunt.md, A driver of yours)",
+    );
+  }
   if (words.mode != null) {
     return refuse(`\`--mode\` is for random machines; this hunt uses the machine of "${file}"`);
   }
