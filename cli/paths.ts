@@ -4,12 +4,11 @@
  */
 import type nodePath from "node:path";
 import * as posix from "deno-std/path/posix/mod.js";
-import * as windows from "deno-std/path/windows/mod.js";
 import { host } from "./host.ts";
 
 /** Typed as those of Node: the package has no types. */
 const paths: typeof nodePath & { readonly SEPARATOR: string } = host.build.os === "windows"
-  ? windows
+  ? await import("deno-std/path/windows/mod.js")
   : posix;
 const sep = paths.SEPARATOR;
 export const { basename, dirname, extname, isAbsolute, join, normalize, relative, resolve } = paths;

@@ -1,6 +1,6 @@
 /** What commands that run scenarios have in common. */
 import { nearestNames } from "@dmalab/lang/diagnostics";
-import { CLOCK_TIMES } from "@dmalab/lang/values";
+import { CLOCK_TIMES } from "@dmalab/lang/values/limits";
 import { type ArgumentSpec, flag, integer, type OptionSpec, text, texts } from "../command.ts";
 import type { LimitOption } from "../scenario/limit_options.ts";
 import { TRACE_FORMS } from "../scenario/trace_form.ts";

@@ -1,6 +1,6 @@
 import { command, integer, JOBS, refuse, type Screen, SEED, text } from "@dmalab/cli/extend";
 import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
-import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels";
+import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels/behaviours";
 import type { HuntWords } from "./requests/hunt_options.ts";
 import { MAX_SEEDS } from "./cli/seeds.ts";
 

@@ -49,6 +49,9 @@ export const DEFAULT_KERNEL: KernelProfile = "7.2.12";
 /** A named state of the kernel's behaviour (language.md, Profiles). */
 export type KernelProfile = keyof typeof RELEASES;
 
+/** Every release that a machine can have, from the oldest to the newest. */
+export const KERNEL_NAMES = Object.keys(RELEASES) as readonly KernelProfile[];
+
 /** One release, or all between two; left out, from the oldest or to the newest. */
 export type ReleaseSpan = KernelProfile | `${KernelProfile | ""}..${KernelProfile | ""}`;
 

@@ -6,6 +6,7 @@ import {
   type Behaviour,
   type BehaviourName,
   BEHAVIOURS,
+  KERNEL_NAMES,
   KERNEL_SHORT_NAMES,
   type KernelProfile,
   OLDER_WAYS,
@@ -35,9 +36,6 @@ export interface KernelRelease {
    */
   readonly olderWays: ReadonlySet<OlderWay>;
 }
-
-/** Every release that a machine can have, from the oldest to the newest. */
-export const KERNEL_NAMES = Object.keys(RELEASES) as readonly KernelProfile[];
 
 /** Every defect's name. */
 export const QUIRK_NAMES = Object.keys(QUIRKS) as readonly QuirkName[];

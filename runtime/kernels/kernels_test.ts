@@ -5,6 +5,7 @@ import { defaultMachineConfig, type MachineConfig } from "../machine_config.ts";
 import {
   type Behaviour,
   BEHAVIOURS,
+  KERNEL_NAMES,
   type KernelProfile,
   OLDER_WAYS,
   type QuirkName,
@@ -15,7 +16,6 @@ import {
   differencesOf,
   hasBehaviour,
   hasFeature,
-  KERNEL_NAMES,
   KERNELS,
   nearestReleases,
   quirksOf,
