@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
+import { loadLogReader, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
 import {
   changedSettings,
   collected,
@@ -15,6 +15,9 @@ import {
   SECRETS,
   shells,
 } from "./collector_machine.ts";
+
+// Lines of logs are read at once here.
+await loadLogReader();
 
 const decoder = new TextDecoder();
 const CPUS = 256;

@@ -1,5 +1,6 @@
 /** What other members use of `extensions/traces`. */
 export { checkJson, checkLines } from "./ledger/check_report.ts";
+export { loadLogReader } from "./kernel_log/late_log_reader.ts";
 export { LogPass, TraceCheck } from "./ledger/trace_check.ts";
 export { leftOutRows, messageAreaRows, messageRows } from "./kernel_log/messages/message_page.ts";
 export { ImportPass } from "./line/import_pass.ts";

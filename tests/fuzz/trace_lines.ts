@@ -3,10 +3,21 @@
  * balance that does not close.
  */
 import { assert, assertEquals } from "@std/assert";
-import { checkJson, checkLines, ImportPass, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
+import {
+  checkJson,
+  checkLines,
+  ImportPass,
+  loadLogReader,
+  LogPass,
+  TraceCheck,
+  TraceLine,
+} from "@dmalab/traces";
 import { readGolden } from "@dmalab/traces/tests";
 import { Choices } from "./choices.ts";
 import { damageListing } from "./mutations.ts";
+
+// Lines of logs are read at once here.
+await loadLogReader();
 
 const SOURCES = [
   "real/72-strict-mistakes.trace.txt.gz",

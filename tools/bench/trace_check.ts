@@ -1,5 +1,5 @@
 /** How fast a long trace is read and checked: stage by stage, and as a whole beside an earlier commit. */
-import { LineBuffer, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
+import { LineBuffer, loadLogReader, LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
 import { PROJECT } from "../package/bundle.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { type Benchmark, benchResult, plainBenchmark } from "./benchmark.ts";
@@ -7,6 +7,9 @@ import { type BenchResult, median, medianOf } from "@dmalab/cli/bench/statistics
 import { secondsOf } from "./cpu_time.ts";
 import { OtherCommit } from "./other_commit.ts";
 import { writeCleanTrace, writeRealTrace } from "./trace_files.ts";
+
+// Lines of logs are read at once here.
+await loadLogReader();
 
 const LINES = 200_000;
 const ROUNDS = 5;

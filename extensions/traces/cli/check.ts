@@ -36,7 +36,7 @@ export async function readLog(
   await source.each((line, number) => {
     log.push(line, number);
     also(line, number);
-  }, progress);
+  }, { progress, afterBatch: () => log.isWaiting ? log.readWaiting() : null });
   log.end();
   const isLog = log.entries.length > length;
   const problem = source.returnsProblem ?? log.unread.problem(log.entries.length - length);

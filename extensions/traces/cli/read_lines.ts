@@ -45,6 +45,12 @@ export type LineSink = (line: TraceLine, number: number) => void;
 /** Receives from time to time how many bytes of a file have been read. */
 export type ProgressSink = (bytes: number, ofBytes: number | null) => void;
 
+export interface BatchOptions {
+  readonly progress?: ProgressSink | undefined;
+  /** Called when lines were read, after some hundred of them. @returns What the next ones wait for, or null. */
+  readonly afterBatch?: () => Promise<void> | null;
+}
+
 /** A source of lines that may be read more than once. */
 export class LineSource {
   /** Lines that were read last, and carriage returns within them. */
@@ -58,7 +64,7 @@ export class LineSource {
   ) {}
 
   /** Reads it to its end. @throws {UnreadableFile} */
-  async each(sink: LineSink, progress?: ProgressSink): Promise<void> {
+  async each(sink: LineSink, { progress, afterBatch }: BatchOptions = {}): Promise<void> {
     const heap = new LeanHeap();
     const line = new TraceLine();
     let number = 0;
@@ -66,6 +72,8 @@ export class LineSource {
     this.#returns = 0;
     for await (const batch of this.batches(progress)) {
       batch.each(line, take);
+      const waits = afterBatch?.();
+      if (waits != null) await waits;
       this.#returns += batch.returns;
       heap.look();
     }

@@ -1,6 +1,7 @@
 /** What an emulator's log says beside a trace, as JSON and as lines for a reader. */
 import { formatCount } from "@dmalab/lang/text";
-import { formatSource, numberOf } from "@dmalab/runtime/fault_log";
+import { formatSource } from "@dmalab/runtime/fault_log/pci_source";
+import { numberOf } from "@dmalab/runtime/fault_log/word64";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
 import type { QemuClock, RefusedAccess } from "./qemu_clock.ts";

@@ -1,7 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { checkJson } from "./check_report.ts";
+import { loadLogReader } from "../kernel_log/late_log_reader.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { LogPass, TraceCheck } from "./trace_check.ts";
+
+// Lines of logs are read at once here.
+await loadLogReader();
 
 /** Lines of one task on one CPU, a millisecond apart; `@N ` before a text is another CPU. */
 function findingsOf(payloads: readonly string[]): string[] {

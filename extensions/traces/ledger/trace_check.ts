@@ -6,11 +6,11 @@
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
 import { LogBoots, type LoggedBoot } from "../kernel_log/boots.ts";
 import { markIn } from "../kernel_log/collector_mark.ts";
-import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
+import { LateLogReader } from "../kernel_log/late_log_reader.ts";
 import { UnreadMessages } from "../kernel_log/unread_messages.ts";
 import type { LogMessage, LogTime } from "../kernel_log/log_forms.ts";
 import type { TracedEventName } from "../line/event_name.ts";
-import type { TraceLine } from "../line/trace_line.ts";
+import { isTracerHeader, type TraceLine } from "../line/trace_line.ts";
 import type { ClockDifference, TimedFinding } from "../clocks/clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
 import { MappingTracker } from "./ledger.ts";
@@ -65,7 +65,7 @@ export class LogPass {
   readonly qemu = new QemuClock();
   /** Of the file that is being read: lines in a form that is not read. */
   unread = new UnreadLines();
-  readonly #reader = new KernelLogReader({
+  readonly #reader = new LateLogReader({
     entry: (entry) => {
       this.entries.push(entry);
       this.boots.note(entry);
@@ -100,9 +100,20 @@ export class LogPass {
       return;
     }
     const { text } = line;
+    if (line.kind === "header" && isTracerHeader(text)) return;
     if (this.unread.other(text, number)) return;
     this.#reader.push(text, number);
     this.qemu.pushLog(text, number);
+    this.#noteContent();
+  }
+
+  /** Lines wait until the reader of logs is loaded: `readWaiting` comes before more of them, and before `end`. */
+  get isWaiting(): boolean {
+    return this.#reader.isWaiting;
+  }
+
+  async readWaiting(): Promise<void> {
+    await this.#reader.readWaiting();
     this.#noteContent();
   }
 

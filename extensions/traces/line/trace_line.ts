@@ -59,6 +59,15 @@ const LOST = /CPU:\s*(\d+) \[LOST(?: (\d+))? EVENTS\]/;
 const STARTED = /^#+ CPU (\d+) buffer started/;
 const WRITTEN = /entries-in-buffer\/entries-written:\s*(\d+)\/(\d+)/;
 
+/** Lines above the events, as the kernel's tracer writes them. */
+const TRACER_HEADER =
+  /^#(?: (?:tracer|entries-in-buffer\/entries-written): .*| +TASK-PID .*|[ |\/_]*(?:-+=> \S+|delay)?) *$/;
+
+/** Whether a header line is one of the kernel's tracer, and none of a pasted log. @see rules/traces.md T.1 */
+export function isTracerHeader(text: string): boolean {
+  return TRACER_HEADER.test(text);
+}
+
 const FAILED_TO_PARSE = new TextEncoder().encode("[FAILED TO PARSE]");
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();

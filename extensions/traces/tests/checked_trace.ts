@@ -1,8 +1,12 @@
 /** Lines of a trace and of the log beside it, checked as the command checks files of them. */
+import { loadLogReader } from "../kernel_log/late_log_reader.ts";
 import { checkJson, checkLines } from "../ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import type { ScriptedCall } from "../script/recorder.ts";
+
+// Lines of logs are read at once here.
+await loadLogReader();
 
 /** @param trace Lines of another file, of which the pass takes the events. */
 export function passOf(log: readonly string[], trace: readonly string[] = []): LogPass {

@@ -7,9 +7,13 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runCheck } from "../cli/check.ts";
 import { refusingUnreadable } from "../cli/read_lines.ts";
 import { MemoryScreen } from "@dmalab/cli";
+import { loadLogReader } from "../kernel_log/late_log_reader.ts";
 import { LogPass } from "../ledger/trace_check.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { readGolden } from "./golden_traces.ts";
+
+// Lines of logs are read at once here.
+await loadLogReader();
 
 interface Line {
   readonly task: string;

@@ -1,0 +1,47 @@
+/**
+ * The reader of kernel logs, loaded when the first line comes that may be one of a log: its table of
+ * messages is a third of what the check of a trace loads, and most traces have no such line.
+ */
+import { InvariantError } from "@dmalab/runtime/errno";
+import type { KernelLogReader, KernelLogSink } from "./kernel_log_reader.ts";
+
+let loaded: typeof import("./kernel_log_reader.ts") | null = null;
+
+/** Loads the reader: from then on no line waits. */
+export async function loadLogReader(): Promise<void> {
+  loaded ??= await import("./kernel_log_reader.ts");
+}
+
+/** Takes the lines of a log at any time; they wait until the reader is loaded. */
+export class LateLogReader {
+  #reader: KernelLogReader | null = null;
+  #waiting: { readonly text: string; readonly line: number }[] = [];
+
+  constructor(private readonly sink: KernelLogSink) {}
+
+  /** Takes one line. @param line Its number, from 1. */
+  push(text: string, line: number): void {
+    if (loaded === null) {
+      this.#waiting.push({ text, line });
+      return;
+    }
+    this.#reader ??= new loaded.KernelLogReader(this.sink);
+    this.#reader.push(text, line);
+  }
+
+  /** Whether lines wait for `readWaiting`. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Loads the reader and reads the lines that wait. */
+  async readWaiting(): Promise<void> {
+    await loadLogReader();
+    for (const { text, line } of this.#waiting.splice(0)) this.push(text, line);
+  }
+
+  end(): void {
+    if (this.isWaiting) throw new InvariantError("lines of a log wait for their reader");
+    this.#reader?.end();
+  }
+}
