@@ -79,6 +79,7 @@ export class NumberMap<Value> {
   }
 
   #slotOf(key: number): number {
+    if (this.size === 0) return NONE;
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let slot = hashOf(key) & mask; slots[slot] !== NONE; slot = slot + 1 & mask) {

@@ -110,6 +110,7 @@ export class PageHistory {
 
   /** Adds a mapping to each kept page that it covers. */
   add(mapping: TracedMapping, start = mapping.addr, sizeBytes = mapping.sizeBytes): void {
+    if (this.#pages.size === 0) return;
     addTo(this.#pages, mapping, start, sizeBytes);
     if (start >= 2 ** LEAST_DRIVEN_BITS) {
       const part = { mapping, start, sizeBytes };

@@ -47,8 +47,10 @@ export function noteUse(
   pieces: number,
   line: number,
 ): void {
-  const none = (): QueueUse => ({ largestBytes: 0, line, mostPieces: 0, piecesLine: line });
-  const use = uses.getOrInsertComputed(disk, none);
+  let use = uses.get(disk);
+  if (use === undefined) {
+    uses.set(disk, use = { largestBytes: 0, line, mostPieces: 0, piecesLine: line });
+  }
   if (bytes > use.largestBytes) [use.largestBytes, use.line] = [bytes, line];
   if (pieces > use.mostPieces) [use.mostPieces, use.piecesLine] = [pieces, line];
 }

@@ -193,7 +193,7 @@ export function siblingsOf(
   dir: Direction,
   sizeBytes: number,
 ): Siblings<TracedMapping> {
-  const power = Math.ceil(Math.log2(Math.max(sizeBytes, 1)));
+  const power = powerOf(sizeBytes);
   const key = ((cpu * KINDS.length + KINDS.indexOf(kind)) * DIRECTIONS.length +
         DIRECTIONS.indexOf(dir)) * MAX_POWERS + power;
   const known = device.siblings.get(key);
@@ -201,6 +201,13 @@ export function siblingsOf(
   const siblings = new Siblings<TracedMapping>(device.recorded.edges);
   device.siblings.set(key, siblings);
   return siblings;
+}
+
+/** The least power of two that is no less than a size. */
+function powerOf(sizeBytes: number): number {
+  // V8 calls a function of the C library for a logarithm, and none for the bits of a small number.
+  if (sizeBytes > 1 << 30) return Math.ceil(Math.log2(sizeBytes));
+  return 32 - Math.clz32(Math.max(sizeBytes, 1) - 1);
 }
 
 const KINDS: readonly MappingKind[] = ["map", "alloc", "sg"];

@@ -3,6 +3,7 @@
  *
  * @see rules/traces.md T.15 to T.25
  */
+import { KnownTexts } from "./known_texts.ts";
 import { hexAt, type PayloadFields, payloadKey } from "./payload.ts";
 
 /** By their numbers in the kernel. */
@@ -107,13 +108,18 @@ const SIZES = payloadKey("sizes");
 const UNMAPPED_SIZE = payloadKey("unmapped_size");
 const VIRT = payloadKey("virt_addr");
 
+const KNOWN_DIRECTIONS = new KnownTexts((word): Direction | "unknown" =>
+  DIRECTIONS.find((direction) => direction === word) ?? "unknown"
+);
+
 /** @param unsaid The direction of a line that has none. */
 function directionOf(
   fields: PayloadFields,
   unsaid: Direction | null = null,
 ): Direction | null {
-  const word = fields.word(DIR);
-  return word === null ? unsaid : DIRECTIONS.find((direction) => direction === word) ?? null;
+  const direction = fields.wordAs(DIR, KNOWN_DIRECTIONS);
+  if (direction === null) return unsaid;
+  return direction === "unknown" ? null : direction;
 }
 
 /** The last field of most lines: without it the line is cut. */

@@ -4,16 +4,17 @@
  * @see rules/traces.md T.34, T.35, T.37
  */
 import type { NvmeCommand } from "../script/recorder.ts";
+import { KnownTexts } from "./known_texts.ts";
 import { type PayloadFields, payloadKey } from "./payload.ts";
 
-const COLON = 0x3a;
 const CMD = new TextEncoder().encode(" cmd=(");
 const CMDID = payloadKey("cmdid");
 const DISK = payloadKey("disk");
 const LEN = payloadKey("len");
 const QID = payloadKey("qid");
 const SLBA = payloadKey("slba");
-const CONTROLLER = /^nvme\d+$/;
+/** The controller that a first word names, the same string each time; null for another word. */
+const CONTROLLERS = new KnownTexts((word) => /^(nvme\d+):$/.exec(word)?.[1] ?? null);
 const HAS_BLOCKS = /^nvme_cmd_(?:read|write|write_zeroes)$/;
 const VERBS: Readonly<Record<string, string>> = { nvme_cmd_read: "read", nvme_cmd_write: "write" };
 
@@ -49,10 +50,7 @@ export function readCompletion(fields: PayloadFields): string | null {
 
 /** `nvme0` of `nvme0: …`. */
 function controllerOf(fields: PayloadFields): string | null {
-  const word = fields.firstWord;
-  if (word.charCodeAt(word.length - 1) !== COLON) return null;
-  const controller = word.slice(0, -1);
-  return CONTROLLER.test(controller) ? controller : null;
+  return fields.firstWordAs(CONTROLLERS);
 }
 
 function nameOf(controller: string, fields: PayloadFields): string | null {

@@ -85,12 +85,21 @@ export class PayloadFields {
     return this.wordAt(this.start);
   }
 
+  /** What the word that it begins with stands for. */
+  firstWordAs<Value>(known: KnownTexts<Value>): Value {
+    return known.of(this.bytes, this.start, this.#wordEnd(this.start));
+  }
+
   /** The word that begins here, to the next blank or the end. */
   wordAt(from: number): string {
+    return this.#words.of(this.bytes, from, this.#wordEnd(from));
+  }
+
+  #wordEnd(from: number): number {
     const { bytes, end } = this;
     let at = from;
     while (at < end && bytes[at] !== BLANK) at++;
-    return this.#words.of(bytes, from, at);
+    return at;
   }
 
   startsWith(head: Uint8Array): boolean {
@@ -125,11 +134,21 @@ export class PayloadFields {
     return start < 0 ? null : this.valueAt(start);
   }
 
+  /** What the value of a key stands for; null when the key is not there. */
+  wordAs<Value>(key: PayloadKey, known: KnownTexts<Value>): Value | null {
+    const start = this.valueStart(key);
+    return start < 0 ? null : known.of(this.bytes, start, this.#valueEnd(start));
+  }
+
   /** The value that begins here; the same string wherever it stands. */
   valueAt(start: number): string {
+    return this.#words.of(this.bytes, start, this.#valueEnd(start));
+  }
+
+  #valueEnd(start: number): number {
     let end = start;
     while (!endsValue(this.bytes[end]!)) end++;
-    return this.#words.of(this.bytes, start, end);
+    return end;
   }
 
   decimal(key: PayloadKey): number | null {
