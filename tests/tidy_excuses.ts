@@ -58,6 +58,8 @@ export const MODULE_STATE: Excuses = {
     "between activate() and deactivate(), which are functions of the module",
   "cli/host_loader.ts LISTED":
     "what a folder holds while it does not change: tens of thousands of files in it each ask",
+  "extensions/traces/kernel_log/late_log_reader.ts loaded":
+    "a module that was loaded, for those who cannot wait for it",
   "tools/bench/iova_pair.ts measured": BENCHMARK,
   "tools/bench/mapping_cost.ts lastRig": BENCHMARK,
   "tools/bench/mapping_cost.ts timed": BENCHMARK,

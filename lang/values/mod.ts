@@ -18,7 +18,7 @@ export {
 } from "./c_module.ts";
 export { fieldsNamed, fieldType } from "./event_fields.ts";
 export { isAddress, typeOf, typeText } from "./value_types.ts";
-export { ACTIVITY_STEPS, CLOCK_TIMES, DEFAULT_LIMITS, type Limits } from "./limits.ts";
+export { ACTIVITY_STEPS, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 export { describeValue } from "./operators.ts";
 export type { Question, WrongAnswer } from "./question.ts";
 export type { Registry } from "./registry.ts";

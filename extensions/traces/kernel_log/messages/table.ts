@@ -170,22 +170,10 @@ function keysOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]
   return keys;
 }
 
-interface KeyIndex {
-  readonly keys: ReadonlyMap<string, readonly Entry[]>;
-  readonly words: readonly string[];
-  /** Whether a line has any of the words. */
-  readonly quickTest: RegExp;
-}
-
-let keyIndex: KeyIndex | null = null;
-
-/** Made at the first line of a log: many a trace has none. */
-function indexOfKeys(): KeyIndex {
-  if (keyIndex !== null) return keyIndex;
-  const keys = keysOf(entriesOf(MESSAGE_AREAS));
-  const words = [...keys.keys()];
-  return keyIndex = { keys, words, quickTest: new RegExp(words.map(escaped).join("|"), "i") };
-}
+const KEYS = keysOf(entriesOf(MESSAGE_AREAS));
+const KEY_WORDS = [...KEYS.keys()];
+/** Whether a line has any of the words. */
+const ANY_KEY = new RegExp(KEY_WORDS.map(escaped).join("|"), "i");
 
 const MAX_SETS = 1 << 12;
 const CONTINUED_ROWS = MESSAGE_AREAS.flatMap(({ rows }) =>
@@ -226,7 +214,7 @@ export class MessageFinder {
 
   /** False for a line that is no message of the table; a quick test. */
   mayFind(line: string): boolean {
-    return indexOfKeys().quickTest.test(line);
+    return ANY_KEY.test(line);
   }
 
   /** The fields of a line that continues a message, whichever; null for other lines. */
@@ -245,14 +233,13 @@ export class MessageFinder {
   }
 
   #candidatesOf(lower: string): readonly Entry[] {
-    const { keys, words } = indexOfKeys();
     let key = "";
-    for (let index = 0; index < words.length; index++) {
-      if (lower.includes(words[index]!)) key += String.fromCharCode(index);
+    for (let index = 0; index < KEY_WORDS.length; index++) {
+      if (lower.includes(KEY_WORDS[index]!)) key += String.fromCharCode(index);
     }
     const known = this.#candidates.get(key);
     if (known !== undefined) return known;
-    const entries = [...key].flatMap((letter) => keys.get(words[letter.charCodeAt(0)]!)!)
+    const entries = [...key].flatMap((letter) => KEYS.get(KEY_WORDS[letter.charCodeAt(0)]!)!)
       .sort((a, b) => a.order - b.order);
     if (this.#candidates.size === MAX_SETS) this.#candidates.clear();
     this.#candidates.set(key, entries);
@@ -276,7 +263,9 @@ export class MessageFinder {
 const WRONG =
   /\b(?:error|err|fail(?:ed|ure)?|fault|timed? ?out|timeout|time-out|overflow|aborted|invalid|broken|cannot|can not|can't|unable|not (?:set|ready|able|in)|firmware bug|bios|illegal|lost|hung|dead|corrupt\w*|refused|rejected|unsupported|unexpected)\b/i;
 
-const escaped = (words: string) => words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+function escaped(words: string): string {
+  return words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
 const AREA_WORDS = MESSAGE_AREAS.flatMap((area) => area.words.map((words) => ({ area, words })));
 /** Longer words first: `arm-smmu-v3` before `arm-smmu`. */
 const ANY_AREA = new RegExp(
