@@ -21,7 +21,7 @@ import {
   PTE_WRITE,
 } from "../../iommu/page_table.ts";
 import { leafFlags } from "../paths/iommu_path.ts";
-import { KERNEL_NAMES } from "../../kernels/kernels.ts";
+import { KERNEL_NAMES } from "../../kernels/behaviours.ts";
 import { at, testBench } from "../testing.ts";
 
 const OFF = { mode: "off" } as const;

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, KIB, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
-import { KERNEL_NAMES, type KernelName } from "../../kernels/kernels.ts";
+import { KERNEL_NAMES } from "../../kernels/behaviours.ts";
+import type { KernelName } from "../../kernels/kernels.ts";
 import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { Scatterlist } from "../scatterlist.ts";
