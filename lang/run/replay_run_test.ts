@@ -304,7 +304,7 @@ Deno.test("what the checker reports in a try of `inject each` stands beside what
   assertEquals(report!.name, "unmap_size");
   assertStringIncludes(
     report!.text,
-    "of `inject each`, such as when `dma_map_phys` at t.dma:8 fails the 1st",
+    "of `inject each`, such as when `dma_map_phys` at t.dma:7 fails the 1st",
   );
 });
 

@@ -106,7 +106,7 @@ Deno.test("reports of C name the calls they are about: leaks, freed blocks, refu
   );
   const leak = lines("a leak in one try, and what is reported there");
   assertStringIncludes(leak, "    allocated at extensions/c_drivers/tests/c/reported.c:89:21");
-  assertStringIncludes(leak, "the same when `iova.alloc` fails the 2nd time");
+  assertStringIncludes(leak, "fails (`iova.alloc` nth 2)");
   assertStringIncludes(
     failures.get("a string literal is written")!.message,
     "writes 1 byte into a string literal (in write_literal() at extensions/c_drivers/tests/c/reported.c:",

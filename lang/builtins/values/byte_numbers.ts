@@ -103,9 +103,9 @@ export const BYTE_NUMBER_METHODS: readonly MethodSpec<BytesValue>[] = [
     result: "record",
     doc:
       "The fields of a structure without holes, from its first byte on: a descriptor, a completion.",
-    example: 'let desc = bytes"00 10 00 00 00 00 00 00 00 02 00 00 80"' +
-      ".unpack({ addr: le64, length: le32, flags: u8 })\n" +
-      "assert desc == { addr: 0x1000, length: 512, flags: 0x80 }",
+    example: 'let desc = bytes"00 10 00 00 00 00 00 00 00 02 00 00 80"\n' +
+      "let fields = desc.unpack({ addr: le64, length: le32, flags: u8 })\n" +
+      "assert fields == { addr: 0x1000, length: 512, flags: 0x80 }",
     run(context, { bytes }, [fields]) {
       context.chargeMemory(RECORD_BYTES + bytes.length);
       return unpacked(bytes, fields);
