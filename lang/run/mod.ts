@@ -49,5 +49,5 @@ export type {
   UnrunPart,
 } from "./session_types.ts";
 export { reportFailure } from "./tally.ts";
-export type { TestEntry } from "./test_entry.ts";
+export { type RunnableTest, statementsEntry, type TestEntry } from "./test_entry.ts";
 export { buildTestMachine, type MachineOptions, TestMachine } from "./test_machine.ts";

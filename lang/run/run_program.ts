@@ -1,7 +1,7 @@
 /** Runs programs, whatever is in them: with fast-check for their properties. */
 import { FAST_CHECK } from "./property/fast_check_engine.ts";
 import type { Program } from "./program.ts";
-import type { TestEntry } from "./test_entry.ts";
+import type { RunnableTest, TestEntry } from "./test_entry.ts";
 import type { RunReport, TestOutcome } from "./report.ts";
 import type { InspectedRunOptions, RunOptions } from "./run_options.ts";
 import { runProgramWith, runTestWith } from "./runner.ts";
@@ -19,7 +19,7 @@ export function runTest(program: Program, test: TestEntry, options: RunOptions =
 /** Runs one test or property, and gives its caller the machine. */
 export function inspectTest(
   program: Program,
-  test: TestEntry,
+  test: RunnableTest,
   options: InspectedRunOptions,
 ): TestOutcome {
   return runTestWith(FAST_CHECK, program, test, options);

@@ -3,7 +3,7 @@ import { spanPlace } from "../source.ts";
 import { NO_OUTPUT, type PlannedRun } from "./replay_run.ts";
 import { isNamed } from "./name_match.ts";
 import type { Program } from "./program.ts";
-import type { TestEntry } from "./test_entry.ts";
+import type { RunnableTest, TestEntry } from "./test_entry.ts";
 import type { CaseEngine } from "./property/property_cases.ts";
 import { runProperty } from "./property/property_run.ts";
 import {
@@ -63,7 +63,7 @@ export function runProgramWith(
 export function runTestWith(
   engine: CaseEngine | null,
   program: Program,
-  test: TestEntry,
+  test: RunnableTest,
   options: InspectedRunOptions = {},
 ): TestOutcome {
   return new ProgramRun(engine, program, sharedOptions(options)).test(test);
@@ -104,11 +104,11 @@ class ProgramRun {
     return tally.outcome();
   }
 
-  test(test: TestEntry): TestOutcome {
+  test(test: RunnableTest): TestOutcome {
     return test.skip ? this.#tallyOf(test).skipped() : this.tally(test).outcome();
   }
 
-  tally(test: TestEntry): TestTally {
+  tally(test: RunnableTest): TestTally {
     const tally = this.#tallyOf(test);
     const { branch } = this.options;
     if (test.kind === "test") tally.run({ ...test, branch });
@@ -118,14 +118,14 @@ class ProgramRun {
   }
 
   /** The case of a property that `--branch` is about: the one that is shown. */
-  #shownCase(test: TestEntry): PlannedRun {
+  #shownCase(test: RunnableTest): PlannedRun {
     const { branch: _, machine, ...others } = this.options;
     const silent = { ...machine, output: NO_OUTPUT, onEvent: undefined, attributeDefects: false };
     const options = { ...others, branch: undefined, machine: silent, onRun: undefined };
     return new ProgramRun(this.engine, this.program, options).tally(test).shown ?? test;
   }
 
-  #tallyOf({ combination, config, functionIndex, kind, name, span }: TestEntry): TestTally {
+  #tallyOf({ combination, config, functionIndex, kind, name, span }: RunnableTest): TestTally {
     if (kind === "bench") throw new Error("A bench is run by runBench()");
     const entry = { kind, name, combination, place: spanPlace(span), functionIndex };
     return this.#tally(entry, config.seed);

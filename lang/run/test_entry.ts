@@ -9,6 +9,7 @@ import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kind
 import { someExpression } from "../syntax/tree/walk.ts";
 import type { MachineVariant, VariantSetting } from "../values/machine_variant.ts";
 import type { Value } from "../values/value.ts";
+import type { Program } from "./program.ts";
 import type { AnyTest, ForallValues, TestVariants } from "./test_variants.ts";
 
 export interface BudgetCode {
@@ -88,6 +89,44 @@ export interface TestEntry {
    * @internal
    */
   readonly usesEvents: boolean;
+}
+
+/** A test as it runs, whatever declared it. */
+export type RunnableTest = Omit<TestEntry, "declaration"> & {
+  /** Null for the statements at the top of a file. */
+  readonly declaration: AnyTest | null;
+};
+
+/** Name of the statements at the top of a file where they run as a test does. */
+const STATEMENTS_NAME = "statements at the top";
+
+/** The statements at the top of a file as a test; null where there are none. */
+export function statementsEntry(
+  { code, machine: { config }, main, variant }: Pick<
+    Program,
+    "code" | "machine" | "main" | "variant"
+  >,
+): RunnableTest | null {
+  if (main === null) return null;
+  return {
+    kind: "test",
+    name: STATEMENTS_NAME,
+    combination: "",
+    span: code.functions[main]!.span,
+    skip: false,
+    declaration: null,
+    config,
+    variant,
+    functionIndex: main,
+    axes: [],
+    args: [],
+    forall: [],
+    budgets: [],
+    loopCount: null,
+    expectations: [],
+    baseline: null,
+    usesEvents: false,
+  };
 }
 
 export function compileTest(

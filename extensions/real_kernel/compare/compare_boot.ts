@@ -1,5 +1,5 @@
 /** Compares the tests of one boot with the model. */
-import type { TestEntry } from "@dmalab/lang/run";
+import type { RunnableTest } from "@dmalab/lang/run";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
 import type { BootedGroup } from "../boot/boot_groups.ts";
@@ -15,7 +15,7 @@ import { type KernelSide, kernelSide } from "./kernel_side.ts";
 /** A test with its verdict. */
 export interface TestVerdict {
   readonly file: string;
-  readonly test: TestEntry;
+  readonly test: RunnableTest;
   readonly result:
     | TestComparison & {
       /** Another modelled release that does what the kernel did; null where none does, or none is needed. */

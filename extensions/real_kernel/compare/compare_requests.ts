@@ -72,18 +72,25 @@ class PagePairs {
   readonly #modelOf = new Map<number, number>();
 
   /** Addresses of memory that each kernel allocated itself: not even the offset in a page is equal. */
-  readonly #own = new Map<number, number>();
+  readonly #own = new Map<number, Set<number>>();
 
-  /** Notes a pair of such addresses. @returns Whether they can be the same one. */
+  /**
+   * Notes a pair of such addresses. One of the model that begins a page stands for two of the kernel: of
+   * the memory, and of the page that is mapped for it.
+   *
+   * @returns Whether they can be the same one.
+   */
   fitOwn(model: number, kernel: number): boolean {
-    const known = this.#own.get(model);
-    this.#own.set(model, kernel);
-    return known === undefined || known === kernel;
+    const known = this.#own.getOrInsertComputed(model, () => new Set());
+    const page = Math.floor(kernel / PAGE_BYTES);
+    for (const other of known) if (Math.floor(other / PAGE_BYTES) !== page) return false;
+    known.add(kernel);
+    return true;
   }
 
   /** Whether two addresses can be the same one; notes the pair. */
   fit(model: number, kernel: number): boolean {
-    if (this.#own.get(model) === kernel) return true;
+    if (this.#own.get(model)?.has(kernel) === true) return true;
     if (model % PAGE_BYTES !== kernel % PAGE_BYTES) return false;
     const [one, other] = [Math.floor(model / PAGE_BYTES), Math.floor(kernel / PAGE_BYTES)];
     const kernelPage = this.#kernelOf.get(one);

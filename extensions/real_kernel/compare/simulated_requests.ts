@@ -123,6 +123,10 @@ function valuesOf(kind: StepKind, fields: EventValues): Record<string, StepValue
     const value = fields[renamed[name] ?? name];
     values[name] = name === "dir" ? DIRECTIONS.indexOf(String(value)) : value as StepValue;
   }
+  // dma_map_page() takes the page's address with an offset.
+  if (kind === "dma_map" && fields.page !== undefined) {
+    values.phys = (fields.page as number) + (fields.offset as number);
+  }
   return values;
 }
 

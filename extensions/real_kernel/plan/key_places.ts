@@ -1,6 +1,6 @@
 /** Where a scenario says a key of its machine. */
 import { type Span, spanPlace } from "@dmalab/lang";
-import type { Program, TestEntry } from "@dmalab/lang/run";
+import type { Program, RunnableTest } from "@dmalab/lang/run";
 
 type Declaration = NonNullable<Program["machine"]["declaration"]>;
 type Entry = Declaration["entries"][number];
@@ -15,7 +15,7 @@ const KEY = /^([\w.]+)(?=:| = )/;
 export function withPlace(
   reason: string,
   { machine: { declaration } }: Pick<Program, "machine">,
-  { axes, span }: Pick<TestEntry, "axes" | "span">,
+  { axes, span }: Pick<RunnableTest, "axes" | "span">,
 ): string {
   const key = KEY.exec(reason)?.[1];
   if (key === undefined) return reason;

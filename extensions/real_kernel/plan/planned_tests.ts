@@ -1,9 +1,15 @@
 /** Tests that a guest can repeat, by machines, and those that it cannot, with the reasons. */
 import type { LabConfig } from "@dmalab/devices";
-import { openFile } from "@dmalab/cli/scenario";
+import { blocksOf, openFile, PAGE_SUFFIX } from "@dmalab/cli/scenario";
 import { loadProgram } from "@dmalab/lang";
 import { countMistakes, printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
-import { isNamed, type NameMatch, type Program, type TestEntry } from "@dmalab/lang/run";
+import {
+  isNamed,
+  type NameMatch,
+  type Program,
+  type RunnableTest,
+  statementsEntry,
+} from "@dmalab/lang/run";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
 import { guestMemoryBytes, type QemuMachine, qemuMachine } from "../machine/qemu_machine.ts";
@@ -29,7 +35,7 @@ export interface PlannedTest {
 /** A test that a guest cannot repeat. */
 export interface RefusedTest {
   readonly scenario: GuestScenario;
-  readonly test: TestEntry;
+  readonly test: RunnableTest;
   readonly reasons: readonly string[];
 }
 
@@ -46,28 +52,37 @@ export interface PlanOptions {
   readonly nearest: KernelProfile;
 }
 
-/** Reads the scenarios. @returns Why one cannot be read, as a text, where one cannot. */
+/** Reads the scenarios: of a Markdown page each of its blocks. @returns Why one cannot be read, as a text. */
 export async function loadScenarios(
   paths: readonly string[],
 ): Promise<readonly GuestScenario[] | string> {
   const scenarios: GuestScenario[] = [];
   for (const path of paths) {
-    const loaded = await loadScenario(path);
+    const loaded = await loadFile(path);
     if (typeof loaded === "string") return loaded;
-    scenarios.push(loaded);
+    scenarios.push(...loaded);
   }
   return scenarios;
 }
 
-async function loadScenario(path: string): Promise<GuestScenario | string> {
+async function loadFile(path: string): Promise<readonly GuestScenario[] | string> {
   const opened = await openFile(path, null, null);
   if (typeof opened === "string") return opened;
-  const { diagnostics, program } = loadProgram(opened.entry, opened.loader);
-  if (program !== null) return { path, program };
-  const problems = diagnostics.filter(({ severity }) => severity === "error");
-  return `"${printable(path)}" has ${countMistakes(diagnostics, "error")} errors\n${
-    renderDiagnostics(problems)
-  }`;
+  const { entry, loader } = opened;
+  const entries = path.endsWith(PAGE_SUFFIX) ? blocksOf(entry) : [entry];
+  if (typeof entries === "string") return entries;
+  const scenarios: GuestScenario[] = [];
+  for (const each of entries) {
+    const { diagnostics, program } = loadProgram(each, loader);
+    if (program === null) {
+      const problems = diagnostics.filter(({ severity }) => severity === "error");
+      return `"${printable(path)}" has ${countMistakes(diagnostics, "error")} errors\n${
+        renderDiagnostics(problems)
+      }`;
+    }
+    scenarios.push({ path, program });
+  }
+  return scenarios;
 }
 
 /** Runs each test on the model, and sorts out those that a guest cannot repeat. */
@@ -78,8 +93,7 @@ export function planTests(
   const planned: PlannedTest[] = [];
   const refused: RefusedTest[] = [];
   for (const scenario of scenarios) {
-    for (const test of scenario.program.tests) {
-      if (test.kind === "bench" || !isNamed(test, matches)) continue;
+    for (const test of wantedTests(scenario.program, matches)) {
       const config = onRelease(test, scenario.program, release, nearest);
       const machine = qemuMachine(config, guestMemoryBytes(0, 0));
       const recorded = recordTest(scenario.program, test, machine.config, DEFAULT_LIMITS);
@@ -93,6 +107,13 @@ export function planTests(
     }
   }
   return { planned, refused };
+}
+
+/** The statements at the top of the file, where no name is asked for, then the tests. Benches measure the model. */
+function wantedTests(program: Program, matches: readonly NameMatch[]): readonly RunnableTest[] {
+  const statements = matches.length === 0 ? statementsEntry(program) : null;
+  const tests = program.tests.filter((test) => test.kind !== "bench" && isNamed(test, matches));
+  return statements === null ? tests : [statements, ...tests];
 }
 
 /** Tests by their machines: those on one machine share a boot. */
@@ -123,7 +144,7 @@ export function cutReasons(recorded: RecordedTest): string[] {
 
 /** The test's machine with the release that it is compared on. */
 function onRelease(
-  { config, axes }: TestEntry,
+  { config, axes }: RunnableTest,
   { machine: { declaration } }: Program,
   release: ReleaseChoice,
   nearest: KernelProfile,

@@ -2,7 +2,7 @@
 import type { Io, NvmeRequest, Submission } from "@dmalab/devices/nvme";
 import type { LabConfig } from "@dmalab/devices";
 import type { Span } from "@dmalab/lang";
-import type { Program, TestEntry, TestOutcome } from "@dmalab/lang/run";
+import type { Program, RunnableTest, TestOutcome } from "@dmalab/lang/run";
 import { inspectTest } from "@dmalab/lang/run/run_program";
 import type { Limits } from "@dmalab/lang/values";
 import type { Machine, MachineEvent } from "@dmalab/runtime";
@@ -20,7 +20,7 @@ export interface RecordedSubmission {
 }
 
 export interface RecordedTest {
-  readonly test: TestEntry;
+  readonly test: RunnableTest;
   /** The machine that the model had: its release, and what QEMU can be. */
   readonly config: LabConfig;
   readonly outcome: TestOutcome;
@@ -49,7 +49,7 @@ const SECTOR_BYTES = 512;
 /** @param config The machine that QEMU can be. */
 export function recordTest(
   program: Program,
-  test: TestEntry,
+  test: RunnableTest,
   config: LabConfig,
   limits: Limits,
 ): RecordedTest {

@@ -2,7 +2,7 @@
 import { formatCount } from "../../text/numbers.ts";
 import type { Failure } from "../../vm/failure.ts";
 import { ListValue, type Value } from "../../values/value.ts";
-import type { TestEntry } from "../test_entry.ts";
+import type { RunnableTest } from "../test_entry.ts";
 import {
   type CaseEngine,
   type CaseSpace,
@@ -67,12 +67,12 @@ interface FailedCase {
 /** Runs a property's cases until one fails, makes that one smaller, and tells the tally. */
 export function runProperty(
   engine: CaseEngine | null,
-  entry: TestEntry,
+  entry: RunnableTest,
   tally: TestTally,
   { output, seed }: SharedOptions["machine"],
 ): void {
   const { combination, declaration, forall } = entry;
-  if (engine === null || declaration.kind !== "Property") {
+  if (engine === null || declaration?.kind !== "Property") {
     throw new Error("A property needs a case generator");
   }
   let smallest: FailedCase | null = null;
