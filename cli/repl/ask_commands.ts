@@ -35,12 +35,12 @@ import {
   firstLine,
   incidentView,
   type LastByteWrite,
+  lastDecisionView,
   lineLocation,
   positionView,
   rowTexts,
   tableAt,
   tableSizes,
-  whyView,
 } from "@dmalab/recording/views";
 import type { Span } from "@dmalab/lang";
 import { readWholeNumber } from "../numbers.ts";
@@ -368,7 +368,7 @@ function why(repl: CommandContext, argument: string): void {
     const text = formatEventText(recording.event(event));
     repl.say(clip(`event ${event} has no decision: ${text}`, repl.columns));
   }
-  const view = whyView(recording, event === 0 ? position : recording.afterEvent(event));
+  const view = lastDecisionView(recording, event === 0 ? position : recording.afterEvent(event));
   if (view === null) return repl.say("No decision so far");
   if (event > 0 && view.seq !== event) repl.say(`the last decision before it: event ${view.seq}`);
   for (const line of explanationLines(view, view.seq, view.rule, columns)) repl.say(line);

@@ -65,4 +65,4 @@ export {
   subjectAt,
 } from "./picture.ts";
 export { PAGE_WORDS, pageLife, pictureDrawing } from "./picture_drawing.ts";
-export { type WhyView, whyView } from "./why.ts";
+export { lastDecisionView, type WhyView, whyView } from "./why.ts";

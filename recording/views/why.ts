@@ -44,7 +44,23 @@ const LOOK_BACK = 4096;
  */
 export function whyView(recording: RecordedRun, position: Position): WhyView | null {
   const seq = decisionBehind(recording.log, position.seq);
-  if (seq === null) return null;
+  return seq === null ? null : viewOf(recording, seq);
+}
+
+/**
+ * The last decision at or before a moment, of the request that its event belongs to, or of none, whether
+ * it caused the event or not; null where nothing was decided.
+ */
+export function lastDecisionView(recording: RecordedRun, position: Position): WhyView | null {
+  const { log } = recording;
+  const request = position.seq === 0 ? null : log.requestAt(position.seq);
+  for (let { seq } = position; seq > 0; seq--) {
+    if (log.hasWhy(seq) && log.requestAt(seq) === request) return viewOf(recording, seq);
+  }
+  return null;
+}
+
+function viewOf(recording: RecordedRun, seq: number): WhyView {
   const event = recording.event(seq);
   const { rule = event.why!.rule, title, why } = explainDecision(event);
   const inputs = Object.entries(event.why!.inputs)
