@@ -40,6 +40,8 @@ Deno.test("the command line reads files of users in one module, and names its ot
     "cli/files/write_file.ts",
     "cli/host_file.ts",
     "cli/places.ts",
+    // Two trees of a review, each link compared as a link: host_file.ts follows them.
+    "extensions/kernel_tree/review/differing_paths.ts",
     "extensions/page/cli/report_data.ts",
     // Traces of any length, where host_file.ts found a file; a pipe only for `trace watch`.
     "extensions/traces/cli/read_lines.ts",

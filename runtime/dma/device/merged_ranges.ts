@@ -5,6 +5,7 @@
  *
  * @see rules/dma.md 7.2 step 5
  */
+import { invariant } from "../../errno.ts";
 import { ADDRESS_LIMIT, alignUp, type Bytes, type DmaAddr, MIB } from "../../address.ts";
 
 /** Windows begin at multiples of this. */
@@ -46,13 +47,15 @@ export class MergedRanges {
   /** The device sees `parts` as one range from `dma` on. */
   add(dma: DmaAddr, parts: readonly SeenRange[]): MergedRange {
     const range = { dma, parts, sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0) };
+    invariant(parts.length > 1, "a merged range has several parts");
+    invariant(!this.touches(dma, range.sizeBytes), "merged ranges of a device lie apart");
     this.#ranges.add(range);
     return range;
   }
 
   /** The device sees the parts only where they are. */
   remove(range: MergedRange): void {
-    this.#ranges.delete(range);
+    invariant(this.#ranges.delete(range), "a merged range is removed once");
   }
 
   /**
