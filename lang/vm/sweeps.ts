@@ -390,7 +390,9 @@ function placeText({ does, nth, point, site }: InjectionPlace, counted: Taking):
   const where = `${source.name}:${source.position(start).line}`;
   const time = `the ${formatOrdinal(nth)} time`;
   // A disk's `submit` does not fail by what fails in the kernel's own driver behind it.
-  if (call.includes(".")) return `\`${point}\` ${does} ${time}, in \`${call}\` at ${where}`;
+  // Nor does a register's write by what the device does behind it.
+  const isBehind = call.includes(".") || /^(?:device|queue)\./.test(point);
+  if (isBehind) return `\`${point}\` ${does} ${time}, in \`${call}\` at ${where}`;
   return call === point
     ? `\`${call}\` at ${where} ${does} ${time}`
     : `\`${call}\` at ${where} ${does} (\`${point}\` nth ${nth})`;

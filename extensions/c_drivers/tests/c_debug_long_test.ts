@@ -92,7 +92,7 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
   assertEquals(lineAt(recording, position!), "wire.c:31");
   assertEquals(stopsOf(recording, { kind: "line", file, line: 31 }, "back"), [position!]);
   const calls =
-    "wire_irq:31 < on write 0x14:26 < send:98 < sends:45 < what is in the buffer is sent:55";
+    "wire_irq:31 < on write 0x14:26 < send:98 < sends:39 < what is in the buffer is sent:49";
   assertEquals(callsAt(recording, position!), calls);
   // The mapping is there, and after the line it is gone: its unmapping is six events.
   assertEquals(evaluate(recording, position!, "iommu.live_mappings").text, "1");
@@ -119,9 +119,9 @@ Deno.test("steps go over calls of C, into them and out of them, both ways", asyn
     lineAt(recording, move(recording, from, { unit, direction }).position);
   assertEquals(to(bell!, "into", "forward"), "wire.dma:20");
   assertEquals(to(bell!, "over", "forward"), "wire.c:99");
-  assertEquals(to(bell!, "out", "forward"), "wire.dma:46");
+  assertEquals(to(bell!, "out", "forward"), "wire.dma:40");
   assertEquals(to(bell!, "over", "back"), "wire.c:97");
-  assertEquals(to(bell!, "out", "back"), "wire.dma:45");
+  assertEquals(to(bell!, "out", "back"), "wire.dma:39");
   assertEquals(to(irq!, "out", "forward"), "wire.c:99");
   assertEquals(to(irq!, "out", "back"), "wire.dma:26");
   // An event inside of C, and the line that led to it.

@@ -6,11 +6,11 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "02-missing-iova-sync": { by: "on the disk", says: /report\[sync_missing\]/ },
   "03-leak-in-error-path": {
     by: "fails once [iommu.mode = strict]",
-    says: /Leak when `dma_map_phys` fails/,
+    says: /Leak when `dma_map_phys` at \S+ fails/,
   },
   "04-destroyed-in-error-path": {
     by: "fails once [iommu.mode = strict]",
-    says: /Leak when `dma_iova_link` fails[\s\S]*IOVA range at .* not freed/,
+    says: /Leak when `dma_iova_link` at \S+ fails[\s\S]*IOVA range at .* not freed/,
   },
   "05-stale-state": { by: "on the disk", says: /report\[destroy_twice\]/ },
   "06-one-segment-too-few": {

@@ -6,7 +6,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "02-missing-sync": { by: "frames go out", says: /report\[cpu_access_while_mapped\]/ },
   "03-leak-in-error-path": {
     by: "fails once [iommu.mode = strict]",
-    says: /Leak when `dma_map_page` fails/,
+    says: /Leak when `dma_map_page` at \S+ fails/,
   },
   "04-freed-while-mapped": { by: "frames go out", says: /report\[freed_while_mapped\]/ },
   "05-read-before-sync": { by: "frames go out", says: /report\[cpu_access_while_mapped\]/ },

@@ -44,12 +44,12 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "12-wrong-pool": { by: DIRECT, says: /EFAULT: writes 8 bytes at .*in put_prps\(\)/ },
   "13-range-destroyed-in-part": {
     by: SWEEP,
-    says: /Leak when `dma_iova_link` fails the 2nd time/,
+    says: /Leak when `dma_iova_link` at \S+ fails the 2nd time/,
   },
   "14-error-unchecked": { by: DIRECT, says: /report\[error_unchecked\]/ },
   "15-unwinds-one-too-few": {
     by: "can fail fails once [iommu.mode = off, ssd.sgl = true]",
-    says: /report leak_at_unbind when `dma_map_page` fails the 2nd time/,
+    says: /report leak_at_unbind when `dma_map_page` at \S+ fails the 2nd time/,
   },
   "16-lists-kept": { by: DIRECT, says: /256-byte block of the pool .* not freed/ },
   "17-phase-kept": {
