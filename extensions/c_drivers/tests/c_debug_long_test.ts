@@ -106,8 +106,8 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
   const moved = stopsOf(recording, { kind: "line", file, line: 29 }, "forward");
   assertEquals(moved.map((each) => lineAt(recording, each)), ["wire.c:30"]);
   // A line without a file is one of the script.
-  const own = stopsOf(recording, { kind: "line", line: 43 }, "forward");
-  assertEquals(own.map((each) => lineAt(recording, each)), ["wire.dma:44"]);
+  const own = stopsOf(recording, { kind: "line", line: 37 }, "forward");
+  assertEquals(own.map((each) => lineAt(recording, each)), ["wire.dma:38"]);
 });
 
 Deno.test("steps go over calls of C, into them and out of them, both ways", async () => {
