@@ -80,3 +80,9 @@ Deno.test("the second to hundredth line that says the same is one finding with a
   const told = await dmalab("explain", path);
   assertStringIncludes(told.output, "100 times, first in line 1\n");
 });
+
+Deno.test("an event with its system in front is explained as the events of that system", async () => {
+  const { code, output } = await dmalab("explain", "dma:dma_map_page");
+  assertEquals(code, 0);
+  assertStringIncludes(output, "dma:*");
+});
