@@ -1,9 +1,10 @@
 /** Words of traces and of fault lines that users ask for, and the rules that explain them. */
 import type { Extension } from "@dmalab/cli/extend";
+import { DMA_EVENTS, IOMMU_EVENTS } from "./line/event_names.ts";
 
 type UserWord = NonNullable<Extension["words"]>[number];
 
-/** Events of one system, with its name in front and without. */
+/** Events of one system, as tracefs and perf name them: `dma:dma_map_page`. */
 function events(system: string, names: readonly string[], doc: string, rule: string): UserWord {
   return {
     words: names.map((name) => `${system}:${name}`),
@@ -21,22 +22,13 @@ function vtdReason(words: readonly string[], doc: string): UserWord {
 export const TRACE_WORDS: readonly UserWord[] = [
   events(
     "dma",
-    [
-      "*",
-      ...["map_phys", "unmap_phys", "map_page", "unmap_page", "map_resource", "unmap_resource"]
-        .map((name) => `dma_${name}`),
-      ...["alloc", "free", "alloc_pages", "free_pages", "alloc_sgt", "free_sgt", "map_sg"]
-        .map((name) => `dma_${name}`),
-      ...["unmap_sg", "map_sg_err", "sync_single_for_cpu", "sync_single_for_device"]
-        .map((name) => `dma_${name}`),
-      ...["sync_sg_for_cpu", "sync_sg_for_device"].map((name) => `dma_${name}`),
-    ],
+    ["*", ...DMA_EVENTS],
     "Calls of the DMA API, with device, address, size and direction: what `dmalab trace check` pairs.",
     "traces.T.15",
   ),
   events(
     "iommu",
-    ["*", "map", "unmap"],
+    ["*", ...IOMMU_EVENTS],
     "Entries of an IOMMU's page table that are written and cleared; the lines name no device.",
     "traces.T.25",
   ),

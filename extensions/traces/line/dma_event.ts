@@ -3,6 +3,7 @@
  *
  * @see rules/traces.md T.15 to T.25
  */
+import type { DMA_EVENTS, IOMMU_EVENTS } from "./event_names.ts";
 import { KnownTexts } from "./known_texts.ts";
 import { hexAt, type PayloadFields, payloadKey } from "./payload.ts";
 
@@ -64,7 +65,9 @@ export type DmaEvent =
 /** Reads what is behind an event's name; null for a line that is cut or damaged. */
 export type DmaReader = (fields: PayloadFields) => DmaEvent | null;
 
-const READERS: ReadonlyMap<string, DmaReader> = new Map(Object.entries<DmaReader>({
+type EventName = (typeof DMA_EVENTS)[number] | (typeof IOMMU_EVENTS)[number];
+
+const READER_TABLE: Readonly<Record<EventName, DmaReader>> = {
   dma_map_phys: mapped,
   dma_map_page: mapped,
   dma_map_resource: mapped,
@@ -87,7 +90,9 @@ const READERS: ReadonlyMap<string, DmaReader> = new Map(Object.entries<DmaReader
   dma_sync_sg_for_device: syncedList,
   map: iommuMapped,
   unmap: iommuUnmapped,
-}));
+};
+
+const READERS: ReadonlyMap<string, DmaReader> = new Map(Object.entries(READER_TABLE));
 
 /** How an event is read that mappings are followed by; undefined for any other. */
 export function dmaReaderOf(name: string): DmaReader | undefined {
