@@ -79,11 +79,16 @@ async function writeCaptures(out: string, captured: readonly CapturedBoot[]): Pr
 /** Descriptions of captures that the folder has already. */
 function earlierDescriptions(path: string): Readonly<Record<string, unknown>> {
   const file = readHostBytes(path, { mostBytes: MAX_DESCRIPTIONS_BYTES });
-  if (!file.found) return {};
+  const hint = "capture into another folder";
+  if (!file.found) {
+    if (file.reason === "not_found") return {};
+    // It would be replaced by the new descriptions alone.
+    throw new FileError(file.problem, file.code, hint);
+  }
   try {
     return JSON.parse(new TextDecoder().decode(file.bytes)) as Record<string, unknown>;
   } catch {
-    throw new FileError(`"${path}" is not JSON`, "E1103", "capture into another folder");
+    throw new FileError(`"${path}" is not JSON`, "E1103", hint);
   }
 }
 

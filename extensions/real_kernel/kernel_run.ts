@@ -6,7 +6,12 @@ import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import type { NameMatch } from "@dmalab/lang/run";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
 import type { Accelerator } from "./boot/boot_guest.ts";
-import { bootGroups, type FailedBoot, type GroupsResult, type Watch } from "./boot/boot_groups.ts";
+import {
+  bootGroups,
+  type FailedBoot,
+  type GroupsResult,
+  type Observation,
+} from "./boot/boot_groups.ts";
 import { type BootFacts, compareBoot, type TestVerdict } from "./compare/compare_boot.ts";
 import { type ModelRelease, nearestRelease } from "./compare/model_release.ts";
 import { guestProgram } from "./image/guest_program.ts";
@@ -33,7 +38,7 @@ export interface KernelRunOptions {
 }
 
 /** A comparison watches no more than its steps. */
-const COMPARED: Watch = { probes: [], latencyNs: null };
+const COMPARED: Observation = { probes: [], latencyNs: null };
 
 export interface KernelRunReport {
   readonly release: string;
@@ -115,7 +120,7 @@ export async function withAbort(
 export async function bootScenarios(
   paths: readonly string[],
   options: KernelRunOptions,
-  watch: Watch,
+  observation: Observation,
   screen: Screen,
   signal: AbortSignal,
 ): Promise<KernelBoots | string> {
@@ -134,7 +139,7 @@ export async function bootScenarios(
   const groups = sameMachines(planned);
   const result = await bootGroups(
     groups,
-    { ...options, kernel, program, watch },
+    { ...options, kernel, program, observation },
     screen,
     signal,
   );

@@ -17,8 +17,8 @@ import { memoryOf } from "../plan/scenario_run.ts";
 import { type GuestReport, missedHits, readGuestReport } from "../trace/guest_report.ts";
 import { type Accelerator, bootGuest, type BootResult } from "./boot_guest.ts";
 
-/** What is watched beyond the steps of a comparison. */
-export interface Watch {
+/** What a boot observes beyond the steps of a comparison. */
+export interface Observation {
   /** Lines of the plan that arm more probes. */
   readonly probes: readonly string[];
   /** How long a disk takes for a command; null for the usual time. */
@@ -34,7 +34,7 @@ export interface GroupsOptions {
   /** A folder that keeps the files of each boot; null for a temporary one. */
   readonly keep: string | null;
   readonly timeoutMs: number;
-  readonly watch: Watch;
+  readonly observation: Observation;
 }
 
 /** A boot that came to its end. */
@@ -79,7 +79,7 @@ export async function bootGroups(
   const failures: FailedBoot[] = [];
   for (const [index, tests] of groups.entries()) {
     screen.err(`booting ${kernel.release} (${index + 1} of ${groups.length})\n`);
-    const boot = (latencyNs = options.watch.latencyNs) => {
+    const boot = (latencyNs = options.observation.latencyNs) => {
       const work = (folder: string) =>
         bootOne(tests, { ...options, latencyNs }, accelerator, folder, signal);
       return keep === null ? withTempFolder(work) : work(keptFolder(keep, index + 1));
@@ -90,7 +90,9 @@ export async function bootGroups(
       accelerator = "tcg";
       result = await boot();
     }
-    if (!("problem" in result) && options.watch.latencyNs === null && hasMissed(result.report)) {
+    if (
+      !("problem" in result) && options.observation.latencyNs === null && hasMissed(result.report)
+    ) {
       screen.err("probes missed hits: once more, with a slower disk\n");
       const again = await boot(CAPTURE_LATENCY_NS);
       if (!("problem" in again)) result = again;
@@ -110,7 +112,9 @@ function hasMissed({ files }: GuestReport): boolean {
 
 async function bootOne(
   tests: readonly PlannedTest[],
-  { kernel, latencyNs, program, timeoutMs, watch }: GroupsOptions & Pick<Watch, "latencyNs">,
+  { kernel, latencyNs, program, timeoutMs, observation }:
+    & GroupsOptions
+    & Pick<Observation, "latencyNs">,
   accelerator: Accelerator,
   folder: string,
   signal: AbortSignal,
@@ -118,7 +122,7 @@ async function bootOne(
   const [{ machine }] = tests as [PlannedTest];
   const recorded = tests.map(({ recorded }) => recorded);
   const islands = new Islands(memoryOf(recorded));
-  const plan = guestPlan(machine, kernel.modules, recorded, islands, watch.probes);
+  const plan = guestPlan(machine, kernel.modules, recorded, islands, observation.probes);
   const sized = qemuMachine(
     recorded[0]!.config,
     guestMemoryBytes(plan.hugePages, machine.config.swiotlb.sizeBytes),
