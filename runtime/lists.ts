@@ -5,14 +5,14 @@ export function addAll<T>(list: T[], more: Iterable<T>): void {
   for (const each of more) list.push(each);
 }
 
-/** The largest of these; `least` where there is none, or where all are smaller. */
+/** The largest value; `least` for an empty list, or where all values are smaller. */
 export function maxOf(values: Iterable<number>, least = -Infinity): number {
   let most = least;
   for (const value of values) most = Math.max(most, value);
   return most;
 }
 
-/** The smallest of these; `most` where there is none, or where all are larger. */
+/** The smallest value; `most` for an empty list, or where all values are larger. */
 export function minOf(values: Iterable<number>, most = Infinity): number {
   let least = most;
   for (const value of values) least = Math.min(least, value);

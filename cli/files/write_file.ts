@@ -55,7 +55,7 @@ function writeDraft(draft: FileDraft, content: string | Uint8Array): void {
 }
 
 /**
- * Checks before long work that its result can be written, by a draft that is gone again.
+ * Checks before long work that its result can be written: writes a draft and removes it.
  *
  * @param head What the result will begin with, the name of dmalab included.
  * @throws {FileError} @throws {FullDiskError}

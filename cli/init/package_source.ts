@@ -17,7 +17,7 @@ export interface PackageSource {
  *
  * @param folder Exists.
  * @param ownPackage The folder of the package that runs; null for sources.
- * @returns Null for sources whose package was not made.
+ * @returns Null in a checkout without a built package.
  */
 export function packageSource(
   folder: string,
@@ -34,7 +34,7 @@ export function packageSource(
   return ownPackage === null ? null : { kind: "folder", path: nearPath(real, ownPackage) };
 }
 
-/** Relative for a file of the folder above or of what is in it, as `../dist`. */
+/** A relative path, such as `../dist`, below the parent folder; elsewhere the whole path. */
 function nearPath(folder: string, path: string): string {
   if (!isInside(path, dirname(folder))) return path;
   const from = relative(folder, path).replaceAll("\\", "/");

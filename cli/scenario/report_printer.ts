@@ -32,7 +32,7 @@ const DISPLAYED_INCIDENTS = 5;
 /**
  * Unexpected faults, reports and leaks besides the failure, and resources that a failed test held: one for each statement.
  *
- * @param shown Keys of those that earlier tests of the file have printed: here they take one line.
+ * @param shown Keys of the findings that earlier tests of the file printed; each takes one line here.
  */
 export function incidentLines(
   outcome: Unexpected,

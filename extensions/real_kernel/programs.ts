@@ -55,7 +55,7 @@ export async function pipePrograms(
   }
   const said = new Response(first.stderr).text();
   const ended = second.output();
-  // A reader that ends early is told by its exit code.
+  // A reader that ends early has an exit code that says so.
   await first.stdout.pipeTo(second.stdin).catch(() => {});
   await ended;
   const { code } = await first.status;

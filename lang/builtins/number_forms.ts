@@ -1,4 +1,4 @@
-/** How numbers stand in bytes: the width and the byte order, by the name that drivers have for both. */
+/** Numbers in bytes: width and byte order, under the names that drivers use. */
 export interface ByteNumber {
   readonly name: string;
   readonly sizeBytes: number;

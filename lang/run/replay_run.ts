@@ -72,7 +72,7 @@ export function runTestOnMachine(
   return { failure, machine, leaks };
 }
 
-/** What fails a run that is over, and what it left. @param broken What ended it before its end. */
+/** The failure of a run that is over, and its leaks. @param broken What stopped it early. */
 export function judgeRun(
   vm: Vm,
   broken: Failure | null,

@@ -389,8 +389,8 @@ function placeText({ does, nth, point, site }: InjectionPlace, counted: Taking):
   const [, call = point] = /^([\w.]+)(?:\(|$)/.exec(source.text.slice(start, end)) ?? [];
   const where = `${source.name}:${source.position(start).line}`;
   const time = `the ${formatOrdinal(nth)} time`;
-  // A disk's `submit` does not fail by what fails in the kernel's own driver behind it.
-  // Nor does a register's write by what the device does behind it.
+  // `submit` of a disk does not fail when a call of the kernel's driver behind it does.
+  // A register's write does not fail when the device's access after it does.
   const isBehind = call.includes(".") || /^(?:device|queue)\./.test(point);
   if (isBehind) return `\`${point}\` ${does} ${time}, in \`${call}\` at ${where}`;
   return call === point

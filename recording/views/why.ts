@@ -34,7 +34,7 @@ const CAUSED: Readonly<Record<string, RegExp>> = {
   "nvme.unmap": /^call\.\w*unmap/,
 };
 
-/** So many events before a moment are looked at. */
+/** The search for a cause goes back this many events. */
 const LOOK_BACK = 4096;
 
 /**

@@ -26,7 +26,7 @@ export interface Ran {
   readonly job: Job;
   readonly passed: number;
   readonly failed: number;
-  /** Tests that were not run: what they need is not on this machine. */
+  /** Tests that were not run, because this machine lacks something that they need. */
   readonly ignored: number;
   /** What failed, each by name, file and line. */
   readonly failures: readonly string[];

@@ -9,7 +9,7 @@ export interface SeedsPlan {
   readonly hunt: string;
   /** That of dmalab. */
   readonly version: string;
-  /** A hash of its files: the scenario, what it imports, and the code of its drivers. */
+  /** A hash of its files: the scenario, the imported files, and the code of its drivers. */
   readonly files: string;
   /** The first seed. */
   readonly seed: number;

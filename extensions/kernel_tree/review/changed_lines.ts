@@ -208,7 +208,7 @@ export function unreachedLines(
   return changed.flatMap((line) => {
     const code = lines[line - 1] ?? "";
     const reason = reasonAt(line);
-    // A declaration outside of functions can be a member of what a device reads.
+    // A declaration outside of functions can be a member of a structure that a device reads.
     const isSilent = reason === null || isPunctuation(code) ||
       (functions.has(line) && isDeclaration(code));
     return isSilent ? [] : [{ line, text: code.trim(), reason }];

@@ -35,7 +35,7 @@ export interface ReviewDifference {
   readonly sides: readonly [old: DifferingSide, new: DifferingSide];
   /** The first thing that the device does otherwise; null where it does the same. */
   readonly device: readonly [old: string | null, new: string | null] | null;
-  /** Whether data, lengths, addresses or commands are others: of what the device does, or of the call. */
+  /** Whether a data byte, length, address or command differs, on the device's side or in the call. */
   readonly isSeen: boolean;
   /** Other tests that part at the same lines. */
   readonly others: number;
@@ -140,7 +140,7 @@ function differsInNumbers(old: string | undefined, changed: string | undefined):
     withoutNumbers(old) === withoutNumbers(changed);
 }
 
-/** The assertion that fails with the new tree alone: it is the reason of what a stopped test leaves behind. */
+/** The assertion that fails with the new tree alone. It stopped the test, so it explains the leaks at its end. */
 function newAssertion(old: KeptOutcome, changed: KeptOutcome): string | null {
   if (changed.assertion === null || old.failure !== null) return null;
   return changed.assertion.join("\n");

@@ -38,7 +38,7 @@ export async function differingPaths(one: string, other: string): Promise<readon
 type Kind = "file" | "folder" | "link";
 type Entries = ReadonlyMap<string, Kind>;
 
-/** What is in a folder; nothing where there is none. */
+/** Entries of a folder; empty for a missing folder. */
 function entriesOf(folder: string): Entries {
   return attempt(folder, () => {
     const entries = new Map<string, Kind>();

@@ -74,7 +74,7 @@ const SETTINGS = [
 
 const DIFF = ["--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"];
 
-/** Git with an empty repository of its own in a temporary folder. */
+/** Git with an empty repository in a temporary folder. */
 export class Git {
   readonly #folder: string;
   readonly #workingTree: string;

@@ -11,7 +11,7 @@ export interface PatchedFile {
   readonly text: string;
 }
 
-/** By paths in the tree; null for a file that is gone. */
+/** By paths in the tree; null for a deleted file. */
 export type PatchedFiles = ReadonlyMap<string, PatchedFile | null>;
 
 /** Symbolic links are followed so often; a kernel follows 40. */

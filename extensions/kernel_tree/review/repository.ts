@@ -23,8 +23,8 @@ const MOST_INDEX_BYTES = 2 ** 27;
 /**
  * Finds the repository around a folder, and resolves a range of its commits.
  *
- * Where a name leads is asked of git with the tree's own repository: nothing of what its configuration can name is
- * started by `rev-parse` and `worktree list`. All other work is done with ours.
+ * Git resolves names with the tree's own repository: `rev-parse` and `worktree list` start no program that its
+ * configuration names. All other work is done with a repository of ours.
  *
  * @throws {TreeError}
  */

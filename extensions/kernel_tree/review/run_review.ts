@@ -48,7 +48,7 @@ export async function runReview(
   try {
     const all: ReviewedStep[] = [];
     if (page !== null) checkPlace(page, PAGE_HEAD);
-    // All of a change is in memory before anything long begins: the folder is gone then.
+    // The change is in memory, and its folder removed, before the long work begins.
     const steps = await withTempFolder((work) => readSteps(words, work), true);
     for (const [index, step] of steps.entries()) {
       const reviewed = await review.step(step);

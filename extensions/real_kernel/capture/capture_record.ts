@@ -1,4 +1,4 @@
-/** A boot as golden data: a description of its machine, its requests, and the system calls that they came of. */
+/** A boot as golden data: a description of its machine, its requests, and the system calls that caused them. */
 import type { LabConfig } from "@dmalab/devices";
 import { KIB } from "@dmalab/runtime";
 import type { BootedGroup } from "../boot/boot_groups.ts";

@@ -57,7 +57,7 @@ export function compareBoot(
   };
 }
 
-/** Without such a hit a request lacks a step: a difference can come of it. */
+/** A missed hit leaves a step out of a request, which can show as a difference. */
 function missedProblems({ files }: GuestReport): string[] {
   const missed = missedHits(files.get(PROBES_FILE) ?? "");
   return [...missed].map(([name, count]) =>

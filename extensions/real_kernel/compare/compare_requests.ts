@@ -19,7 +19,7 @@ export type PhysMap = (phys: number) => number | null;
 
 const PAGE_BYTES = 4096;
 
-/** Rules of what is no step. */
+/** Rules for facts that are not steps. */
 export const RULES = {
   split: "block.1.3",
   format: "nvme.2.1",

@@ -1,6 +1,6 @@
 /**
- * The reader of kernel logs, loaded when the first line comes that may be one of a log: its table of
- * messages is a third of what the check of a trace loads, and most traces have no such line.
+ * The reader of kernel logs, loaded at the first line that may be one of a log: its table of messages is a
+ * third of all modules that a check of a trace loads, and most traces have no such line.
  */
 import { InvariantError } from "@dmalab/runtime/errno";
 import type { KernelLogReader, KernelLogSink } from "./kernel_log_reader.ts";

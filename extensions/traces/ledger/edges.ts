@@ -29,7 +29,7 @@ export class Edges {
   silences = 0;
   /** The last line from which on times are far before that of the line before it; 0 when there is none. */
   backLine = 0;
-  /** Lines whose time is after that of the line before them, and before it. */
+  /** Counts of lines that are later than the line above them, and of lines that are earlier. */
   #forward = 0;
   #backward = 0;
   #previousSeconds = NaN;
@@ -83,7 +83,7 @@ export class Edges {
     }
   }
 
-  /** The newest line stands first, as log viewers export: every order of calls is turned around. */
+  /** The newest line comes first, as log viewers export them: calls are in the reverse order. */
   get isNewestFirst(): boolean {
     return this.#backward >= LEAST_BACKWARD && this.#backward > this.#forward;
   }

@@ -75,7 +75,7 @@ export interface RingPlace<Mapping> extends Linked<Mapping> {
 export class Siblings<Mapping extends RingPlace<Mapping>> {
   maps = 0;
   #unmaps = 0;
-  /** Live ones: those that were live through a silence, and the others in the order of their maps. */
+  /** Live mappings: the ones that lived through a silence, then the others in the order of their maps. */
   readonly #unseen = new LiveList<Mapping>();
   readonly #seen = new LiveList<Mapping>();
   readonly #ranks = new Ranks();

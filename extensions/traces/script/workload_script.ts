@@ -44,7 +44,7 @@ export class WorkloadScript {
   /** By device and first sector: how often a request was taken back. */
   readonly #tries = new Map<string, number>();
   readonly #failed: string[] = [];
-  /** Beyond those that are named. */
+  /** Failed requests beyond the named ones. */
   #failedMore = 0;
   #requests = 0;
   #most = 0;
