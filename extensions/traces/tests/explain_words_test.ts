@@ -82,7 +82,9 @@ Deno.test("the second to hundredth line that says the same is one finding with a
 });
 
 Deno.test("an event with its system in front is explained as the events of that system", async () => {
-  const { code, output } = await dmalab("explain", "dma:dma_map_page");
-  assertEquals(code, 0);
-  assertStringIncludes(output, "dma:*");
+  for (const event of ["dma:dma_map_page", "iommu:map", "swiotlb:swiotlb_bounced"]) {
+    const { code, output } = await dmalab("explain", event);
+    assertEquals(code, 0, event);
+    assertStringIncludes(output, `${event.slice(0, event.indexOf(":"))}:*`, event);
+  }
 });
