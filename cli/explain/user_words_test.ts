@@ -46,8 +46,6 @@ const TYPED: readonly (readonly [question: string, ...rows: string[]])[] = [
   ["CONFIG_CMA_SIZE_MBYTES=64", "CONFIG_DMA_CMA"],
   ["CONFIG_VMAP_STACK=y", "CONFIG_VMAP_STACK"],
   ["CONFIG_SWIOTLB_DYNAMIC", "CONFIG_SWIOTLB"],
-  ["PTE Read access is not set", "PTE Read access is not set"],
-  ["Present bit in context entry is clear", "Present bit in root entry is clear"],
   ["max_segment_size", "max_segment_size"],
   ["virt_boundary_mask", "virt_boundary_mask"],
   ["/sys/block/sda/queue/scheduler", "queue/scheduler"],

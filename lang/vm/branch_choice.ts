@@ -81,7 +81,10 @@ function readTaken(word: string, detail: string | null): BranchChoice["taken"] |
 
 /** What the way of a run says at a `fork`, a `race` or an `inject each` that has no such way. */
 export function wrongBranch({ choicePoint }: BranchChoice, word: string): ScriptError {
-  return new ScriptError("E0934", `Branching ${choicePoint} is \`${word}\`, which has no such branch`);
+  return new ScriptError(
+    "E0934",
+    `Branching ${choicePoint} is \`${word}\`, which has no such branch`,
+  );
 }
 
 /** Choices in the words of a heading: `alloc_pages nth 4`, `fork: left`, `race: 0.1`. */

@@ -88,3 +88,15 @@ Deno.test("an event with its system in front is explained as the events of that 
     assertStringIncludes(output, `${event.slice(0, event.indexOf(":"))}:*`, event);
   }
 });
+
+Deno.test("the reason in a fault's line is explained with the row that has its words", async () => {
+  const rows = [
+    ["PTE Read access is not set", "PTE Read access is not set"],
+    ["Present bit in context entry is clear", "Present bit in root entry is clear"],
+  ] as const;
+  for (const [reason, row] of rows) {
+    const { code, output } = await dmalab("explain", reason);
+    assertEquals(code, 0, reason);
+    assertStringIncludes(output, row, reason);
+  }
+});
