@@ -1,6 +1,6 @@
 /**
  * What each thing takes of the host that simulates it: memory that is held, and work. A limit that a
- * script is given is worth what these numbers are (docs/dev/architecture.md, Runtime rules).
+ * script is given is worth what these numbers are (docs/dev/code-rules.md).
  */
 import { assertEquals } from "@std/assert";
 import {

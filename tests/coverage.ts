@@ -1,5 +1,5 @@
 /**
- * `deno task coverage`: which rules the project itself exercises: its scenarios by running them, its other tests by the
+ * `deno task script coverage`: which rules the project itself exercises: its scenarios by running them, its other tests by the
  * rules that their names cite.
  *
  * A test's name says what it holds and where that stands ("… (dma.md 3.3)"); all of them pass, or

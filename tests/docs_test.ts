@@ -35,7 +35,7 @@ import { place, readTranscript, runTranscript } from "./transcripts.ts";
 const NOT_BUILT = "E0601";
 
 const PAGES = [
-  ...["README.md", ...docs()].map((page) => ({
+  ...["README.md", "CHANGELOG.md", "CONTRIBUTING.md", ...docs()].map((page) => ({
     page,
     text: Deno.readTextFileSync(join(ROOT, page)),
   })),
@@ -170,7 +170,7 @@ Deno.test("a block says what it is: fences without a language do not occur", () 
     // Text in C is held to its file by c_driver_test.ts.
     const languages = ["c", "dma", "console", "sh", "text", "json", "mermaid"];
     if (TYPESCRIPT.includes(block.page)) languages.push("js", "ts");
-    // Settings of editors; those of Neovim are run by `deno task test-neovim`.
+    // Settings of editors; those of Neovim are run by `deno task script test-neovim`.
     if (block.page === "docs/editors.md") languages.push("elisp", "lua", "toml");
     assert(languages.includes(block.language), place(block));
   }

@@ -1,4 +1,4 @@
-/** A larger part of `deno task fuzz` than the short suite has, and texts that are large. */
+/** A larger part of `deno task script fuzz` than the short suite has, and texts that are large. */
 import { assertEquals } from "@std/assert";
 import { fuzzTests } from "./fuzz/fuzz_tests.ts";
 import { judge } from "./fuzz/judge.ts";

@@ -1,4 +1,4 @@
-/** A small part of `deno task fuzz`. */
+/** A small part of `deno task script fuzz`. */
 import { assertEquals } from "@std/assert";
 import { readArguments } from "./fuzz/calls/argument_corpus.ts";
 import { emptyTally, fewest, playCalls } from "./fuzz/calls/call_run.ts";

@@ -1,5 +1,5 @@
 /**
- * The long forms of tests: `deno task property|cases|record-moves|fuzz-traces|nvme-requests`,
+ * The long forms of tests: `deno task script property|cases|record-moves|fuzz-traces|nvme-requests`,
  * each with how much to try and a seed where it has one. What fails is printed, with exit code 1.
  */
 import { resolve } from "node:path";

@@ -117,7 +117,7 @@ Deno.test("every corner case of hmm-rdma-vfio.md 4 has a test that names it", ()
 
 /** Rows of hmm-rdma-vfio.md 5 without a test of their own, with the reason. */
 const UNTESTED_ROWS: Readonly<Record<number, string>> = {
-  22: "addresses of the model end below 2^53: architecture.md, Choices, says what is left out",
+  22: "addresses of the model end below 2^53: docs/dev/choices.md says what is left out",
 };
 
 Deno.test("every row of hmm-rdma-vfio.md 5 has a test that names it, or a reason why it has none", () => {

@@ -28,6 +28,7 @@ Deno.test("the package carries what it needs, and works without this project (do
       for (
         const path of [
           "LICENSE",
+          "CHANGELOG.md",
           "README.md",
           "docs/rules/dma.md",
           "docs/builtins/nvme.md",

@@ -1,6 +1,6 @@
 /**
  * Every run of every example is the same when it is recorded, when it is recorded again, and wherever
- * one has been in it in between. Here the beginning of each; `deno task record-moves` compares all.
+ * one has been in it in between. Here the beginning of each; `deno task script record-moves` compares all.
  */
 import { assert } from "@std/assert";
 import { scenariosBelow } from "./examples.ts";

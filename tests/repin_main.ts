@@ -1,5 +1,5 @@
 /**
- * `deno task repin FILE…`: runs tests, and where a text comes otherwise than they pin it writes what came
+ * `deno task script repin FILE…`: runs tests, and where a text comes otherwise than they pin it writes what came
  * into the test. Read the change then: git shows it.
  */
 import { join } from "node:path";

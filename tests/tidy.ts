@@ -10,7 +10,7 @@ import ts from "typescript";
 import { dirname, join, normalize } from "node:path";
 import type { SourceText } from "./source_text.ts";
 
-/** The project's own limits: docs/dev/architecture.md states them. */
+/** The project's own limits: docs/dev/code-rules.md states them. */
 const MAX_LINES_PER_FILE = 1500;
 const MAX_LINES_PER_FUNCTION = 70;
 const MAX_PARAMETERS = 6;

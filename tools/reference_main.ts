@@ -7,6 +7,7 @@ import { withEventTables } from "./reference/events_page.ts";
 import { withFindingTables } from "./reference/findings_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
 import { withMessageAreas, withMessages } from "./reference/messages_page.ts";
+import { withScriptTable } from "./reference/scripts_table.ts";
 import { withProfiles, withReleaseTables } from "./reference/releases.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
 
@@ -17,6 +18,7 @@ const PAGES: Readonly<Record<string, (page: string) => string>> = {
   "docs/language.md": (page) => withProfiles(withMachineKeys(page)),
   "docs/rules/defects.md": withReleaseTables,
   "README.md": withCommandTable,
+  "docs/dev/commands.md": withScriptTable,
   "docs/install.md": withPermissionTable,
   "docs/terminal.md": withDebuggerKeys,
   "docs/traces.md": withMessageAreas,
@@ -34,5 +36,5 @@ for (const { file, text } of GRAMMARS) {
 }
 console.log(
   "docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys and profiles in docs/language.md, the releases in " +
-    "docs/rules/defects.md, the keys in docs/terminal.md, the messages in docs/traces.md and docs/kernel-messages.md, the permissions in docs/install.md, the commands in README.md and the grammars of extensions/editor/ are written",
+    "docs/rules/defects.md, the keys in docs/terminal.md, the messages in docs/traces.md and docs/kernel-messages.md, the permissions in docs/install.md, the commands in README.md, the scripts in docs/dev/commands.md and the grammars of extensions/editor/ are written",
 );

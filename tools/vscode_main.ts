@@ -1,4 +1,4 @@
-/** `deno task vscode [FILE]`: the VS Code extension, `dist/dmalab.vsix` when nothing else is said. */
+/** `deno task script vscode [FILE]`: the VS Code extension, `dist/dmalab.vsix` when nothing else is said. */
 import { dirname } from "node:path";
 import { buildExtension } from "./vscode/build_extension.ts";
 

@@ -1,4 +1,4 @@
-/** What `deno task fuzz` found, each with the answer it has now. */
+/** What `deno task script fuzz` found, each with the answer it has now. */
 import { assertEquals } from "@std/assert";
 import { judge } from "./judge.ts";
 import { LoadError, parse } from "@dmalab/lang/syntax";

@@ -1,5 +1,5 @@
 /**
- * `deno task fuzz`: mutated programs for the language, and calls of every builtin with any value;
+ * `deno task script fuzz`: mutated programs for the language, and calls of every builtin with any value;
  * `--help` lists the options. Random requests are tried by `dmalab hunt --quirks none`.
  *
  * What is found is printed with its text; put it into `tests/fuzz/found_test.ts`, and mend it.

@@ -1,4 +1,4 @@
-/** Parts of `deno task fuzz`, as tests. */
+/** Parts of `deno task script fuzz`, as tests. */
 import { assert, assertEquals } from "@std/assert";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzz, fuzzCalls } from "./fuzz.ts";

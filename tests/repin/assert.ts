@@ -1,5 +1,5 @@
 /**
- * Assertions that take what they get for what is wanted, where both are texts: `deno task repin` has tests
+ * Assertions that take what they get for what is wanted, where both are texts: `deno task script repin` has tests
  * load these in place of the usual ones. All else fails as ever.
  */
 import * as std from "../assert.ts";

@@ -1,5 +1,5 @@
 /**
- * `deno task soak [--requests N] [--seed S]`: ten million requests of random sizes, on machines of
+ * `deno task script soak [--requests N] [--seed S]`: ten million requests of random sizes, on machines of
  * every mode and release, with failures, resets and removals.
  *
  * Prints ten times what the machines hold and what the process takes of the host. Ends with exit code

@@ -1,5 +1,5 @@
 /**
- * `deno task soak-watch [--rate N] [--seconds N] [--check] [--file]`: lines for `dmalab trace watch` on
+ * `deno task script soak-watch [--rate N] [--seconds N] [--check] [--file]`: lines for `dmalab trace watch` on
  * a pipe at a constant rate, or ten million for `trace check` as fast as it reads.
  *
  * Prints what was fed and read, the reader's memory, and how late the feeder was at most: a tracer

@@ -1,5 +1,5 @@
 /**
- * `deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]`: compiles files of a
+ * `deno task script tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]`: compiles files of a
  * kernel tree, those of a list or drawn at random from all with DMA calls, and prints `N of M` last. `--drivers`
  * draws from those that register a PCI or platform driver of the folders in `DRIVERS`, and prints their paths only.
  */
@@ -35,7 +35,7 @@ function optionsOf(args: string[]) {
   const { clang = null, count, drivers: areDrivers, seed } = values;
   if (folder === undefined) {
     console.error(
-      "usage: deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]",
+      "usage: deno task script tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]",
     );
     Deno.exit(2);
   }

@@ -1,5 +1,5 @@
 /**
- * `deno task tree-compare DIR [--clang PROGRAM]`: performs the golden operations on the IOVA allocator, the
+ * `deno task script tree-compare DIR [--clang PROGRAM]`: performs the golden operations on the IOVA allocator, the
  * mapping layer and page tables with a tree's own code, and prints how many results are equal. The
  * mapping layer of a release that recorded none of them is compared with the model of that release.
  */
@@ -21,7 +21,7 @@ const OTHER = /^(?:granule64k|dma-64k|pgsize)/;
 const [folder, option, program, ...more] = Deno.args;
 const isRight = option === undefined || option === "--clang" && program !== undefined;
 if (folder === undefined || !isRight || more.length > 0) {
-  console.error("usage: deno task tree-compare DIR [--clang PROGRAM]");
+  console.error("usage: deno task script tree-compare DIR [--clang PROGRAM]");
   Deno.exit(2);
 }
 const { makeModel, makeSide, version } = await opened(folder).catch((error) => {

@@ -1,5 +1,5 @@
 /**
- * `deno task tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...`: changes one line at random in
+ * `deno task script tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...`: changes one line at random in
  * a copy of a file, and prints which changes `dmalab tree diff` finds: by its random sequences, or in these
  * scenarios. Only lines that run there are changed; which functions do not run is printed first.
  */
@@ -41,7 +41,7 @@ const [folder = "", path = "", count = "10", seed = "1", option, program = "", .
 const oracles = ORACLES.filter(({ needs }) => needs.includes(path));
 if (option !== "--clang" || program === "") {
   console.error(
-    "usage: deno task tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...",
+    "usage: deno task script tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...",
   );
   Deno.exit(2);
 }

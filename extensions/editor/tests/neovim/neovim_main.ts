@@ -1,4 +1,4 @@
-/** `deno task test-neovim`: the settings of docs/editors.md in Neovim, without a screen. */
+/** `deno task script test-neovim`: the settings of docs/editors.md in Neovim, without a screen. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { codeBlocks } from "@dmalab/cli/scenario";

@@ -1,5 +1,5 @@
 /**
- * `deno task test-vscode [PICTURES]`: the extension in a real VS Code, in a real browser.
+ * `deno task script test-vscode [PICTURES]`: the extension in a real VS Code, in a real browser.
  *
  * Installs code-server into the cache folder when it is not there. With a folder, pictures of the
  * editor and of the debugger go there.

@@ -1,0 +1,162 @@
+/** Programs for the developers of dmalab that are wanted rarely: `deno task script NAME`. */
+
+export interface Script {
+  /** What follows the name on the command line. */
+  readonly usage?: string;
+  /** A sentence without its full stop. */
+  readonly brief: string;
+  /** The module, and words before those of the user. */
+  readonly module: string;
+  readonly words?: readonly string[];
+  /** Options of `deno run`. */
+  readonly deno: readonly string[];
+}
+
+const READS = ["-R"];
+const STARTS = ["-R", "-W", "--allow-run"];
+const COMPILES = [...STARTS, "--allow-env=XDG_CACHE_HOME,HOME"];
+const TREE = [...STARTS, "--allow-env"];
+
+/** By name, in the order in which they are listed. */
+export const SCRIPTS: Readonly<Record<string, Script>> = {
+  requests: {
+    brief:
+      "ten thousand requests and ten thousand frames in each of ten modes, by the drivers of " +
+      "`extensions/c_drivers/drivers/block/` and `extensions/c_drivers/drivers/nic/`",
+    module: "cli/main.ts",
+    words: [
+      ...["test", "--max-time", "600"],
+      "extensions/c_drivers/drivers/block/block_many.dma",
+      "extensions/c_drivers/drivers/nic/ring_many.dma",
+    ],
+    deno: COMPILES,
+  },
+  "nvme-requests": {
+    usage: "[N] [--tree DIR]",
+    brief:
+      "N random requests (10,000) in every mode of the machine through the NVMe driver in C, or that of " +
+      "a kernel tree, and through the simulated one; compares what the two controllers fetch",
+    module: "tests/long_main.ts",
+    words: ["nvme-requests"],
+    deno: COMPILES,
+  },
+  property: {
+    usage: "[N] [SEED]",
+    brief: "a million random mappings against a plain list of ranges",
+    module: "tests/long_main.ts",
+    words: ["property"],
+    deno: READS,
+  },
+  cases: {
+    usage: "[N] [SEED]",
+    brief:
+      "N random cases of requests (10,000) with each release's own defects, and as many without any: bytes, " +
+      "statuses, the device's accesses, the checker, leaks, the audit, the tables of a recording, and the same once more",
+    module: "tests/long_main.ts",
+    words: ["cases"],
+    deno: READS,
+  },
+  "record-moves": {
+    usage: "[PART…]",
+    brief:
+      "every run of every example against itself, forwards and back, and random moves in the longest",
+    module: "tests/long_main.ts",
+    words: ["record-moves"],
+    deno: READS,
+  },
+  fuzz: {
+    usage: "[--cases N] [--calls N] [--seconds N] [--seed S]",
+    brief:
+      "a million mutated programs, a million calls of every builtin with values of every kind on random machines, " +
+      "ten thousand programs laid out at random and by the formatter, and every token of the examples left out, doubled " +
+      "and swapped; `--seconds` tries programs and calls until the time is over, `--cases 0` the calls alone, " +
+      "`--calls 0` the programs alone",
+    module: "tests/fuzz/fuzz_main.ts",
+    deno: READS,
+  },
+  "fuzz-traces": {
+    usage: "[LINES [SEED]]",
+    brief:
+      "a million damaged lines of traces and logs of every kind, in large files and small ones: no exception, " +
+      "no batch that takes longer than its lines may, every balance closes",
+    module: "tests/long_main.ts",
+    words: ["fuzz-traces"],
+    deno: READS,
+  },
+  soak: {
+    usage: "[--requests N] [--seed S]",
+    brief:
+      "ten million requests of random sizes on machines of every mode and release, with failures, resets and " +
+      "removals; prints ten times the memory that the machine and the process hold, and fails when it grows",
+    module: "tests/soak/soak_main.ts",
+    deno: ["--v8-flags=--expose-gc", ...READS],
+  },
+  "soak-watch": {
+    usage: "[--rate N] [--seconds S] [--check] [--file]",
+    brief:
+      "feeds the pipe of `trace watch` with 200,000 lines a second for ten minutes; prints lines fed and read, the " +
+      "reader's memory, and the feeder's longest delay; `--check` feeds ten million lines to `trace check`, `--check " +
+      "--file` from a file; needs a quiet machine",
+    module: "tests/soak/watch_main.ts",
+    deno: STARTS,
+  },
+  coverage: {
+    brief:
+      "which rules of docs/rules/ the scenarios and tests exercise, which exits they take, and what is left",
+    module: "tests/coverage.ts",
+    deno: READS,
+  },
+  repin: {
+    usage: "FILE…",
+    brief:
+      "runs tests, and writes the text that came into a test that expects another one; read the change then",
+    module: "tests/repin_main.ts",
+    deno: STARTS,
+  },
+  licences: {
+    brief:
+      "writes the table of licences in docs/dev/dependencies.md anew from what the downloaded packages say",
+    module: "tests/licences.ts",
+    deno: ["-R", "-W=docs", "--allow-run"],
+  },
+  "tree-check": {
+    usage: "DIR [LIST] [--seed N] [--count N] [--clang PROGRAM] [--drivers]",
+    brief: "compiles files of a kernel tree that call the DMA API, and counts those that compile",
+    module: "extensions/kernel_tree/tests/tree_check.ts",
+    deno: TREE,
+  },
+  "tree-plants": {
+    usage: "DIR FILE COUNT SEED --clang PROGRAM [SCENARIO…]",
+    brief:
+      "changes lines of a tree's file at random, one at a time, and counts the changes that scenarios notice",
+    module: "extensions/kernel_tree/tests/tree_plants.ts",
+    deno: TREE,
+  },
+  "tree-compare": {
+    usage: "DIR [--clang PROGRAM]",
+    brief:
+      "replays golden operations on the IOVA allocator, the page tables, the bounce buffers and the mapping layer " +
+      "of a kernel tree",
+    module: "extensions/kernel_tree/tests/tree_compare.ts",
+    deno: TREE,
+  },
+  vscode: {
+    usage: "[FILE]",
+    brief: "writes the VS Code extension, `dist/dmalab.vsix`",
+    module: "tools/vscode_main.ts",
+    deno: STARTS,
+  },
+  "test-vscode": {
+    usage: "[PICTURES]",
+    brief:
+      "tests the extension in VS Code; installs `code-server` into the cache folder, and needs Chromium, npm and a " +
+      "C++ compiler",
+    module: "extensions/editor/tests/vscode/vscode_main.ts",
+    deno: ["-A"],
+  },
+  "test-neovim": {
+    brief: "tests the settings of docs/editors.md in Neovim",
+    module: "extensions/editor/tests/neovim/neovim_main.ts",
+    deno: [...STARTS, "--allow-env=PATH"],
+  },
+};
