@@ -1,4 +1,4 @@
-/** Exit codes: docs/language.md, Running. */
+/** Exit codes: docs/language/running.md. */
 import { BUG_CODE, type Diagnostic } from "@dmalab/lang/diagnostics";
 import type { FailureReport } from "@dmalab/lang/run";
 

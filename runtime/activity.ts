@@ -2,7 +2,7 @@
  * Work that is queued to run: the host's and the devices' jobs, each run whole.
  *
  * The runtime needs no generators because nothing stops inside an activity; a single event inside
- * one is shown by running the deterministic machine again up to it (language.md, Stepping).
+ * one is shown by running the deterministic machine again up to it (docs/language/stepping.md).
  */
 import type { VirtualClock } from "./time/clock.ts";
 import { invariant } from "./errno.ts";

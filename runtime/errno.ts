@@ -126,7 +126,7 @@ const STATUS_OF_ERRNO: ReadonlyMap<number, BlkStatus> = new Map(
   ]),
 );
 
-/** The errno a synchronous read or write raises for a block status (language.md, nvme device). */
+/** The errno a synchronous read or write raises for a block status (docs/language/declarations.md). */
 export function blkStatusErrno(status: BlkStatusName): ErrnoName {
   return STATUS_ERRNO[status] ?? "EIO";
 }

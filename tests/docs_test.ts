@@ -42,6 +42,9 @@ const PAGES = [
   // The list of them is among those above.
   ...[...builtinsPages()].slice(1).map(([path, text]) => ({ page: `docs/${path}`, text })),
 ];
+/** The pages of the language. */
+const LANGUAGE = PAGES.filter(({ page }) => /^docs\/language(?:\.md|\/)/.test(page))
+  .map(({ text }) => text).join("\n");
 const BLOCKS = PAGES.flatMap(({ page, text }) => codeBlocks(page, text));
 
 function docs(): string[] {
@@ -213,13 +216,12 @@ Deno.test("architecture.md names every folder of sources", () => {
   for (const folder of folders) assert(text.includes(`\`${folder}/`), folder);
 });
 
-Deno.test("language.md has a row for each statement and declaration, and every reserved word", () => {
-  const text = textOf("docs/language.md");
-  const between = (from: string, to: string) => text.slice(text.indexOf(from), text.indexOf(to));
+Deno.test("the language pages have a row for each statement and declaration, and every reserved word", () => {
   const chapters = [
-    between("\n## Declarations", "\n| machine key"),
-    between("\n## Statements", "\n### Event patterns").split("```")[0]!,
+    languageChapter("declarations").split("\n| machine key")[0]!,
+    languageChapter("statements").split("```")[0]!,
   ].join("\n");
+  const text = LANGUAGE;
   const wordsOf = (markdown: string) =>
     new Set([...markdown.matchAll(/`([^`\n]+)`/g)].flatMap(([, code]) => code!.match(/[a-z]+/g)));
   const shown = wordsOf(chapters);
@@ -227,7 +229,7 @@ Deno.test("language.md has a row for each statement and declaration, and every r
   assertEquals(
     forms.filter((word) => !shown.has(word) && word !== "try"),
     [],
-    "not in language.md",
+    "not in docs/language/",
   );
   const [, reserved] = text.match(/^- Reserved: `([^`]+)`/m)!;
   assertEquals(reserved!.split(" ").sort(), [...HARD_WORDS].sort());
@@ -235,29 +237,29 @@ Deno.test("language.md has a row for each statement and declaration, and every r
   const soft = keywordsWhere((row) => row.class === "soft" && row.place === "statement");
   assertEquals(opening!.split(" ").sort(), [...soft].sort());
   const all = new Set(text.match(/[a-z]+/g));
-  assertEquals(SOFT_WORDS.filter((word) => !all.has(word)), [], "not in language.md");
+  assertEquals(SOFT_WORDS.filter((word) => !all.has(word)), [], "not in docs/language/");
 });
 
-Deno.test("language.md names every function of the language, and marks those that are not built", () => {
-  const text = textOf("docs/language.md");
-  const chapter = text.slice(
-    text.indexOf("## Calls and their results"),
-    text.indexOf("**Buffers."),
-  );
+Deno.test("the language pages name every function, and mark those that are not built", () => {
+  const chapter = languageChapter("calls").split("**Buffers.")[0]!;
   const rows = chapter.split("\n").filter((line) => line.startsWith("|"));
   const namesOf = (later: boolean) =>
     rows.filter((row) => row.includes("**later**") === later).flatMap((row) =>
       [...row.matchAll(/`([a-z_0-9]+)\(/g)].map((match) => match[1]!)
     );
   const built = new Set(namesOf(false));
-  assertEquals([...FUNCTIONS.keys()].filter((name) => !built.has(name)), [], "not in language.md");
+  assertEquals(
+    [...FUNCTIONS.keys()].filter((name) => !built.has(name)),
+    [],
+    "not in docs/language/",
+  );
   assertEquals([...built].filter((name) => !FUNCTIONS.has(name)), [], "not built: mark as later");
   assertEquals(namesOf(true).filter((name) => FUNCTIONS.has(name)), [], "built: no longer later");
 });
 
-Deno.test("language.md names fields and methods that values have", () => {
-  const text = textOf("docs/language.md");
-  const chapter = text.slice(text.indexOf("## What values have"), text.indexOf("## Stepping"));
+Deno.test("the language pages name fields and methods that values have", () => {
+  const calls = languageChapter("calls");
+  const chapter = calls.slice(calls.indexOf("## What values have"));
   const rows = chapter.split("\n").filter((line) => line.startsWith("| ")).slice(2);
   assert(rows.length > 10);
   for (const row of rows) {
@@ -270,6 +272,10 @@ Deno.test("language.md names fields and methods that values have", () => {
     }
   }
 });
+
+function languageChapter(name: string): string {
+  return textOf(`docs/language/${name}.md`);
+}
 
 function textOf(page: string): string {
   return PAGES.find((each) => each.page === page)!.text;

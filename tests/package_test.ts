@@ -32,7 +32,7 @@ Deno.test("the package carries what it needs, and works without this project (do
           "README.md",
           "docs/rules/dma.md",
           "docs/builtins/nvme.md",
-          "docs/language.md",
+          "docs/language/declarations.md",
           "docs/tutorial.md",
           "examples/start/01-first-look.dma",
         ]

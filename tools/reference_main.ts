@@ -15,7 +15,7 @@ import { GRAMMARS } from "./grammar/mod.ts";
 const PAGES: Readonly<Record<string, (page: string) => string>> = {
   "docs/events.md": withEventTables,
   "docs/what-fails-a-test.md": withFindingTables,
-  "docs/language.md": (page) => withProfiles(withMachineKeys(page)),
+  "docs/language/declarations.md": (page) => withProfiles(withMachineKeys(page)),
   "docs/rules/defects.md": withReleaseTables,
   "README.md": withCommandTable,
   "docs/dev/commands.md": withScriptTable,
@@ -35,6 +35,6 @@ for (const { file, text } of GRAMMARS) {
   Deno.writeTextFileSync(urlOf(file), text());
 }
 console.log(
-  "docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys and profiles in docs/language.md, the releases in " +
+  "docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys and profiles in docs/language/declarations.md, the releases in " +
     "docs/rules/defects.md, the keys in docs/terminal.md, the messages in docs/traces.md and docs/kernel-messages.md, the permissions in docs/install.md, the commands in README.md, the scripts in docs/dev/commands.md and the grammars of extensions/editor/ are written",
 );

@@ -1,7 +1,7 @@
 /**
  * A disk as its users see it: they submit I/O, it is cut at once and queued.
  *
- * @see docs/language.md, "nvme device"
+ * @see docs/language/declarations.md
  */
 import {
   alignDown,

@@ -22,7 +22,7 @@ export interface NvmeInterruptLine {
    * Tells the host that a completion queue with this vector has entries.
    *
    * The host handles its completions before this returns: unmapping belongs to the device's
-   * activity (language.md, Stepping).
+   * activity (docs/language/stepping.md).
    */
   raise(vector: number): void;
   cpuOfVector(vector: number): number;

@@ -103,7 +103,7 @@ Deno.test("every event carries the fields that the vocabulary says it has", () =
   assertEquals([...wrong].sort(), []);
 });
 
-Deno.test("what an event says in a word can be written as a bare word (language.md, Text)", () => {
+Deno.test("what an event says in a word can be written as a bare word (docs/language/text.md)", () => {
   const words = [...wordSets()].flatMap(({ docs }) => Object.keys(docs));
   assertEquals(words.filter((word) => WORDS.get(word)?.name !== word), []);
 });

@@ -3,7 +3,7 @@
  *
  * The pattern is an automaton whose states are all followed at once, so the time is the number of
  * events times the number of states, whatever `(a|b)*` is nested in.
- * @see docs/language.md, Event patterns
+ * @see docs/language/statements.md
  */
 
 /** One event of a pattern: what it may be called, and which fields must have which values. */

@@ -58,7 +58,7 @@ Deno.test("requests have exact percentiles, and CPUs and devices are busy no lon
   assertEquals(busyNs.get("cpu 0")! + busyNs.get("ssd")!, virtualNs);
 });
 
-Deno.test("a bench says what its virtual time was counted with (language.md, latencies)", () => {
+Deno.test("a bench says what its virtual time was counted with (docs/language/declarations.md)", () => {
   const timed = BENCH.replace(
     "iommu {",
     "latencies { iotlb_sync = 300ns, doorbell = 0ns }\n iommu {",

@@ -1,4 +1,4 @@
-/** Forms of the language as docs/language.md lists them, each run once. */
+/** Forms of the language as docs/language/ lists them, each run once. */
 import { assertEquals } from "@std/assert";
 import { errorsOf, printed, run } from "../testing/test_support.ts";
 
@@ -14,7 +14,7 @@ function strict(text: string): readonly string[] {
   return printed(STRICT + text);
 }
 
-Deno.test("literals of every kind, and what they print as (language.md, Text)", () => {
+Deno.test("literals of every kind, and what they print as (docs/language/text.md)", () => {
   assertEquals(printed("print [4096, 1_000_000, 0xffff_f000, 0b1010]"), [
     "[4096, 1000000, 4294963200, 10]",
   ]);
@@ -33,7 +33,7 @@ Deno.test("literals of every kind, and what they print as (language.md, Text)", 
   assertEquals(errorsOf("print 9_007_199_254_740_992")[0]?.slice(0, 5), "E0106");
 });
 
-Deno.test("operators by their order, and kinds by their algebra (language.md, Text)", () => {
+Deno.test("operators by their order, and kinds by their algebra (docs/language/text.md)", () => {
   assertEquals(printed("print [1 | 2, 6 & 3, 1 << 4, 256 >> 4, 7 / 2, 7 % 3, -5, 2 + 3 * 4]"), [
     "[3, 2, 16, 16, 3, 1, -5, 14]",
   ]);
@@ -51,7 +51,7 @@ Deno.test("operators by their order, and kinds by their algebra (language.md, Te
   ]);
 });
 
-Deno.test("lambdas, records and functions hold each other (language.md, Text)", () => {
+Deno.test("lambdas, records and functions hold each other (docs/language/text.md)", () => {
   const text = `let f = (a, b) => a + b
 let g = x => x * 2
 let r = { go: x => x + 1, nested: { list: [1, { x: 2 }] } }
@@ -63,7 +63,7 @@ print [f(1, 2), g(4), (() => 5)(), r.go(4), add(1)(2), r.nested.list[1].x]`;
   ]);
 });
 
-Deno.test("`+=` adds to whatever can be added to (language.md, Statements)", () => {
+Deno.test("`+=` adds to whatever can be added to (docs/language/statements.md)", () => {
   const sums = `let x = 1; x += 2
 let s = "a"; s += "b"
 let l = [1]; l += [2]
@@ -72,7 +72,7 @@ print [x, s, l, z]`;
   assertEquals(printed(sums), ['[3, "ab", [1, 2], 4608B]']);
 });
 
-Deno.test("`match` takes literals, constants, consts, ranges and `_` (language.md, Statements)", () => {
+Deno.test("`match` takes literals, constants, consts, ranges and `_` (docs/language/statements.md)", () => {
   const text = `const four = 4
 match 3 { 1 => print "one"
   2..=4 => { print "few" }
@@ -88,7 +88,7 @@ match 9 { 1 => print 1 }`;
   assertEquals(printed(text), ["few", "to", "2", "four", "4k", "none", "t", "mid"]);
 });
 
-Deno.test("events by name, group, choice, number and field (language.md, Event patterns)", () => {
+Deno.test("events by name, group, choice, number and field (docs/language/statements.md)", () => {
   const text = `let io = ssd.submit(read, lba: 0, into: alloc_pages(3, contiguous: false))
 wait io
 expect events [ iova.alloc, iommu.map{3}, iommu.sync_map ] in io
@@ -104,7 +104,7 @@ print [t.count("iommu.map"), t.count(iommu.map), t.filter(e => e.name == "iova.f
   assertEquals(strict(text), ["[1, 1, 1]"]);
 });
 
-Deno.test("`with`, `matrix` and `forall` go together in any order (language.md, Declarations)", () => {
+Deno.test("`with`, `matrix` and `forall` go together in any order (docs/language/declarations.md)", () => {
   const text = `${STRICT}
 test "t" with { iommu.mode = lazy } matrix { ssd.queues = [1, 2] } with { cpus = 4 } {
   print [iommu.mode, ssd.queues]

@@ -1,4 +1,4 @@
-/** Registers that a scenario describes, and the variables of the machine (language.md, Declarations). */
+/** Registers that a scenario describes, and the variables of the machine (docs/language/declarations.md). */
 import { assertEquals } from "@std/assert";
 import { memoryLoader, printed } from "../testing/test_support.ts";
 import { runScript } from "../testing/run_script.ts";

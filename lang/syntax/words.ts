@@ -3,7 +3,7 @@
  *
  * Soft words keep their freedom as names because their meaning is settled here, from the tokens
  * left and right of them, before the parser runs: it then needs to look one token ahead only. The
- * rules are those of language.md, "Reserved".
+ * rules are those of docs/language/text.md.
  */
 import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./recovery/bracket_matcher.ts";

@@ -3,7 +3,7 @@
  *
  * One table for the checker, which knows kinds before the run, and for the VM, which knows values.
  * A plain int takes the kind wanted; any mix that is not listed is an error.
- * @see docs/language.md, Text, Kinds
+ * @see docs/language/text.md
  */
 import type { Type } from "./spec.ts";
 import {

@@ -3,7 +3,7 @@
  *
  * A machine is never copied. Since the same program on the same machine does the same again, a
  * branch is reached by doing the run again up to it, on a new machine, and then going the other way
- * (language.md, Stepping). Branchings are numbered in the order in which a run comes to them, and
+ * (docs/language/stepping.md). Branchings are numbered in the order in which a run comes to them, and
  * that number is how the second run knows where to turn off.
  */
 import type { LabConfig } from "@dmalab/devices";

@@ -46,7 +46,7 @@ export const KERNEL_SHORT_NAMES = {
 /** The release of a machine that names none. */
 export const DEFAULT_KERNEL: KernelProfile = "7.2.12";
 
-/** A named state of the kernel's behaviour (language.md, Profiles). */
+/** A named state of the kernel's behaviour (docs/language/declarations.md). */
 export type KernelProfile = keyof typeof RELEASES;
 
 /** Every release that a machine can have, from the oldest to the newest. */

@@ -1,7 +1,7 @@
 /**
  * A buffer of the host as a driver's caller sees it: bytes in one order, memory in pieces.
  *
- * @see docs/language.md, `buffer(…)`
+ * @see docs/language/calls.md
  */
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { Random } from "../random.ts";

@@ -21,7 +21,7 @@ import type { MemoryRegionConfig } from "../machine_config.ts";
 import { PageBitmap, type PageSpan } from "./page_bitmap.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
-/** Pages handed out never lie below this (language.md, `buffer`). */
+/** Pages handed out never lie below this (docs/language/calls.md). */
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
 /** Pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB. @see rules/dma.md 1.9 */
 export const MAX_BLOCK_PAGES = 1024;

@@ -10,7 +10,7 @@ import type { Nanoseconds } from "../address.ts";
 import { EventContext } from "../event_context.ts";
 import { LocalClocks } from "./local_clocks.ts";
 
-/** The kernel's tick: timers expire on a multiple of it (language.md, Stepping). */
+/** The kernel's tick: timers expire on a multiple of it (docs/language/stepping.md). */
 export const TICK_NS: Nanoseconds = 1_000_000;
 
 /** Something that waits for a point in virtual time. */

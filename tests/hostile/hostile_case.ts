@@ -85,7 +85,7 @@ function whole(text: string): number {
   return Number(text.replaceAll("_", ""));
 }
 
-/** The exit code that goes with how a case ends (docs/language.md, Running). */
+/** The exit code that goes with how a case ends (docs/language/running.md). */
 export function exitCodeOf({ ends, exit }: HostileCase): number {
   if (exit !== undefined) return exit;
   const [code] = ends;

@@ -1,4 +1,4 @@
-/** The tables of language.md: of the machine block from its schema, and of presets. */
+/** The tables of docs/language/declarations.md: the keys of the machine block, and the presets of latencies. */
 import { DEVICE_KINDS } from "@dmalab/devices";
 import { FUNCTION_SETTINGS } from "@dmalab/devices/pci";
 import {

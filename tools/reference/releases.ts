@@ -10,7 +10,7 @@ import {
 } from "@dmalab/runtime/kernels";
 import { markdownTable, withPart, withParts } from "./marked_part.ts";
 
-/** language.md with its table of profiles. @throws {RangeError} When it has no place for one. */
+/** docs/language/declarations.md with its table of profiles. @throws {RangeError} When it has no place for one. */
 export function withProfiles(page: string): string {
   const rows = KERNEL_NAMES.map((name) => [`\`${name}\``, RELEASES[name]]);
   return withPart(page, "profiles", markdownTable(["profile", "what it is"], rows));

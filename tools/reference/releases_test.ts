@@ -8,7 +8,7 @@ const readPage = (name: string) =>
 Deno.test("what the pages say of releases is what the table of behaviours says", () => {
   for (
     const [name, written] of [
-      ["language.md", withProfiles],
+      ["language/declarations.md", withProfiles],
       ["rules/defects.md", withReleaseTables],
     ] as const
   ) {

@@ -7,7 +7,7 @@
  * driver builds.
  *
  * Each command is one activity: fetch, walk, data, completion entry, interrupt; the host handles
- * the completion within it (language.md, Stepping).
+ * the completion within it (docs/language/stepping.md).
  */
 import {
   type ActivityHandler,
