@@ -289,32 +289,42 @@ Deno.test("--coverage counts what passing tests decide by and cite, and the exit
   assertMatch(output, /^ {2}dma\.7\.2 +\S/m);
 });
 
-Deno.test("--watch runs again when a scenario changes", async () => {
-  using folder = new TempFolder({ "a.dma": 'test "one" { }\n' });
-  const [command, ...args] = programWords("-R");
-  const child = new Deno.Command(command, {
-    args: [...args, "test", folder.path, "--watch"],
-    cwd: ROOT,
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let output = "";
-  const until = async (text: string) => {
-    while (!output.includes(text)) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      output += value;
-    }
-    assertStringIncludes(output, text);
-  };
-  await until("watching for changes");
-  output = "";
-  folder.write("a.dma", 'test "two" { }\n');
-  await until("two ... ok");
-  child.kill("SIGKILL");
-  await reader.cancel();
-  await child.status;
+Deno.test("--watch runs again when a scenario or a file in C changes, below a folder and beside a file", async () => {
+  for (const isFile of [false, true]) {
+    using folder = new TempFolder({ "a.dma": 'test "one" { }\n' });
+    const [command, ...args] = programWords("-R");
+    const child = new Deno.Command(command, {
+      args: [...args, "test", isFile ? folder.at("a.dma") : folder.path, "--watch"],
+      cwd: ROOT,
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let output = "";
+    const until = async (text: string) => {
+      while (!output.includes(text)) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        output += value;
+      }
+      assertStringIncludes(output, text);
+      output = output.slice(output.indexOf(text) + text.length);
+    };
+    await until("watching for changes");
+    folder.write("a.dma", 'test "two" { }\n');
+    await until("two ... ok");
+    await until("watching for changes");
+    folder.write("d.c", "int one(void);\n");
+    await until("two ... ok");
+    await until("watching for changes");
+    // An editor that writes another file and renames it.
+    folder.write("a.dma~", 'test "three" { }\n');
+    Deno.renameSync(folder.at("a.dma~"), folder.at("a.dma"));
+    await until("three ... ok");
+    child.kill("SIGKILL");
+    await reader.cancel();
+    await child.status;
+  }
 });
 
 Deno.test("dmalab test needs to read and nothing else", async () => {

@@ -49,7 +49,7 @@ export const TEST = command({
     shard: text("I/N", "run shard I of N of the tests"),
     jobs: JOBS,
     debug: flag("open the debugger where the first test fails"),
-    watch: flag("run again when a scenario changes"),
+    watch: flag("run again when a scenario or a file in C changes"),
     reporter: text("FORM", "output format: pretty (default), dot, tap, junit or json"),
     "junit-path": text("FILE", "also write a JUnit report to FILE"),
     snapshot: text("WHAT", "check or update the snapshots of the output"),

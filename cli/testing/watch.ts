@@ -1,13 +1,18 @@
-/** `--watch`: again whenever a scenario changes. */
+/** `--watch`: again whenever a scenario or a file in C changes. */
 import { host } from "../host.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
+import { isFolder } from "../host_file.ts";
+import { dirname } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /** Editors write a file in several steps: what comes within this time is one change. */
 const QUIET_MS = 150;
+/** Scenarios, and drivers with their headers. */
+const WATCHED = /\.(?:dma|c|h)$/;
 
 /**
- * Runs something now, and again after each change of a `.dma` file below some places. Ends when the
+ * Runs something now, and again after each change of a scenario or a file in C. Watches folders with all below them,
+ * and the folder of a file, because an editor may replace the file instead of writing it. Ends when the
  * process does, or when a place is not there (any more).
  */
 export async function watchScenarios(
@@ -17,23 +22,39 @@ export async function watchScenarios(
 ): Promise<ExitCode> {
   for (;;) {
     // Listening begins before the run, so that no change is missed in the meantime.
-    const watcher = watcherOf(places, screen);
-    if (watcher === null) return WRONG;
+    const watchers = watchersOf(places, screen);
+    if (watchers === null) return WRONG;
     await run();
     screen.out("\nwatching for changes; Ctrl-C ends it\n");
     screen.flush?.();
-    for await (const { kind, paths } of watcher) {
-      if (kind !== "access" && paths.some((path) => path.endsWith(".dma"))) break;
-    }
+    await Promise.race(watchers.map(nextChange));
+    for (const watcher of watchers) watcher.close();
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
     screen.out("\n");
   }
 }
 
-/** The watcher of some places; null after printing why they cannot be watched. */
-function watcherOf(places: readonly string[], screen: Screen): Deno.FsWatcher | null {
+/** Does not close the watcher. */
+async function nextChange(watcher: Deno.FsWatcher): Promise<void> {
+  const events = watcher[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value } = await events.next();
+    if (done === true) return;
+    if (value.kind !== "access" && value.paths.some((path) => WATCHED.test(path))) return;
+  }
+}
+
+/** The watchers of some places; null after printing why they cannot be watched. */
+function watchersOf(places: readonly string[], screen: Screen): Deno.FsWatcher[] | null {
+  const { beside = [], below = [] } = Object.groupBy(
+    places,
+    (place) => exists(place) && !isFolder(place) ? "beside" : "below",
+  );
   try {
-    return host.watchFs([...places]);
+    return [
+      ...below.length === 0 ? [] : [host.watchFs(below)],
+      ...beside.length === 0 ? [] : [host.watchFs(beside.map(dirname), { recursive: false })],
+    ];
   } catch (error) {
     const gone = places.find((place) => !exists(place));
     const why = gone === undefined
