@@ -54,3 +54,18 @@ export interface WantingLoader extends CLoader {
   readonly compileMs?: number | null;
   readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
 }
+
+/**
+ * Whether the compiler of C waits for the next file when it has compiled one. It does in the command and its
+ * workers. A library or a test that compiles a file has no process left afterwards.
+ */
+let isKept = false;
+
+/** Called by a program at its start. */
+export function keepCompiler(): void {
+  isKept = true;
+}
+
+export function isCompilerKept(): boolean {
+  return isKept;
+}

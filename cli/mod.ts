@@ -10,6 +10,7 @@ export {
   type CompileRequest,
   type FileOfDriver,
   HostCompileCache,
+  isCompilerKept,
   type SourceOfTree,
   type WantingLoader,
 } from "./compile_cache.ts";

@@ -1,6 +1,7 @@
 /** The command `dmalab` as a function: `main.ts` is the process. */
 import { host } from "./host.ts";
 import type { ExitCode } from "./exit_code.ts";
+import { keepCompiler } from "./compile_cache.ts";
 import { toItsEnd } from "./process_end.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
 
@@ -25,5 +26,6 @@ export async function main(words: readonly string[], screen: Screen): Promise<Ex
 /** Does what this process was started with, and ends it. */
 export async function runMain(): Promise<void> {
   const screen = new ProcessScreen();
+  keepCompiler();
   host.exitCode = await toItsEnd(() => main(host.args, screen), screen);
 }

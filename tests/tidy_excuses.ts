@@ -52,6 +52,8 @@ export const LONG_PARAMETER_LISTS: Excuses = {
 };
 
 export const MODULE_STATE: Excuses = {
+  "cli/compile_cache.ts isKept":
+    "whether this process is a program, which only its entry knows: set once, before anything runs",
   "lang/syntax/tokens.ts VOCABULARY":
     "the tokens in the order of their declarations: filled while the file is loaded, read after it",
   "extensions/editor/vscode/extension.ts client":

@@ -3,6 +3,7 @@
 import { EXTENSIONS } from "../extensions.ts";
 import type { JobRunner, OpenJobRunner } from "../extension.ts";
 import { SharedInterrupts } from "../interrupts.ts";
+import { keepCompiler } from "../compile_cache.ts";
 import type { AnyJob, WorkerJob } from "./run_plan.ts";
 
 /** Runners of the core and of the extensions, by the kind of their jobs. */
@@ -26,4 +27,5 @@ function receiver(): (event: MessageEvent<WorkerJob<AnyJob>>) => Promise<void> {
   };
 }
 
+keepCompiler();
 self.onmessage = receiver();

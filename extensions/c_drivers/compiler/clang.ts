@@ -1,6 +1,6 @@
 /**
- * The C compiler: clang as a WebAssembly module, in a process of its own, which is started when
- * something is to be compiled that has not been before.
+ * The C compiler: clang as a WebAssembly module, in a separate process. This file has its arguments and
+ * starts the process.
  */
 import { fileURLToPath } from "node:url";
 import {
@@ -11,10 +11,9 @@ import {
   NULL_BYTES,
   SHADOW_AT,
   STACK_BYTES,
-  STATIC_BYTES,
 } from "../c_addresses.ts";
 import { formatSize } from "@dmalab/lang/text";
-import { DEFAULT_LIMITS, type NotCompiled } from "@dmalab/lang/values";
+import type { NotCompiled } from "@dmalab/lang/values";
 import {
   areHeadersReadable,
   COMPILER_CONFIG,
@@ -120,9 +119,6 @@ export const LINKING: readonly string[] = [
 /** What all drivers are compiled with: a part of their keys. */
 export const ARGUMENTS: readonly (readonly string[])[] = [COMPILING, LINKING];
 
-/** So long may the compiler take to start before that is said. */
-const START_MS = 3000;
-
 export interface CompileJob {
   /** Path of its source. */
   readonly source: string;
@@ -141,80 +137,6 @@ export type NoCompiler = Omit<NotCompiled, "module">;
 export function noDrivers(): NoCompiler | null {
   if (areHeadersReadable()) return null;
   return { problem: "Reading the headers of C drivers is not permitted", hint: startAgain() };
-}
-
-/** Called for each driver when it is compiled, in the order of the jobs. */
-export type Take = (job: number, made: Compiled) => void | Promise<void>;
-
-/**
- * Compiles some drivers in one process: starting the compiler takes longer than most of them.
- *
- * @param timeMs Processor time of each.
- * @returns Why no more of them could be compiled; null where all were.
- */
-export async function compileC(
-  jobs: readonly CompileJob[],
-  take: Take,
-  timeMs: number = DEFAULT_LIMITS.timeMs,
-): Promise<NoCompiler | null> {
-  const problem = noProcess();
-  if (problem !== null) return problem;
-  const child = startCompiler(timeMs);
-  let isLate = false;
-  const limit = () =>
-    setTimeout(() => {
-      isLate = true;
-      child.kill("SIGKILL");
-    }, MAX_MS);
-  let late = limit();
-  const print = printProgress();
-  // Only a download takes so long before the first file begins.
-  const starting = setTimeout(() => print(`starting the C compiler; ${DOWNLOAD}`), START_MS);
-  const errors = new Response(child.stderr).text();
-  const writer = child.stdin.getWriter();
-  const orders = { compiling: COMPILING, linking: LINKING, staticBytes: STATIC_BYTES, jobs };
-  // A process that ends before it has read all says why itself.
-  writer.write(new TextEncoder().encode(`${JSON.stringify(orders)}\n`)).catch(() => {});
-  let begun = -1;
-  let stopped: Stopped | null = null;
-  for await (const line of linesOf(child.stdout)) {
-    const answer = JSON.parse(line) as CompilerResult | { readonly stopped: Stopped };
-    if ("stopped" in answer) {
-      stopped = answer.stopped;
-      break;
-    }
-    const { job, made } = answer;
-    if (made === undefined) {
-      begun = job;
-      clearTimeout(starting);
-      clearTimeout(late);
-      late = limit();
-      print(
-        `compiling ${jobs[job]!.source.replace(/^root\//, "/")} (${job + 1} of ${jobs.length})`,
-      );
-    } else {
-      const { module, said } = made;
-      await take(job, { module: module === null ? null : Uint8Array.fromBase64(module), said });
-      // The process ends with its orders.
-      if (job === jobs.length - 1) break;
-    }
-  }
-  await writer.close().catch(() => {});
-  const { code, signal } = await child.status;
-  clearTimeout(late);
-  clearTimeout(starting);
-  const lines = (await errors).split("\n").filter((line) => line.trim() !== "");
-  if (code === 0 && stopped === null) return null;
-  const at = begun < 0 ? "before it read a file" : `in ${jobs[begun]!.source}`;
-  if (stopped !== null) return { problem: `${stoppedText(stopped, timeMs)}, ${at}`, hint: KEPT };
-  if (isLate) {
-    return { problem: `${LATE}, ${at}`, hint: KEPT };
-  }
-  const end = signal === null ? `ends with ${code}` : `was ended by ${signal}`;
-  return {
-    problem: `The C compiler ${end}, ${at}: ${lines[0] ?? "it printed no error"}`,
-    hint: begun < 0 ? DOWNLOAD : LARGE,
-  };
 }
 
 /** Why the compiler's process may not be started; null where it may. */
@@ -249,8 +171,8 @@ const V8_FLAGS = [
   "--expose-gc",
 ];
 
-/** Starts the compiler's process. @param timeMs Processor time of each job. */
-export function startCompiler(timeMs: number): Deno.ChildProcess {
+/** Starts the compiler's process. */
+export function startCompiler(): Deno.ChildProcess {
   return new host.Command(host.execPath(), {
     args: [
       "run",
@@ -261,7 +183,6 @@ export function startCompiler(timeMs: number): Deno.ChildProcess {
       `--config=${COMPILER_CONFIG}`,
       "-R",
       compilerProgram(),
-      String(timeMs),
       String(COMPILER_BYTES),
     ],
     stdin: "piped",
@@ -272,7 +193,7 @@ export function startCompiler(timeMs: number): Deno.ChildProcess {
 
 export const DOWNLOAD = "the first use downloads it: 27 MB from the npm registry";
 export const LARGE = "the file may be very large, or the host short of memory";
-const KEPT = `${LARGE}; files that were compiled before stay in the cache`;
+export const KEPT = `${LARGE}; files that were compiled before stay in the cache`;
 
 /** What the process ended a job for. */
 export type Stopped = "time" | "memory";
@@ -284,12 +205,6 @@ export function stoppedText(stopped: Stopped, timeMs: number): string {
       timeMs / 1000
     } s of processor time, the limit of \`--max-time\``
     : `The C compiler was stopped at ${formatSize(COMPILER_BYTES)} of memory`;
-}
-
-/** A line of the compiler's process: of a job that begins, or of one that is done. */
-interface CompilerResult {
-  readonly job: number;
-  readonly made?: { readonly module: string | null; readonly said: string };
 }
 
 /** Between two lines of progress without a terminal. */
@@ -310,12 +225,16 @@ export function printAtTerminal(line: string): void {
   if (host.stderr.isTerminal()) host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
+/** Complete lines of a stream. */
 export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  let rest = "";
+  const parts: string[] = [];
   const decoder = new TextDecoder();
   for await (const bytes of stream) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
+    const [rest, ...lines] = decoder.decode(bytes, { stream: true }).split("\n");
+    parts.push(rest!);
+    for (const line of lines) {
+      yield parts.splice(0).join("");
+      parts.push(line);
+    }
   }
 }

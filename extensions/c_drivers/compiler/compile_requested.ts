@@ -12,6 +12,7 @@ import { LoadError, misnamed } from "@dmalab/lang/syntax";
 import { C_FILE, DEFAULT_LIMITS } from "@dmalab/lang/values";
 import {
   type CompileRequest,
+  isCompilerKept,
   readCompilerLock,
   readHeaders,
   SUPPORT,
@@ -19,14 +20,9 @@ import {
 } from "@dmalab/cli";
 import { cacheModule, keptModule } from "./c_cache.ts";
 import { hashOf } from "@dmalab/cli/files";
-import {
-  ARGUMENTS,
-  compileC,
-  type Compiled,
-  type CompileJob,
-  noDrivers,
-  printAtTerminal,
-} from "./clang.ts";
+import { ARGUMENTS, type Compiled, type CompileJob, noDrivers, printAtTerminal } from "./clang.ts";
+import { compileC } from "./compile_drivers.ts";
+import { compilerService } from "./compiler_service.ts";
 import { SessionClang } from "./tree_clang.ts";
 import { compileWithTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";
@@ -53,6 +49,14 @@ interface Recipe {
 
 /** Compiles everything that loaders were asked for and do not have. */
 export async function compileRequested(loaders: readonly WantingLoader[]): Promise<void> {
+  try {
+    await compileAll(loaders);
+  } finally {
+    if (!isCompilerKept()) await compilerService.close();
+  }
+}
+
+async function compileAll(loaders: readonly WantingLoader[]): Promise<void> {
   const problem = noDrivers();
   if (problem !== null) {
     for (const { shelf } of loaders) {
@@ -64,18 +68,13 @@ export async function compileRequested(loaders: readonly WantingLoader[]): Promi
   }
   const timeMs = maxOf(loaders.map((each) => each.compileMs ?? DEFAULT_LIMITS.timeMs));
   const recipes: Recipe[] = [];
-  // Drivers of trees share its process.
   const clang = new SessionClang(timeMs);
-  try {
-    for (const loader of loaders) {
-      for (const wanted of loader.shelf.wanted) {
-        const withTree = loader.trees?.get(wanted.source);
-        if (withTree === undefined) recipes.push(await recipeOf(wanted, loader));
-        else loader.shelf.put(wanted, await compileWithTree(wanted, withTree, clang));
-      }
+  for (const loader of loaders) {
+    for (const wanted of loader.shelf.wanted) {
+      const withTree = loader.trees?.get(wanted.source);
+      if (withTree === undefined) recipes.push(await recipeOf(wanted, loader));
+      else loader.shelf.put(wanted, await compileWithTree(wanted, withTree, clang));
     }
-  } finally {
-    await clang.close();
   }
   // Scenarios of one driver want the same module.
   const missing: Recipe[][] = [];

@@ -130,21 +130,21 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
   class NotingCompiler {
     spawn() {
       const orders = new TransformStream<Uint8Array, Uint8Array>();
-      const answer = async () => {
-        const { value } = await orders.readable.getReader().read();
-        const { jobs } = JSON.parse(new TextDecoder().decode(value));
-        return jobs.map(({ source }: CompileJob, job: number) => {
+      const answers = async function* () {
+        for await (const bytes of orders.readable) {
+          const { job: { source } }: { job: CompileJob } = JSON.parse(
+            new TextDecoder().decode(bytes),
+          );
           sources.push(source);
-          return `${
-            JSON.stringify({ job, made: { module: null, said: `${source}:1:1: error: no` } })
-          }\n`;
-        }).join("");
+          const made = { module: null, said: `${source}:1:1: error: no` };
+          yield new TextEncoder().encode(`${JSON.stringify({ made })}\n`);
+        }
       };
       return {
+        ref() {},
+        unref() {},
         stdin: orders.writable,
-        stdout: ReadableStream.from((async function* () {
-          yield new TextEncoder().encode(await answer());
-        })()),
+        stdout: ReadableStream.from(answers()),
         stderr: new Blob([]).stream(),
         status: Promise.resolve({ code: 0, signal: null }),
       };

@@ -1,7 +1,9 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { compileC, type Compiled, type CompileJob } from "../compiler/clang.ts";
+import type { Compiled, CompileJob } from "../compiler/clang.ts";
+import { compileC } from "../compiler/compile_drivers.ts";
+import { compilerService } from "../compiler/compiler_service.ts";
 import { readHeaders, SUPPORT } from "@dmalab/cli";
 import { openScenario } from "@dmalab/cli/scenario";
 import { C_CALLS } from "../calls.ts";
@@ -55,6 +57,7 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
   ];
   const made: Compiled[] = [];
   assertEquals(await compileC(jobs, (job, each) => void (made[job] = each)), null);
+  await compilerService.close();
   // One of the drivers has a frame larger than the stack, on purpose.
   const meant = /^(?:wasm-ld: .*|driver\.c:\d+:\d+: warning: stack frame size .*)\n/gm;
   assertEquals(made.map(({ said }) => said.replace(meant, "")), jobs.map(() => ""));

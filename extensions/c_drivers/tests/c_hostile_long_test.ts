@@ -1,5 +1,7 @@
 import { assert } from "@std/assert";
-import { compileC, COMPILER_BYTES } from "../compiler/clang.ts";
+import { COMPILER_BYTES } from "../compiler/clang.ts";
+import { compileC } from "../compiler/compile_drivers.ts";
+import { compilerService } from "../compiler/compiler_service.ts";
 import {
   holdHostileCalls,
   holdHostileFiles,
@@ -53,6 +55,7 @@ Deno.test({
       assert(stopped !== null || said[0]!.includes("out of memory"), said[0]);
     } finally {
       clearInterval(watch);
+      await compilerService.close();
     }
     assert(peakBytes > COMPILER_BYTES / 2 && peakBytes <= 1.05 * COMPILER_BYTES, `${peakBytes}`);
   },

@@ -3,27 +3,28 @@
  * The C compiler, a program of its own: clang as a WebAssembly module from npm. Its package is
  * large, and is downloaded when something is compiled, never before.
  *
- * Reads orders as JSON from the standard input, a line each, and writes a line of JSON for each job
- * that it begins and for each that it has done. Files of a kernel tree are compiled one by one, by
- * arguments of their own; their texts are sent once.
+ * Reads orders as JSON from the standard input, a line each. Writes a line of JSON at the beginning and at
+ * the end of each order. An order is a driver, or one run of clang with given arguments; its texts are sent
+ * once. V8 keeps the code of the module; each run has a new instance with new memory.
  *
- * Clang runs in a worker, which hears nothing meanwhile. The main thread ends the process when a job takes
- * more processor time or memory than the arguments say, or when who gave the orders is gone.
+ * Clang runs in a worker, which hears nothing meanwhile. The main thread ends the process when an order takes
+ * more processor time or memory than it may, and when the standard input ends: the caller has ended.
  */
 import process from "node:process";
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
-/** What is to be done. */
-interface Orders {
+/** A driver that is to be compiled and linked. */
+interface DriverOrder {
+  /** Processor time. */
+  readonly timeMs: number;
   /** Arguments that compile C to objects, and those that link objects into a module. */
   readonly compiling: readonly string[];
   readonly linking: readonly string[];
   /** The most bytes of static data. */
   readonly staticBytes: number;
-  readonly jobs: readonly Job[];
+  readonly job: Job;
 }
 
-/** One driver that is to be compiled. */
 interface Job {
   readonly source: string;
   readonly support: string;
@@ -33,6 +34,8 @@ interface Job {
 }
 
 interface SingleRun {
+  /** Processor time. */
+  readonly timeMs: number;
   /** Texts that further runs name by their paths. */
   readonly put: Readonly<Record<string, string>>;
   /** Paths of the texts that it may read. */
@@ -46,6 +49,10 @@ type Files = Readonly<Record<string, string | Uint8Array>>;
 const OUTPUT = "driver.wasm";
 /** Between two looks at what a job takes: clang takes some MiB more in that time. */
 const WATCH_MS = 50;
+/** After an order; another one may follow at once. */
+const IDLE_MS = 250;
+/** Exit code of a process that SIGINT ends while it compiles. */
+const INTERRUPTED = 130;
 /** Has it written to a stream: each piece of a file in the package's own file system copies the file. */
 const STREAM = "-";
 /** A size in assembler: of a static variable, where it is a number. */
@@ -193,15 +200,20 @@ function tooLarge(sizes: Sizes, mostBytes: number): string {
   return `dmalab: static data: ${sum} bytes, ${bytes} of them in ${name.split(".").pop()}\n`;
 }
 
-/** Compiles the drivers of some orders. */
+interface Made {
+  readonly module: string | null;
+  readonly said: string;
+}
+
+/** What is linked with every driver, by its text and the arguments: compiled once. */
+type Supports = Map<string, Uint8Array | null>;
+
+/** Compiles the driver of an order. */
 class Compiler {
-  /** What is linked with every driver, by its text: compiled once. */
-  readonly #supports = new Map<string, Uint8Array | null>();
+  constructor(readonly order: DriverOrder, readonly supports: Supports) {}
 
-  constructor(readonly orders: Orders) {}
-
-  async compile(job: Job): Promise<{ module: string | null; said: string }> {
-    const { linking, staticBytes } = this.orders;
+  async compile(): Promise<Made> {
+    const { job, linking, staticBytes } = this.order;
     let said = "";
     const say = (text: string) => said += text;
     const object = await this.#run(["-c", ...job.more ?? [], job.source], job, say);
@@ -225,11 +237,12 @@ class Compiler {
   }
 
   async #supportOf(job: Job): Promise<Uint8Array | null> {
-    const text = job.files[job.support]!;
-    const known = this.#supports.get(text);
+    // It includes nothing.
+    const key = JSON.stringify([this.order.compiling, job.files[job.support]]);
+    const known = this.supports.get(key);
     if (known !== undefined) return known;
     const object = await this.#run(["-c", job.support], job, (said) => console.error(said));
-    this.#supports.set(text, object);
+    this.supports.set(key, object);
     return object;
   }
 
@@ -239,13 +252,21 @@ class Compiler {
     say: (text: string) => void,
   ): Promise<Uint8Array | null> {
     collectGarbage();
-    return clang([...this.orders.compiling, ...args], STREAM, files, say);
+    return clang([...this.order.compiling, ...args], STREAM, files, say);
   }
 }
 
-/** To the main thread, which passes it on. */
-function tell(line: object): void {
-  self.postMessage(JSON.stringify(line));
+/** From the worker to the main thread. */
+interface Message {
+  /** Passed on to the caller. */
+  readonly line: string;
+  /** Processor time of the order that begins; null where one is done. */
+  readonly timeMs: number | null;
+}
+
+function tell(answer: object, timeMs: number | null = null): void {
+  const message: Message = { line: JSON.stringify(answer), timeMs };
+  self.postMessage(message);
 }
 
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
@@ -265,24 +286,13 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
 async function single(
   { args, names, output, put }: SingleRun,
   texts: Map<string, string>,
-): Promise<void> {
-  tell({ job: 0 });
+): Promise<Made> {
   for (const [path, text] of Object.entries(put)) texts.set(path, text);
   let said = "";
   const files = Object.fromEntries(names.map((name) => [name, texts.get(name)!]));
   collectGarbage();
   const made = await clang(args, output, files, (text) => said += text);
-  tell({ job: 0, made: { module: made?.toBase64() ?? null, said } });
-}
-
-async function obey(line: string, texts: Map<string, string>): Promise<void> {
-  const orders = JSON.parse(line) as Orders | SingleRun;
-  if ("args" in orders) return await single(orders, texts);
-  const compiler = new Compiler(orders);
-  for (const [job, each] of orders.jobs.entries()) {
-    tell({ job });
-    tell({ job, made: await compiler.compile(each) });
-  }
+  return { module: made?.toBase64() ?? null, said };
 }
 
 /** In the worker: one order after the other. */
@@ -290,18 +300,34 @@ function compileOrders(): void {
   // At each piece the package asks the environment several times whether to print what it does.
   process.env = {};
   const texts = new Map<string, string>();
+  const supports: Supports = new Map();
+  const obey = async (line: string) => {
+    const order = JSON.parse(line) as DriverOrder | SingleRun;
+    tell({ begun: true }, order.timeMs);
+    const made = await ("args" in order
+      ? single(order, texts)
+      : new Compiler(order, supports).compile());
+    tell({ made });
+  };
   // By itself it says how much of it is read.
   let last: Promise<unknown> = Promise.resolve(runLLVM(undefined, {}, { fetchProgress: () => {} }));
+  let idle: ReturnType<typeof setTimeout> | undefined;
   addEventListener("message", (event) => {
-    last = last.then(() => obey((event as MessageEvent<string>).data, texts));
-    last.catch((error) => setTimeout(() => {
-      throw error;
-    }));
+    clearTimeout(idle);
+    last = last.then(() => obey((event as MessageEvent<string>).data));
+    last.then(() => {
+      // A process that waits does not keep the memory of its last run.
+      clearTimeout(idle);
+      idle = setTimeout(collectGarbage, IDLE_MS);
+    }, (error) =>
+      setTimeout(() => {
+        throw error;
+      }));
   });
 }
 
 /** In the main thread. */
-async function watchWorker(mostMs: number, mostBytes: number): Promise<void> {
+async function watchWorker(mostBytes: number): Promise<void> {
   const worker = new Worker(import.meta.url, { type: "module" });
   const write = (line: string) => {
     const bytes = new TextEncoder().encode(`${line}\n`);
@@ -311,26 +337,33 @@ async function watchWorker(mostMs: number, mostBytes: number): Promise<void> {
     const { system, user } = process.cpuUsage();
     return (system + user) / 1000;
   };
-  /** When the job began that is being done; null between jobs. */
-  let begunMs: number | null = null;
-  worker.addEventListener("message", ({ data }: MessageEvent<string>) => {
-    begunMs = "made" in JSON.parse(data) ? null : processorMs();
-    write(data);
+  /** When the order has to be done; null between orders. */
+  let endMs: number | null = null;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const watch = () => {
+    const isLarge = Deno.memoryUsage().rss > mostBytes;
+    if (!isLarge && processorMs() <= endMs!) return;
+    write(JSON.stringify({ stopped: isLarge ? "memory" : "time" }));
+    Deno.exit(0);
+  };
+  worker.addEventListener("message", ({ data }: MessageEvent<Message>) => {
+    const { line, timeMs } = data;
+    clearInterval(timer);
+    endMs = timeMs === null ? null : processorMs() + timeMs;
+    if (timeMs !== null) timer = setInterval(watch, WATCH_MS);
+    write(line);
   });
   worker.addEventListener("error", (event) => {
     console.error(event.message);
     Deno.exit(1);
   });
-  setInterval(() => {
-    if (begunMs === null) return;
-    const isLarge = Deno.memoryUsage().rss > mostBytes;
-    if (!isLarge && processorMs() - begunMs <= mostMs) return;
-    write(JSON.stringify({ stopped: isLarge ? "memory" : "time" }));
-    Deno.exit(0);
-  }, WATCH_MS);
+  // Ctrl-C at a terminal interrupts the caller, which may go on and want the process again.
+  Deno.addSignalListener("SIGINT", () => {
+    if (endMs !== null) Deno.exit(INTERRUPTED);
+  });
   for await (const line of linesOf(Deno.stdin.readable)) worker.postMessage(line);
   Deno.exit(0);
 }
 
 if ("WorkerGlobalScope" in globalThis) compileOrders();
-else await watchWorker(Number(Deno.args[0]), Number(Deno.args[1]));
+else await watchWorker(Number(Deno.args[0]));

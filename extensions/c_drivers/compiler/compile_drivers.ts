@@ -1,0 +1,69 @@
+/** Compiles drivers that no kernel tree has, by {@linkcode CompilerService}. */
+import { STATIC_BYTES } from "../c_addresses.ts";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import {
+  type Compiled,
+  type CompileJob,
+  COMPILING,
+  DOWNLOAD,
+  KEPT,
+  LARGE,
+  LATE,
+  LINKING,
+  type NoCompiler,
+  printProgress,
+  stoppedText,
+} from "./clang.ts";
+import { compilerService, type Ended } from "./compiler_service.ts";
+
+/** So long may the compiler take to start before that is said. */
+const START_MS = 3000;
+
+/** Called for each driver when it is compiled, in the order of the jobs. */
+export type Take = (job: number, made: Compiled) => void | Promise<void>;
+
+/**
+ * Compiles some drivers.
+ *
+ * @param timeMs Processor time of each.
+ * @returns Why no more of them could be compiled; null where all were.
+ */
+export async function compileC(
+  jobs: readonly CompileJob[],
+  take: Take,
+  timeMs: number = DEFAULT_LIMITS.timeMs,
+  service = compilerService,
+): Promise<NoCompiler | null> {
+  const print = printProgress();
+  for (const [index, job] of jobs.entries()) {
+    // Only a download takes so long before the first file begins.
+    const starting = service.pid === null
+      ? setTimeout(() => print(`starting the C compiler; ${DOWNLOAD}`), START_MS)
+      : undefined;
+    const made = await service.request({
+      timeMs,
+      body: () => ({ compiling: COMPILING, linking: LINKING, staticBytes: STATIC_BYTES, job }),
+      onBegin: () => {
+        clearTimeout(starting);
+        const source = job.source.replace(/^root\//, "/");
+        print(`compiling ${source} (${index + 1} of ${jobs.length})`);
+      },
+    });
+    clearTimeout(starting);
+    if ("problem" in made) return made;
+    if ("isBegun" in made) return problemOf(made, timeMs, job);
+    await take(index, made);
+  }
+  return null;
+}
+
+function problemOf(ended: Ended, timeMs: number, { source }: CompileJob): NoCompiler {
+  const { end, isBegun, isLate, line, stopped } = ended;
+  const at = isBegun ? `in ${source}` : "before it read a file";
+  if (stopped !== null) return { problem: `${stoppedText(stopped, timeMs)}, ${at}`, hint: KEPT };
+  if (isLate) return { problem: `${LATE}, ${at}`, hint: KEPT };
+  return {
+    problem: `The C compiler ${end}, ${at}: ${line ?? "it printed no error"}`,
+    hint: isBegun ? LARGE : DOWNLOAD,
+  };
+}
