@@ -33,14 +33,17 @@ export interface Parts {
 }
 
 const OWN = "lab/layout.c";
-const LINKING: readonly string[] = [
-  "--target=wasm64",
-  "-mbulk-memory",
-  "-O1",
-  "-nostdlib",
+const TARGET: readonly string[] = ["--target=wasm64", "-mbulk-memory", "-O1"];
+/** What is assembled has been optimised. */
+const ASSEMBLING: readonly string[] = [
+  ...TARGET,
   "-Xclang",
   "-disable-llvm-passes",
   "-Wno-override-module",
+];
+const LINKING: readonly string[] = [
+  ...TARGET,
+  "-nostdlib",
   ...["--no-entry", "--allow-undefined", "--export-all", "--export-table", "--stack-first"]
     .map((option) => `-Wl,${option}`),
   "-Wl,-z,stack-size=1048576",
@@ -60,7 +63,7 @@ export async function linkTree(
   await build.checkSettings(settings);
   const lines = isCovered ? ["-gline-tables-only"] : [];
   const args = [...TREE_ARGUMENTS, ...lines, ...moduleFlag(settings), ...IR];
-  const objects: Record<string, string> = {};
+  const irs: string[] = [];
   const marks: BlockMarks[] = [];
   const compile = async (path: string, own: Readonly<Record<string, string>> = {}) => {
     const made = await build.compile(await build.unit(path, settings, own), args);
@@ -68,7 +71,7 @@ export async function linkTree(
     if (ir === null) return { ir, said: made.said };
     const marked = isCovered ? withMarks(ir, `lab_marks${marks.length}`) : { ir, marks: null };
     if (marked.marks !== null) marks.push(marked.marks);
-    objects[`${path.replaceAll("/", "-")}.ll`] = withRounds(withStorage(marked.ir));
+    irs.push(withRounds(withStorage(marked.ir)));
     return { ir, said: made.said };
   };
   for (const path of parts.files) {
@@ -84,7 +87,7 @@ export async function linkTree(
   }
   const table = await compile(OWN, { [OWN]: layoutSource(parts.layout) });
   if (table.ir === null) throw layoutError(build.version.name, table.said);
-  const linked = await build.clang.run([...LINKING, ...Object.keys(objects)], objects, "tree.wasm");
+  const linked = await build.link(irs, ASSEMBLING, LINKING);
   if (linked.module === null) {
     throw new TreeError(`${parts.subjects[0]} does not link`, firstError(linked.said));
   }

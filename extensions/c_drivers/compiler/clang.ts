@@ -64,7 +64,14 @@ export const CHECKABLE: readonly string[] = [
     .flatMap((option) => ["-mllvm", `-asan-${option}`]),
 ];
 
-const TARGET = ["--target=wasm64", "-mbulk-memory", "-O1", "-ffreestanding", "-nostdlib"];
+/** The machine that drivers are compiled for. */
+export const TARGET: readonly string[] = [
+  "--target=wasm64",
+  "-mbulk-memory",
+  "-O1",
+  "-ffreestanding",
+  "-nostdlib",
+];
 const SAID = ["-fno-caret-diagnostics", "-fno-color-diagnostics", "-ferror-limit=50"];
 
 /** Arguments that compile a C file to an object. */

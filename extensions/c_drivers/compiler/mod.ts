@@ -2,4 +2,4 @@
 export { type Compiled, noDrivers, printProgress } from "./clang.ts";
 export { loadPatched } from "./patched.ts";
 export { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
-export { SessionClang, type TreeClang } from "./tree_clang.ts";
+export { type ClangFiles, SessionClang, type TreeClang } from "./tree_clang.ts";

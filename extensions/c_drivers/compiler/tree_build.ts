@@ -11,13 +11,16 @@ import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
 import { cacheModule, keptModule } from "./c_cache.ts";
 import { hashOf } from "@dmalab/cli/files";
 import type { Compiled } from "./clang.ts";
-import type { TreeClang } from "./tree_clang.ts";
+import type { ClangFiles, TreeClang } from "./tree_clang.ts";
 
 const BOUNDS = "kernel/bounds.c";
 const PROBE = "lab/probe.c";
 const BOUNDS_HEADER = "generated/bounds.h";
 /** A large file takes the compiler's own file system minutes. */
 const STREAM = "-";
+/** A text of which an object is made, and a module of objects. */
+const ASSEMBLED = "file.ll";
+const LINKED = "linked.wasm";
 /** Architectures that a file is tried for: its symbols can be of several. */
 const MAX_TRIED = 3;
 const ERROR = / (?:fatal )?error: /;
@@ -93,33 +96,65 @@ export class TreeBuild {
   }
 
   /** Compiles a unit, or takes it from the cache. @param args The common ones. */
-  async compile(
-    unit: Unit,
+  async compile({ args: own, files, source }: Unit, args: readonly string[]): Promise<BuiltFile> {
+    const made = await this.#made([...args, ...own, source], files, STREAM);
+    return { ...made, fileCount: Object.keys(files).length };
+  }
+
+  /**
+   * Makes a module of texts in LLVM's own language. Each text becomes an object by itself: where one of
+   * many has changed, the others come from the cache.
+   *
+   * @param assembling Arguments that make an object of a text.
+   * @param texts In the linker's order: where several define a name, the first one counts.
+   */
+  async link(
+    texts: readonly string[],
+    assembling: readonly string[],
+    linking: readonly string[],
+  ): Promise<Compiled> {
+    const objects: Record<string, Uint8Array<ArrayBuffer>> = {};
+    let said = "";
+    for (const [at, text] of texts.entries()) {
+      const unit = { source: ASSEMBLED, args: [], files: { [ASSEMBLED]: text } };
+      const made = await this.compile(unit, [...assembling, "-c"]);
+      if (made.module === null) return made;
+      said += made.said;
+      objects[`${at}.o`] = made.module;
+    }
+    const args = [...linking, ...Object.keys(objects)];
+    const made = await this.#made(args, objects, LINKED);
+    return { ...made, said: said + made.said };
+  }
+
+  /** Runs the compiler, or takes what it makes from the cache. */
+  async #made(
     args: readonly string[],
-    output: string = STREAM,
-  ): Promise<BuiltFile> {
-    const { files, source } = unit;
-    const all = [...args, ...unit.args, source];
-    const fileCount = Object.keys(files).length;
-    const key = `tree-${await this.#keyOf(all, files)}`;
+    files: ClangFiles,
+    output: string,
+  ): Promise<Compiled & { readonly isKept: boolean }> {
+    const key = `tree-${await this.#keyOf(args, files)}`;
     const kept = this.usesCache ? await keptModule(key) : null;
     if (kept !== null) {
-      const module = kept.module?.length === 0 ? null : kept.module;
-      return { ...kept, module, isKept: true, fileCount };
+      return { ...kept, module: kept.module?.length === 0 ? null : kept.module, isKept: true };
     }
-    const made = await this.clang.run(all, files, output);
+    const made = await this.clang.run(args, files, output);
     // What is wrong with a file is so the next time: a file of the tree's library is tried in each run.
     const isKept = made.module !== null || ERROR.test(made.said);
     if (isKept && this.usesCache) await cacheModule(key, made.module ?? NOTHING, made.said);
-    return { ...made, isKept: false, fileCount };
+    return { ...made, isKept: false };
   }
 
   /** A hash of all that a file is compiled from. */
-  async #keyOf(args: readonly string[], files: Unit["files"]): Promise<string> {
+  async #keyOf(args: readonly string[], files: ClangFiles): Promise<string> {
     const hashes: [path: string, hash: string][] = [];
-    for (const [path, text] of Object.entries(files)) {
-      let hash = this.#hashes.get(text);
-      if (hash === undefined) this.#hashes.set(text, hash = await hashOfText(text));
+    for (const [path, content] of Object.entries(files)) {
+      let hash = typeof content === "string" ? this.#hashes.get(content) : undefined;
+      if (hash === undefined) {
+        hash = typeof content === "string" ? await hashOfText(content) : await hashOf(content);
+        // Headers: most files include the same ones.
+        if (typeof content === "string") this.#hashes.set(content, hash);
+      }
       hashes.push([path, hash]);
     }
     return await hashOfText(JSON.stringify([readCompilerLock(), args, hashes.toSorted()]));

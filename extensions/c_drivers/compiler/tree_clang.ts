@@ -1,14 +1,17 @@
-/** One compiler for many files of a tree: its process stays, and each text is sent to it once. */
+/** One compiler for many files of a tree: its process stays, and gets each text once. */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { type Compiled, DOWNLOAD, LARGE, LATE, stoppedText } from "./clang.ts";
 import { compilerService } from "./compiler_service.ts";
 
-/** What runs clang on texts, by their paths. */
+/** Texts, and objects of earlier runs, by their paths. */
+export type ClangFiles = Readonly<Record<string, string | Uint8Array<ArrayBuffer>>>;
+
+/** What runs clang on files. */
 export interface TreeClang {
   run(
     args: readonly string[],
-    files: Readonly<Record<string, string>>,
+    files: ClangFiles,
     output: string,
   ): Promise<Compiled>;
   close(): Promise<void>;
@@ -20,20 +23,19 @@ export class SessionClang implements TreeClang {
   constructor(private readonly timeMs: number = DEFAULT_LIMITS.timeMs) {}
 
   /** @throws {TreeError} Where the process cannot be started, or ends. */
-  async run(
-    args: readonly string[],
-    files: Readonly<Record<string, string>>,
-    output: string,
-  ): Promise<Compiled> {
+  async run(args: readonly string[], files: ClangFiles, output: string): Promise<Compiled> {
     const { timeMs } = this;
     const body = (sent: Map<string, string>) => {
       const put: Record<string, string> = {};
-      for (const [path, text] of Object.entries(files)) {
-        if (sent.get(path) === text) continue;
-        put[path] = text;
-        sent.set(path, text);
+      const objects: Record<string, string> = {};
+      for (const [path, content] of Object.entries(files)) {
+        if (typeof content !== "string") objects[path] = content.toBase64();
+        else if (sent.get(path) !== content) {
+          put[path] = content;
+          sent.set(path, content);
+        }
       }
-      return { args, put, names: Object.keys(files), output };
+      return { args, put, objects, names: Object.keys(files), output };
     };
     const made = await compilerService.request({ timeMs, body });
     if ("problem" in made) throw new TreeError(made.problem, made.hint);

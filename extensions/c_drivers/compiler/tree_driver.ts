@@ -18,7 +18,7 @@ import {
   type SourceOfTree,
   SUPPORT,
 } from "@dmalab/cli";
-import { CHECKABLE, type Compiled, COMPILING, KEEP_COUNTERS, LINKING } from "./clang.ts";
+import { CHECKABLE, type Compiled, COMPILING, KEEP_COUNTERS, LINKING, TARGET } from "./clang.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
@@ -36,6 +36,16 @@ const NAMED = /^tree\/([^:\n]+):\d/gm;
 const LAYOUT = "lab/layout.c";
 /** Among what files of a tree are compiled with. */
 const OUR_LIBRARY = /^dmalab\/.*\.c$/;
+/** What is assembled has been optimised. */
+const ASSEMBLING = [
+  ...TARGET,
+  ...KEEP_COUNTERS,
+  "-Xclang",
+  "-disable-llvm-passes",
+  "-Wno-override-module",
+];
+/** Files of a tree may declare each other's functions with other types. */
+const TREE_LINKING = [...LINKING, "-Wl,--no-fatal-warnings", "-Wl,--allow-undefined"];
 /** Functions that scripts do not see. */
 const HIDDEN = "-fvisibility=hidden";
 /** What compiled code calls and its text does not name. */
@@ -119,28 +129,12 @@ class TreeDriver {
     const layout = await this.#layout(settings);
     const support = await this.#support();
     const library = await this.#library([...texts, support], settings);
-    const objects = Object.fromEntries(
-      [
-        ...texts.map((text, at) => at === 0 ? withStorage(text) : asFurther(text)),
-        support,
-        ...library.texts.map(asLibrary),
-      ]
-        .map((text, at) => [`${at}.ll`, text]),
-    );
-    const [first = "", ...args] = Object.keys(objects);
-    // Files of a tree may declare each other's functions with other types.
-    const options = [
-      ...LINKING,
-      ...KEEP_COUNTERS,
-      // What is linked has been optimised.
-      "-Xclang",
-      "-disable-llvm-passes",
-      "-Wl,--no-fatal-warnings",
-      "-Wl,--allow-undefined",
-      "-Wno-override-module",
+    const [first, ...others] = [
+      ...texts.map((text, at) => at === 0 ? withStorage(text) : asFurther(text)),
+      support,
+      ...library.texts.map(asLibrary),
     ];
-    const link = { source: first, args, files: objects };
-    const linked = await build.compile(link, options, "driver.wasm");
+    const linked = await build.link([...others, first!], ASSEMBLING, TREE_LINKING);
     const compilation = { main: source, sources, refused: new Map(), target };
     const said = saidDiagnostics(linked, compilation);
     return moduleOf(linked, source, sources, said, {

@@ -38,7 +38,9 @@ interface SingleRun {
   readonly timeMs: number;
   /** Texts that further runs name by their paths. */
   readonly put: Readonly<Record<string, string>>;
-  /** Paths of the texts that it may read. */
+  /** Objects in base64, by their paths. Only this run names them. */
+  readonly objects: Readonly<Record<string, string>>;
+  /** Paths of the files that it may read. */
   readonly names: readonly string[];
   readonly args: readonly string[];
   readonly output: string;
@@ -284,12 +286,16 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
 
 /** @param texts What was sent so far. */
 async function single(
-  { args, names, output, put }: SingleRun,
+  { args, names, objects, output, put }: SingleRun,
   texts: Map<string, string>,
 ): Promise<Made> {
   for (const [path, text] of Object.entries(put)) texts.set(path, text);
   let said = "";
-  const files = Object.fromEntries(names.map((name) => [name, texts.get(name)!]));
+  const fileAt = (name: string) => {
+    const object = objects[name];
+    return object === undefined ? texts.get(name)! : Uint8Array.fromBase64(object);
+  };
+  const files = Object.fromEntries(names.map((name) => [name, fileAt(name)]));
   collectGarbage();
   const made = await clang(args, output, files, (text) => said += text);
   return { module: made?.toBase64() ?? null, said };

@@ -1,19 +1,19 @@
 /** Clang of the system, which compiles the files of a tree sooner than the WebAssembly module. */
-import type { Compiled, TreeClang } from "@dmalab/c_drivers/compiler";
+import type { ClangFiles, Compiled, TreeClang } from "@dmalab/c_drivers/compiler";
 
 /** A clang of the system's, on files in a folder: faster, for those who make dmalab, and not confined to the tree. */
 export class SystemClang implements TreeClang {
   readonly #folder = Deno.makeTempDirSync();
-  readonly #sent = new Map<string, string>();
+  readonly #sent = new Map<string, ClangFiles[string]>();
   /** Texts by their numbers, and what was made of them. */
-  readonly #texts = new Map<string, number>();
+  readonly #texts = new Map<ClangFiles[string], number>();
   readonly #made = new Map<string, Compiled>();
 
   constructor(readonly program: string) {}
 
   async run(
     args: readonly string[],
-    files: Readonly<Record<string, string>>,
+    files: ClangFiles,
     output: string,
   ): Promise<Compiled> {
     const numbers = Object.entries(files).map(([path, text]) => {
@@ -29,7 +29,8 @@ export class SystemClang implements TreeClang {
       this.#sent.set(path, text);
       const at = `${this.#folder}/${path}`;
       Deno.mkdirSync(at.slice(0, at.lastIndexOf("/")), { recursive: true });
-      Deno.writeTextFileSync(at, text);
+      if (typeof text === "string") Deno.writeTextFileSync(at, text);
+      else Deno.writeFileSync(at, text);
     }
     const { code, stderr, stdout } = await new Deno.Command(this.program, {
       args: [...args, "-o", output],
