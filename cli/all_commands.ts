@@ -1,15 +1,15 @@
-/** The commands of the core and of the extensions. */
+/** The commands of the core and of extensions. */
 import type { Command } from "./command.ts";
+import type { Extension } from "./extension.ts";
 import type { Permissions } from "./permissions.ts";
 import { CORE_COMMANDS } from "./commands/mod.ts";
-import { EXTENSIONS } from "./extensions.ts";
 
 /** In the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [
-  ...CORE_COMMANDS,
-  ...EXTENSIONS.flatMap(({ commands = [] }) => commands),
-];
+export function allCommands(extensions: readonly Extension[]): readonly Command[] {
+  return [...CORE_COMMANDS, ...extensions.flatMap(({ commands = [] }) => commands)];
+}
 
-export const PERMISSIONS: Permissions = Object.fromEntries(
-  COMMANDS.map(({ may, name }) => [name, may]),
-);
+/** What each command is permitted to do, by its name. */
+export function permissionsOfCommands(commands: readonly Command[]): Permissions {
+  return Object.fromEntries(commands.map(({ may, name }) => [name, may]));
+}

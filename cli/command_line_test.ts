@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { command } from "./command.ts";
 import { parseCommandLine } from "./command_line.ts";
-import { COMMANDS } from "./all_commands.ts";
 import { MemoryScreen } from "./memory_screen.ts";
 
 const BAKE = command({
@@ -207,18 +206,4 @@ Deno.test("parseCommandLine() writes completions for bash, zsh and fish, and ans
     problem("completions toString"),
     'error: There are no completions for a shell "toString"; there are bash, zsh, fish\n',
   );
-});
-
-Deno.test("every command's help stays within 60, 80 and 200 columns, and breaks no option", () => {
-  const program = { ...PROGRAM, name: "dmalab", commands: COMMANDS };
-  for (const columns of [60, 80, 200]) {
-    for (const words of [["--help"], ...COMMANDS.map(({ name }) => [name, "--help"])]) {
-      const screen = new MemoryScreen(columns);
-      assertEquals(parseCommandLine(program, words, screen), 0);
-      const lines = screen.output.trimEnd().split("\n").map((line) => line.trimEnd());
-      assert(lines.length > 10);
-      const wide = lines.filter((line) => line.length > columns || line.endsWith("["));
-      assertEquals(wide, [], `${words[0]} at ${columns}`);
-    }
-  }
 });

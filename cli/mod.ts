@@ -1,7 +1,7 @@
 /**
  * The command `dmalab`: files, terminal, exit codes. The only member that touches the host, by `host.ts`.
  *
- * State: none beyond one process. `commands.ts` lists the extensions, `permissions.ts` what each command may do.
+ * State: none beyond one process. `extensions.ts` has the extensions that `bin/` provides, `permissions.ts` what each command may do.
  * Proof: `tests/cli_test.ts`, `tests/launcher_test.ts`, `tests/hostile/`.
  *
  * What other members use:

@@ -132,4 +132,4 @@ function readFolders(root: URL, folders: readonly string[]): Readonly<Record<str
   return texts;
 }
 
-export const JOB_WORKER = new URL(IS_PACKAGE ? "worker.js" : "cli/jobs/worker.ts", ROOT);
+export const JOB_WORKER = new URL(IS_PACKAGE ? "worker.js" : "bin/worker.ts", ROOT);

@@ -10,7 +10,7 @@ export async function withCompiled<T>(loader: HostLoader, load: () => T): Promis
   let loaded = load();
   while (loader.shelf.wanted.length > 0) {
     const { extensionPart } = await import("./extensions.ts");
-    const compile = await extensionPart("loadCompiler")?.();
+    const compile = await (await extensionPart("loadCompiler"))?.();
     if (compile !== undefined) await compile([loader]);
     else for (const wanted of loader.shelf.wanted) loader.shelf.put(wanted, notCompiled(wanted));
     loaded = load();

@@ -2,6 +2,7 @@
  * The examples of benches, counted a second time: by all events of longer and shorter runs, whose difference
  * is what the turns between them did, and by what the fields say in bytes.
  */
+import "@dmalab/bin/provide";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { type BenchOutcome, loadProgram, type Program, type TestEntry } from "@dmalab/lang/run";

@@ -1,8 +1,9 @@
 /** The command line from outside: what it prints, where, and its exit codes. */
+import "@dmalab/bin/provide";
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { COMMANDS } from "@dmalab/cli/all_commands";
+import { COMMANDS } from "@dmalab/bin/all_commands";
 import { MemoryScreen } from "@dmalab/cli";
 import { main } from "@dmalab/cli/program";
 import {

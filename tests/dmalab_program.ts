@@ -3,6 +3,7 @@ import { assert } from "@std/assert";
 import { join } from "node:path";
 import { MemoryScreen } from "@dmalab/cli";
 import { LAZY_IMPORTS } from "@dmalab/cli/permissions";
+import "@dmalab/bin/provide";
 import { main } from "@dmalab/cli/program";
 import { type DenoOptions, type DenoRun, runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
@@ -26,7 +27,7 @@ export async function dmalab(...words: string[]) {
 export function programWords(...permissions: string[]): [command: string, ...args: string[]] {
   const readsAll = permissions.includes("-R") || permissions.includes("-A");
   const options = ["--no-prompt", ...readsAll ? [LAZY_IMPORTS] : [], ...permissions];
-  return [Deno.execPath(), "run", ...options, join(ROOT, "cli/main.ts")];
+  return [Deno.execPath(), "run", ...options, join(ROOT, "bin/main.ts")];
 }
 
 /** The same as a line for a shell. */

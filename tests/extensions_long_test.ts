@@ -1,20 +1,23 @@
 /**
- * Each extension can be taken away: its folder, and its line of `cli/commands.ts`. The core's types and
- * the tests that load that list hold without it, and those of all of `cli/` without all of them: to the
- * other tests nothing has changed. One that others need, by the arrows of docs/dev/architecture.md, takes
- * them along.
+ * Each extension can be taken away: its folder, and its line of `bin/extensions.ts`. Types hold and the command runs
+ * without it; the tests of `cli/` hold without all of them. An extension that others need, by the arrows of
+ * docs/dev/architecture.md, takes them along.
  */
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { members } from "@dmalab/tools/members";
 import { assert, assertEquals } from "@std/assert";
-import { basename, join, relative } from "node:path";
+import { basename, join } from "node:path";
 import { runDeno } from "./deno_process.ts";
 import { CORE_FOLDERS, drawnArrows, filesBelow, ROOT } from "./source_text.ts";
 
-const LIST = "cli/commands.ts";
+const LIST = "bin/extensions.ts";
 const GOLDEN = "tests/golden";
 const EXTENSIONS = members().filter((member) => member.startsWith("extensions/"))
   .map((folder) => basename(folder));
+const ENTRIES = ["bin/main.ts", "bin/run_main.ts", "bin/worker.ts", "bin/test.ts"];
+const HELP = ["bin/main.ts", "--help"];
+/** Extensions with a command of the same name. */
+const COMMANDS_NAMED_SO = ["hunt", "topology", "vectors"];
 const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys", "--allow-net"];
 
 /** Extensions, and those that need them. */
@@ -62,53 +65,44 @@ async function without(
   }
 }
 
-/** @param checked Modules or folders whose types are checked; those that they import are, too. */
-async function holds(
-  folder: string,
-  checked: readonly string[],
-  tested: readonly string[],
-): Promise<void> {
-  const test = ["test", "--no-check", "--no-prompt", ...PERMISSIONS, ...tested];
-  for (const args of [["check", "--quiet", ...checked], test]) {
-    const { output, success } = await runDeno(args, { folder });
-    assertEquals(success, true, output);
-  }
+/** Types of modules and folders, and of everything that they import. */
+const typesHold = (folder: string, modules: readonly string[]) =>
+  succeeds(folder, ["check", "--quiet", ...modules]);
+
+async function succeeds(folder: string, args: readonly string[]): Promise<string> {
+  const { output, success } = await runDeno(args, { folder });
+  assertEquals(success, true, output);
+  return output;
 }
 
-/** Test files of `cli/` that load its list of extensions. */
-async function loadingTheList(): Promise<readonly string[]> {
-  const files = filesBelow(join(ROOT, "cli")).filter((path) => path.endsWith("_test.ts"));
-  const loading: string[] = [];
-  for (const path of files) {
-    const { output } = await runDeno(["info", "--json", path], { folder: ROOT });
-    if (output.includes(`/${LIST}"`)) loading.push(relative(ROOT, path));
+/** The command's own help, and a scenario. */
+async function runs(folder: string, gone: readonly string[]): Promise<void> {
+  const help = await succeeds(folder, ["run", "--no-check", "--no-prompt", "-R", ...HELP]);
+  for (const name of gone.filter((each) => COMMANDS_NAMED_SO.includes(each))) {
+    assert(!help.includes(`\n  ${name} `), `${name} is still a command`);
   }
-  return loading;
+  const scenario = "examples/start/01-first-look.dma";
+  await succeeds(folder, ["run", "--no-check", "--no-prompt", "-R=.", "dma", scenario]);
 }
 
-const LOADING = await loadingTheList();
-
-Deno.test("several tests of cli/ load the list of extensions", () => {
-  assert(LOADING.includes("cli/command_line_test.ts"), LOADING.join());
-});
-
-Deno.test("without any one extension, and without all, the core's types and tests hold", async (t) => {
+Deno.test("without any one extension, and without all, types hold and the command runs", async (t) => {
   using copy = new TempFolder();
   copyTo(copy.path);
   for (const gone of EXTENSIONS.map((name) => withDependents([name]))) {
-    await t.step(
-      `without ${gone.join(", ")}`,
-      () =>
-        without(
-          gone,
-          copy.path,
-          () => holds(copy.path, ["cli/main.ts", "cli/run_main.ts"], LOADING),
-        ),
-    );
+    await t.step(`without ${gone.join(", ")}`, () =>
+      without(gone, copy.path, async () => {
+        await typesHold(copy.path, ENTRIES);
+        await runs(copy.path, gone);
+      }));
   }
-  // All tests of the core take five minutes of a processor, and load no extension: `deno task test core`.
+  // The core imports no extension (tests/members_test.ts): its tests need to run without them only once.
   await t.step(
-    "without all",
-    () => without(EXTENSIONS, copy.path, () => holds(copy.path, CORE_FOLDERS, ["cli"])),
+    "without all, with the tests of cli/",
+    () =>
+      without(EXTENSIONS, copy.path, async () => {
+        await typesHold(copy.path, [...CORE_FOLDERS, ...ENTRIES]);
+        await runs(copy.path, EXTENSIONS);
+        await succeeds(copy.path, ["test", "--no-check", "--no-prompt", ...PERMISSIONS, "cli"]);
+      }),
   );
 });

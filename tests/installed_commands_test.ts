@@ -5,7 +5,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { COMMANDS, PERMISSIONS } from "@dmalab/cli/all_commands";
+import { COMMANDS, PERMISSIONS } from "@dmalab/bin/all_commands";
 import { variablesOf } from "@dmalab/cli/permissions";
 import { giveDeno, ownCaches, shell, withPackage } from "./package_shell.ts";
 import { ROOT } from "./source_text.ts";

@@ -9,7 +9,7 @@ export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 export const CORE_FOLDERS: readonly string[] = ["runtime", "devices", "lang", "recording", "cli"];
 
 /** Where sources stand, with what serves their making (`tools/`) and without what tests them all (`tests/`). */
-export const SOURCE_FOLDERS: readonly string[] = [...CORE_FOLDERS, "extensions", "tools"];
+export const SOURCE_FOLDERS: readonly string[] = [...CORE_FOLDERS, "bin", "extensions", "tools"];
 
 /** One TypeScript file of the project: its path from the root, with `/`, and its text. */
 export interface SourceText {

@@ -58,6 +58,8 @@ export const MODULE_STATE: Excuses = {
     "the tokens in the order of their declarations: filled while the file is loaded, read after it",
   "extensions/editor/vscode/extension.ts client":
     "between activate() and deactivate(), which are functions of the module",
+  "cli/extensions.ts load":
+    "set once by the entry that starts: code deep below a command asks for what extensions add",
   "cli/host_loader.ts LISTED":
     "what a folder holds while it does not change: tens of thousands of files in it each ask",
   "extensions/traces/kernel_log/late_log_reader.ts loaded":

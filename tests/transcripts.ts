@@ -6,6 +6,7 @@
  */
 import { join } from "node:path";
 import { MemoryScreen } from "@dmalab/cli";
+import "@dmalab/bin/provide";
 import { main } from "@dmalab/cli/program";
 import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
 import { ROOT } from "./source_text.ts";

@@ -23,7 +23,7 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     brief:
       "ten thousand requests and ten thousand frames in each of ten modes, by the drivers of " +
       "`extensions/c_drivers/drivers/block/` and `extensions/c_drivers/drivers/nic/`",
-    module: "cli/main.ts",
+    module: "bin/main.ts",
     words: [
       ...["test", "--max-time", "600"],
       "extensions/c_drivers/drivers/block/block_many.dma",

@@ -1,5 +1,6 @@
 import { command, flag, text, texts } from "../command.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import type { Extension } from "../extension.ts";
 import { host } from "../host.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { wrappedPairs } from "@dmalab/lang/text";
@@ -68,8 +69,8 @@ export const EXPLAIN = command({
   may: {},
   async run({ words, options, screen }) {
     const question = words.join(" ");
-    const { extensionPart } = await import("../extensions.ts");
-    const lines = await extensionPart("loadLineExplainer")?.();
+    const { extensionPart, loadExtensions } = await import("../extensions.ts");
+    const lines = await (await extensionPart("loadLineExplainer"))?.();
     if (lines === undefined) {
       if (question === "-" || options.trace.length > 0) {
         return refuse("This dmalab has no extension that explains lines of logs", screen);
@@ -99,7 +100,8 @@ export const EXPLAIN = command({
       printPairs("dmalab explain NAME explains", KINDS, columns, screen);
       return HELD;
     }
-    const answer = await nameLines(question, columns, screen.colour);
+    const extensions = await loadExtensions();
+    const answer = await nameLines(question, extensions, columns, screen.colour);
     if (typeof answer !== "string") {
       screen.out(answer.map((line) => `${line}\n`).join(""));
       return HELD;
@@ -114,13 +116,14 @@ export const EXPLAIN = command({
       screen.out(messages.map((line) => `${line}\n`).join(""));
       return HELD;
     }
-    return await searchFor(question, answer, columns, screen);
+    return await searchFor(question, extensions, answer, columns, screen);
   },
 });
 
 /** What a name means: a user's word, a name of the language, a rule and the like; else why it is none of them, as a text. */
 async function nameLines(
   question: string,
+  extensions: readonly Extension[],
   columns: number,
   colour: boolean,
 ): Promise<readonly string[] | string> {
@@ -139,13 +142,17 @@ async function nameLines(
     import("../explain/user_words.ts"),
     import("@dmalab/lang/editor"),
   ]);
-  const found = explain(question, readRulePage, [...languageNames(), ...membersLike(question)]);
+  const found = explain(question, readRulePage, {
+    extensions,
+    otherNames: [...languageNames(), ...membersLike(question)],
+  });
   const markdown = (text: readonly string[]) => renderMarkdown(text, { columns, colour });
   const titleIn = (name: string) =>
-    titleOf(name, readRulePage) ?? describeLanguage(name, MAX_COLUMNS)?.[0]?.split(": ")[1] ?? null;
+    titleOf(name, readRulePage, extensions) ??
+      describeLanguage(name, MAX_COLUMNS)?.[0]?.split(": ")[1] ?? null;
   const builtin = describeLanguage(question, columns);
   const parts = [
-    ...userWordsIn(question).map((word) => markdown(userWordLines(word, titleIn))),
+    ...userWordsIn(question, extensions).map((word) => markdown(userWordLines(word, titleIn))),
     // A page of rules may have the name of a type, and be long: what was asked for stands first.
     ...builtin === null ? [] : [builtin],
     ...found.found ? [markdown(found.lines)] : [],
@@ -159,6 +166,7 @@ async function nameLines(
 /** Lists names whose titles and texts have the words. @param otherwise What is said without any. */
 async function searchFor(
   question: string,
+  extensions: readonly Extension[],
   otherwise: string,
   columns: number,
   screen: Screen,
@@ -167,7 +175,7 @@ async function searchFor(
   const { isCitation } = await import("../explain/lookup.ts");
   const { search } = await import("../explain/search.ts");
   if (isCitation(question)) return refuse(otherwise, screen);
-  const { found, more } = search(question, readRulePage);
+  const { found, more } = search(question, readRulePage, extensions);
   if (found.length === 0) return refuse(otherwise, screen);
   printPairs(`Entries that contain "${question}":`, found, columns, screen);
   const others = more === 0 ? "" : `${more} more; add a word to narrow the search. `;

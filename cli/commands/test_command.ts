@@ -170,7 +170,7 @@ async function alsoReport(
 ): Promise<ExitCode> {
   if (folder === null) return ran;
   const { extensionPart } = await import("../extensions.ts");
-  const writeReports = await extensionPart("loadReports")?.();
+  const writeReports = await (await extensionPart("loadReports"))?.();
   if (writeReports === undefined) {
     return refuse("This dmalab has no extension that writes reports", screen);
   }

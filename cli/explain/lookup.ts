@@ -23,17 +23,23 @@ import {
   shapeText,
 } from "@dmalab/lang/machine";
 import { pageOf, RULE_PAGES } from "@dmalab/lang/editor";
+import type { Extension } from "../extension.ts";
 import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";
-import { EXTENSIONS } from "../extensions.ts";
 import { FILE_CODES } from "../files/file_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
 
-/** Diagnostics of scripts, files that are refused, and the codes of extensions. */
-export const CODES: Readonly<Record<string, CodeEntry>> = {
-  ...DIAGNOSTIC_CODES,
-  ...FILE_CODES,
-  ...Object.assign({}, ...EXTENSIONS.map(({ codes }) => codes)),
-};
+/** Error codes of scripts, of refused files, and of extensions. */
+export function codesOf(extensions: readonly Extension[]): Readonly<Record<string, CodeEntry>> {
+  const own: Readonly<Record<string, CodeEntry>> = { ...DIAGNOSTIC_CODES, ...FILE_CODES };
+  return Object.assign({}, own, ...extensions.map(({ codes }) => codes));
+}
+
+export interface ExplainOptions {
+  /** Their codes are explained, too. */
+  readonly extensions?: readonly Extension[];
+  /** Names that a spelling mistake may mean. */
+  readonly otherNames?: Iterable<string>;
+}
 
 export type PageReader = (name: string) => string;
 
@@ -58,11 +64,12 @@ export function isCitation(question: string): boolean {
 export function explain(
   question: string,
   readPage: PageReader,
-  otherNames: Iterable<string> = [],
+  { extensions = [], otherNames = [] }: ExplainOptions = {},
 ): LookupResult {
+  const codes = codesOf(extensions);
   const name = normalise(question);
   const code = name.toUpperCase();
-  const entry = Object.hasOwn(CODES, code) ? CODES[code] : undefined;
+  const entry = Object.hasOwn(codes, code) ? codes[code] : undefined;
   if (entry !== undefined) return { found: true, lines: codeLines(code, entry) };
 
   const event = eventLines(name);
@@ -92,7 +99,7 @@ export function explain(
   if (/^[EW]\d+$/.test(code)) {
     return {
       found: false,
-      message: `There is no code "${question}"; ${nearCodes(code)}`,
+      message: `There is no code "${question}"; ${nearCodes(code, codes)}`,
     };
   }
 
@@ -100,29 +107,27 @@ export function explain(
   if (page !== undefined) {
     const rules = new RulePage(page, readPage(page));
     const section = rules.find(name.slice(page.length + 1));
-    if (section !== null) {
-      return { found: true, lines: withName(section) };
-    }
+    if (section !== null) return { found: true, lines: withName(section) };
     return unknown(
       question,
       name,
-      [...rules.names, ...allNames(), ...otherNames],
+      [...rules.names, ...allNames(extensions), ...otherNames],
       `docs/rules/${page}.md has no such rule`,
     );
   }
   return unknown(
     question,
     name,
-    [...allNames(), ...otherNames],
+    [...allNames(extensions), ...otherNames],
     "There is no rule, diagnostic, event or function of that name",
   );
 }
 
 /** Every name that completion offers: pages, events, codes and keys. */
-export function allNames(): string[] {
+export function allNames(extensions: readonly Extension[] = []): string[] {
   return [
     ...RULE_PAGES,
-    ...Object.keys(CODES),
+    ...Object.keys(codesOf(extensions)),
     ...Object.keys(EVENT_TABLE),
     ...KERNEL_CALLS,
     ...RELEASE_NAMES,
@@ -134,12 +139,12 @@ export function allNames(): string[] {
 }
 
 /** Codes of the same hundred, or how far those of a letter go. */
-function nearCodes(code: string): string {
-  const near = Object.keys(CODES).filter((each) => each.startsWith(code.slice(0, 3)));
+function nearCodes(code: string, codes: Readonly<Record<string, CodeEntry>>): string {
+  const near = Object.keys(codes).filter((each) => each.startsWith(code.slice(0, 3)));
   if (near.length > 0) {
-    return `near it are ${near.map((each) => `${each} (${CODES[each]!.title})`).join(", ")}`;
+    return `near it are ${near.map((each) => `${each} (${codes[each]!.title})`).join(", ")}`;
   }
-  const ofLetter = Object.keys(CODES).filter((each) => each[0] === code[0]).sort();
+  const ofLetter = Object.keys(codes).filter((each) => each[0] === code[0]).sort();
   return `they go from ${ofLetter[0]} to ${ofLetter.at(-1)}`;
 }
 

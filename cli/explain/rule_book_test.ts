@@ -4,7 +4,6 @@ import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics/codes";
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { KERNEL_NAMES, QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { NOT_SIMULATED } from "@dmalab/runtime/kernels/not_simulated";
-import { EXTENSIONS } from "../extensions.ts";
 import { allNames, explain } from "./lookup.ts";
 import { RULE_PAGES } from "@dmalab/lang/editor";
 import { RulePage } from "./rule_book.ts";
@@ -154,17 +153,6 @@ Deno.test("explain() finds the rule of every class of report", () => {
   for (const { rule } of Object.values(REPORT_CLASSES)) text(rule);
   assertStringIncludes(text(REPORT_CLASSES.iova_leak_at_unbind.rule), "state leaked at unbind");
   assertStringIncludes(text(REPORT_CLASSES.sync_for_device_write_only.rule), "device-write-only");
-});
-
-Deno.test("explain() knows the codes of every extension, as it knows diagnostics", () => {
-  const codes = EXTENSIONS.flatMap(({ codes = {} }) => Object.entries(codes));
-  for (const [code, { title, explanation, example }] of codes) {
-    const answer = text(code);
-    assertStringIncludes(answer, `${code}: ${title}`);
-    assert(explanation.length > 80 && example !== "", code);
-    assert(allNames().includes(code));
-    assert(!(code in DIAGNOSTIC_CODES), `${code} is a diagnostic of scripts already`);
-  }
 });
 
 Deno.test("a release says what changed with it, and what of that no machine follows (v7.3.md)", () => {

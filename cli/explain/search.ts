@@ -4,10 +4,11 @@ import { clip, firstSentence } from "@dmalab/lang/text";
 import { EVENT_TABLE } from "@dmalab/runtime";
 import { KERNEL_NAMES, KERNELS, QUIRK_NAMES, QUIRKS } from "@dmalab/runtime/kernels";
 import { languageNames, nameDoc, RULE_PAGES } from "@dmalab/lang/editor";
-import { CODES, type PageReader } from "./lookup.ts";
+import type { Extension } from "../extension.ts";
+import { codesOf, type PageReader } from "./lookup.ts";
 import { releaseText } from "./release_lines.ts";
 import { RulePage } from "./rule_book.ts";
-import { USER_WORDS } from "./user_words.ts";
+import { userWords } from "./user_words.ts";
 
 /** Something that `dmalab explain NAME` explains. */
 interface Subject {
@@ -58,8 +59,12 @@ export const KINDS: readonly (readonly [string, string])[] = [
 ];
 
 /** One line about a name; null for a name that nothing explains. */
-export function titleOf(name: string, readPage: PageReader): string | null {
-  for (const subject of subjects(readPage)) {
+export function titleOf(
+  name: string,
+  readPage: PageReader,
+  extensions: readonly Extension[] = [],
+): string | null {
+  for (const subject of subjects(readPage, extensions)) {
     if (subject.name === name) return titleLine(firstSentence(subject.title));
   }
   return null;
@@ -69,13 +74,14 @@ export function titleOf(name: string, readPage: PageReader): string | null {
 export function search(
   question: string,
   readPage: PageReader,
+  extensions: readonly Extension[] = [],
 ): { readonly found: readonly (readonly [string, string])[]; readonly more: number } {
   const words = question.toLowerCase().split(/\s+/).filter((word) => /\w/.test(word));
   // A word begins where the text has one: "prp" is in "PRPs" and "prp_list", and not in "interprp".
   const patterns = words.map((word) =>
     new RegExp(`(?<![a-z0-9])${word.replace(/[^\w\s]/g, "\\$&")}`, "i")
   );
-  const found = [...subjects(readPage)]
+  const found = [...subjects(readPage, extensions)]
     .map((subject) => ({
       subject,
       score: scoreOf(subject, patterns) +
@@ -111,17 +117,23 @@ function scoreOf({ name, title, text }: Subject, patterns: readonly RegExp[]): n
 }
 
 /** Everything that has a name, each once. */
-function* subjects(readPage: PageReader): Generator<Subject> {
+function* subjects(
+  readPage: PageReader,
+  extensions: readonly Extension[],
+): Generator<Subject> {
   const seen = new Set<string>();
-  for (const subject of allSubjects(readPage)) {
+  for (const subject of allSubjects(readPage, extensions)) {
     if (!seen.has(subject.name)) yield subject;
     seen.add(subject.name);
   }
 }
 
-function* allSubjects(readPage: PageReader): Generator<Subject> {
+function* allSubjects(
+  readPage: PageReader,
+  extensions: readonly Extension[],
+): Generator<Subject> {
   for (const page of RULE_PAGES) yield* new RulePage(page, readPage(page)).subjects();
-  for (const [name, { title, explanation }] of Object.entries(CODES)) {
+  for (const [name, { title, explanation }] of Object.entries(codesOf(extensions))) {
     yield { name, title, text: explanation };
   }
   for (const [name, { when }] of Object.entries(EVENT_TABLE)) {
@@ -141,7 +153,7 @@ function* allSubjects(readPage: PageReader): Generator<Subject> {
   for (const name of KERNEL_NAMES) {
     yield { name, title: `release: ${KERNELS[name].doc}`, text: releaseText(name) };
   }
-  for (const { doc, place, words } of USER_WORDS) {
+  for (const { doc, place, words } of userWords(extensions)) {
     for (const name of words) yield { name, title: `${place}: ${firstSentence(doc)}`, text: doc };
   }
   for (const name of QUIRK_NAMES) yield { name, title: `defect: ${QUIRKS[name].doc}`, text: "" };

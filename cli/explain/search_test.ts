@@ -8,7 +8,7 @@ import { userWordsIn } from "./user_words.ts";
 
 function isExplained(name: string): boolean {
   return describeLanguage(name, 80) !== null || userWordsIn(name).length > 0 ||
-    explain(name, readRulePage, [...languageNames(), ...membersLike(name)]).found;
+    explain(name, readRulePage, { otherNames: [...languageNames(), ...membersLike(name)] }).found;
 }
 
 Deno.test("search() lists rules, functions, defects, keys and diagnostics, the exact name first", () => {
@@ -93,7 +93,9 @@ Deno.test("what explain suggests for a misspelt name can be explained, and is of
   });
   let suggested = 0;
   for (const name of wrong.filter((each) => !isExplained(each))) {
-    const answer = explain(name, readRulePage, [...languageNames(), ...membersLike(name)]);
+    const answer = explain(name, readRulePage, {
+      otherNames: [...languageNames(), ...membersLike(name)],
+    });
     const [, meant] = answer.found ? [] : answer.message.match(/did you mean "(.*)"\?$/) ?? [];
     if (meant === undefined) continue;
     suggested++;
@@ -101,10 +103,9 @@ Deno.test("what explain suggests for a misspelt name can be explained, and is of
   }
   assert(suggested > 100, `${suggested} suggestions`);
   for (const name of ["group", "groups", "hops", "copy"]) {
-    const answer = explain(`iommu.${name}`, readRulePage, [
-      ...languageNames(),
-      ...membersLike(name),
-    ]);
+    const answer = explain(`iommu.${name}`, readRulePage, {
+      otherNames: [...languageNames(), ...membersLike(name)],
+    });
     assert(!answer.found);
     assertStringIncludes(answer.message, "`dmalab explain iommu` lists what it has");
   }

@@ -2,7 +2,7 @@
  * Words that users have from sysfs, debugfs and the kernel's command line, and the names that explain them here. A row is
  * all that a new word needs: `dmalab explain`, its search and the test of the names follow.
  */
-import { EXTENSIONS } from "../extensions.ts";
+import type { Extension } from "../extension.ts";
 import type { UserWord } from "./user_word.ts";
 
 const QUEUE = "/sys/block/DISK/queue/";
@@ -465,32 +465,39 @@ const CONFIGURATION: readonly UserWord[] = [
 ];
 
 /** Words of this program and of its extensions. */
-export const USER_WORDS: readonly UserWord[] = [
-  ...QUEUE_LIMITS,
-  ...OF_DEVICES,
-  ...PARAMETERS,
-  ...CONFIGURATION,
-  ...EXTENSIONS.flatMap(({ words = [] }) => words),
-];
-
-const BY_WORD: ReadonlyMap<string, UserWord> = new Map(
-  USER_WORDS.flatMap((entry) => entry.words.map((word) => [word.toLowerCase(), entry] as const)),
-);
+export function userWords(extensions: readonly Extension[] = []): readonly UserWord[] {
+  return [
+    ...QUEUE_LIMITS,
+    ...OF_DEVICES,
+    ...PARAMETERS,
+    ...CONFIGURATION,
+    ...extensions.flatMap(({ words = [] }) => words),
+  ];
+}
 
 /**
  * What users' words mean: a path of sysfs, a name with a value or without, several parameters of one command line.
  *
  * @returns None where one of several words is not known.
  */
-export function userWordsIn(question: string): readonly UserWord[] {
+export function userWordsIn(
+  question: string,
+  extensions: readonly Extension[] = [],
+): readonly UserWord[] {
+  const byWord = new Map(
+    userWords(extensions).flatMap((entry) =>
+      entry.words.map((word) => [word.toLowerCase(), entry] as const)
+    ),
+  );
   const text = question.trim().replace(/^["'`]+|["'`]+$/g, "").toLowerCase();
-  const whole = BY_WORD.get(text) ?? (/^\S+:\s+\S+$/.test(text) ? userWord(text) : null);
+  const whole = byWord.get(text) ??
+    (/^\S+:\s+\S+$/.test(text) ? userWord(text, byWord) : null);
   if (whole !== null) return [whole];
-  const found = text.split(/\s+/).map(userWord);
+  const found = text.split(/\s+/).map((word) => userWord(word, byWord));
   return found.every((each) => each !== null) ? [...new Set(found)] : [];
 }
 
-function userWord(text: string): UserWord | null {
+function userWord(text: string, byWord: ReadonlyMap<string, UserWord>): UserWord | null {
   const [name = "", value] = text.split(/\s*=\s*|:\s+/, 2);
   const path = name.split("/").filter((part) => part !== "");
   const forms = [
@@ -503,7 +510,7 @@ function userWord(text: string): UserWord | null {
     `${name}=`,
   ];
   for (const form of forms) {
-    const found = BY_WORD.get(form);
+    const found = byWord.get(form);
     if (found !== undefined) return found;
   }
   return null;

@@ -1,31 +1,35 @@
 /// <reference lib="deno.worker" />
-/** Does the jobs that it receives, one after the other, and posts what they report. */
-import { EXTENSIONS } from "../extensions.ts";
+/** A worker's side of jobs: does those that it receives, one after the other, and posts their reports. */
 import type { JobRunner, OpenJobRunner } from "../extension.ts";
+import { loadExtensions } from "../extensions.ts";
 import { SharedInterrupts } from "../interrupts.ts";
 import { keepCompiler } from "../compile_cache.ts";
 import type { AnyJob, WorkerJob } from "./run_plan.ts";
 
-/** Runners of the core and of the extensions, by the kind of their jobs. */
-const OPENERS: Readonly<Record<string, OpenJobRunner<never>>> = {
+/** Runners of the core, by the kind of their jobs. */
+const CORE_RUNNERS: Readonly<Record<string, OpenJobRunner<never>>> = {
   file: async () => ({ run: (await import("../testing/file_run.ts")).runFile }),
   bench: async () => ({ run: (await import("../bench/bench_job.ts")).runBenchJob }),
-  ...Object.assign({}, ...EXTENSIONS.map(({ jobRunners }) => jobRunners)),
 };
 
-/** The receiver of jobs. What runs those of a kind is opened by its first job. */
-function receiver(): (event: MessageEvent<WorkerJob<AnyJob>>) => Promise<void> {
+/** Receives the jobs of this worker. The first job of a kind opens its runner. */
+export function receiveJobs(): void {
+  keepCompiler();
   const opened = new Map<string, JobRunner<never>>();
-  return async ({ data: { interrupts, job } }) => {
+  self.onmessage = async ({ data: { interrupts, job } }: MessageEvent<WorkerJob<AnyJob>>) => {
     const watch = new SharedInterrupts(interrupts);
     let runner = opened.get(job.kind);
     if (runner === undefined) {
-      runner = await OPENERS[job.kind]!(job as never);
+      runner = await (await openerOf(job.kind))(job as never);
       opened.set(job.kind, runner);
     }
     await runner.run(job as never, (message) => self.postMessage(message), watch);
   };
 }
 
-keepCompiler();
-self.onmessage = receiver();
+async function openerOf(kind: string): Promise<OpenJobRunner<never>> {
+  const own = CORE_RUNNERS[kind];
+  if (own !== undefined) return own;
+  const extensions = await loadExtensions();
+  return extensions.find(({ jobRunners }) => jobRunners?.[kind] !== undefined)!.jobRunners![kind]!;
+}

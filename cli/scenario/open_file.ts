@@ -20,8 +20,8 @@ export async function openFile(
 /** What an extension knows a file as; null for scenarios, for pages, and for what none knows. */
 export async function foreignFile(path: string): Promise<ForeignFile | null> {
   if (path.endsWith(".dma") || path.endsWith(PAGE_SUFFIX)) return null;
-  const { EXTENSIONS } = await import("../extensions.ts");
-  for (const { readForeignFile } of EXTENSIONS) {
+  const { loadExtensions } = await import("../extensions.ts");
+  for (const { readForeignFile } of await loadExtensions()) {
     const foreign = await readForeignFile?.(path) ?? null;
     if (foreign !== null) return foreign;
   }

@@ -103,7 +103,7 @@ Deno.test("a web page's request on the port is dropped and named, and launches n
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--no-prompt", "-R", "--allow-net=127.0.0.1"],
-      ...["cli/main.ts", "dap", `--port=${freePort()}`],
+      ...["bin/main.ts", "dap", `--port=${freePort()}`],
     ],
     cwd: ROOT,
     stdin: "null",
@@ -159,14 +159,14 @@ Deno.test("a field that is null is a field that is left out", async () => {
 });
 
 Deno.test("a port that cannot be one is a sentence and exit code 2", async () => {
-  const args = ["run", "--no-prompt", "-R", "cli/main.ts", "dap", "--port", "70000"];
+  const args = ["run", "--no-prompt", "-R", "bin/main.ts", "dap", "--port", "70000"];
   const { code, output } = await runDeno(args, { folder: ROOT });
   assertEquals([code, output], [2, "error: --port: it takes at most 65535, not 70000\n"]);
 });
 
 Deno.test("bytes that are no messages on the standard input end the adapter with exit code 2", async () => {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "-R", "cli/main.ts", "dap"],
+    args: ["run", "--no-prompt", "-R", "bin/main.ts", "dap"],
     cwd: ROOT,
     stdin: "piped",
     stdout: "piped",

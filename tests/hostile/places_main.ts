@@ -3,6 +3,7 @@
  * that a cloned repository chose. `doAll` starts it, as one process for all of them.
  */
 import { MemoryScreen, toItsEnd } from "@dmalab/cli";
+import "@dmalab/bin/provide";
 import { main } from "@dmalab/cli/program";
 import { openHistory, replMaker } from "@dmalab/cli/repl";
 import { editText } from "@dmalab/cli/terminal";

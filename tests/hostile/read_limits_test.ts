@@ -72,7 +72,7 @@ Deno.test("what is too large is refused by its size before it is read, and what 
 /** Starts dmalab where no file may grow beyond so many blocks of 512 bytes: a disk with so much room. */
 async function withRoom(blocks: number, folder: string, words: readonly string[]) {
   const script = `trap "" XFSZ; ulimit -f ${blocks}; exec "$0" "$@"`;
-  const main = join(ROOT, "cli/main.ts");
+  const main = join(ROOT, "bin/main.ts");
   const { code, stderr, stdout } = await new Deno.Command("sh", {
     args: ["-c", script, Deno.execPath(), "run", "-A", "--no-check", "--quiet", main, ...words],
     cwd: folder,

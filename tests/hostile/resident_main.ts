@@ -6,6 +6,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { HostMemoryWatch, toItsEnd } from "@dmalab/cli";
+import "@dmalab/bin/provide";
 import { main } from "@dmalab/cli/program";
 import { ProcessScreen } from "@dmalab/cli/extend";
 import { peakBytes } from "./peak.ts";

@@ -58,7 +58,7 @@ async function processOf(
   work: (child: Deno.ChildProcess) => Promise<void> = () => Promise.resolve(),
 ) {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", `${ROOT}/cli/main.ts`, ...words],
+    args: ["run", "-A", "--no-check", `${ROOT}/bin/main.ts`, ...words],
     cwd: folder,
     env: { ...env },
     stdin: "null",

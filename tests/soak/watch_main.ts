@@ -70,7 +70,7 @@ async function run({ isCheck, isFile, lines, rate }: Asked): Promise<ExitCode> {
     while (feed.lines < lines) writeAll(file, feed.next());
   }
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "cli/main.ts", "trace", isCheck ? "check" : "watch", path],
+    args: ["run", "-A", "--no-check", "bin/main.ts", "trace", isCheck ? "check" : "watch", path],
     stdin: isFile ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",

@@ -80,7 +80,7 @@ const STARTED: Benchmark = {
     await load();
     const permissions = ["-R", "-W", "--allow-env=XDG_CACHE_HOME,HOME", "--allow-run"];
     const time = (...words: readonly string[]) =>
-      timed(() => runDeno([...permissions, "cli/main.ts", "test", ...words]));
+      timed(() => runDeno([...permissions, "bin/main.ts", "test", ...words]));
     const [withC, without] = await medianStarts(
       () => time(FILE, "--match", "start"),
       () => time("tools/bench/scenarios/start.dma"),

@@ -88,7 +88,7 @@ function checkSeconds(project: string, path: string): number {
     "run",
     "-A",
     "--no-check",
-    "cli/main.ts",
+    "bin/main.ts",
     "trace",
     "check",
     path,

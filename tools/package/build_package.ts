@@ -9,7 +9,7 @@
 import { cpSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PERMISSIONS } from "@dmalab/cli/all_commands";
+import { PERMISSIONS } from "@dmalab/bin/all_commands";
 import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";

@@ -1,5 +1,5 @@
 /** The table of the README: the commands, each as `dmalab --help` describes it. */
-import { COMMANDS, PERMISSIONS } from "@dmalab/cli/all_commands";
+import { COMMANDS, PERMISSIONS } from "@dmalab/bin/all_commands";
 import { markdownTable, withPart } from "./marked_part.ts";
 import type { CommandPermissions } from "@dmalab/cli/permissions";
 

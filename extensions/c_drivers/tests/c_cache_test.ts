@@ -20,7 +20,7 @@ function denoFolder(): string {
 /** Runs the scenario of a folder with a cache folder of its own; whether its test passes. */
 async function run(folder: string, cache: string): Promise<boolean> {
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${ROOT}/cli/main.ts`, "run", `${folder}/d.dma`],
+    args: ["run", "-A", `${ROOT}/bin/main.ts`, "run", `${folder}/d.dma`],
     env: { XDG_CACHE_HOME: cache, DENO_DIR: denoFolder() },
     stdout: "null",
     stderr: "null",
@@ -53,7 +53,7 @@ Deno.test("a driver is kept in the cache folder, bound to its text and its own b
 
 Deno.test("a driver that may not be compiled is an error in its line, with a command that compiles it", async () => {
   using folder = new TempFolder({ "d e.dma": SCENARIO, "d.c": ONE });
-  const main = `${ROOT}/cli/main.ts`;
+  const main = `${ROOT}/bin/main.ts`;
   const refused = await runDeno(["run", "--no-prompt", "-R", main, "run", "d e.dma"], {
     folder: folder.path,
   });
@@ -80,7 +80,7 @@ Deno.test({
       ],
     ];
     for (const [env, why] of places) {
-      const command = `${Deno.execPath()} run -A ${ROOT}/cli/main.ts run ${folder.path}/d.dma`;
+      const command = `${Deno.execPath()} run -A ${ROOT}/bin/main.ts run ${folder.path}/d.dma`;
       const { code, stdout } = new Deno.Command("script", {
         args: ["-qec", command, "/dev/null"],
         clearEnv: true,

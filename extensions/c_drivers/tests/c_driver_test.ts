@@ -172,7 +172,7 @@ Deno.test("dmalab debug stops at calls inside C, and says their lines", async ()
     args: [
       "run",
       "-A",
-      "cli/main.ts",
+      "bin/main.ts",
       "debug",
       "extensions/c_drivers/tests/c/first.dma",
       "--match",

@@ -5,7 +5,7 @@ import { ROOT } from "@dmalab/tests";
 
 async function dmalab(args: readonly string[], cache: string) {
   const { code, stderr, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", join(ROOT, "cli/main.ts"), ...args],
+    args: ["run", "-A", join(ROOT, "bin/main.ts"), ...args],
     env: { XDG_CACHE_HOME: cache, NO_COLOR: "1" },
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

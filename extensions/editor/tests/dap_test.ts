@@ -18,7 +18,7 @@ for (const known of KNOWN) {
 }
 
 Deno.test("a port that may not be listened at is a sentence and exit code 2", async () => {
-  const args = ["run", "--no-prompt", "-R", "cli/main.ts", "dap", "--port", "4711"];
+  const args = ["run", "--no-prompt", "-R", "bin/main.ts", "dap", "--port", "4711"];
   const { code, output } = await runDeno(args, { folder: ROOT });
   assertEquals(code, 2);
   assertMatch(output, /^error: Deno was not permitted to listen; `--allow-net=127\.0\.0\.1`/);

@@ -84,7 +84,7 @@ function pair(
     {
       name: checkout,
       doc: "the same in this project, from its sources, as the task `dmalab`",
-      run: () => measure(checkout, PROJECT, "cli/main.ts", ["--no-prompt", LAZY_IMPORTS]),
+      run: () => measure(checkout, PROJECT, "bin/main.ts", ["--no-prompt", LAZY_IMPORTS]),
     },
   ];
 }

@@ -1,3 +1,3 @@
 /** Scenarios as tests of a project, `dmalab/test`. */
 
-export * from "@dmalab/cli/testing/register_scenarios";
+export * from "@dmalab/bin/test";

@@ -1,2 +1,2 @@
 /** Does jobs beside others: `--jobs` of `test`, `hunt` and `bench`. */
-import "@dmalab/cli/jobs/worker";
+import "@dmalab/bin/worker";

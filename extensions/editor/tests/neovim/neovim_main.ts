@@ -28,7 +28,7 @@ try {
   const init = settings.replace("/path/to/dmalab/", ROOT);
   Deno.writeTextFileSync(at("init.lua"), init);
   Deno.writeTextFileSync(at("scenario.dma"), TEXT);
-  const program = `#!/bin/sh\nexec ${Deno.execPath()} run -A --no-check ${ROOT}cli/main.ts "$@"\n`;
+  const program = `#!/bin/sh\nexec ${Deno.execPath()} run -A --no-check ${ROOT}bin/main.ts "$@"\n`;
   Deno.writeTextFileSync(at("dmalab"), program, { mode: 0o755 });
   const { code, stderr } = new Deno.Command("nvim", {
     args: [

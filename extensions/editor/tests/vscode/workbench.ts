@@ -18,7 +18,7 @@ const SETTINGS = {
 
 /** Those of the machine on which the extension runs: a server, to the browser. */
 const MACHINE_SETTINGS = {
-  "dmalab.command": [Deno.execPath(), "run", "-A", "--no-check", join(ROOT, "cli/main.ts")],
+  "dmalab.command": [Deno.execPath(), "run", "-A", "--no-check", join(ROOT, "bin/main.ts")],
 };
 
 /** How long something may take to appear, on a loaded machine. */

@@ -22,8 +22,8 @@ function commandLine(path: string): string {
   const command = new Deno.Command("sh", {
     args: [
       "-c",
-      `"$0" run --no-prompt -R cli/main.ts run "$1" 2>&1; code=$?
-      if grep -q "^bench " "$1"; then echo; "$0" run --no-prompt -R cli/main.ts bench "$1" 2>&1; fi
+      `"$0" run --no-prompt -R bin/main.ts run "$1" 2>&1; code=$?
+      if grep -q "^bench " "$1"; then echo; "$0" run --no-prompt -R bin/main.ts bench "$1" 2>&1; fi
       echo "exit code $code"`,
       Deno.execPath(),
       path,

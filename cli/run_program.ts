@@ -1,9 +1,7 @@
 /**
- * The runner that every `*.dma` resolves to: `deno run -R=. scenario.dma [--trace]`.
+ * `deno run -R=. scenario.dma [--trace]` as a function: `bin/run_main.ts` is the process.
  *
- * The import map sends the main module to this package, whose `exports` send every `*.dma` here;
- * which file was meant, `Deno.mainModule` knows. Start-up is what a reader of a scenario waits for,
- * so that only the table of `dmalab run` is loaded, and no other command's.
+ * A reader of a scenario waits for the start, so only the table of `dmalab run` is loaded, and no other command's.
  */
 import { host } from "./host.ts";
 import { readRunOptions, RUN, RUN_OPTIONS } from "./commands/run.ts";
@@ -42,6 +40,9 @@ function startedScenario(): string | null {
   return shortPath(host.build.os === "windows" ? path.slice(1) : path, currentFolder());
 }
 
-const screen = new ProcessScreen();
-// Not `Deno.exit`: what V8 has compiled is kept for the next start only when a run ends by itself.
-host.exitCode = await toItsEnd(() => main(startedScenario(), host.args, screen), screen);
+/** Runs the scenario that `deno run` was given, with the options of this process, and ends it. */
+export async function runScenarioMain(): Promise<void> {
+  const screen = new ProcessScreen();
+  // Not `Deno.exit`: what V8 has compiled is kept for the next start only when a run ends by itself.
+  host.exitCode = await toItsEnd(() => main(startedScenario(), host.args, screen), screen);
+}

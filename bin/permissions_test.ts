@@ -1,7 +1,7 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
-import { COMMANDS, PERMISSIONS } from "./all_commands.ts";
-import { denoOptions, LAZY_IMPORTS, permissionsOf } from "./permissions.ts";
+import { COMMANDS, PERMISSIONS } from "@dmalab/bin/all_commands";
+import { denoOptions, LAZY_IMPORTS, permissionsOf } from "@dmalab/cli/permissions";
 
 const OWN = "/opt/dmalab";
 const DENO = "/opt/deno";

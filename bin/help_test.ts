@@ -1,0 +1,18 @@
+import { assert, assertEquals } from "@std/assert";
+import { main } from "@dmalab/cli/program";
+import { MemoryScreen } from "@dmalab/cli";
+import { COMMANDS } from "./all_commands.ts";
+import "./provide.ts";
+
+Deno.test("every command's help stays within 60, 80 and 200 columns, and breaks no option", async () => {
+  for (const columns of [60, 80, 200]) {
+    for (const words of [["--help"], ...COMMANDS.map(({ name }) => [name, "--help"])]) {
+      const screen = new MemoryScreen(columns);
+      assertEquals(await main(words, screen), 0);
+      const lines = screen.output.trimEnd().split("\n").map((line) => line.trimEnd());
+      assert(lines.length > 10);
+      const wide = lines.filter((line) => line.length > columns || line.endsWith("["));
+      assertEquals(wide, [], `${words[0]} at ${columns}`);
+    }
+  }
+});
