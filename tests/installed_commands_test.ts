@@ -152,7 +152,7 @@ Deno.test("the installation by Deno and the task `dmalab` permit all variables t
   const read = new Set(Object.values(PERMISSIONS).flatMap(variablesOf));
   for (const page of ["docs/install.md", "deno.json"]) {
     const lines = Deno.readTextFileSync(join(ROOT, page)).split("\n").filter((line) =>
-      /-n dmalab|"dmalab": "deno run/.test(line)
+      /-n dmalab|"command": "deno run .* bin\/main.ts"/.test(line)
     );
     assertEquals(lines.length, 1, page);
     const [, names = ""] = lines[0]!.match(/--allow-env=(\S+)/) ?? [];
