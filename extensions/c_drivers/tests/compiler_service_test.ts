@@ -174,7 +174,7 @@ Deno.test({
       "d.c": "int one(void) { return 1; }\n",
     });
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", `${ROOT}/cli/main.ts`, "test", "--watch", "d.dma"],
+      args: ["run", "-A", `${ROOT}/bin/main.ts`, "test", "--watch", "d.dma"],
       cwd: folder.path,
       env: { XDG_CACHE_HOME: folder.at("cache"), DENO_DIR: denoFolder() },
       stdin: "null",
