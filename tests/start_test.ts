@@ -3,6 +3,7 @@ import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { initFolder } from "@dmalab/cli/init";
+import { VERSION } from "@dmalab/cli/package_version";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -67,4 +68,19 @@ Deno.test("dmalab init touches nothing when one of its files is there", async ()
   assertStringIncludes(outcome.problem, "has package.json already");
   assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["package.json"]);
   assertEquals(Deno.readTextFileSync(folder.at("package.json")), "mine");
+});
+
+Deno.test("a scratch file in the checkout's root runs, and imports members by their names", async () => {
+  const path = Deno.makeTempFileSync({ dir: ROOT, prefix: "scratch-", suffix: ".ts" });
+  try {
+    Deno.writeTextFileSync(
+      path,
+      'import { VERSION } from "@dmalab/cli/package_version";\nconsole.log(VERSION);\n',
+    );
+    const { output, success } = await runDeno(["run", "-R", path], { folder: ROOT });
+    assert(success, output);
+    assertEquals(output.trim(), VERSION);
+  } finally {
+    Deno.removeSync(path);
+  }
 });

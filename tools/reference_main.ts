@@ -9,6 +9,7 @@ import { withMachineKeys } from "./reference/machine_keys.ts";
 import { withMessageAreas, withMessages } from "./reference/messages_page.ts";
 import { withScriptTable } from "./reference/scripts_table.ts";
 import { withProfiles, withReleaseTables } from "./reference/releases.ts";
+import { tsconfigText } from "./reference/tsconfig.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
 
 /** What is made anew in each page. */
@@ -34,7 +35,8 @@ for (const [file, made] of Object.entries(PAGES)) {
 for (const { file, text } of GRAMMARS) {
   Deno.writeTextFileSync(urlOf(file), text());
 }
+Deno.writeTextFileSync(urlOf("tsconfig.json"), tsconfigText());
 console.log(
   "docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys and profiles in docs/language/declarations.md, the releases in " +
-    "docs/rules/defects.md, the keys in docs/terminal.md, the messages in docs/traces.md and docs/kernel-messages.md, the permissions in docs/install.md, the commands in README.md, the scripts in docs/dev/commands.md and the grammars of extensions/editor/ are written",
+    "docs/rules/defects.md, the keys in docs/terminal.md, the messages in docs/traces.md and docs/kernel-messages.md, the permissions in docs/install.md, the commands in README.md, the scripts in docs/dev/commands.md, tsconfig.json and the grammars of extensions/editor/ are written",
 );

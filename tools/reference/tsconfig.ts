@@ -1,0 +1,33 @@
+/** `tsconfig.json`: the members' names, for editors and tools that do not read `deno.json`. */
+import { join } from "node:path";
+import { memberEntries } from "../members.ts";
+import { PROJECT } from "../package/bundle.ts";
+
+/** Members that use nothing of Deno: plain `tsc` checks them. */
+const PURE_MEMBERS = ["runtime", "devices", "lang", "recording"] as const;
+
+/** The text of `tsconfig.json`: paths from the members' exports, checks as `deno.json` has them. */
+export function tsconfigText(): string {
+  const { compilerOptions: checks } = JSON.parse(
+    Deno.readTextFileSync(join(PROJECT, "deno.json")),
+  );
+  const config = {
+    compilerOptions: {
+      target: "esnext",
+      module: "esnext",
+      moduleResolution: "bundler",
+      allowImportingTsExtensions: true,
+      noEmit: true,
+      skipLibCheck: true,
+      lib: ["esnext", "dom", "dom.iterable"],
+      types: [],
+      ...checks,
+      paths: Object.fromEntries(
+        [...memberEntries()].map(([name, file]) => [name, [`./${file.replaceAll("\\", "/")}`]]),
+      ),
+    },
+    include: PURE_MEMBERS.map((folder) => `${folder}/**/*.ts`),
+    exclude: ["**/*_test.ts"],
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
