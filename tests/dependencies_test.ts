@@ -1,5 +1,6 @@
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { SCRIPTS } from "@dmalab/tools/scripts";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LICENCES, writeLicences } from "@dmalab/tools/package";
@@ -47,11 +48,16 @@ Deno.test("no source names a package by itself: deno.json is the one place", () 
   assertEquals(strays.map((path) => relative(ROOT, path)), []);
 });
 
-Deno.test("tasks start with the permissions that they need", () => {
+Deno.test("tasks and scripts start with the permissions that they need", () => {
   const { tasks } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json"))) as {
-    tasks: Record<string, string>;
+    tasks: Record<string, { readonly command: string }>;
   };
-  const unbounded = Object.entries(tasks).filter(([, command]) =>
+  const commands = [
+    ...Object.entries(tasks).map(([name, { command }]) => [name, command] as const),
+    ...Object.entries(SCRIPTS).map(([name, { deno }]) => [name, deno.join(" ")] as const),
+  ];
+  assert(commands.length > 25, `${commands.length} commands`);
+  const unbounded = commands.filter(([, command]) =>
     /(?:^| )(?:-A|--allow-all)(?: |$)/.test(command)
   );
   // Playwright reads /proc/version, which Deno permits only together with everything.
