@@ -1,4 +1,4 @@
-/** What `deno task mutate` changes, how it puts the changes into one text, and its list of judged ones. */
+/** What `deno task script mutate` changes, how it puts the changes into one text, and its list of judged ones. */
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";

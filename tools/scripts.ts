@@ -106,6 +106,14 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     module: "tests/coverage.ts",
     deno: READS,
   },
+  mutate: {
+    usage: "[--file F] [--sample N] [--seed S] [--seconds N]",
+    brief:
+      "small changes of `runtime/` and `devices/`, each tried against the tests that execute it; prints the " +
+      "survivors, the score by file, and the tests that noticed ([mutation.md](mutation.md))",
+    module: "tests/mutation/mutate_main.ts",
+    deno: [...STARTS, "--allow-env"],
+  },
   repin: {
     usage: "FILE…",
     brief:

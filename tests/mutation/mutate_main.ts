@@ -1,5 +1,5 @@
 /**
- * `deno task mutate`: small changes of `runtime/` and `devices/`, each tried against the tests that
+ * `deno task script mutate`: small changes of `runtime/` and `devices/`, each tried against the tests that
  * reach it; `--help` lists the options.
  *
  * Without a sample every change of the chosen files is tried. What survives is printed with its place

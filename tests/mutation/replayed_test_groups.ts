@@ -1,5 +1,5 @@
 /**
- * The captured data as tests, one for each run and each file of cases, for `deno task mutate` alone:
+ * The captured data as tests, one for each run and each file of cases, for `deno task script mutate` alone:
  * `conformance_long_test.ts` replays all of it in one test, and what one group notices need not wait for
  * the others.
  */

@@ -7,7 +7,7 @@ const JUDGED = new URL("judged.txt", import.meta.url);
 
 /**
  * Changes that no test can notice, or none should, by their keys. A key names no folder and no line, so
- * that it stays when those change; one that fits nothing any more is reported by `deno task mutate`, and
+ * that it stays when those change; one that fits nothing any more is reported by `deno task script mutate`, and
  * fails a test.
  */
 export class Judged {
