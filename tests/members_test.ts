@@ -1,7 +1,8 @@
 /** The members of the workspace, and what each imports of the others, as Deno itself resolves it. */
 import { TempFolder } from "@dmalab/tools/temp_folder";
 import { members } from "@dmalab/tools/members";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { runDeno } from "./deno_process.ts";
@@ -215,3 +216,18 @@ function stronglyConnected(
   for (const node of nodes) if (!order.has(node)) visit(node);
   return found;
 }
+
+Deno.test("every member has a README that names where to start, how to test it, and files that are there", () => {
+  for (const member of members()) {
+    const text = Deno.readTextFileSync(join(ROOT, member, "README.md"));
+    const rows = [...text.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell]) =>
+      [...cell!.matchAll(/`([^`]+)`/g)].map(([, path]) => path!)
+    );
+    assert(rows.length >= 2, `${member}: ${rows.length} places to start`);
+    for (const path of rows) assert(existsSync(join(ROOT, member, path)), `${member}: ${path}`);
+    const isCore = !["tests", "tools"].includes(member);
+    const command = isCore ? `deno task test ${member}\n` : `deno test -A ${member}\n`;
+    assertStringIncludes(text, command);
+    assert(!isCore || text.includes("\n## Without it\n"), member);
+  }
+});

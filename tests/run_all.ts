@@ -1,5 +1,6 @@
 /**
- * `deno task test [core] [OPTIONS OF deno test]`: the types, and the short suite of tests; of the core alone.
+ * `deno task test [core | MEMBER…] [OPTIONS OF deno test]`: the types, and the short suite of tests; of the core alone, or
+ * of members by their folders, such as `extensions/traces`.
  * `deno task test-all [--rest] [--times] [OPTIONS OF deno test]`: the long suite with it. `--rest` leaves
  * out what `deno task test` runs; `--times` runs each file in a process of its own, prints those that
  * take most processor time, and writes them to `tests/running/costs.json`.
@@ -16,9 +17,10 @@ import {
   testsOf,
   worldsOf,
 } from "./running/sizes.ts";
+import { members } from "@dmalab/tools/members";
 import { CORE_FOLDERS } from "./source_text.ts";
 
-const OWN = ["--all", "--rest", "--times", "core"];
+const OWN = ["--all", "--rest", "--times", "core", ...members()];
 
 /** @param folders What is tested: null for everything. */
 async function runAll(
@@ -29,7 +31,7 @@ async function runAll(
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-" });
   try {
     const tests = testsOf(size).filter(({ file }) =>
-      folders === null || folders.includes(file.split("/")[0]!)
+      folders === null || folders.some((folder) => file.startsWith(`${folder}/`))
     );
     const worlds = worldsOf(tests).map((world) => jobOf(world, folder, options));
     const types = { name: "types", args: ["check", "--quiet", ...folders ?? ["."]] };
@@ -42,6 +44,15 @@ async function runAll(
   }
 }
 
+/** The folders that words name; null without any, for everything. */
+function foldersIn(words: readonly string[]): readonly string[] | null {
+  const named = members().filter((member) =>
+    words.some((word) => word.replace(/\/$/, "") === member)
+  );
+  const folders = words.includes("core") ? [...CORE_FOLDERS, ...named] : named;
+  return folders.length === 0 ? null : folders;
+}
+
 if (import.meta.main) {
   const wants = (option: string) => Deno.args.includes(option);
   const size = wants("--rest") ? "rest" : wants("--all") ? "all" : "short";
@@ -50,8 +61,8 @@ if (import.meta.main) {
     const start = performance.now();
     const ran = await runAll(
       size,
-      wants("core") ? CORE_FOLDERS : null,
-      Deno.args.filter((option) => !OWN.includes(option)),
+      foldersIn(Deno.args),
+      Deno.args.filter((option) => !OWN.includes(option.replace(/\/$/, ""))),
     );
     const sum = (of: (ran: Ran) => number) => ran.reduce((all, each) => all + of(each), 0);
     const passed = sum((each) => each.passed);
