@@ -1,6 +1,6 @@
 /**
- * A bench as a picture for print: a panel for each figure that tells cells apart. Lines over an axis of
- * numbers, with logarithmic scales; bars where no axis has any.
+ * A bench as a picture for print: a panel for each figure that differs between cells. Lines over an
+ * axis of numbers, with logarithmic scales; bars where no axis has any.
  */
 import { maxOf, minOf } from "@dmalab/runtime/lists";
 import { describeSettings } from "../values/machine_variant.ts";
@@ -19,12 +19,12 @@ import { figureText } from "./figure_text.ts";
 import { formatDuration, formatSizeCut, formatTimeRounded } from "../text/numbers.ts";
 import { figureNamed, type FigureUnit } from "./figures.ts";
 
-/** Most panels: more figures are told by the table. */
+/** Most panels. The table shows further figures. */
 const MAX_PANELS = 8;
 
 const PANEL = { width: 360, height: 250, left: 62, right: 12, top: 30, bottom: 44 } as const;
 const PANELS_ACROSS = 2;
-/** Colours of a plot: any that CSS has. Series are told apart without colour by their dashes, too. */
+/** Colours of a plot: any that CSS has. Without colour, series differ by their dashes. */
 export interface PlotColours {
   readonly ground: string;
   readonly text: string;
@@ -46,7 +46,7 @@ const DASHES = ["", "6 3", "2 2", "8 3 2 3", "1 3", "10 4"] as const;
 /** The power of ten below the lowest value, and above the highest. */
 const LEAST_FACTOR = 10;
 
-/** What stands on one panel. */
+/** The contents of one panel. */
 interface PlotSeries {
   readonly name: string;
   readonly points: readonly PlotPoint[];
@@ -68,10 +68,11 @@ interface PlotPanel {
 }
 
 /**
- * The SVG of a bench; null where no figure tells its cells apart.
+ * The SVG of a bench; null where no figure differs between its cells.
  *
- * @param hostTimes Of the cells, in their order, for a panel of their own.
- * @param chosen Names of figures and events to draw; those that tell cells apart where there are none.
+ * @param hostTimes Times of the cells, in their order, for a separate panel.
+ * @param chosen Names of figures and events to draw; without any, the figures that differ between
+ * cells.
  * @param colours Those for print where they are left out.
  */
 export function benchPlot(
@@ -222,7 +223,7 @@ interface PlotScale {
   place(value: number): number;
 }
 
-/** @param hasFoot Bars stand on the edge: the lowest is to be seen as well. */
+/** @param hasFoot Bars begin at the edge, so that the lowest is visible, too. */
 function scaleOf(
   values: readonly number[],
   from: number,
@@ -238,7 +239,7 @@ function scaleOf(
     const ticks = Array.from({ length: Math.round(end / step) + 1 }, (_, index) => index * step);
     return { ticks, place: (value) => from + value / end * (to - from) };
   }
-  // A zero has no logarithm: it stands on the lower edge.
+  // A zero has no logarithm: its point is on the lower edge.
   const low = Math.floor(Math.log10(least)) - (hasFoot || positive.length < values.length ? 1 : 0);
   const high = Math.max(low + 1, Math.ceil(Math.log10(most)));
   const powers = Array.from({ length: high - low + 1 }, (_, index) => low + index);

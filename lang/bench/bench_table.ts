@@ -27,7 +27,8 @@ type Row = readonly [string, ...string[]];
 /**
  * The lines of a bench; none where no cell counted anything.
  *
- * @param chosen Names of figures and events: only these are shown; all that happened where there are none.
+ * @param chosen Names of figures and events: only these are shown; without any, everything that
+ * happened.
  */
 export function benchTable(
   report: BenchReport,
@@ -84,7 +85,7 @@ class BenchTable {
     return split(heads, rows);
   }
 
-  /** For each figure that tells cells apart a table of the first axis by the second. */
+  /** For each figure that differs between cells, a table of the first axis by the second. */
   matrices(): string[] {
     const [down, across] = this.axes as readonly [BenchAxis, BenchAxis];
     const different = this.#inMatrices();
@@ -150,7 +151,10 @@ class BenchTable {
     ];
   }
 
-  /** What tells cells apart; of percentiles the median and the tail, where each needs a table. */
+  /**
+   * Figures that differ between cells. Where each percentile needs a table, only the median and the
+   * tail.
+   */
   #inMatrices(): readonly string[] {
     if (this.chosen.length > 0) return this.chosen;
     return tellingFigures(this.cells).different.filter((name) => name !== "p90" && name !== "max");

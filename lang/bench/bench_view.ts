@@ -30,7 +30,7 @@ export function cellFigure(cell: BenchOutcome, figure: string): number {
   return figureEach(figure, cell, cell.iterations);
 }
 
-/** Figures that happened at all, apart: those that tell cells apart, and those that all share. */
+/** Figures that happened at all, in two groups: different between cells, and equal in all. */
 export function tellingFigures(
   cells: readonly BenchOutcome[],
 ): { readonly different: readonly string[]; readonly same: readonly string[] } {
@@ -47,7 +47,7 @@ export function tellingFigures(
   return { different: shown.filter((name) => !isSame(name)), same: shown.filter(isSame) };
 }
 
-/** The cell that a cell is compared with; null where there is none, or it is the same. */
+/** The cell that a cell is compared with; null without one, or where it is the same cell. */
 function baselineOf(report: BenchReport, cell: BenchOutcome): BenchOutcome | null {
   const { baseline, cells } = report;
   if (baseline === null || axisValue(cell, baseline.key) === baseline.value) return null;

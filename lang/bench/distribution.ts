@@ -1,6 +1,6 @@
 /** How times are distributed, in virtual time: every number is one that happened. */
 
-/** The parts of all times that are told. */
+/** The percentiles that are printed. */
 const PERCENTILES: LatencyPercentiles = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 };
 
 /** Most ranges of a histogram. */
@@ -16,7 +16,7 @@ export interface LatencyRange {
   readonly count: number;
 }
 
-/** Percentiles by nearest rank: each is a time that happened; 0 where there are none. */
+/** Percentiles by nearest rank: each is a time that happened; 0 without times. */
 export interface LatencyPercentiles {
   /** The median. */
   readonly p50: number;

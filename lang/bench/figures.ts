@@ -1,5 +1,5 @@
 /**
- * The figures of a bench: what a cell counts besides its events, by the name that `budget`, `expect`,
+ * The figures of a bench: counts of a cell besides its events, by the name that `budget`, `expect`,
  * tables and JSON have for it.
  */
 import type { LatencyPercentiles, LatencySummary } from "./distribution.ts";
@@ -20,7 +20,7 @@ export interface BenchTally {
   readonly treeAllocs: number;
   /** Virtual time, in nanoseconds, until the last CPU or device is done. */
   readonly virtualNs: number;
-  /** Virtual time of each request, or of each iteration where there are none. */
+  /** Virtual time of each request, or of each iteration without requests. */
   readonly latency: LatencySummary;
 }
 

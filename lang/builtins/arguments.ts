@@ -1,5 +1,5 @@
 /**
- * From values of the language to what the runtime takes, and back.
+ * Converts values of the language to the runtime's arguments, and back.
  *
  * The checker and the VM hold arguments against the kinds in a builtin's entry, so a wrong kind
  * here is either inside a list or record, or came through `any`.
@@ -136,7 +136,7 @@ export function toAttributes(value: Value): number {
   return attrs;
 }
 
-/** What a kernel function returned instead of what was wanted of it. */
+/** The result of a kernel function that failed. */
 export function failure(result: number, what: string): KernelError {
   return new KernelError(errnoName(result), what);
 }

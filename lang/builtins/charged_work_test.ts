@@ -5,7 +5,7 @@ import { runProgram } from "../run/run_program.ts";
 import { SourceFile } from "../source.ts";
 import { memoryLoader } from "../testing/test_support.ts";
 
-/** How often a script is asked whether it may go on. */
+/** How often the limits of a script are checked. */
 function looks(text: string): number {
   const { diagnostics, program } = loadProgram(
     new SourceFile("script.dma", text),

@@ -4,7 +4,7 @@ import { NotInReleaseError } from "@dmalab/runtime/kernels";
 import type { RaisedError } from "../values/raised_error.ts";
 import type { Span } from "../source.ts";
 
-/** A failure of a call that a script can meet in a way of its own. */
+/** A failure of a call that a script can meet as a separate kind. */
 export class HintedKernelError extends KernelError {
   /** @param way How a script goes on after it, besides expecting or trying it. */
   constructor(errno: ErrnoName, what: string, readonly way: string) {

@@ -1,8 +1,8 @@
 /**
  * Whose fault a fault was: the line of a log held against what this run has mapped and unmapped.
  *
- * Everything comes from the recorded events, as in the ledger. Where the run had the very fault that
- * the line tells of, its moment is the fault's; else it is now.
+ * Everything comes from the recorded events, as in the ledger. Where the run had the fault of this
+ * line, its moment is the fault's; else it is now.
  */
 import { minOf } from "@dmalab/runtime/lists";
 import type { LabDevice } from "@dmalab/devices";
@@ -30,9 +30,9 @@ export type FaultVerdict = keyof typeof VERDICTS;
 export interface JudgedFault {
   readonly line: LoggedFault;
   readonly verdict: FaultVerdict;
-  /** Who has the address of the line's source; null where no device of this machine has. */
+  /** The device with the address of the line's source; null where this machine has none. */
   readonly device: LabDevice | null;
-  /** The fault of this run that the line tells of, or null. */
+  /** The fault of this run that equals the line's, or null. */
   readonly fault: FaultEvent | null;
   /** The mapping that the verdict is about, or null. */
   readonly mapping: LedgerEntry | null;
@@ -260,7 +260,7 @@ class Judgement {
     return { ...about(found, verdict, mapping, ended), ended, staleUses, forgotten };
   }
 
-  /** Translations that no mapping call tells of: a device's queues, pages of a pool. */
+  /** Translations that come from no mapping call: a device's queues, pages of a pool. */
   #untold(found: JudgedFault): JudgedFault | null {
     const { iommu } = this.#run.lab.machine;
     if (this.own === null && iommu.lookup(this.device.dma, this.address) >= 0) {

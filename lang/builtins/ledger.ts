@@ -1,8 +1,8 @@
 /**
  * The ledger: the birth and death of every mapping, read out of the events.
  *
- * It keeps nothing of its own. Each answer is computed from what the recorder holds, so it
- * can never disagree with the events.
+ * It keeps no data. Each answer is computed from the recorder's events, so it can never disagree
+ * with the events.
  */
 import { addAll } from "@dmalab/runtime/lists";
 import { type DmaAddr, ledgerOf, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
@@ -90,8 +90,8 @@ function rowsOf<F extends FieldTable>(
 
 /**
  * What put a mapping's page at an address out of the device's reach; null while it is within. Where
- * the device is translated each page has an end of its own: an unmap of less than was mapped leaves
- * the entries of the rest.
+ * the device is translated each page ends separately: an unmap of less than was mapped leaves the
+ * entries of the rest.
  */
 export function endAt(
   entry: LedgerEntry,
@@ -108,7 +108,7 @@ export function endAt(
     dma < event.fields.iova + event.fields.unmapped_bytes
   );
   if (cleared < 0) return null;
-  // The call tells of itself behind the entries that it has cleared.
+  // The call's event comes after the events of the entries that it has cleared.
   const next = after.slice(cleared + 1).find(({ name }) =>
     name === "dma.unmap" || name === "iommu.unmap" || name.startsWith("call.")
   );
@@ -132,7 +132,7 @@ export function mappingsAt(
   });
 }
 
-/** Steps of a mapping that are printed: those that decide whether an access works. */
+/** Steps of a mapping that are printed: the steps that decide whether an access works. */
 const LIFE_EVENTS: ReadonlySet<string> = new Set([
   "iova.alloc",
   "iommu.map",
@@ -243,7 +243,10 @@ function lifeLines(
   return lines;
 }
 
-/** An event of a life. What does not fit beside its rule goes on below: any value may matter. */
+/**
+ * An event of a mapping's life. Text that does not fit beside its rule goes on below, because any
+ * value may matter.
+ */
 function eventLines(event: MachineEvent, columns: number): string[] {
   const rule = event.why?.rule ?? "";
   const [, name = "", fields = ""] = /^(\S+\s*)(.*)$/s.exec(formatEventText(event, 14)) ?? [];

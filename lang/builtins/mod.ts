@@ -197,7 +197,10 @@ const PAGES: readonly BuiltinGroup[] = [
   },
 ];
 
-/** Every function, and every type of things and of plain values that has members, by what they are for. */
+/**
+ * Every function, and every type of things and of plain values that has members, grouped by
+ * purpose.
+ */
 export const GROUPS: readonly BuiltinGroup[] = PAGES.map((group) => {
   const kinds = BUILT_IN_KINDS.filter(({ page }) => page === group.page);
   return {

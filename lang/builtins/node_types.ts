@@ -1,6 +1,6 @@
 /**
- * What each kind of device is to the language: its type, and what comes with it. A kind that is
- * added from outside is a record of the same form.
+ * What each kind of device is to the language: its type and its functions. A kind that is added
+ * from outside is a record of the same form.
  */
 import type {
   DeviceBase,
@@ -43,8 +43,8 @@ export interface ScriptedKind<
 }
 
 /**
- * The same of whatever kind. Settings and devices have types of their own, which only who adds the
- * kind knows.
+ * The same of whatever kind. Settings and devices have types that only the author of the kind
+ * knows.
  */
 // deno-lint-ignore no-explicit-any
 export type AnyScriptedKind = ScriptedKind<any, any>;
@@ -85,7 +85,7 @@ export const BUILT_IN_KINDS: readonly BuiltInKind[] = [
 ];
 
 /**
- * The type of what a block of this kind is in a script: a device, or else a port.
+ * The type of a block of this kind in a script: a device, or else a port.
  * @param registry What the machine could be made of.
  */
 export function nodeType(word: string, registry: DeviceRegistry): HandleType {

@@ -70,7 +70,7 @@ const REGION = `${RDMA}let mr = nic.reg_mr(mm, more, 4KiB)\nmm.touch(at, 1B)\n`;
 const DENIED = `${RDMA}let mr = nic.reg_mr(mm, at, 4KiB)\nmm.touch(more, 1B)\n`;
 const LINK = "dma_iova_link(ssd, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device";
 
-/** The same on the release that tells why a page cannot be had (v7.3.md 5.4). */
+/** The same on the release that names the reason why a page is missing (v7.3.md 5.4). */
 const on7_3 = (script: string) => script.replace("machine {", 'machine {\n  kernel = "7.3-rc7"');
 
 /** A script that makes the call raise the error; written `CALL fails ERRNO`. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { runScript } from "../testing/run_script.ts";
 
-/** A device without queues, so that nothing of its own is mapped. */
+/** A device without queues, so that nothing is mapped for it. */
 const MACHINE = `machine {
   cpus = 2
   ram { size = 8GiB }

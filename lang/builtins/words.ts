@@ -2,8 +2,8 @@
  * Named constants: the bare words of the language, with the kernel's own spelling as an alias.
  *
  * A word means itself and nothing else, so the same word may serve in several places: `mmio` is a
- * kind of region and an attribute, `read` an operation and an access. Words that fields of events
- * hold stand with the field, in the runtime's vocabulary; to add another, add it to its group here.
+ * kind of region and an attribute, `read` an operation and an access. Words of an event's fields
+ * are with the field, in the runtime's vocabulary; to add another, add it to its group here.
  */
 import { LATENCY_PRESETS } from "@dmalab/runtime/time";
 import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
@@ -43,7 +43,7 @@ const OPERATIONS = group("operation", {
   discard: "Tell the disk that it may deallocate the blocks.",
 }, "REQ_OP_");
 
-/** Beside those that are fault reasons of the machine, too. */
+/** Besides the words that are fault reasons of the machine, too. */
 const LOGGED_REASONS = group("reason in a fault log", {
   not_allowed: "No permission, for another reason than read or write.",
   no_entry: "The IOMMU has no entry for the device, or none for its address space.",

@@ -34,7 +34,7 @@ export interface ProgramMachine {
   readonly declaration: MachineDeclaration | null;
   readonly scope: FileScope;
   readonly config: LabConfig;
-  /** What stands in its blocks besides keys. */
+  /** The contents of its blocks besides keys. */
   readonly parts: MachineParts;
 }
 

@@ -2,9 +2,9 @@
  * Leaves one error for one mistake among those about names.
  *
  * A `let` without its word, or a misspelled device, makes every later use of the name an error as
- * well: the first is shown and says how many there are. What a machine block declares is not missed
- * elsewhere while the block itself is wrong, and kinds are not looked at where a name is missing.
- * (Values that do not fit: `type_mismatches.ts`.)
+ * well: the first is shown and says how many there are. Names that a machine block declares are not
+ * reported as missing while the block itself is wrong, and kinds are not looked at where a name is
+ * missing. (Values that do not fit: `type_mismatches.ts`.)
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { isInside, type Span, spanText } from "../source.ts";
@@ -12,7 +12,7 @@ import { isInside, type Span, spanText } from "../source.ts";
 /** Errors that each use of a name draws again. */
 const ABOUT_NAMES: ReadonlySet<string> = new Set(["E0301", "E0303", "E0307", "E0308"]);
 
-/** What is left of sorted diagnostics. `machine` is where the machine block stands. */
+/** The diagnostics that are left of sorted ones. `machine` is the place of the machine block. */
 export function withoutConsequences(
   diagnostics: readonly Diagnostic[],
   machine: Span | null,
@@ -47,8 +47,8 @@ export function withoutConsequences(
 }
 
 /**
- * Errors about kinds without those on the lines of an error about names: what nothing is called has
- * no kind, and what is made of it has a strange one.
+ * Errors about kinds without those on the lines of an error about names: an unknown name has no
+ * kind, and an expression with it has a strange one.
  */
 export function withoutEchoes(
   aboutKinds: readonly Diagnostic[],

@@ -1,4 +1,4 @@
-/** A check compares names in search of those that were meant; with very many names it stops. */
+/** A check compares names to find the intended one; with very many names it stops. */
 import { assert } from "@std/assert";
 import { cpuUsage } from "node:process";
 import { loadProgram } from "../language.ts";

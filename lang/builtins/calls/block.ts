@@ -38,7 +38,7 @@ function onlyDisk(context: ExecutionContext): NvmeDevice {
   );
 }
 
-/** Whether two runs of memory may stand in one bio: both RAM, or both of one provider. */
+/** Whether two runs of memory may share one bio: both RAM, or both of one provider. */
 function sameProvider(context: ExecutionContext): (a: BioVec, b: BioVec) => boolean {
   const { topology } = context.lab;
   return (a, b) => topology.providerAt(a.phys) === topology.providerAt(b.phys);
@@ -98,7 +98,7 @@ function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[])
 
 type RequestRefusal = MergeRefusal | "peer_memory" | "apart";
 
-/** The merger's reason, or that of those that it need not look at. */
+/** The merger's reason, or the reason that it need not look. */
 function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): RequestRefusal {
   if (merger.refusal !== null) return merger.refusal;
   return request.hasFlag(BIO_FLAG.NOMERGE) || (bio.flags & BIO_FLAG.NOMERGE) !== 0

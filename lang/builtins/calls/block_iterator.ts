@@ -17,7 +17,7 @@ let iter = dma_iter()
 assert blk_rq_dma_map_iter_start(req, ssd, state, iter)
 `;
 
-/** Two pieces of metadata that do not meet, so that each is mapped by itself. */
+/** Two pieces of metadata that do not meet, so that each is mapped separately. */
 const METADATA_STARTED = `machine {
   iommu { mode = strict }
   quirks = [none]

@@ -1,4 +1,4 @@
-/** A request for any device: what a block layer would hand to a driver that the script has. */
+/** A request for any device, as a block layer would give it to the script's own driver. */
 import type { DeviceBase } from "@dmalab/devices";
 import { NvmeRequest } from "@dmalab/devices/nvme";
 import {

@@ -114,7 +114,7 @@ function rowLines(lines: readonly CacheLine[]): string[] {
   const address = formatAddress(lines[0]!.phys);
   const isLong = address.length > 14;
   return [
-    // A row of lines fills the picture: an address far up has a line of its own.
+    // A row of lines fills the picture: an address far up gets a separate line.
     ...isLong ? [address] : [],
     `${pad(isLong ? "" : address, 14, "right")}  ${states}`,
     ...owners === "" ? [] : [`${pad("the device's", 14, "right")}  ${owners}`],

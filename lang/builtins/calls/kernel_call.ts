@@ -119,7 +119,7 @@ type ParametersOf<R extends readonly unknown[]> = R extends
   : ParametersOf<Rest>
   : readonly [];
 
-/** A function's name, whether it may sleep, and what it came with. */
+/** A function's name, whether it may sleep, and its arguments. */
 export function facts(name: KernelFunction): Pick<FunctionSpec, "name" | "context" | "needs"> {
   const { needs, sleeps }: KernelRow = KERNEL_FUNCTIONS[name];
   return {
@@ -129,7 +129,7 @@ export function facts(name: KernelFunction): Pick<FunctionSpec, "name" | "contex
   };
 }
 
-/** A function whose parameters are those of its row, and perhaps some that only scripts have. */
+/** A function with the parameters of its row, and perhaps some that only scripts have. */
 export function kernelCall<
   const N extends KernelFunction,
   const F extends Form = "nothing",

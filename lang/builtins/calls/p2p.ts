@@ -36,9 +36,9 @@ const DISTANCE = callOf("pci_p2pdma_distance");
 const FIND = callOf("pci_p2pmem_find");
 
 /**
- * The topology is asked by the kernel's layers too, so the call itself is an event only here.
+ * The kernel's layers query the topology, too, so the call itself is an event only here.
  *
- * @param device The device it is asked for: the one that would do the DMA, or that has the memory.
+ * @param device The device of the query: the one that would do the DMA, or that has the memory.
  */
 export function calling<C extends KernelCall, T>(
   context: ExecutionContext,
@@ -61,7 +61,10 @@ function deviceNamed(context: ExecutionContext, name: string): Value {
   return deviceValue(context.lab.devices.get(name)!, context.lab.registry);
 }
 
-/** The functions whose access control a script means: a device, a port by name, all of a switch. */
+/**
+ * The functions with the access control that a script means: a device, a port by name, all of a
+ * switch.
+ */
 function toFunctions(context: ExecutionContext, at: Value): readonly PciFunction[] {
   const { functions } = context.lab.topology;
   if (isHandle(at, DEVICE)) return [at.target.function];

@@ -66,10 +66,10 @@ export const P2PMEM: HandleType<PeerProvider> = {
   ],
 };
 
-/** What a page that is held by itself is charged. */
+/** The charge for a page that is held alone. */
 const LENT_PAGE_BYTES = 64;
 
-/** A machine for examples: a device whose driver has not lent anything yet. */
+/** A machine for examples: a device with a driver that has not lent anything yet. */
 const LATER_MACHINE = `machine {
   pci {
     root_port rp0 {

@@ -22,7 +22,7 @@ export const PHYS = param.of(
   physOf,
 );
 export const SIZE = param.size("size", "How many bytes.");
-/** The argument that decides for functions whose context is `gfp`. */
+/** The argument that decides for functions with the context `gfp`. */
 export const ATOMIC = named(
   param.bool("atomic", "As with GFP_ATOMIC: it does not sleep. False is GFP_KERNEL."),
   false,

@@ -22,7 +22,7 @@ import { ATTRS, DEV, DIR, PHYS, SIZE } from "./parameters.ts";
 import { type Decoded, named, param } from "../describe/parameters.ts";
 import { DIRECT_MACHINE, TRANSLATED_MACHINE } from "./example_machines.ts";
 
-/** What a map call was asked for, and what it gave. */
+/** The arguments of a map call, and its result. */
 interface MapCall {
   readonly call: string;
   readonly dev: DmaDevice;

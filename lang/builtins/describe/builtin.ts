@@ -6,7 +6,7 @@ import { ListValue, type Maker, type Value } from "../../values/value.ts";
 import { type Form, kindOfForm, makerOf, type PlainOf } from "./form.ts";
 import type { Decoded, Parameter } from "./parameters.ts";
 
-/** What an entry says besides its parameters, its result and what it does. */
+/** Parts of an entry besides its parameters, its result and its function. */
 type Described = Pick<
   FunctionSpec,
   | "name"

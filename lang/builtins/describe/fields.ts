@@ -1,4 +1,4 @@
-/** Fields of a type, each with its kind, its sentence, and what the runtime has for it. */
+/** Fields of a type, each with its kind, its sentence, and its source in the runtime. */
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FieldSpec } from "../../values/spec.ts";
 import { type Form, kindOfForm, makerOf, type PlainOf, type Plains } from "./form.ts";
@@ -10,7 +10,7 @@ import { once } from "./once.ts";
  */
 export type Unnamed<T> = Omit<FieldSpec<T>, "name">;
 
-/** Reads what stands for a field's value: the plain thing, or null for none. */
+/** Reads the plain form of a field's value; null for none. */
 type Get<T, F> = (target: T, context: ExecutionContext) => PlainOf<F>;
 
 /**
@@ -25,7 +25,7 @@ export type FieldMakers<T> =
     ) => Unnamed<T>;
   }
   & {
-    /** A list of what the form says. */
+    /** A list of the form's values. */
     list<const F extends Form>(item: F, doc: string, get: Get<T, readonly [F]>): Unnamed<T>;
     /** A record, or a thing of a type. */
     of<const F extends Form>(form: F, doc: string, get: Get<T, F>): Unnamed<T>;

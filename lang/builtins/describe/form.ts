@@ -1,5 +1,5 @@
 /**
- * From what the runtime hands out to values of the language: one form says which kind a field or a
+ * Converts results of the runtime to values of the language. One form says which kind a field or a
  * result is, and how the plain number, name or object behind it becomes a value.
  */
 import { typeOfHandles } from "../../values/types.ts";
@@ -19,7 +19,7 @@ import {
 } from "../../values/value.ts";
 import { wordValue } from "../words.ts";
 
-/** What stands for a value of each kind before it is one. */
+/** The plain form of a value of each kind. */
 export interface Plains {
   readonly any: Value;
   readonly int: number;
@@ -49,7 +49,7 @@ export type Form =
   | readonly [Form]
   | { readonly [name: string]: Form };
 
-/** What is given for a form: null stands for none, and nothing needs to be given for "nothing". */
+/** The plain values that a form takes: null means none, and "nothing" needs no value. */
 export type PlainOf<F> = F extends "nothing" ? void
   : F extends keyof Plains ? Plains[F] | null
   : F extends string ? Value
@@ -60,7 +60,7 @@ export type PlainOf<F> = F extends "nothing" ? void
 /** What a value costs in steps that an item of a list is made of. */
 const PART_STEPS = 5;
 
-/** Makes a value of what is given for it. @param run Is charged for the items of lists. */
+/** Makes a value from its plain form. @param run Is charged for the items of lists. */
 type Make = (plain: never, context: ExecutionContext) => Value;
 
 /** A number of a kind; a kind that is left out is its own value. */
@@ -92,13 +92,13 @@ function isType(form: Form): form is HandleType {
   return typeof (form as Partial<HandleType>).format === "function";
 }
 
-/** How many values stand in an item of a form, itself among them. */
+/** How many values an item of a form has, including itself. */
 function partsOf(form: Form): number {
   const isRecord = typeof form === "object" && !isList(form) && !isType(form);
   return isRecord ? 1 + Object.keys(form).length : 1;
 }
 
-/** Makes values of what is given for a form; null where that is the value itself. */
+/** Makes values from plain forms; null where the plain form is the value itself. */
 export function makerOf(form: Form): Make | null {
   if (typeof form === "string") return MAKERS[form] ?? null;
   if (isList(form)) {
@@ -136,7 +136,7 @@ export function valueOf<const F extends Form>(
   return make === null ? plain as Value : make(plain, context);
 }
 
-/** The kind of a form's values, and what is in them where that is known. */
+/** The kind of a form's values, and of their items, where it is known. */
 export function kindOfForm(form: Form): { readonly type: Type; readonly of?: Contents } {
   if (typeof form === "string") return { type: form };
   if (isList(form)) {

@@ -19,7 +19,7 @@ import type {
 } from "../../values/value.ts";
 import { toInt } from "../arguments.ts";
 
-/** A parameter whose arguments reach `run` as a T. */
+/** A parameter; its arguments reach `run` as a T. */
 export interface Parameter<T> extends ParameterSpec {
   /** Null where the value itself is what `run` takes. */
   readonly decode: ((value: Value) => T) | null;

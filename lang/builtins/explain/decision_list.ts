@@ -1,4 +1,4 @@
-/** The decisions in a sequence of events: what was decided, by which rule, and why. */
+/** The decisions in a sequence of events, each with its rule and its inputs. */
 import { addAll } from "@dmalab/runtime/lists";
 import type { MachineEvent } from "@dmalab/runtime";
 import { repeatText } from "../../render/event_line.ts";

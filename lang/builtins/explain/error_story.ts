@@ -5,7 +5,7 @@ import { KindError } from "../../values/script_error.ts";
 import { siteText } from "../types/event.ts";
 import { decisionList } from "./decision_list.ts";
 
-/** The story of an error; a mistake of the script when there is none. */
+/** The story of an error; without one, a mistake of the script. */
 export function explainError(name: string, context: ExecutionContext, until = Infinity): string[] {
   return errorStory(name, context, until) ?? nothingLedTo(`${name}: nothing ended with it`);
 }

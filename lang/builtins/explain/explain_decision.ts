@@ -1,6 +1,6 @@
 /**
- * Decisions in words: what was decided, and why, out of the event that recorded it. Nothing is
- * computed again; the numbers are the inputs of the deciding code.
+ * Decisions in words, with their reasons, from the events that recorded them. Nothing is computed
+ * again; the numbers are the inputs of the deciding code.
  */
 import {
   CORE_EVENTS,
@@ -146,7 +146,7 @@ export function explainDecision(event: MachineEvent): Explanation {
     : explainPlainly(event);
 }
 
-/** An event without an explanation of its own: the event and its inputs. */
+/** An event that has no text: its name and its inputs. */
 function explainPlainly(event: MachineEvent): Explanation {
   return {
     title: formatEventText(event, 0, true),

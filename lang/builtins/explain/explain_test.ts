@@ -332,7 +332,9 @@ explain beyond`,
   assertEquals(text.split("hmm_dma_map_alloc").length, 2, "the other device's map is not printed");
 });
 
-/** What `explain` says of a link that fails, in a range of 4 pages whose first two are linked. */
+/**
+ * The answer of `explain` for a link that fails, in a range of 4 pages with the first two linked.
+ */
 function refusedLink(machine: string, where: string): string {
   return sentence(
     `leaks = allow, checker = off, ${machine} pci { root_port rp0 { endpoint nic { } } }`,
@@ -388,7 +390,7 @@ explain io.requests[0]`,
     return [said(", in no segment of the request"), said(", a list")];
   };
   const rows: [number, number, string, string, [lost: number, lists: number]][] = [
-    // 7.2.6 forgets the gaps of what is split off: PRP entries for whole pages.
+    // 7.2.6 forgets the gaps of the part that is split off: PRP entries for whole pages.
     [34, 512, "7.2.6", "off", [4, 1]],
     [40, 512, "7.2.6", "passthrough", [4, 1]],
     [34, 512, "7.2.12", "off", [0, 1]],

@@ -1,4 +1,7 @@
-/** Decisions in words, as templates by the names of their events. What a template cannot say has a function. */
+/**
+ * Decisions in words, as templates by the names of their events. A function makes the texts that a
+ * template cannot.
+ */
 import type { EventFields, EventName, FieldValue } from "@dmalab/runtime";
 
 /**
@@ -235,7 +238,7 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
     ],
     [{}, BY_ADDRESS, METADATA],
   ],
-  // No capture shows a timeout; docs/language.md says what the model does.
+  // No capture shows a timeout; docs/language/devices.md describes the model.
   "nvme.timeout": [[{}, "timeout", "{action:TIMEOUT_ACTIONS}", "nvme.5.2"]],
   "nvme.cancel": [[
     {},

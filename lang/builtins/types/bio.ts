@@ -33,7 +33,7 @@ export class BioTarget {
     return vecsSizeBytes(this.vecs) + this.datalessBytes;
   }
 
-  /** A length of its own, and memory, do not go together. */
+  /** A length without memory, and memory, do not go together. */
   checkTakesMemory(): void {
     if (this.datalessBytes === 0) return;
     throw new ScriptError("E0917", `A bio that is a ${this.op} of so many bytes has no memory`);
@@ -41,7 +41,7 @@ export class BioTarget {
 
   /**
    * Adds memory behind what is there.
-   * @returns False when it may not stand in one bio with the memory there is.
+   * @returns False when it may not share a bio with the memory already there.
    * @see rules/block.md 1.4
    */
   add(segments: readonly BioVec[], sameProvider: (a: BioVec, b: BioVec) => boolean): boolean {

@@ -44,7 +44,7 @@ export function toFillPattern(value: Value): FillPattern {
   throw wrongType(value, "fill", "a byte, `counting` or `random`");
 }
 
-/** Larger contents are looked at in parts. */
+/** Larger contents are examined in parts. */
 const MAX_READ_BYTES = 64 * 2 ** 20;
 
 /** A copy of a buffer's content, for a look that is over at once. */
@@ -61,7 +61,7 @@ function read(buffer: HostBuffer, context: ExecutionContext): Uint8Array {
   return buffer.readAll();
 }
 
-/** The bytes a value stands for when contents are compared; null for anything else. */
+/** The bytes of a value when contents are compared; null for anything else. */
 export function contentOf(value: Value, context: ExecutionContext): Uint8Array | null {
   if (value instanceof BytesValue) return value.bytes;
   return isHandle(value, BUFFER) ? read(value.target, context) : null;
@@ -73,7 +73,7 @@ function contentSize(value: Value): number {
   return isHandle(value, BUFFER) ? value.target.sizeBytes : -1;
 }
 
-/** What a page costs in steps whose bytes may all be runs of their own. */
+/** The steps of a page in which every byte may be a separate run. */
 const DIFFERENT_PAGE_STEPS = 2 * PAGE_SIZE_BYTES;
 
 /** Where contents differ: byte by byte, in the order of their offsets. */

@@ -1,4 +1,4 @@
-/** Devices: what does DMA. */
+/** Devices: the things that do DMA. */
 import type { DeviceBase, LabDevice } from "@dmalab/devices";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import { pairLines } from "../../text/columns.ts";

@@ -52,7 +52,7 @@ function whyRecord({ why }: MachineEvent): Readonly<Record<string, Value>> | nul
   return { rule: why.rule, ...Object.fromEntries(inputs) };
 }
 
-/** Where a statement stands, for people; null when there is no such statement. */
+/** The place of a statement, for people; null when there is no such statement. */
 export function siteText(site: number | null, context: ExecutionContext): string | null {
   const span = site === null ? null : context.siteSpan(site);
   return span === null ? null : spanPlace(span);
@@ -82,7 +82,7 @@ function fieldsFor(vocabulary: EventVocabulary): HandleType<MachineEvent>["field
   return once(() => [...ownFields(), ...vocabularyFields(vocabulary)]);
 }
 
-/** The type of events with the fields of those that a vocabulary has. */
+/** The type of events with the fields of a vocabulary's events. */
 export function eventType(vocabulary: EventVocabulary): HandleType<MachineEvent> {
   return { ...EVENT, fields: fieldsFor(vocabulary) };
 }

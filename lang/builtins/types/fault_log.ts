@@ -18,7 +18,7 @@ import { MAPPING } from "./dma/mapping.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { once } from "../describe/once.ts";
 
-/** What a line says by itself. */
+/** The facts in a line without its context. */
 const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
   format: f.word(
     "The format of the line: vtd, amd, arm (SMMUv3) or arm_v2 (SMMUv1 and SMMUv2).",

@@ -21,7 +21,7 @@ type LimitKey = {
   [K in LimitReason["limit"]]: QueueLimits[K] extends number ? K : never;
 }[LimitReason["limit"]];
 
-/** Limits as scripts see them: what they are called, and in what the runtime counts them. */
+/** Limits as scripts see them: their names, and the units of the runtime. */
 const LIMIT_ROWS: Readonly<
   Record<string, readonly [key: LimitKey, unit: "sectors" | "bytes" | "things", doc: string]>
 > = {

@@ -1,4 +1,4 @@
-/** What became of a block on a machine of its own: the values of `fork` and `compare`. */
+/** The result of a block on a separate machine: the values of `fork` and `compare`. */
 import { hasLatencies } from "@dmalab/runtime/time";
 import { sameMemory } from "@dmalab/runtime/dma";
 import { tableLines } from "../../text/columns.ts";
@@ -73,7 +73,7 @@ function differencesOf(
   ];
 }
 
-/** The columns of the table; what an outcome has besides is left to its fields. */
+/** The columns of the table. The other fields of an outcome are not in it. */
 const COLUMNS = ["end", "calls", "total memory", "invalidations", "time"] as const;
 const ALIGNMENTS = ["left", "right", "right", "right", "right"] as const;
 
@@ -108,7 +108,10 @@ function outcomeTable(
   );
 }
 
-/** What the release lacks and what was left, under the table that has no room for it. */
+/**
+ * Functions that the release lacks and memory that was left, under the table, which has no room for
+ * them.
+ */
 function leftLines(
   named: readonly (readonly [name: string, outcome: BranchOutcome])[],
 ): string[] {

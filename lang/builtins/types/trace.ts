@@ -15,7 +15,7 @@ import { methodsOf } from "../describe/builtin.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { optional, param, type Parameter } from "../describe/parameters.ts";
 
-/** What a trace value stands for. Recorded once, or growing in the case of `events`. */
+/** The events of a trace value: recorded once, or growing in the case of `events`. */
 export interface Trace {
   readonly events: readonly MachineEvent[];
   /** Virtual time the block took. */

@@ -1,4 +1,4 @@
-/** Addresses: what they have, and why they mean what they mean. */
+/** Addresses: their members, and the reasons of their meaning. */
 import { alignDown, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { formatQuantity } from "../../render/value_text.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";

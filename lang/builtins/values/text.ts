@@ -42,8 +42,8 @@ function* shortOccurrences(
 }
 
 /**
- * By Knuth, Morris and Pratt (1977): no character of the text is looked at again after it was left
- * behind.
+ * By Knuth, Morris and Pratt (1977): no character of the text is examined again after it was
+ * passed.
  */
 function* longOccurrences(
   text: string,

@@ -79,7 +79,7 @@ export function readCountKey(
     : { figure: key.slice(0, end), cell: key.slice(end + 1) };
 }
 
-/** The type of what a key of `countKey` stands for. */
+/** The type of the value of a key of `countKey`. */
 export function countType(key: string): "ratio" | "size" | "duration" {
   const unit = figureNamed(readCountKey(key).figure)?.unit ?? "count";
   return ({ count: "ratio", bytes: "size", ns: "duration" } as const)[unit];

@@ -21,14 +21,14 @@ import type { PlacedRegister } from "../../syntax/tree/machine_entries.ts";
 import type { ComparedMachine } from "../../values/machine_variant.ts";
 import type { EnumValue, Value } from "../../values/value.ts";
 
-/** Code that stands inside other code and has a frame of its own. */
+/** Code inside other code, with a separate frame. */
 export type ClosureNode =
   | LambdaExpression
   | CompareExpression
   | InvariantStatement
   | StepStatement;
 
-/** A piece of code with a frame of its own: a function, a lambda, a test's body. */
+/** A piece of code with a separate frame: a function, a lambda, a test's body. */
 export interface CodeScope {
   readonly role:
     | "main"
@@ -64,7 +64,7 @@ export class Variable {
     /** Null for a variable of a session or of a machine, which outlives the code that made it. */
     readonly owner: CodeScope | null,
     readonly role: "let" | "machine" | "parameter" | "loop" | "forall",
-    /** Where its value comes from: the whole for `let`, what is walked for a loop. */
+    /** Where its value comes from: the whole for `let`, the walked value for a loop. */
     readonly source: Expression | null,
   ) {}
 }
@@ -79,7 +79,7 @@ export interface MachineParts {
   readonly declaration: MachineDeclaration | null;
   /** Its variables, in the order of the text: every machine has its own, which all of its code sees. */
   readonly variables: ReadonlyMap<LetStatement, Variable>;
-  /** Those whose offset is known; reading the block reports what is wrong with the others. */
+  /** Registers with a known offset; reading the block reports the mistakes of the others. */
   readonly registers: readonly DescribedRegister[];
 }
 
@@ -151,19 +151,19 @@ export class Resolution {
   /** Code inside other code: it takes along the values of the variables that it uses. */
   readonly closures = new Map<ClosureNode, CodeScope>();
   readonly comparisons = new Map<CompareExpression, readonly ComparedMachine[]>();
-  /** Expressions in a budget that stand for an event's count. */
+  /** Expressions in a budget that mean an event's count. */
   readonly counts = new Map<Expression, string>();
   /** Calls that read a file, each with what it says. */
   readonly data = new Map<CallExpression, Value>();
   /** Names of events used as values: `trace.count(iotlb.sync)`. */
   readonly eventNames = new Map<Expression, string>();
-  /** Statements that cannot stand where they stand, and so lead nowhere. */
+  /** Statements that are not permitted at their place, and so lead nowhere. */
   readonly misplaced = new Set<Statement>();
   /** Functions with names in them that nothing is called: parameters of theirs may be missing. */
   readonly incomplete = new Set<FunctionDeclaration>();
 }
 
-/** The hint for a name in a pattern that stands for nothing a value could be compared with. */
+/** The hint for a name in a pattern that has no value to compare with. */
 export const PATTERN_BINDS_NOTHING = "a pattern binds no name; `_` matches the rest";
 
 /** Names visible in one block; falls back to the block around it. */
@@ -179,7 +179,7 @@ export class Scope {
     readonly sealedBy: string | null = null,
   ) {}
 
-  /** The word of the innermost block around that is only left at its end; null when there is none. */
+  /** The word of the innermost block around that is only left at its end; null without one. */
   get seal(): string | null {
     const outer = this.parent?.code === this.code ? this.parent.seal : null;
     return this.sealedBy ?? outer;

@@ -17,7 +17,7 @@ export function orderConsts(
   const finished = new Set<Owner>();
   for (const first of uses.keys()) {
     if (first.kind !== "const") continue;
-    // A stack of its own, because a chain of consts may be longer than the host's goes deep.
+    // An explicit stack, because a chain of consts may be longer than the host's goes deep.
     const path: InitOrderStep[] = [];
     const onPath = new Set<Owner>();
     const enter = (owner: Owner) => {
@@ -47,7 +47,7 @@ export function orderConsts(
   return ordered;
 }
 
-/** A const or function on the way, and what it uses that is still to be visited. */
+/** A const or function on the way, with the names in it that are still to be visited. */
 interface InitOrderStep {
   readonly owner: Owner;
   readonly pending: Owner[];

@@ -14,7 +14,7 @@ export interface ReadData {
   readonly value: Value;
 }
 
-/** What is said of a call without its file: what is wrong has been reported, or will be. */
+/** The error of a call without its file. The cause has been reported, or will be. */
 type Known = ReadData | null;
 
 /** Reads each file once for each function that reads it, however many calls name it. */

@@ -11,7 +11,7 @@ import type { Declared, MachineParts, NameBinding, Variable } from "./bindings.t
 export class FileScope {
   /** Names the machine binds, with their kinds; known once the machine block is read. */
   machineKinds: ReadonlyMap<string, Type> = new Map();
-  /** What stands in the machine's blocks besides keys. */
+  /** The contents of the machine's blocks besides keys. */
   machine: MachineParts | null = null;
   /** What of the program cannot be trusted; null when its text is right. */
   torn: TornText | null = null;
@@ -105,9 +105,9 @@ export class FileScope {
   }
 
   /**
-   * What a name means outside any block.
+   * The meaning of a name outside any block.
    *
-   * @param called True where it stands before `(`: there a function goes before a word.
+   * @param called True before `(`: there a function takes precedence over a word.
    */
   find(name: string, called: boolean): NameBinding | null {
     const declared = this.declared.get(name);

@@ -297,7 +297,7 @@ interface AddressRange {
   readonly start: number;
   readonly sizeBytes: number;
   readonly use: RangeUse;
-  /** The CPU whose cache or flush queue has it; -1 for a depot, null for the others. */
+  /** The CPU that has it in its cache or flush queue; -1 for a depot, null for the others. */
   readonly cpu: number | null;
   /** Its size when it was freed: the size class of an rcache, the length in a flush queue. */
   readonly givenBackBytes: number;

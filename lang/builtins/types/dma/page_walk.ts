@@ -58,7 +58,7 @@ const PAGES = {
   why: "string",
 } as const;
 
-/** A map whose pages are still there, as its event tells of it. */
+/** A map, as its event describes it, with pages that are still there. */
 type MapEvent = MachineEvent<"iommu.map">;
 
 function tableAt({ device: { domain }, machine }: PageWalk, page: number): number {

@@ -32,7 +32,7 @@ function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRange[] {
     const dma = list.dmaAddressAt(output);
     const sizeBytes = list.dmaLengthAt(output);
     const first = entry;
-    // An output of no bytes, which a defect can leave, still stands for its entry.
+    // An output of no bytes, which a defect can leave, still represents its entry.
     let covered = 0;
     do covered += list.lengthAt(entry++); while (covered < sizeBytes && entry < list.count);
     const before = ranges.at(-1);

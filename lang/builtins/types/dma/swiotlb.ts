@@ -54,7 +54,9 @@ function explainPool(pool: SwiotlbPool, context: ExecutionContext): string[] {
   ].map((line) => clip(line, context.columns));
 }
 
-/** What a statement holds, and its place: on a line of its own where it would be cut off. */
+/**
+ * The memory that a statement holds, and its place: on a separate line where it would be cut off.
+ */
 function holderLines(
   { place, buffers, slots, oldestNs }: Holder,
   nowNs: number,

@@ -1,4 +1,4 @@
-/** NVMe disks: what they are, what they hold, their queues. */
+/** NVMe disks: settings, contents, queues. */
 import { type NvmeDevice, unplugNvme } from "@dmalab/devices/nvme";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";

@@ -1,4 +1,4 @@
-/** Submitting to a disk: what an operation carries, and waiting for its end. */
+/** Submitting to a disk: the arguments of an operation, and waiting for its end. */
 import { type Decoded, named, optional, param, type Parameter } from "../../describe/parameters.ts";
 import type { DiskOp, Io, NvmeDevice, NvmeDisk, SubmitOptions } from "@dmalab/devices/nvme";
 import { type ErrnoName, KernelError, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
@@ -81,7 +81,7 @@ function toDiskOp(value: Value): DiskOp {
 type GivenMemory = Readonly<Record<"into" | "from" | "data", HostBuffer | undefined>>;
 
 /**
- * The one buffer of those that are given.
+ * The one buffer that is given.
  *
  * @throws {ScriptError} E0917 for more than one.
  */
@@ -94,7 +94,7 @@ export function onlyMemory(what: string, memory: GivenMemory): HostBuffer | unde
   );
 }
 
-/** The buffer of an operation, cut to what is asked for; none for those without data. */
+/** The buffer of an operation, cut to the requested size; none for those without data. */
 function dataOf(op: DiskOp, memory: GivenMemory, sizeBytes: number | undefined): HostBuffer | null {
   const wanted = DATA_ARGUMENT[op];
   const given = onlyMemory(op, memory);
@@ -181,7 +181,7 @@ function waiting(
   example: string,
   raises: readonly ErrnoName[],
 ): MethodSpec<NvmeDevice> {
-  // Where each argument of `submit` stands among this operation's own; -1 for one it lacks.
+  // The index of each argument of `submit` among this operation's own; -1 for one it lacks.
   const places = SUBMITTED.map((parameter) => parameters.indexOf(parameter));
   return method({
     name: op,

@@ -15,7 +15,7 @@ import type { ExecutionContext } from "../../../values/execution_context.ts";
 
 type ControllerSide = NonNullable<ReturnType<typeof controllerSide>>;
 
-/** Where the controller stands in a queue; null once it does not know it. */
+/** The controller's position in a queue; null once it does not know it. */
 function controllerSide(queue: QueuePair, device: string, context: ExecutionContext) {
   return context.lab.device(device, "nvme").controller.ringsOf(queue.id);
 }
@@ -111,7 +111,7 @@ function completionMarks(host: HostRings, other: ControllerSide | null): RingMar
   ];
 }
 
-/** Which of the rings a command in flight stands in. */
+/** The ring that has a command in flight. */
 function whereabouts(
   { cid }: NvmeRequest,
   queue: QueuePair,

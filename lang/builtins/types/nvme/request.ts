@@ -1,4 +1,4 @@
-/** A request: what the block layer hands to the driver. */
+/** A request, as the block layer gives it to the driver. */
 import { plainSegment, SEGMENT } from "../segment.ts";
 import { type NvmeRequest, readStatus } from "@dmalab/devices/nvme";
 import { formatCount, formatSize } from "../../../text/numbers.ts";

@@ -1,4 +1,4 @@
-/** Host bridges, root ports and switches: what a topology is made of. */
+/** Host bridges, root ports and switches: the parts of a topology. */
 import { wordValue } from "../../words.ts";
 import { ListValue } from "../../../values/value.ts";
 import { type PciNodeConfig, settingOf } from "@dmalab/devices";

@@ -141,7 +141,7 @@ explain route`,
       : ["pci", ...branches(lab, lab.config.pci, "")],
 };
 
-/** A line for each block, drawn below the one it stands in. */
+/** A line for each block, drawn below its parent. */
 function branches(lab: Lab, nodes: readonly PciNodeConfig[], indent: string): string[] {
   return nodes.flatMap((node, index) => {
     const last = index === nodes.length - 1;

@@ -1,4 +1,4 @@
-/** The page-wise DMA map, and what is remembered of peers along one batch of its entries. */
+/** The page-wise DMA map, and the state of peers along one batch of its entries. */
 import type { PlainOf } from "../../describe/form.ts";
 import { type DmaAddr, type MachineEvent, pfnToPhys } from "@dmalab/runtime";
 import type { DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
@@ -17,7 +17,7 @@ import { param } from "../../describe/parameters.ts";
 import { afterColon } from "../../../diagnostics/render.ts";
 import { HMM_MODES } from "./hmm_modes.ts";
 
-/** Entries of a picture that are looked at: more than that are only counted. */
+/** Entries of a picture that are examined; further ones are only counted. */
 export const PICTURED_ENTRIES = 16_384;
 /** Digits of 32 bits. */
 const HALF_DIGITS = 8;
@@ -112,7 +112,7 @@ const NAMES: ReadonlySet<string> = new Set([
   "ret.hmm_dma_unmap_pfn",
 ]);
 
-/** True for an event of a map's calls: what has a range is known by it. */
+/** True for an event of a map's calls. Events with a range are found by the range. */
 export function isOfMap(event: MachineEvent, { device, map }: HmmMapTarget): boolean {
   return NAMES.has(event.name) && event.device === (device?.name ?? null) &&
     event.why?.inputs.range === map.firstDma;

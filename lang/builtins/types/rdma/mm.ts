@@ -8,7 +8,7 @@ import type { HandleType } from "../../../values/spec.ts";
 import { MM_METHODS } from "./mm_methods.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
-/** Rows of a picture that are looked at: more pages than that are only counted. */
+/** Rows of a picture that are examined; further pages are only counted. */
 const PICTURED_PAGES = 4096;
 
 /** The pages of all areas as rows, those alike only counted. */

@@ -33,7 +33,7 @@ const ACCESS_BYTES = 512;
 /** The beginning of examples: a region of 16 KiB without an access so far. */
 const REGION = `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)\n`;
 
-/** The region as one with pages of its own; an implicit one has none. */
+/** The region, if it has pages; an implicit one has none. */
 export function ownPages({ region }: MrTarget, what: string): MemoryRegion {
   if (!(region instanceof ImplicitRegion)) return region;
   throw new ScriptError(
@@ -43,7 +43,10 @@ export function ownPages({ region }: MrTarget, what: string): MemoryRegion {
   );
 }
 
-/** Where a page is mapped that has a mapping of its own, or that is a part of one; null where not. */
+/**
+ * The address of a page that is mapped alone or as a part of a mapping; null where it is not
+ * mapped.
+ */
 function mappedAt({ pageBytes, pages }: UmemOdp, page: number): DmaAddr | null {
   const at = page * PAGE_SIZE_BYTES;
   const index = Math.floor(at / pageBytes);

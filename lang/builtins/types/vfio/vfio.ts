@@ -1,4 +1,4 @@
-/** Devices whose state can be migrated. */
+/** Devices with a state that can be migrated. */
 import type { MigrationBuffer, VfioDevice } from "@dmalab/devices/vfio";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ValueError } from "../../../values/script_error.ts";

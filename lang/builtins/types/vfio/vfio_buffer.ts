@@ -1,4 +1,4 @@
-/** Migration buffers, and what tells which pages a device has written. */
+/** Migration buffers, and the log of pages that a device has written. */
 import type { DirtyTracker, MigrationBuffer, MigrationDriver } from "@dmalab/devices/vfio";
 import type { MachineEvent } from "@dmalab/runtime";
 import { HostBuffer } from "@dmalab/runtime/memory";
@@ -13,7 +13,7 @@ import { IOVA_STATE, stateOf } from "../dma/iova_state.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
-/** A buffer, and the driver whose it is. */
+/** A buffer and its driver. */
 export interface VfioBufferTarget {
   readonly buffer: MigrationBuffer;
   readonly driver: MigrationDriver;
