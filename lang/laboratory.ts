@@ -1,9 +1,9 @@
 /**
- * The language with everything that dmalab can do, and with what a program adds to it from outside:
- * kinds of devices, what can happen, tables of a recording, functions and types.
+ * The language with everything that dmalab can do, and with the additions of a program: kinds of
+ * devices, events, tables of a recording, functions and types.
  *
- * A laboratory is a value: it never changes, and what one has added no other sees. The functions of
- * `language.ts` are those of the one to which nothing was added.
+ * A laboratory is a value: it never changes, and no laboratory sees the additions of another. The
+ * functions of `language.ts` use the one without additions.
  */
 import { buildLab, type DeviceRegistry, DEVICES, type Lab, type LabConfig } from "@dmalab/devices";
 import type { AnyTableSpec } from "@dmalab/runtime/recording";

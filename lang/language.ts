@@ -23,7 +23,7 @@ export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly 
   return PLAIN.checkProgram(entry, loader);
 }
 
-/** Reads a program with the names and kinds of what can be read of it, whatever is wrong with it. */
+/** Reads a program, with the names and kinds of the readable parts, in spite of mistakes. */
 export function understandProgram(entry: SourceFile, loader: SourceLoader): UnderstoodProgram {
   return understandProgramWith(entry, loader, PLAIN.builtins);
 }
@@ -31,7 +31,7 @@ export function understandProgram(entry: SourceFile, loader: SourceLoader): Unde
 /**
  * Loads a program as it is on another release, or on one that is changed in one thing.
  *
- * What a test says of `kernel` itself holds; what the machine block says of it does not.
+ * A test's own `kernel` holds; that of the machine block does not.
  */
 export function loadProgramOn(
   release: GivenRelease,
@@ -70,9 +70,9 @@ export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult
 }
 
 /**
- * Loads a program whose runs can be recorded and followed statement by statement.
+ * Loads a program for runs that are recorded and followed statement by statement.
  *
- * @param entry The file whose runs they are.
+ * @param entry The file of the runs.
  * @param loader Where the files it uses come from.
  */
 export function loadForDebugging(entry: SourceFile, loader: SourceLoader): LoadResult {

@@ -1,15 +1,16 @@
 /**
- * What can be checked of a program whose text has syntax errors.
+ * The checks of a program with syntax errors.
  *
- * The parser goes on after an error, and the names of what it then reads can be looked up. But what it
- * skipped may have declared a name, ended a block or returned a value. So that no error follows from
- * another one:
+ * The parser goes on after an error, and the names in the rest can be looked up. But what it
+ * skipped may have declared a name, ended a block or returned a value. So that no error follows
+ * from another one:
  *
  * - of the declarations without an error everything is reported when only tests, properties and
  *   benches have one, which declare nothing for others, and no bracket is missing;
  * - elsewhere, and on other lines than the errors, only a name that is looked up in a list, and one
- *   that nothing binds: bound nowhere in the program, and no word of what the errors touch;
- * - nothing when it is unknown which names there are: of a `use` or a declaration that lost its name.
+ *   that nothing binds: bound nowhere in the program, and no word near an error;
+ * - nothing when it is unknown which names there are: of a `use` or a declaration that lost its
+ *   name.
  */
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";

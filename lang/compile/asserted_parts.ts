@@ -5,7 +5,7 @@ import type { BinaryExpression, Expression } from "../syntax/tree/ast.ts";
 
 export interface AssertedExpression {
   readonly expression: Expression;
-  /** The value stands below the start of this span. */
+  /** The value is printed below the start of this span. */
   readonly anchor: Span;
 }
 

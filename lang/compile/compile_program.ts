@@ -30,7 +30,7 @@ import { endFunction, FunctionCompiler, isTable } from "./function_compiler.ts";
  * else runs on it.
  */
 export interface ConstCode {
-  /** Where its value goes; null for a variable, whose code puts it there. */
+  /** Where its value goes; null for a variable: its code puts it there. */
   readonly global: number | null;
   readonly functionIndex: number;
 }
@@ -170,7 +170,7 @@ export class ProgramCompiler {
     );
   }
 
-  /** The statements at the top of a file; null when there are none. */
+  /** The statements at the top of a file; null without any. */
   main(file: FileNode): number | null {
     const statements = file.items.filter((item) => !isDeclaration(item));
     if (statements.length === 0) return null;
@@ -194,7 +194,7 @@ export class ProgramCompiler {
     });
   }
 
-  /** An expression that is asked in the middle of a run, given what its variables hold. */
+  /** An expression that is evaluated in the middle of a run, with given values of its variables. */
   look(expression: Expression, variables: readonly Variable[]): number {
     const names = variables.map(({ name }) => name);
     return this.#compile("lambda", "", expression.span, names, (compiler) => {
@@ -224,7 +224,7 @@ export class ProgramCompiler {
   }
 }
 
-/** The expression whose value a session shows; null for any other statement. */
+/** The expression with the value that a session shows; null for any other statement. */
 export function shownExpression(statement: Statement): Expression | null {
   return statement.kind === "Expression" && statement.expected === null &&
       !isTable(statement.expression)

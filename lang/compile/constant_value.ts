@@ -40,7 +40,7 @@ const NOT_CONSTANT =
 
 export class ConstantEvaluator {
   readonly #pending = new Set<ConstDeclaration>();
-  /** Consts that were looked at, and whether they have a value; what is wrong is reported once. */
+  /** Consts that were examined, and whether they have a value. A mistake is reported once. */
   readonly #known = new Map<ConstDeclaration, boolean>();
   readonly #resolution = new Resolution();
   readonly #compiler: ProgramCompiler;
@@ -48,7 +48,7 @@ export class ConstantEvaluator {
   /** What is said of a name that means nothing. */
   #wanted: Hint | undefined;
 
-  /** @param bound Names that stand for values there, before all others. */
+  /** @param bound Names with values there. They precede all others. */
   constructor(
     readonly scope: FileScope,
     readonly bag: DiagnosticBag,
@@ -83,7 +83,7 @@ export class ConstantEvaluator {
     const { code, hint, message, span } = vm.failure!.diagnostic;
     const limit = LIMIT_MESSAGES[code];
     if (limit !== undefined) this.bag.error(code, span, limit);
-    // The checker has a code of its own for a field that is none.
+    // The checker has a separate code for a missing field.
     else this.bag.error(code === "E0914" ? "E0315" : code, span, message, hint);
     return undefined;
   }

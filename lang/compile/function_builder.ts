@@ -69,7 +69,7 @@ export class FunctionBuilder {
     this.emit(effect, op, ...operands);
   }
 
-  /** Writes an instruction whose last operand is a place to jump to. */
+  /** Writes an instruction with a jump target as its last operand. */
   jump(effect: number, op: number, label: Label, ...operands: readonly number[]): void {
     this.emit(effect, op, ...operands);
     this.jumps.push(this.words.length);
@@ -77,7 +77,7 @@ export class FunctionBuilder {
     this.#word(label.offset ?? 0);
   }
 
-  /** Counts an operand that stands on the stack here although no instruction before has left it. */
+  /** Counts an operand that is on the stack here, although no instruction before has left it. */
   holds(effect: number): void {
     this.#depth += effect;
     if (this.#depth > this.operands) this.operands = this.#depth;

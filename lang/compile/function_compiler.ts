@@ -89,7 +89,7 @@ function siteOf(statement: Statement): Site {
   return { span, call: onlyCall(statement)?.span ?? span };
 }
 
-/** A comparison whose value is not used prints its table. */
+/** A comparison with an unused value prints its table. */
 export function isTable(statement: Expression): boolean {
   return statement.kind === "Compare";
 }
@@ -105,13 +105,13 @@ export class FunctionCompiler {
   site: number | null = null;
   root: Expression | null = null;
 
-  /** Statements stand in a block that runs on machines of its own. */
+  /** Statements are in a block that runs on separate machines. */
   #forkKeyword: ForkKeyword | null = null;
-  /** Statements stand in a block of a race, where another one may go on before each. */
+  /** Statements are in a block of a race, where another one may go on before each. */
   #inRace = false;
-  /** The block of `inject each` or `race` that statements stand in. */
+  /** The block of `inject each` or `race` around the statements. */
   #trial: Pick<TrialDuty, "word" | "trial"> | null = null;
-  /** The race that is a statement of its own. */
+  /** The race that is a whole statement. */
   #raceStatement: Expression | null = null;
 
   constructor(readonly tables: ProgramTables) {
@@ -287,7 +287,7 @@ export class FunctionCompiler {
     this.builder.emit(1 - parts.length, RareOp.Interpolate, parts.length);
   }
 
-  /** True when the expression stands for an event's count, in a budget. */
+  /** True when the expression means an event's count, in a budget. */
   #count(expression: Expression): boolean {
     const event = this.resolution.counts.get(expression);
     if (event === undefined) return false;
@@ -512,7 +512,7 @@ export class FunctionCompiler {
     const before = builder.usedSlots;
     const cleanups = builder.cleanups.length;
     for (const statement of block.statements) this.statement(statement);
-    // Invariants hold to the end of the block they stand in.
+    // Invariants hold to the end of the block around them.
     const invariants = builder.cleanups.length - cleanups;
     if (invariants > 0) builder.emit(0, RareOp.LeaveScope, invariants);
     builder.cleanups.length = cleanups;
@@ -905,7 +905,7 @@ export class FunctionCompiler {
       builder.emitAt(statement.span, -1, RareOp.StepEvents);
       return;
     }
-    // Code of its own, which is run after every event.
+    // Separate code, which runs after every event.
     const { until } = statement;
     const inner = this.#nested();
     this.#closure(statement, inner, [], () => {
@@ -914,7 +914,7 @@ export class FunctionCompiler {
     });
     builder.at(statement.span);
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
-    // What calls something may make things happen, and is asked between activities alone.
+    // A condition with a call may cause events, so it is evaluated between activities only.
     builder.emit(-1, RareOp.StepUntil, someExpression(until, isCall) ? 0 : 1);
   }
 
@@ -972,7 +972,7 @@ export class FunctionCompiler {
   }
 
   /**
-   * Writes a block inside an expression; what is known of the statement around it stays.
+   * Writes a block inside an expression. The state of the statement around it stays.
    *
    * @param raced Whether another block may go on between its statements.
    */
@@ -991,7 +991,7 @@ export class FunctionCompiler {
     this.site = site;
   }
 
-  /** Writes blocks that run on machines of their own; null: on this one. */
+  /** Writes blocks that run on separate machines; null: on this one. */
   #besides(word: ForkKeyword | null, write: () => void): void {
     const forkKeyword = this.#forkKeyword;
     this.#forkKeyword = word;
@@ -1010,7 +1010,7 @@ export class FunctionCompiler {
       const info = this.code.failEachs.push({ span, expectation, hit }) - 1;
       builder.emit(0, RareOp.FailEachStart, info);
       this.#tried("inject each", expectation, () => this.#innerBlock(body));
-      // What is said in the block itself tells more.
+      // A message of the block itself has more detail.
       const duty = { word: "inject each", kind: "fails", trial: expectation, done: hit } as const;
       this.code.trialDuties.push({ ...duty, span: headOf(span) });
       builder.emitAt(span, 0, RareOp.FailEachEnd);
@@ -1031,7 +1031,7 @@ export class FunctionCompiler {
     builder.emit(0, RareOp.LeaveScope, 1);
   }
 
-  /** The condition is code of its own, which is run after every event. */
+  /** The condition is separate code, which runs after every event. */
   #invariant(statement: InvariantStatement): void {
     const { builder } = this;
     const { condition, name, span } = statement;
@@ -1061,7 +1061,7 @@ export class FunctionCompiler {
     });
     builder.at(span);
     builder.place(after);
-    // The value is there when all blocks have run; none of them leaves one by itself.
+    // The value is there when all blocks have run; no single block leaves one.
     builder.holds(1);
   }
 
@@ -1123,7 +1123,7 @@ function smallInt(expression: Expression): number | null {
     : null;
 }
 
-/** The code of a whole function: its body, and a return for those who reach its end. */
+/** The code of a whole function: its body, and a return at its end. */
 export function endFunction(builder: FunctionBuilder, isMarked = false): void {
   builder.emit(1, Op.PushNone);
   if (isMarked) builder.emit(0, Op.Mark, RETURNING);

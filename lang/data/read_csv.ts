@@ -1,8 +1,8 @@
 /**
- * Tables in comma-separated values (RFC 4180): a list of records, whose names stand in the first row.
+ * Tables in comma-separated values (RFC 4180): a list of records, with the names in the first row.
  *
- * What the language reads as a number, a size, a duration, `true` or `false` is one; an empty cell is
- * none; everything else is text.
+ * A cell is a number, a size, a duration, `true` or `false` where the language reads it so; an
+ * empty cell is none; everything else is text.
  */
 // @ts-types="@types/d3-dsv"
 import { csvParseRows } from "d3-dsv";

@@ -1,14 +1,14 @@
 /**
- * JSON as values of the language, with the place of whatever is wrong.
+ * JSON as values of the language, with the place of each mistake.
  *
- * `JSON.parse` cannot be asked where a mistake is, nor whether a number was exact. So the text is
- * walked by its tokens; what a string's escapes mean, `JSON.parse` says.
+ * `JSON.parse` does not report the place of a mistake, nor whether a number was exact. So the text
+ * is walked by its tokens. `JSON.parse` decodes only the escapes of strings.
  */
 import type { DataProblem } from "../values/spec.ts";
 import { ListValue, Ratio, RecordValue, type Value } from "../values/value.ts";
 import { DATA_DEPTH, DATA_VALUES } from "../values/limits.ts";
 
-/** White space, then one token; an empty one where there is none. */
+/** White space, then one token; an empty one at the end. */
 const TOKEN =
   // deno-lint-ignore no-control-regex
   /[ \t\n\r]*((?:[{}[\]:,]|"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)?)/;

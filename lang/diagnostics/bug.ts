@@ -17,14 +17,14 @@ function whatIsWrong(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** How to report it; the input stands beside it. */
+/** How to report it, beside the input. */
 export const BUG_HINT =
   "nothing in the input is at fault; please report it with the input and the seed";
 
 /**
  * Where in dmalab it was found, as a file and a line; null for an error without a stack.
  *
- * The function that says that a rule is broken stands on every such stack: who called it counts.
+ * The function that reports a broken rule is on every such stack: its caller counts.
  */
 export function bugPlace(error: unknown): string | null {
   const stack = error instanceof Error ? error.stack ?? "" : "";

@@ -15,7 +15,7 @@ export function clipped(text: string, most: number = MAX_REPEATED): string {
   return text.slice(0, isHalf ? end - 1 : end) + CUT;
 }
 
-/** What stands in quotes, and what has no blank in it: in a message that is the user's text. */
+/** Text in quotes, and text without blanks: in a message that is the user's text. */
 const REPEATED = /"[^"\n]*"|`[^`\n]*`|\S+/g;
 
 /** A message in which no text of the user's is too long. */

@@ -26,7 +26,7 @@ export interface Fix {
 export interface BugIdentity {
   /** What is wrong. Numbers in it differ from one script that meets it to the next. */
   readonly what: string;
-  /** The place in dmalab where it was found; null where nothing tells. */
+  /** The place in dmalab where it was found; null where it is unknown. */
   readonly place: string | null;
 }
 
@@ -48,13 +48,13 @@ export interface Diagnostic {
   readonly fixes?: readonly Fix[] | undefined;
   /** Other places that help to understand it. */
   readonly related?: readonly RelatedSpan[] | undefined;
-  /** What tells a bug of dmalab from another one. */
+  /** The difference between a bug of dmalab and another one. */
   readonly bug?: BugIdentity | undefined;
-  /** How many mistakes it stands for, where it counts those that are not shown. */
+  /** How many mistakes it represents, including the ones that are not shown. */
   readonly standsFor?: number;
 }
 
-/** A diagnostic whose hint may be names that were meant. */
+/** A diagnostic with a hint that may name the intended one. */
 export type Hinted = Omit<Diagnostic, "hint"> & { readonly hint?: Hint | undefined };
 
 /** What a hint says, and the fixes that follow from it. */

@@ -21,7 +21,7 @@ const WIDE: readonly (readonly [number, number])[] = [
 ];
 
 /**
- * True for marks that stand on the character before them and take no column. The pattern stands
+ * True for marks that combine with the character before them and take no column. The pattern is
  * here because reading it takes a quarter of a millisecond, which only a text with marks is due.
  */
 function isCombining(character: string): boolean {

@@ -1,5 +1,5 @@
 /**
- * Shows a diagnostic as text: what is wrong, the place, the line with a caret, and a hint.
+ * Shows a diagnostic as text: the mistake, the place, the line with a caret, and a hint.
  *
  * ```text
  * error[E0203]: expected `)` to close the call, found end of line
@@ -36,12 +36,12 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
   return renderFinding({ ...diagnostic, word: severity, tag: code, message }, options).join("\n");
 }
 
-/** Something that was found at a place, whether or not it has a code of its own. */
+/** Something that was found at a place, with or without a code. */
 export interface RenderedFinding {
   /** What it is: `error`, `unexpected report`. */
   readonly word: string;
   readonly severity: Severity;
-  /** What stands in brackets behind the word. */
+  /** The text in brackets behind the word. */
   readonly tag: string;
   readonly message: string;
   /** Null where no statement is known. */

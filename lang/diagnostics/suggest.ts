@@ -26,7 +26,7 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   return nearNames(word, candidates)?.text;
 }
 
-/** Names of a long list that are shown, and that are looked at for those alike. */
+/** Names of a long list that are shown, and that are searched for similar ones. */
 const LISTED = 16;
 const COMPARED = 1000;
 
@@ -34,9 +34,10 @@ const COMPARED = 1000;
 const SIMILAR = 4;
 
 /**
- * `a, b, c`; of many names the first, and how many more there are.
+ * `a, b, c`; for many names the first ones, and the number of the others.
  *
- * @param like Of many, those that share a part with this name (`unmap` of `unmap_size`) come first.
+ * @param like If there are many, names that share a part with this one (`unmap` of `unmap_size`)
+ * come first.
  */
 export function listed(names: readonly string[], like = ""): string {
   const more = names.length - LISTED;
@@ -50,7 +51,10 @@ export function itHas(names: readonly string[]): string {
   return `it has ${listed(names)}`;
 }
 
-/** ``similar names: `alloc_pages` `` for `alloc`: those that share most parts and have fewest others; or undefined. */
+/**
+ * ``similar names: `alloc_pages` `` for `alloc`: the names that share most parts and have fewest
+ * others; or undefined.
+ */
 export function similarNames(name: string, names: readonly string[]): string | undefined {
   const alike = namesAlike(name, names)
     .toSorted((a, b) => b.shared - a.shared || a.name.length - b.name.length)

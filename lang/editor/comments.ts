@@ -1,4 +1,4 @@
-/** Comments that stand above what they are about. */
+/** Comments above their subject. */
 import type { Span } from "../source.ts";
 
 /** The lines of the comment right above a place, without their signs. */

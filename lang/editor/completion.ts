@@ -1,4 +1,4 @@
-/** Words that could stand where a text ends, each with what it means. */
+/** Words that could follow at the end of a text, each with its meaning. */
 import { EVENT_NAMES, eventEntry } from "@dmalab/runtime";
 import { FUNCTIONS, TYPES } from "../builtins/mod.ts";
 import { wordRow } from "../syntax/language_words.ts";
@@ -13,14 +13,14 @@ import { MACHINE_SCHEMA, type ValueShape } from "../machine/schema.ts";
 import { type Analysis, statementStart } from "./analysis.ts";
 import { NamesAt } from "./names_at.ts";
 
-/** What stands before a block of the machine, or before settings by their full names. */
+/** The text before a block of the machine, or before settings by their full names. */
 const OPENERS = /\b(machine|with|matrix|compare)\s*$/;
 
-/** `iommu.mode = `, perhaps inside a list: the key whose value comes next. */
+/** `iommu.mode = `, perhaps inside a list: the key of the value that comes next. */
 const BEFORE_VALUE = /([\w.]+)\s*=\s*(?:\[[^\]]*?)?"?$/;
 
 /**
- * What can stand where a text ends; null outside of machines and settings.
+ * What may follow at the end of a text; null outside of machines and settings.
  *
  * @param text From the beginning of the statement, without the word that is being typed.
  */
@@ -113,7 +113,7 @@ function valueStart(text: string, end: number): number {
   return at;
 }
 
-/** The offset of the bracket that one at an offset closes; what stands in strings is skipped. */
+/** The offset of the opening bracket for a closing one. Strings are skipped. */
 function bracketStart(text: string, end: number, closer: string, opener: string): number | null {
   let depth = 0;
   let inText = false;
@@ -127,10 +127,10 @@ function bracketStart(text: string, end: number, closer: string, opener: string)
 }
 
 /**
- * What could stand where a text ends.
+ * Completions at the end of a text.
  *
  * @param text From the beginning of the statement.
- * @param names What is known by name there.
+ * @param names The names that are known there.
  * @param offersAll Whether all names are offered where nothing of one is typed.
  */
 export function suggestInStatement(
@@ -227,7 +227,7 @@ function typeOfText(text: string, names: KnownNames): HandleType | undefined {
 /** Words of the call that a text ends in. */
 interface ArgumentWords {
   readonly words: readonly Suggestion[];
-  /** Nothing else can stand there. */
+  /** Nothing else is permitted there. */
   readonly only: boolean;
 }
 
@@ -261,7 +261,10 @@ function argumentWords(text: string, names: KnownNames): ArgumentWords {
   return { words, only: false };
 }
 
-/** The description of what a call calls; undefined for a function of the script, and for an unknown one. */
+/**
+ * The description of a call's function; undefined for a function of the script, and for an unknown
+ * one.
+ */
 export function calledSpec(
   callee: string,
   names: KnownNames,
@@ -272,7 +275,7 @@ export function calledSpec(
   return type === undefined ? undefined : findMethod(type, callee.slice(dot + 1)) ?? undefined;
 }
 
-/** What could stand at an offset. */
+/** Completions at an offset. */
 export function completeAt(analysis: Analysis, offset: number): Suggestions {
   const { text } = analysis.source;
   const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
@@ -295,7 +298,7 @@ export type SuggestionKind =
   | "type"
   | "variable";
 
-/** A word that could stand at the cursor. */
+/** A possible word at the cursor. */
 export interface Suggestion {
   readonly text: string;
   /** What it means, in a sentence; empty where it is unknown. */
@@ -303,7 +306,7 @@ export interface Suggestion {
   readonly kind?: SuggestionKind;
 }
 
-/** Words that could stand at the cursor, for the part of one that is there. */
+/** Possible words at the cursor, for the part of one that is there. */
 export interface Suggestions {
   readonly all: readonly Suggestion[];
   readonly part: string;

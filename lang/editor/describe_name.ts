@@ -1,4 +1,4 @@
-/** `?name`: what a name means, out of the language's own descriptions. */
+/** `?name`: the meaning of a name, from the language's own descriptions. */
 import { addAll, maxOf } from "@dmalab/runtime/lists";
 import { FUNCTIONS, TYPES, wordSpecs } from "../builtins/mod.ts";
 import { COUNTER_GROUPS, COUNTERS } from "../builtins/types/counters.ts";
@@ -44,7 +44,9 @@ export function pageOf(name: string): (typeof RULE_PAGES)[number] | undefined {
 /** What is known by name besides the language: a session's, or what a place of a run sees. */
 export interface KnownNames {
   summary(): Pick<SessionSummary, "declared" | "machineNames" | "variables">;
-  /** Of what a variable holds, or of what the machine binds to the name; undefined for neither. */
+  /**
+   * The type of a variable's value, or of the machine's value for the name; undefined for neither.
+   */
   kindOf(name: string): Type | undefined;
   /** The entries of the record that an expression makes, where they are known. */
   entriesOf?(expression: string): readonly string[];
@@ -99,8 +101,8 @@ export function nameDoc(name: string, session: KnownNames): string {
 }
 
 /**
- * What a name may mean by its last part: a member of the type that stands before the last dot, or of
- * any type where nothing is known of what stands there.
+ * Meanings of a name by its last part: a member of the type before the last dot, or of any type
+ * where that type is unknown.
  */
 export function* membersLike(name: string, session?: KnownNames): Generator<string> {
   const owner = name.slice(0, Math.max(0, name.lastIndexOf(".")));
@@ -123,7 +125,7 @@ export function* languageNames(): Generator<string> {
   yield* TYPES.keys();
 }
 
-/** A function, a statement, a type or a constant, and an event; null for a name that is none. */
+/** A function, a statement, a type or a constant, and an event; null for an unknown name. */
 export function describeBuiltin(name: string, columns: number): string[] | null {
   const language = describeLanguage(name, columns);
   const event = describeEvent(name, columns);
@@ -156,7 +158,7 @@ export function describeLanguage(name: string, columns: number): string[] | null
   if (point !== undefined) found.push(wrapText(pointText(point), columns));
   const words = wordSpecs().filter((word) =>
     (word.name === name || word.aliases.includes(name)) &&
-    // Kernel functions and events have descriptions of their own.
+    // Kernel functions and events have separate descriptions.
     !(word.group === "kernel function" && spec !== undefined) && word.group !== "event"
   );
   if (words.length > 0) {
@@ -170,7 +172,7 @@ export function describeLanguage(name: string, columns: number): string[] | null
   return found.flatMap((lines, index) => index === 0 ? lines : ["", ...lines]);
 }
 
-/** The fields and methods that a name can mean: of its own type, or of all types. */
+/** The fields and methods that a name can mean: those of the type before it, or of all types. */
 function describeMembers(name: string, columns: number): string[][] {
   const dot = name.lastIndexOf(".");
   const member = name.slice(dot + 1);
@@ -194,7 +196,7 @@ function describeMembers(name: string, columns: number): string[][] {
   return [...fields.length === 0 ? [] : [fields], ...methods];
 }
 
-/** Types whose fields are the vocabulary's: every event, every word of one. */
+/** Types with fields of the vocabulary: every event, every word of one. */
 const OF_EVENTS: ReadonlySet<HandleType> = new Set(
   [COUNTERS, ...COUNTER_GROUPS, EVENT] as HandleType[],
 );
@@ -278,7 +280,7 @@ export function describeKeys(name: string, session: KnownNames, columns: number)
   );
 }
 
-/** The type of a variable, or of what the machine binds to a name. */
+/** The type of a variable, or of the machine's value for a name. */
 export function typeOf(name: string, session: KnownNames): HandleType | undefined {
   const kind = session.kindOf(name);
   return kind === undefined ? undefined : handleTypeOf(kind, TYPES);

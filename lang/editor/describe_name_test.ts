@@ -25,6 +25,6 @@ Deno.test("?inject describes the statement and the event, and ?iova.free the eve
   assertMatch(described("inject"), /^inject POINT \{ … \}\n[^]*\n\nevent inject: /);
   assertMatch(described("iova.free"), /^event iova\.free: /);
   assertEquals(described("inject").match(/a fault was injected/g)!.length, 1);
-  // The same by `dmalab explain`, which has words of its own for events.
+  // The same by `dmalab explain`, which describes events differently.
   assertEquals(describeLanguage("iova.free", 80), null);
 });

@@ -27,7 +27,7 @@ export function formatEdits(source: SourceFile, within?: Lines): readonly TextEd
   );
 }
 
-/** The lines that differ, each run of them as one edit: what is the same in both stays. */
+/** The lines that differ, each run of them as one edit. Equal lines stay. */
 function lineEdits(source: SourceFile, text: string): readonly TextEdit[] {
   const before = linesOf(source.text);
   const after = linesOf(text);
@@ -79,7 +79,7 @@ interface QuickFix {
   readonly isOnly: boolean;
 }
 
-/** The fixes of what is wrong between two offsets. */
+/** The fixes of mistakes between two offsets. */
 export function fixesIn({ diagnostics, source }: Analysis, start: number, end: number): QuickFix[] {
   return diagnostics.flatMap((diagnostic) => {
     const { fixes = [], span } = diagnostic;

@@ -1,4 +1,4 @@
-/** What stands at a place of a text, in words. */
+/** Describes a place of a text in words. */
 import { eventEntry } from "@dmalab/runtime";
 import { TYPES } from "../builtins/mod.ts";
 import { MACHINE_SCHEMA } from "../machine/schema.ts";
@@ -35,14 +35,14 @@ import { pathAt, type TreeNode } from "./tree_path.ts";
 export interface Hover {
   /** What is described. */
   readonly span: Span;
-  /** How it is written, or what it is: the first line stands for all. */
+  /** How it is written, or what it is: the first line is enough. */
   readonly lines: readonly string[];
 }
 
 /** How wide a description is: editors show it in a small window. */
 const COLUMNS = 76;
 
-/** Describes what stands at an offset; null where nothing does that has a meaning of its own. */
+/** Describes the word at an offset; null for text without a meaning. */
 export function hoverAt(analysis: Analysis, offset: number): Hover | null {
   const found = occurrenceAt(analysis, offset);
   const described = found === null ? null : describeSymbol(found.symbol, found.span, analysis);
@@ -91,7 +91,7 @@ function oneLine(span: Span): string {
   return text.length <= COLUMNS ? text : `${text.slice(0, COLUMNS - 1)}…`;
 }
 
-/** What only the tree around tells: members, arguments, keys, events. */
+/** Meanings that need the tree around: members, arguments, keys, events. */
 function inTree(analysis: Analysis, offset: number): Hover | null {
   const path = pathAt(analysis.file, offset);
   for (let depth = path.length - 1; depth >= 0; depth--) {
@@ -175,7 +175,7 @@ function argument(name: Name, { callee }: CallExpression, analysis: Analysis): H
   return { span: name.span, lines: [`${parameter.name}: ${kinds}`, parameter.doc] };
 }
 
-/** A word of the language where it stands as one. */
+/** A word of the language in its own role. */
 function wordAt({ source }: Analysis, offset: number): Hover | null {
   const start = offset - source.text.slice(0, offset).match(/\w*$/)![0].length;
   const text = source.text.slice(start).match(/^\w*/)![0];

@@ -66,7 +66,7 @@ export class NamesAt implements KnownNames {
     return shape;
   }
 
-  /** Gives the names of an expression their meaning, and returns those that have one. */
+  /** Gives the names of an expression their meaning, and returns the names that have one. */
   #bind(expression: Expression): readonly NameExpression[] {
     const { resolution, scope } = this.analysis.checked;
     const bound: NameExpression[] = [];
@@ -82,7 +82,7 @@ export class NamesAt implements KnownNames {
   }
 }
 
-/** The kind of what a name means. */
+/** The kind of a name's meaning. */
 export function kindOfBinding({ checked }: Analysis, binding: NameBinding, span: Span): Type {
   const name: NameExpression = { kind: "Name", name: "", span };
   checked.resolution.names.set(name, binding);
@@ -132,7 +132,7 @@ function axisNames({ table }: TestDeclaration | PropertyDeclaration | BenchDecla
   return table?.axes.map(({ name }) => name) ?? [];
 }
 
-/** What of a node the names stand for that are seen in its inside. */
+/** The part of a node in which its names are visible. */
 function boundBy(node: TreeNode) {
   switch (node.kind) {
     case "Function":

@@ -1,4 +1,4 @@
-/** Every place where a name of a program stands, with what it names. */
+/** Every place of a program's name, with its symbol. */
 import { remembered } from "../values/remembered.ts";
 import type { NameBinding, Variable } from "../check/names/bindings.ts";
 import { type SourceFile, type Span, spanText } from "../source.ts";
@@ -17,7 +17,7 @@ import type { FileScope } from "../check/names/file_scope.ts";
 import type { CheckedFiles } from "../check/check_files.ts";
 import { everyNode } from "./tree_path.ts";
 
-/** What a name stands for; two names stand for the same when their symbols are the same object. */
+/** The symbol of a name. Two names mean the same when their symbols are the same object. */
 export interface NameSymbol {
   readonly name: string;
   readonly binding: NameBinding;
@@ -50,7 +50,7 @@ class Collector {
   }
 }
 
-/** What tells a binding from others, its name, and where it is declared. */
+/** The identity of a binding, its name, and its declaration. */
 function identityOf(binding: NameBinding, checked: CheckedFiles) {
   switch (binding.kind) {
     case "variable":
@@ -176,7 +176,7 @@ function distinct(all: readonly Occurrence[]): readonly Occurrence[] {
   });
 }
 
-/** The name that stands at an offset of a file, or ends there; null where none does. */
+/** The name at an offset of a file, or one that ends there; null where none does. */
 export function occurrenceAt(
   { occurrences, source }: {
     readonly source: SourceFile;
@@ -190,7 +190,7 @@ export function occurrenceAt(
   return here.at(-1) ?? null;
 }
 
-/** True for what the text itself calls by a name of its own choice. */
+/** True for a name that the text itself chose. */
 export function isOwnName({ binding, declaration }: NameSymbol): boolean {
   const isOwn = binding.kind === "variable" || binding.kind === "const" ||
     binding.kind === "function";

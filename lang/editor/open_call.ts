@@ -1,11 +1,11 @@
-/** The call whose arguments are being typed, where a text ends. */
+/** The call with the arguments that are being typed, at the end of a text. */
 
 export interface OpenCall {
   /** `dma_map_phys`, `ssd.read`; empty for what has no name. */
   readonly callee: string;
   /** Arguments before this one that came without a name. */
   readonly unnamed: number;
-  /** Names of those that came with one. */
+  /** Names of the named arguments. */
   readonly given: readonly string[];
   /** The name in front of this one; null without. */
   readonly name: string | null;
@@ -17,7 +17,7 @@ export interface OpenCall {
 
 interface Bracket {
   readonly opener: string;
-  /** What stands before it. */
+  /** The text before it. */
   readonly callee: string;
   readonly args: string[];
   /** The argument that is being read. */

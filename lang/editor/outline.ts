@@ -7,7 +7,7 @@ import { pathAt } from "./tree_path.ts";
 
 type OutlineKind = "machine" | "block" | "const" | "function" | "variable" | "driver" | Case;
 
-/** What is run on a machine of its own. */
+/** A part that runs on a separate machine. */
 export type Case = "test" | "property" | "bench";
 
 export interface OutlineEntry {

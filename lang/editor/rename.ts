@@ -15,12 +15,12 @@ export type Renamed =
   /** Why not, as a sentence without its end. */
   | { readonly ok: false; readonly why: string };
 
-/** The name at an offset that can get another one; a reason where there is none. */
+/** The name at an offset that can get another one; a reason where it cannot. */
 export function renameable(analysis: Analysis, offset: number): Span | string {
   const found = occurrenceAt(analysis, offset);
   if (found === null) return "There is no name here";
   const { binding, name } = found.symbol;
-  // A device's name is in its events, and in what a test expects of them.
+  // A device's name is in its events, and in the expectations of tests.
   if (binding.kind === "machine") return `\`${name}\` is a name in the machine's events`;
   if (!isOwnName(found.symbol)) return `\`${name}\` belongs to the language`;
   return found.span;
@@ -29,7 +29,7 @@ export function renameable(analysis: Analysis, offset: number): Span | string {
 /**
  * The edits that give the name at an offset another one, in all files of the program.
  *
- * What they lead to is read again: unless every name still means what it meant, there are none.
+ * What they lead to is read again: unless every name keeps its meaning, the list is empty.
  */
 export function renameAt(
   analysis: Analysis,
@@ -43,7 +43,7 @@ export function renameAt(
     : renameSymbol(analysis, occurrenceAt(analysis, offset)!.symbol, name, loader);
 }
 
-/** The same for what a program calls by a name of its own. */
+/** The same for names that the program chose. */
 export function renameSymbol(
   analysis: Analysis,
   symbol: NameSymbol,
@@ -60,7 +60,7 @@ export function renameSymbol(
     : { ok: false, why: `\`${name}\` is already another name where one of the uses is` };
 }
 
-/** What names mean and what is wrong, without the names themselves and the places. */
+/** Meanings of names, and mistakes, without the names themselves and the places. */
 function meaningOf(analysis: Analysis): string {
   const numbers = new Map<unknown, number>();
   const names = analysis.occurrences.map(({ isDeclaration, symbol, span }) => {

@@ -22,7 +22,7 @@ import { displayWidth } from "../diagnostics/display_width.ts";
 /** Blanks between the code and its comment. */
 const DISTANCE = 2;
 
-/** Puts comments that end lines into columns. `mark` stands before each. */
+/** Puts comments that end lines into columns. `mark` precedes each. */
 function alignComments(text: string, mark: string): string {
   const lines = text.split("\n").map((line) => {
     const [code = "", ...comments] = line.split(mark);

@@ -1,8 +1,8 @@
 /**
- * Words as a tree of brackets: what the layout works on.
+ * Words as a tree of brackets, the input of the layout.
  *
- * Between brackets stand items: statements, entries, arguments. Separators are gone; the layout
- * writes its own.
+ * Between brackets are items: statements, entries, arguments. Separators are dropped; the layout
+ * writes them.
  */
 import { addAll } from "@dmalab/runtime/lists";
 import * as t from "../syntax/tokens.ts";
@@ -15,7 +15,7 @@ export interface Group {
   readonly open: FormattedToken;
   readonly close: FormattedToken;
   readonly items: readonly Item[];
-  /** Comments on lines of their own before the closing bracket. */
+  /** Comments on separate lines before the closing bracket. */
   readonly dangling: readonly Comment[];
   /** The text goes on in a new line behind the opening bracket. */
   readonly opened: boolean;
@@ -43,7 +43,7 @@ export type Node = FormattedToken | Group;
 
 export interface Item {
   readonly nodes: readonly Node[];
-  /** Comments on lines of their own before it. */
+  /** Comments on separate lines before it. */
   readonly leading: readonly Comment[];
   /** Comments that end its last line. */
   readonly trailing: readonly string[];
@@ -110,8 +110,8 @@ class GroupReader {
       if (this.#separates(kind)) {
         finish();
         const last = items.at(-1);
-        // A comment before a comma belongs to what follows; behind it, to what it ends, unless that
-        // has one: a line ends with one comment.
+        // A comment before a comma belongs to the next item; behind a comma, to the item before it,
+        // unless that item has one: a line ends with one comment.
         carried = [...carried, ...word.before];
         if (last !== undefined && last.trailing.length === 0 && carried.length === 0) {
           items[items.length - 1] = { ...last, trailing: word.after };

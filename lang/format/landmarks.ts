@@ -1,13 +1,13 @@
 /**
  * Where the entries of braces begin, taken from the syntax tree.
  *
- * The layout is made from tokens, because the tree has neither comments nor parentheses. What the
- * tokens alone do not say, the tree does: whether a word begins a statement, a setting, an entry of
- * a record or an arm of a `match`.
+ * The layout is made from tokens, because the tree has neither comments nor parentheses. The tree
+ * says what tokens alone do not: whether a word begins a statement, a setting, an entry of a record
+ * or an arm of a `match`.
  */
 import type { FileNode } from "../syntax/tree/ast.ts";
 
-/** What stands between two braces, by what begins in them. */
+/** The items between two braces, by the statements or entries that begin in them. */
 export type EntryKind = "statement" | "setting" | "path" | "record" | "arm";
 
 /** The kind of entry that begins at an offset of the text. */

@@ -26,10 +26,10 @@ function isPrefixMinus(previous: IToken | undefined, token: IToken | undefined):
 }
 
 /**
- * True when a blank stands between two words.
+ * True when two words need a blank between them.
  *
- * @param beforePrevious The word before them, which says what a `-` means.
- * @param group What the second word opens, when it opens something.
+ * @param beforePrevious The word before them, which decides the meaning of `-`.
+ * @param group The group that the second word opens, if it opens one.
  */
 function blankBetween(
   inside: GroupKind,
@@ -62,7 +62,7 @@ export function layOutFile(items: readonly Item[], end: readonly Comment[]): Doc
   return doc;
 }
 
-/** Comments on lines of their own, below the items that there are. */
+/** Comments on separate lines, below the items. */
 function commentsBelow(items: readonly Item[], comments: readonly Comment[]): Doc[] {
   return comments.flatMap(({ blankBefore, text }, index): Doc[] => {
     if (items.length === 0 && index === 0) return [text];
@@ -70,7 +70,7 @@ function commentsBelow(items: readonly Item[], comments: readonly Comment[]): Do
   });
 }
 
-/** Declarations with a body stand apart from their neighbours. */
+/** Declarations with a body have an empty line around them. */
 const APART: ReadonlySet<unknown> = new Set([
   ...[t.Hard.machine, t.Hard.test, t.Hard.property, t.Hard.bench],
   t.Soft.skip,
@@ -107,7 +107,7 @@ function trailingComments(comments: readonly string[]): Doc[] {
   return comments.map((comment) => [lineSuffix(comment), breakParent]);
 }
 
-/** True when something in it takes several lines wherever it stands. */
+/** True when something in it takes several lines at any place. */
 function mustBreak(node: Node): boolean {
   if (!isGroup(node)) return node.before.length > 0 || node.after.length > 0;
   return breaksItself(node) || node.items.some((item) => itemMustBreak(item)) ||
@@ -173,7 +173,7 @@ function layOutItem(item: Item, inside: GroupKind): Doc {
   return hasBody ? group(docs) : docs;
 }
 
-/** Comments between two words of an item go on lines of their own. */
+/** Comments between two words of an item go on separate lines. */
 function commentsInside(word: FormattedToken, previous: FormattedToken | undefined): Doc[] {
   if (word.before.length === 0) return [];
   // Behind another comment the line has ended already.
@@ -197,7 +197,7 @@ function comesDown(previous: FormattedToken, next: FormattedToken): boolean {
   return previous.after.length > 0 || next.before.length > 0;
 }
 
-/** A body without a group of its own: it breaks with its statement. */
+/** A body without a separate group: it breaks with its statement. */
 function bracesDoc(node: Group): Doc[] {
   const { kind, items, dangling, open } = node;
   if (items.length === 0 && dangling.length === 0 && open.after.length === 0) return ["{ }"];
@@ -224,7 +224,7 @@ function bracesDoc(node: Group): Doc[] {
   ];
 }
 
-/** What stands between two entries on one line. */
+/** The separator of two entries on one line. */
 function separatorBetween(kind: GroupKind, previous: Item): string {
   if (kind === "block") return ";";
   const last = previous.nodes.at(-1)!;
@@ -327,7 +327,7 @@ function breakPlaces(
   return [];
 }
 
-/** Words and brackets in a row, with blanks where they belong and no place to break of its own. */
+/** Words and brackets in a row, with blanks where they belong and no place to break. */
 function rowDoc(nodes: readonly Node[], inside: GroupKind, before: IToken | undefined): Doc {
   const docs: Doc[] = [];
   let beforePrevious: IToken | undefined;
@@ -349,7 +349,7 @@ function rowDoc(nodes: readonly Node[], inside: GroupKind, before: IToken | unde
     : docs;
 }
 
-/** Brackets with a comma behind the last item when each stands on its line. */
+/** Brackets with a comma behind the last item when each item has its line. */
 const TRAILING_COMMA: ReadonlySet<GroupKind> = new Set(["arguments", "list", "record"]);
 
 /** Items that share lines when they do not fit on one. */
@@ -395,8 +395,8 @@ function bracketDoc(node: Group): Doc {
 }
 
 /**
- * A list of lists, or of records, with a line for each: what stands below each other gets one
- * column. Null when it is no table, or when a row would not fit.
+ * A list of lists, or of records, with a line for each: cells below each other get one column. Null
+ * when it is no table, or when a row would not fit.
  */
 function tableRows(node: Group): Doc[] | null {
   if (node.kind !== "list" || !breaksItself(node) || node.items.length < 2) return null;
@@ -432,7 +432,7 @@ function tableRows(node: Group): Doc[] | null {
   });
 }
 
-/** Columns a table's rows may take, so that they fit wherever they stand. */
+/** Columns a table's rows may take, so that they fit at any place. */
 const TABLE_WIDTH = 90;
 
 function flatText(doc: Doc): string {

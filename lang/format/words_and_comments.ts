@@ -6,28 +6,28 @@ import { Comma, isA, Newline, retype, tokenEnd } from "../syntax/tokens.ts";
 
 export interface Comment {
   readonly text: string;
-  /** An empty line stands before it. */
+  /** An empty line is before it. */
   readonly blankBefore: boolean;
 }
 
 /** A token, and what stood before and behind it in the text. */
 export interface FormattedToken {
   readonly token: IToken;
-  /** Comments on lines of their own before it. */
+  /** Comments on separate lines before it. */
   before: readonly Comment[];
   /** The comment that ends its line. */
   after: readonly string[];
   /** A line ended before it, or before the comments before it. */
   readonly newlineBefore: boolean;
-  /** An empty line stands right before it, or before the first comment before it. */
+  /** An empty line is right before it, or before the first comment before it. */
   readonly blankBefore: boolean;
-  /** An empty line stands between the comments before it and itself. */
+  /** An empty line is between it and the comments before it. */
   readonly blankAfterComments: boolean;
 }
 
 export interface Words {
   readonly words: readonly FormattedToken[];
-  /** Comments behind the last word, on lines of their own. */
+  /** Comments behind the last word, on separate lines. */
   readonly end: readonly Comment[];
 }
 
@@ -65,7 +65,7 @@ interface Gap {
   readonly blankAtEnd: boolean;
 }
 
-/** What stands between two words: blanks, line ends and comments. */
+/** The text between two words: blanks, line ends and comments. */
 function readGap(text: string, atStart: boolean): Gap {
   const lines = text.split(/\r\n?|\n/);
   const comments = lines.map((line) => {

@@ -50,7 +50,7 @@ export interface GivenRelease {
   readonly as: KernelRelease;
 }
 
-/** How machine blocks become configurations, of machines that are made of what a schema says. */
+/** How machine blocks become configurations, of machines by a schema. */
 export function configBuilder(
   schema: MachineSchema,
   release: GivenRelease | null = null,
@@ -94,7 +94,7 @@ function eventLatency(key: string, { names }: EventVocabulary): SettingSpec | nu
   return event === undefined ? null : setting(event, duration(), 0, { doc: `One ${event} event.` });
 }
 
-/** What `strict = false` stands for. */
+/** The meaning of `strict = false`. */
 const LISTED = { checker: "report", faults: "report", leaks: "report" } as const;
 
 function toConfig(
@@ -127,7 +127,7 @@ function toConfig(
   };
 }
 
-/** The latencies of a preset, and those that are given instead of its own. */
+/** The latencies of a preset, and the given ones that replace some. */
 function readLatencies(block: ConfigBlock | undefined): Readonly<Record<string, number>> {
   const settings = [...block?.settings ?? []];
   const preset = block?.settings.get(PRESET.key)?.value as LatencyPresetName | undefined;

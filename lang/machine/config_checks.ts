@@ -17,7 +17,7 @@ import type { Span } from "../source.ts";
 import type { ConfigBlock } from "./config_tree.ts";
 import type { MachineSchema } from "./schema.ts";
 
-/** Checks a configuration whose keys are each right by themselves. */
+/** Checks a configuration in which each single key is right. */
 export function checkConfig(
   tree: ConfigBlock,
   config: LabConfig,
@@ -63,7 +63,7 @@ function checkRegions(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag):
   }
 }
 
-/** Where a region's name stands. */
+/** The place of a region's name. */
 function regionSpan(tree: ConfigBlock, region: MemoryRegionConfig): Span {
   return tree.children.find((child) => child.name?.text === region.name)!.name!.span;
 }

@@ -32,10 +32,10 @@ export interface ConfigSetting {
 export interface ConfigBlock {
   readonly spec: BlockSpec;
   readonly name: Name | null;
-  /** Where the block stands; null for one that the file does not have. */
+  /** The place of the block; null for one that the file does not have. */
   readonly span: Span | null;
   readonly settings: Map<string, ConfigSetting>;
-  /** Every key that was written, also those whose value was refused. */
+  /** Every key that was written, also keys with a refused value. */
   readonly given: Set<string>;
   readonly children: ConfigBlock[];
   /** What its registers do, by access and offset: `on write 16`. */
@@ -78,7 +78,7 @@ function countEntries(entries: readonly MachineEntry[]): number {
   }, 0);
 }
 
-/** Reads a machine block and its modifiers; what is wrong goes into the bag. */
+/** Reads a machine block and its modifiers. Mistakes go into the bag. */
 export class ConfigTreeReader {
   readonly #reader: SettingReader;
   readonly #named = new Map<string, ConfigBlock>();
@@ -128,7 +128,7 @@ export class ConfigTreeReader {
     }
   }
 
-  /** Only what has registers does something by itself. @returns True where it does. */
+  /** Only a device with registers acts without a command. @returns True where it does. */
   #refuseOutside(block: ConfigBlock, what: string, span: Span): boolean {
     if (block.spec.hasRegisters) return true;
     const hint = `it belongs in ${placesList(this.schema.withRegisters())}`;

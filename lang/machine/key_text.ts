@@ -1,4 +1,4 @@
-/** What a key of the machine block takes, and what it is when it is left out, in words. */
+/** The values of a key of the machine block, and its default, in words. */
 import type { NumberShape } from "@dmalab/runtime";
 import { formatDuration, formatSize, groupThousands } from "../text/numbers.ts";
 import { type BlockSpec, MACHINE_SCHEMA, type SettingSpec, type ValueShape } from "./schema.ts";

@@ -1,9 +1,9 @@
 /**
- * The machine block as a table: every block with its keys, and what may stand in it.
+ * The machine block as a table: every block with its keys and the blocks inside it.
  *
  * The keys are the rows of the configuration that they end in (`runtime/machine_config.ts`, the
- * kinds of `devices/registry.ts`). Checking, "did you mean", `dmalab explain iommu.mode`, `?` in the
- * REPL and the tables of language.md come from here.
+ * kinds of `devices/registry.ts`). Checking, "did you mean", `dmalab explain iommu.mode`, `?` in
+ * the REPL and the tables of language.md come from here.
  */
 import { CPU_SETTINGS } from "@dmalab/devices/pci";
 import { type DeviceRegistry, DEVICES } from "@dmalab/devices";
@@ -40,10 +40,12 @@ export type ValueShape = SettingSpec["shape"];
 
 export interface BlockSpec {
   readonly keyword: string;
-  /** Whether it has a name, as in `region low { }`; what has one may stand more than once. */
+  /**
+   * Whether it has a name, as in `region low { }`. A block with a name may occur more than once.
+   */
   readonly named: boolean;
   readonly settings: readonly SettingSpec[];
-  /** Keywords of the blocks that may stand inside. */
+  /** Keywords of the blocks that may be inside. */
   readonly children: readonly string[];
   readonly doc: string;
   /** Whether a scenario says what its registers do. */
@@ -141,12 +143,12 @@ export class MachineSchema {
     this.blocks = new Map(all.map((each) => [each.keyword, each]));
   }
 
-  /** The keywords of the blocks whose registers a scenario describes. */
+  /** The keywords of the blocks with registers that a scenario describes. */
   withRegisters(): readonly string[] {
     return this.#keywords(({ hasRegisters }) => hasRegisters);
   }
 
-  /** The keywords of the blocks that one may stand in. */
+  /** The keywords of the blocks that may contain one. */
   placesOf(keyword: string): readonly string[] {
     return this.#keywords(({ children }) => children.includes(keyword));
   }
@@ -162,5 +164,5 @@ export class MachineSchema {
   }
 }
 
-/** The blocks of machines that are made of what is built in. */
+/** The blocks of machines with the built-in devices. */
 export const MACHINE_SCHEMA: MachineSchema = new MachineSchema(DEVICES);

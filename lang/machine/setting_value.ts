@@ -370,7 +370,7 @@ export class SettingReader {
   }
 
   // The switches are names that mean nothing elsewhere, and `not x` is no value, so a list written
-  // in place is read as it stands.
+  // in place is read as written.
   #readQuirkList(items: readonly Expression[]): QuirkChanges | undefined {
     const changes = { clear: false, add: [] as QuirkName[], remove: [] as QuirkName[] };
     let sound = true;
@@ -442,7 +442,7 @@ export function suggestOr(name: string, candidates: readonly string[], otherwise
 
 type StringShape = Extract<ValueShape, { readonly kind: "string" }>;
 
-/** The choices nearest to a text that is none; empty where there are none. */
+/** The choices nearest to a text that is no choice; empty without any near. */
 function nearestText({ nearest }: StringShape, text: string): string {
   const names = nearest?.(text) ?? [];
   return names.length === 0 ? "" : `nearest: ${names.map((name) => `"${name}"`).join(" and ")}; `;

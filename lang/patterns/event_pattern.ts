@@ -1,14 +1,14 @@
 /**
  * Matching events against a pattern, in one pass and without ever going back.
  *
- * The pattern is an automaton whose states are all followed at once, so the time is the number of
+ * The pattern is an automaton. All its states are followed at once, so the time is the number of
  * events times the number of states, whatever `(a|b)*` is nested in.
  * @see docs/language/statements.md
  */
 
-/** One event of a pattern: what it may be called, and which fields must have which values. */
+/** One event of a pattern: its possible names, and the values that fields must have. */
 export interface PatternItem {
-  /** As it stands in the source. */
+  /** As the source has it. */
   readonly text: string;
   /** The events meant; null for `...`, which takes any event that the pattern looks at. */
   readonly names: ReadonlySet<string> | null;

@@ -117,7 +117,7 @@ export class FileScope {
     const valueKind = this.machineKinds.get(name);
     if (valueKind !== undefined) return { kind: "machine", name, valueKind };
     const word = this.registry.words.get(name);
-    // A word can do nothing: who calls one means a function that there is not.
+    // A word can do nothing. A call of one means a function that does not exist.
     if (word !== undefined) return called ? null : { kind: "word", word };
     return spec === undefined ? null : { kind: "builtin", spec };
   }

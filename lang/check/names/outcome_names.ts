@@ -30,7 +30,7 @@ const MAX_STATUS = 0x7fff;
 
 const isNumber = (written: string) => /^\d/.test(written);
 
-/** The answer of a device that a name or a number stands for; null for any other outcome. */
+/** The answer of a device for a name or a number; null for any other outcome. */
 export function expectedStatus(
   written: string,
   { deviceStatusMask, deviceStatuses }: Registry,

@@ -1,5 +1,5 @@
 /**
- * Finds what every name means, and what stands where it cannot stand.
+ * Finds the meaning of every name, and statements that are not permitted at their place.
  *
  * Kinds come later (`type_inference.ts`): they need to know all assignments of a variable first.
  */
@@ -131,7 +131,7 @@ export class Resolver {
     if (isBound || !registry.eventNames.some((event) => event.startsWith(`${first}.`))) {
       return false;
     }
-    // A word has a name of its own.
+    // A word has a separate name.
     if (registry.words.has(first) && name === `${first}.name`) return false;
     this.bag.error(
       "E0310",
@@ -252,7 +252,7 @@ export class Resolver {
     }
   }
 
-  /** The scope of code inside other code that has a frame of its own. */
+  /** The scope of code inside other code, with a separate frame. */
   #closure(role: CodeScope["role"], node: ClosureNode, around: Scope): Scope {
     const code = codeScope(role, around.code);
     this.resolution.closures.set(node, code);
@@ -292,7 +292,7 @@ export class Resolver {
     return ofSession ?? this.fileScope.machineVariable(name);
   }
 
-  /** @param call The call whose function the name is. */
+  /** @param call The call of the function with this name. */
   #name(node: NameExpression, scope: Scope, call: CallExpression | null = null): void {
     const called = call !== null;
     const variable = this.#find(node.name, scope);
@@ -348,7 +348,7 @@ export class Resolver {
     const { torn } = this.fileScope;
     if (torn !== null) {
       const bound = new Set([...this.resolution.variables.values()].map(({ name }) => name));
-      // What seems to be unused may have its uses in what was not read.
+      // Text that was not read may use a name that seems unused.
       const around = { unused: [], callsOf: () => [] };
       reportUnknownNames(torn.trusted(this.#unknownNames, bound), around, this.bag);
       return;
@@ -447,7 +447,7 @@ export class Resolver {
   /**
    * Resolves a whole file.
    *
-   * @param session True in a REPL, whose variables outlive the input.
+   * @param session True in a REPL, where variables outlive the input.
    */
   file(file: FileNode, session: boolean): void {
     const code = codeScope("main", null);
@@ -460,9 +460,9 @@ export class Resolver {
   }
 
   /**
-   * Resolves an expression that is asked in the middle of a run.
+   * Resolves an expression that is evaluated in the middle of a run.
    *
-   * @param names What is bound there besides what the file declares.
+   * @param names Names that are bound there besides the file's declarations.
    * @returns The variables of these names.
    */
   evaluated(file: FileNode, expression: Expression, names: readonly Name[]): readonly Variable[] {
@@ -475,7 +475,10 @@ export class Resolver {
 
   // Declarations.
 
-  /** The variables of a machine and what its registers do. Of one that is not used nothing is known. */
+  /**
+   * The variables of a machine and the functions of its registers. A machine that is not used has
+   * neither.
+   */
   #machine(declaration: MachineDeclaration): void {
     const { machine } = this.fileScope;
     if (machine?.declaration !== declaration) return;
@@ -576,14 +579,14 @@ export class Resolver {
     }
   }
 
-  /** The name of a function stands for the function: nothing is called yet. */
+  /** The name of a function means the function. Nothing is called yet. */
   #driverValue(value: Expression): void {
     const binding = value.kind === "Name" ? this.fileScope.find(value.name, false) : null;
     if (value.kind === "Name" && binding?.kind === "function") this.#use(value, binding);
     else this.#expression(value, new Scope(codeScope("constant", null), null));
   }
 
-  /** Names of events and figures stand for their counts; everything else is as usual. */
+  /** Names of events and figures mean their counts; everything else is as usual. */
   #figures(condition: Expression, isFigure: (expression: Expression) => boolean): void {
     if (isFigure(condition)) return;
     if (condition.kind === "Binary") {
@@ -726,7 +729,8 @@ export class Resolver {
         if (statement.until === null) break;
         return this.#expression(statement.until, this.#closure("until", statement, scope));
     }
-    // What has names of its own is above; in all others names mean what they mean around them.
+    // Expressions with separate names are above. In all others a name means the same as around
+    // them.
     for (const expression of statementExpressions(statement)) this.#expression(expression, scope);
     const inLoop = place.inLoop || roleOf(statement) === "loop";
     for (const block of innerBlocks(statement)) this.#block(block, place, inLoop);

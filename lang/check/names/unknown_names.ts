@@ -11,7 +11,9 @@ import type { Span } from "../../source.ts";
 import type { CallExpression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
 import type { CodeScope } from "./bindings.ts";
 
-/** How many unknown names are looked into. Who has more than a hundred has another trouble. */
+/**
+ * How many unknown names are looked into. A script with more than a hundred has another problem.
+ */
 const MAX_EXAMINED = 100;
 
 /** A use of a name that nothing is called. */
@@ -20,7 +22,7 @@ export interface UnknownName {
   readonly span: Span;
   /** The call that it was to be the function of. */
   readonly call: CallExpression | null;
-  /** The code that it stands in, the outermost of it. */
+  /** The outermost code around it. */
   readonly code: CodeScope;
   readonly inside: FunctionDeclaration | null;
   readonly hint: Hint | undefined;
@@ -92,7 +94,7 @@ function misspelled(
     bound.name !== name && (bound.declaration !== null) === (call !== null) &&
     (bound.code === null || bound.code === code)
   );
-  // A blank that is missing, or a word that was to stand elsewhere.
+  // A blank that is missing, or a word that belongs elsewhere.
   const joined = candidates.find((bound) => name.length > 2 && bound.name.startsWith(name));
   if (joined !== undefined || uses.length < 2 || !bag.mayCompare(candidates.length)) {
     return joined ?? null;

@@ -87,7 +87,7 @@ function matchArguments(
   call: CallExpression,
   callable: Callable,
   declared: FunctionDeclaration | null,
-  /** Functions that lack a name: what they get too much may be meant for it. */
+  /** Functions that lack a name: an extra argument may be meant for it. */
   incomplete: ReadonlySet<FunctionDeclaration>,
   bag: DiagnosticBag,
 ): Map<Argument, ParameterSpec> {

@@ -13,10 +13,10 @@ import { mixHint } from "../../values/operators.ts";
 import { PATTERN_BINDS_NOTHING } from "../names/bindings.ts";
 import type { TypeInference } from "./type_inference.ts";
 
-/** An arm of a `match`, whatever stands behind its arrow. */
+/** An arm of a `match`, with any code behind its arrow. */
 export interface CheckedArm {
   readonly pattern: Expression | null;
-  /** What stands behind the arrow. */
+  /** The code behind the arrow. */
   readonly behind: Span;
 }
 

@@ -1,7 +1,7 @@
-/** `sequence(…)` where a property chooses: what is drawn is the whole list. */
+/** `sequence(…)` where a property chooses: it draws the whole list. */
 import type { CallExpression, Expression } from "../../syntax/tree/ast.ts";
 
-/** The builtin whose arguments say what a property's sequences are. */
+/** The builtin with the arguments of a property's sequences. */
 const SEQUENCE_FUNCTION = "sequence";
 
 export function isSequenceCall(expression: Expression): expression is CallExpression {

@@ -8,7 +8,7 @@
 import type { Contents, Type } from "../../values/spec.ts";
 import type { Expression } from "../../syntax/tree/ast.ts";
 
-/** A kind, and what is known of what is inside. */
+/** A kind, and the known kinds inside it. */
 export interface StructuralType {
   readonly type: Type;
   /** What each item of a list is; null when nothing is known of them. */
@@ -30,7 +30,7 @@ export function recordShape(entries: Iterable<readonly [string, StructuralType]>
 
 export const UNKNOWN: StructuralType = plainShape("any");
 
-/** What a builtin says of what it gives. */
+/** The result that a builtin declares. */
 export function shapeOf(type: Type, contents: Contents | undefined): StructuralType {
   if (contents === undefined) return plainShape(type);
   const inner = shapeOfContents(contents);

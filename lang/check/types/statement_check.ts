@@ -27,7 +27,7 @@ import { expressionBlocks } from "../../syntax/tree/walk.ts";
 import type { LoadedFile } from "../../syntax/load_files.ts";
 import { FunctionResults } from "./function_results.ts";
 
-/** For who gives a bare number to a statement about time. */
+/** For a bare number in a statement about time. */
 const TIME_HINT = "to let time pass, write `advance 10us`, with a unit";
 
 class StatementChecker {
@@ -168,7 +168,7 @@ class StatementChecker {
     const events = eventsNamed(event, this.registry);
     for (const { name, value } of fields) {
       const meant = fieldsNamed(events, name.text, this.registry);
-      // A name that no event has is an error of its own.
+      // A name that no event has is a separate error.
       if (meant.length === 0) continue;
       const type = this.kinds.kindOf(value);
       const fitting = meant.filter((field) => canEqual(field, type));
@@ -214,7 +214,7 @@ class StatementChecker {
    * Reports a value of another kind than a statement takes.
    *
    * @param takes The kinds that it takes, as `rule` says them.
-   * @param hint For who gives an int where none is taken, or no int where nothing else is.
+   * @param hint For an int where none is taken, or another value where only an int is.
    */
   #require(value: Expression, takes: readonly Type[], rule: string, hint?: string): void {
     const type = this.kinds.kindOf(value);
@@ -252,7 +252,7 @@ class StatementChecker {
   }
 }
 
-/** Checks files whose names are resolved; what a name means that nothing is called is not known. */
+/** Checks files with resolved names. Unknown names have no meaning. */
 export function checkTypes(
   files: Iterable<LoadedFile>,
   resolution: Resolution,

@@ -1,7 +1,7 @@
 /**
- * Works out the kind of every expression, and of what is in it, as far as it can be known before the
- * run, and reports mixes that have no meaning. What cannot be known is `any` and is checked while the
- * script runs.
+ * Infers the kind of every expression, and of its parts, as far as it can be known before the run,
+ * and reports mixes that have no meaning. An unknown kind is `any` and is checked while the script
+ * runs.
  */
 import { countType } from "../names/bench_names.ts";
 import type { Registry } from "../../values/registry.ts";
@@ -63,7 +63,7 @@ const CHAIN_LIMIT = 100;
 export class TypeInference {
   readonly #shapes = new Map<Expression, StructuralType>();
   readonly #pending = new Set<Expression>();
-  /** Entries whose names were found to be two words. */
+  /** Entries with a name that is two words. */
   readonly #joined = new Set<Span>();
   #chain = 0;
   readonly #variables = new Map<Variable, StructuralType>();
@@ -77,7 +77,7 @@ export class TypeInference {
     readonly results: FunctionResults,
   ) {}
 
-  /** The kind of an expression; errors inside it are reported the first time it is asked for. */
+  /** The kind of an expression; errors inside it are reported at the first request. */
   kindOf(expression: Expression): Type {
     return this.shapeOf(expression).type;
   }
@@ -86,7 +86,7 @@ export class TypeInference {
   shapeOf(expression: Expression): StructuralType {
     let shape = this.#shapes.get(expression);
     if (shape !== undefined) return shape;
-    // What is asked again while it is being worked out goes round in a circle.
+    // A second request for a kind that is being inferred means a circle.
     if (this.#pending.has(expression)) return UNKNOWN;
     this.#pending.add(expression);
     shape = this.#infer(expression);
@@ -109,7 +109,7 @@ export class TypeInference {
     this.mismatches.wrong("E0403", expression, type, message, hint);
   }
 
-  /** What a `for` or `forall` gives its variable: an item of what it walks. */
+  /** The kind of the variable of `for` or `forall`: that of an item. */
   item(values: Expression): StructuralType {
     const { item, type } = this.shapeOf(values);
     return item ?? (type === "bytes" ? plainShape("int") : UNKNOWN);
@@ -289,7 +289,7 @@ export class TypeInference {
     const shape = assigned.length === 0 ? first : plainShape(first.type);
     this.#variables.set(variable, shape);
     for (const assignment of assigned) {
-      // A value that is made of the variable itself is looked at by `assigned`, afterwards.
+      // `assigned` examines a value that uses the variable itself, afterwards.
       if (this.#pending.has(assignment.value)) continue;
       const type = this.kindOf(assignment.value);
       const result = assignment.operator === "="
@@ -303,7 +303,7 @@ export class TypeInference {
     return shape;
   }
 
-  /** Takes note of what a lambda is called with, before the lambda is looked at. */
+  /** Records the arguments of a lambda, before the lambda is examined. */
   #noteParameter(parameter: Name, shape: StructuralType): void {
     const variable = this.resolution.variables.get(parameter);
     if (variable !== undefined) this.#variables.set(variable, shape);
@@ -333,7 +333,7 @@ export class TypeInference {
     }
     const old = this.kindOf(place);
     if (!["any", "record", place.kind === "Index" ? "list" : "any"].includes(object)) {
-      // A field that is none has been reported when its kind was asked for.
+      // A missing field was reported when its kind was requested.
       if (place.kind === "Index") {
         const message = `Cannot change an item of ${typeText(object)}`;
         this.mismatches.wrong(
@@ -475,8 +475,8 @@ export class TypeInference {
         [expression.last, last],
       );
     }
-    // Two dots for one make a range of what has no order, or of names that nothing is called:
-    // its uses learn nothing new.
+    // Two dots in place of one make a range of values without an order, or of unknown names: its
+    // uses show nothing new.
     return isOrdered && (first !== "any" || last !== "any") ? "range" : "any";
   }
 
@@ -506,7 +506,10 @@ export class TypeInference {
     return target;
   }
 
-  /** What `+=` makes of two kinds, where the sum stands; reports a mix that has no meaning. */
+  /**
+   * The kind that `+=` makes of two kinds, and the place of the sum. Reports a mix that has no
+   * meaning.
+   */
   #sum(left: Type, right: Type, span: Span): Type {
     const kind = resultOf("+", left, right);
     if (kind !== null) return kind;
@@ -565,7 +568,7 @@ export class TypeInference {
     return UNKNOWN;
   }
 
-  /** What a member of a list gives, by what is known of its items. */
+  /** The kind of a list's member, from the kinds of its items. */
   #fromItems(
     gives: FromItems,
     item: StructuralType | null,
@@ -589,7 +592,9 @@ export class TypeInference {
     return { ...plainShape("list"), item: this.#items(this.#madeShape(body.body)) };
   }
 
-  /** An entry of a record whose entries are known; of any other it is a matter of the run. */
+  /**
+   * An entry of a record with known entries. Entries of any other record are checked by the run.
+   */
   #entryOf(
     expression: FieldExpression,
     record: StructuralType,
@@ -676,7 +681,7 @@ export class TypeInference {
     }
   }
 
-  /** The kind of what a file of data says; null for any other call. */
+  /** The kind of the contents of a data file; null for any other call. */
   #data(call: CallExpression): StructuralType | null {
     const data = this.resolution.data.get(call);
     return data === undefined ? null : plainShape(typeOf(data));
@@ -711,7 +716,7 @@ export class TypeInference {
     return given ?? plainShape(method.result);
   }
 
-  /** Takes note of what a method hands to a lambda, before the lambda is looked at. */
+  /** Records the arguments that a method gives to a lambda, before the lambda is examined. */
   #noteLambda(
     { arguments: given }: CallExpression,
     { object }: FieldExpression,
@@ -794,7 +799,7 @@ export class TypeInference {
     }
   }
 
-  /** A lambda that a name stands for, and nothing else, has as many arguments as it declares. */
+  /** A lambda that is the only value of a name has as many arguments as it declares. */
   #checkLambdaCall(call: CallExpression, { assigned, name, source, span }: Variable): void {
     if (source?.kind !== "Lambda" || assigned.length > 0) return;
     const wanted = source.parameters.length;
@@ -810,7 +815,7 @@ export class TypeInference {
   }
 }
 
-/** The kind of what an operator makes of two kinds; null for a mix without meaning. */
+/** The kind of an operator's result for two kinds; null for a mix without meaning. */
 function resultOf(operator: ArithmeticOperator, left: Type, right: Type): Type | null {
   if (left === "any" || right === "any") return "any";
   if (isNumeric(left) && isNumeric(right)) return arithmeticType(operator, left, right);

@@ -40,7 +40,7 @@ type Origin = Variable | ConstBinding | FunctionBinding | WordBinding | MadeItem
 /** A use of a value that makes no sense. */
 interface TypeMismatch {
   readonly diagnostic: Diagnostic;
-  /** The name or call whose value it is; null when the value stands right there. */
+  /** The name or call that has the value; null when the value itself is written there. */
   readonly use: Expression | null;
   readonly type: Type;
 }
@@ -68,7 +68,7 @@ export class TypeMismatches {
   readonly #accusers = new Map<Origin, Set<Expression>>();
   /** How often a function's result is of no interest: it is called for what it does. */
   readonly #discarded = new Map<FunctionDeclaration, number>();
-  /** Values that were looked at, and whether they stand in parentheses for nothing. */
+  /** Values that were examined, and whether they are in useless parentheses. */
   readonly #needless = new Map<Expression, boolean>();
   /** One binding for each word: there is a new one at every use. */
   readonly #words = new Map<EnumValue, WordBinding>();
@@ -84,10 +84,10 @@ export class TypeMismatches {
   ) {}
 
   /**
-   * Takes note of a use that makes no sense.
+   * Records a use that makes no sense.
    *
-   * @param values The values that it is about, with their kinds; of two that do not go together the
-   *   one is blamed that has an origin, or that is none or a word.
+   * @param values The values of the use, with their kinds. If two do not fit, the one with an
+   * origin is blamed, or the one that is `none` or a word.
    */
   add(
     diagnostic: Omit<Hinted, "severity">,
@@ -102,7 +102,7 @@ export class TypeMismatches {
     if (use !== null && type !== "nothing") this.#accuse(use);
   }
 
-  /** Takes note of one value that makes no sense where it stands. */
+  /** Records one value that makes no sense at its place. */
   wrong(code: DiagnosticCode, value: Expression, type: Type, message: string, hint?: string): void {
     this.add({ code, span: value.span, message, hint }, [value, type]);
   }
@@ -183,7 +183,7 @@ export class TypeMismatches {
     }
   }
 
-  /** True when most uses of an origin find its value wrong, or its text does by itself. */
+  /** True when most uses of an origin find its value wrong, or its text alone does. */
   #isConvicted(origin: Origin): boolean {
     if (origin.kind === "word") return false;
     if (this.#hasNeedlessParentheses(this.#sourceOf(origin))) return true;
@@ -193,7 +193,7 @@ export class TypeMismatches {
   }
 
   /**
-   * For a value that is none one use is enough: no script binds the result of a call that has none, or
+   * For a value `none` one use is enough: no script binds the result of a call that has none, or
    * returns it, on purpose. A written `none` is meant.
    */
   #isNoneByMistake(first: Origin): boolean {
@@ -292,7 +292,7 @@ function sharedHint(mismatches: readonly TracedMismatch[]): string | undefined {
   return others.every((hint) => hint === first) ? first : undefined;
 }
 
-/** How errors speak of an origin: where it is, how they begin, what a note there says. */
+/** How errors speak of an origin: its place, their first words, the text of a note there. */
 function blamedOf(
   origin: Origin,
 ): { readonly place: Span | null; readonly subject: string; readonly note: string } {
