@@ -82,7 +82,7 @@ export function spanPlace(span: Span): string {
   return `${span.source.name}:${line}:${column}`;
 }
 
-/** The first line of a statement stands for all of it. */
+/** The first line of a statement represents all of it. */
 export function headOf(span: Span): Span {
   const { end, source, start } = span;
   const newline = source.text.indexOf("\n", start);

@@ -16,7 +16,7 @@ export interface PatternItem {
   readonly fields: readonly { readonly name: string; readonly value: number }[];
 }
 
-/** Kinds of states in `EventMatcher.states`, where an item's index (from 0) could stand. */
+/** Kinds of states in `EventMatcher.states`, in place of an item's index (from 0). */
 export const SPLIT = -1;
 export const ACCEPT = -2;
 

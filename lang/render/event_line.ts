@@ -6,7 +6,7 @@
  *        2       0ns  ssd     #1     iova.alloc      start 0xfffe_0000 128KiB tree
  *        3       0ns  ssd     #1     = true
  *
- * The call that led to an event stands above it, one step to the left; the call's result ends it.
+ * The call that led to an event is above it, one step to the left; the call's result ends it.
  */
 import { fieldOf, isCall, isReturn, type KernelCall, type MachineEvent } from "@dmalab/runtime";
 import { type Field, type FieldKind, isAddress } from "@dmalab/runtime/vocabulary";
@@ -20,7 +20,7 @@ import {
   formatTimeRounded,
 } from "../text/numbers.ts";
 
-/** Fields whose value needs no name, unless it is a plain number. */
+/** Fields with a value that needs no name, unless it is a plain number. */
 const SELF_EXPLAINING: ReadonlySet<string> = new Set([
   "size_bytes",
   "size",
@@ -130,7 +130,7 @@ export function repeatText(events: number, times: number): string {
   return `… ${what} repeated ${formatCount(times, "time")}`;
 }
 
-/** How many kernel calls are open around each event; a call's result stands below its call. */
+/** How many kernel calls are open around each event; a call's result is below its call. */
 function depthsOf(events: readonly MachineEvent[]): number[] {
   let depth = 0;
   return events.map((event) => {
@@ -170,7 +170,7 @@ function layoutFor(
   };
 }
 
-/** Names longer than this stand out of their column. */
+/** Longer names extend beyond their column. */
 const MAX_NAME = 18;
 
 const EVENT_TITLE = "event";
@@ -208,7 +208,7 @@ export function valuePart(name: string, field: Field, value: unknown) {
  * An event's name and fields, as a call, a result or `name fields`.
  *
  * @param nameWidth Names are padded to this.
- * @param inCall Inside a kernel call, whose name then need not be said again.
+ * @param inCall Inside a kernel call: its name is not printed again.
  */
 export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = false): string {
   return eventParts(event, nameWidth, inCall).map(({ text }) => text).join("").trimEnd();
@@ -261,7 +261,7 @@ function hopParts(event: MachineEvent<"pci.tlp">): TextPart[] {
   ];
 }
 
-/** `= result`: what a call gave, or the error it ended with. */
+/** `= result`: the result of a call, or its error. */
 function resultParts(event: MachineEvent<`ret.${KernelCall}`>): TextPart[] {
   const { error, result } = event.fields;
   if (error !== null) return [words(`= ${error}`)];

@@ -1,4 +1,7 @@
-/** Colours, by what a piece of text is. Nothing is loaded for them: they lie on the fast path. */
+/**
+ * Colours, by the role of a piece of text. Nothing is loaded for them, because they are on the fast
+ * path.
+ */
 
 const CODES = {
   good: "32",

@@ -11,13 +11,16 @@ export interface PrintedReport {
   readonly log: string | null;
   /** No check of any kernel sees it. */
   readonly beyondKernel: boolean;
-  /** The statement that mapped, allocated or locked what the report is about, as `file:line:column`; null when there is none. */
+  /**
+   * The statement that mapped, allocated or locked the memory of the report, as `file:line:column`;
+   * null without one.
+   */
   readonly firstPlace: string | null;
   /** The statement that broke the rule. */
   readonly secondPlace: string | null;
 }
 
-/** Of reports about something that was not mapped: what the first statement did. */
+/** For reports about something that was not mapped: the action of the first statement. */
 const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   lock_order: "locked in the opposite order",
   device_write_after_free: "freed",
@@ -60,7 +63,7 @@ export function logLine(log: string): string {
   return `DMA-API: … ${log}`;
 }
 
-/** The report on one line, for a list that tells the place of the second statement itself. */
+/** The report on one line, for a list that already has the place of the second statement. */
 export function reportSentence(report: Omit<PrintedReport, "log">): string {
   const { firstPlace, secondPlace } = report;
   const first = firstPlace === null || firstPlace === secondPlace

@@ -83,7 +83,7 @@ function quantityText(value: number, kind: Quantity["kind"] | "int"): string {
   }
 }
 
-/** In parentheses where the operator around binds tighter than what stands in it. */
+/** In parentheses where the operator around binds tighter than the one inside. */
 function operand(value: number, kind: Quantity["kind"] | "int"): string {
   const text = quantityText(value, kind);
   return kind === "phys" || kind === "dma" ? `(${text})` : text;

@@ -152,7 +152,7 @@ export function runBench(
   return new BenchRun(program, bench, options).outcome();
 }
 
-/** The loop of a bench on a machine of its own, to be run turn by turn. */
+/** The loop of a bench on a separate machine, run turn by turn. */
 export class BenchLoop {
   /** Why it cannot go on; null while it can. */
   failure: Failure | null = null;
@@ -367,7 +367,7 @@ export function figureValue(key: string, value: number): Value {
   return new Quantity(unit === "ns" ? "duration" : "size", value);
 }
 
-/** Runs all benches of a program, each cell on a machine of its own, until one is interrupted. */
+/** Runs all benches of a program, each cell on a separate machine, until one is interrupted. */
 export function runBenches(program: Program, options: BenchOptions = {}): readonly BenchReport[] {
   const outcomes: BenchOutcome[] = [];
   for (const cell of program.tests) {

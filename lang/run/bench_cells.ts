@@ -14,7 +14,7 @@ import type { Combination } from "./combinations.ts";
 /** A cell's place on each axis. */
 type CellAxes = readonly VariantSetting[];
 
-/** How a cell is named by a value: a text of a matrix stands for itself, without quotes. */
+/** The name of a cell by a value: a text of a matrix is its own name, without quotes. */
 export function cellName(value: string): string {
   return value.replace(/^"(.*)"$/s, "$1");
 }

@@ -18,7 +18,7 @@ import { startMachine, TestMachine } from "./test_machine.ts";
  * Judges the expectations of one bench: each in every group of cells that differ in its axis alone.
  *
  * @param entries All cells of the bench.
- * @param outcomes Of those that ran, in any order.
+ * @param outcomes Of the cells that ran, in any order.
  */
 export function judgeExpectations(
   program: Program,

@@ -29,7 +29,7 @@ interface Declared {
   readonly source: SourceFile;
 }
 
-/** The registry with the drivers in C of some files; itself where there are none. */
+/** The registry with the drivers in C of some files; unchanged without any. */
 export function withCDrivers(
   files: readonly LoadedFile[],
   loader: SourceLoader,
@@ -61,7 +61,7 @@ export function withCDrivers(
   return new CRegistry(named, declared, loader.shelf, bag).registry;
 }
 
-/** The file of a driver; null where there is none, which is reported. */
+/** The file of a driver; null where it is missing, which is reported. */
 function sourceOf(
   { entries, path, pathSpan }: CDriverDeclaration,
   loader: CLoader,

@@ -25,7 +25,7 @@ import {
 /** More combinations than anybody would wait for. */
 const COMBINATION_LIMIT = 1000;
 
-/** Names that stand for values: that of a row, in a test for each of a table. */
+/** Names with values: that of a row, in a test for each row of a table. */
 export type Bound = ReadonlyMap<string, Value>;
 
 const NOTHING_BOUND: Bound = new Map();
@@ -41,7 +41,7 @@ export interface Combination {
   readonly variant: MachineVariant;
 }
 
-/** Works out every combination of a test's modifiers; what is wrong goes into the bag, once. */
+/** Makes every combination of a test's modifiers. Mistakes go into the bag, once. */
 export function combinationsOf(
   modifiers: readonly MachineModifier[],
   machine: ProgramMachine,
@@ -73,7 +73,7 @@ export function combinationsOf(
   });
 }
 
-/** Settings whose values may use the names of a file. */
+/** Settings with values that may use the names of a file. */
 export function variantIn(
   scope: FileScope,
   settings: readonly ConfigModifier[] = [],
@@ -89,7 +89,7 @@ export function variantIn(
   };
 }
 
-/** The machines of a `compare`; what is wrong with the settings goes into the bag, once. */
+/** The machines of a `compare`. Mistakes of the settings go into the bag, once. */
 export function comparedMachines(
   { entries, span }: CompareExpression,
   machine: ProgramMachine,

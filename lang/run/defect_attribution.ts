@@ -1,4 +1,4 @@
-/** Which known defects a run's failure, and what was found in it, are gone without. */
+/** The known defects that cause a run's failure and its findings. */
 import { MACHINE_STEPS } from "../values/limits.ts";
 import {
   ATTRIBUTION_STEPS,
@@ -22,7 +22,7 @@ export interface TestRunResult {
   readonly leaks: readonly TestLeak[];
 }
 
-/** What came of a run on a machine without one defect. */
+/** The result of a run on a machine without one defect. */
 interface ProbeResult {
   readonly failure: Failure | null;
   readonly findings: ReadonlySet<string>;

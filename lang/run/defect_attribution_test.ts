@@ -16,7 +16,9 @@ const machine = (more = "") =>
 }
 `;
 
-/** A read into a peer's memory by a tag whose last request had a range: 7.2 describes that range. */
+/**
+ * A read into a peer's memory by a tag with a range in its last request: 7.2 describes that range.
+ */
 const STALE = `fn stale() {
   wait submit_bio(bio(read, lba: 0, into: alloc_pages(4, contiguous: false)))
   let memory = pci_alloc_p2pmem(gpu, 32KiB)

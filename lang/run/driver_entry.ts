@@ -46,7 +46,7 @@ export interface DriverEntry<F = number> {
   readonly dirs: readonly DriverDirection[];
 }
 
-/** The keys of a `driver`, each with what it takes; docs/hunt.md says what they are. */
+/** The keys of a `driver`, each with what it takes; docs/hunt.md explains them. */
 export const DRIVER_KEYS = {
   map: "a function",
   unmap: "a function",
@@ -205,7 +205,7 @@ class DriverReader {
     return [...new Set(this.#read<T>(key, shape, items))];
   }
 
-  /** What values come to; those that the key does not take are reported. */
+  /** The results of values. Values that the key does not take are reported. */
   #read<T extends SettingValue>(
     key: DriverKey,
     shape: ValueShape,

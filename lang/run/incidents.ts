@@ -1,4 +1,4 @@
-/** Faults and reports that no statement of a test expected, and what is left at its end. */
+/** Faults and reports that no statement of a test expected, and leaks at its end. */
 import { type IncidentEvent, incidentName, type RunFinding } from "../values/incident.ts";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { TestLeak } from "@dmalab/runtime/leaks";
@@ -102,7 +102,7 @@ type Facts = readonly (readonly [label: string, text: string])[];
 /**
  * An incident as plain data.
  *
- * @param gone What it is gone without; null where that is unknown.
+ * @param gone The defects that cause it; null where that is unknown.
  * @param style Colours for its lines.
  */
 export function describeIncident(

@@ -12,8 +12,9 @@ const HINT =
   "name, or `leaks = allow` in `machine`";
 
 /**
- * What a run holds at its end. One that failed is asked too: what it holds may be why it failed; and
- * where one beside it failed, that one. One that a limit or a bug stopped is not.
+ * The resources that a run holds at its end. A failed run is examined, too, because they may be the
+ * cause; where a run beside it failed, that one. A run that a limit or a bug stopped is not
+ * examined.
  */
 export function leftoversOf(vm: ChildVm): readonly TestLeak[] {
   if (vm.failure === null) return vm.machine.leftovers();

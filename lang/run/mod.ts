@@ -1,8 +1,8 @@
 /**
- * Running a program's tests, benches, properties and sessions, and what is reported of them.
+ * Running a program's tests, benches, properties and sessions, and their reports.
  *
- * State: a session keeps one machine and its history.
- * Proof: `leaks_test.ts`, `replay_run_test.ts`, `program_test.ts`.
+ * State: a session keeps one machine and its history. Proof: `leaks_test.ts`, `replay_run_test.ts`,
+ * `program_test.ts`.
  *
  * What other members use:
  */

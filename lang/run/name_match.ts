@@ -7,7 +7,7 @@ import type { VariantSetting } from "../values/machine_variant.ts";
 /** A part of a name, an expression that finds something in it, or a value of an axis. */
 export type NameMatch = string | RegExp | VariantSetting;
 
-/** What tells one test of a file from another. */
+/** The identity of a test in a file. */
 type Named = Parameters<typeof displayName>[0] & { readonly axes?: readonly VariantSetting[] };
 
 /** Whether a match is about an axis, and not about a name. */

@@ -51,12 +51,12 @@ export interface Program {
   /** @internal */
   readonly registers: readonly RegisterCode[];
   /**
-   * The machine block as it stands: what the top-level statements run on.
+   * The machine block without changes, for the top-level statements.
    * @internal
    */
   readonly variant: MachineVariant;
   /**
-   * The top-level statements; null when there are none.
+   * The top-level statements; null without any.
    * @internal
    */
   readonly main: number | null;
@@ -68,7 +68,7 @@ export interface Program {
    */
   readonly drivers: readonly DriverEntry[];
   /**
-   * Of a program whose runs can be followed: what looks are compiled with.
+   * For a program with runs that can be followed: the context for compiling looks.
    * @internal
    */
   readonly follow: DebugBuild | null;
@@ -120,7 +120,7 @@ export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
   return { code: limit.code, severity: "error", span, message: limit.message, hint };
 }
 
-/** A program as far as it can be understood, whatever is wrong with it: what an editor asks. */
+/** A program as far as it can be understood, in spite of mistakes, for editors. */
 export interface UnderstoodProgram {
   readonly loaded: LoadedFile;
   readonly checked: CheckedFiles;
@@ -128,7 +128,7 @@ export interface UnderstoodProgram {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads a program with the names and kinds of what can be read of it. */
+/** Reads a program, with the names and kinds of its readable parts. */
 export function understandProgram(
   entry: SourceFile,
   loader: SourceLoader,
@@ -214,7 +214,7 @@ export function loadProgram(
   }
 }
 
-/** The drivers that a file marks; what is wrong with one goes into the bag. */
+/** The drivers that a file marks. Mistakes in one go into the bag. */
 export function driversOf(
   file: FileNode,
   context: DriverContext,

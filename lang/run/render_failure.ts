@@ -30,7 +30,7 @@ const DRAWN_COLUMNS = 120;
 const PLACE_LINES = 2;
 const SOURCE_LINES = 2;
 
-/** Blanks that stand for a tab. */
+/** Blanks in place of a tab. */
 const TAB = "    ";
 
 /** Renders a failure. Lines have no line ends. */
@@ -47,7 +47,7 @@ export function renderFailure(failure: Failure, style?: FailureStyle): readonly 
   return [...lines, ...notes.map((note) => `   ${printable(note)}`)];
 }
 
-/** What the parts of an assertion came to: of those that have a name. */
+/** The values of an assertion's named parts. */
 export function failedValues({ parts }: Failure): readonly FailedValue[] {
   return parts.flatMap(({ anchor: { source, start }, text }) => {
     const { column, line } = source.position(start);
@@ -102,7 +102,7 @@ function shown(line: string): string {
   return printable(line).replaceAll("\t", TAB);
 }
 
-/** A value and the column it stands below. */
+/** A value and the column above it. */
 interface Drawn {
   readonly column: number;
   readonly text: string;

@@ -155,7 +155,9 @@ export type ReplayStart =
   | { readonly functionIndex: number; readonly args: readonly Value[] }
   | { readonly block: Closure };
 
-/** Events of a run that keeps none: it is done once more, and keeps them, when they are asked for. */
+/**
+ * Events of a run that keeps none: it is repeated, and keeps them, at the first request for events.
+ */
 class ReplayedEvents implements RecordedEvents {
   readonly count = Infinity;
   #kept: { readonly events: readonly MachineEvent[]; readonly failure: Failure | null } | null =
@@ -186,7 +188,7 @@ interface ChildMachine {
   readonly repeated: ReplayedEvents | null;
 }
 
-/** Runs of one function of a program, or of one block, on machines of their own. */
+/** Runs of one function of a program, or of one block, on separate machines. */
 export class ChildRunStarter implements RunStarter {
   /** Events of such runs have been asked for: the next ones keep theirs. */
   #requireEvents = false;
@@ -205,7 +207,8 @@ export class ChildRunStarter implements RunStarter {
     const output = new BranchOutput(this.options.output, false);
     const choice = choices.at(-1);
     const isBlock = typeof choice?.taken !== "string";
-    // Of one place of a sweep, or one order of a race that ends with it, hardly one is asked for events.
+    // Events are rarely requested of a single place of a sweep, or of a single order of a race that
+    // ends with it.
     const counts = typeof choice?.taken === "object" && !goesOn(choice) && !this.#requireEvents;
     const repeated = counts ? new ReplayedEvents(() => this.#repeat(request)) : null;
     const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });
@@ -292,7 +295,7 @@ export class ChildRunStarter implements RunStarter {
       lenient,
       watch,
       ...attributeDefects !== undefined && { attributeDefects },
-      // Who looks at events looks at those of the machine that was asked for.
+      // Listeners get the events of the requested machine.
       onEvent: quirks === null ? onSideEvent : undefined,
       onVm: (vm) => {
         if (repeated !== null) vm.machine.readEventsAgain(repeated);

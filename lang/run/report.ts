@@ -15,7 +15,7 @@ export interface FailureReport {
   readonly code: string;
   /** One line. */
   readonly message: string;
-  /** What tells a bug of dmalab from another one; null for what is none. */
+  /** The identity of a bug of dmalab; null for other failures. */
   readonly bug: BugIdentity | null;
   /** Where. */
   readonly place: LocationText;
@@ -23,7 +23,7 @@ export interface FailureReport {
   readonly lines: readonly string[];
   /** What the parts of an assertion came to, each by the name that it has in the source. */
   readonly values: readonly FailedValue[];
-  /** Where two values differ, and other lines that stand below the source. */
+  /** Where two values differ, and other lines below the source. */
   readonly notes: readonly string[];
   /**
    * The way to the run that failed, as the option `--branch` takes it, such as `1:alloc_pages@4`; null
@@ -52,7 +52,7 @@ export interface Incident {
   readonly place: LocationText | null;
   /** All there is to say of it, with the source lines: lines without a line end. */
   readonly lines: readonly string[];
-  /** True for the one that the failure of its test or bench tells. */
+  /** True for the one that is the failure of its test or bench. */
   readonly isFailure?: boolean;
 }
 
@@ -62,7 +62,7 @@ export interface EntryOutcome {
   readonly name: string;
   /** `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
-  /** Where its name stands. */
+  /** The place of its name. */
   readonly place: LocationText;
   /** What it came to. */
   readonly outcome: "passed" | "failed" | "skipped";
@@ -161,7 +161,7 @@ export interface BusyTime {
   readonly busyNs: number;
 }
 
-/** One cell of a bench: what it counted on one machine, with one value of each axis. */
+/** One cell of a bench: its counts on one machine, with one value of each axis. */
 export interface BenchOutcome extends EntryOutcome, BenchTally {
   /** Faults and reports that the bench did not expect, up to the last counted iteration: the first ones. */
   readonly incidents: readonly BenchIncident[];
@@ -186,7 +186,7 @@ export interface BenchOutcome extends EntryOutcome, BenchTally {
   readonly busy: readonly BusyTime[];
 }
 
-/** What came of an `expect` of a bench, in one group of cells. */
+/** The result of an `expect` of a bench, in one group of cells. */
 export interface BenchExpectationOutcome {
   /** As it is written. */
   readonly text: string;
@@ -206,9 +206,9 @@ export interface BenchExpectationOutcome {
 export interface BenchReport {
   /** Its name, without values. */
   readonly name: string;
-  /** Where its name stands. */
+  /** The place of its name. */
   readonly place: LocationText;
-  /** The value whose cells the others are compared with, and its axis; null without one. */
+  /** The value with the cells that the others are compared with, and its axis; null without one. */
   readonly baseline: VariantSetting | null;
   /** In the order of the axes, the last changing fastest. */
   readonly cells: readonly BenchOutcome[];

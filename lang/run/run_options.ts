@@ -13,7 +13,7 @@ import type { FailureStyle } from "./render_failure.ts";
 import type { RunNames, TestOutcome } from "./report.ts";
 import type { MachineOptions } from "./test_machine.ts";
 
-/** A run that begins: whose it is, and all that its machine is built from. */
+/** A run that begins: its test, and all inputs of its machine. */
 export interface RunStart extends RunNames {
   /** With the seed and the leniency of the run. */
   readonly machine: LabConfig;
@@ -23,7 +23,7 @@ export interface RunStart extends RunNames {
 export interface RunOptions {
   /** `all`: the statements at the top of the file and the tests; `tests`: only these. */
   readonly only?: "all" | "tests";
-  /** Only tests whose name, or whose machine, has one of these in it; all when there is none. */
+  /** Only tests with one of these in the name or in the machine; without any, all. */
   readonly match?: readonly NameMatch[];
   /** No further test after one that failed. */
   readonly failFast?: boolean;
@@ -60,7 +60,7 @@ export interface RunOptions {
   readonly style?: FailureStyle | undefined;
   /** False: there is no listener, so that no known defects are looked for behind what is wrong. */
   readonly attributeDefects?: boolean;
-  /** A clock, and who may interrupt; without one the limit of time does not count. */
+  /** A clock, and a source of interrupts. Without one the limit of time does not count. */
   readonly watch?: HostWatch | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Runs a program: its statements, then its tests, each on a machine of its own. */
+/** Runs a program: its statements, then its tests, each on a separate machine. */
 import { spanPlace } from "../source.ts";
 import { NO_OUTPUT, type PlannedRun } from "./replay_run.ts";
 import { isNamed } from "./name_match.ts";

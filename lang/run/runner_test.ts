@@ -93,7 +93,7 @@ Deno.test("step until sees a condition that comes and goes within an activity", 
   const between = "counters.irq == 1 and counters.nvme.unmap == 0";
   assertEquals(after(`step until ${between}\nassert counters.nvme.unmap == 1`), null);
   assertEquals(after("let n = 0\nstep until n == 1 or io.done\nassert io.done"), null);
-  // A call may make something happen: it is asked between activities alone.
+  // A call may cause events: it is evaluated between activities only.
   assertEquals(
     after(`step until io.requests.all(r => ${between})`),
     "E0907 No work is pending, and the condition is false",

@@ -1,8 +1,8 @@
 /**
  * The core of the REPL, without a terminal: takes text, keeps one machine, and goes back.
  *
- * A session is the list of what was done in it. The machine is deterministic, so an earlier point
- * is reached by doing the list again up to there, on a new machine.
+ * A session is the list of its inputs. The machine is deterministic, so repeating the list up to an
+ * earlier point, on a new machine, reaches that point.
  */
 import { addAll } from "@dmalab/runtime/lists";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -245,7 +245,7 @@ export class RunSession {
   }
 
   /**
-   * What a variable holds; undefined when there is none.
+   * The value of a variable; undefined without one.
    * @internal
    */
   valueOf(name: string): Value | undefined {
@@ -253,7 +253,7 @@ export class RunSession {
   }
 
   /**
-   * Of what a variable holds, or of what the machine binds to the name; undefined for neither.
+   * The type of a variable's value, or of the machine's value for the name; undefined for neither.
    * @internal
    */
   kindOf(name: string): Type | undefined {
@@ -307,7 +307,7 @@ export class RunSession {
   }
 
   /**
-   * A session that goes on from a place in this one's past, on a machine of its own.
+   * A session that goes on from a place in this one's past, on a separate machine.
    *
    * @param move How many moves were done before.
    * @param part How many statements or activities of the next one.

@@ -91,7 +91,7 @@ export class SessionCode {
     };
   }
 
-  /** Reads an input against copies of what the session knows, so that a wrong one leaves no trace. */
+  /** Reads an input against copies of the session's names, so that a wrong one leaves no trace. */
   read(source: SourceFile, isFile: boolean, known: SessionNames): ReadInput {
     const { diagnostics, file, incomplete } = parse(source, { mode: "repl" });
     if (incomplete && !isFile) return { kind: "incomplete" };

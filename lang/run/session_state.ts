@@ -50,7 +50,7 @@ export interface StepEntry {
 /** Something that was done and can be done again. */
 export type HistoryEntry = InputEntry | StepEntry;
 
-/** What came of doing an input. */
+/** The result of an input. */
 export interface PerformedInput {
   readonly done: InputEntry;
   readonly values: readonly ShownValue[];

@@ -16,7 +16,7 @@ export interface SessionOptions {
   readonly loader: SourceLoader;
   /** Of each input. */
   readonly limits?: Limits;
-  /** A clock, and who may want an input to end. An input that one of them ends is undone. */
+  /** A clock, and a source of interrupts. An input that one of them ends is undone. */
   readonly watch?: HostWatch;
   /** Whether tests of an input are run; they are when it is left out. Those of a file never are. */
   readonly runsTests?: boolean;
@@ -50,7 +50,7 @@ export interface SessionParts extends SessionOptions {
   readonly onBranchPoint?: (move: number, part: number, isStatement: boolean) => void;
 }
 
-/** What came of one input. */
+/** The result of one input. */
 export interface InputResult {
   /** True when the text ends in the middle of something; nothing was done. */
   readonly incomplete: boolean;
@@ -60,7 +60,7 @@ export interface InputResult {
   readonly values: readonly ShownValue[];
   /** What stopped the input; the statements before it were done. */
   readonly failure: FailureReport | null;
-  /** Outcomes of tests in the input, which are run at once, each on a machine of its own. */
+  /** Outcomes of tests in the input, which are run at once, each on a separate machine. */
   readonly tests: readonly TestOutcome[];
   /**
    * What was checked, and is for a command to run.
@@ -78,7 +78,7 @@ export interface InputResult {
 }
 
 /**
- * What came of an input that did nothing.
+ * The result of an input that did nothing.
  * @internal
  */
 export const NOTHING_DONE: InputResult = {
@@ -122,7 +122,7 @@ export interface SessionVariable {
 export interface SessionSummary {
   /** How many inputs and steps were done. */
   readonly moves: number;
-  /** Number of the last event, and virtual time: what the prompt shows. */
+  /** Number of the last event, and virtual time, for the prompt. */
   readonly seq: number;
   /** Virtual time. */
   readonly nowNs: number;

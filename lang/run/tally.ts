@@ -72,7 +72,7 @@ export class TestTally {
 
   attempt(run: PlannedRun, output: Output, more: Partial<MachineOptions> = {}): TestRunResult {
     const { machine: shared } = this.options;
-    // Who looks at events looks at those of the runs that speak.
+    // Listeners get the events of the runs that print.
     const isWatched = output === shared.output;
     const onEvent = isWatched ? shared.onEvent : undefined;
     if (isWatched) {
@@ -93,7 +93,7 @@ export class TestTally {
         limits: {
           ...limits,
           steps: Math.min(steps, limits.steps),
-          // The machine that is looked at still stands.
+          // The observed machine is still there.
           memoryBytes: result.machine?.machine.budget.leftBytes ?? limits.memoryBytes,
         },
         onSideEvent: undefined,
@@ -103,7 +103,7 @@ export class TestTally {
     });
   }
 
-  /** Adds what a run did. @returns What is gone without which defects. */
+  /** Adds what a run did. @returns Which defects cause which findings. */
   count(result: TestRunResult, run: PlannedRun): DefectAttribution {
     const attribution = this.attributionOf(result, run);
     if (result.machine !== null) this.#add(result, result.machine, attribution);

@@ -34,7 +34,7 @@ export interface TestEntry {
   readonly name: string;
   /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
-  /** Where its name stands. */
+  /** The place of its name. */
   readonly span: Span;
   /** It is declared and not run. */
   readonly skip: boolean;
@@ -80,7 +80,7 @@ export interface TestEntry {
    */
   readonly expectations: readonly ExpectationCode[];
   /**
-   * Of a bench: the value whose cells the others are compared with.
+   * For a bench: the value with the cells that the others are compared with.
    * @internal
    */
   readonly baseline: string | null;
@@ -100,7 +100,7 @@ export type RunnableTest = Omit<TestEntry, "declaration"> & {
 /** Name of the statements at the top of a file where they run as a test does. */
 const STATEMENTS_NAME = "statements at the top";
 
-/** The statements at the top of a file as a test; null where there are none. */
+/** The statements at the top of a file as a test; null without any. */
 export function statementsEntry(
   { code, machine: { config }, main, variant }: Pick<
     Program,
@@ -152,7 +152,7 @@ export function compileTest(
       cells: cellFiguresIn(expectation.condition, compiler.tables.resolution.counts),
     })) ?? [],
     baseline: bench?.baseline ? baselineName(bench.baseline) : null,
-    // What a bench expects of its cells is asked when all have run.
+    // The expectations of a bench are judged when all cells have run.
     usesEvents: bench === null ? usesEvents(test) : innerBlocks(bench).some(blockUsesEvents),
     kind: test.kind.toLowerCase() as TestEntry["kind"],
   };

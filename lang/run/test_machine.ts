@@ -66,7 +66,7 @@ export function buildTestMachine(
   return machine;
 }
 
-/** A machine of its own for one test. */
+/** A separate machine for one test. */
 export class TestMachine {
   readonly machine: SimulatedMachine;
   readonly vm: Vm;
@@ -113,10 +113,10 @@ export function workOutConsts<F>(
 }
 
 /**
- * A machine of its own for one test, or why it cannot be built: the checker has built the same
+ * A separate machine for one test, or why it cannot be built: the checker has built the same
  * machine before, so that only a bug of dmalab itself can stop it here.
  *
- * @param span What the failure is reported at.
+ * @param span The place of a reported failure.
  */
 export function startMachine(
   program: Program,

@@ -45,7 +45,7 @@ interface TestCase {
   readonly axes: readonly VariantSetting[];
 }
 
-/** A case for each combination of the table's values; what is wrong goes into the bag. */
+/** A case for each combination of the table's values. Mistakes go into the bag. */
 function tableCases(
   test: AnyTest,
   table: CaseTable,
@@ -106,7 +106,7 @@ function axisValues(
   return all;
 }
 
-/** A record with a `name` is called by it, anything else by what it is. */
+/** A record with a `name` has that name; any other value is named by its text. */
 function axisText(value: Value): string {
   const name = value instanceof RecordValue ? value.entries.get("name") : undefined;
   return formatValue(typeof name === "string" || name instanceof EnumValue ? name : value);
@@ -146,7 +146,7 @@ function nameOf(
     if (value !== undefined) text += formatValue(value);
   }
   if (!own.hasErrors) return text;
-  // A name or entry that is none has been found by the checker as well.
+  // The checker has also found unknown names and entries.
   const known = new Set(bag.sorted().map(keyOf));
   for (const problem of own.sorted()) if (!known.has(keyOf(problem))) bag.add(problem);
   return null;
@@ -154,7 +154,7 @@ function nameOf(
 
 export type AnyTest = TestDeclaration | PropertyDeclaration | BenchDeclaration;
 
-/** A name of a property's `forall` and what it may be. */
+/** A name of a property's `forall` and its possible values. */
 export interface ForallValues {
   readonly name: string;
   readonly values: RangeValue | ListValue | SequenceChoices;
@@ -260,7 +260,7 @@ function forallValues(
   return all;
 }
 
-/** The choices of `sequence(0..=20, { … })`; what is wrong with them goes into the bag. */
+/** The choices of `sequence(0..=20, { … })`. Mistakes in them go into the bag. */
 function readSequence(
   call: CallExpression,
   evaluator: ConstantEvaluator,

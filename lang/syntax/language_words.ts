@@ -439,7 +439,7 @@ type WordOf<C extends KeywordSpec["class"]> = {
 
 /** Words that are never names, except after `.` and before `:`. */
 export type HardWord = WordOf<"hard">;
-/** Words that have a meaning of their own in one kind of place and are names elsewhere. */
+/** Words that have a special meaning in one kind of place and are names elsewhere. */
 export type SoftWord = WordOf<"soft">;
 
 export const LANGUAGE_WORDS: Readonly<Record<LanguageWord, KeywordSpec<LanguageWord>>> = ROWS;
@@ -450,7 +450,7 @@ export function wordRow(word: string): KeywordSpec | undefined {
 
 const WORDS = Object.keys(ROWS) as LanguageWord[];
 
-/** The words whose rows are as asked, in the order of the table. */
+/** The words of the selected rows, in the order of the table. */
 export function keywordsWhere(isAsked: (row: KeywordSpec) => boolean): readonly LanguageWord[] {
   return WORDS.filter((word) => isAsked(LANGUAGE_WORDS[word]));
 }

@@ -10,7 +10,7 @@ import type { IToken, TokenType } from "chevrotain";
 /** The group of types that are left out. */
 export const LEFT_OUT = "left out";
 
-/** Characters that have lists of their own. */
+/** Characters with separate lists. */
 const DISPLAYED_CODES = 256;
 
 export class PatternLexer {

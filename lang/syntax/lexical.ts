@@ -56,7 +56,7 @@ const CHARACTER_HINTS = byWord([
   ["\\", "a line that ends in an operator, a comma or an open bracket continues: leave `\\` out"],
 ]);
 
-/** Checks the tokens of a file; returns those that the parser is to see. */
+/** Checks the tokens of a file; returns the tokens for the parser. */
 export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const kept: IToken[] = [];
   /** The last string without an end. */
@@ -82,7 +82,7 @@ export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticRepor
           kept.push(part);
         }
         if (endsTextOfLineBefore(token, unclosed, reporter)) {
-          // What stands before it is the rest of that text.
+          // The rest of that text is before it.
           while (kept.length > 0 && kept.at(-1)!.tokenType !== t.Newline) kept.pop();
         } else reportUnclosed(token, reporter);
         unclosed = token;

@@ -74,10 +74,7 @@ export function misnamed(path: string, { name, what }: FileKind): LoadError | nu
     : new LoadError("unreadable", `Cannot use "${path}": it is not named as ${what} is`);
 }
 
-/**
- * Loads the file that a text names, from the folder of the file it stands in; null after saying why
- * not.
- */
+/** Loads the file that a text names, from the folder of the file around it; null after an error. */
 export function loadNamedFile(
   path: string,
   span: Span,

@@ -1,12 +1,15 @@
 /**
- * The entry of a table under a name that a script has given; undefined when there is none. Asked
- * plainly, a table has what every object has: `constructor`, `toString` and their like.
+ * The entry of a table under a name that a script has given; undefined without one. Asked plainly,
+ * a table has what every object has: `constructor`, `toString` and their like.
  */
 export function ownEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
-/** A table of rows for several words each. @param rows The words of a row, with blanks between, and what they stand for. */
+/**
+ * A table of rows for several words each. @param rows The words of a row, with blanks between, and
+ * their meaning.
+ */
 export function byWord<T>(
   rows: readonly (readonly [words: string, T])[],
 ): Readonly<Record<string, T>> {

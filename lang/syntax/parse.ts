@@ -40,7 +40,7 @@ export const MAX_TREE_DEPTH = 500;
 const LAMBDA_WEIGHT = 10;
 
 interface Level {
-  /** Depth of what stands between two commas or line ends. */
+  /** Depth of the text between two commas or line ends. */
   depth: number;
   /** The deepest of those before. */
   deepest: number;
@@ -48,7 +48,7 @@ interface Level {
   branches: number;
 }
 
-/** Reports the first place where a file is nested too deeply; true when there is none. */
+/** Reports the first place where a file is nested too deeply; true without one. */
 function isShallow(tokens: readonly IToken[], reporter: DiagnosticReporter): boolean {
   const levels: Level[] = [];
   let level: Level = { depth: 0, deepest: 0, branches: 0 };
@@ -183,7 +183,7 @@ function parseTokens(
   return { kind: "File", items, span: { source, start: 0, end: source.text.length } };
 }
 
-/** What the parser could not do while it read: the expressions in strings are texts of their own. */
+/** The work that is left after parsing: the expressions in strings are separate texts. */
 function readLeftOver(parser: DmaParser, context: BuildContext): void {
   for (const work of parser.leftOver()) work((start, end) => parseInsertion(context, start, end));
 }

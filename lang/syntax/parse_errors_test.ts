@@ -88,7 +88,7 @@ Deno.test("malformed lambdas and patterns say what they take", () => {
   ]);
 });
 
-/** The only error of a text: its place, its sentence, and what is noted elsewhere. */
+/** The only error of a text: its place, its sentence, and the notes elsewhere. */
 function expectOne(cases: readonly (readonly [text: string, said: string, ...notes: string[]])[]) {
   for (const [text, said, ...notes] of cases) {
     const { diagnostics } = parseText(text);
@@ -115,7 +115,7 @@ Deno.test("options without their word are one error, at the block behind them", 
   );
 });
 
-/** Lines of a function between its braces, which stand in lines of their own. */
+/** Lines of a function between its braces, which are on separate lines. */
 const body = (...lines: string[]) => `fn f() {\n${lines.join("\n")}\n}\n`;
 
 Deno.test("a bracket is missed where it is needed at the latest, with the place of its partner", () => {

@@ -8,7 +8,7 @@ import { tokenEnd } from "./tokens.ts";
 
 export interface DiagnosticOptions {
   readonly hint?: Hint | undefined;
-  /** The text that should stand in the place. */
+  /** The correct text for the place. */
   readonly instead?: string | undefined;
   /** A few words at the caret. */
   readonly label?: string | undefined;

@@ -6,7 +6,7 @@
  * stays a `Name`, so that it can name things wherever it opens nothing.
  *
  * Order matters: the first pattern that matches wins. A keyword gives way to a longer identifier;
- * operators stand longest first; what no other token takes ends in a catch-all, so that lexing
+ * longer operators precede shorter ones; a catch-all takes every other character, so that lexing
  * itself never fails.
  */
 import type { IToken, TokenType } from "chevrotain";
@@ -71,7 +71,7 @@ function category(name: string, label: string, ...categories: TokenType[]): Toke
   return tokenType(name, label, null, categories);
 }
 
-/** All that can stand inside a line: neither braces nor the end of a statement. */
+/** All tokens inside a line: neither braces nor the end of a statement. */
 export const Inline = category("Inline", "anything");
 /** What `fails` and the like name: a word, or the number of a status. */
 export const OutcomeCode = category("OutcomeCode", "a name", Inline);
@@ -79,7 +79,7 @@ export const Name = category("Name", "a name", Inline, OutcomeCode);
 export const Literal = category("Literal", "a value", Inline);
 export const InfixOperator = category("InfixOperator", "an operator", Inline);
 export const PrefixOperator = category("PrefixOperator", "an operator", Inline);
-/** Operators that can only stand between two values. */
+/** Operators that are only possible between two values. */
 export const LeadingOperator = category("LeadingOperator", "an operator", InfixOperator);
 /** Ends an entry of a machine, record or match. */
 export const Separator = category("Separator", "`,` or a new line");
@@ -171,7 +171,7 @@ export const Soft: Readonly<Record<SoftWord, TokenType>> = wordTypes(
 
 export const WordTypes: Readonly<Record<LanguageWord, TokenType>> = { ...Hard, ...Soft };
 
-/** The token types of the words whose rows are as asked. */
+/** The token types of the words of the selected rows. */
 export function typesWhere(isAsked: (row: KeywordSpec) => boolean): ReadonlySet<TokenType> {
   return new Set(keywordsWhere(isAsked).map((word) => WordTypes[word]));
 }
@@ -229,7 +229,7 @@ export const FatArrow = token("FatArrow", "=>", "`=>`");
 export const EqualEqual = token("EqualEqual", "==", "`==`", [LeadingOperator]);
 export const NotEqual = token("NotEqual", "!=", "`!=`", [LeadingOperator]);
 export const PlusAssign = token("PlusAssign", "+=", "`+=`", [LeadingOperator]);
-/** The operators that nothing but a table of precedences tells apart. */
+/** The operators that differ only in a table of precedences. */
 export const OtherOperator = token(
   "OtherOperator",
   /<<|>>|<=|>=|<|>|\/|%/y,
@@ -303,7 +303,7 @@ export function numberTokens(tokens: readonly IToken[]): void {
   }
 }
 
-/** A token that stands for nothing in the text. */
+/** A token without any text. */
 export function virtualToken(type: TokenType, offset: number): IToken {
   return {
     image: "",

@@ -28,7 +28,7 @@ const STRIP_CELLS = 60;
 const SAME_ROWS = 3;
 const LIMIT_32BIT = 2 ** 32;
 const CELLS = { mapped: "█", taken: "▓", cached: "▒", waiting: "▒", reserved: "╳" } as const;
-/** Uses by what a cell shows of them: the first that occurs in it. */
+/** Uses in the order in which a cell shows them: the first that occurs in it. */
 const ORDER = ["mapped", "taken", "waiting", "cached", "reserved"] as const;
 
 /**

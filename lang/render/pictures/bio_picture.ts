@@ -24,7 +24,7 @@ export interface PicturedBio {
 }
 
 const PAGE_BYTES = 4096;
-/** Cells of the bar that stands for a page. */
+/** Cells of the bar for a page. */
 const BAR_CELLS = 16;
 const CELL_BYTES = PAGE_BYTES / BAR_CELLS;
 /** Vectors before the middle is left out, and how many stay at the ends. */

@@ -1,4 +1,6 @@
-/** Parts of a mapping that are copied: where the device finds the copy, and of what it is one. */
+/**
+ * Parts of a mapping that are copied: the place of the copy for the device, and of the original.
+ */
 import type { BouncedPart } from "@dmalab/devices/nvme";
 import { endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
@@ -26,7 +28,7 @@ export function hiddenLine(lines: number): string {
   return `${pad("…", 16, "right")}  ${lines} more`;
 }
 
-/** A copy, and what it is one of. */
+/** A copy and its original. */
 export function bounceText(tlbPhys: number, origPhys: number): string {
   return `bounce buffer ${formatAddress(tlbPhys)} for ${formatAddress(origPhys)}`;
 }

@@ -10,11 +10,11 @@ export interface LinkedRun {
   readonly iova: number;
   readonly phys: number;
   readonly sizeBytes: number;
-  /** The memory that a bounce buffer there stands for; null for memory itself. */
+  /** The original memory of a bounce buffer there; null for memory itself. */
   readonly bounceFor: number | null;
 }
 
-/** Cells of the bar that stands for the range. */
+/** Cells of the bar for the range. */
 const BAR_CELLS = 60;
 /** Runs listed before the rest is only counted. */
 const DISPLAYED_RUNS = 8;

@@ -1,5 +1,5 @@
 /**
- * A pair of queues as a drawing: two rings, who stands where in them, and what is in flight.
+ * A pair of queues as a drawing: two rings, the positions in them, and the commands in flight.
  *
  *     submission queue at 0xffff_c000                               doorbell 0x1008
  *       slot           0    1    2    3    4    5    6    7
@@ -34,7 +34,7 @@ export interface PicturedQueue {
   readonly state: string;
   readonly depthEntries: number;
   readonly rings: readonly PicturedRing[];
-  /** Title and rows of what is in flight. */
+  /** Title and rows of the commands in flight. */
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly notes: readonly string[];
@@ -96,7 +96,7 @@ function markLine({ who, what, slot }: RingMark, slots: readonly number[]): stri
   if (at < 0) return [`${label}${what} ${slot} →`];
   const text = `${what} ${slot}`;
   const before = " ".repeat(at * CELL);
-  // At the right edge the words stand before the arrow.
+  // At the right edge the words are before the arrow.
   return LABEL + at * CELL + 2 + text.length <= PICTURE_COLUMNS
     ? [`${label}${before}▲ ${text}`]
     : [`${label}${before.slice(text.length + 1)}${text} ▲`];

@@ -1,5 +1,5 @@
 /**
- * A request as a drawing: the memory it covers, what the device sees, and the command that says so.
+ * A request as a drawing: the memory it covers, the device's addresses, and the command with them.
  *
  *     physical memory         IOVA                     command
  *      0x10_2000    4KiB ─┐                         ┌─► PRP1  0xfffe_0000
@@ -21,7 +21,7 @@ import type {
 } from "@dmalab/devices/nvme";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
-/** What stands around the drawing of a request. */
+/** The surroundings of a request's drawing. */
 export interface RequestCaption {
   readonly title: string;
   /** At the right edge of the first line. */
@@ -95,7 +95,7 @@ function hiddenSegments(hidden: readonly unknown[]): string {
 }
 
 /**
- * The right column, and what stands beside it: the command's own entries, then each list in a box.
+ * The right column, and its neighbours: the command's own entries, then each list in a box.
  *
  * @param rowsOf The entries of a list page that lead to data, or of the command itself for null.
  */

@@ -7,7 +7,7 @@ export interface StripPiece<K extends string> {
   readonly kind: K;
 }
 
-/** A strip's first address, how much a cell stands for, and how many there are. */
+/** A strip's first address, the size of a cell, and the number of cells. */
 export interface StripScale {
   readonly start: number;
   readonly cellBytes: number;

@@ -1,9 +1,9 @@
 /**
- * Pictures as SVG: what the terminal draws with characters, drawn with lines.
+ * Pictures as SVG: lines in place of the terminal's characters.
  *
- * The text of the terminal is the record: each word stays a text at its place, and each character that
- * draws becomes a line, an arrow or a filled cell. So a picture says the same in a file as in a
- * terminal, whatever it is of.
+ * The text of the terminal is the record: each word stays a text at its place, and each character
+ * that draws becomes a line, an arrow or a filled cell. So every picture is the same in a file as
+ * in a terminal.
  */
 import { maxOf } from "@dmalab/runtime/lists";
 import { spanPlace, spanText } from "../../source.ts";
@@ -56,7 +56,7 @@ const ARROWS: Readonly<Record<string, readonly (readonly [number, number])[]>> =
   "▾": [[1, 6], [7, 6], [4, 12]],
 };
 
-/** How much of a cell is filled, for those that tell uses apart; a free one has an outline alone. */
+/** How much of a cell is filled, for each kind of use; a free one has only an outline. */
 const FILLS: Readonly<Record<string, number>> = { "█": 1, "▓": 0.65, "▒": 0.35, "░": 0.08, "╳": 0 };
 
 /** Edges of a strip: where they begin in their cells, and how they go on. */
@@ -122,7 +122,7 @@ export function svgPictures(pictures: readonly TextPicture[]): string {
   ].join("\n");
 }
 
-/** A picture in words, for those who do not see it. */
+/** A picture in words, for readers that do not see it. */
 function described({ lines, title }: TextPicture): string {
   const texts = lines.map((line) => wordsOf(line).map(({ text }) => text).join(" "));
   return [title, ...texts.filter((text) => text !== "")].join("\n");
@@ -142,7 +142,7 @@ function pictureMarkup(title: string, lines: readonly string[], top: number): st
   return [`<g>`, heading, ...drawing.markup(), ...texts, `</g>`].join("\n");
 }
 
-/** Texts that stand together, each with its column: what draws ends one, as two spaces do. */
+/** Texts of several words, each with its column. A drawing character ends one, as two spaces do. */
 function wordsOf(line: string): { readonly column: number; readonly text: string }[] {
   const plain = [...line].map((each) => isDrawn(each) ? "\0" : each).join("");
   let column = 0;
@@ -158,7 +158,7 @@ function isDrawn(character: string): boolean {
   return [ARMS, ARROWS, FILLS, EDGES].some((drawn) => Object.hasOwn(drawn, character));
 }
 
-/** A text as wide as in a terminal, whatever font there is; addresses in a colour of their own. */
+/** A text as wide as in a terminal, whatever font there is; addresses in a separate colour. */
 function textMarkup(text: string, column: number, y: number): string {
   const width = [...text].length * CELL.width;
   const marked = escaped(text).replace(/0x[\da-f_]+/g, '<tspan class="address">$&</tspan>');
@@ -226,7 +226,7 @@ class Drawing {
   }
 }
 
-/** A text as XML holds it; characters that XML cannot hold are shown as what stands for them. */
+/** A text as XML holds it; characters that XML cannot hold are replaced. */
 function escaped(text: string): string {
   return escapeMarkup(text)
     // deno-lint-ignore no-control-regex

@@ -17,7 +17,7 @@ interface PoolOfBuffers {
   readonly buffers: readonly BouncedBuffer[];
 }
 
-/** Cells of the bar that stands for an area. */
+/** Cells of the bar for an area. */
 const BAR_CELLS = 50;
 const LINE_SLOTS = 64;
 const DISPLAYED_AREAS = 8;
@@ -73,7 +73,7 @@ function areaLines({ buffers, pool }: PoolOfBuffers): string[] {
   ];
 }
 
-/** Each cell stands for an equal part, marked when any slot of it is in use. */
+/** Each cell is an equal part, marked when any slot of it is in use. */
 function areaBar(
   buffers: readonly BouncedBuffer[],
   start: number,

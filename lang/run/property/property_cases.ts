@@ -68,7 +68,7 @@ function dimensionOf(values: ForallValues["values"]): Dimension | SequenceChoice
   return values instanceof ListValue ? { first: 0, last: values.items.length - 1 } : values;
 }
 
-/** The values that what was drawn for a case stands for. */
+/** The values of a drawn case. */
 export function caseValues(
   forall: readonly ForallValues[],
   drawn: readonly Drawn[],

@@ -29,8 +29,7 @@ const MAX_BITS = 52;
  *
  * Halving the way to the smallest number finds where failures begin, as long as all numbers beyond
  * fail, too. Sizes and addresses often fail at multiples of a page or a sector only, or at one
- * offset in it: so these are the next multiples below of each power of two, and what is left when
- * one is taken away.
+ * offset in it: so these are the next multiples below of each power of two, and the remainder without one.
  *
  * @example
  * ```ts
@@ -64,7 +63,7 @@ interface FailedCase {
   readonly failure: Failure;
 }
 
-/** Runs a property's cases until one fails, makes that one smaller, and tells the tally. */
+/** Runs a property's cases until one fails, makes that one smaller, and reports it to the tally. */
 export function runProperty(
   engine: CaseEngine | null,
   entry: RunnableTest,
@@ -93,7 +92,7 @@ export function runProperty(
     const isEnough = interrupted || smaller === SMALLER_CASES;
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;
-    // Who reads the lines of all smaller cases would not see what fails.
+    // The lines of all smaller cases would hide the failing one.
     const result = tally.attempt(run, NO_OUTPUT);
     const { failure } = result;
     interrupted = failure?.diagnostic.code === "E0807";
@@ -211,12 +210,12 @@ function bindingLines(name: string, value: Value): readonly string[] {
   return [`  let ${name} = [`, ...value.items.map((step) => `    ${sourceText(step)},`), "  ]"];
 }
 
-/** What stands between the braces of a block. */
+/** The text between the braces of a block. */
 function innerLines(body: Span): string[] {
   const inner = spanText(body).replace(/^\{/, "").replace(/\}$/, "");
   const lines = inner.split(/\r\n|\r|\n/);
   if (lines.length === 1) return [`  ${inner.trim()}`];
-  // What stands on the line of the brace comes first; the last line has the closing one.
+  // Text on the line of the brace comes first; the last line has the closing one.
   const first = lines.shift()!.trim();
   if (lines.at(-1)!.trim() === "") lines.pop();
   return [...first === "" ? [] : [`  ${first}`], ...lines.map((line) => line.trimEnd())];

@@ -1,4 +1,4 @@
-/** Sequences of operations: what is drawn, and how one that fails is made smaller. */
+/** Sequences of operations: the drawn ones, and how a failing one is made smaller. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { errorsOf, onlyOutcome, printed, run } from "../../testing/test_support.ts";
 import { sequenceChoices } from "../../values/sequences.ts";

@@ -8,7 +8,7 @@ export type BracketFix =
   | { readonly kind: "close"; readonly at: number; readonly opener: number }
   /** A `{` is missing before token `at`; or the partner of the bracket `closer`. */
   | { readonly kind: "open"; readonly at: number; readonly closer: number | null }
-  /** A bracket that closes nothing, or one that opens and stands there twice. */
+  /** A bracket that closes nothing, or an opening one that is there twice. */
   | { readonly kind: "drop"; readonly at: number; readonly opener: number | null }
   /** The wrong closing bracket. */
   | { readonly kind: "replace"; readonly at: number; readonly opener: number };
@@ -29,7 +29,7 @@ export function isBalanced(tokens: readonly IToken[]): boolean {
   return open.length === 0;
 }
 
-/** The tokens with what is missing put in, and what is too much left out. */
+/** The tokens with missing brackets inserted, and extra ones left out. */
 export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken[]): IToken[] {
   const before = new Map<number, IToken[]>();
   const dropped = new Set<number>();

@@ -71,7 +71,7 @@ interface Open {
   readonly indented: boolean;
   readonly inline: boolean;
   sawAssign: boolean;
-  /** Where a missing closing bracket would stand: the first place where a line could end. */
+  /** The place for a missing closing bracket: the first place where a line could end. */
   breakAt: number | null;
   /** The same, where the next line is a row like this one: the end of the opener's line. */
   rowEnd: number | null;
@@ -98,7 +98,9 @@ export class BracketMatcher {
   #mayDrop: number;
   #mayEndRow: number;
 
-  /** @param surplus How many brackets were found not to pair up; with it the indentation is asked. */
+  /**
+   * @param surplus How many brackets were found not to pair up; with it the indentation decides.
+   */
   constructor(
     readonly source: SourceFile,
     readonly tokens: readonly IToken[],
@@ -170,7 +172,7 @@ export class BracketMatcher {
     this.#depthAtLineStart = this.#stack.length;
   }
 
-  /** Closes the blocks that a line stands to the left of. */
+  /** Closes the blocks that are deeper than a line. */
   #closeByIndent(index: number): void {
     const closes = this.tokens[index]!.tokenType === t.RBrace;
     for (let top = this.#top; top?.type === t.LBrace && top.indented; top = this.#top) {
@@ -203,8 +205,8 @@ export class BracketMatcher {
   }
 
   /**
-   * A bracket opened in this line, and the next line stands no deeper: the two are rows of a list,
-   * and the bracket should have been closed here.
+   * A bracket opened in this line, and the next line is no deeper: the two are rows of a list, and
+   * the bracket should have been closed here.
    */
   #endRow(index: number, next: number): void {
     const top = this.#top!;
@@ -301,7 +303,7 @@ export class BracketMatcher {
     this.#stack.pop();
   }
 
-  /** Before a `]` that stands to the left of rows: it does not close one of them. */
+  /** Before a `]` to the left of rows: it does not close one of them. */
   #closeRows(index: number, type: TokenType): void {
     if (index !== this.#lineStart) return;
     for (let top = this.#top; top !== undefined && top.rowEnd !== null; top = this.#top) {
@@ -313,9 +315,8 @@ export class BracketMatcher {
   }
 
   /**
-   * What is wrong above a `)` or `]` that closes nothing and begins its line: the line that it stands
-   * below, with nothing but deeper ones between, lacks the opening bracket, or one of these has a
-   * closing one too many.
+   * The mistake above a `)` or `]` that closes nothing and begins its line: the nearest line above
+   * that is not deeper lacks the opening bracket, or one of these has a closing one too many.
    */
   #fixAbove(closer: number): BracketFix | null {
     const first = Math.max(this.#top?.index ?? -1, closer - MAX_ROWS);

@@ -1,7 +1,7 @@
 /**
- * Gives the parser balanced brackets: what is missing is put in, what is too much is left out, and
- * each such place is reported once. After this pass a broken bracket costs one error, and all
- * blocks around it are still read as blocks.
+ * Gives the parser balanced brackets: missing ones are inserted, extra ones are left out, and each
+ * such place is reported once. After this pass a broken bracket costs one error, and all blocks
+ * around it are still read as blocks.
  */
 import type { IToken, TokenType } from "chevrotain";
 import {
@@ -49,11 +49,11 @@ function fixesAtTheEnd(
   tokens: readonly IToken[],
 ): readonly BracketFix[] {
   const late = fixes.map((fix) => fix.kind === "close" ? { ...fix, at: tokens.length } : fix);
-  // `[ ( ]`: to close the `(` at the end would tear the pair apart that stands around it.
+  // `[ ( ]`: to close the `(` at the end would tear the pair around it apart.
   return isBalanced(applyFixes(late, tokens)) ? late : fixes;
 }
 
-/** Tokens that are looked at for the beginning of a statement. */
+/** Tokens that are searched for the beginning of a statement. */
 const MAX_STATEMENT = 300;
 
 class FixReport {
@@ -95,7 +95,9 @@ class FixReport {
     }
   }
 
-  /** @param place What stands where the closing bracket is due, and as what it is shown. */
+  /**
+   * @param place The token at the place of the closing bracket, and the text that is shown for it.
+   */
   #unclosed(at: number, place: IToken, found: string): void {
     const opener = this.tokens[at]!;
     // A block without its `{` is opened by the first word of its head.
@@ -132,7 +134,7 @@ class FixReport {
     this.reporter.errorOn("E0204", token, message, hint, { related });
   }
 
-  /** What stands where a bracket is missed. */
+  /** The token at the place of a missing bracket. */
   #foundAt(at: number): string {
     const next = this.tokens[at];
     return t.skipLineEnds(this.tokens, at) >= this.tokens.length
@@ -142,7 +144,7 @@ class FixReport {
       : `\`${shortened(next!.image)}\``;
   }
 
-  /** Shows where a statement of several lines begins: what is missing may be missing there. */
+  /** Shows the beginning of a statement of several lines: the missing part may belong there. */
   #statementBegin(at: number): readonly RelatedSpan[] | undefined {
     const { tokens } = this;
     let depth = 0;
@@ -164,7 +166,7 @@ class FixReport {
     return this.#noteAbove(tokens[begin]!, "the statement begins here", tokens[at]!);
   }
 
-  /** Shows a token when it stands on another line than one behind it. */
+  /** Shows a token when it is on another line than a later one. */
   #noteAbove(token: IToken, message: string, below: IToken): readonly RelatedSpan[] | undefined {
     return this.#lineOf(token) === this.#lineOf(below) ? undefined : [this.#noteAt(token, message)];
   }

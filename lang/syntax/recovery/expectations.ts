@@ -1,6 +1,6 @@
 /**
- * What the parser may expect, one row for each: what it is called, its code, its ways out. The
- * grammar names the key; all that is decided about an expectation is decided by its row.
+ * The expectations of the parser, one row for each: its name, its code, its ways out. The grammar
+ * names the key; the row decides the rest.
  */
 import type { IToken, TokenType } from "chevrotain";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
@@ -12,7 +12,7 @@ import * as t from "../tokens.ts";
 
 const { Hard, Soft } = t;
 
-/** A way out of what the parser met, where there is a likely one. */
+/** A likely fix of the text that the parser met. */
 type Hint = (
   token: IToken,
   previous: IToken | undefined,
@@ -25,7 +25,7 @@ export interface Expectation {
   readonly code?: DiagnosticCode;
   /** A name is due: a reserved word is none. */
   readonly isName?: boolean;
-  /** One more of a list: what is missing is most likely a comma. */
+  /** One more item of a list: most likely a comma is missing. */
   readonly isListed?: boolean;
   /** The line may end before it: its end is not what is wrong. */
   readonly mayEnd?: boolean;
@@ -34,7 +34,7 @@ export interface Expectation {
 
 const BLOCK_WORDS = keywordsWhere(({ place }) => place === "block value");
 
-/** What may stand between a test's name and its block. */
+/** Parts that may be between a test's name and its block. */
 const CASE_OPTIONS = [...keywordsWhere(({ place }) => place === "clause"), "for"];
 
 /** How an outcome is expected, by the word before its name. */
@@ -296,7 +296,7 @@ export type ExpectationKey = keyof typeof ROWS;
 
 export const EXPECTATIONS: Readonly<Record<ExpectationKey, Expectation>> = ROWS;
 
-/** Tokens that are expected by a row of their own; of all others their label says enough. */
+/** Tokens with a row. For all others their label is enough. */
 export const EXPECTED_TOKENS: ReadonlyMap<TokenType, ExpectationKey> = new Map([
   [t.Name, "name"],
   [t.Literal, "value"],
@@ -306,7 +306,7 @@ export const EXPECTED_TOKENS: ReadonlyMap<TokenType, ExpectationKey> = new Map([
   [Soft.forall, "forall"],
 ]);
 
-/** What may stand where a closing bracket is missed, by rule. */
+/** Tokens that may follow a missing closing bracket, by rule. */
 export const BEFORE_CLOSER: Readonly<Record<string, ExpectationKey>> = {
   block: "endOfStatement",
   callArguments: "argumentOrEnd",
@@ -321,7 +321,7 @@ export const BEFORE_CLOSER: Readonly<Record<string, ExpectationKey>> = {
   benchBody: "benchPart",
 };
 
-/** The row that an error of the parser names, or one for the token whose label it says. */
+/** The row that an error of the parser names, or one for the token with the label in it. */
 export function expectationOf(message: string): Expectation {
   return ownEntry<Expectation>(ROWS, message) ?? { text: message };
 }
@@ -341,7 +341,7 @@ const OTHER_LANGUAGES_WORDS = byWord([
   ["is", "write `==`"],
 ]);
 
-/** A way out of what the parser met, where there is a likely one. */
+/** A likely fix of the text that the parser met. */
 export function hintFor(
   expected: Expectation,
   token: IToken,

@@ -22,7 +22,7 @@ import * as t from "../tokens.ts";
 
 const { Hard } = t;
 
-/** Gives Chevrotain the key of what is expected, or the label of the token. */
+/** Gives Chevrotain the key of the expectation, or the label of the token. */
 export const expectedProvider: IParserErrorMessageProvider = {
   buildMismatchTokenMessage({ expected, ruleName }) {
     const key = expected.name === "EOF"
@@ -92,7 +92,7 @@ function reportParserError(
   let { token } = error;
   let expected = expectationOf(error.message);
   if (expected === EXPECTATIONS.otherBlock && token.tokenType === Hard.and) {
-    // An `and` without its block is an operator: what is wrong is what stands behind it.
+    // An `and` without its block is an operator: the mistake is behind it.
     token = tokenAfter(token, tokens);
     expected = EXPECTATIONS.otherBlockStart;
   }

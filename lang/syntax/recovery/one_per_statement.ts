@@ -5,8 +5,8 @@
  * its way back, and from the builder, which sees a torn tree. Errors of an earlier phase are nearer
  * to the mistake, so in one stretch of text between two ends of statements or braces they silence
  * those of later phases, and of the parser's only the first is kept. The builder's complaint about
- * a text that holds such an error is left out as well: who cannot read it cannot judge it. Of one
- * declaration a few are kept: the rest comes to light when these are put right.
+ * a text that holds such an error is left out as well: an unreadable text cannot be judged. For one
+ * declaration a few are kept; the rest appears when these are fixed.
  */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../../diagnostics/diagnostic.ts";

@@ -1,5 +1,5 @@
 /**
- * How the parser finds its way back after an error, and what is left of a rule that was given up.
+ * How the parser finds its way back after an error, and the remains of a rule that was given up.
  *
  * Chevrotain's own recovery knows no brackets: it makes up a `)` where one is missing, and a rule
  * that is given up in the middle of a block may go on inside it and take its `}` for its own. The
@@ -7,8 +7,8 @@
  * bracket is ever made up or left out, and a rule goes on only at a token that is as deep in
  * brackets as its first one, and before its own bracket ends.
  *
- * Its work is bounded by the text: a search goes forward once, what it skips is behind it for good,
- * and with too many errors the rest of the text is left unread.
+ * Its work is bounded by the text: a search goes forward once, skipped text stays skipped, and with
+ * too many errors the rest of the text is left unread.
  */
 import {
   EmbeddedActionsParser,
@@ -24,8 +24,9 @@ import * as t from "../tokens.ts";
 import type { Block, EventPattern, Expression, Name } from "../tree/ast.ts";
 
 /**
- * Private to Chevrotain, whose version is pinned, as are `findReSyncTokenType`, because nothing else decides
- * where a rule goes on, and `getFollowsForInRuleRecovery`, because each of its answers walks the grammar.
+ * Private to Chevrotain (its version is pinned), as are `findReSyncTokenType`, because nothing else
+ * decides where a rule goes on, and `getFollowsForInRuleRecovery`, because each of its answers
+ * walks the grammar.
  */
 interface RecoveryState {
   /** What may follow a rule where it was called, which the library has worked out for each call. */
@@ -61,7 +62,7 @@ interface TornRule extends IRecognitionException {
 /** A node under way. */
 export type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Parts that a node begins with. Without a place of its own it is none. */
+/** Parts that a node begins with. A part without a place is missing. */
 export const NO_SPAN = {} as Span;
 export const NO_NAME: Name = { text: "", span: NO_SPAN };
 export const NO_VALUE: Expression = { kind: "ErrorExpression", span: NO_SPAN };
@@ -70,7 +71,7 @@ export const NO_BLOCK: Block = { statements: [], span: NO_SPAN };
 export const NONE: readonly never[] = [];
 const MISSING: ReadonlySet<unknown> = new Set([NO_SPAN, NO_NAME, NO_VALUE, NO_PATTERN, NO_BLOCK]);
 
-/** A parser whose recovery respects brackets. */
+/** A parser with a recovery that respects brackets. */
 export abstract class RecoveringParser extends EmbeddedActionsParser {
   /** How many rules are under way, their names, and the number of the token that each began with. */
   #count = 0;
@@ -99,12 +100,12 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     this.#depths = null;
   }
 
-  /** The text from an offset to the end of what was read last. */
+  /** The text from an offset to the end of the last read token. */
   protected abstract span(start: number): Span;
 
   // -- Rules ------------------------------------------------------------------------------------
 
-  /** A rule; `lost` says what it is worth when an error leaves it, with what the one inside was. */
+  /** A rule; `lost` gives its value when an error leaves it, from the value of the rule inside. */
   protected rule<T, A = undefined>(
     name: string,
     read: (argument?: A) => T,
@@ -124,12 +125,12 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * A rule that makes a node: it begins with missing parts, gets them in the order of the text, and an error
-   * leaves it those that it has by then.
+   * A rule that makes a node: it begins with missing parts, gets them in the order of the text, and
+   * an error leaves it with the parts that it has by then.
    *
-   * @param begin The node with its parts missing: a literal of its own is made many times faster than a copy.
-   * @param finish What comes of the node, and is said about it. `torn` is null where no error left the
-   * rule, and else what the rule inside was worth that it left first.
+   * @param begin The node with its parts missing: a new literal is many times faster than a copy.
+   * @param finish Finishes the node, and reports on it. `torn` is null where no error left the
+   * rule, and else the value of the innermost rule that an error left.
    */
   protected node<T extends { readonly span: Span }, R = T, A = undefined>(
     name: string,
@@ -214,9 +215,9 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /**
-   * Private to Chevrotain, which asks it in two places. Of each rule that an error leaves: the type of
-   * the token that it goes on from; the parser stands there then. And where what is due behind a
-   * repetition does not follow: the token that is not to be skipped in search of it.
+   * Private to Chevrotain, which asks it in two places. For each rule that an error leaves: the
+   * type of the token where it continues; the parser is there then. And where the expected token
+   * does not follow a repetition: the token that the search for it must not skip.
    */
   findReSyncTokenType(): TokenType {
     if (!this.#isLeaving) {

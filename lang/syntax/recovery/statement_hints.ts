@@ -21,7 +21,7 @@ const LONE_WORDS = keywordsWhere((row) =>
   isStatementWord(row) && (row.behind === "nothing" || row.behind === "value or nothing")
 );
 
-/** Statements whose word people follow with a parenthesis, as if it were a function. */
+/** Statements with a word that people follow with a parenthesis, as if it were a function. */
 const CALLED_WORDS: ReadonlySet<string> = new Set(
   keywordsWhere((row) =>
     row.class === "soft" && isStatementWord(row) && row.behind !== "value and block" &&
@@ -34,7 +34,7 @@ export function isCalledWord(name: string): boolean {
   return CALLED_WORDS.has(name);
 }
 
-/** What other languages begin a line with, by what is written here. */
+/** The first words of lines in other languages, with the word of this one. */
 const OTHER_LANGUAGES_LEADS = byWord([
   ["var val auto", "write `let name = …`"],
   [
@@ -137,7 +137,7 @@ export function suspectCalledWord(
   return true;
 }
 
-/** Explains an expression that stands alone on its line. */
+/** Explains an expression alone on its line. */
 export function explainNoStatement(expression: Expression, context: BuildContext): void {
   const { start, end } = expression.span;
   context.reporter.error("E0207", start, end, "A value alone is not a statement", {

@@ -1,4 +1,4 @@
-/** The rules of declarations: what stands at the top level of a file. */
+/** The rules of declarations, at the top level of a file. */
 import type { IToken, ParserMethod } from "chevrotain";
 import { MAX_REPEATED } from "../../diagnostics/clip.ts";
 import { type Span, spanText } from "../../source.ts";
@@ -30,7 +30,7 @@ interface NamedCase {
   readonly what: string;
 }
 
-/** What stands before the word of a declaration. */
+/** The parts before the word of a declaration. */
 interface Head {
   readonly start: number;
   readonly skip: boolean;
@@ -263,7 +263,7 @@ export abstract class DeclarationRules extends PatternRules {
     });
   }, this.statementOr);
 
-  /** With what stands before its word. */
+  /** With the parts before its word. */
   readonly #whole = <T extends { skip: boolean; span: Span }>(
     node: T,
     _: unknown,
@@ -298,7 +298,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.loop = loop ?? { statements: [], span: this.behind() };
   }, (node, torn, head) => this.#whole(node, torn, head));
 
-  /** What stands between a name and what is run: settings of the machine, and a table of cases. */
+  /** The parts between a name and its block: settings of the machine, and a table of cases. */
   readonly caseHead = this.rule("caseHead", (head?: NamedCase): void => {
     const modifiers: ast.MachineModifier[] = [];
     this.ACTION(() => {
@@ -439,7 +439,7 @@ export abstract class DeclarationRules extends PatternRules {
     parts[word] = value;
   }
 
-  /** What is wrong in what does not belong here says nothing. */
+  /** A mistake in a part that does not belong here shows nothing. */
   #stray(parts: Draft<BenchParts>, errors: number, { span }: ast.Statement): void {
     if (this.RECORDING_PHASE) return;
     this.context.reporter.diagnostics.splice(errors);

@@ -2,14 +2,14 @@
  * The parser: each rule of the grammar makes its part of the typed tree.
  *
  * What arrives here has balanced brackets (`brackets.ts`), newlines only where statements end
- * (`line_joining.ts`) and words with their meaning (`words.ts`), so every decision needs one token of
- * lookahead. Where people write something else out of habit (`!x`, `=` in a condition, `a = 1` in a
- * record) the grammar takes it and its rule explains it: that gives one error instead of a trail.
- * What is due at each place is named by its key: `expectations.ts` has the rows.
+ * (`line_joining.ts`) and words with their meaning (`words.ts`), so every decision needs one token
+ * of lookahead. Where people write something else out of habit (`!x`, `=` in a condition, `a = 1`
+ * in a record) the grammar takes it and its rule explains it: that gives one error instead of a
+ * trail. A key names the expected token at each place: `expectations.ts` has the rows.
  *
- * The rules stand in classes by what they read, each on top of those that it reads with:
- * `rule_tools.ts`, `expression_rules.ts`, `pattern_rules.ts`, `declaration_rules.ts`, and here files,
- * blocks and statements. Chevrotain runs each rule once when a parser is made, to learn the grammar.
+ * The rules are in classes by subject, each built on the ones it needs: `rule_tools.ts`,
+ * `expression_rules.ts`, `pattern_rules.ts`, `declaration_rules.ts`, and here files, blocks and
+ * statements. Chevrotain runs each rule once when a parser is made, to learn the grammar.
  */
 import {
   type ILookaheadStrategy,
@@ -90,7 +90,7 @@ const OUTCOMES: ReadonlyMap<TokenType, ast.OutcomeKind> = new Map([
   [Soft.warns, "warning"],
 ]);
 
-/** Expressions that do something by themselves. */
+/** Expressions with an effect. */
 const ACTIONS: ReadonlySet<ast.Expression["kind"]> = new Set([
   "Call",
   "Trace",

@@ -60,7 +60,7 @@ Deno.test("Chevrotain reads every token of every example, into the tree that par
     assertEquals(parser.taken, tokens.length, path);
     const { diagnostics, file } = parse(source);
     assertEquals(places(diagnostics), [], path);
-    // The expressions in strings are texts of their own, which parse() reads when this one is done.
+    // The expressions in strings are separate texts. parse() reads them after this one.
     if (!strings.test(JSON.stringify(items, (key, value) => key === "source" ? null : value))) {
       assertEquals(file.items, items, path);
     }

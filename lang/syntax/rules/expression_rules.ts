@@ -46,7 +46,7 @@ type Parentheses = Items<IToken | ast.Expression>;
 
 type Primary = ast.Expression | IToken | Parentheses;
 
-/** What stands before the arrow of a lambda. */
+/** The part before the arrow of a lambda. */
 interface LambdaHead {
   readonly start: number;
   readonly parameters: readonly ast.Name[];
@@ -127,7 +127,7 @@ export abstract class ExpressionRules extends RuleTools {
 
   /** The operands and operators of the expression read last. */
   protected row: OperandRow | null = null;
-  /** Values in parentheses of their own. */
+  /** Values in separate parentheses. */
   readonly #enclosed = new WeakSet<ast.Expression>();
   /** Whose suffixes are read: the list of their ways is made once. */
   #operand: Draft<ReadOperand> = OPERAND();
@@ -210,7 +210,7 @@ export abstract class ExpressionRules extends RuleTools {
     return { kind: "Trace", body, span: this.span(startOffset) };
   }
 
-  /** What stands before the suffixes, as a value. The parameters of a lambda are none. */
+  /** The part before the suffixes, as a value. The parameters of a lambda are no value. */
   #primaryValue(primary: Primary, start: number): ast.Expression {
     if (this.RECORDING_PHASE) return NO_VALUE;
     const beginsLambda = this.LA(1).tokenType === t.FatArrow;
@@ -350,7 +350,7 @@ export abstract class ExpressionRules extends RuleTools {
       : null;
   }
 
-  /** True for what stands in brackets of its own. */
+  /** True for an expression in its own brackets. */
   protected isEnclosed(value: ast.Expression): boolean {
     return value.kind === "List" || this.#enclosed.has(value);
   }
@@ -381,7 +381,7 @@ export abstract class ExpressionRules extends RuleTools {
     }
   }
 
-  /** The parts of a string: what stands for a `{expr}` is read when all else is. */
+  /** The parts of a string. The text of a `{expr}` is read after everything else. */
   #parts(token: IToken, span: Span): (string | ast.Expression)[] {
     const parts: (string | ast.Expression)[] = [];
     for (const part of readString(token.image).parts) {
@@ -517,7 +517,9 @@ export abstract class ExpressionRules extends RuleTools {
 
   // -- Brackets ---------------------------------------------------------------------------------
 
-  /** `(e)`, or the parameters of a lambda. What is torn has been reported: it stands for one value. */
+  /**
+   * `(e)`, or the parameters of a lambda. A torn part has been reported, and counts as one value.
+   */
   readonly parentheses = this.node("parentheses", ITEMS<IToken | ast.Expression>, (node) => {
     const items: (IToken | ast.Expression)[] = [];
     node.items = items;

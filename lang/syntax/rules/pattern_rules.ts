@@ -190,7 +190,10 @@ export abstract class PatternRules extends ExpressionRules {
     return fields;
   }
 
-  /** True for what needs no parentheses, or has brackets of its own, and for a negative number. */
+  /**
+   * True for an expression that needs no parentheses, or has its own brackets, and for a negative
+   * number.
+   */
   #isPlain(value: Expression): boolean {
     if (PLAIN_VALUES.has(value.kind) || this.isEnclosed(value)) return true;
     return value.kind === "Unary" && value.operator === "-" && this.#isPlain(value.operand) &&

@@ -15,11 +15,11 @@ export const due = (key: ExpectationKey) => ({ ERR_MSG: key });
 // Options are made once: the parser passes here for every token.
 const PATH_VALUE = due("pathValue");
 export const BLOCK_START = due("block");
-/** For a word with a rule of its own that can be a name, too: the first way is taken. */
+/** For a word with a separate rule that can be a name, too: the rule precedes. */
 export const FIRST_WINS = { IGNORE_AMBIGUITIES: true };
 
 const NO_TEXT = new SourceFile("", "");
-/** What Chevrotain records the rules with: all actions run once, and what they find is dropped. */
+/** Chevrotain records the rules with this: all actions run once, and their results are dropped. */
 const RECORDING = new BuildContext(NO_TEXT, new DiagnosticReporter(NO_TEXT), "file");
 
 /** @param read Reads the `{expr}` of a string, from one offset to another. */
@@ -99,7 +99,7 @@ export abstract class RuleTools extends RecoveringParser {
     return { text: words.map(({ text }) => text).join("."), span };
   }
 
-  /** Reports a key that stands twice. */
+  /** Reports a repeated key. */
   protected noteKey(key: Name, seen: Map<string, Name>): void {
     const first = seen.get(key.text);
     if (first !== undefined) {

@@ -1,9 +1,9 @@
 /**
- * The syntax tree: what a `.dma` file says, with a span on every node.
+ * The syntax tree of a `.dma` file, with a span on every node.
  *
- * The tree covers the whole language. A node never lacks a part: where the parser recovered from
- * an error the tree holds an `ErrorExpression` or an `ErrorStatement`, and a file with such nodes
- * is never run.
+ * The tree covers the whole language. A node never lacks a part: where the parser recovered from an
+ * error the tree holds an `ErrorExpression` or an `ErrorStatement`, and a file with such nodes is
+ * never run.
  */
 import type { Span } from "../../source.ts";
 
@@ -11,7 +11,7 @@ interface Node {
   readonly span: Span;
 }
 
-/** A node that is told apart by its kind, with its parts. */
+/** A node with its kind and its parts. */
 type Tagged<K extends string, P = unknown> = Node & { readonly kind: K } & Readonly<P>;
 
 /** A word in the text, used as a name. */
@@ -28,10 +28,10 @@ export type FileNode = Tagged<"File", { items: readonly Statement[] }>;
 export type UseDeclaration = Tagged<"Use", { path: string; pathSpan: Span }>;
 export type MachineDeclaration = Tagged<"Machine", { entries: readonly MachineEntry[] }>;
 
-/** What stands inside a machine block. */
+/** The contents of a machine block. */
 export type MachineEntry = MachineSetting | MachineBlock | LetStatement | RegisterDeclaration;
 
-/** `on write 0x10 { … }`, inside an endpoint: what it does when a register of its is written or read. */
+/** `on write 0x10 { … }`, inside an endpoint: its reaction to a write or read of a register. */
 export interface RegisterDeclaration extends Node {
   readonly kind: "Register";
   readonly access: RegisterAccess;
@@ -39,7 +39,7 @@ export interface RegisterDeclaration extends Node {
   readonly wordsSpan: Span;
   /** Which register: its offset in the window. */
   readonly offset: Expression;
-  /** Its block as a function: of what is written, or of nothing. */
+  /** Its block as a function: of the written value, or without parameters. */
   readonly handler: FunctionDeclaration;
 }
 
@@ -68,7 +68,7 @@ export interface PathEntry extends Node {
   readonly value: Expression;
 }
 
-/** What stands before the block of a test, a property or a bench. */
+/** The parts before the block of a test, a property or a bench. */
 interface CaseHead {
   name: string;
   nameSpan: Span;
@@ -102,7 +102,7 @@ export type PropertyDeclaration = Tagged<
 
 /** `budget iotlb.sync <= 2 per iteration`. */
 export interface BenchBudget extends Node {
-  /** The comparison; event names stand in it as field accesses. */
+  /** The comparison; event names are field accesses in it. */
   readonly condition: Expression;
   readonly perIteration: boolean;
 }

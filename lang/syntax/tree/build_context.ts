@@ -42,7 +42,7 @@ export class BuildContext {
     return name;
   }
 
-  /** The file uses another one, whose names are not known here. */
+  /** The file uses another one with names that are not known here. */
   noteUse(): void {
     this.#hasUses = true;
   }

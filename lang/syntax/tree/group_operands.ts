@@ -199,7 +199,10 @@ class OperandGrouper {
   }
 }
 
-/** An operator as this language writes it. `=` has been reported where it stands for `==`, and groups like it. */
+/**
+ * An operator as this language writes it. `=` in place of `==` has been reported, and groups like
+ * it.
+ */
 function spellingOf({ image, tokenType: { PATTERN: pattern } }: IToken): string {
   const spelling = typeof pattern === "string" ? pattern : image;
   return PRECEDENCES.has(spelling) ? spelling : "==";

@@ -50,7 +50,7 @@ const HEXADECIMAL_WITH_UNIT = /^(0[xX][0-9a-fA-F_]*?)_?([KMGT]i?B?|[num]?s)$/;
 /** No number below 2^53 needs more characters, underscores and unit included. */
 const MAX_NUMBER_LENGTH = 120;
 
-/** Reads a number as it stands in the text: `4096`, `0xffff_f000`, `4KiB`, `10us`, `1.5`. */
+/** Reads a number as it is written: `4096`, `0xffff_f000`, `4KiB`, `10us`, `1.5`. */
 export function readNumber(image: string): NumberValue {
   if (image.length > MAX_NUMBER_LENGTH) {
     return problem(image, "E0103", `Malformed number of ${image.length} characters`, {
@@ -111,7 +111,7 @@ function withUnit(image: string, digits: string, unit: string): NumberValue {
   return wrongUnit(image, digits, unit);
 }
 
-/** Says how a unit that is none is spelled, if that can be guessed. */
+/** Gives the right spelling of an unknown unit, if it can be guessed. */
 export function rightUnit(unit: string): string | null {
   const word = unit.toLowerCase();
   if (LARGE_SIZE.test(word)) return `${word.charAt(0).toUpperCase()}iB`;
@@ -129,7 +129,7 @@ const OTHER_SPELLINGS: readonly (readonly [RegExp, string])[] = [
   [/^(?:s|secs?|seconds?)$/, "s"],
 ];
 
-/** How many thousands a decimal unit stands for: `KB` is 1000 bytes. */
+/** The power of a thousand of a decimal unit: `KB` is 1000 bytes. */
 function decimalUnit(unit: string): number | null {
   const power = "KMGT".indexOf(unit.charAt(0).toUpperCase());
   return /^[kmgtKMGT][bB]$/.test(unit) ? 1000 ** (power + 1) : null;

@@ -7,7 +7,7 @@ import type {
   RegisterDeclaration,
 } from "./ast.ts";
 
-/** A register with the block that it stands in; null for the machine itself. */
+/** A register with the block around it; null for the machine itself. */
 export interface PlacedRegister {
   readonly block: MachineBlock | null;
   readonly register: RegisterDeclaration;
