@@ -144,13 +144,14 @@ export const RETURNED_OPERATIONS: Readonly<
 export const OPERATIONS: Readonly<
   Record<string, (event: GuestEvent, context: LineContext) => LoggedOperation | null>
 > = {
-  // What a lazy kernel frees inside of a call was parked by an earlier one.
-  free_iova: ({ fields }, { isLazy }) => {
+  // A lazy kernel parks a range, and frees it inside a later call. A range that the same call unmapped
+  // was not parked: `dma_iova_destroy` flushes, and frees it at once.
+  free_iova: ({ fields }, { isLazy, log }) => {
     const range = {
       iova: number(fields, "pfn") * PAGE_BYTES,
       size: number(fields, "pages") * PAGE_BYTES,
     };
-    return isLazy
+    return isLazy && !log.hasInner("iommu_unmap", range.iova)
       ? { op: "iova_free_late", ...range }
       : { op: "iova_free", ...range, deferred: false };
   },

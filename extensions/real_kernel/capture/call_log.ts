@@ -25,6 +25,11 @@ export class CallLog {
     return this.#waiting.findLast((line) => line.op === op);
   }
 
+  /** Whether an operation of a kind, at an IOVA, happened below the call under way. */
+  hasInner(op: string, iova: number): boolean {
+    return (this.#entered ?? this.#waiting).some((line) => line.op === op && line.iova === iova);
+  }
+
   /** A call whose line is written when it is entered. */
   entered(call: Record<string, CapturedValue>): void {
     this.#entered = this.#waiting;

@@ -107,7 +107,7 @@ function configRecord(
     ...isTranslating ? { caching_mode: iommu.cachingMode, address_bits: iommu.addressBits } : {},
     sgl_threshold: settings.sglThresholdBytes!,
     cpus,
-    ...iommu.mode === "lazy" ? { lazy_requested: true } : {},
+    ...iommu.mode === "lazy" ? { lazy_requested: true, parked_recorded: false } : {},
     ...isTranslating && iommu.forcedac ? { forcedac: true } : {},
     device_sgl: true,
     ...mdts === USUAL_MDTS_EXPONENT ? {} : { mdts },

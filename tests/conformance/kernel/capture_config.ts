@@ -23,6 +23,8 @@ export interface CaptureConfig {
   readonly first_stage_tables?: boolean;
   /** False where the record has no lines of flushes, although there were flushes. */
   readonly flushes_recorded?: boolean;
+  /** False where the record has no lines of ranges that a lazy kernel parks. */
+  readonly parked_recorded?: boolean;
   readonly sgl_threshold: number;
   readonly cpus: number;
   readonly lazy_requested?: boolean;
@@ -76,6 +78,7 @@ const KEYS: Readonly<Record<string, Values>> = {
   caching_mode: BOOL,
   address_bits: int(32, 64),
   flushes_recorded: BOOL,
+  parked_recorded: BOOL,
   sgl_threshold: int(0, MAX_32),
   cpus: int(1, 64),
   lazy_requested: BOOL,

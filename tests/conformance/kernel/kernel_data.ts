@@ -152,12 +152,14 @@ export interface Probes {
 }
 
 /**
- * The probes of a run: those of 6.1 and 6.12 had none where a range is parked, and those of 6.18 read the
+ * The probes of a run: those of 6.1 and 6.12 (and a run that says so) had none where a range is parked, and
+ * those of 6.18 read the
  * iterator's fields where they are in other releases.
  */
 export function probesOf({ config, kernel }: CaptureEnvironment): Probes {
   return {
-    releases: !kernel.startsWith("6.12.") && !kernel.startsWith("6.1."),
+    releases: config.parked_recorded !== false && !kernel.startsWith("6.12.") &&
+      !kernel.startsWith("6.1."),
     flushes: config.flushes_recorded !== false,
     nextResults: !kernel.startsWith("6.18."),
   };
