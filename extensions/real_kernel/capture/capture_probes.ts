@@ -137,17 +137,10 @@ export const CAPTURE_PROBES: readonly string[] = [
       ),
   ),
   probe("unlink", "dma_iova_unlink", "dma=+0(%si):x64 offset=%dx:u64 size=%cx:u64"),
-  probe("sync_range", "iommu_sync_map", "iova=%si:x64 size=%dx:u64"),
   returns("sync_range_ret", ["iommu_sync_map"]),
   probe("coherent", "dma_alloc_attrs", "size=%si:u64"),
   returns("coherent_ret", ["dma_alloc_attrs"]),
   probe("tree", "alloc_iova", "pages=%si:u64"),
-  probe("sync_map", "intel_iommu_iotlb_sync_map", "iova=%si:x64 size=%dx:u64"),
-  probe(
-    "gather",
-    "intel_iommu_tlb_sync",
-    "start=+{iommu_iotlb_gather.start}(%si):x64 end=+{iommu_iotlb_gather.end}(%si):x64",
-  ),
   probe("flush_all", "intel_flush_iotlb_all", ""),
   probe(
     "bounce_map",

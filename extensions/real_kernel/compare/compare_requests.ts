@@ -22,6 +22,8 @@ const PAGE_BYTES = 4096;
 /** Rules for facts that are not steps. */
 export const RULES = {
   split: "block.1.3",
+  segments: "block.1.3",
+  gap: "block.1.6",
   format: "nvme.2.1",
   prp: "nvme.2.3",
   sgl: "nvme.2.4",
@@ -51,6 +53,8 @@ export function firstRequestDifference(
       ofKernel: null,
     };
   }
+  const counted = countDifference(model, kernel);
+  if (counted !== null) return counted;
   return stepsDifference(model.map, shown(kernel.map), physOf, pages) ??
     deviceDifference(model, kernel, pages) ??
     stepsDifference(model.unmap, shown(kernel.unmap), physOf, pages) ??
@@ -61,6 +65,23 @@ export function firstRequestDifference(
       ofKernel: null,
     });
 }
+
+/** What the block layer made of the call: the request's length, its segments, the gap between them. */
+function countDifference(model: RequestRecord, kernel: RequestRecord): RequestDifference | null {
+  for (const [name, rule, key] of COUNTS) {
+    const [mine, theirs] = [model[key], kernel[key]];
+    if (mine === null || theirs === null || mine === theirs) continue;
+    const text = `the ${name} is ${theirs}, not ${mine}`;
+    return { text, rule, ofModel: null, ofKernel: null };
+  }
+  return null;
+}
+
+const COUNTS = [
+  ["number of blocks", RULES.split, "blocks"],
+  ["number of segments", RULES.segments, "physSegments"],
+  ["gap bit", RULES.gap, "gapBit"],
+] as const;
 
 export function nameOf({ lba, op }: RequestRecord): string {
   return lba === null ? op : `${op} at block ${lba}`;

@@ -11,6 +11,12 @@ export interface RequestRecord {
   readonly op: string;
   /** First logical block; null for commands that have none. */
   readonly lba: number | null;
+  /** How many logical blocks it covers; null where that is not known. */
+  readonly blocks: number | null;
+  /** Segments as the block layer counted them; null where that was not observed. */
+  readonly physSegments: number | null;
+  /** The lowest bit of segment boundaries inside a page, from 1; 0: no such boundary; null: not observed. */
+  readonly gapBit: number | null;
   /** Steps until the command is submitted. */
   readonly map: readonly Step[];
   /** Steps of the completion. */

@@ -5,6 +5,7 @@ import type { RecordedSubmission } from "../plan/scenario_run.ts";
 import type { AccessedRange, RequestRecord } from "./request_record.ts";
 import {
   DIRECTIONS,
+  kindOfEvent,
   type Step,
   STEP_KINDS,
   type StepKind,
@@ -14,13 +15,12 @@ import {
 
 type EventValues = Readonly<Record<string, unknown>>;
 
-const KIND_OF_EVENT = new Map<string, StepKind>(
-  STEP_KINDS.flatMap((kind) => stepRow(kind).events.map((event) => [event, kind] as const)),
-);
 /** Calls by the events of their results. */
 const KIND_OF_RETURN = new Map<string, StepKind>(
-  [...KIND_OF_EVENT].flatMap(([event, kind]) =>
-    event.startsWith("call.") ? [[event.replace("call.", "ret."), kind] as const] : []
+  STEP_KINDS.flatMap((kind) =>
+    stepRow(kind).events.flatMap((event): [string, StepKind][] =>
+      event.startsWith("call.") ? [[event.replace("call.", "ret."), kind]] : []
+    )
   ),
 );
 
@@ -70,6 +70,11 @@ export function simulatedRequest(
     disk,
     op,
     lba: WITH_BLOCKS.has(op) ? lba : null,
+    blocks: WITH_BLOCKS.has(op) && command === null
+      ? request.bytes / request.limits.logicalBlockSizeBytes
+      : null,
+    physSegments: request.nrPhysSegments,
+    gapBit: request.gapBit,
     map,
     unmap,
     device: submitted < 0 ? null : deviceSide(events),
@@ -101,8 +106,8 @@ function stepsOf(
       }
       continue;
     }
-    const kind = KIND_OF_EVENT.get(event.name);
-    if (kind === undefined) continue;
+    const kind = kindOfEvent(event.name, (event.fields as EventValues).kind);
+    if (kind === null) continue;
     const row = stepRow(kind);
     const isHidden = open.some(({ kind }) => stepRow(kind).hidesInner === true) ||
       row.isCall === true && open.length > 0;

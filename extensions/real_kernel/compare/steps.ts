@@ -39,6 +39,8 @@ interface StepRow {
   readonly fields: Readonly<Record<string, FieldSpace>>;
   /** The model's events that begin it, each `call.NAME` or the name of an event. */
   readonly events: readonly string[];
+  /** Only events with this value of their field `kind`. */
+  readonly eventKind?: string;
   /** The step is a call: `ret.NAME` gives its result. */
   readonly isCall?: true;
   /** Where the model's event has a field under another name. */
@@ -213,6 +215,40 @@ const STEPS = {
     returnProbe: null,
     tracepoint: "iommu/unmap",
   },
+  iommu_sync_map: {
+    title: "iommu_sync_map",
+    rule: "dma.5.1",
+    fields: { dma: "dma", size: "exact" },
+    events: ["iommu.sync_map"],
+    renamed: { dma: "iova", size: "size_bytes" },
+    probe: entry("sync_range", "iommu_sync_map", "iova=%si:x64 size=%dx:u64"),
+    returnProbe: null,
+  },
+  iotlb_map: {
+    // Only a VT-d with caching mode has anything to invalidate for a new mapping.
+    title: "intel_iommu_iotlb_sync_map",
+    rule: "dma.5.2",
+    fields: { dma: "dma", size: "exact" },
+    events: ["iotlb.sync"],
+    eventKind: "map",
+    renamed: { dma: "start", size: "size_bytes" },
+    probe: entry("sync_map", "intel_iommu_iotlb_sync_map", "iova=%si:x64 size=%dx:u64"),
+    returnProbe: null,
+  },
+  iotlb_range: {
+    title: "intel_iommu_tlb_sync",
+    rule: "dma.5.2",
+    fields: { dma: "dma", size: "exact" },
+    events: ["iotlb.sync"],
+    eventKind: "range",
+    renamed: { dma: "start", size: "size_bytes" },
+    probe: entry(
+      "gather",
+      "intel_iommu_tlb_sync",
+      "start=+{iommu_iotlb_gather.start}(%si):x64 end=+{iommu_iotlb_gather.end}(%si):x64",
+    ),
+    returnProbe: null,
+  },
   bounce: {
     title: "swiotlb_bounced",
     rule: "dma.6.2",
@@ -252,6 +288,29 @@ export const STEP_KINDS = Object.keys(STEPS) as readonly StepKind[];
 export function stepRow(kind: StepKind): StepRow {
   return STEPS[kind];
 }
+
+/** What the block layer says of a request, before its first step. The gap bit came with 6.19. */
+export const REQUEST_PROBE: ProbeForms = {
+  name: "request",
+  lines: [" gap=+{request.phys_gap_bit}(%si):u8", ""].map((gap) =>
+    `p:lab/request nvme_setup_cmd segments=+{request.nr_phys_segments}(%si):u16${gap}`
+  ),
+};
+
+/** The step that an event of the model begins; null for one that begins none. */
+export function kindOfEvent(name: string, kind: unknown): StepKind | null {
+  return KINDS_OF_EVENT.get(name)?.find((step) => {
+    const { eventKind } = stepRow(step);
+    return eventKind === undefined || eventKind === kind;
+  }) ?? null;
+}
+
+const KINDS_OF_EVENT: ReadonlyMap<string, readonly StepKind[]> = new Map(
+  [...Map.groupBy(
+    STEP_KINDS.flatMap((kind) => stepRow(kind).events.map((event) => ({ event, kind }))),
+    ({ event }) => event,
+  )].map(([event, rows]) => [event, rows.map(({ kind }) => kind)]),
+);
 
 /** Directions as the kernel numbers them. */
 export const DIRECTIONS: readonly string[] = ["bidirectional", "to_device", "from_device"];

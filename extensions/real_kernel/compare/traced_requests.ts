@@ -3,7 +3,14 @@ import type { ControllerCommand } from "../trace/controller_log.ts";
 import { contextOf, type GuestEvent, physOfPage } from "../trace/trace_events.ts";
 import { matchCommands } from "../trace/controller_commands.ts";
 import type { RequestRecord } from "./request_record.ts";
-import { type Step, STEP_KINDS, type StepKind, stepRow, type StepValue } from "./steps.ts";
+import {
+  REQUEST_PROBE,
+  type Step,
+  STEP_KINDS,
+  type StepKind,
+  stepRow,
+  type StepValue,
+} from "./steps.ts";
 
 /** What the plan writes into the trace before each system call. */
 export const IO_MARK = "dmalab-io";
@@ -47,6 +54,7 @@ const UNDOING: ReadonlySet<StepKind> = new Set<StepKind>([
   "dma_unmap_sg",
   "iova_free",
   "iommu_unmap",
+  "iotlb_range",
   "dma_pool_free",
 ]);
 
@@ -66,6 +74,8 @@ export function tracedRequests(
 class RequestReader {
   readonly requests: OpenRequest[] = [];
   #io = -1;
+  /** What the block layer says of the request that each task sets up. */
+  readonly #heads = new Map<string, GuestEvent>();
   /** The request that each task maps. */
   readonly #mapping = new Map<string, OpenRequest>();
   /** Calls that have not returned, by task and context, outermost first. */
@@ -85,6 +95,7 @@ class RequestReader {
       if (mark?.[1] === IO_MARK) this.#io = Number(mark[2]);
     } else if (name === "nvme_setup_cmd") this.#begin(event);
     else if (name === "nvme_complete_rq") this.#complete(event);
+    else if (name === REQUEST_PROBE.name) this.#heads.set(contextOf(event), event);
     else this.#step(event);
   }
 
@@ -99,6 +110,14 @@ class RequestReader {
     }
     const [, op = "unknown", rest = ""] = /cmd=\(nvme_cmd_(\w+) ?(.*)\)/.exec(text) ?? [];
     const lba = /slba=(\d+)/.exec(rest)?.[1];
+    // Counted from 0, as in the command.
+    const length = /len=(\d+)/.exec(rest)?.[1];
+    const head = this.#heads.get(contextOf(event));
+    const headNumber = (name: string) => {
+      const text = head?.fields.get(name);
+      return text === undefined ? null : Number(text);
+    };
+    this.#heads.delete(contextOf(event));
     const cid = Number(fields.get("cmdid") ?? 0);
     const command = { side: null, status: null };
     const request: OpenRequest = {
@@ -106,6 +125,9 @@ class RequestReader {
       disk,
       op: op === "dsm" ? "discard" : op,
       lba: lba === undefined ? null : Number(lba),
+      blocks: lba === undefined || length === undefined ? null : Number(length) + 1,
+      physSegments: headNumber("segments"),
+      gapBit: headNumber("gap"),
       queue,
       cid,
       map: [],
@@ -239,6 +261,7 @@ function hexOf(text: string | undefined): number {
 function undoneAddress(kind: StepKind, { fields, text }: GuestEvent): number {
   if (kind === "iova_free") return hexOf(fields.get("pfn")) * PAGE_BYTES;
   if (kind === "iommu_unmap") return hexOf(/iova=(0x[0-9a-f]+)/.exec(text)?.[1]);
+  if (kind === "iotlb_range") return hexOf(fields.get("start"));
   return hexOf(fields.get("dma"));
 }
 
@@ -251,6 +274,13 @@ function valuesOf(kind: StepKind, { fields, text }: GuestEvent): Record<string, 
     if (kind === "iommu_map") values.phys = hexOf(fields.get("paddr"));
     else values.unmapped = Number(fields.get("unmapped_size"));
     return values;
+  }
+  if (kind === "iommu_sync_map" || kind === "iotlb_map") {
+    return { dma: hexOf(fields.get("iova")), size: Number(fields.get("size")) };
+  }
+  if (kind === "iotlb_range") {
+    const dma = hexOf(fields.get("start"));
+    return { dma, size: hexOf(fields.get("end")) + 1 - dma };
   }
   if (kind === "bounce") {
     return { phys: parseInt(fields.get("dev_addr") ?? "", 16), size: Number(fields.get("size")) };

@@ -1,7 +1,7 @@
 /** The plan that the guest's program follows: see `guest/init.c` for its directives. */
 import type { BioVec } from "@dmalab/runtime/block";
 import { IO_MARK } from "../compare/traced_requests.ts";
-import { STEP_KINDS, stepRow } from "../compare/steps.ts";
+import { REQUEST_PROBE, STEP_KINDS, stepRow } from "../compare/steps.ts";
 import type { ModuleFile } from "../image/kernel_files.ts";
 import type { QemuMachine } from "../machine/qemu_machine.ts";
 import type { IslandPiece, Islands } from "./islands.ts";
@@ -102,6 +102,7 @@ function tracing(moreProbes: readonly string[]): string[] {
     }
     if (tracepoint !== undefined) lines.push(enable(tracepoint));
   }
+  lines.push(`probe ${REQUEST_PROBE.lines.join("\t")}`);
   return [...lines, ...moreProbes, ...REQUEST_EVENTS.map(enable), enable("lab")];
 }
 

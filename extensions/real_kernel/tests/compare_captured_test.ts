@@ -43,7 +43,7 @@ for (const release of ["6.12.117", "7.3.4"] as const) {
   Deno.test(`${release} does what the model of ${release} does, request by request`, () => {
     const { limits, result } = compared(release, release);
     assertEquals(limits, []);
-    const steps = { "6.12.117": 79, "7.3.4": 140 }[release];
+    const steps = { "6.12.117": 82, "7.3.4": 146 }[release];
     assertEquals(result, {
       verdict: "same",
       counts: { calls: 2, requests: 3, steps, accesses: 58 },
@@ -87,10 +87,26 @@ const CHANGES: readonly (readonly [
   ],
   [
     "no sync",
-    /^.* sync: .*\n.* sync_ret: .*\n/m,
+    /^.* sync: .*\n(?:.* sync_\w+: .*\n)+/m,
     "",
     /has dma_pool_alloc, the model dma_iova_sync/,
   ],
+  [
+    "another range that is made visible",
+    /(sync_range: .*) size=40960/,
+    "$1 size=36864",
+    /iommu_sync_map: size differs/,
+  ],
+  [
+    "a longer invalidation",
+    /(gather: .*) end=0xfffc9fff/,
+    "$1 end=0xfffcafff",
+    /intel_iommu_tlb_sync: size differs/,
+  ],
+  ["no invalidation", /^.* gather: .*\n/m, "", /kernel has free_iova_fast, the model intel_iommu/],
+  ["another number of segments", /segments=10/, "segments=9", /number of segments is 9, not 10/],
+  ["a gap between segments", /gap=13/, "gap=10", /gap bit is 10, not 13/],
+  ["a longer command", /slba=2048, len=79/, "slba=2048, len=87", /number of blocks is 88, not 80/],
   ["one request fewer", /^.*nvme_setup_cmd: .*slba=264[\s\S]*?nvme_complete_rq.*\n/m, "", /./],
   ["a status", /status=0x0/, "status=0x4004", /./],
   ["a failed call", /io 1 ends \d+/, "io 1 ends -5", /the call returns -5/],

@@ -7,6 +7,9 @@ import type { RequestRecord } from "../compare/request_record.ts";
 function request(phys: number, dma: number, unmapped = dma): RequestRecord {
   const [page, mapped] = [phys - phys % 4096, dma - dma % 4096];
   return {
+    blocks: null,
+    physSegments: null,
+    gapBit: null,
     disk: "ssd",
     op: "read",
     lba: 0,

@@ -118,7 +118,7 @@ const PLANTED: readonly (readonly [
   ],
   [
     "requests are mapped page by page, as 7.3.4 does",
-    /kernel has dma_map_sgtable, the model dma_iova_try_alloc \(dma\.3\.2\)/,
+    /kernel has dma_map_sgtable, the model alloc_iova_fast \(dma\.4\.2\)/,
     () => compared(BOOTS["6.12"], turned("nvme_scatterlists", "no_two_step", "no_physical_calls")),
   ],
   [
@@ -159,7 +159,7 @@ const PLANTED: readonly (readonly [
   ],
   [
     "a bio is cut at 64 KiB",
-    /dma_map_sgtable: nents differs \(dma\.7\.2\)/,
+    /the number of blocks is 256, not 128 \(block\.1\.3\)/,
     () => compared(BOOTS["6.12"], disk({ mdtsBytes: 64 * KIB })),
   ],
   [
