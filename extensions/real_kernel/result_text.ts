@@ -2,11 +2,12 @@
 import { printable, renderFinding } from "@dmalab/lang/diagnostics";
 import { displayName } from "@dmalab/lang/run";
 import { formatCount } from "@dmalab/lang/text";
-import { spanPlace } from "@dmalab/lang";
+import { type Span, spanPlace } from "@dmalab/lang";
 import type { Step } from "./compare/steps.ts";
 import { stepRow } from "./compare/steps.ts";
 import type { TestDifference } from "./compare/compare_test_runs.ts";
 import { LIMITS_RULE } from "./compare/compare_limits.ts";
+import type { JudgedAssertions } from "./compare/judged_assertions.ts";
 import type { TestVerdict } from "./compare/compare_boot.ts";
 import type { KernelRunReport } from "./kernel_run.ts";
 
@@ -64,21 +65,58 @@ function verdictLines({ result, test }: TestVerdict, release: string): string[] 
         formatCount(steps, "step"),
         formatCount(accesses, "access", "accesses"),
       ];
-      return [head("same", `: ${parts.join(", ")}`)];
+      return [
+        head("same", `: ${parts.join(", ")}`),
+        ...indented(assertionLines(result.assertions)),
+      ];
     }
     case "not run":
       return [
         head("not run", ""),
-        ...unique(result.reasons).map((why) => `${" ".repeat(LABEL_WIDTH)}${why}`),
+        ...indented(unique(result.reasons)),
       ];
     case "differs":
       return [
         head("differs", ""),
-        ...differenceLines(result.difference, result.asRelease, release).map((line) =>
-          `${" ".repeat(LABEL_WIDTH)}${line}`
+        ...indented(
+          result.difference === null
+            ? []
+            : differenceLines(result.difference, result.asRelease, release),
         ),
+        ...indented(assertionLines(result.assertions)),
       ];
   }
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `${" ".repeat(LABEL_WIDTH)}${line}`);
+}
+
+/** What the kernel's facts say about the scenario's assertions. */
+function assertionLines({ differs, notJudged, same }: JudgedAssertions): string[] {
+  if (same + differs.length + notJudged.length === 0) return [];
+  const byReason = Map.groupBy(notJudged, ({ reason }) => reason);
+  return [
+    ...differs.flatMap(({ notes, span, text }) => [
+      ...renderFinding({
+        word: "assertion",
+        severity: "error",
+        tag: "kernel",
+        message: text,
+        span,
+      }),
+      ...notes.map((note) => `  ${note}`),
+    ]),
+    `assertions: ${same} as on the model, ${differs.length} not, ${notJudged.length} not judged`,
+    ...[...byReason].map(([reason, list]) =>
+      `  not judged, ${reason}: ${list.map(({ span }) => lineOf(span)).join(", ")}`
+    ),
+  ];
+}
+
+/** `line 12`; the file is that of the test. */
+function lineOf(span: Span): string {
+  return `line ${spanPlace(span).split(":").at(-2)}`;
 }
 
 function differenceLines(
@@ -137,8 +175,19 @@ export function runJson(
       verdict: result.verdict,
       ...result.verdict === "same" ? { counts: result.counts } : {},
       ...result.verdict === "not run" ? { reasons: result.reasons } : {},
-      ...result.verdict === "differs" ? differenceJson(result.difference, result.asRelease) : {},
+      ...result.verdict === "differs" && result.difference !== null
+        ? differenceJson(result.difference, result.asRelease)
+        : {},
+      ...result.verdict === "not run" ? {} : { assertions: assertionsJson(result.assertions) },
     })),
+  };
+}
+
+function assertionsJson({ differs, notJudged, same }: JudgedAssertions) {
+  return {
+    same,
+    differs: differs.map(({ notes, span, text }) => ({ place: spanPlace(span), text, notes })),
+    not_judged: notJudged.map(({ reason, span }) => ({ place: spanPlace(span), reason })),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Lab } from "@dmalab/devices";
 import type { EventRecorder } from "@dmalab/runtime";
 import type { Span } from "../source.ts";
 import type { Question } from "./question.ts";
+import type { RunObserver } from "./run_observer.ts";
 import type { Closure, Value } from "./value.ts";
 
 /** A line of code that is no script's, as of C. */
@@ -83,6 +84,8 @@ export interface ExecutionContext {
   readonly preemption: Preemption | null;
   /** The debugger that follows the run; null where there is none. */
   readonly debugHooks: DebugHooks | null;
+  /** Follows what the script reads; null or left out where nothing does. */
+  readonly observer?: RunObserver | null;
   /** The machine and its devices, as the `machine` block declared them. */
   readonly lab: Lab;
   /** The events of this run. */

@@ -20,6 +20,7 @@ export { fieldsNamed, fieldType } from "./event_fields.ts";
 export { isAddress, typeOf, typeText } from "./value_types.ts";
 export { ACTIVITY_STEPS, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 export { describeValue } from "./operators.ts";
+export type { RunObserver } from "./run_observer.ts";
 export type { Question, WrongAnswer } from "./question.ts";
 export type { Registry } from "./registry.ts";
 export { causingDefects, withoutDefects } from "./causing_defects.ts";

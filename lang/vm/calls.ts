@@ -32,7 +32,9 @@ export class Calls {
     if (vm.looking && spec.pure !== true) {
       throw new SideEffectRefused(`What \`${spec.name}\` works on`);
     }
-    const value = spec.run(vm, this.#arguments(index, vm.code.shapes[index]!, spec, first));
+    const args = this.#arguments(index, vm.code.shapes[index]!, spec, first);
+    vm.observer?.call(null, spec.name, args);
+    const value = spec.run(vm, args);
     vm.atRest();
     return value;
   }
@@ -42,11 +44,13 @@ export class Calls {
     const { vm } = this;
     if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
     const shape = vm.code.shapes[index]!;
-    const { method, target } = this.members.method(this.stack[first]!, shape.name);
+    const { method, target, type } = this.members.method(this.stack[first]!, shape.name);
     if (vm.looking && method.pure !== true) {
       throw new SideEffectRefused(`What \`.${method.name}\` works on`);
     }
-    const value = method.run(vm, target, this.#arguments(index, shape, method, first + 1));
+    const args = this.#arguments(index, shape, method, first + 1);
+    vm.observer?.call(type, method.name, args);
+    const value = method.run(vm, target, args);
     vm.atRest();
     return value;
   }

@@ -36,6 +36,11 @@ export function expectEvents(
   context: Control,
 ): void {
   requireAllEvents(context.recorder);
+  context.observer?.pattern(
+    [...info.matcher.items, ...info.matcher.absent].flatMap(({ fields, names }) =>
+      names === null ? [] : [{ names, fields: fields.map(({ name }) => name) }]
+    ),
+  );
   const events = context.registry.eventsOf(subject, context);
   if (events === null) {
     throw new KindError(
@@ -52,10 +57,11 @@ export function expectEvents(
     item.fields.every(({ name, value }) => fieldMatches(event, name, values[value]!, context));
   const mismatch = matchEvents(info.matcher, events, test);
   if (mismatch === null) return;
-  throw new ExpectationError("E0906", summary(mismatch), {
+  const error = new ExpectationError("E0906", summary(mismatch), {
     span: info.span,
     notes: sideBySide(mismatch),
   });
+  if (context.observer?.failed(error) !== true) throw error;
 }
 
 function summary(mismatch: Mismatch<MachineEvent>): string {

@@ -534,6 +534,7 @@ export function loop(vm: LoopVm, floor: number): VmState {
           vm.sp = sp;
           vm.fp = fp;
           const name = vm.code.names[code[pc++]!]!;
+          vm.pc = pc;
           stack[sp - 1] = vm.members.field(stack[sp - 1]!, name, vm);
           break;
         }

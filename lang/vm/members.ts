@@ -15,6 +15,8 @@ import { RecordValue, type Value } from "../values/value.ts";
 
 /** A method and what it is called on. */
 export interface Member {
+  /** The name of its type. */
+  readonly type: string;
   readonly method: MethodSpec;
   readonly target: never;
 }
@@ -43,7 +45,13 @@ export class Members {
       if (entry !== undefined) return entry;
     }
     const found = this.#own(value, name);
-    if (found !== null) return found.field.get(found.target, context);
+    if (found !== null) {
+      const { field, target, type } = found;
+      const { observer } = context;
+      if (observer === undefined || observer === null) return field.get(target, context);
+      const isThing = typeof target === "object" && target !== null;
+      return field.get(isThing ? observer.field(type, target, name) as never : target, context);
+    }
     throw noMember(value, name, this.types, "field");
   }
 
@@ -53,12 +61,12 @@ export class Members {
     return found?.field.explain?.(found.target, context) ?? null;
   }
 
-  #own(value: Value, name: string): { field: FieldSpec; target: never } | null {
+  #own(value: Value, name: string): { type: string; field: FieldSpec; target: never } | null {
     const found = typeAndTarget(value, this.types);
     const field = found === null
       ? null
       : remembered(this.#fields, found.type, name, this.#findField);
-    return field === null ? null : { field, target: found!.target };
+    return field === null ? null : { type: found!.type.name, field, target: found!.target };
   }
 
   /**
@@ -69,7 +77,7 @@ export class Members {
   method(value: Value, name: string): Member {
     const found = typeAndTarget(value, this.types);
     const method = found === null ? null : remembered(this.#methods, found.type, name, findMethod);
-    if (method !== null) return { method, target: found!.target };
+    if (method !== null) return { type: found!.type.name, method, target: found!.target };
     throw noMember(value, name, this.types, "method");
   }
 }

@@ -173,7 +173,9 @@ export function rare(vm: RareVm, op: RareOp): void {
     case RareOp.AssertFailed: {
       const info = program.assertions[code[vm.pc++]!]!;
       const message = info.hasMessage ? formatInSentence(stack[--vm.sp]!, vm) : null;
-      throw failedAssertion(info, (slot) => stack[vm.fp + slot], message, vm);
+      const error = failedAssertion(info, (slot) => stack[vm.fp + slot], message, vm);
+      if (vm.observer?.failed(error) === true) break;
+      throw error;
     }
     case RareOp.TryStart:
       vm.handle(null, code[vm.pc++]!);

@@ -41,6 +41,7 @@ import { tooDeep, tooDeepInside, tooManySteps, tooMuchMemory, wrongCount } from 
 import { separated } from "../values/changes.ts";
 import { describeValue } from "../values/operators.ts";
 import { type Question, questionLines } from "../values/question.ts";
+import type { RunObserver } from "../values/run_observer.ts";
 import type { CallValue } from "./outcome.ts";
 import { Races } from "./races.ts";
 import type { RunWatch } from "./run_watch.ts";
@@ -63,6 +64,7 @@ export class Vm implements LoopVm, ChildVm {
   readonly expectedIncidents = new Set<IncidentEvent>();
   budgetCount: (eventName: string) => Value = () => 0;
   watch: RunWatch | null = null;
+  observer: RunObserver | null = null;
   /** Called for each statement that starts. */
   marks: StatementListener | null = null;
   readonly following: VmDebugHooks = new VmDebugHooks(this);

@@ -4,23 +4,29 @@ import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { KERNEL_NAMES, type KernelProfile } from "@dmalab/runtime/kernels";
 import type { BootedGroup } from "../boot/boot_groups.ts";
 import type { PlannedTest } from "../plan/planned_tests.ts";
-import { PROBES_FILE } from "../plan/guest_plan.ts";
+import { LOG_FILE, PROBES_FILE } from "../plan/guest_plan.ts";
 import { type GuestReport, missedHits } from "../trace/guest_report.ts";
 import { formatCount } from "@dmalab/lang/text";
 import { recordTest } from "../plan/scenario_run.ts";
 import { type LimitDifference, limitDifferences } from "./compare_limits.ts";
 import { compareTest, type TestComparison } from "./compare_test_runs.ts";
+import { judgeAssertions, type JudgedAssertions } from "./judged_assertions.ts";
 import { type KernelSide, kernelSide } from "./kernel_side.ts";
+
+interface Judged {
+  /** Another modelled release that does what the kernel did; null where none does, or none is needed. */
+  readonly asRelease: KernelProfile | null;
+  readonly assertions: JudgedAssertions;
+}
 
 /** A test with its verdict. */
 export interface TestVerdict {
   readonly file: string;
   readonly test: RunnableTest;
   readonly result:
-    | TestComparison & {
-      /** Another modelled release that does what the kernel did; null where none does, or none is needed. */
-      readonly asRelease: KernelProfile | null;
-    }
+    | TestComparison & Judged
+    /** The requests are the same, and an assertion is not. */
+    | { readonly verdict: "differs"; readonly difference: null } & Judged
     | { readonly verdict: "not run"; readonly reasons: readonly string[] };
 }
 
@@ -43,14 +49,22 @@ export function compareBoot(
     const ios = plan.ioOf.get(recorded)!;
     const result = compareTest(recorded, ios, side);
     const asRelease = result.verdict === "same" ? null : releaseLike(planned, ios, side);
-    return { file: scenario.path, test: recorded.test, result: { ...result, asRelease } };
+    const assertions = judgeAssertions(scenario.program, recorded, ios, side);
+    const judged = { asRelease, assertions };
+    return {
+      file: scenario.path,
+      test: recorded.test,
+      result: result.verdict === "same" && assertions.differs.length > 0
+        ? { verdict: "differs", difference: null, ...judged }
+        : { ...result, ...judged },
+    };
   });
   return {
     verdicts,
     facts: {
       changes: machine.changes,
       refusedProbes: report.refusedProbes,
-      problems: [...report.problems, ...missedProblems(report)],
+      problems: [...report.problems, ...missedProblems(report), ...iommuFaults(report)],
       limits: limitsOf(booted),
       domains: [...report.disks.values()].map(({ domain }) => domain),
     },
@@ -63,6 +77,14 @@ function missedProblems({ files }: GuestReport): string[] {
   return [...missed].map(([name, count]) =>
     `the kernel missed ${formatCount(count, "hit")} of the probe ${name}`
   );
+}
+
+const IOMMU_FAULT = /\b(?:DMAR: .*\bfault\b|AMD-Vi: Event logged|arm-smmu.*event).*/i;
+
+/** Faults that the IOMMU reported: lines of the kernel's log. No request of the model's has one. */
+function iommuFaults({ files }: GuestReport): string[] {
+  const lines = (files.get(LOG_FILE) ?? "").split("\n");
+  return lines.flatMap((line) => IOMMU_FAULT.exec(line)?.[0] ?? []);
 }
 
 /** Queue limits that the model has otherwise. */

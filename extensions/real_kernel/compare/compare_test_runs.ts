@@ -99,12 +99,8 @@ class TestComparer {
 
   #compareRequest(submission: RecordedSubmission, request: NvmeRequest): TestDifference | null {
     const { isObserved, physOf } = this.kernel;
-    const events = this.test.events.get(request.id) ?? [];
-    const model = simulatedRequest(request, submission, events, isObserved);
-    const real = [...this.#left].find(({ disk, lba, op }) =>
-      disk === model.disk && op === model.op && lba === model.lba
-    );
-    if (real === undefined) {
+    const { model, real } = pairOf(this.test, submission, request, this.#left, this.kernel);
+    if (real === null) {
       // Refused before it was a command: the result of the call says so.
       if (model.device === null) return null;
       const text = `the kernel has no request "${nameOf(model)}"`;
@@ -141,6 +137,49 @@ class TestComparer {
       lines,
     };
   }
+}
+
+/** A request of the model with the same one of the kernel. */
+export interface RequestPair {
+  readonly submission: RecordedSubmission;
+  readonly request: NvmeRequest;
+  readonly model: SimulatedRequest;
+  /** Null where the kernel has none. */
+  readonly real: TracedRequest | null;
+}
+
+/** @param left Requests of the kernel that belong to no other one of the model. */
+function pairOf(
+  test: RecordedTest,
+  submission: RecordedSubmission,
+  request: NvmeRequest,
+  left: ReadonlySet<TracedRequest>,
+  { isObserved }: KernelSide,
+): RequestPair {
+  const events = test.events.get(request.id) ?? [];
+  const model = simulatedRequest(request, submission, events, isObserved);
+  const real =
+    [...left].find(({ disk, lba, op }) =>
+      disk === model.disk && op === model.op && lba === model.lba
+    ) ?? null;
+  return { submission, request, model, real };
+}
+
+/** All pairs of a test, and the requests that only the kernel has, with their calls. */
+export function requestPairs(
+  test: RecordedTest,
+  ios: readonly number[],
+  kernel: KernelSide,
+): { readonly pairs: readonly RequestPair[]; readonly left: readonly TracedRequest[] } {
+  const left = new Set(kernel.requests.filter(({ io }) => ios.includes(io)));
+  const pairs = test.submissions.flatMap((submission) =>
+    requestsOf(submission).map((request) => {
+      const pair = pairOf(test, submission, request, left, kernel);
+      if (pair.real !== null) left.delete(pair.real);
+      return pair;
+    })
+  );
+  return { pairs, left: [...left] };
 }
 
 /** The model's event at a difference. */

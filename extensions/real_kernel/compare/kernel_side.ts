@@ -8,6 +8,8 @@ import { readGuestEvents } from "../trace/trace_events.ts";
 import { STEP_KINDS, type StepKind, stepRow } from "./steps.ts";
 import { type TracedRequest, tracedRequests } from "./traced_requests.ts";
 
+type IommuConfig = QemuMachine["config"]["iommu"];
+
 export interface KernelSide {
   readonly requests: readonly TracedRequest[];
   /** Result of each io: bytes, or a negative errno. */
@@ -16,6 +18,8 @@ export interface KernelSide {
   readonly isObserved: (kind: StepKind) => boolean;
   /** Guest address of the scenario's; null for memory of no request. */
   readonly physOf: (phys: number) => number | null;
+  /** The scenario's address of the guest's; null for other memory. */
+  readonly scenarioPhys: (phys: number) => number | null;
 }
 
 export function kernelSide(
@@ -36,16 +40,22 @@ export function kernelSide(
   return {
     requests,
     results: report.results,
-    isObserved: observed(report, machine.config.iommu.mode === "lazy"),
+    isObserved: observed(report, machine.config.iommu),
+    scenarioPhys: (phys) => islands.scenarioPhys(phys, report.islands),
     physOf: (phys) => islands.guestPhys(phys, report.islands),
   };
 }
 
 /** The steps that the kernel's probes show. */
-function observed(report: GuestReport, isLazy: boolean): (kind: StepKind) => boolean {
+function observed(
+  report: GuestReport,
+  { cachingMode, mode }: IommuConfig,
+): (kind: StepKind) => boolean {
   const kinds = STEP_KINDS.filter((kind) => {
     // A lazy kernel frees ranges later, in the flush of a queue: no request's step.
-    if (kind === "iova_free" && isLazy) return false;
+    if (kind === "iova_free" && mode === "lazy") return false;
+    // The function is called in any case; with caching mode it invalidates.
+    if (kind === "iotlb_map" && !cachingMode) return false;
     const { probe, returnProbe } = stepRow(kind);
     return ![probe, returnProbe].some((forms) =>
       forms !== null && report.refusedProbes.includes(forms.name)

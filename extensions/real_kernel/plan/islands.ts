@@ -67,6 +67,17 @@ export class Islands {
     return start === undefined ? null : start + phys - this.list[island!]!.firstPage * PAGE_BYTES;
   }
 
+  /** The scenario's address of the guest's; null for memory of no island. */
+  scenarioPhys(phys: number, starts: ReadonlyMap<number, number>): number | null {
+    for (const [island, start] of starts) {
+      const { firstPage, pages } = this.list[island]!;
+      if (start <= phys && phys < start + pages * PAGE_BYTES) {
+        return firstPage * PAGE_BYTES + phys - start;
+      }
+    }
+    return null;
+  }
+
   #indexOf(page: number): number | null {
     let [low, high] = [0, this.list.length];
     while (low < high) {

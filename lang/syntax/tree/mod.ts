@@ -10,5 +10,5 @@ export type {
   Statement,
 } from "./ast.ts";
 export { readNumber } from "./literals.ts";
-export { isDeclaration } from "./statement_kinds.ts";
-export { someExpression } from "./walk.ts";
+export { innerBlocks, isDeclaration, statementExpressions } from "./statement_kinds.ts";
+export { expressionBlocks, someExpression } from "./walk.ts";

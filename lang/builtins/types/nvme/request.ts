@@ -13,6 +13,12 @@ import { TRACE, type Trace } from "../trace.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
 export function requestEvents(requests: readonly NvmeRequest[], context: ExecutionContext) {
+  const { observer } = context;
+  if (observer !== undefined && observer !== null) {
+    return requests.flatMap(({ id }) =>
+      observer.eventsOf(id) ?? context.recorder.events.filter(({ request }) => request === id)
+    );
+  }
   const ids = new Set(requests.map((request) => request.id));
   return context.recorder.events.filter((event) =>
     event.request !== null && ids.has(event.request)

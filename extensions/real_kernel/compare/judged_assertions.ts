@@ -1,0 +1,430 @@
+/**
+ * Judges a scenario's assertions on what a real kernel did.
+ *
+ * The test runs once more on the model, and the kernel answers what the script reads of a request that
+ * has completed: its length, segments, format, range, status and events. Two such runs go on behind an
+ * assertion that fails, one with the model's answers and one with the kernel's. An assertion that the two
+ * decide otherwise is false on one side.
+ */
+import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
+import type { Span } from "@dmalab/lang";
+import type { Program } from "@dmalab/lang/run";
+import { inspectTest } from "@dmalab/lang/run/run_program";
+import { DEFAULT_LIMITS, type RunObserver } from "@dmalab/lang/values";
+import { KERNEL_CALLS, type MachineEvent } from "@dmalab/runtime";
+import type { RecordedTest } from "../plan/scenario_run.ts";
+import { AssertionReads, isInside } from "./assertion_reads.ts";
+import { requestPairs } from "./compare_test_runs.ts";
+import { kernelEvents, linkedRange, observedEvents, ScenarioAddresses } from "./kernel_events.ts";
+import type { KernelSide } from "./kernel_side.ts";
+import type { SimulatedRequest } from "./simulated_requests.ts";
+import type { TracedRequest } from "./traced_requests.ts";
+
+/** An assertion that the kernel's facts do not fulfil, or that only they fulfil. */
+export interface AssertionDifference {
+  readonly span: Span;
+  /** Why it fails, and on which side. */
+  readonly text: string;
+  readonly notes: readonly string[];
+}
+
+export interface JudgedAssertions {
+  /** How many hold on the kernel as they do on the model. */
+  readonly same: number;
+  readonly differs: readonly AssertionDifference[];
+  /** Assertions that were not judged, each with the reason. */
+  readonly notJudged: readonly { readonly span: Span; readonly reason: string }[];
+}
+
+/** What a script read at a place. */
+interface Read {
+  readonly span: Span;
+  /** Why the kernel's side of it is not known; null for a fact that is. */
+  readonly unknown: string | null;
+}
+
+/** A request as the kernel had it. */
+interface KernelRequest {
+  readonly real: TracedRequest;
+  /** Until the command is submitted. */
+  readonly mapEvents: readonly MachineEvent[];
+  /** All of them. */
+  readonly events: readonly MachineEvent[];
+  readonly range: ReturnType<typeof linkedRange>;
+}
+
+/** Fields that are known when a request is mapped; others are when it has completed. */
+const KNOWN_WHEN_MAPPED: ReadonlySet<string> = new Set([
+  ...["op", "bytes", "lba", "phys_segments", "gap_bit", "format", "iova"],
+]);
+
+/** Fields of a request that the kernel answers: what to put in place of the model's properties. */
+const REQUEST_FIELDS: Readonly<
+  Record<string, (kernel: KernelRequest, model: NvmeRequest) => object | null>
+> = {
+  op: ({ real }) => ({ op: real.op }),
+  bytes: ({ real: { blocks } }, { limits }) =>
+    blocks === null ? null : { bytes: blocks * limits.logicalBlockSizeBytes },
+  lba: ({ real: { lba } }) => lba === null ? null : { lba },
+  phys_segments: ({ real: { physSegments } }) =>
+    physSegments === null ? null : { nrPhysSegments: physSegments },
+  gap_bit: ({ real: { gapBit } }) => gapBit === null ? null : { gapBit },
+  format: ({ real: { device } }) =>
+    device === null ? null : { format: device.format === "none" ? null : device.format },
+  // How many entries a list was mapped to is not observed.
+  iova: ({ range, real: { map } }) =>
+    map.some(({ kind }) => kind === "dma_iova_try_alloc") ? { iova: range } : null,
+  nvme_status: ({ real: { status } }) => status === null ? null : { nvmeStatus: status },
+  status: ({ real: { status } }) => status === 0 ? { status: "OK" } : null,
+  error: ({ real: { status } }) => status === 0 ? { error: null } : null,
+  done: ({ real: { status } }) => status === null ? null : { done: true },
+  unmapped_by: ({ real: { unmap } }) =>
+    unmap.some(({ kind }) => kind === "dma_iova_destroy")
+      ? { unmappedBy: "iova" }
+      : unmap.some(({ kind }) => kind === "dma_unmap_sg")
+      ? { unmappedBy: "scatterlist" }
+      : null,
+};
+
+/** Fields that a scenario gave, or that name something: they are the same on both sides. */
+const GIVEN_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
+  buffer: new Set(["phys", "size", "pages", "segments", "name"]),
+  io: new Set(["bytes"]),
+  request: new Set(["id", "device"]),
+  event: new Set(["name", "request", "device"]),
+};
+/** Types whose values are computed from others. */
+const COMPUTED_TYPES: ReadonlySet<string> = new Set([
+  ...[
+    "list",
+    "record",
+    "string",
+    "bytes",
+    "range",
+    "int",
+    "ratio",
+    "size",
+    "duration",
+    "phys",
+    "dma",
+  ],
+  ...["virt", "bool", "word", "function", "segment"],
+]);
+/** Calls that make what a scenario gives, or compute. */
+const GIVEN_CALLS: ReadonlySet<string> = new Set([
+  ...["alloc_pages", "buffer", "random", "min", "max", "abs", "len", "range", "nvme.submit"],
+  ...["nvme.passthrough", "nvme.read", "nvme.write", "nvme.flush", "nvme.discard"],
+  ...["nvme.write_zeroes", "buffer.fill", "buffer.slice", "buffer.free"],
+]);
+/** Methods of a trace that take the name of an event. */
+const TRACE_METHODS: ReadonlySet<string> = new Set(["count", "filter", "first", "last"]);
+const CALLS: ReadonlySet<string> = new Set(KERNEL_CALLS);
+
+/** @param ios The io of each of the test's submissions. */
+export function judgeAssertions(
+  program: Program,
+  test: RecordedTest,
+  ios: readonly number[],
+  kernel: KernelSide,
+): JudgedAssertions {
+  const model = new Observer(null, observedEvents(kernel.isObserved));
+  const real = new Observer(
+    kernelRequests(test, ios, kernel),
+    observedEvents(kernel.isObserved),
+  );
+  for (const observer of [model, real]) observer.run(program, test);
+  const reads = new AssertionReads(program);
+  let same = 0;
+  const differs: AssertionDifference[] = [];
+  const notJudged: { readonly span: Span; readonly reason: string }[] = [];
+  for (const assertion of reads.assertions) {
+    const { span } = assertion;
+    if (!model.hasReached(span)) continue;
+    const places = reads.placesOf(assertion);
+    const used = real.reads.filter((read) => places.some((place) => isInside(read.span, place)));
+    const unknown = used.find((read) => read.unknown !== null)?.unknown ?? null;
+    const failure = real.failureIn(span);
+    const failsOnModel = model.failureIn(span) !== null;
+    if (!real.hasReached(span)) {
+      notJudged.push({ span, reason: "the run with the kernel's facts did not reach it" });
+    } else if (used.length === 0) notJudged.push({ span, reason: "it reads no fact of a request" });
+    else if (unknown !== null) notJudged.push({ span, reason: unknown });
+    else if (failure !== null && !failsOnModel) {
+      differs.push(failure);
+    } else if (failure === null && failsOnModel) {
+      differs.push({
+        span,
+        text: "It holds on the kernel's facts, and fails on the model",
+        notes: [],
+      });
+    } else same++;
+  }
+  return { same, differs, notJudged };
+}
+
+function kernelRequests(
+  test: RecordedTest,
+  ios: readonly number[],
+  kernel: KernelSide,
+): KernelRequests {
+  const { left, pairs } = requestPairs(test, ios, kernel);
+  const byNumber = new Map<number, KernelRequest | null>();
+  const numberOf = new Map<TracedRequest, number>();
+  const add = (number: number, model: SimulatedRequest, real: TracedRequest) => {
+    const addresses = new ScenarioAddresses(kernel.scenarioPhys, model, real);
+    const { all: events, map: mapEvents } = kernelEvents(model, real, addresses, kernel.isObserved);
+    byNumber.set(number, { real, mapEvents, events, range: linkedRange(real, addresses) });
+    numberOf.set(real, number);
+  };
+  for (const { model, real, request } of pairs) {
+    if (real === null) byNumber.set(request.id, null);
+    else add(request.id, model, real);
+  }
+  const ofCall = new Map<number, readonly number[]>();
+  for (const [call, io] of ios.entries()) {
+    const submission = test.submissions[call];
+    const own = pairs.filter((pair) => pair.submission === submission);
+    const [first] = own;
+    if (first === undefined) continue;
+    for (const real of left) {
+      if (real.io === io) add(FIRST_OTHER_NUMBER + numberOf.size, first.model, real);
+    }
+    const reals = kernel.requests.filter((real) => real.io === io && numberOf.has(real));
+    const isSame = reals.length === own.length && own.every(({ real }) => real !== null);
+    if (!isSame) ofCall.set(call, reals.map((real) => numberOf.get(real)!));
+  }
+  return { byNumber, ofCall };
+}
+
+const IN_FLIGHT = "the request is in flight there";
+const NO_REQUEST = "the kernel has no such request";
+/** Numbers of requests that only the kernel has; the model's count from 1. */
+const FIRST_OTHER_NUMBER = 1_000_000_000;
+
+interface FailureDetails {
+  readonly span?: Span | undefined;
+  readonly notes?: readonly string[];
+  readonly parts?: readonly { readonly anchor: Span; readonly text: string }[];
+}
+
+/** The kernel's requests by their numbers on the model, and those of each call, in order. */
+interface KernelRequests {
+  readonly byNumber: ReadonlyMap<number, KernelRequest | null>;
+  /** By call: numbers of the kernel's requests. Only of calls that it made other requests of. */
+  readonly ofCall: ReadonlyMap<number, readonly number[]>;
+}
+
+/** Notes what a run reads, and answers for the kernel. */
+class Observer implements RunObserver {
+  readonly reads: Read[] = [];
+  #events: () => readonly MachineEvent[] = () => [];
+  readonly #failures: AssertionDifference[] = [];
+  #span: () => Span = () => {
+    throw new Error("it has not begun");
+  };
+  readonly #ofKernel: ReadonlySet<MachineEvent>;
+
+  /** @param kernel The kernel's requests by their numbers on the model; null to keep the model's. */
+  constructor(
+    private readonly kernel: KernelRequests | null,
+    private readonly observed: ReadonlySet<string>,
+  ) {
+    const requests = [...kernel?.byNumber.values() ?? []];
+    this.#ofKernel = new Set(requests.flatMap((request) => request?.events ?? []));
+  }
+
+  run(program: Program, { config, test }: RecordedTest): void {
+    let reached: ReadonlySet<number> = new Set();
+    inspectTest(program, { ...test, config }, {
+      limits: DEFAULT_LIMITS,
+      lenient: true,
+      attributeDefects: false,
+      onVm: (vm) => {
+        vm.observer = this;
+        reached = vm.reached;
+        this.#events = () => vm.recorder.events;
+        this.#span = () => vm.span;
+        for (const device of vm.machine.lab.devices.values()) {
+          if (device.kind !== "nvme" || !device.isBound) continue;
+          // The order of the calls is that of the recorded run.
+          device.disk.onSubmission = (_, io) => this.#ios.push(io);
+        }
+      },
+    });
+    this.#reached = [...reached].map((expectation) => program.code.expectations[expectation]!);
+  }
+
+  /** Whether an assertion was checked. */
+  hasReached(assertion: Span): boolean {
+    return this.#reached.some((span) => isInside(span, assertion));
+  }
+
+  readonly #ios: Io[] = [];
+  #reached: readonly Span[] = [];
+
+  field(type: string, thing: object, name: string): object {
+    if (type === "request") return this.#requestField(thing as NvmeRequest, name);
+    if (type === "io") return this.#ioField(thing as Io, name);
+    if (type === "trace") {
+      this.#traceField(thing as { readonly events: readonly MachineEvent[] }, name);
+    } else if (type === "event") this.#eventField(thing as MachineEvent, name);
+    else if (!COMPUTED_TYPES.has(type) && GIVEN_FIELDS[type]?.has(name) !== true) {
+      this.#unknown(`it reads ${type}.${name}`);
+    }
+    return thing;
+  }
+
+  call(type: string | null, name: string, args: readonly unknown[]): void {
+    const full = type === null ? name : `${type}.${name}`;
+    if (type === "trace" && TRACE_METHODS.has(name)) {
+      const [event] = args;
+      if (typeof event === "string") this.#eventName(event);
+      else this.#unknown("it looks at events of every name");
+    } else if (type === null || !COMPUTED_TYPES.has(type)) {
+      if (!GIVEN_CALLS.has(full)) this.#unknown(`it calls ${full}`);
+    }
+  }
+
+  eventsOf(request: number): readonly MachineEvent[] | null {
+    if (this.kernel === null) return null;
+    const own = this.#modelRequest(request);
+    const found = this.kernel.byNumber.get(request) ?? null;
+    if (found === null || own?.mapped === false && !own.done) {
+      this.#unknown(found === null ? NO_REQUEST : IN_FLIGHT);
+      return null;
+    }
+    this.#note(null);
+    // What no probe shows is the model's, so that the run goes on: an assertion about it is not judged.
+    const others = this.#events().filter((event) =>
+      event.request === request && !this.observed.has(event.name)
+    );
+    return [...own?.done === false ? found.mapEvents : found.events, ...others];
+  }
+
+  pattern(events: Parameters<RunObserver["pattern"]>[0]): void {
+    for (const { fields, names } of events) {
+      for (const name of names) {
+        this.#eventName(name);
+        for (const field of fields) {
+          const known = [...this.#ofKernel].find((event) => event.name === name);
+          if (known !== undefined && !(field in known.fields)) {
+            this.#unknown(`it compares ${name}.${field}`);
+          }
+        }
+      }
+    }
+  }
+
+  failed(error: Error): boolean {
+    const { details = {}, message } = error as Error & { readonly details?: FailureDetails };
+    const { notes = [], parts = [], span = this.#span() } = details;
+    const values = parts.map(({ anchor: { end, source, start }, text }) =>
+      `${source.text.slice(start, end)} is ${text}`
+    );
+    this.#failures.push({ span, text: `${message} on the kernel`, notes: [...values, ...notes] });
+    return true;
+  }
+
+  /** The first failure of an assertion; null where it holds. */
+  failureIn(assertion: Span): AssertionDifference | null {
+    return this.#failures.find(({ span }) => isInside(span, assertion)) ?? null;
+  }
+
+  #requestField(request: NvmeRequest, name: string): object {
+    if (GIVEN_FIELDS.request!.has(name) || name === "events") return request;
+    if (this.kernel === null) {
+      this.#note(null);
+      return request;
+    }
+    if (!Object.hasOwn(REQUEST_FIELDS, name)) {
+      this.#unknown(name === "mapped" ? IN_FLIGHT : `it reads request.${name}`);
+      return request;
+    }
+    const found = this.kernel.byNumber.get(request.id) ?? null;
+    if (!request.done && !(request.mapped && KNOWN_WHEN_MAPPED.has(name))) {
+      this.#unknown(IN_FLIGHT);
+      return request;
+    }
+    const change = found === null ? null : REQUEST_FIELDS[name]!(found, request);
+    if (change === null) {
+      this.#unknown(found === null ? NO_REQUEST : `request.${name} was not observed`);
+      return request;
+    }
+    this.#note(null);
+    return withProperties(request, change);
+  }
+
+  #ioField(io: Io, name: string): object {
+    if (GIVEN_FIELDS.io!.has(name) || name === "events") return io;
+    const others = this.kernel?.ofCall.get(this.#ios.indexOf(io));
+    if (name === "requests" && others === undefined) {
+      this.#note(null);
+      return io;
+    }
+    if (name === "requests" && others !== undefined) {
+      this.#note(null);
+      const [like] = io.requests;
+      const requests = others.map((number) => this.#standIn(number, like!));
+      return withProperties(io, { requests });
+    }
+    if (name === "done" || name === "status" || name === "error") {
+      const isKnown = this.kernel === null ||
+        io.requests.every(({ id }) => this.kernel?.byNumber.get(id)?.real.status === 0);
+      if (!io.done) this.#unknown(IN_FLIGHT);
+      else if (isKnown) this.#note(null);
+      else this.#unknown(`io.${name} of a call whose requests did not all succeed`);
+      return io;
+    }
+    const [request, ...more] = io.requests;
+    if (request === undefined || more.length > 0) return io;
+    const answer = this.#requestField(request, name);
+    return answer === request ? io : withProperties(io, { requests: [answer] });
+  }
+
+  /** The length of a list of events is known where all have one name, and that is observed. */
+  #traceField({ events }: { readonly events: readonly MachineEvent[] }, name: string): void {
+    if (name !== "length" && name !== "events") this.#unknown(`it reads trace.${name}`);
+    else if (new Set(events.map((event) => event.name)).size > 1) {
+      this.#unknown("it looks at events of every name");
+    }
+  }
+
+  #eventField(event: MachineEvent, name: string): void {
+    if (this.kernel === null || GIVEN_FIELDS.event!.has(name)) return;
+    if (!this.#ofKernel.has(event)) this.#unknown(`it reads an event of the model, ${event.name}`);
+    else if (name in event.fields) this.#note(null);
+    else this.#unknown(`it reads ${event.name}.${name}`);
+  }
+
+  #eventName(name: string): void {
+    const full = CALLS.has(name) ? `call.${name}` : name;
+    if (this.observed.has(full)) this.#note(null);
+    else this.#unknown(`it looks at ${name}, which was not observed`);
+  }
+
+  /** The model's request, or what stands for one that only the kernel has. */
+  #standIn(number: number, like: NvmeRequest): NvmeRequest {
+    return this.#modelRequest(number) ?? withProperties(like, { id: number, done: true });
+  }
+
+  /** Undefined for a request that only the kernel has. */
+  #modelRequest(number: number): NvmeRequest | undefined {
+    return this.#ios.flatMap(({ requests }) => requests).find(({ id }) => id === number);
+  }
+
+  #unknown(reason: string): void {
+    this.#note(reason);
+  }
+
+  #note(unknown: string | null): void {
+    this.reads.push({ span: this.#span(), unknown });
+  }
+}
+
+/** A thing with other values in some of its properties. */
+function withProperties<T extends object>(thing: T, values: object): T {
+  return Object.create(
+    thing,
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }])),
+  );
+}
