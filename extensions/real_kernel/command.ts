@@ -40,6 +40,10 @@ export const KERNEL = command({
       least: 1,
       most: 86400,
     }),
+    html: text(
+      "FILE",
+      "for run and compare: also write an HTML page, with the steps of both sides",
+    ),
     json: flag("print everything as JSON"),
   },
   examples: [
@@ -58,6 +62,7 @@ export const KERNEL = command({
   ],
   may: {
     folders: ["--keep", "--out", "-o"],
+    files: ["--html"],
     caches: true,
     spools: true,
     reads: ["/dev/kvm"],
@@ -77,6 +82,12 @@ export const KERNEL = command({
     }
     if (action !== "capture" && out !== null) {
       return refuse(`kernel ${action} writes no captures: \`-o\` is for kernel capture`, screen);
+    }
+    if (action === "capture" && options.html !== null) {
+      return refuse(
+        "kernel capture writes no page: `--html` is for kernel run and compare",
+        screen,
+      );
     }
     if (action === "run" && paths.length === 0) return refuse("kernel run needs scenarios", screen);
     if (action === "compare" && paths.length > 0) {
@@ -116,6 +127,7 @@ export const KERNEL = command({
       accelerator,
       keep: options.keep,
       timeoutMs: (options.timeout ?? USUAL_TIMEOUT_S) * 1000,
+      page: options.html,
       json: options.json,
     };
     if (out !== null) {

@@ -1,7 +1,8 @@
 /** `dmalab kernel run`: scenarios on the model and on a real kernel, compared request by request. */
 import { readGuestSource, withInterrupts } from "@dmalab/cli";
-import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "@dmalab/cli/exit_code";
 import { refuse, type Screen } from "@dmalab/cli/extend";
+import { writeOrSay } from "@dmalab/cli/files";
 import { printable, printableJson } from "@dmalab/lang/diagnostics";
 import type { NameMatch } from "@dmalab/lang/run";
 import type { KernelProfile } from "@dmalab/runtime/kernels";
@@ -34,6 +35,8 @@ export interface KernelRunOptions {
   /** A folder that keeps the files of each boot; null for a temporary one. */
   readonly keep: string | null;
   readonly timeoutMs: number;
+  /** A file for the results as an HTML page; null for none. */
+  readonly page: string | null;
   readonly json: boolean;
 }
 
@@ -91,7 +94,11 @@ async function runAndCompare(
     verdicts: paths.flatMap((path) => verdicts.filter(({ file }) => file === path)),
   };
   screen.out(options.json ? `${printableJson(runJson(report))}\n` : runText(report));
-  return exitCodeOf(report);
+  const exitCode = exitCodeOf(report);
+  if (options.page === null) return exitCode;
+  const { runPage } = await import("./result_page.ts");
+  const isWritten = writeOrSay(options.page, runPage(report), screen);
+  return isWritten ? exitCode : worseExitCode(exitCode, WRONG);
 }
 
 /** Runs a command whose boots Ctrl-C ends. */

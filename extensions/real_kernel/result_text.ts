@@ -16,9 +16,23 @@ const LABEL_WIDTH = 9;
 const MAX_LINES = 24;
 
 export function runText(report: KernelRunReport): string {
-  const { accelerator, boots, failures, isSameSeries, profile, release, verdicts } = report;
-  const by = accelerator === "kvm" ? "by KVM" : "by emulation";
+  const { release, verdicts } = report;
   const lines = [
+    ...headLines(report),
+    "",
+    ...verdicts.flatMap((verdict) => verdictLines(verdict, release)),
+    "",
+    summary(verdicts),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/** What is true of all boots. */
+export function headLines(
+  { accelerator, boots, failures, isSameSeries, profile, release }: KernelRunReport,
+): string[] {
+  const by = accelerator === "kvm" ? "by KVM" : "by emulation";
+  return [
     `Linux ${release} in QEMU ${by}; the nearest modelled release is ${profile}` +
     (isSameSeries ? "" : ", of another series"),
     ...unique(boots.flatMap(({ changes }) => changes)).map((text) => `  on both sides: ${text}`),
@@ -35,12 +49,7 @@ export function runText(report: KernelRunReport): string {
       `  a boot failed: ${printable(problem)}`,
       ...console.map((line) => `    ${printable(line)}`),
     ]),
-    "",
-    ...verdicts.flatMap((verdict) => verdictLines(verdict, release)),
-    "",
-    summary(verdicts),
   ];
-  return lines.map((line) => `${line}\n`).join("");
 }
 
 function notObserved(names: readonly string[]): string[] {
@@ -53,7 +62,7 @@ function unique(texts: readonly string[]): string[] {
   return [...new Set(texts)];
 }
 
-function verdictLines({ result, test }: TestVerdict, release: string): string[] {
+export function verdictLines({ result, test }: TestVerdict, release: string): string[] {
   const head = (verdict: string, more: string) =>
     `${verdict.padEnd(LABEL_WIDTH)}${printable(displayName(test))}${more}`;
   switch (result.verdict) {
@@ -144,7 +153,7 @@ function differenceLines(
   ];
 }
 
-function stepText(step: Step | null): string {
+export function stepText(step: Step | null): string {
   if (step === null) return "-";
   const { fields, title } = stepRow(step.kind);
   const values = Object.entries(step.values).map(([name, value]) => {
@@ -154,7 +163,7 @@ function stepText(step: Step | null): string {
   return [title, ...values].join(" ");
 }
 
-function summary(verdicts: readonly TestVerdict[]): string {
+export function summary(verdicts: readonly TestVerdict[]): string {
   const count = (verdict: string) =>
     verdicts.filter(({ result }) => result.verdict === verdict).length;
   return `${count("same")} same, ${count("differs")} differ, ${count("not run")} not run`;

@@ -27,6 +27,8 @@ export interface TestDifference extends RequestDifference {
   readonly submission: RecordedSubmission;
   /** The model's request; null where the kernel has one more. */
   readonly request: SimulatedRequest | null;
+  /** The kernel's; null where the model has one more. */
+  readonly real: TracedRequest | null;
   /** The event of the model's that its step comes from; null where there is none. */
   readonly event: MachineEvent | null;
   /** The kernel's lines of the request. */
@@ -93,7 +95,7 @@ class TestComparer {
       { text, rule: RULES.split, ofModel: null, ofKernel: null },
       submission,
       null,
-      left.lines,
+      left,
     );
   }
 
@@ -112,7 +114,7 @@ class TestComparer {
     }
     this.#left.delete(real);
     const difference = firstRequestDifference(model, real, physOf, isObserved);
-    if (difference !== null) return this.#differs(difference, submission, model, real.lines);
+    if (difference !== null) return this.#differs(difference, submission, model, real);
     this.counts.requests++;
     this.counts.steps += model.map.length + model.unmap.length;
     this.counts.accesses += real.device === null ? 0 : model.device?.extents.length ?? 0;
@@ -123,7 +125,7 @@ class TestComparer {
     difference: RequestDifference,
     submission: RecordedSubmission,
     request: SimulatedRequest | null = null,
-    lines: readonly string[] = [],
+    real: TracedRequest | null = null,
   ): TestDifference {
     const event = request === null ? null : eventOf(difference, request);
     return {
@@ -133,8 +135,9 @@ class TestComparer {
       profile: this.test.config.kernel,
       submission,
       request,
+      real,
       event,
-      lines,
+      lines: real?.lines ?? [],
     };
   }
 }

@@ -1,0 +1,52 @@
+import { assertEquals } from "@std/assert";
+import { againIfMissed } from "../boot/boot_groups.ts";
+import { PROBES_FILE } from "../plan/guest_plan.ts";
+
+/** A boot whose probe `link` missed some hits. */
+function booted(missed: number) {
+  const profile = `  link                     42               ${missed}\n` +
+    "  unmap_one                7                0\n";
+  return { report: { files: new Map([[PROBES_FILE, profile]]) } };
+}
+
+/** Boots in their order, with what comes of them and what was printed. */
+async function tried(first: Boot, second: Boot) {
+  let boots = 1;
+  const lines: string[] = [];
+  const result = await againIfMissed<Booted, Failed>(
+    first,
+    () => Promise.resolve((boots++, second)),
+    { err: (text) => void lines.push(text) },
+  );
+  return { boots, lines, result };
+}
+
+type Booted = ReturnType<typeof booted>;
+type Failed = { readonly problem: string };
+type Boot = Booted | Failed;
+
+const LINE = "probes missed hits: once more, with a slower disk\n";
+
+Deno.test("a boot whose probes missed hits is repeated once with a slower disk", async () => {
+  const whole = booted(0);
+  assertEquals(await tried(booted(3), whole), { boots: 2, lines: [LINE], result: whole });
+  const still = booted(1);
+  assertEquals(await tried(booted(3), still), { boots: 2, lines: [LINE], result: still });
+});
+
+Deno.test("a boot whose probes saw everything is not repeated", async () => {
+  const whole = booted(0);
+  assertEquals(await tried(whole, booted(0)), { boots: 1, lines: [], result: whole });
+});
+
+Deno.test("a boot that failed is not repeated, and one whose repetition fails is kept", async () => {
+  const failed = { problem: "The kernel panicked" };
+  assertEquals(await tried(failed, booted(0)), { boots: 1, lines: [], result: failed });
+  const first = booted(3);
+  assertEquals(await tried(first, failed), { boots: 2, lines: [LINE], result: first });
+});
+
+Deno.test("without a list of probes nothing was missed", async () => {
+  const first = { report: { files: new Map<string, string>() } };
+  assertEquals((await tried(first as Booted, booted(0))).boots, 1);
+});
