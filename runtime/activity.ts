@@ -50,7 +50,7 @@ export class ActivityQueue {
   #head = 0;
   #length = 0;
 
-  /** @param clock Knows whose work is being done: an activity is its poster's. */
+  /** @param clock Knows the owner of the current work: an activity belongs to its poster. */
   constructor({ context }: VirtualClock) {
     this.#context = context;
   }
@@ -131,7 +131,10 @@ export class ActivityQueue {
   }
 }
 
-/** The queue of a machine whose CPUs and devices have their own times: none begins before it was posted. */
+/**
+ * The queue of a machine with CPUs and devices that have their own times: no activity begins before
+ * it was posted.
+ */
 export class TimedActivityQueue extends ActivityQueue {
   constructor(private readonly clock: VirtualClock) {
     super(clock);

@@ -2,19 +2,19 @@
  * Address spaces as types.
  *
  * A mixed-up address is the bug this laboratory simulates, so it must not be one we write: each
- * address space has a brand of its own, and converting from one to another is a named function.
+ * address space has a separate brand, and converting from one to another is a named function.
  * Addresses are plain numbers below 2^53 (several times faster than `bigint`); where hardware has
  * 64 bits, they are read as two 32-bit halves and checked before they become a number.
  *
  * A space of 53 to 64 bits is counted from its end: of the addresses of 53 bits and more, the last
- * 256 TiB of each width are the numbers from 2^52 + 2^50 on, 256 TiB for each width, in their order.
- * So 0xffff_ffff_ffff_f000 is the number 2^53 - 4096. The lower half of such an address and all its
- * bits below 2^48 are its number's; what differs is the upper half ({@linkcode realHigh}).
+ * 256 TiB of each width are the numbers from 2^52 + 2^50 on, 256 TiB for each width, in their
+ * order. So 0xffff_ffff_ffff_f000 is the number 2^53 - 4096. The lower half of such an address and
+ * all its bits below 2^48 are its number's; what differs is the upper half ({@linkcode realHigh}).
  *
  * Never use `<<`, `|` or `&` on an address: those are 32-bit operators. Use `%`, `/` and `*`. One
  * exception: `address & (unit - 1)`, for a unit that is a power of two up to 2^31, is exact for any
- * address below 2^53, since the operator takes the low 32 bits; on the hot path that matters, as `%`
- * on numbers above 2^31 is a loop of the floating-point unit.
+ * address below 2^53, since the operator takes the low 32 bits; on the hot path that matters, as
+ * `%` on numbers above 2^31 is a loop of the floating-point unit.
  */
 
 /** @internal */
@@ -67,15 +67,15 @@ export class AddressLimitError extends Error {
 
 /** How much of the end of a wide space has numbers. */
 export const WINDOW_BYTES = 2 ** 48;
-/** The upper half of the first number that stands for a wider address, and of a window. */
+/** The upper half of the first number of a wider address, and of a window. */
 const FIRST_FOLDED_HIGH = 0x14_0000;
-/** The first number that stands for a wider address. */
+/** The first number of a wider address. */
 export const FIRST_FOLDED: number = FIRST_FOLDED_HIGH * 2 ** 32;
 const WINDOW_HIGH = 0x1_0000;
-/** Bits of the addresses whose window would begin at 2^52. */
+/** Bits of the addresses with a window that would begin at 2^52. */
 export const FIRST_BITS = 49;
 
-/** The upper half of the 64 bits that a number stands for, by the number's upper half. */
+/** The upper half of a number's 64 bits, by the number's upper half. */
 export function realHigh(high: number): number {
   return high < FIRST_FOLDED_HIGH ? high : unfolded(Math.floor(high));
 }
@@ -86,8 +86,8 @@ function unfolded(high: number): number {
 }
 
 /**
- * The upper half of the number that stands for 64 bits, by their upper half. Where none does, it is
- * 2^21 or more, and modulo 2^32 what was given.
+ * The upper half of the number of 64 bits, by their upper half. Where none does, it is 2^21 or
+ * more, and modulo 2^32 what was given.
  */
 export function foldedHigh(high: number): number {
   return high < FIRST_FOLDED_HIGH ? high : folded(high);
@@ -99,7 +99,7 @@ function folded(high: number): number {
   return offset < 0 ? 2 ** 32 + high : 0x10_0000 + (bits - FIRST_BITS) * WINDOW_HIGH + offset;
 }
 
-/** The last address of a space of so many bits. Exact, or the number that stands for it. */
+/** The last address of a space of so many bits. Exact, or its number. */
 export function lastAddressOfBits(bits: number): number {
   return bits < 53 ? 2 ** bits - 1 : 2 ** 52 + (bits - FIRST_BITS + 1) * WINDOW_BYTES - 1;
 }

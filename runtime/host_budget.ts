@@ -1,8 +1,8 @@
 /**
- * What a run may take of the host that simulates it: memory and work.
+ * The limits of a run on its host: memory and work.
  *
  * One account for everything that takes of either, whatever the layer: pages of the machine, tables
- * of the simulator, values of a script, walks over what is large. Code whose cost depends on
+ * of the simulator, values of a script, walks over what is large. Code with a cost that depends on
  * an argument charges it here, before or during the work; the owner of the limits is called after
  * every so many units, however long a single call takes.
  */
@@ -35,7 +35,7 @@ export class MemoryLimitError extends Error {
 }
 
 export class HostBudget {
-  /** Bytes that machines hold: pages that were touched, tables, what is remembered of requests. */
+  /** Bytes that machines hold: pages that were touched, tables, records of requests. */
   heldBytes: Bytes = 0;
   /** Bytes of these that are events of the run, which are kept. */
   eventBytes: Bytes = 0;
@@ -78,7 +78,7 @@ export class HostBudget {
   }
 
   /**
-   * Says beforehand what is going to be held: what is too much is not even begun.
+   * Announces memory before it is held: too large an action does not begin.
    *
    * @param asked What was asked for before, of the same whole.
    * @throws {MemoryLimitError} When it would exceed the limit.

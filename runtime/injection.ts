@@ -1,7 +1,7 @@
 /**
  * Fault injection: named points of the runtime that can be made to fail.
  *
- * Each point stands where a real kernel can fail, or where a device's access can: at the entry of
+ * Each point is where a real kernel can fail, or where a device's access can: at the entry of
  * an API function, at an allocation inside one, at the bus. A point that is not armed does
  * nothing, and while nothing at all is armed a machine has no injector: a point costs one null
  * check then.
@@ -34,7 +34,7 @@ export interface InjectionPointSpec {
   /** What it can fail with, the natural one first; a function that returns false has one. */
   readonly errors: readonly InjectedError[];
   /**
-   * False where the failure leaves the device dead or silent, so that nothing of what it does ends
+   * False where the failure leaves the device dead or silent, so that none of its actions ends
    * before its driver loses patience, and where it is an answer of the device's that takes nothing
    * from the host: `inject each` passes over such places.
    */
@@ -122,7 +122,9 @@ export type InjectionPointName = FailingCall | InjectionPoints[number]["name"];
 /** A point, by its number. */
 export type InjectionPoint = number;
 
-/** Every point, in the order of their numbers: the kernel's functions, and what is below them. */
+/**
+ * Every point, in the order of their numbers: the kernel's functions, and the points below them.
+ */
 export const INJECTION_POINTS: readonly InjectionPointSpec[] = [
   ...failingCalls().map((call) => ({ ...call, survivable: true, does: FAILS })),
   ...POINTS,

@@ -22,7 +22,7 @@ const IRQ_SHARED = 0x80;
 const IRQ_NONE = 0;
 
 export interface IrqHandler {
-  /** As the handler was registered with; tells several of a shared number apart. */
+  /** As the handler was registered with; distinguishes several of a shared number. */
   readonly cookie: number;
   readonly flags: number;
   /** Runs it. @returns What it returned: 0 for "not mine". */
@@ -90,7 +90,7 @@ export class Interrupts {
     return null;
   }
 
-  /** Removes a handler. @returns False when there is none with this cookie. */
+  /** Removes a handler. @returns False without one with this cookie. */
   release(number: number, cookie: number): boolean {
     const line = this.#lines.get(number);
     const index = line?.handlers.findIndex((handler) => handler.cookie === cookie) ?? -1;
@@ -119,7 +119,7 @@ export class Interrupts {
     } else this.#deliver(number);
   }
 
-  /** Disables a number: what raises it waits. @returns False when there is none. */
+  /** Disables a number: interrupts of it wait. @returns False without such a number. */
   disable(number: number): boolean {
     const line = this.#lines.get(number);
     if (line !== undefined) line.disabled++;

@@ -46,7 +46,7 @@ interface Shown {
   readonly family?: WordFamily;
   /** How what it begins is written. */
   readonly form?: string;
-  /** A script that shows it, and runs by itself. */
+  /** A script that shows it, and runs alone. */
   readonly example?: string;
 }
 

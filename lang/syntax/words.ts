@@ -46,7 +46,7 @@ const opensPrefix: Rule = ({ next }) =>
     next.tokenType,
   );
 
-/** When a word of a bench has its meaning, by what is behind it; others like a statement's. */
+/** When a word of a bench has its meaning, by the token behind it; others like a statement's. */
 const BENCH_RULES: { readonly [B in KeywordSpec["behind"]]?: Rule } = {
   "block": (where) => where.atStart && beforeBrace(where),
   "block or count and block": (where) =>
@@ -95,11 +95,11 @@ const VALUE_WORDS = t.typesWhere(({ behind }) => behind === "value and block");
 /** Words that go on with a statement; where one begins, they are names like any other. */
 const CLAUSE_WORDS = t.typesWhere(({ class: of, place }) => of === "soft" && place === "clause");
 
-/** Gives words their types; puts a stand-in where a condition or a `with` was forgotten. */
+/** Gives words their types; inserts a placeholder where a condition or a `with` was forgotten. */
 export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const result: IToken[] = [];
   let depth = 0;
-  /** How deep in braces the bench stands whose braces are open; -1 outside of any. */
+  /** The depth in braces of the bench with open braces; -1 outside of any. */
   let benchDepth = -1;
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
@@ -168,7 +168,7 @@ function isMessage(token: IToken | undefined): boolean {
   return token !== undefined && [t.Text, t.UnclosedText, t.ForeignText].includes(token.tokenType);
 }
 
-/** `bar = 4KiB, on read 0x10 { … }`: entries of a machine may stand on one line. */
+/** `bar = 4KiB, on read 0x10 { … }`: entries of a machine may be on one line. */
 function opensRegister(
   { image }: IToken,
   previous: IToken | undefined,
@@ -230,7 +230,7 @@ function beginsUnknown({ next }: TokenContext, token: IToken): boolean {
     (next.tokenType === t.Identifier && !INFIX_WORDS.has(next.image)));
 }
 
-/** A word or an operator whose value is forgotten: the `{` behind it opens a block. */
+/** A word or an operator without its value: the `{` behind it opens a block. */
 function lacksValue(token: IToken, tokens: readonly IToken[], open: number): boolean {
   if (isRecord(tokens, open)) return false;
   if (VALUE_WORDS.has(token.tokenType)) return true;

@@ -1,4 +1,4 @@
-/** Programs whose machines look, while they run, whether all that they keep fits together. */
+/** Programs with machines that audit their state while they run. */
 import type { Program } from "../run/program.ts";
 import type { Registry } from "../values/registry.ts";
 

@@ -1,4 +1,4 @@
-/** Runs a script in tests of builtins, and tells how it ended. */
+/** Runs a script in tests of builtins, and returns the outcome. */
 import { loadProgram } from "../language.ts";
 import { SourceFile, spanPlace } from "../source.ts";
 import type { RunOptions } from "../run/run_options.ts";

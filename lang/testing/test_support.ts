@@ -1,4 +1,4 @@
-/** What tests of the language share: scripts from strings, and what came of them. */
+/** Shared by tests of the language: scripts from strings, and their outcomes. */
 import { audited } from "./audited.ts";
 import { BUILTINS } from "../builtins/mod.ts";
 import type { Registry } from "../values/registry.ts";

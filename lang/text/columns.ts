@@ -62,7 +62,7 @@ export function pairLines(
   );
 }
 
-/** Least room for a text beside its name; with less it stands below. */
+/** Least room for a text beside its name; with less it is below. */
 const LEAST_TEXT_COLUMNS = 40;
 
 /** `name  text` pairs, as {@linkcode pairLines}, with texts that go on below instead of being cut. */
@@ -89,7 +89,7 @@ export function wrappedPairs(
   });
 }
 
-/** Keeps both ends of a list that is longer than `longest`; `gap` stands for what is left out. */
+/** Keeps both ends of a list that is longer than `longest`; `gap` replaces the omitted part. */
 export function endsOf<T>(
   items: readonly T[],
   { longest, first, last }: {

@@ -43,7 +43,7 @@ export function formatAddress(address: number): string {
   return address < 0 ? "error" : groupHex(addressDigits(address));
 }
 
-/** The number that stands for an address of more than 53 bits; null where none does. */
+/** The number of an address of more than 53 bits; null where it has none. */
 export function wideAddress(digits: string): number | null {
   const bits = BigInt(digits);
   // All ones are no address, but the error value, or a mask.
@@ -63,8 +63,8 @@ export function groupHex(digits: string): string {
 }
 
 /**
- * A size in the largest unit that divides it: `128KiB`, `8704B`, `-4KiB`. The largest number there
- * is stands for no limit and reads so.
+ * A size in the largest unit that divides it: `128KiB`, `8704B`, `-4KiB`. The largest number means
+ * no limit, and is printed so.
  */
 export function formatSize(sizeBytes: number): string {
   if (sizeBytes === Number.MAX_SAFE_INTEGER) return "unlimited";

@@ -1,6 +1,6 @@
 /** Finds what comes again and again in a row of things, so that a picture can count it. */
 
-/** Longest group whose repetition is noticed. */
+/** Longest group with a repetition that is noticed. */
 const MAX_PERIOD = 8;
 /** Fewer repetitions are all shown. */
 const LEAST_TIMES = 4;
@@ -14,8 +14,8 @@ export interface ShownPart {
 }
 
 /**
- * Cuts a row into the parts to show. Of a group that comes four times or more in a row, the first
- * and the last time are shown.
+ * Cuts a row into the parts to show. If a group comes four times or more in a row, the first and
+ * the last time are shown.
  *
  * @param length How many things there are.
  * @param same Whether two of them, by index, count as the same.

@@ -1,4 +1,4 @@
-/** What became of a block that ran on a machine of its own: one of `fork`, or that of `compare`. */
+/** The outcome of a block that ran on a separate machine: one of `fork`, or that of `compare`. */
 import type { Leak, MachineEvent } from "@dmalab/runtime";
 import type { SimulatedMachine } from "./simulated_machine.ts";
 import type { VariantSetting } from "./machine_variant.ts";
@@ -18,7 +18,10 @@ export interface BranchOutcome {
    * @throws {LimitError} E0805 when more happened than is kept.
    */
   readonly events: readonly MachineEvent[];
-  /** Host memory allocated for mappings, freed or not; what a pool allocates to grow serves others too. */
+  /**
+   * Host memory allocated for mappings, freed or not. Memory that a pool allocates to grow serves
+   * others, too.
+   */
   readonly memoryBytes: number;
   /** How often, by event name; events that did not happen are left out. */
   readonly counts: ReadonlyMap<string, number>;

@@ -1,6 +1,6 @@
 /**
- * A driver in C, as the language knows it: compiled by the loader of a program, and run by what is loaded
- * with the compiled code, so that a program without such a driver loads neither.
+ * A driver in C, as the language knows it: compiled by the loader of a program, and run by modules
+ * that are loaded with the compiled code, so that a program without such a driver loads neither.
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { LabConfig } from "@dmalab/devices";
@@ -20,7 +20,7 @@ export interface LinesRun {
 
 /** A compiled driver. */
 export interface CModule {
-  /** Its functions as the methods of a type of its own. */
+  /** Its functions as the methods of a separate type. */
   readonly type: HandleType;
   /** As the compiler made it. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -30,7 +30,7 @@ export interface CModule {
   forgetLines(): void;
   /** Lines of its functions at which a debugger can stop. */
   lines(): readonly NativeLine[];
-  /** The driver on a machine of its own, with its data as it is at the beginning. */
+  /** The driver on a separate machine, with its data as it is at the beginning. */
   start(machine: SimulatedMachine): Value;
 }
 
@@ -40,7 +40,7 @@ export type CompiledC =
   | { readonly module: null; readonly diagnostics: readonly Diagnostic[] }
   | NotCompiled;
 
-/** What has kept a source from being compiled, whatever stands in it, and what helps. */
+/** The reason why a source was not compiled, whatever its text, and what helps. */
 export interface NotCompiled {
   readonly module: null;
   /** A sentence without its end. */
@@ -77,7 +77,7 @@ export interface CLoader extends SourceLoader {
   loadWithTree?(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError;
 }
 
-/** Who can compile C. Compiling takes time: what is wanted is noted, and there the next time. */
+/** Compiles C. Compiling takes time: a wanted file is noted, and there the next time. */
 export interface CompileCache {
   /** What a source has become for the machine of a configuration; null while it is not compiled. */
   find(source: SourceFile, config: LabConfig): CompiledC | null;

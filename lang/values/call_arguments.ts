@@ -26,11 +26,11 @@ export function positionalParameters(callable: Callable): readonly ParameterSpec
 
 /**
  * Gives every argument the kind its parameter wants: an int becomes the size, duration or address
- * wanted there, and `none` for what may be left out leaves it out. What comes of it is decoded as
- * the parameter says, in the same array: calls stand in loops.
+ * wanted there, and `none` for what may be left out leaves it out. The result is decoded by the
+ * parameter, in the same array, because calls occur in loops.
  *
- * @throws {ScriptError} E0913 when a kind does not fit, E0917 when an argument is missing, and what
- *   a decoder has against a value.
+ * @throws {ScriptError} E0913 when a kind does not fit, E0917 when an argument is missing, and the
+ * errors of a decoder.
  */
 export function convertArguments(callable: Callable, args: (Value | undefined)[]): Arguments {
   const decoded: unknown[] = args;

@@ -1,8 +1,8 @@
 /**
- * Which known defect something is about: the switches that it is gone without.
+ * Which known defect something is about: the switches that cause it.
  *
- * It cannot be derived from what happened. The same is done again on a machine without one switch, and
- * without another, and what holds then was that one's fault.
+ * It cannot be derived from the events. The same run is repeated on a machine without one switch,
+ * and without another, and what holds then was that one's fault.
  */
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 

@@ -1,9 +1,9 @@
 /**
- * What changes lists and records in place: their methods and `place = value` end here.
+ * Changes of lists and records in place: their methods and `place = value` end here.
  *
- * A list or record is one thing, however many names it has. What a script makes may change; consts
- * and what the machine returns never do. None can contain itself, so that code which walks, prints
- * or compares values comes to an end.
+ * A list or record is one thing, however many names it has. Values of a script may change; consts
+ * and results of the machine never do. None can contain itself, so that code which walks, prints or
+ * compares values comes to an end.
  */
 import { deeper } from "./depth.ts";
 import { describeValue } from "./operators.ts";
@@ -16,7 +16,7 @@ import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
 export type ChangingRun = Pick<ExecutionContext, "chargeMemory" | "requireChange" | "work">;
 
 /**
- * @throws {ScriptError} E0931 for a const and for what the machine tells; E0924 in an invariant.
+ * @throws {ScriptError} E0931 for a const and for a result of the machine; E0924 in an invariant.
  */
 function requireChangeable(value: ListValue | RecordValue, run: ChangingRun): void {
   run.requireChange();
@@ -146,7 +146,7 @@ export function freeze(value: Value): Value {
   return value;
 }
 
-/** How many lists, records and functions a value shows: one that stands in several places counts in each. */
+/** How many lists, records and functions a value shows: one in several places counts in each. */
 export function shownParts(value: Value, known: Map<Value, number> = new Map()): number {
   if (!hasParts(value)) return 0;
   let count = known.get(value);
@@ -159,8 +159,8 @@ export function shownParts(value: Value, known: Map<Value, number> = new Map()):
 }
 
 /**
- * A function with copies of the lists and records that it closes over, for a machine of its own:
- * what is one thing there stays one thing.
+ * A function with copies of the lists and records that it closes over, for a separate machine:
+ * shared parts stay shared.
  */
 export function separated(closure: Closure): Closure {
   return copyOf(closure, new Map(), 0) as Closure;

@@ -20,7 +20,7 @@ import {
  * True when two values are the same: numbers by number, words by name, lists and records part by
  * part, things as their type says.
  *
- * @param run The run that things belong to; null where there are none yet.
+ * @param run The run that things belong to; null before there are any.
  * @param depth Lists and records that both are in.
  * @throws {ScriptError} E0913 for kinds that can never be equal, such as phys and dma.
  * @throws {LimitError} E0803 for values that are nested too deeply.

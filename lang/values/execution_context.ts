@@ -24,7 +24,7 @@ export interface NativeValue {
   readonly text: string;
   /** What a condition sees of it: a truth, or an exact number; null for anything else. */
   readonly value: boolean | number | null;
-  /** Members of a structure, elements of an array, what a pointer leads to; 0 for nothing. */
+  /** Members of a structure, elements of an array, the target of a pointer; 0 for nothing. */
   readonly partCount: number;
   /** The parts have numbers instead of names. */
   readonly isList: boolean;
@@ -34,7 +34,7 @@ export interface NativeValue {
   parts(first: number, count: number): readonly NativePart[];
 }
 
-/** A value with a name of its own, or in another one. */
+/** A value with a name, or inside another one. */
 export interface NativePart {
   readonly name: string;
   /** What asks for it; null where no expression does. */
@@ -42,7 +42,7 @@ export interface NativePart {
   readonly value: NativeValue;
 }
 
-/** A call of such code that has not returned: what is seen where its current line begins. */
+/** A call of such code that has not returned, as it is where its current line begins. */
 export interface NativeFrame {
   /** Arguments and variables of the function, or those of its file. */
   variables(scope: "locals" | "globals"): readonly NativePart[];
@@ -59,7 +59,7 @@ export interface NativeFrame {
 export interface DebugHooks {
   /** Calls of such code that have not returned, the innermost last. */
   readonly nativeFrames: NativeFrame[];
-  /** The number of a line: the same whenever it is asked for. */
+  /** The number of a line: the same at every request. */
   numberOf(line: NativeLine): number;
   /** A line starts. @param number Of the line. */
   started(number: number): void;
@@ -74,15 +74,15 @@ export interface Preemption {
    * @param place Where it goes on after that: asked when something has come in between.
    */
   preemptionPoint(place: () => Span | null): void;
-  /** Nothing can go on but other blocks: orders in which they do are tried by themselves. */
+  /** Only other blocks can go on: orders in which they do are tried separately. */
   blockForever(): void;
 }
 
 /** @internal */
 export interface ExecutionContext {
-  /** Who may let something come in between; null where no `race` runs. */
+  /** The race that may let another block run in between; null where no `race` runs. */
   readonly preemption: Preemption | null;
-  /** The debugger that follows the run; null where there is none. */
+  /** The debugger that follows the run; null without one. */
   readonly debugHooks: DebugHooks | null;
   /** Follows what the script reads; null or left out where nothing does. */
   readonly observer?: RunObserver | null;
@@ -109,8 +109,8 @@ export interface ExecutionContext {
    */
   work(steps: number): void;
   /**
-   * Charges bytes of new values, and the work of making them. What the script no longer references
-   * is freed when the limit is reached.
+   * Charges bytes of new values, and the work of making them. Values without references are freed
+   * when the limit is reached.
    *
    * @throws {LimitError} When the script holds as much as it may.
    */
@@ -121,7 +121,7 @@ export interface ExecutionContext {
   keepWhile<T>(items: readonly Value[], make: () => T): T;
   /** A list or record is about to change; throws where nothing may, as in an invariant. */
   requireChange(): void;
-  /** Where the statement stands that an event's `site` names. */
+  /** The place of the statement that an event's `site` names. */
   siteSpan(site: number): Span | null;
   /** The number by which events know a place that is no statement of the script's, as one in C. */
   siteOf(span: Span): number;

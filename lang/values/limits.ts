@@ -1,4 +1,4 @@
-/** How much a script may use. Each limit has an error of its own, and ends the run with exit 3. */
+/** How much a script may use. Each limit has a separate error, and ends the run with exit 3. */
 export interface Limits {
   /** Instructions of one test; calls, activities and walks over values count for several. */
   readonly steps: number;
@@ -6,7 +6,7 @@ export interface Limits {
   readonly memoryBytes: number;
   /** Calls inside each other. */
   readonly depth: number;
-  /** Events of one machine that are kept for those who ask: traces, `events`, what tests look at. */
+  /** Events of one machine that are kept for readers: traces, `events`, tests. */
   readonly events: number;
   /** Lines that `print`, `show` and `explain` write in the whole run. */
   readonly outputLines: number;
@@ -38,12 +38,12 @@ export const DEFAULT_LIMITS: Limits = {
 export const DATA_FILE_BYTES = 16 * 2 ** 20;
 /** How many values such a file may have. */
 export const DATA_VALUES = 1_000_000;
-/** How many lists and records may stand in each other there. */
+/** How deep lists and records may be nested there. */
 export const DATA_DEPTH = 100;
 
 /**
- * Lists and records inside each other that something walks: printing, comparing, waiting. What the
- * host's own stack would bear is no limit: it changes from one run of the same script to the next.
+ * Lists and records inside each other that something walks: printing, comparing, waiting. The
+ * host's own stack is no limit: it changes from one run of the same script to the next.
  */
 export const VALUE_DEPTH = 1000;
 

@@ -26,7 +26,7 @@ export type EvaluateConstant = (
 /** Settings that change a machine. */
 export interface MachineVariant {
   readonly settings: readonly ConfigModifier[];
-  /** Works out their values, by the names of the file they stand in. */
+  /** Computes their values, by the names of the file around them. */
   evaluator(bag: DiagnosticBag): EvaluateConstant;
 }
 

@@ -29,7 +29,7 @@ import {
   type Value,
 } from "./value.ts";
 
-/** The largest integer that is exact, and whose sums show when they are not. */
+/** The largest integer that is exact, and has sums that show when they are not. */
 export const INTEGER_LIMIT = Number.MAX_SAFE_INTEGER;
 
 /** Builds strings, lists and bytes that count against the script's memory. */

@@ -1,6 +1,6 @@
 /** What a `quiz` asks: the machine worked its answer out, and usual mistakes have a hint. */
 export interface Question {
-  /** What is asked. */
+  /** The question. */
   readonly text: string;
   /** As a script would write it. */
   readonly answer: string;

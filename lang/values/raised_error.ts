@@ -13,7 +13,7 @@ export interface Raised {
   readonly deviceStatus: number | null;
   /** No call returned it: the code of a driver did what a kernel does not survive. */
   readonly crashed: boolean;
-  /** Where in another source, as in that of a driver in C; null where there is none. */
+  /** Where in another source, as in that of a driver in C; null without one. */
   readonly at: Span | null;
   /** How a script goes on after it, besides expecting or trying it; null where there is no such way. */
   readonly way: string | null;

@@ -45,7 +45,9 @@ export interface Registry {
   readonly deviceStatuses: ReadonlyMap<string, number>;
   /** The bits of an answer that tell which it is. */
   readonly deviceStatusMask: number;
-  /** What a device answered to what a value stands for; null where it is nothing of that kind, or went well. */
+  /**
+   * The device's error answer to the command behind a value; null for other values, or for success.
+   */
   deviceStatusOf(value: Value): number | null;
   /** Reasons of `iommu.fault`, for `faults`. */
   readonly faultReasons: ReadonlySet<string>;
@@ -55,7 +57,7 @@ export interface Registry {
   readonly eventNames: readonly string[];
   /** Points that `inject` names, each with the errors it can have, its natural one first. */
   readonly faultPoints: ReadonlyMap<string, readonly string[]>;
-  /** Kernel functions whose bare name in a pattern means `call.NAME`. */
+  /** Kernel functions with a bare name that means `call.NAME` in a pattern. */
   readonly kernelCalls: ReadonlySet<string>;
   eventFields(eventName: string): FieldTable;
   /** What every event carries besides. */
@@ -65,8 +67,8 @@ export interface Registry {
   readonly cModules?: () => Iterable<CModule>;
 
   /**
-   * The machine that a block and its modifiers describe. What is wrong goes into the bag with its
-   * span; the configuration returned is then the best that could be made, for the checker only.
+   * The machine that a block and its modifiers describe. Mistakes go into the bag with their spans;
+   * the configuration returned is then the best that could be made, for the checker only.
    */
   buildConfig(
     declaration: MachineDeclaration | null,
@@ -77,7 +79,7 @@ export interface Registry {
   /** The kinds of the names that `SimulatedMachine.globals` will bind, before any machine exists. */
   globalTypes(config: LabConfig): ReadonlyMap<string, Type>;
   buildMachine(config: LabConfig, options: MachineBuildOptions): SimulatedMachine;
-  /** What the VM has before there is a machine: memory for values, and nothing else that is asked. */
+  /** The VM's world before there is a machine: memory for values, and nothing else. */
   refusingMachine(memoryLimitBytes: number): SimulatedMachine;
 
   random(seed: number): RandomSource;

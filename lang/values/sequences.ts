@@ -1,9 +1,10 @@
 /**
- * Sequences of operations for properties: `forall ops in sequence(0..=20, { op: [map, unmap], n: 0..8 })`.
+ * Sequences of operations for properties:
+ * `forall ops in sequence(0..=20, { op: [map, unmap], n: 0..8 })`.
  *
  * A step is made by a template: a list is a choice of its items, a range a choice of its numbers, a
- * record has an entry for each of its own, and anything else is itself. A list of records chooses
- * one of them first, so that each operation can have arguments of its own.
+ * record has its entries, and anything else is itself. A list of records chooses one of them first,
+ * so that each operation can have its own arguments.
  */
 import { freeze } from "./changes.ts";
 import { ListValue, Quantity, RangeValue, RecordValue, type Value } from "./value.ts";
@@ -51,7 +52,7 @@ function templateOf(value: Value): StepTemplate {
   return { kind: "constant", value };
 }
 
-/** One of a list: a record is a template again, everything else stands for itself. */
+/** One of a list: a record is a template again, everything else is itself. */
 function itemTemplate(item: Value): StepTemplate {
   return item instanceof RecordValue ? templateOf(item) : { kind: "constant", value: item };
 }
@@ -96,7 +97,10 @@ export function caseSequence(steps: readonly Value[]): ListValue {
   return freeze(new ListValue(steps)) as ListValue;
 }
 
-/** The sequences with one step less, the last left out first: what came before may lead there. */
+/**
+ * The sequences with one step less, the last left out first, because the earlier ones may lead
+ * there.
+ */
 export function shorterSequences(
   sequence: ListValue,
   { shortest }: SequenceChoices,

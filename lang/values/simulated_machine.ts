@@ -40,7 +40,7 @@ export interface RegisterName {
   readonly offsetBytes: number;
 }
 
-/** Is called with what is written, or with nothing and says what is read. */
+/** Is called with the written value, or without one and returns the read value. */
 export type RegisterHandler = (given: readonly Value[]) => Value;
 
 /** One place where something could fail: the `nth` hit of a point. */
@@ -111,18 +111,21 @@ export interface SimulatedMachine {
   advance(durationNs: number): void;
   /**
    * Begins to keep all that happens, before anything has, or goes on from what another kept.
-   * @param Recording The class: a run that nobody records does not load it.
+   * @param Recording The class: a run without a recording does not load it.
    * @throws {RangeError} When something has happened that is not kept.
    */
   record(Recording: typeof MachineRecording): MachineRecording;
-  /** Has the recorder answer from what the same run kept before, up to where this one is. */
+  /**
+   * Makes the recorder answer from the data of an earlier identical run, up to the position of this
+   * one.
+   */
   readEventsFrom(log: RecordedEvents): void;
   /**
-   * Has the recorder keep nothing: it charges as if it did, and when it is asked it reads what a
-   * repetition of this run kept.
+   * Has the recorder keep nothing: it charges as if it did, and answers questions from a repetition
+   * of this run.
    */
   readEventsAgain(repeated: RecordedEvents): void;
-  /** Bytes of memory as they are, by the CPU's address. @throws {RangeError} Where there is none. */
+  /** Bytes of memory as they are, by the CPU's address. @throws {RangeError} Where no memory is. */
   readMemory(phys: number, into: Uint8Array): void;
   /** Calls a function when an event of a number has happened; one at a time, none for 0. */
   wakeAt(seq: number, wake: () => void): void;

@@ -106,11 +106,11 @@ export interface FunctionSpec {
   readonly variadic?: boolean;
   /** What it gives. */
   readonly result: Type;
-  /** Of a list or record: what is in it, where that is always the same. */
+  /** For a list or record: the kind of its items, where that is always the same. */
   readonly of?: Contents;
   /** One sentence, then as many as it needs. */
   readonly doc: string;
-  /** A script that runs by itself and shows the call. */
+  /** A script that runs alone and shows the call. */
   readonly example: string;
   /** Errors it can raise. */
   readonly raises?: readonly ErrnoName[];
@@ -118,11 +118,11 @@ export interface FunctionSpec {
   readonly pure?: true;
   /** Where it may be called from; anywhere when left out. */
   readonly context?: CallContext;
-  /** A function of the kernel that not every release has: what it came with. */
+  /** A function of the kernel that not every release has: the release that introduced it. */
   readonly needs?: KernelFeature;
   /**
    * It reads the file that its only argument names, before anything runs, and a call of it is a
-   * constant: what the file's text means, or what is wrong with it. `context` is never called then.
+   * constant: the contents of the file, or the mistake in it. `context` is never called then.
    */
   readonly reads?: (text: string) => { readonly value: Value } | DataProblem;
   /** The files that its example reads, by their paths. */
@@ -138,7 +138,7 @@ export interface FunctionSpec {
 export interface FieldSpec<T = never> {
   readonly name: string;
   readonly type: Type;
-  /** Of a list or record: what is in it, where that is always the same. */
+  /** For a list or record: the kind of its items, where that is always the same. */
   readonly of?: Contents;
   readonly gives?: FromItems;
   readonly doc: string;
@@ -161,7 +161,7 @@ export interface HandleType<T = never> {
   readonly name: string;
   /** One sentence, then as many as it needs. */
   readonly doc: string;
-  /** Types whose fields and methods it has too: `nvme` extends `device`. */
+  /** Types with fields and methods that it has, too: `nvme` extends `device`. */
   readonly extends?: HandleType<T>;
   /** Its fields. Made when first asked for: a start would wait for those of all types. */
   readonly fields: () => readonly FieldSpec<T>[];
@@ -169,7 +169,7 @@ export interface HandleType<T = never> {
   readonly methods?: readonly MethodSpec<T>[];
   /** Its methods are functions of a driver: messages call them functions. */
   readonly isCode?: true;
-  /** Members that it has not, by the name that people look for: what is written instead. */
+  /** Members that it has not, by the name that people look for, with the right spelling. */
   readonly gone?: Readonly<Record<string, string>>;
   /** The value on one line, for `print` and failed assertions. */
   format(target: T, context: ExecutionContext): string;
@@ -177,7 +177,7 @@ export interface HandleType<T = never> {
   show?(target: T, context: ExecutionContext): Iterable<string>;
   /** Why it is as it is, one decision a line, for `explain`. */
   explain?(target: T, context: ExecutionContext): readonly string[];
-  /** Something went wrong with it: `explain` then says which known defect it is gone without. */
+  /** Something went wrong with it: `explain` then names the known defect that causes it. */
   isWrong?(target: T, context: ExecutionContext): boolean;
   /** When what `wait` waits for ended: the CPU that waits goes on not before that. */
   endedNs?(target: T): number;

@@ -63,10 +63,10 @@ export function memberNames(type: HandleType): readonly string[] {
 }
 
 /**
- * What is said of a name behind a dot that is no field, or no method.
+ * The message for a name behind a dot that is no field, or no method.
  *
- * @returns Besides the message, how a member of the other sort is used, or what stands for one that is
- *   gone; undefined for no member.
+ * @returns Besides the message, how a member of the other sort is used, or the replacement of a
+ * removed one; undefined for no member.
  */
 export function memberProblem(
   object: Type,

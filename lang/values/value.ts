@@ -31,8 +31,8 @@ export abstract class TracedValue {
 }
 
 /**
- * Who made a list or a record. What a script makes it may change in place; a `const` never changes,
- * and what the machine tells is its answer: a change of it would change nothing there.
+ * The maker of a list or a record. A script may change its own in place. A `const` never changes,
+ * nor does a result of the machine: a change would have no effect there.
  */
 export type Maker = "script" | "const" | "machine";
 
@@ -56,7 +56,7 @@ export class ListValue extends TracedValue {
     return this.#items;
   }
 
-  /** The items to be changed. A walk in progress continues with those that there were. */
+  /** The items to be changed. A walk in progress continues with the old ones. */
   changing(charge: (items: number) => void): Value[] {
     if (this.#isWalked) {
       charge(this.#items.length);

@@ -1,5 +1,5 @@
 /**
- * The algebra of kinds: which operators fit which kinds, and what comes out.
+ * The algebra of kinds: which operators fit which kinds, and the kind of the result.
  *
  * One table for the checker, which knows kinds before the run, and for the VM, which knows values.
  * A plain int takes the kind wanted; any mix that is not listed is an error.
@@ -157,7 +157,7 @@ export function castable(type: Type): boolean {
   return type === "int" || type === "size" || type === "phys" || type === "dma";
 }
 
-/** How the types of counters begin that stand for a group of events: `counters.iotlb`. */
+/** The beginning of the types of counters for a group of events: `counters.iotlb`. */
 const COUNTERS_OF = "@counters_";
 
 /** A description at the start of a sentence. */

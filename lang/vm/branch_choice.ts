@@ -29,8 +29,8 @@ export function goesOn({ taken }: BranchChoice): boolean {
 /**
  * Choices as the option `--branch` takes them. The number before the colon counts the run's `fork`,
  * `race` and `inject each` from 1: `1:alloc_pages@4` is the fourth `alloc_pages` of the first one,
- * `2:first` a block of `fork`, `1:race@0.1` an order whose run goes on after the race, `1:order@0.1` one
- * whose run ends with it.
+ * `2:first` a block of `fork`, `1:race@0.1` an order with a run that goes on after the race,
+ * `1:order@0.1` one with a run that ends with it.
  */
 export function formatBranch(choices: readonly BranchChoice[]): string {
   return choices.map(({ choicePoint, taken }) => `${choicePoint}:${takenText(taken)}`).join(",");

@@ -1,10 +1,10 @@
 /**
- * Runs that are done again, and blocks that run on machines of their own.
+ * Runs that are done again, and blocks that run on separate machines.
  *
  * A machine is never copied. Since the same program on the same machine does the same again, a
  * branch is reached by doing the run again up to it, on a new machine, and then going the other way
- * (docs/language/stepping.md). Branchings are numbered in the order in which a run comes to them, and
- * that number is how the second run knows where to turn off.
+ * (docs/language/stepping.md). Branchings are numbered in the order in which a run comes to them,
+ * and that number is how the second run knows where to turn off.
  */
 import type { LabConfig } from "@dmalab/devices";
 import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
@@ -67,7 +67,7 @@ class BranchResult implements BranchOutcome {
 
   get events(): readonly MachineEvent[] {
     const { recorder } = this.machine;
-    // More may have happened than is kept: who only counts does not mind.
+    // More may have happened than is kept: counting is not affected.
     requireAllEvents(recorder);
     return this.#events ??= recorder.after(this.branch.seq);
   }
@@ -131,7 +131,8 @@ export interface RunStarter {
   /** To the end of the branch that is wanted. */
   replay(request: ReplayRequest): ChildVm;
   /**
-   * The same way, without output. What was tried out on machines beside it is known, and not done again.
+   * The same way, without output. The results of machines beside it are known, and not computed
+   * again.
    * @param listener Gets the VM when the machine is ready and nothing has run on it.
    */
   again(run: ReplayableRun, listener: { begins(vm: ChildVm): void }): PausableRun;
@@ -146,7 +147,7 @@ export interface RunStarter {
   ): ChildVm;
 }
 
-/** What a run tells those that go on beside it. */
+/** Messages of a run to the ones that go on beside it. */
 export interface ChildVm extends
   Pick<
     Control,
@@ -155,7 +156,7 @@ export interface ChildVm extends
   readonly failure: Failure | null;
   /** Steps left until the limit. */
   readonly steps: number;
-  /** Where the next instruction stands in the source. */
+  /** The place of the next instruction in the source. */
   readonly span: Span;
   readonly branches: Branches;
 }
@@ -166,11 +167,11 @@ export class Branches {
   choices: readonly BranchChoice[] = [];
   /** Called when the wanted branch begins. */
   onBranch: () => void = () => {};
-  /** Called when blocks are about to run on machines of their own. */
+  /** Called when blocks are about to run on separate machines. */
   onFork: (word: ForkKeyword) => void = () => {};
-  /** Called when a block has run on a machine of its own; of orders of a race once for each end. */
+  /** Called when a block has run on a separate machine; for orders of a race once for each end. */
   onChildRun: (child: ChildVm, word: ForkKeyword, label: string) => void = () => {};
-  /** Called with each line that a block on a machine of its own writes, once it is written. */
+  /** Called with each line that a block on a separate machine writes, once it is written. */
   onLine: (line: string) => void = () => {};
   /** Values of branchings that were tried out. */
   readonly resolvedChoices = new Map<number, Value>();
@@ -297,8 +298,8 @@ export class Branches {
   }
 
   /**
-   * An uncaught error ends a branch, and not the run. False where there is none, and for a driver that
-   * does not survive a place that fails.
+   * An uncaught error ends a branch, and not the run. False without one, and for a driver that does
+   * not survive a place that fails.
    */
   endedBy(raised: Raised): boolean {
     if (this.branch === null || (raised.crashed && this.choices.some(isPlace))) return false;
@@ -364,7 +365,7 @@ export class Branches {
     });
   }
 
-  /** Known defects are looked for: by a run that can be repeated, and whose output is read. */
+  /** Known defects are looked for: by a run that can be repeated, with output that is read. */
   get looksForDefects(): boolean {
     return this.runs !== null && this.attributeDefects && !this.isReplaying;
   }
@@ -408,8 +409,8 @@ export class Branches {
 }
 
 /**
- * Why a run beside another failed, with what it held of its own. What the other one holds meanwhile
- * tells nothing.
+ * Why a run beside another failed, with the resources that only it held. The resources of the other
+ * one show nothing.
  *
  * @param sinceSeq The last event that both have in common.
  */
@@ -438,7 +439,7 @@ function requireSameMachine(value: Value): void {
   );
 }
 
-/** Each part once: parts may be shared, and stand as deep in each other as there is memory. */
+/** Each part once: parts may be shared, and may be nested as deep as memory permits. */
 function findOtherMachines(value: Value): Handle | null {
   const seen = new Set<Value>([value]);
   // A set that is walked goes on with what is added meanwhile.

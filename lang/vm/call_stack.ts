@@ -24,7 +24,7 @@ interface OpenStack extends CallStack {
   readonly limits: Limits;
 }
 
-/** Where an instruction stands in the source. @param pc The place behind it. */
+/** The place of an instruction in the source. @param pc The place behind it. */
 export function spanAt({ spanIndexes, spans }: Code, pc: number): Span {
   return spans[spanIndexes[Math.max(0, pc - 1)]!]!;
 }
@@ -38,14 +38,14 @@ export function callersOf({ code, depth, frames, pc }: CallStack): CallerLocatio
     if (returnPc === TO_NATIVE) continue;
     const isNative = returnPc < TO_NATIVE;
     const span = spanAt(code, isNative ? TO_NATIVE - 1 - returnPc : returnPc);
-    // A lambda that stands in the very call that calls it is seen there.
+    // A lambda inside its own call is shown there.
     if (isNative && isInside(callers.at(-1)?.span ?? spanAt(code, pc), span)) continue;
     callers.push({ span, callee: code.functions[frames[frame + 2]!]!.name });
   }
   return callers;
 }
 
-/** Enters a frame once more that is below the innermost one: its operands stand on top of all. */
+/** Enters a frame once more that is below the innermost one: its operands are on top of all. */
 export function enterAgain(vm: OpenStack, pc: number, fp: number): void {
   if (vm.depth >= vm.limits.depth) throw tooDeep(vm.limits);
   let own = vm.fp;

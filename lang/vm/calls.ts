@@ -24,7 +24,7 @@ export class Calls {
     readonly members: Members,
   ) {}
 
-  /** Calls a function; its arguments stand from `first` on. */
+  /** Calls a function; its arguments are at `first` and above. */
   builtin(builtin: number, index: number, first: number): Value {
     const { vm } = this;
     if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
@@ -39,7 +39,7 @@ export class Calls {
     return value;
   }
 
-  /** Calls a method; the receiver stands before the arguments. */
+  /** Calls a method; the receiver is before the arguments. */
   method(index: number, first: number): Value {
     const { vm } = this;
     if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();

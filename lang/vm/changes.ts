@@ -8,7 +8,7 @@ import { KindError, ScriptError } from "../values/script_error.ts";
 import { Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 import { position } from "./collections.ts";
 
-/** What stands between a place and its value. */
+/** The operator between a place and its value. */
 export const enum ChangeBy {
   Assign,
   Add,

@@ -36,7 +36,7 @@ export interface FunctionCode {
   readonly entry: number;
   /** Slots of the frame below its operands. */
   readonly slots: number;
-  /** Most operands that stand on the stack at once. */
+  /** Most operands on the stack at once. */
   readonly operands: number;
   /** Statements in it that expect something, as indexes into `Code.expectations`. */
   readonly expectations: readonly number[];
@@ -50,7 +50,7 @@ export interface CallShape {
   readonly named: readonly string[];
 }
 
-/** A part of an assertion's condition whose value a failure shows. */
+/** A part of an assertion's condition with a value that a failure shows. */
 export interface AssertedPart {
   /** Where the value is written below the line: a name, a field, an operator. */
   readonly anchor: Span;
@@ -64,7 +64,7 @@ export interface AssertionInfo {
   /** The slots of the two sides of each `==` that the condition asks for. */
   readonly compared: readonly (readonly [number, number])[];
   readonly hasMessage: boolean;
-  /** Null for an invariant, which is asked again and again. */
+  /** Null for an invariant, which is evaluated again and again. */
   readonly expectation: number | null;
 }
 
@@ -120,8 +120,8 @@ export interface TrialDuty {
   /** Reached when it was done. */
   readonly done: number;
   /**
-   * `holds`: a condition that nothing stands in for; `succeeds`: a call whose value is not used;
-   * `fails`: any place.
+   * `holds`: a condition without a replacement; `succeeds`: a call with an unused value; `fails`:
+   * any place.
    */
   readonly kind: "holds" | "succeeds" | "fails";
 }
@@ -153,7 +153,7 @@ export interface Site {
 /** Instead of a statement's number in a mark: the function returns. */
 export const RETURNING = -1;
 
-/** What runs its blocks on machines of their own. */
+/** The statement that runs its blocks on separate machines. */
 export type ForkKeyword = "compare" | "fork" | "race";
 
 /** A statement of code that is compiled with marks. */
@@ -161,13 +161,16 @@ export interface DebugStatement {
   /** The function that it is a line of, where that is no function of the script's. */
   readonly native?: string;
   readonly span: Span;
-  /** The word whose block it is in, where that block runs on machines of its own and never on this one. */
+  /**
+   * The word of the block around it, where that block runs on separate machines and never on this
+   * one.
+   */
   readonly forkKeyword?: ForkKeyword;
   /** Names that are bound when it starts, the innermost last, each with its slot of the frame. */
   readonly variables: readonly BoundName[];
 }
 
-/** A name of the source, and where its value stands. */
+/** A name of the source, and the place of its value. */
 export interface BoundName {
   readonly name: string;
   readonly slot: number;
@@ -209,7 +212,7 @@ export class CodeTables {
   readonly #placeSites = new Map<SourceFile, Map<number, number>>();
   readonly #lineNumbers = new Map<SourceFile, Map<string, number>>();
 
-  /** The number of a line that is no script's as a statement: the same whenever it is asked for. */
+  /** The number of a line that is no script's as a statement: the same at every request. */
   readonly numberOf = ({ functionName, span }: NativeLine): number => {
     const ofSource = this.#lineNumbers.get(span.source) ?? new Map<string, number>();
     this.#lineNumbers.set(span.source, ofSource);
@@ -221,7 +224,7 @@ export class CodeTables {
     return number;
   };
 
-  /** The number of a place that is no statement, as one in C: the same whenever it is asked for. */
+  /** The number of a place that is no statement, as one in C: the same at every request. */
   readonly siteOf = (span: Span): number => {
     const ofSource = this.#placeSites.get(span.source) ?? new Map<number, number>();
     this.#placeSites.set(span.source, ofSource);
@@ -233,7 +236,7 @@ export class CodeTables {
   };
 }
 
-/** A compiled program: who runs it changes nothing in it. */
+/** A compiled program: a run changes nothing in it. */
 export type Code = {
   readonly [Table in keyof CodeTables]: CodeTables[Table] extends (infer Entry)[] ? readonly Entry[]
     : CodeTables[Table];

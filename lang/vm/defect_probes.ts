@@ -27,7 +27,7 @@ export class DefectProbes {
     throw new BranchEnded();
   }
 
-  /** What to say of the thing that was just explained: the defects that it is gone without. */
+  /** The addition to an explanation: the defects that cause its subject. */
   causingDefects(value: Value): readonly string[] {
     if (!this.branches.looksForDefects || !this.#isWrong(value)) return [];
     const { quirks } = this.vm.machine.lab.machine;

@@ -11,7 +11,7 @@ import { differenceLines } from "./value_difference.ts";
 /** Characters of one value under a source line, and those of its end that are kept. */
 const VALUE_CHARACTERS = 60;
 const END_CHARACTERS = 16;
-/** Characters of a value that are looked at for its end. */
+/** Characters of a value that are searched for its end. */
 const LOOKED_AT_CHARACTERS = 4096;
 
 /**
@@ -103,7 +103,7 @@ function shortItems<T>(
   return `${open}${shown}${close}`;
 }
 
-/** The end of what is very long is not known. */
+/** The end of a very long value is not known. */
 function cut({ text, whole }: TextStart): string {
   const start = text.slice(0, VALUE_CHARACTERS - END_CHARACTERS - 3).trimEnd();
   return whole ? `${start} … ${text.slice(-END_CHARACTERS).trimStart()}` : `${start} …`;

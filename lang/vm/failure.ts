@@ -7,7 +7,7 @@ import type { BranchChoice } from "./branch_choice.ts";
 
 /** One value under the source line of a failed assertion. */
 export interface ExplainedPart {
-  /** The value stands below the start of this span. */
+  /** The value is printed below the start of this span. */
   readonly anchor: Span;
   readonly text: string;
 }
@@ -17,7 +17,7 @@ export interface Failure {
   readonly kind: "failed" | "limit" | "bug";
   readonly diagnostic: Diagnostic;
   readonly parts: readonly ExplainedPart[];
-  /** Further lines: the last events, a pattern and what came instead. */
+  /** Further lines: the last events, a pattern and the actual events. */
   readonly notes: readonly string[];
   /** The fault, the report or the leak that it is; of no other failure. */
   readonly finding?: object;

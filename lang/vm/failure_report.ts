@@ -23,7 +23,7 @@ const EVENT_LAYOUT = { ...STREAM_LAYOUT, columns: 120 };
 const INNER_PLACES = 6;
 const OUTER_PLACES = 2;
 
-/** Failures that what the device did last may explain. */
+/** Failures that the device's last actions may explain. */
 const NOT_AS_EXPECTED: ReadonlySet<DiagnosticCode> = new Set([
   "E0903",
   "E0904",
@@ -89,7 +89,7 @@ function describeRaised(raised: Raised, context: FailureContext): Failure {
   }, lastEvents(context.events()));
 }
 
-/** What is said where the context says, with those who called there. */
+/** The message at the place in the context, with the callers there. */
 function failureOf(
   context: FailureContext,
   { span = context.span, ...said }: Omit<Diagnostic, "severity" | "related" | "span"> & {

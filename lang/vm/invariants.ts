@@ -1,4 +1,4 @@
-/** `invariant`: what must hold after every event, to the end of the block it stands in. */
+/** `invariant`: a condition that must hold after every event, to the end of the block around it. */
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatEventText } from "../render/event_line.ts";
 import type { InvariantInfo } from "./code.ts";
@@ -12,7 +12,7 @@ export class Invariants {
 
   constructor(readonly vm: Control) {}
 
-  /** @throws {ScriptError} E0924 while a condition is asked: it changes nothing. */
+  /** @throws {ScriptError} E0924 while a condition is evaluated: it must change nothing. */
   requireChange(): void {
     if (!this.#checking) return;
     throw new ScriptError(
@@ -22,7 +22,7 @@ export class Invariants {
     );
   }
 
-  /** Checks a condition now and after every event, until the block it stands in ends. */
+  /** Checks a condition now and after every event, until the block around it ends. */
   start(info: InvariantInfo, condition: Value): void {
     const closure = condition as Closure;
     this.vm.expecting(info.expectation);
@@ -80,7 +80,7 @@ export class Invariants {
   }
 }
 
-/** Asking must not make anything happen: it would change what is asked about. */
+/** The evaluation must cause no event: it would change its own subject. */
 function notOnlyLooking(info: InvariantInfo, eventName: string): Error {
   return new ExpectationError(
     "E0924",

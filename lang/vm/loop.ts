@@ -2,9 +2,9 @@
  * The loop that does instructions.
  *
  * Ints are plain numbers on the stack; everything rarer than arithmetic, jumps and calls is done in
- * `rare_ops.ts`, so that the loop stays small enough for the host's optimizing compiler. The opcodes
- * stand beside the code that knows them, and not in a file of their own, because only a `const enum`
- * of the same module becomes the literal `case` labels of a jump table.
+ * `rare_ops.ts`, so that the loop stays small enough for the host's optimizing compiler. The
+ * opcodes are beside the code that knows them, and not in a separate file, because only a
+ * `const enum` of the same module becomes the literal `case` labels of a jump table.
  */
 import { indexValue, iterationItems, type Walk } from "./collections.ts";
 import { valuesEqual } from "../values/equality.ts";
@@ -43,7 +43,7 @@ export const FRAME_NUMBERS = 3;
  */
 export const TO_NATIVE = -1;
 
-/** Instructions. What stands in brackets follows the opcode as operands. */
+/** Instructions. Names in brackets follow the opcode as operands. */
 export const enum Op {
   /** [int] */
   PushInt,
@@ -139,7 +139,7 @@ export const enum Op {
   Mark,
 }
 
-/** The VM as the loop sees it: one object, whose fields are the registers between two loops. */
+/** The VM as the loop sees it: one object. Its fields are the registers between two loops. */
 export interface LoopVm extends RareVm {
   readonly calls: Calls;
   readonly members: Members;
@@ -157,9 +157,9 @@ export interface LoopVm extends RareVm {
   mark(statement: number, floor: number): boolean;
   /** More fuel for the loop; 0 to pause. */
   refuel(floor: number): number;
-  /** Enters a function whose arguments are the top of the stack. */
+  /** Enters a function with its arguments on top of the stack. */
   enter(functionIndex: number, count: number, returnPc: number): void;
-  /** Enters the closure that stands below its arguments. */
+  /** Enters the closure below its arguments. */
   enterClosure(shape: CallShape, returnPc: number): void;
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../values/types.ts";
 import { RecordValue, type Value } from "../values/value.ts";
 
-/** A method and what it is called on. */
+/** A method and its receiver. */
 export interface Member {
   /** The name of its type. */
   readonly type: string;
@@ -35,9 +35,9 @@ export class Members {
   constructor(readonly types: Types) {}
 
   /**
-   * The value of a field: an entry of a record, or what the value's type says.
+   * The value of a field: an entry of a record, or a field of the value's type.
    *
-   * @throws {ScriptError} E0914 when there is none of that name.
+   * @throws {ScriptError} E0914 without one of that name.
    */
   field(value: Value, name: string, context: ExecutionContext): Value {
     if (value instanceof RecordValue) {
@@ -72,7 +72,7 @@ export class Members {
   /**
    * The method of a value.
    *
-   * @throws {ScriptError} E0914 when there is none of that name.
+   * @throws {ScriptError} E0914 without one of that name.
    */
   method(value: Value, name: string): Member {
     const found = typeAndTarget(value, this.types);

@@ -1,9 +1,9 @@
 /**
  * Runs bytecode with a program counter and fuel, so that it pauses between any two instructions.
  *
- * State: a `Vm` has stack, globals and one machine; branches are runs of their own.
- * Hot: `loop.ts` has only what is frequent, `rare_ops.ts` the rest.
- * Proof: `tests/examples_test.ts`, `call_stack_test.ts`, `race_order_test.ts`.
+ * State: a `Vm` has stack, globals and one machine; branches are separate runs. Hot: `loop.ts` has
+ * only frequent instructions, `rare_ops.ts` the rest. Proof: `tests/examples_test.ts`,
+ * `call_stack_test.ts`, `race_order_test.ts`.
  *
  * What other members use:
  */

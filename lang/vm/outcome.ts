@@ -8,11 +8,11 @@ import { ExpectationError } from "./failure.ts";
 
 export interface CallValue {
   readonly text: string;
-  /** What a device answered to what it stands for; null when it went well, or is nothing of that kind. */
+  /** The device's error answer to its command; null for success and for other values. */
   readonly deviceStatus: number | null;
 }
 
-/** What a call or block did: how it ended, and what the machine reported meanwhile. */
+/** The outcome of a call or block: its end, and the machine's reports meanwhile. */
 export interface Happened {
   readonly raised: Raised | null;
   /** Where it was raised, and who called there, innermost first; empty when nothing was. */
@@ -29,7 +29,7 @@ export interface Happened {
  * Compares what was expected with what happened.
  *
  * An error that a call raises as the consequence of the very fault or report that is expected is
- * taken with it: who writes `ssd.read(…) faults not_present` has said all there is to say.
+ * taken with it: `ssd.read(…) faults not_present` needs no second expectation.
  *
  * @returns The incidents that count as expected.
  * @throws {ExpectationError} When it did not happen; the message says what did.

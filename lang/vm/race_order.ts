@@ -5,7 +5,7 @@ import { type Span, spanPlace } from "../source.ts";
 
 /** A moment at which more than one block could go on. */
 export interface RaceChoice {
-  /** Which of them did, counted among those that could. */
+  /** The index of the one that did, among the ones that could. */
   readonly taken: number;
   readonly of: number;
 }

@@ -1,10 +1,10 @@
 /**
- * `race`: blocks whose statements run in every order there is.
+ * `race`: blocks with statements that run in every possible order.
  *
  * The blocks share one frame, and each is a place to go on at, so that changing from one to another
- * is no more than another program counter. What a block has open (a CPU that it runs on, errors it
- * takes, points that fail) is put aside while another one runs. Orders are tried one by one, each in
- * a run of its own from the very same state.
+ * is no more than another program counter. The open state of a block (its CPU, errors it takes,
+ * points that fail) is put aside while another one runs. Orders are tried one by one, each in a
+ * separate run from the very same state.
  *
  * Code that is no script's is left in the midst of a statement, at each of its calls: there whole
  * statements of other blocks may be run before it goes on. It has a stack of the host's, so that it
@@ -75,7 +75,7 @@ interface FailedOrder {
   readonly message: string;
 }
 
-/** One whose machine still stands. */
+/** One with a machine that is still there. */
 interface FailedRun {
   readonly order: RaceOrder;
   readonly child: ChildVm;
@@ -102,7 +102,7 @@ export interface RaceIncident {
   runs: number;
 }
 
-/** What came of all orders. */
+/** The results of all orders. */
 interface Explored {
   readonly runs: number;
   /** Null when there was no time for any. */
@@ -155,7 +155,10 @@ export class Races implements Preemption {
     }
   }
 
-  /** A block comes to its next statement, or with null to its end: whose turn it is goes on. */
+  /**
+   * A block comes to its next statement, or with null to its end. The next block in the order goes
+   * on.
+   */
   comeTo(next: RaceEntry | null): void {
     const race = this.#race!;
     race.current!.next = next;
@@ -358,7 +361,7 @@ export class Races implements Preemption {
       } else if (whole) this.#addIncidents(incidents, child, order);
       else this.#addEnd(ends, child, order);
     }
-    // This run goes on with the first one, and tells what happens in it.
+    // This run goes on with the first one, and reports its events.
     for (const incident of incidents.values()) {
       incident.runs = runs;
       if (incident.order !== first) this.incidents.push(incident);
@@ -390,7 +393,7 @@ export class Races implements Preemption {
     }
   }
 
-  /** Counts an order with those that came to the same end. */
+  /** Counts an order with the others of the same end. */
   #addEnd(ends: RaceEnd[], child: ChildVm, order: RaceOrder): void {
     const branch = this.branches.outcomeOf(child, []);
     const outcome = this.vm.registry.outcomeValue(branch);

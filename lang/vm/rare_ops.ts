@@ -1,8 +1,8 @@
 /**
  * Instructions that are rare, or do so much that one more call does not count.
  *
- * They stand apart from the loop, which has to be small for the host's optimizing
- * compiler. Here the registers are properties: the loop puts its own into them before it calls.
+ * They are apart from the loop, which has to be small for the host's optimizing compiler. Here the
+ * registers are properties: the loop puts its own into them before it calls.
  */
 import type { Span } from "../source.ts";
 import { formatInSentence, formatValue } from "../render/value_text.ts";
@@ -26,7 +26,10 @@ import { outputLines } from "./output.ts";
 import type { RaceEntry, Races } from "./races.ts";
 import type { Sweeps } from "./sweeps.ts";
 
-/** Instructions, with numbers that those of the loop do not have. What stands in brackets follows as operands. */
+/**
+ * Instructions, with numbers that those of the loop do not have. Names in brackets follow as
+ * operands.
+ */
 export const enum RareOp {
   /** Takes subject and pattern of a `match` arm. */
   MatchTest = 128,
@@ -51,7 +54,9 @@ export const enum RareOp {
   /** [pattern] Takes the values of the pattern's fields and the subject. */
   ExpectEvents,
   StepEvents,
-  /** [inside] Takes a condition, which is asked after every event, or between activities alone. */
+  /**
+   * [inside] Takes a condition, which is evaluated after every event, or between activities only.
+   */
   StepUntil,
   Wait,
   Advance,
@@ -72,7 +77,7 @@ export const enum RareOp {
   /** [info] */
   FailEachStart,
   FailEachEnd,
-  /** [expectation] Comes to what has to be done, */
+  /** [expectation] Reaches the code with the expectation, */
   Reached,
   /** [expectation] or leaves a value that is no failure. */
   ReachedByValue,
@@ -112,7 +117,7 @@ export interface RareVm extends Control {
   pc: number;
   sp: number;
   fp: number;
-  /** Where the next instruction stands in the source. */
+  /** The place of the next instruction in the source. */
   readonly span: Span;
   readonly stack: (Value | undefined)[];
   readonly activities: Activities;
@@ -132,7 +137,7 @@ export interface RareVm extends Control {
   leaveScopes(count: number): void;
 }
 
-/** Does one instruction; the program counter stands behind its opcode. */
+/** Does one instruction; the program counter is behind its opcode. */
 export function rare(vm: RareVm, op: RareOp): void {
   const { activities, code: program, stack } = vm;
   const { instructions: code } = program;
@@ -243,7 +248,7 @@ export function rare(vm: RareVm, op: RareOp): void {
       break;
     case RareOp.TraceStart: {
       const slot = vm.fp + code[vm.pc++]!;
-      // A bench keeps no events of its own accord.
+      // A bench keeps events only on request.
       vm.recorder.start();
       stack[slot] = stream.seq;
       stack[slot + 1] = vm.machine.nowNs();

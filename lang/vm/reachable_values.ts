@@ -1,7 +1,7 @@
 /**
- * How much of the script's values there still is, asked when the limit of memory is come to.
+ * The size of the script's live values, counted when the limit of memory is reached.
  *
- * Whatever makes a value charges for it, and nothing tells when one is let go of. So the charges
+ * Code that makes a value charges for it, and nothing reports when one is dropped. So the charges
  * only say how much there can be at most; when that is as much as there may be, everything that the
  * run can still come to is counted anew. The same run counts at the same places and finds the same.
  */
@@ -40,7 +40,7 @@ const COUNT_STEPS = 2;
 interface ValueHolder {
   /** What lies above the top is held too, until it is written over. */
   readonly stack: readonly (Value | undefined)[];
-  /** How deep calls have been: what they took is kept for others. */
+  /** The greatest depth of calls: their memory is kept for later ones. */
   readonly deepest: number;
   readonly globals: readonly (Value | undefined)[];
   readonly walks: readonly (Walked | undefined)[];

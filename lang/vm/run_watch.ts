@@ -4,7 +4,7 @@ import { CLOCK_TIMES, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { memoryHint } from "./vm_errors.ts";
 
-/** What a run asks of its host now and then: the language has no clock of its own. */
+/** Checks that a run makes at its host now and then: the language has no clock. */
 export interface HostWatch {
   /** Milliseconds by the clock since some moment. */
   nowMs(): number;
@@ -32,7 +32,7 @@ export interface MemoryWatch {
 /** Between two looks at the memory, which take longer than those at the clock. */
 const MEMORY_MS = 5;
 
-/** The part of the limit that may be held; to look after it, the host needs some of its own. */
+/** The part of the limit that may be held. The host needs the rest to manage it. */
 const HELD_PART = 7 / 8;
 /** The part of the limit that may be taken between two collections. */
 const GARBAGE_PART = 1 / 16;
@@ -48,7 +48,7 @@ export class RunWatch {
   readonly #startMs: number;
   /** By the clock: no limit is reached before. */
   #lookMs: number;
-  /** The processor time at the beginning; null until it is asked for. */
+  /** The processor time at the beginning; null until the first request. */
   #processorStartMs: number | null = null;
   #memoryMs = 0;
   readonly #collectAtBytes: number;
@@ -103,7 +103,7 @@ export class RunWatch {
     return processorMs - this.#processorStartMs;
   }
 
-  /** What the run charges for says how much it holds; that is held to what the host itself counts. */
+  /** The run's charges give its memory. They are compared with the host's own count. */
   #checkMemory(): void {
     const { memory } = this.host;
     if (memory === undefined || memory.takenBytes() <= this.#collectAtBytes) return;

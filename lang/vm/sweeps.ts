@@ -39,14 +39,14 @@ export interface SweepIncident {
 /** The run that knows the places of its events. */
 type Taking = Pick<ChildVm, "siteCall">;
 
-/** A place whose failure leaks. */
+/** A place with a failure that leaks. */
 interface LeakingRun {
   readonly place: InjectionPlace;
   readonly leaks: readonly Leak[];
   readonly run: ChildVm;
 }
 
-/** A `inject each` whose block is running, and whose places are counted. */
+/** An `inject each` with a running block and a count of its places. */
 class EachScope implements RunScope {
   constructor(
     readonly info: FailEachInfo,
@@ -78,7 +78,7 @@ class PlaceScope implements RunScope {
   }
 }
 
-/** One whose places were all tried before. */
+/** One with places that were all tried before. */
 const KNOWN: RunScope = { leave: () => {} };
 /** Leaks and places that a failure lists. */
 const LISTED = 6;

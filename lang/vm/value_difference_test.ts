@@ -7,7 +7,7 @@ const DISK = `machine {
 }
 `;
 
-/** What stands below the source line of a failed assertion, without the values in it. */
+/** The text below the source line of a failed assertion, without the values in it. */
 function below(text: string): readonly string[] {
   const lines = onlyOutcome(text).failure?.lines ?? ["it passed"];
   return lines.filter((line) => line.startsWith("   ") && !/^ *\|/.test(line) && !/-->/.test(line))

@@ -2,8 +2,8 @@
  * The machine that runs compiled scripts: a program counter, an operand stack and fuel.
  *
  * It can stop between any two instructions and go on later, which is what limits, stepping and
- * benchmarks need. The loop that does them is in `loop.ts`; here are frames and fuel, and
- * what else a run can do is in parts of their own, which are given no more of it than `Control`.
+ * benchmarks need. The loop that does them is in `loop.ts`; here are frames and fuel, and other
+ * abilities of a run are in separate parts, which see only `Control` of it.
  *
  * A frame is a stretch of the one stack: parameters, captured values, locals, then operands.
  */
@@ -310,7 +310,7 @@ export class Vm implements LoopVm, ChildVm {
     this.steps = this.limits.steps;
   }
 
-  /** Where the next instruction stands in the source. */
+  /** The place of the next instruction in the source. */
   get span(): Span {
     return spanAt(this.code, this.pc);
   }
@@ -400,7 +400,7 @@ export class Vm implements LoopVm, ChildVm {
     this.steps -= Math.ceil(this.#budget.takeWork());
   }
 
-  /** In the middle of an instruction that does a lot. What is left of its slice is not known here. */
+  /** In the middle of a long instruction. The rest of its slice is not known here. */
   #look(): void {
     this.countWork();
     this.watch?.check();

@@ -25,7 +25,7 @@ export type BlockOp =
 /**
  * One physically contiguous run of host memory; it may be many pages long.
  *
- * Its offset is that of the first byte in its 4 KiB page. What a cut leaves of a vector keeps
+ * Its offset is that of the first byte in its 4 KiB page. The rest of a vector after a cut keeps
  * counting from there, so that its offset can pass 4 KiB (block.md 1.6).
  */
 export interface BioVec {
@@ -130,7 +130,7 @@ export class Bio {
     }
   }
 
-  /** A window of its own over the same vectors. Gap bit and metadata are the caller's. */
+  /** A separate window over the same vectors. Gap bit and metadata are the caller's. */
   clone(sizeBytes: Bytes): Bio {
     const clone = new Bio(this.op, this.sector, this.vecs, sizeBytes, this.flags);
     clone.vecIndex = this.vecIndex;

@@ -91,7 +91,7 @@ Deno.test("a batch of writes goes on when reads come, and reads pass the next on
   for (let index = 0; index < 100; index++) next.insert(index * 100);
   const order: number[] = [];
   while (order.at(-1) !== 9999) order.push(next.scheduler.next()!.sector);
-  // It lies behind the last write: a batch of its own.
+  // It lies behind the last write: a separate batch.
   next.insert(5, "write");
   assertEquals([order.length, next.drain().indexOf(5)], [33, 32]);
 });

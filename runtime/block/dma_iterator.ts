@@ -1,12 +1,12 @@
 /**
- * Maps a request for a device: as one IOVA range when its segments can be joined, else
- * segment by segment.
+ * Maps a request for a device: as one IOVA range when its segments can be joined, else segment by
+ * segment.
  *
- * `start` and `next` return false both at the end and on failure; the iterator's status tells which,
- * and means nothing after true. What earlier calls mapped is never undone here but in `start`'s own
- * range: unwinding is the driver's.
+ * `start` and `next` return false both at the end and on failure; the iterator's status
+ * distinguishes them, and means nothing after true. What earlier calls mapped is never undone here
+ * but in `start`'s own range: unwinding is the driver's.
  *
- * The `ret` event of what decides names the row of the rules that it left by, and its inputs.
+ * The `ret` event of a deciding call names the row of the rules, and its inputs.
  *
  * @see rules/block.md 2.2 to 2.5
  */
@@ -78,9 +78,9 @@ export class BlkDma {
    * Maps a whole request as one range if it can, else its first segment.
    *
    * @param state The caller's IOVA state. Written only where the request may use an IOVA; with the
-   * quirk `stale_iova_state_p2p` a request by bus address leaves what the last request left, and with
-   * `stale_iova_state_uncoalesced` one whose gaps keep it from being one range.
-   * @param metadata The request's metadata is mapped instead, with a state and an iterator of its own:
+   * quirk `stale_iova_state_p2p` a request by bus address leaves what the last request left, and
+   * with `stale_iova_state_uncoalesced` one that is no single range because of its gaps.
+   * @param metadata The request's metadata is mapped instead, with a separate state and iterator:
    * rules/block.md 2.7.
    * @returns True with `addr` and `lengthBytes` set; false at the end or on failure.
    */
@@ -298,7 +298,7 @@ export class BlkDma {
     dma.dmaIovaDestroy(dev, state, mappedBytes, dir, attrs);
   }
 
-  /** Maps the segment that the walk stands on. */
+  /** Maps the current segment of the walk. */
   #mapSegment(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean {
     const { phys, sizeBytes } = iter.segments;
     if (iter.kind === "bus_addr") {

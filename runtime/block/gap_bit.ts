@@ -38,7 +38,7 @@ export function pairGap(endOffset: number, nextOffset: number): number {
 }
 
 /**
- * Whether a gap lies below a boundary: the mask that a gap bit stands for meets `boundaryMask`.
+ * Whether a gap lies below a boundary: the mask of a gap bit meets `boundaryMask`.
  *
  * @param boundaryMask A power of two minus one; 0 is met by nothing.
  */

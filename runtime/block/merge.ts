@@ -34,7 +34,7 @@ function whole(vec: BioVec): VecPart {
   return { ...vec, offset: vecOffset(vec.phys) };
 }
 
-/** Segments of a bio's metadata: its vectors, those that touch as one. */
+/** Segments of a bio's metadata: its vectors, adjacent ones as one. */
 export function integritySegments(bio: Bio, limits: QueueLimits): number {
   let segments = 0;
   let previous: BioVec | null = null;

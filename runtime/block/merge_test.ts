@@ -109,7 +109,7 @@ Deno.test("a request joins the one before it when both and the queue have room (
   const second = queue.request(bio(8, [vec(B, 4096), vec(A + 0x8200, 512)]));
   assertEquals(queue.merger.joinRequests(first, second), true);
   assertEquals(queue.events.length, 1);
-  // 4096 ends on a page; what the second had inside, 0x200 after 0x1000, counts.
+  // 4096 ends on a page. The gap inside the second, 0x200 after 0x1000, counts.
   assertEquals([first.bios.length, first.nrPhysSegments, first.gapBit], [2, 3, 10]);
   const third = queue.request(bio(17, [vec(B + 0x10_0000, 512)]));
   assertEquals([queue.merger.joinRequests(first, third), first.closed], [false, false]);

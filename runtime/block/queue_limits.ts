@@ -1,5 +1,5 @@
 /**
- * Queue limits: what a device can take, and who said so.
+ * Queue limits: the limits of a device, and their origin.
  *
  * A driver states what it knows; deriving fills in the rest and refuses what makes no sense.
  *
@@ -13,7 +13,7 @@ import type { Kernel } from "../kernels/kernels.ts";
 import type { SegmentLimits } from "./segment_iterator.ts";
 
 /**
- * Who set a limit: the rule that decided, and what it looked at. The input `set_by` names who:
+ * The origin of a limit: the rule that decided, and its inputs. The input `set_by` names it:
  * `controller`, `driver`, `dma_mapping`, `block_layer`, `user`, or another limit.
  */
 export interface LimitReason {

@@ -1,6 +1,4 @@
-/**
- * A request: what the block layer hands to a driver, made of one bio or several merged ones.
- */
+/** A request, as the block layer gives it to a driver: one bio, or several merged ones. */
 import { type Bytes, type DmaAddr, type Nanoseconds, SECTOR_SIZE_BYTES } from "../address.ts";
 import { BLK_STS, type BlkStatus, blkStatusErrno, blkStatusName, invariant } from "../errno.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
@@ -9,7 +7,7 @@ import { type Bio, BIO_FLAG, type BioVec, type BlockOp } from "./bio.ts";
 import { SegmentIterator, type SegmentLimits } from "./segment_iterator.ts";
 
 /**
- * Who wants to know that a request has ended.
+ * A listener for the end of a request.
  * @internal
  */
 export interface RequestOwner {
@@ -53,7 +51,7 @@ export class BlockRequest implements EventOrigin {
   closed = false;
   /** Segments that were mapped one by one, each to be unmapped if the device needs that. */
   mappedSegments = 0;
-  /** Memory that stands for the bios' own: a discard's list of ranges. */
+  /** Memory that replaces the bios' own: a discard's list of ranges. */
   specialPayload: BioVec | null = null;
   /** Frees the special payload's memory when the request ends. */
   releasePayload: (() => void) | null = null;
@@ -188,7 +186,7 @@ export class BlockRequest implements EventOrigin {
     };
   }
 
-  /** Its bios are part of another request now: so are those who wait for it, and their memory. */
+  /** Its bios are part of another request now: so are its listeners, and their memory. */
   mergeInto(other: BlockRequest): void {
     invariant(other !== this, "A request merges into itself");
     other.takePayloadOf(this);

@@ -1,5 +1,5 @@
 /**
- * Cuts bios to what a queue takes, and counts their segments on the way.
+ * Cuts bios to the limits of a queue, and counts their segments on the way.
  *
  * @see rules/block.md 1.3
  */

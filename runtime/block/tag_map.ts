@@ -28,8 +28,8 @@ export class TagMap {
   /**
    * Takes a tag.
    *
-   * @param fromHint Search the hint's word from the hint's own bit on and around, as who is limited
-   * in depth does; else from its first bit.
+   * @param fromHint Search the hint's word from the hint's own bit on and around, as a queue with a
+   * limited depth does; else from its first bit.
    * @returns The tag, or -1 when none is free in any word.
    */
   take(fromHint: boolean): number {
@@ -60,7 +60,7 @@ export class TagMap {
     return Math.min((word + 1) * WORD_BITS, this.depth);
   }
 
-  /** The first free tag of a word from one of its tags on, and around. -1 when there is none. */
+  /** The first free tag of a word from one of its tags on, and around. -1 without one. */
   #search(word: number, from: number): number {
     const start = word * WORD_BITS;
     const bits = this.#endOf(word) - start;

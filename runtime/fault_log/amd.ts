@@ -4,7 +4,7 @@
  *     AMD-Vi: Event logged [IO_PAGE_FAULT device=01:00.0 domain=0x000e address=0xfdf8 flags=0x0020]
  *     nvme 0000:01:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x000e address=0x… flags=0x…]
  *
- * Older releases write the part in brackets on a line of its own.
+ * Older releases write the part in brackets on a separate line.
  *
  * @see AMD I/O Virtualization Technology (IOMMU) Specification (48882), 2.5
  */
@@ -28,7 +28,7 @@ const SPEC = "AMD IOMMU specification, 2.5";
 const MAX_FLAGS = 0xfff;
 const NUMBER = new RegExp(`(?:0x)?(${HEX_DIGITS})\\b`, "i");
 const KEYS = '"device=", "domain=", "pasid=", "address=", "flags="';
-/** What may follow a key, and the two that an address can stand behind in RMP records. */
+/** What may follow a key, and the two that can precede an address in RMP records. */
 const KEY = /(device|domain|pasid|address|gpa|spa|vmg_tag|flags_rmp|flags|tag)=/;
 const ADDRESS_KEYS: ReadonlySet<string> = new Set(["address", "gpa", "spa"]);
 const WORDS = 4;
@@ -74,7 +74,7 @@ export function decodeAmd(cursor: LogCursor): LoggedFault {
   };
 }
 
-/** The four words of the device's entry, dumped on lines of their own behind the fault. */
+/** The four words of the device's entry, dumped on separate lines behind the fault. */
 function deviceTableEntry(cursor: LogCursor): readonly string[] | null {
   const words: string[] = [];
   while (words.length < WORDS) {
@@ -122,7 +122,7 @@ function withoutAddress(
   return { ...UNTOLD, format: "amd", event, code: null, source, spec: `${SPEC}: ${event}` };
 }
 
-/** What stands behind a key: text, and where it begins. */
+/** The text behind a key, and where it begins. */
 interface Field {
   readonly digits: string;
   readonly offset: number;
@@ -130,12 +130,12 @@ interface Field {
 
 interface Fields {
   source: LoggedSource | null;
-  /** Null where it is masked, undefined where there is none. */
+  /** Null where it is masked, undefined without one. */
   address?: Word64 | null;
   readonly numbers: Map<string, Field>;
 }
 
-/** The name may stand on the next line, behind that line's own prefix. */
+/** The name may be on the next line, behind that line's own prefix. */
 function eventName(cursor: LogCursor): AmdEventName {
   const match = cursor.need(/\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/, "the name of an event");
   const name = match[1]!;

@@ -14,7 +14,7 @@ const DECODERS: Readonly<Record<FaultLogFormat, (cursor: LogCursor) => LoggedFau
   arm_v2: decodeOldSmmu,
 };
 
-/** What tells whose line it was to be, where no fault begins in any. */
+/** The words that identify the maker of a line, where no fault begins in any. */
 const MARKS: readonly (readonly [RegExp, FaultLogFormat])[] = [
   [/AMD-Vi|Event logged/i, "amd"],
   [/\barm-smmu-v3\b|\bevent:? (?:0x|[CEF]_)/i, "arm"],

@@ -246,7 +246,7 @@ Deno.test("decodeFaultLog() never makes a wrong number of an address of 2^53 and
   assertEquals(numberOf(at("0x1ffffffff0000")), 0x1_ffff_ffff_0000);
 });
 
-/** By how they begin, how lines may go on: what is right, `‸` where it goes wrong, and what is said of that. */
+/** By how they begin, how lines may go on: the right text, `‸` at the mistake, and its message. */
 const DAMAGED = {
   "": `
 ‸ → expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3"

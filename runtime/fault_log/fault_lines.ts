@@ -1,5 +1,5 @@
 /**
- * Which line of a log begins a fault, and whose a line is.
+ * Finds the line of a log that begins a fault, and the maker of a line.
  *
  * The line's own head chooses the reader; words of others further down do not.
  *
@@ -19,7 +19,7 @@ const HEADS: readonly (readonly [RegExp, FaultLogFormat])[] = [
 /** None of the patterns above can match a line without one of these. */
 const ANY_HEAD = /DMA (?:Read|Write)|INTR-REMAP|Event logged|context fault|Stream ID|event:? /i;
 
-/** The maker whose fault begins in this line, or null. */
+/** The maker of the fault that begins in this line, or null. */
 export function faultHead(line: string): FaultLogFormat | null {
   if (!ANY_HEAD.test(line)) return null;
   return HEADS.find(([head]) => head.test(line))?.[1] ?? null;

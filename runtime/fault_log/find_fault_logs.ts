@@ -1,4 +1,4 @@
-/** Every fault in a whole log: what `dmesg` prints, with all that is none in between. */
+/** Every fault in a whole log: what `dmesg` prints, with all other lines in between. */
 import { decodeFaultLog } from "./decode_fault_log.ts";
 import { faultHead, isDecodedEvent, makerOf } from "./fault_lines.ts";
 import type { DecodedFaultLog } from "./logged_fault.ts";
@@ -11,16 +11,19 @@ export interface FoundFaultLog {
   readonly read: DecodedFaultLog;
 }
 
-/** A fault whose lines may still come. */
+/** A fault with lines that may still come. */
 interface OpenFault {
   readonly line: number;
   readonly texts: string[];
   isDecoded: boolean;
 }
 
-/** How far behind its first line what belongs to a fault may stand: a table dump has some 15 lines. */
+/**
+ * The greatest distance of a fault's further lines from its first one: a table dump has some 15
+ * lines.
+ */
 const REACH_LINES = 64;
-/** The key of a fault whose line names no IOMMU. */
+/** The key of a fault with a line that names no IOMMU. */
 const UNNAMED = "";
 
 /**
@@ -33,7 +36,7 @@ export class FaultLogReader {
   readonly #found: (fault: FoundFaultLog) => void;
   #newest: OpenFault | null = null;
 
-  /** @param found Called with each fault after its last line; also with those that cannot be read. */
+  /** @param found Called with each fault after its last line; also with the unreadable ones. */
   constructor(found: (fault: FoundFaultLog) => void) {
     this.#found = found;
   }

@@ -3,7 +3,7 @@ import { decodeFaultLog } from "./decode_fault_log.ts";
 import { FaultLogReader, type FoundFaultLog } from "./find_fault_logs.ts";
 import { formatSource } from "./pci_source.ts";
 
-/** The faults of a log, in its order; those that cannot be read are among them. */
+/** The faults of a log, in its order, including the unreadable ones. */
 function findFaultLogs(log: string): FoundFaultLog[] {
   const found: FoundFaultLog[] = [];
   const reader = new FaultLogReader((fault) => found.push(fault));

@@ -7,7 +7,7 @@ const ADDRESS = new RegExp(`(?:0x)?(${HEX_DIGITS})(?![\\w*?#])`, "i");
 const MASKED = /(?:0x)?[0-9a-f]*[x*?#][0-9a-fx*?#]*(?!\w)/i;
 
 /**
- * The address that stands here, in hex with or without `0x`; null where it is masked.
+ * The address here, in hex with or without `0x`; null where it is masked.
  *
  * @see rules/traces.md T.56
  */

@@ -1,8 +1,8 @@
 /**
  * Goes through the text of a log, from one thing it knows to the next.
  *
- * What stands between is skipped: timestamps, host names, line ends, the prefix of each further
- * line. What must come and does not ends the reading at its place.
+ * Text between them is skipped: timestamps, host names, line ends, the prefix of each further line.
+ * A required part that is missing ends the reading at its place.
  */
 import type { FaultLogProblem } from "./logged_fault.ts";
 
@@ -37,7 +37,7 @@ export class LogCursor {
     if (match !== null) this.#text = this.#text.slice(0, match.index);
   }
 
-  /** Moves behind the next match, wherever it is; null, and nothing moves, when there is none. */
+  /** Moves behind the next match, wherever it is; null, and nothing moves, without one. */
   find(pattern: RegExp): RegExpExecArray | null {
     return this.#match(pattern, "g");
   }

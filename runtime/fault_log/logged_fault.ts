@@ -34,7 +34,7 @@ export type LoggedReason =
   /** A number that the tables here do not have. */
   | "unknown";
 
-/** Reasons that are about an address and what a driver has mapped there, or has not. */
+/** Reasons that are about an address, and a driver's mapping there or its absence. */
 const ABOUT_MAPPINGS: ReadonlySet<LoggedReason> = new Set<LoggedReason>([
   "not_present",
   "not_readable",
@@ -128,7 +128,7 @@ export interface LoggedFault extends ReasonEntry {
   readonly accessCertain: boolean;
   /** Null where the record has no address. */
   readonly address: Word64 | null;
-  /** How much of memory the address stands for: VT-d keeps no more than the page. */
+  /** The size of the memory at the address: VT-d keeps no more than the page. */
   readonly addressUnitBytes: 1 | 4096;
   /** AMD's number of the address space. */
   readonly domainId: number | null;

@@ -11,7 +11,7 @@ import { formatSource } from "./pci_source.ts";
 import { PAGE_FAULT_FLAGS } from "./amd_events.ts";
 import { plainHex, type Word64, word64 } from "./word64.ts";
 
-/** An access that was refused, and what the log knows of who made it. */
+/** An access that was refused, and the log's data about its origin. */
 export interface PrintedFault {
   /** The address; -1 is the error value, all ones. */
   readonly dma: number;
@@ -46,7 +46,7 @@ export function printFaultLog(model: IommuModel, fault: PrintedFault): string | 
 
 type NamedReason = readonly [code: string, text: string];
 
-/** The second stage has no present bit: what is not there may not be read, or not be written. */
+/** The second stage has no present bit: missing memory is not readable, or not writable. */
 function secondStage({ access, reason }: PrintedFault): NamedReason {
   if (reason === "address_width") return ["04", "Access beyond MGAW"];
   if (reason === "context_absent") return ["02", "Present bit in context entry is clear"];
@@ -95,7 +95,7 @@ function amdLine(fault: PrintedFault): string | null {
 }
 
 const SMMU = "arm-smmu-v3 arm-smmu-v3.0.auto:";
-/** Bits of the second word, as numbers in its upper half: the direction, and what was accessed. */
+/** Bits of the second word, as numbers in its upper half: the direction, and the kind of access. */
 const RNW_HIGH = 2 ** 3;
 const CLASS_IN_HIGH = 2 ** 9;
 const MAX_STREAM_DOMAIN = 0xffff;

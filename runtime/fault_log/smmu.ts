@@ -1,16 +1,16 @@
 /**
- * Event lines of the Arm SMMUv3: the record as it is, four words of 64 bits on lines of their own,
+ * Event lines of the Arm SMMUv3: the record as it is, four words of 64 bits on separate lines,
  *
  *     arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:
  *     arm-smmu-v3 arm-smmu-v3.0.auto: 0x0000010000000010
  *     …
  *
- * and, in newer releases, what it says:
+ * and, in newer releases, its meaning:
  *
  *     arm-smmu-v3 …: event: F_TRANSLATION client: 0000:01:00.0 sid: 0x100 ssid: 0x0 iova: 0x… ipa: 0x0
  *     arm-smmu-v3 …: unpriv data write s1 "Input address caused fault" stag: 0x0
  *
- * Either is enough; of both, the words count and the rest adds whose stream it is.
+ * Either is enough; of both, the words count and the rest adds the stream's client.
  *
  * @see Arm SMMUv3 specification (IHI 0070), 7.3 (the layout of the records)
  */

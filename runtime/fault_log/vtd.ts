@@ -3,8 +3,7 @@
  *
  *     DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0xff000000 [fault reason 0x06] …
  *
- * Older releases write numbers without `0x`, the address in hex and the reason in decimal, and the
- * reason on a line of its own.
+ * Older releases write numbers without `0x`, the address in hex and the reason in decimal, and the reason on a separate line.
  *
  * @see VT-d architecture specification, Fault Recording Registers (the address without its lower 12
  * bits, the direction, the source), appendix A (the reasons)
@@ -18,7 +17,7 @@ import { bitsOf, parseHex64, type Word64 } from "./word64.ts";
 
 const SPEC = "VT-d specification, appendix A";
 const KIND = /(DMA Read|DMA Write|INTR-REMAP)\b\s*(?:NO_PASID|PASID (?:0x)?([0-9a-f]{1,8}))?/i;
-/** A PASID has 20 bits; older releases print all ones where there is none. */
+/** A PASID has 20 bits; older releases print all ones without one. */
 const PASIDS = 2 ** 20;
 const MAX_REASON = 0xff;
 

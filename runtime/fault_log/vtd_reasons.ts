@@ -1,7 +1,7 @@
 /**
  * Fault reasons of Intel VT-d.
  *
- * The numbers and what they stand for are those of the VT-d architecture specification, appendix A
+ * The numbers and their meanings are those of the VT-d architecture specification, appendix A
  * (Fault Reason Encodings) and 7.1.3; the sentences are ours. Numbers of scalable mode beyond those
  * in the table are explained by their group.
  */
@@ -41,7 +41,7 @@ const MAPPED_OTHERWISE =
 const INTERRUPT_RANGE = "The device sent a memory access to the interrupt address range";
 const TABLE_LOST = "The page table itself is damaged: freed while still in use, or overwritten";
 
-/** `denied`: the number stands for both directions, and the access says which. */
+/** `denied`: the number means both directions, and the access says which. */
 type Row = readonly [code: number, reason: LoggedReason | "denied", name: string, means: string];
 
 const REASONS: readonly Row[] = [
@@ -264,7 +264,9 @@ export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntr
   return { reason: access === null ? "not_allowed" : denied, name, means };
 }
 
-/** What a number is about, by where it stands; those of first-stage tables are all known. */
+/**
+ * The subject of a number, by its place in the table. All numbers of first-stage tables are known.
+ */
 function groupOf(code: number): string {
   if (code < 0x20) return "DMA remapping";
   if (code < 0x30) return "interrupt remapping";

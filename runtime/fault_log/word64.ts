@@ -34,7 +34,7 @@ export function parseHex64(digits: string): Word64 {
   };
 }
 
-/** A number from 0 to 2^53 - 1 in halves; what is below 0 is the error value, all ones. */
+/** A number from 0 to 2^53 - 1 in halves; a number below 0 is the error value, all ones. */
 export function word64(value: number): Word64 {
   if (value < 0) return { high: HALF - 1, low: HALF - 1 };
   return { high: Math.floor(value / HALF), low: value % HALF };

@@ -372,7 +372,7 @@ export class IommuDomain implements FlushQueueOwner {
     return granules;
   }
 
-  /** Apart from the map, whose code is small enough to be part of its callers'. */
+  /** Apart from the map: that code is small enough to be inlined. */
   #emitMapped(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): void {
     this.#platform.events.emit(IOMMU_MAP, {
       iova: iova as DmaAddr,
@@ -411,7 +411,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * The address that a device writes to for an interrupt whose doorbell lies in memory: that of a page
+   * The address that a device writes to for an interrupt with a doorbell in memory: that of a page
    * which is mapped at the first call for this doorbell, for all members and for good.
    * @returns It, or -ENOMEM where no range or no table is to be had.
    * @see rules/dma.md 4.7
@@ -433,7 +433,7 @@ export class IommuDomain implements FlushQueueOwner {
     return iova + offset;
   }
 
-  /** The end of what is mapped at an address for good: a doorbell, or firmware's memory; or -1. */
+  /** The end of a permanent mapping at an address: a doorbell, or firmware's memory; or -1. */
   endOfKept(dma: number): number {
     const start = dma - this.offsetOf(dma);
     for (const iova of this.#doorbellPages.values()) {
@@ -629,7 +629,7 @@ function warnOfTable(platform: Platform, operation: string, iova: number, count:
   }
 }
 
-/** A WARN about the device whose call it is. */
+/** A WARN about the device of the call. */
 function warnOfDevice({ events, warnings }: Platform, at: string, what: string): void {
   warnings.warn(at, `Device "${events.context.device}": ${what}`);
 }

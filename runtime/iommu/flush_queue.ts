@@ -1,6 +1,6 @@
 /**
- * The flush queue of lazy mode: ranges whose translations are gone from the table but may still be
- * in the hardware's cache wait here until one flush covers them all.
+ * The flush queue of lazy mode: ranges with translations that were removed from the table but may
+ * still be in the hardware's cache wait here until one flush covers them all.
  *
  * A ring for each CPU, or one for all on hardware where a flush is costly.
  *
@@ -19,7 +19,7 @@ export interface FlushQueueOwner {
   flushAll(): void;
   /** Tells how many ranges the flush that has just finished sets free. */
   flushed(entries: number, reason: FlushReason): void;
-  /** Takes a range back whose flush is over. */
+  /** Takes a range back after its flush. */
   releaseRange(pfn: number, pfns: number): void;
   /** Runs the timer's work, outside of any driver's call. */
   onTimer(work: () => void): void;

@@ -1,6 +1,6 @@
 /**
- * The radix table that VT-d second stage, AMD v1 and the x86-64 format share. Of the last the lower
- * half of the addresses is used; a map is refused by where it starts, and by the end of the tables.
+ * The radix table that VT-d second stage, AMD v1 and the x86-64 format share. The last uses the
+ * lower half of the addresses; a map is refused by where it starts, and by the end of the tables.
  *
  * A table is a `Float64Array` of 512 entries: 0 is empty, a negative number is minus the index of
  * the table below, a positive one is a leaf, physical address plus flags. AMD v1 allows leaves of
@@ -31,7 +31,7 @@ const LEVEL_BITS = 9;
 const ENTRIES = 512;
 const INDEX_MASK = ENTRIES - 1;
 const INVERSE_GRANULE = 1 / GRANULE_BYTES;
-/** A mask takes a number modulo 2^32 first, so that what it leaves is exact below 2^53. */
+/** A mask takes a number modulo 2^32 first, so that the rest is exact below 2^53. */
 const OFFSET_MASK = GRANULE_BYTES - 1;
 /** Entries a leaf fills, as a power of two, above all flags. */
 const ORDER_UNIT = 256;
@@ -95,7 +95,7 @@ export class GenericPageTable extends PageTable {
 
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
     this.begin();
-    // The common case: one page in the table used last, whose addresses are all within bounds.
+    // The common case: one page in the table used last: all its addresses are within bounds.
     if (
       sizeBytes === GRANULE_BYTES && this.isInHot(iova) && phys < PHYS_LIMIT &&
       ((iova | phys) & OFFSET_MASK) === 0 && (flags & ACCESSIBLE) !== 0
@@ -111,7 +111,7 @@ export class GenericPageTable extends PageTable {
     return this.#mapAny(iova, phys, sizeBytes, flags);
   }
 
-  /** Apart from the common case, whose code is small enough to be part of its callers'. */
+  /** Apart from the common case: that code is small enough to be inlined. */
   #mapAny(iova: number, phys: number, sizeBytes: number, flags: number): number {
     if (sizeBytes > 0 && (flags & ACCESSIBLE) === 0) this.warnings = 1;
     if (sizeBytes <= 0 || this.warnings > 0) return -ERRNO.EINVAL;
@@ -190,7 +190,7 @@ export class GenericPageTable extends PageTable {
     const count = 1 << order;
     invariant(first + count <= ENTRIES, "A leaf reaches beyond its table");
     const span = entryBytes(level);
-    // An empty table is gone for good, even where a later entry is in the way.
+    // An empty table is removed for good, even where a later entry is in the way.
     for (let index = first; index < first + count; index++) {
       const value = page[index]!;
       if (value > 0 || (value < 0 && !this.nodes.isEmpty(-value))) return false;
@@ -374,7 +374,7 @@ export class GenericPageTable extends PageTable {
     return Math.floor((iova % entryBytes(level + 1)) / entryBytes(level));
   }
 
-  /** The table of smallest pages for an address; null when there is none and none can be made. */
+  /** The table of smallest pages for an address; null where none exists and none can be made. */
   #lowestTable(iova: number, create: boolean): Float64Array | null {
     if (this.isInHot(iova)) return this.hot;
     const page = this.#descend(iova, 0, create);

@@ -12,7 +12,7 @@ import type { PageTable } from "./page_table.ts";
 const DEVICE_TLB_SYNC = eventId("device_tlb.sync");
 
 /**
- * One flush: what is due, and what the command really covers.
+ * One flush: the due range, and the range that the command really covers.
  *
  * One object is filled again and again, and handed on whole: a number passed to a function would be
  * an object on the heap each time, as IOVAs do not fit 31 bits.

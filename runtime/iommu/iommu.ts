@@ -44,7 +44,7 @@ export interface IommuFault {
   readonly atNs: Nanoseconds;
 }
 
-/** The platform, and what an IOMMU asks of the layers above it. */
+/** The platform, and the questions of an IOMMU to the layers above it. */
 export interface IommuPlatform extends GroupPlatform {
   /** Is passed accesses that a cached entry decided; null when the machine has no checker. */
   readonly checker: { readonly accesses: CachedAccessObserver } | null;
@@ -57,7 +57,7 @@ interface CachedAccessObserver {
   stale(dev: DmaDevice, dma: number, access: DeviceAccess, age: string): void;
 }
 
-/** Faults kept for those who ask; the counter goes on. */
+/** Faults that are kept for readers; the counter goes on. */
 const MAX_RECORDED_FAULTS = 65_536;
 
 /** The IOMMU of a platform. */
@@ -90,7 +90,7 @@ export class Iommu {
     this.#msiWindow = this.#model.hasInterruptWindow;
   }
 
-  /** The mode asked for; what a device really got is `device.domain` and `device.domain.lazy`. */
+  /** The requested mode; the mode of a device is `device.domain` and `device.domain.lazy`. */
   get mode(): IommuMode {
     return this.#config.mode;
   }
@@ -109,7 +109,7 @@ export class Iommu {
   }
 
   /**
-   * Whether an address of a domain is mapped for good: nobody unmaps it.
+   * Whether an address of a domain is mapped for good.
    * @internal
    */
   keeps(domain: string, dma: number): boolean {
@@ -132,7 +132,7 @@ export class Iommu {
   }
 
   /**
-   * Puts a device into a group of its own, and gives it its translation.
+   * Puts a device into a separate group, and gives it its translation.
    * @internal
    */
   attach(dev: DmaDevice): void {

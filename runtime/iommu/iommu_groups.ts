@@ -1,9 +1,9 @@
 /**
  * Devices that the hardware cannot keep apart from each other share one default domain: how groups
- * get it, which type it has, and who uses it.
+ * get it, which type it has, and its users.
  *
- * Who is in a group the bus decides (`devices/pci/iommu_groups.ts`). Ports and bridges are members
- * for it; here they take no part, since they map nothing.
+ * The bus decides the members of a group (`devices/pci/iommu_groups.ts`). Ports and bridges are
+ * members for it; here they take no part, since they map nothing.
  *
  * @see rules/dma.md 1.3 and chapter 9
  */
@@ -169,7 +169,7 @@ export class IommuGroups {
   }
 
   /**
-   * Gives a device its group's domain, which is made where there is none yet. A device with its own
+   * Gives a device its group's domain, which is made for the first device. A device with its own
    * dma_map_ops is not translated.
    */
   #enterDomain(dev: DmaDevice, group: IommuGroup): void {
@@ -259,11 +259,11 @@ export class IommuGroups {
    * new domain, with nothing allocated.
    *
    * @param mode The word that was written: passthrough, strict, lazy, or auto for what the group
-   *   had at boot.
-   * @param privileged Whether who writes it may.
+   * had at boot.
+   * @param privileged Whether the writer is permitted to.
    * @returns 0, or -EACCES, -EINVAL for another word and for what a member rules out, -ENODEV
-   *   without an IOMMU, -EPERM for any other change while a driver is bound, and what keeps memory
-   *   of firmware from being mapped, where the group goes on as it was.
+   * without an IOMMU, -EPERM for any other change while a driver is bound, and what keeps memory of
+   * firmware from being mapped, where the group goes on as it was.
    * @see rules/dma.md 1.3, 9.9
    */
   setMode(dev: DmaDevice, mode: string, privileged = true): number {
@@ -384,7 +384,7 @@ export class IommuGroups {
   /**
    * Where a device writes for its interrupts: asked for when its vectors are allocated.
    * @returns The address, or -ENOMEM where the doorbell's page cannot be mapped. 0 where interrupts
-   *   are remapped and nothing is asked for.
+   * are remapped and nothing is requested.
    * @see rules/dma.md 4.7
    */
   messageAddress(dev: DmaDevice): DmaAddr | number {
@@ -403,9 +403,9 @@ export class IommuGroups {
   }
 
   /**
-   * A device leaves its group. What it has mapped stays in the table, and the others go on, but for
-   * those that share its requester ID where that has one context entry for all: it is cleared. With
-   * the last member the group loses the domain: who comes next gets a new one.
+   * A device leaves its group. Its mappings stay in the table, and the others go on, except devices
+   * with the same requester ID where that has one context entry for all: it is cleared. With the
+   * last member the group loses the domain: who comes next gets a new one.
    * @see rules/dma.md 9.7
    */
   remove(dev: DmaDevice): void {
@@ -426,7 +426,7 @@ export class IommuGroups {
 
   /**
    * What no device behind a host bridge gets: the bus addresses of the bridge's own windows, where
-   * peers answer, and what the machine has kept for itself.
+   * peers answer, and the machine's reserved ranges.
    * @see rules/dma.md 4.6, rules/p2p.md 9.6
    */
   #reservedRanges(behind: string | null): { readonly start: number; readonly end: number }[] {

@@ -21,7 +21,7 @@ export interface IommuModelSpec {
   readonly doc: string;
   /** The granules that its page tables can have. @see rules/dma.md 5.1 */
   readonly granulesBytes: readonly Bytes[];
-  /** A leaf can have any size; else blocks lie one or two levels up, and there are none above. */
+  /** A leaf can have any size; else blocks lie one or two levels up, and none above. */
   readonly hasAnyPageSize: boolean;
   /** Pages that it maps where a machine block names none; null for one table's span, and another. */
   readonly usualPageSizesBytes: readonly Bytes[] | null;
@@ -32,7 +32,7 @@ export interface IommuModelSpec {
   readonly entries: EntryFormat;
   /** What leads the hardware to a device's top table. */
   readonly root: string;
-  /** Its entries have no read permission of their own: what is writable is readable (dma.md 1.6). */
+  /** Its entries have no separate read permission: writable memory is readable (dma.md 1.6). */
   readonly writableIsReadable: boolean;
   /**
    * Half of its addresses lie at the end of 64 bits, with the top bit extended, and are never
@@ -191,7 +191,7 @@ export interface PageTableConfig {
 
 export const IOMMU_MODEL_NAMES = Object.keys(IOMMU_MODELS) as readonly IommuModel[];
 
-/** Four levels of tables, or five; the lower half of what they reach is allocated from. */
+/** Four levels of tables, or five; allocations use the lower half of their reach. */
 function x86Widths(asked: number): { readonly addressBits: number; readonly apertureBits: number } {
   const addressBits = asked <= 48 ? 48 : 57;
   return { addressBits, apertureBits: Math.min(asked, addressBits - 1) };

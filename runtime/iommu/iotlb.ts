@@ -102,7 +102,7 @@ export class Iotlb {
     return this.#serial[entry]!;
   }
 
-  /** The entry that was used last; -1 when there is none. */
+  /** The entry that was used last; -1 without one. */
   get newest(): number {
     return this.#newest;
   }

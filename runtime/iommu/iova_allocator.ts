@@ -49,12 +49,17 @@ export interface IovaAllocatorOptions {
   readonly clock: VirtualClock;
 }
 
-/** The smallest class whose size is at least `pfns`; 0 frames, freed by mistake, are of class 0. */
+/**
+ * The smallest class with a size of at least `pfns`; 0 frames, freed by mistake, are of class 0.
+ */
 function classOf(pfns: number): number {
   return pfns <= 1 ? 0 : 32 - Math.clz32(pfns - 1);
 }
 
-/** Frames that a search looks for when so many are asked for: what caches keep comes in their sizes. */
+/**
+ * Frames that a search looks for at a request for so many: ranges for caches have the caches'
+ * sizes.
+ */
 export function searchedPfns(pfns: number): number {
   return pfns > MAX_CACHED ? pfns : 1 << classOf(pfns);
 }
@@ -164,7 +169,7 @@ export class IovaAllocator {
     return SOURCES[this.#source]!;
   }
 
-  /** For those who answer in the allocator's place. */
+  /** For code that answers in the allocator's place. */
   set lastSource(source: IovaSource) {
     this.#source = SOURCES.indexOf(source);
   }

@@ -18,13 +18,13 @@ export const CACHE_CLASSES = CLASSES;
 const NO_MAGAZINE = -1;
 
 /**
- * A magazine has 128 places, the first of which stays empty. So the place of its newest frame tells
- * all there is to know: the upper bits which magazine it is, the lower seven how full.
+ * A magazine has 128 places, the first of which stays empty. So the place of its newest frame is
+ * enough: the upper bits are the magazine, the lower seven its fill.
  */
 const PLACE_BITS = 7;
 const FILL_MASK = 2 ** PLACE_BITS - 1;
 
-/** Takes back one frame number whose range is to leave the cache. */
+/** Takes back one frame number with a range that is to leave the cache. */
 export type ReleasePfn = (pfn: number) => void;
 
 /** Sees one cached frame; `cpu` is -1 for one in a depot. */

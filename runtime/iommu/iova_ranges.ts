@@ -51,7 +51,7 @@ function sizeBits(pfns: number): number {
 
 export class IovaRanges {
   readonly startPfn: number;
-  /** The first frame at 4 GiB: searches below it have a cursor and a memory of their own. */
+  /** The first frame at 4 GiB: searches below it have a separate cursor and memory. */
   readonly dma32Pfn: number;
   /** A 32-bit search for this many frames or more fails at once (4.4 step 1). */
   max32AllocPfns: number;
@@ -170,7 +170,7 @@ export class IovaRanges {
   }
 
   /**
-   * How many ranges a search would look at now, found or not: what an allocation costs that the
+   * How many ranges a search would look at now, found or not: the cost of an allocation that the
    * caches do not serve. Takes nothing and moves no cursor.
    *
    * @param limitPfn Last frame that may be used.
@@ -217,7 +217,7 @@ export class IovaRanges {
   }
 
   /**
-   * Frees the range that contains a frame; ignored when there is none.
+   * Frees the range that contains a frame; ignored without one.
    *
    * @returns Whether there was one.
    * @see rules/dma.md 4.3, 4.4
@@ -252,8 +252,8 @@ export class IovaRanges {
   }
 
   /**
-   * Keeps frames out of use. Ranges that overlap are widened downwards, and what lies above the
-   * last of them becomes a range of its own. The cursors stay.
+   * Keeps frames out of use. Ranges that overlap are widened downwards, and the part above the last
+   * of them becomes a separate range. The cursors stay.
    *
    * @returns Nothing; `foundLo` and `foundHi` are the range that covers the last part.
    * @see rules/dma.md 4.6

@@ -6,11 +6,11 @@ import type { Block, CaseTable, Expression, Statement } from "./ast.ts";
 import { machineLets, registersOf } from "./machine_entries.ts";
 import { patternFields } from "./pattern_events.ts";
 
-/** What a statement is for those who do not care which one it is. */
+/** The common part of all statements. */
 type Role =
   /** Nothing is run; other files may want it. */
   | "declaration"
-  /** Run on a machine of its own. */
+  /** Run on a separate machine. */
   | "case"
   /** `break` ends it; its block runs turn by turn. */
   | "loop"
@@ -159,7 +159,7 @@ export function roleOf(statement: Statement): Role {
   return KINDS[statement.kind].role;
 }
 
-/** True for what stands at the top level of a file and is no statement to run there. */
+/** True for a part of a file's top level that is no statement. */
 export function isDeclaration(statement: Statement): boolean {
   const role = roleOf(statement);
   return role === "declaration" || role === "case";

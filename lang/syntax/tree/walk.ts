@@ -1,10 +1,10 @@
-/** Walks over the syntax tree: what is directly inside what. */
+/** Walks over the syntax tree: the direct children of each node. */
 import type { Block, CallExpression, CompareExpression, Expression, Statement } from "./ast.ts";
 import { innerBlocks, roleOf, statementExpressions } from "./statement_kinds.ts";
 
 /**
- * Looks at what an expression directly consists of, as long as the answer is no; what stands in a
- * block, such as that of a `trace`, is not part of it.
+ * Visits the direct parts of an expression, as long as the answer is no. Statements of a block,
+ * such as that of a `trace`, are not part of it.
  *
  * Files of ten thousand lines have a hundred thousand of these: a walk makes no lists of them.
  */
@@ -116,7 +116,7 @@ function blocksOf(expression: Expression): readonly Block[] {
   }
 }
 
-/** Every expression of a statement, and everything inside; what stands in its blocks aside. */
+/** Every expression of a statement, and everything inside, without its blocks. */
 function eachExpression(statement: Statement, visit: (expression: Expression) => void): void {
   const look = (expression: Expression): boolean => {
     visit(expression);
@@ -133,7 +133,7 @@ export function expressionBlocks(statement: Statement): readonly Block[] {
   return blocks ?? NO_BLOCKS;
 }
 
-/** Every `compare` in a statement, wherever it stands in it. */
+/** Every `compare` in a statement, at any depth. */
 export function comparisonsIn(
   statement: Statement,
   found: CompareExpression[] = [],
@@ -153,7 +153,7 @@ export function callsSomething(statement: Statement): boolean {
     statementExpressions(statement).some((expression) => someExpression(expression, isCall));
 }
 
-/** The call that a statement is about: the only one in it that stands in no other; null otherwise. */
+/** The call of a statement: the only one that is not inside another; null otherwise. */
 export function onlyCall(statement: Statement): CallExpression | null {
   const calls: CallExpression[] = [];
   const look = (expression: Expression): boolean => {

@@ -158,7 +158,7 @@ export class CallEvents {
     events.context.leaveDevice(outer);
   }
 
-  /** Ends a call that answers yes or no; a no tells what it looked at. */
+  /** Ends a call that answers yes or no; a no reports its inputs. */
   leaveWithAnswer(
     call: Call<CallGiving<boolean>>,
     yes: boolean,
@@ -207,7 +207,7 @@ export class CallEvents {
     events.context.leaveDevice(outer);
   }
 
-  /** Apart from the end of a call, whose code is small enough to be part of its callers'. */
+  /** Apart from the end of a call: that code is small enough to be inlined. */
   #emitErrno(call: Call<CallGiving<number>>, result: number, why: Why | null): void {
     if (result === 0) this.#events.emit(call.ret, { result, error: null });
     else this.#events.emit(call.ret, { result, error: errnoName(result) }, why ?? ruleOf(call));

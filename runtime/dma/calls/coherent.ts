@@ -19,7 +19,7 @@ import { directAddress } from "../paths/map_branch.ts";
 
 const { ALLOC_SINGLE_PAGES, FORCE_CONTIGUOUS, NO_KERNEL_MAPPING } = DMA_ATTR;
 
-/** How coherent memory is asked for. */
+/** A request for coherent memory. */
 export interface CoherentOptions {
   /** Pages to use instead of the allocator's, one address a page. */
   readonly pages?: readonly PhysAddr[];
@@ -172,7 +172,7 @@ function collectPages(
   return collected;
 }
 
-/** Pages side by side that a device reaches; null when there are none. */
+/** Pages side by side that a device reaches; null without any. */
 export function takePages(
   machine: DmaMachine,
   dev: DmaDevice,

@@ -135,7 +135,9 @@ export type MappingArguments<N extends MappingFunction> = RowArguments<
   (typeof KERNEL_FUNCTIONS)[N]["roles"]
 >;
 
-/** Finds the method that is a function of the kernel, for those that call it by the function's row. */
+/**
+ * Finds the method that is a function of the kernel, for callers that have only the function's row.
+ */
 export function mappingCaller<N extends MappingFunction>(
   name: N,
 ): (dma: DmaMapping, args: MappingArguments<N>) => number | boolean | void {
@@ -208,7 +210,7 @@ export class DmaMapping {
    * @param phys First byte; any alignment. The offset in the granule is kept.
    * @param sizeBytes Length in bytes, > 0.
    * @returns Address of the first byte for the device, or `DMA_MAPPING_ERROR`.
-   * @throws {KernelError} EFAULT for a direction that is none: a kernel would crash.
+   * @throws {KernelError} EFAULT for an invalid direction: a kernel would crash.
    * @see rules/dma.md 1.4
    */
   dmaMapPhys(
@@ -362,7 +364,8 @@ export class DmaMapping {
   /**
    * Reserves an IOVA range for buffers that are linked later.
    * @param phys First buffer; only its offset in the granule counts.
-   * @returns False, with the state all zero, where that is not possible: map each buffer by itself.
+   * @returns False, with the state all zero, where that is not possible: map each buffer
+   * separately.
    * @see rules/dma.md 3.2
    */
   dmaIovaTryAlloc(
@@ -516,7 +519,7 @@ export class DmaMapping {
   }
 
   /**
-   * A list has been mapped as one range, by who allocated its pages.
+   * A list has been mapped as one range, by the allocator of its pages.
    * @internal
    */
   mappedWhole(
@@ -628,7 +631,7 @@ export class DmaMapping {
     return requiredMask(this.#machine, dev);
   }
 
-  /** True when the device cannot reach all memory by itself. */
+  /** True when the device cannot reach all memory without help. */
   dmaAddressingLimited(dev: DmaDevice): boolean {
     return addressingLimited(this.#machine, dev);
   }
@@ -639,7 +642,7 @@ export class DmaMapping {
   }
 
   /**
-   * A driver leaves its device. What it has not ended is reported by the checker, and forgotten;
+   * A driver leaves its device. The checker reports open mappings and ranges, and forgets them;
    * nothing is unmapped.
    * @returns How many mappings and ranges are left; 0 when the checker is off.
    * @see rules/dma.md 3.6, 8.2 row 25
@@ -733,7 +736,7 @@ export class DmaMapping {
     this.#calls.leave(FREE_COHERENT, outer);
   }
 
-  /** A direction that is none is fatal. @see rules/dma.md 1.4 row 1 */
+  /** An invalid direction is fatal. @see rules/dma.md 1.4 row 1 */
   #checkDirection(api: string, dir: number): void {
     if (dir === 0 || dir === 1 || dir === 2) return;
     throw new KernelError("EFAULT", `${api}() with the invalid direction ${dir}`);
@@ -866,7 +869,7 @@ export class DmaMapping {
     this.#calls.leave(call, outer);
   }
 
-  /** Pages are memory; a kernel with debugging refuses those that are a device's. */
+  /** Pages are memory; a kernel with debugging refuses pages of a device. */
   #refusesPage(phys: PhysAddr, attrs: number): boolean {
     const { config, memory, warnings } = this.#machine;
     if ((attrs & DMA_ATTR.MMIO) !== 0) {
@@ -950,8 +953,9 @@ export class DmaMapping {
   }
 
   /**
-   * Whether a link maps its buffer by itself for want of a range, and unlink and destroy unmap those:
-   * the state has to remember each. The review of the first posting asked for it; it was not merged.
+   * Whether a link maps its buffer separately without a range, and unlink and destroy unmap those:
+   * the state has to remember each. The review of the first posting asked for it; it was not
+   * merged.
    * @see rules/dma.md 3.1, points 7 and 11; rules/defects.md, `unlink_covers_singles`
    */
   #isOneWay({ sizeBytes }: DmaIovaState): boolean {
@@ -1029,7 +1033,7 @@ export class DmaMapping {
     const outputs = injected !== 0 ? injected : mapSg(machine, dev, list, dir, attrs);
     this.#listMapped(dev, list, dir, attrs);
     const error = sgtableResult(machine, outputs);
-    // The branch of the entry that could not be mapped, where one was refused by itself.
+    // The branch of the entry that could not be mapped, where a single one was refused.
     const { refusal } = this;
     const why = error === 0 || refusal === null
       ? null
@@ -1050,7 +1054,7 @@ export class DmaMapping {
     }
   }
 
-  /** @param entries How many the driver says the list has; only as many are looked at. */
+  /** @param entries How many the driver says the list has; only so many are examined. */
   #syncSg(
     call: typeof SYNC_SG_FOR_CPU | typeof SYNC_SG_FOR_DEVICE,
     dev: DmaDevice,
@@ -1079,7 +1083,7 @@ export class DmaMapping {
   }
 }
 
-/** Buffers of a part that links mapped by themselves, which the state keeps no longer. */
+/** Buffers of a part that links mapped separately. The state keeps them no longer. */
 function takeSingles(
   state: DmaIovaState,
   offset: number,
@@ -1126,7 +1130,10 @@ function outputOf(list: Scatterlist, index: number) {
   };
 }
 
-/** What keeps an output apart from the one before it; nothing where there is none. @see rules/dma.md 7.2 step 5 */
+/**
+ * What keeps an output apart from the one before it; nothing without a reason. @see rules/dma.md
+ * 7.2 step 5
+ */
 function whatKeepsApart(
   { maxSegmentSizeBytes, segmentBoundaryMask }: DmaDevice,
   list: Scatterlist,

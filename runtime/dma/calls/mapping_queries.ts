@@ -32,7 +32,7 @@ export function requiredMask(machine: DmaMachine, dev: DmaDevice): number {
   return mask - 1;
 }
 
-/** True when the device cannot reach all memory by itself. */
+/** True when the device cannot reach all memory without help. */
 export function addressingLimited(machine: DmaMachine, dev: DmaDevice): boolean {
   if (dev.lastAddress < requiredMask(machine, dev)) return true;
   return dev.domain === null && dev.rangeMap?.coversRam(machine.memory.ranges) === false;
@@ -46,14 +46,14 @@ export function maxMappingSize(machine: DmaMachine, dev: DmaDevice): Bytes {
   return bounces ? swiotlb.maxMappingSizeBytes(dev.minAlignMask) : UNLIMITED_BYTES;
 }
 
-/** Largest mapping that costs no more than it must: what the IOVA caches hold. */
+/** Largest mapping that costs no extra time: the largest size in the IOVA caches. */
 export function optMappingSize(machine: DmaMachine, dev: DmaDevice): Bytes {
   const max = maxMappingSize(machine, dev);
   if (dev.domain === null) return max;
   return Math.min(max, CACHED_RANGE_PAGES * machine.config.pageSizeBytes);
 }
 
-/** What the two sizes come from, for those who tell why a limit is what it is. */
+/** The origin of the two sizes, for the explanation of a limit. */
 export function mappingSizeInputs(machine: DmaMachine, dev: DmaDevice): Why["inputs"] {
   const max = maxMappingSize(machine, dev);
   return {

@@ -46,7 +46,7 @@ export function allocPageMemory(
   return { dev, dma, sizeBytes, dir, pages };
 }
 
-/** `dma_free_pages`: what the caller says of it is what the checker compares with its record. */
+/** `dma_free_pages`: the checker compares the caller's arguments with its record. */
 export function freePageMemory(
   machine: Machine,
   { dev, dma, pages }: PageMemory,

@@ -53,7 +53,7 @@ interface OwnBlock extends PoolBlock {
   dma: DmaAddr;
   used: boolean;
   readonly endBytes: Bytes;
-  /** Its page's place among those that the pool grew by. */
+  /** The index of its page among the pages of the pool's growth. */
   readonly page: number;
   freedSite: number | null | undefined;
 }

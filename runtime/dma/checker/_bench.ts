@@ -1,4 +1,4 @@
-/** A test bench that says what the checker has found. */
+/** A test bench with the findings of the checker. */
 import type { DmaAddr } from "../../address.ts";
 import type { EventFields } from "../../event_vocabulary.ts";
 import { DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";

@@ -121,13 +121,13 @@ export class AccessChecks {
       table.isOf(record, BUFFERS);
   }
 
-  /** The end of what a device may use at an address without a record; -1 for nothing. */
+  /** The end of the memory that a device may use at an address without a record; -1 for nothing. */
   #excusedEnd(device: CheckedDevice, dma: number): number {
     const { dev, forgotten, onBus } = device;
     const onItsBus = onBus.find((each) => each.dma <= dma && dma < each.dma + each.sizeBytes);
     if (onItsBus !== undefined) return onItsBus.dma + onItsBus.sizeBytes;
     const { platform, table } = this.ledger;
-    // What is mapped as well is held to its mapping, whose direction forbids this access.
+    // Memory that is also mapped is held to its mapping, with a direction that forbids this access.
     const isMapped = table.findAround(device.number, dma, BUFFERS) !== NO_RECORD;
     const unmappedEnd = isMapped ? -1 : platform.peers?.unmappedEnd(dev, dma) ?? -1;
     if (unmappedEnd >= 0) return unmappedEnd;

@@ -110,7 +110,7 @@ Deno.test("of two buffers in neighbouring granules the one in the granule of the
   }
 });
 
-/** How a device may go wrong, and what is said of it behind its name: with `of 1` of the mapping's statement. */
+/** Mistakes of a device, with the text behind its name: with `of 1` of the mapping's statement. */
 type Row = readonly [
   options: TestBenchOptions,
   run: (bench: CheckerBench) => unknown,
@@ -159,7 +159,7 @@ const ROWS: readonly Row[] = [
   [
     DIRECT,
     (bench) => {
-      // The device has just used the address so: what is there now is another mapping.
+      // The device has just used the address so. Another mapping is there now.
       bench.read(bench.map(0x10_0000, PAGE), 16);
       bench.unmap(0x10_0000 as DmaAddr, PAGE);
       bench.read(bench.map(0x10_0000, PAGE, DMA_FROM_DEVICE), 16);

@@ -1,6 +1,6 @@
 /**
- * A CPU's write to a bounced buffer is reported where its bytes vanish, and nowhere else: what is
- * reported is compared with what is in memory.
+ * A CPU's write to a bounced buffer is reported where its bytes vanish, and nowhere else: reports
+ * are compared with the contents of memory.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
@@ -15,7 +15,9 @@ const FORCED: TestBenchOptions = {
   iommu: { mode: "off" },
   machine: { swiotlb: swiotlbConfig({ force: true }) },
 };
-/** Behind an IOMMU, what has no granule to itself is bounced for a device that is not trusted. */
+/**
+ * Behind an IOMMU a buffer without a granule to itself is bounced for a device that is not trusted.
+ */
 const UNTRUSTED: TestBenchOptions = { device: { untrusted: true, minAlignMask: 0xfff } };
 /** The release in which a sync for the device filled the bounce buffer whatever the direction. */
 const FILLED_BY_SYNCS: TestBenchOptions = {
@@ -229,9 +231,9 @@ Deno.test("of random syncs and writes, what is reported are the bytes that vanis
       assertEquals([round, reported.reduce((sum, bytes) => sum + bytes, 0)], [round, vanished]);
       lostBytes += vanished;
     };
-    // Without syncs of its own the mapping is the driver's to hand over from the start.
+    // Without its own syncs the mapping is the driver's to hand over from the start.
     if (attrs === 0) bench.forCpu();
-    // Each write has a value of its own, and memory begins as zeros.
+    // Each write has a different value, and memory begins as zeros.
     for (let value = 1; value <= 80; value++) {
       const offset = random.below(SIZE_BYTES);
       const sizeBytes = 1 + random.below(SIZE_BYTES - offset);

@@ -26,7 +26,7 @@ export interface PooledBlock {
 /** A page that a pool divides into blocks. */
 export interface PoolPage {
   readonly pool: string;
-  /** The block that a byte of the page lies in; null where there is none. */
+  /** The block that a byte of the page lies in; null without one. */
   blockAt(offsetBytes: Bytes): PooledBlock | null;
 }
 
@@ -37,7 +37,7 @@ export class CheckedDevice {
    * after they were made. They may still be unmapped.
    */
   excusedSerial = 0;
-  /** The addresses of those that are not remembered one by one any more; null while there are none. */
+  /** The addresses of records that are not kept one by one any more; null without any. */
   forgotten: IntervalSet | null = null;
   /** Memory of peers that it reaches on its bus, which no call maps: address and length of each. */
   readonly onBus: BusMapping[] = [];
@@ -45,8 +45,8 @@ export class CheckedDevice {
   readonly poolPages = new Map<number, PoolPage>();
   /**
    * By page: a record that was made or found there. A hint, to be checked before it is believed; it
-   * spares a device's accesses, which go to the same few queues and to what was mapped just now, a
-   * search through blocks of every width.
+   * spares a device's accesses, which go to the same few queues and to new mappings, a search
+   * through blocks of every width.
    */
   readonly #hints = zeros(Int32Array, HINTS).fill(NONE);
 

@@ -1,5 +1,5 @@
 /**
- * Checks of what a driver in C does to memory: each of its accesses is seen.
+ * Checks of a C driver's accesses to memory: each of its accesses is seen.
  *
  * @see rules/dma.md 1.6
  */

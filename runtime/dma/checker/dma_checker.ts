@@ -1,9 +1,9 @@
 /**
- * The checker of driver mistakes: a bookkeeping of its own beside the mapping layer.
+ * The checker of driver mistakes: separate records beside the mapping layer.
  *
- * It is passed what drivers call and what devices do, compares it with its records, and reports
- * what does not fit as `dma.report`. It changes nothing and decides nothing. A machine whose checker
- * is off has none, and the mapping layer tests one null.
+ * It receives calls of drivers and accesses of devices, compares them with its records, and reports
+ * mismatches as `dma.report`. It changes nothing and decides nothing. A machine with the checker
+ * off has none, and the mapping layer tests one null.
  *
  * @see rules/dma.md 3.6, chapter 8
  */
@@ -52,7 +52,10 @@ export class DmaChecker {
     this.cpu = new CpuChecks(ledger);
   }
 
-  /** A call that the kernel warns of by itself. @param text What was done, as a sentence without a final period. */
+  /**
+   * A call that the kernel itself warns of. @param text The action, as a sentence without a final
+   * period.
+   */
   warned(reportClass: ReportClass, text: string): void {
     this.#ledger.report(reportClass, text, null);
   }
@@ -210,7 +213,7 @@ export interface UnreleasedRecord {
   /** The device's addresses that it takes, whole granules where they are translated: `[start, end)`. */
   readonly start: number;
   readonly end: number;
-  /** First byte of its memory; null of a range, which has none of its own. */
+  /** First byte of its memory; null for a range, which has no memory. */
   readonly phys: number | null;
   /** The statement that made it. */
   readonly site: number | null;

@@ -1,5 +1,5 @@
 /**
- * What is looked at when a mapping ends, whichever call ends it.
+ * The checks at the end of a mapping, whichever call ends it.
  *
  * @see rules/dma.md 8.1 (lookup), 8.2 rows 1 to 9
  */
@@ -47,8 +47,8 @@ export function newEnding(made: MadeBy): Ending {
 }
 
 /**
- * The calls whose mappings a call's counterpart may end, as bits `1 << MADE.…`: one family for every single
- * buffer, MMIO marked by the attribute. @see rules/dma.md 8.2, last paragraph
+ * The calls with mappings that a call's counterpart may end, as bits `1 << MADE.…`: one family for
+ * every single buffer, MMIO marked by the attribute. @see rules/dma.md 8.2, last paragraph
  */
 function familyOf({ debug_by_page: byPage }: Kernel, made: MadeBy): number {
   if (byPage) return made < MADE.RESOURCE ? ONE_BUFFER : 1 << made;
@@ -81,7 +81,7 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
     reportUnknown(ledger, device, ending);
     return;
   }
-  // Nearly always all is well, which one comparison of each tells.
+  // Nearly always all is well, and one comparison of each shows it.
   const sameFamily = table.isOf(record, family);
   const agreed = agreedAttrs(ledger.kernel);
   const otherAttrs = ((table.attrs(record) ^ ending.attrs) & agreed) !== 0;
@@ -196,8 +196,8 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
 }
 
 /**
- * The address lies in a range of the two-step API, which none of these calls may end: what it does
- * there, the range's own calls will do again.
+ * The address lies in a range of the two-step API, which none of these calls may end: the range's
+ * own calls will repeat its work.
  *
  * @returns Whether that has been reported.
  * @see rules/dma.md 8.3

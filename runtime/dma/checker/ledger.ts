@@ -118,9 +118,9 @@ export class MappingRecords {
   }
 
   /**
-   * Counts a finding and tells it.
+   * Counts and reports a finding.
    *
-   * @param text What was done and what is wrong with it, as a sentence without a final period.
+   * @param text The action and the mistake in it, as a sentence without a final period.
    * @param firstSite The statement that made the mapping.
    * @param rule Where it is not the class's own.
    */
@@ -320,9 +320,9 @@ export class MappingRecords {
   }
 
   /**
-   * Whether mappings of a device are compared by cache line. A kernel for machines whose devices do
-   * not see the CPU's caches aligns what it hands out to lines, and bounces what is smaller; here an
-   * IOMMU of such machines and a non-coherent device mean such a kernel.
+   * Whether mappings of a device are compared by cache line. A kernel for machines with devices
+   * that do not see the CPU's caches aligns its memory to lines, and bounces smaller buffers; here
+   * an IOMMU of such machines and a non-coherent device mean such a kernel.
    */
   #countsCacheLines(dev: DmaDevice): boolean {
     const { swiotlb } = this.platform;
@@ -363,7 +363,7 @@ interface EndedMapping {
   readonly site: number | null;
 }
 
-/** The mappings that ended last, so that a report about one that is gone can say what it was. */
+/** The mappings that ended last, so that a report about an ended one can describe it. */
 class EndedMappings {
   readonly #dma = zeros(Float64Array, KEPT_ENDED);
   readonly #sizeBytes = zeros(Float64Array, KEPT_ENDED);

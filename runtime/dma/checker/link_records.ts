@@ -1,5 +1,5 @@
 /**
- * The records of what is linked in ranges.
+ * The records of links in ranges.
  *
  * Links that lie side by side, made by one statement in one direction, share a record, so that the
  * thirty-two links of a request cost one. Only the first buffer of a range may start inside a
@@ -14,8 +14,8 @@ import { MADE, MARK, NONE } from "./record_table.ts";
 const LINKED = 1 << MADE.LINK;
 
 /**
- * How far a record may grow in a range whose links come and go page by page. All records that may
- * fill the range would be looked for in one place: a million of them there takes for ever.
+ * The limit of a record's growth in a range with links that come and go page by page. All records
+ * that may fill the range would be looked for in one place: a million of them there takes for ever.
  */
 const PIECEMEAL_SPAN_BYTES: Bytes = 64 * KIB;
 

@@ -32,7 +32,7 @@ interface Piece {
 /** Class, first statement and, where the sentence names one, the address. */
 type Said = readonly [string, number | null, number | null];
 
-/** A range and what is linked in it. */
+/** A range and its links. */
 class ModelRange {
   readonly pieces: (Piece | null)[] = Array(GRANULES).fill(null);
   rangeSite = 0;

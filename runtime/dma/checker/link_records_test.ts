@@ -9,7 +9,7 @@ import { type CheckerBench, checkerBench } from "./_bench.ts";
 const PAGE = 0x1000;
 const MIB = 2 ** 20;
 
-/** Links pages from `first` on, one by one, each with memory of its own. */
+/** Links pages from `first` on, one by one, each with separate memory. */
 function linkPages(bench: CheckerBench, first: number, count: number): void {
   for (let page = first; page < first + count; page++) {
     bench.link(0x1000_0000 + page * 0x10_0000, page * PAGE, PAGE);

@@ -19,7 +19,7 @@ const NO_RECORD = NONE;
 const OF_ONE_BUFFER = SINGLES;
 
 export class MappingChecks {
-  /** The single mapping made last: the one that is asked about next. */
+  /** The single mapping made last: the one of the next question. */
   #newest: number = NO_RECORD;
   readonly #ending = newEnding(MADE.PHYS);
   /** Coherent memory that is allocated. */
@@ -68,7 +68,7 @@ export class MappingChecks {
     this.#report("coherent_mapped", dev, record, "Coherent memory mapped as a streaming buffer");
   }
 
-  /** What a driver must not map at all. Lists are looked at as well. */
+  /** Memory that a driver must not map at all. Lists are examined, too. */
   checkAreas(dev: DmaDevice, record: number): void {
     const ledger = this.ledger;
     const { table, platform: { memory } } = ledger;

@@ -1,6 +1,6 @@
 /**
- * Checks of whose memory is touched: lines of the CPU's caches that a device does not see, and pages
- * of a confidential guest that only its CPU can read.
+ * Checks of the owner of touched memory: lines of the CPU's caches that a device does not see, and
+ * pages of a confidential guest that only its CPU can read.
  *
  * @see rules/dma.md 1.5, 2.1, 2.2
  */
@@ -60,8 +60,8 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * The CPU writes to what is the device's until a sync hands it over. Shared memory needs none, and
-   * who skips syncs at the map has their place elsewhere.
+   * The CPU writes to memory that is the device's until a sync hands it over. Shared memory needs
+   * none, and who skips syncs at the map has their place elsewhere.
    * @see rules/dma.md 1.6
    */
   written(pieces: readonly BufferSegment[]): void {
