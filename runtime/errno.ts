@@ -131,7 +131,7 @@ export function blkStatusErrno(status: BlkStatusName): ErrnoName {
   return STATUS_ERRNO[status] ?? "EIO";
 }
 
-/** A kernel call failed, with the kernel's own code. What a script can expect and catch. */
+/** A kernel call failed, with the kernel's own code. A script can expect and catch it. */
 export class KernelError extends Error {
   /** What it is called in a stack. */
   override readonly name = "KernelError";

@@ -35,14 +35,14 @@ export class EventContext implements EventOrigin {
     return this.#request;
   }
 
-  /** Work for a request, or for a device alone, from here on; what is returned goes to `leave`. */
+  /** Work for a request, or for a device alone, from here on. The result goes to `leave`. */
   enter({ cpu, device, request, site }: EventOrigin): EventOrigin {
     const before = this.#copy();
     this.become(cpu, device, request, site);
     return before;
   }
 
-  /** A device's own work from here on; what is returned goes to `leave`. */
+  /** A device's own work from here on. The result goes to `leave`. */
   enterWork(device: string, request: number | null = null): EventOrigin {
     const before = this.#copy();
     this.#device = device;

@@ -3,7 +3,7 @@ import { ActivityQueue } from "./activity.ts";
 import { VirtualClock } from "./time/clock.ts";
 import type { EventContext } from "./event_context.ts";
 
-/** Where the context stands, in the order CPU, device, request, site. */
+/** The context, in the order CPU, device, request, site. */
 function at({ cpu, device, request, site }: EventContext): unknown[] {
   return [cpu, device, request, site];
 }

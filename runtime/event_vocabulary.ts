@@ -82,7 +82,7 @@ export const MAX_EVENTS = 1024;
  * above are the same in each.
  */
 export class EventVocabulary {
-  /** Every event's name, in the order of their numbers. What was added has names of its own. */
+  /** Every event's name, in the order of their numbers. Added events have their own names. */
   readonly names: readonly EventName[];
   /** By number: whether a device does it, and no CPU. */
   readonly byDevice: readonly boolean[];
@@ -93,7 +93,7 @@ export class EventVocabulary {
   /** @param added What can happen besides the events above. */
   constructor(added: EventTable = {}) {
     this.added = added;
-    // The type names what the code of the runtime knows: what it does not know it never asks for.
+    // The type names the events that the runtime's code knows: it never asks for others.
     this.names = [...CORE_NAMES, ...Object.keys(added) as EventName[]];
     if (this.names.length > MAX_EVENTS) {
       throw new RangeError(`There is room for ${MAX_EVENTS} kinds of events`);

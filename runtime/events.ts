@@ -25,7 +25,7 @@ import {
 import type { AllHold, EventEntry, EventTable, Field } from "./vocabulary/fields.ts";
 import { zeros } from "./zeros.ts";
 
-/** Why something was decided: the rule that chose, and what it looked at. */
+/** Why something was decided: the rule that chose, and its inputs. */
 export interface Why {
   /** Page and number in `docs/rules/`, such as `nvme.2.1`. */
   readonly rule: string;
@@ -90,8 +90,8 @@ export type EventListener<N extends EventName = EventName> = (
 ) => void;
 
 /**
- * A keeper stores every event in a form of its own: it is given the parts, so that no event need
- * be built for it.
+ * A keeper stores every event in its own form: it receives the parts, so that no event need be
+ * built for it.
  * @internal
  */
 export interface EventKeeper {
@@ -290,7 +290,8 @@ export class EventStream {
   }
 
   /**
-   * How often events have happened since a copy of the counts was made, by name; what has not is left out.
+   * How often events have happened since a copy of the counts was made, by name, without the events
+   * that have not.
    * @internal
    */
   countsSince(before: Float64Array): ReadonlyMap<EventName, number> {

@@ -22,10 +22,11 @@ import { Platform } from "./platform.ts";
 import { applyLatencies } from "./time/latencies.ts";
 
 /**
- * A machine: its memory, its IOMMU, its clock, the calls of its kernel, and everything that happens on it.
+ * A machine: its memory, its IOMMU, its clock, the calls of its kernel, and everything that happens
+ * on it.
  *
- * `buildLab` makes one with its devices. What is set up here is the whole world of a run: two machines
- * share nothing.
+ * `buildLab` makes one with its devices. The state that is set up here is the whole world of a run:
+ * two machines share nothing.
  */
 export class Machine extends Platform {
   /** @internal */
@@ -41,7 +42,7 @@ export class Machine extends Platform {
    */
   readonly interrupts: Interrupts;
   /**
-   * Windows of devices that answer by themselves.
+   * Windows of devices that answer accesses.
    * @internal
    */
   readonly registers = new RegisterPorts();

@@ -1,9 +1,9 @@
 /**
- * What a machine is built from: plain data, and a row for each key with its range, its default and
- * its sentence. To add a key of one of these blocks, add one row.
+ * The inputs of a machine: plain data, and a row for each key with its range, its default and its
+ * sentence. To add a key of one of these blocks, add one row.
  *
  * The language's `machine` block, the tests and the conformance runs all end here. Devices and the
- * PCI topology are described above the runtime; what they need of physical memory reaches it as
+ * PCI topology are described above the runtime; their needs of physical memory reach it as
  * `windows`.
  */
 import { IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
@@ -37,7 +37,7 @@ export interface MemoryWindow {
   readonly sizeBytes: Bytes;
   /** What a PCI bus adds to CPU addresses: devices see the window there. Default 0. */
   readonly busOffset?: number;
-  /** The host bridge whose window it is, by name; left out, it is every device's. */
+  /** The host bridge of the window, by name; left out, it is every device's. */
   readonly hostBridge?: string;
 }
 
@@ -199,7 +199,7 @@ export interface MachineConfig extends KernelConfig, SettingsOf<MachineRows>, Se
   readonly windows: readonly MemoryWindow[];
   /** Named parts of memory. */
   readonly regions: readonly MemoryRegionConfig[];
-  /** The IOMMU, or that there is none. */
+  /** The IOMMU, or its absence. */
   readonly iommu: IommuConfig;
   /** The bounce buffers. */
   readonly swiotlb: SwiotlbConfig;

@@ -1,10 +1,11 @@
 /**
  * The kernel's side of one machine, and what every part of it is given.
  *
- * State: `Machine` owns all of it; `Platform` is the part that memory, IOMMU and DMA code see: configuration, clock,
- * events, pages, bounce buffers, faults. No module has a state.
- * Hot: `EventStream.tick`, which counts an event and says whether anyone listens; nothing is allocated when nobody does.
- * Proof: `tests/conformance/` replays what kernels did; `tests/snapshots_test.ts` says when anything else changes.
+ * State: `Machine` owns all of it; `Platform` is the part that memory, IOMMU and DMA code see:
+ * configuration, clock, events, pages, bounce buffers, faults. No module has a state. Hot:
+ * `EventStream.tick`, which counts an event and says whether anyone listens; nothing is allocated
+ * without a listener. Proof: `tests/conformance/` replays what kernels did;
+ * `tests/snapshots_test.ts` says when anything else changes.
  *
  * What other members use:
  */

@@ -28,7 +28,7 @@ Deno.test("two letters of five are near only where the word begins as the other 
   assertEquals(nearestNames("abcdef", ["xycdef"]), ["xycdef"]);
 });
 
-/** The same distance by its definition: what is left after the last letters are dealt with. */
+/** The same distance by its definition: the rest after the last letters. */
 function distanceOf(a: string, b: string): number {
   if (a === "" || b === "") return a.length + b.length;
   const [shortA, shortB] = [a.slice(0, -1), b.slice(0, -1)];

@@ -1,5 +1,5 @@
 /**
- * Keeps the events of a run, for those who ask afterwards.
+ * Keeps the events of a run, for later readers.
  *
  * Listening costs time and memory, so a recorder is switched on only where its events may be read:
  * in tests, traces and the REPL, not in the loops of a bench.
@@ -8,7 +8,7 @@ import { countBefore } from "./binary_search.ts";
 import type { EventStream, MachineEvent } from "./events.ts";
 import type { HostBudget } from "./host_budget.ts";
 
-/** What an event takes of the host, with its fields and its reasons; and the work that it tells of. */
+/** The host memory of an event, with its fields and its reasons; and the work behind it. */
 const EVENT_BYTES = 384;
 const EVENT_UNITS = 100;
 
@@ -66,9 +66,9 @@ export class EventRecorder {
 
   /**
    * Reads events from what this run writes, or the same run has written or will, and keeps none
-   * of its own: from the first event on, up to where this run is.
+   * itself: from the first event on, up to where this run is.
    *
-   * @param charged How many of them cost what keeping them would.
+   * @param charged How many of them cost as much as keeping them.
    * @internal
    */
   readFrom(source: RecordedEvents, charged: number): void {

@@ -1,6 +1,7 @@
 /**
- * What a stretch of a run has allocated and not freed: the rows that are left in the tables of what is
- * held. They begin empty, events fill them, and the event that began a row names who leaks it.
+ * The resources that a part of a run has allocated and not freed: the rows that are left in the
+ * tables of held resources. They begin empty, events fill them, and the event that began a row
+ * names who leaks it.
  */
 import type { Bytes } from "./address.ts";
 import { countBefore } from "./binary_search.ts";

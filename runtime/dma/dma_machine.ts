@@ -28,8 +28,8 @@ export interface PeerRouter {
   /** Whether a page is a peer's at all. Does not look for a route. */
   isPeerMemory(phys: PhysAddr): boolean;
   /**
-   * The end of what a device may access from a bus address on without a mapping: a BAR of its own, or
-   * peer memory that is allocated, whose bus address drivers are given; -1 for nothing.
+   * The end of the memory that a device may access from a bus address on without a mapping: its own
+   * BAR, or allocated peer memory, with a bus address that drivers get; -1 for nothing.
    */
   unmappedEnd(client: DmaDevice, dma: number): number;
   /** How `client` reaches the memory at `phys`. */

@@ -1,8 +1,8 @@
 /**
  * The caller's state of the two-step API: sixteen bytes in the kernel, an address and a size.
  *
- * The top bit of the stored size says that some part is bounced; here it is a field of its own,
- * and `sizeBytes` is what the kernel's callers see.
+ * The top bit of the stored size says that some part is bounced; here it is a separate field, and
+ * `sizeBytes` is what the kernel's callers see.
  *
  * @see rules/dma.md 3.1
  */
@@ -17,7 +17,7 @@ export interface IovaStateAttributes {
   readonly attrs: number;
 }
 
-/** A buffer that a link mapped by itself. @see rules/defects.md, `unlink_covers_singles` */
+/** A buffer that a link mapped separately. @see rules/defects.md, `unlink_covers_singles` */
 export interface LinkedSingle {
   /** Where the link put it. */
   readonly offset: number;
@@ -42,11 +42,14 @@ const NO_SINGLES: readonly LinkedSingle[] = [];
 
 /** The state of a two-step mapping: an address and a size, which the caller keeps. */
 export class DmaIovaState {
-  /** First byte of the range as the device will see it; 0 when there is none. */
+  /** First byte of the range as the device will see it; 0 without one. */
   addr = 0 as DmaAddr;
   /** Bytes asked for at allocation; 0 when no IOVA is in use. */
   sizeBytes: Bytes = 0;
-  /** Bit 63 of the kernel's size: some part went through a bounce buffer. Never clears by itself. */
+  /**
+   * Bit 63 of the kernel's size: some part went through a bounce buffer. Never clears without a
+   * call.
+   */
   bounced = false;
   /**
    * Bytes of leaves that links made through this state and nothing has ended yet. The kernel keeps
@@ -72,12 +75,12 @@ export class DmaIovaState {
    */
   kept: IovaStateAttributes | null = null;
   /**
-   * Buffers that links mapped by themselves, where the API remembers those; else none.
+   * Buffers that links mapped separately, where the API remembers those; else none.
    * @internal
    */
   singles: readonly LinkedSingle[] = NO_SINGLES;
   /**
-   * The request that wrote it last, null for what is none. It tells of state that is stale.
+   * The request that wrote it last, null without a request. It shows stale state.
    * @internal
    */
   writtenBy: number | null = null;

@@ -1,8 +1,8 @@
 /**
- * Memory that no driver may map: the kernel's stacks, its code and constants, and what is contiguous
- * for the CPU only.
+ * Memory that no driver may map: the kernel's stacks, its code and constants, and memory that is
+ * contiguous for the CPU only.
  *
- * A region of the machine block that bears one of these names stands for it; so do the pages that
+ * A region of the machine block with one of these names is such memory; so are the pages that
  * vmalloc has taken.
  *
  * @see rules/dma.md 1.4 (map-single of vmalloc memory), 8.2 rows 10, 11, 13

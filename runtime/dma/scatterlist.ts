@@ -36,7 +36,7 @@ export interface ScatterOutput {
 
 /** An output is a peer's bus address: nothing is mapped for it. */
 const BUS_ADDRESS = 1;
-/** The mark of a bus address stands in the entry's link to its page. */
+/** The mark of a bus address is in the entry's link to its page. */
 const IN_PAGE_LINK = 2;
 
 /** What keeps an output apart from the one before it. @see rules/dma.md 7.2 step 5 */
@@ -71,14 +71,14 @@ export class Scatterlist {
 
   readonly #phys: Float64Array;
   readonly #lengthBytes: Float64Array;
-  /** The kernel's lengths have 32 bits: what is longer wraps. */
+  /** The kernel's lengths have 32 bits: longer ones wrap. */
   readonly #mappedBytes: Uint32Array;
   readonly #dmaAddress: Float64Array;
   readonly #dmaLengthBytes: Uint32Array;
   readonly #outputPhys: Float64Array;
   readonly #marks: Uint8Array;
   readonly #aparts: Uint8Array;
-  /** On which branch each output was mapped that was mapped by itself. */
+  /** The branch of each output that was mapped separately. */
   readonly #branches: (MapBranch | null)[];
 
   /**
@@ -172,12 +172,12 @@ export class Scatterlist {
     this.#mappedBytes[index] = sizeBytes;
   }
 
-  /** First byte of an output; `DMA_MAPPING_ERROR` where there is none. */
+  /** First byte of an output; `DMA_MAPPING_ERROR` without one. */
   dmaAddressAt(index: number): DmaAddr {
     return this.#dmaAddress[index]! as DmaAddr;
   }
 
-  /** Bytes of an output; 0 where there is none. */
+  /** Bytes of an output; 0 without one. */
   dmaLengthAt(index: number): Bytes {
     return this.#dmaLengthBytes[index]!;
   }
@@ -202,7 +202,7 @@ export class Scatterlist {
   }
 
   /**
-   * The branch on which an output was mapped by itself; null for one of a list mapped together.
+   * The branch of an output that was mapped separately; null for one of a list mapped together.
    * @internal
    */
   branchAt(index: number): MapBranch | null {

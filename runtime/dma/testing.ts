@@ -31,7 +31,7 @@ export interface TestBench {
   forget(): void;
 }
 
-/** Builds a machine with a device on it, whose audit is started. */
+/** Builds a machine with a device on it, and starts its audit. */
 export function testBench(options: TestBenchOptions = {}): TestBench {
   const machine = new Machine(testConfig(options));
   machine.startAudit();

@@ -85,7 +85,7 @@ class ListedRanges {
     return true;
   }
 
-  /** Overlapping ranges grow downwards over what is free below them; the last part stands alone. */
+  /** Overlapping ranges grow downwards over what is free below them; the last part is separate. */
   reserve(lo: number, hi: number): Range {
     let from = lo;
     let covering: Range | undefined;

@@ -1,5 +1,5 @@
 /**
- * Why a search for an IOVA range found nothing: what is free up to the limit, and in what pieces.
+ * Why a search for an IOVA range found nothing: the free space up to the limit, and its pieces.
  *
  * The search itself only learns that nothing fits. This looks at all ranges once more, and runs
  * only when a failure has a listener.

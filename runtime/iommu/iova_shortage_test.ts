@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { IovaRanges } from "./iova_ranges.ts";
 import { shortageOf } from "./iova_shortage.ts";
 
-/** Frames 1 to `last`, all in use but those that are freed. */
+/** Frames 1 to `last`, all in use except the freed ones. */
 function used(last: number, ...free: readonly number[]): IovaRanges {
   const ranges = new IovaRanges(1, 2 ** 20);
   for (let pfn = last; pfn > 0; pfn--) assertEquals(ranges.alloc(1, last, true), pfn);

@@ -1,21 +1,21 @@
 /**
- * What searches have learned of an address space with thousands of ranges, so that the next one need
- * not look again where nothing fits.
+ * What searches have learned of an address space with thousands of ranges, so that the next one
+ * need not look again where nothing fits.
  *
- * Some nodes of the address-ordered list stand on levels above it, each level a list of an eighth of
+ * Some nodes of the address-ordered list are on levels above it, each level a list of an eighth of
  * the nodes of the one below: a skip list. From a node on a level to the next lower one on it is a
- * span; of each span is kept the least aligned size that fits below none of its nodes. What holds a
- * larger aligned size holds a smaller one, so a search for that size or more skips the span and still
- * finds what it would have found.
+ * span; each span keeps the least aligned size that fits below none of its nodes. A gap that holds
+ * a larger aligned size holds a smaller one, so a search for that size or more skips the span and
+ * still finds what it would have found.
  *
- * Which nodes stand on a level is decided by their index, spread by a hash so that no pattern of
- * frees takes all of them away. A new range only makes a gap smaller: nothing is forgotten. A freed one
- * makes the gap below the range above it larger: its spans are looked at again.
+ * The index of a node decides its level, spread by a hash so that no pattern of frees takes all of
+ * them away. A new range only makes a gap smaller: nothing is forgotten. A freed one makes the gap
+ * below the range above it larger: its spans are examined again.
  */
 
 import { invariant } from "../errno.ts";
 
-/** The anchor of the ranges stands on every level, the floor on none: 0 is the end of a level. */
+/** The anchor of the ranges is on every level, the floor on none: 0 is the end of a level. */
 const ANCHOR = 1;
 const FANOUT_BITS = 3;
 const FANOUT_MASK = 2 ** FANOUT_BITS - 1;
@@ -25,13 +25,13 @@ const UNKNOWN = Infinity;
 /** 2^32 divided by the golden ratio (Knuth, TAOCP 6.4). */
 const HASH_MULTIPLIER = 0x9e3779b1;
 
-/** Of every eight indices, one stands on the level above. */
+/** One of every eight indices is on the level above. */
 function rises(index: number): boolean {
   const spread = Math.imul(index >> FANOUT_BITS, HASH_MULTIPLIER) >>> (32 - FANOUT_BITS);
   return index > FANOUT_MASK && (index & FANOUT_MASK) === spread;
 }
 
-/** On how many levels a node stands. */
+/** The number of levels of a node. */
 function heightOf(node: number): number {
   if (node === ANCHOR) return LEVELS;
   let height = 0;

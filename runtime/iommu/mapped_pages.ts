@@ -78,7 +78,7 @@ export class MappedPages implements PageWatcher {
   }
 }
 
-/** A domain whose pages are counted: apart, so that no map is longer where nothing counts. */
+/** A domain with counted pages: apart, so that no map is longer where nothing counts. */
 export class CountedDomain extends IommuDomain {
   readonly #mappedPages: MappedPages;
 
@@ -93,7 +93,7 @@ export class CountedDomain extends IommuDomain {
     return error;
   }
 
-  /** Each is counted, so each is mapped by itself. */
+  /** Each is counted, so each is mapped separately. */
   override mapGranules(): 0 {
     return 0;
   }

@@ -1,4 +1,4 @@
-/** Pages that are freed while an IOMMU maps them: what a kernel says, by release and mode. */
+/** Pages that are freed while an IOMMU maps them: the messages of a kernel, by release and mode. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { type DmaAddr, PAGE_SIZE_BYTES } from "../address.ts";
 import { DMA_BIDIRECTIONAL } from "../dma/attributes.ts";

@@ -1,6 +1,6 @@
 /**
- * What every IO page table format has in common: flags of a leaf, the choice of leaf sizes, and
- * the record of what an operation did.
+ * The common parts of all IO page table formats: flags of a leaf, the choice of leaf sizes, and the
+ * record of an operation.
  *
  * @see rules/dma.md 5.1
  */
@@ -16,7 +16,7 @@ export const PTE_MMIO = 4;
 export const PTE_CACHE = 8;
 export const PTE_PRIVILEGED = 16;
 
-/** Flags of a leaf in a format without a permission to read: what is writable is readable. */
+/** Flags of a leaf in a format without a permission to read: writable memory is readable. */
 export function withReadable(flags: number): number {
   return (flags & PTE_WRITE) === 0 ? flags : flags | PTE_READ;
 }
@@ -156,8 +156,8 @@ export function orderOf(leaf: number): number {
 type LeafVisitor = (iova: number, phys: number, sizeBytes: number, flags: number) => void;
 
 /**
- * One IO page table: a tree of tables, the record of the last operation, the answer of the last walk,
- * and the lowest table used last, where most addresses lie that are asked for next. Nothing here
+ * One IO page table: a tree of tables, the record of the last operation, the answer of the last
+ * walk, and the lowest table used last, which has most of the next addresses. Nothing here
  * allocates in steady state.
  */
 export abstract class PageTable {
@@ -429,7 +429,7 @@ export interface GenericPageTableOptions {
   readonly pageSizesBytes: readonly number[];
   /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64, 64 for AMD v1. */
   readonly addressBits: number;
-  /** Width of what is used of it, where that is less. */
+  /** Width of the used part, where that is less. */
   readonly apertureBits?: number;
   /** AMD v1: starts with three levels and grows as addresses need it. */
   readonly growsOnDemand?: boolean;
@@ -457,7 +457,7 @@ class TablePages {
     return (this.pages.length - 1) * this.entries * 8;
   }
 
-  /** A table whose entries are all empty. */
+  /** A table with only empty entries. */
   take(): number {
     const recycled = this.#free.pop();
     if (recycled !== undefined) return recycled;

@@ -221,7 +221,7 @@ class ListedGeneric extends ListedTable {
       const level = this.byLevel.findIndex((entries) => entries.get(at) === leaf);
       for (; at < end; at += this.span(level)) this.byLevel[level]!.delete(at);
     }
-    // Tables all of whose addresses have gone.
+    // Tables without any address left.
     let kind = SYNC_LEAVES;
     for (const [level, entries] of this.byLevel.entries()) {
       for (const [base, entry] of entries) {
@@ -375,7 +375,7 @@ interface Case {
   readonly name: string;
   readonly table: PageTable;
   readonly listed: ListedTable;
-  /** Addresses at whose sides things happen. */
+  /** Addresses with changes on either side. */
   readonly borders: readonly number[];
   readonly sizes: readonly number[];
 }

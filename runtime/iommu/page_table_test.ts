@@ -136,7 +136,7 @@ Deno.test("runs of leaves and ranges to flush are kept however many there are", 
   }
 });
 
-/** What a table tells the hardware to forget, as [first, last, kind]. */
+/** The invalidations of a table, as [first, last, kind]. */
 function toForget({ syncs }: PageTable): number[][] {
   return Array.from(
     { length: syncs.count },

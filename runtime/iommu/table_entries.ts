@@ -93,7 +93,7 @@ export const AMD_V2: EntryFormat = {
   fields: X86_FIELDS,
 };
 
-/** The next level of a leaf whose size stands in its address. */
+/** The next level of a leaf with the size in its address. */
 const SIZE_IN_ADDRESS = 7;
 
 const hasOwnSize = ({ isLeaf, sizeBytes, spanBytes }: EntryFacts) =>
@@ -114,7 +114,7 @@ export const AMD_V1: EntryFormat = {
     field("IR", 61, "read", readable),
     field("IW", 62, "write", writable),
   ],
-  // The lowest bit that is 0 tells the size: half of it, and all below it in the address are ones.
+  // The lowest bit that is 0 gives the size: half of it, and all below it in the address are ones.
   address: (entry) =>
     BigInt(entry.phys + (hasOwnSize(entry) ? entry.sizeBytes / 2 - entry.granuleBytes : 0)),
 };
@@ -173,7 +173,7 @@ const DOMAIN_TABLES_BYTES = 2 ** 32;
 
 /**
  * Where a table page lies. The tables take nothing of the RAM that a machine block describes: they
- * have memory of their own behind all of its ranges, the pages in the order in which they were first
+ * have separate memory behind all of its ranges, the pages in the order in which they were first
  * needed. A kernel takes them from its page allocator, wherever a page is free.
  *
  * @param memoryEnd Where the last of the machine's ranges ends.

@@ -1,10 +1,11 @@
 /**
- * The releases of the kernel that a machine can have, and in what they differ.
+ * The releases of the kernel that a machine can have, and their differences.
  *
- * One table: each row is something that one release does and another does not, an older way of working or
- * a defect, with the releases that have it. The code reads as the newest release without its defects does;
- * what a row says is a branch there that names it (`machine.kernel.no_two_step`). A new release is a line
- * of `RELEASES` and the rows that changed; everything else that is said of releases is made from this.
+ * One table: each row is something that one release does and another does not, an older way of
+ * working or a defect, with the releases that have it. The code reads as the newest release without
+ * its defects does; a row is a branch there that names it (`machine.kernel.no_two_step`). A new
+ * release is a line of `RELEASES` and the rows that changed; everything else about releases is made
+ * from this.
  */
 import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
 
@@ -61,7 +62,7 @@ export interface Behaviour {
   readonly in: readonly ReleaseSpan[];
   /** What such a release does, as a sentence. */
   readonly doc: string;
-  /** What `dmalab explain` tells more about; of a defect its own name. */
+  /** The name that `dmalab explain` describes further; for a defect its own name. */
   readonly rule?: string;
   /** Parts of the kernel that such a release lacks: since when there is one, as the end of a sentence. */
   readonly lacks?: { readonly [F in KernelFeature]?: string };
@@ -272,7 +273,10 @@ function unreleased(doc: string): Behaviour {
   return { in: [], doc };
 }
 
-/** Defects of real releases, and of related code and hardware: `docs/rules/defects.md` says what is known of each. */
+/**
+ * Defects of real releases, and of related code and hardware: `docs/rules/defects.md` describes
+ * each.
+ */
 export const QUIRKS = {
   gap_bit_lost_on_split: {
     in: ["7.0.13..7.2.6"],

@@ -4,7 +4,7 @@ import { type KernelName, kernelNamed } from "./kernels.ts";
 
 /** Reads a tree; the host's part is in `extensions/c_drivers/compiler/`. */
 export interface TreeFiles {
-  /** A file's text; null where there is none, or none that may be read. */
+  /** A file's text; null without one, or for an unreadable one. */
   text(path: string): string | null;
 }
 
@@ -32,7 +32,9 @@ export function treePath(path: string): string {
   return parts.join("/");
 }
 
-/** Versions of trees whose code was compiled and run: other releases are models without a tree. */
+/**
+ * Versions of trees with code that was compiled and run: other releases are models without a tree.
+ */
 const TREE_VERSIONS = ["6.12", "7.2", "7.3"] as const satisfies readonly KernelName[];
 
 /** What helps where a tree has what the lab does not know. */
@@ -51,7 +53,7 @@ export class TreeError extends Error {
 }
 
 /**
- * Refuses a tree that has more of something than is read: what is left out could change an answer.
+ * Refuses a tree that has more of something than is read: an omitted part could change an answer.
  *
  * @param what In plural, of the file.
  * @throws {TreeError}

@@ -20,7 +20,7 @@ Deno.test("a tree is modelled by its own release, or by the one of its first two
     ["dmalab has no tree support for 7.4.13", "dmalab supports trees of Linux 6.12, 7.2 and 7.3"],
   );
   assertEquals(KNOWN_TREES, "dmalab supports trees of Linux 6.12, 7.2 and 7.3");
-  // A release of the model whose tree was never compiled.
+  // A release of the model with a tree that was never compiled.
   assertEquals(
     refused(() => kernelOf(version("VERSION = 6\nPATCHLEVEL = 18\nSUBLEVEL = 15\n"))),
     ["dmalab has no tree support for 6.18.15", "dmalab supports trees of Linux 6.12, 7.2 and 7.3"],

@@ -75,7 +75,7 @@ export function isQuirkName(name: string): name is QuirkName {
 /** A row as two neighbours of the table differ in it. */
 export interface ReleaseDifference {
   readonly name: BehaviourName;
-  /** What `dmalab explain` tells more about. */
+  /** The name that `dmalab explain` describes further. */
   readonly rule: string;
   /** What a release that has it does, as a sentence. */
   readonly doc: string;
@@ -94,7 +94,9 @@ export function differencesOf(older: KernelProfile, newer: KernelProfile): Relea
   });
 }
 
-/** A release with some rows turned: it has those that it has not, and lacks those that it has. */
+/**
+ * A release with some rows turned: it has the ones that it lacked, and lacks the ones that it had.
+ */
 export function releaseWith(
   release: KernelRelease,
   turned: readonly BehaviourName[],
@@ -189,7 +191,10 @@ function kernelWith(rows: readonly Iterable<BehaviourName>[]): Kernel {
 /** Releases as they are, each made once: a race builds many machines of one. */
 const AS_RELEASED = new Map<KernelRelease, Kernel>();
 
-/** The kernel of a release; made when it is asked for: those of no machine cost `nvme.read4k.strict` a tenth. */
+/**
+ * The kernel of a release; made at the first request: unused ones cost `nvme.read4k.strict` a
+ * tenth.
+ */
 function kernelAsReleased(release: KernelRelease): Kernel {
   const kernel = AS_RELEASED.get(release) ?? kernelWith([release.quirks, release.olderWays]);
   AS_RELEASED.set(release, kernel);
@@ -214,7 +219,9 @@ export function quirksOf(kernel: Kernel): QuirkSet {
   return new Set(QUIRK_NAMES.filter((name) => kernel[name]));
 }
 
-/** By a part of the kernel: the rows whose kernel lacks it, and since when there is one. */
+/**
+ * By a part of the kernel: the rows with a kernel that lacks it, and the first release that has it.
+ */
 const LACKS = Map.groupBy(
   BEHAVIOUR_NAMES.flatMap((name) =>
     Object.entries((BEHAVIOURS[name] as Behaviour).lacks ?? {})
@@ -245,7 +252,7 @@ export class NotInReleaseError extends Error {
   }
 }
 
-/** A machine, as far as its kernel is asked for. */
+/** A machine, as far as its kernel needs it. */
 interface KernelOwner {
   readonly config: KernelConfig;
   readonly kernel: Kernel;

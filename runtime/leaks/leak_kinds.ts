@@ -19,7 +19,7 @@ const TRANSLATED = { beyondKernel: true, found: "translated" } as const;
 const OWN = { rule: null, beyondKernel: true, found: "every_mode" } as const;
 
 /**
- * Owners first: a mapping owns its IOVA range and page-table entries, which are findings of their own
+ * Owners first: a mapping owns its IOVA range and page-table entries, which are separate findings
  * only where they have lost their owner.
  */
 export const LEAK_KINDS = {

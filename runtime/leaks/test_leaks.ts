@@ -1,11 +1,11 @@
 /**
- * What stands at the end of a test that did not stand at its beginning.
+ * Things that exist at the end of a test and did not at its beginning.
  *
  * Two sources report it: the checker's records, which hold mappings and ranges with the statements
  * that made them, and the tables of a recording, which hold page-table entries, IOVA ranges, bounce
- * slots, blocks of pools and memory. What a mapping has of these is reported with it. What
- * existed before, such as the queues of devices, is in neither; memory that a test allocates for its
- * data need not be freed; and what a request in flight holds is freed when the request completes.
+ * slots, blocks of pools and memory. The entries of a mapping are reported with it. What existed
+ * before, such as the queues of devices, is in neither; memory that a test allocates for its data
+ * need not be freed; and resources of a request in flight are freed when the request completes.
  *
  * @see rules/dma.md 3.6, 8.2 row 25
  */
@@ -19,7 +19,7 @@ import { type HeldResourceKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.t
 
 export interface TestLeak {
   readonly kind: LeakKind;
-  /** The rule of `docs/rules/` that is broken; null where that is none of theirs. */
+  /** The rule of `docs/rules/` that is broken; null for no such rule. */
   readonly rule: string | null;
   /** The device that it belongs to; null where that is not known. */
   readonly device: string | null;
@@ -37,7 +37,7 @@ export interface TestLeak {
 
 /** What has not come to its end yet. */
 export interface UnderWay {
-  /** Numbers of the requests whose commands devices have, with all that was mapped for them. */
+  /** Numbers of the requests with commands in devices, with all mappings for them. */
   readonly sent: ReadonlySet<number>;
   /** Work is still pending: requests may wait, with memory that they need. */
   readonly isBusy: boolean;
@@ -71,7 +71,7 @@ export class Beginning {
     }));
     const left = found.filter(({ event }) => event === null || counts(event));
     const owners = new Owners(found);
-    // In the order of the table, each goes to what it belongs to.
+    // In the order of the table, each goes to its owner.
     for (const kind of Object.keys(LEAK_KINDS) as LeakKind[]) {
       const alone = leaks.filter((leak) => leak.kind === kind && !owners.take(leak)).map((leak) =>
         standingAlone(kind, leak)
@@ -83,7 +83,7 @@ export class Beginning {
   }
 }
 
-/** Something that is left, and what is left with it. */
+/** Something that is left, with its dependants. */
 interface Owner extends Omit<TestLeak, "more"> {
   readonly with: string[];
   /** The device's addresses that it takes, `[start, end)`; null for what takes none. */
@@ -154,7 +154,7 @@ class Owners {
       return owner !== null && owner.end > span.start ? owner : null;
     }
     if (taken?.name !== "swiotlb.map") return null;
-    // Slots hold a copy of what is mapped.
+    // Slots hold a copy of the mapped memory.
     const { orig_phys: phys } = taken.fields;
     const owner = lastBefore(listOf(this.#byMemory, device), (each) => each.phys!, phys + 1);
     return owner !== null && phys < owner.phys! + (owner.end - owner.start!) ? owner : null;
@@ -195,7 +195,7 @@ function joined(left: readonly Owner[]): TestLeak[] {
 /** Finds the events that made what the checker has records of. */
 class Births {
   readonly #ledger: ResourceTables;
-  /** By what it is, device and address: the event of the last one. */
+  /** By kind, device and address: the event of the last one. */
   readonly #seqs = new Map<string, number>();
 
   constructor(ledger: ResourceTables, isEmpty: boolean) {

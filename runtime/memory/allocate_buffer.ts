@@ -241,7 +241,7 @@ function addRun(runs: (PageRun & { pages: number })[], start: number, end: numbe
   } else runs.push({ startPage: start, pages: end - start });
 }
 
-/** Says what a buffer will take of the host. More pages than there are take nothing. */
+/** Announces the host memory of a buffer. More pages than exist take nothing. */
 function demandPages(
   { memory, pages: { pageSizeBytes, totalPages } }: BufferHome,
   segments: number,
@@ -257,10 +257,11 @@ function noMemory(sizeBytes: Bytes): KernelError {
 
 /**
  * Takes up to `wantedPages` single pages and adds their addresses to a list. Each page is a passing
- * of the point `alloc_pages`; the first that cannot be had ends the call, and what came before stays.
+ * of the point `alloc_pages`; the first that cannot be had ends the call, and the earlier ones
+ * stay.
  *
  * @param apart No two are neighbours, as far as memory goes; else they are side by side where they
- *   can be.
+ * can be.
  * @returns How many it took: less than wanted, or none, where memory is short.
  * @see rules/hmm-rdma-vfio.md 3.1
  */
@@ -277,7 +278,7 @@ export function allocPagesBulk(
   return into.length - before;
 }
 
-/** Where memory comes from, and who knows what kind it is. */
+/** The source of memory, which knows its kind. */
 export interface KernelHome extends BufferHome {
   readonly areas: KernelAreas;
 }
@@ -299,7 +300,7 @@ class VmallocBuffer extends HostBuffer {
 }
 
 /**
- * Memory that is contiguous, on pages of its own.
+ * Memory that is contiguous, on separate pages.
  * @throws {KernelError} ENOMEM when no run of free pages is so long, or no block may be.
  */
 export function kmalloc(home: KernelHome, sizeBytes: Bytes): HostBuffer {

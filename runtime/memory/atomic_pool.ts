@@ -1,6 +1,6 @@
 /**
- * Coherent memory for callers that may not sleep and devices that are not coherent: pages whose
- * caches are already off, in pools of limited size, one for each zone.
+ * Coherent memory for callers that may not sleep and devices that are not coherent: pages with
+ * caches already off, in pools of limited size, one for each zone.
  *
  * @see rules/dma.md 1.9
  */
@@ -13,7 +13,7 @@ const PER_GIB_BYTES = 128 * KIB;
 /** Last addresses of the zones: all of memory, DMA32, DMA. */
 const ZONE_ENDS = [Number.MAX_SAFE_INTEGER, 2 ** 32 - 1, 2 ** 24 - 1];
 
-/** Where a pool gets its pages, and who has it grow. */
+/** Where a pool gets its pages, and the worker that makes it grow. */
 export interface AtomicPoolHome {
   readonly pages: PageAllocator;
   readonly clock: VirtualClock;
@@ -87,7 +87,7 @@ export class AtomicPools {
 
   /**
    * Adjacent pages of a zone that lies below an address.
-   * @returns The pages with the pool that they go back to; null when there are none.
+   * @returns The pages with the pool that they go back to; null without any.
    */
   take(
     count: number,

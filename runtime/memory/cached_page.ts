@@ -32,8 +32,8 @@ export const DIRTY = 1;
 export const OVERWRITTEN = 2;
 
 /**
- * How a line stands to memory: the same, newer by the CPU's hand, older by a device's, or both at
- * once, so that one of the two will be lost.
+ * The state of a line against memory: the same, newer by the CPU's hand, older by a device's, or
+ * both at once, so that one of the two will be lost.
  */
 export type LineState = "clean" | "dirty" | "stale" | "conflict";
 
@@ -42,7 +42,10 @@ export const STATE_WORDS: readonly LineState[] = ["clean", "dirty", "stale", "co
 /** One line as an onlooker sees it. */
 export interface CacheLine {
   readonly phys: PhysAddr;
-  /** Who may touch it: maintenance for the device gives it away, that for the CPU takes it back. */
+  /**
+   * The owner that may touch it: maintenance for the device gives it away, that for the CPU takes
+   * it back.
+   */
   readonly owner: "cpu" | "device";
   readonly state: LineState;
 }

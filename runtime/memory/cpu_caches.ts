@@ -34,7 +34,7 @@ import type { HostMemory, PhysicalMemory } from "./physical_memory.ts";
 
 /** Caches are finite: beyond 16 MiB, the page that came first goes back to memory. */
 const MAX_PAGES = 4096;
-/** What the lines of a page cost in units of work that are looked at or written. */
+/** The cost of a page's lines in units of work, when they are read or written. */
 const PAGE_UNITS = 64;
 
 export interface CurrentStatement {
@@ -44,7 +44,7 @@ export interface CurrentStatement {
 /** What the caches must know of a device. */
 export interface AccessingDevice {
   readonly name: string;
-  /** It sees the caches: it is answered from them, and they give way to what it writes. */
+  /** It sees the caches: it is answered from them, and they give way to its writes. */
   readonly coherent: boolean;
 }
 
@@ -77,7 +77,7 @@ export class CpuCaches implements HostMemory {
     this.#onHazard = onHazard;
   }
 
-  /** Collects the numbers of the pages whose bytes or states may change from now on. */
+  /** Collects the numbers of the pages with bytes or states that may change from now on. */
   follow(): Set<number> {
     const changed = new Set<number>();
     this.#followers.push(changed);
@@ -280,7 +280,7 @@ export class CpuCaches implements HostMemory {
         lines.held++;
         if (!whole) this.#load(lines, page + from, line, 1);
       }
-      // Of what a device wrote to a line that is replaced as a whole, nothing was to be kept.
+      // A line that is replaced as a whole keeps none of a device's writes.
       lines.states[line] = whole ? DIRTY : lines.states[line]! | DIRTY;
     }
     lines.cpuWroteAt = this.#place.site;

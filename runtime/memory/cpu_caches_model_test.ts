@@ -28,7 +28,7 @@ class Model {
   /** Lines that are the device's. */
   readonly given = new Set<number>();
   hazards: string[] = [];
-  /** Lines that one operation found in trouble, by what is wrong. */
+  /** Lines that one operation found in trouble, by the mistake. */
   readonly #found = new Map<string, number[]>();
 
   linesOf(at: number, size: number): number[] {
@@ -43,7 +43,7 @@ class Model {
     this.#found.set(kind, [...this.#found.get(kind) ?? [], line]);
   }
 
-  /** The end of an operation, which tells in this order. */
+  /** The end of an operation, which reports in this order. */
   tell(...kinds: readonly string[]): void {
     for (const kind of kinds) {
       const lines = this.#found.get(kind);

@@ -69,7 +69,7 @@ export function bufferCost(segments: number, pages: number): Bytes {
 
 /** What is copied of one piece, or of one page, costs in units of work. */
 const COPY_UNITS = 8;
-/** What a piece costs that is looked at. */
+/** The cost of examining a piece. */
 const SEGMENT_UNITS = 4;
 const RANDOM_PAGE_UNITS = PAGE_SIZE_BYTES;
 
@@ -78,7 +78,7 @@ const PATTERN_BYTES = 256;
 /** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
 const COUNTING = countingBytes(PAGE_SIZE_BYTES + PATTERN_BYTES);
 
-/** Bytes that count. By copies of what is there: every start runs this, and must not wait. */
+/** Bytes that count. By copies of the existing part: every start runs this, and must not wait. */
 function countingBytes(sizeBytes: Bytes): Uint8Array {
   const bytes = new Uint8Array(sizeBytes);
   for (let index = 0; index < PATTERN_BYTES; index++) bytes[index] = index;
@@ -200,7 +200,7 @@ export class HostBuffer {
     return bytes;
   }
 
-  /** The memory as the CPU reads or writes it, which the checker is told of. */
+  /** The memory as the CPU reads or writes it, which the checker sees. */
   #accessed(writes: boolean): HostMemory {
     const { caches, checker, memory } = this.#home;
     if (checker && this.#usesFreed(writes)) checker.memory.usedAfterFree(this.phys, this.sizeBytes);

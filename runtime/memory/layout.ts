@@ -1,6 +1,6 @@
 /**
- * Where RAM lies: it fills physical memory from 0 around the windows, and what does not fit below
- * 4 GiB goes above (docs/language/declarations.md).
+ * Where RAM lies: it fills physical memory from 0 around the windows, and the rest goes above 4 GiB
+ * (docs/language/declarations.md).
  *
  * With no windows 4 GiB of RAM simply fill 0 … 4 GiB; a PC's hole below 4 GiB is a window of its
  * host bridge and comes in like any other.

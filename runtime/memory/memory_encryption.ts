@@ -2,10 +2,10 @@
  * Memory of a confidential guest: encrypted with a key that devices do not have.
  *
  * The CPU encrypts what it writes and decrypts what it reads, so here memory simply holds the plain
- * bytes. A device goes past the key: from a private page it reads what is really stored there, and
- * what it writes turns into nonsense when the CPU decrypts it. Pages that are shared with the host
- * are stored plain for both: the bounce buffers, memory that CPU and device share, and what a driver
- * has had decrypted.
+ * bytes. A device goes past the key: from a private page it reads the encrypted bytes, and its
+ * writes turn into nonsense when the CPU decrypts them. Pages that are shared with the host are
+ * stored plain for both: the bounce buffers, memory that CPU and device share, and memory that a
+ * driver has decrypted.
  *
  * @see rules/dma.md 1.5 (CC_SHARED), 2.1
  */

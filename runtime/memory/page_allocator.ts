@@ -45,7 +45,7 @@ export interface PageAllocation {
   readonly orderAligned?: number;
   /** Name of a `region` of the machine block to stay in. */
   readonly region?: string;
-  /** First address the pages may have, such as the start of what a bus has of memory. */
+  /** First address the pages may have, such as the start of a bus's memory. */
   readonly firstPhys?: number;
   /** Last address the pages may have, such as a device's mask. */
   readonly lastPhys?: number;
@@ -77,12 +77,12 @@ interface Scope {
   readonly lowest: number;
 }
 
-/** Pages whose multiple a block starts at. */
+/** The alignment of a block, in pages. */
 function alignmentOf({ orderAligned = 0 }: PageAllocation): number {
   return 2 ** orderAligned;
 }
 
-/** Gives pages of memory to those who ask. */
+/** Allocates pages of memory. */
 export class PageAllocator implements PageHome {
   /** Size of the machine's pages. */
   readonly pageSizeBytes: Bytes;
@@ -91,7 +91,7 @@ export class PageAllocator implements PageHome {
   readonly #memory: PhysicalMemory;
   readonly #regions: readonly MemoryRegionConfig[];
   readonly #bitmap: PageBitmap;
-  /** Pages that were freed, and that nobody has again. */
+  /** Pages that were freed and not allocated again. */
   readonly #freed = new PageBitmap([]);
   readonly #starts: { readonly script: number; readonly driver: number };
   /** No page from an owner's start up to here is free: keeps long runs from searching again. */
@@ -136,14 +136,17 @@ export class PageAllocator implements PageHome {
     return this.#starts.script * this.pageSizeBytes as PhysAddr;
   }
 
-  /** Bytes of all pages that are taken, reserved ones included, but not those that are always zero. */
+  /**
+   * Bytes of all pages that are taken, reserved ones included, but not the ones that are always
+   * zero.
+   */
   get takenBytes(): Bytes {
     return (this.#bitmap.takenPages - this.#zeroPagesTaken) * this.pageSizeBytes;
   }
 
   /**
-   * The page of 2^order pages that holds nothing but zeroes and is shared by all who only read: taken
-   * at the first call, and kept.
+   * The page of 2^order pages that holds nothing but zeroes and is shared by all readers: taken at
+   * the first call, and kept.
    * @returns Its address, or null when there is no memory for it.
    * @internal
    */
@@ -229,7 +232,7 @@ export class PageAllocator implements PageHome {
     const alignPages = alignmentOf(options);
     const starts: number[] = [];
     let from = scope.from;
-    // After the wrap, blocks approach from below those that came first.
+    // After the wrap, blocks approach the first ones from below.
     let barrier = Infinity;
     let wrapped = false;
     for (const pages of counts) {
@@ -256,7 +259,7 @@ export class PageAllocator implements PageHome {
   /**
    * Takes single pages, one by one, while there are any and `goesOn` agrees.
    *
-   * @param into Takes their addresses; what it holds already are pages of the same user.
+   * @param into Takes their addresses. Its earlier contents are pages of the same user.
    * @param pages How many are wanted.
    * @param apart No two of them are neighbours, as far as there is room.
    * @param goesOn Asked before each page.
@@ -298,7 +301,10 @@ export class PageAllocator implements PageHome {
     return this.#bitmap.taken(Math.floor(phys / this.pageSizeBytes));
   }
 
-  /** Where memory begins that was freed, and that nobody has again, among `sizeBytes` bytes; -1 for none. */
+  /**
+   * The beginning of memory that was freed and not allocated again, among `sizeBytes` bytes; -1 for
+   * none.
+   */
   firstFreed(phys: number, sizeBytes: Bytes): PhysAddr | -1 {
     if (this.#freed.takenPages === 0 || sizeBytes === 0) return -1;
     const page = this.#freed.firstTaken(

@@ -103,7 +103,7 @@ Deno.test("PageAllocator.allocEach() goes up to the top, then from the bottom, t
   assertEquals(each(7, true), [0, 2, 4, 6, -8, -6, -4]);
   // The second round meets what the first has left between its pages.
   assertEquals(each(20, true), [0, 2, 4, 6, -8, -6, -4, -2, 1, 3, 5, 7, -7, -5, -3, -1]);
-  // Apart from what the user has already; and where they need not be, from the beginning.
+  // Apart from the user's earlier pages; and where they need not be, from the beginning.
   assertEquals(each(2, true, [at(0x6000_0000), at(0x6000_2000)]), [4, 6]);
   assertEquals(each(2, false, [at(0x6000_2000)]), [0, 1]);
 });

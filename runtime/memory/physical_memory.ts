@@ -56,12 +56,12 @@ export class MemoryPage {
   #first = 0;
   #step = 0;
 
-  /** @param shared The bytes are looked at from elsewhere too: they are always made at once. */
+  /** @param shared Other code reads the bytes, too: they are always made at once. */
   constructor(bytes: Uint8Array, readonly shared = false) {
     this.#bytes = bytes;
   }
 
-  /** Not to be kept: the page's next content may be made only when it is asked for again. */
+  /** Not to be kept: the page's next content may be made only at the next request. */
   get bytes(): Uint8Array {
     if (this.#pending) this.#make();
     return this.#bytes;
@@ -79,7 +79,7 @@ export class MemoryPage {
     return this.#doubles ??= this.#viewDoubles();
   }
 
-  /** Fills the page with the doubles `first`, `first + step` …, made when it is looked at. */
+  /** Fills the page with the doubles `first`, `first + step` …, made at the first read. */
   fillSeries(first: number, step: number): void {
     this.#first = first;
     this.#step = step;
@@ -132,10 +132,10 @@ const ZERO_PAGE = new MemoryPage(new Uint8Array(PAGE_SIZE_BYTES));
 
 type Leaf = MemoryPage[];
 
-/** What stands for the name of a writer where bytes are copied into or out of a bounce buffer. */
+/** The name of the writer where bytes are copied into or out of a bounce buffer. */
 export const BOUNCE_COPY = "bounce copy";
 
-/** The memory of a machine. What was never written is zero. */
+/** The memory of a machine. Memory that was never written is zero. */
 export class PhysicalMemory {
   /**
    * What pages that exist are taken from.
@@ -202,7 +202,9 @@ export class PhysicalMemory {
     return true;
   }
 
-  /** Reads `sizeBytes` bytes into `into` from `offset` on. What was never written is zero. */
+  /**
+   * Reads `sizeBytes` bytes into `into` from `offset` on. Memory that was never written is zero.
+   */
   read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
     const first = phys & PAGE_MASK;
     if (first + sizeBytes <= PAGE_SIZE_BYTES) {
@@ -352,7 +354,7 @@ export class PhysicalMemory {
 
   /**
    * Reads a little-endian 64-bit number, such as an address.
-   * @throws {RangeError} When no number stands for it; use `readU64Parts` where that can happen.
+   * @throws {RangeError} When it has no number; use `readU64Parts` where that can happen.
    */
   readU64(phys: PhysAddr): number {
     const high = foldedHigh(this.readU32((phys + 4) as PhysAddr));
@@ -362,12 +364,12 @@ export class PhysicalMemory {
     return high * 2 ** 32 + this.readU32(phys);
   }
 
-  /** Writes a number below 2^53 as the little-endian 64 bits that it stands for. */
+  /** Writes a number below 2^53 as its little-endian 64 bits. */
   writeU64(phys: PhysAddr, value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new InvariantError(`Cannot write ${value} as 64 bits`);
     }
-    // It takes the low 32 bits by itself.
+    // The operator takes the low 32 bits.
     this.writeU32(phys, value);
     this.writeU32((phys + 4) as PhysAddr, realHigh(Math.floor(value / 2 ** 32)));
   }

@@ -1,7 +1,4 @@
-/**
- * Registers: windows of devices that answer reads and writes by themselves, and keep nothing as memory
- * would.
- */
+/** Registers: windows of devices that answer reads and writes, and keep nothing as memory would. */
 import type { Bytes, PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
 import type { Machine } from "../machine.ts";
@@ -17,8 +14,8 @@ export interface RegisterPort {
   /** Writes the register at a byte offset, a multiple of 4. */
   write32(offset: number, value: number): void;
   /**
-   * Reads 8 or 16 bits at any offset that they divide. Of a device without this they are a part of the
-   * word around.
+   * Reads 8 or 16 bits at any offset that they divide. In a device without this they are a part of
+   * the word around.
    */
   readNarrow?(offset: number, sizeBytes: 1 | 2): number;
   /** Writes 8 or 16 bits. A device without this takes whole words only, and ignores it. */

@@ -1,4 +1,7 @@
-/** What is large costs the run work for each of its parts, so that a limit of time is looked at in between. */
+/**
+ * A large structure costs the run work for each of its parts, so that a limit of time is checked in
+ * between.
+ */
 import { assertEquals } from "@std/assert";
 import { MIB, PAGE_SIZE_BYTES as PAGE, type PhysAddr, type VirtAddr } from "../address.ts";
 import { testBench } from "../dma/testing.ts";

@@ -54,7 +54,7 @@ export interface AreaRequest {
   readonly pages?: readonly PhysAddr[] | null;
 }
 
-/** A change of addresses, and what is said of it. */
+/** A change of addresses, and its message. */
 interface Change {
   readonly start: number;
   readonly end: number;
@@ -65,7 +65,7 @@ interface Change {
 
 export class AddressSpace {
   readonly notifiers = new IntervalNotifiers();
-  /** False once the process is gone. */
+  /** False once the process has ended. */
   alive = true;
   readonly #machine: Machine;
   readonly #pages: ProcessPages;
@@ -97,7 +97,7 @@ export class AddressSpace {
     return this.#areas.at(virt);
   }
 
-  /** Where the next area behind an address begins; infinite when there is none. */
+  /** Where the next area behind an address begins; infinite without one. */
   nextAreaStart(virt: number): number {
     return this.#areas.nextStart(virt);
   }
@@ -107,7 +107,7 @@ export class AddressSpace {
     return !this.#pages.canBeHuge(pageOf(virt));
   }
 
-  /** The page behind an address, or null while there is none. */
+  /** The page behind an address, or null while it is missing. */
   pageAt(virt: number): MappedPage | null {
     return this.#pages.get(pageOf(virt));
   }
@@ -203,7 +203,7 @@ export class AddressSpace {
     return 0;
   }
 
-  /** Says what the process may do there. Only areas of which that changes are concerned. */
+  /** Sets the process's permissions there. Only areas with a change are concerned. */
   protect(start: VirtAddr, end: VirtAddr, access: Access): number {
     for (const area of this.#areas.between(start, end)) {
       if (area.access === access) continue;
@@ -423,7 +423,7 @@ export class AddressSpace {
   #change({ blockable = true, event, reason, ...range }: Change, change: () => void): number {
     const start = range.start as VirtAddr;
     const end = range.end as VirtAddr;
-    // Who has begun the change by hand ends it by hand.
+    // A change that was begun by hand is ended by hand.
     if (start === end || this.notifiers.coversByHand(start, end)) {
       change();
       return 0;

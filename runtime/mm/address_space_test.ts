@@ -282,7 +282,7 @@ Deno.test("a hole in a file takes its own pages, and leaves those before and beh
     assertEquals(mm.punchHole(at(start + 2 * PAGE), at(start + 4 * PAGE)), 0);
     const left = frames.map((_, page) => mm.pageAt(start + page * PAGE)?.phys ?? null);
     assertEquals(left, frames.map((phys, page) => page === 2 || page === 3 ? null : phys), kind);
-    // A page that only the file has is there again when it is asked for, with its bytes.
+    // A page that only the file has is there again at the next access, with its bytes.
     mm.discard(at(start), at(start + PAGE), true);
     mm.faultIn(start, false);
     if (kind === "shared") {

@@ -71,7 +71,7 @@ export class HmmDmaMap {
   readonly pfns: HmmPfnList;
   /** One address for 4 KiB, or null. */
   dmaList: Float64Array | null = null;
-  /** Bytes that an entry of the device's table stands for. */
+  /** Bytes of an entry of the device's table. */
   readonly entrySizeBytes: Bytes;
   /** It owns its lists. */
   held = true;
@@ -117,7 +117,7 @@ function during<C extends KernelCall, T>(
  * A map for a list of pages, with nothing mapped.
  *
  * @param dev Null for a device without DMA: no kernel survives that.
- * @param pages How many of 4 KiB. Fewer than one entry stands for are warned of once, and taken.
+ * @param pages How many of 4 KiB. Fewer than one entry's are warned of once, and taken.
  * @returns A map, or a negative errno: -EOPNOTSUPP for a device that needs bounce buffers or cache
  * maintenance, or cannot reach all memory; -ENOMEM.
  * @throws {KernelError} EFAULT without a device.
@@ -369,8 +369,8 @@ function outcome(row: number, map: HmmDmaMap, index: number, dma: DmaAddr): HmmO
 }
 
 /**
- * The list of addresses. Whether there is one to look into is asked of the device and not of the
- * map: a device that has bounced since has none, and no kernel survives the look.
+ * The list of addresses. The device, and not the map, decides whether there is one: a device that
+ * has bounced since has none, and no kernel survives the look.
  *
  * @see rules/hmm-rdma-vfio.md chapter 4, case 3
  */
@@ -380,7 +380,7 @@ function listOf(machine: Machine, { dmaList }: HmmDmaMap, call: string): Float64
 
 /**
  * Takes memory for a list of words.
- * @returns False when there is none.
+ * @returns False without memory.
  */
 export function takeList(machine: Machine, what: ListCost, entries: number): boolean {
   const { events, faults } = machine;

@@ -1,5 +1,5 @@
 /**
- * The list that tells a driver which page of memory lies behind each page of a process: one word
+ * The list with the page of memory behind each page of a process, for a driver: one word
  * of 64 bits for 4 KiB.
  *
  * | bits | what | written by |
@@ -75,7 +75,7 @@ export class HmmPfnList {
     return ((this.#halves[2 * index + 1]! & flags) >>> 0) === flags;
   }
 
-  /** The frame number; what is left of it when the entry is not valid any more. */
+  /** The frame number; its remains when the entry is not valid any more. */
   pfn(index: number): Pfn {
     const high = this.#halves[2 * index + 1]! & HIGH_PFN_MASK;
     return high * LOW_HALF + this.#halves[2 * index]! as Pfn;

@@ -2,10 +2,10 @@
  * The notifiers of a process's address space: a driver inserts one over the addresses that it has
  * handed to its device.
  *
- * A change has a beginning and an end. At the beginning everybody whose interval it touches takes
- * its device off the pages, and counts the interval's sequence number up; only then does the page
+ * A change has a beginning and an end. At the beginning every driver with a touched interval takes
+ * its device off the pages, and increments the interval's sequence number; only then does the page
  * table change. A reader of the page table compares the number before and after: a different one
- * means that what was read may be gone.
+ * means that the result may be stale.
  *
  * @see rules/hmm-rdma-vfio.md 1.5, 2.2, 2.3
  */

@@ -10,7 +10,7 @@ import type { Machine } from "../machine.ts";
 export type FrameOwner =
   /** The process's own: written in place while it is exclusive. */
   | "process"
-  /** All zero and shared: a process that writes it gets a frame of its own. */
+  /** All zero and shared: a process that writes it gets a separate frame. */
   | "zero"
   /** Of a file, or of memory that processes share. */
   | "file"
@@ -35,9 +35,9 @@ export class PageFrame {
 
 /** Gives pages of 2^order × 4 KiB, and takes them back. */
 export interface FrameSource {
-  /** A free page, all zero; null when there is none. */
+  /** A free page, all zero; null without one. */
   take(order: number): PhysAddr | null;
-  /** The page that is all zero and stays so, the same one each time; null when there is none. */
+  /** The page that is all zero and stays so, the same one each time; null without one. */
   zero(order: number): PhysAddr | null;
   give(phys: PhysAddr, order: number): void;
   /** Copies 4 KiB. */

@@ -11,7 +11,7 @@ export type AreaKind =
   | "anonymous"
   /** Memory that processes share, or a file that is written through. */
   | "shared"
-  /** A file whose pages are copied when the process writes them. */
+  /** A file with pages that are copied when the process writes them. */
   | "private_file";
 
 /** What is behind an area that is not the process's alone, by the number of each page. */
@@ -55,7 +55,7 @@ export class ProcessAreas {
     return this.#areas.filter((area) => area.start < end && area.end > start);
   }
 
-  /** The first address at or behind one where an area begins; infinite when there is none. */
+  /** The first address at or behind one where an area begins; infinite without one. */
   nextStart(virt: number): number {
     return this.#areas.find(({ start }) => start >= virt)?.start ?? Infinity;
   }

@@ -98,7 +98,7 @@ export class ProcessFaults {
     }
   }
 
-  /** A frame of the process's own, which holds what another one does; null when there is none. */
+  /** A frame of the process's own, with the contents of another one; null without a free one. */
   #copyOf(area: MemoryArea, other: PageFrame): PageFrame | null {
     const own = this.#pages.newFrame(other.order, false);
     if (own === null) return null;

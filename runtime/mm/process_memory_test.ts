@@ -161,7 +161,10 @@ Deno.test("a huge page that loses a page is small ones, those of zeroes one page
   }
 });
 
-/** Changes of pages 100 to 599, or of one on either side of a border: what is told, and the areas then. */
+/**
+ * Changes of pages 100 to 599, or of one on either side of a border: the notifications, and the
+ * areas then.
+ */
 const CHANGES: readonly (readonly [
   (mm: AddressSpace) => number,
   told: readonly string[],

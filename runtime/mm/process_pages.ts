@@ -2,8 +2,8 @@
  * The page table of a process: what each 4 KiB of its address space lead to.
  *
  * Pages are numbered by their addresses. Huge pages, 512 at once, have an entry for each 4 KiB all
- * the same. Which tables there are is remembered, because it decides what the kernel tells of:
- * a table of small pages stays when its last page has gone, and no huge page comes where one is.
+ * the same. Which tables there are is remembered, because it decides the kernel's notifications: a
+ * table of small pages stays when its last page has gone, and no huge page comes where one is.
  */
 import { invariant } from "../errno.ts";
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
@@ -72,13 +72,13 @@ export class ProcessPages {
     return !this.#tables.has(hugeNumber(page)) && !this.#pages.has(first);
   }
 
-  /** A frame of the process's own, or the zero page; null when there is none. */
+  /** A frame of the process's own, or the zero page; null without one. */
   newFrame(order: number, zero: boolean): PageFrame | null {
     const phys = zero ? this.source.zero(order) : this.source.take(order);
     return phys === null ? null : new PageFrame(phys, order, zero ? "zero" : "process");
   }
 
-  /** A frame for memory that processes share; null when there is none. */
+  /** A frame for memory that processes share; null without one. */
   newSharedFrame(): PageFrame | null {
     const phys = this.source.take(0);
     return phys === null ? null : new PageFrame(phys, 0, "file");

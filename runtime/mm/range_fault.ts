@@ -36,7 +36,7 @@ export interface RangeFault {
   readonly pages: number;
   /** What every page is wanted as: nothing (only look), `VALID`, or `VALID + WRITE`. */
   readonly wanted: number;
-  /** Which flags that stand in the list already count as wishes too. */
+  /** The flags of the list that count as wishes, too. */
   readonly wishes?: number;
 }
 

@@ -1,8 +1,8 @@
 /**
- * Rows of numbers that grow: what a recording is kept in, at a few bytes a number.
+ * Rows of numbers that grow, the storage of a recording, at a few bytes a number.
  *
- * They lie in chunks, so that growing copies nothing but the beginning of a first chunk, and no more
- * room waits unused than one chunk has.
+ * They lie in chunks, so that growing copies nothing but the beginning of a first chunk, and no
+ * more room waits unused than one chunk has.
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";

@@ -45,11 +45,11 @@ interface Layout extends ColumnLayout {
 }
 
 /**
- * Where what stands in the head of each event; the last is how many there are. Its kind and the shape
- * of its reason are one number.
+ * The columns of the head of each event; the last is their number. Its kind and the shape of its
+ * reason are one number.
  */
 const HEAD = { WHAT: 0, CONTEXT: 1, START: 2, WIDTH: 3 };
-/** Where what stands of a context: what events that follow each other have in common, beside the time. */
+/** The columns of a context: the common parts of consecutive events, besides the time. */
 const CONTEXT = { CPU: 0, DEVICE: 1, REQUEST: 2, SITE: 3, WIDTH: 4 };
 
 /** The most that a decision looks at. */
@@ -93,7 +93,7 @@ export class EventLog implements EventKeeper {
   /** Shape 0 is that of an event without a reason. */
   readonly #shapes: WhyShape[] = [{ rule: "", ...shapeOf([], []) }];
 
-  /** @param vocabulary Of the machine whose events they are. */
+  /** @param vocabulary Of the machine with these events. */
   constructor(readonly vocabulary: EventVocabulary = CORE_EVENTS) {}
 
   /**
@@ -443,7 +443,7 @@ function formOfField({ kind }: Field): Form {
   }
 }
 
-/** How an input of a decision is kept. One that is none here may be something elsewhere. */
+/** How an input of a decision is kept. An input that is absent here may be present elsewhere. */
 function formOf(value: FieldValue): Form {
   switch (typeof value) {
     case "number":

@@ -26,8 +26,9 @@ const NO_VALUES = new Float64Array(0);
 const FOREVER = 0x7fff_ffff;
 
 /**
- * Where what stands of a row's life: from which event on it holds, which wrote it, which ended it;
- * and of a bag the row with the same key that was there before. The last is how many there are.
+ * The columns of a row's life: the event from which it holds, the one that wrote it, the one that
+ * ended it; and for a bag the row with the same key that was there before. The last is their
+ * number.
  */
 const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
 export class HistoryTable<F extends FieldTable = FieldTable> {
@@ -60,13 +61,13 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   /** How many values of a row's key come before its last number. */
   readonly #owners: number;
   readonly #root: Level | RowIndex;
-  /** Those whose owner has ended: the next one takes them. */
+  /** Entries of an ended owner: the next one takes them. */
   readonly #spare: RowIndex[] = [];
   readonly #lists = new LiveLists();
   /** Where the row that was made last has its values: a chunk, and a place in it. */
   #chunk: Float64Array = NO_VALUES;
   #chunkAt = 0;
-  /** Where the last row with one owner lies: those that follow each other share it mostly. */
+  /** Where the last row with one owner lies: consecutive ones mostly share it. */
   #lastOwner = NaN;
   #lastIndex: RowIndex | null = null;
 
@@ -162,7 +163,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   }
 
   /**
-   * Of a bag: what makes up `[first, first + sizeBytes)` ends, the row that fits at each place, as
+   * For a bag: the rows of `[first, first + sizeBytes)` end, the row that fits at each place, as
    * one call ends what many have put side by side.
    * @param owner The values of the key before its last.
    */
@@ -218,7 +219,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     }
   }
 
-  /** A row has another size from here on, 0 for none; what is left is written by the event as before. */
+  /** A row has another size from here on, 0 for none; the event writes the rest as before. */
   resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void {
     const index = this.#descend(key, key.length - 1) as RowIndex;
     const last = this.#keyNumber(key.at(-1)!);
@@ -252,7 +253,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     this.#kill(row, seq);
   }
 
-  /** Every row that holds ends whose values begin like that. */
+  /** Ends every valid row with values that begin like that. */
   endAll(seq: number, owner: readonly (number | string)[]): void {
     const outer = this.#descend(owner, owner.length - 1) as Level | null;
     const last = this.#keyNumber(owner.at(-1)!);
@@ -278,7 +279,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
   /**
    * The rows that held after an event, in no order that means something.
    *
-   * @param upTo Only those that ended with this event or before; all where it is left out.
+   * @param upTo Only rows that ended with this event or before; all where it is left out.
    */
   rowsAt(seq: number, upTo: number = FOREVER): number[] {
     const held: number[] = [];
@@ -339,7 +340,7 @@ export class HistoryTable<F extends FieldTable = FieldTable> {
     return this.#life(row, LIFE.BORN);
   }
 
-  /** The field from whose address on a row covers its bytes; null where rows cover none. */
+  /** The field with the address at which a row's bytes begin; null where rows cover none. */
   get addressField(): FieldName<F> | null {
     const { address = this.spec.key.at(-1)!, fields, size } = this.spec;
     return size !== undefined && isAddress(fields[address]!) ? address : null;

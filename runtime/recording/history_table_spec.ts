@@ -17,7 +17,7 @@ export type HistoryRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetim
 /** @internal */
 export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
 
-/** A call of the kernel, whose return says only what it gave. */
+/** A call of the kernel, with a return event that has only the result. */
 export interface KernelCallRecord {
   readonly seq: number;
   readonly size_bytes: Bytes;
@@ -43,15 +43,15 @@ export interface TableEvent<N extends EventName = EventName>
 export interface LeakSpec<F extends FieldTable> {
   readonly kind: HeldResourceKind;
   /**
-   * Where a row lies in its space, null for what has no place of its own, and how much it is; null
-   * for a row that is no leak.
+   * Where a row lies in its space, null without a place, and its size; null for a row that is no
+   * leak.
    */
   readonly at: (row: HistoryRow<F>) => readonly [start: number | null, amount: number] | null;
-  /** What the machine keeps itself, so that nobody has to free it. */
+  /** A row that the machine keeps itself, so that it need not be freed. */
   readonly isForGood?: (machine: Machine, row: HistoryRow<F>) => boolean;
   /** What it is and where, as a sentence without a final period. */
   readonly text: (amount: number, start: number, row: HistoryRow<F>) => string;
-  /** Neighbours are leaks of their own. */
+  /** Neighbours are separate leaks. */
   readonly isApart?: boolean;
 }
 
@@ -83,15 +83,15 @@ export interface HistoryTableSpec<
   N extends string = string,
   E extends EventTable = Record<never, never>,
 > {
-  /** What it is asked for by. */
+  /** The name for queries. */
   readonly name: N;
   /** What a row says, as a sentence. */
   readonly doc: string;
   /** What a row has, by name. */
   readonly fields: F;
   /**
-   * The fields that tell a row from any other that holds at the same moment, unless `isBag` is
-   * set; `place` comes behind them. Of a table of ranges the last one is where the range begins.
+   * The fields that tell a row from any other that holds at the same moment, unless `isBag` is set;
+   * `place` comes behind them. In a table of ranges the last one is the beginning of the range.
    */
   readonly key: readonly FieldName<F>[];
   /** A last number of the key that is made of several fields. */
@@ -106,15 +106,15 @@ export interface HistoryTableSpec<
   readonly moving?: readonly FieldName<F>[];
   /** What each event does to it, by the name of the event. */
   readonly changes: Changes<F> & AddedChanges<F, E>;
-  /** Of a table of what has to be freed. */
+  /** For a table of resources that have to be freed. */
   readonly leak?: LeakSpec<F>;
-  /** Reads the rows that hold now off the machine itself; of a machine just made there are none without. */
+  /** Reads the rows that hold now off the machine itself; without it a new machine has none. */
   readonly read?: (machine: Machine, add: (row: AllHold<F>) => void) => void;
 }
 
 /**
- * A table of whatever fields, for those who ask no table by its name. What reads or changes it is
- * given rows of its own, which a type for all tables cannot say.
+ * A table of whatever fields, for code that uses no table by name. Its readers and writers get its
+ * own rows, which a type for all tables cannot express.
  */
 // deno-lint-ignore no-explicit-any
 export type AnyTableSpec = HistoryTableSpec<any, string, any>;

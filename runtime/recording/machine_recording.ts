@@ -59,12 +59,12 @@ export class RecordedMachine implements EventKeeper {
     this.#set.change(kind, seq, origin.device, origin.request, fields);
   }
 
-  /** An event. @throws {RangeError} When there is none of that number. */
+  /** An event. @throws {RangeError} When no event has that number. */
   event(seq: number): MachineEvent {
     return this.log.event(seq);
   }
 
-  /** The table of a name. @throws {RangeError} When there is none. */
+  /** The table of a name. @throws {RangeError} When no table has it. */
   table(name: string): HistoryTable {
     const table = this.tables.get(name);
     if (table === undefined) throw new RangeError(`No table is called "${name}"`);

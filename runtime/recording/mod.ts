@@ -1,9 +1,10 @@
 /**
- * A machine's run, kept: its events in columns of numbers, and tables whose rows say from which event to which they held.
+ * A machine's run, kept: its events in columns of numbers, and tables with rows that hold from one
+ * event to another.
  *
- * State: `MachineRecording` owns its log and tables; they only grow.
- * Hot: an event is a row of numbers; `deno task bench recording` measures it.
- * Proof: `event_log_test.ts`, `history_table_test.ts`, model tests beside them.
+ * State: `MachineRecording` owns its log and tables; they only grow. Hot: an event is a row of
+ * numbers; `deno task bench recording` measures it. Proof: `event_log_test.ts`,
+ * `history_table_test.ts`, model tests beside them.
  *
  * What other members use:
  */

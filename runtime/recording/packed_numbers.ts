@@ -1,6 +1,6 @@
-/** Numbers as bytes, small ones in one: what a recording is written as. */
+/** Numbers as bytes, small ones in one byte: the format of a written recording. */
 
-/** Numbers whose differences are written exactly: whole, and below this. */
+/** Numbers with differences that are written exactly: whole, and below this. */
 const MOST = 2 ** 50;
 /** Stands before a number that is written as it is. */
 const AS_IT_IS = 0;

@@ -1,6 +1,6 @@
 /**
- * Which row has which number: what a table finds its rows by. Unlike a `Map` it can be emptied and
- * used again without leaving anything for the garbage collector, and makes no object for a number.
+ * The row of each number: a table finds its rows by it. Unlike a `Map` it can be emptied and used
+ * again without leaving anything for the garbage collector, and makes no object for a number.
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";
@@ -9,7 +9,7 @@ export const NO_ROW = -1;
 
 /** Places at first, as a power of two; a half of them is used at most, and an eighth at least. */
 const FIRST_BITS = 5;
-/** Room that is kept for those who come next. */
+/** Room that is kept for later rows. */
 const SPARE_BITS = 8;
 /** 2^32 by the golden ratio: numbers in a row, and multiples of a page, come to lie far apart. */
 const SPREAD = 0x9e37_79b1;
@@ -156,7 +156,7 @@ export function clearLevel(level: Level | RowIndex): void {
   else for (const inner of level.values()) clearLevel(inner);
 }
 
-/** A number as it is compared: what is no number is one of its own, equal to itself. */
+/** A number as it is compared: not-a-number is a separate one, equal to itself. */
 function keyOf(number: number): number {
   return number === number ? number : -Infinity;
 }

@@ -3,10 +3,10 @@ import { countBefore } from "../binary_search.ts";
 import { invariant } from "../errno.ts";
 import { WholeRows } from "./columns.ts";
 
-/** Where what stands of a statement that started; the last is how many there are. */
+/** The columns of a statement that started; the last is their number. */
 const STARTED = { SEQ: 0, NUMBER: 1, DEPTH: 2, WIDTH: 3 };
 
-/** Where what stands of calls that have returned before something more happened. */
+/** The columns of calls that have returned before the next event. */
 const RETURNED = { STATEMENT: 0, SEQ: 1, DEPTH: 2, WIDTH: 3 };
 
 /** Statements that are all noted; of those behind them only such as come after an event. */
@@ -38,7 +38,7 @@ export class StatementLog {
    * @param depth How many calls are running, itself counted: 1 for what no call contains.
    */
   note(seq: number, number: number, depth: number): void {
-    // Nothing has happened since: the statement tells it.
+    // Nothing has happened since: the statement is enough.
     if (this.#lastReturned(RETURNED.SEQ) === seq) this.#returnedCount--;
     if (this.count >= ALL_UP_TO && !this.isNoted(this.count, this.seqAt(this.count), seq)) return;
     const row = this.count++;
@@ -140,13 +140,13 @@ export class Ends {
     this.count++;
   }
 
-  /** The first end after an event; null when there is none. */
+  /** The first end after an event; null without one. */
   after(seq: number): number | null {
     const index = this.#indexAfter(seq);
     return index === this.count ? null : this.#rows.get(index, 0);
   }
 
-  /** The last end before an event; null when there is none. */
+  /** The last end before an event; null without one. */
   before(seq: number): number | null {
     const index = this.#indexAfter(seq - 1);
     return index === 0 ? null : this.#rows.get(index - 1, 0);

@@ -51,7 +51,7 @@ export class TableSet {
   /** What tables are given: each event is put into it, so that none makes an object (`hunt.cases`). */
   readonly #event: { -readonly [K in keyof TableEvent]: TableEvent[K] };
 
-  /** @param vocabulary Of the machine whose events change them. */
+  /** @param vocabulary Of the machine with the events that change them. */
   constructor(
     private readonly specs: readonly AnyTableSpec[],
     { iommu, pages }: Granules,

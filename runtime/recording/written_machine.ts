@@ -1,10 +1,10 @@
 /**
- * What is kept of a machine as bytes, and read again without any machine.
+ * The record of a machine as bytes, read again without any machine.
  *
  * Only what cannot be derived is written: the events, the rows that the tables began with, and when
  * statements started. The tables fill with the events again, as they did the first time. Values of
- * events of one shape lie in columns, each as its distance from the one before: what a compression
- * finds little in.
+ * events of one shape lie in columns, each as its distance from the one before, so that compression
+ * gains little.
  */
 import type { Bytes, Nanoseconds } from "../address.ts";
 import type { EventOrigin } from "../event_context.ts";

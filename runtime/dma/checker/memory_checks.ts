@@ -86,8 +86,8 @@ export class MemoryChecks implements HostMemoryChecks {
   }
 
   /**
-   * The CPU writes to what is its own, or of which only the driver knows whose it is: a bounce buffer
-   * that the device may write will not have it.
+   * The CPU writes to its own memory, or to memory with an owner that only the driver knows: a
+   * bounce buffer that the device may write will not have it.
    */
   #writtenInTurn(record: number, pieces: readonly BufferSegment[]): void {
     const ledger = this.ledger;

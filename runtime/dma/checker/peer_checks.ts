@@ -66,7 +66,7 @@ export class PeerChecks {
     );
   }
 
-  /** A device still uses memory whose provider has gone. */
+  /** A device still uses memory of a removed provider. */
   usedAfterUnbind(dev: DmaDevice, dma: number, provider: string): void {
     this.ledger.report(
       "peer_use_after_unbind",

@@ -309,9 +309,9 @@ export class RangeChecks {
   }
 
   /**
-   * Whether ending a link with these attributes does another thing than ending it with its own:
-   * those that maps and unmaps must agree on, and a copy or cache operation that is left out, or
-   * done although the link left it out. Nothing is lost where the device never saw the data.
+   * Whether ending a link with these attributes differs from ending it with its own: attributes
+   * that map and unmap must agree on, and a copy or cache operation that is left out, or done
+   * although the link left it out. Nothing is lost where the device never saw the data.
    */
   #attrsMatter(dev: DmaDevice, state: DmaIovaState, record: number, attrs: number): boolean {
     const { table } = this.#ledger;

@@ -97,7 +97,7 @@ Deno.test("row 8: unlinking a part of a large entry, at its start or inside (dma
       ),
     );
     const classes = [report!, ...more].map((each) => each.class);
-    // Of an entry that is gone no record is left, one that is still there keeps its own.
+    // An ended entry leaves no record, a live one keeps its own.
     return [...classes, bench.machine.checker!.records];
   };
   assertEquals(run("vtd", 0), ["unlink_splits_leaf", 1]);

@@ -1,11 +1,11 @@
 /**
- * The checker's records: what is mapped for which device, where, how, and by which statement.
+ * The checker's records: mappings with device, address, kind and statement.
  *
  * A record is a row of typed arrays, some 50 bytes, and rows are used again, so that mapping and
- * unmapping leave no garbage. A row is found by its device and an address *inside* it: it hangs in a
- * hash under the block of 2^k bytes that it begins in, where 2^k is the power of two that it fits in.
- * It can only reach into the next block, so an address is looked up in two blocks for each k in use,
- * and there are few of those.
+ * unmapping leave no garbage. A row is found by its device and an address *inside* it: it hangs in
+ * a hash under the block of 2^k bytes that it begins in, where 2^k is the power of two that it fits
+ * in. It can only reach into the next block, so an address is looked up in two blocks for each k in
+ * use, and there are few of those.
  */
 import { invariant } from "../../errno.ts";
 import type { Bytes } from "../../address.ts";
@@ -20,7 +20,7 @@ export const MADE = {
   RESOURCE: 3,
   LIST: 4,
   COHERENT: 5,
-  /** A range of the two-step API; not in the hash, because it maps nothing by itself. */
+  /** A range of the two-step API; not in the hash, because it maps nothing alone. */
   RANGE: 6,
   /** What links put side by side into a range. */
   LINK: 7,
@@ -43,7 +43,7 @@ const BLOCK_MASK = 0x3f;
 export const MARK = {
   /** The driver has asked whether the mapping failed. */
   TESTED: 1 << 19,
-  /** Of a range: a call has named another device, so that what is linked in it is not known. */
+  /** For a range: a call has named another device, so its links are unknown. */
   CONFUSED: 1 << 19,
   /** Linked, but not yet made visible to the device. */
   UNSYNCED: 1 << 20,
@@ -90,7 +90,9 @@ export interface UnmapDescription {
 export class RecordTable {
   /** First byte as the device sees it. */
   dma = zeros(Float64Array, FIRST_CAPACITY);
-  /** First byte of the memory. Of a range: where the bytes begin that no sync has handed over. */
+  /**
+   * First byte of the memory. For a range: the beginning of the bytes that no sync has handed over.
+   */
   phys = zeros(Float64Array, FIRST_CAPACITY);
   sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
   /** Numbers of devices; the ledger gives them. */

@@ -44,7 +44,7 @@ function debugging(row: number, doc: string, log: string | null = null): ReportC
   return { ...SEEN, doc, rule: `dma.8.2.${row}`, counted: true, log };
 }
 
-/** A row of 8.2 that DMA debugging does not count: a warning of its own, or one of others. */
+/** A row of 8.2 that DMA debugging does not count: a separate warning, or one of other code. */
 function warned(row: number, doc: string, log: string): ReportClassEntry {
   return { ...SEEN, doc, rule: `dma.8.2.${row}`, log };
 }
@@ -59,7 +59,7 @@ function unseen(row: number, doc: string): ReportClassEntry {
   return { ...TWO_STEP, doc, rule: `dma.3.6.${row}` };
 }
 
-/** A call that the kernel refuses or carries out with a warning of its own. */
+/** A call that the kernel refuses or carries out with a separate warning. */
 function kernelWarns(rule: string, doc: string): ReportClassEntry {
   return { ...SEEN, doc, rule };
 }

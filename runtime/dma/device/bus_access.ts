@@ -1,8 +1,8 @@
 /**
- * What a device does to memory: reads and writes at addresses as it sees them.
+ * A device's accesses to memory: reads and writes at its own addresses.
  *
- * A request is cut at page borders. The wires between peers come first; what they send to the root
- * complex the IOMMU translates, and what is no memory in the end is unreachable.
+ * A request is cut at page borders. The wires between peers come first. The IOMMU translates
+ * accesses that they send to the root complex. A target that is no memory is unreachable.
  *
  * @see rules/dma.md chapter 5; p2p.md
  */
@@ -187,8 +187,7 @@ export class DeviceBus {
   }
 
   /**
-   * Writes a whole page that the device makes by itself, in place where nothing stands between
-   * (`nvme.read4k`).
+   * Writes a whole page of generated data, in place where nothing is in between (`nvme.read4k`).
    *
    * @param dma First byte of a page of 4 KiB.
    * @returns False after a fault; nothing was made then.
@@ -214,8 +213,8 @@ export class DeviceBus {
   }
 
   /**
-   * A device asked for an address that no number here stands for.
-   * The fault shows the error value in its place.
+   * A device asked for an address that has no number here. The fault shows the error value in its
+   * place.
    * @param high The upper 32 bits of the address, as `foldedHigh` leaves them.
    * @internal
    */
@@ -423,7 +422,7 @@ export class EntryPage {
   dma = NOWHERE;
   /** First byte of the memory that it leads to. */
   phys = 0;
-  /** The translation that it goes through; null where there is none. */
+  /** The translation that it goes through; null without one. */
   domain: IommuDomain | null = null;
   iotlbEntry = 0;
   /** The number of the translation that was in that entry. */

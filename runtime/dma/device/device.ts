@@ -1,8 +1,8 @@
 /**
- * What the DMA layer knows of a device: masks, limits, and how it is connected.
+ * The DMA layer's data of a device: masks, limits, and how it is connected.
  *
  * The block layer, the drivers and the bus give their devices to the mapping functions as this
- * object; what makes a device an NVMe controller or a switch port lives elsewhere.
+ * object. The parts of an NVMe controller or a switch port are elsewhere.
  *
  * @see rules/dma.md 1.2
  */
@@ -13,7 +13,7 @@ import type { CheckedDevice } from "../checker/checked_device.ts";
 import type { MergedRanges } from "./merged_ranges.ts";
 import { type DmaRange, RangeMap } from "./range_map.ts";
 
-/** The longest segment of a list of a device whose driver sets no limit. */
+/** The longest segment in a list of a device with a driver that sets no limit. */
 export const DEFAULT_SEGMENT_BYTES: Bytes = 65536;
 
 /** The types of default domain that an IOMMU's driver may ask for: IDENTITY, or DMA. */
@@ -29,7 +29,7 @@ export interface DirectRegion {
   readonly relaxable: boolean;
 }
 
-/** The attributes a device may be given when it is made; what is left out reads as the default. */
+/** The attributes a device may be given when it is made; a missing one is the default. */
 export interface DmaDeviceOptions {
   /** Width of the streaming mask in bits, 1 to 64. Default 64. */
   readonly maskBits?: number;
@@ -158,7 +158,7 @@ export class DmaDevice {
    */
   requesterId: number | null = null;
   /**
-   * Live mappings: single ones, lists and ranges, each once. Coherent memory does not count. Of a
+   * Live mappings: single ones, lists and ranges, each once. Coherent memory does not count. For a
    * request that needs no unmap they live until the driver is through with it.
    */
   mappings = 0;
@@ -198,7 +198,7 @@ export class DmaDevice {
   }
 
   /**
-   * What the mask's setting makes of `skipSync`: a table of its own may have to do at each sync.
+   * The value of `skipSync` after the mask is set: a device's own table may have work at each sync.
    * @internal
    */
   get syncsNothing(): boolean {

@@ -4,7 +4,7 @@ import { at } from "../testing.ts";
 import { DmaDevice, type DmaDeviceOptions } from "./device.ts";
 import { RangeMap } from "./range_map.ts";
 
-/** All that a device tells of itself. */
+/** All public properties of a device. */
 function told(options?: DmaDeviceOptions) {
   const dev = new DmaDevice("dev", options);
   const { busLimitBits, coherentMaskBits, lastAddress, lastCoherentAddress, maskBits } = dev;

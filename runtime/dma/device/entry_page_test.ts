@@ -35,7 +35,7 @@ interface BenchOptions {
   readonly iotlbEntries?: number;
 }
 
-/** A device with a queue, on a machine of its own. */
+/** A device with a queue, on a separate machine. */
 class Bench {
   readonly machine;
   readonly dev;

@@ -20,7 +20,7 @@ export interface DmaRange {
 }
 
 export class RangeMap {
-  /** @param ranges In the order in which they are asked. */
+  /** @param ranges In the order of the queries. */
   constructor(readonly ranges: readonly DmaRange[]) {
     const isOne = ({ cpuPhys, dma, sizeBytes }: DmaRange) =>
       sizeBytes > 0 && cpuPhys >= 0 && dma >= 0;

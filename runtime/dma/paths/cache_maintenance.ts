@@ -24,8 +24,8 @@ export function cleanCaches(machine: DmaMachine, phys: PhysAddr, sizeBytes: Byte
 }
 
 /**
- * Drops the CPU's view of a buffer, so that the CPU reads what the device wrote. Of one that the
- * device was only to read, nothing is dropped: what the CPU wrote meanwhile stays.
+ * Drops the CPU's view of a buffer, so that the CPU reads what the device wrote. For a buffer that
+ * the device was only to read, nothing is dropped: the CPU's writes meanwhile stay.
  */
 export function invalidateCaches(
   machine: DmaMachine,
@@ -42,7 +42,7 @@ export function invalidateCaches(
   if (events.tick(CACHE_INVALIDATE)) events.emit(CACHE_INVALIDATE, { phys, size_bytes: sizeBytes });
 }
 
-/** Who is to use memory from here on. */
+/** The user of memory from here on. */
 export type MemoryOwner = "cpu" | "device";
 
 /** Hands memory of a mapping over, by its bounce buffer and the CPU's caches. */

@@ -2,7 +2,7 @@
  * Mapping for devices without translation: the physical address itself, or a bounce buffer.
  *
  * `DmaMapping` calls these for a device without a translating domain and emits `dma.map` and
- * `dma.unmap`; a caller tells the two paths apart by `machine.swiotlb.contains(dma)`.
+ * `dma.unmap`; a caller distinguishes the two paths by `machine.swiotlb.contains(dma)`.
  *
  * @see rules/dma.md ch. 2
  */
@@ -84,8 +84,8 @@ function mapElsewhere(
 }
 
 /**
- * Ends a direct mapping. What was never bounced on a coherent device leaves nothing to do, so an
- * unbalanced call goes unnoticed.
+ * Ends a direct mapping. A buffer that was never bounced on a coherent device leaves nothing to do,
+ * so an unbalanced call goes unnoticed.
  *
  * @see rules/dma.md 2.2
  */
@@ -182,7 +182,10 @@ function loggedAddress(dma: DmaAddr): string {
   return `0x${addressDigits(address).padStart(16, "0")}`;
 }
 
-/** The bus limit that firmware gives a device: what the bus carries, and the end of its ranges; 0 for none. */
+/**
+ * The bus limit that firmware gives a device: the width of the bus, and the end of its ranges; 0
+ * for none.
+ */
 function loggedBusLimit({ busLimitBits, rangeMap }: DmaDevice): number {
   const carried = busLimitBits === 0 ? [] : [lastAddressOfBits(busLimitBits)];
   const limits = rangeMap === null ? carried : [...carried, rangeMap.lastDma];

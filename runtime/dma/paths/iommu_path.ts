@@ -38,7 +38,7 @@ const WRITABLE = PTE_WRITE;
 const READ_WRITE = PTE_READ | PTE_WRITE;
 const CACHED = PTE_CACHE;
 
-/** Attributes that a leaf shows by flags of its own. */
+/** Attributes that a leaf shows by separate flags. */
 const SPECIAL = MMIO | PRIVILEGED;
 /** Attributes under which caches are left alone. */
 const NO_MAINTENANCE = DMA_ATTR.SKIP_CPU_SYNC | MMIO;
@@ -50,7 +50,7 @@ export function leafFlags(dev: DmaDevice, dir: DmaDirection, attrs: number): num
   return (attrs & SPECIAL) === 0 ? flags : specialFlags(flags, attrs);
 }
 
-/** Apart from those of most mappings, whose code is small enough to be part of its callers'. */
+/** Apart from those of most mappings: that code is small enough to be inlined. */
 function specialFlags(flags: number, attrs: number): number {
   const kind = (attrs & MMIO) === 0 ? flags : flags & ~PTE_CACHE | PTE_MMIO;
   return (attrs & PRIVILEGED) === 0 ? kind : kind | PTE_PRIVILEGED;

@@ -1,5 +1,5 @@
 /**
- * The branch that a map takes, as a value: what is done, and why, by row of the rules.
+ * The branch that a map takes, as a value: the action and its reason, by row of the rules.
  *
  * Mapping follows it, and passes it to the code that emits the event.
  *
@@ -34,7 +34,7 @@ export interface MapBranch {
   readonly outcome: MapOutcome;
   /** Chapter and row of `docs/rules/`. */
   readonly rule: string;
-  /** When it is taken, and what comes of it, as a sentence. */
+  /** When it is taken, and its result, as a sentence. */
   readonly doc: string;
 }
 
@@ -158,7 +158,7 @@ const BRANCH = {
   ),
 } as const;
 
-/** The branches of what is no map of one buffer by itself. */
+/** The branches of maps that are no map of a single buffer. */
 export const PART_BRANCH = {
   PEER_BUS: branch("peer_bus", "direct", "dma.1.1", "A peer's memory: its bus address.", "bus"),
   LINKED: branch("linked", "translate", "dma.3.3.6", "Linked into an IOVA range."),

@@ -25,7 +25,7 @@ export function refuseUnreached(
 }
 
 /**
- * A map's branch as an event tells it, with what the choice looks at.
+ * A map's branch as an event has it, with the inputs of the choice.
  * @param outOfReach The buffer that the device cannot reach, where that decided.
  */
 export function whyBranch(

@@ -66,13 +66,12 @@ export function iommuMapSg(
 }
 
 /**
- * Gives each entry its place in the range, and gathers what is to be mapped there in the domain's
- * runs. An entry that would cross a segment boundary moves
- * behind it: what the entry before it maps grows, and with it what the device sees of memory that is
- * none of the list's.
+ * Gives each entry its place in the range, and gathers the pages for it in the domain's runs. An
+ * entry that would cross a segment boundary moves behind it: the mapping of the entry before it
+ * grows, and so does the device's access to memory outside of the list.
  *
  * @returns The bytes of the whole range; -EREMOTEIO for a peer that cannot be reached, -EINVAL for
- *   what one entry maps with more than 32 bits, where that does not wrap.
+ * a mapping of one entry with more than 32 bits, where that does not wrap.
  */
 function layOut(
   machine: DmaMachine,
@@ -100,7 +99,7 @@ function layOut(
       list.setBusOutput(index, phys, bus, list.lengthAt(index), inPageLink);
       continue;
     }
-    // Of an earlier map: what it still holds would read as a peer's.
+    // From an earlier map: its old value would read as a peer's.
     list.clearBusMark(index);
     const inGranule = domain.offsetOf(phys);
     const mappedBytes = domain.roundUp(list.lengthAt(index) + inGranule);
@@ -231,7 +230,7 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
   return outputs;
 }
 
-/** True when any entry might bounce, so that each is mapped by itself. */
+/** True when any entry might bounce, so that each is mapped separately. */
 function mayBounce(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): boolean {
   if (dev.untrusted) return true;
   if (dev.coherent) return false;
@@ -241,7 +240,7 @@ function mayBounce(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): boolea
   return false;
 }
 
-/** Each entry by itself; whose memory it is, is not asked. */
+/** Each entry separately, without a look at the memory's owner. */
 function mapEach(
   machine: DmaMachine,
   dev: TranslatedDevice,

@@ -91,7 +91,7 @@ export function iovaLink(machine: DmaMachine, part: RangePart, phys: PhysAddr): 
   return linkPlain(machine, part, phys, offset, sizeBytes);
 }
 
-/** Refusals are apart from the link, whose code is small enough to be part of its callers'. */
+/** Refusals are apart from the link: its code is small enough to be inlined. */
 function refuseOffset(
   { warnings }: DmaMachine,
   { dev, offset }: RangePart,
@@ -321,7 +321,10 @@ export function iovaDestroy(machine: DmaMachine, part: RangePart): void {
   else domain.releaseIova(start, length);
 }
 
-/** The state no longer owns its range. What is still linked stays a live mapping: it has leaked. */
+/**
+ * The state no longer owns its range. Memory that is still linked stays a live mapping: it has
+ * leaked.
+ */
 function letGo(machine: DmaMachine, dev: DmaDevice, state: DmaIovaState): void {
   if (!state.held) return;
   state.held = false;
@@ -344,7 +347,7 @@ export function translated(machine: DmaMachine, dev: DmaDevice, call: string): T
   return isTranslated(dev) ? dev : refuseUntranslated(machine, dev, call);
 }
 
-/** Apart from the question that each call asks, whose code is part of theirs. */
+/** Apart from the check in each call: its code is inlined. */
 function refuseUntranslated({ events, iommu }: DmaMachine, dev: DmaDevice, call: string): never {
   return dereferenceNull(events, call, `device "${dev.name}" has no IOMMU address space`, {
     rule: "dma.3.5",

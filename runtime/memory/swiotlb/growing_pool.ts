@@ -1,6 +1,6 @@
 /**
- * A pool of bounce buffers that grows: what does not fit gets a transient pool of its own, which its
- * unmap frees, and a worker adds a pool that stays.
+ * A pool of bounce buffers that grows: a buffer that does not fit gets a separate transient pool,
+ * which its unmap frees, and a worker adds a pool that stays.
  *
  * @see rules/dma.md 6.4
  */

@@ -2,8 +2,8 @@
  * The bounce-buffer pool (swiotlb): memory every device can reach, lent out in slots of 2 KiB when
  * a device cannot, or must not, reach the real buffer.
  *
- * Whose each slot is stands here; which are free, in the table of slots that this extends. All
- * appears with the first mapping: most machines never bounce, as those of `race.orders`.
+ * The owner of each slot is here; the free slots are in the table that this extends. Both appear
+ * with the first mapping: most machines never bounce, as those of `race.orders`.
  *
  * @see rules/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
@@ -65,7 +65,7 @@ export interface SwiotlbSurroundings {
   readonly faults?: FailureInjector | null;
 }
 
-/** One buffer in the pool, as `forEachBuffer` tells of it. */
+/** One buffer in the pool, as `forEachBuffer` passes it. */
 export interface BouncedBuffer {
   /** The first slot, padding included. */
   readonly slot: number;
@@ -159,12 +159,12 @@ export class SwiotlbPool extends SwiotlbSlots {
     return this.#padSlots[slot]! + Math.ceil((this.#left[slot]! + this.#phase[slot]!) / SLOT_BYTES);
   }
 
-  /** All pools, this one first: those that it has grown by follow. */
+  /** All pools, this one first, then the pools of its growth. */
   get pools(): readonly SwiotlbPool[] {
     return [this];
   }
 
-  /** It is gone with its last buffer. */
+  /** It ends with its last buffer. */
   get transient(): boolean {
     return false;
   }
@@ -358,8 +358,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Whether a mapping that is made copies the buffer in: a device may write only a part of it, and what else
-   * the bounce buffer held is copied out with that. Of several answers of releases, the oldest counts.
+   * Whether a mapping that is made copies the buffer in: a device may write only a part of it, and
+   * the rest of the bounce buffer is copied out, too. If releases differ, the oldest answer counts.
    * @see rules/dma.md 6.2 step 6; rules/defects.md (further switches)
    */
   #fillsAtMap(dir: DmaDirection, attrs: number): boolean {

@@ -16,7 +16,9 @@ const DIRECTIONS: readonly DmaDirection[] = [DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA
 const POOL = 0x6000_0000 as PhysAddr;
 const BUFFER = 0x1000 as PhysAddr;
 
-/** The answers of releases to what a fresh slot holds, the oldest first; the last is none of these switches. */
+/**
+ * The contents of a fresh slot by release, the oldest first; the last is none of these switches.
+ */
 const RULES: readonly Partial<Kernel>[] = [
   { swiotlb_2022_never_copy_in: true },
   { swiotlb_2022_copy_in_at_map: true },

@@ -39,7 +39,7 @@ export class PoolPlaceError extends RangeError {
 export interface SwiotlbGeometry {
   readonly basePhys: PhysAddr;
   readonly slots: number;
-  /** Equal parts of the pool, each with a search position of its own. */
+  /** Equal parts of the pool, each with its own search position. */
   readonly areas: number;
   /** The number of its first slot, where pools before it have some; 0 when left out. */
   readonly firstSlot?: number;
@@ -57,7 +57,7 @@ export function sizePool(slots: number, areas: number): { slots: number; areas: 
   return { slots: Math.max(roundUpPowerOfTwo(slots), parts * SET_SLOTS), areas: parts };
 }
 
-/** Areas of a pool whose size is given: fewer than asked when one would get less than a set. */
+/** Areas of a pool with a given size: fewer than asked when one would get less than a set. */
 export function areasForSlots(slots: number, areasAsked: number): number {
   return Math.min(areasAsked, Math.max(1, Math.floor(slots / SET_SLOTS)));
 }

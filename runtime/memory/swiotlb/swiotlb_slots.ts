@@ -24,7 +24,7 @@ export interface BouncingDevice {
   skipSync: boolean;
 }
 
-/** The slots of a pool, without regard to what they hold. */
+/** The slots of a pool, without regard to their contents. */
 export class SwiotlbSlots {
   readonly basePhys: PhysAddr;
   readonly sizeBytes: Bytes;
@@ -103,7 +103,7 @@ export class SwiotlbSlots {
     return this.#freeRun.length > 0 && this.#freeRun[slot] === 0;
   }
 
-  /** Starts the high-water mark again from what is in use. */
+  /** Starts the high-water mark again from the current use. */
   resetHighWater(): void {
     this.#highWaterSlots = this.usedSlots;
   }

@@ -329,7 +329,7 @@ Deno.test("an unmap tells how long its caller says that the buffer is, a release
   const tlbs = [0, 1, 2].map(() => at(bench.map(0x9000, 0x900)));
   bench.pool.unmap(bench.device, tlbs[0]!, 0x10, DMA_TO_DEVICE, DMA_ATTR.NO_WARN);
   bench.pool.release(bench.device, tlbs[1]!, DMA_FROM_DEVICE);
-  // From the second slot on: what lies there is no whole buffer, and what is left of it is freed.
+  // From the second slot on: there is no whole buffer there, and its rest is freed.
   bench.pool.release(bench.device, at(tlbs[2]! + 0x800));
   bench.pool.release(bench.device, tlbs[1]!);
   const told = bench.fields("swiotlb.unmap") as Record<string, unknown>[];

@@ -38,7 +38,7 @@ export const COHERENT: HistoryTableSpec<typeof COHERENT_FIELDS, "coherent"> = {
 
 const POOL_FIELDS = { device: TEXT, pool: TEXT, dma: DMA, size_bytes: SIZE, call: INT };
 
-/** `call` is the event of its call: what a pool took meanwhile to grow is no leak. */
+/** `call` is the event of its call: memory that a pool took meanwhile to grow is no leak. */
 export const POOL_BLOCKS: HistoryTableSpec<typeof POOL_FIELDS, "pool_blocks"> = {
   name: "pool_blocks",
   doc: "A driver has allocated a block of a DMA pool.",
@@ -76,7 +76,7 @@ const MEMORY_FIELDS = {
   size_bytes: SIZE,
 };
 
-/** Memory that has a keeper of its own, or none that could lose it. */
+/** Memory that has a separate keeper, or none that could lose it. */
 const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor"]);
 
 /** How well a block fits the event that frees one of its use and size. */

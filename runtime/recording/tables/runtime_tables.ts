@@ -140,7 +140,7 @@ const FLUSH_QUEUE: HistoryTableSpec<typeof IOVA_FIELDS, "flush_queue"> = {
 
 const SWIOTLB_FIELDS = { slot: INT, slots: INT, orig_phys: PHYS, tlb_phys: PHYS, size_bytes: SIZE };
 
-/** Bounce buffers: which slots hold whose bytes. */
+/** Bounce buffers: the slots and the owners of their bytes. */
 const SWIOTLB: HistoryTableSpec<typeof SWIOTLB_FIELDS, "swiotlb"> = {
   name: "swiotlb",
   doc: "Slots of the bounce-buffer pool hold a copy of a buffer.",
